@@ -1,0 +1,62 @@
+//! `Send` where threads exist, nothing where they do not.
+//!
+//! The bounds follow the target, never a Cargo feature: features add up across a build, and one
+//! crate must not change what another one's types promise. On `wasm32` (Cloudflare Workers)
+//! futures hold JavaScript handles and cannot be `Send`; everywhere else a connection may move
+//! between threads. Documentation built natively shows the native bounds.
+
+use std::any::Any;
+use std::error::Error;
+use std::pin::Pin;
+
+/// `Send` on every target but `wasm32`, where it asks for nothing.
+#[cfg(not(target_arch = "wasm32"))]
+pub trait MaybeSend: Send {}
+#[cfg(not(target_arch = "wasm32"))]
+impl<T: Send + ?Sized> MaybeSend for T {}
+
+/// `Sync` on every target but `wasm32`, where it asks for nothing.
+#[cfg(not(target_arch = "wasm32"))]
+pub trait MaybeSync: Sync {}
+#[cfg(not(target_arch = "wasm32"))]
+impl<T: Sync + ?Sized> MaybeSync for T {}
+
+/// `Send` on every target but `wasm32`, where it asks for nothing.
+#[cfg(target_arch = "wasm32")]
+pub trait MaybeSend {}
+#[cfg(target_arch = "wasm32")]
+impl<T: ?Sized> MaybeSend for T {}
+
+/// `Sync` on every target but `wasm32`, where it asks for nothing.
+#[cfg(target_arch = "wasm32")]
+pub trait MaybeSync {}
+#[cfg(target_arch = "wasm32")]
+impl<T: ?Sized> MaybeSync for T {}
+
+/// A boxed error, as hooks return it; `?` converts any error into it.
+#[cfg(not(target_arch = "wasm32"))]
+pub type BoxError = Box<dyn Error + Send + Sync>;
+/// A boxed error, as hooks return it; `?` converts any error into it.
+#[cfg(target_arch = "wasm32")]
+pub type BoxError = Box<dyn Error>;
+
+/// A boxed future, for those who opt into erased hooks.
+#[cfg(not(target_arch = "wasm32"))]
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+/// A boxed future, for those who opt into erased hooks.
+#[cfg(target_arch = "wasm32")]
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// A value of any type that a peer may carry.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) type AnyValue = dyn Any + Send + Sync;
+/// A value of any type that a peer may carry.
+#[cfg(target_arch = "wasm32")]
+pub(crate) type AnyValue = dyn Any;
+
+/// A closure as the hook builder keeps it.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) type Callback<A, R> = Box<dyn Fn(A) -> BoxFuture<'static, R> + Send + Sync>;
+/// A closure as the hook builder keeps it.
+#[cfg(target_arch = "wasm32")]
+pub(crate) type Callback<A, R> = Box<dyn Fn(A) -> BoxFuture<'static, R>>;

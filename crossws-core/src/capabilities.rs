@@ -1,0 +1,92 @@
+use std::fmt;
+use std::ops::BitOr;
+
+/// What a transport can do, as data: asked before a call, and what selects conformance cases.
+///
+/// A call that needs an absent capability answers with a typed error, never with silence.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Capabilities(u32);
+
+macro_rules! capabilities {
+    ($($(#[doc = $doc:literal])+ $name:ident = $bit:literal, $word:literal;)+) => {
+        impl Capabilities {
+            $($(#[doc = $doc])+ pub const $name: Self = Self(1 << $bit);)+
+
+            /// Every capability with its name, in a stable order.
+            pub const ALL: &'static [(Self, &'static str)] = &[$((Self::$name, $word)),+];
+        }
+    };
+}
+
+capabilities! {
+    /// Topics, `publish` and `broadcast` reach other peers.
+    PUBSUB = 0, "pubsub";
+    /// Binary messages arrive as binary.
+    BINARY = 1, "binary";
+    /// The client's close code and reason are seen, and ours reach it.
+    CLOSE_CODE = 2, "close-code";
+    /// `terminate` drops the connection without a close frame.
+    TERMINATE = 3, "terminate";
+    /// `ping` is sent, and the client's pings and pongs reach the hooks.
+    PING = 4, "ping";
+    /// Silent peers are found and closed by a heartbeat.
+    HEARTBEAT = 5, "heartbeat";
+    /// `buffered_amount` is a real number and `drained` waits for it to fall.
+    DRAIN = 6, "drain";
+    /// The client's address is known.
+    REMOTE_ADDR = 7, "remote-addr";
+    /// Subprotocols are negotiated.
+    SUBPROTOCOL = 8, "subprotocol";
+    /// A handler may own the connection in a loop; it cannot survive hibernation.
+    HANDLER = 9, "handler";
+    /// A panic in a hook is contained to its peer.
+    PANIC = 10, "panic";
+    /// `shutdown` tells peers, waits and reports.
+    SHUTDOWN = 11, "shutdown";
+    /// What is sent before an await is on the wire while the hook still waits.
+    CONCURRENT_WRITE = 12, "concurrent-write";
+    /// The upgrade is a plain HTTP/1.1 request on a raw stream, malformed ones included.
+    RAW_HTTP = 13, "raw-http";
+}
+
+impl Capabilities {
+    /// No capability.
+    pub const NONE: Self = Self(0);
+
+    /// Whether every capability of `other` is here.
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// These and those.
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// These but not those.
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// The names of the capabilities that are here.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        Self::ALL
+            .iter()
+            .filter(move |(one, _)| self.contains(*one))
+            .map(|(_, name)| *name)
+    }
+}
+
+impl BitOr for Capabilities {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        self.with(other)
+    }
+}
+
+impl fmt::Debug for Capabilities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.names()).finish()
+    }
+}

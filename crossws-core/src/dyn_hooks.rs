@@ -1,0 +1,102 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::bounds::{BoxFuture, MaybeSend, MaybeSync};
+use crate::hooks::forward_hooks;
+use crate::{
+    Closed, Error, HookResult, Hooks, Message, OnError, Peer, Rejection, Upgrade, UpgradeRequest,
+};
+
+/// Hooks of any type behind one pointer: `Arc<dyn DynHooks>` is itself [`Hooks`].
+///
+/// For routers and plugin tables that hold several kinds. Every call boxes its future, which only
+/// those pay who choose this; the trait is implemented for all hooks and by nobody by hand.
+pub trait DynHooks: MaybeSend + MaybeSync + 'static {
+    /// [`Hooks::upgrade`], boxed.
+    fn upgrade_dyn<'a>(
+        &'a self,
+        request: &'a UpgradeRequest,
+    ) -> BoxFuture<'a, Result<Upgrade, Rejection>>;
+    /// [`Hooks::open`], boxed.
+    fn open_dyn<'a>(&'a self, peer: &'a Peer) -> BoxFuture<'a, HookResult>;
+    /// [`Hooks::message`], boxed.
+    fn message_dyn<'a>(&'a self, peer: &'a Peer, message: Message) -> BoxFuture<'a, HookResult>;
+    /// [`Hooks::drain`], boxed.
+    fn drain_dyn<'a>(&'a self, peer: &'a Peer) -> BoxFuture<'a, HookResult>;
+    /// [`Hooks::ping`], boxed.
+    fn ping_dyn<'a>(&'a self, peer: &'a Peer, data: Bytes) -> BoxFuture<'a, HookResult>;
+    /// [`Hooks::pong`], boxed.
+    fn pong_dyn<'a>(&'a self, peer: &'a Peer, data: Bytes) -> BoxFuture<'a, HookResult>;
+    /// [`Hooks::close`], boxed.
+    fn close_dyn<'a>(&'a self, peer: &'a Peer, closed: Closed) -> BoxFuture<'a, HookResult>;
+    /// [`Hooks::error`], boxed.
+    fn error_dyn<'a>(&'a self, peer: &'a Peer, error: Error) -> BoxFuture<'a, OnError>;
+}
+
+/// Shared hooks of any type.
+pub type SharedHooks = Arc<dyn DynHooks>;
+
+impl<H: Hooks> DynHooks for H {
+    fn upgrade_dyn<'a>(
+        &'a self,
+        request: &'a UpgradeRequest,
+    ) -> BoxFuture<'a, Result<Upgrade, Rejection>> {
+        Box::pin(self.upgrade(request))
+    }
+    fn open_dyn<'a>(&'a self, peer: &'a Peer) -> BoxFuture<'a, HookResult> {
+        Box::pin(self.open(peer))
+    }
+    fn message_dyn<'a>(&'a self, peer: &'a Peer, message: Message) -> BoxFuture<'a, HookResult> {
+        Box::pin(self.message(peer, message))
+    }
+    fn drain_dyn<'a>(&'a self, peer: &'a Peer) -> BoxFuture<'a, HookResult> {
+        Box::pin(self.drain(peer))
+    }
+    fn ping_dyn<'a>(&'a self, peer: &'a Peer, data: Bytes) -> BoxFuture<'a, HookResult> {
+        Box::pin(self.ping(peer, data))
+    }
+    fn pong_dyn<'a>(&'a self, peer: &'a Peer, data: Bytes) -> BoxFuture<'a, HookResult> {
+        Box::pin(self.pong(peer, data))
+    }
+    fn close_dyn<'a>(&'a self, peer: &'a Peer, closed: Closed) -> BoxFuture<'a, HookResult> {
+        Box::pin(self.close(peer, closed))
+    }
+    fn error_dyn<'a>(&'a self, peer: &'a Peer, error: Error) -> BoxFuture<'a, OnError> {
+        Box::pin(self.error(peer, error))
+    }
+}
+
+/// The boxed methods under the names that `forward_hooks` calls.
+struct Erased<'a>(&'a dyn DynHooks);
+
+impl<'a> Erased<'a> {
+    fn upgrade(&self, request: &'a UpgradeRequest) -> BoxFuture<'a, Result<Upgrade, Rejection>> {
+        self.0.upgrade_dyn(request)
+    }
+    fn open(&self, peer: &'a Peer) -> BoxFuture<'a, HookResult> {
+        self.0.open_dyn(peer)
+    }
+    fn message(&self, peer: &'a Peer, message: Message) -> BoxFuture<'a, HookResult> {
+        self.0.message_dyn(peer, message)
+    }
+    fn drain(&self, peer: &'a Peer) -> BoxFuture<'a, HookResult> {
+        self.0.drain_dyn(peer)
+    }
+    fn ping(&self, peer: &'a Peer, data: Bytes) -> BoxFuture<'a, HookResult> {
+        self.0.ping_dyn(peer, data)
+    }
+    fn pong(&self, peer: &'a Peer, data: Bytes) -> BoxFuture<'a, HookResult> {
+        self.0.pong_dyn(peer, data)
+    }
+    fn close(&self, peer: &'a Peer, closed: Closed) -> BoxFuture<'a, HookResult> {
+        self.0.close_dyn(peer, closed)
+    }
+    fn error(&self, peer: &'a Peer, error: Error) -> BoxFuture<'a, OnError> {
+        self.0.error_dyn(peer, error)
+    }
+}
+
+impl Hooks for dyn DynHooks {
+    forward_hooks!(self => Erased(self));
+}

@@ -1,0 +1,213 @@
+use std::error::Error as StdError;
+use std::fmt;
+
+use crate::bounds::BoxError;
+use crate::{Message, PeerId};
+
+/// A hook, by name: in errors, in logs and in tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Hook {
+    /// Choosing the hooks for a request.
+    Resolve,
+    /// Before the 101.
+    Upgrade,
+    /// The connection is open.
+    Open,
+    /// A message arrived.
+    Message,
+    /// The outbound queue is empty again.
+    Drain,
+    /// A ping arrived.
+    Ping,
+    /// A pong arrived.
+    Pong,
+    /// The connection ended.
+    Close,
+    /// Something failed.
+    Error,
+    /// A future given to `Peer::spawn`, or a handler's loop.
+    Task,
+}
+
+impl fmt::Display for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Resolve => "resolve",
+            Self::Upgrade => "upgrade",
+            Self::Open => "open",
+            Self::Message => "message",
+            Self::Drain => "drain",
+            Self::Ping => "ping",
+            Self::Pong => "pong",
+            Self::Close => "close",
+            Self::Error => "error",
+            Self::Task => "task",
+        })
+    }
+}
+
+/// What kind of failure an [`Error`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A hook returned an error.
+    Hook(Hook),
+    /// A hook panicked. The peer is closed whatever the `error` hook answers.
+    Panic(Hook),
+    /// The client broke the protocol or a limit. The peer is closed whatever the `error` hook
+    /// answers.
+    Protocol,
+}
+
+/// What the `error` hook is told: a kind, a text, and the source where there is one.
+///
+/// The text is for people and may change; decide by [`kind`](Self::kind) and
+/// [`downcast_ref`](Self::downcast_ref).
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    text: String,
+    source: Option<BoxError>,
+}
+
+impl Error {
+    /// An error that a hook returned.
+    pub fn hook(hook: Hook, source: BoxError) -> Self {
+        Self {
+            kind: ErrorKind::Hook(hook),
+            text: format!("the {hook} hook failed"),
+            source: Some(source),
+        }
+    }
+
+    /// A panic that was caught in a hook.
+    pub fn panic(hook: Hook, message: &str) -> Self {
+        Self {
+            kind: ErrorKind::Panic(hook),
+            text: format!("the {hook} hook panicked: {message}"),
+            source: None,
+        }
+    }
+
+    /// A broken protocol rule or limit, as an adapter reports it.
+    pub fn protocol(source: impl Into<BoxError>) -> Self {
+        Self {
+            kind: ErrorKind::Protocol,
+            text: "the client broke the protocol or a limit".to_owned(),
+            source: Some(source.into()),
+        }
+    }
+
+    /// The kind of failure.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// The source as a concrete type, such as the error type a hook returned.
+    pub fn downcast_ref<T: StdError + 'static>(&self) -> Option<&T> {
+        self.source.as_ref()?.downcast_ref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)?;
+        match &self.source {
+            Some(source) => write!(f, ": {source}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&**self.source.as_ref()?)
+    }
+}
+
+/// A message that was not queued, and why.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The connection is closing or closed. The message is handed back.
+    #[error("not sent: the connection is closed")]
+    Closed(Message),
+    /// The peer's queue is full and the policy refuses. The message is handed back.
+    #[error("not sent: the peer's queue is full")]
+    Full(Message),
+    /// The value is not representable as JSON.
+    #[error("not sent: the value does not convert to JSON")]
+    Json(#[from] serde_json::Error),
+    /// The transport cannot send this.
+    #[error("not sent: this transport does not support {0}")]
+    Unsupported(&'static str),
+}
+
+impl SendError {
+    /// The message that was not sent, where there was one.
+    pub fn into_message(self) -> Option<Message> {
+        match self {
+            Self::Closed(message) | Self::Full(message) => Some(message),
+            Self::Json(_) | Self::Unsupported(_) => None,
+        }
+    }
+}
+
+/// A ping or pong that was not queued, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ControlError {
+    /// The connection is closing or closed.
+    #[error("not sent: the connection is closed")]
+    Closed,
+    /// A control frame holds at most 125 bytes (RFC 6455 section 5.5).
+    #[error("not sent: {0} bytes do not fit into a control frame of 125")]
+    TooLong(usize),
+    /// A ping or pong of ours is still waiting to be written; one at a time is kept.
+    #[error("not sent: the one before is still waiting to be written")]
+    Busy,
+    /// The transport has no control frames of its own.
+    #[error("not sent: this transport sends no control frames")]
+    Unsupported,
+}
+
+/// Why a subscription was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubscribeError {
+    /// The connection is closing or closed.
+    #[error("not subscribed: the connection is closed")]
+    Closed,
+    /// The peer has as many topics as `Limits::max_topics` allows.
+    #[error("not subscribed: the peer already has {0} topics, the most it may have")]
+    TooMany(usize),
+    /// The topic's name is longer than `Limits::max_name_len`.
+    #[error("not subscribed: the topic's name has {len} bytes, at most {most} are allowed")]
+    NameTooLong {
+        /// The name's length in bytes.
+        len: usize,
+        /// The longest length allowed.
+        most: usize,
+    },
+    /// The transport has no topics.
+    #[error("not subscribed: this transport has no topics")]
+    Unsupported,
+}
+
+/// Why a message was not published at all.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// The value is not representable as JSON.
+    #[error("not published: the value does not convert to JSON")]
+    Json(#[from] serde_json::Error),
+    /// The transport has no topics.
+    #[error("not published: this transport has no topics")]
+    Unsupported,
+}
+
+/// An id that is in use on this hub.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("peer id {0} is in use on this hub")]
+pub struct DuplicateId(pub(crate) PeerId);

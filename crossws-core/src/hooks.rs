@@ -1,0 +1,140 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::bounds::{BoxError, MaybeSend, MaybeSync};
+use crate::{
+    CloseCode, CloseFrame, Closed, Error, Message, Peer, Rejection, Upgrade, UpgradeRequest,
+};
+
+/// What a hook returns: nothing, or any error.
+pub type HookResult = Result<(), BoxError>;
+
+/// What happens to a peer after its `error` hook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnError {
+    /// Close it with this frame.
+    Close(CloseFrame),
+    /// Go on. After a panic or a protocol error the peer is closed all the same.
+    Keep,
+}
+
+impl Default for OnError {
+    /// Close with 1011.
+    fn default() -> Self {
+        Self::Close(CloseFrame::new(CloseCode::ERROR, "internal error"))
+    }
+}
+
+/// The application: every event of a connection's life. All methods have a default body, and are
+/// written as plain `async fn`.
+///
+/// Order, for one peer: `upgrade`, then `open`, then any of `message`, `drain`, `ping`, `pong`
+/// one at a time in order of arrival, then `close`, exactly once. Nothing follows `close`.
+/// Different peers' hooks run concurrently.
+///
+/// A hook that returns `Err` or panics is reported to `error`.
+///
+/// # Cancel safety
+/// A hook runs to its end although its client may be gone ([`Peer::closed`] tells); it is
+/// dropped at an await only when a shutdown's deadline has passed.
+pub trait Hooks: MaybeSend + MaybeSync + 'static {
+    /// Before the handshake is answered: accept, or refuse with any HTTP response. Bounded by
+    /// `Limits::upgrade_timeout`. Accepts by default.
+    fn upgrade(
+        &self,
+        request: &UpgradeRequest,
+    ) -> impl Future<Output = Result<Upgrade, Rejection>> + MaybeSend {
+        let _ = request;
+        async { Ok(Upgrade::new()) }
+    }
+
+    /// The connection is open.
+    fn open(&self, peer: &Peer) -> impl Future<Output = HookResult> + MaybeSend {
+        let _ = peer;
+        async { Ok(()) }
+    }
+
+    /// A message arrived.
+    fn message(
+        &self,
+        peer: &Peer,
+        message: Message,
+    ) -> impl Future<Output = HookResult> + MaybeSend {
+        let _ = (peer, message);
+        async { Ok(()) }
+    }
+
+    /// Everything queued for the peer has been written, after more than
+    /// [`DRAIN_MARK`](crate::DRAIN_MARK) bytes had piled up.
+    fn drain(&self, peer: &Peer) -> impl Future<Output = HookResult> + MaybeSend {
+        let _ = peer;
+        async { Ok(()) }
+    }
+
+    /// The client pinged. It has been answered already.
+    fn ping(&self, peer: &Peer, data: Bytes) -> impl Future<Output = HookResult> + MaybeSend {
+        let _ = (peer, data);
+        async { Ok(()) }
+    }
+
+    /// The client sent a pong, to a ping or unasked.
+    fn pong(&self, peer: &Peer, data: Bytes) -> impl Future<Output = HookResult> + MaybeSend {
+        let _ = (peer, data);
+        async { Ok(()) }
+    }
+
+    /// The connection ended. The peer has left every list and topic; it can still publish.
+    fn close(&self, peer: &Peer, closed: Closed) -> impl Future<Output = HookResult> + MaybeSend {
+        let _ = (peer, closed);
+        async { Ok(()) }
+    }
+
+    /// A hook failed, or the client broke the protocol: close or keep the peer. By default the
+    /// error is logged and the peer closed with 1011.
+    fn error(&self, peer: &Peer, error: Error) -> impl Future<Output = OnError> + MaybeSend {
+        tracing::error!(peer = %peer.id(), %error, "closing a peer after an error");
+        async { OnError::default() }
+    }
+}
+
+/// Implements [`Hooks`] by forwarding every method. One list for every wrapper: a method
+/// forgotten in one of them would compile and silently drop that hook.
+macro_rules! forward_hooks {
+    ($self:ident => $target:expr) => {
+        async fn upgrade(&$self, request: &UpgradeRequest) -> Result<Upgrade, Rejection> {
+            $target.upgrade(request).await
+        }
+        async fn open(&$self, peer: &Peer) -> HookResult {
+            $target.open(peer).await
+        }
+        async fn message(&$self, peer: &Peer, message: Message) -> HookResult {
+            $target.message(peer, message).await
+        }
+        async fn drain(&$self, peer: &Peer) -> HookResult {
+            $target.drain(peer).await
+        }
+        async fn ping(&$self, peer: &Peer, data: Bytes) -> HookResult {
+            $target.ping(peer, data).await
+        }
+        async fn pong(&$self, peer: &Peer, data: Bytes) -> HookResult {
+            $target.pong(peer, data).await
+        }
+        async fn close(&$self, peer: &Peer, closed: Closed) -> HookResult {
+            $target.close(peer, closed).await
+        }
+        async fn error(&$self, peer: &Peer, error: Error) -> OnError {
+            $target.error(peer, error).await
+        }
+    };
+}
+pub(crate) use forward_hooks;
+
+impl<H: Hooks + ?Sized> Hooks for Arc<H> {
+    forward_hooks!(self => (**self));
+}
+
+impl<H: Hooks + ?Sized> Hooks for Box<H> {
+    forward_hooks!(self => (**self));
+}

@@ -1,0 +1,331 @@
+use std::fmt;
+use std::sync::Arc;
+
+use event_listener::Event;
+
+use crate::catch::catch_panic;
+use crate::registry::Registry;
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use crate::transport::Publication;
+use crate::{
+    Claim, CloseFrame, Error, Hook, IntoMessage, Limits, Origin, Peer, PeerId, PublishError,
+    Published, Rejection, Resolve, UpgradeRequest,
+};
+
+/// Everything that is connected to one server: peers, namespaces, topics. A cheap handle that
+/// HTTP handlers, timers and other tasks publish through.
+///
+/// ```
+/// # use crossws_core::Hub;
+/// async fn announce(hub: Hub, text: String) {
+///     let told = hub.in_namespace("/rooms/lobby").publish("news", text);
+///     println!("{told:?}");
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Hub(Arc<Inner>);
+
+struct Inner {
+    registry: Registry,
+    limits: Limits,
+    origin: Origin,
+    draining: AtomicBool,
+    sessions: AtomicUsize,
+    idle: Event,
+    accepted: AtomicU64,
+    published: AtomicU64,
+    queued: AtomicU64,
+    dropped: AtomicU64,
+}
+
+/// Counters of a hub since it was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Peers connected now.
+    pub peers: usize,
+    /// Connections whose last hook has not ended.
+    pub sessions: usize,
+    /// Connections ever opened.
+    pub accepted: u64,
+    /// Publications, from peers and from outside.
+    pub published: u64,
+    /// Copies of publications that a subscriber's queue took.
+    pub queued: u64,
+    /// Messages that full queues discarded because of a publication.
+    pub dropped: u64,
+}
+
+/// What a [`Hub`] is made with.
+#[derive(Debug, Clone, Default)]
+#[must_use = "a builder makes nothing until `build`"]
+pub struct HubBuilder {
+    limits: Limits,
+    origin: Origin,
+}
+
+impl HubBuilder {
+    /// The bounds that every connection keeps.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Which pages may connect. By default only those from the same host.
+    pub fn origin(mut self, origin: Origin) -> Self {
+        self.origin = origin;
+        self
+    }
+
+    /// The hub.
+    pub fn build(self) -> Hub {
+        Hub(Arc::new(Inner {
+            registry: Registry::default(),
+            limits: self.limits,
+            origin: self.origin,
+            draining: AtomicBool::new(false),
+            sessions: AtomicUsize::new(0),
+            idle: Event::new(),
+            accepted: AtomicU64::new(0),
+            published: AtomicU64::new(0),
+            queued: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+        }))
+    }
+}
+
+/// A hub with default limits and the same-origin policy.
+impl Default for Hub {
+    fn default() -> Self {
+        Self::builder().build()
+    }
+}
+
+impl Hub {
+    /// A builder for limits and the origin policy.
+    pub fn builder() -> HubBuilder {
+        HubBuilder::default()
+    }
+
+    /// The bounds that every connection keeps.
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// Which pages may connect.
+    pub fn origin(&self) -> &Origin {
+        &self.0.origin
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.0.registry
+    }
+
+    /// Asks the resolver for this request's hooks: the first step of an upgrade.
+    ///
+    /// # Errors
+    /// [`Refused::Unclaimed`] gives the request back untouched when there are none;
+    /// [`Refused::Rejected`] says that the resolver panicked.
+    ///
+    /// # Cancel safety
+    /// Nothing has happened if the future is dropped.
+    pub async fn claim<R: Resolve + ?Sized>(
+        &self,
+        resolver: &Arc<R>,
+        request: UpgradeRequest,
+    ) -> Result<Claim<R::Hooks>, Refused> {
+        match catch_panic(async { resolver.resolve(&request).await }).await {
+            Ok(Some(route)) => Ok(Claim::new(self.clone(), request, route)),
+            Ok(None) => Err(Refused::Unclaimed(Box::new(request))),
+            Err(message) => {
+                let error = Error::panic(Hook::Resolve, &message);
+                tracing::error!(%error, "refusing an upgrade");
+                Err(Refused::Rejected(Rejection::internal(error)))
+            }
+        }
+    }
+
+    /// Topics and peers of one namespace.
+    pub fn in_namespace<'a>(&'a self, namespace: &'a str) -> Scope<'a> {
+        Scope {
+            hub: self,
+            namespace: Some(namespace),
+        }
+    }
+
+    /// Topics and peers of every namespace: said explicitly, because namespaces isolate.
+    pub fn in_all_namespaces(&self) -> Scope<'_> {
+        Scope {
+            hub: self,
+            namespace: None,
+        }
+    }
+
+    /// One peer by its id.
+    pub fn peer(&self, id: PeerId) -> Option<Peer> {
+        self.registry().peer(id)
+    }
+
+    /// Every peer, namespace by namespace.
+    pub fn peers(&self) -> Vec<Peer> {
+        self.registry().peers(None)
+    }
+
+    /// The namespaces with peers in them, sorted by name.
+    pub fn namespaces(&self) -> Vec<Arc<str>> {
+        self.registry().namespaces()
+    }
+
+    /// The counters now.
+    pub fn stats(&self) -> Stats {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Stats {
+            peers: self.registry().len(),
+            sessions: self.0.sessions.load(Ordering::Acquire),
+            accepted: read(&self.0.accepted),
+            published: read(&self.0.published),
+            queued: read(&self.0.queued),
+            dropped: read(&self.0.dropped),
+        }
+    }
+
+    /// Begins a shutdown: upgrades are refused with 503 from here on, and every peer is closed
+    /// with `frame`. Await [`idle`](Self::idle) for the last `close` hook.
+    pub fn shutdown(&self, frame: CloseFrame) {
+        self.0.draining.store(true, Ordering::SeqCst);
+        for peer in self.peers() {
+            peer.close_for_shutdown(frame.clone());
+        }
+    }
+
+    /// Whether a shutdown has begun.
+    pub fn is_shutting_down(&self) -> bool {
+        self.0.draining.load(Ordering::SeqCst)
+    }
+
+    /// Waits until no connection has a hook left to run.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn idle(&self) {
+        loop {
+            let listener = self.0.idle.listen();
+            if self.0.sessions.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            listener.await;
+        }
+    }
+
+    pub(crate) fn session_begins(&self) {
+        self.0.sessions.fetch_add(1, Ordering::SeqCst);
+        self.0.accepted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn session_ends(&self) {
+        if self.0.sessions.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.idle.notify(usize::MAX);
+        }
+    }
+
+    pub(crate) fn deliver(
+        &self,
+        namespace: Option<&str>,
+        topic: Option<&str>,
+        except: Option<PeerId>,
+        publication: &Publication,
+    ) -> Published {
+        let published = self
+            .registry()
+            .publish(namespace, topic, except, publication);
+        self.0.published.fetch_add(1, Ordering::Relaxed);
+        self.0
+            .queued
+            .fetch_add(published.queued as u64, Ordering::Relaxed);
+        self.0
+            .dropped
+            .fetch_add(published.dropped, Ordering::Relaxed);
+        published
+    }
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub")
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a request got no connection.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Refused {
+    /// No hooks claim it: here it is back, untouched.
+    Unclaimed(Box<UpgradeRequest>),
+    /// It is refused with this response.
+    Rejected(Rejection),
+}
+
+/// One namespace of a hub, or all of them: see [`Hub::in_namespace`] and
+/// [`Hub::in_all_namespaces`].
+#[derive(Debug, Clone, Copy)]
+pub struct Scope<'a> {
+    hub: &'a Hub,
+    namespace: Option<&'a str>,
+}
+
+impl Scope<'_> {
+    /// Sends a message to every subscriber of a topic, once each.
+    ///
+    /// # Errors
+    /// When the value is not JSON. A subscriber's full queue is no error: it is counted in the
+    /// answer.
+    pub fn publish(
+        self,
+        topic: impl AsRef<str>,
+        message: impl IntoMessage,
+    ) -> Result<Published, PublishError> {
+        self.deliver(Some(topic.as_ref()), message)
+    }
+
+    /// Sends a message to every peer, once each.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish).
+    pub fn broadcast(self, message: impl IntoMessage) -> Result<Published, PublishError> {
+        self.deliver(None, message)
+    }
+
+    fn deliver(
+        self,
+        topic: Option<&str>,
+        message: impl IntoMessage,
+    ) -> Result<Published, PublishError> {
+        let publication = Publication::new(message.into_message()?);
+        Ok(self.hub.deliver(self.namespace, topic, None, &publication))
+    }
+
+    /// The peers. Two callers between whom nobody came or left get the same list.
+    pub fn peers(self) -> Vec<Peer> {
+        self.hub.registry().peers(self.namespace)
+    }
+
+    /// The topics with subscribers, sorted by name.
+    pub fn topics(self) -> Vec<Arc<str>> {
+        self.hub.registry().topics(self.namespace)
+    }
+
+    /// How many peers are subscribed to a topic.
+    pub fn count(self, topic: impl AsRef<str>) -> usize {
+        self.hub.registry().count(self.namespace, topic.as_ref())
+    }
+
+    /// Closes every peer with this frame. New ones may come meanwhile.
+    pub fn close_all(self, frame: impl Into<CloseFrame>) {
+        let frame = frame.into();
+        for peer in self.peers() {
+            peer.close(frame.code(), frame.reason().clone());
+        }
+    }
+}

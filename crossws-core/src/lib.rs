@@ -1,0 +1,76 @@
+//! The runtime-free core of **crossws**: WebSocket apps as hooks, peers and pub/sub.
+//!
+//! Applications use the `crossws` crate. This one is for authors of other frameworks and of
+//! adapters: it does no IO, reads no clock and spawns nothing. The path of a connection:
+//!
+//! ```text
+//! Hub::claim → Claim::upgrade → Accepted::join(transport) → Joined::open → Session
+//!                                                             .message(..)  .close(..)
+//! ```
+//!
+//! Each step consumes the one before, so that `open` precedes `message`, hooks do not overlap,
+//! and `close` comes once. Dropping any of them leaves nothing behind.
+
+mod bounds;
+mod builder;
+mod capabilities;
+mod catch;
+mod close;
+mod context;
+mod dyn_hooks;
+mod error;
+mod extensions;
+mod handler;
+mod hooks;
+mod hub;
+mod limits;
+mod liveness;
+mod members;
+mod message;
+mod origin;
+mod peer;
+mod peer_id;
+mod published;
+mod registry;
+mod rejection;
+mod request;
+mod resolve;
+mod session;
+mod sync;
+mod tasks;
+mod text;
+mod transport;
+mod upgrade;
+
+pub use bounds::{BoxError, BoxFuture, MaybeSend, MaybeSync};
+pub use builder::{HooksBuilder, hooks};
+pub use capabilities::Capabilities;
+pub use close::{CloseCode, CloseFrame, Closed, ClosedBy, InvalidCloseCode};
+pub use context::{Context, ContextError};
+pub use dyn_hooks::{DynHooks, SharedHooks};
+pub use error::{
+    ControlError, DuplicateId, Error, ErrorKind, Hook, PublishError, SendError, SubscribeError,
+};
+pub use extensions::Extensions;
+pub use handler::{After, Handler, Incoming, handler};
+pub use hooks::{HookResult, Hooks, OnError};
+pub use hub::{Hub, HubBuilder, Refused, Scope, Stats};
+pub use limits::{DRAIN_MARK, Limit, Limits, Overflow};
+pub use liveness::{Due, Liveness};
+pub use message::{IntoMessage, Json, Message};
+pub use origin::Origin;
+pub use peer::{Peer, State, WeakPeer};
+pub use peer_id::{InvalidPeerId, PeerId};
+pub use published::Published;
+pub use rejection::Rejection;
+pub use request::{Params, UpgradeRequest};
+pub use resolve::{Resolve, ResolveWith, Route, resolve_with};
+pub use session::{Accepted, Claim, Joined, Lifeline, Session};
+pub use tasks::HookOutput;
+pub use text::Utf8Bytes;
+pub use transport::{Encoding, Publication, Receipt, Transport};
+pub use upgrade::{InvalidHeader, Upgrade};
+
+// The vocabulary that the signatures above use.
+pub use bytes::Bytes;
+pub use http;

@@ -1,0 +1,129 @@
+use std::time::Duration;
+
+/// A bound on a size or a count. To have none, write [`Limit::Unlimited`].
+// Exhaustive on purpose: there is a bound or there is none.
+#[allow(clippy::exhaustive_enums)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Limit {
+    /// At most this much.
+    At(usize),
+    /// No bound: whoever is on the other side decides how much memory is used.
+    Unlimited,
+}
+
+impl Limit {
+    /// Whether `amount` is within the bound.
+    pub fn allows(self, amount: usize) -> bool {
+        amount <= self.get()
+    }
+
+    /// The bound as a number, `usize::MAX` for none.
+    pub fn get(self) -> usize {
+        match self {
+            Self::At(most) => most,
+            Self::Unlimited => usize::MAX,
+        }
+    }
+}
+
+impl From<usize> for Limit {
+    fn from(most: usize) -> Self {
+        Self::At(most)
+    }
+}
+
+/// What happens to a peer whose outbound queue is full.
+///
+/// Every message lost to a policy is counted: per peer in `Peer::dropped`, in total in `Hub::stats`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Overflow {
+    /// Discard the queue and close with 1013 "slow consumer". The only policy under which a
+    /// connected peer has seen everything in order.
+    #[default]
+    Close,
+    /// Refuse the new message; `send` hands it back.
+    DropNewest,
+    /// Discard the oldest queued messages until the new one fits.
+    DropOldest,
+}
+
+macro_rules! limits {
+    ($($(#[doc = $doc:literal])+ $name:ident: $kind:ty = $default:expr;)+) => {
+        /// Every bound a server keeps, with safe defaults; `docs/limits.md` gives the reasons.
+        ///
+        /// ```
+        /// # use crossws_core::{Limit, Limits};
+        /// let limits = Limits::default().max_message_size(64 << 10).max_topics(Limit::Unlimited);
+        /// assert_eq!(limits.max_message_size, Limit::At(64 << 10));
+        /// ```
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct Limits {
+            $($(#[doc = $doc])+ pub $name: $kind,)+
+        }
+
+        impl Default for Limits {
+            fn default() -> Self {
+                Self { $($name: $default,)+ }
+            }
+        }
+
+        impl Limits {
+            $(
+                #[doc = concat!("Sets [`", stringify!($name), "`](field@Self::", stringify!($name), ").")]
+                #[must_use]
+                pub fn $name(mut self, value: impl Into<$kind>) -> Self {
+                    self.$name = value.into();
+                    self
+                }
+            )+
+        }
+    };
+}
+
+limits! {
+    /// Largest message a peer may send, in bytes; larger ones close with 1009. Default 1 MiB.
+    max_message_size: Limit = Limit::At(1 << 20);
+    /// Most messages read ahead of a busy hook; then the socket is not read. Default 16.
+    max_inbound: Limit = Limit::At(16);
+    /// Most control frames (ping, pong) a peer may send per second; more close with 1008.
+    /// Default 100.
+    max_control_rate: Limit = Limit::At(100);
+    /// Most bytes queued for one peer. Default 1 MiB.
+    max_buffered: Limit = Limit::At(1 << 20);
+    /// Most messages queued for one peer. Default 4,096.
+    max_queued: Limit = Limit::At(4096);
+    /// Longest time the queue's head may wait without any of the queue being written; `None` for no
+    /// bound. Default 10 s.
+    max_queue_age: Option<Duration> = Some(Duration::from_secs(10));
+    /// What happens when one of the three queue bounds is reached. Default [`Overflow::Close`].
+    overflow: Overflow = Overflow::Close;
+    /// Most topics one peer may be subscribed to. Default 128.
+    max_topics: Limit = Limit::At(128);
+    /// Longest name of a topic or a namespace, in bytes. Default 255.
+    max_name_len: Limit = Limit::At(255);
+    /// Most namespaces with peers in them; an upgrade into one more is refused with 503.
+    /// Default 65,536.
+    max_namespaces: Limit = Limit::At(65_536);
+    /// Most peers on this hub; one more upgrade is refused with 503. Default 65,536.
+    max_peers: Limit = Limit::At(65_536);
+    /// Longest time the `upgrade` hook may take before the client gets a 503. Default 10 s.
+    upgrade_timeout: Duration = Duration::from_secs(10);
+    /// Longest wait for the client's answer to our close frame, and for a last write. Default 5 s.
+    close_timeout: Duration = Duration::from_secs(5);
+    /// How often a ping is sent, ± 10 % so that peers do not beat together; `None` for never.
+    /// Default 25 s.
+    ping_interval: Option<Duration> = Some(Duration::from_secs(25));
+    /// How long after a ping anything must have arrived. Default 10 s.
+    pong_timeout: Duration = Duration::from_secs(10);
+    /// Longest silence of a peer that is not pinged; `None` for no bound. Default 120 s.
+    idle_timeout: Option<Duration> = Some(Duration::from_secs(120));
+    /// Longest life of a connection, ± 10 %, after which it closes with 1012; `None` for no
+    /// bound. Default none.
+    max_lifetime: Option<Duration> = None;
+}
+
+/// Bytes queued for one peer above which the `drain` hook is told when the queue is empty again:
+/// 64 KiB, about what a socket's own buffer holds.
+pub const DRAIN_MARK: usize = 64 << 10;

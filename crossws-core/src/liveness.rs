@@ -1,0 +1,160 @@
+use std::time::Duration;
+
+use crate::{Limits, PeerId};
+
+/// Decides when to ping a peer and when to give it up: a state machine that an adapter feeds
+/// with the time, so that core reads no clock and tests need no waiting.
+///
+/// Times are durations since any fixed point, such as the start of the connection.
+#[derive(Debug, Clone)]
+pub struct Liveness {
+    ping_interval: Option<Duration>,
+    pong_timeout: Duration,
+    idle_timeout: Option<Duration>,
+    expires: Option<Duration>,
+    last_heard: Duration,
+    next_ping: Option<Duration>,
+    /// When the ping went out that nothing has followed yet.
+    waiting_since: Option<Duration>,
+}
+
+/// What is due for a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Due {
+    /// Send a ping.
+    Ping,
+    /// Nothing came after a ping, or for too long: the peer is gone.
+    Silent,
+    /// The connection reached its longest life.
+    Expired,
+}
+
+impl Liveness {
+    /// The state for a connection that begins at `now`. The peer's id spreads pings and
+    /// lifetimes by ± 10 %, so that peers that came together do not act together.
+    pub fn new(limits: &Limits, peer: PeerId, now: Duration) -> Self {
+        let spread = |time: Duration| {
+            let random = (peer.as_u128() & 0xffff) as f64 / f64::from(0xffff_u16);
+            time.mul_f64(0.9 + 0.2 * random)
+        };
+        let ping_interval = limits.ping_interval.map(spread);
+        Self {
+            ping_interval,
+            pong_timeout: limits.pong_timeout,
+            idle_timeout: limits.idle_timeout.filter(|_| ping_interval.is_none()),
+            expires: limits.max_lifetime.map(|life| now + spread(life)),
+            last_heard: now,
+            next_ping: ping_interval.map(|every| now + every),
+            waiting_since: None,
+        }
+    }
+
+    /// Bytes arrived from the peer: any bytes prove that it lives.
+    pub fn heard(&mut self, now: Duration) {
+        self.last_heard = now;
+        self.waiting_since = None;
+    }
+
+    /// When to ask [`poll`](Self::poll) next; `None` if nothing will ever be due.
+    pub fn next_due(&self) -> Option<Duration> {
+        [
+            self.next_ping,
+            self.waiting_since.map(|since| since + self.pong_timeout),
+            self.idle_timeout.map(|idle| self.last_heard + idle),
+            self.expires,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// What is due now, if anything; ask again until it says `None`.
+    pub fn poll(&mut self, now: Duration) -> Option<Due> {
+        let reached = |at: Option<Duration>| at.is_some_and(|at| at <= now);
+        if reached(self.expires) {
+            self.expires = None;
+            return Some(Due::Expired);
+        }
+        if reached(self.waiting_since.map(|since| since + self.pong_timeout))
+            || reached(self.idle_timeout.map(|idle| self.last_heard + idle))
+        {
+            // Said once: the connection ends now.
+            self.waiting_since = None;
+            self.idle_timeout = None;
+            self.next_ping = None;
+            return Some(Due::Silent);
+        }
+        if reached(self.next_ping) {
+            self.next_ping = self.ping_interval.map(|every| now + every);
+            self.waiting_since.get_or_insert(now);
+            return Some(Due::Ping);
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn secs(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    /// An id in the middle of the spread, for round numbers.
+    fn middle() -> PeerId {
+        PeerId::from_u128(0x7fff)
+    }
+
+    fn live(limits: &Limits) -> Liveness {
+        Liveness::new(limits, middle(), Duration::ZERO)
+    }
+
+    #[test]
+    fn a_ping_that_nothing_follows_ends_the_peer() {
+        let mut live = live(&Limits::default());
+        assert_eq!(live.poll(secs(20)), None);
+        assert_eq!(live.poll(secs(26)), Some(Due::Ping));
+        assert_eq!(live.poll(secs(26)), None);
+        assert_eq!(live.next_due(), Some(secs(36)));
+        assert_eq!(live.poll(secs(36)), Some(Due::Silent));
+        assert_eq!(live.poll(secs(300)), None, "said once");
+    }
+
+    #[test]
+    fn any_bytes_after_a_ping_keep_the_peer() {
+        let mut live = live(&Limits::default());
+        assert_eq!(live.poll(secs(26)), Some(Due::Ping));
+        live.heard(secs(35));
+        assert_eq!(live.poll(secs(37)), None);
+        assert_eq!(live.poll(secs(52)), Some(Due::Ping));
+    }
+
+    #[test]
+    fn idle_counts_only_without_pings() {
+        let mut live = live(&Limits::default().ping_interval(None));
+        live.heard(secs(100));
+        assert_eq!(live.poll(secs(219)), None);
+        assert_eq!(live.poll(secs(220)), Some(Due::Silent));
+    }
+
+    #[test]
+    fn a_life_ends_once() {
+        let mut live = live(&Limits::default().ping_interval(None).max_lifetime(secs(50)));
+        assert_eq!(live.poll(secs(40)), None);
+        assert_eq!(live.poll(secs(51)), Some(Due::Expired));
+        assert_eq!(live.poll(secs(60)), None);
+    }
+
+    #[test]
+    fn spread_stays_within_ten_percent() {
+        let every = |id| {
+            Liveness::new(&Limits::default(), PeerId::from_u128(id), Duration::ZERO)
+                .next_due()
+                .unwrap()
+        };
+        assert_eq!(every(0), Duration::from_millis(22_500));
+        assert_eq!(every(0xffff), Duration::from_millis(27_500));
+    }
+}

@@ -1,0 +1,476 @@
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, Weak};
+
+use bytes::Bytes;
+use event_listener::Event;
+
+use crate::bounds::MaybeSend;
+use crate::context::{Context, ContextCell, ContextError};
+use crate::hub::Hub;
+use crate::sync::atomic::{AtomicU8, Ordering};
+use crate::tasks::{HookOutput, Inbox};
+use crate::transport::{Publication, Transport};
+use crate::{
+    Capabilities, CloseCode, CloseFrame, ClosedBy, ControlError, Extensions, IntoMessage, PeerId,
+    PublishError, Published, SendError, SubscribeError, UpgradeRequest, Utf8Bytes,
+};
+
+/// A connected client: a cheap handle, the same on every adapter.
+///
+/// Clones share everything. A handle may be kept and used from anywhere; once the connection is
+/// over its calls answer with errors. A handle kept for ever keeps the request and the context
+/// alive: store a [`WeakPeer`], or the id and [`Hub::peer`].
+#[derive(Clone)]
+pub struct Peer(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) id: PeerId,
+    pub(crate) namespace: Arc<str>,
+    pub(crate) request: UpgradeRequest,
+    pub(crate) protocol: Option<String>,
+    pub(crate) context: ContextCell,
+    pub(crate) extensions: Extensions,
+    pub(crate) transport: Box<dyn Transport>,
+    pub(crate) hub: Hub,
+    pub(crate) inbox: Inbox,
+    pub(crate) life: Life,
+}
+
+/// How far a connection's life has come, and who ended it.
+#[derive(Default)]
+pub(crate) struct Life {
+    phase: AtomicU8,
+    over: Event,
+    drained: Event,
+}
+
+// `Life::phase`. Only the first step away from OPEN counts: it says who ended the connection.
+const OPEN: u8 = 0;
+const CLOSED_BY_US: u8 = 1;
+const CLOSED_BY_SHUTDOWN: u8 = 2;
+const ENDED_BY_OTHERS: u8 = 3;
+/// Set on top of any of the others once the close hook may run.
+const OVER: u8 = 4;
+
+/// Where a connection is, with the numbers of the browser's `readyState`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum State {
+    /// Messages flow.
+    Open = 1,
+    /// A close is under way: nothing more is sent.
+    Closing = 2,
+    /// The connection is over.
+    Closed = 3,
+}
+
+impl Peer {
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    pub(crate) fn transport(&self) -> &dyn Transport {
+        &*self.0.transport
+    }
+
+    pub(crate) fn namespace_shared(&self) -> &Arc<str> {
+        &self.0.namespace
+    }
+
+    pub(crate) fn inbox(&self) -> &Inbox {
+        &self.0.inbox
+    }
+
+    /// The peer's name on its hub.
+    pub fn id(&self) -> PeerId {
+        self.0.id
+    }
+
+    /// The namespace whose topics and peers this one can reach.
+    pub fn namespace(&self) -> &str {
+        &self.0.namespace
+    }
+
+    /// The request that asked for this connection.
+    pub fn request(&self) -> &UpgradeRequest {
+        &self.0.request
+    }
+
+    /// The client's address, where the platform knows it.
+    pub fn remote_addr(&self) -> Option<SocketAddr> {
+        self.0.request.remote_addr()
+    }
+
+    /// The subprotocol that was negotiated, if one was.
+    pub fn protocol(&self) -> Option<&str> {
+        self.0.protocol.as_deref()
+    }
+
+    /// The WebSocket extensions that were negotiated, as in the answer's header; empty for none.
+    pub fn negotiated_extensions(&self) -> &str {
+        self.0.transport.extensions()
+    }
+
+    /// What this connection's transport can do.
+    pub fn capabilities(&self) -> Capabilities {
+        self.0.transport.capabilities()
+    }
+
+    /// The hub this peer is connected to.
+    pub fn hub(&self) -> &Hub {
+        &self.0.hub
+    }
+
+    /// Where the connection is.
+    pub fn state(&self) -> State {
+        self.0.life.state()
+    }
+
+    /// Volatile values of this connection; not the WebSocket extensions, which are
+    /// [`negotiated_extensions`](Self::negotiated_extensions).
+    pub fn extensions(&self) -> &Extensions {
+        &self.0.extensions
+    }
+
+    /// The peer's context.
+    ///
+    /// # Errors
+    /// [`ContextError::Missing`] if there is none, [`ContextError::Type`] if it is of another
+    /// type.
+    pub fn context<T: Context>(&self) -> Result<Arc<T>, ContextError> {
+        self.0.context.get()
+    }
+
+    /// Replaces the peer's context.
+    pub fn set_context<T: Context>(&self, context: T) {
+        self.0.context.set(context);
+    }
+
+    /// The peer's context as JSON, whatever its type.
+    ///
+    /// # Errors
+    /// [`ContextError::Missing`] if there is none, [`ContextError::Json`] if it does not convert.
+    pub fn context_json(&self) -> Result<serde_json::Value, ContextError> {
+        self.0.context.to_json()
+    }
+
+    /// Queues a message: text, bytes, or [`Json`](crate::Json). Never waits; it is on the wire
+    /// while the hook goes on.
+    ///
+    /// # Errors
+    /// The message is handed back when the connection is closed, or when the peer's queue is full
+    /// and the policy refuses the newest. Under the default policy a full queue closes the peer.
+    pub fn send(&self, message: impl IntoMessage) -> Result<(), SendError> {
+        let message = message.into_message()?;
+        if self.state() != State::Open {
+            return Err(SendError::Closed(message));
+        }
+        self.0.transport.send(message)
+    }
+
+    /// Queues a ping with up to 125 bytes.
+    ///
+    /// # Errors
+    /// When the connection is closed, the data is too long, a ping is still queued, or the
+    /// transport has no control frames.
+    pub fn ping(&self, data: impl Into<Bytes>) -> Result<(), ControlError> {
+        self.control(data.into(), |data| self.0.transport.ping(data))
+    }
+
+    /// Queues an unsolicited pong with up to 125 bytes. Pings are answered without it.
+    ///
+    /// # Errors
+    /// As [`ping`](Self::ping).
+    pub fn pong(&self, data: impl Into<Bytes>) -> Result<(), ControlError> {
+        self.control(data.into(), |data| self.0.transport.pong(data))
+    }
+
+    fn control(
+        &self,
+        data: Bytes,
+        send: impl FnOnce(Bytes) -> Result<(), ControlError>,
+    ) -> Result<(), ControlError> {
+        /// RFC 6455 section 5.5.
+        const MAX_CONTROL: usize = 125;
+        if data.len() > MAX_CONTROL {
+            return Err(ControlError::TooLong(data.len()));
+        }
+        if self.state() != State::Open {
+            return Err(ControlError::Closed);
+        }
+        send(data)
+    }
+
+    /// Bytes queued for this peer and not yet handed to the platform.
+    pub fn buffered_amount(&self) -> usize {
+        self.0.transport.buffered_amount()
+    }
+
+    /// Messages for this peer that a queue's policy discarded.
+    pub fn dropped(&self) -> u64 {
+        self.0.transport.dropped()
+    }
+
+    /// Waits until at most `threshold` bytes are queued, or the connection is over.
+    ///
+    /// Woken by the writer, not by polling. Where the transport cannot tell (no
+    /// [`Capabilities::DRAIN`]) the amount is always 0 and this ends at once.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn drained(&self, threshold: usize) {
+        loop {
+            let listener = self.0.life.drained.listen();
+            if self.state() != State::Open || self.buffered_amount() <= threshold {
+                return;
+            }
+            listener.await;
+        }
+    }
+
+    /// Waits until the connection is ending: the client is gone, this side closed, or the server
+    /// stops. It resolves although a hook is running.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn closed(&self) {
+        loop {
+            let listener = self.0.life.over.listen();
+            if self.state() != State::Open {
+                return;
+            }
+            listener.await;
+        }
+    }
+
+    /// Closes the connection: what was queued before is sent first, then the close frame. Later
+    /// calls do nothing. The reason is cut to [`CloseFrame::MAX_REASON`] bytes.
+    pub fn close(&self, code: CloseCode, reason: impl Into<Utf8Bytes>) {
+        self.close_with(CloseFrame::new(code, reason), CLOSED_BY_US);
+    }
+
+    pub(crate) fn close_for_shutdown(&self, frame: CloseFrame) {
+        self.close_with(frame, CLOSED_BY_SHUTDOWN);
+    }
+
+    fn close_with(&self, frame: CloseFrame, phase: u8) {
+        if self.end(phase) {
+            self.0.transport.close(frame);
+        }
+    }
+
+    /// Drops the connection at once, without a close frame, also when a close is under way.
+    pub fn terminate(&self) {
+        self.end(CLOSED_BY_US);
+        self.0.transport.terminate();
+    }
+
+    /// Takes the first step away from open: the peer leaves every list, and whoever waits for
+    /// its end is told. Answers whether this call was the first.
+    fn end(&self, phase: u8) -> bool {
+        if !self.0.life.step(phase) {
+            return false;
+        }
+        self.0.hub.registry().leave(self);
+        self.0.life.over.notify(usize::MAX);
+        self.0.life.drained.notify(usize::MAX);
+        true
+    }
+
+    /// Subscribes to a topic of the peer's namespace. `Ok(false)` if it already was.
+    ///
+    /// # Errors
+    /// When the connection is ending, the peer has too many topics, the name is too long, or the
+    /// transport has no topics.
+    pub fn subscribe(&self, topic: impl AsRef<str>) -> Result<bool, SubscribeError> {
+        if !self.capabilities().contains(Capabilities::PUBSUB) {
+            return Err(SubscribeError::Unsupported);
+        }
+        let hub = &self.0.hub;
+        hub.registry().subscribe(self, topic.as_ref(), hub.limits())
+    }
+
+    /// Ends a subscription. Answers whether there was one.
+    pub fn unsubscribe(&self, topic: impl AsRef<str>) -> bool {
+        self.0.hub.registry().unsubscribe(self, topic.as_ref())
+    }
+
+    /// Whether the peer is subscribed to a topic.
+    pub fn is_subscribed(&self, topic: impl AsRef<str>) -> bool {
+        self.0.hub.registry().is_subscribed(self, topic.as_ref())
+    }
+
+    /// The peer's topics, sorted by name.
+    pub fn topics(&self) -> Vec<Arc<str>> {
+        self.0.hub.registry().topics_of(self)
+    }
+
+    /// The peers of this namespace, this one included while it is connected.
+    pub fn peers(&self) -> Vec<Peer> {
+        self.0.hub.registry().peers(Some(self.namespace()))
+    }
+
+    /// Sends a message to every subscriber of a topic in this namespace except this peer, which
+    /// need not be subscribed itself. Works until the `close` hook has ended.
+    ///
+    /// # Errors
+    /// When the value is not JSON, or the transport has no topics. A subscriber's full queue is
+    /// no error: it is counted in the answer.
+    pub fn publish(
+        &self,
+        topic: impl AsRef<str>,
+        message: impl IntoMessage,
+    ) -> Result<Published, PublishError> {
+        self.publish_to(Some(topic.as_ref()), Some(self.id()), message)
+    }
+
+    /// As [`publish`](Self::publish), to this peer too if it is subscribed.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish).
+    pub fn publish_including_self(
+        &self,
+        topic: impl AsRef<str>,
+        message: impl IntoMessage,
+    ) -> Result<Published, PublishError> {
+        self.publish_to(Some(topic.as_ref()), None, message)
+    }
+
+    /// Sends a message to every peer of this namespace except this one.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish).
+    pub fn broadcast(&self, message: impl IntoMessage) -> Result<Published, PublishError> {
+        self.publish_to(None, Some(self.id()), message)
+    }
+
+    /// Sends a message to every peer of this namespace, this one included.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish).
+    pub fn broadcast_including_self(
+        &self,
+        message: impl IntoMessage,
+    ) -> Result<Published, PublishError> {
+        self.publish_to(None, None, message)
+    }
+
+    fn publish_to(
+        &self,
+        topic: Option<&str>,
+        except: Option<PeerId>,
+        message: impl IntoMessage,
+    ) -> Result<Published, PublishError> {
+        if !self.capabilities().contains(Capabilities::PUBSUB) {
+            return Err(PublishError::Unsupported);
+        }
+        let publication = Publication::new(message.into_message()?);
+        let hub = &self.0.hub;
+        Ok(hub.deliver(Some(self.namespace()), topic, except, &publication))
+    }
+
+    /// Runs a future as part of this connection: polled by its task, its failure reported to
+    /// `error`, dropped when the `close` hook has ended.
+    pub fn spawn<F>(&self, future: F)
+    where
+        F: Future<Output: HookOutput> + MaybeSend + 'static,
+    {
+        self.0
+            .inbox
+            .push(Box::pin(async { future.await.into_hook_result() }));
+    }
+
+    /// A handle that does not keep the peer alive.
+    pub fn downgrade(&self) -> WeakPeer {
+        WeakPeer(Arc::downgrade(&self.0))
+    }
+
+    /// Whether this side ended the connection, so that nothing more that arrives is delivered.
+    pub(crate) fn closed_here(&self) -> Option<ClosedBy> {
+        match self.0.life.phase.load(Ordering::Acquire) & !OVER {
+            CLOSED_BY_US => Some(ClosedBy::Server),
+            CLOSED_BY_SHUTDOWN => Some(ClosedBy::Shutdown),
+            _ => None,
+        }
+    }
+
+    /// The connection is ending, and not by a call of ours. Does nothing the second time.
+    pub(crate) fn ended(&self) {
+        self.end(ENDED_BY_OTHERS);
+    }
+
+    /// The connection is over: from here on the state is `Closed`.
+    pub(crate) fn over(&self) {
+        self.ended();
+        self.0.life.phase.fetch_or(OVER, Ordering::AcqRel);
+    }
+
+    pub(crate) fn notify_drained(&self) {
+        self.0.life.drained.notify(usize::MAX);
+    }
+}
+
+impl Life {
+    fn step(&self, phase: u8) -> bool {
+        self.phase
+            .compare_exchange(OPEN, phase, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+    }
+
+    fn state(&self) -> State {
+        match self.phase.load(Ordering::Acquire) {
+            OPEN => State::Open,
+            phase if phase & OVER == 0 => State::Closing,
+            _ => State::Closed,
+        }
+    }
+}
+
+/// The id.
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.id().fmt(f)
+    }
+}
+
+impl fmt::Debug for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Peer")
+            .field("id", &format_args!("{}", self.id()))
+            .field("namespace", &self.namespace())
+            .field("remote_addr", &self.remote_addr())
+            .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Two handles are equal when they are the same connection's.
+impl PartialEq for Peer {
+    fn eq(&self, other: &Self) -> bool {
+        self.is(other)
+    }
+}
+
+impl Eq for Peer {}
+
+/// A handle to a peer that does not keep it alive: what a long-lived collection should hold.
+#[derive(Clone)]
+pub struct WeakPeer(Weak<Inner>);
+
+impl WeakPeer {
+    /// The peer, if anyone still holds it.
+    pub fn upgrade(&self) -> Option<Peer> {
+        self.0.upgrade().map(Peer)
+    }
+}
+
+impl fmt::Debug for WeakPeer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WeakPeer(..)")
+    }
+}

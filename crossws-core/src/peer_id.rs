@@ -1,0 +1,54 @@
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// A peer's name on its hub: a random UUID, version 4 (RFC 9562), unless the upgrade hook chose
+/// another. It is public: knowing an id must not authorise anything.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PeerId(Uuid);
+
+impl PeerId {
+    /// A new random id.
+    pub fn random() -> Self {
+        Self(Uuid::new_v4())
+    }
+
+    /// The id with these 128 bits.
+    pub const fn from_u128(bits: u128) -> Self {
+        Self(Uuid::from_u128(bits))
+    }
+
+    /// The id's 128 bits.
+    pub const fn as_u128(self) -> u128 {
+        self.0.as_u128()
+    }
+}
+
+/// The usual lower-case form with hyphens.
+impl fmt::Display for PeerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for PeerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PeerId({self})")
+    }
+}
+
+impl FromStr for PeerId {
+    type Err = InvalidPeerId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPeerId> {
+        text.parse().map(Self).map_err(InvalidPeerId)
+    }
+}
+
+/// A text that is not a UUID.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("not a peer id")]
+pub struct InvalidPeerId(#[source] uuid::Error);

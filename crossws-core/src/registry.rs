@@ -1,0 +1,322 @@
+//! Who is where: peers by id and by namespace, subscriptions by `(namespace, topic)`.
+//!
+//! Three kinds of locks, always taken in this order: the hub's map, a namespace, a topic. A
+//! topic's lock is held while one publication is queued at each of its subscribers, which gives
+//! every subscriber the same order; nothing is woken, awaited or called back under any of them.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::members::Members;
+use crate::sync::Mutex;
+use crate::transport::Publication;
+use crate::{Limits, Peer, PeerId, Published, SubscribeError};
+
+#[derive(Default)]
+pub(crate) struct Registry {
+    hub: Mutex<HubMap>,
+}
+
+#[derive(Default)]
+struct HubMap {
+    peers: HashMap<PeerId, Peer>,
+    // Ordered, so that every listing of all namespaces reads the same.
+    namespaces: BTreeMap<Arc<str>, Arc<Namespace>>,
+}
+
+#[derive(Default)]
+struct Namespace {
+    /// Everyone here, as the topic that `broadcast` publishes to.
+    everyone: Topic,
+    index: Mutex<Index>,
+}
+
+#[derive(Default)]
+struct Index {
+    topics: BTreeMap<Arc<str>, Arc<Topic>>,
+    /// The other direction of `topics`, for peers with at least one subscription.
+    subscriptions: HashMap<PeerId, HashSet<Arc<str>>>,
+}
+
+#[derive(Default)]
+struct Topic {
+    members: Mutex<Members>,
+}
+
+/// Why a peer could not join.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum JoinError {
+    DuplicateId,
+    TooManyNamespaces,
+}
+
+impl Registry {
+    pub(crate) fn join(&self, peer: &Peer, limits: &Limits) -> Result<(), JoinError> {
+        let mut hub = self.hub.lock();
+        let hub = &mut *hub;
+        let Entry::Vacant(vacant) = hub.peers.entry(peer.id()) else {
+            return Err(JoinError::DuplicateId);
+        };
+        let namespace = match hub.namespaces.get(peer.namespace()) {
+            Some(namespace) => namespace,
+            None if !limits.max_namespaces.allows(hub.namespaces.len() + 1) => {
+                return Err(JoinError::TooManyNamespaces);
+            }
+            None => {
+                let name = Arc::clone(peer.namespace_shared());
+                hub.namespaces.entry(name).or_default()
+            }
+        };
+        namespace.everyone.members.lock().insert(peer.clone());
+        vacant.insert(peer.clone());
+        Ok(())
+    }
+
+    /// Takes the peer out of every list and topic. Does nothing the second time.
+    pub(crate) fn leave(&self, peer: &Peer) {
+        let mut hub = self.hub.lock();
+        // Another peer may carry the same id by now.
+        match hub.peers.get(&peer.id()) {
+            Some(found) if found.is(peer) => {}
+            _ => return,
+        }
+        // The handles are dropped at the end, after the locks: the last one runs user code.
+        let _peer = hub.peers.remove(&peer.id());
+        let Some(namespace) = hub.namespaces.get(peer.namespace()).cloned() else {
+            return;
+        };
+        let mut gone = Vec::new();
+        let mut index = namespace.index.lock();
+        for topic in index.subscriptions.remove(&peer.id()).into_iter().flatten() {
+            gone.extend(index.remove_member(&topic, peer.id()));
+        }
+        drop(index);
+        let mut everyone = namespace.everyone.members.lock();
+        gone.extend(everyone.remove(peer.id()));
+        if everyone.is_empty() {
+            // Nobody can join meanwhile: joining takes the hub's lock, which is held.
+            hub.namespaces.remove(peer.namespace());
+        }
+        drop(everyone);
+        drop(hub);
+    }
+
+    pub(crate) fn subscribe(
+        &self,
+        peer: &Peer,
+        topic: &str,
+        limits: &Limits,
+    ) -> Result<bool, SubscribeError> {
+        if !limits.max_name_len.allows(topic.len()) {
+            return Err(SubscribeError::NameTooLong {
+                len: topic.len(),
+                most: limits.max_name_len.get(),
+            });
+        }
+        let Some(namespace) = self.namespace_of(peer) else {
+            return Err(SubscribeError::Closed);
+        };
+        let mut index = namespace.index.lock();
+        // Checked under the index's lock: `leave` cleans up under it, so that a peer that left
+        // in between is not subscribed again.
+        if !namespace.everyone.members.lock().contains(peer.id()) {
+            return Err(SubscribeError::Closed);
+        }
+        let index = &mut *index;
+        let held = index.subscriptions.entry(peer.id()).or_default();
+        if held.contains(topic) {
+            return Ok(false);
+        }
+        if !limits.max_topics.allows(held.len() + 1) {
+            let most = held.len();
+            if most == 0 {
+                index.subscriptions.remove(&peer.id());
+            }
+            return Err(SubscribeError::TooMany(most));
+        }
+        let name = match index.topics.get_key_value(topic) {
+            Some((name, _)) => Arc::clone(name),
+            None => Arc::from(topic),
+        };
+        held.insert(Arc::clone(&name));
+        let topic = index.topics.entry(name).or_default();
+        topic.members.lock().insert(peer.clone());
+        Ok(true)
+    }
+
+    pub(crate) fn unsubscribe(&self, peer: &Peer, topic: &str) -> bool {
+        let Some(namespace) = self.namespace_of(peer) else {
+            return false;
+        };
+        let mut index = namespace.index.lock();
+        let Some(held) = index.subscriptions.get_mut(&peer.id()) else {
+            return false;
+        };
+        let was = held.remove(topic);
+        if held.is_empty() {
+            index.subscriptions.remove(&peer.id());
+        }
+        let handle = was.then(|| index.remove_member(topic, peer.id())).flatten();
+        drop(index);
+        drop(handle);
+        was
+    }
+
+    pub(crate) fn is_subscribed(&self, peer: &Peer, topic: &str) -> bool {
+        self.namespace_of(peer).is_some_and(|namespace| {
+            let index = namespace.index.lock();
+            index
+                .subscriptions
+                .get(&peer.id())
+                .is_some_and(|held| held.contains(topic))
+        })
+    }
+
+    /// A peer's topics, by name.
+    pub(crate) fn topics_of(&self, peer: &Peer) -> Vec<Arc<str>> {
+        let Some(namespace) = self.namespace_of(peer) else {
+            return Vec::new();
+        };
+        let index = namespace.index.lock();
+        let held = index.subscriptions.get(&peer.id());
+        let mut topics: Vec<_> = held.into_iter().flatten().cloned().collect();
+        drop(index);
+        topics.sort_unstable();
+        topics
+    }
+
+    pub(crate) fn peer(&self, id: PeerId) -> Option<Peer> {
+        self.hub.lock().peers.get(&id).cloned()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.hub.lock().peers.len()
+    }
+
+    pub(crate) fn namespaces(&self) -> Vec<Arc<str>> {
+        self.hub.lock().namespaces.keys().cloned().collect()
+    }
+
+    /// The peers of one namespace, or of all, namespace by namespace. Two callers between whom
+    /// nobody came or left get the same list.
+    pub(crate) fn peers(&self, scope: Option<&str>) -> Vec<Peer> {
+        let mut peers = Vec::new();
+        self.visit(scope, |namespace| {
+            peers.extend(namespace.everyone.members.lock().iter().cloned());
+        });
+        peers
+    }
+
+    /// The topics with subscribers, by name, each once.
+    pub(crate) fn topics(&self, scope: Option<&str>) -> Vec<Arc<str>> {
+        let mut topics = Vec::new();
+        self.visit(scope, |namespace| {
+            topics.extend(namespace.index.lock().topics.keys().cloned());
+        });
+        topics.sort_unstable();
+        topics.dedup();
+        topics
+    }
+
+    pub(crate) fn count(&self, scope: Option<&str>, topic: &str) -> usize {
+        let mut count = 0;
+        self.visit(scope, |namespace| {
+            if let Some(topic) = namespace.topic(topic) {
+                count += topic.members.lock().len();
+            }
+        });
+        count
+    }
+
+    /// Queues a publication at every subscriber of `topic`, or at every peer when there is none
+    /// given, and wakes their writers.
+    pub(crate) fn publish(
+        &self,
+        scope: Option<&str>,
+        topic: Option<&str>,
+        except: Option<PeerId>,
+        publication: &Publication,
+    ) -> Published {
+        let mut published = Published::default();
+        let mut asleep = Vec::new();
+        let mut deliver = |to: &Topic| {
+            to.deliver(except, publication, &mut published, &mut asleep);
+        };
+        self.visit(scope, |namespace| match topic {
+            None => deliver(&namespace.everyone),
+            Some(topic) => {
+                if let Some(topic) = namespace.topic(topic) {
+                    deliver(&topic);
+                }
+            }
+        });
+        for peer in asleep {
+            peer.transport().wake();
+        }
+        published
+    }
+
+    fn namespace_of(&self, peer: &Peer) -> Option<Arc<Namespace>> {
+        self.hub.lock().namespaces.get(peer.namespace()).cloned()
+    }
+
+    /// Visits one namespace, or all in order. The hub's lock is not held during the visits.
+    fn visit(&self, scope: Option<&str>, mut visit: impl FnMut(&Namespace)) {
+        match scope {
+            Some(name) => {
+                let found = self.hub.lock().namespaces.get(name).cloned();
+                if let Some(namespace) = found {
+                    visit(&namespace);
+                }
+            }
+            None => {
+                let all: Vec<_> = self.hub.lock().namespaces.values().cloned().collect();
+                all.iter().for_each(|namespace| visit(namespace));
+            }
+        }
+    }
+}
+
+impl Namespace {
+    fn topic(&self, topic: &str) -> Option<Arc<Topic>> {
+        self.index.lock().topics.get(topic).cloned()
+    }
+}
+
+impl Index {
+    /// Takes one peer out of a topic, and the topic out of the index with its last peer.
+    fn remove_member(&mut self, topic: &str, peer: PeerId) -> Option<Peer> {
+        let found = self.topics.get(topic)?;
+        let mut members = found.members.lock();
+        let removed = members.remove(peer);
+        let empty = members.is_empty();
+        drop(members);
+        if empty {
+            self.topics.remove(topic);
+        }
+        removed
+    }
+}
+
+impl Topic {
+    fn deliver(
+        &self,
+        except: Option<PeerId>,
+        publication: &Publication,
+        published: &mut Published,
+        asleep: &mut Vec<Peer>,
+    ) {
+        let members = self.members.lock();
+        for peer in members.iter() {
+            if except == Some(peer.id()) {
+                continue;
+            }
+            let receipt = peer.transport().publish(publication);
+            published.count(receipt);
+            if receipt.wake {
+                asleep.push(peer.clone());
+            }
+        }
+    }
+}

@@ -1,0 +1,192 @@
+use std::net::SocketAddr;
+
+use http::header::{HOST, HeaderMap, HeaderName, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL};
+use http::request::Parts;
+use http::{Method, Uri};
+
+/// The request that asks for a WebSocket, as every hook sees it: the standard `http` parts, and
+/// what the platform knows besides.
+#[derive(Debug, Clone)]
+pub struct UpgradeRequest {
+    parts: Parts,
+    remote_addr: Option<SocketAddr>,
+    secure: bool,
+    params: Params,
+}
+
+impl UpgradeRequest {
+    /// A request from its HTTP parts.
+    pub fn new(parts: Parts) -> Self {
+        let secure = parts.uri.scheme_str() == Some("https");
+        Self {
+            parts,
+            remote_addr: None,
+            secure,
+            params: Params::default(),
+        }
+    }
+
+    /// Adds the client's address.
+    #[must_use]
+    pub fn with_remote_addr(mut self, addr: Option<SocketAddr>) -> Self {
+        self.remote_addr = addr;
+        self
+    }
+
+    /// Says that the connection is encrypted, so that URLs read `https` and `wss`.
+    #[must_use]
+    pub fn with_secure(mut self, secure: bool) -> Self {
+        self.secure = secure;
+        self
+    }
+
+    pub(crate) fn set_params(&mut self, params: Params) {
+        self.params = params;
+    }
+
+    /// The HTTP parts: method, URI, version, headers, extensions.
+    pub fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    /// Gives the HTTP parts back, untouched.
+    pub fn into_parts(self) -> Parts {
+        self.parts
+    }
+
+    /// The method.
+    pub fn method(&self) -> &Method {
+        &self.parts.method
+    }
+
+    /// The request target as it was sent.
+    pub fn uri(&self) -> &Uri {
+        &self.parts.uri
+    }
+
+    /// The path as it was sent, not percent-decoded.
+    pub fn path(&self) -> &str {
+        self.parts.uri.path()
+    }
+
+    /// The query as it was sent, without the question mark.
+    pub fn query(&self) -> Option<&str> {
+        self.parts.uri.query()
+    }
+
+    /// The headers.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.parts.headers
+    }
+
+    /// One header as text; `None` when it is absent or not visible ASCII.
+    pub fn header(&self, name: impl AsRef<str>) -> Option<&str> {
+        let name = HeaderName::try_from(name.as_ref()).ok()?;
+        self.parts.headers.get(name)?.to_str().ok()
+    }
+
+    /// The client's address, where the platform knows it.
+    pub fn remote_addr(&self) -> Option<SocketAddr> {
+        self.remote_addr
+    }
+
+    /// Whether the connection is encrypted.
+    pub fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// What the route's pattern matched.
+    pub fn params(&self) -> &Params {
+        &self.params
+    }
+
+    /// The absolute URL: `http` or `https`, the `Host` header's host and port, path and query as
+    /// they were sent.
+    pub fn url(&self) -> String {
+        self.url_with(if self.secure { "https" } else { "http" })
+    }
+
+    /// The absolute URL that the client dialled: as [`url`](Self::url), with `ws` or `wss`.
+    pub fn websocket_url(&self) -> String {
+        self.url_with(if self.secure { "wss" } else { "ws" })
+    }
+
+    fn url_with(&self, scheme: &str) -> String {
+        let uri = self.uri();
+        let host = uri
+            .authority()
+            .map(|authority| authority.as_str())
+            .or_else(|| self.header(HOST))
+            .unwrap_or("localhost");
+        let target = uri.path_and_query().map_or("/", |target| target.as_str());
+        format!("{scheme}://{host}{target}")
+    }
+
+    /// The subprotocols the client offers, in its order of preference (RFC 6455 section 11.3.4;
+    /// several headers count as one list).
+    pub fn protocols(&self) -> impl Iterator<Item = &str> {
+        self.list(SEC_WEBSOCKET_PROTOCOL)
+    }
+
+    /// The first of `supported` that the client offers: the server's preference decides.
+    ///
+    /// ```
+    /// # use crossws_core::{Rejection, Upgrade, UpgradeRequest};
+    /// fn upgrade(req: &UpgradeRequest) -> Result<Upgrade, Rejection> {
+    ///     Ok(Upgrade::new().protocol(req.choose_protocol(&["chat.v2", "chat.v1"])))
+    /// }
+    /// ```
+    pub fn choose_protocol<'a>(&self, supported: &[&'a str]) -> Option<&'a str> {
+        supported
+            .iter()
+            .copied()
+            .find(|supported| self.protocols().any(|offered| offered == *supported))
+    }
+
+    /// The extensions the client offers, as sent.
+    pub fn extensions_offered(&self) -> Option<&str> {
+        self.header(SEC_WEBSOCKET_EXTENSIONS)
+    }
+
+    fn list(&self, name: HeaderName) -> impl Iterator<Item = &str> {
+        self.parts
+            .headers
+            .get_all(name)
+            .into_iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .map(str::trim)
+            .filter(|item| !item.is_empty())
+    }
+}
+
+/// Route parameters: what a route's pattern matched, by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Params(Vec<(String, String)>);
+
+impl Params {
+    /// The value of one parameter.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.iter()
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| value)
+    }
+
+    /// All parameters, in the pattern's order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Params {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
+        Self(
+            pairs
+                .into_iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+        )
+    }
+}

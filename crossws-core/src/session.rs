@@ -1,0 +1,425 @@
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::StatusCode;
+use http::header::{HeaderMap, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
+
+use crate::catch::{catch, catch_panic};
+use crate::context::ContextCell;
+use crate::hub::Hub;
+use crate::peer::{Inner, Life};
+use crate::registry::JoinError;
+use crate::resolve::Route;
+use crate::tasks::{Inbox, Tasks};
+use crate::transport::Transport;
+use crate::{
+    CloseCode, CloseFrame, Closed, ClosedBy, Error, ErrorKind, Extensions, Hook, Hooks, Message,
+    OnError, Peer, PeerId, Rejection, State, Upgrade, UpgradeRequest,
+};
+
+/// A request with the hooks that claim it. The next step is [`upgrade`](Self::upgrade).
+pub struct Claim<H: Hooks + ?Sized> {
+    hub: Hub,
+    hooks: Arc<H>,
+    request: UpgradeRequest,
+}
+
+impl<H: Hooks + ?Sized> Claim<H> {
+    pub(crate) fn new(hub: Hub, mut request: UpgradeRequest, route: Route<H>) -> Self {
+        request.set_params(route.params);
+        Self {
+            hub,
+            hooks: route.hooks,
+            request,
+        }
+    }
+
+    /// The request.
+    pub fn request(&self) -> &UpgradeRequest {
+        &self.request
+    }
+
+    /// How long [`upgrade`](Self::upgrade) may take; the adapter, which has a clock, bounds it.
+    pub fn deadline(&self) -> Duration {
+        self.hub.limits().upgrade_timeout
+    }
+
+    /// Checks the origin, runs the `upgrade` hook, and checks what it answered.
+    ///
+    /// # Errors
+    /// The response to refuse with: the hook's own; 403 for a foreign origin; 503 in a shutdown
+    /// or when the hub is full; 500 when the hook panicked or chose a subprotocol that was not
+    /// offered.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the hook; nothing was registered.
+    pub async fn upgrade(self) -> Result<Accepted<H>, Rejection> {
+        let result = self.run().await;
+        if let Err(rejection) = &result
+            && let Some(error) = rejection.source()
+        {
+            tracing::error!(status = %rejection.status(), %error, "refusing an upgrade");
+        }
+        result
+    }
+
+    async fn run(self) -> Result<Accepted<H>, Rejection> {
+        let Self {
+            hub,
+            hooks,
+            request,
+        } = self;
+        if hub.is_shutting_down() {
+            return Err(Rejection::unavailable("shutting down"));
+        }
+        if !hub.limits().max_peers.allows(hub.registry().len() + 1) {
+            return Err(Rejection::unavailable("too many connections"));
+        }
+        if !hub.origin().admits(&request) {
+            return Err(Rejection::new(StatusCode::FORBIDDEN, "origin not allowed"));
+        }
+        let upgrade = catch_panic(async { hooks.upgrade(&request).await })
+            .await
+            .map_err(|message| Rejection::internal(Error::panic(Hook::Upgrade, &message)))??;
+        Accepted::new(hub, hooks, request, upgrade)
+    }
+}
+
+impl<H: Hooks + ?Sized> fmt::Debug for Claim<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Claim({})", self.request.uri())
+    }
+}
+
+/// An upgrade that the hooks accepted. The adapter answers the client with
+/// [`headers`](Self::headers), then calls [`join`](Self::join). Dropped, it leaves no trace.
+pub struct Accepted<H: Hooks + ?Sized> {
+    hub: Hub,
+    hooks: Arc<H>,
+    request: UpgradeRequest,
+    id: PeerId,
+    namespace: Arc<str>,
+    headers: HeaderMap,
+    protocol: Option<String>,
+    context: ContextCell,
+    extensions: Extensions,
+    topics: Vec<Arc<str>>,
+}
+
+impl<H: Hooks + ?Sized> Accepted<H> {
+    fn new(
+        hub: Hub,
+        hooks: Arc<H>,
+        request: UpgradeRequest,
+        upgrade: Upgrade,
+    ) -> Result<Self, Rejection> {
+        let mut headers = upgrade.headers;
+        if let Some(protocol) = &upgrade.protocol {
+            let value = HeaderValue::try_from(protocol.as_str()).ok();
+            let offered = request.protocols().any(|offered| offered == protocol);
+            match value {
+                Some(value) if offered => {
+                    headers.insert(SEC_WEBSOCKET_PROTOCOL, value);
+                }
+                _ => return Err(Rejection::internal(NotOffered(protocol.clone()))),
+            }
+        }
+        let namespace = upgrade
+            .namespace
+            .unwrap_or_else(|| Arc::from(request.path()));
+        if !hub.limits().max_name_len.allows(namespace.len()) {
+            return Err(Rejection::new(
+                StatusCode::URI_TOO_LONG,
+                "the namespace's name is too long",
+            ));
+        }
+        let id = match upgrade.id {
+            Some(id) if hub.peer(id).is_some() => return Err(duplicate(id)),
+            Some(id) => id,
+            None => PeerId::random(),
+        };
+        Ok(Self {
+            hub,
+            hooks,
+            request,
+            id,
+            namespace,
+            headers,
+            protocol: upgrade.protocol,
+            context: upgrade.context,
+            extensions: upgrade.extensions,
+            topics: upgrade.topics,
+        })
+    }
+
+    /// The headers for the 101, the chosen subprotocol among them.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The id that the peer will have.
+    pub fn id(&self) -> PeerId {
+        self.id
+    }
+
+    /// The hub's limits, for the adapter's own bounds.
+    pub fn limits(&self) -> &crate::Limits {
+        self.hub.limits()
+    }
+
+    /// Makes the peer: it is listed and can be sent to from here on; no hook has run.
+    ///
+    /// # Errors
+    /// When the id has come into use, the hub is full, or a shutdown has begun since the upgrade
+    /// was accepted. A server that has already answered 101 closes with the frame.
+    pub fn join(self, transport: impl Transport) -> Result<Joined<H>, CloseFrame> {
+        let hub = self.hub;
+        let peer = Peer::new(Inner {
+            id: self.id,
+            namespace: self.namespace,
+            request: self.request,
+            protocol: self.protocol,
+            context: self.context,
+            extensions: self.extensions,
+            transport: Box::new(transport),
+            hub: hub.clone(),
+            inbox: Inbox::default(),
+            life: Life::default(),
+        });
+        let limits = hub.limits();
+        hub.registry()
+            .join(&peer, limits)
+            .map_err(|error| match error {
+                JoinError::DuplicateId => CloseFrame::new(CloseCode::POLICY, "peer id in use"),
+                JoinError::TooManyNamespaces => {
+                    CloseFrame::new(CloseCode::TRY_AGAIN, "too many namespaces")
+                }
+            })?;
+        let membership = Membership { peer };
+        hub.session_begins();
+        if hub.is_shutting_down() {
+            // Joined between the shutdown's flag and its list: it may or may not be on the list.
+            let frame = CloseFrame::new(CloseCode::RESTART, "shutting down");
+            membership.peer.close_for_shutdown(frame);
+        }
+        for topic in self.topics {
+            // Refused only by a limit: those are the application's to know.
+            if let Err(error) = membership.peer.subscribe(&topic) {
+                tracing::error!(%error, %topic, "a topic from the upgrade hook");
+            }
+        }
+        Ok(Joined {
+            hooks: self.hooks,
+            membership,
+        })
+    }
+}
+
+impl<H: Hooks + ?Sized> fmt::Debug for Accepted<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Accepted({})", self.id)
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the upgrade hook chose the subprotocol `{0}`, which the client did not offer")]
+struct NotOffered(String);
+
+fn duplicate(id: PeerId) -> Rejection {
+    Rejection::new(StatusCode::CONFLICT, "peer id in use").with_source(crate::DuplicateId(id))
+}
+
+/// A peer's place on its hub: gone when this is dropped, whatever happened before.
+struct Membership {
+    peer: Peer,
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        self.peer.over();
+        self.peer.inbox().close();
+        self.peer.hub().session_ends();
+    }
+}
+
+/// A peer whose `open` hook has not run. Dropped, the peer is gone and no hook runs.
+pub struct Joined<H: Hooks + ?Sized> {
+    hooks: Arc<H>,
+    membership: Membership,
+}
+
+impl<H: Hooks + ?Sized> Joined<H> {
+    /// The peer.
+    pub fn peer(&self) -> &Peer {
+        &self.membership.peer
+    }
+
+    /// The adapter's way to say what happens while a hook runs.
+    pub fn lifeline(&self) -> Lifeline {
+        Lifeline(self.membership.peer.clone())
+    }
+
+    /// Runs the `open` hook to its end. Messages come after it, by type.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the hook and the peer; its `close` hook does not run.
+    pub async fn open(self) -> Session<H> {
+        let mut session = Session {
+            hooks: self.hooks,
+            tasks: Tasks::default(),
+            membership: self.membership,
+        };
+        let peer = &session.membership.peer;
+        let hook = async { session.hooks.open(peer).await };
+        let result = session.tasks.alongside(peer, catch(Hook::Open, hook)).await;
+        session.settle(result).await;
+        session
+    }
+}
+
+impl<H: Hooks + ?Sized> fmt::Debug for Joined<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Joined({})", self.membership.peer)
+    }
+}
+
+/// What an adapter tells a peer while a hook may be running.
+#[derive(Clone, Debug)]
+pub struct Lifeline(Peer);
+
+impl Lifeline {
+    /// The connection is ending: the client closed or is gone. The peer leaves every list and
+    /// topic at once, and `Peer::closed` resolves. The `close` hook follows later.
+    pub fn ended(&self) {
+        self.0.ended();
+    }
+
+    /// The outbound queue has become shorter: whoever waits in `Peer::drained` looks again.
+    /// Cheap when nobody waits.
+    pub fn drained(&self) {
+        self.0.notify_drained();
+    }
+
+    /// Whether this side closed, so that what still arrives must not reach a hook.
+    pub fn closed_here(&self) -> bool {
+        self.0.closed_here().is_some()
+    }
+}
+
+/// An open connection: runs the hooks, one at a time. That `open` came first, that hooks do not
+/// overlap and that `close` comes once are what its methods' receivers say.
+///
+/// Dropped without [`close`](Self::close), the peer is gone and its `close` hook does not run.
+pub struct Session<H: Hooks + ?Sized> {
+    hooks: Arc<H>,
+    // Before `membership`: the peer's own futures are dropped while it is still whole.
+    tasks: Tasks,
+    membership: Membership,
+}
+
+impl<H: Hooks + ?Sized> Session<H> {
+    /// The peer.
+    pub fn peer(&self) -> &Peer {
+        &self.membership.peer
+    }
+
+    /// Runs the `message` hook. Does nothing if this side has closed: a hook hears nothing more
+    /// of a peer that it closed but `close`.
+    ///
+    /// # Cancel safety
+    /// None of the session's hooks is safe to drop in the middle: the hook's work stops at its
+    /// await.
+    pub async fn message(&mut self, message: Message) {
+        let peer = &self.membership.peer;
+        if peer.closed_here().is_none() {
+            let hook = async { self.hooks.message(peer, message).await };
+            let result = self.tasks.alongside(peer, catch(Hook::Message, hook)).await;
+            self.settle(result).await;
+        }
+    }
+
+    /// Runs the `ping` hook, as [`message`](Self::message) does.
+    pub async fn ping(&mut self, data: Bytes) {
+        let peer = &self.membership.peer;
+        if peer.closed_here().is_none() {
+            let hook = async { self.hooks.ping(peer, data).await };
+            let result = self.tasks.alongside(peer, catch(Hook::Ping, hook)).await;
+            self.settle(result).await;
+        }
+    }
+
+    /// Runs the `pong` hook, as [`message`](Self::message) does.
+    pub async fn pong(&mut self, data: Bytes) {
+        let peer = &self.membership.peer;
+        if peer.closed_here().is_none() {
+            let hook = async { self.hooks.pong(peer, data).await };
+            let result = self.tasks.alongside(peer, catch(Hook::Pong, hook)).await;
+            self.settle(result).await;
+        }
+    }
+
+    /// Runs the `drain` hook, if the peer is open.
+    pub async fn drain(&mut self) {
+        let peer = &self.membership.peer;
+        if peer.state() == State::Open {
+            let hook = async { self.hooks.drain(peer).await };
+            let result = self.tasks.alongside(peer, catch(Hook::Drain, hook)).await;
+            self.settle(result).await;
+        }
+    }
+
+    /// Reports an error to the `error` hook and does what it answers.
+    pub async fn error(&mut self, error: Error) {
+        let must_close = !matches!(error.kind(), ErrorKind::Hook(_));
+        let peer = &self.membership.peer;
+        let hook = catch_panic(async { self.hooks.error(peer, error).await });
+        // A panic here has nobody left to be reported to; it closes as the default does.
+        let answer = self.tasks.alongside(peer, hook).await.unwrap_or_default();
+        match answer {
+            OnError::Close(frame) => peer.close(frame.code(), frame.reason().clone()),
+            OnError::Keep if must_close => peer.close(CloseCode::ERROR, "internal error"),
+            OnError::Keep => {}
+        }
+    }
+
+    /// Polls the futures that the peer spawned; ready with a failure among them. The adapter
+    /// calls it while no hook runs, and reports what it gives to [`error`](Self::error).
+    pub fn poll_tasks(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        self.tasks.poll(self.membership.peer.inbox(), cx);
+        self.tasks.take_failure().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Ends the connection: the peer leaves every list and topic, the `close` hook runs, and the
+    /// peer's own futures are dropped after it.
+    pub async fn close(mut self, mut closed: Closed) {
+        let peer = &self.membership.peer;
+        if closed.by == ClosedBy::Server
+            && let Some(by) = peer.closed_here()
+        {
+            closed.by = by;
+        }
+        peer.over();
+        let hook = async { self.hooks.close(peer, closed).await };
+        let result = self.tasks.alongside(peer, catch(Hook::Close, hook)).await;
+        // Reported like any other error; there is no connection left to close.
+        self.settle(result).await;
+        while let Some(error) = self.tasks.take_failure() {
+            self.error(error).await;
+        }
+    }
+
+    async fn settle(&mut self, result: Result<(), Error>) {
+        if let Err(error) = result {
+            self.error(error).await;
+        }
+    }
+}
+
+impl<H: Hooks + ?Sized> fmt::Debug for Session<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Session({})", self.peer())
+    }
+}

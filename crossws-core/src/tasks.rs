@@ -1,0 +1,117 @@
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use crate::bounds::{BoxError, BoxFuture, MaybeSend};
+use crate::catch::catch;
+use crate::sync::Mutex;
+use crate::{Error, Hook, HookResult, Peer};
+
+/// Futures that live as long as one connection: given to the peer, polled by its session.
+#[derive(Default)]
+pub(crate) struct Inbox(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    new: Vec<BoxFuture<'static, HookResult>>,
+    waker: Option<Waker>,
+    over: bool,
+}
+
+impl Inbox {
+    /// Hands a future to the session; drops it if the session is over.
+    pub(crate) fn push(&self, future: BoxFuture<'static, HookResult>) {
+        let mut state = self.0.lock();
+        if state.over {
+            drop(state);
+            drop(future);
+            return;
+        }
+        state.new.push(future);
+        let waker = state.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// No more futures; the ones that nobody polled yet are dropped.
+    pub(crate) fn close(&self) {
+        let mut state = self.0.lock();
+        state.over = true;
+        let new = std::mem::take(&mut state.new);
+        drop(state);
+        drop(new);
+    }
+}
+
+/// The futures of one connection while they run.
+#[derive(Default)]
+pub(crate) struct Tasks {
+    running: Vec<BoxFuture<'static, Result<(), Error>>>,
+    failed: Vec<Error>,
+}
+
+impl Tasks {
+    /// Polls every future, new ones taken over from `inbox` first.
+    ///
+    /// All of them are polled at each wake-up: a connection has few, and they share the
+    /// connection's own task.
+    pub(crate) fn poll(&mut self, inbox: &Inbox, cx: &mut Context<'_>) {
+        {
+            let mut state = inbox.0.lock();
+            for future in state.new.drain(..) {
+                self.running.push(Box::pin(catch(Hook::Task, future)));
+            }
+            match &mut state.waker {
+                Some(waker) => waker.clone_from(cx.waker()),
+                none => *none = Some(cx.waker().clone()),
+            }
+        }
+        let mut at = 0;
+        while let Some(future) = self.running.get_mut(at) {
+            match future.as_mut().poll(cx) {
+                Poll::Pending => at += 1,
+                Poll::Ready(result) => {
+                    drop(self.running.swap_remove(at));
+                    self.failed.extend(result.err());
+                }
+            }
+        }
+    }
+
+    pub(crate) fn take_failure(&mut self) -> Option<Error> {
+        self.failed.pop()
+    }
+
+    /// Runs a hook's future to its end, and the peer's own futures beside it.
+    pub(crate) async fn alongside<F: Future>(&mut self, peer: &Peer, future: F) -> F::Output {
+        let mut future = pin!(future);
+        std::future::poll_fn(|cx| {
+            let output = future.as_mut().poll(cx);
+            if output.is_pending() {
+                self.poll(peer.inbox(), cx);
+            }
+            output
+        })
+        .await
+    }
+}
+
+/// What a closure's or a spawned future may return: nothing, or a result whose error reaches the
+/// `error` hook.
+pub trait HookOutput: MaybeSend + 'static {
+    /// As a hook's result.
+    fn into_hook_result(self) -> HookResult;
+}
+
+impl HookOutput for () {
+    fn into_hook_result(self) -> HookResult {
+        Ok(())
+    }
+}
+
+impl<E: Into<BoxError> + MaybeSend + 'static> HookOutput for Result<(), E> {
+    fn into_hook_result(self) -> HookResult {
+        self.map_err(Into::into)
+    }
+}

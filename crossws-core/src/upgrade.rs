@@ -1,0 +1,111 @@
+use std::sync::Arc;
+
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT,
+    SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL, TRANSFER_ENCODING, UPGRADE,
+};
+
+use crate::bounds::{MaybeSend, MaybeSync};
+use crate::context::{Context, ContextCell};
+use crate::{Extensions, PeerId};
+
+/// An accepted upgrade, as the `upgrade` hook answers it: what goes into the 101, and what the
+/// peer is born with. To refuse, the hook returns a [`Rejection`](crate::Rejection) instead.
+#[derive(Default)]
+pub struct Upgrade {
+    pub(crate) headers: HeaderMap,
+    pub(crate) protocol: Option<String>,
+    pub(crate) namespace: Option<Arc<str>>,
+    pub(crate) context: ContextCell,
+    pub(crate) extensions: Extensions,
+    pub(crate) id: Option<PeerId>,
+    pub(crate) topics: Vec<Arc<str>>,
+}
+
+impl Upgrade {
+    /// Accepts, with every default: namespace from the path, a random id, nothing added.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Appends a header to the 101; several of one name are all kept.
+    ///
+    /// # Errors
+    /// When the name or value is not a header, or the handshake itself owns the name
+    /// (`connection`, `upgrade`, `sec-websocket-*`, `content-length`, `transfer-encoding`).
+    pub fn header(mut self, name: &str, value: &str) -> Result<Self, InvalidHeader> {
+        let invalid = |why| InvalidHeader {
+            name: name.to_owned(),
+            why,
+        };
+        let header = HeaderName::try_from(name).map_err(|_| invalid("not a header name"))?;
+        let value = HeaderValue::try_from(value).map_err(|_| invalid("not a header value"))?;
+        if header == SEC_WEBSOCKET_PROTOCOL {
+            return Err(invalid("set it with `Upgrade::protocol`"));
+        }
+        const RESERVED: [HeaderName; 6] = [
+            CONNECTION,
+            UPGRADE,
+            SEC_WEBSOCKET_ACCEPT,
+            SEC_WEBSOCKET_EXTENSIONS,
+            CONTENT_LENGTH,
+            TRANSFER_ENCODING,
+        ];
+        if RESERVED.contains(&header) {
+            return Err(invalid("the handshake itself sets it"));
+        }
+        self.headers.append(header, value);
+        Ok(self)
+    }
+
+    /// Answers this subprotocol, or none. It must be one that the client offered: anything else
+    /// fails the upgrade with 500.
+    #[must_use]
+    pub fn protocol<'a>(mut self, protocol: impl Into<Option<&'a str>>) -> Self {
+        self.protocol = protocol.into().map(str::to_owned);
+        self
+    }
+
+    /// Puts the peer into this namespace instead of its request's path.
+    #[must_use]
+    pub fn namespace(mut self, namespace: impl Into<Arc<str>>) -> Self {
+        self.namespace = Some(namespace.into());
+        self
+    }
+
+    /// Gives the peer its typed context.
+    #[must_use]
+    pub fn context<T: Context>(mut self, context: T) -> Self {
+        self.context = ContextCell::new(context);
+        self
+    }
+
+    /// Gives the peer a volatile value, one per type.
+    #[must_use]
+    pub fn extension<T: MaybeSend + MaybeSync + 'static>(self, value: T) -> Self {
+        self.extensions.insert(value);
+        self
+    }
+
+    /// Gives the peer this id instead of a random one. An id in use refuses the upgrade with 409.
+    #[must_use]
+    pub fn id(mut self, id: PeerId) -> Self {
+        self.id = Some(id);
+        self
+    }
+
+    /// Subscribes the peer to a topic before `open` runs.
+    #[must_use]
+    pub fn topic(mut self, topic: impl Into<Arc<str>>) -> Self {
+        self.topics.push(topic.into());
+        self
+    }
+}
+
+/// A header that a hook must not, or cannot, put into the answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("header `{name}` cannot be added to the upgrade's answer: {why}")]
+pub struct InvalidHeader {
+    name: String,
+    why: &'static str,
+}
