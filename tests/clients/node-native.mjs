@@ -1,0 +1,11 @@
+// The WebSocket that Node itself brings (before Node 22: with --experimental-websocket).
+import { get, main } from './node.mjs';
+
+await main({
+  name: 'Node WebSocket',
+  headers: true, // an addition of Node's to the web's constructor
+  needsProtocol: true,
+  ordered: true,
+  get,
+  open: (url, { protocols = [], headers }) => new WebSocket(url, { protocols, headers }),
+});

@@ -1,0 +1,104 @@
+// Starts the echo and fixture examples and points every client at them, one after the other.
+//
+//   node tests/clients/run.mjs              all clients
+//   node tests/clients/run.mjs chromium     only this one
+//
+// The examples must be built: `cargo build --examples --all-features`; scripts/test does it.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import net from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { get } from './node.mjs';
+import { until } from './script.mjs';
+
+const here = (file) => fileURLToPath(new URL(file, import.meta.url));
+const examples = join(process.env.CARGO_TARGET_DIR ?? here('../../target'), 'debug/examples');
+const client_time = 180_000;
+
+const native = globalThis.WebSocket ? [] : ['--experimental-websocket'];
+const clients = {
+  'raw-http': [process.execPath, here('raw-http.mjs')],
+  'node-ws': [process.execPath, here('node-ws.mjs')],
+  'node-native': [process.execPath, ...native, '--no-warnings', here('node-native.mjs')],
+  chromium: [process.execPath, here('chromium.mjs')],
+  'python-websockets': [here('../../.cache/venv/bin/python'), here('python-websockets.py')],
+};
+
+// Whatever ends this process ends the servers and the client with it.
+const children = new Set();
+const kill = () => children.forEach((child) => child.kill('SIGKILL'));
+process.on('exit', kill);
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
+
+function run(command, args, env) {
+  const child = spawn(command, args, {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  children.add(child);
+  child.ended = new Promise((ended) => {
+    child.on('error', ended); // it could not be started
+    child.on('exit', (code, signal) => ended(signal ?? code));
+  }).finally(() => children.delete(child));
+  child.ended.then((how) => (child.how = how));
+  return child;
+}
+
+async function free_port() {
+  const probe = net.createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address();
+  await new Promise((closed) => probe.close(closed));
+  return port;
+}
+
+function accepts(port) {
+  return new Promise((answer) => {
+    const socket = net.connect(port, '127.0.0.1');
+    socket.on('connect', () => answer(true)).on('error', () => answer(false));
+    socket.on('connect', () => socket.destroy());
+  });
+}
+
+/** A server, once it accepts connections. */
+async function start(example, env) {
+  const port = await free_port();
+  const server = run(join(examples, example), [], { ...env, PORT: port });
+  await until(`${example} to listen on port ${port}`, () => {
+    if ('how' in server) throw new Error(`${example} ended at once: ${server.how}`);
+    return accepts(port);
+  });
+  return { example, server, url: `http://localhost:${port}` };
+}
+
+const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(clients);
+const unknown = chosen.filter((name) => !(name in clients));
+if (unknown.length) throw new Error(`no such client: ${unknown} (${Object.keys(clients)})`);
+
+const [echo, fixture, bare] = await Promise.all([
+  start('echo'),
+  start('fixture'),
+  start('fixture', { BARE: '1' }),
+]);
+
+const failures = [];
+for (const name of chosen) {
+  const [command, ...args] = clients[name];
+  const env = { ECHO_URL: echo.url, FIXTURE_URL: fixture.url, BARE_URL: bare.url };
+  const client = run(command, args, env);
+  const late = setTimeout(() => client.kill('SIGKILL'), client_time);
+  const how = await client.ended;
+  clearTimeout(late);
+  if (how !== 0) failures.push(`${name} ended with ${how}`);
+}
+
+for (const { example, server } of [echo, fixture, bare]) {
+  if ('how' in server) failures.push(`server ${example} ended with ${server.how}`);
+}
+const no_peers = async () => !JSON.parse((await get(`${fixture.url}/peers`)).text).peers.length;
+await until('the last peer to be gone', no_peers).catch(({ message }) => failures.push(message));
+
+for (const failure of failures) console.log(`FAIL  ${failure}`);
+console.log(`${chosen.length} clients, ${failures.length} failures`);
+process.exit(failures.length ? 1 : 0);
