@@ -80,7 +80,10 @@ const [echo, fixture, bare] = await Promise.all([
   start('echo'),
   start('fixture'),
   start('fixture', { BARE: '1' }),
-]);
+]).catch(({ message }) => {
+  console.log(`FAIL  ${message}`);
+  process.exit(1);
+});
 
 const failures = [];
 for (const name of chosen) {
