@@ -90,7 +90,10 @@ for (const name of chosen) {
   const [command, ...args] = clients[name];
   const env = { ECHO_URL: echo.url, FIXTURE_URL: fixture.url, BARE_URL: bare.url };
   const client = run(command, args, env);
-  const late = setTimeout(() => client.kill('SIGKILL'), client_time);
+  const late = setTimeout(() => {
+    console.log(`FAIL  ${name} is not done after ${client_time / 1000} s`);
+    client.kill('SIGKILL');
+  }, client_time);
   const how = await client.ended;
   clearTimeout(late);
   if (how !== 0) failures.push(`${name} ended with ${how}`);
