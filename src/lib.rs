@@ -1,1 +1,8 @@
-//! x
+#![doc = include_str!("../README.md")]
+
+#[doc(inline)]
+pub use crossws_core::*;
+
+#[cfg(feature = "tokio")]
+#[doc(inline)]
+pub use crossws_tokio as tokio;

@@ -1,0 +1,295 @@
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use crate::frame::{self, MAX_HEADER, Opcode, frame_len};
+
+/// Whole frames on their way out: small ones copied into one buffer, so that many leave in one
+/// write; large payloads shared, so that many slow peers cost pointers.
+#[derive(Default)]
+pub(crate) struct Batch {
+    chunks: VecDeque<Chunk>,
+    bytes: usize,
+    frames: usize,
+    /// What is left of the first frame, if a part of it is gone; else 0.
+    first_left: usize,
+}
+
+enum Chunk {
+    Own(BytesMut),
+    Shared(Bytes),
+}
+
+impl Chunk {
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Own(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+        }
+    }
+
+    fn advance(&mut self, count: usize) {
+        match self {
+            Self::Own(bytes) => bytes.advance(count),
+            Self::Shared(bytes) => bytes.advance(count),
+        }
+    }
+}
+
+/// From this payload size on, sharing is cheaper than copying.
+const SHARE_FROM: usize = 2048;
+
+/// The smallest buffer: a few chat messages.
+const MIN_BUFFER: usize = 256;
+
+impl Batch {
+    /// Appends one frame.
+    pub(crate) fn push(&mut self, opcode: Opcode, payload: Bytes) {
+        let share = payload.len() >= SHARE_FROM;
+        let copied = if share { 0 } else { payload.len() };
+        let buf = self.tail(MAX_HEADER + copied);
+        let before = buf.len();
+        frame::put_header(buf, opcode, payload.len());
+        if !share {
+            buf.extend_from_slice(&payload);
+        }
+        self.bytes += buf.len() - before;
+        if share {
+            self.bytes += payload.len();
+            self.chunks.push_back(Chunk::Shared(payload));
+        }
+        self.frames += 1;
+    }
+
+    /// Appends one frame that is encoded already.
+    pub(crate) fn push_encoded(&mut self, frame: Bytes) {
+        self.bytes += frame.len();
+        self.frames += 1;
+        if frame.len() >= SHARE_FROM {
+            self.chunks.push_back(Chunk::Shared(frame));
+        } else {
+            self.tail(frame.len()).extend_from_slice(&frame);
+        }
+    }
+
+    /// Puts frames before all others. Only where no frame is partly taken.
+    pub(crate) fn push_front(&mut self, frames: BytesMut, count: usize) {
+        if !frames.is_empty() {
+            self.bytes += frames.len();
+            self.frames += count;
+            self.chunks.push_front(Chunk::Own(frames));
+        }
+    }
+
+    /// Appends frames that are encoded already.
+    pub(crate) fn push_back(&mut self, frames: &[u8], count: usize) {
+        self.tail(frames.len()).extend_from_slice(frames);
+        self.bytes += frames.len();
+        self.frames += count;
+    }
+
+    /// The buffer at the end, with room for so much more.
+    fn tail(&mut self, room: usize) -> &mut BytesMut {
+        if !matches!(self.chunks.back(), Some(Chunk::Own(_))) {
+            let buf = BytesMut::with_capacity(room.max(MIN_BUFFER));
+            self.chunks.push_back(Chunk::Own(buf));
+        }
+        match self.chunks.back_mut() {
+            Some(Chunk::Own(buf)) => {
+                buf.reserve(room);
+                buf
+            }
+            _ => unreachable!("a buffer was just put there"),
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn frames(&self) -> usize {
+        self.frames
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+
+    /// The first bytes, as many slices as fit; answers how many there are.
+    pub(crate) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let mut count = 0;
+        for (slot, chunk) in slices.iter_mut().zip(&self.chunks) {
+            *slot = IoSlice::new(chunk.as_slice());
+            count += 1;
+        }
+        count
+    }
+
+    /// Takes `count` bytes from the front: they are written.
+    pub(crate) fn advance(&mut self, count: usize) {
+        if count >= self.bytes {
+            // The common case: everything went out at once, and the memory goes back.
+            *self = Self::default();
+            return;
+        }
+        // Partly written: frames are counted off as they end.
+        let mut left = count;
+        while left > 0 {
+            let step = self.first_left().min(left);
+            self.skip(step);
+            left -= step;
+        }
+    }
+
+    /// Discards the first frame; answers whether there was a whole one.
+    pub(crate) fn drop_first(&mut self) -> bool {
+        if self.is_empty() || self.first_left != 0 {
+            return false;
+        }
+        let len = self.first_left();
+        self.skip(len);
+        true
+    }
+
+    /// Discards everything but the rest of a frame of which a part is gone: a close frame may be
+    /// sent only between frames. Answers how many frames were discarded.
+    pub(crate) fn keep_begun(&mut self) -> usize {
+        let begun = self.first_left;
+        let mut kept = VecDeque::new();
+        let mut left = begun;
+        while left > 0
+            && let Some(mut chunk) = self.chunks.pop_front()
+        {
+            let len = chunk.as_slice().len();
+            match &mut chunk {
+                Chunk::Own(bytes) => bytes.truncate(left),
+                Chunk::Shared(bytes) => bytes.truncate(left),
+            }
+            left = left.saturating_sub(len);
+            kept.push_back(chunk);
+        }
+        let frames = usize::from(begun > 0);
+        let dropped = self.frames - frames;
+        *self = Self {
+            chunks: kept,
+            bytes: begun,
+            frames,
+            first_left: begun,
+        };
+        dropped
+    }
+
+    /// What is left of the first frame.
+    fn first_left(&self) -> usize {
+        if self.first_left != 0 {
+            return self.first_left;
+        }
+        // A header is never split between chunks; if it were, the rest would count as one frame.
+        let head = self.chunks.front().map(Chunk::as_slice);
+        head.and_then(frame_len)
+            .unwrap_or(self.bytes)
+            .min(self.bytes)
+    }
+
+    /// Takes bytes of the first frame, at most its rest.
+    fn skip(&mut self, count: usize) {
+        let rest = self.first_left() - count;
+        self.first_left = rest;
+        self.bytes -= count;
+        if rest == 0 {
+            self.frames -= 1;
+        }
+        let mut left = count;
+        while left > 0
+            && let Some(chunk) = self.chunks.front_mut()
+        {
+            let step = chunk.as_slice().len().min(left);
+            chunk.advance(step);
+            left -= step;
+            if chunk.as_slice().is_empty() {
+                self.chunks.pop_front();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contents(batch: &Batch) -> Vec<u8> {
+        let mut slices = [IoSlice::new(&[]); 16];
+        let count = batch.slices(&mut slices);
+        let slices: Vec<&[u8]> = slices[..count].iter().map(|slice| &**slice).collect();
+        slices.concat()
+    }
+
+    /// Small, large, small, published: every kind of chunk.
+    fn batch() -> (Batch, Vec<usize>) {
+        let mut batch = Batch::default();
+        batch.push(Opcode::Text, Bytes::from_static(b"one"));
+        batch.push(Opcode::Binary, vec![2; 5000].into());
+        batch.push(Opcode::Text, Bytes::from_static(b"three"));
+        let mut encoded = BytesMut::new();
+        frame::put_frame(&mut encoded, Opcode::Text, &[b'4'; 3000]);
+        batch.push_encoded(encoded.freeze());
+        (batch, vec![5, 5004, 7, 3004])
+    }
+
+    #[test]
+    fn advancing_by_any_steps_gives_the_same_bytes_and_counts_frames() {
+        let (whole, lens) = batch();
+        let all = contents(&whole);
+        assert_eq!(all.len(), lens.iter().sum::<usize>());
+        for step in [1, 2, 3, 7, 100, 4096, 5009] {
+            let (mut batch, _) = batch();
+            let mut seen = Vec::new();
+            while !batch.is_empty() {
+                let step = step.min(batch.bytes());
+                seen.extend_from_slice(&contents(&batch)[..step]);
+                batch.advance(step);
+                let mut ends = 0;
+                let gone = lens.iter().filter(|len| {
+                    ends += **len;
+                    ends <= seen.len()
+                });
+                assert_eq!(batch.frames(), lens.len() - gone.count());
+            }
+            assert!(seen == all, "step {step}");
+        }
+    }
+
+    #[test]
+    fn only_a_begun_frame_is_kept() {
+        let (mut batch, _) = batch();
+        let all = contents(&batch);
+        batch.advance(5 + 10);
+        assert_eq!(batch.keep_begun(), 2);
+        assert_eq!(contents(&batch), all[15..5009]);
+        assert_eq!((batch.bytes(), batch.frames()), (4994, 1));
+        batch.advance(4994);
+        assert!(batch.is_empty());
+    }
+
+    #[test]
+    fn between_frames_nothing_is_kept() {
+        let (mut batch, _) = batch();
+        batch.advance(5);
+        assert_eq!(batch.keep_begun(), 3);
+        assert!(batch.is_empty());
+        assert_eq!(batch.frames(), 0);
+    }
+
+    #[test]
+    fn the_oldest_frames_go_first() {
+        let (mut batch, lens) = batch();
+        for (gone, len) in lens.iter().enumerate() {
+            let before = batch.bytes();
+            assert!(batch.drop_first());
+            assert_eq!(batch.bytes(), before - len);
+            assert_eq!(batch.frames(), lens.len() - gone - 1);
+        }
+        assert!(!batch.drop_first());
+    }
+}

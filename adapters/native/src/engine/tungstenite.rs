@@ -1,0 +1,115 @@
+use std::io::{self, ErrorKind, Read, Write};
+
+use bytes::Bytes;
+use crossws_core::{CloseCode, CloseFrame, Limit, Limits, Message, Utf8Bytes};
+use tungstenite::Error;
+use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
+
+use super::{Engine, Event, Violation};
+
+/// tungstenite, used without IO: its state machine reads from a slice. What it would write
+/// (answers to pings and closes) is discarded, because the pump answers those itself, coalesced
+/// and in order with everything else it sends.
+pub(crate) struct Tungstenite(WebSocketContext);
+
+/// tungstenite's own buffer: frames larger than this grow it, and it owns this much while idle.
+const BUFFER: usize = 4 << 10;
+
+/// Payloads up to this size are copied out: a slice would keep the whole buffer alive for as long
+/// as the application keeps the message.
+const COPY_UP_TO: usize = 2 << 10;
+
+impl Engine for Tungstenite {
+    fn new(limits: &Limits) -> Self {
+        let most = match limits.max_message_size {
+            Limit::At(most) => Some(most),
+            Limit::Unlimited => None,
+        };
+        let config = WebSocketConfig::default()
+            .read_buffer_size(BUFFER)
+            .write_buffer_size(0)
+            .max_message_size(most)
+            .max_frame_size(most);
+        Self(WebSocketContext::new(Role::Server, Some(config)))
+    }
+
+    fn decode(&mut self, input: &mut &[u8]) -> Result<Option<Event>, Violation> {
+        loop {
+            let message = match self.0.read(&mut Wire(input)) {
+                Ok(message) => message,
+                Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
+                    return Ok(None);
+                }
+                Err(error) => return Err(violation(&error)),
+            };
+            return Ok(Some(match message {
+                tungstenite::Message::Text(text) => Event::Message(Message::Text(
+                    // Not validated again where it is copied.
+                    if text.len() <= COPY_UP_TO {
+                        Utf8Bytes::from(text.as_str())
+                    } else {
+                        Utf8Bytes::try_from(Bytes::from(text)).map_err(|error| Violation {
+                            code: CloseCode::INVALID,
+                            text: error.to_string(),
+                        })?
+                    },
+                )),
+                tungstenite::Message::Binary(bytes) => {
+                    Event::Message(Message::Binary(if bytes.len() <= COPY_UP_TO {
+                        Bytes::copy_from_slice(&bytes)
+                    } else {
+                        bytes
+                    }))
+                }
+                tungstenite::Message::Ping(data) => Event::Ping(Bytes::copy_from_slice(&data)),
+                tungstenite::Message::Pong(data) => Event::Pong(Bytes::copy_from_slice(&data)),
+                tungstenite::Message::Close(frame) => Event::Close(frame.map(close).transpose()?),
+                // Never given by `read`.
+                tungstenite::Message::Frame(_) => continue,
+            }));
+        }
+    }
+}
+
+fn close(frame: tungstenite::protocol::CloseFrame) -> Result<CloseFrame, Violation> {
+    let code = u16::from(frame.code);
+    let code = CloseCode::new(code).ok_or_else(|| Violation {
+        code: CloseCode::PROTOCOL,
+        text: format!("close code {code} must not be sent"),
+    })?;
+    Ok(CloseFrame::new(code, frame.reason.as_str()))
+}
+
+fn violation(error: &Error) -> Violation {
+    Violation {
+        code: match error {
+            Error::Capacity(_) => CloseCode::TOO_BIG,
+            Error::Utf8(_) => CloseCode::INVALID,
+            _ => CloseCode::PROTOCOL,
+        },
+        text: error.to_string(),
+    }
+}
+
+/// A slice as the stream that tungstenite reads from and writes to.
+struct Wire<'a, 'b>(&'a mut &'b [u8]);
+
+impl Read for Wire<'_, '_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.0.is_empty() {
+            // Not the end of the stream, which 0 would mean.
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        self.0.read(buf)
+    }
+}
+
+impl Write for Wire<'_, '_> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        Ok(buf.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,120 @@
+//! Outgoing frames (RFC 6455 section 5.2): one frame a message, final, unmasked as a server's are.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use crossws_core::{CloseFrame, Encoding, Message};
+
+/// The longest header of an unmasked frame.
+pub(crate) const MAX_HEADER: usize = 10;
+
+const FIN: u8 = 0x80;
+
+/// Which kind of frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Opcode {
+    Text = 0x1,
+    Binary = 0x2,
+    Close = 0x8,
+    Ping = 0x9,
+    Pong = 0xA,
+}
+
+impl From<&Message> for Opcode {
+    fn from(message: &Message) -> Self {
+        match message {
+            Message::Text(_) => Self::Text,
+            Message::Binary(_) => Self::Binary,
+        }
+    }
+}
+
+/// Appends the header of a frame whose payload has `len` bytes.
+pub(crate) fn put_header(buf: &mut BytesMut, opcode: Opcode, len: usize) {
+    buf.put_u8(FIN | opcode as u8);
+    // The shortest of the three length forms, as section 5.2 demands.
+    match len {
+        0..=125 => buf.put_u8(len as u8),
+        126..=0xffff => {
+            buf.put_u8(126);
+            buf.put_u16(len as u16);
+        }
+        _ => {
+            buf.put_u8(127);
+            buf.put_u64(len as u64);
+        }
+    }
+}
+
+/// Appends a whole frame.
+pub(crate) fn put_frame(buf: &mut BytesMut, opcode: Opcode, payload: &[u8]) {
+    buf.reserve(MAX_HEADER + payload.len());
+    put_header(buf, opcode, payload.len());
+    buf.put_slice(payload);
+}
+
+/// Appends a close frame; without a payload if there is nothing to say.
+pub(crate) fn put_close(buf: &mut BytesMut, frame: Option<&CloseFrame>) {
+    let mut payload = BytesMut::new();
+    if let Some(frame) = frame {
+        payload.put_u16(frame.code().get());
+        payload.put_slice(frame.reason().as_bytes());
+    }
+    put_frame(buf, Opcode::Close, &payload);
+}
+
+/// The length, header included, of the frame that begins `head`, which holds at least its header.
+pub(crate) fn frame_len(head: &[u8]) -> Option<usize> {
+    let (header, payload): (usize, u64) = match head.get(1)? & 0x7f {
+        126 => (
+            4,
+            u16::from_be_bytes(head.get(2..4)?.try_into().ok()?).into(),
+        ),
+        127 => (10, u64::from_be_bytes(head.get(2..10)?.try_into().ok()?)),
+        len => (2, len.into()),
+    };
+    header.checked_add(usize::try_from(payload).ok()?)
+}
+
+/// The wire format of [`Publication::encoded`](crossws_core::Publication::encoded): the whole
+/// frame.
+pub(crate) struct ServerFrame;
+
+impl Encoding for ServerFrame {
+    fn encode(message: &Message) -> Bytes {
+        let mut buf = BytesMut::with_capacity(MAX_HEADER + message.len());
+        put_frame(&mut buf, message.into(), message.as_bytes());
+        buf.freeze()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shortest_length_form_is_used_and_read_back() {
+        for (len, header) in [
+            (0, 2),
+            (125, 2),
+            (126, 4),
+            (0xffff, 4),
+            (0x1_0000, 10),
+            (1 << 20, 10),
+        ] {
+            let frame = ServerFrame::encode(&Message::from(vec![7; len]));
+            assert_eq!(frame.len(), header + len);
+            assert_eq!(frame[0], 0x82);
+            assert_eq!(frame_len(&frame[..header]), Some(header + len));
+        }
+    }
+
+    #[test]
+    fn a_close_frame_carries_code_and_reason_or_nothing() {
+        let mut buf = BytesMut::new();
+        put_close(&mut buf, None);
+        put_close(
+            &mut buf,
+            Some(&CloseFrame::new(crossws_core::CloseCode::NORMAL, "ok")),
+        );
+        assert_eq!(&buf[..], b"\x88\x00\x88\x04\x03\xe8ok");
+    }
+}

@@ -1,0 +1,240 @@
+//! The opening handshake's rules (RFC 6455 section 4.2), on `http` types.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use crossws_core::Rejection;
+use http::header::{
+    ALLOW, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue,
+    SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
+};
+use http::request::Parts;
+use http::{Method, Response, StatusCode, Version};
+use sha1::{Digest, Sha1};
+
+/// Whether a request asks for a WebSocket, well-formed or not. Any other belongs to the HTTP
+/// service.
+pub fn is_upgrade(parts: &Parts) -> bool {
+    has_token(&parts.headers, &UPGRADE, "websocket")
+}
+
+/// A request for a WebSocket that keeps every rule of the handshake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Handshake {
+    accept: HeaderValue,
+}
+
+impl Handshake {
+    /// Checks a request that [`is_upgrade`].
+    ///
+    /// # Errors
+    /// The answer to a broken rule: 405 for another method than GET, 426 for another version
+    /// than 13, 400 for everything else.
+    pub fn check(parts: &Parts) -> Result<Self, Rejection> {
+        let headers = &parts.headers;
+        if parts.method != Method::GET {
+            let mut rejection = bad(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "a WebSocket begins with GET",
+            );
+            let headers = rejection.response_mut().headers_mut();
+            headers.insert(ALLOW, HeaderValue::from_static("GET"));
+            return Err(rejection);
+        }
+        if parts.version != Version::HTTP_11 {
+            return Err(bad(StatusCode::BAD_REQUEST, "HTTP/1.1 is needed"));
+        }
+        if headers.get_all(HOST).iter().count() != 1 {
+            return Err(bad(StatusCode::BAD_REQUEST, "one Host header is needed"));
+        }
+        if !has_token(headers, &CONNECTION, "upgrade") {
+            return Err(bad(
+                StatusCode::BAD_REQUEST,
+                "the Connection header does not name Upgrade",
+            ));
+        }
+        let has_body = headers.contains_key(TRANSFER_ENCODING)
+            || headers.get_all(CONTENT_LENGTH).iter().any(|len| len != "0");
+        if has_body {
+            return Err(bad(
+                StatusCode::BAD_REQUEST,
+                "a WebSocket request has no body",
+            ));
+        }
+        let version = only(headers, &SEC_WEBSOCKET_VERSION);
+        if version.is_none_or(|version| version != "13") {
+            let mut rejection = bad(
+                StatusCode::UPGRADE_REQUIRED,
+                "WebSocket version 13 is needed",
+            );
+            // RFC 6455 section 4.4; and RFC 9110 section 15.5.22 demands Upgrade with a 426.
+            let headers = rejection.response_mut().headers_mut();
+            headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            return Err(rejection);
+        }
+        let Some(key) = only(headers, &SEC_WEBSOCKET_KEY) else {
+            return Err(bad(
+                StatusCode::BAD_REQUEST,
+                "one Sec-WebSocket-Key header is needed",
+            ));
+        };
+        match STANDARD.decode(key.as_bytes()) {
+            Ok(nonce) if nonce.len() == 16 => {}
+            _ => {
+                return Err(bad(
+                    StatusCode::BAD_REQUEST,
+                    "the Sec-WebSocket-Key is not 16 bytes in base64",
+                ));
+            }
+        }
+        let accept = HeaderValue::try_from(accept(key.as_bytes())).map_err(Rejection::internal)?;
+        Ok(Self { accept })
+    }
+
+    /// The 101, with the headers of the accepted upgrade.
+    pub fn response(&self, accepted: &HeaderMap) -> Response<Bytes> {
+        let mut response = Response::new(Bytes::new());
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        let headers = response.headers_mut();
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(SEC_WEBSOCKET_ACCEPT, self.accept.clone());
+        for (name, value) in accepted {
+            headers.append(name, value.clone());
+        }
+        response
+    }
+}
+
+/// The answer to a key (RFC 6455 section 4.2.2, item 5.4).
+fn accept(key: &[u8]) -> String {
+    let digest = Sha1::new()
+        .chain_update(key)
+        .chain_update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11")
+        .finalize();
+    STANDARD.encode(digest)
+}
+
+fn bad(status: StatusCode, text: &'static str) -> Rejection {
+    Rejection::new(status, text)
+}
+
+/// Whether a header's lists, over all of its lines, contain a token.
+fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
+}
+
+/// A header that must be there exactly once.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => Some(value),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    const GOOD: &[(&str, &str)] = &[
+        ("host", "example.org"),
+        ("upgrade", "websocket"),
+        ("connection", "Upgrade"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+
+    fn request(method: &str, headers: &[(&str, &str)]) -> Parts {
+        let mut request = Request::builder().method(method).uri("/chat");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap().into_parts().0
+    }
+
+    fn with(name: &'static str, values: &[&'static str]) -> Parts {
+        let mut headers: Vec<_> = GOOD
+            .iter()
+            .filter(|(one, _)| *one != name)
+            .copied()
+            .collect();
+        headers.extend(values.iter().map(|value| (name, *value)));
+        request("GET", &headers)
+    }
+
+    fn status(parts: &Parts) -> u16 {
+        match Handshake::check(parts) {
+            Ok(_) => 101,
+            Err(rejection) => rejection.status().as_u16(),
+        }
+    }
+
+    #[test]
+    fn the_rfc_example_is_answered_as_the_rfc_says() {
+        let handshake = Handshake::check(&request("GET", GOOD)).unwrap();
+        assert_eq!(handshake.accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+
+    #[test]
+    fn every_rule_has_its_status() {
+        let cases: &[(&'static str, &[&'static str], u16)] = &[
+            ("connection", &["keep-alive, Upgrade"], 101),
+            ("connection", &["keep-alive", "upgrade"], 101),
+            ("connection", &["keep-alive"], 400),
+            ("connection", &["xupgrade"], 400),
+            ("connection", &[], 400),
+            ("upgrade", &["WebSocket"], 101),
+            ("host", &[], 400),
+            ("host", &["a", "b"], 400),
+            ("sec-websocket-version", &["12"], 426),
+            ("sec-websocket-version", &["13", "8"], 426),
+            ("sec-websocket-version", &["13, 8"], 426),
+            ("sec-websocket-version", &[], 426),
+            ("sec-websocket-key", &[], 400),
+            (
+                "sec-websocket-key",
+                &["dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZQ=="],
+                400,
+            ),
+            ("sec-websocket-key", &["c2hvcnQ="], 400),
+            ("sec-websocket-key", &["dGhlIHNhbXBsZSBub25jZQ"], 400),
+            ("sec-websocket-key", &["!!!"], 400),
+            ("content-length", &["0"], 101),
+            ("content-length", &["5"], 400),
+            ("transfer-encoding", &["chunked"], 400),
+        ];
+        for (name, values, expected) in cases {
+            assert_eq!(status(&with(name, values)), *expected, "{name}: {values:?}");
+        }
+        assert_eq!(status(&request("POST", GOOD)), 405);
+        let mut old = request("GET", GOOD);
+        old.version = Version::HTTP_10;
+        assert_eq!(status(&old), 400);
+    }
+
+    #[test]
+    fn a_wrong_version_is_told_the_right_one() {
+        let rejection = Handshake::check(&with("sec-websocket-version", &["8"])).unwrap_err();
+        let headers = rejection.response().headers();
+        assert_eq!(headers["sec-websocket-version"], "13");
+        assert_eq!(headers["upgrade"], "websocket");
+    }
+
+    #[test]
+    fn an_upgrade_is_told_by_its_token() {
+        assert!(is_upgrade(&request(
+            "GET",
+            &[("upgrade", "h2c, websocket")]
+        )));
+        assert!(!is_upgrade(&request("GET", &[("upgrade", "h2c")])));
+        assert!(!is_upgrade(&request("GET", &[])));
+    }
+}

@@ -1,0 +1,261 @@
+//! The head of an HTTP/1.1 request, read within a deadline and bounds.
+
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use http::header::{HeaderName, HeaderValue};
+use http::request::Parts;
+use http::{Method, Request, StatusCode, Uri, Version};
+
+use crate::io::Io;
+use crate::runtime::Runtime;
+use crate::timer::Timer;
+
+/// Bounds of the handshake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HeadLimits {
+    /// Longest time from the accept to the end of the request's head. Default 10 s.
+    pub timeout: Duration,
+    /// Longest head, in bytes; a longer one is answered with 431. Default 16 KiB.
+    pub max_head: usize,
+    /// Longest request line, in bytes; a longer one is answered with 414. Default 8 KiB.
+    pub max_line: usize,
+    /// Most headers; more are answered with 431. At most [`HeadLimits::MOST_HEADERS`] count.
+    /// Default 100.
+    pub max_headers: usize,
+}
+
+impl HeadLimits {
+    /// The most headers that can be allowed.
+    pub const MOST_HEADERS: usize = 256;
+}
+
+impl Default for HeadLimits {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(10),
+            max_head: 16 << 10,
+            max_line: 8 << 10,
+            max_headers: 100,
+        }
+    }
+}
+
+/// A request whose head has been read.
+pub(crate) struct Head {
+    pub(crate) parts: Parts,
+    /// Everything read: the head, and whatever came behind it.
+    pub(crate) bytes: BytesMut,
+    /// Where the head ends in `bytes`.
+    pub(crate) end: usize,
+}
+
+/// Why there is no head.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum HeadError {
+    /// The client left without a request, or the stream failed: nobody to answer.
+    Gone,
+    /// Answered with this status.
+    Bad(StatusCode, &'static str),
+}
+
+/// Reads until the head is complete.
+pub(crate) async fn read_head<I: Io, R: Runtime>(
+    io: &mut I,
+    runtime: &R,
+    limits: &HeadLimits,
+    deadline: Instant,
+) -> Result<Head, HeadError> {
+    let mut timer = Timer::<R>::new();
+    let mut bytes = BytesMut::new();
+    let mut scanned = 0;
+    loop {
+        let count = std::future::poll_fn(|cx| {
+            if timer.poll(runtime, Some(deadline), cx).is_ready() {
+                return Poll::Ready(Err(HeadError::Bad(
+                    StatusCode::REQUEST_TIMEOUT,
+                    "the request took too long",
+                )));
+            }
+            // On the stack, so that a connection that dribbles owns no more than it sent.
+            let mut chunk = [0; 2048];
+            io.poll_read(cx, &mut chunk).map(|read| match read {
+                Ok(0) | Err(_) => Err(HeadError::Gone),
+                Ok(count) => {
+                    bytes.extend_from_slice(chunk.get(..count).unwrap_or_default());
+                    Ok(count)
+                }
+            })
+        })
+        .await;
+        match count {
+            Ok(_) => {}
+            Err(HeadError::Bad(..)) if bytes.is_empty() => return Err(HeadError::Gone),
+            Err(error) => return Err(error),
+        }
+        if let Some(head) = parse(&bytes, &mut scanned, limits)? {
+            let (parts, end) = head;
+            return Ok(Head { parts, bytes, end });
+        }
+    }
+}
+
+/// Parses the head if it is complete. `scanned` remembers how far an end was looked for, so that a
+/// head sent byte by byte is not searched again and again.
+fn parse(
+    bytes: &[u8],
+    scanned: &mut usize,
+    limits: &HeadLimits,
+) -> Result<Option<(Parts, usize)>, HeadError> {
+    let from = scanned.saturating_sub(3);
+    *scanned = bytes.len();
+    let fresh = bytes.get(from..).unwrap_or_default();
+    let complete = fresh.windows(4).any(|end| end == b"\r\n\r\n")
+        || fresh.windows(2).any(|end| end == b"\n\n");
+    let line = bytes.iter().position(|byte| *byte == b'\n');
+    if line.unwrap_or(bytes.len()) > limits.max_line {
+        return Err(HeadError::Bad(
+            StatusCode::URI_TOO_LONG,
+            "the request line is too long",
+        ));
+    }
+    if !complete {
+        return if bytes.len() > limits.max_head {
+            Err(too_large())
+        } else if plainly_not_http(bytes) {
+            Err(bad("not an HTTP request"))
+        } else {
+            Ok(None)
+        };
+    }
+    let mut slots = [httparse::EMPTY_HEADER; HeadLimits::MOST_HEADERS];
+    let most = limits.max_headers.min(HeadLimits::MOST_HEADERS);
+    let mut parsed = httparse::Request::new(slots.get_mut(..most).unwrap_or_default());
+    let end = match parsed.parse(bytes) {
+        Ok(httparse::Status::Complete(end)) => end,
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(httparse::Error::TooManyHeaders) => return Err(too_large()),
+        Err(_) => return Err(bad("malformed request")),
+    };
+    if end > limits.max_head {
+        return Err(too_large());
+    }
+    Ok(Some((to_parts(&parsed)?, end)))
+}
+
+fn to_parts(parsed: &httparse::Request<'_, '_>) -> Result<Parts, HeadError> {
+    let (Some(method), Some(path), Some(version)) = (parsed.method, parsed.path, parsed.version)
+    else {
+        return Err(bad("malformed request"));
+    };
+    let (mut parts, ()) = Request::new(()).into_parts();
+    parts.method = Method::from_bytes(method.as_bytes()).map_err(|_| bad("malformed method"))?;
+    parts.uri = Uri::try_from(path).map_err(|_| bad("malformed request target"))?;
+    parts.version = match version {
+        0 => Version::HTTP_10,
+        _ => Version::HTTP_11,
+    };
+    for header in parsed.headers.iter() {
+        let name = HeaderName::from_bytes(header.name.as_bytes())
+            .map_err(|_| bad("malformed header name"))?;
+        let value =
+            HeaderValue::from_bytes(header.value).map_err(|_| bad("malformed header value"))?;
+        parts.headers.append(name, value);
+    }
+    Ok(parts)
+}
+
+/// Whether the first bytes cannot become a request line: a TLS handshake on a plain port, or
+/// noise, is told so instead of waiting for the deadline.
+fn plainly_not_http(bytes: &[u8]) -> bool {
+    let method = bytes.iter().take_while(|byte| **byte != b' ');
+    let is_token =
+        |byte: &u8| byte.is_ascii_alphanumeric() || b"-_!#$%&'*+.^`|~\r\n".contains(byte);
+    method.clone().count() > 32 || !method.clone().all(is_token)
+}
+
+const fn bad(text: &'static str) -> HeadError {
+    HeadError::Bad(StatusCode::BAD_REQUEST, text)
+}
+
+const fn too_large() -> HeadError {
+    HeadError::Bad(
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        "the request's head is too large",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(bytes: &[u8]) -> Result<Option<(Parts, usize)>, HeadError> {
+        parse(bytes, &mut 0, &HeadLimits::default())
+    }
+
+    fn status(bytes: &[u8]) -> Option<u16> {
+        match read(bytes) {
+            Err(HeadError::Bad(status, _)) => Some(status.as_u16()),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_head_is_found_whatever_the_steps() {
+        let bytes = b"GET /chat?x=1 HTTP/1.1\r\nHost: a\r\nX-A: 1\r\nX-A: 2\r\n\r\nrest";
+        let limits = HeadLimits::default();
+        for step in [1, 2, 3, 5, 100] {
+            let mut scanned = 0;
+            let mut seen = 0;
+            let (parts, end) = loop {
+                seen = (seen + step).min(bytes.len());
+                if let Some(head) = parse(&bytes[..seen], &mut scanned, &limits).unwrap() {
+                    break head;
+                }
+            };
+            assert_eq!(end, bytes.len() - 4);
+            assert_eq!(parts.uri, "/chat?x=1");
+            assert_eq!(parts.headers.get_all("x-a").iter().count(), 2);
+        }
+    }
+
+    #[test]
+    fn bounds_have_their_statuses() {
+        let long = "x".repeat(9000);
+        assert_eq!(
+            status(format!("GET /{long} HTTP/1.1\r\n").as_bytes()),
+            Some(414)
+        );
+        assert_eq!(status(format!("GET /{long}").as_bytes()), Some(414));
+        let many = "A: b\r\n".repeat(101);
+        assert_eq!(
+            status(format!("GET / HTTP/1.1\r\n{many}\r\n").as_bytes()),
+            Some(431)
+        );
+        let large = format!("GET / HTTP/1.1\r\nA: {}\r\nB: {long}", "y".repeat(8000));
+        assert_eq!(status(large.as_bytes()), Some(431));
+        assert_eq!(status(format!("{large}\r\n\r\n").as_bytes()), Some(431));
+    }
+
+    #[test]
+    fn noise_is_refused_at_once() {
+        assert_eq!(
+            status(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
+            Some(400)
+        );
+        assert_eq!(status(b"GET / HTTP/9.9\r\n\r\n"), Some(400));
+        assert_eq!(status(b"GET\r\n\r\n"), Some(400));
+        assert_eq!(status(b"GET / HTTP/1.1\r\nno colon\r\n\r\n"), Some(400));
+        assert_eq!(status("GET /ä\u{0} HTTP/1.1\r\n\r\n".as_bytes()), Some(400));
+    }
+
+    #[test]
+    fn unusual_targets_are_parsed() {
+        for target in ["*", "http://example.org/chat", "/", "//", "/?"] {
+            let head = read(format!("GET {target} HTTP/1.1\r\n\r\n").as_bytes());
+            assert!(head.unwrap().is_some(), "{target}");
+        }
+    }
+}

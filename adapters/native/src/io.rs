@@ -1,0 +1,40 @@
+use std::io::{self, IoSlice};
+use std::task::{Context, Poll};
+
+/// A byte stream, as the pump uses it: what a runtime's adapter implements for its sockets.
+///
+/// The methods follow `AsyncRead` and `AsyncWrite`, which differ between runtimes only in form.
+pub trait Io: Send + Unpin + 'static {
+    /// Reads into `buf`, and answers how much; 0 is the end. The waker of the last call with
+    /// `Pending` is woken when it is worth another.
+    ///
+    /// # Errors
+    /// Whatever the stream reports; the connection is then lost.
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>>;
+
+    /// Writes from the slices, and answers how much.
+    ///
+    /// # Errors
+    /// Whatever the stream reports; the connection is then lost.
+    fn poll_write_vectored(
+        &mut self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>>;
+
+    /// Flushes what an inner layer, such as TLS, has buffered.
+    ///
+    /// # Errors
+    /// Whatever the stream reports; the connection is then lost.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Ends the writing side: the client reads everything, then the end.
+    ///
+    /// # Errors
+    /// Whatever the stream reports; the connection is over either way.
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Makes the drop that follows reset the connection instead of waiting for unsent data,
+    /// where the stream can do that.
+    fn abort(&mut self) {}
+}

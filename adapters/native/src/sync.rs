@@ -1,0 +1,25 @@
+//! std's lock without poisoning, or shuttle's under model checking. As in core: no user code runs
+//! under it, so that a panic cannot leave the state inconsistent.
+
+#[cfg(crossws_shuttle)]
+use shuttle::sync as imp;
+#[cfg(not(crossws_shuttle))]
+use std::sync as imp;
+
+pub(crate) use imp::{MutexGuard, atomic};
+
+/// A mutex that ignores poisoning.
+#[derive(Debug, Default)]
+pub(crate) struct Mutex<T>(imp::Mutex<T>);
+
+impl<T> Mutex<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(imp::Mutex::new(value))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        self.0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,64 @@
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use crate::runtime::Runtime;
+
+/// One timer for all of a connection's deadlines: armed for the nearest, and not moved when that
+/// one moves away, which is what every arriving byte does to it.
+pub(crate) struct Timer<R: Runtime> {
+    sleep: Option<(Instant, Pin<Box<R::Sleep>>)>,
+}
+
+impl<R: Runtime> Timer<R> {
+    pub(crate) fn new() -> Self {
+        Self { sleep: None }
+    }
+
+    /// Sees to a wake-up at `deadline` or before. Ready if it has passed.
+    pub(crate) fn poll(
+        &mut self,
+        runtime: &R,
+        deadline: Option<Instant>,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        let Some(deadline) = deadline else {
+            self.sleep = None;
+            return Poll::Pending;
+        };
+        loop {
+            let now = runtime.now();
+            if deadline <= now {
+                return Poll::Ready(());
+            }
+            match &mut self.sleep {
+                Some((at, sleep)) if *at <= deadline => {
+                    if sleep.as_mut().poll(cx).is_pending() {
+                        return Poll::Pending;
+                    }
+                    self.sleep = None;
+                }
+                sleep => *sleep = Some((deadline, Box::pin(runtime.sleep(deadline - now)))),
+            }
+        }
+    }
+}
+
+/// Runs a future until a deadline. `None` when it was not done by then; it is dropped.
+pub(crate) async fn until<R: Runtime, F: Future>(
+    runtime: &R,
+    deadline: Instant,
+    future: F,
+) -> Option<F::Output> {
+    let mut future = std::pin::pin!(future);
+    let mut timer = Timer::<R>::new();
+    std::future::poll_fn(|cx| {
+        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+            return Poll::Ready(Some(output));
+        }
+        timer
+            .poll(runtime, Some(deadline), cx)
+            .map(|()| None::<F::Output>)
+    })
+    .await
+}

@@ -1,0 +1,181 @@
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use crossws_core::{Accepted, Hooks, Hub, Refused, Rejection, Resolve, UpgradeRequest};
+use crossws_native::{Handshake, StreamInfo, is_upgrade, pump, run_upgrade};
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::upgrade::{OnUpgrade, Parts, Upgraded};
+use hyper_util::rt::TokioIo as HyperIo;
+use tokio::net::TcpStream;
+
+use crate::io::TokioIo;
+use crate::layer::WebSocketLayer;
+use crate::rewind::Rewind;
+use crate::runtime::Tokio;
+use crate::shutdown::{Report, Shutdown, shut_down};
+use crate::tasks::Tasks;
+
+/// Upgrades requests of somebody else's HTTP server: hyper 1, and whatever builds on it, such as
+/// axum. Cheap to clone.
+///
+/// The server must keep upgrades alive: `axum::serve` does, and with hyper's own connection it is
+/// `with_upgrades()`. Connections run as tokio tasks; that server's shutdown does not know them,
+/// so call [`shutdown`](Self::shutdown) beside it.
+pub struct Acceptor<R> {
+    resolver: Arc<R>,
+    hub: Hub,
+    tasks: Tasks,
+}
+
+impl<R: Resolve> Acceptor<R> {
+    /// For these hooks, or a resolver that chooses among several.
+    pub fn new(resolver: R, hub: Hub) -> Self {
+        Self {
+            resolver: Arc::new(resolver),
+            hub,
+            tasks: Tasks::default(),
+        }
+    }
+
+    /// Answers a request for a WebSocket: with a 101 behind which the connection runs, or with
+    /// its refusal. The client's address, if it shall be known, is a [`SocketAddr`] in the
+    /// request's extensions.
+    ///
+    /// # Errors
+    /// Gives the request back, untouched, when it is no upgrade or no hooks claim it.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the upgrade; the client gets whatever its server then answers.
+    pub async fn handle_upgrade<B>(
+        &self,
+        request: Request<B>,
+    ) -> Result<Response<Full<Bytes>>, Request<B>> {
+        let addr = request.extensions().get::<SocketAddr>().copied();
+        self.handle_upgrade_from(request, StreamInfo::new(addr))
+            .await
+    }
+
+    pub(crate) async fn handle_upgrade_from<B>(
+        &self,
+        request: Request<B>,
+        info: StreamInfo,
+    ) -> Result<Response<Full<Bytes>>, Request<B>> {
+        let (mut parts, body) = request.into_parts();
+        if !is_upgrade(&parts) {
+            return Err(Request::from_parts(parts, body));
+        }
+        let handshake = Handshake::check(&parts);
+        let upgrade = parts.extensions.remove::<OnUpgrade>();
+        let request = UpgradeRequest::new(parts)
+            .with_remote_addr(info.remote_addr)
+            .with_secure(info.secure);
+        let claim = match self.hub.claim(&self.resolver, request).await {
+            Ok(claim) => claim,
+            Err(Refused::Rejected(rejection)) => return Ok(answer(rejection)),
+            Err(Refused::Unclaimed(request)) => {
+                let mut parts = request.into_parts();
+                if let Some(upgrade) = upgrade {
+                    parts.extensions.insert(upgrade);
+                }
+                return Err(Request::from_parts(parts, body));
+            }
+            Err(_) => return Ok(answer(Rejection::internal("unknown refusal"))),
+        };
+        let handshake = match handshake {
+            Ok(handshake) => handshake,
+            Err(rejection) => return Ok(answer(rejection)),
+        };
+        let Some(upgrade) = upgrade else {
+            return Ok(answer(Rejection::internal(
+                "this server's connection cannot be upgraded",
+            )));
+        };
+        match run_upgrade(claim, &Tokio).await {
+            Ok(accepted) => {
+                let response = handshake.response(accepted.headers());
+                self.tasks.spawn(async move {
+                    // An error is a client that left before its 101.
+                    if let Ok(upgraded) = upgrade.await {
+                        run(upgraded, accepted).await;
+                    }
+                });
+                Ok(response.map(Full::new))
+            }
+            Err(rejection) => Ok(answer(rejection)),
+        }
+    }
+
+    /// A tower layer that takes the upgrades out of a service's requests.
+    pub fn layer(&self) -> WebSocketLayer<R> {
+        WebSocketLayer::new(self.clone())
+    }
+}
+
+impl<R> Acceptor<R> {
+    pub(crate) fn of_server(resolver: &Arc<R>, hub: &Hub, tasks: &Tasks) -> Self {
+        Self {
+            resolver: Arc::clone(resolver),
+            hub: hub.clone(),
+            tasks: tasks.clone(),
+        }
+    }
+
+    /// Peers, namespaces and topics.
+    pub fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// Refuses further upgrades, tells every peer, waits for their `close` hooks up to the grace,
+    /// and drops the rest.
+    pub async fn shutdown(&self, shutdown: Shutdown) -> Report {
+        shut_down(&self.hub, &self.tasks, &shutdown).await
+    }
+}
+
+impl<R> Clone for Acceptor<R> {
+    fn clone(&self) -> Self {
+        Self::of_server(&self.resolver, &self.hub, &self.tasks)
+    }
+}
+
+impl<R> fmt::Debug for Acceptor<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Acceptor")
+            .field("hub", &self.hub)
+            .finish_non_exhaustive()
+    }
+}
+
+fn answer(rejection: Rejection) -> Response<Full<Bytes>> {
+    rejection.into_response().map(Full::new)
+}
+
+/// Runs an upgraded connection. A TCP stream below is taken out of hyper's wrapper, so that the
+/// pump writes to it directly and can reset it.
+async fn run<H: Hooks + ?Sized>(upgraded: Upgraded, accepted: Accepted<H>) {
+    match tcp(upgraded) {
+        Ok((stream, early)) => pump(TokioIo::tcp(stream), early, accepted, Tokio).await,
+        Err(upgraded) => {
+            let io = TokioIo::new(HyperIo::new(upgraded));
+            pump(io, BytesMut::new(), accepted, Tokio).await;
+        }
+    }
+}
+
+/// The TCP stream of our own server or of `axum::serve`, with what hyper had read ahead.
+fn tcp(upgraded: Upgraded) -> Result<(TcpStream, BytesMut), Upgraded> {
+    let upgraded = match upgraded.downcast::<HyperIo<Rewind<TcpStream>>>() {
+        Ok(Parts { io, read_buf, .. }) => {
+            let Rewind { front, stream } = io.into_inner();
+            let mut early = BytesMut::from(&read_buf[..]);
+            early.extend_from_slice(&front);
+            return Ok((stream, early));
+        }
+        Err(upgraded) => upgraded,
+    };
+    let Parts { io, read_buf, .. } = upgraded.downcast::<HyperIo<TcpStream>>()?;
+    Ok((io.into_inner(), BytesMut::from(&read_buf[..])))
+}

@@ -1,0 +1,127 @@
+//! HTTP on the same port: what the hooks do not claim goes to a tower service, through hyper.
+
+use std::fmt;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use bytes::Bytes;
+use crossws_core::{BoxError, Resolve};
+use crossws_native::{StreamInfo, Unclaimed};
+use http::{Request, Response};
+use http_body_util::Either;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo as HyperIo, TokioTimer};
+use tokio::net::TcpStream;
+use tower_service::Service;
+
+use crate::io::TokioIo;
+use crate::rewind::Rewind;
+use crate::server::{Fallback, ServerBuilder, ServerHandle};
+
+impl<R: Resolve> ServerBuilder<R> {
+    /// Serves everything that no hooks claim with this service, on the same port: an
+    /// `axum::Router`, or any other tower service. Without one, that is answered with 404.
+    ///
+    /// The client's address is in each request's extensions, as a
+    /// [`SocketAddr`](std::net::SocketAddr).
+    pub fn http<S, B>(mut self, service: S) -> Self
+    where
+        S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
+        S::Future: Send,
+        S::Error: Into<BoxError>,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let fallback: Fallback<R> = Arc::new(move |unclaimed, info, handle| {
+            Box::pin(serve(unclaimed, info, handle, service.clone()))
+        });
+        self.fallback = Some(fallback);
+        self
+    }
+}
+
+/// The service's error, on its way through hyper. A type of its own, because the compiler cannot
+/// prove a future `Send` that converts a boxed error into itself.
+#[derive(Debug)]
+struct Failed(BoxError);
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Failed {}
+
+/// Serves one connection from its first request on. Later requests may be upgrades too.
+async fn serve<R, S, B>(
+    unclaimed: Unclaimed<TokioIo<TcpStream>>,
+    info: StreamInfo,
+    handle: ServerHandle<R>,
+    service: S,
+) where
+    R: Resolve,
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+    S::Error: Into<BoxError>,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let io = HyperIo::new(Rewind {
+        front: unclaimed.read,
+        stream: unclaimed.io.into_inner(),
+    });
+    let acceptor = handle.acceptor();
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        if let Some(addr) = info.remote_addr {
+            request.extensions_mut().insert(addr);
+        }
+        let acceptor = acceptor.clone();
+        let mut service = service.clone();
+        async move {
+            match acceptor.handle_upgrade_from(request, info).await {
+                Ok(response) => Ok(response.map(Either::Left)),
+                Err(request) => {
+                    std::future::poll_fn(|cx| service.poll_ready(cx))
+                        .await
+                        .map_err(|error| Failed(error.into()))?;
+                    let response = service.call(request).await;
+                    let response = response.map_err(|error| Failed(error.into()))?;
+                    Ok::<_, Failed>(response.map(Either::Right))
+                }
+            }
+        }
+    });
+    let limits = handle.head_limits();
+    let mut connection = pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.timeout)
+            .max_headers(limits.max_headers)
+            // hyper's smallest is 8 KiB.
+            .max_buf_size(limits.max_head.max(8 << 10))
+            .serve_connection(io, service)
+            .with_upgrades()
+    );
+    let mut stopping = handle.stopping();
+    let mut stop = pin!(stopping.wait_for(|stopping| *stopping));
+    let mut told = false;
+    let served = std::future::poll_fn(|cx| {
+        if !told && stop.as_mut().poll(cx).is_ready() {
+            told = true;
+            // The request at hand is answered; idle connections end at once.
+            connection.as_mut().graceful_shutdown();
+        }
+        match connection.as_mut().poll(cx) {
+            Poll::Ready(result) => Poll::Ready(result),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await;
+    if let Err(error) = served {
+        tracing::debug!(%error, "an HTTP connection ended early");
+    }
+}

@@ -1,0 +1,81 @@
+use std::time::Duration;
+
+use crossws_core::{CloseCode, CloseFrame, Hub};
+
+use crate::tasks::Tasks;
+
+/// How a server stops.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Shutdown {
+    /// What every peer is told. Default 1012 "restarting", upon which clients reconnect.
+    pub frame: CloseFrame,
+    /// Longest time for peers to answer, queues to be written and hooks to end, before the rest
+    /// is dropped. Default 30 s.
+    pub grace: Duration,
+}
+
+impl Default for Shutdown {
+    fn default() -> Self {
+        Self {
+            frame: CloseFrame::new(CloseCode::RESTART, "restarting"),
+            grace: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Shutdown {
+    /// Sets [`frame`](field@Self::frame).
+    #[must_use]
+    pub fn frame(mut self, frame: impl Into<CloseFrame>) -> Self {
+        self.frame = frame.into();
+        self
+    }
+
+    /// Sets [`grace`](field@Self::grace).
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+}
+
+/// What a shutdown came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Report {
+    /// Connections that were told.
+    pub told: usize,
+    /// Of these, the ones whose `close` hook has ended.
+    pub finished: usize,
+    /// Of these, the ones that were dropped when the grace was over: their `close` hook did not
+    /// run to its end.
+    pub forced: usize,
+}
+
+/// Tells every peer, waits, forces the rest.
+pub(crate) async fn shut_down(hub: &Hub, tasks: &Tasks, shutdown: &Shutdown) -> Report {
+    let told = hub.stats().sessions;
+    hub.shutdown(shutdown.frame.clone());
+    let in_time = tokio::time::timeout(shutdown.grace, hub.idle()).await;
+    let forced = match in_time {
+        Ok(()) => 0,
+        Err(_) => hub.stats().sessions,
+    };
+    // Those without a session too: handshakes, and ends that nobody waits for.
+    tasks.abort_all();
+    if forced > 0 {
+        // A dropped task is gone at its next await; one that blocks its thread cannot be forced,
+        // and must not hold up the report.
+        let _ = tokio::time::timeout(hub.limits().close_timeout, hub.idle()).await;
+        tracing::warn!(
+            forced,
+            "dropped connections that outlived the shutdown's grace"
+        );
+    }
+    Report {
+        told,
+        finished: told.saturating_sub(forced),
+        forced,
+    }
+}
