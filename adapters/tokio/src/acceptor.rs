@@ -131,7 +131,7 @@ impl<R> Acceptor<R> {
     /// Refuses further upgrades, tells every peer, waits for their `close` hooks up to the grace,
     /// and drops the rest.
     pub async fn shutdown(&self, shutdown: Shutdown) -> Report {
-        shut_down(&self.hub, &self.tasks, &shutdown).await
+        shut_down(&self.hub, &self.tasks, &shutdown, std::future::ready(())).await
     }
 }
 

@@ -227,15 +227,20 @@ impl<R> ServerHandle<R> {
         &self.0.hub
     }
 
-    /// Stops accepting, tells every peer, waits for their `close` hooks up to the grace, and
-    /// drops the rest. When it resolves, nothing of this server runs any more.
+    /// Stops accepting, tells every peer, waits for their `close` hooks and for HTTP requests at
+    /// hand up to the grace, and drops the rest. When it resolves, nothing of this server runs
+    /// any more.
     ///
     /// # Cancel safety
     /// The peers have been told at the first poll; dropping the future afterwards means only that
     /// nobody forces the rest.
     pub async fn shutdown(&self, shutdown: Shutdown) -> Report {
-        self.0.stopping.send_replace(true);
-        shut_down(&self.0.hub, &self.0.tasks, &shutdown).await
+        let shared = &self.0;
+        shared.stopping.send_replace(true);
+        // Whoever still listens for the stop still works: the accept loop, and HTTP connections
+        // with a request at hand.
+        let others = shared.stopping.closed();
+        shut_down(&shared.hub, &shared.tasks, &shutdown, others).await
     }
 
     #[cfg(feature = "http")]

@@ -53,16 +53,22 @@ pub struct Report {
     pub forced: usize,
 }
 
-/// Tells every peer, waits, forces the rest.
-pub(crate) async fn shut_down(hub: &Hub, tasks: &Tasks, shutdown: &Shutdown) -> Report {
+/// Tells every peer, waits for the last hook and for `others` to end, forces the rest.
+pub(crate) async fn shut_down(
+    hub: &Hub,
+    tasks: &Tasks,
+    shutdown: &Shutdown,
+    others: impl Future<Output = ()>,
+) -> Report {
     let told = hub.stats().sessions;
     hub.shutdown(shutdown.frame.clone());
-    let in_time = tokio::time::timeout(shutdown.grace, hub.idle()).await;
-    let forced = match in_time {
-        Ok(()) => 0,
-        Err(_) => hub.stats().sessions,
+    let all_ended = async {
+        hub.idle().await;
+        others.await;
     };
-    // Those without a session too: handshakes, and ends that nobody waits for.
+    let _ = tokio::time::timeout(shutdown.grace, all_ended).await;
+    let forced = hub.stats().sessions;
+    // Those without a session too: handshakes, and ends that no hook waits for.
     tasks.abort_all();
     if forced > 0 {
         // A dropped task is gone at its next await; one that blocks its thread cannot be forced,

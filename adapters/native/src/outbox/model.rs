@@ -1,0 +1,188 @@
+//! Every interleaving that shuttle tries of senders, publishers, a closer and the pump: nothing
+//! that was accepted is lost, order holds, and no wake-up is missed.
+
+use std::io::IoSlice;
+use std::task::Poll;
+
+use crossws_core::{Limit, Limits, Message, Overflow, Publication, Transport};
+use shuttle::future::block_on;
+use shuttle::sync::atomic::{AtomicUsize, Ordering};
+use shuttle::thread;
+
+use super::*;
+
+const RUNS: usize = 3000;
+
+/// What a pump does with its outbox, writing everything at once: runs until the close frame.
+/// Answers the payloads' first bytes in the order they were written.
+fn pump(outbox: Arc<Outbox>) -> Vec<u8> {
+    block_on(async move {
+        let mut seen = Vec::new();
+        std::future::poll_fn(|cx| {
+            loop {
+                outbox.attend(cx.waker());
+                let mut batch = Batch::default();
+                let taken = outbox.take(&mut batch);
+                seen.extend(payloads(&batch));
+                batch.advance(batch.bytes());
+                outbox.written(&batch);
+                if taken.close.is_some() || taken.terminated {
+                    return Poll::Ready(());
+                }
+                if outbox.buffered() == 0 {
+                    return Poll::Pending;
+                }
+            }
+        })
+        .await;
+        seen
+    })
+}
+
+/// The first payload byte of every one-byte message in a batch.
+fn payloads(batch: &Batch) -> Vec<u8> {
+    let mut slices = [IoSlice::new(&[]); 4];
+    let count = batch.slices(&mut slices);
+    let bytes: Vec<u8> = slices[..count].iter().flat_map(|s| s.to_vec()).collect();
+    let mut seen = Vec::new();
+    let mut at = 0;
+    while let Some(len) = bytes.get(at..).and_then(crate::frame::frame_len) {
+        if bytes[at] == 0x82 {
+            seen.push(bytes[at + 2]);
+        }
+        at += len;
+    }
+    seen
+}
+
+#[test]
+fn everything_accepted_is_written_in_each_senders_order() {
+    shuttle::check_random(
+        || {
+            let outbox = Outbox::new(&Limits::default());
+            let accepted = Arc::new(AtomicUsize::new(0));
+            let senders: Vec<_> = [0u8, 10, 20]
+                .into_iter()
+                .map(|base| {
+                    let transport = NativeTransport(Arc::clone(&outbox));
+                    let accepted = Arc::clone(&accepted);
+                    thread::spawn(move || {
+                        for n in base..base + 3 {
+                            let message = Message::from(vec![n]);
+                            let queued = if n % 2 == 0 {
+                                transport.send(message).is_ok()
+                            } else {
+                                let receipt = transport.publish(&Publication::new(message));
+                                if receipt.wake {
+                                    transport.wake();
+                                }
+                                receipt.queued
+                            };
+                            if queued {
+                                accepted.fetch_add(1, Ordering::SeqCst);
+                            }
+                        }
+                    })
+                })
+                .collect();
+            let pumping = {
+                let outbox = Arc::clone(&outbox);
+                thread::spawn(move || pump(outbox))
+            };
+            for sender in senders {
+                sender.join().unwrap();
+            }
+            NativeTransport(outbox).close(CloseCode::NORMAL.into());
+            let seen = pumping.join().unwrap();
+            assert_eq!(seen.len(), accepted.load(Ordering::SeqCst));
+            for base in [0u8, 10, 20] {
+                let own: Vec<_> = seen.iter().filter(|n| (base..base + 3).contains(n)).collect();
+                assert!(own.is_sorted(), "{seen:?}");
+            }
+        },
+        RUNS,
+    );
+}
+
+#[test]
+fn a_close_that_races_with_senders_ends_the_pump() {
+    shuttle::check_pct(
+        || {
+            let outbox = Outbox::new(&Limits::default());
+            let sender = {
+                let transport = NativeTransport(Arc::clone(&outbox));
+                thread::spawn(move || {
+                    (0..3u8)
+                        .filter(|n| transport.send(Message::from(vec![*n])).is_ok())
+                        .count()
+                })
+            };
+            let closer = {
+                let transport = NativeTransport(Arc::clone(&outbox));
+                thread::spawn(move || transport.close(CloseCode::NORMAL.into()))
+            };
+            let seen = pump(outbox);
+            closer.join().unwrap();
+            assert_eq!(seen.len(), sender.join().unwrap());
+        },
+        RUNS,
+        3,
+    );
+}
+
+#[test]
+fn an_overflow_always_reaches_the_pump() {
+    shuttle::check_pct(
+        || {
+            let limits = Limits::default().max_queued(2).overflow(Overflow::Close);
+            let outbox = Outbox::new(&limits);
+            let senders: Vec<_> = (0..2)
+                .map(|_| {
+                    let transport = NativeTransport(Arc::clone(&outbox));
+                    thread::spawn(move || {
+                        for n in 0..3u8 {
+                            let _ = transport.send(Message::from(vec![n]));
+                        }
+                    })
+                })
+                .collect();
+            for sender in senders {
+                sender.join().unwrap();
+            }
+            // Nobody took anything: two fit, the third closed.
+            let mut batch = Batch::default();
+            let taken = outbox.take(&mut batch);
+            assert!(taken.overflowed && taken.close.is_some());
+            assert!(payloads(&batch).is_empty(), "the queue was discarded");
+            assert!(outbox.state.lock().dropped >= 3);
+        },
+        RUNS,
+        3,
+    );
+}
+
+#[test]
+fn dropping_the_oldest_keeps_the_newest_in_order() {
+    shuttle::check_random(
+        || {
+            let limits = Limits::default()
+                .max_queued(Limit::At(2))
+                .overflow(Overflow::DropOldest);
+            let outbox = Outbox::new(&limits);
+            let transport = NativeTransport(Arc::clone(&outbox));
+            let sender = thread::spawn(move || {
+                for n in 0..6u8 {
+                    transport.send(Message::from(vec![n])).unwrap();
+                }
+                let dropped = transport.dropped();
+                transport.close(CloseCode::NORMAL.into());
+                dropped
+            });
+            let seen = pump(outbox);
+            let dropped = sender.join().unwrap();
+            assert_eq!(seen.len() as u64 + dropped, 6);
+            assert!(seen.is_sorted() && seen.last() == Some(&5), "{seen:?}");
+        },
+        RUNS,
+    );
+}
