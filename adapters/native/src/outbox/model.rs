@@ -96,7 +96,10 @@ fn everything_accepted_is_written_in_each_senders_order() {
             let seen = pumping.join().unwrap();
             assert_eq!(seen.len(), accepted.load(Ordering::SeqCst));
             for base in [0u8, 10, 20] {
-                let own: Vec<_> = seen.iter().filter(|n| (base..base + 3).contains(n)).collect();
+                let own: Vec<_> = seen
+                    .iter()
+                    .filter(|n| (base..base + 3).contains(n))
+                    .collect();
                 assert!(own.is_sorted(), "{seen:?}");
             }
         },
