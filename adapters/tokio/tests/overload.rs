@@ -129,7 +129,7 @@ async fn under_a_dropping_policy_the_slow_one_stays_and_its_losses_are_counted()
                 .unwrap();
             queued += told.queued as u64;
             published += 1;
-            if published % 16 == 0 {
+            if published.is_multiple_of(16) {
                 tokio::task::yield_now().await;
             }
         }

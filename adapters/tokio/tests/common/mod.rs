@@ -111,9 +111,9 @@ impl Client {
     /// The server's close frame; messages before it are skipped.
     pub async fn close_frame(&mut self) -> Option<CloseFrame> {
         loop {
-            match soon("a close frame", self.0.next()).await.unwrap().unwrap() {
-                Message::Close(frame) => return frame,
-                _ => {}
+            let next = soon("a close frame", self.0.next()).await;
+            if let Message::Close(frame) = next.unwrap().unwrap() {
+                return frame;
             }
         }
     }
