@@ -127,7 +127,7 @@ where
 }
 
 /// A hook that was not set behaves as the trait's own default.
-struct Defaults;
+pub(crate) struct Defaults;
 impl Hooks for Defaults {}
 
 impl Hooks for HooksBuilder {

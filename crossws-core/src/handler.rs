@@ -8,9 +8,11 @@ use event_listener::Event;
 use futures_core::Stream;
 
 use crate::bounds::{BoxError, Callback, MaybeSend, MaybeSync};
+use crate::builder::Defaults;
 use crate::sync::Mutex;
 use crate::{
-    CloseCode, Closed, HookResult, Hooks, Message, Peer, Rejection, Upgrade, UpgradeRequest,
+    CloseCode, Closed, Error, HookResult, Hooks, Message, OnError, Peer, Rejection, Upgrade,
+    UpgradeRequest,
 };
 
 /// Hooks from a loop that owns the connection: the other handler style.
@@ -40,6 +42,7 @@ where
 {
     Handler {
         upgrade: None,
+        error: None,
         run: Box::new(move |(peer, incoming)| {
             let future = run(peer, incoming);
             Box::pin(async { future.await.map(Into::into) })
@@ -51,6 +54,7 @@ where
 #[must_use = "hooks do nothing until a server runs them"]
 pub struct Handler {
     upgrade: Option<Callback<UpgradeRequest, Result<Upgrade, Rejection>>>,
+    error: Option<Callback<(Peer, Error), OnError>>,
     run: Callback<(Peer, Incoming), Result<After, BoxError>>,
 }
 
@@ -79,6 +83,16 @@ impl Handler {
         Fut: Future<Output = Result<Upgrade, Rejection>> + MaybeSend + 'static,
     {
         self.upgrade = Some(Box::new(move |request| Box::pin(hook(request))));
+        self
+    }
+
+    /// Sets [`Hooks::error`].
+    pub fn on_error<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: Fn(Peer, Error) -> Fut + MaybeSend + MaybeSync + 'static,
+        Fut: Future<Output = OnError> + MaybeSend + 'static,
+    {
+        self.error = Some(Box::new(move |(peer, error)| Box::pin(hook(peer, error))));
         self
     }
 }
@@ -120,6 +134,13 @@ impl Hooks for Handler {
             channel.over().await;
         }
         Ok(())
+    }
+
+    async fn error(&self, peer: &Peer, error: Error) -> OnError {
+        match &self.error {
+            Some(hook) => hook((peer.clone(), error)).await,
+            None => Defaults.error(peer, error).await,
+        }
     }
 }
 
