@@ -232,7 +232,7 @@ impl Hub {
         &self,
         namespace: Option<&str>,
         topic: Option<&str>,
-        except: Option<PeerId>,
+        except: Option<&Peer>,
         publication: &Publication,
     ) -> Published {
         let published = self

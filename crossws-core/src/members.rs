@@ -27,8 +27,10 @@ impl Members {
         Some(removed)
     }
 
-    pub(crate) fn contains(&self, id: PeerId) -> bool {
-        self.places.contains_key(&id)
+    /// Whether this very peer is here, and not another connection under the same id.
+    pub(crate) fn contains(&self, peer: &Peer) -> bool {
+        let place = self.places.get(&peer.id());
+        place.is_some_and(|place| self.peers.get(*place).is_some_and(|found| found.is(peer)))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Peer> {

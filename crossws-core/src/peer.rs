@@ -326,7 +326,7 @@ impl Peer {
         topic: impl AsRef<str>,
         message: impl IntoMessage,
     ) -> Result<Published, PublishError> {
-        self.publish_to(Some(topic.as_ref()), Some(self.id()), message)
+        self.publish_to(Some(topic.as_ref()), Some(self), message)
     }
 
     /// As [`publish`](Self::publish), to this peer too if it is subscribed.
@@ -346,7 +346,7 @@ impl Peer {
     /// # Errors
     /// As [`publish`](Self::publish).
     pub fn broadcast(&self, message: impl IntoMessage) -> Result<Published, PublishError> {
-        self.publish_to(None, Some(self.id()), message)
+        self.publish_to(None, Some(self), message)
     }
 
     /// Sends a message to every peer of this namespace, this one included.
@@ -363,7 +363,7 @@ impl Peer {
     fn publish_to(
         &self,
         topic: Option<&str>,
-        except: Option<PeerId>,
+        except: Option<&Peer>,
         message: impl IntoMessage,
     ) -> Result<Published, PublishError> {
         if !self.capabilities().contains(Capabilities::PUBSUB) {

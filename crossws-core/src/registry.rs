@@ -1,10 +1,10 @@
 //! Who is where: peers by id and by namespace, subscriptions by `(namespace, topic)`.
 //!
-//! Three kinds of locks, always taken in this order: the hub's map, a namespace, a topic. A
+//! Three kinds of locks, always taken in this order: the hub's map, a namespace's index, a topic
+//! (of which "everyone here" is one; never two at once). A
 //! topic's lock is held while one publication is queued at each of its subscribers, which gives
 //! every subscriber the same order; nothing is woken, awaited or called back under any of them.
 
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -48,28 +48,45 @@ struct Topic {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum JoinError {
     DuplicateId,
+    TooManyPeers,
     TooManyNamespaces,
 }
 
+impl HubMap {
+    fn check(&self, id: PeerId, namespace: &str, limits: &Limits) -> Result<(), JoinError> {
+        if self.peers.contains_key(&id) {
+            Err(JoinError::DuplicateId)
+        } else if !limits.max_peers.allows(self.peers.len() + 1) {
+            Err(JoinError::TooManyPeers)
+        } else if !self.namespaces.contains_key(namespace)
+            && !limits.max_namespaces.allows(self.namespaces.len() + 1)
+        {
+            Err(JoinError::TooManyNamespaces)
+        } else {
+            Ok(())
+        }
+    }
+}
+
 impl Registry {
+    /// Whether a peer could join now.
+    pub(crate) fn check(
+        &self,
+        id: PeerId,
+        namespace: &str,
+        limits: &Limits,
+    ) -> Result<(), JoinError> {
+        self.hub.lock().check(id, namespace, limits)
+    }
+
     pub(crate) fn join(&self, peer: &Peer, limits: &Limits) -> Result<(), JoinError> {
         let mut hub = self.hub.lock();
         let hub = &mut *hub;
-        let Entry::Vacant(vacant) = hub.peers.entry(peer.id()) else {
-            return Err(JoinError::DuplicateId);
-        };
-        let namespace = match hub.namespaces.get(peer.namespace()) {
-            Some(namespace) => namespace,
-            None if !limits.max_namespaces.allows(hub.namespaces.len() + 1) => {
-                return Err(JoinError::TooManyNamespaces);
-            }
-            None => {
-                let name = Arc::clone(peer.namespace_shared());
-                hub.namespaces.entry(name).or_default()
-            }
-        };
+        hub.check(peer.id(), peer.namespace(), limits)?;
+        let name = Arc::clone(peer.namespace_shared());
+        let namespace = hub.namespaces.entry(name).or_default();
         namespace.everyone.members.lock().insert(peer.clone());
-        vacant.insert(peer.clone());
+        hub.peers.insert(peer.id(), peer.clone());
         Ok(())
     }
 
@@ -91,7 +108,8 @@ impl Registry {
         for topic in index.subscriptions.remove(&peer.id()).into_iter().flatten() {
             gone.extend(index.remove_member(&topic, peer.id()));
         }
-        drop(index);
+        // Under the index's lock too: a subscription of this peer's that waits for it must find
+        // the peer gone.
         let mut everyone = namespace.everyone.members.lock();
         gone.extend(everyone.remove(peer.id()));
         if everyone.is_empty() {
@@ -99,6 +117,7 @@ impl Registry {
             hub.namespaces.remove(peer.namespace());
         }
         drop(everyone);
+        drop(index);
         drop(hub);
     }
 
@@ -120,7 +139,7 @@ impl Registry {
         let mut index = namespace.index.lock();
         // Checked under the index's lock: `leave` cleans up under it, so that a peer that left
         // in between is not subscribed again.
-        if !namespace.everyone.members.lock().contains(peer.id()) {
+        if !namespace.holds(peer) {
             return Err(SubscribeError::Closed);
         }
         let index = &mut *index;
@@ -150,6 +169,9 @@ impl Registry {
             return false;
         };
         let mut index = namespace.index.lock();
+        if !namespace.holds(peer) {
+            return false;
+        }
         let Some(held) = index.subscriptions.get_mut(&peer.id()) else {
             return false;
         };
@@ -166,10 +188,8 @@ impl Registry {
     pub(crate) fn is_subscribed(&self, peer: &Peer, topic: &str) -> bool {
         self.namespace_of(peer).is_some_and(|namespace| {
             let index = namespace.index.lock();
-            index
-                .subscriptions
-                .get(&peer.id())
-                .is_some_and(|held| held.contains(topic))
+            let held = index.subscriptions.get(&peer.id());
+            held.is_some_and(|held| held.contains(topic)) && namespace.holds(peer)
         })
     }
 
@@ -180,6 +200,7 @@ impl Registry {
         };
         let index = namespace.index.lock();
         let held = index.subscriptions.get(&peer.id());
+        let held = held.filter(|_| namespace.holds(peer));
         let mut topics: Vec<_> = held.into_iter().flatten().cloned().collect();
         drop(index);
         topics.sort_unstable();
@@ -235,7 +256,7 @@ impl Registry {
         &self,
         scope: Option<&str>,
         topic: Option<&str>,
-        except: Option<PeerId>,
+        except: Option<&Peer>,
         publication: &Publication,
     ) -> Published {
         let mut published = Published::default();
@@ -279,6 +300,11 @@ impl Registry {
 }
 
 impl Namespace {
+    /// Whether this very peer is here. Its handle may outlive it, and its id may be another's.
+    fn holds(&self, peer: &Peer) -> bool {
+        self.everyone.members.lock().contains(peer)
+    }
+
     fn topic(&self, topic: &str) -> Option<Arc<Topic>> {
         self.index.lock().topics.get(topic).cloned()
     }
@@ -302,14 +328,14 @@ impl Index {
 impl Topic {
     fn deliver(
         &self,
-        except: Option<PeerId>,
+        except: Option<&Peer>,
         publication: &Publication,
         published: &mut Published,
         asleep: &mut Vec<Peer>,
     ) {
         let members = self.members.lock();
         for peer in members.iter() {
-            if except == Some(peer.id()) {
+            if except.is_some_and(|except| except.is(peer)) {
                 continue;
             }
             let receipt = peer.transport().publish(publication);

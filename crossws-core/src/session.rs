@@ -75,8 +75,9 @@ impl<H: Hooks + ?Sized> Claim<H> {
         if hub.is_shutting_down() {
             return Err(Rejection::unavailable("shutting down"));
         }
+        // Before the hook, so that a full server does no work for those it refuses.
         if !hub.limits().max_peers.allows(hub.registry().len() + 1) {
-            return Err(Rejection::unavailable("too many connections"));
+            return Err(Rejection::unavailable(TOO_MANY_PEERS));
         }
         if !hub.origin().admits(&request) {
             return Err(Rejection::new(StatusCode::FORBIDDEN, "origin not allowed"));
@@ -136,11 +137,15 @@ impl<H: Hooks + ?Sized> Accepted<H> {
                 "the namespace's name is too long",
             ));
         }
-        let id = match upgrade.id {
-            Some(id) if hub.peer(id).is_some() => return Err(duplicate(id)),
-            Some(id) => id,
-            None => PeerId::random(),
-        };
+        let id = upgrade.id.unwrap_or_else(PeerId::random);
+        hub.registry()
+            .check(id, &namespace, hub.limits())
+            .map_err(|error| match error {
+                JoinError::DuplicateId => Rejection::new(StatusCode::CONFLICT, DUPLICATE_ID)
+                    .with_source(crate::DuplicateId(id)),
+                JoinError::TooManyPeers => Rejection::unavailable(TOO_MANY_PEERS),
+                JoinError::TooManyNamespaces => Rejection::unavailable(TOO_MANY_NAMESPACES),
+            })?;
         Ok(Self {
             hub,
             hooks,
@@ -193,9 +198,10 @@ impl<H: Hooks + ?Sized> Accepted<H> {
         hub.registry()
             .join(&peer, limits)
             .map_err(|error| match error {
-                JoinError::DuplicateId => CloseFrame::new(CloseCode::POLICY, "peer id in use"),
+                JoinError::DuplicateId => CloseFrame::new(CloseCode::POLICY, DUPLICATE_ID),
+                JoinError::TooManyPeers => CloseFrame::new(CloseCode::TRY_AGAIN, TOO_MANY_PEERS),
                 JoinError::TooManyNamespaces => {
-                    CloseFrame::new(CloseCode::TRY_AGAIN, "too many namespaces")
+                    CloseFrame::new(CloseCode::TRY_AGAIN, TOO_MANY_NAMESPACES)
                 }
             })?;
         let membership = Membership { peer };
@@ -228,9 +234,10 @@ impl<H: Hooks + ?Sized> fmt::Debug for Accepted<H> {
 #[error("the upgrade hook chose the subprotocol `{0}`, which the client did not offer")]
 struct NotOffered(String);
 
-fn duplicate(id: PeerId) -> Rejection {
-    Rejection::new(StatusCode::CONFLICT, "peer id in use").with_source(crate::DuplicateId(id))
-}
+// The same words, whether the client hears them before the 101 or after it.
+const DUPLICATE_ID: &str = "peer id in use";
+const TOO_MANY_PEERS: &str = "too many connections";
+const TOO_MANY_NAMESPACES: &str = "too many namespaces";
 
 /// A peer's place on its hub: gone when this is dropped, whatever happened before.
 struct Membership {
