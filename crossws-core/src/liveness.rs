@@ -36,16 +36,19 @@ impl Liveness {
     pub fn new(limits: &Limits, peer: PeerId, now: Duration) -> Self {
         let spread = |time: Duration| {
             let random = (peer.as_u128() & 0xffff) as f64 / f64::from(0xffff_u16);
-            time.mul_f64(0.9 + 0.2 * random)
+            let seconds = time.as_secs_f64() * (0.9 + 0.2 * random);
+            Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
         };
         let ping_interval = limits.ping_interval.map(spread);
         Self {
             ping_interval,
             pong_timeout: limits.pong_timeout,
             idle_timeout: limits.idle_timeout.filter(|_| ping_interval.is_none()),
-            expires: limits.max_lifetime.map(|life| now + spread(life)),
+            expires: limits
+                .max_lifetime
+                .map(|life| now.saturating_add(spread(life))),
             last_heard: now,
-            next_ping: ping_interval.map(|every| now + every),
+            next_ping: ping_interval.map(|every| now.saturating_add(every)),
             waiting_since: None,
         }
     }
@@ -60,8 +63,10 @@ impl Liveness {
     pub fn next_due(&self) -> Option<Duration> {
         [
             self.next_ping,
-            self.waiting_since.map(|since| since + self.pong_timeout),
-            self.idle_timeout.map(|idle| self.last_heard + idle),
+            self.waiting_since
+                .map(|since| since.saturating_add(self.pong_timeout)),
+            self.idle_timeout
+                .map(|idle| self.last_heard.saturating_add(idle)),
             self.expires,
         ]
         .into_iter()
@@ -76,9 +81,13 @@ impl Liveness {
             self.expires = None;
             return Some(Due::Expired);
         }
-        if reached(self.waiting_since.map(|since| since + self.pong_timeout))
-            || reached(self.idle_timeout.map(|idle| self.last_heard + idle))
-        {
+        if reached(
+            self.waiting_since
+                .map(|since| since.saturating_add(self.pong_timeout)),
+        ) || reached(
+            self.idle_timeout
+                .map(|idle| self.last_heard.saturating_add(idle)),
+        ) {
             // Said once: the connection ends now.
             self.waiting_since = None;
             self.idle_timeout = None;
@@ -86,7 +95,7 @@ impl Liveness {
             return Some(Due::Silent);
         }
         if reached(self.next_ping) {
-            self.next_ping = self.ping_interval.map(|every| now + every);
+            self.next_ping = self.ping_interval.map(|every| now.saturating_add(every));
             self.waiting_since.get_or_insert(now);
             return Some(Due::Ping);
         }
