@@ -5,7 +5,8 @@ use event_listener::Event;
 
 use crate::catch::catch_panic;
 use crate::registry::Registry;
-use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::transport::Publication;
 use crate::{
     Claim, CloseFrame, Error, Hook, IntoMessage, Limits, Origin, Peer, PeerId, PublishError,
@@ -29,7 +30,8 @@ struct Inner {
     registry: Registry,
     limits: Limits,
     origin: Origin,
-    draining: AtomicBool,
+    /// With what everyone is closed, once a shutdown has begun.
+    shutdown: Mutex<Option<CloseFrame>>,
     sessions: AtomicUsize,
     idle: Event,
     accepted: AtomicU64,
@@ -83,7 +85,7 @@ impl HubBuilder {
             registry: Registry::default(),
             limits: self.limits,
             origin: self.origin,
-            draining: AtomicBool::new(false),
+            shutdown: Mutex::new(None),
             sessions: AtomicUsize::new(0),
             idle: Event::new(),
             accepted: AtomicU64::new(0),
@@ -190,9 +192,10 @@ impl Hub {
     }
 
     /// Begins a shutdown: upgrades are refused with 503 from here on, and every peer is closed
-    /// with `frame`. Await [`idle`](Self::idle) for the last `close` hook.
+    /// with `frame`. Await [`idle`](Self::idle) for the last `close` hook. Of several calls, the
+    /// first one's frame stands.
     pub fn shutdown(&self, frame: CloseFrame) {
-        self.0.draining.store(true, Ordering::SeqCst);
+        let frame = self.0.shutdown.lock().get_or_insert(frame).clone();
         for peer in self.peers() {
             peer.close_for_shutdown(frame.clone());
         }
@@ -200,7 +203,11 @@ impl Hub {
 
     /// Whether a shutdown has begun.
     pub fn is_shutting_down(&self) -> bool {
-        self.0.draining.load(Ordering::SeqCst)
+        self.0.shutdown.lock().is_some()
+    }
+
+    pub(crate) fn shutdown_frame(&self) -> Option<CloseFrame> {
+        self.0.shutdown.lock().clone()
     }
 
     /// Waits until no connection has a hook left to run.
@@ -219,6 +226,9 @@ impl Hub {
 
     pub(crate) fn session_begins(&self) {
         self.0.sessions.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn count_accepted(&self) {
         self.0.accepted.fetch_add(1, Ordering::Relaxed);
     }
 

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use crate::SubscribeError;
+
 /// A bound on a size or a count. To have none, write [`Limit::Unlimited`].
 // Exhaustive on purpose: there is a bound or there is none.
 #[allow(clippy::exhaustive_enums)]
@@ -122,6 +124,20 @@ limits! {
     /// Longest life of a connection, ± 10 %, after which it closes with 1012; `None` for no
     /// bound. Default none.
     max_lifetime: Option<Duration> = None;
+}
+
+impl Limits {
+    /// Whether a topic's name is short enough.
+    pub(crate) fn check_name(&self, name: &str) -> Result<(), SubscribeError> {
+        if self.max_name_len.allows(name.len()) {
+            Ok(())
+        } else {
+            Err(SubscribeError::NameTooLong {
+                len: name.len(),
+                most: self.max_name_len.get(),
+            })
+        }
+    }
 }
 
 /// Bytes queued for one peer above which the `drain` hook is told when the queue is empty again:

@@ -127,12 +127,7 @@ impl Registry {
         topic: &str,
         limits: &Limits,
     ) -> Result<bool, SubscribeError> {
-        if !limits.max_name_len.allows(topic.len()) {
-            return Err(SubscribeError::NameTooLong {
-                len: topic.len(),
-                most: limits.max_name_len.get(),
-            });
-        }
+        limits.check_name(topic)?;
         let Some(namespace) = self.namespace_of(peer) else {
             return Err(SubscribeError::Closed);
         };

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -16,8 +17,8 @@ use crate::resolve::Route;
 use crate::tasks::{Inbox, Tasks};
 use crate::transport::Transport;
 use crate::{
-    CloseCode, CloseFrame, Closed, ClosedBy, Error, ErrorKind, Extensions, Hook, Hooks, Message,
-    OnError, Peer, PeerId, Rejection, State, Upgrade, UpgradeRequest,
+    CloseCode, CloseFrame, Closed, ClosedBy, Error, ErrorKind, Extensions, Hook, Hooks, Limits,
+    Message, OnError, Peer, PeerId, Rejection, State, SubscribeError, Upgrade, UpgradeRequest,
 };
 
 /// A request with the hooks that claim it. The next step is [`upgrade`](Self::upgrade).
@@ -51,8 +52,9 @@ impl<H: Hooks + ?Sized> Claim<H> {
     ///
     /// # Errors
     /// The response to refuse with: the hook's own; 403 for a foreign origin; 503 in a shutdown
-    /// or when the hub is full; 500 when the hook panicked or chose a subprotocol that was not
-    /// offered.
+    /// or when the hub is full; 409 for an id in use; 414 for a namespace's name that is too long;
+    /// 500 when the hook panicked, chose a subprotocol that was not offered, or more topics than a
+    /// peer may have.
     ///
     /// # Cancel safety
     /// Dropping the future drops the hook; nothing was registered.
@@ -137,6 +139,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
                 "the namespace's name is too long",
             ));
         }
+        check_topics(&upgrade.topics, hub.limits()).map_err(Rejection::internal)?;
         let id = upgrade.id.unwrap_or_else(PeerId::random);
         hub.registry()
             .check(id, &namespace, hub.limits())
@@ -171,7 +174,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
     }
 
     /// The hub's limits, for the adapter's own bounds.
-    pub fn limits(&self) -> &crate::Limits {
+    pub fn limits(&self) -> &Limits {
         self.hub.limits()
     }
 
@@ -194,9 +197,15 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             inbox: Inbox::default(),
             life: Life::default(),
         });
-        let limits = hub.limits();
+        // Counted before the first look at the shutdown: either that sees the count and its
+        // `idle` waits, or this sees the shutdown.
+        hub.session_begins();
+        let membership = Membership { peer };
+        if let Some(frame) = hub.shutdown_frame() {
+            return Err(frame);
+        }
         hub.registry()
-            .join(&peer, limits)
+            .join(&membership.peer, hub.limits())
             .map_err(|error| match error {
                 JoinError::DuplicateId => CloseFrame::new(CloseCode::POLICY, DUPLICATE_ID),
                 JoinError::TooManyPeers => CloseFrame::new(CloseCode::TRY_AGAIN, TOO_MANY_PEERS),
@@ -204,17 +213,16 @@ impl<H: Hooks + ?Sized> Accepted<H> {
                     CloseFrame::new(CloseCode::TRY_AGAIN, TOO_MANY_NAMESPACES)
                 }
             })?;
-        let membership = Membership { peer };
-        hub.session_begins();
-        if hub.is_shutting_down() {
-            // Joined between the shutdown's flag and its list: it may or may not be on the list.
-            let frame = CloseFrame::new(CloseCode::RESTART, "shutting down");
+        hub.count_accepted();
+        if let Some(frame) = hub.shutdown_frame() {
+            // Joined between the shutdown's beginning and its list, so it may not be on it.
             membership.peer.close_for_shutdown(frame);
         }
         for topic in self.topics {
-            // Refused only by a limit: those are the application's to know.
-            if let Err(error) = membership.peer.subscribe(&topic) {
-                tracing::error!(%error, %topic, "a topic from the upgrade hook");
+            match membership.peer.subscribe(&topic) {
+                Ok(_) | Err(SubscribeError::Closed) => {}
+                // The limits were checked with the upgrade; a transport may have no topics.
+                Err(error) => tracing::error!(%error, %topic, "a topic from the upgrade hook"),
             }
         }
         Ok(Joined {
@@ -233,6 +241,19 @@ impl<H: Hooks + ?Sized> fmt::Debug for Accepted<H> {
 #[derive(Debug, thiserror::Error)]
 #[error("the upgrade hook chose the subprotocol `{0}`, which the client did not offer")]
 struct NotOffered(String);
+
+/// Whether a peer may be subscribed to all of these.
+fn check_topics(topics: &[Arc<str>], limits: &Limits) -> Result<(), SubscribeError> {
+    for topic in topics {
+        limits.check_name(topic)?;
+    }
+    let distinct: HashSet<_> = topics.iter().collect();
+    if limits.max_topics.allows(distinct.len()) {
+        Ok(())
+    } else {
+        Err(SubscribeError::TooMany(limits.max_topics.get()))
+    }
+}
 
 // The same words, whether the client hears them before the 101 or after it.
 const DUPLICATE_ID: &str = "peer id in use";
@@ -384,7 +405,12 @@ impl<H: Hooks + ?Sized> Session<H> {
         let peer = &self.membership.peer;
         let hook = catch_panic(async { self.hooks.error(peer, error).await });
         // A panic here has nobody left to be reported to; it closes as the default does.
-        let answer = self.tasks.alongside(peer, hook).await.unwrap_or_default();
+        let answer = self.tasks.alongside(peer, hook).await;
+        let answer = answer.unwrap_or_else(|message| {
+            let error = Error::panic(Hook::Error, &message);
+            tracing::error!(%peer, %error, "closing a peer after an error");
+            OnError::default()
+        });
         match answer {
             OnError::Close(frame) => peer.close(frame.code(), frame.reason().clone()),
             OnError::Keep if must_close => peer.close(CloseCode::ERROR, "internal error"),
@@ -408,6 +434,12 @@ impl<H: Hooks + ?Sized> Session<H> {
         {
             closed.by = by;
         }
+        peer.ended();
+        // Nothing comes after the `close` hook but what it and its company do.
+        while let Some(error) = self.tasks.take_failure() {
+            self.error(error).await;
+        }
+        let peer = &self.membership.peer;
         peer.over();
         let hook = async { self.hooks.close(peer, closed).await };
         let result = self.tasks.alongside(peer, catch(Hook::Close, hook)).await;

@@ -31,7 +31,8 @@ pub trait Transport: MaybeSend + MaybeSync + 'static {
     fn wake(&self);
 
     /// Sends a close frame after everything queued, and ends the connection when the client
-    /// answers or the time for it is up. Called at most once.
+    /// answers or the time for it is up. Called at most once; does nothing after `terminate`,
+    /// which another thread may have called just before.
     fn close(&self, frame: CloseFrame);
 
     /// Drops the connection at once, without a close frame.

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT,
-    SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL,
+    TRANSFER_ENCODING, UPGRADE,
 };
 
 use crate::bounds::{MaybeSend, MaybeSync};
@@ -43,15 +43,8 @@ impl Upgrade {
         if header == SEC_WEBSOCKET_PROTOCOL {
             return Err(invalid("set it with `Upgrade::protocol`"));
         }
-        const RESERVED: [HeaderName; 6] = [
-            CONNECTION,
-            UPGRADE,
-            SEC_WEBSOCKET_ACCEPT,
-            SEC_WEBSOCKET_EXTENSIONS,
-            CONTENT_LENGTH,
-            TRANSFER_ENCODING,
-        ];
-        if RESERVED.contains(&header) {
+        const RESERVED: [HeaderName; 4] = [CONNECTION, UPGRADE, CONTENT_LENGTH, TRANSFER_ENCODING];
+        if RESERVED.contains(&header) || header.as_str().starts_with("sec-websocket-") {
             return Err(invalid("the handshake itself sets it"));
         }
         self.headers.append(header, value);
@@ -94,7 +87,8 @@ impl Upgrade {
         self
     }
 
-    /// Subscribes the peer to a topic before `open` runs.
+    /// Subscribes the peer to a topic before `open` runs. More topics than `Limits` allows, or a
+    /// name that is too long, fail the upgrade with 500.
     #[must_use]
     pub fn topic(mut self, topic: impl Into<Arc<str>>) -> Self {
         self.topics.push(topic.into());
