@@ -14,21 +14,41 @@ pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
         .unwrap_or("no message")
 }
 
-/// Runs a future and turns a panic in it into an error text. A future that panicked is not
-/// polled again.
+/// Runs a future and turns a panic in it, or in its destructor, into an error text. A future that
+/// panicked is not polled again.
 ///
 /// Unwind safety is asserted: what a hook shares, it shares through its own locks, whose
 /// poisoning is its own to handle; this crate's state is never changed while user code runs.
 pub(crate) async fn catch_panic<F: Future>(future: F) -> Result<F::Output, String> {
-    let mut future = pin!(future);
-    std::future::poll_fn(
-        |cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
-            Err(panic) => Poll::Ready(Err(panic_text(&*panic).to_owned())),
-        },
-    )
+    let mut future = pin!(Some(future));
+    std::future::poll_fn(|cx| {
+        let poll = catch_unwind(AssertUnwindSafe(|| {
+            let Some(running) = future.as_mut().as_pin_mut() else {
+                return Poll::Pending;
+            };
+            let poll = running.poll(cx);
+            if poll.is_ready() {
+                future.set(None);
+            }
+            poll
+        }));
+        match poll {
+            Ok(poll) => poll.map(Ok),
+            Err(panic) => {
+                contained(|| future.set(None));
+                Poll::Ready(Err(panic_text(&*panic).to_owned()))
+            }
+        }
+    })
     .await
+}
+
+/// Runs destructors of the user's: a panic in one is logged and goes no further.
+pub(crate) fn contained(drop: impl FnOnce()) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(drop)) {
+        let message = panic_text(&*panic);
+        tracing::error!(message, "a panic while dropping a future of a hook");
+    }
 }
 
 /// Runs a hook; a panic and an `Err` both become an [`Error`].

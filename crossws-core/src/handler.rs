@@ -248,28 +248,31 @@ impl Channel {
     }
 
     fn forsake(&self) {
-        self.state.lock().forsaken = true;
+        let reader = {
+            let mut state = self.state.lock();
+            state.forsaken = true;
+            state.reader.take()
+        };
+        // A waker's destructor may be a task's: outside the lock.
+        drop(reader);
         self.changed.notify(usize::MAX);
     }
 
     fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
-        let taken = {
-            let mut state = self.state.lock();
-            match state.waiting.pop_front() {
-                Some(message) => Some(message),
-                None if state.ended => return Poll::Ready(None),
-                None => {
-                    state.reader = Some(cx.waker().clone());
-                    None
-                }
-            }
-        };
-        match taken {
+        let mut state = self.state.lock();
+        match state.waiting.pop_front() {
             Some(message) => {
+                drop(state);
                 self.changed.notify(usize::MAX);
                 Poll::Ready(Some(message))
             }
-            None => Poll::Pending,
+            None if state.ended => Poll::Ready(None),
+            None => {
+                let old = state.reader.replace(cx.waker().clone());
+                drop(state);
+                drop(old);
+                Poll::Pending
+            }
         }
     }
 

@@ -1,8 +1,9 @@
+use std::collections::VecDeque;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use crate::bounds::{BoxError, BoxFuture, MaybeSend};
-use crate::catch::catch;
+use crate::catch::{catch, contained};
 use crate::sync::Mutex;
 use crate::{Error, Hook, HookResult, Peer};
 
@@ -23,7 +24,7 @@ impl Inbox {
         let mut state = self.0.lock();
         if state.over {
             drop(state);
-            drop(future);
+            contained(|| drop(future));
             return;
         }
         state.new.push(future);
@@ -39,8 +40,13 @@ impl Inbox {
         let mut state = self.0.lock();
         state.over = true;
         let new = std::mem::take(&mut state.new);
+        // A peer that is kept for long must not keep the task that once polled it.
+        let waker = state.waker.take();
         drop(state);
-        drop(new);
+        drop(waker);
+        for future in new {
+            contained(|| drop(future));
+        }
     }
 }
 
@@ -48,7 +54,7 @@ impl Inbox {
 #[derive(Default)]
 pub(crate) struct Tasks {
     running: Vec<BoxFuture<'static, Result<(), Error>>>,
-    failed: Vec<Error>,
+    failed: VecDeque<Error>,
 }
 
 impl Tasks {
@@ -57,30 +63,33 @@ impl Tasks {
     /// All of them are polled at each wake-up: a connection has few, and they share the
     /// connection's own task.
     pub(crate) fn poll(&mut self, inbox: &Inbox, cx: &mut Context<'_>) {
-        {
-            let mut state = inbox.0.lock();
-            for future in state.new.drain(..) {
-                self.running.push(Box::pin(catch(Hook::Task, future)));
-            }
-            match &mut state.waker {
-                Some(waker) => waker.clone_from(cx.waker()),
-                none => *none = Some(cx.waker().clone()),
-            }
-        }
-        let mut at = 0;
-        while let Some(future) = self.running.get_mut(at) {
-            match future.as_mut().poll(cx) {
-                Poll::Pending => at += 1,
+        let mut state = inbox.0.lock();
+        let new = std::mem::take(&mut state.new);
+        let old = match &state.waker {
+            Some(waker) if waker.will_wake(cx.waker()) => None,
+            _ => state.waker.replace(cx.waker().clone()),
+        };
+        drop(state);
+        // Outside the lock: it may be the last handle to a task, whose destructors run here.
+        drop(old);
+        let new = new
+            .into_iter()
+            .map(|future| -> BoxFuture<'static, _> { Box::pin(catch(Hook::Task, future)) });
+        self.running.extend(new);
+        let failed = &mut self.failed;
+        self.running
+            .retain_mut(|future| match future.as_mut().poll(cx) {
+                Poll::Pending => true,
                 Poll::Ready(result) => {
-                    drop(self.running.swap_remove(at));
-                    self.failed.extend(result.err());
+                    failed.extend(result.err());
+                    false
                 }
-            }
-        }
+            });
     }
 
+    /// The oldest failure that was not reported.
     pub(crate) fn take_failure(&mut self) -> Option<Error> {
-        self.failed.pop()
+        self.failed.pop_front()
     }
 
     /// Runs a hook's future to its end, and the peer's own futures beside it.
@@ -94,6 +103,14 @@ impl Tasks {
             output
         })
         .await
+    }
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        for future in self.running.drain(..) {
+            contained(|| drop(future));
+        }
     }
 }
 
