@@ -404,9 +404,12 @@ impl Peer {
         self.end(ENDED_BY_OTHERS);
     }
 
-    /// The connection is over: from here on the state is `Closed`.
+    /// The connection is over: it is in no list or topic, and from here on the state is `Closed`.
     pub(crate) fn over(&self) {
-        self.ended();
+        if !self.end(ENDED_BY_OTHERS) {
+            // Whoever took the first step may not have come as far as to leave.
+            self.0.hub.registry().leave(self);
+        }
         self.0.life.phase.fetch_or(OVER, Ordering::AcqRel);
     }
 

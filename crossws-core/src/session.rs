@@ -331,7 +331,8 @@ impl Lifeline {
         self.0.notify_drained();
     }
 
-    /// Whether this side closed, so that what still arrives must not reach a hook.
+    /// Whether this side closed, so that what still arrives must not reach a hook. True from just
+    /// before `Transport::close` or `Transport::terminate` is called, on whatever thread.
     pub fn closed_here(&self) -> bool {
         self.0.closed_here().is_some()
     }
@@ -435,7 +436,7 @@ impl<H: Hooks + ?Sized> Session<H> {
             closed.by = by;
         }
         peer.ended();
-        // Nothing comes after the `close` hook but what it and its company do.
+        // Now, because no hook but `error` for its own sake comes after `close`.
         while let Some(error) = self.tasks.take_failure() {
             self.error(error).await;
         }
