@@ -1,0 +1,356 @@
+//! A transport that records, hooks that wait for a signal, and futures polled by hand: with them
+//! a test says exactly what happens when, and nothing sleeps.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+
+use crossws_core::http::Request;
+use crossws_core::{
+    Accepted, Bytes, Capabilities, CloseFrame, ControlError, Error, Hooks, Hub, Joined, Message,
+    Publication, Receipt, Refused, Rejection, Resolve, SendError, Session, Transport,
+    UpgradeRequest,
+};
+use event_listener::Event;
+use futures_lite::future::{block_on, poll_fn};
+
+/// What reached the transport, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Out {
+    Sent(String),
+    Published(String),
+    Ping(Bytes),
+    Pong(Bytes),
+    Close(u16, String),
+    Terminate,
+}
+
+/// How the transport takes messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    #[default]
+    Take,
+    /// The queue is full, and its policy refuses the newest.
+    Full,
+    /// The queue is full, and its policy discards the oldest.
+    Replace,
+    /// The connection is closing.
+    Closed,
+}
+
+#[derive(Default)]
+struct WireState {
+    out: Vec<Out>,
+    mode: Mode,
+    wakes: usize,
+    buffered: usize,
+    dropped: u64,
+}
+
+/// The test's end of a transport.
+#[derive(Clone)]
+pub struct Wire {
+    state: Arc<Mutex<WireState>>,
+    capabilities: Capabilities,
+}
+
+impl Default for Wire {
+    fn default() -> Self {
+        let all = Capabilities::ALL.iter();
+        Self {
+            state: Arc::default(),
+            capabilities: all.fold(Capabilities::NONE, |all, (one, _)| all.with(*one)),
+        }
+    }
+}
+
+impl Wire {
+    pub fn without(capability: Capabilities) -> Self {
+        let all = Self::default();
+        Self {
+            capabilities: all.capabilities.without(capability),
+            ..all
+        }
+    }
+
+    pub fn transport(&self) -> impl Transport + use<> {
+        TestTransport(self.clone())
+    }
+
+    pub fn mode(&self, mode: Mode) {
+        self.state.lock().unwrap().mode = mode;
+    }
+
+    pub fn buffer(&self, bytes: usize) {
+        self.state.lock().unwrap().buffered = bytes;
+    }
+
+    /// What came since the last call.
+    pub fn take(&self) -> Vec<Out> {
+        std::mem::take(&mut self.state.lock().unwrap().out)
+    }
+
+    /// The texts that came since the last call.
+    pub fn texts(&self) -> Vec<String> {
+        let texts = self.take().into_iter().filter_map(|out| match out {
+            Out::Sent(text) | Out::Published(text) => Some(text),
+            _ => None,
+        });
+        texts.collect()
+    }
+
+    /// The close frames that came since the last call.
+    pub fn closes(&self) -> Vec<u16> {
+        let closes = self.take().into_iter().filter_map(|out| match out {
+            Out::Close(code, _) => Some(code),
+            _ => None,
+        });
+        closes.collect()
+    }
+
+    /// How often the writer was woken.
+    pub fn wakes(&self) -> usize {
+        self.state.lock().unwrap().wakes
+    }
+}
+
+struct TestTransport(Wire);
+
+impl Transport for TestTransport {
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities
+    }
+
+    fn send(&self, message: Message) -> Result<(), SendError> {
+        let mut state = self.0.state.lock().unwrap();
+        match state.mode {
+            Mode::Closed => return Err(SendError::Closed(message)),
+            Mode::Full => {
+                state.dropped += 1;
+                return Err(SendError::Full(message));
+            }
+            Mode::Take | Mode::Replace => {}
+        }
+        state.out.push(Out::Sent(message.to_string()));
+        Ok(())
+    }
+
+    fn publish(&self, publication: &Publication) -> Receipt {
+        let mut state = self.0.state.lock().unwrap();
+        let receipt = match state.mode {
+            Mode::Closed => return Receipt::closed(),
+            Mode::Full => {
+                state.dropped += 1;
+                return Receipt::full(1);
+            }
+            Mode::Replace => {
+                state.dropped += 2;
+                Receipt::replaced(2, true)
+            }
+            // As a writer does: only the first message wakes it.
+            Mode::Take => Receipt::queued(state.out.is_empty()),
+        };
+        let text = publication.message().to_string();
+        state.out.push(Out::Published(text));
+        receipt
+    }
+
+    fn wake(&self) {
+        self.0.state.lock().unwrap().wakes += 1;
+    }
+
+    fn close(&self, frame: CloseFrame) {
+        let out = Out::Close(frame.code().get(), frame.reason().to_string());
+        self.0.state.lock().unwrap().out.push(out);
+    }
+
+    fn terminate(&self) {
+        self.0.state.lock().unwrap().out.push(Out::Terminate);
+    }
+
+    fn ping(&self, data: Bytes) -> Result<(), ControlError> {
+        self.0.state.lock().unwrap().out.push(Out::Ping(data));
+        Ok(())
+    }
+
+    fn pong(&self, data: Bytes) -> Result<(), ControlError> {
+        self.0.state.lock().unwrap().out.push(Out::Pong(data));
+        Ok(())
+    }
+
+    fn buffered_amount(&self) -> usize {
+        self.0.state.lock().unwrap().buffered
+    }
+
+    fn dropped(&self) -> u64 {
+        self.0.state.lock().unwrap().dropped
+    }
+
+    fn extensions(&self) -> &str {
+        "permessage-test"
+    }
+}
+
+pub fn request(path: &str) -> UpgradeRequest {
+    request_with(path, &[])
+}
+
+pub fn request_with(path: &str, headers: &[(&str, &str)]) -> UpgradeRequest {
+    let mut request = Request::get(path).header("host", "example.org");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    UpgradeRequest::new(request.body(()).unwrap().into_parts().0)
+}
+
+/// The upgrade path up to the answer.
+pub fn upgrade<R: Resolve>(
+    hub: &Hub,
+    hooks: &Arc<R>,
+    request: UpgradeRequest,
+) -> Result<Accepted<R::Hooks>, Rejection> {
+    block_on(async {
+        match hub.claim(hooks, request).await {
+            Ok(claim) => claim.upgrade().await,
+            Err(Refused::Rejected(rejection)) => Err(rejection),
+            Err(other) => panic!("{other:?}"),
+        }
+    })
+}
+
+pub fn accept<R: Resolve>(hub: &Hub, hooks: &Arc<R>, path: &str) -> Accepted<R::Hooks> {
+    upgrade(hub, hooks, request(path)).unwrap()
+}
+
+pub fn join<R: Resolve>(hub: &Hub, hooks: &Arc<R>, path: &str) -> (Joined<R::Hooks>, Wire) {
+    let wire = Wire::default();
+    let joined = accept(hub, hooks, path).join(wire.transport()).unwrap();
+    (joined, wire)
+}
+
+pub fn open<R: Resolve>(hub: &Hub, hooks: &Arc<R>, path: &str) -> (Session<R::Hooks>, Wire) {
+    let (joined, wire) = join(hub, hooks, path);
+    (block_on(joined.open()), wire)
+}
+
+/// What an adapter does while no hook runs: the spawned futures go on, and a failure among them
+/// is reported. Gives the last one's kind.
+pub fn turn<H: Hooks + ?Sized>(session: &mut Session<H>) -> Option<crossws_core::ErrorKind> {
+    let mut last = None;
+    while let Some(error) = ready(poll_tasks(session)) {
+        last = Some(error.kind());
+        block_on(session.error(error));
+    }
+    last
+}
+
+pub async fn poll_tasks<H: Hooks + ?Sized>(session: &mut Session<H>) -> Error {
+    poll_fn(|cx| session.poll_tasks(cx)).await
+}
+
+/// Polls a future once and drops it.
+pub fn ready<F: Future>(future: F) -> Option<F::Output> {
+    block_on(futures_lite::future::poll_once(future))
+}
+
+/// A future that the test polls by hand, and whose wake-ups it sees.
+pub struct Hand<'a, T> {
+    future: Pin<Box<dyn Future<Output = T> + 'a>>,
+    flag: Arc<Flag>,
+}
+
+struct Flag(AtomicBool);
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+impl<'a, T> Hand<'a, T> {
+    pub fn new(future: impl Future<Output = T> + 'a) -> Self {
+        Self {
+            future: Box::pin(future),
+            flag: Arc::new(Flag(AtomicBool::new(true))),
+        }
+    }
+
+    /// Polls as an executor does: only if woken, and again while it is woken.
+    #[track_caller]
+    pub fn poll(&mut self) -> Option<T> {
+        let waker = Waker::from(Arc::clone(&self.flag));
+        while self.flag.0.swap(false, Ordering::SeqCst) {
+            let poll = self.future.as_mut().poll(&mut Context::from_waker(&waker));
+            if let Poll::Ready(output) = poll {
+                return Some(output);
+            }
+        }
+        None
+    }
+
+    #[track_caller]
+    pub fn done(&mut self) -> T {
+        self.poll().expect("the future is ready, or was not woken")
+    }
+
+    #[track_caller]
+    pub fn pending(&mut self) {
+        assert!(self.poll().is_none(), "the future has ended too early");
+    }
+}
+
+/// Something that happens once, and that hooks can wait for.
+#[derive(Clone, Default)]
+pub struct Gate(Arc<(AtomicBool, Event)>);
+
+impl Gate {
+    pub fn open(&self) {
+        self.0.0.store(true, Ordering::SeqCst);
+        self.0.1.notify(usize::MAX);
+    }
+
+    pub async fn passed(&self) {
+        loop {
+            let listener = self.0.1.listen();
+            if self.0.0.load(Ordering::SeqCst) {
+                return;
+            }
+            listener.await;
+        }
+    }
+}
+
+/// What happened, in order.
+#[derive(Clone, Default)]
+pub struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    pub fn add(&self, line: impl Into<String>) {
+        self.0.lock().unwrap().push(line.into());
+    }
+
+    /// What came since the last call.
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+/// Logs a line when it is dropped.
+pub struct Dropped(pub Log, pub &'static str);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        self.0.add(self.1);
+    }
+}
+
+/// Nothing is left on a hub that everyone has left.
+#[track_caller]
+pub fn assert_empty(hub: &Hub) {
+    assert_eq!(hub.peers(), []);
+    assert!(hub.namespaces().is_empty());
+    assert!(hub.in_all_namespaces().topics().is_empty());
+    assert_eq!((hub.stats().peers, hub.stats().sessions), (0, 0));
+    assert!(ready(hub.idle()).is_some(), "idle");
+}

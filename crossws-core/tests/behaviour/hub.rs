@@ -1,0 +1,177 @@
+//! Publishing and listing, from peers and from outside.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crossws_core::{CloseCode, HooksBuilder, Hub, Json, PublishError, Session, State, hooks};
+
+use crate::common::{Mode, Out, Wire, assert_empty, open};
+
+fn peers(hub: &Hub, paths: &[&str]) -> Vec<(Session<HooksBuilder>, Wire)> {
+    let hooks = Arc::new(hooks());
+    paths.iter().map(|path| open(hub, &hooks, path)).collect()
+}
+
+fn texts(peers: &[(Session<HooksBuilder>, Wire)]) -> Vec<Vec<String>> {
+    peers.iter().map(|(_, wire)| wire.texts()).collect()
+}
+
+#[test]
+fn a_publisher_is_excluded_unless_asked_and_need_not_subscribe() {
+    let hub = Hub::default();
+    let peers = peers(&hub, &["/a", "/a", "/a", "/b"]);
+    for (session, _) in [&peers[0], &peers[1], &peers[3]] {
+        assert!(session.peer().subscribe("t").unwrap());
+    }
+    let (one, three) = (peers[0].0.peer(), peers[2].0.peer());
+    assert_eq!(one.publish("t", "1").unwrap().queued, 1);
+    assert_eq!(one.publish_including_self("t", "2").unwrap().queued, 2);
+    assert_eq!(three.publish("t", "3").unwrap().queued, 2);
+    assert_eq!(three.publish_including_self("t", "4").unwrap().queued, 2);
+    assert_eq!(three.publish("nobody", "5").unwrap().queued, 0);
+    let expected: [&[&str]; 4] = [&["2", "3", "4"], &["1", "2", "3", "4"], &[], &[]];
+    assert_eq!(texts(&peers), expected);
+    assert_eq!(one.broadcast("b").unwrap().queued, 2);
+    assert_eq!(one.broadcast_including_self("c").unwrap().queued, 3);
+    let expected: [&[&str]; 4] = [&["c"], &["b", "c"], &["b", "c"], &[]];
+    assert_eq!(texts(&peers), expected);
+    drop(peers);
+    assert_empty(&hub);
+}
+
+#[test]
+fn the_hub_publishes_to_one_namespace_or_to_all() {
+    let hub = Hub::default();
+    let peers = peers(&hub, &["/a", "/b", "/b"]);
+    for (session, _) in &peers[..2] {
+        session.peer().subscribe("t").unwrap();
+    }
+    assert_eq!(hub.in_namespace("/a").publish("t", "1").unwrap().queued, 1);
+    assert_eq!(
+        hub.in_namespace("/none").publish("t", "2").unwrap().queued,
+        0
+    );
+    assert_eq!(hub.in_all_namespaces().publish("t", "3").unwrap().queued, 2);
+    assert_eq!(hub.in_namespace("/b").broadcast("4").unwrap().queued, 2);
+    assert_eq!(hub.in_all_namespaces().broadcast("5").unwrap().queued, 3);
+    let expected: [&[&str]; 3] = [&["1", "3", "5"], &["3", "4", "5"], &["4", "5"]];
+    assert_eq!(texts(&peers), expected);
+    let bad = HashMap::from([((1, 2), 3)]);
+    let refused = hub.in_all_namespaces().broadcast(Json(&bad));
+    assert!(matches!(refused, Err(PublishError::Json(_))));
+}
+
+#[test]
+fn it_lists_peers_topics_and_namespaces() {
+    let hub = Hub::default();
+    let peers = peers(&hub, &["/b", "/a", "/b"]);
+    let ids: Vec<_> = peers
+        .iter()
+        .map(|(session, _)| session.peer().clone())
+        .collect();
+    ids[0].subscribe("y").unwrap();
+    ids[0].subscribe("x").unwrap();
+    ids[1].subscribe("x").unwrap();
+    ids[2].subscribe("x").unwrap();
+    assert_eq!(hub.namespaces(), ["/a".into(), "/b".into()]);
+    assert_eq!(hub.in_namespace("/b").topics(), ["x".into(), "y".into()]);
+    assert_eq!(hub.in_all_namespaces().topics(), ["x".into(), "y".into()]);
+    assert_eq!(hub.in_namespace("/b").count("x"), 2);
+    assert_eq!(hub.in_all_namespaces().count("x"), 3);
+    assert_eq!(hub.in_namespace("/none").count("x"), 0);
+    assert_eq!(
+        hub.in_namespace("/b").peers(),
+        [ids[0].clone(), ids[2].clone()]
+    );
+    assert_eq!(
+        hub.peers(),
+        [ids[1].clone(), ids[0].clone(), ids[2].clone()]
+    );
+    assert_eq!(ids[0].peers(), [ids[0].clone(), ids[2].clone()]);
+    for peer in &ids {
+        assert_eq!(hub.peer(peer.id()).as_ref(), Some(peer));
+    }
+    drop(peers);
+    assert_eq!(hub.peer(ids[0].id()), None);
+    assert_empty(&hub);
+}
+
+#[test]
+fn close_all_closes_one_namespace_or_all() {
+    let hub = Hub::default();
+    let peers = peers(&hub, &["/a", "/a", "/b"]);
+    hub.in_namespace("/a").close_all(CloseCode::AWAY);
+    let closes: Vec<_> = peers.iter().map(|(_, wire)| wire.take()).collect();
+    let away = vec![Out::Close(1001, String::new())];
+    assert_eq!(closes, [away.clone(), away, vec![]]);
+    assert_eq!(hub.namespaces(), ["/b".into()]);
+    hub.in_all_namespaces().close_all(CloseCode::NORMAL);
+    assert_eq!(peers[2].1.closes(), [1000]);
+    assert_eq!(peers[2].0.peer().state(), State::Closing);
+    assert_eq!((hub.stats().peers, hub.stats().sessions), (0, 3));
+    drop(peers);
+    assert_empty(&hub);
+}
+
+#[test]
+fn stats_count_everything_and_every_drop() {
+    let hub = Hub::default();
+    let peers = peers(&hub, &["/", "/", "/", "/"]);
+    for (session, _) in &peers {
+        session.peer().subscribe("t").unwrap();
+    }
+    peers[1].1.mode(Mode::Full);
+    peers[2].1.mode(Mode::Replace);
+    peers[3].1.mode(Mode::Closed);
+    let told = hub.in_namespace("/").publish("t", "x").unwrap();
+    assert_eq!((told.queued, told.dropped), (2, 3));
+    peers[0].0.peer().publish("t", "y").unwrap();
+    let stats = hub.stats();
+    assert_eq!((stats.peers, stats.sessions, stats.accepted), (4, 4, 4));
+    assert_eq!((stats.published, stats.queued, stats.dropped), (2, 3, 6));
+    let lost: Vec<_> = peers.iter().map(|(one, _)| one.peer().dropped()).collect();
+    assert_eq!(lost, [0, 2, 4, 0]);
+    drop(peers);
+    assert_eq!((hub.stats().peers, hub.stats().accepted), (0, 4));
+}
+
+#[test]
+fn a_writer_is_woken_after_the_publication_when_it_asks() {
+    let hub = Hub::default();
+    let peers = peers(&hub, &["/", "/"]);
+    hub.in_namespace("/").broadcast("1").unwrap();
+    hub.in_namespace("/").broadcast("2").unwrap();
+    assert_eq!(
+        peers[0].1.wakes(),
+        1,
+        "only the first finds the queue empty"
+    );
+    peers[1].1.mode(Mode::Full);
+    hub.in_namespace("/").broadcast("3").unwrap();
+    assert_eq!(peers[1].1.wakes(), 2, "there may be a connection to close");
+}
+
+#[test]
+fn an_encoding_is_computed_once_for_all() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    static RUNS: AtomicUsize = AtomicUsize::new(0);
+    struct Upper;
+    impl crossws_core::Encoding for Upper {
+        fn encode(message: &crossws_core::Message) -> crossws_core::Bytes {
+            RUNS.fetch_add(1, Ordering::Relaxed);
+            message.to_string().to_uppercase().into()
+        }
+    }
+    struct Plain;
+    impl crossws_core::Encoding for Plain {
+        fn encode(message: &crossws_core::Message) -> crossws_core::Bytes {
+            message.bytes()
+        }
+    }
+    let publication = crossws_core::Publication::new("abc".into());
+    let first = publication.encoded::<Upper>();
+    let second = publication.encoded::<Upper>();
+    assert_eq!((&*first, first.as_ptr()), (&b"ABC"[..], second.as_ptr()));
+    assert_eq!(publication.encoded::<Plain>(), "abc");
+    assert_eq!(RUNS.load(Ordering::Relaxed), 1);
+}

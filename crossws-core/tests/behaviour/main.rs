@@ -1,0 +1,23 @@
+//! What core promises, one behaviour group per file.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    unreachable_pub
+)]
+
+mod common;
+mod failures;
+mod handler;
+mod hub;
+mod life;
+mod limits;
+mod model;
+mod peer;
+mod promises;
+mod shutdown;
+mod tasks;
+mod upgrade;
+mod values;
+mod wrappers;
