@@ -1,0 +1,285 @@
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use crossws_core::{
+    CloseCode, CloseFrame, Closed, ControlError, IntoMessage, Message, PeerId, SendError, Utf8Bytes,
+};
+use futures_core::Stream;
+use http::Response;
+use http::header::SEC_WEBSOCKET_PROTOCOL;
+
+use crate::Frame;
+use crate::executor::Waiter;
+use crate::link::{Link, Nothing};
+use crate::server::World;
+
+/// A scripted client, connected without a socket.
+///
+/// It behaves as a browser's WebSocket: it reads all the time into a memory of its own, whether
+/// or not the test takes what it read, and it answers pings and close frames by itself. All of
+/// that can be switched off.
+///
+/// What it does (`send`, `close`, …) is on its way at once; the server's hooks run when the test
+/// next awaits something of the toolkit: [`next`](Self::next), or
+/// [`TestServer::settle`](crate::TestServer::settle).
+///
+/// Dropped, it [vanishes](Self::vanish). Also a [`Stream`] of messages.
+#[must_use = "a client that is dropped is gone"]
+pub struct Client {
+    world: Arc<World>,
+    link: Arc<Link>,
+    waiter: Waiter,
+    response: Response<()>,
+    id: PeerId,
+}
+
+/// How a connection ended, as the client saw it: a browser's `CloseEvent`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CloseEvent {
+    /// The code of the server's close frame; 1005 if it carried none, 1006 if there was none.
+    pub code: u16,
+    /// The reason that came with the code, possibly empty.
+    pub reason: Utf8Bytes,
+    /// Whether both sides sent a close frame.
+    pub clean: bool,
+}
+
+/// Nothing arrived in the time that was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("nothing arrived within {0:?} of virtual time")]
+pub struct Elapsed(Duration);
+
+impl Client {
+    pub(crate) fn new(
+        world: Arc<World>,
+        link: Arc<Link>,
+        waiter: Waiter,
+        response: Response<()>,
+        id: PeerId,
+    ) -> Self {
+        Self {
+            world,
+            link,
+            waiter,
+            response,
+            id,
+        }
+    }
+
+    /// The 101, with the hook's headers. There is no `Sec-WebSocket-Accept`: nothing is proven
+    /// without a socket.
+    pub fn response(&self) -> &Response<()> {
+        &self.response
+    }
+
+    /// The subprotocol that the server chose, if it chose one.
+    pub fn protocol(&self) -> Option<&str> {
+        let value = self.response.headers().get(SEC_WEBSOCKET_PROTOCOL)?;
+        value.to_str().ok()
+    }
+
+    /// The peer's id on the server, where `hub.peer(id)` finds it while it is connected.
+    pub fn id(&self) -> PeerId {
+        self.id
+    }
+
+    /// Sends a message: text, bytes, or `Json`.
+    ///
+    /// # Errors
+    /// When this client has closed or the connection is over, with the message; when the value is
+    /// not JSON.
+    pub fn send(&mut self, message: impl IntoMessage) -> Result<(), SendError> {
+        self.link.client_sends(message.into_message()?)
+    }
+
+    /// Sends a ping. The answer is a [`Frame::Pong`].
+    ///
+    /// # Errors
+    /// When this client has closed or the connection is over, or the data has more than 125
+    /// bytes.
+    pub fn ping(&mut self, data: impl Into<Bytes>) -> Result<(), ControlError> {
+        self.control(data.into(), Frame::Ping)
+    }
+
+    /// Sends a pong that nobody asked for, or the answer to a ping when
+    /// [`auto_pong`](Self::auto_pong) is off.
+    ///
+    /// # Errors
+    /// As [`ping`](Self::ping).
+    pub fn pong(&mut self, data: impl Into<Bytes>) -> Result<(), ControlError> {
+        self.control(data.into(), Frame::Pong)
+    }
+
+    fn control(&mut self, data: Bytes, frame: fn(Bytes) -> Frame) -> Result<(), ControlError> {
+        /// RFC 6455 section 5.5.
+        const MAX_CONTROL: usize = 125;
+        if data.len() > MAX_CONTROL {
+            return Err(ControlError::TooLong(data.len()));
+        }
+        self.link.client_controls(frame(data))
+    }
+
+    /// Sends a close frame, the first time. The server's answer ends the connection; what it
+    /// sends before that is still received.
+    pub fn close(&mut self, code: CloseCode, reason: impl Into<Utf8Bytes>) {
+        let frame = CloseFrame::new(code, reason);
+        self.link.client_closes(Some(frame));
+    }
+
+    /// Sends a close frame without a code, the first time: the server reports 1005.
+    pub fn close_without_code(&mut self) {
+        self.link.client_closes(None);
+    }
+
+    /// Is gone without a close frame, as by a lost network or a killed process. What it sent
+    /// before arrives; it receives nothing more.
+    pub fn vanish(&mut self) {
+        self.link.vanish();
+    }
+
+    /// Stops reading: what the server sends waits in its queue, and pings are not answered. What
+    /// was read before can still be taken.
+    pub fn pause(&mut self) {
+        self.link.set_reads(false);
+    }
+
+    /// Reads again.
+    pub fn resume(&mut self) {
+        self.link.set_reads(true);
+    }
+
+    /// Whether pings are answered as they arrive. On at first.
+    pub fn auto_pong(&mut self, on: bool) {
+        self.link.set_auto_pong(on);
+    }
+
+    /// Whether the server's close frame is answered as it arrives. On at first; off, the server
+    /// waits for [`close`](Self::close) until `Limits::close_timeout`.
+    pub fn auto_close(&mut self, on: bool) {
+        self.link.set_auto_close(on);
+    }
+
+    /// The next message; `None` when the connection has ended and all messages were taken.
+    /// Control frames before it are skipped: [`next_frame`](Self::next_frame) gives them too.
+    ///
+    /// Waits as long as it takes, without moving virtual time.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses no message.
+    pub async fn next(&mut self) -> Option<Message> {
+        poll_fn(|cx| self.poll_message(cx)).await
+    }
+
+    /// The next message, while virtual time moves on by up to `limit`, from one timer to the
+    /// next. `Ok(None)` when the connection has ended.
+    ///
+    /// # Errors
+    /// When nothing arrived by then. A hook that waits for anything but virtual time (another
+    /// thread, a runtime's timer) is not waited for.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses no message; the time that has passed has passed.
+    pub async fn next_within(&mut self, limit: Duration) -> Result<Option<Message>, Elapsed> {
+        let until = self.world.clock.now().saturating_add(limit);
+        poll_fn(|cx| {
+            loop {
+                ready!(self.world.executor.poll_quiet(&self.waiter, cx));
+                match self.take_message(Some(cx)) {
+                    Ok(message) => return Poll::Ready(Ok(Some(message))),
+                    Err(Nothing::Ever) => return Poll::Ready(Ok(None)),
+                    Err(Nothing::Yet) if self.world.clock.step(until) => {}
+                    Err(Nothing::Yet) => return Poll::Ready(Err(Elapsed(limit))),
+                }
+            }
+        })
+        .await
+    }
+
+    /// The next message that has arrived already, if there is one. The server does not get to
+    /// run: [`settle`](crate::TestServer::settle) before, to be sure that nothing is on its way.
+    pub fn try_next(&mut self) -> Option<Message> {
+        self.take_message(None).ok()
+    }
+
+    /// The next frame, control frames included; `None` when the connection has ended and all
+    /// frames were taken.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses no frame.
+    pub async fn next_frame(&mut self) -> Option<Frame> {
+        poll_fn(|cx| {
+            self.world.executor.drive(&self.waiter, cx);
+            match self.link.take_frame(Some(cx)) {
+                Ok(frame) => Poll::Ready(Some(frame)),
+                Err(Nothing::Ever) => Poll::Ready(None),
+                Err(Nothing::Yet) => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// Waits for the end of the connection. Messages that were not taken can be taken afterwards.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn closed(&mut self) -> CloseEvent {
+        let seen = poll_fn(|cx| {
+            self.world.executor.drive(&self.waiter, cx);
+            self.link.seen(cx).map_or(Poll::Pending, Poll::Ready)
+        })
+        .await;
+        let (code, reason) = match seen.received {
+            Some(Some(frame)) => (frame.code().get(), frame.reason().clone()),
+            Some(None) => (Closed::NO_STATUS, Utf8Bytes::default()),
+            None => (Closed::ABNORMAL, Utf8Bytes::default()),
+        };
+        CloseEvent {
+            code,
+            reason,
+            clean: seen.clean,
+        }
+    }
+
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        self.world.executor.drive(&self.waiter, cx);
+        match self.take_message(Some(cx)) {
+            Ok(message) => Poll::Ready(Some(message)),
+            Err(Nothing::Ever) => Poll::Ready(None),
+            Err(Nothing::Yet) => Poll::Pending,
+        }
+    }
+
+    fn take_message(&self, cx: Option<&Context<'_>>) -> Result<Message, Nothing> {
+        loop {
+            if let Frame::Message(message) = self.link.take_frame(cx)? {
+                return Ok(message);
+            }
+        }
+    }
+}
+
+impl Stream for Client {
+    type Item = Message;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        self.get_mut().poll_message(cx)
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.link.vanish();
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Client({})", self.id)
+    }
+}

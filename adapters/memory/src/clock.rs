@@ -1,0 +1,124 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::task::Waker;
+use std::time::Duration;
+
+use crate::sync::lock;
+
+/// Virtual time: it stands still until somebody moves it.
+#[derive(Default)]
+pub(crate) struct Clock {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    now: Duration,
+    alarms: BTreeMap<(Duration, u64), Set>,
+    last_id: u64,
+}
+
+struct Set {
+    waker: Waker,
+    /// Goes off when time passes it, but time is not moved to reach it.
+    passive: bool,
+}
+
+impl Clock {
+    /// The time since the server was made.
+    pub(crate) fn now(&self) -> Duration {
+        lock(&self.state).now
+    }
+
+    /// Moves to the next alarm, but not past `until`, and sets it off with all others of that
+    /// time. Without one it moves to `until` and answers `false`.
+    pub(crate) fn step(&self, until: Duration) -> bool {
+        self.go(until, true)
+    }
+
+    /// As [`step`](Self::step), but stays where it is when there is no alarm to reach.
+    pub(crate) fn step_to_alarm(&self, until: Duration) -> bool {
+        self.go(until, false)
+    }
+
+    fn go(&self, until: Duration, all_the_way: bool) -> bool {
+        let mut due = Vec::new();
+        {
+            let mut state = lock(&self.state);
+            let next = state
+                .alarms
+                .iter()
+                .find(|(_, set)| all_the_way || !set.passive)
+                .map(|((at, _), _)| *at)
+                .filter(|at| *at <= until);
+            match next {
+                Some(at) => state.now = state.now.max(at),
+                None if all_the_way => state.now = state.now.max(until),
+                None => {}
+            }
+            while let Some(first) = state.alarms.first_entry()
+                && next.is_some_and(|next| first.key().0 <= next)
+            {
+                due.push(first.remove().waker);
+            }
+        }
+        let any = !due.is_empty();
+        due.into_iter().for_each(Waker::wake);
+        any
+    }
+}
+
+/// One owner's alarm on a clock; cleared when dropped.
+pub(crate) struct Alarm {
+    clock: Arc<Clock>,
+    id: u64,
+    set_to: Option<Duration>,
+    passive: bool,
+}
+
+impl Alarm {
+    pub(crate) fn new(clock: &Arc<Clock>) -> Self {
+        let mut state = lock(&clock.state);
+        state.last_id += 1;
+        Self {
+            clock: Arc::clone(clock),
+            id: state.last_id,
+            set_to: None,
+            passive: false,
+        }
+    }
+
+    /// An alarm that time is not moved to reach when it moves by itself.
+    pub(crate) fn passive(clock: &Arc<Clock>) -> Self {
+        let mut alarm = Self::new(clock);
+        alarm.passive = true;
+        alarm
+    }
+
+    /// Sets the alarm to a time, or clears it. One that is past goes off at the next step.
+    pub(crate) fn set(&mut self, at: Option<Duration>, waker: &Waker) {
+        let mut state = lock(&self.clock.state);
+        let old = self
+            .set_to
+            .and_then(|at| state.alarms.remove(&(at, self.id)));
+        self.set_to = at;
+        if let Some(at) = at {
+            let set = Set {
+                waker: waker.clone(),
+                passive: self.passive,
+            };
+            state.alarms.insert((at, self.id), set);
+        }
+        drop(state);
+        drop(old);
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if let Some(at) = self.set_to {
+            let set = lock(&self.clock.state).alarms.remove(&(at, self.id));
+            drop(set);
+        }
+    }
+}

@@ -1,0 +1,201 @@
+use std::fmt;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::Poll;
+
+use crossws_core::{BoxFuture, UpgradeRequest};
+use http::header::{
+    CONNECTION, HOST, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use http::uri::{Parts, PathAndQuery, Scheme};
+use http::{HeaderMap, Method, Request, Uri};
+
+use crate::link::Link;
+use crate::server::World;
+use crate::{Client, Refusal};
+
+/// The key of RFC 6455's own example. Nobody checks it here: there is no socket to prove.
+const SAMPLE_KEY: HeaderValue = HeaderValue::from_static("dGhlIHNhbXBsZSBub25jZQ==");
+
+/// A connection to be made: await it. See [`TestServer::connect`](crate::TestServer::connect).
+///
+/// # Errors
+/// Awaited, it gives a [`Refusal`] when the server answers anything but 101, and for a target or
+/// a header that is not valid HTTP (400).
+///
+/// # Cancel safety
+/// Dropping the future is a client that goes away: during the upgrade that hook is dropped,
+/// afterwards the peer is lost as with [`Client::vanish`].
+#[must_use = "nothing connects until it is awaited"]
+pub struct Connect {
+    world: Arc<World>,
+    request: Result<Request<()>, http::Error>,
+    remote_addr: SocketAddr,
+    secure: bool,
+}
+
+impl Connect {
+    pub(crate) fn to(world: Arc<World>, target: &str) -> Self {
+        Self::new(world, Request::get(target).body(()))
+    }
+
+    pub(crate) fn with(world: Arc<World>, request: Request<()>) -> Self {
+        Self::new(world, Ok(request))
+    }
+
+    fn new(world: Arc<World>, request: Result<Request<()>, http::Error>) -> Self {
+        let remote_addr = world.next_addr();
+        Self {
+            world,
+            request,
+            remote_addr,
+            secure: false,
+        }
+    }
+
+    /// Adds a header; several of one name are all sent.
+    pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
+        if let Ok(request) = &mut self.request {
+            let name = HeaderName::try_from(name.as_ref()).map_err(http::Error::from);
+            let value = HeaderValue::from_bytes(value.as_ref()).map_err(http::Error::from);
+            match name.and_then(|name| Ok((name, value?))) {
+                Ok((name, value)) => {
+                    request.headers_mut().append(name, value);
+                }
+                Err(error) => self.request = Err(error),
+            }
+        }
+        self
+    }
+
+    /// Offers a subprotocol, after those offered before.
+    pub fn protocol(self, protocol: impl AsRef<str>) -> Self {
+        self.header(SEC_WEBSOCKET_PROTOCOL, protocol.as_ref())
+    }
+
+    /// Offers several subprotocols, the preferred one first.
+    pub fn protocols<S: AsRef<str>>(self, protocols: impl IntoIterator<Item = S>) -> Self {
+        protocols.into_iter().fold(self, Self::protocol)
+    }
+
+    /// Connects as a page of this origin does, such as `https://app.example`. Without it the
+    /// client is no browser and is not asked for an origin.
+    pub fn origin(self, origin: impl AsRef<str>) -> Self {
+        self.header(ORIGIN, origin.as_ref())
+    }
+
+    /// The client's address. By default each has another port of 127.0.0.1.
+    pub fn remote_addr(mut self, addr: impl Into<SocketAddr>) -> Self {
+        self.remote_addr = addr.into();
+        self
+    }
+
+    /// Connects as if through TLS, so that the request's URLs read `https` and `wss`. A target
+    /// that begins so does the same.
+    pub fn secure(mut self) -> Self {
+        self.secure = true;
+        self
+    }
+
+    async fn run(self) -> Result<Client, Refusal> {
+        let request = self
+            .request
+            .map_err(Refusal::malformed)
+            .and_then(|request| complete(request, self.secure))?
+            .with_remote_addr(Some(self.remote_addr));
+        let world = self.world;
+        let link = Arc::new(Link::new(Arc::clone(&world.clock), world.hub.limits()));
+        let serve = world.app.serve(request, Arc::clone(&link));
+        world.executor.spawn(serve);
+        // From here on, dropping it is the client going away.
+        let waiter = world.executor.waiter();
+        let pending = Pending(Some((world, link)));
+        let answer = poll_fn(|cx| {
+            let Some((world, link)) = &pending.0 else {
+                return Poll::Pending;
+            };
+            world.executor.drive(&waiter, cx);
+            link.poll_answer(cx).map_or(Poll::Pending, Poll::Ready)
+        })
+        .await?;
+        pending.into_client(answer.response, answer.id, waiter)
+    }
+}
+
+/// A client whose server has not answered yet.
+struct Pending(Option<(Arc<World>, Arc<Link>)>);
+
+impl Pending {
+    fn into_client(
+        mut self,
+        response: http::Response<()>,
+        id: crossws_core::PeerId,
+        waiter: crate::executor::Waiter,
+    ) -> Result<Client, Refusal> {
+        let (world, link) = self.0.take().ok_or_else(Refusal::dropped)?;
+        Ok(Client::new(world, link, waiter, response, id))
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if let Some((_, link)) = &self.0 {
+            link.vanish();
+        }
+    }
+}
+
+/// Forms the upgrade as a client would: what the caller set stays, what is missing is added.
+fn complete(request: Request<()>, mut secure: bool) -> Result<UpgradeRequest, Refusal> {
+    let (mut parts, ()) = request.into_parts();
+    let uri = std::mem::take(&mut parts.uri).into_parts();
+    let host = match &uri.authority {
+        Some(_) if uri.scheme.is_none() => {
+            return Err(Refusal::malformed("the target does not begin with `/`"));
+        }
+        Some(authority) => HeaderValue::try_from(authority.as_str()).map_err(Refusal::malformed)?,
+        None => HeaderValue::from_static("localhost"),
+    };
+    secure |= uri.scheme.as_ref().is_some_and(is_secure);
+    let mut target = Parts::default();
+    target.path_and_query = uri.path_and_query.or(Some(PathAndQuery::from_static("/")));
+    parts.uri = Uri::from_parts(target).map_err(Refusal::malformed)?;
+    let headers = &mut parts.headers;
+    let mut default = |name, value| set_default(headers, name, value);
+    default(HOST, host);
+    if parts.method == Method::GET {
+        default(CONNECTION, HeaderValue::from_static("Upgrade"));
+        default(UPGRADE, HeaderValue::from_static("websocket"));
+        default(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        default(SEC_WEBSOCKET_KEY, SAMPLE_KEY);
+    }
+    Ok(UpgradeRequest::new(parts).with_secure(secure))
+}
+
+fn set_default(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
+    headers.entry(name).or_insert(value);
+}
+
+fn is_secure(scheme: &Scheme) -> bool {
+    *scheme == Scheme::HTTPS || scheme.as_str().eq_ignore_ascii_case("wss")
+}
+
+impl IntoFuture for Connect {
+    type Output = Result<Client, Refusal>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+impl fmt::Debug for Connect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connect")
+            .field("request", &self.request)
+            .field("remote_addr", &self.remote_addr)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,186 @@
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use crossws_core::{
+    Accepted, BoxFuture, Closed, Error, Hooks, Hub, Joined, MaybeSend, MaybeSync, Refused,
+    Rejection, Resolve, Session, UpgradeRequest,
+};
+use http::header::{CONNECTION, HeaderValue, UPGRADE};
+use http::{Response, StatusCode, Version};
+
+use crate::Refusal;
+use crate::clock::{Alarm, Clock};
+use crate::link::{Answer, Link};
+use crate::pump::{Event, Pump, part};
+use crate::transport::MemoryTransport;
+
+/// An app whose type is forgotten, so that a hook can hold the server that runs it.
+pub(crate) trait App: MaybeSend + MaybeSync {
+    /// One connection's whole life.
+    fn serve(&self, request: UpgradeRequest, link: Arc<Link>) -> BoxFuture<'static, ()>;
+}
+
+pub(crate) struct Resolved<R: ?Sized> {
+    pub(crate) hub: Hub,
+    pub(crate) clock: Arc<Clock>,
+    pub(crate) resolver: Arc<R>,
+}
+
+impl<R: Resolve> App for Resolved<R> {
+    fn serve(&self, request: UpgradeRequest, link: Arc<Link>) -> BoxFuture<'static, ()> {
+        let driver = Driver {
+            link: Cable(link),
+            clock: Arc::clone(&self.clock),
+        };
+        let hub = self.hub.clone();
+        let resolver = Arc::clone(&self.resolver);
+        Box::pin(async move { driver.serve(hub, resolver, request).await })
+    }
+}
+
+/// The server's end of a link: drops the connection when it is dropped, whatever happened.
+struct Cable(Arc<Link>);
+
+impl Drop for Cable {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+struct Driver {
+    link: Cable,
+    clock: Arc<Clock>,
+}
+
+impl Driver {
+    async fn serve<R: Resolve>(self, hub: Hub, resolver: Arc<R>, request: UpgradeRequest) {
+        let limit = hub.limits().upgrade_timeout;
+        let upgrade = async {
+            let claim = hub.claim(&resolver, request).await.map_err(refused)?;
+            claim.upgrade().await.map_err(Refusal::rejected)
+        };
+        let accepted = match self.in_time(upgrade, limit).await {
+            Some(Ok(accepted)) => accepted,
+            Some(Err(refusal)) => return self.link.0.answer(Err(refusal)),
+            None => return,
+        };
+        let answer = Answer {
+            response: switching_protocols(&accepted),
+            id: accepted.id(),
+        };
+        let joined = accepted.join(MemoryTransport(Arc::clone(&self.link.0)));
+        self.link.0.answer(Ok(answer));
+        match joined {
+            Ok(joined) => self.run(joined).await,
+            Err(frame) => part(&self.link.0, &self.clock, frame).await,
+        }
+    }
+
+    /// Runs an upgrade within its deadline; `None` when the client has gone away.
+    async fn in_time<T>(
+        &self,
+        upgrade: impl Future<Output = Result<T, Refusal>>,
+        limit: Duration,
+    ) -> Option<Result<T, Refusal>> {
+        let deadline = self.clock.now().saturating_add(limit);
+        let mut alarm = Alarm::new(&self.clock);
+        let mut upgrade = pin!(upgrade);
+        poll_fn(|cx| {
+            self.link.0.watch(cx);
+            if self.link.0.vanished() {
+                return Poll::Ready(None);
+            }
+            if let Poll::Ready(result) = upgrade.as_mut().poll(cx) {
+                return Poll::Ready(Some(result));
+            }
+            if self.clock.now() >= deadline {
+                let rejection = Rejection::unavailable("the upgrade took too long");
+                return Poll::Ready(Some(Err(Refusal::rejected(rejection))));
+            }
+            alarm.set(Some(deadline), cx.waker());
+            Poll::Pending
+        })
+        .await
+    }
+
+    async fn run<H: Hooks + ?Sized>(self, joined: Joined<H>) {
+        let mut pump = Pump::new(
+            Arc::clone(&self.link.0),
+            Arc::clone(&self.clock),
+            joined.peer().clone(),
+            joined.lifeline(),
+        );
+        let mut session = pump.alongside(joined.open()).await;
+        let closed = loop {
+            let next = poll_fn(|cx| next(&mut pump, &mut session, cx)).await;
+            match next {
+                Next::Event(event) => tell(&mut pump, &mut session, event).await,
+                Next::Failed(error) => pump.alongside(session.error(error)).await,
+                Next::Closed(closed) => break closed,
+            }
+        };
+        pump.alongside(session.close(closed)).await;
+    }
+}
+
+enum Next {
+    Event(Event),
+    Failed(Error),
+    Closed(Closed),
+}
+
+/// What is next while no hook runs.
+fn next<H: Hooks + ?Sized>(
+    pump: &mut Pump,
+    session: &mut Session<H>,
+    cx: &mut Context<'_>,
+) -> Poll<Next> {
+    match pump.poll_next(cx) {
+        Poll::Ready(Ok(event)) => return Poll::Ready(Next::Event(event)),
+        Poll::Ready(Err(closed)) => return Poll::Ready(Next::Closed(closed)),
+        Poll::Pending => {}
+    }
+    // What the peer's own futures send wakes this again.
+    session.poll_tasks(cx).map(Next::Failed)
+}
+
+async fn tell<H: Hooks + ?Sized>(pump: &mut Pump, session: &mut Session<H>, event: Event) {
+    match event {
+        Event::Message(message) => pump.alongside(session.message(message)).await,
+        Event::Ping(data) => pump.alongside(session.ping(data)).await,
+        Event::Pong(data) => pump.alongside(session.pong(data)).await,
+        Event::Drain => pump.alongside(session.drain()).await,
+        Event::Violation(violation, frame) => {
+            pump.read_only_for_close();
+            // First, so that the code is the violation's own and not the error hook's.
+            session.peer().close(frame.code(), frame.reason().clone());
+            pump.alongside(session.error(Error::protocol(violation)))
+                .await;
+        }
+    }
+}
+
+fn switching_protocols<H: Hooks + ?Sized>(accepted: &Accepted<H>) -> Response<()> {
+    let mut response = Response::new(());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    *response.version_mut() = Version::HTTP_11;
+    let headers = response.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    headers.extend(accepted.headers().clone());
+    response
+}
+
+fn refused(refused: Refused) -> Refusal {
+    match refused {
+        Refused::Unclaimed(request) => Refusal::unclaimed(request),
+        Refused::Rejected(rejection) => Refusal::rejected(rejection),
+        other => {
+            let error = format!("{other:?}");
+            Refusal::rejected(Rejection::internal(error))
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Tests of WebSocket apps without sockets, in virtual time: **crossws**' reference adapter.
+//!
+//! A [`TestServer`] runs the same hooks as a real server, through the same upgrade path, with the
+//! same limits. A [`Client`] connects to it, talks, and sees everything a socket would show:
+//! refusals, response headers, control frames, close codes. Time moves only when the test says so.
+//!
+//! ```
+//! use std::time::Duration;
+//! use crossws_core::{CloseCode, hooks};
+//! use crossws_memory::{Frame, TestServer};
+//!
+//! # futures_lite::future::block_on(async {
+//! let server = TestServer::new(
+//!     hooks()
+//!         .on_open(|peer| async move { peer.send("welcome") })
+//!         .on_message(|peer, message| async move { peer.send(message) }),
+//! );
+//!
+//! let mut client = server.connect("/rooms/1").header("x-user", "ada").await?;
+//! client.send("hello")?;
+//! assert_eq!(client.next().await.unwrap().text()?, "welcome");
+//! assert_eq!(client.next().await.unwrap().text()?, "hello");
+//!
+//! // Half a minute later the heartbeat has asked, and the client has answered.
+//! server.advance(Duration::from_secs(30)).await;
+//! assert!(matches!(client.next_frame().await, Some(Frame::Ping(_))));
+//!
+//! server.hub().in_all_namespaces().close_all(CloseCode::AWAY);
+//! assert_eq!(client.closed().await.code, 1001);
+//! # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+//! ```
+
+mod client;
+mod clock;
+mod connect;
+mod control_rate;
+mod driver;
+mod executor;
+mod frame;
+mod link;
+mod outbox;
+mod pump;
+mod refusal;
+mod server;
+mod shutdown;
+mod sync;
+mod transport;
+mod violation;
+
+pub use client::{Client, CloseEvent, Elapsed};
+pub use connect::Connect;
+pub use frame::Frame;
+pub use refusal::Refusal;
+pub use server::{TestServer, TestServerBuilder};
+pub use shutdown::{Report, Shutdown};
+pub use transport::CAPABILITIES;
+pub use violation::Violation;

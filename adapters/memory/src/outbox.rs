@@ -1,0 +1,215 @@
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+use crossws_core::{DRAIN_MARK, Limits, Message, Overflow};
+
+use crate::Frame;
+
+/// What waits to be written to one client, within the bounds of `Limits`.
+pub(crate) struct Outbox {
+    queue: VecDeque<Queued>,
+    limits: Limits,
+    /// Payload of the queued messages; control frames are few and not counted.
+    bytes: usize,
+    messages: usize,
+    dropped: u64,
+    /// Since when messages wait without any of them being written.
+    stuck_since: Option<Duration>,
+    /// More than `DRAIN_MARK` bytes have piled up since the queue was last empty.
+    piled: bool,
+    /// A bound was reached under `Overflow::Close`.
+    overflowed: bool,
+}
+
+struct Queued {
+    frame: Frame,
+    at: Duration,
+}
+
+/// A message that did not fit, and how many were lost with it.
+#[derive(Debug)]
+pub(crate) struct Full {
+    pub(crate) message: Message,
+    pub(crate) dropped: u64,
+}
+
+impl Outbox {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            queue: VecDeque::new(),
+            limits,
+            bytes: 0,
+            messages: 0,
+            dropped: 0,
+            stuck_since: None,
+            piled: false,
+            overflowed: false,
+        }
+    }
+
+    /// Queues a message; answers how many older ones were discarded for it.
+    pub(crate) fn push(&mut self, message: Message, now: Duration) -> Result<u64, Full> {
+        let mut dropped = self.expire(now);
+        let full = !self.fits(&message) || self.age_deadline().is_some_and(|at| at <= now);
+        if self.overflowed || full {
+            match self.limits.overflow {
+                Overflow::DropOldest if self.could_fit(&message) => {
+                    while !self.fits(&message) && self.drop_oldest() {
+                        dropped += 1;
+                    }
+                }
+                Overflow::DropOldest | Overflow::DropNewest => {
+                    self.dropped += 1;
+                    dropped += 1;
+                    return Err(Full { message, dropped });
+                }
+                // `Close`, and what core may add.
+                _ => {
+                    dropped += self.overflow() + 1;
+                    self.dropped += 1;
+                    return Err(Full { message, dropped });
+                }
+            }
+        }
+        self.bytes += message.len();
+        self.messages += 1;
+        self.piled |= self.bytes > DRAIN_MARK;
+        self.stuck_since.get_or_insert(now);
+        let frame = Frame::Message(message);
+        self.queue.push_back(Queued { frame, at: now });
+        Ok(dropped)
+    }
+
+    fn fits(&self, message: &Message) -> bool {
+        let bytes = self.bytes.saturating_add(message.len());
+        self.limits.max_buffered.allows(bytes) && self.limits.max_queued.allows(self.messages + 1)
+    }
+
+    /// Whether the message fits into an empty queue.
+    fn could_fit(&self, message: &Message) -> bool {
+        self.limits.max_buffered.allows(message.len()) && self.limits.max_queued.allows(1)
+    }
+
+    fn drop_oldest(&mut self) -> bool {
+        let is_message = |queued: &Queued| matches!(queued.frame, Frame::Message(_));
+        let Some(at) = self.queue.iter().position(is_message) else {
+            return false;
+        };
+        if let Some(Frame::Message(message)) = self.queue.remove(at).map(|queued| queued.frame) {
+            self.bytes -= message.len();
+            self.messages -= 1;
+            self.dropped += 1;
+            if self.messages == 0 {
+                self.stuck_since = None;
+            }
+        }
+        true
+    }
+
+    /// Discards everything; the connection closes for it.
+    fn overflow(&mut self) -> u64 {
+        let lost = self.messages as u64;
+        self.dropped += lost;
+        self.clear();
+        self.overflowed = true;
+        lost
+    }
+
+    /// Does what the policy says about messages that have waited too long; answers how many it
+    /// discarded.
+    pub(crate) fn expire(&mut self, now: Duration) -> u64 {
+        if self.age_deadline().is_none_or(|at| at > now) {
+            return 0;
+        }
+        match self.limits.overflow {
+            // Nothing new to refuse: `push` does.
+            Overflow::DropNewest => 0,
+            Overflow::DropOldest => {
+                let mut dropped = 0;
+                while self.age_deadline().is_some_and(|at| at <= now) && self.drop_oldest() {
+                    dropped += 1;
+                }
+                dropped
+            }
+            _ => self.overflow(),
+        }
+    }
+
+    /// When the queue's head will have waited too long.
+    fn age_deadline(&self) -> Option<Duration> {
+        let since = match self.limits.overflow {
+            Overflow::DropOldest => self
+                .queue
+                .iter()
+                .find(|queued| matches!(queued.frame, Frame::Message(_)))
+                .map(|queued| queued.at),
+            _ => self.stuck_since,
+        };
+        Some(since?.saturating_add(self.limits.max_queue_age?))
+    }
+
+    /// When to call [`expire`](Self::expire).
+    pub(crate) fn next_due(&self) -> Option<Duration> {
+        match self.limits.overflow {
+            Overflow::DropNewest => None,
+            _ => self.age_deadline(),
+        }
+    }
+
+    /// Queues a control frame behind what is queued.
+    pub(crate) fn push_control(&mut self, frame: Frame, now: Duration) {
+        self.queue.push_back(Queued { frame, at: now });
+    }
+
+    pub(crate) fn has_ping(&self) -> bool {
+        self.frames().any(|frame| matches!(frame, Frame::Ping(_)))
+    }
+
+    pub(crate) fn has_pong(&self) -> bool {
+        self.frames().any(|frame| matches!(frame, Frame::Pong(_)))
+    }
+
+    /// Answers a ping: only the latest needs one (RFC 6455 section 5.5.3).
+    pub(crate) fn answer_ping(&mut self, data: Bytes, now: Duration) {
+        self.queue
+            .retain(|queued| !matches!(queued.frame, Frame::Pong(_)));
+        self.push_control(Frame::Pong(data), now);
+    }
+
+    /// Takes everything to be written. Answers also whether the `drain` hook is to be told.
+    pub(crate) fn take(&mut self) -> (impl Iterator<Item = Frame> + use<>, bool) {
+        let drained = self.piled;
+        let queue = std::mem::take(&mut self.queue);
+        self.clear();
+        (queue.into_iter().map(|queued| queued.frame), drained)
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.queue.clear();
+        self.bytes = 0;
+        self.messages = 0;
+        self.stuck_since = None;
+        self.piled = false;
+    }
+
+    fn frames(&self) -> impl Iterator<Item = &Frame> {
+        self.queue.iter().map(|queued| &queued.frame)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    pub(crate) fn overflowed(&self) -> bool {
+        self.overflowed
+    }
+}

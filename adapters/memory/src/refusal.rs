@@ -1,0 +1,76 @@
+use std::fmt;
+
+use bytes::Bytes;
+use crossws_core::{Rejection, UpgradeRequest};
+use http::{Response, StatusCode};
+
+/// A connection that the server refused: the HTTP response in place of a 101.
+#[derive(Debug)]
+pub struct Refusal {
+    // Boxed: it travels in `Result`s beside small values.
+    response: Box<Response<Bytes>>,
+    unclaimed: Option<Box<UpgradeRequest>>,
+}
+
+impl Refusal {
+    pub(crate) fn rejected(rejection: Rejection) -> Self {
+        Self {
+            response: Box::new(rejection.into_response()),
+            unclaimed: None,
+        }
+    }
+
+    pub(crate) fn unclaimed(request: Box<UpgradeRequest>) -> Self {
+        Self {
+            unclaimed: Some(request),
+            ..Self::rejected(Rejection::from(StatusCode::NOT_FOUND))
+        }
+    }
+
+    pub(crate) fn malformed(error: impl fmt::Display) -> Self {
+        let body = format!("not a request: {error}");
+        Self::rejected(Rejection::new(StatusCode::BAD_REQUEST, body))
+    }
+
+    /// The connection's future was dropped: by a forced shutdown, or in a panic.
+    pub(crate) fn dropped() -> Self {
+        Self::rejected(Rejection::unavailable("the connection was dropped"))
+    }
+
+    /// The response: the hook's own; 400 for a request that is none (a header or a path that does
+    /// not parse); 403 for a foreign origin; 404 when no hooks claim the request; 503 when the
+    /// upgrade took longer than `Limits::upgrade_timeout`, the hub is full or shuts down.
+    pub fn response(&self) -> &Response<Bytes> {
+        &self.response
+    }
+
+    /// The response, owned.
+    pub fn into_response(self) -> Response<Bytes> {
+        *self.response
+    }
+
+    /// The response's status.
+    pub fn status(&self) -> StatusCode {
+        self.response.status()
+    }
+
+    /// The request as it was handed back, when no hooks claimed it: a server passes it on to its
+    /// HTTP service, and answers 404 without one. `None` for every other refusal.
+    pub fn unclaimed_request(&self) -> Option<&UpgradeRequest> {
+        self.unclaimed.as_deref()
+    }
+
+    /// Whether no hooks claimed the request.
+    pub fn is_unclaimed(&self) -> bool {
+        self.unclaimed.is_some()
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let body = String::from_utf8_lossy(self.response.body());
+        write!(f, "the server refused with {}: {body}", self.status())
+    }
+}
+
+impl std::error::Error for Refusal {}

@@ -1,0 +1,215 @@
+use std::fmt;
+use std::future::poll_fn;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::task::{Poll, ready};
+use std::time::Duration;
+
+use crossws_core::{Hub, Limits, Origin, Resolve};
+use http::Request;
+
+use crate::clock::{Alarm, Clock};
+use crate::driver::{App, Resolved};
+use crate::executor::Executor;
+use crate::{Connect, Shutdown};
+
+/// A server without sockets and without a clock of its own: a cheap handle, which hooks may hold
+/// too.
+///
+/// Nothing runs by itself. Whenever anything of the toolkit is awaited ([`settle`](Self::settle),
+/// [`advance`](Self::advance), a client's `next`, …) all connections first run as far as they
+/// can, on the caller's own thread. Any executor will do; a hook may wait for other threads or a
+/// runtime's timers, which wake the toolkit as usual.
+///
+/// Connections live as long as their client; a [`Client`](crate::Client) that is dropped vanishes.
+#[derive(Clone)]
+#[must_use = "a server does nothing until a client connects"]
+pub struct TestServer {
+    world: Arc<World>,
+}
+
+/// What a server and its clients share.
+pub(crate) struct World {
+    pub(crate) hub: Hub,
+    pub(crate) clock: Arc<Clock>,
+    pub(crate) executor: Executor,
+    pub(crate) app: Box<dyn App>,
+    clients: AtomicU16,
+}
+
+impl World {
+    /// An address for the next client.
+    pub(crate) fn next_addr(&self) -> SocketAddr {
+        // The ports that systems give to clients (RFC 6335 section 6).
+        const FIRST: u16 = 49_152;
+        let port = FIRST | (self.clients.fetch_add(1, Ordering::Relaxed) & !FIRST);
+        SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+    }
+}
+
+impl TestServer {
+    /// A server for these hooks, or a resolver, with default limits and the same-origin policy.
+    pub fn new(hooks: impl Resolve) -> Self {
+        Self::builder(hooks).build()
+    }
+
+    /// A builder for limits and the origin policy.
+    pub fn builder<R: Resolve>(hooks: R) -> TestServerBuilder<R> {
+        TestServerBuilder {
+            resolver: Arc::new(hooks),
+            limits: Limits::default(),
+            origin: Origin::default(),
+        }
+    }
+
+    /// A client for this target: a path such as `/rooms/1?as=ada`, or a whole URL, whose host and
+    /// scheme then show in the request. The host is `localhost` otherwise.
+    ///
+    /// ```
+    /// # use crossws_memory::TestServer;
+    /// # futures_lite::future::block_on(async {
+    /// let server = TestServer::new(crossws_core::hooks());
+    /// let client = server.connect("/rooms/1").header("x-user", "ada").await?;
+    /// assert_eq!(client.response().status(), 101);
+    /// assert_eq!(&*server.hub().namespaces()[0], "/rooms/1");
+    /// # Ok::<_, crossws_memory::Refusal>(()) }).unwrap();
+    /// ```
+    pub fn connect(&self, target: &str) -> Connect {
+        Connect::to(Arc::clone(&self.world), target)
+    }
+
+    /// A client for a request of one's own. The headers of an upgrade are added where they are
+    /// missing; whether those that are there make sense is not checked.
+    pub fn connect_with(&self, request: Request<()>) -> Connect {
+        Connect::with(Arc::clone(&self.world), request)
+    }
+
+    /// The hub: publish, list and address peers from outside.
+    pub fn hub(&self) -> &Hub {
+        &self.world.hub
+    }
+
+    /// The virtual time since the server was made.
+    pub fn now(&self) -> Duration {
+        self.world.clock.now()
+    }
+
+    /// Runs all connections until none can go on without the test, or without what a hook waits
+    /// for.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn settle(&self) {
+        let waiter = self.world.executor.waiter();
+        poll_fn(|cx| self.world.executor.poll_quiet(&waiter, cx)).await;
+    }
+
+    /// Moves virtual time on, from one timer to the next, and lets everything run in between:
+    /// heartbeats, deadlines of upgrades and closes, ages of queues, [`sleep`](Self::sleep).
+    ///
+    /// A hook that waits for anything but virtual time is not waited for.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the time where it came to.
+    pub async fn advance(&self, by: Duration) {
+        let World {
+            clock, executor, ..
+        } = &*self.world;
+        let until = clock.now().saturating_add(by);
+        let waiter = executor.waiter();
+        poll_fn(|cx| {
+            loop {
+                ready!(executor.poll_quiet(&waiter, cx));
+                if !clock.step(until) {
+                    return Poll::Ready(());
+                }
+            }
+        })
+        .await;
+    }
+
+    /// Waits until virtual time has moved on by this much: for hooks that shall take a while.
+    /// Time does not move by itself; somebody has to [`advance`](Self::advance) it.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn sleep(&self, time: Duration) {
+        let World {
+            clock, executor, ..
+        } = &*self.world;
+        let until = clock.now().saturating_add(time);
+        let mut alarm = Alarm::new(clock);
+        let waiter = executor.waiter();
+        poll_fn(|cx| {
+            executor.drive(&waiter, cx);
+            if clock.now() >= until {
+                return Poll::Ready(());
+            }
+            alarm.set(Some(until), cx.waker());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Shuts down: refuses upgrades with 503, closes every peer with 1012, and waits for the last
+    /// `close` hook. Await it.
+    pub fn shutdown(&self) -> Shutdown {
+        Shutdown::new(Arc::clone(&self.world))
+    }
+}
+
+impl fmt::Debug for TestServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestServer")
+            .field("hub", &self.world.hub)
+            .field("now", &self.now())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a [`TestServer`] is made with: see [`TestServer::builder`].
+#[derive(Debug)]
+#[must_use = "a builder makes nothing until `build`"]
+pub struct TestServerBuilder<R> {
+    resolver: Arc<R>,
+    limits: Limits,
+    origin: Origin,
+}
+
+impl<R: Resolve> TestServerBuilder<R> {
+    /// The bounds that every connection keeps, in virtual time.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Which pages may connect. By default only those from the same host.
+    pub fn origin(mut self, origin: Origin) -> Self {
+        self.origin = origin;
+        self
+    }
+
+    /// The server.
+    pub fn build(self) -> TestServer {
+        let hub = Hub::builder()
+            .limits(self.limits)
+            .origin(self.origin)
+            .build();
+        let clock = Arc::new(Clock::default());
+        let app = Resolved {
+            hub: hub.clone(),
+            clock: Arc::clone(&clock),
+            resolver: self.resolver,
+        };
+        TestServer {
+            world: Arc::new(World {
+                hub,
+                clock,
+                executor: Executor::default(),
+                app: Box::new(app),
+                clients: AtomicU16::new(0),
+            }),
+        }
+    }
+}

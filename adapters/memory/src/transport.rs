@@ -1,0 +1,70 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use crossws_core::{
+    Capabilities, CloseFrame, ClosedBy, ControlError, Message, Publication, Receipt, SendError,
+    Transport,
+};
+
+use crate::link::Link;
+
+/// What this adapter can do: everything but raw HTTP.
+pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
+    .with(Capabilities::BINARY)
+    .with(Capabilities::CLOSE_CODE)
+    .with(Capabilities::TERMINATE)
+    .with(Capabilities::PING)
+    .with(Capabilities::HEARTBEAT)
+    .with(Capabilities::DRAIN)
+    .with(Capabilities::REMOTE_ADDR)
+    .with(Capabilities::SUBPROTOCOL)
+    .with(Capabilities::HANDLER)
+    .with(Capabilities::PANIC)
+    .with(Capabilities::SHUTDOWN)
+    .with(Capabilities::CONCURRENT_WRITE);
+
+/// One connection's way out. `publish` queues and wakes nobody: it runs under the topic's lock.
+pub(crate) struct MemoryTransport(pub(crate) Arc<Link>);
+
+impl Transport for MemoryTransport {
+    fn capabilities(&self) -> Capabilities {
+        CAPABILITIES
+    }
+
+    fn send(&self, message: Message) -> Result<(), SendError> {
+        self.0.send(message)
+    }
+
+    fn publish(&self, publication: &Publication) -> Receipt {
+        // Nothing to encode: a message in memory is its own wire format.
+        self.0.publish(publication.message())
+    }
+
+    fn wake(&self) {
+        self.0.wake_driver();
+    }
+
+    fn close(&self, frame: CloseFrame) {
+        self.0.close(frame, ClosedBy::Server);
+    }
+
+    fn terminate(&self) {
+        self.0.terminate();
+    }
+
+    fn ping(&self, data: Bytes) -> Result<(), ControlError> {
+        self.0.ping(data)
+    }
+
+    fn pong(&self, data: Bytes) -> Result<(), ControlError> {
+        self.0.pong(data)
+    }
+
+    fn buffered_amount(&self) -> usize {
+        self.0.buffered()
+    }
+
+    fn dropped(&self) -> u64 {
+        self.0.dropped()
+    }
+}
