@@ -123,6 +123,7 @@ impl Driver {
             }
         };
         pump.alongside(session.close(closed)).await;
+        pump.finish().await;
     }
 }
 
@@ -153,13 +154,7 @@ async fn tell<H: Hooks + ?Sized>(pump: &mut Pump, session: &mut Session<H>, even
         Event::Ping(data) => pump.alongside(session.ping(data)).await,
         Event::Pong(data) => pump.alongside(session.pong(data)).await,
         Event::Drain => pump.alongside(session.drain()).await,
-        Event::Violation(violation, frame) => {
-            pump.read_only_for_close();
-            // First, so that the code is the violation's own and not the error hook's.
-            session.peer().close(frame.code(), frame.reason().clone());
-            pump.alongside(session.error(Error::protocol(violation)))
-                .await;
-        }
+        Event::Failed(error) => pump.alongside(session.error(error)).await,
     }
 }
 

@@ -52,7 +52,7 @@ impl Outbox {
     pub(crate) fn push(&mut self, message: Message, now: Duration) -> Result<u64, Full> {
         let mut dropped = self.expire(now);
         let full = !self.fits(&message) || self.age_deadline().is_some_and(|at| at <= now);
-        if self.overflowed || full {
+        if full {
             match self.limits.overflow {
                 Overflow::DropOldest if self.could_fit(&message) => {
                     while !self.fits(&message) && self.drop_oldest() {
@@ -199,6 +199,12 @@ impl Outbox {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.queue.is_empty()
+    }
+
+    /// More than half of either bound is used.
+    pub(crate) fn is_congested(&self) -> bool {
+        self.bytes > self.limits.max_buffered.get() / 2
+            || self.messages > self.limits.max_queued.get() / 2
     }
 
     pub(crate) fn bytes(&self) -> usize {

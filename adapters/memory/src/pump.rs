@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use crossws_core::{
-    CloseCode, CloseFrame, Closed, ClosedBy, Due, Lifeline, Limits, Liveness, Message, Peer,
+    CloseCode, CloseFrame, Closed, ClosedBy, Due, Error, Lifeline, Limits, Liveness, Message, Peer,
 };
 
 use crate::clock::{Alarm, Clock};
 use crate::control_rate::ControlRate;
-use crate::link::{Link, slow_consumer};
+use crate::link::Link;
 use crate::{Frame, Violation};
 
 /// Serves one connection beside its hooks: reads, writes, heartbeats, closes.
@@ -24,10 +24,12 @@ pub(crate) struct Pump {
     limits: Limits,
     live: Liveness,
     control: ControlRate,
-    reading: Reading,
     inbound: VecDeque<Event>,
+    inbound_bytes: usize,
     drain_due: bool,
+    /// How the connection ended, as soon as that is known.
     closed: Option<Closed>,
+    over: bool,
 }
 
 /// What a hook is to be told.
@@ -37,17 +39,18 @@ pub(crate) enum Event {
     Pong(Bytes),
     /// The queue was written to its end.
     Drain,
-    /// The client broke a limit; the connection is to be closed with the frame.
-    Violation(Violation, CloseFrame),
+    /// The client broke a limit.
+    Failed(Error),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Reading {
-    On,
-    /// A violation waits for its turn.
-    Held,
-    /// Only the client's close frame matters any more.
-    ForClose,
+impl Event {
+    fn len(&self) -> usize {
+        match self {
+            Self::Message(message) => message.len(),
+            Self::Ping(data) | Self::Pong(data) => data.len(),
+            Self::Drain | Self::Failed(_) => 0,
+        }
+    }
 }
 
 impl Pump {
@@ -62,10 +65,11 @@ impl Pump {
             peer,
             lifeline,
             limits,
-            reading: Reading::On,
             inbound: VecDeque::new(),
+            inbound_bytes: 0,
             drain_due: false,
             closed: None,
+            over: false,
         }
     }
 
@@ -82,13 +86,19 @@ impl Pump {
         .await
     }
 
-    /// What is next for the hooks, in order of arrival; `Err` when the connection is over.
+    /// What is next for the hooks, in order of arrival; `Err` when the connection is ending and
+    /// nothing more will come. While the client does not take its answers, its messages wait.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, Closed>> {
         self.turn(cx);
-        if std::mem::take(&mut self.drain_due) {
+        if std::mem::take(&mut self.drain_due) && self.closed.is_none() {
             return Poll::Ready(Ok(Event::Drain));
         }
+        let is_message = matches!(self.inbound.front(), Some(Event::Message(_)));
+        if is_message && self.link.is_congested() {
+            return Poll::Pending;
+        }
         if let Some(event) = self.inbound.pop_front() {
+            self.inbound_bytes -= event.len();
             return Poll::Ready(Ok(event));
         }
         match &self.closed {
@@ -97,138 +107,134 @@ impl Pump {
         }
     }
 
-    /// A violation is being dealt with: what follows it is not read for the hooks any more.
-    pub(crate) fn read_only_for_close(&mut self) {
-        self.reading = Reading::ForClose;
+    /// Waits until the client has taken the last frame, or the time for it is up.
+    pub(crate) async fn finish(&mut self) {
+        std::future::poll_fn(|cx| {
+            self.turn(cx);
+            match self.over {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
+        })
+        .await;
     }
 
     fn turn(&mut self, cx: &mut Context<'_>) {
         self.link.watch(cx);
-        while self.closed.is_none() && self.step() {}
-        let due = match self.closed {
-            Some(_) => None,
-            None => self.next_due(),
+        while !self.over && self.step() {}
+        let due = match self.over {
+            true => None,
+            false => self.next_due(),
         };
         self.alarm.set(due, cx.waker());
     }
 
     /// One look at everything; whether anything happened.
     fn step(&mut self) -> bool {
-        if self.link.vanished() {
-            self.lifeline.ended();
-        }
         let read = self.read();
-        self.watch_limits();
-        let watched = self.watch_life();
-        let written = self.link.write();
-        if written.any {
-            self.drain_due |= written.drained;
+        let due = self.keep_time();
+        let progress = self.link.progress();
+        self.drain_due |= progress.drained;
+        if progress.shrunk {
             self.lifeline.drained();
         }
-        self.closed = self.link.outcome();
-        if self.closed.is_some() {
-            self.lifeline.ended();
-            self.link.end();
+        if self.closed.is_none() && progress.closed.is_some() {
+            self.closed = progress.closed;
+            if progress.overflowed {
+                self.forget_inbound();
+            }
         }
-        read || watched || written.any
+        if self.closed.is_some() || self.link.vanished() {
+            self.lifeline.ended();
+        }
+        self.over = progress.over;
+        read || due || progress.wrote
     }
 
     fn read(&mut self) -> bool {
         if self.lifeline.closed_here() {
-            self.reading = Reading::ForClose;
-            self.inbound.clear();
+            // A hook hears nothing more of a peer that it closed.
+            self.forget_inbound();
         }
         let mut any = false;
-        while !self.is_stalled() {
-            let close_only = self.reading == Reading::ForClose;
-            let Some(frame) = self.link.receive(close_only) else {
-                break;
-            };
+        while !self.is_full()
+            && let Some(frame) = self.link.receive()
+        {
             any = true;
             self.live.heard(self.clock.now());
-            self.take(frame);
+            match frame {
+                Frame::Message(message) => self.message(message),
+                Frame::Ping(data) => {
+                    self.link.answer_ping(data.clone());
+                    self.control(Event::Ping(data));
+                }
+                Frame::Pong(data) => self.control(Event::Pong(data)),
+                Frame::Close(frame) => {
+                    self.lifeline.ended();
+                    self.link.close_heard(frame);
+                }
+            }
         }
         any
     }
 
     /// Whether frames have to wait in the network.
-    fn is_stalled(&self) -> bool {
-        match self.reading {
-            Reading::On => {
-                let full = !self.limits.max_inbound.allows(self.inbound.len() + 1);
-                full && !self.inbound.is_empty()
-            }
-            Reading::Held => true,
-            Reading::ForClose => false,
+    fn is_full(&self) -> bool {
+        let bytes = self.limits.max_message_size.get().saturating_mul(2);
+        let full = !self.limits.max_inbound.allows(self.inbound.len() + 1);
+        (full && !self.inbound.is_empty()) || self.inbound_bytes > bytes
+    }
+
+    fn message(&mut self, message: Message) {
+        let most = self.limits.max_message_size;
+        if most.allows(message.len()) {
+            self.push(Event::Message(message));
+        } else {
+            let violation = Violation::MessageTooBig {
+                len: message.len(),
+                most: most.get(),
+            };
+            self.violated(violation, CloseCode::TOO_BIG, "message too big");
         }
     }
 
-    fn take(&mut self, frame: Frame) {
-        match frame {
-            Frame::Message(message) => {
-                let most = self.limits.max_message_size;
-                if most.allows(message.len()) {
-                    self.inbound.push_back(Event::Message(message));
-                } else {
-                    let violation = Violation::MessageTooBig {
-                        len: message.len(),
-                        most: most.get(),
-                    };
-                    self.violated(violation, CloseCode::TOO_BIG, "message too big");
-                }
-            }
-            Frame::Ping(data) => {
-                if self.admits_control() {
-                    self.link.answer_ping(data.clone());
-                    self.inbound.push_back(Event::Ping(data));
-                }
-            }
-            Frame::Pong(data) => {
-                if self.admits_control() {
-                    self.inbound.push_back(Event::Pong(data));
-                }
-            }
-            Frame::Close(frame) => {
-                self.lifeline.ended();
-                self.link.close_heard(frame);
-                self.reading = Reading::ForClose;
-            }
-        }
-    }
-
-    fn admits_control(&mut self) -> bool {
-        let admitted = self.control.admits(self.clock.now());
-        if !admitted {
+    fn control(&mut self, event: Event) {
+        if self.control.admits(self.clock.now()) {
+            self.push(event);
+        } else {
             let most = self.limits.max_control_rate.get();
             let violation = Violation::TooManyControlFrames { most };
             self.violated(violation, CloseCode::POLICY, "too many control frames");
         }
-        admitted
     }
 
+    fn push(&mut self, event: Event) {
+        self.inbound_bytes += event.len();
+        self.inbound.push_back(event);
+    }
+
+    /// The client broke a limit: it is told which, and heard no more.
     fn violated(&mut self, violation: Violation, code: CloseCode, reason: &'static str) {
-        self.reading = Reading::Held;
-        let frame = CloseFrame::new(code, reason);
-        self.inbound.push_back(Event::Violation(violation, frame));
+        self.lifeline.ended();
+        self.link
+            .fail(CloseFrame::new(code, reason), ClosedBy::Server);
+        self.inbound
+            .push_back(Event::Failed(Error::protocol(violation)));
     }
 
-    fn watch_limits(&mut self) {
-        self.link.expire();
-        if self.link.overflowed() {
-            let frame = slow_consumer();
-            self.peer.close(frame.code(), frame.reason().clone());
-            // The peer may have been ending already, by others.
-            self.link.close(frame, ClosedBy::Server);
-        }
+    fn forget_inbound(&mut self) {
+        self.inbound.clear();
+        self.inbound_bytes = 0;
     }
 
-    fn watch_life(&mut self) -> bool {
-        if self.link.is_ending() || self.link.vanished() {
+    /// Acts on what is due of the connection's life. Answers whether anything was.
+    fn keep_time(&mut self) -> bool {
+        if !self.link.is_open() {
             return false;
         }
         let now = self.clock.now();
-        if self.is_stalled() && !self.link.network_is_empty() {
-            // Frames wait because of us: their sender is not silent.
+        if self.is_full() && !self.link.network_is_empty() {
+            // While this side does not read, silence says nothing about the client.
             self.live.heard(now);
         }
         let Some(due) = self.live.poll(now) else {
@@ -239,41 +245,33 @@ impl Pump {
                 // If one is queued already, that one will do.
                 let _ = self.link.ping(Bytes::new());
             }
-            Due::Expired => {
-                let reason = "connection lifetime reached";
-                self.peer.close(CloseCode::RESTART, reason);
-            }
+            Due::Expired => self.peer.close(CloseCode::RESTART, "connection expired"),
             // `Silent`, and what core may add.
             _ => {
+                let frame = CloseFrame::new(CloseCode::TIMEOUT, "silent for too long");
                 self.lifeline.ended();
-                self.reading = Reading::ForClose;
-                let frame = CloseFrame::new(CloseCode::TIMEOUT, "timeout");
-                self.link.close(frame, ClosedBy::Timeout);
+                self.link.fail(frame, ClosedBy::Timeout);
             }
         }
         true
     }
 
     fn next_due(&self) -> Option<Duration> {
-        let life = match self.link.is_ending() {
-            true => None,
-            false => self.live.next_due(),
+        let life = match self.link.is_open() {
+            true => self.live.next_due(),
+            false => None,
         };
         [life, self.link.next_due()].into_iter().flatten().min()
     }
 }
 
-/// Closes a connection that has no peer: waits for the client's answer, or the time for it.
+/// Closes a connection that has no peer.
 pub(crate) async fn part(link: &Link, clock: &Arc<Clock>, frame: CloseFrame) {
     let mut alarm = Alarm::new(clock);
-    link.close(frame, ClosedBy::Server);
+    link.fail(frame, ClosedBy::Server);
     std::future::poll_fn(|cx| {
         link.watch(cx);
-        link.write();
-        if let Some(Frame::Close(frame)) = link.receive(true) {
-            link.close_heard(frame);
-        }
-        if link.outcome().is_some() {
+        if link.progress().over {
             return Poll::Ready(());
         }
         alarm.set(link.next_due(), cx.waker());

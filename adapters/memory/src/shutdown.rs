@@ -29,10 +29,12 @@ pub struct Shutdown {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
-    /// Peers that were told with a close frame.
+    /// Connections that were told.
     pub told: usize,
-    /// Connections whose hooks had not ended by the end of the grace: they were dropped at an
-    /// await, and their `close` hook did not run, or not to its end.
+    /// Of these, the ones whose `close` hook has ended.
+    pub finished: usize,
+    /// Of these, the ones that were dropped at an await when the grace was over: their `close`
+    /// hook did not run to its end.
     pub forced: usize,
 }
 
@@ -40,7 +42,7 @@ impl Shutdown {
     pub(crate) fn new(world: Arc<World>) -> Self {
         Self {
             world,
-            frame: CloseFrame::new(CloseCode::RESTART, "shutting down"),
+            frame: CloseFrame::new(CloseCode::RESTART, "restarting"),
             grace: Duration::from_secs(30),
         }
     }
@@ -65,10 +67,8 @@ impl Shutdown {
             executor,
             ..
         } = &*self.world;
-        let mut report = Report {
-            told: hub.peers().len(),
-            forced: 0,
-        };
+        let told = hub.stats().sessions;
+        let mut forced = 0;
         hub.shutdown(self.frame);
         let deadline = clock.now().saturating_add(self.grace);
         let mut alarm = Alarm::passive(clock);
@@ -81,8 +81,7 @@ impl Shutdown {
                     return Poll::Ready(());
                 }
                 if clock.now() >= deadline {
-                    report.forced = hub.stats().sessions;
-                    executor.cancel_all();
+                    forced = hub.stats().sessions;
                     return Poll::Ready(());
                 }
                 if !clock.step_to_alarm(deadline) {
@@ -92,7 +91,13 @@ impl Shutdown {
             }
         })
         .await;
-        report
+        // Those without a session too: upgrades, and last frames that nobody takes.
+        executor.cancel_all();
+        Report {
+            told,
+            finished: told.saturating_sub(forced),
+            forced,
+        }
     }
 }
 

@@ -2,8 +2,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use crossws_core::{
-    Capabilities, CloseFrame, ClosedBy, ControlError, Message, Publication, Receipt, SendError,
-    Transport,
+    Capabilities, CloseFrame, ControlError, Message, Publication, Receipt, SendError, Transport,
 };
 
 use crate::link::Link;
@@ -45,7 +44,7 @@ impl Transport for MemoryTransport {
     }
 
     fn close(&self, frame: CloseFrame) {
-        self.0.close(frame, ClosedBy::Server);
+        self.0.close(frame);
     }
 
     fn terminate(&self) {

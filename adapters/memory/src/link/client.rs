@@ -1,0 +1,137 @@
+//! The client's end of a link.
+
+use std::task::Context;
+
+use crossws_core::{CloseFrame, ControlError, Message, SendError};
+
+use super::{Answer, Link, State};
+use crate::{Frame, Refusal};
+
+/// Why a client has no frame to take.
+pub(crate) enum Nothing {
+    Yet,
+    Ever,
+}
+
+/// How a connection ended, as the client saw it.
+pub(crate) struct Seen {
+    pub(crate) received: Option<Option<CloseFrame>>,
+    pub(crate) clean: bool,
+}
+
+impl Link {
+    pub(crate) fn poll_answer(&self, cx: &Context<'_>) -> Option<Result<Answer, Refusal>> {
+        let mut state = self.lock();
+        if state.answer.is_none() && state.over {
+            return Some(Err(Refusal::dropped()));
+        }
+        state.watch(cx);
+        state.answer.take()
+    }
+
+    pub(crate) fn client_sends(&self, message: Message) -> Result<(), SendError> {
+        self.tell_driver(|state| {
+            if state.client_has_ended() {
+                return Err(SendError::Closed(message));
+            }
+            state.network.push_back(Frame::Message(message));
+            Ok(())
+        })
+    }
+
+    pub(crate) fn client_controls(&self, frame: Frame) -> Result<(), ControlError> {
+        self.tell_driver(|state| {
+            if state.client_has_ended() {
+                return Err(ControlError::Closed);
+            }
+            state.network.push_back(frame);
+            Ok(())
+        })
+    }
+
+    pub(crate) fn client_closes(&self, frame: Option<CloseFrame>) {
+        self.tell_driver(|state| state.client_closes(frame));
+    }
+
+    pub(crate) fn vanish(&self) {
+        self.tell_driver(|state| {
+            state.vanished = true;
+            state.received.clear();
+        });
+        self.tell_reader(|_| ());
+    }
+
+    pub(crate) fn set_reads(&self, reads: bool) {
+        self.tell_driver(|state| state.reads = reads);
+    }
+
+    pub(crate) fn set_auto_pong(&self, on: bool) {
+        self.lock().auto_pong = on;
+    }
+
+    pub(crate) fn set_auto_close(&self, on: bool) {
+        self.lock().auto_close = on;
+    }
+
+    /// The next frame the client received. With a context, it is woken for the one after.
+    pub(crate) fn take_frame(&self, cx: Option<&Context<'_>>) -> Result<Frame, Nothing> {
+        let mut state = self.lock();
+        match state.received.pop_front() {
+            Some(frame) => Ok(frame),
+            None if state.over || state.vanished => Err(Nothing::Ever),
+            None => {
+                if let Some(cx) = cx {
+                    state.watch(cx);
+                }
+                Err(Nothing::Yet)
+            }
+        }
+    }
+
+    /// How the connection ended, once the client can see that it has.
+    pub(crate) fn seen(&self, cx: &Context<'_>) -> Option<Seen> {
+        let mut state = self.lock();
+        if !(state.over || state.vanished) {
+            state.watch(cx);
+            return None;
+        }
+        Some(Seen {
+            received: state.close_received.clone(),
+            clean: state.close_sent && state.close_received.is_some(),
+        })
+    }
+}
+
+impl State {
+    fn watch(&mut self, cx: &Context<'_>) {
+        self.reader = Some(cx.waker().clone());
+    }
+
+    fn client_has_ended(&self) -> bool {
+        self.close_sent || self.over || self.vanished
+    }
+
+    /// One frame reaches the client, which answers as it is told to.
+    pub(super) fn deliver(&mut self, frame: Frame) {
+        match &frame {
+            Frame::Ping(data) if self.auto_pong && !self.close_sent => {
+                self.network.push_back(Frame::Pong(data.clone()));
+            }
+            Frame::Close(close) => {
+                self.close_received = Some(close.clone());
+                if self.auto_close {
+                    self.client_closes(close.clone());
+                }
+            }
+            _ => {}
+        }
+        self.received.push_back(frame);
+    }
+
+    fn client_closes(&mut self, frame: Option<CloseFrame>) {
+        if !self.client_has_ended() {
+            self.close_sent = true;
+            self.network.push_back(Frame::Close(frame));
+        }
+    }
+}

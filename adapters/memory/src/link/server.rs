@@ -1,0 +1,307 @@
+//! The server's end of a link: what the transport and the pump do.
+
+use std::task::Context;
+use std::time::Duration;
+
+use bytes::Bytes;
+use crossws_core::{
+    CloseCode, CloseFrame, Closed, ClosedBy, ControlError, Message, Receipt, SendError,
+};
+
+use super::{Answer, Link, State};
+use crate::outbox::Outbox;
+use crate::{Frame, Refusal};
+
+/// What the transport does.
+impl Link {
+    pub(crate) fn send(&self, message: Message) -> Result<(), SendError> {
+        let now = self.clock.now();
+        let deadline = self.close_deadline();
+        self.tell_driver(|state| {
+            if !state.is_open() {
+                return Err(SendError::Closed(message));
+            }
+            let result = state.outbox.push(message, now);
+            state.heed_overflow(now, deadline);
+            match result {
+                Ok(_) => Ok(()),
+                Err(full) => Err(SendError::Full(full.message)),
+            }
+        })
+    }
+
+    pub(crate) fn publish(&self, message: &Message) -> Receipt {
+        let now = self.clock.now();
+        let deadline = self.close_deadline();
+        let mut state = self.lock();
+        if !state.is_open() {
+            return Receipt::closed();
+        }
+        let result = state.outbox.push(message.clone(), now);
+        state.heed_overflow(now, deadline);
+        match result {
+            Ok(0) => Receipt::queued(state.driver.is_some()),
+            Ok(dropped) => Receipt::replaced(dropped, state.driver.is_some()),
+            Err(full) => Receipt::full(full.dropped),
+        }
+    }
+
+    pub(crate) fn wake_driver(&self) {
+        self.tell_driver(|_| ());
+    }
+
+    /// Queues a close frame, and awaits the client's.
+    pub(crate) fn close(&self, frame: CloseFrame) {
+        let now = self.clock.now();
+        let deadline = self.close_deadline();
+        self.tell_driver(|state| {
+            if state.is_open() {
+                state.push_close(Some(frame.clone()), now, deadline);
+                state.closing = Some(frame);
+            }
+        });
+    }
+
+    pub(crate) fn terminate(&self) {
+        self.tell_driver(|state| {
+            state.closed.get_or_insert(Closed::lost(ClosedBy::Server));
+        });
+        self.end();
+    }
+
+    pub(crate) fn ping(&self, data: Bytes) -> Result<(), ControlError> {
+        self.control(Outbox::has_ping, Frame::Ping(data))
+    }
+
+    pub(crate) fn pong(&self, data: Bytes) -> Result<(), ControlError> {
+        self.control(Outbox::has_pong, Frame::Pong(data))
+    }
+
+    fn control(&self, busy: fn(&Outbox) -> bool, frame: Frame) -> Result<(), ControlError> {
+        let now = self.clock.now();
+        self.tell_driver(|state| {
+            if !state.is_open() {
+                return Err(ControlError::Closed);
+            }
+            if busy(&state.outbox) {
+                return Err(ControlError::Busy);
+            }
+            state.outbox.push_control(frame, now);
+            Ok(())
+        })
+    }
+
+    pub(crate) fn buffered(&self) -> usize {
+        self.lock().outbox.bytes()
+    }
+
+    pub(crate) fn dropped(&self) -> u64 {
+        self.lock().outbox.dropped()
+    }
+}
+
+/// What writing did, and how far the connection's end has come.
+pub(crate) struct Progress {
+    /// Frames were written.
+    pub(crate) wrote: bool,
+    /// The queue has become shorter.
+    pub(crate) shrunk: bool,
+    /// The queue was written to its end after much had piled up.
+    pub(crate) drained: bool,
+    /// How the connection ended, as soon as that is known.
+    pub(crate) closed: Option<Closed>,
+    /// It ended because the client does not take what is sent.
+    pub(crate) overflowed: bool,
+    /// The connection has been dropped.
+    pub(crate) over: bool,
+}
+
+/// What the pump does.
+impl Link {
+    /// Has the pump woken at the next change.
+    pub(crate) fn watch(&self, cx: &Context<'_>) {
+        let old = self.lock().driver.replace(cx.waker().clone());
+        drop(old);
+    }
+
+    pub(crate) fn answer(&self, answer: Result<Answer, Refusal>) {
+        self.tell_reader(|state| state.answer = Some(answer));
+    }
+
+    /// Takes the next frame from the network. Of a client that this side has closed, only its
+    /// close frame.
+    pub(crate) fn receive(&self) -> Option<Frame> {
+        let mut state = self.lock();
+        if state.closed.is_some() {
+            return None;
+        }
+        while let Some(frame) = state.network.pop_front() {
+            if state.closing.is_none() || matches!(frame, Frame::Close(_)) {
+                return Some(frame);
+            }
+        }
+        None
+    }
+
+    pub(crate) fn network_is_empty(&self) -> bool {
+        self.lock().network.is_empty()
+    }
+
+    pub(crate) fn vanished(&self) -> bool {
+        self.lock().vanished
+    }
+
+    /// Neither side has closed, and the client is there.
+    pub(crate) fn is_open(&self) -> bool {
+        let state = self.lock();
+        state.is_open() && !state.vanished
+    }
+
+    /// The client's close frame arrived: answers it, unless it is the answer to ours.
+    pub(crate) fn close_heard(&self, frame: Option<CloseFrame>) {
+        let now = self.clock.now();
+        let deadline = self.close_deadline();
+        let mut state = self.lock();
+        state.network.clear();
+        match state.closing.clone() {
+            Some(ours) => {
+                let closed = Closed::by_us(&ours, ClosedBy::Server, true);
+                state.closed.get_or_insert(closed);
+            }
+            None if state.closed.is_none() => {
+                state.closed = Some(Closed::by_client(frame.as_ref()));
+                state.push_close(frame, now, deadline);
+            }
+            None => {}
+        }
+    }
+
+    /// Ends a connection that cannot go on: queues the close frame, and waits for no answer.
+    pub(crate) fn fail(&self, frame: CloseFrame, by: ClosedBy) {
+        let now = self.clock.now();
+        let deadline = self.close_deadline();
+        self.lock().fail(frame, by, now, deadline);
+    }
+
+    pub(crate) fn answer_ping(&self, data: Bytes) {
+        let now = self.clock.now();
+        let mut state = self.lock();
+        if state.is_open() {
+            state.outbox.answer_ping(data, now);
+        }
+    }
+
+    /// More than half of what may be queued is queued.
+    pub(crate) fn is_congested(&self) -> bool {
+        let state = self.lock();
+        state.is_open() && !state.vanished && state.outbox.is_congested()
+    }
+
+    /// When the link has something to do without anybody's help.
+    pub(crate) fn next_due(&self) -> Option<Duration> {
+        let state = self.lock();
+        match state.close_by {
+            Some(close_by) => Some(close_by),
+            None => state.outbox.next_due(),
+        }
+    }
+
+    /// Writes what the client takes, and sees how far the end has come.
+    pub(crate) fn progress(&self) -> Progress {
+        let now = self.clock.now();
+        let deadline = self.close_deadline();
+        let (progress, reader) = {
+            let mut state = self.lock();
+            let bytes = state.outbox.bytes();
+            if state.is_open() {
+                state.outbox.expire(now);
+                state.heed_overflow(now, deadline);
+            }
+            let (wrote, drained) = state.write();
+            state.see_end(now);
+            let progress = Progress {
+                wrote,
+                shrunk: state.outbox.bytes() < bytes,
+                drained,
+                overflowed: state.outbox.overflowed(),
+                closed: state.closed.clone(),
+                over: state.over,
+            };
+            let reader = match wrote || state.over {
+                true => state.reader.take(),
+                false => None,
+            };
+            (progress, reader)
+        };
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+        progress
+    }
+
+    /// Drops the connection: the client sees its end after what it has received.
+    pub(crate) fn end(&self) {
+        self.tell_reader(State::end);
+    }
+}
+
+impl State {
+    fn is_open(&self) -> bool {
+        self.closing.is_none() && self.closed.is_none() && !self.over
+    }
+
+    fn push_close(&mut self, frame: Option<CloseFrame>, now: Duration, deadline: Duration) {
+        self.outbox.push_control(Frame::Close(frame), now);
+        self.close_by = Some(deadline);
+    }
+
+    fn fail(&mut self, frame: CloseFrame, by: ClosedBy, now: Duration, deadline: Duration) {
+        if self.is_open() {
+            self.closed = Some(Closed::by_us(&frame, by, false));
+            self.push_close(Some(frame), now, deadline);
+        }
+    }
+
+    /// Closes the connection of a slow consumer, whose queue has been discarded.
+    fn heed_overflow(&mut self, now: Duration, deadline: Duration) {
+        if self.outbox.overflowed() {
+            let frame = CloseFrame::new(CloseCode::TRY_AGAIN, "slow consumer");
+            self.fail(frame, ClosedBy::Server, now, deadline);
+        }
+    }
+
+    /// Hands everything queued to the client, if it reads.
+    fn write(&mut self) -> (bool, bool) {
+        if !self.reads || self.over || self.vanished || self.outbox.is_empty() {
+            return (false, false);
+        }
+        let (frames, drained) = self.outbox.take();
+        for frame in frames {
+            self.deliver(frame);
+        }
+        (true, drained)
+    }
+
+    fn see_end(&mut self, now: Duration) {
+        let timed_out = self.close_by.is_some_and(|at| at <= now);
+        let lost = self.vanished && self.network.is_empty();
+        if timed_out || lost {
+            // The client had its time, or is gone: whatever it has not taken or said is given up.
+            let closed = match &self.closing {
+                Some(ours) => Closed::by_us(ours, ClosedBy::Server, false),
+                None => Closed::lost(ClosedBy::Network),
+            };
+            self.closed.get_or_insert(closed);
+            self.end();
+        } else if self.closed.is_some() && self.outbox.is_empty() {
+            // All was said and written.
+            self.end();
+        }
+    }
+
+    fn end(&mut self) {
+        self.over = true;
+        self.outbox.clear();
+        self.network.clear();
+    }
+}
