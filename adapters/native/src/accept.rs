@@ -16,7 +16,7 @@ use crate::head::{Head, HeadError, HeadLimits, read_head};
 use crate::io::Io;
 use crate::pump::pump;
 use crate::runtime::Runtime;
-use crate::timer::until;
+use crate::timer::{later, until};
 
 /// A stream whose first request is not for the hooks. Whoever serves HTTP reads `read` first,
 /// then the stream: nothing is lost.
@@ -70,7 +70,7 @@ where
     R: Runtime,
     S: Resolve + ?Sized,
 {
-    let deadline = runtime.now() + limits.timeout;
+    let deadline = later(runtime.now(), limits.timeout);
     let head = match read_head(&mut io, runtime, limits, deadline).await {
         Ok(head) => head,
         Err(HeadError::Gone) => return Ok(()),
@@ -111,7 +111,7 @@ where
     };
     match answer {
         Ok((response, accepted)) => {
-            let deadline = runtime.now() + accepted.limits().close_timeout;
+            let deadline = later(runtime.now(), accepted.limits().close_timeout);
             if write_head(&mut io, runtime, &response, deadline).await {
                 bytes.advance(end);
                 pump(io, bytes, accepted, runtime.clone()).await;
@@ -133,7 +133,7 @@ pub async fn run_upgrade<R: Runtime, H: Hooks + ?Sized>(
     claim: Claim<H>,
     runtime: &R,
 ) -> Result<Accepted<H>, Rejection> {
-    let deadline = runtime.now() + claim.deadline();
+    let deadline = later(runtime.now(), claim.deadline());
     until(runtime, deadline, claim.upgrade())
         .await
         .unwrap_or_else(|| Err(Rejection::unavailable("the upgrade took too long")))
@@ -153,8 +153,8 @@ async fn refuse<I: Io, R: Runtime>(mut io: I, runtime: &R, rejection: Rejection)
     let headers = response.headers_mut();
     headers.insert(CONTENT_LENGTH, len);
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    // RFC 6455 section 7.4 knows no time for this; the handshake's own is enough.
-    let deadline = runtime.now() + HeadLimits::default().timeout;
+    // The handshake's own time, once more.
+    let deadline = later(runtime.now(), HeadLimits::default().timeout);
     if write_head(&mut io, runtime, &response, deadline).await {
         until(runtime, deadline, linger(&mut io)).await;
     }

@@ -18,7 +18,7 @@ use crate::engine::{Engine, Event, Tungstenite, Violation};
 use crate::io::Io;
 use crate::outbox::{Outbox, Taken};
 use crate::runtime::Runtime;
-use crate::timer::Timer;
+use crate::timer::{Timer, later};
 
 /// How much one read takes. The buffer belongs to the thread, so that an idle connection owns
 /// none.
@@ -195,6 +195,13 @@ impl<I: Io, R: Runtime> Link<I, R> {
             self.inbound = VecDeque::new();
         }
         Some(next)
+    }
+
+    /// Decodes more of what was read before, without touching the socket.
+    pub(crate) fn refill(&mut self) {
+        if matches!(self.phase, Phase::Open | Phase::Closing { .. }) {
+            self.decode_backlog();
+        }
     }
 
     /// Whether the connection is ending, and nothing more will arrive.
@@ -475,7 +482,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             self.forget_inbound();
             self.phase = Phase::Closing {
                 frame: frame.clone(),
-                deadline: self.runtime.now() + self.limits.close_timeout,
+                deadline: later(self.runtime.now(), self.limits.close_timeout),
             };
         }
     }
@@ -499,7 +506,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             Poll::Pending => {}
             Poll::Ready(Ok(())) => {
                 self.phase = Phase::Lingering {
-                    deadline: self.runtime.now() + self.limits.close_timeout,
+                    deadline: later(self.runtime.now(), self.limits.close_timeout),
                     read: self.backlog.len(),
                 };
                 self.backlog = BytesMut::new();
@@ -555,7 +562,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
     fn deadline(&self) -> Option<Instant> {
         match self.phase {
             Phase::Open => {
-                let due = self.liveness.next_due().map(|due| self.start + due);
+                let due = self.liveness.next_due().map(|due| later(self.start, due));
                 [due, self.age_limit()].into_iter().flatten().min()
             }
             Phase::Closing { deadline, .. }
@@ -567,7 +574,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
 
     /// When what waits to be written is too old.
     fn age_limit(&self) -> Option<Instant> {
-        Some(self.stalled? + self.limits.max_queue_age?)
+        Some(later(self.stalled?, self.limits.max_queue_age?))
     }
 
     fn elapsed(&self) -> Duration {
@@ -592,7 +599,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
     fn flush_and_end(&mut self) {
         if !matches!(self.phase, Phase::Done) {
             self.phase = Phase::Flushing {
-                deadline: self.runtime.now() + self.limits.close_timeout,
+                deadline: later(self.runtime.now(), self.limits.close_timeout),
             };
         }
     }

@@ -69,7 +69,13 @@ where
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
+            // Everything that has been read is answered before anything is written: a burst of
+            // requests leaves as one burst of answers.
             step = next(link);
+            if step.is_none() {
+                link.refill();
+                step = next(link);
+            }
             if step.is_none() {
                 turn = 0;
                 link.poll(cx);

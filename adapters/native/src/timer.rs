@@ -1,6 +1,6 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::runtime::Runtime;
 
@@ -42,6 +42,13 @@ impl<R: Runtime> Timer<R> {
             }
         }
     }
+}
+
+/// A point in time, or one that nobody will see if a configured duration is beyond the clock's
+/// reach.
+pub(crate) fn later(now: Instant, by: Duration) -> Instant {
+    const DECADES: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+    now.checked_add(by).unwrap_or(now + DECADES)
 }
 
 /// Runs a future until a deadline. `None` when it was not done by then; it is dropped.

@@ -1,0 +1,538 @@
+//! The pump over a played socket and in virtual time: what it writes, when, in how few calls, and
+//! what it does not touch.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
+
+use crossws_core::{Closed, ClosedBy, Hooks, HooksBuilder, Hub, Limits, Overflow, hooks};
+use crossws_native::{HeadLimits, Io, Runtime, StreamInfo, serve_stream};
+
+const REQUEST: &[u8] = b"GET /room HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+/// One masked client frame.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![first, 0x80 | payload.len() as u8, 1, 2, 3, 4];
+    let masked = payload.iter().zip([1, 2, 3, 4].iter().cycle());
+    bytes.extend(masked.map(|(byte, mask)| byte ^ mask));
+    bytes
+}
+
+/// Both ends of a played socket, and the clock.
+#[derive(Default)]
+struct World {
+    now: Duration,
+    /// Bytes on their way to the server, a chunk a read.
+    input: VecDeque<Vec<u8>>,
+    input_ended: bool,
+    /// What the server wrote, and how much more it may write.
+    output: Vec<u8>,
+    room: usize,
+    shut_down: bool,
+    aborted: bool,
+    reads: usize,
+    writes: usize,
+    read_waker: Option<Waker>,
+    write_waker: Option<Waker>,
+}
+
+#[derive(Clone)]
+struct Shared(Arc<Mutex<World>>, Instant);
+
+impl Shared {
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.0.lock().unwrap()
+    }
+}
+
+impl Io for Shared {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut world = self.world();
+        world.reads += 1;
+        if let Some(chunk) = world.input.pop_front() {
+            buf[..chunk.len()].copy_from_slice(&chunk);
+            return Poll::Ready(Ok(chunk.len()));
+        }
+        if world.input_ended {
+            return Poll::Ready(Ok(0));
+        }
+        world.read_waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    fn poll_write_vectored(
+        &mut self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let mut world = self.world();
+        if world.room == 0 {
+            world.write_waker = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        world.writes += 1;
+        let mut written = 0;
+        for buf in bufs {
+            let count = buf.len().min(world.room);
+            world.output.extend_from_slice(&buf[..count]);
+            world.room -= count;
+            written += count;
+        }
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.world().shut_down = true;
+        Poll::Ready(Ok(()))
+    }
+
+    fn abort(&mut self) {
+        self.world().aborted = true;
+    }
+}
+
+/// Ready when the clock has come far enough; the test polls by hand, so nobody is woken.
+struct Sleep(Shared, Duration);
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        if self.0.world().now >= self.1 {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+}
+
+impl Runtime for Shared {
+    type Sleep = Sleep;
+
+    fn sleep(&self, duration: Duration) -> Sleep {
+        let at = self.world().now + duration;
+        Sleep(self.clone(), at)
+    }
+
+    fn now(&self) -> Instant {
+        self.1 + self.world().now
+    }
+}
+
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// A connection that the test polls.
+struct Connection {
+    shared: Shared,
+    hub: Hub,
+    task: Pin<Box<dyn Future<Output = ()> + Send>>,
+    over: bool,
+    wakes: Arc<Wakes>,
+}
+
+impl Connection {
+    /// Open, with the 101 written and taken away.
+    fn open(hooks: impl Hooks, limits: Limits) -> Self {
+        let mut connection = Self::new(hooks, limits);
+        connection.receive(REQUEST);
+        assert!(connection.take().starts_with(b"HTTP/1.1 101"));
+        connection
+    }
+
+    fn new(hooks: impl Hooks, limits: Limits) -> Self {
+        let shared = Shared(Arc::default(), Instant::now());
+        shared.world().room = usize::MAX;
+        let hub = Hub::builder().limits(limits).build();
+        let (io, runtime, its_hub) = (shared.clone(), shared.clone(), hub.clone());
+        let hooks = Arc::new(hooks);
+        let task = Box::pin(async move {
+            let info = StreamInfo::default();
+            let head = HeadLimits::default();
+            let served = serve_stream(io, info, &hooks, &its_hub, &runtime, &head).await;
+            assert!(served.is_ok());
+        });
+        let wakes = Arc::new(Wakes(AtomicUsize::new(0)));
+        Self {
+            shared,
+            hub,
+            task,
+            over: false,
+            wakes,
+        }
+    }
+
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.shared.world()
+    }
+
+    /// Polls until nothing more happens by itself.
+    fn settle(&mut self) {
+        let waker = Waker::from(Arc::clone(&self.wakes));
+        let mut cx = Context::from_waker(&waker);
+        loop {
+            let before = self.wakes.0.load(Ordering::SeqCst);
+            if !self.over {
+                self.over = self.task.as_mut().poll(&mut cx).is_ready();
+            }
+            if self.over || self.wakes.0.load(Ordering::SeqCst) == before {
+                return;
+            }
+        }
+    }
+
+    fn receive(&mut self, bytes: &[u8]) {
+        let waker = {
+            let mut world = self.world();
+            world.input.push_back(bytes.to_vec());
+            world.read_waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        self.settle();
+    }
+
+    fn end_input(&mut self) {
+        let waker = {
+            let mut world = self.world();
+            world.input_ended = true;
+            world.read_waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        self.settle();
+    }
+
+    fn set_room(&mut self, room: usize) {
+        let waker = {
+            let mut world = self.world();
+            world.room = room;
+            world.write_waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        self.settle();
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.world().now += time;
+        self.settle();
+    }
+
+    /// What was written since the last time.
+    fn take(&mut self) -> Vec<u8> {
+        self.settle();
+        std::mem::take(&mut self.world().output)
+    }
+}
+
+/// Hooks that record how the connection ended.
+fn recording() -> (HooksBuilder, Arc<Mutex<Vec<Closed>>>) {
+    let ends = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&ends);
+    let hooks = hooks().on_close(move |_, closed| {
+        let seen = Arc::clone(&seen);
+        async move { seen.lock().unwrap().push(closed) }
+    });
+    (hooks, ends)
+}
+
+fn echo() -> HooksBuilder {
+    hooks().on_message(|peer, message| async move { peer.send(message) })
+}
+
+const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+#[test]
+fn a_burst_of_answers_leaves_in_one_write() {
+    let mut connection = Connection::open(echo(), Limits::default());
+    let before = connection.world().writes;
+    connection.receive(&frame(0x81, b"hello").repeat(50));
+    assert_eq!(connection.take(), b"\x81\x05hello".repeat(50));
+    assert_eq!(connection.world().writes, before + 1);
+}
+
+#[test]
+fn a_task_woken_to_write_does_not_read() {
+    let mut connection = Connection::open(hooks(), Limits::default());
+    connection.settle();
+    let reads = connection.world().reads;
+    for _ in 0..100 {
+        connection
+            .hub
+            .in_namespace("/room")
+            .broadcast("news")
+            .unwrap();
+        assert_eq!(connection.take(), b"\x81\x04news");
+    }
+    assert_eq!(connection.world().reads, reads);
+}
+
+#[test]
+fn many_publications_wake_a_sleeping_writer_once() {
+    let mut connection = Connection::open(hooks(), Limits::default());
+    connection.settle();
+    let wakes = connection.wakes.0.load(Ordering::SeqCst);
+    for _ in 0..100 {
+        connection
+            .hub
+            .in_namespace("/room")
+            .broadcast("news")
+            .unwrap();
+    }
+    assert_eq!(connection.wakes.0.load(Ordering::SeqCst), wakes + 1);
+    let writes = connection.world().writes;
+    assert_eq!(connection.take().len(), 600);
+    assert_eq!(connection.world().writes, writes + 1);
+}
+
+#[test]
+fn a_head_byte_by_byte_and_a_frame_behind_it_are_taken() {
+    let mut connection = Connection::new(echo(), Limits::default());
+    let (last, head) = REQUEST.split_last().unwrap();
+    for byte in head {
+        connection.receive(&[*byte]);
+    }
+    assert!(connection.take().is_empty());
+    let mut packet = vec![*last];
+    packet.extend(frame(0x81, b"early"));
+    connection.receive(&packet);
+    let answer = connection.take();
+    assert!(answer.starts_with(b"HTTP/1.1 101"));
+    assert!(answer.ends_with(b"\r\n\r\n\x81\x05early"));
+}
+
+#[test]
+fn only_the_latest_ping_is_answered_when_many_wait() {
+    let mut connection = Connection::open(hooks(), Limits::default());
+    connection.set_room(0);
+    connection.hub.in_namespace("/room").broadcast("x").unwrap();
+    connection.settle();
+    for ping in [b"one", b"two", b"six"] {
+        connection.receive(&frame(0x89, ping));
+    }
+    connection.set_room(usize::MAX);
+    assert_eq!(connection.take(), b"\x81\x01x\x8a\x03six");
+}
+
+#[test]
+fn a_flood_of_pings_is_a_policy_violation() {
+    let (hooks, ends) = recording();
+    let mut connection = Connection::open(hooks, Limits::default());
+    connection.receive(&frame(0x89, b"").repeat(101));
+    let answer = connection.take();
+    assert!(
+        answer.windows(4).any(|bytes| bytes == b"\x88\x19\x03\xf0"),
+        "1008: {answer:?}"
+    );
+    assert!(connection.world().shut_down);
+    assert_eq!(ends.lock().unwrap()[0].code, 1008);
+}
+
+#[test]
+fn a_silent_client_is_pinged_then_given_up() {
+    let (hooks, ends) = recording();
+    let mut connection = Connection::open(hooks, Limits::default());
+    connection.pass(secs(22));
+    assert!(
+        connection.take().is_empty(),
+        "no ping before 25 s less 10 %"
+    );
+    connection.pass(secs(6));
+    assert_eq!(connection.take(), b"\x89\x00");
+    connection.pass(secs(9));
+    assert!(ends.lock().unwrap().is_empty());
+    connection.pass(secs(2));
+    let closed = ends.lock().unwrap().pop().unwrap();
+    assert_eq!((closed.code, closed.by), (3008, ClosedBy::Timeout));
+    assert!(connection.take().starts_with(b"\x88\x15\x0b\xc0silent"));
+    connection.pass(secs(5));
+    assert!(connection.over && connection.world().aborted);
+}
+
+#[test]
+fn any_bytes_after_a_ping_count() {
+    let (hooks, ends) = recording();
+    let mut connection = Connection::open(hooks, Limits::default());
+    for _ in 0..10 {
+        connection.pass(secs(28));
+        assert_eq!(connection.take(), b"\x89\x00");
+        connection.receive(&frame(0x81, b"not a pong"));
+    }
+    assert!(ends.lock().unwrap().is_empty());
+}
+
+#[test]
+fn silence_while_this_side_does_not_read_is_no_silence() {
+    let (hooks, ends) = recording();
+    let hooks = hooks.on_message(|_, _| std::future::pending::<()>());
+    let limits = Limits::default().max_inbound(2);
+    let mut connection = Connection::open(hooks, limits);
+    connection.receive(&frame(0x81, b"stuck").repeat(5));
+    for _ in 0..10 {
+        connection.pass(secs(20));
+    }
+    assert!(ends.lock().unwrap().is_empty() && !connection.over);
+    assert_eq!(connection.hub.peers().len(), 1);
+}
+
+#[test]
+fn a_life_that_is_too_long_ends_with_1012() {
+    let (hooks, ends) = recording();
+    let limits = Limits::default().ping_interval(None).max_lifetime(secs(60));
+    let mut connection = Connection::open(hooks, limits);
+    connection.pass(secs(67));
+    assert!(connection.take().starts_with(b"\x88\x14\x03\xf4"));
+    connection.receive(&frame(0x88, &[0x03, 0xf4]));
+    let closed = ends.lock().unwrap().pop().unwrap();
+    assert_eq!(
+        (closed.code, closed.by, closed.clean),
+        (1012, ClosedBy::Server, true)
+    );
+}
+
+#[test]
+fn a_close_that_nobody_answers_is_given_up() {
+    let (hooks, ends) = recording();
+    let hooks = hooks.on_open(|peer| async move {
+        peer.close(crossws_core::CloseCode::NORMAL, "bye");
+    });
+    let mut connection = Connection::open(hooks, Limits::default());
+    connection.pass(Duration::from_millis(4900));
+    assert!(ends.lock().unwrap().is_empty());
+    connection.pass(Duration::from_millis(200));
+    let closed = ends.lock().unwrap().pop().unwrap();
+    assert_eq!(
+        (closed.code, closed.by, closed.clean),
+        (1000, ClosedBy::Server, false)
+    );
+    assert!(connection.over && connection.world().aborted);
+}
+
+#[test]
+fn after_the_last_frame_the_stream_is_ended_and_the_clients_end_awaited() {
+    let (hooks, _) = recording();
+    let mut connection = Connection::open(hooks, Limits::default());
+    connection.receive(&frame(0x88, &[0x03, 0xe8]));
+    assert_eq!(connection.take(), b"\x88\x02\x03\xe8");
+    assert!(connection.world().shut_down && !connection.over);
+    connection.receive(b"what was still on its way");
+    connection.end_input();
+    assert!(connection.over && !connection.world().aborted);
+}
+
+#[test]
+fn a_slow_consumer_gets_the_rest_of_its_frame_then_1013() {
+    let (hooks, ends) = recording();
+    let limits = Limits::default().max_buffered(1000);
+    let mut connection = Connection::open(hooks, limits);
+    connection.set_room(7);
+    let news = |connection: &mut Connection| {
+        let scope = connection.hub.in_namespace("/room");
+        let told = scope.broadcast("0123456789".repeat(10)).unwrap();
+        connection.settle();
+        told
+    };
+    let mut lost = 0;
+    while ends.lock().unwrap().is_empty() {
+        lost += news(&mut connection).dropped;
+    }
+    assert!(lost >= 1);
+    connection.set_room(usize::MAX);
+    let output = connection.take();
+    assert_eq!(
+        &output[..102],
+        [b"\x81\x64", "0123456789".repeat(10).as_bytes()].concat()
+    );
+    assert_eq!(&output[102..], b"\x88\x0f\x03\xf5slow consumer");
+    assert!(connection.world().shut_down);
+    assert_eq!(ends.lock().unwrap()[0].code, 1013);
+}
+
+#[test]
+fn answers_that_are_not_read_hold_the_next_messages_back() {
+    let limits = Limits::default().max_buffered(1000);
+    let (hooks, ends) = recording();
+    let hooks = hooks.on_message(|peer, message| async move { peer.send(message) });
+    let mut connection = Connection::open(hooks, limits);
+    connection.set_room(0);
+    // Ten times what the queue holds, from a client that reads late: slowed down, not cut off.
+    for _ in 0..100 {
+        connection.receive(&frame(0x82, &[7; 100]));
+    }
+    assert!(ends.lock().unwrap().is_empty());
+    let left = connection.world().input.len();
+    assert!(left > 0, "the socket is not read any further");
+    connection.set_room(usize::MAX);
+    assert_eq!(connection.take().len(), 100 * 102);
+}
+
+#[test]
+fn losses_under_a_policy_do_not_break_a_frame() {
+    for policy in [Overflow::DropNewest, Overflow::DropOldest] {
+        let limits = Limits::default().max_queued(3).overflow(policy);
+        let mut connection = Connection::open(hooks(), limits);
+        connection.set_room(1);
+        for n in 0..9u8 {
+            let scope = connection.hub.in_namespace("/room");
+            scope.broadcast(vec![n]).unwrap();
+            connection.settle();
+        }
+        connection.set_room(usize::MAX);
+        let output = connection.take();
+        let frames: Vec<_> = output
+            .chunks(3)
+            .map(|frame| (frame[0], frame[1], frame[2]))
+            .collect();
+        assert!(
+            frames
+                .iter()
+                .all(|(first, len, _)| (*first, *len) == (0x82, 1))
+        );
+        let seen: Vec<_> = frames.iter().map(|(_, _, n)| *n).collect();
+        match policy {
+            Overflow::DropNewest => assert_eq!(seen, [0, 1, 2]),
+            _ => assert_eq!(seen, [0, 6, 7, 8]),
+        }
+    }
+}
+
+#[test]
+fn durations_beyond_the_clock_are_as_good_as_none() {
+    let limits = Limits::default()
+        .ping_interval(Duration::MAX)
+        .max_lifetime(Duration::MAX)
+        .close_timeout(Duration::MAX)
+        .max_queue_age(Duration::MAX)
+        .upgrade_timeout(Duration::MAX);
+    let mut connection = Connection::open(echo(), limits);
+    connection.receive(&frame(0x81, b"fine"));
+    assert_eq!(connection.take(), b"\x81\x04fine");
+    connection.receive(&frame(0x88, b""));
+    assert_eq!(connection.take(), b"\x88\x00");
+    connection.end_input();
+    assert!(connection.over);
+}
