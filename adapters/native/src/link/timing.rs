@@ -1,0 +1,76 @@
+//! Time: what is due, and until when the other side may take.
+
+use std::task::Context;
+use std::time::{Duration, Instant};
+
+use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, Due};
+
+use super::{Link, Phase};
+use crate::io::Io;
+use crate::runtime::Runtime;
+use crate::timer::later;
+
+impl<I: Io, R: Runtime> Link<I, R> {
+    /// Acts on what is due. Answers whether there is something to write for it.
+    pub(super) fn keep_time(&mut self, cx: &mut Context<'_>) -> bool {
+        let deadline = self.deadline();
+        if self.timer.poll(&self.runtime, deadline, cx).is_pending() {
+            return false;
+        }
+        if !matches!(self.phase, Phase::Open) {
+            // The client had its time: whatever it has not taken or said is given up.
+            self.lost();
+            self.io.abort();
+            return false;
+        }
+        let now = self.runtime.now();
+        if self.age_limit().is_some_and(|limit| limit <= now) {
+            self.stalled = None;
+            self.outbox.overflow();
+            return true;
+        }
+        if !self.inbound.is_empty() || self.undecoded {
+            // While this side does not read, silence says nothing about the client.
+            self.liveness.heard(self.elapsed());
+        }
+        while let Some(due) = self.liveness.poll(self.elapsed()) {
+            match due {
+                Due::Silent => {
+                    let frame = CloseFrame::new(CloseCode::TIMEOUT, "silent for too long");
+                    self.outbox.close_with(Some(frame.clone()));
+                    self.end(Closed::by_us(&frame, ClosedBy::Timeout, false));
+                    self.flush_and_end();
+                }
+                Due::Expired => {
+                    let frame = CloseFrame::new(CloseCode::RESTART, "connection expired");
+                    self.outbox.close_with(Some(frame));
+                    self.announce_end();
+                }
+                _ => self.outbox.heartbeat(),
+            }
+        }
+        true
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Open => {
+                let due = self.liveness.next_due().map(|due| later(self.start, due));
+                [due, self.age_limit()].into_iter().flatten().min()
+            }
+            Phase::Closing { deadline, .. }
+            | Phase::Flushing { deadline }
+            | Phase::Lingering { deadline, .. } => Some(deadline),
+            Phase::Done => None,
+        }
+    }
+
+    /// When what waits to be written is too old.
+    fn age_limit(&self) -> Option<Instant> {
+        Some(later(self.stalled?, self.limits.max_queue_age?))
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        self.runtime.now().saturating_duration_since(self.start)
+    }
+}
