@@ -219,7 +219,7 @@ fn each_step_dropped_leaves_nothing_behind() {
 
     let (joined, _wire) = join(&hub, &hooks, "/a");
     let peer = joined.peer().clone();
-    assert_eq!(hub.peers(), [peer.clone()]);
+    assert_eq!(hub.peers(), std::slice::from_ref(&peer));
     assert_eq!(hub.in_namespace("/a").count("born with"), 1);
     assert_eq!(hub.stats().sessions, 1);
     drop(joined);

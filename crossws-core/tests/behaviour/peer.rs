@@ -152,7 +152,7 @@ fn it_tells_what_it_was_born_with() {
     assert_eq!(peer.request().url(), "https://example.org/a?b=c");
     assert_eq!(peer.request().websocket_url(), "wss://example.org/a?b=c");
     assert_eq!(peer.negotiated_extensions(), "permessage-test");
-    assert_eq!(peer.hub().peers(), [peer.clone()]);
+    assert_eq!(peer.hub().peers(), std::slice::from_ref(peer));
 }
 
 #[test]
