@@ -4,12 +4,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use event_listener::Event;
 use futures_core::Stream;
 
 use crate::bounds::{BoxError, Callback, MaybeSend, MaybeSync};
 use crate::builder::Defaults;
-use crate::sync::Mutex;
+use crate::sync::{Event, Mutex};
 use crate::{
     CloseCode, Closed, Error, HookResult, Hooks, Message, OnError, Peer, Rejection, Upgrade,
     UpgradeRequest,

@@ -1,12 +1,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use event_listener::Event;
-
 use crate::catch::catch_panic;
 use crate::registry::Registry;
-use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{Event, Mutex};
 use crate::transport::Publication;
 use crate::{
     Claim, CloseFrame, Error, Hook, IntoMessage, Limits, Origin, Peer, PeerId, PublishError,

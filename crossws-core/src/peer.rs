@@ -3,11 +3,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
-use event_listener::Event;
 
 use crate::bounds::MaybeSend;
 use crate::context::{Context, ContextCell, ContextError};
 use crate::hub::Hub;
+use crate::sync::Event;
 use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::tasks::{HookOutput, Inbox};
 use crate::transport::{Publication, Transport};

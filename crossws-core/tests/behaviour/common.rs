@@ -2,8 +2,10 @@
 //! a test says exactly what happens when, and nothing sleeps.
 
 use std::pin::Pin;
+use std::sync::Arc;
+#[cfg(not(crossws_shuttle))]
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
 use crossws_core::http::Request;
@@ -14,6 +16,9 @@ use crossws_core::{
 };
 use event_listener::Event;
 use futures_lite::future::{block_on, poll_fn};
+// A transport's lock is a point where shuttle may switch threads.
+#[cfg(crossws_shuttle)]
+use shuttle::sync::Mutex;
 
 /// What reached the transport, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
