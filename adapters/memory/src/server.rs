@@ -14,13 +14,16 @@ use crate::driver::{App, Resolved};
 use crate::executor::Executor;
 use crate::{Connect, Shutdown};
 
-/// A server without sockets and without a clock of its own: a cheap handle, which hooks may hold
-/// too.
+/// A server without sockets, in virtual time: a cheap handle, which hooks may hold too (the
+/// server then lives as long as the test's process).
 ///
 /// Nothing runs by itself. Whenever anything of the toolkit is awaited ([`settle`](Self::settle),
 /// [`advance`](Self::advance), a client's `next`, …) all connections first run as far as they
 /// can, on the caller's own thread. Any executor will do; a hook may wait for other threads or a
 /// runtime's timers, which wake the toolkit as usual.
+///
+/// Virtual time stands still unless the test moves it, so that "within a second" is "without
+/// [`advance`](Self::advance)": the limit on control frames, for one, counts all of them.
 ///
 /// Connections live as long as their client; a [`Client`](crate::Client) that is dropped vanishes.
 #[derive(Clone)]

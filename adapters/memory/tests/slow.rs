@@ -1,0 +1,282 @@
+//! Clients that do not read: what waits for them, for how long, and what is lost.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Log, block_on};
+use crossws_core::{DRAIN_MARK, Limits, Overflow, Peer, SendError, State, hooks};
+use crossws_memory::{Client, TestServer};
+
+async fn paused(server: &TestServer) -> (Client, Peer) {
+    let mut client = server.connect("/").await.unwrap();
+    client.pause();
+    let peer = server.hub().peer(client.id()).unwrap();
+    (client, peer)
+}
+
+fn server(log: &Log, limits: Limits) -> TestServer {
+    TestServer::builder(log.hooks()).limits(limits).build()
+}
+
+async fn rest(client: &mut Client) -> Vec<String> {
+    let mut rest = Vec::new();
+    while let Some(message) = client.try_next() {
+        rest.push(message.to_string());
+    }
+    rest
+}
+
+#[test]
+fn what_a_paused_client_does_not_read_stays_queued() {
+    block_on(async {
+        let server = server(&Log::default(), Limits::default());
+        let (mut client, peer) = paused(&server).await;
+        peer.send("12345").unwrap();
+        peer.send("678").unwrap();
+        server.settle().await;
+        assert_eq!(peer.buffered_amount(), 8);
+        assert_eq!(client.try_next(), None);
+        client.resume();
+        server.settle().await;
+        assert_eq!(peer.buffered_amount(), 0);
+        assert_eq!(rest(&mut client).await, ["12345", "678"]);
+    });
+}
+
+#[test]
+fn a_full_queue_closes_with_1013() {
+    let bounds = [
+        Limits::default().max_buffered(8),
+        Limits::default().max_queued(2),
+    ];
+    for limits in bounds {
+        block_on(async {
+            let log = Log::default();
+            let server = server(&log, limits);
+            let (mut client, peer) = paused(&server).await;
+            peer.send("1234").unwrap();
+            peer.send("5678").unwrap();
+            let refused = peer.send("9").unwrap_err();
+            assert!(matches!(&refused, SendError::Full(message) if message.text() == Ok("9")));
+            assert!(matches!(peer.send("10"), Err(SendError::Closed(_))));
+            assert_eq!(peer.dropped(), 3);
+            server.settle().await;
+            assert_eq!(peer.state(), State::Closed);
+            let close = "close 1013 slow consumer, by Server, not clean";
+            assert_eq!(log.take(), ["open", close]);
+            client.resume();
+            assert_eq!(client.next().await, None, "the queue is discarded");
+            assert_eq!(client.closed().await.code, 1013);
+        });
+    }
+}
+
+#[test]
+fn the_last_frame_waits_five_seconds() {
+    block_on(async {
+        let log = Log::default();
+        let server = server(&log, Limits::default().max_queued(1));
+        let (mut client, peer) = paused(&server).await;
+        peer.send("1").unwrap();
+        peer.send("2").unwrap_err();
+        server.advance(Duration::from_secs(5)).await;
+        client.resume();
+        assert_eq!(client.closed().await.code, 1006);
+    });
+}
+
+#[test]
+fn a_full_queue_of_a_subscriber_closes_it_and_nobody_else() {
+    block_on(async {
+        let limits = Limits::default().max_queued(2);
+        let hooks = hooks().on_open(|peer| async move { peer.subscribe("t").map(drop) });
+        let server = TestServer::builder(hooks).limits(limits).build();
+        let mut slow = server.connect("/").await.unwrap();
+        let mut quick = server.connect("/").await.unwrap();
+        slow.pause();
+        for n in 0..3 {
+            let published = server.hub().in_all_namespaces().publish("t", n.to_string());
+            let published = published.unwrap();
+            assert_eq!(published.queued, if n < 2 { 2 } else { 1 });
+            assert_eq!(published.dropped, if n < 2 { 0 } else { 3 });
+            assert_eq!(quick.next().await.unwrap().text(), Ok(&*n.to_string()));
+        }
+        assert_eq!(server.hub().peers().len(), 1);
+        assert_eq!(server.hub().stats().dropped, 3);
+        slow.resume();
+        assert_eq!(slow.closed().await.code, 1013);
+    });
+}
+
+#[test]
+fn the_newest_is_refused_where_that_is_the_policy() {
+    block_on(async {
+        let limits = Limits::default()
+            .max_queued(2)
+            .overflow(Overflow::DropNewest);
+        let server = server(&Log::default(), limits);
+        let (mut client, peer) = paused(&server).await;
+        peer.send("1").unwrap();
+        peer.send("2").unwrap();
+        assert!(matches!(peer.send("3"), Err(SendError::Full(_))));
+        assert_eq!(peer.dropped(), 1);
+        client.resume();
+        server.settle().await;
+        peer.send("4").unwrap();
+        server.settle().await;
+        assert_eq!(rest(&mut client).await, ["1", "2", "4"]);
+    });
+}
+
+#[test]
+fn the_oldest_are_discarded_where_that_is_the_policy() {
+    block_on(async {
+        let limits = Limits::default()
+            .max_buffered(8)
+            .overflow(Overflow::DropOldest);
+        let server = server(&Log::default(), limits);
+        let (mut client, peer) = paused(&server).await;
+        peer.send("aaaa").unwrap();
+        peer.ping("kept").unwrap();
+        peer.send("bbbb").unwrap();
+        peer.send("cc").unwrap();
+        assert_eq!((peer.dropped(), peer.buffered_amount()), (1, 6));
+        let never = peer.send("too much for any queue");
+        assert!(matches!(never, Err(SendError::Full(_))));
+        assert_eq!((peer.dropped(), peer.buffered_amount()), (2, 6));
+        client.resume();
+        server.settle().await;
+        assert_eq!(rest(&mut client).await, ["bbbb", "cc"]);
+    });
+}
+
+#[test]
+fn an_old_queue_is_a_full_queue() {
+    block_on(async {
+        let log = Log::default();
+        let server = server(&log, Limits::default());
+        let (mut client, peer) = paused(&server).await;
+        peer.send("1").unwrap();
+        server.advance(Duration::from_secs(9)).await;
+        client.resume();
+        server.settle().await;
+        client.pause();
+        peer.send("2").unwrap();
+        server.advance(Duration::from_secs(9)).await;
+        assert_eq!(log.take(), ["open"]);
+        server.advance(Duration::from_secs(1)).await;
+        let close = "close 1013 slow consumer, by Server, not clean";
+        assert_eq!(log.take(), [close]);
+        assert_eq!(peer.dropped(), 1);
+    });
+}
+
+#[test]
+fn old_messages_are_discarded_or_the_newest_refused() {
+    block_on(async {
+        let limits = Limits::default().overflow(Overflow::DropOldest);
+        let old = server(&Log::default(), limits.clone());
+        let (mut client, peer) = paused(&old).await;
+        peer.send("1").unwrap();
+        old.advance(Duration::from_secs(6)).await;
+        peer.send("2").unwrap();
+        old.advance(Duration::from_secs(6)).await;
+        assert_eq!((peer.dropped(), peer.buffered_amount()), (1, 1));
+        client.resume();
+        old.settle().await;
+        assert_eq!(rest(&mut client).await, ["2"]);
+
+        let new = server(&Log::default(), limits.overflow(Overflow::DropNewest));
+        let (mut client, peer) = paused(&new).await;
+        peer.send("1").unwrap();
+        new.advance(Duration::from_secs(10)).await;
+        assert!(peer.send("2").is_err());
+        client.resume();
+        new.settle().await;
+        assert_eq!(rest(&mut client).await, ["1"]);
+    });
+}
+
+#[test]
+fn drain_is_told_once_after_much_had_piled_up() {
+    block_on(async {
+        let log = Log::default();
+        let server = server(&log, Limits::default());
+        let (mut client, peer) = paused(&server).await;
+        peer.send(vec![0; DRAIN_MARK]).unwrap();
+        client.resume();
+        server.settle().await;
+        assert_eq!(log.take(), ["open"], "not more than the mark");
+        client.pause();
+        peer.send(vec![0; DRAIN_MARK]).unwrap();
+        peer.send(vec![0; 1]).unwrap();
+        server.settle().await;
+        assert!(log.take().is_empty());
+        client.resume();
+        server.settle().await;
+        server.settle().await;
+        assert_eq!(log.take(), ["drain"]);
+    });
+}
+
+#[test]
+fn drained_resolves_when_the_client_reads() {
+    block_on(async {
+        let log = Log::default();
+        let told = log.clone();
+        let server = TestServer::new(log.hooks().on_message(move |peer: Peer, _| {
+            let log = told.clone();
+            async move {
+                peer.send(vec![0; 1000]).unwrap();
+                peer.drained(0).await;
+                log.add(format!("drained to {}", peer.buffered_amount()));
+            }
+        }));
+        let (mut client, peer) = paused(&server).await;
+        client.send("go").unwrap();
+        server.settle().await;
+        assert_eq!(log.take(), ["open"]);
+        assert_eq!(peer.buffered_amount(), 1000);
+        client.resume();
+        server.settle().await;
+        assert_eq!(log.take(), ["drained to 0"]);
+    });
+}
+
+#[test]
+fn requests_wait_while_their_answers_are_not_taken() {
+    block_on(async {
+        let log = Log::default();
+        let limits = Limits::default().max_queued(8);
+        let server = server(&log, limits);
+        let (mut client, peer) = paused(&server).await;
+        for n in 0..20 {
+            client.send(n.to_string()).unwrap();
+        }
+        server.settle().await;
+        assert_eq!(log.take().len(), 1 + 5, "open, and one more than half");
+        assert_eq!(peer.state(), State::Open);
+        client.resume();
+        server.settle().await;
+        assert_eq!(rest(&mut client).await.len(), 20);
+    });
+}
+
+#[test]
+fn a_client_that_vanishes_without_taking_its_answers_is_gone() {
+    block_on(async {
+        let log = Log::default();
+        let server = server(&log, Limits::default().max_queued(8));
+        let (mut client, _) = paused(&server).await;
+        for n in 0..20 {
+            client.send(n.to_string()).unwrap();
+        }
+        server.settle().await;
+        client.vanish();
+        server.settle().await;
+        let log = log.take();
+        assert_eq!(log.len(), 1 + 20 + 1, "what it sent is heard");
+        assert_eq!(log[21], "close 1006, by Network, not clean");
+    });
+}

@@ -1,0 +1,176 @@
+//! Heartbeats and deadlines, in virtual time.
+
+mod common;
+
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use common::{Log, block_on};
+use crossws_core::{Limits, PeerId, Upgrade, hooks};
+use crossws_memory::{Frame, TestServer};
+use futures_lite::future::poll_once;
+
+fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+/// Peers get an id in the middle of the spread, so that their times are as the limits say.
+fn server(log: &Log, limits: Limits) -> TestServer {
+    let hooks = log
+        .hooks()
+        .on_upgrade(|_| async { Ok(Upgrade::new().id(PeerId::from_u128(0x7fff))) });
+    TestServer::builder(hooks).limits(limits).build()
+}
+
+#[test]
+fn an_hour_of_heartbeats_takes_no_time() {
+    block_on(async {
+        let log = Log::default();
+        let server = server(&log, Limits::default());
+        let mut client = server.connect("/").await.unwrap();
+        let begin = Instant::now();
+        server.advance(secs(3600)).await;
+        assert_eq!(server.now(), secs(3600));
+        assert!(begin.elapsed() < secs(5));
+        let pongs = log.take().len() - 1;
+        assert!((143..=144).contains(&pongs), "one in 25 s, not {pongs}");
+        assert!(matches!(client.next_frame().await, Some(Frame::Ping(_))));
+        client.send("still here").unwrap();
+        assert_eq!(client.next().await.unwrap().text(), Ok("still here"));
+    });
+}
+
+#[test]
+fn a_ping_that_nothing_follows_closes_with_3008() {
+    block_on(async {
+        let log = Log::default();
+        let server = server(&log, Limits::default());
+        let mut client = server.connect("/").await.unwrap();
+        client.auto_pong(false);
+        server.advance(secs(34)).await;
+        assert!(matches!(client.next_frame().await, Some(Frame::Ping(_))));
+        assert_eq!(log.take(), ["open"]);
+        server.advance(secs(2)).await;
+        let end = client.closed().await;
+        assert_eq!((end.code, &*end.reason), (3008, "silent for too long"));
+        let close = "close 3008 silent for too long, by Timeout, not clean";
+        assert_eq!(log.take(), [close]);
+        assert!(server.hub().peers().is_empty());
+    });
+}
+
+#[test]
+fn any_frame_is_a_sign_of_life() {
+    block_on(async {
+        let log = Log::default();
+        let server = server(&log, Limits::default());
+        let mut client = server.connect("/").await.unwrap();
+        client.auto_pong(false);
+        for _ in 0..20 {
+            server.advance(secs(5)).await;
+            client.send("I am busy").unwrap();
+        }
+        server.settle().await;
+        assert_eq!(server.hub().peers().len(), 1);
+    });
+}
+
+#[test]
+fn silence_without_pings_ends_at_its_time() {
+    block_on(async {
+        let log = Log::default();
+        let server = server(&log, Limits::default().ping_interval(None));
+        let mut client = server.connect("/").await.unwrap();
+        server.advance(secs(60)).await;
+        client.send("hi").unwrap();
+        server.advance(secs(119)).await;
+        assert_eq!(log.take(), ["open", "message hi"]);
+        server.advance(secs(1)).await;
+        assert_eq!(client.closed().await.code, 3008);
+        assert_eq!(log.take().len(), 1);
+    });
+}
+
+#[test]
+fn a_life_ends_with_1012() {
+    block_on(async {
+        let log = Log::default();
+        let server = server(&log, Limits::default().max_lifetime(secs(100)));
+        let mut client = server.connect("/").await.unwrap();
+        server.advance(secs(101)).await;
+        let end = client.closed().await;
+        assert_eq!((end.code, end.clean), (1012, true));
+        let close = "close 1012 connection expired, by Server, clean";
+        assert_eq!(log.take().last().unwrap(), close);
+    });
+}
+
+#[test]
+fn a_client_is_not_silent_while_its_hook_is_busy() {
+    block_on(async {
+        let held = Arc::new(OnceLock::<TestServer>::new());
+        let log = Log::default();
+        let server = {
+            let (log, held) = (log.clone(), Arc::clone(&held));
+            let hooks = log.hooks().on_message(move |_, _| {
+                let server = held.get().unwrap().clone();
+                let log = log.clone();
+                async move {
+                    server.sleep(secs(120)).await;
+                    log.add("done");
+                }
+            });
+            TestServer::builder(hooks)
+                .limits(Limits::default().max_inbound(1))
+                .build()
+        };
+        held.set(server.clone()).unwrap();
+        let mut client = server.connect("/").await.unwrap();
+        for _ in 0..3 {
+            client.send("x").unwrap();
+        }
+        // The third message, and every pong behind it, wait in the network.
+        server.advance(secs(119)).await;
+        assert_eq!(server.hub().peers().len(), 1);
+        server.advance(secs(1)).await;
+        assert_eq!(log.take(), ["open", "done"]);
+    });
+}
+
+#[test]
+fn next_within_gives_up_in_virtual_time() {
+    block_on(async {
+        let held = Arc::new(OnceLock::<TestServer>::new());
+        let hooks = {
+            let held = Arc::clone(&held);
+            hooks().on_message(move |peer: crossws_core::Peer, message| {
+                let server = held.get().unwrap().clone();
+                async move {
+                    server.sleep(secs(3)).await;
+                    peer.send(message)
+                }
+            })
+        };
+        let server = TestServer::new(hooks);
+        held.set(server.clone()).unwrap();
+        let mut client = server.connect("/").await.unwrap();
+        client.send("slowly").unwrap();
+        assert!(client.next_within(secs(2)).await.is_err());
+        assert_eq!(server.now(), secs(2));
+        let message = client.next_within(secs(2)).await.unwrap().unwrap();
+        assert_eq!(message.text(), Ok("slowly"));
+        assert_eq!(server.now(), secs(3), "no further than to the message");
+        client.vanish();
+        assert_eq!(client.next_within(secs(2)).await, Ok(None));
+    });
+}
+
+#[test]
+fn time_stands_still_by_itself() {
+    block_on(async {
+        let server = TestServer::new(hooks());
+        assert!(poll_once(server.sleep(secs(1))).await.is_none());
+        server.settle().await;
+        assert_eq!(server.now(), Duration::ZERO);
+    });
+}

@@ -1,0 +1,296 @@
+//! The way to a connection: requests, answers, refusals.
+
+mod common;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use common::{Log, block_on};
+use crossws_core::{
+    Hooks, Limits, Origin, PeerId, Rejection, Upgrade, UpgradeRequest, hooks, resolve_with,
+};
+use crossws_memory::{Refusal, TestServer};
+use futures_lite::future::{poll_once, zip};
+use http::{Request, StatusCode};
+
+#[test]
+fn the_hook_sees_the_request_of_a_client() {
+    block_on(async {
+        let seen = Arc::new(Mutex::new(None));
+        let server = {
+            let seen = Arc::clone(&seen);
+            TestServer::new(hooks().on_upgrade(move |request: UpgradeRequest| {
+                *seen.lock().unwrap() = Some(request);
+                async { Ok(Upgrade::new()) }
+            }))
+        };
+        let addr: SocketAddr = "203.0.113.7:1234".parse().unwrap();
+        let client = server
+            .connect("/rooms/1?as=ada")
+            .header("X-User", "ada")
+            .protocols(["v2", "v1"])
+            .remote_addr(addr)
+            .await
+            .unwrap();
+        let request = seen.lock().unwrap().take().unwrap();
+        assert_eq!(request.url(), "http://localhost/rooms/1?as=ada");
+        assert_eq!(request.websocket_url(), "ws://localhost/rooms/1?as=ada");
+        assert_eq!(request.header("x-user"), Some("ada"));
+        assert_eq!(request.header("upgrade"), Some("websocket"));
+        assert_eq!(request.header("connection"), Some("Upgrade"));
+        assert_eq!(request.header("sec-websocket-version"), Some("13"));
+        assert_eq!(request.protocols().collect::<Vec<_>>(), ["v2", "v1"]);
+        let peer = server.hub().peer(client.id()).unwrap();
+        assert_eq!(peer.remote_addr(), Some(addr));
+        assert_eq!(client.protocol(), None, "nothing is chosen by itself");
+    });
+}
+
+#[test]
+fn a_whole_url_sets_host_and_scheme() {
+    block_on(async {
+        let server = TestServer::new(hooks());
+        let client = server.connect("wss://chat.example/a?b=c").await.unwrap();
+        let peer = server.hub().peer(client.id()).unwrap();
+        assert_eq!(peer.request().websocket_url(), "wss://chat.example/a?b=c");
+        assert_eq!(peer.namespace(), "/a");
+        let client = server.connect("/").secure().await.unwrap();
+        let peer = server.hub().peer(client.id()).unwrap();
+        assert_eq!(peer.request().url(), "https://localhost/");
+    });
+}
+
+#[test]
+fn a_request_of_ones_own_keeps_what_it_says() {
+    block_on(async {
+        let server = TestServer::new(hooks());
+        let request = Request::get("/own").header("host", "example.org:81");
+        let request = request.extension(5_u8).body(()).unwrap();
+        let client = server.connect_with(request).await.unwrap();
+        let peer = server.hub().peer(client.id()).unwrap();
+        assert_eq!(peer.request().url(), "http://example.org:81/own");
+        assert_eq!(peer.request().parts().extensions.get(), Some(&5_u8));
+    });
+}
+
+#[test]
+fn the_answer_carries_what_the_hook_said() {
+    block_on(async {
+        let id = PeerId::from_u128(7);
+        let server = TestServer::new(hooks().on_upgrade(
+            move |request: UpgradeRequest| async move {
+                Ok(Upgrade::new()
+                    .header("set-cookie", "a=1")?
+                    .header("set-cookie", "b=2")?
+                    .protocol(request.choose_protocol(&["v1"]))
+                    .namespace("lobby")
+                    .id(id))
+            },
+        ));
+        let connect = server.connect("/").protocol("v2").protocol("v1");
+        let client = connect.await.unwrap();
+        let headers = client.response().headers();
+        assert_eq!(client.response().status(), StatusCode::SWITCHING_PROTOCOLS);
+        let cookies: Vec<_> = headers.get_all("set-cookie").iter().collect();
+        assert_eq!(cookies, ["a=1", "b=2"]);
+        assert_eq!(headers["connection"], "Upgrade");
+        assert_eq!(headers["upgrade"], "websocket");
+        assert_eq!(client.protocol(), Some("v1"));
+        assert_eq!(client.id(), id);
+        assert_eq!(server.hub().peer(id).unwrap().namespace(), "lobby");
+        let again = server.connect("/").protocol("v1").await;
+        assert_eq!(again.unwrap_err().status(), StatusCode::CONFLICT);
+    });
+}
+
+#[test]
+fn a_refusal_is_the_hooks_own_response() {
+    block_on(async {
+        let server =
+            TestServer::new(hooks().on_upgrade(|_| async {
+                Err(Rejection::unauthorized("Bearer realm=\"crossws\""))
+            }));
+        let refusal = server.connect("/").await.unwrap_err();
+        assert_eq!(refusal.status(), StatusCode::UNAUTHORIZED);
+        assert!(!refusal.is_unclaimed());
+        let text = "the server refused with 401 Unauthorized: unauthorized";
+        assert_eq!(refusal.to_string(), text);
+        let response = refusal.into_response();
+        let challenge = &response.headers()["www-authenticate"];
+        assert_eq!(challenge, "Bearer realm=\"crossws\"");
+        assert_eq!(server.hub().stats().accepted, 0);
+    });
+}
+
+#[test]
+fn an_unclaimed_request_is_told_apart() {
+    block_on(async {
+        let app = Arc::new(hooks());
+        let server = TestServer::new(resolve_with(move |request: &UpgradeRequest| {
+            (request.path() == "/ws").then(|| Arc::clone(&app))
+        }));
+        assert!(server.connect("/ws").await.is_ok());
+        let refusal = server.connect("/other").await.unwrap_err();
+        assert!(refusal.is_unclaimed());
+        assert_eq!(refusal.status(), StatusCode::NOT_FOUND);
+        assert_eq!(refusal.unclaimed_request().unwrap().path(), "/other");
+    });
+}
+
+#[test]
+fn the_origin_policy_is_kept() {
+    block_on(async {
+        let server = TestServer::new(hooks());
+        let status = async |origin| match server.connect("/").origin(origin).await {
+            Ok(client) => client.response().status(),
+            Err(refusal) => refusal.status(),
+        };
+        assert_eq!(status("http://localhost").await, 101);
+        assert_eq!(status("http://evil.example").await, 403);
+        assert_eq!(status("null").await, 403);
+        let server = TestServer::builder(hooks()).origin(Origin::Any).build();
+        assert!(
+            server
+                .connect("/")
+                .origin("http://evil.example")
+                .await
+                .is_ok()
+        );
+    });
+}
+
+#[test]
+fn what_is_no_request_is_answered_with_400() {
+    block_on(async {
+        let server = TestServer::new(hooks());
+        let attempts = [
+            server.connect("no slash"),
+            server.connect("noslash"),
+            server.connect(""),
+            server.connect("/").header("bad name", "x"),
+            server.connect("/").header("x", "a\r\nb: c"),
+        ];
+        for attempt in attempts {
+            let shown = format!("{attempt:?}");
+            let status = attempt.await.unwrap_err().status();
+            assert_eq!(status, StatusCode::BAD_REQUEST, "{shown}");
+        }
+    });
+}
+
+#[test]
+fn a_slow_upgrade_is_answered_with_503() {
+    block_on(async {
+        let log = Log::default();
+        let server = {
+            let log = log.clone();
+            TestServer::new(hooks().on_upgrade(move |_| {
+                let dropped = OnDrop(log.clone());
+                async move {
+                    let _dropped = dropped;
+                    std::future::pending().await
+                }
+            }))
+        };
+        let mut connecting = server.connect("/").into_future();
+        assert!(poll_once(&mut connecting).await.is_none());
+        server.advance(Duration::from_millis(9_999)).await;
+        assert!(poll_once(&mut connecting).await.is_none());
+        server.advance(Duration::from_millis(1)).await;
+        let refusal = connecting.await.unwrap_err();
+        assert_eq!(refusal.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(refusal.response().headers()["retry-after"], "5");
+        assert_eq!(log.take(), ["dropped"]);
+    });
+}
+
+#[test]
+fn an_upgrade_that_takes_virtual_time_succeeds() {
+    block_on(async {
+        let server = slow_upgrade();
+        let connecting = server.connect("/").into_future();
+        let (client, ()) = zip(connecting, server.advance(Duration::from_secs(3))).await;
+        assert!(client.is_ok());
+    });
+}
+
+#[test]
+fn a_client_that_leaves_during_the_upgrade_leaves_no_trace() {
+    block_on(async {
+        let server = slow_upgrade();
+        let mut connecting = server.connect("/").into_future();
+        assert!(poll_once(&mut connecting).await.is_none());
+        drop(connecting);
+        server.advance(Duration::from_secs(5)).await;
+        assert_eq!(server.hub().stats().accepted, 0);
+    });
+}
+
+fn slow_upgrade() -> TestServer {
+    let clock = Arc::new(std::sync::OnceLock::<TestServer>::new());
+    let held = Arc::clone(&clock);
+    let server = TestServer::new(hooks().on_upgrade(move |_| {
+        let server = held.get().unwrap().clone();
+        async move {
+            server.sleep(Duration::from_secs(2)).await;
+            Ok(Upgrade::new())
+        }
+    }));
+    clock.set(server.clone()).unwrap();
+    server
+}
+
+#[test]
+fn a_full_hub_refuses() {
+    block_on(async {
+        let limits = Limits::default().max_peers(1);
+        let server = TestServer::builder(hooks()).limits(limits).build();
+        let client = server.connect("/").await.unwrap();
+        let refusal = server.connect("/").await.unwrap_err();
+        assert_eq!(refusal.status(), StatusCode::SERVICE_UNAVAILABLE);
+        drop(client);
+        assert!(server.connect("/").await.is_ok(), "the first one is gone");
+    });
+}
+
+#[test]
+fn a_peer_that_cannot_join_any_more_is_closed() {
+    struct Yielding;
+    impl Hooks for Yielding {
+        async fn upgrade(&self, _: &UpgradeRequest) -> Result<Upgrade, Rejection> {
+            futures_lite::future::yield_now().await;
+            Ok(Upgrade::new())
+        }
+    }
+    block_on(async {
+        let limits = Limits::default().max_namespaces(1);
+        let server = TestServer::builder(Yielding).limits(limits).build();
+        let (one, two) = zip(
+            server.connect("/one").into_future(),
+            server.connect("/two").into_future(),
+        )
+        .await;
+        let (_one, mut two) = (one.unwrap(), two.unwrap());
+        let end = two.closed().await;
+        assert_eq!((end.code, &*end.reason), (1013, "too many namespaces"));
+        assert_eq!(server.hub().namespaces().len(), 1);
+    });
+}
+
+#[test]
+fn a_panicking_upgrade_is_a_500() {
+    block_on(async {
+        let server = TestServer::new(hooks().on_upgrade(|_| async { panic!("at the door") }));
+        let refusal: Refusal = server.connect("/").await.unwrap_err();
+        assert_eq!(refusal.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    });
+}
+
+struct OnDrop(Log);
+
+impl Drop for OnDrop {
+    fn drop(&mut self) {
+        self.0.add("dropped");
+    }
+}
