@@ -1,5 +1,8 @@
 //! How connections end, and what each side sees of it.
 
+// Tests state what must hold; their helpers too.
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::time::Duration;

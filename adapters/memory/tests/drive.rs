@@ -1,6 +1,9 @@
 //! Who runs the connections: any executor, several threads, and hooks that use the toolkit
 //! themselves.
 
+// Tests state what must hold; their helpers too.
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

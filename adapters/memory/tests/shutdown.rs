@@ -1,5 +1,8 @@
 //! Shutdowns, and what their reports say.
 
+// Tests state what must hold; their helpers too.
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::sync::{Arc, OnceLock};

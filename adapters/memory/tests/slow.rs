@@ -1,5 +1,8 @@
 //! Clients that do not read: what waits for them, for how long, and what is lost.
 
+// Tests state what must hold; their helpers too.
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::time::Duration;

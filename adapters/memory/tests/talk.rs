@@ -1,5 +1,8 @@
 //! Messages, both ways, through hooks.
 
+// Tests state what must hold; their helpers too.
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::sync::Arc;

@@ -1,5 +1,8 @@
 //! Heartbeats and deadlines, in virtual time.
 
+// Tests state what must hold; their helpers too.
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::sync::{Arc, OnceLock};

@@ -1,5 +1,8 @@
 //! The way to a connection: requests, answers, refusals.
 
+// Tests state what must hold; their helpers too.
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::net::SocketAddr;

@@ -1,6 +1,6 @@
 //! What the tests share: hooks that write down what they are told.
 
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
