@@ -91,18 +91,22 @@ impl Executor {
 
     fn try_drive(&self, waiter: &Waiter, cx: &mut Context<'_>) -> Drove {
         let me = thread::current().id();
-        {
+        let (old, elsewhere) = {
             let mut queue = lock(&self.queue.state);
             if queue.driving == Some(me) {
                 return Drove::InsideAlready;
             }
-            queue.waiting.insert(waiter.id, cx.waker().clone());
-            if queue.driving.is_some() {
-                return Drove::ElsewhereAlready;
-            }
-            queue.driving = Some(me);
+            let old = queue.waiting.insert(waiter.id, cx.waker().clone());
+            let elsewhere = queue.driving.is_some();
+            queue.driving.get_or_insert(me);
+            (old, elsewhere)
+        };
+        let _driving = (!elsewhere).then(|| Driving(&self.queue));
+        // Outside the lock: it may be the last handle to a task, whose destructors run here.
+        drop(old);
+        if elsewhere {
+            return Drove::ElsewhereAlready;
         }
-        let _driving = Driving(&self.queue);
         for _ in 0..BUDGET {
             match self.queue.next_ready() {
                 Next::Task(id) => self.poll(id),

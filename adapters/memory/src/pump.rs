@@ -279,3 +279,34 @@ pub(crate) async fn part(link: &Link, clock: &Arc<Clock>, frame: CloseFrame) {
     })
     .await;
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_lite::future::{block_on, poll_once};
+
+    use super::*;
+
+    #[test]
+    fn a_connection_without_a_peer_is_told_and_given_up_in_time() {
+        for reads in [true, false] {
+            let clock = Arc::new(Clock::default());
+            let link = Link::new(Arc::clone(&clock), &Limits::default());
+            link.set_reads(reads);
+            let frame = CloseFrame::new(CloseCode::TRY_AGAIN, "too many namespaces");
+            block_on(async {
+                let mut parting = pin!(part(&link, &clock, frame.clone()));
+                let at_once = poll_once(&mut parting).await.is_some();
+                assert_eq!(at_once, reads);
+                if reads {
+                    let seen = link.take_frame(None).ok();
+                    assert_eq!(seen, Some(Frame::Close(Some(frame))));
+                } else {
+                    clock.step(Duration::from_secs(4));
+                    assert!(poll_once(&mut parting).await.is_none());
+                    clock.step(Duration::from_secs(5));
+                    parting.await;
+                }
+            });
+        }
+    }
+}

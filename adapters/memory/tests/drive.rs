@@ -7,12 +7,13 @@
 mod common;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
 use common::{Gate, block_on};
-use crossws_core::{BoxError, Message, Peer, hooks};
+use crossws_core::{BoxError, BoxFuture, Message, Peer, hooks};
 use crossws_memory::TestServer;
 use futures_lite::future::{self, poll_once, zip};
 
@@ -215,6 +216,42 @@ fn a_dropped_wait_loses_nothing() {
             poll_once(client.next()).await.unwrap().unwrap().text(),
             Ok("kept")
         );
+    });
+}
+
+#[test]
+fn a_task_that_owns_its_client_may_be_dropped_by_its_waker() {
+    /// A task that only its wakers keep alive, as executors make them.
+    struct Task(Mutex<Option<BoxFuture<'static, ()>>>);
+
+    impl Wake for Task {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    block_on(async {
+        let server = echo();
+        let mut client = server.connect("/").await.unwrap();
+        let mut other = server.connect("/").await.unwrap();
+        let task = Arc::new(Task(Mutex::new(None)));
+        let waker = Waker::from(Arc::clone(&task));
+        *task.0.lock().unwrap() = Some(Box::pin(async move {
+            client.next().await;
+        }));
+        let mut running = task.0.lock().unwrap().take().unwrap();
+        let poll = running.as_mut().poll(&mut Context::from_waker(&waker));
+        assert!(poll.is_pending());
+        *task.0.lock().unwrap() = Some(running);
+        drop((task, waker));
+        // Only the toolkit holds it now; the next wake drops it, and the client with it.
+        other.send("wake everybody").unwrap();
+        assert!(other.next().await.is_some());
+        server
+            .hub()
+            .in_all_namespaces()
+            .broadcast("wake it")
+            .unwrap();
+        server.settle().await;
+        assert_eq!(server.hub().peers().len(), 1);
     });
 }
 

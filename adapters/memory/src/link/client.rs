@@ -1,6 +1,6 @@
 //! The client's end of a link.
 
-use std::task::Context;
+use std::task::{Context, Waker};
 
 use crossws_core::{CloseFrame, ControlError, Message, SendError};
 
@@ -21,12 +21,16 @@ pub(crate) struct Seen {
 
 impl Link {
     pub(crate) fn poll_answer(&self, cx: &Context<'_>) -> Option<Result<Answer, Refusal>> {
-        let mut state = self.lock();
-        if state.answer.is_none() && state.over {
-            return Some(Err(Refusal::dropped()));
-        }
-        state.watch(cx);
-        state.answer.take()
+        let old = {
+            let mut state = self.lock();
+            match state.answer.take() {
+                Some(answer) => return Some(answer),
+                None if state.over => return Some(Err(Refusal::dropped())),
+                None => state.watch(cx),
+            }
+        };
+        drop(old);
+        None
     }
 
     pub(crate) fn client_sends(&self, message: Message) -> Result<(), SendError> {
@@ -75,36 +79,40 @@ impl Link {
 
     /// The next frame the client received. With a context, it is woken for the one after.
     pub(crate) fn take_frame(&self, cx: Option<&Context<'_>>) -> Result<Frame, Nothing> {
-        let mut state = self.lock();
-        match state.received.pop_front() {
-            Some(frame) => Ok(frame),
-            None if state.over || state.vanished => Err(Nothing::Ever),
-            None => {
-                if let Some(cx) = cx {
-                    state.watch(cx);
-                }
-                Err(Nothing::Yet)
+        let old = {
+            let mut state = self.lock();
+            match state.received.pop_front() {
+                Some(frame) => return Ok(frame),
+                None if state.over || state.vanished => return Err(Nothing::Ever),
+                None => cx.and_then(|cx| state.watch(cx)),
             }
-        }
+        };
+        drop(old);
+        Err(Nothing::Yet)
     }
 
     /// How the connection ended, once the client can see that it has.
     pub(crate) fn seen(&self, cx: &Context<'_>) -> Option<Seen> {
-        let mut state = self.lock();
-        if !(state.over || state.vanished) {
-            state.watch(cx);
-            return None;
-        }
-        Some(Seen {
-            received: state.close_received.clone(),
-            clean: state.close_sent && state.close_received.is_some(),
-        })
+        let old = {
+            let mut state = self.lock();
+            if state.over || state.vanished {
+                return Some(Seen {
+                    received: state.close_received.clone(),
+                    clean: state.close_sent && state.close_received.is_some(),
+                });
+            }
+            state.watch(cx)
+        };
+        drop(old);
+        None
     }
 }
 
 impl State {
-    fn watch(&mut self, cx: &Context<'_>) {
-        self.reader = Some(cx.waker().clone());
+    /// Has the client woken at the next change. The waker from before is to be dropped after the
+    /// lock: it may be the last handle to a task that owns this very client.
+    fn watch(&mut self, cx: &Context<'_>) -> Option<Waker> {
+        self.reader.replace(cx.waker().clone())
     }
 
     fn client_has_ended(&self) -> bool {
