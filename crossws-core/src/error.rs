@@ -207,6 +207,11 @@ pub enum PublishError {
     Unsupported,
 }
 
+/// What a transport cannot do, by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this transport does not support {0}")]
+pub struct Unsupported(pub(crate) &'static str);
+
 /// An id that is in use on this hub.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("peer id {0} is in use on this hub")]

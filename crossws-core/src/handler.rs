@@ -10,8 +10,8 @@ use crate::bounds::{BoxError, Callback, MaybeSend, MaybeSync};
 use crate::builder::Defaults;
 use crate::sync::{Event, Mutex};
 use crate::{
-    CloseCode, Closed, Error, HookResult, Hooks, Message, OnError, Peer, Rejection, Upgrade,
-    UpgradeRequest,
+    Capabilities, CloseCode, Closed, Error, HookResult, Hooks, Message, OnError, Peer, Rejection,
+    Unsupported, Upgrade, UpgradeRequest,
 };
 
 /// Hooks from a loop that owns the connection: the other handler style.
@@ -22,7 +22,8 @@ use crate::{
 /// unless it returned [`After::KeepOpen`]. Its error reaches the `error` hook as any other.
 ///
 /// The socket is not read ahead of the loop: a slow loop slows its client down. A loop cannot
-/// survive hibernation, so it needs [`Capabilities::HANDLER`](crate::Capabilities::HANDLER).
+/// survive hibernation, so it needs [`Capabilities::HANDLER`]: without it `open`
+/// fails with [`Unsupported`].
 ///
 /// ```
 /// let echo = crossws_core::handler(|peer, mut incoming| async move {
@@ -105,6 +106,9 @@ impl Hooks for Handler {
     }
 
     async fn open(&self, peer: &Peer) -> HookResult {
+        if !peer.capabilities().contains(Capabilities::HANDLER) {
+            return Err(Unsupported("a handler that owns the connection").into());
+        }
         let channel = Arc::new(Channel::default());
         peer.extensions().insert(Shared(Arc::clone(&channel)));
         let over = Over(Arc::clone(&channel));

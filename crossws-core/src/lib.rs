@@ -50,6 +50,7 @@ pub use context::{Context, ContextError};
 pub use dyn_hooks::{DynHooks, SharedHooks};
 pub use error::{
     ControlError, DuplicateId, Error, ErrorKind, Hook, PublishError, SendError, SubscribeError,
+    Unsupported,
 };
 pub use extensions::Extensions;
 pub use handler::{After, Handler, Incoming, handler};

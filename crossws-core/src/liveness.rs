@@ -39,7 +39,11 @@ impl Liveness {
             let seconds = time.as_secs_f64() * (0.9 + 0.2 * random);
             Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
         };
-        let ping_interval = limits.ping_interval.map(spread);
+        // Not more than a thousand pings a second, or `poll` would never come to its end.
+        let shortest = Duration::from_millis(1);
+        let ping_interval = limits
+            .ping_interval
+            .map(|every| spread(every).max(shortest));
         Self {
             ping_interval,
             pong_timeout: limits.pong_timeout,
@@ -154,6 +158,13 @@ mod tests {
         assert_eq!(live.poll(secs(40)), None);
         assert_eq!(live.poll(secs(51)), Some(Due::Expired));
         assert_eq!(live.poll(secs(60)), None);
+    }
+
+    #[test]
+    fn an_interval_of_nothing_is_not_endless() {
+        let mut live = live(&Limits::default().ping_interval(Duration::ZERO));
+        assert_eq!(live.poll(secs(1)), Some(Due::Ping));
+        assert_eq!(live.poll(secs(1)), None);
     }
 
     #[test]

@@ -63,7 +63,13 @@ impl<H: Hooks + ?Sized> Claim<H> {
         if let Err(rejection) = &result
             && let Some(error) = rejection.source()
         {
-            tracing::error!(status = %rejection.status(), %error, "refusing an upgrade");
+            let status = rejection.status();
+            // What a client can cause at will must not fill the server's log.
+            if status.is_server_error() {
+                tracing::error!(%status, %error, "refusing an upgrade");
+            } else {
+                tracing::debug!(%status, %error, "refusing an upgrade");
+            }
         }
         result
     }

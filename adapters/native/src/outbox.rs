@@ -39,6 +39,8 @@ struct State {
     max_bytes: usize,
     max_frames: usize,
     overflow: Overflow,
+    /// What is queued is too old, and counts as a full queue.
+    stale: bool,
     /// One ping and one pong of ours may wait, and the answer to the client's latest ping
     /// (RFC 6455 section 5.5.3 allows answering only that).
     ping: Option<Bytes>,
@@ -79,6 +81,7 @@ impl Outbox {
                 max_bytes: limits.max_buffered.get(),
                 max_frames: limits.max_queued.get(),
                 overflow: limits.overflow,
+                stale: false,
                 ping: None,
                 pong: None,
                 answer: None,
@@ -129,9 +132,17 @@ impl Outbox {
         }
     }
 
-    /// Discards what is queued and queues the close frame of a slow consumer.
-    pub(crate) fn overflow(&self) {
-        self.state.lock().overflow();
+    /// Nothing could be written for as long as the limits allow: the queue counts as full until
+    /// something is.
+    pub(crate) fn too_old(&self) {
+        let mut state = self.state.lock();
+        match state.overflow {
+            Overflow::DropNewest | Overflow::DropOldest => state.stale = true,
+            _ if !state.closing => {
+                state.overflow();
+            }
+            _ => {}
+        }
     }
 
     /// Moves everything queued into `batch`, which must be empty, and says what else is to be
@@ -183,6 +194,7 @@ impl Outbox {
         let mut state = self.state.lock();
         state.taken_bytes = left.bytes();
         state.taken_frames = left.frames();
+        state.stale = false;
     }
 
     /// Whether everything has been written after more than [`DRAIN_MARK`] bytes had piled up;
@@ -215,7 +227,7 @@ impl Outbox {
             return Receipt::closed();
         }
         let mut dropped = 0;
-        if !state.fits(len) {
+        if state.stale || !state.fits(len) {
             match state.overflow {
                 Overflow::DropNewest => {
                     state.dropped += 1;
@@ -225,7 +237,8 @@ impl Outbox {
                     // What the pump has in its hands cannot be taken back. It is left out of
                     // account here, or a blocked pump would turn this into refusing the newest:
                     // at most twice the bounds are used.
-                    while !state.fits_behind(len, 0, 0) && state.batch.drop_first() {
+                    while (state.stale || !state.fits_behind(len, 0, 0)) && state.batch.drop_first()
+                    {
                         dropped += 1;
                     }
                     if !state.fits_behind(len, 0, 0) {

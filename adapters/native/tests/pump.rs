@@ -521,6 +521,61 @@ fn losses_under_a_policy_do_not_break_a_frame() {
 }
 
 #[test]
+fn a_queue_that_is_too_old_counts_as_full() {
+    for (policy, expected) in [
+        (Overflow::DropNewest, vec![0, 1, 2]),
+        (Overflow::DropOldest, vec![0, 4]),
+    ] {
+        let limits = Limits::default().overflow(policy).ping_interval(None);
+        let mut connection = Connection::open(hooks(), limits);
+        let publish = |connection: &mut Connection, n: u8| {
+            let scope = connection.hub.in_namespace("/room");
+            scope.broadcast(vec![n]).unwrap();
+            connection.settle();
+        };
+        connection.set_room(1);
+        for n in 0..3 {
+            publish(&mut connection, n);
+        }
+        connection.pass(secs(11));
+        for n in 3..5 {
+            publish(&mut connection, n);
+        }
+        connection.set_room(usize::MAX);
+        let seen: Vec<_> = connection.take().chunks(3).map(|frame| frame[2]).collect();
+        assert_eq!(seen, expected, "{policy:?}");
+        publish(&mut connection, 9);
+        assert_eq!(connection.take(), [0x82, 1, 9], "it moves again");
+    }
+    let (hooks, ends) = recording();
+    let mut connection = Connection::open(hooks, Limits::default().ping_interval(None));
+    connection.set_room(1);
+    connection.hub.in_namespace("/room").broadcast("x").unwrap();
+    connection.settle();
+    connection.pass(secs(11));
+    assert_eq!(ends.lock().unwrap()[0].code, 1013);
+}
+
+#[test]
+fn a_dead_client_is_found_although_a_message_waits_for_its_hook() {
+    let (hooks, ends) = recording();
+    let hooks = hooks.on_message(|peer, _| async move { peer.closed().await });
+    let mut connection = Connection::open(hooks, Limits::default());
+    connection.receive(&frame(0x81, b"stuck").repeat(2));
+    connection.pass(secs(28));
+    connection.pass(secs(11));
+    assert_eq!(ends.lock().unwrap()[0].by, ClosedBy::Timeout);
+}
+
+#[test]
+fn limits_of_nothing_still_let_one_message_in() {
+    let limits = Limits::default().max_inbound(0);
+    let mut connection = Connection::open(echo(), limits);
+    connection.receive(&frame(0x81, b"one").repeat(3));
+    assert_eq!(connection.take(), b"\x81\x03one".repeat(3));
+}
+
+#[test]
 fn durations_beyond_the_clock_are_as_good_as_none() {
     let limits = Limits::default()
         .ping_interval(Duration::MAX)

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use crossws_core::{
-    After, BoxError, CloseCode, CloseFrame, Closed, ClosedBy, ErrorKind, Handler, Hook, Hub,
-    Incoming, Message, OnError, Peer, Session, State, Upgrade, handler,
+    After, BoxError, Capabilities, CloseCode, CloseFrame, Closed, ClosedBy, ErrorKind, Handler,
+    Hook, Hub, Incoming, Message, OnError, Peer, Session, State, Unsupported, Upgrade, handler,
 };
 use futures_lite::StreamExt;
 use futures_lite::future::block_on;
 
-use crate::common::{Gate, Hand, Log, assert_empty, open, poll_tasks, ready, turn};
+use crate::common::{Gate, Hand, Log, Wire, accept, assert_empty, open, poll_tasks, ready, turn};
 
 /// A loop that logs what it gets and waits for `gate` after each message.
 fn looping(log: &Log, gate: &Gate) -> Arc<Handler> {
@@ -56,6 +56,29 @@ fn messages_come_in_order_and_one_at_a_time() {
     block_on(session.message("3".into()));
     block_on(session.close(Closed::by_client(None)));
     assert_eq!(log.take(), ["2", "3", "end"]);
+    assert_empty(&hub);
+}
+
+#[test]
+fn a_transport_that_cannot_hold_a_loop_says_so() {
+    let (hub, log) = (Hub::default(), Log::default());
+    let seen = log.clone();
+    let hooks = handler(|_, _: Incoming| async { Ok(()) }).on_error(move |_, error| {
+        assert!(error.downcast_ref::<Unsupported>().is_some());
+        seen.add(error.to_string());
+        async { OnError::default() }
+    });
+    let wire = Wire::without(Capabilities::HANDLER);
+    let joined = accept(&hub, &Arc::new(hooks), "/").join(wire.transport());
+    let session = block_on(joined.unwrap().open());
+    assert_eq!(
+        log.take(),
+        [
+            "the open hook failed: this transport does not support a handler that owns the connection"
+        ]
+    );
+    assert_eq!(wire.closes(), [1011]);
+    drop(session);
     assert_empty(&hub);
 }
 

@@ -103,11 +103,16 @@ impl<I: Io, R: Runtime> Link<I, R> {
         *input = &[];
     }
 
-    /// Whether enough messages wait for their hooks.
+    /// Whether enough messages wait for their hooks. One may always wait, whatever the limits.
     fn is_full(&self) -> bool {
         let most = self.limits.max_inbound.get();
         let bytes = self.limits.max_message_size.get().saturating_mul(2);
-        self.inbound.len() >= most || self.inbound_bytes >= bytes
+        !self.inbound.is_empty() && (self.inbound.len() >= most || self.inbound_bytes >= bytes)
+    }
+
+    /// Whether the socket is left unread for want of room.
+    pub(super) fn is_paused(&self) -> bool {
+        self.is_full() || self.undecoded || !self.backlog.is_empty()
     }
 
     fn event(&mut self, event: Event) {

@@ -26,10 +26,10 @@ impl<I: Io, R: Runtime> Link<I, R> {
         let now = self.runtime.now();
         if self.age_limit().is_some_and(|limit| limit <= now) {
             self.stalled = None;
-            self.outbox.overflow();
+            self.outbox.too_old();
             return true;
         }
-        if !self.inbound.is_empty() || self.undecoded {
+        if self.is_paused() {
             // While this side does not read, silence says nothing about the client.
             self.liveness.heard(self.elapsed());
         }
