@@ -78,10 +78,8 @@ impl Pump {
         let mut hook = pin!(hook);
         std::future::poll_fn(|cx| {
             self.turn(cx);
-            let output = hook.as_mut().poll(cx);
-            // What it sent before it awaits goes out now.
-            self.turn(cx);
-            output
+            // What it sends wakes this again, so that it goes out while the hook waits.
+            hook.as_mut().poll(cx)
         })
         .await
     }

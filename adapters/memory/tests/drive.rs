@@ -158,6 +158,38 @@ fn a_hook_connects_talks_and_waits_itself() {
 }
 
 #[test]
+fn a_hook_may_settle_the_others() {
+    block_on(async {
+        let held = Arc::new(OnceLock::<TestServer>::new());
+        let hooks = {
+            let held = Arc::clone(&held);
+            hooks().on_message(move |peer: Peer, message| {
+                let server = held.get().unwrap().clone();
+                async move {
+                    if peer.namespace() == "/outer" {
+                        let mut inner = server.connect("/inner").await?;
+                        inner.send(message)?;
+                        server.settle().await;
+                        peer.send(inner.try_next().ok_or("not settled")?)?;
+                    } else {
+                        peer.send(message)?;
+                    }
+                    Ok::<_, BoxError>(())
+                }
+            })
+        };
+        let server = TestServer::new(hooks);
+        held.set(server.clone()).unwrap();
+        let mut one = server.connect("/outer").await.unwrap();
+        let mut two = server.connect("/outer").await.unwrap();
+        one.send("1").unwrap();
+        two.send("2").unwrap();
+        assert_eq!(one.next().await.unwrap().text(), Ok("1"));
+        assert_eq!(two.next().await.unwrap().text(), Ok("2"));
+    });
+}
+
+#[test]
 fn servers_may_talk_to_each_other() {
     block_on(async {
         let back = echo();

@@ -7,8 +7,8 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Log, block_on};
-use crossws_core::{DRAIN_MARK, Limits, Overflow, Peer, SendError, State, hooks};
+use common::{Gate, Log, block_on};
+use crossws_core::{DRAIN_MARK, Limits, Message, Overflow, Peer, SendError, State, hooks};
 use crossws_memory::{Client, TestServer};
 
 async fn paused(server: &TestServer) -> (Client, Peer) {
@@ -272,14 +272,46 @@ fn a_client_that_vanishes_without_taking_its_answers_is_gone() {
         let log = Log::default();
         let server = server(&log, Limits::default().max_queued(8));
         let (mut client, _) = paused(&server).await;
-        for n in 0..20 {
+        // More than what is read ahead: the rest waits in the network.
+        for n in 0..40 {
             client.send(n.to_string()).unwrap();
         }
         server.settle().await;
         client.vanish();
         server.settle().await;
         let log = log.take();
-        assert_eq!(log.len(), 1 + 20 + 1, "what it sent is heard");
-        assert_eq!(log[21], "close 1006, by Network, not clean");
+        assert_eq!(log.len(), 1 + 40 + 1, "what it sent is heard");
+        assert_eq!(log[41], "close 1006, by Network, not clean");
+    });
+}
+
+#[test]
+fn a_slow_consumer_is_not_heard_any_more() {
+    block_on(async {
+        let (log, gate) = (Log::default(), Gate::default());
+        let hooks = {
+            let (log, gate) = (log.clone(), gate.clone());
+            log.clone().hooks().on_message(move |_, message: Message| {
+                let (log, gate) = (log.clone(), gate.clone());
+                async move {
+                    log.add(message.to_string());
+                    gate.passed().await;
+                }
+            })
+        };
+        let limits = Limits::default().max_queued(1);
+        let server = TestServer::builder(hooks).limits(limits).build();
+        let (mut client, peer) = paused(&server).await;
+        client.send("heard").unwrap();
+        client.send("not heard").unwrap();
+        server.settle().await;
+        peer.send("1").unwrap();
+        peer.send("2").unwrap_err();
+        server.settle().await;
+        assert!(server.hub().peers().is_empty(), "although its hook runs");
+        gate.open();
+        server.settle().await;
+        let close = "close 1013 slow consumer, by Server, not clean";
+        assert_eq!(log.take(), ["open", "heard", close]);
     });
 }

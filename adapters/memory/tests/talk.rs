@@ -235,3 +235,30 @@ fn frames_wait_in_the_network_while_a_hook_is_busy() {
         assert_eq!(server.hub().stats().sessions, 0);
     });
 }
+
+#[test]
+fn a_client_that_vanishes_is_missed_although_its_frames_wait() {
+    block_on(async {
+        let gate = Gate::default();
+        let server = {
+            let gate = gate.clone();
+            TestServer::builder(hooks().on_message(move |_, _| {
+                let gate = gate.clone();
+                async move { gate.passed().await }
+            }))
+            .limits(Limits::default().max_inbound(1))
+            .build()
+        };
+        let mut client = server.connect("/").await.unwrap();
+        for _ in 0..5 {
+            client.send("x").unwrap();
+        }
+        client.vanish();
+        server.settle().await;
+        assert!(server.hub().peers().is_empty());
+        assert_eq!(server.hub().stats().sessions, 1);
+        gate.open();
+        server.settle().await;
+        assert_eq!(server.hub().stats().sessions, 0);
+    });
+}
