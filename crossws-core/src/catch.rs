@@ -1,7 +1,9 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
-use std::task::Poll;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
 
 use crate::{Error, Hook, HookResult};
 
@@ -19,9 +21,26 @@ pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
 ///
 /// Unwind safety is asserted: what a hook shares, it shares through its own locks, whose
 /// poisoning is its own to handle; this crate's state is never changed while user code runs.
-pub(crate) async fn catch_panic<F: Future>(future: F) -> Result<F::Output, String> {
-    let mut future = pin!(Some(future));
-    std::future::poll_fn(|cx| {
+pub(crate) fn catch_panic<F: Future>(future: F) -> CatchPanic<F> {
+    CatchPanic {
+        future: Some(future),
+    }
+}
+
+pin_project! {
+    /// See [`catch_panic`]. A type of its own, like the other wrappers on a hook's way: an
+    /// `async fn` would hold its argument twice, which doubles with every wrapper.
+    pub(crate) struct CatchPanic<F> {
+        #[pin]
+        future: Option<F>,
+    }
+}
+
+impl<F: Future> Future for CatchPanic<F> {
+    type Output = Result<F::Output, String>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut future = self.project().future;
         let poll = catch_unwind(AssertUnwindSafe(|| {
             let Some(running) = future.as_mut().as_pin_mut() else {
                 return Poll::Pending;
@@ -39,8 +58,7 @@ pub(crate) async fn catch_panic<F: Future>(future: F) -> Result<F::Output, Strin
                 Poll::Ready(Err(panic_text(&*panic).to_owned()))
             }
         }
-    })
-    .await
+    }
 }
 
 /// Runs destructors of the user's: a panic in one is logged and goes no further.
@@ -52,13 +70,32 @@ pub(crate) fn contained(drop: impl FnOnce()) {
 }
 
 /// Runs a hook; a panic and an `Err` both become an [`Error`].
-pub(crate) async fn catch(
-    hook: Hook,
-    future: impl Future<Output = HookResult>,
-) -> Result<(), Error> {
-    match catch_panic(future).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(source)) => Err(Error::hook(hook, source)),
-        Err(message) => Err(Error::panic(hook, &message)),
+pub(crate) fn catch<F: Future<Output = HookResult>>(hook: Hook, future: F) -> Catch<F> {
+    Catch {
+        hook,
+        future: catch_panic(future),
+    }
+}
+
+pin_project! {
+    /// See [`catch`].
+    pub(crate) struct Catch<F> {
+        hook: Hook,
+        #[pin]
+        future: CatchPanic<F>,
+    }
+}
+
+impl<F: Future<Output = HookResult>> Future for Catch<F> {
+    type Output = Result<(), Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let hook = *this.hook;
+        this.future.poll(cx).map(|result| match result {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(source)) => Err(Error::hook(hook, source)),
+            Err(message) => Err(Error::panic(hook, &message)),
+        })
     }
 }

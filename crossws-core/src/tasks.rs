@@ -1,6 +1,8 @@
 use std::collections::VecDeque;
-use std::pin::pin;
+use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
+
+use pin_project_lite::pin_project;
 
 use crate::bounds::{BoxError, BoxFuture, MaybeSend};
 use crate::catch::{catch, contained};
@@ -93,16 +95,35 @@ impl Tasks {
     }
 
     /// Runs a hook's future to its end, and the peer's own futures beside it.
-    pub(crate) async fn alongside<F: Future>(&mut self, peer: &Peer, future: F) -> F::Output {
-        let mut future = pin!(future);
-        std::future::poll_fn(|cx| {
-            let output = future.as_mut().poll(cx);
-            if output.is_pending() {
-                self.poll(peer.inbox(), cx);
-            }
-            output
-        })
-        .await
+    pub(crate) fn alongside<'a, F>(&'a mut self, peer: &'a Peer, future: F) -> Alongside<'a, F> {
+        Alongside {
+            tasks: self,
+            peer,
+            future,
+        }
+    }
+}
+
+pin_project! {
+    /// See [`Tasks::alongside`].
+    pub(crate) struct Alongside<'a, F> {
+        tasks: &'a mut Tasks,
+        peer: &'a Peer,
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future> Future for Alongside<'_, F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let output = this.future.poll(cx);
+        if output.is_pending() {
+            this.tasks.poll(this.peer.inbox(), cx);
+        }
+        output
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::IoSlice;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
@@ -58,7 +59,7 @@ impl StreamInfo {
 /// # Cancel safety
 /// Dropping the future drops the connection.
 pub async fn serve_stream<I, R, S>(
-    mut io: I,
+    io: I,
     info: StreamInfo,
     resolver: &Arc<S>,
     hub: &Hub,
@@ -70,13 +71,47 @@ where
     R: Runtime,
     S: Resolve + ?Sized,
 {
+    // Boxed, because it is short: the connection that follows need not own its memory.
+    let handshake = Box::pin(shake_hands(io, info, resolver, hub, runtime, limits));
+    if let Some(Ready {
+        io,
+        early,
+        accepted,
+    }) = handshake.await?
+    {
+        pump(io, early, accepted, runtime.clone()).await;
+    }
+    Ok(())
+}
+
+/// A stream whose 101 is written.
+struct Ready<I, H: Hooks + ?Sized> {
+    io: I,
+    early: BytesMut,
+    accepted: Accepted<H>,
+}
+
+/// `None` when the stream has been answered and is over.
+async fn shake_hands<I, R, S>(
+    mut io: I,
+    info: StreamInfo,
+    resolver: &Arc<S>,
+    hub: &Hub,
+    runtime: &R,
+    limits: &HeadLimits,
+) -> Result<Option<Ready<I, S::Hooks>>, Unclaimed<I>>
+where
+    I: Io,
+    R: Runtime,
+    S: Resolve + ?Sized,
+{
     let deadline = later(runtime.now(), limits.timeout);
     let head = match read_head(&mut io, runtime, limits, deadline).await {
         Ok(head) => head,
-        Err(HeadError::Gone) => return Ok(()),
+        Err(HeadError::Gone) => return Ok(None),
         Err(HeadError::Bad(status, text)) => {
             refuse(io, runtime, Rejection::new(status, text)).await;
-            return Ok(());
+            return Ok(None);
         }
     };
     let Head {
@@ -96,30 +131,37 @@ where
         Ok(claim) => claim,
         Err(Refused::Rejected(rejection)) => {
             refuse(io, runtime, rejection).await;
-            return Ok(());
+            return Ok(None);
         }
         Err(_) => {
             let read = bytes.freeze();
             return Err(Unclaimed { io, read });
         }
     };
-    let answer = match handshake {
+    let upgraded = match handshake {
         Ok(handshake) => run_upgrade(claim, runtime)
             .await
             .map(|accepted| (handshake.response(accepted.headers()), accepted)),
         Err(rejection) => Err(rejection),
     };
-    match answer {
+    match upgraded {
         Ok((response, accepted)) => {
             let deadline = later(runtime.now(), accepted.limits().close_timeout);
-            if write_head(&mut io, runtime, &response, deadline).await {
-                bytes.advance(end);
-                pump(io, bytes, accepted, runtime.clone()).await;
+            if !write_head(&mut io, runtime, &response, deadline).await {
+                return Ok(None);
             }
+            bytes.advance(end);
+            Ok(Some(Ready {
+                io,
+                early: bytes,
+                accepted,
+            }))
         }
-        Err(rejection) => refuse(io, runtime, rejection).await,
+        Err(rejection) => {
+            refuse(io, runtime, rejection).await;
+            Ok(None)
+        }
     }
-    Ok(())
 }
 
 /// Runs the upgrade of a claimed request within its deadline.
@@ -134,7 +176,7 @@ pub async fn run_upgrade<R: Runtime, H: Hooks + ?Sized>(
     runtime: &R,
 ) -> Result<Accepted<H>, Rejection> {
     let deadline = later(runtime.now(), claim.deadline());
-    until(runtime, deadline, claim.upgrade())
+    until(runtime, deadline, pin!(claim.upgrade()))
         .await
         .unwrap_or_else(|| Err(Rejection::unavailable("the upgrade took too long")))
 }
@@ -156,7 +198,7 @@ async fn refuse<I: Io, R: Runtime>(mut io: I, runtime: &R, rejection: Rejection)
     // The handshake's own time, once more.
     let deadline = later(runtime.now(), HeadLimits::default().timeout);
     if write_head(&mut io, runtime, &response, deadline).await {
-        until(runtime, deadline, linger(&mut io)).await;
+        until(runtime, deadline, pin!(linger(&mut io))).await;
     }
 }
 
@@ -171,13 +213,18 @@ async fn linger<I: Io>(io: &mut I) {
         return;
     }
     let mut read = 0;
-    while read < MOST {
+    std::future::poll_fn(|cx| {
         let mut chunk = [0; 2048];
-        match std::future::poll_fn(|cx| io.poll_read(cx, &mut chunk)).await {
-            Ok(0) | Err(_) => return,
-            Ok(count) => read += count,
+        while read < MOST {
+            match io.poll_read(cx, &mut chunk) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(0) | Err(_)) => break,
+                Poll::Ready(Ok(count)) => read += count,
+            }
         }
-    }
+        Poll::Ready(())
+    })
+    .await;
 }
 
 /// Writes a response, head and body. Answers whether all of it went out in time.
@@ -188,7 +235,7 @@ async fn write_head<I: Io, R: Runtime>(
     deadline: Instant,
 ) -> bool {
     let mut bytes = serialize(response);
-    let write = std::future::poll_fn(|cx| {
+    let write = pin!(std::future::poll_fn(|cx| {
         while !bytes.is_empty() {
             match io.poll_write_vectored(cx, &[IoSlice::new(&bytes)]) {
                 Poll::Pending => return Poll::Pending,
@@ -197,7 +244,7 @@ async fn write_head<I: Io, R: Runtime>(
             }
         }
         io.poll_flush(cx).map(|flushed| flushed.is_ok())
-    });
+    }));
     until(runtime, deadline, write).await.unwrap_or(false)
 }
 

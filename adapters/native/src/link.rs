@@ -5,6 +5,7 @@ mod timing;
 mod writing;
 
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -13,6 +14,7 @@ use bytes::{Bytes, BytesMut};
 use crossws_core::{
     CloseFrame, Closed, ClosedBy, Error, Lifeline, Limits, Liveness, Message, PeerId,
 };
+use pin_project_lite::pin_project;
 
 use self::reading::Controls;
 use crate::batch::Batch;
@@ -139,23 +141,12 @@ impl<I: Io, R: Runtime> Link<I, R> {
     }
 
     /// Runs a hook's future, and the socket beside it.
-    pub(crate) async fn beside<F: Future>(&mut self, future: F) -> F::Output {
-        let mut future = std::pin::pin!(future);
-        std::future::poll_fn(|cx| {
-            // What the hook queues is written below, or before the task sleeps: nobody need
-            // wake it for that.
-            self.outbox.attend(cx.waker());
-            let output = future.as_mut().poll(cx);
-            if output.is_pending() {
-                self.poll(cx);
-            }
-            output
-        })
-        .await
+    pub(crate) fn beside<F>(&mut self, future: F) -> Beside<'_, I, R, F> {
+        Beside { link: self, future }
     }
 
     /// Runs the socket alone until the connection is over.
-    pub(crate) async fn finish(mut self) {
+    pub(crate) async fn finish(&mut self) {
         std::future::poll_fn(|cx| {
             self.poll(cx);
             match self.phase {
@@ -244,5 +235,30 @@ impl<I: Io, R: Runtime> Link<I, R> {
     fn forget_inbound(&mut self) {
         self.inbound = VecDeque::new();
         self.inbound_bytes = 0;
+    }
+}
+
+pin_project! {
+    /// See [`Link::beside`]. A type of its own: an `async fn` would hold the hook's future twice.
+    pub(crate) struct Beside<'a, I, R: Runtime, F> {
+        link: &'a mut Link<I, R>,
+        #[pin]
+        future: F,
+    }
+}
+
+impl<I: Io, R: Runtime, F: Future> Future for Beside<'_, I, R, F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        // What the hook queues is written below, or before the task sleeps: nobody need wake it
+        // for that.
+        this.link.outbox.attend(cx.waker());
+        let output = this.future.poll(cx);
+        if output.is_pending() {
+            this.link.poll(cx);
+        }
+        output
     }
 }

@@ -16,27 +16,36 @@ use crate::runtime::Runtime;
 ///
 /// # Cancel safety
 /// Dropping the future drops the connection and the running hook; the `close` hook does not run.
-pub async fn pump<I, R, H>(io: I, early: BytesMut, accepted: Accepted<H>, runtime: R)
+pub fn pump<I, R, H>(
+    io: I,
+    early: BytesMut,
+    accepted: Accepted<H>,
+    runtime: R,
+) -> impl Future<Output = ()> + Send
 where
     I: Io,
     R: Runtime,
     H: Hooks + ?Sized,
 {
+    // Prepared before the future, which then owns the link and not its ingredients too.
     let outbox = Outbox::new(accepted.limits());
     let limits = accepted.limits().clone();
     let id = accepted.id();
-    let mut link = Link::new(io, early, outbox.clone(), runtime, limits, id);
-    match accepted.join(NativeTransport(outbox)) {
-        Ok(joined) => {
-            link.attach(joined.lifeline());
-            let session = link.beside(joined.open()).await;
-            let session = run(&mut link, session).await;
-            let closed = link.closed();
-            link.beside(session.close(closed)).await;
+    let mut link = Box::new(Link::new(io, early, outbox.clone(), runtime, limits, id));
+    let joined = accepted.join(NativeTransport(outbox));
+    async move {
+        match joined {
+            Ok(joined) => {
+                link.attach(joined.lifeline());
+                let session = link.beside(joined.open()).await;
+                let session = run(&mut link, session).await;
+                let closed = link.closed();
+                link.beside(session.close(closed)).await;
+            }
+            Err(frame) => link.refuse(frame),
         }
-        Err(frame) => link.refuse(frame),
+        link.finish().await;
     }
-    link.finish().await;
 }
 
 /// Hooks run in one poll before the pump looks at its socket again and lets other tasks run.

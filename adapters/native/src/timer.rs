@@ -51,13 +51,12 @@ pub(crate) fn later(now: Instant, by: Duration) -> Instant {
     now.checked_add(by).unwrap_or(now + DECADES)
 }
 
-/// Runs a future until a deadline. `None` when it was not done by then; it is dropped.
+/// Runs a future until a deadline. `None` when it was not done by then.
 pub(crate) async fn until<R: Runtime, F: Future>(
     runtime: &R,
     deadline: Instant,
-    future: F,
+    mut future: Pin<&mut F>,
 ) -> Option<F::Output> {
-    let mut future = std::pin::pin!(future);
     let mut timer = Timer::<R>::new();
     std::future::poll_fn(|cx| {
         if let Poll::Ready(output) = future.as_mut().poll(cx) {
