@@ -1,0 +1,57 @@
+//! A chat with rooms, and the page that it is used with, on one port.
+//!
+//!     cargo run --example chat
+//!
+//! Open the printed address in two windows. Then tell all rooms something from outside:
+//!
+//!     curl --data 'Deploy at 18:00' http://127.0.0.1:3000/announce
+//!
+//! `PORT` chooses another port; Ctrl-C tells the peers, waits for them and says how it went.
+//! The chat itself is in `chat/hooks.rs`.
+
+use std::env;
+use std::io;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Html;
+use axum::routing::{get, post};
+use crossws::Hub;
+use crossws::tokio::{Server, Shutdown};
+
+#[path = "chat/hooks.rs"]
+mod hooks;
+
+#[tokio::main]
+async fn main() -> io::Result<()> {
+    let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
+    let hub = Hub::default();
+    let http = Router::new()
+        .route("/", get(Html(include_str!("chat/page.html"))))
+        .route("/announce", post(announce))
+        .with_state(hub.clone());
+    let server = Server::builder(hooks::chat())
+        .hub(hub)
+        .http(http)
+        .bind(format!("127.0.0.1:{port}"))
+        .await?;
+    println!("http://{}", server.local_addr());
+
+    let report = server
+        .run_until(tokio::signal::ctrl_c(), Shutdown::default())
+        .await;
+    println!("{report:?}");
+    Ok(())
+}
+
+/// Anyone may: an app with something to lose would ask who it is.
+async fn announce(State(hub): State<Hub>, text: String) -> (StatusCode, String) {
+    match hooks::announce(&hub, &text) {
+        Ok(published) => (
+            StatusCode::OK,
+            format!("told {} people\n", published.queued),
+        ),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+    }
+}
