@@ -1,0 +1,51 @@
+//! The whole hook surface over HTTP and WebSocket, for clients and suites that are not ours.
+//!
+//!     PORT=9001 cargo run --example fixture
+//!     PORT=9001 BARE=1 cargo run --example fixture
+//!
+//! `GET /peers` lists who is connected, `GET /publish?topic=chat&message=hello` publishes, and a
+//! WebSocket on any path is welcomed and echoed. `fixture/hooks.rs` and `fixture/http.rs` name no
+//! runtime: they are the same on every adapter.
+
+use std::env;
+use std::io;
+
+use axum::Router;
+use axum::extract::Request;
+use crossws::tokio::Server;
+use crossws::{Hooks, Hub, Origin};
+
+#[path = "fixture/hooks.rs"]
+mod hooks;
+#[path = "fixture/http.rs"]
+mod http;
+
+// One thread, so that events are handled in the order in which they came: a client that closes
+// and then asks `GET /peers` on another connection must not find itself listed. On several
+// threads the two would race, as they do in any server.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> io::Result<()> {
+    if env::var_os("BARE").is_some() {
+        serve(hooks::Bare).await
+    } else {
+        serve(hooks::Fixture).await
+    }
+}
+
+async fn serve(hooks: impl Hooks) -> io::Result<()> {
+    let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
+    // Pages from anywhere may connect: this is a test server without secrets.
+    let hub = Hub::builder().origin(Origin::Any).build();
+    let http = Router::new().fallback({
+        let hub = hub.clone();
+        async move |request: Request| http::answer(&hub, request.uri())
+    });
+    let server = Server::builder(hooks)
+        .hub(hub)
+        .http(http)
+        .bind(format!("127.0.0.1:{port}"))
+        .await?;
+    println!("http://{}", server.local_addr());
+    server.run().await;
+    Ok(())
+}
