@@ -1,14 +1,49 @@
-//! x
-use crossws::{Hub, Origin, hooks};
+//! Sends every message back as it came, and nothing else.
+//!
+//!     PORT=9001 cargo run --release --example echo
+//!
+//! `COMPLIANCE=1` raises the limits that conformance suites of the protocol go beyond.
+
+use std::env;
+use std::io;
+
+use crossws::tokio::Server;
+use crossws::{HookResult, Hooks, Hub, Limits, Message, Origin, Peer};
+
+struct Echo;
+
+impl Hooks for Echo {
+    async fn message(&self, peer: &Peer, message: Message) -> HookResult {
+        Ok(peer.send(message)?)
+    }
+}
+
+/// The limits for suites such as Autobahn's, whose largest message has 16 MiB. A server for
+/// anyone else keeps the defaults.
+///
+/// Only what such a suite needs is raised, so that it tests the server that users run: a message
+/// may have 16 MiB, and the queue holds its echo behind as much that is still being written.
+fn compliance_profile() -> Limits {
+    const LARGEST: usize = 16 << 20;
+    Limits::default()
+        .max_message_size(LARGEST)
+        .max_buffered(2 * LARGEST)
+}
+
 #[tokio::main]
-async fn main() -> std::io::Result<()> {
-    let port = std::env::var("PORT").unwrap_or("3000".into());
-    let echo = hooks().on_message(|peer, m| async move { peer.send(m) });
-    crossws::tokio::Server::builder(echo)
-        .hub(Hub::builder().origin(Origin::Any).build())
+async fn main() -> io::Result<()> {
+    let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
+    let limits = match env::var_os("COMPLIANCE") {
+        Some(_) => compliance_profile(),
+        None => Limits::default(),
+    };
+    // Pages from anywhere may connect: there is nothing here that a page could abuse.
+    let hub = Hub::builder().origin(Origin::Any).limits(limits).build();
+    let server = Server::builder(Echo)
+        .hub(hub)
         .bind(format!("127.0.0.1:{port}"))
-        .await?
-        .run()
-        .await;
+        .await?;
+    println!("http://{}", server.local_addr());
+    server.run().await;
     Ok(())
 }
