@@ -1,0 +1,29 @@
+//! Hooks from closures: a chat of one room in a few lines.
+//!
+//!     cargo run --example closures
+//!     npx wscat --connect ws://127.0.0.1:3000     (in two terminals)
+
+use std::io;
+
+use crossws::{HookResult, hooks};
+
+#[tokio::main]
+async fn main() -> io::Result<()> {
+    let chat = hooks()
+        .on_open(|peer| async move {
+            peer.send("welcome")?;
+            peer.broadcast(format!("{peer} is here"))?;
+            HookResult::Ok(())
+        })
+        .on_message(|peer, message| async move {
+            let told = peer.broadcast(format!("{peer}: {message}"))?;
+            peer.send(format!("{} heard you", told.queued))?;
+            HookResult::Ok(())
+        })
+        .on_close(|peer, closed| async move {
+            let line = format!("{peer} left ({} {})", closed.code, closed.reason);
+            peer.broadcast(line).map(drop)
+        });
+    println!("ws://127.0.0.1:3000");
+    crossws::tokio::serve("127.0.0.1:3000", chat).await
+}
