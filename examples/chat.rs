@@ -7,7 +7,7 @@
 //!     curl --data 'Deploy at 18:00' http://127.0.0.1:3000/announce
 //!
 //! `PORT` chooses another port; Ctrl-C tells the peers, waits for them and says how it went.
-//! The chat itself is in `chat/hooks.rs`.
+//! The chat itself is in `chat/hooks.rs`, its tests are in `chat/tests.rs`.
 
 use std::env;
 use std::io;
@@ -22,6 +22,9 @@ use crossws::tokio::{Server, Shutdown};
 
 #[path = "chat/hooks.rs"]
 mod hooks;
+#[cfg(test)]
+#[path = "chat/tests.rs"]
+mod tests;
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
