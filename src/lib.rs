@@ -3,6 +3,16 @@
 #[doc(inline)]
 pub use crossws_core::*;
 
+/// What most hooks name, for one `use crossws::prelude::*`. The crate itself is not for glob
+/// imports: its modules carry the names of runtimes.
+pub mod prelude {
+    #[doc(no_inline)]
+    pub use crossws_core::{
+        CloseCode, Closed, HookResult, Hooks, Hub, Json, Message, Peer, Rejection, Upgrade,
+        UpgradeRequest, handler, hooks,
+    };
+}
+
 #[cfg(feature = "memory")]
 #[doc(inline)]
 pub use crossws_memory as memory;

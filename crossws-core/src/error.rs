@@ -2,7 +2,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use crate::bounds::BoxError;
-use crate::{Message, PeerId};
+use crate::{Message, Peer, PeerId};
 
 /// A hook, by name: in errors, in logs and in tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -97,6 +97,18 @@ impl Error {
             text: "the client broke the protocol or a limit".to_owned(),
             source: Some(source.into()),
         }
+    }
+
+    /// Whether a hook failed only because its peer was gone already.
+    pub(crate) fn is_departure(&self) -> bool {
+        matches!(self.downcast_ref(), Some(SendError::Closed(_)))
+            || matches!(self.downcast_ref(), Some(ControlError::Closed))
+            || matches!(self.downcast_ref(), Some(SubscribeError::Closed))
+    }
+
+    /// Writes the error to the log, as the default `error` hook does.
+    pub fn log(&self, peer: &Peer) {
+        tracing::error!(%peer, error = %self, "a peer's error");
     }
 
     /// The kind of failure.

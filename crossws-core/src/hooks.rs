@@ -92,9 +92,11 @@ pub trait Hooks: MaybeSend + MaybeSync + 'static {
     }
 
     /// A hook failed, or the client broke the protocol: close or keep the peer. By default the
-    /// error is logged and the peer closed with 1011.
+    /// error is logged ([`Error::log`]) and the peer closed with 1011.
+    ///
+    /// Not called when a hook failed only because its peer had left before it could send.
     fn error(&self, peer: &Peer, error: Error) -> impl Future<Output = OnError> + MaybeSend {
-        tracing::error!(peer = %peer.id(), %error, "closing a peer after an error");
+        error.log(peer);
         async { OnError::default() }
     }
 }

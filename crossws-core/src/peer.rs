@@ -310,7 +310,9 @@ impl Peer {
         self.0.hub.registry().topics_of(self)
     }
 
-    /// The peers of this namespace, this one included while it is connected.
+    /// The peers of this namespace, this one included while it is connected. Peers are here from
+    /// just before their `open` hook; an application's presence is who has subscribed or been
+    /// greeted.
     pub fn peers(&self) -> Vec<Peer> {
         self.0.hub.registry().peers(Some(self.namespace()))
     }

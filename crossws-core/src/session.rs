@@ -458,8 +458,14 @@ impl<H: Hooks + ?Sized> Session<H> {
     }
 
     async fn settle(&mut self, result: Result<(), Error>) {
-        if let Err(error) = result {
-            self.error(error).await;
+        match result {
+            Ok(()) => {}
+            // Everyone writes `peer.send(..)?`, and clients leave while hooks run: that is how
+            // connections end, and no failure.
+            Err(error) if error.is_departure() && self.peer().state() != State::Open => {
+                tracing::debug!(peer = %self.peer(), %error, "the peer left while a hook ran");
+            }
+            Err(error) => self.error(error).await,
         }
     }
 }

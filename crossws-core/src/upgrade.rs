@@ -33,7 +33,8 @@ impl Upgrade {
     /// # Errors
     /// When the name or value is not a header, or the handshake itself owns the name
     /// (`connection`, `upgrade`, `sec-websocket-*`, `content-length`, `transfer-encoding`).
-    pub fn header(mut self, name: &str, value: &str) -> Result<Self, InvalidHeader> {
+    pub fn header(mut self, name: impl AsRef<str>, value: &str) -> Result<Self, InvalidHeader> {
+        let name = name.as_ref();
         let invalid = |why| InvalidHeader {
             name: name.to_owned(),
             why,

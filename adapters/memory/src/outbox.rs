@@ -201,10 +201,13 @@ impl Outbox {
         self.queue.is_empty()
     }
 
-    /// More than half of either bound is used.
-    pub(crate) fn is_congested(&self) -> bool {
-        self.bytes > self.limits.max_buffered.get() / 2
+    /// More than half of either bound is used, or an answer as long as the next message would
+    /// not fit behind what is queued.
+    pub(crate) fn is_congested(&self, next: usize) -> bool {
+        let most = self.limits.max_buffered.get();
+        self.bytes > most / 2
             || self.messages > self.limits.max_queued.get() / 2
+            || (self.bytes > 0 && self.bytes.saturating_add(next) > most)
     }
 
     pub(crate) fn bytes(&self) -> usize {

@@ -91,8 +91,9 @@ impl Pump {
         if std::mem::take(&mut self.drain_due) && self.closed.is_none() {
             return Poll::Ready(Ok(Event::Drain));
         }
-        let is_message = matches!(self.inbound.front(), Some(Event::Message(_)));
-        if is_message && self.link.is_congested() {
+        if let Some(Event::Message(next)) = self.inbound.front()
+            && self.link.is_congested(next.len())
+        {
             return Poll::Pending;
         }
         if let Some(event) = self.inbound.pop_front() {

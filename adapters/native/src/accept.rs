@@ -48,6 +48,13 @@ impl StreamInfo {
             secure: false,
         }
     }
+
+    /// Says that the stream is encrypted, so that URLs read `https` and `wss`.
+    #[must_use]
+    pub fn with_secure(mut self, secure: bool) -> Self {
+        self.secure = secure;
+        self
+    }
 }
 
 /// Serves a stream whose first request is for the hooks, to the end of the connection: reads the

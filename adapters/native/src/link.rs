@@ -157,12 +157,11 @@ impl<I: Io, R: Runtime> Link<I, R> {
         .await;
     }
 
-    /// The next of what arrived. While the outbox is half full, messages wait.
+    /// The next of what arrived. While the client does not take its answers, its messages wait.
     pub(crate) fn next_inbound(&mut self) -> Option<Inbound> {
-        let next = self.inbound.front()?;
-        if matches!(next, Inbound::Message(_))
+        if let Inbound::Message(message) = self.inbound.front()?
             && self.closed.is_none()
-            && self.outbox.is_congested()
+            && self.outbox.is_congested(message.len())
         {
             return None;
         }

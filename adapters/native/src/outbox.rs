@@ -208,12 +208,15 @@ impl Outbox {
         self.state.lock().buffered()
     }
 
-    /// Half of the byte bound: above it a peer's further messages wait, so that request and
-    /// response traffic slows its client down instead of overflowing.
-    pub(crate) fn is_congested(&self) -> bool {
+    /// Whether the next message, of this length, shall wait until more is written: more than
+    /// half of a bound is used, or an answer as long as the message would not fit. Request and
+    /// response traffic thus slows its client down instead of overflowing.
+    pub(crate) fn is_congested(&self, next: usize) -> bool {
         let state = self.state.lock();
-        state.buffered() > state.max_bytes / 2
+        let buffered = state.buffered();
+        buffered > state.max_bytes / 2
             || state.batch.frames() + state.taken_frames > state.max_frames / 2
+            || (buffered > 0 && buffered.saturating_add(next) > state.max_bytes)
     }
 
     fn wake_pump(&self) {

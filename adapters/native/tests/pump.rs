@@ -491,6 +491,28 @@ fn answers_that_are_not_read_hold_the_next_messages_back() {
 }
 
 #[test]
+fn answers_as_large_as_the_queue_follow_one_another() {
+    let limits = Limits::default().max_buffered(1000).max_message_size(1000);
+    let mut connection = Connection::open(echo(), limits);
+    connection.set_room(1);
+    for _ in 0..9 {
+        connection.receive(&frame(0x82, &[7; 120]));
+        connection.receive(&large_frame(1000));
+    }
+    connection.set_room(usize::MAX);
+    assert_eq!(connection.take().len(), 9 * (122 + 1004));
+}
+
+/// A masked binary frame with a two-byte length and a key of zeros.
+fn large_frame(len: u16) -> Vec<u8> {
+    let mut bytes = vec![0x82, 0xfe];
+    bytes.extend(len.to_be_bytes());
+    bytes.extend([0; 4]);
+    bytes.resize(bytes.len() + usize::from(len), 7);
+    bytes
+}
+
+#[test]
 fn losses_under_a_policy_do_not_break_a_frame() {
     for policy in [Overflow::DropNewest, Overflow::DropOldest] {
         let limits = Limits::default().max_queued(3).overflow(policy);

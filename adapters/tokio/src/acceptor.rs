@@ -42,7 +42,7 @@ impl<R: Resolve> Acceptor<R> {
 
     /// Answers a request for a WebSocket: with a 101 behind which the connection runs, or with
     /// its refusal. The client's address, if it shall be known, is a [`SocketAddr`] in the
-    /// request's extensions.
+    /// request's extensions; or say it with [`handle_upgrade_from`](Self::handle_upgrade_from).
     ///
     /// # Errors
     /// Gives the request back, untouched, when it is no upgrade or no hooks claim it.
@@ -58,7 +58,12 @@ impl<R: Resolve> Acceptor<R> {
             .await
     }
 
-    pub(crate) async fn handle_upgrade_from<B>(
+    /// As [`handle_upgrade`](Self::handle_upgrade), with what the caller knows of the connection:
+    /// its address, and whether it is encrypted.
+    ///
+    /// # Errors
+    /// As [`handle_upgrade`](Self::handle_upgrade).
+    pub async fn handle_upgrade_from<B>(
         &self,
         request: Request<B>,
         info: StreamInfo,
@@ -115,11 +120,11 @@ impl<R: Resolve> Acceptor<R> {
 }
 
 impl<R> Acceptor<R> {
-    pub(crate) fn of_server(resolver: &Arc<R>, hub: &Hub, tasks: &Tasks) -> Self {
+    pub(crate) fn of_server(resolver: Arc<R>, hub: Hub, tasks: Tasks) -> Self {
         Self {
-            resolver: Arc::clone(resolver),
-            hub: hub.clone(),
-            tasks: tasks.clone(),
+            resolver,
+            hub,
+            tasks,
         }
     }
 
@@ -137,7 +142,11 @@ impl<R> Acceptor<R> {
 
 impl<R> Clone for Acceptor<R> {
     fn clone(&self) -> Self {
-        Self::of_server(&self.resolver, &self.hub, &self.tasks)
+        Self::of_server(
+            Arc::clone(&self.resolver),
+            self.hub.clone(),
+            self.tasks.clone(),
+        )
     }
 }
 

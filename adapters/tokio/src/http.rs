@@ -7,19 +7,17 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use crossws_core::{BoxError, Resolve};
-use crossws_native::{StreamInfo, Unclaimed};
 use http::{Request, Response};
 use http_body_util::Either;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo as HyperIo, TokioTimer};
-use tokio::net::TcpStream;
 use tower_service::Service;
 
-use crate::io::TokioIo;
+use crate::Acceptor;
 use crate::rewind::Rewind;
-use crate::server::{Fallback, ServerBuilder, ServerHandle};
+use crate::server::{Fallback, Rest, ServerBuilder};
 
 impl<R: Resolve> ServerBuilder<R> {
     /// Serves everything that no hooks claim with this service, on the same port: an
@@ -35,9 +33,7 @@ impl<R: Resolve> ServerBuilder<R> {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        let fallback: Fallback<R> = Arc::new(move |unclaimed, info, handle| {
-            Box::pin(serve(unclaimed, info, handle, service.clone()))
-        });
+        let fallback: Fallback<R> = Arc::new(move |rest| Box::pin(serve(rest, service.clone())));
         self.fallback = Some(fallback);
         self
     }
@@ -57,12 +53,8 @@ impl fmt::Display for Failed {
 impl std::error::Error for Failed {}
 
 /// Serves one connection from its first request on. Later requests may be upgrades too.
-async fn serve<R, S, B>(
-    unclaimed: Unclaimed<TokioIo<TcpStream>>,
-    info: StreamInfo,
-    handle: ServerHandle<R>,
-    service: S,
-) where
+async fn serve<R, S, B>(rest: Rest<R>, service: S)
+where
     R: Resolve,
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
     S::Future: Send,
@@ -70,11 +62,17 @@ async fn serve<R, S, B>(
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
+    let Rest {
+        unclaimed,
+        info,
+        resolver,
+        handle,
+    } = rest;
     let io = HyperIo::new(Rewind {
         front: unclaimed.read,
         stream: unclaimed.io.into_inner(),
     });
-    let acceptor = handle.acceptor();
+    let acceptor = Acceptor::of_server(resolver, handle.hub().clone(), handle.tasks().clone());
     let service = service_fn(move |mut request: Request<Incoming>| {
         if let Some(addr) = info.remote_addr {
             request.extensions_mut().insert(addr);

@@ -31,5 +31,4 @@ pub use layer::{WebSocketLayer, WebSocketService};
 pub use server::{Server, ServerBuilder, ServerHandle, serve};
 pub use shutdown::{Report, Shutdown};
 
-/// The bounds of reading a request's head.
-pub use crossws_native::HeadLimits;
+pub use crossws_native::{HeadLimits, StreamInfo};

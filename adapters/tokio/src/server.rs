@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use crossws_core::{Hub, Resolve};
+use crossws_core::{BoxFuture, Hub, Resolve};
 use crossws_native::{HeadLimits, StreamInfo, Unclaimed, not_found, serve_stream};
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tokio::sync::watch;
@@ -29,15 +29,15 @@ pub async fn serve<R: Resolve>(addr: impl ToSocketAddrs, resolver: R) -> io::Res
 }
 
 /// Serves what the hooks do not claim, one connection at a time.
-pub(crate) type Fallback<R> = Arc<
-    dyn Fn(
-            Unclaimed<TokioIo<TcpStream>>,
-            StreamInfo,
-            ServerHandle<R>,
-        ) -> crossws_core::BoxFuture<'static, ()>
-        + Send
-        + Sync,
->;
+pub(crate) type Fallback<R> = Arc<dyn Fn(Rest<R>) -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// A connection that the hooks did not claim, and whom to ask about its later requests.
+pub(crate) struct Rest<R> {
+    pub(crate) unclaimed: Unclaimed<TokioIo<TcpStream>>,
+    pub(crate) info: StreamInfo,
+    pub(crate) resolver: Arc<R>,
+    pub(crate) handle: ServerHandle,
+}
 
 /// What a [`Server`] is made with.
 #[must_use = "a builder makes nothing until `bind` or `listen`"]
@@ -78,7 +78,6 @@ impl<R: Resolve> ServerBuilder<R> {
         let listener = Listener::new(listener);
         let local_addr = listener.local_addr()?;
         let handle = ServerHandle(Arc::new(Shared {
-            resolver: self.resolver,
             hub: self.hub,
             head: self.head,
             tasks: Tasks::default(),
@@ -87,6 +86,7 @@ impl<R: Resolve> ServerBuilder<R> {
         Ok(Server {
             listener,
             local_addr,
+            resolver: self.resolver,
             fallback: self.fallback,
             handle,
         })
@@ -106,8 +106,9 @@ impl<R> fmt::Debug for ServerBuilder<R> {
 pub struct Server<R> {
     listener: Listener,
     local_addr: SocketAddr,
+    resolver: Arc<R>,
     fallback: Option<Fallback<R>>,
-    handle: ServerHandle<R>,
+    handle: ServerHandle,
 }
 
 impl<R: Resolve> Server<R> {
@@ -127,7 +128,7 @@ impl<R: Resolve> Server<R> {
     }
 
     /// A handle for publishing from outside and for the shutdown.
-    pub fn handle(&self) -> ServerHandle<R> {
+    pub fn handle(&self) -> ServerHandle {
         self.handle.clone()
     }
 
@@ -153,10 +154,11 @@ impl<R: Resolve> Server<R> {
             let Some((stream, addr)) = accepted else {
                 return;
             };
+            let resolver = Arc::clone(&self.resolver);
             let handle = self.handle.clone();
             let fallback = self.fallback.clone();
             self.handle.0.tasks.spawn(async move {
-                connection(stream, addr, handle, fallback).await;
+                connection(stream, addr, resolver, handle, fallback).await;
             });
         }
     }
@@ -188,40 +190,42 @@ impl<R> fmt::Debug for Server<R> {
 async fn connection<R: Resolve>(
     stream: TcpStream,
     addr: SocketAddr,
-    handle: ServerHandle<R>,
+    resolver: Arc<R>,
+    handle: ServerHandle,
     fallback: Option<Fallback<R>>,
 ) {
     let info = StreamInfo::new(Some(addr));
     let shared = &handle.0;
     let io = TokioIo::tcp(stream);
-    let served = serve_stream(
-        io,
-        info,
-        &shared.resolver,
-        &shared.hub,
-        &Tokio,
-        &shared.head,
-    );
+    let served = serve_stream(io, info, &resolver, &shared.hub, &Tokio, &shared.head);
     if let Err(unclaimed) = served.await {
         match fallback {
-            Some(fallback) => fallback(unclaimed, info, handle.clone()).await,
+            Some(fallback) => {
+                let rest = Rest {
+                    unclaimed,
+                    info,
+                    resolver,
+                    handle,
+                };
+                fallback(rest).await;
+            }
             None => not_found(unclaimed, &Tokio).await,
         }
     }
 }
 
 /// A handle to a server, also while it runs. Cheap to clone.
-pub struct ServerHandle<R>(Arc<Shared<R>>);
+#[derive(Clone)]
+pub struct ServerHandle(Arc<Shared>);
 
-struct Shared<R> {
-    resolver: Arc<R>,
+struct Shared {
     hub: Hub,
     head: HeadLimits,
     tasks: Tasks,
     stopping: watch::Sender<bool>,
 }
 
-impl<R> ServerHandle<R> {
+impl ServerHandle {
     /// Peers, namespaces and topics.
     pub fn hub(&self) -> &Hub {
         &self.0.hub
@@ -244,8 +248,8 @@ impl<R> ServerHandle<R> {
     }
 
     #[cfg(feature = "http")]
-    pub(crate) fn acceptor(&self) -> crate::Acceptor<R> {
-        crate::Acceptor::of_server(&self.0.resolver, &self.0.hub, &self.0.tasks)
+    pub(crate) fn tasks(&self) -> &Tasks {
+        &self.0.tasks
     }
 
     #[cfg(feature = "http")]
@@ -259,13 +263,7 @@ impl<R> ServerHandle<R> {
     }
 }
 
-impl<R> Clone for ServerHandle<R> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
-
-impl<R> fmt::Debug for ServerHandle<R> {
+impl fmt::Debug for ServerHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("ServerHandle").field(&self.0.hub).finish()
     }

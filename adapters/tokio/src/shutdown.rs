@@ -1,3 +1,4 @@
+use std::fmt;
 use std::time::Duration;
 
 use crossws_core::{CloseCode, CloseFrame, Hub};
@@ -51,6 +52,17 @@ pub struct Report {
     /// Of these, the ones that were dropped when the grace was over: their `close` hook did not
     /// run to its end.
     pub forced: usize,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            told,
+            finished,
+            forced,
+        } = self;
+        write!(f, "{told} told, {finished} finished, {forced} forced")
+    }
 }
 
 /// Tells every peer, waits for the last hook and for `others` to end, forces the rest.

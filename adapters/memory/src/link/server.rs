@@ -191,10 +191,10 @@ impl Link {
         }
     }
 
-    /// More than half of what may be queued is queued.
-    pub(crate) fn is_congested(&self) -> bool {
+    /// The client has yet to take so much that its next message, of this length, shall wait.
+    pub(crate) fn is_congested(&self, next: usize) -> bool {
         let state = self.lock();
-        state.is_open() && !state.vanished && state.outbox.is_congested()
+        state.is_open() && !state.vanished && state.outbox.is_congested(next)
     }
 
     /// When the link has something to do without anybody's help.

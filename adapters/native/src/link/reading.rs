@@ -16,9 +16,10 @@ use crate::runtime::Runtime;
 /// none.
 const SCRATCH: usize = 64 << 10;
 
-/// Most bytes read and discarded after the close, so that unread data does not turn our FIN into
-/// a reset that destroys the close frame on its way.
-const LINGER_BYTES: usize = 64 << 10;
+/// Most bytes read and discarded after the close. Unread bytes would turn our FIN into a reset
+/// that destroys the close frame on its way, and a client in the middle of a large message sends
+/// all of it first. It costs no memory, and `close_timeout` bounds the time.
+const LINGER_BYTES: usize = 64 << 20;
 
 thread_local! {
     static READ: RefCell<Vec<u8>> = RefCell::new(vec![0; SCRATCH]);

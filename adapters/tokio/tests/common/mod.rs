@@ -30,12 +30,12 @@ pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     }
 }
 
-pub struct Running<R> {
+pub struct Running {
     pub addr: SocketAddr,
-    pub handle: ServerHandle<R>,
+    pub handle: ServerHandle,
 }
 
-pub async fn start<R: Resolve>(builder: ServerBuilder<R>) -> Running<R> {
+pub async fn start<R: Resolve>(builder: ServerBuilder<R>) -> Running {
     let server = builder.bind("127.0.0.1:0").await.unwrap();
     let running = Running {
         addr: server.local_addr(),
@@ -45,11 +45,11 @@ pub async fn start<R: Resolve>(builder: ServerBuilder<R>) -> Running<R> {
     running
 }
 
-pub async fn serve<R: Resolve>(resolver: R) -> Running<R> {
+pub async fn serve<R: Resolve>(resolver: R) -> Running {
     start(Server::builder(resolver)).await
 }
 
-impl<R: Resolve> Running<R> {
+impl Running {
     pub fn hub(&self) -> &Hub {
         self.handle.hub()
     }
