@@ -3,6 +3,7 @@
 use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
 use bytes::Bytes;
@@ -73,14 +74,22 @@ where
         stream: unclaimed.io.into_inner(),
     });
     let acceptor = Acceptor::of_server(resolver, handle.hub().clone(), handle.tasks().clone());
+    // The hooks have been asked about the first request already, and did not claim it.
+    let first = AtomicBool::new(true);
     let service = service_fn(move |mut request: Request<Incoming>| {
         if let Some(addr) = info.remote_addr {
             request.extensions_mut().insert(addr);
         }
+        let asked = first.swap(false, Ordering::Relaxed);
         let acceptor = acceptor.clone();
         let mut service = service.clone();
         async move {
-            match acceptor.handle_upgrade_from(request, info).await {
+            let claimed = if asked {
+                Err(request)
+            } else {
+                acceptor.handle_upgrade_from(request, info).await
+            };
+            match claimed {
                 Ok(response) => Ok(response.map(Either::Left)),
                 Err(request) => {
                     std::future::poll_fn(|cx| service.poll_ready(cx))

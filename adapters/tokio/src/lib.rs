@@ -31,4 +31,6 @@ pub use layer::{WebSocketLayer, WebSocketService};
 pub use server::{Server, ServerBuilder, ServerHandle, serve};
 pub use shutdown::{Report, Shutdown};
 
+/// What this adapter can do.
+pub use crossws_native::CAPABILITIES;
 pub use crossws_native::{HeadLimits, StreamInfo};
