@@ -1,0 +1,123 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use crossws_core::{
+    DynHooks, Message, Params, Resolve, Route, SharedHooks, UpgradeRequest, handler, hooks,
+};
+use http::{Request, Response};
+use serde_json::{Value, json};
+
+use crate::{Ask, Journal, Probe};
+
+/// The whole application: the probe behind a router, and the other ways to write hooks.
+///
+/// | path | hooks |
+/// | --- | --- |
+/// | `/unclaimed…` | none: the HTTP service answers |
+/// | `/broken…` | the resolver panics |
+/// | `/rooms/{room}` | the probe, with a route parameter |
+/// | `/handler…` | a loop that owns the connection |
+/// | `/closures…` | closures |
+/// | anything else | the probe |
+pub struct App {
+    journal: Arc<Journal>,
+    probe: SharedHooks,
+    looped: SharedHooks,
+    closures: SharedHooks,
+}
+
+impl App {
+    /// The application, writing into this journal.
+    pub fn new(journal: &Arc<Journal>) -> Self {
+        Self::with(journal, Arc::new(Probe::new(Arc::clone(journal))))
+    }
+
+    /// The application with other hooks in the probe's place: how the suite tests itself.
+    pub fn with(journal: &Arc<Journal>, probe: SharedHooks) -> Self {
+        Self {
+            probe,
+            looped: looped(Arc::clone(journal)),
+            closures: closures(Arc::clone(journal)),
+            journal: Arc::clone(journal),
+        }
+    }
+
+    /// The HTTP service on the same port: says what it was asked.
+    pub fn http(request: &Request<Bytes>) -> Response<Bytes> {
+        let seen = json!({
+            "method": request.method().as_str(),
+            "target": request.uri().path_and_query().map(|target| target.as_str()),
+            "headers": crate::probe::headers(request.headers()),
+            "body": String::from_utf8_lossy(request.body()),
+        });
+        Response::builder()
+            .header("x-service", "plain")
+            .body(Bytes::from(seen.to_string()))
+            .unwrap()
+    }
+}
+
+impl Resolve for App {
+    type Hooks = dyn DynHooks;
+
+    async fn resolve(self: &Arc<Self>, request: &UpgradeRequest) -> Option<Route<dyn DynHooks>> {
+        let path = request.path();
+        self.journal
+            .record(&Ask::of(request).who, "resolve", json!(path));
+        assert!(!path.starts_with("/broken"), "probe: panic in the resolver");
+        if path.starts_with("/unclaimed") {
+            return None;
+        }
+        let hooks = match path {
+            _ if path.starts_with("/handler") => &self.looped,
+            _ if path.starts_with("/closures") => &self.closures,
+            _ => &self.probe,
+        };
+        let params: Params = path
+            .strip_prefix("/rooms/")
+            .map(|room| ("room", room))
+            .into_iter()
+            .collect();
+        Some(Route::new(Arc::clone(hooks)).params(params))
+    }
+}
+
+/// Echoes, says when it begins and when its messages end. `quit` returns, `keep` returns and
+/// keeps the connection, `fail` fails.
+fn looped(journal: Arc<Journal>) -> SharedHooks {
+    Arc::new(handler(move |peer, mut incoming| {
+        let journal = Arc::clone(&journal);
+        async move {
+            let who = Ask::of(peer.request()).who;
+            journal.record(&who, "loop", Value::Null);
+            while let Some(message) = incoming.next().await {
+                match message.text()? {
+                    "quit" => return Ok(crossws_core::After::Close),
+                    "keep" => return Ok(crossws_core::After::KeepOpen),
+                    "fail" => return Err("the loop failed".into()),
+                    "panic" => panic!("probe: panic in a loop"),
+                    _ => peer.send(message)?,
+                }
+            }
+            journal.record(&who, "loop.end", json!(format!("{:?}", peer.state())));
+            Ok(crossws_core::After::Close)
+        }
+    }))
+}
+
+/// An echo from closures, which writes down open and close.
+fn closures(journal: Arc<Journal>) -> SharedHooks {
+    let again = Arc::clone(&journal);
+    Arc::new(
+        hooks()
+            .on_open(move |peer| {
+                journal.record(&Ask::of(peer.request()).who, "open", Value::Null);
+                async move { peer.send("welcome") }
+            })
+            .on_message(|peer, message: Message| async move { peer.send(message) })
+            .on_close(move |peer, closed| {
+                again.record(&Ask::of(peer.request()).who, "close", json!(closed.code));
+                async {}
+            }),
+    )
+}

@@ -1,0 +1,111 @@
+//! The cases. Each is a plain async function named after what it says; a file holds those of one
+//! group of contracts.
+
+use std::fmt;
+
+use crossws_core::Capabilities;
+
+use crate::{Fut, Scene, Target};
+
+/// One statement about an adapter.
+pub struct Case {
+    /// The group of contracts it belongs to: its file.
+    pub group: &'static str,
+    /// What it says.
+    pub name: &'static str,
+    /// What an adapter must declare for it to apply.
+    pub needs: Capabilities,
+    /// What an adapter must not declare: the case says what happens without it.
+    pub lacks: Capabilities,
+    /// Whether it is about the bounds of reading a request's head: see `Target::reads_heads`.
+    pub own_heads: bool,
+    /// The statement.
+    pub run: for<'a> fn(Scene<'a>) -> Fut<'a, ()>,
+}
+
+impl Case {
+    /// Why the case does not apply to an adapter, if so.
+    pub fn inapplicable(&self, target: &dyn Target) -> Option<String> {
+        let can = target.capabilities();
+        let list = |these: Capabilities| these.names().collect::<Vec<_>>().join(", ");
+        let missing = self.needs.without(can);
+        let present = self.lacks.without(self.lacks.without(can));
+        if missing != Capabilities::NONE {
+            Some(format!("needs {}", list(missing)))
+        } else if present != Capabilities::NONE {
+            Some(format!("is about adapters without {}", list(present)))
+        } else if self.own_heads && !target.reads_heads() {
+            Some("is about adapters that read the request's head themselves".to_owned())
+        } else {
+            None
+        }
+    }
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}::{}", self.group, self.name)
+    }
+}
+
+/// Declares a group: its functions, and what each needs of an adapter.
+macro_rules! group {
+    ($(
+        $case:ident: [$($need:ident),*] $(but not [$($lack:ident),*])? $(and $own:ident heads)?,
+    )+) => {
+        pub(super) fn cases() -> Vec<crate::cases::Case> {
+            let group = module_path!().rsplit("::").next().unwrap_or_default();
+            vec![$(crate::cases::Case {
+                group,
+                name: stringify!($case),
+                needs: crossws_core::Capabilities::NONE
+                    $(.with(crossws_core::Capabilities::$need))*,
+                lacks: crossws_core::Capabilities::NONE
+                    $($(.with(crossws_core::Capabilities::$lack))*)?,
+                own_heads: false $(|| stringify!($own) == "own")?,
+                run: |scene| Box::pin($case(scene)),
+            }),+]
+        }
+    };
+}
+
+macro_rules! groups {
+    ($($group:ident),+ $(,)?) => {
+        $(mod $group;)+
+
+        /// Every case, group by group.
+        pub fn all() -> impl Iterator<Item = Case> {
+            [$($group::cases()),+].into_iter().flatten()
+        }
+    };
+}
+
+groups!(
+    upgrade, refusal, life, closing, failure, looped, peer, pubsub, hub, queue, timing, stopping,
+    bad_http, bad_frames,
+);
+
+/// A client's frame as bytes: this first byte, and a payload that is masked.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+    let mut bytes = vec![first];
+    match payload.len() {
+        size @ 0..=125 => bytes.push(0x80 | size as u8),
+        size @ 126..=0xffff => {
+            bytes.push(0x80 | 126);
+            bytes.extend((size as u16).to_be_bytes());
+        }
+        size => {
+            bytes.push(0x80 | 127);
+            bytes.extend((size as u64).to_be_bytes());
+        }
+    }
+    bytes.extend(MASK);
+    bytes.extend(
+        payload
+            .iter()
+            .zip(MASK.iter().cycle())
+            .map(|(byte, mask)| byte ^ mask),
+    );
+    bytes
+}

@@ -1,0 +1,297 @@
+//! Frames that no client may send: each is answered with the right close code, which really
+//! arrives, and the server goes on serving.
+
+use crate::{Ask, Event, Profile, Raw, Scene, Stage};
+
+group! {
+    an_unmasked_frame_is_1002: [RAW_HTTP],
+    reserved_bits_are_1002: [RAW_HTTP],
+    reserved_opcodes_are_1002: [RAW_HTTP],
+    a_fragmented_control_frame_is_1002: [RAW_HTTP],
+    a_long_control_frame_is_1002: [RAW_HTTP],
+    a_continuation_of_nothing_is_1002: [RAW_HTTP],
+    a_new_message_inside_another_is_1002: [RAW_HTTP],
+    close_codes_that_must_not_be_sent_are_1002: [RAW_HTTP],
+    half_a_close_code_is_1002: [RAW_HTTP],
+    text_that_is_not_utf_8_is_1007: [RAW_HTTP],
+    a_close_reason_that_is_not_utf_8_is_1007: [RAW_HTTP],
+    utf_8_split_between_fragments_is_text: [RAW_HTTP],
+    pings_between_fragments_are_answered: [RAW_HTTP],
+    a_declared_length_over_the_limit_is_1009: [RAW_HTTP],
+    an_absurd_length_is_1009_or_1002: [RAW_HTTP],
+    fragments_over_the_limit_together_are_1009: [RAW_HTTP],
+    endless_empty_fragments_are_harmless: [RAW_HTTP],
+    frames_byte_by_byte_are_delivered: [RAW_HTTP],
+    a_half_open_socket_is_a_loss: [RAW_HTTP],
+    half_a_frame_and_gone_is_a_loss: [RAW_HTTP],
+    what_follows_a_close_frame_is_not_delivered: [RAW_HTTP],
+    the_close_frame_arrives_although_much_is_unread: [RAW_HTTP],
+}
+
+use super::frame;
+
+/// A connection of `a` after its handshake.
+async fn connected(stage: &Stage) -> Box<dyn Raw> {
+    let mut raw = stage.raw().await;
+    let head = format!(
+        "GET {} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+        Ask::named("a").target("/raw"),
+    );
+    raw.write(head.as_bytes()).await.unwrap();
+    assert_eq!(raw.response().await.unwrap().status(), 101);
+    raw
+}
+
+/// The frames are answered with this close code, TCP ends after it in order, and nothing of them
+/// reached a message hook.
+async fn are_closed_with(scene: Scene<'_>, frames: &[&[u8]], code: u16) {
+    let stage = scene.stage().await;
+    let mut raw = connected(&stage).await;
+    let _ = raw.write(&frames.concat()).await;
+    closes(&mut *raw, code).await;
+    let closed = stage.wait("a", "close").await;
+    assert_eq!(closed["by"], "Server", "{closed}");
+    assert_eq!(closed["code"], code);
+    assert_eq!(stage.wait("a", "error").await["kind"], "Protocol");
+    assert_eq!(stage.count("a", "message").await, 0);
+    stage.serves().await;
+}
+
+async fn closes(raw: &mut dyn Raw, code: u16) {
+    loop {
+        match raw.frame().await {
+            Event::Close(Some((closed, _))) => {
+                assert_eq!(closed, code);
+                break;
+            }
+            Event::Close(None) => panic!("a close frame without a code"),
+            end @ (Event::End | Event::Cut) => panic!("no close frame, but {end:?}"),
+            _ => {}
+        }
+    }
+    // The client ends its side, as a client does; the server must not have reset the connection.
+    raw.finish().await;
+    assert_eq!(raw.frame().await, Event::End);
+}
+
+async fn an_unmasked_frame_is_1002(scene: Scene<'_>) {
+    are_closed_with(scene, &[b"\x81\x05hello"], 1002).await;
+}
+
+async fn reserved_bits_are_1002(scene: Scene<'_>) {
+    for bit in [0x40, 0x20, 0x10] {
+        are_closed_with(scene, &[&frame(0x81 | bit, b"hello")], 1002).await;
+    }
+}
+
+async fn reserved_opcodes_are_1002(scene: Scene<'_>) {
+    for opcode in [3, 4, 5, 6, 7, 11, 12, 13, 14, 15] {
+        are_closed_with(scene, &[&frame(0x80 | opcode, b"")], 1002).await;
+    }
+}
+
+async fn a_fragmented_control_frame_is_1002(scene: Scene<'_>) {
+    for opcode in [8, 9, 10] {
+        are_closed_with(scene, &[&frame(opcode, b""), &frame(0x80, b"")], 1002).await;
+    }
+}
+
+async fn a_long_control_frame_is_1002(scene: Scene<'_>) {
+    for opcode in [9, 10] {
+        are_closed_with(scene, &[&frame(0x80 | opcode, &[b'x'; 126])], 1002).await;
+    }
+    let close = [&[0x03, 0xe8], &[b'x'; 124][..]].concat();
+    are_closed_with(scene, &[&frame(0x88, &close)], 1002).await;
+}
+
+async fn a_continuation_of_nothing_is_1002(scene: Scene<'_>) {
+    are_closed_with(scene, &[&frame(0x80, b"more")], 1002).await;
+}
+
+async fn a_new_message_inside_another_is_1002(scene: Scene<'_>) {
+    are_closed_with(scene, &[&frame(0x01, b"one"), &frame(0x81, b"two")], 1002).await;
+}
+
+async fn close_codes_that_must_not_be_sent_are_1002(scene: Scene<'_>) {
+    for code in [0_u16, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65_535] {
+        let stage = scene.stage().await;
+        let mut raw = connected(&stage).await;
+        raw.write(&frame(0x88, &code.to_be_bytes())).await.unwrap();
+        closes(&mut *raw, 1002).await;
+        stage.wait("a", "close").await;
+        stage.serves().await;
+    }
+}
+
+async fn half_a_close_code_is_1002(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut raw = connected(&stage).await;
+    raw.write(&frame(0x88, b"\x03")).await.unwrap();
+    closes(&mut *raw, 1002).await;
+    stage.serves().await;
+}
+
+async fn text_that_is_not_utf_8_is_1007(scene: Scene<'_>) {
+    let bad: [&[u8]; 5] = [
+        b"\xff",
+        b"half \xe2\x82",
+        b"surrogate \xed\xa0\x80",
+        b"overlong \xc0\xaf",
+        b"beyond \xf4\x90\x80\x80",
+    ];
+    for text in bad {
+        are_closed_with(scene, &[&frame(0x81, text)], 1007).await;
+    }
+    are_closed_with(scene, &[&frame(0x01, b"ok \xe2"), &frame(0x80, b"\xff")], 1007).await;
+}
+
+async fn a_close_reason_that_is_not_utf_8_is_1007(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut raw = connected(&stage).await;
+    raw.write(&frame(0x88, b"\x03\xe8\xff\xfe")).await.unwrap();
+    closes(&mut *raw, 1007).await;
+    stage.serves().await;
+}
+
+async fn utf_8_split_between_fragments_is_text(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut raw = connected(&stage).await;
+    let text = "zażółć 🦀".as_bytes();
+    for (index, byte) in text.iter().enumerate() {
+        let first = if index == 0 { 0x01 } else { 0x00 };
+        let last = if index + 1 == text.len() { 0x80 } else { 0 };
+        raw.write(&frame(first | last, &[*byte])).await.unwrap();
+    }
+    assert_eq!(raw.frame().await, Event::Text("zażółć 🦀".to_owned()));
+}
+
+async fn pings_between_fragments_are_answered(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut raw = connected(&stage).await;
+    raw.write(&frame(0x01, b"one ")).await.unwrap();
+    raw.write(&frame(0x89, b"there?")).await.unwrap();
+    assert_eq!(raw.frame().await, Event::Pong(b"there?".to_vec()));
+    raw.write(&frame(0x80, b"two")).await.unwrap();
+    assert_eq!(raw.frame().await, Event::Text("one two".to_owned()));
+}
+
+fn small_messages() -> Profile {
+    Profile {
+        max_message_size: Some(1000),
+        ..Profile::default()
+    }
+}
+
+async fn a_declared_length_over_the_limit_is_1009(scene: Scene<'_>) {
+    let stage = scene.stage_with(small_messages()).await;
+    let mut raw = connected(&stage).await;
+    // Only the header: nobody waits for what it declares.
+    raw.write(b"\x82\xfe\x03\xe9\0\0\0\0").await.unwrap();
+    closes(&mut *raw, 1009).await;
+    assert_eq!(stage.wait("a", "close").await["code"], 1009);
+    stage.serves().await;
+}
+
+async fn an_absurd_length_is_1009_or_1002(scene: Scene<'_>) {
+    for length in [u64::MAX, 1 << 63, (1 << 63) - 1, 1 << 40] {
+        let stage = scene.stage().await;
+        let mut raw = connected(&stage).await;
+        let header = [&b"\x82\xff"[..], &length.to_be_bytes(), &[0; 4]].concat();
+        raw.write(&header).await.unwrap();
+        let Event::Close(Some((code, _))) = raw.frame().await else {
+            panic!("no close frame");
+        };
+        assert!(code == 1009 || code == 1002, "{code}");
+        stage.serves().await;
+    }
+}
+
+async fn fragments_over_the_limit_together_are_1009(scene: Scene<'_>) {
+    let stage = scene.stage_with(small_messages()).await;
+    let mut raw = connected(&stage).await;
+    raw.write(&frame(0x02, &[0; 600])).await.unwrap();
+    raw.write(&frame(0x00, &[0; 600])).await.unwrap();
+    closes(&mut *raw, 1009).await;
+    stage.serves().await;
+}
+
+async fn endless_empty_fragments_are_harmless(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut raw = connected(&stage).await;
+    raw.write(&frame(0x01, b"")).await.unwrap();
+    // The write fails when a server that counts them has had enough.
+    let many = frame(0x00, b"").repeat(1000);
+    for _ in 0..100 {
+        if raw.write(&many).await.is_err() {
+            break;
+        }
+    }
+    let _ = raw.write(&frame(0x80, b"end")).await;
+    let end = raw.frame().await;
+    let fine = match &end {
+        Event::Text(text) => text == "end",
+        Event::Close(Some((code, _))) => *code == 1008 || *code == 1009,
+        // The close frame may be lost to what was still under way.
+        Event::Cut => true,
+        _ => false,
+    };
+    assert!(fine, "{end:?}");
+    stage.serves().await;
+}
+
+async fn frames_byte_by_byte_are_delivered(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut raw = connected(&stage).await;
+    let long = "x".repeat(300);
+    for byte in frame(0x81, long.as_bytes()) {
+        raw.write(&[byte]).await.unwrap();
+    }
+    assert_eq!(raw.frame().await, Event::Text(long));
+}
+
+async fn a_half_open_socket_is_a_loss(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut raw = connected(&stage).await;
+    raw.finish().await;
+    let closed = stage.wait("a", "close").await;
+    assert_eq!((&closed["code"], &closed["by"]), (&1006.into(), &"Network".into()));
+    assert_eq!(stage.peers(None).await, []);
+    stage.serves().await;
+}
+
+async fn half_a_frame_and_gone_is_a_loss(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut raw = connected(&stage).await;
+    let whole = frame(0x81, b"hello");
+    raw.write(&whole[..8]).await.unwrap();
+    drop(raw);
+    let closed = stage.wait("a", "close").await;
+    assert_eq!((&closed["code"], &closed["by"]), (&1006.into(), &"Network".into()));
+    assert_eq!(stage.count("a", "message").await, 0);
+    stage.serves().await;
+}
+
+async fn what_follows_a_close_frame_is_not_delivered(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut raw = connected(&stage).await;
+    let bytes = [frame(0x88, b"\x03\xe8"), frame(0x81, b"too late")].concat();
+    raw.write(&bytes).await.unwrap();
+    assert!(matches!(raw.frame().await, Event::Close(_)));
+    stage.wait("a", "close.end").await;
+    assert_eq!(stage.count("a", "message").await, 0);
+    stage.serves().await;
+}
+
+async fn the_close_frame_arrives_although_much_is_unread(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut raw = connected(&stage).await;
+    // The violation comes first, and a lot that nobody will read after it.
+    let mut bytes = b"\x81\x05hello".to_vec();
+    for _ in 0..40 {
+        bytes.extend(frame(0x82, &[0; 1000]));
+    }
+    let _ = raw.write(&bytes).await;
+    closes(&mut *raw, 1002).await;
+    stage.serves().await;
+}

@@ -1,0 +1,139 @@
+//! Shutdown.
+
+use std::time::Duration;
+
+use crate::scene::both;
+use crate::{Ask, Do, Report, Scene, Shutdown};
+
+group! {
+    peers_are_told_1012: [SHUTDOWN, CLOSE_CODE],
+    peers_are_told_a_code_of_choice: [SHUTDOWN, CLOSE_CODE],
+    what_was_queued_is_flushed: [SHUTDOWN],
+    close_hooks_are_told_and_waited_for: [SHUTDOWN],
+    what_does_not_end_in_time_is_forced: [SHUTDOWN],
+    an_idle_server_stops_at_once: [SHUTDOWN],
+    nobody_new_is_accepted: [SHUTDOWN],
+}
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+async fn peers_are_told_1012(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut a = stage.join("/one", "a").await;
+    let mut b = stage.join("/two", "b").await;
+    let clients = both(a.closes_at_last(), b.closes_at_last());
+    let ((a, b), report) = both(clients, stage.shutdown(PATIENCE)).await;
+    assert_eq!((a.0, b.0), (1012, 1012));
+    let expected = Report {
+        closed: 2,
+        forced: 0,
+    };
+    assert_eq!(report, expected);
+}
+
+async fn peers_are_told_a_code_of_choice(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut a = stage.join("/", "a").await;
+    let order = Shutdown {
+        frame: Some((4200, "moving house".to_owned())),
+        deadline: PATIENCE,
+    };
+    let (end, _) = both(a.closes_at_last(), stage.server().shutdown(order)).await;
+    assert_eq!(end, (4200, "moving house".to_owned()));
+}
+
+async fn what_was_queued_is_flushed(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut a = stage.join("/", "a").await;
+    let (count, size) = (500, 1000);
+    a.perform(&[Do::Flood { count, size }]).await;
+    stage.wait("a", "did").await;
+    let client = async {
+        for index in 0..count {
+            a.hears(&Do::numbered(index, size)).await;
+        }
+        a.closes_at_last().await.0
+    };
+    let (code, _) = both(client, stage.shutdown(PATIENCE)).await;
+    assert_eq!(code, 1012);
+}
+
+async fn close_hooks_are_told_and_waited_for(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let ask = Ask {
+        close: vec![Do::Wait {
+            gate: "gate".to_owned(),
+        }],
+        ..Ask::named("a")
+    };
+    let mut a = stage.connect("/", ask).await;
+    let others = async {
+        a.closes_at_last().await;
+        let closed = stage.wait("a", "close").await;
+        assert_eq!((&closed["code"], &closed["by"]), (&1012.into(), &"Shutdown".into()));
+        stage.release("gate").await;
+    };
+    let ((), report) = both(others, stage.shutdown(PATIENCE)).await;
+    assert_eq!(report.forced, 0);
+    // Nothing is waited for here: the shutdown's end says that the hook had ended.
+    assert_eq!(stage.count("a", "close.end").await, 1);
+}
+
+async fn what_does_not_end_in_time_is_forced(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let ask = Ask {
+        close: vec![Do::Wait {
+            gate: "never".to_owned(),
+        }],
+        ..Ask::named("a")
+    };
+    let mut a = stage.connect("/", ask).await;
+    let deadline = Duration::from_millis(500);
+    let others = async {
+        a.closes_at_last().await;
+        stage.wait("a", "close").await;
+        stage.advance(Duration::from_millis(600)).await;
+    };
+    let ((), report) = both(others, stage.shutdown(deadline)).await;
+    let expected = Report {
+        closed: 0,
+        forced: 1,
+    };
+    assert_eq!(report, expected);
+    assert_eq!(stage.peers(None).await, []);
+}
+
+async fn an_idle_server_stops_at_once(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let expected = Report {
+        closed: 0,
+        forced: 0,
+    };
+    assert_eq!(stage.shutdown(Duration::from_secs(3600)).await, expected);
+}
+
+async fn nobody_new_is_accepted(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let ask = Ask {
+        wait: Some("gate".to_owned()),
+        ..Ask::named("late")
+    };
+    // Its upgrade begins before the shutdown, and would end after it.
+    let (_, late) = both(
+        async {
+            stage.wait("late", "upgrade").await;
+            let release = async {
+                stage.release("gate").await;
+            };
+            both(stage.shutdown(PATIENCE), release).await;
+        },
+        stage.ask("/", ask, &[]),
+    )
+    .await;
+    match late {
+        Err(Some(response)) => assert_eq!(response.status(), 503),
+        Err(None) => {}
+        Ok(mut late) => assert_eq!(late.closes_at_last().await.0, 1012),
+    }
+    assert_eq!(stage.peers(None).await, []);
+}

@@ -1,0 +1,152 @@
+//! What time does to a connection.
+//!
+//! The times are short because targets without virtual time wait for real, and far enough apart
+//! for a busy machine.
+
+use std::time::Duration;
+
+use crate::{Control, Do, Event, Frame, Profile, Scene};
+
+group! {
+    the_heartbeat_pings: [HEARTBEAT],
+    a_client_that_answers_is_kept: [HEARTBEAT],
+    anything_from_the_client_counts_as_an_answer: [HEARTBEAT],
+    a_silent_client_is_a_timeout: [HEARTBEAT],
+    a_silent_client_is_a_timeout_although_a_hook_runs: [HEARTBEAT],
+    without_pings_idleness_is_a_timeout: [HEARTBEAT],
+    a_longest_life_ends_with_1012: [HEARTBEAT, CLOSE_CODE],
+    a_client_that_never_answers_the_close_is_dropped: [CLOSE_CODE],
+    a_queue_that_does_not_move_is_closed: [DRAIN],
+}
+
+const fn ms(time: u64) -> Duration {
+    Duration::from_millis(time)
+}
+
+fn beating() -> Profile {
+    Profile {
+        ping_interval: Some(ms(200)),
+        pong_timeout: Some(ms(300)),
+        close_timeout: Some(ms(300)),
+        ..Profile::default()
+    }
+}
+
+async fn the_heartbeat_pings(scene: Scene<'_>) {
+    let stage = scene.stage_with(beating()).await;
+    let mut peer = stage.join("/", "a").await;
+    stage.advance(ms(250)).await;
+    let ping = peer.next().await;
+    assert!(matches!(ping, Event::Ping(_)), "{ping:?}");
+}
+
+async fn a_client_that_answers_is_kept(scene: Scene<'_>) {
+    let stage = scene.stage_with(beating()).await;
+    let mut peer = stage.join("/", "a").await;
+    for _ in 0..5 {
+        stage.advance(ms(225)).await;
+        let Event::Ping(data) = peer.next().await else {
+            panic!("no ping");
+        };
+        peer.send(Frame::Pong(data)).await;
+    }
+    assert_eq!(stage.peers(None).await.len(), 1);
+    assert_eq!(stage.count("a", "close").await, 0);
+}
+
+async fn anything_from_the_client_counts_as_an_answer(scene: Scene<'_>) {
+    let stage = scene.stage_with(beating()).await;
+    let mut peer = stage.join("/", "a").await;
+    for _ in 0..10 {
+        stage.advance(ms(100)).await;
+        peer.say("I am here").await;
+    }
+    assert_eq!(stage.count("a", "close").await, 0);
+    assert_eq!(stage.peers(None).await.len(), 1);
+}
+
+/// Lets enough time pass for a silent client to be given up, and its close to time out.
+async fn long_enough(stage: &crate::Stage) {
+    stage.advance(ms(1500)).await;
+}
+
+async fn a_silent_client_is_a_timeout(scene: Scene<'_>) {
+    let stage = scene.stage_with(beating()).await;
+    let _peer = stage.join("/", "a").await;
+    long_enough(&stage).await;
+    let closed = stage.wait("a", "close").await;
+    assert_eq!(closed["by"], "Timeout");
+    assert_eq!(closed["clean"], false);
+    assert_eq!(stage.peers(None).await, []);
+}
+
+async fn a_silent_client_is_a_timeout_although_a_hook_runs(scene: Scene<'_>) {
+    let stage = scene.stage_with(beating()).await;
+    let mut peer = stage.join("/", "a").await;
+    peer.perform(&[Do::AwaitClosed]).await;
+    stage.wait("a", "message").await;
+    long_enough(&stage).await;
+    stage.wait("a", "closed").await;
+    assert_eq!(stage.wait("a", "close").await["by"], "Timeout");
+}
+
+async fn without_pings_idleness_is_a_timeout(scene: Scene<'_>) {
+    let profile = Profile {
+        no_pings: true,
+        idle_timeout: Some(ms(500)),
+        close_timeout: Some(ms(300)),
+        ..Profile::default()
+    };
+    let stage = scene.stage_with(profile).await;
+    let mut peer = stage.join("/", "a").await;
+    for _ in 0..4 {
+        stage.advance(ms(200)).await;
+        peer.hears_nothing().await;
+    }
+    assert_eq!(stage.count("a", "close").await, 0);
+    long_enough(&stage).await;
+    assert_eq!(stage.wait("a", "close").await["by"], "Timeout");
+}
+
+async fn a_longest_life_ends_with_1012(scene: Scene<'_>) {
+    let profile = Profile {
+        max_lifetime: Some(ms(300)),
+        ..Profile::default()
+    };
+    let stage = scene.stage_with(profile).await;
+    let mut peer = stage.join("/", "a").await;
+    stage.advance(ms(400)).await;
+    assert_eq!(peer.closes_at_last().await.0, 1012);
+    stage.wait("a", "close.end").await;
+}
+
+async fn a_client_that_never_answers_the_close_is_dropped(scene: Scene<'_>) {
+    let profile = Profile {
+        close_timeout: Some(ms(300)),
+        ..Profile::default()
+    };
+    let stage = scene.stage_with(profile).await;
+    let mut peer = stage.join("/", "a").await;
+    let (id, code, reason) = (peer.id().await, 4000, String::new());
+    stage.order(Control::Close { id, code, reason }).await;
+    stage.advance(ms(500)).await;
+    let closed = stage.wait("a", "close").await;
+    assert_eq!((&closed["code"], &closed["clean"]), (&4000.into(), &false.into()));
+}
+
+async fn a_queue_that_does_not_move_is_closed(scene: Scene<'_>) {
+    let profile = Profile {
+        max_buffered: Some(64 << 20),
+        max_queue_age: Some(ms(300)),
+        close_timeout: Some(ms(300)),
+        no_pings: true,
+        ..Profile::default()
+    };
+    let stage = scene.stage_with(profile).await;
+    let mut peer = stage.join("/", "a").await;
+    let (count, size) = (256, 1 << 16);
+    peer.perform(&[Do::Flood { count, size }]).await;
+    stage.wait("a", "did").await;
+    stage.advance(ms(1500)).await;
+    assert_eq!(stage.wait("a", "close").await["code"], 1013);
+}

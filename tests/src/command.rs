@@ -1,0 +1,162 @@
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// One thing for a hook to do with its peer. A text message that is a JSON array of these is
+/// done in order; any other message is sent back as it came.
+///
+/// What a call answered goes into the journal as an entry `did`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Do {
+    /// Send a text.
+    Send {
+        /// The text.
+        text: String,
+    },
+    /// Send a binary message.
+    SendBinary {
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
+    /// Send a value as JSON.
+    SendJson {
+        /// The value.
+        value: Value,
+    },
+    /// Send `count` texts of `size` bytes, numbered at their beginning.
+    Flood {
+        /// How many.
+        count: usize,
+        /// How long each.
+        size: usize,
+    },
+    /// Publish `count` texts of `size` bytes, numbered at their beginning.
+    FloodTopic {
+        /// The topic.
+        topic: String,
+        /// How many.
+        count: usize,
+        /// How long each.
+        size: usize,
+    },
+    /// Subscribe.
+    Subscribe {
+        /// The topic.
+        topic: String,
+    },
+    /// Unsubscribe.
+    Unsubscribe {
+        /// The topic.
+        topic: String,
+    },
+    /// Publish a text.
+    Publish {
+        /// The topic.
+        topic: String,
+        /// The text.
+        text: String,
+        /// To the publisher too.
+        #[serde(default)]
+        itself: bool,
+    },
+    /// Publish a value as JSON.
+    PublishJson {
+        /// The topic.
+        topic: String,
+        /// The value.
+        value: Value,
+    },
+    /// Publish a binary message.
+    PublishBinary {
+        /// The topic.
+        topic: String,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
+    /// Send to the whole namespace.
+    Broadcast {
+        /// The text.
+        text: String,
+        /// To the sender too.
+        #[serde(default)]
+        itself: bool,
+    },
+    /// Fail.
+    Fail {
+        /// The error's text.
+        text: String,
+    },
+    /// Panic.
+    Panic,
+    /// Close.
+    Close {
+        /// The code.
+        code: u16,
+        /// The reason.
+        reason: String,
+    },
+    /// Drop the connection.
+    Terminate,
+    /// Ping.
+    Ping {
+        /// The payload.
+        data: String,
+    },
+    /// Wait until `Control::Release` opens the gate.
+    Wait {
+        /// The gate.
+        gate: String,
+    },
+    /// Wait for `Peer::closed`, then note `closed`.
+    AwaitClosed,
+    /// Wait for `Peer::drained`, then note `drained` with what is buffered.
+    AwaitDrained {
+        /// The threshold.
+        below: usize,
+    },
+    /// Send the peer's state as JSON.
+    Report,
+    /// Put an entry `note` into the journal.
+    Note {
+        /// Its detail.
+        text: String,
+    },
+    /// Put the peer's state into the journal, as an entry `state`.
+    State,
+    /// Replace the context.
+    SetContext {
+        /// The new one.
+        value: Value,
+    },
+    /// Keep a volatile value.
+    Remember {
+        /// The value.
+        text: String,
+    },
+    /// Send the volatile value, or nothing.
+    Recall,
+    /// Do this in a future of the peer's own.
+    Spawn {
+        /// What the future does.
+        then: Vec<Do>,
+    },
+    /// Pass this to the peer with this id, found on the hub: send it a text.
+    SendTo {
+        /// The id.
+        id: crossws_core::PeerId,
+        /// The text.
+        text: String,
+    },
+}
+
+impl Do {
+    /// Several commands as the text of one message.
+    pub fn script(commands: &[Self]) -> String {
+        serde_json::to_string(commands).unwrap()
+    }
+
+    /// The numbered text that `Flood` sends at `index`.
+    pub fn numbered(index: usize, size: usize) -> String {
+        format!("{index:08}{}", "x".repeat(size.saturating_sub(8)))
+    }
+}

@@ -1,0 +1,55 @@
+//! What every adapter must do, as named cases.
+//!
+//! One application, [`Probe`], runs behind every adapter. Cases drive it from outside: by what a
+//! request asks of the `upgrade` hook ([`Ask`]), by commands in messages ([`Do`]), and through
+//! [`Control`], which also reads what the hooks saw. So no case hands code to a server, and an
+//! adapter whose hooks run in another process is tested by the very same cases.
+//!
+//! A new adapter implements [`Target`], [`Server`] and [`Client`], and calls [`runner::main`].
+
+// A test-only package: a panic is how a case fails, and its structs are built field by field.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::exhaustive_enums,
+    clippy::exhaustive_structs
+)]
+
+mod app;
+mod ask;
+mod command;
+mod control;
+mod journal;
+mod probe;
+mod profile;
+
+pub use app::App;
+pub use ask::{Ask, Policy, Refuse};
+pub use command::Do;
+pub use control::{Control, Reply};
+pub use journal::{Entry, Journal};
+pub use probe::Probe;
+pub use profile::{OriginRule, Profile};
+
+#[cfg(feature = "suite")]
+pub mod cases;
+#[cfg(feature = "suite")]
+pub mod net;
+#[cfg(feature = "suite")]
+mod peer;
+#[cfg(feature = "suite")]
+pub mod runner;
+#[cfg(feature = "suite")]
+mod scene;
+#[cfg(feature = "suite")]
+mod target;
+
+#[cfg(feature = "suite")]
+pub use peer::Peer;
+#[cfg(feature = "suite")]
+pub use scene::{Scene, Stage};
+#[cfg(feature = "suite")]
+pub use target::{
+    Client, Connected, Event, Frame, Fut, Gone, Raw, Report, Server, Shutdown, Target,
+};

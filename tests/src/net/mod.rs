@@ -1,0 +1,87 @@
+//! Servers that are reached over TCP: the client's side of them, none of it ours.
+
+mod client;
+mod frames;
+mod http1;
+mod raw;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use crossws_core::Hub;
+use http::{Request, Response, StatusCode};
+use tokio::net::TcpStream;
+
+use crate::{Connected, Control, Fut, Journal, Raw, Reply, Report, Server, Shutdown};
+
+use client::NetClient;
+use raw::NetRaw;
+
+/// A server of this process that listens on an address.
+pub struct Local {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    /// Its hub.
+    pub hub: Hub,
+    /// What its hooks write into.
+    pub journal: Arc<Journal>,
+    /// How it is shut down.
+    pub stop: Box<dyn Fn(Shutdown) -> Fut<'static, Report>>,
+}
+
+impl Local {
+    async fn dial(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.addr).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream
+    }
+
+    async fn upgrade(&self, request: Request<()>) -> Result<Connected, Option<Response<Bytes>>> {
+        let mut stream = self.dial().await;
+        let key = http1::key();
+        let head = http1::upgrade(request, self.addr, &key);
+        let answered = http1::exchange(&mut stream, &head).await;
+        let (response, rest) = answered.ok_or(None)?;
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return Err(Some(response));
+        }
+        http1::check_101(&response, &key);
+        Ok(Connected {
+            response: response.map(drop),
+            client: Box::new(NetClient::new(stream, rest)),
+        })
+    }
+}
+
+impl Server for Local {
+    fn connect(&self, request: Request<()>) -> Fut<'_, Result<Connected, Option<Response<Bytes>>>> {
+        Box::pin(self.upgrade(request))
+    }
+
+    fn control(&self, control: Control) -> Fut<'_, Reply> {
+        Box::pin(control.apply(&self.hub, &self.journal))
+    }
+
+    fn http(&self, request: Request<Bytes>) -> Fut<'_, Response<Bytes>> {
+        Box::pin(async move {
+            let mut stream = self.dial().await;
+            let bytes = http1::plain(request, self.addr);
+            let answered = http1::exchange(&mut stream, &bytes).await;
+            answered.expect("an answer").0
+        })
+    }
+
+    fn raw(&self) -> Fut<'_, Box<dyn Raw>> {
+        Box::pin(async move { Box::new(NetRaw::new(self.dial().await)) as Box<dyn Raw> })
+    }
+
+    fn advance(&self, time: Duration) -> Fut<'_, ()> {
+        Box::pin(tokio::time::sleep(time))
+    }
+
+    fn shutdown(&self, order: Shutdown) -> Fut<'_, Report> {
+        (self.stop)(order)
+    }
+}

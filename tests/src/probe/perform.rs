@@ -1,0 +1,191 @@
+use std::sync::Arc;
+
+use crossws_core::{BoxError, BoxFuture, CloseCode, HookResult, Json, Message, Peer, SendError};
+use serde_json::{Value, json};
+
+use super::{Probe, ProbeContext, Remembered};
+use crate::Do;
+
+impl Probe {
+    /// Does one command. Boxed, because spawned commands hold commands.
+    pub(super) fn perform<'a>(&'a self, peer: &'a Peer, command: Do) -> BoxFuture<'a, HookResult> {
+        Box::pin(async move {
+            let did = |call: &str, answer: Value| {
+                self.note(peer, "did", json!({ "do": call, "answer": answer }));
+            };
+            match command {
+                Do::Send { text } => did("send", sent(peer.send(text))),
+                Do::SendBinary { bytes } => did("send_binary", sent(peer.send(bytes))),
+                Do::SendJson { value } => did("send_json", sent(peer.send(Json(value)))),
+                Do::SendTo { id, text } => {
+                    let other = peer.hub().peer(id);
+                    did(
+                        "send_to",
+                        other.map_or(json!("no such peer"), |other| sent(other.send(text))),
+                    );
+                }
+                Do::Flood { count, size } => did("flood", flood(peer, count, size)),
+                Do::FloodTopic { topic, count, size } => {
+                    let mut queued = 0;
+                    let mut dropped = 0;
+                    for index in 0..count {
+                        let published = peer.publish(&topic, Do::numbered(index, size))?;
+                        queued += published.queued;
+                        dropped += published.dropped;
+                    }
+                    did(
+                        "flood_topic",
+                        json!({ "queued": queued, "dropped": dropped }),
+                    );
+                }
+                Do::Subscribe { topic } => did("subscribe", answer(peer.subscribe(topic))),
+                Do::Unsubscribe { topic } => did("unsubscribe", json!(peer.unsubscribe(topic))),
+                Do::Publish {
+                    topic,
+                    text,
+                    itself,
+                } => {
+                    let published = if itself {
+                        peer.publish_including_self(topic, text)
+                    } else {
+                        peer.publish(topic, text)
+                    };
+                    did(
+                        "publish",
+                        answer(published.map(|published| published.queued)),
+                    );
+                }
+                Do::PublishJson { topic, value } => {
+                    let published = peer.publish(topic, Json(value));
+                    did(
+                        "publish",
+                        answer(published.map(|published| published.queued)),
+                    );
+                }
+                Do::PublishBinary { topic, bytes } => {
+                    let published = peer.publish(topic, bytes);
+                    did(
+                        "publish",
+                        answer(published.map(|published| published.queued)),
+                    );
+                }
+                Do::Broadcast { text, itself } => {
+                    let published = if itself {
+                        peer.broadcast_including_self(text)
+                    } else {
+                        peer.broadcast(text)
+                    };
+                    did(
+                        "broadcast",
+                        answer(published.map(|published| published.queued)),
+                    );
+                }
+                Do::Fail { text } => return Err(BoxError::from(text)),
+                Do::Panic => panic!("probe: panic in a hook"),
+                Do::Close { code, reason } => match CloseCode::new(code) {
+                    Some(code) => peer.close(code, reason),
+                    None => did("close", json!("invalid code")),
+                },
+                Do::Terminate => peer.terminate(),
+                Do::Ping { data } => did("ping", answer(peer.ping(data))),
+                Do::Wait { gate } => self.journal.pass(&gate).await,
+                Do::AwaitClosed => {
+                    peer.closed().await;
+                    self.note(peer, "closed", json!(format!("{:?}", peer.state())));
+                }
+                Do::AwaitDrained { below } => {
+                    peer.drained(below).await;
+                    self.note(peer, "drained", json!(peer.buffered_amount()));
+                }
+                Do::Report => did("report", sent(peer.send(Json(report(peer))))),
+                Do::Note { text } => self.note(peer, "note", json!(text)),
+                Do::State => self.note(peer, "state", report(peer)),
+                Do::SetContext { value } => peer.set_context(ProbeContext { value }),
+                Do::Remember { text } => {
+                    peer.extensions().insert(Remembered(text));
+                }
+                Do::Recall => {
+                    let text = peer.extensions().get::<Remembered>();
+                    let text = text.map_or_else(String::new, |text| text.0.clone());
+                    did("recall", sent(peer.send(text)));
+                }
+                Do::Spawn { then } => {
+                    let (probe, peer_again) = (self.clone(), peer.clone());
+                    let dropped = Dropped(self.clone(), peer.clone());
+                    peer.spawn(async move {
+                        let _dropped = dropped;
+                        for command in then {
+                            probe.perform(&peer_again, command).await?;
+                        }
+                        Ok::<_, BoxError>(())
+                    });
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Notes the end of a spawned future, however it ends.
+struct Dropped(Probe, Peer);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        self.0.note(&self.1, "spawn.end", Value::Null);
+    }
+}
+
+fn sent(result: Result<(), SendError>) -> Value {
+    match result {
+        Ok(()) => json!("queued"),
+        Err(SendError::Closed(message)) => json!({ "closed": message.to_string() }),
+        Err(SendError::Full(message)) => json!({ "full": message.to_string() }),
+        Err(other) => json!({ "error": other.to_string() }),
+    }
+}
+
+fn answer<T: serde::Serialize, E: std::fmt::Debug>(result: Result<T, E>) -> Value {
+    match result {
+        Ok(value) => json!(value),
+        Err(error) => json!({ "error": format!("{error:?}") }),
+    }
+}
+
+fn flood(peer: &Peer, count: usize, size: usize) -> Value {
+    let (mut queued, mut full, mut closed) = (0, 0, 0);
+    let mut most = 0;
+    for index in 0..count {
+        match peer.send(Message::from(Do::numbered(index, size))) {
+            Ok(()) => queued += 1,
+            Err(SendError::Full(_)) => full += 1,
+            Err(_) => closed += 1,
+        }
+        most = most.max(peer.buffered_amount());
+    }
+    json!({ "queued": queued, "full": full, "closed": closed, "most_buffered": most })
+}
+
+fn report(peer: &Peer) -> Value {
+    let context = peer.context::<ProbeContext>();
+    let ids = |peers: Vec<Peer>| peers.iter().map(|peer| peer.id()).collect::<Vec<_>>();
+    json!({
+        "id": peer.id(),
+        "display": peer.to_string(),
+        "namespace": peer.namespace(),
+        "topics": crate::control::names(&peer.topics()),
+        "peers": ids(peer.peers()),
+        "context": context.ok().map(|context: Arc<ProbeContext>| context.value.clone()),
+        "wrong_context": peer.context::<u8>().err().map(|error| error.to_string()),
+        "protocol": peer.protocol(),
+        "state": peer.state() as u8,
+        "buffered": peer.buffered_amount(),
+        "dropped": peer.dropped(),
+        "remote": peer.remote_addr().map(|addr| addr.ip().to_string()),
+        "url": peer.request().url(),
+        "websocket_url": peer.request().websocket_url(),
+        "headers": super::headers(peer.request().headers()),
+        "params": peer.request().params().iter().collect::<Vec<_>>(),
+        "extensions": peer.negotiated_extensions(),
+        "capabilities": peer.capabilities().names().collect::<Vec<_>>(),
+    })
+}

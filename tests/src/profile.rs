@@ -1,0 +1,118 @@
+use std::time::Duration;
+
+use crossws_core::{Hub, Limit, Limits, Origin, Overflow};
+use serde::{Deserialize, Serialize};
+
+/// A server as a case wants it. What is not set keeps its default.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Profile {
+    /// `Limits::max_message_size`.
+    pub max_message_size: Option<usize>,
+    /// `Limits::max_inbound`.
+    pub max_inbound: Option<usize>,
+    /// `Limits::max_control_rate`.
+    pub max_control_rate: Option<usize>,
+    /// `Limits::max_buffered`.
+    pub max_buffered: Option<usize>,
+    /// `Limits::max_queued`.
+    pub max_queued: Option<usize>,
+    /// `Limits::max_queue_age`.
+    pub max_queue_age: Option<Duration>,
+    /// `Limits::overflow`: `drop-newest`, `drop-oldest`, or the default.
+    pub overflow: Option<String>,
+    /// `Limits::max_topics`.
+    pub max_topics: Option<usize>,
+    /// `Limits::max_name_len`.
+    pub max_name_len: Option<usize>,
+    /// `Limits::max_namespaces`.
+    pub max_namespaces: Option<usize>,
+    /// `Limits::max_peers`.
+    pub max_peers: Option<usize>,
+    /// `Limits::upgrade_timeout`.
+    pub upgrade_timeout: Option<Duration>,
+    /// `Limits::close_timeout`.
+    pub close_timeout: Option<Duration>,
+    /// `Limits::ping_interval`.
+    pub ping_interval: Option<Duration>,
+    /// Sets `Limits::ping_interval` to none.
+    pub no_pings: bool,
+    /// `Limits::pong_timeout`.
+    pub pong_timeout: Option<Duration>,
+    /// `Limits::idle_timeout`.
+    pub idle_timeout: Option<Duration>,
+    /// `Limits::max_lifetime`.
+    pub max_lifetime: Option<Duration>,
+    /// The longest time for a request's head, where the adapter reads it itself.
+    pub handshake_timeout: Option<Duration>,
+    /// Which origins may connect.
+    pub origin: OriginRule,
+}
+
+/// `Origin`, to be sent to a server.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub enum OriginRule {
+    /// The default of the library.
+    #[default]
+    Default,
+    /// `Origin::Listed`.
+    Listed(Vec<String>),
+    /// `Origin::Any`.
+    Any,
+}
+
+impl Profile {
+    /// The limits that a server of this profile keeps.
+    pub fn limits(&self) -> Limits {
+        let mut limits = Limits::default();
+        let size = |limit: &mut Limit, value: Option<usize>| {
+            if let Some(value) = value {
+                *limit = Limit::At(value);
+            }
+        };
+        size(&mut limits.max_message_size, self.max_message_size);
+        size(&mut limits.max_inbound, self.max_inbound);
+        size(&mut limits.max_control_rate, self.max_control_rate);
+        size(&mut limits.max_buffered, self.max_buffered);
+        size(&mut limits.max_queued, self.max_queued);
+        size(&mut limits.max_topics, self.max_topics);
+        size(&mut limits.max_name_len, self.max_name_len);
+        size(&mut limits.max_namespaces, self.max_namespaces);
+        size(&mut limits.max_peers, self.max_peers);
+        limits.overflow = match self.overflow.as_deref() {
+            Some("drop-newest") => Overflow::DropNewest,
+            Some("drop-oldest") => Overflow::DropOldest,
+            _ => Overflow::Close,
+        };
+        let time = |limit: &mut Duration, value: Option<Duration>| {
+            if let Some(value) = value {
+                *limit = value;
+            }
+        };
+        time(&mut limits.upgrade_timeout, self.upgrade_timeout);
+        time(&mut limits.close_timeout, self.close_timeout);
+        time(&mut limits.pong_timeout, self.pong_timeout);
+        let maybe = |limit: &mut Option<Duration>, value: Option<Duration>| {
+            *limit = value.or(*limit);
+        };
+        maybe(&mut limits.max_queue_age, self.max_queue_age);
+        maybe(&mut limits.ping_interval, self.ping_interval);
+        maybe(&mut limits.idle_timeout, self.idle_timeout);
+        maybe(&mut limits.max_lifetime, self.max_lifetime);
+        if self.no_pings {
+            limits.ping_interval = None;
+        }
+        limits
+    }
+
+    /// A hub of this profile.
+    pub fn hub(&self) -> Hub {
+        let builder = Hub::builder().limits(self.limits());
+        match &self.origin {
+            OriginRule::Default => builder,
+            OriginRule::Listed(origins) => builder.origin(Origin::listed(origins.clone())),
+            OriginRule::Any => builder.origin(Origin::Any),
+        }
+        .build()
+    }
+}

@@ -1,0 +1,184 @@
+//! Runs cases against a target, and prints what `cargo test` would.
+
+mod capture;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::cases::{self, Case};
+use crate::{Scene, Target};
+
+/// A case that takes longer has hung. Generous: the slowest take a second.
+pub const WATCHDOG: Duration = Duration::from_secs(30);
+
+/// How a case went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It held.
+    Passed,
+    /// It did not hold, for this reason.
+    Failed(String),
+    /// It says nothing about this target, for this reason.
+    Skipped(String),
+}
+
+/// Runs one case on threads of its own.
+pub fn run(target: &dyn Target, case: &Case, deadline: Duration) -> Outcome {
+    if let Some(reason) = case.inapplicable(target) {
+        return Outcome::Skipped(reason);
+    }
+    // Two threads, so that servers meet real concurrency; the case itself stays on this one.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    let run = AssertUnwindSafe(|| {
+        runtime.block_on(async {
+            tokio::time::timeout(deadline, (case.run)(Scene(target)))
+                .await
+                .unwrap_or_else(|_| panic!("the case hung: nothing for {deadline:?}"));
+        });
+    });
+    let outcome = match capture::failure(|| catch_unwind(run)) {
+        Ok(()) => Outcome::Passed,
+        Err(failure) => Outcome::Failed(failure),
+    };
+    // Not awaited: what a failed case left behind may never end.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// Runs every case that the arguments select, a few at a time, and prints the results.
+pub fn main(target: &dyn Target) -> ExitCode {
+    let args = Args::parse();
+    let all: Vec<Case> = cases::all().collect();
+    let chosen: Vec<&Case> = all.iter().filter(|case| args.select(case)).collect();
+    if args.list {
+        for case in &chosen {
+            println!("{case}: test");
+        }
+        return ExitCode::SUCCESS;
+    }
+    println!("\nrunning {} cases against {}", chosen.len(), target.name());
+    let began = Instant::now();
+    let results = run_all(
+        target,
+        &chosen,
+        args.threads,
+        |case, outcome| match outcome {
+            Outcome::Passed => println!("test {case} ... ok"),
+            Outcome::Failed(_) => println!("test {case} ... FAILED"),
+            Outcome::Skipped(reason) => println!("test {case} ... skipped: {reason}"),
+        },
+    );
+    summary(&results, all.len() - chosen.len(), began.elapsed())
+}
+
+/// Runs cases on several threads; the results come in the cases' order.
+pub fn run_all<'a>(
+    target: &dyn Target,
+    cases: &[&'a Case],
+    threads: usize,
+    done: impl Fn(&Case, &Outcome) + Sync,
+) -> Vec<(&'a Case, Outcome)> {
+    let next = AtomicUsize::new(0);
+    let results = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let outcome = run(target, case, WATCHDOG);
+                    done(case, &outcome);
+                    results.lock().unwrap().push((*case, outcome));
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().unwrap();
+    let place = |case: &Case| cases.iter().position(|one| std::ptr::eq(*one, case));
+    results.sort_by_key(|(case, _)| place(case));
+    results
+}
+
+fn summary(results: &[(&Case, Outcome)], filtered: usize, took: Duration) -> ExitCode {
+    let (mut passed, mut skipped, mut failed) = (0, 0, Vec::new());
+    for (case, outcome) in results {
+        match outcome {
+            Outcome::Passed => passed += 1,
+            Outcome::Skipped(_) => skipped += 1,
+            Outcome::Failed(why) => failed.push((case, why)),
+        }
+    }
+    if !failed.is_empty() {
+        println!("\nfailures:\n");
+        for (case, why) in &failed {
+            println!("---- {case} ----\n{why}\n");
+        }
+    }
+    println!(
+        "\ntest result: {}. {passed} passed; {} failed; {skipped} skipped; {filtered} filtered out; \
+         finished in {:.2}s\n",
+        if failed.is_empty() { "ok" } else { "FAILED" },
+        failed.len(),
+        took.as_secs_f64(),
+    );
+    if failed.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(101)
+    }
+}
+
+/// The part of libtest's arguments that matters here.
+struct Args {
+    filters: Vec<String>,
+    exact: bool,
+    list: bool,
+    threads: usize,
+}
+
+impl Args {
+    fn parse() -> Self {
+        let mut parsed = Self {
+            filters: Vec::new(),
+            exact: false,
+            list: false,
+            threads: 4,
+        };
+        let mut args = std::env::args().skip(1);
+        while let Some(arg) = args.next() {
+            match arg.as_str() {
+                "--exact" => parsed.exact = true,
+                "--list" => parsed.list = true,
+                "--test-threads" => parsed.threads = number(args.next()),
+                other if other.starts_with("--test-threads=") => {
+                    parsed.threads = number(other.split('=').nth(1).map(str::to_owned));
+                }
+                // Libtest's other options change nothing here.
+                other if other.starts_with('-') => {}
+                _ => parsed.filters.push(arg),
+            }
+        }
+        parsed
+    }
+
+    fn select(&self, case: &Case) -> bool {
+        let name = case.to_string();
+        self.filters.is_empty()
+            || self.filters.iter().any(|filter| {
+                if self.exact {
+                    name == *filter
+                } else {
+                    name.contains(filter.as_str())
+                }
+            })
+    }
+}
+
+fn number(arg: Option<String>) -> usize {
+    arg.and_then(|arg| arg.parse().ok()).unwrap_or(1).max(1)
+}

@@ -1,0 +1,281 @@
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use crossws_core::PeerId;
+use http::{Request, Response, StatusCode};
+use serde_json::Value;
+
+use crate::{
+    Ask, Connected, Control, Entry, Peer, Profile, Raw, Reply, Report, Server, Shutdown, Target,
+};
+
+/// What a case is given: an adapter, to start servers on.
+#[derive(Clone, Copy)]
+pub struct Scene<'a>(pub &'a dyn Target);
+
+impl Scene<'_> {
+    /// A server with default limits.
+    pub async fn stage(self) -> Stage {
+        self.stage_with(Profile::default()).await
+    }
+
+    /// A server with other limits.
+    pub async fn stage_with(self, profile: Profile) -> Stage {
+        Stage(self.0.start(profile).await)
+    }
+}
+
+/// A server with shorthands for what cases do.
+pub struct Stage(Box<dyn Server>);
+
+impl Stage {
+    /// Connects; the upgrade must be accepted.
+    pub async fn connect(&self, path: &str, ask: Ask) -> Peer {
+        match self.try_connect(path, ask, &[]).await {
+            Ok(peer) => peer,
+            Err(response) => panic!("refused: {response:?}"),
+        }
+    }
+
+    /// Connects to `path` under a name.
+    pub async fn join(&self, path: &str, who: &str) -> Peer {
+        self.connect(path, Ask::named(who)).await
+    }
+
+    /// Connects, with these headers besides.
+    pub async fn try_connect(
+        &self,
+        path: &str,
+        ask: Ask,
+        headers: &[(&str, &str)],
+    ) -> Result<Peer, Response<Bytes>> {
+        let asked = self.ask(path, ask, headers).await;
+        asked.map_err(|refusal| refusal.expect("the connection ended without an answer"))
+    }
+
+    /// Connects; the error is `None` if the connection ends without an answer.
+    pub async fn ask(
+        &self,
+        path: &str,
+        ask: Ask,
+        headers: &[(&str, &str)],
+    ) -> Result<Peer, Option<Response<Bytes>>> {
+        let mut request = Request::get(ask.target(path));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let connected = self.0.connect(request.body(()).unwrap()).await?;
+        let Connected { response, client } = connected;
+        Ok(Peer {
+            who: ask.who,
+            response,
+            client,
+        })
+    }
+
+    /// Connects; the upgrade must be refused with this status.
+    pub async fn refused(
+        &self,
+        path: &str,
+        ask: Ask,
+        headers: &[(&str, &str)],
+        status: u16,
+    ) -> Response<Bytes> {
+        match self.try_connect(path, ask, headers).await {
+            Ok(peer) => panic!("accepted: {:?}", peer.response),
+            Err(response) => {
+                assert_eq!(response.status(), StatusCode::from_u16(status).unwrap());
+                response
+            }
+        }
+    }
+
+    /// The server itself.
+    pub fn server(&self) -> &dyn Server {
+        &*self.0
+    }
+
+    async fn control(&self, control: Control) -> Value {
+        match self.0.control(control).await {
+            Reply::Value(value) => value,
+            Reply::Entries(entries) => panic!("unexpected: {entries:?}"),
+        }
+    }
+
+    /// Applies a control whose answer does not matter.
+    pub async fn order(&self, control: Control) {
+        self.control(control).await;
+    }
+
+    /// Waits for the first entry of this kind; its detail.
+    pub async fn wait(&self, who: &str, what: &str) -> Value {
+        self.wait_for(who, what, 1).await.remove(0)
+    }
+
+    /// Waits for `count` entries of this kind; the details of all.
+    pub async fn wait_for(&self, who: &str, what: &str, count: usize) -> Vec<Value> {
+        let control = Control::Wait {
+            who: who.to_owned(),
+            what: what.to_owned(),
+            count,
+        };
+        match self.0.control(control).await {
+            Reply::Entries(entries) => entries.into_iter().map(|entry| entry.detail).collect(),
+            Reply::Value(value) => panic!("unexpected: {value}"),
+        }
+    }
+
+    /// The journal of one connection so far.
+    pub async fn entries(&self, who: &str) -> Vec<Entry> {
+        let who = Some(who.to_owned());
+        match self.0.control(Control::Entries { who }).await {
+            Reply::Entries(entries) => entries,
+            Reply::Value(value) => panic!("unexpected: {value}"),
+        }
+    }
+
+    /// What the entries of one connection are, in order.
+    pub async fn story(&self, who: &str) -> Vec<String> {
+        let entries = self.entries(who).await;
+        entries.into_iter().map(|entry| entry.what).collect()
+    }
+
+    /// How many entries of this kind there are.
+    pub async fn count(&self, who: &str, what: &str) -> usize {
+        let story = self.story(who).await;
+        story.iter().filter(|entry| *entry == what).count()
+    }
+
+    /// Opens a gate.
+    pub async fn release(&self, gate: &str) {
+        self.order(Control::Release {
+            gate: gate.to_owned(),
+        })
+        .await;
+    }
+
+    /// Waits until the last hook of every connection has ended.
+    pub async fn idle(&self) {
+        self.order(Control::Idle).await;
+    }
+
+    /// Lets time pass.
+    pub async fn advance(&self, time: Duration) {
+        self.0.advance(time).await;
+    }
+
+    /// Publishes from outside; how many queues took it.
+    pub async fn publish(&self, namespace: Option<&str>, topic: &str, text: &str) -> u64 {
+        let control = Control::Publish {
+            namespace: namespace.map(str::to_owned),
+            topic: topic.to_owned(),
+            text: text.to_owned(),
+        };
+        self.control(control).await.as_u64().unwrap()
+    }
+
+    /// Sends to every peer from outside; how many queues took it.
+    pub async fn broadcast(&self, namespace: Option<&str>, text: &str) -> u64 {
+        let control = Control::Broadcast {
+            namespace: namespace.map(str::to_owned),
+            text: text.to_owned(),
+        };
+        self.control(control).await.as_u64().unwrap()
+    }
+
+    /// The ids of the peers, of one namespace or of all.
+    pub async fn peers(&self, namespace: Option<&str>) -> Vec<PeerId> {
+        let namespace = namespace.map(str::to_owned);
+        serde_json::from_value(self.control(Control::Peers { namespace }).await).unwrap()
+    }
+
+    /// The topics, of one namespace or of all.
+    pub async fn topics(&self, namespace: Option<&str>) -> Vec<String> {
+        let namespace = namespace.map(str::to_owned);
+        serde_json::from_value(self.control(Control::Topics { namespace }).await).unwrap()
+    }
+
+    /// The namespaces.
+    pub async fn namespaces(&self) -> Vec<String> {
+        serde_json::from_value(self.control(Control::Namespaces).await).unwrap()
+    }
+
+    /// How many subscribers a topic has.
+    pub async fn subscribers(&self, namespace: Option<&str>, topic: &str) -> u64 {
+        let control = Control::Count {
+            namespace: namespace.map(str::to_owned),
+            topic: topic.to_owned(),
+        };
+        self.control(control).await.as_u64().unwrap()
+    }
+
+    /// Applies a control that answers whether it found its peer.
+    pub async fn found(&self, control: Control) -> bool {
+        self.control(control).await.as_bool().unwrap()
+    }
+
+    /// One of the hub's counters.
+    pub async fn stat(&self, name: &str) -> u64 {
+        self.control(Control::Stats).await[name].as_u64().unwrap()
+    }
+
+    /// What one peer has queued and lost: `buffered` and `dropped`.
+    pub async fn backlog(&self, id: PeerId) -> Value {
+        self.control(Control::Backlog { id }).await
+    }
+
+    /// A plain HTTP request.
+    pub async fn http(&self, request: Request<Bytes>) -> Response<Bytes> {
+        self.0.http(request).await
+    }
+
+    /// A raw connection.
+    pub async fn raw(&self) -> Box<dyn Raw> {
+        self.0.raw().await
+    }
+
+    /// Shuts down with the adapter's own frame.
+    pub async fn shutdown(&self, deadline: Duration) -> Report {
+        self.0
+            .shutdown(Shutdown {
+                frame: None,
+                deadline,
+            })
+            .await
+    }
+
+    /// A new client is served as ever: what a case asserts after it did something evil.
+    pub async fn serves(&self) {
+        let mut peer = self.join("/well-behaved", "well-behaved").await;
+        peer.say("still there?").await;
+        peer.hears("still there?").await;
+        peer.leave().await;
+    }
+}
+
+/// Runs two futures to their ends, side by side.
+pub(crate) async fn both<A, B>(a: impl Future<Output = A>, b: impl Future<Output = B>) -> (A, B) {
+    let (mut a, mut b) = (std::pin::pin!(a), std::pin::pin!(b));
+    let (mut a_done, mut b_done) = (None, None);
+    std::future::poll_fn(|cx| {
+        if a_done.is_none()
+            && let Poll::Ready(output) = a.as_mut().poll(cx)
+        {
+            a_done = Some(output);
+        }
+        if b_done.is_none()
+            && let Poll::Ready(output) = b.as_mut().poll(cx)
+        {
+            b_done = Some(output);
+        }
+        match (a_done.take(), b_done.take()) {
+            (Some(a), Some(b)) => Poll::Ready((a, b)),
+            (a, b) => {
+                (a_done, b_done) = (a, b);
+                Poll::Pending
+            }
+        }
+    })
+    .await
+}

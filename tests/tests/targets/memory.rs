@@ -1,0 +1,164 @@
+//! The memory adapter as a target: virtual time, and clients without sockets.
+
+#![allow(clippy::unwrap_used, clippy::panic, unreachable_pub, dead_code)]
+
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use crossws_conformance::{
+    App, Client, Connected, Control, Event, Frame, Fut, Gone, Journal, Profile, Reply, Report,
+    Server, Shutdown, Target,
+};
+use crossws_core::{Capabilities, CloseCode, CloseFrame, Message};
+use crossws_memory::TestServer;
+use http::{Request, Response};
+
+/// The memory adapter.
+pub struct Memory;
+
+impl Target for Memory {
+    fn name(&self) -> &str {
+        "memory"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        crossws_memory::CAPABILITIES
+    }
+
+    fn start(&self, profile: Profile) -> Fut<'_, Box<dyn Server>> {
+        let journal = Arc::new(Journal::default());
+        let server = TestServer::builder(App::new(&journal))
+            .limits(profile.limits())
+            .origin(profile.hub().origin().clone())
+            .build();
+        Box::pin(async { Box::new(MemoryServer { server, journal }) as Box<dyn Server> })
+    }
+}
+
+struct MemoryServer {
+    server: TestServer,
+    journal: Arc<Journal>,
+}
+
+impl MemoryServer {
+    /// Nothing runs by itself here: runs the server while `future` waits for it.
+    async fn driving<T>(&self, future: impl Future<Output = T>) -> T {
+        // A sleep that nobody lives to see the end of drives the server for as long.
+        const FOR_EVER: Duration = Duration::from_secs(1 << 40);
+        let mut server = std::pin::pin!(self.server.sleep(FOR_EVER));
+        let mut future = std::pin::pin!(future);
+        std::future::poll_fn(|cx| {
+            if let Poll::Ready(output) = future.as_mut().poll(cx) {
+                return Poll::Ready(output);
+            }
+            let _ = server.as_mut().poll(cx);
+            future.as_mut().poll(cx)
+        })
+        .await
+    }
+}
+
+impl Server for MemoryServer {
+    fn connect(&self, request: Request<()>) -> Fut<'_, Result<Connected, Option<Response<Bytes>>>> {
+        Box::pin(async move {
+            match self.server.connect_with(request).await {
+                Ok(mut client) => {
+                    // The case decides when something is read, and which pings are answered.
+                    client.auto_pong(false);
+                    client.pause();
+                    Ok(Connected {
+                        response: client.response().clone(),
+                        client: Box::new(MemoryClient(client)),
+                    })
+                }
+                Err(refusal) => Err(Some(match refusal.unclaimed_request() {
+                    Some(request) => {
+                        let parts = request.clone().into_parts();
+                        App::http(&Request::from_parts(parts, Bytes::new()))
+                    }
+                    None => refusal.into_response(),
+                })),
+            }
+        })
+    }
+
+    fn control(&self, control: Control) -> Fut<'_, Reply> {
+        let applied = control.apply(self.server.hub(), &self.journal);
+        Box::pin(self.driving(applied))
+    }
+
+    fn http(&self, request: Request<Bytes>) -> Fut<'_, Response<Bytes>> {
+        Box::pin(async move { App::http(&request) })
+    }
+
+    fn advance(&self, time: Duration) -> Fut<'_, ()> {
+        Box::pin(self.server.advance(time))
+    }
+
+    fn shutdown(&self, order: Shutdown) -> Fut<'_, Report> {
+        Box::pin(async move {
+            let mut shutdown = self.server.shutdown().grace(order.deadline);
+            if let Some((code, reason)) = order.frame {
+                shutdown = shutdown.frame(CloseFrame::new(CloseCode::new(code).unwrap(), reason));
+            }
+            let all = self.server.hub().stats().sessions;
+            let report = shutdown.await;
+            Report {
+                closed: all - report.forced,
+                forced: report.forced,
+            }
+        })
+    }
+}
+
+struct MemoryClient(crossws_memory::Client);
+
+impl Client for MemoryClient {
+    fn send(&mut self, frame: Frame) -> Fut<'_, Result<(), Gone>> {
+        let sent = match frame {
+            Frame::Text(text) => self.0.send(text).map_err(drop),
+            Frame::Binary(bytes) => self.0.send(bytes).map_err(drop),
+            Frame::Ping(data) => self.0.ping(data).map_err(drop),
+            Frame::Pong(data) => self.0.pong(data).map_err(drop),
+            Frame::Close(None) => {
+                self.0.close_without_code();
+                Ok(())
+            }
+            Frame::Close(Some((code, reason))) => {
+                self.0.close(CloseCode::new(code).unwrap(), reason);
+                Ok(())
+            }
+        };
+        Box::pin(async move { sent.map_err(|()| Gone) })
+    }
+
+    fn next(&mut self) -> Fut<'_, Event> {
+        Box::pin(async move {
+            self.0.resume();
+            let frame = self.0.next_frame().await;
+            self.0.pause();
+            match frame {
+                Some(crossws_memory::Frame::Message(Message::Text(text))) => {
+                    Event::Text(text.to_string())
+                }
+                Some(crossws_memory::Frame::Message(Message::Binary(bytes))) => {
+                    Event::Binary(bytes.to_vec())
+                }
+                Some(crossws_memory::Frame::Ping(data)) => Event::Ping(data.to_vec()),
+                Some(crossws_memory::Frame::Pong(data)) => Event::Pong(data.to_vec()),
+                Some(crossws_memory::Frame::Close(frame)) => Event::Close(
+                    frame.map(|frame| (frame.code().get(), frame.reason().to_string())),
+                ),
+                None if self.0.closed().await.clean => Event::End,
+                None => Event::Cut,
+                Some(other) => panic!("a new kind of frame: {other:?}"),
+            }
+        })
+    }
+
+    fn vanish(mut self: Box<Self>) {
+        self.0.vanish();
+    }
+}
