@@ -1,0 +1,133 @@
+//! Real adapters with a fault around them.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use crossws_conformance::{
+    Connected, Control, Event, Fut, Gone, Profile, Raw, Reply, Report, Server, Shutdown, Target,
+};
+use crossws_core::Capabilities;
+use http::{Request, Response, StatusCode};
+
+use super::faults::Fault;
+
+/// A target that does what another does, but for a fault.
+pub struct Altered<T> {
+    pub target: T,
+    pub fault: Fault,
+}
+
+impl<T: Target> Target for Altered<T> {
+    fn name(&self) -> &str {
+        self.target.name()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.target.capabilities()
+    }
+
+    fn start(&self, mut profile: Profile) -> Fut<'_, Box<dyn Server>> {
+        const LONG: Option<Duration> = Some(Duration::from_secs(3600));
+        match self.fault {
+            Fault::NeverPings => {
+                profile.no_pings = true;
+                profile.idle_timeout = LONG;
+            }
+            Fault::NeverGivesUp => {
+                profile.pong_timeout = LONG;
+                profile.idle_timeout = LONG;
+            }
+            Fault::IgnoresItsLimits => {
+                profile = Profile {
+                    overflow: profile.overflow,
+                    origin: profile.origin,
+                    ..Profile::default()
+                };
+            }
+            Fault::LivesForEver => profile.max_lifetime = None,
+            Fault::WaitsForEverForAClose => profile.close_timeout = LONG,
+            Fault::WaitsForEverForAQueue => profile.max_queue_age = LONG,
+            _ => {}
+        }
+        Box::pin(async move {
+            let server = self.target.start(profile).await;
+            let fault = self.fault;
+            Box::new(AlteredServer { server, fault }) as Box<dyn Server>
+        })
+    }
+}
+
+struct AlteredServer {
+    server: Box<dyn Server>,
+    fault: Fault,
+}
+
+impl Server for AlteredServer {
+    fn connect(&self, request: Request<()>) -> Fut<'_, Result<Connected, Option<Response<Bytes>>>> {
+        self.server.connect(request)
+    }
+
+    fn control(&self, control: Control) -> Fut<'_, Reply> {
+        self.server.control(control)
+    }
+
+    fn http(&self, request: Request<Bytes>) -> Fut<'_, Response<Bytes>> {
+        self.server.http(request)
+    }
+
+    fn raw(&self) -> Fut<'_, Box<dyn Raw>> {
+        Box::pin(async {
+            let raw = self.server.raw().await;
+            let fault = self.fault;
+            Box::new(AlteredRaw { raw, fault }) as Box<dyn Raw>
+        })
+    }
+
+    fn advance(&self, time: Duration) -> Fut<'_, ()> {
+        self.server.advance(time)
+    }
+
+    fn shutdown(&self, order: Shutdown) -> Fut<'_, Report> {
+        self.server.shutdown(order)
+    }
+}
+
+struct AlteredRaw {
+    raw: Box<dyn Raw>,
+    fault: Fault,
+}
+
+impl Raw for AlteredRaw {
+    fn write<'a>(&'a mut self, bytes: &'a [u8]) -> Fut<'a, Result<(), Gone>> {
+        self.raw.write(bytes)
+    }
+
+    fn response(&mut self) -> Fut<'_, Option<Response<Bytes>>> {
+        Box::pin(async {
+            let mut response = self.raw.response().await?;
+            if self.fault == Fault::AnswersEveryRequestWith400 {
+                *response.status_mut() = StatusCode::BAD_REQUEST;
+            }
+            if self.fault == Fault::ForgetsWhichVersionItSpeaks {
+                response.headers_mut().remove("sec-websocket-version");
+            }
+            Some(response)
+        })
+    }
+
+    fn frame(&mut self) -> Fut<'_, Event> {
+        Box::pin(async {
+            match self.raw.frame().await {
+                Event::Close(_) if self.fault == Fault::LosesItsLastFrame => Event::Cut,
+                Event::Close(_) if self.fault == Fault::ClosesWithTheWrongCode => {
+                    Event::Close(Some((1000, String::new())))
+                }
+                other => other,
+            }
+        })
+    }
+
+    fn finish(&mut self) -> Fut<'_, ()> {
+        self.raw.finish()
+    }
+}

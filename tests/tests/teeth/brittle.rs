@@ -1,0 +1,312 @@
+//! The smallest adapter that does its job, and can be broken on purpose.
+//!
+//! It has no sockets: a client takes its events out of the transport's queue, and what it sends
+//! goes through a channel to one task per connection.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use crossws_conformance::{
+    App, Connected, Control, Fut, Journal, Profile, Reply, Report, Server, Shutdown, Target,
+};
+use crossws_core::{
+    Capabilities, CloseCode, CloseFrame, Hub, Refused, Resolve, SharedHooks, UpgradeRequest,
+};
+use http::header::{ORIGIN, SEC_WEBSOCKET_PROTOCOL};
+use http::{Request, Response, StatusCode};
+use tokio::sync::mpsc;
+
+use super::faults::Fault;
+use super::pump;
+use super::wire::{BrittleClient, EachMessage, Pipe, Wire};
+use super::wrapper::Wrapper;
+
+/// The adapter, with at most one fault.
+pub struct Brittle {
+    /// What is broken.
+    pub fault: Option<Fault>,
+    /// What it can do: `pump::CAPABILITIES`, or less.
+    pub capabilities: Capabilities,
+}
+
+impl Target for Brittle {
+    fn name(&self) -> &str {
+        "the brittle adapter"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    fn start(&self, profile: Profile) -> Fut<'_, Box<dyn Server>> {
+        let journal = Arc::new(Journal::default());
+        let probe = crossws_conformance::Probe::new(Arc::clone(&journal));
+        let mut hooks: SharedHooks = Arc::new(probe);
+        if let Some(fault) = self.fault {
+            hooks = Arc::new(Wrapper::new(hooks, fault));
+        }
+        let server = BrittleServer {
+            app: Arc::new(App::with(&journal, hooks)),
+            hub: profile.hub(),
+            journal,
+            fault: self.fault,
+            capabilities: self.capabilities,
+            namespaces: Mutex::default(),
+        };
+        Box::pin(async { Box::new(server) as Box<dyn Server> })
+    }
+}
+
+struct BrittleServer {
+    app: Arc<App>,
+    hub: Hub,
+    journal: Arc<Journal>,
+    fault: Option<Fault>,
+    capabilities: Capabilities,
+    /// Those that ever were: only a fault looks at them.
+    namespaces: Mutex<BTreeSet<String>>,
+}
+
+impl BrittleServer {
+    fn is(&self, fault: Fault) -> bool {
+        self.fault == Some(fault)
+    }
+
+    /// A 101 with nothing behind it.
+    fn hollow(&self) -> Connected {
+        let pipe = Arc::new(Pipe::new(
+            self.capabilities,
+            self.hub.limits().clone(),
+            None,
+        ));
+        let mut response = Response::new(());
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        let client = BrittleClient {
+            pipe,
+            inbound: mpsc::unbounded_channel().0,
+            lifeline: None,
+            fault: None,
+            each_message: None,
+        };
+        Connected {
+            response,
+            client: Box::new(client),
+        }
+    }
+
+    async fn upgrade(&self, request: Request<()>) -> Result<Connected, Response<Bytes>> {
+        let (mut parts, ()) = request.into_parts();
+        let offered = parts.headers.get(SEC_WEBSOCKET_PROTOCOL).cloned();
+        if self.is(Fault::AdmitsEveryOrigin) {
+            parts.headers.remove(ORIGIN);
+        }
+        if self.is(Fault::HidesHeadersFromTheHook) {
+            parts.headers.remove("x-test");
+        }
+        let addr = (!self.is(Fault::HidesTheAddress)).then(|| ([127, 0, 0, 1], 1000).into());
+        let request = UpgradeRequest::new(parts).with_remote_addr(addr);
+        let again = request.clone();
+        let claim = match self.hub.claim(&self.app, request).await {
+            Ok(claim) => claim,
+            Err(Refused::Unclaimed(request)) if self.is(Fault::UpgradesUnclaimedRoutes) => {
+                let (mut parts, query) = (request.parts().clone(), request.query());
+                let target = format!("/elsewhere?{}", query.unwrap_or_default());
+                parts.uri = target.parse().unwrap();
+                let request = UpgradeRequest::new(parts).with_remote_addr(addr);
+                self.hub.claim(&self.app, request).await.unwrap()
+            }
+            Err(Refused::Unclaimed(request)) => {
+                if self.is(Fault::ForgetsTheRequest) {
+                    return Err(App::http(&Request::new(Bytes::new())));
+                }
+                let request = Request::from_parts(request.into_parts(), Bytes::new());
+                return Err(App::http(&request));
+            }
+            Err(Refused::Rejected(rejection)) => return Err(rejection.into_response()),
+            Err(other) => panic!("{other:?}"),
+        };
+        let deadline = match self.fault {
+            Some(Fault::LetsUpgradesTakeForever) => Duration::from_secs(3600),
+            _ => claim.deadline(),
+        };
+        let accepted = match tokio::time::timeout(deadline, claim.upgrade()).await {
+            Ok(Err(_)) if self.is(Fault::AcceptsBeforeTheHookAnswers) => {
+                return Ok(self.hollow());
+            }
+            Ok(accepted) => accepted.map_err(|rejection| match self.fault {
+                Some(Fault::RefusesWithABareStatus) => {
+                    let mut response = Response::new(Bytes::new());
+                    *response.status_mut() = rejection.status();
+                    response
+                }
+                Some(Fault::TellsErrorsToTheClient) => {
+                    let error = rejection.source().map(ToString::to_string);
+                    rejection
+                        .into_response()
+                        .map(|body| error.map_or(body, Bytes::from))
+                }
+                _ => rejection.into_response(),
+            })?,
+            Err(_) => {
+                let mut response = Response::new(Bytes::new());
+                *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+                return Err(response);
+            }
+        };
+        let mut response = Response::new(());
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        *response.headers_mut() = accepted.headers().clone();
+        if self.is(Fault::LosesRepeatedHeaders) {
+            let all = std::mem::take(response.headers_mut());
+            for name in all.keys() {
+                response.headers_mut().insert(name, all[name].clone());
+            }
+        }
+        if let Some(offered) = offered
+            && self.is(Fault::EchoesTheOfferedSubprotocol)
+        {
+            response
+                .headers_mut()
+                .insert(SEC_WEBSOCKET_PROTOCOL, offered);
+        }
+        let pipe = Arc::new(Pipe::new(
+            self.capabilities,
+            accepted.limits().clone(),
+            self.fault,
+        ));
+        let (inbound, received) = mpsc::unbounded_channel();
+        let wire = Wire(Arc::clone(&pipe), inbound.clone());
+        let joined = accepted.join(wire).map_err(|frame| {
+            let mut response = Response::new(frame.reason().as_bytes().clone());
+            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+            response
+        })?;
+        let client = BrittleClient {
+            pipe: Arc::clone(&pipe),
+            inbound,
+            lifeline: Some(joined.lifeline()),
+            fault: self.fault,
+            each_message: self.is(Fault::ResolvesEveryMessage).then(|| {
+                let app = Arc::clone(&self.app);
+                Box::new(move || {
+                    let (app, again) = (Arc::clone(&app), again.clone());
+                    Box::pin(async move { drop(app.resolve(&again).await) }) as Fut<'static, ()>
+                }) as EachMessage
+            }),
+        };
+        pump::spawn(joined, pipe, received, self.fault);
+        Ok(Connected {
+            response,
+            client: Box::new(client),
+        })
+    }
+}
+
+impl Server for BrittleServer {
+    fn connect(&self, request: Request<()>) -> Fut<'_, Result<Connected, Option<Response<Bytes>>>> {
+        Box::pin(async move { self.upgrade(request).await.map_err(Some) })
+    }
+
+    fn control(&self, control: Control) -> Fut<'_, Reply> {
+        let one = Some("/one".to_owned());
+        let control = match (self.fault, control) {
+            (Some(Fault::PublishesFromOutsideEverywhere), Control::Publish { topic, text, .. }) => {
+                let namespace = None;
+                Control::Publish {
+                    namespace,
+                    topic,
+                    text,
+                }
+            }
+            (
+                Some(Fault::PublishesFromOutsideToOneOnly),
+                Control::Publish {
+                    namespace,
+                    topic,
+                    text,
+                },
+            ) => {
+                let namespace = namespace.or(one);
+                Control::Publish {
+                    namespace,
+                    topic,
+                    text,
+                }
+            }
+            (Some(Fault::ClosesEveryNamespace), Control::CloseAll { code, reason, .. }) => {
+                let namespace = None;
+                Control::CloseAll {
+                    namespace,
+                    code,
+                    reason,
+                }
+            }
+            (Some(Fault::SendsByIdToEveryone), Control::Send { text, .. }) => {
+                let _ = self.hub.in_all_namespaces().broadcast(text);
+                return Box::pin(std::future::ready(Reply::Value(true.into())));
+            }
+            (_, other) => other,
+        };
+        let keeps = self.is(Fault::KeepsNamespacesForEver);
+        let asks = matches!(control, Control::Namespaces);
+        Box::pin(async move {
+            let reply = control.apply(&self.hub, &self.journal).await;
+            if keeps {
+                let mut seen = self.namespaces.lock().unwrap();
+                seen.extend(self.hub.namespaces().iter().map(ToString::to_string));
+                if asks {
+                    return Reply::Value(serde_json::json!(*seen));
+                }
+            }
+            reply
+        })
+    }
+
+    fn http(&self, request: Request<Bytes>) -> Fut<'_, Response<Bytes>> {
+        Box::pin(async move { App::http(&request) })
+    }
+
+    fn advance(&self, time: Duration) -> Fut<'_, ()> {
+        Box::pin(tokio::time::sleep(time))
+    }
+
+    fn shutdown(&self, order: Shutdown) -> Fut<'_, Report> {
+        Box::pin(async move {
+            let frame = match order.frame {
+                Some((code, reason)) => CloseFrame::new(CloseCode::new(code).unwrap(), reason),
+                None => CloseFrame::from(CloseCode::RESTART),
+            };
+            let all = self.hub.stats().sessions;
+            if self.is(Fault::StopsWithoutAWord) {
+                for peer in self.hub.peers() {
+                    peer.terminate();
+                }
+            }
+            if self.is(Fault::GoesOnAccepting) {
+                self.hub.in_all_namespaces().close_all(frame);
+            } else {
+                self.hub.shutdown(frame);
+            }
+            if self.is(Fault::DoesNotWaitForCloseHooks) {
+                return Report {
+                    closed: all,
+                    forced: 0,
+                };
+            }
+            let deadline = match self.fault {
+                Some(Fault::IgnoresTheGrace) => Duration::from_secs(3600),
+                _ => order.deadline,
+            };
+            let forced = match tokio::time::timeout(deadline, self.hub.idle()).await {
+                Ok(()) => 0,
+                Err(_) => self.hub.stats().sessions,
+            };
+            Report {
+                closed: all - forced,
+                forced,
+            }
+        })
+    }
+}

@@ -1,0 +1,166 @@
+//! The suite has teeth: each fault of an adapter makes exactly the cases fail that are about it.
+//!
+//! An argument selects faults by name. `CROSSWS_UPDATE=1` prints which cases each one fails now,
+//! to be reviewed and written into `mutants.rs`.
+
+// A test: a panic is how it fails, and nobody reads its documentation.
+#![allow(missing_docs, unreachable_pub)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod altered;
+mod brittle;
+mod faults;
+#[path = "../targets/memory.rs"]
+mod memory;
+mod mutants;
+mod pump;
+#[path = "../targets/tokio.rs"]
+mod tokio_target;
+mod wire;
+mod wrapper;
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use crossws_conformance::Target;
+use crossws_conformance::cases::{self, Case};
+use crossws_conformance::runner::{self, Outcome};
+use crossws_core::Capabilities;
+
+use altered::Altered;
+use brittle::Brittle;
+
+use mutants::{MUTANTS, Mutant, Place};
+
+/// A case that a fault makes hang fails after this. Long for a case, which takes milliseconds.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Many, because a case that hangs does nothing but wait.
+const THREADS: usize = 16;
+
+fn main() -> ExitCode {
+    let filter = std::env::args().skip(1).find(|arg| !arg.starts_with('-'));
+    let chosen: Vec<&Mutant> = MUTANTS
+        .iter()
+        .filter(|mutant| {
+            filter
+                .as_ref()
+                .is_none_or(|filter| mutant.name().contains(filter))
+        })
+        .collect();
+    println!("\nrunning {} faults", chosen.len());
+    let bitten = bite(&chosen);
+    let mut failed = Vec::new();
+    for (mutant, bitten) in chosen.iter().zip(&bitten) {
+        if std::env::var_os("CROSSWS_UPDATE").is_some() {
+            println!("fault {}: {bitten:?}", mutant.name());
+        }
+        if mutant.is_as_expected(bitten) {
+            println!("test {} ... ok", mutant.name());
+        } else {
+            println!("test {} ... FAILED", mutant.name());
+            failed.push((mutant, bitten));
+        }
+    }
+    for (mutant, bitten) in &failed {
+        println!("\n---- {} ----", mutant.name());
+        println!(
+            "must fail: {:#?}\nmay fail: {:#?}\nfailed: {bitten:#?}",
+            mutant.fails, mutant.may
+        );
+    }
+    println!(
+        "\ntest result: {}. {} passed; {} failed\n",
+        if failed.is_empty() { "ok" } else { "FAILED" },
+        chosen.len() - failed.len(),
+        failed.len(),
+    );
+    ExitCode::from(if failed.is_empty() { 0 } else { 101 })
+}
+
+/// Runs the groups of each mutant against it; the cases that failed, in their order.
+fn bite(mutants: &[&Mutant]) -> Vec<Vec<String>> {
+    let cases: Vec<Case> = cases::all().collect();
+    let targets: Vec<_> = mutants.iter().map(|mutant| mutant.target()).collect();
+    let runs: Vec<(usize, &Case)> = mutants
+        .iter()
+        .enumerate()
+        .flat_map(|(index, mutant)| {
+            let concerned = cases.iter().filter(|case| mutant.concerns(case));
+            concerned.map(move |case| (index, case))
+        })
+        .collect();
+    let next = AtomicUsize::new(0);
+    let failed = Mutex::new(BTreeSet::new());
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                loop {
+                    let run = next.fetch_add(1, Ordering::Relaxed);
+                    let Some((index, case)) = runs.get(run) else {
+                        return;
+                    };
+                    let outcome = runner::run(&*targets[*index], case, PATIENCE);
+                    if matches!(outcome, Outcome::Failed(_)) {
+                        failed
+                            .lock()
+                            .unwrap()
+                            .insert((*index, run, case.to_string()));
+                    }
+                }
+            });
+        }
+    });
+    let mut bitten = vec![Vec::new(); mutants.len()];
+    for (index, _, case) in failed.into_inner().unwrap() {
+        bitten[index].push(case);
+    }
+    bitten
+}
+
+impl Mutant {
+    fn name(&self) -> String {
+        self.fault
+            .map_or("None".to_owned(), |fault| format!("{fault:?}"))
+    }
+
+    fn concerns(&self, case: &Case) -> bool {
+        self.groups.is_empty() || self.groups.contains(&case.group)
+    }
+
+    /// Whether all failed that must, and no other than may.
+    fn is_as_expected(&self, bitten: &[String]) -> bool {
+        let failed = |case: &&str| bitten.iter().any(|one| one == case);
+        let foreseen = |case: &String| {
+            let case = case.as_str();
+            self.fails.contains(&case) || self.may.contains(&case)
+        };
+        let bites = self.fault.is_none() || !self.fails.is_empty();
+        bites && self.fails.iter().all(failed) && bitten.iter().all(foreseen)
+    }
+
+    fn target(&self) -> Box<dyn Target> {
+        let fault = self.fault;
+        match self.place {
+            Place::Brittle => Box::new(Brittle {
+                fault,
+                capabilities: pump::CAPABILITIES,
+            }),
+            Place::WithoutTopics => Box::new(Brittle {
+                fault,
+                capabilities: pump::CAPABILITIES.without(Capabilities::PUBSUB),
+            }),
+            Place::Memory => Box::new(Altered {
+                target: memory::Memory,
+                fault: fault.unwrap(),
+            }),
+            Place::Tokio => Box::new(Altered {
+                target: tokio_target::Tokio,
+                fault: fault.unwrap(),
+            }),
+        }
+    }
+}

@@ -1,0 +1,525 @@
+//! Fault by fault: the cases it must make fail, and no others of these groups.
+
+use super::faults::Fault;
+
+/// Where a fault is put. Without one, the adapter passes everything.
+#[derive(Debug)]
+pub enum Place {
+    /// Into the adapter made for it.
+    Brittle,
+    /// Into the same one, which does not offer topics: the cases about that have no other yet.
+    WithoutTopics,
+    /// Around the memory adapter, which has the clock.
+    Memory,
+    /// Around the tokio adapter, which has the bytes.
+    Tokio,
+}
+
+/// A fault, and what it breaks.
+pub struct Mutant {
+    /// The fault.
+    pub fault: Option<Fault>,
+    /// Where it is.
+    pub place: Place,
+    /// The groups of cases that are run; all if empty.
+    pub groups: &'static [&'static str],
+    /// Those that must fail.
+    pub fails: &'static [&'static str],
+    /// Those that fail or not, as chance has it: no other case may.
+    pub may: &'static [&'static str],
+}
+
+/// An adapter without a fault.
+const fn sound(place: Place) -> Mutant {
+    Mutant {
+        fault: None,
+        place,
+        groups: &[],
+        fails: &[],
+        may: &[],
+    }
+}
+
+impl Fault {
+    const fn put(self, place: Place, groups: &'static [&'static str]) -> Mutant {
+        Mutant {
+            fault: Some(self),
+            place,
+            groups,
+            fails: &[],
+            may: &[],
+        }
+    }
+}
+
+impl Mutant {
+    const fn fails(mut self, cases: &'static [&'static str]) -> Self {
+        self.fails = cases;
+        self
+    }
+
+    const fn may_fail(mut self, cases: &'static [&'static str]) -> Self {
+        self.may = cases;
+        self
+    }
+}
+
+pub const MUTANTS: &[Mutant] = &[
+    sound(Place::Brittle),
+    sound(Place::WithoutTopics),
+    Fault::PretendsToHaveTopics
+        .put(Place::WithoutTopics, &["pubsub"])
+        .fails(&["pubsub::without_topics_there_are_typed_errors"]),
+    Fault::AcceptsBeforeTheHookAnswers
+        .put(Place::Brittle, &["refusal"])
+        .fails(&[
+            "refusal::a_refusal_is_any_response",
+            "refusal::a_refusal_comes_before_any_101",
+            "refusal::an_error_that_converts_is_a_refusal",
+            "refusal::an_error_that_says_nothing_is_a_500_without_details",
+            "refusal::a_panic_in_the_upgrade_is_a_500",
+            "refusal::a_refusal_leaves_nothing_behind",
+            "refusal::a_subprotocol_that_was_not_offered_fails_the_upgrade",
+            "refusal::an_id_in_use_is_refused",
+            "refusal::a_namespace_with_too_long_a_name_is_refused",
+            "refusal::a_full_hub_refuses",
+            "refusal::a_foreign_origin_is_refused",
+            "refusal::the_origin_null_is_refused",
+            "refusal::a_listed_origin_is_accepted",
+        ]),
+    Fault::AdmitsEveryOrigin
+        .put(Place::Brittle, &["refusal"])
+        .fails(&[
+            "refusal::a_foreign_origin_is_refused",
+            "refusal::the_origin_null_is_refused",
+            "refusal::a_listed_origin_is_accepted",
+        ]),
+    Fault::EchoesTheOfferedSubprotocol
+        .put(Place::Brittle, &["upgrade"])
+        .fails(&[
+            "upgrade::a_chosen_subprotocol_is_answered",
+            "upgrade::the_servers_preference_chooses_the_subprotocol",
+            "upgrade::no_subprotocol_is_answered_unless_chosen",
+        ]),
+    Fault::ForgetsTheRequest
+        .put(Place::Brittle, &["refusal"])
+        .fails(&["refusal::an_unclaimed_route_goes_to_the_http_service"]),
+    Fault::HidesHeadersFromTheHook
+        .put(Place::Brittle, &["upgrade", "refusal"])
+        .fails(&[
+            "upgrade::the_hook_sees_the_whole_request",
+            "refusal::an_unclaimed_route_goes_to_the_http_service",
+        ]),
+    Fault::HidesTheAddress
+        .put(Place::Brittle, &["upgrade"])
+        .fails(&["upgrade::the_hook_sees_the_remote_address"]),
+    Fault::LetsUpgradesTakeForever
+        .put(Place::Brittle, &["refusal"])
+        .fails(&["refusal::a_deadline_bounds_the_upgrade"]),
+    Fault::LosesRepeatedHeaders
+        .put(Place::Brittle, &["upgrade"])
+        .fails(&["upgrade::repeated_cookies_are_all_kept"]),
+    Fault::RefusesWithABareStatus
+        .put(Place::Brittle, &["refusal"])
+        .fails(&[
+            "refusal::a_refusal_is_any_response",
+            "refusal::an_error_that_converts_is_a_refusal",
+            "refusal::a_full_hub_refuses",
+        ]),
+    Fault::ResolvesEveryMessage
+        .put(Place::Brittle, &["upgrade"])
+        .fails(&["upgrade::hooks_are_resolved_once_per_connection"]),
+    Fault::TellsErrorsToTheClient
+        .put(Place::Brittle, &["refusal"])
+        .fails(&["refusal::an_error_that_says_nothing_is_a_500_without_details"]),
+    Fault::UpgradesUnclaimedRoutes
+        .put(Place::Brittle, &["refusal"])
+        .fails(&[
+            "refusal::an_unclaimed_route_goes_to_the_http_service",
+            "refusal::an_unclaimed_route_runs_no_hook",
+        ]),
+    Fault::BuffersUntilTheHookEnds
+        .put(Place::Brittle, &["life"])
+        .fails(&[
+            "life::what_is_sent_before_an_await_arrives_meanwhile",
+            "life::a_publish_arrives_while_a_hook_waits",
+            "life::a_ping_is_answered_while_a_hook_waits",
+        ]),
+    Fault::BuffersWithoutBound
+        .put(Place::Brittle, &["queue"])
+        .fails(&[
+            "queue::a_client_that_never_reads_is_closed_with_1013",
+            "queue::a_client_that_never_reads_is_bounded",
+            "queue::too_many_messages_are_too_much",
+            "queue::dropping_the_newest_hands_it_back",
+            "queue::dropping_the_oldest_keeps_the_newest",
+            "queue::what_a_slow_subscriber_loses_is_counted",
+        ]),
+    Fault::CallsALossClean
+        .put(Place::Brittle, &["closing"])
+        .fails(&["closing::a_client_that_vanishes_is_1006_by_the_network"]),
+    Fault::ClosesWithoutItsFrame
+        .put(Place::Brittle, &["closing"])
+        .fails(&[
+            "closing::our_code_and_reason_reach_the_client",
+            "closing::our_close_is_told_as_ours",
+            "closing::a_close_from_outside_is_told_as_ours",
+            "closing::a_long_reason_is_cut_between_characters",
+            "closing::what_was_queued_arrives_before_the_close_frame",
+            "closing::only_the_first_close_counts",
+        ]),
+    Fault::DeliversOutOfOrder
+        .put(Place::Brittle, &["life"])
+        .fails(&[
+            "life::messages_keep_their_order",
+            "life::messages_of_slow_hooks_keep_their_order",
+        ])
+        .may_fail(&[
+            "life::close_comes_once_however_the_connection_ends",
+            "life::close_comes_after_the_last_message",
+            "life::closed_resolves_in_a_running_hook_when_the_server_closes",
+        ]),
+    Fault::DeliversPublicationsTwice
+        .put(Place::Brittle, &["pubsub", "hub"])
+        .fails(&[
+            "pubsub::a_publish_reaches_every_other_subscriber_once",
+            "hub::a_publish_from_outside_reaches_all_namespaces_when_said",
+            "pubsub::a_publish_in_close_reaches_the_others",
+            "pubsub::a_publish_keeps_the_kind_of_message",
+            "pubsub::subscribing_twice_delivers_once",
+            "pubsub::a_broadcast_reaches_the_whole_namespace",
+            "hub::a_broadcast_from_outside_reaches_every_peer",
+            "pubsub::a_publishers_messages_keep_their_order",
+        ]),
+    Fault::DoesNotCountWhatItDrops
+        .put(Place::Brittle, &["queue"])
+        .fails(&[
+            "queue::dropping_the_newest_hands_it_back",
+            "queue::dropping_the_oldest_keeps_the_newest",
+            "queue::what_a_slow_subscriber_loses_is_counted",
+        ]),
+    Fault::IgnoresPings
+        .put(Place::Brittle, &["life", "peer"])
+        .fails(&[
+            "life::open_ends_before_the_first_message",
+            "life::a_peers_hooks_do_not_overlap",
+            "life::a_ping_is_answered_while_a_hook_waits",
+            "peer::the_clients_ping_is_answered_and_reaches_the_hook",
+        ]),
+    Fault::LosesCloseReasons
+        .put(Place::Brittle, &["closing"])
+        .fails(&[
+            "closing::our_code_and_reason_reach_the_client",
+            "closing::a_close_from_outside_is_told_as_ours",
+            "closing::a_long_reason_is_cut_between_characters",
+            "closing::only_the_first_close_counts",
+        ]),
+    Fault::NeverSaysDrained
+        .put(Place::Brittle, &["queue"])
+        .fails(&["queue::the_drain_hook_is_told_after_a_burst"])
+        .may_fail(&["queue::drained_waits_for_the_client"]),
+    Fault::NoticesNothingWhileAHookRuns
+        .put(Place::Brittle, &["life"])
+        .fails(&[
+            "life::closed_resolves_in_a_running_hook_when_the_client_closes",
+            "life::closed_resolves_in_a_running_hook_when_the_client_vanishes",
+            "life::closed_resolves_although_messages_are_waiting",
+            "life::a_peer_that_is_gone_is_off_the_lists_although_a_hook_runs",
+        ]),
+    Fault::ReordersPublications
+        .put(Place::Brittle, &["pubsub", "hub"])
+        .fails(&["pubsub::a_publishers_messages_keep_their_order"])
+        .may_fail(&[
+            "pubsub::a_publish_keeps_the_kind_of_message",
+            "pubsub::a_broadcast_reaches_the_whole_namespace",
+            "hub::a_broadcast_from_outside_reaches_every_peer",
+            "pubsub::every_subscriber_sees_the_same_order",
+            "pubsub::a_published_value_is_json_text_for_everyone",
+        ]),
+    Fault::TakesAnySize
+        .put(Place::Brittle, &["queue"])
+        .fails(&["queue::a_message_over_the_limit_is_closed_with_1009"]),
+    Fault::TerminatesWithACloseFrame
+        .put(Place::Brittle, &["closing"])
+        .fails(&["closing::terminate_sends_no_close_frame"]),
+    Fault::TurnsBinaryIntoText
+        .put(Place::Brittle, &["peer"])
+        .fails(&["peer::binary_arrives_as_binary"]),
+    Fault::DoesNotWaitForCloseHooks
+        .put(Place::Brittle, &["stopping"])
+        .fails(&["stopping::what_does_not_end_in_time_is_forced"])
+        .may_fail(&["stopping::close_hooks_are_told_and_waited_for"]),
+    Fault::GoesOnAccepting
+        .put(Place::Brittle, &["stopping"])
+        .fails(&[
+            "stopping::close_hooks_are_told_and_waited_for",
+            "stopping::nobody_new_is_accepted",
+        ]),
+    Fault::IgnoresTheGrace
+        .put(Place::Brittle, &["stopping"])
+        .fails(&["stopping::what_does_not_end_in_time_is_forced"]),
+    Fault::StopsWithoutAWord
+        .put(Place::Brittle, &["stopping"])
+        .fails(&[
+            "stopping::peers_are_told_1012",
+            "stopping::peers_are_told_a_code_of_choice",
+            "stopping::what_was_queued_is_flushed",
+            "stopping::close_hooks_are_told_and_waited_for",
+            "stopping::what_does_not_end_in_time_is_forced",
+        ]),
+    Fault::ClosesEveryNamespace
+        .put(Place::Brittle, &["hub"])
+        .fails(&["hub::close_all_closes_one_namespace"]),
+    Fault::KeepsNamespacesForEver
+        .put(Place::Brittle, &["hub"])
+        .fails(&["hub::a_namespace_vanishes_with_its_last_peer"]),
+    Fault::PublishesFromOutsideEverywhere
+        .put(Place::Brittle, &["hub"])
+        .fails(&["hub::a_publish_from_outside_reaches_one_namespace"]),
+    Fault::PublishesFromOutsideToOneOnly
+        .put(Place::Brittle, &["pubsub", "hub"])
+        .fails(&[
+            "hub::a_publish_from_outside_reaches_all_namespaces_when_said",
+            "pubsub::unsubscribing_ends_delivery",
+            "pubsub::subscribing_twice_delivers_once",
+            "hub::publications_are_counted",
+        ]),
+    Fault::SendsByIdToEveryone
+        .put(Place::Brittle, &["peer"])
+        .fails(&[
+            "peer::it_is_found_by_its_id",
+            "peer::an_id_that_is_gone_finds_nobody",
+        ]),
+    Fault::AnswersErrorsItself
+        .put(Place::Brittle, &["failure"])
+        .fails(&[
+            "failure::error_may_keep_the_connection",
+            "failure::error_may_choose_the_close_code",
+            "failure::a_failing_open_may_be_kept",
+            "failure::a_failing_spawned_future_reaches_error",
+        ]),
+    Fault::CatchesPanicsItself
+        .put(Place::Brittle, &["failure"])
+        .fails(&[
+            "failure::a_panic_reaches_error",
+            "failure::a_panic_closes_with_1011",
+            "failure::a_panic_closes_although_error_says_keep",
+            "failure::a_panic_hurts_no_other_peer",
+        ]),
+    Fault::ClosesTwice.put(Place::Brittle, &["life"]).fails(&[
+        "life::close_comes_once_however_the_connection_ends",
+        "life::close_comes_after_the_last_message",
+        "life::closed_resolves_in_a_running_hook_when_the_client_closes",
+        "life::closed_resolves_in_a_running_hook_when_the_client_vanishes",
+        "life::closed_resolves_in_a_running_hook_when_the_server_closes",
+    ]),
+    Fault::DeliversAfterClose
+        .put(Place::Brittle, &["life"])
+        .fails(&[
+            "life::close_comes_once_however_the_connection_ends",
+            "life::close_comes_after_the_last_message",
+            "life::nothing_is_delivered_after_the_server_closed",
+            "life::closed_resolves_in_a_running_hook_when_the_client_closes",
+            "life::closed_resolves_in_a_running_hook_when_the_client_vanishes",
+            "life::closed_resolves_in_a_running_hook_when_the_server_closes",
+            "life::a_spawned_future_ends_with_its_peer",
+        ]),
+    Fault::DropsTheContext
+        .put(Place::Brittle, &["upgrade", "peer"])
+        .fails(&[
+            "upgrade::accepting_gives_a_context",
+            "peer::its_context_is_typed",
+        ]),
+    Fault::DropsTheId
+        .put(Place::Brittle, &["upgrade"])
+        .fails(&["upgrade::accepting_gives_an_id"]),
+    Fault::DropsTheNamespace
+        .put(Place::Brittle, &["upgrade", "pubsub", "hub"])
+        .fails(&[
+            "upgrade::accepting_gives_a_namespace",
+            "upgrade::accepting_gives_topics",
+            "upgrade::without_a_choice_the_namespace_is_the_path",
+            "pubsub::a_publish_stays_in_its_namespace",
+            "hub::a_publish_from_outside_reaches_one_namespace",
+            "pubsub::a_broadcast_reaches_the_whole_namespace",
+            "hub::a_broadcast_from_outside_reaches_every_peer",
+            "hub::topics_and_subscribers_are_listed",
+            "hub::peers_are_listed_by_namespace",
+            "hub::a_namespace_vanishes_with_its_last_peer",
+            "hub::close_all_closes_one_namespace",
+        ]),
+    Fault::EchoesToThePublisher
+        .put(Place::Brittle, &["pubsub"])
+        .fails(&["pubsub::the_publisher_gets_it_only_if_asked"]),
+    Fault::IgnoresUnsubscribe
+        .put(Place::Brittle, &["pubsub", "hub"])
+        .fails(&[
+            "pubsub::unsubscribing_ends_delivery",
+            "pubsub::unsubscribing_holds_in_later_hooks",
+            "hub::a_topic_vanishes_with_its_last_subscriber",
+        ]),
+    Fault::KeepsEveryoneAfterAnError
+        .put(Place::Brittle, &["failure"])
+        .fails(&[
+            "failure::a_failing_hook_reaches_error",
+            "failure::a_failing_hook_closes_with_1011",
+            "failure::error_may_choose_the_close_code",
+            "failure::a_failing_open_closes_with_1011",
+            "failure::a_failure_hurts_no_other_peer",
+        ]),
+    Fault::LetsPanicsSpread
+        .put(Place::Brittle, &["failure"])
+        .fails(&[
+            "failure::a_panic_reaches_error",
+            "failure::a_panic_closes_with_1011",
+            "failure::a_panic_closes_although_error_says_keep",
+            "failure::a_panic_in_open_closes_with_1011",
+            "failure::a_panic_in_a_spawned_future_closes_with_1011",
+            "failure::a_panic_hurts_no_other_peer",
+        ]),
+    Fault::OpensInTheBackground
+        .put(Place::Brittle, &["life"])
+        .fails(&["life::open_ends_before_the_first_message"]),
+    Fault::OneHookAtATimeForAll
+        .put(Place::Brittle, &["life"])
+        .fails(&[
+            "life::messages_of_slow_hooks_keep_their_order",
+            "life::one_peers_slow_hook_holds_up_nobody",
+        ])
+        .may_fail(&["life::a_peers_hooks_do_not_overlap"]),
+    Fault::PublishesForSubscribersOnly
+        .put(Place::Brittle, &["pubsub"])
+        .fails(&[
+            "pubsub::a_publisher_need_not_be_subscribed",
+            "pubsub::a_publish_keeps_the_kind_of_message",
+        ]),
+    Fault::RunsMessagesSideBySide
+        .put(Place::Brittle, &["life"])
+        .fails(&[
+            "life::a_peers_hooks_do_not_overlap",
+            "life::messages_of_slow_hooks_keep_their_order",
+        ])
+        .may_fail(&[
+            "life::close_comes_after_the_last_message",
+            "life::a_peer_that_is_gone_is_off_the_lists_although_a_hook_runs",
+            "life::messages_keep_their_order",
+        ]),
+    Fault::SwallowsClose
+        .put(Place::Brittle, &["closing"])
+        .fails(&[
+            "closing::the_clients_code_and_reason_are_seen",
+            "closing::a_close_frame_without_a_code_is_1005",
+            "closing::a_client_that_vanishes_is_1006_by_the_network",
+            "closing::our_close_is_told_as_ours",
+            "closing::a_close_from_outside_is_told_as_ours",
+            "closing::only_the_first_close_counts",
+            "closing::terminate_sends_no_close_frame",
+            "closing::terminate_is_told_as_ours",
+            "closing::the_close_hook_can_no_longer_send",
+        ]),
+    Fault::SwallowsErrors
+        .put(Place::Brittle, &["failure"])
+        .fails(&[
+            "failure::a_failing_hook_reaches_error",
+            "failure::a_failing_hook_closes_with_1011",
+            "failure::error_may_keep_the_connection",
+            "failure::error_may_choose_the_close_code",
+            "failure::a_panic_in_error_closes_with_1011",
+            "failure::a_failure_hurts_no_other_peer",
+        ]),
+    Fault::IgnoresItsLimits
+        .put(Place::Memory, &["refusal", "pubsub", "queue"])
+        .fails(&[
+            "refusal::a_deadline_bounds_the_upgrade",
+            "refusal::a_full_hub_refuses",
+            "pubsub::too_many_topics_are_a_typed_error",
+            "queue::what_is_queued_is_counted",
+            "queue::drained_waits_for_the_client",
+            "queue::the_drain_hook_is_told_after_a_burst",
+            "queue::a_client_that_never_reads_is_bounded",
+            "queue::too_many_messages_are_too_much",
+            "queue::dropping_the_newest_hands_it_back",
+            "queue::dropping_the_oldest_keeps_the_newest",
+            "queue::a_slow_subscriber_delays_nobody",
+            "queue::a_message_over_the_limit_is_closed_with_1009",
+            "queue::a_flood_of_pings_is_closed_with_1008",
+        ]),
+    Fault::LivesForEver
+        .put(Place::Memory, &["timing"])
+        .fails(&["timing::a_longest_life_ends_with_1012"]),
+    Fault::NeverGivesUp.put(Place::Memory, &["timing"]).fails(&[
+        "timing::a_silent_client_is_a_timeout",
+        "timing::a_silent_client_is_a_timeout_although_a_hook_runs",
+        "timing::without_pings_idleness_is_a_timeout",
+    ]),
+    Fault::NeverPings.put(Place::Memory, &["timing"]).fails(&[
+        "timing::the_heartbeat_pings",
+        "timing::a_client_that_answers_is_kept",
+        "timing::a_silent_client_is_a_timeout",
+        "timing::a_silent_client_is_a_timeout_although_a_hook_runs",
+        "timing::without_pings_idleness_is_a_timeout",
+    ]),
+    Fault::WaitsForEverForAClose
+        .put(Place::Memory, &["timing"])
+        .fails(&["timing::a_client_that_never_answers_the_close_is_dropped"]),
+    Fault::WaitsForEverForAQueue
+        .put(Place::Memory, &["timing"])
+        .fails(&["timing::a_queue_that_does_not_move_is_closed"]),
+    Fault::AnswersEveryRequestWith400
+        .put(Place::Tokio, &["bad_http"])
+        .fails(&[
+            "bad_http::a_plain_upgrade_is_answered_with_101",
+            "bad_http::byte_by_byte_is_accepted",
+            "bad_http::a_frame_in_the_same_packet_is_delivered",
+            "bad_http::connection_in_two_headers_is_accepted",
+            "bad_http::tokens_in_any_case_and_in_lists_are_accepted",
+            "bad_http::another_version_is_426_with_ours",
+            "bad_http::too_many_headers_are_431",
+            "bad_http::a_head_that_is_too_large_is_431",
+            "bad_http::a_target_that_is_too_long_is_414",
+            "bad_http::a_head_that_takes_too_long_is_408",
+            "bad_http::a_header_that_is_not_ascii_is_harmless",
+        ]),
+    Fault::ClosesWithTheWrongCode
+        .put(Place::Tokio, &["bad_frames"])
+        .fails(&[
+            "bad_frames::an_unmasked_frame_is_1002",
+            "bad_frames::reserved_bits_are_1002",
+            "bad_frames::reserved_opcodes_are_1002",
+            "bad_frames::a_fragmented_control_frame_is_1002",
+            "bad_frames::a_long_control_frame_is_1002",
+            "bad_frames::a_continuation_of_nothing_is_1002",
+            "bad_frames::a_new_message_inside_another_is_1002",
+            "bad_frames::close_codes_that_must_not_be_sent_are_1002",
+            "bad_frames::half_a_close_code_is_1002",
+            "bad_frames::text_that_is_not_utf_8_is_1007",
+            "bad_frames::a_close_reason_that_is_not_utf_8_is_1007",
+            "bad_frames::a_declared_length_over_the_limit_is_1009",
+            "bad_frames::an_absurd_length_is_1009_or_1002",
+            "bad_frames::fragments_over_the_limit_together_are_1009",
+            "bad_frames::the_close_frame_arrives_although_much_is_unread",
+        ]),
+    Fault::ForgetsWhichVersionItSpeaks
+        .put(Place::Tokio, &["bad_http"])
+        .fails(&["bad_http::another_version_is_426_with_ours"]),
+    Fault::LosesItsLastFrame
+        .put(Place::Tokio, &["bad_frames"])
+        .fails(&[
+            "bad_frames::an_unmasked_frame_is_1002",
+            "bad_frames::reserved_bits_are_1002",
+            "bad_frames::reserved_opcodes_are_1002",
+            "bad_frames::a_fragmented_control_frame_is_1002",
+            "bad_frames::a_long_control_frame_is_1002",
+            "bad_frames::a_continuation_of_nothing_is_1002",
+            "bad_frames::a_new_message_inside_another_is_1002",
+            "bad_frames::close_codes_that_must_not_be_sent_are_1002",
+            "bad_frames::half_a_close_code_is_1002",
+            "bad_frames::text_that_is_not_utf_8_is_1007",
+            "bad_frames::a_close_reason_that_is_not_utf_8_is_1007",
+            "bad_frames::a_declared_length_over_the_limit_is_1009",
+            "bad_frames::an_absurd_length_is_1009_or_1002",
+            "bad_frames::fragments_over_the_limit_together_are_1009",
+            "bad_frames::what_follows_a_close_frame_is_not_delivered",
+            "bad_frames::the_close_frame_arrives_although_much_is_unread",
+        ]),
+];

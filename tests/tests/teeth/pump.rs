@@ -1,0 +1,177 @@
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use crossws_conformance::{Event, Frame};
+use crossws_core::{
+    Capabilities, CloseCode, CloseFrame, Closed, ClosedBy, Error, Hooks, Joined, Message, Session,
+};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::faults::Fault;
+use super::wire::Pipe;
+
+/// What it can do: all but heartbeats and bytes.
+pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
+    .with(Capabilities::BINARY)
+    .with(Capabilities::CLOSE_CODE)
+    .with(Capabilities::TERMINATE)
+    .with(Capabilities::PING)
+    .with(Capabilities::DRAIN)
+    .with(Capabilities::REMOTE_ADDR)
+    .with(Capabilities::SUBPROTOCOL)
+    .with(Capabilities::HANDLER)
+    .with(Capabilities::PANIC)
+    .with(Capabilities::SHUTDOWN)
+    .with(Capabilities::CONCURRENT_WRITE);
+
+/// What reaches a connection's task.
+pub enum Inbound {
+    Frame(Frame),
+    Vanished,
+    Drained,
+    Closing(CloseFrame),
+    Terminated,
+    TooSlow,
+    Violation(CloseCode),
+}
+
+/// Starts a connection's task. Generic, because of a trait object the compiler cannot tell here
+/// that the hooks' futures are `Send`.
+pub fn spawn<H: Hooks + ?Sized>(
+    joined: Joined<H>,
+    pipe: Arc<Pipe>,
+    inbound: UnboundedReceiver<Inbound>,
+    fault: Option<Fault>,
+) {
+    tokio::spawn(run(joined, pipe, inbound, fault));
+}
+
+async fn run<H: Hooks + ?Sized>(
+    joined: Joined<H>,
+    pipe: Arc<Pipe>,
+    mut inbound: UnboundedReceiver<Inbound>,
+    fault: Option<Fault>,
+) {
+    pipe.busy(true);
+    let mut session = joined.open().await;
+    pipe.busy(false);
+    let mut waiting = VecDeque::new();
+    let closed = loop {
+        let event = match waiting.pop_front() {
+            Some(event) => event,
+            None => next(&mut session, &pipe, &mut inbound).await,
+        };
+        if fault == Some(Fault::DeliversOutOfOrder) {
+            while let Ok(later) = inbound.try_recv() {
+                waiting.push_front(later);
+            }
+        }
+        match event {
+            Inbound::Frame(frame) => {
+                pipe.busy(true);
+                let closed = deliver(&mut session, &pipe, frame, fault).await;
+                pipe.busy(false);
+                if let Some(closed) = closed {
+                    break closed;
+                }
+            }
+            Inbound::Drained => session.drain().await,
+            Inbound::Violation(code) => violated(&mut session, code).await,
+            Inbound::Vanished if fault == Some(Fault::CallsALossClean) => {
+                break Closed::by_client(None);
+            }
+            Inbound::Vanished => break Closed::lost(ClosedBy::Network),
+            Inbound::Terminated => break Closed::lost(ClosedBy::Server),
+            Inbound::TooSlow => {
+                let frame = CloseFrame::new(CloseCode::TRY_AGAIN, "slow consumer");
+                break Closed::by_us(&frame, ClosedBy::Server, false);
+            }
+            Inbound::Closing(frame) => {
+                let answered = answer(&mut inbound);
+                let clean = tokio::time::timeout(pipe.limits().close_timeout, answered).await;
+                break Closed::by_us(&frame, ClosedBy::Server, clean == Ok(true));
+            }
+        }
+    };
+    if closed.clean {
+        pipe.end(Event::End);
+    } else {
+        pipe.end(Event::Cut);
+    }
+    session.close(closed).await;
+}
+
+/// The next thing that happens. Failures of the peer's own futures are reported on the way.
+async fn next<H: Hooks + ?Sized>(
+    session: &mut Session<H>,
+    pipe: &Pipe,
+    inbound: &mut UnboundedReceiver<Inbound>,
+) -> Inbound {
+    loop {
+        let happens = poll_fn(|cx| {
+            if let Poll::Ready(error) = session.poll_tasks(cx) {
+                return Poll::Ready(Err(error));
+            }
+            inbound.poll_recv(cx).map(Ok)
+        });
+        // Looks at the queue's age now and then: nobody's idea of a good adapter.
+        let Ok(happened) = tokio::time::timeout(Duration::from_millis(50), happens).await else {
+            if pipe.is_stuck() {
+                return Inbound::TooSlow;
+            }
+            continue;
+        };
+        match happened {
+            Ok(event) => return event.unwrap_or(Inbound::Vanished),
+            Err(error) => session.error(error).await,
+        }
+    }
+}
+
+async fn deliver<H: Hooks + ?Sized>(
+    session: &mut Session<H>,
+    pipe: &Pipe,
+    frame: Frame,
+    fault: Option<Fault>,
+) -> Option<Closed> {
+    let most = pipe.limits().max_message_size;
+    match frame {
+        Frame::Text(text) if !most.allows(text.len()) && fault != Some(Fault::TakesAnySize) => {
+            violated(session, CloseCode::TOO_BIG).await;
+        }
+        Frame::Text(text) => session.message(Message::from(text)).await,
+        Frame::Binary(bytes) if fault == Some(Fault::TurnsBinaryIntoText) => {
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            session.message(Message::from(text)).await;
+        }
+        Frame::Binary(bytes) => session.message(Message::from(bytes)).await,
+        Frame::Ping(data) => session.ping(data.into()).await,
+        Frame::Pong(data) => session.pong(data.into()).await,
+        Frame::Close(frame) => {
+            pipe.push(Event::Close(frame.clone()));
+            let frame =
+                frame.map(|(code, reason)| CloseFrame::new(CloseCode::new(code).unwrap(), reason));
+            return Some(Closed::by_client(frame.as_ref()));
+        }
+    }
+    None
+}
+
+async fn violated<H: Hooks + ?Sized>(session: &mut Session<H>, code: CloseCode) {
+    session.peer().close(code, "");
+    session.error(Error::protocol("a broken limit")).await;
+}
+
+/// Waits for the client's close frame; what comes before it is dropped.
+async fn answer(inbound: &mut UnboundedReceiver<Inbound>) -> bool {
+    loop {
+        match inbound.recv().await {
+            Some(Inbound::Frame(Frame::Close(_))) => return true,
+            Some(Inbound::Vanished | Inbound::Terminated) | None => return false,
+            Some(_) => {}
+        }
+    }
+}

@@ -1,0 +1,343 @@
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use bytes::Bytes;
+use crossws_conformance::{Client, Event, Frame, Fut, Gone};
+use crossws_core::{
+    Capabilities, CloseCode, CloseFrame, ControlError, DRAIN_MARK, Lifeline, Limits, Message,
+    Overflow, Publication, Receipt, SendError, Transport,
+};
+use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::faults::Fault;
+use super::pump::Inbound;
+
+/// One connection's queue towards its client.
+pub struct Pipe {
+    state: Mutex<State>,
+    pub changed: Notify,
+    capabilities: Capabilities,
+    limits: Limits,
+    fault: Option<Fault>,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Event>,
+    buffered: usize,
+    high: bool,
+    dropped: u64,
+    /// Nothing more goes in.
+    closed: bool,
+    /// A hook runs: only a fault looks at it.
+    busy: bool,
+    pings: usize,
+    /// Since when the queue has not moved.
+    waiting: Option<Instant>,
+}
+
+impl Pipe {
+    pub fn new(capabilities: Capabilities, limits: Limits, fault: Option<Fault>) -> Self {
+        Self {
+            capabilities,
+            state: Mutex::default(),
+            changed: Notify::new(),
+            limits,
+            fault,
+        }
+    }
+
+    pub fn busy(&self, busy: bool) {
+        self.state.lock().unwrap().busy = busy;
+        self.changed.notify_waiters();
+        self.changed.notify_one();
+    }
+
+    pub fn push(&self, event: Event) {
+        self.state.lock().unwrap().queue.push_back(event);
+        self.changed.notify_one();
+    }
+
+    fn too_many_pings(&self) -> bool {
+        let mut state = self.state.lock().unwrap();
+        state.pings += 1;
+        !self.limits.max_control_rate.allows(state.pings)
+    }
+
+    /// Discards a queue that has not moved for too long; whether it has.
+    pub fn is_stuck(&self) -> bool {
+        let mut state = self.state.lock().unwrap();
+        let age = state.waiting.map(|since| since.elapsed());
+        let stuck = !state.closed && age > self.limits.max_queue_age;
+        if stuck {
+            state.queue.clear();
+            state.closed = true;
+        }
+        stuck
+    }
+
+    /// Swaps the last two messages, now and then.
+    fn shuffle(&self) {
+        let mut state = self.state.lock().unwrap();
+        let last = state.queue.len().saturating_sub(1);
+        if last % 2 == 1 {
+            state.queue.swap(last, last - 1);
+        }
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The end of the connection, after what is queued.
+    pub fn end(&self, event: Event) {
+        let mut state = self.state.lock().unwrap();
+        state.closed = true;
+        state.queue.push_back(event);
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    fn message(&self, message: &Message) -> Receipt {
+        let mut state = self.state.lock().unwrap();
+        if state.closed {
+            return Receipt::closed();
+        }
+        let mut dropped = 0;
+        let unbounded = self.fault == Some(Fault::BuffersWithoutBound);
+        let fits = |state: &State| {
+            unbounded
+                || self
+                    .limits
+                    .max_buffered
+                    .allows(state.buffered + message.len())
+                    && self.limits.max_queued.allows(state.queue.len() + 1)
+        };
+        while !fits(&state) {
+            match self.limits.overflow {
+                Overflow::DropOldest if !state.queue.is_empty() => {
+                    let old = state.queue.pop_front();
+                    state.buffered -= old.as_ref().map_or(0, size);
+                    dropped += 1;
+                }
+                Overflow::DropNewest => {
+                    state.dropped += 1;
+                    return Receipt::full(1);
+                }
+                _ => {
+                    let lost = state.queue.len() as u64 + 1;
+                    state.queue.clear();
+                    state.buffered = 0;
+                    state.dropped += lost;
+                    state.closed = true;
+                    let frame = (CloseCode::TRY_AGAIN.get(), "slow consumer".to_owned());
+                    state.queue.push_back(Event::Close(Some(frame)));
+                    return Receipt::full(lost);
+                }
+            }
+        }
+        state.dropped += dropped;
+        state.buffered += message.len();
+        state.waiting.get_or_insert_with(Instant::now);
+        state.high |= state.buffered > DRAIN_MARK;
+        state.queue.push_back(match message {
+            Message::Text(text) => Event::Text(text.to_string()),
+            Message::Binary(bytes) => Event::Binary(bytes.to_vec()),
+        });
+        Receipt::replaced(dropped, true)
+    }
+}
+
+fn size(event: &Event) -> usize {
+    match event {
+        Event::Text(text) => text.len(),
+        Event::Binary(bytes) => bytes.len(),
+        _ => 0,
+    }
+}
+
+/// The transport.
+pub struct Wire(pub Arc<Pipe>, pub UnboundedSender<Inbound>);
+
+impl Wire {
+    fn after(&self, receipt: Receipt) {
+        if !receipt.queued && receipt.dropped > 0 && self.0.limits.overflow == Overflow::Close {
+            let _ = self.1.send(Inbound::TooSlow);
+        }
+    }
+}
+
+impl Transport for Wire {
+    fn capabilities(&self) -> Capabilities {
+        if self.0.fault == Some(Fault::PretendsToHaveTopics) {
+            return self.0.capabilities.with(Capabilities::PUBSUB);
+        }
+        self.0.capabilities
+    }
+
+    fn send(&self, message: Message) -> Result<(), SendError> {
+        let receipt = self.0.message(&message);
+        self.after(receipt);
+        self.0.changed.notify_one();
+        if receipt.queued || self.0.limits.overflow == Overflow::Close && receipt.dropped > 0 {
+            Ok(())
+        } else if receipt.dropped > 0 {
+            Err(SendError::Full(message))
+        } else {
+            Err(SendError::Closed(message))
+        }
+    }
+
+    fn publish(&self, publication: &Publication) -> Receipt {
+        let receipt = self.0.message(publication.message());
+        self.after(receipt);
+        match self.0.fault {
+            Some(Fault::DeliversPublicationsTwice) => {
+                self.0.message(publication.message());
+            }
+            Some(Fault::ReordersPublications) => self.0.shuffle(),
+            _ => {}
+        }
+        receipt
+    }
+
+    fn wake(&self) {
+        self.0.changed.notify_one();
+    }
+
+    fn close(&self, frame: CloseFrame) {
+        let shown = (frame.code().get(), frame.reason().to_string());
+        // Told first: the client may answer at once.
+        let _ = self.1.send(Inbound::Closing(frame));
+        if self.0.fault == Some(Fault::ClosesWithoutItsFrame) {
+            self.0.end(Event::End);
+        } else if self.0.fault == Some(Fault::LosesCloseReasons) {
+            self.0.end(Event::Close(Some((shown.0, String::new()))));
+        } else {
+            self.0.end(Event::Close(Some(shown)));
+        }
+    }
+
+    fn terminate(&self) {
+        if self.0.fault == Some(Fault::TerminatesWithACloseFrame) {
+            self.0.push(Event::Close(Some((1001, String::new()))));
+        }
+        self.0.end(Event::Cut);
+        let _ = self.1.send(Inbound::Terminated);
+    }
+
+    fn ping(&self, data: Bytes) -> Result<(), ControlError> {
+        self.0.push(Event::Ping(data.to_vec()));
+        Ok(())
+    }
+
+    fn buffered_amount(&self) -> usize {
+        self.0.state.lock().unwrap().buffered
+    }
+
+    fn dropped(&self) -> u64 {
+        if self.0.fault == Some(Fault::DoesNotCountWhatItDrops) {
+            return 0;
+        }
+        self.0.state.lock().unwrap().dropped
+    }
+}
+
+/// The client's end.
+pub struct BrittleClient {
+    pub pipe: Arc<Pipe>,
+    pub inbound: UnboundedSender<Inbound>,
+    pub lifeline: Option<Lifeline>,
+    pub fault: Option<Fault>,
+    pub each_message: Option<EachMessage>,
+}
+
+/// What a fault does for every message.
+pub type EachMessage = Box<dyn Fn() -> Fut<'static, ()>>;
+
+impl BrittleClient {
+    fn take(&self) -> Option<Event> {
+        let mut state = self.pipe.state.lock().unwrap();
+        if self.fault == Some(Fault::BuffersUntilTheHookEnds) && state.busy {
+            return None;
+        }
+        let event = state.queue.pop_front()?;
+        state.buffered -= size(&event);
+        state.waiting = (state.buffered > 0).then(Instant::now);
+        let drained = state.buffered == 0 && std::mem::take(&mut state.high);
+        drop(state);
+        if let Event::Close(frame) = &event {
+            // As every client does: a close frame is answered when it is read.
+            let _ = self
+                .inbound
+                .send(Inbound::Frame(Frame::Close(frame.clone())));
+        }
+        if self.fault != Some(Fault::NeverSaysDrained) {
+            if let Some(lifeline) = &self.lifeline {
+                lifeline.drained();
+            }
+            if drained {
+                let _ = self.inbound.send(Inbound::Drained);
+            }
+        }
+        Some(event)
+    }
+
+    fn ended(&self) {
+        if self.fault != Some(Fault::NoticesNothingWhileAHookRuns)
+            && let Some(lifeline) = &self.lifeline
+        {
+            lifeline.ended();
+        }
+    }
+}
+
+impl Client for BrittleClient {
+    fn send(&mut self, frame: Frame) -> Fut<'_, Result<(), Gone>> {
+        Box::pin(async move {
+            match &frame {
+                Frame::Text(_) => {
+                    if let Some(each) = &self.each_message {
+                        each().await;
+                    }
+                }
+                Frame::Ping(_) if self.pipe.too_many_pings() => {
+                    let _ = self.inbound.send(Inbound::Violation(CloseCode::POLICY));
+                    return Ok(());
+                }
+                Frame::Ping(data) if self.fault != Some(Fault::IgnoresPings) => {
+                    self.pipe.push(Event::Pong(data.clone()));
+                }
+                Frame::Close(_) => self.ended(),
+                _ => {}
+            }
+            let sent = self.inbound.send(Inbound::Frame(frame));
+            sent.map_err(|_| Gone)
+        })
+    }
+
+    fn next(&mut self) -> Fut<'_, Event> {
+        Box::pin(async move {
+            loop {
+                if let Some(event) = self.take() {
+                    return event;
+                }
+                self.pipe.changed.notified().await;
+            }
+        })
+    }
+
+    fn vanish(self: Box<Self>) {
+        self.ended();
+        let _ = self.inbound.send(Inbound::Vanished);
+    }
+}
+
+impl Drop for BrittleClient {
+    fn drop(&mut self) {
+        self.ended();
+        let _ = self.inbound.send(Inbound::Vanished);
+    }
+}

@@ -1,0 +1,153 @@
+//! Hooks around the probe's, which do to it what a broken adapter would.
+
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use bytes::Bytes;
+use crossws_conformance::Do;
+use crossws_core::{
+    Closed, DynHooks, Error, ErrorKind, HookResult, Hooks, Message, OnError, Peer, PeerId,
+    Rejection, SharedHooks, Upgrade, UpgradeRequest,
+};
+use tokio::sync::Mutex;
+
+use super::faults::Fault;
+
+/// Hooks with a fault around them.
+pub struct Wrapper {
+    inner: SharedHooks,
+    fault: Fault,
+    turn: Mutex<()>,
+}
+
+impl Wrapper {
+    pub fn new(inner: SharedHooks, fault: Fault) -> Self {
+        Self {
+            inner,
+            fault,
+            turn: Mutex::new(()),
+        }
+    }
+
+    fn is(&self, fault: Fault) -> bool {
+        self.fault == fault
+    }
+
+    /// A script as a broken adapter would do it.
+    fn distort(&self, peer: &Peer, message: Message) -> Message {
+        let Ok(script) = message.json::<Vec<Do>>() else {
+            return message;
+        };
+        let distorted = script.into_iter().filter_map(|command| match command {
+            Do::Publish { topic, text, .. } if self.is(Fault::EchoesToThePublisher) => {
+                let itself = true;
+                Some(Do::Publish {
+                    topic,
+                    text,
+                    itself,
+                })
+            }
+            Do::Publish { topic, .. }
+                if self.is(Fault::PublishesForSubscribersOnly) && !peer.is_subscribed(&topic) =>
+            {
+                None
+            }
+            Do::Unsubscribe { .. } if self.is(Fault::IgnoresUnsubscribe) => None,
+            other => Some(other),
+        });
+        Message::from(Do::script(&distorted.collect::<Vec<_>>()))
+    }
+}
+
+impl Hooks for Wrapper {
+    async fn upgrade(&self, request: &UpgradeRequest) -> Result<Upgrade, Rejection> {
+        let upgrade = self.inner.upgrade_dyn(request).await?;
+        Ok(match self.fault {
+            Fault::DropsTheContext => upgrade.context(()),
+            Fault::DropsTheNamespace => upgrade.namespace("everyone"),
+            Fault::DropsTheId => upgrade.id(PeerId::random()),
+            _ => upgrade,
+        })
+    }
+
+    async fn open(&self, peer: &Peer) -> HookResult {
+        if self.is(Fault::OpensInTheBackground) {
+            let (inner, peer) = (Arc::clone(&self.inner), peer.clone());
+            peer.clone()
+                .spawn(async move { inner.open_dyn(&peer).await });
+            return Ok(());
+        }
+        self.inner.open_dyn(peer).await
+    }
+
+    async fn message(&self, peer: &Peer, message: Message) -> HookResult {
+        let message = self.distort(peer, message);
+        match self.fault {
+            Fault::RunsMessagesSideBySide => {
+                let (inner, peer) = (Arc::clone(&self.inner), peer.clone());
+                peer.clone()
+                    .spawn(async move { inner.message_dyn(&peer, message).await });
+                Ok(())
+            }
+            Fault::OneHookAtATimeForAll => {
+                let _turn = self.turn.lock().await;
+                self.inner.message_dyn(peer, message).await
+            }
+            Fault::SwallowsErrors => {
+                let _ = self.inner.message_dyn(peer, message).await;
+                Ok(())
+            }
+            Fault::CatchesPanicsItself => {
+                let mut hook = pin!(self.inner.message_dyn(peer, message));
+                std::future::poll_fn(|cx| {
+                    let poll = AssertUnwindSafe(|| hook.as_mut().poll(cx));
+                    std::panic::catch_unwind(poll).unwrap_or(Poll::Ready(Ok(())))
+                })
+                .await
+            }
+            _ => self.inner.message_dyn(peer, message).await,
+        }
+    }
+
+    async fn drain(&self, peer: &Peer) -> HookResult {
+        self.inner.drain_dyn(peer).await
+    }
+
+    async fn ping(&self, peer: &Peer, data: Bytes) -> HookResult {
+        self.inner.ping_dyn(peer, data).await
+    }
+
+    async fn pong(&self, peer: &Peer, data: Bytes) -> HookResult {
+        self.inner.pong_dyn(peer, data).await
+    }
+
+    async fn close(&self, peer: &Peer, closed: Closed) -> HookResult {
+        if self.is(Fault::SwallowsClose) {
+            return Ok(());
+        }
+        self.inner.close_dyn(peer, closed.clone()).await?;
+        if self.is(Fault::ClosesTwice) {
+            self.inner.close_dyn(peer, closed).await?;
+        }
+        if self.is(Fault::DeliversAfterClose) {
+            let _ = self.inner.message_dyn(peer, Message::from("late")).await;
+        }
+        Ok(())
+    }
+
+    async fn error(&self, peer: &Peer, error: Error) -> OnError {
+        if self.is(Fault::LetsPanicsSpread) && matches!(error.kind(), ErrorKind::Panic(_)) {
+            for other in peer.hub().peers() {
+                other.terminate();
+            }
+        }
+        let answer = self.inner.error_dyn(peer, error).await;
+        match self.fault {
+            Fault::AnswersErrorsItself => OnError::default(),
+            Fault::KeepsEveryoneAfterAnError => OnError::Keep,
+            _ => answer,
+        }
+    }
+}
