@@ -45,7 +45,8 @@ capabilities! {
     SHUTDOWN = 11, "shutdown";
     /// What is sent before an await is on the wire while the hook still waits.
     CONCURRENT_WRITE = 12, "concurrent-write";
-    /// The upgrade is a plain HTTP/1.1 request on a raw stream, malformed ones included.
+    /// Connections begin as HTTP/1.1 on a byte stream, so that a client can send what is no
+    /// request, or no frame.
     RAW_HTTP = 13, "raw-http";
 }
 

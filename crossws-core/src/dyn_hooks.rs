@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -34,8 +35,34 @@ pub trait DynHooks: MaybeSend + MaybeSync + 'static {
     fn error_dyn<'a>(&'a self, peer: &'a Peer, error: Error) -> BoxFuture<'a, OnError>;
 }
 
-/// Shared hooks of any type.
-pub type SharedHooks = Arc<dyn DynHooks>;
+/// Shared hooks of any type, as a type of its own: what a router holds, and what a wrapper around
+/// hooks is best made of, because the compiler proves less about `dyn DynHooks` inside generic
+/// futures than about this.
+#[derive(Clone)]
+pub struct SharedHooks(Arc<dyn DynHooks>);
+
+impl SharedHooks {
+    /// Erases the type of these hooks.
+    pub fn new(hooks: impl Hooks) -> Self {
+        Self(Arc::new(hooks))
+    }
+}
+
+impl From<Arc<dyn DynHooks>> for SharedHooks {
+    fn from(hooks: Arc<dyn DynHooks>) -> Self {
+        Self(hooks)
+    }
+}
+
+impl fmt::Debug for SharedHooks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SharedHooks(..)")
+    }
+}
+
+impl Hooks for SharedHooks {
+    forward_hooks!(self => Erased(&*self.0));
+}
 
 impl<H: Hooks> DynHooks for H {
     fn upgrade_dyn<'a>(

@@ -106,9 +106,13 @@ impl Error {
             || matches!(self.downcast_ref(), Some(SubscribeError::Closed))
     }
 
-    /// Writes the error to the log, as the default `error` hook does.
+    /// Writes the error to the log, as the default `error` hook does: what a client can cause at
+    /// will at the level of debugging, everything else as an error.
     pub fn log(&self, peer: &Peer) {
-        tracing::error!(%peer, error = %self, "a peer's error");
+        match self.kind {
+            ErrorKind::Protocol => tracing::debug!(%peer, error = %self, "a client's error"),
+            _ => tracing::error!(%peer, error = %self, "a peer's error"),
+        }
     }
 
     /// The kind of failure.
@@ -223,6 +227,13 @@ pub enum PublishError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this transport does not support {0}")]
 pub struct Unsupported(pub(crate) &'static str);
+
+impl Unsupported {
+    /// A transport that cannot do `what`.
+    pub const fn new(what: &'static str) -> Self {
+        Self(what)
+    }
+}
 
 /// An id that is in use on this hub.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -31,7 +31,8 @@ impl Default for OnError {
 /// written as plain `async fn`.
 ///
 /// Order, for one peer: `upgrade`, then `open`, then any of `message`, `drain`, `ping`, `pong`
-/// one at a time in order of arrival, then `close`, exactly once. Nothing follows `close`.
+/// one at a time in order of arrival, then `close`, exactly once. Nothing follows `close`, except
+/// `error` when `close` itself failed.
 /// Different peers' hooks run concurrently.
 ///
 /// A hook that returns `Err` or panics is reported to `error`.

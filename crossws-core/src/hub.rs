@@ -44,7 +44,7 @@ struct Inner {
 pub struct Stats {
     /// Peers connected now.
     pub peers: usize,
-    /// Connections whose last hook has not ended.
+    /// Connections with a hook still to end, upgrades in progress included.
     pub sessions: usize,
     /// Connections ever opened.
     pub accepted: u64,
@@ -191,7 +191,7 @@ impl Hub {
 
     /// Begins a shutdown: upgrades are refused with 503 from here on, and every peer is closed
     /// with `frame`. Await [`idle`](Self::idle) for the last `close` hook. Of several calls, the
-    /// first one's frame stands.
+    /// first one's frame stands. A hub that two servers share stops for both.
     pub fn shutdown(&self, frame: CloseFrame) {
         let frame = self.0.shutdown.lock().get_or_insert(frame).clone();
         for peer in self.peers() {

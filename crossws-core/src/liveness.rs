@@ -22,7 +22,7 @@ pub struct Liveness {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Due {
-    /// Send a ping.
+    /// Send a ping, and say so with [`Liveness::pinged`] when it is written.
     Ping,
     /// Nothing came after a ping, or for too long: the peer is gone.
     Silent,
@@ -63,6 +63,12 @@ impl Liveness {
         self.waiting_since = None;
     }
 
+    /// The ping that was due has been written: from now on the peer's time to answer runs. Not
+    /// earlier, or a peer that is busy reading what was queued before the ping would be given up.
+    pub fn pinged(&mut self, now: Duration) {
+        self.waiting_since.get_or_insert(now);
+    }
+
     /// When to ask [`poll`](Self::poll) next; `None` if nothing will ever be due.
     pub fn next_due(&self) -> Option<Duration> {
         [
@@ -100,7 +106,6 @@ impl Liveness {
         }
         if reached(self.next_ping) {
             self.next_ping = self.ping_interval.map(|every| now.saturating_add(every));
-            self.waiting_since.get_or_insert(now);
             return Some(Due::Ping);
         }
         None
@@ -130,15 +135,27 @@ mod tests {
         assert_eq!(live.poll(secs(20)), None);
         assert_eq!(live.poll(secs(26)), Some(Due::Ping));
         assert_eq!(live.poll(secs(26)), None);
+        live.pinged(secs(26));
         assert_eq!(live.next_due(), Some(secs(36)));
         assert_eq!(live.poll(secs(36)), Some(Due::Silent));
         assert_eq!(live.poll(secs(300)), None, "said once");
     }
 
     #[test]
+    fn a_ping_that_is_not_written_yet_ends_nobody() {
+        let mut live = live(&Limits::default());
+        assert_eq!(live.poll(secs(26)), Some(Due::Ping));
+        assert_eq!(live.poll(secs(40)), None);
+        live.pinged(secs(45));
+        assert_eq!(live.poll(secs(54)), Some(Due::Ping));
+        assert_eq!(live.poll(secs(55)), Some(Due::Silent));
+    }
+
+    #[test]
     fn any_bytes_after_a_ping_keep_the_peer() {
         let mut live = live(&Limits::default());
         assert_eq!(live.poll(secs(26)), Some(Due::Ping));
+        live.pinged(secs(26));
         live.heard(secs(35));
         assert_eq!(live.poll(secs(37)), None);
         assert_eq!(live.poll(secs(52)), Some(Due::Ping));

@@ -234,7 +234,9 @@ impl Peer {
     }
 
     /// Waits until the connection is ending: the client is gone, this side closed, or the server
-    /// stops. It resolves although a hook is running.
+    /// stops. It resolves although a hook is running. While so many messages wait behind that hook
+    /// that the client is not read any further (`Limits::max_inbound`), its end is seen only once
+    /// a message is taken, or something cannot be sent.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.

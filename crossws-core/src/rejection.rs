@@ -117,7 +117,11 @@ impl fmt::Debug for Rejection {
 }
 
 impl<B: Into<Bytes>> From<Response<B>> for Rejection {
+    /// A response of the class 1xx is no refusal, and becomes a 500.
     fn from(response: Response<B>) -> Self {
+        if response.status().is_informational() {
+            return Self::internal(format!("an upgrade refused with {}", response.status()));
+        }
         Self {
             response: Box::new(response.map(Into::into)),
             source: None,
@@ -126,6 +130,7 @@ impl<B: Into<Bytes>> From<Response<B>> for Rejection {
 }
 
 impl From<StatusCode> for Rejection {
+    /// With the status's own words as the body.
     fn from(status: StatusCode) -> Self {
         Self::new(status, status.canonical_reason().unwrap_or_default())
     }

@@ -7,7 +7,7 @@ use crate::{Hooks, Params, UpgradeRequest};
 /// back untouched to the caller's HTTP service.
 ///
 /// All hooks resolve to themselves, so that a single app is passed as it is. Of several apps of
-/// different types, resolve to `dyn DynHooks`.
+/// different types, resolve to [`SharedHooks`](crate::SharedHooks).
 pub trait Resolve: MaybeSend + MaybeSync + 'static {
     /// The hooks this resolves to.
     type Hooks: Hooks + ?Sized;

@@ -80,8 +80,10 @@ impl<H: Hooks + ?Sized> Claim<H> {
             hooks,
             request,
         } = self;
+        // Counted before the look at the shutdown: either that waits for this, or this sees it.
+        let ongoing = Ongoing::new(&hub);
         if hub.is_shutting_down() {
-            return Err(Rejection::unavailable("shutting down"));
+            return Err(Rejection::unavailable(SHUTTING_DOWN));
         }
         // Before the hook, so that a full server does no work for those it refuses.
         if !hub.limits().max_peers.allows(hub.registry().len() + 1) {
@@ -93,7 +95,10 @@ impl<H: Hooks + ?Sized> Claim<H> {
         let upgrade = catch_panic(async { hooks.upgrade(&request).await })
             .await
             .map_err(|message| Rejection::internal(Error::panic(Hook::Upgrade, &message)))??;
-        Accepted::new(hub, hooks, request, upgrade)
+        if hub.is_shutting_down() {
+            return Err(Rejection::unavailable(SHUTTING_DOWN));
+        }
+        Accepted::new(ongoing, hooks, request, upgrade)
     }
 }
 
@@ -106,7 +111,7 @@ impl<H: Hooks + ?Sized> fmt::Debug for Claim<H> {
 /// An upgrade that the hooks accepted. The adapter answers the client with
 /// [`headers`](Self::headers), then calls [`join`](Self::join). Dropped, it leaves no trace.
 pub struct Accepted<H: Hooks + ?Sized> {
-    hub: Hub,
+    ongoing: Ongoing,
     hooks: Arc<H>,
     request: UpgradeRequest,
     id: PeerId,
@@ -120,11 +125,12 @@ pub struct Accepted<H: Hooks + ?Sized> {
 
 impl<H: Hooks + ?Sized> Accepted<H> {
     fn new(
-        hub: Hub,
+        ongoing: Ongoing,
         hooks: Arc<H>,
         request: UpgradeRequest,
         upgrade: Upgrade,
     ) -> Result<Self, Rejection> {
+        let hub = &ongoing.0;
         let mut headers = upgrade.headers;
         if let Some(protocol) = &upgrade.protocol {
             let value = HeaderValue::try_from(protocol.as_str()).ok();
@@ -156,7 +162,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
                 JoinError::TooManyNamespaces => Rejection::unavailable(TOO_MANY_NAMESPACES),
             })?;
         Ok(Self {
-            hub,
+            ongoing,
             hooks,
             request,
             id,
@@ -181,7 +187,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
 
     /// The hub's limits, for the adapter's own bounds.
     pub fn limits(&self) -> &Limits {
-        self.hub.limits()
+        self.ongoing.0.limits()
     }
 
     /// Makes the peer: it is listed and can be sent to from here on; no hook has run.
@@ -190,7 +196,8 @@ impl<H: Hooks + ?Sized> Accepted<H> {
     /// When the id has come into use, the hub is full, or a shutdown has begun since the upgrade
     /// was accepted. A server that has already answered 101 closes with the frame.
     pub fn join(self, transport: impl Transport) -> Result<Joined<H>, CloseFrame> {
-        let hub = self.hub;
+        let ongoing = self.ongoing;
+        let hub = ongoing.0.clone();
         let peer = Peer::new(Inner {
             id: self.id,
             namespace: self.namespace,
@@ -203,10 +210,10 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             inbox: Inbox::default(),
             life: Life::default(),
         });
-        // Counted before the first look at the shutdown: either that sees the count and its
-        // `idle` waits, or this sees the shutdown.
-        hub.session_begins();
-        let membership = Membership { peer };
+        let membership = Membership {
+            peer,
+            _ongoing: ongoing,
+        };
         if let Some(frame) = hub.shutdown_frame() {
             return Err(frame);
         }
@@ -263,19 +270,37 @@ fn check_topics(topics: &[Arc<str>], limits: &Limits) -> Result<(), SubscribeErr
 
 // The same words, whether the client hears them before the 101 or after it.
 const DUPLICATE_ID: &str = "peer id in use";
+const SHUTTING_DOWN: &str = "shutting down";
 const TOO_MANY_PEERS: &str = "too many connections";
 const TOO_MANY_NAMESPACES: &str = "too many namespaces";
+
+/// A connection that the hub's `idle` waits for, from before its `upgrade` hook to the end.
+struct Ongoing(Hub);
+
+impl Ongoing {
+    fn new(hub: &Hub) -> Self {
+        hub.session_begins();
+        Self(hub.clone())
+    }
+}
+
+impl Drop for Ongoing {
+    fn drop(&mut self) {
+        self.0.session_ends();
+    }
+}
 
 /// A peer's place on its hub: gone when this is dropped, whatever happened before.
 struct Membership {
     peer: Peer,
+    // Dropped after `Drop::drop` below: the hub is idle when the peer is gone.
+    _ongoing: Ongoing,
 }
 
 impl Drop for Membership {
     fn drop(&mut self) {
         self.peer.over();
         self.peer.inbox().close();
-        self.peer.hub().session_ends();
     }
 }
 
@@ -443,7 +468,7 @@ impl<H: Hooks + ?Sized> Session<H> {
         }
         peer.ended();
         // Now, because no hook but `error` for its own sake comes after `close`.
-        while let Some(error) = self.tasks.take_failure() {
+        while let Some(error) = self.take_failure() {
             self.error(error).await;
         }
         let peer = &self.membership.peer;
@@ -452,21 +477,37 @@ impl<H: Hooks + ?Sized> Session<H> {
         let result = self.tasks.alongside(peer, catch(Hook::Close, hook)).await;
         // Reported like any other error; there is no connection left to close.
         self.settle(result).await;
-        while let Some(error) = self.tasks.take_failure() {
+        while let Some(error) = self.take_failure() {
             self.error(error).await;
         }
     }
 
     async fn settle(&mut self, result: Result<(), Error>) {
-        match result {
-            Ok(()) => {}
-            // Everyone writes `peer.send(..)?`, and clients leave while hooks run: that is how
-            // connections end, and no failure.
-            Err(error) if error.is_departure() && self.peer().state() != State::Open => {
-                tracing::debug!(peer = %self.peer(), %error, "the peer left while a hook ran");
-            }
-            Err(error) => self.error(error).await,
+        if let Err(error) = result
+            && !self.is_departure(&error)
+        {
+            self.error(error).await;
         }
+    }
+
+    /// The oldest failure of a future that the peer spawned.
+    fn take_failure(&mut self) -> Option<Error> {
+        loop {
+            let error = self.tasks.take_failure()?;
+            if !self.is_departure(&error) {
+                return Some(error);
+            }
+        }
+    }
+
+    /// Whether something failed only because the peer had left. Everyone writes `peer.send(..)?`,
+    /// and clients leave while hooks run: that is how connections end, and no failure.
+    fn is_departure(&self, error: &Error) -> bool {
+        let departed = error.is_departure() && self.peer().state() != State::Open;
+        if departed {
+            tracing::debug!(peer = %self.peer(), %error, "the peer left while a hook ran");
+        }
+        departed
     }
 }
 

@@ -1,9 +1,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use crossws_core::{
-    DynHooks, Message, Params, Resolve, Route, SharedHooks, UpgradeRequest, handler, hooks,
-};
+use crossws_core::{DynHooks, Message, Params, Resolve, Route, UpgradeRequest, handler, hooks};
 use http::{Request, Response};
 use serde_json::{Value, json};
 
@@ -21,9 +19,9 @@ use crate::{Ask, Journal, Probe};
 /// | anything else | the probe |
 pub struct App {
     journal: Arc<Journal>,
-    probe: SharedHooks,
-    looped: SharedHooks,
-    closures: SharedHooks,
+    probe: Arc<dyn DynHooks>,
+    looped: Arc<dyn DynHooks>,
+    closures: Arc<dyn DynHooks>,
 }
 
 impl App {
@@ -33,7 +31,7 @@ impl App {
     }
 
     /// The application with other hooks in the probe's place: how the suite tests itself.
-    pub fn with(journal: &Arc<Journal>, probe: SharedHooks) -> Self {
+    pub fn with(journal: &Arc<Journal>, probe: Arc<dyn DynHooks>) -> Self {
         Self {
             probe,
             looped: looped(Arc::clone(journal)),
@@ -84,7 +82,7 @@ impl Resolve for App {
 
 /// Echoes, says when it begins and when its messages end. `quit` returns, `keep` returns and
 /// keeps the connection, `fail` fails.
-fn looped(journal: Arc<Journal>) -> SharedHooks {
+fn looped(journal: Arc<Journal>) -> Arc<dyn DynHooks> {
     Arc::new(handler(move |peer, mut incoming| {
         let journal = Arc::clone(&journal);
         async move {
@@ -106,7 +104,7 @@ fn looped(journal: Arc<Journal>) -> SharedHooks {
 }
 
 /// An echo from closures, which writes down open and close.
-fn closures(journal: Arc<Journal>) -> SharedHooks {
+fn closures(journal: Arc<Journal>) -> Arc<dyn DynHooks> {
     let again = Arc::clone(&journal);
     Arc::new(
         hooks()

@@ -54,12 +54,12 @@ impl Outbox {
         let full = !self.fits(&message) || self.age_deadline().is_some_and(|at| at <= now);
         if full {
             match self.limits.overflow {
-                Overflow::DropOldest if self.could_fit(&message) => {
+                Overflow::DropOldest => {
                     while !self.fits(&message) && self.drop_oldest() {
                         dropped += 1;
                     }
                 }
-                Overflow::DropOldest | Overflow::DropNewest => {
+                Overflow::DropNewest => {
                     self.dropped += 1;
                     dropped += 1;
                     return Err(Full { message, dropped });
@@ -81,14 +81,13 @@ impl Outbox {
         Ok(dropped)
     }
 
+    /// One always fits where nothing waits: its size is the application's own choice, and no
+    /// sign of a slow client.
     fn fits(&self, message: &Message) -> bool {
         let bytes = self.bytes.saturating_add(message.len());
-        self.limits.max_buffered.allows(bytes) && self.limits.max_queued.allows(self.messages + 1)
-    }
-
-    /// Whether the message fits into an empty queue.
-    fn could_fit(&self, message: &Message) -> bool {
-        self.limits.max_buffered.allows(message.len()) && self.limits.max_queued.allows(1)
+        self.messages == 0
+            || (self.limits.max_buffered.allows(bytes)
+                && self.limits.max_queued.allows(self.messages + 1))
     }
 
     fn drop_oldest(&mut self) -> bool {

@@ -243,6 +243,7 @@ impl Pump {
             Due::Ping => {
                 // If one is queued already, that one will do.
                 let _ = self.link.ping(Bytes::new());
+                self.live.pinged(now);
             }
             Due::Expired => self.peer.close(CloseCode::RESTART, "connection expired"),
             // `Silent`, and what core may add.

@@ -29,9 +29,9 @@ pub struct Shutdown {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
-    /// Connections that were told.
+    /// Connections that were open, or being upgraded, when it began.
     pub told: usize,
-    /// Of these, the ones whose `close` hook has ended.
+    /// Of these, the ones whose last hook has ended.
     pub finished: usize,
     /// Of these, the ones that were dropped at an await when the grace was over: their `close`
     /// hook did not run to its end.

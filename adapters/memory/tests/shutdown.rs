@@ -138,12 +138,17 @@ fn a_real_wait_in_a_close_hook_is_waited_for() {
 }
 
 #[test]
-fn an_upgrade_under_way_is_dropped() {
+fn an_upgrade_under_way_has_its_time_and_is_refused() {
     block_on(async {
         let server = TestServer::new(hooks().on_upgrade(|_| std::future::pending()));
         let mut connecting = server.connect("/").into_future();
         assert!(poll_once(&mut connecting).await.is_none());
-        assert_eq!(server.shutdown().await.told, 0);
+        let report = server.shutdown().await;
+        assert_eq!((report.told, report.finished), (1, 1));
+        assert_eq!(
+            server.now(),
+            crossws_core::Limits::default().upgrade_timeout
+        );
         assert_eq!(connecting.await.unwrap_err().status(), 503);
     });
 }

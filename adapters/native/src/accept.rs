@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
 use crossws_core::{Accepted, Claim, Hooks, Hub, Refused, Rejection, Resolve, UpgradeRequest};
@@ -134,7 +134,7 @@ where
     let request = UpgradeRequest::new(parts)
         .with_remote_addr(info.remote_addr)
         .with_secure(info.secure);
-    let claim = match hub.claim(resolver, request).await {
+    let claim = match run_claim(hub, resolver, request, runtime).await {
         Ok(claim) => claim,
         Err(Refused::Rejected(rejection)) => {
             refuse(io, runtime, rejection).await;
@@ -171,6 +171,28 @@ where
     }
 }
 
+/// Asks the resolver within the time that an upgrade may take.
+///
+/// # Errors
+/// As [`Hub::claim`]; and 503 when the resolver took too long.
+///
+/// # Cancel safety
+/// As [`Hub::claim`].
+pub async fn run_claim<R: Runtime, S: Resolve + ?Sized>(
+    hub: &Hub,
+    resolver: &Arc<S>,
+    request: UpgradeRequest,
+    runtime: &R,
+) -> Result<Claim<S::Hooks>, Refused> {
+    let deadline = later(runtime.now(), hub.limits().upgrade_timeout);
+    until(runtime, deadline, pin!(hub.claim(resolver, request)))
+        .await
+        .unwrap_or_else(|| {
+            let rejection = Rejection::unavailable("the upgrade took too long");
+            Err(Refused::Rejected(rejection))
+        })
+}
+
 /// Runs the upgrade of a claimed request within its deadline.
 ///
 /// # Errors
@@ -195,6 +217,9 @@ pub async fn not_found<I: Io, R: Runtime>(unclaimed: Unclaimed<I>, runtime: &R) 
     refuse(unclaimed.io, runtime, rejection).await;
 }
 
+/// How long a refused client may take to read why.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
 /// Writes a refusal and ends the stream so that it arrives.
 async fn refuse<I: Io, R: Runtime>(mut io: I, runtime: &R, rejection: Rejection) {
     let mut response = rejection.into_response();
@@ -202,8 +227,7 @@ async fn refuse<I: Io, R: Runtime>(mut io: I, runtime: &R, rejection: Rejection)
     let headers = response.headers_mut();
     headers.insert(CONTENT_LENGTH, len);
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    // The handshake's own time, once more.
-    let deadline = later(runtime.now(), HeadLimits::default().timeout);
+    let deadline = later(runtime.now(), LAST_WORDS);
     if write_head(&mut io, runtime, &response, deadline).await {
         until(runtime, deadline, pin!(linger(&mut io))).await;
     }

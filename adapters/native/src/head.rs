@@ -102,6 +102,9 @@ pub(crate) async fn read_head<I: Io, R: Runtime>(
     }
 }
 
+/// Most bytes of blank lines before a request.
+const MOST_BLANK: usize = 4;
+
 /// Parses the head if it is complete. `scanned` remembers how far an end was looked for, so that a
 /// head sent byte by byte is not searched again and again.
 fn parse(
@@ -114,8 +117,16 @@ fn parse(
     let fresh = bytes.get(from..).unwrap_or_default();
     let complete = fresh.windows(4).any(|end| end == b"\r\n\r\n")
         || fresh.windows(2).any(|end| end == b"\n\n");
-    let line = bytes.iter().position(|byte| *byte == b'\n');
-    if line.unwrap_or(bytes.len()) > limits.max_line {
+    // RFC 9112 section 2.2 asks to forgive an empty line before the request, not a stream of them.
+    let blank = bytes
+        .iter()
+        .take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    let blank = blank.count();
+    if blank > MOST_BLANK {
+        return Err(bad("blank lines before the request"));
+    }
+    let line = bytes.iter().skip(blank).position(|byte| *byte == b'\n');
+    if line.unwrap_or(bytes.len() - blank) > limits.max_line {
         return Err(HeadError::Bad(
             StatusCode::URI_TOO_LONG,
             "the request line is too long",
@@ -135,6 +146,7 @@ fn parse(
     let mut parsed = httparse::Request::new(slots.get_mut(..most).unwrap_or_default());
     let end = match parsed.parse(bytes) {
         Ok(httparse::Status::Complete(end)) => end,
+        Ok(httparse::Status::Partial) if bytes.len() > limits.max_head => return Err(too_large()),
         Ok(httparse::Status::Partial) => return Ok(None),
         Err(httparse::Error::TooManyHeaders) => return Err(too_large()),
         Err(_) => return Err(bad("malformed request")),
@@ -247,6 +259,12 @@ mod tests {
         );
         assert_eq!(status(b"GET / HTTP/9.9\r\n\r\n"), Some(400));
         assert_eq!(status(b"GET\r\n\r\n"), Some(400));
+        assert_eq!(status(b"\r\n\r\n\r\n"), Some(400));
+        assert_eq!(
+            status(b"\r\nGET / HTTP/1.1\r\n\r\n"),
+            None,
+            "one is forgiven"
+        );
         assert_eq!(status(b"GET / HTTP/1.1\r\nno colon\r\n\r\n"), Some(400));
         assert_eq!(status("GET /ä\u{0} HTTP/1.1\r\n\r\n".as_bytes()), Some(400));
     }

@@ -20,7 +20,7 @@ mod runtime;
 mod sync;
 mod timer;
 
-pub use accept::{StreamInfo, Unclaimed, not_found, run_upgrade, serve_stream};
+pub use accept::{StreamInfo, Unclaimed, not_found, run_claim, run_upgrade, serve_stream};
 pub use handshake::{Handshake, is_upgrade};
 pub use head::HeadLimits;
 pub use io::Io;

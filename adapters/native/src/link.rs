@@ -85,6 +85,10 @@ pub(crate) struct Link<I, R: Runtime> {
     unflushed: bool,
     /// Since when nothing could be written although something waits.
     stalled: Option<Instant>,
+    /// The queue was said to be too old; said again only when something has moved.
+    age_said: bool,
+    /// A heartbeat's ping is queued. The client's time begins when it is written.
+    ping_due: bool,
 
     start: Instant,
     liveness: Liveness,
@@ -119,6 +123,8 @@ impl<I: Io, R: Runtime> Link<I, R> {
             writing: Batch::default(),
             unflushed: false,
             stalled: None,
+            age_said: false,
+            ping_due: false,
             start,
             liveness: Liveness::new(&limits, id, Duration::ZERO),
             timer: Timer::new(),

@@ -48,7 +48,7 @@ struct State {
     answer: Option<Bytes>,
     /// Nothing more is queued; what was is still sent.
     closing: bool,
-    /// A close frame that waits to be taken, and whether the pump knows of it.
+    /// A close frame that waits to be taken.
     close: Option<Close>,
     overflowed: bool,
     terminated: bool,
@@ -63,7 +63,7 @@ struct Close(Option<CloseFrame>);
 /// What the pump learns when it takes.
 #[derive(Debug, Default)]
 pub(crate) struct Taken {
-    /// The last frame of the batch is this side's close frame.
+    /// This side's close frame: the last of the batch, or of what is still queued.
     pub(crate) close: Option<CloseFrame>,
     /// The queue overflowed: what was taken before is cut to the frame that has begun.
     pub(crate) overflowed: bool,
@@ -175,7 +175,7 @@ impl Outbox {
     pub(crate) fn news(&self) -> Taken {
         let mut state = self.state.lock();
         Taken {
-            close: None,
+            close: state.close.as_ref().and_then(|Close(frame)| frame.clone()),
             overflowed: std::mem::take(&mut state.overflowed),
             terminated: state.terminated,
         }
@@ -274,10 +274,11 @@ impl State {
         self.fits_behind(len, self.taken_bytes, self.taken_frames)
     }
 
-    /// Whether a message fits, if so much is before the batch.
+    /// Whether a message fits, if so much is before the batch. One always fits where nothing
+    /// waits: its size is the application's own choice, and no sign of a slow client.
     fn fits_behind(&self, len: usize, bytes: usize, frames: usize) -> bool {
-        (self.batch.bytes() + bytes).saturating_add(len) <= self.max_bytes
-            && self.batch.frames() + frames < self.max_frames
+        let (bytes, frames) = (self.batch.bytes() + bytes, self.batch.frames() + frames);
+        bytes == 0 || (bytes.saturating_add(len) <= self.max_bytes && frames < self.max_frames)
     }
 
     /// Answers how many messages were discarded.
@@ -365,8 +366,9 @@ impl Transport for NativeTransport {
 
     fn publish(&self, publication: &Publication) -> Receipt {
         let frame = publication.encoded::<ServerFrame>();
-        self.0
-            .enqueue(frame.len(), |batch| batch.push_encoded(frame))
+        self.0.enqueue(publication.message().len(), |batch| {
+            batch.push_encoded(frame);
+        })
     }
 
     fn wake(&self) {

@@ -75,6 +75,10 @@ where
                 // Written and read once in between; then at once again, after the others.
                 turn = 0;
                 link.poll(cx);
+                if let Poll::Ready(error) = session.poll_tasks(cx) {
+                    step = Some(Step::Failed(error));
+                    return Poll::Ready(());
+                }
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }

@@ -598,6 +598,158 @@ fn limits_of_nothing_still_let_one_message_in() {
 }
 
 #[test]
+fn a_close_behind_what_is_not_read_has_its_deadline() {
+    let (hooks, ends) = recording();
+    let mut connection = Connection::open(hooks, Limits::default());
+    connection.set_room(10);
+    connection
+        .hub
+        .in_namespace("/room")
+        .broadcast(vec![7; 100_000])
+        .unwrap();
+    connection.settle();
+    connection
+        .hub
+        .in_namespace("/room")
+        .close_all(crossws_core::CloseCode::NORMAL);
+    connection.settle();
+    // Neither a trickle nor the client's own bytes extend it.
+    for _ in 0..6 {
+        connection.set_room(10);
+        connection.receive(&frame(0x8a, b""));
+        connection.pass(secs(1));
+    }
+    let closed = ends.lock().unwrap().pop().unwrap();
+    assert_eq!(
+        (closed.code, closed.by, closed.clean),
+        (1000, ClosedBy::Server, false)
+    );
+    assert!(connection.over && connection.world().aborted);
+}
+
+#[test]
+fn one_message_of_any_size_fits_into_an_empty_queue() {
+    let (hooks, ends) = recording();
+    let mut connection = Connection::open(hooks, Limits::default());
+    for size in [1 << 20, (1 << 20) + 1, 3 << 20] {
+        let told = connection
+            .hub
+            .in_namespace("/room")
+            .broadcast(vec![7; size])
+            .unwrap();
+        assert_eq!((told.queued, told.dropped), (1, 0));
+        assert_eq!(connection.take().len(), size + 10);
+    }
+    assert!(ends.lock().unwrap().is_empty());
+}
+
+#[test]
+fn an_age_of_nothing_is_not_endless() {
+    for policy in [Overflow::Close, Overflow::DropNewest, Overflow::DropOldest] {
+        let limits = Limits::default()
+            .overflow(policy)
+            .max_queue_age(Duration::ZERO);
+        let mut connection = Connection::open(hooks(), limits);
+        connection.set_room(1);
+        connection.hub.in_namespace("/room").broadcast("x").unwrap();
+        connection.settle();
+        connection.pass(secs(1));
+    }
+}
+
+#[test]
+fn a_frame_that_announces_everything_is_too_big_although_messages_have_no_bound() {
+    let (hooks, ends) = recording();
+    let limits = Limits::default().max_message_size(crossws_core::Limit::Unlimited);
+    let mut connection = Connection::open(hooks, limits);
+    let mut header = vec![0x82, 0xff];
+    header.extend((u64::MAX >> 1).to_be_bytes());
+    header.extend([0; 4]);
+    connection.receive(&header);
+    assert!(connection.take().starts_with(b"\x88\x11\x03\xf1"));
+    assert_eq!(ends.lock().unwrap()[0].code, 1009);
+}
+
+#[test]
+fn a_client_that_reads_slowly_but_steadily_is_not_silent() {
+    let (hooks, ends) = recording();
+    let mut connection = Connection::open(hooks, Limits::default());
+    connection.set_room(0);
+    connection
+        .hub
+        .in_namespace("/room")
+        .broadcast(vec![7; 1_000_000])
+        .unwrap();
+    connection.settle();
+    for _ in 0..49 {
+        connection.set_room(20_000);
+        connection.pass(secs(1));
+    }
+    assert!(ends.lock().unwrap().is_empty());
+    connection.set_room(usize::MAX);
+    assert!(
+        connection.take().ends_with(b"\x89\x00"),
+        "the ping came behind it"
+    );
+    connection.pass(secs(11));
+    assert_eq!(ends.lock().unwrap()[0].by, ClosedBy::Timeout);
+}
+
+#[test]
+fn a_spawned_future_runs_although_messages_never_stop() {
+    let polled = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&polled);
+    let count = Arc::new(AtomicUsize::new(0));
+    let hooks = hooks().on_message(move |peer, _| {
+        if count.fetch_add(1, Ordering::SeqCst) == 0 {
+            let (seen, count) = (Arc::clone(&seen), Arc::clone(&count));
+            peer.spawn(async move { seen.store(count.load(Ordering::SeqCst), Ordering::SeqCst) });
+        }
+        async {}
+    });
+    let mut connection = Connection::open(hooks, Limits::default());
+    connection.receive(&frame(0x81, b"").repeat(5000));
+    assert!((1..200).contains(&polled.load(Ordering::SeqCst)));
+}
+
+#[test]
+fn an_illegal_close_code_is_the_clients_error() {
+    let (hooks, ends) = recording();
+    let failed = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&failed);
+    let hooks = hooks.on_error(move |_, _| {
+        seen.fetch_add(1, Ordering::SeqCst);
+        async { crossws_core::OnError::Keep }
+    });
+    let mut connection = Connection::open(hooks, Limits::default());
+    connection.receive(&frame(0x88, &1005u16.to_be_bytes()));
+    assert!(connection.take().starts_with(b"\x88\x10\x03\xea"));
+    let closed = ends.lock().unwrap().pop().unwrap();
+    assert_eq!(
+        (closed.code, closed.by, closed.clean),
+        (1002, ClosedBy::Server, false)
+    );
+    assert_eq!(failed.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_terminate_while_the_clients_end_is_awaited_does_not_wait() {
+    let kept = Arc::new(Mutex::new(None));
+    let seen = Arc::clone(&kept);
+    let hooks = hooks().on_open(move |peer| {
+        *seen.lock().unwrap() = Some(peer);
+        async {}
+    });
+    let mut connection = Connection::open(hooks, Limits::default());
+    connection.receive(&frame(0x88, b""));
+    assert!(!connection.over);
+    let peer = kept.lock().unwrap().take().unwrap();
+    peer.terminate();
+    connection.settle();
+    assert!(connection.over && connection.world().aborted);
+}
+
+#[test]
 fn durations_beyond_the_clock_are_as_good_as_none() {
     let limits = Limits::default()
         .ping_interval(Duration::MAX)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use crossws_core::{Accepted, Hooks, Hub, Refused, Rejection, Resolve, UpgradeRequest};
-use crossws_native::{Handshake, StreamInfo, is_upgrade, pump, run_upgrade};
+use crossws_native::{Handshake, StreamInfo, is_upgrade, pump, run_claim, run_upgrade};
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::upgrade::{OnUpgrade, Parts, Upgraded};
@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 
 use crate::io::TokioIo;
 use crate::layer::WebSocketLayer;
+use crate::listen::tune;
 use crate::rewind::Rewind;
 use crate::runtime::Tokio;
 use crate::shutdown::{Report, Shutdown, shut_down};
@@ -77,7 +78,7 @@ impl<R: Resolve> Acceptor<R> {
         let request = UpgradeRequest::new(parts)
             .with_remote_addr(info.remote_addr)
             .with_secure(info.secure);
-        let claim = match self.hub.claim(&self.resolver, request).await {
+        let claim = match run_claim(&self.hub, &self.resolver, request, &Tokio).await {
             Ok(claim) => claim,
             Err(Refused::Rejected(rejection)) => return Ok(answer(rejection)),
             Err(Refused::Unclaimed(request)) => {
@@ -101,7 +102,10 @@ impl<R: Resolve> Acceptor<R> {
         match run_upgrade(claim, &Tokio).await {
             Ok(accepted) => {
                 let response = handshake.response(accepted.headers());
+                // The connection keeps its list of tasks, which outlives this acceptor with it.
+                let tasks = self.tasks.clone();
                 self.tasks.spawn(async move {
+                    let _tasks = tasks;
                     // An error is a client that left before its 101.
                     if let Ok(upgraded) = upgrade.await {
                         run(upgraded, accepted).await;
@@ -166,7 +170,10 @@ fn answer(rejection: Rejection) -> Response<Full<Bytes>> {
 /// pump writes to it directly and can reset it.
 async fn run<H: Hooks + ?Sized>(upgraded: Upgraded, accepted: Accepted<H>) {
     match tcp(upgraded) {
-        Ok((stream, early)) => pump(TokioIo::tcp(stream), early, accepted, Tokio).await,
+        Ok((stream, early)) => {
+            tune(&stream);
+            pump(TokioIo::tcp(stream), early, accepted, Tokio).await;
+        }
         Err(upgraded) => {
             let io = TokioIo::new(HyperIo::new(upgraded));
             pump(io, BytesMut::new(), accepted, Tokio).await;

@@ -59,7 +59,7 @@ fn is_the_clients(error: &io::Error) -> bool {
 }
 
 /// What sockets of small messages want. Failures are harmless: the system's defaults remain.
-fn tune(stream: &TcpStream) {
+pub(crate) fn tune(stream: &TcpStream) {
     let _ = stream.set_nodelay(true);
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {

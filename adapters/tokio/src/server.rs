@@ -166,15 +166,18 @@ impl<R: Resolve> Server<R> {
     /// Accepts connections until `signal` resolves, then shuts down in an orderly way.
     pub async fn run_until(self, signal: impl Future, shutdown: Shutdown) -> Report {
         let handle = self.handle();
-        let mut signal = pin!(signal);
-        let mut run = pin!(self.run());
-        std::future::poll_fn(|cx| {
-            if signal.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(());
-            }
-            run.as_mut().poll(cx)
-        })
-        .await;
+        {
+            // Gone before the shutdown, which waits for the listener to be.
+            let mut signal = pin!(signal);
+            let mut run = pin!(self.run());
+            std::future::poll_fn(|cx| {
+                if signal.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(());
+                }
+                run.as_mut().poll(cx)
+            })
+            .await;
+        }
         handle.shutdown(shutdown).await
     }
 }

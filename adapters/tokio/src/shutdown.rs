@@ -45,9 +45,9 @@ impl Shutdown {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Report {
-    /// Connections that were told.
+    /// Connections that were open, or being upgraded, when it began.
     pub told: usize,
-    /// Of these, the ones whose `close` hook has ended.
+    /// Of these, the ones whose last hook has ended.
     pub finished: usize,
     /// Of these, the ones that were dropped when the grace was over: their `close` hook did not
     /// run to its end.

@@ -153,6 +153,23 @@ async fn the_layer_mounts_in_axum() {
 }
 
 #[tokio::test]
+async fn connections_outlive_the_acceptor_that_made_them() {
+    let route = get(|request: Request<Body>| async move {
+        let acceptor = Acceptor::new(echo(), Hub::default());
+        acceptor
+            .handle_upgrade(request)
+            .await
+            .unwrap()
+            .into_response()
+    });
+    let addr = axum_app(Router::new().route("/ws", route)).await;
+    let stream = TcpStream::connect(addr).await.unwrap();
+    let mut client = Client::over(stream, addr, "/ws").await;
+    client.send("still here").await;
+    assert_eq!(client.text().await, "still here");
+}
+
+#[tokio::test]
 async fn a_route_of_axum_upgrades_by_hand() {
     let acceptor = Acceptor::new(echo(), Hub::default());
     let route = get(

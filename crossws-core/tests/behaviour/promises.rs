@@ -73,5 +73,5 @@ where
 /// Only compiled: hooks may be erased, and an erased one is hooks again.
 #[allow(dead_code)]
 fn erased(hooks: impl Hooks) -> impl Hooks {
-    Arc::new(hooks) as SharedHooks
+    SharedHooks::new(hooks)
 }

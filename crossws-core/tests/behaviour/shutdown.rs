@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, Hub, hooks};
-use futures_lite::future::block_on;
 
 use crate::common::{Gate, Hand, Wire, accept, assert_empty, open};
 
@@ -57,9 +56,11 @@ fn who_was_accepted_before_it_does_not_join_after_it() {
     let hub = Hub::default();
     let accepted = accept(&hub, &Arc::new(hooks()), "/");
     hub.shutdown(frame());
-    block_on(hub.idle());
+    let mut idle = Hand::new(hub.idle());
+    idle.pending();
     let wire = Wire::default();
     let refused = accepted.join(wire.transport()).unwrap_err();
+    idle.done();
     assert_eq!(refused, frame(), "the shutdown's own frame");
     assert_empty(&hub);
 }

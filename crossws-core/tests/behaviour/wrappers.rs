@@ -73,6 +73,36 @@ fn sees_all<R: Resolve>(log: &Log, resolver: R) {
     assert_eq!(log.take(), ALL, "{}", std::any::type_name::<R>());
 }
 
+/// A wrapper as middleware is written: around erased hooks, with plain `async fn`.
+struct Outer(SharedHooks);
+
+impl Hooks for Outer {
+    async fn upgrade(&self, request: &UpgradeRequest) -> Result<Upgrade, Rejection> {
+        self.0.upgrade(request).await
+    }
+    async fn open(&self, peer: &Peer) -> HookResult {
+        self.0.open(peer).await
+    }
+    async fn message(&self, peer: &Peer, message: Message) -> HookResult {
+        self.0.message(peer, message).await
+    }
+    async fn drain(&self, peer: &Peer) -> HookResult {
+        self.0.drain(peer).await
+    }
+    async fn ping(&self, peer: &Peer, data: Bytes) -> HookResult {
+        self.0.ping(peer, data).await
+    }
+    async fn pong(&self, peer: &Peer, data: Bytes) -> HookResult {
+        self.0.pong(peer, data).await
+    }
+    async fn close(&self, peer: &Peer, closed: Closed) -> HookResult {
+        self.0.close(peer, closed).await
+    }
+    async fn error(&self, peer: &Peer, error: Error) -> OnError {
+        self.0.error(peer, error).await
+    }
+}
+
 #[test]
 fn every_wrapper_forwards_every_hook() {
     let recorder = Recorder::default();
@@ -81,12 +111,17 @@ fn every_wrapper_forwards_every_hook() {
     sees_all(&log, new());
     sees_all(&log, Arc::new(new()));
     sees_all(&log, Box::new(new()));
-    sees_all(&log, Arc::new(new()) as SharedHooks);
+    sees_all(&log, Arc::new(new()) as Arc<dyn DynHooks>);
+    sees_all(&log, SharedHooks::new(new()));
+    sees_all(&log, Outer(SharedHooks::new(new())));
     sees_all(&log, Box::new(new()) as Box<dyn DynHooks>);
-    sees_all(&log, Arc::new(Box::new(Arc::new(new()) as SharedHooks)));
+    sees_all(
+        &log,
+        Arc::new(Box::new(Arc::new(new()) as Arc<dyn DynHooks>)),
+    );
     let shared = Arc::new(new());
     sees_all(&log, resolve_with(move |_| Some(Arc::clone(&shared))));
-    let shared: SharedHooks = Arc::new(new());
+    let shared: Arc<dyn DynHooks> = Arc::new(new());
     sees_all(&log, resolve_with(move |_| Some(Arc::clone(&shared))));
 }
 

@@ -12,7 +12,7 @@ use crossws_conformance::{
     App, Connected, Control, Fut, Journal, Profile, Reply, Report, Server, Shutdown, Target,
 };
 use crossws_core::{
-    Capabilities, CloseCode, CloseFrame, Hub, Refused, Resolve, SharedHooks, UpgradeRequest,
+    Capabilities, CloseCode, CloseFrame, DynHooks, Hub, Refused, Resolve, UpgradeRequest,
 };
 use http::header::{ORIGIN, SEC_WEBSOCKET_PROTOCOL};
 use http::{Request, Response, StatusCode};
@@ -43,7 +43,7 @@ impl Target for Brittle {
     fn start(&self, profile: Profile) -> Fut<'_, Box<dyn Server>> {
         let journal = Arc::new(Journal::default());
         let probe = crossws_conformance::Probe::new(Arc::clone(&journal));
-        let mut hooks: SharedHooks = Arc::new(probe);
+        let mut hooks: Arc<dyn DynHooks> = Arc::new(probe);
         if let Some(fault) = self.fault {
             hooks = Arc::new(Wrapper::new(hooks, fault));
         }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use crossws_conformance::Do;
 use crossws_core::{
     Closed, DynHooks, Error, ErrorKind, HookResult, Hooks, Message, OnError, Peer, PeerId,
-    Rejection, SharedHooks, Upgrade, UpgradeRequest,
+    Rejection, Upgrade, UpgradeRequest,
 };
 use tokio::sync::Mutex;
 
@@ -17,13 +17,13 @@ use super::faults::Fault;
 
 /// Hooks with a fault around them.
 pub struct Wrapper {
-    inner: SharedHooks,
+    inner: Arc<dyn DynHooks>,
     fault: Fault,
     turn: Mutex<()>,
 }
 
 impl Wrapper {
-    pub fn new(inner: SharedHooks, fault: Fault) -> Self {
+    pub fn new(inner: Arc<dyn DynHooks>, fault: Fault) -> Self {
         Self {
             inner,
             fault,

@@ -15,6 +15,10 @@ pub(crate) struct Tungstenite(WebSocketContext);
 /// tungstenite's own buffer: frames larger than this grow it, and it owns this much while idle.
 const BUFFER: usize = 4 << 10;
 
+/// Most bytes of one frame, however large a message may be: tungstenite reserves what a frame's
+/// header announces, and an announcement costs a client nothing.
+const MAX_FRAME: usize = 64 << 20;
+
 /// Payloads up to this size are copied out: a slice would keep the whole buffer alive for as long
 /// as the application keeps the message.
 const COPY_UP_TO: usize = 2 << 10;
@@ -29,7 +33,7 @@ impl Engine for Tungstenite {
             .read_buffer_size(BUFFER)
             .write_buffer_size(0)
             .max_message_size(most)
-            .max_frame_size(most);
+            .max_frame_size(Some(limits.max_message_size.get().min(MAX_FRAME)));
         Self(WebSocketContext::new(Role::Server, Some(config)))
     }
 
@@ -72,6 +76,16 @@ impl Engine for Tungstenite {
 }
 
 fn close(frame: tungstenite::protocol::CloseFrame) -> Result<CloseFrame, Violation> {
+    // What tungstenite puts in the place of a code that must not be sent. (1014 too, which IANA
+    // has assigned since.)
+    if frame.code == tungstenite::protocol::frame::coding::CloseCode::Protocol
+        && frame.reason.as_str() == "Protocol violation"
+    {
+        return Err(Violation {
+            code: CloseCode::PROTOCOL,
+            text: "a close code that must not be sent".to_owned(),
+        });
+    }
     let code = u16::from(frame.code);
     let code = CloseCode::new(code).ok_or_else(|| Violation {
         code: CloseCode::PROTOCOL,

@@ -143,6 +143,8 @@ impl<I: Io, R: Runtime> Link<I, R> {
     }
 
     fn client_closed(&mut self, frame: Option<CloseFrame>) {
+        // This side may have closed a moment ago: then this is the answer.
+        self.load();
         let ours = match &self.phase {
             Phase::Closing { frame, .. } => Some(frame.clone()),
             _ => None,
@@ -159,6 +161,8 @@ impl<I: Io, R: Runtime> Link<I, R> {
 
     /// The client broke a rule: it is told which, and heard no more.
     fn violated(&mut self, violation: Violation) {
+        // If this side closed a moment ago, that is how it ended, and no hook hears of more.
+        self.load();
         let frame = match &self.phase {
             Phase::Closing { frame, .. } => frame.clone(),
             _ => {

@@ -25,7 +25,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         }
         let now = self.runtime.now();
         if self.age_limit().is_some_and(|limit| limit <= now) {
-            self.stalled = None;
+            self.age_said = true;
             self.outbox.too_old();
             return true;
         }
@@ -46,7 +46,10 @@ impl<I: Io, R: Runtime> Link<I, R> {
                     self.outbox.close_with(Some(frame));
                     self.announce_end();
                 }
-                _ => self.outbox.heartbeat(),
+                _ => {
+                    self.ping_due = true;
+                    self.outbox.heartbeat();
+                }
             }
         }
         true
@@ -67,6 +70,9 @@ impl<I: Io, R: Runtime> Link<I, R> {
 
     /// When what waits to be written is too old.
     fn age_limit(&self) -> Option<Instant> {
+        if self.age_said {
+            return None;
+        }
         Some(later(self.stalled?, self.limits.max_queue_age?))
     }
 

@@ -18,8 +18,14 @@ const SLICES: usize = 32;
 impl<I: Io, R: Runtime> Link<I, R> {
     pub(super) fn write(&mut self, cx: &mut Context<'_>) {
         loop {
-            if matches!(self.phase, Phase::Lingering { .. } | Phase::Done) {
-                return;
+            match self.phase {
+                Phase::Lingering { .. } if self.outbox.news().terminated => {
+                    self.io.abort();
+                    self.phase = Phase::Done;
+                    return;
+                }
+                Phase::Lingering { .. } | Phase::Done => return,
+                _ => {}
             }
             self.load();
             if matches!(self.phase, Phase::Done) {
@@ -27,6 +33,9 @@ impl<I: Io, R: Runtime> Link<I, R> {
             }
             if self.writing.is_empty() {
                 self.stalled = None;
+                if std::mem::take(&mut self.ping_due) {
+                    self.liveness.pinged(self.elapsed());
+                }
                 if self.poll_flush(cx) && matches!(self.phase, Phase::Flushing { .. }) {
                     self.end_writing(cx);
                 }
@@ -46,6 +55,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
                     self.outbox.written(&self.writing);
                     self.unflushed = true;
                     self.stalled = None;
+                    self.age_said = false;
                     if let Some(lifeline) = &self.lifeline {
                         lifeline.drained();
                     }
@@ -56,7 +66,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
 
     /// Takes what is queued, when everything taken before is written, and acts on what the
     /// outbox has to say.
-    fn load(&mut self) {
+    pub(super) fn load(&mut self) {
         if !self.writing.is_empty() {
             let news = self.outbox.news();
             self.heed(&news);
