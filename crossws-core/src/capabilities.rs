@@ -48,6 +48,9 @@ capabilities! {
     /// Connections begin as HTTP/1.1 on a byte stream, so that a client can send what is no
     /// request, or no frame.
     RAW_HTTP = 13, "raw-http";
+    /// A peer outlives the memory it lives in: subscriptions and the context are stored as they
+    /// change, and a sleeping server wakes with its peers.
+    HIBERNATION = 14, "hibernation";
 }
 
 impl Capabilities {

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::PersistError;
 use crate::bounds::{AnyValue, MaybeSend, MaybeSync};
 use crate::sync::Mutex;
 
@@ -32,14 +33,28 @@ pub enum ContextError {
     /// The value cannot be written as JSON, or the stored JSON does not fit the type.
     #[error("this peer's context does not convert to or from JSON")]
     Json(#[from] serde_json::Error),
+    /// The transport hibernates and could not store the new context.
+    #[error(transparent)]
+    Persist(#[from] PersistError),
 }
 
 /// A peer's context, whatever its type.
 #[derive(Default)]
-pub(crate) struct ContextCell(Mutex<Option<Typed>>);
+pub(crate) struct ContextCell(Mutex<Option<Held>>);
+
+/// Kept from a replaced context, so that the replacement can be undone.
+pub(crate) struct Replaced(Option<Held>);
+
+#[derive(Clone)]
+enum Held {
+    Typed(Typed),
+    /// Restored, until somebody asks for a type that it fits.
+    Stored(Arc<Value>),
+}
 
 #[derive(Clone)]
 struct Typed {
+    /// An `Arc<T>`: an `Arc<dyn Any>` that is not `Send` has no `downcast`.
     value: Arc<AnyValue>,
     name: &'static str,
     to_json: fn(&AnyValue) -> Result<Value, serde_json::Error>,
@@ -48,10 +63,10 @@ struct Typed {
 impl Typed {
     fn new<T: Context>(value: T) -> Self {
         Self {
-            value: Arc::new(value),
+            value: Arc::new(Arc::new(value)),
             name: type_name::<T>(),
-            to_json: |value| match (value as &dyn Any).downcast_ref::<T>() {
-                Some(value) => serde_json::to_value(value),
+            to_json: |value| match (value as &dyn Any).downcast_ref::<Arc<T>>() {
+                Some(value) => serde_json::to_value(&**value),
                 None => Ok(Value::Null),
             },
         }
@@ -60,30 +75,78 @@ impl Typed {
 
 impl ContextCell {
     pub(crate) fn new<T: Context>(value: T) -> Self {
-        Self(Mutex::new(Some(Typed::new(value))))
+        Self(Mutex::new(Some(Held::Typed(Typed::new(value)))))
     }
 
-    pub(crate) fn set<T: Context>(&self, value: T) {
-        let new = Typed::new(value);
-        // The old value's destructor is user code: it runs after the lock is gone.
-        let _old = self.0.lock().replace(new);
+    /// A context that was stored as JSON.
+    pub(crate) fn stored(json: Option<Value>) -> Self {
+        Self(Mutex::new(json.map(|json| Held::Stored(Arc::new(json)))))
+    }
+
+    /// Replaces the context and hands out the old one, whose destructor is user code: it runs
+    /// after the lock is gone.
+    pub(crate) fn set<T: Context>(&self, value: T) -> Replaced {
+        let new = Held::Typed(Typed::new(value));
+        Replaced(self.0.lock().replace(new))
+    }
+
+    pub(crate) fn undo(&self, old: Replaced) {
+        let _new = std::mem::replace(&mut *self.0.lock(), old.0);
     }
 
     pub(crate) fn get<T: Context>(&self) -> Result<Arc<T>, ContextError> {
-        let typed = self.typed()?;
-        typed.value.downcast::<T>().map_err(|_| ContextError::Type {
-            asked: type_name::<T>(),
-            actual: typed.name,
-        })
+        let json = match self.held()? {
+            Held::Typed(typed) => return typed.downcast(),
+            Held::Stored(json) => json,
+        };
+        // User code, on a clone of the handle, outside the lock.
+        let typed = Typed::new(T::deserialize(&*json)?);
+        let mut held = self.0.lock();
+        match &*held {
+            // Nobody was faster: from here on all share this value.
+            Some(Held::Stored(same)) if Arc::ptr_eq(same, &json) => {
+                *held = Some(Held::Typed(typed.clone()));
+                drop(held);
+                typed.downcast()
+            }
+            _ => {
+                drop(held);
+                match self.held()? {
+                    Held::Typed(other) => other.downcast(),
+                    Held::Stored(_) => typed.downcast(),
+                }
+            }
+        }
     }
 
     pub(crate) fn to_json(&self) -> Result<Value, ContextError> {
-        let typed = self.typed()?;
-        // Serialising is user code too: on a clone of the handle, outside the lock.
-        Ok((typed.to_json)(&*typed.value)?)
+        match self.held()? {
+            // Serialising is user code too: on a clone of the handle, outside the lock.
+            Held::Typed(typed) => Ok((typed.to_json)(&*typed.value)?),
+            Held::Stored(json) => Ok((*json).clone()),
+        }
     }
 
-    fn typed(&self) -> Result<Typed, ContextError> {
+    /// The context as it is stored, if there is one.
+    pub(crate) fn to_stored(&self) -> Result<Option<Value>, PersistError> {
+        match self.to_json() {
+            Ok(json) => Ok(Some(json)),
+            Err(ContextError::Missing) => Ok(None),
+            Err(error) => Err(PersistError::Context(error.to_string())),
+        }
+    }
+
+    fn held(&self) -> Result<Held, ContextError> {
         self.0.lock().clone().ok_or(ContextError::Missing)
+    }
+}
+
+impl Typed {
+    fn downcast<T: Context>(&self) -> Result<Arc<T>, ContextError> {
+        let value = (&*self.value as &dyn Any).downcast_ref().cloned();
+        value.ok_or(ContextError::Type {
+            asked: type_name::<T>(),
+            actual: self.name,
+        })
     }
 }

@@ -2,7 +2,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use crate::bounds::BoxError;
-use crate::{Message, Peer, PeerId};
+use crate::{Message, Peer, PeerId, PersistError};
 
 /// A hook, by name: in errors, in logs and in tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -209,6 +209,9 @@ pub enum SubscribeError {
     /// The transport has no topics.
     #[error("not subscribed: this transport has no topics")]
     Unsupported,
+    /// The subscription could not be stored, on a transport that hibernates.
+    #[error("not subscribed: {0}")]
+    Persist(#[from] PersistError),
 }
 
 /// Why a message was not published at all.

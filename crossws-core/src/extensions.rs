@@ -1,4 +1,4 @@
-use std::any::TypeId;
+use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -11,26 +11,36 @@ use crate::sync::Mutex;
 /// They live as long as the connection does in memory, and are not restored when a sleeping
 /// object wakes. What must survive belongs into the peer's context.
 #[derive(Default)]
-pub struct Extensions(Mutex<HashMap<TypeId, Arc<AnyValue>>>);
+// Each value is a boxed `Arc<T>`: an `Arc<dyn Any>` that is not `Send` has no `downcast`.
+pub struct Extensions(Mutex<HashMap<TypeId, Box<AnyValue>>>);
 
 impl Extensions {
     /// Puts a value in, and gives back the one of the same type that it replaces.
     pub fn insert<T: MaybeSend + MaybeSync + 'static>(&self, value: T) -> Option<Arc<T>> {
-        let old = self.0.lock().insert(TypeId::of::<T>(), Arc::new(value));
-        old.and_then(|old| old.downcast().ok())
+        let new = Box::new(Arc::new(value));
+        let old = self.0.lock().insert(TypeId::of::<T>(), new);
+        shared(&*old?)
     }
 
     /// The value of this type, if there is one.
     pub fn get<T: MaybeSend + MaybeSync + 'static>(&self) -> Option<Arc<T>> {
-        let value = self.0.lock().get(&TypeId::of::<T>()).cloned();
-        value.and_then(|value| value.downcast().ok())
+        shared(&**self.0.lock().get(&TypeId::of::<T>())?)
+    }
+
+    /// Whether there is no value.
+    pub fn is_empty(&self) -> bool {
+        self.0.lock().is_empty()
     }
 
     /// Takes the value of this type out.
     pub fn remove<T: MaybeSend + MaybeSync + 'static>(&self) -> Option<Arc<T>> {
         let value = self.0.lock().remove(&TypeId::of::<T>());
-        value.and_then(|value| value.downcast().ok())
+        shared(&*value?)
     }
+}
+
+fn shared<T: 'static>(value: &AnyValue) -> Option<Arc<T>> {
+    (value as &dyn Any).downcast_ref().cloned()
 }
 
 impl fmt::Debug for Extensions {

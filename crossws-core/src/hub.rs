@@ -1,14 +1,22 @@
 use std::fmt;
 use std::sync::Arc;
 
+use http::HeaderName;
+
 use crate::catch::catch_panic;
+use crate::context::ContextCell;
+use crate::membership::{Membership, Ongoing, SHUTTING_DOWN};
+use crate::peer;
 use crate::registry::Registry;
+use crate::session::check_topics;
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Event, Mutex};
+use crate::tasks::Inbox;
 use crate::transport::Publication;
 use crate::{
-    Claim, CloseFrame, Error, Hook, IntoMessage, Limits, Origin, Peer, PeerId, PublishError,
-    Published, Rejection, Resolve, UpgradeRequest,
+    Claim, CloseFrame, Error, Extensions, Hook, IntoMessage, Limit, Limits, Origin, Peer, PeerId,
+    PublishError, Published, Rejection, Resolve, RestoreError, Seat, Snapshot, Transport,
+    UpgradeRequest,
 };
 
 /// Everything that is connected to one server: peers, namespaces, topics. A cheap handle that
@@ -28,6 +36,7 @@ struct Inner {
     registry: Registry,
     limits: Limits,
     origin: Origin,
+    kept_headers: Vec<HeaderName>,
     /// With what everyone is closed, once a shutdown has begun.
     shutdown: Mutex<Option<CloseFrame>>,
     sessions: AtomicUsize,
@@ -62,6 +71,7 @@ pub struct Stats {
 pub struct HubBuilder {
     limits: Limits,
     origin: Origin,
+    kept_headers: Vec<HeaderName>,
 }
 
 impl HubBuilder {
@@ -77,12 +87,20 @@ impl HubBuilder {
         self
     }
 
+    /// Which of a request's headers a peer still has when it was restored. None by default: they
+    /// count against what a hibernating transport has room for.
+    pub fn kept_headers(mut self, names: impl IntoIterator<Item = HeaderName>) -> Self {
+        self.kept_headers = names.into_iter().collect();
+        self
+    }
+
     /// The hub.
     pub fn build(self) -> Hub {
         Hub(Arc::new(Inner {
             registry: Registry::default(),
             limits: self.limits,
             origin: self.origin,
+            kept_headers: self.kept_headers,
             shutdown: Mutex::new(None),
             sessions: AtomicUsize::new(0),
             idle: Event::new(),
@@ -117,6 +135,11 @@ impl Hub {
         &self.0.origin
     }
 
+    /// Which of a request's headers a restored peer still has.
+    pub fn kept_headers(&self) -> &[HeaderName] {
+        &self.0.kept_headers
+    }
+
     pub(crate) fn registry(&self) -> &Registry {
         &self.0.registry
     }
@@ -143,6 +166,82 @@ impl Hub {
                 Err(Refused::Rejected(Rejection::internal(error)))
             }
         }
+    }
+
+    /// Makes the peer of an upgrade that was accepted elsewhere: see [`Accepted::snapshot`].
+    ///
+    /// # Errors
+    /// The response to refuse with: 409 for an id in use, 503 when the hub is full or shuts down,
+    /// 500 when the transport cannot store the peer.
+    ///
+    /// [`Accepted::snapshot`]: crate::Accepted::snapshot
+    pub fn admit(&self, snapshot: &Snapshot, transport: impl Transport) -> Result<Seat, Rejection> {
+        let topics = snapshot.topics_shared();
+        check_topics(&topics, self.limits()).map_err(Rejection::internal)?;
+        let peer = self.peer_of(snapshot, transport);
+        let peer = peer.map_err(Rejection::internal)?;
+        self.registry()
+            .check(peer.id(), peer.namespace(), self.limits())
+            .map_err(|error| error.into_rejection(peer.id()))?;
+        // The check above has given every reason but a shutdown a response of its own.
+        let membership =
+            Membership::begin(peer, Ongoing::new(self), self.limits()).map_err(|frame| {
+                Rejection::unavailable(SHUTTING_DOWN).with_source(frame.reason().to_string())
+            })?;
+        for topic in &topics {
+            self.registry()
+                .subscribe(&membership.peer, topic, self.limits())
+                .map_err(Rejection::internal)?;
+        }
+        membership.peer.persist().map_err(Rejection::internal)?;
+        self.count_accepted();
+        Ok(Seat::new(membership))
+    }
+
+    /// Brings back a peer that was open when the memory was lost: it is listed and subscribed
+    /// again as its transport has stored it. Limits are not checked again, nothing is stored, and
+    /// no hook runs.
+    ///
+    /// # Errors
+    /// When the snapshot's request is none, or its id is in use.
+    pub fn restore(
+        &self,
+        snapshot: &Snapshot,
+        transport: impl Transport,
+    ) -> Result<Seat, RestoreError> {
+        let limits = Limits::default()
+            .max_peers(Limit::Unlimited)
+            .max_namespaces(Limit::Unlimited)
+            .max_topics(Limit::Unlimited)
+            .max_name_len(Limit::Unlimited);
+        let peer = self.peer_of(snapshot, transport)?;
+        let membership = Membership::begin(peer, Ongoing::new(self), &limits)
+            .map_err(|frame| RestoreError::new(frame.reason().to_string()))?;
+        for topic in snapshot.topics_shared() {
+            self.registry()
+                .subscribe(&membership.peer, &topic, &limits)
+                .map_err(RestoreError::new)?;
+        }
+        Ok(Seat::new(membership))
+    }
+
+    fn peer_of(
+        &self,
+        snapshot: &Snapshot,
+        transport: impl Transport,
+    ) -> Result<Peer, RestoreError> {
+        Ok(Peer::new(peer::Inner {
+            id: snapshot.id,
+            namespace: Arc::from(snapshot.namespace()),
+            request: snapshot.request()?,
+            protocol: snapshot.protocol.clone(),
+            context: ContextCell::stored(snapshot.context.clone()),
+            extensions: Extensions::default(),
+            transport: Box::new(transport),
+            hub: self.clone(),
+            inbox: Inbox::default(),
+            life: peer::Life::default(),
+        }))
     }
 
     /// Topics and peers of one namespace.

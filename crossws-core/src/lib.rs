@@ -8,6 +8,10 @@
 //!                                                             .message(..)  .close(..)
 //! ```
 //!
+//! Where the upgrade hook runs elsewhere than the peer lives, or a peer is brought back to memory,
+//! a [`Snapshot`] stands between: `Accepted::snapshot`, then `Hub::admit` or `Hub::restore` →
+//! `Seat::claim` → `Joined`.
+//!
 //! Each step consumes the one before, so that `open` precedes `message`, hooks do not overlap,
 //! and `close` comes once. Dropping any of them leaves nothing behind.
 
@@ -26,6 +30,7 @@ mod hub;
 mod limits;
 mod liveness;
 mod members;
+mod membership;
 mod message;
 mod origin;
 mod peer;
@@ -35,7 +40,9 @@ mod registry;
 mod rejection;
 mod request;
 mod resolve;
+mod seat;
 mod session;
+mod snapshot;
 mod sync;
 mod tasks;
 mod text;
@@ -66,7 +73,9 @@ pub use published::Published;
 pub use rejection::Rejection;
 pub use request::{Params, UpgradeRequest};
 pub use resolve::{Resolve, ResolveWith, Route, resolve_with};
+pub use seat::Seat;
 pub use session::{Accepted, Claim, Joined, Lifeline, Session};
+pub use snapshot::{Part, PersistError, RestoreError, Snapshot};
 pub use tasks::HookOutput;
 pub use text::Utf8Bytes;
 pub use transport::{Encoding, Publication, Receipt, Transport};

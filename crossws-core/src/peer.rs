@@ -13,7 +13,8 @@ use crate::tasks::{HookOutput, Inbox};
 use crate::transport::{Publication, Transport};
 use crate::{
     Capabilities, CloseCode, CloseFrame, ClosedBy, ControlError, Extensions, IntoMessage, PeerId,
-    PublishError, Published, SendError, SubscribeError, UpgradeRequest, Utf8Bytes,
+    PersistError, PublishError, Published, SendError, Snapshot, SubscribeError, UpgradeRequest,
+    Utf8Bytes,
 };
 
 /// A connected client: a cheap handle, the same on every adapter.
@@ -147,8 +148,17 @@ impl Peer {
     }
 
     /// Replaces the peer's context.
-    pub fn set_context<T: Context>(&self, context: T) {
-        self.0.context.set(context);
+    ///
+    /// # Errors
+    /// [`ContextError::Persist`] if the transport hibernates and cannot store the new context: the
+    /// old one stays. Elsewhere it never fails.
+    pub fn set_context<T: Context>(&self, context: T) -> Result<(), ContextError> {
+        let old = self.0.context.set(context);
+        if let Err(error) = self.persist() {
+            self.0.context.undo(old);
+            return Err(error.into());
+        }
+        Ok(())
     }
 
     /// The peer's context as JSON, whatever its type.
@@ -287,19 +297,55 @@ impl Peer {
     /// Subscribes to a topic of the peer's namespace. `Ok(false)` if it already was.
     ///
     /// # Errors
-    /// When the connection is ending, the peer has too many topics, the name is too long, or the
-    /// transport has no topics.
+    /// When the connection is ending, the peer has too many topics, the name is too long, the
+    /// transport has no topics, or it hibernates and has no room to store one more.
     pub fn subscribe(&self, topic: impl AsRef<str>) -> Result<bool, SubscribeError> {
         if !self.capabilities().contains(Capabilities::PUBSUB) {
             return Err(SubscribeError::Unsupported);
         }
         let hub = &self.0.hub;
-        hub.registry().subscribe(self, topic.as_ref(), hub.limits())
+        let topic = topic.as_ref();
+        let new = hub.registry().subscribe(self, topic, hub.limits())?;
+        if new && let Err(error) = self.persist() {
+            hub.registry().unsubscribe(self, topic);
+            return Err(error.into());
+        }
+        Ok(new)
     }
 
     /// Ends a subscription. Answers whether there was one.
     pub fn unsubscribe(&self, topic: impl AsRef<str>) -> bool {
-        self.0.hub.registry().unsubscribe(self, topic.as_ref())
+        let was = self.0.hub.registry().unsubscribe(self, topic.as_ref());
+        if was && let Err(error) = self.persist() {
+            // There is room for less than before, so only the platform itself can have refused.
+            tracing::error!(peer = %self, %error, "an unsubscription was not stored");
+        }
+        was
+    }
+
+    /// Stores what must outlive the memory, where the transport does that.
+    pub(crate) fn persist(&self) -> Result<(), PersistError> {
+        if self.state() == State::Open && self.capabilities().contains(Capabilities::HIBERNATION) {
+            self.0.transport.persist(self.snapshot()?)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn snapshot(&self) -> Result<Snapshot, PersistError> {
+        let kept = self.0.hub.kept_headers();
+        let request = self.request();
+        let mut snapshot = Snapshot::new(self.id(), self.namespace(), request, |name| {
+            kept.contains(name)
+        });
+        snapshot.protocol.clone_from(&self.0.protocol);
+        snapshot.context = self.0.context.to_stored()?;
+        snapshot.topics = self
+            .topics()
+            .iter()
+            .map(|topic| (**topic).to_owned())
+            .collect();
+        Ok(snapshot)
     }
 
     /// Whether the peer is subscribed to a topic.

@@ -11,14 +11,15 @@ use http::header::{HeaderMap, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use crate::catch::{catch, catch_panic};
 use crate::context::ContextCell;
 use crate::hub::Hub;
+use crate::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_PEERS};
 use crate::peer::{Inner, Life};
-use crate::registry::JoinError;
 use crate::resolve::Route;
 use crate::tasks::{Inbox, Tasks};
 use crate::transport::Transport;
 use crate::{
     CloseCode, CloseFrame, Closed, ClosedBy, Error, ErrorKind, Extensions, Hook, Hooks, Limits,
-    Message, OnError, Peer, PeerId, Rejection, State, SubscribeError, Upgrade, UpgradeRequest,
+    Message, OnError, Peer, PeerId, PersistError, Rejection, Snapshot, State, SubscribeError,
+    Upgrade, UpgradeRequest,
 };
 
 /// A request with the hooks that claim it. The next step is [`upgrade`](Self::upgrade).
@@ -130,7 +131,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
         request: UpgradeRequest,
         upgrade: Upgrade,
     ) -> Result<Self, Rejection> {
-        let hub = &ongoing.0;
+        let hub = ongoing.hub();
         let mut headers = upgrade.headers;
         if let Some(protocol) = &upgrade.protocol {
             let value = HeaderValue::try_from(protocol.as_str()).ok();
@@ -155,12 +156,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
         let id = upgrade.id.unwrap_or_else(PeerId::random);
         hub.registry()
             .check(id, &namespace, hub.limits())
-            .map_err(|error| match error {
-                JoinError::DuplicateId => Rejection::new(StatusCode::CONFLICT, DUPLICATE_ID)
-                    .with_source(crate::DuplicateId(id)),
-                JoinError::TooManyPeers => Rejection::unavailable(TOO_MANY_PEERS),
-                JoinError::TooManyNamespaces => Rejection::unavailable(TOO_MANY_NAMESPACES),
-            })?;
+            .map_err(|error| error.into_rejection(id))?;
         Ok(Self {
             ongoing,
             hooks,
@@ -185,9 +181,30 @@ impl<H: Hooks + ?Sized> Accepted<H> {
         self.id
     }
 
+    /// What the peer will be, to be admitted where it will live: see [`Hub::admit`].
+    ///
+    /// # Errors
+    /// When the context does not convert to JSON.
+    pub fn snapshot(&self) -> Result<Snapshot, PersistError> {
+        let mut snapshot = Snapshot::new(self.id, &self.namespace, &self.request, |_| true);
+        snapshot.protocol.clone_from(&self.protocol);
+        snapshot.context = self.context.to_stored()?;
+        snapshot.topics = self
+            .topics
+            .iter()
+            .map(|topic| (**topic).to_owned())
+            .collect();
+        Ok(snapshot)
+    }
+
+    /// The volatile values that the peer will have; a snapshot leaves them behind.
+    pub fn extensions(&self) -> &Extensions {
+        &self.extensions
+    }
+
     /// The hub's limits, for the adapter's own bounds.
     pub fn limits(&self) -> &Limits {
-        self.ongoing.0.limits()
+        self.ongoing.hub().limits()
     }
 
     /// Makes the peer: it is listed and can be sent to from here on; no hook has run.
@@ -197,7 +214,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
     /// was accepted. A server that has already answered 101 closes with the frame.
     pub fn join(self, transport: impl Transport) -> Result<Joined<H>, CloseFrame> {
         let ongoing = self.ongoing;
-        let hub = ongoing.0.clone();
+        let hub = ongoing.hub().clone();
         let peer = Peer::new(Inner {
             id: self.id,
             namespace: self.namespace,
@@ -210,27 +227,8 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             inbox: Inbox::default(),
             life: Life::default(),
         });
-        let membership = Membership {
-            peer,
-            _ongoing: ongoing,
-        };
-        if let Some(frame) = hub.shutdown_frame() {
-            return Err(frame);
-        }
-        hub.registry()
-            .join(&membership.peer, hub.limits())
-            .map_err(|error| match error {
-                JoinError::DuplicateId => CloseFrame::new(CloseCode::POLICY, DUPLICATE_ID),
-                JoinError::TooManyPeers => CloseFrame::new(CloseCode::TRY_AGAIN, TOO_MANY_PEERS),
-                JoinError::TooManyNamespaces => {
-                    CloseFrame::new(CloseCode::TRY_AGAIN, TOO_MANY_NAMESPACES)
-                }
-            })?;
+        let membership = Membership::begin(peer, ongoing, hub.limits())?;
         hub.count_accepted();
-        if let Some(frame) = hub.shutdown_frame() {
-            // Joined between the shutdown's beginning and its list, so it may not be on it.
-            membership.peer.close_for_shutdown(frame);
-        }
         for topic in self.topics {
             match membership.peer.subscribe(&topic) {
                 Ok(_) | Err(SubscribeError::Closed) => {}
@@ -238,10 +236,11 @@ impl<H: Hooks + ?Sized> Accepted<H> {
                 Err(error) => tracing::error!(%error, %topic, "a topic from the upgrade hook"),
             }
         }
-        Ok(Joined {
-            hooks: self.hooks,
-            membership,
-        })
+        membership.peer.persist().map_err(|error| {
+            tracing::error!(peer = %membership.peer, %error, "closing a peer at once");
+            CloseFrame::new(CloseCode::ERROR, "internal error")
+        })?;
+        Ok(Joined::new(self.hooks, membership))
     }
 }
 
@@ -256,7 +255,7 @@ impl<H: Hooks + ?Sized> fmt::Debug for Accepted<H> {
 struct NotOffered(String);
 
 /// Whether a peer may be subscribed to all of these.
-fn check_topics(topics: &[Arc<str>], limits: &Limits) -> Result<(), SubscribeError> {
+pub(crate) fn check_topics(topics: &[Arc<str>], limits: &Limits) -> Result<(), SubscribeError> {
     for topic in topics {
         limits.check_name(topic)?;
     }
@@ -268,42 +267,6 @@ fn check_topics(topics: &[Arc<str>], limits: &Limits) -> Result<(), SubscribeErr
     }
 }
 
-// The same words, whether the client hears them before the 101 or after it.
-const DUPLICATE_ID: &str = "peer id in use";
-const SHUTTING_DOWN: &str = "shutting down";
-const TOO_MANY_PEERS: &str = "too many connections";
-const TOO_MANY_NAMESPACES: &str = "too many namespaces";
-
-/// A connection that the hub's `idle` waits for, from before its `upgrade` hook to the end.
-struct Ongoing(Hub);
-
-impl Ongoing {
-    fn new(hub: &Hub) -> Self {
-        hub.session_begins();
-        Self(hub.clone())
-    }
-}
-
-impl Drop for Ongoing {
-    fn drop(&mut self) {
-        self.0.session_ends();
-    }
-}
-
-/// A peer's place on its hub: gone when this is dropped, whatever happened before.
-struct Membership {
-    peer: Peer,
-    // Dropped after `Drop::drop` below: the hub is idle when the peer is gone.
-    _ongoing: Ongoing,
-}
-
-impl Drop for Membership {
-    fn drop(&mut self) {
-        self.peer.over();
-        self.peer.inbox().close();
-    }
-}
-
 /// A peer whose `open` hook has not run. Dropped, the peer is gone and no hook runs.
 pub struct Joined<H: Hooks + ?Sized> {
     hooks: Arc<H>,
@@ -311,6 +274,10 @@ pub struct Joined<H: Hooks + ?Sized> {
 }
 
 impl<H: Hooks + ?Sized> Joined<H> {
+    pub(crate) fn new(hooks: Arc<H>, membership: Membership) -> Self {
+        Self { hooks, membership }
+    }
+
     /// The peer.
     pub fn peer(&self) -> &Peer {
         &self.membership.peer
@@ -337,6 +304,15 @@ impl<H: Hooks + ?Sized> Joined<H> {
         session.settle(result).await;
         session
     }
+
+    /// The session of a peer whose `open` hook has run before: a restored one.
+    pub fn resume(self) -> Session<H> {
+        Session {
+            hooks: self.hooks,
+            tasks: Tasks::default(),
+            membership: self.membership,
+        }
+    }
 }
 
 impl<H: Hooks + ?Sized> fmt::Debug for Joined<H> {
@@ -350,6 +326,10 @@ impl<H: Hooks + ?Sized> fmt::Debug for Joined<H> {
 pub struct Lifeline(Peer);
 
 impl Lifeline {
+    pub(crate) fn new(peer: Peer) -> Self {
+        Self(peer)
+    }
+
     /// The connection is ending: the client closed or is gone. The peer leaves every list and
     /// topic at once, and `Peer::closed` resolves. The `close` hook follows later.
     pub fn ended(&self) {

@@ -1,10 +1,11 @@
-use std::any::TypeId;
+use std::any::{Any, TypeId};
+use std::fmt;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
 
-use crate::bounds::{MaybeSend, MaybeSync};
-use crate::{Capabilities, CloseFrame, ControlError, Message, SendError};
+use crate::bounds::{AnyValue, MaybeSend, MaybeSync};
+use crate::{Capabilities, CloseFrame, ControlError, Message, PersistError, SendError, Snapshot};
 
 /// One connection's way out, as an adapter provides it: queues, and never waits.
 ///
@@ -66,6 +67,18 @@ pub trait Transport: MaybeSend + MaybeSync + 'static {
         0
     }
 
+    /// Stores what of the peer must outlive the memory, in place of what was stored before. Called
+    /// when the peer has joined, and whenever its topics or its context have changed, where
+    /// [`Capabilities::HIBERNATION`] is declared. Calls do not overlap.
+    ///
+    /// # Errors
+    /// When there is no room for it, or the platform refuses: then what was stored before stands,
+    /// and the change is undone.
+    fn persist(&self, snapshot: Snapshot) -> Result<(), PersistError> {
+        let _ = snapshot;
+        Ok(())
+    }
+
     /// The extensions that were negotiated, as in the answer's header; empty for none.
     fn extensions(&self) -> &str {
         ""
@@ -124,10 +137,10 @@ impl Receipt {
 }
 
 /// A published message on its way to many subscribers: encoded once, shared by all.
-#[derive(Debug)]
 pub struct Publication {
     message: Message,
     encoded: OnceLock<(TypeId, Bytes)>,
+    prepared: OnceLock<Box<AnyValue>>,
 }
 
 /// A wire format for [`Publication::encoded`].
@@ -142,6 +155,7 @@ impl Publication {
         Self {
             message,
             encoded: OnceLock::new(),
+            prepared: OnceLock::new(),
         }
     }
 
@@ -161,5 +175,21 @@ impl Publication {
         } else {
             E::encode(&self.message)
         }
+    }
+
+    /// The message as a platform's own value, made by the first subscriber that asks and shared
+    /// by the others. `None` if the value that was made first is of another type.
+    pub fn prepared<T: MaybeSend + MaybeSync + 'static>(
+        &self,
+        make: impl FnOnce(&Message) -> T,
+    ) -> Option<&T> {
+        let value = self.prepared.get_or_init(|| Box::new(make(&self.message)));
+        (&**value as &dyn Any).downcast_ref()
+    }
+}
+
+impl fmt::Debug for Publication {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Publication({:?})", self.message)
     }
 }

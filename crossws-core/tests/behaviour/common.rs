@@ -11,8 +11,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use crossws_core::http::Request;
 use crossws_core::{
     Accepted, Bytes, Capabilities, CloseFrame, ControlError, Error, Hooks, Hub, Joined, Message,
-    Publication, Receipt, Refused, Rejection, Resolve, SendError, Session, Transport,
-    UpgradeRequest,
+    PersistError, Publication, Receipt, Refused, Rejection, Resolve, SendError, Session, Snapshot,
+    Transport, UpgradeRequest,
 };
 use event_listener::Event;
 use futures_lite::future::{block_on, poll_fn};
@@ -47,6 +47,8 @@ pub enum Mode {
 #[derive(Default)]
 struct WireState {
     out: Vec<Out>,
+    stored: Option<Snapshot>,
+    room: Option<usize>,
     mode: Mode,
     wakes: usize,
     buffered: usize,
@@ -63,9 +65,11 @@ pub struct Wire {
 impl Default for Wire {
     fn default() -> Self {
         let all = Capabilities::ALL.iter();
+        let all = all.fold(Capabilities::NONE, |all, (one, _)| all.with(*one));
         Self {
             state: Arc::default(),
-            capabilities: all.fold(Capabilities::NONE, |all, (one, _)| all.with(*one)),
+            // What is stored must convert: not the rule where nothing sleeps.
+            capabilities: all.without(Capabilities::HIBERNATION),
         }
     }
 }
@@ -77,6 +81,21 @@ impl Wire {
             capabilities: all.capabilities.without(capability),
             ..all
         }
+    }
+
+    /// One that hibernates, and has room for this many bytes.
+    pub fn sleepy(room: usize) -> Self {
+        let wire = Self::default();
+        wire.state.lock().unwrap().room = Some(room);
+        Self {
+            capabilities: wire.capabilities.with(Capabilities::HIBERNATION),
+            ..wire
+        }
+    }
+
+    /// What is stored of the peer.
+    pub fn stored(&self) -> Option<Snapshot> {
+        self.state.lock().unwrap().stored.clone()
     }
 
     pub fn transport(&self) -> impl Transport + use<> {
@@ -168,6 +187,18 @@ impl Transport for TestTransport {
     fn close(&self, frame: CloseFrame) {
         let out = Out::Close(frame.code().get(), frame.reason().to_string());
         self.0.state.lock().unwrap().out.push(out);
+    }
+
+    fn persist(&self, snapshot: Snapshot) -> Result<(), PersistError> {
+        let mut state = self.0.state.lock().unwrap();
+        let len = serde_json::to_vec(&snapshot).unwrap().len();
+        match state.room {
+            Some(most) if len > most => Err(PersistError::too_big(&snapshot, len, most)),
+            _ => {
+                state.stored = Some(snapshot);
+                Ok(())
+            }
+        }
     }
 
     fn terminate(&self) {

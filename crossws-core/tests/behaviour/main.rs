@@ -17,6 +17,7 @@ mod model;
 mod peer;
 mod promises;
 mod shutdown;
+mod sleep;
 mod tasks;
 mod upgrade;
 mod values;

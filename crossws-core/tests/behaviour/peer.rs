@@ -47,16 +47,16 @@ fn contexts_are_typed() {
         peer.context_json().unwrap(),
         serde_json::json!({"name": "ann"})
     );
-    peer.clone().set_context(user("bob"));
+    peer.clone().set_context(user("bob")).unwrap();
     assert_eq!(*peer.context::<User>().unwrap(), user("bob"));
     assert_eq!(
         *before,
         user("ann"),
         "whoever read before keeps what it read"
     );
-    peer.set_context(7u32);
+    peer.set_context(7u32).unwrap();
     assert_eq!(peer.context_json().unwrap(), 7);
-    peer.set_context(HashMap::from([((1, 2), 3)]));
+    peer.set_context(HashMap::from([((1, 2), 3)])).unwrap();
     assert!(matches!(peer.context_json(), Err(ContextError::Json(_))));
 }
 
@@ -79,8 +79,8 @@ fn replacing_a_context_may_use_the_peer() {
     let nosy = Nosy::default();
     let weak = session.peer().downgrade();
     assert!(nosy.peer.set(weak).is_ok());
-    session.peer().set_context(nosy);
-    session.peer().set_context(1u8);
+    session.peer().set_context(nosy).unwrap();
+    session.peer().set_context(1u8).unwrap();
 }
 
 #[test]

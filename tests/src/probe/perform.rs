@@ -100,7 +100,7 @@ impl Probe {
                 Do::Report => did("report", sent(peer.send(Json(report(peer))))),
                 Do::Note { text } => self.note(peer, "note", json!(text)),
                 Do::State => self.note(peer, "state", report(peer)),
-                Do::SetContext { value } => peer.set_context(ProbeContext { value }),
+                Do::SetContext { value } => peer.set_context(ProbeContext { value })?,
                 Do::Remember { text } => {
                     peer.extensions().insert(Remembered(text));
                 }

@@ -1,0 +1,58 @@
+use std::fmt;
+use std::sync::Arc;
+
+use crate::catch::catch_panic;
+use crate::membership::Membership;
+use crate::session::{Joined, Lifeline};
+use crate::{CloseCode, CloseFrame, Error, Hook, Peer, Resolve};
+
+/// A peer whose hooks are not known yet: made from a [`Snapshot`](crate::Snapshot), where the
+/// `upgrade` hook ran elsewhere or before a sleep. It is listed, subscribed and can be sent to.
+///
+/// Dropped, the peer is gone and no hook runs.
+pub struct Seat {
+    membership: Membership,
+}
+
+impl Seat {
+    pub(crate) fn new(membership: Membership) -> Self {
+        Self { membership }
+    }
+
+    /// The peer.
+    pub fn peer(&self) -> &Peer {
+        &self.membership.peer
+    }
+
+    /// The adapter's way to say what happens while a hook runs.
+    pub fn lifeline(&self) -> Lifeline {
+        Lifeline::new(self.membership.peer.clone())
+    }
+
+    /// Asks the resolver for the peer's hooks. The route's parameters stay those of the upgrade.
+    ///
+    /// # Errors
+    /// The frame to close with, when no hooks claim the request (any more) or the resolver
+    /// panicked.
+    pub async fn claim<R: Resolve + ?Sized>(
+        self,
+        resolver: &Arc<R>,
+    ) -> Result<Joined<R::Hooks>, CloseFrame> {
+        let request = self.peer().request();
+        match catch_panic(async { resolver.resolve(request).await }).await {
+            Ok(Some(route)) => Ok(Joined::new(route.hooks, self.membership)),
+            Ok(None) => Err(CloseFrame::new(CloseCode::RESTART, "no longer served here")),
+            Err(message) => {
+                let error = Error::panic(Hook::Resolve, &message);
+                tracing::error!(peer = %self.peer(), %error, "closing a peer without hooks");
+                Err(CloseFrame::new(CloseCode::ERROR, "internal error"))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Seat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Seat({})", self.peer())
+    }
+}
