@@ -20,3 +20,7 @@ pub use crossws_memory as memory;
 #[cfg(feature = "tokio")]
 #[doc(inline)]
 pub use crossws_tokio as tokio;
+
+#[cfg(feature = "worker")]
+#[doc(inline)]
+pub use crossws_worker as worker;

@@ -159,8 +159,9 @@ async function rawClient(name, room) {
   return { socket, received, send: (message) => socket.send(typeof message === "string" ? message : JSON.stringify(message)) };
 }
 
+// The native chat tells every room; in a Worker rooms are apart, and it must be told which.
 async function announce(notice) {
-  const response = await fetch(new URL("/announce", base), {
+  const response = await fetch(new URL(`/announce?room=${LOBBY}`, base), {
     method: "POST", body: notice, headers: { "Content-Type": "text/plain; charset=utf-8" },
     signal: AbortSignal.timeout(DEADLINE),
   });

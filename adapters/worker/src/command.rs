@@ -1,0 +1,274 @@
+use bytes::Bytes;
+use crossws_core::{CloseCode, CloseFrame, Hub, Message, PeerId, Scope, Utf8Bytes};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::room::PeerInfo;
+
+/// What a Worker asks of an object. A message, where there is one, is the request's body.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Command {
+    Publish {
+        namespace: Option<String>,
+        topic: Option<String>,
+        text: bool,
+    },
+    Peers {
+        namespace: Option<String>,
+    },
+    Topics {
+        namespace: Option<String>,
+    },
+    Count {
+        namespace: Option<String>,
+        topic: String,
+    },
+    CloseAll {
+        namespace: Option<String>,
+        code: u16,
+        reason: String,
+    },
+    Send {
+        id: PeerId,
+        text: bool,
+    },
+    Close {
+        id: PeerId,
+        code: u16,
+        reason: String,
+    },
+}
+
+/// What became of a publication in an object.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Told {
+    pub(crate) queued: usize,
+    pub(crate) dropped: u64,
+}
+
+/// A command that makes no sense: the object and the Worker are not of one version.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    #[error("the message says it is text, and is not UTF-8")]
+    NotText,
+    #[error(transparent)]
+    Code(#[from] crossws_core::InvalidCloseCode),
+    #[error(transparent)]
+    Publish(#[from] crossws_core::PublishError),
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+}
+
+impl Command {
+    /// Does it, and answers as JSON.
+    pub(crate) fn run(self, hub: &Hub, body: Vec<u8>) -> Result<Value, CommandError> {
+        Ok(match self {
+            Self::Publish {
+                namespace,
+                topic,
+                text,
+            } => {
+                let scope = scope(hub, namespace.as_deref());
+                let message = message(body, text)?;
+                let told = match topic {
+                    Some(topic) => scope.publish(topic, message)?,
+                    None => scope.broadcast(message)?,
+                };
+                serde_json::to_value(Told {
+                    queued: told.queued,
+                    dropped: told.dropped,
+                })?
+            }
+            Self::Peers { namespace } => {
+                let peers = scope(hub, namespace.as_deref()).peers();
+                let infos: Vec<_> = peers.iter().map(PeerInfo::of).collect();
+                serde_json::to_value(infos)?
+            }
+            Self::Topics { namespace } => {
+                let topics = scope(hub, namespace.as_deref()).topics();
+                topics.iter().map(|topic| Value::from(&**topic)).collect()
+            }
+            Self::Count { namespace, topic } => {
+                Value::from(scope(hub, namespace.as_deref()).count(topic))
+            }
+            Self::CloseAll {
+                namespace,
+                code,
+                reason,
+            } => {
+                let frame = CloseFrame::new(CloseCode::try_from(code)?, reason);
+                scope(hub, namespace.as_deref()).close_all(frame);
+                Value::Null
+            }
+            Self::Send { id, text } => {
+                let message = message(body, text)?;
+                Value::from(hub.peer(id).is_some_and(|peer| peer.send(message).is_ok()))
+            }
+            Self::Close { id, code, reason } => {
+                let code = CloseCode::try_from(code)?;
+                let peer = hub.peer(id);
+                Value::from(peer.map(|peer| peer.close(code, reason)).is_some())
+            }
+        })
+    }
+}
+
+fn scope<'a>(hub: &'a Hub, namespace: Option<&'a str>) -> Scope<'a> {
+    match namespace {
+        Some(namespace) => hub.in_namespace(namespace),
+        None => hub.in_all_namespaces(),
+    }
+}
+
+fn message(body: Vec<u8>, text: bool) -> Result<Message, CommandError> {
+    let bytes = Bytes::from(body);
+    if text {
+        let text = Utf8Bytes::try_from(bytes).map_err(|_| CommandError::NotText)?;
+        Ok(Message::Text(text))
+    } else {
+        Ok(Message::Binary(bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use crossws_core::{Capabilities, Publication, Receipt, Seat, SendError, Snapshot, Transport};
+    use serde_json::json;
+
+    use super::*;
+
+    /// Writes down what a client would see.
+    #[derive(Clone, Default)]
+    struct Paper(Arc<Mutex<Vec<String>>>);
+
+    impl Transport for Paper {
+        fn capabilities(&self) -> Capabilities {
+            crate::DURABLE_CAPABILITIES
+        }
+        fn send(&self, message: Message) -> Result<(), SendError> {
+            self.0.lock().unwrap().push(format!("{message:?}"));
+            Ok(())
+        }
+        fn publish(&self, publication: &Publication) -> Receipt {
+            let _ = self.send(publication.message().clone());
+            Receipt::queued(false)
+        }
+        fn wake(&self) {}
+        fn close(&self, frame: CloseFrame) {
+            let line = format!("close {} {}", frame.code(), frame.reason());
+            self.0.lock().unwrap().push(line);
+        }
+        fn terminate(&self) {}
+    }
+
+    impl Paper {
+        fn lines(&self) -> Vec<String> {
+            std::mem::take(&mut self.0.lock().unwrap())
+        }
+    }
+
+    fn join(hub: &Hub, id: u128, namespace: &str) -> (Seat, Paper) {
+        let id = PeerId::from_u128(id);
+        let snapshot: Snapshot = serde_json::from_value(json!({
+            "i": id, "n": namespace, "u": "/ws", "t": ["news"], "c": { "name": "ada" },
+        }))
+        .unwrap();
+        let paper = Paper::default();
+        (hub.admit(&snapshot, paper.clone()).unwrap(), paper)
+    }
+
+    /// As it travels: through ASCII.
+    fn run(hub: &Hub, command: &Command, body: &[u8]) -> Value {
+        let command = crate::ticket::ascii(&serde_json::to_string(command).unwrap());
+        let command: Command = serde_json::from_str(&command).unwrap();
+        command.run(hub, body.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_worker_reaches_one_namespace_or_all() {
+        let hub = Hub::default();
+        let (_a, one) = join(&hub, 1, "/é");
+        let (_b, two) = join(&hub, 2, "/2");
+        let publish = |namespace: Option<&str>, topic: Option<&str>, text| Command::Publish {
+            namespace: namespace.map(str::to_owned),
+            topic: topic.map(str::to_owned),
+            text,
+        };
+        let told = run(
+            &hub,
+            &publish(Some("/é"), Some("news"), true),
+            "žlu".as_bytes(),
+        );
+        assert_eq!(told, json!({ "queued": 1, "dropped": 0 }));
+        assert_eq!(one.lines(), ["Text(\"žlu\", 4 bytes)"]);
+        assert!(two.lines().is_empty());
+        let told = run(&hub, &publish(None, None, false), &[0xff]);
+        assert_eq!(told["queued"], 2);
+        assert!(one.lines()[0].starts_with("Binary"));
+        assert_eq!(
+            run(&hub, &publish(None, Some("none"), true), b"")["queued"],
+            0
+        );
+    }
+
+    #[test]
+    fn a_worker_lists_counts_and_addresses_peers() {
+        let hub = Hub::default();
+        let (_a, one) = join(&hub, 1, "/1");
+        let (_b, two) = join(&hub, 2, "/2");
+        let namespace = Some("/1".to_owned());
+        let topic = "news".to_owned();
+        let count = |namespace| Command::Count {
+            namespace,
+            topic: topic.clone(),
+        };
+        assert_eq!(run(&hub, &count(namespace.clone()), b""), 1);
+        assert_eq!(run(&hub, &count(None), b""), 2);
+        let topics = Command::Topics { namespace: None };
+        assert_eq!(run(&hub, &topics, b""), json!(["news"]));
+        let peers = run(&hub, &Command::Peers { namespace }, b"");
+        let peers: Vec<PeerInfo> = serde_json::from_value(peers).unwrap();
+        assert_eq!(peers.len(), 1);
+        assert_eq!(peers[0].id, PeerId::from_u128(1));
+        assert_eq!(peers[0].context, Some(json!({ "name": "ada" })));
+
+        let id = PeerId::from_u128(2);
+        assert_eq!(run(&hub, &Command::Send { id, text: true }, b"hi"), true);
+        let reason = "out".to_owned();
+        let close = Command::Close {
+            id,
+            code: 4001,
+            reason,
+        };
+        assert_eq!(run(&hub, &close, b""), true);
+        assert_eq!(run(&hub, &close, b""), false, "gone");
+        assert_eq!(two.lines(), ["Text(\"hi\", 2 bytes)", "close 4001 out"]);
+
+        let all = Command::CloseAll {
+            namespace: None,
+            code: 1001,
+            reason: String::new(),
+        };
+        run(&hub, &all, b"");
+        assert_eq!(one.lines(), ["close 1001 "]);
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        let hub = Hub::default();
+        let id = PeerId::from_u128(1);
+        let not_text = Command::Send { id, text: true }.run(&hub, vec![0xff]);
+        assert!(matches!(not_text, Err(CommandError::NotText)));
+        let reason = String::new();
+        let code = Command::Close {
+            id,
+            code: 1006,
+            reason,
+        }
+        .run(&hub, Vec::new());
+        assert!(matches!(code, Err(CommandError::Code(_))));
+    }
+}

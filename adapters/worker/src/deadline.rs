@@ -1,0 +1,23 @@
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+/// Milliseconds of the epoch. The platform's clock moves only with its events, which is exact
+/// enough for everything that is measured here.
+pub(crate) fn now() -> u64 {
+    worker::Date::now().as_millis()
+}
+
+/// Runs a future within a time; `None` when that is over.
+pub(crate) async fn within<F: Future>(time: Duration, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut delay = pin!(worker::Delay::from(time));
+    poll_fn(|cx| {
+        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+            return Poll::Ready(Some(output));
+        }
+        delay.as_mut().poll(cx).map(|()| None)
+    })
+    .await
+}

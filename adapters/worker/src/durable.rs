@@ -1,0 +1,380 @@
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crossws_core::{
+    CloseCode, CloseFrame, Closed, ClosedBy, Due, Hub, Message, PeerId, Rejection, Resolve,
+    Snapshot,
+};
+use worker::js_sys::{Date, Function, Reflect};
+use worker::wasm_bindgen::JsCast;
+use worker::{
+    State, WebSocketIncomingMessage, WebSocketPair, WebSocketRequestResponsePair, web_sys,
+};
+
+use crate::alarm::Alarm;
+use crate::command::Command;
+use crate::error::report;
+use crate::link::Link;
+use crate::socket::{Socket, stored};
+use crate::ticket::{COMMAND, TICKET, URL};
+use crate::transport::{DURABLE_CAPABILITIES, WorkerTransport};
+use crate::watch::millis;
+use crate::{Error, Options, deadline, driver, response, ticket};
+
+/// The body of a Durable Object: what [`durable_object!`](crate::durable_object) wraps in the
+/// class that the platform needs.
+///
+/// All state is here and in the sockets' attachments: several objects may share an instance.
+pub struct Durable<R: Resolve> {
+    state: State,
+    hub: Hub,
+    resolver: Arc<R>,
+    links: RefCell<HashMap<PeerId, Rc<Link>>>,
+    alarm: Arc<Alarm>,
+    close_timeout: u64,
+}
+
+/// Where a socket's JavaScript object carries its peer's id while the object is awake.
+const ID: &str = "__crossws";
+
+const NOT_HERE: &str = "an object is reached through `crossws::worker::Objects`";
+
+impl<R: Resolve> Durable<R> {
+    /// The object, with every peer whose socket the platform still holds.
+    pub fn new(state: State, resolver: R, options: &Options) -> Self {
+        let hub = options.hub();
+        let durable = Self {
+            alarm: Alarm::new(&state),
+            state,
+            resolver: Arc::new(resolver),
+            links: RefCell::default(),
+            close_timeout: millis(hub.limits().close_timeout),
+            hub,
+        };
+        if let Some((ask, answer)) = &options.auto_response {
+            durable.auto_response(ask, answer);
+        }
+        match durable.state.as_raw().get_websockets() {
+            Ok(sockets) => sockets.into_iter().for_each(|ws| durable.restore(ws)),
+            Err(error) => report(
+                "the object's sockets cannot be listed",
+                worker::Error::from(error),
+            ),
+        }
+        // What was due while nobody was here comes at once.
+        durable.set_alarm();
+        durable
+    }
+
+    /// The hub of this object: publish, list and address its peers, as from a hook.
+    pub fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    fn auto_response(&self, ask: &str, answer: &str) {
+        let set = WebSocketRequestResponsePair::new(ask, answer)
+            .and_then(|pair| self.state.as_raw().set_websocket_auto_response(&pair));
+        if let Err(error) = set {
+            report("no auto-response", worker::Error::from(error));
+        }
+    }
+
+    fn restore(&self, ws: web_sys::WebSocket) {
+        let attachment = match stored(&ws) {
+            Ok(Some(attachment)) => attachment,
+            Ok(None) => return,
+            Err(error) => return lose(&Socket::new(ws, 0), error),
+        };
+        let socket = Arc::new(Socket::restored(ws, &attachment));
+        let transport = self.transport(&socket);
+        match self.hub.restore(&attachment.snapshot, transport) {
+            Ok(seat) => {
+                if attachment.closing.is_some() {
+                    // This side closed before the sleep: only the client's answer is to come.
+                    seat.lifeline().ended();
+                }
+                self.list(Link::new(socket, seat));
+            }
+            Err(error) => lose(&socket, error),
+        }
+    }
+
+    fn transport(&self, socket: &Arc<Socket>) -> WorkerTransport {
+        WorkerTransport {
+            socket: Arc::clone(socket),
+            capabilities: DURABLE_CAPABILITIES,
+            alarm: Some((Arc::clone(&self.alarm), self.close_timeout)),
+        }
+    }
+
+    fn list(&self, link: Link) -> Rc<Link> {
+        let link = Rc::new(link);
+        let id = link.peer.id();
+        // A look-up without it takes the attachment.
+        let _ = Reflect::set(link.socket.raw(), &ID.into(), &id.to_string().into());
+        self.links.borrow_mut().insert(id, Rc::clone(&link));
+        link
+    }
+
+    /// The peer of a socket that the platform names in an event.
+    fn find(&self, ws: &web_sys::WebSocket) -> Option<Rc<Link>> {
+        let id = Reflect::get(ws, &ID.into())
+            .ok()
+            .and_then(|id| id.as_string());
+        let id = match id.and_then(|id| id.parse().ok()) {
+            Some(id) => id,
+            None => stored(ws).ok()??.snapshot.id(),
+        };
+        self.links.borrow().get(&id).cloned()
+    }
+
+    /// Sees to it that the peer's hooks run.
+    fn drive(&self, link: &Rc<Link>, fresh: bool) {
+        if let Some(seat) = link.take_seat() {
+            let resolver = Arc::clone(&self.resolver);
+            let driver = driver::drive(Rc::clone(link), seat, resolver, fresh);
+            worker::wasm_bindgen_futures::spawn_local(driver);
+        }
+    }
+
+    /// Answers the Worker: an upgrade that it accepted, or a command.
+    ///
+    /// # Errors
+    /// When the platform fails.
+    pub async fn fetch(&self, mut request: worker::Request) -> worker::Result<worker::Response> {
+        // A Worker that forwards its clients' requests to the object, which it should not, does
+        // not forward them to this address.
+        if request.inner().url() != URL {
+            return worker::Response::error(NOT_HERE, 404);
+        }
+        if let Some(ticket) = request.headers().get(TICKET)? {
+            return Ok(self.admit(&ticket)?);
+        }
+        if let Some(command) = request.headers().get(COMMAND)? {
+            let body = request.bytes().await?;
+            return Ok(self.command(&command, body)?);
+        }
+        worker::Response::error(NOT_HERE, 404)
+    }
+
+    fn admit(&self, ticket: &str) -> Result<worker::Response, Error> {
+        let snapshot = match ticket::read(ticket) {
+            Ok(snapshot) => snapshot,
+            Err(error) => return response::refusal(Rejection::internal(error)),
+        };
+        let pair = WebSocketPair::new()?;
+        match self.seat(&snapshot, &pair)? {
+            Ok(link) => {
+                if let Some(at) = link.next_due() {
+                    self.alarm.by(at);
+                }
+                self.drive(&link, true);
+                Ok(worker::Response::from_websocket(pair.client)?)
+            }
+            Err(rejection) => response::refusal(rejection),
+        }
+    }
+
+    fn seat(
+        &self,
+        snapshot: &Snapshot,
+        pair: &WebSocketPair,
+    ) -> Result<Result<Rc<Link>, Rejection>, Error> {
+        let ws = pair.server.as_ref().clone();
+        let socket = Arc::new(Socket::new(ws, deadline::now()));
+        let seat = match self.hub.admit(snapshot, self.transport(&socket)) {
+            Ok(seat) => seat,
+            Err(rejection) => return Ok(Err(rejection)),
+        };
+        // Not the wrapper's method, which panics where this fails.
+        self.state.as_raw().accept_websocket(socket.raw())?;
+        Ok(Ok(self.list(Link::new(socket, seat))))
+    }
+
+    fn command(&self, command: &str, body: Vec<u8>) -> Result<worker::Response, Error> {
+        let command: Command = match serde_json::from_str(command) {
+            Ok(command) => command,
+            Err(error) => return Ok(worker::Response::error(error.to_string(), 400)?),
+        };
+        match command.run(&self.hub, body) {
+            Ok(answer) => Ok(worker::Response::from_json(&answer)?),
+            Err(error) => Ok(worker::Response::error(error.to_string(), 400)?),
+        }
+    }
+
+    /// A message arrived.
+    ///
+    /// # Errors
+    /// None: the platform would swallow it. What fails reaches the `error` hook.
+    pub async fn websocket_message(
+        &self,
+        ws: worker::WebSocket,
+        message: WebSocketIncomingMessage,
+    ) -> worker::Result<()> {
+        let message = match message {
+            WebSocketIncomingMessage::String(text) => Message::from(text),
+            WebSocketIncomingMessage::Binary(bytes) => Message::from(bytes),
+        };
+        if let Some(link) = self.find(ws.as_ref()) {
+            link.heard(deadline::now());
+            link.message(message);
+            self.settle(&link).await;
+        }
+        Ok(())
+    }
+
+    /// The connection ended.
+    ///
+    /// # Errors
+    /// As [`websocket_message`](Self::websocket_message).
+    pub async fn websocket_close(
+        &self,
+        ws: worker::WebSocket,
+        code: usize,
+        reason: String,
+        clean: bool,
+    ) -> worker::Result<()> {
+        let code = u16::try_from(code).unwrap_or(Closed::ABNORMAL);
+        let Some(link) = self.find(ws.as_ref()) else {
+            // Of a peer that is over already.
+            Socket::new(ws.as_ref().clone(), 0).answer(code, &reason);
+            return Ok(());
+        };
+        link.socket.answer(code, &reason);
+        let closed = link.socket.closed(code, reason, clean);
+        self.closed(&link, closed);
+        self.settle(&link).await;
+        Ok(())
+    }
+
+    /// The client broke the protocol, or the platform lost the connection.
+    ///
+    /// # Errors
+    /// As [`websocket_message`](Self::websocket_message).
+    pub async fn websocket_error(
+        &self,
+        ws: worker::WebSocket,
+        error: worker::Error,
+    ) -> worker::Result<()> {
+        if let Some(link) = self.find(ws.as_ref()) {
+            link.broken(&error.to_string());
+            // The platform calls no close handler after an error.
+            self.closed(&link, Closed::lost(ClosedBy::Network));
+            self.settle(&link).await;
+        }
+        Ok(())
+    }
+
+    /// A timer is due.
+    ///
+    /// # Errors
+    /// When the platform fails.
+    pub async fn alarm(&self) -> worker::Result<worker::Response> {
+        self.alarm.rang();
+        let now = deadline::now();
+        let links: Vec<_> = self.links.borrow().values().cloned().collect();
+        for link in &links {
+            self.keep_time(link, now);
+        }
+        self.set_alarm();
+        for link in links.iter().filter(|link| link.is_ended()) {
+            self.settle(link).await;
+        }
+        worker::Response::empty()
+    }
+
+    fn keep_time(&self, link: &Rc<Link>, now: u64) {
+        if let Some(at) = self.auto_responded(link) {
+            link.heard(at);
+        }
+        while let Some(due) = link.poll_due(now) {
+            if link.socket.closing_until().is_some() {
+                // It did not answer our close.
+                let lost = link.socket.closed(Closed::ABNORMAL, String::new(), false);
+                return self.closed(link, lost);
+            }
+            match due {
+                Due::Expired => link.peer.close(CloseCode::RESTART, "connection expired"),
+                Due::Silent => link.silent(now.saturating_add(self.close_timeout)),
+                _ => {}
+            }
+        }
+    }
+
+    /// When the platform last answered this client without waking the object.
+    fn auto_responded(&self, link: &Link) -> Option<u64> {
+        let state = self.state.as_raw();
+        let method = Reflect::get(state, &"getWebSocketAutoResponseTimestamp".into()).ok()?;
+        let date = method
+            .dyn_into::<Function>()
+            .ok()?
+            .call1(state, link.socket.raw())
+            .ok()?;
+        let time = date.dyn_into::<Date>().ok()?.get_time();
+        // A time of the epoch: positive, and far below the type's limit.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        Some(time as u64)
+    }
+
+    /// Has the alarm come when the next peer is due.
+    fn set_alarm(&self) {
+        let links = self.links.borrow();
+        if let Some(at) = links.values().filter_map(|link| link.next_due()).min() {
+            self.alarm.by(at);
+        }
+    }
+
+    fn closed(&self, link: &Rc<Link>, closed: Closed) {
+        link.socket.forget();
+        link.closed(closed);
+        self.drive(link, false);
+    }
+
+    fn unlist(&self, link: &Rc<Link>) {
+        let mut links = self.links.borrow_mut();
+        let id = link.peer.id();
+        // Another connection may carry the same id by now.
+        if links
+            .get(&id)
+            .is_some_and(|listed| Rc::ptr_eq(listed, link))
+        {
+            links.remove(&id);
+        }
+    }
+
+    /// Waits for the hooks of what has arrived. Other events are handled meanwhile.
+    async fn settle(&self, link: &Rc<Link>) {
+        self.drive(link, false);
+        link.settled().await;
+        if link.is_over() {
+            self.unlist(link);
+        }
+    }
+}
+
+/// A peer that cannot be brought back is closed: nobody would hear its client.
+fn lose(socket: &Socket, error: impl std::fmt::Display) {
+    report("a peer is not restored", error);
+    let frame = CloseFrame::new(CloseCode::ERROR, "internal error");
+    socket.close(frame, ClosedBy::Server, None);
+    socket.forget();
+}
+
+/// The platform has dropped the object: what waits in its memory must not run in another's place.
+impl<R: Resolve> Drop for Durable<R> {
+    fn drop(&mut self) {
+        for link in self.links.take().into_values() {
+            link.abandon();
+        }
+    }
+}
+
+impl<R: Resolve> std::fmt::Debug for Durable<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Durable")
+            .field("hub", &self.hub)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,71 @@
+//! **crossws** on Cloudflare Workers: the same hooks in a hibernating Durable Object, or in a
+//! plain Worker. `docs/workers.md` is the guide.
+//!
+//! ```no_run
+//! use crossws_core::{HookResult, Hooks, Message, Peer};
+//! use crossws_worker::{Objects, Upgraded};
+//! use worker::{Context, Env, Request, Response, Result, event};
+//!
+//! #[derive(Default)]
+//! struct Chat;
+//!
+//! impl Hooks for Chat {
+//!     async fn open(&self, peer: &Peer) -> HookResult {
+//!         peer.subscribe("talk")?;
+//!         Ok(())
+//!     }
+//!
+//!     async fn message(&self, peer: &Peer, message: Message) -> HookResult {
+//!         peer.publish("talk", message)?;
+//!         Ok(())
+//!     }
+//! }
+//!
+//! crossws_worker::durable_object! { pub struct ChatRoom => Chat = |_env| Chat; }
+//!
+//! # /*
+//! #[event(fetch)]
+//! # */
+//! async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
+//!     match Objects::new(&env, "ROOM")?.upgrade(request, Chat).await? {
+//!         Upgraded::Answered(response) => Ok(response),
+//!         Upgraded::Unclaimed(_) => Response::error("not a WebSocket", 426),
+//!     }
+//! }
+//! ```
+
+mod alarm;
+mod attachment;
+mod command;
+mod deadline;
+mod driver;
+mod durable;
+mod durable_object;
+mod error;
+mod link;
+mod objects;
+mod options;
+mod plain;
+mod request;
+mod response;
+mod room;
+mod shard;
+mod socket;
+mod sync;
+mod ticket;
+mod transport;
+mod watch;
+
+pub use attachment::BUDGET;
+pub use durable::Durable;
+pub use error::Error;
+pub use objects::{Objects, Upgraded};
+pub use options::Options;
+pub use plain::Plain;
+pub use room::{PeerInfo, Published, Room};
+pub use shard::{NameByNamespace, NameByRequest, Shard};
+pub use transport::{DURABLE_CAPABILITIES, PLAIN_CAPABILITIES};
+
+// What the macro's expansion names.
+#[doc(hidden)]
+pub use worker;

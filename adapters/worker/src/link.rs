@@ -1,0 +1,219 @@
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use crossws_core::{
+    CloseCode, CloseFrame, Closed, ClosedBy, Due, Error, Lifeline, Message, Peer, Seat, State,
+};
+
+use crate::socket::Socket;
+use crate::watch::Watch;
+
+/// Between the platform's events and the one task that runs a peer's hooks, in order of arrival.
+pub(crate) struct Link {
+    pub(crate) socket: Arc<Socket>,
+    pub(crate) peer: Peer,
+    lifeline: Lifeline,
+    /// Until the driver begins: a restored peer has none before its first event.
+    seat: RefCell<Option<Seat>>,
+    inbox: RefCell<VecDeque<Event>>,
+    driver: RefCell<Option<Waker>>,
+    given: Cell<u64>,
+    handled: Cell<u64>,
+    waiters: RefCell<Vec<Waker>>,
+    over: Cell<bool>,
+    /// How the connection ended has been given.
+    ended: Cell<bool>,
+    watch: RefCell<Watch>,
+}
+
+pub(crate) enum Event {
+    Message(Message),
+    Failed(Error),
+    Closed(Closed),
+    /// The object is gone from memory: no hook runs any more.
+    Abandoned,
+}
+
+/// A message above `Limits::max_message_size`.
+#[derive(Debug, thiserror::Error)]
+#[error("a message of {len} bytes, at most {most} are allowed")]
+struct TooBig {
+    len: usize,
+    most: usize,
+}
+
+impl Link {
+    pub(crate) fn new(socket: Arc<Socket>, seat: Seat) -> Self {
+        let link = Self::of(socket, seat.peer().clone(), seat.lifeline());
+        link.seat.replace(Some(seat));
+        link
+    }
+
+    pub(crate) fn of(socket: Arc<Socket>, peer: Peer, lifeline: Lifeline) -> Self {
+        let limits = peer.hub().limits();
+        let watch = Watch::new(limits, peer.id(), socket.began(), socket.last_heard());
+        Self {
+            watch: RefCell::new(watch),
+            socket,
+            peer,
+            lifeline,
+            seat: RefCell::default(),
+            inbox: RefCell::default(),
+            driver: RefCell::default(),
+            given: Cell::new(0),
+            handled: Cell::new(0),
+            waiters: RefCell::default(),
+            over: Cell::new(false),
+            ended: Cell::new(false),
+        }
+    }
+
+    /// The seat, for the driver that begins.
+    pub(crate) fn take_seat(&self) -> Option<Seat> {
+        self.seat.borrow_mut().take()
+    }
+
+    /// The client was heard, now or at this earlier time.
+    pub(crate) fn heard(&self, at: u64) {
+        if self.watch.borrow_mut().heard(at) {
+            self.socket.heard(at);
+        }
+    }
+
+    /// When to ask [`poll_due`](Self::poll_due) next.
+    pub(crate) fn next_due(&self) -> Option<u64> {
+        if self.ended.get() {
+            return None;
+        }
+        let closing = self.socket.closing_until();
+        closing.or_else(|| self.watch.borrow().next_due())
+    }
+
+    /// What is due now of the connection's time.
+    pub(crate) fn poll_due(&self, now: u64) -> Option<Due> {
+        if self.ended.get() {
+            return None;
+        }
+        match self.socket.closing_until() {
+            Some(until) => (until <= now).then_some(Due::Silent),
+            None => self.watch.borrow_mut().poll(now),
+        }
+    }
+
+    /// The client was silent for too long: it is told, and heard no more.
+    pub(crate) fn silent(&self, until: u64) {
+        self.lifeline.ended();
+        let frame = CloseFrame::new(CloseCode::TIMEOUT, "silent for too long");
+        self.socket.close(frame, ClosedBy::Timeout, Some(until));
+    }
+
+    /// A message arrived; one that is too big ends the connection.
+    pub(crate) fn message(&self, message: Message) {
+        if self.peer.state() != State::Open {
+            return;
+        }
+        let most = self.peer.hub().limits().max_message_size;
+        if most.allows(message.len()) {
+            return self.give(Event::Message(message));
+        }
+        let error = TooBig {
+            len: message.len(),
+            most: most.get(),
+        };
+        let frame = CloseFrame::new(CloseCode::TOO_BIG, "message too big");
+        self.failed(Error::protocol(error), frame);
+    }
+
+    /// The client broke a rule: it is told which, and heard no more.
+    pub(crate) fn failed(&self, error: Error, frame: CloseFrame) {
+        self.give(Event::Failed(error));
+        self.peer.close(frame.code(), frame.reason().clone());
+    }
+
+    /// The platform reports that the client broke the protocol, or that it lost the connection.
+    pub(crate) fn broken(&self, error: &str) {
+        if !self.lifeline.closed_here() {
+            let frame = CloseFrame::new(CloseCode::PROTOCOL, "protocol error");
+            self.failed(Error::protocol(error.to_owned()), frame);
+        }
+    }
+
+    /// The connection is over: the peer leaves every list at once, its hook follows.
+    pub(crate) fn closed(&self, closed: Closed) {
+        self.lifeline.ended();
+        if !self.ended.replace(true) {
+            self.give(Event::Closed(closed));
+        }
+    }
+
+    /// The peer's memory goes, its connection stays: no hook runs.
+    pub(crate) fn abandon(&self) {
+        self.take_seat();
+        self.give(Event::Abandoned);
+    }
+
+    /// Whether all that is left is the `close` hook.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.ended.get()
+    }
+
+    fn give(&self, event: Event) {
+        if self.over.get() {
+            return;
+        }
+        self.given.set(self.given.get() + 1);
+        self.inbox.borrow_mut().push_back(event);
+        let waker = self.driver.borrow_mut().take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// The next event, for the driver.
+    pub(crate) fn poll_event(&self, cx: &mut Context<'_>) -> Poll<Event> {
+        if let Some(event) = self.inbox.borrow_mut().pop_front() {
+            return Poll::Ready(event);
+        }
+        self.driver.replace(Some(cx.waker().clone()));
+        Poll::Pending
+    }
+
+    /// One event was handled to its end.
+    pub(crate) fn handled(&self) {
+        self.handled.set(self.handled.get() + 1);
+        self.wake_waiters();
+    }
+
+    /// No event will be handled any more.
+    pub(crate) fn over(&self) {
+        self.over.set(true);
+        self.inbox.borrow_mut().clear();
+        self.wake_waiters();
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.get()
+    }
+
+    fn wake_waiters(&self) {
+        let waiters = self.waiters.take();
+        waiters.into_iter().for_each(Waker::wake);
+    }
+
+    /// Waits until everything given so far was handled, so that the platform sees an event in
+    /// flight for as long as its hook runs.
+    pub(crate) async fn settled(&self) {
+        let given = self.given.get();
+        poll_fn(|cx| {
+            if self.over.get() || self.handled.get() >= given {
+                return Poll::Ready(());
+            }
+            self.waiters.borrow_mut().push(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+}

@@ -1,0 +1,78 @@
+use crossws_core::http::HeaderName;
+use crossws_core::http::header::{HOST, ORIGIN, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL};
+use crossws_core::{Hub, Limits, Origin};
+
+/// How a Worker and its objects serve. Give the same to both: the Worker keeps the origin policy
+/// and `Limits::upgrade_timeout`, the object all other limits.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Options {
+    limits: Limits,
+    origin: Origin,
+    kept_headers: Vec<HeaderName>,
+    pub(crate) auto_response: Option<(String, String)>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            origin: Origin::default(),
+            kept_headers: vec![
+                HOST,
+                ORIGIN,
+                SEC_WEBSOCKET_PROTOCOL,
+                SEC_WEBSOCKET_EXTENSIONS,
+            ],
+            auto_response: None,
+        }
+    }
+}
+
+impl Options {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The bounds that every connection keeps. The platform sends no pings and finds lost
+    /// connections by itself: `ping_interval` only says that silence is no reason to close.
+    /// Without it (`None`), `idle_timeout` counts what hooks hear, and auto-responses. What the
+    /// platform queues for a slow client is not seen, so that the bounds of queues do not apply.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Which pages may connect. By default only those from the same host.
+    pub fn origin(mut self, origin: Origin) -> Self {
+        self.origin = origin;
+        self
+    }
+
+    /// Keeps these request headers over a sleep too, besides `host`, `origin` and what the client
+    /// offered (`sec-websocket-protocol`, `sec-websocket-extensions`). They count against the
+    /// budget of each peer.
+    pub fn keep_headers(mut self, names: impl IntoIterator<Item = HeaderName>) -> Self {
+        self.kept_headers.extend(names);
+        self
+    }
+
+    /// Answers this text with that one without waking the object: no hook hears of it.
+    pub fn auto_response(mut self, ask: impl Into<String>, answer: impl Into<String>) -> Self {
+        self.auto_response = Some((ask.into(), answer.into()));
+        self
+    }
+
+    pub(crate) fn keeps(&self, header: &str) -> bool {
+        self.kept_headers.iter().any(|kept| kept == header)
+    }
+
+    pub(crate) fn hub(&self) -> Hub {
+        Hub::builder()
+            .limits(self.limits.clone())
+            .origin(self.origin.clone())
+            .kept_headers(self.kept_headers.iter().cloned())
+            .build()
+    }
+}

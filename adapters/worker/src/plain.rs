@@ -1,0 +1,177 @@
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crossws_core::{Accepted, ClosedBy, Hooks, Message, Refused, Rejection, Resolve};
+use http::StatusCode;
+use worker::js_sys::{ArrayBuffer, Uint8Array};
+use worker::wasm_bindgen::JsCast;
+use worker::wasm_bindgen::closure::Closure;
+use worker::worker_sys::ext::WebSocketExt;
+use worker::{Request, Response, WebSocketPair, web_sys};
+
+use crate::link::Link;
+use crate::socket::Socket;
+use crate::transport::{PLAIN_CAPABILITIES, WorkerTransport};
+use crate::{Error, Options, Upgraded, deadline, driver, request, response};
+
+/// Serves WebSockets in the Worker itself, without an object: the same hooks, no topics, and a
+/// connection that lives as long as its Worker does.
+///
+/// `subscribe` and `publish` answer `Unsupported`, as
+/// [`PLAIN_CAPABILITIES`](crate::PLAIN_CAPABILITIES) says beforehand.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct Plain {
+    options: Options,
+}
+
+impl Plain {
+    /// With default options.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With these options.
+    pub fn options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Answers an upgrade and serves its connection.
+    ///
+    /// # Errors
+    /// When the platform fails. What the hooks or the client do wrong is a refusal.
+    pub async fn upgrade<R: Resolve>(
+        &self,
+        request: Request,
+        resolver: R,
+    ) -> Result<Upgraded, Error> {
+        if !request::is_upgrade(&request)? {
+            return Ok(Upgraded::Unclaimed(request));
+        }
+        let asked = request::convert(&request)?;
+        let resolver = Arc::new(resolver);
+        let hub = self.options.hub();
+        let upgrade = async {
+            match hub.claim(&resolver, asked).await {
+                Ok(claim) => claim.upgrade().await.map(Some),
+                Err(Refused::Unclaimed(_)) => Ok(None),
+                Err(Refused::Rejected(rejection)) => Err(rejection),
+                Err(_) => Err(Rejection::from(StatusCode::NOT_FOUND)),
+            }
+        };
+        let limit = hub.limits().upgrade_timeout;
+        let result = deadline::within(limit, upgrade).await;
+        let response = match result {
+            Some(Ok(Some(accepted))) => connect(accepted)?,
+            Some(Ok(None)) => return Ok(Upgraded::Unclaimed(request)),
+            Some(Err(rejection)) => response::refusal(rejection)?,
+            None => response::refusal(Rejection::unavailable("the upgrade took too long"))?,
+        };
+        Ok(Upgraded::Answered(response))
+    }
+}
+
+fn connect<H: Hooks + ?Sized>(accepted: Accepted<H>) -> Result<Response, Error> {
+    let pair = WebSocketPair::new()?;
+    let ws: web_sys::WebSocket = pair.server.as_ref().clone();
+    // Blobs by default since 2026-03-17, which only an asynchronous call can read.
+    ws.set_binary_type(web_sys::BinaryType::Arraybuffer);
+    ws.accept()?;
+    let answer = Response::from_websocket(pair.client)?;
+    response::append(answer.headers(), accepted.headers())?;
+    let socket = Arc::new(Socket::new(ws, deadline::now()));
+    let transport = WorkerTransport {
+        socket: Arc::clone(&socket),
+        capabilities: PLAIN_CAPABILITIES,
+        alarm: None,
+    };
+    let joined = match accepted.join(transport) {
+        Ok(joined) => joined,
+        Err(frame) => {
+            socket.close(frame, ClosedBy::Server, None);
+            return Ok(answer);
+        }
+    };
+    let link = Rc::new(Link::of(socket, joined.peer().clone(), joined.lifeline()));
+    let ears = Ears::listen(&link)?;
+    worker::wasm_bindgen_futures::spawn_local(async move {
+        driver::run(joined, &link, true).await;
+        link.over();
+        drop(ears);
+    });
+    Ok(answer)
+}
+
+/// The socket's listeners, while they are needed.
+struct Ears {
+    link: Rc<Link>,
+    message: Closure<dyn FnMut(web_sys::MessageEvent)>,
+    close: Closure<dyn FnMut(web_sys::CloseEvent)>,
+    error: Closure<dyn FnMut(web_sys::ErrorEvent)>,
+}
+
+impl Ears {
+    fn listen(link: &Rc<Link>) -> Result<Self, Error> {
+        let to = Rc::clone(link);
+        let message =
+            Closure::wrap_assert_unwind_safe(Box::new(move |event: web_sys::MessageEvent| {
+                if let Some(message) = message(&event) {
+                    to.message(message);
+                }
+            })
+                as Box<dyn FnMut(web_sys::MessageEvent)>);
+        let to = Rc::clone(link);
+        let close = Closure::wrap_assert_unwind_safe(Box::new(move |event: web_sys::CloseEvent| {
+            to.socket.answer(event.code(), &event.reason());
+            to.closed(
+                to.socket
+                    .closed(event.code(), event.reason(), event.was_clean()),
+            );
+        })
+            as Box<dyn FnMut(web_sys::CloseEvent)>);
+        let to = Rc::clone(link);
+        // A close event follows.
+        let error = Closure::wrap_assert_unwind_safe(Box::new(move |event: web_sys::ErrorEvent| {
+            to.broken(&event.message());
+        })
+            as Box<dyn FnMut(web_sys::ErrorEvent)>);
+        let ears = Self {
+            link: Rc::clone(link),
+            message,
+            close,
+            error,
+        };
+        let ws = link.socket.raw();
+        for (name, listener) in ears.each() {
+            ws.add_event_listener_with_callback(name, listener)?;
+        }
+        Ok(ears)
+    }
+
+    fn each(&self) -> [(&'static str, &worker::js_sys::Function); 3] {
+        [
+            ("message", self.message.as_ref().unchecked_ref()),
+            ("close", self.close.as_ref().unchecked_ref()),
+            ("error", self.error.as_ref().unchecked_ref()),
+        ]
+    }
+}
+
+impl Drop for Ears {
+    fn drop(&mut self) {
+        for (name, listener) in self.each() {
+            let ws = self.link.socket.raw();
+            let _ = ws.remove_event_listener_with_callback(name, listener);
+        }
+    }
+}
+
+fn message(event: &web_sys::MessageEvent) -> Option<Message> {
+    let data = event.data();
+    if let Some(text) = data.as_string() {
+        return Some(Message::from(text));
+    }
+    let buffer: ArrayBuffer = data.dyn_into().ok()?;
+    Some(Message::from(Uint8Array::new(&buffer).to_vec()))
+}

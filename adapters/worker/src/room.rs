@@ -1,0 +1,190 @@
+use crossws_core::{CloseFrame, IntoMessage, Message, Peer, PeerId, PublishError};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use worker::js_sys::Uint8Array;
+use worker::{Headers, Method, Request, RequestInit, Stub};
+
+use crate::Error;
+use crate::command::{Command, Told};
+use crate::ticket::{COMMAND, URL, ascii};
+
+/// The peers of one namespace, or of one whole object, as a Worker reaches them. Every call goes
+/// to the object and wakes it if it sleeps.
+#[derive(Debug)]
+#[must_use]
+pub struct Room {
+    stub: Stub,
+    namespace: Option<String>,
+}
+
+/// A peer in an object, as a Worker sees it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PeerInfo {
+    /// The peer's id.
+    pub id: PeerId,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its topics, sorted by name.
+    pub topics: Vec<String>,
+    /// Its context as JSON, if it has one that converts.
+    pub context: Option<serde_json::Value>,
+}
+
+impl PeerInfo {
+    pub(crate) fn of(peer: &Peer) -> Self {
+        Self {
+            id: peer.id(),
+            namespace: peer.namespace().to_owned(),
+            topics: peer
+                .topics()
+                .iter()
+                .map(|topic| (**topic).to_owned())
+                .collect(),
+            context: peer.context_json().ok(),
+        }
+    }
+}
+
+/// What became of a publication in an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Published {
+    /// Subscribers whose socket took the message.
+    pub queued: usize,
+    /// Messages that were discarded for it.
+    pub dropped: u64,
+}
+
+impl Room {
+    pub(crate) fn new(stub: Stub, namespace: Option<String>) -> Self {
+        Self { stub, namespace }
+    }
+
+    /// Sends a message to every subscriber of a topic, once each.
+    ///
+    /// # Errors
+    /// When the value is not JSON, or the object is out of reach.
+    pub async fn publish(
+        &self,
+        topic: impl Into<String>,
+        message: impl IntoMessage,
+    ) -> Result<Published, Error> {
+        self.deliver(Some(topic.into()), message).await
+    }
+
+    /// Sends a message to every peer, once each.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish).
+    pub async fn broadcast(&self, message: impl IntoMessage) -> Result<Published, Error> {
+        self.deliver(None, message).await
+    }
+
+    async fn deliver(
+        &self,
+        topic: Option<String>,
+        message: impl IntoMessage,
+    ) -> Result<Published, Error> {
+        let message = message.into_message().map_err(PublishError::from)?;
+        let command = Command::Publish {
+            namespace: self.namespace.clone(),
+            topic,
+            text: message.is_text(),
+        };
+        let Told { queued, dropped } = self.ask(&command, Some(&message)).await?;
+        Ok(Published { queued, dropped })
+    }
+
+    /// The peers.
+    ///
+    /// # Errors
+    /// When the object is out of reach.
+    pub async fn peers(&self) -> Result<Vec<PeerInfo>, Error> {
+        let namespace = self.namespace.clone();
+        self.ask(&Command::Peers { namespace }, None).await
+    }
+
+    /// The topics with subscribers, sorted by name.
+    ///
+    /// # Errors
+    /// When the object is out of reach.
+    pub async fn topics(&self) -> Result<Vec<String>, Error> {
+        let namespace = self.namespace.clone();
+        self.ask(&Command::Topics { namespace }, None).await
+    }
+
+    /// How many peers are subscribed to a topic.
+    ///
+    /// # Errors
+    /// When the object is out of reach.
+    pub async fn count(&self, topic: impl Into<String>) -> Result<usize, Error> {
+        let command = Command::Count {
+            namespace: self.namespace.clone(),
+            topic: topic.into(),
+        };
+        self.ask(&command, None).await
+    }
+
+    /// Closes every peer with this frame.
+    ///
+    /// # Errors
+    /// When the object is out of reach.
+    pub async fn close_all(&self, frame: impl Into<CloseFrame>) -> Result<(), Error> {
+        let frame = frame.into();
+        let command = Command::CloseAll {
+            namespace: self.namespace.clone(),
+            code: frame.code().get(),
+            reason: frame.reason().to_string(),
+        };
+        self.ask(&command, None).await
+    }
+
+    /// Sends a message to one peer of the object. Answers whether it was there to take it.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish).
+    pub async fn send(&self, id: PeerId, message: impl IntoMessage) -> Result<bool, Error> {
+        let message = message.into_message().map_err(PublishError::from)?;
+        let text = message.is_text();
+        self.ask(&Command::Send { id, text }, Some(&message)).await
+    }
+
+    /// Closes one peer of the object. Answers whether it was there.
+    ///
+    /// # Errors
+    /// When the object is out of reach.
+    pub async fn close(&self, id: PeerId, frame: impl Into<CloseFrame>) -> Result<bool, Error> {
+        let frame = frame.into();
+        let command = Command::Close {
+            id,
+            code: frame.code().get(),
+            reason: frame.reason().to_string(),
+        };
+        self.ask(&command, None).await
+    }
+
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        command: &Command,
+        message: Option<&Message>,
+    ) -> Result<T, Error> {
+        let headers = Headers::new();
+        headers.set(COMMAND, &ascii(&serde_json::to_string(command)?))?;
+        let body = message.map(|message| Uint8Array::from(&message.as_bytes()[..]).into());
+        let mut init = RequestInit::new();
+        init.with_method(Method::Post)
+            .with_headers(headers)
+            .with_body(body);
+        let request = Request::new_with_init(URL, &init)?;
+        let mut answer = self.stub.fetch_with_request(request).await?;
+        let body = answer.bytes().await?;
+        match answer.status_code() {
+            200 => Ok(serde_json::from_slice(&body)?),
+            status => Err(Error::Object {
+                status,
+                text: String::from_utf8_lossy(&body).into_owned(),
+            }),
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! How an accepted upgrade travels from the Worker to its object.
+
+use crossws_core::Snapshot;
+
+/// The header of the internal request that carries the peer. The request is made from nothing, so
+/// that no header of a client's own gets into it.
+pub(crate) const TICKET: &str = "crossws-ticket";
+
+/// The header of the internal request that carries a command.
+pub(crate) const COMMAND: &str = "crossws-command";
+
+/// The internal requests' URL: only the object sees it.
+pub(crate) const URL: &str = "http://crossws.internal/";
+
+pub(crate) fn write(snapshot: &Snapshot) -> Result<String, serde_json::Error> {
+    serde_json::to_string(snapshot).map(|json| ascii(&json))
+}
+
+pub(crate) fn read(ticket: &str) -> Result<Snapshot, serde_json::Error> {
+    serde_json::from_str(ticket)
+}
+
+/// JSON as ASCII, which a header can carry: what is not ASCII can only stand in strings, where an
+/// escape says the same.
+pub(crate) fn ascii(json: &str) -> String {
+    use std::fmt::Write;
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c.is_ascii() && c != '\u{7f}' {
+            out.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Writing to a string does not fail.
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_becomes_ascii_and_stays_the_same() {
+        for text in ["plain", "é", "\u{7f}", "žluťoučký", "日本", "🦀", "\"\\\n"] {
+            let json = serde_json::to_string(text).unwrap();
+            let ascii = ascii(&json);
+            assert!(
+                ascii.bytes().all(|byte| (0x20..0x7f).contains(&byte)),
+                "{ascii}"
+            );
+            assert_eq!(serde_json::from_str::<String>(&ascii).unwrap(), text);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+use std::time::Duration;
+
+use crossws_core::{Due, Limits, Liveness, PeerId};
+
+/// The time of one peer's connection, in milliseconds of the epoch: how long it lives, and how
+/// long it may be silent. There are no pings: the platform has no control frames to send.
+pub(crate) struct Watch {
+    live: Liveness,
+    /// How often it is stored that the client was heard; `None` where silence is not bounded.
+    store_every: Option<u64>,
+    stored: u64,
+    last: u64,
+}
+
+impl Watch {
+    pub(crate) fn new(limits: &Limits, id: PeerId, began: u64, heard: Option<u64>) -> Self {
+        // As everywhere, silence counts only for peers that are not pinged; where pings are asked
+        // for, the platform's own detection of lost connections takes their place.
+        let idle = limits
+            .idle_timeout
+            .filter(|_| limits.ping_interval.is_none());
+        let limits = limits.clone().ping_interval(None).idle_timeout(idle);
+        let mut live = Liveness::new(&limits, id, Duration::from_millis(began));
+        let heard = heard.unwrap_or(began);
+        live.heard(Duration::from_millis(heard));
+        Self {
+            live,
+            store_every: idle.map(|idle| millis(idle) / 4),
+            stored: heard,
+            last: heard,
+        }
+    }
+
+    /// The client was heard. Answers whether that should be stored: not each time, but often
+    /// enough that a sleep does not make it look silent.
+    pub(crate) fn heard(&mut self, now: u64) -> bool {
+        // What the platform has answered may be older than what a hook was told since.
+        if now < self.last {
+            return false;
+        }
+        self.last = now;
+        self.live.heard(Duration::from_millis(now));
+        let due = self
+            .store_every
+            .is_some_and(|every| now.saturating_sub(self.stored) >= every);
+        if due {
+            self.stored = now;
+        }
+        due
+    }
+
+    pub(crate) fn next_due(&self) -> Option<u64> {
+        self.live.next_due().map(millis)
+    }
+
+    pub(crate) fn poll(&mut self, now: u64) -> Option<Due> {
+        self.live.poll(Duration::from_millis(now))
+    }
+}
+
+pub(crate) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1000;
+
+    fn id() -> PeerId {
+        PeerId::from_u128(0x7fff)
+    }
+
+    #[test]
+    fn pings_that_cannot_be_sent_do_not_end_anyone() {
+        let watch = Watch::new(&Limits::default(), id(), 5, None);
+        assert_eq!(watch.next_due(), None);
+    }
+
+    #[test]
+    fn silence_is_bounded_if_asked_and_outlives_a_sleep() {
+        let limits = Limits::default().ping_interval(None);
+        let mut watch = Watch::new(&limits, id(), 0, None);
+        assert_eq!(watch.next_due(), Some(120 * SECOND));
+        assert!(!watch.heard(29 * SECOND), "stored only every quarter");
+        assert!(watch.heard(40 * SECOND));
+        assert!(!watch.heard(50 * SECOND));
+
+        let mut woken = Watch::new(&limits, id(), 0, Some(40 * SECOND));
+        assert_eq!(woken.poll(159 * SECOND), None);
+        assert_eq!(woken.poll(160 * SECOND), Some(Due::Silent));
+    }
+
+    #[test]
+    fn a_life_counts_from_its_beginning() {
+        let life = Duration::from_secs(100);
+        let limits = Limits::default().max_lifetime(life);
+        let mut woken = Watch::new(&limits, id(), 10 * SECOND, Some(100 * SECOND));
+        assert_eq!(woken.poll(109 * SECOND), None);
+        assert_eq!(woken.poll(111 * SECOND), Some(Due::Expired));
+    }
+}

@@ -1,0 +1,408 @@
+// What a hibernating Worker must do, asked of the probe (tests/workerd/probe) in real workerd.
+//
+//   node tests/workerd/checks.mjs OUT_DIR
+//
+// Checks marked `asleep too` run twice, the second time with the object forgotten before every
+// order. Those named `weak point N` are what the TypeScript original gets wrong in objects.
+import { createRequire } from 'node:module';
+import { Checks, assert, equal, until, within } from '../clients/script.mjs';
+import { start } from './workerd.mjs';
+
+const require = createRequire(new URL('../clients/package.json', import.meta.url));
+const WebSocket = require('ws');
+
+// What workerd and the Worker print is full of panics that were asked for.
+let said = '';
+const listen = (...streams) => streams.forEach((stream) => stream.on('data', (part) => (said += part)));
+const server = await start(process.argv[2], { objects: { PROBE: 'Probe', QUICK: 'Quick' }, evictable: true, listen });
+let asleep = false;
+let spaces = 0;
+
+const rest = (ms) => new Promise((done) => setTimeout(done, ms));
+
+/** Makes the object forget all that is not stored, if that is what is being tried. */
+const nap = () => (asleep ? server.evict() : undefined);
+
+/** A client of the probe that gives orders. */
+class Client {
+  #inbox = [];
+  #wake = () => {};
+  constructor(ws) {
+    this.ws = ws;
+    ws.on('message', (data, binary) => {
+      this.#inbox.push(binary ? new Uint8Array(data) : data.toString());
+      this.#wake();
+    });
+    ws.on('upgrade', ({ headers }) => (this.headers = headers));
+    this.closed = new Promise((closed) => {
+      ws.on('close', (code, reason) => closed({ code, reason: reason.toString() }));
+    });
+  }
+  static async open(path, { protocols = [], ...options } = {}) {
+    const client = new Client(new WebSocket(server.url.replace('http', 'ws') + path, protocols, options));
+    await within(`${path} to open`, new Promise((opened, failed) => client.ws.on('open', opened).on('error', failed)));
+    client.ws.on('error', () => {});
+    // The server's close frame. workerd, whatever the Worker's language, may leave the connection
+    // itself open for long after a close that did not come from a handler of the same socket.
+    client.told = new Promise((told) => {
+      client.ws._receiver.on('conclude', (code, reason) => told({ code, reason: reason.toString() }));
+    });
+    client.id = (await client.next()).replace('open ', '');
+    return client;
+  }
+  async next() {
+    if (!this.#inbox.length) await within('a message', new Promise((wake) => (this.#wake = wake)));
+    return this.#inbox.shift();
+  }
+  /** Gives an order and returns the answer. */
+  async ask(order) {
+    await nap();
+    this.ws.send(order);
+    return this.next();
+  }
+  async tell(...orders) {
+    for (const order of orders) equal(await this.ask(order), 'done', order);
+  }
+  async state() {
+    return JSON.parse(await this.ask('state'));
+  }
+  /** What came before the answer to this order, and is not an answer, would be found here. */
+  async quiet(what) {
+    equal(await this.ask('still there?'), 'still there?', what);
+  }
+  async close(...code) {
+    this.ws.close(...code);
+    return within('the close to be answered', this.closed);
+  }
+}
+
+/** The answer to an upgrade that is no 101. */
+function refusal(path, headers) {
+  const ws = new WebSocket(server.url.replace('http', 'ws') + path, { headers });
+  return within(`${path} to be refused`, new Promise((answered, failed) => {
+    ws.on('open', () => failed(new Error(`${path} was accepted`)));
+    ws.on('error', failed);
+    ws.on('unexpected-response', async (_, response) => {
+      let body = '';
+      for await (const part of response) body += part;
+      answered({ status: response.statusCode, headers: response.headers, body });
+    });
+  }));
+}
+
+async function get(path) {
+  await nap();
+  const response = await fetch(server.url + path);
+  return { status: response.status, text: await response.text() };
+}
+
+async function publish(namespace, topic, text) {
+  const query = new URLSearchParams({ namespace, topic, text });
+  const { status, text: told } = await get(`/publish?${query}`);
+  equal(status, 200, `publish: ${told}`);
+  return Number(told);
+}
+
+const checks = new Checks('workerd');
+const check = (name, body) => checks.check(name, () => body(`/room${++spaces}`));
+
+/** Once as it is, once with an object that sleeps before every order. */
+async function check_both(name, body) {
+  await check(name, body);
+  asleep = true;
+  await check(`${name} (asleep)`, body);
+  asleep = false;
+}
+
+// ---- The upgrade
+
+await check('a refusal comes from the Worker, with status, headers and body', async (room) => {
+  const { status, headers, body } = await refusal(`${room}?refuse`);
+  equal([status, headers['www-authenticate'], body], [401, 'Bearer', 'who are you?']);
+});
+
+await check('the 101 carries each header of the upgrade hook, cookies apart', async (room) => {
+  const client = await Client.open(room);
+  equal(client.headers['set-cookie'], ['a=1', 'b=2']);
+  await client.close();
+});
+
+await check_both('weak point 9: one of several offered subprotocols is chosen, and kept', async (room) => {
+  const client = await Client.open(room, { protocols: ['a', 'supported'] });
+  equal(client.ws.protocol, 'supported');
+  equal((await client.state()).protocol, 'supported');
+  await client.close();
+});
+
+await check('a forged internal request is an ordinary one', async (room) => {
+  const forged = {
+    'crossws-ticket': JSON.stringify({ id: '00000000-0000-4000-8000-000000000000', namespace: '/forged' }),
+    'crossws-command': JSON.stringify({ Peers: { namespace: null } }),
+    'x-crossws-command': 'close',
+  };
+  const client = await Client.open(room, { headers: forged });
+  const state = await client.state();
+  equal(state.namespace, room);
+  assert(!state.id.startsWith('00000000'), 'the id was not taken over');
+  const response = await fetch(`${server.url}${room}`, { method: 'POST', headers: forged });
+  equal([response.status, await response.text()], [404, 'not found']);
+  assert((await refusal(`${room}?refuse`, forged)).status === 401, 'a forged request is refused like any');
+  await client.close();
+});
+
+// ---- What outlives a sleep
+
+await check_both('weak point 4: context, url, kept headers, id and namespace are there', async (room) => {
+  const client = await Client.open(`${room}?context=ctx`, { headers: { 'x-kept': 'yes', 'x-lost': 'no' } });
+  const state = await client.state();
+  equal(state.context, 'ctx');
+  equal(state.url, `${server.url}${room}?context=ctx`);
+  equal(state.headers['x-kept'], 'yes');
+  equal([state.id, state.namespace], [client.id, room]);
+  await client.tell('context another');
+  equal((await client.state()).context, 'another');
+  await client.close();
+});
+
+await check('the hooks are made anew when the object wakes', async (room) => {
+  const client = await Client.open(room);
+  equal([(await client.state()).obeyed, (await client.state()).obeyed], [1, 2]);
+  await server.evict();
+  equal((await client.state()).obeyed, 1);
+  await client.close();
+});
+
+await check_both('weak point 2: topics are listed, and what is unsubscribed stays so', async (room) => {
+  const [first, second] = [await Client.open(room), await Client.open(room)];
+  await first.tell('subscribe news', 'subscribe gone');
+  equal(await first.ask('unsubscribe gone'), 'true');
+  equal((await first.state()).topics, ['news']);
+  await second.tell('publish gone leak', 'publish news hello');
+  equal(await first.next(), 'hello');
+  await first.quiet('nothing of a topic that was left');
+  await Promise.all([first.close(), second.close()]);
+});
+
+await check_both('weak point 3: a publish stays within its namespace', async (own) => {
+  const room = `/shared${own}`; // one object holds all of these
+  const [first, second, other] = [await Client.open(room), await Client.open(room), await Client.open(`${room}/other`)];
+  for (const client of [first, second, other]) await client.tell('subscribe news');
+  equal((await first.state()).peers, 2, 'peers');
+  await first.tell('publish news hello');
+  equal(await second.next(), 'hello');
+  equal(await publish(room, 'news', 'to both'), 2);
+  equal([await first.next(), await second.next()], ['to both', 'to both']);
+  await other.quiet('nothing of another namespace');
+  await Promise.all([first, second, other].map((client) => client.close()));
+});
+
+await check_both('weak points 1 and 7: a Worker publishes, lists, counts and closes, in several objects', async (room) => {
+  const clients = [await Client.open(`${room}/a`), await Client.open(`${room}/b`)];
+  for (const client of clients) await client.tell('subscribe news');
+  equal(await publish(`${room}/a`, 'news', 'to a'), 1);
+  equal(await publish(`${room}/b`, 'news', 'to b'), 1);
+  equal([await clients[0].next(), await clients[1].next()], ['to a', 'to b']);
+  equal(await publish(`${room}/c`, 'news', 'to nobody'), 0);
+  const query = `namespace=${encodeURIComponent(`${room}/a`)}`;
+  const [peer, ...others] = JSON.parse((await get(`/peers?${query}`)).text);
+  equal([peer.id, peer.namespace, peer.topics, others.length], [clients[0].id, `${room}/a`, ['news'], 0]);
+  equal((await get(`/count?${query}&topic=news`)).text, '1');
+  await get(`/close?${query}`);
+  equal((await within('the close', clients[0].told)).code, 1001);
+  await clients[1].quiet('the other object was left alone');
+  await clients[1].close();
+});
+
+await check_both('weak point 8: a topic of one among many reaches that one', async (room) => {
+  const clients = await Promise.all(Array.from({ length: 20 }, () => Client.open(room)));
+  await clients[7].tell('subscribe rare');
+  equal(await publish(room, 'rare', 'only you'), 1);
+  equal(await clients[7].next(), 'only you');
+  await Promise.all(clients.map((client) => client.close()));
+});
+
+await check_both('what outgrows the attachment is refused by name, and nothing else is lost', async (room) => {
+  const client = await Client.open(room);
+  await client.tell('subscribe news', 'context small');
+  const answer = await client.ask('grow 20000');
+  assert(/^refused: .*context/.test(answer), `the context is to blame: ${answer}`);
+  const state = await client.state();
+  equal([state.context, state.topics], ['small', ['news']]);
+  await client.tell('grow 8000');
+  equal((await client.state()).context.length, 8000);
+  await client.close();
+});
+
+await check_both('topics that outgrow the attachment are refused by name, those before are kept', async (room) => {
+  const client = await Client.open(room);
+  const topic = (number) => `${number}-${'t'.repeat(240)}`;
+  let answer = 'done';
+  let kept = -1;
+  while (answer === 'done') answer = await client.ask(`subscribe ${topic(++kept)}`);
+  assert(kept > 40 && /^refused: .*topics/.test(answer), `after ${kept} topics: ${answer}`);
+  await server.evict();
+  equal((await client.state()).topics.length, kept);
+  equal(await publish(room, topic(kept - 1), 'to the last'), 1);
+  equal(await client.next(), 'to the last');
+  equal(await publish(room, topic(kept), 'to none'), 0);
+  await client.close();
+});
+
+// ---- The five events
+
+await check_both('text, empty text and binary come back as they were', async (room) => {
+  const client = await Client.open(room);
+  for (const text of ['hello', '', 'żółć 🦀']) equal(await client.ask(text), text);
+  for (const bytes of [new Uint8Array(), new Uint8Array([0, 1, 255])]) equal(await client.ask(bytes), bytes);
+  await client.close();
+});
+
+await check_both("weak point 5: a client's close is answered and seen, whatever its code", async (room) => {
+  const watcher = await Client.open(room);
+  await watcher.tell('subscribe ends');
+  for (const [code, said, seen] of [
+    [[4321, 'bye'], { code: 4321, reason: 'bye' }, 'close 4321 "bye" true'],
+    [[1000, ''], { code: 1000, reason: '' }, 'close 1000 "" true'],
+    [[], { code: 1005, reason: '' }, 'close 1005 "" true'],
+  ]) {
+    const client = await Client.open(room);
+    await nap();
+    equal(await client.close(...code), said);
+    equal(await watcher.next(), seen);
+  }
+  equal((await watcher.state()).peers, 1, 'peers left');
+  await watcher.close();
+});
+
+await check_both('a client that vanished is a close with 1006, once', async (room) => {
+  const watcher = await Client.open(room);
+  await watcher.tell('subscribe ends');
+  const client = await Client.open(room);
+  await nap();
+  client.ws.terminate();
+  equal(await watcher.next(), 'close 1006 "" false');
+  await watcher.quiet('no error and no second close');
+  await watcher.close();
+});
+
+await check_both('a client that breaks the protocol is an error, then a close', async (room) => {
+  const watcher = await Client.open(room);
+  await watcher.tell('subscribe ends');
+  const client = await Client.open(room);
+  await nap();
+  client.ws._socket.write(Buffer.from([0x8b, 0x80, 0, 0, 0, 0])); // a frame of a reserved kind
+  assert(/^error: /.test(await watcher.next()), 'an error comes first');
+  assert(/^close /.test(await watcher.next()), 'then a close');
+  equal((await within('the close', client.told)).code, 1002);
+  client.ws.terminate();
+  await watcher.quiet('nothing else');
+  await watcher.close();
+});
+
+await check_both("the server's close reaches the client, code and reason", async (room) => {
+  const client = await Client.open(room);
+  await nap();
+  client.ws.send('close 4000 enough');
+  equal(await within('the close', client.told), { code: 4000, reason: 'enough' });
+});
+
+await check_both('weak point 6: what a hook fails with reaches the `error` hook and closes 1011', async (room) => {
+  const client = await Client.open(room);
+  assert(/^error: .*on purpose/.test(await client.ask('fail on purpose')), 'the error hook was told');
+  equal((await within('the close', client.told)).code, 1011);
+});
+
+await check('hooks of one peer are serial, other peers are not held up', async (room) => {
+  const [slow, other] = [await Client.open(room), await Client.open(room)];
+  slow.ws.send('wait 500');
+  slow.ws.send('second');
+  const before = Date.now();
+  await other.quiet('others go on');
+  const waited = Date.now() - before;
+  assert(waited < 400, `the other peer waited ${waited} ms`);
+  equal([await slow.next(), await slow.next()], ['waited', 'second']);
+  await Promise.all([slow.close(), other.close()]);
+});
+
+// ---- Panics, which this platform answers with a new instance
+
+await check('a panic in a message hook takes no connection along, nor what is stored', async (room) => {
+  const [guilty, other] = [await Client.open(room), await Client.open(room)];
+  await other.tell('subscribe news', 'context kept');
+  guilty.ws.send('panic');
+  await until('the instance to be replaced', async () => (await get('/none')).status === 404);
+  await other.quiet('the other peer goes on');
+  const { topics, context } = await other.state();
+  equal([topics, context], [['news'], 'kept']);
+  for (const client of [guilty, other]) client.ws.terminate();
+});
+
+await check('an upgrade that panics does not leave its client hanging', async (room) => {
+  const { status } = await refusal(`${room}?panic`);
+  assert(status >= 500, `refused with ${status}`);
+  const client = await Client.open(room);
+  await client.quiet('the next upgrade is served');
+  await client.close();
+});
+
+// ---- Without an object
+
+await check('a plain Worker serves the same hooks, and says that it has no topics', async () => {
+  const client = await Client.open('/plain?context=ctx');
+  for (const message of ['hello', new Uint8Array([0, 1, 255])]) equal(await client.ask(message), message);
+  const { capabilities, context } = await client.state();
+  equal(context, 'ctx');
+  assert(!/pubsub/i.test(capabilities), `${capabilities} has no pubsub`);
+  for (const order of ['subscribe news', 'publish news hello']) {
+    const answer = await client.ask(order);
+    assert(/^refused: .*no topics/.test(answer), `${order}: ${answer}`);
+  }
+  equal(await client.close(4321, 'bye'), { code: 4321, reason: 'bye' });
+});
+
+// ---- Time, which an alarm keeps so that the object may sleep
+
+await check_both('a client that is silent for too long is closed, one that is heard is not', async (room) => {
+  const [silent, heard] = [await Client.open(`/quick${room}`), await Client.open(`/quick${room}`)];
+  await heard.tell('subscribe ends');
+  await nap();
+  let ends;
+  silent.told.then((end) => (ends = end));
+  for (const give_up = Date.now() + 8000; !ends && Date.now() < give_up; await rest(200)) {
+    heard.ws.send('heartbeat'); // answered by the platform, and a sign of life nevertheless
+  }
+  equal(ends, { code: 3008, reason: 'silent for too long' });
+  let message;
+  do message = await heard.next();
+  while (message === 'alive');
+  equal(message, 'close 3008 "silent for too long" true');
+  equal(heard.ws.readyState, WebSocket.OPEN, 'heartbeats count');
+  await heard.close();
+});
+
+// ---- Real sleep: the platform's own, after ten idle seconds
+
+await check('a real sleep of 12 s keeps what a forced one keeps, and heartbeats do not disturb it', async (room) => {
+  const [first, second] = [await Client.open(`${room}?context=ctx`), await Client.open(room)];
+  await first.tell('subscribe news', 'subscribe gone');
+  await first.ask('unsubscribe gone');
+  equal((await first.state()).obeyed, 4);
+  for (let second = 0; second < 12; second++) {
+    await rest(1000);
+    first.ws.send('heartbeat');
+    equal(await first.next(), 'alive');
+  }
+  equal(await publish(room, 'news', 'wake up'), 1);
+  equal(await first.next(), 'wake up');
+  const { obeyed, topics, context, peers } = await first.state();
+  equal([obeyed, topics, context, peers], [1, ['news'], 'ctx', 2]);
+  await second.tell('publish gone leak');
+  await first.quiet('nothing of a topic that was left');
+  equal(await first.close(4321, 'bye'), { code: 4321, reason: 'bye' });
+  await second.close();
+});
+
+await server.stop();
+if (checks.failed) console.log(`\n---- what workerd printed\n${said}----\n`);
+console.log(`${checks.passed} passed, ${checks.failed} failed`);
+process.exit(checks.failed ? 1 : 0);

@@ -1,0 +1,205 @@
+//! A Worker that does what `tests/workerd/checks.mjs` tells it to: a client's messages are orders.
+//!
+//! Upgrades to `/plain` are served by the Worker itself, all others by the object of their
+//! namespace, which is the path or what `?namespace=` says. Below `/shared` all namespaces share
+//! one object; below `/quick` objects are of the class `Quick`.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use crossws::worker::{Objects, Options, PeerInfo, Plain, Shard, Upgraded};
+use crossws::{
+    CloseCode, Closed, Error, HookResult, Hooks, Json, Limits, Message, OnError, Origin, Peer,
+    Rejection, Upgrade, UpgradeRequest,
+};
+use serde_json::{Value, json};
+use worker::send::SendFuture;
+use worker::{Context, Delay, Env, Request, Response, Result, event};
+
+crossws::worker::durable_object! {
+    pub struct Probe => Orders = |_env| Orders::default();
+    options = |_env| options();
+}
+
+crossws::worker::durable_object! {
+    /// Its clients must be heard every two seconds.
+    pub struct Quick => Orders = |_env| Orders::default();
+    options = |_env| options().limits(
+        Limits::default().ping_interval(None).idle_timeout(Duration::from_secs(2)),
+    );
+}
+
+fn options() -> Options {
+    Options::new()
+        .origin(Origin::Any)
+        .keep_headers([crossws::http::HeaderName::from_static("x-kept")])
+        .auto_response("heartbeat", "alive")
+}
+
+#[derive(Default)]
+struct Orders {
+    /// How many orders were obeyed since the hooks were made: few, once the object has slept.
+    obeyed: AtomicU32,
+}
+
+type Query = HashMap<String, String>;
+
+fn query(query: &str) -> Query {
+    serde_urlencoded::from_str(query).unwrap_or_default()
+}
+
+impl Hooks for Orders {
+    async fn upgrade(&self, request: &UpgradeRequest) -> std::result::Result<Upgrade, Rejection> {
+        let query = query(request.query().unwrap_or_default());
+        if query.contains_key("refuse") {
+            let mut rejection = Rejection::unauthorized("Bearer");
+            *rejection.response_mut().body_mut() = "who are you?".into();
+            return Err(rejection);
+        }
+        #[allow(clippy::panic, reason = "what a panic does here is what is asked")]
+        if query.contains_key("panic") {
+            panic!("as told");
+        }
+        let namespace = query.get("namespace").map_or(request.path(), |name| name);
+        Ok(Upgrade::new()
+            .namespace(namespace)
+            .context(json!(query.get("context")))
+            .protocol(request.choose_protocol(&["supported"]))
+            .header("set-cookie", "a=1")?
+            .header("set-cookie", "b=2")?)
+    }
+
+    async fn open(&self, peer: &Peer) -> HookResult {
+        peer.send(format!("open {peer}"))?;
+        Ok(())
+    }
+
+    async fn message(&self, peer: &Peer, message: Message) -> HookResult {
+        self.obeyed.fetch_add(1, Ordering::Relaxed);
+        if !message.is_text() {
+            peer.send(message)?;
+            return Ok(());
+        }
+        let text = message.text_lossy();
+        let (order, rest) = text.split_once(' ').unwrap_or((&text, ""));
+        match order {
+            "state" => peer.send(Json(self.state(peer)))?,
+            "subscribe" => peer.send(said(peer.subscribe(rest)))?,
+            "unsubscribe" => peer.send(peer.unsubscribe(rest).to_string())?,
+            "publish" => {
+                let (topic, text) = rest.split_once(' ').unwrap_or((rest, ""));
+                peer.send(said(peer.publish(topic, text)))?;
+            }
+            "context" => peer.send(said(peer.set_context(json!(rest))))?,
+            // As many bytes of context as asked for.
+            "grow" => peer.send(said(peer.set_context(json!("x".repeat(rest.parse()?)))))?,
+            "wait" => {
+                // Natively, where this is compiled to be linted, hooks must be `Send`.
+                SendFuture::new(Delay::from(Duration::from_millis(rest.parse()?))).await;
+                peer.send("waited")?;
+            }
+            "close" => {
+                let (code, reason) = rest.split_once(' ').unwrap_or((rest, ""));
+                peer.close(
+                    CloseCode::try_from(code.parse::<u16>()?)?,
+                    reason.to_owned(),
+                );
+            }
+            "fail" => return Err(rest.into()),
+            #[allow(clippy::panic, reason = "as above")]
+            "panic" => panic!("as told"),
+            _ => peer.send(&*text)?,
+        }
+        Ok(())
+    }
+
+    async fn close(&self, peer: &Peer, closed: Closed) -> HookResult {
+        peer.publish(
+            "ends",
+            format!(
+                "close {} {:?} {}",
+                closed.code, &*closed.reason, closed.clean
+            ),
+        )?;
+        Ok(())
+    }
+
+    async fn error(&self, peer: &Peer, error: Error) -> OnError {
+        let _ = peer.publish("ends", format!("error: {error}"));
+        let _ = peer.send(format!("error: {error}"));
+        OnError::default()
+    }
+}
+
+/// How a call went, in words.
+fn said<T>(result: std::result::Result<T, impl std::fmt::Display>) -> String {
+    result.map_or_else(|error| format!("refused: {error}"), |_| "done".into())
+}
+
+impl Orders {
+    fn state(&self, peer: &Peer) -> Value {
+        let header = |name| peer.request().header(name);
+        json!({
+            "id": peer.id(),
+            "obeyed": self.obeyed.load(Ordering::Relaxed),
+            "namespace": peer.namespace(),
+            "context": peer.context_json().ok(),
+            "topics": peer.topics().iter().map(|topic| &**topic).collect::<Vec<_>>(),
+            "protocol": peer.protocol(),
+            "url": peer.request().url(),
+            "headers": { "x-kept": header("x-kept"), "x-lost": header("x-lost") },
+            "peers": peer.peers().len(),
+            "capabilities": format!("{:?}", peer.capabilities()),
+        })
+    }
+}
+
+#[event(fetch)]
+async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
+    let shard = Shard::ByNamespace(Box::new(|namespace| {
+        let shared = namespace.starts_with("/shared");
+        if shared { "shared" } else { namespace }.to_owned()
+    }));
+    let quick = request.path().starts_with("/quick");
+    let objects = Objects::new(&env, if quick { "QUICK" } else { "PROBE" })?
+        .options(options())
+        .shard(shard);
+    let upgraded = match request.path().as_str() {
+        "/plain" => {
+            Plain::new()
+                .options(options())
+                .upgrade(request, Orders::default())
+                .await?
+        }
+        _ => objects.upgrade(request, Orders::default()).await?,
+    };
+    match upgraded {
+        Upgraded::Answered(response) => Ok(response),
+        Upgraded::Unclaimed(request) => from_outside(&request, &objects).await,
+    }
+}
+
+/// `/publish`, `/peers`, `/count` and `/close` of a namespace, as a Worker's routes would.
+async fn from_outside(request: &Request, objects: &Objects) -> Result<Response> {
+    let url = request.inner().url();
+    let query = query(url.split_once('?').map_or("", |(_, query)| query));
+    let of = |name: &str| query.get(name).cloned().unwrap_or_default();
+    let room = objects.in_namespace(of("namespace"))?;
+    match request.path().as_str() {
+        "/publish" => {
+            let told = room.publish(of("topic"), of("text")).await?;
+            Response::ok(told.queued.to_string())
+        }
+        "/peers" => {
+            let peers: Vec<PeerInfo> = room.peers().await?;
+            Response::from_json(&peers)
+        }
+        "/count" => Response::ok(room.count(of("topic")).await?.to_string()),
+        "/close" => {
+            room.close_all(CloseCode::AWAY).await?;
+            Response::ok("closed")
+        }
+        _ => Response::error("not found", 404),
+    }
+}
