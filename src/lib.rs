@@ -24,3 +24,11 @@ pub use crossws_tokio as tokio;
 #[cfg(feature = "worker")]
 #[doc(inline)]
 pub use crossws_worker as worker;
+
+#[cfg(feature = "smol")]
+#[doc(inline)]
+pub use crossws_smol as smol;
+
+#[cfg(feature = "async-std")]
+#[doc(inline)]
+pub use crossws_async_std as async_std;

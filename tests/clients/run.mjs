@@ -2,6 +2,7 @@
 //
 //   node tests/clients/run.mjs              all clients
 //   node tests/clients/run.mjs chromium     only this one
+//   FIXTURE=fixture_smol node ...           the fixture of another adapter: smol, async_std
 //
 // The examples must be built: `cargo build --examples --all-features`; scripts/test does it.
 import { spawn } from 'node:child_process';
@@ -15,6 +16,8 @@ import { until } from './script.mjs';
 const here = (file) => fileURLToPath(new URL(file, import.meta.url));
 const examples = join(process.env.CARGO_TARGET_DIR ?? here('../../target'), 'debug/examples');
 const client_time = 180_000;
+
+const adapter = process.env.FIXTURE ?? 'fixture';
 
 const native = globalThis.WebSocket ? [] : ['--experimental-websocket'];
 const clients = {
@@ -64,7 +67,9 @@ function accepts(port) {
 /** A server, once it accepts connections. */
 async function start(example, env) {
   const port = await free_port();
-  const server = run(join(examples, example), [], { ...env, PORT: port });
+  // One thread, as in the tokio fixture and for its reason.
+  const threads = { ASYNC_STD_THREAD_COUNT: '1', SMOL_THREADS: '1' };
+  const server = run(join(examples, example), [], { ...threads, ...env, PORT: port });
   await until(`${example} to listen on port ${port}`, () => {
     if ('how' in server) throw new Error(`${example} ended at once: ${server.how}`);
     return accepts(port);
@@ -78,8 +83,8 @@ if (unknown.length) throw new Error(`no such client: ${unknown} (${Object.keys(c
 
 const [echo, fixture, bare] = await Promise.all([
   start('echo'),
-  start('fixture'),
-  start('fixture', { BARE: '1' }),
+  start(adapter),
+  start(adapter, { BARE: '1' }),
 ]).catch(({ message }) => {
   console.log(`FAIL  ${message}`);
   process.exit(1);

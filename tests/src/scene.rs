@@ -38,9 +38,17 @@ impl Stage {
         }
     }
 
-    /// Connects to `path` under a name.
+    /// Connects to `path` under a name. The peer is listed then: a client may see its 101 before
+    /// its server has gone on, which shows where the two are on different threads.
     pub async fn join(&self, path: &str, who: &str) -> Peer {
-        self.connect(path, Ask::named(who)).await
+        let peer = self.connect(path, Ask::named(who)).await;
+        let begun = if path.starts_with("/handler") {
+            "loop"
+        } else {
+            "open"
+        };
+        self.wait(who, begun).await;
+        peer
     }
 
     /// Connects, with these headers besides.

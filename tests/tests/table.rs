@@ -4,10 +4,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[path = "targets/async_std.rs"]
+mod async_std_target;
 #[path = "targets/hyper.rs"]
 mod hyper_target;
 #[path = "targets/memory.rs"]
 mod memory;
+#[path = "targets/smol.rs"]
+mod smol_target;
 #[path = "targets/tokio.rs"]
 mod tokio_target;
 
@@ -24,7 +28,13 @@ use crossws_core::Capabilities;
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/compatibility.md");
 
 fn main() -> ExitCode {
-    let targets: [&dyn Target; 3] = [&tokio_target::Tokio, &hyper_target::Hyper, &memory::Memory];
+    let targets: [&dyn Target; 5] = [
+        &tokio_target::Tokio,
+        &hyper_target::Hyper,
+        &smol_target::Smol,
+        &async_std_target::AsyncStd,
+        &memory::Memory,
+    ];
     let cases: Vec<Case> = cases::all().collect();
     let chosen: Vec<&Case> = cases.iter().collect();
     let columns: Vec<Column<'_>> = targets

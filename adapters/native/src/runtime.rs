@@ -1,7 +1,10 @@
+use std::io;
 use std::time::{Duration, Instant};
 
+use crate::listen::Listen;
+
 /// The one door to a runtime: everything the pump needs besides a stream. It spawns nothing: a
-/// connection is one future, and the adapter decides where it runs.
+/// connection is one future, and whoever calls decides where it runs.
 ///
 /// A value, not a feature: several runtimes may serve in one process.
 pub trait Runtime: Clone + Send + Sync + 'static {
@@ -13,4 +16,33 @@ pub trait Runtime: Clone + Send + Sync + 'static {
 
     /// The time by which the timers go. Monotonic; virtual in tests.
     fn now(&self) -> Instant;
+}
+
+/// A runtime that a [`Server`](crate::Server) runs on: all that tells one native adapter from
+/// another.
+pub trait ServerRuntime: Runtime + Default {
+    /// Its TCP listener.
+    type TcpListener: Listen<Self>;
+
+    /// Runs a future on its own, to its end. It does not panic.
+    fn spawn(&self, future: impl Future<Output = ()> + Send + 'static);
+
+    /// Takes over a listener that the standard library has bound; it does not block.
+    ///
+    /// # Errors
+    /// When the runtime cannot watch it.
+    fn tcp_listener(&self, listener: std::net::TcpListener) -> io::Result<Self::TcpListener>;
+
+    /// Takes the runtime's own stream out of a connection that another HTTP server has upgraded,
+    /// with what that server had read ahead, where this finds one: the pump then writes to it
+    /// directly, and can reset it.
+    ///
+    /// # Errors
+    /// Gives back what holds another stream.
+    #[cfg(feature = "http")]
+    fn reclaim(
+        upgraded: hyper::upgrade::Upgraded,
+    ) -> Result<(Box<dyn crate::Io>, bytes::Bytes), hyper::upgrade::Upgraded> {
+        Err(upgraded)
+    }
 }

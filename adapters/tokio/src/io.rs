@@ -1,32 +1,26 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use crossws_native::Io;
+use crossws_native::{Io, reset_on_drop};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 /// A tokio stream as the pump uses it.
 #[derive(Debug)]
-pub(crate) struct TokioIo<T> {
+pub struct TokioIo<T> {
     stream: T,
     abort: fn(&T),
 }
 
 impl<T> TokioIo<T> {
     /// Any stream; an abort is an ordinary drop.
-    #[cfg(feature = "http")]
+    #[cfg(unix)]
     pub(crate) fn new(stream: T) -> Self {
         Self {
             stream,
             abort: |_| {},
         }
-    }
-
-    #[cfg(feature = "http")]
-    pub(crate) fn into_inner(self) -> T {
-        self.stream
     }
 }
 
@@ -35,10 +29,7 @@ impl TokioIo<TcpStream> {
     pub(crate) fn tcp(stream: TcpStream) -> Self {
         Self {
             stream,
-            abort: |stream| {
-                // Nothing is lost if it fails: the drop then closes in the ordinary way.
-                let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
-            },
+            abort: reset_on_drop,
         }
     }
 }

@@ -11,26 +11,43 @@
 mod io;
 mod listen;
 mod runtime;
-mod server;
-mod shutdown;
-mod tasks;
 
-#[cfg(feature = "http")]
-mod acceptor;
-#[cfg(feature = "http")]
-mod http;
-#[cfg(feature = "http")]
-mod layer;
-#[cfg(feature = "http")]
-mod rewind;
+use std::io::Result;
+use std::net::ToSocketAddrs;
 
-#[cfg(feature = "http")]
-pub use acceptor::Acceptor;
-#[cfg(feature = "http")]
-pub use layer::{WebSocketLayer, WebSocketService};
-pub use server::{Server, ServerBuilder, ServerHandle, serve};
-pub use shutdown::{Report, Shutdown};
+use crossws_core::Resolve;
+
+pub use runtime::Tokio;
 
 /// What this adapter can do.
 pub use crossws_native::CAPABILITIES;
-pub use crossws_native::{HeadLimits, StreamInfo};
+pub use crossws_native::{HeadLimits, Report, Shutdown, StreamInfo};
+
+/// A server on tokio: [`Server::builder`](crossws_native::Server::builder) makes one.
+pub type Server<R> = crossws_native::Server<R, Tokio>;
+/// What a [`Server`] is made with.
+pub type ServerBuilder<R> = crossws_native::ServerBuilder<R, Tokio>;
+/// A handle to a server, also while it runs.
+pub type ServerHandle = crossws_native::ServerHandle<Tokio>;
+
+/// Upgrades requests of somebody else's HTTP server.
+#[cfg(feature = "http")]
+pub type Acceptor<R> = crossws_native::Acceptor<R, Tokio>;
+/// Takes WebSocket upgrades out of a tower service's requests.
+#[cfg(feature = "http")]
+pub type WebSocketLayer<R> = crossws_native::WebSocketLayer<R, Tokio>;
+/// A service behind a [`WebSocketLayer`].
+#[cfg(feature = "http")]
+pub type WebSocketService<R, S> = crossws_native::WebSocketService<R, S, Tokio>;
+
+/// Serves hooks on an address, for ever. Requests that are no WebSocket are answered with 404.
+///
+/// # Errors
+/// When the address cannot be bound.
+///
+/// # Cancel safety
+/// Dropping the future stops accepting; connections go on. For more, see [`Server`].
+pub async fn serve<R: Resolve>(addr: impl ToSocketAddrs, resolver: R) -> Result<()> {
+    Server::builder(resolver).bind(addr).await?.run().await;
+    Ok(())
+}

@@ -1,10 +1,14 @@
+use std::io;
 use std::time::{Duration, Instant};
 
-use crossws_native::Runtime;
+use crossws_native::{Runtime, ServerRuntime};
+use tokio::net::TcpListener;
 
-/// tokio's timers. Must be used inside a tokio runtime with its time driver enabled.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Tokio;
+/// tokio's timers, tasks and sockets. Must be used inside a tokio runtime with its drivers
+/// enabled.
+#[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
+pub struct Tokio;
 
 impl Runtime for Tokio {
     type Sleep = tokio::time::Sleep;
@@ -15,5 +19,29 @@ impl Runtime for Tokio {
 
     fn now(&self) -> Instant {
         tokio::time::Instant::now().into_std()
+    }
+}
+
+impl ServerRuntime for Tokio {
+    type TcpListener = TcpListener;
+
+    fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+        tokio::spawn(future);
+    }
+
+    fn tcp_listener(&self, listener: std::net::TcpListener) -> io::Result<TcpListener> {
+        TcpListener::from_std(listener)
+    }
+
+    /// The stream of `axum::serve`, and of whoever else gives hyper a bare TCP stream.
+    #[cfg(feature = "http")]
+    fn reclaim(
+        upgraded: hyper::upgrade::Upgraded,
+    ) -> Result<(Box<dyn crossws_native::Io>, bytes::Bytes), hyper::upgrade::Upgraded> {
+        let parts = upgraded.downcast::<hyper_util::rt::TokioIo<tokio::net::TcpStream>>()?;
+        let stream = parts.io.into_inner();
+        crossws_native::tune(&stream);
+        let io = crate::io::TokioIo::tcp(stream);
+        Ok((Box::new(io), parts.read_buf))
     }
 }

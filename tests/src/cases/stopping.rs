@@ -67,6 +67,7 @@ async fn close_hooks_are_told_and_waited_for(scene: Scene<'_>) {
         ..Ask::named("a")
     };
     let mut a = stage.connect("/", ask).await;
+    stage.wait("a", "open").await;
     let others = async {
         a.closes_at_last().await;
         let closed = stage.wait("a", "close").await;
@@ -88,6 +89,7 @@ async fn what_does_not_end_in_time_is_forced(scene: Scene<'_>) {
         ..Ask::named("a")
     };
     let mut a = stage.connect("/", ask).await;
+    stage.wait("a", "open").await;
     let deadline = Duration::from_millis(500);
     let others = async {
         a.closes_at_last().await;

@@ -13,14 +13,14 @@ use http_body_util::Either;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo as HyperIo, TokioTimer};
 use tower_service::Service;
 
 use crate::Acceptor;
-use crate::rewind::Rewind;
+use crate::hyper::{HyperIo, HyperTimer};
+use crate::runtime::ServerRuntime;
 use crate::server::{Fallback, Rest, ServerBuilder};
 
-impl<R: Resolve> ServerBuilder<R> {
+impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
     /// Serves everything that no hooks claim with this service, on the same port: an
     /// `axum::Router`, or any other tower service. Without one, that is answered with 404.
     ///
@@ -34,7 +34,7 @@ impl<R: Resolve> ServerBuilder<R> {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        let fallback: Fallback<R> = Arc::new(move |rest| Box::pin(serve(rest, service.clone())));
+        let fallback: Fallback<R, T> = Arc::new(move |rest| Box::pin(serve(rest, service.clone())));
         self.fallback = Some(fallback);
         self
     }
@@ -54,9 +54,10 @@ impl fmt::Display for Failed {
 impl std::error::Error for Failed {}
 
 /// Serves one connection from its first request on. Later requests may be upgrades too.
-async fn serve<R, S, B>(rest: Rest<R>, service: S)
+async fn serve<R, T, S, B>(rest: Rest<R, T>, service: S)
 where
     R: Resolve,
+    T: ServerRuntime,
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
     S::Future: Send,
     S::Error: Into<BoxError>,
@@ -69,11 +70,12 @@ where
         resolver,
         handle,
     } = rest;
-    let io = HyperIo::new(Rewind {
+    let io = HyperIo {
         front: unclaimed.read,
-        stream: unclaimed.io.into_inner(),
-    });
-    let acceptor = Acceptor::of_server(resolver, handle.hub().clone(), handle.tasks().clone());
+        io: unclaimed.io,
+    };
+    let acceptor =
+        Acceptor::<R, T>::of_server(resolver, handle.hub().clone(), handle.tasks().clone());
     // The hooks have been asked about the first request already, and did not claim it.
     let first = AtomicBool::new(true);
     let service = service_fn(move |mut request: Request<Incoming>| {
@@ -105,7 +107,7 @@ where
     let limits = handle.head_limits();
     let mut connection = pin!(
         http1::Builder::new()
-            .timer(TokioTimer::new())
+            .timer(HyperTimer(T::default()))
             .header_read_timeout(limits.timeout)
             .max_headers(limits.max_headers)
             // hyper's smallest is 8 KiB.
@@ -113,8 +115,8 @@ where
             .serve_connection(io, service)
             .with_upgrades()
     );
-    let mut stopping = handle.stopping();
-    let mut stop = pin!(stopping.wait_for(|stopping| *stopping));
+    let watch = handle.watch();
+    let mut stop = pin!(watch.stopping());
     let mut told = false;
     let served = std::future::poll_fn(|cx| {
         if !told && stop.as_mut().poll(cx).is_ready() {

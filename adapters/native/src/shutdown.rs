@@ -1,9 +1,12 @@
 use std::fmt;
+use std::pin::pin;
 use std::time::Duration;
 
 use crossws_core::{CloseCode, CloseFrame, Hub};
 
+use crate::runtime::Runtime;
 use crate::tasks::Tasks;
+use crate::timer::{later, until};
 
 /// How a server stops.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +69,8 @@ impl fmt::Display for Report {
 }
 
 /// Tells every peer, waits for the last hook and for `others` to end, forces the rest.
-pub(crate) async fn shut_down(
+pub(crate) async fn shut_down<T: Runtime>(
+    runtime: &T,
     hub: &Hub,
     tasks: &Tasks,
     shutdown: &Shutdown,
@@ -78,14 +82,16 @@ pub(crate) async fn shut_down(
         hub.idle().await;
         others.await;
     };
-    let _ = tokio::time::timeout(shutdown.grace, all_ended).await;
+    let deadline = later(runtime.now(), shutdown.grace);
+    until(runtime, deadline, pin!(all_ended)).await;
     let forced = hub.stats().sessions;
     // Those without a session too: handshakes, and ends that no hook waits for.
     tasks.abort_all();
     if forced > 0 {
         // A dropped task is gone at its next await; one that blocks its thread cannot be forced,
         // and must not hold up the report.
-        let _ = tokio::time::timeout(hub.limits().close_timeout, hub.idle()).await;
+        let deadline = later(runtime.now(), hub.limits().close_timeout);
+        until(runtime, deadline, pin!(hub.idle())).await;
         tracing::warn!(
             forced,
             "dropped connections that outlived the shutdown's grace"

@@ -9,21 +9,22 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::Acceptor;
+use crate::runtime::ServerRuntime;
 
 /// Takes WebSocket upgrades out of a service's requests; everything else passes untouched. From
 /// [`Acceptor::layer`].
-pub struct WebSocketLayer<R> {
-    acceptor: Acceptor<R>,
+pub struct WebSocketLayer<R, T> {
+    acceptor: Acceptor<R, T>,
 }
 
-impl<R> WebSocketLayer<R> {
-    pub(crate) fn new(acceptor: Acceptor<R>) -> Self {
+impl<R, T> WebSocketLayer<R, T> {
+    pub(crate) fn new(acceptor: Acceptor<R, T>) -> Self {
         Self { acceptor }
     }
 }
 
-impl<R, S> Layer<S> for WebSocketLayer<R> {
-    type Service = WebSocketService<R, S>;
+impl<R, S, T> Layer<S> for WebSocketLayer<R, T> {
+    type Service = WebSocketService<R, S, T>;
 
     fn layer(&self, inner: S) -> Self::Service {
         WebSocketService {
@@ -33,27 +34,28 @@ impl<R, S> Layer<S> for WebSocketLayer<R> {
     }
 }
 
-impl<R> Clone for WebSocketLayer<R> {
+impl<R, T> Clone for WebSocketLayer<R, T> {
     fn clone(&self) -> Self {
         Self::new(self.acceptor.clone())
     }
 }
 
-impl<R> fmt::Debug for WebSocketLayer<R> {
+impl<R, T> fmt::Debug for WebSocketLayer<R, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("WebSocketLayer(..)")
     }
 }
 
 /// A service behind a [`WebSocketLayer`].
-pub struct WebSocketService<R, S> {
-    acceptor: Acceptor<R>,
+pub struct WebSocketService<R, S, T> {
+    acceptor: Acceptor<R, T>,
     inner: S,
 }
 
-impl<R, S, B, Body> Service<Request<B>> for WebSocketService<R, S>
+impl<R, S, B, Body, T> Service<Request<B>> for WebSocketService<R, S, T>
 where
     R: Resolve,
+    T: ServerRuntime,
     S: Service<Request<B>, Response = Response<Body>> + Clone + Send + 'static,
     S::Future: Send,
     B: Send + 'static,
@@ -80,7 +82,7 @@ where
     }
 }
 
-impl<R, S: Clone> Clone for WebSocketService<R, S> {
+impl<R, S: Clone, T> Clone for WebSocketService<R, S, T> {
     fn clone(&self) -> Self {
         Self {
             acceptor: self.acceptor.clone(),
@@ -89,7 +91,7 @@ impl<R, S: Clone> Clone for WebSocketService<R, S> {
     }
 }
 
-impl<R, S> fmt::Debug for WebSocketService<R, S> {
+impl<R, S, T> fmt::Debug for WebSocketService<R, S, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("WebSocketService(..)")
     }

@@ -1,54 +1,49 @@
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::marker::PhantomData;
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
 use crossws_core::{BoxFuture, Hub, Resolve};
-use crossws_native::{HeadLimits, StreamInfo, Unclaimed, not_found, serve_stream};
-use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
-use tokio::sync::watch;
 
-use crate::io::TokioIo;
-use crate::listen::Listener;
-use crate::runtime::Tokio;
+use crate::accept::{StreamInfo, Unclaimed, not_found, serve_stream};
+use crate::head::HeadLimits;
+use crate::io::Io;
+use crate::listen::{Listen, accept};
+use crate::runtime::ServerRuntime;
 use crate::shutdown::{Report, Shutdown, shut_down};
+use crate::socket;
+use crate::stop::Stop;
 use crate::tasks::Tasks;
 
-/// Serves hooks on an address, for ever. Requests that are no WebSocket are answered with 404.
-///
-/// # Errors
-/// When the address cannot be bound.
-///
-/// # Cancel safety
-/// Dropping the future stops accepting; connections go on. For more, see [`Server`].
-pub async fn serve<R: Resolve>(addr: impl ToSocketAddrs, resolver: R) -> io::Result<()> {
-    Server::builder(resolver).bind(addr).await?.run().await;
-    Ok(())
-}
-
 /// Serves what the hooks do not claim, one connection at a time.
-pub(crate) type Fallback<R> = Arc<dyn Fn(Rest<R>) -> BoxFuture<'static, ()> + Send + Sync>;
+pub(crate) type Fallback<R, T> = Arc<dyn Fn(Rest<R, T>) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// A connection that the hooks did not claim, and whom to ask about its later requests.
-pub(crate) struct Rest<R> {
-    pub(crate) unclaimed: Unclaimed<TokioIo<TcpStream>>,
+#[cfg_attr(
+    not(feature = "http"),
+    expect(dead_code, reason = "read by the HTTP service")
+)]
+pub(crate) struct Rest<R, T> {
+    /// Boxed: listeners differ in their streams, and a page can afford it.
+    pub(crate) unclaimed: Unclaimed<Box<dyn Io>>,
     pub(crate) info: StreamInfo,
     pub(crate) resolver: Arc<R>,
-    pub(crate) handle: ServerHandle,
+    pub(crate) handle: ServerHandle<T>,
 }
 
 /// What a [`Server`] is made with.
 #[must_use = "a builder makes nothing until `bind` or `listen`"]
-pub struct ServerBuilder<R> {
+pub struct ServerBuilder<R, T> {
     pub(crate) resolver: Arc<R>,
     pub(crate) hub: Hub,
     pub(crate) head: HeadLimits,
-    pub(crate) fallback: Option<Fallback<R>>,
+    pub(crate) fallback: Option<Fallback<R, T>>,
 }
 
-impl<R: Resolve> ServerBuilder<R> {
+impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
     /// The hub that peers join: its limits and its origin policy apply. By default one of its
     /// own, with default limits and the same-origin policy.
     pub fn hub(mut self, hub: Hub) -> Self {
@@ -62,38 +57,40 @@ impl<R: Resolve> ServerBuilder<R> {
         self
     }
 
-    /// Binds an address; port 0 lets the system choose one.
+    /// Binds an address; port 0 lets the system choose one. A host's name is looked up on this
+    /// thread.
     ///
     /// # Errors
     /// When the address cannot be bound.
-    pub async fn bind(self, addr: impl ToSocketAddrs) -> io::Result<Server<R>> {
-        self.listen(TcpListener::bind(addr).await?)
+    pub async fn bind(self, addr: impl ToSocketAddrs) -> io::Result<Server<R, T>> {
+        self.listen(T::default().tcp_listener(socket::bind(addr)?)?)
     }
 
     /// Serves on a listener that exists already.
     ///
     /// # Errors
     /// When the listener does not know its address.
-    pub fn listen(self, listener: TcpListener) -> io::Result<Server<R>> {
-        let listener = Listener::new(listener);
-        let local_addr = listener.local_addr()?;
+    pub fn listen(self, listener: impl Listen<T>) -> io::Result<Server<R, T>> {
+        let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        let local_addr = listener.local_addr()?.unwrap_or(nowhere);
         let handle = ServerHandle(Arc::new(Shared {
             hub: self.hub,
             head: self.head,
             tasks: Tasks::default(),
-            stopping: watch::Sender::new(false),
+            stop: Stop::default(),
+            runtime: T::default(),
         }));
+        let run = run(listener, self.resolver, self.fallback, handle.clone());
         Ok(Server {
-            listener,
             local_addr,
-            resolver: self.resolver,
-            fallback: self.fallback,
+            run: Box::pin(run),
             handle,
+            resolver: PhantomData,
         })
     }
 }
 
-impl<R> fmt::Debug for ServerBuilder<R> {
+impl<R, T> fmt::Debug for ServerBuilder<R, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServerBuilder")
             .field("hub", &self.hub)
@@ -103,17 +100,16 @@ impl<R> fmt::Debug for ServerBuilder<R> {
 
 /// A server that listens: [`run`](Self::run) it.
 #[must_use = "a server accepts nothing until it runs"]
-pub struct Server<R> {
-    listener: Listener,
+pub struct Server<R, T> {
     local_addr: SocketAddr,
-    resolver: Arc<R>,
-    fallback: Option<Fallback<R>>,
-    handle: ServerHandle,
+    run: BoxFuture<'static, ()>,
+    handle: ServerHandle<T>,
+    resolver: PhantomData<fn() -> R>,
 }
 
-impl<R: Resolve> Server<R> {
+impl<R: Resolve, T: ServerRuntime> Server<R, T> {
     /// A builder for these hooks, or for a resolver that chooses among several.
-    pub fn builder(resolver: R) -> ServerBuilder<R> {
+    pub fn builder(resolver: R) -> ServerBuilder<R, T> {
         ServerBuilder {
             resolver: Arc::new(resolver),
             hub: Hub::default(),
@@ -122,13 +118,14 @@ impl<R: Resolve> Server<R> {
         }
     }
 
-    /// The address it listens on.
+    /// The address it listens on; the unspecified one where the listener has none, as with
+    /// Unix-domain sockets.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
     }
 
     /// A handle for publishing from outside and for the shutdown.
-    pub fn handle(&self) -> ServerHandle {
+    pub fn handle(&self) -> ServerHandle<T> {
         self.handle.clone()
     }
 
@@ -137,39 +134,17 @@ impl<R: Resolve> Server<R> {
     ///
     /// # Cancel safety
     /// Dropping the future stops accepting; connections go on.
-    pub async fn run(mut self) {
-        let mut stopping = self.handle.0.stopping.subscribe();
-        loop {
-            let accepted = {
-                let mut stop = pin!(stopping.wait_for(|stopping| *stopping));
-                let mut accept = pin!(self.listener.accept());
-                std::future::poll_fn(|cx| {
-                    if stop.as_mut().poll(cx).is_ready() {
-                        return Poll::Ready(None);
-                    }
-                    accept.as_mut().poll(cx).map(Some)
-                })
-                .await
-            };
-            let Some((stream, addr)) = accepted else {
-                return;
-            };
-            let resolver = Arc::clone(&self.resolver);
-            let handle = self.handle.clone();
-            let fallback = self.fallback.clone();
-            self.handle.0.tasks.spawn(async move {
-                connection(stream, addr, resolver, handle, fallback).await;
-            });
-        }
+    pub async fn run(self) {
+        self.run.await;
     }
 
     /// Accepts connections until `signal` resolves, then shuts down in an orderly way.
     pub async fn run_until(self, signal: impl Future, shutdown: Shutdown) -> Report {
         let handle = self.handle();
+        let mut signal = pin!(signal);
         {
-            // Gone before the shutdown, which waits for the listener to be.
-            let mut signal = pin!(signal);
-            let mut run = pin!(self.run());
+            // Dropped before the shutdown, which waits for it.
+            let mut run = self.run;
             std::future::poll_fn(|cx| {
                 if signal.as_mut().poll(cx).is_ready() {
                     return Poll::Ready(());
@@ -182,7 +157,7 @@ impl<R: Resolve> Server<R> {
     }
 }
 
-impl<R> fmt::Debug for Server<R> {
+impl<R, T> fmt::Debug for Server<R, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
             .field("local_addr", &self.local_addr)
@@ -190,45 +165,79 @@ impl<R> fmt::Debug for Server<R> {
     }
 }
 
-async fn connection<R: Resolve>(
-    stream: TcpStream,
-    addr: SocketAddr,
+/// The accept loop.
+async fn run<R: Resolve, T: ServerRuntime, L: Listen<T>>(
+    mut listener: L,
     resolver: Arc<R>,
-    handle: ServerHandle,
-    fallback: Option<Fallback<R>>,
+    fallback: Option<Fallback<R, T>>,
+    handle: ServerHandle<T>,
 ) {
-    let info = StreamInfo::new(Some(addr));
     let shared = &handle.0;
-    let io = TokioIo::tcp(stream);
-    let served = serve_stream(io, info, &resolver, &shared.hub, &Tokio, &shared.head);
+    let watch = shared.stop.watch();
+    let mut stopping = pin!(watch.stopping());
+    loop {
+        let accepted = {
+            let mut accept = pin!(accept(&mut listener, &shared.runtime));
+            std::future::poll_fn(|cx| {
+                if stopping.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(None);
+                }
+                accept.as_mut().poll(cx).map(Some)
+            })
+            .await
+        };
+        let Some((io, addr)) = accepted else {
+            return;
+        };
+        let resolver = Arc::clone(&resolver);
+        let fallback = fallback.clone();
+        let connection = connection(io, addr, resolver, handle.clone(), fallback);
+        shared.tasks.spawn(&shared.runtime, connection);
+    }
+}
+
+async fn connection<I: Io, R: Resolve, T: ServerRuntime>(
+    io: I,
+    addr: Option<SocketAddr>,
+    resolver: Arc<R>,
+    handle: ServerHandle<T>,
+    fallback: Option<Fallback<R, T>>,
+) {
+    let info = StreamInfo::new(addr);
+    let shared = &handle.0;
+    let runtime = &shared.runtime;
+    let served = serve_stream(io, info, &resolver, &shared.hub, runtime, &shared.head);
     if let Err(unclaimed) = served.await {
         match fallback {
             Some(fallback) => {
                 let rest = Rest {
-                    unclaimed,
+                    unclaimed: Unclaimed {
+                        io: Box::new(unclaimed.io),
+                        read: unclaimed.read,
+                    },
                     info,
                     resolver,
                     handle,
                 };
                 fallback(rest).await;
             }
-            None => not_found(unclaimed, &Tokio).await,
+            None => not_found(unclaimed, runtime).await,
         }
     }
 }
 
 /// A handle to a server, also while it runs. Cheap to clone.
-#[derive(Clone)]
-pub struct ServerHandle(Arc<Shared>);
+pub struct ServerHandle<T>(Arc<Shared<T>>);
 
-struct Shared {
+struct Shared<T> {
     hub: Hub,
     head: HeadLimits,
     tasks: Tasks,
-    stopping: watch::Sender<bool>,
+    stop: Stop,
+    runtime: T,
 }
 
-impl ServerHandle {
+impl<T: ServerRuntime> ServerHandle<T> {
     /// Peers, namespaces and topics.
     pub fn hub(&self) -> &Hub {
         &self.0.hub
@@ -243,30 +252,37 @@ impl ServerHandle {
     /// nobody forces the rest.
     pub async fn shutdown(&self, shutdown: Shutdown) -> Report {
         let shared = &self.0;
-        shared.stopping.send_replace(true);
-        // Whoever still listens for the stop still works: the accept loop, and HTTP connections
+        shared.stop.stop();
+        // Whoever still watches for the stop still works: the accept loop, and HTTP connections
         // with a request at hand.
-        let others = shared.stopping.closed();
-        shut_down(&shared.hub, &shared.tasks, &shutdown, others).await
+        let others = shared.stop.heeded();
+        let runtime = &shared.runtime;
+        shut_down(runtime, &shared.hub, &shared.tasks, &shutdown, others).await
     }
+}
 
-    #[cfg(feature = "http")]
+#[cfg(feature = "http")]
+impl<T> ServerHandle<T> {
     pub(crate) fn tasks(&self) -> &Tasks {
         &self.0.tasks
     }
 
-    #[cfg(feature = "http")]
-    pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
-        self.0.stopping.subscribe()
+    pub(crate) fn watch(&self) -> crate::stop::Watch {
+        self.0.stop.watch()
     }
 
-    #[cfg(feature = "http")]
     pub(crate) fn head_limits(&self) -> &HeadLimits {
         &self.0.head
     }
 }
 
-impl fmt::Debug for ServerHandle {
+impl<T> Clone for ServerHandle<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> fmt::Debug for ServerHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("ServerHandle").field(&self.0.hub).finish()
     }

@@ -1,21 +1,21 @@
 use std::fmt;
+use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use crossws_core::{Accepted, Hooks, Hub, Refused, Rejection, Resolve, UpgradeRequest};
-use crossws_native::{Handshake, StreamInfo, is_upgrade, pump, run_claim, run_upgrade};
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::upgrade::{OnUpgrade, Parts, Upgraded};
-use hyper_util::rt::TokioIo as HyperIo;
-use tokio::net::TcpStream;
 
-use crate::io::TokioIo;
+use crate::accept::{StreamInfo, run_claim, run_upgrade};
+use crate::handshake::{Handshake, is_upgrade};
+use crate::hyper::{HyperIo, UpgradedIo};
+use crate::io::Io;
 use crate::layer::WebSocketLayer;
-use crate::listen::tune;
-use crate::rewind::Rewind;
-use crate::runtime::Tokio;
+use crate::pump::pump;
+use crate::runtime::ServerRuntime;
 use crate::shutdown::{Report, Shutdown, shut_down};
 use crate::tasks::Tasks;
 
@@ -23,22 +23,19 @@ use crate::tasks::Tasks;
 /// axum. Cheap to clone.
 ///
 /// The server must keep upgrades alive: `axum::serve` does, and with hyper's own connection it is
-/// `with_upgrades()`. Connections run as tokio tasks; that server's shutdown does not know them,
+/// `with_upgrades()`. Connections run as tasks of the runtime `T`; that server's shutdown does not know them,
 /// so call [`shutdown`](Self::shutdown) beside it.
-pub struct Acceptor<R> {
+pub struct Acceptor<R, T> {
     resolver: Arc<R>,
     hub: Hub,
     tasks: Tasks,
+    runtime: PhantomData<fn() -> T>,
 }
 
-impl<R: Resolve> Acceptor<R> {
+impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     /// For these hooks, or a resolver that chooses among several.
     pub fn new(resolver: R, hub: Hub) -> Self {
-        Self {
-            resolver: Arc::new(resolver),
-            hub,
-            tasks: Tasks::default(),
-        }
+        Self::of_server(Arc::new(resolver), hub, Tasks::default())
     }
 
     /// Answers a request for a WebSocket: with a 101 behind which the connection runs, or with
@@ -78,7 +75,7 @@ impl<R: Resolve> Acceptor<R> {
         let request = UpgradeRequest::new(parts)
             .with_remote_addr(info.remote_addr)
             .with_secure(info.secure);
-        let claim = match run_claim(&self.hub, &self.resolver, request, &Tokio).await {
+        let claim = match run_claim(&self.hub, &self.resolver, request, &T::default()).await {
             Ok(claim) => claim,
             Err(Refused::Rejected(rejection)) => return Ok(answer(rejection)),
             Err(Refused::Unclaimed(request)) => {
@@ -99,16 +96,13 @@ impl<R: Resolve> Acceptor<R> {
                 "this server's connection cannot be upgraded",
             )));
         };
-        match run_upgrade(claim, &Tokio).await {
+        match run_upgrade(claim, &T::default()).await {
             Ok(accepted) => {
                 let response = handshake.response(accepted.headers());
-                // The connection keeps its list of tasks, which outlives this acceptor with it.
-                let tasks = self.tasks.clone();
-                self.tasks.spawn(async move {
-                    let _tasks = tasks;
+                self.tasks.spawn(&T::default(), async move {
                     // An error is a client that left before its 101.
                     if let Ok(upgraded) = upgrade.await {
-                        run(upgraded, accepted).await;
+                        run::<T, _>(upgraded, accepted).await;
                     }
                 });
                 Ok(response.map(Full::new))
@@ -118,17 +112,25 @@ impl<R: Resolve> Acceptor<R> {
     }
 
     /// A tower layer that takes the upgrades out of a service's requests.
-    pub fn layer(&self) -> WebSocketLayer<R> {
+    pub fn layer(&self) -> WebSocketLayer<R, T> {
         WebSocketLayer::new(self.clone())
+    }
+
+    /// Refuses further upgrades, tells every peer, waits for their `close` hooks up to the grace,
+    /// and drops the rest.
+    pub async fn shutdown(&self, shutdown: Shutdown) -> Report {
+        let others = std::future::ready(());
+        shut_down(&T::default(), &self.hub, &self.tasks, &shutdown, others).await
     }
 }
 
-impl<R> Acceptor<R> {
+impl<R, T> Acceptor<R, T> {
     pub(crate) fn of_server(resolver: Arc<R>, hub: Hub, tasks: Tasks) -> Self {
         Self {
             resolver,
             hub,
             tasks,
+            runtime: PhantomData,
         }
     }
 
@@ -136,15 +138,9 @@ impl<R> Acceptor<R> {
     pub fn hub(&self) -> &Hub {
         &self.hub
     }
-
-    /// Refuses further upgrades, tells every peer, waits for their `close` hooks up to the grace,
-    /// and drops the rest.
-    pub async fn shutdown(&self, shutdown: Shutdown) -> Report {
-        shut_down(&self.hub, &self.tasks, &shutdown, std::future::ready(())).await
-    }
 }
 
-impl<R> Clone for Acceptor<R> {
+impl<R, T> Clone for Acceptor<R, T> {
     fn clone(&self) -> Self {
         Self::of_server(
             Arc::clone(&self.resolver),
@@ -154,7 +150,7 @@ impl<R> Clone for Acceptor<R> {
     }
 }
 
-impl<R> fmt::Debug for Acceptor<R> {
+impl<R, T> fmt::Debug for Acceptor<R, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Acceptor")
             .field("hub", &self.hub)
@@ -166,32 +162,25 @@ fn answer(rejection: Rejection) -> Response<Full<Bytes>> {
     rejection.into_response().map(Full::new)
 }
 
-/// Runs an upgraded connection. A TCP stream below is taken out of hyper's wrapper, so that the
-/// pump writes to it directly and can reset it.
-async fn run<H: Hooks + ?Sized>(upgraded: Upgraded, accepted: Accepted<H>) {
-    match tcp(upgraded) {
-        Ok((stream, early)) => {
-            tune(&stream);
-            pump(TokioIo::tcp(stream), early, accepted, Tokio).await;
-        }
-        Err(upgraded) => {
-            let io = TokioIo::new(HyperIo::new(upgraded));
-            pump(io, BytesMut::new(), accepted, Tokio).await;
-        }
-    }
+/// Runs an upgraded connection. A stream that is known below is taken out of hyper's wrapper, so
+/// that the pump writes to it directly and can reset it.
+async fn run<T: ServerRuntime, H: Hooks + ?Sized>(upgraded: Upgraded, accepted: Accepted<H>) {
+    let (io, early) = unwrap::<T>(upgraded);
+    pump(io, early, accepted, T::default()).await;
 }
 
-/// The TCP stream of our own server or of `axum::serve`, with what hyper had read ahead.
-fn tcp(upgraded: Upgraded) -> Result<(TcpStream, BytesMut), Upgraded> {
-    let upgraded = match upgraded.downcast::<HyperIo<Rewind<TcpStream>>>() {
+/// The stream of our own server or of one that the runtime knows, with what was read ahead.
+fn unwrap<T: ServerRuntime>(upgraded: Upgraded) -> (Box<dyn Io>, BytesMut) {
+    let upgraded = match upgraded.downcast::<HyperIo<Box<dyn Io>>>() {
         Ok(Parts { io, read_buf, .. }) => {
-            let Rewind { front, stream } = io.into_inner();
             let mut early = BytesMut::from(&read_buf[..]);
-            early.extend_from_slice(&front);
-            return Ok((stream, early));
+            early.extend_from_slice(&io.front);
+            return (io.io, early);
         }
         Err(upgraded) => upgraded,
     };
-    let Parts { io, read_buf, .. } = upgraded.downcast::<HyperIo<TcpStream>>()?;
-    Ok((io.into_inner(), BytesMut::from(&read_buf[..])))
+    match T::reclaim(upgraded) {
+        Ok((io, early)) => (io, BytesMut::from(&early[..])),
+        Err(upgraded) => (Box::new(UpgradedIo(upgraded)), BytesMut::new()),
+    }
 }

@@ -1,0 +1,21 @@
+use std::net::Shutdown;
+
+use async_std::net::TcpStream;
+use crossws_native::{FuturesIo, reset_on_drop};
+
+/// A TCP stream, which an abort resets.
+pub(crate) fn tcp(stream: TcpStream) -> FuturesIo<TcpStream> {
+    FuturesIo::new(
+        stream,
+        |stream| stream.shutdown(Shutdown::Write),
+        reset_on_drop,
+    )
+}
+
+/// A Unix-domain stream; an abort is an ordinary drop.
+#[cfg(unix)]
+pub(crate) fn unix(
+    stream: async_std::os::unix::net::UnixStream,
+) -> FuturesIo<async_std::os::unix::net::UnixStream> {
+    FuturesIo::new(stream, |stream| stream.shutdown(Shutdown::Write), |_| {})
+}

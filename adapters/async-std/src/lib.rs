@@ -1,0 +1,56 @@
+//! **crossws on async-std**: serve hooks alone in one line, beside HTTP on one port, or from inside
+//! your own hyper server. No tokio runtime is needed, and none is brought along.
+//!
+//! ```no_run
+//! let echo = crossws_core::hooks().on_message(|peer, message| async move { peer.send(message) });
+//! async_std::task::block_on(crossws_async_std::serve("127.0.0.1:3000", echo))?;
+//! # std::io::Result::Ok(())
+//! ```
+//!
+//! async-std is discontinued (RUSTSEC-2025-0052). This adapter is for apps that run on it today;
+//! smol is the maintained choice, on the same executor and reactor crates, and moving is one line:
+//! `crossws_smol` (or `crossws::smol`) in place of `crossws_async_std`.
+
+mod io;
+mod listen;
+mod runtime;
+
+use std::io::Result;
+use std::net::ToSocketAddrs;
+
+use crossws_core::Resolve;
+
+pub use runtime::AsyncStd;
+
+/// What this adapter can do.
+pub use crossws_native::CAPABILITIES;
+pub use crossws_native::{HeadLimits, Report, Shutdown, StreamInfo};
+
+/// A server on async-std: [`Server::builder`](crossws_native::Server::builder) makes one.
+pub type Server<R> = crossws_native::Server<R, AsyncStd>;
+/// What a [`Server`] is made with.
+pub type ServerBuilder<R> = crossws_native::ServerBuilder<R, AsyncStd>;
+/// A handle to a server, also while it runs.
+pub type ServerHandle = crossws_native::ServerHandle<AsyncStd>;
+
+/// Upgrades requests of somebody else's HTTP server.
+#[cfg(feature = "http")]
+pub type Acceptor<R> = crossws_native::Acceptor<R, AsyncStd>;
+/// Takes WebSocket upgrades out of a tower service's requests.
+#[cfg(feature = "http")]
+pub type WebSocketLayer<R> = crossws_native::WebSocketLayer<R, AsyncStd>;
+/// A service behind a [`WebSocketLayer`].
+#[cfg(feature = "http")]
+pub type WebSocketService<R, S> = crossws_native::WebSocketService<R, S, AsyncStd>;
+
+/// Serves hooks on an address, for ever. Requests that are no WebSocket are answered with 404.
+///
+/// # Errors
+/// When the address cannot be bound.
+///
+/// # Cancel safety
+/// Dropping the future stops accepting; connections go on. For more, see [`Server`].
+pub async fn serve<R: Resolve>(addr: impl ToSocketAddrs, resolver: R) -> Result<()> {
+    Server::builder(resolver).bind(addr).await?.run().await;
+    Ok(())
+}

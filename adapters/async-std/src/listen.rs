@@ -1,0 +1,39 @@
+use std::io::Result;
+use std::net::SocketAddr;
+
+use async_std::net::{TcpListener, TcpStream};
+#[cfg(unix)]
+use async_std::os::unix::net::{UnixListener, UnixStream};
+use crossws_native::{FuturesIo, Listen, tune};
+
+use crate::io;
+use crate::runtime::AsyncStd;
+
+impl Listen<AsyncStd> for TcpListener {
+    type Io = FuturesIo<TcpStream>;
+
+    async fn accept(&mut self) -> Result<(Self::Io, Option<SocketAddr>)> {
+        let (stream, addr) = TcpListener::accept(self).await?;
+        tune(&stream);
+        Ok((io::tcp(stream), Some(addr)))
+    }
+
+    fn local_addr(&self) -> Result<Option<SocketAddr>> {
+        TcpListener::local_addr(self).map(Some)
+    }
+}
+
+/// Unix-domain sockets: for a proxy on the same machine.
+#[cfg(unix)]
+impl Listen<AsyncStd> for UnixListener {
+    type Io = FuturesIo<UnixStream>;
+
+    async fn accept(&mut self) -> Result<(Self::Io, Option<SocketAddr>)> {
+        let (stream, _) = UnixListener::accept(self).await?;
+        Ok((io::unix(stream), None))
+    }
+
+    fn local_addr(&self) -> Result<Option<SocketAddr>> {
+        Ok(None)
+    }
+}

@@ -1,0 +1,45 @@
+//! What an adapter sets on its TCP sockets, whatever the runtime.
+
+use std::io;
+use std::net::{TcpListener, ToSocketAddrs};
+use std::time::Duration;
+
+use socket2::SockRef;
+
+/// Connections that may wait for their accept; the system may bound it further.
+const BACKLOG: i32 = 1024;
+
+/// What sockets of small messages want. Failures are harmless: the system's defaults remain.
+pub fn tune<S>(stream: &S)
+where
+    for<'s> SockRef<'s>: From<&'s S>,
+{
+    let socket = SockRef::from(stream);
+    let _ = socket.set_tcp_nodelay(true);
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        // A client whose network vanished is noticed although our data is never acknowledged.
+        let _ = socket.set_tcp_user_timeout(Some(Duration::from_secs(30)));
+        // What a slow client has not taken waits in our bounded queue, not in the kernel's.
+        let _ = socket.set_tcp_notsent_lowat(64 << 10);
+    }
+}
+
+/// Makes the drop that follows reset the connection: what [`Io::abort`](crate::Io::abort) is for
+/// a TCP stream.
+pub fn reset_on_drop<S>(stream: &S)
+where
+    for<'s> SockRef<'s>: From<&'s S>,
+{
+    // Nothing is lost if it fails: the drop then closes in the ordinary way.
+    let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+}
+
+/// A listener that a runtime can take over.
+pub(crate) fn bind(addr: impl ToSocketAddrs) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(addr)?;
+    // The standard library's own backlog is small on some systems.
+    SockRef::from(&listener).listen(BACKLOG)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}

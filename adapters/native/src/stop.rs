@@ -1,0 +1,68 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use event_listener::Event;
+
+/// The word that a server stops, and who still works until it has heeded it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Stop(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    stopping: AtomicBool,
+    watches: AtomicUsize,
+    changed: Event,
+}
+
+impl Stop {
+    pub(crate) fn stop(&self) {
+        self.0.stopping.store(true, Ordering::SeqCst);
+        self.0.changed.notify(usize::MAX);
+    }
+
+    pub(crate) fn watch(&self) -> Watch {
+        self.0.watches.fetch_add(1, Ordering::SeqCst);
+        Watch(Arc::clone(&self.0))
+    }
+
+    /// Resolves when every watch has been dropped.
+    pub(crate) async fn heeded(&self) {
+        self.0
+            .until(|shared| shared.watches.load(Ordering::SeqCst) == 0)
+            .await;
+    }
+}
+
+impl Shared {
+    async fn until(&self, holds: impl Fn(&Self) -> bool) {
+        while !holds(self) {
+            let changed = self.changed.listen();
+            // Looked at again: it may have changed before the listener was there.
+            if holds(self) {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
+
+/// Held by whoever must have ended before the server has.
+#[derive(Debug)]
+pub(crate) struct Watch(Arc<Shared>);
+
+impl Watch {
+    /// Resolves when the server stops.
+    pub(crate) async fn stopping(&self) {
+        self.0
+            .until(|shared| shared.stopping.load(Ordering::SeqCst))
+            .await;
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if self.0.watches.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.changed.notify(usize::MAX);
+        }
+    }
+}

@@ -1,0 +1,112 @@
+use std::any::Any;
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use atomic_waker::AtomicWaker;
+use pin_project_lite::pin_project;
+
+use crate::runtime::ServerRuntime;
+use crate::sync::Mutex;
+
+/// The connections of one server, so that a shutdown can force the last of them. Not every
+/// runtime can abort a task: each of these looks at a switch of its own.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tasks(Arc<Mutex<Switches>>);
+
+#[derive(Debug, Default)]
+struct Switches {
+    next: u64,
+    by_task: HashMap<u64, Arc<Switch>>,
+}
+
+#[derive(Debug, Default)]
+struct Switch {
+    off: AtomicBool,
+    task: AtomicWaker,
+}
+
+impl Tasks {
+    pub(crate) fn spawn<T: ServerRuntime>(
+        &self,
+        runtime: &T,
+        future: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let entry = self.enter();
+        runtime.spawn(Task { entry, future });
+    }
+
+    fn enter(&self) -> Entry {
+        let switch = Arc::new(Switch::default());
+        let mut switches = self.0.lock();
+        let id = switches.next;
+        switches.next += 1;
+        switches.by_task.insert(id, Arc::clone(&switch));
+        Entry {
+            id,
+            switch,
+            tasks: self.clone(),
+        }
+    }
+
+    /// Drops every connection at its next await.
+    pub(crate) fn abort_all(&self) {
+        let switches: Vec<_> = self.0.lock().by_task.values().cloned().collect();
+        for switch in switches {
+            switch.off.store(true, Ordering::Release);
+            switch.task.wake();
+        }
+    }
+}
+
+/// A task's place in the list, until it ends.
+struct Entry {
+    id: u64,
+    switch: Arc<Switch>,
+    tasks: Tasks,
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let _ended = self.tasks.0.lock().by_task.remove(&self.id);
+    }
+}
+
+pin_project! {
+    struct Task<F> {
+        entry: Entry,
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future<Output = ()>> Future for Task<F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        let switch = &this.entry.switch;
+        switch.task.register(cx.waker());
+        if switch.off.load(Ordering::Acquire) {
+            return Poll::Ready(());
+        }
+        // Some runtimes end the process, or their thread, upon a panic; core has already caught
+        // those of hooks. Nothing sees the future again.
+        match catch_unwind(AssertUnwindSafe(|| this.future.poll(cx))) {
+            Ok(polled) => polled,
+            Err(panic) => {
+                tracing::error!(message = said(&*panic), "a connection's task panicked");
+                Poll::Ready(())
+            }
+        }
+    }
+}
+
+fn said(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no text")
+}

@@ -1,0 +1,125 @@
+//! The server of an adapter that needs no tokio, from clients on plain threads: no runtime but the
+//! adapter's is in this process. The including file says which `adapter` it is.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use crossws_core::{CloseCode, Hub, hooks};
+
+use super::adapter::{Server, ServerBuilder, ServerHandle, Shutdown};
+use super::{block_on, spawn, unix_listener};
+
+const TEXT_HI: &[u8] = &[0x81, 0x82, 0, 0, 0, 0, b'h', b'i'];
+
+fn start<R: crossws_core::Resolve>(builder: ServerBuilder<R>) -> (SocketAddr, ServerHandle) {
+    let server = block_on(builder.bind("127.0.0.1:0")).unwrap();
+    let running = (server.local_addr(), server.handle());
+    spawn(server.run());
+    running
+}
+
+fn echo() -> crossws_core::HooksBuilder {
+    hooks().on_message(|peer, message| async move { peer.send(message) })
+}
+
+fn client(addr: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(addr).unwrap();
+    // Longer than anything here takes: a test that hangs fails.
+    let soon = Some(Duration::from_secs(20));
+    stream.set_read_timeout(soon).unwrap();
+    stream
+}
+
+fn upgrade(stream: &mut (impl Read + Write)) -> String {
+    stream
+        .write_all(
+            b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+            Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        )
+        .unwrap();
+    read_head(stream)
+}
+
+fn read_head(stream: &mut impl Read) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    String::from_utf8(head).unwrap()
+}
+
+fn assert_echoes(stream: &mut (impl Read + Write)) {
+    assert!(upgrade(stream).starts_with("HTTP/1.1 101"));
+    stream.write_all(TEXT_HI).unwrap();
+    let mut frame = [0; 4];
+    stream.read_exact(&mut frame).unwrap();
+    assert_eq!(&frame, b"\x81\x02hi");
+}
+
+#[test]
+fn it_echoes_over_tcp_and_answers_pages_with_404() {
+    let (addr, handle) = start(Server::builder(echo()));
+    assert_echoes(&mut client(addr));
+    let mut page = client(addr);
+    page.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .unwrap();
+    assert!(read_head(&mut page).starts_with("HTTP/1.1 404"));
+    block_on(handle.shutdown(Shutdown::default().grace(Duration::from_millis(100))));
+}
+
+#[test]
+fn a_shutdown_tells_peers_waits_for_them_and_stops_listening() {
+    let (addr, handle) = start(Server::builder(echo()));
+    let mut stream = client(addr);
+    assert_echoes(&mut stream);
+    let stopping = std::thread::spawn(move || block_on(handle.shutdown(Shutdown::default())));
+    let mut frame = [0; 14];
+    stream.read_exact(&mut frame).unwrap();
+    assert_eq!(&frame, b"\x88\x0c\x03\xf4restarting");
+    // The same code back, masked with zeros.
+    stream
+        .write_all(&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xf4])
+        .unwrap();
+    assert_eq!(stream.read(&mut frame).unwrap(), 0);
+    drop(stream);
+    let report = stopping.join().unwrap();
+    assert_eq!((report.told, report.finished, report.forced), (1, 1, 0));
+    assert!(TcpStream::connect(addr).is_err());
+}
+
+#[test]
+fn what_outlives_the_grace_is_forced() {
+    let stuck = hooks().on_open(|peer| async move {
+        peer.send("stuck")?;
+        std::future::pending::<()>().await;
+        Ok::<_, crossws_core::SendError>(())
+    });
+    let hub = Hub::default();
+    let (addr, handle) = start(Server::builder(stuck).hub(hub.clone()));
+    let mut stream = client(addr);
+    upgrade(&mut stream);
+    let mut frame = [0; 7];
+    stream.read_exact(&mut frame).unwrap();
+    let shutdown = Shutdown::default()
+        .frame(CloseCode::AWAY)
+        .grace(Duration::from_millis(50));
+    let report = block_on(handle.shutdown(shutdown));
+    assert_eq!((report.told, report.finished, report.forced), (1, 0, 1));
+    assert_eq!(hub.stats().sessions, 0);
+}
+
+#[test]
+fn it_echoes_over_a_unix_domain_socket() {
+    let path = std::env::temp_dir().join(format!("crossws-{}.sock", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    let server = Server::builder(echo())
+        .listen(unix_listener(&path))
+        .unwrap();
+    spawn(server.run());
+    assert_echoes(&mut UnixStream::connect(&path).unwrap());
+    std::fs::remove_file(&path).unwrap();
+}

@@ -1,0 +1,52 @@
+//! **crossws on smol**: serve hooks alone in one line, beside HTTP on one port, or from inside
+//! your own hyper server. No tokio runtime is needed, and none is brought along.
+//!
+//! ```no_run
+//! let echo = crossws_core::hooks().on_message(|peer, message| async move { peer.send(message) });
+//! smol::block_on(crossws_smol::serve("127.0.0.1:3000", echo))?;
+//! # std::io::Result::Ok(())
+//! ```
+
+mod io;
+mod listen;
+mod runtime;
+
+use std::io::Result;
+use std::net::ToSocketAddrs;
+
+use crossws_core::Resolve;
+
+pub use runtime::Smol;
+
+/// What this adapter can do.
+pub use crossws_native::CAPABILITIES;
+pub use crossws_native::{HeadLimits, Report, Shutdown, StreamInfo};
+
+/// A server on smol: [`Server::builder`](crossws_native::Server::builder) makes one.
+pub type Server<R> = crossws_native::Server<R, Smol>;
+/// What a [`Server`] is made with.
+pub type ServerBuilder<R> = crossws_native::ServerBuilder<R, Smol>;
+/// A handle to a server, also while it runs.
+pub type ServerHandle = crossws_native::ServerHandle<Smol>;
+
+/// Upgrades requests of somebody else's HTTP server.
+#[cfg(feature = "http")]
+pub type Acceptor<R> = crossws_native::Acceptor<R, Smol>;
+/// Takes WebSocket upgrades out of a tower service's requests.
+#[cfg(feature = "http")]
+pub type WebSocketLayer<R> = crossws_native::WebSocketLayer<R, Smol>;
+/// A service behind a [`WebSocketLayer`].
+#[cfg(feature = "http")]
+pub type WebSocketService<R, S> = crossws_native::WebSocketService<R, S, Smol>;
+
+/// Serves hooks on an address, for ever. Requests that are no WebSocket are answered with 404.
+///
+/// # Errors
+/// When the address cannot be bound.
+///
+/// # Cancel safety
+/// Dropping the future stops accepting; connections go on. For more, see [`Server`].
+pub async fn serve<R: Resolve>(addr: impl ToSocketAddrs, resolver: R) -> Result<()> {
+    Server::builder(resolver).bind(addr).await?.run().await;
+    Ok(())
+}

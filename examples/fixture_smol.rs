@@ -1,0 +1,57 @@
+//! The fixture server on smol: see `fixture.rs`.
+//!
+//!     PORT=9001 cargo run --example fixture_smol
+
+use std::convert::Infallible;
+use std::env;
+use std::io;
+use std::task::{Context, Poll};
+
+use axum::http::{Request, Response};
+use crossws::smol::Server;
+use crossws::{Hooks, Hub, Origin};
+
+#[path = "fixture/hooks.rs"]
+mod hooks;
+#[path = "fixture/http.rs"]
+mod http;
+
+fn main() -> io::Result<()> {
+    if env::var_os("BARE").is_some() {
+        smol::block_on(serve(hooks::Bare))
+    } else {
+        smol::block_on(serve(hooks::Fixture))
+    }
+}
+
+async fn serve(hooks: impl Hooks) -> io::Result<()> {
+    let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
+    // Pages from anywhere may connect: this is a test server without secrets.
+    let hub = Hub::builder().origin(Origin::Any).build();
+    let server = Server::builder(hooks)
+        .hub(hub.clone())
+        .http(Pages(hub))
+        .bind(format!("127.0.0.1:{port}"))
+        .await?;
+    println!("http://{}", server.local_addr());
+    server.run().await;
+    Ok(())
+}
+
+/// The HTTP side, as a tower service without a framework.
+#[derive(Clone)]
+struct Pages(Hub);
+
+impl<B> tower_service::Service<Request<B>> for Pages {
+    type Response = Response<String>;
+    type Error = Infallible;
+    type Future = std::future::Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        std::future::ready(Ok(http::answer(&self.0, request.uri())))
+    }
+}

@@ -1,0 +1,99 @@
+//! The smol adapter as a target: real sockets, real time.
+
+#![allow(clippy::unwrap_used, unreachable_pub, dead_code)]
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use crossws_conformance::net::Local;
+use crossws_conformance::{App, Fut, Journal, Profile, Report, Server, Shutdown, Target};
+use crossws_core::{BoxFuture, Capabilities, CloseCode, CloseFrame, Hub, Resolve};
+use crossws_smol::HeadLimits;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use tower_service::Service;
+
+/// The smol adapter.
+pub struct Smol;
+
+impl Target for Smol {
+    fn name(&self) -> &str {
+        "smol"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        crossws_smol::CAPABILITIES
+    }
+
+    fn start(&self, profile: Profile) -> Fut<'_, Box<dyn Server>> {
+        Box::pin(async move {
+            let journal = Arc::new(Journal::default());
+            let app = App::new(&journal);
+            let mut limits = HeadLimits::default();
+            if let Some(timeout) = profile.handshake_timeout {
+                limits.timeout = timeout;
+            }
+            Box::new(start(app, profile.hub(), limits, journal).await) as Box<dyn Server>
+        })
+    }
+}
+
+/// Generic, so that the compiler can tell that the server's future is `Send`.
+async fn start<R: Resolve>(app: R, hub: Hub, limits: HeadLimits, journal: Arc<Journal>) -> Local {
+    let server = crossws_smol::Server::builder(app)
+        .hub(hub.clone())
+        .head_limits(limits)
+        .http(Fallback)
+        .bind("127.0.0.1:0")
+        .await
+        .unwrap();
+    let handle = server.handle();
+    let addr = server.local_addr();
+    smol::spawn(server.run()).detach();
+    Local {
+        addr,
+        hub,
+        journal,
+        stop: Box::new(move |order: Shutdown| {
+            let handle = handle.clone();
+            Box::pin(async move {
+                let mut shutdown = crossws_smol::Shutdown::default().grace(order.deadline);
+                if let Some((code, reason)) = order.frame {
+                    let code = CloseCode::new(code).unwrap();
+                    shutdown = shutdown.frame(CloseFrame::new(code, reason));
+                }
+                let report = handle.shutdown(shutdown).await;
+                Report {
+                    closed: report.finished,
+                    forced: report.forced,
+                }
+            })
+        }),
+    }
+}
+
+/// The application's HTTP service.
+#[derive(Clone)]
+struct Fallback;
+
+impl Service<Request<Incoming>> for Fallback {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Incoming>) -> Self::Future {
+        Box::pin(async {
+            let (parts, body) = request.into_parts();
+            let body = body.collect().await.map(|body| body.to_bytes());
+            let request = Request::from_parts(parts, body.unwrap_or_default());
+            Ok(App::http(&request).map(Full::new))
+        })
+    }
+}
