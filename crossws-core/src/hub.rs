@@ -4,11 +4,11 @@ use std::sync::Arc;
 use http::HeaderName;
 
 use crate::catch::catch_panic;
+use crate::claim::check_topics;
 use crate::context::ContextCell;
 use crate::membership::{Membership, Ongoing, SHUTTING_DOWN};
 use crate::peer;
 use crate::registry::Registry;
-use crate::session::check_topics;
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Event, Mutex};
 use crate::tasks::Inbox;

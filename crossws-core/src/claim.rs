@@ -1,0 +1,268 @@
+//! From a request to an accepted upgrade: everything before the 101.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use http::header::{HeaderMap, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
+
+use crate::catch::catch_panic;
+use crate::context::ContextCell;
+use crate::hub::Hub;
+use crate::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_PEERS};
+use crate::peer::{Inner, Life};
+use crate::resolve::Route;
+use crate::session::Joined;
+use crate::tasks::Inbox;
+use crate::transport::Transport;
+use crate::{
+    CloseCode, CloseFrame, Error, Extensions, Hook, Hooks, Limits, Peer, PeerId, PersistError,
+    Rejection, Snapshot, SubscribeError, Upgrade, UpgradeRequest,
+};
+
+/// A request with the hooks that claim it. The next step is [`upgrade`](Self::upgrade).
+pub struct Claim<H: Hooks + ?Sized> {
+    hub: Hub,
+    hooks: Arc<H>,
+    request: UpgradeRequest,
+}
+
+impl<H: Hooks + ?Sized> Claim<H> {
+    pub(crate) fn new(hub: Hub, mut request: UpgradeRequest, route: Route<H>) -> Self {
+        request.set_params(route.params);
+        Self {
+            hub,
+            hooks: route.hooks,
+            request,
+        }
+    }
+
+    /// The request.
+    pub fn request(&self) -> &UpgradeRequest {
+        &self.request
+    }
+
+    /// How long [`upgrade`](Self::upgrade) may take; the adapter, which has a clock, bounds it.
+    pub fn deadline(&self) -> Duration {
+        self.hub.limits().upgrade_timeout
+    }
+
+    /// Checks the origin, runs the `upgrade` hook, and checks what it answered.
+    ///
+    /// # Errors
+    /// The response to refuse with: the hook's own; 403 for a foreign origin; 503 in a shutdown
+    /// or when the hub is full; 409 for an id in use; 414 for a namespace's name that is too long;
+    /// 500 when the hook panicked, chose a subprotocol that was not offered, or more topics than a
+    /// peer may have.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the hook; nothing was registered.
+    pub async fn upgrade(self) -> Result<Accepted<H>, Rejection> {
+        let result = self.run().await;
+        if let Err(rejection) = &result
+            && let Some(error) = rejection.source()
+        {
+            let status = rejection.status();
+            // What a client can cause at will must not fill the server's log.
+            if status.is_server_error() {
+                tracing::error!(%status, %error, "refusing an upgrade");
+            } else {
+                tracing::debug!(%status, %error, "refusing an upgrade");
+            }
+        }
+        result
+    }
+
+    async fn run(self) -> Result<Accepted<H>, Rejection> {
+        let Self {
+            hub,
+            hooks,
+            request,
+        } = self;
+        // Counted before the look at the shutdown: either that waits for this, or this sees it.
+        let ongoing = Ongoing::new(&hub);
+        if hub.is_shutting_down() {
+            return Err(Rejection::unavailable(SHUTTING_DOWN));
+        }
+        // Before the hook, so that a full server does no work for those it refuses.
+        if !hub.limits().max_peers.allows(hub.registry().len() + 1) {
+            return Err(Rejection::unavailable(TOO_MANY_PEERS));
+        }
+        if !hub.origin().admits(&request) {
+            return Err(Rejection::new(StatusCode::FORBIDDEN, "origin not allowed"));
+        }
+        let upgrade = catch_panic(async { hooks.upgrade(&request).await })
+            .await
+            .map_err(|message| Rejection::internal(Error::panic(Hook::Upgrade, &message)))??;
+        if hub.is_shutting_down() {
+            return Err(Rejection::unavailable(SHUTTING_DOWN));
+        }
+        Accepted::new(ongoing, hooks, request, upgrade)
+    }
+}
+
+impl<H: Hooks + ?Sized> fmt::Debug for Claim<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Claim({})", self.request.uri())
+    }
+}
+
+/// An upgrade that the hooks accepted. The adapter answers the client with
+/// [`headers`](Self::headers), then calls [`join`](Self::join). Dropped, it leaves no trace.
+pub struct Accepted<H: Hooks + ?Sized> {
+    ongoing: Ongoing,
+    hooks: Arc<H>,
+    request: UpgradeRequest,
+    id: PeerId,
+    namespace: Arc<str>,
+    headers: HeaderMap,
+    protocol: Option<String>,
+    context: ContextCell,
+    extensions: Extensions,
+    topics: Vec<Arc<str>>,
+}
+
+impl<H: Hooks + ?Sized> Accepted<H> {
+    fn new(
+        ongoing: Ongoing,
+        hooks: Arc<H>,
+        request: UpgradeRequest,
+        upgrade: Upgrade,
+    ) -> Result<Self, Rejection> {
+        let hub = ongoing.hub();
+        let mut headers = upgrade.headers;
+        if let Some(protocol) = &upgrade.protocol {
+            let value = HeaderValue::try_from(protocol.as_str()).ok();
+            let offered = request.protocols().any(|offered| offered == protocol);
+            match value {
+                Some(value) if offered => {
+                    headers.insert(SEC_WEBSOCKET_PROTOCOL, value);
+                }
+                _ => return Err(Rejection::internal(NotOffered(protocol.clone()))),
+            }
+        }
+        let namespace = upgrade
+            .namespace
+            .unwrap_or_else(|| Arc::from(request.path()));
+        if !hub.limits().max_name_len.allows(namespace.len()) {
+            return Err(Rejection::new(
+                StatusCode::URI_TOO_LONG,
+                "the namespace's name is too long",
+            ));
+        }
+        check_topics(&upgrade.topics, hub.limits()).map_err(Rejection::internal)?;
+        let id = upgrade.id.unwrap_or_else(PeerId::random);
+        hub.registry()
+            .check(id, &namespace, hub.limits())
+            .map_err(|error| error.into_rejection(id))?;
+        Ok(Self {
+            ongoing,
+            hooks,
+            request,
+            id,
+            namespace,
+            headers,
+            protocol: upgrade.protocol,
+            context: upgrade.context,
+            extensions: upgrade.extensions,
+            topics: upgrade.topics,
+        })
+    }
+
+    /// The headers for the 101, the chosen subprotocol among them.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The id that the peer will have.
+    pub fn id(&self) -> PeerId {
+        self.id
+    }
+
+    /// What the peer will be, to be admitted where it will live: see [`Hub::admit`].
+    ///
+    /// # Errors
+    /// When the context does not convert to JSON.
+    pub fn snapshot(&self) -> Result<Snapshot, PersistError> {
+        let mut snapshot = Snapshot::new(self.id, &self.namespace, &self.request, |_| true);
+        snapshot.protocol.clone_from(&self.protocol);
+        snapshot.context = self.context.to_stored()?;
+        snapshot.topics = self
+            .topics
+            .iter()
+            .map(|topic| (**topic).to_owned())
+            .collect();
+        Ok(snapshot)
+    }
+
+    /// The volatile values that the peer will have; a snapshot leaves them behind.
+    pub fn extensions(&self) -> &Extensions {
+        &self.extensions
+    }
+
+    /// The hub's limits, for the adapter's own bounds.
+    pub fn limits(&self) -> &Limits {
+        self.ongoing.hub().limits()
+    }
+
+    /// Makes the peer: it is listed and can be sent to from here on; no hook has run.
+    ///
+    /// # Errors
+    /// When the id has come into use, the hub is full, or a shutdown has begun since the upgrade
+    /// was accepted. A server that has already answered 101 closes with the frame.
+    pub fn join(self, transport: impl Transport) -> Result<Joined<H>, CloseFrame> {
+        let ongoing = self.ongoing;
+        let hub = ongoing.hub().clone();
+        let peer = Peer::new(Inner {
+            id: self.id,
+            namespace: self.namespace,
+            request: self.request,
+            protocol: self.protocol,
+            context: self.context,
+            extensions: self.extensions,
+            transport: Box::new(transport),
+            hub: hub.clone(),
+            inbox: Inbox::default(),
+            life: Life::default(),
+        });
+        let membership = Membership::begin(peer, ongoing, hub.limits())?;
+        hub.count_accepted();
+        for topic in self.topics {
+            match membership.peer.subscribe(&topic) {
+                Ok(_) | Err(SubscribeError::Closed) => {}
+                // The limits were checked with the upgrade; a transport may have no topics.
+                Err(error) => tracing::error!(%error, %topic, "a topic from the upgrade hook"),
+            }
+        }
+        membership.peer.persist().map_err(|error| {
+            tracing::error!(peer = %membership.peer, %error, "closing a peer at once");
+            CloseFrame::new(CloseCode::ERROR, "internal error")
+        })?;
+        Ok(Joined::new(self.hooks, membership))
+    }
+}
+
+impl<H: Hooks + ?Sized> fmt::Debug for Accepted<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Accepted({})", self.id)
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the upgrade hook chose the subprotocol `{0}`, which the client did not offer")]
+struct NotOffered(String);
+
+/// Whether a peer may be subscribed to all of these.
+pub(crate) fn check_topics(topics: &[Arc<str>], limits: &Limits) -> Result<(), SubscribeError> {
+    for topic in topics {
+        limits.check_name(topic)?;
+    }
+    let distinct: HashSet<_> = topics.iter().collect();
+    if limits.max_topics.allows(distinct.len()) {
+        Ok(())
+    } else {
+        Err(SubscribeError::TooMany(limits.max_topics.get()))
+    }
+}
