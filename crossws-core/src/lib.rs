@@ -22,6 +22,7 @@ mod catch;
 mod claim;
 mod close;
 mod context;
+mod control_rate;
 mod dyn_hooks;
 mod error;
 mod extensions;
@@ -56,6 +57,7 @@ pub use capabilities::Capabilities;
 pub use claim::{Accepted, Claim};
 pub use close::{CloseCode, CloseFrame, Closed, ClosedBy, InvalidCloseCode};
 pub use context::{Context, ContextError};
+pub use control_rate::ControlRate;
 pub use dyn_hooks::{DynHooks, SharedHooks};
 pub use error::{
     ControlError, DuplicateId, Error, ErrorKind, Hook, PublishError, SendError, SubscribeError,

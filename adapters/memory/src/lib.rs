@@ -33,7 +33,6 @@
 mod client;
 mod clock;
 mod connect;
-mod control_rate;
 mod driver;
 mod executor;
 mod frame;

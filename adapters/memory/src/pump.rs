@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use crossws_core::{
-    CloseCode, CloseFrame, Closed, ClosedBy, Due, Error, Lifeline, Limits, Liveness, Message, Peer,
+    CloseCode, CloseFrame, Closed, ClosedBy, ControlRate, Due, Error, Lifeline, Limits, Liveness,
+    Message, Peer,
 };
 
 use crate::clock::{Alarm, Clock};
-use crate::control_rate::ControlRate;
 use crate::link::Link;
 use crate::{Frame, Violation};
 

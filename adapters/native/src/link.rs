@@ -12,11 +12,10 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use crossws_core::{
-    CloseFrame, Closed, ClosedBy, Error, Lifeline, Limits, Liveness, Message, PeerId,
+    CloseFrame, Closed, ClosedBy, ControlRate, Error, Lifeline, Limits, Liveness, Message, PeerId,
 };
 use pin_project_lite::pin_project;
 
-use self::reading::Controls;
 use crate::batch::Batch;
 use crate::engine::{Engine, Tungstenite};
 use crate::io::Io;
@@ -79,7 +78,7 @@ pub(crate) struct Link<I, R: Runtime> {
     undecoded: bool,
     inbound: VecDeque<Inbound>,
     inbound_bytes: usize,
-    controls: Controls,
+    controls: ControlRate,
 
     writing: Batch,
     unflushed: bool,
@@ -119,7 +118,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             undecoded: true,
             inbound: VecDeque::new(),
             inbound_bytes: 0,
-            controls: Controls::new(start),
+            controls: ControlRate::new(limits.max_control_rate),
             writing: Batch::default(),
             unflushed: false,
             stalled: None,

@@ -2,10 +2,9 @@
 
 use std::cell::RefCell;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
-use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, Error, Lifeline, Limits};
+use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, Error, Lifeline};
 
 use super::{Inbound, Link, Phase};
 use crate::engine::{Engine, Event, Violation};
@@ -126,9 +125,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             Event::Pong(data) => Inbound::Pong(data),
             Event::Close(frame) => return self.client_closed(frame),
         };
-        if !matches!(inbound, Inbound::Message(_))
-            && !self.controls.admit(self.runtime.now(), &self.limits)
-        {
+        if !matches!(inbound, Inbound::Message(_)) && !self.controls.admits(self.elapsed()) {
             return self.violated(Violation {
                 code: CloseCode::POLICY,
                 text: "too many control frames".to_owned(),
@@ -218,28 +215,5 @@ fn reason(code: CloseCode) -> &'static str {
         CloseCode::INVALID => "invalid UTF-8",
         CloseCode::POLICY => "too many control frames",
         _ => "protocol error",
-    }
-}
-
-/// Control frames within the current second.
-pub(super) struct Controls {
-    since: Instant,
-    count: usize,
-}
-
-impl Controls {
-    pub(super) fn new(now: Instant) -> Self {
-        Self {
-            since: now,
-            count: 0,
-        }
-    }
-
-    fn admit(&mut self, now: Instant, limits: &Limits) -> bool {
-        if now.saturating_duration_since(self.since) >= Duration::from_secs(1) {
-            *self = Self::new(now);
-        }
-        self.count += 1;
-        limits.max_control_rate.allows(self.count)
     }
 }
