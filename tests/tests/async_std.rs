@@ -1,8 +1,10 @@
 //! The suite against the async-std adapter.
 
-#[path = "targets/async_std.rs"]
+#[path = "targets/native.rs"]
 mod target;
 
 fn main() -> std::process::ExitCode {
-    crossws_conformance::runner::main(&target::AsyncStd)
+    crossws_conformance::runner::main(&target::Native::<crossws_async_std::AsyncStd>::new(
+        "async-std",
+    ))
 }

@@ -1,8 +1,8 @@
 //! The suite against the smol adapter.
 
-#[path = "targets/smol.rs"]
+#[path = "targets/native.rs"]
 mod target;
 
 fn main() -> std::process::ExitCode {
-    crossws_conformance::runner::main(&target::Smol)
+    crossws_conformance::runner::main(&target::Native::<crossws_smol::Smol>::new("smol"))
 }

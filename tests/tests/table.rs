@@ -4,16 +4,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-#[path = "targets/async_std.rs"]
-mod async_std_target;
 #[path = "targets/hyper.rs"]
 mod hyper_target;
 #[path = "targets/memory.rs"]
 mod memory;
-#[path = "targets/smol.rs"]
-mod smol_target;
-#[path = "targets/tokio.rs"]
-mod tokio_target;
+#[path = "targets/native.rs"]
+mod native;
 
 use std::fmt::Write;
 use std::path::Path;
@@ -23,16 +19,17 @@ use crossws_conformance::Target;
 use crossws_conformance::cases::{self, Case};
 use crossws_conformance::runner::{Outcome, run_all};
 use crossws_core::Capabilities;
+use native::Native;
 
 /// Where the table lives.
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/compatibility.md");
 
 fn main() -> ExitCode {
     let targets: [&dyn Target; 5] = [
-        &tokio_target::Tokio,
+        &Native::<crossws_tokio::Tokio>::new("tokio"),
         &hyper_target::Hyper,
-        &smol_target::Smol,
-        &async_std_target::AsyncStd,
+        &Native::<crossws_smol::Smol>::new("smol"),
+        &Native::<crossws_async_std::AsyncStd>::new("async-std"),
         &memory::Memory,
     ];
     let cases: Vec<Case> = cases::all().collect();

@@ -1,8 +1,8 @@
 //! The suite against the tokio adapter.
 
-#[path = "targets/tokio.rs"]
+#[path = "targets/native.rs"]
 mod target;
 
 fn main() -> std::process::ExitCode {
-    crossws_conformance::runner::main(&target::Tokio)
+    crossws_conformance::runner::main(&target::Native::<crossws_tokio::Tokio>::new("tokio"))
 }

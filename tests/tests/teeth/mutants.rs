@@ -408,6 +408,7 @@ pub const MUTANTS: &[Mutant] = &[
             "life::close_comes_after_the_last_message",
             "life::a_peer_that_is_gone_is_off_the_lists_although_a_hook_runs",
             "life::messages_keep_their_order",
+            "life::nothing_is_delivered_after_the_server_closed",
         ]),
     Fault::SwallowsClose
         .put(Place::Brittle, &["closing"])

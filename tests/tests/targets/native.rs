@@ -1,8 +1,9 @@
-//! The tokio adapter as a target: real sockets, real time.
+//! Any native adapter as a target: real sockets, real time. They differ by their runtime alone.
 
 #![allow(clippy::unwrap_used, unreachable_pub, dead_code)]
 
 use std::convert::Infallible;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -10,22 +11,34 @@ use bytes::Bytes;
 use crossws_conformance::net::Local;
 use crossws_conformance::{App, Fut, Journal, Profile, Report, Server, Shutdown, Target};
 use crossws_core::{BoxFuture, Capabilities, CloseCode, CloseFrame, Hub, Resolve};
-use crossws_tokio::HeadLimits;
+use crossws_native::{CAPABILITIES, HeadLimits, ServerRuntime};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use tower_service::Service;
 
-/// The tokio adapter.
-pub struct Tokio;
+/// The adapter for the runtime `T`.
+pub struct Native<T> {
+    name: &'static str,
+    runtime: PhantomData<fn() -> T>,
+}
 
-impl Target for Tokio {
+impl<T> Native<T> {
+    pub fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            runtime: PhantomData,
+        }
+    }
+}
+
+impl<T: ServerRuntime> Target for Native<T> {
     fn name(&self) -> &str {
-        "tokio"
+        self.name
     }
 
     fn capabilities(&self) -> Capabilities {
-        crossws_tokio::CAPABILITIES
+        CAPABILITIES
     }
 
     fn start(&self, profile: Profile) -> Fut<'_, Box<dyn Server>> {
@@ -36,14 +49,19 @@ impl Target for Tokio {
             if let Some(timeout) = profile.handshake_timeout {
                 limits.timeout = timeout;
             }
-            Box::new(start(app, profile.hub(), limits, journal).await) as Box<dyn Server>
+            Box::new(start::<_, T>(app, profile.hub(), limits, journal).await) as Box<dyn Server>
         })
     }
 }
 
 /// Generic, so that the compiler can tell that the server's future is `Send`.
-async fn start<R: Resolve>(app: R, hub: Hub, limits: HeadLimits, journal: Arc<Journal>) -> Local {
-    let server = crossws_tokio::Server::builder(app)
+async fn start<R: Resolve, T: ServerRuntime>(
+    app: R,
+    hub: Hub,
+    limits: HeadLimits,
+    journal: Arc<Journal>,
+) -> Local {
+    let server = crossws_native::Server::<R, T>::builder(app)
         .hub(hub.clone())
         .head_limits(limits)
         .http(Fallback)
@@ -52,7 +70,7 @@ async fn start<R: Resolve>(app: R, hub: Hub, limits: HeadLimits, journal: Arc<Jo
         .unwrap();
     let handle = server.handle();
     let addr = server.local_addr();
-    tokio::spawn(server.run());
+    T::default().spawn(server.run());
     Local {
         addr,
         hub,
@@ -60,7 +78,7 @@ async fn start<R: Resolve>(app: R, hub: Hub, limits: HeadLimits, journal: Arc<Jo
         stop: Box::new(move |order: Shutdown| {
             let handle = handle.clone();
             Box::pin(async move {
-                let mut shutdown = crossws_tokio::Shutdown::default().grace(order.deadline);
+                let mut shutdown = crossws_native::Shutdown::default().grace(order.deadline);
                 if let Some((code, reason)) = order.frame {
                     let code = CloseCode::new(code).unwrap();
                     shutdown = shutdown.frame(CloseFrame::new(code, reason));
