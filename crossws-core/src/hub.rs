@@ -8,11 +8,11 @@ use crate::claim::check_topics;
 use crate::context::ContextCell;
 use crate::membership::{Membership, Ongoing, SHUTTING_DOWN};
 use crate::peer;
+use crate::publication::Publication;
 use crate::registry::Registry;
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Event, Mutex};
 use crate::tasks::Inbox;
-use crate::transport::Publication;
 use crate::{
     Claim, CloseFrame, Error, Extensions, Hook, IntoMessage, Limit, Limits, Origin, Peer, PeerId,
     PublishError, Published, Rejection, Resolve, RestoreError, Seat, Snapshot, Transport,

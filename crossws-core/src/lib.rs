@@ -26,17 +26,20 @@ mod control_rate;
 mod dyn_hooks;
 mod error;
 mod extensions;
+mod feed;
 mod handler;
 mod hooks;
 mod hub;
 mod limits;
 mod liveness;
+mod log;
 mod members;
 mod membership;
 mod message;
 mod origin;
 mod peer;
 mod peer_id;
+mod publication;
 mod published;
 mod registry;
 mod rejection;
@@ -48,8 +51,10 @@ mod snapshot;
 mod sync;
 mod tasks;
 mod text;
+mod topic;
 mod transport;
 mod upgrade;
+mod wire;
 
 pub use bounds::{BoxError, BoxFuture, MaybeSend, MaybeSync};
 pub use builder::{HooksBuilder, hooks};
@@ -64,6 +69,7 @@ pub use error::{
     Unsupported,
 };
 pub use extensions::Extensions;
+pub use feed::{Backlog, Clock, Feed, Lag, Range, Room};
 pub use handler::{After, Handler, Incoming, handler};
 pub use hooks::{HookResult, Hooks, OnError};
 pub use hub::{Hub, HubBuilder, Refused, Scope, Stats};
@@ -73,6 +79,7 @@ pub use message::{IntoMessage, Json, Message};
 pub use origin::Origin;
 pub use peer::{Peer, State, WeakPeer};
 pub use peer_id::{InvalidPeerId, PeerId};
+pub use publication::Publication;
 pub use published::Published;
 pub use rejection::Rejection;
 pub use request::{Params, UpgradeRequest};
@@ -82,8 +89,9 @@ pub use session::{Joined, Lifeline, Session};
 pub use snapshot::{Part, PersistError, RestoreError, Snapshot};
 pub use tasks::HookOutput;
 pub use text::Utf8Bytes;
-pub use transport::{Encoding, Publication, Receipt, Transport};
+pub use transport::{Receipt, Transport};
 pub use upgrade::{InvalidHeader, Upgrade};
+pub use wire::{Encoding, Wire};
 
 // The vocabulary that the signatures above use.
 pub use bytes::Bytes;

@@ -1,47 +1,62 @@
 use std::collections::HashMap;
 
+use slab::Slab;
+
 use crate::{Peer, PeerId};
 
-/// A set of peers that is walked as a slice and changed in constant time.
-#[derive(Default)]
-pub(crate) struct Members {
-    peers: Vec<Peer>,
-    places: HashMap<PeerId, usize>,
+/// A member's place in its topic: stable while it is there, another's afterwards.
+pub(crate) type Key = usize;
+
+/// The peers of a topic with what the topic knows of each, found by key and by peer.
+pub(crate) struct Members<T> {
+    by_key: Slab<(Peer, T)>,
+    keys: HashMap<PeerId, Key>,
 }
 
-impl Members {
-    pub(crate) fn insert(&mut self, peer: Peer) {
-        if !self.places.contains_key(&peer.id()) {
-            self.places.insert(peer.id(), self.peers.len());
-            self.peers.push(peer);
+impl<T> Default for Members<T> {
+    fn default() -> Self {
+        Self {
+            by_key: Slab::new(),
+            keys: HashMap::new(),
         }
     }
+}
 
-    /// Takes a peer out; the last one moves into its place.
-    pub(crate) fn remove(&mut self, id: PeerId) -> Option<Peer> {
-        let place = self.places.remove(&id)?;
-        let removed = self.peers.swap_remove(place);
-        if let Some(moved) = self.peers.get(place) {
-            self.places.insert(moved.id(), place);
-        }
-        Some(removed)
+impl<T> Members<T> {
+    /// Puts a peer where there is none of its id.
+    pub(crate) fn insert(&mut self, peer: Peer, value: T) -> Key {
+        let id = peer.id();
+        let key = self.by_key.insert((peer, value));
+        self.keys.insert(id, key);
+        key
     }
 
-    /// Whether this very peer is here, and not another connection under the same id.
-    pub(crate) fn contains(&self, peer: &Peer) -> bool {
-        let place = self.places.get(&peer.id());
-        place.is_some_and(|place| self.peers.get(*place).is_some_and(|found| found.is(peer)))
+    pub(crate) fn remove(&mut self, id: PeerId) -> Option<(Key, Peer, T)> {
+        let key = self.keys.remove(&id)?;
+        let (peer, value) = self.by_key.try_remove(key)?;
+        Some((key, peer, value))
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Peer> {
-        self.peers.iter()
+    /// The key of this very peer, and not of another connection under the same id.
+    pub(crate) fn key(&self, peer: &Peer) -> Option<Key> {
+        let key = *self.keys.get(&peer.id())?;
+        let (found, _) = self.by_key.get(key)?;
+        found.is(peer).then_some(key)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut (Peer, T)> {
+        self.by_key.get_mut(key)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &(Peer, T)> {
+        self.by_key.iter().map(|(_, member)| member)
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.peers.len()
+        self.by_key.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.peers.is_empty()
+        self.by_key.is_empty()
     }
 }

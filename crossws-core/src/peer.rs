@@ -7,10 +7,11 @@ use bytes::Bytes;
 use crate::bounds::MaybeSend;
 use crate::context::{Context, ContextCell, ContextError};
 use crate::hub::Hub;
+use crate::publication::Publication;
 use crate::sync::Event;
 use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::tasks::{HookOutput, Inbox};
-use crate::transport::{Publication, Transport};
+use crate::transport::Transport;
 use crate::{
     Capabilities, CloseCode, CloseFrame, ClosedBy, ControlError, Extensions, IntoMessage, PeerId,
     PersistError, PublishError, Published, SendError, Snapshot, SubscribeError, UpgradeRequest,

@@ -8,10 +8,10 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::members::Members;
+use crate::feed::Clock;
 use crate::sync::Mutex;
-use crate::transport::Publication;
-use crate::{Limits, Peer, PeerId, Published, SubscribeError};
+use crate::topic::{Told, Topic};
+use crate::{Limits, Peer, PeerId, Publication, Published, SubscribeError};
 
 #[derive(Default)]
 pub(crate) struct Registry {
@@ -25,11 +25,23 @@ struct HubMap {
     namespaces: BTreeMap<Arc<str>, Arc<Namespace>>,
 }
 
-#[derive(Default)]
 struct Namespace {
+    /// The order of everything that is published here.
+    clock: Clock,
     /// Everyone here, as the topic that `broadcast` publishes to.
-    everyone: Topic,
+    everyone: Arc<Topic>,
     index: Mutex<Index>,
+}
+
+impl Default for Namespace {
+    fn default() -> Self {
+        let clock = Clock::default();
+        Self {
+            everyone: Topic::new(clock.clone()),
+            clock,
+            index: Mutex::default(),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -37,11 +49,6 @@ struct Index {
     topics: BTreeMap<Arc<str>, Arc<Topic>>,
     /// The other direction of `topics`, for peers with at least one subscription.
     subscriptions: HashMap<PeerId, HashSet<Arc<str>>>,
-}
-
-#[derive(Default)]
-struct Topic {
-    members: Mutex<Members>,
 }
 
 /// Why a peer could not join.
@@ -85,7 +92,7 @@ impl Registry {
         hub.check(peer.id(), peer.namespace(), limits)?;
         let name = Arc::clone(peer.namespace_shared());
         let namespace = hub.namespaces.entry(name).or_default();
-        namespace.everyone.members.lock().insert(peer.clone());
+        namespace.everyone.insert(peer);
         hub.peers.insert(peer.id(), peer.clone());
         Ok(())
     }
@@ -110,13 +117,11 @@ impl Registry {
         }
         // Under the index's lock too: a subscription of this peer's that waits for it must find
         // the peer gone.
-        let mut everyone = namespace.everyone.members.lock();
-        gone.extend(everyone.remove(peer.id()));
-        if everyone.is_empty() {
+        gone.extend(namespace.everyone.remove(peer.id()));
+        if namespace.everyone.is_empty() {
             // Nobody can join meanwhile: joining takes the hub's lock, which is held.
             hub.namespaces.remove(peer.namespace());
         }
-        drop(everyone);
         drop(index);
         drop(hub);
     }
@@ -154,8 +159,9 @@ impl Registry {
             None => Arc::from(topic),
         };
         held.insert(Arc::clone(&name));
-        let topic = index.topics.entry(name).or_default();
-        topic.members.lock().insert(peer.clone());
+        let topic = index.topics.entry(name);
+        let topic = topic.or_insert_with(|| Topic::new(namespace.clock.clone()));
+        topic.insert(peer);
         Ok(true)
     }
 
@@ -219,7 +225,7 @@ impl Registry {
     pub(crate) fn peers(&self, scope: Option<&str>) -> Vec<Peer> {
         let mut peers = Vec::new();
         self.visit(scope, |namespace| {
-            peers.extend(namespace.everyone.members.lock().iter().cloned());
+            namespace.everyone.peers_into(&mut peers);
         });
         peers
     }
@@ -239,7 +245,7 @@ impl Registry {
         let mut count = 0;
         self.visit(scope, |namespace| {
             if let Some(topic) = namespace.topic(topic) {
-                count += topic.members.lock().len();
+                count += topic.len();
             }
         });
         count
@@ -256,9 +262,11 @@ impl Registry {
     ) -> Published {
         let mut published = Published::default();
         let mut asleep = Vec::new();
-        let mut deliver = |to: &Topic| {
-            to.deliver(except, publication, &mut published, &mut asleep);
+        let mut told = Told {
+            published: &mut published,
+            asleep: &mut asleep,
         };
+        let mut deliver = |to: &Arc<Topic>| to.publish(except, publication, &mut told);
         self.visit(scope, |namespace| match topic {
             None => deliver(&namespace.everyone),
             Some(topic) => {
@@ -297,7 +305,7 @@ impl Registry {
 impl Namespace {
     /// Whether this very peer is here. Its handle may outlive it, and its id may be another's.
     fn holds(&self, peer: &Peer) -> bool {
-        self.everyone.members.lock().contains(peer)
+        self.everyone.contains(peer)
     }
 
     fn topic(&self, topic: &str) -> Option<Arc<Topic>> {
@@ -309,35 +317,10 @@ impl Index {
     /// Takes one peer out of a topic, and the topic out of the index with its last peer.
     fn remove_member(&mut self, topic: &str, peer: PeerId) -> Option<Peer> {
         let found = self.topics.get(topic)?;
-        let mut members = found.members.lock();
-        let removed = members.remove(peer);
-        let empty = members.is_empty();
-        drop(members);
-        if empty {
+        let removed = found.remove(peer);
+        if found.is_empty() {
             self.topics.remove(topic);
         }
         removed
-    }
-}
-
-impl Topic {
-    fn deliver(
-        &self,
-        except: Option<&Peer>,
-        publication: &Publication,
-        published: &mut Published,
-        asleep: &mut Vec<Peer>,
-    ) {
-        let members = self.members.lock();
-        for peer in members.iter() {
-            if except.is_some_and(|except| except.is(peer)) {
-                continue;
-            }
-            let receipt = peer.transport().publish(publication);
-            published.count(receipt);
-            if receipt.wake {
-                asleep.push(peer.clone());
-            }
-        }
     }
 }

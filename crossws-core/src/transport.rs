@@ -1,17 +1,19 @@
-use std::any::{Any, TypeId};
-use std::fmt;
-use std::sync::OnceLock;
-
 use bytes::Bytes;
 
-use crate::bounds::{AnyValue, MaybeSend, MaybeSync};
-use crate::{Capabilities, CloseFrame, ControlError, Message, PersistError, SendError, Snapshot};
+use crate::bounds::{MaybeSend, MaybeSync};
+use crate::{
+    Capabilities, CloseFrame, ControlError, Feed, Lag, Message, PersistError, Publication, Room,
+    SendError, Snapshot, Wire,
+};
 
 /// One connection's way out, as an adapter provides it: queues, and never waits.
 ///
-/// No method may call back into the hub or a peer: `publish` runs while the topic is locked, so
-/// that every subscriber sees the same order. Whatever wakes a task belongs into
-/// [`wake`](Self::wake), which runs after the lock is gone.
+/// Publications reach it in one of two ways, as [`wire`](Transport::wire) says: it is handed each
+/// of them, or it reads the topic's log when it is about to write.
+///
+/// No method may call back into the hub, a peer or a [`Feed`]: `publish`, `news` and `lags` run
+/// while the topic is locked, so that every subscriber sees the same order. Whatever wakes a task
+/// belongs into [`wake`](Self::wake), which runs after the lock is gone.
 pub trait Transport: MaybeSend + MaybeSync + 'static {
     /// What this transport can do. Constant for its life.
     fn capabilities(&self) -> Capabilities;
@@ -23,12 +25,43 @@ pub trait Transport: MaybeSend + MaybeSync + 'static {
     /// [`SendError::Full`] when the queue's policy refuses.
     fn send(&self, message: Message) -> Result<(), SendError>;
 
+    /// The wire format in which this transport reads its topics' logs by itself: publications are
+    /// encoded once, appended to a log that all readers of the format share, and fetched with
+    /// [`Feed::take`]. Asked when the peer joins a topic. `None`, the default, for a transport that
+    /// is handed every publication with [`publish`](Self::publish).
+    fn wire(&self) -> Option<Wire> {
+        None
+    }
+
     /// Queues a published message, without waking anyone. One call per subscriber, in the
-    /// topic's order.
+    /// topic's order. Not called where there is a [`wire`](Self::wire).
     fn publish(&self, publication: &Publication) -> Receipt;
 
-    /// Sees to it that what `publish` queued is written. Called after `publish` when its receipt
-    /// asked for it.
+    /// A topic's log has news: `feed` is the way to them, to be kept until this transport writes.
+    /// Only called where there is a [`wire`](Self::wire), and not again for this topic until the
+    /// feed has been read to its end or dropped; what is published meanwhile is in the log.
+    /// `first` is the length of the first publication. Wakes nobody. It says how much may wait
+    /// in this log: more than that is asked about, with [`lags`](Self::lags).
+    ///
+    /// # Errors
+    /// Gives the feed back when the connection is closing: it must not be dropped here.
+    fn news(&self, feed: Feed, first: usize) -> Result<Room, Feed> {
+        let _ = first;
+        Err(feed)
+    }
+
+    /// So much waits in one log for this transport, which is more than it had room for when it was
+    /// last asked. It says how much room is left now.
+    ///
+    /// # Errors
+    /// When that is too much: the connection ends as a slow consumer's. The error is how many
+    /// messages are lost, those of the lag included.
+    fn lags(&self, lag: Lag) -> Result<Room, u64> {
+        Err(lag.messages as u64)
+    }
+
+    /// Sees to it that what `publish` queued, or `news` announced, is written. Called after them
+    /// when their answer asked for it, and after `lags` has ended the connection.
     fn wake(&self);
 
     /// Sends a close frame after everything queued, and ends the connection when the client
@@ -133,63 +166,5 @@ impl Receipt {
             wake,
             dropped,
         }
-    }
-}
-
-/// A published message on its way to many subscribers: encoded once, shared by all.
-pub struct Publication {
-    message: Message,
-    encoded: OnceLock<(TypeId, Bytes)>,
-    prepared: OnceLock<Box<AnyValue>>,
-}
-
-/// A wire format for [`Publication::encoded`].
-pub trait Encoding: 'static {
-    /// The message as bytes on the wire. A pure function of the message.
-    fn encode(message: &Message) -> Bytes;
-}
-
-impl Publication {
-    /// A publication of `message`.
-    pub fn new(message: Message) -> Self {
-        Self {
-            message,
-            encoded: OnceLock::new(),
-            prepared: OnceLock::new(),
-        }
-    }
-
-    /// The message.
-    pub fn message(&self) -> &Message {
-        &self.message
-    }
-
-    /// The message in the wire format `E`. The first format asked for is computed once and
-    /// shared; another one on the same hub is computed at each call.
-    pub fn encoded<E: Encoding>(&self) -> Bytes {
-        let (format, bytes) = self
-            .encoded
-            .get_or_init(|| (TypeId::of::<E>(), E::encode(&self.message)));
-        if *format == TypeId::of::<E>() {
-            bytes.clone()
-        } else {
-            E::encode(&self.message)
-        }
-    }
-
-    /// The message as a platform's own value, made by the first subscriber that asks and shared
-    /// by the others. `None` if the value that was made first is of another type.
-    pub fn prepared<T: MaybeSend + MaybeSync + 'static>(
-        &self,
-        make: impl FnOnce(&Message) -> T,
-    ) -> Option<&T> {
-        let value = self.prepared.get_or_init(|| Box::new(make(&self.message)));
-        (&**value as &dyn Any).downcast_ref()
-    }
-}
-
-impl fmt::Debug for Publication {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Publication({:?})", self.message)
     }
 }

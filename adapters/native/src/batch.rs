@@ -35,6 +35,13 @@ impl Chunk {
             Self::Shared(bytes) => bytes.advance(count),
         }
     }
+
+    fn split_to(&mut self, count: usize) -> Self {
+        match self {
+            Self::Own(bytes) => Self::Own(bytes.split_to(count)),
+            Self::Shared(bytes) => Self::Shared(bytes.split_to(count)),
+        }
+    }
 }
 
 /// From this payload size on, sharing is cheaper than copying.
@@ -45,31 +52,57 @@ const MIN_BUFFER: usize = 256;
 
 impl Batch {
     /// Appends one frame.
-    pub(crate) fn push(&mut self, opcode: Opcode, payload: Bytes) {
+    pub(crate) fn push(&mut self, opcode: Opcode, payload: &Bytes) {
         let share = payload.len() >= SHARE_FROM;
         let copied = if share { 0 } else { payload.len() };
         let buf = self.tail(MAX_HEADER + copied);
         let before = buf.len();
         frame::put_header(buf, opcode, payload.len());
         if !share {
-            buf.extend_from_slice(&payload);
+            buf.extend_from_slice(payload);
         }
         self.bytes += buf.len() - before;
         if share {
             self.bytes += payload.len();
-            self.chunks.push_back(Chunk::Shared(payload));
+            self.chunks.push_back(Chunk::Shared(payload.clone()));
         }
         self.frames += 1;
     }
 
-    /// Appends one frame that is encoded already.
-    pub(crate) fn push_encoded(&mut self, frame: Bytes) {
-        self.bytes += frame.len();
-        self.frames += 1;
-        if frame.len() >= SHARE_FROM {
-            self.chunks.push_back(Chunk::Shared(frame));
+    /// Appends frames that are encoded already, and others send too.
+    pub(crate) fn push_encoded(&mut self, frames: Bytes, count: usize) {
+        self.bytes += frames.len();
+        self.frames += count;
+        self.push_chunk(Chunk::Shared(frames));
+    }
+
+    /// Moves so much of the front of this batch, whole frames, to the end of another.
+    pub(crate) fn move_front(&mut self, to: &mut Self, bytes: usize, frames: usize) {
+        let mut left = bytes;
+        while left > 0
+            && let Some(mut chunk) = self.chunks.pop_front()
+        {
+            if chunk.as_slice().len() > left {
+                let piece = chunk.split_to(left);
+                self.chunks.push_front(chunk);
+                chunk = piece;
+            }
+            left -= chunk.as_slice().len();
+            to.push_chunk(chunk);
+        }
+        self.bytes -= bytes;
+        self.frames -= frames;
+        to.bytes += bytes;
+        to.frames += frames;
+    }
+
+    /// A large chunk is shared, or handed on; a small one is copied, so that many are one slice.
+    fn push_chunk(&mut self, chunk: Chunk) {
+        let len = chunk.as_slice().len();
+        if len >= SHARE_FROM {
+            self.chunks.push_back(chunk);
         } else {
-            self.tail(frame.len()).extend_from_slice(&frame);
+            self.tail(len).extend_from_slice(chunk.as_slice());
         }
     }
 
@@ -228,12 +261,12 @@ mod tests {
     /// Small, large, small, published: every kind of chunk.
     fn batch() -> (Batch, Vec<usize>) {
         let mut batch = Batch::default();
-        batch.push(Opcode::Text, Bytes::from_static(b"one"));
-        batch.push(Opcode::Binary, vec![2; 5000].into());
-        batch.push(Opcode::Text, Bytes::from_static(b"three"));
+        batch.push(Opcode::Text, &Bytes::from_static(b"one"));
+        batch.push(Opcode::Binary, &vec![2; 5000].into());
+        batch.push(Opcode::Text, &Bytes::from_static(b"three"));
         let mut encoded = BytesMut::new();
         frame::put_frame(&mut encoded, Opcode::Text, &[b'4'; 3000]);
-        batch.push_encoded(encoded.freeze());
+        batch.push_encoded(encoded.freeze(), 1);
         (batch, vec![5, 5004, 7, 3004])
     }
 

@@ -1,6 +1,6 @@
 //! Outgoing frames (RFC 6455 section 5.2): one frame a message, final, unmasked as a server's are.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::BufMut;
 use crossws_core::{CloseFrame, Encoding, Message};
 
 /// The longest header of an unmasked frame.
@@ -28,7 +28,7 @@ impl From<&Message> for Opcode {
 }
 
 /// Appends the header of a frame whose payload has `len` bytes.
-pub(crate) fn put_header(buf: &mut BytesMut, opcode: Opcode, len: usize) {
+pub(crate) fn put_header(buf: &mut impl BufMut, opcode: Opcode, len: usize) {
     buf.put_u8(FIN | opcode as u8);
     // The shortest of the three length forms, as section 5.2 demands.
     match len {
@@ -45,15 +45,14 @@ pub(crate) fn put_header(buf: &mut BytesMut, opcode: Opcode, len: usize) {
 }
 
 /// Appends a whole frame.
-pub(crate) fn put_frame(buf: &mut BytesMut, opcode: Opcode, payload: &[u8]) {
-    buf.reserve(MAX_HEADER + payload.len());
+pub(crate) fn put_frame(buf: &mut impl BufMut, opcode: Opcode, payload: &[u8]) {
     put_header(buf, opcode, payload.len());
     buf.put_slice(payload);
 }
 
 /// Appends a close frame; without a payload if there is nothing to say.
-pub(crate) fn put_close(buf: &mut BytesMut, frame: Option<&CloseFrame>) {
-    let mut payload = BytesMut::new();
+pub(crate) fn put_close(buf: &mut impl BufMut, frame: Option<&CloseFrame>) {
+    let mut payload = Vec::new();
     if let Some(frame) = frame {
         payload.put_u16(frame.code().get());
         payload.put_slice(frame.reason().as_bytes());
@@ -74,16 +73,23 @@ pub(crate) fn frame_len(head: &[u8]) -> Option<usize> {
     header.checked_add(usize::try_from(payload).ok()?)
 }
 
-/// The wire format of [`Publication::encoded`](crossws_core::Publication::encoded): the whole
-/// frame.
+/// The wire format of what a server publishes: whole frames.
 pub(crate) struct ServerFrame;
 
 impl Encoding for ServerFrame {
-    fn encode(message: &Message) -> Bytes {
-        let mut buf = BytesMut::with_capacity(MAX_HEADER + message.len());
-        put_frame(&mut buf, message.into(), message.as_bytes());
-        buf.freeze()
+    fn append(_: u64, message: &Message, to: &mut Vec<u8>) {
+        put_frame(to, message.into(), message.as_bytes());
     }
+}
+
+/// How long so many whole frames are that follow each other in `bytes`.
+pub(crate) fn frames_len(bytes: &[u8], frames: usize) -> usize {
+    let mut len = 0;
+    for _ in 0..frames {
+        let frame = bytes.get(len..).and_then(frame_len);
+        len = frame.map_or(bytes.len(), |frame| len.saturating_add(frame));
+    }
+    len.min(bytes.len())
 }
 
 #[cfg(test)]
@@ -100,7 +106,8 @@ mod tests {
             (0x1_0000, 10),
             (1 << 20, 10),
         ] {
-            let frame = ServerFrame::encode(&Message::from(vec![7; len]));
+            let mut frame = Vec::new();
+            ServerFrame::append(0, &Message::from(vec![7; len]), &mut frame);
             assert_eq!(frame.len(), header + len);
             assert_eq!(frame[0], 0x82);
             assert_eq!(frame_len(&frame[..header]), Some(header + len));
@@ -109,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_close_frame_carries_code_and_reason_or_nothing() {
-        let mut buf = BytesMut::new();
+        let mut buf = Vec::new();
         put_close(&mut buf, None);
         put_close(
             &mut buf,

@@ -36,6 +36,7 @@ mod stop;
 mod sync;
 mod tasks;
 mod timer;
+mod transport;
 
 pub use accept::{StreamInfo, Unclaimed, not_found, run_claim, run_upgrade, serve_stream};
 #[cfg(feature = "http")]
@@ -48,9 +49,9 @@ pub use io::Io;
 #[cfg(feature = "http")]
 pub use layer::{WebSocketLayer, WebSocketService};
 pub use listen::Listen;
-pub use outbox::CAPABILITIES;
 pub use pump::pump;
 pub use runtime::{Runtime, ServerRuntime};
 pub use server::{Server, ServerBuilder, ServerHandle};
 pub use shutdown::{Report, Shutdown};
 pub use socket::{reset_on_drop, tune};
+pub use transport::CAPABILITIES;

@@ -2,6 +2,7 @@
 
 #[cfg(all(test, crossws_shuttle))]
 mod model;
+mod queue;
 
 use std::sync::Arc;
 use std::task::{Wake, Waker};
@@ -9,12 +10,12 @@ use std::task::{Wake, Waker};
 use atomic_waker::AtomicWaker;
 use bytes::{Bytes, BytesMut};
 use crossws_core::{
-    Capabilities, CloseCode, CloseFrame, ControlError, DRAIN_MARK, Limits, Message, Overflow,
-    Publication, Receipt, SendError, Transport,
+    CloseCode, CloseFrame, ControlError, DRAIN_MARK, Feed, Lag, Limits, Overflow, Receipt, Room,
 };
 
+use self::queue::Queue;
 use crate::batch::Batch;
-use crate::frame::{Opcode, ServerFrame, put_close, put_frame};
+use crate::frame::{Opcode, put_close, put_frame};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering};
 
@@ -31,7 +32,7 @@ pub(crate) struct Outbox {
 }
 
 struct State {
-    batch: Batch,
+    queue: Queue,
     /// What the pump has taken and not yet written.
     taken_bytes: usize,
     taken_frames: usize,
@@ -51,6 +52,8 @@ struct State {
     /// A close frame that waits to be taken.
     close: Option<Close>,
     overflowed: bool,
+    /// What is still to be fetched is not for this client any more.
+    gives_up: bool,
     terminated: bool,
     dropped: u64,
     /// More than [`DRAIN_MARK`] bytes had piled up since the outbox was last empty.
@@ -75,7 +78,7 @@ impl Outbox {
     pub(crate) fn new(limits: &Limits) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(State {
-                batch: Batch::default(),
+                queue: Queue::default(),
                 taken_bytes: 0,
                 taken_frames: 0,
                 max_bytes: limits.max_buffered.get(),
@@ -88,6 +91,7 @@ impl Outbox {
                 closing: false,
                 close: None,
                 overflowed: false,
+                gives_up: false,
                 terminated: false,
                 dropped: 0,
                 piled_up: false,
@@ -149,15 +153,34 @@ impl Outbox {
     /// done. When there is nothing the next to queue will wake the pump.
     pub(crate) fn take(&self, batch: &mut Batch) -> Taken {
         let mut state = self.state.lock();
+        if state.gives_up && state.queue.has_news() {
+            let feeds = state.queue.give_up();
+            drop(state);
+            drop(feeds);
+            state = self.state.lock();
+        }
+        let (direct, mut fetch) = state.queue.take();
+        *batch = direct;
+        let (front, count) = state.controls();
+        batch.push_front(front, count);
+        while let Some(news) = fetch.take() {
+            drop(state);
+            let left = news.into_batch(batch);
+            state = self.state.lock();
+            state.queue.fetched(left);
+            if batch.is_empty() && state.queue.has_news() {
+                (*batch, fetch) = state.queue.take();
+            }
+        }
         let mut taken = Taken {
             close: None,
             overflowed: std::mem::take(&mut state.overflowed),
             terminated: state.terminated,
         };
-        *batch = std::mem::take(&mut state.batch);
-        let (front, count) = state.controls();
-        batch.push_front(front, count);
-        if let Some(Close(frame)) = state.close.take() {
+        // The last thing: not before what was published while the pump fetched.
+        if !state.queue.has_news()
+            && let Some(Close(frame)) = state.close.take()
+        {
             let mut buf = BytesMut::new();
             put_close(&mut buf, frame.as_ref());
             batch.push_back(&buf, 1);
@@ -165,14 +188,15 @@ impl Outbox {
         }
         state.taken_bytes = batch.bytes();
         state.taken_frames = batch.frames();
-        if batch.is_empty() && !taken.terminated {
+        state.piled_up |= batch.bytes() > DRAIN_MARK;
+        if batch.is_empty() && !taken.terminated && !state.queue.has_news() {
             self.asleep.store(true, Ordering::Release);
         }
         taken
     }
 
     /// What is to be done at once, while the pump still has a batch to write.
-    pub(crate) fn news(&self) -> Taken {
+    pub(crate) fn urgent(&self) -> Taken {
         let mut state = self.state.lock();
         Taken {
             close: state.close.as_ref().and_then(|Close(frame)| frame.clone()),
@@ -201,11 +225,16 @@ impl Outbox {
     /// said once.
     pub(crate) fn take_drained(&self) -> bool {
         let mut state = self.state.lock();
-        state.buffered() == 0 && std::mem::take(&mut state.piled_up)
+        state.piled_up && state.waiting() == (0, 0) && std::mem::take(&mut state.piled_up)
     }
 
+    /// Bytes that wait.
     pub(crate) fn buffered(&self) -> usize {
-        self.state.lock().buffered()
+        let state = self.state.lock();
+        let (bytes, _) = state.sent();
+        let backlogs = state.queue.backlogs();
+        drop(state);
+        bytes + queue::lag(&backlogs).bytes
     }
 
     /// Whether the next message, of this length, shall wait until more is written: more than
@@ -213,24 +242,101 @@ impl Outbox {
     /// response traffic thus slows its client down instead of overflowing.
     pub(crate) fn is_congested(&self, next: usize) -> bool {
         let state = self.state.lock();
-        let buffered = state.buffered();
-        buffered > state.max_bytes / 2
-            || state.batch.frames() + state.taken_frames > state.max_frames / 2
-            || (buffered > 0 && buffered.saturating_add(next) > state.max_bytes)
+        let (bytes, frames) = state.waiting();
+        bytes > state.max_bytes / 2
+            || frames > state.max_frames / 2
+            || (bytes > 0 && bytes.saturating_add(next) > state.max_bytes)
     }
 
-    fn wake_pump(&self) {
+    /// Whether what is published is fetched, and not handed in. Constant.
+    pub(crate) fn reads_logs(&self) -> bool {
+        matches!(self.state.lock().overflow, Overflow::Close)
+    }
+
+    /// Messages that a policy discarded.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.state.lock().dropped
+    }
+
+    /// The connection is to be dropped at once.
+    pub(crate) fn terminate(&self) {
+        let mut state = self.state.lock();
+        state.closing = true;
+        state.gives_up = true;
+        state.terminated = true;
+    }
+
+    /// Queues a ping (or else a pong) of the application's.
+    pub(crate) fn control(&self, opcode: Opcode, data: Bytes) -> Result<(), ControlError> {
+        let mut state = self.state.lock();
+        if state.closing {
+            return Err(ControlError::Closed);
+        }
+        let slot = match opcode {
+            Opcode::Ping => &mut state.ping,
+            _ => &mut state.pong,
+        };
+        if slot.is_some() {
+            return Err(ControlError::Busy);
+        }
+        *slot = Some(data);
+        Ok(())
+    }
+
+    /// There is something to fetch. Answers how much may wait for it.
+    pub(crate) fn announce(&self, feed: Feed, first: usize) -> Result<Room, Feed> {
+        let mut state = self.state.lock();
+        if state.closing {
+            return Err(feed);
+        }
+        state.queue.announce(feed);
+        let mut room = state.room(first);
+        room.wake = self.asleep.swap(false, Ordering::AcqRel);
+        Ok(room)
+    }
+
+    /// So much waits to be fetched from one topic. Answers how much may; or, if that is too much,
+    /// how many messages are lost, and closes.
+    pub(crate) fn lags(&self, lag: Lag) -> Result<Room, u64> {
+        let mut state = self.state.lock();
+        if state.closing {
+            return Err(0);
+        }
+        let room = state.room(0);
+        // One always fits where nothing waits.
+        let alone = lag.messages <= 1 && state.sent() == (0, 0);
+        if alone || (lag.bytes <= room.bytes && lag.messages <= room.messages) {
+            return Ok(room);
+        }
+        let lost = lag.messages as u64;
+        state.dropped += lost;
+        Err(lost + state.overflow())
+    }
+
+    pub(crate) fn wake_pump(&self) {
         self.task.wake();
     }
 
     /// Queues one message, and wakes nobody.
-    fn enqueue(&self, len: usize, push: impl FnOnce(&mut Batch)) -> Receipt {
+    pub(crate) fn enqueue(&self, len: usize, push: impl FnOnce(&mut Batch)) -> Receipt {
         let mut state = self.state.lock();
+        if state.queue.has_news() && !state.closing && !state.fits(len, state.queue.news()) {
+            // By an estimate. The exact number is the topics' to say, and not under this lock.
+            let backlogs = state.queue.backlogs();
+            drop(state);
+            let news = queue::lag(&backlogs);
+            state = self.state.lock();
+            if !state.closing && !state.fits(len, news) {
+                let lost = news.messages as u64 + 1;
+                state.dropped += lost;
+                return Receipt::full(lost + state.overflow());
+            }
+        }
         if state.closing {
             return Receipt::closed();
         }
         let mut dropped = 0;
-        if state.stale || !state.fits(len) {
+        if state.stale || !state.fits(len, Lag::default()) {
             match state.overflow {
                 Overflow::DropNewest => {
                     state.dropped += 1;
@@ -240,11 +346,12 @@ impl Outbox {
                     // What the pump has in its hands cannot be taken back. It is left out of
                     // account here, or a blocked pump would turn this into refusing the newest:
                     // at most twice the bounds are used.
-                    while (state.stale || !state.fits_behind(len, 0, 0)) && state.batch.drop_first()
+                    while (state.stale || !state.fits_behind(len, state.queue.sent()))
+                        && state.queue.drop_first()
                     {
                         dropped += 1;
                     }
-                    if !state.fits_behind(len, 0, 0) {
+                    if !state.fits_behind(len, state.queue.sent()) {
                         dropped += 1;
                         state.dropped += dropped;
                         return Receipt::full(dropped);
@@ -258,35 +365,61 @@ impl Outbox {
                 }
             }
         }
-        push(&mut state.batch);
-        state.piled_up |= state.buffered() > DRAIN_MARK;
+        state.queue.push(push);
+        state.piled_up |= state.sent().0 > DRAIN_MARK;
         let wake = self.asleep.swap(false, Ordering::AcqRel);
         Receipt::replaced(dropped, wake)
     }
 }
 
 impl State {
-    fn buffered(&self) -> usize {
-        self.batch.bytes() + self.taken_bytes
+    /// Bytes and frames that were sent to this connection, or fetched for it, and not yet written.
+    fn sent(&self) -> (usize, usize) {
+        let (bytes, frames) = self.queue.sent();
+        (bytes + self.taken_bytes, frames + self.taken_frames)
     }
 
-    fn fits(&self, len: usize) -> bool {
-        self.fits_behind(len, self.taken_bytes, self.taken_frames)
+    /// With at most what is still to be fetched.
+    fn waiting(&self) -> (usize, usize) {
+        let (bytes, frames) = self.sent();
+        let news = self.queue.news();
+        (bytes + news.bytes, frames + news.messages)
     }
 
-    /// Whether a message fits, if so much is before the batch. One always fits where nothing
-    /// waits: its size is the application's own choice, and no sign of a slow client.
-    fn fits_behind(&self, len: usize, bytes: usize, frames: usize) -> bool {
-        let (bytes, frames) = (self.batch.bytes() + bytes, self.batch.frames() + frames);
+    /// Whether a message fits behind what was sent and so many news.
+    fn fits(&self, len: usize, news: Lag) -> bool {
+        let (bytes, frames) = self.sent();
+        self.fits_behind(len, (bytes + news.bytes, frames + news.messages))
+    }
+
+    /// Whether a message fits, if so much is before it. One always fits where nothing waits: its
+    /// size is the application's own choice, and no sign of a slow client.
+    fn fits_behind(&self, len: usize, (bytes, frames): (usize, usize)) -> bool {
         bytes == 0 || (bytes.saturating_add(len) <= self.max_bytes && frames < self.max_frames)
+    }
+
+    /// How much may wait in a topic's log, of which the first message is so long.
+    fn room(&self, first: usize) -> Room {
+        let (bytes, frames) = self.sent();
+        let room = Room::new(
+            self.max_bytes.saturating_sub(bytes),
+            self.max_frames.saturating_sub(frames),
+            false,
+        );
+        match bytes {
+            0 => Room::new(room.bytes.max(first), room.messages.max(1), false),
+            _ => room,
+        }
     }
 
     /// Answers how many messages were discarded.
     fn overflow(&mut self) -> u64 {
-        let lost = self.batch.frames() as u64;
+        let (_, lost) = self.queue.sent();
+        let lost = lost as u64;
         self.dropped += lost;
-        self.batch = Batch::default();
+        self.queue.clear();
         self.closing = true;
+        self.gives_up = true;
         self.overflowed = true;
         let frame = CloseFrame::new(CloseCode::TRY_AGAIN, "slow consumer");
         self.close = Some(Close(Some(frame)));
@@ -320,108 +453,5 @@ impl Wake for Outbox {
     fn wake_by_ref(self: &Arc<Self>) {
         self.set_readable();
         self.task.wake();
-    }
-}
-
-/// What native transports can do.
-pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
-    .with(Capabilities::BINARY)
-    .with(Capabilities::CLOSE_CODE)
-    .with(Capabilities::TERMINATE)
-    .with(Capabilities::PING)
-    .with(Capabilities::HEARTBEAT)
-    .with(Capabilities::DRAIN)
-    .with(Capabilities::REMOTE_ADDR)
-    .with(Capabilities::SUBPROTOCOL)
-    .with(Capabilities::HANDLER)
-    .with(Capabilities::PANIC)
-    .with(Capabilities::SHUTDOWN)
-    .with(Capabilities::CONCURRENT_WRITE)
-    .with(Capabilities::RAW_HTTP);
-
-/// [`Transport`] over an outbox.
-pub(crate) struct NativeTransport(pub(crate) Arc<Outbox>);
-
-impl Transport for NativeTransport {
-    fn capabilities(&self) -> Capabilities {
-        CAPABILITIES
-    }
-
-    fn send(&self, message: Message) -> Result<(), SendError> {
-        let opcode = Opcode::from(&message);
-        // The handle is cloned, not the payload, so that a refused message can be handed back.
-        let payload = message.bytes();
-        let receipt = self
-            .0
-            .enqueue(payload.len(), |batch| batch.push(opcode, payload));
-        if receipt.wake {
-            self.0.wake_pump();
-        }
-        match receipt {
-            Receipt { queued: true, .. } => Ok(()),
-            Receipt { dropped: 0, .. } => Err(SendError::Closed(message)),
-            _ => Err(SendError::Full(message)),
-        }
-    }
-
-    fn publish(&self, publication: &Publication) -> Receipt {
-        let frame = publication.encoded::<ServerFrame>();
-        self.0.enqueue(publication.message().len(), |batch| {
-            batch.push_encoded(frame);
-        })
-    }
-
-    fn wake(&self) {
-        self.0.wake_pump();
-    }
-
-    fn close(&self, frame: CloseFrame) {
-        self.0.close_with(Some(frame));
-        self.0.wake_pump();
-    }
-
-    fn terminate(&self) {
-        let mut state = self.0.state.lock();
-        state.closing = true;
-        state.terminated = true;
-        drop(state);
-        self.0.wake_pump();
-    }
-
-    fn ping(&self, data: Bytes) -> Result<(), ControlError> {
-        self.control(data, |state| &mut state.ping)
-    }
-
-    fn pong(&self, data: Bytes) -> Result<(), ControlError> {
-        self.control(data, |state| &mut state.pong)
-    }
-
-    fn buffered_amount(&self) -> usize {
-        self.0.buffered()
-    }
-
-    fn dropped(&self) -> u64 {
-        self.0.state.lock().dropped
-    }
-}
-
-impl NativeTransport {
-    fn control(
-        &self,
-        data: Bytes,
-        slot: impl FnOnce(&mut State) -> &mut Option<Bytes>,
-    ) -> Result<(), ControlError> {
-        let mut state = self.0.state.lock();
-        if state.closing {
-            return Err(ControlError::Closed);
-        }
-        let slot = slot(&mut state);
-        if slot.is_some() {
-            return Err(ControlError::Busy);
-        }
-        *slot = Some(data);
-        drop(state);
-        self.0.wake_pump();
-        Ok(())
     }
 }

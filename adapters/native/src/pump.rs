@@ -8,8 +8,9 @@ use crossws_core::{Accepted, Error, Hooks, Message, Session};
 
 use crate::io::Io;
 use crate::link::{Inbound, Link};
-use crate::outbox::{NativeTransport, Outbox};
+use crate::outbox::Outbox;
 use crate::runtime::Runtime;
+use crate::transport::NativeTransport;
 
 /// Runs a connection whose 101 has been written, from `open` to the end of the TCP connection.
 /// `early` is what the client sent behind its request.

@@ -157,21 +157,26 @@ fn an_encoding_is_computed_once_for_all() {
     static RUNS: AtomicUsize = AtomicUsize::new(0);
     struct Upper;
     impl crossws_core::Encoding for Upper {
-        fn encode(message: &crossws_core::Message) -> crossws_core::Bytes {
+        fn append(_: u64, message: &crossws_core::Message, to: &mut Vec<u8>) {
             RUNS.fetch_add(1, Ordering::Relaxed);
-            message.to_string().to_uppercase().into()
+            to.extend(message.to_string().to_uppercase().into_bytes());
         }
     }
     struct Plain;
     impl crossws_core::Encoding for Plain {
-        fn encode(message: &crossws_core::Message) -> crossws_core::Bytes {
-            message.bytes()
+        fn append(variant: u64, message: &crossws_core::Message, to: &mut Vec<u8>) {
+            to.extend_from_slice(message.as_bytes());
+            to.extend(variant.to_string().into_bytes());
         }
     }
     let publication = crossws_core::Publication::new("abc".into());
-    let first = publication.encoded::<Upper>();
-    let second = publication.encoded::<Upper>();
+    let upper = crossws_core::Wire::new::<Upper>(0);
+    let first = publication.encoded(upper);
+    let second = publication.encoded(upper);
     assert_eq!((&*first, first.as_ptr()), (&b"ABC"[..], second.as_ptr()));
-    assert_eq!(publication.encoded::<Plain>(), "abc");
+    for variant in [0, 1] {
+        let wire = crossws_core::Wire::new::<Plain>(variant);
+        assert_eq!(publication.encoded(wire), format!("abc{variant}"));
+    }
     assert_eq!(RUNS.load(Ordering::Relaxed), 1);
 }

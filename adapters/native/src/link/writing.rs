@@ -19,7 +19,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
     pub(super) fn write(&mut self, cx: &mut Context<'_>) {
         loop {
             match self.phase {
-                Phase::Lingering { .. } if self.outbox.news().terminated => {
+                Phase::Lingering { .. } if self.outbox.urgent().terminated => {
                     self.io.abort();
                     self.phase = Phase::Done;
                     return;
@@ -68,9 +68,9 @@ impl<I: Io, R: Runtime> Link<I, R> {
     /// outbox has to say.
     pub(super) fn load(&mut self) {
         if !self.writing.is_empty() {
-            let news = self.outbox.news();
-            self.heed(&news);
-            if news.overflowed {
+            let urgent = self.outbox.urgent();
+            self.heed(&urgent);
+            if urgent.overflowed {
                 // The frame that has begun is finished; its successors are gone, and the close
                 // frame follows.
                 let lost = self.writing.keep_begun();

@@ -1,0 +1,213 @@
+//! What waits for one connection: what was sent to it, and where to fetch what was published.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+
+use crossws_core::{Backlog, Clock, Feed, Lag, Range};
+use smallvec::SmallVec;
+
+use crate::batch::Batch;
+use crate::frame::frames_len;
+
+/// Frames of its own, in the order in which they were sent, and the feeds of topics with news. They
+/// leave in one order: what is sent while there are news remembers the time, and so its place among
+/// them.
+#[derive(Default)]
+pub(super) struct Queue {
+    /// What was sent before there were any news.
+    direct: Batch,
+    /// Nearly always one.
+    feeds: SmallVec<[Feed; 1]>,
+    /// What was sent since, and its parts, by time.
+    behind: Batch,
+    parts: VecDeque<Part>,
+    /// The pump is fetching the news, and what is sent meanwhile is behind them.
+    fetching: Option<Clock>,
+}
+
+struct Part {
+    /// What was published before this is before it.
+    time: u64,
+    bytes: usize,
+    frames: usize,
+}
+
+impl Queue {
+    /// Appends frames that were sent to this connection, with `push`.
+    pub(super) fn push(&mut self, push: impl FnOnce(&mut Batch)) {
+        let feed = self.feeds.first().map(Feed::clock);
+        let time = feed.or(self.fetching.as_ref()).map(Clock::now);
+        if time.is_none() && self.behind.is_empty() {
+            return push(&mut self.direct);
+        }
+        let (bytes, frames) = (self.behind.bytes(), self.behind.frames());
+        push(&mut self.behind);
+        let (bytes, frames) = (self.behind.bytes() - bytes, self.behind.frames() - frames);
+        match self.parts.back_mut() {
+            Some(part) if time.is_none_or(|time| time == part.time) => {
+                part.bytes += bytes;
+                part.frames += frames;
+            }
+            _ => self.parts.push_back(Part {
+                time: time.unwrap_or_default(),
+                bytes,
+                frames,
+            }),
+        }
+    }
+
+    pub(super) fn announce(&mut self, feed: Feed) {
+        self.feeds.push(feed);
+    }
+
+    /// Bytes and frames of its own.
+    pub(super) fn sent(&self) -> (usize, usize) {
+        (
+            self.direct.bytes() + self.behind.bytes(),
+            self.direct.frames() + self.behind.frames(),
+        )
+    }
+
+    /// At most what is to be fetched.
+    pub(super) fn news(&self) -> Lag {
+        let mut news = Lag::default();
+        for feed in &self.feeds {
+            let lag = feed.at_most();
+            news.bytes += lag.bytes;
+            news.messages += lag.messages;
+        }
+        news
+    }
+
+    pub(super) fn backlogs(&self) -> SmallVec<[Backlog; 1]> {
+        self.feeds.iter().map(Feed::backlog).collect()
+    }
+
+    pub(super) fn drop_first(&mut self) -> bool {
+        self.direct.drop_first()
+    }
+
+    /// Discards what was sent. The feeds stay, because they may not be dropped under a lock.
+    pub(super) fn clear(&mut self) {
+        self.direct = Batch::default();
+        self.behind = Batch::default();
+        self.parts = VecDeque::new();
+    }
+
+    /// Takes everything out of which no fetching comes, or begins to fetch. Answers with what is
+    /// first, and the rest.
+    pub(super) fn take(&mut self) -> (Batch, Option<Fetch>) {
+        let mut direct = std::mem::take(&mut self.direct);
+        let mut behind = std::mem::take(&mut self.behind);
+        let parts = std::mem::take(&mut self.parts);
+        let Some(clock) = self.feeds.first().map(Feed::clock) else {
+            let (bytes, frames) = (behind.bytes(), behind.frames());
+            behind.move_front(&mut direct, bytes, frames);
+            return (direct, None);
+        };
+        // Read under the lock under which feeds are announced, as a feed demands.
+        let before = clock.now();
+        self.fetching = Some(clock.clone());
+        let fetch = Fetch {
+            before,
+            feeds: std::mem::take(&mut self.feeds),
+            behind,
+            parts,
+        };
+        (direct, Some(fetch))
+    }
+
+    /// The news are fetched but for these, which were published meanwhile.
+    pub(super) fn fetched(&mut self, left: SmallVec<[Feed; 1]>) {
+        self.fetching = None;
+        self.feeds.extend(left);
+    }
+
+    /// The feeds, to be dropped without the lock.
+    pub(super) fn give_up(&mut self) -> SmallVec<[Feed; 1]> {
+        std::mem::take(&mut self.feeds)
+    }
+
+    pub(super) fn has_news(&self) -> bool {
+        !self.feeds.is_empty()
+    }
+}
+
+/// News on their way, with what was sent while they waited.
+pub(super) struct Fetch {
+    before: u64,
+    feeds: SmallVec<[Feed; 1]>,
+    behind: Batch,
+    parts: VecDeque<Part>,
+}
+
+thread_local! {
+    /// Every fetch needs such a list for a moment.
+    static RANGES: RefCell<Vec<Range>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Fetch {
+    /// Appends everything in its order, without a lock. Answers which feeds have more.
+    pub(super) fn into_batch(mut self, batch: &mut Batch) -> SmallVec<[Feed; 1]> {
+        RANGES.with_borrow_mut(|ranges| {
+            let sorted = self.feeds.len() > 1 || !self.parts.is_empty();
+            let mut left = SmallVec::new();
+            for feed in self.feeds {
+                left.extend(feed.take(self.before, sorted, ranges));
+            }
+            if sorted {
+                ranges.sort_unstable_by_key(|range| range.seq);
+            }
+            let mut parts = self.parts.into_iter().peekable();
+            for mut range in ranges.drain(..) {
+                while let Some(part) = parts.next_if(|part| part.time <= range.end()) {
+                    let earlier = range.split_before(part.time);
+                    batch.push_encoded(earlier.bytes, earlier.messages);
+                    self.behind.move_front(batch, part.bytes, part.frames);
+                }
+                batch.push_encoded(range.bytes, range.messages);
+            }
+            for part in parts {
+                self.behind.move_front(batch, part.bytes, part.frames);
+            }
+            left
+        })
+    }
+}
+
+/// What a range of consecutive numbers is asked.
+trait Consecutive {
+    /// The number behind its last one.
+    fn end(&self) -> u64;
+    /// Takes off what was published before a time.
+    fn split_before(&mut self, time: u64) -> Self;
+}
+
+impl Consecutive for Range {
+    fn end(&self) -> u64 {
+        self.seq + self.messages as u64
+    }
+
+    fn split_before(&mut self, time: u64) -> Self {
+        let count = usize::try_from(time.saturating_sub(self.seq)).unwrap_or(usize::MAX);
+        let count = count.min(self.messages);
+        let mut earlier = self.clone();
+        let bytes = frames_len(&self.bytes, count);
+        earlier.bytes = self.bytes.split_to(bytes);
+        earlier.messages = count;
+        self.seq += count as u64;
+        self.messages -= count;
+        earlier
+    }
+}
+
+/// How much waits in feeds that are out of reach: exact, and not to be asked under a lock.
+pub(super) fn lag(backlogs: &[Backlog]) -> Lag {
+    let mut sum = Lag::default();
+    for backlog in backlogs {
+        let lag = backlog.lag();
+        sum.bytes += lag.bytes;
+        sum.messages += lag.messages;
+    }
+    sum
+}

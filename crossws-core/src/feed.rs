@@ -1,0 +1,208 @@
+//! How a transport reads what was published: see [`Transport::wire`](crate::Transport::wire).
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::members::Key;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::topic::Topic;
+
+/// The order of a namespace: every publication in it gets the next number, whatever its topic.
+///
+/// A transport reads it to put what it sends itself in its place among the publications: what was
+/// published before has a smaller number than the time, what is published later does not.
+#[derive(Debug, Clone, Default)]
+pub struct Clock(Arc<AtomicU64>);
+
+impl Clock {
+    /// The number that the next publication gets.
+    pub fn now(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Takes the next number: under the topic's lock, so that a topic's numbers go up.
+    pub(crate) fn tick(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::AcqRel)
+    }
+}
+
+/// Publications that follow each other in a topic's log, encoded, as all of its readers share them.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Range {
+    /// The first one's number on the namespace's [`Clock`].
+    pub seq: u64,
+    /// The messages, one behind the other.
+    pub bytes: Bytes,
+    /// How many they are.
+    pub messages: usize,
+}
+
+/// How much there is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Lag {
+    /// In bytes, encoded.
+    pub bytes: usize,
+    /// In messages.
+    pub messages: usize,
+}
+
+impl Lag {
+    /// More than there ever is.
+    pub(crate) const MOST: Self = Self {
+        bytes: usize::MAX,
+        messages: usize::MAX,
+    };
+
+    /// One message more.
+    pub(crate) fn plus(self, len: usize) -> Self {
+        Self {
+            bytes: self.bytes.wrapping_add(len),
+            messages: self.messages.wrapping_add(1),
+        }
+    }
+
+    pub(crate) fn exceeds(self, most: Self) -> bool {
+        self.bytes > most.bytes || self.messages > most.messages
+    }
+
+    pub(crate) fn min(self, other: Self) -> Self {
+        Self {
+            bytes: self.bytes.min(other.bytes),
+            messages: self.messages.min(other.messages),
+        }
+    }
+}
+
+/// How much of one log may wait for a transport before it is a slow consumer's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Room {
+    /// In bytes.
+    pub bytes: usize,
+    /// In messages.
+    pub messages: usize,
+    /// Whether [`Transport::wake`](crate::Transport::wake) must be called.
+    pub wake: bool,
+}
+
+impl Room {
+    /// So much room; `wake` when the writer sleeps.
+    pub const fn new(bytes: usize, messages: usize, wake: bool) -> Self {
+        Self {
+            bytes,
+            messages,
+            wake,
+        }
+    }
+}
+
+/// A transport's way to what a topic's log has for it. Dropped, what it has not read is given up.
+///
+/// Neither a call nor the drop may happen under a lock that [`Transport::news`] takes: they lock the
+/// topic, under which that one is called.
+///
+/// [`Transport::news`]: crate::Transport::news
+pub struct Feed {
+    topic: Arc<Topic>,
+    reader: Reader,
+    /// What had been published to the topic before.
+    before: Lag,
+    armed: bool,
+}
+
+/// A reader's place in its topic. The key may be another's later, the number is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reader {
+    pub(crate) key: Key,
+    pub(crate) number: u64,
+}
+
+impl Feed {
+    pub(crate) fn new(topic: Arc<Topic>, reader: Reader, before: Lag) -> Self {
+        Self {
+            topic,
+            reader,
+            before,
+            armed: true,
+        }
+    }
+
+    /// Drops it without a word to the topic, which is locked.
+    pub(crate) fn disarm(mut self) {
+        self.armed = false;
+    }
+
+    /// The order of the namespace.
+    pub fn clock(&self) -> &Clock {
+        self.topic.clock()
+    }
+
+    /// Takes what was published before `before`, which is a time of the [`clock`](Self::clock)'s,
+    /// in slices as long as can be. If they are to be `sorted` among those of other topics, a
+    /// slice's numbers are consecutive. Gives the feed back if there is more.
+    ///
+    /// The time must be read before, or under, the lock under which the transport looks at which
+    /// feeds it has: then everything that was published before it is in one of them, and the order
+    /// of publications over several topics is kept.
+    #[must_use = "a feed that is dropped gives up what it has not read"]
+    pub fn take(mut self, before: u64, sorted: bool, into: &mut Vec<Range>) -> Option<Self> {
+        self.armed = self.topic.take(self.reader, before, sorted, into);
+        self.armed.then_some(self)
+    }
+
+    /// At most how much there is to read: without a lock, so also under one. The reader's own
+    /// publications count.
+    pub fn at_most(&self) -> Lag {
+        let now = self.topic.published();
+        Lag {
+            bytes: now.bytes.saturating_sub(self.before.bytes),
+            messages: now.messages.saturating_sub(self.before.messages),
+        }
+    }
+
+    /// A way to ask how much there is to read while the feed is out of reach, under a lock.
+    pub fn backlog(&self) -> Backlog {
+        Backlog {
+            topic: Arc::clone(&self.topic),
+            reader: self.reader,
+        }
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        if self.armed {
+            self.topic.forget(self.reader);
+        }
+    }
+}
+
+impl fmt::Debug for Feed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Feed").field(&self.at_most()).finish()
+    }
+}
+
+/// What waits in a [`Feed`].
+#[derive(Clone)]
+pub struct Backlog {
+    topic: Arc<Topic>,
+    reader: Reader,
+}
+
+impl Backlog {
+    /// How much there is to read now: nothing once the feed is gone. Locks the topic.
+    pub fn lag(&self) -> Lag {
+        self.topic.lag(self.reader)
+    }
+}
+
+impl fmt::Debug for Backlog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Backlog(..)")
+    }
+}

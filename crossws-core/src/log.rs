@@ -1,0 +1,365 @@
+//! What was published to one topic in one wire format, until its last reader has taken it.
+//!
+//! A publication is encoded once, at the end. A reader is a cursor: it takes everything from there
+//! to the end at once, as slices that all readers share, however many messages that is. What is
+//! behind the last cursor is freed.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use crate::feed::{Lag, Range, Room};
+use crate::members::Key;
+
+/// From this size on a chunk is closed, so that a slow reader's memory is given back in steps.
+const CHUNK: usize = 64 << 10;
+
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    /// Closed chunks, the oldest with the slowest reader first.
+    chunks: VecDeque<Chunk>,
+    /// The number of the first of them; numbers go up.
+    first: u64,
+    /// The chunk that is written to: the last one.
+    tail: Tail,
+    /// How large the last closed chunk was: a hint for the next.
+    hint: usize,
+    /// All that was ever appended.
+    end: Total,
+}
+
+#[derive(Debug)]
+struct Chunk {
+    bytes: Bytes,
+    index: Index,
+}
+
+#[derive(Debug, Default)]
+struct Tail {
+    bytes: Vec<u8>,
+    index: Index,
+}
+
+/// What is where in a chunk.
+#[derive(Debug, Default)]
+struct Index {
+    /// Where each message ends.
+    ends: Vec<usize>,
+    runs: Vec<Run>,
+    /// How many cursors stand in this chunk.
+    readers: usize,
+}
+
+/// Consecutive messages of one author, whose numbers are consecutive too.
+#[derive(Debug)]
+struct Run {
+    author: Option<Key>,
+    /// The number of its first message.
+    seq: u64,
+    /// Its messages' places in `ends`.
+    from: usize,
+    to: usize,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Total {
+    bytes: u64,
+    messages: u64,
+}
+
+/// A place between two messages.
+#[derive(Debug, Clone)]
+pub(crate) struct Mark {
+    chunk: u64,
+    message: usize,
+    at: Total,
+}
+
+/// Where a reader stands: what is before it is taken.
+#[derive(Debug)]
+pub(crate) struct Cursor {
+    mark: Mark,
+    /// What the reader itself published since: it is in the log, and not for it.
+    own: Total,
+}
+
+impl Cursor {
+    /// A reader has published this itself.
+    pub(crate) fn skip_own(&mut self, len: usize) {
+        self.own.bytes += len as u64;
+        self.own.messages += 1;
+    }
+
+    /// At which end of the log this room is used up.
+    pub(crate) fn until(&self, room: Room) -> Lag {
+        let start = self.mark.at.lag();
+        let own = self.own.lag();
+        Lag {
+            bytes: start
+                .bytes
+                .saturating_add(own.bytes)
+                .saturating_add(room.bytes),
+            messages: start
+                .messages
+                .saturating_add(own.messages)
+                .saturating_add(room.messages),
+        }
+    }
+}
+
+impl Total {
+    fn lag(self) -> Lag {
+        Lag {
+            bytes: self.bytes as usize,
+            messages: self.messages as usize,
+        }
+    }
+}
+
+impl Log {
+    /// Appends a message, which `encode` writes. Answers its length.
+    pub(crate) fn append(
+        &mut self,
+        seq: u64,
+        author: Option<Key>,
+        encode: impl FnOnce(&mut Vec<u8>),
+    ) -> usize {
+        if self.tail.bytes.len() >= CHUNK {
+            self.close_tail();
+        }
+        let Tail { bytes, index } = &mut self.tail;
+        if bytes.capacity() == 0 {
+            bytes.reserve(self.hint);
+        }
+        let before = bytes.len();
+        encode(bytes);
+        let place = index.ends.len();
+        index.ends.push(bytes.len());
+        match index.runs.last_mut() {
+            Some(run) if run.author == author && run.seq + (place - run.from) as u64 == seq => {
+                run.to = place + 1;
+            }
+            _ => index.runs.push(Run {
+                author,
+                seq,
+                from: place,
+                to: place + 1,
+            }),
+        }
+        let len = bytes.len() - before;
+        self.end.bytes += len as u64;
+        self.end.messages += 1;
+        len
+    }
+
+    /// The end: what is appended from here on is behind it.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            chunk: self.first + self.chunks.len() as u64,
+            message: self.tail.index.ends.len(),
+            at: self.end,
+        }
+    }
+
+    /// A cursor at a mark, while nobody has read or been released since. It must be given back,
+    /// with [`read`](Self::read) or [`release`](Self::release).
+    pub(crate) fn cursor(&mut self, mark: &Mark) -> Cursor {
+        if let Some(index) = self.index_mut(mark.chunk) {
+            index.readers += 1;
+        }
+        Cursor {
+            mark: mark.clone(),
+            own: Total::default(),
+        }
+    }
+
+    /// Everything that was ever appended.
+    pub(crate) fn end(&self) -> Lag {
+        self.end.lag()
+    }
+
+    /// What waits for a reader.
+    pub(crate) fn lag(&self, cursor: &Cursor) -> Lag {
+        let since =
+            |end: u64, at: u64, own: u64| end.saturating_sub(at).saturating_sub(own) as usize;
+        let Cursor { mark, own } = cursor;
+        Lag {
+            bytes: since(self.end.bytes, mark.at.bytes, own.bytes),
+            messages: since(self.end.messages, mark.at.messages, own.messages),
+        }
+    }
+
+    /// Takes what is before the number `before`, and not by `reader` itself, in slices as long as
+    /// can be: one for what is adjacent, or, where they are to be `sorted` among those of other
+    /// logs, one for consecutive numbers. Gives a cursor back if something is left.
+    pub(crate) fn read(
+        &mut self,
+        cursor: Cursor,
+        reader: Key,
+        before: u64,
+        sorted: bool,
+        into: &mut Vec<Range>,
+    ) -> Option<Cursor> {
+        self.close_tail();
+        let mut own = cursor.own;
+        let mut mark = cursor.mark.clone();
+        let mut more = false;
+        while !more && let Some(chunk) = self.chunk(mark.chunk) {
+            let start = chunk.index.start_of(mark.message);
+            let stop = chunk.take(mark.message, reader, before, sorted, into, &mut own);
+            mark.at.bytes += (chunk.index.start_of(stop) - start) as u64;
+            mark.at.messages += (stop - mark.message) as u64;
+            mark.message = stop;
+            more = stop < chunk.index.ends.len();
+            if !more {
+                mark.chunk += 1;
+                mark.message = 0;
+            }
+        }
+        let left = more.then(|| Cursor {
+            own,
+            ..self.cursor(&mark)
+        });
+        self.release(&cursor);
+        left
+    }
+
+    /// A reader is gone, or has taken what there was.
+    pub(crate) fn release(&mut self, cursor: &Cursor) {
+        if let Some(index) = self.index_mut(cursor.mark.chunk) {
+            index.readers -= 1;
+        }
+        while let Some(chunk) = self.chunks.front()
+            && chunk.index.readers == 0
+        {
+            self.chunks.pop_front();
+            self.first += 1;
+        }
+        if self.chunks.is_empty() {
+            if self.tail.index.readers == 0 {
+                // Nobody is left to read it.
+                self.tail = Tail::default();
+                self.first += 1;
+            }
+            if self.chunks.capacity() > 8 {
+                self.chunks = VecDeque::new();
+            }
+        }
+    }
+
+    fn place(&self, number: u64) -> Option<usize> {
+        usize::try_from(number.checked_sub(self.first)?).ok()
+    }
+
+    fn chunk(&self, number: u64) -> Option<&Chunk> {
+        self.chunks.get(self.place(number)?)
+    }
+
+    fn index_mut(&mut self, number: u64) -> Option<&mut Index> {
+        let place = self.place(number)?;
+        if place == self.chunks.len() {
+            return Some(&mut self.tail.index);
+        }
+        self.chunks.get_mut(place).map(|chunk| &mut chunk.index)
+    }
+
+    /// Makes what was written shareable.
+    fn close_tail(&mut self) {
+        if self.tail.index.ends.is_empty() {
+            return;
+        }
+        let Tail { bytes, index } = std::mem::take(&mut self.tail);
+        self.hint = bytes.len().min(CHUNK);
+        self.chunks.push_back(Chunk {
+            bytes: Bytes::from(bytes),
+            index,
+        });
+    }
+}
+
+impl Chunk {
+    /// See [`Log::read`]: in this chunk, from one message on. Answers where it stopped.
+    fn take(
+        &self,
+        message: usize,
+        reader: Key,
+        before: u64,
+        sorted: bool,
+        into: &mut Vec<Range>,
+        own: &mut Total,
+    ) -> usize {
+        let mut slice = Slice::default();
+        let index = &self.index;
+        for run in &index.runs {
+            if run.to <= message {
+                continue;
+            }
+            let from = run.from.max(message);
+            // Its messages from `from` to `to` have numbers below `before`.
+            let below = usize::try_from(before.saturating_sub(run.seq)).unwrap_or(usize::MAX);
+            let to = run.to.min(run.from.saturating_add(below));
+            if to > from {
+                let bytes = index.start_of(from)..index.start_of(to);
+                if run.author == Some(reader) {
+                    slice.flush(&self.bytes, into);
+                    own.bytes = own.bytes.saturating_sub(bytes.len() as u64);
+                    own.messages = own.messages.saturating_sub((to - from) as u64);
+                } else {
+                    let seq = run.seq + (from - run.from) as u64;
+                    if sorted && slice.next_seq != seq {
+                        slice.flush(&self.bytes, into);
+                    }
+                    slice.extend(seq, bytes, to - from);
+                }
+            }
+            if to < run.to {
+                slice.flush(&self.bytes, into);
+                return to.max(from);
+            }
+        }
+        slice.flush(&self.bytes, into);
+        index.ends.len()
+    }
+}
+
+impl Index {
+    /// Where a message begins.
+    fn start_of(&self, message: usize) -> usize {
+        match message.checked_sub(1) {
+            Some(previous) => self.ends.get(previous).copied().unwrap_or_default(),
+            None => 0,
+        }
+    }
+}
+
+/// A slice that still grows.
+#[derive(Default)]
+struct Slice {
+    seq: u64,
+    next_seq: u64,
+    bytes: std::ops::Range<usize>,
+    messages: usize,
+}
+
+impl Slice {
+    fn extend(&mut self, seq: u64, bytes: std::ops::Range<usize>, messages: usize) {
+        if self.messages == 0 {
+            self.seq = seq;
+            self.bytes.start = bytes.start;
+        }
+        self.bytes.end = bytes.end;
+        self.messages += messages;
+        self.next_seq = seq + messages as u64;
+    }
+
+    fn flush(&mut self, chunk: &Bytes, into: &mut Vec<Range>) {
+        let slice = std::mem::take(self);
+        if slice.messages > 0 {
+            into.push(Range {
+                seq: slice.seq,
+                bytes: chunk.slice(slice.bytes),
+                messages: slice.messages,
+            });
+        }
+    }
+}

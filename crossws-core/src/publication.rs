@@ -1,0 +1,63 @@
+use std::any::Any;
+use std::fmt;
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+
+use crate::bounds::{AnyValue, MaybeSend, MaybeSync};
+use crate::{Message, Wire};
+
+/// A published message on its way to many subscribers: encoded once, shared by all.
+pub struct Publication {
+    message: Message,
+    encoded: OnceLock<(Wire, Bytes)>,
+    prepared: OnceLock<Box<AnyValue>>,
+}
+
+impl Publication {
+    /// A publication of `message`.
+    pub fn new(message: Message) -> Self {
+        Self {
+            message,
+            encoded: OnceLock::new(),
+            prepared: OnceLock::new(),
+        }
+    }
+
+    /// The message.
+    pub fn message(&self) -> &Message {
+        &self.message
+    }
+
+    /// The message in a wire format. The first format asked for is computed once and shared;
+    /// another one is computed at each call.
+    pub fn encoded(&self, wire: Wire) -> Bytes {
+        let encode = || {
+            let mut bytes = Vec::new();
+            wire.append(&self.message, &mut bytes);
+            Bytes::from(bytes)
+        };
+        let (first, bytes) = self.encoded.get_or_init(|| (wire, encode()));
+        if *first == wire {
+            bytes.clone()
+        } else {
+            encode()
+        }
+    }
+
+    /// The message as a platform's own value, made by the first subscriber that asks and shared
+    /// by the others. `None` if the value that was made first is of another type.
+    pub fn prepared<T: MaybeSend + MaybeSync + 'static>(
+        &self,
+        make: impl FnOnce(&Message) -> T,
+    ) -> Option<&T> {
+        let value = self.prepared.get_or_init(|| Box::new(make(&self.message)));
+        (&**value as &dyn Any).downcast_ref()
+    }
+}
+
+impl fmt::Debug for Publication {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Publication({:?})", self.message)
+    }
+}

@@ -1,0 +1,52 @@
+use std::any::TypeId;
+use std::fmt;
+
+use crate::Message;
+
+/// A family of wire formats, told apart by a number that means something to the family alone:
+/// the parameters of a compression, for example.
+pub trait Encoding: 'static {
+    /// Appends the message as bytes on the wire. A pure function of the variant and the message,
+    /// because what it gives is shared by everyone who reads this format.
+    fn append(variant: u64, message: &Message, to: &mut Vec<u8>);
+}
+
+/// One wire format: what a message becomes for all connections that share it. Two are equal when
+/// they are the same variant of the same [`Encoding`].
+#[derive(Clone, Copy)]
+pub struct Wire {
+    family: TypeId,
+    variant: u64,
+    append: fn(u64, &Message, &mut Vec<u8>),
+}
+
+impl Wire {
+    /// A variant of an encoding.
+    pub fn new<E: Encoding>(variant: u64) -> Self {
+        Self {
+            family: TypeId::of::<E>(),
+            variant,
+            append: E::append,
+        }
+    }
+
+    /// Appends the message in this format.
+    pub fn append(&self, message: &Message, to: &mut Vec<u8>) {
+        (self.append)(self.variant, message, to);
+    }
+}
+
+// Not by the function: the compiler may give one function two addresses, or two functions one.
+impl PartialEq for Wire {
+    fn eq(&self, other: &Self) -> bool {
+        (self.family, self.variant) == (other.family, other.variant)
+    }
+}
+
+impl Eq for Wire {}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Wire({})", self.variant)
+    }
+}
