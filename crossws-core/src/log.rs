@@ -178,14 +178,13 @@ impl Log {
         self.end.lag()
     }
 
-    /// What waits for a reader.
-    pub(crate) fn lag(&self, cursor: &Cursor) -> Lag {
-        let since =
-            |end: u64, at: u64, own: u64| end.saturating_sub(at).saturating_sub(own) as usize;
-        let Cursor { mark, own } = cursor;
+    /// What waits for a reader, of what was there when the log ended at `end`.
+    pub(crate) fn lag(&self, cursor: &Cursor, end: Lag) -> Lag {
+        let end = self.end().min(end);
+        let start = cursor.until(Room::new(0, 0, false));
         Lag {
-            bytes: since(self.end.bytes, mark.at.bytes, own.bytes),
-            messages: since(self.end.messages, mark.at.messages, own.messages),
+            bytes: end.bytes.saturating_sub(start.bytes),
+            messages: end.messages.saturating_sub(start.messages),
         }
     }
 

@@ -59,8 +59,9 @@ struct Reading {
     /// The key that stands for the reader in the log, also when it has left.
     author: Key,
     cursor: Option<Cursor>,
-    /// What was published later is not for it: it has left.
+    /// What was published from this time on, behind this end, is not for it: it has left.
     until: u64,
+    end: Lag,
 }
 
 /// What a publication leaves to be done without the lock.
@@ -143,9 +144,9 @@ impl Topic {
                 reading.member = None;
                 reading.author = key;
                 reading.until = self.clock.now();
-                let lane = reading.lane;
-                if let Some(lane) = state.lanes.get_mut(lane) {
+                if let Some(lane) = state.lanes.get_mut(reading.lane) {
                     lane.members -= 1;
+                    reading.end = lane.log.end();
                 }
             }
             Place::Deaf => {}
@@ -229,8 +230,10 @@ impl Topic {
         let Some(reading) = state.reading(reader) else {
             return false;
         };
+        // Once it has left, and read to where it left, what follows is for others.
+        let is_last = before >= reading.until;
         let before = before.min(reading.until);
-        let (author, lane, has_left) = (reading.author, reading.lane, reading.member.is_none());
+        let (author, lane) = (reading.author, reading.lane);
         let Some(cursor) = reading.cursor.take() else {
             state.rest(reader);
             return false;
@@ -239,7 +242,7 @@ impl Topic {
             return false;
         };
         match found.log.read(cursor, author, before, sorted, into) {
-            Some(cursor) if has_left => found.log.release(&cursor),
+            Some(cursor) if is_last => found.log.release(&cursor),
             Some(cursor) => {
                 if let Some(reading) = state.reading(reader) {
                     reading.cursor = Some(cursor);
@@ -278,7 +281,7 @@ impl Topic {
         match (state.readers.get(reader.key), state.lanes.get(lane)) {
             (Some(reading), Some(lane)) => {
                 let cursor = reading.cursor.as_ref();
-                cursor.map_or(Lag::default(), |cursor| lane.log.lag(cursor))
+                cursor.map_or(Lag::default(), |cursor| lane.log.lag(cursor, reading.end))
             }
             _ => Lag::default(),
         }
@@ -419,6 +422,7 @@ impl Writing<'_, '_> {
                     author: key,
                     cursor: Some(cursor),
                     until: u64::MAX,
+                    end: Lag::MOST,
                 });
                 *place = Place::Reading(reader.key);
                 if room.wake {
@@ -449,7 +453,7 @@ impl Writing<'_, '_> {
             else {
                 continue;
             };
-            match peer.transport().lags(lane.log.lag(cursor)) {
+            match peer.transport().lags(lane.log.lag(cursor, Lag::MOST)) {
                 Ok(room) => lane.check = lane.check.min(cursor.until(room)),
                 Err(lost) => {
                     lane.log.release(cursor);

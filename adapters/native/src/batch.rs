@@ -101,7 +101,7 @@ impl Batch {
         let len = chunk.as_slice().len();
         if len >= SHARE_FROM {
             self.chunks.push_back(chunk);
-        } else {
+        } else if len > 0 {
             self.tail(len).extend_from_slice(chunk.as_slice());
         }
     }

@@ -3,6 +3,8 @@
 #[cfg(all(test, crossws_shuttle))]
 mod model;
 mod queue;
+#[cfg(all(test, not(crossws_shuttle)))]
+mod tests;
 
 use std::sync::Arc;
 use std::task::{Wake, Waker};

@@ -4,14 +4,19 @@
 use std::io::IoSlice;
 use std::task::Poll;
 
-use crossws_core::{Limit, Limits, Message, Overflow, Publication, Transport};
+use crossws_core::http::Request;
+use crossws_core::{
+    HooksBuilder, Hub, Joined, Limit, Limits, Message, Overflow, Publication, Transport,
+    UpgradeRequest, hooks,
+};
 use shuttle::future::block_on;
 use shuttle::sync::atomic::{AtomicUsize, Ordering};
 use shuttle::thread;
 
 use super::*;
+use crate::transport::NativeTransport;
 
-const RUNS: usize = 3000;
+const RUNS: usize = 10_000;
 
 /// What a pump does with its outbox, writing everything at once: runs until the close frame.
 /// Answers the payloads' first bytes in the order they were written.
@@ -187,5 +192,111 @@ fn dropping_the_oldest_keeps_the_newest_in_order() {
             assert!(seen.is_sorted() && seen.last() == Some(&5), "{seen:?}");
         },
         RUNS,
+    );
+}
+
+fn join(hub: &Hub) -> (Joined<HooksBuilder>, Arc<Outbox>) {
+    let request = UpgradeRequest::new(Request::get("/").body(()).unwrap().into_parts().0);
+    let claim = block_on(hub.claim(&Arc::new(hooks()), request)).unwrap();
+    let accepted = block_on(claim.upgrade()).unwrap();
+    let outbox = Outbox::new(hub.limits());
+    let joined = accepted.join(NativeTransport(Arc::clone(&outbox))).unwrap();
+    (joined, outbox)
+}
+
+#[test]
+fn what_one_thread_sends_and_publishes_arrives_in_its_order() {
+    shuttle::check_random(
+        || {
+            let hub = Hub::default();
+            let (joined, outbox) = join(&hub);
+            let peer = joined.peer().clone();
+            for topic in ["a", "b"] {
+                peer.subscribe(topic).unwrap();
+            }
+            let pumping = thread::spawn(move || pump(outbox));
+            let publishers: Vec<_> = [0u8, 10]
+                .into_iter()
+                .map(|base| {
+                    let (hub, peer) = (hub.clone(), peer.clone());
+                    thread::spawn(move || {
+                        let room = hub.in_namespace("/");
+                        room.publish("a", vec![base]).unwrap();
+                        room.publish("b", vec![base + 1]).unwrap();
+                        peer.send(vec![base + 2]).unwrap();
+                        room.publish("a", vec![base + 3]).unwrap();
+                        // Its own are in the log too, and not for it.
+                        peer.publish("b", vec![99]).unwrap();
+                        room.broadcast(vec![base + 4]).unwrap();
+                    })
+                })
+                .collect();
+            for publisher in publishers {
+                publisher.join().unwrap();
+            }
+            peer.close(CloseCode::NORMAL, "");
+            let seen = pumping.join().unwrap();
+            assert_eq!(seen.len(), 10, "{seen:?}");
+            for base in [0u8, 10] {
+                let own = seen.iter().filter(|n| (base..base + 5).contains(n));
+                assert!(own.is_sorted(), "{seen:?}");
+            }
+        },
+        RUNS,
+    );
+}
+
+#[test]
+fn everybody_sees_a_topic_in_one_order_and_a_leaver_a_part_of_it() {
+    shuttle::check_pct(
+        || {
+            let hub = Hub::default();
+            let members: Vec<_> = (0..3).map(|_| join(&hub)).collect();
+            let peers: Vec<_> = members
+                .iter()
+                .map(|(joined, _)| joined.peer().clone())
+                .collect();
+            for peer in &peers {
+                peer.subscribe("a").unwrap();
+            }
+            let (joined, outboxes): (Vec<_>, Vec<_>) = members.into_iter().unzip();
+            let pumps: Vec<_> = outboxes
+                .into_iter()
+                .map(|outbox| thread::spawn(move || pump(outbox)))
+                .collect();
+            let mut threads: Vec<_> = [0u8, 10]
+                .into_iter()
+                .map(|base| {
+                    let hub = hub.clone();
+                    thread::spawn(move || {
+                        for n in base..base + 2 {
+                            hub.in_namespace("/").publish("a", vec![n]).unwrap();
+                        }
+                    })
+                })
+                .collect();
+            let leaver = peers[2].clone();
+            threads.push(thread::spawn(move || {
+                leaver.unsubscribe("a");
+                leaver.subscribe("a").unwrap();
+            }));
+            for thread in threads {
+                thread.join().unwrap();
+            }
+            for peer in &peers {
+                peer.close(CloseCode::NORMAL, "");
+            }
+            let seen: Vec<_> = pumps.into_iter().map(|pump| pump.join().unwrap()).collect();
+            assert_eq!(seen[0].len(), 4);
+            assert_eq!(seen[0], seen[1]);
+            let mut whole = seen[0].iter();
+            assert!(
+                seen[2].iter().all(|n| whole.any(|one| one == n)),
+                "{seen:?}"
+            );
+            drop(joined);
+        },
+        RUNS,
+        3,
     );
 }

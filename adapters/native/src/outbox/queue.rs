@@ -1,6 +1,6 @@
 //! What waits for one connection: what was sent to it, and where to fetch what was published.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::collections::VecDeque;
 
 use crossws_core::{Backlog, Clock, Feed, Lag, Range};
@@ -143,35 +143,35 @@ pub(super) struct Fetch {
 
 thread_local! {
     /// Every fetch needs such a list for a moment.
-    static RANGES: RefCell<Vec<Range>> = const { RefCell::new(Vec::new()) };
+    static RANGES: Cell<Vec<Range>> = const { Cell::new(Vec::new()) };
 }
 
 impl Fetch {
     /// Appends everything in its order, without a lock. Answers which feeds have more.
     pub(super) fn into_batch(mut self, batch: &mut Batch) -> SmallVec<[Feed; 1]> {
-        RANGES.with_borrow_mut(|ranges| {
-            let sorted = self.feeds.len() > 1 || !self.parts.is_empty();
-            let mut left = SmallVec::new();
-            for feed in self.feeds {
-                left.extend(feed.take(self.before, sorted, ranges));
-            }
-            if sorted {
-                ranges.sort_unstable_by_key(|range| range.seq);
-            }
-            let mut parts = self.parts.into_iter().peekable();
-            for mut range in ranges.drain(..) {
-                while let Some(part) = parts.next_if(|part| part.time <= range.end()) {
-                    let earlier = range.split_before(part.time);
-                    batch.push_encoded(earlier.bytes, earlier.messages);
-                    self.behind.move_front(batch, part.bytes, part.frames);
-                }
-                batch.push_encoded(range.bytes, range.messages);
-            }
-            for part in parts {
+        let mut ranges = RANGES.take();
+        let sorted = self.feeds.len() > 1 || !self.parts.is_empty();
+        let mut left = SmallVec::new();
+        for feed in self.feeds {
+            left.extend(feed.take(self.before, sorted, &mut ranges));
+        }
+        if sorted {
+            ranges.sort_unstable_by_key(|range| range.seq);
+        }
+        let mut parts = self.parts.into_iter().peekable();
+        for mut range in ranges.drain(..) {
+            while let Some(part) = parts.next_if(|part| part.time < range.end()) {
+                let earlier = range.split_before(part.time);
+                batch.push_encoded(earlier.bytes, earlier.messages);
                 self.behind.move_front(batch, part.bytes, part.frames);
             }
-            left
-        })
+            batch.push_encoded(range.bytes, range.messages);
+        }
+        for part in parts {
+            self.behind.move_front(batch, part.bytes, part.frames);
+        }
+        RANGES.set(ranges);
+        left
     }
 }
 

@@ -1,0 +1,248 @@
+//! The outbox behind a real hub, against a naive model: whatever is sent, published, subscribed
+//! and fetched, in whatever order, a peer's frames are those of a plain queue.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::io::IoSlice;
+
+use crossws_core::http::Request;
+use crossws_core::{HooksBuilder, Hub, Joined, Limits, Message, Peer, UpgradeRequest, hooks};
+use futures_lite::future::block_on;
+use proptest::prelude::*;
+
+use super::*;
+use crate::transport::NativeTransport;
+
+const TOPICS: [&str; 3] = ["a", "b", "c"];
+const PEERS: usize = 3;
+
+#[derive(Debug, Clone)]
+enum Op {
+    Send(usize, usize),
+    /// By a peer or by the hub, to a topic or to all, with or without itself, so long.
+    Publish(Option<usize>, Option<usize>, bool, usize),
+    Subscribe(usize, usize),
+    Unsubscribe(usize, usize),
+    Take(usize),
+    Leave(usize),
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let peer = || 0..PEERS;
+    let topic = || 0..TOPICS.len();
+    // Mostly small, some shared, some longer than a chunk of the log.
+    let len = || prop_oneof![8 => 4usize..40, 2 => 2000usize..3000, 1 => 60_000usize..80_000];
+    let maybe = |most: usize| proptest::option::weighted(0.8, 0..most);
+    prop_oneof![
+        3 => (peer(), len()).prop_map(|(peer, len)| Op::Send(peer, len)),
+        6 => (maybe(PEERS), maybe(TOPICS.len()), any::<bool>(), len())
+            .prop_map(|(by, topic, own, len)| Op::Publish(by, topic, own, len)),
+        3 => (peer(), topic()).prop_map(|(peer, topic)| Op::Subscribe(peer, topic)),
+        1 => (peer(), topic()).prop_map(|(peer, topic)| Op::Unsubscribe(peer, topic)),
+        4 => peer().prop_map(Op::Take),
+        1 => peer().prop_map(Op::Leave),
+    ]
+}
+
+struct Subject {
+    joined: Option<Joined<HooksBuilder>>,
+    peer: Peer,
+    outbox: Arc<Outbox>,
+    /// What a plain queue would hold.
+    expected: VecDeque<Vec<u8>>,
+    topics: BTreeSet<usize>,
+}
+
+fn join(hub: &Hub) -> Subject {
+    let request = UpgradeRequest::new(Request::get("/").body(()).unwrap().into_parts().0);
+    let claim = block_on(hub.claim(&Arc::new(hooks()), request)).unwrap();
+    let accepted = block_on(claim.upgrade()).unwrap();
+    let outbox = Outbox::new(hub.limits());
+    let joined = accepted.join(NativeTransport(Arc::clone(&outbox))).unwrap();
+    Subject {
+        peer: joined.peer().clone(),
+        joined: Some(joined),
+        outbox,
+        expected: VecDeque::new(),
+        topics: BTreeSet::new(),
+    }
+}
+
+/// What the pump gets, as whole frames.
+fn take(outbox: &Outbox) -> (Vec<Vec<u8>>, Taken) {
+    let mut batch = Batch::default();
+    let taken = outbox.take(&mut batch);
+    let (all, count) = (batch.bytes(), batch.frames());
+    let mut bytes = Vec::new();
+    while !batch.is_empty() {
+        let mut slices = [IoSlice::new(&[])];
+        batch.slices(&mut slices);
+        let len = slices[0].len();
+        assert!(len > 0, "a write of nothing would end the connection");
+        bytes.extend_from_slice(&slices[0]);
+        batch.advance(len);
+    }
+    outbox.written(&batch);
+    assert_eq!(bytes.len(), all);
+    let mut frames = Vec::new();
+    let mut rest = &bytes[..];
+    while let Some(len) = crate::frame::frame_len(rest) {
+        let (frame, others) = rest.split_at(len);
+        frames.push(frame.to_vec());
+        rest = others;
+    }
+    assert_eq!((frames.len(), rest.len()), (count, 0));
+    (frames, taken)
+}
+
+fn frame(payload: &[u8]) -> Vec<u8> {
+    let mut frame = Vec::new();
+    put_frame(&mut frame, Opcode::Binary, payload);
+    frame
+}
+
+fn run(ops: &[Op]) {
+    let limits = Limits::default()
+        .max_buffered(usize::MAX)
+        .max_queued(usize::MAX);
+    let hub = Hub::builder().limits(limits).build();
+    let mut peers: Vec<_> = (0..PEERS).map(|_| join(&hub)).collect();
+    for (number, op) in ops.iter().enumerate() {
+        let payload = |len: usize| {
+            let mut payload = number.to_be_bytes().to_vec();
+            payload.resize(len.max(8), 7);
+            payload
+        };
+        match op {
+            Op::Send(peer, len) => {
+                let subject = &mut peers[*peer];
+                subject.peer.send(payload(*len)).unwrap();
+                subject.expected.push_back(frame(&payload(*len)));
+            }
+            Op::Publish(by, topic, own, len) => {
+                let message = Message::from(payload(*len));
+                let name = topic.map(|topic| TOPICS[topic]);
+                let author = by.map(|by| peers[by].peer.clone());
+                let published = match (&author, name, own) {
+                    (Some(by), Some(topic), false) => by.publish(topic, message),
+                    (Some(by), Some(topic), true) => by.publish_including_self(topic, message),
+                    (Some(by), None, false) => by.broadcast(message),
+                    (Some(by), None, true) => by.broadcast_including_self(message),
+                    (None, Some(topic), _) => hub.in_namespace("/").publish(topic, message),
+                    (None, None, _) => hub.in_all_namespaces().broadcast(message),
+                };
+                let mut queued = 0;
+                for (index, subject) in peers.iter_mut().enumerate() {
+                    let hears = topic.is_none_or(|topic| subject.topics.contains(&topic));
+                    if hears && (*own || *by != Some(index)) {
+                        subject.expected.push_back(frame(&payload(*len)));
+                        queued += 1;
+                    }
+                }
+                assert_eq!(published.unwrap().queued, queued);
+            }
+            Op::Subscribe(peer, topic) => {
+                let subject = &mut peers[*peer];
+                let new = subject.peer.subscribe(TOPICS[*topic]).unwrap();
+                assert_eq!(new, subject.topics.insert(*topic));
+            }
+            Op::Unsubscribe(peer, topic) => {
+                let subject = &mut peers[*peer];
+                let was = subject.peer.unsubscribe(TOPICS[*topic]);
+                assert_eq!(was, subject.topics.remove(topic));
+            }
+            Op::Take(peer) => {
+                let subject = &mut peers[*peer];
+                let (frames, taken) = take(&subject.outbox);
+                assert!(frames == Vec::from(std::mem::take(&mut subject.expected)));
+                assert!(taken.close.is_none() && !taken.overflowed);
+            }
+            Op::Leave(peer) => {
+                let mut old = std::mem::replace(&mut peers[*peer], join(&hub));
+                old.peer.close(CloseCode::NORMAL, "");
+                let (mut frames, taken) = take(&old.outbox);
+                assert_eq!(
+                    frames.pop().unwrap()[0],
+                    0x88,
+                    "the close frame is the last"
+                );
+                assert!(frames == Vec::from(old.expected) && taken.close.is_some());
+                old.joined = None;
+            }
+        }
+        for subject in &peers {
+            let bytes: usize = subject.expected.iter().map(Vec::len).sum();
+            assert_eq!(subject.peer.buffered_amount(), bytes);
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_peers_frames_are_those_of_a_plain_queue(ops in proptest::collection::vec(op(), 1..80)) {
+        run(&ops);
+    }
+}
+
+#[test]
+fn a_reader_that_lags_too_far_is_closed_and_the_others_are_not() {
+    let limits = Limits::default().max_queued(10);
+    let hub = Hub::builder().limits(limits).build();
+    let (slow, quick) = (join(&hub), join(&hub));
+    for subject in [&slow, &quick] {
+        subject.peer.subscribe("t").unwrap();
+    }
+    let mut dropped = 0;
+    for n in 0..11u8 {
+        let published = hub.in_namespace("/").publish("t", vec![n]).unwrap();
+        dropped += published.dropped;
+        assert_eq!(published.queued, if n == 10 { 1 } else { 2 });
+        assert_eq!(take(&quick.outbox).0, [frame(&[n])]);
+    }
+    assert_eq!((dropped, slow.peer.dropped()), (11, 11));
+    let (frames, taken) = take(&slow.outbox);
+    assert!(taken.overflowed && taken.close.is_some());
+    assert_eq!(frames.len(), 1, "nothing but the close frame");
+    let later = hub.in_namespace("/").publish("t", "later").unwrap();
+    assert_eq!((later.queued, later.dropped), (1, 0));
+}
+
+#[test]
+fn what_waits_in_a_log_counts_for_what_is_sent() {
+    let limits = Limits::default().max_queued(4);
+    let hub = Hub::builder().limits(limits).build();
+    let (subject, other) = (join(&hub), join(&hub));
+    subject.peer.subscribe("t").unwrap();
+    other.peer.subscribe("t").unwrap();
+    for text in ["1", "2", "3"] {
+        hub.in_namespace("/").publish("t", text).unwrap();
+    }
+    // Its own publications are in the log, and not for it: they do not count.
+    for _ in 0..100 {
+        take(&other.outbox);
+        subject.peer.publish("t", "own").unwrap();
+    }
+    subject.peer.send("4").unwrap();
+    let refused = subject.peer.send("5").unwrap_err();
+    assert!(matches!(refused, crossws_core::SendError::Full(_)));
+    assert!(take(&subject.outbox).1.overflowed);
+}
+
+#[test]
+fn a_message_of_any_size_fits_where_nothing_waits() {
+    let limits = Limits::default().max_buffered(10);
+    let hub = Hub::builder().limits(limits).build();
+    let subject = join(&hub);
+    subject.peer.subscribe("t").unwrap();
+    let large = vec![1; 100];
+    assert_eq!(
+        hub.in_namespace("/")
+            .publish("t", large.clone())
+            .unwrap()
+            .queued,
+        1
+    );
+    assert_eq!(take(&subject.outbox).0, [frame(&large)]);
+    hub.in_namespace("/").publish("t", large.clone()).unwrap();
+    assert_eq!(hub.in_namespace("/").publish("t", "x").unwrap().dropped, 2);
+    assert!(take(&subject.outbox).1.overflowed);
+}
