@@ -87,6 +87,9 @@ macro_rules! limits {
 limits! {
     /// Largest message a peer may send, in bytes; larger ones close with 1009. Default 1 MiB.
     max_message_size: Limit = Limit::At(1 << 20);
+    /// Most frames that one message may come in, empty ones too; more close with 1008. Where the
+    /// platform joins fragments itself, as Workers do, it is not seen. Default 16,384.
+    max_fragments: Limit = Limit::At(16_384);
     /// Most messages read ahead of a busy hook; then the socket is not read. Default 16.
     max_inbound: Limit = Limit::At(16);
     /// Most control frames (ping, pong) a peer may send per second; more close with 1008.

@@ -1,37 +1,107 @@
-//! The seam to the codec: bytes in, events out. Nothing above it knows which engine it is, and
-//! no engine type leaves this module.
+//! The way in: bytes to events, without IO, clock or runtime (RFC 6455, RFC 7692).
+//!
+//! [`Engine`] is the seam. [`Decoder`] is this crate's own engine and the default; with the feature
+//! `tungstenite`, tungstenite stands behind the same seam. Both roles are here: a server's engine
+//! wants masked frames, a client's unmasked ones.
 
+mod buffer;
+mod close;
+mod decoder;
+mod header;
+mod message;
+mod utf8;
+
+#[cfg(test)]
+mod tests;
+#[cfg(any(test, feature = "tungstenite"))]
 mod tungstenite;
+
+use std::borrow::Cow;
 
 use bytes::Bytes;
 use crossws_core::{CloseCode, CloseFrame, Limits, Message};
 
-pub(crate) use self::tungstenite::Tungstenite;
+pub use self::decoder::Decoder;
+#[cfg(any(test, feature = "tungstenite"))]
+pub use self::tungstenite::Tungstenite;
+pub use crate::frame::{Opcode, put_masked_frame};
+
+/// Which side of a connection an engine decodes for.
+// Exhaustive on purpose: RFC 6455 knows these two.
+#[allow(clippy::exhaustive_enums)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// The server's: what arrives is a client's, and masked.
+    Server,
+    /// The client's: what arrives is a server's, and unmasked.
+    Client,
+}
 
 /// A decoder for one connection's incoming bytes.
-pub(crate) trait Engine: Send + 'static {
-    fn new(limits: &Limits) -> Self;
+pub trait Engine: Send + 'static {
+    /// An engine at the beginning of a connection, behind the handshake.
+    fn new(role: Role, limits: &Limits) -> Self;
 
     /// Consumes bytes from the front of `input` up to the end of the next event. `None` when
     /// all of `input` is consumed and more bytes are needed. An engine may consume ahead: call
     /// again, with an empty input too, until it says `None`.
-    fn decode(&mut self, input: &mut &[u8]) -> Result<Option<Event>, Violation>;
+    ///
+    /// Consumed bytes are scratch: the engine may have changed them, as unmasking does.
+    ///
+    /// # Errors
+    /// The rule that was broken. The connection is to be failed (RFC 6455 section 7.1.7), and the
+    /// engine must not be called again.
+    fn decode(&mut self, input: &mut &mut [u8]) -> Result<Option<Event>, Violation>;
 }
 
-/// What a client sent.
-#[derive(Debug)]
-pub(crate) enum Event {
+/// What the other side sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A whole message, its fragments joined.
     Message(Message),
+    /// A ping; at most 125 bytes.
     Ping(Bytes),
+    /// A pong; at most 125 bytes.
     Pong(Bytes),
-    /// A close frame; `None` for one without a code.
+    /// A close frame; `None` for one without a code. What follows it is not to be decoded.
     Close(Option<CloseFrame>),
 }
 
-/// A broken rule, with the close code that says which.
-#[derive(Debug, thiserror::Error)]
+/// A broken rule or limit, with the close code that says which.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
-pub(crate) struct Violation {
-    pub(crate) code: CloseCode,
-    pub(crate) text: String,
+pub struct Violation {
+    code: CloseCode,
+    text: Cow<'static, str>,
+}
+
+impl Violation {
+    pub(crate) fn new(code: CloseCode, text: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            code,
+            text: text.into(),
+        }
+    }
+
+    /// 1002: a rule of the framing.
+    pub(crate) fn protocol(text: &'static str) -> Self {
+        Self::new(CloseCode::PROTOCOL, text)
+    }
+
+    /// With what the connection is to be closed.
+    pub fn code(&self) -> CloseCode {
+        self.code
+    }
+
+    /// What the close frame says besides the code: short, and nothing of what was received.
+    pub fn reason(&self) -> &'static str {
+        match (self.code, &self.text) {
+            (CloseCode::TOO_BIG, _) => "message too big",
+            (CloseCode::INVALID | CloseCode::POLICY, Cow::Borrowed(text)) => text,
+            (CloseCode::INVALID, _) => "invalid payload",
+            (CloseCode::POLICY, _) => "policy violation",
+            _ => "protocol error",
+        }
+    }
 }

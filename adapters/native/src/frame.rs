@@ -1,21 +1,41 @@
-//! Outgoing frames (RFC 6455 section 5.2): one frame a message, final, unmasked as a server's are.
+//! Outgoing frames (RFC 6455 section 5.2): one frame a message, final. A server's are unmasked.
 
-use bytes::BufMut;
+use bytes::{BufMut, BytesMut};
 use crossws_core::{CloseFrame, Encoding, Message};
+
+use crate::mask;
 
 /// The longest header of an unmasked frame.
 pub(crate) const MAX_HEADER: usize = 10;
 
 const FIN: u8 = 0x80;
+const RSV1: u8 = 0x40;
+const MASKED: u8 = 0x80;
 
 /// Which kind of frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Opcode {
+// Exhaustive on purpose: every other number is reserved.
+#[allow(clippy::exhaustive_enums)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Opcode {
+    /// More of the message that has begun.
+    Continuation = 0x0,
+    /// A text message, or its beginning.
     Text = 0x1,
+    /// A binary message, or its beginning.
     Binary = 0x2,
+    /// The closing handshake.
     Close = 0x8,
+    /// To be answered with a pong.
     Ping = 0x9,
+    /// The answer to a ping, or unsolicited.
     Pong = 0xA,
+}
+
+impl Opcode {
+    /// Whether it is a control frame's (RFC 6455 section 5.5).
+    pub fn is_control(self) -> bool {
+        matches!(self, Self::Close | Self::Ping | Self::Pong)
+    }
 }
 
 impl From<&Message> for Opcode {
@@ -29,7 +49,17 @@ impl From<&Message> for Opcode {
 
 /// Appends the header of a frame whose payload has `len` bytes.
 pub(crate) fn put_header(buf: &mut impl BufMut, opcode: Opcode, len: usize) {
-    buf.put_u8(FIN | opcode as u8);
+    put_bits_and_len(buf, FIN | opcode as u8, len);
+}
+
+/// As [`put_header`], for a compressed message (RFC 7692 section 6.1).
+#[allow(dead_code)]
+pub(crate) fn put_compressed_header(buf: &mut impl BufMut, opcode: Opcode, len: usize) {
+    put_bits_and_len(buf, FIN | RSV1 | opcode as u8, len);
+}
+
+fn put_bits_and_len(buf: &mut impl BufMut, first: u8, len: usize) {
+    buf.put_u8(first);
     // The shortest of the three length forms, as section 5.2 demands.
     match len {
         0..=125 => buf.put_u8(len as u8),
@@ -48,6 +78,30 @@ pub(crate) fn put_header(buf: &mut impl BufMut, opcode: Opcode, len: usize) {
 pub(crate) fn put_frame(buf: &mut impl BufMut, opcode: Opcode, payload: &[u8]) {
     put_header(buf, opcode, payload.len());
     buf.put_slice(payload);
+}
+
+/// Appends a whole frame as a client sends it: masked with a key of its own from the system's
+/// random source (RFC 6455 section 5.3).
+///
+/// # Errors
+/// When the system has no randomness to give; then nothing is appended.
+pub fn put_masked_frame(
+    buf: &mut BytesMut,
+    opcode: Opcode,
+    payload: &[u8],
+) -> Result<(), getrandom::Error> {
+    let key = mask::fresh_key()?;
+    buf.reserve(MAX_HEADER + key.len() + payload.len());
+    let start = buf.len();
+    put_header(buf, opcode, payload.len());
+    if let Some(second) = buf.get_mut(start + 1) {
+        *second |= MASKED;
+    }
+    buf.put_slice(&key);
+    let start = buf.len();
+    buf.put_slice(payload);
+    mask::apply(buf.get_mut(start..).unwrap_or_default(), key);
+    Ok(())
 }
 
 /// Appends a close frame; without a payload if there is nothing to say.

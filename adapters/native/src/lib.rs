@@ -11,7 +11,7 @@ mod accept;
 #[cfg(feature = "http")]
 mod acceptor;
 mod batch;
-mod engine;
+pub mod engine;
 mod frame;
 #[cfg(feature = "futures-io")]
 mod futures;
@@ -26,6 +26,7 @@ mod io;
 mod layer;
 mod link;
 mod listen;
+mod mask;
 mod outbox;
 mod pump;
 mod runtime;

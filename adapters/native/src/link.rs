@@ -17,7 +17,7 @@ use crossws_core::{
 use pin_project_lite::pin_project;
 
 use crate::batch::Batch;
-use crate::engine::{Engine, Tungstenite};
+use crate::engine::{Decoder, Engine, Role};
 use crate::io::Io;
 use crate::outbox::Outbox;
 use crate::runtime::Runtime;
@@ -71,7 +71,7 @@ pub(crate) struct Link<I, R: Runtime> {
     lifeline: Option<Lifeline>,
     limits: Limits,
 
-    engine: Tungstenite,
+    engine: Decoder,
     /// Read, and not yet decoded.
     backlog: BytesMut,
     /// The engine may hold decodable bytes of its own.
@@ -113,7 +113,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             read_waker: Waker::from(Arc::clone(&outbox)),
             outbox,
             lifeline: None,
-            engine: Tungstenite::new(&limits),
+            engine: Decoder::new(Role::Server, &limits),
             backlog: early,
             undecoded: true,
             inbound: VecDeque::new(),

@@ -1,16 +1,22 @@
 use std::io::{self, ErrorKind, Read, Write};
+use std::mem;
 
 use bytes::Bytes;
 use crossws_core::{CloseCode, CloseFrame, Limit, Limits, Message, Utf8Bytes};
 use tungstenite::Error;
 use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 
+use super::Role as Side;
 use super::{Engine, Event, Violation};
 
 /// tungstenite, used without IO: its state machine reads from a slice. What it would write
 /// (answers to pings and closes) is discarded, because the pump answers those itself, coalesced
 /// and in order with everything else it sends.
-pub(crate) struct Tungstenite(WebSocketContext);
+///
+/// It does not count fragments, takes lengths in longer forms than they need, and looks at UTF-8
+/// frame by frame.
+#[derive(Debug)]
+pub struct Tungstenite(Box<WebSocketContext>);
 
 /// tungstenite's own buffer: frames larger than this grow it, and it owns this much while idle.
 const BUFFER: usize = 4 << 10;
@@ -24,7 +30,7 @@ const MAX_FRAME: usize = 64 << 20;
 const COPY_UP_TO: usize = 2 << 10;
 
 impl Engine for Tungstenite {
-    fn new(limits: &Limits) -> Self {
+    fn new(role: Side, limits: &Limits) -> Self {
         let most = match limits.max_message_size {
             Limit::At(most) => Some(most),
             Limit::Unlimited => None,
@@ -34,10 +40,14 @@ impl Engine for Tungstenite {
             .write_buffer_size(0)
             .max_message_size(most)
             .max_frame_size(Some(limits.max_message_size.get().min(MAX_FRAME)));
-        Self(WebSocketContext::new(Role::Server, Some(config)))
+        let role = match role {
+            Side::Server => Role::Server,
+            Side::Client => Role::Client,
+        };
+        Self(Box::new(WebSocketContext::new(role, Some(config))))
     }
 
-    fn decode(&mut self, input: &mut &[u8]) -> Result<Option<Event>, Violation> {
+    fn decode(&mut self, input: &mut &mut [u8]) -> Result<Option<Event>, Violation> {
         loop {
             let message = match self.0.read(&mut Wire(input)) {
                 Ok(message) => message,
@@ -52,9 +62,8 @@ impl Engine for Tungstenite {
                     if text.len() <= COPY_UP_TO {
                         Utf8Bytes::from(text.as_str())
                     } else {
-                        Utf8Bytes::try_from(Bytes::from(text)).map_err(|error| Violation {
-                            code: CloseCode::INVALID,
-                            text: error.to_string(),
+                        Utf8Bytes::try_from(Bytes::from(text)).map_err(|error| {
+                            Violation::new(CloseCode::INVALID, error.to_string())
                         })?
                     },
                 )),
@@ -81,32 +90,27 @@ fn close(frame: tungstenite::protocol::CloseFrame) -> Result<CloseFrame, Violati
     if frame.code == tungstenite::protocol::frame::coding::CloseCode::Protocol
         && frame.reason.as_str() == "Protocol violation"
     {
-        return Err(Violation {
-            code: CloseCode::PROTOCOL,
-            text: "a close code that must not be sent".to_owned(),
-        });
+        return Err(Violation::protocol("a close code that must not be sent"));
     }
     let code = u16::from(frame.code);
-    let code = CloseCode::new(code).ok_or_else(|| Violation {
-        code: CloseCode::PROTOCOL,
-        text: format!("close code {code} must not be sent"),
+    let code = CloseCode::new(code).ok_or_else(|| {
+        let text = format!("close code {code} must not be sent");
+        Violation::new(CloseCode::PROTOCOL, text)
     })?;
     Ok(CloseFrame::new(code, frame.reason.as_str()))
 }
 
 fn violation(error: &Error) -> Violation {
-    Violation {
-        code: match error {
-            Error::Capacity(_) => CloseCode::TOO_BIG,
-            Error::Utf8(_) => CloseCode::INVALID,
-            _ => CloseCode::PROTOCOL,
-        },
-        text: error.to_string(),
-    }
+    let code = match error {
+        Error::Capacity(_) => CloseCode::TOO_BIG,
+        Error::Utf8(_) => CloseCode::INVALID,
+        _ => CloseCode::PROTOCOL,
+    };
+    Violation::new(code, error.to_string())
 }
 
 /// A slice as the stream that tungstenite reads from and writes to.
-struct Wire<'a, 'b>(&'a mut &'b [u8]);
+struct Wire<'a, 'b>(&'a mut &'b mut [u8]);
 
 impl Read for Wire<'_, '_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
@@ -114,7 +118,13 @@ impl Read for Wire<'_, '_> {
             // Not the end of the stream, which 0 would mean.
             return Err(ErrorKind::WouldBlock.into());
         }
-        self.0.read(buf)
+        let count = buf.len().min(self.0.len());
+        let (taken, rest) = mem::take(self.0).split_at_mut(count);
+        for (to, from) in buf.iter_mut().zip(taken) {
+            *to = *from;
+        }
+        *self.0 = rest;
+        Ok(count)
     }
 }
 

@@ -42,8 +42,8 @@ impl<I: Io, R: Runtime> Link<I, R> {
     /// read.
     pub(super) fn decode_backlog(&mut self) -> bool {
         if self.undecoded || !self.backlog.is_empty() {
-            let backlog = std::mem::take(&mut self.backlog);
-            let mut rest = &backlog[..];
+            let mut backlog = std::mem::take(&mut self.backlog);
+            let mut rest = &mut backlog[..];
             self.decode(&mut rest);
             let rest = rest.len();
             self.keep(backlog, rest);
@@ -73,7 +73,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
                     // Not woken until a read has found nothing: there may be more.
                     self.outbox.set_readable();
                     self.liveness.heard(self.elapsed());
-                    let mut rest = scratch.get(..count).unwrap_or_default();
+                    let mut rest = scratch.get_mut(..count).unwrap_or_default();
                     self.undecoded = true;
                     self.decode(&mut rest);
                     self.backlog.extend_from_slice(rest);
@@ -84,7 +84,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
     }
 
     /// Decodes until more bytes are needed or enough messages wait.
-    fn decode(&mut self, input: &mut &[u8]) {
+    fn decode(&mut self, input: &mut &mut [u8]) {
         while matches!(self.phase, Phase::Open | Phase::Closing { .. }) {
             if self.is_full() {
                 return;
@@ -100,7 +100,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         }
         // Nothing more is wanted from this client.
         self.undecoded = false;
-        *input = &[];
+        *input = &mut [];
     }
 
     /// Whether enough messages wait for their hooks. One may always wait, whatever the limits.
@@ -126,10 +126,8 @@ impl<I: Io, R: Runtime> Link<I, R> {
             Event::Close(frame) => return self.client_closed(frame),
         };
         if !matches!(inbound, Inbound::Message(_)) && !self.controls.admits(self.elapsed()) {
-            return self.violated(Violation {
-                code: CloseCode::POLICY,
-                text: "too many control frames".to_owned(),
-            });
+            let text = "too many control frames";
+            return self.violated(Violation::new(CloseCode::POLICY, text));
         }
         // A peer that this side closed has nothing more to say.
         let closed_here = self.lifeline.as_ref().is_some_and(Lifeline::closed_here);
@@ -163,7 +161,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         let frame = match &self.phase {
             Phase::Closing { frame, .. } => frame.clone(),
             _ => {
-                let frame = CloseFrame::new(violation.code, reason(violation.code));
+                let frame = CloseFrame::new(violation.code(), violation.reason());
                 self.outbox.close_with(Some(frame.clone()));
                 let error = Error::protocol(violation);
                 self.inbound.push_back(Inbound::Failed(error));
@@ -205,15 +203,5 @@ impl<I: Io, R: Runtime> Link<I, R> {
         if over {
             self.phase = Phase::Done;
         }
-    }
-}
-
-/// What the client is told besides the code.
-fn reason(code: CloseCode) -> &'static str {
-    match code {
-        CloseCode::TOO_BIG => "message too big",
-        CloseCode::INVALID => "invalid UTF-8",
-        CloseCode::POLICY => "too many control frames",
-        _ => "protocol error",
     }
 }

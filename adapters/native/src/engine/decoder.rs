@@ -1,0 +1,260 @@
+use std::mem;
+
+use bytes::Bytes;
+use crossws_core::{CloseCode, Limit, Limits};
+
+use super::buffer::append;
+use super::header::{Header, MAX_HEADER};
+use super::message::{Kind, Partial};
+use super::{Engine, Event, Role, Violation, close};
+use crate::frame::Opcode;
+use crate::mask;
+
+/// This crate's own engine. Between messages it owns no memory but itself; of what has begun, what
+/// has arrived.
+#[derive(Debug)]
+pub struct Decoder {
+    role: Role,
+    /// The bounds, as in [`Limits`].
+    max_message: usize,
+    max_fragments: Limit,
+    /// The beginning of a header.
+    head: [u8; MAX_HEADER],
+    head_len: u8,
+    /// The frame whose payload is arriving.
+    frame: Option<Frame>,
+    /// What has arrived of a control frame's payload.
+    control: Vec<u8>,
+    /// The message whose frames, or whose frame's pieces, are arriving.
+    message: Option<Partial>,
+    /// How many frames it has had.
+    fragments: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Frame {
+    opcode: Opcode,
+    fin: bool,
+    /// Bytes of the payload that have not arrived.
+    left: usize,
+    /// The masking key, turned to where the payload goes on.
+    key: [u8; 4],
+}
+
+/// The largest message, whatever the limits: no allocation can be larger than `isize::MAX`, and one
+/// of half that can grow as all do.
+const MOST: usize = isize::MAX as usize >> 1;
+
+impl Engine for Decoder {
+    fn new(role: Role, limits: &Limits) -> Self {
+        Self {
+            role,
+            max_message: limits.max_message_size.get().min(MOST),
+            max_fragments: limits.max_fragments,
+            head: [0; MAX_HEADER],
+            head_len: 0,
+            frame: None,
+            control: Vec::new(),
+            message: None,
+            fragments: 0,
+        }
+    }
+
+    #[inline]
+    fn decode(&mut self, input: &mut &mut [u8]) -> Result<Option<Event>, Violation> {
+        loop {
+            let frame = match self.frame {
+                Some(frame) => frame,
+                None => match self.begin(input)? {
+                    Some(frame) => frame,
+                    None => return Ok(None),
+                },
+            };
+            let event = if frame.left <= input.len() {
+                self.frame = None;
+                let payload = take(input, frame.left);
+                mask::apply(payload, frame.key);
+                self.end(frame, payload)?
+            } else {
+                let piece = take(input, input.len());
+                mask::apply(piece, frame.key);
+                self.piece(frame, piece)?;
+                return Ok(None);
+            };
+            if event.is_some() {
+                return Ok(event);
+            }
+        }
+    }
+}
+
+impl Decoder {
+    /// Reads a header and says whether its frame may come now.
+    #[inline]
+    fn begin(&mut self, input: &mut &mut [u8]) -> Result<Option<Frame>, Violation> {
+        let header = if self.head_len == 0
+            && let Some((header, len)) = Header::parse(input, self.role)?
+        {
+            take(input, len);
+            header
+        } else {
+            match self.resume(input)? {
+                Some(header) => header,
+                None => return Ok(None),
+            }
+        };
+        self.admit(&header).map(Some)
+    }
+
+    /// Reads a header that arrives in pieces.
+    #[cold]
+    fn resume(&mut self, input: &mut &mut [u8]) -> Result<Option<Header>, Violation> {
+        let had = usize::from(self.head_len);
+        let count = input.len().min(MAX_HEADER - had);
+        let room = self.head.iter_mut().skip(had);
+        for (to, from) in room.zip(input.iter()) {
+            *to = *from;
+        }
+        let have = had + count;
+        match Header::parse(self.head.get(..have).unwrap_or_default(), self.role)? {
+            Some((header, len)) => {
+                self.head_len = 0;
+                take(input, len - had);
+                Ok(Some(header))
+            }
+            // It is shorter than the longest, so all of the input belongs to it.
+            None => {
+                self.head_len = have as u8;
+                take(input, count);
+                Ok(None)
+            }
+        }
+    }
+
+    /// The rules that need to know what came before, and the limits: before anything is kept.
+    #[inline]
+    fn admit(&mut self, header: &Header) -> Result<Frame, Violation> {
+        if header.rsv1 {
+            return Err(Violation::protocol(
+                "RSV1 is set, and no extension was negotiated",
+            ));
+        }
+        if !header.opcode.is_control() {
+            let had = match (&self.message, header.opcode) {
+                (None, Opcode::Continuation) => {
+                    return Err(Violation::protocol("a continuation of nothing"));
+                }
+                (Some(message), Opcode::Continuation) => message.len(),
+                (Some(_), _) => {
+                    return Err(Violation::protocol("a new message inside another"));
+                }
+                (None, _) => 0,
+            };
+            let room = self.max_message.saturating_sub(had);
+            if header.len > room as u64 {
+                return Err(too_big(header.len));
+            }
+            self.fragments += 1;
+            if !self.max_fragments.allows(self.fragments) {
+                return Err(Violation::new(CloseCode::POLICY, "too many fragments"));
+            }
+        }
+        Ok(Frame {
+            opcode: header.opcode,
+            fin: header.fin,
+            // Within the limit, or 125.
+            left: usize::try_from(header.len).map_err(|_| too_big(header.len))?,
+            key: header.key,
+        })
+    }
+
+    /// Keeps a piece of a frame that has not arrived to its end.
+    fn piece(&mut self, frame: Frame, piece: &[u8]) -> Result<(), Violation> {
+        self.frame = Some(Frame {
+            left: frame.left - piece.len(),
+            key: mask::advance(frame.key, piece.len()),
+            // The message has begun: what follows goes on with it.
+            opcode: match frame.opcode {
+                Opcode::Text | Opcode::Binary => Opcode::Continuation,
+                other => other,
+            },
+            ..frame
+        });
+        match frame.opcode {
+            Opcode::Close | Opcode::Ping | Opcode::Pong => {
+                append(&mut self.control, piece, frame.left);
+                Ok(())
+            }
+            opcode => self.message(opcode).push(piece, frame.left),
+        }
+    }
+
+    /// Takes a frame to its end. `None` if it is not the last of its message.
+    #[inline]
+    fn end(&mut self, frame: Frame, payload: &[u8]) -> Result<Option<Event>, Violation> {
+        let kind = match frame.opcode {
+            Opcode::Text => Kind::Text,
+            Opcode::Binary => Kind::Binary,
+            Opcode::Continuation => return self.end_piece(frame, payload),
+            control => return self.control(control, payload).map(Some),
+        };
+        if frame.fin {
+            self.fragments = 0;
+            return Ok(Some(Event::Message(kind.whole(payload)?)));
+        }
+        self.end_piece(frame, payload)
+    }
+
+    fn end_piece(&mut self, frame: Frame, payload: &[u8]) -> Result<Option<Event>, Violation> {
+        self.message(frame.opcode).push(payload, payload.len())?;
+        if !frame.fin {
+            return Ok(None);
+        }
+        self.fragments = 0;
+        let message = self.message.take().map(Partial::finish).transpose()?;
+        Ok(message.map(Event::Message))
+    }
+
+    /// The message that a data frame belongs to.
+    fn message(&mut self, opcode: Opcode) -> &mut Partial {
+        self.message.get_or_insert_with(|| {
+            Partial::new(match opcode {
+                Opcode::Text => Kind::Text,
+                _ => Kind::Binary,
+            })
+        })
+    }
+
+    /// How many bytes are kept of what has begun.
+    #[cfg(test)]
+    pub(super) fn owned(&self) -> usize {
+        self.control.capacity() + self.message.as_ref().map_or(0, Partial::capacity)
+    }
+
+    fn control(&mut self, opcode: Opcode, payload: &[u8]) -> Result<Event, Violation> {
+        let begun = mem::take(&mut self.control);
+        let payload = if begun.is_empty() {
+            Bytes::copy_from_slice(payload)
+        } else {
+            Bytes::from([&begun, payload].concat())
+        };
+        match opcode {
+            Opcode::Ping => Ok(Event::Ping(payload)),
+            Opcode::Pong => Ok(Event::Pong(payload)),
+            _ => close::parse(&payload).map(Event::Close),
+        }
+    }
+}
+
+/// Takes bytes from the front.
+#[inline]
+fn take<'a>(input: &mut &'a mut [u8], count: usize) -> &'a mut [u8] {
+    let (taken, rest) = mem::take(input).split_at_mut(count);
+    *input = rest;
+    taken
+}
+
+fn too_big(len: u64) -> Violation {
+    let text = format!("{len} more bytes are over the limit of a message");
+    Violation::new(CloseCode::TOO_BIG, text)
+}
