@@ -1,0 +1,211 @@
+//! The floor of a chat: an epoll loop that knows its clients and nothing else. What one turn of the
+//! loop reads is one log of frames, made once; every member of the room gets that log but for what
+//! it said itself, in one write. No hooks, no limits, no pings, no topics but one, no UTF-8.
+
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+
+use crossws_bench::{app, wire};
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll, Token};
+
+const LISTENER: Token = Token(usize::MAX);
+
+#[derive(Clone, Copy, PartialEq)]
+enum Mode {
+    Head,
+    Echo,
+    Chat,
+}
+
+struct Conn {
+    stream: TcpStream,
+    mode: Mode,
+    /// The beginning of a frame whose end has not arrived.
+    rest: Vec<u8>,
+    /// What the socket had no room for.
+    owed: Vec<u8>,
+    closing: bool,
+}
+
+/// What the room said in one turn.
+#[derive(Default)]
+struct Log {
+    bytes: Vec<u8>,
+    /// Who said it, in order, and where it ends.
+    parts: Vec<(usize, usize)>,
+}
+
+fn main() -> io::Result<()> {
+    let address = app::address().parse().map_err(io::Error::other)?;
+    let mut listener = TcpListener::bind(address)?;
+    let mut poll = Poll::new()?;
+    poll.registry()
+        .register(&mut listener, LISTENER, Interest::READABLE)?;
+    println!("http://{address}");
+
+    let mut conns: Vec<Option<Conn>> = Vec::new();
+    let mut free: Vec<usize> = Vec::new();
+    let mut members: Vec<usize> = Vec::new();
+    let mut log = Log::default();
+    let mut events = Events::with_capacity(1024);
+    let mut scratch = vec![0; 256 << 10];
+    loop {
+        match poll.poll(&mut events, None) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            other => other?,
+        }
+        for event in &events {
+            if event.token() == LISTENER {
+                while let Ok((mut stream, _)) = listener.accept() {
+                    stream.set_nodelay(true)?;
+                    let at = free.pop().unwrap_or(conns.len());
+                    let both = Interest::READABLE | Interest::WRITABLE;
+                    poll.registry().register(&mut stream, Token(at), both)?;
+                    let conn = Some(Conn {
+                        stream,
+                        mode: Mode::Head,
+                        rest: Vec::new(),
+                        owed: Vec::new(),
+                        closing: false,
+                    });
+                    match conns.get_mut(at) {
+                        Some(place) => *place = conn,
+                        None => conns.push(conn),
+                    }
+                }
+                continue;
+            }
+            let at = event.token().0;
+            let Some(Some(conn)) = conns.get_mut(at) else {
+                continue;
+            };
+            let new = conn.mode == Mode::Head;
+            let turn = turn(conn, at, &mut scratch, &mut log);
+            if turn.is_err() || (conn.closing && conn.owed.is_empty()) {
+                conns[at] = None;
+                free.push(at);
+                members.retain(|member| *member != at);
+            } else if new && conn.mode == Mode::Chat {
+                members.push(at);
+            }
+        }
+        if !log.parts.is_empty() {
+            for &member in &members {
+                if let Some(Some(conn)) = conns.get_mut(member) {
+                    // Its error is found again, and handled, by its next event.
+                    let _ = tell(conn, member, &log);
+                }
+            }
+            log.bytes.clear();
+            log.parts.clear();
+        }
+    }
+}
+
+/// Reads what there is and handles it; an error is the end.
+fn turn(conn: &mut Conn, at: usize, scratch: &mut [u8], log: &mut Log) -> io::Result<()> {
+    flush(conn)?;
+    loop {
+        let kept = conn.rest.len();
+        scratch[..kept].copy_from_slice(&conn.rest);
+        let read = match conn.stream.read(&mut scratch[kept..]) {
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(read) => read,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let all = kept + read;
+        let used = handle(conn, at, &mut scratch[..all], log)?;
+        conn.rest.clear();
+        conn.rest.extend_from_slice(&scratch[used..all]);
+        flush(conn)?;
+        if all < scratch.len() {
+            return Ok(());
+        }
+    }
+}
+
+/// Handles the whole frames in `bytes`, and answers how much that was.
+fn handle(conn: &mut Conn, at: usize, bytes: &mut [u8], log: &mut Log) -> io::Result<usize> {
+    let mut used = 0;
+    if conn.mode == Mode::Head {
+        let Some(end) = wire::head_end(bytes) else {
+            return Ok(0);
+        };
+        let (path, answer) = wire::accept(&bytes[..end])?;
+        conn.owed.extend_from_slice(answer.as_bytes());
+        conn.mode = Mode::Echo;
+        if path != "/echo" {
+            conn.mode = Mode::Chat;
+            wire::put_frame(&mut conn.owed, wire::TEXT, b"ready", None);
+        }
+        used = end;
+    }
+    let from = log.bytes.len();
+    let out = match conn.mode {
+        Mode::Chat => &mut log.bytes,
+        Mode::Head | Mode::Echo => &mut conn.owed,
+    };
+    while let Some(frame) = wire::frame(&bytes[used..])? {
+        let payload = used + frame.payload.start..used + frame.payload.end;
+        used = payload.end;
+        let mask = frame.mask.ok_or_else(|| wire::invalid("no mask"))?;
+        conn.closing |= frame.opcode == wire::CLOSE;
+        if conn.closing && conn.mode == Mode::Chat {
+            return Err(ErrorKind::ConnectionAborted.into());
+        }
+        wire::put_header(out, frame.opcode, payload.len(), None);
+        let start = out.len();
+        out.extend_from_slice(&bytes[payload]);
+        wire::apply_mask(&mut out[start..], mask);
+    }
+    if log.bytes.len() > from {
+        log.parts.push((at, log.bytes.len()));
+    }
+    Ok(used)
+}
+
+/// Writes the log to a member, without its own part.
+fn tell(conn: &mut Conn, member: usize, log: &Log) -> io::Result<()> {
+    let mut slices = Vec::with_capacity(2);
+    let mut from = 0;
+    let mut start = 0;
+    for &(who, end) in &log.parts {
+        if who == member {
+            if start > from {
+                slices.push(IoSlice::new(&log.bytes[from..start]));
+            }
+            from = end;
+        }
+        start = end;
+    }
+    if start > from {
+        slices.push(IoSlice::new(&log.bytes[from..start]));
+    }
+    let mut written = 0;
+    if conn.owed.is_empty() && !slices.is_empty() {
+        written = match conn.stream.write_vectored(&slices) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
+            other => other?,
+        };
+    }
+    for slice in &slices {
+        let skip = written.min(slice.len());
+        written -= skip;
+        conn.owed.extend_from_slice(&slice[skip..]);
+    }
+    Ok(())
+}
+
+fn flush(conn: &mut Conn) -> io::Result<()> {
+    let mut written = 0;
+    while written < conn.owed.len() {
+        match conn.stream.write(&conn.owed[written..]) {
+            Ok(n) => written += n,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+            Err(error) => return Err(error),
+        }
+    }
+    conn.owed.drain(..written);
+    Ok(())
+}

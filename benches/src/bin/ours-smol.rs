@@ -1,0 +1,18 @@
+//! Our server on smol, whose executor has `SMOL_THREADS` threads: one, unless told otherwise.
+
+use std::io;
+
+use crossws::smol::Server;
+use crossws_bench::app;
+
+fn main() -> io::Result<()> {
+    smol::block_on(async {
+        let server = Server::builder(app::hooks())
+            .hub(app::hub())
+            .bind(app::address())
+            .await?;
+        println!("http://{}", server.local_addr());
+        server.run().await;
+        Ok(())
+    })
+}

@@ -1,0 +1,118 @@
+//! Rooms: every client says some messages, and again once it has heard as many from each other.
+
+use std::io;
+use std::time::Duration;
+
+use super::Sample;
+use super::clients::{Clients, Target, Then};
+use super::deck::Deck;
+use super::window::Window;
+
+/// Topics that each silent client is subscribed to.
+const MANY: u32 = 100;
+
+/// Silent clients in the chat's namespace, subscribed to so many topics in all.
+pub(crate) fn others(target: &Target, topics: u32) -> io::Result<Clients> {
+    let path = |number| format!("/many/{}/{MANY}", number * MANY);
+    Clients::connect(target, topics / MANY, path)?.greeted()
+}
+
+/// One room of all clients.
+pub(crate) fn chat(
+    target: &Target,
+    time: Duration,
+    clients: u32,
+    each: u32,
+    size: usize,
+) -> io::Result<Sample> {
+    let members = Clients::connect(target, clients, |_| "/chat".to_owned())?.greeted()?;
+    let deck = Deck::new(size, false);
+    rooms(target, time, members, clients, clients, each, &deck)
+}
+
+/// A room for every two clients.
+pub(crate) fn pairs(target: &Target, time: Duration, clients: u32) -> io::Result<Sample> {
+    let path = |number| format!("/topic/{}", number / 2);
+    let members = Clients::connect(target, clients, path)?.greeted()?;
+    let deck = Deck::new(64, false);
+    rooms(target, time, members, clients, 2, 1, &deck)
+}
+
+struct Member {
+    /// Bursts it has begun.
+    begun: u32,
+    /// Messages it has heard.
+    heard: u64,
+    /// What it expects next of each member of its room.
+    next: Vec<u32>,
+}
+
+fn rooms(
+    target: &Target,
+    time: Duration,
+    mut clients: Clients,
+    count: u32,
+    room: u32,
+    each: u32,
+    deck: &Deck,
+) -> io::Result<Sample> {
+    let mask = target.mask();
+    let per_burst = u64::from(room - 1) * u64::from(each);
+    let say = |out: &mut Vec<u8>, who: u32, burst: u32| {
+        for number in burst * each..(burst + 1) * each {
+            deck.put(out, who % room, number, mask);
+        }
+    };
+    let mut members: Vec<Member> = (0..count)
+        .map(|_| Member {
+            begun: 1,
+            heard: 0,
+            next: vec![0; room as usize],
+        })
+        .collect();
+    let mut window = Window::new(target.process, time);
+    for who in 0..count {
+        clients.send(who, |out| say(out, who, 0))?;
+    }
+    let mut heard = 0;
+    let mut most = 1;
+    // Members that have heard all of the last burst.
+    let mut finished = 0;
+    let mut last = None;
+    clients.drive(|who, opcode, payload, out| {
+        let member = &mut members[who as usize];
+        let sender = Deck::sender(payload)?;
+        let expected = member.next.get_mut(sender as usize);
+        let number = expected.map_or(u32::MAX, |next| {
+            *next += 1;
+            *next - 1
+        });
+        // Its own messages must not come back.
+        let sender = if sender == who % room {
+            u32::MAX
+        } else {
+            sender
+        };
+        deck.check(opcode, payload, sender, number)?;
+        member.heard += 1;
+        heard += 1;
+        if member.heard < per_burst * u64::from(member.begun) {
+            return Ok(Then::Continue);
+        }
+        // The time is looked at once in a burst, or once in a while of short ones.
+        if last.is_none() && (each > 1 || who % room == 0) && window.is_over(heard)? {
+            // Others may be one burst ahead, and their rooms must follow.
+            last = Some(most.max(member.begun));
+        }
+        if last.is_some_and(|last| member.begun >= last) {
+            finished += 1;
+            let all = finished == count;
+            return Ok(if all { Then::Done } else { Then::Continue });
+        }
+        say(out, who, member.begun);
+        member.begun += 1;
+        most = most.max(member.begun);
+        Ok(Then::Continue)
+    })?;
+    window.end(heard)
+}

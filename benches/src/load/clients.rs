@@ -1,0 +1,291 @@
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crossws_bench::wire;
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::process::Process;
+
+/// A server that says nothing for so long has lost a message.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// The key of every frame. What the server does with it does not depend on its value.
+pub(crate) const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+
+/// How a server takes its messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// As a WebSocket server does.
+    WebSocket,
+    /// As bytes, which it sends back: no handshake, and frames as they are to come back.
+    Bytes,
+}
+
+/// Where the clients go.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target {
+    pub(crate) address: SocketAddr,
+    pub(crate) framing: Framing,
+    pub(crate) process: Process,
+}
+
+impl Target {
+    /// The key that the clients' frames are masked with, if they are.
+    pub(crate) fn mask(&self) -> Option<[u8; 4]> {
+        (self.framing == Framing::WebSocket).then_some(MASK)
+    }
+}
+
+/// One client.
+struct Client {
+    stream: TcpStream,
+    /// The beginning of a frame whose end has not arrived.
+    rest: Vec<u8>,
+    /// To be sent, from `sent` on.
+    out: Vec<u8>,
+    sent: usize,
+}
+
+/// Connected clients.
+pub(crate) struct Clients {
+    poll: Poll,
+    events: Events,
+    clients: Vec<Client>,
+    scratch: Vec<u8>,
+}
+
+/// Whether [`Clients::drive`] goes on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Then {
+    Continue,
+    Done,
+}
+
+impl Clients {
+    /// So many clients, upgraded, on the path that each number gets.
+    pub(crate) fn connect(
+        target: &Target,
+        count: u32,
+        path: impl Fn(u32) -> String,
+    ) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let mut clients = Vec::with_capacity(count as usize);
+        for number in 0..count {
+            let (stream, rest) = open(target, number, &path(number))?;
+            let mut stream = TcpStream::from_std(stream);
+            let both = Interest::READABLE | Interest::WRITABLE;
+            let token = Token(number as usize);
+            poll.registry().register(&mut stream, token, both)?;
+            clients.push(Client {
+                stream,
+                rest,
+                out: Vec::new(),
+                sent: 0,
+            });
+        }
+        Ok(Self {
+            poll,
+            events: Events::with_capacity(1024),
+            clients,
+            scratch: vec![0; 1 << 20],
+        })
+    }
+
+    /// Waits until the server has greeted every client, which it does once it has subscribed it.
+    pub(crate) fn greeted(mut self) -> io::Result<Self> {
+        let mut missing = self.clients.len();
+        if missing == 0 {
+            return Ok(self);
+        }
+        self.drive(|_, opcode, payload, _| {
+            if (opcode, payload) != (wire::TEXT, b"ready") {
+                return Err(wire::invalid("something else than the greeting"));
+            }
+            missing -= 1;
+            Ok(if missing == 0 {
+                Then::Done
+            } else {
+                Then::Continue
+            })
+        })?;
+        Ok(self)
+    }
+
+    /// Sends what `fill` appends.
+    pub(crate) fn send(&mut self, client: u32, fill: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
+        let client = &mut self.clients[client as usize];
+        fill(&mut client.out);
+        flush(client)
+    }
+
+    /// Hands every message that arrives to `on`, with its client's number and a buffer for what that
+    /// client sends next, until it answers that it is done.
+    pub(crate) fn drive<F>(&mut self, mut on: F) -> io::Result<()>
+    where
+        F: FnMut(u32, u8, &[u8], &mut Vec<u8>) -> io::Result<Then>,
+    {
+        let mut then = Then::Continue;
+        // What came right behind the 101 has no event of its own.
+        for (number, client) in self.clients.iter_mut().enumerate() {
+            if !client.rest.is_empty() {
+                let mut bytes = std::mem::take(&mut client.rest);
+                let used = handle(client, number as u32, &mut bytes, &mut on, &mut then)?;
+                bytes.drain(..used);
+                client.rest = bytes;
+                flush(client)?;
+            }
+        }
+        while then == Then::Continue {
+            match self.poll.poll(&mut self.events, Some(PATIENCE)) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                other => other?,
+            }
+            if self.events.is_empty() {
+                return Err(io::Error::new(ErrorKind::TimedOut, "messages were lost"));
+            }
+            for event in &self.events {
+                let number = event.token().0;
+                let client = &mut self.clients[number];
+                if event.is_writable() {
+                    flush(client)?;
+                }
+                if event.is_readable() {
+                    read(client, number as u32, &mut self.scratch, &mut on, &mut then)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Clients {
+    /// Resets the connections, or their ports would be taken for a minute.
+    fn drop(&mut self) {
+        for client in &self.clients {
+            reset_on_drop(&client.stream);
+        }
+    }
+}
+
+/// Makes the drop that follows a reset.
+pub(crate) fn reset_on_drop(stream: &TcpStream) {
+    let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
+}
+
+/// A connection that has been upgraded, and what the server said behind its 101.
+fn open(target: &Target, number: u32, path: &str) -> io::Result<(std::net::TcpStream, Vec<u8>)> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
+    bind(&socket, number)?;
+    socket.connect(&target.address.into())?;
+    socket.set_tcp_nodelay(true)?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    let mut stream = std::net::TcpStream::from(socket);
+    let mut head = Vec::new();
+    if target.framing == Framing::WebSocket {
+        stream.write_all(wire::request(path, &target.address.to_string()).as_bytes())?;
+        let mut buf = [0; 1024];
+        let end = loop {
+            let read = stream.read(&mut buf)?;
+            head.extend_from_slice(&buf[..read]);
+            match wire::head_end(&head) {
+                Some(end) => break end,
+                None if read == 0 => return Err(wire::invalid("no answer to the upgrade")),
+                None => {}
+            }
+        };
+        if !wire::is_accepted(&head[..end]) {
+            let head = head.escape_ascii();
+            return Err(wire::invalid(format!("the upgrade was refused: {head}")));
+        }
+        head.drain(..end);
+    }
+    stream.set_nonblocking(true)?;
+    Ok((stream, head))
+}
+
+/// Source addresses in turn: one has some 28,000 ports to give.
+pub(crate) fn bind(socket: &Socket, number: u32) -> io::Result<()> {
+    let source = SocketAddr::from(([127, 0, 1, 1 + (number % 16) as u8], 0));
+    socket.bind(&source.into())
+}
+
+fn read<F>(
+    client: &mut Client,
+    number: u32,
+    scratch: &mut [u8],
+    on: &mut F,
+    then: &mut Then,
+) -> io::Result<()>
+where
+    F: FnMut(u32, u8, &[u8], &mut Vec<u8>) -> io::Result<Then>,
+{
+    loop {
+        let kept = client.rest.len();
+        scratch[..kept].copy_from_slice(&client.rest);
+        let read = match client.stream.read(&mut scratch[kept..]) {
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(read) => read,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let all = kept + read;
+        let used = handle(client, number, &mut scratch[..all], on, then)?;
+        client.rest.clear();
+        client.rest.extend_from_slice(&scratch[used..all]);
+        flush(client)?;
+        // Less than there was room for was all: the next edge tells of more.
+        if all < scratch.len() {
+            return Ok(());
+        }
+    }
+}
+
+/// Handles the whole frames in `bytes`, and answers how much that was.
+fn handle<F>(
+    client: &mut Client,
+    number: u32,
+    bytes: &mut [u8],
+    on: &mut F,
+    then: &mut Then,
+) -> io::Result<usize>
+where
+    F: FnMut(u32, u8, &[u8], &mut Vec<u8>) -> io::Result<Then>,
+{
+    let mut used = 0;
+    while let Some(frame) = wire::frame(&bytes[used..])? {
+        if frame.mask.is_some() {
+            return Err(wire::invalid("a server that masks"));
+        }
+        let payload = &bytes[used + frame.payload.start..used + frame.payload.end];
+        match frame.opcode {
+            wire::TEXT | wire::BINARY => {
+                if on(number, frame.opcode, payload, &mut client.out)? == Then::Done {
+                    *then = Then::Done;
+                }
+            }
+            wire::PING => wire::put_frame(&mut client.out, wire::PONG, payload, Some(MASK)),
+            wire::PONG => {}
+            _ => {
+                let payload = payload.escape_ascii();
+                return Err(wire::invalid(format!("the server closed: {payload}")));
+            }
+        }
+        used += frame.payload.end;
+    }
+    Ok(used)
+}
+
+fn flush(client: &mut Client) -> io::Result<()> {
+    while client.sent < client.out.len() {
+        match client.stream.write(&client.out[client.sent..]) {
+            Ok(n) => client.sent += n,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+    client.out.clear();
+    client.sent = 0;
+    Ok(())
+}

@@ -1,0 +1,184 @@
+//! The servers that take part, and how each is started.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::load::Framing;
+use crate::process::Launch;
+use crate::rows::Who;
+
+/// Where the server runs, where all cores are not its own.
+pub(crate) const SERVER_CORE: usize = 0;
+/// Where the load generator runs.
+pub(crate) const LOAD_CORE: usize = 1;
+
+/// A server.
+#[derive(Debug, Clone)]
+pub(crate) struct Peer {
+    pub(crate) name: &'static str,
+    pub(crate) label: &'static str,
+    pub(crate) launch: Launch,
+    pub(crate) cores: &'static [usize],
+    pub(crate) framing: Framing,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Ours on tokio, the one that bounds are about.
+    Ours,
+    /// Somebody else's, or ours elsewhere.
+    Server,
+    /// The epoll loop of chats.
+    Floor,
+    /// The echo of bytes.
+    Tcp,
+    /// Ours on tokio, for the rows about threads.
+    Threads,
+}
+
+impl Peer {
+    /// Whether it can do what a row asks for.
+    pub(crate) fn takes_part(&self, who: Who) -> bool {
+        match self.kind {
+            Kind::Ours => who != Who::Threads,
+            Kind::Server => matches!(who, Who::Echoes | Who::Rooms | Who::Servers),
+            Kind::Floor => matches!(who, Who::Echoes | Who::Rooms | Who::Servers),
+            Kind::Tcp => who == Who::Echoes,
+            Kind::Threads => who == Who::Threads,
+        }
+    }
+
+    /// Whether it is a program of this crate.
+    pub(crate) fn is_of_this_crate(&self) -> bool {
+        self.kind != Kind::Server || self.name == "ours-smol"
+    }
+
+    /// Whether it is somebody's server, and no floor.
+    pub(crate) fn is_server(&self) -> bool {
+        self.kind == Kind::Server
+    }
+
+    /// Whether everything that starts it is there.
+    pub(crate) fn is_installed(&self) -> bool {
+        let has = |path: &Path| path.components().count() == 1 || path.exists();
+        has(&self.launch.program) && self.launch.args.iter().all(|arg| has(arg))
+    }
+}
+
+/// All servers, in the table's order.
+pub(crate) fn all() -> io::Result<Vec<Peer>> {
+    let ours = std::env::current_exe()?;
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let peers = here.join("peers");
+    let rust = peers.join("rust/target/release");
+    let js = peers.join("js");
+    let bun = js.join("node_modules/@oven/bun-linux-x64/bin/bun");
+    let python = peers.join("python/venv/bin/python");
+    let node = PathBuf::from("node");
+
+    let mut list = Vec::new();
+    let mut add = |name, label, kind, program: PathBuf, args: &[PathBuf]| {
+        list.push(Peer {
+            name,
+            label,
+            launch: Launch {
+                program,
+                args: args.to_vec(),
+                env: Vec::new(),
+            },
+            cores: &[SERVER_CORE],
+            framing: if kind == Kind::Tcp {
+                Framing::Bytes
+            } else {
+                Framing::WebSocket
+            },
+            kind,
+        });
+    };
+    let own = |name| ours.with_file_name(name);
+    add("ours", "crossws, tokio", Kind::Ours, own("ours-tokio"), &[]);
+    add(
+        "ours-smol",
+        "crossws, smol",
+        Kind::Server,
+        own("ours-smol"),
+        &[],
+    );
+    add("floor", "epoll floor", Kind::Floor, own("floor"), &[]);
+    add("tcp-echo", "TCP echo", Kind::Tcp, own("tcp-echo"), &[]);
+    add(
+        "bun",
+        "Bun",
+        Kind::Server,
+        bun.clone(),
+        &[js.join("bun.mjs")],
+    );
+    add(
+        "uws",
+        "uWebSockets",
+        Kind::Server,
+        node.clone(),
+        &[js.join("uws.mjs")],
+    );
+    add(
+        "tungstenite",
+        "tokio-tungstenite, batched",
+        Kind::Server,
+        rust.join("tungstenite"),
+        &[],
+    );
+    add(
+        "fastwebsockets",
+        "fastwebsockets",
+        Kind::Server,
+        rust.join("fastwebsockets"),
+        &[],
+    );
+    add("axum", "axum", Kind::Server, rust.join("axum"), &[]);
+    add(
+        "crossws-bun",
+        "crossws (npm), Bun",
+        Kind::Server,
+        bun,
+        &[js.join("crossws-bun.mjs")],
+    );
+    add(
+        "crossws-node",
+        "crossws (npm), Node",
+        Kind::Server,
+        node.clone(),
+        &[js.join("crossws-node.mjs")],
+    );
+    add("ws", "ws, Node", Kind::Server, node, &[js.join("ws.mjs")]);
+    add(
+        "websockets",
+        "websockets, Python",
+        Kind::Server,
+        python,
+        &[peers.join("python/server.py")],
+    );
+    add(
+        "ours-one",
+        "one thread",
+        Kind::Threads,
+        own("ours-tokio"),
+        &[],
+    );
+    add(
+        "ours-two",
+        "two threads",
+        Kind::Threads,
+        own("ours-tokio"),
+        &[],
+    );
+    for peer in &mut list {
+        if peer.kind == Kind::Threads {
+            peer.cores = &[SERVER_CORE, LOAD_CORE];
+        }
+        if peer.name == "ours-two" {
+            peer.launch.env.push(("THREADS", "2".to_owned()));
+        }
+    }
+    Ok(list)
+}

@@ -1,0 +1,261 @@
+//! What is measured, and how good it is meant to be.
+
+use crate::load::Work;
+
+/// What of a sample a row is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Measure {
+    /// The server's CPU time, user and system, for each message delivered.
+    Cpu,
+    /// The same for each connection: how many a second of it makes.
+    Rate,
+    /// The time on the wall for each message delivered.
+    Wall,
+    /// The server's resident memory for each connection.
+    Memory,
+}
+
+/// What a row of ours is compared with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Bound {
+    /// At most (of a rate: at least) so many times what this peer has in this row.
+    Peer(&'static str, f64),
+    /// At most (of a rate: at least) so many times the best peer's in this row.
+    Best(f64),
+    /// At most so many times what we have in that other row.
+    Row(&'static str, f64),
+    /// At most so many nanoseconds of user time for each message.
+    User(f64),
+    /// At most so many bytes.
+    Bytes(f64),
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Row {
+    pub(crate) id: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) measure: Measure,
+    pub(crate) work: Work,
+    /// Who takes part.
+    pub(crate) who: Who,
+    pub(crate) bounds: &'static [Bound],
+}
+
+/// Who takes part in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// Every server, and the floor of echoes.
+    Echoes,
+    /// Every server that has rooms, and the floor of chats.
+    Rooms,
+    /// Every server, and the floor of chats.
+    Servers,
+    /// Ours on tokio, and others of many topics.
+    Topics,
+    /// Ours on tokio, on one thread and on two, which may use all cores.
+    Threads,
+}
+
+use Bound::{Best, Bytes, Peer, Row as OtherRow, User};
+
+const fn chat(each: u32) -> Work {
+    Work::Chat {
+        clients: 32,
+        each,
+        size: 32,
+        others: 0,
+    }
+}
+
+const fn among(others: u32) -> Work {
+    Work::Chat {
+        clients: 32,
+        each: 1,
+        size: 32,
+        others,
+    }
+}
+
+const fn echo(depth: u32, size: usize) -> Work {
+    Work::Echo {
+        clients: 32,
+        depth,
+        size,
+        binary: size > 1024,
+    }
+}
+
+const fn publish(size: usize) -> Work {
+    Work::Publish {
+        subscribers: 1000,
+        size,
+        binary: size > 1024,
+    }
+}
+
+const ON_TWO: &[Bound] = &[Peer("ours-one", 1.0)];
+
+/// All rows, in the table's order.
+pub(crate) const ROWS: &[Row] = &[
+    Row {
+        id: "chat",
+        title: "chat, 32 clients, 640 pipelined each",
+        measure: Measure::Cpu,
+        work: chat(640),
+        who: Who::Rooms,
+        bounds: &[Peer("bun", 0.10), Peer("floor", 4.0)],
+    },
+    Row {
+        id: "turns",
+        title: "the same room, one message at a time per client",
+        measure: Measure::Cpu,
+        work: chat(1),
+        who: Who::Rooms,
+        bounds: &[Peer("bun", 0.50)],
+    },
+    Row {
+        id: "echo-64",
+        title: "echo, 64 B, 64 pipelined",
+        measure: Measure::Cpu,
+        work: echo(64, 64),
+        who: Who::Echoes,
+        bounds: &[Peer("uws", 0.65), Peer("tcp-echo", 1.8)],
+    },
+    Row {
+        id: "echo-1",
+        title: "echo, 64 B, one at a time",
+        measure: Measure::Cpu,
+        work: echo(1, 64),
+        who: Who::Echoes,
+        bounds: &[Peer("bun", 1.05), User(1200.0)],
+    },
+    Row {
+        id: "echo-16k",
+        title: "echo, 16 KiB",
+        measure: Measure::Cpu,
+        work: echo(1, 16 << 10),
+        who: Who::Echoes,
+        bounds: &[Peer("uws", 0.75)],
+    },
+    Row {
+        id: "publish-64",
+        title: "one publisher, 1,000 subscribers, 64 B",
+        measure: Measure::Cpu,
+        work: publish(64),
+        who: Who::Rooms,
+        bounds: &[Peer("uws", 0.90)],
+    },
+    Row {
+        id: "publish-16k",
+        title: "one publisher, 1,000 subscribers, 16 KiB",
+        measure: Measure::Cpu,
+        work: publish(16 << 10),
+        who: Who::Rooms,
+        bounds: &[Peer("uws", 0.95)],
+    },
+    Row {
+        id: "idle",
+        title: "idle connection, 10,000 of them, resident memory",
+        measure: Measure::Memory,
+        work: Work::Idle { clients: 10_000 },
+        who: Who::Rooms,
+        bounds: &[Bytes(2048.0)],
+    },
+    Row {
+        id: "connect",
+        title: "connect + upgrade + close, per second of the server's CPU",
+        measure: Measure::Rate,
+        work: Work::Connect { clients: 64 },
+        who: Who::Servers,
+        bounds: &[Best(1.0)],
+    },
+    Row {
+        id: "pairs-1k",
+        title: "1,000 connections, two to a topic",
+        measure: Measure::Cpu,
+        work: Work::Pairs { clients: 1_000 },
+        who: Who::Topics,
+        bounds: &[],
+    },
+    Row {
+        id: "pairs-10k",
+        title: "10,000 connections, two to a topic",
+        measure: Measure::Cpu,
+        work: Work::Pairs { clients: 10_000 },
+        who: Who::Topics,
+        bounds: &[OtherRow("pairs-1k", 1.15)],
+    },
+    Row {
+        id: "topics-1",
+        title: "a room of 32, and no other topic",
+        measure: Measure::Cpu,
+        work: among(0),
+        who: Who::Topics,
+        bounds: &[],
+    },
+    Row {
+        id: "topics-10k",
+        title: "a room of 32, and 10,000 other topics in its namespace",
+        measure: Measure::Cpu,
+        work: among(10_000),
+        who: Who::Topics,
+        bounds: &[OtherRow("topics-1", 1.15)],
+    },
+    Row {
+        id: "threads-chat",
+        title: "chat, 640 pipelined",
+        measure: Measure::Wall,
+        work: chat(640),
+        who: Who::Threads,
+        bounds: ON_TWO,
+    },
+    Row {
+        id: "threads-turns",
+        title: "chat, one message at a time",
+        measure: Measure::Wall,
+        work: chat(1),
+        who: Who::Threads,
+        bounds: ON_TWO,
+    },
+    Row {
+        id: "threads-echo-64",
+        title: "echo, 64 B, 64 pipelined",
+        measure: Measure::Wall,
+        work: echo(64, 64),
+        who: Who::Threads,
+        bounds: ON_TWO,
+    },
+    Row {
+        id: "threads-echo-1",
+        title: "echo, 64 B, one at a time",
+        measure: Measure::Wall,
+        work: echo(1, 64),
+        who: Who::Threads,
+        bounds: ON_TWO,
+    },
+    Row {
+        id: "threads-echo-16k",
+        title: "echo, 16 KiB",
+        measure: Measure::Wall,
+        work: echo(1, 16 << 10),
+        who: Who::Threads,
+        bounds: ON_TWO,
+    },
+    Row {
+        id: "threads-publish-64",
+        title: "one publisher, 1,000 subscribers, 64 B",
+        measure: Measure::Wall,
+        work: publish(64),
+        who: Who::Threads,
+        bounds: ON_TWO,
+    },
+    Row {
+        id: "threads-publish-16k",
+        title: "one publisher, 1,000 subscribers, 16 KiB",
+        measure: Measure::Wall,
+        work: publish(16 << 10),
+        who: Who::Threads,
+        bounds: ON_TWO,
+    },
+];
