@@ -51,6 +51,8 @@ capabilities! {
     /// A peer outlives the memory it lives in: subscriptions and the context are stored as they
     /// change, and a sleeping server wakes with its peers.
     HIBERNATION = 14, "hibernation";
+    /// Messages are compressed with clients that offer it, where [`Deflate`](crate::Deflate) says so.
+    COMPRESSION = 15, "compression";
 }
 
 impl Capabilities {

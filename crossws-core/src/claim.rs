@@ -18,8 +18,8 @@ use crate::session::Joined;
 use crate::tasks::Inbox;
 use crate::transport::Transport;
 use crate::{
-    CloseCode, CloseFrame, Error, Extensions, Hook, Hooks, Limits, Peer, PeerId, PersistError,
-    Rejection, Snapshot, SubscribeError, Upgrade, UpgradeRequest,
+    CloseCode, CloseFrame, Deflate, Error, Extensions, Hook, Hooks, Limits, Peer, PeerId,
+    PersistError, Rejection, Snapshot, SubscribeError, Upgrade, UpgradeRequest,
 };
 
 /// A request with the hooks that claim it. The next step is [`upgrade`](Self::upgrade).
@@ -122,6 +122,7 @@ pub struct Accepted<H: Hooks + ?Sized> {
     context: ContextCell,
     extensions: Extensions,
     topics: Vec<Arc<str>>,
+    deflate: Option<Deflate>,
 }
 
 impl<H: Hooks + ?Sized> Accepted<H> {
@@ -157,6 +158,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
         hub.registry()
             .check(id, &namespace, hub.limits())
             .map_err(|error| error.into_rejection(id))?;
+        let deflate = upgrade.deflate.unwrap_or(hub.deflate().copied());
         Ok(Self {
             ongoing,
             hooks,
@@ -168,6 +170,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             context: upgrade.context,
             extensions: upgrade.extensions,
             topics: upgrade.topics,
+            deflate,
         })
     }
 
@@ -200,6 +203,11 @@ impl<H: Hooks + ?Sized> Accepted<H> {
     /// The volatile values that the peer will have; a snapshot leaves them behind.
     pub fn extensions(&self) -> &Extensions {
         &self.extensions
+    }
+
+    /// How messages are compressed if the client offers it; `None` for not at all.
+    pub fn deflate(&self) -> Option<&Deflate> {
+        self.deflate.as_ref()
     }
 
     /// The hub's limits, for the adapter's own bounds.

@@ -14,8 +14,8 @@ use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Event, Mutex};
 use crate::tasks::Inbox;
 use crate::{
-    Claim, CloseFrame, Error, Extensions, Hook, IntoMessage, Limit, Limits, Origin, Peer, PeerId,
-    PublishError, Published, Rejection, Resolve, RestoreError, Seat, Snapshot, Transport,
+    Claim, CloseFrame, Deflate, Error, Extensions, Hook, IntoMessage, Limit, Limits, Origin, Peer,
+    PeerId, PublishError, Published, Rejection, Resolve, RestoreError, Seat, Snapshot, Transport,
     UpgradeRequest,
 };
 
@@ -36,6 +36,7 @@ struct Inner {
     registry: Registry,
     limits: Limits,
     origin: Origin,
+    deflate: Option<Deflate>,
     kept_headers: Vec<HeaderName>,
     /// With what everyone is closed, once a shutdown has begun.
     shutdown: Mutex<Option<CloseFrame>>,
@@ -71,6 +72,7 @@ pub struct Stats {
 pub struct HubBuilder {
     limits: Limits,
     origin: Origin,
+    deflate: Option<Deflate>,
     kept_headers: Vec<HeaderName>,
 }
 
@@ -87,6 +89,13 @@ impl HubBuilder {
         self
     }
 
+    /// Compresses messages with clients that offer it; see there. Off by default. A route can
+    /// say otherwise with [`Upgrade::deflate`](crate::Upgrade::deflate).
+    pub fn deflate(mut self, deflate: impl Into<Option<Deflate>>) -> Self {
+        self.deflate = deflate.into();
+        self
+    }
+
     /// Which of a request's headers a peer still has when it was restored. None by default: they
     /// count against what a hibernating transport has room for.
     pub fn kept_headers(mut self, names: impl IntoIterator<Item = HeaderName>) -> Self {
@@ -100,6 +109,7 @@ impl HubBuilder {
             registry: Registry::default(),
             limits: self.limits,
             origin: self.origin,
+            deflate: self.deflate,
             kept_headers: self.kept_headers,
             shutdown: Mutex::new(None),
             sessions: AtomicUsize::new(0),
@@ -133,6 +143,11 @@ impl Hub {
     /// Which pages may connect.
     pub fn origin(&self) -> &Origin {
         &self.0.origin
+    }
+
+    /// How messages are compressed where a route does not say otherwise; `None` for not at all.
+    pub fn deflate(&self) -> Option<&Deflate> {
+        self.0.deflate.as_ref()
     }
 
     /// Which of a request's headers a restored peer still has.
@@ -409,7 +424,7 @@ impl Scope<'_> {
         topic: Option<&str>,
         message: impl IntoMessage,
     ) -> Result<Published, PublishError> {
-        let publication = Publication::new(message.into_message()?);
+        let publication = Publication::of(message)?;
         Ok(self.hub.deliver(self.namespace, topic, None, &publication))
     }
 

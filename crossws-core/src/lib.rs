@@ -23,6 +23,7 @@ mod claim;
 mod close;
 mod context;
 mod control_rate;
+mod deflate;
 mod dyn_hooks;
 mod error;
 mod extensions;
@@ -63,6 +64,7 @@ pub use claim::{Accepted, Claim};
 pub use close::{CloseCode, CloseFrame, Closed, ClosedBy, InvalidCloseCode};
 pub use context::{Context, ContextError};
 pub use control_rate::ControlRate;
+pub use deflate::Deflate;
 pub use dyn_hooks::{DynHooks, SharedHooks};
 pub use error::{
     ControlError, DuplicateId, Error, ErrorKind, Hook, PublishError, SendError, SubscribeError,
@@ -75,7 +77,7 @@ pub use hooks::{HookResult, Hooks, OnError};
 pub use hub::{Hub, HubBuilder, Refused, Scope, Stats};
 pub use limits::{DRAIN_MARK, Limit, Limits, Overflow};
 pub use liveness::{Due, Liveness};
-pub use message::{IntoMessage, Json, Message};
+pub use message::{IntoMessage, Json, Message, Uncompressed};
 pub use origin::Origin;
 pub use peer::{Peer, State, WeakPeer};
 pub use peer_id::{InvalidPeerId, PeerId};

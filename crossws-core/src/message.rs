@@ -166,13 +166,36 @@ pub struct Json<T>(
     pub T,
 );
 
-/// What `send`, `publish` and `broadcast` take: text, bytes, a [`Message`], or [`Json`].
+/// A message that is not compressed, whatever was negotiated: one that holds a secret beside
+/// something that others may choose, or that is compressed already.
+///
+/// ```
+/// # use crossws_core::{HookResult, Json, Peer, Uncompressed};
+/// fn greet(peer: &Peer, token: &str, said: &str) -> HookResult {
+///     peer.send(Uncompressed(Json([token, said])))?;
+///     Ok(())
+/// }
+/// ```
+#[allow(clippy::exhaustive_structs)]
+#[derive(Debug, Clone, Copy)]
+pub struct Uncompressed<T>(
+    /// The message.
+    pub T,
+);
+
+/// What `send`, `publish` and `broadcast` take: text, bytes, a [`Message`], or [`Json`]; or any of
+/// them [`Uncompressed`].
 pub trait IntoMessage {
     /// The message to send.
     ///
     /// # Errors
     /// Only [`Json`] can fail: its value may not be representable as JSON.
     fn into_message(self) -> Result<Message, serde_json::Error>;
+
+    /// Whether the message may be compressed on its way; only [`Uncompressed`] says no.
+    fn may_compress(&self) -> bool {
+        true
+    }
 }
 
 impl<T: Into<Message>> IntoMessage for T {
@@ -184,5 +207,15 @@ impl<T: Into<Message>> IntoMessage for T {
 impl<T: Serialize> IntoMessage for Json<T> {
     fn into_message(self) -> Result<Message, serde_json::Error> {
         Message::json_from(&self.0)
+    }
+}
+
+impl<T: IntoMessage> IntoMessage for Uncompressed<T> {
+    fn into_message(self) -> Result<Message, serde_json::Error> {
+        self.0.into_message()
+    }
+
+    fn may_compress(&self) -> bool {
+        false
     }
 }

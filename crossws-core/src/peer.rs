@@ -177,11 +177,16 @@ impl Peer {
     /// The message is handed back when the connection is closed, or when the peer's queue is full
     /// and the policy refuses the newest. Under the default policy a full queue closes the peer.
     pub fn send(&self, message: impl IntoMessage) -> Result<(), SendError> {
+        let compress = message.may_compress();
         let message = message.into_message()?;
         if self.state() != State::Open {
             return Err(SendError::Closed(message));
         }
-        self.0.transport.send(message)
+        if compress {
+            self.0.transport.send(message)
+        } else {
+            self.0.transport.send_uncompressed(message)
+        }
     }
 
     /// Queues a ping with up to 125 bytes.
@@ -420,7 +425,7 @@ impl Peer {
         if !self.capabilities().contains(Capabilities::PUBSUB) {
             return Err(PublishError::Unsupported);
         }
-        let publication = Publication::new(message.into_message()?);
+        let publication = Publication::of(message)?;
         let hub = &self.0.hub;
         Ok(hub.deliver(Some(self.namespace()), topic, except, &publication))
     }

@@ -5,11 +5,12 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 
 use crate::bounds::{AnyValue, MaybeSend, MaybeSync};
-use crate::{Message, Wire};
+use crate::{IntoMessage, Message, Wire};
 
 /// A published message on its way to many subscribers: encoded once, shared by all.
 pub struct Publication {
     message: Message,
+    compress: bool,
     encoded: OnceLock<(Wire, Bytes)>,
     prepared: OnceLock<Box<AnyValue>>,
 }
@@ -19,9 +20,24 @@ impl Publication {
     pub fn new(message: Message) -> Self {
         Self {
             message,
+            compress: true,
             encoded: OnceLock::new(),
             prepared: OnceLock::new(),
         }
+    }
+
+    /// A publication of what `publish` was called with.
+    pub(crate) fn of(message: impl IntoMessage) -> Result<Self, serde_json::Error> {
+        let compress = message.may_compress();
+        Ok(Self {
+            compress,
+            ..Self::new(message.into_message()?)
+        })
+    }
+
+    /// Whether the message may be compressed on its way.
+    pub fn may_compress(&self) -> bool {
+        self.compress
     }
 
     /// The message.
@@ -34,7 +50,7 @@ impl Publication {
     pub fn encoded(&self, wire: Wire) -> Bytes {
         let encode = || {
             let mut bytes = Vec::new();
-            wire.append(&self.message, &mut bytes);
+            wire.append(self, &mut bytes);
             Bytes::from(bytes)
         };
         let (first, bytes) = self.encoded.get_or_init(|| (wire, encode()));

@@ -354,7 +354,7 @@ impl Writing<'_, '_> {
         let wire = lane.wire;
         let mark = lane.log.mark();
         let len = lane.log.append(seq, self.author, |bytes| {
-            wire.append(publication.message(), bytes);
+            wire.append(publication, bytes);
         });
         if let Some(reader) = reader
             && let Some(reading) = self.readers.get_mut(reader)

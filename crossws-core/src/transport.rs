@@ -25,6 +25,15 @@ pub trait Transport: MaybeSend + MaybeSync + 'static {
     /// [`SendError::Full`] when the queue's policy refuses.
     fn send(&self, message: Message) -> Result<(), SendError>;
 
+    /// As [`send`](Self::send), for a message that must not be compressed. The same thing where
+    /// nothing is, as without [`Capabilities::COMPRESSION`].
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    fn send_uncompressed(&self, message: Message) -> Result<(), SendError> {
+        self.send(message)
+    }
+
     /// The wire format in which this transport reads its topics' logs by itself: publications are
     /// encoded once, appended to a log that all readers of the format share, and fetched with
     /// [`Feed::take`]. Asked when the peer joins a topic. `None`, the default, for a transport that

@@ -7,7 +7,7 @@ use http::header::{
 
 use crate::bounds::{MaybeSend, MaybeSync};
 use crate::context::{Context, ContextCell};
-use crate::{Extensions, PeerId};
+use crate::{Deflate, Extensions, PeerId};
 
 /// An accepted upgrade, as the `upgrade` hook answers it: what goes into the 101, and what the
 /// peer is born with. To refuse, the hook returns a [`Rejection`](crate::Rejection) instead.
@@ -20,6 +20,8 @@ pub struct Upgrade {
     pub(crate) extensions: Extensions,
     pub(crate) id: Option<PeerId>,
     pub(crate) topics: Vec<Arc<str>>,
+    /// What the route says, if anything.
+    pub(crate) deflate: Option<Option<Deflate>>,
 }
 
 impl Upgrade {
@@ -85,6 +87,13 @@ impl Upgrade {
     #[must_use]
     pub fn id(mut self, id: PeerId) -> Self {
         self.id = Some(id);
+        self
+    }
+
+    /// Compresses this peer's messages, or not, whatever the hub says.
+    #[must_use]
+    pub fn deflate(mut self, deflate: impl Into<Option<Deflate>>) -> Self {
+        self.deflate = Some(deflate.into());
         self
     }
 

@@ -1,14 +1,14 @@
 use std::any::TypeId;
 use std::fmt;
 
-use crate::Message;
+use crate::Publication;
 
 /// A family of wire formats, told apart by a number that means something to the family alone:
 /// the parameters of a compression, for example.
 pub trait Encoding: 'static {
-    /// Appends the message as bytes on the wire. A pure function of the variant and the message,
-    /// because what it gives is shared by everyone who reads this format.
-    fn append(variant: u64, message: &Message, to: &mut Vec<u8>);
+    /// Appends the message as bytes on the wire. A pure function of the variant and the
+    /// publication, because what it gives is shared by everyone who reads this format.
+    fn append(variant: u64, publication: &Publication, to: &mut Vec<u8>);
 }
 
 /// One wire format: what a message becomes for all connections that share it. Two are equal when
@@ -17,7 +17,7 @@ pub trait Encoding: 'static {
 pub struct Wire {
     family: TypeId,
     variant: u64,
-    append: fn(u64, &Message, &mut Vec<u8>),
+    append: fn(u64, &Publication, &mut Vec<u8>),
 }
 
 impl Wire {
@@ -31,8 +31,8 @@ impl Wire {
     }
 
     /// Appends the message in this format.
-    pub fn append(&self, message: &Message, to: &mut Vec<u8>) {
-        (self.append)(self.variant, message, to);
+    pub fn append(&self, publication: &Publication, to: &mut Vec<u8>) {
+        (self.append)(self.variant, publication, to);
     }
 }
 

@@ -12,7 +12,8 @@ use crossws_core::{Accepted, Claim, Hooks, Hub, Refused, Rejection, Resolve, Upg
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderValue};
 use http::{Response, StatusCode};
 
-use crate::handshake::{Handshake, is_upgrade};
+use crate::engine::EngineKind;
+use crate::handshake::{Agreed, Handshake, is_upgrade};
 use crate::head::{Head, HeadError, HeadLimits, read_head};
 use crate::io::Io;
 use crate::pump::pump;
@@ -38,6 +39,8 @@ pub struct StreamInfo {
     pub remote_addr: Option<SocketAddr>,
     /// Whether the stream is encrypted.
     pub secure: bool,
+    /// Which engine is to decode what arrives.
+    pub engine: EngineKind,
 }
 
 impl StreamInfo {
@@ -46,6 +49,7 @@ impl StreamInfo {
         Self {
             remote_addr,
             secure: false,
+            engine: EngineKind::default(),
         }
     }
 
@@ -53,6 +57,13 @@ impl StreamInfo {
     #[must_use]
     pub fn with_secure(mut self, secure: bool) -> Self {
         self.secure = secure;
+        self
+    }
+
+    /// Chooses the engine.
+    #[must_use]
+    pub fn with_engine(mut self, engine: EngineKind) -> Self {
+        self.engine = engine;
         self
     }
 }
@@ -84,9 +95,10 @@ where
         io,
         early,
         accepted,
+        agreed,
     }) = handshake.await?
     {
-        pump(io, early, accepted, runtime.clone()).await;
+        pump(io, early, accepted, agreed, runtime.clone()).await;
     }
     Ok(())
 }
@@ -96,6 +108,7 @@ struct Ready<I, H: Hooks + ?Sized> {
     io: I,
     early: BytesMut,
     accepted: Accepted<H>,
+    agreed: Agreed,
 }
 
 /// `None` when the stream has been answered and is over.
@@ -146,13 +159,15 @@ where
         }
     };
     let upgraded = match handshake {
-        Ok(handshake) => run_upgrade(claim, runtime)
-            .await
-            .map(|accepted| (handshake.response(accepted.headers()), accepted)),
+        Ok(handshake) => run_upgrade(claim, runtime).await.and_then(|accepted| {
+            let agreed = handshake.agree(accepted.deflate(), info.engine)?;
+            let response = handshake.response(accepted.headers(), &agreed);
+            Ok((response, accepted, agreed))
+        }),
         Err(rejection) => Err(rejection),
     };
     match upgraded {
-        Ok((response, accepted)) => {
+        Ok((response, accepted, agreed)) => {
             let deadline = later(runtime.now(), accepted.limits().close_timeout);
             if !write_head(&mut io, runtime, &response, deadline).await {
                 return Ok(None);
@@ -162,6 +177,7 @@ where
                 io,
                 early: bytes,
                 accepted,
+                agreed,
             }))
         }
         Err(rejection) => {

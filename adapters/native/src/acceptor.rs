@@ -10,7 +10,8 @@ use http_body_util::Full;
 use hyper::upgrade::{OnUpgrade, Parts, Upgraded};
 
 use crate::accept::{StreamInfo, run_claim, run_upgrade};
-use crate::handshake::{Handshake, is_upgrade};
+use crate::engine::EngineKind;
+use crate::handshake::{Agreed, Handshake, is_upgrade};
 use crate::hyper::{HyperIo, UpgradedIo};
 use crate::io::Io;
 use crate::layer::WebSocketLayer;
@@ -29,6 +30,7 @@ pub struct Acceptor<R, T> {
     resolver: Arc<R>,
     hub: Hub,
     tasks: Tasks,
+    engine: EngineKind,
     runtime: PhantomData<fn() -> T>,
 }
 
@@ -36,6 +38,13 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     /// For these hooks, or a resolver that chooses among several.
     pub fn new(resolver: R, hub: Hub) -> Self {
         Self::of_server(Arc::new(resolver), hub, Tasks::default())
+    }
+
+    /// Decodes with this engine instead of this crate's own.
+    #[must_use]
+    pub fn engine(mut self, engine: EngineKind) -> Self {
+        self.engine = engine;
+        self
     }
 
     /// Answers a request for a WebSocket: with a 101 behind which the connection runs, or with
@@ -52,8 +61,8 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         request: Request<B>,
     ) -> Result<Response<Full<Bytes>>, Request<B>> {
         let addr = request.extensions().get::<SocketAddr>().copied();
-        self.handle_upgrade_from(request, StreamInfo::new(addr))
-            .await
+        let info = StreamInfo::new(addr).with_engine(self.engine);
+        self.handle_upgrade_from(request, info).await
     }
 
     /// As [`handle_upgrade`](Self::handle_upgrade), with what the caller knows of the connection:
@@ -96,13 +105,18 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
                 "this server's connection cannot be upgraded",
             )));
         };
-        match run_upgrade(claim, &T::default()).await {
-            Ok(accepted) => {
-                let response = handshake.response(accepted.headers());
+        let accepted = run_upgrade(claim, &T::default()).await;
+        let accepted = accepted.and_then(|accepted| {
+            let agreed = handshake.agree(accepted.deflate(), info.engine)?;
+            Ok((accepted, agreed))
+        });
+        match accepted {
+            Ok((accepted, agreed)) => {
+                let response = handshake.response(accepted.headers(), &agreed);
                 self.tasks.spawn(&T::default(), async move {
                     // An error is a client that left before its 101.
                     if let Ok(upgraded) = upgrade.await {
-                        run::<T, _>(upgraded, accepted).await;
+                        run::<T, _>(upgraded, accepted, agreed).await;
                     }
                 });
                 Ok(response.map(Full::new))
@@ -130,6 +144,7 @@ impl<R, T> Acceptor<R, T> {
             resolver,
             hub,
             tasks,
+            engine: EngineKind::default(),
             runtime: PhantomData,
         }
     }
@@ -142,11 +157,14 @@ impl<R, T> Acceptor<R, T> {
 
 impl<R, T> Clone for Acceptor<R, T> {
     fn clone(&self) -> Self {
-        Self::of_server(
-            Arc::clone(&self.resolver),
-            self.hub.clone(),
-            self.tasks.clone(),
-        )
+        Self {
+            engine: self.engine,
+            ..Self::of_server(
+                Arc::clone(&self.resolver),
+                self.hub.clone(),
+                self.tasks.clone(),
+            )
+        }
     }
 }
 
@@ -164,9 +182,13 @@ fn answer(rejection: Rejection) -> Response<Full<Bytes>> {
 
 /// Runs an upgraded connection. A stream that is known below is taken out of hyper's wrapper, so
 /// that the pump writes to it directly and can reset it.
-async fn run<T: ServerRuntime, H: Hooks + ?Sized>(upgraded: Upgraded, accepted: Accepted<H>) {
+async fn run<T: ServerRuntime, H: Hooks + ?Sized>(
+    upgraded: Upgraded,
+    accepted: Accepted<H>,
+    agreed: Agreed,
+) {
     let (io, early) = unwrap::<T>(upgraded);
-    pump(io, early, accepted, T::default()).await;
+    pump(io, early, accepted, agreed, T::default()).await;
 }
 
 /// The stream of our own server or of one that the runtime knows, with what was read ahead.

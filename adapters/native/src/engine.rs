@@ -22,8 +22,10 @@ use bytes::Bytes;
 use crossws_core::{CloseCode, CloseFrame, Limits, Message};
 
 pub use self::decoder::Decoder;
+pub(crate) use self::message::{Kind, Partial};
 #[cfg(any(test, feature = "tungstenite"))]
 pub use self::tungstenite::Tungstenite;
+use crate::deflate::Inflater;
 pub use crate::frame::{Opcode, put_masked_frame};
 
 /// Which side of a connection an engine decodes for.
@@ -52,6 +54,48 @@ pub trait Engine: Send + 'static {
     /// The rule that was broken. The connection is to be failed (RFC 6455 section 7.1.7), and the
     /// engine must not be called again.
     fn decode(&mut self, input: &mut &mut [u8]) -> Result<Option<Event>, Violation>;
+}
+
+/// Which engine decodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum EngineKind {
+    /// [`Decoder`].
+    #[default]
+    Own,
+    /// [`Tungstenite`]: without permessage-deflate.
+    #[cfg(any(test, feature = "tungstenite"))]
+    Tungstenite,
+}
+
+/// A connection's engine.
+#[derive(Debug)]
+pub(crate) enum AnyEngine {
+    Own(Decoder),
+    #[cfg(any(test, feature = "tungstenite"))]
+    Tungstenite(Tungstenite),
+}
+
+impl AnyEngine {
+    /// A server's.
+    pub(crate) fn new(kind: EngineKind, limits: &Limits, inflater: Option<Inflater>) -> Self {
+        match kind {
+            EngineKind::Own => {
+                Self::Own(Decoder::new(Role::Server, limits).with_inflater(inflater))
+            }
+            #[cfg(any(test, feature = "tungstenite"))]
+            EngineKind::Tungstenite => Self::Tungstenite(Tungstenite::new(Role::Server, limits)),
+        }
+    }
+
+    /// As [`Engine::decode`].
+    pub(crate) fn decode(&mut self, input: &mut &mut [u8]) -> Result<Option<Event>, Violation> {
+        match self {
+            Self::Own(engine) => engine.decode(input),
+            #[cfg(any(test, feature = "tungstenite"))]
+            Self::Tungstenite(engine) => engine.decode(input),
+        }
+    }
 }
 
 /// What the other side sent.

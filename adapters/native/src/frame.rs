@@ -1,7 +1,7 @@
 //! Outgoing frames (RFC 6455 section 5.2): one frame a message, final. A server's are unmasked.
 
 use bytes::{BufMut, BytesMut};
-use crossws_core::{CloseFrame, Encoding, Message};
+use crossws_core::{CloseFrame, Encoding, Message, Publication};
 
 use crate::mask;
 
@@ -53,7 +53,6 @@ pub(crate) fn put_header(buf: &mut impl BufMut, opcode: Opcode, len: usize) {
 }
 
 /// As [`put_header`], for a compressed message (RFC 7692 section 6.1).
-#[allow(dead_code)]
 pub(crate) fn put_compressed_header(buf: &mut impl BufMut, opcode: Opcode, len: usize) {
     put_bits_and_len(buf, FIN | RSV1 | opcode as u8, len);
 }
@@ -131,7 +130,8 @@ pub(crate) fn frame_len(head: &[u8]) -> Option<usize> {
 pub(crate) struct ServerFrame;
 
 impl Encoding for ServerFrame {
-    fn append(_: u64, message: &Message, to: &mut Vec<u8>) {
+    fn append(_: u64, publication: &Publication, to: &mut Vec<u8>) {
+        let message = publication.message();
         put_frame(to, message.into(), message.as_bytes());
     }
 }
@@ -161,7 +161,8 @@ mod tests {
             (1 << 20, 10),
         ] {
             let mut frame = Vec::new();
-            ServerFrame::append(0, &Message::from(vec![7; len]), &mut frame);
+            let publication = Publication::new(vec![7; len].into());
+            ServerFrame::append(0, &publication, &mut frame);
             assert_eq!(frame.len(), header + len);
             assert_eq!(frame[0], 0x82);
             assert_eq!(frame_len(&frame[..header]), Some(header + len));

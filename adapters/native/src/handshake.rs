@@ -3,14 +3,18 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use crossws_core::Rejection;
+use crossws_core::{Deflate, Limits, Rejection};
 use http::header::{
     ALLOW, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue,
-    SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
+    SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION,
+    TRANSFER_ENCODING, UPGRADE,
 };
 use http::request::Parts;
 use http::{Method, Response, StatusCode, Version};
 use sha1::{Digest, Sha1};
+
+use crate::deflate::{self, Negotiated};
+use crate::engine::{AnyEngine, EngineKind};
 
 /// Whether a request asks for a WebSocket, well-formed or not. Any other belongs to the HTTP
 /// service.
@@ -22,6 +26,32 @@ pub fn is_upgrade(parts: &Parts) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Handshake {
     accept: HeaderValue,
+    /// The extensions that the client offers, line by line.
+    extensions: Vec<HeaderValue>,
+}
+
+/// What a handshake has settled for the connection behind it, besides what its hooks say.
+#[derive(Debug, Default)]
+pub struct Agreed {
+    engine: EngineKind,
+    deflate: Option<deflate::Agreed>,
+}
+
+impl Agreed {
+    /// The extensions, as in the answer's header; empty for none.
+    pub fn extensions(&self) -> &str {
+        self.deflate.as_ref().map_or("", |deflate| &deflate.answer)
+    }
+
+    /// How messages are compressed, if they are.
+    pub fn deflate(&self) -> Option<&Negotiated> {
+        self.deflate.as_ref().map(|deflate| &deflate.negotiated)
+    }
+
+    pub(crate) fn into_engine(self, limits: &Limits) -> AnyEngine {
+        let inflater = self.deflate.map(|deflate| deflate.inflater);
+        AnyEngine::new(self.engine, limits, inflater)
+    }
 }
 
 impl Handshake {
@@ -89,17 +119,44 @@ impl Handshake {
             }
         }
         let accept = HeaderValue::try_from(accept(key.as_bytes())).map_err(Rejection::internal)?;
-        Ok(Self { accept })
+        let extensions = headers.get_all(SEC_WEBSOCKET_EXTENSIONS);
+        let extensions = extensions.iter().cloned().collect();
+        Ok(Self { accept, extensions })
+    }
+
+    /// Answers the client's offers of extensions: with permessage-deflate if it is wanted, and one
+    /// of its offers can be accepted.
+    ///
+    /// # Errors
+    /// 400 when it is wanted and the offers are malformed, or when it is wanted strictly and was
+    /// offered in vain.
+    pub fn agree(
+        &self,
+        deflate: Option<&Deflate>,
+        engine: EngineKind,
+    ) -> Result<Agreed, Rejection> {
+        let deflate = match (deflate, engine) {
+            (Some(config), EngineKind::Own) => {
+                deflate::negotiate(config, self.extensions.iter().map(HeaderValue::as_bytes))?
+            }
+            _ => None,
+        };
+        Ok(Agreed { engine, deflate })
     }
 
     /// The 101, with the headers of the accepted upgrade.
-    pub fn response(&self, accepted: &HeaderMap) -> Response<Bytes> {
+    pub fn response(&self, accepted: &HeaderMap, agreed: &Agreed) -> Response<Bytes> {
         let mut response = Response::new(Bytes::new());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         let headers = response.headers_mut();
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
         headers.insert(SEC_WEBSOCKET_ACCEPT, self.accept.clone());
+        if !agreed.extensions().is_empty()
+            && let Ok(extensions) = HeaderValue::try_from(agreed.extensions())
+        {
+            headers.insert(SEC_WEBSOCKET_EXTENSIONS, extensions);
+        }
         for (name, value) in accepted {
             headers.append(name, value.clone());
         }
@@ -218,6 +275,52 @@ mod tests {
         let mut old = request("GET", GOOD);
         old.version = Version::HTTP_10;
         assert_eq!(status(&old), 400);
+    }
+
+    #[test]
+    fn extensions_are_answered_where_they_are_wanted() {
+        let offer = "permessage-deflate; client_max_window_bits";
+        let handshake = Handshake::check(&with("sec-websocket-extensions", &[offer])).unwrap();
+        let answer = |agreed: &Agreed| {
+            let response = handshake.response(&HeaderMap::new(), agreed);
+            let header = response.headers().get("sec-websocket-extensions").cloned();
+            assert_eq!(
+                header.map_or(String::new(), |value| value.to_str().unwrap().to_owned()),
+                agreed.extensions()
+            );
+            agreed.extensions().to_owned()
+        };
+        let off = handshake.agree(None, EngineKind::Own).unwrap();
+        assert_eq!(answer(&off), "");
+        assert!(off.deflate().is_none());
+        let config = Deflate::default();
+        let on = handshake.agree(Some(&config), EngineKind::Own).unwrap();
+        assert_eq!(
+            answer(&on),
+            "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+        );
+        assert!(!on.deflate().unwrap().outgoing.takes_context_over());
+        let other = handshake
+            .agree(Some(&config), EngineKind::Tungstenite)
+            .unwrap();
+        assert_eq!(answer(&other), "", "tungstenite cannot");
+        let twice = ["foo", "permessage-deflate; foo"];
+        let twice = Handshake::check(&with("sec-websocket-extensions", &twice)).unwrap();
+        let strict = config.strict(true);
+        assert!(
+            twice
+                .agree(Some(&config), EngineKind::Own)
+                .unwrap()
+                .deflate()
+                .is_none()
+        );
+        assert_eq!(
+            twice
+                .agree(Some(&strict), EngineKind::Own)
+                .unwrap_err()
+                .status(),
+            400
+        );
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod accept;
 #[cfg(feature = "http")]
 mod acceptor;
 mod batch;
+pub mod deflate;
 pub mod engine;
 mod frame;
 #[cfg(feature = "futures-io")]
@@ -42,9 +43,10 @@ mod transport;
 pub use accept::{StreamInfo, Unclaimed, not_found, run_claim, run_upgrade, serve_stream};
 #[cfg(feature = "http")]
 pub use acceptor::Acceptor;
+pub use engine::EngineKind;
 #[cfg(feature = "futures-io")]
 pub use futures::FuturesIo;
-pub use handshake::{Handshake, is_upgrade};
+pub use handshake::{Agreed, Handshake, is_upgrade};
 pub use head::HeadLimits;
 pub use io::Io;
 #[cfg(feature = "http")]

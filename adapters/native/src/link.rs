@@ -17,7 +17,7 @@ use crossws_core::{
 use pin_project_lite::pin_project;
 
 use crate::batch::Batch;
-use crate::engine::{Decoder, Engine, Role};
+use crate::engine::AnyEngine;
 use crate::io::Io;
 use crate::outbox::Outbox;
 use crate::runtime::Runtime;
@@ -71,7 +71,7 @@ pub(crate) struct Link<I, R: Runtime> {
     lifeline: Option<Lifeline>,
     limits: Limits,
 
-    engine: Decoder,
+    engine: AnyEngine,
     /// Read, and not yet decoded.
     backlog: BytesMut,
     /// The engine may hold decodable bytes of its own.
@@ -106,6 +106,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         runtime: R,
         limits: Limits,
         id: PeerId,
+        engine: AnyEngine,
     ) -> Self {
         let start = runtime.now();
         Self {
@@ -113,7 +114,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             read_waker: Waker::from(Arc::clone(&outbox)),
             outbox,
             lifeline: None,
-            engine: Decoder::new(Role::Server, &limits),
+            engine,
             backlog: early,
             undecoded: true,
             inbound: VecDeque::new(),

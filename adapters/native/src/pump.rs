@@ -6,6 +6,7 @@ use std::task::Poll;
 use bytes::{Bytes, BytesMut};
 use crossws_core::{Accepted, Error, Hooks, Message, Session};
 
+use crate::handshake::Agreed;
 use crate::io::Io;
 use crate::link::{Inbound, Link};
 use crate::outbox::Outbox;
@@ -13,7 +14,7 @@ use crate::runtime::Runtime;
 use crate::transport::NativeTransport;
 
 /// Runs a connection whose 101 has been written, from `open` to the end of the TCP connection.
-/// `early` is what the client sent behind its request.
+/// `early` is what the client sent behind its request, `agreed` what its handshake settled.
 ///
 /// # Cancel safety
 /// Dropping the future drops the connection and the running hook; the `close` hook does not run.
@@ -21,6 +22,7 @@ pub fn pump<I, R, H>(
     io: I,
     early: BytesMut,
     accepted: Accepted<H>,
+    agreed: Agreed,
     runtime: R,
 ) -> impl Future<Output = ()> + Send
 where
@@ -32,8 +34,11 @@ where
     let outbox = Outbox::new(accepted.limits());
     let limits = accepted.limits().clone();
     let id = accepted.id();
-    let mut link = Box::new(Link::new(io, early, outbox.clone(), runtime, limits, id));
-    let joined = accepted.join(NativeTransport(outbox));
+    let transport = NativeTransport::new(outbox.clone(), &agreed);
+    let engine = agreed.into_engine(&limits);
+    let link = Link::new(io, early, outbox, runtime, limits, id, engine);
+    let mut link = Box::new(link);
+    let joined = accepted.join(transport);
     async move {
         match joined {
             Ok(joined) => {

@@ -9,6 +9,7 @@ use std::task::Poll;
 use crossws_core::{BoxFuture, Hub, Resolve};
 
 use crate::accept::{StreamInfo, Unclaimed, not_found, serve_stream};
+use crate::engine::EngineKind;
 use crate::head::HeadLimits;
 use crate::io::Io;
 use crate::listen::{Listen, accept};
@@ -40,6 +41,7 @@ pub struct ServerBuilder<R, T> {
     pub(crate) resolver: Arc<R>,
     pub(crate) hub: Hub,
     pub(crate) head: HeadLimits,
+    pub(crate) engine: EngineKind,
     pub(crate) fallback: Option<Fallback<R, T>>,
 }
 
@@ -54,6 +56,12 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
     /// The bounds of reading a request's head.
     pub fn head_limits(mut self, limits: HeadLimits) -> Self {
         self.head = limits;
+        self
+    }
+
+    /// Decodes with this engine instead of this crate's own.
+    pub fn engine(mut self, engine: EngineKind) -> Self {
+        self.engine = engine;
         self
     }
 
@@ -76,6 +84,7 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
         let handle = ServerHandle(Arc::new(Shared {
             hub: self.hub,
             head: self.head,
+            engine: self.engine,
             tasks: Tasks::default(),
             stop: Stop::default(),
             runtime: T::default(),
@@ -114,6 +123,7 @@ impl<R: Resolve, T: ServerRuntime> Server<R, T> {
             resolver: Arc::new(resolver),
             hub: Hub::default(),
             head: HeadLimits::default(),
+            engine: EngineKind::default(),
             fallback: None,
         }
     }
@@ -203,8 +213,8 @@ async fn connection<I: Io, R: Resolve, T: ServerRuntime>(
     handle: ServerHandle<T>,
     fallback: Option<Fallback<R, T>>,
 ) {
-    let info = StreamInfo::new(addr);
     let shared = &handle.0;
+    let info = StreamInfo::new(addr).with_engine(shared.engine);
     let runtime = &shared.runtime;
     let served = serve_stream(io, info, &resolver, &shared.hub, runtime, &shared.head);
     if let Err(unclaimed) = served.await {
@@ -232,6 +242,7 @@ pub struct ServerHandle<T>(Arc<Shared<T>>);
 struct Shared<T> {
     hub: Hub,
     head: HeadLimits,
+    engine: EngineKind,
     tasks: Tasks,
     stop: Stop,
     runtime: T,

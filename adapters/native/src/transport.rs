@@ -7,6 +7,7 @@ use crossws_core::{
 };
 
 use crate::frame::{Opcode, ServerFrame};
+use crate::handshake::Agreed;
 use crate::outbox::Outbox;
 
 /// What native transports can do.
@@ -23,10 +24,15 @@ pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
     .with(Capabilities::PANIC)
     .with(Capabilities::SHUTDOWN)
     .with(Capabilities::CONCURRENT_WRITE)
-    .with(Capabilities::RAW_HTTP);
+    .with(Capabilities::RAW_HTTP)
+    .with(Capabilities::COMPRESSION);
 
 /// [`Transport`] over an outbox.
-pub(crate) struct NativeTransport(pub(crate) Arc<Outbox>);
+pub(crate) struct NativeTransport {
+    outbox: Arc<Outbox>,
+    /// What was negotiated, as in the answer's header.
+    extensions: Box<str>,
+}
 
 impl Transport for NativeTransport {
     fn capabilities(&self) -> Capabilities {
@@ -35,11 +41,11 @@ impl Transport for NativeTransport {
 
     fn send(&self, message: Message) -> Result<(), SendError> {
         let payload = message.as_bytes();
-        let receipt = self.0.enqueue(payload.len(), |batch| {
+        let receipt = self.outbox.enqueue(payload.len(), |batch| {
             batch.push(Opcode::from(&message), payload);
         });
         if receipt.wake {
-            self.0.wake_pump();
+            self.outbox.wake_pump();
         }
         match receipt {
             Receipt { queued: true, .. } => Ok(()),
@@ -50,36 +56,38 @@ impl Transport for NativeTransport {
 
     /// A policy that discards messages must know each of them; otherwise the pump fetches them.
     fn wire(&self) -> Option<Wire> {
-        self.0.reads_logs().then(|| Wire::new::<ServerFrame>(0))
+        self.outbox
+            .reads_logs()
+            .then(|| Wire::new::<ServerFrame>(0))
     }
 
     fn publish(&self, publication: &Publication) -> Receipt {
         let frame = publication.encoded(Wire::new::<ServerFrame>(0));
-        self.0.enqueue(publication.message().len(), |batch| {
+        self.outbox.enqueue(publication.message().len(), |batch| {
             batch.push_encoded(frame, 1);
         })
     }
 
     fn news(&self, feed: Feed, first: usize) -> Result<Room, Feed> {
-        self.0.announce(feed, first)
+        self.outbox.announce(feed, first)
     }
 
     fn lags(&self, lag: Lag) -> Result<Room, u64> {
-        self.0.lags(lag)
+        self.outbox.lags(lag)
     }
 
     fn wake(&self) {
-        self.0.wake_pump();
+        self.outbox.wake_pump();
     }
 
     fn close(&self, frame: CloseFrame) {
-        self.0.close_with(Some(frame));
-        self.0.wake_pump();
+        self.outbox.close_with(Some(frame));
+        self.outbox.wake_pump();
     }
 
     fn terminate(&self) {
-        self.0.terminate();
-        self.0.wake_pump();
+        self.outbox.terminate();
+        self.outbox.wake_pump();
     }
 
     fn ping(&self, data: Bytes) -> Result<(), ControlError> {
@@ -90,19 +98,30 @@ impl Transport for NativeTransport {
         self.control(Opcode::Pong, data)
     }
 
+    fn extensions(&self) -> &str {
+        &self.extensions
+    }
+
     fn buffered_amount(&self) -> usize {
-        self.0.buffered()
+        self.outbox.buffered()
     }
 
     fn dropped(&self) -> u64 {
-        self.0.dropped()
+        self.outbox.dropped()
     }
 }
 
 impl NativeTransport {
+    pub(crate) fn new(outbox: Arc<Outbox>, agreed: &Agreed) -> Self {
+        Self {
+            outbox,
+            extensions: agreed.extensions().into(),
+        }
+    }
+
     fn control(&self, opcode: Opcode, data: Bytes) -> Result<(), ControlError> {
-        self.0.control(opcode, data)?;
-        self.0.wake_pump();
+        self.outbox.control(opcode, data)?;
+        self.outbox.wake_pump();
         Ok(())
     }
 }

@@ -157,15 +157,16 @@ fn an_encoding_is_computed_once_for_all() {
     static RUNS: AtomicUsize = AtomicUsize::new(0);
     struct Upper;
     impl crossws_core::Encoding for Upper {
-        fn append(_: u64, message: &crossws_core::Message, to: &mut Vec<u8>) {
+        fn append(_: u64, publication: &crossws_core::Publication, to: &mut Vec<u8>) {
             RUNS.fetch_add(1, Ordering::Relaxed);
+            let message = publication.message();
             to.extend(message.to_string().to_uppercase().into_bytes());
         }
     }
     struct Plain;
     impl crossws_core::Encoding for Plain {
-        fn append(variant: u64, message: &crossws_core::Message, to: &mut Vec<u8>) {
-            to.extend_from_slice(message.as_bytes());
+        fn append(variant: u64, publication: &crossws_core::Publication, to: &mut Vec<u8>) {
+            to.extend_from_slice(publication.message().as_bytes());
             to.extend(variant.to_string().into_bytes());
         }
     }

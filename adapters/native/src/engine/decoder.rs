@@ -7,6 +7,7 @@ use super::buffer::append;
 use super::header::{Header, MAX_HEADER};
 use super::message::{Kind, Partial};
 use super::{Engine, Event, Role, Violation, close};
+use crate::deflate::Inflater;
 use crate::frame::Opcode;
 use crate::mask;
 
@@ -29,12 +30,15 @@ pub struct Decoder {
     message: Option<Partial>,
     /// How many frames it has had.
     fragments: usize,
+    /// What decompresses messages, where that was negotiated.
+    inflater: Option<Inflater>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Frame {
     opcode: Opcode,
     fin: bool,
+    compressed: bool,
     /// Bytes of the payload that have not arrived.
     left: usize,
     /// The masking key, turned to where the payload goes on.
@@ -57,6 +61,7 @@ impl Engine for Decoder {
             control: Vec::new(),
             message: None,
             fragments: 0,
+            inflater: None,
         }
     }
 
@@ -89,6 +94,13 @@ impl Engine for Decoder {
 }
 
 impl Decoder {
+    /// Takes compressed messages too: permessage-deflate was negotiated.
+    #[must_use]
+    pub fn with_inflater(mut self, inflater: impl Into<Option<Inflater>>) -> Self {
+        self.inflater = inflater.into();
+        self
+    }
+
     /// Reads a header and says whether its frame may come now.
     #[inline]
     fn begin(&mut self, input: &mut &mut [u8]) -> Result<Option<Frame>, Violation> {
@@ -135,23 +147,34 @@ impl Decoder {
     #[inline]
     fn admit(&mut self, header: &Header) -> Result<Frame, Violation> {
         if header.rsv1 {
-            return Err(Violation::protocol(
-                "RSV1 is set, and no extension was negotiated",
-            ));
+            if self.inflater.is_none() {
+                return Err(Violation::protocol(
+                    "RSV1 is set, and no extension was negotiated",
+                ));
+            }
+            // RFC 7692 section 6: on the first frame of a message, which says it for all.
+            if !matches!(header.opcode, Opcode::Text | Opcode::Binary) {
+                return Err(Violation::protocol("RSV1 is set, and no message begins"));
+            }
         }
         if !header.opcode.is_control() {
-            let had = match (&self.message, header.opcode) {
+            let (had, compressed) = match (&self.message, header.opcode) {
                 (None, Opcode::Continuation) => {
                     return Err(Violation::protocol("a continuation of nothing"));
                 }
-                (Some(message), Opcode::Continuation) => message.len(),
+                (Some(message), Opcode::Continuation) => {
+                    (message.len(), matches!(message, Partial::Compressed(..)))
+                }
                 (Some(_), _) => {
                     return Err(Violation::protocol("a new message inside another"));
                 }
-                (None, _) => 0,
+                (None, _) => (0, header.rsv1),
             };
-            let room = self.max_message.saturating_sub(had);
-            if header.len > room as u64 {
+            let most = match compressed {
+                true => most_compressed(self.max_message),
+                false => self.max_message,
+            };
+            if header.len > most.saturating_sub(had) as u64 {
                 return Err(too_big(header.len));
             }
             self.fragments += 1;
@@ -162,6 +185,7 @@ impl Decoder {
         Ok(Frame {
             opcode: header.opcode,
             fin: header.fin,
+            compressed: header.rsv1,
             // Within the limit, or 125.
             left: usize::try_from(header.len).map_err(|_| too_big(header.len))?,
             key: header.key,
@@ -185,7 +209,7 @@ impl Decoder {
                 append(&mut self.control, piece, frame.left);
                 Ok(())
             }
-            opcode => self.message(opcode).push(piece, frame.left),
+            _ => self.message(frame).push(piece, frame.left),
         }
     }
 
@@ -200,28 +224,38 @@ impl Decoder {
         };
         if frame.fin {
             self.fragments = 0;
-            return Ok(Some(Event::Message(kind.whole(payload)?)));
+            let message = match &mut self.inflater {
+                Some(inflater) if frame.compressed => {
+                    inflater.message(kind, payload, self.max_message)?
+                }
+                _ => kind.whole(payload)?,
+            };
+            return Ok(Some(Event::Message(message)));
         }
         self.end_piece(frame, payload)
     }
 
     fn end_piece(&mut self, frame: Frame, payload: &[u8]) -> Result<Option<Event>, Violation> {
-        self.message(frame.opcode).push(payload, payload.len())?;
+        self.message(frame).push(payload, payload.len())?;
         if !frame.fin {
             return Ok(None);
         }
         self.fragments = 0;
-        let message = self.message.take().map(Partial::finish).transpose()?;
-        Ok(message.map(Event::Message))
+        let Some(message) = self.message.take() else {
+            return Ok(None);
+        };
+        let message = message.finish(self.inflater.as_mut(), self.max_message)?;
+        Ok(Some(Event::Message(message)))
     }
 
     /// The message that a data frame belongs to.
-    fn message(&mut self, opcode: Opcode) -> &mut Partial {
+    fn message(&mut self, frame: Frame) -> &mut Partial {
         self.message.get_or_insert_with(|| {
-            Partial::new(match opcode {
+            let kind = match frame.opcode {
                 Opcode::Text => Kind::Text,
                 _ => Kind::Binary,
-            })
+            };
+            Partial::new(kind, frame.compressed)
         })
     }
 
@@ -252,6 +286,13 @@ fn take<'a>(input: &mut &'a mut [u8], count: usize) -> &'a mut [u8] {
     let (taken, rest) = mem::take(input).split_at_mut(count);
     *input = rest;
     taken
+}
+
+/// The most bytes that a message of `most` bytes has when it is compressed: a byte in nine bits, as
+/// deflate's fixed code has it, or in blocks that are stored. Without such a bound a message of
+/// empty blocks would have none.
+fn most_compressed(most: usize) -> usize {
+    most.saturating_add(most / 8).saturating_add(64)
 }
 
 fn too_big(len: u64) -> Violation {

@@ -4,10 +4,11 @@ use crossws_core::Message;
 use super::Violation;
 use super::buffer::append;
 use super::utf8::{Text, check};
+use crate::deflate::Inflater;
 
 /// Which kind of message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Text,
     Binary,
 }
@@ -16,7 +17,7 @@ impl Kind {
     /// A message that is here as a whole: one copy, into memory of its own size. A slice of the
     /// read buffer would have to keep all of that alive.
     #[inline]
-    pub(super) fn whole(self, payload: &[u8]) -> Result<Message, Violation> {
+    pub(crate) fn whole(self, payload: &[u8]) -> Result<Message, Violation> {
         Ok(match self {
             Self::Text => Message::Text(check(payload)?.into()),
             Self::Binary => Message::Binary(Bytes::copy_from_slice(payload)),
@@ -26,24 +27,27 @@ impl Kind {
 
 /// A message that arrives in pieces: of a frame, or frames.
 #[derive(Debug)]
-pub(super) enum Partial {
+pub(crate) enum Partial {
     Text(Text),
     Binary(Vec<u8>),
+    /// Decompressed when it is complete: the inflater may be the whole thread's.
+    Compressed(Kind, Vec<u8>),
 }
 
 impl Partial {
-    pub(super) fn new(kind: Kind) -> Self {
+    pub(crate) fn new(kind: Kind, compressed: bool) -> Self {
         match kind {
+            _ if compressed => Self::Compressed(kind, Vec::new()),
             Kind::Text => Self::Text(Text::default()),
             Kind::Binary => Self::Binary(Vec::new()),
         }
     }
 
     /// Appends a piece of a frame that has `coming` bytes left, this piece among them.
-    pub(super) fn push(&mut self, piece: &[u8], coming: usize) -> Result<(), Violation> {
+    pub(crate) fn push(&mut self, piece: &[u8], coming: usize) -> Result<(), Violation> {
         match self {
             Self::Text(text) => text.push(piece, coming),
-            Self::Binary(bytes) => {
+            Self::Binary(bytes) | Self::Compressed(_, bytes) => {
                 append(bytes, piece, coming);
                 Ok(())
             }
@@ -51,10 +55,10 @@ impl Partial {
     }
 
     /// How many bytes have arrived.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
-            Self::Binary(bytes) => bytes.len(),
+            Self::Binary(bytes) | Self::Compressed(_, bytes) => bytes.len(),
         }
     }
 
@@ -62,14 +66,22 @@ impl Partial {
     pub(super) fn capacity(&self) -> usize {
         match self {
             Self::Text(text) => text.capacity(),
-            Self::Binary(bytes) => bytes.capacity(),
+            Self::Binary(bytes) | Self::Compressed(_, bytes) => bytes.capacity(),
         }
     }
 
-    pub(super) fn finish(self) -> Result<Message, Violation> {
-        Ok(match self {
-            Self::Text(text) => Message::Text(text.finish()?.into()),
-            Self::Binary(bytes) => Message::Binary(bytes.into()),
-        })
+    /// The whole message, of at most `most` bytes. Compressed ones need an inflater.
+    pub(crate) fn finish(
+        self,
+        inflater: Option<&mut Inflater>,
+        most: usize,
+    ) -> Result<Message, Violation> {
+        match (self, inflater) {
+            (Self::Text(text), _) => Ok(Message::Text(text.finish()?.into())),
+            (Self::Binary(bytes), _) => Ok(Message::Binary(bytes.into())),
+            (Self::Compressed(kind, bytes), Some(inflater)) => inflater.message(kind, &bytes, most),
+            // Not begun without one.
+            (Self::Compressed(..), None) => Err(Violation::protocol("a compressed message")),
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The engines as their users see them: bytes in, events or a verdict out.
 
 mod chunks;
+mod compressed;
 mod differential;
 mod memory;
 mod rules;

@@ -20,7 +20,7 @@ fn invalid() -> Violation {
 /// A text message on its way. A piece that cannot become UTF-8 any more fails at once, not at
 /// the end of the message (RFC 6455 section 8.1).
 #[derive(Debug, Default)]
-pub(super) struct Text {
+pub(crate) struct Text {
     text: String,
     /// The beginning of a character whose end has not arrived.
     tail: [u8; 4],

@@ -7,7 +7,7 @@ use bytes::{Buf, BytesMut};
 use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, Error, Lifeline};
 
 use super::{Inbound, Link, Phase};
-use crate::engine::{Engine, Event, Violation};
+use crate::engine::{Event, Violation};
 use crate::io::Io;
 use crate::runtime::Runtime;
 

@@ -14,6 +14,7 @@ use shuttle::sync::atomic::{AtomicUsize, Ordering};
 use shuttle::thread;
 
 use super::*;
+use crate::handshake::Agreed;
 use crate::transport::NativeTransport;
 
 const RUNS: usize = 10_000;
@@ -69,7 +70,7 @@ fn everything_accepted_is_written_in_each_senders_order() {
             let senders: Vec<_> = [0u8, 10, 20]
                 .into_iter()
                 .map(|base| {
-                    let transport = NativeTransport(Arc::clone(&outbox));
+                    let transport = NativeTransport::new(Arc::clone(&outbox), &Agreed::default());
                     let accepted = Arc::clone(&accepted);
                     thread::spawn(move || {
                         for n in base..base + 3 {
@@ -97,7 +98,7 @@ fn everything_accepted_is_written_in_each_senders_order() {
             for sender in senders {
                 sender.join().unwrap();
             }
-            NativeTransport(outbox).close(CloseCode::NORMAL.into());
+            NativeTransport::new(outbox, &Agreed::default()).close(CloseCode::NORMAL.into());
             let seen = pumping.join().unwrap();
             assert_eq!(seen.len(), accepted.load(Ordering::SeqCst));
             for base in [0u8, 10, 20] {
@@ -118,7 +119,7 @@ fn a_close_that_races_with_senders_ends_the_pump() {
         || {
             let outbox = Outbox::new(&Limits::default());
             let sender = {
-                let transport = NativeTransport(Arc::clone(&outbox));
+                let transport = NativeTransport::new(Arc::clone(&outbox), &Agreed::default());
                 thread::spawn(move || {
                     (0..3u8)
                         .filter(|n| transport.send(Message::from(vec![*n])).is_ok())
@@ -126,7 +127,7 @@ fn a_close_that_races_with_senders_ends_the_pump() {
                 })
             };
             let closer = {
-                let transport = NativeTransport(Arc::clone(&outbox));
+                let transport = NativeTransport::new(Arc::clone(&outbox), &Agreed::default());
                 thread::spawn(move || transport.close(CloseCode::NORMAL.into()))
             };
             let seen = pump(outbox);
@@ -146,7 +147,7 @@ fn an_overflow_always_reaches_the_pump() {
             let outbox = Outbox::new(&limits);
             let senders: Vec<_> = (0..2)
                 .map(|_| {
-                    let transport = NativeTransport(Arc::clone(&outbox));
+                    let transport = NativeTransport::new(Arc::clone(&outbox), &Agreed::default());
                     thread::spawn(move || {
                         for n in 0..3u8 {
                             let _ = transport.send(Message::from(vec![n]));
@@ -177,7 +178,7 @@ fn dropping_the_oldest_keeps_the_newest_in_order() {
                 .max_queued(Limit::At(2))
                 .overflow(Overflow::DropOldest);
             let outbox = Outbox::new(&limits);
-            let transport = NativeTransport(Arc::clone(&outbox));
+            let transport = NativeTransport::new(Arc::clone(&outbox), &Agreed::default());
             let sender = thread::spawn(move || {
                 for n in 0..6u8 {
                     transport.send(Message::from(vec![n])).unwrap();
@@ -200,7 +201,12 @@ fn join(hub: &Hub) -> (Joined<HooksBuilder>, Arc<Outbox>) {
     let claim = block_on(hub.claim(&Arc::new(hooks()), request)).unwrap();
     let accepted = block_on(claim.upgrade()).unwrap();
     let outbox = Outbox::new(hub.limits());
-    let joined = accepted.join(NativeTransport(Arc::clone(&outbox))).unwrap();
+    let joined = accepted
+        .join(NativeTransport::new(
+            Arc::clone(&outbox),
+            &Agreed::default(),
+        ))
+        .unwrap();
     (joined, outbox)
 }
 

@@ -10,6 +10,7 @@ use futures_lite::future::block_on;
 use proptest::prelude::*;
 
 use super::*;
+use crate::handshake::Agreed;
 use crate::transport::NativeTransport;
 
 const TOPICS: [&str; 3] = ["a", "b", "c"];
@@ -57,7 +58,12 @@ fn join(hub: &Hub) -> Subject {
     let claim = block_on(hub.claim(&Arc::new(hooks()), request)).unwrap();
     let accepted = block_on(claim.upgrade()).unwrap();
     let outbox = Outbox::new(hub.limits());
-    let joined = accepted.join(NativeTransport(Arc::clone(&outbox))).unwrap();
+    let joined = accepted
+        .join(NativeTransport::new(
+            Arc::clone(&outbox),
+            &Agreed::default(),
+        ))
+        .unwrap();
     Subject {
         peer: joined.peer().clone(),
         joined: Some(joined),

@@ -1,0 +1,68 @@
+//! permessage-deflate (RFC 7692): its negotiation, the way in and the way out.
+//!
+//! The library is `flate2` on `zlib-rs`: all Rust, permissive, kept by the people of the Rust
+//! project and of Trifecta Tech, and the only backend of pure Rust that compresses within a smaller
+//! window. ARCHITECTURE.md has the numbers.
+
+mod budget;
+mod compress;
+mod inflate;
+mod offer;
+
+use crossws_core::Deflate;
+
+pub use self::compress::{Deflater, deflate_frame};
+pub use self::inflate::Inflater;
+pub use self::offer::Malformed;
+pub(crate) use self::offer::{Agreed, negotiate};
+
+/// The extension's name.
+const NAME: &str = "permessage-deflate";
+
+/// What a compressed message ends with before it is sent, and again when it has arrived
+/// (RFC 7692 section 7.2.1).
+const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
+
+/// How what leaves is compressed. Connections with equal parameters and without context takeover
+/// get the same bytes for the same message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Outgoing {
+    window_bits: u8,
+    level: u8,
+    threshold: usize,
+    takeover: bool,
+}
+
+impl Outgoing {
+    /// Whether a message may refer to the ones before it on its connection, so that a compressor
+    /// of the connection's own makes it smaller: see [`Deflater`].
+    pub fn takes_context_over(&self) -> bool {
+        self.takeover
+    }
+}
+
+/// What the two sides have agreed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Negotiated {
+    /// For what leaves.
+    pub outgoing: Outgoing,
+    /// Whether a message that arrives may refer to those before it.
+    pub incoming_takeover: bool,
+    max_context_memory: usize,
+}
+
+/// The window bits that zlib can have.
+fn window_bits(said: u8) -> u8 {
+    said.clamp(9, 15)
+}
+
+impl Outgoing {
+    fn new(config: &Deflate, window_bits: u8, takeover: bool) -> Self {
+        Self {
+            window_bits,
+            level: config.level.clamp(1, 9),
+            threshold: config.threshold,
+            takeover,
+        }
+    }
+}

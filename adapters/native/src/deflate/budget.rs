@@ -1,0 +1,34 @@
+//! Memory for contexts that outlive a message, of the whole process.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+static USED: AtomicUsize = AtomicUsize::new(0);
+
+/// About what an inflater owns: its window of 32 KiB, and its tables.
+pub(super) const INFLATER: usize = 44 << 10;
+
+/// About what a compressor owns: its window twice, a link for each of its bytes, and hash and
+/// symbol tables.
+pub(super) const fn compressor(window_bits: u8) -> usize {
+    (4 << window_bits) + (192 << 10)
+}
+
+/// A share of the budget, given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Reservation(usize);
+
+impl Reservation {
+    /// `None` if more than `most` would be used.
+    pub(super) fn take(bytes: usize, most: usize) -> Option<Self> {
+        let more = |used: usize| Some(used + bytes).filter(|used| *used <= most);
+        USED.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
+            .ok()
+            .map(|_| Self(bytes))
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        USED.fetch_sub(self.0, Ordering::Relaxed);
+    }
+}
