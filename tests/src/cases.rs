@@ -81,8 +81,21 @@ macro_rules! groups {
 }
 
 groups!(
-    upgrade, refusal, life, closing, failure, looped, peer, pubsub, hub, queue, timing, stopping,
-    bad_http, bad_frames,
+    upgrade,
+    refusal,
+    life,
+    closing,
+    failure,
+    looped,
+    peer,
+    pubsub,
+    hub,
+    queue,
+    timing,
+    stopping,
+    bad_http,
+    bad_frames,
+    compression,
 );
 
 /// A client's frame as bytes: this first byte, and a payload that is masked.

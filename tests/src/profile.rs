@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crossws_core::{Hub, Limit, Limits, Origin, Overflow};
+use crossws_core::{Deflate, Hub, Limit, Limits, Origin, Overflow};
 use serde::{Deserialize, Serialize};
 
 /// A server as a case wants it. What is not set keeps its default.
@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub struct Profile {
     /// `Limits::max_message_size`.
     pub max_message_size: Option<usize>,
+    /// `Limits::max_fragments`.
+    pub max_fragments: Option<usize>,
     /// `Limits::max_inbound`.
     pub max_inbound: Option<usize>,
     /// `Limits::max_control_rate`.
@@ -47,6 +49,8 @@ pub struct Profile {
     pub handshake_timeout: Option<Duration>,
     /// Which origins may connect.
     pub origin: OriginRule,
+    /// `Deflate`: `on`, `strict`, or `takeover` of both contexts; off by default.
+    pub deflate: Option<String>,
 }
 
 /// `Origin`, to be sent to a server.
@@ -71,6 +75,7 @@ impl Profile {
             }
         };
         size(&mut limits.max_message_size, self.max_message_size);
+        size(&mut limits.max_fragments, self.max_fragments);
         size(&mut limits.max_inbound, self.max_inbound);
         size(&mut limits.max_control_rate, self.max_control_rate);
         size(&mut limits.max_buffered, self.max_buffered);
@@ -107,7 +112,13 @@ impl Profile {
 
     /// A hub of this profile.
     pub fn hub(&self) -> Hub {
-        let builder = Hub::builder().limits(self.limits());
+        let deflate = self.deflate.as_deref().map(|how| {
+            Deflate::default()
+                .strict(how == "strict")
+                .server_no_context_takeover(how != "takeover")
+                .client_no_context_takeover(how != "takeover")
+        });
+        let builder = Hub::builder().limits(self.limits()).deflate(deflate);
         match &self.origin {
             OriginRule::Default => builder,
             OriginRule::Listed(origins) => builder.origin(Origin::listed(origins.clone())),

@@ -87,6 +87,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("stopping", "Shutdown"),
     ("bad_http", "Malformed and odd handshakes"),
     ("bad_frames", "Frames that no client may send"),
+    ("compression", "Compression"),
 ];
 
 fn table(columns: &[Column<'_>]) -> String {

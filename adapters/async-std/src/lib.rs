@@ -24,7 +24,7 @@ pub use runtime::AsyncStd;
 
 /// What this adapter can do.
 pub use crossws_native::CAPABILITIES;
-pub use crossws_native::{HeadLimits, Report, Shutdown, StreamInfo};
+pub use crossws_native::{EngineKind, HeadLimits, Report, Shutdown, StreamInfo};
 
 /// A server on async-std: [`Server::builder`](crossws_native::Server::builder) makes one.
 pub type Server<R> = crossws_native::Server<R, AsyncStd>;

@@ -1,8 +1,16 @@
 //! permessage-deflate (RFC 7692): its negotiation, the way in and the way out.
 //!
-//! The library is `flate2` on `zlib-rs`: all Rust, permissive, kept by the people of the Rust
-//! project and of Trifecta Tech, and the only backend of pure Rust that compresses within a smaller
-//! window. ARCHITECTURE.md has the numbers.
+//! The library is `flate2` on `zlib-rs`: all Rust, permissive, kept by the Rust project and by
+//! Trifecta Tech, and of its backends in Rust the only one that compresses within a smaller window.
+//! One JSON message of 1,010 bytes, reset before each, on one core of the machine that this was
+//! written on:
+//!
+//! | level | zlib-rs | miniz_oxide |
+//! | --- | --- | --- |
+//! | 1 | 338 bytes, 4.0 µs | 271 bytes, 18.1 µs |
+//! | 3 | 265 bytes, 15.7 µs | 265 bytes, 18.8 µs |
+//! | 6 | 257 bytes, 19.6 µs | 256 bytes, 21.5 µs |
+//! | inflate, at 1 | 1.2 µs | 3.4 µs |
 
 mod budget;
 mod compress;

@@ -19,7 +19,7 @@ mod tungstenite;
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use crossws_core::{CloseCode, CloseFrame, Limits, Message};
+use crossws_core::{Capabilities, CloseCode, CloseFrame, Limits, Message};
 
 pub use self::decoder::Decoder;
 pub(crate) use self::message::{Kind, Partial};
@@ -27,6 +27,7 @@ pub(crate) use self::message::{Kind, Partial};
 pub use self::tungstenite::Tungstenite;
 use crate::deflate::Inflater;
 pub use crate::frame::{Opcode, put_masked_frame};
+use crate::transport::CAPABILITIES;
 
 /// Which side of a connection an engine decodes for.
 // Exhaustive on purpose: RFC 6455 knows these two.
@@ -66,6 +67,17 @@ pub enum EngineKind {
     /// [`Tungstenite`]: without permessage-deflate.
     #[cfg(any(test, feature = "tungstenite"))]
     Tungstenite,
+}
+
+impl EngineKind {
+    /// What a native transport can do with this engine.
+    pub fn capabilities(self) -> Capabilities {
+        match self {
+            Self::Own => CAPABILITIES,
+            #[cfg(any(test, feature = "tungstenite"))]
+            Self::Tungstenite => CAPABILITIES.without(Capabilities::COMPRESSION),
+        }
+    }
 }
 
 /// A connection's engine.

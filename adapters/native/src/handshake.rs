@@ -43,6 +43,11 @@ impl Agreed {
         self.deflate.as_ref().map_or("", |deflate| &deflate.answer)
     }
 
+    /// Which engine decodes what arrives.
+    pub fn engine(&self) -> EngineKind {
+        self.engine
+    }
+
     /// How messages are compressed, if they are.
     pub fn deflate(&self) -> Option<&Negotiated> {
         self.deflate.as_ref().map(|deflate| &deflate.negotiated)

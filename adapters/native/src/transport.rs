@@ -32,11 +32,12 @@ pub(crate) struct NativeTransport {
     outbox: Arc<Outbox>,
     /// What was negotiated, as in the answer's header.
     extensions: Box<str>,
+    capabilities: Capabilities,
 }
 
 impl Transport for NativeTransport {
     fn capabilities(&self) -> Capabilities {
-        CAPABILITIES
+        self.capabilities
     }
 
     fn send(&self, message: Message) -> Result<(), SendError> {
@@ -116,6 +117,7 @@ impl NativeTransport {
         Self {
             outbox,
             extensions: agreed.extensions().into(),
+            capabilities: agreed.engine().capabilities(),
         }
     }
 

@@ -11,6 +11,8 @@
 mod io;
 mod listen;
 mod runtime;
+#[cfg(feature = "tungstenite")]
+mod take_over;
 
 use std::io::Result;
 use std::net::ToSocketAddrs;
@@ -18,10 +20,12 @@ use std::net::ToSocketAddrs;
 use crossws_core::Resolve;
 
 pub use runtime::Tokio;
+#[cfg(feature = "tungstenite")]
+pub use take_over::take_over;
 
 /// What this adapter can do.
 pub use crossws_native::CAPABILITIES;
-pub use crossws_native::{HeadLimits, Report, Shutdown, StreamInfo};
+pub use crossws_native::{EngineKind, HeadLimits, Report, Shutdown, StreamInfo};
 
 /// A server on tokio: [`Server::builder`](crossws_native::Server::builder) makes one.
 pub type Server<R> = crossws_native::Server<R, Tokio>;

@@ -58,7 +58,7 @@ async fn are_closed_with(scene: Scene<'_>, frames: &[&[u8]], code: u16) {
     stage.serves().await;
 }
 
-async fn closes(raw: &mut dyn Raw, code: u16) {
+pub(super) async fn closes(raw: &mut dyn Raw, code: u16) {
     loop {
         match raw.frame().await {
             Event::Close(Some((closed, _))) => {

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use crossws_conformance::net::Local;
 use crossws_conformance::{App, Fut, Journal, Profile, Report, Server, Shutdown, Target};
 use crossws_core::{BoxFuture, Capabilities, CloseCode, CloseFrame, Hub, Resolve};
-use crossws_native::{CAPABILITIES, HeadLimits, ServerRuntime};
+use crossws_native::{EngineKind, HeadLimits, ServerRuntime};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -20,13 +20,19 @@ use tower_service::Service;
 /// The adapter for the runtime `T`.
 pub struct Native<T> {
     name: &'static str,
+    engine: EngineKind,
     runtime: PhantomData<fn() -> T>,
 }
 
 impl<T> Native<T> {
     pub fn new(name: &'static str) -> Self {
+        Self::with_engine(name, EngineKind::default())
+    }
+
+    pub fn with_engine(name: &'static str, engine: EngineKind) -> Self {
         Self {
             name,
+            engine,
             runtime: PhantomData,
         }
     }
@@ -38,7 +44,7 @@ impl<T: ServerRuntime> Target for Native<T> {
     }
 
     fn capabilities(&self) -> Capabilities {
-        CAPABILITIES
+        self.engine.capabilities()
     }
 
     fn start(&self, profile: Profile) -> Fut<'_, Box<dyn Server>> {
@@ -49,7 +55,8 @@ impl<T: ServerRuntime> Target for Native<T> {
             if let Some(timeout) = profile.handshake_timeout {
                 limits.timeout = timeout;
             }
-            Box::new(start::<_, T>(app, profile.hub(), limits, journal).await) as Box<dyn Server>
+            Box::new(start::<_, T>(app, profile.hub(), limits, self.engine, journal).await)
+                as Box<dyn Server>
         })
     }
 }
@@ -59,11 +66,13 @@ async fn start<R: Resolve, T: ServerRuntime>(
     app: R,
     hub: Hub,
     limits: HeadLimits,
+    engine: EngineKind,
     journal: Arc<Journal>,
 ) -> Local {
     let server = crossws_native::Server::<R, T>::builder(app)
         .hub(hub.clone())
         .head_limits(limits)
+        .engine(engine)
         .http(Fallback)
         .bind("127.0.0.1:0")
         .await

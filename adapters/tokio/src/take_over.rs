@@ -1,0 +1,229 @@
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes, BytesMut};
+use crossws_core::{CloseFrame, Hub, Limit, Limits, Refused, Resolve, UpgradeRequest};
+use crossws_native::engine::{Decoder, Engine, Event, Opcode, Role, put_masked_frame};
+use crossws_native::{Agreed, Io, pump, run_claim, run_upgrade};
+use futures_util::{Sink, Stream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame as TheirCloseFrame;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use crate::runtime::Tokio;
+
+/// Runs hooks on a WebSocket that is open already: the server's side of a stream that
+/// tokio-tungstenite has accepted, with whatever it has read ahead. Ends with the connection.
+///
+/// `request` is the one that was upgraded. The `upgrade` hook sees it, but its answer was given
+/// before: headers and a subprotocol that the hook chooses reach nobody. tungstenite goes on reading
+/// and writing the frames, so its own limits apply too, and there is no compression.
+///
+/// ```no_run
+/// # async fn run(stream: tokio::net::TcpStream, hub: crossws_core::Hub) {
+/// # use std::sync::Arc;
+/// # use crossws_core::{UpgradeRequest, http::Request, hooks};
+/// let echo = Arc::new(hooks().on_message(|peer, message| async move { peer.send(message) }));
+/// if let Ok(socket) = tokio_tungstenite::accept_async(stream).await {
+///     let request = UpgradeRequest::new(Request::new(()).into_parts().0);
+///     let _ = crossws_tokio::take_over(socket, request, &echo, &hub).await;
+/// }
+/// # }
+/// ```
+///
+/// # Errors
+/// When no hooks claim the request, or it is refused. The stream is dropped then.
+///
+/// # Cancel safety
+/// Dropping the future drops the connection and the running hook; the `close` hook does not run.
+pub async fn take_over<S, R>(
+    socket: WebSocketStream<S>,
+    request: UpgradeRequest,
+    resolver: &Arc<R>,
+    hub: &Hub,
+) -> Result<(), Refused>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    R: Resolve + ?Sized,
+{
+    let claim = run_claim(hub, resolver, request, &Tokio).await?;
+    let accepted = run_upgrade(claim, &Tokio)
+        .await
+        .map_err(Refused::Rejected)?;
+    pump(
+        Reframed::new(socket),
+        BytesMut::new(),
+        accepted,
+        Agreed::default(),
+        Tokio,
+    )
+    .await;
+    Ok(())
+}
+
+/// A stream of messages as the stream of bytes that the pump reads and writes.
+struct Reframed<S> {
+    socket: WebSocketStream<S>,
+    /// What has arrived, as frames of a client.
+    incoming: BytesMut,
+    /// Makes messages of the frames that the pump writes.
+    outgoing: Decoder,
+    /// tungstenite answers pings and close frames by itself: so the pump's answers are left out.
+    pinged: Option<Bytes>,
+    closed: bool,
+    ended: bool,
+}
+
+impl<S> Reframed<S> {
+    fn new(socket: WebSocketStream<S>) -> Self {
+        let limits = Limits::default()
+            .max_message_size(Limit::Unlimited)
+            .max_fragments(Limit::Unlimited);
+        Self {
+            socket,
+            incoming: BytesMut::new(),
+            outgoing: Decoder::new(Role::Client, &limits),
+            pinged: None,
+            closed: false,
+            ended: false,
+        }
+    }
+
+    fn put(&mut self, opcode: Opcode, payload: &[u8]) -> io::Result<()> {
+        put_masked_frame(&mut self.incoming, opcode, payload).map_err(io::Error::other)
+    }
+
+    fn arrived(&mut self, message: Message) -> io::Result<()> {
+        match message {
+            Message::Text(text) => self.put(Opcode::Text, text.as_bytes()),
+            Message::Binary(bytes) => self.put(Opcode::Binary, &bytes),
+            Message::Ping(data) => {
+                self.put(Opcode::Ping, &data)?;
+                self.pinged = Some(data);
+                Ok(())
+            }
+            Message::Pong(data) => self.put(Opcode::Pong, &data),
+            Message::Close(frame) => {
+                self.closed = true;
+                let payload = frame.map_or_else(Vec::new, |frame| {
+                    let code = u16::from(frame.code).to_be_bytes();
+                    [&code[..], frame.reason.as_bytes()].concat()
+                });
+                self.put(Opcode::Close, &payload)
+            }
+            // Never given by a stream.
+            Message::Frame(_) => Ok(()),
+        }
+    }
+
+    /// tungstenite has found a broken rule and says so to nobody: a frame that breaks the same rule
+    /// makes the pump close with the right code.
+    fn failed(&mut self, error: &Error) -> io::Result<()> {
+        match error {
+            Error::Capacity(_) => {
+                let header = [0x82, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+                self.incoming.extend_from_slice(&header);
+                self.incoming.extend_from_slice(&[0; 4]);
+                Ok(())
+            }
+            Error::Utf8(_) => self.put(Opcode::Text, &[0xff]),
+            // A continuation of nothing.
+            Error::Protocol(_) => self.put(Opcode::Continuation, &[]),
+            error => Err(io::Error::other(error.to_string())),
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Reframed<S> {
+    /// Hands a frame of the pump to tungstenite.
+    fn send(&mut self, event: Event) -> io::Result<()> {
+        let message = match event {
+            Event::Message(crossws_core::Message::Text(text)) => Message::text(text.as_str()),
+            Event::Message(message) => Message::Binary(message.into_bytes()),
+            Event::Ping(data) => Message::Ping(data),
+            Event::Pong(data) if self.pinged.as_ref() == Some(&data) => {
+                self.pinged = None;
+                return Ok(());
+            }
+            Event::Pong(data) => Message::Pong(data),
+            Event::Close(frame) => Message::Close(frame.map(their_close)),
+            _ => return Err(io::ErrorKind::Unsupported.into()),
+        };
+        Pin::new(&mut self.socket)
+            .start_send(message)
+            .map_err(io::Error::other)
+    }
+}
+
+fn their_close(frame: CloseFrame) -> TheirCloseFrame {
+    TheirCloseFrame {
+        code: frame.code().get().into(),
+        reason: frame.reason().as_str().into(),
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Io for Reframed<S> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        while self.incoming.is_empty() {
+            if self.ended {
+                return Poll::Ready(Ok(0));
+            }
+            match ready!(Pin::new(&mut self.socket).poll_next(cx)) {
+                Some(Ok(message)) => self.arrived(message)?,
+                Some(Err(Error::ConnectionClosed | Error::AlreadyClosed)) | None => {
+                    self.ended = true;
+                }
+                Some(Err(error)) => {
+                    self.ended = true;
+                    self.failed(&error)?;
+                }
+            }
+        }
+        let count = buf.len().min(self.incoming.len());
+        self.incoming
+            .copy_to_slice(buf.get_mut(..count).unwrap_or_default());
+        if self.incoming.is_empty() {
+            // An idle connection owns no buffer.
+            self.incoming = BytesMut::new();
+        }
+        Poll::Ready(Ok(count))
+    }
+
+    fn poll_write_vectored(
+        &mut self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if self.closed {
+            // The client has closed, and tungstenite answers that: nothing more may be sent.
+            return Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()));
+        }
+        ready!(Pin::new(&mut self.socket).poll_ready(cx)).map_err(io::Error::other)?;
+        let mut bytes = Vec::new();
+        for buf in bufs {
+            bytes.extend_from_slice(buf);
+        }
+        let count = bytes.len();
+        let mut input = &mut bytes[..];
+        while let Some(event) = self.outgoing.decode(&mut input).map_err(io::Error::other)? {
+            self.send(event)?;
+        }
+        Poll::Ready(Ok(count))
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match ready!(Pin::new(&mut self.socket).poll_flush(cx)) {
+            // Its word for a close that is complete.
+            Ok(()) | Err(Error::ConnectionClosed | Error::AlreadyClosed) => Poll::Ready(Ok(())),
+            Err(error) => Poll::Ready(Err(io::Error::other(error))),
+        }
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_flush(cx))?;
+        Pin::new(self.socket.get_mut()).poll_shutdown(cx)
+    }
+}
