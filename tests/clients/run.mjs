@@ -5,12 +5,10 @@
 //   FIXTURE=fixture_smol node ...           the fixture of another adapter: smol, async_std
 //
 // The examples must be built: `cargo build --examples --all-features`; scripts/test does it.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import net from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { get } from './node.mjs';
+import { ends, free_port, listening, run } from './processes.mjs';
 import { until } from './script.mjs';
 
 const here = (file) => fileURLToPath(new URL(file, import.meta.url));
@@ -28,52 +26,13 @@ const clients = {
   'python-websockets': [here('../../.cache/venv/bin/python'), here('python-websockets.py')],
 };
 
-// Whatever ends this process ends the servers and the client with it.
-const children = new Set();
-const kill = () => children.forEach((child) => child.kill('SIGKILL'));
-process.on('exit', kill);
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
-
-function run(command, args, env) {
-  const child = spawn(command, args, {
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
-  children.add(child);
-  child.ended = new Promise((ended) => {
-    child.on('error', ended); // it could not be started
-    child.on('exit', (code, signal) => ended(signal ?? code));
-  }).finally(() => children.delete(child));
-  child.ended.then((how) => (child.how = how));
-  return child;
-}
-
-async function free_port() {
-  const probe = net.createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address();
-  await new Promise((closed) => probe.close(closed));
-  return port;
-}
-
-function accepts(port) {
-  return new Promise((answer) => {
-    const socket = net.connect(port, '127.0.0.1');
-    socket.on('connect', () => answer(true)).on('error', () => answer(false));
-    socket.on('connect', () => socket.destroy());
-  });
-}
-
 /** A server, once it accepts connections. */
 async function start(example, env) {
   const port = await free_port();
   // One thread, as in the tokio fixture and for its reason.
   const threads = { ASYNC_STD_THREAD_COUNT: '1', SMOL_THREADS: '1' };
   const server = run(join(examples, example), [], { ...threads, ...env, PORT: port });
-  await until(`${example} to listen on port ${port}`, () => {
-    if ('how' in server) throw new Error(`${example} ended at once: ${server.how}`);
-    return accepts(port);
-  });
+  await listening(example, server, port);
   return { example, server, url: `http://localhost:${port}` };
 }
 
@@ -95,12 +54,7 @@ for (const name of chosen) {
   const [command, ...args] = clients[name];
   const env = { ECHO_URL: echo.url, FIXTURE_URL: fixture.url, BARE_URL: bare.url };
   const client = run(command, args, env);
-  const late = setTimeout(() => {
-    console.log(`FAIL  ${name} is not done after ${client_time / 1000} s`);
-    client.kill('SIGKILL');
-  }, client_time);
-  const how = await client.ended;
-  clearTimeout(late);
+  const how = await ends(client, client_time);
   if (how !== 0) failures.push(`${name} ended with ${how}`);
 }
 

@@ -14,10 +14,10 @@ export function within(what, promise) {
 }
 
 /** Asks until the answer is `true`; for what the client has no signal of. */
-export async function until(what, ask) {
-  const give_up = Date.now() + DEADLINE;
+export async function until(what, ask, deadline = DEADLINE) {
+  const give_up = Date.now() + deadline;
   while (!(await ask())) {
-    if (Date.now() > give_up) throw new Error(`waited ${DEADLINE} ms for ${what}`);
+    if (Date.now() > give_up) throw new Error(`waited ${deadline} ms for ${what}`);
     await new Promise((next) => setTimeout(next, 10));
   }
 }
