@@ -8,7 +8,7 @@
 //
 // The examples must be built, in release; scripts/test does it, and installs the suite. A report to
 // look at is left in target/autobahn/TESTEE/index.html.
-import { mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -47,6 +47,7 @@ const ours = Object.keys(testees).filter((name) => !testees[name].foreign);
 const chosen = positionals.length ? positionals : ours;
 const unknown = chosen.filter((name) => !(name in testees));
 if (unknown.length) throw new Error(`no such testee: ${unknown} (${Object.keys(testees)})`);
+const everything = values.full && !values.cases;
 const cases = values.cases ?? (values.full ? ['*'] : subset);
 const most_time = (values.full ? 60 : 10) * 60_000;
 
@@ -89,12 +90,13 @@ const roles = {
 };
 
 /** What is wrong with the report in `dir`, and of how many cases, how many with a line of their own. */
-function judge(name, dir) {
-  // The suite resolves patterns itself, and says to what.
-  const [, list] = /^Cases = \[(.*)\]$/m.exec(readFileSync(join(dir, 'wstest.log'), 'utf8'));
-  const ids = list.split(', ').map((id) => /[\d.]+/.exec(id)[0]);
+function judge(name, expected, dir) {
+  const log = join(dir, 'wstest.log');
+  if (!existsSync(join(dir, 'index.json'))) throw new Error(`there is no report: see ${log}`);
   const reports = JSON.parse(readFileSync(join(dir, 'index.json'), 'utf8'))[name] ?? {};
-  const expected = new Expected(here(`expected/${name}.txt`));
+  // The suite resolves patterns itself, and says to what.
+  const [, list] = /^Cases = \[(.*)\]$/m.exec(readFileSync(log, 'utf8'));
+  const ids = list.split(', ').map((id) => /[\d.]+/.exec(id)[0]);
   const failures = [];
   let excepted = 0;
   for (const id of ids) {
@@ -107,7 +109,7 @@ function judge(name, dir) {
     const because = why ? `: ${why.result} ${why.resultClose}` : '';
     failures.push(`${id}: ${is}, expected ${must.join(' or ')}${because}`);
   }
-  if (values.full) failures.push(...expected.unused().map((line) => `no case needs the line "${line}"`));
+  if (everything) failures.push(...expected.unused().map((line) => `no case needs the line "${line}"`));
   return { count: ids.length, excepted, failures };
 }
 
@@ -121,8 +123,9 @@ for (const name of chosen) {
   let count = 0;
   let excepted = 0;
   try {
+    const expected = new Expected(here(`expected/${name}.txt`));
     failures.push(...(await roles[testees[name].role](name, testees[name], dir)));
-    const judged = judge(name, dir);
+    const judged = judge(name, expected, dir);
     ({ count, excepted } = judged);
     failures.push(...judged.failures);
   } catch (error) {
