@@ -6,6 +6,7 @@ mod queue;
 #[cfg(all(test, not(crossws_shuttle)))]
 mod tests;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 
@@ -33,6 +34,9 @@ pub(crate) struct Outbox {
     readable: AtomicBool,
 }
 
+/// Most pings of one burst that are answered, the latest: 2 KiB of answers.
+const MOST_ANSWERS: usize = 16;
+
 struct State {
     queue: Queue,
     /// What the pump has taken and not yet written.
@@ -44,11 +48,12 @@ struct State {
     overflow: Overflow,
     /// What is queued is too old, and counts as a full queue.
     stale: bool,
-    /// One ping and one pong of ours may wait, and the answer to the client's latest ping
-    /// (RFC 6455 section 5.5.3 allows answering only that).
+    /// One ping and one pong of ours may wait.
     ping: Option<Bytes>,
     pong: Option<Bytes>,
-    answer: Option<Bytes>,
+    /// The answers to the client's pings: to all of a burst, and only to the latest while the
+    /// client does not take what it gets (RFC 6455 section 5.5.3 allows that).
+    answers: VecDeque<Bytes>,
     /// Nothing more is queued; what was is still sent.
     closing: bool,
     /// A close frame that waits to be taken.
@@ -89,7 +94,7 @@ impl Outbox {
                 stale: false,
                 ping: None,
                 pong: None,
-                answer: None,
+                answers: VecDeque::new(),
                 closing: false,
                 close: None,
                 overflowed: false,
@@ -120,11 +125,16 @@ impl Outbox {
         self.readable.store(true, Ordering::Release);
     }
 
-    /// Queues the answer to a ping; a newer one takes its place.
+    /// Queues the answer to a ping.
     pub(crate) fn answer_ping(&self, data: Bytes) {
         let mut state = self.state.lock();
         if !state.closing {
-            state.answer = Some(data);
+            if state.taken_bytes > 0 {
+                state.answers.clear();
+            } else if state.answers.len() == MOST_ANSWERS {
+                state.answers.pop_front();
+            }
+            state.answers.push_back(data);
         }
     }
 
@@ -432,8 +442,11 @@ impl State {
     fn controls(&mut self) -> (BytesMut, usize) {
         let mut buf = BytesMut::new();
         let mut count = 0;
+        for data in std::mem::take(&mut self.answers) {
+            put_frame(&mut buf, Opcode::Pong, &data);
+            count += 1;
+        }
         for (opcode, data) in [
-            (Opcode::Pong, self.answer.take()),
             (Opcode::Pong, self.pong.take()),
             (Opcode::Ping, self.ping.take()),
         ] {

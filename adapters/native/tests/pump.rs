@@ -339,6 +339,20 @@ fn only_the_latest_ping_is_answered_when_many_wait() {
 }
 
 #[test]
+fn the_pings_of_a_burst_are_all_answered_within_reason() {
+    let mut connection = Connection::open(hooks(), Limits::default().max_inbound(64));
+    let burst: Vec<u8> = (0..10).flat_map(|n| frame(0x89, &[n])).collect();
+    connection.receive(&burst);
+    let answers: Vec<u8> = (0..10).flat_map(|n| [0x8a, 1, n]).collect();
+    assert_eq!(connection.take(), answers);
+
+    let burst: Vec<u8> = (0..20).flat_map(|n| frame(0x89, &[n])).collect();
+    connection.receive(&burst);
+    let answers: Vec<u8> = (4..20).flat_map(|n| [0x8a, 1, n]).collect();
+    assert_eq!(connection.take(), answers, "the latest of too many");
+}
+
+#[test]
 fn a_flood_of_pings_is_a_policy_violation() {
     let (hooks, ends) = recording();
     let mut connection = Connection::open(hooks, Limits::default());
