@@ -17,7 +17,7 @@ use crossws_core::{
 use pin_project_lite::pin_project;
 
 use crate::batch::Batch;
-use crate::engine::AnyEngine;
+use crate::engine::{AnyEngine, Violation};
 use crate::io::Io;
 use crate::outbox::Outbox;
 use crate::runtime::Runtime;
@@ -44,6 +44,11 @@ impl Inbound {
 /// How far the connection's end has come.
 enum Phase {
     Open,
+    /// The client broke a rule: it is heard no more, and told once what came before is answered.
+    Violated {
+        violation: Violation,
+        deadline: Instant,
+    },
     /// Our close frame is sent, or on its way; the client's is awaited.
     Closing {
         frame: CloseFrame,
@@ -165,6 +170,9 @@ impl<I: Io, R: Runtime> Link<I, R> {
 
     /// The next of what arrived. While the client does not take its answers, its messages wait.
     pub(crate) fn next_inbound(&mut self) -> Option<Inbound> {
+        if self.inbound.is_empty() {
+            self.fail_violated();
+        }
         if let Inbound::Message(message) = self.inbound.front()?
             && self.closed.is_none()
             && self.outbox.is_congested(message.len())

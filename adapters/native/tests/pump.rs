@@ -353,6 +353,37 @@ fn the_pings_of_a_burst_are_all_answered_within_reason() {
 }
 
 #[test]
+fn what_came_before_a_violation_is_answered_first() {
+    let mut connection = Connection::open(echo(), Limits::default());
+    let mut packet = frame(0x81, b"one");
+    packet.extend(frame(0x81, b"two"));
+    packet.extend(frame(0x83, b"bad"));
+    packet.extend(frame(0x81, b"not heard"));
+    connection.receive(&packet);
+    let answer = connection.take();
+    assert!(
+        answer.starts_with(b"\x81\x03one\x81\x03two\x88\x10\x03\xea"),
+        "{answer:?}"
+    );
+    assert!(connection.world().shut_down);
+}
+
+#[test]
+fn a_violation_does_not_wait_for_a_hook_that_never_ends() {
+    let (hooks, _) = recording();
+    let hooks = hooks.on_message(|_, _| std::future::pending::<()>());
+    let mut connection = Connection::open(hooks, Limits::default());
+    let mut packet = frame(0x81, b"stuck");
+    packet.extend(frame(0x83, b"bad"));
+    connection.receive(&packet);
+    assert!(connection.take().is_empty());
+    connection.pass(secs(4));
+    assert!(connection.take().is_empty());
+    connection.pass(secs(1));
+    assert!(connection.take().starts_with(b"\x88\x10\x03\xea"));
+}
+
+#[test]
 fn a_flood_of_pings_is_a_policy_violation() {
     let (hooks, ends) = recording();
     let mut connection = Connection::open(hooks, Limits::default());

@@ -10,6 +10,7 @@ use super::{Inbound, Link, Phase};
 use crate::engine::{Event, Violation};
 use crate::io::Io;
 use crate::runtime::Runtime;
+use crate::timer::later;
 
 /// How much one read takes. The buffer belongs to the thread, so that an idle connection owns
 /// none.
@@ -30,7 +31,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             match self.phase {
                 Phase::Open | Phase::Closing { .. } => {}
                 Phase::Lingering { .. } => return self.linger(),
-                Phase::Flushing { .. } | Phase::Done => return,
+                Phase::Violated { .. } | Phase::Flushing { .. } | Phase::Done => return,
             }
             if !self.decode_backlog() || !self.outbox.take_readable() || !self.read_once() {
                 return;
@@ -95,6 +96,13 @@ impl<I: Io, R: Runtime> Link<I, R> {
                     self.undecoded = false;
                     return;
                 }
+                Err(violation) if matches!(self.phase, Phase::Open) => {
+                    // What came before it is answered first, within the time of a close.
+                    self.phase = Phase::Violated {
+                        violation,
+                        deadline: later(self.runtime.now(), self.limits.close_timeout),
+                    };
+                }
                 Err(violation) => self.violated(violation),
             }
         }
@@ -152,6 +160,16 @@ impl<I: Io, R: Runtime> Link<I, R> {
             }
         }
         self.flush_and_end();
+    }
+
+    /// Fails the connection if the client broke a rule.
+    pub(super) fn fail_violated(&mut self) {
+        if let Phase::Violated { .. } = self.phase
+            && let Phase::Violated { violation, .. } =
+                std::mem::replace(&mut self.phase, Phase::Open)
+        {
+            self.violated(violation);
+        }
     }
 
     /// The client broke a rule: it is told which, and heard no more.

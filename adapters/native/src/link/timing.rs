@@ -17,6 +17,10 @@ impl<I: Io, R: Runtime> Link<I, R> {
         if self.timer.poll(&self.runtime, deadline, cx).is_pending() {
             return false;
         }
+        if matches!(self.phase, Phase::Violated { .. }) {
+            self.fail_violated();
+            return true;
+        }
         if !matches!(self.phase, Phase::Open) {
             // The client had its time: whatever it has not taken or said is given up.
             self.lost();
@@ -61,7 +65,8 @@ impl<I: Io, R: Runtime> Link<I, R> {
                 let due = self.liveness.next_due().map(|due| later(self.start, due));
                 [due, self.age_limit()].into_iter().flatten().min()
             }
-            Phase::Closing { deadline, .. }
+            Phase::Violated { deadline, .. }
+            | Phase::Closing { deadline, .. }
             | Phase::Flushing { deadline }
             | Phase::Lingering { deadline, .. } => Some(deadline),
             Phase::Done => None,

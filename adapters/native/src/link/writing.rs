@@ -94,7 +94,9 @@ impl<I: Io, R: Runtime> Link<I, R> {
             self.end(Closed::by_us(&frame, ClosedBy::Server, false));
             self.forget_inbound();
             self.flush_and_end();
-        } else if let (Some(frame), Phase::Open) = (&taken.close, &self.phase) {
+        } else if let (Some(frame), Phase::Open | Phase::Violated { .. }) =
+            (&taken.close, &self.phase)
+        {
             self.forget_inbound();
             self.phase = Phase::Closing {
                 frame: frame.clone(),
