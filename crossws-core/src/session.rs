@@ -47,7 +47,9 @@ impl<H: Hooks + ?Sized> Joined<H> {
         let peer = &session.membership.peer;
         let hook = async { session.hooks.open(peer).await };
         let result = session.tasks.alongside(peer, catch(Hook::Open, hook)).await;
-        session.settle(result).await;
+        if let Err(error) = result {
+            session.settle(error).await;
+        }
         session
     }
 
@@ -123,7 +125,9 @@ impl<H: Hooks + ?Sized> Session<H> {
         if peer.closed_here().is_none() {
             let hook = async { self.hooks.message(peer, message).await };
             let result = self.tasks.alongside(peer, catch(Hook::Message, hook)).await;
-            self.settle(result).await;
+            if let Err(error) = result {
+                self.settle(error).await;
+            }
         }
     }
 
@@ -133,7 +137,9 @@ impl<H: Hooks + ?Sized> Session<H> {
         if peer.closed_here().is_none() {
             let hook = async { self.hooks.ping(peer, data).await };
             let result = self.tasks.alongside(peer, catch(Hook::Ping, hook)).await;
-            self.settle(result).await;
+            if let Err(error) = result {
+                self.settle(error).await;
+            }
         }
     }
 
@@ -143,7 +149,9 @@ impl<H: Hooks + ?Sized> Session<H> {
         if peer.closed_here().is_none() {
             let hook = async { self.hooks.pong(peer, data).await };
             let result = self.tasks.alongside(peer, catch(Hook::Pong, hook)).await;
-            self.settle(result).await;
+            if let Err(error) = result {
+                self.settle(error).await;
+            }
         }
     }
 
@@ -153,7 +161,9 @@ impl<H: Hooks + ?Sized> Session<H> {
         if peer.state() == State::Open {
             let hook = async { self.hooks.drain(peer).await };
             let result = self.tasks.alongside(peer, catch(Hook::Drain, hook)).await;
-            self.settle(result).await;
+            if let Err(error) = result {
+                self.settle(error).await;
+            }
         }
     }
 
@@ -202,16 +212,16 @@ impl<H: Hooks + ?Sized> Session<H> {
         let hook = async { self.hooks.close(peer, closed).await };
         let result = self.tasks.alongside(peer, catch(Hook::Close, hook)).await;
         // Reported like any other error; there is no connection left to close.
-        self.settle(result).await;
+        if let Err(error) = result {
+            self.settle(error).await;
+        }
         while let Some(error) = self.take_failure() {
             self.error(error).await;
         }
     }
 
-    async fn settle(&mut self, result: Result<(), Error>) {
-        if let Err(error) = result
-            && !self.is_departure(&error)
-        {
+    async fn settle(&mut self, error: Error) {
+        if !self.is_departure(&error) {
             self.error(error).await;
         }
     }

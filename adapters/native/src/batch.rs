@@ -14,6 +14,8 @@ pub(crate) struct Batch {
     frames: usize,
     /// What is left of the first frame, if a part of it is gone; else 0.
     first_left: usize,
+    /// How large the first buffer is to be.
+    hint: usize,
 }
 
 enum Chunk {
@@ -51,6 +53,14 @@ const SHARE_FROM: usize = 2048;
 const MIN_BUFFER: usize = 256;
 
 impl Batch {
+    /// An empty one that expects so many bytes.
+    pub(crate) fn expecting(bytes: usize) -> Self {
+        Self {
+            hint: bytes,
+            ..Self::default()
+        }
+    }
+
     /// Appends one frame.
     pub(crate) fn push(&mut self, opcode: Opcode, payload: &Bytes) {
         let share = payload.len() >= SHARE_FROM;
@@ -125,7 +135,8 @@ impl Batch {
     /// The buffer at the end, with room for so much more.
     fn tail(&mut self, room: usize) -> &mut BytesMut {
         if !matches!(self.chunks.back(), Some(Chunk::Own(_))) {
-            let buf = BytesMut::with_capacity(room.max(MIN_BUFFER));
+            let hint = std::mem::take(&mut self.hint);
+            let buf = BytesMut::with_capacity(room.max(hint).max(MIN_BUFFER));
             self.chunks.push_back(Chunk::Own(buf));
         }
         match self.chunks.back_mut() {
@@ -209,6 +220,7 @@ impl Batch {
             bytes: begun,
             frames,
             first_left: begun,
+            hint: 0,
         };
         dropped
     }

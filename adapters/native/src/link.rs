@@ -267,7 +267,7 @@ impl<I: Io, R: Runtime, F: Future> Future for Beside<'_, I, R, F> {
         let this = self.project();
         // What the hook queues is written below, or before the task sleeps: nobody need wake it
         // for that.
-        this.link.outbox.attend(cx.waker());
+        this.link.outbox.stay_awake();
         let output = this.future.poll(cx);
         if output.is_pending() {
             this.link.poll(cx);

@@ -29,6 +29,13 @@ pub(crate) struct Outbox {
     task: AtomicWaker,
     /// The pump found the outbox empty and sleeps: the next to queue something wakes it.
     asleep: AtomicBool,
+    /// More than half of a bound may be used: see [`is_congested`](Self::is_congested).
+    half_full: AtomicBool,
+    /// More than [`DRAIN_MARK`] bytes had piled up since the outbox was last empty.
+    piled_up: AtomicBool,
+    /// The bounds, as in [`Limits`].
+    max_bytes: usize,
+    max_frames: usize,
     /// The stream may have something to read. Kept apart from other wake-ups, so that a task
     /// that was woken to write does not try to read.
     readable: AtomicBool,
@@ -42,9 +49,6 @@ struct State {
     /// What the pump has taken and not yet written.
     taken_bytes: usize,
     taken_frames: usize,
-    /// The bounds, as in [`Limits`].
-    max_bytes: usize,
-    max_frames: usize,
     overflow: Overflow,
     /// What is queued is too old, and counts as a full queue.
     stale: bool,
@@ -63,8 +67,6 @@ struct State {
     gives_up: bool,
     terminated: bool,
     dropped: u64,
-    /// More than [`DRAIN_MARK`] bytes had piled up since the outbox was last empty.
-    piled_up: bool,
 }
 
 /// A close frame to be sent after everything else; `None` for an empty one.
@@ -88,8 +90,6 @@ impl Outbox {
                 queue: Queue::default(),
                 taken_bytes: 0,
                 taken_frames: 0,
-                max_bytes: limits.max_buffered.get(),
-                max_frames: limits.max_queued.get(),
                 overflow: limits.overflow,
                 stale: false,
                 ping: None,
@@ -101,8 +101,11 @@ impl Outbox {
                 gives_up: false,
                 terminated: false,
                 dropped: 0,
-                piled_up: false,
             }),
+            half_full: AtomicBool::new(false),
+            piled_up: AtomicBool::new(false),
+            max_bytes: limits.max_buffered.get(),
+            max_frames: limits.max_queued.get(),
             task: AtomicWaker::new(),
             asleep: AtomicBool::new(false),
             readable: AtomicBool::new(true),
@@ -112,7 +115,20 @@ impl Outbox {
     /// The pump is being polled: it will look at everything by itself.
     pub(crate) fn attend(&self, waker: &Waker) {
         self.task.register(waker);
-        self.asleep.store(false, Ordering::Release);
+        self.stay_awake();
+    }
+
+    /// The pump runs, and will look at everything before it sleeps.
+    pub(crate) fn stay_awake(&self) {
+        // Only the pump lets it be true.
+        if self.asleep.load(Ordering::Relaxed) {
+            self.asleep.store(false, Ordering::Release);
+        }
+    }
+
+    /// Whether the pump sleeps, and is to be woken. Under the lock, as its falling asleep.
+    fn rouse(&self) -> bool {
+        self.asleep.load(Ordering::Relaxed) && self.asleep.swap(false, Ordering::AcqRel)
     }
 
     /// Whether the stream's waker has been woken since the last time this was asked.
@@ -200,7 +216,7 @@ impl Outbox {
         }
         state.taken_bytes = batch.bytes();
         state.taken_frames = batch.frames();
-        state.piled_up |= batch.bytes() > DRAIN_MARK;
+        self.note(batch.bytes(), batch.frames());
         if batch.is_empty() && !taken.terminated && !state.queue.has_news() {
             self.asleep.store(true, Ordering::Release);
         }
@@ -236,8 +252,9 @@ impl Outbox {
     /// Whether everything has been written after more than [`DRAIN_MARK`] bytes had piled up;
     /// said once.
     pub(crate) fn take_drained(&self) -> bool {
-        let mut state = self.state.lock();
-        state.piled_up && state.waiting() == (0, 0) && std::mem::take(&mut state.piled_up)
+        self.piled_up.load(Ordering::Relaxed)
+            && self.state.lock().waiting() == (0, 0)
+            && self.piled_up.swap(false, Ordering::Relaxed)
     }
 
     /// Bytes that wait.
@@ -253,11 +270,30 @@ impl Outbox {
     /// half of a bound is used, or an answer as long as the message would not fit. Request and
     /// response traffic thus slows its client down instead of overflowing.
     pub(crate) fn is_congested(&self, next: usize) -> bool {
+        // Asked for every message, and nearly never so.
+        if !self.half_full.load(Ordering::Relaxed) && next <= self.max_bytes / 2 {
+            return false;
+        }
         let state = self.state.lock();
         let (bytes, frames) = state.waiting();
-        bytes > state.max_bytes / 2
-            || frames > state.max_frames / 2
-            || (bytes > 0 && bytes.saturating_add(next) > state.max_bytes)
+        let half_full = self.is_half(bytes, frames);
+        self.half_full.store(half_full, Ordering::Relaxed);
+        half_full || (bytes > 0 && bytes.saturating_add(next) > self.max_bytes)
+    }
+
+    /// Whether more than half of a bound is used.
+    fn is_half(&self, bytes: usize, frames: usize) -> bool {
+        bytes > self.max_bytes / 2 || frames > self.max_frames / 2
+    }
+
+    /// Remembers that so much waits, if it is much. Under the lock.
+    fn note(&self, bytes: usize, frames: usize) {
+        if bytes > DRAIN_MARK {
+            self.piled_up.store(true, Ordering::Relaxed);
+        }
+        if self.is_half(bytes, frames) {
+            self.half_full.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Whether what is published is fetched, and not handed in. Constant.
@@ -302,8 +338,9 @@ impl Outbox {
             return Err(feed);
         }
         state.queue.announce(feed);
-        let mut room = state.room(first);
-        room.wake = self.asleep.swap(false, Ordering::AcqRel);
+        // First it is asked when half is used, so that it is known.
+        let mut room = self.room(&state, first, 2);
+        room.wake = self.rouse();
         Ok(room)
     }
 
@@ -314,7 +351,9 @@ impl Outbox {
         if state.closing {
             return Err(0);
         }
-        let room = state.room(0);
+        let room = self.room(&state, 0, 1);
+        let (bytes, frames) = state.sent();
+        self.note(bytes + lag.bytes, frames + lag.messages);
         // One always fits where nothing waits.
         let alone = lag.messages <= 1 && state.sent() == (0, 0);
         if alone || (lag.bytes <= room.bytes && lag.messages <= room.messages) {
@@ -332,13 +371,13 @@ impl Outbox {
     /// Queues one message, and wakes nobody.
     pub(crate) fn enqueue(&self, len: usize, push: impl FnOnce(&mut Batch)) -> Receipt {
         let mut state = self.state.lock();
-        if state.queue.has_news() && !state.closing && !state.fits(len, state.queue.news()) {
+        if state.queue.has_news() && !state.closing && !self.fits(&state, len, state.queue.news()) {
             // By an estimate. The exact number is the topics' to say, and not under this lock.
             let backlogs = state.queue.backlogs();
             drop(state);
             let news = queue::lag(&backlogs);
             state = self.state.lock();
-            if !state.closing && !state.fits(len, news) {
+            if !state.closing && !self.fits(&state, len, news) {
                 let lost = news.messages as u64 + 1;
                 state.dropped += lost;
                 return Receipt::full(lost + state.overflow());
@@ -348,7 +387,7 @@ impl Outbox {
             return Receipt::closed();
         }
         let mut dropped = 0;
-        if state.stale || !state.fits(len, Lag::default()) {
+        if state.stale || !self.fits(&state, len, Lag::default()) {
             match state.overflow {
                 Overflow::DropNewest => {
                     state.dropped += 1;
@@ -358,12 +397,12 @@ impl Outbox {
                     // What the pump has in its hands cannot be taken back. It is left out of
                     // account here, or a blocked pump would turn this into refusing the newest:
                     // at most twice the bounds are used.
-                    while (state.stale || !state.fits_behind(len, state.queue.sent()))
+                    while (state.stale || !self.fits_behind(len, state.queue.sent()))
                         && state.queue.drop_first()
                     {
                         dropped += 1;
                     }
-                    if !state.fits_behind(len, state.queue.sent()) {
+                    if !self.fits_behind(len, state.queue.sent()) {
                         dropped += 1;
                         state.dropped += dropped;
                         return Receipt::full(dropped);
@@ -378,9 +417,37 @@ impl Outbox {
             }
         }
         state.queue.push(push);
-        state.piled_up |= state.sent().0 > DRAIN_MARK;
-        let wake = self.asleep.swap(false, Ordering::AcqRel);
+        let (bytes, frames) = state.sent();
+        self.note(bytes, frames);
+        let wake = self.rouse();
         Receipt::replaced(dropped, wake)
+    }
+
+    /// Whether a message fits behind what was sent and so many news.
+    fn fits(&self, state: &State, len: usize, news: Lag) -> bool {
+        let (bytes, frames) = state.sent();
+        self.fits_behind(len, (bytes + news.bytes, frames + news.messages))
+    }
+
+    /// Whether a message fits, if so much is before it. One always fits where nothing waits: its
+    /// size is the application's own choice, and no sign of a slow client.
+    fn fits_behind(&self, len: usize, (bytes, frames): (usize, usize)) -> bool {
+        bytes == 0 || (bytes.saturating_add(len) <= self.max_bytes && frames < self.max_frames)
+    }
+
+    /// How much may wait in a topic's log, of which the first message is so long, until a part of
+    /// the bounds is used.
+    fn room(&self, state: &State, first: usize, part: usize) -> Room {
+        let (bytes, frames) = state.sent();
+        let room = Room::new(
+            (self.max_bytes / part).saturating_sub(bytes),
+            (self.max_frames / part).saturating_sub(frames),
+            false,
+        );
+        match bytes {
+            0 => Room::new(room.bytes.max(first), room.messages.max(1), false),
+            _ => room,
+        }
     }
 }
 
@@ -396,32 +463,6 @@ impl State {
         let (bytes, frames) = self.sent();
         let news = self.queue.news();
         (bytes + news.bytes, frames + news.messages)
-    }
-
-    /// Whether a message fits behind what was sent and so many news.
-    fn fits(&self, len: usize, news: Lag) -> bool {
-        let (bytes, frames) = self.sent();
-        self.fits_behind(len, (bytes + news.bytes, frames + news.messages))
-    }
-
-    /// Whether a message fits, if so much is before it. One always fits where nothing waits: its
-    /// size is the application's own choice, and no sign of a slow client.
-    fn fits_behind(&self, len: usize, (bytes, frames): (usize, usize)) -> bool {
-        bytes == 0 || (bytes.saturating_add(len) <= self.max_bytes && frames < self.max_frames)
-    }
-
-    /// How much may wait in a topic's log, of which the first message is so long.
-    fn room(&self, first: usize) -> Room {
-        let (bytes, frames) = self.sent();
-        let room = Room::new(
-            self.max_bytes.saturating_sub(bytes),
-            self.max_frames.saturating_sub(frames),
-            false,
-        );
-        match bytes {
-            0 => Room::new(room.bytes.max(first), room.messages.max(1), false),
-            _ => room,
-        }
     }
 
     /// Answers how many messages were discarded.

@@ -21,6 +21,9 @@ const SCRATCH: usize = 64 << 10;
 /// all of it first. It costs no memory, and `close_timeout` bounds the time.
 const LINGER_BYTES: usize = 64 << 20;
 
+/// Room for so many messages that wait is made at once.
+const BURST: usize = 16;
+
 thread_local! {
     static READ: RefCell<Vec<u8>> = RefCell::new(vec![0; SCRATCH]);
 }
@@ -141,6 +144,11 @@ impl<I: Io, R: Runtime> Link<I, R> {
         let closed_here = self.lifeline.as_ref().is_some_and(Lifeline::closed_here);
         if !closed_here && matches!(self.phase, Phase::Open) {
             self.inbound_bytes += inbound.len();
+            if self.inbound.capacity() == 0 {
+                // For a burst at once, instead of step by step.
+                self.inbound
+                    .reserve(self.limits.max_inbound.get().min(BURST));
+            }
             self.inbound.push_back(inbound);
         }
     }

@@ -25,6 +25,9 @@ pub(super) struct Queue {
     fetching: Option<Clock>,
 }
 
+/// A buffer that a burst is expected to fill is at most so large.
+const MOST_EXPECTED: usize = 16 << 10;
+
 struct Part {
     /// What was published before this is before it.
     time: u64,
@@ -97,7 +100,9 @@ impl Queue {
     /// Takes everything out of which no fetching comes, or begins to fetch. Answers with what is
     /// first, and the rest.
     pub(super) fn take(&mut self) -> (Batch, Option<Fetch>) {
-        let mut direct = std::mem::take(&mut self.direct);
+        // The next burst may be as long as this one was.
+        let next = Batch::expecting(self.direct.bytes().min(MOST_EXPECTED));
+        let mut direct = std::mem::replace(&mut self.direct, next);
         let mut behind = std::mem::take(&mut self.behind);
         let parts = std::mem::take(&mut self.parts);
         let Some(clock) = self.feeds.first().map(Feed::clock) else {
