@@ -74,7 +74,6 @@ pub(crate) fn all() -> io::Result<Vec<Peer>> {
     let rust = peers.join("rust/target/release");
     let js = peers.join("js");
     let bun = js.join("node_modules/@oven/bun-linux-x64/bin/bun");
-    let python = peers.join("python/venv/bin/python");
     let node = PathBuf::from("node");
 
     let mut list = Vec::new();
@@ -118,8 +117,8 @@ pub(crate) fn all() -> io::Result<Vec<Peer>> {
         "uws",
         "uWebSockets",
         Kind::Server,
-        node.clone(),
-        &[js.join("uws.mjs")],
+        peers.join("uws/server"),
+        &[],
     );
     add(
         "tungstenite",
@@ -151,13 +150,6 @@ pub(crate) fn all() -> io::Result<Vec<Peer>> {
         &[js.join("crossws-node.mjs")],
     );
     add("ws", "ws, Node", Kind::Server, node, &[js.join("ws.mjs")]);
-    add(
-        "websockets",
-        "websockets, Python",
-        Kind::Server,
-        python,
-        &[peers.join("python/server.py")],
-    );
     add(
         "ours-one",
         "one thread",

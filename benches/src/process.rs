@@ -96,7 +96,10 @@ impl Launch {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         // What is started inherits where this thread may run.
         pin(cores)?;
-        let child = Command::new(&self.program)
+        // Nor does it outlive this program, however that ends.
+        let child = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "--"])
+            .arg(&self.program)
             .args(&self.args)
             .envs(self.env.iter().map(|(key, value)| (key, value)))
             .env("PORT", address.port().to_string())
