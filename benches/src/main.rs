@@ -3,25 +3,31 @@
 mod facts;
 mod load;
 mod peers;
+mod plot;
 mod process;
+mod report;
 mod results;
 mod rounds;
 mod rows;
 mod table;
 
+use std::fs;
 use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use crate::results::Results;
 use crate::rounds::Plan;
 
 const USAGE: &str = "\
-bench [--rows A,B] [--peers A,B] [--rounds N] [--time MS] [--json FILE]
+benches/run [--rows A,B] [--peers A,B] [--rounds N] [--time MS] [--json FILE] [--update] [--render]
   --rows    only these rows; a name stands for all that begin with it
   --peers   only these servers
   --rounds  how often each is measured (5)
   --time    how long each measurement takes, in milliseconds (400)
   --json    where the results go
+  --update  puts the measured rows into benches/results.json, and writes the documents anew
+  --render  measures nothing, and writes the documents anew
 ";
 
 #[derive(Debug)]
@@ -31,32 +37,36 @@ struct Args {
     rounds: u32,
     time: u64,
     json: Option<String>,
+    update: bool,
+    render: bool,
 }
 
 impl Args {
-    fn parse(args: impl Iterator<Item = String>) -> Result<Self, String> {
+    fn parse(mut args: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut parsed = Self {
             rows: None,
             peers: None,
             rounds: 5,
             time: 400,
             json: None,
+            update: false,
+            render: false,
         };
-        let mut args = args;
         while let Some(arg) = args.next() {
-            let value = args.next().ok_or_else(|| format!("{arg} what?"))?;
-            let number = || {
-                value
-                    .parse()
-                    .map_err(|_| format!("{arg} {value}: no number"))
+            let mut value = || args.next().ok_or_else(|| format!("{arg} what?"));
+            let number = |value: String| {
+                let number = value.parse::<u32>();
+                number.map_err(|_| format!("{arg} {value}: no number"))
             };
-            let names = || Some(value.split(',').map(str::to_owned).collect());
+            let names = |value: String| Some(value.split(',').map(str::to_owned).collect());
             match arg.as_str() {
-                "--rows" => parsed.rows = names(),
-                "--peers" => parsed.peers = names(),
-                "--rounds" => parsed.rounds = number()? as u32,
-                "--time" => parsed.time = number()?,
-                "--json" => parsed.json = Some(value),
+                "--rows" => parsed.rows = names(value()?),
+                "--peers" => parsed.peers = names(value()?),
+                "--rounds" => parsed.rounds = number(value()?)?,
+                "--time" => parsed.time = u64::from(number(value()?)?),
+                "--json" => parsed.json = Some(value()?),
+                "--update" => parsed.update = true,
+                "--render" => parsed.render = true,
                 _ => return Err(format!("{arg}: no such option")),
             }
         }
@@ -73,7 +83,8 @@ fn main() -> ExitCode {
         }
     };
     match bench(&args) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("{error}");
             ExitCode::FAILURE
@@ -81,7 +92,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn bench(args: &Args) -> io::Result<()> {
+/// Whether every server answered every message.
+fn bench(args: &Args) -> io::Result<bool> {
+    if args.render {
+        report::update(&kept()?)?;
+        return Ok(true);
+    }
     let rows: Vec<_> = rows::ROWS
         .iter()
         .filter(|row| {
@@ -107,9 +123,25 @@ fn bench(args: &Args) -> io::Result<()> {
         time: Duration::from_millis(args.time),
     };
     let results = rounds::run(&rows, &peers, plan)?;
+    let mut rows = results.rows.values();
+    let whole = rows.all(|row| row.peers.values().all(|peer| peer.failed.is_none()));
     if let Some(path) = &args.json {
-        let json = serde_json::to_string_pretty(&results)?;
-        std::fs::write(path, json + "\n")?;
+        fs::write(path, serde_json::to_string_pretty(&results)? + "\n")?;
     }
-    Ok(())
+    if args.update {
+        let mut kept = kept()?;
+        kept.rows.extend(results.rows);
+        fs::write(report::path(), serde_json::to_string_pretty(&kept)? + "\n")?;
+        report::update(&kept)?;
+    }
+    Ok(whole)
+}
+
+/// The results of earlier runs.
+fn kept() -> io::Result<Results> {
+    match fs::read_to_string(report::path()) {
+        Ok(json) => Ok(serde_json::from_str(&json)?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Results::default()),
+        Err(error) => Err(error),
+    }
 }

@@ -38,7 +38,7 @@ pub(crate) fn echo(
         deck.check(opcode, payload, who, *next)?;
         *next += 1;
         echoed += 1;
-        if *next % depth != 0 {
+        if !next.is_multiple_of(depth) {
             return Ok(Then::Continue);
         }
         over = over || (who == 0 && window.is_over(echoed)?);

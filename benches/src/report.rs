@@ -1,0 +1,316 @@
+//! Results as Markdown: what the two READMEs show between their marks.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::{fs, io};
+
+use crate::peers::{self, Peer};
+use crate::plot;
+use crate::results::{Results, RowResult, median};
+use crate::rows::{Bound, Measure, ROWS, Row, Who};
+use crate::table::amount;
+
+const BEGIN: &str = "<!-- measured: written by `benches/run --update` -->\n";
+const END: &str = "<!-- /measured -->\n";
+
+/// Where results are kept.
+pub(crate) fn path() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("results.json")
+}
+
+/// Rewrites what the documents show of the results.
+pub(crate) fn update(results: &Results) -> io::Result<()> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let peers = peers::all()?;
+    fs::write(here.join("results.svg"), plot::svg(results, &peers))?;
+    put(&here.join("README.md"), &full(results, &peers))?;
+    let mut short = main_table(results);
+    let _ = writeln!(short, "\n{}", machine(results));
+    put(&here.join("../README.md"), &short)
+}
+
+fn put(path: &Path, text: &str) -> io::Result<()> {
+    let old = fs::read_to_string(path)?;
+    let parts = old.split_once(BEGIN).and_then(|(before, rest)| {
+        let (_, after) = rest.split_once(END)?;
+        Some((before, after))
+    });
+    let Some((before, after)) = parts else {
+        let path = path.display();
+        return Err(io::Error::other(format!(
+            "no marks to write between in {path}"
+        )));
+    };
+    fs::write(path, format!("{before}{BEGIN}\n{text}\n{END}{after}"))
+}
+
+fn full(results: &Results, peers: &[Peer]) -> String {
+    let mut out = main_table(results);
+    out.push_str("\n![The same as a picture](results.svg)\n\n### Everybody\n\n");
+    out.push_str(&everybody(results, peers));
+    out.push_str("\n### More connections, more topics\n\n");
+    out.push_str(&scaling(results));
+    out.push_str("\n### Two threads instead of one\n\n");
+    out.push_str(&threads(results));
+    out.push_str("\n### Where we lose\n\n");
+    out.push_str(&losses(results, peers));
+    out.push_str("\n### What it ran on\n\n");
+    let mut facts = std::collections::BTreeMap::new();
+    for row in results.rows.values() {
+        facts.extend(row.facts.iter());
+    }
+    for (name, fact) in facts {
+        let _ = writeln!(out, "- {name}: {fact}");
+    }
+    out
+}
+
+/// The rows that peers are compared in, in the table's order.
+fn compared(results: &Results) -> impl Iterator<Item = (&'static Row, &RowResult)> {
+    measured(results).filter(|(row, _)| !matches!(row.who, Who::Threads | Who::Topics))
+}
+
+fn measured(results: &Results) -> impl Iterator<Item = (&'static Row, &RowResult)> {
+    ROWS.iter()
+        .filter_map(|row| Some((row, results.rows.get(row.id)?)))
+}
+
+fn main_table(results: &Results) -> String {
+    let mut out = "| work | crossws | Bun | uWebSockets | floor | ours ÷ Bun | ours ÷ uWS | ours ÷ floor | wanted |\n\
+                   | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
+        .to_owned();
+    for (row, result) in compared(results) {
+        let floor = if row.who == Who::Echoes {
+            "tcp-echo"
+        } else {
+            "floor"
+        };
+        let names = ["ours", "bun", "uws", floor];
+        let values = names.map(|name| value(result, name));
+        let _ = write!(out, "| {} |", row.title);
+        for value in values {
+            let _ = write!(out, " {} |", text(row.measure, value));
+        }
+        for value in &values[1..] {
+            let _ = write!(out, " {} |", ratio(values[0], *value));
+        }
+        let _ = writeln!(out, " {} |", wanted(row, result, results));
+    }
+    out
+}
+
+fn everybody(results: &Results, peers: &[Peer]) -> String {
+    let rows: Vec<_> = compared(results).collect();
+    let mut out = "| |".to_owned();
+    for (row, _) in &rows {
+        let _ = write!(out, " {} |", row.id);
+    }
+    out.push_str("\n| --- |");
+    out.push_str(&" --- |".repeat(rows.len()));
+    out.push('\n');
+    for peer in peers {
+        if !rows
+            .iter()
+            .any(|(_, result)| result.peers.contains_key(peer.name))
+        {
+            continue;
+        }
+        let _ = write!(out, "| {} |", peer.label);
+        for (row, result) in &rows {
+            let failed = result
+                .peers
+                .get(peer.name)
+                .is_some_and(|peer| peer.failed.is_some());
+            let value = value(result, peer.name);
+            let text = if failed {
+                "failed".to_owned()
+            } else {
+                text(row.measure, value)
+            };
+            let _ = write!(out, " {text} |");
+        }
+        out.push('\n');
+    }
+    out
+}
+
+fn scaling(results: &Results) -> String {
+    let mut out = "| work | crossws | wanted |\n| --- | --- | --- |\n".to_owned();
+    for (row, result) in measured(results).filter(|(row, _)| row.who == Who::Topics) {
+        let value = text(row.measure, value(result, "ours"));
+        let _ = writeln!(
+            out,
+            "| {} | {value} | {} |",
+            row.title,
+            wanted(row, result, results)
+        );
+    }
+    out
+}
+
+fn threads(results: &Results) -> String {
+    let mut out =
+        "| work | one | two | two ÷ one | wanted |\n| --- | --- | --- | --- | --- |\n".to_owned();
+    for (row, result) in measured(results).filter(|(row, _)| row.who == Who::Threads) {
+        let (one, two) = (value(result, "ours-one"), value(result, "ours-two"));
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} | {} | {} |",
+            row.title,
+            text(row.measure, one),
+            text(row.measure, two),
+            ratio(two, one),
+            wanted(row, result, results)
+        );
+    }
+    out
+}
+
+/// Every server that is better than ours in a row, named by the row.
+fn losses(results: &Results, peers: &[Peer]) -> String {
+    let mut out = String::new();
+    for (row, result) in compared(results) {
+        let Some(ours) = value(result, "ours") else {
+            continue;
+        };
+        let mut better: Vec<_> = peers
+            .iter()
+            .filter(|peer| peer.is_server() && !peer.is_of_this_crate())
+            .filter_map(|peer| Some((peer.label, value(result, peer.name)?)))
+            .map(|(label, value)| {
+                (
+                    label,
+                    if row.measure == Measure::Rate {
+                        value / ours
+                    } else {
+                        ours / value
+                    },
+                )
+            })
+            .filter(|(_, times)| *times > 1.0)
+            .collect();
+        better.sort_by(|a, b| b.1.total_cmp(&a.1));
+        if better.is_empty() {
+            continue;
+        }
+        let names: Vec<_> = better
+            .iter()
+            .map(|(label, times)| format!("{label} ({times:.2} times as good)"))
+            .collect();
+        let _ = writeln!(out, "- {}: to {}.", row.title, names.join(", "));
+    }
+    if out.is_empty() {
+        out.push_str("In none of these rows.\n");
+    }
+    out
+}
+
+fn machine(results: &Results) -> String {
+    let row = results.rows.values().next();
+    let fact = |name: &str| {
+        row.and_then(|row| row.facts.get(name))
+            .cloned()
+            .unwrap_or_default()
+    };
+    format!(
+        "On {}, Linux {}, {}.",
+        fact("CPU"),
+        fact("kernel"),
+        fact("rustc")
+    )
+}
+
+fn value(result: &RowResult, name: &str) -> Option<f64> {
+    result.peers.get(name)?.median()
+}
+
+fn text(measure: Measure, value: Option<f64>) -> String {
+    value.map_or_else(|| "–".to_owned(), |value| amount(measure, value))
+}
+
+fn ratio(ours: Option<f64>, theirs: Option<f64>) -> String {
+    match (ours, theirs) {
+        (Some(ours), Some(theirs)) => format!("{:.2}", ours / theirs),
+        _ => "–".to_owned(),
+    }
+}
+
+/// The bounds of a row, and whether each is kept.
+fn wanted(row: &Row, result: &RowResult, results: &Results) -> String {
+    let subject = if row.who == Who::Threads {
+        "ours-two"
+    } else {
+        "ours"
+    };
+    let ours = value(result, subject);
+    let sign = if row.measure == Measure::Rate {
+        "≥"
+    } else {
+        "≤"
+    };
+    let mut said = Vec::new();
+    for bound in row.bounds {
+        let (text, have, limit) = match *bound {
+            Bound::Peer(name, times) => {
+                let label = match name {
+                    "bun" => "Bun",
+                    "uws" => "uWS",
+                    "tcp-echo" => "TCP",
+                    "ours-one" => "one",
+                    name => name,
+                };
+                let limit = value(result, name).map(|value| value * times);
+                (format!("{sign} {times:.2} × {label}"), ours, limit)
+            }
+            Bound::Best(times) => {
+                let others = result
+                    .peers
+                    .iter()
+                    .filter(|(name, _)| !name.starts_with("ours") && *name != "floor");
+                let best = others
+                    .filter_map(|(_, peer)| peer.median())
+                    .reduce(f64::max);
+                (
+                    format!("{sign} the best"),
+                    ours,
+                    best.map(|best| best * times),
+                )
+            }
+            Bound::Row(id, times) => {
+                let other = results.rows.get(id).and_then(|other| value(other, subject));
+                (
+                    format!("{sign} {times:.2} × the row above"),
+                    ours,
+                    other.map(|other| other * times),
+                )
+            }
+            Bound::User(most) => {
+                let user = result
+                    .peers
+                    .get(subject)
+                    .and_then(|peer| median(&peer.user));
+                let have =
+                    user.map_or_else(String::new, |user| format!(" (is {:.1})", user / 1000.0));
+                (
+                    format!("own time ≤ {:.1} µs{have}", most / 1000.0),
+                    user,
+                    Some(most),
+                )
+            }
+            Bound::Bytes(most) => (format!("{sign} {:.0} KiB", most / 1024.0), ours, Some(most)),
+        };
+        let kept = have.zip(limit).map(|(have, limit)| {
+            if row.measure == Measure::Rate {
+                have >= limit
+            } else {
+                have <= limit
+            }
+        });
+        said.push(match kept {
+            Some(true) => format!("{text}: yes"),
+            Some(false) => format!("{text}: **no**"),
+            None => format!("{text}: not measured"),
+        });
+    }
+    said.join("; ")
+}
