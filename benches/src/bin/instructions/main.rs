@@ -1,0 +1,120 @@
+//! Counts the instructions that a message takes, under callgrind: repeatable where time is not. One
+//! process, one thread, no sockets: the hooks of the benchmark behind the pump of every native
+//! adapter, over an `Io` in memory, in virtual time.
+//!
+//!     instructions check     fails where a row takes more than instructions.json allows
+//!     instructions update    writes what the rows take today to instructions.json
+
+mod memory;
+mod rows;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::{env, fs, io};
+
+use crate::rows::Row;
+
+/// What a row may take more than it did, in percent, before the check fails: more than compilers
+/// and C libraries differ by.
+const SLACK: f64 = 3.0;
+/// What a row takes less before the check asks for the new figure, in percent.
+const GAIN: f64 = 10.0;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let done = match *args {
+        ["check"] => check(),
+        ["update"] => update().map(|()| true),
+        ["run", row, turns] => run(row, turns).map(|()| true),
+        _ => {
+            eprintln!("instructions check | update");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The part that callgrind watches.
+fn run(row: &str, turns: &str) -> io::Result<()> {
+    let row = Row::ALL.into_iter().find(|known| known.name() == row);
+    let row = row.ok_or_else(|| io::Error::other("no such row"))?;
+    row.run(turns.parse().map_err(io::Error::other)?)
+}
+
+fn path() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("instructions.json")
+}
+
+fn check() -> io::Result<bool> {
+    let most: BTreeMap<String, f64> = serde_json::from_str(&fs::read_to_string(path())?)?;
+    let mut kept = true;
+    for (name, now) in count()? {
+        let Some(most) = most.get(name) else {
+            println!("{name:<16} {now:>9.0}  WRONG: instructions.json does not know it");
+            kept = false;
+            continue;
+        };
+        let change = (now / most - 1.0) * 100.0;
+        let verdict = if change > SLACK {
+            kept = false;
+            "  TOO MUCH: `instructions update`, if that is what it is worth"
+        } else if change < -GAIN {
+            "  better: `instructions update` keeps it that way"
+        } else {
+            ""
+        };
+        println!("{name:<16} {now:>9.0} of {most:>9.0}  {change:>+6.1} %{verdict}");
+    }
+    Ok(kept)
+}
+
+fn update() -> io::Result<()> {
+    let now: BTreeMap<_, _> = count()?
+        .into_iter()
+        .map(|(name, count)| (name, count.round()))
+        .collect();
+    let json = serde_json::to_string_pretty(&now)?;
+    println!("{json}");
+    fs::write(path(), json + "\n")
+}
+
+/// Instructions for each message (or connection) of every row.
+fn count() -> io::Result<Vec<(&'static str, f64)>> {
+    let mut found = Vec::new();
+    for row in Row::ALL {
+        // What it takes to get there is in both, and so in neither's difference.
+        let (few, many) = row.turns();
+        let more = callgrind(row, many)?.saturating_sub(callgrind(row, few)?);
+        let messages = u64::from(many - few) * row.messages();
+        found.push((row.name(), more as f64 / messages as f64));
+    }
+    Ok(found)
+}
+
+fn callgrind(row: Row, turns: u32) -> io::Result<u64> {
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(env::current_exe()?)
+        .args(["run", row.name(), &turns.to_string()])
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let collected = said
+        .lines()
+        .find_map(|line| line.split_once("Collected :")?.1.trim().parse().ok());
+    match collected {
+        Some(count) if output.status.success() => Ok(count),
+        _ => Err(io::Error::other(format!(
+            "callgrind of {}: {said}",
+            row.name()
+        ))),
+    }
+}

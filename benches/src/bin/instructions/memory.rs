@@ -1,0 +1,208 @@
+//! Connections without sockets, and the few lines of an executor that run them.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
+
+use crossws::{Hub, Resolve};
+use crossws_native::{HeadLimits, Io, Runtime, StreamInfo, serve_stream};
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The client's end of a connection.
+#[derive(Clone, Default)]
+pub(crate) struct Client(Arc<Mutex<Pipe>>);
+
+#[derive(Default)]
+struct Pipe {
+    /// What the server has yet to read.
+    inbound: VecDeque<u8>,
+    ended: bool,
+    reader: Option<Waker>,
+    /// Bytes that the server has written.
+    written: u64,
+}
+
+impl Client {
+    pub(crate) fn send(&self, bytes: &[u8]) {
+        let mut pipe = lock(&self.0);
+        pipe.inbound.extend(bytes);
+        let reader = pipe.reader.take();
+        drop(pipe);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+
+    pub(crate) fn end(&self) {
+        lock(&self.0).ended = true;
+        self.send(&[]);
+    }
+
+    /// Bytes written to it since it was last asked.
+    pub(crate) fn written(&self) -> u64 {
+        std::mem::take(&mut lock(&self.0).written)
+    }
+}
+
+/// The server's end. It has room for everything.
+struct Socket(Arc<Mutex<Pipe>>);
+
+impl Io for Socket {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut pipe = lock(&self.0);
+        if pipe.inbound.is_empty() && !pipe.ended {
+            pipe.reader = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        Poll::Ready(io::Read::read(&mut pipe.inbound, buf))
+    }
+
+    fn poll_write_vectored(
+        &mut self,
+        _: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let length = bufs.iter().map(|buf| buf.len()).sum();
+        lock(&self.0).written += length as u64;
+        Poll::Ready(Ok(length))
+    }
+
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Time stands still, so no timer ever ends.
+#[derive(Clone)]
+struct Still(Instant);
+
+impl Runtime for Still {
+    type Sleep = std::future::Pending<()>;
+
+    fn sleep(&self, _: Duration) -> Self::Sleep {
+        std::future::pending()
+    }
+
+    fn now(&self) -> Instant {
+        self.0
+    }
+}
+
+type Queue = Arc<Mutex<VecDeque<usize>>>;
+
+struct Woken {
+    task: usize,
+    queued: AtomicBool,
+    queue: Queue,
+}
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.queued.swap(true, Ordering::AcqRel) {
+            lock(&self.queue).push_back(self.task);
+        }
+    }
+}
+
+struct Task {
+    future: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    woken: Arc<Woken>,
+}
+
+/// A server without a listener.
+pub(crate) struct Server<R> {
+    resolver: Arc<R>,
+    hub: Hub,
+    runtime: Still,
+    tasks: Vec<Task>,
+    free: Vec<usize>,
+    queue: Queue,
+}
+
+impl<R: Resolve> Server<R> {
+    pub(crate) fn new(resolver: R, hub: Hub) -> Self {
+        Self {
+            resolver: Arc::new(resolver),
+            hub,
+            runtime: Still(Instant::now()),
+            tasks: Vec::new(),
+            free: Vec::new(),
+            queue: Queue::default(),
+        }
+    }
+
+    /// A connection, on which nothing has been said.
+    pub(crate) fn accept(&mut self) -> Client {
+        let client = Client::default();
+        let socket = Socket(Arc::clone(&client.0));
+        let (resolver, hub, runtime) = (
+            Arc::clone(&self.resolver),
+            self.hub.clone(),
+            self.runtime.clone(),
+        );
+        let future = Box::pin(async move {
+            let limits = HeadLimits::default();
+            let info = StreamInfo::new(None);
+            let _ = serve_stream(socket, info, &resolver, &hub, &runtime, &limits).await;
+        });
+        let at = self.free.pop().unwrap_or(self.tasks.len());
+        let woken = Arc::new(Woken {
+            task: at,
+            queued: AtomicBool::new(false),
+            queue: Arc::clone(&self.queue),
+        });
+        woken.wake_by_ref();
+        let task = Task {
+            future: Some(future),
+            woken,
+        };
+        match self.tasks.get_mut(at) {
+            Some(place) => *place = task,
+            None => self.tasks.push(task),
+        }
+        client
+    }
+
+    /// Runs all connections until every one of them waits.
+    pub(crate) fn settle(&mut self) {
+        loop {
+            let next = lock(&self.queue).pop_front();
+            let Some(task) = next.and_then(|at| self.tasks.get_mut(at)) else {
+                return;
+            };
+            task.woken.queued.store(false, Ordering::Release);
+            let waker = Waker::from(Arc::clone(&task.woken));
+            let Some(future) = &mut task.future else {
+                continue;
+            };
+            if future
+                .as_mut()
+                .poll(&mut Context::from_waker(&waker))
+                .is_ready()
+            {
+                task.future = None;
+                self.free.push(task.woken.task);
+            }
+        }
+    }
+
+    /// Connections that have not ended.
+    pub(crate) fn open(&self) -> usize {
+        self.tasks.len() - self.free.len()
+    }
+}

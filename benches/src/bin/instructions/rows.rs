@@ -1,0 +1,196 @@
+//! What is counted.
+
+use std::io;
+
+use crossws::Resolve;
+use crossws_bench::{app, wire};
+
+use crate::memory::{Client, Server};
+
+const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+const HELLO: &str = "a text of 64 bytes, which a server sends to somebody or to others";
+
+/// A row of `instructions.json`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Row {
+    /// One connection, 64 messages of 64 bytes a turn, all of which come back.
+    Echo,
+    /// The same with one message a turn.
+    EchoOne,
+    /// One message of 16 KiB a turn.
+    EchoLarge,
+    /// A message to 100 subscribers.
+    Publish,
+    /// A room of 32, of whom each says 20 messages a turn.
+    Chat,
+    /// A room of 32, of whom each says one message a turn.
+    Turns,
+    /// A connection from its request to its end.
+    Connect,
+}
+
+impl Row {
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Echo,
+        Self::EchoOne,
+        Self::EchoLarge,
+        Self::Publish,
+        Self::Chat,
+        Self::Turns,
+        Self::Connect,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Echo => "echo-64",
+            Self::EchoOne => "echo-1",
+            Self::EchoLarge => "echo-16k",
+            Self::Publish => "publish-64",
+            Self::Chat => "chat",
+            Self::Turns => "turns",
+            Self::Connect => "connect",
+        }
+    }
+
+    /// Messages delivered, or connections served, in a turn.
+    pub(crate) fn messages(self) -> u64 {
+        match self {
+            Self::Echo => 64,
+            Self::EchoOne | Self::EchoLarge | Self::Connect => 1,
+            Self::Publish => 100,
+            Self::Chat => 32 * 31 * 20,
+            Self::Turns => 32 * 31,
+        }
+    }
+
+    /// After so few turns nothing is new any more, and after so many the count ends.
+    pub(crate) fn turns(self) -> (u32, u32) {
+        match self {
+            Self::Echo | Self::Publish => (20, 120),
+            Self::Connect => (50, 250),
+            Self::EchoOne | Self::EchoLarge => (100, 1100),
+            Self::Chat => (5, 15),
+            Self::Turns => (10, 60),
+        }
+    }
+
+    /// Takes so many turns, and fails when not everything is delivered.
+    pub(crate) fn run(self, turns: u32) -> io::Result<()> {
+        match self {
+            Self::Echo => echo(turns, 64, 64),
+            Self::EchoOne => echo(turns, 1, 64),
+            Self::EchoLarge => echo(turns, 1, 16 << 10),
+            Self::Publish => publish(turns, 100),
+            Self::Chat => chat(turns, 32, 20),
+            Self::Turns => chat(turns, 32, 1),
+            Self::Connect => connect(turns),
+        }
+    }
+}
+
+fn server() -> Server<impl Resolve> {
+    Server::new(app::hooks(), app::hub())
+}
+
+/// So many connections whose greetings, if any, have been read.
+fn join<R: Resolve>(server: &mut Server<R>, count: usize, path: &str) -> io::Result<Vec<Client>> {
+    let clients: Vec<_> = (0..count).map(|_| server.accept()).collect();
+    for client in &clients {
+        client.send(wire::request(path, "localhost").as_bytes());
+    }
+    server.settle();
+    for client in &clients {
+        if client.written() < 100 {
+            return Err(io::Error::other("no answer to an upgrade"));
+        }
+    }
+    Ok(clients)
+}
+
+/// Frames of a client, and the length of what comes of them at the other end.
+fn burst(count: usize, size: usize) -> (Vec<u8>, u64) {
+    let payload: Vec<u8> = HELLO.bytes().cycle().take(size).collect();
+    let mut sent = Vec::new();
+    let mut back = Vec::new();
+    for _ in 0..count {
+        wire::put_frame(&mut sent, wire::TEXT, &payload, Some(MASK));
+        wire::put_frame(&mut back, wire::TEXT, &payload, None);
+    }
+    (sent, back.len() as u64)
+}
+
+fn expect(client: &Client, bytes: u64) -> io::Result<()> {
+    match client.written() {
+        written if written == bytes => Ok(()),
+        written => Err(io::Error::other(format!(
+            "{written} bytes instead of {bytes}"
+        ))),
+    }
+}
+
+fn echo(turns: u32, depth: usize, size: usize) -> io::Result<()> {
+    let mut server = server();
+    let clients = join(&mut server, 1, "/echo")?;
+    let (burst, back) = burst(depth, size);
+    for _ in 0..turns {
+        for client in &clients {
+            client.send(&burst);
+        }
+        server.settle();
+        for client in &clients {
+            expect(client, back)?;
+        }
+    }
+    Ok(())
+}
+
+fn publish(turns: u32, subscribers: usize) -> io::Result<()> {
+    let mut server = server();
+    let clients = join(&mut server, subscribers + 1, "/chat")?;
+    let (burst, back) = burst(1, 64);
+    for _ in 0..turns {
+        clients[0].send(&burst);
+        server.settle();
+        expect(&clients[0], 0)?;
+        for client in &clients[1..] {
+            expect(client, back)?;
+        }
+    }
+    Ok(())
+}
+
+fn chat(turns: u32, members: usize, each: usize) -> io::Result<()> {
+    let mut server = server();
+    let clients = join(&mut server, members, "/chat")?;
+    let (burst, back) = burst(each, 32);
+    for _ in 0..turns {
+        for client in &clients {
+            client.send(&burst);
+        }
+        server.settle();
+        for client in &clients {
+            expect(client, back * (members as u64 - 1))?;
+        }
+    }
+    Ok(())
+}
+
+fn connect(turns: u32) -> io::Result<()> {
+    let mut server = server();
+    let mut close = Vec::new();
+    wire::put_frame(&mut close, wire::CLOSE, &1000_u16.to_be_bytes(), Some(MASK));
+    for _ in 0..turns {
+        let clients = join(&mut server, 1, "/echo")?;
+        for client in &clients {
+            client.send(&close);
+            server.settle();
+            expect(client, 4)?;
+            client.end();
+            server.settle();
+        }
+        if server.open() != 0 {
+            return Err(io::Error::other("a connection that does not end"));
+        }
+    }
+    Ok(())
+}
