@@ -38,6 +38,13 @@ pub(crate) struct Process {
 }
 
 impl Process {
+    #[cfg(test)]
+    pub(crate) fn own() -> Self {
+        Self {
+            pid: std::process::id(),
+        }
+    }
+
     /// What it has used since it began. Exact while it sleeps.
     pub(crate) fn usage(self) -> io::Result<Usage> {
         let pid = self.pid;

@@ -45,8 +45,14 @@ fn measure(row: &Row, peers: &[&Peer], plan: Plan) -> io::Result<RowResult> {
     let mut servers: BTreeMap<&str, Server> = BTreeMap::new();
     // What was held must not count as free memory for who comes next.
     let fresh = matches!(row.work, Work::Idle { .. });
+    // Memory hardly differs between rounds, and each takes seconds.
+    let rounds = if fresh {
+        plan.rounds.min(3)
+    } else {
+        plan.rounds
+    };
     // One more, for code to be compiled, which does not count.
-    for round in 0..=plan.rounds {
+    for round in 0..=rounds {
         if fresh && round == 0 {
             continue;
         }

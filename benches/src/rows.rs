@@ -86,9 +86,9 @@ const fn echo(depth: u32, size: usize) -> Work {
     }
 }
 
-const fn publish(size: usize) -> Work {
+const fn publish(subscribers: u32, size: usize) -> Work {
     Work::Publish {
-        subscribers: 1000,
+        subscribers,
         size,
         binary: size > 1024,
     }
@@ -142,7 +142,7 @@ pub(crate) const ROWS: &[Row] = &[
         id: "publish-64",
         title: "one publisher, 1,000 subscribers, 64 B",
         measure: Measure::Cpu,
-        work: publish(64),
+        work: publish(1000, 64),
         who: Who::Rooms,
         bounds: &[Peer("uws", 0.90)],
     },
@@ -150,7 +150,7 @@ pub(crate) const ROWS: &[Row] = &[
         id: "publish-16k",
         title: "one publisher, 1,000 subscribers, 16 KiB",
         measure: Measure::Cpu,
-        work: publish(16 << 10),
+        work: publish(1000, 16 << 10),
         who: Who::Rooms,
         bounds: &[Peer("uws", 0.95)],
     },
@@ -158,9 +158,23 @@ pub(crate) const ROWS: &[Row] = &[
         id: "idle",
         title: "idle connection, 10,000 of them, resident memory",
         measure: Measure::Memory,
-        work: Work::Idle { clients: 10_000 },
+        work: Work::Idle {
+            clients: 10_000,
+            said: 0,
+        },
         who: Who::Rooms,
         bounds: &[Bytes(2048.0)],
+    },
+    Row {
+        id: "idle-after",
+        title: "the same, of which each had 16 KiB echoed before",
+        measure: Measure::Memory,
+        work: Work::Idle {
+            clients: 10_000,
+            said: 16 << 10,
+        },
+        who: Who::Servers,
+        bounds: &[],
     },
     Row {
         id: "connect",
@@ -185,6 +199,22 @@ pub(crate) const ROWS: &[Row] = &[
         work: Work::Pairs { clients: 10_000 },
         who: Who::Topics,
         bounds: &[OtherRow("pairs-1k", 1.15)],
+    },
+    Row {
+        id: "fan-out-1k",
+        title: "one publisher, 1,000 subscribers",
+        measure: Measure::Cpu,
+        work: publish(1000, 64),
+        who: Who::Topics,
+        bounds: &[],
+    },
+    Row {
+        id: "fan-out-10k",
+        title: "one publisher, 10,000 subscribers",
+        measure: Measure::Cpu,
+        work: publish(10_000, 64),
+        who: Who::Topics,
+        bounds: &[OtherRow("fan-out-1k", 1.15)],
     },
     Row {
         id: "topics-1",
@@ -246,7 +276,7 @@ pub(crate) const ROWS: &[Row] = &[
         id: "threads-publish-64",
         title: "one publisher, 1,000 subscribers, 64 B",
         measure: Measure::Wall,
-        work: publish(64),
+        work: publish(1000, 64),
         who: Who::Threads,
         bounds: ON_TWO,
     },
@@ -254,7 +284,7 @@ pub(crate) const ROWS: &[Row] = &[
         id: "threads-publish-16k",
         title: "one publisher, 1,000 subscribers, 16 KiB",
         measure: Measure::Wall,
-        work: publish(16 << 10),
+        work: publish(1000, 16 << 10),
         who: Who::Threads,
         bounds: ON_TWO,
     },

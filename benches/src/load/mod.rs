@@ -6,6 +6,8 @@ mod deck;
 mod idle;
 mod rounds;
 mod storm;
+#[cfg(test)]
+mod tests;
 mod window;
 
 pub(crate) use clients::{Framing, Target};
@@ -53,8 +55,8 @@ pub(crate) enum Work {
     Pairs { clients: u32 },
     /// Clients connect, upgrade, close, and come again.
     Connect { clients: u32 },
-    /// Clients connect and say nothing.
-    Idle { clients: u32 },
+    /// Clients connect, have a message of `said` bytes echoed where that is not 0, and are silent.
+    Idle { clients: u32, said: usize },
 }
 
 impl Work {
@@ -83,7 +85,7 @@ impl Work {
                 binary,
             } => rounds::publish(target, time, subscribers, size, binary),
             Self::Connect { clients } => storm::connect(target, time, clients),
-            Self::Idle { clients } => idle::hold(target, clients),
+            Self::Idle { clients, said } => idle::hold(target, clients, said),
         }
     }
 }

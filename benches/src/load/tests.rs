@@ -1,0 +1,90 @@
+//! Does the load generator notice a server that does it wrong? Against one of a few lines, which is
+//! told what to do with its messages.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread;
+use std::time::Duration;
+
+use crossws_bench::wire;
+
+use super::{Framing, Sample, Target, Work};
+use crate::process::Process;
+
+/// Runs four pipelined echoes of one client against a server that passes what it has read at a time,
+/// a frame each, through `fault`.
+fn echo(fault: impl Fn(&mut Vec<Vec<u8>>) + Send + 'static) -> std::io::Result<Sample> {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = Target {
+        address: listener.local_addr().unwrap(),
+        framing: Framing::WebSocket,
+        process: Process::own(),
+    };
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut buf = vec![0; 1 << 16];
+        let mut bytes = Vec::new();
+        while wire::head_end(&bytes).is_none() {
+            let read = stream.read(&mut buf).unwrap();
+            bytes.extend_from_slice(&buf[..read]);
+        }
+        let (_, answer) = wire::accept(&bytes).unwrap();
+        stream.write_all(answer.as_bytes()).unwrap();
+        bytes.clear();
+        loop {
+            let read = stream.read(&mut buf).unwrap_or(0);
+            if read == 0 {
+                return;
+            }
+            bytes.extend_from_slice(&buf[..read]);
+            let mut frames = Vec::new();
+            while let Some(frame) = wire::frame(&bytes).unwrap() {
+                let end = frame.payload.end;
+                let payload = &mut bytes[frame.payload];
+                wire::apply_mask(payload, frame.mask.unwrap());
+                let mut answer = Vec::new();
+                wire::put_frame(&mut answer, frame.opcode, payload, None);
+                frames.push(answer);
+                bytes.drain(..end);
+            }
+            fault(&mut frames);
+            if stream.write_all(&frames.concat()).is_err() {
+                return;
+            }
+        }
+    });
+    let work = Work::Echo {
+        clients: 1,
+        depth: 4,
+        size: 64,
+        binary: false,
+    };
+    work.run(&target, Duration::from_millis(20))
+}
+
+#[test]
+fn an_honest_server_gets_its_figure() {
+    let sample = echo(|_| {}).unwrap();
+    assert!(sample.count > 0 && sample.count.is_multiple_of(4));
+    assert!(sample.usage.cpu > 0);
+}
+
+#[test]
+fn a_message_that_is_missing_is_noticed() {
+    echo(|frames| drop(frames.remove(0))).unwrap_err();
+}
+
+#[test]
+fn messages_out_of_order_are_noticed() {
+    echo(|frames| frames.swap(0, 1)).unwrap_err();
+}
+
+#[test]
+fn a_message_that_comes_twice_is_noticed() {
+    echo(|frames| frames.insert(0, frames[0].clone())).unwrap_err();
+}
+
+#[test]
+fn a_byte_that_differs_is_noticed() {
+    echo(|frames| frames[0][40] ^= 1).unwrap_err();
+}
