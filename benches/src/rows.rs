@@ -107,8 +107,20 @@ pub(crate) const ROWS: &[Row] = &[
         bounds: &[Peer("bun", 0.10), Peer("floor", 4.0)],
     },
     Row {
+        id: "singles",
+        title: "the same room, each message written alone, clients in turn",
+        measure: Measure::Cpu,
+        work: Work::Singles {
+            clients: 32,
+            each: 640,
+            size: 32,
+        },
+        who: Who::Rooms,
+        bounds: &[Peer("bun", 0.50)],
+    },
+    Row {
         id: "turns",
-        title: "the same room, one message at a time per client",
+        title: "the same room, the next message once the others' have come",
         measure: Measure::Cpu,
         work: chat(1),
         who: Who::Rooms,

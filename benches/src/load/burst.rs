@@ -116,3 +116,54 @@ fn rooms(
     })?;
     window.end(heard)
 }
+
+/// One room, whose members write their messages one by one, in turn: `each` of them, and again once
+/// everybody has heard everything.
+pub(crate) fn singles(
+    target: &Target,
+    time: Duration,
+    count: u32,
+    each: u32,
+    size: usize,
+) -> io::Result<Sample> {
+    let mut clients = Clients::connect(target, count, |_| "/chat".to_owned())?.greeted()?;
+    let deck = Deck::new(size, false);
+    let mask = target.mask();
+    let mut next = vec![vec![0; count as usize]; count as usize];
+    let mut window = Window::new(target.process, time);
+    let per_burst = u64::from(count) * u64::from(count - 1) * u64::from(each);
+    let mut heard = 0;
+    let mut due = 0;
+    while !window.is_over(heard)? {
+        let from = (due / per_burst) as u32 * each;
+        due += per_burst;
+        let mut hear = |who: u32, opcode: u8, payload: &[u8], _: &mut Vec<u8>| {
+            let sender = Deck::sender(payload)?;
+            let expected = next[who as usize].get_mut(sender as usize);
+            let number = expected.map_or(u32::MAX, |next| {
+                *next += 1;
+                *next - 1
+            });
+            // Its own messages must not come back.
+            let sender = if sender == who { u32::MAX } else { sender };
+            deck.check(opcode, payload, sender, number)?;
+            heard += 1;
+            Ok(if heard == due {
+                Then::Done
+            } else {
+                Then::Continue
+            })
+        };
+        for number in from..from + each {
+            for who in 0..count {
+                clients.send(who, |out| deck.put(out, who, number, mask))?;
+            }
+            // What the last of the burst brings is for the wait below.
+            if number + 1 < from + each {
+                clients.glance(&mut hear)?;
+            }
+        }
+        clients.drive(&mut hear)?;
+    }
+    window.end(heard)
+}

@@ -138,25 +138,44 @@ impl Clients {
             }
         }
         while then == Then::Continue {
-            match self.poll.poll(&mut self.events, Some(PATIENCE)) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                other => other?,
-            }
-            if self.events.is_empty() {
+            if !self.turn(PATIENCE, &mut on, &mut then)? {
                 return Err(io::Error::new(ErrorKind::TimedOut, "messages were lost"));
-            }
-            for event in &self.events {
-                let number = event.token().0;
-                let client = &mut self.clients[number];
-                if event.is_writable() {
-                    flush(client)?;
-                }
-                if event.is_readable() {
-                    read(client, number as u32, &mut self.scratch, &mut on, &mut then)?;
-                }
             }
         }
         Ok(())
+    }
+
+    /// The same for what has arrived by now, if anything has.
+    pub(crate) fn glance<F>(&mut self, mut on: F) -> io::Result<()>
+    where
+        F: FnMut(u32, u8, &[u8], &mut Vec<u8>) -> io::Result<Then>,
+    {
+        let mut then = Then::Continue;
+        self.turn(Duration::ZERO, &mut on, &mut then).map(drop)
+    }
+
+    /// One wait for events, and whether there were any.
+    fn turn<F>(&mut self, wait: Duration, on: &mut F, then: &mut Then) -> io::Result<bool>
+    where
+        F: FnMut(u32, u8, &[u8], &mut Vec<u8>) -> io::Result<Then>,
+    {
+        loop {
+            match self.poll.poll(&mut self.events, Some(wait)) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                other => break other?,
+            }
+        }
+        for event in &self.events {
+            let number = event.token().0;
+            let client = &mut self.clients[number];
+            if event.is_writable() {
+                flush(client)?;
+            }
+            if event.is_readable() {
+                read(client, number as u32, &mut self.scratch, on, then)?;
+            }
+        }
+        Ok(!self.events.is_empty())
     }
 }
 

@@ -38,6 +38,13 @@ pub(crate) enum Work {
         size: usize,
         others: u32,
     },
+    /// Every client says `each` messages, which are written one by one, the clients in turn; and again
+    /// once everybody has heard everything.
+    Singles {
+        clients: u32,
+        each: u32,
+        size: usize,
+    },
     /// Every client sends `depth` messages, and again once all of them are back.
     Echo {
         clients: u32,
@@ -72,6 +79,11 @@ impl Work {
                 let _others = burst::others(target, others)?;
                 burst::chat(target, time, clients, each, size)
             }
+            Self::Singles {
+                clients,
+                each,
+                size,
+            } => burst::singles(target, time, clients, each, size),
             Self::Pairs { clients } => burst::pairs(target, time, clients),
             Self::Echo {
                 clients,
