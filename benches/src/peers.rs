@@ -42,6 +42,7 @@ impl Peer {
     pub(crate) fn takes_part(&self, who: Who) -> bool {
         match self.kind {
             Kind::Ours => who != Who::Threads,
+            Kind::Server if who == Who::Scale => matches!(self.name, "bun" | "uws"),
             Kind::Server => matches!(who, Who::Echoes | Who::Rooms | Who::Servers),
             Kind::Floor => matches!(who, Who::Echoes | Who::Rooms | Who::Servers),
             Kind::Tcp => who == Who::Echoes,

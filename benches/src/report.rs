@@ -67,7 +67,7 @@ fn full(results: &Results, peers: &[Peer]) -> String {
 
 /// The rows that peers are compared in, in the table's order.
 fn compared(results: &Results) -> impl Iterator<Item = (&'static Row, &RowResult)> {
-    measured(results).filter(|(row, _)| !matches!(row.who, Who::Threads | Who::Topics))
+    measured(results).filter(|(row, _)| !matches!(row.who, Who::Threads | Who::Scale | Who::Topics))
 }
 
 fn measured(results: &Results) -> impl Iterator<Item = (&'static Row, &RowResult)> {
@@ -135,15 +135,16 @@ fn everybody(results: &Results, peers: &[Peer]) -> String {
 }
 
 fn scaling(results: &Results) -> String {
-    let mut out = "| work | crossws | wanted |\n| --- | --- | --- |\n".to_owned();
-    for (row, result) in measured(results).filter(|(row, _)| row.who == Who::Topics) {
-        let value = text(row.measure, value(result, "ours"));
-        let _ = writeln!(
-            out,
-            "| {} | {value} | {} |",
-            row.title,
-            wanted(row, result, results)
-        );
+    let mut out = "| work | crossws | Bun | uWebSockets | wanted |\n\
+                   | --- | --- | --- | --- | --- |\n"
+        .to_owned();
+    let rows = measured(results).filter(|(row, _)| matches!(row.who, Who::Scale | Who::Topics));
+    for (row, result) in rows {
+        let _ = write!(out, "| {} |", row.title);
+        for name in ["ours", "bun", "uws"] {
+            let _ = write!(out, " {} |", text(row.measure, value(result, name)));
+        }
+        let _ = writeln!(out, " {} |", wanted(row, result, results));
     }
     out
 }

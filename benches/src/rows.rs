@@ -51,7 +51,9 @@ pub(crate) enum Who {
     Rooms,
     /// Every server, and the floor of chats.
     Servers,
-    /// Ours on tokio, and others of many topics.
+    /// Ours on tokio, and what it grows like elsewhere: Bun and uWebSockets.
+    Scale,
+    /// Ours on tokio alone: others have no such paths.
     Topics,
     /// Ours on tokio, on one thread and on two, which may use all cores.
     Threads,
@@ -201,7 +203,7 @@ pub(crate) const ROWS: &[Row] = &[
         title: "1,000 connections, two to a topic",
         measure: Measure::Cpu,
         work: Work::Pairs { clients: 1_000 },
-        who: Who::Topics,
+        who: Who::Scale,
         bounds: &[],
     },
     Row {
@@ -209,7 +211,7 @@ pub(crate) const ROWS: &[Row] = &[
         title: "10,000 connections, two to a topic",
         measure: Measure::Cpu,
         work: Work::Pairs { clients: 10_000 },
-        who: Who::Topics,
+        who: Who::Scale,
         bounds: &[OtherRow("pairs-1k", 1.15)],
     },
     Row {
@@ -217,7 +219,7 @@ pub(crate) const ROWS: &[Row] = &[
         title: "one publisher, 1,000 subscribers",
         measure: Measure::Cpu,
         work: publish(1000, 64),
-        who: Who::Topics,
+        who: Who::Scale,
         bounds: &[],
     },
     Row {
@@ -225,7 +227,7 @@ pub(crate) const ROWS: &[Row] = &[
         title: "one publisher, 10,000 subscribers",
         measure: Measure::Cpu,
         work: publish(10_000, 64),
-        who: Who::Topics,
+        who: Who::Scale,
         bounds: &[OtherRow("fan-out-1k", 1.15)],
     },
     Row {
