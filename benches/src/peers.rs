@@ -74,7 +74,13 @@ pub(crate) fn all() -> io::Result<Vec<Peer>> {
     let peers = here.join("peers");
     let rust = peers.join("rust/target/release");
     let js = peers.join("js");
-    let bun = js.join("node_modules/@oven/bun-linux-x64/bin/bun");
+    let architecture = match std::env::consts::ARCH {
+        "x86_64" => "x64",
+        other => other,
+    };
+    let bun = js.join(format!(
+        "node_modules/@oven/bun-linux-{architecture}/bin/bun"
+    ));
     let node = PathBuf::from("node");
 
     let mut list = Vec::new();

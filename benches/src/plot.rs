@@ -10,8 +10,8 @@ const COLOURS: [&str; 12] = [
     "#d62728", "#ff9896", "#7f7f7f", "#c7c7c7", "#1f77b4", "#2ca02c", "#9467bd", "#8c564b",
     "#e377c2", "#17becf", "#bcbd22", "#ff7f0e",
 ];
-const LEFT: f64 = 330.0;
-const RIGHT: f64 = 960.0;
+const LEFT: f64 = 410.0;
+const RIGHT: f64 = 1040.0;
 const TOP: f64 = 110.0;
 const STEP: f64 = 36.0;
 /// The axis, in times ours.
@@ -26,7 +26,7 @@ pub(crate) fn svg(results: &Results, peers: &[Peer]) -> String {
         .collect();
     let bottom = TOP + STEP * rows.len() as f64;
     let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 1000 {:.0}\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 1080 {:.0}\" \
          font-family=\"sans-serif\" font-size=\"13\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n\
          <text x=\"20\" y=\"24\" font-size=\"16\">What others cost, in times what crossws costs: \
          left of the line is better than ours</text>\n",
