@@ -53,6 +53,8 @@ capabilities! {
     HIBERNATION = 14, "hibernation";
     /// Messages are compressed with clients that offer it, where [`Deflate`](crate::Deflate) says so.
     COMPRESSION = 15, "compression";
+    /// A peer is closed in time when its credentials end.
+    EXPIRY = 16, "expiry";
 }
 
 impl Capabilities {

@@ -3,23 +3,24 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
 use http::header::{HeaderMap, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 
 use crate::catch::catch_panic;
 use crate::context::ContextCell;
+use crate::expiry::MomentCell;
 use crate::hub::Hub;
 use crate::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_PEERS};
-use crate::peer::{Inner, Life};
+use crate::peer::{Inner, Life, credentials_expired};
 use crate::resolve::Route;
 use crate::session::Joined;
 use crate::tasks::Inbox;
 use crate::transport::Transport;
 use crate::{
-    CloseCode, CloseFrame, Deflate, Error, Extensions, Hook, Hooks, Limits, Peer, PeerId,
-    PersistError, Rejection, Snapshot, SubscribeError, Upgrade, UpgradeRequest,
+    Capabilities, CloseCode, CloseFrame, Deflate, Error, Expiry, Extensions, Hook, Hooks, Limits,
+    Peer, PeerId, PersistError, Rejection, Snapshot, SubscribeError, Upgrade, UpgradeRequest,
 };
 
 /// A request with the hooks that claim it. The next step is [`upgrade`](Self::upgrade).
@@ -123,6 +124,7 @@ pub struct Accepted<H: Hooks + ?Sized> {
     extensions: Extensions,
     topics: Vec<Arc<str>>,
     deflate: Option<Deflate>,
+    expiry: Expiry,
 }
 
 impl<H: Hooks + ?Sized> Accepted<H> {
@@ -171,6 +173,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             extensions: upgrade.extensions,
             topics: upgrade.topics,
             deflate,
+            expiry: upgrade.expiry,
         })
     }
 
@@ -184,14 +187,16 @@ impl<H: Hooks + ?Sized> Accepted<H> {
         self.id
     }
 
-    /// What the peer will be, to be admitted where it will live: see [`Hub::admit`].
+    /// What the peer will be, to be admitted where it will live: see [`Hub::admit`]. The wall
+    /// clock says `now`: an expiry that counts from there becomes a moment.
     ///
     /// # Errors
     /// When the context does not convert to JSON.
-    pub fn snapshot(&self) -> Result<Snapshot, PersistError> {
+    pub fn snapshot(&self, now: SystemTime) -> Result<Snapshot, PersistError> {
         let mut snapshot = Snapshot::new(self.id, &self.namespace, &self.request, |_| true);
         snapshot.protocol.clone_from(&self.protocol);
         snapshot.context = self.context.to_stored()?;
+        snapshot.expires = self.expiry.moment(now).millis();
         snapshot.topics = self
             .topics
             .iter()
@@ -219,16 +224,28 @@ impl<H: Hooks + ?Sized> Accepted<H> {
     ///
     /// # Errors
     /// When the id has come into use, the hub is full, or a shutdown has begun since the upgrade
-    /// was accepted. A server that has already answered 101 closes with the frame.
+    /// was accepted; when the credentials have ended, or the transport cannot say when they do. A
+    /// server that has already answered 101 closes with the frame.
     pub fn join(self, transport: impl Transport) -> Result<Joined<H>, CloseFrame> {
         let ongoing = self.ongoing;
         let hub = ongoing.hub().clone();
+        if self.expiry != Expiry::Never && !transport.capabilities().contains(Capabilities::EXPIRY)
+        {
+            // Never let in for longer than asked.
+            tracing::error!(peer = %self.id, "credentials that expire, on a transport that keeps no time");
+            return Err(CloseFrame::new(CloseCode::ERROR, "internal error"));
+        }
+        let expiry = self.expiry.moment(transport.now());
+        if expiry.is_past(transport.now()) {
+            return Err(credentials_expired());
+        }
         let peer = Peer::new(Inner {
             id: self.id,
             namespace: self.namespace,
             request: self.request,
             protocol: self.protocol,
             context: self.context,
+            expiry: MomentCell::new(expiry),
             extensions: self.extensions,
             transport: Box::new(transport),
             hub: hub.clone(),

@@ -38,6 +38,10 @@ impl CloseCode {
     pub const FORBIDDEN: Self = Self(3003);
     /// 3008: the connection was silent for too long.
     pub const TIMEOUT: Self = Self(3008);
+    /// 4401: the credentials ended while the connection was open. A client should get new ones
+    /// and reconnect. Of the private range, because the registered 3000 says that nothing will
+    /// help.
+    pub const CREDENTIALS_EXPIRED: Self = Self(4401);
 
     /// The code, if it may be sent; `None` for 1004 to 1006, 1015 and everything unassigned.
     ///
@@ -139,7 +143,7 @@ pub enum ClosedBy {
     Server,
     /// The connection was lost without a close frame.
     Network,
-    /// The client did not answer in time, or was silent for too long.
+    /// The client did not answer in time, or was silent for too long, or its credentials ended.
     Timeout,
     /// The server is shutting down.
     Shutdown,

@@ -2,7 +2,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use crate::bounds::BoxError;
-use crate::{Message, Peer, PeerId, PersistError};
+use crate::{Message, Peer, PeerId, PersistError, RenewError};
 
 /// A hook, by name: in errors, in logs and in tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -104,6 +104,7 @@ impl Error {
         matches!(self.downcast_ref(), Some(SendError::Closed(_)))
             || matches!(self.downcast_ref(), Some(ControlError::Closed))
             || matches!(self.downcast_ref(), Some(SubscribeError::Closed))
+            || matches!(self.downcast_ref(), Some(RenewError::Closed))
     }
 
     /// Writes the error to the log, as the default `error` hook does: what a client can cause at

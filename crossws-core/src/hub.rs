@@ -6,6 +6,7 @@ use http::HeaderName;
 use crate::catch::catch_panic;
 use crate::claim::check_topics;
 use crate::context::ContextCell;
+use crate::expiry::{Moment, MomentCell};
 use crate::membership::{Membership, Ongoing, SHUTTING_DOWN};
 use crate::peer;
 use crate::publication::Publication;
@@ -251,6 +252,7 @@ impl Hub {
             request: snapshot.request()?,
             protocol: snapshot.protocol.clone(),
             context: ContextCell::stored(snapshot.context.clone()),
+            expiry: MomentCell::new(Moment::from_millis(snapshot.expires)),
             extensions: Extensions::default(),
             transport: Box::new(transport),
             hub: self.clone(),

@@ -26,6 +26,7 @@ mod control_rate;
 mod deflate;
 mod dyn_hooks;
 mod error;
+mod expiry;
 mod extensions;
 mod feed;
 mod handler;
@@ -70,6 +71,7 @@ pub use error::{
     ControlError, DuplicateId, Error, ErrorKind, Hook, PublishError, SendError, SubscribeError,
     Unsupported,
 };
+pub use expiry::{Expiry, RenewError};
 pub use extensions::Extensions;
 pub use feed::{Backlog, Clock, Feed, Lag, Range, Room};
 pub use handler::{After, Handler, Incoming, handler};

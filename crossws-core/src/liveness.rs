@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::{Limits, PeerId};
 
@@ -12,6 +12,8 @@ pub struct Liveness {
     pong_timeout: Duration,
     idle_timeout: Option<Duration>,
     expires: Option<Duration>,
+    /// When the credentials end, as it was said, and in this connection's time until it was due.
+    credentials: (Option<SystemTime>, Option<Duration>),
     last_heard: Duration,
     next_ping: Option<Duration>,
     /// When the ping went out that nothing has followed yet.
@@ -28,6 +30,8 @@ pub enum Due {
     Silent,
     /// The connection reached its longest life.
     Expired,
+    /// The peer's credentials have ended: see [`Lifeline::expired`](crate::Lifeline::expired).
+    CredentialsExpired,
 }
 
 impl Liveness {
@@ -51,6 +55,7 @@ impl Liveness {
             expires: limits
                 .max_lifetime
                 .map(|life| now.saturating_add(spread(life))),
+            credentials: (None, None),
             last_heard: now,
             next_ping: ping_interval.map(|every| now.saturating_add(every)),
             waiting_since: None,
@@ -69,6 +74,21 @@ impl Liveness {
         self.waiting_since.get_or_insert(now);
     }
 
+    /// The peer's credentials end `at` this time of the wall clock, which is asked for its time
+    /// only if that is news. To be said before each look at what is due: it may change at any
+    /// time. Ends of which the wall clock says that they are past are due at once.
+    pub fn credentials(
+        &mut self,
+        at: Option<SystemTime>,
+        now: Duration,
+        wall: impl FnOnce() -> SystemTime,
+    ) {
+        if self.credentials.0 != at {
+            let left = |at: SystemTime| at.duration_since(wall()).unwrap_or_default();
+            self.credentials = (at, at.map(|at| now.saturating_add(left(at))));
+        }
+    }
+
     /// When to ask [`poll`](Self::poll) next; `None` if nothing will ever be due.
     pub fn next_due(&self) -> Option<Duration> {
         [
@@ -78,6 +98,7 @@ impl Liveness {
             self.idle_timeout
                 .map(|idle| self.last_heard.saturating_add(idle)),
             self.expires,
+            self.credentials.1,
         ]
         .into_iter()
         .flatten()
@@ -87,6 +108,10 @@ impl Liveness {
     /// What is due now, if anything; ask again until it says `None`.
     pub fn poll(&mut self, now: Duration) -> Option<Due> {
         let reached = |at: Option<Duration>| at.is_some_and(|at| at <= now);
+        if reached(self.credentials.1) {
+            self.credentials.1 = None;
+            return Some(Due::CredentialsExpired);
+        }
         if reached(self.expires) {
             self.expires = None;
             return Some(Due::Expired);
@@ -175,6 +200,26 @@ mod tests {
         assert_eq!(live.poll(secs(40)), None);
         assert_eq!(live.poll(secs(51)), Some(Due::Expired));
         assert_eq!(live.poll(secs(60)), None);
+    }
+
+    #[test]
+    fn credentials_end_once_and_can_be_renewed() {
+        let wall = |n: u64| SystemTime::UNIX_EPOCH + secs(1_000_000 + n);
+        let mut live = live(&Limits::default().ping_interval(None).idle_timeout(None));
+        live.credentials(Some(wall(60)), secs(10), || wall(20));
+        assert_eq!(live.next_due(), Some(secs(50)));
+        // The same again, by a clock that was set since.
+        live.credentials(Some(wall(60)), secs(20), || wall(59));
+        assert_eq!(live.poll(secs(49)), None);
+        live.credentials(Some(wall(90)), secs(49), || wall(59));
+        assert_eq!(live.poll(secs(50)), None);
+        assert_eq!(live.poll(secs(80)), Some(Due::CredentialsExpired));
+        live.credentials(Some(wall(90)), secs(81), || wall(91));
+        assert_eq!(live.poll(secs(81)), None, "said once");
+        live.credentials(Some(wall(30)), secs(82), || wall(92));
+        assert_eq!(live.poll(secs(82)), Some(Due::CredentialsExpired), "past");
+        live.credentials(None, secs(83), || wall(93));
+        assert_eq!(live.next_due(), None);
     }
 
     #[test]

@@ -1,11 +1,13 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 
 use crate::bounds::MaybeSend;
 use crate::context::{Context, ContextCell, ContextError};
+use crate::expiry::MomentCell;
 use crate::hub::Hub;
 use crate::publication::Publication;
 use crate::sync::Event;
@@ -13,9 +15,9 @@ use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::tasks::{HookOutput, Inbox};
 use crate::transport::Transport;
 use crate::{
-    Capabilities, CloseCode, CloseFrame, ClosedBy, ControlError, Extensions, IntoMessage, PeerId,
-    PersistError, PublishError, Published, SendError, Snapshot, SubscribeError, UpgradeRequest,
-    Utf8Bytes,
+    Capabilities, CloseCode, CloseFrame, ClosedBy, ControlError, Expiry, Extensions, IntoMessage,
+    PeerId, PersistError, PublishError, Published, RenewError, SendError, Snapshot, SubscribeError,
+    UpgradeRequest, Utf8Bytes,
 };
 
 /// A connected client: a cheap handle, the same on every adapter.
@@ -32,6 +34,7 @@ pub(crate) struct Inner {
     pub(crate) request: UpgradeRequest,
     pub(crate) protocol: Option<String>,
     pub(crate) context: ContextCell,
+    pub(crate) expiry: MomentCell,
     pub(crate) extensions: Extensions,
     pub(crate) transport: Box<dyn Transport>,
     pub(crate) hub: Hub,
@@ -51,9 +54,10 @@ pub(crate) struct Life {
 const OPEN: u8 = 0;
 const CLOSED_BY_US: u8 = 1;
 const CLOSED_BY_SHUTDOWN: u8 = 2;
-const ENDED_BY_OTHERS: u8 = 3;
+const CLOSED_BY_EXPIRY: u8 = 3;
+const ENDED_BY_OTHERS: u8 = 4;
 /// Set on top of any of the others once the close hook may run.
-const OVER: u8 = 4;
+const OVER: u8 = 8;
 
 /// Where a connection is, with the numbers of the browser's `readyState`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,6 +164,41 @@ impl Peer {
             return Err(error.into());
         }
         Ok(())
+    }
+
+    /// When the peer's credentials end, if they do: then it is closed with 4401.
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        self.0.expiry.get().time()
+    }
+
+    /// The peer's credentials end at another time: later, because it has shown new ones; sooner,
+    /// because they were revoked; or [`Expiry::Never`]. From wherever the peer is known, a hook or
+    /// not.
+    ///
+    /// # Errors
+    /// When the connection is ending, the transport keeps no time
+    /// ([`Capabilities::EXPIRY`]), or it hibernates and cannot store the new time: the old one
+    /// stays.
+    pub fn renew(&self, expiry: impl Into<Expiry>) -> Result<(), RenewError> {
+        if !self.capabilities().contains(Capabilities::EXPIRY) {
+            return Err(RenewError::Unsupported);
+        }
+        if self.state() != State::Open {
+            return Err(RenewError::Closed);
+        }
+        let moment = expiry.into().moment(self.0.transport.now());
+        let old = self.0.expiry.replace(moment);
+        if let Err(error) = self.persist() {
+            self.0.expiry.replace(old);
+            return Err(error.into());
+        }
+        self.0.transport.renewed(moment.time());
+        Ok(())
+    }
+
+    /// Whether the credentials have ended, on a transport that knows.
+    pub(crate) fn has_expired(&self) -> bool {
+        self.0.expiry.get().is_past(self.0.transport.now())
     }
 
     /// The peer's context as JSON, whatever its type.
@@ -276,6 +315,10 @@ impl Peer {
         self.close_with(frame, CLOSED_BY_SHUTDOWN);
     }
 
+    pub(crate) fn close_for_expiry(&self) {
+        self.close_with(credentials_expired(), CLOSED_BY_EXPIRY);
+    }
+
     fn close_with(&self, frame: CloseFrame, phase: u8) {
         if self.end(phase) {
             self.0.transport.close(frame);
@@ -346,6 +389,7 @@ impl Peer {
         });
         snapshot.protocol.clone_from(&self.0.protocol);
         snapshot.context = self.0.context.to_stored()?;
+        snapshot.expires = self.0.expiry.get().millis();
         snapshot.topics = self
             .topics()
             .iter()
@@ -451,6 +495,7 @@ impl Peer {
         match self.0.life.phase.load(Ordering::Acquire) & !OVER {
             CLOSED_BY_US => Some(ClosedBy::Server),
             CLOSED_BY_SHUTDOWN => Some(ClosedBy::Shutdown),
+            CLOSED_BY_EXPIRY => Some(ClosedBy::Timeout),
             _ => None,
         }
     }
@@ -488,6 +533,11 @@ impl Life {
             _ => State::Closed,
         }
     }
+}
+
+/// What a client hears whose credentials have ended.
+pub(crate) fn credentials_expired() -> CloseFrame {
+    CloseFrame::new(CloseCode::CREDENTIALS_EXPIRED, "credentials expired")
 }
 
 /// The id.

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use crate::catch::catch_panic;
 use crate::membership::Membership;
+use crate::peer::credentials_expired;
 use crate::session::{Joined, Lifeline};
 use crate::{CloseCode, CloseFrame, Error, Hook, Peer, Resolve};
 
@@ -27,6 +28,12 @@ impl Seat {
     /// The adapter's way to say what happens while a hook runs.
     pub fn lifeline(&self) -> Lifeline {
         Lifeline::new(self.membership.peer.clone())
+    }
+
+    /// With what to close a peer that was just admitted, and whose credentials have ended already:
+    /// no hook shall hear of it. `None` if they have not.
+    pub fn expired(&self) -> Option<CloseFrame> {
+        self.peer().has_expired().then(credentials_expired)
     }
 
     /// Asks the resolver for the peer's hooks. The route's parameters stay those of the upgrade.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 
@@ -88,6 +89,18 @@ impl Lifeline {
     /// Cheap when nobody waits.
     pub fn drained(&self) {
         self.0.notify_drained();
+    }
+
+    /// When the peer's credentials end, by the wall clock. The adapter keeps that time, as with
+    /// [`Liveness::credentials`](crate::Liveness::credentials), and then calls
+    /// [`expired`](Self::expired).
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        self.0.expires_at()
+    }
+
+    /// The peer's credentials have ended: closes it with 4401.
+    pub fn expired(&self) {
+        self.0.close_for_expiry();
     }
 
     /// Whether this side closed, so that what still arrives must not reach a hook. True from just

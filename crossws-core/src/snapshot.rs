@@ -44,6 +44,9 @@ pub struct Snapshot {
     pub(crate) context: Option<Value>,
     #[serde(rename = "t", default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) topics: Vec<String>,
+    /// When the credentials end, in milliseconds of the epoch.
+    #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) expires: Option<u64>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
@@ -86,6 +89,7 @@ impl Snapshot {
             protocol: None,
             context: None,
             topics: Vec::new(),
+            expires: None,
         }
     }
 

@@ -1,3 +1,5 @@
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use bytes::Bytes;
 
 use crate::bounds::{MaybeSend, MaybeSync};
@@ -81,6 +83,20 @@ pub trait Transport: MaybeSend + MaybeSync + 'static {
     /// Drops the connection at once, without a close frame.
     fn terminate(&self);
 
+    /// The wall clock that credentials end by. Asked only where [`Capabilities::EXPIRY`] is
+    /// declared; by default it stands still at the epoch.
+    fn now(&self) -> SystemTime {
+        UNIX_EPOCH
+    }
+
+    /// The peer's credentials end at another time than before, `None` for never: what
+    /// [`Lifeline::expires_at`](crate::Lifeline::expires_at) answers from now on. By default
+    /// wakes the writer, which keeps the time.
+    fn renewed(&self, until: Option<SystemTime>) {
+        let _ = until;
+        self.wake();
+    }
+
     /// Queues a ping of at most 125 bytes.
     ///
     /// # Errors
@@ -110,7 +126,7 @@ pub trait Transport: MaybeSend + MaybeSync + 'static {
     }
 
     /// Stores what of the peer must outlive the memory, in place of what was stored before. Called
-    /// when the peer has joined, and whenever its topics or its context have changed, where
+    /// when the peer has joined, and whenever its topics, context or expiry have changed, where
     /// [`Capabilities::HIBERNATION`] is declared. Calls do not overlap.
     ///
     /// # Errors

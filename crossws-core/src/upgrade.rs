@@ -7,7 +7,7 @@ use http::header::{
 
 use crate::bounds::{MaybeSend, MaybeSync};
 use crate::context::{Context, ContextCell};
-use crate::{Deflate, Extensions, PeerId};
+use crate::{Deflate, Expiry, Extensions, PeerId};
 
 /// An accepted upgrade, as the `upgrade` hook answers it: what goes into the 101, and what the
 /// peer is born with. To refuse, the hook returns a [`Rejection`](crate::Rejection) instead.
@@ -22,6 +22,7 @@ pub struct Upgrade {
     pub(crate) topics: Vec<Arc<str>>,
     /// What the route says, if anything.
     pub(crate) deflate: Option<Option<Deflate>>,
+    pub(crate) expiry: Expiry,
 }
 
 impl Upgrade {
@@ -102,6 +103,18 @@ impl Upgrade {
     #[must_use]
     pub fn topic(mut self, topic: impl Into<Arc<str>>) -> Self {
         self.topics.push(topic.into());
+        self
+    }
+
+    /// Closes the peer with 4401 when the credentials end that it was let in with: at a
+    /// `SystemTime`, after a `Duration`, or at [`Expiry::unix`] seconds. By default never.
+    /// [`Peer::renew`](crate::Peer::renew) names another time.
+    ///
+    /// With credentials that have ended already the client gets its 101 and is closed at once,
+    /// because a browser's page is told close codes and no refusals; no hook hears of it.
+    #[must_use]
+    pub fn expires(mut self, expiry: impl Into<Expiry>) -> Self {
+        self.expiry = expiry.into();
         self
     }
 }

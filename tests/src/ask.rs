@@ -44,6 +44,9 @@ pub struct Ask {
     /// Subscribe the peer before `open`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub topics: Vec<String>,
+    /// Let the peer's credentials end so many milliseconds from now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires: Option<u64>,
     /// Do this in `open`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub open: Vec<Do>,

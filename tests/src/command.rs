@@ -128,6 +128,11 @@ pub enum Do {
         /// The new one.
         value: Value,
     },
+    /// Let the credentials end so many milliseconds from now.
+    Renew {
+        /// How many.
+        millis: u64,
+    },
     /// Keep a volatile value.
     Remember {
         /// The value.

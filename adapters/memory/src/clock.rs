@@ -1,14 +1,29 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::sync::lock;
 
 /// Virtual time: it stands still until somebody moves it.
-#[derive(Default)]
 pub(crate) struct Clock {
+    /// The wall clock when virtual time began.
+    began: SystemTime,
     state: Mutex<State>,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        let began = match cfg!(target_arch = "wasm32") {
+            // Which has no wall clock of its own.
+            true => UNIX_EPOCH,
+            false => SystemTime::now(),
+        };
+        Self {
+            began,
+            state: Mutex::default(),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -28,6 +43,12 @@ impl Clock {
     /// The time since the server was made.
     pub(crate) fn now(&self) -> Duration {
         lock(&self.state).now
+    }
+
+    /// The wall clock, which moves as virtual time does.
+    pub(crate) fn wall(&self) -> SystemTime {
+        let now = self.began.checked_add(self.now());
+        now.unwrap_or(self.began)
     }
 
     /// Moves to the next alarm, but not past `until`, and sets it off with all others of that

@@ -232,6 +232,9 @@ impl Pump {
             return false;
         }
         let now = self.clock.now();
+        let expires_at = self.lifeline.expires_at();
+        let clock = &self.clock;
+        self.live.credentials(expires_at, now, || clock.wall());
         if self.is_full() && !self.link.network_is_empty() {
             // While this side does not read, silence says nothing about the client.
             self.live.heard(now);
@@ -246,6 +249,7 @@ impl Pump {
                 self.live.pinged(now);
             }
             Due::Expired => self.peer.close(CloseCode::RESTART, "connection expired"),
+            Due::CredentialsExpired => self.lifeline.expired(),
             // `Silent`, and what core may add.
             _ => {
                 let frame = CloseFrame::new(CloseCode::TIMEOUT, "silent for too long");

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::task::{Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crossws_core::{Hub, Limits, Origin, Resolve};
 use http::Request;
@@ -96,6 +96,12 @@ impl TestServer {
     /// The virtual time since the server was made.
     pub fn now(&self) -> Duration {
         self.world.clock.now()
+    }
+
+    /// The wall clock that credentials end by: the real one when the server was made, and moved by
+    /// the test since.
+    pub fn wall_clock(&self) -> SystemTime {
+        self.world.clock.wall()
     }
 
     /// Runs all connections until none can go on without the test, or without what a hook waits

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use crossws_core::{
@@ -20,7 +21,8 @@ pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
     .with(Capabilities::HANDLER)
     .with(Capabilities::PANIC)
     .with(Capabilities::SHUTDOWN)
-    .with(Capabilities::CONCURRENT_WRITE);
+    .with(Capabilities::CONCURRENT_WRITE)
+    .with(Capabilities::EXPIRY);
 
 /// One connection's way out. `publish` queues and wakes nobody: it runs under the topic's lock.
 pub(crate) struct MemoryTransport(pub(crate) Arc<Link>);
@@ -41,6 +43,10 @@ impl Transport for MemoryTransport {
 
     fn wake(&self) {
         self.0.wake_driver();
+    }
+
+    fn now(&self) -> SystemTime {
+        self.0.wall()
     }
 
     fn close(&self, frame: CloseFrame) {

@@ -6,7 +6,7 @@
 mod common;
 
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use common::{Log, block_on};
 use crossws_core::{Limits, PeerId, Upgrade, hooks};
@@ -106,6 +106,39 @@ fn a_life_ends_with_1012() {
         let close = "close 1012 connection expired, by Server, clean";
         assert_eq!(log.take().last().unwrap(), close);
     });
+}
+
+#[test]
+fn credentials_end_with_4401_in_virtual_time() {
+    block_on(async {
+        let log = Log::default();
+        let hooks = log
+            .hooks()
+            .on_upgrade(|_| async { Ok(Upgrade::new().expires(secs(900))) })
+            .on_message(|peer, _| async move { peer.renew(secs(900)) });
+        let server = TestServer::new(hooks);
+        let mut client = server.connect("/").await.unwrap();
+        let peer = server.hub().peers().remove(0);
+        assert_eq!(
+            peer.expires_at(),
+            server.wall_clock().checked_add(secs(900)).map(to_millis)
+        );
+        server.advance(secs(899)).await;
+        client.send("renew").unwrap();
+        server.advance(secs(899)).await;
+        assert_eq!(server.hub().peers().len(), 1);
+        server.advance(secs(1)).await;
+        let end = client.closed().await;
+        assert_eq!((end.code, end.clean), (4401, true));
+        let close = "close 4401 credentials expired, by Timeout, clean";
+        assert_eq!(log.take().last().unwrap(), close);
+    });
+}
+
+/// As an expiry is kept.
+fn to_millis(time: SystemTime) -> SystemTime {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    SystemTime::UNIX_EPOCH + Duration::from_millis(since.as_millis() as u64)
 }
 
 #[test]

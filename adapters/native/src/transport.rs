@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use crossws_core::{
@@ -25,7 +26,8 @@ pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
     .with(Capabilities::SHUTDOWN)
     .with(Capabilities::CONCURRENT_WRITE)
     .with(Capabilities::RAW_HTTP)
-    .with(Capabilities::COMPRESSION);
+    .with(Capabilities::COMPRESSION)
+    .with(Capabilities::EXPIRY);
 
 /// [`Transport`] over an outbox.
 pub(crate) struct NativeTransport {
@@ -79,6 +81,10 @@ impl Transport for NativeTransport {
 
     fn wake(&self) {
         self.outbox.wake_pump();
+    }
+
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
     }
 
     fn close(&self, frame: CloseFrame) {

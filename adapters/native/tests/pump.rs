@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use crossws_core::{Closed, ClosedBy, Hooks, HooksBuilder, Hub, Limits, Overflow, hooks};
+use crossws_core::{Closed, ClosedBy, Hooks, HooksBuilder, Hub, Limits, Overflow, Upgrade, hooks};
 use crossws_native::{HeadLimits, Io, Runtime, StreamInfo, serve_stream};
 
 const REQUEST: &[u8] = b"GET /room HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
@@ -457,6 +457,49 @@ fn a_life_that_is_too_long_ends_with_1012() {
         (closed.code, closed.by, closed.clean),
         (1012, ClosedBy::Server, true)
     );
+}
+
+#[test]
+fn credentials_end_with_4401_unless_they_are_renewed() {
+    let (hooks, ends) = recording();
+    let hooks = hooks
+        .on_upgrade(|_| async { Ok(Upgrade::new().expires(secs(60))) })
+        .on_message(|peer, _| async move { peer.renew(secs(30)) });
+    let limits = Limits::default().ping_interval(None).idle_timeout(None);
+    let mut connection = Connection::open(hooks, limits);
+    connection.pass(secs(59));
+    assert_eq!(connection.take(), b"");
+    connection.receive(&frame(0x81, b"renew"));
+    connection.pass(secs(29));
+    assert_eq!(connection.take(), b"");
+    connection.pass(secs(2));
+    assert!(
+        connection
+            .take()
+            .starts_with(b"\x88\x15\x11\x31credentials expired")
+    );
+    connection.receive(&frame(0x81, b"too late"));
+    connection.receive(&frame(0x88, &[0x11, 0x31]));
+    let closed = ends.lock().unwrap().pop().unwrap();
+    assert_eq!(
+        (closed.code, closed.by, closed.clean),
+        (4401, ClosedBy::Timeout, true)
+    );
+}
+
+#[test]
+fn a_renewal_from_elsewhere_to_a_sooner_end_is_kept() {
+    let (hooks, ends) = recording();
+    let limits = Limits::default().ping_interval(None).idle_timeout(None);
+    let mut connection = Connection::open(hooks, limits);
+    let peer = connection.hub.peers().remove(0);
+    peer.renew(secs(5)).unwrap();
+    connection.pass(Duration::ZERO);
+    assert_eq!(connection.take(), b"");
+    connection.pass(secs(6));
+    assert!(connection.take().starts_with(b"\x88\x15\x11\x31"));
+    connection.pass(secs(6));
+    assert_eq!(ends.lock().unwrap().pop().unwrap().by, ClosedBy::Timeout);
 }
 
 #[test]

@@ -50,6 +50,11 @@ impl Alarm {
         }
     }
 
+    /// Whether it should have come: the platform may be late, and another event come first.
+    pub(crate) fn is_due(&self, now: u64) -> bool {
+        lock(&self.set).is_some_and(|at| at <= now)
+    }
+
     /// It has come.
     pub(crate) fn rang(&self) {
         *lock(&self.set) = None;

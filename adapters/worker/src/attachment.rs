@@ -28,18 +28,22 @@ pub(crate) struct Closing {
     code: u16,
     #[serde(rename = "r", default)]
     reason: String,
+    /// Whether its time was up, rather than the application closed.
+    #[serde(rename = "t", default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) by_time: bool,
     /// Until when the client may answer, in milliseconds of the epoch.
     #[serde(rename = "u")]
     pub(crate) until: u64,
 }
 
 impl Closing {
-    pub(crate) fn new(frame: &CloseFrame, until: u64) -> Self {
+    pub(crate) fn new(frame: &CloseFrame, by_time: bool, until: u64) -> Self {
         // Control characters take six bytes each as JSON, and nobody misses them.
         let reason = frame.reason().chars().filter(|c| !c.is_control());
         Self {
             code: frame.code().get(),
             reason: reason.collect(),
+            by_time,
             until,
         }
     }
@@ -79,7 +83,7 @@ impl Attachment {
 }
 
 /// Most that `closing` adds: 123 bytes of reason, twice that with every one escaped, and the rest.
-const CLOSING: usize = 316;
+const CLOSING: usize = 325;
 
 #[cfg(test)]
 mod tests {
@@ -139,7 +143,7 @@ mod tests {
         // The longest that there is: each character takes two bytes as JSON, or three, or six.
         for reason in ["\"".repeat(123), "日".repeat(41), "\u{1}".repeat(123)] {
             let frame = CloseFrame::new(CloseCode::AWAY, reason.clone());
-            full.closing = Some(Closing::new(&frame, u64::MAX));
+            full.closing = Some(Closing::new(&frame, true, u64::MAX));
             let bytes = full.encode().unwrap();
             assert!(
                 bytes.len() < 16_384 - 64,

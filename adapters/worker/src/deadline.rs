@@ -1,12 +1,17 @@
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Milliseconds of the epoch. The platform's clock moves only with its events, which is exact
 /// enough for everything that is measured here.
 pub(crate) fn now() -> u64 {
     worker::Date::now().as_millis()
+}
+
+/// The same, typed.
+pub(crate) fn wall_clock() -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(now())
 }
 
 /// Runs a future within a time; `None` when that is over.

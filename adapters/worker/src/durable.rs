@@ -4,8 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crossws_core::{
-    CloseCode, CloseFrame, Closed, ClosedBy, Due, Hub, Message, PeerId, Rejection, Resolve,
-    Snapshot,
+    CloseCode, CloseFrame, Closed, ClosedBy, Hub, Message, PeerId, Rejection, Resolve,
 };
 use worker::js_sys::{Date, Function, Reflect};
 use worker::wasm_bindgen::JsCast;
@@ -19,7 +18,7 @@ use crate::error::report;
 use crate::link::Link;
 use crate::socket::{Socket, stored};
 use crate::ticket::{COMMAND, TICKET, URL};
-use crate::transport::{DURABLE_CAPABILITIES, WorkerTransport};
+use crate::transport::{Clock, DURABLE_CAPABILITIES, WorkerTransport};
 use crate::watch::millis;
 use crate::{Error, Options, deadline, driver, response, ticket};
 
@@ -105,7 +104,8 @@ impl<R: Resolve> Durable<R> {
         WorkerTransport {
             socket: Arc::clone(socket),
             capabilities: DURABLE_CAPABILITIES,
-            alarm: Some((Arc::clone(&self.alarm), self.close_timeout)),
+            clock: Clock::Alarm(Arc::clone(&self.alarm)),
+            close_timeout: self.close_timeout,
         }
     }
 
@@ -149,6 +149,7 @@ impl<R: Resolve> Durable<R> {
         if request.inner().url() != URL {
             return worker::Response::error(NOT_HERE, 404);
         }
+        self.catch_up(deadline::now());
         if let Some(ticket) = request.headers().get(TICKET)? {
             return Ok(self.admit(&ticket)?);
         }
@@ -165,32 +166,24 @@ impl<R: Resolve> Durable<R> {
             Err(error) => return response::refusal(Rejection::internal(error)),
         };
         let pair = WebSocketPair::new()?;
-        match self.seat(&snapshot, &pair)? {
-            Ok(link) => {
-                if let Some(at) = link.next_due() {
-                    self.alarm.by(at);
-                }
-                self.drive(&link, true);
-                Ok(worker::Response::from_websocket(pair.client)?)
-            }
-            Err(rejection) => response::refusal(rejection),
-        }
-    }
-
-    fn seat(
-        &self,
-        snapshot: &Snapshot,
-        pair: &WebSocketPair,
-    ) -> Result<Result<Rc<Link>, Rejection>, Error> {
-        let ws = pair.server.as_ref().clone();
-        let socket = Arc::new(Socket::new(ws, deadline::now()));
-        let seat = match self.hub.admit(snapshot, self.transport(&socket)) {
+        let socket = Arc::new(Socket::new(pair.server.as_ref().clone(), deadline::now()));
+        let seat = match self.hub.admit(&snapshot, self.transport(&socket)) {
             Ok(seat) => seat,
-            Err(rejection) => return Ok(Err(rejection)),
+            Err(rejection) => return response::refusal(rejection),
         };
         // Not the wrapper's method, which panics where this fails.
         self.state.as_raw().accept_websocket(socket.raw())?;
-        Ok(Ok(self.list(Link::new(socket, seat))))
+        if let Some(frame) = seat.expired() {
+            socket.close(frame, ClosedBy::Timeout, None);
+            socket.forget();
+        } else {
+            let link = self.list(Link::new(socket, seat));
+            if let Some(at) = link.next_due() {
+                self.alarm.by(at);
+            }
+            self.drive(&link, true);
+        }
+        Ok(worker::Response::from_websocket(pair.client)?)
     }
 
     fn command(&self, command: &str, body: Vec<u8>) -> Result<worker::Response, Error> {
@@ -218,7 +211,9 @@ impl<R: Resolve> Durable<R> {
             WebSocketIncomingMessage::Binary(bytes) => Message::from(bytes),
         };
         if let Some(link) = self.find(ws.as_ref()) {
-            link.heard(deadline::now());
+            let now = deadline::now();
+            link.heard(now);
+            self.catch_up(now);
             link.message(message);
             self.settle(&link).await;
         }
@@ -272,35 +267,36 @@ impl<R: Resolve> Durable<R> {
     /// # Errors
     /// When the platform fails.
     pub async fn alarm(&self) -> worker::Result<worker::Response> {
-        self.alarm.rang();
-        let now = deadline::now();
-        let links: Vec<_> = self.links.borrow().values().cloned().collect();
-        for link in &links {
-            self.keep_time(link, now);
-        }
-        self.set_alarm();
-        for link in links.iter().filter(|link| link.is_ended()) {
-            self.settle(link).await;
+        for link in self.keep_time(deadline::now()) {
+            self.settle(&link).await;
         }
         worker::Response::empty()
     }
 
-    fn keep_time(&self, link: &Rc<Link>, now: u64) {
-        if let Some(at) = self.auto_responded(link) {
-            link.heard(at);
+    /// Acts on what is due before anything else happens, should the alarm for it be late: nothing
+    /// reaches a peer, or comes from it, when its time is over.
+    fn catch_up(&self, now: u64) {
+        if self.alarm.is_due(now) {
+            self.keep_time(now);
         }
-        while let Some(due) = link.poll_due(now) {
-            if link.socket.closing_until().is_some() {
-                // It did not answer our close.
-                let lost = link.socket.closed(Closed::ABNORMAL, String::new(), false);
-                return self.closed(link, lost);
+    }
+
+    /// Acts on what is due of each peer, and sets the alarm for what is next. Answers with those
+    /// that are left with their `close` hook.
+    fn keep_time(&self, now: u64) -> Vec<Rc<Link>> {
+        self.alarm.rang();
+        let mut links: Vec<_> = self.links.borrow().values().cloned().collect();
+        for link in &links {
+            if let Some(at) = self.auto_responded(link) {
+                link.heard(at);
             }
-            match due {
-                Due::Expired => link.peer.close(CloseCode::RESTART, "connection expired"),
-                Due::Silent => link.silent(now.saturating_add(self.close_timeout)),
-                _ => {}
+            if let Some(closed) = link.keep_time(now, self.close_timeout) {
+                self.closed(link, closed);
             }
         }
+        self.set_alarm();
+        links.retain(|link| link.is_ended());
+        links
     }
 
     /// When the platform last answered this client without waking the object.

@@ -53,6 +53,7 @@ mod shard;
 mod socket;
 mod sync;
 mod ticket;
+mod timer;
 mod transport;
 mod watch;
 

@@ -1,4 +1,4 @@
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -83,31 +83,55 @@ impl Link {
         }
     }
 
-    /// When to ask [`poll_due`](Self::poll_due) next.
+    /// When to call [`keep_time`](Self::keep_time) next.
     pub(crate) fn next_due(&self) -> Option<u64> {
         if self.ended.get() {
             return None;
         }
         let closing = self.socket.closing_until();
-        closing.or_else(|| self.watch.borrow().next_due())
+        closing.or_else(|| self.watch().next_due())
     }
 
-    /// What is due now of the connection's time.
-    pub(crate) fn poll_due(&self, now: u64) -> Option<Due> {
-        if self.ended.get() {
-            return None;
+    /// Acts on what is due of the connection's time. How it ended, if that is the end: the client
+    /// did not answer our close.
+    pub(crate) fn keep_time(&self, now: u64, close_timeout: u64) -> Option<Closed> {
+        loop {
+            if self.ended.get() {
+                return None;
+            }
+            if let Some(until) = self.socket.closing_until() {
+                let lost = || self.socket.closed(Closed::ABNORMAL, String::new(), false);
+                return (until <= now).then(lost);
+            }
+            let due = self.watch().poll(now);
+            match due? {
+                Due::Expired => self.peer.close(CloseCode::RESTART, "connection expired"),
+                Due::CredentialsExpired => self.expired(),
+                Due::Silent => self.silent(now.saturating_add(close_timeout)),
+                _ => {}
+            }
         }
-        match self.socket.closing_until() {
-            Some(until) => (until <= now).then_some(Due::Silent),
-            None => self.watch.borrow_mut().poll(now),
-        }
+    }
+
+    fn watch(&self) -> RefMut<'_, Watch> {
+        let mut watch = self.watch.borrow_mut();
+        watch.credentials(self.peer.expires_at());
+        watch
     }
 
     /// The client was silent for too long: it is told, and heard no more.
-    pub(crate) fn silent(&self, until: u64) {
+    fn silent(&self, until: u64) {
         self.lifeline.ended();
         let frame = CloseFrame::new(CloseCode::TIMEOUT, "silent for too long");
         self.socket.close(frame, ClosedBy::Timeout, Some(until));
+    }
+
+    /// The peer's credentials have ended.
+    fn expired(&self) {
+        if self.peer.state() == State::Open {
+            self.lifeline.expired();
+            self.socket.closed_by_time();
+        }
     }
 
     /// A message arrived; one that is too big ends the connection.

@@ -111,7 +111,7 @@ impl Objects {
         if !accepted.extensions().is_empty() {
             return response::refusal(Rejection::internal(Volatile));
         }
-        let snapshot = match accepted.snapshot() {
+        let snapshot = match accepted.snapshot(deadline::wall_clock()) {
             Ok(snapshot) => snapshot,
             Err(error) => return response::refusal(Rejection::internal(error)),
         };

@@ -1,3 +1,5 @@
+use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -11,7 +13,9 @@ use worker::{Request, Response, WebSocketPair, web_sys};
 
 use crate::link::Link;
 use crate::socket::Socket;
-use crate::transport::{PLAIN_CAPABILITIES, WorkerTransport};
+use crate::timer::Timer;
+use crate::transport::{Clock, PLAIN_CAPABILITIES, WorkerTransport};
+use crate::watch::millis;
 use crate::{Error, Options, Upgraded, deadline, driver, request, response};
 
 /// Serves WebSockets in the Worker itself, without an object: the same hooks, no topics, and a
@@ -81,10 +85,13 @@ fn connect<H: Hooks + ?Sized>(accepted: Accepted<H>) -> Result<Response, Error> 
     let answer = Response::from_websocket(pair.client)?;
     response::append(answer.headers(), accepted.headers())?;
     let socket = Arc::new(Socket::new(ws, deadline::now()));
+    let timer = Timer::new();
+    let close_timeout = millis(accepted.limits().close_timeout);
     let transport = WorkerTransport {
         socket: Arc::clone(&socket),
         capabilities: PLAIN_CAPABILITIES,
-        alarm: None,
+        clock: Clock::Timer(Arc::clone(&timer)),
+        close_timeout,
     };
     let joined = match accepted.join(transport) {
         Ok(joined) => joined,
@@ -96,7 +103,14 @@ fn connect<H: Hooks + ?Sized>(accepted: Accepted<H>) -> Result<Response, Error> 
     let link = Rc::new(Link::of(socket, joined.peer().clone(), joined.lifeline()));
     let ears = Ears::listen(&link)?;
     worker::wasm_bindgen_futures::spawn_local(async move {
-        driver::run(joined, &link, true).await;
+        let mut served = pin!(driver::run(joined, &link, true));
+        let mut timed = pin!(timer.keep(&link, close_timeout));
+        poll_fn(|cx| {
+            // Never ready: time goes on for as long as the hooks do.
+            let _ = timed.as_mut().poll(cx);
+            served.as_mut().poll(cx)
+        })
+        .await;
         link.over();
         drop(ears);
     });
@@ -117,6 +131,7 @@ impl Ears {
         let message =
             Closure::wrap_assert_unwind_safe(Box::new(move |event: web_sys::MessageEvent| {
                 if let Some(message) = message(&event) {
+                    to.heard(deadline::now());
                     to.message(message);
                 }
             })

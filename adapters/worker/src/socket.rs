@@ -52,8 +52,13 @@ impl Socket {
     /// The socket of a peer that is brought back.
     pub(crate) fn restored(ws: web_sys::WebSocket, attachment: &Attachment) -> Self {
         let closing = attachment.closing.as_ref();
-        let closing =
-            closing.map(|closing| (closing.frame(), ClosedBy::Server, Some(closing.until)));
+        let closing = closing.map(|closing| {
+            let by = match closing.by_time {
+                true => ClosedBy::Timeout,
+                false => ClosedBy::Server,
+            };
+            (closing.frame(), by, Some(closing.until))
+        });
         Self {
             closing: Mutex::new(closing),
             heard: Mutex::new(attachment.heard),
@@ -101,7 +106,8 @@ impl Socket {
         *lock(&self.closing) = Some((frame.clone(), by, until));
         if let Some(until) = until {
             let amended = self.amend(|attachment| {
-                attachment.closing = Some(Closing::new(&frame, until));
+                let by_time = by == ClosedBy::Timeout;
+                attachment.closing = Some(Closing::new(&frame, by_time, until));
             });
             if let Err(error) = amended {
                 report("a close was not stored", error);
@@ -110,6 +116,21 @@ impl Socket {
         let (code, reason) = (frame.code().get(), frame.reason());
         // Fails when the client has closed just before: there is nothing left to close.
         let _ = self.ws.close_with_code_and_reason(code, reason);
+    }
+
+    /// What this side has closed with was not the application's doing, but time's.
+    pub(crate) fn closed_by_time(&self) {
+        if let Some((_, by, _)) = &mut *lock(&self.closing) {
+            *by = ClosedBy::Timeout;
+        }
+        let amended = self.amend(|attachment| {
+            if let Some(closing) = &mut attachment.closing {
+                closing.by_time = true;
+            }
+        });
+        if let Err(error) = amended {
+            report("who closed was not stored", error);
+        }
     }
 
     /// Until when the client may answer our close.

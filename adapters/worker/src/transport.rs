@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crossws_core::{
     Capabilities, CloseFrame, ClosedBy, Message, PersistError, Publication, Receipt, SendError,
@@ -8,6 +9,8 @@ use crossws_core::{
 use crate::alarm::Alarm;
 use crate::deadline;
 use crate::socket::Socket;
+use crate::timer::Timer;
+use crate::watch::epoch_millis;
 
 /// What a peer in a Durable Object can do. There are no control frames of one's own, no
 /// buffered amount, and a panic takes the whole instance along.
@@ -21,14 +24,34 @@ pub const PLAIN_CAPABILITIES: Capabilities = Capabilities::BINARY
     .with(Capabilities::CLOSE_CODE)
     .with(Capabilities::SUBPROTOCOL)
     .with(Capabilities::HANDLER)
-    .with(Capabilities::CONCURRENT_WRITE);
+    .with(Capabilities::CONCURRENT_WRITE)
+    .with(Capabilities::EXPIRY);
 
 /// One connection's way out: the platform queues.
 pub(crate) struct WorkerTransport {
     pub(crate) socket: Arc<Socket>,
     pub(crate) capabilities: Capabilities,
-    /// What ends the wait for the client's answer to our close; `None` where nothing is stored.
-    pub(crate) alarm: Option<(Arc<Alarm>, u64)>,
+    pub(crate) clock: Clock,
+    /// How long the client may take to answer our close, in milliseconds.
+    pub(crate) close_timeout: u64,
+}
+
+/// Who keeps a connection's time.
+pub(crate) enum Clock {
+    /// An object, that sleeps in between.
+    Alarm(Arc<Alarm>),
+    /// The connection's own task.
+    Timer(Arc<Timer>),
+}
+
+impl Clock {
+    /// Sees to it that somebody looks at what is due at this time or before.
+    fn by(&self, at: u64) {
+        match self {
+            Self::Alarm(alarm) => alarm.by(at),
+            Self::Timer(timer) => timer.wake(),
+        }
+    }
 }
 
 impl Transport for WorkerTransport {
@@ -52,13 +75,20 @@ impl Transport for WorkerTransport {
 
     fn wake(&self) {}
 
+    fn now(&self) -> SystemTime {
+        deadline::wall_clock()
+    }
+
+    fn renewed(&self, until: Option<SystemTime>) {
+        if let Some(until) = until {
+            self.clock.by(epoch_millis(until));
+        }
+    }
+
     fn close(&self, frame: CloseFrame) {
-        let until = self.alarm.as_ref().map(|(alarm, timeout)| {
-            let until = deadline::now().saturating_add(*timeout);
-            alarm.by(until);
-            until
-        });
-        self.socket.close(frame, ClosedBy::Server, until);
+        let until = deadline::now().saturating_add(self.close_timeout);
+        self.socket.close(frame, ClosedBy::Server, Some(until));
+        self.clock.by(until);
     }
 
     fn terminate(&self) {

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crossws_core::{Due, Limits, Liveness, PeerId};
 
@@ -49,6 +49,12 @@ impl Watch {
         due
     }
 
+    /// When the peer's credentials end, which may change: to be said before what is due is asked.
+    pub(crate) fn credentials(&mut self, at: Option<SystemTime>) {
+        // This time is the wall clock's own.
+        self.live.credentials(at, Duration::ZERO, || UNIX_EPOCH);
+    }
+
     pub(crate) fn next_due(&self) -> Option<u64> {
         self.live.next_due().map(millis)
     }
@@ -60,6 +66,11 @@ impl Watch {
 
 pub(crate) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Milliseconds of the epoch.
+pub(crate) fn epoch_millis(time: SystemTime) -> u64 {
+    millis(time.duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -99,5 +110,17 @@ mod tests {
         let mut woken = Watch::new(&limits, id(), 10 * SECOND, Some(100 * SECOND));
         assert_eq!(woken.poll(109 * SECOND), None);
         assert_eq!(woken.poll(111 * SECOND), Some(Due::Expired));
+    }
+
+    #[test]
+    fn credentials_end_by_the_wall_clock() {
+        let at = UNIX_EPOCH + Duration::from_secs(50);
+        let mut watch = Watch::new(&Limits::default(), id(), 10 * SECOND, None);
+        watch.credentials(Some(at));
+        assert_eq!(watch.next_due(), Some(50 * SECOND));
+        assert_eq!(watch.poll(49 * SECOND), None);
+        assert_eq!(watch.poll(50 * SECOND), Some(Due::CredentialsExpired));
+        watch.credentials(Some(at));
+        assert_eq!(watch.poll(51 * SECOND), None, "said once");
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, SystemTime};
 
 use crossws_core::http::Request;
 use crossws_core::{
@@ -184,6 +185,10 @@ impl Transport for TestTransport {
         self.0.state.lock().unwrap().wakes += 1;
     }
 
+    fn now(&self) -> SystemTime {
+        wall_clock()
+    }
+
     fn close(&self, frame: CloseFrame) {
         let out = Out::Close(frame.code().get(), frame.reason().to_string());
         self.0.state.lock().unwrap().out.push(out);
@@ -226,6 +231,11 @@ impl Transport for TestTransport {
     fn extensions(&self) -> &str {
         "permessage-test"
     }
+}
+
+/// What every transport's clock says.
+pub fn wall_clock() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000)
 }
 
 pub fn request(path: &str) -> UpgradeRequest {

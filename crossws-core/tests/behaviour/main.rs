@@ -8,6 +8,7 @@
 )]
 
 mod common;
+mod expiry;
 mod failures;
 mod handler;
 mod hub;

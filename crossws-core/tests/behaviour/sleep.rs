@@ -57,7 +57,7 @@ fn admit(hub: &Hub, wire: &Wire) -> crossws_core::Session<App> {
     let headers = [("cookie", "secret"), ("sec-websocket-protocol", "chat")];
     let request = request_with("/ws?as=ada", &headers);
     let accepted = upgrade(&Hub::default(), &Arc::new(App), request).unwrap();
-    let snapshot = again(&accepted.snapshot().unwrap());
+    let snapshot = again(&accepted.snapshot(wall_clock()).unwrap());
     let seat = hub.admit(&snapshot, wire.transport()).unwrap();
     block_on(async { seat.claim(&Arc::new(App)).await.unwrap().open().await })
 }

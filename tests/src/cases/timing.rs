@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use crate::{Control, Do, Event, Frame, Profile, Scene};
+use serde_json::Value;
+
+use crate::{Ask, Control, Do, Event, Frame, Peer, Profile, Scene, Stage};
 
 group! {
     the_heartbeat_pings: [HEARTBEAT],
@@ -15,6 +17,11 @@ group! {
     a_silent_client_is_a_timeout_although_a_hook_runs: [HEARTBEAT],
     without_pings_idleness_is_a_timeout: [HEARTBEAT],
     a_longest_life_ends_with_1012: [HEARTBEAT, CLOSE_CODE],
+    credentials_that_end_close_with_4401: [EXPIRY, CLOSE_CODE],
+    credentials_end_although_a_hook_runs: [EXPIRY, CLOSE_CODE],
+    renewed_credentials_keep_the_connection: [EXPIRY, CLOSE_CODE],
+    credentials_may_be_made_to_end_sooner: [EXPIRY, CLOSE_CODE],
+    credentials_that_have_ended_reach_no_hook: [EXPIRY, CLOSE_CODE],
     a_client_that_never_answers_the_close_is_dropped: [CLOSE_CODE],
     a_queue_that_does_not_move_is_closed: [DRAIN],
 }
@@ -118,6 +125,64 @@ async fn a_longest_life_ends_with_1012(scene: Scene<'_>) {
     stage.advance(ms(400)).await;
     assert_eq!(peer.closes_at_last().await.0, 1012);
     stage.wait("a", "close.end").await;
+}
+
+/// A peer whose credentials end so many milliseconds from now.
+async fn expiring(stage: &Stage, millis: u64) -> Peer {
+    let ask = Ask {
+        expires: Some(millis),
+        ..Ask::named("a")
+    };
+    stage.connect("/", ask).await
+}
+
+async fn credentials_that_end_close_with_4401(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut peer = expiring(&stage, 300).await;
+    peer.hears_nothing().await;
+    stage.advance(ms(400)).await;
+    assert_eq!(peer.closes_at_last().await.0, 4401);
+    let closed = stage.wait("a", "close").await;
+    assert_eq!((&closed["code"], &closed["by"]), (&4401.into(), &"Timeout".into()));
+    assert_eq!(stage.peers(None).await, []);
+}
+
+async fn credentials_end_although_a_hook_runs(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut peer = expiring(&stage, 500).await;
+    peer.perform(&[Do::AwaitClosed]).await;
+    stage.wait("a", "message").await;
+    stage.advance(ms(600)).await;
+    assert_eq!(peer.closes_at_last().await.0, 4401);
+    stage.wait("a", "closed").await;
+}
+
+async fn renewed_credentials_keep_the_connection(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut peer = expiring(&stage, 500).await;
+    peer.perform(&[Do::Renew { millis: 60_000 }]).await;
+    assert_eq!(stage.wait("a", "did").await["answer"], Value::Null);
+    stage.advance(ms(700)).await;
+    peer.hears_nothing().await;
+    assert_eq!(stage.count("a", "close").await, 0);
+}
+
+async fn credentials_may_be_made_to_end_sooner(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut peer = expiring(&stage, 3_600_000).await;
+    peer.perform(&[Do::Renew { millis: 200 }]).await;
+    stage.wait("a", "did").await;
+    stage.advance(ms(300)).await;
+    assert_eq!(peer.closes_at_last().await.0, 4401);
+}
+
+async fn credentials_that_have_ended_reach_no_hook(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut peer = expiring(&stage, 0).await;
+    assert_eq!(peer.closes_at_last().await.0, 4401);
+    stage.idle().await;
+    let story = stage.story("a").await;
+    assert!(!story.iter().any(|what| what == "open" || what == "close"), "{story:?}");
 }
 
 async fn a_client_that_never_answers_the_close_is_dropped(scene: Scene<'_>) {

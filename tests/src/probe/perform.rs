@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossws_core::{BoxError, BoxFuture, CloseCode, HookResult, Json, Message, Peer, SendError};
 use serde_json::{Value, json};
@@ -101,6 +102,9 @@ impl Probe {
                 Do::Note { text } => self.note(peer, "note", json!(text)),
                 Do::State => self.note(peer, "state", report(peer)),
                 Do::SetContext { value } => peer.set_context(ProbeContext { value })?,
+                Do::Renew { millis } => {
+                    did("renew", answer(peer.renew(Duration::from_millis(millis))))
+                }
                 Do::Remember { text } => {
                     peer.extensions().insert(Remembered(text));
                 }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crossws_core::{BoxError, Rejection, Upgrade, UpgradeRequest};
 use http::Response;
 use serde_json::{Value, json};
@@ -47,6 +49,9 @@ pub(super) async fn answer(
     }
     if let Some(value) = ask.context {
         upgrade = upgrade.context(ProbeContext { value });
+    }
+    if let Some(millis) = ask.expires {
+        upgrade = upgrade.expires(Duration::from_millis(millis));
     }
     if let Some(id) = ask.id {
         upgrade = upgrade.id(id);

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use crossws_conformance::{
-    Connected, Control, Event, Fut, Gone, Profile, Raw, Reply, Report, Server, Shutdown, Target,
+    Ask, Client, Connected, Control, Do, Event, Frame, Fut, Gone, Profile, Raw, Reply, Report,
+    Server, Shutdown, Target,
 };
-use crossws_core::Capabilities;
+use crossws_core::{Capabilities, UpgradeRequest};
 use http::{Request, Response, StatusCode};
 
 use super::faults::Fault;
@@ -63,8 +64,23 @@ struct AlteredServer {
 }
 
 impl Server for AlteredServer {
-    fn connect(&self, request: Request<()>) -> Fut<'_, Result<Connected, Option<Response<Bytes>>>> {
-        self.server.connect(request)
+    fn connect(
+        &self,
+        mut request: Request<()>,
+    ) -> Fut<'_, Result<Connected, Option<Response<Bytes>>>> {
+        if self.fault == Fault::LetsCredentialsLiveForEver {
+            let parts = request.clone().into_parts().0;
+            let mut ask = Ask::of(&UpgradeRequest::new(parts));
+            ask.expires = None;
+            *request.uri_mut() = ask.target(request.uri().path()).parse().unwrap();
+        }
+        Box::pin(async {
+            let mut connected = self.server.connect(request).await?;
+            if self.fault == Fault::ForgetsRenewals {
+                connected.client = Box::new(AlteredClient(connected.client));
+            }
+            Ok(connected)
+        })
     }
 
     fn control(&self, control: Control) -> Fut<'_, Reply> {
@@ -89,6 +105,29 @@ impl Server for AlteredServer {
 
     fn shutdown(&self, order: Shutdown) -> Fut<'_, Report> {
         self.server.shutdown(order)
+    }
+}
+
+/// A client whose renewals do not arrive.
+struct AlteredClient(Box<dyn Client>);
+
+impl Client for AlteredClient {
+    fn send(&mut self, frame: Frame) -> Fut<'_, Result<(), Gone>> {
+        self.0.send(match frame {
+            Frame::Text(text) if text.contains("renew") => {
+                let topic = "something else that is answered".to_owned();
+                Frame::Text(Do::script(&[Do::Subscribe { topic }]))
+            }
+            other => other,
+        })
+    }
+
+    fn next(&mut self) -> Fut<'_, Event> {
+        self.0.next()
+    }
+
+    fn vanish(self: Box<Self>) {
+        self.0.vanish();
     }
 }
 

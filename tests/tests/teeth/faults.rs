@@ -63,7 +63,9 @@ pub enum Fault {
     SwallowsClose,
     SwallowsErrors,
     // In its limits, on the memory adapter.
+    ForgetsRenewals,
     IgnoresItsLimits,
+    LetsCredentialsLiveForEver,
     LivesForEver,
     NeverGivesUp,
     NeverPings,

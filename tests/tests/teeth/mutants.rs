@@ -433,6 +433,12 @@ pub const MUTANTS: &[Mutant] = &[
             "failure::a_panic_in_error_closes_with_1011",
             "failure::a_failure_hurts_no_other_peer",
         ]),
+    Fault::ForgetsRenewals
+        .put(Place::Memory, &["timing"])
+        .fails(&[
+            "timing::renewed_credentials_keep_the_connection",
+            "timing::credentials_may_be_made_to_end_sooner",
+        ]),
     Fault::IgnoresItsLimits
         .put(Place::Memory, &["refusal", "pubsub", "queue"])
         .fails(&[
@@ -449,6 +455,13 @@ pub const MUTANTS: &[Mutant] = &[
             "queue::a_slow_subscriber_delays_nobody",
             "queue::a_message_over_the_limit_is_closed_with_1009",
             "queue::a_flood_of_pings_is_closed_with_1008",
+        ]),
+    Fault::LetsCredentialsLiveForEver
+        .put(Place::Memory, &["timing"])
+        .fails(&[
+            "timing::credentials_that_end_close_with_4401",
+            "timing::credentials_end_although_a_hook_runs",
+            "timing::credentials_that_have_ended_reach_no_hook",
         ]),
     Fault::LivesForEver
         .put(Place::Memory, &["timing"])

@@ -13,7 +13,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::faults::Fault;
 use super::wire::Pipe;
 
-/// What it can do: all but heartbeats and bytes.
+/// What it can do: all but to keep time, and bytes.
 pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
     .with(Capabilities::BINARY)
     .with(Capabilities::CLOSE_CODE)

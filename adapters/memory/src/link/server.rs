@@ -1,7 +1,7 @@
 //! The server's end of a link: what the transport and the pump do.
 
 use std::task::Context;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use crossws_core::{
@@ -89,6 +89,10 @@ impl Link {
             state.outbox.push_control(frame, now);
             Ok(())
         })
+    }
+
+    pub(crate) fn wall(&self) -> SystemTime {
+        self.clock.wall()
     }
 
     pub(crate) fn buffered(&self) -> usize {

@@ -1,7 +1,7 @@
 //! Time: what is due, and until when the other side may take.
 
 use std::task::Context;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, Due};
 
@@ -13,6 +13,11 @@ use crate::timer::later;
 impl<I: Io, R: Runtime> Link<I, R> {
     /// Acts on what is due. Answers whether there is something to write for it.
     pub(super) fn keep_time(&mut self, cx: &mut Context<'_>) -> bool {
+        if let Some(lifeline) = &self.lifeline {
+            let now = self.elapsed();
+            self.liveness
+                .credentials(lifeline.expires_at(), now, SystemTime::now);
+        }
         let deadline = self.deadline();
         if self.timer.poll(&self.runtime, deadline, cx).is_pending() {
             return false;
@@ -49,6 +54,11 @@ impl<I: Io, R: Runtime> Link<I, R> {
                     let frame = CloseFrame::new(CloseCode::RESTART, "connection expired");
                     self.outbox.close_with(Some(frame));
                     self.announce_end();
+                }
+                Due::CredentialsExpired => {
+                    if let Some(lifeline) = &self.lifeline {
+                        lifeline.expired();
+                    }
                 }
                 _ => {
                     self.ping_due = true;

@@ -1,0 +1,172 @@
+//! Credentials that end while the connection is open.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crossws_core::{
+    Capabilities, Closed, ClosedBy, Expiry, HookResult, Hooks, Hub, Message, Peer, PersistError,
+    Rejection, RenewError, State, Upgrade, UpgradeRequest,
+};
+use futures_lite::future::block_on;
+
+use crate::common::*;
+
+/// Lets peers in for a minute, or for as long as the path says, and publishes how they end.
+struct Guard(Expiry);
+
+impl Hooks for Guard {
+    async fn upgrade(&self, _: &UpgradeRequest) -> Result<Upgrade, Rejection> {
+        Ok(Upgrade::new().expires(self.0))
+    }
+
+    async fn message(&self, peer: &Peer, message: Message) -> HookResult {
+        peer.send(message)?;
+        Ok(())
+    }
+
+    async fn close(&self, peer: &Peer, closed: Closed) -> HookResult {
+        let Closed {
+            code, by, clean, ..
+        } = closed;
+        peer.broadcast(format!("{code} by {by:?} {clean}"))?;
+        Ok(())
+    }
+}
+
+fn minute() -> Arc<Guard> {
+    Arc::new(Guard(Duration::from_secs(60).into()))
+}
+
+fn after(seconds: u64) -> Option<SystemTime> {
+    Some(wall_clock() + Duration::from_secs(seconds))
+}
+
+#[test]
+fn a_peer_knows_when_its_credentials_end() {
+    let hub = Hub::default();
+    let (session, _wire) = open(&hub, &minute(), "/");
+    assert_eq!(session.peer().expires_at(), after(60));
+    let exact = Arc::new(Guard(Expiry::unix(1_000_001)));
+    let (session, _wire) = open(&hub, &exact, "/");
+    assert_eq!(session.peer().expires_at(), after(1));
+    let (session, _wire) = open(&hub, &Arc::new(Guard(Expiry::Never)), "/");
+    assert_eq!(session.peer().expires_at(), None);
+}
+
+#[test]
+fn at_the_end_the_peer_is_closed_with_4401_and_heard_no_more() {
+    let hub = Hub::default();
+    let (_other, seen) = open(&hub, &minute(), "/");
+    let (joined, wire) = join(&hub, &minute(), "/");
+    let lifeline = joined.lifeline();
+    let mut session = block_on(joined.open());
+    lifeline.expired();
+    lifeline.expired();
+    assert_eq!(wire.closes(), [4401]);
+    assert_eq!(session.peer().state(), State::Closing);
+    assert_eq!(hub.peers().len(), 1, "it is off the lists at once");
+    block_on(session.message("late".into()));
+    assert_eq!(wire.texts(), [""; 0]);
+    let frame = crossws_core::CloseCode::CREDENTIALS_EXPIRED.into();
+    block_on(session.close(Closed::by_us(&frame, ClosedBy::Server, true)));
+    assert_eq!(seen.texts(), ["4401 by Timeout true"]);
+}
+
+#[test]
+fn who_closed_first_is_who_ended_it() {
+    let hub = Hub::default();
+    let (joined, wire) = join(&hub, &minute(), "/");
+    let lifeline = joined.lifeline();
+    let session = block_on(joined.open());
+    session.peer().close(crossws_core::CloseCode::NORMAL, "");
+    lifeline.expired();
+    assert_eq!(wire.closes(), [1000]);
+}
+
+#[test]
+fn renewing_tells_the_writer_another_time() {
+    let (session, wire) = open(&Hub::default(), &minute(), "/");
+    let peer = session.peer();
+    let wakes = wire.wakes();
+    peer.renew(Duration::from_secs(3600)).unwrap();
+    assert_eq!(peer.expires_at(), after(3600));
+    assert_eq!(wire.wakes(), wakes + 1);
+    peer.renew(after(5).unwrap()).unwrap();
+    assert_eq!(peer.expires_at(), after(5), "sooner too");
+    peer.renew(Expiry::Never).unwrap();
+    assert_eq!(peer.expires_at(), None);
+}
+
+#[test]
+fn a_peer_that_is_gone_is_not_renewed() {
+    let (session, _wire) = open(&Hub::default(), &minute(), "/");
+    let peer = session.peer().clone();
+    block_on(session.close(Closed::by_client(None)));
+    assert_eq!(peer.renew(Expiry::Never), Err(RenewError::Closed));
+}
+
+#[test]
+fn credentials_that_have_ended_let_nobody_in() {
+    let hub = Hub::default();
+    for expiry in [
+        Expiry::In(Duration::ZERO),
+        Expiry::At(wall_clock()),
+        Expiry::unix(0),
+    ] {
+        let accepted = accept(&hub, &Arc::new(Guard(expiry)), "/");
+        let frame = accepted.join(Wire::default().transport()).unwrap_err();
+        assert_eq!(frame.code().get(), 4401, "{expiry:?}");
+    }
+    assert!(hub.peers().is_empty());
+}
+
+#[test]
+fn where_nobody_keeps_the_time_nobody_is_let_in_for_a_while() {
+    let hub = Hub::default();
+    let timeless = || Wire::without(Capabilities::EXPIRY);
+    let frame = accept(&hub, &minute(), "/").join(timeless().transport());
+    assert_eq!(frame.unwrap_err().code().get(), 1011);
+    let for_ever = accept(&hub, &Arc::new(Guard(Expiry::Never)), "/");
+    let joined = for_ever.join(timeless().transport()).unwrap();
+    let refused = joined.peer().renew(Duration::from_secs(1));
+    assert_eq!(refused, Err(RenewError::Unsupported));
+    assert_eq!(joined.peer().expires_at(), None);
+}
+
+#[test]
+fn an_expiry_travels_and_sleeps() {
+    let wire = Wire::sleepy(2_000);
+    let accepted = accept(&Hub::default(), &minute(), "/");
+    let snapshot = accepted.snapshot(wall_clock()).unwrap();
+    let seat = Hub::default().admit(&snapshot, wire.transport()).unwrap();
+    assert!(seat.expired().is_none());
+    assert_eq!(seat.peer().expires_at(), after(60));
+    seat.peer().renew(Duration::from_secs(90)).unwrap();
+    let stored = serde_json::to_vec(&wire.stored().unwrap()).unwrap();
+    let stored = serde_json::from_slice(&stored).unwrap();
+    let woken = Hub::default().restore(&stored, Wire::sleepy(2_000).transport());
+    assert_eq!(woken.unwrap().peer().expires_at(), after(90));
+
+    let late = accepted.snapshot(wall_clock() - Duration::from_secs(61));
+    let seat = Hub::default().admit(&late.unwrap(), Wire::default().transport());
+    let frame = seat.unwrap().expired();
+    assert_eq!(frame.map(|frame| frame.code().get()), Some(4401));
+}
+
+#[test]
+fn an_expiry_without_room_leaves_the_old_one() {
+    let roomy = Wire::sleepy(2_000);
+    let snapshot = accept(&Hub::default(), &Arc::new(Guard(Expiry::Never)), "/")
+        .snapshot(wall_clock())
+        .unwrap();
+    let _seat = Hub::default().admit(&snapshot, roomy.transport()).unwrap();
+    let len = serde_json::to_vec(&roomy.stored().unwrap()).unwrap().len();
+    let seat = Hub::default().admit(&snapshot, Wire::sleepy(len).transport());
+    let seat = seat.unwrap();
+    let error = seat.peer().renew(Duration::from_secs(1)).unwrap_err();
+    let RenewError::Persist(PersistError::TooBig { most, .. }) = error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(most, len);
+    assert_eq!(seat.peer().expires_at(), None);
+}
