@@ -6,7 +6,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// Milliseconds of the epoch. The platform's clock moves only with its events, which is exact
 /// enough for everything that is measured here.
 pub(crate) fn now() -> u64 {
-    worker::Date::now().as_millis()
+    // A time of the epoch: positive, and far below the type's limit.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let now = worker::js_sys::Date::now() as u64;
+    now
 }
 
 /// The same, typed.

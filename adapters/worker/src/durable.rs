@@ -1,13 +1,12 @@
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crossws_core::{
-    CloseCode, CloseFrame, Closed, ClosedBy, Hub, Message, PeerId, Rejection, Resolve,
-};
+use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, Hub, Message, Rejection, Resolve};
 use worker::js_sys::{Date, Function, Reflect};
-use worker::wasm_bindgen::JsCast;
+use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::{
     State, WebSocketIncomingMessage, WebSocketPair, WebSocketRequestResponsePair, web_sys,
 };
@@ -30,13 +29,16 @@ pub struct Durable<R: Resolve> {
     state: State,
     hub: Hub,
     resolver: Arc<R>,
-    links: RefCell<HashMap<PeerId, Rc<Link>>>,
+    links: RefCell<HashMap<u32, Rc<Link>>>,
+    next: Cell<u32>,
+    /// [`NUMBER`], as JavaScript has it.
+    number: JsValue,
     alarm: Arc<Alarm>,
     close_timeout: u64,
 }
 
-/// Where a socket's JavaScript object carries its peer's id while the object is awake.
-const ID: &str = "__crossws";
+/// Where a socket's JavaScript object carries its link's number while the object is awake.
+const NUMBER: &str = "__crossws";
 
 const NOT_HERE: &str = "an object is reached through `crossws::worker::Objects`";
 
@@ -49,6 +51,8 @@ impl<R: Resolve> Durable<R> {
             state,
             resolver: Arc::new(resolver),
             links: RefCell::default(),
+            next: Cell::default(),
+            number: NUMBER.into(),
             close_timeout: millis(hub.limits().close_timeout),
             hub,
         };
@@ -110,32 +114,37 @@ impl<R: Resolve> Durable<R> {
     }
 
     fn list(&self, link: Link) -> Rc<Link> {
-        let link = Rc::new(link);
-        let id = link.peer.id();
+        let number = self.next.get();
+        self.next.set(number.wrapping_add(1));
+        let link = Rc::new(link.numbered(number));
         // A look-up without it takes the attachment.
-        let _ = Reflect::set(link.socket.raw(), &ID.into(), &id.to_string().into());
-        self.links.borrow_mut().insert(id, Rc::clone(&link));
+        let _ = Reflect::set(link.socket.raw(), &self.number, &number.into());
+        self.links.borrow_mut().insert(number, Rc::clone(&link));
         link
     }
 
     /// The peer of a socket that the platform names in an event.
     fn find(&self, ws: &web_sys::WebSocket) -> Option<Rc<Link>> {
-        let id = Reflect::get(ws, &ID.into())
-            .ok()
-            .and_then(|id| id.as_string());
-        let id = match id.and_then(|id| id.parse().ok()) {
-            Some(id) => id,
-            None => stored(ws).ok()??.snapshot.id(),
-        };
-        self.links.borrow().get(&id).cloned()
+        let links = self.links.borrow();
+        let number = Reflect::get(ws, &self.number).ok()?.as_f64();
+        // Whatever is no number of ours finds nothing, or another's link.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let link = number.and_then(|number| links.get(&(number as u32)));
+        // The number may be from before a sleep.
+        if let Some(link) = link.filter(|link| link.socket.raw() == ws) {
+            return Some(Rc::clone(link));
+        }
+        let id = stored(ws).ok()??.snapshot.id();
+        links.values().find(|link| link.peer.id() == id).cloned()
     }
 
     /// Sees to it that the peer's hooks run.
     fn drive(&self, link: &Rc<Link>, fresh: bool) {
         if let Some(seat) = link.take_seat() {
             let resolver = Arc::clone(&self.resolver);
-            let driver = driver::drive(Rc::clone(link), seat, resolver, fresh);
-            worker::wasm_bindgen_futures::spawn_local(driver);
+            link.begin(driver::drive(Rc::clone(link), seat, resolver, fresh));
+            let link = Rc::clone(link);
+            worker::wasm_bindgen_futures::spawn_local(poll_fn(move |cx| link.poll_driver(cx)));
         }
     }
 
@@ -329,15 +338,7 @@ impl<R: Resolve> Durable<R> {
     }
 
     fn unlist(&self, link: &Rc<Link>) {
-        let mut links = self.links.borrow_mut();
-        let id = link.peer.id();
-        // Another connection may carry the same id by now.
-        if links
-            .get(&id)
-            .is_some_and(|listed| Rc::ptr_eq(listed, link))
-        {
-            links.remove(&id);
-        }
+        self.links.borrow_mut().remove(&link.number);
     }
 
     /// Waits for the hooks of what has arrived. Other events are handled meanwhile.

@@ -1,6 +1,7 @@
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -15,10 +16,14 @@ use crate::watch::Watch;
 pub(crate) struct Link {
     pub(crate) socket: Arc<Socket>,
     pub(crate) peer: Peer,
+    pub(crate) number: u32,
     lifeline: Lifeline,
     /// Until the driver begins: a restored peer has none before its first event.
     seat: RefCell<Option<Seat>>,
     inbox: RefCell<VecDeque<Event>>,
+    /// What runs the hooks, while nobody polls it.
+    running: RefCell<Option<Driver>>,
+    /// The driver's task, while it waits for an event.
     driver: RefCell<Option<Waker>>,
     given: Cell<u64>,
     handled: Cell<u64>,
@@ -28,6 +33,8 @@ pub(crate) struct Link {
     ended: Cell<bool>,
     watch: RefCell<Watch>,
 }
+
+type Driver = Pin<Box<dyn Future<Output = ()>>>;
 
 pub(crate) enum Event {
     Message(Message),
@@ -59,9 +66,11 @@ impl Link {
             watch: RefCell::new(watch),
             socket,
             peer,
+            number: 0,
             lifeline,
             seat: RefCell::default(),
             inbox: RefCell::default(),
+            running: RefCell::default(),
             driver: RefCell::default(),
             given: Cell::new(0),
             handled: Cell::new(0),
@@ -69,6 +78,12 @@ impl Link {
             over: Cell::new(false),
             ended: Cell::new(false),
         }
+    }
+
+    /// Under this number in its object.
+    pub(crate) fn numbered(mut self, number: u32) -> Self {
+        self.number = number;
+        self
     }
 
     /// The seat, for the driver that begins.
@@ -153,8 +168,8 @@ impl Link {
 
     /// The client broke a rule: it is told which, and heard no more.
     pub(crate) fn failed(&self, error: Error, frame: CloseFrame) {
-        self.give(Event::Failed(error));
         self.peer.close(frame.code(), frame.reason().clone());
+        self.give(Event::Failed(error));
     }
 
     /// The platform reports that the client broke the protocol, or that it lost the connection.
@@ -190,10 +205,40 @@ impl Link {
         }
         self.given.set(self.given.get() + 1);
         self.inbox.borrow_mut().push_back(event);
-        let waker = self.driver.borrow_mut().take();
-        if let Some(waker) = waker {
-            waker.wake();
+        // Taken first: what the hooks do may come back here.
+        let idle = self.driver.borrow_mut().take();
+        let Some(waker) = idle else {
+            return;
+        };
+        let driver = self.running.borrow_mut().take();
+        match driver {
+            // Here and now, which spares a turn of the platform's queue for each event.
+            Some(driver) => {
+                let _ = self.run(driver, &mut Context::from_waker(&waker));
+            }
+            None => waker.wake(),
         }
+    }
+
+    /// Makes this the future that runs the hooks, to be polled with [`poll_driver`].
+    ///
+    /// [`poll_driver`]: Self::poll_driver
+    pub(crate) fn begin(&self, driver: impl Future<Output = ()> + 'static) {
+        self.running.replace(Some(Box::pin(driver)));
+    }
+
+    /// Goes on with the hooks; ready when there is nothing left to run.
+    pub(crate) fn poll_driver(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let driver = self.running.borrow_mut().take();
+        driver.map_or(Poll::Ready(()), |driver| self.run(driver, cx))
+    }
+
+    fn run(&self, mut driver: Driver, cx: &mut Context<'_>) -> Poll<()> {
+        let poll = driver.as_mut().poll(cx);
+        if poll.is_pending() {
+            self.running.replace(Some(driver));
+        }
+        poll
     }
 
     /// The next event, for the driver.

@@ -1,7 +1,7 @@
-use std::sync::{Mutex, OnceLock};
+use std::sync::Mutex;
 
 use crossws_core::{CloseFrame, Closed, ClosedBy, Message, PersistError, Publication, Snapshot};
-use worker::js_sys::{ArrayBuffer, Function, JsString, Reflect, Uint8Array};
+use worker::js_sys::{ArrayBuffer, JsString, Uint8Array};
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::web_sys;
 use worker::worker_sys::ext::WebSocketExt;
@@ -13,8 +13,6 @@ use crate::sync::lock;
 /// One connection's JavaScript socket, shared by its transport and its driver.
 pub(crate) struct Socket {
     ws: web_sys::WebSocket,
-    /// The socket's own `send`, which takes a value that exists already.
-    send: OnceLock<Function>,
     /// With what this side has closed, why, and until when the client may answer.
     closing: Mutex<Option<(CloseFrame, ClosedBy, Option<u64>)>>,
     /// When the connection began, in milliseconds of the epoch.
@@ -42,7 +40,6 @@ impl Socket {
     pub(crate) fn new(ws: web_sys::WebSocket, began: u64) -> Self {
         Self {
             ws,
-            send: OnceLock::new(),
             closing: Mutex::new(None),
             began,
             heard: Mutex::new(None),
@@ -84,21 +81,12 @@ impl Socket {
     /// Sends a value that is made once for all subscribers.
     pub(crate) fn publish(&self, publication: &Publication) -> Result<(), JsValue> {
         match publication.prepared(Prepared::new) {
-            Some(Prepared::Text(text)) => self.send_value(text),
+            // The one binding of `send` that hands on a value as it is. That of a text would make
+            // a new one for each subscriber.
+            Some(Prepared::Text(text)) => self.ws.send_with_array_buffer(text.unchecked_ref()),
             Some(Prepared::Binary(buffer)) => self.ws.send_with_array_buffer(buffer),
             None => self.send(publication.message()),
         }
-    }
-
-    fn send_value(&self, value: &JsValue) -> Result<(), JsValue> {
-        let send = match self.send.get() {
-            Some(send) => send,
-            None => {
-                let send: Function = Reflect::get(&self.ws, &"send".into())?.dyn_into()?;
-                self.send.get_or_init(|| send)
-            }
-        };
-        send.call1(&self.ws, value).map(drop)
     }
 
     /// Closes with this frame; `until` is when an answer would be too late.
