@@ -14,7 +14,7 @@ const WebSocket = require('ws');
 // What workerd and the Worker print is full of panics that were asked for.
 let said = '';
 const listen = (...streams) => streams.forEach((stream) => stream.on('data', (part) => (said += part)));
-const server = await start(process.argv[2], { objects: { PROBE: 'Probe', QUICK: 'Quick' }, evictable: true, listen });
+const server = await start(process.argv[2], { objects: { PROBE: 'Probe', QUICK: 'Quick', BRIEF: 'Brief', SILENT: 'Silent' }, evictable: true, listen });
 let asleep = false;
 let spaces = 0;
 
@@ -96,8 +96,8 @@ async function get(path) {
   return { status: response.status, text: await response.text() };
 }
 
-async function publish(namespace, topic, text) {
-  const query = new URLSearchParams({ namespace, topic, text });
+async function publish(namespace, topic, text, other = {}) {
+  const query = new URLSearchParams({ topic, text, ...(namespace && { namespace }), ...other });
   const { status, text: told } = await get(`/publish?${query}`);
   equal(status, 200, `publish: ${told}`);
   return Number(told);
@@ -148,6 +148,51 @@ await check('a forged internal request is an ordinary one', async (room) => {
   equal([response.status, await response.text()], [404, 'not found']);
   assert((await refusal(`${room}?refuse`, forged)).status === 401, 'a forged request is refused like any');
   await client.close();
+});
+
+await check('an id chosen in the upgrade is the peer\'s, and no other\'s at a time', async (room) => {
+  const id = '12345678-1234-4123-8123-123456789abc';
+  const client = await Client.open(`${room}?id=${id}`);
+  equal([client.id, (await client.state()).id], [id, id]);
+  equal((await refusal(`${room}?id=${id}`)).status, 409, 'while it is in use');
+  await client.close();
+  const again = await Client.open(`${room}?id=${id}`);
+  equal(again.id, id);
+  await again.close();
+});
+
+await check('an object that does not answer is a 503', async (room) => {
+  const { status, body } = await refusal(`/silent${room}`);
+  equal([status, body], [503, 'the upgrade took too long']);
+});
+
+// ---- Which object
+
+await check_both('one object for all: namespaces stay apart, and a publish may reach each', async (room) => {
+  const clients = [await Client.open(`/one${room}/a`), await Client.open(`/one${room}/b`)];
+  for (const client of clients) await client.tell('subscribe news');
+  equal(await publish(`/one${room}/a`, 'news', 'to a', { kind: 'one' }), 1);
+  equal(await publish(undefined, 'news', 'to all', { kind: 'one', object: 'the one' }), 2);
+  equal([await clients[0].next(), await clients[0].next()], ['to a', 'to all']);
+  equal(await clients[1].next(), 'to all');
+  await Promise.all(clients.map((client) => client.close()));
+});
+
+await check_both('the request may choose the object, which a publish then has to name', async (room) => {
+  const path = `/by-request${room}`;
+  const [here, there] = [`${room}-here`, `${room}-there`];
+  const clients = [];
+  for (const object of [here, here, there]) {
+    clients.push(await Client.open(`${path}?object=${encodeURIComponent(object)}`));
+    await clients.at(-1).tell('subscribe news');
+  }
+  equal((await clients[0].state()).peers, 2, 'peers of one namespace, in this object');
+  equal(await publish(undefined, 'news', 'here', { kind: 'by-request', object: here }), 2);
+  equal([await clients[0].next(), await clients[1].next()], ['here', 'here']);
+  await clients[2].quiet('another object of the same namespace');
+  const { status, text } = await get(`/count?kind=by-request&namespace=${path}&topic=news`);
+  assert(status === 400 && /sharded by request/.test(text), `a namespace alone: ${status} ${text}`);
+  await Promise.all(clients.map((client) => client.close()));
 });
 
 // ---- What outlives a sleep
@@ -380,18 +425,68 @@ await check_both('a client that is silent for too long is closed, one that is he
   await heard.close();
 });
 
+await check_both('a longest life ends with 1012', async (room) => {
+  const client = await Client.open(`/brief${room}`);
+  await nap();
+  equal(await within('the close', client.told), { code: 1012, reason: 'connection expired' });
+});
+
+await check_both('credentials that end close with 4401, and time is who closed', async (room) => {
+  const [watcher, client] = [await Client.open(room), await Client.open(`${room}?expires=2000`)];
+  await watcher.tell('subscribe by');
+  await nap();
+  equal(await within('the close', client.told), { code: 4401, reason: 'credentials expired' });
+  await nap();
+  equal(await watcher.next(), '4401 by Timeout');
+  equal((await watcher.state()).peers, 1, 'peers left');
+  await watcher.close();
+});
+
+await check_both('renewed credentials keep the connection, and may be made to end sooner', async (room) => {
+  const client = await Client.open(`${room}?expires=2000`);
+  await client.tell('renew 60000');
+  await rest(2500); // past the first end
+  await client.quiet('it goes on');
+  await client.tell('renew 300');
+  await nap();
+  equal((await within('the close', client.told)).code, 4401);
+});
+
+await check('credentials that have ended let nobody in', async (room) => {
+  const ws = new WebSocket(`${server.url.replace('http', 'ws')}${room}?expires=0`);
+  const heard = [];
+  ws.on('message', (data) => heard.push(data.toString()));
+  const code = await within('the close', new Promise((closed) => ws.on('close', closed)));
+  equal([code, heard], [4401, []]);
+  const client = await Client.open(room);
+  equal((await client.state()).peers, 1, 'peers');
+  await client.close();
+});
+
+await check('a plain Worker keeps the time too', async () => {
+  const client = await Client.open('/plain?expires=60000');
+  await client.tell('renew 500');
+  equal(await within('the close', client.told), { code: 4401, reason: 'credentials expired' });
+});
+
 // ---- Real sleep: the platform's own, after ten idle seconds
 
-await check('a real sleep of 12 s keeps what a forced one keeps, and heartbeats do not disturb it', async (room) => {
-  const [first, second] = [await Client.open(`${room}?context=ctx`), await Client.open(room)];
+await check('a real sleep of some seconds keeps what a forced one keeps, and heartbeats do not disturb it', async (room) => {
+  // The alarm that is set for the first must not keep the object awake, and that for the third
+  // must wake it.
+  const [first, second] = [await Client.open(`${room}?context=ctx&expires=3600000`), await Client.open(room)];
+  const third = await Client.open(`${room}?expires=14000`);
+  let ended;
+  third.told.then(({ code }) => (ended = code));
   await first.tell('subscribe news', 'subscribe gone');
   await first.ask('unsubscribe gone');
   equal((await first.state()).obeyed, 4);
-  for (let second = 0; second < 12; second++) {
+  for (let second = 0; second < 15; second++) {
     await rest(1000);
     first.ws.send('heartbeat');
     equal(await first.next(), 'alive');
   }
+  equal(ended, 4401, 'of the third');
   equal(await publish(room, 'news', 'wake up'), 1);
   equal(await first.next(), 'wake up');
   const { obeyed, topics, context, peers } = await first.state();

@@ -2,7 +2,8 @@
 //!
 //! Upgrades to `/plain` are served by the Worker itself, all others by the object of their
 //! namespace, which is the path or what `?namespace=` says. Below `/shared` all namespaces share
-//! one object; below `/quick` objects are of the class `Quick`.
+//! one object; below `/one` there is one object for everything, and below `/by-request` the one
+//! that `?object=` names. Below `/quick`, `/brief` and `/silent` objects are of these classes.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -15,7 +16,7 @@ use crossws::{
 };
 use serde_json::{Value, json};
 use worker::send::SendFuture;
-use worker::{Context, Delay, Env, Request, Response, Result, event};
+use worker::{Context, Delay, Env, Request, Response, Result, State, event};
 
 crossws::worker::durable_object! {
     pub struct Probe => Orders = |_env| Orders::default();
@@ -29,6 +30,32 @@ crossws::worker::durable_object! {
         Limits::default().ping_interval(None).idle_timeout(Duration::from_secs(2)),
     );
 }
+
+crossws::worker::durable_object! {
+    /// Its connections last a second.
+    pub struct Brief => Orders = |_env| Orders::default();
+    options = |_env| options().limits(Limits::default().max_lifetime(Duration::from_secs(1)));
+}
+
+const _: () = {
+    // The attribute's expansion names it unqualified.
+    use worker::wasm_bindgen;
+
+    /// An object that does not answer, as one that died of a panic.
+    #[worker::durable_object]
+    pub struct Silent;
+
+    impl worker::DurableObject for Silent {
+        fn new(_: State, _: Env) -> Self {
+            Self
+        }
+
+        async fn fetch(&self, _: Request) -> Result<Response> {
+            Delay::from(Duration::from_secs(60)).await;
+            Response::empty()
+        }
+    }
+};
 
 fn options() -> Options {
     Options::new()
@@ -62,7 +89,14 @@ impl Hooks for Orders {
             panic!("as told");
         }
         let namespace = query.get("namespace").map_or(request.path(), |name| name);
-        Ok(Upgrade::new()
+        let mut upgrade = Upgrade::new();
+        if let Some(id) = query.get("id").and_then(|id| id.parse().ok()) {
+            upgrade = upgrade.id(id);
+        }
+        if let Some(time) = query.get("expires").and_then(|time| time.parse().ok()) {
+            upgrade = upgrade.expires(Duration::from_millis(time));
+        }
+        Ok(upgrade
             .namespace(namespace)
             .context(json!(query.get("context")))
             .protocol(request.choose_protocol(&["supported"]))
@@ -94,6 +128,7 @@ impl Hooks for Orders {
             "context" => peer.send(said(peer.set_context(json!(rest))))?,
             // As many bytes of context as asked for.
             "grow" => peer.send(said(peer.set_context(json!("x".repeat(rest.parse()?)))))?,
+            "renew" => peer.send(said(peer.renew(Duration::from_millis(rest.parse()?))))?,
             "wait" => {
                 // Natively, where this is compiled to be linted, hooks must be `Send`.
                 SendFuture::new(Delay::from(Duration::from_millis(rest.parse()?))).await;
@@ -115,6 +150,7 @@ impl Hooks for Orders {
     }
 
     async fn close(&self, peer: &Peer, closed: Closed) -> HookResult {
+        peer.publish("by", format!("{} by {:?}", closed.code, closed.by))?;
         peer.publish(
             "ends",
             format!(
@@ -157,15 +193,24 @@ impl Orders {
 
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
-    let shard = Shard::ByNamespace(Box::new(|namespace| {
-        let shared = namespace.starts_with("/shared");
-        if shared { "shared" } else { namespace }.to_owned()
-    }));
-    let quick = request.path().starts_with("/quick");
-    let objects = Objects::new(&env, if quick { "QUICK" } else { "PROBE" })?
-        .options(options())
-        .shard(shard);
-    let upgraded = match request.path().as_str() {
+    let path = request.path();
+    // The first part of the path, or what a route from outside says it is.
+    let kind = path.split('/').nth(1).unwrap_or_default();
+    let asked = query_of(&request);
+    let kind = asked.get("kind").map_or(kind, |kind| kind);
+    let (binding, with) = match kind {
+        "quick" => ("QUICK", options()),
+        "brief" => ("BRIEF", options()),
+        "silent" => {
+            let limits = Limits::default().upgrade_timeout(Duration::from_millis(500));
+            ("SILENT", options().limits(limits))
+        }
+        _ => ("PROBE", options()),
+    };
+    let objects = Objects::new(&env, binding)?
+        .options(with)
+        .shard(shard(kind));
+    let upgraded = match path.as_str() {
         "/plain" => {
             Plain::new()
                 .options(options())
@@ -180,12 +225,37 @@ async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
     }
 }
 
-/// `/publish`, `/peers`, `/count` and `/close` of a namespace, as a Worker's routes would.
-async fn from_outside(request: &Request, objects: &Objects) -> Result<Response> {
+fn shard(kind: &str) -> Shard {
+    match kind {
+        "one" => Shard::One("the one".to_owned()),
+        "by-request" => Shard::ByRequest(Box::new(|request, _namespace| {
+            let query = query(request.query().unwrap_or_default());
+            query.get("object").cloned().unwrap_or_default()
+        })),
+        _ => Shard::ByNamespace(Box::new(|namespace| {
+            let shared = namespace.starts_with("/shared");
+            if shared { "shared" } else { namespace }.to_owned()
+        })),
+    }
+}
+
+fn query_of(request: &Request) -> Query {
     let url = request.inner().url();
-    let query = query(url.split_once('?').map_or("", |(_, query)| query));
+    query(url.split_once('?').map_or("", |(_, query)| query))
+}
+
+/// `/publish`, `/peers`, `/count` and `/close` of a namespace or a whole object, as a Worker's
+/// routes would.
+async fn from_outside(request: &Request, objects: &Objects) -> Result<Response> {
+    let query = query_of(request);
     let of = |name: &str| query.get(name).cloned().unwrap_or_default();
-    let room = objects.in_namespace(of("namespace"))?;
+    let room = match query.get("object") {
+        Some(object) => objects.object(object)?,
+        None => match objects.in_namespace(of("namespace")) {
+            Ok(room) => room,
+            Err(error) => return Response::error(error.to_string(), 400),
+        },
+    };
     match request.path().as_str() {
         "/publish" => {
             let told = room.publish(of("topic"), of("text")).await?;
