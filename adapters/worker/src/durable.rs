@@ -29,7 +29,7 @@ pub struct Durable<R: Resolve> {
     state: State,
     hub: Hub,
     resolver: Arc<R>,
-    links: RefCell<HashMap<u32, Rc<Link>>>,
+    links: Rc<RefCell<HashMap<u32, Rc<Link>>>>,
     next: Cell<u32>,
     /// [`NUMBER`], as JavaScript has it.
     number: JsValue,
@@ -50,7 +50,7 @@ impl<R: Resolve> Durable<R> {
             alarm: Alarm::new(&state),
             state,
             resolver: Arc::new(resolver),
-            links: RefCell::default(),
+            links: Rc::default(),
             next: Cell::default(),
             number: NUMBER.into(),
             close_timeout: millis(hub.limits().close_timeout),
@@ -143,8 +143,11 @@ impl<R: Resolve> Durable<R> {
         if let Some(seat) = link.take_seat() {
             let resolver = Arc::clone(&self.resolver);
             link.begin(driver::drive(Rc::clone(link), seat, resolver, fresh));
-            let link = Rc::clone(link);
-            worker::wasm_bindgen_futures::spawn_local(poll_fn(move |cx| link.poll_driver(cx)));
+            let (link, links) = (Rc::clone(link), Rc::clone(&self.links));
+            worker::wasm_bindgen_futures::spawn_local(async move {
+                poll_fn(|cx| link.poll_driver(cx)).await;
+                links.borrow_mut().remove(&link.number);
+            });
         }
     }
 
@@ -337,17 +340,10 @@ impl<R: Resolve> Durable<R> {
         self.drive(link, false);
     }
 
-    fn unlist(&self, link: &Rc<Link>) {
-        self.links.borrow_mut().remove(&link.number);
-    }
-
     /// Waits for the hooks of what has arrived. Other events are handled meanwhile.
     async fn settle(&self, link: &Rc<Link>) {
         self.drive(link, false);
         link.settled().await;
-        if link.is_over() {
-            self.unlist(link);
-        }
     }
 }
 

@@ -214,7 +214,13 @@ impl Link {
         match driver {
             // Here and now, which spares a turn of the platform's queue for each event.
             Some(driver) => {
-                let _ = self.run(driver, &mut Context::from_waker(&waker));
+                if self
+                    .run(driver, &mut Context::from_waker(&waker))
+                    .is_ready()
+                {
+                    // So that its task comes to its end too.
+                    waker.wake();
+                }
             }
             None => waker.wake(),
         }
@@ -261,10 +267,6 @@ impl Link {
         self.over.set(true);
         self.inbox.borrow_mut().clear();
         self.wake_waiters();
-    }
-
-    pub(crate) fn is_over(&self) -> bool {
-        self.over.get()
     }
 
     fn wake_waiters(&self) {
