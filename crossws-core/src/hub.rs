@@ -15,9 +15,9 @@ use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Event, Mutex};
 use crate::tasks::Inbox;
 use crate::{
-    Claim, CloseFrame, Deflate, Error, Extensions, Hook, IntoMessage, Limit, Limits, Origin, Peer,
-    PeerId, PublishError, Published, Rejection, Resolve, RestoreError, Seat, Snapshot, Transport,
-    UpgradeRequest,
+    Capabilities, Claim, CloseFrame, Deflate, Error, Extensions, Hook, IntoMessage, Limit, Limits,
+    Origin, Peer, PeerId, PublishError, Published, Rejection, RenewError, Resolve, RestoreError,
+    Seat, Snapshot, Transport, UpgradeRequest,
 };
 
 /// Everything that is connected to one server: peers, namespaces, topics. A cheap handle that
@@ -188,12 +188,16 @@ impl Hub {
     ///
     /// # Errors
     /// The response to refuse with: 409 for an id in use, 503 when the hub is full or shuts down,
-    /// 500 when the transport cannot store the peer.
+    /// 500 when the transport cannot store the peer, or not say when its credentials end.
     ///
     /// [`Accepted::snapshot`]: crate::Accepted::snapshot
     pub fn admit(&self, snapshot: &Snapshot, transport: impl Transport) -> Result<Seat, Rejection> {
         let topics = snapshot.topics_shared();
         check_topics(&topics, self.limits()).map_err(Rejection::internal)?;
+        if snapshot.expires.is_some() && !transport.capabilities().contains(Capabilities::EXPIRY) {
+            // Never let in for longer than asked.
+            return Err(Rejection::internal(RenewError::Unsupported));
+        }
         let peer = self.peer_of(snapshot, transport);
         let peer = peer.map_err(Rejection::internal)?;
         self.registry()

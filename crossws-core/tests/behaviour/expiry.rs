@@ -126,6 +126,9 @@ fn where_nobody_keeps_the_time_nobody_is_let_in_for_a_while() {
     let timeless = || Wire::without(Capabilities::EXPIRY);
     let frame = accept(&hub, &minute(), "/").join(timeless().transport());
     assert_eq!(frame.unwrap_err().code().get(), 1011);
+    let snapshot = accept(&hub, &minute(), "/").snapshot(wall_clock()).unwrap();
+    let refusal = hub.admit(&snapshot, timeless().transport()).unwrap_err();
+    assert_eq!(refusal.status(), 500);
     let for_ever = accept(&hub, &Arc::new(Guard(Expiry::Never)), "/");
     let joined = for_ever.join(timeless().transport()).unwrap();
     let refused = joined.peer().renew(Duration::from_secs(1));
