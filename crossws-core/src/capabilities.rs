@@ -55,6 +55,9 @@ capabilities! {
     COMPRESSION = 15, "compression";
     /// A peer is closed in time when its credentials end.
     EXPIRY = 16, "expiry";
+    /// Peers share their hub: they are listed beside each other, found by id, counted against
+    /// `max_peers`, and sent to and closed from outside. Without it each has a hub of its own.
+    SHARED_HUB = 17, "shared-hub";
 }
 
 impl Capabilities {

@@ -19,6 +19,8 @@ pub struct Case {
     pub lacks: Capabilities,
     /// Whether it is about the bounds of reading a request's head: see `Target::reads_heads`.
     pub own_heads: bool,
+    /// Whether it is about what only memory keeps: see `Target::sleeps`.
+    pub in_memory: bool,
     /// The statement.
     pub run: for<'a> fn(Scene<'a>) -> Fut<'a, ()>,
 }
@@ -36,6 +38,8 @@ impl Case {
             Some(format!("is about adapters without {}", list(present)))
         } else if self.own_heads && !target.reads_heads() {
             Some("is about adapters that read the request's head themselves".to_owned())
+        } else if self.in_memory && target.sleeps() {
+            Some("is about what a sleep forgets".to_owned())
         } else {
             None
         }
@@ -51,7 +55,8 @@ impl fmt::Display for Case {
 /// Declares a group: its functions, and what each needs of an adapter.
 macro_rules! group {
     ($(
-        $case:ident: [$($need:ident),*] $(but not [$($lack:ident),*])? $(and $own:ident heads)?,
+        $case:ident: [$($need:ident),*] $(but not [$($lack:ident),*])? $(and $own:ident heads)?
+        $(in $memory:ident)?,
     )+) => {
         pub(super) fn cases() -> Vec<crate::cases::Case> {
             let group = module_path!().rsplit("::").next().unwrap_or_default();
@@ -63,6 +68,7 @@ macro_rules! group {
                 lacks: crossws_core::Capabilities::NONE
                     $($(.with(crossws_core::Capabilities::$lack))*)?,
                 own_heads: false $(|| stringify!($own) == "own")?,
+                in_memory: false $(|| stringify!($memory) == "memory")?,
                 run: |scene| Box::pin($case(scene)),
             }),+]
         }

@@ -1,6 +1,8 @@
 use std::collections::HashSet;
+use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crossws_core::{BoxFuture, MaybeSend, MaybeSync};
 use event_listener::Event;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -16,9 +18,89 @@ pub struct Entry {
     pub detail: Value,
 }
 
+/// What a journal is written in. Memory, unless the hooks' memory may be lost while a case runs.
+pub trait Notebook: fmt::Debug + MaybeSend + MaybeSync + 'static {
+    /// Adds an entry.
+    fn record(&self, entry: Entry);
+
+    /// Every entry so far, in order.
+    fn entries(&self) -> Vec<Entry>;
+
+    /// Opens a gate for good.
+    fn open(&self, gate: &str);
+
+    /// Whether a gate is open.
+    fn is_open(&self, gate: &str) -> bool;
+
+    /// Waits until there may be something new, since this was called. It may end early.
+    fn changed(&self) -> BoxFuture<'static, ()>;
+}
+
 /// What the hooks saw, in order; and the gates at which they wait.
+#[derive(Debug)]
+pub struct Journal(Box<dyn Notebook>);
+
+/// A journal in memory.
+impl Default for Journal {
+    fn default() -> Self {
+        Self::new(Memory::default())
+    }
+}
+
+impl Journal {
+    /// A journal in this notebook.
+    pub fn new(notebook: impl Notebook) -> Self {
+        Self(Box::new(notebook))
+    }
+
+    /// Adds an entry.
+    pub fn record(&self, who: &str, what: &str, detail: Value) {
+        self.0.record(Entry {
+            who: who.to_owned(),
+            what: what.to_owned(),
+            detail,
+        });
+    }
+
+    /// Everything so far, of one connection or of all.
+    pub fn entries(&self, who: Option<&str>) -> Vec<Entry> {
+        let mut entries = self.0.entries();
+        entries.retain(|entry| who.is_none_or(|who| entry.who == who));
+        entries
+    }
+
+    /// Waits until `count` entries of this kind are there, and gives them all.
+    pub async fn wait(&self, who: &str, what: &str, count: usize) -> Vec<Entry> {
+        loop {
+            let changed = self.0.changed();
+            let mut found = self.entries(Some(who));
+            found.retain(|entry| entry.what == what);
+            if found.len() >= count {
+                return found;
+            }
+            changed.await;
+        }
+    }
+
+    /// Opens a gate for good.
+    pub fn release(&self, gate: &str) {
+        self.0.open(gate);
+    }
+
+    /// Waits until a gate is open.
+    pub async fn pass(&self, gate: &str) {
+        loop {
+            let changed = self.0.changed();
+            if self.0.is_open(gate) {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
+
 #[derive(Debug, Default)]
-pub struct Journal {
+struct Memory {
     state: Mutex<State>,
     changed: Event,
 }
@@ -29,56 +111,33 @@ struct State {
     open_gates: HashSet<String>,
 }
 
-impl Journal {
+impl Memory {
     fn state(&self) -> MutexGuard<'_, State> {
         // Panicking hooks are part of the suite; what they leave here is whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    /// Adds an entry.
-    pub fn record(&self, who: &str, what: &str, detail: Value) {
-        self.state().entries.push(Entry {
-            who: who.to_owned(),
-            what: what.to_owned(),
-            detail,
-        });
+impl Notebook for Memory {
+    fn record(&self, entry: Entry) {
+        self.state().entries.push(entry);
         self.changed.notify(usize::MAX);
     }
 
-    /// Everything so far, of one connection or of all.
-    pub fn entries(&self, who: Option<&str>) -> Vec<Entry> {
-        let state = self.state();
-        let of = |entry: &&Entry| who.is_none_or(|who| entry.who == who);
-        state.entries.iter().filter(of).cloned().collect()
+    fn entries(&self) -> Vec<Entry> {
+        self.state().entries.clone()
     }
 
-    /// Waits until `count` entries of this kind are there, and gives them all.
-    pub async fn wait(&self, who: &str, what: &str, count: usize) -> Vec<Entry> {
-        loop {
-            let listener = self.changed.listen();
-            let mut found = self.entries(Some(who));
-            found.retain(|entry| entry.what == what);
-            if found.len() >= count {
-                return found;
-            }
-            listener.await;
-        }
-    }
-
-    /// Opens a gate for good.
-    pub fn release(&self, gate: &str) {
+    fn open(&self, gate: &str) {
         self.state().open_gates.insert(gate.to_owned());
         self.changed.notify(usize::MAX);
     }
 
-    /// Waits until a gate is open.
-    pub async fn pass(&self, gate: &str) {
-        loop {
-            let listener = self.changed.listen();
-            if self.state().open_gates.contains(gate) {
-                return;
-            }
-            listener.await;
-        }
+    fn is_open(&self, gate: &str) -> bool {
+        self.state().open_gates.contains(gate)
+    }
+
+    fn changed(&self) -> BoxFuture<'static, ()> {
+        Box::pin(self.changed.listen())
     }
 }

@@ -28,7 +28,7 @@ pub use app::App;
 pub use ask::{Ask, Policy, Refuse};
 pub use command::Do;
 pub use control::{Control, Reply};
-pub use journal::{Entry, Journal};
+pub use journal::{Entry, Journal, Notebook};
 pub use probe::Probe;
 pub use profile::{OriginRule, Profile};
 
@@ -42,6 +42,8 @@ mod peer;
 pub mod runner;
 #[cfg(feature = "suite")]
 mod scene;
+#[cfg(feature = "suite")]
+pub mod table;
 #[cfg(feature = "suite")]
 mod target;
 

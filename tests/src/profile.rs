@@ -110,6 +110,15 @@ impl Profile {
         limits
     }
 
+    /// Which origins may connect.
+    pub fn origin(&self) -> Origin {
+        match &self.origin {
+            OriginRule::Default => Origin::default(),
+            OriginRule::Listed(origins) => Origin::listed(origins.clone()),
+            OriginRule::Any => Origin::Any,
+        }
+    }
+
     /// A hub of this profile.
     pub fn hub(&self) -> Hub {
         let deflate = self.deflate.as_deref().map(|how| {
@@ -118,12 +127,10 @@ impl Profile {
                 .server_no_context_takeover(how != "takeover")
                 .client_no_context_takeover(how != "takeover")
         });
-        let builder = Hub::builder().limits(self.limits()).deflate(deflate);
-        match &self.origin {
-            OriginRule::Default => builder,
-            OriginRule::Listed(origins) => builder.origin(Origin::listed(origins.clone())),
-            OriginRule::Any => builder.origin(Origin::Any),
-        }
-        .build()
+        Hub::builder()
+            .limits(self.limits())
+            .deflate(deflate)
+            .origin(self.origin())
+            .build()
     }
 }

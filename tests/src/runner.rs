@@ -52,17 +52,20 @@ pub fn run(target: &dyn Target, case: &Case, deadline: Duration) -> Outcome {
     outcome
 }
 
-/// Runs every case that the arguments select, a few at a time, and prints the results.
+/// Runs every case that the arguments select against one target, and prints the results.
 pub fn main(target: &dyn Target) -> ExitCode {
     let args = Args::parse();
     let all: Vec<Case> = cases::all().collect();
-    let chosen: Vec<&Case> = all.iter().filter(|case| args.select(case)).collect();
     if args.list {
-        for case in &chosen {
-            println!("{case}: test");
-        }
-        return ExitCode::SUCCESS;
+        return args.print_list(&all);
     }
+    let results = report(target, &all, &args);
+    ExitCode::from(if is_ok(&results) { 0 } else { 101 })
+}
+
+/// Runs those of the cases that the arguments select, a few at a time, and prints the results.
+pub fn report<'a>(target: &dyn Target, all: &'a [Case], args: &Args) -> Vec<(&'a Case, Outcome)> {
+    let chosen: Vec<&Case> = all.iter().filter(|case| args.select(case)).collect();
     println!("\nrunning {} cases against {}", chosen.len(), target.name());
     let began = Instant::now();
     let results = run_all(
@@ -75,7 +78,14 @@ pub fn main(target: &dyn Target) -> ExitCode {
             Outcome::Skipped(reason) => println!("test {case} ... skipped: {reason}"),
         },
     );
-    summary(&results, all.len() - chosen.len(), began.elapsed())
+    summary(&results, all.len() - chosen.len(), began.elapsed());
+    results
+}
+
+/// Whether no case failed.
+pub fn is_ok(results: &[(&Case, Outcome)]) -> bool {
+    let failed = |(_, outcome): &(&Case, Outcome)| matches!(outcome, Outcome::Failed(_));
+    !results.iter().any(failed)
 }
 
 /// Runs cases on several threads; the results come in the cases' order.
@@ -87,6 +97,8 @@ pub fn run_all<'a>(
 ) -> Vec<(&'a Case, Outcome)> {
     let next = AtomicUsize::new(0);
     let results = Mutex::new(Vec::new());
+    // One case's sleep is every case's.
+    let threads = if target.sleeps() { 1 } else { threads };
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
@@ -104,7 +116,7 @@ pub fn run_all<'a>(
     results
 }
 
-fn summary(results: &[(&Case, Outcome)], filtered: usize, took: Duration) -> ExitCode {
+fn summary(results: &[(&Case, Outcome)], filtered: usize, took: Duration) {
     let (mut passed, mut skipped, mut failed) = (0, 0, Vec::new());
     for (case, outcome) in results {
         match outcome {
@@ -126,23 +138,21 @@ fn summary(results: &[(&Case, Outcome)], filtered: usize, took: Duration) -> Exi
         failed.len(),
         took.as_secs_f64(),
     );
-    if failed.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(101)
-    }
 }
 
 /// The part of libtest's arguments that matters here.
-struct Args {
+#[derive(Debug)]
+pub struct Args {
     filters: Vec<String>,
     exact: bool,
-    list: bool,
+    /// Only the names are asked for.
+    pub list: bool,
     threads: usize,
 }
 
 impl Args {
-    fn parse() -> Self {
+    /// Those of this process.
+    pub fn parse() -> Self {
         let mut parsed = Self {
             filters: Vec::new(),
             exact: false,
@@ -164,6 +174,19 @@ impl Args {
             }
         }
         parsed
+    }
+
+    /// Whether no case is left out.
+    pub fn selects_all(&self) -> bool {
+        self.filters.is_empty()
+    }
+
+    /// Prints the names of the cases that are selected.
+    pub fn print_list(&self, cases: &[Case]) -> ExitCode {
+        for case in cases.iter().filter(|case| self.select(case)) {
+            println!("{case}: test");
+        }
+        ExitCode::SUCCESS
     }
 
     fn select(&self, case: &Case) -> bool {

@@ -149,6 +149,15 @@ impl Stage {
         entries.into_iter().map(|entry| entry.what).collect()
     }
 
+    /// What came after the `open` hook of one connection, in order. When the hooks were asked for
+    /// is left out: servers that sleep ask again when they wake.
+    pub async fn story_since_open(&self, who: &str) -> Vec<String> {
+        let mut story = self.story(who).await;
+        story.retain(|entry| entry != "resolve");
+        let open = story.iter().position(|entry| entry == "open.end").unwrap();
+        story.split_off(open + 1)
+    }
+
     /// How many entries of this kind there are.
     pub async fn count(&self, who: &str, what: &str) -> usize {
         let story = self.story(who).await;

@@ -24,6 +24,12 @@ pub trait Target: Sync {
         true
     }
 
+    /// Whether it forgets before each step of a case all that is not stored, as hibernating
+    /// servers do now and then.
+    fn sleeps(&self) -> bool {
+        false
+    }
+
     /// A server of its own for one case: an [`App`](crate::App) with an empty journal.
     fn start(&self, profile: Profile) -> Fut<'_, Box<dyn Server>>;
 }

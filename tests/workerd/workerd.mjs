@@ -21,14 +21,62 @@ const EVICT = '/.evict';
 // Wasm instance and constructs every object anew before the next event, while sockets and their
 // attachments stay. To the crate that is a wake-up. This module is put in front of it, so no Worker
 // needs anything built in to be tested so.
-const evictable = `
-  import Worker from './index.js';
+//
+// Like the platform it lets nobody sleep who works: an event in flight or a pending timer, which is
+// how a hook waits, keeps everyone awake. What a former instance left undone does not count.
+const evictable = (classes) => `
+  import * as inner from './index.js';
   export * from './index.js';
+
+  const state = globalThis.__worker_init_state;
+  const working = new Set();
+
+  function counted(call) {
+    const work = {};
+    working.add(work);
+    const end = () => working.delete(work);
+    try {
+      const result = call();
+      work.instance = state.instanceId;
+      Promise.resolve(result).then(end, end);
+      return result;
+    } catch (error) {
+      end();
+      throw error;
+    }
+  }
+
+  const { setTimeout, clearTimeout } = globalThis;
+  const timers = new Set();
+  globalThis.setTimeout = (call, ...rest) => {
+    const timer = Number(setTimeout(() => (timers.delete(timer), call()), ...rest));
+    timers.add(timer);
+    return timer;
+  };
+  globalThis.clearTimeout = (timer) => (timers.delete(Number(timer)), clearTimeout(timer));
+
+  const events = ['fetch', 'alarm', 'webSocketMessage', 'webSocketClose', 'webSocketError'];
+  for (const { prototype } of [${classes.map((name) => `inner.${name}`)}]) {
+    for (const event of events.filter((event) => event in prototype)) {
+      // Still of its kind, async or not, which worker-build looks at.
+      prototype[event] = new Proxy(prototype[event], {
+        apply: (handler, object, args) => counted(() => handler.apply(object, args)),
+      });
+    }
+  }
+
+  function evict(ctx, env) {
+    const busy = [...working].some(({ instance }) => instance === state.instanceId);
+    if (busy || timers.size) return 'busy';
+    state.criticalError = true;
+    new inner.default(ctx, env); // which takes notice
+    return 'evicted';
+  }
+
   export default {
     fetch(request, env, ctx) {
-      if (new URL(request.url).pathname !== '${EVICT}') return new Worker(ctx, env).fetch(request);
-      globalThis.__worker_init_state.criticalError = true;
-      return new Response('evicted');
+      if (new URL(request.url).pathname === '${EVICT}') return new Response(evict(ctx, env));
+      return counted(() => new inner.default(ctx, env).fetch(request));
     },
   };`;
 
@@ -36,7 +84,7 @@ const evictable = `
  * Starts the Worker in `dir`, on a port of its own unless told one.
  *
  * objects    binding → class name; their storage is SQLite's and in memory
- * evictable  gives it `evict()`: every object is forgotten as if it had slept
+ * evictable  gives it `evict()`: every object is forgotten as if it had slept, once none works
  * listen     gets workerd's stdout and stderr, which are shown otherwise
  * awake      objects never sleep; otherwise they do after ten idle seconds, as on the platform
  */
@@ -46,7 +94,7 @@ export async function start(dir, { objects = {}, port = 0, evictable: can_evict,
     { type: 'ESModule', path: file('index.js') },
     { type: 'CompiledWasm', path: file('index_bg.wasm') },
   ];
-  if (can_evict) worker.unshift({ type: 'ESModule', path: file('evictable.js'), contents: evictable });
+  if (can_evict) worker.unshift({ type: 'ESModule', path: file('evictable.js'), contents: evictable(Object.values(objects)) });
   process.env.WORKERD = workerd.default;
   process.env.MINIFLARE_WORKERD_PATH = fileURLToPath(new URL('workerd.sh', import.meta.url));
   const miniflare = new Miniflare({
@@ -69,8 +117,11 @@ export async function start(dir, { objects = {}, port = 0, evictable: can_evict,
     url,
     stop: () => miniflare.dispose(),
     async evict() {
-      const response = await fetch(url + EVICT);
-      if ((await response.text()) !== 'evicted') throw new Error(`${url} was not started evictable`);
+      let answer = 'busy';
+      for (const late = Date.now() + 10_000; answer === 'busy' && Date.now() < late; ) {
+        answer = await (await fetch(url + EVICT)).text();
+      }
+      if (answer !== 'evicted') throw new Error(`no eviction: ${answer}`);
     },
   };
 }

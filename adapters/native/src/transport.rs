@@ -27,7 +27,8 @@ pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
     .with(Capabilities::CONCURRENT_WRITE)
     .with(Capabilities::RAW_HTTP)
     .with(Capabilities::COMPRESSION)
-    .with(Capabilities::EXPIRY);
+    .with(Capabilities::EXPIRY)
+    .with(Capabilities::SHARED_HUB);
 
 /// [`Transport`] over an outbox.
 pub(crate) struct NativeTransport {

@@ -17,9 +17,11 @@ use crate::watch::epoch_millis;
 pub const DURABLE_CAPABILITIES: Capabilities = PLAIN_CAPABILITIES
     .without(Capabilities::HANDLER)
     .with(Capabilities::PUBSUB)
-    .with(Capabilities::HIBERNATION);
+    .with(Capabilities::HIBERNATION)
+    .with(Capabilities::SHARED_HUB);
 
-/// What a peer in a plain Worker can do: as in an object, without topics, and without sleep.
+/// What a peer in a plain Worker can do: as in an object, without topics, a hub for each
+/// connection, and without sleep.
 pub const PLAIN_CAPABILITIES: Capabilities = Capabilities::BINARY
     .with(Capabilities::CLOSE_CODE)
     .with(Capabilities::SUBPROTOCOL)

@@ -10,7 +10,7 @@ group! {
     a_client_that_vanishes_is_1006_by_the_network: [],
     our_code_and_reason_reach_the_client: [CLOSE_CODE],
     our_close_is_told_as_ours: [],
-    a_close_from_outside_is_told_as_ours: [],
+    a_close_from_outside_is_told_as_ours: [SHARED_HUB],
     the_clients_close_frame_is_answered: [CLOSE_CODE],
     a_code_that_must_not_be_sent_is_never_answered: [CLOSE_CODE],
     a_long_reason_is_cut_between_characters: [CLOSE_CODE],

@@ -6,17 +6,17 @@ use super::pubsub::{subscribed, topic};
 use crate::{Control, Do, Scene};
 
 group! {
-    a_publish_from_outside_reaches_one_namespace: [PUBSUB],
-    a_publish_from_outside_reaches_all_namespaces_when_said: [PUBSUB],
-    a_broadcast_from_outside_reaches_every_peer: [PUBSUB],
-    topics_and_subscribers_are_listed: [PUBSUB],
-    peers_are_listed_by_namespace: [],
-    a_namespace_vanishes_with_its_last_peer: [],
-    a_topic_vanishes_with_its_last_subscriber: [PUBSUB],
-    a_client_that_vanishes_leaves_nothing_subscribed: [PUBSUB],
-    close_all_closes_one_namespace: [CLOSE_CODE],
-    close_all_closes_everyone_when_said: [CLOSE_CODE],
-    publications_are_counted: [PUBSUB],
+    a_publish_from_outside_reaches_one_namespace: [PUBSUB, SHARED_HUB],
+    a_publish_from_outside_reaches_all_namespaces_when_said: [PUBSUB, SHARED_HUB],
+    a_broadcast_from_outside_reaches_every_peer: [PUBSUB, SHARED_HUB],
+    topics_and_subscribers_are_listed: [PUBSUB, SHARED_HUB],
+    peers_are_listed_by_namespace: [SHARED_HUB],
+    a_namespace_vanishes_with_its_last_peer: [SHARED_HUB],
+    a_topic_vanishes_with_its_last_subscriber: [PUBSUB, SHARED_HUB],
+    a_client_that_vanishes_leaves_nothing_subscribed: [PUBSUB, SHARED_HUB],
+    close_all_closes_one_namespace: [CLOSE_CODE, SHARED_HUB],
+    close_all_closes_everyone_when_said: [CLOSE_CODE, SHARED_HUB],
+    publications_are_counted: [PUBSUB, SHARED_HUB] in memory,
 }
 
 async fn a_publish_from_outside_reaches_one_namespace(scene: Scene<'_>) {

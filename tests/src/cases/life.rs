@@ -9,6 +9,7 @@ group! {
     messages_of_slow_hooks_keep_their_order: [],
     one_peers_slow_hook_holds_up_nobody: [],
     close_comes_once_however_the_connection_ends: [],
+    close_comes_once_when_it_is_closed_from_outside: [SHARED_HUB],
     close_comes_after_the_last_message: [],
     nothing_is_delivered_after_the_server_closed: [],
     what_is_sent_before_an_await_arrives_meanwhile: [CONCURRENT_WRITE],
@@ -16,9 +17,9 @@ group! {
     a_ping_is_answered_while_a_hook_waits: [CONCURRENT_WRITE, PING],
     closed_resolves_in_a_running_hook_when_the_client_closes: [],
     closed_resolves_in_a_running_hook_when_the_client_vanishes: [],
-    closed_resolves_in_a_running_hook_when_the_server_closes: [],
+    closed_resolves_in_a_running_hook_when_the_server_closes: [SHARED_HUB],
     closed_resolves_although_messages_are_waiting: [],
-    a_peer_that_is_gone_is_off_the_lists_although_a_hook_runs: [],
+    a_peer_that_is_gone_is_off_the_lists_although_a_hook_runs: [SHARED_HUB],
     a_spawned_future_runs_beside_the_hooks: [],
     a_spawned_future_ends_with_its_peer: [],
 }
@@ -174,12 +175,20 @@ async fn close_comes_once_however_the_connection_ends(scene: Scene<'_>) {
         "vanishing",
         "by a hook",
         "by both",
-        "from outside",
         "dropped",
         "by a failure",
     ];
+    close_comes_once(&stage, &ways).await;
+}
+
+async fn close_comes_once_when_it_is_closed_from_outside(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    close_comes_once(&stage, &["from outside"]).await;
+}
+
+async fn close_comes_once(stage: &Stage, ways: &[&str]) {
     for who in ways {
-        end(&stage, who).await;
+        end(stage, who).await;
         stage.wait(who, "close").await;
     }
     stage.idle().await;
@@ -201,9 +210,9 @@ async fn close_comes_after_the_last_message(scene: Scene<'_>) {
     peer.next().await;
     stage.wait("a", "close.end").await;
     stage.idle().await;
-    let story = stage.story("a").await;
+    let story = stage.story_since_open("a").await;
     assert_eq!(
-        story[4..],
+        story,
         [
             "message", "note", "message.end", "message", "note", "message.end", "close",
             "close.end"
@@ -283,9 +292,9 @@ async fn was_told(stage: &Stage) {
     stage.wait("a", "closed").await;
     stage.wait("a", "close.end").await;
     stage.idle().await;
-    let story = stage.story("a").await;
+    let story = stage.story_since_open("a").await;
     assert_eq!(
-        story[4..],
+        story,
         ["message", "closed", "message.end", "close", "close.end"]
     );
 }

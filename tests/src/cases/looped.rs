@@ -8,12 +8,12 @@ use crate::{Ask, Control, Event, Scene};
 group! {
     a_loop_gets_its_messages_in_order: [HANDLER],
     a_loop_that_returns_closes_with_1000: [HANDLER, CLOSE_CODE],
-    a_loop_may_return_and_keep_the_connection: [HANDLER],
+    a_loop_may_return_and_keep_the_connection: [HANDLER, SHARED_HUB],
     a_loop_that_fails_closes_with_1011: [HANDLER, CLOSE_CODE],
     a_loop_that_panics_closes_with_1011: [HANDLER, PANIC, CLOSE_CODE],
     a_loop_ends_when_the_client_closes: [HANDLER],
     a_loop_ends_when_the_client_vanishes: [HANDLER],
-    a_loop_ends_when_the_server_closes: [HANDLER],
+    a_loop_ends_when_the_server_closes: [HANDLER, SHARED_HUB],
     a_loop_ends_when_the_app_stops: [HANDLER, SHUTDOWN],
     closures_are_hooks: [],
 }

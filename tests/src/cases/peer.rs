@@ -7,13 +7,13 @@ use crate::{Ask, Control, Do, Event, Frame, Scene};
 
 group! {
     its_id_is_a_random_uuid: [],
-    it_knows_its_namespace_and_its_companions: [],
+    it_knows_its_namespace_and_its_companions: [SHARED_HUB],
     its_url_is_what_the_client_dialled: [],
     its_state_is_open_in_its_hooks: [],
     its_capabilities_are_the_targets: [],
     its_context_is_typed: [],
     its_context_can_be_replaced: [],
-    its_volatile_values_are_kept: [],
+    its_volatile_values_are_kept: [] in memory,
     text_arrives_as_text: [],
     binary_arrives_as_binary: [BINARY],
     json_arrives_as_text: [],
@@ -24,8 +24,8 @@ group! {
     a_ping_reaches_the_client_and_its_pong_the_hook: [PING],
     the_clients_ping_is_answered_and_reaches_the_hook: [PING],
     a_ping_that_is_too_long_is_refused: [PING],
-    it_is_found_by_its_id: [],
-    an_id_that_is_gone_finds_nobody: [],
+    it_is_found_by_its_id: [SHARED_HUB],
+    an_id_that_is_gone_finds_nobody: [SHARED_HUB],
 }
 
 async fn its_id_is_a_random_uuid(scene: Scene<'_>) {

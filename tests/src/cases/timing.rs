@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::{Ask, Control, Do, Event, Frame, Peer, Profile, Scene, Stage};
+use crate::{Ask, Do, Event, Frame, Peer, Profile, Scene, Stage};
 
 group! {
     the_heartbeat_pings: [HEARTBEAT],
@@ -191,8 +191,9 @@ async fn a_client_that_never_answers_the_close_is_dropped(scene: Scene<'_>) {
     };
     let stage = scene.stage_with(profile).await;
     let mut peer = stage.join("/", "a").await;
-    let (id, code, reason) = (peer.id().await, 4000, String::new());
-    stage.order(Control::Close { id, code, reason }).await;
+    let (code, reason) = (4000, String::new());
+    peer.perform(&[Do::Close { code, reason }]).await;
+    stage.wait("a", "message.end").await;
     stage.advance(ms(500)).await;
     let closed = stage.wait("a", "close").await;
     assert_eq!((&closed["code"], &closed["clean"]), (&4000.into(), &false.into()));

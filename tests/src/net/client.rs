@@ -16,10 +16,12 @@ pub(super) struct NetClient {
     socket: FragmentCollector<Rewound>,
     close_sent: bool,
     close_received: bool,
+    /// Whether the server ends the connection after the close frames: see `Port`.
+    server_ends: bool,
 }
 
 impl NetClient {
-    pub(super) fn new(stream: TcpStream, read: Vec<u8>) -> Self {
+    pub(super) fn new(stream: TcpStream, read: Vec<u8>, server_ends: bool) -> Self {
         let stream = Rewound { read, stream };
         let mut socket = WebSocket::after_handshake(stream, Role::Client);
         socket.set_auto_close(false);
@@ -28,6 +30,7 @@ impl NetClient {
             socket: FragmentCollector::new(socket),
             close_sent: false,
             close_received: false,
+            server_ends,
         }
     }
 
@@ -47,6 +50,9 @@ impl NetClient {
 
     async fn read(&mut self) -> Event {
         loop {
+            if self.close_sent && self.close_received && !self.server_ends {
+                return Event::End;
+            }
             let frame = match self.socket.read_frame().await {
                 Ok(frame) => frame,
                 // Its word for a message that comes after we have closed: nobody wants it.

@@ -88,7 +88,6 @@ pub(super) async fn response(
         }
     };
     let headers = response.headers();
-    assert!(!headers.contains_key(TRANSFER_ENCODING), "{headers:?}");
     let none = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     let length = headers.get(CONTENT_LENGTH).map(|length| {
         let length = length.to_str().unwrap();
@@ -96,6 +95,7 @@ pub(super) async fn response(
     });
     let body = match length {
         _ if none => Vec::new(),
+        _ if headers.contains_key(TRANSFER_ENCODING) => chunked(stream, read).await,
         Some(length) => {
             while read.len() < length {
                 let count = stream.read_buf(read).await.unwrap();
@@ -109,6 +109,29 @@ pub(super) async fn response(
         }
     };
     Some(response.map(|()| Bytes::from(body)))
+}
+
+/// Reads a body in chunks (RFC 9112 section 7.1), to its end.
+async fn chunked(stream: &mut TcpStream, read: &mut Vec<u8>) -> Vec<u8> {
+    let mut body = Vec::new();
+    loop {
+        let (start, size) = loop {
+            match httparse::parse_chunk_size(read).expect("a chunk's size") {
+                httparse::Status::Complete((start, size)) => break (start, size as usize),
+                httparse::Status::Partial => {
+                    assert_ne!(stream.read_buf(read).await.unwrap(), 0, "half a chunk");
+                }
+            }
+        };
+        while read.len() < start + size + 2 {
+            assert_ne!(stream.read_buf(read).await.unwrap(), 0, "half a chunk");
+        }
+        body.extend_from_slice(&read[start..start + size]);
+        read.drain(..start + size + 2);
+        if size == 0 {
+            return body;
+        }
+    }
 }
 
 fn parse(bytes: &[u8]) -> Option<(Response<()>, usize)> {

@@ -19,6 +19,66 @@ use crate::{Connected, Control, Fut, Journal, Raw, Reply, Report, Server, Shutdo
 use client::NetClient;
 use raw::NetRaw;
 
+/// A server as its clients see it: an address.
+#[derive(Debug, Clone, Copy)]
+pub struct Port {
+    addr: SocketAddr,
+    ends: bool,
+}
+
+impl Port {
+    /// A server that ends the connection once both close frames are sent, as servers should
+    /// (RFC 6455 section 7.1.1).
+    pub fn new(addr: SocketAddr) -> Self {
+        Self { addr, ends: true }
+    }
+
+    /// A server that leaves the end of the connection to its platform, which takes its time: with
+    /// both close frames the connection has ended for the case.
+    pub fn on_a_platform(addr: SocketAddr) -> Self {
+        Self { addr, ends: false }
+    }
+
+    async fn dial(self) -> TcpStream {
+        let stream = TcpStream::connect(self.addr).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream
+    }
+
+    /// See [`Server::connect`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn upgrade(self, request: Request<()>) -> Result<Connected, Option<Response<Bytes>>> {
+        let mut stream = self.dial().await;
+        let key = http1::key();
+        let head = http1::upgrade(request, self.addr, &key);
+        let answered = http1::exchange(&mut stream, &head).await;
+        let (response, rest) = answered.ok_or(None)?;
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return Err(Some(response));
+        }
+        http1::check_101(&response, &key);
+        Ok(Connected {
+            response: response.map(drop),
+            client: Box::new(NetClient::new(stream, rest, self.ends)),
+        })
+    }
+
+    /// See [`Server::http`].
+    pub async fn http(self, request: Request<Bytes>) -> Response<Bytes> {
+        let mut stream = self.dial().await;
+        let bytes = http1::plain(request, self.addr);
+        let answered = http1::exchange(&mut stream, &bytes).await;
+        answered.expect("an answer").0
+    }
+
+    /// See [`Server::raw`].
+    pub async fn raw(self) -> Box<dyn Raw> {
+        Box::new(NetRaw::new(self.dial().await))
+    }
+}
+
 /// A server of this process that listens on an address.
 pub struct Local {
     /// Where it listens.
@@ -32,32 +92,14 @@ pub struct Local {
 }
 
 impl Local {
-    async fn dial(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.addr).await.unwrap();
-        stream.set_nodelay(true).unwrap();
-        stream
-    }
-
-    async fn upgrade(&self, request: Request<()>) -> Result<Connected, Option<Response<Bytes>>> {
-        let mut stream = self.dial().await;
-        let key = http1::key();
-        let head = http1::upgrade(request, self.addr, &key);
-        let answered = http1::exchange(&mut stream, &head).await;
-        let (response, rest) = answered.ok_or(None)?;
-        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            return Err(Some(response));
-        }
-        http1::check_101(&response, &key);
-        Ok(Connected {
-            response: response.map(drop),
-            client: Box::new(NetClient::new(stream, rest)),
-        })
+    fn port(&self) -> Port {
+        Port::new(self.addr)
     }
 }
 
 impl Server for Local {
     fn connect(&self, request: Request<()>) -> Fut<'_, Result<Connected, Option<Response<Bytes>>>> {
-        Box::pin(self.upgrade(request))
+        Box::pin(self.port().upgrade(request))
     }
 
     fn control(&self, control: Control) -> Fut<'_, Reply> {
@@ -65,16 +107,11 @@ impl Server for Local {
     }
 
     fn http(&self, request: Request<Bytes>) -> Fut<'_, Response<Bytes>> {
-        Box::pin(async move {
-            let mut stream = self.dial().await;
-            let bytes = http1::plain(request, self.addr);
-            let answered = http1::exchange(&mut stream, &bytes).await;
-            answered.expect("an answer").0
-        })
+        Box::pin(self.port().http(request))
     }
 
     fn raw(&self) -> Fut<'_, Box<dyn Raw>> {
-        Box::pin(async move { Box::new(NetRaw::new(self.dial().await)) as Box<dyn Raw> })
+        Box::pin(self.port().raw())
     }
 
     fn advance(&self, time: Duration) -> Fut<'_, ()> {

@@ -31,7 +31,7 @@ impl Target for Memory {
         let journal = Arc::new(Journal::default());
         let server = TestServer::builder(App::new(&journal))
             .limits(profile.limits())
-            .origin(profile.hub().origin().clone())
+            .origin(profile.origin())
             .build();
         Box::pin(async { Box::new(MemoryServer { server, journal }) as Box<dyn Server> })
     }

@@ -25,7 +25,8 @@ pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
     .with(Capabilities::HANDLER)
     .with(Capabilities::PANIC)
     .with(Capabilities::SHUTDOWN)
-    .with(Capabilities::CONCURRENT_WRITE);
+    .with(Capabilities::CONCURRENT_WRITE)
+    .with(Capabilities::SHARED_HUB);
 
 /// What reaches a connection's task.
 pub enum Inbound {

@@ -1,0 +1,45 @@
+use std::sync::Arc;
+
+use crossws::http::HeaderName;
+use crossws::worker::Options;
+use crossws_conformance::{Journal, Profile};
+use serde::{Deserialize, Serialize};
+
+use crate::notebook::Page;
+
+/// The header that says for which stage a request is.
+pub(crate) const HEADER: &str = "x-stage";
+
+/// The server of one case.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Stage {
+    /// Like no other's.
+    id: String,
+    /// Whether the Worker itself serves the connections.
+    pub(crate) plain: bool,
+    profile: Profile,
+}
+
+impl Stage {
+    /// The name of its object.
+    pub(crate) fn name(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(self)
+    }
+
+    pub(crate) fn journal(&self) -> Arc<Journal> {
+        Arc::new(Journal::new(Page::of(&self.id)))
+    }
+
+    /// Whether a connection has a hook left to run: they hold the journal.
+    pub(crate) fn is_live(&self) -> bool {
+        Page::of(&self.id).is_shared()
+    }
+
+    pub(crate) fn options(&self) -> Options {
+        Options::new()
+            .limits(self.profile.limits())
+            .origin(self.profile.origin())
+            // A case about what hooks see of a request asks for this one in a later hook.
+            .keep_headers([HeaderName::from_static("x-test")])
+    }
+}
