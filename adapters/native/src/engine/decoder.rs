@@ -45,6 +45,17 @@ struct Frame {
     key: [u8; 4],
 }
 
+impl Frame {
+    /// What is known to come of its message. More frames may come behind one that is not the last,
+    /// and room for each alone would be copied for each.
+    fn coming(&self) -> usize {
+        match self.fin {
+            true => self.left,
+            false => usize::MAX,
+        }
+    }
+}
+
 /// The largest message, whatever the limits: no allocation can be larger than `isize::MAX`, and one
 /// of half that can grow as all do.
 const MOST: usize = isize::MAX as usize >> 1;
@@ -209,7 +220,7 @@ impl Decoder {
                 append(&mut self.control, piece, frame.left);
                 Ok(())
             }
-            _ => self.message(frame).push(piece, frame.left),
+            _ => self.message(frame).push(piece, frame.coming()),
         }
     }
 
@@ -236,7 +247,7 @@ impl Decoder {
     }
 
     fn end_piece(&mut self, frame: Frame, payload: &[u8]) -> Result<Option<Event>, Violation> {
-        self.message(frame).push(payload, payload.len())?;
+        self.message(frame).push(payload, frame.coming())?;
         if !frame.fin {
             return Ok(None);
         }

@@ -43,7 +43,7 @@ impl Partial {
         }
     }
 
-    /// Appends a piece of a frame that has `coming` bytes left, this piece among them.
+    /// Appends a piece of a message of which `coming` bytes are left, this piece among them.
     pub(crate) fn push(&mut self, piece: &[u8], coming: usize) -> Result<(), Violation> {
         match self {
             Self::Text(text) => text.push(piece, coming),

@@ -42,6 +42,21 @@ fn a_message_is_no_larger_than_its_bytes() {
 }
 
 #[test]
+fn small_fragments_are_not_copied_over_and_over() {
+    for first in [0x01, 0x02] {
+        let mut decoder = Decoder::new(Role::Server, &Limits::default());
+        let mut sizes = std::collections::BTreeSet::new();
+        for at in 0..10_000 {
+            let mut frame = masked(if at == 0 { first } else { 0 }, &[b'x'; 64]);
+            decoder.decode(&mut &mut frame[..]).unwrap();
+            sizes.insert(decoder.owned());
+            assert!(decoder.owned() <= 2 * 64 * (at + 1) + 64);
+        }
+        assert!(sizes.len() < 20, "{sizes:?}");
+    }
+}
+
+#[test]
 fn a_control_frame_in_pieces_leaves_nothing_behind() {
     let mut decoder = Decoder::new(Role::Server, &Limits::default());
     for byte in masked(0x89, b"there?") {
