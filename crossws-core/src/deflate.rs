@@ -44,8 +44,9 @@ macro_rules! deflate {
 deflate! {
     /// The server forgets what it has sent before it compresses the next message. Then one
     /// compressor serves all connections of a thread, and what is published is compressed once for
-    /// all. Without it messages that are like one another become smaller, and a connection that
-    /// sends costs some 300 KiB; the client may ask for it all the same. Default true.
+    /// all. Without it messages that are like one another become smaller, what is published is
+    /// compressed for each, and a connection that sends costs some 300 KiB until it has been silent
+    /// for one or two heartbeats; the client may ask for it all the same. Default true.
     server_no_context_takeover: bool = true;
     /// The client has to forget too. Without it a connection costs some 40 KiB. Default true.
     client_no_context_takeover: bool = true;

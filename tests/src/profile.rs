@@ -9,8 +9,6 @@ use serde::{Deserialize, Serialize};
 pub struct Profile {
     /// `Limits::max_message_size`.
     pub max_message_size: Option<usize>,
-    /// `Limits::max_fragments`.
-    pub max_fragments: Option<usize>,
     /// `Limits::max_inbound`.
     pub max_inbound: Option<usize>,
     /// `Limits::max_control_rate`.
@@ -75,7 +73,6 @@ impl Profile {
             }
         };
         size(&mut limits.max_message_size, self.max_message_size);
-        size(&mut limits.max_fragments, self.max_fragments);
         size(&mut limits.max_inbound, self.max_inbound);
         size(&mut limits.max_control_rate, self.max_control_rate);
         size(&mut limits.max_buffered, self.max_buffered);

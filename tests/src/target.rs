@@ -136,6 +136,8 @@ pub enum Event {
     Pong(Vec<u8>),
     /// A close frame.
     Close(Option<(u16, String)>),
+    /// A message that is compressed, as it came; only from a [`Raw`].
+    Compressed(Vec<u8>),
     /// The connection ended in order.
     End,
     /// The connection was cut.

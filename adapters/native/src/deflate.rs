@@ -65,12 +65,46 @@ fn window_bits(said: u8) -> u8 {
 }
 
 impl Outgoing {
+    /// All of it but the takeover, as a number.
+    pub(crate) fn to_bits(self) -> u64 {
+        let threshold = (self.threshold as u64).min(u64::MAX >> 8);
+        threshold << 8 | u64::from(self.level) << 4 | u64::from(self.window_bits)
+    }
+
+    /// What [`to_bits`](Self::to_bits) made a number of.
+    pub(crate) fn from_bits(bits: u64) -> Self {
+        Self {
+            window_bits: (bits & 15) as u8,
+            level: (bits >> 4 & 15) as u8,
+            threshold: usize::try_from(bits >> 8).unwrap_or(usize::MAX),
+            takeover: false,
+        }
+    }
+
     fn new(config: &Deflate, window_bits: u8, takeover: bool) -> Self {
         Self {
             window_bits,
             level: config.level.clamp(1, 9),
             threshold: config.threshold,
             takeover,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_what_their_number_says() {
+        for window_bits in 9..=15 {
+            for level in [1, 5, 9] {
+                for threshold in [0, 1, 1024, usize::MAX >> 8] {
+                    let config = Deflate::default().level(level).threshold(threshold);
+                    let outgoing = Outgoing::new(&config, window_bits, false);
+                    assert_eq!(Outgoing::from_bits(outgoing.to_bits()), outgoing);
+                }
+            }
         }
     }
 }

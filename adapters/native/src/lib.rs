@@ -12,6 +12,7 @@ mod accept;
 mod acceptor;
 mod batch;
 pub mod deflate;
+mod encoder;
 pub mod engine;
 mod frame;
 #[cfg(feature = "futures-io")]

@@ -17,10 +17,12 @@ use crossws_core::{
 use pin_project_lite::pin_project;
 
 use crate::batch::Batch;
+use crate::deflate::Deflater;
 use crate::engine::{AnyEngine, Violation};
 use crate::io::Io;
 use crate::outbox::Outbox;
 use crate::runtime::Runtime;
+use crate::sync::Mutex;
 use crate::timer::{Timer, later};
 
 /// What arrived and waits for its hook.
@@ -85,6 +87,8 @@ pub(crate) struct Link<I, R: Runtime> {
     inbound_bytes: usize,
     controls: ControlRate,
 
+    /// What this connection compresses in: given back when it rests.
+    deflater: Option<Arc<Mutex<Deflater>>>,
     writing: Batch,
     unflushed: bool,
     /// Since when nothing could be written although something waits.
@@ -125,6 +129,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             inbound: VecDeque::new(),
             inbound_bytes: 0,
             controls: ControlRate::new(limits.max_control_rate),
+            deflater: None,
             writing: Batch::default(),
             unflushed: false,
             stalled: None,
@@ -138,6 +143,12 @@ impl<I: Io, R: Runtime> Link<I, R> {
             limits,
             runtime,
         }
+    }
+
+    /// Sees to it that a context is given back when the connection rests.
+    pub(crate) fn with_deflater(mut self, deflater: Option<Arc<Mutex<Deflater>>>) -> Self {
+        self.deflater = deflater;
+        self
     }
 
     pub(crate) fn attach(&mut self, lifeline: Lifeline) {

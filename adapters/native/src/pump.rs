@@ -37,7 +37,7 @@ where
     let transport = NativeTransport::new(outbox.clone(), &agreed);
     let engine = agreed.into_engine(&limits);
     let link = Link::new(io, early, outbox, runtime, limits, id, engine);
-    let mut link = Box::new(link);
+    let mut link = Box::new(link.with_deflater(transport.deflater()));
     let joined = accepted.join(transport);
     async move {
         match joined {

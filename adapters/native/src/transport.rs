@@ -7,9 +7,12 @@ use crossws_core::{
     SendError, Transport, Wire,
 };
 
-use crate::frame::{Opcode, ServerFrame};
+use crate::deflate::Deflater;
+use crate::encoder::Encoder;
+use crate::frame::Opcode;
 use crate::handshake::Agreed;
 use crate::outbox::Outbox;
+use crate::sync::Mutex;
 
 /// What native transports can do.
 pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
@@ -35,6 +38,7 @@ pub(crate) struct NativeTransport {
     outbox: Arc<Outbox>,
     /// What was negotiated, as in the answer's header.
     extensions: Box<str>,
+    encoder: Encoder,
     capabilities: Capabilities,
 }
 
@@ -44,32 +48,24 @@ impl Transport for NativeTransport {
     }
 
     fn send(&self, message: Message) -> Result<(), SendError> {
-        let payload = message.as_bytes();
-        let receipt = self.outbox.enqueue(payload.len(), |batch| {
-            batch.push(Opcode::from(&message), payload);
-        });
-        if receipt.wake {
-            self.outbox.wake_pump();
-        }
-        match receipt {
-            Receipt { queued: true, .. } => Ok(()),
-            Receipt { dropped: 0, .. } => Err(SendError::Closed(message)),
-            _ => Err(SendError::Full(message)),
-        }
+        let receipt = self.encoder.send(&self.outbox, &message, true);
+        self.sent(message, receipt)
     }
 
-    /// A policy that discards messages must know each of them; otherwise the pump fetches them.
+    fn send_uncompressed(&self, message: Message) -> Result<(), SendError> {
+        let receipt = self.encoder.send(&self.outbox, &message, false);
+        self.sent(message, receipt)
+    }
+
+    /// A policy that discards messages must know each of them; otherwise the pump fetches them,
+    /// unless this connection's are like no other's.
     fn wire(&self) -> Option<Wire> {
-        self.outbox
-            .reads_logs()
-            .then(|| Wire::new::<ServerFrame>(0))
+        let reads_logs = self.outbox.reads_logs();
+        self.encoder.wire().filter(|_| reads_logs)
     }
 
     fn publish(&self, publication: &Publication) -> Receipt {
-        let frame = publication.encoded(Wire::new::<ServerFrame>(0));
-        self.outbox.enqueue(publication.message().len(), |batch| {
-            batch.push_encoded(frame, 1);
-        })
+        self.encoder.publish(&self.outbox, publication)
     }
 
     fn news(&self, feed: Feed, first: usize) -> Result<Room, Feed> {
@@ -122,9 +118,26 @@ impl Transport for NativeTransport {
 impl NativeTransport {
     pub(crate) fn new(outbox: Arc<Outbox>, agreed: &Agreed) -> Self {
         Self {
+            encoder: Encoder::new(agreed, &outbox),
             outbox,
             extensions: agreed.extensions().into(),
             capabilities: agreed.engine().capabilities(),
+        }
+    }
+
+    /// The context that this connection compresses in, if it may have one.
+    pub(crate) fn deflater(&self) -> Option<Arc<Mutex<Deflater>>> {
+        self.encoder.deflater()
+    }
+
+    fn sent(&self, message: Message, receipt: Receipt) -> Result<(), SendError> {
+        if receipt.wake {
+            self.outbox.wake_pump();
+        }
+        match receipt {
+            Receipt { queued: true, .. } => Ok(()),
+            Receipt { dropped: 0, .. } => Err(SendError::Closed(message)),
+            _ => Err(SendError::Full(message)),
         }
     }
 

@@ -15,6 +15,8 @@ group! {
     a_compressed_message_is_read: [RAW_HTTP, COMPRESSION],
     a_compressed_message_in_fragments_is_read: [RAW_HTTP, COMPRESSION],
     a_message_that_is_not_compressed_is_read_too: [RAW_HTTP, COMPRESSION],
+    a_long_answer_is_compressed: [RAW_HTTP, COMPRESSION],
+    what_is_published_is_compressed: [RAW_HTTP, COMPRESSION],
     context_is_taken_over_if_agreed: [RAW_HTTP, COMPRESSION],
     rsv1_in_the_wrong_place_is_1002: [RAW_HTTP, COMPRESSION],
     what_does_not_decompress_is_1007: [RAW_HTTP, COMPRESSION],
@@ -123,8 +125,10 @@ async fn a_peer_knows_what_was_negotiated(scene: Scene<'_>) {
     let (mut raw, extensions) = offer(&stage, OFFER).await.unwrap();
     let order = serde_json::to_vec(&[Do::Report]).unwrap();
     raw.write(&frame(0x81, &order)).await.unwrap();
-    let Event::Text(report) = raw.frame().await else {
-        panic!("no report");
+    let report = match raw.frame().await {
+        Event::Text(report) => report,
+        Event::Compressed(payload) => inflated(&payload),
+        other => panic!("no report, but {other:?}"),
     };
     let report: Value = serde_json::from_str(&report).unwrap();
     assert_eq!(report["extensions"], extensions);
@@ -155,6 +159,46 @@ async fn a_message_that_is_not_compressed_is_read_too(scene: Scene<'_>) {
     let mut raw = connected(&stage).await;
     raw.write(&frame(0x81, b"Hello")).await.unwrap();
     assert_eq!(raw.frame().await, Event::Text("Hello".to_owned()));
+}
+
+/// What a message says that is compressed by itself.
+fn inflated(payload: &[u8]) -> String {
+    let mut text = vec![0; 1 << 16];
+    let mut state = flate2::Decompress::new(false);
+    let bytes = [payload, b"\0\0\xff\xff"].concat();
+    let done = state.decompress(&bytes, &mut text, flate2::FlushDecompress::Sync);
+    done.unwrap();
+    text.truncate(state.total_out() as usize);
+    String::from_utf8(text).unwrap()
+}
+
+async fn a_long_answer_is_compressed(scene: Scene<'_>) {
+    let stage = scene.stage_with(wanted("on")).await;
+    let mut raw = connected(&stage).await;
+    let text = "long, and like itself; ".repeat(100);
+    for _ in 0..2 {
+        raw.write(&frame(0x81, text.as_bytes())).await.unwrap();
+        let Event::Compressed(payload) = raw.frame().await else {
+            panic!("it is not compressed");
+        };
+        assert!(payload.len() < text.len() / 4);
+        assert_eq!(inflated(&payload), text);
+    }
+}
+
+async fn what_is_published_is_compressed(scene: Scene<'_>) {
+    let stage = scene.stage_with(wanted("on")).await;
+    let mut raw = connected(&stage).await;
+    let mut plain = stage.join("/raw", "b").await;
+    stage.wait("a", "open").await;
+    let text = "long, and like itself; ".repeat(100);
+    assert_eq!(stage.broadcast(None, &text).await, 2);
+    let Event::Compressed(payload) = raw.frame().await else {
+        panic!("it is not compressed");
+    };
+    assert_eq!(inflated(&payload), text);
+    // Not for whoever did not offer it.
+    plain.hears(&text).await;
 }
 
 async fn context_is_taken_over_if_agreed(scene: Scene<'_>) {

@@ -29,7 +29,8 @@ pub(super) fn take(bytes: &mut Vec<u8>) -> Option<Event> {
     let [first, second, ..] = bytes[..] else {
         return None;
     };
-    assert_eq!(first & 0x70, 0, "reserved bits");
+    let compressed = first & 0x40 != 0;
+    assert_eq!(first & 0x30, 0, "reserved bits");
     assert_eq!(first & 0x80, 0x80, "a fragment");
     assert_eq!(second & 0x80, 0, "a server's frame is not masked");
     let (size, start) = match second {
@@ -43,6 +44,8 @@ pub(super) fn take(bytes: &mut Vec<u8>) -> Option<Event> {
     let payload = bytes.get(start..start + size)?.to_vec();
     bytes.drain(..start + size);
     Some(match first & 0x0f {
+        1 | 2 if compressed => Event::Compressed(payload),
+        _ if compressed => panic!("a control frame is not compressed"),
         1 => Event::Text(String::from_utf8(payload).unwrap()),
         2 => Event::Binary(payload),
         8 => Event::Close(closed(&payload)),

@@ -150,6 +150,9 @@ impl Raw for AlteredRaw {
             if self.fault == Fault::ForgetsWhichVersionItSpeaks {
                 response.headers_mut().remove("sec-websocket-version");
             }
+            if self.fault == Fault::NegotiatesInSilence {
+                response.headers_mut().remove("sec-websocket-extensions");
+            }
             Some(response)
         })
     }
@@ -160,6 +163,9 @@ impl Raw for AlteredRaw {
                 Event::Close(_) if self.fault == Fault::LosesItsLastFrame => Event::Cut,
                 Event::Close(_) if self.fault == Fault::ClosesWithTheWrongCode => {
                     Event::Close(Some((1000, String::new())))
+                }
+                Event::Compressed(_) if self.fault == Fault::CompressesNothing => {
+                    Event::Text("[]".to_owned())
                 }
                 other => other,
             }

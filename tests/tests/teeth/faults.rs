@@ -74,6 +74,8 @@ pub enum Fault {
     // On the wire, around the tokio adapter.
     AnswersEveryRequestWith400,
     ClosesWithTheWrongCode,
+    CompressesNothing,
     ForgetsWhichVersionItSpeaks,
     LosesItsLastFrame,
+    NegotiatesInSilence,
 }

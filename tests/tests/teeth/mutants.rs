@@ -500,7 +500,7 @@ pub const MUTANTS: &[Mutant] = &[
             "bad_http::a_header_that_is_not_ascii_is_harmless",
         ]),
     Fault::ClosesWithTheWrongCode
-        .put(Place::Tokio, &["bad_frames"])
+        .put(Place::Tokio, &["bad_frames", "compression"])
         .fails(&[
             "bad_frames::an_unmasked_frame_is_1002",
             "bad_frames::reserved_bits_are_1002",
@@ -517,6 +517,21 @@ pub const MUTANTS: &[Mutant] = &[
             "bad_frames::an_absurd_length_is_1009_or_1002",
             "bad_frames::fragments_over_the_limit_together_are_1009",
             "bad_frames::the_close_frame_arrives_although_much_is_unread",
+            "compression::by_default_a_compressed_message_is_1002",
+            "compression::context_is_taken_over_if_agreed",
+            "compression::rsv1_in_the_wrong_place_is_1002",
+            "compression::what_does_not_decompress_is_1007",
+            "compression::compressed_text_that_is_not_utf_8_is_1007",
+            "compression::a_message_that_grows_over_the_limit_is_1009",
+        ])
+        // Its close frame may be lost to what is still under way.
+        .may_fail(&["bad_frames::endless_empty_fragments_are_harmless"]),
+    Fault::CompressesNothing
+        .put(Place::Tokio, &["compression"])
+        .fails(&[
+            "compression::a_peer_knows_what_was_negotiated",
+            "compression::a_long_answer_is_compressed",
+            "compression::what_is_published_is_compressed",
         ]),
     Fault::ForgetsWhichVersionItSpeaks
         .put(Place::Tokio, &["bad_http"])
@@ -540,5 +555,22 @@ pub const MUTANTS: &[Mutant] = &[
             "bad_frames::fragments_over_the_limit_together_are_1009",
             "bad_frames::what_follows_a_close_frame_is_not_delivered",
             "bad_frames::the_close_frame_arrives_although_much_is_unread",
+        ]),
+    Fault::NegotiatesInSilence
+        .put(Place::Tokio, &["compression"])
+        .fails(&[
+            "compression::an_offer_is_answered_where_it_is_wanted",
+            "compression::the_first_acceptable_offer_counts",
+            "compression::a_peer_knows_what_was_negotiated",
+            "compression::a_compressed_message_is_read",
+            "compression::a_compressed_message_in_fragments_is_read",
+            "compression::a_message_that_is_not_compressed_is_read_too",
+            "compression::a_long_answer_is_compressed",
+            "compression::what_is_published_is_compressed",
+            "compression::context_is_taken_over_if_agreed",
+            "compression::rsv1_in_the_wrong_place_is_1002",
+            "compression::what_does_not_decompress_is_1007",
+            "compression::compressed_text_that_is_not_utf_8_is_1007",
+            "compression::a_message_that_grows_over_the_limit_is_1009",
         ]),
 ];

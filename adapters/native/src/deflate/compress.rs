@@ -57,6 +57,8 @@ pub struct Deflater {
     outgoing: Outgoing,
     max_context_memory: usize,
     context: Option<(Box<Compress>, Reservation)>,
+    /// Used since it was last asked.
+    used: bool,
 }
 
 impl Deflater {
@@ -66,6 +68,7 @@ impl Deflater {
             outgoing: negotiated.outgoing,
             max_context_memory: negotiated.max_context_memory,
             context: None,
+            used: false,
         }
     }
 
@@ -86,6 +89,7 @@ impl Deflater {
         let Some((state, _)) = &mut self.context else {
             return deflate_frame(&self.outgoing, opcode, payload, out);
         };
+        self.used = true;
         let done = put_frame(state, opcode, payload, out);
         if !done {
             // It has seen what the other side will not: begin anew.
@@ -106,6 +110,13 @@ impl Deflater {
     /// new one.
     pub fn release(&mut self) {
         self.context = None;
+    }
+
+    /// Called now and then: gives the context back if it was not used since the last time.
+    pub fn rest(&mut self) {
+        if !std::mem::take(&mut self.used) {
+            self.release();
+        }
     }
 
     /// Whether a context is owned.

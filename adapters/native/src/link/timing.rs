@@ -63,6 +63,9 @@ impl<I: Io, R: Runtime> Link<I, R> {
                 _ => {
                     self.ping_due = true;
                     self.outbox.heartbeat();
+                    if let Some(deflater) = &self.deflater {
+                        deflater.lock().rest();
+                    }
                 }
             }
         }

@@ -311,6 +311,10 @@ fn context_makes_like_messages_smaller_and_is_given_back() {
     let mut frame = Vec::new();
     assert!(deflater.put_frame(Opcode::Text, message.as_bytes(), &mut frame));
     assert_eq!(frame.len(), sizes[0], "it begins anew");
+    deflater.rest();
+    assert!(deflater.has_context(), "it was in use");
+    deflater.rest();
+    assert!(!deflater.has_context());
 }
 
 #[test]

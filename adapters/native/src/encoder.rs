@@ -1,0 +1,111 @@
+//! What a connection's messages become on the wire.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use crossws_core::{Encoding, Message, Publication, Receipt, Wire};
+
+use crate::batch::Batch;
+use crate::deflate::{Deflater, Outgoing, deflate_frame};
+use crate::frame::{Opcode, ServerFrame, put_frame};
+use crate::handshake::Agreed;
+use crate::outbox::Outbox;
+use crate::sync::Mutex;
+
+/// How one connection's messages become frames.
+pub(crate) enum Encoder {
+    Plain,
+    /// Compressed, each message by itself, so that connections with equal parameters share them.
+    Shared(Outgoing),
+    /// Compressed in the connection's own context: in the order in which they are sent.
+    Own(Arc<Mutex<Deflater>>),
+}
+
+impl Encoder {
+    pub(crate) fn new(agreed: &Agreed, outbox: &Outbox) -> Self {
+        match agreed.deflate() {
+            None => Self::Plain,
+            // A policy that discards messages would discard what others refer to.
+            Some(negotiated) if negotiated.outgoing.takes_context_over() && outbox.reads_logs() => {
+                Self::Own(Arc::new(Mutex::new(Deflater::new(negotiated))))
+            }
+            Some(negotiated) => Self::Shared(negotiated.outgoing),
+        }
+    }
+
+    /// The format of logs that this connection can read: any but one of its own.
+    pub(crate) fn wire(&self) -> Option<Wire> {
+        match self {
+            Self::Plain => Some(Wire::new::<ServerFrame>(0)),
+            Self::Shared(outgoing) => Some(Wire::new::<DeflatedFrame>(outgoing.to_bits())),
+            Self::Own(_) => None,
+        }
+    }
+
+    /// Queues a message, and wakes nobody.
+    pub(crate) fn send(&self, outbox: &Outbox, message: &Message, compress: bool) -> Receipt {
+        let payload = message.as_bytes();
+        let opcode = Opcode::from(message);
+        let plain = |batch: &mut Batch| batch.push(opcode, payload);
+        match self {
+            Self::Shared(outgoing) if compress => {
+                let mut frame = Vec::new();
+                if deflate_frame(outgoing, opcode, payload, &mut frame) {
+                    let frame = Bytes::from(frame);
+                    outbox.enqueue(payload.len(), |batch| batch.push_encoded(frame, 1))
+                } else {
+                    outbox.enqueue(payload.len(), plain)
+                }
+            }
+            Self::Own(deflater) if compress => {
+                // Held until the frame is queued: it refers to those that were queued before.
+                let mut deflater = deflater.lock();
+                let mut frame = Vec::new();
+                if !deflater.put_frame(opcode, payload, &mut frame) {
+                    return outbox.enqueue(payload.len(), plain);
+                }
+                let frame = Bytes::from(frame);
+                let receipt = outbox.enqueue(payload.len(), |batch| batch.push_encoded(frame, 1));
+                if !receipt.queued {
+                    deflater.interrupt();
+                }
+                receipt
+            }
+            _ => outbox.enqueue(payload.len(), plain),
+        }
+    }
+
+    /// As [`send`](Self::send), for what others are sent too.
+    pub(crate) fn publish(&self, outbox: &Outbox, publication: &Publication) -> Receipt {
+        let message = publication.message();
+        match self.wire() {
+            Some(wire) => {
+                let frame = publication.encoded(wire);
+                outbox.enqueue(message.len(), |batch| batch.push_encoded(frame, 1))
+            }
+            None => self.send(outbox, message, publication.may_compress()),
+        }
+    }
+
+    /// The context of the connection's own, if it may have one.
+    pub(crate) fn deflater(&self) -> Option<Arc<Mutex<Deflater>>> {
+        match self {
+            Self::Own(deflater) => Some(Arc::clone(deflater)),
+            _ => None,
+        }
+    }
+}
+
+/// The wire format of what a server publishes compressed: the variant holds the parameters.
+struct DeflatedFrame;
+
+impl Encoding for DeflatedFrame {
+    fn append(variant: u64, publication: &Publication, to: &mut Vec<u8>) {
+        let message = publication.message();
+        let (opcode, payload) = (Opcode::from(message), message.as_bytes());
+        let outgoing = Outgoing::from_bits(variant);
+        if !(publication.may_compress() && deflate_frame(&outgoing, opcode, payload, to)) {
+            put_frame(to, opcode, payload);
+        }
+    }
+}
