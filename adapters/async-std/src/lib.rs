@@ -7,11 +7,15 @@
 //! # std::io::Result::Ok(())
 //! ```
 //!
+//! [`Server`] has everything that is more than one line: limits, HTTP on the same port (feature
+//! `http`), TLS (feature `tls`), any listener, such as one on a Unix-domain socket, and an orderly
+//! shutdown. [`Acceptor`] takes what another server has accepted: streams (see [`io`]), or requests.
+//!
 //! async-std is discontinued (RUSTSEC-2025-0052). This adapter is for apps that run on it today;
 //! smol is the maintained choice, on the same executor and reactor crates, and moving is one line:
 //! `crossws_smol` (or `crossws::smol`) in place of `crossws_async_std`.
 
-mod io;
+pub mod io;
 mod listen;
 mod runtime;
 
@@ -24,7 +28,9 @@ pub use runtime::AsyncStd;
 
 /// What this adapter can do.
 pub use crossws_native::CAPABILITIES;
-pub use crossws_native::{EngineKind, HeadLimits, Report, Shutdown, StreamInfo};
+pub use crossws_native::{EngineKind, HeadLimits, Report, Shutdown, StreamInfo, Unclaimed};
+#[cfg(feature = "tls")]
+pub use crossws_native::{Tls, TlsError, TlsStream};
 
 /// A server on async-std: [`Server::builder`](crossws_native::Server::builder) makes one.
 pub type Server<R> = crossws_native::Server<R, AsyncStd>;
@@ -33,8 +39,8 @@ pub type ServerBuilder<R> = crossws_native::ServerBuilder<R, AsyncStd>;
 /// A handle to a server, also while it runs.
 pub type ServerHandle = crossws_native::ServerHandle<AsyncStd>;
 
-/// Upgrades requests of somebody else's HTTP server.
-#[cfg(feature = "http")]
+/// Takes streams that were accepted elsewhere and, with the feature `http`, upgrade requests of
+/// somebody else's HTTP server.
 pub type Acceptor<R> = crossws_native::Acceptor<R, AsyncStd>;
 /// Takes WebSocket upgrades out of a tower service's requests.
 #[cfg(feature = "http")]

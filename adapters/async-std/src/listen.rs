@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 use async_std::net::{TcpListener, TcpStream};
 #[cfg(unix)]
 use async_std::os::unix::net::{UnixListener, UnixStream};
-use crossws_native::{FuturesIo, Listen, tune};
+use crossws_native::{Listen, tune};
 
-use crate::io;
+use crate::io::{self, Stream};
 use crate::runtime::AsyncStd;
 
 impl Listen<AsyncStd> for TcpListener {
-    type Io = FuturesIo<TcpStream>;
+    type Io = Stream<TcpStream>;
 
     async fn accept(&mut self) -> Result<(Self::Io, Option<SocketAddr>)> {
         let (stream, addr) = TcpListener::accept(self).await?;
@@ -26,7 +26,7 @@ impl Listen<AsyncStd> for TcpListener {
 /// Unix-domain sockets: for a proxy on the same machine.
 #[cfg(unix)]
 impl Listen<AsyncStd> for UnixListener {
-    type Io = FuturesIo<UnixStream>;
+    type Io = Stream<UnixStream>;
 
     async fn accept(&mut self) -> Result<(Self::Io, Option<SocketAddr>)> {
         let (stream, _) = UnixListener::accept(self).await?;

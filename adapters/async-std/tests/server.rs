@@ -1,16 +1,25 @@
 //! The server on async-std, in a process without a tokio runtime.
 
 #![cfg(unix)]
-#![allow(clippy::unwrap_used)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::field_reassign_with_default
+)]
 
 #[path = "../../native/tests/server/mod.rs"]
 mod server;
 
 use std::path::Path;
 
+use async_std::net::TcpStream;
 use async_std::os::unix::net::UnixListener;
 use async_std::task::block_on;
 use crossws_async_std as adapter;
+use smol_hyper::rt::FuturesIo;
+
+/// How the threads are called that hooks run on.
+const THREADS: &str = "async-std/runtime";
 
 fn spawn(future: impl Future<Output = ()> + Send + 'static) {
     drop(async_std::task::spawn(future));
@@ -18,4 +27,12 @@ fn spawn(future: impl Future<Output = ()> + Send + 'static) {
 
 fn unix_listener(path: &Path) -> UnixListener {
     block_on(UnixListener::bind(path)).unwrap()
+}
+
+fn adopt(stream: std::net::TcpStream) -> TcpStream {
+    TcpStream::from(stream)
+}
+
+fn hyper_io(stream: TcpStream) -> FuturesIo<TcpStream> {
+    FuturesIo::new(stream)
 }

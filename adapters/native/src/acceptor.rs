@@ -1,35 +1,27 @@
 use std::fmt;
 use std::marker::PhantomData;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
-use crossws_core::{Accepted, Hooks, Hub, Refused, Rejection, Resolve, UpgradeRequest};
-use http::{Request, Response};
-use http_body_util::Full;
-use hyper::upgrade::{OnUpgrade, Parts, Upgraded};
+use crossws_core::{Hub, Resolve};
 
-use crate::accept::{StreamInfo, run_claim, run_upgrade};
+use crate::accept::{StreamInfo, Unclaimed, not_found, serve_stream};
 use crate::engine::EngineKind;
-use crate::handshake::{Agreed, Handshake, is_upgrade};
-use crate::hyper::{HyperIo, UpgradedIo};
+use crate::head::HeadLimits;
 use crate::io::Io;
-use crate::layer::WebSocketLayer;
-use crate::pump::pump;
 use crate::runtime::ServerRuntime;
 use crate::shutdown::{Report, Shutdown, shut_down};
 use crate::tasks::Tasks;
 
-/// Upgrades requests of somebody else's HTTP server: hyper 1, and whatever builds on it, such as
-/// axum. Cheap to clone.
+/// The door for a server that is not [`Server`](crate::Server): it takes a stream that was accepted
+/// elsewhere, or, with the feature `http`, the request of another HTTP server. Cheap to clone.
 ///
-/// The server must keep upgrades alive: `axum::serve` does, and with hyper's own connection it is
-/// `with_upgrades()`. Connections run as tasks of the runtime `T`; that server's shutdown does not know them,
-/// so call [`shutdown`](Self::shutdown) beside it.
+/// That server's shutdown does not know of these connections, so call
+/// [`shutdown`](Self::shutdown) beside it.
 pub struct Acceptor<R, T> {
     resolver: Arc<R>,
     hub: Hub,
     tasks: Tasks,
+    head: HeadLimits,
     engine: EngineKind,
     runtime: PhantomData<fn() -> T>,
 }
@@ -37,7 +29,14 @@ pub struct Acceptor<R, T> {
 impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     /// For these hooks, or a resolver that chooses among several.
     pub fn new(resolver: R, hub: Hub) -> Self {
-        Self::of_server(Arc::new(resolver), hub, Tasks::default())
+        Self::from_parts(Arc::new(resolver), hub, Tasks::default())
+    }
+
+    /// The bounds of reading a request's head, where this reads it: from a raw stream.
+    #[must_use]
+    pub fn head_limits(mut self, limits: HeadLimits) -> Self {
+        self.head = limits;
+        self
     }
 
     /// Decodes with this engine instead of this crate's own.
@@ -47,87 +46,31 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         self
     }
 
-    /// Answers a request for a WebSocket: with a 101 behind which the connection runs, or with
-    /// its refusal. The client's address, if it shall be known, is a [`SocketAddr`] in the
-    /// request's extensions; or say it with [`handle_upgrade_from`](Self::handle_upgrade_from).
+    /// Serves a stream that was accepted elsewhere, to its end: reads the first request's head,
+    /// runs the upgrade, answers, and runs the connection. Every refusal is answered.
+    ///
+    /// Spawn it: it ends with the connection.
     ///
     /// # Errors
-    /// Gives the request back, untouched, when it is no upgrade or no hooks claim it.
+    /// Gives the stream back, with what was read from it, when its first request is no upgrade or
+    /// no hooks claim it: for whoever serves HTTP, or for [`not_found`](Self::not_found).
     ///
     /// # Cancel safety
-    /// Dropping the future drops the upgrade; the client gets whatever its server then answers.
-    pub async fn handle_upgrade<B>(
-        &self,
-        request: Request<B>,
-    ) -> Result<Response<Full<Bytes>>, Request<B>> {
-        let addr = request.extensions().get::<SocketAddr>().copied();
-        let info = StreamInfo::new(addr).with_engine(self.engine);
-        self.handle_upgrade_from(request, info).await
+    /// Dropping the future drops the connection.
+    pub async fn serve_stream<I: Io>(&self, io: I, info: StreamInfo) -> Result<(), Unclaimed<I>> {
+        let runtime = T::default();
+        let info = info.with_engine(self.engine);
+        let served = serve_stream(io, info, &self.resolver, &self.hub, &runtime, &self.head);
+        // A shutdown that forces it ends it as if it had been served.
+        self.tasks.run(served).await.unwrap_or(Ok(()))
     }
 
-    /// As [`handle_upgrade`](Self::handle_upgrade), with what the caller knows of the connection:
-    /// its address, and whether it is encrypted.
+    /// Answers what [`serve_stream`](Self::serve_stream) gave back with 404, and ends it.
     ///
-    /// # Errors
-    /// As [`handle_upgrade`](Self::handle_upgrade).
-    pub async fn handle_upgrade_from<B>(
-        &self,
-        request: Request<B>,
-        info: StreamInfo,
-    ) -> Result<Response<Full<Bytes>>, Request<B>> {
-        let (mut parts, body) = request.into_parts();
-        if !is_upgrade(&parts) {
-            return Err(Request::from_parts(parts, body));
-        }
-        let handshake = Handshake::check(&parts);
-        let upgrade = parts.extensions.remove::<OnUpgrade>();
-        let request = UpgradeRequest::new(parts)
-            .with_remote_addr(info.remote_addr)
-            .with_secure(info.secure);
-        let claim = match run_claim(&self.hub, &self.resolver, request, &T::default()).await {
-            Ok(claim) => claim,
-            Err(Refused::Rejected(rejection)) => return Ok(answer(rejection)),
-            Err(Refused::Unclaimed(request)) => {
-                let mut parts = request.into_parts();
-                if let Some(upgrade) = upgrade {
-                    parts.extensions.insert(upgrade);
-                }
-                return Err(Request::from_parts(parts, body));
-            }
-            Err(_) => return Ok(answer(Rejection::internal("unknown refusal"))),
-        };
-        let handshake = match handshake {
-            Ok(handshake) => handshake,
-            Err(rejection) => return Ok(answer(rejection)),
-        };
-        let Some(upgrade) = upgrade else {
-            return Ok(answer(Rejection::internal(
-                "this server's connection cannot be upgraded",
-            )));
-        };
-        let accepted = run_upgrade(claim, &T::default()).await;
-        let accepted = accepted.and_then(|accepted| {
-            let agreed = handshake.agree(accepted.deflate(), info.engine)?;
-            Ok((accepted, agreed))
-        });
-        match accepted {
-            Ok((accepted, agreed)) => {
-                let response = handshake.response(accepted.headers(), &agreed);
-                self.tasks.spawn(&T::default(), async move {
-                    // An error is a client that left before its 101.
-                    if let Ok(upgraded) = upgrade.await {
-                        run::<T, _>(upgraded, accepted, agreed).await;
-                    }
-                });
-                Ok(response.map(Full::new))
-            }
-            Err(rejection) => Ok(answer(rejection)),
-        }
-    }
-
-    /// A tower layer that takes the upgrades out of a service's requests.
-    pub fn layer(&self) -> WebSocketLayer<R, T> {
-        WebSocketLayer::new(self.clone())
+    /// # Cancel safety
+    /// Dropping the future drops the connection, with the answer perhaps half written.
+    pub async fn not_found<I: Io>(&self, unclaimed: Unclaimed<I>) {
+        not_found(unclaimed, &T::default()).await;
     }
 
     /// Refuses further upgrades, tells every peer, waits for their `close` hooks up to the grace,
@@ -139,14 +82,30 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
 }
 
 impl<R, T> Acceptor<R, T> {
-    pub(crate) fn of_server(resolver: Arc<R>, hub: Hub, tasks: Tasks) -> Self {
+    pub(crate) fn from_parts(resolver: Arc<R>, hub: Hub, tasks: Tasks) -> Self {
         Self {
             resolver,
             hub,
             tasks,
+            head: HeadLimits::default(),
             engine: EngineKind::default(),
             runtime: PhantomData,
         }
+    }
+
+    #[cfg(feature = "http")]
+    pub(crate) fn resolver(&self) -> &Arc<R> {
+        &self.resolver
+    }
+
+    #[cfg(feature = "http")]
+    pub(crate) fn decodes_with(&self) -> EngineKind {
+        self.engine
+    }
+
+    #[cfg(feature = "http")]
+    pub(crate) fn tasks(&self) -> &Tasks {
+        &self.tasks
     }
 
     /// Peers, namespaces and topics.
@@ -158,12 +117,12 @@ impl<R, T> Acceptor<R, T> {
 impl<R, T> Clone for Acceptor<R, T> {
     fn clone(&self) -> Self {
         Self {
+            resolver: Arc::clone(&self.resolver),
+            hub: self.hub.clone(),
+            tasks: self.tasks.clone(),
+            head: self.head.clone(),
             engine: self.engine,
-            ..Self::of_server(
-                Arc::clone(&self.resolver),
-                self.hub.clone(),
-                self.tasks.clone(),
-            )
+            runtime: PhantomData,
         }
     }
 }
@@ -173,36 +132,5 @@ impl<R, T> fmt::Debug for Acceptor<R, T> {
         f.debug_struct("Acceptor")
             .field("hub", &self.hub)
             .finish_non_exhaustive()
-    }
-}
-
-fn answer(rejection: Rejection) -> Response<Full<Bytes>> {
-    rejection.into_response().map(Full::new)
-}
-
-/// Runs an upgraded connection. A stream that is known below is taken out of hyper's wrapper, so
-/// that the pump writes to it directly and can reset it.
-async fn run<T: ServerRuntime, H: Hooks + ?Sized>(
-    upgraded: Upgraded,
-    accepted: Accepted<H>,
-    agreed: Agreed,
-) {
-    let (io, early) = unwrap::<T>(upgraded);
-    pump(io, early, accepted, agreed, T::default()).await;
-}
-
-/// The stream of our own server or of one that the runtime knows, with what was read ahead.
-fn unwrap<T: ServerRuntime>(upgraded: Upgraded) -> (Box<dyn Io>, BytesMut) {
-    let upgraded = match upgraded.downcast::<HyperIo<Box<dyn Io>>>() {
-        Ok(Parts { io, read_buf, .. }) => {
-            let mut early = BytesMut::from(&read_buf[..]);
-            early.extend_from_slice(&io.front);
-            return (io.io, early);
-        }
-        Err(upgraded) => upgraded,
-    };
-    match T::reclaim(upgraded) {
-        Ok((io, early)) => (io, BytesMut::from(&early[..])),
-        Err(upgraded) => (Box::new(UpgradedIo(upgraded)), BytesMut::new()),
     }
 }

@@ -10,18 +10,28 @@ use crate::io::Io;
 #[derive(Debug)]
 pub struct FuturesIo<S> {
     stream: S,
-    shutdown: fn(&S) -> io::Result<()>,
+    /// Ends the writing side; without one, `poll_close` does.
+    shutdown: Option<fn(&S) -> io::Result<()>>,
     abort: fn(&S),
 }
 
 impl<S> FuturesIo<S> {
-    /// This stream; `shutdown` ends its writing side, and `abort` is [`Io::abort`] for it.
-    ///
-    /// `shutdown` is asked for because `poll_close` is not enough: async-std's only flushes.
-    pub fn new(stream: S, shutdown: fn(&S) -> io::Result<()>, abort: fn(&S)) -> Self {
+    /// Any stream: `poll_close` ends its writing side, and an abort is an ordinary drop.
+    pub fn new(stream: S) -> Self {
         Self {
             stream,
-            shutdown,
+            shutdown: None,
+            abort: |_| {},
+        }
+    }
+
+    /// A socket: `shutdown` ends its writing side, and `abort` is [`Io::abort`] for it.
+    ///
+    /// `shutdown` is asked for because `poll_close` is not enough: async-std's only flushes.
+    pub fn socket(stream: S, shutdown: fn(&S) -> io::Result<()>, abort: fn(&S)) -> Self {
+        Self {
+            stream,
+            shutdown: Some(shutdown),
             abort,
         }
     }
@@ -49,8 +59,11 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for FuturesIo<S> {
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(shutdown) = self.shutdown else {
+            return Pin::new(&mut self.stream).poll_close(cx);
+        };
         std::task::ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
-        Poll::Ready((self.shutdown)(&self.stream))
+        Poll::Ready(shutdown(&self.stream))
     }
 
     fn abort(&mut self) {

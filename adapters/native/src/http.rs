@@ -75,7 +75,7 @@ where
         io: unclaimed.io,
     };
     let acceptor =
-        Acceptor::<R, T>::of_server(resolver, handle.hub().clone(), handle.tasks().clone());
+        Acceptor::<R, T>::from_parts(resolver, handle.hub().clone(), handle.tasks().clone());
     // The hooks have been asked about the first request already, and did not claim it.
     let first = AtomicBool::new(true);
     let service = service_fn(move |mut request: Request<Incoming>| {

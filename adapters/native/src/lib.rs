@@ -2,13 +2,12 @@
 //! outbox, and the pump that runs one connection.
 //!
 //! An adapter implements [`Io`] for its streams, [`Listen`] for its listeners, and [`Runtime`] and
-//! [`ServerRuntime`] for its timers and tasks; then [`Server`] is its server. One that accepts
-//! connections itself calls [`serve_stream`] for each, and one that sits behind somebody else's HTTP
-//! server checks the request with [`is_upgrade`] and [`Handshake`], and runs [`pump`] on the
-//! upgraded stream.
+//! [`ServerRuntime`] for its timers and tasks; then [`Server`] is its server, and [`Acceptor`] its
+//! door for whoever accepts connections elsewhere: `docs/runtimes.md` writes one, whole. Below that,
+//! [`serve_stream`] serves one stream, and [`is_upgrade`], [`Handshake`] and [`pump`] are its parts
+//! for those who read the request themselves.
 
 mod accept;
-#[cfg(feature = "http")]
 mod acceptor;
 mod batch;
 pub mod deflate;
@@ -39,10 +38,13 @@ mod stop;
 mod sync;
 mod tasks;
 mod timer;
+#[cfg(feature = "tls")]
+mod tls;
 mod transport;
+#[cfg(feature = "http")]
+mod upgrade;
 
 pub use accept::{StreamInfo, Unclaimed, not_found, run_claim, run_upgrade, serve_stream};
-#[cfg(feature = "http")]
 pub use acceptor::Acceptor;
 pub use engine::EngineKind;
 #[cfg(feature = "futures-io")]
@@ -58,4 +60,6 @@ pub use runtime::{Runtime, ServerRuntime};
 pub use server::{Server, ServerBuilder, ServerHandle};
 pub use shutdown::{Report, Shutdown};
 pub use socket::{reset_on_drop, tune};
+#[cfg(feature = "tls")]
+pub use tls::{Tls, TlsError, TlsStream};
 pub use transport::CAPABILITIES;

@@ -30,6 +30,12 @@ pub trait Listen<T>: Send + 'static {
     /// # Errors
     /// When the listener should know its address and does not.
     fn local_addr(&self) -> io::Result<Option<SocketAddr>>;
+
+    /// Whether its connections are encrypted, so that URLs read `https` and `wss`. They are not,
+    /// by default.
+    fn is_secure(&self) -> bool {
+        false
+    }
 }
 
 /// The next connection. Out of file descriptors or memory, it waits from 10 ms up to 1 s and tries

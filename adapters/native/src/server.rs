@@ -18,6 +18,8 @@ use crate::shutdown::{Report, Shutdown, shut_down};
 use crate::socket;
 use crate::stop::Stop;
 use crate::tasks::Tasks;
+#[cfg(feature = "tls")]
+use crate::tls::{Tls, TlsListener};
 
 /// Serves what the hooks do not claim, one connection at a time.
 pub(crate) type Fallback<R, T> = Arc<dyn Fn(Rest<R, T>) -> BoxFuture<'static, ()> + Send + Sync>;
@@ -43,6 +45,8 @@ pub struct ServerBuilder<R, T> {
     pub(crate) head: HeadLimits,
     pub(crate) engine: EngineKind,
     pub(crate) fallback: Option<Fallback<R, T>>,
+    #[cfg(feature = "tls")]
+    tls: Option<Tls>,
 }
 
 impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
@@ -56,6 +60,14 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
     /// The bounds of reading a request's head.
     pub fn head_limits(mut self, limits: HeadLimits) -> Self {
         self.head = limits;
+        self
+    }
+
+    /// Speaks TLS on every connection: `https` and `wss`, HTTP included. The TLS handshake is
+    /// part of what [`HeadLimits::timeout`] bounds.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
         self
     }
 
@@ -79,6 +91,14 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
     /// # Errors
     /// When the listener does not know its address.
     pub fn listen(self, listener: impl Listen<T>) -> io::Result<Server<R, T>> {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = self.tls.clone() {
+            return self.serve(TlsListener { listener, tls });
+        }
+        self.serve(listener)
+    }
+
+    fn serve(self, listener: impl Listen<T>) -> io::Result<Server<R, T>> {
         let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
         let local_addr = listener.local_addr()?.unwrap_or(nowhere);
         let handle = ServerHandle(Arc::new(Shared {
@@ -125,6 +145,8 @@ impl<R: Resolve, T: ServerRuntime> Server<R, T> {
             head: HeadLimits::default(),
             engine: EngineKind::default(),
             fallback: None,
+            #[cfg(feature = "tls")]
+            tls: None,
         }
     }
 
@@ -185,6 +207,7 @@ async fn run<R: Resolve, T: ServerRuntime, L: Listen<T>>(
     let shared = &handle.0;
     let watch = shared.stop.watch();
     let mut stopping = pin!(watch.stopping());
+    let secure = listener.is_secure();
     loop {
         let accepted = {
             let mut accept = pin!(accept(&mut listener, &shared.runtime));
@@ -201,20 +224,21 @@ async fn run<R: Resolve, T: ServerRuntime, L: Listen<T>>(
         };
         let resolver = Arc::clone(&resolver);
         let fallback = fallback.clone();
-        let connection = connection(io, addr, resolver, handle.clone(), fallback);
+        let info = StreamInfo::new(addr).with_secure(secure);
+        let connection = connection(io, info, resolver, handle.clone(), fallback);
         shared.tasks.spawn(&shared.runtime, connection);
     }
 }
 
 async fn connection<I: Io, R: Resolve, T: ServerRuntime>(
     io: I,
-    addr: Option<SocketAddr>,
+    info: StreamInfo,
     resolver: Arc<R>,
     handle: ServerHandle<T>,
     fallback: Option<Fallback<R, T>>,
 ) {
     let shared = &handle.0;
-    let info = StreamInfo::new(addr).with_engine(shared.engine);
+    let info = info.with_engine(shared.engine);
     let runtime = &shared.runtime;
     let served = serve_stream(io, info, &resolver, &shared.hub, runtime, &shared.head);
     if let Err(unclaimed) = served.await {

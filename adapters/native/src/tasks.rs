@@ -35,8 +35,18 @@ impl Tasks {
         runtime: &T,
         future: impl Future<Output = ()> + Send + 'static,
     ) {
-        let entry = self.enter();
-        runtime.spawn(Task { entry, future });
+        runtime.spawn(Spawned {
+            task: self.run(future),
+        });
+    }
+
+    /// Runs a future inside the caller's. `None` when it was dropped early, by
+    /// [`abort_all`](Self::abort_all) or because it panicked.
+    pub(crate) fn run<F: Future>(&self, future: F) -> Task<F> {
+        Task {
+            entry: self.enter(),
+            future,
+        }
     }
 
     fn enter(&self) -> Entry {
@@ -76,30 +86,47 @@ impl Drop for Entry {
 }
 
 pin_project! {
-    struct Task<F> {
+    /// See [`Tasks::run`].
+    pub(crate) struct Task<F> {
         entry: Entry,
         #[pin]
         future: F,
     }
 }
 
-impl<F: Future<Output = ()>> Future for Task<F> {
+pin_project! {
+    /// A task whose end nobody waits for. An `async` block would hold the future twice.
+    struct Spawned<F> {
+        #[pin]
+        task: Task<F>,
+    }
+}
+
+impl<F: Future<Output = ()>> Future for Spawned<F> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.project().task.poll(cx).map(drop)
+    }
+}
+
+impl<F: Future> Future for Task<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<F::Output>> {
         let this = self.project();
         let switch = &this.entry.switch;
         switch.task.register(cx.waker());
         if switch.off.load(Ordering::Acquire) {
-            return Poll::Ready(());
+            return Poll::Ready(None);
         }
         // Some runtimes end the process, or their thread, upon a panic; core has already caught
         // those of hooks. Nothing sees the future again.
         match catch_unwind(AssertUnwindSafe(|| this.future.poll(cx))) {
-            Ok(polled) => polled,
+            Ok(polled) => polled.map(Some),
             Err(panic) => {
                 tracing::error!(message = said(&*panic), "a connection's task panicked");
-                Poll::Ready(())
+                Poll::Ready(None)
             }
         }
     }

@@ -1,19 +1,31 @@
+//! Streams as the connections use them: what [`Acceptor::serve_stream`](crate::Acceptor::serve_stream)
+//! takes.
+
 use std::net::Shutdown;
 
 use crossws_native::{FuturesIo, reset_on_drop};
+use smol::io::{AsyncRead, AsyncWrite};
 use smol::net::TcpStream;
+#[cfg(unix)]
+use smol::net::unix::UnixStream;
+
+/// A stream on smol.
+pub type Stream<S> = FuturesIo<S>;
+
+/// Any stream; an abort is an ordinary drop.
+pub fn stream<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(stream: S) -> Stream<S> {
+    FuturesIo::new(stream)
+}
 
 /// A TCP stream, which an abort resets.
-pub(crate) fn tcp(stream: TcpStream) -> FuturesIo<TcpStream> {
-    FuturesIo::new(
-        stream,
-        |stream| stream.shutdown(Shutdown::Write),
-        reset_on_drop,
-    )
+pub fn tcp(stream: TcpStream) -> Stream<TcpStream> {
+    let shutdown = |stream: &TcpStream| stream.shutdown(Shutdown::Write);
+    FuturesIo::socket(stream, shutdown, reset_on_drop)
 }
 
 /// A Unix-domain stream; an abort is an ordinary drop.
 #[cfg(unix)]
-pub(crate) fn unix(stream: smol::net::unix::UnixStream) -> FuturesIo<smol::net::unix::UnixStream> {
-    FuturesIo::new(stream, |stream| stream.shutdown(Shutdown::Write), |_| {})
+pub fn unix(stream: UnixStream) -> Stream<UnixStream> {
+    let shutdown = |stream: &UnixStream| stream.shutdown(Shutdown::Write);
+    FuturesIo::socket(stream, shutdown, |_| {})
 }

@@ -6,8 +6,12 @@
 //! smol::block_on(crossws_smol::serve("127.0.0.1:3000", echo))?;
 //! # std::io::Result::Ok(())
 //! ```
+//!
+//! [`Server`] has everything that is more than one line: limits, HTTP on the same port (feature
+//! `http`), TLS (feature `tls`), any listener, such as one on a Unix-domain socket, and an orderly
+//! shutdown. [`Acceptor`] takes what another server has accepted: streams (see [`io`]), or requests.
 
-mod io;
+pub mod io;
 mod listen;
 mod runtime;
 
@@ -20,7 +24,9 @@ pub use runtime::Smol;
 
 /// What this adapter can do.
 pub use crossws_native::CAPABILITIES;
-pub use crossws_native::{EngineKind, HeadLimits, Report, Shutdown, StreamInfo};
+pub use crossws_native::{EngineKind, HeadLimits, Report, Shutdown, StreamInfo, Unclaimed};
+#[cfg(feature = "tls")]
+pub use crossws_native::{Tls, TlsError, TlsStream};
 
 /// A server on smol: [`Server::builder`](crossws_native::Server::builder) makes one.
 pub type Server<R> = crossws_native::Server<R, Smol>;
@@ -29,8 +35,8 @@ pub type ServerBuilder<R> = crossws_native::ServerBuilder<R, Smol>;
 /// A handle to a server, also while it runs.
 pub type ServerHandle = crossws_native::ServerHandle<Smol>;
 
-/// Upgrades requests of somebody else's HTTP server.
-#[cfg(feature = "http")]
+/// Takes streams that were accepted elsewhere and, with the feature `http`, upgrade requests of
+/// somebody else's HTTP server.
 pub type Acceptor<R> = crossws_native::Acceptor<R, Smol>;
 /// Takes WebSocket upgrades out of a tower service's requests.
 #[cfg(feature = "http")]

@@ -1,16 +1,16 @@
 use std::io::Result;
 use std::net::SocketAddr;
 
-use crossws_native::{FuturesIo, Listen, tune};
+use crossws_native::{Listen, tune};
 #[cfg(unix)]
 use smol::net::unix::{UnixListener, UnixStream};
 use smol::net::{TcpListener, TcpStream};
 
-use crate::io;
+use crate::io::{self, Stream};
 use crate::runtime::Smol;
 
 impl Listen<Smol> for TcpListener {
-    type Io = FuturesIo<TcpStream>;
+    type Io = Stream<TcpStream>;
 
     async fn accept(&mut self) -> Result<(Self::Io, Option<SocketAddr>)> {
         let (stream, addr) = TcpListener::accept(self).await?;
@@ -26,7 +26,7 @@ impl Listen<Smol> for TcpListener {
 /// Unix-domain sockets: for a proxy on the same machine.
 #[cfg(unix)]
 impl Listen<Smol> for UnixListener {
-    type Io = FuturesIo<UnixStream>;
+    type Io = Stream<UnixStream>;
 
     async fn accept(&mut self) -> Result<(Self::Io, Option<SocketAddr>)> {
         let (stream, _) = UnixListener::accept(self).await?;

@@ -1,7 +1,11 @@
 //! The server on smol, in a process without a tokio runtime.
 
 #![cfg(unix)]
-#![allow(clippy::unwrap_used)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::field_reassign_with_default
+)]
 
 #[path = "../../native/tests/server/mod.rs"]
 mod server;
@@ -10,7 +14,12 @@ use std::path::Path;
 
 use crossws_smol as adapter;
 use smol::block_on;
+use smol::net::TcpStream;
 use smol::net::unix::UnixListener;
+use smol_hyper::rt::FuturesIo;
+
+/// How the threads are called that hooks run on.
+const THREADS: &str = "smol-";
 
 fn spawn(future: impl Future<Output = ()> + Send + 'static) {
     smol::spawn(future).detach();
@@ -18,4 +27,12 @@ fn spawn(future: impl Future<Output = ()> + Send + 'static) {
 
 fn unix_listener(path: &Path) -> UnixListener {
     UnixListener::bind(path).unwrap()
+}
+
+fn adopt(stream: std::net::TcpStream) -> TcpStream {
+    TcpStream::try_from(stream).unwrap()
+}
+
+fn hyper_io(stream: TcpStream) -> FuturesIo<TcpStream> {
+    FuturesIo::new(stream)
 }

@@ -1,3 +1,6 @@
+//! Streams as the connections use them: what [`Acceptor::serve_stream`](crate::Acceptor::serve_stream)
+//! takes.
+
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -5,36 +8,35 @@ use std::task::{Context, Poll};
 use crossws_native::{Io, reset_on_drop};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
 
-/// A tokio stream as the pump uses it.
+/// A stream on tokio.
 #[derive(Debug)]
-pub struct TokioIo<T> {
-    stream: T,
-    abort: fn(&T),
+pub struct Stream<S> {
+    stream: S,
+    abort: fn(&S),
 }
 
-impl<T> TokioIo<T> {
-    /// Any stream; an abort is an ordinary drop.
-    #[cfg(unix)]
-    pub(crate) fn new(stream: T) -> Self {
-        Self {
-            stream,
-            abort: |_| {},
-        }
-    }
+/// Any stream; an abort is an ordinary drop.
+pub fn stream<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(stream: S) -> Stream<S> {
+    let abort = |_: &S| {};
+    Stream { stream, abort }
 }
 
-impl TokioIo<TcpStream> {
-    /// A TCP stream, which an abort resets.
-    pub(crate) fn tcp(stream: TcpStream) -> Self {
-        Self {
-            stream,
-            abort: reset_on_drop,
-        }
-    }
+/// A TCP stream, which an abort resets.
+pub fn tcp(stream: TcpStream) -> Stream<TcpStream> {
+    let abort = reset_on_drop;
+    Stream { stream, abort }
 }
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for TokioIo<T> {
+/// A Unix-domain stream; an abort is an ordinary drop.
+#[cfg(unix)]
+pub fn unix(socket: UnixStream) -> Stream<UnixStream> {
+    stream(socket)
+}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for Stream<S> {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut buf = ReadBuf::new(buf);
         Pin::new(&mut self.stream)

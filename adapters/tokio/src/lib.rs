@@ -7,8 +7,12 @@
 //! crossws_tokio::serve("127.0.0.1:3000", echo).await
 //! # }
 //! ```
+//!
+//! [`Server`] has everything that is more than one line: limits, HTTP on the same port (feature
+//! `http`), TLS (feature `tls`), any listener, such as one on a Unix-domain socket, and an orderly
+//! shutdown. [`Acceptor`] takes what another server has accepted: streams (see [`io`]), or requests.
 
-mod io;
+pub mod io;
 mod listen;
 mod runtime;
 #[cfg(feature = "tungstenite")]
@@ -25,7 +29,9 @@ pub use take_over::take_over;
 
 /// What this adapter can do.
 pub use crossws_native::CAPABILITIES;
-pub use crossws_native::{EngineKind, HeadLimits, Report, Shutdown, StreamInfo};
+pub use crossws_native::{EngineKind, HeadLimits, Report, Shutdown, StreamInfo, Unclaimed};
+#[cfg(feature = "tls")]
+pub use crossws_native::{Tls, TlsError, TlsStream};
 
 /// A server on tokio: [`Server::builder`](crossws_native::Server::builder) makes one.
 pub type Server<R> = crossws_native::Server<R, Tokio>;
@@ -34,8 +40,8 @@ pub type ServerBuilder<R> = crossws_native::ServerBuilder<R, Tokio>;
 /// A handle to a server, also while it runs.
 pub type ServerHandle = crossws_native::ServerHandle<Tokio>;
 
-/// Upgrades requests of somebody else's HTTP server.
-#[cfg(feature = "http")]
+/// Takes streams that were accepted elsewhere and, with the feature `http`, upgrade requests of
+/// somebody else's HTTP server.
 pub type Acceptor<R> = crossws_native::Acceptor<R, Tokio>;
 /// Takes WebSocket upgrades out of a tower service's requests.
 #[cfg(feature = "http")]

@@ -1,22 +1,22 @@
-use std::io;
+use std::io::Result;
 use std::net::SocketAddr;
 
 use crossws_native::{Listen, tune};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::io::TokioIo;
+use crate::io::{self, Stream};
 use crate::runtime::Tokio;
 
 impl Listen<Tokio> for TcpListener {
-    type Io = TokioIo<TcpStream>;
+    type Io = Stream<TcpStream>;
 
-    async fn accept(&mut self) -> io::Result<(Self::Io, Option<SocketAddr>)> {
+    async fn accept(&mut self) -> Result<(Self::Io, Option<SocketAddr>)> {
         let (stream, addr) = TcpListener::accept(self).await?;
         tune(&stream);
-        Ok((TokioIo::tcp(stream), Some(addr)))
+        Ok((io::tcp(stream), Some(addr)))
     }
 
-    fn local_addr(&self) -> io::Result<Option<SocketAddr>> {
+    fn local_addr(&self) -> Result<Option<SocketAddr>> {
         TcpListener::local_addr(self).map(Some)
     }
 }
@@ -24,14 +24,14 @@ impl Listen<Tokio> for TcpListener {
 /// Unix-domain sockets: for a proxy on the same machine.
 #[cfg(unix)]
 impl Listen<Tokio> for tokio::net::UnixListener {
-    type Io = TokioIo<tokio::net::UnixStream>;
+    type Io = Stream<tokio::net::UnixStream>;
 
-    async fn accept(&mut self) -> io::Result<(Self::Io, Option<SocketAddr>)> {
+    async fn accept(&mut self) -> Result<(Self::Io, Option<SocketAddr>)> {
         let (stream, _) = tokio::net::UnixListener::accept(self).await?;
-        Ok((TokioIo::new(stream), None))
+        Ok((io::unix(stream), None))
     }
 
-    fn local_addr(&self) -> io::Result<Option<SocketAddr>> {
+    fn local_addr(&self) -> Result<Option<SocketAddr>> {
         Ok(None)
     }
 }

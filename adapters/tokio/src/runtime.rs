@@ -41,7 +41,6 @@ impl ServerRuntime for Tokio {
         let parts = upgraded.downcast::<hyper_util::rt::TokioIo<tokio::net::TcpStream>>()?;
         let stream = parts.io.into_inner();
         crossws_native::tune(&stream);
-        let io = crate::io::TokioIo::tcp(stream);
-        Ok((Box::new(io), parts.read_buf))
+        Ok((Box::new(crate::io::tcp(stream)), parts.read_buf))
     }
 }

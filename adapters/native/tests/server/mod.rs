@@ -1,9 +1,14 @@
-//! The server of an adapter that needs no tokio, from clients on plain threads: no runtime but the
-//! adapter's is in this process. The including file says which `adapter` it is.
+//! The server of a native adapter, from clients on plain threads: no runtime but the adapter's is
+//! in this process. The including file says which `adapter` it is.
+
+mod doors;
+mod threads;
+mod tls;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crossws_core::{CloseCode, Hub, hooks};
@@ -40,6 +45,25 @@ fn upgrade(stream: &mut (impl Read + Write)) -> String {
         )
         .unwrap();
     read_head(stream)
+}
+
+/// An HTTP side, as a tower service without a framework.
+#[derive(Clone)]
+struct Pages;
+
+impl<B> tower_service::Service<hyper::Request<B>> for Pages {
+    type Response = hyper::Response<http_body_util::Full<hyper::body::Bytes>>;
+    type Error = std::convert::Infallible;
+    type Future = std::future::Ready<Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: hyper::Request<B>) -> Self::Future {
+        let page = http_body_util::Full::from("a page");
+        std::future::ready(Ok(hyper::Response::new(page)))
+    }
 }
 
 fn read_head(stream: &mut impl Read) -> String {

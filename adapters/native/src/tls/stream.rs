@@ -1,0 +1,227 @@
+use std::cell::Cell;
+use std::fmt;
+use std::io::{self, ErrorKind, IoSlice};
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, BytesMut};
+use rustls::server::UnbufferedServerConnection;
+
+use super::scratch::Scratch;
+use super::session::{Sealed, Session};
+use crate::io::Io;
+
+/// How much one read takes from the inner stream.
+const READ: usize = 32 << 10;
+
+thread_local! {
+    static RECORDS: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// An encrypted stream over a plain one: the server's side of TLS. From
+/// [`Tls::stream`](crate::Tls::stream).
+///
+/// The handshake takes place in the first reads. Records are decrypted and encrypted in buffers
+/// that belong to the thread: an idle connection owns no buffer at all.
+///
+/// A write may leave encrypted bytes behind, as every buffering stream's may; they go out with
+/// the next write, read or flush.
+pub struct TlsStream<I> {
+    io: I,
+    session: Session,
+    /// The client broke TLS.
+    failed: Option<rustls::Error>,
+    /// The inner stream ended.
+    cut: bool,
+    /// Our end has been said.
+    closing: bool,
+}
+
+impl<I: Io> TlsStream<I> {
+    pub(super) fn new(io: I, connection: UnbufferedServerConnection) -> Self {
+        Self {
+            io,
+            session: Session::new(connection),
+            failed: None,
+            cut: false,
+            closing: false,
+        }
+    }
+
+    /// Reads from the inner stream once, and decrypts: into `buf`, and what does not fit into the
+    /// session's `plain`. Answers how much is in `buf`, which may be nothing.
+    fn poll_fill(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        let held = self.session.partial().len();
+        let mut records = Scratch::lend(&RECORDS, held + READ);
+        let room = records.bytes.get_mut(held..).unwrap_or_default();
+        let count = ready!(self.io.poll_read(cx, room))?;
+        if count == 0 {
+            self.cut = true;
+            return Poll::Ready(Ok(0));
+        }
+        let read = records.bytes.get_mut(..held + count).unwrap_or_default();
+        if let Some(front) = read.get_mut(..held) {
+            front.copy_from_slice(self.session.partial());
+        }
+        let (filled, taken) = self.session.take_in(read, buf);
+        if let Err(error) = taken {
+            self.fail(error);
+            // The alert is sent as far as that can be done at once: whoever breaks the rules is
+            // not waited for. What came before the break is good.
+            let _ = self.poll_drain(cx);
+        }
+        Poll::Ready(Ok(filled))
+    }
+
+    fn fail(&mut self, error: rustls::Error) {
+        let established = self.session.established;
+        tracing::debug!(%error, established, "a TLS connection failed");
+        self.failed = Some(error);
+    }
+
+    /// Why a read gives nothing: the end, in order or not, or an error.
+    fn end(&self) -> Option<io::Result<usize>> {
+        if let Some(error) = &self.failed {
+            return Some(Err(broken(error.clone())));
+        }
+        if self.session.ended {
+            return Some(Ok(0));
+        }
+        if self.cut {
+            // Without `close_notify` somebody else may have cut the stream.
+            return Some(Err(ErrorKind::UnexpectedEof.into()));
+        }
+        None
+    }
+
+    /// Writes what is encrypted to the inner stream.
+    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.session.outgoing.is_empty() {
+            let count = ready!(
+                self.io
+                    .poll_write_vectored(cx, &[IoSlice::new(&self.session.outgoing)])
+            )?;
+            if count == 0 {
+                return Poll::Ready(Err(ErrorKind::WriteZero.into()));
+            }
+            self.session.outgoing.advance(count);
+        }
+        if self.session.outgoing.capacity() > 0 {
+            self.session.outgoing = BytesMut::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads until the handshake is done.
+    fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.session.established {
+            let _ = self.poll_drain(cx)?;
+            match self.end() {
+                Some(Ok(_)) => return Poll::Ready(Err(ErrorKind::UnexpectedEof.into())),
+                Some(Err(error)) => return Poll::Ready(Err(error)),
+                None => {}
+            }
+            ready!(self.poll_fill(cx, &mut []))?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Encrypts from the slices and writes as much of it as can be written at once.
+    fn send(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut sealed = Sealed::new();
+        let taken = self.session.seal(bufs, &mut sealed).map_err(broken)?;
+        // What rustls itself had to say comes first.
+        let mut rest = sealed.bytes();
+        if self.poll_drain(cx)?.is_ready() {
+            while !rest.is_empty() {
+                match self.io.poll_write_vectored(cx, &[IoSlice::new(rest)]) {
+                    Poll::Pending => break,
+                    Poll::Ready(Ok(0)) => return Err(ErrorKind::WriteZero.into()),
+                    Poll::Ready(Ok(count)) => rest = rest.get(count..).unwrap_or_default(),
+                    Poll::Ready(Err(error)) => return Err(error),
+                }
+            }
+        }
+        self.session.outgoing.extend_from_slice(rest);
+        Ok(taken)
+    }
+}
+
+impl<I: Io> Io for TlsStream<I> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        loop {
+            if !self.session.plain.is_empty() {
+                let count = self.session.plain.len().min(buf.len());
+                if let Some(room) = buf.get_mut(..count) {
+                    self.session.plain.copy_to_slice(room);
+                }
+                if self.session.plain.is_empty() {
+                    self.session.plain = BytesMut::new();
+                }
+                return Poll::Ready(Ok(count));
+            }
+            // The handshake, and answers to key updates. Pending or not, there may be something to
+            // read; a failure will show there too.
+            let _ = self.poll_drain(cx);
+            if let Some(end) = self.end() {
+                return Poll::Ready(end);
+            }
+            let filled = ready!(self.poll_fill(cx, buf))?;
+            if filled > 0 {
+                return Poll::Ready(Ok(filled));
+            }
+        }
+    }
+
+    fn poll_write_vectored(
+        &mut self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_handshake(cx))?;
+        if self.closing || self.failed.is_some() {
+            return Poll::Ready(Err(ErrorKind::BrokenPipe.into()));
+        }
+        // Nothing is encrypted while something encrypted waits: so this side's memory is bounded,
+        // and the caller sees that the client takes nothing.
+        ready!(self.poll_drain(cx))?;
+        Poll::Ready(self.send(cx, bufs))
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_drain(cx))?;
+        self.io.poll_flush(cx)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.closing {
+            self.closing = true;
+            if self.session.established && self.failed.is_none() {
+                self.session.close().map_err(broken)?;
+            }
+        }
+        ready!(self.poll_drain(cx))?;
+        self.io.poll_shutdown(cx)
+    }
+
+    fn abort(&mut self) {
+        self.io.abort();
+    }
+}
+
+fn broken(error: rustls::Error) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, error)
+}
+
+impl<I> fmt::Debug for TlsStream<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsStream")
+            .field("established", &self.session.established)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

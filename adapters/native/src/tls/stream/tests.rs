@@ -1,0 +1,472 @@
+//! Against rustls's own client, over a pipe in memory.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, Waker};
+
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::crypto::ring;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::version::{TLS12, TLS13};
+use rustls::{
+    ClientConfig, ClientConnection, ProtocolVersion, RootCertStore, SupportedProtocolVersion,
+};
+
+use super::TlsStream;
+use crate::io::Io;
+use crate::tls::Tls;
+
+/// Both directions of a connection in memory.
+#[derive(Default)]
+struct Wire {
+    to_server: VecDeque<u8>,
+    to_client: VecDeque<u8>,
+    ended: bool,
+    /// What the server's end may still write, and read at once.
+    room: usize,
+    step: usize,
+    shut_down: bool,
+}
+
+#[derive(Clone)]
+struct Pipe(Arc<Mutex<Wire>>);
+
+impl Io for Pipe {
+    fn poll_read(&mut self, _: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut wire = self.0.lock().unwrap();
+        if wire.to_server.is_empty() {
+            return if wire.ended {
+                Poll::Ready(Ok(0))
+            } else {
+                Poll::Pending
+            };
+        }
+        let most = buf.len().min(wire.step);
+        Poll::Ready(wire.to_server.read(&mut buf[..most]))
+    }
+
+    fn poll_write_vectored(
+        &mut self,
+        _: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let mut wire = self.0.lock().unwrap();
+        let bytes: Vec<u8> = bufs.iter().flat_map(|buf| buf.iter().copied()).collect();
+        let count = bytes.len().min(wire.room);
+        if count == 0 {
+            return Poll::Pending;
+        }
+        wire.room -= count;
+        wire.to_client.extend(&bytes[..count]);
+        Poll::Ready(Ok(count))
+    }
+
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.lock().unwrap().shut_down = true;
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A server's stream and a client, and the wire between them.
+struct Pair {
+    server: TlsStream<Pipe>,
+    client: ClientConnection,
+    wire: Pipe,
+}
+
+impl Pair {
+    fn new(version: &'static SupportedProtocolVersion) -> Self {
+        let localhost = ["localhost".to_owned()];
+        let CertifiedKey { cert, signing_key } = generate_simple_self_signed(localhost).unwrap();
+        let tls = Tls::from_pem(cert.pem(), signing_key.serialize_pem()).unwrap();
+        let wire = Pipe(Arc::new(Mutex::new(Wire {
+            room: usize::MAX,
+            step: usize::MAX,
+            ..Wire::default()
+        })));
+        Self {
+            server: tls.stream(wire.clone()).unwrap(),
+            client: client(cert.der().clone(), version),
+            wire,
+        }
+    }
+
+    fn established(version: &'static SupportedProtocolVersion) -> Self {
+        let mut pair = Self::new(version);
+        while pair.client.is_handshaking() {
+            pair.to_server();
+            assert!(pair.read().is_pending());
+            pair.to_client();
+        }
+        pair.to_server();
+        assert!(pair.read().is_pending());
+        assert!(pair.server.session.established);
+        pair.to_client();
+        pair
+    }
+
+    fn wire(&self) -> MutexGuard<'_, Wire> {
+        self.wire.0.lock().unwrap()
+    }
+
+    /// What the client has to send is on the wire.
+    fn to_server(&mut self) {
+        while self.client.wants_write() {
+            let mut wire = self.wire.0.lock().unwrap();
+            self.client.write_tls(&mut wire.to_server).unwrap();
+        }
+    }
+
+    /// The client takes everything from the wire.
+    fn to_client(&mut self) {
+        loop {
+            let mut wire = self.wire.0.lock().unwrap();
+            if wire.to_client.is_empty() {
+                return;
+            }
+            self.client.read_tls(&mut wire.to_client).unwrap();
+            self.client.process_new_packets().unwrap();
+        }
+    }
+
+    fn read_into(&mut self, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut cx = Context::from_waker(Waker::noop());
+        self.server.poll_read(&mut cx, buf)
+    }
+
+    fn read(&mut self) -> Poll<io::Result<Vec<u8>>> {
+        let mut buf = vec![0; 64 << 10];
+        self.read_into(&mut buf)
+            .map_ok(|count| buf[..count].to_vec())
+    }
+
+    fn read_all(&mut self) -> Vec<u8> {
+        let mut all = Vec::new();
+        while let Poll::Ready(read) = self.read() {
+            all.extend(read.unwrap());
+        }
+        all
+    }
+
+    fn read_all_until_end(&mut self) -> (Vec<u8>, Result<(), ErrorKind>) {
+        let mut all = Vec::new();
+        loop {
+            match self.read() {
+                Poll::Ready(Ok(read)) if read.is_empty() => return (all, Ok(())),
+                Poll::Ready(Ok(read)) => all.extend(read),
+                Poll::Ready(Err(error)) => return (all, Err(error.kind())),
+                Poll::Pending => panic!("no end after {} bytes", all.len()),
+            }
+        }
+    }
+
+    fn write(&mut self, bufs: &[&[u8]]) -> Poll<io::Result<usize>> {
+        let bufs: Vec<_> = bufs.iter().map(|buf| IoSlice::new(buf)).collect();
+        let mut cx = Context::from_waker(Waker::noop());
+        self.server.poll_write_vectored(&mut cx, &bufs)
+    }
+
+    fn flush(&mut self) -> Poll<io::Result<()>> {
+        let mut cx = Context::from_waker(Waker::noop());
+        self.server.poll_flush(&mut cx)
+    }
+
+    fn shut_down(&mut self) -> Poll<io::Result<()>> {
+        let mut cx = Context::from_waker(Waker::noop());
+        self.server.poll_shutdown(&mut cx)
+    }
+
+    /// The client's plaintext until now.
+    fn received(&mut self) -> Vec<u8> {
+        let mut all = Vec::new();
+        loop {
+            let mut wire = self.wire.0.lock().unwrap();
+            let over = wire.to_client.is_empty();
+            if !over {
+                self.client.read_tls(&mut wire.to_client).unwrap();
+                self.client.process_new_packets().unwrap();
+            }
+            match self.client.reader().read_to_end(&mut all) {
+                Err(error) if error.kind() != ErrorKind::WouldBlock => panic!("{error}"),
+                _ => {}
+            }
+            if over {
+                return all;
+            }
+        }
+    }
+
+    fn assert_owns_no_buffer(&self) {
+        let session = &self.server.session;
+        assert_eq!(session.plain.capacity(), 0);
+        assert_eq!(session.outgoing.capacity(), 0);
+        assert!(session.partial().is_empty());
+    }
+}
+
+fn client(
+    root: CertificateDer<'static>,
+    version: &'static SupportedProtocolVersion,
+) -> ClientConnection {
+    let mut roots = RootCertStore::empty();
+    roots.add(root).unwrap();
+    let provider = Arc::new(ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut client = ClientConnection::new(Arc::new(config), name).unwrap();
+    // Tests write large messages at once.
+    client.set_buffer_limit(None);
+    client
+}
+
+fn noise(len: usize) -> Vec<u8> {
+    (0..len).map(|at| (at * 31 % 251) as u8).collect()
+}
+
+#[test]
+fn bytes_cross_in_both_versions_whatever_the_steps() {
+    for version in [&TLS12, &TLS13] {
+        let mut pair = Pair::established(version);
+        let sent = noise(100_000);
+        for step in [1, 7, 1000, usize::MAX] {
+            pair.wire().step = step;
+            pair.client.writer().write_all(&sent).unwrap();
+            pair.to_server();
+            assert_eq!(pair.read_all(), sent, "in steps of {step}");
+            pair.assert_owns_no_buffer();
+        }
+        assert_eq!(
+            pair.client.protocol_version() == Some(ProtocolVersion::TLSv1_3),
+            version.version == ProtocolVersion::TLSv1_3,
+        );
+    }
+}
+
+#[test]
+fn a_small_reader_gets_everything() {
+    let mut pair = Pair::established(&TLS13);
+    pair.client.writer().write_all(b"hello world").unwrap();
+    pair.to_server();
+    let mut all: Vec<u8> = Vec::new();
+    let mut buf = [0; 3];
+    while let Poll::Ready(count) = pair.read_into(&mut buf) {
+        all.extend(&buf[..count.unwrap()]);
+    }
+    assert_eq!(all, b"hello world");
+    pair.assert_owns_no_buffer();
+}
+
+#[test]
+fn slices_are_joined_into_records() {
+    let mut pair = Pair::established(&TLS13);
+    let large = noise(40_000);
+    let slices: &[&[u8]] = &[b"he", b"", b"ader", &large, b"trailer"];
+    let all = slices.concat();
+    let mut taken = 0;
+    while taken < all.len() {
+        // As a caller goes on after a short write.
+        let mut skip = taken;
+        let rest: Vec<&[u8]> = slices
+            .iter()
+            .map(|slice| {
+                let skipped = skip.min(slice.len());
+                skip -= skipped;
+                &slice[skipped..]
+            })
+            .collect();
+        let Poll::Ready(count) = pair.write(&rest) else {
+            panic!("the wire has room");
+        };
+        taken += count.unwrap();
+    }
+    let records = {
+        let wire = pair.wire();
+        let bytes: Vec<u8> = wire.to_client.iter().copied().collect();
+        let mut rest = &bytes[..];
+        let mut records = 0;
+        while let [_, _, _, high, low, ..] = rest {
+            rest = &rest[5 + usize::from(u16::from_be_bytes([*high, *low]))..];
+            records += 1;
+        }
+        records
+    };
+    // 40,013 bytes need three; a record for each slice would be six.
+    assert_eq!(records, 3);
+    assert_eq!(pair.received(), all);
+    pair.assert_owns_no_buffer();
+}
+
+#[test]
+fn a_client_that_takes_nothing_holds_one_write_of_memory() {
+    let mut pair = Pair::established(&TLS13);
+    pair.wire().room = 0;
+    let large = noise(1 << 20);
+    let Poll::Ready(Ok(first)) = pair.write(&[&large]) else {
+        panic!("one write is always taken");
+    };
+    assert_eq!(first, 64 << 10);
+    assert!(pair.write(&[&large[first..]]).is_pending());
+    assert!(pair.flush().is_pending());
+    let held = pair.server.session.outgoing.len();
+    assert!((first..first + 2000).contains(&held), "{held}");
+
+    pair.wire().room = usize::MAX;
+    let mut taken = first;
+    while taken < large.len() {
+        let Poll::Ready(count) = pair.write(&[&large[taken..]]) else {
+            panic!("the wire has room again");
+        };
+        taken += count.unwrap();
+    }
+    assert!(pair.flush().is_ready());
+    assert_eq!(pair.received(), large);
+    pair.assert_owns_no_buffer();
+}
+
+#[test]
+fn a_writer_waits_for_the_handshake() {
+    let mut pair = Pair::new(&TLS13);
+    assert!(pair.write(&[b"early"]).is_pending());
+    let mut written = false;
+    for _ in 0..4 {
+        pair.to_server();
+        written = written || pair.write(&[b"early"]).is_ready();
+        pair.to_client();
+    }
+    assert!(written);
+    assert_eq!(pair.received(), b"early");
+}
+
+#[test]
+fn keys_may_be_renewed() {
+    let mut pair = Pair::established(&TLS13);
+    for round in 0..3 {
+        pair.client.refresh_traffic_keys().unwrap();
+        pair.client.writer().write_all(b"ping").unwrap();
+        pair.to_server();
+        assert_eq!(pair.read_all(), b"ping", "round {round}");
+        assert!(pair.write(&[b"pong"]).is_ready());
+        assert_eq!(pair.received(), b"pong", "round {round}");
+    }
+}
+
+#[test]
+fn the_end_is_said_and_heard() {
+    let mut pair = Pair::established(&TLS13);
+    assert!(pair.write(&[b"last"]).is_ready());
+    assert!(pair.shut_down().is_ready());
+    assert!(pair.wire().shut_down);
+    assert_eq!(pair.received(), b"last");
+    // With `close_notify` it is an end and not an error.
+    assert_eq!(pair.client.reader().read(&mut [0; 8]).unwrap(), 0);
+    let Poll::Ready(Err(error)) = pair.write(&[b"more"]) else {
+        panic!("nothing can be written after the end");
+    };
+    assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+
+    // The other side is still open.
+    pair.client.writer().write_all(b"answer").unwrap();
+    pair.client.send_close_notify();
+    pair.to_server();
+    assert_eq!(pair.read_all_until_end(), (b"answer".to_vec(), Ok(())));
+}
+
+#[test]
+fn a_client_that_has_ended_can_still_be_answered() {
+    let mut pair = Pair::established(&TLS13);
+    pair.client.writer().write_all(b"question").unwrap();
+    pair.client.send_close_notify();
+    pair.to_server();
+    assert_eq!(pair.read_all_until_end(), (b"question".to_vec(), Ok(())));
+    assert!(pair.write(&[b"answer"]).is_ready());
+    assert!(pair.shut_down().is_ready());
+    assert_eq!(pair.received(), b"answer");
+}
+
+#[test]
+fn a_stream_that_is_cut_is_an_error() {
+    let mut pair = Pair::established(&TLS13);
+    pair.client.writer().write_all(b"half").unwrap();
+    pair.to_server();
+    pair.wire().ended = true;
+    let end = (b"half".to_vec(), Err(ErrorKind::UnexpectedEof));
+    assert_eq!(pair.read_all_until_end(), end);
+    let mut pair = Pair::new(&TLS13);
+    pair.to_server();
+    pair.wire().to_server.truncate(50);
+    pair.wire().ended = true;
+    let end = (Vec::new(), Err(ErrorKind::UnexpectedEof));
+    assert_eq!(pair.read_all_until_end(), end);
+}
+
+#[test]
+fn whoever_does_not_speak_tls_is_told_so() {
+    let mut pair = Pair::new(&TLS13);
+    pair.wire().to_server.extend(b"GET / HTTP/1.1\r\n\r\n");
+    let end = (Vec::new(), Err(ErrorKind::InvalidData));
+    assert_eq!(pair.read_all_until_end(), end);
+    // A record of the type alert (RFC 8446 section 5.1).
+    assert_eq!(pair.wire().to_client.front(), Some(&0x15));
+    let Poll::Ready(Err(_)) = pair.write(&[b"more"]) else {
+        panic!("a broken connection takes nothing");
+    };
+}
+
+#[test]
+fn bytes_that_were_changed_on_the_way_end_the_connection() {
+    let mut pair = Pair::established(&TLS13);
+    pair.client.writer().write_all(b"good").unwrap();
+    pair.to_server();
+    pair.client.writer().write_all(b"evil").unwrap();
+    pair.to_server();
+    *pair.wire().to_server.back_mut().unwrap() ^= 1;
+    // What came before is delivered all the same.
+    let end = (b"good".to_vec(), Err(ErrorKind::InvalidData));
+    assert_eq!(pair.read_all_until_end(), end);
+    assert_eq!(
+        pair.wire().to_client.front(),
+        Some(&0x17),
+        "encrypted alert"
+    );
+}
+
+#[test]
+fn memory_grows_with_what_arrives_and_has_a_bound() {
+    let mut pair = Pair::new(&TLS13);
+    // Records of a handshake message that announces 16 MiB, of which the first bytes are here.
+    let record = |payload: &[u8]| {
+        let len = u16::try_from(payload.len()).unwrap().to_be_bytes();
+        [&[0x16, 3, 1, len[0], len[1]], payload].concat()
+    };
+    pair.wire()
+        .to_server
+        .extend(record(&[1, 0xff, 0xff, 0xff, 3, 3]));
+    let (_, end) = pair.read_all_until_end();
+    assert_eq!(
+        end,
+        Err(ErrorKind::InvalidData),
+        "too long, and refused at once"
+    );
+
+    // The longest that is allowed, and never finished.
+    let mut pair = Pair::new(&TLS13);
+    let mut sent = 0;
+    pair.wire()
+        .to_server
+        .extend(record(&[1, 0, 0xff, 0xff, 3, 3]));
+    while pair.read().is_pending() {
+        assert!(sent < 200_000, "it takes {sent} bytes of one message");
+        assert!(pair.server.session.partial().len() <= 80 << 10);
+        pair.wire().to_server.extend(record(&[0; 100]));
+        sent += 100;
+    }
+}

@@ -1,0 +1,135 @@
+//! Upgrades out of an `http::Request`: hyper 1, and whatever builds on it.
+
+use std::net::SocketAddr;
+
+use bytes::{Bytes, BytesMut};
+use crossws_core::{Accepted, Hooks, Refused, Rejection, Resolve, UpgradeRequest};
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::upgrade::{OnUpgrade, Parts, Upgraded};
+
+use crate::Acceptor;
+use crate::accept::{StreamInfo, run_claim, run_upgrade};
+use crate::handshake::{Agreed, Handshake, is_upgrade};
+use crate::hyper::{HyperIo, UpgradedIo};
+use crate::io::Io;
+use crate::layer::WebSocketLayer;
+use crate::pump::pump;
+use crate::runtime::ServerRuntime;
+
+impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
+    /// Answers a request for a WebSocket: with a 101 behind which the connection runs, or with
+    /// its refusal. That server must keep upgrades alive: `axum::serve` does, and with hyper's own
+    /// connection it is `with_upgrades()`. The client's address, if it shall be known, is a [`SocketAddr`] in the
+    /// request's extensions; or say it with [`handle_upgrade_from`](Self::handle_upgrade_from).
+    ///
+    /// # Errors
+    /// Gives the request back, untouched, when it is no upgrade or no hooks claim it.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the upgrade; the client gets whatever its server then answers.
+    pub async fn handle_upgrade<B>(
+        &self,
+        request: Request<B>,
+    ) -> Result<Response<Full<Bytes>>, Request<B>> {
+        let addr = request.extensions().get::<SocketAddr>().copied();
+        let info = StreamInfo::new(addr).with_engine(self.decodes_with());
+        self.handle_upgrade_from(request, info).await
+    }
+
+    /// As [`handle_upgrade`](Self::handle_upgrade), with what the caller knows of the connection:
+    /// its address, and whether it is encrypted.
+    ///
+    /// # Errors
+    /// As [`handle_upgrade`](Self::handle_upgrade).
+    pub async fn handle_upgrade_from<B>(
+        &self,
+        request: Request<B>,
+        info: StreamInfo,
+    ) -> Result<Response<Full<Bytes>>, Request<B>> {
+        let (mut parts, body) = request.into_parts();
+        if !is_upgrade(&parts) {
+            return Err(Request::from_parts(parts, body));
+        }
+        let handshake = Handshake::check(&parts);
+        let upgrade = parts.extensions.remove::<OnUpgrade>();
+        let request = UpgradeRequest::new(parts)
+            .with_remote_addr(info.remote_addr)
+            .with_secure(info.secure);
+        let claim = match run_claim(self.hub(), self.resolver(), request, &T::default()).await {
+            Ok(claim) => claim,
+            Err(Refused::Rejected(rejection)) => return Ok(answer(rejection)),
+            Err(Refused::Unclaimed(request)) => {
+                let mut parts = request.into_parts();
+                if let Some(upgrade) = upgrade {
+                    parts.extensions.insert(upgrade);
+                }
+                return Err(Request::from_parts(parts, body));
+            }
+            Err(_) => return Ok(answer(Rejection::internal("unknown refusal"))),
+        };
+        let handshake = match handshake {
+            Ok(handshake) => handshake,
+            Err(rejection) => return Ok(answer(rejection)),
+        };
+        let Some(upgrade) = upgrade else {
+            return Ok(answer(Rejection::internal(
+                "this server's connection cannot be upgraded",
+            )));
+        };
+        let accepted = run_upgrade(claim, &T::default()).await;
+        let accepted = accepted.and_then(|accepted| {
+            let agreed = handshake.agree(accepted.deflate(), info.engine)?;
+            Ok((accepted, agreed))
+        });
+        match accepted {
+            Ok((accepted, agreed)) => {
+                let response = handshake.response(accepted.headers(), &agreed);
+                self.tasks().spawn(&T::default(), async move {
+                    // An error is a client that left before its 101.
+                    if let Ok(upgraded) = upgrade.await {
+                        run::<T, _>(upgraded, accepted, agreed).await;
+                    }
+                });
+                Ok(response.map(Full::new))
+            }
+            Err(rejection) => Ok(answer(rejection)),
+        }
+    }
+
+    /// A tower layer that takes the upgrades out of a service's requests.
+    pub fn layer(&self) -> WebSocketLayer<R, T> {
+        WebSocketLayer::new(self.clone())
+    }
+}
+
+fn answer(rejection: Rejection) -> Response<Full<Bytes>> {
+    rejection.into_response().map(Full::new)
+}
+
+/// Runs an upgraded connection. A stream that is known below is taken out of hyper's wrapper, so
+/// that the pump writes to it directly and can reset it.
+async fn run<T: ServerRuntime, H: Hooks + ?Sized>(
+    upgraded: Upgraded,
+    accepted: Accepted<H>,
+    agreed: Agreed,
+) {
+    let (io, early) = unwrap::<T>(upgraded);
+    pump(io, early, accepted, agreed, T::default()).await;
+}
+
+/// The stream of our own server or of one that the runtime knows, with what was read ahead.
+fn unwrap<T: ServerRuntime>(upgraded: Upgraded) -> (Box<dyn Io>, BytesMut) {
+    let upgraded = match upgraded.downcast::<HyperIo<Box<dyn Io>>>() {
+        Ok(Parts { io, read_buf, .. }) => {
+            let mut early = BytesMut::from(&read_buf[..]);
+            early.extend_from_slice(&io.front);
+            return (io.io, early);
+        }
+        Err(upgraded) => upgraded,
+    };
+    match T::reclaim(upgraded) {
+        Ok((io, early)) => (io, BytesMut::from(&early[..])),
+        Err(upgraded) => (Box::new(UpgradedIo(upgraded)), BytesMut::new()),
+    }
+}

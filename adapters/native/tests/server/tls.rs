@@ -1,0 +1,250 @@
+//! `https` and `wss`: the client is rustls's own, on plain threads.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use crossws_core::{ClosedBy, Hub, hooks};
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::crypto::ring;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+use super::super::adapter::{HeadLimits, Server, ServerHandle, Shutdown, Tls};
+use super::super::block_on;
+use super::{Pages, TEXT_HI, assert_echoes, client, echo, read_head, start, upgrade};
+
+type Encrypted = StreamOwned<ClientConnection, TcpStream>;
+
+/// An hour: what ends sooner was not ended by the deadline.
+const NEVER: Duration = Duration::from_secs(3600);
+
+/// A certificate made for this test alone, and who trusts it.
+struct Authority {
+    tls: Tls,
+    root: CertificateDer<'static>,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let localhost = ["localhost".to_owned()];
+        let CertifiedKey { cert, signing_key } = generate_simple_self_signed(localhost).unwrap();
+        Self {
+            tls: Tls::from_pem(cert.pem(), signing_key.serialize_pem()).unwrap(),
+            root: cert.der().clone(),
+        }
+    }
+
+    fn connection(&self, alpn: &[&str]) -> ClientConnection {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.root.clone()).unwrap();
+        let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+        let name = ServerName::try_from("localhost").unwrap();
+        ClientConnection::new(Arc::new(config), name).unwrap()
+    }
+
+    fn connect(&self, addr: SocketAddr) -> Encrypted {
+        StreamOwned::new(self.connection(&[]), client(addr))
+    }
+
+    /// The first bytes of a handshake, which is never finished.
+    fn hello(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.connection(&[]).write_tls(&mut bytes).unwrap();
+        bytes
+    }
+}
+
+fn limits(timeout: Duration) -> HeadLimits {
+    let mut limits = HeadLimits::default();
+    limits.timeout = timeout;
+    limits
+}
+
+fn stop(handle: ServerHandle) {
+    block_on(handle.shutdown(Shutdown::default().grace(Duration::from_millis(100))));
+}
+
+/// The end of a stream, and what came before it.
+fn until_the_end(stream: &mut impl Read) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    match stream.read_to_end(&mut bytes) {
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+            panic!("the connection does not end")
+        }
+        _ => bytes,
+    }
+}
+
+#[test]
+fn it_echoes_over_tls_and_urls_say_so() {
+    let urls = hooks().on_message(|peer, _| async move {
+        let request = peer.request();
+        peer.send(format!("{} {}", request.url(), request.websocket_url()))
+    });
+    let authority = Authority::new();
+    let (addr, handle) = start(Server::builder(urls).tls(authority.tls.clone()));
+    let mut stream = authority.connect(addr);
+    assert!(upgrade(&mut stream).starts_with("HTTP/1.1 101"));
+    stream.write_all(TEXT_HI).unwrap();
+    let said = "https://localhost/ws wss://localhost/ws";
+    let mut frame = vec![0; 2 + said.len()];
+    stream.read_exact(&mut frame).unwrap();
+    assert_eq!(String::from_utf8_lossy(&frame[2..]), said);
+    stop(handle);
+}
+
+#[test]
+fn http_1_1_is_negotiated_and_nothing_else() {
+    let authority = Authority::new();
+    let (addr, handle) = start(Server::builder(echo()).tls(authority.tls.clone()));
+    let both = authority.connection(&["h2", "http/1.1"]);
+    let mut stream = StreamOwned::new(both, client(addr));
+    assert_echoes(&mut stream);
+    assert_eq!(stream.conn.alpn_protocol(), Some(&b"http/1.1"[..]));
+    let mut only = StreamOwned::new(authority.connection(&["h2"]), client(addr));
+    let refused = only.write_all(b"PRI * HTTP/2.0").unwrap_err();
+    assert!(
+        refused.to_string().contains("NoApplicationProtocol"),
+        "{refused}"
+    );
+    stop(handle);
+}
+
+#[test]
+fn pages_and_sockets_share_an_encrypted_connection() {
+    let authority = Authority::new();
+    let server = Server::builder(echo()).http(Pages);
+    let (addr, handle) = start(server.tls(authority.tls.clone()));
+    let mut stream = authority.connect(addr);
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .unwrap();
+    assert!(read_head(&mut stream).starts_with("HTTP/1.1 200"));
+    let mut page = [0; 6];
+    stream.read_exact(&mut page).unwrap();
+    assert_eq!(&page, b"a page");
+    // On the same connection, through hyper.
+    assert_echoes(&mut stream);
+    stop(handle);
+}
+
+#[test]
+fn a_large_message_comes_back_whole() {
+    let authority = Authority::new();
+    let (addr, handle) = start(Server::builder(echo()).tls(authority.tls.clone()));
+    let mut stream = authority.connect(addr);
+    assert!(upgrade(&mut stream).starts_with("HTTP/1.1 101"));
+    let payload: Vec<u8> = (0..1_000_000_u32).map(|at| (at % 251) as u8).collect();
+    let len = (payload.len() as u64).to_be_bytes();
+    let mut frame = vec![0x82, 0xff];
+    frame.extend(len);
+    frame.extend([0; 4]);
+    frame.extend(&payload);
+    stream.write_all(&frame).unwrap();
+    let mut echoed = vec![0; 10 + payload.len()];
+    stream.read_exact(&mut echoed).unwrap();
+    assert_eq!(echoed[..2], [0x82, 0x7f]);
+    assert!(echoed[10..] == payload);
+    stop(handle);
+}
+
+#[test]
+fn the_tls_handshake_counts_against_the_deadline_and_holds_up_nobody() {
+    let authority = Authority::new();
+    let server = Server::builder(echo()).tls(authority.tls.clone());
+    let (addr, handle) = start(server.head_limits(limits(Duration::from_millis(300))));
+    // Nothing at all; half a handshake; a whole one and half a request.
+    let mut silent = client(addr);
+    let mut half = client(addr);
+    half.write_all(&authority.hello()[..20]).unwrap();
+    let mut idle = authority.connect(addr);
+    idle.write_all(b"GET / HT").unwrap();
+    assert_echoes(&mut authority.connect(addr));
+    assert!(until_the_end(&mut silent).is_empty());
+    assert!(until_the_end(&mut half).is_empty());
+    let said = until_the_end(&mut idle);
+    assert!(said.starts_with(b"HTTP/1.1 408"), "{said:?}");
+    assert_echoes(&mut authority.connect(addr));
+    stop(handle);
+}
+
+#[test]
+fn what_is_no_tls_is_told_so_at_once() {
+    let authority = Authority::new();
+    let server = Server::builder(echo()).tls(authority.tls.clone());
+    let (addr, handle) = start(server.head_limits(limits(NEVER)));
+    for garbage in [
+        &b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"[..],
+        &[0xff; 300],
+    ] {
+        let mut stream = client(addr);
+        stream.write_all(garbage).unwrap();
+        // An alert, where the reset did not overtake it.
+        let said = until_the_end(&mut stream);
+        assert!(said.is_empty() || said[0] == 0x15, "{said:?}");
+    }
+    assert_echoes(&mut authority.connect(addr));
+    stop(handle);
+}
+
+#[test]
+fn a_stream_that_ends_early_ends_the_connection() {
+    let (told, closes) = mpsc::channel();
+    let closing = hooks().on_close(move |_, closed| {
+        let _ = told.send(closed);
+        async { Ok::<_, crossws_core::SendError>(()) }
+    });
+    let authority = Authority::new();
+    let server = Server::builder(closing).tls(authority.tls.clone());
+    let (addr, handle) = start(server.head_limits(limits(NEVER)));
+    // In the middle of the handshake.
+    let mut stream = client(addr);
+    stream.write_all(&authority.hello()[..50]).unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    until_the_end(&mut stream);
+    // Behind the upgrade: with the end that TLS knows, and without.
+    for in_order in [true, false] {
+        let mut stream = authority.connect(addr);
+        assert!(upgrade(&mut stream).starts_with("HTTP/1.1 101"));
+        if in_order {
+            stream.conn.send_close_notify();
+            stream.flush().unwrap();
+        } else {
+            stream.sock.shutdown(std::net::Shutdown::Write).unwrap();
+        }
+        let closed = closes.recv_timeout(Duration::from_secs(20)).unwrap();
+        assert_eq!(closed.by, ClosedBy::Network);
+        assert!(!closed.clean);
+        until_the_end(&mut stream.sock);
+    }
+    stop(handle);
+}
+
+#[test]
+fn a_shutdown_ends_tls_in_order() {
+    let authority = Authority::new();
+    let hub = Hub::default();
+    let server = Server::builder(echo()).hub(hub.clone());
+    let (addr, handle) = start(server.tls(authority.tls.clone()));
+    let mut stream = authority.connect(addr);
+    assert_echoes(&mut stream);
+    let stopping = std::thread::spawn(move || block_on(handle.shutdown(Shutdown::default())));
+    let mut frame = [0; 14];
+    stream.read_exact(&mut frame).unwrap();
+    assert_eq!(&frame, b"\x88\x0c\x03\xf4restarting");
+    stream
+        .write_all(&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xf4])
+        .unwrap();
+    // Without `close_notify` this is an error of rustls's.
+    assert_eq!(stream.read(&mut frame).unwrap(), 0);
+    drop(stream);
+    let report = stopping.join().unwrap();
+    assert_eq!((report.told, report.finished, report.forced), (1, 1, 0));
+}
