@@ -43,6 +43,11 @@ pub trait Server {
     /// With the refusal, whole; with `None` when the connection ended without an answer.
     fn connect(&self, request: Request<()>) -> Fut<'_, Result<Connected, Option<Response<Bytes>>>>;
 
+    /// Whether connections are encrypted, so that URLs read `https` and `wss`.
+    fn is_secure(&self) -> bool {
+        false
+    }
+
     /// Applies a [`Control`] where the hooks run.
     fn control(&self, control: Control) -> Fut<'_, Reply>;
 

@@ -21,11 +21,13 @@ use crossws_conformance::table::{Column, is_true};
 use native::Native;
 
 fn main() -> ExitCode {
-    let targets: [&dyn Target; 5] = [
+    let targets: [&dyn Target; 7] = [
         &Native::<crossws_tokio::Tokio>::new("tokio"),
+        &Native::<crossws_tokio::Tokio>::secure("tokio, TLS"),
         &hyper_target::Hyper,
         &Native::<crossws_smol::Smol>::new("smol"),
         &Native::<crossws_async_std::AsyncStd>::new("async-std"),
+        &Native::<crossws_own_runtime::OwnRuntime>::new("own runtime"),
         &memory::Memory,
     ];
     let cases: Vec<Case> = cases::all().collect();

@@ -67,8 +67,10 @@ async fn its_url_is_what_the_client_dialled(scene: Scene<'_>) {
     let headers = [("host", "app.example:8080")];
     let mut peer = stage.try_connect("/path", ask, &headers).await.unwrap();
     let report = peer.report().await;
-    assert_eq!(report["url"], format!("http://app.example:8080{target}"));
-    assert_eq!(report["websocket_url"], format!("ws://app.example:8080{target}"));
+    let s = if stage.server().is_secure() { "s" } else { "" };
+    let rest = format!("://app.example:8080{target}");
+    assert_eq!(report["url"], format!("http{s}{rest}"));
+    assert_eq!(report["websocket_url"], format!("ws{s}{rest}"));
 }
 
 async fn its_state_is_open_in_its_hooks(scene: Scene<'_>) {

@@ -6,9 +6,8 @@ use fastwebsockets::{
     FragmentCollector, Frame as WireFrame, OpCode, Payload, Role, WebSocket, WebSocketError,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
-use super::frames;
+use super::{Stream, frames};
 use crate::{Client, Event, Frame, Fut, Gone};
 
 /// A client on the `fastwebsockets` engine.
@@ -21,7 +20,7 @@ pub(super) struct NetClient {
 }
 
 impl NetClient {
-    pub(super) fn new(stream: TcpStream, read: Vec<u8>, server_ends: bool) -> Self {
+    pub(super) fn new(stream: Stream, read: Vec<u8>, server_ends: bool) -> Self {
         let stream = Rewound { read, stream };
         let mut socket = WebSocket::after_handshake(stream, Role::Client);
         socket.set_auto_close(false);
@@ -101,7 +100,7 @@ impl Client for NetClient {
 /// A stream of which some bytes were read before.
 struct Rewound {
     read: Vec<u8>,
-    stream: TcpStream,
+    stream: Stream,
 }
 
 impl AsyncRead for Rewound {

@@ -12,7 +12,8 @@ use http::header::{
 use http::{Request, Response, StatusCode};
 use sha1::{Digest, Sha1};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+
+use super::Stream;
 
 /// A key that no connection had before.
 pub(super) fn key() -> String {
@@ -63,7 +64,7 @@ fn head(request: &Request<Bytes>) -> Vec<u8> {
 
 /// Sends bytes and reads a response, with what comes behind it.
 pub(super) async fn exchange(
-    stream: &mut TcpStream,
+    stream: &mut Stream,
     bytes: &[u8],
 ) -> Option<(Response<Bytes>, Vec<u8>)> {
     stream.write_all(bytes).await.ok()?;
@@ -73,10 +74,7 @@ pub(super) async fn exchange(
 }
 
 /// Reads a response out of `read` and the stream; what comes behind it stays in `read`.
-pub(super) async fn response(
-    stream: &mut TcpStream,
-    read: &mut Vec<u8>,
-) -> Option<Response<Bytes>> {
+pub(super) async fn response(stream: &mut Stream, read: &mut Vec<u8>) -> Option<Response<Bytes>> {
     let response = loop {
         if let Some((response, end)) = parse(read) {
             read.drain(..end);
@@ -112,7 +110,7 @@ pub(super) async fn response(
 }
 
 /// Reads a body in chunks (RFC 9112 section 7.1), to its end.
-async fn chunked(stream: &mut TcpStream, read: &mut Vec<u8>) -> Vec<u8> {
+async fn chunked(stream: &mut Stream, read: &mut Vec<u8>) -> Vec<u8> {
     let mut body = Vec::new();
     loop {
         let (start, size) = loop {

@@ -4,6 +4,7 @@ mod client;
 mod frames;
 mod http1;
 mod raw;
+mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,17 +13,29 @@ use std::time::Duration;
 use bytes::Bytes;
 use crossws_core::Hub;
 use http::{Request, Response, StatusCode};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_rustls::rustls::ClientConfig;
 
 use crate::{Connected, Control, Fut, Journal, Raw, Reply, Report, Server, Shutdown};
 
 use client::NetClient;
 use raw::NetRaw;
+use tls::Encrypted;
+
+/// A connection to a server, encrypted or not.
+type Stream = Box<dyn Duplex>;
+
+trait Duplex: AsyncRead + AsyncWrite + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Duplex for T {}
 
 /// A server as its clients see it: an address.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Port {
     addr: SocketAddr,
+    /// Whom its clients trust, if it speaks TLS.
+    tls: Option<Arc<ClientConfig>>,
     ends: bool,
 }
 
@@ -30,19 +43,29 @@ impl Port {
     /// A server that ends the connection once both close frames are sent, as servers should
     /// (RFC 6455 section 7.1.1).
     pub fn new(addr: SocketAddr) -> Self {
-        Self { addr, ends: true }
+        Self {
+            addr,
+            tls: None,
+            ends: true,
+        }
     }
 
     /// A server that leaves the end of the connection to its platform, which takes its time: with
     /// both close frames the connection has ended for the case.
     pub fn on_a_platform(addr: SocketAddr) -> Self {
-        Self { addr, ends: false }
+        Self {
+            ends: false,
+            ..Self::new(addr)
+        }
     }
 
-    async fn dial(self) -> TcpStream {
+    async fn dial(&self) -> Stream {
         let stream = TcpStream::connect(self.addr).await.unwrap();
         stream.set_nodelay(true).unwrap();
-        stream
+        match &self.tls {
+            Some(tls) => Box::new(Encrypted::connect(stream, tls).await),
+            None => Box::new(stream),
+        }
     }
 
     /// See [`Server::connect`].
@@ -83,6 +106,8 @@ impl Port {
 pub struct Local {
     /// Where it listens.
     pub addr: SocketAddr,
+    /// Whom its clients trust, if it speaks TLS.
+    pub tls: Option<Arc<ClientConfig>>,
     /// Its hub.
     pub hub: Hub,
     /// What its hooks write into.
@@ -93,13 +118,20 @@ pub struct Local {
 
 impl Local {
     fn port(&self) -> Port {
-        Port::new(self.addr)
+        Port {
+            tls: self.tls.clone(),
+            ..Port::new(self.addr)
+        }
     }
 }
 
 impl Server for Local {
     fn connect(&self, request: Request<()>) -> Fut<'_, Result<Connected, Option<Response<Bytes>>>> {
         Box::pin(self.port().upgrade(request))
+    }
+
+    fn is_secure(&self) -> bool {
+        self.tls.is_some()
     }
 
     fn control(&self, control: Control) -> Fut<'_, Reply> {

@@ -1,20 +1,19 @@
 use bytes::Bytes;
 use http::Response;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
-use super::{frames, http1};
+use super::{Stream, frames, http1};
 use crate::{Event, Fut, Gone, Raw};
 
 /// A TCP connection, and what was read from it.
 pub(super) struct NetRaw {
-    stream: TcpStream,
+    stream: Stream,
     read: Vec<u8>,
     close_received: bool,
 }
 
 impl NetRaw {
-    pub(super) fn new(stream: TcpStream) -> Self {
+    pub(super) fn new(stream: Stream) -> Self {
         Self {
             stream,
             read: Vec::new(),

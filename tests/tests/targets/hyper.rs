@@ -56,6 +56,7 @@ async fn start<R: Resolve>(app: R, hub: Hub, journal: Arc<Journal>) -> Local {
     });
     Local {
         addr,
+        tls: None,
         hub,
         journal,
         stop: Box::new(move |order: Shutdown| {

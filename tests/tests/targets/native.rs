@@ -4,22 +4,25 @@
 
 use std::convert::Infallible;
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use crossws_conformance::net::Local;
 use crossws_conformance::{App, Fut, Journal, Profile, Report, Server, Shutdown, Target};
 use crossws_core::{BoxFuture, Capabilities, CloseCode, CloseFrame, Hub, Resolve};
-use crossws_native::{EngineKind, HeadLimits, ServerRuntime};
+use crossws_native::{EngineKind, HeadLimits, ServerRuntime, Tls};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tower_service::Service;
 
 /// The adapter for the runtime `T`.
 pub struct Native<T> {
     name: &'static str,
+    secure: bool,
     engine: EngineKind,
     runtime: PhantomData<fn() -> T>,
 }
@@ -32,11 +35,33 @@ impl<T> Native<T> {
     pub fn with_engine(name: &'static str, engine: EngineKind) -> Self {
         Self {
             name,
+            secure: false,
             engine,
             runtime: PhantomData,
         }
     }
+
+    /// With TLS on every connection.
+    pub fn secure(name: &'static str) -> Self {
+        Self {
+            secure: true,
+            ..Self::new(name)
+        }
+    }
 }
+
+/// A certificate that is made for this process, and the clients that trust it.
+static AUTHORITY: LazyLock<(Tls, Arc<ClientConfig>)> = LazyLock::new(|| {
+    let localhost = ["localhost".to_owned()];
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(localhost).unwrap();
+    let tls = Tls::from_pem(cert.pem(), signing_key.serialize_pem()).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(cert.der().clone()).unwrap();
+    let clients = ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    (tls, Arc::new(clients))
+});
 
 impl<T: ServerRuntime> Target for Native<T> {
     fn name(&self) -> &str {
@@ -55,8 +80,17 @@ impl<T: ServerRuntime> Target for Native<T> {
             if let Some(timeout) = profile.handshake_timeout {
                 limits.timeout = timeout;
             }
-            Box::new(start::<_, T>(app, profile.hub(), limits, self.engine, journal).await)
-                as Box<dyn Server>
+            Box::new(
+                start::<_, T>(
+                    app,
+                    profile.hub(),
+                    limits,
+                    self.engine,
+                    journal,
+                    self.secure,
+                )
+                .await,
+            ) as Box<dyn Server>
         })
     }
 }
@@ -68,20 +102,26 @@ async fn start<R: Resolve, T: ServerRuntime>(
     limits: HeadLimits,
     engine: EngineKind,
     journal: Arc<Journal>,
+    secure: bool,
 ) -> Local {
-    let server = crossws_native::Server::<R, T>::builder(app)
+    let mut server = crossws_native::Server::<R, T>::builder(app)
         .hub(hub.clone())
         .head_limits(limits)
         .engine(engine)
-        .http(Fallback)
-        .bind("127.0.0.1:0")
-        .await
-        .unwrap();
+        .http(Fallback);
+    let mut tls = None;
+    if secure {
+        let (ours, theirs) = &*AUTHORITY;
+        server = server.tls(ours.clone());
+        tls = Some(Arc::clone(theirs));
+    }
+    let server = server.bind("127.0.0.1:0").await.unwrap();
     let handle = server.handle();
     let addr = server.local_addr();
     T::default().spawn(server.run());
     Local {
         addr,
+        tls,
         hub,
         journal,
         stop: Box::new(move |order: Shutdown| {
