@@ -2,9 +2,11 @@
 //!
 //!     PORT=9001 cargo run --example fixture
 //!     PORT=9001 BARE=1 cargo run --example fixture
+//!     PORT=9001 TLS=certificate.pem cargo run --example fixture
 //!
 //! `GET /peers` lists who is connected, `GET /publish?topic=chat&message=hello` publishes, and a
-//! WebSocket on any path is welcomed and echoed. `fixture/hooks.rs` and `fixture/http.rs` name no
+//! WebSocket on any path is welcomed and echoed. With `TLS` all of it is encrypted, with a certificate
+//! that is made at the start and written to that file. `fixture/hooks.rs` and `fixture/http.rs` name no
 //! runtime: they are the same on every adapter.
 
 use std::env;
@@ -19,6 +21,8 @@ use crossws::{Hooks, Hub, Origin};
 mod hooks;
 #[path = "fixture/http.rs"]
 mod http;
+#[path = "fixture/tls.rs"]
+mod tls;
 
 // One thread, so that events are handled in the order in which they came: a client that closes
 // and then asks `GET /peers` on another connection must not find itself listed. On several
@@ -40,11 +44,11 @@ async fn serve(hooks: impl Hooks) -> io::Result<()> {
         let hub = hub.clone();
         async move |request: Request| http::answer(&hub, request.uri())
     });
-    let server = Server::builder(hooks)
-        .hub(hub)
-        .http(http)
-        .bind(format!("127.0.0.1:{port}"))
-        .await?;
+    let mut server = Server::builder(hooks).hub(hub).http(http);
+    if let Some(tls) = tls::from_env()? {
+        server = server.tls(tls);
+    }
+    let server = server.bind(format!("127.0.0.1:{port}")).await?;
     println!("http://{}", server.local_addr());
     server.run().await;
     Ok(())

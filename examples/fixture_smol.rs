@@ -15,6 +15,8 @@ use crossws::{Hooks, Hub, Origin};
 mod hooks;
 #[path = "fixture/http.rs"]
 mod http;
+#[path = "fixture/tls.rs"]
+mod tls;
 
 fn main() -> io::Result<()> {
     if env::var_os("BARE").is_some() {
@@ -28,11 +30,11 @@ async fn serve(hooks: impl Hooks) -> io::Result<()> {
     let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
     // Pages from anywhere may connect: this is a test server without secrets.
     let hub = Hub::builder().origin(Origin::Any).build();
-    let server = Server::builder(hooks)
-        .hub(hub.clone())
-        .http(Pages(hub))
-        .bind(format!("127.0.0.1:{port}"))
-        .await?;
+    let mut server = Server::builder(hooks).hub(hub.clone()).http(Pages(hub));
+    if let Some(tls) = tls::from_env()? {
+        server = server.tls(tls);
+    }
+    let server = server.bind(format!("127.0.0.1:{port}")).await?;
     println!("http://{}", server.local_addr());
     server.run().await;
     Ok(())

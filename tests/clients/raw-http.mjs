@@ -2,6 +2,7 @@
 // makes its own sense of it. FIXTURE 1 and 2.
 import { createHash } from 'node:crypto';
 import http from 'node:http';
+import https from 'node:https';
 import { get, urls } from './node.mjs';
 import { Checks, assert, equal, until, within } from './script.mjs';
 
@@ -10,7 +11,8 @@ const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC8
 
 /** Asks for an upgrade; resolves with the answer, its headers and (for a refusal) its body. */
 function upgrade(path, headers = {}) {
-  const request = http.request(urls.fixture + path, {
+  const { request: ask } = urls.fixture.startsWith('https') ? https : http;
+  const request = ask(urls.fixture + path, {
     headers: {
       connection: 'Upgrade',
       upgrade: 'websocket',

@@ -3,8 +3,13 @@
 //   node tests/clients/run.mjs              all clients
 //   node tests/clients/run.mjs chromium     only this one
 //   FIXTURE=fixture_smol node ...           the fixture of another adapter: smol, async_std
+//   TLS=1 node ... node-ws                  the fixture encrypted, for clients that run in Node
 //
 // The examples must be built: `cargo build --examples --all-features`; scripts/test does it.
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import https from 'node:https';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { get } from './node.mjs';
@@ -17,6 +22,10 @@ const client_time = 180_000;
 
 const adapter = process.env.FIXTURE ?? 'fixture';
 
+// Where the servers write the certificates that they make for themselves, with TLS=1.
+const certificates = process.env.TLS && mkdtempSync(join(tmpdir(), 'crossws-tls-'));
+process.on('exit', () => certificates && rmSync(certificates, { recursive: true, force: true }));
+
 const native = globalThis.WebSocket ? [] : ['--experimental-websocket'];
 const clients = {
   'raw-http': [process.execPath, here('raw-http.mjs')],
@@ -27,13 +36,20 @@ const clients = {
 };
 
 /** A server, once it accepts connections. */
-async function start(example, env) {
+async function start(example, env, certificate) {
   const port = await free_port();
+  const tls = certificates && certificate && { TLS: join(certificates, certificate) };
   // One thread, as in the tokio fixture and for its reason.
   const threads = { ASYNC_STD_THREAD_COUNT: '1', SMOL_THREADS: '1' };
-  const server = run(join(examples, example), [], { ...threads, ...env, PORT: port });
+  const server = run(join(examples, example), [], { ...threads, ...env, ...(tls || { TLS: undefined }), PORT: port });
   await listening(example, server, port);
-  return { example, server, url: `http://localhost:${port}` };
+  return { example, server, url: `${tls ? 'https' : 'http'}://localhost:${port}` };
+}
+
+/** As `get`, by a process that did not know the certificate when it started. */
+async function get_trusting(url) {
+  const [response] = await once(https.get(url, { ca: readFileSync(trusted) }), 'response');
+  return { text: Buffer.concat(await response.toArray()).toString() };
 }
 
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(clients);
@@ -42,17 +58,25 @@ if (unknown.length) throw new Error(`no such client: ${unknown} (${Object.keys(c
 
 const [echo, fixture, bare] = await Promise.all([
   start('echo'),
-  start(adapter),
-  start(adapter, { BARE: '1' }),
+  start(adapter, {}, 'fixture.pem'),
+  start(adapter, { BARE: '1' }, 'bare.pem'),
 ]).catch(({ message }) => {
   console.log(`FAIL  ${message}`);
   process.exit(1);
 });
 
+// Node reads it when it starts, so it is for the clients.
+const trusted = certificates && join(certificates, 'all.pem');
+if (trusted) {
+  const all = ['fixture.pem', 'bare.pem'].map((file) => readFileSync(join(certificates, file), 'utf8'));
+  writeFileSync(trusted, all.join('\n'));
+}
+
 const failures = [];
 for (const name of chosen) {
   const [command, ...args] = clients[name];
   const env = { ECHO_URL: echo.url, FIXTURE_URL: fixture.url, BARE_URL: bare.url };
+  if (trusted) env.NODE_EXTRA_CA_CERTS = trusted;
   const client = run(command, args, env);
   const how = await ends(client, client_time);
   if (how !== 0) failures.push(`${name} ended with ${how}`);
@@ -61,7 +85,8 @@ for (const name of chosen) {
 for (const { example, server } of [echo, fixture, bare]) {
   if ('how' in server) failures.push(`server ${example} ended with ${server.how}`);
 }
-const no_peers = async () => !JSON.parse((await get(`${fixture.url}/peers`)).text).peers.length;
+const peers = () => (trusted ? get_trusting(`${fixture.url}/peers`) : get(`${fixture.url}/peers`));
+const no_peers = async () => !JSON.parse((await peers()).text).peers.length;
 await until('the last peer to be gone', no_peers).catch(({ message }) => failures.push(message));
 
 for (const failure of failures) console.log(`FAIL  ${failure}`);
