@@ -43,8 +43,9 @@ fn difference(role: Role, limits: &Limits, pieces: &[&[u8]]) -> Result<Option<Be
         return Ok(Some(Because::BadGateway));
     }
     if ours.violation.is_some() && theirs.violation.is_none() {
-        // With its frame complete, tungstenite comes to a verdict too.
-        let rest = vec![0; MOST + 100];
+        // With its frame complete, tungstenite comes to a verdict too. (Zeros could complete a
+        // length to one in a longer form than it needs.)
+        let rest = vec![0x7f; MOST + 100];
         theirs = decode::<Tungstenite>(role, limits, &[pieces, &[&rest[..]]].concat());
     }
     let because = match (ours.code(), theirs.code()) {
