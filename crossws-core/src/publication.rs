@@ -61,6 +61,14 @@ impl Publication {
         }
     }
 
+    /// Appends the message in a wire format, which is not computed again if it was the first.
+    pub(crate) fn append(&self, wire: Wire, to: &mut Vec<u8>) {
+        match self.encoded.get() {
+            Some((first, bytes)) if *first == wire => to.extend_from_slice(bytes),
+            _ => wire.append(self, to),
+        }
+    }
+
     /// The message as a platform's own value, made by the first subscriber that asks and shared
     /// by the others. `None` if the value that was made first is of another type.
     pub fn prepared<T: MaybeSend + MaybeSync + 'static>(

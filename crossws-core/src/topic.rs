@@ -343,43 +343,65 @@ struct Writing<'a, 't> {
 }
 
 impl Writing<'_, '_> {
-    /// Appends the message to the lane's log, tells those that had nothing to read, and looks
-    /// after those that have too much. Answers how long the message is.
+    /// Offers the message to those with nothing to read, appends it to the lane's log for all
+    /// others, and looks after those that have too much. Answers how long it is in the log.
     fn publish(&mut self, lane: &mut Lane, seq: u64, publication: &Publication) -> usize {
-        let (is_member, reader) = self.author_in_lane();
+        let (is_member, author_reads) = self.author_in_lane();
         let others = lane.members - usize::from(is_member);
         if others == 0 {
+            return 0;
+        }
+        self.told.published.queued += others;
+        let late = self.offer(lane, publication);
+        // All that are not idle, the late among them.
+        let readers = lane.members - lane.idle.len();
+        if readers == usize::from(author_reads.is_some()) {
             return 0;
         }
         let wire = lane.wire;
         let mark = lane.log.mark();
         let len = lane.log.append(seq, self.author, |bytes| {
-            wire.append(publication, bytes);
+            publication.append(wire, bytes);
         });
-        if let Some(reader) = reader
+        if let Some(reader) = author_reads
             && let Some(reading) = self.readers.get_mut(reader)
             && let Some(cursor) = &mut reading.cursor
         {
             cursor.skip_own(len);
         }
-        self.told.published.queued += others;
-        // All of them become readers, but for the author.
-        for at in 0..lane.idle.len() {
-            if let Some(key) = lane.idle.get(at).copied()
-                && self.author != Some(key)
-            {
-                self.tell(lane, key, &mark, seq, len);
-            }
-        }
-        lane.idle.clear();
-        if let (true, None, Some(author)) = (is_member, reader, self.author) {
-            lane.idle.push(author);
-            self.put(author, Place::Idle(self.number, 0));
+        for key in late {
+            self.tell(lane, key, &mark, seq, len);
         }
         if lane.log.end().exceeds(lane.check) {
             self.check(lane);
         }
         len
+    }
+
+    /// Offers the message to the idle. Answers with those that are to read it; they are idle no
+    /// more.
+    fn offer(&mut self, lane: &mut Lane, publication: &Publication) -> Vec<Key> {
+        let mut late = Vec::new();
+        let mut at = 0;
+        while let Some(key) = lane.idle.get(at).copied() {
+            let Some((peer, place)) = self.members.get_mut(key) else {
+                break;
+            };
+            if self.author != Some(key) {
+                let Some(receipt) = peer.transport().offer(publication) else {
+                    lane.idle.swap_remove(at);
+                    late.push(key);
+                    continue;
+                };
+                self.told.published.dropped += receipt.dropped;
+                if receipt.wake {
+                    self.told.asleep.push(peer.clone());
+                }
+            }
+            *place = Place::Idle(self.number, at);
+            at += 1;
+        }
+        late
     }
 
     /// Whether the author reads this lane, and the reader it is if it has something to read.
@@ -466,12 +488,6 @@ impl Writing<'_, '_> {
                     self.told.asleep.push(peer.clone());
                 }
             }
-        }
-    }
-
-    fn put(&mut self, key: Key, place: Place) {
-        if let Some((_, old)) = self.members.get_mut(key) {
-            *old = place;
         }
     }
 }

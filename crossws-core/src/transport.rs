@@ -48,6 +48,15 @@ pub trait Transport: MaybeSend + MaybeSync + 'static {
     /// topic's order. Not called where there is a [`wire`](Self::wire).
     fn publish(&self, publication: &Publication) -> Receipt;
 
+    /// Takes a published message at once, if nothing else waits here: then it is as cheap as a
+    /// message that is sent, and nothing has to be fetched. One call per publication at most, for
+    /// a subscriber that has read its topic's log to the end, where there is a
+    /// [`wire`](Self::wire). Wakes nobody. `None` sends it the way of [`news`](Self::news).
+    fn offer(&self, publication: &Publication) -> Option<Receipt> {
+        let _ = publication;
+        None
+    }
+
     /// A topic's log has news: `feed` is the way to them, to be kept until this transport writes.
     /// Only called where there is a [`wire`](Self::wire), and not again for this topic until the
     /// feed has been read to its end or dropped; what is published meanwhile is in the log.

@@ -126,6 +126,11 @@ impl Outbox {
         }
     }
 
+    /// Whether the pump sleeps, so that nothing waits; for now.
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.asleep.load(Ordering::Relaxed)
+    }
+
     /// Whether the pump sleeps, and is to be woken. Under the lock, as its falling asleep.
     fn rouse(&self) -> bool {
         self.asleep.load(Ordering::Relaxed) && self.asleep.swap(false, Ordering::AcqRel)

@@ -68,6 +68,14 @@ impl Transport for NativeTransport {
         self.encoder.publish(&self.outbox, publication)
     }
 
+    fn offer(&self, publication: &Publication) -> Option<Receipt> {
+        if !self.outbox.is_asleep() {
+            return None;
+        }
+        let receipt = self.publish(publication);
+        receipt.queued.then_some(receipt)
+    }
+
     fn news(&self, feed: Feed, first: usize) -> Result<Room, Feed> {
         self.outbox.announce(feed, first)
     }

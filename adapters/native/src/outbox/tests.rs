@@ -23,7 +23,8 @@ enum Op {
     Publish(Option<usize>, Option<usize>, bool, usize),
     Subscribe(usize, usize),
     Unsubscribe(usize, usize),
-    Take(usize),
+    /// And perhaps the pump looks once more, finds nothing, and sleeps.
+    Take(usize, bool),
     Leave(usize),
 }
 
@@ -39,7 +40,7 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(by, topic, own, len)| Op::Publish(by, topic, own, len)),
         3 => (peer(), topic()).prop_map(|(peer, topic)| Op::Subscribe(peer, topic)),
         1 => (peer(), topic()).prop_map(|(peer, topic)| Op::Unsubscribe(peer, topic)),
-        4 => peer().prop_map(Op::Take),
+        4 => (peer(), any::<bool>()).prop_map(|(peer, sleeps)| Op::Take(peer, sleeps)),
         1 => peer().prop_map(Op::Leave),
     ]
 }
@@ -156,11 +157,14 @@ fn run(ops: &[Op]) {
                 let was = subject.peer.unsubscribe(TOPICS[*topic]);
                 assert_eq!(was, subject.topics.remove(topic));
             }
-            Op::Take(peer) => {
+            Op::Take(peer, sleeps) => {
                 let subject = &mut peers[*peer];
                 let (frames, taken) = take(&subject.outbox);
                 assert!(frames == Vec::from(std::mem::take(&mut subject.expected)));
                 assert!(taken.close.is_none() && !taken.overflowed);
+                if *sleeps {
+                    assert!(take(&subject.outbox).0.is_empty());
+                }
             }
             Op::Leave(peer) => {
                 let mut old = std::mem::replace(&mut peers[*peer], join(&hub));
