@@ -1,49 +1,23 @@
-use std::collections::VecDeque;
+mod chunks;
+
 use std::io::IoSlice;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 
+use self::chunks::{Chunk, Chunks};
 use crate::frame::{self, MAX_HEADER, Opcode, frame_len};
 
 /// Whole frames on their way out: small ones copied into one buffer, so that many leave in one
 /// write; large payloads shared, so that many slow peers cost pointers.
 #[derive(Default)]
 pub(crate) struct Batch {
-    chunks: VecDeque<Chunk>,
+    chunks: Chunks,
     bytes: usize,
     frames: usize,
     /// What is left of the first frame, if a part of it is gone; else 0.
     first_left: usize,
     /// How large the first buffer is to be.
     hint: usize,
-}
-
-enum Chunk {
-    Own(BytesMut),
-    Shared(Bytes),
-}
-
-impl Chunk {
-    fn as_slice(&self) -> &[u8] {
-        match self {
-            Self::Own(bytes) => bytes,
-            Self::Shared(bytes) => bytes,
-        }
-    }
-
-    fn advance(&mut self, count: usize) {
-        match self {
-            Self::Own(bytes) => bytes.advance(count),
-            Self::Shared(bytes) => bytes.advance(count),
-        }
-    }
-
-    fn split_to(&mut self, count: usize) -> Self {
-        match self {
-            Self::Own(bytes) => Self::Own(bytes.split_to(count)),
-            Self::Shared(bytes) => Self::Shared(bytes.split_to(count)),
-        }
-    }
 }
 
 /// From this payload size on, sharing is cheaper than copying.
@@ -53,12 +27,9 @@ const SHARE_FROM: usize = 2048;
 const MIN_BUFFER: usize = 256;
 
 impl Batch {
-    /// An empty one that expects so many bytes.
-    pub(crate) fn expecting(bytes: usize) -> Self {
-        Self {
-            hint: bytes,
-            ..Self::default()
-        }
+    /// So many bytes are expected next.
+    pub(crate) fn expect(&mut self, bytes: usize) {
+        self.hint = bytes;
     }
 
     /// Appends one frame.
@@ -134,7 +105,7 @@ impl Batch {
 
     /// The buffer at the end, with room for so much more.
     fn tail(&mut self, room: usize) -> &mut BytesMut {
-        if !matches!(self.chunks.back(), Some(Chunk::Own(_))) {
+        if !matches!(self.chunks.back_mut(), Some(Chunk::Own(_))) {
             let hint = std::mem::take(&mut self.hint);
             let buf = BytesMut::with_capacity(room.max(hint).max(MIN_BUFFER));
             self.chunks.push_back(Chunk::Own(buf));
@@ -163,7 +134,7 @@ impl Batch {
     /// The first bytes, as many slices as fit; answers how many there are.
     pub(crate) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let mut count = 0;
-        for (slot, chunk) in slices.iter_mut().zip(&self.chunks) {
+        for (slot, chunk) in slices.iter_mut().zip(self.chunks.iter()) {
             *slot = IoSlice::new(chunk.as_slice());
             count += 1;
         }
@@ -200,16 +171,13 @@ impl Batch {
     /// sent only between frames. Answers how many frames were discarded.
     pub(crate) fn keep_begun(&mut self) -> usize {
         let begun = self.first_left;
-        let mut kept = VecDeque::new();
+        let mut kept = Chunks::default();
         let mut left = begun;
         while left > 0
             && let Some(mut chunk) = self.chunks.pop_front()
         {
             let len = chunk.as_slice().len();
-            match &mut chunk {
-                Chunk::Own(bytes) => bytes.truncate(left),
-                Chunk::Shared(bytes) => bytes.truncate(left),
-            }
+            chunk.truncate(left);
             left = left.saturating_sub(len);
             kept.push_back(chunk);
         }

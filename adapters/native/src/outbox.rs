@@ -192,8 +192,13 @@ impl Outbox {
             drop(feeds);
             state = self.state.lock();
         }
-        let (direct, mut fetch) = state.queue.take();
-        *batch = direct;
+        if state.is_quiet() {
+            state.taken_bytes = 0;
+            state.taken_frames = 0;
+            self.asleep.store(true, Ordering::Release);
+            return Taken::default();
+        }
+        let mut fetch = state.queue.take(batch);
         let (front, count) = state.controls();
         batch.push_front(front, count);
         while let Some(news) = fetch.take() {
@@ -202,7 +207,7 @@ impl Outbox {
             state = self.state.lock();
             state.queue.fetched(left);
             if batch.is_empty() && state.queue.has_news() {
-                (*batch, fetch) = state.queue.take();
+                fetch = state.queue.take(batch);
             }
         }
         let mut taken = Taken {
@@ -484,10 +489,26 @@ impl State {
         lost
     }
 
+    /// Whether there is nothing to take, and nothing to say.
+    fn is_quiet(&self) -> bool {
+        self.queue.is_empty()
+            && !self.has_controls()
+            && self.close.is_none()
+            && !self.overflowed
+            && !self.terminated
+    }
+
+    fn has_controls(&self) -> bool {
+        !self.answers.is_empty() || self.pong.is_some() || self.ping.is_some()
+    }
+
     /// The control frames that wait, encoded, and how many they are.
     fn controls(&mut self) -> (BytesMut, usize) {
         let mut buf = BytesMut::new();
         let mut count = 0;
+        if !self.has_controls() {
+            return (buf, count);
+        }
         for data in std::mem::take(&mut self.answers) {
             put_frame(&mut buf, Opcode::Pong, &data);
             count += 1;

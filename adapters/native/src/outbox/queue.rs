@@ -97,29 +97,34 @@ impl Queue {
         self.parts = VecDeque::new();
     }
 
-    /// Takes everything out of which no fetching comes, or begins to fetch. Answers with what is
-    /// first, and the rest.
-    pub(super) fn take(&mut self) -> (Batch, Option<Fetch>) {
+    /// Whether nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.direct.is_empty() && self.behind.is_empty() && self.feeds.is_empty()
+    }
+
+    /// Moves what is first into `batch`, which is empty, and begins to fetch the rest if there is
+    /// something to fetch.
+    pub(super) fn take(&mut self, batch: &mut Batch) -> Option<Fetch> {
+        std::mem::swap(batch, &mut self.direct);
         // The next burst may be as long as this one was.
-        let next = Batch::expecting(self.direct.bytes().min(MOST_EXPECTED));
-        let mut direct = std::mem::replace(&mut self.direct, next);
-        let mut behind = std::mem::take(&mut self.behind);
-        let parts = std::mem::take(&mut self.parts);
+        self.direct.expect(batch.bytes().min(MOST_EXPECTED));
         let Some(clock) = self.feeds.first().map(Feed::clock) else {
-            let (bytes, frames) = (behind.bytes(), behind.frames());
-            behind.move_front(&mut direct, bytes, frames);
-            return (direct, None);
+            if !self.behind.is_empty() {
+                let (bytes, frames) = (self.behind.bytes(), self.behind.frames());
+                self.behind.move_front(batch, bytes, frames);
+                self.parts = VecDeque::new();
+            }
+            return None;
         };
         // Read under the lock under which feeds are announced, as a feed demands.
         let before = clock.now();
         self.fetching = Some(clock.clone());
-        let fetch = Fetch {
+        Some(Fetch {
             before,
             feeds: std::mem::take(&mut self.feeds),
-            behind,
-            parts,
-        };
-        (direct, Some(fetch))
+            behind: std::mem::take(&mut self.behind),
+            parts: std::mem::take(&mut self.parts),
+        })
     }
 
     /// The news are fetched but for these, which were published meanwhile.
