@@ -1,13 +1,15 @@
 use std::future::poll_fn;
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crossws_core::{Accepted, ClosedBy, Hooks, Message, Refused, Rejection, Resolve};
+use crossws_core::{Accepted, ClosedBy, Hooks, Joined, Message, Refused, Rejection, Resolve};
 use http::StatusCode;
 use worker::js_sys::{ArrayBuffer, Uint8Array};
-use worker::wasm_bindgen::JsCast;
 use worker::wasm_bindgen::closure::Closure;
+use worker::wasm_bindgen::{JsCast, JsValue};
+use worker::wasm_bindgen_futures::future_to_promise;
 use worker::worker_sys::ext::WebSocketExt;
 use worker::{Request, Response, WebSocketPair, web_sys};
 
@@ -41,13 +43,16 @@ impl Plain {
         self
     }
 
-    /// Answers an upgrade and serves its connection.
+    /// Answers an upgrade and serves its connection. The context is that of the request's event:
+    /// it keeps the platform from dropping the hooks that still run when the connection has ended,
+    /// `close` among them. For how long, the platform decides: 30 seconds.
     ///
     /// # Errors
     /// When the platform fails. What the hooks or the client do wrong is a refusal.
     pub async fn upgrade<R: Resolve>(
         &self,
         request: Request,
+        context: &worker::Context,
         resolver: R,
     ) -> Result<Upgraded, Error> {
         if !request::is_upgrade(&request)? {
@@ -67,7 +72,7 @@ impl Plain {
         let limit = hub.limits().upgrade_timeout;
         let result = deadline::within(limit, upgrade).await;
         let response = match result {
-            Some(Ok(Some(accepted))) => connect(accepted)?,
+            Some(Ok(Some(accepted))) => connect(accepted, context)?,
             Some(Ok(None)) => return Ok(Upgraded::Unclaimed(request)),
             Some(Err(rejection)) => response::refusal(rejection)?,
             None => response::refusal(Rejection::unavailable("the upgrade took too long"))?,
@@ -76,7 +81,10 @@ impl Plain {
     }
 }
 
-fn connect<H: Hooks + ?Sized>(accepted: Accepted<H>) -> Result<Response, Error> {
+fn connect<H: Hooks + ?Sized>(
+    accepted: Accepted<H>,
+    context: &worker::Context,
+) -> Result<Response, Error> {
     let pair = WebSocketPair::new()?;
     let ws: web_sys::WebSocket = pair.server.as_ref().clone();
     // Blobs by default since 2026-03-17, which only an asynchronous call can read.
@@ -84,7 +92,7 @@ fn connect<H: Hooks + ?Sized>(accepted: Accepted<H>) -> Result<Response, Error> 
     ws.accept()?;
     let answer = Response::from_websocket(pair.client)?;
     response::append(answer.headers(), accepted.headers())?;
-    let socket = Arc::new(Socket::new(ws, deadline::now()));
+    let socket = Arc::new(Socket::in_memory(ws, deadline::now()));
     let timer = Timer::new();
     let close_timeout = millis(accepted.limits().close_timeout);
     let transport = WorkerTransport {
@@ -102,19 +110,32 @@ fn connect<H: Hooks + ?Sized>(accepted: Accepted<H>) -> Result<Response, Error> 
     };
     let link = Rc::new(Link::of(socket, joined.peer().clone(), joined.lifeline()));
     let ears = Ears::listen(&link)?;
-    worker::wasm_bindgen_futures::spawn_local(async move {
-        let mut served = pin!(driver::run(joined, &link, true));
-        let mut timed = pin!(timer.keep(&link, close_timeout));
-        poll_fn(|cx| {
-            // Never ready: time goes on for as long as the hooks do.
-            let _ = timed.as_mut().poll(cx);
-            served.as_mut().poll(cx)
-        })
-        .await;
+    let served = future_to_promise(AssertUnwindSafe(async move {
+        serve(joined, &link, &timer, close_timeout).await;
         link.over();
         drop(ears);
-    });
+        Ok(JsValue::UNDEFINED)
+    }));
+    // Not the wrapper's method, which panics where this fails.
+    context.as_ref().wait_until(&served)?;
     Ok(answer)
+}
+
+/// Runs the hooks, and beside them the connection's time.
+async fn serve<H: Hooks + ?Sized>(
+    joined: Joined<H>,
+    link: &Link,
+    timer: &Timer,
+    close_timeout: u64,
+) {
+    let mut hooks = pin!(driver::run(joined, link, true));
+    let mut time = pin!(timer.keep(link, close_timeout));
+    poll_fn(|cx| {
+        // Never ready: time goes on for as long as the hooks do.
+        let _ = time.as_mut().poll(cx);
+        hooks.as_mut().poll(cx)
+    })
+    .await;
 }
 
 /// The socket's listeners, while they are needed.

@@ -15,6 +15,8 @@ pub(crate) struct Socket {
     ws: web_sys::WebSocket,
     /// With what this side has closed, why, and until when the client may answer.
     closing: Mutex<Option<(CloseFrame, ClosedBy, Option<u64>)>>,
+    /// Whether something is stored with it, which objects find again.
+    stores: bool,
     /// When the connection began, in milliseconds of the epoch.
     began: u64,
     /// When the client was last heard, as far as that is stored.
@@ -41,8 +43,17 @@ impl Socket {
         Self {
             ws,
             closing: Mutex::new(None),
+            stores: true,
             began,
             heard: Mutex::new(None),
+        }
+    }
+
+    /// The socket of a peer that lives in memory alone.
+    pub(crate) fn in_memory(ws: web_sys::WebSocket, began: u64) -> Self {
+        Self {
+            stores: false,
+            ..Self::new(ws, began)
         }
     }
 
@@ -184,6 +195,9 @@ impl Socket {
 
     /// Changes what is stored, if anything is.
     pub(crate) fn amend(&self, change: impl FnOnce(&mut Attachment)) -> Result<(), PersistError> {
+        if !self.stores {
+            return Ok(());
+        }
         match stored(&self.ws)? {
             Some(mut attachment) => {
                 change(&mut attachment);

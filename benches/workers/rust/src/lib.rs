@@ -31,9 +31,9 @@ impl Hooks for Chat {
 }
 
 #[event(fetch)]
-async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
+async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
     let upgraded = match request.path().as_str() {
-        "/plain" => Plain::new().upgrade(request, Echo).await?,
+        "/plain" => Plain::new().upgrade(request, &context, Echo).await?,
         "/chat" => Objects::new(&env, "CHAT")?.upgrade(request, Chat).await?,
         _ => Objects::new(&env, "ECHO")?.upgrade(request, Echo).await?,
     };

@@ -192,7 +192,7 @@ impl Orders {
 }
 
 #[event(fetch)]
-async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
+async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
     let path = request.path();
     // The first part of the path, or what a route from outside says it is.
     let kind = path.split('/').nth(1).unwrap_or_default();
@@ -214,7 +214,7 @@ async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
         "/plain" => {
             Plain::new()
                 .options(options())
-                .upgrade(request, Orders::default())
+                .upgrade(request, &context, Orders::default())
                 .await?
         }
         _ => objects.upgrade(request, Orders::default()).await?,

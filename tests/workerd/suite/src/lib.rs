@@ -25,7 +25,7 @@ const CONTROL: &str = "/.control";
 const INTERNAL: &str = "http://suite.internal/";
 
 #[event(fetch)]
-async fn fetch(mut request: Request, env: Env, _: Context) -> Result<Response> {
+async fn fetch(mut request: Request, env: Env, context: Context) -> Result<Response> {
     let Some(stage) = request.headers().get(stage::HEADER)? else {
         return Response::error("for the conformance suite only", 404);
     };
@@ -37,7 +37,7 @@ async fn fetch(mut request: Request, env: Env, _: Context) -> Result<Response> {
     let app = App::new(&stage.journal());
     let upgraded = if stage.plain {
         let plain = Plain::new().options(stage.options());
-        plain.upgrade(request, app).await?
+        plain.upgrade(request, &context, app).await?
     } else {
         objects(&stage, &env)?.upgrade(request, app).await?
     };
