@@ -12,6 +12,7 @@ export const urls = {
   echo: process.env.ECHO_URL,
   fixture: process.env.FIXTURE_URL,
   bare: process.env.BARE_URL,
+  capabilities: process.env.CAPABILITIES?.split(' '),
 };
 
 /** Runs the script with this client; the process fails if a check did. */

@@ -4,8 +4,11 @@
 //   node tests/clients/run.mjs chromium     only this one
 //   FIXTURE=fixture_smol node ...           the fixture of another adapter: smol, async_std
 //   TLS=1 node ... node-ws                  the fixture encrypted, for clients that run in Node
+//   WORKER=OUT_DIR [PLAIN=1] node ...       both as a Worker, in workerd: examples/worker-fixture,
+//                                           with Durable Objects or without
 //
-// The examples must be built: `cargo build --examples --all-features`; scripts/test does it.
+// The examples must be built: `cargo build --examples --all-features`, or scripts/build-worker;
+// scripts/test does it.
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
@@ -21,6 +24,7 @@ const examples = join(process.env.CARGO_TARGET_DIR ?? here('../../target'), 'deb
 const client_time = 180_000;
 
 const adapter = process.env.FIXTURE ?? 'fixture';
+const { WORKER: worker, PLAIN: plain } = process.env;
 
 // Where the servers write the certificates that they make for themselves, with TLS=1.
 const certificates = process.env.TLS && mkdtempSync(join(tmpdir(), 'crossws-tls-'));
@@ -35,13 +39,23 @@ const clients = {
   'python-websockets': [here('../../.cache/venv/bin/python'), here('python-websockets.py')],
 };
 
+/** What runs the Worker with these hooks. */
+function in_workerd(port, hooks) {
+  const objects = { FIXTURE: 'FixtureObject', BARE: 'BareObject', ECHO: 'EchoObject' };
+  const vars = { HOOKS: hooks, ...(plain && { PLAIN: plain }) };
+  const options = (name, pairs) => Object.entries(pairs).flatMap(([key, value]) => [`--${name}`, `${key}=${value}`]);
+  return [here('../workerd/workerd.mjs'), worker, '--port', port, ...options('object', objects), ...options('var', vars)];
+}
+
 /** A server, once it accepts connections. */
-async function start(example, env, certificate) {
+async function start(example, env = {}, certificate) {
   const port = await free_port();
   const tls = certificates && certificate && { TLS: join(certificates, certificate) };
   // One thread, as in the tokio fixture and for its reason.
   const threads = { ASYNC_STD_THREAD_COUNT: '1', SMOL_THREADS: '1' };
-  const server = run(join(examples, example), [], { ...threads, ...env, ...(tls || { TLS: undefined }), PORT: port });
+  const server = worker
+    ? run(process.execPath, in_workerd(port, env.BARE ? 'bare' : example))
+    : run(join(examples, example), [], { ...threads, ...env, ...(tls || { TLS: undefined }), PORT: port });
   await listening(example, server, port);
   return { example, server, url: `${tls ? 'https' : 'http'}://localhost:${port}` };
 }
@@ -72,11 +86,16 @@ if (trusted) {
   writeFileSync(trusted, all.join('\n'));
 }
 
+// What the Worker says it can do; native servers can do everything.
+const capabilities = worker && JSON.parse((await get(`${fixture.url}/capabilities`)).text);
+const shares = capabilities?.includes('shared-hub') ?? true;
+
 const failures = [];
 for (const name of chosen) {
   const [command, ...args] = clients[name];
   const env = { ECHO_URL: echo.url, FIXTURE_URL: fixture.url, BARE_URL: bare.url };
   if (trusted) env.NODE_EXTRA_CA_CERTS = trusted;
+  if (capabilities) env.CAPABILITIES = capabilities.join(' ');
   const client = run(command, args, env);
   const how = await ends(client, client_time);
   if (how !== 0) failures.push(`${name} ended with ${how}`);
@@ -87,7 +106,7 @@ for (const { example, server } of [echo, fixture, bare]) {
 }
 const peers = () => (trusted ? get_trusting(`${fixture.url}/peers`) : get(`${fixture.url}/peers`));
 const no_peers = async () => !JSON.parse((await peers()).text).peers.length;
-await until('the last peer to be gone', no_peers).catch(({ message }) => failures.push(message));
+if (shares) await until('the last peer to be gone', no_peers).catch(({ message }) => failures.push(message));
 
 for (const failure of failures) console.log(`FAIL  ${failure}`);
 console.log(`${chosen.length} clients, ${failures.length} failures`);

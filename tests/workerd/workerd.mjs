@@ -1,6 +1,6 @@
 // Runs a built Worker (scripts/build-worker) in real workerd, through miniflare.
 //
-//   node tests/workerd/workerd.mjs OUT_DIR [--object BINDING=Class]... [--port N] [--evictable] [--awake]
+//   node tests/workerd/workerd.mjs OUT_DIR [--object BINDING=Class]... [--var NAME=value]... [--port N] [--evictable] [--awake]
 //
 // prints its address as one line, and ends with its caller or on SIGTERM, workerd with it.
 import { readFileSync } from 'node:fs';
@@ -84,11 +84,12 @@ const evictable = (classes) => `
  * Starts the Worker in `dir`, on a port of its own unless told one.
  *
  * objects    binding → class name; their storage is SQLite's and in memory
+ * vars       name → text, for the Worker's `Env`
  * evictable  gives it `evict()`: every object is forgotten as if it had slept, once none works
  * listen     gets workerd's stdout and stderr, which are shown otherwise
  * awake      objects never sleep; otherwise they do after ten idle seconds, as on the platform
  */
-export async function start(dir, { objects = {}, port = 0, evictable: can_evict, awake, listen } = {}) {
+export async function start(dir, { objects = {}, vars = {}, port = 0, evictable: can_evict, awake, listen } = {}) {
   const file = (name) => join(resolve(dir), name);
   const worker = [
     { type: 'ESModule', path: file('index.js') },
@@ -105,6 +106,7 @@ export async function start(dir, { objects = {}, port = 0, evictable: can_evict,
     port,
     cf: false, // or it would be downloaded
     handleRuntimeStdio: listen,
+    bindings: vars,
     durableObjects: Object.fromEntries(
       Object.entries(objects).map(([binding, className]) => [
         binding,
@@ -131,6 +133,7 @@ async function main() {
     allowPositionals: true,
     options: {
       object: { type: 'string', multiple: true, default: [] },
+      var: { type: 'string', multiple: true, default: [] },
       port: { type: 'string', default: '0' },
       evictable: { type: 'boolean' },
       awake: { type: 'boolean' },
@@ -140,8 +143,9 @@ async function main() {
     console.error(/node tests.*/.exec(readFileSync(fileURLToPath(import.meta.url), 'utf8'))[0]);
     process.exit(2);
   }
-  const objects = Object.fromEntries(values.object.map((pair) => pair.split('=')));
-  const { url, stop } = await start(positionals[0], { ...values, objects, port: Number(values.port) });
+  const pairs = (list) => Object.fromEntries(list.map((pair) => pair.split('=')));
+  const [objects, vars] = [pairs(values.object), pairs(values.var)];
+  const { url, stop } = await start(positionals[0], { ...values, objects, vars, port: Number(values.port) });
   console.log(url);
 
   const end = () => stop().finally(() => process.exit(0));
