@@ -9,9 +9,10 @@ mod target;
 
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use crossws_conformance::cases::{self, Case};
-use crossws_conformance::runner::{Args, is_ok, report};
+use crossws_conformance::runner::{Args, Outcome, is_ok, report, run};
 use crossws_conformance::table::{self, Column};
 use target::{Mode, Workerd};
 
@@ -35,13 +36,40 @@ fn main() -> ExitCode {
             workerd.printed()
         );
     }
-    let sleeps = targets[1].sleeps();
+    let sleeps = targets[1].slept();
     let slept = sleeps.slept.load(Ordering::Relaxed);
     let worked = sleeps.worked.load(Ordering::Relaxed);
     println!("asleep: before {slept} steps, and not before {worked}, when somebody worked\n");
     if args.selects_all() {
         ok &= slept > 0;
+        ok &= notices_loss(&workerd, &cases);
         ok &= table::is_true(&columns, "./scripts/test workers");
     }
     ExitCode::from(if ok { 0 } else { 101 })
+}
+
+/// A case that a fault makes hang fails after this.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The sleep of these cases is one: an object that wakes without what was stored fails each.
+const NEED_MEMORY: [&str; 3] = [
+    "upgrade::accepting_gives_a_context",
+    "pubsub::unsubscribing_ends_delivery",
+    "hub::a_publish_from_outside_reaches_one_namespace",
+];
+
+fn notices_loss(workerd: &Workerd, cases: &[Case]) -> bool {
+    let forgetful = workerd.mode(Mode::Forgetful);
+    let mut noticed = true;
+    for name in NEED_MEMORY {
+        let case = cases.iter().find(|case| case.to_string() == name);
+        let outcome = case.map(|case| run(&forgetful, case, PATIENCE));
+        let failed = matches!(outcome, Some(Outcome::Failed(_)));
+        println!(
+            "test a loss fails {name} ... {}",
+            if failed { "ok" } else { "FAILED" }
+        );
+        noticed &= failed;
+    }
+    noticed
 }

@@ -120,6 +120,8 @@ pub enum Mode {
     Asleep,
     /// In the Worker itself.
     Plain,
+    /// In a Durable Object that sleeps, and loses what is stored.
+    Forgetful,
 }
 
 /// A Worker in workerd.
@@ -138,7 +140,8 @@ pub struct Sleeps {
 }
 
 impl OnWorkerd {
-    pub fn sleeps(&self) -> &Sleeps {
+    /// How it has slept so far.
+    pub fn slept(&self) -> &Sleeps {
         &self.sleeps
     }
 }
@@ -149,13 +152,14 @@ impl Target for OnWorkerd {
             Mode::Object => "durable object",
             Mode::Asleep => "asleep",
             Mode::Plain => "worker",
+            Mode::Forgetful => "forgetful",
         }
     }
 
     fn capabilities(&self) -> Capabilities {
         match self.mode {
-            Mode::Object | Mode::Asleep => crossws_worker::DURABLE_CAPABILITIES,
             Mode::Plain => crossws_worker::PLAIN_CAPABILITIES,
+            _ => crossws_worker::DURABLE_CAPABILITIES,
         }
     }
 
@@ -164,7 +168,7 @@ impl Target for OnWorkerd {
     }
 
     fn sleeps(&self) -> bool {
-        self.mode == Mode::Asleep
+        matches!(self.mode, Mode::Asleep | Mode::Forgetful)
     }
 
     fn start(&self, profile: Profile) -> Fut<'_, Box<dyn Server>> {
@@ -172,6 +176,7 @@ impl Target for OnWorkerd {
         let stage = json!({
             "id": format!("{} {number}", self.name()),
             "plain": self.mode == Mode::Plain,
+            "forgetful": self.mode == Mode::Forgetful,
             "profile": profile,
         });
         let server = Stage {
@@ -180,7 +185,7 @@ impl Target for OnWorkerd {
             plain: self.mode == Mode::Plain,
             bed: Bed {
                 port: self.port,
-                sleeps: (self.mode == Mode::Asleep).then(|| Arc::clone(&self.sleeps)),
+                sleeps: Target::sleeps(self).then(|| Arc::clone(&self.sleeps)),
             },
         };
         Box::pin(async { Box::new(server) as Box<dyn Server> })

@@ -7,7 +7,7 @@ use super::faults::Fault;
 pub enum Place {
     /// Into the adapter made for it.
     Brittle,
-    /// Into the same one, which does not offer topics: the cases about that have no other yet.
+    /// Into the same one, which does not offer topics.
     WithoutTopics,
     /// Around the memory adapter, which has the clock.
     Memory,
@@ -128,7 +128,10 @@ pub const MUTANTS: &[Mutant] = &[
         ]),
     Fault::ResolvesEveryMessage
         .put(Place::Brittle, &["upgrade"])
-        .fails(&["upgrade::hooks_are_resolved_once_per_connection"]),
+        .fails(&[
+            "upgrade::hooks_are_resolved_once_per_connection",
+            "upgrade::hooks_are_not_resolved_for_each_message",
+        ]),
     Fault::TellsErrorsToTheClient
         .put(Place::Brittle, &["refusal"])
         .fails(&["refusal::an_error_that_says_nothing_is_a_500_without_details"]),
@@ -181,6 +184,7 @@ pub const MUTANTS: &[Mutant] = &[
         ])
         .may_fail(&[
             "life::close_comes_once_however_the_connection_ends",
+            "life::close_comes_once_when_it_is_closed_from_outside",
             "life::close_comes_after_the_last_message",
             "life::closed_resolves_in_a_running_hook_when_the_server_closes",
         ]),
@@ -313,6 +317,7 @@ pub const MUTANTS: &[Mutant] = &[
         ]),
     Fault::ClosesTwice.put(Place::Brittle, &["life"]).fails(&[
         "life::close_comes_once_however_the_connection_ends",
+        "life::close_comes_once_when_it_is_closed_from_outside",
         "life::close_comes_after_the_last_message",
         "life::closed_resolves_in_a_running_hook_when_the_client_closes",
         "life::closed_resolves_in_a_running_hook_when_the_client_vanishes",
@@ -322,6 +327,7 @@ pub const MUTANTS: &[Mutant] = &[
         .put(Place::Brittle, &["life"])
         .fails(&[
             "life::close_comes_once_however_the_connection_ends",
+            "life::close_comes_once_when_it_is_closed_from_outside",
             "life::close_comes_after_the_last_message",
             "life::nothing_is_delivered_after_the_server_closed",
             "life::closed_resolves_in_a_running_hook_when_the_client_closes",

@@ -162,6 +162,11 @@ impl DurableObject for StageObject {
         let stage: Stage = name
             .and_then(|name| serde_json::from_str(&name).ok())
             .unwrap_or_default();
+        if stage.forgetful {
+            for socket in state.get_websockets() {
+                let _ = socket.serialize_attachment(());
+            }
+        }
         let app = App::new(&stage.journal());
         Self {
             durable: Durable::new(state, app, &stage.options()),

@@ -17,6 +17,8 @@ pub(crate) struct Stage {
     id: String,
     /// Whether the Worker itself serves the connections.
     pub(crate) plain: bool,
+    /// Whether its object loses what is stored when it sleeps: a fault, to see the suite notice.
+    pub(crate) forgetful: bool,
     profile: Profile,
 }
 
