@@ -2,11 +2,12 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossws_conformance::{Event, Frame};
 use crossws_core::{
-    Capabilities, CloseCode, CloseFrame, Closed, ClosedBy, Error, Hooks, Joined, Message, Session,
+    Capabilities, CloseCode, CloseFrame, Closed, ClosedBy, Due, Error, Hooks, Joined, Limits,
+    Liveness, Message, PeerId, Session,
 };
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -36,6 +37,7 @@ pub enum Inbound {
     Closing(CloseFrame),
     Terminated,
     TooSlow,
+    Silent,
     Violation(CloseCode),
 }
 
@@ -56,6 +58,7 @@ async fn run<H: Hooks + ?Sized>(
     mut inbound: UnboundedReceiver<Inbound>,
     fault: Option<Fault>,
 ) {
+    let mut watch = Watch::new(pipe.limits(), joined.peer().id());
     pipe.busy(true);
     let mut session = joined.open().await;
     pipe.busy(false);
@@ -63,7 +66,7 @@ async fn run<H: Hooks + ?Sized>(
     let closed = loop {
         let event = match waiting.pop_front() {
             Some(event) => event,
-            None => next(&mut session, &pipe, &mut inbound).await,
+            None => next(&mut session, &pipe, &mut inbound, &mut watch).await,
         };
         if fault == Some(Fault::DeliversOutOfOrder) {
             while let Ok(later) = inbound.try_recv() {
@@ -90,6 +93,10 @@ async fn run<H: Hooks + ?Sized>(
                 let frame = CloseFrame::new(CloseCode::TRY_AGAIN, "slow consumer");
                 break Closed::by_us(&frame, ClosedBy::Server, false);
             }
+            Inbound::Silent => {
+                let frame = CloseFrame::new(CloseCode::TIMEOUT, "silent for too long");
+                break Closed::by_us(&frame, ClosedBy::Timeout, false);
+            }
             Inbound::Closing(frame) => {
                 let answered = answer(&mut inbound);
                 let clean = tokio::time::timeout(pipe.limits().close_timeout, answered).await;
@@ -105,11 +112,31 @@ async fn run<H: Hooks + ?Sized>(
     session.close(closed).await;
 }
 
+/// A connection's time. Without pings, so that silence counts only where it is asked for.
+struct Watch {
+    began: Instant,
+    live: Liveness,
+}
+
+impl Watch {
+    fn new(limits: &Limits, id: PeerId) -> Self {
+        let idle = limits
+            .idle_timeout
+            .filter(|_| limits.ping_interval.is_none());
+        let limits = limits.clone().ping_interval(None).idle_timeout(idle);
+        Self {
+            began: Instant::now(),
+            live: Liveness::new(&limits, id, Duration::ZERO),
+        }
+    }
+}
+
 /// The next thing that happens. Failures of the peer's own futures are reported on the way.
 async fn next<H: Hooks + ?Sized>(
     session: &mut Session<H>,
     pipe: &Pipe,
     inbound: &mut UnboundedReceiver<Inbound>,
+    watch: &mut Watch,
 ) -> Inbound {
     loop {
         let happens = poll_fn(|cx| {
@@ -118,15 +145,23 @@ async fn next<H: Hooks + ?Sized>(
             }
             inbound.poll_recv(cx).map(Ok)
         });
-        // Looks at the queue's age now and then: nobody's idea of a good adapter.
+        // Looks at the clock now and then: nobody's idea of a good adapter.
         let Ok(happened) = tokio::time::timeout(Duration::from_millis(50), happens).await else {
             if pipe.is_stuck() {
                 return Inbound::TooSlow;
             }
+            match watch.live.poll(watch.began.elapsed()) {
+                Some(Due::Expired) => session.peer().close(CloseCode::RESTART, "expired"),
+                Some(Due::Silent) => return Inbound::Silent,
+                _ => {}
+            }
             continue;
         };
         match happened {
-            Ok(event) => return event.unwrap_or(Inbound::Vanished),
+            Ok(event) => {
+                watch.live.heard(watch.began.elapsed());
+                return event.unwrap_or(Inbound::Vanished);
+            }
             Err(error) => session.error(error).await,
         }
     }
