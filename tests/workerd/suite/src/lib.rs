@@ -3,6 +3,9 @@
 //! Each request says in a header which stage it is for, so that every case has a server of its own:
 //! a journal, limits, and in object mode one Durable Object for all its namespaces.
 
+// Its class is public for the platform alone, with methods that the attribute adds.
+#![allow(missing_docs)]
+
 mod notebook;
 mod stage;
 
