@@ -17,11 +17,13 @@ use crate::runner::Outcome;
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/compatibility.md");
 
 /// The columns, in order: names of targets.
-const ORDER: [&str; 8] = [
+const ORDER: [&str; 10] = [
     "tokio",
+    "tokio, TLS",
     "hyper",
     "smol",
     "async-std",
+    "own runtime",
     "memory",
     "durable object",
     "asleep",
