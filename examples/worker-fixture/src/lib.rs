@@ -51,7 +51,7 @@ const EVERYBODY: &str = "everybody";
 
 /// Where the connections live.
 enum Place {
-    Objects(Objects),
+    Objects(Box<Objects>),
     Worker,
 }
 
@@ -63,7 +63,7 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
         Place::Worker
     } else {
         let objects = Objects::new(&env, &hooks.to_uppercase())?.options(options());
-        Place::Objects(objects.shard(Shard::One(EVERYBODY.to_owned())))
+        Place::Objects(Box::new(objects.shard(Shard::One(EVERYBODY.to_owned()))))
     };
     let upgraded = match hooks.as_str() {
         "echo" => place.upgrade(request, &context, Echo).await?,
