@@ -18,6 +18,7 @@ group! {
     without_pings_idleness_is_a_timeout: [],
     a_longest_life_ends_with_1012: [CLOSE_CODE],
     credentials_that_end_close_with_4401: [EXPIRY, CLOSE_CODE],
+    nobody_whose_credentials_ended_is_listed: [EXPIRY, SHARED_HUB],
     credentials_end_although_a_hook_runs: [EXPIRY, CLOSE_CODE],
     renewed_credentials_keep_the_connection: [EXPIRY, CLOSE_CODE],
     credentials_may_be_made_to_end_sooner: [EXPIRY, CLOSE_CODE],
@@ -143,6 +144,14 @@ async fn credentials_that_end_close_with_4401(scene: Scene<'_>) {
     assert_eq!(peer.closes_at_last().await.0, 4401);
     let closed = stage.wait("a", "close").await;
     assert_eq!((&closed["code"], &closed["by"]), (&4401.into(), &"Timeout".into()));
+}
+
+async fn nobody_whose_credentials_ended_is_listed(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut peer = expiring(&stage, 300).await;
+    stage.advance(ms(400)).await;
+    peer.closes_at_last().await;
+    stage.wait("a", "close").await;
     assert_eq!(stage.peers(None).await, []);
 }
 

@@ -72,7 +72,10 @@ impl Port {
     ///
     /// # Errors
     /// As there.
-    pub async fn upgrade(self, request: Request<()>) -> Result<Connected, Option<Response<Bytes>>> {
+    pub async fn upgrade(
+        &self,
+        request: Request<()>,
+    ) -> Result<Connected, Option<Response<Bytes>>> {
         let mut stream = self.dial().await;
         let key = http1::key();
         let head = http1::upgrade(request, self.addr, &key);
@@ -89,7 +92,7 @@ impl Port {
     }
 
     /// See [`Server::http`].
-    pub async fn http(self, request: Request<Bytes>) -> Response<Bytes> {
+    pub async fn http(&self, request: Request<Bytes>) -> Response<Bytes> {
         let mut stream = self.dial().await;
         let bytes = http1::plain(request, self.addr);
         let answered = http1::exchange(&mut stream, &bytes).await;
@@ -97,7 +100,7 @@ impl Port {
     }
 
     /// See [`Server::raw`].
-    pub async fn raw(self) -> Box<dyn Raw> {
+    pub async fn raw(&self) -> Box<dyn Raw> {
         Box::new(NetRaw::new(self.dial().await))
     }
 }
@@ -127,7 +130,7 @@ impl Local {
 
 impl Server for Local {
     fn connect(&self, request: Request<()>) -> Fut<'_, Result<Connected, Option<Response<Bytes>>>> {
-        Box::pin(self.port().upgrade(request))
+        Box::pin(async move { self.port().upgrade(request).await })
     }
 
     fn is_secure(&self) -> bool {
@@ -139,11 +142,11 @@ impl Server for Local {
     }
 
     fn http(&self, request: Request<Bytes>) -> Fut<'_, Response<Bytes>> {
-        Box::pin(self.port().http(request))
+        Box::pin(async move { self.port().http(request).await })
     }
 
     fn raw(&self) -> Fut<'_, Box<dyn Raw>> {
-        Box::pin(self.port().raw())
+        Box::pin(async move { self.port().raw().await })
     }
 
     fn advance(&self, time: Duration) -> Fut<'_, ()> {

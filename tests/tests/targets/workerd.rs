@@ -180,11 +180,11 @@ impl Target for OnWorkerd {
             "profile": profile,
         });
         let server = Stage {
-            port: self.port,
+            port: self.port.clone(),
             header: stage.to_string(),
             plain: self.mode == Mode::Plain,
             bed: Bed {
-                port: self.port,
+                port: self.port.clone(),
                 sleeps: Target::sleeps(self).then(|| Arc::clone(&self.sleeps)),
             },
         };

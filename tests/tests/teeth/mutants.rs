@@ -466,6 +466,7 @@ pub const MUTANTS: &[Mutant] = &[
         .put(Place::Memory, &["timing"])
         .fails(&[
             "timing::credentials_that_end_close_with_4401",
+            "timing::nobody_whose_credentials_ended_is_listed",
             "timing::credentials_end_although_a_hook_runs",
             "timing::credentials_that_have_ended_reach_no_hook",
         ]),
