@@ -55,8 +55,11 @@ impl Watch {
         self.live.credentials(at, Duration::ZERO, || UNIX_EPOCH);
     }
 
+    /// When something is due next; not a part of a millisecond too early. Whoever comes too early
+    /// would ask for the same time again, and workerd may forget an alarm that is set while it
+    /// rings, for the time that it rings for.
     pub(crate) fn next_due(&self) -> Option<u64> {
-        self.live.next_due().map(millis)
+        self.live.next_due().map(millis_up)
     }
 
     pub(crate) fn poll(&mut self, now: u64) -> Option<Due> {
@@ -68,9 +71,14 @@ pub(crate) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Milliseconds of the epoch.
+/// Whole milliseconds, a part of one counted as one.
+fn millis_up(time: Duration) -> u64 {
+    millis(time.saturating_add(Duration::from_nanos(999_999)))
+}
+
+/// When this time is over, in milliseconds of the epoch.
 pub(crate) fn epoch_millis(time: SystemTime) -> u64 {
-    millis(time.duration_since(UNIX_EPOCH).unwrap_or_default())
+    millis_up(time.duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -110,6 +118,24 @@ mod tests {
         let mut woken = Watch::new(&limits, id(), 10 * SECOND, Some(100 * SECOND));
         assert_eq!(woken.poll(109 * SECOND), None);
         assert_eq!(woken.poll(111 * SECOND), Some(Due::Expired));
+    }
+
+    #[test]
+    fn what_is_due_is_due_when_it_was_said() {
+        let life = Duration::from_millis(1000);
+        let limits = Limits::default().max_lifetime(life);
+        for n in 0..100 {
+            // Lives are spread, to parts of a millisecond.
+            let mut watch = Watch::new(&limits, PeerId::from_u128(n * 651), 5, None);
+            let due = watch.next_due().unwrap();
+            assert_eq!(watch.poll(due - 1), None);
+            assert_eq!(watch.poll(due), Some(Due::Expired));
+        }
+        let mut watch = Watch::new(&Limits::default(), id(), 0, None);
+        watch.credentials(Some(UNIX_EPOCH + Duration::from_micros(1_500)));
+        assert_eq!(watch.next_due(), Some(2));
+        assert_eq!(watch.poll(1), None);
+        assert_eq!(watch.poll(2), Some(Due::CredentialsExpired));
     }
 
     #[test]
