@@ -27,7 +27,7 @@ impl Alarm {
     }
 
     /// Sees to it that the alarm comes at this time or before.
-    pub(crate) fn by(&self, at: u64) {
+    pub(crate) fn by(self: &Arc<Self>, at: u64) {
         let mut set = lock(&self.set);
         if set.is_some_and(|set| set <= at) {
             return;
@@ -41,12 +41,24 @@ impl Alarm {
         #[allow(clippy::cast_precision_loss)]
         let date = Date::new(&JsValue::from_f64(at as f64));
         match storage.set_alarm(date, Object::new()) {
-            Ok(promise) => spawn_local(async {
-                if let Err(error) = JsFuture::from(promise).await {
-                    report("the alarm was not set", worker::Error::from(error));
-                }
-            }),
-            Err(error) => report("the alarm was not set", worker::Error::from(error)),
+            Ok(promise) => {
+                let alarm = Arc::clone(self);
+                spawn_local(async move {
+                    if let Err(error) = JsFuture::from(promise).await {
+                        alarm.failed(at, error);
+                    }
+                });
+            }
+            Err(error) => self.failed(at, error),
+        }
+    }
+
+    /// It was not set: whatever happens next may try again.
+    fn failed(&self, at: u64, error: JsValue) {
+        report("the alarm was not set", worker::Error::from(error));
+        let mut set = lock(&self.set);
+        if *set == Some(at) {
+            *set = None;
         }
     }
 
