@@ -20,8 +20,8 @@ use crate::tls::Tls;
 /// Both directions of a connection in memory.
 #[derive(Default)]
 struct Wire {
-    to_server: VecDeque<u8>,
-    to_client: VecDeque<u8>,
+    carry_to_server: VecDeque<u8>,
+    carry_to_client: VecDeque<u8>,
     ended: bool,
     /// What the server's end may still write, and read at once.
     room: usize,
@@ -35,7 +35,7 @@ struct Pipe(Arc<Mutex<Wire>>);
 impl Io for Pipe {
     fn poll_read(&mut self, _: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut wire = self.0.lock().unwrap();
-        if wire.to_server.is_empty() {
+        if wire.carry_to_server.is_empty() {
             return if wire.ended {
                 Poll::Ready(Ok(0))
             } else {
@@ -43,7 +43,7 @@ impl Io for Pipe {
             };
         }
         let most = buf.len().min(wire.step);
-        Poll::Ready(wire.to_server.read(&mut buf[..most]))
+        Poll::Ready(wire.carry_to_server.read(&mut buf[..most]))
     }
 
     fn poll_write_vectored(
@@ -58,7 +58,7 @@ impl Io for Pipe {
             return Poll::Pending;
         }
         wire.room -= count;
-        wire.to_client.extend(&bytes[..count]);
+        wire.carry_to_client.extend(&bytes[..count]);
         Poll::Ready(Ok(count))
     }
 
@@ -99,14 +99,14 @@ impl Pair {
     fn established(version: &'static SupportedProtocolVersion) -> Self {
         let mut pair = Self::new(version);
         while pair.client.is_handshaking() {
-            pair.to_server();
+            pair.carry_to_server();
             assert!(pair.read().is_pending());
-            pair.to_client();
+            pair.carry_to_client();
         }
-        pair.to_server();
+        pair.carry_to_server();
         assert!(pair.read().is_pending());
         assert!(pair.server.session.established);
-        pair.to_client();
+        pair.carry_to_client();
         pair
     }
 
@@ -115,21 +115,21 @@ impl Pair {
     }
 
     /// What the client has to send is on the wire.
-    fn to_server(&mut self) {
+    fn carry_to_server(&mut self) {
         while self.client.wants_write() {
             let mut wire = self.wire.0.lock().unwrap();
-            self.client.write_tls(&mut wire.to_server).unwrap();
+            self.client.write_tls(&mut wire.carry_to_server).unwrap();
         }
     }
 
     /// The client takes everything from the wire.
-    fn to_client(&mut self) {
+    fn carry_to_client(&mut self) {
         loop {
             let mut wire = self.wire.0.lock().unwrap();
-            if wire.to_client.is_empty() {
+            if wire.carry_to_client.is_empty() {
                 return;
             }
-            self.client.read_tls(&mut wire.to_client).unwrap();
+            self.client.read_tls(&mut wire.carry_to_client).unwrap();
             self.client.process_new_packets().unwrap();
         }
     }
@@ -186,9 +186,9 @@ impl Pair {
         let mut all = Vec::new();
         loop {
             let mut wire = self.wire.0.lock().unwrap();
-            let over = wire.to_client.is_empty();
+            let over = wire.carry_to_client.is_empty();
             if !over {
-                self.client.read_tls(&mut wire.to_client).unwrap();
+                self.client.read_tls(&mut wire.carry_to_client).unwrap();
                 self.client.process_new_packets().unwrap();
             }
             match self.client.reader().read_to_end(&mut all) {
@@ -240,7 +240,7 @@ fn bytes_cross_in_both_versions_whatever_the_steps() {
         for step in [1, 7, 1000, usize::MAX] {
             pair.wire().step = step;
             pair.client.writer().write_all(&sent).unwrap();
-            pair.to_server();
+            pair.carry_to_server();
             assert_eq!(pair.read_all(), sent, "in steps of {step}");
             pair.assert_owns_no_buffer();
         }
@@ -255,7 +255,7 @@ fn bytes_cross_in_both_versions_whatever_the_steps() {
 fn a_small_reader_gets_everything() {
     let mut pair = Pair::established(&TLS13);
     pair.client.writer().write_all(b"hello world").unwrap();
-    pair.to_server();
+    pair.carry_to_server();
     let mut all: Vec<u8> = Vec::new();
     let mut buf = [0; 3];
     while let Poll::Ready(count) = pair.read_into(&mut buf) {
@@ -290,7 +290,7 @@ fn slices_are_joined_into_records() {
     }
     let records = {
         let wire = pair.wire();
-        let bytes: Vec<u8> = wire.to_client.iter().copied().collect();
+        let bytes: Vec<u8> = wire.carry_to_client.iter().copied().collect();
         let mut rest = &bytes[..];
         let mut records = 0;
         while let [_, _, _, high, low, ..] = rest {
@@ -338,9 +338,9 @@ fn a_writer_waits_for_the_handshake() {
     assert!(pair.write(&[b"early"]).is_pending());
     let mut written = false;
     for _ in 0..4 {
-        pair.to_server();
+        pair.carry_to_server();
         written = written || pair.write(&[b"early"]).is_ready();
-        pair.to_client();
+        pair.carry_to_client();
     }
     assert!(written);
     assert_eq!(pair.received(), b"early");
@@ -352,7 +352,7 @@ fn keys_may_be_renewed() {
     for round in 0..3 {
         pair.client.refresh_traffic_keys().unwrap();
         pair.client.writer().write_all(b"ping").unwrap();
-        pair.to_server();
+        pair.carry_to_server();
         assert_eq!(pair.read_all(), b"ping", "round {round}");
         assert!(pair.write(&[b"pong"]).is_ready());
         assert_eq!(pair.received(), b"pong", "round {round}");
@@ -376,7 +376,7 @@ fn the_end_is_said_and_heard() {
     // The other side is still open.
     pair.client.writer().write_all(b"answer").unwrap();
     pair.client.send_close_notify();
-    pair.to_server();
+    pair.carry_to_server();
     assert_eq!(pair.read_all_until_end(), (b"answer".to_vec(), Ok(())));
 }
 
@@ -385,7 +385,7 @@ fn a_client_that_has_ended_can_still_be_answered() {
     let mut pair = Pair::established(&TLS13);
     pair.client.writer().write_all(b"question").unwrap();
     pair.client.send_close_notify();
-    pair.to_server();
+    pair.carry_to_server();
     assert_eq!(pair.read_all_until_end(), (b"question".to_vec(), Ok(())));
     assert!(pair.write(&[b"answer"]).is_ready());
     assert!(pair.shut_down().is_ready());
@@ -396,13 +396,13 @@ fn a_client_that_has_ended_can_still_be_answered() {
 fn a_stream_that_is_cut_is_an_error() {
     let mut pair = Pair::established(&TLS13);
     pair.client.writer().write_all(b"half").unwrap();
-    pair.to_server();
+    pair.carry_to_server();
     pair.wire().ended = true;
     let end = (b"half".to_vec(), Err(ErrorKind::UnexpectedEof));
     assert_eq!(pair.read_all_until_end(), end);
     let mut pair = Pair::new(&TLS13);
-    pair.to_server();
-    pair.wire().to_server.truncate(50);
+    pair.carry_to_server();
+    pair.wire().carry_to_server.truncate(50);
     pair.wire().ended = true;
     let end = (Vec::new(), Err(ErrorKind::UnexpectedEof));
     assert_eq!(pair.read_all_until_end(), end);
@@ -411,11 +411,13 @@ fn a_stream_that_is_cut_is_an_error() {
 #[test]
 fn whoever_does_not_speak_tls_is_told_so() {
     let mut pair = Pair::new(&TLS13);
-    pair.wire().to_server.extend(b"GET / HTTP/1.1\r\n\r\n");
+    pair.wire()
+        .carry_to_server
+        .extend(b"GET / HTTP/1.1\r\n\r\n");
     let end = (Vec::new(), Err(ErrorKind::InvalidData));
     assert_eq!(pair.read_all_until_end(), end);
     // A record of the type alert (RFC 8446 section 5.1).
-    assert_eq!(pair.wire().to_client.front(), Some(&0x15));
+    assert_eq!(pair.wire().carry_to_client.front(), Some(&0x15));
     let Poll::Ready(Err(_)) = pair.write(&[b"more"]) else {
         panic!("a broken connection takes nothing");
     };
@@ -425,15 +427,15 @@ fn whoever_does_not_speak_tls_is_told_so() {
 fn bytes_that_were_changed_on_the_way_end_the_connection() {
     let mut pair = Pair::established(&TLS13);
     pair.client.writer().write_all(b"good").unwrap();
-    pair.to_server();
+    pair.carry_to_server();
     pair.client.writer().write_all(b"evil").unwrap();
-    pair.to_server();
-    *pair.wire().to_server.back_mut().unwrap() ^= 1;
+    pair.carry_to_server();
+    *pair.wire().carry_to_server.back_mut().unwrap() ^= 1;
     // What came before is delivered all the same.
     let end = (b"good".to_vec(), Err(ErrorKind::InvalidData));
     assert_eq!(pair.read_all_until_end(), end);
     assert_eq!(
-        pair.wire().to_client.front(),
+        pair.wire().carry_to_client.front(),
         Some(&0x17),
         "encrypted alert"
     );
@@ -448,7 +450,7 @@ fn memory_grows_with_what_arrives_and_has_a_bound() {
         [&[0x16, 3, 1, len[0], len[1]], payload].concat()
     };
     pair.wire()
-        .to_server
+        .carry_to_server
         .extend(record(&[1, 0xff, 0xff, 0xff, 3, 3]));
     let (_, end) = pair.read_all_until_end();
     assert_eq!(
@@ -461,12 +463,12 @@ fn memory_grows_with_what_arrives_and_has_a_bound() {
     let mut pair = Pair::new(&TLS13);
     let mut sent = 0;
     pair.wire()
-        .to_server
+        .carry_to_server
         .extend(record(&[1, 0, 0xff, 0xff, 3, 3]));
     while pair.read().is_pending() {
         assert!(sent < 200_000, "it takes {sent} bytes of one message");
         assert!(pair.server.session.partial().len() <= 80 << 10);
-        pair.wire().to_server.extend(record(&[0; 100]));
+        pair.wire().carry_to_server.extend(record(&[0; 100]));
         sent += 100;
     }
 }
