@@ -65,6 +65,13 @@ impl Lag {
         }
     }
 
+    pub(crate) fn since(self, start: Self) -> Self {
+        Self {
+            bytes: self.bytes.saturating_sub(start.bytes),
+            messages: self.messages.saturating_sub(start.messages),
+        }
+    }
+
     pub(crate) fn exceeds(self, most: Self) -> bool {
         self.bytes > most.bytes || self.messages > most.messages
     }
@@ -157,11 +164,7 @@ impl Feed {
     /// At most how much there is to read: without a lock, so also under one. The reader's own
     /// publications count.
     pub fn at_most(&self) -> Lag {
-        let now = self.topic.published();
-        Lag {
-            bytes: now.bytes.saturating_sub(self.before.bytes),
-            messages: now.messages.saturating_sub(self.before.messages),
-        }
+        self.topic.published().since(self.before)
     }
 
     /// A way to ask how much there is to read while the feed is out of reach, under a lock.

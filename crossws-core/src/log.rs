@@ -83,6 +83,17 @@ pub(crate) struct Cursor {
     own: Total,
 }
 
+/// What a slice may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Slices {
+    /// All that is adjacent.
+    Adjacent,
+    /// Messages of consecutive numbers, to be sorted among those of other logs.
+    Consecutive,
+    /// One message.
+    Single,
+}
+
 impl Cursor {
     /// A reader has published this itself.
     pub(crate) fn skip_own(&mut self, len: usize) {
@@ -178,25 +189,24 @@ impl Log {
         self.end.lag()
     }
 
-    /// What waits for a reader, of what was there when the log ended at `end`.
-    pub(crate) fn lag(&self, cursor: &Cursor, end: Lag) -> Lag {
-        let end = self.end().min(end);
-        let start = cursor.until(Room::new(0, 0, false));
-        Lag {
-            bytes: end.bytes.saturating_sub(start.bytes),
-            messages: end.messages.saturating_sub(start.messages),
-        }
+    /// What waits for a reader.
+    pub(crate) fn lag(&self, cursor: &Cursor) -> Lag {
+        self.end().since(cursor.until(Room::new(0, 0, false)))
     }
 
-    /// Takes what is before the number `before`, and not by `reader` itself, in slices as long as
-    /// can be: one for what is adjacent, or, where they are to be `sorted` among those of other
-    /// logs, one for consecutive numbers. Gives a cursor back if something is left.
+    /// What a reader keeps in memory: its own publications too.
+    pub(crate) fn span(&self, cursor: &Cursor) -> Lag {
+        self.end().since(cursor.mark.at.lag())
+    }
+
+    /// Takes what is before the number `before`, and not by `reader` itself, in such slices. Gives a
+    /// cursor back if something is left.
     pub(crate) fn read(
         &mut self,
         cursor: Cursor,
         reader: Key,
         before: u64,
-        sorted: bool,
+        slices: Slices,
         into: &mut Vec<Range>,
     ) -> Option<Cursor> {
         self.close_tail();
@@ -205,7 +215,7 @@ impl Log {
         let mut more = false;
         while !more && let Some(chunk) = self.chunk(mark.chunk) {
             let start = chunk.index.start_of(mark.message);
-            let stop = chunk.take(mark.message, reader, before, sorted, into, &mut own);
+            let stop = chunk.take(mark.message, reader, before, slices, into, &mut own);
             mark.at.bytes += (chunk.index.start_of(stop) - start) as u64;
             mark.at.messages += (stop - mark.message) as u64;
             mark.message = stop;
@@ -283,7 +293,7 @@ impl Chunk {
         message: usize,
         reader: Key,
         before: u64,
-        sorted: bool,
+        slices: Slices,
         into: &mut Vec<Range>,
         own: &mut Total,
     ) -> usize {
@@ -305,10 +315,18 @@ impl Chunk {
                     own.messages = own.messages.saturating_sub((to - from) as u64);
                 } else {
                     let seq = run.seq + (from - run.from) as u64;
-                    if sorted && slice.next_seq != seq {
+                    if slices == Slices::Consecutive && slice.next_seq != seq {
                         slice.flush(&self.bytes, into);
                     }
-                    slice.extend(seq, bytes, to - from);
+                    if slices == Slices::Single {
+                        for (seq, message) in (seq..).zip(from..to) {
+                            let bytes = index.start_of(message)..index.start_of(message + 1);
+                            slice.extend(seq, bytes, 1);
+                            slice.flush(&self.bytes, into);
+                        }
+                    } else {
+                        slice.extend(seq, bytes, to - from);
+                    }
                 }
             }
             if to < run.to {

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 
 use crate::bounds::{AnyValue, MaybeSend, MaybeSync};
+use crate::sync::Mutex;
 use crate::{IntoMessage, Message, Wire};
 
 /// A published message on its way to many subscribers: encoded once, shared by all.
@@ -12,6 +13,8 @@ pub struct Publication {
     message: Message,
     compress: bool,
     encoded: OnceLock<(Wire, Bytes)>,
+    /// In further formats, of which there are few.
+    others: Mutex<Vec<(Wire, Bytes)>>,
     prepared: OnceLock<Box<AnyValue>>,
 }
 
@@ -22,6 +25,7 @@ impl Publication {
             message,
             compress: true,
             encoded: OnceLock::new(),
+            others: Mutex::default(),
             prepared: OnceLock::new(),
         }
     }
@@ -45,8 +49,7 @@ impl Publication {
         &self.message
     }
 
-    /// The message in a wire format. The first format asked for is computed once and shared;
-    /// another one is computed at each call.
+    /// The message in a wire format: computed once for each, and shared.
     pub fn encoded(&self, wire: Wire) -> Bytes {
         let encode = || {
             let mut bytes = Vec::new();
@@ -55,17 +58,22 @@ impl Publication {
         };
         let (first, bytes) = self.encoded.get_or_init(|| (wire, encode()));
         if *first == wire {
-            bytes.clone()
-        } else {
-            encode()
+            return bytes.clone();
         }
+        let mut others = self.others.lock();
+        if let Some((_, bytes)) = others.iter().find(|(other, _)| *other == wire) {
+            return bytes.clone();
+        }
+        let bytes = encode();
+        others.push((wire, bytes.clone()));
+        bytes
     }
 
-    /// Appends the message in a wire format, which is not computed again if it was the first.
+    /// Appends the message in a wire format, in which it may have been computed already.
     pub(crate) fn append(&self, wire: Wire, to: &mut Vec<u8>) {
         match self.encoded.get() {
-            Some((first, bytes)) if *first == wire => to.extend_from_slice(bytes),
-            _ => wire.append(self, to),
+            None => wire.append(self, to),
+            Some(_) => to.extend_from_slice(&self.encoded(wire)),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use slab::Slab;
 
 use crate::feed::{Clock, Feed, Lag, Range, Reader};
-use crate::log::{Cursor, Log, Mark};
+use crate::log::{Cursor, Log, Mark, Slices};
 use crate::members::{Key, Members};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering};
@@ -56,12 +56,10 @@ struct Reading {
     number: u64,
     lane: usize,
     member: Option<Key>,
-    /// The key that stands for the reader in the log, also when it has left.
-    author: Key,
+    /// `None` when it has ended as a slow consumer, or has left.
     cursor: Option<Cursor>,
-    /// What was published from this time on, behind this end, is not for it: it has left.
-    until: u64,
-    end: Lag,
+    /// What there was for it when it left, message by message: the log keeps nothing for it.
+    rest: Vec<Range>,
 }
 
 /// What a publication leaves to be done without the lock.
@@ -142,11 +140,12 @@ impl Topic {
             Place::Reading(reader) => {
                 let reading = state.readers.get_mut(reader)?;
                 reading.member = None;
-                reading.author = key;
-                reading.until = self.clock.now();
                 if let Some(lane) = state.lanes.get_mut(reading.lane) {
                     lane.members -= 1;
-                    reading.end = lane.log.end();
+                    if let Some(cursor) = reading.cursor.take() {
+                        let rest = &mut reading.rest;
+                        lane.log.read(cursor, key, u64::MAX, Slices::Single, rest);
+                    }
                 }
             }
             Place::Deaf => {}
@@ -230,26 +229,27 @@ impl Topic {
         let Some(reading) = state.reading(reader) else {
             return false;
         };
-        // Once it has left, and read to where it left, what follows is for others.
-        let is_last = before >= reading.until;
-        let before = before.min(reading.until);
-        let (author, lane) = (reading.author, reading.lane);
-        let Some(cursor) = reading.cursor.take() else {
-            state.rest(reader);
-            return false;
-        };
-        let Some(found) = state.lanes.get_mut(lane) else {
-            return false;
-        };
-        match found.log.read(cursor, author, before, sorted, into) {
-            Some(cursor) if is_last => found.log.release(&cursor),
-            Some(cursor) => {
-                if let Some(reading) = state.reading(reader) {
-                    reading.cursor = Some(cursor);
-                }
+        let taken = reading.rest.partition_point(|range| range.seq < before);
+        into.extend(reading.rest.drain(..taken));
+        if !reading.rest.is_empty() {
+            return true;
+        }
+        let (lane, member) = (reading.lane, reading.member);
+        if let Some(cursor) = reading.cursor.take()
+            && let Some(key) = member
+            && let Some(lane) = state.lanes.get_mut(lane)
+        {
+            let slices = match sorted {
+                true => Slices::Consecutive,
+                false => Slices::Adjacent,
+            };
+            let left = lane.log.read(cursor, key, before, slices, into);
+            if left.is_some()
+                && let Some(reading) = state.reading(reader)
+            {
+                reading.cursor = left;
                 return true;
             }
-            None => {}
         }
         state.rest(reader);
         false
@@ -277,14 +277,19 @@ impl Topic {
         let Some(reading) = state.reading(reader) else {
             return Lag::default();
         };
+        let mut lag = Lag {
+            bytes: reading.rest.iter().map(|range| range.bytes.len()).sum(),
+            messages: reading.rest.len(),
+        };
         let lane = reading.lane;
-        match (state.readers.get(reader.key), state.lanes.get(lane)) {
-            (Some(reading), Some(lane)) => {
-                let cursor = reading.cursor.as_ref();
-                cursor.map_or(Lag::default(), |cursor| lane.log.lag(cursor, reading.end))
-            }
-            _ => Lag::default(),
+        if let (Some(reading), Some(lane)) = (state.readers.get(reader.key), state.lanes.get(lane))
+            && let Some(cursor) = &reading.cursor
+        {
+            let waits = lane.log.lag(cursor);
+            lag.bytes += waits.bytes;
+            lag.messages += waits.messages;
         }
+        lag
     }
 }
 
@@ -369,9 +374,12 @@ impl Writing<'_, '_> {
         {
             cursor.skip_own(len);
         }
+        // Held meanwhile, or one that cannot be told would let go what the next is to read.
+        let held = lane.log.cursor(&mark);
         for key in late {
             self.tell(lane, key, &mark, seq, len);
         }
+        lane.log.release(&held);
         if lane.log.end().exceeds(lane.check) {
             self.check(lane);
         }
@@ -441,10 +449,8 @@ impl Writing<'_, '_> {
                     number: reader.number,
                     lane: self.number,
                     member: Some(key),
-                    author: key,
                     cursor: Some(cursor),
-                    until: u64::MAX,
-                    end: Lag::MOST,
+                    rest: Vec::new(),
                 });
                 *place = Place::Reading(reader.key);
                 if room.wake {
@@ -475,15 +481,17 @@ impl Writing<'_, '_> {
             else {
                 continue;
             };
-            match peer.transport().lags(lane.log.lag(cursor, Lag::MOST)) {
+            let (lag, kept) = (lane.log.lag(cursor), lane.log.span(cursor));
+            match peer.transport().lags(lag, kept) {
                 Ok(room) => lane.check = lane.check.min(cursor.until(room)),
                 Err(lost) => {
+                    // The author was not counted among those who hear.
+                    self.told.published.queued -= usize::from(reading.member != self.author);
                     lane.log.release(cursor);
                     reading.cursor = None;
                     reading.member = None;
                     lane.members -= 1;
                     *place = Place::Deaf;
-                    self.told.published.queued -= 1;
                     self.told.published.dropped += lost;
                     self.told.asleep.push(peer.clone());
                 }

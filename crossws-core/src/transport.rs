@@ -70,13 +70,15 @@ pub trait Transport: MaybeSend + MaybeSync + 'static {
         Err(feed)
     }
 
-    /// So much waits in one log for this transport, which is more than it had room for when it was
-    /// last asked. It says how much room is left now.
+    /// So much waits in one log for this transport, or was published by its own peer since, which is
+    /// more than it had room for when it was last asked. It says how much room is left now. `kept` is
+    /// both together: what the log keeps in memory for it.
     ///
     /// # Errors
     /// When that is too much: the connection ends as a slow consumer's. The error is how many
     /// messages are lost, those of the lag included.
-    fn lags(&self, lag: Lag) -> Result<Room, u64> {
+    fn lags(&self, lag: Lag, kept: Lag) -> Result<Room, u64> {
+        let _ = kept;
         Err(lag.messages as u64)
     }
 

@@ -103,6 +103,8 @@ pub(crate) struct Link<I, R: Runtime> {
     timer: Timer<R>,
 
     phase: Phase,
+    /// The connection is over, and so is what was kept for it, although a hook may still run.
+    let_go: bool,
     /// Set as soon as it is known how the connection ended.
     closed: Option<Closed>,
 }
@@ -139,6 +141,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             liveness: Liveness::new(&limits, id, Duration::ZERO),
             timer: Timer::new(),
             phase: Phase::Open,
+            let_go: false,
             closed: None,
             limits,
             runtime,
@@ -231,6 +234,9 @@ impl<I: Io, R: Runtime> Link<I, R> {
         while self.keep_time(cx) {
             self.write(cx);
         }
+        if matches!(self.phase, Phase::Done) && !std::mem::replace(&mut self.let_go, true) {
+            self.outbox.end();
+        }
     }
 
     // ---- the end
@@ -259,6 +265,13 @@ impl<I: Io, R: Runtime> Link<I, R> {
     fn forget_inbound(&mut self) {
         self.inbound = VecDeque::new();
         self.inbound_bytes = 0;
+    }
+}
+
+impl<I, R: Runtime> Drop for Link<I, R> {
+    fn drop(&mut self) {
+        // Handles of the peer may live on, and must keep nothing that was to be read.
+        self.outbox.end();
     }
 }
 

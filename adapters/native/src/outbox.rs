@@ -13,8 +13,11 @@ use std::task::{Wake, Waker};
 use atomic_waker::AtomicWaker;
 use bytes::{Bytes, BytesMut};
 use crossws_core::{
-    CloseCode, CloseFrame, ControlError, DRAIN_MARK, Feed, Lag, Limits, Overflow, Receipt, Room,
+    Backlog, CloseCode, CloseFrame, ControlError, DRAIN_MARK, Feed, Lag, Limits, Overflow, Receipt,
+    Room,
 };
+
+use smallvec::SmallVec;
 
 use self::queue::Queue;
 use crate::batch::Batch;
@@ -187,9 +190,8 @@ impl Outbox {
     pub(crate) fn take(&self, batch: &mut Batch) -> Taken {
         let mut state = self.state.lock();
         if state.gives_up && state.queue.has_news() {
-            let feeds = state.queue.give_up();
             drop(state);
-            drop(feeds);
+            self.give_up();
             state = self.state.lock();
         }
         if state.is_quiet() {
@@ -206,7 +208,7 @@ impl Outbox {
             let left = news.into_batch(batch);
             state = self.state.lock();
             state.queue.fetched(left);
-            if batch.is_empty() && state.queue.has_news() {
+            if batch.is_empty() {
                 fetch = state.queue.take(batch);
             }
         }
@@ -215,8 +217,8 @@ impl Outbox {
             overflowed: std::mem::take(&mut state.overflowed),
             terminated: state.terminated,
         };
-        // The last thing: not before what was published while the pump fetched.
-        if !state.queue.has_news()
+        // The last thing: behind what was sent and published while the pump fetched.
+        if state.queue.is_empty()
             && let Some(Close(frame)) = state.close.take()
         {
             let mut buf = BytesMut::new();
@@ -227,10 +229,31 @@ impl Outbox {
         state.taken_bytes = batch.bytes();
         state.taken_frames = batch.frames();
         self.note(batch.bytes(), batch.frames());
-        if batch.is_empty() && !taken.terminated && !state.queue.has_news() {
+        if batch.is_empty() && !taken.terminated && state.queue.is_empty() {
             self.asleep.store(true, Ordering::Release);
         }
         taken
+    }
+
+    /// The connection is over: nothing is queued any more, nor kept for it anywhere.
+    pub(crate) fn end(&self) {
+        let mut state = self.state.lock();
+        state.closing = true;
+        state.gives_up = true;
+        state.queue.clear();
+        drop(state);
+        self.give_up();
+    }
+
+    /// Lets go of what was to be fetched, and counts it as lost.
+    fn give_up(&self) {
+        let feeds = self.state.lock().queue.give_up();
+        if !feeds.is_empty() {
+            let backlogs: SmallVec<[Backlog; 1]> = feeds.iter().map(Feed::backlog).collect();
+            let lost = queue::lag(&backlogs).messages;
+            drop(feeds);
+            self.state.lock().dropped += lost as u64;
+        }
     }
 
     /// What is to be done at once, while the pump still has a batch to write.
@@ -356,14 +379,15 @@ impl Outbox {
 
     /// So much waits to be fetched from one topic. Answers how much may; or, if that is too much,
     /// how many messages are lost, and closes.
-    pub(crate) fn lags(&self, lag: Lag) -> Result<Room, u64> {
+    pub(crate) fn lags(&self, lag: Lag, kept: Lag) -> Result<Room, u64> {
         let mut state = self.state.lock();
         if state.closing {
             return Err(0);
         }
         let room = self.room(&state, 0, 1);
+        // What its own peer publishes is not for it, but kept for it: it is made to read first.
         let (bytes, frames) = state.sent();
-        self.note(bytes + lag.bytes, frames + lag.messages);
+        self.note(bytes + kept.bytes, frames + kept.messages);
         // One always fits where nothing waits.
         let alone = lag.messages <= 1 && state.sent() == (0, 0);
         if alone || (lag.bytes <= room.bytes && lag.messages <= room.messages) {
@@ -388,9 +412,9 @@ impl Outbox {
             let news = queue::lag(&backlogs);
             state = self.state.lock();
             if !state.closing && !self.fits(&state, len, news) {
-                let lost = news.messages as u64 + 1;
-                state.dropped += lost;
-                return Receipt::full(lost + state.overflow());
+                // The news are counted when they are given up.
+                state.dropped += 1;
+                return Receipt::full(1 + state.overflow());
             }
         }
         if state.closing {

@@ -80,8 +80,8 @@ impl Transport for NativeTransport {
         self.outbox.announce(feed, first)
     }
 
-    fn lags(&self, lag: Lag) -> Result<Room, u64> {
-        self.outbox.lags(lag)
+    fn lags(&self, lag: Lag, kept: Lag) -> Result<Room, u64> {
+        self.outbox.lags(lag, kept)
     }
 
     fn wake(&self) {

@@ -7,8 +7,8 @@ use super::budget::{Reservation, compressor};
 use super::{Negotiated, Outgoing, TAIL};
 use crate::frame::{Opcode, put_compressed_header};
 
-/// Most compressors that a thread keeps: connections differ in window bits and level.
-const KEPT: usize = 4;
+/// Most compressors that a thread keeps: clients choose among seven windows, 9 to 15 bits.
+const KEPT: usize = 8;
 
 /// A larger buffer is given back after use.
 const KEPT_BUFFER: usize = 256 << 10;

@@ -29,13 +29,16 @@ fn pump(outbox: Arc<Outbox>) -> Vec<u8> {
                 outbox.attend(cx.waker());
                 let mut batch = Batch::default();
                 let taken = outbox.take(&mut batch);
-                seen.extend(payloads(&batch));
+                let taken_now = payloads(&batch);
+                let is_empty = batch.is_empty();
+                seen.extend(taken_now);
                 batch.advance(batch.bytes());
                 outbox.written(&batch);
                 if taken.close.is_some() || taken.terminated {
                     return Poll::Ready(());
                 }
-                if outbox.buffered() == 0 {
+                // As the link does.
+                if is_empty {
                     return Poll::Pending;
                 }
             }
@@ -301,6 +304,35 @@ fn everybody_sees_a_topic_in_one_order_and_a_leaver_a_part_of_it() {
                 "{seen:?}"
             );
             drop(joined);
+        },
+        RUNS,
+        3,
+    );
+}
+
+#[test]
+fn what_was_sent_before_the_close_is_written_before_it() {
+    shuttle::check_pct(
+        || {
+            let hub = Hub::default();
+            let (joined, outbox) = join(&hub);
+            let peer = joined.peer().clone();
+            peer.subscribe("a").unwrap();
+            let pumping = thread::spawn(move || pump(outbox));
+            let publisher = {
+                let (hub, peer) = (hub.clone(), peer.clone());
+                thread::spawn(move || {
+                    hub.in_namespace("/").publish("a", vec![1]).unwrap();
+                    // Fetched, and nothing for the one that fetches.
+                    peer.publish("a", vec![99]).unwrap();
+                })
+            };
+            let sent = usize::from(peer.send(vec![2]).is_ok());
+            peer.close(CloseCode::NORMAL, "");
+            publisher.join().unwrap();
+            let seen = pumping.join().unwrap();
+            assert_eq!(seen.iter().filter(|n| **n == 2).count(), sent, "{seen:?}");
+            assert!(!seen.contains(&99), "{seen:?}");
         },
         RUNS,
         3,

@@ -1,6 +1,9 @@
 //! The outbox behind a real hub, against a naive model: whatever is sent, published, subscribed
 //! and fetched, in whatever order, a peer's frames are those of a plain queue.
 
+// Helpers here unwrap as the tests do.
+#![allow(clippy::unwrap_used)]
+
 use std::collections::{BTreeSet, VecDeque};
 use std::io::IoSlice;
 
@@ -160,7 +163,7 @@ fn run(ops: &[Op]) {
             Op::Take(peer, sleeps) => {
                 let subject = &mut peers[*peer];
                 let (frames, taken) = take(&subject.outbox);
-                assert!(frames == Vec::from(std::mem::take(&mut subject.expected)));
+                assert!(std::mem::take(&mut subject.expected) == frames);
                 assert!(taken.close.is_none() && !taken.overflowed);
                 if *sleeps {
                     assert!(take(&subject.outbox).0.is_empty());
@@ -175,7 +178,7 @@ fn run(ops: &[Op]) {
                     0x88,
                     "the close frame is the last"
                 );
-                assert!(frames == Vec::from(old.expected) && taken.close.is_some());
+                assert!(old.expected == frames && taken.close.is_some());
                 old.joined = None;
             }
         }
@@ -255,4 +258,97 @@ fn a_message_of_any_size_fits_where_nothing_waits() {
     hub.in_namespace("/").publish("t", large.clone()).unwrap();
     assert_eq!(hub.in_namespace("/").publish("t", "x").unwrap().dropped, 2);
     assert!(take(&subject.outbox).1.overflowed);
+}
+
+#[test]
+fn a_member_that_is_closing_costs_the_others_nothing() {
+    let hub = Hub::builder()
+        .limits(Limits::default().max_queued(2))
+        .build();
+    let (dying, other) = (join(&hub), join(&hub));
+    for subject in [&dying, &other] {
+        subject.peer.subscribe("t").unwrap();
+    }
+    // Its pump has not run since, so that it is still a member.
+    while dying.peer.send("x").is_ok() {}
+    for n in 0..2u8 {
+        let told = hub.in_namespace("/").publish("t", vec![n]).unwrap();
+        assert_eq!(told.queued, 1);
+    }
+    assert_eq!(take(&other.outbox).0, [frame(&[0]), frame(&[1])]);
+}
+
+#[test]
+fn an_author_that_is_closing_is_not_counted_twice() {
+    let hub = Hub::builder()
+        .limits(Limits::default().max_queued(2))
+        .build();
+    let (author, slow) = (join(&hub), join(&hub));
+    for subject in [&author, &slow] {
+        subject.peer.subscribe("t").unwrap();
+    }
+    hub.in_namespace("/").publish("t", "1").unwrap();
+    while author.peer.send("x").is_ok() {}
+    assert_eq!(author.peer.publish("t", "2").unwrap().queued, 1);
+    let told = author.peer.publish("t", "3").unwrap();
+    assert_eq!(
+        (told.queued, told.dropped),
+        (0, 3),
+        "two bounds were reached at once"
+    );
+}
+
+#[test]
+fn what_was_there_for_a_leaver_is_still_its_own() {
+    let hub = Hub::default();
+    let (leaver, stays) = (join(&hub), join(&hub));
+    for subject in [&leaver, &stays] {
+        subject.peer.subscribe("t").unwrap();
+    }
+    let publish = |n: u8| hub.in_namespace("/").publish("t", vec![n]).unwrap().queued;
+    assert_eq!((publish(0), publish(1)), (2, 2));
+    assert!(leaver.peer.unsubscribe("t"));
+    assert_eq!(publish(2), 1);
+    assert!(leaver.peer.subscribe("t").unwrap());
+    assert_eq!(publish(3), 2);
+    assert_eq!(leaver.peer.buffered_amount(), 9);
+    assert_eq!(
+        take(&leaver.outbox).0,
+        [frame(&[0]), frame(&[1]), frame(&[3])]
+    );
+    assert_eq!(take(&stays.outbox).0.len(), 4);
+}
+
+#[test]
+fn a_connection_that_is_over_lets_go_of_what_it_has_not_read() {
+    let hub = Hub::default();
+    let subject = join(&hub);
+    subject.peer.subscribe("t").unwrap();
+    for _ in 0..3 {
+        hub.in_namespace("/").publish("t", "x").unwrap();
+    }
+    subject.outbox.end();
+    assert_eq!(
+        (subject.peer.dropped(), subject.peer.buffered_amount()),
+        (3, 0)
+    );
+    assert_eq!(hub.in_namespace("/").publish("t", "x").unwrap().queued, 0);
+}
+
+#[test]
+fn a_client_that_publishes_and_does_not_read_is_made_to_read() {
+    let limits = Limits::default().max_queued(10);
+    let hub = Hub::builder().limits(limits).build();
+    let (subject, other) = (join(&hub), join(&hub));
+    for one in [&subject, &other] {
+        one.peer.subscribe("t").unwrap();
+    }
+    hub.in_namespace("/").publish("t", "x").unwrap();
+    for _ in 0..10 {
+        subject.peer.publish("t", "own").unwrap();
+        take(&other.outbox);
+    }
+    assert!(subject.outbox.is_congested(1));
+    take(&subject.outbox);
+    assert!(!subject.outbox.is_congested(1));
 }
