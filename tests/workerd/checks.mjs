@@ -174,6 +174,16 @@ await check_both('the request may choose the object, which a publish then has to
 
 // ---- What outlives a sleep
 
+await check_both('of the request\'s headers those are kept that the options name', async (room) => {
+  const client = await Client.open(room, { headers: { 'x-kept': 'one', 'x-lost': 'two' } });
+  await client.tell('subscribe news');
+  const { headers } = await client.state();
+  equal(headers['x-kept'], 'one');
+  // Until a sleep the object still has what the upgrade brought.
+  if (asleep) equal(headers['x-lost'] ?? null, null);
+  await client.close(1000);
+});
+
 await check('the hooks are made anew when the object wakes', async (room) => {
   const client = await Client.open(room);
   equal([(await client.state()).obeyed, (await client.state()).obeyed], [1, 2]);
