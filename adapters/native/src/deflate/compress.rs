@@ -157,8 +157,9 @@ fn put_frame(state: &mut Compress, opcode: Opcode, payload: &[u8], out: &mut imp
 
 /// Whether the payload became smaller.
 fn compress(state: &mut Compress, payload: &[u8], buffer: &mut Vec<u8>) -> bool {
-    // Nothing larger is of use. The tail, and room that zlib wants to see free at the end.
-    buffer.reserve(payload.len() + 32);
+    // Room for what it becomes at worst, 9 bits a byte, though nothing larger than the message is of
+    // use: zlib-rs panics at level 1 when what it has compressed finds no room.
+    buffer.reserve(payload.len() + payload.len() / 8 + 64);
     let before = state.total_in();
     let result = state.compress_vec(payload, buffer, FlushCompress::Sync);
     let all = state.total_in() - before == payload.len() as u64;

@@ -364,3 +364,29 @@ fn short_messages_and_those_that_do_not_shrink_are_left_as_they_are() {
     ));
     assert_eq!(out, again, "the same for whoever shares it");
 }
+
+#[test]
+fn what_hardly_shrinks_ends_no_connection() {
+    let mut random = Random(3);
+    for level in 1..=9 {
+        let config = takeover().level(level);
+        let negotiated = negotiated(&config, "permessage-deflate");
+        let mut deflater = Deflater::new(&negotiated);
+        let mut decoder = client(Inflater::with_context(ENOUGH).unwrap());
+        // From noise to what shrinks a little: the output has to fit, and may be of no use.
+        for noise in [255, 200, 128, 96, 64] {
+            let payload: Vec<u8> = (0..300_000)
+                .map(|_| random.below(noise + 1) as u8)
+                .collect();
+            let mut bytes = BytesMut::new();
+            if !deflater.put_frame(Opcode::Binary, &payload, &mut bytes) {
+                crate::frame::put_frame(&mut bytes, Opcode::Binary, &payload);
+            }
+            let events = read(&mut decoder, &bytes);
+            assert!(
+                events == [Ok(Event::Message(payload.into()))],
+                "{level} {noise}"
+            );
+        }
+    }
+}
