@@ -1,5 +1,7 @@
 //! The way out of one connection: what every thread may queue into, and its pump empties.
 
+#[cfg(test)]
+mod joined;
 #[cfg(all(test, crossws_shuttle))]
 mod model;
 mod queue;
@@ -16,7 +18,6 @@ use crossws_core::{
     Backlog, CloseCode, CloseFrame, ControlError, DRAIN_MARK, Feed, Lag, Limits, Overflow, Receipt,
     Room,
 };
-
 use smallvec::SmallVec;
 
 use self::queue::Queue;

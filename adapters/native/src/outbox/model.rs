@@ -4,15 +4,12 @@
 use std::io::IoSlice;
 use std::task::Poll;
 
-use crossws_core::http::Request;
-use crossws_core::{
-    HooksBuilder, Hub, Joined, Limit, Limits, Message, Overflow, Publication, Transport,
-    UpgradeRequest, hooks,
-};
+use crossws_core::{Hub, Limit, Limits, Message, Overflow, Publication, Transport};
 use shuttle::future::block_on;
 use shuttle::sync::atomic::{AtomicUsize, Ordering};
 use shuttle::thread;
 
+use super::joined::join;
 use super::*;
 use crate::handshake::Agreed;
 use crate::transport::NativeTransport;
@@ -29,9 +26,8 @@ fn pump(outbox: Arc<Outbox>) -> Vec<u8> {
                 outbox.attend(cx.waker());
                 let mut batch = Batch::default();
                 let taken = outbox.take(&mut batch);
-                let taken_now = payloads(&batch);
                 let is_empty = batch.is_empty();
-                seen.extend(taken_now);
+                seen.extend(payloads(&batch));
                 batch.advance(batch.bytes());
                 outbox.written(&batch);
                 if taken.close.is_some() || taken.terminated {
@@ -197,20 +193,6 @@ fn dropping_the_oldest_keeps_the_newest_in_order() {
         },
         RUNS,
     );
-}
-
-fn join(hub: &Hub) -> (Joined<HooksBuilder>, Arc<Outbox>) {
-    let request = UpgradeRequest::new(Request::get("/").body(()).unwrap().into_parts().0);
-    let claim = block_on(hub.claim(&Arc::new(hooks()), request)).unwrap();
-    let accepted = block_on(claim.upgrade()).unwrap();
-    let outbox = Outbox::new(hub.limits());
-    let joined = accepted
-        .join(NativeTransport::new(
-            Arc::clone(&outbox),
-            &Agreed::default(),
-        ))
-        .unwrap();
-    (joined, outbox)
 }
 
 #[test]

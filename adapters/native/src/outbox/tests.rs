@@ -7,14 +7,10 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::io::IoSlice;
 
-use crossws_core::http::Request;
-use crossws_core::{HooksBuilder, Hub, Joined, Limits, Message, Peer, UpgradeRequest, hooks};
-use futures_lite::future::block_on;
+use crossws_core::{HooksBuilder, Hub, Joined, Limits, Message, Peer};
 use proptest::prelude::*;
 
 use super::*;
-use crate::handshake::Agreed;
-use crate::transport::NativeTransport;
 
 const TOPICS: [&str; 3] = ["a", "b", "c"];
 const PEERS: usize = 3;
@@ -58,16 +54,7 @@ struct Subject {
 }
 
 fn join(hub: &Hub) -> Subject {
-    let request = UpgradeRequest::new(Request::get("/").body(()).unwrap().into_parts().0);
-    let claim = block_on(hub.claim(&Arc::new(hooks()), request)).unwrap();
-    let accepted = block_on(claim.upgrade()).unwrap();
-    let outbox = Outbox::new(hub.limits());
-    let joined = accepted
-        .join(NativeTransport::new(
-            Arc::clone(&outbox),
-            &Agreed::default(),
-        ))
-        .unwrap();
+    let (joined, outbox) = joined::join(hub);
     Subject {
         peer: joined.peer().clone(),
         joined: Some(joined),

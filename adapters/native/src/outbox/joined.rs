@@ -1,0 +1,24 @@
+//! A peer of a real hub over an outbox, without a socket.
+
+// A helper unwraps as the tests do.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+
+use crossws_core::http::Request;
+use crossws_core::{HooksBuilder, Hub, Joined, UpgradeRequest, hooks};
+use futures_lite::future::block_on;
+
+use super::Outbox;
+use crate::handshake::Agreed;
+use crate::transport::NativeTransport;
+
+pub(super) fn join(hub: &Hub) -> (Joined<HooksBuilder>, Arc<Outbox>) {
+    let request = UpgradeRequest::new(Request::get("/").body(()).unwrap().into_parts().0);
+    // Neither waits for anything.
+    let claim = block_on(hub.claim(&Arc::new(hooks()), request)).unwrap();
+    let accepted = block_on(claim.upgrade()).unwrap();
+    let outbox = Outbox::new(hub.limits());
+    let transport = NativeTransport::new(Arc::clone(&outbox), &Agreed::default());
+    (accepted.join(transport).unwrap(), outbox)
+}
