@@ -53,12 +53,14 @@ impl Writing<'_, '_> {
         {
             cursor.skip_own(len);
         }
-        // Held meanwhile, or one that cannot be told would let go what the next is to read.
-        let held = lane.log.cursor(&mark);
-        for key in late {
-            self.tell(lane, key, &mark, seq, len);
+        if !late.is_empty() {
+            // Held meanwhile, or one that cannot be told would let go what the next is to read.
+            let held = lane.log.cursor(&mark);
+            for key in late {
+                self.tell(lane, key, &mark, seq, len);
+            }
+            lane.log.release(&held);
         }
-        lane.log.release(&held);
         if lane.log.end().exceeds(lane.check) {
             self.check(lane);
         }
