@@ -29,6 +29,7 @@ mod error;
 mod expiry;
 mod extensions;
 mod feed;
+mod flusher;
 mod handler;
 mod hooks;
 mod hub;
@@ -74,6 +75,7 @@ pub use error::{
 pub use expiry::{Expiry, RenewError};
 pub use extensions::Extensions;
 pub use feed::{Backlog, Clock, Feed, Lag, Range, Room};
+pub use flusher::{Asleep, Flusher};
 pub use handler::{After, Handler, Incoming, handler};
 pub use hooks::{HookResult, Hooks, OnError};
 pub use hub::{Hub, HubBuilder, Refused, Scope, Stats};

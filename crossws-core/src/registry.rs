@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::feed::Clock;
+use crate::flusher::{Asleep, Flusher};
 use crate::sync::Mutex;
 use crate::topic::{Told, Topic};
 use crate::{Limits, Peer, PeerId, Publication, Published, SubscribeError};
@@ -16,6 +17,8 @@ use crate::{Limits, Peer, PeerId, Publication, Published, SubscribeError};
 #[derive(Default)]
 pub(crate) struct Registry {
     hub: Mutex<HubMap>,
+    /// Never held while another lock is taken.
+    flusher: Mutex<Option<Arc<dyn Flusher>>>,
 }
 
 #[derive(Default)]
@@ -76,6 +79,10 @@ impl HubMap {
 }
 
 impl Registry {
+    pub(crate) fn set_flusher(&self, flusher: Arc<dyn Flusher>) {
+        let _former = self.flusher.lock().replace(flusher);
+    }
+
     /// Whether a peer could join now.
     pub(crate) fn check(
         &self,
@@ -275,8 +282,11 @@ impl Registry {
                 }
             }
         });
-        for peer in asleep {
-            peer.transport().wake();
+        let asleep = Asleep::new(asleep);
+        if asleep.are_many()
+            && let Some(flusher) = self.flusher.lock().clone()
+        {
+            asleep.hand_on(&*flusher);
         }
         published
     }

@@ -86,6 +86,14 @@ pub trait Transport: MaybeSend + MaybeSync + 'static {
     /// when their answer asked for it, and after `lags` has ended the connection.
     fn wake(&self);
 
+    /// As [`wake`](Self::wake), but writes at once what can be written without waiting, in the
+    /// caller's task, so that the connection's own can sleep on. Answers whether anything was
+    /// written. Called outside all locks, by a [`Flusher`](crate::Flusher).
+    fn flush(&self) -> bool {
+        self.wake();
+        false
+    }
+
     /// Sends a close frame after everything queued, and ends the connection when the client
     /// answers or the time for it is up. Called at most once; does nothing after `terminate`,
     /// which another thread may have called just before.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crossws_core::{Hub, Resolve};
 
 use crate::accept::{StreamInfo, Unclaimed, not_found, serve_stream};
+use crate::crew::Crew;
 use crate::engine::EngineKind;
 use crate::head::HeadLimits;
 use crate::io::Io;
@@ -21,6 +22,7 @@ pub struct Acceptor<R, T> {
     resolver: Arc<R>,
     hub: Hub,
     tasks: Tasks,
+    crew: Crew,
     head: HeadLimits,
     engine: EngineKind,
     runtime: PhantomData<fn() -> T>,
@@ -29,7 +31,7 @@ pub struct Acceptor<R, T> {
 impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     /// For these hooks, or a resolver that chooses among several.
     pub fn new(resolver: R, hub: Hub) -> Self {
-        Self::from_parts(Arc::new(resolver), hub, Tasks::default())
+        Self::from_parts(Arc::new(resolver), hub, Tasks::default(), Crew::default())
     }
 
     /// The bounds of reading a request's head, where this reads it: from a raw stream.
@@ -59,6 +61,7 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     /// Dropping the future drops the connection.
     pub async fn serve_stream<I: Io>(&self, io: I, info: StreamInfo) -> Result<(), Unclaimed<I>> {
         let runtime = T::default();
+        self.crew.hire(&self.hub, &self.tasks, &runtime);
         let info = info.with_engine(self.engine);
         let served = serve_stream(io, info, &self.resolver, &self.hub, &runtime, &self.head);
         // A shutdown that forces it ends it as if it had been served.
@@ -82,11 +85,12 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
 }
 
 impl<R, T> Acceptor<R, T> {
-    pub(crate) fn from_parts(resolver: Arc<R>, hub: Hub, tasks: Tasks) -> Self {
+    pub(crate) fn from_parts(resolver: Arc<R>, hub: Hub, tasks: Tasks, crew: Crew) -> Self {
         Self {
             resolver,
             hub,
             tasks,
+            crew,
             head: HeadLimits::default(),
             engine: EngineKind::default(),
             runtime: PhantomData,
@@ -101,6 +105,11 @@ impl<R, T> Acceptor<R, T> {
     #[cfg(feature = "http")]
     pub(crate) fn decodes_with(&self) -> EngineKind {
         self.engine
+    }
+
+    #[cfg(feature = "http")]
+    pub(crate) fn crew(&self) -> &Crew {
+        &self.crew
     }
 
     #[cfg(feature = "http")]
@@ -120,6 +129,7 @@ impl<R, T> Clone for Acceptor<R, T> {
             resolver: Arc::clone(&self.resolver),
             hub: self.hub.clone(),
             tasks: self.tasks.clone(),
+            crew: self.crew.clone(),
             head: self.head.clone(),
             engine: self.engine,
             runtime: PhantomData,

@@ -74,8 +74,12 @@ where
         front: unclaimed.read,
         io: unclaimed.io,
     };
-    let acceptor =
-        Acceptor::<R, T>::from_parts(resolver, handle.hub().clone(), handle.tasks().clone());
+    let acceptor = Acceptor::<R, T>::from_parts(
+        resolver,
+        handle.hub().clone(),
+        handle.tasks().clone(),
+        handle.crew().clone(),
+    );
     // The hooks have been asked about the first request already, and did not claim it.
     let first = AtomicBool::new(true);
     let service = service_fn(move |mut request: Request<Incoming>| {

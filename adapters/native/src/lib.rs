@@ -10,6 +10,7 @@
 mod accept;
 mod acceptor;
 mod batch;
+mod crew;
 pub mod deflate;
 mod encoder;
 pub mod engine;
@@ -29,6 +30,7 @@ mod link;
 mod listen;
 mod mask;
 mod outbox;
+mod outlet;
 mod pump;
 mod runtime;
 mod server;

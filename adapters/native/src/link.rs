@@ -16,11 +16,11 @@ use crossws_core::{
 };
 use pin_project_lite::pin_project;
 
-use crate::batch::Batch;
 use crate::deflate::Deflater;
 use crate::engine::{AnyEngine, Violation};
 use crate::io::Io;
 use crate::outbox::Outbox;
+use crate::outlet::Outlet;
 use crate::runtime::Runtime;
 use crate::sync::Mutex;
 use crate::timer::{Timer, later};
@@ -70,7 +70,7 @@ enum Phase {
 }
 
 pub(crate) struct Link<I, R: Runtime> {
-    io: I,
+    outlet: Arc<Mutex<Outlet<I>>>,
     runtime: R,
     outbox: Arc<Outbox>,
     /// Wakes the pump and notes that there is something to read.
@@ -89,8 +89,6 @@ pub(crate) struct Link<I, R: Runtime> {
 
     /// What this connection compresses in: given back when it rests.
     deflater: Option<Arc<Mutex<Deflater>>>,
-    writing: Batch,
-    unflushed: bool,
     /// Since when nothing could be written although something waits.
     stalled: Option<Instant>,
     /// The queue was said to be too old; said again only when something has moved.
@@ -111,7 +109,7 @@ pub(crate) struct Link<I, R: Runtime> {
 
 impl<I: Io, R: Runtime> Link<I, R> {
     pub(crate) fn new(
-        io: I,
+        outlet: Arc<Mutex<Outlet<I>>>,
         early: BytesMut,
         outbox: Arc<Outbox>,
         runtime: R,
@@ -121,7 +119,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
     ) -> Self {
         let start = runtime.now();
         Self {
-            io,
+            outlet,
             read_waker: Waker::from(Arc::clone(&outbox)),
             outbox,
             lifeline: None,
@@ -132,8 +130,6 @@ impl<I: Io, R: Runtime> Link<I, R> {
             inbound_bytes: 0,
             controls: ControlRate::new(limits.max_control_rate),
             deflater: None,
-            writing: Batch::default(),
-            unflushed: false,
             stalled: None,
             age_said: false,
             ping_due: false,
@@ -215,7 +211,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
     }
 
     pub(crate) fn take_drained(&mut self) -> bool {
-        self.writing.is_empty() && self.closed.is_none() && self.outbox.take_drained()
+        self.closed.is_none() && self.outbox.take_drained()
     }
 
     pub(crate) fn closed(&self) -> Closed {

@@ -1,7 +1,7 @@
 //! The way out of one connection: what every thread may queue into, and its pump empties.
 
 #[cfg(test)]
-mod joined;
+pub(crate) mod joined;
 #[cfg(all(test, crossws_shuttle))]
 mod model;
 mod queue;
@@ -23,8 +23,8 @@ use smallvec::SmallVec;
 use self::queue::Queue;
 use crate::batch::Batch;
 use crate::frame::{Opcode, put_close, put_frame};
-use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 
 /// Shared between a peer's handles and its pump.
 pub(crate) struct Outbox {
@@ -195,24 +195,10 @@ impl Outbox {
             self.give_up();
             state = self.state.lock();
         }
-        if state.is_quiet() {
-            state.taken_bytes = 0;
-            state.taken_frames = 0;
-            self.asleep.store(true, Ordering::Release);
+        if self.may_sleep(&mut state) {
             return Taken::default();
         }
-        let mut fetch = state.queue.take(batch);
-        let (front, count) = state.controls();
-        batch.push_front(front, count);
-        while let Some(news) = fetch.take() {
-            drop(state);
-            let left = news.into_batch(batch);
-            state = self.state.lock();
-            state.queue.fetched(left);
-            if batch.is_empty() {
-                fetch = state.queue.take(batch);
-            }
-        }
+        let mut state = self.take_frames(state, batch);
         let mut taken = Taken {
             close: None,
             overflowed: std::mem::take(&mut state.overflowed),
@@ -227,13 +213,65 @@ impl Outbox {
             batch.push_back(&buf, 1);
             taken.close = frame;
         }
-        state.taken_bytes = batch.bytes();
-        state.taken_frames = batch.frames();
-        self.note(batch.bytes(), batch.frames());
+        self.hold(&mut state, batch);
         if batch.is_empty() && !taken.terminated && state.queue.is_empty() {
             self.asleep.store(true, Ordering::Release);
         }
         taken
+    }
+
+    /// As [`take`](Self::take), but for whoever writes in the pump's place: `false`, and nothing is
+    /// taken, if there is anything that only the pump can do.
+    pub(crate) fn take_messages(&self, batch: &mut Batch) -> bool {
+        let mut state = self.state.lock();
+        if state.closing || state.has_controls() || self.piled_up.load(Ordering::Relaxed) {
+            return false;
+        }
+        if !self.may_sleep(&mut state) {
+            let mut state = self.take_frames(state, batch);
+            self.hold(&mut state, batch);
+            return !batch.is_empty() || self.may_sleep(&mut state);
+        }
+        true
+    }
+
+    /// Whether there is nothing to do; then the next to queue something wakes the pump.
+    fn may_sleep(&self, state: &mut State) -> bool {
+        let quiet = state.is_quiet();
+        if quiet {
+            state.taken_bytes = 0;
+            state.taken_frames = 0;
+            self.asleep.store(true, Ordering::Release);
+        }
+        quiet
+    }
+
+    /// Moves everything queued into `batch`, the control frames first.
+    fn take_frames<'s>(
+        &'s self,
+        mut state: MutexGuard<'s, State>,
+        batch: &mut Batch,
+    ) -> MutexGuard<'s, State> {
+        let mut fetch = state.queue.take(batch);
+        let (front, count) = state.controls();
+        batch.push_front(front, count);
+        while let Some(news) = fetch.take() {
+            drop(state);
+            let left = news.into_batch(batch);
+            state = self.state.lock();
+            state.queue.fetched(left);
+            if batch.is_empty() {
+                fetch = state.queue.take(batch);
+            }
+        }
+        state
+    }
+
+    /// What was taken still counts, until it is written.
+    fn hold(&self, state: &mut State, batch: &Batch) {
+        state.taken_bytes = batch.bytes();
+        state.taken_frames = batch.frames();
+        self.note(batch.bytes(), batch.frames());
     }
 
     /// The connection is over: nothing is queued any more, nor kept for it anywhere.

@@ -1,6 +1,7 @@
 //! One connection's task: runs its hooks, and beside whatever hook is running reads, answers
 //! control frames, writes the outbox, keeps time, and sees the client go.
 
+use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::{Bytes, BytesMut};
@@ -10,7 +11,9 @@ use crate::handshake::Agreed;
 use crate::io::Io;
 use crate::link::{Inbound, Link};
 use crate::outbox::Outbox;
+use crate::outlet::Outlet;
 use crate::runtime::Runtime;
+use crate::sync::Mutex;
 use crate::transport::NativeTransport;
 
 /// Runs a connection whose 101 has been written, from `open` to the end of the TCP connection.
@@ -34,9 +37,10 @@ where
     let outbox = Outbox::new(accepted.limits());
     let limits = accepted.limits().clone();
     let id = accepted.id();
-    let transport = NativeTransport::new(outbox.clone(), &agreed);
+    let outlet = Arc::new(Mutex::new(Outlet::new(io)));
+    let transport = NativeTransport::new(outbox.clone(), &agreed).with_outlet(outlet.clone());
     let engine = agreed.into_engine(&limits);
-    let link = Link::new(io, early, outbox, runtime, limits, id, engine);
+    let link = Link::new(outlet, early, outbox, runtime, limits, id, engine);
     let mut link = Box::new(link.with_deflater(transport.deflater()));
     let joined = accepted.join(transport);
     async move {

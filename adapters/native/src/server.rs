@@ -9,6 +9,7 @@ use std::task::Poll;
 use crossws_core::{BoxFuture, Hub, Resolve};
 
 use crate::accept::{StreamInfo, Unclaimed, not_found, serve_stream};
+use crate::crew::Crew;
 use crate::engine::EngineKind;
 use crate::head::HeadLimits;
 use crate::io::Io;
@@ -106,6 +107,7 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
             head: self.head,
             engine: self.engine,
             tasks: Tasks::default(),
+            crew: Crew::default(),
             stop: Stop::default(),
             runtime: T::default(),
         }));
@@ -205,6 +207,9 @@ async fn run<R: Resolve, T: ServerRuntime, L: Listen<T>>(
     handle: ServerHandle<T>,
 ) {
     let shared = &handle.0;
+    shared
+        .crew
+        .hire(&shared.hub, &shared.tasks, &shared.runtime);
     let watch = shared.stop.watch();
     let mut stopping = pin!(watch.stopping());
     let secure = listener.is_secure();
@@ -268,6 +273,7 @@ struct Shared<T> {
     head: HeadLimits,
     engine: EngineKind,
     tasks: Tasks,
+    crew: Crew,
     stop: Stop,
     runtime: T,
 }
@@ -300,6 +306,10 @@ impl<T: ServerRuntime> ServerHandle<T> {
 impl<T> ServerHandle<T> {
     pub(crate) fn tasks(&self) -> &Tasks {
         &self.0.tasks
+    }
+
+    pub(crate) fn crew(&self) -> &Crew {
+        &self.0.crew
     }
 
     pub(crate) fn watch(&self) -> crate::stop::Watch {

@@ -6,6 +6,8 @@ use shuttle::sync as imp;
 #[cfg(not(crossws_shuttle))]
 use std::sync as imp;
 
+use std::sync::TryLockError;
+
 pub(crate) use imp::{MutexGuard, atomic};
 
 /// A mutex that ignores poisoning.
@@ -15,6 +17,15 @@ pub(crate) struct Mutex<T>(imp::Mutex<T>);
 impl<T> Mutex<T> {
     pub(crate) fn new(value: T) -> Self {
         Self(imp::Mutex::new(value))
+    }
+
+    /// `None` while somebody else has it.
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        match self.0.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {

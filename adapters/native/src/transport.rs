@@ -12,6 +12,7 @@ use crate::encoder::Encoder;
 use crate::frame::Opcode;
 use crate::handshake::Agreed;
 use crate::outbox::Outbox;
+use crate::outlet::Flush;
 use crate::sync::Mutex;
 
 /// What native transports can do.
@@ -36,6 +37,7 @@ pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
 /// [`Transport`] over an outbox.
 pub(crate) struct NativeTransport {
     outbox: Arc<Outbox>,
+    outlet: Option<Arc<dyn Flush>>,
     /// What was negotiated, as in the answer's header.
     extensions: Box<str>,
     encoder: Encoder,
@@ -88,6 +90,16 @@ impl Transport for NativeTransport {
         self.outbox.wake_pump();
     }
 
+    fn flush(&self) -> bool {
+        match &self.outlet {
+            Some(outlet) => outlet.flush(&self.outbox),
+            None => {
+                self.outbox.wake_pump();
+                false
+            }
+        }
+    }
+
     fn now(&self) -> SystemTime {
         SystemTime::now()
     }
@@ -128,9 +140,16 @@ impl NativeTransport {
         Self {
             encoder: Encoder::new(agreed, &outbox),
             outbox,
+            outlet: None,
             extensions: agreed.extensions().into(),
             capabilities: agreed.engine().capabilities(),
         }
+    }
+
+    /// Lets other tasks write into this connection's stream.
+    pub(crate) fn with_outlet(mut self, outlet: Arc<dyn Flush>) -> Self {
+        self.outlet = Some(outlet);
+        self
     }
 
     /// The context that this connection compresses in, if it may have one.

@@ -85,6 +85,7 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         match accepted {
             Ok((accepted, agreed)) => {
                 let response = handshake.response(accepted.headers(), &agreed);
+                self.crew().hire(self.hub(), self.tasks(), &T::default());
                 self.tasks().spawn(&T::default(), async move {
                     // An error is a client that left before its 101.
                     if let Ok(upgraded) = upgrade.await {

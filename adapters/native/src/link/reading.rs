@@ -1,6 +1,7 @@
 //! In: from the socket through the engine to what waits for its hook.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, BytesMut};
@@ -9,6 +10,7 @@ use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, Error, Lifeline};
 use super::{Inbound, Link, Phase};
 use crate::engine::{Event, Violation};
 use crate::io::Io;
+use crate::outlet::Outlet;
 use crate::runtime::Runtime;
 use crate::timer::later;
 
@@ -33,7 +35,10 @@ impl<I: Io, R: Runtime> Link<I, R> {
         loop {
             match self.phase {
                 Phase::Open | Phase::Closing { .. } => {}
-                Phase::Lingering { .. } => return self.linger(),
+                Phase::Lingering { .. } => {
+                    let outlet = Arc::clone(&self.outlet);
+                    return self.linger(&mut outlet.lock());
+                }
                 Phase::Violated { .. } | Phase::Flushing { .. } | Phase::Done => return,
             }
             if !self.decode_backlog() || !self.outbox.take_readable() || !self.read_once() {
@@ -67,7 +72,8 @@ impl<I: Io, R: Runtime> Link<I, R> {
     fn read_once(&mut self) -> bool {
         READ.with_borrow_mut(|scratch| {
             let mut cx = Context::from_waker(&self.read_waker);
-            match self.io.poll_read(&mut cx, scratch) {
+            let read = self.outlet.lock().io.poll_read(&mut cx, scratch);
+            match read {
                 Poll::Pending => false,
                 Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => {
                     self.lost();
@@ -155,7 +161,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
 
     fn client_closed(&mut self, frame: Option<CloseFrame>) {
         // This side may have closed a moment ago: then this is the answer.
-        self.load();
+        self.load(&mut Arc::clone(&self.outlet).lock());
         let ours = match &self.phase {
             Phase::Closing { frame, .. } => Some(frame.clone()),
             _ => None,
@@ -183,7 +189,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
     /// The client broke a rule: it is told which, and heard no more.
     fn violated(&mut self, violation: Violation) {
         // If this side closed a moment ago, that is how it ended, and no hook hears of more.
-        self.load();
+        self.load(&mut Arc::clone(&self.outlet).lock());
         let frame = match &self.phase {
             Phase::Closing { frame, .. } => frame.clone(),
             _ => {
@@ -209,14 +215,14 @@ impl<I: Io, R: Runtime> Link<I, R> {
     }
 
     /// After our end: reads and forgets until the client ends too.
-    pub(super) fn linger(&mut self) {
+    pub(super) fn linger(&mut self, outlet: &mut Outlet<I>) {
         let Phase::Lingering { read, .. } = &mut self.phase else {
             return;
         };
         let over = READ.with_borrow_mut(|scratch| {
             let mut cx = Context::from_waker(&self.read_waker);
             loop {
-                match self.io.poll_read(&mut cx, scratch) {
+                match outlet.io.poll_read(&mut cx, scratch) {
                     Poll::Pending => return false,
                     Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => return true,
                     Poll::Ready(Ok(count)) => *read += count,

@@ -29,7 +29,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         if !matches!(self.phase, Phase::Open) {
             // The client had its time: whatever it has not taken or said is given up.
             self.lost();
-            self.io.abort();
+            self.outlet.lock().io.abort();
             return false;
         }
         let now = self.runtime.now();

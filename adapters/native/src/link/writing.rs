@@ -1,6 +1,6 @@
 //! Out: from the outbox to the socket.
 
-use std::io::IoSlice;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::BytesMut;
@@ -9,51 +9,50 @@ use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy};
 use super::{Link, Phase};
 use crate::io::Io;
 use crate::outbox::Taken;
+use crate::outlet::Outlet;
 use crate::runtime::Runtime;
 use crate::timer::later;
 
-/// Most slices in one write: a burst of small messages is one slice, a large payload two.
-const SLICES: usize = 32;
-
 impl<I: Io, R: Runtime> Link<I, R> {
     pub(super) fn write(&mut self, cx: &mut Context<'_>) {
+        let outlet = Arc::clone(&self.outlet);
+        let outlet = &mut *outlet.lock();
         loop {
             match self.phase {
                 Phase::Lingering { .. } if self.outbox.urgent().terminated => {
-                    self.io.abort();
+                    outlet.io.abort();
                     self.phase = Phase::Done;
                     return;
                 }
                 Phase::Lingering { .. } | Phase::Done => return,
                 _ => {}
             }
-            self.load();
+            self.load(outlet);
             if matches!(self.phase, Phase::Done) {
                 return;
             }
-            if self.writing.is_empty() {
+            if outlet.writing.is_empty() {
                 self.stalled = None;
                 if std::mem::take(&mut self.ping_due) {
                     self.liveness.pinged(self.elapsed());
                 }
-                if self.poll_flush(cx) && matches!(self.phase, Phase::Flushing { .. }) {
-                    self.end_writing(cx);
+                match outlet.poll_flush(cx) {
+                    Poll::Pending => {}
+                    Poll::Ready(Ok(())) if matches!(self.phase, Phase::Flushing { .. }) => {
+                        self.end_writing(outlet, cx);
+                    }
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(_)) => self.lost(),
                 }
                 return;
             }
-            let mut slices = [IoSlice::new(&[]); SLICES];
-            let count = self.writing.slices(&mut slices);
-            let slices = slices.get(..count).unwrap_or_default();
-            match self.io.poll_write_vectored(cx, slices) {
+            match outlet.poll_write(cx, &self.outbox) {
                 Poll::Pending => {
                     self.stalled.get_or_insert(self.runtime.now());
                     return;
                 }
-                Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => return self.lost(),
-                Poll::Ready(Ok(count)) => {
-                    self.writing.advance(count);
-                    self.outbox.written(&self.writing);
-                    self.unflushed = true;
+                Poll::Ready(Err(_)) => return self.lost(),
+                Poll::Ready(Ok(())) => {
                     self.stalled = None;
                     self.age_said = false;
                     if let Some(lifeline) = &self.lifeline {
@@ -66,28 +65,28 @@ impl<I: Io, R: Runtime> Link<I, R> {
 
     /// Takes what is queued, when everything taken before is written, and acts on what the
     /// outbox has to say.
-    pub(super) fn load(&mut self) {
-        if !self.writing.is_empty() {
+    pub(super) fn load(&mut self, outlet: &mut Outlet<I>) {
+        if !outlet.writing.is_empty() {
             let urgent = self.outbox.urgent();
-            self.heed(&urgent);
+            self.heed(&urgent, outlet);
             if urgent.overflowed {
                 // The frame that has begun is finished; its successors are gone, and the close
                 // frame follows.
-                let lost = self.writing.keep_begun();
-                self.outbox.written(&self.writing);
+                let lost = outlet.writing.keep_begun();
+                self.outbox.written(&outlet.writing);
                 tracing::debug!(lost, "discarded what a slow consumer had not taken");
             }
         }
-        if self.writing.is_empty() && !matches!(self.phase, Phase::Done) {
-            let taken = self.outbox.take(&mut self.writing);
-            self.heed(&taken);
+        if outlet.writing.is_empty() && !matches!(self.phase, Phase::Done) {
+            let taken = self.outbox.take(&mut outlet.writing);
+            self.heed(&taken, outlet);
         }
     }
 
-    fn heed(&mut self, taken: &Taken) {
+    fn heed(&mut self, taken: &Taken, outlet: &mut Outlet<I>) {
         if taken.terminated {
             self.end(Closed::lost(ClosedBy::Server));
-            self.io.abort();
+            outlet.io.abort();
             self.phase = Phase::Done;
         } else if taken.overflowed {
             let frame = CloseFrame::new(CloseCode::TRY_AGAIN, "slow consumer");
@@ -105,22 +104,8 @@ impl<I: Io, R: Runtime> Link<I, R> {
         }
     }
 
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.unflushed {
-            match self.io.poll_flush(cx) {
-                Poll::Pending => return false,
-                Poll::Ready(Ok(())) => self.unflushed = false,
-                Poll::Ready(Err(_)) => {
-                    self.lost();
-                    return false;
-                }
-            }
-        }
-        true
-    }
-
-    fn end_writing(&mut self, cx: &mut Context<'_>) {
-        match self.io.poll_shutdown(cx) {
+    fn end_writing(&mut self, outlet: &mut Outlet<I>, cx: &mut Context<'_>) {
+        match outlet.io.poll_shutdown(cx) {
             Poll::Pending => {}
             Poll::Ready(Ok(())) => {
                 self.phase = Phase::Lingering {
@@ -128,7 +113,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
                     read: self.backlog.len(),
                 };
                 self.backlog = BytesMut::new();
-                self.linger();
+                self.linger(outlet);
             }
             Poll::Ready(Err(_)) => self.phase = Phase::Done,
         }

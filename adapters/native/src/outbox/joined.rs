@@ -14,11 +14,15 @@ use crate::handshake::Agreed;
 use crate::transport::NativeTransport;
 
 pub(super) fn join(hub: &Hub) -> (Joined<HooksBuilder>, Arc<Outbox>) {
+    let outbox = Outbox::new(hub.limits());
+    let transport = NativeTransport::new(Arc::clone(&outbox), &Agreed::default());
+    (join_with(hub, transport), outbox)
+}
+
+pub(crate) fn join_with(hub: &Hub, transport: NativeTransport) -> Joined<HooksBuilder> {
     let request = UpgradeRequest::new(Request::get("/").body(()).unwrap().into_parts().0);
     // Neither waits for anything.
     let claim = block_on(hub.claim(&Arc::new(hooks()), request)).unwrap();
     let accepted = block_on(claim.upgrade()).unwrap();
-    let outbox = Outbox::new(hub.limits());
-    let transport = NativeTransport::new(Arc::clone(&outbox), &Agreed::default());
-    (accepted.join(transport).unwrap(), outbox)
+    accepted.join(transport).unwrap()
 }

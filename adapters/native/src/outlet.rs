@@ -1,0 +1,109 @@
+//! Where an outbox is emptied into: the stream, with what is on its way into it.
+
+#[cfg(all(test, crossws_shuttle))]
+mod model;
+
+use std::io::{self, IoSlice};
+use std::task::{Context, Poll, Waker};
+
+use crate::batch::Batch;
+use crate::io::Io;
+use crate::outbox::Outbox;
+use crate::sync::Mutex;
+
+/// Most slices in one write: a burst of small messages is one slice, a large payload two.
+const SLICES: usize = 32;
+
+/// How often a flush looks whether more was queued while it wrote.
+const ROUNDS: usize = 4;
+
+/// A connection's stream. Its own task reads and writes it; what is published while that sleeps,
+/// another may write.
+pub(crate) struct Outlet<I> {
+    pub(crate) io: I,
+    /// Taken out of the outbox, and not yet written.
+    pub(crate) writing: Batch,
+    pub(crate) unflushed: bool,
+}
+
+impl<I: Io> Outlet<I> {
+    pub(crate) fn new(io: I) -> Self {
+        Self {
+            io,
+            writing: Batch::default(),
+            unflushed: false,
+        }
+    }
+
+    /// Writes once from what was taken. An answer of 0 is an error, too.
+    pub(crate) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        outbox: &Outbox,
+    ) -> Poll<io::Result<()>> {
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let count = self.writing.slices(&mut slices);
+        let slices = slices.get(..count).unwrap_or_default();
+        self.io.poll_write_vectored(cx, slices).map(|written| {
+            match written? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                count => self.writing.advance(count),
+            }
+            outbox.written(&self.writing);
+            self.unflushed = true;
+            Ok(())
+        })
+    }
+
+    /// Sees to it that nothing stays in an inner layer.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.unflushed {
+            std::task::ready!(self.io.poll_flush(cx))?;
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Takes and writes messages. Answers whether all is done and the task may sleep on.
+    fn write_messages(&mut self, outbox: &Outbox, wrote: &mut bool) -> bool {
+        // Whoever wakes for this stream wakes the task, which then has asked for it itself.
+        let cx = &mut Context::from_waker(Waker::noop());
+        for _ in 0..ROUNDS {
+            if !self.writing.is_empty() || !outbox.take_messages(&mut self.writing) {
+                return false;
+            }
+            if self.writing.is_empty() {
+                return true;
+            }
+            if !matches!(self.poll_write(cx, outbox), Poll::Ready(Ok(()))) {
+                return false;
+            }
+            *wrote = true;
+            if !matches!(self.poll_flush(cx), Poll::Ready(Ok(()))) {
+                return false;
+            }
+        }
+        false
+    }
+}
+
+/// What is asked of an outlet whose stream's type is not known.
+pub(crate) trait Flush: Send + Sync {
+    /// Writes the messages that wait, in the caller's task, if nothing else is to be done and
+    /// nothing has to be waited for; the rest, and every failure, is left to the connection's
+    /// task, which is woken for it. Answers whether anything was written.
+    fn flush(&self, outbox: &Outbox) -> bool;
+}
+
+impl<I: Io> Flush for Mutex<Outlet<I>> {
+    fn flush(&self, outbox: &Outbox) -> bool {
+        let mut wrote = false;
+        let done = self
+            .try_lock()
+            .is_some_and(|mut outlet| outlet.write_messages(outbox, &mut wrote));
+        if !done {
+            outbox.wake_pump();
+        }
+        wrote
+    }
+}
