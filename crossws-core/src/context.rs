@@ -1,4 +1,5 @@
 use std::any::{Any, type_name};
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -56,19 +57,32 @@ enum Held {
 struct Typed {
     /// An `Arc<T>`: an `Arc<dyn Any>` that is not `Send` has no `downcast`.
     value: Arc<AnyValue>,
-    name: &'static str,
+    kind: &'static Kind,
+}
+
+/// What is known of a context's type.
+struct Kind {
+    name: fn() -> &'static str,
     to_json: fn(&AnyValue) -> Result<Value, serde_json::Error>,
+}
+
+struct KindOf<T>(PhantomData<T>);
+
+impl<T: Context> KindOf<T> {
+    const KIND: Kind = Kind {
+        name: type_name::<T>,
+        to_json: |value| match (value as &dyn Any).downcast_ref::<Arc<T>>() {
+            Some(value) => serde_json::to_value(&**value),
+            None => Ok(Value::Null),
+        },
+    };
 }
 
 impl Typed {
     fn new<T: Context>(value: T) -> Self {
         Self {
             value: Arc::new(Arc::new(value)),
-            name: type_name::<T>(),
-            to_json: |value| match (value as &dyn Any).downcast_ref::<Arc<T>>() {
-                Some(value) => serde_json::to_value(&**value),
-                None => Ok(Value::Null),
-            },
+            kind: &KindOf::<T>::KIND,
         }
     }
 }
@@ -122,7 +136,7 @@ impl ContextCell {
     pub(crate) fn to_json(&self) -> Result<Value, ContextError> {
         match self.held()? {
             // Serialising is user code too: on a clone of the handle, outside the lock.
-            Held::Typed(typed) => Ok((typed.to_json)(&*typed.value)?),
+            Held::Typed(typed) => Ok((typed.kind.to_json)(&*typed.value)?),
             Held::Stored(json) => Ok((*json).clone()),
         }
     }
@@ -146,7 +160,7 @@ impl Typed {
         let value = (&*self.value as &dyn Any).downcast_ref().cloned();
         value.ok_or(ContextError::Type {
             asked: type_name::<T>(),
-            actual: self.name,
+            actual: (self.kind.name)(),
         })
     }
 }

@@ -6,8 +6,9 @@ use crate::Limit;
 /// [`Liveness`](crate::Liveness), which an adapter feeds with the time.
 #[derive(Debug, Clone)]
 pub struct ControlRate {
-    most: Limit,
-    since: Duration,
+    most: usize,
+    /// In nanoseconds.
+    since: u64,
     count: usize,
 }
 
@@ -15,8 +16,8 @@ impl ControlRate {
     /// At most this many a second, as in `Limits::max_control_rate`.
     pub fn new(most: Limit) -> Self {
         Self {
-            most,
-            since: Duration::ZERO,
+            most: most.get(),
+            since: 0,
             count: 0,
         }
     }
@@ -24,11 +25,13 @@ impl ControlRate {
     /// Counts one more; answers whether it is within the limit. Times are durations since any
     /// fixed point.
     pub fn admits(&mut self, now: Duration) -> bool {
-        if now.saturating_sub(self.since) >= Duration::from_secs(1) {
+        const SECOND: u64 = 1_000_000_000;
+        let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+        if now.saturating_sub(self.since) >= SECOND {
             self.since = now;
             self.count = 0;
         }
         self.count += 1;
-        self.most.allows(self.count)
+        self.count <= self.most
     }
 }

@@ -12,30 +12,41 @@ use crate::sync::Mutex;
 /// object wakes. What must survive belongs into the peer's context.
 #[derive(Default)]
 // Each value is a boxed `Arc<T>`: an `Arc<dyn Any>` that is not `Send` has no `downcast`.
-pub struct Extensions(Mutex<HashMap<TypeId, Box<AnyValue>>>);
+// Boxed, because most peers have none.
+pub struct Extensions(Mutex<Option<Box<Values>>>);
+
+type Values = HashMap<TypeId, Box<AnyValue>>;
 
 impl Extensions {
     /// Puts a value in, and gives back the one of the same type that it replaces.
     pub fn insert<T: MaybeSend + MaybeSync + 'static>(&self, value: T) -> Option<Arc<T>> {
         let new = Box::new(Arc::new(value));
-        let old = self.0.lock().insert(TypeId::of::<T>(), new);
+        let mut values = self.0.lock();
+        let old = values
+            .get_or_insert_default()
+            .insert(TypeId::of::<T>(), new);
+        drop(values);
         shared(&*old?)
     }
 
     /// The value of this type, if there is one.
     pub fn get<T: MaybeSend + MaybeSync + 'static>(&self) -> Option<Arc<T>> {
-        shared(&**self.0.lock().get(&TypeId::of::<T>())?)
+        shared(&**self.0.lock().as_ref()?.get(&TypeId::of::<T>())?)
     }
 
     /// Whether there is no value.
     pub fn is_empty(&self) -> bool {
-        self.0.lock().is_empty()
+        self.len() == 0
     }
 
     /// Takes the value of this type out.
     pub fn remove<T: MaybeSend + MaybeSync + 'static>(&self) -> Option<Arc<T>> {
-        let value = self.0.lock().remove(&TypeId::of::<T>());
+        let value = self.0.lock().as_mut()?.remove(&TypeId::of::<T>());
         shared(&*value?)
+    }
+
+    fn len(&self) -> usize {
+        self.0.lock().as_ref().map_or(0, |values| values.len())
     }
 }
 
@@ -45,6 +56,6 @@ fn shared<T: 'static>(value: &AnyValue) -> Option<Arc<T>> {
 
 impl fmt::Debug for Extensions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Extensions({} values)", self.0.lock().len())
+        write!(f, "Extensions({} values)", self.len())
     }
 }

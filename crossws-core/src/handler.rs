@@ -258,7 +258,7 @@ impl Channel {
         };
         // A waker's destructor may be a task's: outside the lock.
         drop(reader);
-        self.changed.notify(usize::MAX);
+        self.changed.notify_all();
     }
 
     fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
@@ -266,7 +266,7 @@ impl Channel {
         match state.waiting.pop_front() {
             Some(message) => {
                 drop(state);
-                self.changed.notify(usize::MAX);
+                self.changed.notify_all();
                 Poll::Ready(Some(message))
             }
             None if state.ended => Poll::Ready(None),
@@ -296,6 +296,6 @@ struct Over(Arc<Channel>);
 impl Drop for Over {
     fn drop(&mut self) {
         self.0.state.lock().over = true;
-        self.0.changed.notify(usize::MAX);
+        self.0.changed.notify_all();
     }
 }

@@ -358,7 +358,7 @@ impl Hub {
 
     pub(crate) fn session_ends(&self) {
         if self.0.sessions.fetch_sub(1, Ordering::SeqCst) == 1 {
-            self.0.idle.notify(usize::MAX);
+            self.0.idle.notify_all();
         }
     }
 

@@ -8,16 +8,51 @@ use crate::{Limits, PeerId};
 /// Times are durations since any fixed point, such as the start of the connection.
 #[derive(Debug, Clone)]
 pub struct Liveness {
-    ping_interval: Option<Duration>,
-    pong_timeout: Duration,
-    idle_timeout: Option<Duration>,
-    expires: Option<Duration>,
+    ping_interval: Nanos,
+    pong_timeout: Nanos,
+    idle_timeout: Nanos,
+    expires: Nanos,
     /// When the credentials end, as it was said, and in this connection's time until it was due.
-    credentials: (Option<SystemTime>, Option<Duration>),
-    last_heard: Duration,
-    next_ping: Option<Duration>,
+    credentials: (Option<SystemTime>, Nanos),
+    last_heard: Nanos,
+    next_ping: Nanos,
     /// When the ping went out that nothing has followed yet.
-    waiting_since: Option<Duration>,
+    waiting_since: Nanos,
+}
+
+/// A time in nanoseconds, or never: half as large as an `Option<Duration>`, of which every
+/// connection would have eight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Nanos(u64);
+
+impl Nanos {
+    const NEVER: Self = Self(u64::MAX);
+
+    /// The last moment that is not never: in five centuries.
+    const LAST: Self = Self(u64::MAX - 1);
+
+    fn plus(self, by: Self) -> Self {
+        match (self, by) {
+            (Self::NEVER, _) | (_, Self::NEVER) => Self::NEVER,
+            (Self(time), Self(by)) => Self(time.saturating_add(by)).min(Self::LAST),
+        }
+    }
+
+    fn duration(self) -> Option<Duration> {
+        (self != Self::NEVER).then(|| Duration::from_nanos(self.0))
+    }
+}
+
+impl From<Duration> for Nanos {
+    fn from(time: Duration) -> Self {
+        u64::try_from(time.as_nanos()).map_or(Self::LAST, |nanos| Self(nanos).min(Self::LAST))
+    }
+}
+
+impl From<Option<Duration>> for Nanos {
+    fn from(time: Option<Duration>) -> Self {
+        time.map_or(Self::NEVER, Self::from)
+    }
 }
 
 /// What is due for a peer.
@@ -48,30 +83,34 @@ impl Liveness {
         let ping_interval = limits
             .ping_interval
             .map(|every| spread(every).max(shortest));
+        let now = Nanos::from(now);
         Self {
-            ping_interval,
-            pong_timeout: limits.pong_timeout,
-            idle_timeout: limits.idle_timeout.filter(|_| ping_interval.is_none()),
-            expires: limits
-                .max_lifetime
-                .map(|life| now.saturating_add(spread(life))),
-            credentials: (None, None),
+            ping_interval: ping_interval.into(),
+            pong_timeout: limits.pong_timeout.into(),
+            idle_timeout: limits
+                .idle_timeout
+                .filter(|_| ping_interval.is_none())
+                .into(),
+            expires: now.plus(limits.max_lifetime.map(spread).into()),
+            credentials: (None, Nanos::NEVER),
             last_heard: now,
-            next_ping: ping_interval.map(|every| now.saturating_add(every)),
-            waiting_since: None,
+            next_ping: now.plus(ping_interval.into()),
+            waiting_since: Nanos::NEVER,
         }
     }
 
     /// Bytes arrived from the peer: any bytes prove that it lives.
     pub fn heard(&mut self, now: Duration) {
-        self.last_heard = now;
-        self.waiting_since = None;
+        self.last_heard = now.into();
+        self.waiting_since = Nanos::NEVER;
     }
 
     /// The ping that was due has been written: from now on the peer's time to answer runs. Not
     /// earlier, or a peer that is busy reading what was queued before the ping would be given up.
     pub fn pinged(&mut self, now: Duration) {
-        self.waiting_since.get_or_insert(now);
+        if self.waiting_since == Nanos::NEVER {
+            self.waiting_since = now.into();
+        }
     }
 
     /// The peer's credentials end `at` this time of the wall clock, which is asked for its time
@@ -85,52 +124,44 @@ impl Liveness {
     ) {
         if self.credentials.0 != at {
             let left = |at: SystemTime| at.duration_since(wall()).unwrap_or_default();
-            self.credentials = (at, at.map(|at| now.saturating_add(left(at))));
+            let left = Nanos::from(at.map(left));
+            self.credentials = (at, Nanos::from(now).plus(left));
         }
     }
 
     /// When to ask [`poll`](Self::poll) next; `None` if nothing will ever be due.
     pub fn next_due(&self) -> Option<Duration> {
-        [
-            self.next_ping,
-            self.waiting_since
-                .map(|since| since.saturating_add(self.pong_timeout)),
-            self.idle_timeout
-                .map(|idle| self.last_heard.saturating_add(idle)),
-            self.expires,
-            self.credentials.1,
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        self.next_ping
+            .min(self.waiting_since.plus(self.pong_timeout))
+            .min(self.last_heard.plus(self.idle_timeout))
+            .min(self.expires)
+            .min(self.credentials.1)
+            .duration()
     }
 
     /// What is due now, if anything; ask again until it says `None`.
     pub fn poll(&mut self, now: Duration) -> Option<Due> {
-        let reached = |at: Option<Duration>| at.is_some_and(|at| at <= now);
+        let now = Nanos::from(now);
+        let reached = |at: Nanos| at != Nanos::NEVER && at <= now;
         if reached(self.credentials.1) {
-            self.credentials.1 = None;
+            self.credentials.1 = Nanos::NEVER;
             return Some(Due::CredentialsExpired);
         }
         if reached(self.expires) {
-            self.expires = None;
+            self.expires = Nanos::NEVER;
             return Some(Due::Expired);
         }
-        if reached(
-            self.waiting_since
-                .map(|since| since.saturating_add(self.pong_timeout)),
-        ) || reached(
-            self.idle_timeout
-                .map(|idle| self.last_heard.saturating_add(idle)),
-        ) {
+        if reached(self.waiting_since.plus(self.pong_timeout))
+            || reached(self.last_heard.plus(self.idle_timeout))
+        {
             // Said once: the connection ends now.
-            self.waiting_since = None;
-            self.idle_timeout = None;
-            self.next_ping = None;
+            self.waiting_since = Nanos::NEVER;
+            self.idle_timeout = Nanos::NEVER;
+            self.next_ping = Nanos::NEVER;
             return Some(Due::Silent);
         }
         if reached(self.next_ping) {
-            self.next_ping = self.ping_interval.map(|every| now.saturating_add(every));
+            self.next_ping = now.plus(self.ping_interval);
             return Some(Due::Ping);
         }
         None

@@ -338,8 +338,8 @@ impl Peer {
             return false;
         }
         self.0.hub.registry().leave(self);
-        self.0.life.over.notify(usize::MAX);
-        self.0.life.drained.notify(usize::MAX);
+        self.0.life.over.notify_all();
+        self.0.life.drained.notify_all();
         true
     }
 
@@ -515,7 +515,7 @@ impl Peer {
     }
 
     pub(crate) fn notify_drained(&self) {
-        self.0.life.drained.notify(usize::MAX);
+        self.0.life.drained.notify_all();
     }
 }
 

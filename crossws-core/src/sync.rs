@@ -10,33 +10,42 @@ use shuttle::sync as imp;
 #[cfg(not(crossws_shuttle))]
 use std::sync as imp;
 
-#[cfg(not(crossws_shuttle))]
-pub(crate) use event_listener::Event;
 pub(crate) use imp::{MutexGuard, atomic};
 
-/// An event whose every call is a point where shuttle may switch threads. What goes on inside
-/// stays std's.
-#[cfg(crossws_shuttle)]
+/// An event that owns no memory until somebody listens. Under shuttle every call is a point where
+/// it may switch threads; what goes on inside stays std's.
 #[derive(Default)]
 pub(crate) struct Event {
     event: event_listener::Event,
+    #[cfg(crossws_shuttle)]
     switch: atomic::AtomicBool,
 }
 
-#[cfg(crossws_shuttle)]
 impl Event {
     pub(crate) fn new() -> Self {
         Self::default()
     }
 
     pub(crate) fn listen(&self) -> event_listener::EventListener {
-        self.switch.load(atomic::Ordering::SeqCst);
+        self.switch();
         self.event.listen()
     }
 
-    pub(crate) fn notify(&self, n: usize) {
+    /// Wakes all who listen.
+    pub(crate) fn notify_all(&self) {
+        self.switch();
+        // Between what has changed and the look at who listens: as `listen` has one between
+        // listening and the look at what has changed.
+        std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
+        // `notify` would allocate the list to find nobody on it.
+        if self.event.total_listeners() > 0 {
+            self.event.notify(usize::MAX);
+        }
+    }
+
+    fn switch(&self) {
+        #[cfg(crossws_shuttle)]
         self.switch.load(atomic::Ordering::SeqCst);
-        self.event.notify(n);
     }
 }
 

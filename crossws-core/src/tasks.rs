@@ -52,9 +52,12 @@ impl Inbox {
     }
 }
 
-/// The futures of one connection while they run.
+/// The futures of one connection while they run. Boxed, because most have none.
 #[derive(Default)]
-pub(crate) struct Tasks {
+pub(crate) struct Tasks(Option<Box<Futures>>);
+
+#[derive(Default)]
+struct Futures {
     running: Vec<BoxFuture<'static, Result<(), Error>>>,
     failed: VecDeque<Error>,
 }
@@ -74,24 +77,32 @@ impl Tasks {
         drop(state);
         // Outside the lock: it may be the last handle to a task, whose destructors run here.
         drop(old);
+        if !new.is_empty() {
+            self.0.get_or_insert_default();
+        }
+        let Some(tasks) = &mut self.0 else {
+            return;
+        };
+        let Futures { running, failed } = &mut **tasks;
         let new = new
             .into_iter()
             .map(|future| -> BoxFuture<'static, _> { Box::pin(catch(Hook::Task, future)) });
-        self.running.extend(new);
-        let failed = &mut self.failed;
-        self.running
-            .retain_mut(|future| match future.as_mut().poll(cx) {
-                Poll::Pending => true,
-                Poll::Ready(result) => {
-                    failed.extend(result.err());
-                    false
-                }
-            });
+        running.extend(new);
+        running.retain_mut(|future| match future.as_mut().poll(cx) {
+            Poll::Pending => true,
+            Poll::Ready(result) => {
+                failed.extend(result.err());
+                false
+            }
+        });
+        if running.is_empty() && failed.is_empty() {
+            self.0 = None;
+        }
     }
 
     /// The oldest failure that was not reported.
     pub(crate) fn take_failure(&mut self) -> Option<Error> {
-        self.failed.pop_front()
+        self.0.as_mut()?.failed.pop_front()
     }
 
     /// Runs a hook's future to its end, and the peer's own futures beside it.
@@ -129,7 +140,8 @@ impl<F: Future> Future for Alongside<'_, F> {
 
 impl Drop for Tasks {
     fn drop(&mut self) {
-        for future in self.running.drain(..) {
+        let running = self.0.take().map(|tasks| tasks.running);
+        for future in running.into_iter().flatten() {
             contained(|| drop(future));
         }
     }
