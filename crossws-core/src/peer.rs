@@ -72,7 +72,15 @@ pub enum State {
 }
 
 impl Peer {
-    pub(crate) fn new(inner: Inner) -> Self {
+    pub(crate) fn new(mut inner: Inner) -> Self {
+        // A transport that stores the request with the peer reads all of it again and again.
+        if !inner
+            .transport
+            .capabilities()
+            .contains(Capabilities::HIBERNATION)
+        {
+            inner.request.pack();
+        }
         Self(Arc::new(inner))
     }
 

@@ -1,0 +1,251 @@
+//! A request's head in one piece of memory, for as long as its peer lives. As `http` keeps it, a
+//! small one takes a kilobyte.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::request::Parts;
+use http::{Extensions, Method, Request, Uri, Version};
+
+static GET: Method = Method::GET;
+
+/// A GET by HTTP/1.1 of a path on this host, which is what nearly every upgrade is.
+#[derive(Clone)]
+pub(super) struct Packed {
+    /// The target behind its length in two bytes; then header by header one byte with the name's
+    /// length and two with the value's, the name, the value.
+    bytes: Box<[u8]>,
+    extensions: Extensions,
+    /// For those who asked for it.
+    parts: OnceLock<Box<Parts>>,
+}
+
+impl Packed {
+    /// `None` for a request that does not fit the form, which keeps its parts. Of one that does, the
+    /// extensions are taken.
+    pub(super) fn of(parts: &mut Parts) -> Option<Self> {
+        let uri = &parts.uri;
+        let target = uri.path_and_query()?.as_str();
+        let fits = parts.method == Method::GET
+            && parts.version == Version::HTTP_11
+            && uri.scheme().is_none()
+            && uri.authority().is_none()
+            && target.starts_with('/')
+            && !parts.headers.values().any(HeaderValue::is_sensitive);
+        if !fits {
+            return None;
+        }
+        let headers = parts.headers.iter();
+        let len = headers.map(|(name, value)| 3 + name.as_str().len() + value.len());
+        let mut bytes = Vec::with_capacity(2 + target.len() + len.sum::<usize>());
+        bytes.extend(u16::try_from(target.len()).ok()?.to_be_bytes());
+        bytes.extend_from_slice(target.as_bytes());
+        for (name, value) in &parts.headers {
+            let name = name.as_str().as_bytes();
+            bytes.push(u8::try_from(name.len()).ok()?);
+            bytes.extend(u16::try_from(value.len()).ok()?.to_be_bytes());
+            bytes.extend_from_slice(name);
+            bytes.extend_from_slice(value.as_bytes());
+        }
+        Some(Self {
+            bytes: bytes.into(),
+            extensions: std::mem::take(&mut parts.extensions),
+            parts: OnceLock::new(),
+        })
+    }
+
+    /// As `http` knows it, made when it is asked for first.
+    pub(super) fn parts(&self) -> &Parts {
+        self.parts.get_or_init(|| Box::new(self.unpack()))
+    }
+
+    pub(super) fn into_parts(mut self) -> Parts {
+        match self.parts.take() {
+            Some(parts) => *parts,
+            None => self.unpack(),
+        }
+    }
+
+    pub(super) fn method(&self) -> &Method {
+        &GET
+    }
+
+    /// Path and query.
+    pub(super) fn target(&self) -> &str {
+        let (target, _) = self.split();
+        str::from_utf8(target).unwrap_or_default()
+    }
+
+    pub(super) fn path_and_query(&self) -> (&str, Option<&str>) {
+        let target = self.target();
+        match target.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (target, None),
+        }
+    }
+
+    /// The values of a header whose name is in lower case.
+    pub(super) fn values(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        let name = name.as_bytes();
+        self.headers()
+            .filter_map(move |(found, value)| (found == name).then_some(value))
+    }
+
+    fn headers(&self) -> Headers<'_> {
+        let (_, headers) = self.split();
+        Headers(headers)
+    }
+
+    /// The target, and the headers.
+    fn split(&self) -> (&[u8], &[u8]) {
+        self.bytes
+            .split_first_chunk()
+            .and_then(|(len, rest)| rest.split_at_checked(u16::from_be_bytes(*len).into()))
+            .unwrap_or_default()
+    }
+
+    fn unpack(&self) -> Parts {
+        let (mut parts, ()) = Request::new(()).into_parts();
+        // What was parsed once is parsed again: nothing here fails.
+        parts.uri = Uri::try_from(self.target()).unwrap_or_default();
+        parts.headers = HeaderMap::with_capacity(self.headers().count());
+        for (name, value) in self.headers() {
+            if let Ok(name) = HeaderName::from_bytes(name)
+                && let Ok(value) = HeaderValue::from_bytes(value)
+            {
+                parts.headers.append(name, value);
+            }
+        }
+        parts.extensions = self.extensions.clone();
+        parts
+    }
+}
+
+impl fmt::Debug for Packed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.parts().fmt(f)
+    }
+}
+
+/// Headers, name and value.
+struct Headers<'a>(&'a [u8]);
+
+impl<'a> Iterator for Headers<'a> {
+    type Item = (&'a [u8], &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (&[name, high, low], rest) = self.0.split_first_chunk()?;
+        let (name, rest) = rest.split_at_checked(name.into())?;
+        let value = u16::from_be_bytes([high, low]);
+        let (value, rest) = rest.split_at_checked(value.into())?;
+        self.0 = rest;
+        Some((name, value))
+    }
+}
+
+/// A header's value as text, as `HeaderValue::to_str` has it: if all of it is visible ASCII.
+pub(super) fn text(value: &[u8]) -> Option<&str> {
+    let visible = |byte: &u8| matches!(byte, b'\t' | b' '..=b'~');
+    let text = value.iter().all(visible).then_some(value)?;
+    str::from_utf8(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::UpgradeRequest;
+    use super::*;
+
+    fn request(target: &str, headers: &[(&str, &[u8])]) -> UpgradeRequest {
+        let mut request = Request::get(target);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut parts = request.body(()).unwrap().into_parts().0;
+        parts.extensions.insert(7_u8);
+        UpgradeRequest::new(parts)
+    }
+
+    /// What anybody can see of a request.
+    fn seen(request: &UpgradeRequest) -> String {
+        let header = |name| request.header(name);
+        let protocols: Vec<_> = request.protocols().collect();
+        let few = (
+            request.method(),
+            request.path(),
+            request.query(),
+            header("Host"),
+            header("x-twice"),
+            header("x-latin"),
+            header("not a name"),
+            protocols,
+            (request.url(), request.websocket_url()),
+        );
+        let extension: Option<&u8> = request.parts().extensions.get();
+        let clone = request.clone().into_parts();
+        format!("{few:?} {extension:?} {:?} {clone:?}", request.parts())
+    }
+
+    #[test]
+    fn what_is_packed_looks_as_before() {
+        let headers: &[(&str, &[u8])] = &[
+            ("host", b"example.org"),
+            ("x-twice", b"1"),
+            ("sec-websocket-protocol", b"a, b"),
+            ("x-latin", b"\xe4"),
+            ("x-empty", b""),
+            ("x-twice", b"2"),
+            ("sec-websocket-protocol", b"c"),
+        ];
+        for target in ["/", "/a%20b", "/?", "/a?b=c?d", "//a/b?"] {
+            for headers in [headers, &headers[..1], &[]] {
+                let mut packed = request(target, headers);
+                let before = seen(&packed);
+                packed.pack();
+                assert!(matches!(packed.head, super::super::Head::Packed(_)));
+                assert_eq!(seen(&packed), before);
+                assert_eq!(seen(&packed.clone()), before);
+            }
+        }
+    }
+
+    #[test]
+    fn an_unusual_request_stays_as_it_is() {
+        let long = vec![b'x'; 1 << 16];
+        let secret = {
+            let mut value = HeaderValue::from_static("secret");
+            value.set_sensitive(true);
+            value
+        };
+        let mut sensitive = request("/", &[]).into_parts();
+        sensitive.headers.insert("cookie", secret);
+        let mut old = request("/", &[]).into_parts();
+        old.version = Version::HTTP_10;
+        let mut post = request("/", &[]).into_parts();
+        post.method = Method::POST;
+        for mut request in [
+            request("http://example.org/a", &[]),
+            request("*", &[]),
+            request("/", &[("x-long", &long)]),
+            UpgradeRequest::new(sensitive),
+            UpgradeRequest::new(old),
+            UpgradeRequest::new(post),
+        ] {
+            let before = seen(&request);
+            request.pack();
+            assert!(matches!(request.head, super::super::Head::Whole(_)));
+            assert_eq!(seen(&request), before);
+        }
+    }
+
+    #[test]
+    fn a_packed_head_is_hardly_longer_than_it_was_sent() {
+        let mut packed = request("/idle", &[("host", b"example.org"), ("x-a", b"1")]);
+        packed.pack();
+        let super::super::Head::Packed(packed) = &packed.head else {
+            panic!("not packed");
+        };
+        assert_eq!(packed.bytes.len(), 2 + 5 + 3 + 4 + 11 + 3 + 3 + 1);
+        assert!(packed.parts.get().is_none());
+    }
+}
