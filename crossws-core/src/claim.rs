@@ -16,6 +16,7 @@ use crate::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_PEERS};
 use crate::peer::{Inner, Life, credentials_expired};
 use crate::resolve::Route;
 use crate::session::Joined;
+use crate::subscriptions::Subscriptions;
 use crate::tasks::Inbox;
 use crate::transport::Transport;
 use crate::{
@@ -146,10 +147,9 @@ impl<H: Hooks + ?Sized> Accepted<H> {
                 _ => return Err(Rejection::internal(NotOffered(protocol.clone()))),
             }
         }
-        let namespace = upgrade
-            .namespace
-            .unwrap_or_else(|| Arc::from(request.path()));
-        if !hub.limits().max_name_len.allows(namespace.len()) {
+        let namespace = upgrade.namespace;
+        let name = namespace.as_deref().unwrap_or_else(|| request.path());
+        if !hub.limits().max_name_len.allows(name.len()) {
             return Err(Rejection::new(
                 StatusCode::URI_TOO_LONG,
                 "the namespace's name is too long",
@@ -157,9 +157,13 @@ impl<H: Hooks + ?Sized> Accepted<H> {
         }
         check_topics(&upgrade.topics, hub.limits()).map_err(Rejection::internal)?;
         let id = upgrade.id.unwrap_or_else(PeerId::random);
-        hub.registry()
-            .check(id, &namespace, hub.limits())
+        let shared = hub
+            .registry()
+            .check(id, name, hub.limits())
             .map_err(|error| error.into_rejection(id))?;
+        let namespace = shared
+            .or(namespace)
+            .unwrap_or_else(|| Arc::from(request.path()));
         let deflate = upgrade.deflate.unwrap_or(hub.deflate().copied());
         Ok(Self {
             ongoing,
@@ -215,6 +219,11 @@ impl<H: Hooks + ?Sized> Accepted<H> {
         self.deflate.as_ref()
     }
 
+    /// The hub that the peer will be connected to.
+    pub fn hub(&self) -> &Hub {
+        self.ongoing.hub()
+    }
+
     /// The hub's limits, for the adapter's own bounds.
     pub fn limits(&self) -> &Limits {
         self.ongoing.hub().limits()
@@ -243,13 +252,14 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             id: self.id,
             namespace: self.namespace,
             request: self.request,
-            protocol: self.protocol,
+            protocol: self.protocol.map(String::into_boxed_str),
             context: self.context,
             expiry: MomentCell::new(expiry),
             extensions: self.extensions,
             transport: Box::new(transport),
             hub: hub.clone(),
             inbox: Inbox::default(),
+            subscriptions: Subscriptions::default(),
             life: Life::default(),
         });
         let membership = Membership::begin(peer, ongoing, hub.limits())?;

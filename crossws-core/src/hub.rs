@@ -11,6 +11,7 @@ use crate::membership::{Membership, Ongoing, SHUTTING_DOWN};
 use crate::peer;
 use crate::publication::Publication;
 use crate::registry::Registry;
+use crate::subscriptions::Subscriptions;
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Event, Mutex};
 use crate::tasks::Inbox;
@@ -260,13 +261,14 @@ impl Hub {
             id: snapshot.id,
             namespace: Arc::from(snapshot.namespace()),
             request: snapshot.request()?,
-            protocol: snapshot.protocol.clone(),
+            protocol: snapshot.protocol.as_deref().map(Box::from),
             context: ContextCell::stored(snapshot.context.clone()),
             expiry: MomentCell::new(Moment::from_millis(snapshot.expires)),
             extensions: Extensions::default(),
             transport: Box::new(transport),
             hub: self.clone(),
             inbox: Inbox::default(),
+            subscriptions: Subscriptions::default(),
             life: peer::Life::default(),
         }))
     }

@@ -51,6 +51,7 @@ mod resolve;
 mod seat;
 mod session;
 mod snapshot;
+mod subscriptions;
 mod sync;
 mod tasks;
 mod text;

@@ -1,62 +1,48 @@
-use std::collections::HashMap;
-
 use slab::Slab;
 
-use crate::{Peer, PeerId};
+use crate::Peer;
 
-/// A member's place in its topic: stable while it is there, another's afterwards.
+/// A member's place in its topic: stable while it is there, another's afterwards. The peer itself
+/// remembers it, in its `Subscriptions`, so that a topic needs no map from peers to places.
 pub(crate) type Key = usize;
 
-/// The peers of a topic with what the topic knows of each, found by key and by peer.
-pub(crate) struct Members<T> {
-    by_key: Slab<(Peer, T)>,
-    keys: HashMap<PeerId, Key>,
-}
+/// The peers of a topic with what the topic knows of each.
+pub(crate) struct Members<T>(Slab<(Peer, T)>);
 
 impl<T> Default for Members<T> {
     fn default() -> Self {
-        Self {
-            by_key: Slab::new(),
-            keys: HashMap::new(),
-        }
+        Self(Slab::new())
     }
 }
 
 impl<T> Members<T> {
-    /// Puts a peer where there is none of its id.
     pub(crate) fn insert(&mut self, peer: Peer, value: T) -> Key {
-        let id = peer.id();
-        let key = self.by_key.insert((peer, value));
-        self.keys.insert(id, key);
-        key
+        self.0.insert((peer, value))
     }
 
-    pub(crate) fn remove(&mut self, id: PeerId) -> Option<(Key, Peer, T)> {
-        let key = self.keys.remove(&id)?;
-        let (peer, value) = self.by_key.try_remove(key)?;
-        Some((key, peer, value))
+    /// Takes a peer out, if it is there under this key.
+    pub(crate) fn remove(&mut self, key: Key, peer: &Peer) -> Option<(Peer, T)> {
+        self.is_at(key, peer).then(|| self.0.remove(key))
     }
 
-    /// The key of this very peer, and not of another connection under the same id.
-    pub(crate) fn key(&self, peer: &Peer) -> Option<Key> {
-        let key = *self.keys.get(&peer.id())?;
-        let (found, _) = self.by_key.get(key)?;
-        found.is(peer).then_some(key)
+    /// Whether a key is this very peer's.
+    pub(crate) fn is_at(&self, key: Key, peer: &Peer) -> bool {
+        self.0.get(key).is_some_and(|(found, _)| found.is(peer))
     }
 
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut (Peer, T)> {
-        self.by_key.get_mut(key)
+        self.0.get_mut(key)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &(Peer, T)> {
-        self.by_key.iter().map(|(_, member)| member)
+        self.0.iter().map(|(_, member)| member)
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.by_key.len()
+        self.0.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.by_key.is_empty()
+        self.0.is_empty()
     }
 }

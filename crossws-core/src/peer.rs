@@ -10,6 +10,7 @@ use crate::context::{Context, ContextCell, ContextError};
 use crate::expiry::MomentCell;
 use crate::hub::Hub;
 use crate::publication::Publication;
+use crate::subscriptions::Subscriptions;
 use crate::sync::Event;
 use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::tasks::{HookOutput, Inbox};
@@ -32,13 +33,14 @@ pub(crate) struct Inner {
     pub(crate) id: PeerId,
     pub(crate) namespace: Arc<str>,
     pub(crate) request: UpgradeRequest,
-    pub(crate) protocol: Option<String>,
+    pub(crate) protocol: Option<Box<str>>,
     pub(crate) context: ContextCell,
     pub(crate) expiry: MomentCell,
     pub(crate) extensions: Extensions,
     pub(crate) transport: Box<dyn Transport>,
     pub(crate) hub: Hub,
     pub(crate) inbox: Inbox,
+    pub(crate) subscriptions: Subscriptions,
     pub(crate) life: Life,
 }
 
@@ -98,6 +100,14 @@ impl Peer {
 
     pub(crate) fn inbox(&self) -> &Inbox {
         &self.0.inbox
+    }
+
+    pub(crate) fn subscriptions(&self) -> &Subscriptions {
+        &self.0.subscriptions
+    }
+
+    pub(crate) fn id_ref(&self) -> &PeerId {
+        &self.0.id
     }
 
     /// The peer's name on its hub.
@@ -395,7 +405,7 @@ impl Peer {
         let mut snapshot = Snapshot::new(self.id(), self.namespace(), request, |name| {
             kept.contains(name)
         });
-        snapshot.protocol.clone_from(&self.0.protocol);
+        snapshot.protocol = self.protocol().map(str::to_owned);
         snapshot.context = self.0.context.to_stored()?;
         snapshot.expires = self.0.expiry.get().millis();
         snapshot.topics = self
@@ -408,12 +418,12 @@ impl Peer {
 
     /// Whether the peer is subscribed to a topic.
     pub fn is_subscribed(&self, topic: impl AsRef<str>) -> bool {
-        self.0.hub.registry().is_subscribed(self, topic.as_ref())
+        self.0.subscriptions.contains(topic.as_ref())
     }
 
     /// The peer's topics, sorted by name.
     pub fn topics(&self) -> Vec<Arc<str>> {
-        self.0.hub.registry().topics_of(self)
+        self.0.subscriptions.names()
     }
 
     /// The peers of this namespace, this one included while it is connected. Peers are here from

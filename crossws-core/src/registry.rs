@@ -1,15 +1,18 @@
 //! Who is where: peers by id and by namespace, subscriptions by `(namespace, topic)`.
 //!
-//! Three kinds of locks, always taken in this order: the hub's map, a namespace's index, a topic
-//! (of which "everyone here" is one; never two at once). A
+//! Four kinds of locks, always taken in this order: the hub's map, a namespace's index, a topic
+//! (of which "everyone here" is one; never two at once), a peer's list of its topics. A
 //! topic's lock is held while one publication is queued at each of its subscribers, which gives
 //! every subscriber the same order; nothing is woken, awaited or called back under any of them.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::borrow::Borrow;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::feed::Clock;
 use crate::flusher::{Asleep, Flusher};
+use crate::members::Key;
 use crate::sync::Mutex;
 use crate::topic::{Told, Topic};
 use crate::{Limits, Peer, PeerId, Publication, Published, SubscribeError};
@@ -23,10 +26,33 @@ pub(crate) struct Registry {
 
 #[derive(Default)]
 struct HubMap {
-    peers: HashMap<PeerId, Peer>,
+    peers: HashSet<ById>,
     // Ordered, so that every listing of all namespaces reads the same.
     namespaces: BTreeMap<Arc<str>, Arc<Namespace>>,
 }
+
+/// A peer, found by its id, which it has with it.
+struct ById(Peer);
+
+impl Borrow<PeerId> for ById {
+    fn borrow(&self) -> &PeerId {
+        self.0.id_ref()
+    }
+}
+
+impl Hash for ById {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.id_ref().hash(state);
+    }
+}
+
+impl PartialEq for ById {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id_ref() == other.0.id_ref()
+    }
+}
+
+impl Eq for ById {}
 
 struct Namespace {
     /// The order of everything that is published here.
@@ -40,7 +66,7 @@ impl Default for Namespace {
     fn default() -> Self {
         let clock = Clock::default();
         Self {
-            everyone: Topic::new(clock.clone()),
+            everyone: Topic::new(None, clock.clone()),
             clock,
             index: Mutex::default(),
         }
@@ -49,9 +75,8 @@ impl Default for Namespace {
 
 #[derive(Default)]
 struct Index {
+    /// The other direction is each peer's own `Subscriptions`, changed under this lock too.
     topics: BTreeMap<Arc<str>, Arc<Topic>>,
-    /// The other direction of `topics`, for peers with at least one subscription.
-    subscriptions: HashMap<PeerId, HashSet<Arc<str>>>,
 }
 
 /// Why a peer could not join.
@@ -64,7 +89,7 @@ pub(crate) enum JoinError {
 
 impl HubMap {
     fn check(&self, id: PeerId, namespace: &str, limits: &Limits) -> Result<(), JoinError> {
-        if self.peers.contains_key(&id) {
+        if self.peers.contains(&id) {
             Err(JoinError::DuplicateId)
         } else if !limits.max_peers.allows(self.peers.len() + 1) {
             Err(JoinError::TooManyPeers)
@@ -83,14 +108,18 @@ impl Registry {
         let _former = self.flusher.lock().replace(flusher);
     }
 
-    /// Whether a peer could join now.
+    /// Whether a peer could join now. If others are in the namespace already, answers its name, to
+    /// be shared.
     pub(crate) fn check(
         &self,
         id: PeerId,
         namespace: &str,
         limits: &Limits,
-    ) -> Result<(), JoinError> {
-        self.hub.lock().check(id, namespace, limits)
+    ) -> Result<Option<Arc<str>>, JoinError> {
+        let hub = self.hub.lock();
+        hub.check(id, namespace, limits)?;
+        let found = hub.namespaces.get_key_value(namespace);
+        Ok(found.map(|(name, _)| Arc::clone(name)))
     }
 
     pub(crate) fn join(&self, peer: &Peer, limits: &Limits) -> Result<(), JoinError> {
@@ -99,8 +128,9 @@ impl Registry {
         hub.check(peer.id(), peer.namespace(), limits)?;
         let name = Arc::clone(peer.namespace_shared());
         let namespace = hub.namespaces.entry(name).or_default();
-        namespace.everyone.insert(peer);
-        hub.peers.insert(peer.id(), peer.clone());
+        let key = namespace.everyone.insert(peer);
+        peer.subscriptions().join(key);
+        hub.peers.insert(ById(peer.clone()));
         Ok(())
     }
 
@@ -109,22 +139,23 @@ impl Registry {
         let mut hub = self.hub.lock();
         // Another peer may carry the same id by now.
         match hub.peers.get(&peer.id()) {
-            Some(found) if found.is(peer) => {}
+            Some(found) if found.0.is(peer) => {}
             _ => return,
         }
         // The handles are dropped at the end, after the locks: the last one runs user code.
-        let _peer = hub.peers.remove(&peer.id());
+        let _peer = hub.peers.take(&peer.id());
         let Some(namespace) = hub.namespaces.get(peer.namespace()).cloned() else {
             return;
         };
         let mut gone = Vec::new();
         let mut index = namespace.index.lock();
-        for topic in index.subscriptions.remove(&peer.id()).into_iter().flatten() {
-            gone.extend(index.remove_member(&topic, peer.id()));
+        // Under the index's lock: a subscription of this peer's that waits for it must find the
+        // peer gone.
+        let (everyone, topics) = peer.subscriptions().leave();
+        for (topic, key) in &topics {
+            gone.extend(index.remove_member(topic, *key, peer));
         }
-        // Under the index's lock too: a subscription of this peer's that waits for it must find
-        // the peer gone.
-        gone.extend(namespace.everyone.remove(peer.id()));
+        gone.extend(everyone.and_then(|key| namespace.everyone.remove(key, peer)));
         if namespace.everyone.is_empty() {
             // Nobody can join meanwhile: joining takes the hub's lock, which is held.
             hub.namespaces.remove(peer.namespace());
@@ -146,29 +177,20 @@ impl Registry {
         let mut index = namespace.index.lock();
         // Checked under the index's lock: `leave` cleans up under it, so that a peer that left
         // in between is not subscribed again.
-        if !namespace.holds(peer) {
-            return Err(SubscribeError::Closed);
-        }
-        let index = &mut *index;
-        let held = index.subscriptions.entry(peer.id()).or_default();
-        if held.contains(topic) {
+        if !peer.subscriptions().admits(topic, limits)? {
             return Ok(false);
         }
-        if !limits.max_topics.allows(held.len() + 1) {
-            let most = held.len();
-            if most == 0 {
-                index.subscriptions.remove(&peer.id());
+        let topic = match index.topics.get(topic) {
+            Some(topic) => Arc::clone(topic),
+            None => {
+                let name: Arc<str> = Arc::from(topic);
+                let topic = Topic::new(Some(Arc::clone(&name)), namespace.clock.clone());
+                index.topics.insert(name, Arc::clone(&topic));
+                topic
             }
-            return Err(SubscribeError::TooMany(most));
-        }
-        let name = match index.topics.get_key_value(topic) {
-            Some((name, _)) => Arc::clone(name),
-            None => Arc::from(topic),
         };
-        held.insert(Arc::clone(&name));
-        let topic = index.topics.entry(name);
-        let topic = topic.or_insert_with(|| Topic::new(namespace.clock.clone()));
-        topic.insert(peer);
+        let key = topic.insert(peer);
+        peer.subscriptions().insert(topic, key);
         Ok(true)
     }
 
@@ -177,46 +199,18 @@ impl Registry {
             return false;
         };
         let mut index = namespace.index.lock();
-        if !namespace.holds(peer) {
-            return false;
-        }
-        let Some(held) = index.subscriptions.get_mut(&peer.id()) else {
+        let Some((topic, key)) = peer.subscriptions().remove(topic) else {
             return false;
         };
-        let was = held.remove(topic);
-        if held.is_empty() {
-            index.subscriptions.remove(&peer.id());
-        }
-        let handle = was.then(|| index.remove_member(topic, peer.id())).flatten();
+        let handle = index.remove_member(&topic, key, peer);
         drop(index);
         drop(handle);
-        was
-    }
-
-    pub(crate) fn is_subscribed(&self, peer: &Peer, topic: &str) -> bool {
-        self.namespace_of(peer).is_some_and(|namespace| {
-            let index = namespace.index.lock();
-            let held = index.subscriptions.get(&peer.id());
-            held.is_some_and(|held| held.contains(topic)) && namespace.holds(peer)
-        })
-    }
-
-    /// A peer's topics, by name.
-    pub(crate) fn topics_of(&self, peer: &Peer) -> Vec<Arc<str>> {
-        let Some(namespace) = self.namespace_of(peer) else {
-            return Vec::new();
-        };
-        let index = namespace.index.lock();
-        let held = index.subscriptions.get(&peer.id());
-        let held = held.filter(|_| namespace.holds(peer));
-        let mut topics: Vec<_> = held.into_iter().flatten().cloned().collect();
-        drop(index);
-        topics.sort_unstable();
-        topics
+        true
     }
 
     pub(crate) fn peer(&self, id: PeerId) -> Option<Peer> {
-        self.hub.lock().peers.get(&id).cloned()
+        let hub = self.hub.lock();
+        hub.peers.get(&id).map(|ById(peer)| peer.clone())
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -313,11 +307,6 @@ impl Registry {
 }
 
 impl Namespace {
-    /// Whether this very peer is here. Its handle may outlive it, and its id may be another's.
-    fn holds(&self, peer: &Peer) -> bool {
-        self.everyone.contains(peer)
-    }
-
     fn topic(&self, topic: &str) -> Option<Arc<Topic>> {
         self.index.lock().topics.get(topic).cloned()
     }
@@ -325,11 +314,10 @@ impl Namespace {
 
 impl Index {
     /// Takes one peer out of a topic, and the topic out of the index with its last peer.
-    fn remove_member(&mut self, topic: &str, peer: PeerId) -> Option<Peer> {
-        let found = self.topics.get(topic)?;
-        let removed = found.remove(peer);
-        if found.is_empty() {
-            self.topics.remove(topic);
+    fn remove_member(&mut self, topic: &Topic, key: Key, peer: &Peer) -> Option<Peer> {
+        let removed = topic.remove(key, peer);
+        if topic.is_empty() {
+            self.topics.remove(topic.name());
         }
         removed
     }

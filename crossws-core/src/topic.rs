@@ -12,9 +12,11 @@ use crate::log::{Cursor, Log, Slices};
 use crate::members::{Key, Members};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering};
-use crate::{Peer, PeerId, Publication, Published, Wire};
+use crate::{Peer, Publication, Published, Wire};
 
 pub(crate) struct Topic {
+    /// `None` for everyone in a namespace.
+    name: Option<Arc<str>>,
     clock: Clock,
     /// What was ever published, in its longest encoding.
     bytes: AtomicUsize,
@@ -73,13 +75,28 @@ pub(crate) struct Told<'a> {
 }
 
 impl Topic {
-    pub(crate) fn new(clock: Clock) -> Arc<Self> {
+    pub(crate) fn new(name: Option<Arc<str>>, clock: Clock) -> Arc<Self> {
         Arc::new(Self {
+            name,
             clock,
             bytes: AtomicUsize::new(0),
             messages: AtomicUsize::new(0),
             state: Mutex::default(),
         })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or_default()
+    }
+
+    /// Its name, to be shared.
+    pub(crate) fn shared_name(&self) -> Arc<str> {
+        self.name.clone().unwrap_or_default()
+    }
+
+    /// Whether it is the topic of everyone in a namespace.
+    pub(crate) fn is_everyone(&self) -> bool {
+        self.name.is_none()
     }
 
     pub(crate) fn clock(&self) -> &Clock {
@@ -94,13 +111,11 @@ impl Topic {
         }
     }
 
-    pub(crate) fn insert(&self, peer: &Peer) {
+    /// Puts a peer in that is not there. Answers its key.
+    pub(crate) fn insert(&self, peer: &Peer) -> Key {
         let wire = peer.transport().wire();
         let mut state = self.state.lock();
         let state = &mut *state;
-        if state.members.key(peer).is_some() {
-            return;
-        }
         let key = state.members.insert(peer.clone(), Place::Deaf);
         let place = match wire {
             None => {
@@ -117,14 +132,15 @@ impl Topic {
             }
         };
         state.put(key, place);
+        key
     }
 
     /// Takes a member out. What was published before is still its to read. The handle is given
     /// back, to be dropped where that may run user code.
-    pub(crate) fn remove(&self, id: PeerId) -> Option<Peer> {
+    pub(crate) fn remove(&self, key: Key, peer: &Peer) -> Option<Peer> {
         let mut state = self.state.lock();
         let state = &mut *state;
-        let (key, peer, place) = state.members.remove(id)?;
+        let (peer, place) = state.members.remove(key, peer)?;
         match place {
             Place::Handed(at) => {
                 state.handed.swap_remove(at);
@@ -156,10 +172,6 @@ impl Topic {
         Some(peer)
     }
 
-    pub(crate) fn contains(&self, peer: &Peer) -> bool {
-        self.state.lock().members.key(peer).is_some()
-    }
-
     pub(crate) fn len(&self) -> usize {
         self.state.lock().members.len()
     }
@@ -187,7 +199,10 @@ impl Topic {
             lanes,
             readers,
         } = &mut *state;
-        let author = except.and_then(|peer| members.key(peer));
+        let author = except.and_then(|peer| {
+            let key = peer.subscriptions().key(self)?;
+            members.is_at(key, peer).then_some(key)
+        });
         for key in handed.iter().filter(|key| author != Some(**key)) {
             if let Some((peer, _)) = members.get_mut(*key) {
                 let receipt = peer.transport().publish(publication);
