@@ -9,15 +9,16 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
 use crossws_core::{Accepted, Claim, Hooks, Hub, Refused, Rejection, Resolve, UpgradeRequest};
-use http::header::{CONNECTION, CONTENT_LENGTH, HeaderValue};
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 
 use crate::engine::EngineKind;
-use crate::handshake::{Agreed, Handshake, is_upgrade};
+use crate::handshake::{Handshake, is_upgrade};
 use crate::head::{Head, HeadError, HeadLimits, read_head};
 use crate::io::Io;
 use crate::pump::pump;
 use crate::runtime::Runtime;
+use crate::stage::Stage;
 use crate::timer::{later, until};
 
 /// A stream whose first request is not for the hooks. Whoever serves HTTP reads `read` first,
@@ -76,50 +77,40 @@ impl StreamInfo {
 ///
 /// # Cancel safety
 /// Dropping the future drops the connection.
-pub async fn serve_stream<I, R, S>(
+pub fn serve_stream<I, R, S>(
     io: I,
     info: StreamInfo,
     resolver: &Arc<S>,
     hub: &Hub,
     runtime: &R,
     limits: &HeadLimits,
-) -> Result<(), Unclaimed<I>>
+) -> impl Future<Output = Result<(), Unclaimed<I>>> + Send
 where
     I: Io,
     R: Runtime,
     S: Resolve + ?Sized,
 {
-    // Boxed, because it is short: the connection that follows need not own its memory.
+    // In a box of its own, which is gone when the connection runs. An `async fn` would keep its
+    // arguments too.
     let handshake = Box::pin(shake_hands(io, info, resolver, hub, runtime, limits));
-    if let Some(Ready {
-        io,
-        early,
-        accepted,
-        agreed,
-    }) = handshake.await?
-    {
-        pump(io, early, accepted, agreed, runtime.clone()).await;
+    async move {
+        if let Some(connection) = handshake.await? {
+            connection.await;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
-/// A stream whose 101 is written.
-struct Ready<I, H: Hooks + ?Sized> {
-    io: I,
-    early: BytesMut,
-    accepted: Accepted<H>,
-    agreed: Agreed,
-}
-
-/// `None` when the stream has been answered and is over.
-async fn shake_hands<I, R, S>(
+/// Reads the head, runs the upgrade and answers. What follows is the connection; `None` when the
+/// stream has been answered and is over.
+pub(crate) async fn shake_hands<I, R, S>(
     mut io: I,
     info: StreamInfo,
     resolver: &Arc<S>,
     hub: &Hub,
     runtime: &R,
     limits: &HeadLimits,
-) -> Result<Option<Ready<I, S::Hooks>>, Unclaimed<I>>
+) -> Result<Option<Stage>, Unclaimed<I>>
 where
     I: Io,
     R: Runtime,
@@ -134,14 +125,9 @@ where
             return Ok(None);
         }
     };
-    let Head {
-        parts,
-        mut bytes,
-        end,
-    } = head;
+    let Head { parts, bytes, end } = head;
     if !is_upgrade(&parts) {
-        let read = bytes.freeze();
-        return Err(Unclaimed { io, read });
+        return Err(Unclaimed { io, read: bytes });
     }
     let handshake = Handshake::check(&parts);
     let request = UpgradeRequest::new(parts)
@@ -154,31 +140,31 @@ where
             return Ok(None);
         }
         Err(_) => {
-            let read = bytes.freeze();
-            return Err(Unclaimed { io, read });
+            return Err(Unclaimed { io, read: bytes });
         }
     };
     let upgraded = match handshake {
         Ok(handshake) => run_upgrade(claim, runtime).await.and_then(|accepted| {
             let agreed = handshake.agree(accepted.deflate(), info.engine)?;
-            let response = handshake.response(accepted.headers(), &agreed);
-            Ok((response, accepted, agreed))
+            // Without a `Response`, whose map of headers would be made to be read once.
+            let mut answer = begin_head(StatusCode::SWITCHING_PROTOCOLS, 0);
+            handshake.answer(accepted.headers(), &agreed, |name, value| {
+                put_header(&mut answer, name, value);
+            });
+            answer.extend_from_slice(b"\r\n");
+            Ok((answer, accepted, agreed))
         }),
         Err(rejection) => Err(rejection),
     };
     match upgraded {
-        Ok((response, accepted, agreed)) => {
+        Ok((answer, accepted, agreed)) => {
             let deadline = later(runtime.now(), accepted.limits().close_timeout);
-            if !write_head(&mut io, runtime, &response, deadline).await {
+            if !write_all(&mut io, runtime, answer, deadline).await {
                 return Ok(None);
             }
-            bytes.advance(end);
-            Ok(Some(Ready {
-                io,
-                early: bytes,
-                accepted,
-                agreed,
-            }))
+            let early = BytesMut::from(bytes.get(end..).unwrap_or_default());
+            let connection = pump(io, early, accepted, agreed, runtime.clone());
+            Ok(Some(Stage::last(connection)))
         }
         Err(rejection) => {
             refuse(io, runtime, rejection).await;
@@ -244,7 +230,7 @@ async fn refuse<I: Io, R: Runtime>(mut io: I, runtime: &R, rejection: Rejection)
     headers.insert(CONTENT_LENGTH, len);
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
     let deadline = later(runtime.now(), LAST_WORDS);
-    if write_head(&mut io, runtime, &response, deadline).await {
+    if write_all(&mut io, runtime, serialize(&response), deadline).await {
         until(runtime, deadline, pin!(linger(&mut io))).await;
     }
 }
@@ -274,14 +260,13 @@ async fn linger<I: Io>(io: &mut I) {
     .await;
 }
 
-/// Writes a response, head and body. Answers whether all of it went out in time.
-async fn write_head<I: Io, R: Runtime>(
+/// Answers whether all of it went out in time.
+async fn write_all<I: Io, R: Runtime>(
     io: &mut I,
     runtime: &R,
-    response: &Response<Bytes>,
+    mut bytes: BytesMut,
     deadline: Instant,
 ) -> bool {
-    let mut bytes = serialize(response);
     let write = pin!(std::future::poll_fn(|cx| {
         while !bytes.is_empty() {
             match io.poll_write_vectored(cx, &[IoSlice::new(&bytes)]) {
@@ -295,22 +280,32 @@ async fn write_head<I: Io, R: Runtime>(
     until(runtime, deadline, write).await.unwrap_or(false)
 }
 
-/// A response as HTTP/1.1 bytes. Header values are typed, so that none can hold a line break.
+/// A response as HTTP/1.1 bytes.
 fn serialize(response: &Response<Bytes>) -> BytesMut {
-    let status = response.status();
-    let mut bytes = BytesMut::with_capacity(256 + response.body().len());
+    let mut bytes = begin_head(response.status(), response.body().len());
+    for (name, value) in response.headers() {
+        put_header(&mut bytes, name, value);
+    }
+    bytes.extend_from_slice(b"\r\n");
+    bytes.extend_from_slice(response.body());
+    bytes
+}
+
+/// A response's first line, with room for its headers and a body.
+fn begin_head(status: StatusCode, body: usize) -> BytesMut {
+    let mut bytes = BytesMut::with_capacity(256 + body);
     bytes.extend_from_slice(b"HTTP/1.1 ");
     bytes.extend_from_slice(status.as_str().as_bytes());
     bytes.extend_from_slice(b" ");
     bytes.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
     bytes.extend_from_slice(b"\r\n");
-    for (name, value) in response.headers() {
-        bytes.extend_from_slice(name.as_str().as_bytes());
-        bytes.extend_from_slice(b": ");
-        bytes.extend_from_slice(value.as_bytes());
-        bytes.extend_from_slice(b"\r\n");
-    }
-    bytes.extend_from_slice(b"\r\n");
-    bytes.extend_from_slice(response.body());
     bytes
+}
+
+/// Header values are typed, so that none can hold a line break.
+fn put_header(bytes: &mut BytesMut, name: &HeaderName, value: &HeaderValue) {
+    bytes.extend_from_slice(name.as_str().as_bytes());
+    bytes.extend_from_slice(b": ");
+    bytes.extend_from_slice(value.as_bytes());
+    bytes.extend_from_slice(b"\r\n");
 }

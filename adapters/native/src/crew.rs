@@ -9,6 +9,7 @@ use std::thread::available_parallelism;
 use crossws_core::{Asleep, Flusher, Hub};
 
 use crate::runtime::ServerRuntime;
+use crate::stage::Stage;
 use crate::sync::Mutex;
 use crate::tasks::Tasks;
 
@@ -51,14 +52,12 @@ impl Crew {
             work.members = count;
         }
         for number in 0..count {
-            tasks.spawn(
-                runtime,
-                Member {
-                    number,
-                    awake: true,
-                    shared: Arc::clone(shared),
-                },
-            );
+            let member = Member {
+                number,
+                awake: true,
+                shared: Arc::clone(shared),
+            };
+            tasks.spawn(runtime, Stage::last(member));
         }
         hub.set_flusher(self.0.clone());
     }

@@ -85,7 +85,7 @@ impl EngineKind {
 pub(crate) enum AnyEngine {
     Own(Decoder),
     #[cfg(any(test, feature = "tungstenite"))]
-    Tungstenite(Tungstenite),
+    Tungstenite(Box<Tungstenite>),
 }
 
 impl AnyEngine {
@@ -96,7 +96,9 @@ impl AnyEngine {
                 Self::Own(Decoder::new(Role::Server, limits).with_inflater(inflater))
             }
             #[cfg(any(test, feature = "tungstenite"))]
-            EngineKind::Tungstenite => Self::Tungstenite(Tungstenite::new(Role::Server, limits)),
+            EngineKind::Tungstenite => {
+                Self::Tungstenite(Box::new(Tungstenite::new(Role::Server, limits)))
+            }
         }
     }
 

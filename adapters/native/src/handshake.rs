@@ -154,18 +154,30 @@ impl Handshake {
         let mut response = Response::new(Bytes::new());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         let headers = response.headers_mut();
-        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-        headers.insert(SEC_WEBSOCKET_ACCEPT, self.accept.clone());
+        self.answer(accepted, agreed, |name, value| {
+            headers.append(name, value.clone());
+        });
+        response
+    }
+
+    /// Says the 101's headers one by one.
+    pub(crate) fn answer(
+        &self,
+        accepted: &HeaderMap,
+        agreed: &Agreed,
+        mut header: impl FnMut(&HeaderName, &HeaderValue),
+    ) {
+        header(&CONNECTION, &HeaderValue::from_static("Upgrade"));
+        header(&UPGRADE, &HeaderValue::from_static("websocket"));
+        header(&SEC_WEBSOCKET_ACCEPT, &self.accept);
         if !agreed.extensions().is_empty()
             && let Ok(extensions) = HeaderValue::try_from(agreed.extensions())
         {
-            headers.insert(SEC_WEBSOCKET_EXTENSIONS, extensions);
+            header(&SEC_WEBSOCKET_EXTENSIONS, &extensions);
         }
         for (name, value) in accepted {
-            headers.append(name, value.clone());
+            header(name, value);
         }
-        response
     }
 }
 

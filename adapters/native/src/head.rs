@@ -3,8 +3,8 @@
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
-use http::header::{HeaderName, HeaderValue};
+use bytes::{Bytes, BytesMut};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, StatusCode, Uri, Version};
 
@@ -46,8 +46,8 @@ impl Default for HeadLimits {
 /// A request whose head has been read.
 pub(crate) struct Head {
     pub(crate) parts: Parts,
-    /// Everything read: the head, and whatever came behind it.
-    pub(crate) bytes: BytesMut,
+    /// Everything read: the head, of which the parts are slices, and whatever came behind it.
+    pub(crate) bytes: Bytes,
     /// Where the head ends in `bytes`.
     pub(crate) end: usize,
 }
@@ -95,9 +95,13 @@ pub(crate) async fn read_head<I: Io, R: Runtime>(
             Err(HeadError::Bad(..)) if bytes.is_empty() => return Err(HeadError::Gone),
             Err(error) => return Err(error),
         }
-        if let Some(head) = parse(&bytes, &mut scanned, limits)? {
-            let (parts, end) = head;
-            return Ok(Head { parts, bytes, end });
+        if is_complete(&bytes, &mut scanned, limits)? {
+            let whole = bytes.freeze();
+            if let Some((parts, end)) = parse(&whole, limits)? {
+                let bytes = whole;
+                return Ok(Head { parts, bytes, end });
+            }
+            bytes = BytesMut::from(whole);
         }
     }
 }
@@ -105,13 +109,9 @@ pub(crate) async fn read_head<I: Io, R: Runtime>(
 /// Most bytes of blank lines before a request.
 const MOST_BLANK: usize = 4;
 
-/// Parses the head if it is complete. `scanned` remembers how far an end was looked for, so that a
-/// head sent byte by byte is not searched again and again.
-fn parse(
-    bytes: &[u8],
-    scanned: &mut usize,
-    limits: &HeadLimits,
-) -> Result<Option<(Parts, usize)>, HeadError> {
+/// Whether there is an end. `scanned` remembers how far it was looked for, so that a head sent byte
+/// by byte is not searched again and again.
+fn is_complete(bytes: &[u8], scanned: &mut usize, limits: &HeadLimits) -> Result<bool, HeadError> {
     let from = scanned.saturating_sub(3);
     *scanned = bytes.len();
     let fresh = bytes.get(from..).unwrap_or_default();
@@ -132,15 +132,17 @@ fn parse(
             "the request line is too long",
         ));
     }
-    if !complete {
-        return if bytes.len() > limits.max_head {
-            Err(too_large())
-        } else if plainly_not_http(bytes) {
-            Err(bad("not an HTTP request"))
-        } else {
-            Ok(None)
-        };
+    if !complete && bytes.len() > limits.max_head {
+        return Err(too_large());
     }
+    if !complete && plainly_not_http(bytes) {
+        return Err(bad("not an HTTP request"));
+    }
+    Ok(complete)
+}
+
+/// Parses a head. `None` if it goes on behind what looked like its end.
+fn parse(bytes: &Bytes, limits: &HeadLimits) -> Result<Option<(Parts, usize)>, HeadError> {
     let mut slots = [httparse::EMPTY_HEADER; HeadLimits::MOST_HEADERS];
     let most = limits.max_headers.min(HeadLimits::MOST_HEADERS);
     let mut parsed = httparse::Request::new(slots.get_mut(..most).unwrap_or_default());
@@ -154,26 +156,29 @@ fn parse(
     if end > limits.max_head {
         return Err(too_large());
     }
-    Ok(Some((to_parts(&parsed)?, end)))
+    Ok(Some((to_parts(&parsed, bytes)?, end)))
 }
 
-fn to_parts(parsed: &httparse::Request<'_, '_>) -> Result<Parts, HeadError> {
+/// The parts, of which each is a slice of the head.
+fn to_parts(parsed: &httparse::Request<'_, '_>, head: &Bytes) -> Result<Parts, HeadError> {
     let (Some(method), Some(path), Some(version)) = (parsed.method, parsed.path, parsed.version)
     else {
         return Err(bad("malformed request"));
     };
     let (mut parts, ()) = Request::new(()).into_parts();
     parts.method = Method::from_bytes(method.as_bytes()).map_err(|_| bad("malformed method"))?;
-    parts.uri = Uri::try_from(path).map_err(|_| bad("malformed request target"))?;
+    parts.uri = Uri::from_maybe_shared(head.slice_ref(path.as_bytes()))
+        .map_err(|_| bad("malformed request target"))?;
     parts.version = match version {
         0 => Version::HTTP_10,
         _ => Version::HTTP_11,
     };
+    parts.headers = HeaderMap::with_capacity(parsed.headers.len());
     for header in parsed.headers.iter() {
         let name = HeaderName::from_bytes(header.name.as_bytes())
             .map_err(|_| bad("malformed header name"))?;
-        let value =
-            HeaderValue::from_bytes(header.value).map_err(|_| bad("malformed header value"))?;
+        let value = HeaderValue::from_maybe_shared(head.slice_ref(header.value))
+            .map_err(|_| bad("malformed header value"))?;
         parts.headers.append(name, value);
     }
     Ok(parts)
@@ -204,7 +209,16 @@ mod tests {
     use super::*;
 
     fn read(bytes: &[u8]) -> Result<Option<(Parts, usize)>, HeadError> {
-        parse(bytes, &mut 0, &HeadLimits::default())
+        step(bytes, &mut 0)
+    }
+
+    /// What is done after each read.
+    fn step(bytes: &[u8], scanned: &mut usize) -> Result<Option<(Parts, usize)>, HeadError> {
+        let limits = HeadLimits::default();
+        match is_complete(bytes, scanned, &limits)? {
+            true => parse(&Bytes::copy_from_slice(bytes), &limits),
+            false => Ok(None),
+        }
     }
 
     fn status(bytes: &[u8]) -> Option<u16> {
@@ -217,13 +231,12 @@ mod tests {
     #[test]
     fn a_head_is_found_whatever_the_steps() {
         let bytes = b"GET /chat?x=1 HTTP/1.1\r\nHost: a\r\nX-A: 1\r\nX-A: 2\r\n\r\nrest";
-        let limits = HeadLimits::default();
-        for step in [1, 2, 3, 5, 100] {
+        for count in [1, 2, 3, 5, 100] {
             let mut scanned = 0;
             let mut seen = 0;
             let (parts, end) = loop {
-                seen = (seen + step).min(bytes.len());
-                if let Some(head) = parse(&bytes[..seen], &mut scanned, &limits).unwrap() {
+                seen = (seen + count).min(bytes.len());
+                if let Some(head) = step(&bytes[..seen], &mut scanned).unwrap() {
                     break head;
                 }
             };

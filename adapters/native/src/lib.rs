@@ -36,6 +36,7 @@ mod runtime;
 mod server;
 mod shutdown;
 mod socket;
+mod stage;
 mod stop;
 mod sync;
 mod tasks;

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use crossws_core::{
-    CloseFrame, Closed, ClosedBy, ControlRate, Error, Lifeline, Limits, Liveness, Message, PeerId,
+    CloseFrame, Closed, ClosedBy, ControlRate, Error, Hub, Lifeline, Limits, Liveness, Message,
+    PeerId,
 };
 use pin_project_lite::pin_project;
 
@@ -43,17 +44,18 @@ impl Inbound {
     }
 }
 
-/// How far the connection's end has come.
+/// How far the connection's end has come. What belongs to an end is in boxes: an open connection
+/// owns a pointer.
 enum Phase {
     Open,
     /// The client broke a rule: it is heard no more, and told once what came before is answered.
     Violated {
-        violation: Violation,
+        violation: Box<Violation>,
         deadline: Instant,
     },
     /// Our close frame is sent, or on its way; the client's is awaited.
     Closing {
-        frame: CloseFrame,
+        frame: Box<CloseFrame>,
         deadline: Instant,
     },
     /// Both sides have said what there was to say: the rest is written, then the writing side
@@ -76,7 +78,8 @@ pub(crate) struct Link<I, R: Runtime> {
     /// Wakes the pump and notes that there is something to read.
     read_waker: Waker,
     lifeline: Option<Lifeline>,
-    limits: Limits,
+    /// Of which the limits are read: every connection has the same.
+    hub: Hub,
 
     engine: AnyEngine,
     /// Read, and not yet decoded.
@@ -104,7 +107,7 @@ pub(crate) struct Link<I, R: Runtime> {
     /// The connection is over, and so is what was kept for it, although a hook may still run.
     let_go: bool,
     /// Set as soon as it is known how the connection ended.
-    closed: Option<Closed>,
+    closed: Option<Box<Closed>>,
 }
 
 impl<I: Io, R: Runtime> Link<I, R> {
@@ -113,11 +116,12 @@ impl<I: Io, R: Runtime> Link<I, R> {
         early: BytesMut,
         outbox: Arc<Outbox>,
         runtime: R,
-        limits: Limits,
+        hub: Hub,
         id: PeerId,
         engine: AnyEngine,
     ) -> Self {
         let start = runtime.now();
+        let limits = hub.limits();
         Self {
             outlet,
             read_waker: Waker::from(Arc::clone(&outbox)),
@@ -134,12 +138,12 @@ impl<I: Io, R: Runtime> Link<I, R> {
             age_said: false,
             ping_due: false,
             start,
-            liveness: Liveness::new(&limits, id, Duration::ZERO),
+            liveness: Liveness::new(limits, id, Duration::ZERO),
             timer: Timer::new(),
             phase: Phase::Open,
             let_go: false,
             closed: None,
-            limits,
+            hub,
             runtime,
         }
     }
@@ -215,9 +219,10 @@ impl<I: Io, R: Runtime> Link<I, R> {
     }
 
     pub(crate) fn closed(&self) -> Closed {
-        self.closed
-            .clone()
-            .unwrap_or_else(|| Closed::lost(ClosedBy::Network))
+        match &self.closed {
+            Some(closed) => Closed::clone(closed),
+            None => Closed::lost(ClosedBy::Network),
+        }
     }
 
     /// Does everything that can be done now, and sees to a wake-up for the rest.
@@ -239,7 +244,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
 
     /// It is known how the connection ended. The first to know is right.
     fn end(&mut self, closed: Closed) {
-        self.closed.get_or_insert(closed);
+        self.closed.get_or_insert_with(|| Box::new(closed));
         self.announce_end();
     }
 
@@ -250,10 +255,19 @@ impl<I: Io, R: Runtime> Link<I, R> {
         }
     }
 
+    fn limits(&self) -> &Limits {
+        self.hub.limits()
+    }
+
+    /// When the client's time for its part of the close is over.
+    fn close_deadline(&self) -> Instant {
+        later(self.runtime.now(), self.limits().close_timeout)
+    }
+
     fn flush_and_end(&mut self) {
         if !matches!(self.phase, Phase::Done) {
             self.phase = Phase::Flushing {
-                deadline: later(self.runtime.now(), self.limits.close_timeout),
+                deadline: self.close_deadline(),
             };
         }
     }

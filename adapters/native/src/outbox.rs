@@ -56,21 +56,29 @@ struct State {
     overflow: Overflow,
     /// What is queued is too old, and counts as a full queue.
     stale: bool,
+    /// If any wait.
+    controls: Option<Box<Controls>>,
+    /// Nothing more is queued; what was is still sent.
+    closing: bool,
+    /// A close frame that waits to be taken.
+    close: Option<Box<Close>>,
+    overflowed: bool,
+    /// What is still to be fetched is not for this client any more.
+    gives_up: bool,
+    terminated: bool,
+    dropped: u64,
+}
+
+/// Control frames that wait, one at least. Seldom there, and so not part of what every connection
+/// owns.
+#[derive(Default)]
+struct Controls {
     /// One ping and one pong of ours may wait.
     ping: Option<Bytes>,
     pong: Option<Bytes>,
     /// The answers to the client's pings: to all of a burst, and only to the latest while the
     /// client does not take what it gets (RFC 6455 section 5.5.3 allows that).
     answers: VecDeque<Bytes>,
-    /// Nothing more is queued; what was is still sent.
-    closing: bool,
-    /// A close frame that waits to be taken.
-    close: Option<Close>,
-    overflowed: bool,
-    /// What is still to be fetched is not for this client any more.
-    gives_up: bool,
-    terminated: bool,
-    dropped: u64,
 }
 
 /// A close frame to be sent after everything else; `None` for an empty one.
@@ -96,9 +104,7 @@ impl Outbox {
                 taken_frames: 0,
                 overflow: limits.overflow,
                 stale: false,
-                ping: None,
-                pong: None,
-                answers: VecDeque::new(),
+                controls: None,
                 closing: false,
                 close: None,
                 overflowed: false,
@@ -154,12 +160,14 @@ impl Outbox {
     pub(crate) fn answer_ping(&self, data: Bytes) {
         let mut state = self.state.lock();
         if !state.closing {
-            if state.taken_bytes > 0 {
-                state.answers.clear();
-            } else if state.answers.len() == MOST_ANSWERS {
-                state.answers.pop_front();
+            let client_is_slow = state.taken_bytes > 0;
+            let answers = &mut state.controls.get_or_insert_default().answers;
+            if client_is_slow {
+                answers.clear();
+            } else if answers.len() == MOST_ANSWERS {
+                answers.pop_front();
             }
-            state.answers.push_back(data);
+            answers.push_back(data);
         }
     }
 
@@ -169,7 +177,7 @@ impl Outbox {
         let mut state = self.state.lock();
         if !state.closing {
             state.closing = true;
-            state.close = Some(Close(frame));
+            state.close = Some(Box::new(Close(frame)));
         }
     }
 
@@ -206,7 +214,7 @@ impl Outbox {
         };
         // The last thing: behind what was sent and published while the pump fetched.
         if state.queue.is_empty()
-            && let Some(Close(frame)) = state.close.take()
+            && let Some(Close(frame)) = state.close.take().map(|close| *close)
         {
             let mut buf = BytesMut::new();
             put_close(&mut buf, frame.as_ref());
@@ -224,7 +232,7 @@ impl Outbox {
     /// taken, if there is anything that only the pump can do.
     pub(crate) fn take_messages(&self, batch: &mut Batch) -> bool {
         let mut state = self.state.lock();
-        if state.closing || state.has_controls() || self.piled_up.load(Ordering::Relaxed) {
+        if state.closing || state.controls.is_some() || self.piled_up.load(Ordering::Relaxed) {
             return false;
         }
         if !self.may_sleep(&mut state) {
@@ -299,7 +307,7 @@ impl Outbox {
     pub(crate) fn urgent(&self) -> Taken {
         let mut state = self.state.lock();
         Taken {
-            close: state.close.as_ref().and_then(|Close(frame)| frame.clone()),
+            close: state.close.as_ref().and_then(|close| close.0.clone()),
             overflowed: std::mem::take(&mut state.overflowed),
             terminated: state.terminated,
         }
@@ -309,7 +317,8 @@ impl Outbox {
     pub(crate) fn heartbeat(&self) {
         let mut state = self.state.lock();
         if !state.closing {
-            state.ping.get_or_insert_default();
+            let controls = state.controls.get_or_insert_default();
+            controls.ping.get_or_insert_default();
         }
     }
 
@@ -392,9 +401,10 @@ impl Outbox {
         if state.closing {
             return Err(ControlError::Closed);
         }
+        let controls = state.controls.get_or_insert_default();
         let slot = match opcode {
-            Opcode::Ping => &mut state.ping,
-            _ => &mut state.pong,
+            Opcode::Ping => &mut controls.ping,
+            _ => &mut controls.pong,
         };
         if slot.is_some() {
             return Err(ControlError::Busy);
@@ -548,38 +558,31 @@ impl State {
         self.gives_up = true;
         self.overflowed = true;
         let frame = CloseFrame::new(CloseCode::TRY_AGAIN, "slow consumer");
-        self.close = Some(Close(Some(frame)));
+        self.close = Some(Box::new(Close(Some(frame))));
         lost
     }
 
     /// Whether there is nothing to take, and nothing to say.
     fn is_quiet(&self) -> bool {
         self.queue.is_empty()
-            && !self.has_controls()
+            && self.controls.is_none()
             && self.close.is_none()
             && !self.overflowed
             && !self.terminated
-    }
-
-    fn has_controls(&self) -> bool {
-        !self.answers.is_empty() || self.pong.is_some() || self.ping.is_some()
     }
 
     /// The control frames that wait, encoded, and how many they are.
     fn controls(&mut self) -> (BytesMut, usize) {
         let mut buf = BytesMut::new();
         let mut count = 0;
-        if !self.has_controls() {
+        let Some(controls) = self.controls.take() else {
             return (buf, count);
-        }
-        for data in std::mem::take(&mut self.answers) {
+        };
+        for data in controls.answers {
             put_frame(&mut buf, Opcode::Pong, &data);
             count += 1;
         }
-        for (opcode, data) in [
-            (Opcode::Pong, self.pong.take()),
-            (Opcode::Ping, self.ping.take()),
-        ] {
+        for (opcode, data) in [(Opcode::Pong, controls.pong), (Opcode::Ping, controls.ping)] {
             if let Some(data) = data {
                 put_frame(&mut buf, opcode, &data);
                 count += 1;

@@ -2,7 +2,7 @@
 //! control frames, writes the outbox, keeps time, and sees the client go.
 
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 use crossws_core::{Accepted, Error, Hooks, Message, Session};
@@ -33,26 +33,32 @@ where
     R: Runtime,
     H: Hooks + ?Sized,
 {
-    // Prepared before the future, which then owns the link and not its ingredients too.
+    // Prepared before the future, which then owns the link and not its ingredients too. What runs
+    // hooks is in boxes of its own, so that a connection that waits owns no room for it.
     let outbox = Outbox::new(accepted.limits());
-    let limits = accepted.limits().clone();
+    let hub = accepted.hub().clone();
     let id = accepted.id();
     let outlet = Arc::new(Mutex::new(Outlet::new(io)));
     let transport = NativeTransport::new(outbox.clone(), &agreed).with_outlet(outlet.clone());
-    let engine = agreed.into_engine(&limits);
-    let link = Link::new(outlet, early, outbox, runtime, limits, id, engine);
-    let mut link = Box::new(link.with_deflater(transport.deflater()));
-    let joined = accepted.join(transport);
+    let engine = agreed.into_engine(hub.limits());
+    let link = Link::new(outlet, early, outbox, runtime, hub, id, engine);
+    let mut link = link.with_deflater(transport.deflater());
+    let opening = match accepted.join(transport) {
+        Ok(joined) => {
+            link.attach(joined.lifeline());
+            Some(Box::pin(joined.open()))
+        }
+        Err(frame) => {
+            link.refuse(frame);
+            None
+        }
+    };
     async move {
-        match joined {
-            Ok(joined) => {
-                link.attach(joined.lifeline());
-                let session = link.beside(joined.open()).await;
-                let session = run(&mut link, session).await;
-                let closed = link.closed();
-                link.beside(session.close(closed)).await;
-            }
-            Err(frame) => link.refuse(frame),
+        if let Some(opening) = opening {
+            let mut session = link.beside(opening).await;
+            run(&mut link, &mut session).await;
+            let closed = link.closed();
+            link.beside(Box::pin(session.close(closed))).await;
         }
         link.finish().await;
     }
@@ -71,61 +77,96 @@ enum Step {
 }
 
 /// Runs hooks until the connection is ending and everything that had arrived is delivered.
-async fn run<I, R, H>(link: &mut Link<I, R>, mut session: Session<H>) -> Session<H>
+async fn run<I, R, H>(link: &mut Link<I, R>, session: &mut Session<H>)
 where
     I: Io,
     R: Runtime,
     H: Hooks + ?Sized,
 {
     let mut turn = 0;
-    loop {
-        let mut step = None;
-        std::future::poll_fn(|cx| {
-            if turn >= TURN {
-                // Written and read once in between; then at once again, after the others.
-                turn = 0;
-                link.poll(cx);
-                if let Poll::Ready(error) = session.poll_tasks(cx) {
-                    step = Some(Step::Failed(error));
-                    return Poll::Ready(());
-                }
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            // Everything that has been read is answered before anything is written: a burst of
-            // requests leaves as one burst of answers.
-            step = next(link);
-            if step.is_none() {
-                link.refill();
-                step = next(link);
-            }
-            if step.is_none() {
-                turn = 0;
-                link.poll(cx);
-                step = next(link);
-            }
-            if step.is_none()
-                && let Poll::Ready(error) = session.poll_tasks(cx)
-            {
-                step = Some(Step::Failed(error));
-            }
-            if step.is_some() {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
-            }
-        })
-        .await;
-        turn += 1;
-        match step {
-            Some(Step::Message(message)) => link.beside(session.message(message)).await,
-            Some(Step::Ping(data)) => link.beside(session.ping(data)).await,
-            Some(Step::Pong(data)) => link.beside(session.pong(data)).await,
-            Some(Step::Drain) => link.beside(session.drain()).await,
-            Some(Step::Failed(error)) => link.beside(session.error(error)).await,
-            Some(Step::Closed) => return session,
-            None => {}
+    let mut over = false;
+    while !over {
+        let step = std::future::poll_fn(|cx| poll_step(link, session, &mut turn, cx)).await;
+        over = Box::pin(work(link, session, &mut turn, step)).await;
+        if !over {
+            // The work has seen to its wake-up.
+            let mut slept = false;
+            std::future::poll_fn(|_| match std::mem::replace(&mut slept, true) {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            })
+            .await;
         }
+    }
+}
+
+/// Takes this step, and others until there is none for now. Answers whether it was the last of all.
+async fn work<I, R, H>(
+    link: &mut Link<I, R>,
+    session: &mut Session<H>,
+    turn: &mut usize,
+    mut step: Step,
+) -> bool
+where
+    I: Io,
+    R: Runtime,
+    H: Hooks + ?Sized,
+{
+    loop {
+        match step {
+            Step::Message(message) => link.beside(session.message(message)).await,
+            Step::Ping(data) => link.beside(session.ping(data)).await,
+            Step::Pong(data) => link.beside(session.pong(data)).await,
+            Step::Drain => link.beside(session.drain()).await,
+            Step::Failed(error) => link.beside(session.error(error)).await,
+            Step::Closed => return true,
+        }
+        *turn += 1;
+        let next = std::future::poll_fn(|cx| Poll::Ready(poll_step(link, session, turn, cx)));
+        match next.await {
+            Poll::Ready(next) => step = next,
+            Poll::Pending => return false,
+        }
+    }
+}
+
+/// The next step; if there is none for now, the task is woken for it.
+fn poll_step<I, R, H>(
+    link: &mut Link<I, R>,
+    session: &mut Session<H>,
+    turn: &mut usize,
+    cx: &mut Context<'_>,
+) -> Poll<Step>
+where
+    I: Io,
+    R: Runtime,
+    H: Hooks + ?Sized,
+{
+    if *turn >= TURN {
+        // Written and read once in between; then at once again, after the others.
+        *turn = 0;
+        link.poll(cx);
+        if let Poll::Ready(error) = session.poll_tasks(cx) {
+            return Poll::Ready(Step::Failed(error));
+        }
+        cx.waker().wake_by_ref();
+        return Poll::Pending;
+    }
+    // Everything that has been read is answered before anything is written: a burst of requests
+    // leaves as one burst of answers.
+    let mut step = next(link);
+    if step.is_none() {
+        link.refill();
+        step = next(link);
+    }
+    if step.is_none() {
+        *turn = 0;
+        link.poll(cx);
+        step = next(link);
+    }
+    match step {
+        Some(step) => Poll::Ready(step),
+        None => session.poll_tasks(cx).map(Step::Failed),
     }
 }
 

@@ -8,7 +8,7 @@ use std::task::Poll;
 
 use crossws_core::{BoxFuture, Hub, Resolve};
 
-use crate::accept::{StreamInfo, Unclaimed, not_found, serve_stream};
+use crate::accept::{StreamInfo, Unclaimed, not_found, shake_hands};
 use crate::crew::Crew;
 use crate::engine::EngineKind;
 use crate::head::HeadLimits;
@@ -17,6 +17,7 @@ use crate::listen::{Listen, accept};
 use crate::runtime::ServerRuntime;
 use crate::shutdown::{Report, Shutdown, shut_down};
 use crate::socket;
+use crate::stage::Stage;
 use crate::stop::Stop;
 use crate::tasks::Tasks;
 #[cfg(feature = "tls")]
@@ -231,23 +232,24 @@ async fn run<R: Resolve, T: ServerRuntime, L: Listen<T>>(
         let fallback = fallback.clone();
         let info = StreamInfo::new(addr).with_secure(secure);
         let connection = connection(io, info, resolver, handle.clone(), fallback);
-        shared.tasks.spawn(&shared.runtime, connection);
+        shared.tasks.spawn(&shared.runtime, Stage::new(connection));
     }
 }
 
+/// The beginning of a connection, up to its 101; answers what follows.
 async fn connection<I: Io, R: Resolve, T: ServerRuntime>(
     io: I,
     info: StreamInfo,
     resolver: Arc<R>,
     handle: ServerHandle<T>,
     fallback: Option<Fallback<R, T>>,
-) {
+) -> Option<Stage> {
     let shared = &handle.0;
     let info = info.with_engine(shared.engine);
     let runtime = &shared.runtime;
-    let served = serve_stream(io, info, &resolver, &shared.hub, runtime, &shared.head);
-    if let Err(unclaimed) = served.await {
-        match fallback {
+    match shake_hands(io, info, &resolver, &shared.hub, runtime, &shared.head).await {
+        Ok(next) => next,
+        Err(unclaimed) => match fallback {
             Some(fallback) => {
                 let rest = Rest {
                     unclaimed: Unclaimed {
@@ -258,10 +260,15 @@ async fn connection<I: Io, R: Resolve, T: ServerRuntime>(
                     resolver,
                     handle,
                 };
-                fallback(rest).await;
+                Some(Stage::last(fallback(rest)))
             }
-            None => not_found(unclaimed, runtime).await,
-        }
+            None => {
+                let runtime = runtime.clone();
+                Some(Stage::last(async move {
+                    not_found(unclaimed, &runtime).await;
+                }))
+            }
+        },
     }
 }
 

@@ -1,5 +1,4 @@
 use std::any::Any;
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,8 +7,10 @@ use std::task::{Context, Poll};
 
 use atomic_waker::AtomicWaker;
 use pin_project_lite::pin_project;
+use slab::Slab;
 
 use crate::runtime::ServerRuntime;
+use crate::stage::Stage;
 use crate::sync::Mutex;
 
 /// The connections of one server, so that a shutdown can force the last of them. Not every
@@ -17,26 +18,21 @@ use crate::sync::Mutex;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tasks(Arc<Mutex<Switches>>);
 
-#[derive(Debug, Default)]
-struct Switches {
-    next: u64,
-    by_task: HashMap<u64, Arc<Switch>>,
-}
+type Switches = Slab<Arc<Switch>>;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Switch {
     off: AtomicBool,
     task: AtomicWaker,
+    /// Where it is in the list.
+    key: usize,
+    list: Tasks,
 }
 
 impl Tasks {
-    pub(crate) fn spawn<T: ServerRuntime>(
-        &self,
-        runtime: &T,
-        future: impl Future<Output = ()> + Send + 'static,
-    ) {
+    pub(crate) fn spawn<T: ServerRuntime>(&self, runtime: &T, connection: Stage) {
         runtime.spawn(Spawned {
-            task: self.run(future),
+            task: self.run(connection),
         });
     }
 
@@ -50,21 +46,26 @@ impl Tasks {
     }
 
     fn enter(&self) -> Entry {
-        let switch = Arc::new(Switch::default());
         let mut switches = self.0.lock();
-        let id = switches.next;
-        switches.next += 1;
-        switches.by_task.insert(id, Arc::clone(&switch));
-        Entry {
-            id,
-            switch,
-            tasks: self.clone(),
-        }
+        let vacant = switches.vacant_entry();
+        let switch = Arc::new(Switch {
+            off: AtomicBool::new(false),
+            task: AtomicWaker::new(),
+            key: vacant.key(),
+            list: self.clone(),
+        });
+        vacant.insert(Arc::clone(&switch));
+        Entry(switch)
     }
 
     /// Drops every connection at its next await.
     pub(crate) fn abort_all(&self) {
-        let switches: Vec<_> = self.0.lock().by_task.values().cloned().collect();
+        let switches: Vec<_> = self
+            .0
+            .lock()
+            .iter()
+            .map(|(_, switch)| Arc::clone(switch))
+            .collect();
         for switch in switches {
             switch.off.store(true, Ordering::Release);
             switch.task.wake();
@@ -72,16 +73,13 @@ impl Tasks {
     }
 }
 
-/// A task's place in the list, until it ends.
-struct Entry {
-    id: u64,
-    switch: Arc<Switch>,
-    tasks: Tasks,
-}
+/// A task's place in the list, until it ends. One pointer: with that and a [`Stage`] a task of
+/// tokio's is as small as can be.
+struct Entry(Arc<Switch>);
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        let _ended = self.tasks.0.lock().by_task.remove(&self.id);
+        let _ended = self.0.list.0.lock().try_remove(self.0.key);
     }
 }
 
@@ -96,13 +94,13 @@ pin_project! {
 
 pin_project! {
     /// A task whose end nobody waits for. An `async` block would hold the future twice.
-    struct Spawned<F> {
+    struct Spawned {
         #[pin]
-        task: Task<F>,
+        task: Task<Stage>,
     }
 }
 
-impl<F: Future<Output = ()>> Future for Spawned<F> {
+impl Future for Spawned {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -115,7 +113,7 @@ impl<F: Future> Future for Task<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<F::Output>> {
         let this = self.project();
-        let switch = &this.entry.switch;
+        let Entry(switch) = this.entry;
         switch.task.register(cx.waker());
         if switch.off.load(Ordering::Acquire) {
             return Poll::Ready(None);

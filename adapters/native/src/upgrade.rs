@@ -16,6 +16,7 @@ use crate::io::Io;
 use crate::layer::WebSocketLayer;
 use crate::pump::pump;
 use crate::runtime::ServerRuntime;
+use crate::stage::Stage;
 
 impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     /// Answers a request for a WebSocket: with a 101 behind which the connection runs, or with
@@ -86,12 +87,12 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
             Ok((accepted, agreed)) => {
                 let response = handshake.response(accepted.headers(), &agreed);
                 self.crew().hire(self.hub(), self.tasks(), &T::default());
-                self.tasks().spawn(&T::default(), async move {
+                let connection = Stage::new(async move {
                     // An error is a client that left before its 101.
-                    if let Ok(upgraded) = upgrade.await {
-                        run::<T, _>(upgraded, accepted, agreed).await;
-                    }
+                    let upgraded = upgrade.await.ok()?;
+                    Some(connection::<T, _>(upgraded, accepted, agreed))
                 });
+                self.tasks().spawn(&T::default(), connection);
                 Ok(response.map(Full::new))
             }
             Err(rejection) => Ok(answer(rejection)),
@@ -108,15 +109,15 @@ fn answer(rejection: Rejection) -> Response<Full<Bytes>> {
     rejection.into_response().map(Full::new)
 }
 
-/// Runs an upgraded connection. A stream that is known below is taken out of hyper's wrapper, so
-/// that the pump writes to it directly and can reset it.
-async fn run<T: ServerRuntime, H: Hooks + ?Sized>(
+/// An upgraded connection. A stream that is known below is taken out of hyper's wrapper, so that
+/// the pump writes to it directly and can reset it.
+fn connection<T: ServerRuntime, H: Hooks + ?Sized>(
     upgraded: Upgraded,
     accepted: Accepted<H>,
     agreed: Agreed,
-) {
+) -> Stage {
     let (io, early) = unwrap::<T>(upgraded);
-    pump(io, early, accepted, agreed, T::default()).await;
+    Stage::last(pump(io, early, accepted, agreed, T::default()))
 }
 
 /// The stream of our own server or of one that the runtime knows, with what was read ahead.

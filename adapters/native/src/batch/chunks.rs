@@ -42,28 +42,32 @@ impl Chunk {
 #[derive(Default)]
 pub(super) struct Chunks {
     first: Option<Chunk>,
-    /// Empty where there is no first.
-    others: VecDeque<Chunk>,
+    /// None where there is no first. Boxed, so that what is empty is small: every connection has
+    /// such lists.
+    others: Option<Box<VecDeque<Chunk>>>,
 }
 
 impl Chunks {
     pub(super) fn push_back(&mut self, chunk: Chunk) {
         match self.first {
             None => self.first = Some(chunk),
-            Some(_) => self.others.push_back(chunk),
+            Some(_) => self.others.get_or_insert_default().push_back(chunk),
         }
     }
 
     pub(super) fn push_front(&mut self, chunk: Chunk) {
         if let Some(second) = self.first.replace(chunk) {
-            self.others.push_front(second);
+            self.others.get_or_insert_default().push_front(second);
         }
     }
 
     pub(super) fn pop_front(&mut self) -> Option<Chunk> {
         let first = self.first.take();
-        if first.is_some() && !self.others.is_empty() {
-            self.first = self.others.pop_front();
+        if let Some(others) = &mut self.others {
+            self.first = others.pop_front();
+            if others.is_empty() {
+                self.others = None;
+            }
         }
         first
     }
@@ -77,13 +81,14 @@ impl Chunks {
     }
 
     pub(super) fn back_mut(&mut self) -> Option<&mut Chunk> {
-        match self.others.back_mut() {
+        match &mut self.others {
             None => self.first.as_mut(),
-            last => last,
+            Some(others) => others.back_mut(),
         }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Chunk> {
-        self.first.iter().chain(&self.others)
+        let others = self.others.iter().flat_map(|others| others.iter());
+        self.first.iter().chain(others)
     }
 }

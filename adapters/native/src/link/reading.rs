@@ -12,7 +12,6 @@ use crate::engine::{Event, Violation};
 use crate::io::Io;
 use crate::outlet::Outlet;
 use crate::runtime::Runtime;
-use crate::timer::later;
 
 /// How much one read takes. The buffer belongs to the thread, so that an idle connection owns
 /// none.
@@ -108,8 +107,8 @@ impl<I: Io, R: Runtime> Link<I, R> {
                 Err(violation) if matches!(self.phase, Phase::Open) => {
                     // What came before it is answered first, within the time of a close.
                     self.phase = Phase::Violated {
-                        violation,
-                        deadline: later(self.runtime.now(), self.limits.close_timeout),
+                        violation: Box::new(violation),
+                        deadline: self.close_deadline(),
                     };
                 }
                 Err(violation) => self.violated(violation),
@@ -122,8 +121,8 @@ impl<I: Io, R: Runtime> Link<I, R> {
 
     /// Whether enough messages wait for their hooks. One may always wait, whatever the limits.
     fn is_full(&self) -> bool {
-        let most = self.limits.max_inbound.get();
-        let bytes = self.limits.max_message_size.get().saturating_mul(2);
+        let most = self.limits().max_inbound.get();
+        let bytes = self.limits().max_message_size.get().saturating_mul(2);
         !self.inbound.is_empty() && (self.inbound.len() >= most || self.inbound_bytes >= bytes)
     }
 
@@ -153,7 +152,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             if self.inbound.capacity() == 0 {
                 // For a burst at once, instead of step by step.
                 self.inbound
-                    .reserve(self.limits.max_inbound.get().min(BURST));
+                    .reserve(self.limits().max_inbound.get().min(BURST));
             }
             self.inbound.push_back(inbound);
         }
@@ -163,7 +162,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         // This side may have closed a moment ago: then this is the answer.
         self.load(&mut Arc::clone(&self.outlet).lock());
         let ours = match &self.phase {
-            Phase::Closing { frame, .. } => Some(frame.clone()),
+            Phase::Closing { frame, .. } => Some(CloseFrame::clone(frame)),
             _ => None,
         };
         match ours {
@@ -182,7 +181,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             && let Phase::Violated { violation, .. } =
                 std::mem::replace(&mut self.phase, Phase::Open)
         {
-            self.violated(violation);
+            self.violated(*violation);
         }
     }
 
@@ -191,7 +190,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         // If this side closed a moment ago, that is how it ended, and no hook hears of more.
         self.load(&mut Arc::clone(&self.outlet).lock());
         let frame = match &self.phase {
-            Phase::Closing { frame, .. } => frame.clone(),
+            Phase::Closing { frame, .. } => CloseFrame::clone(frame),
             _ => {
                 let frame = CloseFrame::new(violation.code(), violation.reason());
                 self.outbox.close_with(Some(frame.clone()));

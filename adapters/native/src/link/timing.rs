@@ -91,7 +91,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         if self.age_said {
             return None;
         }
-        Some(later(self.stalled?, self.limits.max_queue_age?))
+        Some(later(self.stalled?, self.limits().max_queue_age?))
     }
 
     pub(super) fn elapsed(&self) -> Duration {

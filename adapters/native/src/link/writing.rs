@@ -11,7 +11,6 @@ use crate::io::Io;
 use crate::outbox::Taken;
 use crate::outlet::Outlet;
 use crate::runtime::Runtime;
-use crate::timer::later;
 
 impl<I: Io, R: Runtime> Link<I, R> {
     pub(super) fn write(&mut self, cx: &mut Context<'_>) {
@@ -98,8 +97,8 @@ impl<I: Io, R: Runtime> Link<I, R> {
         {
             self.forget_inbound();
             self.phase = Phase::Closing {
-                frame: frame.clone(),
-                deadline: later(self.runtime.now(), self.limits.close_timeout),
+                frame: Box::new(frame.clone()),
+                deadline: self.close_deadline(),
             };
         }
     }
@@ -109,7 +108,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             Poll::Pending => {}
             Poll::Ready(Ok(())) => {
                 self.phase = Phase::Lingering {
-                    deadline: later(self.runtime.now(), self.limits.close_timeout),
+                    deadline: self.close_deadline(),
                     read: self.backlog.len(),
                 };
                 self.backlog = BytesMut::new();

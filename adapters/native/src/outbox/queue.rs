@@ -18,11 +18,18 @@ pub(super) struct Queue {
     direct: Batch,
     /// Nearly always one.
     feeds: SmallVec<[Feed; 1]>,
-    /// What was sent since, and its parts, by time.
-    behind: Batch,
-    parts: VecDeque<Part>,
+    /// What was sent since, if anything was.
+    behind: Option<Box<Behind>>,
     /// The pump is fetching the news, and what is sent meanwhile is behind them.
     fetching: Option<Clock>,
+}
+
+/// What was sent behind news. Seldom there, and so not part of what every connection owns.
+#[derive(Default)]
+struct Behind {
+    batch: Batch,
+    /// By time.
+    parts: VecDeque<Part>,
 }
 
 /// A buffer that a burst is expected to fill is at most so large.
@@ -40,18 +47,19 @@ impl Queue {
     pub(super) fn push(&mut self, push: impl FnOnce(&mut Batch)) {
         let feed = self.feeds.first().map(Feed::clock);
         let time = feed.or(self.fetching.as_ref()).map(Clock::now);
-        if time.is_none() && self.behind.is_empty() {
+        if time.is_none() && self.behind.is_none() {
             return push(&mut self.direct);
         }
-        let (bytes, frames) = (self.behind.bytes(), self.behind.frames());
-        push(&mut self.behind);
-        let (bytes, frames) = (self.behind.bytes() - bytes, self.behind.frames() - frames);
-        match self.parts.back_mut() {
+        let Behind { batch, parts } = &mut **self.behind.get_or_insert_default();
+        let (bytes, frames) = (batch.bytes(), batch.frames());
+        push(batch);
+        let (bytes, frames) = (batch.bytes() - bytes, batch.frames() - frames);
+        match parts.back_mut() {
             Some(part) if time.is_none_or(|time| time == part.time) => {
                 part.bytes += bytes;
                 part.frames += frames;
             }
-            _ => self.parts.push_back(Part {
+            _ => parts.push_back(Part {
                 time: time.unwrap_or_default(),
                 bytes,
                 frames,
@@ -65,10 +73,10 @@ impl Queue {
 
     /// Bytes and frames of its own.
     pub(super) fn sent(&self) -> (usize, usize) {
-        (
-            self.direct.bytes() + self.behind.bytes(),
-            self.direct.frames() + self.behind.frames(),
-        )
+        let (bytes, frames) = self.behind.as_ref().map_or((0, 0), |behind| {
+            (behind.batch.bytes(), behind.batch.frames())
+        });
+        (self.direct.bytes() + bytes, self.direct.frames() + frames)
     }
 
     /// At most what is to be fetched.
@@ -93,13 +101,12 @@ impl Queue {
     /// Discards what was sent. The feeds stay, because they may not be dropped under a lock.
     pub(super) fn clear(&mut self) {
         self.direct = Batch::default();
-        self.behind = Batch::default();
-        self.parts = VecDeque::new();
+        self.behind = None;
     }
 
     /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
-        self.direct.is_empty() && self.behind.is_empty() && self.feeds.is_empty()
+        self.direct.is_empty() && self.behind.is_none() && self.feeds.is_empty()
     }
 
     /// Moves what is first into `batch`, which is empty, and begins to fetch the rest if there is
@@ -109,10 +116,9 @@ impl Queue {
         // The next burst may be as long as this one was.
         self.direct.expect(batch.bytes().min(MOST_EXPECTED));
         let Some(clock) = self.feeds.first().map(Feed::clock) else {
-            if !self.behind.is_empty() {
-                let (bytes, frames) = (self.behind.bytes(), self.behind.frames());
-                self.behind.move_front(batch, bytes, frames);
-                self.parts = VecDeque::new();
+            if let Some(mut behind) = self.behind.take() {
+                let (bytes, frames) = (behind.batch.bytes(), behind.batch.frames());
+                behind.batch.move_front(batch, bytes, frames);
             }
             return None;
         };
@@ -122,8 +128,7 @@ impl Queue {
         Some(Fetch {
             before,
             feeds: std::mem::take(&mut self.feeds),
-            behind: std::mem::take(&mut self.behind),
-            parts: std::mem::take(&mut self.parts),
+            behind: self.behind.take(),
         })
     }
 
@@ -147,8 +152,7 @@ impl Queue {
 pub(super) struct Fetch {
     before: u64,
     feeds: SmallVec<[Feed; 1]>,
-    behind: Batch,
-    parts: VecDeque<Part>,
+    behind: Option<Box<Behind>>,
 }
 
 thread_local! {
@@ -158,9 +162,14 @@ thread_local! {
 
 impl Fetch {
     /// Appends everything in its order, without a lock. Answers which feeds have more.
-    pub(super) fn into_batch(mut self, batch: &mut Batch) -> SmallVec<[Feed; 1]> {
+    pub(super) fn into_batch(self, batch: &mut Batch) -> SmallVec<[Feed; 1]> {
         let mut ranges = RANGES.take();
-        let sorted = self.feeds.len() > 1 || !self.parts.is_empty();
+        let behind = self.behind.map(|behind| *behind);
+        let Behind {
+            batch: mut sent,
+            parts,
+        } = behind.unwrap_or_default();
+        let sorted = self.feeds.len() > 1 || !parts.is_empty();
         let mut left = SmallVec::new();
         for feed in self.feeds {
             left.extend(feed.take(self.before, sorted, &mut ranges));
@@ -168,17 +177,17 @@ impl Fetch {
         if sorted {
             ranges.sort_unstable_by_key(|range| range.seq);
         }
-        let mut parts = self.parts.into_iter().peekable();
+        let mut parts = parts.into_iter().peekable();
         for mut range in ranges.drain(..) {
             while let Some(part) = parts.next_if(|part| part.time < range.end()) {
                 let earlier = range.split_before(part.time);
                 batch.push_encoded(earlier.bytes, earlier.messages);
-                self.behind.move_front(batch, part.bytes, part.frames);
+                sent.move_front(batch, part.bytes, part.frames);
             }
             batch.push_encoded(range.bytes, range.messages);
         }
         for part in parts {
-            self.behind.move_front(batch, part.bytes, part.frames);
+            sent.move_front(batch, part.bytes, part.frames);
         }
         RANGES.set(ranges);
         left
