@@ -1,0 +1,167 @@
+//! What a connection owns while nothing happens on it, counted by the allocator.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::alloc::System;
+use std::future::{Future, Pending, pending};
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use cap::Cap;
+use crossws_core::{HookResult, Hooks, Hub, Message, Peer, Rejection, Upgrade, UpgradeRequest};
+use crossws_native::{HeadLimits, Io, Runtime, StreamInfo, serve_stream};
+use serde::{Deserialize, Serialize};
+
+#[global_allocator]
+static MEMORY: Cap<System> = Cap::new(System, usize::MAX);
+
+/// As a program sends it that is no browser.
+const REQUEST: &[u8] = b"GET /idle/room HTTP/1.1\r\nHost: 127.0.0.1:3000\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+/// A peer with what the measurement of the issue gives it: a context and a topic.
+struct Echo;
+
+#[derive(Serialize, Deserialize)]
+struct Member {
+    name: String,
+}
+
+impl Hooks for Echo {
+    async fn upgrade(&self, request: &UpgradeRequest) -> Result<Upgrade, Rejection> {
+        let name = request.path().to_owned();
+        Ok(Upgrade::new().namespace("/all").context(Member { name }))
+    }
+
+    async fn open(&self, peer: &Peer) -> HookResult {
+        peer.subscribe(&peer.context::<Member>()?.name)?;
+        Ok(peer.send("ready")?)
+    }
+
+    async fn message(&self, peer: &Peer, message: Message) -> HookResult {
+        Ok(peer.send(message)?)
+    }
+}
+
+/// A client that says what it has to say in `chunks`, and takes every answer.
+struct Script {
+    chunks: &'static [Vec<u8>],
+    said: usize,
+    /// How many of them may be said by now.
+    cue: Arc<AtomicUsize>,
+    heard: Arc<AtomicUsize>,
+}
+
+impl Io for Script {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        if self.said == self.cue.load(Ordering::SeqCst) {
+            // Worth another try whenever the test polls.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let chunk = &self.chunks[self.said];
+        self.said += 1;
+        buf[..chunk.len()].copy_from_slice(chunk);
+        Poll::Ready(Ok(chunk.len()))
+    }
+
+    fn poll_write_vectored(
+        &mut self,
+        _: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let count = bufs.iter().map(|buf| buf.len()).sum();
+        self.heard.fetch_add(count, Ordering::SeqCst);
+        Poll::Ready(Ok(count))
+    }
+
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Time that stands still.
+#[derive(Clone)]
+struct Still(Instant);
+
+impl Runtime for Still {
+    type Sleep = Pending<()>;
+
+    fn sleep(&self, _: Duration) -> Pending<()> {
+        pending()
+    }
+
+    fn now(&self) -> Instant {
+        self.0
+    }
+}
+
+#[test]
+fn an_idle_connection_owns_little_before_a_burst_and_after() {
+    const MANY: usize = 1000;
+    const LARGE: usize = 16 << 10;
+    /// Beside what the runtime keeps for its task and its socket.
+    const MOST: usize = 2200;
+
+    let mut frame = vec![0x82, 0x80 | 126];
+    frame.extend(u16::try_from(LARGE).unwrap().to_be_bytes());
+    frame.extend([0; 4 + LARGE]);
+    let (first, second) = frame.split_at(LARGE / 2);
+    let chunks = [REQUEST.to_vec(), first.to_vec(), second.to_vec()];
+    let chunks: &'static [Vec<u8>] = Vec::leak(chunks.to_vec());
+    let (cue, heard) = (Arc::new(AtomicUsize::new(1)), Arc::new(AtomicUsize::new(0)));
+    let (hub, runtime) = (Hub::default(), Still(Instant::now()));
+    let (resolver, head) = (Arc::new(Echo), HeadLimits::default());
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut connections = Vec::with_capacity(2 * MANY);
+    let mut connect = |connections: &mut Vec<Pin<Box<dyn Future<Output = _> + Send>>>| {
+        let io = Script {
+            chunks,
+            said: 0,
+            cue: Arc::clone(&cue),
+            heard: Arc::clone(&heard),
+        };
+        let info = StreamInfo::default();
+        let served = serve_stream(io, info, &resolver, &hub, &runtime, &head);
+        connections.push(Box::pin(served) as _);
+        assert!(
+            connections
+                .last_mut()
+                .unwrap()
+                .as_mut()
+                .poll(&mut cx)
+                .is_pending()
+        );
+    };
+    // What the first one brings into memory is the thread's, or the topic's.
+    connect(&mut connections);
+
+    let before = MEMORY.allocated();
+    for _ in 0..MANY {
+        connect(&mut connections);
+    }
+    let idle = (MEMORY.allocated() - before) / MANY;
+    assert_eq!(hub.stats().peers, 1 + MANY);
+    assert!(idle <= MOST, "{idle} bytes");
+    println!("{idle} bytes each");
+
+    for (cues, bytes) in [(2, 0), (3, LARGE + 4)] {
+        heard.store(0, Ordering::SeqCst);
+        cue.store(cues, Ordering::SeqCst);
+        for connection in &mut connections {
+            assert!(connection.as_mut().poll(&mut cx).is_pending());
+        }
+        assert_eq!(heard.load(Ordering::SeqCst), (1 + MANY) * bytes);
+    }
+    let after = (MEMORY.allocated() - before) / MANY;
+    assert!(after <= idle, "{after} bytes after {LARGE}, {idle} before");
+}
