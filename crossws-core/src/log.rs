@@ -4,6 +4,9 @@
 //! to the end at once, as slices that all readers share, however many messages that is. What is
 //! behind the last cursor is freed.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 
 use bytes::Bytes;

@@ -1,0 +1,293 @@
+//! The log against a naive model, a list of everything that was ever appended: whatever is written
+//! and read, in whatever order, a reader gets what the model says, in the slices that it says, and
+//! the log keeps what its slowest reader needs and no more.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use proptest::sample::Index as Pick;
+
+use super::*;
+
+const READERS: Key = 4;
+
+#[derive(Debug, Clone)]
+enum Op {
+    Append(Append),
+    /// A reader takes what is numbered below that of one of the messages, or everything.
+    Read(Key, Option<Pick>, Slices),
+    /// A reader is gone.
+    Release(Key),
+}
+
+/// A message of so many bytes.
+#[derive(Debug, Clone)]
+struct Append {
+    author: Option<Key>,
+    len: usize,
+    /// How many numbers before its own were other topics'.
+    skipped: u64,
+    /// Those that begin to read with it, and whether they turn out to be gone at once.
+    late: Vec<(Key, bool)>,
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let reader = || 0..READERS;
+    // Mostly small, some of which a few fill a chunk, some longer than one.
+    let len = prop_oneof![8 => 0_usize..40, 2 => 9_000_usize..30_000, 1 => 60_000_usize..80_000];
+    let skipped = prop_oneof![3 => Just(0), 1 => 1_u64..4];
+    let late = proptest::collection::vec((reader(), proptest::bool::weighted(0.2)), 0..3);
+    let slices = prop_oneof![
+        Just(Slices::Adjacent),
+        Just(Slices::Consecutive),
+        Just(Slices::Single),
+    ];
+    prop_oneof![
+        6 => (proptest::option::of(reader()), len, skipped, late).prop_map(
+            |(author, len, skipped, late)| Op::Append(Append { author, len, skipped, late })
+        ),
+        3 => (reader(), proptest::option::of(any::<Pick>()), slices)
+            .prop_map(|(reader, before, slices)| Op::Read(reader, before, slices)),
+        1 => reader().prop_map(Op::Release),
+    ]
+}
+
+/// What was appended, for ever.
+struct Entry {
+    seq: u64,
+    author: Option<Key>,
+    bytes: Vec<u8>,
+    chunk: u64,
+}
+
+/// A reader in the model, beside its cursor in the log.
+struct Reader {
+    cursor: Cursor,
+    /// Its first entry that is not taken.
+    at: usize,
+    /// The chunk that is kept for it: where it stands, perhaps at the end.
+    chunk: u64,
+}
+
+#[derive(Default)]
+struct Model {
+    log: Log,
+    entries: Vec<Entry>,
+    readers: BTreeMap<Key, Reader>,
+    next_seq: u64,
+    /// The chunk that is written to, and what it holds.
+    chunk: u64,
+    chunk_bytes: usize,
+    chunk_messages: usize,
+    /// Chunks before this one are freed.
+    freed: u64,
+}
+
+impl Model {
+    fn apply(&mut self, op: &Op) {
+        match op {
+            Op::Append(append) => self.append(append),
+            Op::Read(key, before, slices) => self.read(*key, before.as_ref(), *slices),
+            Op::Release(key) => {
+                if let Some(reader) = self.readers.remove(key) {
+                    self.log.release(&reader.cursor);
+                    self.free();
+                }
+            }
+        }
+    }
+
+    fn append(&mut self, append: &Append) {
+        let place = self.entries.len();
+        let mark_chunk = self.chunk;
+        let mark = self.log.mark();
+        self.next_seq += append.skipped;
+        let mut bytes = place.to_be_bytes().to_vec();
+        bytes.resize(append.len, place as u8);
+        let len = self.log.append(self.next_seq, append.author, |to| {
+            to.extend_from_slice(&bytes)
+        });
+        assert_eq!(len, append.len);
+        if let Some(author) = append.author
+            && let Some(reader) = self.readers.get_mut(&author)
+        {
+            reader.cursor.skip_own(len);
+        }
+        if self.chunk_bytes >= CHUNK {
+            self.close_chunk();
+        }
+        self.chunk_bytes += len;
+        self.chunk_messages += 1;
+        self.entries.push(Entry {
+            seq: self.next_seq,
+            author: append.author,
+            bytes,
+            chunk: self.chunk,
+        });
+        self.next_seq += 1;
+
+        let held = self.log.cursor(&mark);
+        let mut gone = false;
+        for (key, dies) in &append.late {
+            if append.author == Some(*key) || self.readers.contains_key(key) {
+                continue;
+            }
+            let cursor = self.log.cursor(&mark);
+            if *dies {
+                self.log.release(&cursor);
+                gone = true;
+                continue;
+            }
+            let reader = Reader {
+                cursor,
+                at: place,
+                chunk: mark_chunk,
+            };
+            self.readers.insert(*key, reader);
+        }
+        // What was held meanwhile is still there for those that are.
+        assert!(!gone || self.log.lag(&held).messages == 1);
+        self.log.release(&held);
+        self.free();
+    }
+
+    fn read(&mut self, key: Key, before: Option<&Pick>, slices: Slices) {
+        let Some(Reader { cursor, at, chunk }) = self.readers.remove(&key) else {
+            return;
+        };
+        let before = match before {
+            Some(pick) => self.entries[pick.index(self.entries.len())].seq,
+            None => u64::MAX,
+        };
+        let mut ranges = Vec::new();
+        let left = self.log.read(cursor, key, before, slices, &mut ranges);
+        if self.chunk_messages > 0 {
+            self.close_chunk();
+        }
+
+        let rest = self.entries[at..].iter();
+        let taken = rest.take_while(|entry| entry.seq < before).count();
+        self.check_slices(key, &self.entries[at..at + taken], slices, &ranges);
+        let next = at + taken;
+        assert_eq!(left.is_some(), next < self.entries.len());
+        if let Some(cursor) = left {
+            let chunk = chunk.max(self.entries[next].chunk);
+            let reader = Reader {
+                cursor,
+                at: next,
+                chunk,
+            };
+            self.readers.insert(key, reader);
+        }
+        self.free();
+    }
+
+    /// That the ranges are these entries without the reader's own, as few as may be.
+    fn check_slices(&self, key: Key, entries: &[Entry], slices: Slices, ranges: &[Range]) {
+        let mut expected: Vec<Vec<&Entry>> = Vec::new();
+        let mut apart = true;
+        for entry in entries {
+            if entry.author == Some(key) {
+                apart = true;
+                continue;
+            }
+            match expected.last_mut() {
+                Some(slice)
+                    if !apart
+                        && slices != Slices::Single
+                        && slice.last().is_some_and(|last| {
+                            last.chunk == entry.chunk
+                                && (slices == Slices::Adjacent || last.seq + 1 == entry.seq)
+                        }) =>
+                {
+                    slice.push(entry);
+                }
+                _ => expected.push(vec![entry]),
+            }
+            apart = false;
+        }
+        assert_eq!(ranges.len(), expected.len(), "{slices:?}");
+        for (range, expected) in ranges.iter().zip(expected) {
+            let bytes: Vec<_> = expected.iter().map(|one| &one.bytes[..]).collect();
+            let bytes = bytes.concat();
+            assert!(range.bytes == bytes, "other bytes than were appended");
+            assert_eq!(range.messages, expected.len());
+            assert_eq!(range.seq, expected[0].seq);
+        }
+    }
+
+    fn close_chunk(&mut self) {
+        self.chunk += 1;
+        (self.chunk_bytes, self.chunk_messages) = (0, 0);
+    }
+
+    /// Somebody has read or is gone.
+    fn free(&mut self) {
+        match self.readers.values().map(|reader| reader.chunk).min() {
+            Some(slowest) => self.freed = self.freed.max(slowest),
+            None => {
+                self.close_chunk();
+                self.freed = self.chunk;
+            }
+        }
+    }
+
+    /// What the log says of itself and its readers.
+    fn check(&self) {
+        let kept = self
+            .entries
+            .iter()
+            .filter(|entry| entry.chunk >= self.freed);
+        let chunks = self.log.chunks.iter().map(|chunk| chunk.bytes.len());
+        let bytes = chunks.sum::<usize>() + self.log.tail.bytes.len();
+        assert_eq!(bytes, kept.map(|entry| entry.bytes.len()).sum::<usize>());
+        assert_eq!(self.log.end(), sum(self.entries.iter()));
+        for (key, reader) in &self.readers {
+            let since = &self.entries[reader.at..];
+            let (lag, span) = (self.log.lag(&reader.cursor), self.log.span(&reader.cursor));
+            assert_eq!(span, sum(since.iter()));
+            let others = since.iter().filter(|entry| entry.author != Some(*key));
+            assert_eq!(lag, sum(others));
+            // Its room is used up with what waits for it, and not with what is its own.
+            for (bytes, messages) in [(0, 0), (1, 1), (100, 3), (40_000, 3), (200_000, 20)] {
+                let room = Room::new(bytes, messages, false);
+                let most = Lag { bytes, messages };
+                let full = self.log.end().exceeds(reader.cursor.until(room));
+                assert_eq!(full, lag.exceeds(most));
+            }
+        }
+        if self.readers.is_empty() {
+            assert_eq!(
+                (self.log.chunks.len(), self.log.tail.bytes.capacity()),
+                (0, 0)
+            );
+        }
+    }
+}
+
+fn sum<'a>(entries: impl Iterator<Item = &'a Entry>) -> Lag {
+    entries.fold(Lag::default(), |sum, entry| Lag {
+        bytes: sum.bytes + entry.bytes.len(),
+        messages: sum.messages + 1,
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn the_log_does_what_the_model_does(ops in proptest::collection::vec(op(), 1..80)) {
+        let mut model = Model::default();
+        for op in &ops {
+            model.apply(op);
+            model.check();
+        }
+        for key in 0..READERS {
+            model.apply(&Op::Read(key, None, Slices::Adjacent));
+            model.check();
+        }
+    }
+}
