@@ -30,6 +30,10 @@ impl<T> Members<T> {
         self.0.get(key).is_some_and(|(found, _)| found.is(peer))
     }
 
+    pub(crate) fn get(&self, key: Key) -> Option<&(Peer, T)> {
+        self.0.get(key)
+    }
+
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut (Peer, T)> {
         self.0.get_mut(key)
     }

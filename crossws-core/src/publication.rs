@@ -69,11 +69,22 @@ impl Publication {
         bytes
     }
 
+    /// What was computed for a wire format already.
+    pub(crate) fn known(&self, wire: Wire) -> Option<Bytes> {
+        let (first, bytes) = self.encoded.get()?;
+        if *first == wire {
+            return Some(bytes.clone());
+        }
+        let others = self.others.lock();
+        let (_, bytes) = others.iter().find(|(other, _)| *other == wire)?;
+        Some(bytes.clone())
+    }
+
     /// Appends the message in a wire format, in which it may have been computed already.
     pub(crate) fn append(&self, wire: Wire, to: &mut Vec<u8>) {
-        match self.encoded.get() {
+        match self.known(wire) {
             None => wire.append(self, to),
-            Some(_) => to.extend_from_slice(&self.encoded(wire)),
+            Some(bytes) => to.extend_from_slice(&bytes),
         }
     }
 

@@ -193,16 +193,26 @@ impl Topic {
         told: &mut Told<'_>,
     ) {
         let mut state = self.state.lock();
+        let (author, author_reads) = loop {
+            let author = except.and_then(|peer| {
+                let key = peer.subscriptions().key(self)?;
+                state.members.is_at(key, peer).then_some(key)
+            });
+            let reads = author.and_then(|key| state.reads(key));
+            let Some(wire) = state.wants_encoded(reads.map(|(lane, _)| lane), publication) else {
+                break (author, reads);
+            };
+            // Without the lock, or compressing would keep everybody else out.
+            drop(state);
+            publication.encoded(wire);
+            state = self.state.lock();
+        };
         let State {
             members,
             handed,
             lanes,
             readers,
         } = &mut *state;
-        let author = except.and_then(|peer| {
-            let key = peer.subscriptions().key(self)?;
-            members.is_at(key, peer).then_some(key)
-        });
         for key in handed.iter().filter(|key| author != Some(**key)) {
             if let Some((peer, _)) = members.get_mut(*key) {
                 let receipt = peer.transport().publish(publication);
@@ -224,6 +234,9 @@ impl Topic {
                 before,
                 number,
                 author,
+                author_reads: author_reads
+                    .filter(|(lane, _)| *lane == number)
+                    .map(|(_, reader)| reader),
                 members,
                 readers,
                 told,
@@ -312,6 +325,27 @@ impl Topic {
 }
 
 impl State {
+    /// A wire format that others than the author read, and that the publication takes long to be
+    /// put into and is not yet in.
+    fn wants_encoded(&self, author: Option<usize>, publication: &Publication) -> Option<Wire> {
+        let mut lanes = self.lanes.iter().enumerate();
+        let wanted = lanes.find(|(number, lane)| {
+            lane.wire.takes_long(publication)
+                && lane.members > usize::from(author == Some(*number))
+                && publication.known(lane.wire).is_none()
+        });
+        wanted.map(|(_, lane)| lane.wire)
+    }
+
+    /// The lane that a member reads, and the reader it is if it has something to read.
+    fn reads(&self, key: Key) -> Option<(usize, Option<Key>)> {
+        match self.members.get(key)? {
+            (_, Place::Idle(lane, _)) => Some((*lane, None)),
+            (_, Place::Reading(reader)) => Some((self.readers.get(*reader)?.lane, Some(*reader))),
+            _ => None,
+        }
+    }
+
     fn reading(&mut self, reader: Reader) -> Option<&mut Reading> {
         let found = self.readers.get_mut(reader.key)?;
         (found.number == reader.number).then_some(found)

@@ -9,6 +9,13 @@ pub trait Encoding: 'static {
     /// Appends the message as bytes on the wire. A pure function of the variant and the
     /// publication, because what it gives is shared by everyone who reads this format.
     fn append(variant: u64, publication: &Publication, to: &mut Vec<u8>);
+
+    /// Whether that takes long, as compression does: then it is done before the topic is locked.
+    /// False by default, for encodings that cost no more than a copy.
+    fn takes_long(variant: u64, publication: &Publication) -> bool {
+        let _ = (variant, publication);
+        false
+    }
 }
 
 /// One wire format: what a message becomes for all connections that share it. Two are equal when
@@ -18,6 +25,7 @@ pub struct Wire {
     family: TypeId,
     variant: u64,
     append: fn(u64, &Publication, &mut Vec<u8>),
+    takes_long: fn(u64, &Publication) -> bool,
 }
 
 impl Wire {
@@ -27,12 +35,18 @@ impl Wire {
             family: TypeId::of::<E>(),
             variant,
             append: E::append,
+            takes_long: E::takes_long,
         }
     }
 
     /// Appends the message in this format.
     pub fn append(&self, publication: &Publication, to: &mut Vec<u8>) {
         (self.append)(self.variant, publication, to);
+    }
+
+    /// See [`Encoding::takes_long`].
+    pub(crate) fn takes_long(&self, publication: &Publication) -> bool {
+        (self.takes_long)(self.variant, publication)
     }
 }
 

@@ -19,8 +19,9 @@ mod common;
 use std::sync::Arc;
 
 use crossws_core::{
-    CloseCode, CloseFrame, Closed, ClosedBy, ErrorKind, Hook, HooksBuilder, Hub, Incoming, Limits,
-    PeerId, Session, State, SubscribeError, Upgrade, handler, hooks,
+    CloseCode, CloseFrame, Closed, ClosedBy, Encoding, ErrorKind, Hook, HooksBuilder, Hub,
+    Incoming, Limits, PeerId, Publication, Session, State, SubscribeError, Upgrade, Wire as Format,
+    handler, hooks,
 };
 use shuttle::future::block_on;
 use shuttle::thread;
@@ -81,6 +82,59 @@ fn every_subscriber_sees_the_same_order() {
         for text in three_wire.texts() {
             assert!(rest.any(|one| *one == text), "out of order or twice");
         }
+        drop((one, two, three));
+        assert_empty(&hub);
+    });
+}
+
+#[test]
+fn what_takes_long_to_encode_has_one_order_too() {
+    struct Slow;
+    impl Encoding for Slow {
+        fn append(_: u64, publication: &Publication, to: &mut Vec<u8>) {
+            to.extend_from_slice(publication.message().as_bytes());
+        }
+        fn takes_long(_: u64, _: &Publication) -> bool {
+            true
+        }
+    }
+    check(|| {
+        let hub = Hub::default();
+        let join = |format| {
+            let wire = Wire::reading(format);
+            let accepted = accept(&hub, &Arc::new(hooks()), "/");
+            let joined = accepted.join(wire.transport()).unwrap();
+            (block_on(joined.open()), wire)
+        };
+        // The third has a format of its own, which no publisher saw before.
+        let formats = [0, 0, 1].map(Format::new::<Slow>);
+        let [(one, one_wire), (two, two_wire), (three, three_wire)] = formats.map(join);
+        one.peer().subscribe("t").unwrap();
+        two.peer().subscribe("t").unwrap();
+        let peer = one.peer().clone();
+        let mut threads = vec![thread::spawn(move || {
+            peer.publish_including_self("t", "a1").unwrap();
+            peer.publish_including_self("t", "a2").unwrap();
+        })];
+        let from = hub.clone();
+        threads.push(thread::spawn(move || {
+            from.in_namespace("/").publish("t", "b1").unwrap();
+            from.in_all_namespaces().publish("t", "b2").unwrap();
+        }));
+        let peer = three.peer().clone();
+        threads.push(thread::spawn(move || {
+            assert!(peer.subscribe("t").unwrap());
+        }));
+        threads.into_iter().for_each(|one| one.join().unwrap());
+        let seen = one_wire.texts();
+        assert_eq!(seen, two_wire.texts());
+        assert_eq!(seen.len(), 4);
+        for pair in [["a1", "a2"], ["b1", "b2"]] {
+            let at = |text| seen.iter().position(|one| one == text).unwrap();
+            assert!(at(pair[0]) < at(pair[1]), "{seen:?}");
+        }
+        // Whoever comes later sees the end of it.
+        assert!(seen.ends_with(&three_wire.texts()));
         drop((one, two, three));
         assert_empty(&hub);
     });

@@ -108,4 +108,9 @@ impl Encoding for DeflatedFrame {
             put_frame(to, opcode, payload);
         }
     }
+
+    fn takes_long(variant: u64, publication: &Publication) -> bool {
+        let payload = publication.message().as_bytes();
+        publication.may_compress() && Outgoing::from_bits(variant).wants(payload)
+    }
 }

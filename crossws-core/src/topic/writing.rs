@@ -16,6 +16,8 @@ pub(super) struct Writing<'a, 't> {
     pub(super) before: Lag,
     pub(super) number: usize,
     pub(super) author: Option<Key>,
+    /// Set if the author reads this lane: the reader it is, if it has something to read.
+    pub(super) author_reads: Option<Option<Key>>,
     pub(super) members: &'a mut Members<Place>,
     pub(super) readers: &'a mut Slab<Reading>,
     pub(super) told: &'a mut Told<'t>,
@@ -30,8 +32,7 @@ impl Writing<'_, '_> {
         seq: u64,
         publication: &Publication,
     ) -> usize {
-        let (is_member, author_reads) = self.author_in_lane();
-        let others = lane.members - usize::from(is_member);
+        let others = lane.members - usize::from(self.author_reads.is_some());
         if others == 0 {
             return 0;
         }
@@ -39,6 +40,7 @@ impl Writing<'_, '_> {
         let late = self.offer(lane, publication);
         // All that are not idle, the late among them.
         let readers = lane.members - lane.idle.len();
+        let author_reads = self.author_reads.flatten();
         if readers == usize::from(author_reads.is_some()) {
             return 0;
         }
@@ -91,24 +93,6 @@ impl Writing<'_, '_> {
             at += 1;
         }
         late
-    }
-
-    /// Whether the author reads this lane, and the reader it is if it has something to read.
-    fn author_in_lane(&mut self) -> (bool, Option<Key>) {
-        let Some(author) = self.author else {
-            return (false, None);
-        };
-        match self.members.get_mut(author) {
-            Some((_, Place::Idle(lane, _))) => (*lane == self.number, None),
-            Some((_, Place::Reading(reader))) => {
-                let here = self
-                    .readers
-                    .get(*reader)
-                    .is_some_and(|reading| reading.lane == self.number);
-                (here, here.then_some(*reader))
-            }
-            _ => (false, None),
-        }
     }
 
     /// Tells one member that there is something to read.

@@ -13,7 +13,7 @@ use crossws_core::http::Request;
 use crossws_core::{
     Accepted, Bytes, Capabilities, CloseFrame, ControlError, Error, Hooks, Hub, Joined, Message,
     PersistError, Publication, Receipt, Refused, Rejection, Resolve, SendError, Session, Snapshot,
-    Transport, UpgradeRequest,
+    Transport, UpgradeRequest, Wire as Format,
 };
 use event_listener::Event;
 use futures_lite::future::{block_on, poll_fn};
@@ -61,6 +61,8 @@ struct WireState {
 pub struct Wire {
     state: Arc<Mutex<WireState>>,
     capabilities: Capabilities,
+    /// In which topics' logs are read.
+    format: Option<Format>,
 }
 
 impl Default for Wire {
@@ -71,6 +73,7 @@ impl Default for Wire {
             state: Arc::default(),
             // What is stored must convert: not the rule where nothing sleeps.
             capabilities: all.without(Capabilities::HIBERNATION),
+            format: None,
         }
     }
 }
@@ -91,6 +94,14 @@ impl Wire {
         Self {
             capabilities: wire.capabilities.with(Capabilities::HIBERNATION),
             ..wire
+        }
+    }
+
+    /// One that takes what is published in this format, and always at once.
+    pub fn reading(format: Format) -> Self {
+        Self {
+            format: Some(format),
+            ..Self::default()
         }
     }
 
@@ -179,6 +190,17 @@ impl Transport for TestTransport {
         let text = publication.message().to_string();
         state.out.push(Out::Published(text));
         receipt
+    }
+
+    fn wire(&self) -> Option<Format> {
+        self.0.format
+    }
+
+    fn offer(&self, publication: &Publication) -> Option<Receipt> {
+        let bytes = publication.encoded(self.0.format?);
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        self.0.state.lock().unwrap().out.push(Out::Published(text));
+        Some(Receipt::queued(false))
     }
 
     fn wake(&self) {

@@ -8,6 +8,7 @@
 )]
 
 mod common;
+mod encoding;
 mod expiry;
 mod failures;
 mod handler;

@@ -127,7 +127,7 @@ impl Deflater {
 
 impl Outgoing {
     /// Whether a message is worth trying. An empty one has nothing to compress.
-    fn wants(&self, payload: &[u8]) -> bool {
+    pub(crate) fn wants(&self, payload: &[u8]) -> bool {
         payload.len() >= self.threshold.max(1)
     }
 

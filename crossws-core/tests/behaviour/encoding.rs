@@ -1,0 +1,110 @@
+//! What is published becomes bytes once for each wire format, and without the topic's lock if that
+//! takes long.
+
+use std::cell::RefCell;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use crossws_core::{Encoding, HooksBuilder, Hub, Publication, Session, Wire as Format, hooks};
+use futures_lite::future::block_on;
+
+use crate::common::{Wire, accept};
+
+/// The text in capitals and the variant, while another thread asks the hub about the topic.
+struct Upper;
+
+/// Variants from here on take long.
+const SLOW: u64 = 10;
+
+impl Encoding for Upper {
+    fn append(variant: u64, publication: &Publication, to: &mut Vec<u8>) {
+        let text = publication.message().to_string().to_uppercase();
+        to.extend(format!("{text}{variant}").into_bytes());
+        let hub = RUNS.with_borrow_mut(|runs| {
+            runs.variants.push(variant);
+            runs.hub.clone()
+        });
+        let (sender, receiver) = mpsc::channel();
+        thread::spawn(move || sender.send(hub.map(|hub| hub.in_namespace("/").count("t"))));
+        let patience = if variant < SLOW { 50 } else { 10_000 };
+        let answer = receiver.recv_timeout(Duration::from_millis(patience));
+        RUNS.with_borrow_mut(|runs| runs.unlocked.push(answer.is_ok()));
+    }
+
+    fn takes_long(variant: u64, _: &Publication) -> bool {
+        variant >= SLOW
+    }
+}
+
+#[derive(Default)]
+struct Runs {
+    hub: Option<Hub>,
+    variants: Vec<u64>,
+    /// Whether the other thread got its answer meanwhile.
+    unlocked: Vec<bool>,
+}
+
+thread_local! {
+    /// Of the publisher.
+    static RUNS: RefCell<Runs> = RefCell::default();
+}
+
+fn subscriber(hub: &Hub, variant: u64) -> (Session<HooksBuilder>, Wire) {
+    let wire = Wire::reading(Format::new::<Upper>(variant));
+    let accepted = accept(hub, &Arc::new(hooks()), "/");
+    let session = block_on(accepted.join(wire.transport()).unwrap().open());
+    session.peer().subscribe("t").unwrap();
+    (session, wire)
+}
+
+fn runs(hub: &Hub, publish: impl FnOnce()) -> Runs {
+    RUNS.set(Runs {
+        hub: Some(hub.clone()),
+        ..Runs::default()
+    });
+    publish();
+    RUNS.take()
+}
+
+#[test]
+fn what_takes_long_keeps_nobody_out_of_the_topic() {
+    let hub = Hub::default();
+    let subscribers = [SLOW, SLOW + 1, SLOW, SLOW + 1].map(|variant| subscriber(&hub, variant));
+    let seen = runs(&hub, || {
+        hub.in_namespace("/").publish("t", "a").unwrap();
+    });
+    assert_eq!(seen.unlocked, [true, true]);
+    assert_eq!(seen.variants, [SLOW, SLOW + 1], "once each");
+    let texts = subscribers
+        .each_ref()
+        .map(|(_, wire)| wire.texts().concat());
+    assert_eq!(texts, ["A10", "A11", "A10", "A11"]);
+}
+
+#[test]
+fn what_does_not_is_done_under_the_lock() {
+    let hub = Hub::default();
+    let (_session, wire) = subscriber(&hub, 0);
+    let seen = runs(&hub, || {
+        hub.in_namespace("/").publish("t", "a").unwrap();
+    });
+    // So that the other test would see it.
+    assert_eq!(seen.unlocked, [false]);
+    assert_eq!(wire.texts(), ["A0"]);
+}
+
+#[test]
+fn nothing_is_encoded_for_its_author_alone() {
+    let hub = Hub::default();
+    let (author, wire) = subscriber(&hub, SLOW);
+    let seen = runs(&hub, || {
+        author.peer().publish("t", "a").unwrap();
+    });
+    assert!(seen.variants.is_empty());
+    let seen = runs(&hub, || {
+        author.peer().publish_including_self("t", "b").unwrap();
+    });
+    assert_eq!(seen.variants, [SLOW]);
+    assert_eq!(wire.texts(), ["B10"]);
+}
