@@ -12,17 +12,21 @@
 //! | 6 | 257 bytes, 19.6 µs | 256 bytes, 21.5 µs |
 //! | inflate, at 1 | 1.2 µs | 3.4 µs |
 
+mod answer;
 mod budget;
 mod compress;
+mod extensions;
 mod inflate;
 mod offer;
+mod terms;
 
 use crossws_core::Deflate;
 
+pub(crate) use self::answer::Offer;
 pub use self::compress::{Deflater, deflate_frame};
+pub use self::extensions::Malformed;
 pub use self::inflate::Inflater;
-pub use self::offer::Malformed;
-pub(crate) use self::offer::{Agreed, negotiate};
+pub(crate) use self::offer::negotiate;
 
 /// The extension's name.
 const NAME: &str = "permessage-deflate";
@@ -59,6 +63,15 @@ pub struct Negotiated {
     max_context_memory: usize,
 }
 
+/// What the two sides have agreed on, and what one of them needs for it.
+#[derive(Debug)]
+pub(crate) struct Agreed {
+    pub(crate) negotiated: Negotiated,
+    /// As in the answer's header.
+    pub(crate) answer: String,
+    pub(crate) inflater: Inflater,
+}
+
 /// The window bits that zlib can have.
 fn window_bits(said: u8) -> u8 {
     said.clamp(9, 15)
@@ -81,11 +94,16 @@ impl Outgoing {
         }
     }
 
+    /// For a window of `window_bits`. zlib has none of 256 bytes, 8 bits: then nothing is compressed,
+    /// as either side may do with any message.
     fn new(config: &Deflate, window_bits: u8, takeover: bool) -> Self {
         Self {
             window_bits,
             level: config.level.clamp(1, 9),
-            threshold: config.threshold,
+            threshold: match window_bits {
+                ..9 => usize::MAX,
+                _ => config.threshold,
+            },
             takeover,
         }
     }

@@ -26,7 +26,7 @@ pub(crate) use self::message::{Kind, Partial};
 #[cfg(any(test, feature = "tungstenite"))]
 pub use self::tungstenite::Tungstenite;
 use crate::deflate::Inflater;
-pub use crate::frame::{Opcode, put_masked_frame};
+pub use crate::frame::{Opcode, put_masked_close, put_masked_frame};
 use crate::transport::CAPABILITIES;
 
 /// Which side of a connection an engine decodes for.

@@ -1,4 +1,4 @@
-//! Outgoing frames (RFC 6455 section 5.2): one frame a message, final. A server's are unmasked.
+//! Outgoing frames (RFC 6455 section 5.2): one frame a message, final. A client's are masked.
 
 use bytes::{BufMut, BytesMut};
 use crossws_core::{CloseFrame, Encoding, Message, Publication};
@@ -49,28 +49,48 @@ impl From<&Message> for Opcode {
 
 /// Appends the header of a frame whose payload has `len` bytes.
 pub(crate) fn put_header(buf: &mut impl BufMut, opcode: Opcode, len: usize) {
-    put_bits_and_len(buf, FIN | opcode as u8, len);
+    put_bits_and_len(buf, FIN | opcode as u8, 0, len);
 }
 
-/// As [`put_header`], for a compressed message (RFC 7692 section 6.1).
-pub(crate) fn put_compressed_header(buf: &mut impl BufMut, opcode: Opcode, len: usize) {
-    put_bits_and_len(buf, FIN | RSV1 | opcode as u8, len);
+/// Appends the header of a frame whose payload is masked with this key.
+fn put_masked_header(buf: &mut impl BufMut, first: u8, len: usize, key: [u8; 4]) {
+    put_bits_and_len(buf, first, MASKED, len);
+    buf.put_slice(&key);
 }
 
-fn put_bits_and_len(buf: &mut impl BufMut, first: u8, len: usize) {
+fn put_bits_and_len(buf: &mut impl BufMut, first: u8, masked: u8, len: usize) {
     buf.put_u8(first);
     // The shortest of the three length forms, as section 5.2 demands.
     match len {
-        0..=125 => buf.put_u8(len as u8),
+        0..=125 => buf.put_u8(masked | len as u8),
         126..=0xffff => {
-            buf.put_u8(126);
+            buf.put_u8(masked | 126);
             buf.put_u16(len as u16);
         }
         _ => {
-            buf.put_u8(127);
+            buf.put_u8(masked | 127);
             buf.put_u64(len as u64);
         }
     }
+}
+
+/// Appends a frame with a compressed message (RFC 7692 section 6.1), masked if there is a key for
+/// it; then in place.
+pub(crate) fn put_compressed_frame(
+    buf: &mut impl BufMut,
+    opcode: Opcode,
+    payload: &mut [u8],
+    key: Option<[u8; 4]>,
+) {
+    let first = FIN | RSV1 | opcode as u8;
+    match key {
+        None => put_bits_and_len(buf, first, 0, payload.len()),
+        Some(key) => {
+            put_masked_header(buf, first, payload.len(), key);
+            mask::apply(payload, key);
+        }
+    }
+    buf.put_slice(payload);
 }
 
 /// Appends a whole frame.
@@ -91,12 +111,7 @@ pub fn put_masked_frame(
 ) -> Result<(), getrandom::Error> {
     let key = mask::fresh_key()?;
     buf.reserve(MAX_HEADER + key.len() + payload.len());
-    let start = buf.len();
-    put_header(buf, opcode, payload.len());
-    if let Some(second) = buf.get_mut(start + 1) {
-        *second |= MASKED;
-    }
-    buf.put_slice(&key);
+    put_masked_header(buf, FIN | opcode as u8, payload.len(), key);
     let start = buf.len();
     buf.put_slice(payload);
     mask::apply(buf.get_mut(start..).unwrap_or_default(), key);
@@ -105,12 +120,27 @@ pub fn put_masked_frame(
 
 /// Appends a close frame; without a payload if there is nothing to say.
 pub(crate) fn put_close(buf: &mut impl BufMut, frame: Option<&CloseFrame>) {
+    put_frame(buf, Opcode::Close, &close_payload(frame));
+}
+
+/// As [`put_close`], as a client sends it.
+///
+/// # Errors
+/// When the system has no randomness to give; then nothing is appended.
+pub fn put_masked_close(
+    buf: &mut BytesMut,
+    frame: Option<&CloseFrame>,
+) -> Result<(), getrandom::Error> {
+    put_masked_frame(buf, Opcode::Close, &close_payload(frame))
+}
+
+fn close_payload(frame: Option<&CloseFrame>) -> Vec<u8> {
     let mut payload = Vec::new();
     if let Some(frame) = frame {
         payload.put_u16(frame.code().get());
         payload.put_slice(frame.reason().as_bytes());
     }
-    put_frame(buf, Opcode::Close, &payload);
+    payload
 }
 
 /// The length, header included, of the frame that begins `head`, which holds at least its header.

@@ -1,4 +1,6 @@
-//! The opening handshake's rules (RFC 6455 section 4.2), on `http` types.
+//! The opening handshake's rules (RFC 6455 section 4), on `http` types.
+
+mod client;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,7 +16,9 @@ use http::{Method, Response, StatusCode, Version};
 use sha1::{Digest, Sha1};
 
 use crate::deflate::{self, Negotiated};
-use crate::engine::{AnyEngine, EngineKind};
+use crate::engine::{AnyEngine, Decoder, Engine, EngineKind, Role};
+
+pub use self::client::{AnswerError, ClientHandshake};
 
 /// Whether a request asks for a WebSocket, well-formed or not. Any other belongs to the HTTP
 /// service.
@@ -51,6 +55,12 @@ impl Agreed {
     /// How messages are compressed, if they are.
     pub fn deflate(&self) -> Option<&Negotiated> {
         self.deflate.as_ref().map(|deflate| &deflate.negotiated)
+    }
+
+    /// This crate's own engine for the connection, on either of its sides.
+    pub fn into_decoder(self, role: Role, limits: &Limits) -> Decoder {
+        let inflater = self.deflate.map(|deflate| deflate.inflater);
+        Decoder::new(role, limits).with_inflater(inflater)
     }
 
     pub(crate) fn into_engine(self, limits: &Limits) -> AnyEngine {

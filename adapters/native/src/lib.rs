@@ -5,7 +5,8 @@
 //! [`ServerRuntime`] for its timers and tasks; then [`Server`] is its server, and [`Acceptor`] its
 //! door for whoever accepts connections elsewhere: `docs/runtimes.md` writes one, whole. Below that,
 //! [`serve_stream`] serves one stream, and [`is_upgrade`], [`Handshake`] and [`pump`] are its parts
-//! for those who read the request themselves.
+//! for those who read the request themselves. A client has [`ClientHandshake`], and the [`engine`] in
+//! its own role.
 
 mod accept;
 mod acceptor;
@@ -52,7 +53,7 @@ pub use acceptor::Acceptor;
 pub use engine::EngineKind;
 #[cfg(feature = "futures-io")]
 pub use futures::FuturesIo;
-pub use handshake::{Agreed, Handshake, is_upgrade};
+pub use handshake::{Agreed, AnswerError, ClientHandshake, Handshake, is_upgrade};
 pub use head::HeadLimits;
 pub use io::Io;
 #[cfg(feature = "http")]

@@ -5,7 +5,8 @@ use flate2::{Compress, Compression, FlushCompress};
 
 use super::budget::{Reservation, compressor};
 use super::{Negotiated, Outgoing, TAIL};
-use crate::frame::{Opcode, put_compressed_header};
+use crate::frame::{Opcode, put_compressed_frame};
+use crate::mask;
 
 /// Most compressors that a thread keeps: clients choose among seven windows, 9 to 15 bits.
 const KEPT: usize = 8;
@@ -13,10 +14,9 @@ const KEPT: usize = 8;
 /// A larger buffer is given back after use.
 const KEPT_BUFFER: usize = 256 << 10;
 
-type Key = (u8, u8);
-
 thread_local! {
-    static SHARED: RefCell<Vec<(Key, Compress)>> = const { RefCell::new(Vec::new()) };
+    /// By window and level.
+    static SHARED: RefCell<Vec<((u8, u8), Compress)>> = const { RefCell::new(Vec::new()) };
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -29,22 +29,30 @@ pub fn deflate_frame(
     payload: &[u8],
     out: &mut impl BufMut,
 ) -> bool {
-    if !outgoing.wants(payload) {
-        return false;
-    }
+    outgoing.wants(payload) && put_by_itself(outgoing, opcode, payload, None, out)
+}
+
+/// Of a message that the parameters want compressed.
+fn put_by_itself(
+    outgoing: &Outgoing,
+    opcode: Opcode,
+    payload: &[u8],
+    key: Option<[u8; 4]>,
+    out: &mut impl BufMut,
+) -> bool {
     SHARED.with_borrow_mut(|shared| {
-        let key = (outgoing.window_bits, outgoing.level);
-        let at = shared.iter().position(|(one, _)| *one == key);
+        let parameters = (outgoing.window_bits, outgoing.level);
+        let at = shared.iter().position(|(one, _)| *one == parameters);
         let at = at.unwrap_or_else(|| {
             if shared.len() >= KEPT {
                 shared.remove(0);
             }
-            shared.push((key, outgoing.compressor()));
+            shared.push((parameters, outgoing.compressor()));
             shared.len() - 1
         });
         shared.get_mut(at).is_some_and(|(_, state)| {
             state.reset();
-            put_frame(state, opcode, payload, out)
+            put_frame(state, opcode, payload, key, out)
         })
     })
 }
@@ -75,22 +83,45 @@ impl Deflater {
     /// Appends a message as a compressed frame, or nothing if that is not worth it: answers which.
     /// Frames must be sent in the order in which they were made.
     pub fn put_frame(&mut self, opcode: Opcode, payload: &[u8], out: &mut impl BufMut) -> bool {
-        if !self.outgoing.takeover {
-            return deflate_frame(&self.outgoing, opcode, payload, out);
-        }
+        self.outgoing.wants(payload) && self.put(opcode, payload, None, out)
+    }
+
+    /// As [`put_frame`](Self::put_frame), as a client sends it: masked with a key of its own from
+    /// the system's random source (RFC 6455 section 5.3).
+    ///
+    /// # Errors
+    /// When the system has no randomness to give; then nothing is appended.
+    pub fn put_masked_frame(
+        &mut self,
+        opcode: Opcode,
+        payload: &[u8],
+        out: &mut impl BufMut,
+    ) -> Result<bool, getrandom::Error> {
         if !self.outgoing.wants(payload) {
-            return false;
+            return Ok(false);
         }
-        if self.context.is_none() {
+        // Before the context has seen a message that could then not be sent.
+        let key = mask::fresh_key()?;
+        Ok(self.put(opcode, payload, Some(key), out))
+    }
+
+    fn put(
+        &mut self,
+        opcode: Opcode,
+        payload: &[u8],
+        key: Option<[u8; 4]>,
+        out: &mut impl BufMut,
+    ) -> bool {
+        if self.outgoing.takeover && self.context.is_none() {
             let bytes = compressor(self.outgoing.window_bits);
             self.context = Reservation::take(bytes, self.max_context_memory)
                 .map(|share| (Box::new(self.outgoing.compressor()), share));
         }
         let Some((state, _)) = &mut self.context else {
-            return deflate_frame(&self.outgoing, opcode, payload, out);
+            return put_by_itself(&self.outgoing, opcode, payload, key, out);
         };
         self.used = true;
-        let done = put_frame(state, opcode, payload, out);
+        let done = put_frame(state, opcode, payload, key, out);
         if !done {
             // It has seen what the other side will not: begin anew.
             state.reset();
@@ -140,13 +171,18 @@ impl Outgoing {
 
 /// Appends the frame if it is smaller than the message; then the state has moved on. If not, the
 /// state is not to be used again before a reset.
-fn put_frame(state: &mut Compress, opcode: Opcode, payload: &[u8], out: &mut impl BufMut) -> bool {
+fn put_frame(
+    state: &mut Compress,
+    opcode: Opcode,
+    payload: &[u8],
+    key: Option<[u8; 4]>,
+    out: &mut impl BufMut,
+) -> bool {
     BUFFER.with_borrow_mut(|buffer| {
         buffer.clear();
         let done = compress(state, payload, buffer);
         if done {
-            put_compressed_header(out, opcode, buffer.len());
-            out.put_slice(buffer);
+            put_compressed_frame(out, opcode, buffer, key);
         }
         if buffer.capacity() > KEPT_BUFFER {
             *buffer = Vec::new();

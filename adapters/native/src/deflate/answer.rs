@@ -1,0 +1,106 @@
+//! The client's side of the negotiation: its offer, and the server's answer (RFC 7692 section 7.1).
+
+use crossws_core::Deflate;
+
+use super::extensions::parse;
+use super::terms::Terms;
+use super::{Agreed, Inflater, NAME, Negotiated, Outgoing, window_bits};
+use crate::handshake::AnswerError;
+
+#[cfg(test)]
+mod tests;
+
+/// What a client has offered.
+#[derive(Debug)]
+pub(crate) struct Offer {
+    config: Deflate,
+    terms: Terms,
+    /// Taken before it is offered that the server may take its context over: what is offered cannot
+    /// be refused when it is accepted.
+    context: Option<Inflater>,
+}
+
+impl Offer {
+    /// What a configuration asks for; and without memory for a context of the server's, that it
+    /// does without.
+    pub(crate) fn new(config: &Deflate) -> Self {
+        let context = (!config.server_no_context_takeover)
+            .then(|| Inflater::with_context(config.max_context_memory))
+            .flatten();
+        let below_15 = |bits| Some(window_bits(bits)).filter(|bits| *bits < 15);
+        Self {
+            config: *config,
+            terms: Terms {
+                server_no_context_takeover: context.is_none(),
+                client_no_context_takeover: config.client_no_context_takeover,
+                server_max_window_bits: below_15(config.server_max_window_bits),
+                client_max_window_bits: Some(below_15(config.client_max_window_bits)),
+            },
+            context,
+        }
+    }
+
+    /// The header's value.
+    pub(crate) fn header(&self) -> String {
+        self.terms.to_string()
+    }
+
+    /// What the lines of the answer's header say to it; `None` when it was declined.
+    ///
+    /// # Errors
+    /// An answer that is no answer to this.
+    pub(crate) fn answered<'a>(
+        self,
+        headers: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<Option<Agreed>, AnswerError> {
+        let mut answer = None;
+        for header in headers {
+            for extension in parse(header)? {
+                let terms = Terms::of(&extension).filter(|terms| self.terms.allow(terms));
+                if extension.name != NAME || answer.is_some() {
+                    return Err(AnswerError::Extension);
+                }
+                answer = Some(terms.ok_or(AnswerError::Parameters)?);
+            }
+        }
+        match answer {
+            Some(terms) => Ok(Some(self.agree(terms))),
+            None if self.config.strict => Err(AnswerError::Declined),
+            None => Ok(None),
+        }
+    }
+
+    /// What the answer means.
+    fn agree(self, terms: Terms) -> Agreed {
+        let config = &self.config;
+        let context = self.context.filter(|_| !terms.server_no_context_takeover);
+        let own = window_bits(config.client_max_window_bits);
+        let told = terms.client_max_window_bits.flatten();
+        let takeover = !config.client_no_context_takeover && !terms.client_no_context_takeover;
+        Agreed {
+            negotiated: Negotiated {
+                outgoing: Outgoing::new(config, told.map_or(own, |told| told.min(own)), takeover),
+                incoming_takeover: context.is_some(),
+                max_context_memory: config.max_context_memory,
+            },
+            answer: terms.to_string(),
+            inflater: context.unwrap_or_else(Inflater::per_message),
+        }
+    }
+}
+
+impl Terms {
+    /// Whether a server may answer so to these as an offer. A client's own restraint (its context,
+    /// its window) is a hint, which need not be repeated; what it asks of the server must be.
+    fn allow(&self, answer: &Self) -> bool {
+        let server_forgets = answer.server_no_context_takeover || !self.server_no_context_takeover;
+        let server_window = match (self.server_max_window_bits, answer.server_max_window_bits) {
+            (Some(asked), Some(bits)) => bits <= asked,
+            (Some(_), None) => false,
+            (None, _) => true,
+        };
+        // Without a value it is only to be offered.
+        let has_value = answer.client_max_window_bits != Some(None);
+        server_forgets && server_window && has_value
+    }
+}

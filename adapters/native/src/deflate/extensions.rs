@@ -1,0 +1,112 @@
+//! The header `Sec-WebSocket-Extensions` (RFC 6455 section 9.1).
+
+use std::borrow::Cow;
+
+/// The header's value does not have the form that RFC 6455 section 9.1 demands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the Sec-WebSocket-Extensions header is malformed")]
+#[non_exhaustive]
+pub struct Malformed;
+
+/// One extension of a header, with its parameters.
+#[derive(Debug, PartialEq)]
+pub(super) struct Extension<'a> {
+    pub(super) name: &'a str,
+    pub(super) params: Vec<(&'a str, Option<Cow<'a, str>>)>,
+}
+
+/// The extensions of a header.
+pub(super) fn parse(header: &[u8]) -> Result<Vec<Extension<'_>>, Malformed> {
+    let header = std::str::from_utf8(header).map_err(|_| Malformed)?;
+    let mut cursor = Cursor(header);
+    let mut extensions = Vec::new();
+    loop {
+        // A list may have empty elements (RFC 2616 section 2.1).
+        while cursor.eat(',') {}
+        if cursor.0.is_empty() {
+            return if extensions.is_empty() {
+                Err(Malformed)
+            } else {
+                Ok(extensions)
+            };
+        }
+        let name = cursor.token()?;
+        let mut params = Vec::new();
+        while cursor.eat(';') {
+            let name = cursor.token()?;
+            let value = cursor.eat('=').then(|| cursor.value()).transpose()?;
+            params.push((name, value));
+        }
+        extensions.push(Extension { name, params });
+        if !cursor.0.is_empty() && !cursor.0.starts_with(',') {
+            return Err(Malformed);
+        }
+    }
+}
+
+/// What is left of a header. White space is skipped before and behind whatever is read.
+struct Cursor<'a>(&'a str);
+
+impl<'a> Cursor<'a> {
+    fn skip(&mut self) {
+        self.0 = self.0.trim_start_matches([' ', '\t']);
+    }
+
+    fn eat(&mut self, wanted: char) -> bool {
+        self.skip();
+        match self.0.strip_prefix(wanted) {
+            Some(rest) => {
+                self.0 = rest;
+                self.skip();
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn token(&mut self) -> Result<&'a str, Malformed> {
+        let end = self.0.bytes().take_while(|byte| is_token(*byte)).count();
+        if end == 0 {
+            return Err(Malformed);
+        }
+        // Of ASCII alone, so that the end is no middle of a character.
+        let (token, rest) = self.0.split_at(end);
+        self.0 = rest;
+        self.skip();
+        Ok(token)
+    }
+
+    /// A token, or a quoted string that holds one.
+    fn value(&mut self) -> Result<Cow<'a, str>, Malformed> {
+        if !self.0.starts_with('"') {
+            return self.token().map(Cow::Borrowed);
+        }
+        let mut value = String::new();
+        let mut chars = self.0.char_indices().skip(1);
+        while let Some((at, char)) = chars.next() {
+            let char = match char {
+                '"' => {
+                    self.0 = self.0.get(at + 1..).unwrap_or_default();
+                    self.skip();
+                    return if value.is_empty() {
+                        Err(Malformed)
+                    } else {
+                        Ok(value.into())
+                    };
+                }
+                '\\' => chars.next().ok_or(Malformed)?.1,
+                char => char,
+            };
+            if !u8::try_from(char).is_ok_and(is_token) {
+                return Err(Malformed);
+            }
+            value.push(char);
+        }
+        Err(Malformed)
+    }
+}
+
+/// RFC 2616 section 2.2.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?={}".contains(&byte)
+}

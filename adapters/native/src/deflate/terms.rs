@@ -1,0 +1,77 @@
+//! The parameters of permessage-deflate (RFC 7692 section 7.1).
+
+use std::mem;
+
+use super::NAME;
+use super::extensions::Extension;
+
+/// The parameters of permessage-deflate: first as they are offered, then as they are answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Terms {
+    pub(super) server_no_context_takeover: bool,
+    pub(super) client_no_context_takeover: bool,
+    pub(super) server_max_window_bits: Option<u8>,
+    /// In an offer, the inner `None` is a client that can be told any.
+    pub(super) client_max_window_bits: Option<Option<u8>>,
+}
+
+impl Terms {
+    /// `None` for parameters that are unknown, doubled or out of range: such an offer must be
+    /// declined, and such an answer fails the connection (RFC 7692 section 7.1).
+    pub(super) fn of(extension: &Extension<'_>) -> Option<Self> {
+        let mut terms = Self::default();
+        for (name, value) in &extension.params {
+            let new = match (*name, value.as_deref()) {
+                ("server_no_context_takeover", None) => {
+                    !mem::replace(&mut terms.server_no_context_takeover, true)
+                }
+                ("client_no_context_takeover", None) => {
+                    !mem::replace(&mut terms.client_no_context_takeover, true)
+                }
+                ("server_max_window_bits", Some(value)) => {
+                    terms.server_max_window_bits.replace(bits(value)?).is_none()
+                }
+                ("client_max_window_bits", None) => {
+                    terms.client_max_window_bits.replace(None).is_none()
+                }
+                ("client_max_window_bits", Some(value)) => {
+                    let bits = Some(bits(value)?);
+                    terms.client_max_window_bits.replace(bits).is_none()
+                }
+                _ => return None,
+            };
+            if !new {
+                return None;
+            }
+        }
+        Some(terms)
+    }
+}
+
+/// The value of the header.
+impl std::fmt::Display for Terms {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(NAME)?;
+        if self.server_no_context_takeover {
+            f.write_str("; server_no_context_takeover")?;
+        }
+        if self.client_no_context_takeover {
+            f.write_str("; client_no_context_takeover")?;
+        }
+        if let Some(bits) = self.server_max_window_bits {
+            write!(f, "; server_max_window_bits={bits}")?;
+        }
+        match self.client_max_window_bits {
+            None => Ok(()),
+            Some(None) => f.write_str("; client_max_window_bits"),
+            Some(Some(bits)) => write!(f, "; client_max_window_bits={bits}"),
+        }
+    }
+}
+
+/// A number from 8 to 15, without leading zeros.
+fn bits(value: &str) -> Option<u8> {
+    let plain = value.bytes().all(|byte| byte.is_ascii_digit()) && !value.starts_with('0');
+    let bits = value.parse().ok().filter(|bits| (8..=15).contains(bits))?;
+    plain.then_some(bits)
+}
