@@ -24,6 +24,7 @@ const example = (name) => join(target, 'release/examples', name);
 // from 1 to that number, and last opens URL/updateReports?agent=AGENT.
 const testees = {
   echo: { role: 'server', command: [example('echo')], env: { COMPLIANCE: '1' } },
+  echo_client: { role: 'client', command: [example('echo_client')] },
   // Not ours: shows that this script judges a client that is known to be good.
   'python-websockets': {
     role: 'client',

@@ -1,6 +1,7 @@
 //! The engines as their users see them: bytes in, events or a verdict out.
 
 mod chunks;
+mod client;
 mod compressed;
 mod differential;
 mod memory;
@@ -9,7 +10,9 @@ mod stream;
 
 use crossws_core::{CloseCode, Limits, Message};
 
-use super::{Decoder, Engine, Event, Role, Tungstenite, Violation};
+use super::{
+    Decoder, Engine, EngineKind, Event, Opcode, Role, Tungstenite, Violation, put_masked_frame,
+};
 
 /// What became of a stream.
 #[derive(Debug, PartialEq)]

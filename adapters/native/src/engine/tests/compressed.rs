@@ -183,7 +183,7 @@ fn blocks_that_hold_nothing_do_not_arrive_for_ever() {
 }
 
 /// Messages of all kinds: like one another, long, short, and not to be compressed.
-fn messages(random: &mut Random) -> Vec<Message> {
+pub(super) fn messages(random: &mut Random) -> Vec<Message> {
     (0..8)
         .map(|at| match random.below(6) {
             0 => Message::from(format!("{{\"type\":\"move\",\"x\":{at},\"y\":7}}").repeat(20)),
