@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -64,6 +65,10 @@ where
     Ok(())
 }
 
+/// Most pings that are remembered. The pump answers the last sixteen of a burst, while it writes as
+/// many answers to the one before.
+const MOST_PINGS: usize = 32;
+
 /// A stream of messages as the stream of bytes that the pump reads and writes.
 struct Reframed<S> {
     socket: WebSocketStream<S>,
@@ -72,7 +77,7 @@ struct Reframed<S> {
     /// Makes messages of the frames that the pump writes.
     outgoing: Decoder,
     /// tungstenite answers pings and close frames by itself: so the pump's answers are left out.
-    pinged: Option<Bytes>,
+    pinged: VecDeque<Bytes>,
     closed: bool,
     ended: bool,
 }
@@ -86,7 +91,7 @@ impl<S> Reframed<S> {
             socket,
             incoming: BytesMut::new(),
             outgoing: Decoder::new(Role::Client, &limits),
-            pinged: None,
+            pinged: VecDeque::new(),
             closed: false,
             ended: false,
         }
@@ -102,7 +107,10 @@ impl<S> Reframed<S> {
             Message::Binary(bytes) => self.put(Opcode::Binary, &bytes),
             Message::Ping(data) => {
                 self.put(Opcode::Ping, &data)?;
-                self.pinged = Some(data);
+                if self.pinged.len() == MOST_PINGS {
+                    self.pinged.pop_front();
+                }
+                self.pinged.push_back(data);
                 Ok(())
             }
             Message::Pong(data) => self.put(Opcode::Pong, &data),
@@ -144,11 +152,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reframed<S> {
             Event::Message(crossws_core::Message::Text(text)) => Message::text(text.as_str()),
             Event::Message(message) => Message::Binary(message.into_bytes()),
             Event::Ping(data) => Message::Ping(data),
-            Event::Pong(data) if self.pinged.as_ref() == Some(&data) => {
-                self.pinged = None;
-                return Ok(());
-            }
-            Event::Pong(data) => Message::Pong(data),
+            Event::Pong(data) => match self.pinged.iter().position(|ping| *ping == data) {
+                // An answer; to those before it too, which the pump may have skipped.
+                Some(at) => {
+                    self.pinged.drain(..=at);
+                    return Ok(());
+                }
+                None => Message::Pong(data),
+            },
             Event::Close(frame) => Message::Close(frame.map(their_close)),
             _ => return Err(io::ErrorKind::Unsupported.into()),
         };

@@ -115,6 +115,32 @@ async fn messages_of_both_kinds_are_echoed_and_a_ping_is_answered_once() {
 }
 
 #[tokio::test]
+async fn each_ping_of_a_burst_is_answered_once_at_most() {
+    let (mut socket, _) = connect(Limits::default(), WebSocketConfig::default()).await;
+    for at in 0..20_u8 {
+        socket.feed(Theirs::Ping(vec![at].into())).await.unwrap();
+    }
+    socket.send(Theirs::text("end")).await.unwrap();
+    // The last answer may come behind the echo: it comes before the next one.
+    let mut pongs = Vec::new();
+    let mut echoes = 0;
+    while echoes < 2 {
+        match next(&mut socket).await {
+            Theirs::Pong(data) => pongs.push(data[0]),
+            Theirs::Text(_) => {
+                echoes += 1;
+                if echoes == 1 {
+                    socket.send(Theirs::text("behind")).await.unwrap();
+                }
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(pongs.is_sorted_by(|a, b| a < b), "{pongs:?}");
+    assert_eq!(pongs.last(), Some(&19));
+}
+
+#[tokio::test]
 async fn a_close_of_this_side_is_answered_in_order() {
     let (mut socket, ends) = connect(Limits::default(), WebSocketConfig::default()).await;
     socket.send(Theirs::text("close")).await.unwrap();
