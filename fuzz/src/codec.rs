@@ -48,7 +48,7 @@ pub fn frames(data: &[u8]) {
     let decoder = || {
         let inflater = match how >> 1 & 3 {
             0 => None,
-            1 => Inflater::with_context(usize::MAX >> 1),
+            1 => Inflater::with_context(15, usize::MAX >> 1),
             _ => Some(Inflater::per_message()),
         };
         Decoder::new(role, &limits).with_inflater(inflater)
@@ -95,7 +95,7 @@ pub fn deflate(data: &[u8]) {
     let negotiated = negotiated(*how);
     let mut deflater = Deflater::new(&negotiated);
     let inflater = match negotiated.outgoing.takes_context_over() {
-        true => Inflater::with_context(usize::MAX >> 1).expect("room"),
+        true => Inflater::with_context(15, usize::MAX >> 1).expect("room"),
         false => Inflater::per_message(),
     };
     let mut decoder = Decoder::new(Role::Client, &limits).with_inflater(inflater);

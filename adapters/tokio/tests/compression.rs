@@ -99,7 +99,7 @@ impl Client {
         ) {
             ("", _) => None,
             (_, true) => Some(Inflater::per_message()),
-            (_, false) => Inflater::with_context(usize::MAX),
+            (_, false) => Inflater::with_context(15, usize::MAX),
         };
         let decoder = Decoder::new(Role::Client, &Limits::default()).with_inflater(inflater);
         Self {

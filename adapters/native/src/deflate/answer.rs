@@ -25,7 +25,9 @@ impl Offer {
     /// does without.
     pub(crate) fn new(config: &Deflate) -> Self {
         let context = (!config.server_no_context_takeover)
-            .then(|| Inflater::with_context(config.max_context_memory))
+            .then(|| {
+                Inflater::with_context(config.server_max_window_bits, config.max_context_memory)
+            })
             .flatten();
         let below_15 = |bits| Some(window_bits(bits)).filter(|bits| *bits < 15);
         Self {

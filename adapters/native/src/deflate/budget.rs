@@ -4,9 +4,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 static USED: AtomicUsize = AtomicUsize::new(0);
 
-/// About what an inflater owns: its window of 32 KiB, and its tables.
-pub(super) const INFLATER: usize = 44 << 10;
-
 /// About what a compressor owns: its window twice, a link for each of its bytes, and hash and
 /// symbol tables.
 pub(super) const fn compressor(window_bits: u8) -> usize {

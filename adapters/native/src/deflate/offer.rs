@@ -71,7 +71,10 @@ impl Terms {
     /// What these mean as an answer.
     fn agree(mut self, config: &Deflate) -> Agreed {
         let context = (!self.client_no_context_takeover)
-            .then(|| Inflater::with_context(config.max_context_memory))
+            .then(|| {
+                let bits = self.client_max_window_bits.flatten().unwrap_or(15);
+                Inflater::with_context(bits, config.max_context_memory)
+            })
             .flatten();
         // No memory for one: the client has to do without.
         self.client_no_context_takeover = context.is_none();

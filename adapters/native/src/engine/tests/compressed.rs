@@ -79,7 +79,7 @@ fn the_rfcs_examples_are_understood() {
             "{bytes:x?}"
         );
         let both = [*bytes, *bytes].concat();
-        let mut context = client(Inflater::with_context(ENOUGH).unwrap());
+        let mut context = client(Inflater::with_context(15, ENOUGH).unwrap());
         assert_eq!(
             read(&mut context, &both),
             [text("Hello"), text("Hello")],
@@ -87,7 +87,7 @@ fn the_rfcs_examples_are_understood() {
         );
     }
     let shared = b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00\xc1\x05\xf2\x00\x11\x00\x00";
-    let mut context = client(Inflater::with_context(ENOUGH).unwrap());
+    let mut context = client(Inflater::with_context(15, ENOUGH).unwrap());
     assert_eq!(read(&mut context, shared), [text("Hello"), text("Hello")]);
     let refers_to_nothing = read(&mut client(Inflater::per_message()), shared);
     assert_eq!(refers_to_nothing, [text("Hello"), Err(1007)]);
@@ -214,7 +214,7 @@ fn what_is_compressed_is_read_back_under_all_parameters() {
         let negotiated = negotiated(&config, "permessage-deflate");
         let mut deflater = Deflater::new(&negotiated);
         let inflater = match negotiated.outgoing.takes_context_over() {
-            true => Inflater::with_context(ENOUGH).unwrap(),
+            true => Inflater::with_context(15, ENOUGH).unwrap(),
             false => Inflater::per_message(),
         };
         let mut decoder = client(inflater);
@@ -330,7 +330,7 @@ fn without_memory_each_message_is_compressed_by_itself() {
     assert!(!deflater.has_context());
     let (one, two) = both.split_at(both.len() / 2);
     assert_eq!(one, two);
-    assert!(Inflater::with_context(0).is_none());
+    assert!(Inflater::with_context(15, 0).is_none());
 }
 
 #[test]
@@ -372,7 +372,7 @@ fn what_hardly_shrinks_ends_no_connection() {
         let config = takeover().level(level);
         let negotiated = negotiated(&config, "permessage-deflate");
         let mut deflater = Deflater::new(&negotiated);
-        let mut decoder = client(Inflater::with_context(ENOUGH).unwrap());
+        let mut decoder = client(Inflater::with_context(15, ENOUGH).unwrap());
         // From noise to what shrinks a little: the output has to fit, and may be of no use.
         for noise in [255, 200, 128, 96, 64] {
             let payload: Vec<u8> = (0..300_000)
