@@ -12,7 +12,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use crossws_core::{Closed, ClosedBy, Hooks, HooksBuilder, Hub, Limits, Overflow, Upgrade, hooks};
+use crossws_core::{
+    Closed, ClosedBy, Deflate, Hooks, HooksBuilder, Hub, Limits, Overflow, Upgrade, hooks,
+};
 use crossws_native::{HeadLimits, Io, Runtime, StreamInfo, serve_stream};
 
 const REQUEST: &[u8] = b"GET /room HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
@@ -457,6 +459,41 @@ fn a_life_that_is_too_long_ends_with_1012() {
         (closed.code, closed.by, closed.clean),
         (1012, ClosedBy::Server, true)
     );
+}
+
+#[test]
+fn a_compressor_that_was_not_used_between_two_heartbeats_is_given_back() {
+    let config = Deflate::default()
+        .server_no_context_takeover(false)
+        .threshold(1_usize)
+        .max_context_memory(usize::MAX >> 1);
+    let hooks = echo().on_upgrade(move |_| async move { Ok(Upgrade::new().deflate(config)) });
+    let mut connection = Connection::new(hooks, Limits::default());
+    let headers = REQUEST.strip_suffix(b"\r\n").unwrap();
+    let offer = b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+    connection.receive(&[headers, offer].concat());
+    assert!(connection.take().starts_with(b"HTTP/1.1 101"));
+    let text = b"{\"type\":\"presence\",\"user\":\"someone\",\"state\":\"away\",\"since\":170000}";
+    let echoed = |connection: &mut Connection| {
+        connection.receive(&frame(0x81, text));
+        let echo = connection.take();
+        assert_eq!(echo[0], 0xc1);
+        echo.len()
+    };
+    let heartbeat = |connection: &mut Connection| {
+        connection.pass(secs(28));
+        assert_eq!(connection.take()[0], 0x89);
+        connection.receive(&frame(0x8a, b""));
+    };
+    let first = echoed(&mut connection);
+    assert!(echoed(&mut connection) * 2 < first);
+    for _ in 0..3 {
+        heartbeat(&mut connection);
+        assert!(echoed(&mut connection) * 2 < first, "it was in use");
+    }
+    heartbeat(&mut connection);
+    heartbeat(&mut connection);
+    assert_eq!(echoed(&mut connection), first, "it begins anew");
 }
 
 #[test]
