@@ -123,7 +123,8 @@ pub(crate) fn put_close(buf: &mut impl BufMut, frame: Option<&CloseFrame>) {
     put_frame(buf, Opcode::Close, &close_payload(frame));
 }
 
-/// As [`put_close`], as a client sends it.
+/// Appends a close frame as a client sends it: masked, and without a payload if there is nothing to
+/// say.
 ///
 /// # Errors
 /// When the system has no randomness to give; then nothing is appended.

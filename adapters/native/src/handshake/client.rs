@@ -123,7 +123,7 @@ impl ClientHandshake {
             return Err(AnswerError::Version);
         }
         let upgrade = only(headers, &UPGRADE);
-        if !upgrade.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket")) {
+        if upgrade.is_none_or(|value| !value.as_bytes().eq_ignore_ascii_case(b"websocket")) {
             return Err(AnswerError::Upgrade);
         }
         if !has_token(headers, &CONNECTION, "upgrade") {
@@ -131,7 +131,7 @@ impl ClientHandshake {
         }
         let expected = accept(self.key.as_bytes());
         let accept = only(headers, &SEC_WEBSOCKET_ACCEPT);
-        if !accept.is_some_and(|value| value.as_bytes().trim_ascii() == expected.as_bytes()) {
+        if accept.is_none_or(|value| value.as_bytes() != expected.as_bytes()) {
             return Err(AnswerError::Accept);
         }
         if headers.contains_key(SEC_WEBSOCKET_PROTOCOL) {
