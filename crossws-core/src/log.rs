@@ -14,6 +14,10 @@ use bytes::Bytes;
 use crate::feed::{Lag, Range, Room};
 use crate::members::Key;
 
+/// What a reader takes of the chunk that is written to is copied below this size: to share so little
+/// would close the chunk, and a busy room's log would be nothing but chunks.
+const SHARE_FROM: usize = 2048;
+
 /// From this size on a chunk is closed, so that a slow reader's memory is given back in steps.
 const CHUNK: usize = 64 << 10;
 
@@ -25,8 +29,8 @@ pub(crate) struct Log {
     first: u64,
     /// The chunk that is written to: the last one.
     tail: Tail,
-    /// How large the last closed chunk was: a hint for the next.
-    hint: usize,
+    /// How large the last chunk was: a hint for the next.
+    hint: Size,
     /// All that was ever appended.
     end: Total,
 }
@@ -41,6 +45,13 @@ struct Chunk {
 struct Tail {
     bytes: Vec<u8>,
     index: Index,
+}
+
+#[derive(Debug, Default)]
+struct Size {
+    bytes: usize,
+    messages: usize,
+    runs: usize,
 }
 
 /// What is where in a chunk.
@@ -143,7 +154,9 @@ impl Log {
         }
         let Tail { bytes, index } = &mut self.tail;
         if bytes.capacity() == 0 {
-            bytes.reserve(self.hint);
+            bytes.reserve(self.hint.bytes);
+            index.ends.reserve(self.hint.messages);
+            index.runs.reserve(self.hint.runs);
         }
         let before = bytes.len();
         encode(bytes);
@@ -212,17 +225,25 @@ impl Log {
         slices: Slices,
         into: &mut Vec<Range>,
     ) -> Option<Cursor> {
-        self.close_tail();
+        if self.left_of_tail(&cursor.mark) >= SHARE_FROM {
+            self.close_tail();
+        }
         let mut own = cursor.own;
         let mut mark = cursor.mark.clone();
         let mut more = false;
-        while !more && let Some(chunk) = self.chunk(mark.chunk) {
-            let start = chunk.index.start_of(mark.message);
-            let stop = chunk.take(mark.message, reader, before, slices, into, &mut own);
-            mark.at.bytes += (chunk.index.start_of(stop) - start) as u64;
+        while !more && let Some((index, bytes)) = self.piece(mark.chunk) {
+            let start = index.start_of(mark.message);
+            let take = Take {
+                bytes,
+                reader,
+                before,
+                slices,
+            };
+            let stop = index.take(mark.message, &take, into, &mut own);
+            mark.at.bytes += (index.start_of(stop) - start) as u64;
             mark.at.messages += (stop - mark.message) as u64;
             mark.message = stop;
-            more = stop < chunk.index.ends.len();
+            more = stop < index.ends.len();
             if !more {
                 mark.chunk += 1;
                 mark.message = 0;
@@ -250,7 +271,7 @@ impl Log {
         if self.chunks.is_empty() {
             if self.tail.index.readers == 0 {
                 // Nobody is left to read it.
-                self.tail = Tail::default();
+                self.take_tail();
                 self.first += 1;
             }
             if self.chunks.capacity() > 8 {
@@ -263,8 +284,23 @@ impl Log {
         usize::try_from(number.checked_sub(self.first)?).ok()
     }
 
-    fn chunk(&self, number: u64) -> Option<&Chunk> {
-        self.chunks.get(self.place(number)?)
+    /// A chunk, the one that is written to included.
+    fn piece(&self, number: u64) -> Option<(&Index, Written<'_>)> {
+        let place = self.place(number)?;
+        if place == self.chunks.len() {
+            return Some((&self.tail.index, Written::Open(&self.tail.bytes)));
+        }
+        let chunk = self.chunks.get(place)?;
+        Some((&chunk.index, Written::Closed(&chunk.bytes)))
+    }
+
+    /// How much of the chunk that is written to is behind a mark.
+    fn left_of_tail(&self, mark: &Mark) -> usize {
+        let before = match self.place(mark.chunk) {
+            Some(place) if place == self.chunks.len() => self.tail.index.start_of(mark.message),
+            _ => 0,
+        };
+        self.tail.bytes.len() - before
     }
 
     fn index_mut(&mut self, number: u64) -> Option<&mut Index> {
@@ -275,13 +311,24 @@ impl Log {
         self.chunks.get_mut(place).map(|chunk| &mut chunk.index)
     }
 
+    fn take_tail(&mut self) -> Tail {
+        let tail = std::mem::take(&mut self.tail);
+        if !tail.index.ends.is_empty() {
+            self.hint = Size {
+                bytes: tail.bytes.len().min(CHUNK),
+                messages: tail.index.ends.len(),
+                runs: tail.index.runs.len(),
+            };
+        }
+        tail
+    }
+
     /// Makes what was written shareable.
     fn close_tail(&mut self) {
         if self.tail.index.ends.is_empty() {
             return;
         }
-        let Tail { bytes, index } = std::mem::take(&mut self.tail);
-        self.hint = bytes.len().min(CHUNK);
+        let Tail { bytes, index } = self.take_tail();
         self.chunks.push_back(Chunk {
             bytes: Bytes::from(bytes),
             index,
@@ -289,43 +336,62 @@ impl Log {
     }
 }
 
-impl Chunk {
-    /// See [`Log::read`]: in this chunk, from one message on. Answers where it stopped.
+/// The bytes of a chunk.
+#[derive(Clone, Copy)]
+enum Written<'a> {
+    Closed(&'a Bytes),
+    Open(&'a [u8]),
+}
+
+impl Written<'_> {
+    fn slice(self, range: std::ops::Range<usize>) -> Bytes {
+        match self {
+            Self::Closed(bytes) => bytes.slice(range),
+            Self::Open(bytes) => Bytes::copy_from_slice(bytes.get(range).unwrap_or_default()),
+        }
+    }
+}
+
+/// See [`Log::read`].
+struct Take<'a> {
+    bytes: Written<'a>,
+    reader: Key,
+    before: u64,
+    slices: Slices,
+}
+
+impl Index {
+    /// In this chunk, from one message on. Answers where it stopped.
     fn take(
         &self,
         message: usize,
-        reader: Key,
-        before: u64,
-        slices: Slices,
+        take: &Take<'_>,
         into: &mut Vec<Range>,
         own: &mut Total,
     ) -> usize {
         let mut slice = Slice::default();
-        let index = &self.index;
-        for run in &index.runs {
-            if run.to <= message {
-                continue;
-            }
+        let first = self.runs.partition_point(|run| run.to <= message);
+        for run in self.runs.iter().skip(first) {
             let from = run.from.max(message);
             // Its messages from `from` to `to` have numbers below `before`.
-            let below = usize::try_from(before.saturating_sub(run.seq)).unwrap_or(usize::MAX);
+            let below = usize::try_from(take.before.saturating_sub(run.seq)).unwrap_or(usize::MAX);
             let to = run.to.min(run.from.saturating_add(below));
             if to > from {
-                let bytes = index.start_of(from)..index.start_of(to);
-                if run.author == Some(reader) {
-                    slice.flush(&self.bytes, into);
+                let bytes = self.start_of(from)..self.start_of(to);
+                if run.author == Some(take.reader) {
+                    slice.flush(take.bytes, into);
                     own.bytes = own.bytes.saturating_sub(bytes.len() as u64);
                     own.messages = own.messages.saturating_sub((to - from) as u64);
                 } else {
                     let seq = run.seq + (from - run.from) as u64;
-                    if slices == Slices::Consecutive && slice.next_seq != seq {
-                        slice.flush(&self.bytes, into);
+                    if take.slices == Slices::Consecutive && slice.next_seq != seq {
+                        slice.flush(take.bytes, into);
                     }
-                    if slices == Slices::Single {
+                    if take.slices == Slices::Single {
                         for (seq, message) in (seq..).zip(from..to) {
-                            let bytes = index.start_of(message)..index.start_of(message + 1);
+                            let bytes = self.start_of(message)..self.start_of(message + 1);
                             slice.extend(seq, bytes, 1);
-                            slice.flush(&self.bytes, into);
+                            slice.flush(take.bytes, into);
                         }
                     } else {
                         slice.extend(seq, bytes, to - from);
@@ -333,16 +399,14 @@ impl Chunk {
                 }
             }
             if to < run.to {
-                slice.flush(&self.bytes, into);
+                slice.flush(take.bytes, into);
                 return to.max(from);
             }
         }
-        slice.flush(&self.bytes, into);
-        index.ends.len()
+        slice.flush(take.bytes, into);
+        self.ends.len()
     }
-}
 
-impl Index {
     /// Where a message begins.
     fn start_of(&self, message: usize) -> usize {
         match message.checked_sub(1) {
@@ -372,7 +436,7 @@ impl Slice {
         self.next_seq = seq + messages as u64;
     }
 
-    fn flush(&mut self, chunk: &Bytes, into: &mut Vec<Range>) {
+    fn flush(&mut self, chunk: Written<'_>, into: &mut Vec<Range>) {
         let slice = std::mem::take(self);
         if slice.messages > 0 {
             into.push(Range {

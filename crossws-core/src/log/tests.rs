@@ -78,7 +78,6 @@ struct Model {
     /// The chunk that is written to, and what it holds.
     chunk: u64,
     chunk_bytes: usize,
-    chunk_messages: usize,
     /// Chunks before this one are freed.
     freed: u64,
 }
@@ -117,7 +116,6 @@ impl Model {
             self.close_chunk();
         }
         self.chunk_bytes += len;
-        self.chunk_messages += 1;
         self.entries.push(Entry {
             seq: self.next_seq,
             author: append.author,
@@ -161,7 +159,10 @@ impl Model {
         };
         let mut ranges = Vec::new();
         let left = self.log.read(cursor, key, before, slices, &mut ranges);
-        if self.chunk_messages > 0 {
+        let open = self.entries[at..]
+            .iter()
+            .filter(|one| one.chunk == self.chunk);
+        if open.map(|one| one.bytes.len()).sum::<usize>() >= SHARE_FROM {
             self.close_chunk();
         }
 
@@ -218,7 +219,7 @@ impl Model {
 
     fn close_chunk(&mut self) {
         self.chunk += 1;
-        (self.chunk_bytes, self.chunk_messages) = (0, 0);
+        self.chunk_bytes = 0;
     }
 
     /// Somebody has read or is gone.
