@@ -371,6 +371,18 @@ impl Index {
     ) -> usize {
         let mut slice = Slice::default();
         let first = self.runs.partition_point(|run| run.to <= message);
+        if take.slices == Slices::Adjacent
+            && own.messages == 0
+            && let (Some(run), Some(last)) = (self.runs.get(first), self.runs.last())
+            && last.seq + ((last.to - last.from) as u64) <= take.before
+        {
+            // All of it, whoever wrote it: it was not the reader.
+            let bytes = self.start_of(message)..self.start_of(self.ends.len());
+            let seq = run.seq + (message - run.from) as u64;
+            slice.extend(seq, bytes, self.ends.len() - message);
+            slice.flush(take.bytes, into);
+            return self.ends.len();
+        }
         for run in self.runs.iter().skip(first) {
             let from = run.from.max(message);
             // Its messages from `from` to `to` have numbers below `before`.
