@@ -1,5 +1,8 @@
 //! The tasks that write for connections whose own tasks sleep.
 
+#[cfg(all(test, not(crossws_shuttle)))]
+mod tests;
+
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;

@@ -1,0 +1,183 @@
+//! The crew behind a real hub, polled by hand.
+
+use std::io::{self, IoSlice};
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Wake;
+
+use crossws_core::{HooksBuilder, Joined};
+
+use super::*;
+use crate::batch::Batch;
+use crate::handshake::Agreed;
+use crate::io::Io;
+use crate::outbox::Outbox;
+use crate::outbox::joined::join_with;
+use crate::outlet::Outlet;
+use crate::transport::NativeTransport;
+
+/// Takes everything, or nothing.
+struct Paper {
+    written: Arc<AtomicUsize>,
+    full: bool,
+}
+
+impl Io for Paper {
+    fn poll_read(&mut self, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
+        Poll::Pending
+    }
+
+    fn poll_write_vectored(
+        &mut self,
+        _: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if self.full {
+            return Poll::Pending;
+        }
+        let count = bufs.iter().map(|buf| buf.len()).sum();
+        self.written.fetch_add(count, Ordering::Relaxed);
+        Poll::Ready(Ok(count))
+    }
+
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A subscriber whose own task sleeps.
+struct Subscriber {
+    _joined: Joined<HooksBuilder>,
+    outbox: Arc<Outbox>,
+    outlet: Arc<Mutex<Outlet<Paper>>>,
+    written: Arc<AtomicUsize>,
+    woken: Arc<Woken>,
+}
+
+impl Subscriber {
+    fn join(hub: &Hub) -> Self {
+        let outbox = Outbox::new(hub.limits());
+        let written = Arc::new(AtomicUsize::new(0));
+        let outlet = Arc::new(Mutex::new(Outlet::new(Paper {
+            written: Arc::clone(&written),
+            full: false,
+        })));
+        let transport = NativeTransport::new(Arc::clone(&outbox), &Agreed::default());
+        let joined = join_with(hub, transport.with_outlet(outlet.clone()));
+        joined.peer().subscribe("news").unwrap();
+        let woken = Arc::new(Woken::default());
+        outbox.attend(&Waker::from(Arc::clone(&woken)));
+        outbox.take(&mut Batch::default());
+        Self {
+            _joined: joined,
+            outbox,
+            outlet,
+            written,
+            woken,
+        }
+    }
+
+    /// Bytes that were written, and whether its task was woken.
+    fn seen(&self) -> (usize, bool) {
+        let woken = self.woken.0.load(Ordering::Relaxed) > 0;
+        (self.written.load(Ordering::Relaxed), woken)
+    }
+}
+
+/// A crew of so many, and a room of five.
+fn room(members: usize) -> (Crew, Vec<Member>, Hub, Vec<Subscriber>) {
+    let crew = Crew::default();
+    let shared = &crew.0.0;
+    shared.0.lock().members = members;
+    let members = (0..members)
+        .map(|number| Member {
+            number,
+            awake: true,
+            shared: Arc::clone(shared),
+        })
+        .collect();
+    let hub = Hub::default();
+    hub.set_flusher(crew.0.clone());
+    let room = (0..5).map(|_| Subscriber::join(&hub)).collect();
+    (crew, members, hub, room)
+}
+
+fn poll(member: &mut Member) -> (Poll<()>, bool) {
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    let polled = pin!(member).poll(&mut Context::from_waker(&waker));
+    (polled, woken.0.load(Ordering::Relaxed) > 0)
+}
+
+#[test]
+fn a_room_is_written_for_once_those_who_are_ready_have_run() {
+    let (_crew, mut members, hub, room) = room(1);
+    let member = &mut members[0];
+    assert_eq!(poll(member), (Poll::Pending, false));
+    hub.in_namespace("/").publish("news", "one").unwrap();
+    assert_eq!(poll(member), (Poll::Pending, true));
+    assert!(room.iter().all(|one| one.seen() == (0, false)));
+    // What is published meanwhile leaves in the same writes.
+    hub.in_namespace("/").publish("news", "two").unwrap();
+    assert_eq!(poll(member), (Poll::Pending, true));
+    assert!(room.iter().all(|one| one.seen() == (10, false)));
+    assert!(room.iter().all(|one| one.outbox.is_asleep()));
+    assert_eq!(poll(member), (Poll::Pending, false));
+}
+
+#[test]
+fn a_task_is_woken_for_what_must_wait() {
+    let (_crew, mut members, hub, room) = room(1);
+    room[0].outlet.lock().io.full = true;
+    // Somebody is at it.
+    let held = room[1].outlet.lock();
+    room[2].outbox.heartbeat();
+    hub.in_namespace("/").publish("news", "one").unwrap();
+    let _ = poll(&mut members[0]);
+    drop(held);
+    let seen: Vec<_> = room.iter().map(Subscriber::seen).collect();
+    assert_eq!(
+        seen,
+        [(0, true), (0, true), (0, true), (5, false), (5, false)]
+    );
+}
+
+#[test]
+fn without_members_the_tasks_are_woken() {
+    let (_crew, mut members, hub, room) = room(2);
+    members.iter_mut().for_each(|member| {
+        let _ = poll(member);
+    });
+    hub.in_namespace("/").publish("news", "one").unwrap();
+    assert!(room.iter().all(|one| one.seen() == (0, false)));
+    members.pop();
+    assert!(room.iter().all(|one| one.seen() == (0, false)));
+    // As when their runtime ends, with something to do.
+    members.pop();
+    assert!(room.iter().all(|one| one.seen() == (0, true)));
+
+    let late: Vec<_> = (0..5).map(|_| Subscriber::join(&hub)).collect();
+    hub.in_namespace("/").publish("news", "two").unwrap();
+    assert!(late.iter().all(|one| one.seen() == (0, true)));
+}
+
+#[test]
+fn members_end_with_their_crew() {
+    let (crew, mut members, hub, room) = room(1);
+    let _ = poll(&mut members[0]);
+    drop((crew, hub, room));
+    assert_eq!(poll(&mut members[0]).0, Poll::Ready(()));
+}
