@@ -8,6 +8,7 @@
 use std::any::Any;
 use std::error::Error;
 use std::pin::Pin;
+use std::sync::Arc;
 
 /// `Send` on every target but `wasm32`, where it asks for nothing.
 #[cfg(not(target_arch = "wasm32"))]
@@ -53,6 +54,30 @@ pub(crate) type AnyValue = dyn Any + Send + Sync;
 /// A value of any type that a peer may carry.
 #[cfg(target_arch = "wasm32")]
 pub(crate) type AnyValue = dyn Any;
+
+/// Shares a value whose type only its users know. An `Arc<dyn Any>` that is not `Send` has no
+/// `downcast`, so that on `wasm32` it holds the `Arc` that is asked for.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) fn share<T: MaybeSend + MaybeSync + 'static>(value: T) -> Arc<AnyValue> {
+    Arc::new(value)
+}
+/// Shares a value whose type only its users know. An `Arc<dyn Any>` that is not `Send` has no
+/// `downcast`, so that on `wasm32` it holds the `Arc` that is asked for.
+#[cfg(target_arch = "wasm32")]
+pub(crate) fn share<T: MaybeSend + MaybeSync + 'static>(value: T) -> Arc<AnyValue> {
+    Arc::new(Arc::new(value))
+}
+
+/// What was [`share`]d, if it is of this type.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) fn shared<T: MaybeSend + MaybeSync + 'static>(value: Arc<AnyValue>) -> Option<Arc<T>> {
+    value.downcast().ok()
+}
+/// What was [`share`]d, if it is of this type.
+#[cfg(target_arch = "wasm32")]
+pub(crate) fn shared<T: MaybeSend + MaybeSync + 'static>(value: Arc<AnyValue>) -> Option<Arc<T>> {
+    (&*value as &dyn Any).downcast_ref().cloned()
+}
 
 /// A closure as the hook builder keeps it.
 #[cfg(not(target_arch = "wasm32"))]

@@ -1,4 +1,4 @@
-use std::any::{Any, type_name};
+use std::any::type_name;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::PersistError;
-use crate::bounds::{AnyValue, MaybeSend, MaybeSync};
+use crate::bounds::{AnyValue, MaybeSend, MaybeSync, share, shared};
 use crate::sync::Mutex;
 
 /// What a peer's typed context must be: serializable, so that it outlives a sleeping object.
@@ -55,7 +55,6 @@ enum Held {
 
 #[derive(Clone)]
 struct Typed {
-    /// An `Arc<T>`: an `Arc<dyn Any>` that is not `Send` has no `downcast`.
     value: Arc<AnyValue>,
     kind: &'static Kind,
 }
@@ -63,7 +62,7 @@ struct Typed {
 /// What is known of a context's type.
 struct Kind {
     name: fn() -> &'static str,
-    to_json: fn(&AnyValue) -> Result<Value, serde_json::Error>,
+    to_json: fn(Arc<AnyValue>) -> Result<Value, serde_json::Error>,
 }
 
 struct KindOf<T>(PhantomData<T>);
@@ -71,8 +70,8 @@ struct KindOf<T>(PhantomData<T>);
 impl<T: Context> KindOf<T> {
     const KIND: Kind = Kind {
         name: type_name::<T>,
-        to_json: |value| match (value as &dyn Any).downcast_ref::<Arc<T>>() {
-            Some(value) => serde_json::to_value(&**value),
+        to_json: |value| match shared::<T>(value) {
+            Some(value) => serde_json::to_value(&*value),
             None => Ok(Value::Null),
         },
     };
@@ -81,7 +80,7 @@ impl<T: Context> KindOf<T> {
 impl Typed {
     fn new<T: Context>(value: T) -> Self {
         Self {
-            value: Arc::new(Arc::new(value)),
+            value: share(value),
             kind: &KindOf::<T>::KIND,
         }
     }
@@ -136,7 +135,7 @@ impl ContextCell {
     pub(crate) fn to_json(&self) -> Result<Value, ContextError> {
         match self.held()? {
             // Serialising is user code too: on a clone of the handle, outside the lock.
-            Held::Typed(typed) => Ok((typed.kind.to_json)(&*typed.value)?),
+            Held::Typed(typed) => Ok((typed.kind.to_json)(typed.value)?),
             Held::Stored(json) => Ok((*json).clone()),
         }
     }
@@ -157,8 +156,7 @@ impl ContextCell {
 
 impl Typed {
     fn downcast<T: Context>(&self) -> Result<Arc<T>, ContextError> {
-        let value = (&*self.value as &dyn Any).downcast_ref().cloned();
-        value.ok_or(ContextError::Type {
+        shared(Arc::clone(&self.value)).ok_or(ContextError::Type {
             asked: type_name::<T>(),
             actual: (self.kind.name)(),
         })

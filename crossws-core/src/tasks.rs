@@ -15,10 +15,13 @@ pub(crate) struct Inbox(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    new: Vec<BoxFuture<'static, HookResult>>,
+    /// Boxed, because most peers have none.
+    new: Option<Box<New>>,
     waker: Option<Waker>,
     over: bool,
 }
+
+type New = Vec<BoxFuture<'static, HookResult>>;
 
 impl Inbox {
     /// Hands a future to the session; drops it if the session is over.
@@ -29,7 +32,7 @@ impl Inbox {
             contained(|| drop(future));
             return;
         }
-        state.new.push(future);
+        state.new.get_or_insert_default().push(future);
         let waker = state.waker.take();
         drop(state);
         if let Some(waker) = waker {
@@ -46,7 +49,7 @@ impl Inbox {
         let waker = state.waker.take();
         drop(state);
         drop(waker);
-        for future in new {
+        for future in new.into_iter().flat_map(|new| *new) {
             contained(|| drop(future));
         }
     }
@@ -77,7 +80,7 @@ impl Tasks {
         drop(state);
         // Outside the lock: it may be the last handle to a task, whose destructors run here.
         drop(old);
-        if !new.is_empty() {
+        if new.is_some() {
             self.0.get_or_insert_default();
         }
         let Some(tasks) = &mut self.0 else {
@@ -86,6 +89,7 @@ impl Tasks {
         let Futures { running, failed } = &mut **tasks;
         let new = new
             .into_iter()
+            .flat_map(|new| *new)
             .map(|future| -> BoxFuture<'static, _> { Box::pin(catch(Hook::Task, future)) });
         running.extend(new);
         running.retain_mut(|future| match future.as_mut().poll(cx) {

@@ -73,21 +73,24 @@ pub(crate) async fn read_head<I: Io, R: Runtime>(
     let mut scanned = 0;
     loop {
         let count = std::future::poll_fn(|cx| {
-            if timer.poll(runtime, Some(deadline), cx).is_ready() {
-                return Poll::Ready(Err(HeadError::Bad(
-                    StatusCode::REQUEST_TIMEOUT,
-                    "the request took too long",
-                )));
-            }
+            const TOO_LATE: HeadError =
+                HeadError::Bad(StatusCode::REQUEST_TIMEOUT, "the request took too long");
             // On the stack, so that a connection that dribbles owns no more than it sent.
             let mut chunk = [0; 2048];
-            io.poll_read(cx, &mut chunk).map(|read| match read {
-                Ok(0) | Err(_) => Err(HeadError::Gone),
-                Ok(count) => {
+            if runtime.now() >= deadline {
+                return Poll::Ready(Err(TOO_LATE));
+            }
+            match io.poll_read(cx, &mut chunk) {
+                // Most heads are there at once, and need no timer.
+                Poll::Pending => timer
+                    .poll(runtime, Some(deadline), cx)
+                    .map(|()| Err(TOO_LATE)),
+                Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(Err(HeadError::Gone)),
+                Poll::Ready(Ok(count)) => {
                     bytes.extend_from_slice(chunk.get(..count).unwrap_or_default());
-                    Ok(count)
+                    Poll::Ready(Ok(count))
                 }
-            })
+            }
         })
         .await;
         match count {

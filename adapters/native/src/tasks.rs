@@ -22,10 +22,10 @@ type Switches = Slab<Arc<Switch>>;
 
 #[derive(Debug)]
 struct Switch {
-    off: AtomicBool,
     task: AtomicWaker,
-    /// Where it is in the list.
-    key: usize,
+    off: AtomicBool,
+    /// Where it is in the list. There are not so many tasks as this can count.
+    key: u32,
     list: Tasks,
 }
 
@@ -51,7 +51,7 @@ impl Tasks {
         let switch = Arc::new(Switch {
             off: AtomicBool::new(false),
             task: AtomicWaker::new(),
-            key: vacant.key(),
+            key: vacant.key() as u32,
             list: self.clone(),
         });
         vacant.insert(Arc::clone(&switch));
@@ -79,7 +79,7 @@ struct Entry(Arc<Switch>);
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        let _ended = self.0.list.0.lock().try_remove(self.0.key);
+        let _ended = self.0.list.0.lock().try_remove(self.0.key as usize);
     }
 }
 

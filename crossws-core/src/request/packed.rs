@@ -10,11 +10,41 @@ use http::{Extensions, Method, Request, Uri, Version};
 
 static GET: Method = Method::GET;
 
+/// What handshakes are made of: half of a short one are such names.
+const NAMES: [&str; 22] = [
+    "host",
+    "upgrade",
+    "connection",
+    "sec-websocket-key",
+    "sec-websocket-version",
+    "sec-websocket-extensions",
+    "sec-websocket-protocol",
+    "origin",
+    "user-agent",
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "cache-control",
+    "pragma",
+    "cookie",
+    "authorization",
+    "sec-fetch-dest",
+    "sec-fetch-mode",
+    "sec-fetch-site",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "forwarded",
+];
+
+/// The byte for the first of [`NAMES`]. Every length of a name is below.
+const NAMED: u8 = 0x80;
+
 /// A GET by HTTP/1.1 of a path on this host, which is what nearly every upgrade is.
 #[derive(Clone)]
 pub(super) struct Packed {
-    /// The target behind its length in two bytes; then header by header one byte with the name's
-    /// length and two with the value's, the name, the value.
+    /// The target behind its length in two bytes; then header by header one byte for the name, two
+    /// with the value's length, the name if it is none of [`NAMES`], the value. The byte for the name
+    /// is its length, or, from [`NAMED`] on, which of those it is.
     bytes: Box<[u8]>,
     extensions: Extensions,
     /// For those who asked for it.
@@ -36,20 +66,26 @@ impl Packed {
         if !fits {
             return None;
         }
-        let headers = parts.headers.iter();
-        let len = headers.map(|(name, value)| 3 + name.as_str().len() + value.len());
-        let mut bytes = Vec::with_capacity(2 + target.len() + len.sum::<usize>());
+        let mut bytes = Vec::with_capacity(512);
         bytes.extend(u16::try_from(target.len()).ok()?.to_be_bytes());
         bytes.extend_from_slice(target.as_bytes());
         for (name, value) in &parts.headers {
-            let name = name.as_str().as_bytes();
-            bytes.push(u8::try_from(name.len()).ok()?);
+            let name = name.as_str();
+            let (code, name) = match NAMES.iter().position(|known| *known == name) {
+                Some(at) => (NAMED | at as u8, ""),
+                None => (
+                    u8::try_from(name.len()).ok().filter(|len| *len < NAMED)?,
+                    name,
+                ),
+            };
+            bytes.push(code);
             bytes.extend(u16::try_from(value.len()).ok()?.to_be_bytes());
-            bytes.extend_from_slice(name);
+            bytes.extend_from_slice(name.as_bytes());
             bytes.extend_from_slice(value.as_bytes());
         }
         Some(Self {
-            bytes: bytes.into(),
+            // In memory of its own size: it is kept for long.
+            bytes: Box::from(&bytes[..]),
             extensions: std::mem::take(&mut parts.extensions),
             parts: OnceLock::new(),
         })
@@ -136,7 +172,10 @@ impl<'a> Iterator for Headers<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let (&[name, high, low], rest) = self.0.split_first_chunk()?;
-        let (name, rest) = rest.split_at_checked(name.into())?;
+        let (name, rest) = match name.checked_sub(NAMED) {
+            Some(at) => (NAMES.get(usize::from(at))?.as_bytes(), rest),
+            None => rest.split_at_checked(name.into())?,
+        };
         let value = u16::from_be_bytes([high, low]);
         let (value, rest) = rest.split_at_checked(value.into())?;
         self.0 = rest;
@@ -221,12 +260,14 @@ mod tests {
         sensitive.headers.insert("cookie", secret);
         let mut old = request("/", &[]).into_parts();
         old.version = Version::HTTP_10;
+        let name = "x".repeat(200);
         let mut post = request("/", &[]).into_parts();
         post.method = Method::POST;
         for mut request in [
             request("http://example.org/a", &[]),
             request("*", &[]),
             request("/", &[("x-long", &long)]),
+            request("/", &[(&name, b"")]),
             UpgradeRequest::new(sensitive),
             UpgradeRequest::new(old),
             UpgradeRequest::new(post),
@@ -239,13 +280,13 @@ mod tests {
     }
 
     #[test]
-    fn a_packed_head_is_hardly_longer_than_it_was_sent() {
+    fn a_packed_head_is_shorter_than_it_was_sent() {
         let mut packed = request("/idle", &[("host", b"example.org"), ("x-a", b"1")]);
         packed.pack();
         let super::super::Head::Packed(packed) = &packed.head else {
             panic!("not packed");
         };
-        assert_eq!(packed.bytes.len(), 2 + 5 + 3 + 4 + 11 + 3 + 3 + 1);
+        assert_eq!(packed.bytes.len(), 2 + 5 + 3 + 11 + 3 + 3 + 1);
         assert!(packed.parts.get().is_none());
     }
 }

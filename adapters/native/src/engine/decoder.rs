@@ -26,8 +26,9 @@ pub struct Decoder {
     frame: Option<Frame>,
     /// What has arrived of a control frame's payload.
     control: Vec<u8>,
-    /// The message whose frames, or whose frame's pieces, are arriving.
-    message: Option<Partial>,
+    /// The message whose frames, or whose frame's pieces, are arriving. Boxed, because a connection
+    /// that waits has none.
+    message: Option<Box<Partial>>,
     /// How many frames it has had.
     fragments: usize,
     /// What decompresses messages, where that was negotiated.
@@ -174,7 +175,7 @@ impl Decoder {
                     return Err(Violation::protocol("a continuation of nothing"));
                 }
                 (Some(message), Opcode::Continuation) => {
-                    (message.len(), matches!(message, Partial::Compressed(..)))
+                    (message.len(), matches!(**message, Partial::Compressed(..)))
                 }
                 (Some(_), _) => {
                     return Err(Violation::protocol("a new message inside another"));
@@ -266,14 +267,18 @@ impl Decoder {
                 Opcode::Text => Kind::Text,
                 _ => Kind::Binary,
             };
-            Partial::new(kind, frame.compressed)
+            Box::new(Partial::new(kind, frame.compressed))
         })
     }
 
     /// How many bytes are kept of what has begun.
     #[cfg(test)]
     pub(super) fn owned(&self) -> usize {
-        self.control.capacity() + self.message.as_ref().map_or(0, Partial::capacity)
+        self.control.capacity()
+            + self
+                .message
+                .as_ref()
+                .map_or(0, |message| message.capacity())
     }
 
     fn control(&mut self, opcode: Opcode, payload: &[u8]) -> Result<Event, Violation> {
