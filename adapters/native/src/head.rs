@@ -83,7 +83,7 @@ pub(crate) async fn read_head<I: Io, R: Runtime>(
             match io.poll_read(cx, &mut chunk) {
                 // Most heads are there at once, and need no timer.
                 Poll::Pending => timer
-                    .poll(runtime, Some(deadline), cx)
+                    .poll(runtime, runtime.now(), Some(deadline), cx)
                     .map(|()| Err(TOO_LATE)),
                 Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(Err(HeadError::Gone)),
                 Poll::Ready(Ok(count)) => {

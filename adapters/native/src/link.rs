@@ -101,6 +101,8 @@ pub(crate) struct Link<I, R: Runtime> {
 
     start: Instant,
     liveness: Liveness,
+    /// Something was read since the time was last looked at.
+    heard: bool,
     timer: Timer<R>,
 
     phase: Phase,
@@ -139,6 +141,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             ping_due: false,
             start,
             liveness: Liveness::new(limits, id, Duration::ZERO),
+            heard: false,
             timer: Timer::new(),
             phase: Phase::Open,
             let_go: false,

@@ -11,7 +11,7 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     /// A timer.
     type Sleep: Future<Output = ()> + Send + 'static;
 
-    /// A timer that ends after this time.
+    /// A timer that ends after this time, and not before it has passed by [`now`](Self::now).
     fn sleep(&self, duration: Duration) -> Self::Sleep;
 
     /// The time by which the timers go. Monotonic; virtual in tests.

@@ -1,5 +1,5 @@
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crate::runtime::Runtime;
@@ -7,7 +7,14 @@ use crate::runtime::Runtime;
 /// One timer for all of a connection's deadlines: armed for the nearest, and not moved when that
 /// one moves away, which is what every arriving byte does to it.
 pub(crate) struct Timer<R: Runtime> {
-    sleep: Option<(Instant, Pin<Box<R::Sleep>>)>,
+    sleep: Option<Armed<R::Sleep>>,
+}
+
+struct Armed<S> {
+    at: Instant,
+    sleep: Pin<Box<S>>,
+    /// Whom it wakes.
+    waker: Waker,
 }
 
 impl<R: Runtime> Timer<R> {
@@ -15,10 +22,11 @@ impl<R: Runtime> Timer<R> {
         Self { sleep: None }
     }
 
-    /// Sees to a wake-up at `deadline` or before. Ready if it has passed.
+    /// Sees to a wake-up at `deadline` or before; `now` is the runtime's. Ready if it has passed.
     pub(crate) fn poll(
         &mut self,
         runtime: &R,
+        mut now: Instant,
         deadline: Option<Instant>,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
@@ -27,18 +35,36 @@ impl<R: Runtime> Timer<R> {
             return Poll::Pending;
         };
         loop {
-            let now = runtime.now();
             if deadline <= now {
                 return Poll::Ready(());
             }
             match &mut self.sleep {
-                Some((at, sleep)) if *at <= deadline => {
-                    if sleep.as_mut().poll(cx).is_pending() {
+                Some(armed) if armed.at <= deadline => {
+                    // Nothing to ask while it still counts for the same task.
+                    if now < armed.at && armed.waker.will_wake(cx.waker()) {
+                        return Poll::Pending;
+                    }
+                    if armed.sleep.as_mut().poll(cx).is_pending() {
+                        armed.waker.clone_from(cx.waker());
                         return Poll::Pending;
                     }
                     self.sleep = None;
+                    now = runtime.now();
                 }
-                sleep => *sleep = Some((deadline, Box::pin(runtime.sleep(deadline - now)))),
+                sleep => {
+                    let mut armed = Armed {
+                        at: deadline,
+                        sleep: Box::pin(runtime.sleep(deadline - now)),
+                        waker: cx.waker().clone(),
+                    };
+                    let polled = armed.sleep.as_mut().poll(cx);
+                    if polled.is_pending() {
+                        *sleep = Some(armed);
+                        return Poll::Pending;
+                    }
+                    *sleep = None;
+                    now = runtime.now();
+                }
             }
         }
     }
@@ -63,7 +89,7 @@ pub(crate) async fn until<R: Runtime, F: Future>(
             return Poll::Ready(Some(output));
         }
         timer
-            .poll(runtime, Some(deadline), cx)
+            .poll(runtime, runtime.now(), Some(deadline), cx)
             .map(|()| None::<F::Output>)
     })
     .await

@@ -81,7 +81,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
                 Poll::Ready(Ok(count)) => {
                     // Not woken until a read has found nothing: there may be more.
                     self.outbox.set_readable();
-                    self.liveness.heard(self.elapsed());
+                    self.heard = true;
                     let mut rest = scratch.get_mut(..count).unwrap_or_default();
                     self.undecoded = true;
                     self.decode(&mut rest);

@@ -13,13 +13,21 @@ use crate::timer::later;
 impl<I: Io, R: Runtime> Link<I, R> {
     /// Acts on what is due. Answers whether there is something to write for it.
     pub(super) fn keep_time(&mut self, cx: &mut Context<'_>) -> bool {
+        let now = self.runtime.now();
+        let elapsed = now.saturating_duration_since(self.start);
+        if std::mem::take(&mut self.heard) {
+            self.liveness.heard(elapsed);
+        }
         if let Some(lifeline) = &self.lifeline {
-            let now = self.elapsed();
             self.liveness
-                .credentials(lifeline.expires_at(), now, SystemTime::now);
+                .credentials(lifeline.expires_at(), elapsed, SystemTime::now);
         }
         let deadline = self.deadline();
-        if self.timer.poll(&self.runtime, deadline, cx).is_pending() {
+        if self
+            .timer
+            .poll(&self.runtime, now, deadline, cx)
+            .is_pending()
+        {
             return false;
         }
         if matches!(self.phase, Phase::Violated { .. }) {
