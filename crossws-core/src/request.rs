@@ -218,7 +218,7 @@ impl fmt::Debug for Head {
 
 /// Route parameters: what a route's pattern matched, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Params(Vec<(String, String)>);
+pub struct Params(Box<[(String, String)]>);
 
 impl Params {
     /// The value of one parameter.

@@ -44,6 +44,10 @@ pub(super) struct Chunks {
     first: Option<Chunk>,
     /// None where there is no first. Boxed, so that what is empty is small: every connection has
     /// such lists.
+    #[expect(
+        clippy::box_collection,
+        reason = "nearly always empty, and then a pointer"
+    )]
     others: Option<Box<VecDeque<Chunk>>>,
 }
 

@@ -1,7 +1,7 @@
 use std::mem;
 
 use bytes::Bytes;
-use crossws_core::{CloseCode, Limit, Limits};
+use crossws_core::{CloseCode, Limits};
 
 use super::buffer::append;
 use super::header::{Header, MAX_HEADER};
@@ -18,7 +18,7 @@ pub struct Decoder {
     role: Role,
     /// The bounds, as in [`Limits`].
     max_message: usize,
-    max_fragments: Limit,
+    max_fragments: usize,
     /// The beginning of a header.
     head: [u8; MAX_HEADER],
     head_len: u8,
@@ -66,7 +66,7 @@ impl Engine for Decoder {
         Self {
             role,
             max_message: limits.max_message_size.get().min(MOST),
-            max_fragments: limits.max_fragments,
+            max_fragments: limits.max_fragments.get(),
             head: [0; MAX_HEADER],
             head_len: 0,
             frame: None,
@@ -190,7 +190,7 @@ impl Decoder {
                 return Err(too_big(header.len));
             }
             self.fragments += 1;
-            if !self.max_fragments.allows(self.fragments) {
+            if self.fragments > self.max_fragments {
                 return Err(Violation::new(CloseCode::POLICY, "too many fragments"));
             }
         }
