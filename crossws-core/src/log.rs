@@ -372,15 +372,10 @@ impl Index {
         let mut slice = Slice::default();
         let first = self.runs.partition_point(|run| run.to <= message);
         if take.slices == Slices::Adjacent
-            && own.messages == 0
-            && let (Some(run), Some(last)) = (self.runs.get(first), self.runs.last())
+            && let Some(last) = self.runs.last()
             && last.seq + ((last.to - last.from) as u64) <= take.before
         {
-            // All of it, whoever wrote it: it was not the reader.
-            let bytes = self.start_of(message)..self.start_of(self.ends.len());
-            let seq = run.seq + (message - run.from) as u64;
-            slice.extend(seq, bytes, self.ends.len() - message);
-            slice.flush(take.bytes, into);
+            self.take_all_but_own(message, first, take, into, own);
             return self.ends.len();
         }
         for run in self.runs.iter().skip(first) {
@@ -417,6 +412,44 @@ impl Index {
         }
         slice.flush(take.bytes, into);
         self.ends.len()
+    }
+
+    /// As [`take`](Self::take), of everything: only the reader's own messages stand between slices.
+    fn take_all_but_own(
+        &self,
+        mut message: usize,
+        first: usize,
+        take: &Take<'_>,
+        into: &mut Vec<Range>,
+        own: &mut Total,
+    ) {
+        let mut emit = |run: Option<&Run>, messages: std::ops::Range<usize>| {
+            if let Some(run) = run
+                && !messages.is_empty()
+            {
+                let mut slice = Slice::default();
+                let seq = run.seq + (messages.start - run.from) as u64;
+                let bytes = self.start_of(messages.start)..self.start_of(messages.end);
+                slice.extend(seq, bytes, messages.len());
+                slice.flush(take.bytes, into);
+            }
+        };
+        let mut start = first;
+        for (at, run) in self.runs.iter().enumerate().skip(first) {
+            if own.messages == 0 {
+                // Nothing to look for.
+                break;
+            }
+            if run.author == Some(take.reader) {
+                let from = run.from.max(message);
+                emit(self.runs.get(start), message..from);
+                let bytes = self.start_of(run.to) - self.start_of(from);
+                own.bytes = own.bytes.saturating_sub(bytes as u64);
+                own.messages = own.messages.saturating_sub((run.to - from) as u64);
+                (start, message) = (at + 1, run.to);
+            }
+        }
+        emit(self.runs.get(start), message..self.ends.len());
     }
 
     /// Where a message begins.

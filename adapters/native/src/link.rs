@@ -230,8 +230,18 @@ impl<I: Io, R: Runtime> Link<I, R> {
 
     /// Does everything that can be done now, and sees to a wake-up for the rest.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) {
+        self.poll_read(cx);
+        self.poll_rest(cx);
+    }
+
+    /// The first half: what has arrived.
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>) {
         self.outbox.attend(cx.waker());
         self.read();
+    }
+
+    /// The second half: what is to be written, and what is due.
+    pub(crate) fn poll_rest(&mut self, cx: &mut Context<'_>) {
         self.write(cx);
         // What was read may have ended the connection, and the end of the writing may have
         // brought the next phase.

