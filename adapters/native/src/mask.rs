@@ -56,7 +56,8 @@ mod tests {
     #[test]
     fn every_length_and_every_cut_masks_as_the_rfc_says() {
         let key = [0x37, 0xfa, 0x21, 0x3d];
-        for len in 0..70 {
+        let one_in = if cfg!(miri) { 3 } else { 1 };
+        for len in (0..70).step_by(one_in) {
             let plain: Vec<u8> = (0..len).collect();
             let expected: Vec<u8> = plain
                 .iter()

@@ -101,8 +101,7 @@ impl Model {
         let mark_chunk = self.chunk;
         let mark = self.log.mark();
         self.next_seq += append.skipped;
-        let mut bytes = place.to_be_bytes().to_vec();
-        bytes.resize(append.len, place as u8);
+        let bytes = vec![place as u8; append.len];
         let len = self.log.append(self.next_seq, append.author, |to| {
             to.extend_from_slice(&bytes)
         });

@@ -22,7 +22,8 @@ mod tests {
 
     #[test]
     fn codes_that_may_be_sent_pass_and_no_others() {
-        for code in 0..=u16::MAX {
+        let one_in = if cfg!(miri) { 499 } else { 1 };
+        for code in (0..=u16::MAX).step_by(one_in) {
             let payload = [&code.to_be_bytes()[..], b"why"].concat();
             match parse(&payload) {
                 Ok(frame) => {

@@ -205,7 +205,8 @@ fn answered(config: &Deflate, lines: &[&str]) -> String {
 #[test]
 fn every_offer_has_its_answer() {
     assert!(TABLE.len() * configs().len() > 300);
-    for (offer, answers) in TABLE {
+    let one_in = if cfg!(miri) { 20 } else { 1 };
+    for (offer, answers) in TABLE.iter().step_by(one_in) {
         for (config, expected) in configs().iter().zip(answers) {
             let expected = match *expected {
                 "-" | "!" => (*expected).to_owned(),
