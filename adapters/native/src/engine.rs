@@ -3,6 +3,10 @@
 //! [`Engine`] is the seam. [`Decoder`] is this crate's own engine and the default; with the feature
 //! `tungstenite`, tungstenite stands behind the same seam. Both roles are here: a server's engine
 //! wants masked frames, a client's unmasked ones.
+//!
+//! The way out of a client is [`put_masked_frame`], [`put_masked_close`] and
+//! [`Deflater::put_masked_frame`](crate::deflate::Deflater::put_masked_frame); its handshake is
+//! [`ClientHandshake`](crate::ClientHandshake). The example `echo_client` puts them together.
 
 mod buffer;
 mod close;
