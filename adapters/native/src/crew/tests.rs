@@ -1,5 +1,8 @@
 //! The crew behind a real hub, polled by hand.
 
+// Helpers here unwrap as the tests do.
+#![allow(clippy::unwrap_used)]
+
 use std::io::{self, IoSlice};
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
