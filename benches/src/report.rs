@@ -249,6 +249,12 @@ fn wanted(row: &Row, result: &RowResult, results: &Results) -> String {
     } else {
         "≤"
     };
+    // What nothing that makes a system call for each message can do better than.
+    let floors = ["floor", "tcp-echo"];
+    let floor = floors.iter().filter_map(|name| value(result, name));
+    let floor = floor
+        .reduce(f64::min)
+        .filter(|_| row.measure == Measure::Cpu);
     let mut said = Vec::new();
     for bound in row.bounds {
         let (text, have, limit) = match *bound {
@@ -309,6 +315,9 @@ fn wanted(row: &Row, result: &RowResult, results: &Results) -> String {
         });
         said.push(match kept {
             Some(true) => format!("{text}: yes"),
+            Some(false) if matches!(bound, Bound::Peer(..)) && limit < floor => {
+                format!("{text}: **no**, and less than the floor's")
+            }
             Some(false) => format!("{text}: **no**"),
             None => format!("{text}: not measured"),
         });
