@@ -11,7 +11,8 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     /// A timer.
     type Sleep: Future<Output = ()> + Send + 'static;
 
-    /// A timer that ends after this time, and not before it has passed by [`now`](Self::now).
+    /// A timer that ends after this time, and not before it has passed by [`now`](Self::now). Its first
+    /// poll sees to the wake-up: it is polled again only when its time has come, or for another waker.
     fn sleep(&self, duration: Duration) -> Self::Sleep;
 
     /// The time by which the timers go. Monotonic; virtual in tests.

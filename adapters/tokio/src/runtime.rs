@@ -3,6 +3,8 @@ use std::time::{Duration, Instant};
 
 use crossws_native::{Runtime, ServerRuntime};
 use tokio::net::TcpListener;
+use tokio::task::coop::{Unconstrained, unconstrained};
+use tokio::time::Sleep;
 
 /// tokio's timers, tasks and sockets. Must be used inside a tokio runtime with its drivers
 /// enabled.
@@ -11,10 +13,11 @@ use tokio::net::TcpListener;
 pub struct Tokio;
 
 impl Runtime for Tokio {
-    type Sleep = tokio::time::Sleep;
+    /// Not bound to the task's budget: with that used up it would not set its timer.
+    type Sleep = Unconstrained<Sleep>;
 
     fn sleep(&self, duration: Duration) -> Self::Sleep {
-        tokio::time::sleep(duration)
+        unconstrained(tokio::time::sleep(duration))
     }
 
     fn now(&self) -> Instant {
