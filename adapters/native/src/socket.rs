@@ -22,9 +22,10 @@ where
 {
     let socket = SockRef::from(stream);
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    if socket
-        .tcp_notsent_lowat()
-        .is_ok_and(|bytes| bytes == UNSENT)
+    if socket.tcp_nodelay().is_ok_and(|set| set)
+        && socket
+            .tcp_notsent_lowat()
+            .is_ok_and(|bytes| bytes == UNSENT)
     {
         return;
     }
