@@ -103,6 +103,10 @@ pub(crate) struct Link<I, R: Runtime> {
     liveness: Liveness,
     /// Something was read since the time was last looked at.
     heard: bool,
+    /// To be told to others: something was written.
+    wrote: bool,
+    /// To be told to others: the connection is ending.
+    has_ended: bool,
     timer: Timer<R>,
 
     phase: Phase,
@@ -142,6 +146,8 @@ impl<I: Io, R: Runtime> Link<I, R> {
             start,
             liveness: Liveness::new(limits, id, Duration::ZERO),
             heard: false,
+            wrote: false,
+            has_ended: false,
             timer: Timer::new(),
             phase: Phase::Open,
             let_go: false,
@@ -189,6 +195,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
     pub(crate) fn next_inbound(&mut self) -> Option<Inbound> {
         if self.inbound.is_empty() {
             self.fail_violated();
+            self.tell();
         }
         if let Inbound::Message(message) = self.inbound.front()?
             && self.closed.is_none()
@@ -209,6 +216,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
     pub(crate) fn refill(&mut self) {
         if matches!(self.phase, Phase::Open | Phase::Closing { .. }) {
             self.decode_backlog();
+            self.tell();
         }
     }
 
@@ -238,6 +246,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>) {
         self.outbox.attend(cx.waker());
         self.read();
+        self.tell();
     }
 
     /// The second half: what is to be written, and what is due.
@@ -248,6 +257,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         while self.keep_time(cx) {
             self.write(cx);
         }
+        self.tell();
         if matches!(self.phase, Phase::Done) && !std::mem::replace(&mut self.let_go, true) {
             self.outbox.end();
         }
@@ -258,13 +268,22 @@ impl<I: Io, R: Runtime> Link<I, R> {
     /// It is known how the connection ended. The first to know is right.
     fn end(&mut self, closed: Closed) {
         self.closed.get_or_insert_with(|| Box::new(closed));
-        self.announce_end();
+        self.has_ended = true;
     }
 
-    /// The peer leaves every list, and whoever waits for its end is told.
-    fn announce_end(&mut self) {
+    /// Tells others what has become of the connection: not where it is known, where the stream is
+    /// locked, because it may run anybody's code.
+    fn tell(&mut self) {
+        let wrote = std::mem::take(&mut self.wrote);
+        let has_ended = std::mem::take(&mut self.has_ended);
         if let Some(lifeline) = &self.lifeline {
-            lifeline.ended();
+            if wrote {
+                lifeline.drained();
+            }
+            if has_ended {
+                // The peer leaves every list, and whoever waits for its end is told.
+                lifeline.ended();
+            }
         }
     }
 

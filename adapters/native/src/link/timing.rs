@@ -61,7 +61,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
                 Due::Expired => {
                     let frame = CloseFrame::new(CloseCode::RESTART, "connection expired");
                     self.outbox.close_with(Some(frame));
-                    self.announce_end();
+                    self.has_ended = true;
                 }
                 Due::CredentialsExpired => {
                     if let Some(lifeline) = &self.lifeline {

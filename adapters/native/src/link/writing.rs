@@ -54,9 +54,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
                 Poll::Ready(Ok(())) => {
                     self.stalled = None;
                     self.age_said = false;
-                    if let Some(lifeline) = &self.lifeline {
-                        lifeline.drained();
-                    }
+                    self.wrote = true;
                 }
             }
         }
