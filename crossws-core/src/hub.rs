@@ -16,9 +16,9 @@ use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Event, Mutex};
 use crate::tasks::Inbox;
 use crate::{
-    Capabilities, Claim, CloseFrame, Deflate, Error, Extensions, Flusher, Hook, IntoMessage, Limit,
-    Limits, Origin, Peer, PeerId, PublishError, Published, Rejection, RenewError, Resolve,
-    RestoreError, Seat, Snapshot, Transport, UpgradeRequest,
+    Capabilities, Claim, CloseFrame, Deflate, Error, Extensions, Hook, IntoMessage, Limit, Limits,
+    Origin, Peer, PeerId, PublishError, Published, Rejection, RenewError, Resolve, RestoreError,
+    Seat, Snapshot, Transport, UpgradeRequest,
 };
 
 /// Everything that is connected to one server: peers, namespaces, topics. A cheap handle that
@@ -155,12 +155,6 @@ impl Hub {
     /// Which of a request's headers a restored peer still has.
     pub fn kept_headers(&self) -> &[HeaderName] {
         &self.0.kept_headers
-    }
-
-    /// What writes for peers that are told of a publication while their tasks sleep, instead of the
-    /// one set before: for adapters.
-    pub fn set_flusher(&self, flusher: Arc<dyn Flusher>) {
-        self.registry().set_flusher(flusher);
     }
 
     pub(crate) fn registry(&self) -> &Registry {

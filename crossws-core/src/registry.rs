@@ -11,7 +11,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::feed::Clock;
-use crate::flusher::{Asleep, Flusher};
+use crate::flusher::Asleep;
 use crate::members::Key;
 use crate::sync::Mutex;
 use crate::topic::{Told, Topic};
@@ -20,8 +20,6 @@ use crate::{Limits, Peer, PeerId, Publication, Published, SubscribeError};
 #[derive(Default)]
 pub(crate) struct Registry {
     hub: Mutex<HubMap>,
-    /// Never held while another lock is taken.
-    flusher: Mutex<Option<Arc<dyn Flusher>>>,
 }
 
 #[derive(Default)]
@@ -104,10 +102,6 @@ impl HubMap {
 }
 
 impl Registry {
-    pub(crate) fn set_flusher(&self, flusher: Arc<dyn Flusher>) {
-        let _former = self.flusher.lock().replace(flusher);
-    }
-
     /// Whether a peer could join now. If others are in the namespace already, answers its name, to
     /// be shared.
     pub(crate) fn check(
@@ -128,8 +122,9 @@ impl Registry {
         hub.check(peer.id(), peer.namespace(), limits)?;
         let name = Arc::clone(peer.namespace_shared());
         let namespace = hub.namespaces.entry(name).or_default();
-        let key = namespace.everyone.insert(peer);
-        peer.subscriptions().join(key);
+        let subscriptions = peer.subscriptions();
+        let remember = |key| subscriptions.join(key);
+        namespace.everyone.insert(peer, remember);
         hub.peers.insert(ById(peer.clone()));
         Ok(())
     }
@@ -151,11 +146,13 @@ impl Registry {
         let mut index = namespace.index.lock();
         // Under the index's lock: a subscription of this peer's that waits for it must find the
         // peer gone.
-        let (everyone, topics) = peer.subscriptions().leave();
+        let (everyone, topics) = peer.subscriptions().all();
         for (topic, key) in &topics {
             gone.extend(index.remove_member(topic, *key, peer));
         }
         gone.extend(everyone.and_then(|key| namespace.everyone.remove(key, peer)));
+        // Not before: what it publishes while it is a member has an author.
+        peer.subscriptions().leave();
         if namespace.everyone.is_empty() {
             // Nobody can join meanwhile: joining takes the hub's lock, which is held.
             hub.namespaces.remove(peer.namespace());
@@ -189,8 +186,8 @@ impl Registry {
                 topic
             }
         };
-        let key = topic.insert(peer);
-        peer.subscriptions().insert(topic, key);
+        let remember = |key| peer.subscriptions().insert(Arc::clone(&topic), key);
+        topic.insert(peer, remember);
         Ok(true)
     }
 
@@ -199,10 +196,11 @@ impl Registry {
             return false;
         };
         let mut index = namespace.index.lock();
-        let Some((topic, key)) = peer.subscriptions().remove(topic) else {
+        let Some((topic, key)) = peer.subscriptions().get(topic) else {
             return false;
         };
         let handle = index.remove_member(&topic, key, peer);
+        peer.subscriptions().remove(topic.name());
         drop(index);
         drop(handle);
         true
@@ -276,12 +274,7 @@ impl Registry {
                 }
             }
         });
-        let asleep = Asleep::new(asleep);
-        if asleep.are_many()
-            && let Some(flusher) = self.flusher.lock().clone()
-        {
-            asleep.hand_on(&*flusher);
-        }
+        Asleep::new(asleep).hand_on();
         published
     }
 

@@ -32,10 +32,15 @@ impl Subscriptions {
         self.0.lock().everyone = Some(key);
     }
 
-    /// The peer has left. Answers what it was a member of.
-    pub(crate) fn leave(&self) -> (Option<Key>, Topics) {
-        let State { everyone, topics } = std::mem::take(&mut *self.0.lock());
-        (everyone, topics)
+    /// The peer has left, what it was a member of too.
+    pub(crate) fn leave(&self) {
+        let _all = std::mem::take(&mut *self.0.lock());
+    }
+
+    /// What the peer is a member of.
+    pub(crate) fn all(&self) -> (Option<Key>, Topics) {
+        let state = self.0.lock();
+        (state.everyone, state.topics.clone())
     }
 
     /// Whether the peer may be subscribed to one more topic, of this name: `false` if it is
@@ -60,10 +65,18 @@ impl Subscriptions {
         }
     }
 
-    pub(crate) fn remove(&self, topic: &str) -> Option<(Arc<Topic>, Key)> {
-        let mut state = self.0.lock();
+    pub(crate) fn get(&self, topic: &str) -> Option<(Arc<Topic>, Key)> {
+        let state = self.0.lock();
         let at = state.find(topic).ok()?;
-        Some(state.topics.remove(at))
+        state.topics.get(at).cloned()
+    }
+
+    /// The peer is a member no more.
+    pub(crate) fn remove(&self, topic: &str) {
+        let mut state = self.0.lock();
+        if let Ok(at) = state.find(topic) {
+            state.topics.remove(at);
+        }
     }
 
     pub(crate) fn contains(&self, topic: &str) -> bool {

@@ -112,7 +112,9 @@ impl Topic {
     }
 
     /// Puts a peer in that is not there. Answers its key.
-    pub(crate) fn insert(&self, peer: &Peer) -> Key {
+    /// `remember` notes the key at the peer: under the lock, so that no publication of the peer's comes
+    /// in between, which would not know its author.
+    pub(crate) fn insert(&self, peer: &Peer, remember: impl FnOnce(Key)) {
         let wire = peer.transport().wire();
         let mut state = self.state.lock();
         let state = &mut *state;
@@ -132,7 +134,7 @@ impl Topic {
             }
         };
         state.put(key, place);
-        key
+        remember(key);
     }
 
     /// Takes a member out. What was published before is still its to read. The handle is given

@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use crate::bounds::{MaybeSend, MaybeSync};
 use crate::{
-    Capabilities, CloseFrame, ControlError, Feed, Lag, Message, PersistError, Publication, Room,
-    SendError, Snapshot, Wire,
+    Capabilities, CloseFrame, ControlError, Feed, Flusher, Lag, Message, PersistError, Publication,
+    Room, SendError, Snapshot, Wire,
 };
 
 /// One connection's way out, as an adapter provides it: queues, and never waits.
@@ -86,9 +86,15 @@ pub trait Transport: MaybeSend + MaybeSync + 'static {
     /// when their answer asked for it, and after `lags` has ended the connection.
     fn wake(&self);
 
+    /// Who writes for this transport together with others, when many are to be woken at once.
+    /// Constant. `None`, the default, for one that is woken by itself.
+    fn flusher(&self) -> Option<&dyn Flusher> {
+        None
+    }
+
     /// As [`wake`](Self::wake), but writes at once what can be written without waiting, in the
     /// caller's task, so that the connection's own can sleep on. Answers whether anything was
-    /// written. Called outside all locks, by a [`Flusher`](crate::Flusher).
+    /// written. Called outside all locks, for a [`flusher`](Self::flusher).
     fn flush(&self) -> bool {
         self.wake();
         false

@@ -12,11 +12,12 @@ use crossws_core::{Accepted, Claim, Hooks, Hub, Refused, Rejection, Resolve, Upg
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 
+use crate::crew::Crew;
 use crate::engine::EngineKind;
 use crate::handshake::{Handshake, is_upgrade};
 use crate::head::{Head, HeadError, HeadLimits, read_head};
 use crate::io::Io;
-use crate::pump::pump;
+use crate::pump::pump_with;
 use crate::runtime::Runtime;
 use crate::stage::Stage;
 use crate::timer::{later, until};
@@ -92,7 +93,7 @@ where
 {
     // In a box of its own, which is gone when the connection runs. An `async fn` would keep its
     // arguments too.
-    let handshake = Box::pin(shake_hands(io, info, resolver, hub, runtime, limits));
+    let handshake = Box::pin(shake_hands(None, io, info, resolver, hub, runtime, limits));
     async move {
         if let Some(connection) = handshake.await? {
             connection.await;
@@ -104,6 +105,7 @@ where
 /// Reads the head, runs the upgrade and answers. What follows is the connection; `None` when the
 /// stream has been answered and is over.
 pub(crate) async fn shake_hands<I, R, S>(
+    crew: Option<Arc<Crew>>,
     mut io: I,
     info: StreamInfo,
     resolver: &Arc<S>,
@@ -163,7 +165,7 @@ where
                 return Ok(None);
             }
             let early = BytesMut::from(bytes.get(end..).unwrap_or_default());
-            let connection = pump(io, early, accepted, agreed, runtime.clone());
+            let connection = pump_with(crew, io, early, accepted, agreed, runtime.clone());
             Ok(Some(Stage::last(connection)))
         }
         Err(rejection) => {

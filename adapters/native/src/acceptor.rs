@@ -22,7 +22,9 @@ pub struct Acceptor<R, T> {
     resolver: Arc<R>,
     hub: Hub,
     tasks: Tasks,
-    crew: Crew,
+    /// Of the server that this is a part of. Elsewhere connections may run on several runtimes, and
+    /// none shall write for another.
+    crew: Option<Arc<Crew>>,
     head: HeadLimits,
     engine: EngineKind,
     runtime: PhantomData<fn() -> T>,
@@ -31,7 +33,7 @@ pub struct Acceptor<R, T> {
 impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     /// For these hooks, or a resolver that chooses among several.
     pub fn new(resolver: R, hub: Hub) -> Self {
-        Self::from_parts(Arc::new(resolver), hub, Tasks::default(), Crew::default())
+        Self::from_parts(Arc::new(resolver), hub, Tasks::default(), None)
     }
 
     /// The bounds of reading a request's head, where this reads it: from a raw stream.
@@ -61,7 +63,6 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     /// Dropping the future drops the connection.
     pub async fn serve_stream<I: Io>(&self, io: I, info: StreamInfo) -> Result<(), Unclaimed<I>> {
         let runtime = T::default();
-        self.crew.hire(&self.hub, &self.tasks, &runtime);
         let info = info.with_engine(self.engine);
         let served = serve_stream(io, info, &self.resolver, &self.hub, &runtime, &self.head);
         // A shutdown that forces it ends it as if it had been served.
@@ -85,7 +86,12 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
 }
 
 impl<R, T> Acceptor<R, T> {
-    pub(crate) fn from_parts(resolver: Arc<R>, hub: Hub, tasks: Tasks, crew: Crew) -> Self {
+    pub(crate) fn from_parts(
+        resolver: Arc<R>,
+        hub: Hub,
+        tasks: Tasks,
+        crew: Option<Arc<Crew>>,
+    ) -> Self {
         Self {
             resolver,
             hub,
@@ -108,8 +114,8 @@ impl<R, T> Acceptor<R, T> {
     }
 
     #[cfg(feature = "http")]
-    pub(crate) fn crew(&self) -> &Crew {
-        &self.crew
+    pub(crate) fn crew(&self) -> Option<Arc<Crew>> {
+        self.crew.clone()
     }
 
     #[cfg(feature = "http")]

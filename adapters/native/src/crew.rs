@@ -9,22 +9,20 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::thread::available_parallelism;
 
-use crossws_core::{Asleep, Flusher, Hub};
+use crossws_core::{Asleep, Flusher};
 
 use crate::runtime::ServerRuntime;
 use crate::stage::Stage;
 use crate::sync::Mutex;
 use crate::tasks::Tasks;
 
-/// Writes a room's messages in a few tasks of its own. A server has one; its members end with it.
+/// Writes a room's messages in a few tasks of its own. A server has one, on its runtime, for its own
+/// connections; the members end with the last of these and the server's handle, or when a shutdown
+/// is over.
 ///
 /// They run no code of an app, so that a hook that takes its time holds up nobody's messages.
-#[derive(Clone, Default)]
-pub(crate) struct Crew(Arc<Handle>);
-
-/// Ends the members when the last of it is dropped: they hold only what is shared.
 #[derive(Default)]
-struct Handle(Arc<Shared>);
+pub(crate) struct Crew(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared(Mutex<Work>);
@@ -38,52 +36,55 @@ struct Work {
     over: bool,
 }
 
+/// The fewest: see [`Crew::flush`].
+const MEMBERS: usize = 2;
+
 /// More would not write faster than a system's network stack.
 const MOST_MEMBERS: usize = 8;
 
+/// So many groups may wait; what comes then is woken, each by itself.
+const MOST_GROUPS: usize = 1024;
+
 impl Crew {
-    /// Sees to it that this hub's publications are written by members that run on this runtime, if
-    /// there are none yet, or no more.
-    pub(crate) fn hire<T: ServerRuntime>(&self, hub: &Hub, tasks: &Tasks, runtime: &T) {
-        let shared = &self.0.0;
-        let count = available_parallelism().map_or(1, |count| count.get().min(MOST_MEMBERS));
-        {
-            let mut work = shared.0.lock();
-            if work.members > 0 {
-                return;
-            }
-            work.members = count;
-        }
+    /// Gives it members, which run on this runtime.
+    pub(crate) fn hire<T: ServerRuntime>(&self, tasks: &Tasks, runtime: &T) {
+        let count = available_parallelism()
+            .map_or(MEMBERS, |count| count.get().clamp(MEMBERS, MOST_MEMBERS));
         for number in 0..count {
-            let member = Member {
-                number,
-                awake: true,
-                shared: Arc::clone(shared),
-            };
-            tasks.spawn(runtime, Stage::last(member));
+            tasks.spawn(runtime, Stage::last(self.member(number)));
         }
-        hub.set_flusher(self.0.clone());
+    }
+
+    pub(crate) fn member(&self, number: usize) -> Member {
+        self.0.0.lock().members += 1;
+        Member {
+            number,
+            awake: true,
+            shared: Arc::clone(&self.0),
+        }
     }
 }
 
-impl Flusher for Handle {
+impl Flusher for Crew {
     fn flush(&self, asleep: Asleep) {
         let mut work = self.0.0.lock();
-        if work.members == 0 {
+        if work.members == 0 || work.groups.len() == MOST_GROUPS {
             drop(work);
             // Its drop wakes them.
             return drop(asleep);
         }
         work.groups.push_back(asleep);
-        let member = work.resting.pop();
+        // Two, because one may be set to run next on this thread, where it waits for a hook that
+        // goes on after it has published.
+        let resting = [work.resting.pop(), work.resting.pop()];
         drop(work);
-        if let Some((_, waker)) = member {
+        for (_, waker) in resting.into_iter().flatten() {
             waker.wake();
         }
     }
 }
 
-impl Drop for Handle {
+impl Drop for Crew {
     fn drop(&mut self) {
         let resting = {
             let mut work = self.0.0.lock();
@@ -97,7 +98,7 @@ impl Drop for Handle {
 }
 
 /// One task: takes a group of connections at a time, and lets others run in between.
-struct Member {
+pub(crate) struct Member {
     number: usize,
     /// Whether it looks for work, or for whether there is work.
     awake: bool,
@@ -150,15 +151,21 @@ impl Future for Member {
 
 impl Drop for Member {
     fn drop(&mut self) {
-        let groups = {
+        let mut groups = VecDeque::new();
+        let mut other = None;
+        {
             let mut work = self.shared.0.lock();
             work.members -= 1;
             work.resting.retain(|(number, _)| *number != self.number);
-            match work.members {
-                0 => std::mem::take(&mut work.groups),
-                _ => VecDeque::new(),
+            if work.members == 0 {
+                std::mem::swap(&mut groups, &mut work.groups);
+            } else if !work.groups.is_empty() {
+                other = work.resting.pop();
             }
-        };
+        }
+        if let Some((_, waker)) = other {
+            waker.wake();
+        }
         // Whoever is left is woken.
         drop(groups);
     }

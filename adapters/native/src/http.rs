@@ -78,7 +78,7 @@ where
         resolver,
         handle.hub().clone(),
         handle.tasks().clone(),
-        handle.crew().clone(),
+        Some(Arc::clone(handle.crew())),
     );
     // The hooks have been asked about the first request already, and did not claim it.
     let first = AtomicBool::new(true);

@@ -12,7 +12,8 @@ pub trait Io: Send + Unpin + 'static {
     /// Whatever the stream reports; the connection is then lost.
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>>;
 
-    /// Writes from the slices, and answers how much.
+    /// Writes from the slices, and answers how much. Called in other tasks than the reading too, with
+    /// a waker that does nothing: the connection's own task then asks again.
     ///
     /// # Errors
     /// Whatever the stream reports; the connection is then lost.

@@ -268,6 +268,12 @@ impl Outbox {
             let left = news.into_batch(batch);
             state = self.state.lock();
             state.queue.fetched(left);
+            if state.gives_up && state.queue.has_news() {
+                // The connection ended meanwhile.
+                drop(state);
+                self.give_up();
+                state = self.state.lock();
+            }
             if batch.is_empty() {
                 fetch = state.queue.take(batch);
             }

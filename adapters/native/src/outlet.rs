@@ -23,7 +23,9 @@ pub(crate) struct Outlet<I> {
     pub(crate) io: I,
     /// Taken out of the outbox, and not yet written.
     pub(crate) writing: Batch,
-    pub(crate) unflushed: bool,
+    unflushed: bool,
+    /// How a write failed that another task tried: the connection's own has to know.
+    failed: Option<io::Error>,
 }
 
 impl<I: Io> Outlet<I> {
@@ -32,6 +34,7 @@ impl<I: Io> Outlet<I> {
             io,
             writing: Batch::default(),
             unflushed: false,
+            failed: None,
         }
     }
 
@@ -41,6 +44,9 @@ impl<I: Io> Outlet<I> {
         cx: &mut Context<'_>,
         outbox: &Outbox,
     ) -> Poll<io::Result<()>> {
+        if let Some(error) = self.failed.take() {
+            return Poll::Ready(Err(error));
+        }
         let mut slices = [IoSlice::new(&[]); SLICES];
         let count = self.writing.slices(&mut slices);
         let slices = slices.get(..count).unwrap_or_default();
@@ -57,6 +63,9 @@ impl<I: Io> Outlet<I> {
 
     /// Sees to it that nothing stays in an inner layer.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(error) = self.failed.take() {
+            return Poll::Ready(Err(error));
+        }
         if self.unflushed {
             std::task::ready!(self.io.poll_flush(cx))?;
             self.unflushed = false;
@@ -75,12 +84,18 @@ impl<I: Io> Outlet<I> {
             if self.writing.is_empty() {
                 return true;
             }
-            if !matches!(self.poll_write(cx, outbox), Poll::Ready(Ok(()))) {
-                return false;
+            let mut written = self.poll_write(cx, outbox);
+            if matches!(written, Poll::Ready(Ok(()))) {
+                *wrote = true;
+                written = self.poll_flush(cx);
             }
-            *wrote = true;
-            if !matches!(self.poll_flush(cx), Poll::Ready(Ok(()))) {
-                return false;
+            match written {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => {
+                    self.failed = Some(error);
+                    return false;
+                }
+                Poll::Pending => return false,
             }
         }
         false
@@ -97,13 +112,28 @@ pub(crate) trait Flush: Send + Sync {
 
 impl<I: Io> Flush for Mutex<Outlet<I>> {
     fn flush(&self, outbox: &Outbox) -> bool {
+        let mut unfinished = Unfinished {
+            outbox,
+            done: false,
+        };
         let mut wrote = false;
-        let done = self
-            .try_lock()
-            .is_some_and(|mut outlet| outlet.write_messages(outbox, &mut wrote));
-        if !done {
-            outbox.wake_pump();
+        if let Some(mut outlet) = self.try_lock() {
+            unfinished.done = outlet.write_messages(outbox, &mut wrote);
         }
         wrote
+    }
+}
+
+/// Wakes the connection's task for what is left, also if its stream panics.
+struct Unfinished<'a> {
+    outbox: &'a Outbox,
+    done: bool,
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if !self.done {
+            self.outbox.wake_pump();
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use bytes::{Bytes, BytesMut};
 use crossws_core::{Accepted, Error, Hooks, Message, Session};
 
+use crate::crew::Crew;
 use crate::handshake::Agreed;
 use crate::io::Io;
 use crate::link::{Inbound, Link};
@@ -19,9 +20,28 @@ use crate::transport::NativeTransport;
 /// Runs a connection whose 101 has been written, from `open` to the end of the TCP connection.
 /// `early` is what the client sent behind its request, `agreed` what its handshake settled.
 ///
+/// The peer has joined the hub when this returns, before the future is polled.
+///
 /// # Cancel safety
 /// Dropping the future drops the connection and the running hook; the `close` hook does not run.
 pub fn pump<I, R, H>(
+    io: I,
+    early: BytesMut,
+    accepted: Accepted<H>,
+    agreed: Agreed,
+    runtime: R,
+) -> impl Future<Output = ()> + Send
+where
+    I: Io,
+    R: Runtime,
+    H: Hooks + ?Sized,
+{
+    pump_with(None, io, early, accepted, agreed, runtime)
+}
+
+/// As [`pump`], for a connection of a server that has a crew.
+pub(crate) fn pump_with<I, R, H>(
+    crew: Option<Arc<Crew>>,
     io: I,
     early: BytesMut,
     accepted: Accepted<H>,
@@ -39,7 +59,8 @@ where
     let hub = accepted.hub().clone();
     let id = accepted.id();
     let outlet = Arc::new(Mutex::new(Outlet::new(io)));
-    let transport = NativeTransport::new(outbox.clone(), &agreed).with_outlet(outlet.clone());
+    let flush = Arc::downgrade(&outlet);
+    let transport = NativeTransport::new(outbox.clone(), &agreed).with_crew(crew, flush);
     let engine = agreed.into_engine(hub.limits());
     let link = Link::new(outlet, early, outbox, runtime, hub, id, engine);
     let mut link = link.with_deflater(transport.deflater());
@@ -160,11 +181,11 @@ where
         step = next(link);
     }
     if step.is_none() {
-        *turn = 0;
         link.poll_read(cx);
         // If something has arrived, its answer is to be written too.
         step = next(link);
         if step.is_none() {
+            *turn = 0;
             link.poll_rest(cx);
             step = next(link);
         }

@@ -108,7 +108,7 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
             head: self.head,
             engine: self.engine,
             tasks: Tasks::default(),
-            crew: Crew::default(),
+            crew: Arc::default(),
             stop: Stop::default(),
             runtime: T::default(),
         }));
@@ -208,9 +208,7 @@ async fn run<R: Resolve, T: ServerRuntime, L: Listen<T>>(
     handle: ServerHandle<T>,
 ) {
     let shared = &handle.0;
-    shared
-        .crew
-        .hire(&shared.hub, &shared.tasks, &shared.runtime);
+    shared.crew.hire(&shared.tasks, &shared.runtime);
     let watch = shared.stop.watch();
     let mut stopping = pin!(watch.stopping());
     let secure = listener.is_secure();
@@ -247,7 +245,18 @@ async fn connection<I: Io, R: Resolve, T: ServerRuntime>(
     let shared = &handle.0;
     let info = info.with_engine(shared.engine);
     let runtime = &shared.runtime;
-    match shake_hands(io, info, &resolver, &shared.hub, runtime, &shared.head).await {
+    let crew = Some(Arc::clone(&shared.crew));
+    match shake_hands(
+        crew,
+        io,
+        info,
+        &resolver,
+        &shared.hub,
+        runtime,
+        &shared.head,
+    )
+    .await
+    {
         Ok(next) => next,
         Err(unclaimed) => match fallback {
             Some(fallback) => {
@@ -280,7 +289,7 @@ struct Shared<T> {
     head: HeadLimits,
     engine: EngineKind,
     tasks: Tasks,
-    crew: Crew,
+    crew: Arc<Crew>,
     stop: Stop,
     runtime: T,
 }
@@ -315,7 +324,7 @@ impl<T> ServerHandle<T> {
         &self.0.tasks
     }
 
-    pub(crate) fn crew(&self) -> &Crew {
+    pub(crate) fn crew(&self) -> &Arc<Crew> {
         &self.0.crew
     }
 

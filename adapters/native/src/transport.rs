@@ -1,12 +1,13 @@
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::SystemTime;
 
 use bytes::Bytes;
 use crossws_core::{
-    Capabilities, CloseFrame, ControlError, Feed, Lag, Message, Publication, Receipt, Room,
-    SendError, Transport, Wire,
+    Capabilities, CloseFrame, ControlError, Feed, Flusher, Lag, Message, Publication, Receipt,
+    Room, SendError, Transport, Wire,
 };
 
+use crate::crew::Crew;
 use crate::deflate::Deflater;
 use crate::encoder::Encoder;
 use crate::frame::Opcode;
@@ -37,7 +38,9 @@ pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
 /// [`Transport`] over an outbox.
 pub(crate) struct NativeTransport {
     outbox: Arc<Outbox>,
-    outlet: Option<Arc<dyn Flush>>,
+    /// The connection's own task keeps it: a handle of the peer keeps no stream open.
+    outlet: Option<Weak<dyn Flush>>,
+    crew: Option<Arc<Crew>>,
     /// What was negotiated, as in the answer's header.
     extensions: Box<str>,
     encoder: Encoder,
@@ -90,8 +93,12 @@ impl Transport for NativeTransport {
         self.outbox.wake_pump();
     }
 
+    fn flusher(&self) -> Option<&dyn Flusher> {
+        self.crew.as_deref().map(|crew| crew as &dyn Flusher)
+    }
+
     fn flush(&self) -> bool {
-        match &self.outlet {
+        match self.outlet.as_ref().and_then(Weak::upgrade) {
             Some(outlet) => outlet.flush(&self.outbox),
             None => {
                 self.outbox.wake_pump();
@@ -141,14 +148,16 @@ impl NativeTransport {
             encoder: Encoder::new(agreed, &outbox),
             outbox,
             outlet: None,
+            crew: None,
             extensions: agreed.extensions().into(),
             capabilities: agreed.engine().capabilities(),
         }
     }
 
-    /// Lets other tasks write into this connection's stream.
-    pub(crate) fn with_outlet(mut self, outlet: Arc<dyn Flush>) -> Self {
+    /// Lets the crew write into this connection's stream.
+    pub(crate) fn with_crew(mut self, crew: Option<Arc<Crew>>, outlet: Weak<dyn Flush>) -> Self {
         self.outlet = Some(outlet);
+        self.crew = crew;
         self
     }
 

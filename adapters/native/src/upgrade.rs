@@ -1,6 +1,7 @@
 //! Upgrades out of an `http::Request`: hyper 1, and whatever builds on it.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use crossws_core::{Accepted, Hooks, Refused, Rejection, Resolve, UpgradeRequest};
@@ -10,11 +11,12 @@ use hyper::upgrade::{OnUpgrade, Parts, Upgraded};
 
 use crate::Acceptor;
 use crate::accept::{StreamInfo, run_claim, run_upgrade};
+use crate::crew::Crew;
 use crate::handshake::{Agreed, Handshake, is_upgrade};
 use crate::hyper::{HyperIo, UpgradedIo};
 use crate::io::Io;
 use crate::layer::WebSocketLayer;
-use crate::pump::pump;
+use crate::pump::pump_with;
 use crate::runtime::ServerRuntime;
 use crate::stage::Stage;
 
@@ -86,11 +88,11 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         match accepted {
             Ok((accepted, agreed)) => {
                 let response = handshake.response(accepted.headers(), &agreed);
-                self.crew().hire(self.hub(), self.tasks(), &T::default());
+                let crew = self.crew();
                 let connection = Stage::new(async move {
                     // An error is a client that left before its 101.
                     let upgraded = upgrade.await.ok()?;
-                    Some(connection::<T, _>(upgraded, accepted, agreed))
+                    Some(connection::<T, _>(crew, upgraded, accepted, agreed))
                 });
                 self.tasks().spawn(&T::default(), connection);
                 Ok(response.map(Full::new))
@@ -112,12 +114,13 @@ fn answer(rejection: Rejection) -> Response<Full<Bytes>> {
 /// An upgraded connection. A stream that is known below is taken out of hyper's wrapper, so that
 /// the pump writes to it directly and can reset it.
 fn connection<T: ServerRuntime, H: Hooks + ?Sized>(
+    crew: Option<Arc<Crew>>,
     upgraded: Upgraded,
     accepted: Accepted<H>,
     agreed: Agreed,
 ) -> Stage {
     let (io, early) = unwrap::<T>(upgraded);
-    Stage::last(pump(io, early, accepted, agreed, T::default()))
+    Stage::last(pump_with(crew, io, early, accepted, agreed, T::default()))
 }
 
 /// The stream of our own server or of one that the runtime knows, with what was read ahead.

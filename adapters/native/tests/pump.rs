@@ -890,3 +890,35 @@ fn durations_beyond_the_clock_are_as_good_as_none() {
     connection.end_input();
     assert!(connection.over);
 }
+
+#[test]
+fn a_client_that_never_pauses_is_written_to_and_lets_others_run() {
+    let limits = Limits::default().max_message_size(100);
+    let heard = Arc::new(AtomicUsize::new(0));
+    let hooks = {
+        let heard = Arc::clone(&heard);
+        hooks().on_message(move |_, _: crossws_core::Message| {
+            heard.fetch_add(1, Ordering::SeqCst);
+            async {}
+        })
+    };
+    let mut connection = Connection::open(hooks, limits);
+    connection.settle();
+    for _ in 0..10_000 {
+        connection.world().input.push_back(frame(0x82, &[7; 100]));
+    }
+    connection.world().writes = 0;
+    connection
+        .hub
+        .in_namespace("/room")
+        .broadcast("news")
+        .unwrap();
+    let waker = connection.world().read_waker.take().unwrap();
+    waker.wake();
+    let waker = Waker::from(Arc::clone(&connection.wakes));
+    let mut cx = Context::from_waker(&waker);
+    let _ = connection.task.as_mut().poll(&mut cx);
+    assert_eq!(connection.world().writes, 1);
+    let heard = heard.load(Ordering::SeqCst);
+    assert!(heard < 200, "{heard} messages in one go");
+}

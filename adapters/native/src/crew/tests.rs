@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
 
-use crossws_core::{HooksBuilder, Joined};
+use crossws_core::{HooksBuilder, Hub, Joined};
 
 use super::*;
 use crate::batch::Batch;
@@ -23,6 +23,7 @@ use crate::transport::NativeTransport;
 struct Paper {
     written: Arc<AtomicUsize>,
     full: bool,
+    broken: bool,
 }
 
 impl Io for Paper {
@@ -38,6 +39,7 @@ impl Io for Paper {
         if self.full {
             return Poll::Pending;
         }
+        assert!(!self.broken, "a stream's own fault");
         let count = bufs.iter().map(|buf| buf.len()).sum();
         self.written.fetch_add(count, Ordering::Relaxed);
         Poll::Ready(Ok(count))
@@ -71,15 +73,17 @@ struct Subscriber {
 }
 
 impl Subscriber {
-    fn join(hub: &Hub) -> Self {
+    fn join(hub: &Hub, crew: &Arc<Crew>) -> Self {
         let outbox = Outbox::new(hub.limits());
         let written = Arc::new(AtomicUsize::new(0));
         let outlet = Arc::new(Mutex::new(Outlet::new(Paper {
             written: Arc::clone(&written),
             full: false,
+            broken: false,
         })));
         let transport = NativeTransport::new(Arc::clone(&outbox), &Agreed::default());
-        let joined = join_with(hub, transport.with_outlet(outlet.clone()));
+        let flush = Arc::downgrade(&outlet);
+        let joined = join_with(hub, transport.with_crew(Some(Arc::clone(crew)), flush));
         joined.peer().subscribe("news").unwrap();
         let woken = Arc::new(Woken::default());
         outbox.attend(&Waker::from(Arc::clone(&woken)));
@@ -101,20 +105,11 @@ impl Subscriber {
 }
 
 /// A crew of so many, and a room of five.
-fn room(members: usize) -> (Crew, Vec<Member>, Hub, Vec<Subscriber>) {
-    let crew = Crew::default();
-    let shared = &crew.0.0;
-    shared.0.lock().members = members;
-    let members = (0..members)
-        .map(|number| Member {
-            number,
-            awake: true,
-            shared: Arc::clone(shared),
-        })
-        .collect();
+fn room(members: usize) -> (Arc<Crew>, Vec<Member>, Hub, Vec<Subscriber>) {
+    let crew = Arc::new(Crew::default());
+    let members = (0..members).map(|number| crew.member(number)).collect();
     let hub = Hub::default();
-    hub.set_flusher(crew.0.clone());
-    let room = (0..5).map(|_| Subscriber::join(&hub)).collect();
+    let room = (0..5).map(|_| Subscriber::join(&hub, &crew)).collect();
     (crew, members, hub, room)
 }
 
@@ -160,7 +155,7 @@ fn a_task_is_woken_for_what_must_wait() {
 
 #[test]
 fn without_members_the_tasks_are_woken() {
-    let (_crew, mut members, hub, room) = room(2);
+    let (crew, mut members, hub, room) = room(2);
     members.iter_mut().for_each(|member| {
         let _ = poll(member);
     });
@@ -172,7 +167,7 @@ fn without_members_the_tasks_are_woken() {
     members.pop();
     assert!(room.iter().all(|one| one.seen() == (0, true)));
 
-    let late: Vec<_> = (0..5).map(|_| Subscriber::join(&hub)).collect();
+    let late: Vec<_> = (0..5).map(|_| Subscriber::join(&hub, &crew)).collect();
     hub.in_namespace("/").publish("news", "two").unwrap();
     assert!(late.iter().all(|one| one.seen() == (0, true)));
 }
@@ -183,4 +178,46 @@ fn members_end_with_their_crew() {
     let _ = poll(&mut members[0]);
     drop((crew, hub, room));
     assert_eq!(poll(&mut members[0]).0, Poll::Ready(()));
+}
+
+#[test]
+fn a_stream_that_panics_takes_nobody_else_along() {
+    let (_crew, mut members, hub, room) = room(1);
+    hub.in_namespace("/").publish("news", "one").unwrap();
+    room[2].outlet.lock().io.broken = true;
+    let member = &mut members[0];
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| poll(member).1));
+    assert!(caught.is_err());
+    let seen: Vec<_> = room.iter().map(Subscriber::seen).collect();
+    assert!(
+        seen.iter().all(|(bytes, woken)| *bytes == 5 || *woken),
+        "{seen:?}"
+    );
+    assert_eq!(seen[2], (0, true));
+}
+
+#[test]
+fn a_peers_handle_keeps_no_stream() {
+    let (_crew, mut members, hub, mut room) = room(1);
+    let gone = room.remove(0);
+    drop(gone.outlet);
+    hub.in_namespace("/").publish("news", "one").unwrap();
+    let _ = poll(&mut members[0]);
+    assert_eq!(Arc::strong_count(&gone.written), 1, "the stream is gone");
+    assert!(gone.woken.0.load(Ordering::Relaxed) > 0);
+    assert!(room.iter().all(|one| one.seen() == (5, false)));
+}
+
+#[test]
+fn each_crew_writes_for_its_own() {
+    let (_crew, mut members, hub, ours) = room(1);
+    let other = Arc::new(Crew::default());
+    let mut idle = other.member(0);
+    let theirs: Vec<_> = (0..5).map(|_| Subscriber::join(&hub, &other)).collect();
+    hub.in_namespace("/").publish("news", "one").unwrap();
+    let _ = poll(&mut members[0]);
+    assert!(ours.iter().all(|one| one.seen() == (5, false)));
+    assert!(theirs.iter().all(|one| one.seen() == (0, false)));
+    let _ = poll(&mut idle);
+    assert!(theirs.iter().all(|one| one.seen() == (5, false)));
 }

@@ -4,12 +4,13 @@
 use std::sync::Arc;
 use std::task::Context;
 
-use crossws_core::{Asleep, CloseCode, Flusher, Hub, Limits, Publication, Transport};
+use crossws_core::{CloseCode, Hub, Limits, Publication, Transport};
 use shuttle::future::block_on;
 use shuttle::sync::{Condvar, Mutex as Lock};
 use shuttle::thread;
 
 use super::*;
+use crate::crew::Crew;
 use crate::frame::frame_len;
 use crate::handshake::Agreed;
 use crate::outbox::joined::join_with;
@@ -112,7 +113,7 @@ fn what_senders_flush_beside_the_pump_is_written_once_and_in_order() {
                 .into_iter()
                 .map(|base| {
                     let transport = NativeTransport::new(outbox.clone(), &Agreed::default())
-                        .with_outlet(outlet.clone());
+                        .with_crew(None, Arc::downgrade(&outlet) as _);
                     thread::spawn(move || {
                         for n in base..base + 3 {
                             let receipt = transport.publish(&Publication::new(vec![n].into()));
@@ -140,28 +141,22 @@ fn what_senders_flush_beside_the_pump_is_written_once_and_in_order() {
     );
 }
 
-/// Flushes in a thread of its own, like a member of the crew.
-struct Beside;
-
-impl Flusher for Beside {
-    fn flush(&self, asleep: Asleep) {
-        thread::spawn(move || asleep.flush());
-    }
-}
-
 #[test]
 fn a_room_that_others_write_for_misses_nothing() {
     shuttle::check_random(
         || {
             let hub = Hub::default();
-            hub.set_flusher(Arc::new(Beside));
+            let crew = Arc::new(Crew::default());
+            let member = crew.member(0);
+            let writing = thread::spawn(move || block_on(member));
             let members: Vec<_> = (0..4)
                 .map(|_| {
                     let outbox = Outbox::new(hub.limits());
                     let (paper, seen) = Paper::new();
                     let outlet = Arc::new(Mutex::new(Outlet::new(paper)));
+                    let flush = Arc::downgrade(&outlet);
                     let transport = NativeTransport::new(outbox.clone(), &Agreed::default())
-                        .with_outlet(outlet.clone());
+                        .with_crew(Some(Arc::clone(&crew)), flush);
                     let joined = join_with(&hub, transport);
                     joined.peer().subscribe("a").unwrap();
                     let pumping = thread::spawn(move || pump(outlet, outbox));
@@ -191,6 +186,8 @@ fn a_room_that_others_write_for_misses_nothing() {
                 joined.peer().close(CloseCode::NORMAL, "");
                 pumping.join().unwrap();
             }
+            drop((hub, crew));
+            writing.join().unwrap();
         },
         RUNS / 10,
     );

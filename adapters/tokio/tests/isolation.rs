@@ -1,0 +1,91 @@
+//! What one connection does, or an app with it, holds up no other and no clock.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
+
+use common::{read_head, serve, soon, start, upgrade_request};
+use crossws_core::{HookResult, Hub, Limits, Message, Peer, hooks};
+use crossws_tokio::Server;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// Reads until the server ends the stream, or resets it.
+async fn end(stream: &mut TcpStream) {
+    let mut rest = [0; 256];
+    let read = async { while let Ok(1..) = stream.read(&mut rest).await {} };
+    soon("the end", read).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_heartbeat_is_kept_although_a_hook_used_up_its_tasks_budget() {
+    let soon = Duration::from_millis(200);
+    let limits = Limits::default().ping_interval(soon).pong_timeout(soon);
+    let hooks = hooks().on_open(|_: Peer| async {
+        // More than tokio lets a task do in one go, which then may not set a timer either.
+        let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+        for n in 0..200 {
+            sender.send(n).unwrap();
+        }
+        for _ in 0..200 {
+            receiver.recv().await;
+        }
+    });
+    let hub = Hub::builder().limits(limits).build();
+    let server = start(Server::builder(hooks).hub(hub)).await;
+    let mut mute = server.raw(&upgrade_request("/")).await;
+    read_head(&mut mute).await;
+    end(&mut mute).await;
+}
+
+#[tokio::test]
+async fn a_handle_that_is_kept_keeps_no_stream_open() {
+    let kept: Arc<Mutex<Vec<Peer>>> = Arc::default();
+    let hooks = {
+        let kept = Arc::clone(&kept);
+        hooks().on_message(move |peer: Peer, _: Message| {
+            kept.lock().unwrap().push(peer.clone());
+            async move { peer.terminate() }
+        })
+    };
+    let server = serve(hooks).await;
+    let mut stream = server.raw(&upgrade_request("/")).await;
+    read_head(&mut stream).await;
+    stream.write_all(b"\x81\x85\0\0\0\0hello").await.unwrap();
+    end(&mut stream).await;
+    assert_eq!(kept.lock().unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_room_hears_of_it_although_the_publishers_hook_goes_on() {
+    let (done, wait) = mpsc::channel::<()>();
+    let wait = Mutex::new(wait);
+    let hooks = hooks()
+        .on_open(|peer: Peer| async move {
+            peer.subscribe("room")?;
+            HookResult::Ok(())
+        })
+        .on_message(move |peer: Peer, _: Message| {
+            peer.publish("room", "news").unwrap();
+            // As an app should not: its thread does nothing else meanwhile.
+            wait.lock().unwrap().recv().unwrap();
+            async {}
+        });
+    let server = serve(hooks).await;
+    let mut room = Vec::new();
+    for _ in 0..10 {
+        room.push(server.connect("/").await);
+    }
+    let mut publisher = server.connect("/").await;
+    while server.hub().in_namespace("/").count("room") < 11 {
+        tokio::task::yield_now().await;
+    }
+    publisher.send("go").await;
+    for client in &mut room {
+        assert_eq!(client.text().await, "news");
+    }
+    done.send(()).unwrap();
+}
