@@ -4,6 +4,7 @@
 mod tests;
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -139,7 +140,13 @@ impl Future for Member {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         match self.next(cx) {
-            Next::Group(group) => group.flush(),
+            Next::Group(group) => {
+                // The others of its group are woken, and so is the connection itself: if its stream
+                // panics again, that is its own task's end.
+                if catch_unwind(AssertUnwindSafe(|| group.flush())).is_err() {
+                    tracing::error!("a stream panicked while the crew wrote to it");
+                }
+            }
             Next::Later => {}
             Next::Nothing => return Poll::Pending,
             Next::Over => return Poll::Ready(()),
