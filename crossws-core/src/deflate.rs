@@ -46,7 +46,8 @@ deflate! {
     /// compressor serves all connections of a thread, and what is published is compressed once for
     /// all. Without it messages that are like one another become smaller, what is published is
     /// compressed for each, and a connection that sends costs some 300 KiB until it has been silent
-    /// for one or two heartbeats (without any, until it ends); the client may ask for it all the same. Default true.
+    /// for one or two heartbeats (without any, until it ends); the client may ask for it all the
+    /// same. Default true.
     server_no_context_takeover: bool = true;
     /// The client has to forget too. Without it a connection keeps the end of what it has received
     /// compressed: as far as the client may refer, 32 KiB at most. Default true.

@@ -1,9 +1,9 @@
-use std::any::{Any, TypeId};
+use std::any::TypeId;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::bounds::{AnyValue, MaybeSend, MaybeSync};
+use crate::bounds::{AnyValue, MaybeSend, MaybeSync, share, shared};
 use crate::sync::Mutex;
 
 /// Volatile values of one peer, one per type: handles, senders, caches.
@@ -11,27 +11,27 @@ use crate::sync::Mutex;
 /// They live as long as the connection does in memory, and are not restored when a sleeping
 /// object wakes. What must survive belongs into the peer's context.
 #[derive(Default)]
-// Each value is a boxed `Arc<T>`: an `Arc<dyn Any>` that is not `Send` has no `downcast`.
 // Boxed, because most peers have none.
 pub struct Extensions(Mutex<Option<Box<Values>>>);
 
-type Values = HashMap<TypeId, Box<AnyValue>>;
+type Values = HashMap<TypeId, Arc<AnyValue>>;
 
 impl Extensions {
     /// Puts a value in, and gives back the one of the same type that it replaces.
     pub fn insert<T: MaybeSend + MaybeSync + 'static>(&self, value: T) -> Option<Arc<T>> {
-        let new = Box::new(Arc::new(value));
+        let new = share(value);
         let mut values = self.0.lock();
         let old = values
             .get_or_insert_default()
             .insert(TypeId::of::<T>(), new);
         drop(values);
-        shared(&*old?)
+        shared(old?)
     }
 
     /// The value of this type, if there is one.
     pub fn get<T: MaybeSend + MaybeSync + 'static>(&self) -> Option<Arc<T>> {
-        shared(&**self.0.lock().as_ref()?.get(&TypeId::of::<T>())?)
+        let value = self.0.lock().as_ref()?.get(&TypeId::of::<T>()).cloned();
+        shared(value?)
     }
 
     /// Whether there is no value.
@@ -42,16 +42,12 @@ impl Extensions {
     /// Takes the value of this type out.
     pub fn remove<T: MaybeSend + MaybeSync + 'static>(&self) -> Option<Arc<T>> {
         let value = self.0.lock().as_mut()?.remove(&TypeId::of::<T>());
-        shared(&*value?)
+        shared(value?)
     }
 
     fn len(&self) -> usize {
         self.0.lock().as_ref().map_or(0, |values| values.len())
     }
-}
-
-fn shared<T: 'static>(value: &AnyValue) -> Option<Arc<T>> {
-    (value as &dyn Any).downcast_ref().cloned()
 }
 
 impl fmt::Debug for Extensions {

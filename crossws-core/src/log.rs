@@ -427,11 +427,12 @@ impl Index {
             if let Some(run) = run
                 && !messages.is_empty()
             {
-                let mut slice = Slice::default();
-                let seq = run.seq + (messages.start - run.from) as u64;
                 let bytes = self.start_of(messages.start)..self.start_of(messages.end);
-                slice.extend(seq, bytes, messages.len());
-                slice.flush(take.bytes, into);
+                into.push(Range {
+                    seq: run.seq + (messages.start - run.from) as u64,
+                    bytes: take.bytes.slice(bytes),
+                    messages: messages.len(),
+                });
             }
         };
         let mut start = first;

@@ -77,13 +77,14 @@ pub(crate) async fn read_head<I: Io, R: Runtime>(
                 HeadError::Bad(StatusCode::REQUEST_TIMEOUT, "the request took too long");
             // On the stack, so that a connection that dribbles owns no more than it sent.
             let mut chunk = [0; 2048];
-            if runtime.now() >= deadline {
+            let now = runtime.now();
+            if now >= deadline {
                 return Poll::Ready(Err(TOO_LATE));
             }
             match io.poll_read(cx, &mut chunk) {
                 // Most heads are there at once, and need no timer.
                 Poll::Pending => timer
-                    .poll(runtime, runtime.now(), Some(deadline), cx)
+                    .poll(runtime, now, Some(deadline), cx)
                     .map(|()| Err(TOO_LATE)),
                 Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(Err(HeadError::Gone)),
                 Poll::Ready(Ok(count)) => {

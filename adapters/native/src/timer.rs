@@ -38,34 +38,26 @@ impl<R: Runtime> Timer<R> {
             if deadline <= now {
                 return Poll::Ready(());
             }
-            match &mut self.sleep {
+            let armed = match &mut self.sleep {
                 Some(armed) if armed.at <= deadline => {
                     // Nothing to ask while it still counts for the same task.
                     if now < armed.at && armed.waker.will_wake(cx.waker()) {
                         return Poll::Pending;
                     }
-                    if armed.sleep.as_mut().poll(cx).is_pending() {
-                        armed.waker.clone_from(cx.waker());
-                        return Poll::Pending;
-                    }
-                    self.sleep = None;
-                    now = runtime.now();
+                    armed
                 }
-                sleep => {
-                    let mut armed = Armed {
-                        at: deadline,
-                        sleep: Box::pin(runtime.sleep(deadline - now)),
-                        waker: cx.waker().clone(),
-                    };
-                    let polled = armed.sleep.as_mut().poll(cx);
-                    if polled.is_pending() {
-                        *sleep = Some(armed);
-                        return Poll::Pending;
-                    }
-                    *sleep = None;
-                    now = runtime.now();
-                }
+                sleep => sleep.insert(Armed {
+                    at: deadline,
+                    sleep: Box::pin(runtime.sleep(deadline - now)),
+                    waker: cx.waker().clone(),
+                }),
+            };
+            if armed.sleep.as_mut().poll(cx).is_pending() {
+                armed.waker.clone_from(cx.waker());
+                return Poll::Pending;
             }
+            self.sleep = None;
+            now = runtime.now();
         }
     }
 }
