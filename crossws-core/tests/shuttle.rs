@@ -20,8 +20,8 @@ use std::sync::Arc;
 
 use crossws_core::{
     CloseCode, CloseFrame, Closed, ClosedBy, Encoding, ErrorKind, Hook, HooksBuilder, Hub,
-    Incoming, Limits, PeerId, Publication, Session, State, SubscribeError, Upgrade, Wire as Format,
-    handler, hooks,
+    Incoming, Limits, Peer, PeerId, Publication, Session, State, SubscribeError, Upgrade,
+    Wire as Format, handler, hooks,
 };
 use shuttle::future::block_on;
 use shuttle::thread;
@@ -44,6 +44,20 @@ fn frame() -> CloseFrame {
     CloseFrame::from(CloseCode::RESTART)
 }
 
+/// Two that publish at the same time, a peer and the hub.
+fn publishers(peer: &Peer, hub: &Hub) -> Vec<thread::JoinHandle<()>> {
+    let (peer, hub) = (peer.clone(), hub.clone());
+    let by_peer = move || {
+        peer.publish_including_self("t", "a1").unwrap();
+        peer.publish_including_self("t", "a2").unwrap();
+    };
+    let by_hub = move || {
+        hub.in_namespace("/").publish("t", "b1").unwrap();
+        hub.in_all_namespaces().publish("t", "b2").unwrap();
+    };
+    vec![thread::spawn(by_peer), thread::spawn(by_hub)]
+}
+
 #[test]
 fn every_subscriber_sees_the_same_order() {
     check(|| {
@@ -54,16 +68,7 @@ fn every_subscriber_sees_the_same_order() {
         for session in [&one, &two, &three] {
             session.peer().subscribe("t").unwrap();
         }
-        let peer = one.peer().clone();
-        let mut threads = vec![thread::spawn(move || {
-            peer.publish_including_self("t", "a1").unwrap();
-            peer.publish_including_self("t", "a2").unwrap();
-        })];
-        let from = hub.clone();
-        threads.push(thread::spawn(move || {
-            from.in_namespace("/").publish("t", "b1").unwrap();
-            from.in_all_namespaces().publish("t", "b2").unwrap();
-        }));
+        let mut threads = publishers(one.peer(), &hub);
         // One comes and goes: it misses some, and sees the rest in the same order.
         let peer = three.peer().clone();
         threads.push(thread::spawn(move || {
@@ -111,16 +116,7 @@ fn what_takes_long_to_encode_has_one_order_too() {
         let [(one, one_wire), (two, two_wire), (three, three_wire)] = formats.map(join);
         one.peer().subscribe("t").unwrap();
         two.peer().subscribe("t").unwrap();
-        let peer = one.peer().clone();
-        let mut threads = vec![thread::spawn(move || {
-            peer.publish_including_self("t", "a1").unwrap();
-            peer.publish_including_self("t", "a2").unwrap();
-        })];
-        let from = hub.clone();
-        threads.push(thread::spawn(move || {
-            from.in_namespace("/").publish("t", "b1").unwrap();
-            from.in_all_namespaces().publish("t", "b2").unwrap();
-        }));
+        let mut threads = publishers(one.peer(), &hub);
         let peer = three.peer().clone();
         threads.push(thread::spawn(move || {
             assert!(peer.subscribe("t").unwrap());

@@ -8,7 +8,7 @@ use super::terms::Terms;
 use super::{Agreed, Inflater, NAME, Negotiated, Outgoing, window_bits};
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 /// Accepts the first offer that can be; `None` if there is none.
 ///

@@ -1,4 +1,5 @@
 use super::*;
+use crate::deflate::offer::tests::expand;
 
 /// The configurations of the table's columns.
 fn configs() -> [Deflate; 4] {
@@ -60,15 +61,6 @@ const TABLE: &[(&str, [&str; 4])] = &[
     ("pmd; snct; smwb=10; foo", ["!", "!", "!", "!"]),
     ("pmd; snct=1; smwb=10", ["!", "!", "!", "!"]),
 ];
-
-fn expand(short: &str) -> String {
-    short
-        .replace("pmd", "permessage-deflate")
-        .replace("snct", "server_no_context_takeover")
-        .replace("cnct", "client_no_context_takeover")
-        .replace("smwb", "server_max_window_bits")
-        .replace("cmwb", "client_max_window_bits")
-}
 
 fn answered(config: &Deflate, lines: &[&str]) -> Result<Option<Agreed>, AnswerError> {
     Offer::new(config).answered(lines.iter().map(|line| line.as_bytes()))

@@ -166,7 +166,8 @@ const TABLE: &[(&str, [&str; 4])] = &[
     ("żółć", ["!", "!", "!", "!"]),
 ];
 
-fn expand(short: &str) -> String {
+/// What a table of cases abbreviates, for the client's side too.
+pub(in crate::deflate) fn expand(short: &str) -> String {
     short
         .replace("pmd", "permessage-deflate")
         .replace("snct", "server_no_context_takeover")
