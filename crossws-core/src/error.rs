@@ -64,8 +64,10 @@ pub enum ErrorKind {
 ///
 /// The text is for people and may change; decide by [`kind`](Self::kind) and
 /// [`downcast_ref`](Self::downcast_ref).
-#[derive(Debug)]
-pub struct Error {
+// Boxed, so that what nearly never fails answers with a pointer.
+pub struct Error(Box<Inner>);
+
+struct Inner {
     kind: ErrorKind,
     text: String,
     source: Option<BoxError>,
@@ -74,29 +76,24 @@ pub struct Error {
 impl Error {
     /// An error that a hook returned.
     pub fn hook(hook: Hook, source: BoxError) -> Self {
-        Self {
-            kind: ErrorKind::Hook(hook),
-            text: format!("the {hook} hook failed"),
-            source: Some(source),
-        }
+        let text = format!("the {hook} hook failed");
+        Self::new(ErrorKind::Hook(hook), text, Some(source))
     }
 
     /// A panic that was caught in a hook.
     pub fn panic(hook: Hook, message: &str) -> Self {
-        Self {
-            kind: ErrorKind::Panic(hook),
-            text: format!("the {hook} hook panicked: {message}"),
-            source: None,
-        }
+        let text = format!("the {hook} hook panicked: {message}");
+        Self::new(ErrorKind::Panic(hook), text, None)
     }
 
     /// A broken protocol rule or limit, as an adapter reports it.
     pub fn protocol(source: impl Into<BoxError>) -> Self {
-        Self {
-            kind: ErrorKind::Protocol,
-            text: "the client broke the protocol or a limit".to_owned(),
-            source: Some(source.into()),
-        }
+        let text = "the client broke the protocol or a limit".to_owned();
+        Self::new(ErrorKind::Protocol, text, Some(source.into()))
+    }
+
+    fn new(kind: ErrorKind, text: String, source: Option<BoxError>) -> Self {
+        Self(Box::new(Inner { kind, text, source }))
     }
 
     /// Whether a hook failed only because its peer was gone already.
@@ -110,7 +107,7 @@ impl Error {
     /// Writes the error to the log, as the default `error` hook does: what a client can cause at
     /// will at the level of debugging, everything else as an error.
     pub fn log(&self, peer: &Peer) {
-        match self.kind {
+        match self.0.kind {
             ErrorKind::Protocol => tracing::debug!(%peer, error = %self, "a client's error"),
             _ => tracing::error!(%peer, error = %self, "a peer's error"),
         }
@@ -118,19 +115,30 @@ impl Error {
 
     /// The kind of failure.
     pub fn kind(&self) -> ErrorKind {
-        self.kind
+        self.0.kind
     }
 
     /// The source as a concrete type, such as the error type a hook returned.
     pub fn downcast_ref<T: StdError + 'static>(&self) -> Option<&T> {
-        self.source.as_ref()?.downcast_ref()
+        self.0.source.as_ref()?.downcast_ref()
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { kind, text, source } = &*self.0;
+        f.debug_struct("Error")
+            .field("kind", kind)
+            .field("text", text)
+            .field("source", source)
+            .finish()
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)?;
-        match &self.source {
+        f.write_str(&self.0.text)?;
+        match &self.0.source {
             Some(source) => write!(f, ": {source}"),
             None => Ok(()),
         }
@@ -139,7 +147,7 @@ impl fmt::Display for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        Some(&**self.source.as_ref()?)
+        Some(&**self.0.source.as_ref()?)
     }
 }
 

@@ -66,6 +66,7 @@ impl From<String> for Utf8Bytes {
 }
 
 impl From<&str> for Utf8Bytes {
+    #[inline]
     fn from(text: &str) -> Self {
         Self(text.into())
     }
