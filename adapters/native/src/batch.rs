@@ -104,6 +104,7 @@ impl Batch {
     }
 
     /// The buffer at the end, with room for so much more.
+    #[inline]
     fn tail(&mut self, room: usize) -> &mut BytesMut {
         if !matches!(self.chunks.back_mut(), Some(Chunk::Own(_))) {
             let hint = std::mem::take(&mut self.hint);

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use crossws_core::{Encoding, Message, Publication, Receipt, Wire};
 
-use crate::batch::Batch;
 use crate::deflate::{Deflater, Outgoing, deflate_frame};
 use crate::frame::{Opcode, ServerFrame, put_frame};
 use crate::handshake::Agreed;
@@ -43,26 +42,40 @@ impl Encoder {
     }
 
     /// Queues a message, and wakes nobody.
+    #[inline]
     pub(crate) fn send(&self, outbox: &Outbox, message: &Message, compress: bool) -> Receipt {
+        match self {
+            Self::Shared(_) | Self::Own(_) if compress => self.send_compressed(outbox, message),
+            _ => Self::send_plain(outbox, message),
+        }
+    }
+
+    #[inline]
+    fn send_plain(outbox: &Outbox, message: &Message) -> Receipt {
         let payload = message.as_bytes();
         let opcode = Opcode::from(message);
-        let plain = |batch: &mut Batch| batch.push(opcode, payload);
+        outbox.enqueue(payload.len(), |batch| batch.push(opcode, payload))
+    }
+
+    fn send_compressed(&self, outbox: &Outbox, message: &Message) -> Receipt {
+        let payload = message.as_bytes();
+        let opcode = Opcode::from(message);
         match self {
-            Self::Shared(outgoing) if compress => {
+            Self::Shared(outgoing) => {
                 let mut frame = Vec::new();
                 if deflate_frame(outgoing, opcode, payload, &mut frame) {
                     let frame = Bytes::from(frame);
                     outbox.enqueue(payload.len(), |batch| batch.push_encoded(frame, 1))
                 } else {
-                    outbox.enqueue(payload.len(), plain)
+                    Self::send_plain(outbox, message)
                 }
             }
-            Self::Own(deflater) if compress => {
+            Self::Own(deflater) => {
                 // Held until the frame is queued: it refers to those that were queued before.
                 let mut deflater = deflater.lock();
                 let mut frame = Vec::new();
                 if !deflater.put_frame(opcode, payload, &mut frame) {
-                    return outbox.enqueue(payload.len(), plain);
+                    return Self::send_plain(outbox, message);
                 }
                 let frame = Bytes::from(frame);
                 let receipt = outbox.enqueue(payload.len(), |batch| batch.push_encoded(frame, 1));
@@ -71,7 +84,7 @@ impl Encoder {
                 }
                 receipt
             }
-            _ => outbox.enqueue(payload.len(), plain),
+            Self::Plain => Self::send_plain(outbox, message),
         }
     }
 

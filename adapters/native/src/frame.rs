@@ -48,6 +48,7 @@ impl From<&Message> for Opcode {
 }
 
 /// Appends the header of a frame whose payload has `len` bytes.
+#[inline]
 pub(crate) fn put_header(buf: &mut impl BufMut, opcode: Opcode, len: usize) {
     put_bits_and_len(buf, FIN | opcode as u8, 0, len);
 }
@@ -58,17 +59,17 @@ fn put_masked_header(buf: &mut impl BufMut, first: u8, len: usize, key: [u8; 4])
     buf.put_slice(&key);
 }
 
+#[inline]
 fn put_bits_and_len(buf: &mut impl BufMut, first: u8, masked: u8, len: usize) {
-    buf.put_u8(first);
     // The shortest of the three length forms, as section 5.2 demands.
     match len {
-        0..=125 => buf.put_u8(masked | len as u8),
+        0..=125 => buf.put_slice(&[first, masked | len as u8]),
         126..=0xffff => {
-            buf.put_u8(masked | 126);
-            buf.put_u16(len as u16);
+            let [a, b] = (len as u16).to_be_bytes();
+            buf.put_slice(&[first, masked | 126, a, b]);
         }
         _ => {
-            buf.put_u8(masked | 127);
+            buf.put_slice(&[first, masked | 127]);
             buf.put_u64(len as u64);
         }
     }

@@ -5,8 +5,8 @@ use std::cell::RefCell;
 /// Masks a payload, or unmasks it, which is the same.
 #[inline]
 pub(crate) fn apply(bytes: &mut [u8], key: [u8; 4]) {
-    let [a, b, c, d] = key;
-    let word = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
+    let half = u64::from(u32::from_ne_bytes(key));
+    let word = half << 32 | half;
     // Words, which the compiler makes vectors of.
     let (words, rest) = bytes.as_chunks_mut();
     for bytes in words {

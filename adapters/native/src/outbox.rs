@@ -339,9 +339,14 @@ impl Outbox {
     /// Whether everything has been written after more than [`DRAIN_MARK`] bytes had piled up;
     /// said once.
     pub(crate) fn take_drained(&self) -> bool {
-        self.piled_up.load(Ordering::Relaxed)
+        self.has_piled_up()
             && self.state.lock().waiting() == (0, 0)
             && self.piled_up.swap(false, Ordering::Relaxed)
+    }
+
+    /// Whether [`take_drained`](Self::take_drained) is to be asked.
+    pub(crate) fn has_piled_up(&self) -> bool {
+        self.piled_up.load(Ordering::Relaxed)
     }
 
     /// Bytes that wait.
@@ -356,11 +361,15 @@ impl Outbox {
     /// Whether the next message, of this length, shall wait until more is written: more than
     /// half of a bound is used, or an answer as long as the message would not fit. Request and
     /// response traffic thus slows its client down instead of overflowing.
+    #[inline]
     pub(crate) fn is_congested(&self, next: usize) -> bool {
         // Asked for every message, and nearly never so.
-        if !self.half_full.load(Ordering::Relaxed) && next <= self.max_bytes / 2 {
-            return false;
-        }
+        (self.half_full.load(Ordering::Relaxed) || next > self.max_bytes / 2)
+            && self.would_overflow(next)
+    }
+
+    #[cold]
+    fn would_overflow(&self, next: usize) -> bool {
         let state = self.state.lock();
         let (bytes, frames) = state.waiting();
         let half_full = self.is_half(bytes, frames);
@@ -458,8 +467,40 @@ impl Outbox {
     }
 
     /// Queues one message, and wakes nobody.
+    #[inline]
     pub(crate) fn enqueue(&self, len: usize, push: impl FnOnce(&mut Batch)) -> Receipt {
         let mut state = self.state.lock();
+        let mut dropped = 0;
+        if !self.has_room(&state, len) {
+            (state, dropped) = match self.make_room(state, len) {
+                Ok(room) => room,
+                Err(refused) => return refused,
+            };
+        }
+        state.queue.push(push);
+        let (bytes, frames) = state.sent();
+        self.note(bytes, frames);
+        let wake = self.rouse();
+        Receipt::replaced(dropped, wake)
+    }
+
+    /// Whether a message may be queued at once, as nearly always.
+    #[inline]
+    fn has_room(&self, state: &State, len: usize) -> bool {
+        !state.closing
+            && !state.stale
+            && !state.queue.has_news()
+            && self.fits(state, len, Lag::default())
+    }
+
+    /// Does what the policy says where there may be no room for a message. Answers how many were
+    /// discarded for it; or else that it is refused.
+    #[cold]
+    fn make_room<'s>(
+        &'s self,
+        mut state: MutexGuard<'s, State>,
+        len: usize,
+    ) -> Result<(MutexGuard<'s, State>, u64), Receipt> {
         if state.queue.has_news() && !state.closing && !self.fits(&state, len, state.queue.news()) {
             // By an estimate. The exact number is the topics' to say, and not under this lock.
             let backlogs = state.queue.backlogs();
@@ -469,18 +510,18 @@ impl Outbox {
             if !state.closing && !self.fits(&state, len, news) {
                 // The news are counted when they are given up.
                 state.dropped += 1;
-                return Receipt::full(1 + state.overflow());
+                return Err(Receipt::full(1 + state.overflow()));
             }
         }
         if state.closing {
-            return Receipt::closed();
+            return Err(Receipt::closed());
         }
         let mut dropped = 0;
         if state.stale || !self.fits(&state, len, Lag::default()) {
             match state.overflow {
                 Overflow::DropNewest => {
                     state.dropped += 1;
-                    return Receipt::full(1);
+                    return Err(Receipt::full(1));
                 }
                 Overflow::DropOldest => {
                     // What the pump has in its hands cannot be taken back. It is left out of
@@ -494,22 +535,18 @@ impl Outbox {
                     if !self.fits_behind(len, state.queue.sent()) {
                         dropped += 1;
                         state.dropped += dropped;
-                        return Receipt::full(dropped);
+                        return Err(Receipt::full(dropped));
                     }
                     state.dropped += dropped;
                 }
                 _ => {
                     let lost = state.overflow() + 1;
                     state.dropped += 1;
-                    return Receipt::full(lost);
+                    return Err(Receipt::full(lost));
                 }
             }
         }
-        state.queue.push(push);
-        let (bytes, frames) = state.sent();
-        self.note(bytes, frames);
-        let wake = self.rouse();
-        Receipt::replaced(dropped, wake)
+        Ok((state, dropped))
     }
 
     /// Whether a message fits behind what was sent and so many news.

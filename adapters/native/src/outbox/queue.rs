@@ -44,12 +44,19 @@ struct Part {
 
 impl Queue {
     /// Appends frames that were sent to this connection, with `push`.
+    #[inline]
     pub(super) fn push(&mut self, push: impl FnOnce(&mut Batch)) {
+        if self.feeds.is_empty() && self.fetching.is_none() && self.behind.is_none() {
+            push(&mut self.direct);
+        } else {
+            self.push_behind(push);
+        }
+    }
+
+    #[cold]
+    fn push_behind(&mut self, push: impl FnOnce(&mut Batch)) {
         let feed = self.feeds.first().map(Feed::clock);
         let time = feed.or(self.fetching.as_ref()).map(Clock::now);
-        if time.is_none() && self.behind.is_none() {
-            return push(&mut self.direct);
-        }
         let Behind { batch, parts } = &mut **self.behind.get_or_insert_default();
         let (bytes, frames) = (batch.bytes(), batch.frames());
         push(batch);
