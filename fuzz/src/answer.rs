@@ -14,24 +14,43 @@ fn config(server: u8, client: u8, how: u8) -> Deflate {
 /// Answers to a client's offer: what it asked of the server holds, or it refuses; and it never
 /// refuses what our own server answers.
 pub fn answer(data: &[u8]) {
-    let [server, client, how, their_server, their_client, answers @ ..] = data else {
+    let [
+        server,
+        client,
+        how,
+        their_server,
+        their_client,
+        answers @ ..,
+    ] = data
+    else {
         return;
     };
     let ours = config(*server, *client, *how);
     let theirs = config(*their_server, *their_client, how >> 3);
 
     let (handshake, served) = pair(&ours);
-    let agreed = served.agree(Some(&theirs), EngineKind::Own).expect("an agreement");
-    let (parts, ()) = served.response(&HeaderMap::new(), &agreed).map(drop).into_parts();
+    let agreed = served
+        .agree(Some(&theirs), EngineKind::Own)
+        .expect("an agreement");
+    let (parts, ()) = served
+        .response(&HeaderMap::new(), &agreed)
+        .map(drop)
+        .into_parts();
     let checked = handshake.check(&parts).expect("an answer that fits");
     assert_eq!(checked.extensions(), agreed.extensions());
-    let (here, there) = (checked.deflate().expect("both"), agreed.deflate().expect("both"));
+    let (here, there) = (
+        checked.deflate().expect("both"),
+        agreed.deflate().expect("both"),
+    );
     assert_eq!(here.incoming_takeover, there.outgoing.takes_context_over());
     assert!(there.incoming_takeover || !here.outgoing.takes_context_over());
 
     let (handshake, served) = pair(&ours.strict(how & 64 != 0));
     let none = served.agree(None, EngineKind::Own).expect("no agreement");
-    let (mut parts, ()) = served.response(&HeaderMap::new(), &none).map(drop).into_parts();
+    let (mut parts, ()) = served
+        .response(&HeaderMap::new(), &none)
+        .map(drop)
+        .into_parts();
     for line in answers.split(|byte| *byte == b'\n') {
         let Ok(value) = HeaderValue::from_bytes(line) else {
             return;
@@ -40,9 +59,7 @@ pub fn answer(data: &[u8]) {
     }
     let checked = match handshake.check(&parts) {
         Ok(checked) => checked,
-        Err(
-            AnswerError::Malformed(_) | AnswerError::Extension | AnswerError::Parameters,
-        ) => return,
+        Err(AnswerError::Malformed(_) | AnswerError::Extension | AnswerError::Parameters) => return,
         Err(error) => panic!("{error}"),
     };
     // There is at least one line, and so an extension.
@@ -53,7 +70,9 @@ pub fn answer(data: &[u8]) {
     assert!(server_forgets || !ours.server_no_context_takeover);
     assert_eq!(deflate.incoming_takeover, !server_forgets);
     assert!(!deflate.outgoing.takes_context_over() || !ours.client_no_context_takeover);
-    let bits = said.iter().find_map(|said| said.strip_prefix("server_max_window_bits="));
+    let bits = said
+        .iter()
+        .find_map(|said| said.strip_prefix("server_max_window_bits="));
     let bits = bits.map_or(15, |bits| bits.parse().expect("a number"));
     assert!(bits <= ours.server_max_window_bits.clamp(9, 15));
 }
@@ -61,7 +80,10 @@ pub fn answer(data: &[u8]) {
 /// A client's handshake, and what our server makes of it.
 fn pair(config: &Deflate) -> (ClientHandshake, Handshake) {
     let handshake = ClientHandshake::new(Some(config)).expect("randomness");
-    let mut request = Request::get("/").header("host", "a").body(()).expect("a request");
+    let mut request = Request::get("/")
+        .header("host", "a")
+        .body(())
+        .expect("a request");
     request.headers_mut().extend(handshake.headers());
     let served = Handshake::check(&request.into_parts().0).expect("a handshake");
     (handshake, served)

@@ -77,7 +77,9 @@ pub fn connection(data: &[u8]) {
         at: 0,
         piece: usize::from(*piece).max(1),
     };
-    let hub = Hub::builder().deflate((how & 2 != 0).then(Deflate::default)).build();
+    let hub = Hub::builder()
+        .deflate((how & 2 != 0).then(Deflate::default))
+        .build();
     let echo = Arc::new(hooks().on_message(|peer, message| async move { peer.send(message) }));
     let runtime = Still(Instant::now());
     let limits = HeadLimits::default();

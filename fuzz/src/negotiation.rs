@@ -25,7 +25,9 @@ pub fn negotiation(data: &[u8]) {
         let Ok(value) = HeaderValue::from_bytes(line) else {
             return;
         };
-        request.headers_mut().append("sec-websocket-extensions", value);
+        request
+            .headers_mut()
+            .append("sec-websocket-extensions", value);
     }
     let handshake = Handshake::check(&request.into_parts().0).expect("a handshake");
     let agreed = match handshake.agree(Some(&config), EngineKind::Own) {

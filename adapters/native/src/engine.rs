@@ -59,6 +59,15 @@ pub trait Engine: Send + 'static {
     /// The rule that was broken. The connection is to be failed (RFC 6455 section 7.1.7), and the
     /// engine must not be called again.
     fn decode(&mut self, input: &mut &mut [u8]) -> Result<Option<Event>, Violation>;
+
+    /// The next event, if it is a short message that is here as a whole and an engine has a shorter
+    /// way to it than [`decode`](Self::decode), which would say the same. `None`, and nothing is
+    /// consumed, if not: decode is to be asked.
+    #[inline(always)]
+    fn decode_short(&mut self, input: &mut &mut [u8]) -> Option<Message> {
+        let _ = input;
+        None
+    }
 }
 
 /// Which engine decodes.
@@ -103,6 +112,16 @@ impl AnyEngine {
             EngineKind::Tungstenite => {
                 Self::Tungstenite(Box::new(Tungstenite::new(Role::Server, limits)))
             }
+        }
+    }
+
+    /// As [`Engine::decode_short`].
+    #[inline(always)]
+    pub(crate) fn decode_short(&mut self, input: &mut &mut [u8]) -> Option<Message> {
+        match self {
+            Self::Own(engine) => engine.decode_short(input),
+            #[cfg(any(test, feature = "tungstenite"))]
+            Self::Tungstenite(engine) => engine.decode_short(input),
         }
     }
 

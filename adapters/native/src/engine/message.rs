@@ -16,7 +16,7 @@ pub(crate) enum Kind {
 impl Kind {
     /// A message that is here as a whole: one copy, into memory of its own size. A slice of the
     /// read buffer would have to keep all of that alive.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn whole(self, payload: &[u8]) -> Result<Message, Violation> {
         Ok(match self {
             Self::Text => Message::Text(check(payload)?.into()),

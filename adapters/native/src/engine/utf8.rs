@@ -14,6 +14,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<&str, Violation> {
     simdutf8::basic::from_utf8(bytes).map_err(|_| invalid())
 }
 
+#[cold]
 fn invalid() -> Violation {
     Violation::new(CloseCode::INVALID, "invalid UTF-8")
 }
