@@ -1,5 +1,6 @@
 //! The socket side of one connection: everything of the pump that does not run hooks.
 
+mod input;
 mod reading;
 mod timing;
 mod writing;
@@ -17,8 +18,9 @@ use crossws_core::{
 };
 use pin_project_lite::pin_project;
 
+use self::input::Input;
 use crate::deflate::Deflater;
-use crate::engine::{AnyEngine, Violation};
+use crate::engine::{AnyEngine, Decoder, Violation};
 use crate::io::Io;
 use crate::outbox::Outbox;
 use crate::outlet::Outlet;
@@ -26,20 +28,24 @@ use crate::runtime::Runtime;
 use crate::sync::Mutex;
 use crate::timer::{Timer, later};
 
-/// What arrived and waits for its hook.
-pub(crate) enum Inbound {
+/// What is next for the hooks.
+pub(crate) enum Step {
     Message(Message),
     Ping(Bytes),
     Pong(Bytes),
     Failed(Error),
+    Drain,
+    /// The connection is ending, and nothing more will arrive.
+    Closed,
 }
 
-impl Inbound {
+impl Step {
+    /// How many bytes of the client's it holds.
     fn len(&self) -> usize {
         match self {
             Self::Message(message) => message.len(),
             Self::Ping(data) | Self::Pong(data) => data.len(),
-            Self::Failed(_) => 0,
+            Self::Failed(_) | Self::Drain | Self::Closed => 0,
         }
     }
 }
@@ -82,11 +88,11 @@ pub(crate) struct Link<I, R: Runtime> {
     hub: Hub,
 
     engine: AnyEngine,
-    /// Read, and not yet decoded.
-    backlog: BytesMut,
+    input: Input,
     /// The engine may hold decodable bytes of its own.
     undecoded: bool,
-    inbound: VecDeque<Inbound>,
+    /// Decoded while a hook ran.
+    inbound: VecDeque<Step>,
     inbound_bytes: usize,
     controls: ControlRate,
 
@@ -134,7 +140,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             outbox,
             lifeline: None,
             engine,
-            backlog: early,
+            input: Input::new(early),
             undecoded: true,
             inbound: VecDeque::new(),
             inbound_bytes: 0,
@@ -191,16 +197,45 @@ impl<I: Io, R: Runtime> Link<I, R> {
         .await;
     }
 
-    /// The next of what arrived. While the client does not take its answers, its messages wait.
-    pub(crate) fn next_inbound(&mut self) -> Option<Inbound> {
-        if self.inbound.is_empty() {
-            self.fail_violated();
-            self.tell();
+    /// As [`next`](Self::next), for the most usual: a short message before which nothing waits.
+    #[inline(always)]
+    pub(crate) fn next_message(&mut self) -> Option<Message> {
+        let others_first = self.closed.is_some()
+            || !self.inbound.is_empty()
+            || self.outbox.has_piled_up()
+            || self.outbox.is_congested(Decoder::MAX_SHORT);
+        if others_first {
+            return None;
         }
-        if let Inbound::Message(message) = self.inbound.front()?
-            && self.closed.is_none()
-            && self.outbox.is_congested(message.len())
-        {
+        self.decode_short()
+    }
+
+    /// What is next, if that is here. While the client does not take its answers, its messages wait.
+    pub(crate) fn next(&mut self) -> Option<Step> {
+        if self.closed.is_none() && self.outbox.take_drained() {
+            return Some(Step::Drain);
+        }
+        if !self.inbound.is_empty() {
+            return self.next_waiting();
+        }
+        // Straight to its hook: nothing waits before it.
+        match self.decode_one() {
+            Some(next) if self.must_wait(&next) => self.enqueue(next),
+            Some(next) => return Some(next),
+            None => {
+                self.fail_violated();
+                self.tell();
+                return self.next_waiting();
+            }
+        }
+        None
+    }
+
+    fn next_waiting(&mut self) -> Option<Step> {
+        let Some(next) = self.inbound.front() else {
+            return self.closed.is_some().then_some(Step::Closed);
+        };
+        if self.must_wait(next) {
             return None;
         }
         let next = self.inbound.pop_front()?;
@@ -212,21 +247,14 @@ impl<I: Io, R: Runtime> Link<I, R> {
         Some(next)
     }
 
-    /// Decodes more of what was read before, without touching the socket.
-    pub(crate) fn refill(&mut self) {
-        if matches!(self.phase, Phase::Open | Phase::Closing { .. }) {
-            self.decode_backlog();
-            self.tell();
+    /// Whether it must wait for what is to be written.
+    fn must_wait(&self, next: &Step) -> bool {
+        match next {
+            Step::Message(message) => {
+                self.closed.is_none() && self.outbox.is_congested(message.len())
+            }
+            _ => false,
         }
-    }
-
-    /// Whether the connection is ending, and nothing more will arrive.
-    pub(crate) fn is_ending(&self) -> bool {
-        self.closed.is_some() && self.inbound.is_empty()
-    }
-
-    pub(crate) fn take_drained(&mut self) -> bool {
-        self.closed.is_none() && self.outbox.take_drained()
     }
 
     pub(crate) fn closed(&self) -> Closed {
@@ -236,21 +264,30 @@ impl<I: Io, R: Runtime> Link<I, R> {
         }
     }
 
-    /// Does everything that can be done now, and sees to a wake-up for the rest.
+    /// Does everything that can be done now while a hook runs, and sees to a wake-up for the rest.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) {
-        self.poll_read(cx);
+        self.attend(cx);
+        self.read_ahead();
+        self.tell();
         self.poll_rest(cx);
     }
 
-    /// The first half: what has arrived.
-    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>) {
+    /// The task is being polled.
+    pub(crate) fn attend(&self, cx: &Context<'_>) {
         self.outbox.attend(cx.waker());
-        self.read();
+    }
+
+    /// The first half, while no hook runs: reads once. Answers whether that may bring something for
+    /// a hook.
+    pub(crate) fn poll_read(&mut self) -> bool {
+        let read = self.read();
         self.tell();
+        read
     }
 
     /// The second half: what is to be written, and what is due.
     pub(crate) fn poll_rest(&mut self, cx: &mut Context<'_>) {
+        self.input.park();
         self.write(cx);
         // What was read may have ended the connection, and the end of the writing may have
         // brought the next phase.

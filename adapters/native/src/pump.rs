@@ -4,13 +4,13 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::{Bytes, BytesMut};
-use crossws_core::{Accepted, Error, Hooks, Message, Session};
+use bytes::BytesMut;
+use crossws_core::{Accepted, Hooks, Session};
 
 use crate::crew::Crew;
 use crate::handshake::Agreed;
 use crate::io::Io;
-use crate::link::{Inbound, Link};
+use crate::link::{Link, Step};
 use crate::outbox::Outbox;
 use crate::outlet::Outlet;
 use crate::runtime::Runtime;
@@ -88,15 +88,6 @@ where
 /// Hooks run in one poll before the pump looks at its socket again and lets other tasks run.
 const TURN: usize = 64;
 
-enum Step {
-    Message(Message),
-    Ping(Bytes),
-    Pong(Bytes),
-    Drain,
-    Failed(Error),
-    Closed,
-}
-
 /// Runs hooks until the connection is ending and everything that had arrived is delivered.
 async fn run<I, R, H>(link: &mut Link<I, R>, session: &mut Session<H>)
 where
@@ -143,6 +134,13 @@ where
             Step::Closed => return true,
         }
         *turn += 1;
+        // What most often comes next, and in numbers.
+        while *turn < TURN
+            && let Some(message) = link.next_message()
+        {
+            link.beside(session.message(message)).await;
+            *turn += 1;
+        }
         let next = std::future::poll_fn(|cx| Poll::Ready(poll_step(link, session, turn, cx)));
         match next.await {
             Poll::Ready(next) => step = next,
@@ -163,49 +161,32 @@ where
     R: Runtime,
     H: Hooks + ?Sized,
 {
-    if *turn >= TURN {
-        // Written and read once in between; then at once again, after the others.
-        *turn = 0;
-        link.poll(cx);
-        if let Poll::Ready(error) = session.poll_tasks(cx) {
-            return Poll::Ready(Step::Failed(error));
-        }
-        cx.waker().wake_by_ref();
-        return Poll::Pending;
-    }
-    // Everything that has been read is answered before anything is written: a burst of requests
-    // leaves as one burst of answers.
-    let mut step = next(link);
-    if step.is_none() {
-        link.refill();
-        step = next(link);
-    }
-    if step.is_none() {
-        link.poll_read(cx);
-        // If something has arrived, its answer is to be written too.
-        step = next(link);
+    let paused = *turn >= TURN;
+    let mut step = None;
+    if !paused {
+        // Everything that can be read is answered before anything is written: a burst of requests
+        // leaves as one burst of answers.
+        step = link.next();
         if step.is_none() {
-            *turn = 0;
-            link.poll_rest(cx);
-            step = next(link);
+            link.attend(cx);
+            while step.is_none() && link.poll_read() {
+                step = link.next();
+            }
+        }
+    }
+    if step.is_none() {
+        *turn = 0;
+        link.attend(cx);
+        link.poll_rest(cx);
+        if paused {
+            // At once again, after the others.
+            cx.waker().wake_by_ref();
+        } else {
+            step = link.next();
         }
     }
     match step {
         Some(step) => Poll::Ready(step),
         None => session.poll_tasks(cx).map(Step::Failed),
-    }
-}
-
-fn next<I: Io, R: Runtime>(link: &mut Link<I, R>) -> Option<Step> {
-    if link.take_drained() {
-        return Some(Step::Drain);
-    }
-    match link.next_inbound() {
-        Some(Inbound::Message(message)) => Some(Step::Message(message)),
-        Some(Inbound::Ping(data)) => Some(Step::Ping(data)),
-        Some(Inbound::Pong(data)) => Some(Step::Pong(data)),
-        Some(Inbound::Failed(error)) => Some(Step::Failed(error)),
-        None if link.is_ending() => Some(Step::Closed),
-        None => None,
     }
 }

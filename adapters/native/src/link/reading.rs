@@ -1,21 +1,15 @@
 //! In: from the socket through the engine to what waits for its hook.
 
-use std::cell::RefCell;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::{Buf, BytesMut};
-use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, Error, Lifeline};
+use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, Error, Lifeline, Message};
 
-use super::{Inbound, Link, Phase};
+use super::{Link, Phase, Step};
 use crate::engine::{Event, Violation};
 use crate::io::Io;
 use crate::outlet::Outlet;
 use crate::runtime::Runtime;
-
-/// How much one read takes. The buffer belongs to the thread, so that an idle connection owns
-/// none.
-const SCRATCH: usize = 64 << 10;
 
 /// Most bytes read and discarded after the close. Unread bytes would turn our FIN into a reset
 /// that destroys the close frame on its way, and a client in the middle of a large message sends
@@ -25,84 +19,102 @@ const LINGER_BYTES: usize = 64 << 20;
 /// Room for so many messages that wait is made at once.
 const BURST: usize = 16;
 
-thread_local! {
-    static READ: RefCell<Vec<u8>> = RefCell::new(vec![0; SCRATCH]);
-}
-
 impl<I: Io, R: Runtime> Link<I, R> {
-    pub(super) fn read(&mut self) {
-        loop {
-            match self.phase {
-                Phase::Open | Phase::Closing { .. } => {}
-                Phase::Lingering { .. } => {
-                    let outlet = Arc::clone(&self.outlet);
-                    return self.linger(&mut outlet.lock());
-                }
-                Phase::Violated { .. } | Phase::Flushing { .. } | Phase::Done => return,
-            }
-            if !self.decode_backlog() || !self.outbox.take_readable() || !self.read_once() {
-                return;
-            }
+    /// While no hook runs: reads once. Answers whether that may bring something for a hook.
+    pub(super) fn read(&mut self) -> bool {
+        if !self.inbound.is_empty() {
+            // They wait for the client, who may still ask, answer and leave.
+            self.read_ahead();
+            return false;
         }
+        self.may_read() && self.read_once()
     }
 
-    /// Decodes what was read before. Answers whether all of it is decoded, so that more may be
-    /// read.
-    pub(super) fn decode_backlog(&mut self) -> bool {
-        if self.undecoded || !self.backlog.is_empty() {
-            let mut backlog = std::mem::take(&mut self.backlog);
-            let mut rest = &mut backlog[..];
-            self.decode(&mut rest);
-            let rest = rest.len();
-            self.keep(backlog, rest);
-        }
-        self.backlog.is_empty() && !self.undecoded
+    /// While a hook runs: reads and decodes until enough waits for the next ones.
+    pub(super) fn read_ahead(&mut self) {
+        while self.may_read() && self.decode_ahead() && self.read_once() {}
     }
 
-    /// Keeps the last `rest` bytes of a backlog for later.
-    fn keep(&mut self, mut backlog: BytesMut, rest: usize) {
-        if rest > 0 {
-            backlog.advance(backlog.len() - rest);
-            self.backlog = backlog;
+    /// Whether what comes is to be decoded. After the end of this side it is not, but read.
+    fn may_read(&mut self) -> bool {
+        if let Phase::Lingering { .. } = self.phase {
+            let outlet = Arc::clone(&self.outlet);
+            self.linger(&mut outlet.lock());
         }
+        matches!(self.phase, Phase::Open | Phase::Closing { .. })
+    }
+
+    /// Decodes what was read, as long as there is room. Answers whether all of it is decoded, so
+    /// that more may be read.
+    fn decode_ahead(&mut self) -> bool {
+        while !self.is_full() {
+            match self.decode_one() {
+                Some(step) => self.enqueue(step),
+                None => break,
+            }
+        }
+        self.input.is_empty() && !self.undecoded
     }
 
     /// Reads once. Answers whether another read may give more.
     fn read_once(&mut self) -> bool {
-        READ.with_borrow_mut(|scratch| {
-            let mut cx = Context::from_waker(&self.read_waker);
-            let read = self.outlet.lock().io.poll_read(&mut cx, scratch);
-            match read {
-                Poll::Pending => false,
-                Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => {
-                    self.lost();
-                    false
-                }
-                Poll::Ready(Ok(count)) => {
-                    // Not woken until a read has found nothing: there may be more.
-                    self.outbox.set_readable();
-                    self.heard = true;
-                    let mut rest = scratch.get_mut(..count).unwrap_or_default();
-                    self.undecoded = true;
-                    self.decode(&mut rest);
-                    self.backlog.extend_from_slice(rest);
-                    true
-                }
+        if !self.outbox.take_readable() {
+            return false;
+        }
+        let mut cx = Context::from_waker(&self.read_waker);
+        let outlet = &self.outlet;
+        let read = self
+            .input
+            .fill(|room| outlet.lock().io.poll_read(&mut cx, room));
+        match read {
+            Poll::Pending => false,
+            Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => {
+                self.lost();
+                false
             }
-        })
+            Poll::Ready(Ok(_)) => {
+                // Not woken until a read has found nothing: there may be more.
+                self.outbox.set_readable();
+                self.heard = true;
+                self.undecoded = true;
+                true
+            }
+        }
     }
 
-    /// Decodes until more bytes are needed or enough messages wait.
-    fn decode(&mut self, input: &mut &mut [u8]) {
+    /// As [`decode_one`](Self::decode_one), for the most usual: a short message, here as a whole.
+    #[inline(always)]
+    pub(super) fn decode_short(&mut self) -> Option<Message> {
+        if !self.undecoded || !matches!(self.phase, Phase::Open) {
+            return None;
+        }
+        let mut rest = self.input.bytes();
+        let message = self.engine.decode_short(&mut rest)?;
+        let left = rest.len();
+        self.input.keep(left);
+        Some(message)
+    }
+
+    /// Decodes up to the next of what a hook is to hear. `None` if there is nothing more for now.
+    pub(super) fn decode_one(&mut self) -> Option<Step> {
+        if !self.undecoded && self.input.is_empty() {
+            return None;
+        }
         while matches!(self.phase, Phase::Open | Phase::Closing { .. }) {
-            if self.is_full() {
-                return;
-            }
-            match self.engine.decode(input) {
-                Ok(Some(event)) => self.event(event),
+            let mut rest = self.input.bytes();
+            let decoded = self.engine.decode(&mut rest);
+            let left = rest.len();
+            self.input.keep(left);
+            match decoded {
+                Ok(Some(event)) => {
+                    let step = self.event(event);
+                    if step.is_some() {
+                        return step;
+                    }
+                }
                 Ok(None) => {
                     self.undecoded = false;
-                    return;
+                    return None;
                 }
                 Err(violation) if matches!(self.phase, Phase::Open) => {
                     // What came before it is answered first, within the time of a close.
@@ -116,7 +128,14 @@ impl<I: Io, R: Runtime> Link<I, R> {
         }
         // Nothing more is wanted from this client.
         self.undecoded = false;
-        *input = &mut [];
+        self.input.clear();
+        None
+    }
+
+    /// A peer that this side closed has nothing more to say.
+    fn is_heard(&self) -> bool {
+        let closed_here = self.lifeline.as_ref().is_some_and(Lifeline::closed_here);
+        !closed_here && matches!(self.phase, Phase::Open)
     }
 
     /// Whether enough messages wait for their hooks. One may always wait, whatever the limits.
@@ -128,34 +147,41 @@ impl<I: Io, R: Runtime> Link<I, R> {
 
     /// Whether the socket is left unread for want of room.
     pub(super) fn is_paused(&self) -> bool {
-        self.is_full() || self.undecoded || !self.backlog.is_empty()
+        self.is_full() || self.undecoded || !self.input.is_empty()
     }
 
-    fn event(&mut self, event: Event) {
-        let inbound = match event {
-            Event::Message(message) => Inbound::Message(message),
+    /// What a hook is to hear of it.
+    fn event(&mut self, event: Event) -> Option<Step> {
+        let step = match event {
+            Event::Message(message) => return self.is_heard().then_some(Step::Message(message)),
             Event::Ping(data) => {
                 self.outbox.answer_ping(data.clone());
-                Inbound::Ping(data)
+                Step::Ping(data)
             }
-            Event::Pong(data) => Inbound::Pong(data),
-            Event::Close(frame) => return self.client_closed(frame),
+            Event::Pong(data) => Step::Pong(data),
+            Event::Close(frame) => {
+                self.client_closed(frame);
+                return None;
+            }
         };
-        if !matches!(inbound, Inbound::Message(_)) && !self.controls.admits(self.elapsed()) {
+        if !self.controls.admits(self.elapsed()) {
             let text = "too many control frames";
-            return self.violated(Violation::new(CloseCode::POLICY, text));
+            self.violated(Violation::new(CloseCode::POLICY, text));
+            return None;
         }
-        // A peer that this side closed has nothing more to say.
-        let closed_here = self.lifeline.as_ref().is_some_and(Lifeline::closed_here);
-        if !closed_here && matches!(self.phase, Phase::Open) {
-            self.inbound_bytes += inbound.len();
-            if self.inbound.capacity() == 0 {
-                // For a burst at once, instead of step by step.
-                self.inbound
-                    .reserve(self.limits().max_inbound.get().min(BURST));
-            }
-            self.inbound.push_back(inbound);
+        self.is_heard().then_some(step)
+    }
+
+    /// Lets something wait for its hook.
+    #[cold]
+    pub(super) fn enqueue(&mut self, step: Step) {
+        self.inbound_bytes += step.len();
+        if self.inbound.capacity() == 0 {
+            // For a burst at once, instead of step by step.
+            self.inbound
+                .reserve(self.limits().max_inbound.get().min(BURST));
         }
+        self.inbound.push_back(step);
     }
 
     fn client_closed(&mut self, frame: Option<CloseFrame>) {
@@ -195,7 +221,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
                 let frame = CloseFrame::new(violation.code(), violation.reason());
                 self.outbox.close_with(Some(frame.clone()));
                 let error = Error::protocol(violation);
-                self.inbound.push_back(Inbound::Failed(error));
+                self.inbound.push_back(Step::Failed(error));
                 frame
             }
         };
@@ -218,21 +244,16 @@ impl<I: Io, R: Runtime> Link<I, R> {
         let Phase::Lingering { read, .. } = &mut self.phase else {
             return;
         };
-        let over = READ.with_borrow_mut(|scratch| {
-            let mut cx = Context::from_waker(&self.read_waker);
-            loop {
-                match outlet.io.poll_read(&mut cx, scratch) {
-                    Poll::Pending => return false,
-                    Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => return true,
-                    Poll::Ready(Ok(count)) => *read += count,
-                }
-                if *read > LINGER_BYTES {
-                    return true;
-                }
+        let mut cx = Context::from_waker(&self.read_waker);
+        while *read <= LINGER_BYTES {
+            let more = self.input.fill(|room| outlet.io.poll_read(&mut cx, room));
+            self.input.clear();
+            match more {
+                Poll::Pending => return,
+                Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => break,
+                Poll::Ready(Ok(count)) => *read += count,
             }
-        });
-        if over {
-            self.phase = Phase::Done;
         }
+        self.phase = Phase::Done;
     }
 }

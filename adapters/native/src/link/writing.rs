@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::BytesMut;
 use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy};
 
 use super::{Link, Phase};
@@ -107,9 +106,9 @@ impl<I: Io, R: Runtime> Link<I, R> {
             Poll::Ready(Ok(())) => {
                 self.phase = Phase::Lingering {
                     deadline: self.close_deadline(),
-                    read: self.backlog.len(),
+                    read: self.input.len(),
                 };
-                self.backlog = BytesMut::new();
+                self.input.clear();
                 self.linger(outlet);
             }
             Poll::Ready(Err(_)) => self.phase = Phase::Done,
