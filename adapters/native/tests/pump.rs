@@ -4,10 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::VecDeque;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
@@ -352,6 +352,53 @@ fn the_pings_of_a_burst_are_all_answered_within_reason() {
     connection.receive(&burst);
     let answers: Vec<u8> = (4..20).flat_map(|n| [0x8a, 1, n]).collect();
     assert_eq!(connection.take(), answers, "the latest of too many");
+}
+
+#[test]
+fn what_came_before_a_close_frame_is_answered_first() {
+    let mut connection = Connection::open(echo(), Limits::default());
+    let mut packet = frame(0x81, b"one");
+    packet.extend(frame(0x82, &[7; 125]));
+    packet.extend(frame(0x88, b"\x03\xe8"));
+    connection.receive(&packet);
+    let mut answer = b"\x81\x03one\x82\x7d".to_vec();
+    answer.extend([7; 125]);
+    answer.extend(b"\x88\x02\x03\xe8");
+    assert_eq!(connection.take(), answer);
+    assert!(connection.world().shut_down);
+}
+
+#[test]
+fn a_burst_behind_a_hook_that_waits_is_kept_and_heard_in_order() {
+    let gate = Arc::new(AtomicBool::new(false));
+    let opened = Arc::clone(&gate);
+    let hooks = hooks().on_message(move |peer, message| {
+        let gate = Arc::clone(&gate);
+        async move {
+            // Polled by hand, so nobody is woken.
+            poll_fn(|_| match gate.load(Ordering::SeqCst) {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            })
+            .await;
+            peer.send(message)
+        }
+    });
+    let mut connection = Connection::open(hooks, Limits::default());
+    let mut packet = frame(0x81, b"wait");
+    packet.extend(frame(0x81, b"behind").repeat(100));
+    packet.extend(frame(0x81, b"last"));
+    connection.receive(&packet);
+    assert_eq!(connection.take(), b"");
+    // Another connection of this thread reads meanwhile.
+    let mut other = Connection::open(echo(), Limits::default());
+    other.receive(&frame(0x81, b"other").repeat(200));
+    assert_eq!(other.take(), b"\x81\x05other".repeat(200));
+    opened.store(true, Ordering::SeqCst);
+    let mut answer = b"\x81\x04wait".to_vec();
+    answer.extend(b"\x81\x06behind".repeat(100));
+    answer.extend(b"\x81\x04last");
+    assert_eq!(connection.take(), answer);
 }
 
 #[test]
