@@ -109,6 +109,8 @@ pub(crate) struct Link<I, R: Runtime> {
     liveness: Liveness,
     /// Something was read since the time was last looked at.
     heard: bool,
+    /// What was published has been left to be written the next time.
+    deferred: bool,
     /// To be told to others: something was written.
     wrote: bool,
     /// To be told to others: the connection is ending.
@@ -152,6 +154,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             start,
             liveness: Liveness::new(limits, id, Duration::ZERO),
             heard: false,
+            deferred: false,
             wrote: false,
             has_ended: false,
             timer: Timer::new(),
@@ -285,8 +288,24 @@ impl<I: Io, R: Runtime> Link<I, R> {
         read
     }
 
+    /// Whether the second half comes the next time, for which the task is to be woken: something was
+    /// read, and nothing is to be written but what others have published. The tasks that are ready
+    /// too may be about to publish more, and all of it leaves in one write.
+    pub(crate) fn defers_rest(&mut self) -> bool {
+        let defers = self.heard
+            && !self.deferred
+            && matches!(self.phase, Phase::Open)
+            && self.outbox.has_only_published();
+        if defers {
+            self.deferred = true;
+            self.input.park();
+        }
+        defers
+    }
+
     /// The second half: what is to be written, and what is due.
     pub(crate) fn poll_rest(&mut self, cx: &mut Context<'_>) {
+        self.deferred = false;
         self.input.park();
         self.write(cx);
         // What was read may have ended the connection, and the end of the writing may have

@@ -35,6 +35,8 @@ pub(crate) struct Outbox {
     asleep: AtomicBool,
     /// More than half of a bound may be used: see [`is_congested`](Self::is_congested).
     half_full: AtomicBool,
+    /// What was queued since the pump last took it is not only what others are sent too.
+    sent: AtomicBool,
     /// More than [`DRAIN_MARK`] bytes had piled up since the outbox was last empty.
     piled_up: AtomicBool,
     /// The bounds, as in [`Limits`].
@@ -113,6 +115,7 @@ impl Outbox {
                 dropped: 0,
             }),
             half_full: AtomicBool::new(false),
+            sent: AtomicBool::new(false),
             piled_up: AtomicBool::new(false),
             max_bytes: limits.max_buffered.get(),
             max_frames: limits.max_queued.get(),
@@ -144,6 +147,20 @@ impl Outbox {
     /// Whether the pump sleeps, and is to be woken. Under the lock, as its falling asleep.
     fn rouse(&self) -> bool {
         self.asleep.load(Ordering::Relaxed) && self.asleep.swap(false, Ordering::AcqRel)
+    }
+
+    /// A message is queued that is for this connection alone.
+    pub(crate) fn note_sent(&self) {
+        self.sent.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether something waits, and all of it was published; as far as is known.
+    pub(crate) fn has_only_published(&self) -> bool {
+        let state = self.state.lock();
+        !self.sent.load(Ordering::Relaxed)
+            && !state.queue.is_empty()
+            && state.controls.is_none()
+            && !state.closing
     }
 
     /// Whether the stream's waker has been woken since the last time this was asked.
@@ -260,6 +277,7 @@ impl Outbox {
         mut state: MutexGuard<'s, State>,
         batch: &mut Batch,
     ) -> MutexGuard<'s, State> {
+        self.sent.store(false, Ordering::Relaxed);
         let mut fetch = state.queue.take(batch);
         let (front, count) = state.controls();
         batch.push_front(front, count);

@@ -161,9 +161,9 @@ where
     R: Runtime,
     H: Hooks + ?Sized,
 {
-    let paused = *turn >= TURN;
+    let mut again = *turn >= TURN;
     let mut step = None;
-    if !paused {
+    if !again {
         // Everything that can be read is answered before anything is written: a burst of requests
         // leaves as one burst of answers.
         step = link.next();
@@ -175,11 +175,15 @@ where
         }
     }
     if step.is_none() {
-        *turn = 0;
         link.attend(cx);
-        link.poll_rest(cx);
-        if paused {
-            // At once again, after the others.
+        if !again && link.defers_rest() {
+            again = true;
+        } else {
+            link.poll_rest(cx);
+        }
+        *turn = 0;
+        if again {
+            // At once, after the others.
             cx.waker().wake_by_ref();
         } else {
             step = link.next();

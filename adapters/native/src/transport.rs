@@ -167,6 +167,7 @@ impl NativeTransport {
     }
 
     fn sent(&self, message: Message, receipt: Receipt) -> Result<(), SendError> {
+        self.outbox.note_sent();
         if receipt.wake {
             self.outbox.wake_pump();
         }

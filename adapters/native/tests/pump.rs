@@ -186,22 +186,29 @@ impl Connection {
         self.shared.world()
     }
 
-    /// Polls until nothing more happens by itself.
-    fn settle(&mut self) {
+    /// Polls once. Answers whether it is to be polled again.
+    fn poll(&mut self) -> bool {
         let waker = Waker::from(Arc::clone(&self.wakes));
         let mut cx = Context::from_waker(&waker);
-        loop {
-            let before = self.wakes.0.load(Ordering::SeqCst);
-            if !self.over {
-                self.over = self.task.as_mut().poll(&mut cx).is_ready();
-            }
-            if self.over || self.wakes.0.load(Ordering::SeqCst) == before {
-                return;
-            }
+        let before = self.wakes.0.load(Ordering::SeqCst);
+        if !self.over {
+            self.over = self.task.as_mut().poll(&mut cx).is_ready();
         }
+        !self.over && self.wakes.0.load(Ordering::SeqCst) != before
+    }
+
+    /// Polls until nothing more happens by itself.
+    fn settle(&mut self) {
+        while self.poll() {}
     }
 
     fn receive(&mut self, bytes: &[u8]) {
+        self.arrive(bytes);
+        self.settle();
+    }
+
+    /// Bytes arrive, and the task is not polled yet.
+    fn arrive(&mut self, bytes: &[u8]) {
         let waker = {
             let mut world = self.world();
             world.input.push_back(bytes.to_vec());
@@ -210,7 +217,6 @@ impl Connection {
         if let Some(waker) = waker {
             waker.wake();
         }
-        self.settle();
     }
 
     fn end_input(&mut self) {
@@ -291,6 +297,41 @@ fn a_task_woken_to_write_does_not_read() {
         assert_eq!(connection.take(), b"\x81\x04news");
     }
     assert_eq!(connection.world().reads, reads);
+}
+
+#[test]
+fn what_others_publish_waits_for_those_who_are_ready_too() {
+    let mut connection = Connection::open(hooks(), Limits::default());
+    let hub = connection.hub.clone();
+    let room = hub.in_namespace("/room");
+    for first in ["news", "another turn's"] {
+        let writes = connection.world().writes;
+        room.broadcast(first).unwrap();
+        connection.arrive(&frame(0x81, b"mine"));
+        assert!(connection.poll(), "it comes back");
+        assert_eq!(connection.world().writes, writes);
+        // Another task that was ready.
+        room.broadcast("more").unwrap();
+        connection.settle();
+        assert_eq!(connection.world().writes, writes + 1);
+        let mut output = vec![0x81, first.len() as u8];
+        output.extend(first.as_bytes());
+        output.extend(b"\x81\x04more");
+        assert_eq!(connection.take(), output);
+    }
+}
+
+#[test]
+fn what_was_published_leaves_with_an_answer_at_once() {
+    let mut connection = Connection::open(echo(), Limits::default());
+    connection.settle();
+    let hub = connection.hub.clone();
+    let room = hub.in_namespace("/room");
+    room.broadcast("news").unwrap();
+    connection.arrive(&frame(0x81, b"mine"));
+    connection.poll();
+    let output = std::mem::take(&mut connection.world().output);
+    assert_eq!(output, b"\x81\x04news\x81\x04mine");
 }
 
 #[test]
