@@ -1,4 +1,4 @@
-//! The tasks that write for connections whose own tasks sleep.
+//! The tasks of a server that work for its connections while their own tasks sleep.
 
 #[cfg(all(test, not(crossws_shuttle)))]
 mod tests;
@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::thread::available_parallelism;
+use std::time::Instant;
 
 use crossws_core::{Asleep, Flusher};
 
@@ -16,14 +17,17 @@ use crate::runtime::ServerRuntime;
 use crate::stage::Stage;
 use crate::sync::Mutex;
 use crate::tasks::Tasks;
+use crate::timers::Timers;
 
-/// Writes a room's messages in a few tasks of its own. A server has one, on its runtime, for its own
-/// connections; the members end with the last of these and the server's handle, or when a shutdown
-/// is over.
+/// Writes a room's messages in a few tasks of its own, and keeps time in one more. A server has one,
+/// on its runtime, for its own connections; the tasks end with the last of these and the server's
+/// handle, or when a shutdown is over.
 ///
 /// They run no code of an app, so that a hook that takes its time holds up nobody's messages.
-#[derive(Default)]
-pub(crate) struct Crew(Arc<Shared>);
+pub(crate) struct Crew {
+    shared: Arc<Shared>,
+    timers: Timers,
+}
 
 #[derive(Default)]
 struct Shared(Mutex<Work>);
@@ -47,6 +51,19 @@ const MOST_MEMBERS: usize = 8;
 const MOST_GROUPS: usize = 1024;
 
 impl Crew {
+    /// One without members. `now` is the runtime's.
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            shared: Arc::default(),
+            timers: Timers::new(now),
+        }
+    }
+
+    /// Who wakes connections for what is due.
+    pub(crate) fn timers(&self) -> &Timers {
+        &self.timers
+    }
+
     /// Gives it members, which run on this runtime.
     pub(crate) fn hire<T: ServerRuntime>(&self, tasks: &Tasks, runtime: &T) {
         let count = available_parallelism()
@@ -54,21 +71,23 @@ impl Crew {
         for number in 0..count {
             tasks.spawn(runtime, Stage::last(self.member(number)));
         }
+        let driver = self.timers.driver(runtime.clone());
+        tasks.spawn(runtime, Stage::last(driver));
     }
 
     pub(crate) fn member(&self, number: usize) -> Member {
-        self.0.0.lock().members += 1;
+        self.shared.0.lock().members += 1;
         Member {
             number,
             awake: true,
-            shared: Arc::clone(&self.0),
+            shared: Arc::clone(&self.shared),
         }
     }
 }
 
 impl Flusher for Crew {
     fn flush(&self, asleep: Asleep) {
-        let mut work = self.0.0.lock();
+        let mut work = self.shared.0.lock();
         if work.members == 0 || work.groups.len() == MOST_GROUPS {
             drop(work);
             // Its drop wakes them.
@@ -88,7 +107,7 @@ impl Flusher for Crew {
 impl Drop for Crew {
     fn drop(&mut self) {
         let resting = {
-            let mut work = self.0.0.lock();
+            let mut work = self.shared.0.lock();
             work.over = true;
             std::mem::take(&mut work.resting)
         };

@@ -42,6 +42,7 @@ mod stop;
 mod sync;
 mod tasks;
 mod timer;
+mod timers;
 #[cfg(feature = "tls")]
 mod tls;
 mod transport;

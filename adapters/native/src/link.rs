@@ -1,5 +1,6 @@
 //! The socket side of one connection: everything of the pump that does not run hooks.
 
+mod alarm;
 mod input;
 mod reading;
 mod timing;
@@ -18,6 +19,7 @@ use crossws_core::{
 };
 use pin_project_lite::pin_project;
 
+use self::alarm::Alarm;
 use self::input::Input;
 use crate::deflate::Deflater;
 use crate::engine::{AnyEngine, Decoder, Violation};
@@ -26,7 +28,7 @@ use crate::outbox::Outbox;
 use crate::outlet::Outlet;
 use crate::runtime::Runtime;
 use crate::sync::Mutex;
-use crate::timer::{Timer, later};
+use crate::timer::later;
 
 /// What is next for the hooks.
 pub(crate) enum Step {
@@ -115,7 +117,7 @@ pub(crate) struct Link<I, R: Runtime> {
     wrote: bool,
     /// To be told to others: the connection is ending.
     has_ended: bool,
-    timer: Timer<R>,
+    alarm: Alarm<R>,
 
     phase: Phase,
     /// The connection is over, and so is what was kept for it, although a hook may still run.
@@ -157,7 +159,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             deferred: false,
             wrote: false,
             has_ended: false,
-            timer: Timer::new(),
+            alarm: Alarm::new(),
             phase: Phase::Open,
             let_go: false,
             closed: None,
@@ -368,6 +370,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
 
 impl<I, R: Runtime> Drop for Link<I, R> {
     fn drop(&mut self) {
+        self.alarm.cancel(&self.outbox, self.start);
         // Handles of the peer may live on, and must keep nothing that was to be read.
         self.outbox.end();
     }

@@ -22,9 +22,11 @@ use smallvec::SmallVec;
 
 use self::queue::Queue;
 use crate::batch::Batch;
+use crate::crew::Crew;
 use crate::frame::{Opcode, put_close, put_frame};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutex, MutexGuard};
+use crate::timers::Timers;
 
 /// Shared between a peer's handles and its pump.
 pub(crate) struct Outbox {
@@ -45,6 +47,8 @@ pub(crate) struct Outbox {
     /// The stream may have something to read. Kept apart from other wake-ups, so that a task
     /// that was woken to write does not try to read.
     readable: AtomicBool,
+    /// Of the server whose connection this is, if it has one.
+    crew: Option<Arc<Crew>>,
 }
 
 /// Most pings of one burst that are answered, the latest: 2 KiB of answers.
@@ -98,7 +102,12 @@ pub(crate) struct Taken {
 }
 
 impl Outbox {
+    #[cfg(test)]
     pub(crate) fn new(limits: &Limits) -> Arc<Self> {
+        Self::with_crew(limits, None)
+    }
+
+    pub(crate) fn with_crew(limits: &Limits, crew: Option<Arc<Crew>>) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(State {
                 queue: Queue::default(),
@@ -122,7 +131,18 @@ impl Outbox {
             task: AtomicWaker::new(),
             asleep: AtomicBool::new(false),
             readable: AtomicBool::new(true),
+            crew,
         })
+    }
+
+    /// Who writes in the pump's place.
+    pub(crate) fn crew(&self) -> Option<&Crew> {
+        self.crew.as_deref()
+    }
+
+    /// Who wakes the pump for its time.
+    pub(crate) fn timers(&self) -> Option<&Timers> {
+        self.crew().map(Crew::timers)
     }
 
     /// The pump is being polled: it will look at everything by itself.

@@ -55,12 +55,12 @@ where
 {
     // Prepared before the future, which then owns the link and not its ingredients too. What runs
     // hooks is in boxes of its own, so that a connection that waits owns no room for it.
-    let outbox = Outbox::new(accepted.limits());
+    let outbox = Outbox::with_crew(accepted.limits(), crew);
     let hub = accepted.hub().clone();
     let id = accepted.id();
     let outlet = Arc::new(Mutex::new(Outlet::new(io)));
     let flush = Arc::downgrade(&outlet);
-    let transport = NativeTransport::new(outbox.clone(), &agreed).with_crew(crew, flush);
+    let transport = NativeTransport::new(outbox.clone(), &agreed).with_outlet(flush);
     let engine = agreed.into_engine(hub.limits());
     let link = Link::new(outlet, early, outbox, runtime, hub, id, engine);
     let mut link = link.with_deflater(transport.deflater());

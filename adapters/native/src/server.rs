@@ -103,14 +103,15 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
     fn serve(self, listener: impl Listen<T>) -> io::Result<Server<R, T>> {
         let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
         let local_addr = listener.local_addr()?.unwrap_or(nowhere);
+        let runtime = T::default();
         let handle = ServerHandle(Arc::new(Shared {
             hub: self.hub,
             head: self.head,
             engine: self.engine,
             tasks: Tasks::default(),
-            crew: Arc::default(),
+            crew: Arc::new(Crew::new(runtime.now())),
             stop: Stop::default(),
-            runtime: T::default(),
+            runtime,
         }));
         let run = run(listener, self.resolver, self.fallback, handle.clone());
         Ok(Server {

@@ -2,24 +2,27 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use pin_project_lite::pin_project;
+
 use crate::runtime::Runtime;
 
-/// One timer for all of a connection's deadlines: armed for the nearest, and not moved when that
-/// one moves away, which is what every arriving byte does to it.
-pub(crate) struct Timer<R: Runtime> {
-    sleep: Option<Armed<R::Sleep>>,
-}
+/// One timer for all deadlines of a task: armed for the nearest, and not moved when that one moves
+/// away, which is what every arriving byte does to it. A pointer while it is not armed.
+pub(crate) struct Timer<R: Runtime>(Option<Pin<Box<Armed<R::Sleep>>>>);
 
-struct Armed<S> {
-    at: Instant,
-    sleep: Pin<Box<S>>,
-    /// Whom it wakes.
-    waker: Waker,
+pin_project! {
+    struct Armed<S> {
+        at: Instant,
+        #[pin]
+        sleep: S,
+        // Whom it wakes.
+        waker: Waker,
+    }
 }
 
 impl<R: Runtime> Timer<R> {
     pub(crate) fn new() -> Self {
-        Self { sleep: None }
+        Self(None)
     }
 
     /// Sees to a wake-up at `deadline` or before; `now` is the runtime's. Ready if it has passed.
@@ -31,14 +34,14 @@ impl<R: Runtime> Timer<R> {
         cx: &mut Context<'_>,
     ) -> Poll<()> {
         let Some(deadline) = deadline else {
-            self.sleep = None;
+            self.0 = None;
             return Poll::Pending;
         };
         loop {
             if deadline <= now {
                 return Poll::Ready(());
             }
-            let armed = match &mut self.sleep {
+            let armed = match &mut self.0 {
                 Some(armed) if armed.at <= deadline => {
                     // Nothing to ask while it still counts for the same task.
                     if now < armed.at && armed.waker.will_wake(cx.waker()) {
@@ -46,17 +49,18 @@ impl<R: Runtime> Timer<R> {
                     }
                     armed
                 }
-                sleep => sleep.insert(Armed {
+                none => none.insert(Box::pin(Armed {
                     at: deadline,
-                    sleep: Box::pin(runtime.sleep(deadline - now)),
+                    sleep: runtime.sleep(deadline - now),
                     waker: cx.waker().clone(),
-                }),
+                })),
             };
-            if armed.sleep.as_mut().poll(cx).is_pending() {
+            let armed = armed.as_mut().project();
+            if armed.sleep.poll(cx).is_pending() {
                 armed.waker.clone_from(cx.waker());
                 return Poll::Pending;
             }
-            self.sleep = None;
+            self.0 = None;
             now = runtime.now();
         }
     }

@@ -7,7 +7,6 @@ use crossws_core::{
     Room, SendError, Transport, Wire,
 };
 
-use crate::crew::Crew;
 use crate::deflate::Deflater;
 use crate::encoder::Encoder;
 use crate::frame::Opcode;
@@ -40,7 +39,6 @@ pub(crate) struct NativeTransport {
     outbox: Arc<Outbox>,
     /// The connection's own task keeps it: a handle of the peer keeps no stream open.
     outlet: Option<Weak<dyn Flush>>,
-    crew: Option<Arc<Crew>>,
     /// What was negotiated, as in the answer's header.
     extensions: Box<str>,
     encoder: Encoder,
@@ -94,7 +92,7 @@ impl Transport for NativeTransport {
     }
 
     fn flusher(&self) -> Option<&dyn Flusher> {
-        self.crew.as_deref().map(|crew| crew as &dyn Flusher)
+        self.outbox.crew().map(|crew| crew as &dyn Flusher)
     }
 
     fn flush(&self) -> bool {
@@ -148,16 +146,14 @@ impl NativeTransport {
             encoder: Encoder::new(agreed, &outbox),
             outbox,
             outlet: None,
-            crew: None,
             extensions: agreed.extensions().into(),
             capabilities: agreed.engine().capabilities(),
         }
     }
 
-    /// Lets the crew write into this connection's stream.
-    pub(crate) fn with_crew(mut self, crew: Option<Arc<Crew>>, outlet: Weak<dyn Flush>) -> Self {
+    /// Lets others write into this connection's stream.
+    pub(crate) fn with_outlet(mut self, outlet: Weak<dyn Flush>) -> Self {
         self.outlet = Some(outlet);
-        self.crew = crew;
         self
     }
 

@@ -74,7 +74,7 @@ struct Subscriber {
 
 impl Subscriber {
     fn join(hub: &Hub, crew: &Arc<Crew>) -> Self {
-        let outbox = Outbox::new(hub.limits());
+        let outbox = Outbox::with_crew(hub.limits(), Some(Arc::clone(crew)));
         let written = Arc::new(AtomicUsize::new(0));
         let outlet = Arc::new(Mutex::new(Outlet::new(Paper {
             written: Arc::clone(&written),
@@ -83,7 +83,7 @@ impl Subscriber {
         })));
         let transport = NativeTransport::new(Arc::clone(&outbox), &Agreed::default());
         let flush = Arc::downgrade(&outlet);
-        let joined = join_with(hub, transport.with_crew(Some(Arc::clone(crew)), flush));
+        let joined = join_with(hub, transport.with_outlet(flush));
         joined.peer().subscribe("news").unwrap();
         let woken = Arc::new(Woken::default());
         outbox.attend(&Waker::from(Arc::clone(&woken)));
@@ -106,7 +106,7 @@ impl Subscriber {
 
 /// A crew of so many, and a room of five.
 fn room(members: usize) -> (Arc<Crew>, Vec<Member>, Hub, Vec<Subscriber>) {
-    let crew = Arc::new(Crew::default());
+    let crew = Arc::new(Crew::new(Instant::now()));
     let members = (0..members).map(|number| crew.member(number)).collect();
     let hub = Hub::default();
     let room = (0..5).map(|_| Subscriber::join(&hub, &crew)).collect();
@@ -211,7 +211,7 @@ fn a_peers_handle_keeps_no_stream() {
 #[test]
 fn each_crew_writes_for_its_own() {
     let (_crew, mut members, hub, ours) = room(1);
-    let other = Arc::new(Crew::default());
+    let other = Arc::new(Crew::new(Instant::now()));
     let mut idle = other.member(0);
     let theirs: Vec<_> = (0..5).map(|_| Subscriber::join(&hub, &other)).collect();
     hub.in_namespace("/").publish("news", "one").unwrap();

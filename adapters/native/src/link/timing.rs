@@ -23,9 +23,10 @@ impl<I: Io, R: Runtime> Link<I, R> {
                 .credentials(lifeline.expires_at(), elapsed, SystemTime::now);
         }
         let deadline = self.deadline();
+        let (outbox, start) = (&self.outbox, self.start);
         if self
-            .timer
-            .poll(&self.runtime, now, deadline, cx)
+            .alarm
+            .poll(outbox, &self.runtime, start, now, deadline, cx)
             .is_pending()
         {
             return false;
@@ -80,18 +81,24 @@ impl<I: Io, R: Runtime> Link<I, R> {
         true
     }
 
-    fn deadline(&self) -> Option<Instant> {
-        match self.phase {
+    /// The nearest, in the connection's time.
+    fn deadline(&self) -> Option<Duration> {
+        let at = match self.phase {
             Phase::Open => {
-                let due = self.liveness.next_due().map(|due| later(self.start, due));
-                [due, self.age_limit()].into_iter().flatten().min()
+                let due = self.liveness.next_due();
+                let Some(limit) = self.age_limit() else {
+                    return due;
+                };
+                let limit = limit.saturating_duration_since(self.start);
+                return Some(due.map_or(limit, |due| due.min(limit)));
             }
             Phase::Violated { deadline, .. }
             | Phase::Closing { deadline, .. }
             | Phase::Flushing { deadline }
-            | Phase::Lingering { deadline, .. } => Some(deadline),
-            Phase::Done => None,
-        }
+            | Phase::Lingering { deadline, .. } => deadline,
+            Phase::Done => return None,
+        };
+        Some(at.saturating_duration_since(self.start))
     }
 
     /// When what waits to be written is too old.

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::task::Context;
+use std::time::Instant;
 
 use crossws_core::{CloseCode, Hub, Limits, Publication, Transport};
 use shuttle::future::block_on;
@@ -113,7 +114,7 @@ fn what_senders_flush_beside_the_pump_is_written_once_and_in_order() {
                 .into_iter()
                 .map(|base| {
                     let transport = NativeTransport::new(outbox.clone(), &Agreed::default())
-                        .with_crew(None, Arc::downgrade(&outlet) as _);
+                        .with_outlet(Arc::downgrade(&outlet) as _);
                     thread::spawn(move || {
                         for n in base..base + 3 {
                             let receipt = transport.publish(&Publication::new(vec![n].into()));
@@ -146,17 +147,17 @@ fn a_room_that_others_write_for_misses_nothing() {
     shuttle::check_random(
         || {
             let hub = Hub::default();
-            let crew = Arc::new(Crew::default());
+            let crew = Arc::new(Crew::new(Instant::now()));
             let member = crew.member(0);
             let writing = thread::spawn(move || block_on(member));
             let members: Vec<_> = (0..4)
                 .map(|_| {
-                    let outbox = Outbox::new(hub.limits());
+                    let outbox = Outbox::with_crew(hub.limits(), Some(Arc::clone(&crew)));
                     let (paper, seen) = Paper::new();
                     let outlet = Arc::new(Mutex::new(Outlet::new(paper)));
                     let flush = Arc::downgrade(&outlet);
                     let transport = NativeTransport::new(outbox.clone(), &Agreed::default())
-                        .with_crew(Some(Arc::clone(&crew)), flush);
+                        .with_outlet(flush);
                     let joined = join_with(&hub, transport);
                     joined.peer().subscribe("a").unwrap();
                     let pumping = thread::spawn(move || pump(outlet, outbox));
