@@ -25,6 +25,18 @@ impl<R: Runtime> Timer<R> {
         Self(None)
     }
 
+    /// For when it is armed.
+    pub(crate) fn armed(&self) -> Option<Instant> {
+        self.0.as_ref().map(|armed| armed.at)
+    }
+
+    /// Whether it is armed, and for this task.
+    pub(crate) fn wakes(&self, waker: &Waker) -> bool {
+        self.0
+            .as_ref()
+            .is_some_and(|armed| armed.waker.will_wake(waker))
+    }
+
     /// Sees to a wake-up at `deadline` or before; `now` is the runtime's. Ready if it has passed.
     pub(crate) fn poll(
         &mut self,

@@ -22,8 +22,9 @@ use crate::timer::Timer;
 /// itself is late. Connections of one tick are woken together.
 ///
 /// An ordered set, and no wheel of slots: it knows its next time, so that its task wakes up for
-/// nobody else; it takes 16 bytes of a node for each connection, where a wheel's links take 24; and
-/// with 10,000 connections an entry is put in and taken out in some 0.2 µs, which each needs about
+/// nobody else; it takes some 20 bytes for each connection, where a wheel's links and their slots take
+/// more; and it is as fast. To move one of 10,000 takes 0.3 µs, of 100,000 0.8 and of a million 1.3,
+/// where a timer of tokio's, which are in a wheel, takes 0.5, 0.9 and 1.2. A connection is moved about
 /// once in ten seconds.
 pub(crate) struct Timers(Arc<Shared>);
 

@@ -19,6 +19,15 @@ pub struct Decoder {
     /// The bounds, as in [`Limits`].
     max_message: usize,
     max_fragments: usize,
+    /// What has arrived in part. Boxed, because a connection that waits has nothing of the kind.
+    begun: Option<Box<Begun>>,
+    /// What decompresses messages, where that was negotiated.
+    inflater: Inflater,
+    inflates: bool,
+}
+
+#[derive(Debug, Default)]
+struct Begun {
     /// The beginning of a header.
     head: [u8; MAX_HEADER],
     head_len: u8,
@@ -26,13 +35,10 @@ pub struct Decoder {
     frame: Option<Frame>,
     /// What has arrived of a control frame's payload.
     control: Vec<u8>,
-    /// The message whose frames, or whose frame's pieces, are arriving. Boxed, because a connection
-    /// that waits has none.
-    message: Option<Box<Partial>>,
+    /// The message whose frames, or whose frame's pieces, are arriving.
+    message: Option<Partial>,
     /// How many frames it has had.
     fragments: usize,
-    /// What decompresses messages, where that was negotiated.
-    inflater: Option<Inflater>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -77,19 +83,16 @@ impl Engine for Decoder {
             role,
             max_message: limits.max_message_size.get().min(MOST),
             max_fragments: limits.max_fragments.get(),
-            head: [0; MAX_HEADER],
-            head_len: 0,
-            frame: None,
-            control: Vec::new(),
-            message: None,
-            fragments: 0,
-            inflater: None,
+            begun: None,
+            inflater: Inflater::per_message(),
+            inflates: false,
         }
     }
 
     fn decode(&mut self, input: &mut &mut [u8]) -> Result<Option<Event>, Violation> {
         loop {
-            let frame = match self.frame {
+            let begun = self.begun.as_deref();
+            let frame = match begun.and_then(|begun| begun.frame) {
                 Some(frame) => frame,
                 None => match self.begin(input)? {
                     Some(frame) => frame,
@@ -97,10 +100,16 @@ impl Engine for Decoder {
                 },
             };
             let event = if frame.left <= input.len() {
-                self.frame = None;
                 let payload = take(input, frame.left);
                 mask::apply(payload, frame.key);
-                self.end(frame, payload)?
+                let event = self.end(frame, payload)?;
+                if let Some(begun) = &mut self.begun {
+                    begun.frame = None;
+                    if begun.message.is_none() {
+                        self.begun = None;
+                    }
+                }
+                event
             } else {
                 let piece = take(input, input.len());
                 mask::apply(piece, frame.key);
@@ -149,7 +158,10 @@ impl Decoder {
     /// Takes compressed messages too: permessage-deflate was negotiated.
     #[must_use]
     pub fn with_inflater(mut self, inflater: impl Into<Option<Inflater>>) -> Self {
-        self.inflater = inflater.into();
+        if let Some(inflater) = inflater.into() {
+            self.inflater = inflater;
+            self.inflates = true;
+        }
         self
     }
 
@@ -157,7 +169,11 @@ impl Decoder {
     /// Reads a header and says whether its frame may come now.
     #[inline]
     fn begin(&mut self, input: &mut &mut [u8]) -> Result<Option<Frame>, Violation> {
-        let header = if self.head_len == 0
+        if input.is_empty() {
+            return Ok(None);
+        }
+        let in_pieces = self.begun.as_ref().is_some_and(|begun| begun.head_len > 0);
+        let header = if !in_pieces
             && let Some((header, len)) = Header::parse(input, self.role)?
         {
             take(input, len);
@@ -174,22 +190,23 @@ impl Decoder {
     /// Reads a header that arrives in pieces.
     #[cold]
     fn resume(&mut self, input: &mut &mut [u8]) -> Result<Option<Header>, Violation> {
-        let had = usize::from(self.head_len);
+        let begun = self.begun.get_or_insert_default();
+        let had = usize::from(begun.head_len);
         let count = input.len().min(MAX_HEADER - had);
-        let room = self.head.iter_mut().skip(had);
+        let room = begun.head.iter_mut().skip(had);
         for (to, from) in room.zip(input.iter()) {
             *to = *from;
         }
         let have = had + count;
-        match Header::parse(self.head.get(..have).unwrap_or_default(), self.role)? {
+        match Header::parse(begun.head.get(..have).unwrap_or_default(), self.role)? {
             Some((header, len)) => {
-                self.head_len = 0;
+                begun.head_len = 0;
                 take(input, len - had);
                 Ok(Some(header))
             }
             // It is shorter than the longest, so all of the input belongs to it.
             None => {
-                self.head_len = have as u8;
+                begun.head_len = have as u8;
                 take(input, count);
                 Ok(None)
             }
@@ -200,7 +217,7 @@ impl Decoder {
     #[inline]
     fn admit(&mut self, header: &Header) -> Result<Frame, Violation> {
         if header.rsv1 {
-            if self.inflater.is_none() {
+            if !self.inflates {
                 return Err(Violation::protocol(
                     "RSV1 is set, and no extension was negotiated",
                 ));
@@ -211,17 +228,21 @@ impl Decoder {
             }
         }
         if !header.opcode.is_control() {
-            let (had, compressed) = match (&self.message, header.opcode) {
+            let begun = self.begun.as_deref_mut();
+            let message = begun.and_then(|begun| Some((begun.message.as_ref()?, &mut begun.fragments)));
+            let (had, compressed, fragments) = match (message, header.opcode) {
                 (None, Opcode::Continuation) => {
                     return Err(Violation::protocol("a continuation of nothing"));
                 }
-                (Some(message), Opcode::Continuation) => {
-                    (message.len(), matches!(**message, Partial::Compressed(..)))
+                (Some((message, fragments)), Opcode::Continuation) => {
+                    *fragments += 1;
+                    let compressed = matches!(message, Partial::Compressed(..));
+                    (message.len(), compressed, *fragments)
                 }
                 (Some(_), _) => {
                     return Err(Violation::protocol("a new message inside another"));
                 }
-                (None, _) => (0, header.rsv1),
+                (None, _) => (0, header.rsv1, 1),
             };
             let most = match compressed {
                 true => most_compressed(self.max_message),
@@ -230,8 +251,7 @@ impl Decoder {
             if header.len > most.saturating_sub(had) as u64 {
                 return Err(too_big(header.len));
             }
-            self.fragments += 1;
-            if self.fragments > self.max_fragments {
+            if fragments > self.max_fragments {
                 return Err(Violation::new(CloseCode::POLICY, "too many fragments"));
             }
         }
@@ -247,7 +267,8 @@ impl Decoder {
 
     /// Keeps a piece of a frame that has not arrived to its end.
     fn piece(&mut self, frame: Frame, piece: &[u8]) -> Result<(), Violation> {
-        self.frame = Some(Frame {
+        let begun = self.begun.get_or_insert_default();
+        begun.frame = Some(Frame {
             left: frame.left - piece.len(),
             key: mask::advance(frame.key, piece.len()),
             // The message has begun: what follows goes on with it.
@@ -259,7 +280,7 @@ impl Decoder {
         });
         match frame.opcode {
             Opcode::Close | Opcode::Ping | Opcode::Pong => {
-                append(&mut self.control, piece, frame.left);
+                append(&mut begun.control, piece, frame.left);
                 Ok(())
             }
             _ => self.message(frame).push(piece, frame.coming()),
@@ -276,12 +297,9 @@ impl Decoder {
             control => return self.control(control, payload).map(Some),
         };
         if frame.fin {
-            self.fragments = 0;
-            let message = match &mut self.inflater {
-                Some(inflater) if frame.compressed => {
-                    inflater.message(kind, payload, self.max_message)?
-                }
-                _ => kind.whole(payload)?,
+            let message = match frame.compressed {
+                true => self.inflater.message(kind, payload, self.max_message)?,
+                false => kind.whole(payload)?,
             };
             return Ok(Some(Event::Message(message)));
         }
@@ -293,37 +311,40 @@ impl Decoder {
         if !frame.fin {
             return Ok(None);
         }
-        self.fragments = 0;
-        let Some(message) = self.message.take() else {
+        let begun = self.begun.as_mut();
+        let Some(message) = begun.and_then(|begun| begun.message.take()) else {
             return Ok(None);
         };
-        let message = message.finish(self.inflater.as_mut(), self.max_message)?;
+        let message = message.finish(Some(&mut self.inflater), self.max_message)?;
         Ok(Some(Event::Message(message)))
     }
 
     /// The message that a data frame belongs to.
     fn message(&mut self, frame: Frame) -> &mut Partial {
-        self.message.get_or_insert_with(|| {
+        let begun = self.begun.get_or_insert_default();
+        begun.message.get_or_insert_with(|| {
+            begun.fragments = 1;
             let kind = match frame.opcode {
                 Opcode::Text => Kind::Text,
                 _ => Kind::Binary,
             };
-            Box::new(Partial::new(kind, frame.compressed))
+            Partial::new(kind, frame.compressed)
         })
     }
 
     /// How many bytes are kept of what has begun.
     #[cfg(test)]
     pub(super) fn owned(&self) -> usize {
-        self.control.capacity()
-            + self
-                .message
-                .as_ref()
-                .map_or(0, |message| message.capacity())
+        self.begun.as_ref().map_or(0, |begun| {
+            let message = begun.message.as_ref();
+            let kept = begun.control.capacity() + message.map_or(0, Partial::capacity);
+            size_of::<Begun>() + kept
+        })
     }
 
     fn control(&mut self, opcode: Opcode, payload: &[u8]) -> Result<Event, Violation> {
-        let begun = mem::take(&mut self.control);
+        let begun = self.begun.as_mut();
+        let begun = begun.map_or(Vec::new(), |begun| mem::take(&mut begun.control));
         let payload = if begun.is_empty() {
             Bytes::copy_from_slice(payload)
         } else {

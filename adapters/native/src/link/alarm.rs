@@ -9,7 +9,7 @@ use crate::timer::{Timer, later};
 /// When a connection's task is woken for what is due: its server's timers see to it, and where there
 /// are none one of its own. Set for the nearest deadline, and not moved when that one moves away.
 pub(super) struct Alarm<R: Runtime> {
-    /// For when it is set in the server's timers, in nanoseconds of the connection's time.
+    /// For when it is set, in nanoseconds of the connection's time.
     at: u64,
     own: Timer<R>,
 }
@@ -24,56 +24,78 @@ impl<R: Runtime> Alarm<R> {
         }
     }
 
-    /// Sees to a wake-up of the outbox's task at `deadline` or before; `now` is the runtime's. Ready
-    /// if it has passed. Deadlines are times of the connection, which began at `start`.
+    /// Sees to a wake-up of the outbox's task at `deadline` or before. Ready if it has passed. Times
+    /// are the connection's, which began at `start`.
     pub(super) fn poll(
         &mut self,
         outbox: &Arc<Outbox>,
         runtime: &R,
         start: Instant,
-        now: Instant,
+        elapsed: Duration,
         deadline: Option<Duration>,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
-        let Some(deadline) = deadline else {
+        let Some(deadline) = deadline.map(nanos) else {
             self.cancel(outbox, start);
             return Poll::Pending;
         };
-        let elapsed = now.saturating_duration_since(start);
+        let elapsed = nanos(elapsed);
         if deadline <= elapsed {
             return Poll::Ready(());
         }
-        if let Some(timers) = outbox.timers() {
-            let deadline = nanos(deadline);
-            if self.at <= deadline && nanos(elapsed) < self.at && timers.is_driven() {
-                return Poll::Pending;
-            }
-            let old = self.set(start);
-            self.at = deadline;
-            if let Some(at) = self.set(start)
-                && timers.set(outbox, old, at)
-            {
-                return Poll::Pending;
-            }
-            self.at = NEVER;
+        let stands = self.at <= deadline && elapsed < self.at;
+        if stands && self.wakes(outbox, cx) {
+            return Poll::Pending;
         }
-        self.own.poll(runtime, now, Some(later(start, deadline)), cx)
+        self.set(outbox, runtime, start, elapsed, deadline, cx)
+    }
+
+    /// Whether it wakes this task.
+    fn wakes(&self, outbox: &Outbox, cx: &Context<'_>) -> bool {
+        match outbox.timers() {
+            Some(timers) => timers.is_driven(),
+            None => self.own.wakes(cx.waker()),
+        }
+    }
+
+    #[cold]
+    fn set(
+        &mut self,
+        outbox: &Arc<Outbox>,
+        runtime: &R,
+        start: Instant,
+        elapsed: u64,
+        deadline: u64,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        let old = (self.at != NEVER).then(|| moment(start, self.at));
+        let at = moment(start, deadline);
+        if let Some(timers) = outbox.timers()
+            && timers.set(outbox, old, at)
+        {
+            self.at = deadline;
+            return Poll::Pending;
+        }
+        let now = moment(start, elapsed);
+        let polled = self.own.poll(runtime, now, Some(at), cx);
+        let armed = self.own.armed();
+        self.at = armed.map_or(NEVER, |at| nanos(at.saturating_duration_since(start)));
+        polled
     }
 
     /// Nobody is to be woken any more.
     pub(super) fn cancel(&mut self, outbox: &Arc<Outbox>, start: Instant) {
-        if let Some(at) = self.set(start)
-            && let Some(timers) = outbox.timers()
-        {
-            timers.cancel(outbox, at);
+        if self.at != NEVER {
+            if let Some(timers) = outbox.timers() {
+                timers.cancel(outbox, moment(start, self.at));
+            }
+            *self = Self::new();
         }
-        *self = Self::new();
     }
+}
 
-    /// For when it is set in the server's timers.
-    fn set(&self, start: Instant) -> Option<Instant> {
-        (self.at != NEVER).then(|| later(start, Duration::from_nanos(self.at)))
-    }
+fn moment(start: Instant, nanos: u64) -> Instant {
+    later(start, Duration::from_nanos(nanos))
 }
 
 /// Not never: in five centuries at the latest.

@@ -26,7 +26,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         let (outbox, start) = (&self.outbox, self.start);
         if self
             .alarm
-            .poll(outbox, &self.runtime, start, now, deadline, cx)
+            .poll(outbox, &self.runtime, start, elapsed, deadline, cx)
             .is_pending()
         {
             return false;
