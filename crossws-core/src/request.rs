@@ -19,8 +19,6 @@ use self::packed::{Packed, text};
 #[derive(Debug, Clone)]
 pub struct UpgradeRequest {
     head: Head,
-    remote_addr: Option<SocketAddr>,
-    secure: bool,
     params: Params,
 }
 
@@ -29,25 +27,37 @@ impl UpgradeRequest {
     pub fn new(parts: Parts) -> Self {
         let secure = parts.uri.scheme_str() == Some("https");
         Self {
-            head: Head::Whole(Box::new(parts)),
-            remote_addr: None,
-            secure,
+            head: Head::Whole(Box::new(Whole {
+                parts,
+                remote_addr: None,
+                secure,
+            })),
             params: Params::default(),
         }
     }
 
     /// Adds the client's address.
     #[must_use]
-    pub fn with_remote_addr(mut self, addr: Option<SocketAddr>) -> Self {
-        self.remote_addr = addr;
-        self
+    pub fn with_remote_addr(self, addr: Option<SocketAddr>) -> Self {
+        self.with(|whole| whole.remote_addr = addr)
     }
 
     /// Says that the connection is encrypted, so that URLs read `https` and `wss`.
     #[must_use]
-    pub fn with_secure(mut self, secure: bool) -> Self {
-        self.secure = secure;
-        self
+    pub fn with_secure(self, secure: bool) -> Self {
+        self.with(|whole| whole.secure = secure)
+    }
+
+    fn with(self, change: impl FnOnce(&mut Whole)) -> Self {
+        let mut whole = match self.head {
+            Head::Whole(whole) => whole,
+            Head::Packed(packed) => Box::new(packed.into_whole()),
+        };
+        change(&mut whole);
+        Self {
+            head: Head::Whole(whole),
+            ..self
+        }
     }
 
     pub(crate) fn set_params(&mut self, params: Params) {
@@ -56,8 +66,8 @@ impl UpgradeRequest {
 
     /// Takes less memory from here on, where the request is of the usual kind.
     pub(crate) fn pack(&mut self) {
-        if let Head::Whole(parts) = &mut self.head
-            && let Some(packed) = Packed::of(parts)
+        if let Head::Whole(whole) = &mut self.head
+            && let Some(packed) = Packed::of(whole)
         {
             self.head = Head::Packed(packed);
         }
@@ -66,7 +76,7 @@ impl UpgradeRequest {
     /// The HTTP parts: method, URI, version, headers, extensions.
     pub fn parts(&self) -> &Parts {
         match &self.head {
-            Head::Whole(parts) => parts,
+            Head::Whole(whole) => &whole.parts,
             Head::Packed(packed) => packed.parts(),
         }
     }
@@ -74,7 +84,7 @@ impl UpgradeRequest {
     /// Gives the HTTP parts back, untouched.
     pub fn into_parts(self) -> Parts {
         match self.head {
-            Head::Whole(parts) => *parts,
+            Head::Whole(whole) => whole.parts,
             Head::Packed(packed) => packed.into_parts(),
         }
     }
@@ -82,7 +92,7 @@ impl UpgradeRequest {
     /// The method.
     pub fn method(&self) -> &Method {
         match &self.head {
-            Head::Whole(parts) => &parts.method,
+            Head::Whole(whole) => &whole.parts.method,
             Head::Packed(packed) => packed.method(),
         }
     }
@@ -95,7 +105,7 @@ impl UpgradeRequest {
     /// The path as it was sent, not percent-decoded.
     pub fn path(&self) -> &str {
         match &self.head {
-            Head::Whole(parts) => parts.uri.path(),
+            Head::Whole(whole) => whole.parts.uri.path(),
             Head::Packed(packed) => packed.path_and_query().0,
         }
     }
@@ -103,7 +113,7 @@ impl UpgradeRequest {
     /// The query as it was sent, without the question mark.
     pub fn query(&self) -> Option<&str> {
         match &self.head {
-            Head::Whole(parts) => parts.uri.query(),
+            Head::Whole(whole) => whole.parts.uri.query(),
             Head::Packed(packed) => packed.path_and_query().1,
         }
     }
@@ -122,7 +132,7 @@ impl UpgradeRequest {
     /// A header's values, line by line.
     fn values(&self, name: &HeaderName) -> impl Iterator<Item = &[u8]> {
         let (whole, packed) = match &self.head {
-            Head::Whole(parts) => (Some(parts.headers.get_all(name)), None),
+            Head::Whole(whole) => (Some(whole.parts.headers.get_all(name)), None),
             Head::Packed(packed) => (None, Some(packed.values(name.as_str()))),
         };
         let whole = whole.into_iter().flatten().map(|value| value.as_bytes());
@@ -131,12 +141,18 @@ impl UpgradeRequest {
 
     /// The client's address, where the platform knows it.
     pub fn remote_addr(&self) -> Option<SocketAddr> {
-        self.remote_addr
+        match &self.head {
+            Head::Whole(whole) => whole.remote_addr,
+            Head::Packed(packed) => packed.remote_addr(),
+        }
     }
 
     /// Whether the connection is encrypted.
     pub fn is_secure(&self) -> bool {
-        self.secure
+        match &self.head {
+            Head::Whole(whole) => whole.secure,
+            Head::Packed(packed) => packed.is_secure(),
+        }
     }
 
     /// What the route's pattern matched.
@@ -147,19 +163,27 @@ impl UpgradeRequest {
     /// The absolute URL: `http` or `https`, the `Host` header's host and port, path and query as
     /// they were sent.
     pub fn url(&self) -> String {
-        self.url_with(if self.secure { "https" } else { "http" })
+        self.url_with(if self.is_secure() { "https" } else { "http" })
     }
 
     /// The absolute URL that the client dialled: as [`url`](Self::url), with `ws` or `wss`.
     pub fn websocket_url(&self) -> String {
-        self.url_with(if self.secure { "wss" } else { "ws" })
+        self.url_with(if self.is_secure() { "wss" } else { "ws" })
     }
 
     fn url_with(&self, scheme: &str) -> String {
         let (authority, target) = match &self.head {
-            Head::Whole(parts) => (
-                parts.uri.authority().map(|authority| authority.as_str()),
-                parts.uri.path_and_query().map_or("/", |all| all.as_str()),
+            Head::Whole(whole) => (
+                whole
+                    .parts
+                    .uri
+                    .authority()
+                    .map(|authority| authority.as_str()),
+                whole
+                    .parts
+                    .uri
+                    .path_and_query()
+                    .map_or("/", |all| all.as_str()),
             ),
             Head::Packed(packed) => (None, packed.target()),
         };
@@ -200,17 +224,24 @@ impl UpgradeRequest {
     }
 }
 
-/// The request as HTTP knows it.
+/// The request as HTTP knows it, and what the platform knows besides.
 #[derive(Clone)]
 enum Head {
-    Whole(Box<Parts>),
+    Whole(Box<Whole>),
     Packed(Packed),
+}
+
+#[derive(Debug, Clone)]
+struct Whole {
+    parts: Parts,
+    remote_addr: Option<SocketAddr>,
+    secure: bool,
 }
 
 impl fmt::Debug for Head {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Whole(parts) => parts.fmt(f),
+            Self::Whole(whole) => whole.fmt(f),
             Self::Packed(packed) => packed.fmt(f),
         }
     }
@@ -218,7 +249,10 @@ impl fmt::Debug for Head {
 
 /// Route parameters: what a route's pattern matched, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Params(Box<[(String, String)]>);
+// A pointer, because every peer has them and most are empty; then there are none.
+pub struct Params(Option<Box<Pairs>>);
+
+type Pairs = Vec<(String, String)>;
 
 impl Params {
     /// The value of one parameter.
@@ -232,17 +266,17 @@ impl Params {
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0
             .iter()
+            .flat_map(|pairs| pairs.iter())
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 }
 
 impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Params {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
-        Self(
-            pairs
-                .into_iter()
-                .map(|(name, value)| (name.into(), value.into()))
-                .collect(),
-        )
+        let pairs = pairs.into_iter();
+        let pairs: Pairs = pairs
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
+        Self((!pairs.is_empty()).then(|| Box::new(pairs)))
     }
 }

@@ -2,11 +2,14 @@
 //! small one takes a kilobyte.
 
 use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::sync::OnceLock;
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Extensions, Method, Request, Uri, Version};
+
+use super::Whole;
 
 static GET: Method = Method::GET;
 
@@ -42,7 +45,8 @@ const NAMED: u8 = 0x80;
 /// A GET by HTTP/1.1 of a path on this host, which is what nearly every upgrade is.
 #[derive(Clone)]
 pub(super) struct Packed {
-    /// The target behind its length in two bytes; then header by header one byte for the name, two
+    /// One byte that says which address follows, and whether the connection is encrypted; the address;
+    /// the target behind its length in two bytes; then header by header one byte for the name, two
     /// with the value's length, the name if it is none of [`NAMES`], the value. The byte for the name
     /// is its length, or, from [`NAMED`] on, which of those it is.
     bytes: Box<[u8]>,
@@ -54,7 +58,8 @@ pub(super) struct Packed {
 impl Packed {
     /// `None` for a request that does not fit the form, which keeps its parts. Of one that does, the
     /// extensions are taken.
-    pub(super) fn of(parts: &mut Parts) -> Option<Self> {
+    pub(super) fn of(whole: &mut Whole) -> Option<Self> {
+        let Whole { parts, .. } = whole;
         let uri = &parts.uri;
         let target = uri.path_and_query()?.as_str();
         let fits = parts.method == Method::GET
@@ -67,6 +72,7 @@ impl Packed {
             return None;
         }
         let mut bytes = Vec::with_capacity(512);
+        put_platform(&mut bytes, whole.remote_addr, whole.secure);
         bytes.extend(u16::try_from(target.len()).ok()?.to_be_bytes());
         bytes.extend_from_slice(target.as_bytes());
         for (name, value) in &parts.headers {
@@ -94,6 +100,24 @@ impl Packed {
     /// As `http` knows it, made when it is asked for first.
     pub(super) fn parts(&self) -> &Parts {
         self.parts.get_or_init(|| Box::new(self.unpack()))
+    }
+
+    pub(super) fn into_whole(self) -> Whole {
+        Whole {
+            remote_addr: self.remote_addr(),
+            secure: self.is_secure(),
+            parts: self.into_parts(),
+        }
+    }
+
+    pub(super) fn is_secure(&self) -> bool {
+        let (secure, _, _) = self.platform();
+        secure
+    }
+
+    pub(super) fn remote_addr(&self) -> Option<SocketAddr> {
+        let (_, addr, _) = self.platform();
+        addr
     }
 
     pub(super) fn into_parts(mut self) -> Parts {
@@ -133,10 +157,25 @@ impl Packed {
         Headers(headers)
     }
 
+    /// What the platform knows, and the rest.
+    fn platform(&self) -> (bool, Option<SocketAddr>, &[u8]) {
+        // As it was packed: nothing here is missing.
+        let Some((kind, rest)) = self.bytes.split_first() else {
+            return (false, None, &[]);
+        };
+        let (addr, rest) = match kind & !SECURE {
+            V4 => take_v4(rest),
+            V6 => take_v6(rest),
+            _ => None,
+        }
+        .map_or((None, rest), |(addr, rest)| (Some(addr), rest));
+        (kind & SECURE != 0, addr, rest)
+    }
+
     /// The target, and the headers.
     fn split(&self) -> (&[u8], &[u8]) {
-        self.bytes
-            .split_first_chunk()
+        let (_, _, rest) = self.platform();
+        rest.split_first_chunk()
             .and_then(|(len, rest)| rest.split_at_checked(u16::from_be_bytes(*len).into()))
             .unwrap_or_default()
     }
@@ -162,6 +201,50 @@ impl fmt::Debug for Packed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.parts().fmt(f)
     }
+}
+
+const V4: u8 = 1;
+const V6: u8 = 2;
+const SECURE: u8 = 0x80;
+
+/// What the platform knows of a request, in front of it.
+fn put_platform(bytes: &mut Vec<u8>, addr: Option<SocketAddr>, secure: bool) {
+    let kind = match addr {
+        None => 0,
+        Some(SocketAddr::V4(_)) => V4,
+        Some(SocketAddr::V6(_)) => V6,
+    };
+    bytes.push(kind | if secure { SECURE } else { 0 });
+    match addr {
+        None => {}
+        Some(SocketAddr::V4(addr)) => {
+            bytes.extend(addr.ip().octets());
+            bytes.extend(addr.port().to_be_bytes());
+        }
+        Some(SocketAddr::V6(addr)) => {
+            bytes.extend(addr.ip().octets());
+            bytes.extend(addr.port().to_be_bytes());
+            bytes.extend(addr.flowinfo().to_be_bytes());
+            bytes.extend(addr.scope_id().to_be_bytes());
+        }
+    }
+}
+
+fn take_v4(bytes: &[u8]) -> Option<(SocketAddr, &[u8])> {
+    let (ip, rest) = bytes.split_first_chunk::<4>()?;
+    let (port, rest) = rest.split_first_chunk()?;
+    let addr = SocketAddrV4::new(Ipv4Addr::from(*ip), u16::from_be_bytes(*port));
+    Some((addr.into(), rest))
+}
+
+fn take_v6(bytes: &[u8]) -> Option<(SocketAddr, &[u8])> {
+    let (ip, rest) = bytes.split_first_chunk::<16>()?;
+    let (port, rest) = rest.split_first_chunk()?;
+    let (flow, rest) = rest.split_first_chunk()?;
+    let (scope, rest) = rest.split_first_chunk()?;
+    let (flow, scope) = (u32::from_be_bytes(*flow), u32::from_be_bytes(*scope));
+    let addr = SocketAddrV6::new(Ipv6Addr::from(*ip), u16::from_be_bytes(*port), flow, scope);
+    Some((addr.into(), rest))
 }
 
 /// Headers, name and value.
@@ -219,6 +302,7 @@ mod tests {
             header("not a name"),
             protocols,
             (request.url(), request.websocket_url()),
+            (request.remote_addr(), request.is_secure()),
         );
         let extension: Option<&u8> = request.parts().extensions.get();
         let clone = request.clone().into_parts();
@@ -238,15 +322,27 @@ mod tests {
         ];
         for target in ["/", "/a%20b", "/?", "/a?b=c?d", "//a/b?"] {
             for headers in [headers, &headers[..1], &[]] {
-                let mut packed = request(target, headers);
-                let before = seen(&packed);
-                packed.pack();
-                assert!(matches!(packed.head, super::super::Head::Packed(_)));
-                assert_eq!(seen(&packed), before);
-                assert_eq!(seen(&packed.clone()), before);
+                for addr in ADDRS.map(|addr| addr.map(|addr| addr.parse().unwrap())) {
+                    let secure = addr.is_some_and(|addr: SocketAddr| addr.port() == 443);
+                    let request = request(target, headers);
+                    let mut packed = request.with_remote_addr(addr).with_secure(secure);
+                    let before = seen(&packed);
+                    packed.pack();
+                    assert!(matches!(packed.head, super::super::Head::Packed(_)));
+                    assert_eq!(seen(&packed), before);
+                    assert_eq!(seen(&packed.clone()), before);
+                    assert_eq!(seen(&packed.clone().with_secure(secure)), before);
+                }
             }
         }
     }
+
+    const ADDRS: [Option<&str>; 4] = [
+        None,
+        Some("127.0.0.1:0"),
+        Some("255.1.2.3:443"),
+        Some("[fe80::1%7]:65535"),
+    ];
 
     #[test]
     fn an_unusual_request_stays_as_it_is() {
@@ -286,7 +382,7 @@ mod tests {
         let super::super::Head::Packed(packed) = &packed.head else {
             panic!("not packed");
         };
-        assert_eq!(packed.bytes.len(), 2 + 5 + 3 + 11 + 3 + 3 + 1);
+        assert_eq!(packed.bytes.len(), 1 + 2 + 5 + 3 + 11 + 3 + 3 + 1);
         assert!(packed.parts.get().is_none());
     }
 }
