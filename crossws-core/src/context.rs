@@ -46,21 +46,17 @@ pub(crate) struct ContextCell(Mutex<Option<Held>>);
 /// Kept from a replaced context, so that the replacement can be undone.
 pub(crate) struct Replaced(Option<Held>);
 
+/// Three words, and no fourth that says whether it is typed or stored.
 #[derive(Clone)]
-enum Held {
-    Typed(Typed),
-    /// Restored, until somebody asks for a type that it fits.
-    Stored(Arc<Value>),
-}
-
-#[derive(Clone)]
-struct Typed {
+struct Held {
     value: Arc<AnyValue>,
     kind: &'static Kind,
 }
 
 /// What is known of a context's type.
 struct Kind {
+    /// JSON that was restored, until somebody asks for a type that it fits.
+    stored: bool,
     name: fn() -> &'static str,
     to_json: fn(Arc<AnyValue>) -> Result<Value, serde_json::Error>,
 }
@@ -69,6 +65,7 @@ struct KindOf<T>(PhantomData<T>);
 
 impl<T: Context> KindOf<T> {
     const KIND: Kind = Kind {
+        stored: false,
         name: type_name::<T>,
         to_json: |value| match shared::<T>(value) {
             Some(value) => serde_json::to_value(&*value),
@@ -77,29 +74,47 @@ impl<T: Context> KindOf<T> {
     };
 }
 
-impl Typed {
-    fn new<T: Context>(value: T) -> Self {
+static STORED: Kind = Kind {
+    stored: true,
+    ..KindOf::<Value>::KIND
+};
+
+impl Held {
+    fn typed<T: Context>(value: T) -> Self {
         Self {
             value: share(value),
             kind: &KindOf::<T>::KIND,
         }
     }
+
+    fn stored(json: Value) -> Self {
+        Self {
+            value: share(json),
+            kind: &STORED,
+        }
+    }
+
+    /// The JSON, if it is stored.
+    fn json(&self) -> Option<Arc<Value>> {
+        let value = self.kind.stored.then(|| Arc::clone(&self.value));
+        shared(value?)
+    }
 }
 
 impl ContextCell {
     pub(crate) fn new<T: Context>(value: T) -> Self {
-        Self(Mutex::new(Some(Held::Typed(Typed::new(value)))))
+        Self(Mutex::new(Some(Held::typed(value))))
     }
 
     /// A context that was stored as JSON.
     pub(crate) fn stored(json: Option<Value>) -> Self {
-        Self(Mutex::new(json.map(|json| Held::Stored(Arc::new(json)))))
+        Self(Mutex::new(json.map(Held::stored)))
     }
 
     /// Replaces the context and hands out the old one, whose destructor is user code: it runs
     /// after the lock is gone.
     pub(crate) fn set<T: Context>(&self, value: T) -> Replaced {
-        let new = Held::Typed(Typed::new(value));
+        let new = Held::typed(value);
         Replaced(self.0.lock().replace(new))
     }
 
@@ -108,36 +123,31 @@ impl ContextCell {
     }
 
     pub(crate) fn get<T: Context>(&self) -> Result<Arc<T>, ContextError> {
-        let json = match self.held()? {
-            Held::Typed(typed) => return typed.downcast(),
-            Held::Stored(json) => json,
+        let found = self.held()?;
+        let Some(json) = found.json() else {
+            return found.downcast();
         };
         // User code, on a clone of the handle, outside the lock.
-        let typed = Typed::new(T::deserialize(&*json)?);
+        let typed = Held::typed(T::deserialize(&*json)?);
         let mut held = self.0.lock();
-        match &*held {
+        let same = |held: &&mut Held| Arc::ptr_eq(&held.value, &found.value);
+        if let Some(held) = held.as_mut().filter(same) {
             // Nobody was faster: from here on all share this value.
-            Some(Held::Stored(same)) if Arc::ptr_eq(same, &json) => {
-                *held = Some(Held::Typed(typed.clone()));
-                drop(held);
-                typed.downcast()
-            }
-            _ => {
-                drop(held);
-                match self.held()? {
-                    Held::Typed(other) => other.downcast(),
-                    Held::Stored(_) => typed.downcast(),
-                }
-            }
+            let _stored = std::mem::replace(held, typed.clone());
+            return typed.downcast();
+        }
+        drop(held);
+        let other = self.held()?;
+        match other.kind.stored {
+            true => typed.downcast(),
+            false => other.downcast(),
         }
     }
 
     pub(crate) fn to_json(&self) -> Result<Value, ContextError> {
-        match self.held()? {
-            // Serialising is user code too: on a clone of the handle, outside the lock.
-            Held::Typed(typed) => Ok((typed.kind.to_json)(typed.value)?),
-            Held::Stored(json) => Ok((*json).clone()),
-        }
+        // Serialising is user code too: on a clone of the handle, outside the lock.
+        let held = self.held()?;
+        Ok((held.kind.to_json)(held.value)?)
     }
 
     /// The context as it is stored, if there is one.
@@ -154,7 +164,7 @@ impl ContextCell {
     }
 }
 
-impl Typed {
+impl Held {
     fn downcast<T: Context>(&self) -> Result<Arc<T>, ContextError> {
         shared(Arc::clone(&self.value)).ok_or(ContextError::Type {
             asked: type_name::<T>(),
