@@ -4,7 +4,9 @@ use crate::Peer;
 
 /// A member's place in its topic: stable while it is there, another's afterwards. The peer itself
 /// remembers it, in its `Subscriptions`, so that a topic needs no map from peers to places.
-pub(crate) type Key = usize;
+///
+/// No machine has room for more members than this can count, and each costs four of them.
+pub(crate) type Key = u32;
 
 /// The peers of a topic with what the topic knows of each.
 pub(crate) struct Members<T>(Slab<(Peer, T)>);
@@ -17,25 +19,27 @@ impl<T> Default for Members<T> {
 
 impl<T> Members<T> {
     pub(crate) fn insert(&mut self, peer: Peer, value: T) -> Key {
-        self.0.insert((peer, value))
+        self.0.insert((peer, value)) as Key
     }
 
     /// Takes a peer out, if it is there under this key.
     pub(crate) fn remove(&mut self, key: Key, peer: &Peer) -> Option<(Peer, T)> {
-        self.is_at(key, peer).then(|| self.0.remove(key))
+        self.is_at(key, peer).then(|| self.0.remove(key as usize))
     }
 
     /// Whether a key is this very peer's.
     pub(crate) fn is_at(&self, key: Key, peer: &Peer) -> bool {
-        self.0.get(key).is_some_and(|(found, _)| found.is(peer))
+        self.0
+            .get(key as usize)
+            .is_some_and(|(found, _)| found.is(peer))
     }
 
     pub(crate) fn get(&self, key: Key) -> Option<&(Peer, T)> {
-        self.0.get(key)
+        self.0.get(key as usize)
     }
 
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut (Peer, T)> {
-        self.0.get_mut(key)
+        self.0.get_mut(key as usize)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &(Peer, T)> {

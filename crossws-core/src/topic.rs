@@ -2,6 +2,7 @@
 
 mod writing;
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use slab::Slab;
@@ -45,21 +46,26 @@ struct Lane {
     check: Lag,
 }
 
-/// Where a member is.
+/// Where a member is. As small as a pointer, because each member of each topic has one.
 enum Place {
     /// In `handed`, at this index.
-    Handed(usize),
+    Handed(Key),
     /// In its lane's `idle`, at this index.
-    Idle(usize, usize),
+    Idle(LaneNumber, Key),
     /// In `readers`.
     Reading(Key),
     /// Its connection is closing; it will leave.
     Deaf,
 }
 
+/// Which of a topic's lanes.
+type LaneNumber = u16;
+
+const NUMBERS: RangeInclusive<LaneNumber> = 0..=LaneNumber::MAX;
+
 struct Reading {
     number: u64,
-    lane: usize,
+    lane: LaneNumber,
     member: Option<Key>,
     /// `None` when it has ended as a slow consumer, or has left.
     cursor: Option<Cursor>,
@@ -119,18 +125,15 @@ impl Topic {
         let mut state = self.state.lock();
         let state = &mut *state;
         let key = state.members.insert(peer.clone(), Place::Deaf);
-        let place = match wire {
+        let place = match wire.and_then(|wire| state.lane(wire)) {
             None => {
                 state.handed.push(key);
-                Place::Handed(state.handed.len() - 1)
+                Place::Handed(state.handed.len() as Key - 1)
             }
-            Some(wire) => {
-                let lane = state.lane(wire);
-                state.lanes.get_mut(lane).map_or(Place::Deaf, |found| {
-                    found.members += 1;
-                    found.idle.push(key);
-                    Place::Idle(lane, found.idle.len() - 1)
-                })
+            Some((number, lane)) => {
+                lane.members += 1;
+                lane.idle.push(key);
+                Place::Idle(number, lane.idle.len() as Key - 1)
             }
         };
         state.put(key, place);
@@ -145,23 +148,23 @@ impl Topic {
         let (peer, place) = state.members.remove(key, peer)?;
         match place {
             Place::Handed(at) => {
-                state.handed.swap_remove(at);
-                if let Some(moved) = state.handed.get(at).copied() {
+                state.handed.swap_remove(at as usize);
+                if let Some(moved) = state.handed.get(at as usize).copied() {
                     state.put(moved, Place::Handed(at));
                 }
             }
             Place::Idle(lane, at) => {
-                let found = state.lanes.get_mut(lane)?;
+                let found = state.lanes.get_mut(usize::from(lane))?;
                 found.members -= 1;
-                found.idle.swap_remove(at);
-                if let Some(moved) = found.idle.get(at).copied() {
+                found.idle.swap_remove(at as usize);
+                if let Some(moved) = found.idle.get(at as usize).copied() {
                     state.put(moved, Place::Idle(lane, at));
                 }
             }
             Place::Reading(reader) => {
-                let reading = state.readers.get_mut(reader)?;
+                let reading = state.readers.get_mut(reader as usize)?;
                 reading.member = None;
-                if let Some(lane) = state.lanes.get_mut(reading.lane) {
+                if let Some(lane) = state.lanes.get_mut(usize::from(reading.lane)) {
                     lane.members -= 1;
                     if let Some(cursor) = reading.cursor.take() {
                         let rest = &mut reading.rest;
@@ -230,7 +233,7 @@ impl Topic {
         let seq = self.clock.tick();
         let before = self.published();
         let mut longest = 0;
-        for (number, lane) in lanes.iter_mut().enumerate() {
+        for (number, lane) in NUMBERS.zip(lanes.iter_mut()) {
             let mut write = Writing {
                 topic: self,
                 before,
@@ -270,7 +273,7 @@ impl Topic {
         let (lane, member) = (reading.lane, reading.member);
         if let Some(cursor) = reading.cursor.take()
             && let Some(key) = member
-            && let Some(lane) = state.lanes.get_mut(lane)
+            && let Some(lane) = state.lanes.get_mut(usize::from(lane))
         {
             let slices = match sorted {
                 true => Slices::Consecutive,
@@ -295,7 +298,7 @@ impl Topic {
             return;
         };
         if let Some(cursor) = reading.cursor.take() {
-            let lane = reading.lane;
+            let lane = usize::from(reading.lane);
             if let Some(lane) = state.lanes.get_mut(lane) {
                 lane.log.release(&cursor);
             }
@@ -314,8 +317,9 @@ impl Topic {
             bytes: reading.rest.iter().map(|range| range.bytes.len()).sum(),
             messages: reading.rest.len(),
         };
-        let lane = reading.lane;
-        if let (Some(reading), Some(lane)) = (state.readers.get(reader.key), state.lanes.get(lane))
+        let lane = usize::from(reading.lane);
+        let reading = state.readers.get(reader.key as usize);
+        if let (Some(reading), Some(lane)) = (reading, state.lanes.get(lane))
             && let Some(cursor) = &reading.cursor
         {
             let waits = lane.log.lag(cursor);
@@ -329,8 +333,8 @@ impl Topic {
 impl State {
     /// A wire format that others than the author read, and that the publication takes long to be
     /// put into and is not yet in.
-    fn wants_encoded(&self, author: Option<usize>, publication: &Publication) -> Option<Wire> {
-        let mut lanes = self.lanes.iter().enumerate();
+    fn wants_encoded(&self, author: Option<LaneNumber>, publication: &Publication) -> Option<Wire> {
+        let mut lanes = NUMBERS.zip(&self.lanes);
         let wanted = lanes.find(|(number, lane)| {
             lane.wire.takes_long(publication)
                 && lane.members > usize::from(author == Some(*number))
@@ -340,30 +344,33 @@ impl State {
     }
 
     /// The lane that a member reads, and the reader it is if it has something to read.
-    fn reads(&self, key: Key) -> Option<(usize, Option<Key>)> {
+    fn reads(&self, key: Key) -> Option<(LaneNumber, Option<Key>)> {
         match self.members.get(key)? {
             (_, Place::Idle(lane, _)) => Some((*lane, None)),
-            (_, Place::Reading(reader)) => Some((self.readers.get(*reader)?.lane, Some(*reader))),
+            (_, Place::Reading(reader)) => {
+                let reading = self.readers.get(*reader as usize)?;
+                Some((reading.lane, Some(*reader)))
+            }
             _ => None,
         }
     }
 
     fn reading(&mut self, reader: Reader) -> Option<&mut Reading> {
-        let found = self.readers.get_mut(reader.key)?;
+        let found = self.readers.get_mut(reader.key as usize)?;
         (found.number == reader.number).then_some(found)
     }
 
     /// A reader has nothing more to read: as a member it waits for what comes.
     fn rest(&mut self, reader: Reader) {
-        let Some(reading) = self.readers.try_remove(reader.key) else {
+        let Some(reading) = self.readers.try_remove(reader.key as usize) else {
             return;
         };
         let Some(key) = reading.member else {
             return;
         };
-        if let Some(lane) = self.lanes.get_mut(reading.lane) {
+        if let Some(lane) = self.lanes.get_mut(usize::from(reading.lane)) {
             lane.idle.push(key);
-            let place = Place::Idle(reading.lane, lane.idle.len() - 1);
+            let place = Place::Idle(reading.lane, lane.idle.len() as Key - 1);
             self.put(key, place);
         }
     }
@@ -374,10 +381,13 @@ impl State {
         }
     }
 
-    /// The lane of a wire format, made if there is none.
-    fn lane(&mut self, wire: Wire) -> usize {
+    /// The lane of a wire format, made if there is none; `None` if there are more than can be
+    /// counted.
+    fn lane(&mut self, wire: Wire) -> Option<(LaneNumber, &mut Lane)> {
         let found = self.lanes.iter().position(|lane| lane.wire == wire);
-        found.unwrap_or_else(|| {
+        let at = found.unwrap_or(self.lanes.len());
+        let number = LaneNumber::try_from(at).ok()?;
+        if found.is_none() {
             self.lanes.push(Lane {
                 wire,
                 log: Log::default(),
@@ -385,7 +395,17 @@ impl State {
                 members: 0,
                 check: Lag::MOST,
             });
-            self.lanes.len() - 1
-        })
+        }
+        Some((number, self.lanes.get_mut(at)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_is_two_words() {
+        assert_eq!(size_of::<(Peer, Place)>(), 2 * size_of::<u64>());
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use slab::Slab;
 
-use super::{Lane, Place, Reading, Told, Topic};
+use super::{Lane, LaneNumber, Place, Reading, Told, Topic};
 use crate::Publication;
 use crate::feed::{Feed, Lag, Reader};
 use crate::log::Mark;
@@ -14,7 +14,7 @@ use crate::members::{Key, Members};
 pub(super) struct Writing<'a, 't> {
     pub(super) topic: &'a Arc<Topic>,
     pub(super) before: Lag,
-    pub(super) number: usize,
+    pub(super) number: LaneNumber,
     pub(super) author: Option<Key>,
     /// Set if the author reads this lane: the reader it is, if it has something to read.
     pub(super) author_reads: Option<Option<Key>>,
@@ -50,7 +50,7 @@ impl Writing<'_, '_> {
             publication.append(wire, bytes);
         });
         if let Some(reader) = author_reads
-            && let Some(reading) = self.readers.get_mut(reader)
+            && let Some(reading) = self.readers.get_mut(reader as usize)
             && let Some(cursor) = &mut reading.cursor
         {
             cursor.skip_own(len);
@@ -89,7 +89,7 @@ impl Writing<'_, '_> {
                     self.told.asleep.push(peer.clone());
                 }
             }
-            *place = Place::Idle(self.number, at);
+            *place = Place::Idle(self.number, at as Key);
             at += 1;
         }
         late
@@ -103,7 +103,7 @@ impl Writing<'_, '_> {
         let cursor = lane.log.cursor(mark);
         let entry = self.readers.vacant_entry();
         let reader = Reader {
-            key: entry.key(),
+            key: entry.key() as Key,
             number: seq,
         };
         let feed = Feed::new(Arc::clone(self.topic), reader, self.before);

@@ -173,9 +173,7 @@ impl Decoder {
             return Ok(None);
         }
         let in_pieces = self.begun.as_ref().is_some_and(|begun| begun.head_len > 0);
-        let header = if !in_pieces
-            && let Some((header, len)) = Header::parse(input, self.role)?
-        {
+        let header = if !in_pieces && let Some((header, len)) = Header::parse(input, self.role)? {
             take(input, len);
             header
         } else {
@@ -229,7 +227,8 @@ impl Decoder {
         }
         if !header.opcode.is_control() {
             let begun = self.begun.as_deref_mut();
-            let message = begun.and_then(|begun| Some((begun.message.as_ref()?, &mut begun.fragments)));
+            let message =
+                begun.and_then(|begun| Some((begun.message.as_ref()?, &mut begun.fragments)));
             let (had, compressed, fragments) = match (message, header.opcode) {
                 (None, Opcode::Continuation) => {
                     return Err(Violation::protocol("a continuation of nothing"));

@@ -156,8 +156,8 @@ fn a_room_that_others_write_for_misses_nothing() {
                     let (paper, seen) = Paper::new();
                     let outlet = Arc::new(Mutex::new(Outlet::new(paper)));
                     let flush = Arc::downgrade(&outlet);
-                    let transport = NativeTransport::new(outbox.clone(), &Agreed::default())
-                        .with_outlet(flush);
+                    let transport =
+                        NativeTransport::new(outbox.clone(), &Agreed::default()).with_outlet(flush);
                     let joined = join_with(&hub, transport);
                     joined.peer().subscribe("a").unwrap();
                     let pumping = thread::spawn(move || pump(outlet, outbox));
