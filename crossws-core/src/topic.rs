@@ -2,7 +2,6 @@
 
 mod writing;
 
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use slab::Slab;
@@ -60,8 +59,6 @@ enum Place {
 
 /// Which of a topic's lanes.
 type LaneNumber = u16;
-
-const NUMBERS: RangeInclusive<LaneNumber> = 0..=LaneNumber::MAX;
 
 struct Reading {
     number: u64,
@@ -233,7 +230,8 @@ impl Topic {
         let seq = self.clock.tick();
         let before = self.published();
         let mut longest = 0;
-        for (number, lane) in NUMBERS.zip(lanes.iter_mut()) {
+        for (number, lane) in lanes.iter_mut().enumerate() {
+            let number = number as LaneNumber;
             let mut write = Writing {
                 topic: self,
                 before,
@@ -334,10 +332,10 @@ impl State {
     /// A wire format that others than the author read, and that the publication takes long to be
     /// put into and is not yet in.
     fn wants_encoded(&self, author: Option<LaneNumber>, publication: &Publication) -> Option<Wire> {
-        let mut lanes = NUMBERS.zip(&self.lanes);
+        let mut lanes = self.lanes.iter().enumerate();
         let wanted = lanes.find(|(number, lane)| {
             lane.wire.takes_long(publication)
-                && lane.members > usize::from(author == Some(*number))
+                && lane.members > usize::from(author == Some(*number as LaneNumber))
                 && publication.known(lane.wire).is_none()
         });
         wanted.map(|(_, lane)| lane.wire)
