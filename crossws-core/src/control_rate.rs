@@ -6,19 +6,20 @@ use crate::Limit;
 /// [`Liveness`](crate::Liveness), which an adapter feeds with the time.
 #[derive(Debug, Clone)]
 pub struct ControlRate {
-    most: usize,
+    /// More than a second has room for is as good as no limit.
+    most: u32,
+    count: u32,
     /// In nanoseconds.
     since: u64,
-    count: usize,
 }
 
 impl ControlRate {
     /// At most this many a second, as in `Limits::max_control_rate`.
     pub fn new(most: Limit) -> Self {
         Self {
-            most: most.get(),
-            since: 0,
+            most: u32::try_from(most.get()).unwrap_or(u32::MAX),
             count: 0,
+            since: 0,
         }
     }
 
@@ -31,7 +32,7 @@ impl ControlRate {
             self.since = now;
             self.count = 0;
         }
-        self.count += 1;
+        self.count = self.count.saturating_add(1);
         self.count <= self.most
     }
 }

@@ -8,16 +8,25 @@ use crate::{Limits, PeerId};
 /// Times are durations since any fixed point, such as the start of the connection.
 #[derive(Debug, Clone)]
 pub struct Liveness {
+    /// Never, if there are no pings.
     ping_interval: Nanos,
-    pong_timeout: Nanos,
-    idle_timeout: Nanos,
-    expires: Nanos,
-    /// When the credentials end, as it was said, and in this connection's time until it was due.
-    credentials: (Option<SystemTime>, Nanos),
-    last_heard: Nanos,
     next_ping: Nanos,
-    /// When the ping went out that nothing has followed yet.
-    waiting_since: Nanos,
+    /// How long the peer may be silent: behind a ping, or ever.
+    silence: Nanos,
+    /// Since when it is: with pings, since one went out that nothing has followed yet.
+    silent_since: Nanos,
+    expires: Nanos,
+    /// Boxed, because most peers' never end.
+    credentials: Option<Box<Credentials>>,
+}
+
+/// When a peer's credentials end.
+#[derive(Debug, Clone)]
+struct Credentials {
+    /// As it was said.
+    at: SystemTime,
+    /// In this connection's time, until it was due.
+    due: Nanos,
 }
 
 /// A time in nanoseconds, or never: half as large as an `Option<Duration>`, of which every
@@ -84,32 +93,33 @@ impl Liveness {
             .ping_interval
             .map(|every| spread(every).max(shortest));
         let now = Nanos::from(now);
+        let (silence, silent_since) = match ping_interval {
+            Some(_) => (limits.pong_timeout.into(), Nanos::NEVER),
+            None => (limits.idle_timeout.into(), now),
+        };
         Self {
             ping_interval: ping_interval.into(),
-            pong_timeout: limits.pong_timeout.into(),
-            idle_timeout: limits
-                .idle_timeout
-                .filter(|_| ping_interval.is_none())
-                .into(),
-            expires: now.plus(limits.max_lifetime.map(spread).into()),
-            credentials: (None, Nanos::NEVER),
-            last_heard: now,
             next_ping: now.plus(ping_interval.into()),
-            waiting_since: Nanos::NEVER,
+            silence,
+            silent_since,
+            expires: now.plus(limits.max_lifetime.map(spread).into()),
+            credentials: None,
         }
     }
 
     /// Bytes arrived from the peer: any bytes prove that it lives.
     pub fn heard(&mut self, now: Duration) {
-        self.last_heard = now.into();
-        self.waiting_since = Nanos::NEVER;
+        self.silent_since = match self.ping_interval {
+            Nanos::NEVER => now.into(),
+            _ => Nanos::NEVER,
+        };
     }
 
     /// The ping that was due has been written: from now on the peer's time to answer runs. Not
     /// earlier, or a peer that is busy reading what was queued before the ping would be given up.
     pub fn pinged(&mut self, now: Duration) {
-        if self.waiting_since == Nanos::NEVER {
-            self.waiting_since = now.into();
+        if self.silent_since == Nanos::NEVER {
+            self.silent_since = now.into();
         }
     }
 
@@ -122,20 +132,25 @@ impl Liveness {
         now: Duration,
         wall: impl FnOnce() -> SystemTime,
     ) {
-        if self.credentials.0 != at {
-            let left = |at: SystemTime| at.duration_since(wall()).unwrap_or_default();
-            let left = Nanos::from(at.map(left));
-            self.credentials = (at, Nanos::from(now).plus(left));
+        if self.credentials.as_ref().map(|known| known.at) != at {
+            self.credentials = at.map(|at| {
+                let left = Nanos::from(at.duration_since(wall()).unwrap_or_default());
+                let due = Nanos::from(now).plus(left);
+                Box::new(Credentials { at, due })
+            });
         }
     }
 
     /// When to ask [`poll`](Self::poll) next; `None` if nothing will ever be due.
     pub fn next_due(&self) -> Option<Duration> {
         self.next_ping
-            .min(self.waiting_since.plus(self.pong_timeout))
-            .min(self.last_heard.plus(self.idle_timeout))
+            .min(self.silent_since.plus(self.silence))
             .min(self.expires)
-            .min(self.credentials.1)
+            .min(
+                self.credentials
+                    .as_ref()
+                    .map_or(Nanos::NEVER, |known| known.due),
+            )
             .duration()
     }
 
@@ -143,20 +158,19 @@ impl Liveness {
     pub fn poll(&mut self, now: Duration) -> Option<Due> {
         let now = Nanos::from(now);
         let reached = |at: Nanos| at != Nanos::NEVER && at <= now;
-        if reached(self.credentials.1) {
-            self.credentials.1 = Nanos::NEVER;
+        if let Some(credentials) = &mut self.credentials
+            && reached(credentials.due)
+        {
+            credentials.due = Nanos::NEVER;
             return Some(Due::CredentialsExpired);
         }
         if reached(self.expires) {
             self.expires = Nanos::NEVER;
             return Some(Due::Expired);
         }
-        if reached(self.waiting_since.plus(self.pong_timeout))
-            || reached(self.last_heard.plus(self.idle_timeout))
-        {
+        if reached(self.silent_since.plus(self.silence)) {
             // Said once: the connection ends now.
-            self.waiting_since = Nanos::NEVER;
-            self.idle_timeout = Nanos::NEVER;
+            self.silence = Nanos::NEVER;
             self.next_ping = Nanos::NEVER;
             return Some(Due::Silent);
         }
