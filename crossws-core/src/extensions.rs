@@ -3,6 +3,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use once_cell::race::OnceBox;
+
 use crate::bounds::{AnyValue, MaybeSend, MaybeSync, share, shared};
 use crate::sync::Mutex;
 
@@ -11,8 +13,8 @@ use crate::sync::Mutex;
 /// They live as long as the connection does in memory, and are not restored when a sleeping
 /// object wakes. What must survive belongs into the peer's context.
 #[derive(Default)]
-// Boxed, because most peers have none.
-pub struct Extensions(Mutex<Option<Box<Values>>>);
+// A pointer, because most peers have none.
+pub struct Extensions(OnceBox<Mutex<Values>>);
 
 type Values = HashMap<TypeId, Arc<AnyValue>>;
 
@@ -20,17 +22,17 @@ impl Extensions {
     /// Puts a value in, and gives back the one of the same type that it replaces.
     pub fn insert<T: MaybeSend + MaybeSync + 'static>(&self, value: T) -> Option<Arc<T>> {
         let new = share(value);
-        let mut values = self.0.lock();
-        let old = values
-            .get_or_insert_default()
+        let old = self
+            .0
+            .get_or_init(Box::default)
+            .lock()
             .insert(TypeId::of::<T>(), new);
-        drop(values);
         shared(old?)
     }
 
     /// The value of this type, if there is one.
     pub fn get<T: MaybeSend + MaybeSync + 'static>(&self) -> Option<Arc<T>> {
-        let value = self.0.lock().as_ref()?.get(&TypeId::of::<T>()).cloned();
+        let value = self.0.get()?.lock().get(&TypeId::of::<T>()).cloned();
         shared(value?)
     }
 
@@ -41,12 +43,12 @@ impl Extensions {
 
     /// Takes the value of this type out.
     pub fn remove<T: MaybeSend + MaybeSync + 'static>(&self) -> Option<Arc<T>> {
-        let value = self.0.lock().as_mut()?.remove(&TypeId::of::<T>());
+        let value = self.0.get()?.lock().remove(&TypeId::of::<T>());
         shared(value?)
     }
 
     fn len(&self) -> usize {
-        self.0.lock().as_ref().map_or(0, |values| values.len())
+        self.0.get().map_or(0, |values| values.lock().len())
     }
 }
 

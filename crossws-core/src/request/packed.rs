@@ -3,11 +3,11 @@
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
-use std::sync::OnceLock;
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Extensions, Method, Request, Uri, Version};
+use once_cell::race::OnceBox;
 
 use super::Whole;
 
@@ -52,7 +52,7 @@ pub(super) struct Packed {
     bytes: Box<[u8]>,
     extensions: Extensions,
     /// For those who asked for it.
-    parts: OnceLock<Box<Parts>>,
+    parts: OnceBox<Parts>,
 }
 
 impl Packed {
@@ -93,7 +93,7 @@ impl Packed {
             // In memory of its own size: it is kept for long.
             bytes: Box::from(&bytes[..]),
             extensions: std::mem::take(&mut parts.extensions),
-            parts: OnceLock::new(),
+            parts: OnceBox::new(),
         })
     }
 
@@ -120,9 +120,9 @@ impl Packed {
         addr
     }
 
-    pub(super) fn into_parts(mut self) -> Parts {
-        match self.parts.take() {
-            Some(parts) => *parts,
+    pub(super) fn into_parts(self) -> Parts {
+        match self.parts.get() {
+            Some(parts) => parts.clone(),
             None => self.unpack(),
         }
     }
