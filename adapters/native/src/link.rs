@@ -9,7 +9,7 @@ mod writing;
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -83,8 +83,6 @@ pub(crate) struct Link<I, R: Runtime> {
     outlet: Arc<Mutex<Outlet<I>>>,
     runtime: R,
     outbox: Arc<Outbox>,
-    /// Wakes the pump and notes that there is something to read.
-    read_waker: Waker,
     lifeline: Option<Lifeline>,
     /// Of which the limits are read: every connection has the same.
     hub: Hub,
@@ -140,7 +138,6 @@ impl<I: Io, R: Runtime> Link<I, R> {
         let limits = hub.limits();
         Self {
             outlet,
-            read_waker: Waker::from(Arc::clone(&outbox)),
             outbox,
             lifeline: None,
             engine,

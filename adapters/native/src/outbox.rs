@@ -10,7 +10,7 @@ mod tests;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::task::{Wake, Waker};
+use std::task::Waker;
 
 use atomic_waker::AtomicWaker;
 use bytes::{Bytes, BytesMut};
@@ -18,6 +18,7 @@ use crossws_core::{
     Backlog, CloseCode, CloseFrame, ControlError, DRAIN_MARK, Feed, Lag, Limits, Overflow, Receipt,
     Room,
 };
+use futures_task::ArcWake;
 use smallvec::SmallVec;
 
 use self::queue::Queue;
@@ -673,14 +674,11 @@ impl State {
     }
 }
 
-/// The stream's waker: notes that there is something to read, then wakes the pump.
-impl Wake for Outbox {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.set_readable();
-        self.task.wake();
+/// The stream's waker: notes that there is something to read, then wakes the pump. Not `Wake`: a read
+/// would have to count one more handle, or the link to keep one.
+impl ArcWake for Outbox {
+    fn wake_by_ref(outbox: &Arc<Self>) {
+        outbox.set_readable();
+        outbox.task.wake();
     }
 }

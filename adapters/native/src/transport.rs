@@ -39,8 +39,8 @@ pub(crate) struct NativeTransport {
     outbox: Arc<Outbox>,
     /// The connection's own task keeps it: a handle of the peer keeps no stream open.
     outlet: Option<Weak<dyn Flush>>,
-    /// What was negotiated, as in the answer's header.
-    extensions: Box<str>,
+    /// What was negotiated, as in the answer's header, if anything was.
+    extensions: Option<Box<String>>,
     encoder: Encoder,
     capabilities: Capabilities,
 }
@@ -128,7 +128,7 @@ impl Transport for NativeTransport {
     }
 
     fn extensions(&self) -> &str {
-        &self.extensions
+        self.extensions.as_ref().map_or("", |text| text)
     }
 
     fn buffered_amount(&self) -> usize {
@@ -142,11 +142,12 @@ impl Transport for NativeTransport {
 
 impl NativeTransport {
     pub(crate) fn new(outbox: Arc<Outbox>, agreed: &Agreed) -> Self {
+        let extensions = agreed.extensions();
         Self {
             encoder: Encoder::new(agreed, &outbox),
             outbox,
             outlet: None,
-            extensions: agreed.extensions().into(),
+            extensions: (!extensions.is_empty()).then(|| Box::new(extensions.to_owned())),
             capabilities: agreed.engine().capabilities(),
         }
     }

@@ -43,15 +43,15 @@ impl Scratch {
 /// them, in one of the connection's own if they have to wait.
 pub(super) struct Input {
     fresh: Option<Box<Scratch>>,
-    /// Empty while there is `fresh`.
-    kept: BytesMut,
+    /// `None` while there is `fresh`, or when there is nothing.
+    kept: Option<Box<BytesMut>>,
 }
 
 impl Input {
     pub(super) fn new(early: BytesMut) -> Self {
         Self {
             fresh: None,
-            kept: early,
+            kept: (!early.is_empty()).then(|| Box::new(early)),
         }
     }
 
@@ -59,12 +59,12 @@ impl Input {
     pub(super) fn len(&self) -> usize {
         match &self.fresh {
             Some(fresh) => fresh.end - fresh.start,
-            None => self.kept.len(),
+            None => self.kept.as_ref().map_or(0, |kept| kept.len()),
         }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.fresh.is_none() && self.kept.is_empty()
+        self.fresh.is_none() && self.kept.is_none()
     }
 
     /// Fills it with `read`, which answers how much it has read. To be called when it is empty.
@@ -90,7 +90,7 @@ impl Input {
     pub(super) fn bytes(&mut self) -> &mut [u8] {
         match &mut self.fresh {
             Some(fresh) => fresh.bytes.get_mut(fresh.start..fresh.end),
-            None => Some(&mut self.kept[..]),
+            None => self.kept.as_mut().map(|kept| &mut kept[..]),
         }
         .unwrap_or_default()
     }
@@ -101,7 +101,11 @@ impl Input {
         match &mut self.fresh {
             _ if left == 0 => self.clear(),
             Some(fresh) => fresh.start = fresh.end - left,
-            None => self.kept.advance(self.kept.len() - left),
+            None => {
+                if let Some(kept) = &mut self.kept {
+                    kept.advance(kept.len() - left);
+                }
+            }
         }
     }
 
@@ -109,7 +113,7 @@ impl Input {
     pub(super) fn clear(&mut self) {
         match self.fresh.take() {
             Some(fresh) => fresh.give_back(),
-            None => self.kept = BytesMut::new(),
+            None => self.kept = None,
         }
     }
 
@@ -117,7 +121,8 @@ impl Input {
     pub(super) fn park(&mut self) {
         if let Some(fresh) = self.fresh.take() {
             let left = fresh.bytes.get(fresh.start..fresh.end);
-            self.kept.extend_from_slice(left.unwrap_or_default());
+            let kept = BytesMut::from(left.unwrap_or_default());
+            self.kept = Some(Box::new(kept));
             fresh.give_back();
         }
     }
@@ -148,7 +153,7 @@ mod tests {
         assert_eq!(one.bytes(), b"f");
         one.keep(0);
         assert!(one.is_empty());
-        assert_eq!(one.kept.capacity(), 0, "an idle connection owns no buffer");
+        assert!(one.kept.is_none(), "an idle connection owns no buffer");
         assert_eq!(other.bytes(), b"xyz");
     }
 

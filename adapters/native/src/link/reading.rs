@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, Error, Lifeline, Message};
+use futures_task::waker_ref;
 
 use super::{Link, Phase, Step};
 use crate::engine::{Event, Violation};
@@ -61,7 +62,8 @@ impl<I: Io, R: Runtime> Link<I, R> {
         if !self.outbox.take_readable() {
             return false;
         }
-        let mut cx = Context::from_waker(&self.read_waker);
+        let waker = waker_ref(&self.outbox);
+        let mut cx = Context::from_waker(&waker);
         let outlet = &self.outlet;
         let read = self
             .input
@@ -244,7 +246,8 @@ impl<I: Io, R: Runtime> Link<I, R> {
         let Phase::Lingering { read, .. } = &mut self.phase else {
             return;
         };
-        let mut cx = Context::from_waker(&self.read_waker);
+        let waker = waker_ref(&self.outbox);
+        let mut cx = Context::from_waker(&waker);
         while *read <= LINGER_BYTES {
             let more = self.input.fill(|room| outlet.io.poll_read(&mut cx, room));
             self.input.clear();
