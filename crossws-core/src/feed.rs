@@ -115,9 +115,11 @@ impl Room {
 /// [`Transport::news`]: crate::Transport::news
 pub struct Feed {
     topic: Arc<Topic>,
-    reader: Reader,
     /// What had been published to the topic before.
     before: Lag,
+    // The reader's parts, which leave room for what else there is: every outbox has room for a feed.
+    number: u64,
+    key: Key,
     armed: bool,
 }
 
@@ -132,9 +134,17 @@ impl Feed {
     pub(crate) fn new(topic: Arc<Topic>, reader: Reader, before: Lag) -> Self {
         Self {
             topic,
-            reader,
             before,
+            number: reader.number,
+            key: reader.key,
             armed: true,
+        }
+    }
+
+    fn reader(&self) -> Reader {
+        Reader {
+            key: self.key,
+            number: self.number,
         }
     }
 
@@ -157,7 +167,7 @@ impl Feed {
     /// of publications over several topics is kept.
     #[must_use = "a feed that is dropped gives up what it has not read"]
     pub fn take(mut self, before: u64, sorted: bool, into: &mut Vec<Range>) -> Option<Self> {
-        self.armed = self.topic.take(self.reader, before, sorted, into);
+        self.armed = self.topic.take(self.reader(), before, sorted, into);
         self.armed.then_some(self)
     }
 
@@ -171,7 +181,7 @@ impl Feed {
     pub fn backlog(&self) -> Backlog {
         Backlog {
             topic: Arc::clone(&self.topic),
-            reader: self.reader,
+            reader: self.reader(),
         }
     }
 }
@@ -179,7 +189,7 @@ impl Feed {
 impl Drop for Feed {
     fn drop(&mut self) {
         if self.armed {
-            self.topic.forget(self.reader);
+            self.topic.forget(self.reader());
         }
     }
 }
