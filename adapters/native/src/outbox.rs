@@ -63,12 +63,10 @@ struct State {
     overflow: Overflow,
     /// What is queued is too old, and counts as a full queue.
     stale: bool,
-    /// If any wait.
-    controls: Option<Box<Controls>>,
+    /// If there is any of it.
+    special: Option<Box<Special>>,
     /// Nothing more is queued; what was is still sent.
     closing: bool,
-    /// A close frame that waits to be taken.
-    close: Option<Box<Close>>,
     overflowed: bool,
     /// What is still to be fetched is not for this client any more.
     gives_up: bool,
@@ -76,8 +74,16 @@ struct State {
     dropped: u64,
 }
 
-/// Control frames that wait, one at least. Seldom there, and so not part of what every connection
-/// owns.
+/// What waits besides messages: one frame at least. Seldom there, and so not part of what every
+/// connection owns.
+#[derive(Default)]
+struct Special {
+    controls: Controls,
+    /// A close frame that waits to be taken.
+    close: Option<Close>,
+}
+
+/// Control frames that wait.
 #[derive(Default)]
 struct Controls {
     /// One ping and one pong of ours may wait.
@@ -116,9 +122,8 @@ impl Outbox {
                 taken_frames: 0,
                 overflow: limits.overflow,
                 stale: false,
-                controls: None,
+                special: None,
                 closing: false,
-                close: None,
                 overflowed: false,
                 gives_up: false,
                 terminated: false,
@@ -199,7 +204,7 @@ impl Outbox {
         let mut state = self.state.lock();
         if !state.closing {
             let client_is_slow = state.taken_bytes > 0;
-            let answers = &mut state.controls.get_or_insert_default().answers;
+            let answers = &mut state.controls().answers;
             if client_is_slow {
                 answers.clear();
             } else if answers.len() == MOST_ANSWERS {
@@ -215,7 +220,7 @@ impl Outbox {
         let mut state = self.state.lock();
         if !state.closing {
             state.closing = true;
-            state.close = Some(Box::new(Close(frame)));
+            state.special.get_or_insert_default().close = Some(Close(frame));
         }
     }
 
@@ -252,7 +257,7 @@ impl Outbox {
         };
         // The last thing: behind what was sent and published while the pump fetched.
         if state.queue.is_empty()
-            && let Some(Close(frame)) = state.close.take().map(|close| *close)
+            && let Some(Close(frame)) = state.take_close()
         {
             let mut buf = BytesMut::new();
             put_close(&mut buf, frame.as_ref());
@@ -270,7 +275,7 @@ impl Outbox {
     /// taken, if there is anything that only the pump can do.
     pub(crate) fn take_messages(&self, batch: &mut Batch) -> bool {
         let mut state = self.state.lock();
-        if state.closing || state.controls.is_some() || self.piled_up.load(Ordering::Relaxed) {
+        if state.closing || state.special.is_some() || self.piled_up.load(Ordering::Relaxed) {
             return false;
         }
         if !self.may_sleep(&mut state) {
@@ -300,7 +305,7 @@ impl Outbox {
     ) -> MutexGuard<'s, State> {
         self.sent.store(false, Ordering::Relaxed);
         let mut fetch = state.queue.take(batch);
-        let (front, count) = state.controls();
+        let (front, count) = state.take_controls();
         batch.push_front(front, count);
         while let Some(news) = fetch.take() {
             drop(state);
@@ -352,7 +357,7 @@ impl Outbox {
     pub(crate) fn urgent(&self) -> Taken {
         let mut state = self.state.lock();
         Taken {
-            close: state.close.as_ref().and_then(|close| close.0.clone()),
+            close: state.close().and_then(|close| close.0.clone()),
             overflowed: std::mem::take(&mut state.overflowed),
             terminated: state.terminated,
         }
@@ -362,8 +367,7 @@ impl Outbox {
     pub(crate) fn heartbeat(&self) {
         let mut state = self.state.lock();
         if !state.closing {
-            let controls = state.controls.get_or_insert_default();
-            controls.ping.get_or_insert_default();
+            state.controls().ping.get_or_insert_default();
         }
     }
 
@@ -455,7 +459,7 @@ impl Outbox {
         if state.closing {
             return Err(ControlError::Closed);
         }
-        let controls = state.controls.get_or_insert_default();
+        let controls = state.controls();
         let slot = match opcode {
             Opcode::Ping => &mut controls.ping,
             _ => &mut controls.pong,
@@ -616,6 +620,12 @@ impl Outbox {
     }
 }
 
+impl Controls {
+    fn is_empty(&self) -> bool {
+        self.ping.is_none() && self.pong.is_none() && self.answers.is_empty()
+    }
+}
+
 impl State {
     /// Bytes and frames that were sent to this connection, or fetched for it, and not yet written.
     fn sent(&self) -> (usize, usize) {
@@ -640,26 +650,44 @@ impl State {
         self.gives_up = true;
         self.overflowed = true;
         let frame = CloseFrame::new(CloseCode::TRY_AGAIN, "slow consumer");
-        self.close = Some(Box::new(Close(Some(frame))));
+        self.special.get_or_insert_default().close = Some(Close(Some(frame)));
         lost
     }
 
     /// Whether there is nothing to take, and nothing to say.
     fn is_quiet(&self) -> bool {
-        self.queue.is_empty()
-            && self.controls.is_none()
-            && self.close.is_none()
-            && !self.overflowed
-            && !self.terminated
+        self.queue.is_empty() && self.special.is_none() && !self.overflowed && !self.terminated
+    }
+
+    /// The control frames that wait, for one more.
+    fn controls(&mut self) -> &mut Controls {
+        &mut self.special.get_or_insert_default().controls
+    }
+
+    fn close(&self) -> Option<&Close> {
+        self.special.as_ref()?.close.as_ref()
+    }
+
+    fn take_close(&mut self) -> Option<Close> {
+        let special = self.special.as_mut()?;
+        let close = special.close.take();
+        if special.controls.is_empty() {
+            self.special = None;
+        }
+        close
     }
 
     /// The control frames that wait, encoded, and how many they are.
-    fn controls(&mut self) -> (BytesMut, usize) {
+    fn take_controls(&mut self) -> (BytesMut, usize) {
         let mut buf = BytesMut::new();
         let mut count = 0;
-        let Some(controls) = self.controls.take() else {
+        let Some(special) = &mut self.special else {
             return (buf, count);
         };
+        let controls = std::mem::take(&mut special.controls);
+        if special.close.is_none() {
+            self.special = None;
+        }
         for data in controls.answers {
             put_frame(&mut buf, Opcode::Pong, &data);
             count += 1;
