@@ -28,7 +28,6 @@ use crate::outbox::Outbox;
 use crate::outlet::Outlet;
 use crate::runtime::Runtime;
 use crate::sync::Mutex;
-use crate::timer::later;
 
 /// What is next for the hooks.
 pub(crate) enum Step {
@@ -52,28 +51,28 @@ impl Step {
     }
 }
 
-/// How far the connection's end has come. What belongs to an end is in boxes: an open connection
+/// How far the connection's end has come. Deadlines are in the connection's time. What belongs to an end is in boxes: an open connection
 /// owns a pointer.
 enum Phase {
     Open,
     /// The client broke a rule: it is heard no more, and told once what came before is answered.
     Violated {
         violation: Box<Violation>,
-        deadline: Instant,
+        deadline: Duration,
     },
     /// Our close frame is sent, or on its way; the client's is awaited.
     Closing {
         frame: Box<CloseFrame>,
-        deadline: Instant,
+        deadline: Duration,
     },
     /// Both sides have said what there was to say: the rest is written, then the writing side
     /// ended.
     Flushing {
-        deadline: Instant,
+        deadline: Duration,
     },
     /// Our end is sent; the client's is awaited.
     Lingering {
-        deadline: Instant,
+        deadline: Duration,
         read: usize,
     },
     Done,
@@ -99,7 +98,7 @@ pub(crate) struct Link<I, R: Runtime> {
     /// What this connection compresses in: given back when it rests.
     deflater: Option<Arc<Mutex<Deflater>>>,
     /// Since when nothing could be written although something waits.
-    stalled: Option<Instant>,
+    stalled: Option<Duration>,
     /// The queue was said to be too old; said again only when something has moved.
     age_said: bool,
     /// A heartbeat's ping is queued. The client's time begins when it is written.
@@ -347,8 +346,8 @@ impl<I: Io, R: Runtime> Link<I, R> {
     }
 
     /// When the client's time for its part of the close is over.
-    fn close_deadline(&self) -> Instant {
-        later(self.runtime.now(), self.limits().close_timeout)
+    fn close_deadline(&self) -> Duration {
+        self.elapsed().saturating_add(self.limits().close_timeout)
     }
 
     fn flush_and_end(&mut self) {

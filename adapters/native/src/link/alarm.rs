@@ -78,8 +78,12 @@ impl<R: Runtime> Alarm<R> {
         }
         let now = moment(start, elapsed);
         let polled = self.own.poll(runtime, now, Some(at), cx);
-        let armed = self.own.armed();
-        self.at = armed.map_or(NEVER, |at| nanos(at.saturating_duration_since(start)));
+        self.at = match self.own.armed() {
+            // It may stay armed for an earlier time.
+            Some(armed) if armed != at => nanos(armed.saturating_duration_since(start)),
+            Some(_) => deadline,
+            None => NEVER,
+        };
         polled
     }
 

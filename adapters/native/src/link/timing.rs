@@ -1,20 +1,18 @@
 //! Time: what is due, and until when the other side may take.
 
 use std::task::Context;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, Due};
 
 use super::{Link, Phase};
 use crate::io::Io;
 use crate::runtime::Runtime;
-use crate::timer::later;
 
 impl<I: Io, R: Runtime> Link<I, R> {
     /// Acts on what is due. Answers whether there is something to write for it.
     pub(super) fn keep_time(&mut self, cx: &mut Context<'_>) -> bool {
-        let now = self.runtime.now();
-        let elapsed = now.saturating_duration_since(self.start);
+        let elapsed = self.elapsed();
         if std::mem::take(&mut self.heard) {
             self.liveness.heard(elapsed);
         }
@@ -41,8 +39,8 @@ impl<I: Io, R: Runtime> Link<I, R> {
             self.outlet.lock().io.abort();
             return false;
         }
-        let now = self.runtime.now();
-        if self.age_limit().is_some_and(|limit| limit <= now) {
+        let elapsed = self.elapsed();
+        if self.age_limit().is_some_and(|limit| limit <= elapsed) {
             self.age_said = true;
             self.outbox.too_old();
             return true;
@@ -83,30 +81,25 @@ impl<I: Io, R: Runtime> Link<I, R> {
 
     /// The nearest, in the connection's time.
     fn deadline(&self) -> Option<Duration> {
-        let at = match self.phase {
+        match self.phase {
             Phase::Open => {
                 let due = self.liveness.next_due();
-                let Some(limit) = self.age_limit() else {
-                    return due;
-                };
-                let limit = limit.saturating_duration_since(self.start);
-                return Some(due.map_or(limit, |due| due.min(limit)));
+                [due, self.age_limit()].into_iter().flatten().min()
             }
             Phase::Violated { deadline, .. }
             | Phase::Closing { deadline, .. }
             | Phase::Flushing { deadline }
-            | Phase::Lingering { deadline, .. } => deadline,
-            Phase::Done => return None,
-        };
-        Some(at.saturating_duration_since(self.start))
+            | Phase::Lingering { deadline, .. } => Some(deadline),
+            Phase::Done => None,
+        }
     }
 
     /// When what waits to be written is too old.
-    fn age_limit(&self) -> Option<Instant> {
+    fn age_limit(&self) -> Option<Duration> {
         if self.age_said {
             return None;
         }
-        Some(later(self.stalled?, self.limits().max_queue_age?))
+        Some(self.stalled?.saturating_add(self.limits().max_queue_age?))
     }
 
     pub(super) fn elapsed(&self) -> Duration {

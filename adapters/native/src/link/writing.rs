@@ -46,7 +46,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             }
             match outlet.poll_write(cx, &self.outbox) {
                 Poll::Pending => {
-                    self.stalled.get_or_insert(self.runtime.now());
+                    self.stalled.get_or_insert(self.elapsed());
                     return;
                 }
                 Poll::Ready(Err(_)) => return self.lost(),
