@@ -222,6 +222,10 @@ impl Driver {
 }
 
 impl Drop for Driver {
+    #[expect(
+        clippy::mutable_key_type,
+        reason = "an outbox's place is its address, which does not change"
+    )]
     fn drop(&mut self) {
         let alarms = {
             let mut state = self.0.state.lock();

@@ -40,6 +40,7 @@ pub(crate) struct NativeTransport {
     /// The connection's own task keeps it: a handle of the peer keeps no stream open.
     outlet: Option<Weak<dyn Flush>>,
     /// What was negotiated, as in the answer's header, if anything was.
+    #[expect(clippy::box_collection, reason = "seldom there, and then a pointer")]
     extensions: Option<Box<String>>,
     encoder: Encoder,
     capabilities: Capabilities,
