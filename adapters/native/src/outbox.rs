@@ -185,7 +185,7 @@ impl Outbox {
         let state = self.state.lock();
         !self.sent.load(Ordering::Relaxed)
             && !state.queue.is_empty()
-            && state.controls.is_none()
+            && state.special.is_none()
             && !state.closing
     }
 

@@ -135,9 +135,8 @@ impl Engine for Decoder {
         };
         // Without the bit that says that it is masked; with it, if that was not set.
         let len = usize::from(second ^ MASKED);
-        let begun = self.frame.is_some() || self.head_len > 0 || self.message.is_some();
         let fits = len <= Self::MAX_SHORT.min(self.max_message) && self.max_fragments > 0;
-        if begun || self.role == Role::Client || !fits {
+        if self.begun.is_some() || self.role == Role::Client || !fits {
             return None;
         }
         let payload = input.get_mut(SHORT_HEADER..SHORT_HEADER + len)?;
