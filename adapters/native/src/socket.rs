@@ -9,23 +9,23 @@ use socket2::SockRef;
 /// Connections that may wait for their accept; the system may bound it further.
 const BACKLOG: i32 = 1024;
 
-/// What may wait in the kernel unsent, in bytes, before a socket says that it is full.
-const UNSENT: u32 = 64 << 10;
+/// What may wait in the kernel unsent, in bytes, before a socket says that it is full. No round
+/// number, so that a socket that has it has it from [`tune`].
+const UNSENT: u32 = (64 << 10) - 1;
 
 /// What sockets of small messages want. Failures are harmless: the system's defaults remain.
 ///
 /// Linux hands down to a connection what was set for its listener: a connection that has it all
-/// from there costs one call instead of three.
+/// from there costs one call, a question, instead of three.
 pub fn tune<S>(stream: &S)
 where
     for<'s> SockRef<'s>: From<&'s S>,
 {
     let socket = SockRef::from(stream);
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    if socket.tcp_nodelay().is_ok_and(|set| set)
-        && socket
-            .tcp_notsent_lowat()
-            .is_ok_and(|bytes| bytes == UNSENT)
+    if socket
+        .tcp_notsent_lowat()
+        .is_ok_and(|bytes| bytes == UNSENT)
     {
         return;
     }
@@ -34,7 +34,8 @@ where
     {
         // A client whose network vanished is noticed although our data is never acknowledged.
         let _ = socket.set_tcp_user_timeout(Some(Duration::from_secs(30)));
-        // What a slow client has not taken waits in our bounded queue, not in the kernel's.
+        // What a slow client has not taken waits in our bounded queue, not in the kernel's. The last
+        // to be set: who has this has the others.
         let _ = socket.set_tcp_notsent_lowat(UNSENT);
     }
 }
