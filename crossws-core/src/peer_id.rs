@@ -1,3 +1,6 @@
+#[cfg(not(target_arch = "wasm32"))]
+mod fresh;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -13,6 +16,10 @@ pub struct PeerId(Uuid);
 impl PeerId {
     /// A new random id.
     pub fn random() -> Self {
+        #[cfg(not(target_arch = "wasm32"))]
+        if let Some(bytes) = fresh::bytes() {
+            return Self(uuid::Builder::from_random_bytes(bytes).into_uuid());
+        }
         Self(Uuid::new_v4())
     }
 
@@ -52,3 +59,17 @@ impl FromStr for PeerId {
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("not a peer id")]
 pub struct InvalidPeerId(#[source] uuid::Error);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_random_id_is_of_version_4() {
+        for _ in 0..100 {
+            let id = PeerId::random();
+            assert_eq!(id.0.get_version_num(), 4, "{id}");
+            assert_eq!(id.0.get_variant(), uuid::Variant::RFC4122, "{id}");
+        }
+    }
+}
