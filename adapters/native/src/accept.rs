@@ -43,6 +43,8 @@ pub struct StreamInfo {
     pub secure: bool,
     /// Which engine is to decode what arrives.
     pub engine: EngineKind,
+    /// Whether a drop is an orderly end: see [`Listen::ends_on_drop`](crate::Listen::ends_on_drop).
+    pub ends_on_drop: bool,
 }
 
 impl StreamInfo {
@@ -52,6 +54,7 @@ impl StreamInfo {
             remote_addr,
             secure: false,
             engine: EngineKind::default(),
+            ends_on_drop: false,
         }
     }
 
@@ -59,6 +62,14 @@ impl StreamInfo {
     #[must_use]
     pub fn with_secure(mut self, secure: bool) -> Self {
         self.secure = secure;
+        self
+    }
+
+    /// Says that a drop is an orderly end, so that nothing else is done where both sides have said
+    /// everything.
+    #[must_use]
+    pub fn with_ends_on_drop(mut self, ends_on_drop: bool) -> Self {
+        self.ends_on_drop = ends_on_drop;
         self
     }
 
@@ -165,7 +176,8 @@ where
                 return Ok(None);
             }
             let early = BytesMut::from(bytes.get(end..).unwrap_or_default());
-            let connection = pump_with(crew, io, early, accepted, agreed, runtime.clone());
+            let (ends_on_drop, runtime) = (info.ends_on_drop, runtime.clone());
+            let connection = pump_with(crew, ends_on_drop, io, early, accepted, agreed, runtime);
             Ok(Some(Stage::last(connection)))
         }
         Err(rejection) => {

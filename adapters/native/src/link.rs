@@ -69,6 +69,8 @@ enum Phase {
     /// ended.
     Flushing {
         deadline: Duration,
+        /// Nothing is to come from the client any more, and it has taken everything so far.
+        settled: bool,
     },
     /// Our end is sent; the client's is awaited.
     Lingering {
@@ -116,6 +118,10 @@ pub(crate) struct Link<I, R: Runtime> {
     has_ended: bool,
     alarm: Alarm<R>,
 
+    /// A drop ends the stream in order.
+    ends_on_drop: bool,
+    /// No hook is to run any more: when this is done it is dropped.
+    alone: bool,
     phase: Phase,
     /// The connection is over, and so is what was kept for it, although a hook may still run.
     let_go: bool,
@@ -156,6 +162,8 @@ impl<I: Io, R: Runtime> Link<I, R> {
             wrote: false,
             has_ended: false,
             alarm: Alarm::new(),
+            ends_on_drop: false,
+            alone: false,
             phase: Phase::Open,
             let_go: false,
             closed: None,
@@ -167,6 +175,12 @@ impl<I: Io, R: Runtime> Link<I, R> {
     /// Sees to it that a context is given back when the connection rests.
     pub(crate) fn with_deflater(mut self, deflater: Option<Arc<Mutex<Deflater>>>) -> Self {
         self.deflater = deflater;
+        self
+    }
+
+    /// Says what a drop does to the stream.
+    pub(crate) fn ending_on_drop(mut self, ends_on_drop: bool) -> Self {
+        self.ends_on_drop = ends_on_drop;
         self
     }
 
@@ -186,8 +200,9 @@ impl<I: Io, R: Runtime> Link<I, R> {
         Beside { link: self, future }
     }
 
-    /// Runs the socket alone until the connection is over.
+    /// Runs the socket alone until the connection is over. The drop of this follows.
     pub(crate) async fn finish(&mut self) {
+        self.alone = true;
         std::future::poll_fn(|cx| {
             self.poll(cx);
             match self.phase {
@@ -354,6 +369,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         if !matches!(self.phase, Phase::Done) {
             self.phase = Phase::Flushing {
                 deadline: self.close_deadline(),
+                settled: false,
             };
         }
     }

@@ -36,6 +36,14 @@ pub trait Listen<T>: Send + 'static {
     fn is_secure(&self) -> bool {
         false
     }
+
+    /// Whether a drop is an orderly end of its connections: what was written still arrives, and the
+    /// end behind it. So it is with a socket of which nobody else has a handle. It is not with
+    /// layers that have last words of their own, such as TLS, and not by default: then the writing
+    /// side is ended, and the client's end awaited, also where both sides have said everything.
+    fn ends_on_drop(&self) -> bool {
+        false
+    }
 }
 
 /// The next connection. Out of file descriptors or memory, it waits from 10 ms up to 1 s and tries

@@ -36,12 +36,14 @@ where
     R: Runtime,
     H: Hooks + ?Sized,
 {
-    pump_with(None, io, early, accepted, agreed, runtime)
+    pump_with(None, false, io, early, accepted, agreed, runtime)
 }
 
-/// As [`pump`], for a connection of a server that has a crew.
+/// As [`pump`], for a connection of a server that has a crew, and for a stream of which it is known
+/// what a drop does: see [`Listen::ends_on_drop`](crate::Listen::ends_on_drop).
 pub(crate) fn pump_with<I, R, H>(
     crew: Option<Arc<Crew>>,
+    ends_on_drop: bool,
     io: I,
     early: BytesMut,
     accepted: Accepted<H>,
@@ -63,7 +65,9 @@ where
     let transport = NativeTransport::new(outbox.clone(), &agreed).with_outlet(flush);
     let engine = agreed.into_engine(hub.limits());
     let link = Link::new(outlet, early, outbox, runtime, hub, id, engine);
-    let mut link = link.with_deflater(transport.deflater());
+    let mut link = link
+        .with_deflater(transport.deflater())
+        .ending_on_drop(ends_on_drop);
     let opening = match accepted.join(transport) {
         Ok(joined) => {
             link.attach(joined.lifeline());

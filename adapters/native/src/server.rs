@@ -212,7 +212,10 @@ async fn run<R: Resolve, T: ServerRuntime, L: Listen<T>>(
     shared.crew.hire(&shared.tasks, &shared.runtime);
     let watch = shared.stop.watch();
     let mut stopping = pin!(watch.stopping());
-    let secure = listener.is_secure();
+    let info = StreamInfo::new(None)
+        .with_secure(listener.is_secure())
+        .with_ends_on_drop(listener.ends_on_drop())
+        .with_engine(shared.engine);
     loop {
         let accepted = {
             let mut accept = pin!(accept(&mut listener, &shared.runtime));
@@ -229,7 +232,10 @@ async fn run<R: Resolve, T: ServerRuntime, L: Listen<T>>(
         };
         let resolver = Arc::clone(&resolver);
         let fallback = fallback.clone();
-        let info = StreamInfo::new(addr).with_secure(secure);
+        let info = StreamInfo {
+            remote_addr: addr,
+            ..info
+        };
         let connection = connection(io, info, resolver, handle.clone(), fallback);
         shared.tasks.spawn(&shared.runtime, Stage::new(connection));
     }
@@ -244,7 +250,6 @@ async fn connection<I: Io, R: Resolve, T: ServerRuntime>(
     fallback: Option<Fallback<R, T>>,
 ) -> Option<Stage> {
     let shared = &handle.0;
-    let info = info.with_engine(shared.engine);
     let runtime = &shared.runtime;
     let crew = Some(Arc::clone(&shared.crew));
     match shake_hands(

@@ -120,7 +120,8 @@ fn connection<T: ServerRuntime, H: Hooks + ?Sized>(
     agreed: Agreed,
 ) -> Stage {
     let (io, early) = unwrap::<T>(upgraded);
-    Stage::last(pump_with(crew, io, early, accepted, agreed, T::default()))
+    let runtime = T::default();
+    Stage::last(pump_with(crew, false, io, early, accepted, agreed, runtime))
 }
 
 /// The stream of our own server or of one that the runtime knows, with what was read ahead.

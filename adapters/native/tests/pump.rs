@@ -154,20 +154,27 @@ struct Connection {
 impl Connection {
     /// Open, with the 101 written and taken away.
     fn open(hooks: impl Hooks, limits: Limits) -> Self {
-        let mut connection = Self::new(hooks, limits);
+        Self::open_as(hooks, limits, StreamInfo::default())
+    }
+
+    fn open_as(hooks: impl Hooks, limits: Limits, info: StreamInfo) -> Self {
+        let mut connection = Self::new_as(hooks, limits, info);
         connection.receive(REQUEST);
         assert!(connection.take().starts_with(b"HTTP/1.1 101"));
         connection
     }
 
     fn new(hooks: impl Hooks, limits: Limits) -> Self {
+        Self::new_as(hooks, limits, StreamInfo::default())
+    }
+
+    fn new_as(hooks: impl Hooks, limits: Limits, info: StreamInfo) -> Self {
         let shared = Shared(Arc::default(), Instant::now());
         shared.world().room = usize::MAX;
         let hub = Hub::builder().limits(limits).build();
         let (io, runtime, its_hub) = (shared.clone(), shared.clone(), hub.clone());
         let hooks = Arc::new(hooks);
         let task = Box::pin(async move {
-            let info = StreamInfo::default();
             let head = HeadLimits::default();
             let served = serve_stream(io, info, &hooks, &its_hub, &runtime, &head).await;
             assert!(served.is_ok());
@@ -655,6 +662,75 @@ fn after_the_last_frame_the_stream_is_ended_and_the_clients_end_awaited() {
     connection.receive(b"what was still on its way");
     connection.end_input();
     assert!(connection.over && !connection.world().aborted);
+}
+
+/// A connection whose drop is an orderly end, after the client has closed it.
+fn closed_by_client(hooks: impl Hooks, close: &[u8]) -> Connection {
+    let info = StreamInfo::default().with_ends_on_drop(true);
+    let mut connection = Connection::open_as(hooks, Limits::default(), info);
+    connection.receive(close);
+    assert_eq!(connection.take(), b"\x88\x02\x03\xe8");
+    connection
+}
+
+const CLOSE: [u8; 2] = [0x03, 0xe8];
+
+#[test]
+fn a_socket_is_dropped_as_soon_as_both_sides_have_said_everything() {
+    let (hooks, ends) = recording();
+    let connection = closed_by_client(hooks, &frame(0x88, &CLOSE));
+    assert!(connection.over);
+    assert!(!connection.world().shut_down && !connection.world().aborted);
+    let closed = ends.lock().unwrap().pop().unwrap();
+    assert_eq!((closed.code, closed.clean), (1000, true));
+}
+
+#[test]
+fn a_socket_with_something_unread_is_not_dropped() {
+    let info = StreamInfo::default().with_ends_on_drop(true);
+    let mut connection = Connection::open_as(hooks(), Limits::default(), info);
+    let behind = b"against the rules".to_vec();
+    // Comes with the next read.
+    connection.world().input.push_back(frame(0x88, &CLOSE));
+    connection.receive(&behind);
+    assert_eq!(connection.take(), b"\x88\x02\x03\xe8");
+    assert!(connection.world().shut_down && !connection.over);
+    connection.end_input();
+    assert!(connection.over && !connection.world().aborted);
+}
+
+#[test]
+fn a_close_hook_that_waits_does_not_keep_the_client_waiting() {
+    let waits = hooks().on_close(|_, _| std::future::pending::<()>());
+    let connection = closed_by_client(waits, &frame(0x88, &CLOSE));
+    assert!(connection.world().shut_down && !connection.over);
+}
+
+#[test]
+fn a_socket_whose_client_reads_late_is_not_dropped() {
+    let info = StreamInfo::default().with_ends_on_drop(true);
+    let mut connection = Connection::open_as(hooks(), Limits::default(), info);
+    connection.set_room(0);
+    connection.receive(&frame(0x88, &CLOSE));
+    connection.set_room(usize::MAX);
+    assert_eq!(connection.take(), b"\x88\x02\x03\xe8");
+    assert!(connection.world().shut_down && !connection.over);
+}
+
+#[test]
+fn a_socket_that_this_side_closes_is_not_dropped_before_its_client_ends() {
+    let info = StreamInfo::default().with_ends_on_drop(true);
+    let hooks = hooks().on_open(|peer| async move {
+        peer.close(crossws_core::CloseCode::NORMAL, "");
+    });
+    let mut connection = Connection::open_as(hooks, Limits::default(), info);
+    connection.receive(&frame(0x88, &CLOSE));
+    assert!(connection.world().shut_down && !connection.over);
+    let info = StreamInfo::default().with_ends_on_drop(true);
+    let mut violated = Connection::open_as(echo(), Limits::default(), info);
+    violated.receive(&[0xff, 0xff]);
+    assert!(violated.take().starts_with(b"\x88"));
+    assert!(violated.world().shut_down && !violated.over);
 }
 
 #[test]

@@ -21,6 +21,11 @@ impl Listen<Smol> for TcpListener {
     fn local_addr(&self) -> Result<Option<SocketAddr>> {
         TcpListener::local_addr(self).map(Some)
     }
+
+    /// Nobody else has a handle of what was accepted here.
+    fn ends_on_drop(&self) -> bool {
+        true
+    }
 }
 
 /// Unix-domain sockets: for a proxy on the same machine.

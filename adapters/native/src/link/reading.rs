@@ -200,7 +200,11 @@ impl<I: Io, R: Runtime> Link<I, R> {
                 self.outbox.close_with(frame);
             }
         }
+        let was_open = matches!(self.phase, Phase::Open);
         self.flush_and_end();
+        if let Phase::Flushing { settled, .. } = &mut self.phase {
+            *settled = was_open;
+        }
     }
 
     /// Fails the connection if the client broke a rule.
@@ -239,6 +243,26 @@ impl<I: Io, R: Runtime> Link<I, R> {
         };
         self.end(closed);
         self.phase = Phase::Done;
+    }
+
+    /// Whether the drop that follows, and nothing before it, ends the stream so that the client reads
+    /// all that was written to it and then the end (RFC 6455 section 7.1.1: the server is the first
+    /// to close).
+    ///
+    /// To close a socket on which something is unread, or still arrives, resets the connection, and a
+    /// reset destroys what is on its way to the client. Here neither is: the client's close frame was
+    /// the first to be sent, nothing may follow it (section 5.5.1), and this read finds nothing that
+    /// did. Nor is the client a slow one, whose data the system would keep for an unknown time. In
+    /// every other case the writing side is ended and the rest read. And while a hook runs no drop
+    /// follows.
+    pub(super) fn is_dropped_in_order(&self, outlet: &mut Outlet<I>) -> bool {
+        let settled = matches!(self.phase, Phase::Flushing { settled: true, .. });
+        if !(self.alone && self.ends_on_drop && settled) {
+            return false;
+        }
+        let mut cx = Context::from_waker(&self.read_waker);
+        let read = READ.with_borrow_mut(|scratch| outlet.io.poll_read(&mut cx, scratch));
+        !matches!(read, Poll::Ready(Ok(1..)))
     }
 
     /// After our end: reads and forgets until the client ends too.

@@ -88,7 +88,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             }
             Phase::Violated { deadline, .. }
             | Phase::Closing { deadline, .. }
-            | Phase::Flushing { deadline }
+            | Phase::Flushing { deadline, .. }
             | Phase::Lingering { deadline, .. } => Some(deadline),
             Phase::Done => None,
         }

@@ -47,6 +47,9 @@ impl<I: Io, R: Runtime> Link<I, R> {
             match outlet.poll_write(cx, &self.outbox) {
                 Poll::Pending => {
                     self.stalled.get_or_insert(self.elapsed());
+                    if let Phase::Flushing { settled, .. } = &mut self.phase {
+                        *settled = false;
+                    }
                     return;
                 }
                 Poll::Ready(Err(_)) => return self.lost(),
@@ -101,6 +104,10 @@ impl<I: Io, R: Runtime> Link<I, R> {
     }
 
     fn end_writing(&mut self, outlet: &mut Outlet<I>, cx: &mut Context<'_>) {
+        if self.is_dropped_in_order(outlet) {
+            self.phase = Phase::Done;
+            return;
+        }
         match outlet.io.poll_shutdown(cx) {
             Poll::Pending => {}
             Poll::Ready(Ok(())) => {
