@@ -1,6 +1,7 @@
 use http::header::{HOST, ORIGIN};
 
 use crate::UpgradeRequest;
+use crate::request::text;
 
 /// Which pages may connect. Browsers send the page's origin with every WebSocket request and
 /// enforce nothing themselves, so that without a check any page can use a visitor's cookies
@@ -29,12 +30,14 @@ impl Origin {
 
     /// Whether this policy admits the request.
     pub fn admits(&self, request: &UpgradeRequest) -> bool {
-        let mut origins = request.headers().get_all(ORIGIN).into_iter();
-        let (Some(origin), None) = (origins.next(), origins.next()) else {
-            // Absent is fine; two different ones are a forgery and only `Any` lets them pass.
-            return *self == Self::Any || !request.headers().contains_key(ORIGIN);
+        let mut origins = request.values(&ORIGIN);
+        let origin = match (origins.next(), origins.next()) {
+            (None, _) => return true,
+            (Some(origin), None) => text(origin),
+            // A forgery.
+            (Some(_), Some(_)) => None,
         };
-        let Ok(origin) = origin.to_str() else {
+        let Some(origin) = origin else {
             return *self == Self::Any;
         };
         match self {
@@ -58,10 +61,10 @@ fn is_same(origin: &str, request: &UpgradeRequest) -> bool {
         "https" => 443,
         _ => return false,
     };
-    let mut hosts = request.headers().get_all(HOST).into_iter();
+    let mut hosts = request.values(&HOST);
     let host = match (hosts.next(), hosts.next()) {
-        (Some(host), None) => host.to_str().ok(),
-        (None, _) => request.uri().authority().map(|host| host.as_str()),
+        (Some(host), None) => text(host),
+        (None, _) => request.authority(),
         (Some(_), Some(_)) => None,
     };
     let (Some(origin), Some(host)) = (

@@ -5,17 +5,20 @@ use std::net::SocketAddr;
 
 use http::header::{HOST, HeaderMap, HeaderName, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL};
 use http::request::Parts;
+use http::uri::Authority;
 use http::{Method, Uri};
 
-use self::packed::{Packed, text};
+use self::packed::Packed;
+pub(crate) use self::packed::text;
 
 /// The request that asks for a WebSocket, as every hook sees it: the standard `http` parts, and
 /// what the platform knows besides.
 ///
-/// From the upgrade on a peer keeps its request packed, in one piece of memory of the head's own
-/// size. [`path`](Self::path), [`query`](Self::query), [`header`](Self::header) and what is named
+/// A peer keeps its request packed, in one piece of memory of the head's own size, and adapters that
+/// read heads themselves make it so: see [`from_head`](Self::from_head). [`path`](Self::path), [`query`](Self::query), [`header`](Self::header) and what is named
 /// after a header read it there; [`headers`](Self::headers), [`uri`](Self::uri) and
-/// [`parts`](Self::parts) unpack it, once, and it stays unpacked beside that: some 1 KiB.
+/// [`parts`](Self::parts) unpack it, once, and it stays unpacked beside that: some 1 KiB. Only what was unpacked up to the
+/// end of the `upgrade` hook is let go.
 #[derive(Debug, Clone)]
 pub struct UpgradeRequest {
     head: Head,
@@ -36,28 +39,37 @@ impl UpgradeRequest {
         }
     }
 
+    /// A GET by HTTP/1.1 from the pieces of its head, packed from the beginning: for an adapter that
+    /// parses heads itself. `None` for what is to be made [of its parts](Self::new): a target that is
+    /// no plain path, names and values that HTTP does not allow, a head that is too large.
+    pub fn from_head<'a>(
+        target: &str,
+        headers: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+    ) -> Option<Self> {
+        Some(Self {
+            head: Head::Packed(Packed::of_head(target, headers)?),
+            params: Params::default(),
+        })
+    }
+
     /// Adds the client's address.
     #[must_use]
-    pub fn with_remote_addr(self, addr: Option<SocketAddr>) -> Self {
-        self.with(|whole| whole.remote_addr = addr)
+    pub fn with_remote_addr(mut self, addr: Option<SocketAddr>) -> Self {
+        match &mut self.head {
+            Head::Whole(whole) => whole.remote_addr = addr,
+            Head::Packed(packed) => packed.set_platform(addr, packed.is_secure()),
+        }
+        self
     }
 
     /// Says that the connection is encrypted, so that URLs read `https` and `wss`.
     #[must_use]
-    pub fn with_secure(self, secure: bool) -> Self {
-        self.with(|whole| whole.secure = secure)
-    }
-
-    fn with(self, change: impl FnOnce(&mut Whole)) -> Self {
-        let mut whole = match self.head {
-            Head::Whole(whole) => whole,
-            Head::Packed(packed) => Box::new(packed.into_whole()),
-        };
-        change(&mut whole);
-        Self {
-            head: Head::Whole(whole),
-            ..self
+    pub fn with_secure(mut self, secure: bool) -> Self {
+        match &mut self.head {
+            Head::Whole(whole) => whole.secure = secure,
+            Head::Packed(packed) => packed.set_platform(packed.remote_addr(), secure),
         }
+        self
     }
 
     pub(crate) fn set_params(&mut self, params: Params) {
@@ -66,10 +78,13 @@ impl UpgradeRequest {
 
     /// Takes less memory from here on, where the request is of the usual kind.
     pub(crate) fn pack(&mut self) {
-        if let Head::Whole(whole) = &mut self.head
-            && let Some(packed) = Packed::of(whole)
-        {
-            self.head = Head::Packed(packed);
+        match &mut self.head {
+            Head::Whole(whole) => {
+                if let Some(packed) = Packed::of(whole) {
+                    self.head = Head::Packed(packed);
+                }
+            }
+            Head::Packed(packed) => packed.forget_parts(),
         }
     }
 
@@ -129,8 +144,16 @@ impl UpgradeRequest {
         self.values(&name).next().and_then(text)
     }
 
+    /// The host and port of an absolute target.
+    pub(crate) fn authority(&self) -> Option<&str> {
+        match &self.head {
+            Head::Whole(whole) => whole.parts.uri.authority().map(Authority::as_str),
+            Head::Packed(_) => None,
+        }
+    }
+
     /// A header's values, line by line.
-    fn values(&self, name: &HeaderName) -> impl Iterator<Item = &[u8]> {
+    pub(crate) fn values(&self, name: &HeaderName) -> impl Iterator<Item = &[u8]> {
         let (whole, packed) = match &self.head {
             Head::Whole(whole) => (Some(whole.parts.headers.get_all(name)), None),
             Head::Packed(packed) => (None, Some(packed.values(name.as_str()))),
@@ -172,22 +195,16 @@ impl UpgradeRequest {
     }
 
     fn url_with(&self, scheme: &str) -> String {
-        let (authority, target) = match &self.head {
-            Head::Whole(whole) => (
-                whole
-                    .parts
-                    .uri
-                    .authority()
-                    .map(|authority| authority.as_str()),
-                whole
-                    .parts
-                    .uri
-                    .path_and_query()
-                    .map_or("/", |all| all.as_str()),
-            ),
-            Head::Packed(packed) => (None, packed.target()),
+        let target = match &self.head {
+            Head::Whole(whole) => whole
+                .parts
+                .uri
+                .path_and_query()
+                .map_or("/", |all| all.as_str()),
+            Head::Packed(packed) => packed.target(),
         };
-        let host = authority
+        let host = self
+            .authority()
             .or_else(|| self.header(HOST))
             .unwrap_or("localhost");
         format!("{scheme}://{host}{target}")

@@ -14,8 +14,7 @@ use http::{Response, StatusCode};
 
 use crate::crew::Crew;
 use crate::engine::EngineKind;
-use crate::handshake::{Handshake, is_upgrade};
-use crate::head::{Head, HeadError, HeadLimits, read_head};
+use crate::head::{Ask, Head, HeadError, HeadLimits, read_head};
 use crate::io::Io;
 use crate::pump::pump_with;
 use crate::runtime::Runtime;
@@ -138,12 +137,11 @@ where
             return Ok(None);
         }
     };
-    let Head { parts, bytes, end } = head;
-    if !is_upgrade(&parts) {
+    let Head { ask, bytes, end } = head;
+    let Some(Ask { request, handshake }) = ask else {
         return Err(Unclaimed { io, read: bytes });
-    }
-    let handshake = Handshake::check(&parts);
-    let request = UpgradeRequest::new(parts)
+    };
+    let request = request
         .with_remote_addr(info.remote_addr)
         .with_secure(info.secure);
     let claim = match run_claim(hub, resolver, request, runtime).await {
@@ -298,7 +296,7 @@ async fn write_all<I: Io, R: Runtime>(
 fn serialize(response: &Response<Bytes>) -> BytesMut {
     let mut bytes = begin_head(response.status(), response.body().len());
     for (name, value) in response.headers() {
-        put_header(&mut bytes, name, value);
+        put_header(&mut bytes, name, value.as_bytes());
     }
     bytes.extend_from_slice(b"\r\n");
     bytes.extend_from_slice(response.body());
@@ -316,10 +314,10 @@ fn begin_head(status: StatusCode, body: usize) -> BytesMut {
     bytes
 }
 
-/// Header values are typed, so that none can hold a line break.
-fn put_header(bytes: &mut BytesMut, name: &HeaderName, value: &HeaderValue) {
+/// Of a `HeaderValue`, or as good as one: that none can hold a line break is a matter of types.
+fn put_header(bytes: &mut BytesMut, name: &HeaderName, value: &[u8]) {
     bytes.extend_from_slice(name.as_str().as_bytes());
     bytes.extend_from_slice(b": ");
-    bytes.extend_from_slice(value.as_bytes());
+    bytes.extend_from_slice(value);
     bytes.extend_from_slice(b"\r\n");
 }

@@ -23,16 +23,46 @@ pub use self::client::{AnswerError, ClientHandshake};
 /// Whether a request asks for a WebSocket, well-formed or not. Any other belongs to the HTTP
 /// service.
 pub fn is_upgrade(parts: &Parts) -> bool {
-    has_token(&parts.headers, &UPGRADE, "websocket")
+    asks(&parts.headers)
+}
+
+/// As [`is_upgrade`], of the headers alone.
+pub(crate) fn asks<L: Lookup + ?Sized>(headers: &L) -> bool {
+    has_token(headers, &UPGRADE, "websocket")
+}
+
+/// Where headers are looked up.
+pub(crate) trait Lookup {
+    /// The values of one, line by line.
+    fn values(&self, name: &HeaderName) -> impl Iterator<Item = &[u8]>;
+}
+
+impl Lookup for HeaderMap {
+    fn values(&self, name: &HeaderName) -> impl Iterator<Item = &[u8]> {
+        self.get_all(name).iter().map(HeaderValue::as_bytes)
+    }
+}
+
+/// Those of a head as it was parsed, where a few are found sooner than a map of them is made.
+impl Lookup for [httparse::Header<'_>] {
+    fn values(&self, name: &HeaderName) -> impl Iterator<Item = &[u8]> {
+        let name = name.as_str();
+        self.iter()
+            .filter(move |header| header.name.eq_ignore_ascii_case(name))
+            .map(|header| header.value)
+    }
 }
 
 /// A request for a WebSocket that keeps every rule of the handshake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Handshake {
-    accept: HeaderValue,
+    accept: [u8; ACCEPT],
     /// The extensions that the client offers, line by line.
     extensions: Vec<HeaderValue>,
 }
+
+/// The length of the answer to a key: of 20 bytes in base64.
+const ACCEPT: usize = 28;
 
 /// What a handshake has settled for the connection behind it, besides what its hooks say.
 #[derive(Debug, Default)]
@@ -76,8 +106,18 @@ impl Handshake {
     /// The answer to a broken rule: 405 for another method than GET, 426 for another version
     /// than 13, 400 for everything else.
     pub fn check(parts: &Parts) -> Result<Self, Rejection> {
-        let headers = &parts.headers;
-        if parts.method != Method::GET {
+        let get = parts.method == Method::GET;
+        Self::check_headers(get, parts.version == Version::HTTP_11, &parts.headers)
+    }
+
+    /// As [`check`](Self::check), of what a head was parsed into: whether it is a GET, and of
+    /// HTTP/1.1.
+    pub(crate) fn check_headers<L: Lookup + ?Sized>(
+        get: bool,
+        version_1_1: bool,
+        headers: &L,
+    ) -> Result<Self, Rejection> {
+        if !get {
             let mut rejection = bad(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "a WebSocket begins with GET",
@@ -86,10 +126,10 @@ impl Handshake {
             headers.insert(ALLOW, HeaderValue::from_static("GET"));
             return Err(rejection);
         }
-        if parts.version != Version::HTTP_11 {
+        if !version_1_1 {
             return Err(bad(StatusCode::BAD_REQUEST, "HTTP/1.1 is needed"));
         }
-        if headers.get_all(HOST).iter().count() != 1 {
+        if headers.values(&HOST).count() != 1 {
             return Err(bad(StatusCode::BAD_REQUEST, "one Host header is needed"));
         }
         if !has_token(headers, &CONNECTION, "upgrade") {
@@ -98,8 +138,8 @@ impl Handshake {
                 "the Connection header does not name Upgrade",
             ));
         }
-        let has_body = headers.contains_key(TRANSFER_ENCODING)
-            || headers.get_all(CONTENT_LENGTH).iter().any(|len| len != "0");
+        let has_body = headers.values(&TRANSFER_ENCODING).next().is_some()
+            || headers.values(&CONTENT_LENGTH).any(|len| len != b"0");
         if has_body {
             return Err(bad(
                 StatusCode::BAD_REQUEST,
@@ -107,7 +147,7 @@ impl Handshake {
             ));
         }
         let version = only(headers, &SEC_WEBSOCKET_VERSION);
-        if version.is_none_or(|version| version != "13") {
+        if version.is_none_or(|version| version != b"13") {
             let mut rejection = bad(
                 StatusCode::UPGRADE_REQUIRED,
                 "WebSocket version 13 is needed",
@@ -124,19 +164,18 @@ impl Handshake {
                 "one Sec-WebSocket-Key header is needed",
             ));
         };
-        match STANDARD.decode(key.as_bytes()) {
-            Ok(nonce) if nonce.len() == 16 => {}
-            _ => {
-                return Err(bad(
-                    StatusCode::BAD_REQUEST,
-                    "the Sec-WebSocket-Key is not 16 bytes in base64",
-                ));
-            }
+        if !is_key(key) {
+            return Err(bad(
+                StatusCode::BAD_REQUEST,
+                "the Sec-WebSocket-Key is not 16 bytes in base64",
+            ));
         }
-        let accept = HeaderValue::try_from(accept(key.as_bytes())).map_err(Rejection::internal)?;
-        let extensions = headers.get_all(SEC_WEBSOCKET_EXTENSIONS);
-        let extensions = extensions.iter().cloned().collect();
-        Ok(Self { accept, extensions })
+        let extensions = headers.values(&SEC_WEBSOCKET_EXTENSIONS);
+        let extensions: Result<_, _> = extensions.map(HeaderValue::from_bytes).collect();
+        Ok(Self {
+            accept: accept(key),
+            extensions: extensions.map_err(Rejection::internal)?,
+        })
     }
 
     /// Answers the client's offers of extensions: with permessage-deflate if it is wanted, and one
@@ -165,7 +204,10 @@ impl Handshake {
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         let headers = response.headers_mut();
         self.answer(accepted, agreed, |name, value| {
-            headers.append(name, value.clone());
+            // What is said is of a `HeaderValue`, or base64.
+            if let Ok(value) = HeaderValue::from_bytes(value) {
+                headers.append(name, value);
+            }
         });
         response
     }
@@ -175,29 +217,37 @@ impl Handshake {
         &self,
         accepted: &HeaderMap,
         agreed: &Agreed,
-        mut header: impl FnMut(&HeaderName, &HeaderValue),
+        mut header: impl FnMut(&HeaderName, &[u8]),
     ) {
-        header(&CONNECTION, &HeaderValue::from_static("Upgrade"));
-        header(&UPGRADE, &HeaderValue::from_static("websocket"));
+        header(&CONNECTION, b"Upgrade");
+        header(&UPGRADE, b"websocket");
         header(&SEC_WEBSOCKET_ACCEPT, &self.accept);
-        if !agreed.extensions().is_empty()
-            && let Ok(extensions) = HeaderValue::try_from(agreed.extensions())
-        {
-            header(&SEC_WEBSOCKET_EXTENSIONS, &extensions);
+        if !agreed.extensions().is_empty() {
+            header(&SEC_WEBSOCKET_EXTENSIONS, agreed.extensions().as_bytes());
         }
         for (name, value) in accepted {
-            header(name, value);
+            header(name, value.as_bytes());
         }
     }
 }
 
+/// Whether this is a nonce of 16 bytes in base64.
+fn is_key(key: &[u8]) -> bool {
+    // As much as the engine wants for 24 characters, which those bytes are.
+    let mut nonce = [0; 18];
+    key.len() == 24 && STANDARD.decode_slice(key, &mut nonce) == Ok(16)
+}
+
 /// The answer to a key (RFC 6455 section 4.2.2, item 5.4).
-fn accept(key: &[u8]) -> String {
+fn accept(key: &[u8]) -> [u8; ACCEPT] {
     let digest = Sha1::new()
         .chain_update(key)
         .chain_update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11")
         .finalize();
-    STANDARD.encode(digest)
+    let mut accept = [0; ACCEPT];
+    // There is room for it.
+    let _ = STANDARD.encode_slice(digest, &mut accept);
+    accept
 }
 
 fn bad(status: StatusCode, text: &'static str) -> Rejection {
@@ -205,17 +255,16 @@ fn bad(status: StatusCode, text: &'static str) -> Rejection {
 }
 
 /// Whether a header's lists, over all of its lines, contain a token.
-fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+fn has_token<L: Lookup + ?Sized>(headers: &L, name: &HeaderName, token: &str) -> bool {
     headers
-        .get_all(name)
-        .iter()
-        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .values(name)
+        .flat_map(|value| value.split(|byte| *byte == b','))
         .any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
 }
 
 /// A header that must be there exactly once.
-fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
-    let mut values = headers.get_all(name).iter();
+fn only<'a, L: Lookup + ?Sized>(headers: &'a L, name: &'a HeaderName) -> Option<&'a [u8]> {
+    let mut values = headers.values(name);
     match (values.next(), values.next()) {
         (Some(value), None) => Some(value),
         _ => None,
@@ -254,17 +303,36 @@ mod tests {
         request("GET", &headers)
     }
 
+    /// By the parts, and by a head as it is parsed: it must be the same.
     fn status(parts: &Parts) -> u16 {
-        match Handshake::check(parts) {
-            Ok(_) => 101,
-            Err(rejection) => rejection.status().as_u16(),
+        let headers: Vec<_> = parts.headers.iter().collect();
+        let headers: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| httparse::Header {
+                name: name.as_str(),
+                value: value.as_bytes(),
+            })
+            .collect();
+        let get = parts.method == Method::GET;
+        let head = Handshake::check_headers(get, parts.version == Version::HTTP_11, &headers[..]);
+        assert_eq!(asks(&headers[..]), is_upgrade(parts));
+        match (Handshake::check(parts), head) {
+            (Ok(one), Ok(other)) => {
+                assert_eq!(one, other);
+                101
+            }
+            (Err(one), Err(other)) => {
+                assert_eq!(one.status(), other.status());
+                one.status().as_u16()
+            }
+            (one, other) => panic!("{one:?} {other:?}"),
         }
     }
 
     #[test]
     fn the_rfc_example_is_answered_as_the_rfc_says() {
         let handshake = Handshake::check(&request("GET", GOOD)).unwrap();
-        assert_eq!(handshake.accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        assert_eq!(&handshake.accept, b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! The head of an HTTP/1.1 request, read within a deadline and bounds.
 
+use std::mem::MaybeUninit;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
+use crossws_core::{Rejection, UpgradeRequest};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, StatusCode, Uri, Version};
 
+use crate::handshake::{Handshake, asks};
 use crate::io::Io;
 use crate::runtime::Runtime;
 use crate::timer::Timer;
@@ -45,11 +48,19 @@ impl Default for HeadLimits {
 
 /// A request whose head has been read.
 pub(crate) struct Head {
-    pub(crate) parts: Parts,
-    /// Everything read: the head, of which the parts are slices, and whatever came behind it.
+    /// Of a request that asks for a WebSocket.
+    pub(crate) ask: Option<Ask>,
+    /// Everything read: the head, and whatever came behind it.
     pub(crate) bytes: Bytes,
     /// Where the head ends in `bytes`.
     pub(crate) end: usize,
+}
+
+/// A request for a WebSocket.
+pub(crate) struct Ask {
+    pub(crate) request: UpgradeRequest,
+    /// Or which rule it breaks.
+    pub(crate) handshake: Result<Handshake, Rejection>,
 }
 
 /// Why there is no head.
@@ -101,9 +112,9 @@ pub(crate) async fn read_head<I: Io, R: Runtime>(
         }
         if is_complete(&bytes, &mut scanned, limits)? {
             let whole = bytes.freeze();
-            if let Some((parts, end)) = parse(&whole, limits)? {
+            if let Some((ask, end)) = parse(&whole, limits, to_ask)? {
                 let bytes = whole;
-                return Ok(Head { parts, bytes, end });
+                return Ok(Head { ask, bytes, end });
             }
             bytes = BytesMut::from(whole);
         }
@@ -119,7 +130,8 @@ fn is_complete(bytes: &[u8], scanned: &mut usize, limits: &HeadLimits) -> Result
     let from = scanned.saturating_sub(3);
     *scanned = bytes.len();
     let fresh = bytes.get(from..).unwrap_or_default();
-    let complete = fresh.windows(4).any(|end| end == b"\r\n\r\n")
+    let complete = fresh.ends_with(b"\r\n\r\n")
+        || fresh.windows(4).any(|end| end == b"\r\n\r\n")
         || fresh.windows(2).any(|end| end == b"\n\n");
     // RFC 9112 section 2.2 asks to forgive an empty line before the request, not a stream of them.
     let blank = bytes
@@ -129,8 +141,12 @@ fn is_complete(bytes: &[u8], scanned: &mut usize, limits: &HeadLimits) -> Result
     if blank > MOST_BLANK {
         return Err(bad("blank lines before the request"));
     }
-    let line = bytes.iter().skip(blank).position(|byte| *byte == b'\n');
-    if line.unwrap_or(bytes.len() - blank) > limits.max_line {
+    let mut line = bytes.iter().skip(blank);
+    if line.len() > limits.max_line
+        && line
+            .position(|byte| *byte == b'\n')
+            .is_none_or(|len| len > limits.max_line)
+    {
         return Err(HeadError::Bad(
             StatusCode::URI_TOO_LONG,
             "the request line is too long",
@@ -145,12 +161,18 @@ fn is_complete(bytes: &[u8], scanned: &mut usize, limits: &HeadLimits) -> Result
     Ok(complete)
 }
 
-/// Parses a head. `None` if it goes on behind what looked like its end.
-fn parse(bytes: &Bytes, limits: &HeadLimits) -> Result<Option<(Parts, usize)>, HeadError> {
-    let mut slots = [httparse::EMPTY_HEADER; HeadLimits::MOST_HEADERS];
+/// Parses a head, and makes what is wanted of it. `None` if it goes on behind what looked like its
+/// end.
+fn parse<T>(
+    bytes: &Bytes,
+    limits: &HeadLimits,
+    make: impl FnOnce(&httparse::Request<'_, '_>, &Bytes) -> Result<T, HeadError>,
+) -> Result<Option<(T, usize)>, HeadError> {
+    let mut slots = [const { MaybeUninit::uninit() }; HeadLimits::MOST_HEADERS];
     let most = limits.max_headers.min(HeadLimits::MOST_HEADERS);
-    let mut parsed = httparse::Request::new(slots.get_mut(..most).unwrap_or_default());
-    let end = match parsed.parse(bytes) {
+    let slots = slots.get_mut(..most).unwrap_or_default();
+    let mut parsed = httparse::Request::new(&mut []);
+    let end = match parsed.parse_with_uninit_headers(bytes, slots) {
         Ok(httparse::Status::Complete(end)) => end,
         Ok(httparse::Status::Partial) if bytes.len() > limits.max_head => return Err(too_large()),
         Ok(httparse::Status::Partial) => return Ok(None),
@@ -160,7 +182,29 @@ fn parse(bytes: &Bytes, limits: &HeadLimits) -> Result<Option<(Parts, usize)>, H
     if end > limits.max_head {
         return Err(too_large());
     }
-    Ok(Some((to_parts(&parsed, bytes)?, end)))
+    Ok(Some((make(&parsed, bytes)?, end)))
+}
+
+/// The request, if it is one for a WebSocket. The HTTP service, which gets the others, reads their
+/// heads itself.
+fn to_ask(parsed: &httparse::Request<'_, '_>, head: &Bytes) -> Result<Option<Ask>, HeadError> {
+    let headers = &*parsed.headers;
+    if !asks(headers) {
+        // Answered here, too, if it is malformed.
+        return to_parts(parsed, head).map(|_| None);
+    }
+    let get = parsed.method == Some("GET");
+    let version_1_1 = parsed.version == Some(1);
+    let packed = parsed.path.filter(|_| get && version_1_1).and_then(|path| {
+        let headers = headers.iter().map(|header| (header.name, header.value));
+        UpgradeRequest::from_head(path, headers)
+    });
+    let request = match packed {
+        Some(request) => request,
+        None => UpgradeRequest::new(to_parts(parsed, head)?),
+    };
+    let handshake = Handshake::check_headers(get, version_1_1, headers);
+    Ok(Some(Ask { request, handshake }))
 }
 
 /// The parts, of which each is a slice of the head.
@@ -220,7 +264,7 @@ mod tests {
     fn step(bytes: &[u8], scanned: &mut usize) -> Result<Option<(Parts, usize)>, HeadError> {
         let limits = HeadLimits::default();
         match is_complete(bytes, scanned, &limits)? {
-            true => parse(&Bytes::copy_from_slice(bytes), &limits),
+            true => parse(&Bytes::copy_from_slice(bytes), &limits, to_parts),
             false => Ok(None),
         }
     }

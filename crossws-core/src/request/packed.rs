@@ -8,6 +8,7 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Extensions, Method, Request, Uri, Version};
 use once_cell::race::OnceBox;
+use smallvec::SmallVec;
 
 use super::Whole;
 
@@ -38,6 +39,9 @@ const NAMES: [&str; 22] = [
     "x-forwarded-proto",
     "forwarded",
 ];
+
+/// Most headers that are packed from a head: far fewer than `HeaderMap` has room for.
+const MOST_HEADERS: usize = 1024;
 
 /// The byte for the first of [`NAMES`]. Every length of a name is below.
 const NAMED: u8 = 0x80;
@@ -71,43 +75,64 @@ impl Packed {
         if !fits {
             return None;
         }
-        let mut bytes = Vec::with_capacity(512);
-        put_platform(&mut bytes, whole.remote_addr, whole.secure);
-        bytes.extend(u16::try_from(target.len()).ok()?.to_be_bytes());
-        bytes.extend_from_slice(target.as_bytes());
+        let mut packing = Packing::new(whole.remote_addr, whole.secure, target)?;
         for (name, value) in &parts.headers {
             let name = name.as_str();
-            let (code, name) = match NAMES.iter().position(|known| *known == name) {
-                Some(at) => (NAMED | at as u8, ""),
-                None => (
-                    u8::try_from(name.len()).ok().filter(|len| *len < NAMED)?,
-                    name,
-                ),
-            };
-            bytes.push(code);
-            bytes.extend(u16::try_from(value.len()).ok()?.to_be_bytes());
-            bytes.extend_from_slice(name.as_bytes());
-            bytes.extend_from_slice(value.as_bytes());
+            match NAMES.iter().position(|known| *known == name) {
+                Some(at) => packing.known(at, value.as_bytes())?,
+                None => packing.other(name, value.as_bytes())?,
+            }
         }
-        Some(Self {
-            // In memory of its own size: it is kept for long.
-            bytes: Box::from(&bytes[..]),
-            extensions: std::mem::take(&mut parts.extensions),
-            parts: OnceBox::new(),
-        })
+        Some(packing.finish(std::mem::take(&mut parts.extensions)))
+    }
+
+    /// From the pieces of a head. `None` for what does not fit the form, and for what takes a second
+    /// look to say whether HTTP allows it.
+    pub(super) fn of_head<'a>(
+        target: &str,
+        headers: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+    ) -> Option<Self> {
+        if !is_plain(target) {
+            return None;
+        }
+        let mut packing = Packing::new(None, false, target)?;
+        for (count, (name, value)) in headers.into_iter().enumerate() {
+            if count >= MOST_HEADERS || !value.iter().all(is_in_values) {
+                return None;
+            }
+            match NAMES
+                .iter()
+                .position(|known| known.eq_ignore_ascii_case(name))
+            {
+                Some(at) => packing.known(at, value)?,
+                None => {
+                    // Which has it in lower case.
+                    let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+                    packing.other(name.as_str(), value)?;
+                }
+            }
+        }
+        Some(packing.finish(Extensions::new()))
+    }
+
+    /// Forgets the form of `http`, which is made again for whoever asks.
+    pub(super) fn forget_parts(&mut self) {
+        self.parts = OnceBox::new();
+    }
+
+    /// Says what the platform knows.
+    pub(super) fn set_platform(&mut self, addr: Option<SocketAddr>, secure: bool) {
+        let (was_secure, was_addr, rest) = self.platform();
+        if (was_secure, was_addr) != (secure, addr) {
+            let mut bytes = SmallVec::new();
+            put_platform(&mut bytes, addr, secure);
+            self.bytes = [&bytes[..], rest].concat().into();
+        }
     }
 
     /// As `http` knows it, made when it is asked for first.
     pub(super) fn parts(&self) -> &Parts {
         self.parts.get_or_init(|| Box::new(self.unpack()))
-    }
-
-    pub(super) fn into_whole(self) -> Whole {
-        Whole {
-            remote_addr: self.remote_addr(),
-            secure: self.is_secure(),
-            parts: self.into_parts(),
-        }
     }
 
     pub(super) fn is_secure(&self) -> bool {
@@ -208,7 +233,7 @@ const V6: u8 = 2;
 const SECURE: u8 = 0x80;
 
 /// What the platform knows of a request, in front of it.
-fn put_platform(bytes: &mut Vec<u8>, addr: Option<SocketAddr>, secure: bool) {
+fn put_platform(bytes: &mut Bytes, addr: Option<SocketAddr>, secure: bool) {
     let kind = match addr {
         None => 0,
         Some(SocketAddr::V4(_)) => V4,
@@ -247,6 +272,61 @@ fn take_v6(bytes: &[u8]) -> Option<(SocketAddr, &[u8])> {
     Some((addr.into(), rest))
 }
 
+/// A head that is being packed: on the stack, until its size is known.
+struct Packing(Bytes);
+
+type Bytes = SmallVec<[u8; 512]>;
+
+impl Packing {
+    fn new(addr: Option<SocketAddr>, secure: bool, target: &str) -> Option<Self> {
+        let mut bytes = SmallVec::new();
+        put_platform(&mut bytes, addr, secure);
+        bytes.extend_from_slice(&u16::try_from(target.len()).ok()?.to_be_bytes());
+        bytes.extend_from_slice(target.as_bytes());
+        Some(Self(bytes))
+    }
+
+    /// A header whose name is one of [`NAMES`].
+    fn known(&mut self, at: usize, value: &[u8]) -> Option<()> {
+        self.header(NAMED | at as u8, "", value)
+    }
+
+    /// A header of another name, in lower case.
+    fn other(&mut self, name: &str, value: &[u8]) -> Option<()> {
+        let code = u8::try_from(name.len()).ok().filter(|len| *len < NAMED)?;
+        self.header(code, name, value)
+    }
+
+    fn header(&mut self, code: u8, name: &str, value: &[u8]) -> Option<()> {
+        let [high, low] = u16::try_from(value.len()).ok()?.to_be_bytes();
+        self.0.extend_from_slice(&[code, high, low]);
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.extend_from_slice(value);
+        Some(())
+    }
+
+    fn finish(self, extensions: Extensions) -> Packed {
+        Packed {
+            // In memory of its own size: it is kept for long.
+            bytes: Box::from(&self.0[..]),
+            extensions,
+            parts: OnceBox::new(),
+        }
+    }
+}
+
+/// Whether a target is a path, with a query or without, of characters that `Uri` takes as they are.
+fn is_plain(target: &str) -> bool {
+    let is_taken =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~%?=&+,:;@!$*'()".contains(&byte);
+    target.starts_with('/') && target.len() < usize::from(u16::MAX) && target.bytes().all(is_taken)
+}
+
+/// Whether a byte may be in a header's value, as `HeaderValue` has it.
+fn is_in_values(byte: &u8) -> bool {
+    matches!(byte, b'\t' | b' '..=b'~' | 0x80..)
+}
+
 /// Headers, name and value.
 struct Headers<'a>(&'a [u8]);
 
@@ -267,7 +347,7 @@ impl<'a> Iterator for Headers<'a> {
 }
 
 /// A header's value as text, as `HeaderValue::to_str` has it: if all of it is visible ASCII.
-pub(super) fn text(value: &[u8]) -> Option<&str> {
+pub(crate) fn text(value: &[u8]) -> Option<&str> {
     let visible = |byte: &u8| matches!(byte, b'\t' | b' '..=b'~');
     let text = value.iter().all(visible).then_some(value)?;
     str::from_utf8(text).ok()
@@ -343,6 +423,70 @@ mod tests {
         Some("255.1.2.3:443"),
         Some("[fe80::1%7]:65535"),
     ];
+
+    #[test]
+    fn what_is_made_of_a_head_looks_as_what_is_made_of_its_parts() {
+        let headers: &[(&str, &[u8])] = &[
+            ("Host", b"example.org"),
+            ("X-Twice", b"1"),
+            ("SEC-WebSocket-Protocol", b"a, b"),
+            ("x-latin", b"\xe4\t"),
+            ("x-twice", b"2"),
+            ("sec-websocket-protocol", b"c"),
+            ("Cookie", b""),
+        ];
+        for target in [
+            "/",
+            "/a%20b",
+            "/?",
+            "/a?b=c?d",
+            "//a/b?",
+            "/~a@b:c;d=(e)!$&'*+,",
+        ] {
+            for headers in [headers, &headers[..1], &[]] {
+                let mut head = UpgradeRequest::from_head(target, headers.iter().copied()).unwrap();
+                let mut parts = request(target, headers).into_parts();
+                parts.extensions.clear();
+                let parts = seen(&UpgradeRequest::new(parts));
+                assert_eq!(seen(&head), parts);
+                head.pack();
+                let super::super::Head::Packed(packed) = &head.head else {
+                    panic!("not packed");
+                };
+                assert!(packed.parts.get().is_none(), "what a hook asked for stays");
+                assert_eq!(seen(&head), parts);
+            }
+        }
+    }
+
+    #[test]
+    fn a_head_that_needs_a_second_look_is_not_packed() {
+        let long = vec![b'x'; 1 << 16];
+        let path = format!("/{}", "x".repeat(u16::MAX as usize));
+        let name = "x".repeat(200);
+        let many = vec![("a", &b"b"[..]); MOST_HEADERS + 1];
+        let cases: &[(&str, &[(&str, &[u8])])] = &[
+            ("*", &[]),
+            ("", &[]),
+            ("http://example.org/a", &[]),
+            ("/a b", &[]),
+            ("/a#b", &[]),
+            ("/\u{e4}", &[]),
+            ("/\"", &[]),
+            (&path, &[]),
+            ("/", &[("x-long", &long)]),
+            ("/", &[(&name, b"")]),
+            ("/", &[("", b"")]),
+            ("/", &[("a b", b"")]),
+            ("/", &[("a", b"\n")]),
+            ("/", &[("a", b"\x7f")]),
+            ("/", &many),
+        ];
+        for (target, headers) in cases {
+            let made = UpgradeRequest::from_head(target, headers.iter().copied());
+            assert!(made.is_none(), "{target:?}");
+        }
+    }
 
     #[test]
     fn an_unusual_request_stays_as_it_is() {

@@ -123,7 +123,7 @@ impl ClientHandshake {
             return Err(AnswerError::Version);
         }
         let upgrade = only(headers, &UPGRADE);
-        if upgrade.is_none_or(|value| !value.as_bytes().eq_ignore_ascii_case(b"websocket")) {
+        if upgrade.is_none_or(|value| !value.eq_ignore_ascii_case(b"websocket")) {
             return Err(AnswerError::Upgrade);
         }
         if !has_token(headers, &CONNECTION, "upgrade") {
@@ -131,7 +131,7 @@ impl ClientHandshake {
         }
         let expected = accept(self.key.as_bytes());
         let accept = only(headers, &SEC_WEBSOCKET_ACCEPT);
-        if accept.is_none_or(|value| value.as_bytes() != expected.as_bytes()) {
+        if accept.is_none_or(|value| value != expected) {
             return Err(AnswerError::Accept);
         }
         if headers.contains_key(SEC_WEBSOCKET_PROTOCOL) {
@@ -162,10 +162,11 @@ mod tests {
     /// The answer to a handshake, with one of its headers as it is said here.
     fn answer(handshake: &ClientHandshake, name: &'static str, values: &[&str]) -> Parts {
         let accept = accept(handshake.key.as_bytes());
+        let accept = str::from_utf8(&accept).unwrap();
         let good = [
             ("upgrade", "websocket"),
             ("connection", "Upgrade"),
-            ("sec-websocket-accept", &accept),
+            ("sec-websocket-accept", accept),
         ];
         let mut response = Response::builder().status(101);
         for (name, value) in good.iter().filter(|(one, _)| *one != name) {
