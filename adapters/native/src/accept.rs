@@ -2,10 +2,9 @@
 
 use std::io::IoSlice;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use crossws_core::{Accepted, Claim, Hooks, Hub, Refused, Rejection, Resolve, UpgradeRequest};
@@ -19,7 +18,7 @@ use crate::io::Io;
 use crate::pump::pump_with;
 use crate::runtime::Runtime;
 use crate::stage::Stage;
-use crate::timer::{later, until};
+use crate::timer::{later, within};
 
 /// A stream whose first request is not for the hooks. Whoever serves HTTP reads `read` first,
 /// then the stream: nothing is lost.
@@ -129,14 +128,32 @@ where
     S: Resolve + ?Sized,
 {
     let deadline = later(runtime.now(), limits.timeout);
-    let head = match read_head(&mut io, runtime, limits, deadline).await {
-        Ok(head) => head,
-        Err(HeadError::Gone) => return Ok(None),
+    match read_head(&mut io, runtime, limits, deadline).await {
+        Ok(head) => Box::pin(answer(crew, io, info, head, resolver, hub, runtime)).await,
+        Err(HeadError::Gone) => Ok(None),
         Err(HeadError::Bad(status, text)) => {
             refuse(io, runtime, Rejection::new(status, text)).await;
-            return Ok(None);
+            Ok(None)
         }
-    };
+    }
+}
+
+/// What follows the head. In a box of its own: clients take their time for the head, and own no room
+/// for this meanwhile.
+async fn answer<I, R, S>(
+    crew: Option<Arc<Crew>>,
+    mut io: I,
+    info: StreamInfo,
+    head: Head,
+    resolver: &Arc<S>,
+    hub: &Hub,
+    runtime: &R,
+) -> Result<Option<Stage>, Unclaimed<I>>
+where
+    I: Io,
+    R: Runtime,
+    S: Resolve + ?Sized,
+{
     let Head { ask, bytes, end } = head;
     let Some(Ask { request, handshake }) = ask else {
         return Err(Unclaimed { io, read: bytes });
@@ -169,8 +186,8 @@ where
     };
     match upgraded {
         Ok((answer, accepted, agreed)) => {
-            let deadline = later(runtime.now(), accepted.limits().close_timeout);
-            if !write_all(&mut io, runtime, answer, deadline).await {
+            let time = accepted.limits().close_timeout;
+            if !within(runtime, time, write_all(&mut io, answer), || false).await {
                 return Ok(None);
             }
             let early = BytesMut::from(bytes.get(end..).unwrap_or_default());
@@ -192,19 +209,20 @@ where
 ///
 /// # Cancel safety
 /// As [`Hub::claim`].
-pub async fn run_claim<R: Runtime, S: Resolve + ?Sized>(
-    hub: &Hub,
-    resolver: &Arc<S>,
+pub fn run_claim<'a, R: Runtime, S: Resolve + ?Sized>(
+    hub: &'a Hub,
+    resolver: &'a Arc<S>,
     request: UpgradeRequest,
-    runtime: &R,
-) -> Result<Claim<S::Hooks>, Refused> {
-    let deadline = later(runtime.now(), hub.limits().upgrade_timeout);
-    until(runtime, deadline, pin!(hub.claim(resolver, request)))
-        .await
-        .unwrap_or_else(|| {
-            let rejection = Rejection::unavailable("the upgrade took too long");
-            Err(Refused::Rejected(rejection))
-        })
+    runtime: &'a R,
+) -> impl Future<Output = Result<Claim<S::Hooks>, Refused>> + 'a {
+    let time = hub.limits().upgrade_timeout;
+    within(runtime, time, hub.claim(resolver, request), || {
+        Err(Refused::Rejected(too_long()))
+    })
+}
+
+fn too_long() -> Rejection {
+    Rejection::unavailable("the upgrade took too long")
 }
 
 /// Runs the upgrade of a claimed request within its deadline.
@@ -214,14 +232,12 @@ pub async fn run_claim<R: Runtime, S: Resolve + ?Sized>(
 ///
 /// # Cancel safety
 /// As [`Claim::upgrade`].
-pub async fn run_upgrade<R: Runtime, H: Hooks + ?Sized>(
+pub fn run_upgrade<R: Runtime, H: Hooks + ?Sized>(
     claim: Claim<H>,
     runtime: &R,
-) -> Result<Accepted<H>, Rejection> {
-    let deadline = later(runtime.now(), claim.deadline());
-    until(runtime, deadline, pin!(claim.upgrade()))
-        .await
-        .unwrap_or_else(|| Err(Rejection::unavailable("the upgrade took too long")))
+) -> impl Future<Output = Result<Accepted<H>, Rejection>> {
+    let time = claim.deadline();
+    within(runtime, time, claim.upgrade(), || Err(too_long()))
 }
 
 /// Answers a stream with 404 and ends it: what an unclaimed request gets where no HTTP service
@@ -235,16 +251,23 @@ pub async fn not_found<I: Io, R: Runtime>(unclaimed: Unclaimed<I>, runtime: &R) 
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Writes a refusal and ends the stream so that it arrives.
-async fn refuse<I: Io, R: Runtime>(mut io: I, runtime: &R, rejection: Rejection) {
+fn refuse<I: Io, R: Runtime>(
+    mut io: I,
+    runtime: &R,
+    rejection: Rejection,
+) -> impl Future<Output = ()> + Send {
     let mut response = rejection.into_response();
     let len = HeaderValue::from(response.body().len());
     let headers = response.headers_mut();
     headers.insert(CONTENT_LENGTH, len);
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    let deadline = later(runtime.now(), LAST_WORDS);
-    if write_all(&mut io, runtime, serialize(&response), deadline).await {
-        until(runtime, deadline, pin!(linger(&mut io))).await;
-    }
+    let response = serialize(&response);
+    let refused = async move {
+        if write_all(&mut io, response).await {
+            linger(&mut io).await;
+        }
+    };
+    within(runtime, LAST_WORDS, refused, || ())
 }
 
 /// Ends the writing side and reads the rest, so that unread bytes do not reset the connection
@@ -272,14 +295,9 @@ async fn linger<I: Io>(io: &mut I) {
     .await;
 }
 
-/// Answers whether all of it went out in time.
-async fn write_all<I: Io, R: Runtime>(
-    io: &mut I,
-    runtime: &R,
-    mut bytes: BytesMut,
-    deadline: Instant,
-) -> bool {
-    let write = pin!(std::future::poll_fn(|cx| {
+/// Answers whether all of it went out.
+fn write_all<I: Io>(io: &mut I, mut bytes: BytesMut) -> impl Future<Output = bool> + Send {
+    std::future::poll_fn(move |cx| {
         while !bytes.is_empty() {
             match io.poll_write_vectored(cx, &[IoSlice::new(&bytes)]) {
                 Poll::Pending => return Poll::Pending,
@@ -288,8 +306,7 @@ async fn write_all<I: Io, R: Runtime>(
             }
         }
         io.poll_flush(cx).map(|flushed| flushed.is_ok())
-    }));
-    until(runtime, deadline, write).await.unwrap_or(false)
+    })
 }
 
 /// A response as HTTP/1.1 bytes.

@@ -173,15 +173,13 @@ impl<I: Io, R: Runtime> Link<I, R> {
     }
 
     /// Sees to it that a context is given back when the connection rests.
-    pub(crate) fn with_deflater(mut self, deflater: Option<Arc<Mutex<Deflater>>>) -> Self {
+    pub(crate) fn compress_in(&mut self, deflater: Option<Arc<Mutex<Deflater>>>) {
         self.deflater = deflater;
-        self
     }
 
     /// Says what a drop does to the stream.
-    pub(crate) fn ending_on_drop(mut self, ends_on_drop: bool) -> Self {
+    pub(crate) fn ends_on_drop(&mut self, ends_on_drop: bool) {
         self.ends_on_drop = ends_on_drop;
-        self
     }
 
     pub(crate) fn attach(&mut self, lifeline: Lifeline) {

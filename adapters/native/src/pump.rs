@@ -64,10 +64,9 @@ where
     let flush = Arc::downgrade(&outlet);
     let transport = NativeTransport::new(outbox.clone(), &agreed).with_outlet(flush);
     let engine = agreed.into_engine(hub.limits());
-    let link = Link::new(outlet, early, outbox, runtime, hub, id, engine);
-    let mut link = link
-        .with_deflater(transport.deflater())
-        .ending_on_drop(ends_on_drop);
+    let mut link = Link::new(outlet, early, outbox, runtime, hub, id, engine);
+    link.compress_in(transport.deflater());
+    link.ends_on_drop(ends_on_drop);
     let opening = match accepted.join(transport) {
         Ok(joined) => {
             link.attach(joined.lifeline());

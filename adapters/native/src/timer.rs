@@ -102,3 +102,53 @@ pub(crate) async fn until<R: Runtime, F: Future>(
     })
     .await
 }
+
+/// Runs a future for so long, and answers with `late` when it was not done by then. The time counts
+/// from the poll that finds it unfinished: what is done at once asks for no clock.
+pub(crate) fn within<R: Runtime, F: Future, L: FnOnce() -> F::Output>(
+    runtime: &R,
+    time: Duration,
+    future: F,
+    late: L,
+) -> Within<'_, R, F, L> {
+    Within {
+        runtime,
+        time,
+        future,
+        armed: None,
+        late: Some(late),
+    }
+}
+
+pin_project! {
+    /// See [`within`]. A type of its own: an `async fn` would hold the future twice.
+    pub(crate) struct Within<'a, R: Runtime, F, L> {
+        runtime: &'a R,
+        time: Duration,
+        #[pin]
+        future: F,
+        armed: Option<(Instant, Timer<R>)>,
+        late: Option<L>,
+    }
+}
+
+impl<R: Runtime, F: Future, L: FnOnce() -> F::Output> Future for Within<'_, R, F, L> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        if let Poll::Ready(output) = this.future.poll(cx) {
+            return Poll::Ready(output);
+        }
+        let now = this.runtime.now();
+        let (deadline, timer) = this
+            .armed
+            .get_or_insert_with(|| (later(now, *this.time), Timer::new()));
+        std::task::ready!(timer.poll(this.runtime, now, Some(*deadline), cx));
+        match this.late.take() {
+            Some(late) => Poll::Ready(late()),
+            // Polled again behind its end, against the rules.
+            None => Poll::Pending,
+        }
+    }
+}
