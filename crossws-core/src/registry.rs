@@ -132,13 +132,16 @@ impl Registry {
     /// Takes the peer out of every list and topic. Does nothing the second time.
     pub(crate) fn leave(&self, peer: &Peer) {
         let mut hub = self.hub.lock();
-        // Another peer may carry the same id by now.
-        match hub.peers.get(&peer.id()) {
-            Some(found) if found.0.is(peer) => {}
-            _ => return,
-        }
         // The handles are dropped at the end, after the locks: the last one runs user code.
-        let _peer = hub.peers.take(&peer.id());
+        let _peer = match hub.peers.take(&peer.id()) {
+            Some(found) if found.0.is(peer) => found,
+            // Another peer carries the same id by now.
+            Some(other) => {
+                hub.peers.insert(other);
+                return;
+            }
+            None => return,
+        };
         let Some(namespace) = hub.namespaces.get(peer.namespace()).cloned() else {
             return;
         };

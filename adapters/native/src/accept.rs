@@ -13,6 +13,7 @@ use http::{Response, StatusCode};
 
 use crate::crew::Crew;
 use crate::engine::EngineKind;
+use crate::handshake::Agreed;
 use crate::head::{Ask, Head, HeadError, HeadLimits, read_head};
 use crate::io::Io;
 use crate::pump::pump_with;
@@ -155,36 +156,10 @@ where
     S: Resolve + ?Sized,
 {
     let Head { ask, bytes, end } = head;
-    let Some(Ask { request, handshake }) = ask else {
+    let Some(ask) = ask else {
         return Err(Unclaimed { io, read: bytes });
     };
-    let request = request
-        .with_remote_addr(info.remote_addr)
-        .with_secure(info.secure);
-    let claim = match run_claim(hub, resolver, request, runtime).await {
-        Ok(claim) => claim,
-        Err(Refused::Rejected(rejection)) => {
-            refuse(io, runtime, rejection).await;
-            return Ok(None);
-        }
-        Err(_) => {
-            return Err(Unclaimed { io, read: bytes });
-        }
-    };
-    let upgraded = match handshake {
-        Ok(handshake) => run_upgrade(claim, runtime).await.and_then(|accepted| {
-            let agreed = handshake.agree(accepted.deflate(), info.engine)?;
-            // Without a `Response`, whose map of headers would be made to be read once.
-            let mut answer = begin_head(StatusCode::SWITCHING_PROTOCOLS, 0);
-            handshake.answer(accepted.headers(), &agreed, |name, value| {
-                put_header(&mut answer, name, value);
-            });
-            answer.extend_from_slice(b"\r\n");
-            Ok((answer, accepted, agreed))
-        }),
-        Err(rejection) => Err(rejection),
-    };
-    match upgraded {
+    match Box::pin(upgrade(ask, info, resolver, hub, runtime)).await {
         Ok((answer, accepted, agreed)) => {
             let time = accepted.limits().close_timeout;
             if !within(runtime, time, write_all(&mut io, answer), || false).await {
@@ -195,11 +170,43 @@ where
             let connection = pump_with(crew, ends_on_drop, io, early, accepted, agreed, runtime);
             Ok(Some(Stage::last(connection)))
         }
-        Err(rejection) => {
+        Err(Refused::Rejected(rejection)) => {
             refuse(io, runtime, rejection).await;
             Ok(None)
         }
+        Err(_) => Err(Unclaimed { io, read: bytes }),
     }
+}
+
+/// Asks the hooks, and makes the 101.
+async fn upgrade<R, S>(
+    ask: Ask,
+    info: StreamInfo,
+    resolver: &Arc<S>,
+    hub: &Hub,
+    runtime: &R,
+) -> Result<(BytesMut, Accepted<S::Hooks>, Agreed), Refused>
+where
+    R: Runtime,
+    S: Resolve + ?Sized,
+{
+    let Ask { request, handshake } = ask;
+    let request = request
+        .with_remote_addr(info.remote_addr)
+        .with_secure(info.secure);
+    let claim = run_claim(hub, resolver, request, runtime).await?;
+    let handshake = handshake.map_err(Refused::Rejected)?;
+    let accepted = run_upgrade(claim, runtime).await;
+    let accepted = accepted.map_err(Refused::Rejected)?;
+    let agreed = handshake.agree(accepted.deflate(), info.engine);
+    let agreed = agreed.map_err(Refused::Rejected)?;
+    // Without a `Response`, whose map of headers would be made to be read once.
+    let mut answer = begin_head(StatusCode::SWITCHING_PROTOCOLS, 0);
+    handshake.answer(accepted.headers(), &agreed, |name, value| {
+        put_header(&mut answer, name, value);
+    });
+    answer.extend_from_slice(b"\r\n");
+    Ok((answer, accepted, agreed))
 }
 
 /// Asks the resolver within the time that an upgrade may take.

@@ -231,11 +231,14 @@ impl Handshake {
     }
 }
 
-/// Whether this is a nonce of 16 bytes in base64.
+/// Whether this is a nonce of 16 bytes in base64: 21 characters of six bits, one whose last four are
+/// zero, and the padding.
 fn is_key(key: &[u8]) -> bool {
-    // As much as the engine wants for 24 characters, which those bytes are.
-    let mut nonce = [0; 18];
-    key.len() == 24 && STANDARD.decode_slice(key, &mut nonce) == Ok(16)
+    let in_alphabet = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    let [nonce @ .., b'A' | b'Q' | b'g' | b'w', b'=', b'='] = key else {
+        return false;
+    };
+    nonce.len() == 21 && nonce.iter().all(in_alphabet)
 }
 
 /// The answer to a key (RFC 6455 section 4.2.2, item 5.4).
@@ -434,5 +437,26 @@ mod tests {
         )));
         assert!(!is_upgrade(&request("GET", &[("upgrade", "h2c")])));
         assert!(!is_upgrade(&request("GET", &[])));
+    }
+
+    #[test]
+    fn a_key_is_what_decodes_to_16_bytes() {
+        let is_16 = |key: &[u8]| STANDARD.decode(key).is_ok_and(|nonce| nonce.len() == 16);
+        let good = b"dGhlIHNhbXBsZSBub25jZQ==";
+        for at in 0..good.len() {
+            for byte in 0..=u8::MAX {
+                let mut key = *good;
+                key[at] = byte;
+                assert_eq!(is_key(&key), is_16(&key), "{:?}", key.escape_ascii());
+            }
+            assert!(!is_key(&good[..at]));
+        }
+        for key in [
+            &b"dGhlIHNhbXBsZSBub25jZQ==="[..],
+            b"dGhlIHNhbXBsZSBub25jZWE=",
+            b"",
+        ] {
+            assert_eq!(is_key(key), is_16(key));
+        }
     }
 }

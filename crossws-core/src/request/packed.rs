@@ -8,7 +8,6 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Extensions, Method, Request, Uri, Version};
 use once_cell::race::OnceBox;
-use smallvec::SmallVec;
 
 use super::Whole;
 
@@ -78,7 +77,7 @@ impl Packed {
         let mut packing = Packing::new(whole.remote_addr, whole.secure, target)?;
         for (name, value) in &parts.headers {
             let name = name.as_str();
-            match NAMES.iter().position(|known| *known == name) {
+            match position(name) {
                 Some(at) => packing.known(at, value.as_bytes())?,
                 None => packing.other(name, value.as_bytes())?,
             }
@@ -97,13 +96,10 @@ impl Packed {
         }
         let mut packing = Packing::new(None, false, target)?;
         for (count, (name, value)) in headers.into_iter().enumerate() {
-            if count >= MOST_HEADERS || !value.iter().all(is_in_values) {
+            if count >= MOST_HEADERS || !is_value(value) {
                 return None;
             }
-            match NAMES
-                .iter()
-                .position(|known| known.eq_ignore_ascii_case(name))
-            {
+            match position(name) {
                 Some(at) => packing.known(at, value)?,
                 None => {
                     // Which has it in lower case.
@@ -124,9 +120,10 @@ impl Packed {
     pub(super) fn set_platform(&mut self, addr: Option<SocketAddr>, secure: bool) {
         let (was_secure, was_addr, rest) = self.platform();
         if (was_secure, was_addr) != (secure, addr) {
-            let mut bytes = SmallVec::new();
+            let mut bytes = Vec::with_capacity(MOST_PLATFORM + rest.len());
             put_platform(&mut bytes, addr, secure);
-            self.bytes = [&bytes[..], rest].concat().into();
+            bytes.extend_from_slice(rest);
+            self.bytes = bytes.into();
         }
     }
 
@@ -232,8 +229,11 @@ const V4: u8 = 1;
 const V6: u8 = 2;
 const SECURE: u8 = 0x80;
 
+/// Of what the platform knows, at most.
+const MOST_PLATFORM: usize = 1 + 16 + 2 + 4 + 4;
+
 /// What the platform knows of a request, in front of it.
-fn put_platform(bytes: &mut Bytes, addr: Option<SocketAddr>, secure: bool) {
+fn put_platform(bytes: &mut Vec<u8>, addr: Option<SocketAddr>, secure: bool) {
     let kind = match addr {
         None => 0,
         Some(SocketAddr::V4(_)) => V4,
@@ -272,14 +272,12 @@ fn take_v6(bytes: &[u8]) -> Option<(SocketAddr, &[u8])> {
     Some((addr.into(), rest))
 }
 
-/// A head that is being packed: on the stack, until its size is known.
-struct Packing(Bytes);
-
-type Bytes = SmallVec<[u8; 512]>;
+/// A head that is being packed.
+struct Packing(Vec<u8>);
 
 impl Packing {
     fn new(addr: Option<SocketAddr>, secure: bool, target: &str) -> Option<Self> {
-        let mut bytes = SmallVec::new();
+        let mut bytes = Vec::with_capacity(512);
         put_platform(&mut bytes, addr, secure);
         bytes.extend_from_slice(&u16::try_from(target.len()).ok()?.to_be_bytes());
         bytes.extend_from_slice(target.as_bytes());
@@ -322,9 +320,18 @@ fn is_plain(target: &str) -> bool {
     target.starts_with('/') && target.len() < usize::from(u16::MAX) && target.bytes().all(is_taken)
 }
 
-/// Whether a byte may be in a header's value, as `HeaderValue` has it.
-fn is_in_values(byte: &u8) -> bool {
-    matches!(byte, b'\t' | b' '..=b'~' | 0x80..)
+/// Whether these bytes are a header's value, as `HeaderValue` has it. Without a way out in the middle
+/// the compiler makes vectors of it.
+fn is_value(bytes: &[u8]) -> bool {
+    bytes.iter().fold(true, |so_far, byte| {
+        so_far & (*byte == b'\t' || (*byte >= b' ' && *byte != 0x7f))
+    })
+}
+
+/// Which of [`NAMES`] this is, in whatever case.
+fn position(name: &str) -> Option<usize> {
+    let is_it = |known: &&str| known.len() == name.len() && known.eq_ignore_ascii_case(name);
+    NAMES.iter().position(|known| is_it(&known))
 }
 
 /// Headers, name and value.
