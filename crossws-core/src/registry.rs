@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::feed::Clock;
 use crate::flusher::Asleep;
 use crate::members::Key;
@@ -145,7 +147,7 @@ impl Registry {
         let Some(namespace) = hub.namespaces.get(peer.namespace()).cloned() else {
             return;
         };
-        let mut gone = Vec::new();
+        let mut gone = SmallVec::<[Peer; 4]>::new();
         let mut index = namespace.index.lock();
         // Under the index's lock: a subscription of this peer's that waits for it must find the
         // peer gone.

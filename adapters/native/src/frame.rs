@@ -2,6 +2,7 @@
 
 use bytes::{BufMut, BytesMut};
 use crossws_core::{CloseFrame, Encoding, Message, Publication};
+use smallvec::SmallVec;
 
 use crate::mask;
 
@@ -136,11 +137,12 @@ pub fn put_masked_close(
     put_masked_frame(buf, Opcode::Close, &close_payload(frame))
 }
 
-fn close_payload(frame: Option<&CloseFrame>) -> Vec<u8> {
-    let mut payload = Vec::new();
+/// On the stack: no control frame has more than 125 bytes (RFC 6455 section 5.5).
+fn close_payload(frame: Option<&CloseFrame>) -> SmallVec<[u8; 128]> {
+    let mut payload = SmallVec::new();
     if let Some(frame) = frame {
-        payload.put_u16(frame.code().get());
-        payload.put_slice(frame.reason().as_bytes());
+        payload.extend_from_slice(&frame.code().get().to_be_bytes());
+        payload.extend_from_slice(frame.reason().as_bytes());
     }
     payload
 }

@@ -48,7 +48,9 @@ impl Lookup for [httparse::Header<'_>] {
     fn values(&self, name: &HeaderName) -> impl Iterator<Item = &[u8]> {
         let name = name.as_str();
         self.iter()
-            .filter(move |header| header.name.eq_ignore_ascii_case(name))
+            .filter(move |header| {
+                header.name.len() == name.len() && header.name.eq_ignore_ascii_case(name)
+            })
             .map(|header| header.value)
     }
 }
