@@ -19,7 +19,7 @@ use crate::io::Io;
 use crate::pump::pump_with;
 use crate::runtime::Runtime;
 use crate::stage::Stage;
-use crate::timer::{later, within};
+use crate::timer::within;
 
 /// A stream whose first request is not for the hooks. Whoever serves HTTP reads `read` first,
 /// then the stream: nothing is lost.
@@ -128,8 +128,7 @@ where
     R: Runtime,
     S: Resolve + ?Sized,
 {
-    let deadline = later(runtime.now(), limits.timeout);
-    match read_head(&mut io, runtime, limits, deadline).await {
+    match read_head(&mut io, runtime, limits).await {
         Ok(head) => Box::pin(answer(crew, io, info, head, resolver, hub, runtime)).await,
         Err(HeadError::Gone) => Ok(None),
         Err(HeadError::Bad(status, text)) => {

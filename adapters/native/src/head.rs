@@ -2,7 +2,7 @@
 
 use std::mem::MaybeUninit;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use crossws_core::{Rejection, UpgradeRequest};
@@ -13,7 +13,7 @@ use http::{Method, Request, StatusCode, Uri, Version};
 use crate::handshake::{Handshake, asks};
 use crate::io::Io;
 use crate::runtime::Runtime;
-use crate::timer::Timer;
+use crate::timer::within;
 
 /// Bounds of the handshake.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,46 +77,50 @@ pub(crate) async fn read_head<I: Io, R: Runtime>(
     io: &mut I,
     runtime: &R,
     limits: &HeadLimits,
-    deadline: Instant,
 ) -> Result<Head, HeadError> {
-    let mut timer = Timer::<R>::new();
     let mut bytes = BytesMut::new();
     let mut scanned = 0;
-    loop {
-        let count = std::future::poll_fn(|cx| {
-            const TOO_LATE: HeadError =
-                HeadError::Bad(StatusCode::REQUEST_TIMEOUT, "the request took too long");
+    let read = std::future::poll_fn(|cx| {
+        loop {
             // On the stack, so that a connection that dribbles owns no more than it sent.
             let mut chunk = [0; 2048];
-            let now = runtime.now();
-            if now >= deadline {
-                return Poll::Ready(Err(TOO_LATE));
+            match std::task::ready!(io.poll_read(cx, &mut chunk)) {
+                Ok(0) | Err(_) => return Poll::Ready(Some(Err(HeadError::Gone))),
+                Ok(count) => bytes.extend_from_slice(chunk.get(..count).unwrap_or_default()),
             }
-            match io.poll_read(cx, &mut chunk) {
-                // Most heads are there at once, and need no timer.
-                Poll::Pending => timer
-                    .poll(runtime, now, Some(deadline), cx)
-                    .map(|()| Err(TOO_LATE)),
-                Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(Err(HeadError::Gone)),
-                Poll::Ready(Ok(count)) => {
-                    bytes.extend_from_slice(chunk.get(..count).unwrap_or_default());
-                    Poll::Ready(Ok(count))
-                }
+            if let Some(head) = take_head(&mut bytes, &mut scanned, limits).transpose() {
+                return Poll::Ready(Some(head));
             }
-        })
-        .await;
-        match count {
-            Ok(_) => {}
-            Err(HeadError::Bad(..)) if bytes.is_empty() => return Err(HeadError::Gone),
-            Err(error) => return Err(error),
         }
-        if is_complete(&bytes, &mut scanned, limits)? {
-            let whole = bytes.freeze();
-            if let Some((ask, end)) = parse(&whole, limits, to_ask)? {
-                let bytes = whole;
-                return Ok(Head { ask, bytes, end });
-            }
-            bytes = BytesMut::from(whole);
+    });
+    match within(runtime, limits.timeout, read, || None).await {
+        Some(head) => head,
+        None if bytes.is_empty() => Err(HeadError::Gone),
+        None => Err(HeadError::Bad(
+            StatusCode::REQUEST_TIMEOUT,
+            "the request took too long",
+        )),
+    }
+}
+
+/// The head, with all the bytes, once it is complete.
+fn take_head(
+    bytes: &mut BytesMut,
+    scanned: &mut usize,
+    limits: &HeadLimits,
+) -> Result<Option<Head>, HeadError> {
+    if !is_complete(bytes, scanned, limits)? {
+        return Ok(None);
+    }
+    let whole = std::mem::take(bytes).freeze();
+    match parse(&whole, limits, to_ask)? {
+        Some((ask, end)) => {
+            let bytes = whole;
+            Ok(Some(Head { ask, bytes, end }))
+        }
+        None => {
+            *bytes = BytesMut::from(whole);
+            Ok(None)
         }
     }
 }

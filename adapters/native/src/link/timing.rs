@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, Due};
 
+use super::alarm::Alarm;
 use super::{Link, Phase};
 use crate::io::Io;
 use crate::runtime::Runtime;
@@ -12,6 +13,10 @@ use crate::runtime::Runtime;
 impl<I: Io, R: Runtime> Link<I, R> {
     /// Acts on what is due. Answers whether there is something to write for it.
     pub(super) fn keep_time(&mut self, cx: &mut Context<'_>) -> bool {
+        if matches!(self.phase, Phase::Done) {
+            self.alarm = Alarm::new();
+            return false;
+        }
         let elapsed = self.elapsed();
         if std::mem::take(&mut self.heard) {
             self.liveness.heard(elapsed);
