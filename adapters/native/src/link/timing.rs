@@ -5,7 +5,6 @@ use std::time::{Duration, SystemTime};
 
 use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, Due};
 
-use super::alarm::Alarm;
 use super::{Link, Phase};
 use crate::io::Io;
 use crate::runtime::Runtime;
@@ -14,7 +13,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
     /// Acts on what is due. Answers whether there is something to write for it.
     pub(super) fn keep_time(&mut self, cx: &mut Context<'_>) -> bool {
         if matches!(self.phase, Phase::Done) {
-            self.alarm = Alarm::new();
+            self.alarm.cancel(&self.outbox, self.start);
             return false;
         }
         let elapsed = self.elapsed();
