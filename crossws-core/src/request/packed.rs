@@ -330,8 +330,9 @@ fn is_value(bytes: &[u8]) -> bool {
 
 /// Which of [`NAMES`] this is, in whatever case.
 fn position(name: &str) -> Option<usize> {
-    let is_it = |known: &&str| known.len() == name.len() && known.eq_ignore_ascii_case(name);
-    NAMES.iter().position(|known| is_it(&known))
+    NAMES
+        .iter()
+        .position(|known| known.len() == name.len() && known.eq_ignore_ascii_case(name))
 }
 
 /// Headers, name and value.
