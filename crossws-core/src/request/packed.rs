@@ -366,7 +366,9 @@ mod tests {
     use super::super::UpgradeRequest;
     use super::*;
 
-    fn request(target: &str, headers: &[(&str, &[u8])]) -> UpgradeRequest {
+    type Pairs<'a> = &'a [(&'a str, &'a [u8])];
+
+    fn request(target: &str, headers: Pairs<'_>) -> UpgradeRequest {
         let mut request = Request::get(target);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -399,7 +401,7 @@ mod tests {
 
     #[test]
     fn what_is_packed_looks_as_before() {
-        let headers: &[(&str, &[u8])] = &[
+        let headers: Pairs<'_> = &[
             ("host", b"example.org"),
             ("x-twice", b"1"),
             ("sec-websocket-protocol", b"a, b"),
@@ -434,7 +436,7 @@ mod tests {
 
     #[test]
     fn what_is_made_of_a_head_looks_as_what_is_made_of_its_parts() {
-        let headers: &[(&str, &[u8])] = &[
+        let headers: Pairs<'_> = &[
             ("Host", b"example.org"),
             ("X-Twice", b"1"),
             ("SEC-WebSocket-Protocol", b"a, b"),
@@ -473,7 +475,7 @@ mod tests {
         let path = format!("/{}", "x".repeat(u16::MAX as usize));
         let name = "x".repeat(200);
         let many = vec![("a", &b"b"[..]); MOST_HEADERS + 1];
-        let cases: &[(&str, &[(&str, &[u8])])] = &[
+        let cases: &[(&str, Pairs<'_>)] = &[
             ("*", &[]),
             ("", &[]),
             ("http://example.org/a", &[]),
