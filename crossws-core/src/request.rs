@@ -15,10 +15,11 @@ pub(crate) use self::packed::text;
 /// what the platform knows besides.
 ///
 /// A peer keeps its request packed, in one piece of memory of the head's own size, and adapters that
-/// read heads themselves make it so: see [`from_head`](Self::from_head). [`path`](Self::path), [`query`](Self::query), [`header`](Self::header) and what is named
-/// after a header read it there; [`headers`](Self::headers), [`uri`](Self::uri) and
-/// [`parts`](Self::parts) unpack it, once, and it stays unpacked beside that: some 1 KiB. Only what was unpacked up to the
-/// end of the `upgrade` hook is let go.
+/// read heads themselves make it so: see [`from_head`](Self::from_head). [`path`](Self::path),
+/// [`query`](Self::query), [`header`](Self::header) and what is named after a header read it there;
+/// [`headers`](Self::headers), [`uri`](Self::uri) and [`parts`](Self::parts) unpack it, once, and it
+/// stays unpacked beside that: some 1 KiB. Only what was unpacked up to the end of the `upgrade` hook
+/// is let go.
 #[derive(Debug, Clone)]
 pub struct UpgradeRequest {
     head: Head,

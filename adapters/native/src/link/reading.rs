@@ -255,13 +255,15 @@ impl<I: Io, R: Runtime> Link<I, R> {
     /// did. Nor is the client a slow one, whose data the system would keep for an unknown time. In
     /// every other case the writing side is ended and the rest read. And while a hook runs no drop
     /// follows.
-    pub(super) fn is_dropped_in_order(&self, outlet: &mut Outlet<I>) -> bool {
+    pub(super) fn is_dropped_in_order(&mut self, outlet: &mut Outlet<I>) -> bool {
         let settled = matches!(self.phase, Phase::Flushing { settled: true, .. });
         if !(self.alone && self.ends_on_drop && settled) {
             return false;
         }
-        let mut cx = Context::from_waker(&self.read_waker);
-        let read = READ.with_borrow_mut(|scratch| outlet.io.poll_read(&mut cx, scratch));
+        let waker = waker_ref(&self.outbox);
+        let mut cx = Context::from_waker(&waker);
+        let read = self.input.fill(|room| outlet.io.poll_read(&mut cx, room));
+        self.input.clear();
         !matches!(read, Poll::Ready(Ok(1..)))
     }
 
