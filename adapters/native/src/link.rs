@@ -146,7 +146,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             outbox,
             lifeline: None,
             engine,
-            input: Input::new(early),
+            input: Input::new(&early),
             undecoded: true,
             inbound: VecDeque::new(),
             inbound_bytes: 0,

@@ -120,10 +120,10 @@ impl Packed {
     pub(super) fn set_platform(&mut self, addr: Option<SocketAddr>, secure: bool) {
         let (was_secure, was_addr, rest) = self.platform();
         if (was_secure, was_addr) != (secure, addr) {
-            let mut bytes = Vec::with_capacity(MOST_PLATFORM + rest.len());
-            put_platform(&mut bytes, addr, secure);
-            bytes.extend_from_slice(rest);
-            self.bytes = bytes.into();
+            let mut platform = Vec::with_capacity(MOST_PLATFORM);
+            put_platform(&mut platform, addr, secure);
+            // In memory of its own size.
+            self.bytes = [&platform[..], rest].concat().into();
         }
     }
 

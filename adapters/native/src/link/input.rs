@@ -4,67 +4,73 @@ use std::cell::Cell;
 use std::io;
 use std::task::Poll;
 
-use bytes::{Buf, BytesMut};
-
 /// How much one read takes.
 const SCRATCH: usize = 64 << 10;
 
 thread_local! {
     /// The buffer that this thread reads into, while nobody does.
-    static IDLE: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
+    static IDLE: Cell<Option<Box<Buffer>>> = const { Cell::new(None) };
 }
 
-/// A thread's read buffer: an idle connection owns none.
-struct Scratch {
+/// Bytes that were read.
+struct Buffer {
     bytes: Box<[u8]>,
     /// Where what is not decoded begins and ends.
     start: usize,
     end: usize,
+    /// The thread's, and not the connection's own.
+    lent: bool,
 }
 
-impl Scratch {
-    /// This thread's, or a new one if a hook's thread is reading already.
+impl Buffer {
+    /// This thread's, or a new one if somebody on the thread is reading already.
     fn borrow() -> Box<Self> {
         IDLE.take().unwrap_or_else(|| {
             Box::new(Self {
                 bytes: vec![0; SCRATCH].into(),
                 start: 0,
                 end: 0,
+                lent: true,
             })
         })
     }
 
+    /// One of the connection's own.
+    fn own(bytes: &[u8]) -> Box<Self> {
+        Box::new(Self {
+            bytes: bytes.into(),
+            start: 0,
+            end: bytes.len(),
+            lent: false,
+        })
+    }
+
+    /// Back to the thread, if it was lent.
     fn give_back(self: Box<Self>) {
-        IDLE.set(Some(self));
+        if self.lent {
+            IDLE.set(Some(self));
+        }
     }
 }
 
 /// The bytes between the socket and the engine: in the thread's buffer while the task runs through
-/// them, in one of the connection's own if they have to wait.
-pub(super) struct Input {
-    fresh: Option<Box<Scratch>>,
-    /// `None` while there is `fresh`, or when there is nothing.
-    kept: Option<Box<BytesMut>>,
-}
+/// them, in one of the connection's own if they have to wait. An idle connection has neither.
+pub(super) struct Input(Option<Box<Buffer>>);
 
 impl Input {
-    pub(super) fn new(early: BytesMut) -> Self {
-        Self {
-            fresh: None,
-            kept: (!early.is_empty()).then(|| Box::new(early)),
-        }
+    pub(super) fn new(early: &[u8]) -> Self {
+        Self((!early.is_empty()).then(|| Buffer::own(early)))
     }
 
     /// How many bytes there are.
     pub(super) fn len(&self) -> usize {
-        match &self.fresh {
-            Some(fresh) => fresh.end - fresh.start,
-            None => self.kept.as_ref().map_or(0, |kept| kept.len()),
-        }
+        self.0
+            .as_ref()
+            .map_or(0, |buffer| buffer.end - buffer.start)
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.fresh.is_none() && self.kept.is_none()
+        self.0.is_none()
     }
 
     /// Fills it with `read`, which answers how much it has read. To be called when it is empty.
@@ -72,15 +78,15 @@ impl Input {
         &mut self,
         read: impl FnOnce(&mut [u8]) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
-        let mut scratch = Scratch::borrow();
-        let result = read(&mut scratch.bytes);
+        let mut buffer = Buffer::borrow();
+        let result = read(&mut buffer.bytes);
         match result {
             Poll::Ready(Ok(count)) if count > 0 => {
-                scratch.start = 0;
-                scratch.end = count.min(scratch.bytes.len());
-                self.fresh = Some(scratch);
+                buffer.start = 0;
+                buffer.end = count.min(buffer.bytes.len());
+                self.0 = Some(buffer);
             }
-            _ => scratch.give_back(),
+            _ => buffer.give_back(),
         }
         result
     }
@@ -88,42 +94,34 @@ impl Input {
     /// The bytes.
     #[inline]
     pub(super) fn bytes(&mut self) -> &mut [u8] {
-        match &mut self.fresh {
-            Some(fresh) => fresh.bytes.get_mut(fresh.start..fresh.end),
-            None => self.kept.as_mut().map(|kept| &mut kept[..]),
-        }
-        .unwrap_or_default()
+        self.0
+            .as_mut()
+            .and_then(|buffer| buffer.bytes.get_mut(buffer.start..buffer.end))
+            .unwrap_or_default()
     }
 
     /// All but the last `left` bytes are done with.
     #[inline]
     pub(super) fn keep(&mut self, left: usize) {
-        match &mut self.fresh {
-            _ if left == 0 => self.clear(),
-            Some(fresh) => fresh.start = fresh.end - left,
-            None => {
-                if let Some(kept) = &mut self.kept {
-                    kept.advance(kept.len() - left);
-                }
-            }
+        match &mut self.0 {
+            Some(buffer) if left > 0 => buffer.start = buffer.end - left,
+            _ => self.clear(),
         }
     }
 
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
-        match self.fresh.take() {
-            Some(fresh) => fresh.give_back(),
-            None => self.kept = None,
+        if let Some(buffer) = self.0.take() {
+            buffer.give_back();
         }
     }
 
     /// Before the task sleeps, or others run: gives the thread's buffer back.
     pub(super) fn park(&mut self) {
-        if let Some(fresh) = self.fresh.take() {
-            let left = fresh.bytes.get(fresh.start..fresh.end);
-            let kept = BytesMut::from(left.unwrap_or_default());
-            self.kept = Some(Box::new(kept));
-            fresh.give_back();
+        if self.0.as_ref().is_some_and(|buffer| buffer.lent) {
+            let own = Buffer::own(self.bytes());
+            self.clear();
+            self.0 = Some(own);
         }
     }
 }
@@ -142,7 +140,7 @@ mod tests {
 
     #[test]
     fn what_is_parked_outlives_the_next_read_of_the_thread() {
-        let (mut one, mut other) = (Input::new(BytesMut::new()), Input::new(BytesMut::new()));
+        let (mut one, mut other) = (Input::new(&[]), Input::new(&[]));
         fill(&mut one, b"abcdef");
         one.keep(4);
         one.park();
@@ -152,35 +150,34 @@ mod tests {
         one.keep(1);
         assert_eq!(one.bytes(), b"f");
         one.keep(0);
-        assert!(one.is_empty());
-        assert!(one.kept.is_none(), "an idle connection owns no buffer");
+        assert!(one.is_empty(), "an idle connection owns no buffer");
         assert_eq!(other.bytes(), b"xyz");
     }
 
     #[test]
     fn a_thread_has_one_buffer_and_lends_it() {
-        let (mut one, mut other) = (Input::new(BytesMut::new()), Input::new(BytesMut::new()));
+        let (mut one, mut other) = (Input::new(&[]), Input::new(&[]));
         fill(&mut one, b"one");
         // As when a hook runs another connection to its end: it gets a buffer of its own.
         fill(&mut other, b"two");
         assert_eq!(one.bytes(), b"one");
         assert_eq!(other.bytes(), b"two");
-        let lent = one.fresh.as_ref().map(|fresh| fresh.bytes.as_ptr());
+        let lent = one.bytes().as_ptr();
         other.keep(0);
         one.keep(0);
         fill(&mut other, b"more");
-        assert_eq!(other.fresh.as_ref().map(|fresh| fresh.bytes.as_ptr()), lent);
+        assert_eq!(other.bytes().as_ptr(), lent);
     }
 
     #[test]
     fn a_read_that_gives_nothing_keeps_no_buffer() {
-        let mut input = Input::new(BytesMut::new());
+        let mut input = Input::new(&[]);
         assert!(input.fill(|_| Poll::Pending).is_pending());
         assert!(matches!(
             input.fill(|_| Poll::Ready(Ok(0))),
             Poll::Ready(Ok(0))
         ));
-        assert!(input.is_empty() && input.fresh.is_none());
+        assert!(input.is_empty());
         assert!(IDLE.take().is_some());
     }
 }
