@@ -164,7 +164,6 @@ impl Decoder {
         self
     }
 
-    /// Reads a header and says whether
     /// Reads a header and says whether its frame may come now.
     #[inline]
     fn begin(&mut self, input: &mut &mut [u8]) -> Result<Option<Frame>, Violation> {
