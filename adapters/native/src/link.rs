@@ -108,6 +108,8 @@ pub(crate) struct Link<I, R: Runtime> {
 
     start: Instant,
     liveness: Liveness,
+    /// How often something was read in this turn.
+    reads: u8,
     /// Something was read since the time was last looked at.
     heard: bool,
     /// What was published has been left to be written the next time.
@@ -157,6 +159,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             ping_due: false,
             start,
             liveness: Liveness::new(limits, id, Duration::ZERO),
+            reads: 0,
             heard: false,
             deferred: false,
             wrote: false,
@@ -284,6 +287,9 @@ impl<I: Io, R: Runtime> Link<I, R> {
         self.read_ahead();
         self.tell();
         self.poll_rest(cx);
+        if self.end_turn() {
+            cx.waker().wake_by_ref();
+        }
     }
 
     /// The task is being polled.
@@ -328,6 +334,13 @@ impl<I: Io, R: Runtime> Link<I, R> {
         if matches!(self.phase, Phase::Done) && !std::mem::replace(&mut self.let_go, true) {
             self.outbox.end();
         }
+    }
+
+    /// The task is about to let others run. Answers whether it is to be woken at once, because it
+    /// may read more: nobody wakes it for what it has not asked the stream for.
+    pub(crate) fn end_turn(&mut self) -> bool {
+        self.reads = 0;
+        self.reads_on()
     }
 
     // ---- the end

@@ -194,6 +194,11 @@ impl Outbox {
         self.readable.swap(false, Ordering::AcqRel)
     }
 
+    /// As [`take_readable`](Self::take_readable), for now.
+    pub(crate) fn is_readable(&self) -> bool {
+        self.readable.load(Ordering::Acquire)
+    }
+
     /// Reading stopped although there may be more.
     pub(crate) fn set_readable(&self) {
         self.readable.store(true, Ordering::Release);

@@ -185,11 +185,15 @@ where
             link.poll_rest(cx);
         }
         *turn = 0;
+        if !again {
+            step = link.next();
+        }
+        if step.is_none() {
+            again |= link.end_turn();
+        }
         if again {
             // At once, after the others.
             cx.waker().wake_by_ref();
-        } else {
-            step = link.next();
         }
     }
     match step {

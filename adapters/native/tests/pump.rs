@@ -226,6 +226,16 @@ impl Connection {
         }
     }
 
+    /// Chunks arrive that never leave it without one to read, and it lets others run nevertheless.
+    fn arrives_without_end(&mut self, chunk: &[u8]) {
+        self.world().input.extend(vec![chunk.to_vec(); 10_000]);
+        self.arrive(chunk);
+        let reads = self.world().reads;
+        assert!(self.poll(), "it comes back");
+        let reads = self.world().reads - reads;
+        assert!(reads < 200, "{reads} reads in one go");
+    }
+
     fn end_input(&mut self) {
         let waker = {
             let mut world = self.world();
@@ -1085,4 +1095,53 @@ fn a_client_that_never_pauses_is_written_to_and_lets_others_run() {
     assert_eq!(connection.world().writes, 1);
     let heard = heard.load(Ordering::SeqCst);
     assert!(heard < 200, "{heard} messages in one go");
+}
+
+#[test]
+fn a_client_that_had_to_pause_is_read_again_when_this_side_closes() {
+    let waits = hooks().on_message(|_, _| std::future::pending::<()>());
+    let mut connection = Connection::open(waits, Limits::default().max_inbound(2));
+    connection.receive(&frame(0x81, b"stuck").repeat(5));
+    let namespace = connection.hub.in_namespace("/room");
+    namespace.close_all(crossws_core::CloseCode::NORMAL);
+    assert_eq!(connection.take(), b"\x88\x02\x03\xe8");
+    let wakes = connection.wakes.0.load(Ordering::SeqCst);
+    connection.arrive(&frame(0x88, &CLOSE));
+    assert!(connection.wakes.0.load(Ordering::SeqCst) > wakes);
+    connection.settle();
+    assert!(connection.world().shut_down, "the close is complete");
+}
+
+#[test]
+fn a_client_that_is_not_heard_any_more_and_never_pauses_lets_others_run() {
+    let mut connection = Connection::open(hooks(), Limits::default());
+    connection.settle();
+    let namespace = connection.hub.in_namespace("/room");
+    namespace.close_all(crossws_core::CloseCode::NORMAL);
+    connection.arrives_without_end(&frame(0x82, &[7; 100]));
+    connection.pass(secs(5));
+    assert!(connection.over && connection.world().aborted);
+}
+
+#[test]
+fn what_follows_the_end_lets_others_run() {
+    let mut connection = Connection::open(hooks(), Limits::default());
+    connection.receive(&frame(0x88, &CLOSE));
+    assert!(connection.world().shut_down && !connection.over);
+    connection.arrives_without_end(b"on and on");
+    connection.end_input();
+    assert!(connection.over && !connection.world().aborted);
+}
+
+#[test]
+fn a_large_message_lets_others_run_although_a_hook_waits() {
+    let limits = Limits::default().max_message_size(crossws_core::Limit::Unlimited);
+    let hooks = hooks().on_message(|_, _| std::future::pending::<()>());
+    let mut connection = Connection::open(hooks, limits);
+    connection.receive(&frame(0x81, b"stuck"));
+    let mut header = vec![0x82, 0xff];
+    header.extend((1_u64 << 40).to_be_bytes());
+    header.extend([0; 4]);
+    connection.receive(&header);
+    connection.arrives_without_end(&[7; 100]);
 }

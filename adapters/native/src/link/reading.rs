@@ -17,6 +17,10 @@ use crate::runtime::Runtime;
 /// all of it first. It costs no memory, and `close_timeout` bounds the time.
 const LINGER_BYTES: usize = 64 << 20;
 
+/// Most reads in one turn, before other tasks run. Where hooks run their number bounds it; nothing
+/// else does where none runs, as for the pieces of a large message and for what follows a close.
+const MOST_READS: u8 = 64;
+
 /// Room for so many messages that wait is made at once.
 const BURST: usize = 16;
 
@@ -59,7 +63,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
 
     /// Reads once. Answers whether another read may give more.
     fn read_once(&mut self) -> bool {
-        if !self.outbox.take_readable() {
+        if self.reads == MOST_READS || !self.outbox.take_readable() {
             return false;
         }
         let waker = waker_ref(&self.outbox);
@@ -77,10 +81,23 @@ impl<I: Io, R: Runtime> Link<I, R> {
             Poll::Ready(Ok(_)) => {
                 // Not woken until a read has found nothing: there may be more.
                 self.outbox.set_readable();
+                self.reads += 1;
                 self.heard = true;
                 self.undecoded = true;
                 true
             }
+        }
+    }
+
+    /// Whether there may be more to read now, and room for it: the turn is over, or the end of this
+    /// side, which came behind the reading, has made room.
+    pub(super) fn reads_on(&self) -> bool {
+        match self.phase {
+            Phase::Open | Phase::Closing { .. } => {
+                !self.is_full() && (self.undecoded || self.outbox.is_readable())
+            }
+            Phase::Lingering { .. } => self.outbox.is_readable(),
+            Phase::Violated { .. } | Phase::Flushing { .. } | Phase::Done => false,
         }
     }
 
@@ -275,6 +292,11 @@ impl<I: Io, R: Runtime> Link<I, R> {
         let waker = waker_ref(&self.outbox);
         let mut cx = Context::from_waker(&waker);
         while *read <= LINGER_BYTES {
+            if self.reads == MOST_READS {
+                self.outbox.set_readable();
+                return;
+            }
+            self.outbox.take_readable();
             let more = self.input.fill(|room| outlet.io.poll_read(&mut cx, room));
             self.input.clear();
             match more {
@@ -282,6 +304,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
                 Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => break,
                 Poll::Ready(Ok(count)) => *read += count,
             }
+            self.reads += 1;
         }
         self.phase = Phase::Done;
     }
