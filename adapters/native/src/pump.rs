@@ -184,11 +184,11 @@ where
         } else {
             link.poll_rest(cx);
         }
-        *turn = 0;
         if !again {
             step = link.next();
         }
         if step.is_none() {
+            *turn = 0;
             again |= link.end_turn();
         }
         if again {

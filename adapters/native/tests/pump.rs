@@ -1145,3 +1145,21 @@ fn a_large_message_lets_others_run_although_a_hook_waits() {
     connection.receive(&header);
     connection.arrives_without_end(&[7; 100]);
 }
+
+#[test]
+fn a_client_that_takes_all_answers_at_once_lets_others_run() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&asked);
+    // Each answer makes the next question wait until it is written.
+    let hooks = hooks().on_message(move |peer, _| {
+        seen.fetch_add(1, Ordering::SeqCst);
+        async move { peer.send(vec![7; 600]) }
+    });
+    let mut connection = Connection::open(hooks, Limits::default().max_buffered(1000));
+    for _ in 0..1000 {
+        connection.arrive(&frame(0x81, b"ask"));
+    }
+    connection.poll();
+    let asked = asked.load(Ordering::SeqCst);
+    assert!(asked < 200, "{asked} messages in one go");
+}
