@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use crossws_core::{ClosedBy, Hub, hooks};
+use crossws_core::{ClosedBy, Hub, Limits, Upgrade, hooks};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -247,4 +247,69 @@ fn a_shutdown_ends_tls_in_order() {
     drop(stream);
     let report = stopping.join().unwrap();
     assert_eq!((report.told, report.finished, report.forced), (1, 1, 0));
+}
+
+/// More than are woken each by itself when something is published: the server's crew writes.
+const ROOM: usize = 8;
+
+/// Many of these are more than the systems keep for a socket whose client does not read; a few are
+/// little enough for the crew.
+const LARGE: usize = 10_000;
+const MANY: usize = 500;
+
+/// The crew writes with a waker that wakes nobody, and what is encrypted then waits in the stream
+/// although it was taken: the connections' own tasks have to be woken for it, or the clients wait.
+#[test]
+fn a_room_gets_what_the_crew_could_not_write_to_full_sockets() {
+    let app = hooks()
+        .on_upgrade(|_| async { Ok(Upgrade::new().topic("news")) })
+        .on_open(|peer| async move { peer.send("hi") });
+    let authority = Authority::new();
+    let limits = Limits::default().max_buffered(2 * MANY * LARGE);
+    let hub = Hub::builder().limits(limits).build();
+    let server = Server::builder(app).hub(hub.clone());
+    let (addr, handle) = start(server.tls(authority.tls.clone()));
+    let mut clients = Vec::new();
+    for _ in 0..ROOM {
+        let mut client = authority.connect(addr);
+        assert!(upgrade(&mut client).starts_with("HTTP/1.1 101"));
+        assert_eq!(message(&mut client), b"hi");
+        clients.push(client);
+    }
+    let peers = hub.peers();
+    let room = hub.in_namespace("/ws");
+    for n in 0..MANY {
+        let large = vec![n as u8; LARGE];
+        assert_eq!(room.publish("news", large).unwrap().queued, ROOM);
+        // Until the sockets are full, the crew finds one at a time and its connections asleep.
+        for _ in 0..1000 {
+            if peers.iter().all(|peer| peer.buffered_amount() == 0) {
+                break;
+            }
+            std::thread::yield_now();
+        }
+    }
+    assert!(peers.iter().all(|peer| peer.buffered_amount() > 0));
+    for client in &mut clients {
+        for n in 0..MANY {
+            assert!(message(client) == vec![n as u8; LARGE], "{n}");
+        }
+    }
+    assert_eq!(hub.stats().dropped, 0);
+    drop(clients);
+    stop(handle);
+}
+
+/// The payload of the next frame, of less than 64 KiB.
+fn message(stream: &mut impl Read) -> Vec<u8> {
+    let mut head = [0; 2];
+    stream.read_exact(&mut head).unwrap();
+    let mut len = usize::from(head[1]);
+    if len == 126 {
+        stream.read_exact(&mut head).unwrap();
+        len = u16::from_be_bytes(head).into();
+    }
+    let mut payload = vec![0; len];
+    stream.read_exact(&mut payload).unwrap();
+    payload
 }
