@@ -2,9 +2,12 @@
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 
+use bytes::Bytes;
+use crossws_core::Limits;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -14,7 +17,12 @@ use rustls::{
 };
 
 use super::TlsStream;
+use crate::batch::Batch;
+use crate::engine::Opcode;
 use crate::io::Io;
+use crate::outbox::Outbox;
+use crate::outlet::{Flush, Outlet};
+use crate::sync;
 use crate::tls::Tls;
 
 /// Both directions of a connection in memory.
@@ -471,4 +479,47 @@ fn memory_grows_with_what_arrives_and_has_a_bound() {
         pair.wire().carry_to_server.extend(record(&[0; 100]));
         sent += 100;
     }
+}
+
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_task_is_woken_for_what_another_wrote_and_the_stream_still_holds() {
+    let Pair {
+        server,
+        mut client,
+        wire,
+    } = Pair::established(&TLS13);
+    let outbox = Outbox::new(&Limits::default());
+    let wakes = Arc::new(Wakes(AtomicUsize::new(0)));
+    let waker = Waker::from(Arc::clone(&wakes));
+    outbox.attend(&waker);
+    outbox.take(&mut Batch::default());
+    assert!(outbox.is_asleep());
+
+    // For the beginning of the record, of which all is taken.
+    wire.0.lock().unwrap().room = 3;
+    outbox.enqueue(5, |batch| {
+        batch.push(Opcode::Text, &Bytes::from_static(b"hello"))
+    });
+    let outlet = sync::Mutex::new(Outlet::new(server));
+    assert!(outlet.flush(&outbox));
+    assert!(outlet.lock().writing.is_empty());
+    assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
+
+    wire.0.lock().unwrap().room = usize::MAX;
+    let mut cx = Context::from_waker(&waker);
+    assert!(outlet.lock().poll_flush(&mut cx).is_ready());
+    let mut wire = wire.0.lock().unwrap();
+    client.read_tls(&mut wire.carry_to_client).unwrap();
+    client.process_new_packets().unwrap();
+    let mut received = [0; 7];
+    client.reader().read_exact(&mut received).unwrap();
+    assert_eq!(&received, b"\x81\x05hello");
 }
