@@ -41,6 +41,8 @@ struct World {
     room: usize,
     shut_down: bool,
     aborted: bool,
+    /// What others do while the server writes.
+    meanwhile: Option<Box<dyn Fn() + Send>>,
     reads: usize,
     writes: usize,
     read_waker: Option<Waker>,
@@ -88,6 +90,11 @@ impl Io for Shared {
             world.output.extend_from_slice(&buf[..count]);
             world.room -= count;
             written += count;
+        }
+        if let Some(meanwhile) = world.meanwhile.take() {
+            drop(world);
+            meanwhile();
+            self.world().meanwhile = Some(meanwhile);
         }
         Poll::Ready(Ok(written))
     }
@@ -1162,4 +1169,24 @@ fn a_client_that_takes_all_answers_at_once_lets_others_run() {
     connection.poll();
     let asked = asked.load(Ordering::SeqCst);
     assert!(asked < 200, "{asked} messages in one go");
+}
+
+#[test]
+fn a_room_that_never_pauses_lets_others_run() {
+    let mut connection = Connection::open(hooks(), Limits::default());
+    let hub = connection.hub.clone();
+    let left = AtomicUsize::new(10_000);
+    connection.world().meanwhile = Some(Box::new(move || {
+        if left.fetch_sub(1, Ordering::SeqCst) > 1 {
+            hub.in_namespace("/room").broadcast("more").unwrap();
+        }
+    }));
+    let room = connection.hub.in_namespace("/room");
+    room.broadcast("news").unwrap();
+    let writes = connection.world().writes;
+    assert!(connection.poll(), "it comes back");
+    let writes = connection.world().writes - writes;
+    assert!(writes < 200, "{writes} writes in one go");
+    assert_eq!(connection.take().len(), 10_000 * 6);
+    connection.world().meanwhile = None;
 }
