@@ -467,6 +467,30 @@ fn a_burst_behind_a_hook_that_waits_is_kept_and_heard_in_order() {
 }
 
 #[test]
+fn a_hook_may_run_another_connection_on_its_thread() {
+    // Both in the middle of what one read gave them.
+    let within = hooks().on_message(|peer, message: crossws_core::Message| {
+        let mut other = Connection::open(echo(), Limits::default());
+        other.receive(&frame(0x81, b"other").repeat(200));
+        assert_eq!(other.take(), b"\x81\x05other".repeat(200));
+        async move { peer.send(message) }
+    });
+    let mut connection = Connection::open(within, Limits::default());
+    let mut packet = Vec::new();
+    let mut answer = Vec::new();
+    for n in 0..100 {
+        packet.extend(frame(0x82, &[n; 9]));
+        answer.extend([&[0x82, 9], &[n; 9][..]].concat());
+    }
+    // And a beginning, whose rest comes later.
+    packet.extend(&frame(0x81, b"later")[..8]);
+    connection.receive(&packet);
+    assert_eq!(connection.take(), answer);
+    connection.receive(&frame(0x81, b"later")[8..]);
+    assert_eq!(connection.take(), b"\x81\x05later");
+}
+
+#[test]
 fn what_came_before_a_violation_is_answered_first() {
     let mut connection = Connection::open(echo(), Limits::default());
     let mut packet = frame(0x81, b"one");
