@@ -522,6 +522,19 @@ fn a_violation_does_not_wait_for_a_hook_that_never_ends() {
 }
 
 #[test]
+fn who_broke_a_rule_is_not_decoded_behind_a_close_of_this_side() {
+    let stuck = hooks().on_message(|_, _| std::future::pending::<()>());
+    let mut connection = Connection::open(stuck, Limits::default());
+    let mut packet = frame(0x81, b"stuck");
+    packet.extend(frame(0x83, b"bad"));
+    connection.receive(&packet);
+    let peer = connection.hub.peers().remove(0);
+    peer.close(crossws_core::CloseCode::NORMAL, "");
+    assert_eq!(connection.take(), b"\x88\x02\x03\xe8");
+    assert!(connection.world().shut_down, "no answer of it is awaited");
+}
+
+#[test]
 fn a_flood_of_pings_is_a_policy_violation() {
     let (hooks, ends) = recording();
     let mut connection = Connection::open(hooks, Limits::default());

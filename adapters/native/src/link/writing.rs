@@ -98,14 +98,23 @@ impl<I: Io, R: Runtime> Link<I, R> {
             self.end(Closed::by_us(&frame, ClosedBy::Server, false));
             self.forget_inbound();
             self.flush_and_end();
-        } else if let (Some(frame), Phase::Open | Phase::Violated { .. }) =
-            (&taken.close, &self.phase)
-        {
-            self.forget_inbound();
-            self.phase = Phase::Closing {
-                frame: Box::new(frame.clone()),
-                deadline: self.close_deadline(),
-            };
+        } else if let Some(frame) = &taken.close {
+            match self.phase {
+                Phase::Open => {
+                    self.forget_inbound();
+                    self.phase = Phase::Closing {
+                        frame: Box::new(frame.clone()),
+                        deadline: self.close_deadline(),
+                    };
+                }
+                // Nothing that it sends can be decoded any more, an answer neither.
+                Phase::Violated { .. } => {
+                    self.forget_inbound();
+                    self.end(Closed::by_us(frame, ClosedBy::Server, false));
+                    self.flush_and_end();
+                }
+                _ => {}
+            }
         }
     }
 
