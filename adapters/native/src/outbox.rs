@@ -60,6 +60,8 @@ struct State {
     /// What the pump has taken and not yet written.
     taken_bytes: usize,
     taken_frames: usize,
+    /// Pings of ours that were taken, and not answered yet.
+    unanswered: u32,
     overflow: Overflow,
     /// What is queued is too old, and counts as a full queue.
     stale: bool,
@@ -120,6 +122,7 @@ impl Outbox {
                 queue: Queue::default(),
                 taken_bytes: 0,
                 taken_frames: 0,
+                unanswered: 0,
                 overflow: limits.overflow,
                 stale: false,
                 special: None,
@@ -374,6 +377,18 @@ impl Outbox {
         if !state.closing {
             state.controls().ping.get_or_insert_default();
         }
+    }
+
+    /// The client has answered a ping.
+    pub(crate) fn answered(&self) {
+        let mut state = self.state.lock();
+        state.unanswered = state.unanswered.saturating_sub(1);
+    }
+
+    /// Whether a ping was taken that the client may still answer. It may answer the latest of several
+    /// alone (RFC 6455 section 5.5.3): then this stays so.
+    pub(crate) fn awaits_answer(&self) -> bool {
+        self.state.lock().unanswered > 0
     }
 
     /// The pump has written: so much of what it took is left.
@@ -693,6 +708,8 @@ impl State {
         if special.close.is_none() {
             self.special = None;
         }
+        let pings = u32::from(controls.ping.is_some());
+        self.unanswered = self.unanswered.saturating_add(pings);
         for data in controls.answers {
             put_frame(&mut buf, Opcode::Pong, &data);
             count += 1;

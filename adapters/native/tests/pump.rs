@@ -771,6 +771,45 @@ fn a_socket_whose_client_reads_late_is_not_dropped() {
     assert!(connection.world().shut_down && !connection.over);
 }
 
+/// A connection whose drop is an orderly end, and whose client has been sent a ping.
+fn pinged() -> Connection {
+    let hooks = hooks().on_open(|peer| async move {
+        peer.ping("").unwrap();
+    });
+    let info = StreamInfo::default().with_ends_on_drop(true);
+    let mut connection = Connection::new_as(hooks, Limits::default(), info);
+    connection.receive(REQUEST);
+    assert!(connection.take().ends_with(b"\r\n\r\n\x89\x00"));
+    connection
+}
+
+#[test]
+fn a_socket_is_not_dropped_before_its_client_has_answered_a_ping() {
+    let mut connection = pinged();
+    connection.receive(&frame(0x88, &CLOSE));
+    assert_eq!(connection.take(), b"\x88\x02\x03\xe8");
+    assert!(connection.world().shut_down && !connection.over);
+    connection.receive(&frame(0x8a, b""));
+    connection.end_input();
+    assert!(connection.over && !connection.world().aborted);
+    // A heartbeat is a ping, too.
+    let info = StreamInfo::default().with_ends_on_drop(true);
+    let mut connection = Connection::open_as(hooks(), Limits::default(), info);
+    connection.pass(Duration::from_secs(28));
+    assert_eq!(connection.take(), b"\x89\x00");
+    connection.receive(&frame(0x88, &CLOSE));
+    assert!(connection.world().shut_down && !connection.over);
+}
+
+#[test]
+fn a_socket_is_dropped_when_its_client_has_answered_every_ping() {
+    let mut connection = pinged();
+    connection.receive(&frame(0x8a, b""));
+    connection.receive(&frame(0x88, &CLOSE));
+    assert_eq!(connection.take(), b"\x88\x02\x03\xe8");
+    assert!(connection.over && !connection.world().shut_down);
+}
+
 #[test]
 fn a_socket_that_this_side_closes_is_not_dropped_before_its_client_ends() {
     let info = StreamInfo::default().with_ends_on_drop(true);

@@ -11,7 +11,7 @@ use common::{SOON, read_head, serve, soon, start, upgrade_request};
 use crossws_core::{ClosedBy, ErrorKind, Hub, Limits, OnError, Origin, Overflow, hooks};
 use crossws_tokio::{HeadLimits, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 
 fn hub(limits: Limits) -> Hub {
@@ -174,6 +174,50 @@ async fn an_oversized_message_gets_its_code_although_more_is_on_its_way() {
         Some(ErrorKind::Protocol)
     );
 }
+
+#[tokio::test]
+async fn a_client_that_answers_a_ping_behind_its_close_frame_reads_everything() {
+    let (ended, mut seen) = mpsc::unbounded_channel();
+    let app = hooks()
+        .on_open(|peer| async move {
+            peer.ping("").unwrap();
+            for _ in 0..MESSAGES {
+                peer.send("x".repeat(1000)).unwrap();
+            }
+        })
+        .on_close(move |_, closed| {
+            let ended = ended.clone();
+            async move { ended.send(closed.clean).unwrap() }
+        });
+    let server = start(Server::builder(app)).await;
+    // The system keeps for it what it has not read yet, for a reset to destroy.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut client = socket.connect(server.addr).await.unwrap();
+    let request = upgrade_request("/");
+    client.write_all(request.as_bytes()).await.unwrap();
+    read_head(&mut client).await;
+    client.write_all(&CLOSE).await.unwrap();
+    assert_eq!(soon("the close hook", seen.recv()).await, Some(true));
+    // It has not heard of the end, and so it answers (RFC 6455 section 5.5.2).
+    let mut ping = [0; 2];
+    client.read_exact(&mut ping).await.unwrap();
+    assert_eq!(ping, *b"\x89\x00");
+    client.write_all(&PONG).await.unwrap();
+    let mut rest = Vec::new();
+    soon("the end", client.read_to_end(&mut rest))
+        .await
+        .unwrap();
+    assert_eq!(rest.len(), MESSAGES * 1004 + 4);
+    assert!(rest.ends_with(b"\x88\x02\x03\xe8"));
+}
+
+/// More than the client has room for, and less than the server's system keeps.
+const MESSAGES: usize = 32;
+
+/// A client's, masked with zeros.
+const CLOSE: [u8; 8] = *b"\x88\x82\0\0\0\0\x03\xe8";
+const PONG: [u8; 6] = *b"\x8a\x80\0\0\0\0";
 
 #[tokio::test]
 async fn a_head_that_dribbles_is_told_so_and_a_silent_one_is_dropped() {

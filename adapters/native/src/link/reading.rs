@@ -177,7 +177,10 @@ impl<I: Io, R: Runtime> Link<I, R> {
                 self.outbox.answer_ping(data.clone());
                 Step::Ping(data)
             }
-            Event::Pong(data) => Step::Pong(data),
+            Event::Pong(data) => {
+                self.outbox.answered();
+                Step::Pong(data)
+            }
             Event::Close(frame) => {
                 self.client_closed(frame);
                 return None;
@@ -268,13 +271,14 @@ impl<I: Io, R: Runtime> Link<I, R> {
     ///
     /// To close a socket on which something is unread, or still arrives, resets the connection, and a
     /// reset destroys what is on its way to the client. Here neither is: the client's close frame was
-    /// the first to be sent, nothing may follow it (section 5.5.1), and this read finds nothing that
-    /// did. Nor is the client a slow one, whose data the system would keep for an unknown time. In
-    /// every other case the writing side is ended and the rest read. And while a hook runs no drop
-    /// follows.
+    /// the first to be sent, nothing may follow it (section 5.5.1) but answers to pings that reach the
+    /// client before our close frame does (section 5.5.2), of which none is outstanding, and this read
+    /// finds nothing that did. Nor is the client a slow one, whose data the system would keep for an
+    /// unknown time. In every other case the writing side is ended and the rest read. And while a hook
+    /// runs no drop follows.
     pub(super) fn is_dropped_in_order(&mut self, outlet: &mut Outlet<I>) -> bool {
         let settled = matches!(self.phase, Phase::Flushing { settled: true, .. });
-        if !(self.alone && self.ends_on_drop && settled) {
+        if !(self.alone && self.ends_on_drop && settled) || self.outbox.awaits_answer() {
             return false;
         }
         let waker = waker_ref(&self.outbox);
