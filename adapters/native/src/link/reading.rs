@@ -273,9 +273,10 @@ impl<I: Io, R: Runtime> Link<I, R> {
     /// reset destroys what is on its way to the client. Here neither is: the client's close frame was
     /// the first to be sent, nothing may follow it (section 5.5.1) but answers to pings that reach the
     /// client before our close frame does (section 5.5.2), of which none is outstanding, and this read
-    /// finds nothing that did. Nor is the client a slow one, whose data the system would keep for an
-    /// unknown time. In every other case the writing side is ended and the rest read. And while a hook
-    /// runs no drop follows.
+    /// finds nothing that did. Nor has a write had to wait for the client. What the system has taken
+    /// for one that reads no more it keeps without this server, which gives up after `close_timeout`,
+    /// until `TCP_USER_TIMEOUT`: see [`tune`](crate::tune). In every other case the writing side is
+    /// ended and the rest read. And while a hook runs no drop follows.
     pub(super) fn is_dropped_in_order(&mut self, outlet: &mut Outlet<I>) -> bool {
         let settled = matches!(self.phase, Phase::Flushing { settled: true, .. });
         if !(self.alone && self.ends_on_drop && settled) || self.outbox.awaits_answer() {
