@@ -73,6 +73,7 @@ impl Crew {
         }
         let driver = self.timers.driver(runtime.clone());
         tasks.spawn(runtime, Stage::last(driver));
+        tasks.spawn(runtime, Stage::last(self.timers.follower()));
     }
 
     pub(crate) fn member(&self, number: usize) -> Member {

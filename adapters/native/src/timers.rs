@@ -42,6 +42,8 @@ struct State {
     /// The tick until which the task sleeps; 0 while it is awake, and looks before it sleeps.
     until: u64,
     task: Option<Waker>,
+    /// The task's that is woken behind it.
+    follower: Option<Waker>,
     over: bool,
 }
 
@@ -82,6 +84,22 @@ impl Timers {
         std::future::poll_fn(move |cx| driver.poll(&runtime, &mut sleep, cx))
     }
 
+    /// A task that does nothing: it is woken behind the other, and ends with these timers. A runtime
+    /// may let who is woken run next on the same thread, and no other thread take it from there: it
+    /// would wait for a hook that goes on in the task that woke it, and with it everybody's time. Who
+    /// is woken behind it takes that place.
+    pub(crate) fn follower(&self) -> impl Future<Output = ()> + Send + use<> {
+        let shared = Arc::clone(&self.0);
+        std::future::poll_fn(move |cx| {
+            let mut state = shared.state.lock();
+            if state.over {
+                return Poll::Ready(());
+            }
+            state.follower = Some(cx.waker().clone());
+            Poll::Pending
+        })
+    }
+
     /// Whether who is in the list is woken.
     pub(crate) fn is_driven(&self) -> bool {
         self.0.driven.load(Memory::Acquire)
@@ -101,18 +119,14 @@ impl Timers {
             return false;
         }
         alarm.at = self.0.tick(at);
-        let task = match alarm.at < state.until {
-            true => {
-                state.until = 0;
-                state.task.take()
-            }
-            false => None,
-        };
+        let mut tasks = [None, None];
+        if alarm.at < state.until {
+            state.until = 0;
+            tasks = state.tasks();
+        }
         state.alarms.insert(alarm);
         drop(state);
-        if let Some(task) = task {
-            task.wake();
-        }
+        wake(tasks);
         true
     }
 
@@ -128,14 +142,25 @@ impl Timers {
 
 impl Drop for Timers {
     fn drop(&mut self) {
-        let task = {
+        let tasks = {
             let mut state = self.0.state.lock();
             state.over = true;
-            state.task.take()
+            state.tasks()
         };
-        if let Some(task) = task {
-            task.wake();
-        }
+        wake(tasks);
+    }
+}
+
+impl State {
+    /// Whom to wake, in this order.
+    fn tasks(&mut self) -> [Option<Waker>; 2] {
+        [self.task.take(), self.follower.take()]
+    }
+}
+
+fn wake(tasks: [Option<Waker>; 2]) {
+    for task in tasks.into_iter().flatten() {
+        task.wake();
     }
 }
 

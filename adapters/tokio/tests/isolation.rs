@@ -7,11 +7,13 @@ mod common;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use common::{read_head, serve, soon, start, upgrade_request};
-use crossws_core::{HookResult, Hub, Limits, Message, Peer, hooks};
+use common::{SOON, read_head, serve, soon, start, upgrade_request};
+use crossws_core::{Closed, ClosedBy, HookResult, Hub, Limits, Message, Peer, hooks};
 use crossws_tokio::Server;
+use futures_util::StreamExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message as Received;
 
 /// Reads until the server ends the stream, or resets it.
 async fn end(stream: &mut TcpStream) {
@@ -88,4 +90,43 @@ async fn a_room_hears_of_it_although_the_publishers_hook_goes_on() {
         assert_eq!(client.text().await, "news");
     }
     done.send(()).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn everybodys_time_goes_on_although_a_hook_does() {
+    let (done, wait) = mpsc::channel::<()>();
+    let (ends, ended) = mpsc::channel();
+    let wait = Mutex::new(wait);
+    let hooks = hooks().on_close(move |_: Peer, closed: Closed| {
+        if closed.by == ClosedBy::Timeout {
+            // As an app should not: its thread does nothing else meanwhile.
+            ends.send(wait.lock().unwrap().recv_timeout(SOON)).unwrap();
+        }
+        async {}
+    });
+    // The silent one's end is due before anything of the other's: in one go its task sets a time
+    // before all others and runs the hook.
+    let limits = Limits::default()
+        .ping_interval(Duration::from_millis(400))
+        .pong_timeout(Duration::from_millis(100))
+        .close_timeout(Duration::from_millis(10));
+    let hub = Hub::builder().limits(limits).build();
+    let server = start(Server::builder(hooks).hub(hub)).await;
+    let mut mute = server.raw(&upgrade_request("/")).await;
+    read_head(&mut mute).await;
+    let mut client = server.connect("/").await;
+    let pings = tokio::spawn(async move {
+        for _ in 0..3 {
+            let next = soon("a ping", client.0.next()).await;
+            assert!(matches!(next, Some(Ok(Received::Ping(_)))), "{next:?}");
+        }
+    });
+    // There is something else to do: a thread that blocks on an idle runtime may be the one that
+    // watches tokio's own clock.
+    while !pings.is_finished() {
+        tokio::spawn(async {}).await.unwrap();
+    }
+    pings.await.unwrap();
+    done.send(()).unwrap();
+    assert_eq!(ended.recv_timeout(SOON), Ok(Ok(())), "the hook went on");
 }
