@@ -1,30 +1,31 @@
 //! The way out of one connection: what every thread may queue into, and its pump empties.
 
+mod bounds;
 #[cfg(test)]
 pub(crate) mod joined;
 #[cfg(all(test, crossws_shuttle))]
 mod model;
 mod queue;
+mod special;
 #[cfg(all(test, not(crossws_shuttle)))]
 mod tests;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 
 use atomic_waker::AtomicWaker;
 use bytes::{Bytes, BytesMut};
 use crossws_core::{
-    Backlog, CloseCode, CloseFrame, ControlError, DRAIN_MARK, Feed, Lag, Limits, Overflow, Receipt,
-    Room,
+    Backlog, CloseCode, CloseFrame, ControlError, Feed, Lag, Limits, Overflow, Receipt, Room,
 };
 use futures_task::ArcWake;
 use smallvec::SmallVec;
 
 use self::queue::Queue;
+use self::special::Special;
 use crate::batch::Batch;
 use crate::crew::Crew;
-use crate::frame::{Opcode, put_close, put_frame};
+use crate::frame::{Opcode, put_close};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 use crate::timers::Timers;
@@ -40,7 +41,7 @@ pub(crate) struct Outbox {
     half_full: AtomicBool,
     /// What was queued since the pump last took it is not only what others are sent too.
     sent: AtomicBool,
-    /// More than [`DRAIN_MARK`] bytes had piled up since the outbox was last empty.
+    /// More than [`DRAIN_MARK`](crossws_core::DRAIN_MARK) bytes had piled up since the outbox was last empty.
     piled_up: AtomicBool,
     /// The bounds, as in [`Limits`].
     max_bytes: usize,
@@ -52,9 +53,6 @@ pub(crate) struct Outbox {
     crew: Option<Arc<Crew>>,
 }
 
-/// Most pings of one burst that are answered, the latest: 2 KiB of answers.
-const MOST_ANSWERS: usize = 16;
-
 struct State {
     queue: Queue,
     /// What the pump has taken and not yet written.
@@ -65,8 +63,7 @@ struct State {
     overflow: Overflow,
     /// What is queued is too old, and counts as a full queue.
     stale: bool,
-    /// If there is any of it.
-    special: Option<Box<Special>>,
+    special: Special,
     /// Nothing more is queued; what was is still sent.
     closing: bool,
     overflowed: bool,
@@ -75,29 +72,6 @@ struct State {
     terminated: bool,
     dropped: u64,
 }
-
-/// What waits besides messages: one frame at least. Seldom there, and so not part of what every
-/// connection owns.
-#[derive(Default)]
-struct Special {
-    controls: Controls,
-    /// A close frame that waits to be taken.
-    close: Option<Close>,
-}
-
-/// Control frames that wait.
-#[derive(Default)]
-struct Controls {
-    /// One ping and one pong of ours may wait.
-    ping: Option<Bytes>,
-    pong: Option<Bytes>,
-    /// The answers to the client's pings: to all of a burst, and only to the latest while the
-    /// client does not take what it gets (RFC 6455 section 5.5.3 allows that).
-    answers: VecDeque<Bytes>,
-}
-
-/// A close frame to be sent after everything else; `None` for an empty one.
-struct Close(Option<CloseFrame>);
 
 /// What the pump learns when it takes.
 #[derive(Debug, Default)]
@@ -125,7 +99,7 @@ impl Outbox {
                 unanswered: 0,
                 overflow: limits.overflow,
                 stale: false,
-                special: None,
+                special: Special::default(),
                 closing: false,
                 overflowed: false,
                 gives_up: false,
@@ -188,7 +162,7 @@ impl Outbox {
         let state = self.state.lock();
         !self.sent.load(Ordering::Relaxed)
             && !state.queue.is_empty()
-            && state.special.is_none()
+            && state.special.is_empty()
             && !state.closing
     }
 
@@ -212,13 +186,7 @@ impl Outbox {
         let mut state = self.state.lock();
         if !state.closing {
             let client_is_slow = state.taken_bytes > 0;
-            let answers = &mut state.controls().answers;
-            if client_is_slow {
-                answers.clear();
-            } else if answers.len() == MOST_ANSWERS {
-                answers.pop_front();
-            }
-            answers.push_back(data);
+            state.special.answer(data, client_is_slow);
         }
     }
 
@@ -228,7 +196,7 @@ impl Outbox {
         let mut state = self.state.lock();
         if !state.closing {
             state.closing = true;
-            state.special.get_or_insert_default().close = Some(Close(frame));
+            state.special.close_with(frame);
         }
     }
 
@@ -265,7 +233,7 @@ impl Outbox {
         };
         // The last thing: behind what was sent and published while the pump fetched.
         if state.queue.is_empty()
-            && let Some(Close(frame)) = state.take_close()
+            && let Some(frame) = state.special.take_close()
         {
             let mut buf = BytesMut::new();
             put_close(&mut buf, frame.as_ref());
@@ -283,7 +251,7 @@ impl Outbox {
     /// taken, if there is anything that only the pump can do.
     pub(crate) fn take_messages(&self, batch: &mut Batch) -> bool {
         let mut state = self.state.lock();
-        if state.closing || state.special.is_some() || self.piled_up.load(Ordering::Relaxed) {
+        if state.closing || !state.special.is_empty() || self.piled_up.load(Ordering::Relaxed) {
             return false;
         }
         if !self.may_sleep(&mut state) {
@@ -313,8 +281,9 @@ impl Outbox {
     ) -> MutexGuard<'s, State> {
         self.sent.store(false, Ordering::Relaxed);
         let mut fetch = state.queue.take(batch);
-        let (front, count) = state.take_controls();
-        batch.push_front(front, count);
+        let controls = state.special.take_controls();
+        state.unanswered = state.unanswered.saturating_add(controls.pings);
+        batch.push_front(controls.frames, controls.count);
         while let Some(news) = fetch.take() {
             drop(state);
             let left = news.into_batch(batch);
@@ -365,7 +334,7 @@ impl Outbox {
     pub(crate) fn urgent(&self) -> Taken {
         let mut state = self.state.lock();
         Taken {
-            close: state.close().and_then(|close| close.0.clone()),
+            close: state.special.close().cloned(),
             overflowed: std::mem::take(&mut state.overflowed),
             terminated: state.terminated,
         }
@@ -375,7 +344,7 @@ impl Outbox {
     pub(crate) fn heartbeat(&self) {
         let mut state = self.state.lock();
         if !state.closing {
-            state.controls().ping.get_or_insert_default();
+            state.special.heartbeat();
         }
     }
 
@@ -399,7 +368,7 @@ impl Outbox {
         state.stale = false;
     }
 
-    /// Whether everything has been written after more than [`DRAIN_MARK`] bytes had piled up;
+    /// Whether everything has been written after more than [`DRAIN_MARK`](crossws_core::DRAIN_MARK) bytes had piled up;
     /// said once.
     pub(crate) fn take_drained(&self) -> bool {
         self.has_piled_up()
@@ -419,40 +388,6 @@ impl Outbox {
         let backlogs = state.queue.backlogs();
         drop(state);
         bytes + queue::lag(&backlogs).bytes
-    }
-
-    /// Whether the next message, of this length, shall wait until more is written: more than
-    /// half of a bound is used, or an answer as long as the message would not fit. Request and
-    /// response traffic thus slows its client down instead of overflowing.
-    #[inline]
-    pub(crate) fn is_congested(&self, next: usize) -> bool {
-        // Asked for every message, and nearly never so.
-        (self.half_full.load(Ordering::Relaxed) || next > self.max_bytes / 2)
-            && self.would_overflow(next)
-    }
-
-    #[cold]
-    fn would_overflow(&self, next: usize) -> bool {
-        let state = self.state.lock();
-        let (bytes, frames) = state.waiting();
-        let half_full = self.is_half(bytes, frames);
-        self.half_full.store(half_full, Ordering::Relaxed);
-        half_full || (bytes > 0 && bytes.saturating_add(next) > self.max_bytes)
-    }
-
-    /// Whether more than half of a bound is used.
-    fn is_half(&self, bytes: usize, frames: usize) -> bool {
-        bytes > self.max_bytes / 2 || frames > self.max_frames / 2
-    }
-
-    /// Remembers that so much waits, if it is much. Under the lock.
-    fn note(&self, bytes: usize, frames: usize) {
-        if bytes > DRAIN_MARK {
-            self.piled_up.store(true, Ordering::Relaxed);
-        }
-        if self.is_half(bytes, frames) {
-            self.half_full.store(true, Ordering::Relaxed);
-        }
     }
 
     /// Whether what is published is fetched, and not handed in. Constant.
@@ -479,16 +414,7 @@ impl Outbox {
         if state.closing {
             return Err(ControlError::Closed);
         }
-        let controls = state.controls();
-        let slot = match opcode {
-            Opcode::Ping => &mut controls.ping,
-            _ => &mut controls.pong,
-        };
-        if slot.is_some() {
-            return Err(ControlError::Busy);
-        }
-        *slot = Some(data);
-        Ok(())
+        state.special.control(opcode, data)
     }
 
     /// There is something to fetch. Answers how much may wait for it.
@@ -546,104 +472,6 @@ impl Outbox {
         let wake = self.rouse();
         Receipt::replaced(dropped, wake)
     }
-
-    /// Whether a message may be queued at once, as nearly always.
-    #[inline]
-    fn has_room(&self, state: &State, len: usize) -> bool {
-        !state.closing
-            && !state.stale
-            && !state.queue.has_news()
-            && self.fits(state, len, Lag::default())
-    }
-
-    /// Does what the policy says where there may be no room for a message. Answers how many were
-    /// discarded for it; or else that it is refused.
-    #[cold]
-    fn make_room<'s>(
-        &'s self,
-        mut state: MutexGuard<'s, State>,
-        len: usize,
-    ) -> Result<(MutexGuard<'s, State>, u64), Receipt> {
-        if state.queue.has_news() && !state.closing && !self.fits(&state, len, state.queue.news()) {
-            // By an estimate. The exact number is the topics' to say, and not under this lock.
-            let backlogs = state.queue.backlogs();
-            drop(state);
-            let news = queue::lag(&backlogs);
-            state = self.state.lock();
-            if !state.closing && !self.fits(&state, len, news) {
-                // The news are counted when they are given up.
-                state.dropped += 1;
-                return Err(Receipt::full(1 + state.overflow()));
-            }
-        }
-        if state.closing {
-            return Err(Receipt::closed());
-        }
-        let mut dropped = 0;
-        if state.stale || !self.fits(&state, len, Lag::default()) {
-            match state.overflow {
-                Overflow::DropNewest => {
-                    state.dropped += 1;
-                    return Err(Receipt::full(1));
-                }
-                Overflow::DropOldest => {
-                    // What the pump has in its hands cannot be taken back. It is left out of
-                    // account here, or a blocked pump would turn this into refusing the newest:
-                    // at most twice the bounds are used.
-                    while (state.stale || !self.fits_behind(len, state.queue.sent()))
-                        && state.queue.drop_first()
-                    {
-                        dropped += 1;
-                    }
-                    if !self.fits_behind(len, state.queue.sent()) {
-                        dropped += 1;
-                        state.dropped += dropped;
-                        return Err(Receipt::full(dropped));
-                    }
-                    state.dropped += dropped;
-                }
-                _ => {
-                    let lost = state.overflow() + 1;
-                    state.dropped += 1;
-                    return Err(Receipt::full(lost));
-                }
-            }
-        }
-        Ok((state, dropped))
-    }
-
-    /// Whether a message fits behind what was sent and so many news.
-    fn fits(&self, state: &State, len: usize, news: Lag) -> bool {
-        let (bytes, frames) = state.sent();
-        self.fits_behind(len, (bytes + news.bytes, frames + news.messages))
-    }
-
-    /// Whether a message fits, if so much is before it. One always fits where nothing waits: its
-    /// size is the application's own choice, and no sign of a slow client.
-    fn fits_behind(&self, len: usize, (bytes, frames): (usize, usize)) -> bool {
-        bytes == 0 || (bytes.saturating_add(len) <= self.max_bytes && frames < self.max_frames)
-    }
-
-    /// How much may wait in a topic's log, of which the first message is so long, until a part of
-    /// the bounds is used.
-    fn room(&self, state: &State, first: usize, part: usize) -> Room {
-        let (bytes, frames) = state.sent();
-        let room = Room::new(
-            (self.max_bytes / part).saturating_sub(bytes),
-            (self.max_frames / part).saturating_sub(frames),
-            false,
-        );
-        match bytes {
-            0 => Room::new(room.bytes.max(first), room.messages.max(1), false),
-            _ => room,
-        }
-    }
-}
-
-impl Controls {
-    fn is_empty(&self) -> bool {
-        self.ping.is_none() && self.pong.is_none() && self.answers.is_empty()
-    }
 }
 
 impl State {
@@ -670,57 +498,13 @@ impl State {
         self.gives_up = true;
         self.overflowed = true;
         let frame = CloseFrame::new(CloseCode::TRY_AGAIN, "slow consumer");
-        self.special.get_or_insert_default().close = Some(Close(Some(frame)));
+        self.special.close_with(Some(frame));
         lost
     }
 
     /// Whether there is nothing to take, and nothing to say.
     fn is_quiet(&self) -> bool {
-        self.queue.is_empty() && self.special.is_none() && !self.overflowed && !self.terminated
-    }
-
-    /// The control frames that wait, for one more.
-    fn controls(&mut self) -> &mut Controls {
-        &mut self.special.get_or_insert_default().controls
-    }
-
-    fn close(&self) -> Option<&Close> {
-        self.special.as_ref()?.close.as_ref()
-    }
-
-    fn take_close(&mut self) -> Option<Close> {
-        let special = self.special.as_mut()?;
-        let close = special.close.take();
-        if special.controls.is_empty() {
-            self.special = None;
-        }
-        close
-    }
-
-    /// The control frames that wait, encoded, and how many they are.
-    fn take_controls(&mut self) -> (BytesMut, usize) {
-        let mut buf = BytesMut::new();
-        let mut count = 0;
-        let Some(special) = &mut self.special else {
-            return (buf, count);
-        };
-        let controls = std::mem::take(&mut special.controls);
-        if special.close.is_none() {
-            self.special = None;
-        }
-        let pings = u32::from(controls.ping.is_some());
-        self.unanswered = self.unanswered.saturating_add(pings);
-        for data in controls.answers {
-            put_frame(&mut buf, Opcode::Pong, &data);
-            count += 1;
-        }
-        for (opcode, data) in [(Opcode::Pong, controls.pong), (Opcode::Ping, controls.ping)] {
-            if let Some(data) = data {
-                put_frame(&mut buf, opcode, &data);
-                count += 1;
-            }
-        }
-        (buf, count)
+        self.queue.is_empty() && self.special.is_empty() && !self.overflowed && !self.terminated
     }
 }
 

@@ -11,6 +11,7 @@ use crossws_core::{HooksBuilder, Hub, Joined, Limits, Message, Peer};
 use proptest::prelude::*;
 
 use super::*;
+use crate::frame::put_frame;
 
 const TOPICS: [&str; 3] = ["a", "b", "c"];
 const PEERS: usize = 3;

@@ -1,0 +1,140 @@
+//! What waits in an outbox besides messages: control frames, and the close frame.
+
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+use crossws_core::{CloseFrame, ControlError};
+
+use crate::frame::{Opcode, put_frame};
+
+/// Most pings of one burst that are answered, the latest: 2 KiB of answers.
+const MOST_ANSWERS: usize = 16;
+
+/// One frame at least, or nothing: seldom there, and so not part of what every connection owns.
+#[derive(Default)]
+pub(super) struct Special(Option<Box<Frames>>);
+
+#[derive(Default)]
+struct Frames {
+    /// One ping and one pong of ours may wait.
+    ping: Option<Bytes>,
+    pong: Option<Bytes>,
+    /// The answers to the client's pings: to all of a burst, and only to the latest while the
+    /// client does not take what it gets (RFC 6455 section 5.5.3 allows that).
+    answers: VecDeque<Bytes>,
+    /// To be sent after everything else.
+    close: Option<Close>,
+}
+
+/// `None` for a close frame without a code.
+struct Close(Option<CloseFrame>);
+
+/// Control frames on their way out.
+#[derive(Default)]
+pub(super) struct Controls {
+    /// Encoded, one behind the other.
+    pub(super) frames: BytesMut,
+    pub(super) count: usize,
+    /// How many of them are pings.
+    pub(super) pings: u32,
+}
+
+impl Special {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Answers a ping.
+    pub(super) fn answer(&mut self, data: Bytes, client_is_slow: bool) {
+        let answers = &mut self.frames().answers;
+        if client_is_slow {
+            answers.clear();
+        } else if answers.len() == MOST_ANSWERS {
+            answers.pop_front();
+        }
+        answers.push_back(data);
+    }
+
+    /// A ping of this side's own, unless one waits.
+    pub(super) fn heartbeat(&mut self) {
+        self.frames().ping.get_or_insert_default();
+    }
+
+    /// A ping (or else a pong) of the application's.
+    pub(super) fn control(&mut self, opcode: Opcode, data: Bytes) -> Result<(), ControlError> {
+        let frames = self.frames();
+        let slot = match opcode {
+            Opcode::Ping => &mut frames.ping,
+            _ => &mut frames.pong,
+        };
+        if slot.is_some() {
+            return Err(ControlError::Busy);
+        }
+        *slot = Some(data);
+        Ok(())
+    }
+
+    /// A close frame; `None` for one without a code.
+    pub(super) fn close_with(&mut self, frame: Option<CloseFrame>) {
+        self.frames().close = Some(Close(frame));
+    }
+
+    /// The close frame that waits, if it has a code.
+    pub(super) fn close(&self) -> Option<&CloseFrame> {
+        self.0.as_ref()?.close.as_ref()?.0.as_ref()
+    }
+
+    /// The close frame, if one waits.
+    pub(super) fn take_close(&mut self) -> Option<Option<CloseFrame>> {
+        let frames = self.0.as_mut()?;
+        let close = frames.close.take()?;
+        if !frames.has_controls() {
+            self.0 = None;
+        }
+        Some(close.0)
+    }
+
+    pub(super) fn take_controls(&mut self) -> Controls {
+        let Some(frames) = &mut self.0 else {
+            return Controls::default();
+        };
+        let controls = frames.take_controls();
+        if frames.close.is_none() {
+            self.0 = None;
+        }
+        controls
+    }
+
+    /// For one more.
+    fn frames(&mut self) -> &mut Frames {
+        self.0.get_or_insert_default()
+    }
+}
+
+impl Frames {
+    fn has_controls(&self) -> bool {
+        self.ping.is_some() || self.pong.is_some() || !self.answers.is_empty()
+    }
+
+    fn take_controls(&mut self) -> Controls {
+        let mut controls = Controls::default();
+        for data in std::mem::take(&mut self.answers) {
+            controls.put(Opcode::Pong, &data);
+        }
+        if let Some(data) = self.pong.take() {
+            controls.put(Opcode::Pong, &data);
+        }
+        if let Some(data) = self.ping.take() {
+            controls.put(Opcode::Ping, &data);
+            controls.pings += 1;
+        }
+        controls
+    }
+}
+
+impl Controls {
+    fn put(&mut self, opcode: Opcode, data: &[u8]) {
+        put_frame(&mut self.frames, opcode, data);
+        self.count += 1;
+    }
+}
