@@ -51,10 +51,12 @@ impl Step {
     }
 }
 
-/// How far the connection's end has come. Deadlines are in the connection's time. What belongs to an end is in boxes: an open connection
-/// owns a pointer.
+/// How far the connection's end has come. Deadlines are in the connection's time. What belongs to
+/// an end is in boxes: an open connection owns a pointer.
 enum Phase {
     Open,
+    /// Nothing can be written any more. What has been read is still heard.
+    Broken,
     /// The client broke a rule: it is heard no more, and told once what came before is answered.
     Violated {
         violation: Box<Violation>,
@@ -268,7 +270,9 @@ impl<I: Io, R: Runtime> Link<I, R> {
     fn must_wait(&self, next: &Step) -> bool {
         match next {
             Step::Message(message) => {
-                self.closed.is_none() && self.outbox.is_congested(message.len())
+                self.closed.is_none()
+                    && !matches!(self.phase, Phase::Broken)
+                    && self.outbox.is_congested(message.len())
             }
             _ => false,
         }

@@ -97,7 +97,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
                 !self.is_full() && (self.undecoded || self.outbox.is_readable())
             }
             Phase::Lingering { .. } => self.outbox.is_readable(),
-            Phase::Violated { .. } | Phase::Flushing { .. } | Phase::Done => false,
+            Phase::Broken | Phase::Violated { .. } | Phase::Flushing { .. } | Phase::Done => false,
         }
     }
 
@@ -119,7 +119,10 @@ impl<I: Io, R: Runtime> Link<I, R> {
         if !self.undecoded && self.input.is_empty() {
             return None;
         }
-        while matches!(self.phase, Phase::Open | Phase::Closing { .. }) {
+        while matches!(
+            self.phase,
+            Phase::Open | Phase::Broken | Phase::Closing { .. }
+        ) {
             let mut rest = self.input.bytes();
             let decoded = self.engine.decode(&mut rest);
             let left = rest.len();
@@ -133,8 +136,13 @@ impl<I: Io, R: Runtime> Link<I, R> {
                 }
                 Ok(None) => {
                     self.undecoded = false;
+                    if matches!(self.phase, Phase::Broken) {
+                        self.lost();
+                    }
                     return None;
                 }
+                // Nobody can be told.
+                Err(_) if matches!(self.phase, Phase::Broken) => self.lost(),
                 Err(violation) if matches!(self.phase, Phase::Open) => {
                     // What came before it is answered first, within the time of a close.
                     self.phase = Phase::Violated {
@@ -154,7 +162,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
     /// A peer that this side closed has nothing more to say.
     fn is_heard(&self) -> bool {
         let closed_here = self.lifeline.as_ref().is_some_and(Lifeline::closed_here);
-        !closed_here && matches!(self.phase, Phase::Open)
+        !closed_here && matches!(self.phase, Phase::Open | Phase::Broken)
     }
 
     /// Whether enough messages wait for their hooks. One may always wait, whatever the limits.
@@ -216,7 +224,10 @@ impl<I: Io, R: Runtime> Link<I, R> {
         match ours {
             Some(ours) => self.end(Closed::by_us(&ours, ClosedBy::Server, true)),
             None => {
-                self.end(Closed::by_client(frame.as_ref()));
+                let mut closed = Closed::by_client(frame.as_ref());
+                // Then it gets no answer.
+                closed.clean &= !matches!(self.phase, Phase::Broken);
+                self.end(closed);
                 self.outbox.close_with(frame);
             }
         }
@@ -253,6 +264,16 @@ impl<I: Io, R: Runtime> Link<I, R> {
         };
         self.end(Closed::by_us(&frame, ClosedBy::Server, false));
         self.flush_and_end();
+    }
+
+    /// A write failed: the connection is lost once what was read is heard.
+    pub(super) fn broken(&mut self) {
+        if !matches!(self.phase, Phase::Open) || (self.input.is_empty() && !self.undecoded) {
+            return self.lost();
+        }
+        self.phase = Phase::Broken;
+        self.has_ended = true;
+        self.outbox.end();
     }
 
     /// The stream ended or failed.

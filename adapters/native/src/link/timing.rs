@@ -94,7 +94,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             | Phase::Closing { deadline, .. }
             | Phase::Flushing { deadline, .. }
             | Phase::Lingering { deadline, .. } => Some(deadline),
-            Phase::Done => None,
+            Phase::Broken | Phase::Done => None,
         }
     }
 

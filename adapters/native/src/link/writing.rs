@@ -26,7 +26,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
                     self.phase = Phase::Done;
                     return;
                 }
-                Phase::Lingering { .. } | Phase::Done => return,
+                Phase::Broken | Phase::Lingering { .. } | Phase::Done => return,
                 _ => {}
             }
             self.load(outlet);
@@ -44,7 +44,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
                         self.end_writing(outlet, cx);
                     }
                     Poll::Ready(Ok(())) => {}
-                    Poll::Ready(Err(_)) => self.lost(),
+                    Poll::Ready(Err(_)) => self.broken(),
                 }
                 return;
             }
@@ -56,7 +56,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
                     }
                     return;
                 }
-                Poll::Ready(Err(_)) => return self.lost(),
+                Poll::Ready(Err(_)) => return self.broken(),
                 Poll::Ready(Ok(())) => {
                     self.stalled = None;
                     self.age_said = false;
