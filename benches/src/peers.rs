@@ -42,9 +42,11 @@ impl Peer {
     pub(crate) fn takes_part(&self, who: Who) -> bool {
         match self.kind {
             Kind::Ours => who != Who::Threads,
-            Kind::Server if who == Who::Scale => matches!(self.name, "bun" | "uws"),
-            Kind::Server => matches!(who, Who::Echoes | Who::Rooms | Who::Servers),
-            Kind::Floor => matches!(who, Who::Echoes | Who::Rooms | Who::Servers),
+            Kind::Server if who.is_scale() => {
+                who != Who::Topics && matches!(self.name, "bun" | "uws")
+            }
+            Kind::Server => who != Who::Threads,
+            Kind::Floor => !matches!(who, Who::Scale | Who::Topics | Who::Threads),
             Kind::Tcp => who == Who::Echoes,
             Kind::Threads => who == Who::Threads,
         }

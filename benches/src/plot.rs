@@ -21,7 +21,7 @@ const MOST: f64 = 200.0;
 pub(crate) fn svg(results: &Results, peers: &[Peer]) -> String {
     let rows: Vec<_> = ROWS
         .iter()
-        .filter(|row| !matches!(row.who, Who::Threads | Who::Scale | Who::Topics))
+        .filter(|row| row.who != Who::Threads && !row.who.is_scale())
         .filter_map(|row| Some((row, results.rows.get(row.id)?)))
         .collect();
     let bottom = TOP + STEP * rows.len() as f64;

@@ -67,7 +67,7 @@ fn full(results: &Results, peers: &[Peer]) -> String {
 
 /// The rows that peers are compared in, in the table's order.
 fn compared(results: &Results) -> impl Iterator<Item = (&'static Row, &RowResult)> {
-    measured(results).filter(|(row, _)| !matches!(row.who, Who::Threads | Who::Scale | Who::Topics))
+    measured(results).filter(|(row, _)| row.who != Who::Threads && !row.who.is_scale())
 }
 
 fn measured(results: &Results) -> impl Iterator<Item = (&'static Row, &RowResult)> {
@@ -135,13 +135,13 @@ fn everybody(results: &Results, peers: &[Peer]) -> String {
 }
 
 fn scaling(results: &Results) -> String {
-    let mut out = "| work | crossws | Bun | uWebSockets | wanted |\n\
-                   | --- | --- | --- | --- | --- |\n"
+    let mut out = "| work | crossws | Bun | uWebSockets | floor | wanted |\n\
+                   | --- | --- | --- | --- | --- | --- |\n"
         .to_owned();
-    let rows = measured(results).filter(|(row, _)| matches!(row.who, Who::Scale | Who::Topics));
+    let rows = measured(results).filter(|(row, _)| row.who.is_scale());
     for (row, result) in rows {
         let _ = write!(out, "| {} |", row.title);
-        for name in ["ours", "bun", "uws"] {
+        for name in ["ours", "bun", "uws", "floor"] {
             let _ = write!(out, " {} |", text(row.measure, value(result, name)));
         }
         let _ = writeln!(out, " {} |", wanted(row, result, results));
@@ -150,21 +150,30 @@ fn scaling(results: &Results) -> String {
 }
 
 fn threads(results: &Results) -> String {
-    let mut out =
-        "| work | one | two | two ÷ one | wanted |\n| --- | --- | --- | --- | --- |\n".to_owned();
+    let mut out = "| work | one | two | two ÷ one | cores used by one | by two | wanted |\n\
+                   | --- | --- | --- | --- | --- | --- | --- |\n"
+        .to_owned();
     for (row, result) in measured(results).filter(|(row, _)| row.who == Who::Threads) {
         let (one, two) = (value(result, "ours-one"), value(result, "ours-two"));
         let _ = writeln!(
             out,
-            "| {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} |",
             row.title,
             text(row.measure, one),
             text(row.measure, two),
             ratio(two, one),
+            cores(result, "ours-one"),
+            cores(result, "ours-two"),
             wanted(row, result, results)
         );
     }
     out
+}
+
+/// How many cores a server kept busy.
+fn cores(result: &RowResult, name: &str) -> String {
+    let used = result.peers.get(name).and_then(|peer| median(&peer.cores));
+    used.map_or_else(|| "–".to_owned(), |used| format!("{used:.2}"))
 }
 
 /// Every server that is better than ours in a row, named by the row.
@@ -284,9 +293,16 @@ fn wanted(row: &Row, result: &RowResult, results: &Results) -> String {
                 )
             }
             Bound::Row(id, times) => {
-                let other = results.rows.get(id).and_then(|other| value(other, subject));
+                let other = results.rows.get(id);
+                // What it grows by of itself, without a server that has anything to do with it.
+                let floors = value(result, "floor")
+                    .zip(other.and_then(|other| value(other, "floor")))
+                    .map_or_else(String::new, |(floor, other)| {
+                        format!(" (the floor {:.2})", floor / other)
+                    });
+                let other = other.and_then(|other| value(other, subject));
                 (
-                    format!("{sign} {times:.2} × the row above"),
+                    format!("{sign} {times:.2} × the row above{floors}"),
                     ours,
                     other.map(|other| other * times),
                 )

@@ -33,6 +33,9 @@ pub(crate) struct PeerResult {
     pub(crate) user: Vec<f64>,
     /// Time on the wall for each message, nanoseconds.
     pub(crate) wall: Vec<f64>,
+    /// Cores that were busy.
+    #[serde(default)]
+    pub(crate) cores: Vec<f64>,
     /// Why there is no value, where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) failed: Option<String>,
@@ -51,6 +54,7 @@ impl PeerResult {
         });
         self.user.push(sample.usage.user as f64 / count);
         self.wall.push(wall);
+        self.cores.push(cpu / wall);
     }
 
     pub(crate) fn median(&self) -> Option<f64> {

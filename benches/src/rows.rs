@@ -53,10 +53,19 @@ pub(crate) enum Who {
     Servers,
     /// Ours on tokio, and what it grows like elsewhere: Bun and uWebSockets.
     Scale,
+    /// The same in one room, and the floor of chats.
+    ScaleOfRoom,
     /// Ours on tokio alone: others have no such paths.
     Topics,
     /// Ours on tokio, on one thread and on two, which may use all cores.
     Threads,
+}
+
+impl Who {
+    /// Whether it is about how the cost grows: such rows have a table of their own.
+    pub(crate) fn is_scale(self) -> bool {
+        matches!(self, Self::Scale | Self::ScaleOfRoom | Self::Topics)
+    }
 }
 
 use Bound::{Best, Bytes, Peer, Row as OtherRow, User};
@@ -219,7 +228,7 @@ pub(crate) const ROWS: &[Row] = &[
         title: "one publisher, 1,000 subscribers",
         measure: Measure::Cpu,
         work: publish(1000, 64),
-        who: Who::Scale,
+        who: Who::ScaleOfRoom,
         bounds: &[],
     },
     Row {
@@ -227,7 +236,7 @@ pub(crate) const ROWS: &[Row] = &[
         title: "one publisher, 10,000 subscribers",
         measure: Measure::Cpu,
         work: publish(10_000, 64),
-        who: Who::Scale,
+        who: Who::ScaleOfRoom,
         bounds: &[OtherRow("fan-out-1k", 1.15)],
     },
     Row {
