@@ -131,11 +131,12 @@ const MOST_BLANK: usize = 4;
 /// Whether there is an end. `scanned` remembers how far it was looked for, so that a head sent byte
 /// by byte is not searched again and again.
 fn is_complete(bytes: &[u8], scanned: &mut usize, limits: &HeadLimits) -> Result<bool, HeadError> {
-    let from = scanned.saturating_sub(3);
+    let from = scanned.saturating_sub(2);
     *scanned = bytes.len();
     let fresh = bytes.get(from..).unwrap_or_default();
-    let complete = fresh.ends_with(b"\r\n\r\n")
-        || fresh.windows(4).any(|end| end == b"\r\n\r\n")
+    // A line may end without a CR (RFC 9112 section 2.2), also the one before the last.
+    let complete = fresh.ends_with(b"\n\r\n")
+        || fresh.windows(3).any(|end| end == b"\n\r\n")
         || fresh.windows(2).any(|end| end == b"\n\n");
     // RFC 9112 section 2.2 asks to forgive an empty line before the request, not a stream of them.
     let blank = bytes
@@ -282,8 +283,14 @@ mod tests {
 
     #[test]
     fn a_head_is_found_whatever_the_steps() {
-        let bytes = b"GET /chat?x=1 HTTP/1.1\r\nHost: a\r\nX-A: 1\r\nX-A: 2\r\n\r\nrest";
-        for count in [1, 2, 3, 5, 100] {
+        let bytes = "GET /chat?x=1 HTTP/1.1\r\nHost: a\r\nX-A: 1\r\nX-A: 2\r\n\r\nrest";
+        // Some ends of lines are bare.
+        let all_bare = bytes.replace('\r', "");
+        let one_bare = bytes.replace("2\r\n", "2\n");
+        let last_bare = bytes.replace("\r\nrest", "\nrest");
+        let heads = [bytes, &all_bare, &one_bare, &last_bare].map(str::as_bytes);
+        let counts = [1, 2, 3, 5, 100];
+        for (bytes, count) in heads.into_iter().flat_map(|head| counts.map(|n| (head, n))) {
             let mut scanned = 0;
             let mut seen = 0;
             let (parts, end) = loop {

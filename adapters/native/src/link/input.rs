@@ -25,7 +25,7 @@ struct Buffer {
 impl Buffer {
     /// This thread's, or a new one if somebody on the thread is reading already.
     fn borrow() -> Box<Self> {
-        IDLE.take().unwrap_or_else(|| {
+        IDLE.try_with(Cell::take).ok().flatten().unwrap_or_else(|| {
             Box::new(Self {
                 bytes: vec![0; SCRATCH].into(),
                 start: 0,
@@ -48,7 +48,8 @@ impl Buffer {
     /// Back to the thread, if it was lent.
     fn give_back(self: Box<Self>) {
         if self.lent {
-            IDLE.set(Some(self));
+            // A thread that ends keeps nothing.
+            let _ = IDLE.try_with(|idle| idle.set(Some(self)));
         }
     }
 }
