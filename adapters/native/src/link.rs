@@ -42,7 +42,7 @@ pub(crate) enum Step {
 
 impl Step {
     /// How many bytes of the client's it holds.
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match self {
             Self::Message(message) => message.len(),
             Self::Ping(data) | Self::Pong(data) => data.len(),

@@ -91,6 +91,10 @@ where
 /// Hooks run in one poll before the pump looks at its socket again and lets other tasks run.
 const TURN: usize = 64;
 
+/// A message counts once more for each so many bytes: one of a few bytes on the wire may inflate to
+/// the largest that is allowed.
+const SIZE: usize = 64 << 10;
+
 /// Runs hooks until the connection is ending and everything that had arrived is delivered.
 async fn run<I, R, H>(link: &mut Link<I, R>, session: &mut Session<H>)
 where
@@ -128,6 +132,7 @@ where
     H: Hooks + ?Sized,
 {
     loop {
+        *turn += 1 + step.len() / SIZE;
         match step {
             Step::Message(message) => link.beside(session.message(message)).await,
             Step::Ping(data) => link.beside(session.ping(data)).await,
@@ -136,7 +141,6 @@ where
             Step::Failed(error) => link.beside(session.error(error)).await,
             Step::Closed => return true,
         }
-        *turn += 1;
         // What most often comes next, and in numbers.
         while *turn < TURN
             && let Some(message) = link.next_message()

@@ -176,6 +176,17 @@ impl Connection {
         connection
     }
 
+    /// Open, and its messages may be compressed.
+    fn compressed(hooks: HooksBuilder, config: Deflate) -> Self {
+        let hooks = hooks.on_upgrade(move |_| async move { Ok(Upgrade::new().deflate(config)) });
+        let mut connection = Self::new(hooks, Limits::default());
+        let headers = REQUEST.strip_suffix(b"\r\n").unwrap();
+        let offer = b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+        connection.receive(&[headers, offer].concat());
+        assert!(connection.take().starts_with(b"HTTP/1.1 101"));
+        connection
+    }
+
     fn new(hooks: impl Hooks, limits: Limits) -> Self {
         Self::new_as(hooks, limits, StreamInfo::default())
     }
@@ -621,12 +632,7 @@ fn a_compressor_that_was_not_used_between_two_heartbeats_is_given_back() {
         .server_no_context_takeover(false)
         .threshold(1_usize)
         .max_context_memory(usize::MAX >> 1);
-    let hooks = echo().on_upgrade(move |_| async move { Ok(Upgrade::new().deflate(config)) });
-    let mut connection = Connection::new(hooks, Limits::default());
-    let headers = REQUEST.strip_suffix(b"\r\n").unwrap();
-    let offer = b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
-    connection.receive(&[headers, offer].concat());
-    assert!(connection.take().starts_with(b"HTTP/1.1 101"));
+    let mut connection = Connection::compressed(echo(), config);
     let text = b"{\"type\":\"presence\",\"user\":\"someone\",\"state\":\"away\",\"since\":170000}";
     let echoed = |connection: &mut Connection| {
         connection.receive(&frame(0x81, text));
@@ -1183,6 +1189,33 @@ fn a_client_that_never_pauses_is_written_to_and_lets_others_run() {
     assert_eq!(connection.world().writes, 1);
     let heard = heard.load(Ordering::SeqCst);
     assert!(heard < 200, "{heard} messages in one go");
+}
+
+#[test]
+fn messages_that_inflate_to_the_largest_let_others_run() {
+    let heard = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&heard);
+    let hooks = hooks().on_message(move |_, message: crossws_core::Message| {
+        counted.fetch_add(message.len(), Ordering::SeqCst);
+        async {}
+    });
+    let mut connection = Connection::compressed(hooks, Deflate::default());
+    let size = 1 << 20;
+    let mut payload = Vec::with_capacity(size);
+    flate2::Compress::new(flate2::Compression::best(), false)
+        .compress_vec(&vec![0; size], &mut payload, flate2::FlushCompress::Sync)
+        .unwrap();
+    payload.truncate(payload.len() - 4);
+    let mut bomb = vec![0xc2, 0xfe];
+    bomb.extend(u16::try_from(payload.len()).unwrap().to_be_bytes());
+    bomb.extend([0; 4]);
+    bomb.extend(payload);
+    connection.arrive(&bomb.repeat(32));
+    assert!(connection.poll());
+    let inflated = heard.load(Ordering::SeqCst);
+    assert!(inflated <= 5 * size, "{inflated} bytes in one go");
+    connection.settle();
+    assert_eq!(heard.load(Ordering::SeqCst), 32 * size);
 }
 
 /// How a connection ended, and how many of its messages were heard, whose every write fails while a
