@@ -73,7 +73,7 @@ async fn a_room_hears_of_it_although_the_publishers_hook_goes_on() {
         .on_message(move |peer: Peer, _: Message| {
             peer.publish("room", "news").unwrap();
             // As an app should not: its thread does nothing else meanwhile.
-            wait.lock().unwrap().recv().unwrap();
+            wait.lock().unwrap().recv_timeout(SOON).unwrap();
             async {}
         });
     let server = serve(hooks).await;
