@@ -7,8 +7,8 @@ use crate::catch::catch_panic;
 use crate::claim::check_topics;
 use crate::context::ContextCell;
 use crate::expiry::{Moment, MomentCell};
+use crate::life::Life;
 use crate::membership::{Membership, Ongoing, SHUTTING_DOWN};
-use crate::peer;
 use crate::publication::Publication;
 use crate::registry::Registry;
 use crate::subscriptions::Subscriptions;
@@ -16,9 +16,9 @@ use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Event, Mutex};
 use crate::tasks::Inbox;
 use crate::{
-    Capabilities, Claim, CloseFrame, Deflate, Error, Extensions, Hook, IntoMessage, Limit, Limits,
-    Origin, Peer, PeerId, PublishError, Published, Rejection, RenewError, Resolve, RestoreError,
-    Seat, Snapshot, Transport, UpgradeRequest,
+    Capabilities, Claim, CloseFrame, Deflate, Error, Extensions, Hook, Limit, Limits, Origin, Peer,
+    PeerId, Published, Rejection, RenewError, Resolve, RestoreError, Scope, Seat, Snapshot,
+    Transport, UpgradeRequest,
 };
 
 /// Everything that is connected to one server: peers, namespaces, topics. A cheap handle that
@@ -251,7 +251,7 @@ impl Hub {
         snapshot: &Snapshot,
         transport: impl Transport,
     ) -> Result<Peer, RestoreError> {
-        Ok(Peer::new(peer::Inner {
+        Ok(Peer::new(crate::peer::Inner {
             id: snapshot.id,
             namespace: Arc::from(snapshot.namespace()),
             request: snapshot.request()?,
@@ -263,24 +263,18 @@ impl Hub {
             hub: self.clone(),
             inbox: Inbox::default(),
             subscriptions: Subscriptions::default(),
-            life: peer::Life::default(),
+            life: Life::default(),
         }))
     }
 
     /// Topics and peers of one namespace.
     pub fn in_namespace<'a>(&'a self, namespace: &'a str) -> Scope<'a> {
-        Scope {
-            hub: self,
-            namespace: Some(namespace),
-        }
+        Scope::new(self, Some(namespace))
     }
 
     /// Topics and peers of every namespace: said explicitly, because namespaces isolate.
     pub fn in_all_namespaces(&self) -> Scope<'_> {
-        Scope {
-            hub: self,
-            namespace: None,
-        }
+        Scope::new(self, None)
     }
 
     /// One peer by its id.
@@ -395,67 +389,4 @@ pub enum Refused {
     Unclaimed(Box<UpgradeRequest>),
     /// It is refused with this response.
     Rejected(Rejection),
-}
-
-/// One namespace of a hub, or all of them: see [`Hub::in_namespace`] and
-/// [`Hub::in_all_namespaces`].
-#[derive(Debug, Clone, Copy)]
-pub struct Scope<'a> {
-    hub: &'a Hub,
-    namespace: Option<&'a str>,
-}
-
-impl Scope<'_> {
-    /// Sends a message to every subscriber of a topic, once each.
-    ///
-    /// # Errors
-    /// When the value is not JSON. A subscriber's full queue is no error: it is counted in the
-    /// answer.
-    pub fn publish(
-        self,
-        topic: impl AsRef<str>,
-        message: impl IntoMessage,
-    ) -> Result<Published, PublishError> {
-        self.deliver(Some(topic.as_ref()), message)
-    }
-
-    /// Sends a message to every peer, once each.
-    ///
-    /// # Errors
-    /// As [`publish`](Self::publish).
-    pub fn broadcast(self, message: impl IntoMessage) -> Result<Published, PublishError> {
-        self.deliver(None, message)
-    }
-
-    fn deliver(
-        self,
-        topic: Option<&str>,
-        message: impl IntoMessage,
-    ) -> Result<Published, PublishError> {
-        let publication = Publication::of(message)?;
-        Ok(self.hub.deliver(self.namespace, topic, None, &publication))
-    }
-
-    /// The peers. Two callers between whom nobody came or left get the same list.
-    pub fn peers(self) -> Vec<Peer> {
-        self.hub.registry().peers(self.namespace)
-    }
-
-    /// The topics with subscribers, sorted by name.
-    pub fn topics(self) -> Vec<Arc<str>> {
-        self.hub.registry().topics(self.namespace)
-    }
-
-    /// How many peers are subscribed to a topic.
-    pub fn count(self, topic: impl AsRef<str>) -> usize {
-        self.hub.registry().count(self.namespace, topic.as_ref())
-    }
-
-    /// Closes every peer with this frame. New ones may come meanwhile.
-    pub fn close_all(self, frame: impl Into<CloseFrame>) {
-        let frame = frame.into();
-        for peer in self.peers() {
-            peer.close(frame.code(), frame.reason().clone());
-        }
-    }
 }

@@ -4,6 +4,7 @@
 //! to the end at once, as slices that all readers share, however many messages that is. What is
 //! behind the last cursor is freed.
 
+mod chunk;
 #[cfg(test)]
 mod tests;
 
@@ -11,6 +12,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+use self::chunk::{Chunk, Index, Take, Written};
 use crate::feed::{Lag, Range, Room};
 use crate::members::Key;
 
@@ -35,12 +37,6 @@ pub(crate) struct Log {
     end: Total,
 }
 
-#[derive(Debug)]
-struct Chunk {
-    bytes: Bytes,
-    index: Index,
-}
-
 #[derive(Debug, Default)]
 struct Tail {
     bytes: Vec<u8>,
@@ -52,27 +48,6 @@ struct Size {
     bytes: usize,
     messages: usize,
     runs: usize,
-}
-
-/// What is where in a chunk.
-#[derive(Debug, Default)]
-struct Index {
-    /// Where each message ends.
-    ends: Vec<usize>,
-    runs: Vec<Run>,
-    /// How many cursors stand in this chunk.
-    readers: usize,
-}
-
-/// Consecutive messages of one author, whose numbers are consecutive too.
-#[derive(Debug)]
-struct Run {
-    author: Option<Key>,
-    /// The number of its first message.
-    seq: u64,
-    /// Its messages' places in `ends`.
-    from: usize,
-    to: usize,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -155,24 +130,11 @@ impl Log {
         let Tail { bytes, index } = &mut self.tail;
         if bytes.capacity() == 0 {
             bytes.reserve(self.hint.bytes);
-            index.ends.reserve(self.hint.messages);
-            index.runs.reserve(self.hint.runs);
+            index.reserve(self.hint.messages, self.hint.runs);
         }
         let before = bytes.len();
         encode(bytes);
-        let place = index.ends.len();
-        index.ends.push(bytes.len());
-        match index.runs.last_mut() {
-            Some(run) if run.author == author && run.seq + (place - run.from) as u64 == seq => {
-                run.to = place + 1;
-            }
-            _ => index.runs.push(Run {
-                author,
-                seq,
-                from: place,
-                to: place + 1,
-            }),
-        }
+        index.add(seq, author, bytes.len());
         let len = bytes.len() - before;
         self.end.bytes += len as u64;
         self.end.messages += 1;
@@ -183,7 +145,7 @@ impl Log {
     pub(crate) fn mark(&self) -> Mark {
         Mark {
             chunk: self.first + self.chunks.len() as u64,
-            message: self.tail.index.ends.len(),
+            message: self.tail.index.messages(),
             at: self.end,
         }
     }
@@ -243,7 +205,7 @@ impl Log {
             mark.at.bytes += (index.start_of(stop) - start) as u64;
             mark.at.messages += (stop - mark.message) as u64;
             mark.message = stop;
-            more = stop < index.ends.len();
+            more = stop < index.messages();
             if !more {
                 mark.chunk += 1;
                 mark.message = 0;
@@ -313,11 +275,11 @@ impl Log {
 
     fn take_tail(&mut self) -> Tail {
         let tail = std::mem::take(&mut self.tail);
-        if !tail.index.ends.is_empty() {
+        if tail.index.messages() > 0 {
             self.hint = Size {
                 bytes: tail.bytes.len().min(CHUNK),
-                messages: tail.index.ends.len(),
-                runs: tail.index.runs.len(),
+                messages: tail.index.messages(),
+                runs: tail.index.runs(),
             };
         }
         tail
@@ -325,7 +287,7 @@ impl Log {
 
     /// Makes what was written shareable.
     fn close_tail(&mut self) {
-        if self.tail.index.ends.is_empty() {
+        if self.tail.index.messages() == 0 {
             return;
         }
         let Tail { bytes, index } = self.take_tail();
@@ -333,163 +295,5 @@ impl Log {
             bytes: Bytes::from(bytes),
             index,
         });
-    }
-}
-
-/// The bytes of a chunk.
-#[derive(Clone, Copy)]
-enum Written<'a> {
-    Closed(&'a Bytes),
-    Open(&'a [u8]),
-}
-
-impl Written<'_> {
-    fn slice(self, range: std::ops::Range<usize>) -> Bytes {
-        match self {
-            Self::Closed(bytes) => bytes.slice(range),
-            Self::Open(bytes) => Bytes::copy_from_slice(bytes.get(range).unwrap_or_default()),
-        }
-    }
-}
-
-/// See [`Log::read`].
-struct Take<'a> {
-    bytes: Written<'a>,
-    reader: Key,
-    before: u64,
-    slices: Slices,
-}
-
-impl Index {
-    /// In this chunk, from one message on. Answers where it stopped.
-    fn take(
-        &self,
-        message: usize,
-        take: &Take<'_>,
-        into: &mut Vec<Range>,
-        own: &mut Total,
-    ) -> usize {
-        let mut slice = Slice::default();
-        let first = self.runs.partition_point(|run| run.to <= message);
-        if take.slices == Slices::Adjacent
-            && let Some(last) = self.runs.last()
-            && last.seq + ((last.to - last.from) as u64) <= take.before
-        {
-            self.take_all_but_own(message, first, take, into, own);
-            return self.ends.len();
-        }
-        for run in self.runs.iter().skip(first) {
-            let from = run.from.max(message);
-            // Its messages from `from` to `to` have numbers below `before`.
-            let below = usize::try_from(take.before.saturating_sub(run.seq)).unwrap_or(usize::MAX);
-            let to = run.to.min(run.from.saturating_add(below));
-            if to > from {
-                let bytes = self.start_of(from)..self.start_of(to);
-                if run.author == Some(take.reader) {
-                    slice.flush(take.bytes, into);
-                    own.bytes = own.bytes.saturating_sub(bytes.len() as u64);
-                    own.messages = own.messages.saturating_sub((to - from) as u64);
-                } else {
-                    let seq = run.seq + (from - run.from) as u64;
-                    if take.slices == Slices::Consecutive && slice.next_seq != seq {
-                        slice.flush(take.bytes, into);
-                    }
-                    if take.slices == Slices::Single {
-                        for (seq, message) in (seq..).zip(from..to) {
-                            let bytes = self.start_of(message)..self.start_of(message + 1);
-                            slice.extend(seq, bytes, 1);
-                            slice.flush(take.bytes, into);
-                        }
-                    } else {
-                        slice.extend(seq, bytes, to - from);
-                    }
-                }
-            }
-            if to < run.to {
-                slice.flush(take.bytes, into);
-                return to.max(from);
-            }
-        }
-        slice.flush(take.bytes, into);
-        self.ends.len()
-    }
-
-    /// As [`take`](Self::take), of everything: only the reader's own messages stand between slices.
-    fn take_all_but_own(
-        &self,
-        mut message: usize,
-        first: usize,
-        take: &Take<'_>,
-        into: &mut Vec<Range>,
-        own: &mut Total,
-    ) {
-        let mut emit = |run: Option<&Run>, messages: std::ops::Range<usize>| {
-            if let Some(run) = run
-                && !messages.is_empty()
-            {
-                let bytes = self.start_of(messages.start)..self.start_of(messages.end);
-                into.push(Range {
-                    seq: run.seq + (messages.start - run.from) as u64,
-                    bytes: take.bytes.slice(bytes),
-                    messages: messages.len(),
-                });
-            }
-        };
-        let mut start = first;
-        for (at, run) in self.runs.iter().enumerate().skip(first) {
-            if own.messages == 0 {
-                // Nothing to look for.
-                break;
-            }
-            if run.author == Some(take.reader) {
-                let from = run.from.max(message);
-                emit(self.runs.get(start), message..from);
-                let bytes = self.start_of(run.to) - self.start_of(from);
-                own.bytes = own.bytes.saturating_sub(bytes as u64);
-                own.messages = own.messages.saturating_sub((run.to - from) as u64);
-                (start, message) = (at + 1, run.to);
-            }
-        }
-        emit(self.runs.get(start), message..self.ends.len());
-    }
-
-    /// Where a message begins.
-    fn start_of(&self, message: usize) -> usize {
-        match message.checked_sub(1) {
-            Some(previous) => self.ends.get(previous).copied().unwrap_or_default(),
-            None => 0,
-        }
-    }
-}
-
-/// A slice that still grows.
-#[derive(Default)]
-struct Slice {
-    seq: u64,
-    next_seq: u64,
-    bytes: std::ops::Range<usize>,
-    messages: usize,
-}
-
-impl Slice {
-    fn extend(&mut self, seq: u64, bytes: std::ops::Range<usize>, messages: usize) {
-        if self.messages == 0 {
-            self.seq = seq;
-            self.bytes.start = bytes.start;
-        }
-        self.bytes.end = bytes.end;
-        self.messages += messages;
-        self.next_seq = seq + messages as u64;
-    }
-
-    fn flush(&mut self, chunk: Written<'_>, into: &mut Vec<Range>) {
-        let slice = std::mem::take(self);
-        if slice.messages > 0 {
-            into.push(Range {
-                seq: slice.seq,
-                bytes: chunk.slice(slice.bytes),
-                messages: slice.messages,
-            });
-        }
     }
 }

@@ -9,10 +9,9 @@ use crate::bounds::MaybeSend;
 use crate::context::{Context, ContextCell, ContextError};
 use crate::expiry::MomentCell;
 use crate::hub::Hub;
+use crate::life::{End, Life, State};
 use crate::publication::Publication;
 use crate::subscriptions::Subscriptions;
-use crate::sync::Event;
-use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::tasks::{HookOutput, Inbox};
 use crate::transport::Transport;
 use crate::{
@@ -42,35 +41,6 @@ pub(crate) struct Inner {
     pub(crate) inbox: Inbox,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) life: Life,
-}
-
-/// How far a connection's life has come, and who ended it.
-#[derive(Default)]
-pub(crate) struct Life {
-    phase: AtomicU8,
-    over: Event,
-    drained: Event,
-}
-
-// `Life::phase`. Only the first step away from OPEN counts: it says who ended the connection.
-const OPEN: u8 = 0;
-const CLOSED_BY_US: u8 = 1;
-const CLOSED_BY_SHUTDOWN: u8 = 2;
-const CLOSED_BY_EXPIRY: u8 = 3;
-const ENDED_BY_OTHERS: u8 = 4;
-/// Set on top of any of the others once the close hook may run.
-const OVER: u8 = 8;
-
-/// Where a connection is, with the numbers of the browser's `readyState`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum State {
-    /// Messages flow.
-    Open = 1,
-    /// A close is under way: nothing more is sent.
-    Closing = 2,
-    /// The connection is over.
-    Closed = 3,
 }
 
 impl Peer {
@@ -298,7 +268,7 @@ impl Peer {
     /// Dropping the future loses nothing.
     pub async fn drained(&self, threshold: usize) {
         loop {
-            let listener = self.0.life.drained.listen();
+            let listener = self.0.life.drained();
             if self.state() != State::Open || self.buffered_amount() <= threshold {
                 return;
             }
@@ -315,7 +285,7 @@ impl Peer {
     /// Dropping the future loses nothing.
     pub async fn closed(&self) {
         loop {
-            let listener = self.0.life.over.listen();
+            let listener = self.0.life.ended();
             if self.state() != State::Open {
                 return;
             }
@@ -326,38 +296,37 @@ impl Peer {
     /// Closes the connection: what was queued before is sent first, then the close frame. Later
     /// calls do nothing. The reason is cut to [`CloseFrame::MAX_REASON`] bytes.
     pub fn close(&self, code: CloseCode, reason: impl Into<Utf8Bytes>) {
-        self.close_with(CloseFrame::new(code, reason), CLOSED_BY_US);
+        self.close_with(CloseFrame::new(code, reason), End::Server);
     }
 
     pub(crate) fn close_for_shutdown(&self, frame: CloseFrame) {
-        self.close_with(frame, CLOSED_BY_SHUTDOWN);
+        self.close_with(frame, End::Shutdown);
     }
 
     pub(crate) fn close_for_expiry(&self) {
-        self.close_with(credentials_expired(), CLOSED_BY_EXPIRY);
+        self.close_with(credentials_expired(), End::Expiry);
     }
 
-    fn close_with(&self, frame: CloseFrame, phase: u8) {
-        if self.end(phase) {
+    fn close_with(&self, frame: CloseFrame, end: End) {
+        if self.end(end) {
             self.0.transport.close(frame);
         }
     }
 
     /// Drops the connection at once, without a close frame, also when a close is under way.
     pub fn terminate(&self) {
-        self.end(CLOSED_BY_US);
+        self.end(End::Server);
         self.0.transport.terminate();
     }
 
     /// Takes the first step away from open: the peer leaves every list, and whoever waits for
     /// its end is told. Answers whether this call was the first.
-    fn end(&self, phase: u8) -> bool {
-        if !self.0.life.step(phase) {
+    fn end(&self, end: End) -> bool {
+        if !self.0.life.end(end) {
             return false;
         }
         self.0.hub.registry().leave(self);
-        self.0.life.over.notify_all();
-        self.0.life.drained.notify_all();
+        self.0.life.notify_ended();
         true
     }
 
@@ -510,46 +479,25 @@ impl Peer {
 
     /// Whether this side ended the connection, so that nothing more that arrives is delivered.
     pub(crate) fn closed_here(&self) -> Option<ClosedBy> {
-        match self.0.life.phase.load(Ordering::Acquire) & !OVER {
-            CLOSED_BY_US => Some(ClosedBy::Server),
-            CLOSED_BY_SHUTDOWN => Some(ClosedBy::Shutdown),
-            CLOSED_BY_EXPIRY => Some(ClosedBy::Timeout),
-            _ => None,
-        }
+        self.0.life.closed_here()
     }
 
     /// The connection is ending, and not by a call of ours. Does nothing the second time.
     pub(crate) fn ended(&self) {
-        self.end(ENDED_BY_OTHERS);
+        self.end(End::Others);
     }
 
     /// The connection is over: it is in no list or topic, and from here on the state is `Closed`.
     pub(crate) fn over(&self) {
-        if !self.end(ENDED_BY_OTHERS) {
+        if !self.end(End::Others) {
             // Whoever took the first step may not have come as far as to leave.
             self.0.hub.registry().leave(self);
         }
-        self.0.life.phase.fetch_or(OVER, Ordering::AcqRel);
+        self.0.life.set_over();
     }
 
     pub(crate) fn notify_drained(&self) {
-        self.0.life.drained.notify_all();
-    }
-}
-
-impl Life {
-    fn step(&self, phase: u8) -> bool {
-        self.phase
-            .compare_exchange(OPEN, phase, Ordering::AcqRel, Ordering::Acquire)
-            .is_ok()
-    }
-
-    fn state(&self) -> State {
-        match self.phase.load(Ordering::Acquire) {
-            OPEN => State::Open,
-            phase if phase & OVER == 0 => State::Closing,
-            _ => State::Closed,
-        }
+        self.0.life.notify_drained();
     }
 }
 

@@ -1,0 +1,71 @@
+use std::sync::Arc;
+
+use crate::publication::Publication;
+use crate::{CloseFrame, Hub, IntoMessage, Peer, PublishError, Published};
+
+/// One namespace of a hub, or all of them: see [`Hub::in_namespace`] and
+/// [`Hub::in_all_namespaces`].
+#[derive(Debug, Clone, Copy)]
+pub struct Scope<'a> {
+    hub: &'a Hub,
+    namespace: Option<&'a str>,
+}
+
+impl<'a> Scope<'a> {
+    pub(crate) fn new(hub: &'a Hub, namespace: Option<&'a str>) -> Self {
+        Self { hub, namespace }
+    }
+
+    /// Sends a message to every subscriber of a topic, once each.
+    ///
+    /// # Errors
+    /// When the value is not JSON. A subscriber's full queue is no error: it is counted in the
+    /// answer.
+    pub fn publish(
+        self,
+        topic: impl AsRef<str>,
+        message: impl IntoMessage,
+    ) -> Result<Published, PublishError> {
+        self.deliver(Some(topic.as_ref()), message)
+    }
+
+    /// Sends a message to every peer, once each.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish).
+    pub fn broadcast(self, message: impl IntoMessage) -> Result<Published, PublishError> {
+        self.deliver(None, message)
+    }
+
+    fn deliver(
+        self,
+        topic: Option<&str>,
+        message: impl IntoMessage,
+    ) -> Result<Published, PublishError> {
+        let publication = Publication::of(message)?;
+        Ok(self.hub.deliver(self.namespace, topic, None, &publication))
+    }
+
+    /// The peers. Two callers between whom nobody came or left get the same list.
+    pub fn peers(self) -> Vec<Peer> {
+        self.hub.registry().peers(self.namespace)
+    }
+
+    /// The topics with subscribers, sorted by name.
+    pub fn topics(self) -> Vec<Arc<str>> {
+        self.hub.registry().topics(self.namespace)
+    }
+
+    /// How many peers are subscribed to a topic.
+    pub fn count(self, topic: impl AsRef<str>) -> usize {
+        self.hub.registry().count(self.namespace, topic.as_ref())
+    }
+
+    /// Closes every peer with this frame. New ones may come meanwhile.
+    pub fn close_all(self, frame: impl Into<CloseFrame>) {
+        let frame = frame.into();
+        for peer in self.peers() {
+            peer.close(frame.code(), frame.reason().clone());
+        }
+    }
+}
