@@ -1,35 +1,103 @@
 use std::future::{Pending, pending};
 use std::io::{self, IoSlice};
 use std::pin::pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use crossws_core::{Deflate, Hub, hooks};
+use crossws_core::{Deflate, Hub, Limits, hooks};
 use crossws_native::{HeadLimits, Io, Runtime, StreamInfo, serve_stream};
 
-/// A client that sends these bytes, in pieces, and then its end; and reads everything.
-struct Client {
+// What the first byte of an input says.
+/// The handshake is not part of the input, to get behind it sooner.
+const SHAKEN: u8 = 1;
+const COMPRESSED: u8 = 2;
+/// The client's bytes come with pauses, and it takes a piece at a time of what it gets.
+const SLOW: u8 = 4;
+/// After a while nothing can be written any more.
+const BREAKS: u8 = 8;
+/// The hook waits before it answers, and little may be queued.
+const WAITS: u8 = 16;
+/// A drop ends the stream in order.
+const ENDS_ON_DROP: u8 = 32;
+/// Others publish while the connection rests.
+const PUBLISHED: u8 = 64;
+/// The hook closes after a few messages.
+const CLOSES: u8 = 128;
+
+/// A client that sends these bytes, in pieces, and then its end; and reads what it gets.
+struct World {
     bytes: Vec<u8>,
     at: usize,
     piece: usize,
+    slow: bool,
+    /// A slow one's next bytes are there.
+    arrived: bool,
+    /// How much may be written until it takes more, and until nothing can be.
+    room: usize,
+    breaks: usize,
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+}
+
+impl World {
+    /// Something happens at the client's end. Answers whom that wakes.
+    fn go_on(&mut self) -> Option<Waker> {
+        if self.writer.is_some() {
+            self.room = self.piece;
+            return self.writer.take();
+        }
+        self.arrived = true;
+        self.reader.take()
+    }
+}
+
+#[derive(Clone)]
+struct Client(Arc<Mutex<World>>);
+
+impl Client {
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Io for Client {
-    fn poll_read(&mut self, _: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        let rest = &self.bytes[self.at..];
-        let count = rest.len().min(self.piece).min(buf.len());
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        let world = &mut *self.world();
+        if world.slow && !std::mem::take(&mut world.arrived) {
+            world.reader = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        let rest = &world.bytes[world.at..];
+        let count = rest.len().min(world.piece).min(buf.len());
         buf[..count].copy_from_slice(&rest[..count]);
-        self.at += count;
+        world.at += count;
         Poll::Ready(Ok(count))
     }
 
     fn poll_write_vectored(
         &mut self,
-        _: &mut Context<'_>,
+        cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()))
+        let world = &mut *self.world();
+        if world.breaks == 0 {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        if world.room == 0 {
+            world.writer = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        let all = bufs.iter().map(|buf| buf.len()).sum::<usize>();
+        let count = all.min(world.room).min(world.breaks);
+        if world.slow {
+            world.room -= count;
+        }
+        if world.breaks != usize::MAX {
+            world.breaks -= count;
+        }
+        Poll::Ready(Ok(count))
     }
 
     fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -57,14 +125,36 @@ impl Runtime for Still {
     }
 }
 
-/// A whole connection: head, handshake, frames and hooks. It ends, and leaves nothing behind.
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Once round the runtime.
+async fn others_run() {
+    let mut ran = false;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut ran, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// A whole connection: head, handshake, frames and hooks. It is polled only when it is woken, ends
+/// nevertheless, and leaves nothing behind.
 pub fn connection(data: &[u8]) {
     let [how, piece, bytes @ ..] = data else {
         return;
     };
+    let has = |bit: u8| how & bit != 0;
     let mut all = Vec::new();
-    if how & 1 != 0 {
-        // To get behind the handshake sooner.
+    if has(SHAKEN) {
         all.extend(
             b"GET /a HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
               Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
@@ -72,21 +162,68 @@ pub fn connection(data: &[u8]) {
         );
     }
     all.extend(bytes);
-    let client = Client {
+    let piece = usize::from(*piece).max(1);
+    let client = Client(Arc::new(Mutex::new(World {
         bytes: all,
         at: 0,
-        piece: usize::from(*piece).max(1),
-    };
+        piece,
+        slow: has(SLOW),
+        arrived: false,
+        room: if has(SLOW) { piece } else { usize::MAX },
+        breaks: if has(BREAKS) { 16 * piece } else { usize::MAX },
+        reader: None,
+        writer: None,
+    })));
+    let mut limits = Limits::default();
+    if has(WAITS) {
+        limits = limits.max_queued(8_usize).max_inbound(2_usize);
+    }
     let hub = Hub::builder()
-        .deflate((how & 2 != 0).then(Deflate::default))
+        .limits(limits)
+        .deflate(has(COMPRESSED).then(Deflate::default))
         .build();
-    let echo = Arc::new(hooks().on_message(|peer, message| async move { peer.send(message) }));
+    let heard = Arc::new(Mutex::new(0));
+    let (waits, closes) = (has(WAITS), has(CLOSES));
+    let echo = Arc::new(hooks().on_message(move |peer, message| {
+        let heard = {
+            let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+            *heard += 1;
+            *heard
+        };
+        async move {
+            if waits {
+                others_run().await;
+            }
+            if closes && heard == 3 {
+                peer.close(crossws_core::CloseCode::NORMAL, "enough");
+            }
+            peer.send(message)
+        }
+    }));
     let runtime = Still(Instant::now());
     let limits = HeadLimits::default();
-    let info = StreamInfo::default();
-    let mut served = pin!(serve_stream(client, info, &echo, &hub, &runtime, &limits));
-    let mut cx = Context::from_waker(Waker::noop());
-    let ended = (0..10_000).any(|_| served.as_mut().poll(&mut cx).is_ready());
+    let info = StreamInfo::default().with_ends_on_drop(has(ENDS_ON_DROP));
+    let io = client.clone();
+    let mut served = pin!(serve_stream(io, info, &echo, &hub, &runtime, &limits));
+    let woken = Arc::new(Woken(AtomicBool::new(true)));
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut cx = Context::from_waker(&waker);
+    let mut publications = if has(PUBLISHED) { 100 } else { 0 };
+    let ended = (0..100_000).any(|_| {
+        if woken.0.swap(false, Ordering::SeqCst) {
+            return served.as_mut().poll(&mut cx).is_ready();
+        }
+        if publications > 0 {
+            publications -= 1;
+            let _ = hub.in_namespace("/a").broadcast("news");
+        }
+        let next = client.world().go_on();
+        if let Some(next) = next {
+            next.wake();
+        }
+        assert!(woken.0.load(Ordering::SeqCst), "nobody wakes it any more");
+        false
+    });
     assert!(ended, "it goes on for ever");
     let stats = hub.stats();
     assert_eq!((stats.peers, stats.sessions), (0, 0));
