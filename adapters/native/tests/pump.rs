@@ -1265,6 +1265,14 @@ fn a_violation_behind_a_broken_stream_is_its_end() {
 }
 
 #[test]
+fn too_many_control_frames_behind_a_broken_stream_are_its_end() {
+    let pings = frame(0x89, b"").repeat(200);
+    let (closed, heard) = broken_with(&pings, Limits::default());
+    assert_eq!((closed.by, closed.code), (ClosedBy::Network, 1006));
+    assert_eq!(heard, 200);
+}
+
+#[test]
 fn a_client_that_had_to_pause_is_read_again_when_this_side_closes() {
     let waits = hooks().on_message(|_, _| std::future::pending::<()>());
     let mut connection = Connection::open(waits, Limits::default().max_inbound(2));

@@ -141,8 +141,6 @@ impl<I: Io, R: Runtime> Link<I, R> {
                     }
                     return None;
                 }
-                // Nobody can be told.
-                Err(_) if matches!(self.phase, Phase::Broken) => self.lost(),
                 Err(violation) if matches!(self.phase, Phase::Open) => {
                     // What came before it is answered first, within the time of a close.
                     self.phase = Phase::Violated {
@@ -250,6 +248,10 @@ impl<I: Io, R: Runtime> Link<I, R> {
 
     /// The client broke a rule: it is told which, and heard no more.
     fn violated(&mut self, violation: Violation) {
+        if matches!(self.phase, Phase::Broken) {
+            // Nobody can be told.
+            return self.lost();
+        }
         // If this side closed a moment ago, that is how it ended, and no hook hears of more.
         self.load(&mut Arc::clone(&self.outlet).lock());
         let frame = match &self.phase {
