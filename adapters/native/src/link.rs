@@ -29,6 +29,10 @@ use crate::outlet::Outlet;
 use crate::runtime::Runtime;
 use crate::sync::Mutex;
 
+/// A message counts once more in a turn for each so many bytes: one of a few bytes on the wire may
+/// inflate to the largest that is allowed.
+pub(crate) const SIZE: usize = 64 << 10;
+
 /// What is next for the hooks.
 pub(crate) enum Step {
     Message(Message),
@@ -110,7 +114,7 @@ pub(crate) struct Link<I, R: Runtime> {
 
     start: Instant,
     liveness: Liveness,
-    /// How often something was read in this turn.
+    /// How often something was read in this turn; what nobody hears counts by its size, too.
     reads: u8,
     /// Something was read since the time was last looked at.
     heard: bool,

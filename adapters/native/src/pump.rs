@@ -10,7 +10,7 @@ use crossws_core::{Accepted, Hooks, Session};
 use crate::crew::Crew;
 use crate::handshake::Agreed;
 use crate::io::Io;
-use crate::link::{Link, Step};
+use crate::link::{Link, SIZE, Step};
 use crate::outbox::Outbox;
 use crate::outlet::Outlet;
 use crate::runtime::Runtime;
@@ -90,10 +90,6 @@ where
 
 /// Hooks run in one poll before the pump looks at its socket again and lets other tasks run.
 const TURN: usize = 64;
-
-/// A message counts once more for each so many bytes: one of a few bytes on the wire may inflate to
-/// the largest that is allowed.
-const SIZE: usize = 64 << 10;
 
 /// Runs hooks until the connection is ending and everything that had arrived is delivered.
 async fn run<I, R, H>(link: &mut Link<I, R>, session: &mut Session<H>)

@@ -1191,6 +1191,20 @@ fn a_client_that_never_pauses_is_written_to_and_lets_others_run() {
     assert!(heard < 200, "{heard} messages in one go");
 }
 
+/// A compressed message that inflates to so many bytes.
+fn bomb(size: usize) -> Vec<u8> {
+    let mut payload = Vec::with_capacity(size);
+    flate2::Compress::new(flate2::Compression::best(), false)
+        .compress_vec(&vec![0; size], &mut payload, flate2::FlushCompress::Sync)
+        .unwrap();
+    payload.truncate(payload.len() - 4);
+    let mut bomb = vec![0xc2, 0xfe];
+    bomb.extend(u16::try_from(payload.len()).unwrap().to_be_bytes());
+    bomb.extend([0; 4]);
+    bomb.extend(payload);
+    bomb
+}
+
 #[test]
 fn messages_that_inflate_to_the_largest_let_others_run() {
     let heard = Arc::new(AtomicUsize::new(0));
@@ -1201,21 +1215,35 @@ fn messages_that_inflate_to_the_largest_let_others_run() {
     });
     let mut connection = Connection::compressed(hooks, Deflate::default());
     let size = 1 << 20;
-    let mut payload = Vec::with_capacity(size);
-    flate2::Compress::new(flate2::Compression::best(), false)
-        .compress_vec(&vec![0; size], &mut payload, flate2::FlushCompress::Sync)
-        .unwrap();
-    payload.truncate(payload.len() - 4);
-    let mut bomb = vec![0xc2, 0xfe];
-    bomb.extend(u16::try_from(payload.len()).unwrap().to_be_bytes());
-    bomb.extend([0; 4]);
-    bomb.extend(payload);
+    let bomb = bomb(size);
     connection.arrive(&bomb.repeat(32));
     assert!(connection.poll());
     let inflated = heard.load(Ordering::SeqCst);
     assert!(inflated <= 5 * size, "{inflated} bytes in one go");
     connection.settle();
     assert_eq!(heard.load(Ordering::SeqCst), 32 * size);
+}
+
+#[test]
+fn messages_that_inflate_for_nobody_let_others_run() {
+    let mut connection = Connection::compressed(hooks(), Deflate::default());
+    let namespace = connection.hub.in_namespace("/room");
+    namespace.close_all(crossws_core::CloseCode::NORMAL);
+    connection.settle();
+    let bomb = bomb(1 << 20);
+    connection.world().input.extend(vec![bomb.clone(); 32]);
+    connection.arrive(&bomb);
+    let reads = connection.world().reads;
+    assert!(connection.poll(), "it comes back");
+    let reads = connection.world().reads - reads;
+    assert!(reads <= 5, "{reads} of them in one go");
+    // Nor do those of one read run all at once.
+    connection.settle();
+    let wakes = connection.wakes.0.load(Ordering::SeqCst);
+    connection.receive(&[bomb.repeat(32), frame(0x88, &CLOSE)].concat());
+    let wakes = connection.wakes.0.load(Ordering::SeqCst) - wakes;
+    assert!(wakes >= 32 / 5, "{wakes} turns for all of them");
+    assert!(connection.world().shut_down, "the close is complete");
 }
 
 /// How a connection ended, and how many of its messages were heard, whose every write fails while a

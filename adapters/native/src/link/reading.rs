@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, Error, Lifeline, Message};
 use futures_task::waker_ref;
 
-use super::{Link, Phase, Step};
+use super::{Link, Phase, SIZE, Step};
 use crate::engine::{Event, Violation};
 use crate::io::Io;
 use crate::outlet::Outlet;
@@ -63,7 +63,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
 
     /// Reads once. Answers whether another read may give more.
     fn read_once(&mut self) -> bool {
-        if self.reads == MOST_READS || !self.outbox.take_readable() {
+        if self.reads >= MOST_READS || !self.outbox.take_readable() {
             return false;
         }
         let waker = waker_ref(&self.outbox);
@@ -130,7 +130,10 @@ impl<I: Io, R: Runtime> Link<I, R> {
             match decoded {
                 Ok(Some(event)) => {
                     let step = self.event(event);
-                    if step.is_some() {
+                    // What nobody hears no turn of hooks bounds.
+                    let is_over =
+                        self.reads >= MOST_READS && matches!(self.phase, Phase::Closing { .. });
+                    if step.is_some() || is_over {
                         return step;
                     }
                 }
@@ -178,7 +181,14 @@ impl<I: Io, R: Runtime> Link<I, R> {
     /// What a hook is to hear of it.
     fn event(&mut self, event: Event) -> Option<Step> {
         let step = match event {
-            Event::Message(message) => return self.is_heard().then_some(Step::Message(message)),
+            Event::Message(message) => {
+                if self.is_heard() {
+                    return Some(Step::Message(message));
+                }
+                let more = u8::try_from(message.len() / SIZE).unwrap_or(u8::MAX);
+                self.reads = self.reads.saturating_add(more);
+                return None;
+            }
             Event::Ping(data) => {
                 self.outbox.answer_ping(data.clone());
                 Step::Ping(data)
@@ -320,7 +330,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         let waker = waker_ref(&self.outbox);
         let mut cx = Context::from_waker(&waker);
         while *read <= LINGER_BYTES {
-            if self.reads == MOST_READS {
+            if self.reads >= MOST_READS {
                 self.outbox.set_readable();
                 return;
             }
