@@ -13,7 +13,7 @@ use crossws_native::{HeadLimits, Io, Runtime, StreamInfo, serve_stream};
 /// The handshake is not part of the input, to get behind it sooner.
 const SHAKEN: u8 = 1;
 const COMPRESSED: u8 = 2;
-/// The client's bytes come with pauses, and it takes a piece at a time of what it gets.
+/// The client's bytes come with pauses, and so it takes what it gets.
 const SLOW: u8 = 4;
 /// After a while nothing can be written any more.
 const BREAKS: u8 = 8;
@@ -34,6 +34,8 @@ struct World {
     slow: bool,
     /// A slow one's next bytes are there.
     arrived: bool,
+    /// How much a slow one takes next. More each time: what it sent may inflate a thousandfold.
+    takes: usize,
     /// How much may be written until it takes more, and until nothing can be.
     room: usize,
     breaks: usize,
@@ -45,7 +47,8 @@ impl World {
     /// Something happens at the client's end. Answers whom that wakes.
     fn go_on(&mut self) -> Option<Waker> {
         if self.writer.is_some() {
-            self.room = self.piece;
+            self.room = self.takes;
+            self.takes += 1;
             return self.writer.take();
         }
         self.arrived = true;
@@ -169,6 +172,7 @@ pub fn connection(data: &[u8]) {
         piece,
         slow: has(SLOW),
         arrived: false,
+        takes: piece,
         room: if has(SLOW) { piece } else { usize::MAX },
         breaks: if has(BREAKS) { 16 * piece } else { usize::MAX },
         reader: None,
