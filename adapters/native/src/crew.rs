@@ -68,12 +68,12 @@ impl Crew {
     pub(crate) fn hire<T: ServerRuntime>(&self, tasks: &Tasks, runtime: &T) {
         let count = available_parallelism()
             .map_or(MEMBERS, |count| count.get().clamp(MEMBERS, MOST_MEMBERS));
-        for number in 0..count {
-            tasks.spawn(runtime, Stage::last(self.member(number)));
-        }
         let driver = self.timers.driver(runtime.clone());
         tasks.spawn(runtime, Stage::last(driver));
-        tasks.spawn(runtime, Stage::last(self.timers.follower()));
+        for number in 0..count {
+            tasks.spawn(runtime, Stage::last(self.member(number)));
+            tasks.spawn(runtime, Stage::last(self.timers.follower()));
+        }
     }
 
     pub(crate) fn member(&self, number: usize) -> Member {

@@ -42,8 +42,8 @@ struct State {
     /// The tick until which the task sleeps; 0 while it is awake, and looks before it sleeps.
     until: u64,
     task: Option<Waker>,
-    /// The task's that is woken behind it.
-    follower: Option<Waker>,
+    /// Of the tasks of which one is woken behind it.
+    followers: Vec<Waker>,
     over: bool,
 }
 
@@ -87,7 +87,8 @@ impl Timers {
     /// A task that does nothing: it is woken behind the other, and ends with these timers. A runtime
     /// may let who is woken run next on the same thread, and no other thread take it from there: it
     /// would wait for a hook that goes on in the task that woke it, and with it everybody's time. Who
-    /// is woken behind it takes that place.
+    /// is woken behind it takes that place, and is stuck there: one of these is needed for each thread
+    /// that may be held up so.
     pub(crate) fn follower(&self) -> impl Future<Output = ()> + Send + use<> {
         let shared = Arc::clone(&self.0);
         std::future::poll_fn(move |cx| {
@@ -95,7 +96,10 @@ impl Timers {
             if state.over {
                 return Poll::Ready(());
             }
-            state.follower = Some(cx.waker().clone());
+            let waker = cx.waker();
+            if !state.followers.iter().any(|known| known.will_wake(waker)) {
+                state.followers.push(waker.clone());
+            }
             Poll::Pending
         })
     }
@@ -122,7 +126,8 @@ impl Timers {
         let mut tasks = [None, None];
         if alarm.at < state.until {
             state.until = 0;
-            tasks = state.tasks();
+            // In this order.
+            tasks = [state.task.take(), state.followers.pop()];
         }
         state.alarms.insert(alarm);
         drop(state);
@@ -145,20 +150,14 @@ impl Drop for Timers {
         let tasks = {
             let mut state = self.0.state.lock();
             state.over = true;
-            state.tasks()
+            let followers = std::mem::take(&mut state.followers);
+            std::iter::once(state.task.take()).chain(followers.into_iter().map(Some))
         };
         wake(tasks);
     }
 }
 
-impl State {
-    /// Whom to wake, in this order.
-    fn tasks(&mut self) -> [Option<Waker>; 2] {
-        [self.task.take(), self.follower.take()]
-    }
-}
-
-fn wake(tasks: [Option<Waker>; 2]) {
+fn wake(tasks: impl IntoIterator<Item = Option<Waker>>) {
     for task in tasks.into_iter().flatten() {
         task.wake();
     }

@@ -130,3 +130,53 @@ async fn everybodys_time_goes_on_although_a_hook_does() {
     done.send(()).unwrap();
     assert_eq!(ended.recv_timeout(SOON), Ok(Ok(())), "the hook went on");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 6)]
+async fn everybodys_time_goes_on_although_two_hooks_do() {
+    let (done, wait) = mpsc::channel::<()>();
+    let (begins, mut begun) = tokio::sync::mpsc::unbounded_channel();
+    let (ends, ended) = mpsc::channel();
+    let wait = Mutex::new(wait);
+    let hooks = hooks().on_close(move |_: Peer, closed: Closed| {
+        if closed.by == ClosedBy::Timeout {
+            begins.send(()).unwrap();
+            // As an app should not: their threads do nothing else meanwhile.
+            ends.send(wait.lock().unwrap().recv_timeout(SOON)).unwrap();
+        }
+        async {}
+    });
+    // As above: each of their tasks sets a time before all others and runs the hook.
+    let limits = Limits::default()
+        .ping_interval(Duration::from_millis(400))
+        .pong_timeout(Duration::from_millis(100))
+        .close_timeout(Duration::from_millis(10));
+    let hub = Hub::builder().limits(limits).build();
+    let server = start(Server::builder(hooks).hub(hub)).await;
+    let mut client = server.connect("/").await;
+    let mut first = server.raw(&upgrade_request("/")).await;
+    read_head(&mut first).await;
+    let (heard, mut pings) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Some(Ok(Received::Ping(_))) = client.0.next().await {
+            heard.send(()).unwrap();
+        }
+    });
+    let busy = tokio::spawn(async {
+        loop {
+            tokio::task::yield_now().await;
+        }
+    });
+    soon("a hook", begun.recv()).await.unwrap();
+    let mut second = server.raw(&upgrade_request("/")).await;
+    read_head(&mut second).await;
+    soon("another hook", begun.recv()).await.unwrap();
+    while pings.try_recv().is_ok() {}
+    for _ in 0..3 {
+        soon("a ping", pings.recv()).await.unwrap();
+    }
+    busy.abort();
+    for _ in 0..2 {
+        done.send(()).unwrap();
+        assert_eq!(ended.recv_timeout(SOON), Ok(Ok(())), "the hooks went on");
+    }
+}
