@@ -22,7 +22,7 @@ use futures_task::ArcWake;
 use smallvec::SmallVec;
 
 use self::queue::Queue;
-use self::special::Special;
+use self::special::{Controls, Special};
 use crate::batch::Batch;
 use crate::crew::Crew;
 use crate::frame::{Opcode, put_close};
@@ -231,10 +231,12 @@ impl Outbox {
             overflowed: std::mem::take(&mut state.overflowed),
             terminated: state.terminated,
         };
-        // The last thing: behind what was sent and published while the pump fetched.
+        // The last thing: behind what was sent and published, and control frames, while the pump fetched.
         if state.queue.is_empty()
             && let Some(frame) = state.special.take_close()
         {
+            let controls = state.take_controls();
+            batch.push_back(&controls.frames, controls.count);
             let mut buf = BytesMut::new();
             put_close(&mut buf, frame.as_ref());
             batch.push_back(&buf, 1);
@@ -281,8 +283,7 @@ impl Outbox {
     ) -> MutexGuard<'s, State> {
         self.sent.store(false, Ordering::Relaxed);
         let mut fetch = state.queue.take(batch);
-        let controls = state.special.take_controls();
-        state.unanswered = state.unanswered.saturating_add(controls.pings);
+        let controls = state.take_controls();
         batch.push_front(controls.frames, controls.count);
         while let Some(news) = fetch.take() {
             drop(state);
@@ -486,6 +487,13 @@ impl State {
         let (bytes, frames) = self.sent();
         let news = self.queue.news();
         (bytes + news.bytes, frames + news.messages)
+    }
+
+    /// The control frames that wait, encoded.
+    fn take_controls(&mut self) -> Controls {
+        let controls = self.special.take_controls();
+        self.unanswered = self.unanswered.saturating_add(controls.pings);
+        controls
     }
 
     /// Answers how many messages were discarded.

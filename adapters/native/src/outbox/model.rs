@@ -320,3 +320,33 @@ fn what_was_sent_before_the_close_is_written_before_it() {
         3,
     );
 }
+
+#[test]
+fn nothing_is_written_behind_the_close() {
+    shuttle::check_pct(
+        || {
+            let hub = Hub::default();
+            let (joined, outbox) = join(&hub);
+            let peer = joined.peer().clone();
+            peer.subscribe("a").unwrap();
+            let pumping = {
+                let outbox = Arc::clone(&outbox);
+                thread::spawn(move || pump(outbox))
+            };
+            let publisher = {
+                let hub = hub.clone();
+                thread::spawn(move || hub.in_namespace("/").publish("a", vec![1]).unwrap())
+            };
+            // The pump may be fetching meanwhile.
+            peer.ping("").unwrap();
+            peer.close(CloseCode::NORMAL, "");
+            publisher.join().unwrap();
+            pumping.join().unwrap();
+            let state = outbox.state.lock();
+            assert!(state.special.is_empty(), "a ping would follow");
+            assert_eq!(state.unanswered, 1);
+        },
+        RUNS,
+        3,
+    );
+}
