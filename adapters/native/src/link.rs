@@ -31,7 +31,7 @@ use crate::sync::Mutex;
 
 /// A message counts once more in a turn for each so many bytes: one of a few bytes on the wire may
 /// inflate to the largest that is allowed.
-pub(crate) const SIZE: usize = 64 << 10;
+pub(crate) const TURN_BYTES: usize = 64 << 10;
 
 /// What is next for the hooks.
 pub(crate) enum Step {

@@ -41,7 +41,8 @@ pub(crate) struct Outbox {
     half_full: AtomicBool,
     /// What was queued since the pump last took it is not only what others are sent too.
     sent: AtomicBool,
-    /// More than [`DRAIN_MARK`](crossws_core::DRAIN_MARK) bytes had piled up since the outbox was last empty.
+    /// More than [`DRAIN_MARK`](crossws_core::DRAIN_MARK) bytes had piled up since the outbox was last
+    /// empty.
     piled_up: AtomicBool,
     /// The bounds, as in [`Limits`].
     max_bytes: usize,
@@ -231,7 +232,7 @@ impl Outbox {
             overflowed: std::mem::take(&mut state.overflowed),
             terminated: state.terminated,
         };
-        // The last thing: behind what was sent and published, and control frames, while the pump fetched.
+        // The last thing: behind what was sent, published and asked while the pump fetched.
         if state.queue.is_empty()
             && let Some(frame) = state.special.take_close()
         {
@@ -369,8 +370,8 @@ impl Outbox {
         state.stale = false;
     }
 
-    /// Whether everything has been written after more than [`DRAIN_MARK`](crossws_core::DRAIN_MARK) bytes had piled up;
-    /// said once.
+    /// Whether everything has been written after more than [`DRAIN_MARK`](crossws_core::DRAIN_MARK)
+    /// bytes had piled up; said once.
     pub(crate) fn take_drained(&self) -> bool {
         self.has_piled_up()
             && self.state.lock().waiting() == (0, 0)

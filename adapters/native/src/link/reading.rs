@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, Error, Lifeline, Message};
 use futures_task::waker_ref;
 
-use super::{Link, Phase, SIZE, Step};
+use super::{Link, Phase, Step, TURN_BYTES};
 use crate::engine::{Event, Violation};
 use crate::io::Io;
 use crate::outlet::Outlet;
@@ -185,7 +185,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
                 if self.is_heard() {
                     return Some(Step::Message(message));
                 }
-                let more = u8::try_from(message.len() / SIZE).unwrap_or(u8::MAX);
+                let more = u8::try_from(message.len() / TURN_BYTES).unwrap_or(u8::MAX);
                 self.reads = self.reads.saturating_add(more);
                 return None;
             }
