@@ -60,7 +60,7 @@ struct State {
     taken_bytes: usize,
     taken_frames: usize,
     /// Pings of ours that were taken, and not answered yet.
-    unanswered: u32,
+    unanswered: u16,
     overflow: Overflow,
     /// What is queued is too old, and counts as a full queue.
     stale: bool,
@@ -353,7 +353,10 @@ impl Outbox {
     /// The client has answered a ping.
     pub(crate) fn answered(&self) {
         let mut state = self.state.lock();
-        state.unanswered = state.unanswered.saturating_sub(1);
+        // So many that they are not counted any more stay so many.
+        if state.unanswered < u16::MAX {
+            state.unanswered = state.unanswered.saturating_sub(1);
+        }
     }
 
     /// Whether a ping was taken that the client may still answer. It may answer the latest of several

@@ -36,7 +36,7 @@ pub(super) struct Controls {
     pub(super) frames: BytesMut,
     pub(super) count: usize,
     /// How many of them are pings.
-    pub(super) pings: u32,
+    pub(super) pings: u16,
 }
 
 impl Special {
