@@ -31,7 +31,7 @@ use crate::sync::Mutex;
 
 /// A message counts once more in a turn for each so many bytes: one of a few bytes on the wire may
 /// inflate to the largest that is allowed.
-pub(crate) const TURN_BYTES: usize = 64 << 10;
+const TURN_BYTES: usize = 64 << 10;
 
 /// What is next for the hooks.
 pub(crate) enum Step {
@@ -46,12 +46,17 @@ pub(crate) enum Step {
 
 impl Step {
     /// How many bytes of the client's it holds.
-    pub(crate) fn len(&self) -> usize {
+    fn len(&self) -> usize {
         match self {
             Self::Message(message) => message.len(),
             Self::Ping(data) | Self::Pong(data) => data.len(),
             Self::Failed(_) | Self::Drain | Self::Closed => 0,
         }
+    }
+
+    /// How often it counts in a turn besides once.
+    pub(crate) fn weight(&self) -> usize {
+        self.len() / TURN_BYTES
     }
 }
 

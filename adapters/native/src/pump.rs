@@ -10,7 +10,7 @@ use crossws_core::{Accepted, Hooks, Session};
 use crate::crew::Crew;
 use crate::handshake::Agreed;
 use crate::io::Io;
-use crate::link::{Link, Step, TURN_BYTES};
+use crate::link::{Link, Step};
 use crate::outbox::Outbox;
 use crate::outlet::Outlet;
 use crate::runtime::Runtime;
@@ -128,7 +128,7 @@ where
     H: Hooks + ?Sized,
 {
     loop {
-        *turn += 1 + step.len() / TURN_BYTES;
+        *turn += 1 + step.weight();
         match step {
             Step::Message(message) => link.beside(session.message(message)).await,
             Step::Ping(data) => link.beside(session.ping(data)).await,

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, Error, Lifeline, Message};
 use futures_task::waker_ref;
 
-use super::{Link, Phase, Step, TURN_BYTES};
+use super::{Link, Phase, Step};
 use crate::engine::{Event, Violation};
 use crate::io::Io;
 use crate::outlet::Outlet;
@@ -182,11 +182,12 @@ impl<I: Io, R: Runtime> Link<I, R> {
     fn event(&mut self, event: Event) -> Option<Step> {
         let step = match event {
             Event::Message(message) => {
+                let step = Step::Message(message);
                 if self.is_heard() {
-                    return Some(Step::Message(message));
+                    return Some(step);
                 }
-                let more = u8::try_from(message.len() / TURN_BYTES).unwrap_or(u8::MAX);
-                self.reads = self.reads.saturating_add(more);
+                let weight = u8::try_from(step.weight()).unwrap_or(u8::MAX);
+                self.reads = self.reads.saturating_add(weight);
                 return None;
             }
             Event::Ping(data) => {
