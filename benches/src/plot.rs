@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::peers::Peer;
 use crate::results::Results;
-use crate::rows::{Measure, ROWS, Who};
+use crate::rows::{Measure, ROWS};
 
 const COLOURS: [&str; 12] = [
     "#d62728", "#ff9896", "#7f7f7f", "#c7c7c7", "#1f77b4", "#2ca02c", "#9467bd", "#8c564b",
@@ -21,7 +21,7 @@ const MOST: f64 = 200.0;
 pub(crate) fn svg(results: &Results, peers: &[Peer]) -> String {
     let rows: Vec<_> = ROWS
         .iter()
-        .filter(|row| row.who != Who::Threads && !row.who.is_scale())
+        .filter(|row| row.who.is_compared())
         .filter_map(|row| Some((row, results.rows.get(row.id)?)))
         .collect();
     let bottom = TOP + STEP * rows.len() as f64;

@@ -67,7 +67,7 @@ fn full(results: &Results, peers: &[Peer]) -> String {
 
 /// The rows that peers are compared in, in the table's order.
 fn compared(results: &Results) -> impl Iterator<Item = (&'static Row, &RowResult)> {
-    measured(results).filter(|(row, _)| row.who != Who::Threads && !row.who.is_scale())
+    measured(results).filter(|(row, _)| row.who.is_compared())
 }
 
 fn measured(results: &Results) -> impl Iterator<Item = (&'static Row, &RowResult)> {

@@ -62,6 +62,11 @@ pub(crate) enum Who {
 }
 
 impl Who {
+    /// Whether it compares ours with everybody's.
+    pub(crate) fn is_compared(self) -> bool {
+        self != Self::Threads && !self.is_scale()
+    }
+
     /// Whether it is about how the cost grows: such rows have a table of their own.
     pub(crate) fn is_scale(self) -> bool {
         matches!(self, Self::Scale | Self::ScaleOfRoom | Self::Topics)
