@@ -9,6 +9,7 @@ use crate::context::ContextCell;
 use crate::expiry::{Moment, MomentCell};
 use crate::life::Life;
 use crate::membership::{Membership, Ongoing, SHUTTING_DOWN};
+use crate::peer;
 use crate::publication::Publication;
 use crate::registry::Registry;
 use crate::subscriptions::Subscriptions;
@@ -251,7 +252,7 @@ impl Hub {
         snapshot: &Snapshot,
         transport: impl Transport,
     ) -> Result<Peer, RestoreError> {
-        Ok(Peer::new(crate::peer::Inner {
+        Ok(Peer::new(peer::Inner {
             id: snapshot.id,
             namespace: Arc::from(snapshot.namespace()),
             request: snapshot.request()?,
