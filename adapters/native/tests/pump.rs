@@ -1183,9 +1183,7 @@ fn a_client_that_never_pauses_is_written_to_and_lets_others_run() {
         .unwrap();
     let waker = connection.world().read_waker.take().unwrap();
     waker.wake();
-    let waker = Waker::from(Arc::clone(&connection.wakes));
-    let mut cx = Context::from_waker(&waker);
-    let _ = connection.task.as_mut().poll(&mut cx);
+    connection.poll();
     assert_eq!(connection.world().writes, 1);
     let heard = heard.load(Ordering::SeqCst);
     assert!(heard < 200, "{heard} messages in one go");

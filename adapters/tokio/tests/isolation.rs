@@ -7,12 +7,13 @@ mod common;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use common::{SOON, read_head, serve, soon, start, upgrade_request};
+use common::{Running, SOON, read_head, serve, soon, start, upgrade_request};
 use crossws_core::{Closed, ClosedBy, HookResult, Hub, Limits, Message, Peer, hooks};
 use crossws_tokio::Server;
 use futures_util::StreamExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_tungstenite::tungstenite::Message as Received;
 
 /// Reads until the server ends the stream, or resets it.
@@ -92,29 +93,58 @@ async fn a_room_hears_of_it_although_the_publishers_hook_goes_on() {
     done.send(()).unwrap();
 }
 
+/// A server whose close hook holds its thread up when a silent client has had its time, until it is
+/// told.
+struct HeldUp {
+    server: Running,
+    begun: UnboundedReceiver<()>,
+    done: mpsc::Sender<()>,
+    ended: mpsc::Receiver<Result<(), mpsc::RecvTimeoutError>>,
+}
+
+impl HeldUp {
+    async fn start() -> Self {
+        let (done, wait) = mpsc::channel();
+        let (begins, begun) = unbounded_channel();
+        let (ends, ended) = mpsc::channel();
+        let wait = Mutex::new(wait);
+        let hooks = hooks().on_close(move |_: Peer, closed: Closed| {
+            if closed.by == ClosedBy::Timeout {
+                begins.send(()).unwrap();
+                // As an app should not: its thread does nothing else meanwhile.
+                ends.send(wait.lock().unwrap().recv_timeout(SOON)).unwrap();
+            }
+            async {}
+        });
+        // The silent one's end is due before anything of the others': in one go its task sets a time
+        // before all others and runs the hook.
+        let limits = Limits::default()
+            .ping_interval(Duration::from_millis(400))
+            .pong_timeout(Duration::from_millis(100))
+            .close_timeout(Duration::from_millis(10));
+        let hub = Hub::builder().limits(limits).build();
+        Self {
+            server: start(Server::builder(hooks).hub(hub)).await,
+            begun,
+            done,
+            ended,
+        }
+    }
+
+    /// Lets a hook go on.
+    fn go_on(&self) {
+        self.done.send(()).unwrap();
+        let ended = self.ended.recv_timeout(SOON);
+        assert_eq!(ended, Ok(Ok(())), "the hook went on");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn everybodys_time_goes_on_although_a_hook_does() {
-    let (done, wait) = mpsc::channel::<()>();
-    let (ends, ended) = mpsc::channel();
-    let wait = Mutex::new(wait);
-    let hooks = hooks().on_close(move |_: Peer, closed: Closed| {
-        if closed.by == ClosedBy::Timeout {
-            // As an app should not: its thread does nothing else meanwhile.
-            ends.send(wait.lock().unwrap().recv_timeout(SOON)).unwrap();
-        }
-        async {}
-    });
-    // The silent one's end is due before anything of the other's: in one go its task sets a time
-    // before all others and runs the hook.
-    let limits = Limits::default()
-        .ping_interval(Duration::from_millis(400))
-        .pong_timeout(Duration::from_millis(100))
-        .close_timeout(Duration::from_millis(10));
-    let hub = Hub::builder().limits(limits).build();
-    let server = start(Server::builder(hooks).hub(hub)).await;
-    let mut mute = server.raw(&upgrade_request("/")).await;
+    let held_up = HeldUp::start().await;
+    let mut mute = held_up.server.raw(&upgrade_request("/")).await;
     read_head(&mut mute).await;
-    let mut client = server.connect("/").await;
+    let mut client = held_up.server.connect("/").await;
     let pings = tokio::spawn(async move {
         for _ in 0..3 {
             let next = soon("a ping", client.0.next()).await;
@@ -127,35 +157,16 @@ async fn everybodys_time_goes_on_although_a_hook_does() {
         tokio::spawn(async {}).await.unwrap();
     }
     pings.await.unwrap();
-    done.send(()).unwrap();
-    assert_eq!(ended.recv_timeout(SOON), Ok(Ok(())), "the hook went on");
+    held_up.go_on();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 6)]
 async fn everybodys_time_goes_on_although_two_hooks_do() {
-    let (done, wait) = mpsc::channel::<()>();
-    let (begins, mut begun) = tokio::sync::mpsc::unbounded_channel();
-    let (ends, ended) = mpsc::channel();
-    let wait = Mutex::new(wait);
-    let hooks = hooks().on_close(move |_: Peer, closed: Closed| {
-        if closed.by == ClosedBy::Timeout {
-            begins.send(()).unwrap();
-            // As an app should not: their threads do nothing else meanwhile.
-            ends.send(wait.lock().unwrap().recv_timeout(SOON)).unwrap();
-        }
-        async {}
-    });
-    // As above: each of their tasks sets a time before all others and runs the hook.
-    let limits = Limits::default()
-        .ping_interval(Duration::from_millis(400))
-        .pong_timeout(Duration::from_millis(100))
-        .close_timeout(Duration::from_millis(10));
-    let hub = Hub::builder().limits(limits).build();
-    let server = start(Server::builder(hooks).hub(hub)).await;
-    let mut client = server.connect("/").await;
-    let mut first = server.raw(&upgrade_request("/")).await;
+    let mut held_up = HeldUp::start().await;
+    let mut client = held_up.server.connect("/").await;
+    let mut first = held_up.server.raw(&upgrade_request("/")).await;
     read_head(&mut first).await;
-    let (heard, mut pings) = tokio::sync::mpsc::unbounded_channel();
+    let (heard, mut pings) = unbounded_channel();
     tokio::spawn(async move {
         while let Some(Ok(Received::Ping(_))) = client.0.next().await {
             heard.send(()).unwrap();
@@ -166,17 +177,15 @@ async fn everybodys_time_goes_on_although_two_hooks_do() {
             tokio::task::yield_now().await;
         }
     });
-    soon("a hook", begun.recv()).await.unwrap();
-    let mut second = server.raw(&upgrade_request("/")).await;
+    soon("a hook", held_up.begun.recv()).await.unwrap();
+    let mut second = held_up.server.raw(&upgrade_request("/")).await;
     read_head(&mut second).await;
-    soon("another hook", begun.recv()).await.unwrap();
+    soon("another hook", held_up.begun.recv()).await.unwrap();
     while pings.try_recv().is_ok() {}
     for _ in 0..3 {
         soon("a ping", pings.recv()).await.unwrap();
     }
     busy.abort();
-    for _ in 0..2 {
-        done.send(()).unwrap();
-        assert_eq!(ended.recv_timeout(SOON), Ok(Ok(())), "the hooks went on");
-    }
+    held_up.go_on();
+    held_up.go_on();
 }

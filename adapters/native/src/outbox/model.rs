@@ -4,7 +4,9 @@
 use std::io::IoSlice;
 use std::task::Poll;
 
-use crossws_core::{Hub, Limit, Limits, Message, Overflow, Publication, Transport};
+use crossws_core::{
+    HooksBuilder, Hub, Joined, Limit, Limits, Message, Overflow, Publication, Transport,
+};
 use shuttle::future::block_on;
 use shuttle::sync::atomic::{AtomicUsize, Ordering};
 use shuttle::thread;
@@ -42,6 +44,13 @@ fn pump(outbox: Arc<Outbox>) -> Vec<u8> {
         .await;
         seen
     })
+}
+
+/// A peer that reads the topic.
+fn subscriber(hub: &Hub) -> (Joined<HooksBuilder>, Arc<Outbox>) {
+    let (joined, outbox) = join(hub);
+    joined.peer().subscribe("a").unwrap();
+    (joined, outbox)
 }
 
 /// The first payload byte of every one-byte message in a batch.
@@ -242,14 +251,11 @@ fn everybody_sees_a_topic_in_one_order_and_a_leaver_a_part_of_it() {
     shuttle::check_pct(
         || {
             let hub = Hub::default();
-            let members: Vec<_> = (0..3).map(|_| join(&hub)).collect();
+            let members: Vec<_> = (0..3).map(|_| subscriber(&hub)).collect();
             let peers: Vec<_> = members
                 .iter()
                 .map(|(joined, _)| joined.peer().clone())
                 .collect();
-            for peer in &peers {
-                peer.subscribe("a").unwrap();
-            }
             let (joined, outboxes): (Vec<_>, Vec<_>) = members.into_iter().unzip();
             let pumps: Vec<_> = outboxes
                 .into_iter()
@@ -297,9 +303,8 @@ fn what_was_sent_before_the_close_is_written_before_it() {
     shuttle::check_pct(
         || {
             let hub = Hub::default();
-            let (joined, outbox) = join(&hub);
+            let (joined, outbox) = subscriber(&hub);
             let peer = joined.peer().clone();
-            peer.subscribe("a").unwrap();
             let pumping = thread::spawn(move || pump(outbox));
             let publisher = {
                 let (hub, peer) = (hub.clone(), peer.clone());
@@ -326,9 +331,8 @@ fn nothing_is_written_behind_the_close() {
     shuttle::check_pct(
         || {
             let hub = Hub::default();
-            let (joined, outbox) = join(&hub);
+            let (joined, outbox) = subscriber(&hub);
             let peer = joined.peer().clone();
-            peer.subscribe("a").unwrap();
             let pumping = {
                 let outbox = Arc::clone(&outbox);
                 thread::spawn(move || pump(outbox))
