@@ -100,7 +100,7 @@ pub use session::{Joined, Lifeline, Session};
 pub use snapshot::{Part, PersistError, RestoreError, Snapshot};
 pub use tasks::HookOutput;
 pub use text::Utf8Bytes;
-pub use transport::{Receipt, Transport};
+pub use transport::{Receipt, Settled, Transport};
 pub use upgrade::{InvalidHeader, Upgrade};
 pub use wire::{Encoding, Wire};
 
