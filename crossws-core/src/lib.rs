@@ -61,6 +61,7 @@ mod topic;
 mod transport;
 mod upgrade;
 mod wire;
+mod yielding;
 
 pub use bounds::{BoxError, BoxFuture, MaybeSend, MaybeSync};
 pub use builder::{HooksBuilder, hooks};
@@ -103,6 +104,7 @@ pub use text::Utf8Bytes;
 pub use transport::{Receipt, Settled, Transport};
 pub use upgrade::{InvalidHeader, Upgrade};
 pub use wire::{Encoding, Wire};
+pub use yielding::yield_now;
 
 // The vocabulary that the signatures above use.
 pub use bytes::Bytes;

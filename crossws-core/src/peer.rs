@@ -8,12 +8,12 @@ use bytes::Bytes;
 use crate::bounds::MaybeSend;
 use crate::context::{Context, ContextCell, ContextError};
 use crate::expiry::MomentCell;
+use crate::flusher::Asleep;
 use crate::hub::Hub;
 use crate::life::{End, Life, State};
 use crate::publication::Publication;
 use crate::subscriptions::Subscriptions;
 use crate::tasks::{HookOutput, Inbox};
-use crate::flusher::Asleep;
 use crate::transport::{Settled, Transport};
 use crate::{
     Capabilities, CloseCode, CloseFrame, ClosedBy, ControlError, Expiry, Extensions, IntoMessage,
@@ -253,6 +253,18 @@ impl Peer {
     /// Bytes queued for this peer and not yet handed to the platform.
     pub fn buffered_amount(&self) -> usize {
         self.0.transport.buffered_amount()
+    }
+
+    /// Returns whether the client takes less than it is sent, so that a loop that sends to it should
+    /// wait: a write has had to wait for it, more than half of a bound waits
+    /// ([`Limits::max_buffered`](crate::Limits::max_buffered),
+    /// [`Limits::max_queued`](crate::Limits::max_queued)), and it has not had long to catch up.
+    ///
+    /// A client that reads catches up within milliseconds, or a little longer on a busy machine. One
+    /// that has not after a tenth of a second is not waited for: false from then on until it has.
+    /// False on transports that do not know.
+    pub fn is_behind(&self) -> bool {
+        self.0.transport.is_behind()
     }
 
     /// Messages for this peer that a queue's policy discarded.

@@ -6,4 +6,6 @@ pub struct Published {
     pub queued: usize,
     /// Messages, this one or older ones, that full queues discarded for it.
     pub dropped: u64,
+    /// Subscribers that are [behind](crate::Peer::is_behind).
+    pub behind: usize,
 }

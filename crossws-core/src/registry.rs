@@ -272,6 +272,20 @@ impl Registry {
         count
     }
 
+    /// Returns how many subscribers of a topic, or peers of a namespace, are behind.
+    pub(crate) fn behind(&self, scope: Option<&str>, topic: Option<&str>) -> usize {
+        let mut peers = Vec::new();
+        self.visit(scope, |namespace| match topic {
+            None => namespace.everyone.peers_into(&mut peers),
+            Some(topic) => {
+                if let Some(topic) = namespace.topic(topic) {
+                    topic.peers_into(&mut peers);
+                }
+            }
+        });
+        peers.iter().filter(|peer| peer.is_behind()).count()
+    }
+
     /// Queues a publication at every subscriber of `topic`, or at every peer when there is none
     /// given, and wakes their writers.
     pub(crate) fn publish(
@@ -302,6 +316,7 @@ impl Registry {
             let settled = peer.settle();
             published.queued -= usize::from(settled.closed && published.queued > 0);
             published.dropped += settled.lost;
+            published.behind += usize::from(settled.behind);
         }
         published
     }

@@ -57,6 +57,14 @@ impl<'a> Scope<'a> {
         self.hub.registry().topics(self.namespace)
     }
 
+    /// Returns how many subscribers of a topic are [behind](Peer::is_behind): what publishes in a loop
+    /// waits while there are any, or they are closed as slow consumers. See
+    /// [`yield_now`](crate::yield_now).
+    pub fn behind(self, topic: impl AsRef<str>) -> usize {
+        let topic = Some(topic.as_ref());
+        self.hub.registry().behind(self.namespace, topic)
+    }
+
     /// How many peers are subscribed to a topic.
     pub fn count(self, topic: impl AsRef<str>) -> usize {
         self.hub.registry().count(self.namespace, topic.as_ref())

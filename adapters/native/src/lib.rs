@@ -32,6 +32,7 @@ mod listen;
 mod mask;
 mod outbox;
 mod outlet;
+mod pace;
 mod pump;
 mod runtime;
 mod server;

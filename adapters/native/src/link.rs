@@ -26,6 +26,7 @@ use crate::engine::{AnyEngine, Decoder, Violation};
 use crate::io::Io;
 use crate::outbox::Outbox;
 use crate::outlet::Outlet;
+use crate::pace::{self, Grown, Watch};
 use crate::runtime::Runtime;
 use crate::sync::Mutex;
 
@@ -133,6 +134,8 @@ pub(crate) struct Link<I, R: Runtime> {
 
     /// A drop ends the stream in order.
     ends_on_drop: bool,
+    /// The last hook has let others' queues grow: the turn is over, and these are waited for.
+    grown: Option<Box<Grown>>,
     /// No hook is to run any more: when this is done it is dropped.
     alone: bool,
     phase: Phase,
@@ -177,6 +180,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             has_ended: false,
             alarm: Alarm::new(),
             ends_on_drop: false,
+            grown: None,
             alone: false,
             phase: Phase::Open,
             let_go: false,
@@ -210,6 +214,23 @@ impl<I: Io, R: Runtime> Link<I, R> {
     /// Runs a hook's future, and the socket beside it.
     pub(crate) fn beside<F>(&mut self, future: F) -> Beside<'_, I, R, F> {
         Beside { link: self, future }
+    }
+
+    /// Returns whether a hook has let others' queues grow, so that the turn is over and
+    /// [`pace`](Self::pace) must be called before the next message.
+    #[inline]
+    pub(crate) fn must_pace(&self) -> bool {
+        self.grown.is_some()
+    }
+
+    /// Waits for the clients that were sent more than they take, while the socket goes on.
+    pub(crate) async fn pace(&mut self) {
+        if let Some(mut grown) = self.grown.take()
+            && pace::must_wait(&mut grown)
+        {
+            let runtime = self.runtime.clone();
+            self.beside(Box::pin(pace::wait(*grown, runtime))).await;
+        }
     }
 
     /// Runs the socket alone until the connection is over. The drop of this follows.
@@ -430,9 +451,13 @@ impl<I: Io, R: Runtime, F: Future> Future for Beside<'_, I, R, F> {
         // What the hook queues is written below, or before the task sleeps: nobody need wake it
         // for that.
         this.link.outbox.stay_awake();
+        let watch = Watch::begin();
         let output = this.future.poll(cx);
+        let grown = watch.end();
         if output.is_pending() {
             this.link.poll(cx);
+        } else if grown.is_some() {
+            this.link.grown = grown;
         }
         output
     }

@@ -26,7 +26,7 @@ use self::special::{Controls, Special};
 use crate::batch::Batch;
 use crate::crew::Crew;
 use crate::frame::{Opcode, put_close};
-use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 use crate::timers::Timers;
 
@@ -41,6 +41,8 @@ pub(crate) struct Outbox {
     half_full: AtomicBool,
     /// The last write had to wait for the client: see [`settle`](Self::settle).
     blocked: AtomicBool,
+    /// Until when, in milliseconds, publishers wait for the client; 0 unless it is behind.
+    behind_until: AtomicU32,
     /// Something was written in the pump's place, and those who wait for that are to be told.
     relieved: AtomicBool,
     /// What was queued since the pump last took it is not only what others are sent too.
@@ -113,6 +115,7 @@ impl Outbox {
             }),
             half_full: AtomicBool::new(false),
             blocked: AtomicBool::new(false),
+            behind_until: AtomicU32::new(0),
             relieved: AtomicBool::new(false),
             sent: AtomicBool::new(false),
             piled_up: AtomicBool::new(false),
@@ -380,6 +383,12 @@ impl Outbox {
         state.taken_frames = left.frames();
         state.stale = false;
         self.blocked.store(false, Ordering::Relaxed);
+        if self.behind_until.load(Ordering::Relaxed) > 0 {
+            let (bytes, frames) = state.waiting();
+            if !self.is_half(bytes, frames) {
+                self.behind_until.store(0, Ordering::Relaxed);
+            }
+        }
     }
 
     /// So many messages that were taken are not written any more.

@@ -129,6 +129,9 @@ where
 {
     loop {
         *turn += 1 + step.weight();
+        if link.must_pace() {
+            Box::pin(link.pace()).await;
+        }
         match step {
             Step::Message(message) => link.beside(session.message(message)).await,
             Step::Ping(data) => link.beside(session.ping(data)).await,
@@ -139,10 +142,14 @@ where
         }
         // What most often comes next, and in numbers.
         while *turn < TURN
+            && !link.must_pace()
             && let Some(message) = link.next_message()
         {
             link.beside(session.message(message)).await;
             *turn += 1;
+        }
+        if link.must_pace() {
+            *turn = TURN;
         }
         let next = std::future::poll_fn(|cx| Poll::Ready(poll_step(link, session, turn, cx)));
         match next.await {

@@ -13,6 +13,7 @@ use crate::frame::Opcode;
 use crate::handshake::Agreed;
 use crate::outbox::Outbox;
 use crate::outlet::Flush;
+use crate::pace;
 use crate::sync::Mutex;
 
 /// What native transports can do.
@@ -85,12 +86,16 @@ impl Transport for NativeTransport {
     }
 
     fn lags(&self) -> Room {
+        pace::has_grown(&self.outbox);
         self.outbox.lags()
     }
 
     fn settle(&self) -> Settled {
+        pace::has_grown(&self.outbox);
         match self.outlet.as_ref().and_then(Weak::upgrade) {
-            Some(outlet) => self.outbox.settle(|waits| outlet.flush(&self.outbox, waits)),
+            Some(outlet) => self
+                .outbox
+                .settle(|waits| outlet.flush(&self.outbox, waits)),
             None => {
                 // The stream is gone: nothing is written any more.
                 self.outbox.must_wait();
@@ -115,6 +120,10 @@ impl Transport for NativeTransport {
                 false
             }
         }
+    }
+
+    fn is_behind(&self) -> bool {
+        self.outbox.is_behind()
     }
 
     fn now(&self) -> SystemTime {

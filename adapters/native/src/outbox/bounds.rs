@@ -1,5 +1,8 @@
 //! How much may wait in an outbox, and what becomes of more.
 
+use std::sync::OnceLock;
+use std::time::Instant;
+
 use crossws_core::{DRAIN_MARK, Overflow, Receipt, Room, Settled};
 
 use super::{Outbox, State, queue};
@@ -26,7 +29,7 @@ impl Outbox {
     }
 
     /// Whether more than half of a bound is used.
-    fn is_half(&self, bytes: usize, frames: usize) -> bool {
+    pub(super) fn is_half(&self, bytes: usize, frames: usize) -> bool {
         bytes > self.max_bytes / 2 || frames > self.max_frames / 2
     }
 
@@ -81,7 +84,11 @@ impl Outbox {
                 let fits = self.fits_behind(len, state.queue.sent());
                 dropped += u64::from(!fits);
                 state.dropped += dropped;
-                if fits { Ok(dropped) } else { Err(Receipt::full(dropped)) }
+                if fits {
+                    Ok(dropped)
+                } else {
+                    Err(Receipt::full(dropped))
+                }
             }
             _ => Ok(0),
         }
@@ -104,12 +111,33 @@ impl Outbox {
     }
 
     /// Returns whether something must be done, if so much waits, which is more than half of a bound:
-    /// it must be written, or, if that has to wait for the client, it is too much.
+    /// it must be written, or its publisher must be told that this client is behind, or it is too much.
     pub(super) fn must_settle(&self, bytes: usize, frames: usize) -> bool {
-        if self.is_blocked() {
-            self.is_over(bytes, frames)
-        } else {
-            frames > 1
+        frames > 1 && (!self.is_blocked() || self.is_over(bytes, frames) || self.is_given_time())
+    }
+
+    /// Returns whether the client has let a write wait, more than half of a bound waits, and it has been
+    /// so for less than [`GRACE`].
+    pub(crate) fn is_behind(&self) -> bool {
+        if !self.is_blocked() {
+            return false;
+        }
+        let state = self.state.lock();
+        let (bytes, frames) = state.waiting();
+        !state.closing && self.is_half(bytes, frames) && self.is_given_time()
+    }
+
+    /// Returns whether the client, which is behind, may still take its time. It begins now if it has
+    /// caught up since it was last behind.
+    fn is_given_time(&self) -> bool {
+        let now = millis();
+        match self.behind_until.load(Ordering::Relaxed) {
+            0 => {
+                let until = now.saturating_add(GRACE);
+                self.behind_until.store(until, Ordering::Relaxed);
+                true
+            }
+            until => now < until,
         }
     }
 
@@ -127,22 +155,26 @@ impl Outbox {
 
     /// Returns how much more may be appended to one topic's log, if so much waits in all.
     ///
-    /// While writes succeed, this is asked again when half of a bound is used, and then at each
-    /// sixteenth: the publisher writes at each of these. Once a write has had to wait, the sum of
-    /// everything must not exceed the bounds: one topic may use what is left, of several each
-    /// publication is looked at.
+    /// This is asked again when a quarter of a bound is used, and then at each sixteenth. Once a write
+    /// has had to wait, the sum of everything must not exceed the bounds: one topic may use what is
+    /// left, of several each publication is looked at, as while publishers wait for the client.
     pub(super) fn room(&self, state: &State, bytes: usize, frames: usize) -> Room {
         let half = self.is_half(bytes, frames);
-        let room = if !self.is_blocked() {
-            let left = |most: usize, used: usize| (most / 2).saturating_sub(used).max(most / 16);
-            Room::new(left(self.max_bytes, bytes), left(self.max_frames, frames))
-        } else if state.queue.has_one_feed() {
-            Room::new(
-                self.max_bytes.saturating_sub(bytes),
-                self.max_frames.saturating_sub(frames),
-            )
-        } else {
+        let blocked = self.is_blocked();
+        let left = |most: usize, used: usize| {
+            let next = (most / 4).saturating_sub(used).max(most / 16);
+            if blocked {
+                next.min(most.saturating_sub(used))
+            } else {
+                next
+            }
+        };
+        // Each publisher must be told.
+        let each = blocked && (!state.queue.has_one_feed() || (half && self.is_given_time()));
+        let room = if each {
             Room::default()
+        } else {
+            Room::new(left(self.max_bytes, bytes), left(self.max_frames, frames))
         };
         room.with_settle(half && self.must_settle(bytes, frames))
     }
@@ -166,6 +198,7 @@ impl Outbox {
         if settled.wrote {
             self.relieved.store(true, Ordering::Relaxed);
         }
+        settled.behind = !settled.closed && self.is_behind();
         settled
     }
 
@@ -208,4 +241,14 @@ impl Outbox {
         self.wake_pump();
         lost
     }
+}
+
+/// How long publishers wait for a client that is behind, in milliseconds: see [`pace`](crate::pace).
+const GRACE: u32 = 100;
+
+/// Returns the milliseconds since this process first asked, never 0.
+fn millis() -> u32 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    let since = START.get_or_init(Instant::now).elapsed().as_millis();
+    u32::try_from(since).unwrap_or(u32::MAX - GRACE).max(1)
 }
