@@ -133,14 +133,16 @@ impl Registry {
         Ok(())
     }
 
-    /// Takes the peer out of every list and topic. Does nothing the second time.
+    /// Takes the peer out of every list and topic. Whoever calls this, it is in none when this returns,
+    /// also if another thread is taking it out right now.
     pub(crate) fn leave(&self, peer: &Peer) {
-        let Some((found, namespace)) = self.take(peer) else {
+        // Handles and topics are dropped without a lock: the last one runs user code.
+        let (found, namespace) = self.take(peer);
+        let Some(namespace) = namespace else {
             return;
         };
-        // Handles and topics are dropped without a lock: the last one runs user code.
         let mut gone = SmallVec::<[Peer; 4]>::new();
-        gone.push(found);
+        gone.extend(found);
         let (everyone, topics) = peer.subscriptions().begin_leaving();
         for (topic, key) in &topics {
             gone.extend(namespace.remove_member(topic, *key, peer));
@@ -153,17 +155,18 @@ impl Registry {
         }
     }
 
-    /// Takes the peer out of the hub's map. Returns its handle there, and its namespace.
-    fn take(&self, peer: &Peer) -> Option<(Peer, Arc<Namespace>)> {
+    /// Takes the peer out of the hub's map, if it is there. Returns its handle there, and its namespace.
+    fn take(&self, peer: &Peer) -> (Option<Peer>, Option<Arc<Namespace>>) {
         let mut hub = self.hub.lock();
-        let found = hub.peers.take(&peer.id())?;
-        if !found.0.is(peer) {
-            // Another peer has the same id by now.
-            hub.peers.insert(found);
-            return None;
-        }
-        let namespace = Arc::clone(hub.namespaces.get(peer.namespace())?);
-        Some((found.0, namespace))
+        let found = match hub.peers.take(&peer.id()) {
+            Some(found) if !found.0.is(peer) => {
+                // Another peer has the same id by now.
+                hub.peers.insert(found);
+                None
+            }
+            found => found.map(|ById(peer)| peer),
+        };
+        (found, hub.namespaces.get(peer.namespace()).cloned())
     }
 
     /// Forgets a namespace, unless somebody has joined it.
@@ -312,13 +315,20 @@ impl Registry {
             }
         });
         Asleep::new(asleep).hand_on();
+        if !grown.is_empty() {
+            Self::settle(grown, &mut published);
+        }
+        published
+    }
+
+    #[cold]
+    fn settle(grown: Vec<Peer>, published: &mut Published) {
         for peer in grown {
             let settled = peer.settle();
             published.queued -= usize::from(settled.closed && published.queued > 0);
             published.dropped += settled.lost;
             published.behind += usize::from(settled.behind);
         }
-        published
     }
 
     fn namespace_of(&self, peer: &Peer) -> Option<Arc<Namespace>> {

@@ -26,7 +26,7 @@ use crate::engine::{AnyEngine, Decoder, Violation};
 use crate::io::Io;
 use crate::outbox::Outbox;
 use crate::outlet::Outlet;
-use crate::pace::{self, Grown, Watch};
+use crate::pace::{self, Grown};
 use crate::runtime::Runtime;
 use crate::sync::Mutex;
 
@@ -451,9 +451,9 @@ impl<I: Io, R: Runtime, F: Future> Future for Beside<'_, I, R, F> {
         // What the hook queues is written below, or before the task sleeps: nobody need wake it
         // for that.
         this.link.outbox.stay_awake();
-        let watch = Watch::begin();
+        pace::begin_hook();
         let output = this.future.poll(cx);
-        let grown = watch.end();
+        let grown = pace::end_hook();
         if output.is_pending() {
             this.link.poll(cx);
         } else if grown.is_some() {

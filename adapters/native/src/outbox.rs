@@ -480,8 +480,12 @@ impl Outbox {
             state.queue.recheck();
         }
         state.queue.announce(feed);
-        let (bytes, frames) = state.waiting();
-        let room = self.room(&state, bytes, frames);
+        let room = if self.is_blocked() {
+            let (bytes, frames) = state.waiting();
+            self.room(&state, bytes, frames)
+        } else {
+            self.first_room(&state)
+        };
         Ok(room.with_wake(self.rouse()))
     }
 
@@ -508,7 +512,7 @@ impl Outbox {
     pub(crate) fn enqueue(&self, len: usize, push: impl FnOnce(&mut Batch)) -> Receipt {
         let mut state = self.state.lock();
         let mut dropped = 0;
-        if !self.has_room(&state, len) {
+        if state.closing || !matches!(state.overflow, Overflow::Close) {
             dropped = match self.make_room(&mut state, len) {
                 Ok(dropped) => dropped,
                 Err(refused) => return refused,

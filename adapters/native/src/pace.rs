@@ -37,29 +37,24 @@ enum State {
 /// The queues that a hook has let grow.
 pub(crate) type Grown = Vec<Arc<Outbox>>;
 
-/// A hook is polled on this thread until this is dropped or [ended](Self::end).
-pub(crate) struct Watch(State);
+/// A hook is polled on this thread from here on.
+#[inline]
+pub(crate) fn begin_hook() {
+    STATE.set(State::Hook);
+}
 
-impl Watch {
-    #[inline]
-    pub(crate) fn begin() -> Self {
-        Self(STATE.replace(State::Hook))
-    }
-
-    /// Returns the queues that grew, if the turn is over.
-    #[inline]
-    pub(crate) fn end(self) -> Option<Box<Grown>> {
-        let over = STATE.get() == State::TurnOver;
-        drop(self);
-        over.then(|| Box::new(GROWN.take()))
+/// The hook is not polled any more. Returns the queues that grew, if the turn is over.
+#[inline]
+pub(crate) fn end_hook() -> Option<Box<Grown>> {
+    match STATE.replace(State::NoHook) {
+        State::TurnOver => take_grown(),
+        _ => None,
     }
 }
 
-impl Drop for Watch {
-    #[inline]
-    fn drop(&mut self) {
-        STATE.set(self.0);
-    }
+#[cold]
+fn take_grown() -> Option<Box<Grown>> {
+    Some(Box::new(GROWN.take()))
 }
 
 /// The hook that this thread polls, if it does, has let this queue grow.

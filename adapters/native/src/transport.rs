@@ -185,6 +185,9 @@ impl NativeTransport {
 
     fn sent(&self, message: Message, receipt: Receipt) -> Result<(), SendError> {
         self.outbox.note_sent();
+        if receipt.queued && !receipt.wake && !receipt.settle {
+            return Ok(());
+        }
         if receipt.wake {
             self.outbox.wake_pump();
         }

@@ -47,12 +47,6 @@ impl Outbox {
         half
     }
 
-    /// Returns whether a message may be queued at once, as nearly always.
-    #[inline]
-    pub(super) fn has_room(&self, state: &State, len: usize) -> bool {
-        !state.closing && !state.stale && self.fits(state, len)
-    }
-
     /// Does what the policy says where there may be no room for a message. Returns how many were
     /// discarded for it; or else that it is refused.
     ///
@@ -63,7 +57,7 @@ impl Outbox {
         if state.closing {
             return Err(Receipt::closed());
         }
-        if !state.stale && !self.is_blocked() {
+        if !state.stale && (!self.is_blocked() || self.fits(state, len)) {
             return Ok(0);
         }
         match state.overflow {
@@ -151,6 +145,15 @@ impl Outbox {
         }
         let (bytes, frames) = state.waiting();
         self.note(bytes, frames) && self.must_settle(bytes, frames)
+    }
+
+    /// Returns how much may be appended to one topic's log before anyone looks at the sum, while writes
+    /// succeed.
+    #[inline]
+    pub(super) fn first_room(&self, state: &State) -> Room {
+        // A quarter, then smaller parts: those of all topics together are about as much as a bound.
+        let part = 2 + (usize::BITS - state.queue.feeds().saturating_sub(1).leading_zeros());
+        Room::new(self.max_bytes >> part, self.max_frames >> part)
     }
 
     /// Returns how much more may be appended to one topic's log, if so much waits in all.
