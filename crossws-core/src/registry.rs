@@ -298,13 +298,7 @@ impl Registry {
         except: Option<&Peer>,
         publication: &Publication,
     ) -> Published {
-        let mut published = Published::default();
-        let (mut asleep, mut grown) = (Vec::new(), Vec::new());
-        let mut told = Told {
-            published: &mut published,
-            asleep: &mut asleep,
-            grown: &mut grown,
-        };
+        let mut told = Told::default();
         let mut deliver = |to: &Arc<Topic>| to.publish(except, publication, &mut told);
         self.visit(scope, |namespace| match topic {
             None => deliver(&namespace.everyone),
@@ -314,11 +308,11 @@ impl Registry {
                 }
             }
         });
-        Asleep::new(asleep).hand_on();
-        if !grown.is_empty() {
-            Self::settle(grown, &mut published);
+        Asleep::new(told.asleep).hand_on();
+        if !told.grown.is_empty() {
+            Self::settle(told.grown, &mut told.published);
         }
-        published
+        told.published
     }
 
     #[cold]

@@ -377,6 +377,7 @@ impl Outbox {
     }
 
     /// Something was written: so much of what was taken is left.
+    #[inline]
     pub(crate) fn written(&self, left: &Batch) {
         let mut state = self.state.lock();
         state.taken_bytes = left.bytes();
@@ -384,10 +385,15 @@ impl Outbox {
         state.stale = false;
         self.blocked.store(false, Ordering::Relaxed);
         if self.behind_until.load(Ordering::Relaxed) > 0 {
-            let (bytes, frames) = state.waiting();
-            if !self.is_half(bytes, frames) {
-                self.behind_until.store(0, Ordering::Relaxed);
-            }
+            self.catches_up(&state);
+        }
+    }
+
+    #[cold]
+    fn catches_up(&self, state: &State) {
+        let (bytes, frames) = state.waiting();
+        if !self.is_half(bytes, frames) {
+            self.behind_until.store(0, Ordering::Relaxed);
         }
     }
 

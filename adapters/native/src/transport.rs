@@ -183,11 +183,17 @@ impl NativeTransport {
         self.encoder.deflater()
     }
 
+    #[inline]
     fn sent(&self, message: Message, receipt: Receipt) -> Result<(), SendError> {
         self.outbox.note_sent();
         if receipt.queued && !receipt.wake && !receipt.settle {
             return Ok(());
         }
+        self.heed(message, receipt)
+    }
+
+    /// Does what a receipt asks for.
+    fn heed(&self, message: Message, receipt: Receipt) -> Result<(), SendError> {
         if receipt.wake {
             self.outbox.wake_pump();
         }
