@@ -56,8 +56,8 @@ impl Step {
     }
 
     /// How often it counts in a turn besides once.
-    pub(crate) fn weight(&self) -> usize {
-        self.len() / TURN_BYTES
+    pub(crate) fn weight(&self) -> u32 {
+        u32::try_from(self.len() / TURN_BYTES).unwrap_or(u32::MAX - 1)
     }
 }
 

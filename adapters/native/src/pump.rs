@@ -89,7 +89,7 @@ where
 }
 
 /// Hooks run in one poll before the pump looks at its socket again and lets other tasks run.
-const TURN: usize = 64;
+const TURN: u32 = 64;
 
 /// Runs hooks until the connection is ending and everything that had arrived is delivered.
 async fn run<I, R, H>(link: &mut Link<I, R>, session: &mut Session<H>)
@@ -98,7 +98,7 @@ where
     R: Runtime,
     H: Hooks + ?Sized,
 {
-    let mut turn = 0;
+    let mut turn = 0_u32;
     let mut over = false;
     while !over {
         let step = std::future::poll_fn(|cx| poll_step(link, session, &mut turn, cx)).await;
@@ -119,7 +119,7 @@ where
 async fn work<I, R, H>(
     link: &mut Link<I, R>,
     session: &mut Session<H>,
-    turn: &mut usize,
+    turn: &mut u32,
     mut step: Step,
 ) -> bool
 where
@@ -128,7 +128,7 @@ where
     H: Hooks + ?Sized,
 {
     loop {
-        *turn += 1 + step.weight();
+        *turn = turn.saturating_add(1 + step.weight());
         if link.must_pace() {
             Box::pin(link.pace()).await;
         }
@@ -163,7 +163,7 @@ where
 fn poll_step<I, R, H>(
     link: &mut Link<I, R>,
     session: &mut Session<H>,
-    turn: &mut usize,
+    turn: &mut u32,
     cx: &mut Context<'_>,
 ) -> Poll<Step>
 where

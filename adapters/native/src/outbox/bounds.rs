@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crossws_core::{DRAIN_MARK, Overflow, Receipt, Room, Settled};
 
-use super::{Outbox, State, queue};
+use super::{Outbox, RELIEVED, State, queue};
 use crate::sync::atomic::Ordering;
 
 impl Outbox {
@@ -121,17 +121,21 @@ impl Outbox {
         !state.closing && self.is_half(bytes, frames) && self.is_given_time()
     }
 
-    /// Returns whether the client, which is behind, may still take its time. It begins now if it has
+    /// Returns whether the client, which is behind, may still take its time. That begins now if it has
     /// caught up since it was last behind.
     fn is_given_time(&self) -> bool {
-        let now = millis();
+        let now = ticks();
         match self.behind_until.load(Ordering::Relaxed) {
-            0 => {
-                let until = now.saturating_add(GRACE);
-                self.behind_until.store(until, Ordering::Relaxed);
+            NOT_BEHIND => {
+                self.behind_until.store(now + GRACE, Ordering::Relaxed);
                 true
             }
-            until => now < until,
+            LATE => false,
+            until if until > now && until - now <= GRACE => true,
+            _ => {
+                self.behind_until.store(LATE, Ordering::Relaxed);
+                false
+            }
         }
     }
 
@@ -199,7 +203,7 @@ impl Outbox {
             }
         }
         if settled.wrote {
-            self.relieved.store(true, Ordering::Relaxed);
+            self.flags.fetch_or(RELIEVED, Ordering::Relaxed);
         }
         settled.behind = !settled.closed && self.is_behind();
         settled
@@ -246,12 +250,20 @@ impl Outbox {
     }
 }
 
-/// How long publishers wait for a client that is behind, in milliseconds: see [`pace`](crate::pace).
-const GRACE: u32 = 100;
+/// The client is not behind, or nobody has looked since it is.
+pub(super) const NOT_BEHIND: u16 = 0;
 
-/// Returns the milliseconds since this process first asked, never 0.
-fn millis() -> u32 {
+/// It has been for longer than publishers wait.
+const LATE: u16 = u16::MAX;
+
+/// How long publishers wait for a client that is behind: see [`pace`](crate::pace).
+const GRACE: u16 = 100;
+
+/// Returns a clock's milliseconds. It begins anew at 1 every minute, long before it reaches [`LATE`]: a
+/// client that is behind then is late a little early.
+fn ticks() -> u16 {
+    const MINUTE: u128 = 60_000;
     static START: OnceLock<Instant> = OnceLock::new();
     let since = START.get_or_init(Instant::now).elapsed().as_millis();
-    u32::try_from(since).unwrap_or(u32::MAX - GRACE).max(1)
+    1 + u16::try_from(since % MINUTE).unwrap_or_default()
 }
