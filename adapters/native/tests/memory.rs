@@ -1,4 +1,5 @@
-//! What a connection owns while nothing happens on it, counted by the allocator.
+//! What a connection owns while nothing happens on it, and what a topic costs, counted by the
+//! allocator.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -6,8 +7,8 @@ use std::alloc::System;
 use std::future::{Future, Pending, pending};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,9 @@ use serde::{Deserialize, Serialize};
 
 #[global_allocator]
 static MEMORY: Cap<System> = Cap::new(System, usize::MAX);
+
+/// Held by the test that counts.
+static COUNTING: Mutex<()> = Mutex::new(());
 
 /// As a program sends it that is no browser.
 const REQUEST: &[u8] = b"GET /idle/room HTTP/1.1\r\nHost: 127.0.0.1:3000\r\nUpgrade: websocket\r\n\
@@ -112,6 +116,7 @@ fn an_idle_connection_owns_little_before_a_burst_and_after() {
     /// Beside what the runtime keeps for its task, its socket and its timer.
     const MOST: usize = 1544;
 
+    let _counting = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
     let mut frame = vec![0x82, 0x80 | 126];
     frame.extend(u16::try_from(LARGE).unwrap().to_be_bytes());
     frame.extend([0; 4 + LARGE]);
@@ -167,4 +172,48 @@ fn an_idle_connection_owns_little_before_a_burst_and_after() {
         after < idle + 16,
         "{after} bytes after {LARGE}, {idle} before"
     );
+}
+
+#[test]
+fn a_topic_costs_its_name_and_little_more() {
+    const MANY: usize = 120;
+    const NAME: usize = 250;
+    /// Besides its name. What it is made of: the topic with its lane, its first member, its place in
+    /// the namespace's index and in the list of its peer.
+    const MOST: usize = 576;
+
+    let _counting = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
+    let io = Script {
+        chunks: Vec::leak(vec![REQUEST.to_vec()]),
+        said: 0,
+        cue: Arc::new(AtomicUsize::new(1)),
+        heard: Arc::default(),
+    };
+    let (hub, runtime) = (Hub::default(), Still(Instant::now()));
+    let (resolver, head) = (Arc::new(Echo), HeadLimits::default());
+    let mut served = Box::pin(serve_stream(
+        io,
+        StreamInfo::default(),
+        &resolver,
+        &hub,
+        &runtime,
+        &head,
+    ));
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(served.as_mut().poll(&mut cx).is_pending());
+    let peer = hub.peers().remove(0);
+    let names: Vec<_> = (0..MANY).map(|n| format!("{n:0NAME$}")).collect();
+
+    let before = MEMORY.allocated();
+    for name in &names {
+        assert!(peer.subscribe(name).unwrap());
+    }
+    let each = (MEMORY.allocated() - before) / MANY;
+    assert!(each <= NAME + MOST, "{each} bytes");
+    for name in &names {
+        assert!(peer.unsubscribe(name));
+    }
+    let left = MEMORY.allocated().saturating_sub(before);
+    // The list of the peer may keep its room.
+    assert!(left < MANY * 32, "{left} bytes are left");
 }
