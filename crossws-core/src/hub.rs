@@ -8,7 +8,7 @@ use crate::claim::check_topics;
 use crate::context::ContextCell;
 use crate::expiry::{Moment, MomentCell};
 use crate::life::{End, Life};
-use crate::membership::{Membership, Ongoing, SHUTTING_DOWN};
+use crate::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_TOPICS};
 use crate::peer;
 use crate::publication::Publication;
 use crate::registry::Registry;
@@ -19,7 +19,7 @@ use crate::tasks::Inbox;
 use crate::{
     Capabilities, Claim, CloseFrame, Deflate, Error, Extensions, Hook, Limit, Limits, Origin, Peer,
     PeerId, Published, Rejection, RenewError, Resolve, RestoreError, Scope, Seat, Snapshot,
-    Transport, UpgradeRequest,
+    SubscribeError, Transport, UpgradeRequest,
 };
 
 /// Everything that is connected to one server: peers, namespaces, topics. A cheap handle that
@@ -213,7 +213,10 @@ impl Hub {
         for topic in &topics {
             self.registry()
                 .subscribe(&membership.peer, topic, self.limits())
-                .map_err(Rejection::internal)?;
+                .map_err(|error| match error {
+                    SubscribeError::HubFull(_) => Rejection::unavailable(TOO_MANY_TOPICS),
+                    other => Rejection::internal(other),
+                })?;
         }
         membership.peer.persist().map_err(Rejection::internal)?;
         self.count_accepted();
@@ -235,6 +238,7 @@ impl Hub {
             .max_peers(Limit::Unlimited)
             .max_namespaces(Limit::Unlimited)
             .max_topics(Limit::Unlimited)
+            .max_hub_topics(Limit::Unlimited)
             .max_name_len(Limit::Unlimited);
         let peer = self.peer_of(snapshot, transport)?;
         let membership = Membership::begin(peer, Ongoing::new(self), &limits)

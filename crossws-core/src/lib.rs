@@ -16,6 +16,7 @@
 //! and `close` comes once. Dropping any of them leaves nothing behind.
 
 mod bounds;
+mod budget;
 mod builder;
 mod capabilities;
 mod catch;

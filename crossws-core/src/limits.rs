@@ -106,6 +106,9 @@ limits! {
     overflow: Overflow = Overflow::Close;
     /// Most topics one peer may be subscribed to. Default 128.
     max_topics: Limit = Limit::At(128);
+    /// Most topics of this hub, in all of its namespaces together; a subscription to one more is
+    /// refused with [`SubscribeError::HubFull`]. Default 262,144.
+    max_hub_topics: Limit = Limit::At(262_144);
     /// Longest name of a topic or a namespace, in bytes. Default 255.
     max_name_len: Limit = Limit::At(255);
     /// Most namespaces with peers in them; an upgrade into one more is refused with 503.

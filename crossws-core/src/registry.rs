@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use crate::budget::Budget;
 use crate::feed::Clock;
 use crate::flusher::Asleep;
 use crate::members::Key;
@@ -24,6 +25,8 @@ use crate::{Limits, Peer, PeerId, Publication, Published, SubscribeError};
 #[derive(Default)]
 pub(crate) struct Registry {
     hub: Mutex<HubMap>,
+    /// How many topics all namespaces have together.
+    topics: Budget,
 }
 
 #[derive(Default)]
@@ -143,7 +146,7 @@ impl Registry {
         gone.push(found);
         let (everyone, topics) = peer.subscriptions().begin_leaving();
         for (topic, key) in &topics {
-            gone.extend(namespace.remove_member(topic, *key, peer));
+            gone.extend(namespace.remove_member(topic, *key, peer, &self.topics));
         }
         gone.extend(everyone.and_then(|key| namespace.everyone.remove(key, peer)));
         // Not before: what it publishes while it is a member has an author.
@@ -196,6 +199,9 @@ impl Registry {
         let topic = match index.topics.get(topic) {
             Some(topic) => Arc::clone(topic),
             None => {
+                if !self.topics.take(1, limits.max_hub_topics) {
+                    return Err(SubscribeError::HubFull(limits.max_hub_topics.get()));
+                }
                 let name: Arc<str> = Arc::from(topic);
                 let topic = Topic::new(Some(Arc::clone(&name)), namespace.clock.clone());
                 index.topics.insert(name, Arc::clone(&topic));
@@ -208,10 +214,30 @@ impl Registry {
             return Ok(true);
         }
         // The peer began to leave since it was asked.
-        let unused = index.take_if_empty(&topic);
+        let unused = index.take_if_empty(&topic, &self.topics);
         drop(index);
         drop(unused);
         Err(SubscribeError::Closed)
+    }
+
+    /// Whether all of these topics of a namespace exist or could be made now.
+    pub(crate) fn has_room_for(
+        &self,
+        namespace: &str,
+        topics: &[Arc<str>],
+        limits: &Limits,
+    ) -> bool {
+        let room = limits.max_hub_topics.get();
+        let room = room.saturating_sub(self.topics.used());
+        if topics.len() <= room {
+            return true;
+        }
+        let mut new: HashSet<_> = topics.iter().collect();
+        self.visit(Some(namespace), |namespace| {
+            let index = namespace.index.lock();
+            new.retain(|topic| !index.topics.contains_key(*topic));
+        });
+        new.len() <= room
     }
 
     pub(crate) fn unsubscribe(&self, peer: &Peer, topic: &str) -> bool {
@@ -221,7 +247,7 @@ impl Registry {
         let Some((topic, key)) = peer.subscriptions().get(topic) else {
             return false;
         };
-        let handle = namespace.remove_member(&topic, key, peer);
+        let handle = namespace.remove_member(&topic, key, peer, &self.topics);
         if handle.is_some() {
             peer.subscriptions().remove(&topic, key);
         }
@@ -348,10 +374,16 @@ impl Namespace {
     }
 
     /// Takes one peer out of a topic, and the topic out of the index with its last peer.
-    fn remove_member(&self, topic: &Arc<Topic>, key: Key, peer: &Peer) -> Option<Peer> {
+    fn remove_member(
+        &self,
+        topic: &Arc<Topic>,
+        key: Key,
+        peer: &Peer,
+        count: &Budget,
+    ) -> Option<Peer> {
         let removed = topic.remove(key, peer);
         if topic.is_empty() {
-            let unused = self.index.lock().take_if_empty(topic);
+            let unused = self.index.lock().take_if_empty(topic, count);
             drop(unused);
         }
         removed
@@ -359,10 +391,12 @@ impl Namespace {
 }
 
 impl Index {
-    /// Takes a topic out if it has no member. Must be dropped without the lock.
-    fn take_if_empty(&mut self, topic: &Arc<Topic>) -> Option<Arc<Topic>> {
+    /// Takes a topic out if it has no member, and off the count of all topics. Must be dropped
+    /// without the lock.
+    fn take_if_empty(&mut self, topic: &Arc<Topic>, count: &Budget) -> Option<Arc<Topic>> {
         let found = self.topics.get(topic.name())?;
         if Arc::ptr_eq(found, topic) && topic.is_empty() {
+            count.give_back(1);
             self.topics.remove(topic.name())
         } else {
             None
