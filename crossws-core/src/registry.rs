@@ -10,6 +10,7 @@
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{Hash, Hasher};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -21,6 +22,9 @@ use crate::members::Key;
 use crate::sync::Mutex;
 use crate::topic::{Told, Topic};
 use crate::{Limits, Peer, PeerId, Publication, Published, SubscribeError};
+
+/// How many namespaces one hold of the hub's lock looks up.
+const STEP: usize = 64;
 
 #[derive(Default)]
 pub(crate) struct Registry {
@@ -271,10 +275,21 @@ impl Registry {
     /// nobody came or left get the same list.
     pub(crate) fn peers(&self, scope: Option<&str>) -> Vec<Peer> {
         let mut peers = Vec::new();
+        if scope.is_none() {
+            peers.reserve(self.len());
+        }
         self.visit(scope, |namespace| {
             namespace.everyone.peers_into(&mut peers);
         });
         peers
+    }
+
+    pub(crate) fn peer_count(&self, scope: Option<&str>) -> usize {
+        let Some(namespace) = scope else {
+            return self.len();
+        };
+        let found = self.hub.lock().namespaces.get(namespace).cloned();
+        found.map_or(0, |namespace| namespace.everyone.len())
     }
 
     /// The topics with subscribers, by name, each once.
@@ -283,8 +298,11 @@ impl Registry {
         self.visit(scope, |namespace| {
             topics.extend(namespace.index.lock().topics.keys().cloned());
         });
-        topics.sort_unstable();
-        topics.dedup();
+        if scope.is_none() {
+            // Those of one namespace are sorted already.
+            topics.sort_unstable();
+            topics.dedup();
+        }
         topics
     }
 
@@ -351,7 +369,9 @@ impl Registry {
         self.hub.lock().namespaces.get(peer.namespace()).cloned()
     }
 
-    /// Visits one namespace, or all in order. The hub's lock is not held during the visits.
+    /// Visits one namespace, or all in order. The hub's lock is not held during the visits, and for
+    /// no more than [`STEP`] namespaces at once, so that no connection waits for a walk over many.
+    /// A namespace that comes or goes meanwhile may be visited or not.
     fn visit(&self, scope: Option<&str>, mut visit: impl FnMut(&Namespace)) {
         match scope {
             Some(name) => {
@@ -361,8 +381,25 @@ impl Registry {
                 }
             }
             None => {
-                let all: Vec<_> = self.hub.lock().namespaces.values().cloned().collect();
-                all.iter().for_each(|namespace| visit(namespace));
+                let mut last: Option<Arc<str>> = None;
+                loop {
+                    let mut step = SmallVec::<[Arc<Namespace>; STEP]>::new();
+                    {
+                        let hub = self.hub.lock();
+                        let from = last.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+                        let rest = hub.namespaces.range::<str, _>((from, Bound::Unbounded));
+                        let mut name = None;
+                        for (found, namespace) in rest.take(STEP) {
+                            step.push(Arc::clone(namespace));
+                            name = Some(found);
+                        }
+                        last = name.cloned();
+                    }
+                    step.iter().for_each(|namespace| visit(namespace));
+                    if step.len() < STEP {
+                        return;
+                    }
+                }
             }
         }
     }
