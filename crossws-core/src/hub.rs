@@ -99,8 +99,9 @@ impl HubBuilder {
         self
     }
 
-    /// Which of a request's headers a peer still has when it was restored. None by default: they
-    /// count against what a hibernating transport has room for.
+    /// Which of a request's headers a peer still has when it was restored, and drops last where
+    /// [`Limits::max_kept_head`](field@Limits::max_kept_head) has no room for all. None by default:
+    /// they count against what a hibernating transport has room for.
     pub fn kept_headers(mut self, names: impl IntoIterator<Item = HeaderName>) -> Self {
         self.kept_headers = names.into_iter().collect();
         self

@@ -217,3 +217,52 @@ fn a_topic_costs_its_name_and_little_more() {
     // The list of the peer may keep its room.
     assert!(left < MANY * 32, "{left} bytes are left");
 }
+
+#[test]
+fn an_idle_connection_keeps_a_bounded_part_of_a_large_head() {
+    /// Besides the bound.
+    const MOST: usize = 2048;
+
+    let _counting = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
+    // A browser with many cookies, a client with many small headers, and one whose request does not
+    // fit the form that most requests are kept in.
+    let (cookie, name) = ("c".repeat(15_000), "n".repeat(200));
+    let many: String = (0..90)
+        .map(|n| format!("x-{n:03}: {}\r\n", "v".repeat(150)))
+        .collect();
+    let heads = [
+        format!("Cookie: {cookie}\r\n"),
+        many.clone(),
+        format!("{name}: a\r\n{many}"),
+    ];
+    for more in heads {
+        let end = REQUEST.len() - 2;
+        let request = [&REQUEST[..end], more.as_bytes(), b"\r\n"].concat();
+        let chunks: Vec<_> = request.chunks(2048).map(<[u8]>::to_vec).collect();
+        let chunks: &'static [Vec<u8>] = Vec::leak(chunks);
+        let (hub, runtime) = (Hub::default(), Still(Instant::now()));
+        let (resolver, head) = (Arc::new(Echo), HeadLimits::default());
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut connect = || {
+            let io = Script {
+                chunks,
+                said: 0,
+                cue: Arc::new(AtomicUsize::new(chunks.len())),
+                heard: Arc::default(),
+            };
+            let info = StreamInfo::default();
+            let served = serve_stream(io, info, &resolver, &hub, &runtime, &head);
+            let mut served = Box::pin(served);
+            assert!(served.as_mut().poll(&mut cx).is_pending());
+            served
+        };
+        let _first = connect();
+        let before = MEMORY.allocated();
+        let connections: Vec<_> = (0..100).map(|_| connect()).collect();
+        let each = (MEMORY.allocated() - before) / 100;
+        assert_eq!(hub.stats().peers, 101);
+        let most = hub.limits().max_kept_head.get() + MOST;
+        assert!(each <= most, "{each} bytes for {}", request.len());
+        drop(connections);
+    }
+}
