@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use http::HeaderName;
 
+use crate::budget::Budget;
 use crate::catch::catch_panic;
 use crate::claim::check_topics;
 use crate::context::ContextCell;
@@ -45,6 +46,8 @@ struct Inner {
     shutdown: Mutex<Option<CloseFrame>>,
     sessions: AtomicUsize,
     idle: Event,
+    /// What all connections hold of [`Limits::max_unfinished`].
+    unfinished: Budget,
     accepted: AtomicU64,
     published: AtomicU64,
     queued: AtomicU64,
@@ -59,6 +62,9 @@ pub struct Stats {
     pub peers: usize,
     /// Connections with a hook still to end, upgrades in progress included.
     pub sessions: usize,
+    /// Bytes that connections hold of what is unfinished: see
+    /// [`Limits::max_unfinished`](field@Limits::max_unfinished).
+    pub unfinished: usize,
     /// Connections ever opened.
     pub accepted: u64,
     /// Publications, from peers and from outside.
@@ -118,6 +124,7 @@ impl HubBuilder {
             shutdown: Mutex::new(None),
             sessions: AtomicUsize::new(0),
             idle: Event::new(),
+            unfinished: Budget::default(),
             accepted: AtomicU64::new(0),
             published: AtomicU64::new(0),
             queued: AtomicU64::new(0),
@@ -157,6 +164,10 @@ impl Hub {
     /// Which of a request's headers a restored peer still has.
     pub fn kept_headers(&self) -> &[HeaderName] {
         &self.0.kept_headers
+    }
+
+    pub(crate) fn unfinished(&self) -> &Budget {
+        &self.0.unfinished
     }
 
     pub(crate) fn registry(&self) -> &Registry {
@@ -304,6 +315,7 @@ impl Hub {
         Stats {
             peers: self.registry().len(),
             sessions: self.0.sessions.load(Ordering::Acquire),
+            unfinished: self.0.unfinished.used(),
             accepted: read(&self.0.accepted),
             published: read(&self.0.published),
             queued: read(&self.0.queued),

@@ -87,6 +87,12 @@ macro_rules! limits {
 limits! {
     /// Largest message a peer may send, in bytes; larger ones close with 1009. Default 1 MiB.
     max_message_size: Limit = Limit::At(1 << 20);
+    /// Most bytes that all connections of this hub hold of what is unfinished: parts of messages,
+    /// handshakes, and connections that speak plain HTTP. A message whose next part has no room
+    /// closes its peer with 1013; a request, or a new connection, is refused with 503. The last
+    /// quarter is for handshakes alone. Only where this library owns the socket and reads the frames
+    /// itself. Default 256 MiB.
+    max_unfinished: Limit = Limit::At(256 << 20);
     /// Most frames that one message may come in, empty ones too; more close with 1008. Where the
     /// platform joins fragments itself, as Workers do, it is not seen. Default 16,384.
     max_fragments: Limit = Limit::At(16_384);

@@ -573,8 +573,8 @@ mod tests {
             ("x-large", &large),
             ("x-twice", &larger),
             ("x-small", b"s"),
-            ("origin", &vec![b'o'; 150]),
-            ("x-kept", &vec![b'k'; 400]),
+            ("origin", &[b'o'; 150]),
+            ("x-kept", &[b'k'; 400]),
             ("x-twice", &larger),
         ];
         let kept = [HeaderName::from_static("x-kept")];
