@@ -5,12 +5,13 @@
 mod common;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
 use common::{Client, Running, read_head, soon, start, upgrade_request};
 use crossws_core::{Hub, Limits, hooks, resolve_with};
-use crossws_tokio::Server;
+use crossws_tokio::{HeadLimits, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -142,6 +143,22 @@ async fn a_handshake_without_room_is_refused_and_one_that_ends_makes_room() {
         bytes == 0
     })
     .await;
+}
+
+#[tokio::test]
+async fn plain_http_without_a_request_ends_and_makes_room() {
+    let mut head = HeadLimits::default();
+    head.timeout = Duration::from_millis(100);
+    let none = resolve_with(|_| None::<Arc<crossws_core::HooksBuilder>>);
+    let router = Router::new().route("/", get(|| async { "a page" }));
+    let builder = Server::builder(none).head_limits(head).http(router);
+    let server = start(builder).await;
+    let mut page = server
+        .raw("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await;
+    assert!(read_head(&mut page).await.starts_with("HTTP/1.1 200"));
+    assert!(rest(&mut page).await.starts_with(b"a page"));
+    holds(&server, "nothing to be held", |bytes| bytes == 0).await;
 }
 
 #[tokio::test]
