@@ -33,8 +33,8 @@ pub struct Unclaimed<I> {
     /// What has been read from it: the request's head, and what came behind.
     pub read: Bytes,
     /// What the connection holds of [`Limits::max_unfinished`](field@crossws_core::Limits) until
-    /// this is dropped.
-    pub(crate) unfinished: Unfinished,
+    /// this is dropped. Boxed, because a connection that is claimed has room for this type too.
+    pub(crate) unfinished: Box<Unfinished>,
 }
 
 /// What a connection counts for in [`Limits::max_unfinished`](field@crossws_core::Limits) before its
@@ -182,6 +182,7 @@ where
     let Head { ask, bytes, end } = head;
     let Some(ask) = ask else {
         let read = bytes;
+        let unfinished = Box::new(unfinished);
         return Err(Unclaimed {
             io,
             read,
@@ -207,7 +208,7 @@ where
         Err(_) => Err(Unclaimed {
             io,
             read: bytes,
-            unfinished,
+            unfinished: Box::new(unfinished),
         }),
     }
 }
