@@ -13,7 +13,7 @@ use crate::context::ContextCell;
 use crate::expiry::{Moment, MomentCell};
 use crate::hub::Hub;
 use crate::life::Life;
-use crate::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_PEERS};
+use crate::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_PEERS, TOO_MANY_TOPICS};
 use crate::peer::{Inner, credentials_expired};
 use crate::resolve::Route;
 use crate::session::Joined;
@@ -56,7 +56,7 @@ impl<H: Hooks + ?Sized> Claim<H> {
     ///
     /// # Errors
     /// The response to refuse with: the hook's own; 403 for a foreign origin; 503 in a shutdown
-    /// or when the hub is full; 409 for an id in use; 414 for a namespace's name that is too long;
+    /// or when the hub is full of peers, namespaces or topics; 409 for an id in use; 414 for a namespace's name that is too long;
     /// 500 when the hook panicked, chose a subprotocol that was not offered, or more topics than a
     /// peer may have.
     ///
@@ -158,6 +158,12 @@ impl<H: Hooks + ?Sized> Accepted<H> {
         }
         check_topics(&upgrade.topics, hub.limits()).map_err(Rejection::internal)?;
         let id = upgrade.id.unwrap_or_else(PeerId::random);
+        if !hub
+            .registry()
+            .has_room_for(name, &upgrade.topics, hub.limits())
+        {
+            return Err(Rejection::unavailable(TOO_MANY_TOPICS));
+        }
         let shared = hub
             .registry()
             .check(id, name, hub.limits())
@@ -233,7 +239,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
     /// Makes the peer: it is listed and can be sent to from here on; no hook has run.
     ///
     /// # Errors
-    /// When the id has come into use, the hub is full, or a shutdown has begun since the upgrade
+    /// When the id has come into use, the hub is full of peers or topics, or a shutdown has begun since the upgrade
     /// was accepted; when the credentials have ended, or the transport cannot say when they do. A
     /// server that has already answered 101 closes with the frame.
     pub fn join(self, transport: impl Transport) -> Result<Joined<H>, CloseFrame> {
@@ -273,7 +279,11 @@ impl<H: Hooks + ?Sized> Accepted<H> {
         for topic in self.topics {
             match membership.peer.subscribe(&topic) {
                 Ok(_) | Err(SubscribeError::Closed) => {}
-                // The limits were checked with the upgrade; a transport may have no topics.
+                // Others have taken the room since the upgrade was accepted.
+                Err(SubscribeError::HubFull(_)) => {
+                    return Err(CloseFrame::new(CloseCode::TRY_AGAIN, TOO_MANY_TOPICS));
+                }
+                // The other limits were checked with the upgrade; a transport may have no topics.
                 Err(error) => tracing::error!(%error, %topic, "a topic from the upgrade hook"),
             }
         }

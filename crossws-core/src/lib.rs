@@ -16,6 +16,7 @@
 //! and `close` comes once. Dropping any of them leaves nothing behind.
 
 mod bounds;
+mod budget;
 mod builder;
 mod capabilities;
 mod catch;
@@ -59,6 +60,7 @@ mod tasks;
 mod text;
 mod topic;
 mod transport;
+mod unfinished;
 mod upgrade;
 mod wire;
 mod yielding;
@@ -102,6 +104,7 @@ pub use snapshot::{Part, PersistError, RestoreError, Snapshot};
 pub use tasks::HookOutput;
 pub use text::Utf8Bytes;
 pub use transport::{Receipt, Settled, Transport};
+pub use unfinished::{Overloaded, Unfinished};
 pub use upgrade::{InvalidHeader, Upgrade};
 pub use wire::{Encoding, Wire};
 pub use yielding::yield_now;

@@ -52,7 +52,8 @@ impl Peer {
             .capabilities()
             .contains(Capabilities::HIBERNATION)
         {
-            inner.request.pack();
+            let most = inner.hub.limits().max_kept_head.get();
+            inner.request.settle(most, inner.hub.kept_headers());
         }
         Self(Arc::new(inner))
     }
@@ -91,7 +92,8 @@ impl Peer {
         &self.0.namespace
     }
 
-    /// The request that asked for this connection.
+    /// The request that asked for this connection, with the headers that
+    /// [`Limits::max_kept_head`](field@crate::Limits::max_kept_head) has room for.
     pub fn request(&self) -> &UpgradeRequest {
         &self.0.request
     }

@@ -47,7 +47,13 @@ impl<'a> Scope<'a> {
         Ok(self.hub.deliver(self.namespace, topic, None, &publication))
     }
 
-    /// The peers. Two callers between whom nobody came or left get the same list.
+    /// How many peers there are. Takes the same time however many there are.
+    pub fn peer_count(self) -> usize {
+        self.hub.registry().peer_count(self.namespace)
+    }
+
+    /// The peers. Two callers between whom nobody came or left get the same list. Creates a handle
+    /// to each: [`peer_count`](Self::peer_count) counts them without.
     pub fn peers(self) -> Vec<Peer> {
         self.hub.registry().peers(self.namespace)
     }

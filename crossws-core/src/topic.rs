@@ -429,6 +429,8 @@ impl State {
         let at = found.unwrap_or(self.lanes.len());
         let number = LaneNumber::try_from(at).ok()?;
         if found.is_none() {
+            // Nearly every topic has one lane, and `push` would make room for four.
+            self.lanes.reserve_exact(1);
             self.lanes.push(Lane {
                 wire,
                 log: Log::default(),

@@ -7,8 +7,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
-use crossws_core::{Accepted, Claim, Hooks, Hub, Refused, Rejection, Resolve, UpgradeRequest};
-use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue};
+use crossws_core::{
+    Accepted, Claim, Hooks, Hub, Refused, Rejection, Resolve, Unfinished, UpgradeRequest,
+};
+use http::header::{self, CONTENT_LENGTH, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 
 use crate::crew::Crew;
@@ -30,7 +32,17 @@ pub struct Unclaimed<I> {
     pub io: I,
     /// What has been read from it: the request's head, and what came behind.
     pub read: Bytes,
+    /// What the connection holds of [`Limits::max_unfinished`](field@crossws_core::Limits) until
+    /// this is dropped. Boxed, because a connection that is claimed has room for this type too.
+    pub(crate) unfinished: Box<Unfinished>,
 }
+
+/// What a connection counts for in [`Limits::max_unfinished`](field@crossws_core::Limits) before its
+/// upgrade, besides its buffers: its task, its socket, what a single read brings.
+pub(crate) const CONNECTION: usize = 4 << 10;
+
+/// What a client is told that there is no room for.
+pub(crate) const OVERLOADED: &str = "the server is overloaded";
 
 /// What is known of a stream besides its bytes.
 #[derive(Debug, Clone, Copy, Default)]
@@ -128,9 +140,22 @@ where
     R: Runtime,
     S: Resolve + ?Sized,
 {
-    match read_head(&mut io, runtime, limits).await {
-        Ok(head) => Box::pin(answer(crew, io, info, head, resolver, hub, runtime)).await,
+    // To the end of the handshake.
+    let mut unfinished = Unfinished::new(hub.clone());
+    if unfinished.hold_briefly(CONNECTION).is_err() {
+        turn_away(&mut io).await;
+        return Ok(None);
+    }
+    match read_head(&mut io, runtime, limits, &mut unfinished).await {
+        Ok(head) => {
+            let answer = answer(crew, io, info, head, unfinished, resolver, runtime);
+            Box::pin(answer).await
+        }
         Err(HeadError::Gone) => Ok(None),
+        Err(HeadError::Overloaded) => {
+            refuse(io, runtime, Rejection::unavailable(OVERLOADED)).await;
+            Ok(None)
+        }
         Err(HeadError::Bad(status, text)) => {
             refuse(io, runtime, Rejection::new(status, text)).await;
             Ok(None)
@@ -145,8 +170,8 @@ async fn answer<I, R, S>(
     mut io: I,
     info: StreamInfo,
     head: Head,
+    unfinished: Unfinished,
     resolver: &Arc<S>,
-    hub: &Hub,
     runtime: &R,
 ) -> Result<Option<Stage>, Unclaimed<I>>
 where
@@ -156,8 +181,15 @@ where
 {
     let Head { ask, bytes, end } = head;
     let Some(ask) = ask else {
-        return Err(Unclaimed { io, read: bytes });
+        let read = bytes;
+        let unfinished = Box::new(unfinished);
+        return Err(Unclaimed {
+            io,
+            read,
+            unfinished,
+        });
     };
+    let hub = unfinished.hub();
     match Box::pin(upgrade(ask, info, resolver, hub, runtime)).await {
         Ok((answer, accepted, agreed)) => {
             let time = accepted.limits().close_timeout;
@@ -173,7 +205,11 @@ where
             refuse(io, runtime, rejection).await;
             Ok(None)
         }
-        Err(_) => Err(Unclaimed { io, read: bytes }),
+        Err(_) => Err(Unclaimed {
+            io,
+            read: bytes,
+            unfinished: Box::new(unfinished),
+        }),
     }
 }
 
@@ -250,30 +286,48 @@ pub fn run_upgrade<R: Runtime, H: Hooks + ?Sized>(
 /// is mounted.
 pub async fn not_found<I: Io, R: Runtime>(unclaimed: Unclaimed<I>, runtime: &R) {
     let rejection = Rejection::new(StatusCode::NOT_FOUND, "not found");
+    let _until_the_end = unclaimed.unfinished;
     refuse(unclaimed.io, runtime, rejection).await;
+}
+
+/// Answers a connection that there is no room for with 503, as far as the stream takes that at once:
+/// nothing of it is kept.
+async fn turn_away<I: Io>(io: &mut I) {
+    let response = refusal(Rejection::unavailable(OVERLOADED));
+    std::future::poll_fn(|cx| {
+        let _ = io.poll_write_vectored(cx, &[IoSlice::new(&response)]);
+        let _ = io.poll_flush(cx);
+        Poll::Ready(())
+    })
+    .await;
 }
 
 /// How long a refused client may take to read why.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Writes a refusal and ends the stream so that it arrives.
-fn refuse<I: Io, R: Runtime>(
+pub(crate) fn refuse<I: Io, R: Runtime>(
     mut io: I,
     runtime: &R,
     rejection: Rejection,
 ) -> impl Future<Output = ()> + Send {
-    let mut response = rejection.into_response();
-    let len = HeaderValue::from(response.body().len());
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_LENGTH, len);
-    headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    let response = serialize(&response);
+    let response = refusal(rejection);
     let refused = async move {
         if write_all(&mut io, response).await {
             linger(&mut io).await;
         }
     };
     within(runtime, LAST_WORDS, refused, || ())
+}
+
+/// A refusal as HTTP/1.1 bytes.
+fn refusal(rejection: Rejection) -> BytesMut {
+    let mut response = rejection.into_response();
+    let len = HeaderValue::from(response.body().len());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_LENGTH, len);
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    serialize(&response)
 }
 
 /// Ends the writing side and reads the rest, so that unread bytes do not reset the connection

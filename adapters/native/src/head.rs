@@ -5,7 +5,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use crossws_core::{Rejection, UpgradeRequest};
+use crossws_core::{Rejection, Unfinished, UpgradeRequest};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, StatusCode, Uri, Version};
@@ -70,26 +70,43 @@ pub(crate) enum HeadError {
     Gone,
     /// Answered with this status.
     Bad(StatusCode, &'static str),
+    /// All connections together hold too much that is unfinished.
+    Overloaded,
 }
 
-/// Reads until the head is complete.
+/// Reads until the head is complete. `unfinished` counts what has arrived besides what it holds
+/// already.
 pub(crate) async fn read_head<I: Io, R: Runtime>(
     io: &mut I,
     runtime: &R,
     limits: &HeadLimits,
+    unfinished: &mut Unfinished,
 ) -> Result<Head, HeadError> {
+    let base = unfinished.bytes();
     let mut bytes = BytesMut::new();
     let mut scanned = 0;
     let read = std::future::poll_fn(|cx| {
         loop {
             // On the stack, so that a connection that dribbles owns no more than it sent.
             let mut chunk = [0; 2048];
-            match std::task::ready!(io.poll_read(cx, &mut chunk)) {
-                Ok(0) | Err(_) => return Poll::Ready(Some(Err(HeadError::Gone))),
-                Ok(count) => bytes.extend_from_slice(chunk.get(..count).unwrap_or_default()),
+            let read = io.poll_read(cx, &mut chunk);
+            match read {
+                Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Some(Err(HeadError::Gone))),
+                Poll::Ready(Ok(count)) => {
+                    bytes.extend_from_slice(chunk.get(..count).unwrap_or_default());
+                    if let Some(head) = take_head(&mut bytes, &mut scanned, limits).transpose() {
+                        return Poll::Ready(Some(head));
+                    }
+                }
+                // A TLS handshake may have gone on nevertheless.
+                Poll::Pending => {}
             }
-            if let Some(head) = take_head(&mut bytes, &mut scanned, limits).transpose() {
-                return Poll::Ready(Some(head));
+            let held = base + bytes.capacity() + io.buffered();
+            if unfinished.hold_briefly(held).is_err() {
+                return Poll::Ready(Some(Err(HeadError::Overloaded)));
+            }
+            if read.is_pending() {
+                return Poll::Pending;
             }
         }
     });

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
 use bytes::Bytes;
-use crossws_core::{BoxError, Resolve};
+use crossws_core::{BoxError, Rejection, Resolve};
 use http::{Request, Response};
 use http_body_util::Either;
 use hyper::body::Incoming;
@@ -16,6 +16,7 @@ use hyper::service::service_fn;
 use tower_service::Service;
 
 use crate::Acceptor;
+use crate::accept::{CONNECTION, OVERLOADED, refuse};
 use crate::hyper::{HyperIo, HyperTimer};
 use crate::runtime::ServerRuntime;
 use crate::server::{Fallback, Rest, ServerBuilder};
@@ -70,6 +71,15 @@ where
         resolver,
         handle,
     } = rest;
+    let limits = handle.head_limits();
+    // hyper's smallest is 8 KiB.
+    let max_buffer = limits.max_head.max(8 << 10);
+    // Until the connection ends or becomes a WebSocket.
+    let mut unfinished = unclaimed.unfinished;
+    if unfinished.hold(CONNECTION + max_buffer).is_err() {
+        let rejection = Rejection::unavailable(OVERLOADED);
+        return refuse(unclaimed.io, &T::default(), rejection).await;
+    }
     let io = HyperIo {
         front: unclaimed.read,
         io: unclaimed.io,
@@ -108,14 +118,12 @@ where
             }
         }
     });
-    let limits = handle.head_limits();
     let mut connection = pin!(
         http1::Builder::new()
             .timer(HyperTimer(T::default()))
             .header_read_timeout(limits.timeout)
             .max_headers(limits.max_headers)
-            // hyper's smallest is 8 KiB.
-            .max_buf_size(limits.max_head.max(8 << 10))
+            .max_buf_size(max_buffer)
             .serve_connection(io, service)
             .with_upgrades()
     );

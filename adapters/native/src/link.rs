@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use crossws_core::{
     CloseFrame, Closed, ClosedBy, ControlRate, Error, Hub, Lifeline, Limits, Liveness, Message,
-    PeerId,
+    PeerId, Unfinished,
 };
 use pin_project_lite::pin_project;
 
@@ -97,8 +97,9 @@ pub(crate) struct Link<I, R: Runtime> {
     runtime: R,
     outbox: Arc<Outbox>,
     lifeline: Option<Lifeline>,
-    /// Of which the limits are read: every connection has the same.
-    hub: Hub,
+    /// What the engine holds in part, and the hub, of which the limits are read: every connection
+    /// has the same.
+    unfinished: Unfinished,
 
     engine: AnyEngine,
     input: Input,
@@ -185,7 +186,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             phase: Phase::Open,
             let_go: false,
             closed: None,
-            hub,
+            unfinished: Unfinished::new(hub),
             runtime,
         }
     }
@@ -403,7 +404,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
     }
 
     fn limits(&self) -> &Limits {
-        self.hub.limits()
+        self.unfinished.hub().limits()
     }
 
     /// When the client's time for its part of the close is over.

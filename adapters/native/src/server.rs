@@ -270,6 +270,7 @@ async fn connection<I: Io, R: Resolve, T: ServerRuntime>(
                     unclaimed: Unclaimed {
                         io: Box::new(unclaimed.io),
                         read: unclaimed.read,
+                        unfinished: unclaimed.unfinished,
                     },
                     info,
                     resolver,
