@@ -36,6 +36,7 @@ mod pump;
 mod runtime;
 mod server;
 mod shutdown;
+mod signal;
 mod socket;
 mod stage;
 mod stop;
@@ -64,6 +65,7 @@ pub use pump::pump;
 pub use runtime::{Runtime, ServerRuntime};
 pub use server::{Server, ServerBuilder, ServerHandle};
 pub use shutdown::{Report, Shutdown};
+pub use signal::{StopSignal, stop_signal};
 pub use socket::{reset_on_drop, tune};
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError, TlsStream};
