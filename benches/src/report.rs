@@ -44,7 +44,13 @@ fn put(path: &Path, text: &str) -> io::Result<()> {
 
 /// The rows of the short table: one of each kind of work.
 const SHORT: &[&str] = &[
-    "chat", "turns", "echo-1", "echo-16k", "publish-64", "idle", "connect",
+    "chat",
+    "turns",
+    "echo-1",
+    "echo-16k",
+    "publish-64",
+    "idle",
+    "connect",
 ];
 
 /// What a reader wants to know who has yet to choose: few rows, and no bounds of this project's own.
