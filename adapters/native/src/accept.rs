@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use crossws_core::{Accepted, Claim, Hooks, Hub, Refused, Rejection, Resolve, UpgradeRequest};
-use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT,
+    SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
 use http::{Response, StatusCode};
 
 use crate::crew::Crew;
@@ -253,6 +256,16 @@ pub async fn not_found<I: Io, R: Runtime>(unclaimed: Unclaimed<I>, runtime: &R) 
     refuse(unclaimed.io, runtime, rejection).await;
 }
 
+/// Makes a refusal the connection's last response: what a client that wanted a WebSocket sends next
+/// may be frames. A header `Upgrade` is named too, as RFC 9110 section 7.8 demands of who sends one.
+pub(crate) fn close_after(headers: &mut HeaderMap) {
+    let last = match headers.contains_key(UPGRADE) {
+        true => "upgrade, close",
+        false => "close",
+    };
+    headers.insert(CONNECTION, HeaderValue::from_static(last));
+}
+
 /// How long a refused client may take to read why.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -266,7 +279,7 @@ fn refuse<I: Io, R: Runtime>(
     let len = HeaderValue::from(response.body().len());
     let headers = response.headers_mut();
     headers.insert(CONTENT_LENGTH, len);
-    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    close_after(headers);
     let response = serialize(&response);
     let refused = async move {
         if write_all(&mut io, response).await {
@@ -326,6 +339,22 @@ fn serialize(response: &Response<Bytes>) -> BytesMut {
     bytes
 }
 
+/// Returns a name as RFC 6455 and RFC 9112 print it, where the server itself sends it: there are
+/// clients that compare bytes. The app's own are as the app's `HeaderName` has them, in lower case.
+fn spelled(name: &HeaderName) -> &str {
+    const SPELLED: [(&HeaderName, &str); 7] = [
+        (&CONNECTION, "Connection"),
+        (&UPGRADE, "Upgrade"),
+        (&SEC_WEBSOCKET_ACCEPT, "Sec-WebSocket-Accept"),
+        (&SEC_WEBSOCKET_PROTOCOL, "Sec-WebSocket-Protocol"),
+        (&SEC_WEBSOCKET_EXTENSIONS, "Sec-WebSocket-Extensions"),
+        (&SEC_WEBSOCKET_VERSION, "Sec-WebSocket-Version"),
+        (&CONTENT_LENGTH, "Content-Length"),
+    ];
+    let known = SPELLED.iter().find(|(known, _)| *known == name);
+    known.map_or(name.as_str(), |(_, spelled)| spelled)
+}
+
 /// A response's first line, with room for its headers and a body.
 fn begin_head(status: StatusCode, body: usize) -> BytesMut {
     let mut bytes = BytesMut::with_capacity(256 + body);
@@ -337,9 +366,10 @@ fn begin_head(status: StatusCode, body: usize) -> BytesMut {
     bytes
 }
 
-/// Of a `HeaderValue`, or as good as one: that none can hold a line break is a matter of types.
+/// Appends a header line. The value is of a `HeaderValue`, or as good as one: that none can hold a
+/// line break is a matter of types.
 fn put_header(bytes: &mut BytesMut, name: &HeaderName, value: &[u8]) {
-    bytes.extend_from_slice(name.as_str().as_bytes());
+    bytes.extend_from_slice(spelled(name).as_bytes());
     bytes.extend_from_slice(b": ");
     bytes.extend_from_slice(value);
     bytes.extend_from_slice(b"\r\n");

@@ -10,9 +10,9 @@ use http_body_util::Full;
 use hyper::upgrade::{OnUpgrade, Parts, Upgraded};
 
 use crate::Acceptor;
-use crate::accept::{StreamInfo, run_claim, run_upgrade};
+use crate::accept::{StreamInfo, close_after, run_claim, run_upgrade};
 use crate::crew::Crew;
-use crate::handshake::{Agreed, Handshake, is_upgrade};
+use crate::handshake::{Agreed, Handshake, check_target, is_upgrade};
 use crate::hyper::{HyperIo, UpgradedIo};
 use crate::io::Io;
 use crate::layer::WebSocketLayer;
@@ -53,6 +53,10 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         let (mut parts, body) = request.into_parts();
         if !is_upgrade(&parts) {
             return Err(Request::from_parts(parts, body));
+        }
+        // Before anyone is asked: what such a target's path is nobody can say.
+        if let Err(rejection) = check_target(&parts.uri) {
+            return Ok(answer(rejection));
         }
         let handshake = Handshake::check(&parts);
         let upgrade = parts.extensions.remove::<OnUpgrade>();
@@ -107,8 +111,11 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     }
 }
 
+/// A refusal, after which the server ends the connection.
 fn answer(rejection: Rejection) -> Response<Full<Bytes>> {
-    rejection.into_response().map(Full::new)
+    let mut response = rejection.into_response();
+    close_after(response.headers_mut());
+    response.map(Full::new)
 }
 
 /// An upgraded connection. A stream that is known below is taken out of hyper's wrapper, so that
