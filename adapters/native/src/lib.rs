@@ -26,6 +26,8 @@ mod http;
 mod hyper;
 mod io;
 #[cfg(feature = "http")]
+mod keep_alive;
+#[cfg(feature = "http")]
 mod layer;
 mod link;
 mod listen;
