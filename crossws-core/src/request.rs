@@ -35,6 +35,7 @@ impl UpgradeRequest {
                 parts,
                 remote_addr: None,
                 secure,
+                forwarded: false,
             })),
             params: Params::default(),
         }
@@ -71,6 +72,25 @@ impl UpgradeRequest {
             Head::Packed(packed) => packed.set_platform(packed.remote_addr(), secure),
         }
         self
+    }
+
+    /// Says that the client did not connect to this server's own port: the server listens on
+    /// another one than 80 and 443, so that a client of its own would have named it in `Host`. What
+    /// this is good for: [`Origin::Same`](crate::Origin::Same).
+    #[must_use]
+    pub fn with_forwarded(mut self, forwarded: bool) -> Self {
+        match &mut self.head {
+            Head::Whole(whole) => whole.forwarded = forwarded,
+            Head::Packed(packed) => packed.set_forwarded(forwarded),
+        }
+        self
+    }
+
+    pub(crate) fn is_forwarded(&self) -> bool {
+        match &self.head {
+            Head::Whole(whole) => whole.forwarded,
+            Head::Packed(packed) => packed.is_forwarded(),
+        }
     }
 
     pub(crate) fn set_params(&mut self, params: Params) {
@@ -254,6 +274,7 @@ struct Whole {
     parts: Parts,
     remote_addr: Option<SocketAddr>,
     secure: bool,
+    forwarded: bool,
 }
 
 impl fmt::Debug for Head {

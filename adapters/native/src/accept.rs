@@ -43,6 +43,9 @@ pub struct StreamInfo {
     pub remote_addr: Option<SocketAddr>,
     /// Whether the stream is encrypted.
     pub secure: bool,
+    /// Whether it came by a port that its client would have named: see
+    /// [`UpgradeRequest::with_forwarded`].
+    pub forwarded: bool,
     /// Which engine is to decode what arrives.
     pub engine: EngineKind,
     /// Whether a drop is an orderly end: see [`Listen::ends_on_drop`](crate::Listen::ends_on_drop).
@@ -55,6 +58,7 @@ impl StreamInfo {
         Self {
             remote_addr,
             secure: false,
+            forwarded: false,
             engine: EngineKind::default(),
             ends_on_drop: false,
         }
@@ -64,6 +68,14 @@ impl StreamInfo {
     #[must_use]
     pub fn with_secure(mut self, secure: bool) -> Self {
         self.secure = secure;
+        self
+    }
+
+    /// Says that it came by a port that its client would have named in `Host`: by any but 80 and 443.
+    /// See [`UpgradeRequest::with_forwarded`].
+    #[must_use]
+    pub fn with_forwarded(mut self, forwarded: bool) -> Self {
+        self.forwarded = forwarded;
         self
     }
 
@@ -135,7 +147,9 @@ where
         Ok(head) => Box::pin(answer(crew, io, info, head, resolver, hub, runtime)).await,
         Err(HeadError::Gone) => Ok(None),
         Err(HeadError::Bad(status, text)) => {
-            refuse(io, runtime, Rejection::new(status, text)).await;
+            let rejection = Rejection::new(status, text);
+            log_bad_request(&rejection, info.remote_addr);
+            refuse(io, runtime, rejection).await;
             Ok(None)
         }
     }
@@ -195,13 +209,20 @@ where
     let Ask { request, handshake } = ask;
     let request = request
         .with_remote_addr(info.remote_addr)
-        .with_secure(info.secure);
+        .with_secure(info.secure)
+        .with_forwarded(info.forwarded);
     let claim = run_claim(hub, resolver, request, runtime).await?;
-    let handshake = handshake.map_err(Refused::Rejected)?;
+    let handshake = handshake.map_err(|rejection| {
+        log_bad_request(&rejection, info.remote_addr);
+        Refused::Rejected(rejection)
+    })?;
     let accepted = run_upgrade(claim, runtime).await;
     let accepted = accepted.map_err(Refused::Rejected)?;
     let agreed = handshake.agree(accepted.deflate(), info.engine);
-    let agreed = agreed.map_err(Refused::Rejected)?;
+    let agreed = agreed.map_err(|rejection| {
+        log_bad_request(&rejection, info.remote_addr);
+        Refused::Rejected(rejection)
+    })?;
     // Without a `Response`, whose map of headers would be made to be read once.
     let mut answer = begin_head(StatusCode::SWITCHING_PROTOCOLS, 0);
     handshake.answer(accepted.headers(), &agreed, |name, value| {
@@ -231,6 +252,7 @@ pub fn run_claim<'a, R: Runtime, S: Resolve + ?Sized>(
 }
 
 fn too_long() -> Rejection {
+    tracing::warn!("refusing an upgrade that took too long");
     Rejection::unavailable("the upgrade took too long")
 }
 
@@ -254,6 +276,15 @@ pub fn run_upgrade<R: Runtime, H: Hooks + ?Sized>(
 pub async fn not_found<I: Io, R: Runtime>(unclaimed: Unclaimed<I>, runtime: &R) {
     let rejection = Rejection::new(StatusCode::NOT_FOUND, "not found");
     refuse(unclaimed.io, runtime, rejection).await;
+}
+
+/// Writes the refusal of a request that breaks a rule of HTTP or of the handshake to the log. Those of
+/// hooks and policies are in core's.
+pub(crate) fn log_bad_request(rejection: &Rejection, remote_addr: Option<SocketAddr>) {
+    let status = rejection.status();
+    let reason = String::from_utf8_lossy(rejection.response().body());
+    let remote_addr = remote_addr.map(tracing::field::display);
+    tracing::debug!(%status, %reason, remote_addr, "refusing a bad request");
 }
 
 /// Makes a refusal the connection's last response: what a client that wanted a WebSocket sends next

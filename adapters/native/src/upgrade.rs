@@ -10,7 +10,7 @@ use http_body_util::Full;
 use hyper::upgrade::{OnUpgrade, Parts, Upgraded};
 
 use crate::Acceptor;
-use crate::accept::{StreamInfo, close_after, run_claim, run_upgrade};
+use crate::accept::{StreamInfo, close_after, log_bad_request, run_claim, run_upgrade};
 use crate::crew::Crew;
 use crate::handshake::{Agreed, Handshake, check_target, is_upgrade};
 use crate::hyper::{HyperIo, UpgradedIo};
@@ -56,13 +56,14 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         }
         // Before anyone is asked: what such a target's path is nobody can say.
         if let Err(rejection) = check_target(&parts.uri) {
-            return Ok(answer(rejection));
+            return Ok(bad_request(rejection, info));
         }
         let handshake = Handshake::check(&parts);
         let upgrade = parts.extensions.remove::<OnUpgrade>();
         let request = UpgradeRequest::new(parts)
             .with_remote_addr(info.remote_addr)
-            .with_secure(info.secure);
+            .with_secure(info.secure)
+            .with_forwarded(info.forwarded);
         let claim = match run_claim(self.hub(), self.resolver(), request, &T::default()).await {
             Ok(claim) => claim,
             Err(Refused::Rejected(rejection)) => return Ok(answer(rejection)),
@@ -77,12 +78,13 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         };
         let handshake = match handshake {
             Ok(handshake) => handshake,
-            Err(rejection) => return Ok(answer(rejection)),
+            Err(rejection) => return Ok(bad_request(rejection, info)),
         };
         let Some(upgrade) = upgrade else {
-            return Ok(answer(Rejection::internal(
-                "this server's connection cannot be upgraded",
-            )));
+            // A request that was made by hand, or a layer that dropped its extensions.
+            let error = "this server's connection cannot be upgraded";
+            tracing::error!(error, "refusing an upgrade");
+            return Ok(answer(Rejection::internal(error)));
         };
         let accepted = run_upgrade(claim, &T::default()).await;
         let accepted = accepted.and_then(|accepted| {
@@ -109,6 +111,11 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     pub fn layer(&self) -> WebSocketLayer<R, T> {
         WebSocketLayer::new(self.clone())
     }
+}
+
+fn bad_request(rejection: Rejection, info: StreamInfo) -> Response<Full<Bytes>> {
+    log_bad_request(&rejection, info.remote_addr);
+    answer(rejection)
 }
 
 /// A refusal, after which the server ends the connection.

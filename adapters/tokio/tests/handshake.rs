@@ -258,3 +258,30 @@ async fn an_upgrade_in_http_1_0_is_for_the_http_service() {
     let request = upgrade_request("/ws").replace("HTTP/1.1", "HTTP/1.0");
     assert_eq!(status(&ask(&mut stream, &request).await), 404);
 }
+
+#[tokio::test]
+async fn a_page_whose_port_a_proxy_has_dropped_may_connect() {
+    // nginx's `proxy_set_header Host $host`: the page is of the proxy's port 8080.
+    let origin = |host: &str| {
+        let host = format!("Host: {host}\r\nOrigin: http://chat.example:8080");
+        upgrade_request("/ws").replace("Host: localhost", &host)
+    };
+    for door in DOORS {
+        let mut request = origin("chat.example");
+        if door == Door::Foreign {
+            // What port it has is not known here; what else a proxy adds is.
+            assert_eq!(status(&ask(&mut connect(door).await, &request).await), 403);
+            request = request.replace("Host:", "X-Forwarded-For: 192.0.2.1\r\nHost:");
+        }
+        assert_eq!(
+            status(&ask(&mut connect(door).await, &request).await),
+            101,
+            "{door:?}"
+        );
+        // Another host, and another port that is named, are other origins.
+        for host in ["other.example", "chat.example:80"] {
+            let head = ask(&mut connect(door).await, &origin(host)).await;
+            assert_eq!(status(&head), 403, "{door:?}: {host}");
+        }
+    }
+}
