@@ -21,10 +21,17 @@ use crate::runtime::ServerRuntime;
 use crate::stage::Stage;
 
 impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
-    /// Answers a request for a WebSocket: with a 101 behind which the connection runs, or with
-    /// its refusal. That server must keep upgrades alive: `axum::serve` does, and with hyper's own
-    /// connection it is `with_upgrades()`. The client's address, if it shall be known, is a [`SocketAddr`] in the
-    /// request's extensions; or say it with [`handle_upgrade_from`](Self::handle_upgrade_from).
+    /// Answers a request for a WebSocket: with a 101, after which the connection runs, or with its
+    /// refusal, after which the server ends the connection.
+    ///
+    /// That server must keep upgrades alive: `axum::serve` does, and with hyper's own connection it
+    /// is `with_upgrades()`. The client's address is taken from the request's extensions, if there is
+    /// a [`SocketAddr`]; [`handle_upgrade_from`](Self::handle_upgrade_from) takes it as an argument.
+    ///
+    /// **The namespace is by default the path of this request.** A router that strips a prefix, such
+    /// as axum's `nest`, passes requests for `/staff/orders` and `/public/orders` on as `/orders`:
+    /// the peers of both would share a namespace. Name it with
+    /// [`Upgrade::namespace`](crossws_core::Upgrade::namespace) there.
     ///
     /// # Errors
     /// Gives the request back, untouched, when it is no upgrade or no hooks claim it.
