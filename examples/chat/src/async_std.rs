@@ -1,6 +1,8 @@
 //! The chat on async-std: see `main.rs`. The hooks and the page are the same files.
 //!
-//!     cargo run -p chat --features async-std --bin chat_async_std
+//! ```sh
+//! cargo run -p chat --features async-std --bin chat_async_std
+//! ```
 
 use std::env;
 use std::io;

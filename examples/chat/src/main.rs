@@ -1,10 +1,14 @@
 //! A chat with rooms, and the page that it is used with, on one port.
 //!
-//!     cargo run -p chat
+//! ```sh
+//! cargo run -p chat
+//! ```
 //!
 //! Open the printed address in two windows. Then tell all rooms something from outside:
 //!
-//!     curl --data 'Deploy at 18:00' http://127.0.0.1:3000/announce
+//! ```sh
+//! curl --data 'Deploy at 18:00' http://127.0.0.1:3000/announce
+//! ```
 //!
 //! `PORT` chooses another port. Ctrl-C or SIGTERM tells the peers, waits for them and prints how it
 //! went. The chat itself is in `hooks.rs`, its tests are in `tests.rs`.

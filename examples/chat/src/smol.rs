@@ -1,6 +1,8 @@
 //! The chat on smol: see `main.rs`. The hooks and the page are the same files.
 //!
-//!     cargo run -p chat --features smol --bin chat_smol
+//! ```sh
+//! cargo run -p chat --features smol --bin chat_smol
+//! ```
 
 use std::env;
 use std::io;
