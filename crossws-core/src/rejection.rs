@@ -102,8 +102,8 @@ impl Rejection {
         *self.response
     }
 
-    /// Writes the refusal to the log. A client can cause most of them at will, so that only those
-    /// stand out that are the server's fault, or, perhaps, its configuration's.
+    /// Logs the refusal. Clients can cause most refusals at will, so only those are above `DEBUG` that
+    /// are the server's fault, or may be its configuration's.
     pub(crate) fn log(&self, path: &str) {
         let status = self.status();
         match &self.source {

@@ -74,9 +74,9 @@ impl UpgradeRequest {
         self
     }
 
-    /// Says that the client did not connect to this server's own port: the server listens on
-    /// another one than 80 and 443, so that a client of its own would have named it in `Host`. What
-    /// this is good for: [`Origin::Same`](crate::Origin::Same).
+    /// Sets whether the request arrived at a port that a browser would have named in `Host`: at any
+    /// but 80 and 443. Then a `Host` without a port means that a proxy, or something else that
+    /// forwards ports, is in front of the server. [`Origin::Same`](crate::Origin::Same) uses it.
     #[must_use]
     pub fn with_forwarded(mut self, forwarded: bool) -> Self {
         match &mut self.head {

@@ -43,7 +43,7 @@ pub struct StreamInfo {
     pub remote_addr: Option<SocketAddr>,
     /// Whether the stream is encrypted.
     pub secure: bool,
-    /// Whether it came by a port that its client would have named: see
+    /// Whether it arrived at a port that its client would have named in `Host`: see
     /// [`UpgradeRequest::with_forwarded`].
     pub forwarded: bool,
     /// Which engine is to decode what arrives.
@@ -71,8 +71,8 @@ impl StreamInfo {
         self
     }
 
-    /// Says that it came by a port that its client would have named in `Host`: by any but 80 and 443.
-    /// See [`UpgradeRequest::with_forwarded`].
+    /// Sets whether the stream arrived at a port that its client would have named in `Host`: at any
+    /// but 80 and 443. See [`UpgradeRequest::with_forwarded`].
     #[must_use]
     pub fn with_forwarded(mut self, forwarded: bool) -> Self {
         self.forwarded = forwarded;
@@ -278,8 +278,8 @@ pub async fn not_found<I: Io, R: Runtime>(unclaimed: Unclaimed<I>, runtime: &R) 
     refuse(unclaimed.io, runtime, rejection).await;
 }
 
-/// Writes the refusal of a request that breaks a rule of HTTP or of the handshake to the log. Those of
-/// hooks and policies are in core's.
+/// Logs the refusal of a request that breaks a rule of HTTP or of the handshake. Core logs refusals by
+/// hooks and policies.
 pub(crate) fn log_bad_request(rejection: &Rejection, remote_addr: Option<SocketAddr>) {
     let status = rejection.status();
     let reason = String::from_utf8_lossy(rejection.response().body());
@@ -288,7 +288,8 @@ pub(crate) fn log_bad_request(rejection: &Rejection, remote_addr: Option<SocketA
 }
 
 /// Makes a refusal the connection's last response: what a client that wanted a WebSocket sends next
-/// may be frames. A header `Upgrade` is named too, as RFC 9110 section 7.8 demands of who sends one.
+/// may be frames. If the refusal has an `Upgrade` header, `Connection` names it too, as RFC 9110
+/// section 7.8 requires.
 pub(crate) fn close_after(headers: &mut HeaderMap) {
     let last = match headers.contains_key(UPGRADE) {
         true => "upgrade, close",

@@ -206,7 +206,7 @@ fn to_ask(parsed: &httparse::Request<'_, '_>, head: &Bytes) -> Result<Option<Ask
         return to_parts(parsed, head).map(|_| None);
     }
     if !parsed.path.is_some_and(is_target) {
-        // Before anyone is asked: what such a target's path is nobody can say.
+        // Before the resolver runs: such a target has no path to resolve.
         return Err(bad(BAD_TARGET));
     }
     let get = parsed.method == Some("GET");

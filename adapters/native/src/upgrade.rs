@@ -61,7 +61,7 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         if !is_upgrade(&parts) {
             return Err(Request::from_parts(parts, body));
         }
-        // Before anyone is asked: what such a target's path is nobody can say.
+        // Before the resolver runs: such a target has no path to resolve.
         if let Err(rejection) = check_target(&parts.uri) {
             return Ok(bad_request(rejection, info));
         }
