@@ -23,7 +23,7 @@ pub(crate) struct Activity(Arc<AtomicUsize>);
 /// The last two bits of an [`Activity`]; the others count how often it has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// The service has a request, or its response is being written: the beginning.
+    /// The service has a request, or its response is being made.
     Serving = 0,
     /// The response has been made, and nothing of the next request has come.
     Idle = 1,
@@ -77,7 +77,10 @@ pub(crate) struct KeepAlive<R: Runtime> {
 }
 
 impl<R: Runtime> KeepAlive<R> {
+    /// For a connection whose first head has been read, but not by hyper: if hyper wants more of it,
+    /// that has a deadline too.
     pub(crate) fn new(activity: Activity) -> Self {
+        activity.enter(Phase::Head);
         Self {
             activity,
             seen: 0,
