@@ -22,7 +22,8 @@ use crate::tasks::Inbox;
 use crate::transport::Transport;
 use crate::{
     Capabilities, CloseCode, CloseFrame, Deflate, Error, Expiry, Extensions, Hook, Hooks, Limits,
-    Peer, PeerId, PersistError, Rejection, Snapshot, SubscribeError, Upgrade, UpgradeRequest,
+    Origin, Peer, PeerId, PersistError, Rejection, Snapshot, SubscribeError, Upgrade,
+    UpgradeRequest,
 };
 
 /// A request with the hooks that claim it. The next step is [`upgrade`](Self::upgrade).
@@ -63,17 +64,11 @@ impl<H: Hooks + ?Sized> Claim<H> {
     /// # Cancel safety
     /// Dropping the future drops the hook; nothing was registered.
     pub async fn upgrade(self) -> Result<Accepted<H>, Rejection> {
+        // Without the query, which may hold a token.
+        let path = tracing::enabled!(tracing::Level::ERROR).then(|| self.request.path().to_owned());
         let result = self.run().await;
-        if let Err(rejection) = &result
-            && let Some(error) = rejection.source()
-        {
-            let status = rejection.status();
-            // What a client can cause at will must not fill the server's log.
-            if status.is_server_error() {
-                tracing::error!(%status, %error, "refusing an upgrade");
-            } else {
-                tracing::debug!(%status, %error, "refusing an upgrade");
-            }
+        if let Err(rejection) = &result {
+            rejection.log(path.as_deref().unwrap_or_default());
         }
         result
     }
@@ -94,7 +89,7 @@ impl<H: Hooks + ?Sized> Claim<H> {
             return Err(Rejection::unavailable(TOO_MANY_PEERS));
         }
         if !hub.origin().admits(&request) {
-            return Err(Rejection::new(StatusCode::FORBIDDEN, "origin not allowed"));
+            return Err(Origin::refusal(&request));
         }
         let upgrade = catch_panic(async { hooks.upgrade(&request).await })
             .await

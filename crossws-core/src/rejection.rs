@@ -5,6 +5,7 @@ use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 
 use crate::bounds::BoxError;
+use crate::origin::ForeignOrigin;
 use crate::upgrade::InvalidHeader;
 
 /// A refused upgrade: any HTTP response, and the error behind it for the server's own eyes.
@@ -99,6 +100,22 @@ impl Rejection {
     /// The response to send.
     pub fn into_response(self) -> Response<Bytes> {
         *self.response
+    }
+
+    /// Logs the refusal. Clients can cause most refusals at will, so only those are above `DEBUG` that
+    /// are the server's fault, or may be its configuration's.
+    pub(crate) fn log(&self, path: &str) {
+        let status = self.status();
+        match &self.source {
+            Some(error) if status.is_server_error() => {
+                tracing::error!(%status, path, %error, "refusing an upgrade");
+            }
+            Some(error) if error.is::<ForeignOrigin>() => {
+                tracing::info!(%status, path, %error, "refusing an upgrade");
+            }
+            Some(error) => tracing::debug!(%status, path, %error, "refusing an upgrade"),
+            None => tracing::debug!(%status, path, "refusing an upgrade"),
+        }
     }
 
     /// The error behind the refusal.

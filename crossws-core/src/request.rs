@@ -43,6 +43,7 @@ impl UpgradeRequest {
                 parts,
                 remote_addr: None,
                 secure,
+                forwarded: false,
             })),
             params: Params::default(),
         }
@@ -79,6 +80,25 @@ impl UpgradeRequest {
             Head::Packed(packed) => packed.set_platform(packed.remote_addr(), secure),
         }
         self
+    }
+
+    /// Sets whether the request arrived at a port that a browser would have named in `Host`: at any
+    /// but 80 and 443. Then a `Host` without a port means that a proxy, or something else that
+    /// forwards ports, is in front of the server. [`Origin::Same`](crate::Origin::Same) uses it.
+    #[must_use]
+    pub fn with_forwarded(mut self, forwarded: bool) -> Self {
+        match &mut self.head {
+            Head::Whole(whole) => whole.forwarded = forwarded,
+            Head::Packed(packed) => packed.set_forwarded(forwarded),
+        }
+        self
+    }
+
+    pub(crate) fn is_forwarded(&self) -> bool {
+        match &self.head {
+            Head::Whole(whole) => whole.forwarded,
+            Head::Packed(packed) => packed.is_forwarded(),
+        }
     }
 
     pub(crate) fn set_params(&mut self, params: Params) {
@@ -277,6 +297,7 @@ struct Whole {
     parts: Parts,
     remote_addr: Option<SocketAddr>,
     secure: bool,
+    forwarded: bool,
 }
 
 impl Whole {

@@ -10,7 +10,10 @@ use bytes::{Buf, Bytes, BytesMut};
 use crossws_core::{
     Accepted, Claim, Hooks, Hub, Refused, Rejection, Resolve, Unfinished, UpgradeRequest,
 };
-use http::header::{self, CONTENT_LENGTH, HeaderName, HeaderValue};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT,
+    SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
 use http::{Response, StatusCode};
 
 use crate::crew::Crew;
@@ -39,7 +42,7 @@ pub struct Unclaimed<I> {
 
 /// What a connection counts for in [`Limits::max_unfinished`](field@crossws_core::Limits) before its
 /// upgrade, besides its buffers: its task, its socket, what a single read brings.
-pub(crate) const CONNECTION: usize = 4 << 10;
+pub(crate) const CONNECTION_BYTES: usize = 4 << 10;
 
 /// What a client is told that there is no room for.
 pub(crate) const OVERLOADED: &str = "the server is overloaded";
@@ -52,6 +55,9 @@ pub struct StreamInfo {
     pub remote_addr: Option<SocketAddr>,
     /// Whether the stream is encrypted.
     pub secure: bool,
+    /// Whether it arrived at a port that its client would have named in `Host`: see
+    /// [`UpgradeRequest::with_forwarded`].
+    pub forwarded: bool,
     /// Which engine is to decode what arrives.
     pub engine: EngineKind,
     /// Whether a drop is an orderly end: see [`Listen::ends_on_drop`](crate::Listen::ends_on_drop).
@@ -64,6 +70,7 @@ impl StreamInfo {
         Self {
             remote_addr,
             secure: false,
+            forwarded: false,
             engine: EngineKind::default(),
             ends_on_drop: false,
         }
@@ -73,6 +80,14 @@ impl StreamInfo {
     #[must_use]
     pub fn with_secure(mut self, secure: bool) -> Self {
         self.secure = secure;
+        self
+    }
+
+    /// Sets whether the stream arrived at a port that its client would have named in `Host`: at any
+    /// but 80 and 443. See [`UpgradeRequest::with_forwarded`].
+    #[must_use]
+    pub fn with_forwarded(mut self, forwarded: bool) -> Self {
+        self.forwarded = forwarded;
         self
     }
 
@@ -142,7 +157,7 @@ where
 {
     // To the end of the handshake.
     let mut unfinished = Unfinished::new(hub.clone());
-    if unfinished.hold_briefly(CONNECTION).is_err() {
+    if unfinished.hold_briefly(CONNECTION_BYTES).is_err() {
         turn_away(&mut io).await;
         return Ok(None);
     }
@@ -157,7 +172,9 @@ where
             Ok(None)
         }
         Err(HeadError::Bad(status, text)) => {
-            refuse(io, runtime, Rejection::new(status, text)).await;
+            let rejection = Rejection::new(status, text);
+            log_bad_request(&rejection, info.remote_addr);
+            refuse(io, runtime, rejection).await;
             Ok(None)
         }
     }
@@ -228,13 +245,20 @@ where
     let Ask { request, handshake } = ask;
     let request = request
         .with_remote_addr(info.remote_addr)
-        .with_secure(info.secure);
+        .with_secure(info.secure)
+        .with_forwarded(info.forwarded);
     let claim = run_claim(hub, resolver, request, runtime).await?;
-    let handshake = handshake.map_err(Refused::Rejected)?;
+    let handshake = handshake.map_err(|rejection| {
+        log_bad_request(&rejection, info.remote_addr);
+        Refused::Rejected(rejection)
+    })?;
     let accepted = run_upgrade(claim, runtime).await;
     let accepted = accepted.map_err(Refused::Rejected)?;
     let agreed = handshake.agree(accepted.deflate(), info.engine);
-    let agreed = agreed.map_err(Refused::Rejected)?;
+    let agreed = agreed.map_err(|rejection| {
+        log_bad_request(&rejection, info.remote_addr);
+        Refused::Rejected(rejection)
+    })?;
     // Without a `Response`, whose map of headers would be made to be read once.
     let mut answer = begin_head(StatusCode::SWITCHING_PROTOCOLS, 0);
     handshake.answer(accepted.headers(), &agreed, |name, value| {
@@ -264,6 +288,7 @@ pub fn run_claim<'a, R: Runtime, S: Resolve + ?Sized>(
 }
 
 fn too_long() -> Rejection {
+    tracing::warn!("refusing an upgrade that took too long");
     Rejection::unavailable("the upgrade took too long")
 }
 
@@ -302,6 +327,26 @@ async fn turn_away<I: Io>(io: &mut I) {
     .await;
 }
 
+/// Logs the refusal of a request that breaks a rule of HTTP or of the handshake. Core logs refusals by
+/// hooks and policies.
+pub(crate) fn log_bad_request(rejection: &Rejection, remote_addr: Option<SocketAddr>) {
+    let status = rejection.status();
+    let reason = String::from_utf8_lossy(rejection.response().body());
+    let remote_addr = remote_addr.map(tracing::field::display);
+    tracing::debug!(%status, %reason, remote_addr, "refusing a bad request");
+}
+
+/// Makes a refusal the connection's last response: what a client that wanted a WebSocket sends next
+/// may be frames. If the refusal has an `Upgrade` header, `Connection` names it too, as RFC 9110
+/// section 7.8 requires.
+pub(crate) fn close_after(headers: &mut HeaderMap) {
+    let last = match headers.contains_key(UPGRADE) {
+        true => "upgrade, close",
+        false => "close",
+    };
+    headers.insert(CONNECTION, HeaderValue::from_static(last));
+}
+
 /// How long a refused client may take to read why.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -326,7 +371,7 @@ fn refusal(rejection: Rejection) -> BytesMut {
     let len = HeaderValue::from(response.body().len());
     let headers = response.headers_mut();
     headers.insert(CONTENT_LENGTH, len);
-    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    close_after(headers);
     serialize(&response)
 }
 
@@ -380,6 +425,22 @@ fn serialize(response: &Response<Bytes>) -> BytesMut {
     bytes
 }
 
+/// Returns a name as RFC 6455 and RFC 9112 print it, where the server itself sends it: there are
+/// clients that compare bytes. The app's own are as the app's `HeaderName` has them, in lower case.
+fn spelled(name: &HeaderName) -> &str {
+    const SPELLED: [(&HeaderName, &str); 7] = [
+        (&CONNECTION, "Connection"),
+        (&UPGRADE, "Upgrade"),
+        (&SEC_WEBSOCKET_ACCEPT, "Sec-WebSocket-Accept"),
+        (&SEC_WEBSOCKET_PROTOCOL, "Sec-WebSocket-Protocol"),
+        (&SEC_WEBSOCKET_EXTENSIONS, "Sec-WebSocket-Extensions"),
+        (&SEC_WEBSOCKET_VERSION, "Sec-WebSocket-Version"),
+        (&CONTENT_LENGTH, "Content-Length"),
+    ];
+    let known = SPELLED.iter().find(|(known, _)| *known == name);
+    known.map_or(name.as_str(), |(_, spelled)| spelled)
+}
+
 /// A response's first line, with room for its headers and a body.
 fn begin_head(status: StatusCode, body: usize) -> BytesMut {
     let mut bytes = BytesMut::with_capacity(256 + body);
@@ -391,9 +452,10 @@ fn begin_head(status: StatusCode, body: usize) -> BytesMut {
     bytes
 }
 
-/// Of a `HeaderValue`, or as good as one: that none can hold a line break is a matter of types.
+/// Appends a header line. The value is of a `HeaderValue`, or as good as one: that none can hold a
+/// line break is a matter of types.
 fn put_header(bytes: &mut BytesMut, name: &HeaderName, value: &[u8]) {
-    bytes.extend_from_slice(name.as_str().as_bytes());
+    bytes.extend_from_slice(spelled(name).as_bytes());
     bytes.extend_from_slice(b": ");
     bytes.extend_from_slice(value);
     bytes.extend_from_slice(b"\r\n");

@@ -74,10 +74,10 @@ pub trait Engine: Send + 'static {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum EngineKind {
-    /// [`Decoder`].
+    /// This crate's own.
     #[default]
     Own,
-    /// [`Tungstenite`]: without permessage-deflate.
+    /// The crate `tungstenite`, without permessage-deflate.
     #[cfg(any(test, feature = "tungstenite"))]
     Tungstenite,
 }

@@ -26,6 +26,8 @@ mod http;
 mod hyper;
 mod io;
 #[cfg(feature = "http")]
+mod keep_alive;
+#[cfg(feature = "http")]
 mod layer;
 mod link;
 mod listen;
@@ -37,6 +39,7 @@ mod pump;
 mod runtime;
 mod server;
 mod shutdown;
+mod signal;
 mod socket;
 mod stage;
 mod stop;
@@ -65,6 +68,7 @@ pub use pump::pump;
 pub use runtime::{Runtime, ServerRuntime};
 pub use server::{Server, ServerBuilder, ServerHandle};
 pub use shutdown::{Report, Shutdown};
+pub use signal::{StopSignal, stop_signal};
 pub use socket::{reset_on_drop, tune, write_now};
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError, TlsStream};

@@ -214,6 +214,7 @@ async fn run<R: Resolve, T: ServerRuntime, L: Listen<T>>(
     let mut stopping = pin!(watch.stopping());
     let info = StreamInfo::new(None)
         .with_secure(listener.is_secure())
+        .with_forwarded(!has_default_port(&listener))
         .with_ends_on_drop(listener.ends_on_drop())
         .with_engine(shared.engine);
     loop {
@@ -239,6 +240,13 @@ async fn run<R: Resolve, T: ServerRuntime, L: Listen<T>>(
         let connection = connection(io, info, resolver, handle.clone(), fallback);
         shared.tasks.spawn(&shared.runtime, Stage::new(connection));
     }
+}
+
+/// Returns whether browsers leave this listener's port out of `Host`. They cannot reach one without a
+/// port, such as a Unix-domain socket, but through a proxy.
+fn has_default_port<T>(listener: &impl Listen<T>) -> bool {
+    let port = |addr: SocketAddr| matches!(addr.port(), 80 | 443);
+    listener.local_addr().ok().flatten().is_some_and(port)
 }
 
 /// The beginning of a connection, up to its 101; answers what follows.

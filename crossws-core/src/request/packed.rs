@@ -83,7 +83,9 @@ impl Packed {
                 None => packing.other(name, value.as_bytes())?,
             }
         }
-        Some(packing.finish(std::mem::take(&mut parts.extensions)))
+        let mut packed = packing.finish(std::mem::take(&mut parts.extensions));
+        packed.set_forwarded(whole.forwarded);
+        Some(packed)
     }
 
     /// From the pieces of a head. `None` for what does not fit the form, and for what takes a second
@@ -142,11 +144,23 @@ impl Packed {
     pub(super) fn set_platform(&mut self, addr: Option<SocketAddr>, secure: bool) {
         let (was_secure, was_addr, rest) = self.platform();
         if (was_secure, was_addr) != (secure, addr) {
+            let forwarded = self.is_forwarded();
             let mut platform = Vec::with_capacity(MOST_PLATFORM);
             put_platform(&mut platform, addr, secure);
             // In memory of its own size.
             self.bytes = [&platform[..], rest].concat().into();
+            self.set_forwarded(forwarded);
         }
+    }
+
+    pub(super) fn set_forwarded(&mut self, forwarded: bool) {
+        if let Some(kind) = self.bytes.first_mut() {
+            *kind = *kind & !FORWARDED | if forwarded { FORWARDED } else { 0 };
+        }
+    }
+
+    pub(super) fn is_forwarded(&self) -> bool {
+        self.bytes.first().is_some_and(|kind| kind & FORWARDED != 0)
     }
 
     /// As `http` knows it, made when it is asked for first.
@@ -207,7 +221,7 @@ impl Packed {
         let Some((kind, rest)) = self.bytes.split_first() else {
             return (false, None, &[]);
         };
-        let (addr, rest) = match kind & !SECURE {
+        let (addr, rest) = match kind & !(SECURE | FORWARDED) {
             V4 => take_v4(rest),
             V6 => take_v6(rest),
             _ => None,
@@ -250,6 +264,7 @@ impl fmt::Debug for Packed {
 const V4: u8 = 1;
 const V6: u8 = 2;
 const SECURE: u8 = 0x80;
+const FORWARDED: u8 = 0x40;
 
 /// Of what the platform knows, at most.
 const MOST_PLATFORM: usize = 1 + 16 + 2 + 4 + 4;
