@@ -148,7 +148,7 @@ async fn a_handshake_without_room_is_refused_and_one_that_ends_makes_room() {
 #[tokio::test]
 async fn plain_http_without_a_request_ends_and_makes_room() {
     let mut head = HeadLimits::default();
-    head.timeout = Duration::from_millis(100);
+    head.keep_alive = Duration::from_millis(100);
     let none = resolve_with(|_| None::<Arc<crossws_core::HooksBuilder>>);
     let router = Router::new().route("/", get(|| async { "a page" }));
     let builder = Server::builder(none).head_limits(head).http(router);

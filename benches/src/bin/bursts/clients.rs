@@ -13,7 +13,7 @@ use super::{CROWD, Case, Publisher};
 
 /// A message takes no longer than this.
 const PATIENCE: Duration = Duration::from_secs(20);
-const MASK: [u8; 4] = [1, 2, 3, 4];
+pub(crate) const MASK: [u8; 4] = [1, 2, 3, 4];
 
 /// What became of a burst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,7 +35,7 @@ impl Outcome {
 }
 
 /// Ends the server with the run.
-struct Server(Child);
+pub(crate) struct Server(Child);
 
 impl Drop for Server {
     fn drop(&mut self) {
@@ -44,7 +44,7 @@ impl Drop for Server {
     }
 }
 
-fn serve(case: &Case) -> io::Result<(Server, SocketAddr)> {
+pub(crate) fn serve(case: &Case) -> io::Result<(Server, SocketAddr)> {
     let mut child = Command::new(std::env::current_exe()?)
         .args(["serve", case.runtime, &case.threads.to_string()])
         .env("SMOL_THREADS", case.threads.to_string())
@@ -59,7 +59,7 @@ fn serve(case: &Case) -> io::Result<(Server, SocketAddr)> {
 }
 
 /// A connection that has heard that it is ready.
-fn connect(address: SocketAddr, path: &str, number: usize) -> io::Result<TcpStream> {
+pub(crate) fn connect(address: SocketAddr, path: &str, number: usize) -> io::Result<TcpStream> {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
     let source = SocketAddr::from(([127, 0, 1, 1 + (number % 16) as u8], 0));
     socket.bind(&source.into())?;

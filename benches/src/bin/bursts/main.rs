@@ -4,6 +4,7 @@
 //! ```sh
 //! cargo run --release -p crossws-bench --bin bursts              # all of it, ten runs each
 //! cargo run --release -p crossws-bench --bin bursts short        # one run of a few
+//! cargo run --release -p crossws-bench --bin bursts close 10000  # closes so many members that lag
 //! cargo run --release -p crossws-bench --bin bursts tokio 1 member 20 1000 20000   # one of them
 //! ```
 //!
@@ -11,6 +12,7 @@
 //! their number.
 
 mod clients;
+mod closing;
 mod server;
 
 use std::process::ExitCode;
@@ -134,6 +136,13 @@ fn main() -> ExitCode {
     if args.first().is_some_and(|arg| arg == "serve") {
         server::main(&args[1], args[2].parse().unwrap_or(1));
         return ExitCode::SUCCESS;
+    }
+    if args.first().is_some_and(|arg| arg == "close") {
+        let members = args
+            .get(1)
+            .and_then(|arg| arg.parse().ok())
+            .unwrap_or(10_000);
+        return closing::main(members);
     }
     let short = args.iter().any(|arg| arg == "short");
     args.retain(|arg| arg != "short");

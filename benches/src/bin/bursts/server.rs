@@ -1,10 +1,11 @@
 //! The room. Only the public API, with default limits.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crossws::{HookResult, Hooks, Hub, Message, Origin, Peer};
+use crossws::{CloseCode, HookResult, Hooks, Hub, Message, Origin, Peer};
 
+/// `/echo` answers, `/close` closes the room and says how many microseconds that took.
 /// `/member`: in the room, and publishes to it. `/outsider`: publishes to it. `/send`: sends to each
 /// member. `/hub` and `/hub-peer`: the text `COUNT SIZE` starts a task that publishes.
 struct Room {
@@ -15,9 +16,13 @@ struct Room {
 impl Hooks for Room {
     async fn upgrade(
         &self,
-        _: &crossws::UpgradeRequest,
+        request: &crossws::UpgradeRequest,
     ) -> Result<crossws::Upgrade, crossws::Rejection> {
-        Ok(crossws::Upgrade::new().namespace("/room"))
+        let namespace = match request.path() {
+            path @ ("/echo" | "/close") => path,
+            _ => "/room",
+        };
+        Ok(crossws::Upgrade::new().namespace(namespace))
     }
 
     async fn open(&self, peer: &Peer) -> HookResult {
@@ -37,6 +42,14 @@ impl Hooks for Room {
                     // One that is closed is told so to the clients by the close itself.
                     let _ = member.send(message.clone());
                 }
+            }
+            "/echo" => peer.send(message)?,
+            "/close" => {
+                let from = Instant::now();
+                peer.hub()
+                    .in_namespace("/room")
+                    .close_all(CloseCode::RESTART);
+                peer.send(from.elapsed().as_micros().to_string())?;
             }
             "/hub" => peer.spawn(publish(peer.hub().clone(), message, false)),
             "/hub-peer" => peer.spawn(publish(peer.hub().clone(), message, true)),
