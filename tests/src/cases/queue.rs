@@ -1,6 +1,6 @@
 //! What waits for a client that reads slowly, or not at all.
 
-use crate::{Ask, Do, Peer, Profile, Scene};
+use crate::{Ask, Do, Peer, Profile, Scene, Stage};
 
 group! {
     what_is_queued_is_counted: [DRAIN],
@@ -153,16 +153,39 @@ async fn a_client_that_never_reads_is_bounded(scene: Scene<'_>) {
     stage.serves().await;
 }
 
-async fn too_many_messages_are_too_much(scene: Scene<'_>) {
-    let profile = Profile {
+/// Large messages, so that few of them are more than any socket's buffers hold.
+const LARGE: usize = 1 << 20;
+const MANY: usize = 40;
+
+fn many() -> Do {
+    Do::Flood {
+        count: MANY,
+        size: LARGE,
+    }
+}
+
+/// At most ten messages may wait, however long they are.
+fn ten(overflow: &str) -> Profile {
+    Profile {
         max_queued: Some(10),
+        overflow: Some(overflow.to_owned()),
         ..roomy()
-    };
-    let stage = scene.stage_with(profile).await;
+    }
+}
+
+/// That about ten messages were queued, and not many more. In one hook that does not await, and the
+/// client does not read yet.
+async fn queues_ten(stage: &Stage, most: usize) {
+    let did = stage.wait("a", "did").await;
+    let queued = did["answer"]["most_buffered"].as_u64().unwrap() as usize / LARGE;
+    assert!((9..=most).contains(&queued), "{queued} messages");
+}
+
+async fn too_many_messages_are_too_much(scene: Scene<'_>) {
+    let stage = scene.stage_with(ten("close")).await;
     let mut peer = stage.join("/", "a").await;
-    // In one hook that does not await, and the client does not read yet.
-    peer.perform(&[plenty()]).await;
-    stage.wait("a", "did").await;
+    peer.perform(&[many()]).await;
+    queues_ten(&stage, 11).await;
     assert_eq!(peer.closes_at_last().await.0, 1013);
 }
 
@@ -178,23 +201,15 @@ async fn a_burst_to_a_client_that_reads_closes_nobody(scene: Scene<'_>) {
     peer.hears_nothing().await;
 }
 
-fn dropping(policy: &str) -> Profile {
-    Profile {
-        max_queued: Some(10),
-        overflow: Some(policy.to_owned()),
-        ..roomy()
-    }
-}
-
 /// Reads so many of the messages of a flood, each at most once and in their order. Returns the number of
 /// the last.
 async fn hears_some(peer: &mut Peer, count: usize) -> usize {
     let mut next = 0;
     for _ in 0..count {
         let text = peer.text().await;
-        while Do::numbered(next, 1 << 16) != text {
+        while Do::numbered(next, LARGE) != text {
             next += 1;
-            assert!(next < PLENTY >> 16, "a message twice, or in another order");
+            assert!(next < MANY, "a message twice, or in another order");
         }
         next += 1;
     }
@@ -202,28 +217,28 @@ async fn hears_some(peer: &mut Peer, count: usize) -> usize {
 }
 
 async fn dropping_the_newest_hands_it_back(scene: Scene<'_>) {
-    let stage = scene.stage_with(dropping("drop-newest")).await;
+    let stage = scene.stage_with(ten("drop-newest")).await;
     let mut peer = stage.join("/", "a").await;
     let text = "one more".to_owned();
-    peer.perform(&[plenty(), Do::Send { text }, Do::State])
-        .await;
+    peer.perform(&[many(), Do::Send { text }, Do::State]).await;
+    queues_ten(&stage, 11).await;
     let did = stage.wait_for("a", "did", 2).await;
     assert_eq!(did[1]["answer"]["full"], "one more");
     let dropped = stage.wait("a", "state").await["dropped"].as_u64().unwrap() as usize;
     assert!(dropped > 1, "{dropped}");
-    // What was taken before the queue was full is what it gets.
-    hears_some(&mut peer, (PLENTY >> 16) - (dropped - 1)).await;
+    hears_some(&mut peer, MANY - (dropped - 1)).await;
     peer.hears_nothing().await;
 }
 
 async fn dropping_the_oldest_keeps_the_newest(scene: Scene<'_>) {
-    let stage = scene.stage_with(dropping("drop-oldest")).await;
+    let stage = scene.stage_with(ten("drop-oldest")).await;
     let mut peer = stage.join("/", "a").await;
-    peer.perform(&[plenty(), Do::State]).await;
+    peer.perform(&[many(), Do::State]).await;
+    // What is being written cannot be taken back.
+    queues_ten(&stage, 21).await;
     let dropped = stage.wait("a", "state").await["dropped"].as_u64().unwrap() as usize;
     assert!(dropped > 0);
-    let last = hears_some(&mut peer, (PLENTY >> 16) - dropped).await;
-    assert_eq!(last, (PLENTY >> 16) - 1);
+    assert_eq!(hears_some(&mut peer, MANY - dropped).await, MANY - 1);
     peer.hears_nothing().await;
 }
 
@@ -250,7 +265,7 @@ async fn a_slow_subscriber_delays_nobody(scene: Scene<'_>) {
 }
 
 async fn what_a_slow_subscriber_loses_is_counted(scene: Scene<'_>) {
-    let stage = scene.stage_with(dropping("drop-oldest")).await;
+    let stage = scene.stage_with(ten("drop-oldest")).await;
     let ask = Ask {
         topics: vec!["news".to_owned()],
         ..Ask::named("slow")
