@@ -14,7 +14,7 @@ use crate::expiry::{Moment, MomentCell};
 use crate::hub::Hub;
 use crate::life::Life;
 use crate::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_PEERS};
-use crate::peer::{Inner, credentials_expired};
+use crate::peer::{Inner, Protocol, SettingsCell, credentials_expired};
 use crate::resolve::Route;
 use crate::session::Joined;
 use crate::subscriptions::Subscriptions;
@@ -22,7 +22,8 @@ use crate::tasks::Inbox;
 use crate::transport::Transport;
 use crate::{
     Capabilities, CloseCode, CloseFrame, Deflate, Error, Expiry, Extensions, Hook, Hooks, Limits,
-    Peer, PeerId, PersistError, Rejection, Snapshot, SubscribeError, Upgrade, UpgradeRequest,
+    Peer, PeerId, PersistError, Rejection, Settings, Snapshot, SubscribeError, Upgrade,
+    UpgradeRequest,
 };
 
 /// A request with the hooks that claim it. The next step is [`upgrade`](Self::upgrade).
@@ -30,15 +31,21 @@ pub struct Claim<H: Hooks + ?Sized> {
     hub: Hub,
     hooks: Arc<H>,
     request: UpgradeRequest,
+    settings: Arc<Settings>,
 }
 
 impl<H: Hooks + ?Sized> Claim<H> {
     pub(crate) fn new(hub: Hub, mut request: UpgradeRequest, route: Route<H>) -> Self {
         request.set_params(route.params);
+        let settings = match route.settings {
+            Some(settings) => settings.apply(hub.settings()),
+            None => Arc::clone(hub.settings()),
+        };
         Self {
             hub,
             hooks: route.hooks,
             request,
+            settings,
         }
     }
 
@@ -49,7 +56,12 @@ impl<H: Hooks + ?Sized> Claim<H> {
 
     /// How long [`upgrade`](Self::upgrade) may take; the adapter, which has a clock, bounds it.
     pub fn deadline(&self) -> Duration {
-        self.hub.limits().upgrade_timeout
+        self.settings.limits.upgrade_timeout
+    }
+
+    /// What is configured for the connection that the request asks for.
+    pub fn settings(&self) -> &Arc<Settings> {
+        &self.settings
     }
 
     /// Checks the origin, runs the `upgrade` hook, and checks what it answered.
@@ -64,16 +76,8 @@ impl<H: Hooks + ?Sized> Claim<H> {
     /// Dropping the future drops the hook; nothing was registered.
     pub async fn upgrade(self) -> Result<Accepted<H>, Rejection> {
         let result = self.run().await;
-        if let Err(rejection) = &result
-            && let Some(error) = rejection.source()
-        {
-            let status = rejection.status();
-            // What a client can cause at will must not fill the server's log.
-            if status.is_server_error() {
-                tracing::error!(%status, %error, "refusing an upgrade");
-            } else {
-                tracing::debug!(%status, %error, "refusing an upgrade");
-            }
+        if let Err(rejection) = &result {
+            rejection.log();
         }
         result
     }
@@ -83,6 +87,7 @@ impl<H: Hooks + ?Sized> Claim<H> {
             hub,
             hooks,
             request,
+            settings,
         } = self;
         // Counted before the look at the shutdown: either that waits for this, or this sees it.
         let ongoing = Ongoing::new(&hub);
@@ -93,7 +98,7 @@ impl<H: Hooks + ?Sized> Claim<H> {
         if !hub.limits().max_peers.allows(hub.registry().len() + 1) {
             return Err(Rejection::unavailable(TOO_MANY_PEERS));
         }
-        if !hub.origin().admits(&request) {
+        if !settings.origin.admits(&request) {
             return Err(Rejection::new(StatusCode::FORBIDDEN, "origin not allowed"));
         }
         let upgrade = catch_panic(async { hooks.upgrade(&request).await })
@@ -102,7 +107,7 @@ impl<H: Hooks + ?Sized> Claim<H> {
         if hub.is_shutting_down() {
             return Err(Rejection::unavailable(SHUTTING_DOWN));
         }
-        Accepted::new(ongoing, hooks, request, upgrade)
+        Accepted::new(ongoing, hooks, request, settings, upgrade)
     }
 }
 
@@ -123,7 +128,7 @@ pub struct Accepted<H: Hooks + ?Sized> {
     headers: HeaderMap,
     protocol: Option<String>,
     context: ContextCell,
-    extensions: Extensions,
+    settings: Arc<Settings>,
     topics: Vec<Arc<str>>,
     deflate: Option<Deflate>,
     expiry: Expiry,
@@ -134,11 +139,18 @@ impl<H: Hooks + ?Sized> Accepted<H> {
         ongoing: Ongoing,
         hooks: Arc<H>,
         request: UpgradeRequest,
+        settings: Arc<Settings>,
         upgrade: Upgrade,
     ) -> Result<Self, Rejection> {
         let hub = ongoing.hub();
+        let limits = &settings.limits;
+        request.volatile().extend(upgrade.extensions);
         let mut headers = upgrade.headers;
-        if let Some(protocol) = &upgrade.protocol {
+        let protocol = upgrade.protocol.unwrap_or_else(|| {
+            let offered = |ours: &&String| request.protocols().any(|offered| offered == **ours);
+            settings.protocols.iter().find(offered).cloned()
+        });
+        if let Some(protocol) = &protocol {
             let value = HeaderValue::try_from(protocol.as_str()).ok();
             let offered = request.protocols().any(|offered| offered == protocol);
             match value {
@@ -150,22 +162,24 @@ impl<H: Hooks + ?Sized> Accepted<H> {
         }
         let namespace = upgrade.namespace;
         let name = namespace.as_deref().unwrap_or_else(|| request.path());
-        if !hub.limits().max_name_len.allows(name.len()) {
+        if !limits.max_name_len.allows(name.len()) {
             return Err(Rejection::new(
                 StatusCode::URI_TOO_LONG,
                 "the namespace's name is too long",
             ));
         }
-        check_topics(&upgrade.topics, hub.limits()).map_err(Rejection::internal)?;
+        let mut topics = settings.topics.clone();
+        topics.extend(upgrade.topics);
+        check_topics(&topics, limits).map_err(Rejection::internal)?;
         let id = upgrade.id.unwrap_or_else(PeerId::random);
         let shared = hub
             .registry()
-            .check(id, name, hub.limits())
+            .check(id, name, limits)
             .map_err(|error| error.into_rejection(id))?;
         let namespace = shared
             .or(namespace)
             .unwrap_or_else(|| Arc::from(request.path()));
-        let deflate = upgrade.deflate.unwrap_or(hub.deflate().copied());
+        let deflate = upgrade.deflate.unwrap_or(settings.deflate);
         Ok(Self {
             ongoing,
             hooks,
@@ -173,10 +187,10 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             id,
             namespace,
             headers,
-            protocol: upgrade.protocol,
+            protocol,
             context: upgrade.context,
-            extensions: upgrade.extensions,
-            topics: upgrade.topics,
+            settings,
+            topics,
             deflate,
             expiry: upgrade.expiry,
         })
@@ -199,6 +213,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
     /// When the context does not convert to JSON.
     pub fn snapshot(&self, now: SystemTime) -> Result<Snapshot, PersistError> {
         let mut snapshot = Snapshot::new(self.id, &self.namespace, &self.request, |_| true);
+        snapshot.set_route(&self.settings);
         snapshot.protocol.clone_from(&self.protocol);
         snapshot.context = self.context.to_stored()?;
         snapshot.expires = self.expiry.moment(now).millis();
@@ -212,7 +227,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
 
     /// The volatile values that the peer will have; a snapshot leaves them behind.
     pub fn extensions(&self) -> &Extensions {
-        &self.extensions
+        self.request.volatile()
     }
 
     /// How messages are compressed if the client offers it; `None` for not at all.
@@ -225,9 +240,9 @@ impl<H: Hooks + ?Sized> Accepted<H> {
         self.ongoing.hub()
     }
 
-    /// The hub's limits, for the adapter's own bounds.
-    pub fn limits(&self) -> &Limits {
-        self.ongoing.hub().limits()
+    /// What is configured for the connection: the route's settings, over the hub's.
+    pub fn settings(&self) -> &Arc<Settings> {
+        &self.settings
     }
 
     /// Makes the peer: it is listed and can be sent to from here on; no hook has run.
@@ -258,17 +273,17 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             id: self.id,
             namespace: self.namespace,
             request: self.request,
-            protocol: self.protocol.map(String::into_boxed_str),
+            protocol: Protocol::new(self.protocol),
             context: self.context,
             expiry: MomentCell::new(expiry),
-            extensions: self.extensions,
+            settings: SettingsCell::new(Arc::clone(&self.settings), &hub),
             transport: Box::new(transport),
             hub: hub.clone(),
             inbox: Inbox::default(),
             subscriptions: Subscriptions::default(),
             life: Life::default(),
         });
-        let membership = Membership::begin(peer, ongoing, hub.limits())?;
+        let membership = Membership::begin(peer, ongoing, &self.settings.limits)?;
         hub.count_accepted();
         for topic in self.topics {
             match membership.peer.subscribe(&topic) {

@@ -14,7 +14,7 @@ macro_rules! deflate {
         /// ```
         /// # use crossws_core::{Deflate, Hub};
         /// let hub = Hub::builder().deflate(Deflate::default().threshold(512_usize)).build();
-        /// assert_eq!(hub.deflate().unwrap().threshold, 512);
+        /// assert_eq!(hub.settings().deflate.unwrap().threshold, 512);
         /// ```
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]

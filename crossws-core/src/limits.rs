@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::SubscribeError;
+use crate::{RouteSettings, SubscribeError};
 
 /// A bound on a size or a count. To have none, write [`Limit::Unlimited`].
 // Exhaustive on purpose: there is a bound or there is none.
@@ -78,6 +78,37 @@ macro_rules! limits {
                 pub fn $name(mut self, value: impl Into<$kind>) -> Self {
                     self.$name = value.into();
                     self
+                }
+            )+
+        }
+
+        /// The limits that a route sets; the others are the hub's.
+        #[derive(Debug, Clone, Default)]
+        pub(crate) struct LimitChanges {
+            $($name: Option<$kind>,)+
+        }
+
+        impl LimitChanges {
+            /// Takes from `parent` what was not set here.
+            pub(crate) fn inherit(&mut self, parent: &Self) {
+                $(self.$name = self.$name.or(parent.$name);)+
+            }
+
+            /// Changes what was set.
+            pub(crate) fn apply(&self, limits: &mut Limits) {
+                $(if let Some(value) = self.$name {
+                    limits.$name = value;
+                })+
+            }
+        }
+
+        impl RouteSettings {
+            $(
+                #[doc = concat!("Sets [`", stringify!($name), "`](field@Limits::", stringify!($name), ") for this route.")]
+                #[must_use]
+                pub fn $name(mut self, value: impl Into<$kind>) -> Self {
+                    self.limits.$name = Some(value.into());
+                    self.changed()
                 }
             )+
         }

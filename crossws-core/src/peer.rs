@@ -4,20 +4,22 @@ use std::sync::{Arc, Weak};
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use once_cell::race::OnceBox;
 
-use crate::bounds::MaybeSend;
+use crate::bounds::{MaybeSend, MaybeSync};
 use crate::context::{Context, ContextCell, ContextError};
 use crate::expiry::MomentCell;
 use crate::hub::Hub;
 use crate::life::{End, Life, State};
 use crate::publication::Publication;
 use crate::subscriptions::Subscriptions;
+use crate::sync::Mutex;
 use crate::tasks::{HookOutput, Inbox};
 use crate::transport::Transport;
 use crate::{
     Capabilities, CloseCode, CloseFrame, ClosedBy, ControlError, Expiry, Extensions, IntoMessage,
-    PeerId, PersistError, PublishError, Published, RenewError, SendError, Snapshot, SubscribeError,
-    UpgradeRequest, Utf8Bytes,
+    NotAttached, PeerId, PersistError, PublishError, Published, RenewError, SendError, Settings,
+    Snapshot, SubscribeError, UpgradeRequest, Utf8Bytes,
 };
 
 /// A connected client: a cheap handle, the same on every adapter.
@@ -32,15 +34,56 @@ pub(crate) struct Inner {
     pub(crate) id: PeerId,
     pub(crate) namespace: Arc<str>,
     pub(crate) request: UpgradeRequest,
-    pub(crate) protocol: Option<Box<str>>,
+    pub(crate) protocol: Protocol,
     pub(crate) context: ContextCell,
     pub(crate) expiry: MomentCell,
-    pub(crate) extensions: Extensions,
+    pub(crate) settings: SettingsCell,
     pub(crate) transport: Box<dyn Transport>,
     pub(crate) hub: Hub,
     pub(crate) inbox: Inbox,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) life: Life,
+}
+
+/// The subprotocol that was negotiated. A pointer, because most peers have none.
+pub(crate) struct Protocol(Option<Box<Name>>);
+
+struct Name(Box<str>);
+
+impl Protocol {
+    pub(crate) fn new(name: Option<String>) -> Self {
+        Self(name.map(|name| Box::new(Name(name.into_boxed_str()))))
+    }
+}
+
+/// What is configured for a connection: the hub's settings, unless its route has its own. These
+/// are replaced once at most, for a peer that was restored, when its hooks are known.
+// A pointer, as above.
+#[derive(Default)]
+pub(crate) struct SettingsCell(OnceBox<Mutex<Arc<Settings>>>);
+
+impl SettingsCell {
+    /// Those of this route; `hub` are its hub's.
+    pub(crate) fn new(settings: Arc<Settings>, hub: &Hub) -> Self {
+        let cell = Self::default();
+        if !Arc::ptr_eq(&settings, hub.settings()) {
+            cell.replace(settings);
+        }
+        cell
+    }
+
+    fn get(&self, hub: &Hub) -> Arc<Settings> {
+        match self.0.get() {
+            None => Arc::clone(hub.settings()),
+            Some(settings) => Arc::clone(&settings.lock()),
+        }
+    }
+
+    fn replace(&self, settings: Arc<Settings>) {
+        let new = Arc::clone(&settings);
+        let cell = self.0.get_or_init(|| Box::new(Mutex::new(new)));
+        *cell.lock() = settings;
+    }
 }
 
 impl Peer {
@@ -95,6 +138,35 @@ impl Peer {
         &self.0.request
     }
 
+    /// What is configured for this connection: the settings of its route, over the hub's.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.0.settings.get(&self.0.hub)
+    }
+
+    /// The pattern of the route that led here, such as `/rooms/{room}`, where routes have one.
+    pub fn route(&self) -> Option<Arc<str>> {
+        self.settings().route().cloned()
+    }
+
+    /// The name of the route that led here, where it has one.
+    pub fn route_name(&self) -> Option<Arc<str>> {
+        self.settings().route_name().cloned()
+    }
+
+    /// What the route says is known for a peer that was restored.
+    pub(crate) fn on_route(&self, settings: Arc<Settings>) {
+        self.0.settings.replace(settings);
+    }
+
+    /// The value of this type that a layer has attached to the request before the upgrade: one of
+    /// the [`extensions`](Self::extensions).
+    ///
+    /// # Errors
+    /// [`NotAttached`], which names the type, if no layer has attached one.
+    pub fn attached<T: MaybeSend + MaybeSync + 'static>(&self) -> Result<Arc<T>, NotAttached> {
+        self.0.request.attached()
+    }
+
     /// The client's address, where the platform knows it.
     pub fn remote_addr(&self) -> Option<SocketAddr> {
         self.0.request.remote_addr()
@@ -102,7 +174,7 @@ impl Peer {
 
     /// The subprotocol that was negotiated, if one was.
     pub fn protocol(&self) -> Option<&str> {
-        self.0.protocol.as_deref()
+        self.0.protocol.0.as_deref().map(|name| &*name.0)
     }
 
     /// The WebSocket extensions that were negotiated, as in the answer's header; empty for none.
@@ -128,7 +200,7 @@ impl Peer {
     /// Volatile values of this connection; not the WebSocket extensions, which are
     /// [`negotiated_extensions`](Self::negotiated_extensions).
     pub fn extensions(&self) -> &Extensions {
-        &self.0.extensions
+        self.0.request.volatile()
     }
 
     /// The peer's context.
@@ -341,7 +413,8 @@ impl Peer {
         }
         let hub = &self.0.hub;
         let topic = topic.as_ref();
-        let new = hub.registry().subscribe(self, topic, hub.limits())?;
+        let settings = self.settings();
+        let new = hub.registry().subscribe(self, topic, &settings.limits)?;
         if new && let Err(error) = self.persist() {
             hub.registry().unsubscribe(self, topic);
             return Err(error.into());
@@ -374,6 +447,7 @@ impl Peer {
         let mut snapshot = Snapshot::new(self.id(), self.namespace(), request, |name| {
             kept.contains(name)
         });
+        snapshot.set_route(&self.settings());
         snapshot.protocol = self.protocol().map(str::to_owned);
         snapshot.context = self.0.context.to_stored()?;
         snapshot.expires = self.0.expiry.get().millis();

@@ -5,6 +5,7 @@ use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 
 use crate::bounds::BoxError;
+use crate::request::NotAttached;
 use crate::upgrade::InvalidHeader;
 
 /// A refused upgrade: any HTTP response, and the error behind it for the server's own eyes.
@@ -101,6 +102,19 @@ impl Rejection {
         *self.response
     }
 
+    /// Writes the error behind the refusal to the log, if there is one. What a client can cause at
+    /// will must not fill the server's log.
+    pub(crate) fn log(&self) {
+        let status = self.status();
+        match &self.source {
+            Some(error) if status.is_server_error() => {
+                tracing::error!(%status, %error, "refusing an upgrade");
+            }
+            Some(error) => tracing::debug!(%status, %error, "refusing an upgrade"),
+            None => {}
+        }
+    }
+
     /// The error behind the refusal.
     pub fn source(&self) -> Option<&BoxError> {
         self.source.as_ref()
@@ -138,6 +152,12 @@ impl From<StatusCode> for Rejection {
 
 impl From<InvalidHeader> for Rejection {
     fn from(error: InvalidHeader) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<NotAttached> for Rejection {
+    fn from(error: NotAttached) -> Self {
         Self::internal(error)
     }
 }

@@ -14,7 +14,8 @@ use crate::{Deflate, Expiry, Extensions, PeerId};
 #[derive(Default)]
 pub struct Upgrade {
     pub(crate) headers: HeaderMap,
-    pub(crate) protocol: Option<String>,
+    /// `None` leaves the choice to the route's list.
+    pub(crate) protocol: Option<Option<String>>,
     pub(crate) namespace: Option<Arc<str>>,
     pub(crate) context: ContextCell,
     pub(crate) extensions: Extensions,
@@ -55,11 +56,12 @@ impl Upgrade {
         Ok(self)
     }
 
-    /// Answers this subprotocol, or none. It must be one that the client offered: anything else
-    /// fails the upgrade with 500.
+    /// Answers this subprotocol, or with `None` none, whatever the route's
+    /// [list](field@crate::Settings::protocols) says. It must be one that the client offered:
+    /// anything else fails the upgrade with 500.
     #[must_use]
     pub fn protocol<'a>(mut self, protocol: impl Into<Option<&'a str>>) -> Self {
-        self.protocol = protocol.into().map(str::to_owned);
+        self.protocol = Some(protocol.into().map(str::to_owned));
         self
     }
 

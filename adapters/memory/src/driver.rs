@@ -58,15 +58,20 @@ struct Driver {
 impl Driver {
     async fn serve<R: Resolve>(self, hub: Hub, resolver: Arc<R>, request: UpgradeRequest) {
         let limit = hub.limits().upgrade_timeout;
-        let upgrade = async {
-            let claim = hub.claim(&resolver, request).await.map_err(refused)?;
-            claim.upgrade().await.map_err(Refusal::rejected)
+        let claim = async { hub.claim(&resolver, request).await.map_err(refused) };
+        let claim = match self.in_time(claim, limit).await {
+            Some(Ok(claim)) => claim,
+            Some(Err(refusal)) => return self.link.0.answer(Err(refusal)),
+            None => return,
         };
+        let limit = claim.deadline();
+        let upgrade = async { claim.upgrade().await.map_err(Refusal::rejected) };
         let accepted = match self.in_time(upgrade, limit).await {
             Some(Ok(accepted)) => accepted,
             Some(Err(refusal)) => return self.link.0.answer(Err(refusal)),
             None => return,
         };
+        self.link.0.accept(&accepted.settings().limits);
         let answer = Answer {
             response: switching_protocols(&accepted),
             id: accepted.id(),

@@ -55,7 +55,7 @@ impl Event {
 
 impl Pump {
     pub(crate) fn new(link: Arc<Link>, clock: Arc<Clock>, peer: Peer, lifeline: Lifeline) -> Self {
-        let limits = peer.hub().limits().clone();
+        let limits = peer.settings().limits.clone();
         Self {
             alarm: Alarm::new(&clock),
             live: Liveness::new(&limits, peer.id(), clock.now()),
@@ -294,7 +294,8 @@ mod tests {
     fn a_connection_without_a_peer_is_told_and_given_up_in_time() {
         for reads in [true, false] {
             let clock = Arc::new(Clock::default());
-            let link = Link::new(Arc::clone(&clock), &Limits::default());
+            let link = Link::new(Arc::clone(&clock));
+            link.accept(&Limits::default());
             link.set_reads(reads);
             let frame = CloseFrame::new(CloseCode::TRY_AGAIN, "too many namespaces");
             block_on(async {

@@ -160,7 +160,7 @@ where
     };
     match Box::pin(upgrade(ask, info, resolver, hub, runtime)).await {
         Ok((answer, accepted, agreed)) => {
-            let time = accepted.limits().close_timeout;
+            let time = accepted.settings().limits.close_timeout;
             if !within(runtime, time, write_all(&mut io, answer), || false).await {
                 return Ok(None);
             }

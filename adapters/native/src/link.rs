@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use crossws_core::{
-    CloseFrame, Closed, ClosedBy, ControlRate, Error, Hub, Lifeline, Limits, Liveness, Message,
-    PeerId,
+    CloseFrame, Closed, ClosedBy, ControlRate, Error, Lifeline, Limits, Liveness, Message, PeerId,
+    Settings,
 };
 use pin_project_lite::pin_project;
 
@@ -96,8 +96,8 @@ pub(crate) struct Link<I, R: Runtime> {
     runtime: R,
     outbox: Arc<Outbox>,
     lifeline: Option<Lifeline>,
-    /// Of which the limits are read: every connection has the same.
-    hub: Hub,
+    /// Shared with the other peers of the route.
+    settings: Arc<Settings>,
 
     engine: AnyEngine,
     input: Input,
@@ -148,12 +148,12 @@ impl<I: Io, R: Runtime> Link<I, R> {
         early: BytesMut,
         outbox: Arc<Outbox>,
         runtime: R,
-        hub: Hub,
+        settings: Arc<Settings>,
         id: PeerId,
         engine: AnyEngine,
     ) -> Self {
         let start = runtime.now();
-        let limits = hub.limits();
+        let limits = &settings.limits;
         Self {
             outlet,
             outbox,
@@ -181,7 +181,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             phase: Phase::Open,
             let_go: false,
             closed: None,
-            hub,
+            settings,
             runtime,
         }
     }
@@ -381,7 +381,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
     }
 
     fn limits(&self) -> &Limits {
-        self.hub.limits()
+        &self.settings.limits
     }
 
     /// When the client's time for its part of the close is over.

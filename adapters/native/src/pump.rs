@@ -57,14 +57,14 @@ where
 {
     // Prepared before the future, which then owns the link and not its ingredients too. What runs
     // hooks is in boxes of its own, so that a connection that waits owns no room for it.
-    let outbox = Outbox::with_crew(accepted.limits(), crew);
-    let hub = accepted.hub().clone();
+    let settings = Arc::clone(accepted.settings());
+    let outbox = Outbox::with_crew(&settings.limits, crew);
     let id = accepted.id();
     let outlet = Arc::new(Mutex::new(Outlet::new(io)));
     let flush = Arc::downgrade(&outlet);
     let transport = NativeTransport::new(outbox.clone(), &agreed).with_outlet(flush);
-    let engine = agreed.into_engine(hub.limits());
-    let mut link = Link::new(outlet, early, outbox, runtime, hub, id, engine);
+    let engine = agreed.into_engine(&settings.limits);
+    let mut link = Link::new(outlet, early, outbox, runtime, settings, id, engine);
     link.compress_in(transport.deflater());
     link.ends_on_drop(ends_on_drop);
     let opening = match accepted.join(transport) {

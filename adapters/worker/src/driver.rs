@@ -12,7 +12,10 @@ use crate::link::{Event, Link};
 pub(crate) async fn drive<R: Resolve>(link: Rc<Link>, seat: Seat, resolver: Arc<R>, fresh: bool) {
     let _over = Over(&link);
     match seat.claim(&resolver).await {
-        Ok(joined) => run(joined, &link, fresh).await,
+        Ok(joined) => {
+            link.routed();
+            run(joined, &link, fresh).await;
+        }
         Err(frame) => part(&link, frame),
     }
 }

@@ -52,6 +52,12 @@ struct TooBig {
     most: usize,
 }
 
+/// The time of a peer's connection, by its settings.
+fn watch(peer: &Peer, socket: &Socket) -> Watch {
+    let limits = &peer.settings().limits;
+    Watch::new(limits, peer.id(), socket.began(), socket.last_heard())
+}
+
 impl Link {
     pub(crate) fn new(socket: Arc<Socket>, seat: Seat) -> Self {
         let link = Self::of(socket, seat.peer().clone(), seat.lifeline());
@@ -60,10 +66,8 @@ impl Link {
     }
 
     pub(crate) fn of(socket: Arc<Socket>, peer: Peer, lifeline: Lifeline) -> Self {
-        let limits = peer.hub().limits();
-        let watch = Watch::new(limits, peer.id(), socket.began(), socket.last_heard());
         Self {
-            watch: RefCell::new(watch),
+            watch: RefCell::new(watch(&peer, &socket)),
             socket,
             peer,
             number: 0,
@@ -89,6 +93,11 @@ impl Link {
     /// The seat, for the driver that begins.
     pub(crate) fn take_seat(&self) -> Option<Seat> {
         self.seat.borrow_mut().take()
+    }
+
+    /// The peer's route is known, and with it its settings.
+    pub(crate) fn routed(&self) {
+        self.watch.replace(watch(&self.peer, &self.socket));
     }
 
     /// The client was heard, now or at this earlier time.
@@ -154,7 +163,7 @@ impl Link {
         if self.peer.state() != State::Open {
             return;
         }
-        let most = self.peer.hub().limits().max_message_size;
+        let most = self.peer.settings().limits.max_message_size;
         if most.allows(message.len()) {
             return self.give(Event::Message(message));
         }

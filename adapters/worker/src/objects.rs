@@ -75,32 +75,27 @@ impl Objects {
         // A hub for this one upgrade: its peers live in the objects.
         let hub = self.options.hub();
         let limit = hub.limits().upgrade_timeout;
-        let answer = async {
-            let claim = match hub.claim(&resolver, asked).await {
-                Ok(claim) => claim,
-                Err(Refused::Unclaimed(_)) => return Ok(None),
-                Err(Refused::Rejected(rejection)) => return response::refusal(rejection).map(Some),
-                Err(_) => {
-                    return response::refusal(Rejection::from(StatusCode::NOT_FOUND)).map(Some);
-                }
-            };
-            let asked = claim.request().clone();
-            let answer = match claim.upgrade().await {
-                Ok(accepted) => self.hand_over(&asked, &accepted).await,
-                Err(rejection) => response::refusal(rejection),
-            };
-            answer.map(Some)
-        };
-        // The object is within the deadline too: one that died of a panic answers nobody.
-        match deadline::within(limit, answer).await {
-            Some(Ok(Some(response))) => Ok(Upgraded::Answered(response)),
-            Some(Ok(None)) => Ok(Upgraded::Unclaimed(request)),
-            Some(Err(error)) => Err(error),
-            None => {
-                let rejection = Rejection::unavailable("the upgrade took too long");
-                Ok(Upgraded::Answered(response::refusal(rejection)?))
+        let claim = deadline::within(limit, hub.claim(&resolver, asked)).await;
+        let answer = match claim {
+            Some(Ok(claim)) => {
+                let limit = claim.deadline();
+                let asked = claim.request().clone();
+                // The object is within the deadline too: one that died of a panic never answers.
+                let upgrade = async {
+                    match claim.upgrade().await {
+                        Ok(accepted) => self.hand_over(&asked, &accepted).await,
+                        Err(rejection) => response::refusal(rejection),
+                    }
+                };
+                deadline::within(limit, upgrade).await
             }
-        }
+            Some(Err(Refused::Unclaimed(_))) => return Ok(Upgraded::Unclaimed(request)),
+            Some(Err(Refused::Rejected(rejection))) => Some(response::refusal(rejection)),
+            Some(Err(_)) => Some(response::refusal(Rejection::from(StatusCode::NOT_FOUND))),
+            None => None,
+        };
+        let too_long = || response::refusal(Rejection::unavailable("the upgrade took too long"));
+        Ok(Upgraded::Answered(answer.unwrap_or_else(too_long)?))
     }
 
     async fn hand_over<H: Hooks + ?Sized>(

@@ -18,6 +18,7 @@ mod limits;
 mod model;
 mod peer;
 mod promises;
+mod routes;
 mod shutdown;
 mod sleep;
 mod tasks;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crossws_core::http::{Response, StatusCode};
 use crossws_core::{
-    CloseFrame, Hub, Limits, Origin, Params, PeerId, Refused, Rejection, Resolve, Route,
-    SubscribeError, Upgrade, UpgradeRequest, hooks, resolve_with,
+    CloseFrame, Hub, Limits, Origin, Params, PeerId, Refused, Rejection, Resolution, Resolve,
+    Route, SubscribeError, Upgrade, UpgradeRequest, hooks, resolve_with,
 };
 use futures_lite::future::block_on;
 
@@ -312,7 +312,7 @@ fn errors_convert_with_a_question_mark() {
 fn unclaimed_requests_come_back_untouched() {
     let hub = Hub::default();
     let chat = Arc::new(hooks());
-    let resolver = Arc::new(resolve_with(move |request: &UpgradeRequest| {
+    let resolver = Arc::new(resolve_with(move |request| {
         (request.path() == "/chat").then(|| Arc::clone(&chat))
     }));
     assert!(block_on(hub.claim(&resolver, request("/chat"))).is_ok());
@@ -333,11 +333,13 @@ fn route_params_are_visible_to_every_hook() {
         type Hooks = crossws_core::HooksBuilder;
         async fn resolve(
             self: &Arc<Self>,
-            request: &UpgradeRequest,
-        ) -> Option<Route<crossws_core::HooksBuilder>> {
-            let room = request.path().strip_prefix("/rooms/")?;
+            request: &mut UpgradeRequest,
+        ) -> Resolution<crossws_core::HooksBuilder> {
+            let Some(room) = request.path().strip_prefix("/rooms/") else {
+                return Resolution::Pass;
+            };
             let params = Params::from_iter([("room", room), ("kind", "x")]);
-            Some(Route::new(Arc::clone(&self.0)).params(params))
+            Route::new(Arc::clone(&self.0)).params(params).into()
         }
     }
     let hooks = hooks()

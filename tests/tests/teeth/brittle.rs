@@ -173,7 +173,7 @@ impl BrittleServer {
         }
         let pipe = Arc::new(Pipe::new(
             self.capabilities,
-            accepted.limits().clone(),
+            accepted.settings().limits.clone(),
             self.fault,
         ));
         let (inbound, received) = mpsc::unbounded_channel();
@@ -191,8 +191,8 @@ impl BrittleServer {
             each_message: self.is(Fault::ResolvesEveryMessage).then(|| {
                 let app = Arc::clone(&self.app);
                 Box::new(move || {
-                    let (app, again) = (Arc::clone(&app), again.clone());
-                    Box::pin(async move { drop(app.resolve(&again).await) }) as Fut<'static, ()>
+                    let (app, mut again) = (Arc::clone(&app), again.clone());
+                    Box::pin(async move { drop(app.resolve(&mut again).await) }) as Fut<'static, ()>
                 }) as EachMessage
             }),
         };
