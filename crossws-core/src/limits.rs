@@ -155,6 +155,10 @@ limits! {
     pong_timeout: Duration = Duration::from_secs(10);
     /// Longest silence of a peer that is not pinged; `None` for no bound. Default 120 s.
     idle_timeout: Option<Duration> = Some(Duration::from_secs(120));
+    /// Longest time without a message from the client, after which it is closed with 3008
+    /// "inactive"; pings and pongs do not count, and time in which it is not read for want of room
+    /// does not either. `None` for no bound. Default none.
+    inactivity_timeout: Option<Duration> = None;
     /// Longest life of a connection, ± 10 %, after which it closes with 1012; `None` for no
     /// bound. Default none.
     max_lifetime: Option<Duration> = None;

@@ -379,6 +379,10 @@ impl Peer {
         self.close_with(credentials_expired(), End::Expiry);
     }
 
+    pub(crate) fn close_for_inactivity(&self) {
+        self.close_with(CloseFrame::new(CloseCode::TIMEOUT, "inactive"), End::Expiry);
+    }
+
     fn close_with(&self, frame: CloseFrame, end: End) {
         if self.end(end) {
             self.0.transport.close(frame);

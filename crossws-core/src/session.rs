@@ -103,6 +103,12 @@ impl Lifeline {
         self.0.close_for_expiry();
     }
 
+    /// The client has sent no message for longer than the peer's settings allow: closes it with
+    /// 3008. The adapter keeps that time with [`Liveness::active`](crate::Liveness::active).
+    pub fn inactive(&self) {
+        self.0.close_for_inactivity();
+    }
+
     /// Whether this side closed, so that what still arrives must not reach a hook. True from just
     /// before `Transport::close` or `Transport::terminate` is called, on whatever thread.
     pub fn closed_here(&self) -> bool {

@@ -162,7 +162,10 @@ impl Pump {
             any = true;
             self.live.heard(self.clock.now());
             match frame {
-                Frame::Message(message) => self.message(message),
+                Frame::Message(message) => {
+                    self.live.active(self.clock.now());
+                    self.message(message);
+                }
                 Frame::Ping(data) => {
                     self.link.answer_ping(data.clone());
                     self.control(Event::Ping(data));
@@ -238,6 +241,7 @@ impl Pump {
         if self.is_full() && !self.link.network_is_empty() {
             // While this side does not read, silence says nothing about the client.
             self.live.heard(now);
+            self.live.active(now);
         }
         let Some(due) = self.live.poll(now) else {
             return false;
@@ -250,6 +254,7 @@ impl Pump {
             }
             Due::Expired => self.peer.close(CloseCode::RESTART, "connection expired"),
             Due::CredentialsExpired => self.lifeline.expired(),
+            Due::Inactive => self.lifeline.inactive(),
             // `Silent`, and what core may add.
             _ => {
                 let frame = CloseFrame::new(CloseCode::TIMEOUT, "silent for too long");

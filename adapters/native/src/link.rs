@@ -123,6 +123,8 @@ pub(crate) struct Link<I, R: Runtime> {
     reads: u8,
     /// Something was read since the time was last looked at.
     heard: bool,
+    /// A message was decoded since then.
+    active: bool,
     /// What was published has been left to be written the next time.
     deferred: bool,
     /// To be told to others: something was written.
@@ -172,6 +174,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             liveness: Liveness::new(limits, id, Duration::ZERO),
             reads: 0,
             heard: false,
+            active: false,
             deferred: false,
             wrote: false,
             has_ended: false,

@@ -224,7 +224,7 @@ impl<R: Resolve> Durable<R> {
         };
         if let Some(link) = self.find(ws.as_ref()) {
             let now = deadline::now();
-            link.heard(now);
+            link.spoke(now);
             self.catch_up(now);
             link.message(message);
             self.settle(&link).await;

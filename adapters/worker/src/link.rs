@@ -55,7 +55,13 @@ struct TooBig {
 /// The time of a peer's connection, by its settings.
 fn watch(peer: &Peer, socket: &Socket) -> Watch {
     let limits = &peer.settings().limits;
-    Watch::new(limits, peer.id(), socket.began(), socket.last_heard())
+    Watch::new(
+        limits,
+        peer.id(),
+        socket.began(),
+        socket.last_heard(),
+        socket.last_spoke(),
+    )
 }
 
 impl Link {
@@ -107,6 +113,14 @@ impl Link {
         }
     }
 
+    /// A message of the client's arrived.
+    pub(crate) fn spoke(&self, at: u64) {
+        self.heard(at);
+        if self.watch.borrow_mut().spoke(at) {
+            self.socket.spoke(at);
+        }
+    }
+
     /// When to call [`keep_time`](Self::keep_time) next.
     pub(crate) fn next_due(&self) -> Option<u64> {
         if self.ended.get() {
@@ -131,6 +145,7 @@ impl Link {
             match due? {
                 Due::Expired => self.peer.close(CloseCode::RESTART, "connection expired"),
                 Due::CredentialsExpired => self.expired(),
+                Due::Inactive => self.inactive(),
                 Due::Silent => self.silent(now.saturating_add(close_timeout)),
                 _ => {}
             }
@@ -154,6 +169,14 @@ impl Link {
     fn expired(&self) {
         if self.peer.state() == State::Open {
             self.lifeline.expired();
+            self.socket.closed_by_time();
+        }
+    }
+
+    /// The client has sent no message for too long.
+    fn inactive(&self) {
+        if self.peer.state() == State::Open {
+            self.lifeline.inactive();
             self.socket.closed_by_time();
         }
     }

@@ -150,7 +150,7 @@ impl Ears {
         let message =
             Closure::wrap_assert_unwind_safe(Box::new(move |event: web_sys::MessageEvent| {
                 if let Some(message) = message(&event) {
-                    to.heard(deadline::now());
+                    to.spoke(deadline::now());
                     to.message(message);
                 }
             })
