@@ -43,7 +43,7 @@ async fn main() -> io::Result<()> {
 
     let report = server
         .run_until(tokio::signal::ctrl_c(), Shutdown::default())
-        .await;
+        .await?;
     println!("{report:?}");
     Ok(())
 }

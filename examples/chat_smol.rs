@@ -23,7 +23,6 @@ fn main() -> io::Result<()> {
             .bind(format!("127.0.0.1:{port}"))
             .await?;
         println!("http://{}", server.local_addr());
-        server.run().await;
-        Ok(())
+        server.run().await
     })
 }

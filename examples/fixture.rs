@@ -50,6 +50,5 @@ async fn serve(hooks: impl Hooks) -> io::Result<()> {
     }
     let server = server.bind(format!("127.0.0.1:{port}")).await?;
     println!("http://{}", server.local_addr());
-    server.run().await;
-    Ok(())
+    server.run().await
 }

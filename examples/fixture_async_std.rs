@@ -36,8 +36,7 @@ async fn serve(hooks: impl Hooks) -> io::Result<()> {
     }
     let server = server.bind(format!("127.0.0.1:{port}")).await?;
     println!("http://{}", server.local_addr());
-    server.run().await;
-    Ok(())
+    server.run().await
 }
 
 /// The HTTP side, as a tower service without a framework.

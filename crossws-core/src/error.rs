@@ -8,6 +8,8 @@ use crate::{Message, Peer, PeerId, PersistError, RenewError};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Hook {
+    /// The application starts.
+    Start,
     /// Choosing the hooks for a request.
     Resolve,
     /// Before the 101.
@@ -22,6 +24,12 @@ pub enum Hook {
     Ping,
     /// A pong arrived.
     Pong,
+    /// A subscription began or ended.
+    Subscription,
+    /// Messages were discarded.
+    Dropped,
+    /// A timer is due.
+    Timer,
     /// The connection ended.
     Close,
     /// Something failed.
@@ -33,6 +41,7 @@ pub enum Hook {
 impl fmt::Display for Hook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Start => "start",
             Self::Resolve => "resolve",
             Self::Upgrade => "upgrade",
             Self::Open => "open",
@@ -40,6 +49,9 @@ impl fmt::Display for Hook {
             Self::Drain => "drain",
             Self::Ping => "ping",
             Self::Pong => "pong",
+            Self::Subscription => "subscription",
+            Self::Dropped => "dropped",
+            Self::Timer => "timer",
             Self::Close => "close",
             Self::Error => "error",
             Self::Task => "task",

@@ -11,6 +11,7 @@ use crate::context::{Context, ContextCell, ContextError};
 use crate::expiry::MomentCell;
 use crate::hub::Hub;
 use crate::life::{End, Life, State};
+use crate::notice::{Kind, Notice};
 use crate::publication::Publication;
 use crate::subscriptions::Subscriptions;
 use crate::sync::Mutex;
@@ -401,7 +402,11 @@ impl Peer {
         if !self.0.life.end(end) {
             return false;
         }
+        let topics = self.topics();
         self.0.hub.registry().leave(self);
+        for topic in topics {
+            self.subscription(topic, false);
+        }
         self.0.life.notify_ended();
         true
     }
@@ -423,17 +428,34 @@ impl Peer {
             hub.registry().unsubscribe(self, topic);
             return Err(error.into());
         }
+        if new {
+            self.subscription(Arc::from(topic), true);
+        }
         Ok(new)
     }
 
     /// Ends a subscription. Answers whether there was one.
     pub fn unsubscribe(&self, topic: impl AsRef<str>) -> bool {
-        let was = self.0.hub.registry().unsubscribe(self, topic.as_ref());
+        let topic = topic.as_ref();
+        let was = self.0.hub.registry().unsubscribe(self, topic);
+        if was {
+            self.subscription(Arc::from(topic), false);
+        }
         if was && let Err(error) = self.persist() {
             // There is room for less than before, so only the platform itself can have refused.
             tracing::error!(peer = %self, %error, "an unsubscription was not stored");
         }
         was
+    }
+
+    /// Leaves the `subscription` hook to be run.
+    fn subscription(&self, topic: Arc<str>, joined: bool) {
+        self.notify(Notice(Kind::Subscription { topic, joined }));
+    }
+
+    /// Leaves a hook to be run by the session.
+    pub(crate) fn notify(&self, notice: Notice) {
+        self.0.inbox.notify(notice);
     }
 
     /// Stores what must outlive the memory, where the transport does that.

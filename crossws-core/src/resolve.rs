@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::bounds::{BoxFuture, MaybeSend, MaybeSync};
-use crate::{DynHooks, Hooks, Params, Rejection, RouteSettings, UpgradeRequest};
+use crate::{DynHooks, HookResult, Hooks, Hub, Params, Rejection, RouteSettings, UpgradeRequest};
 
 /// Chooses the hooks for a request, once per connection.
 ///
@@ -48,10 +48,21 @@ pub trait Resolve: MaybeSend + MaybeSync + 'static {
         self: &Arc<Self>,
         request: &mut UpgradeRequest,
     ) -> impl Future<Output = Resolution<Self::Hooks>> + MaybeSend;
+
+    /// Runs the `start` hook of everything that this may resolve to, once each: see
+    /// [`Hooks::start`]. Does nothing by default.
+    fn start(self: &Arc<Self>, hub: &Hub) -> impl Future<Output = HookResult> + MaybeSend {
+        let _ = hub;
+        async { Ok(()) }
+    }
 }
 
 impl<H: Hooks> Resolve for H {
     type Hooks = H;
+
+    async fn start(self: &Arc<Self>, hub: &Hub) -> HookResult {
+        Hooks::start(&**self, hub).await
+    }
 
     async fn resolve(self: &Arc<Self>, _: &mut UpgradeRequest) -> Resolution<H> {
         Resolution::Route(Route::new(Arc::clone(self)))
@@ -176,6 +187,9 @@ pub trait DynResolve: MaybeSend + MaybeSync + 'static {
         self: Arc<Self>,
         request: &'a mut UpgradeRequest,
     ) -> BoxFuture<'a, Resolution<dyn DynHooks>>;
+
+    /// [`Resolve::start`], boxed.
+    fn start_dyn<'a>(self: Arc<Self>, hub: &'a Hub) -> BoxFuture<'a, HookResult>;
 }
 
 impl<R: Resolve<Hooks: Sized>> DynResolve for R {
@@ -191,10 +205,18 @@ impl<R: Resolve<Hooks: Sized>> DynResolve for R {
             }
         })
     }
+
+    fn start_dyn<'a>(self: Arc<Self>, hub: &'a Hub) -> BoxFuture<'a, HookResult> {
+        Box::pin(async move { Resolve::start(&self, hub).await })
+    }
 }
 
 impl Resolve for Arc<dyn DynResolve> {
     type Hooks = dyn DynHooks;
+
+    async fn start(self: &Arc<Self>, hub: &Hub) -> HookResult {
+        Arc::clone(&**self).start_dyn(hub).await
+    }
 
     async fn resolve(self: &Arc<Self>, request: &mut UpgradeRequest) -> Resolution<dyn DynHooks> {
         Arc::clone(&**self).resolve_dyn(request).await
@@ -205,7 +227,7 @@ impl Resolve for Arc<dyn DynResolve> {
 ///
 /// The function returns what [`IntoResolution`] is implemented for: hooks or a [`Route`], an
 /// `Option` of them, a `Result` whose error refuses, or a [`Resolution`]. For a choice that
-/// awaits, implement [`Resolve`].
+/// awaits, and for hooks with a `start` of their own, implement [`Resolve`].
 pub fn resolve_with<F, T>(choose: F) -> ResolveWith<F>
 where
     F: Fn(&mut UpgradeRequest) -> T + MaybeSend + MaybeSync + 'static,

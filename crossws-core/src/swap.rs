@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::sync::Mutex;
-use crate::{Resolution, Resolve, UpgradeRequest};
+use crate::{HookResult, Hub, Resolution, Resolve, UpgradeRequest};
 
 /// A resolver that can be replaced while the server runs: routes that are reloaded, sockets that
 /// are turned off. A cheap handle; keep a clone and give the other to the server.
@@ -28,7 +28,8 @@ impl<R: Resolve> Swap<R> {
         Self(Arc::new(Mutex::new(Arc::new(resolver))))
     }
 
-    /// Replaces the resolver. Requests that are being resolved stay with the old one.
+    /// Replaces the resolver. Requests that are being resolved stay with the old one. Runs no
+    /// `start` hook: for hooks that have one, await [`Resolve::start`] before.
     pub fn set(&self, resolver: R) {
         let new = Arc::new(resolver);
         // Dropped without the lock: its destructor is user code.
@@ -43,6 +44,11 @@ impl<R: Resolve> Swap<R> {
 
 impl<R: Resolve> Resolve for Swap<R> {
     type Hooks = R::Hooks;
+
+    async fn start(self: &Arc<Self>, hub: &Hub) -> HookResult {
+        let resolver = self.get();
+        Resolve::start(&resolver, hub).await
+    }
 
     async fn resolve(self: &Arc<Self>, request: &mut UpgradeRequest) -> Resolution<R::Hooks> {
         let resolver = self.get();

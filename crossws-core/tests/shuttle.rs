@@ -347,7 +347,8 @@ fn a_spawned_future_wakes_its_session() {
             let inner = peer.clone();
             peer.spawn(async move { inner.spawn(async { Err("failed") }) });
         });
-        let error = block_on(poll_tasks(&mut session));
+        let notice = block_on(poll_tasks(&mut session));
+        let error = notice.failure().unwrap();
         assert_eq!(error.kind(), ErrorKind::Hook(Hook::Task));
         spawner.join().unwrap();
         // One that comes while the session ends is run or dropped, never kept.

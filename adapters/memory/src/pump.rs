@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use crossws_core::{
-    CloseCode, CloseFrame, Closed, ClosedBy, ControlRate, Due, Error, Lifeline, Limits, Liveness,
-    Message, Peer,
+    CloseCode, CloseFrame, Closed, ClosedBy, ControlRate, DropCause, Dropped, Due, Error, Lifeline,
+    Limits, Liveness, Message, Peer,
 };
 
 use crate::clock::{Alarm, Clock};
@@ -27,6 +27,8 @@ pub(crate) struct Pump {
     inbound: VecDeque<Event>,
     inbound_bytes: usize,
     drain_due: bool,
+    /// Discarded messages that the peer has been told of.
+    dropped: u64,
     /// How the connection ended, as soon as that is known.
     closed: Option<Closed>,
     over: bool,
@@ -68,6 +70,7 @@ impl Pump {
             inbound: VecDeque::new(),
             inbound_bytes: 0,
             drain_due: false,
+            dropped: 0,
             closed: None,
             over: false,
         }
@@ -134,6 +137,12 @@ impl Pump {
         let due = self.keep_time();
         let progress = self.link.progress();
         self.drain_due |= progress.drained;
+        if progress.dropped > self.dropped {
+            let cause = DropCause::Overflow(self.limits.overflow);
+            let messages = progress.dropped - self.dropped;
+            self.lifeline.dropped(Dropped::new(messages, cause));
+            self.dropped = progress.dropped;
+        }
         if progress.shrunk {
             self.lifeline.drained();
         }

@@ -210,12 +210,15 @@ impl<R: Resolve> TestServerBuilder<R> {
             hub: hub.clone(),
             clock: Arc::clone(&clock),
             resolver: self.resolver,
+            start: Arc::default(),
         };
+        let executor = Executor::default();
+        executor.spawn(app.start());
         TestServer {
             world: Arc::new(World {
                 hub,
                 clock,
-                executor: Executor::default(),
+                executor,
                 app: Box::new(app),
                 clients: AtomicU16::new(0),
             }),

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use crossws_core::{
-    CloseFrame, Closed, ClosedBy, ControlRate, Error, Lifeline, Limits, Liveness, Message, PeerId,
-    Settings,
+    CloseFrame, Closed, ClosedBy, ControlRate, Error, Lifeline, Limits, Liveness, Message, Notice,
+    PeerId, Settings,
 };
 use pin_project_lite::pin_project;
 
@@ -39,6 +39,7 @@ pub(crate) enum Step {
     Ping(Bytes),
     Pong(Bytes),
     Failed(Error),
+    Notice(Notice),
     Drain,
     /// The connection is ending, and nothing more will arrive.
     Closed,
@@ -50,7 +51,7 @@ impl Step {
         match self {
             Self::Message(message) => message.len(),
             Self::Ping(data) | Self::Pong(data) => data.len(),
-            Self::Failed(_) | Self::Drain | Self::Closed => 0,
+            Self::Failed(_) | Self::Notice(_) | Self::Drain | Self::Closed => 0,
         }
     }
 

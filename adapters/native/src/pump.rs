@@ -135,6 +135,7 @@ where
             Step::Pong(data) => link.beside(session.pong(data)).await,
             Step::Drain => link.beside(session.drain()).await,
             Step::Failed(error) => link.beside(session.error(error)).await,
+            Step::Notice(notice) => link.beside(session.notice(notice)).await,
             Step::Closed => return true,
         }
         // What most often comes next, and in numbers.
@@ -198,6 +199,6 @@ where
     }
     match step {
         Some(step) => Poll::Ready(step),
-        None => session.poll_tasks(cx).map(Step::Failed),
+        None => session.poll_notice(cx).map(Step::Notice),
     }
 }

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use crossws_core::{BoxFuture, Hub, Resolve};
+use crossws_core::{BoxFuture, Hub, Resolve, Start};
 
 use crate::accept::{StreamInfo, Unclaimed, not_found, shake_hands};
 use crate::crew::Crew;
@@ -135,7 +135,7 @@ impl<R, T> fmt::Debug for ServerBuilder<R, T> {
 #[must_use = "a server accepts nothing until it runs"]
 pub struct Server<R, T> {
     local_addr: SocketAddr,
-    run: BoxFuture<'static, ()>,
+    run: BoxFuture<'static, io::Result<()>>,
     handle: ServerHandle<T>,
     resolver: PhantomData<fn() -> R>,
 }
@@ -165,17 +165,23 @@ impl<R: Resolve, T: ServerRuntime> Server<R, T> {
         self.handle.clone()
     }
 
-    /// Accepts connections until [`ServerHandle::shutdown`] is called, then stops listening.
-    /// The shutdown's own future tells when the connections have ended.
+    /// Runs the `start` hook, then accepts connections until [`ServerHandle::shutdown`] is called,
+    /// and stops listening. The shutdown's own future tells when the connections have ended.
+    ///
+    /// # Errors
+    /// What the `start` hook returned: no connection was accepted.
     ///
     /// # Cancel safety
     /// Dropping the future stops accepting; connections go on.
-    pub async fn run(self) {
-        self.run.await;
+    pub async fn run(self) -> io::Result<()> {
+        self.run.await
     }
 
     /// Accepts connections until `signal` resolves, then shuts down in an orderly way.
-    pub async fn run_until(self, signal: impl Future, shutdown: Shutdown) -> Report {
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn run_until(self, signal: impl Future, shutdown: Shutdown) -> io::Result<Report> {
         let handle = self.handle();
         let mut signal = pin!(signal);
         {
@@ -183,13 +189,13 @@ impl<R: Resolve, T: ServerRuntime> Server<R, T> {
             let mut run = self.run;
             std::future::poll_fn(|cx| {
                 if signal.as_mut().poll(cx).is_ready() {
-                    return Poll::Ready(());
+                    return Poll::Ready(Ok(()));
                 }
                 run.as_mut().poll(cx)
             })
-            .await;
+            .await?;
         }
-        handle.shutdown(shutdown).await
+        Ok(handle.shutdown(shutdown).await)
     }
 }
 
@@ -207,10 +213,12 @@ async fn run<R: Resolve, T: ServerRuntime, L: Listen<T>>(
     resolver: Arc<R>,
     fallback: Option<Fallback<R, T>>,
     handle: ServerHandle<T>,
-) {
+) -> io::Result<()> {
     let shared = &handle.0;
-    shared.crew.hire(&shared.tasks, &shared.runtime);
     let watch = shared.stop.watch();
+    let started = Start::default().run(&resolver, &shared.hub).await;
+    started.map_err(io::Error::other)?;
+    shared.crew.hire(&shared.tasks, &shared.runtime);
     let mut stopping = pin!(watch.stopping());
     let info = StreamInfo::new(None)
         .with_secure(listener.is_secure())
@@ -228,7 +236,7 @@ async fn run<R: Resolve, T: ServerRuntime, L: Listen<T>>(
             .await
         };
         let Some((io, addr)) = accepted else {
-            return;
+            return Ok(());
         };
         let resolver = Arc::clone(&resolver);
         let fallback = fallback.clone();

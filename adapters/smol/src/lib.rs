@@ -45,14 +45,13 @@ pub type WebSocketLayer<R> = crossws_native::WebSocketLayer<R, Smol>;
 #[cfg(feature = "http")]
 pub type WebSocketService<R, S> = crossws_native::WebSocketService<R, S, Smol>;
 
-/// Serves hooks on an address, for ever. Requests that are no WebSocket are answered with 404.
+/// Serves hooks on an address until the process ends. Requests that are no WebSocket are answered with 404.
 ///
 /// # Errors
-/// When the address cannot be bound.
+/// When the address cannot be bound, or the `start` hook fails.
 ///
 /// # Cancel safety
 /// Dropping the future stops accepting; connections go on. For more, see [`Server`].
 pub async fn serve<R: Resolve>(addr: impl ToSocketAddrs, resolver: R) -> Result<()> {
-    Server::builder(resolver).bind(addr).await?.run().await;
-    Ok(())
+    Server::builder(resolver).bind(addr).await?.run().await
 }

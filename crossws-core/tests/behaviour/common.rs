@@ -12,8 +12,8 @@ use std::time::{Duration, SystemTime};
 use crossws_core::http::Request;
 use crossws_core::{
     Accepted, Bytes, Capabilities, CloseFrame, ControlError, Error, Hooks, Hub, Joined, Message,
-    PersistError, Publication, Receipt, Refused, Rejection, Resolve, SendError, Session, Snapshot,
-    Transport, UpgradeRequest, Wire as Format,
+    Notice, PersistError, Publication, Receipt, Refused, Rejection, Resolve, SendError, Session,
+    Snapshot, Transport, UpgradeRequest, Wire as Format,
 };
 use event_listener::Event;
 use futures_lite::future::{block_on, poll_fn};
@@ -303,18 +303,19 @@ pub fn open<R: Resolve>(hub: &Hub, hooks: &Arc<R>, path: &str) -> (Session<R::Ho
 }
 
 /// What an adapter does while no hook runs: the spawned futures go on, and a failure among them
-/// is reported. Gives the last one's kind.
+/// is reported; hooks that are due run. Returns the last failure's kind.
 pub fn turn<H: Hooks + ?Sized>(session: &mut Session<H>) -> Option<crossws_core::ErrorKind> {
     let mut last = None;
-    while let Some(error) = ready(poll_tasks(session)) {
-        last = Some(error.kind());
-        block_on(session.error(error));
+    while let Some(notice) = ready(poll_fn(|cx| session.poll_notice(cx))) {
+        last = notice.failure().map(Error::kind).or(last);
+        block_on(session.notice(notice));
     }
     last
 }
 
-pub async fn poll_tasks<H: Hooks + ?Sized>(session: &mut Session<H>) -> Error {
-    poll_fn(|cx| session.poll_tasks(cx)).await
+/// Waits for a failure of a spawned future.
+pub async fn poll_tasks<H: Hooks + ?Sized>(session: &mut Session<H>) -> Notice {
+    poll_fn(|cx| session.poll_notice(cx)).await
 }
 
 /// Polls a future once and drops it.

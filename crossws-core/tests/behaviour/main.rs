@@ -16,6 +16,7 @@ mod hub;
 mod life;
 mod limits;
 mod model;
+mod notices;
 mod peer;
 mod promises;
 mod routes;

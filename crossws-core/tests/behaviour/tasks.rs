@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crossws_core::{Closed, ErrorKind, Hook, Hub, hooks};
 use futures_lite::future::block_on;
 
-use crate::common::{Dropped, Gate, Hand, Log, assert_empty, open, poll_tasks, ready, turn};
+use crate::common::{Dropped, Gate, Hand, Log, assert_empty, open, poll_tasks, turn};
 
 #[test]
 fn they_run_between_hooks_and_their_spawning_wakes_the_session() {
@@ -27,7 +27,10 @@ fn they_run_between_hooks_and_their_spawning_wakes_the_session() {
     idle.pending();
     assert_eq!(log.take(), ["inner"]);
     peer.spawn(async { Err("broken") });
-    assert_eq!(idle.done().kind(), ErrorKind::Hook(Hook::Task));
+    assert_eq!(
+        idle.done().failure().unwrap().kind(),
+        ErrorKind::Hook(Hook::Task)
+    );
 }
 
 #[test]
@@ -195,7 +198,7 @@ fn their_destructors_may_use_the_peer() {
             std::future::pending::<()>().await;
         });
         if polled {
-            assert!(ready(poll_tasks(&mut session)).is_none());
+            assert_eq!(turn(&mut session), None);
         }
     }
     drop(session);
@@ -216,7 +219,7 @@ fn a_finished_session_keeps_no_waker() {
     }
     let waker = std::task::Waker::from(Arc::new(Held(Arc::clone(&task))));
     let mut cx = std::task::Context::from_waker(&waker);
-    assert!(session.poll_tasks(&mut cx).is_pending());
+    assert!(session.poll_notice(&mut cx).is_pending());
     drop(session);
     drop(waker);
     assert_eq!(

@@ -31,14 +31,13 @@ pub type ServerHandle = crossws_native::ServerHandle<OwnRuntime>;
 /// Takes streams that were accepted elsewhere.
 pub type Acceptor<R> = crossws_native::Acceptor<R, OwnRuntime>;
 
-/// Serves hooks on an address, for ever.
+/// Serves hooks on an address until the process ends.
 ///
 /// # Errors
-/// When the address cannot be bound.
+/// When the address cannot be bound, or the `start` hook fails.
 ///
 /// # Cancel safety
 /// Dropping the future stops accepting; connections go on.
 pub async fn serve<R: Resolve>(addr: impl ToSocketAddrs, resolver: R) -> Result<()> {
-    Server::builder(resolver).bind(addr).await?.run().await;
-    Ok(())
+    Server::builder(resolver).bind(addr).await?.run().await
 }

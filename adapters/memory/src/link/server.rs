@@ -112,6 +112,8 @@ pub(crate) struct Progress {
     pub(crate) shrunk: bool,
     /// The queue was written to its end after much had piled up.
     pub(crate) drained: bool,
+    /// Messages that the queue has discarded so far.
+    pub(crate) dropped: u64,
     /// How the connection ended, as soon as that is known.
     pub(crate) closed: Option<Closed>,
     /// It ended because the client does not take what is sent.
@@ -227,6 +229,7 @@ impl Link {
                 wrote,
                 shrunk: state.outbox.bytes() < bytes,
                 drained,
+                dropped: state.outbox.dropped(),
                 overflowed: state.outbox.overflowed(),
                 closed: state.closed.clone(),
                 over: state.over,
