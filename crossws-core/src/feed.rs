@@ -65,6 +65,14 @@ impl Lag {
         }
     }
 
+    /// So much more.
+    pub(crate) fn plus_all(self, more: Self) -> Self {
+        Self {
+            bytes: self.bytes.saturating_add(more.bytes),
+            messages: self.messages.saturating_add(more.messages),
+        }
+    }
+
     pub(crate) fn since(self, start: Self) -> Self {
         Self {
             bytes: self.bytes.saturating_sub(start.bytes),
@@ -84,8 +92,9 @@ impl Lag {
     }
 }
 
-/// How much of one log may wait for a transport before it is a slow consumer's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How much more may be appended to one log before the transport that reads it is asked again, with
+/// [`Transport::lags`](crate::Transport::lags).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Room {
     /// In bytes.
@@ -94,15 +103,39 @@ pub struct Room {
     pub messages: usize,
     /// Whether [`Transport::wake`](crate::Transport::wake) must be called.
     pub wake: bool,
+    /// Whether [`Transport::settle`](crate::Transport::settle) must be called.
+    pub settle: bool,
 }
 
 impl Room {
-    /// So much room; `wake` when the writer sleeps.
-    pub const fn new(bytes: usize, messages: usize, wake: bool) -> Self {
+    /// Room for this many bytes in this many messages.
+    pub const fn new(bytes: usize, messages: usize) -> Self {
         Self {
             bytes,
             messages,
-            wake,
+            wake: false,
+            settle: false,
+        }
+    }
+
+    /// Sets whether the writer sleeps and must be woken.
+    #[must_use]
+    pub const fn with_wake(mut self, wake: bool) -> Self {
+        self.wake = wake;
+        self
+    }
+
+    /// Sets whether so much waits that the transport must be settled.
+    #[must_use]
+    pub const fn with_settle(mut self, settle: bool) -> Self {
+        self.settle = settle;
+        self
+    }
+
+    pub(crate) fn lag(self) -> Lag {
+        Lag {
+            bytes: self.bytes,
+            messages: self.messages,
         }
     }
 }
@@ -177,6 +210,13 @@ impl Feed {
         self.topic.published().since(self.before)
     }
 
+    /// Arranges for this feed's transport to be asked with
+    /// [`Transport::lags`](crate::Transport::lags) at the next publication, whatever room it has been
+    /// granted. Takes no lock.
+    pub fn recheck(&self) {
+        self.topic.recheck();
+    }
+
     /// A way to ask how much there is to read while the feed is out of reach, under a lock.
     pub fn backlog(&self) -> Backlog {
         Backlog {
@@ -211,6 +251,12 @@ impl Backlog {
     /// How much there is to read now: nothing once the feed is gone. Locks the topic.
     pub fn lag(&self) -> Lag {
         self.topic.lag(self.reader)
+    }
+
+    /// Returns how many bytes stay in memory because of this reader, if its peer has left the topic: a
+    /// log is kept in whole pieces. 0 while the peer is a member. Locks the topic.
+    pub fn kept(&self) -> usize {
+        self.topic.kept(self.reader)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::catch::catch_panic;
 use crate::claim::check_topics;
 use crate::context::ContextCell;
 use crate::expiry::{Moment, MomentCell};
-use crate::life::Life;
+use crate::life::{End, Life};
 use crate::membership::{Membership, Ongoing, SHUTTING_DOWN};
 use crate::peer::{self, Protocol, SettingsCell};
 use crate::publication::Publication;
@@ -316,9 +316,7 @@ impl Hub {
     /// first one's frame stands. A hub that two servers share stops for both.
     pub fn shutdown(&self, frame: CloseFrame) {
         let frame = self.0.shutdown.lock().get_or_insert(frame).clone();
-        for peer in self.peers() {
-            peer.close_for_shutdown(frame.clone());
-        }
+        Peer::close_all(self.peers(), &frame, End::Shutdown);
     }
 
     /// Whether a shutdown has begun.

@@ -111,7 +111,7 @@ pub use start::Start;
 pub use swap::Swap;
 pub use tasks::HookOutput;
 pub use text::Utf8Bytes;
-pub use transport::{Receipt, Transport};
+pub use transport::{Receipt, Settled, Transport};
 pub use upgrade::{InvalidHeader, Upgrade};
 pub use wire::{Encoding, Wire};
 pub use wrap::{Wrap, Wrapped, wrap};

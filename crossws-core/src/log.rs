@@ -5,15 +5,18 @@
 //! behind the last cursor is freed.
 
 mod chunk;
+mod rest;
 #[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use self::chunk::{Chunk, Index, Take, Written};
-use crate::feed::{Lag, Range, Room};
+pub(crate) use self::rest::Rest;
+use crate::feed::{Lag, Range};
 use crate::members::Key;
 
 /// What a reader takes of the chunk that is written to is copied below this size: to share so little
@@ -26,7 +29,7 @@ const CHUNK: usize = 64 << 10;
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     /// Closed chunks, the oldest with the slowest reader first.
-    chunks: VecDeque<Chunk>,
+    chunks: VecDeque<Kept>,
     /// The number of the first of them; numbers go up.
     first: u64,
     /// The chunk that is written to: the last one.
@@ -41,6 +44,16 @@ pub(crate) struct Log {
 struct Tail {
     bytes: Vec<u8>,
     index: Index,
+    /// How many cursors stand in this chunk.
+    readers: usize,
+}
+
+/// A closed chunk. Members that left before they had read it share it.
+#[derive(Debug)]
+struct Kept {
+    chunk: Arc<Chunk>,
+    /// How many cursors stand in this chunk.
+    readers: usize,
 }
 
 #[derive(Debug, Default)]
@@ -79,8 +92,6 @@ pub(crate) enum Slices {
     Adjacent,
     /// Messages of consecutive numbers, to be sorted among those of other logs.
     Consecutive,
-    /// One message.
-    Single,
 }
 
 impl Cursor {
@@ -90,21 +101,6 @@ impl Cursor {
         self.own.messages += 1;
     }
 
-    /// At which end of the log this room is used up.
-    pub(crate) fn until(&self, room: Room) -> Lag {
-        let start = self.mark.at.lag();
-        let own = self.own.lag();
-        Lag {
-            bytes: start
-                .bytes
-                .saturating_add(own.bytes)
-                .saturating_add(room.bytes),
-            messages: start
-                .messages
-                .saturating_add(own.messages)
-                .saturating_add(room.messages),
-        }
-    }
 }
 
 impl Total {
@@ -127,7 +123,7 @@ impl Log {
         if self.tail.bytes.len() >= CHUNK {
             self.close_tail();
         }
-        let Tail { bytes, index } = &mut self.tail;
+        let Tail { bytes, index, .. } = &mut self.tail;
         if bytes.capacity() == 0 {
             bytes.reserve(self.hint.bytes);
             index.reserve(self.hint.messages, self.hint.runs);
@@ -153,8 +149,8 @@ impl Log {
     /// A cursor at a mark, while nobody has read or been released since. It must be given back,
     /// with [`read`](Self::read) or [`release`](Self::release).
     pub(crate) fn cursor(&mut self, mark: &Mark) -> Cursor {
-        if let Some(index) = self.index_mut(mark.chunk) {
-            index.readers += 1;
+        if let Some(readers) = self.readers_mut(mark.chunk) {
+            *readers += 1;
         }
         Cursor {
             mark: mark.clone(),
@@ -167,9 +163,9 @@ impl Log {
         self.end.lag()
     }
 
-    /// What waits for a reader.
+    /// Returns what waits for a reader.
     pub(crate) fn lag(&self, cursor: &Cursor) -> Lag {
-        self.end().since(cursor.until(Room::new(0, 0, false)))
+        self.span(cursor).since(cursor.own.lag())
     }
 
     /// What a reader keeps in memory: its own publications too.
@@ -219,19 +215,39 @@ impl Log {
         left
     }
 
+    /// Takes out a reader that leaves, with what still waits for it: the log keeps nothing for it,
+    /// and nothing is copied. Returns `None` if nothing waits.
+    pub(crate) fn detach(&mut self, cursor: &Cursor, reader: Key) -> Option<Rest> {
+        let waits = self.lag(cursor);
+        let rest = (waits.messages > 0).then(|| {
+            self.close_tail();
+            let from = self.place(cursor.mark.chunk).unwrap_or_default();
+            let chunks = self.chunks.iter().skip(from);
+            Rest {
+                chunks: chunks.map(|kept| Arc::clone(&kept.chunk)).collect(),
+                message: cursor.mark.message,
+                own: cursor.own,
+                reader,
+                waits,
+            }
+        });
+        self.release(cursor);
+        rest
+    }
+
     /// A reader is gone, or has taken what there was.
     pub(crate) fn release(&mut self, cursor: &Cursor) {
-        if let Some(index) = self.index_mut(cursor.mark.chunk) {
-            index.readers -= 1;
+        if let Some(readers) = self.readers_mut(cursor.mark.chunk) {
+            *readers -= 1;
         }
         while let Some(chunk) = self.chunks.front()
-            && chunk.index.readers == 0
+            && chunk.readers == 0
         {
             self.chunks.pop_front();
             self.first += 1;
         }
         if self.chunks.is_empty() {
-            if self.tail.index.readers == 0 {
+            if self.tail.readers == 0 {
                 // Nobody is left to read it.
                 self.take_tail();
                 self.first += 1;
@@ -252,7 +268,7 @@ impl Log {
         if place == self.chunks.len() {
             return Some((&self.tail.index, Written::Open(&self.tail.bytes)));
         }
-        let chunk = self.chunks.get(place)?;
+        let chunk = &self.chunks.get(place)?.chunk;
         Some((&chunk.index, Written::Closed(&chunk.bytes)))
     }
 
@@ -265,12 +281,12 @@ impl Log {
         self.tail.bytes.len() - before
     }
 
-    fn index_mut(&mut self, number: u64) -> Option<&mut Index> {
+    fn readers_mut(&mut self, number: u64) -> Option<&mut usize> {
         let place = self.place(number)?;
         if place == self.chunks.len() {
-            return Some(&mut self.tail.index);
+            return Some(&mut self.tail.readers);
         }
-        self.chunks.get_mut(place).map(|chunk| &mut chunk.index)
+        self.chunks.get_mut(place).map(|chunk| &mut chunk.readers)
     }
 
     fn take_tail(&mut self) -> Tail {
@@ -290,10 +306,15 @@ impl Log {
         if self.tail.index.messages() == 0 {
             return;
         }
-        let Tail { bytes, index } = self.take_tail();
-        self.chunks.push_back(Chunk {
-            bytes: Bytes::from(bytes),
+        let Tail {
+            bytes,
             index,
+            readers,
+        } = self.take_tail();
+        let bytes = Bytes::from(bytes);
+        self.chunks.push_back(Kept {
+            chunk: Arc::new(Chunk { bytes, index }),
+            readers,
         });
     }
 }

@@ -16,7 +16,8 @@ use crate::publication::Publication;
 use crate::subscriptions::Subscriptions;
 use crate::sync::Mutex;
 use crate::tasks::{HookOutput, Inbox};
-use crate::transport::Transport;
+use crate::flusher::Asleep;
+use crate::transport::{Settled, Transport};
 use crate::{
     Capabilities, CloseCode, CloseFrame, ClosedBy, ControlError, Expiry, Extensions, IntoMessage,
     NotAttached, PeerId, PersistError, PublishError, Published, RenewError, SendError, Settings,
@@ -385,9 +386,35 @@ impl Peer {
     }
 
     fn close_with(&self, frame: CloseFrame, end: End) {
-        if self.end(end) {
+        if self.begin_close(frame, end) {
+            self.0.transport.wake();
+        }
+    }
+
+    /// Closes the connection as far as that needs no task of its own: that is to be woken when this
+    /// returns `true`.
+    fn begin_close(&self, frame: CloseFrame, end: End) -> bool {
+        let first = self.end(end);
+        if first {
             self.0.transport.close(frame);
         }
+        first
+    }
+
+    /// Closes peers of which there may be many. Their tasks are woken in groups, and others run in
+    /// between.
+    pub(crate) fn close_all(peers: Vec<Self>, frame: &CloseFrame, end: End) {
+        let close = |peer: &Self| peer.begin_close(frame.clone(), end);
+        Asleep::new(peers.into_iter().filter(close).collect()).hand_on();
+    }
+
+    /// See [`Transport::settle`].
+    pub(crate) fn settle(&self) -> Settled {
+        let settled = self.0.transport.settle();
+        if settled.wrote {
+            self.notify_drained();
+        }
+        settled
     }
 
     /// Drops the connection at once, without a close frame, also when a close is under way.

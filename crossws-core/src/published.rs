@@ -1,5 +1,3 @@
-use crate::transport::Receipt;
-
 /// What became of one publication on this node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -8,11 +6,4 @@ pub struct Published {
     pub queued: usize,
     /// Messages, this one or older ones, that full queues discarded for it.
     pub dropped: u64,
-}
-
-impl Published {
-    pub(crate) fn count(&mut self, receipt: Receipt) {
-        self.queued += usize::from(receipt.queued);
-        self.dropped += receipt.dropped;
-    }
 }

@@ -4,6 +4,8 @@
 //! (of which "everyone here" is one; never two at once), a peer's list of its topics. A
 //! topic's lock is held while one publication is queued at each of its subscribers, which gives
 //! every subscriber the same order; nothing is woken, awaited or called back under any of them.
+//! Nothing proportional to messages, members or topics happens under the first two: a peer that
+//! leaves takes a topic's lock for each of its topics, and none of these meanwhile.
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashSet};
@@ -124,8 +126,8 @@ impl Registry {
         hub.check(peer.id(), peer.namespace(), limits)?;
         let name = Arc::clone(peer.namespace_shared());
         let namespace = hub.namespaces.entry(name).or_default();
-        let subscriptions = peer.subscriptions();
-        let remember = |key| subscriptions.join(key);
+        let remember = |key| peer.subscriptions().join(key);
+        // Nobody has its handle yet who could make it leave.
         namespace.everyone.insert(peer, remember);
         hub.peers.insert(ById(peer.clone()));
         Ok(())
@@ -133,37 +135,48 @@ impl Registry {
 
     /// Takes the peer out of every list and topic. Does nothing the second time.
     pub(crate) fn leave(&self, peer: &Peer) {
-        let mut hub = self.hub.lock();
-        // The handles are dropped at the end, after the locks: the last one runs user code.
-        let _peer = match hub.peers.take(&peer.id()) {
-            Some(found) if found.0.is(peer) => found,
-            // Another peer carries the same id by now.
-            Some(other) => {
-                hub.peers.insert(other);
-                return;
-            }
-            None => return,
-        };
-        let Some(namespace) = hub.namespaces.get(peer.namespace()).cloned() else {
+        let Some((found, namespace)) = self.take(peer) else {
             return;
         };
+        // Handles and topics are dropped without a lock: the last one runs user code.
         let mut gone = SmallVec::<[Peer; 4]>::new();
-        let mut index = namespace.index.lock();
-        // Under the index's lock: a subscription of this peer's that waits for it must find the
-        // peer gone.
-        let (everyone, topics) = peer.subscriptions().all();
+        gone.push(found);
+        let (everyone, topics) = peer.subscriptions().begin_leaving();
         for (topic, key) in &topics {
-            gone.extend(index.remove_member(topic, *key, peer));
+            gone.extend(namespace.remove_member(topic, *key, peer));
         }
         gone.extend(everyone.and_then(|key| namespace.everyone.remove(key, peer)));
         // Not before: what it publishes while it is a member has an author.
-        peer.subscriptions().leave();
+        peer.subscriptions().clear();
         if namespace.everyone.is_empty() {
-            // Nobody can join meanwhile: joining takes the hub's lock, which is held.
-            hub.namespaces.remove(peer.namespace());
+            self.forget(peer.namespace());
         }
-        drop(index);
+    }
+
+    /// Takes the peer out of the hub's map. Returns its handle there, and its namespace.
+    fn take(&self, peer: &Peer) -> Option<(Peer, Arc<Namespace>)> {
+        let mut hub = self.hub.lock();
+        let found = hub.peers.take(&peer.id())?;
+        if !found.0.is(peer) {
+            // Another peer has the same id by now.
+            hub.peers.insert(found);
+            return None;
+        }
+        let namespace = Arc::clone(hub.namespaces.get(peer.namespace())?);
+        Some((found.0, namespace))
+    }
+
+    /// Forgets a namespace, unless somebody has joined it.
+    fn forget(&self, name: &str) {
+        let mut hub = self.hub.lock();
+        // Nobody can join meanwhile: joining takes this lock.
+        let is_empty = |namespace: &Arc<Namespace>| namespace.everyone.is_empty();
+        let forgotten = match hub.namespaces.get(name) {
+            Some(namespace) if is_empty(namespace) => hub.namespaces.remove(name),
+            _ => None,
+        };
         drop(hub);
+        drop(forgotten);
     }
 
     pub(crate) fn subscribe(
@@ -177,8 +190,6 @@ impl Registry {
             return Err(SubscribeError::Closed);
         };
         let mut index = namespace.index.lock();
-        // Checked under the index's lock: `leave` cleans up under it, so that a peer that left
-        // in between is not subscribed again.
         if !peer.subscriptions().admits(topic, limits)? {
             return Ok(false);
         }
@@ -192,23 +203,29 @@ impl Registry {
             }
         };
         let remember = |key| peer.subscriptions().insert(Arc::clone(&topic), key);
-        topic.insert(peer, remember);
-        Ok(true)
+        // Under the index's lock, so that nobody takes an empty topic out of it meanwhile.
+        if topic.insert(peer, remember) {
+            return Ok(true);
+        }
+        // The peer began to leave since it was asked.
+        let unused = index.take_if_empty(&topic);
+        drop(index);
+        drop(unused);
+        Err(SubscribeError::Closed)
     }
 
     pub(crate) fn unsubscribe(&self, peer: &Peer, topic: &str) -> bool {
         let Some(namespace) = self.namespace_of(peer) else {
             return false;
         };
-        let mut index = namespace.index.lock();
         let Some((topic, key)) = peer.subscriptions().get(topic) else {
             return false;
         };
-        let handle = index.remove_member(&topic, key, peer);
-        peer.subscriptions().remove(topic.name());
-        drop(index);
-        drop(handle);
-        true
+        let handle = namespace.remove_member(&topic, key, peer);
+        if handle.is_some() {
+            peer.subscriptions().remove(&topic, key);
+        }
+        handle.is_some()
     }
 
     pub(crate) fn peer(&self, id: PeerId) -> Option<Peer> {
@@ -265,10 +282,11 @@ impl Registry {
         publication: &Publication,
     ) -> Published {
         let mut published = Published::default();
-        let mut asleep = Vec::new();
+        let (mut asleep, mut grown) = (Vec::new(), Vec::new());
         let mut told = Told {
             published: &mut published,
             asleep: &mut asleep,
+            grown: &mut grown,
         };
         let mut deliver = |to: &Arc<Topic>| to.publish(except, publication, &mut told);
         self.visit(scope, |namespace| match topic {
@@ -280,6 +298,11 @@ impl Registry {
             }
         });
         Asleep::new(asleep).hand_on();
+        for peer in grown {
+            let settled = peer.settle();
+            published.queued -= usize::from(settled.closed && published.queued > 0);
+            published.dropped += settled.lost;
+        }
         published
     }
 
@@ -308,15 +331,26 @@ impl Namespace {
     fn topic(&self, topic: &str) -> Option<Arc<Topic>> {
         self.index.lock().topics.get(topic).cloned()
     }
+
+    /// Takes one peer out of a topic, and the topic out of the index with its last peer.
+    fn remove_member(&self, topic: &Arc<Topic>, key: Key, peer: &Peer) -> Option<Peer> {
+        let removed = topic.remove(key, peer);
+        if topic.is_empty() {
+            let unused = self.index.lock().take_if_empty(topic);
+            drop(unused);
+        }
+        removed
+    }
 }
 
 impl Index {
-    /// Takes one peer out of a topic, and the topic out of the index with its last peer.
-    fn remove_member(&mut self, topic: &Topic, key: Key, peer: &Peer) -> Option<Peer> {
-        let removed = topic.remove(key, peer);
-        if topic.is_empty() {
-            self.topics.remove(topic.name());
+    /// Takes a topic out if it has no member. Must be dropped without the lock.
+    fn take_if_empty(&mut self, topic: &Arc<Topic>) -> Option<Arc<Topic>> {
+        let found = self.topics.get(topic.name())?;
+        if Arc::ptr_eq(found, topic) && topic.is_empty() {
+            self.topics.remove(topic.name())
+        } else {
+            None
         }
-        removed
     }
 }

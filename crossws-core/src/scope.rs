@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use crate::life::End;
 use crate::publication::Publication;
 use crate::{CloseFrame, Hub, IntoMessage, Peer, PublishError, Published};
 
@@ -63,9 +64,6 @@ impl<'a> Scope<'a> {
 
     /// Closes every peer with this frame. New ones may come meanwhile.
     pub fn close_all(self, frame: impl Into<CloseFrame>) {
-        let frame = frame.into();
-        for peer in self.peers() {
-            peer.close(frame.code(), frame.reason().clone());
-        }
+        Peer::close_all(self.peers(), &frame.into(), End::Server);
     }
 }

@@ -10,44 +10,75 @@ use crate::sync::Mutex;
 use crate::topic::Topic;
 use crate::{Limits, SubscribeError};
 
-/// A peer's topics, and its key in each. Changed under the index's lock of its namespace, and the
-/// last in the order of locks: see `registry.rs`.
+/// A peer's topics, and its key in each. The last in the order of locks: see `registry.rs`.
 #[derive(Default)]
 pub(crate) struct Subscriptions(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    /// Among the peers of its namespace, while it is there.
-    everyone: Option<Key>,
+    stay: Stay,
     /// By name.
     topics: Topics,
+}
+
+/// A peer's place among the peers of its namespace.
+#[derive(Clone, Copy, Default)]
+enum Stay {
+    /// It has not joined yet, or has left.
+    #[default]
+    Out,
+    In(Key),
+    /// It can be added nowhere any more. What it is still a member of stays known until it is a member
+    /// of nothing, because its publications need their author.
+    Leaving(Option<Key>),
+}
+
+impl Stay {
+    fn key(self) -> Option<Key> {
+        match self {
+            Self::Out => None,
+            Self::In(key) => Some(key),
+            Self::Leaving(key) => key,
+        }
+    }
 }
 
 /// Topics, and the keys in them.
 pub(crate) type Topics = SmallVec<[(Arc<Topic>, Key); 1]>;
 
 impl Subscriptions {
-    /// The peer has joined its namespace.
-    pub(crate) fn join(&self, key: Key) {
-        self.0.lock().everyone = Some(key);
+    /// The peer joins its namespace. Returns `false` if it is leaving.
+    pub(crate) fn join(&self, key: Key) -> bool {
+        let mut state = self.0.lock();
+        let joins = matches!(state.stay, Stay::Out);
+        if joins {
+            state.stay = Stay::In(key);
+        }
+        joins
     }
 
-    /// The peer has left, what it was a member of too.
-    pub(crate) fn leave(&self) {
-        let _all = std::mem::take(&mut *self.0.lock());
+    /// The peer begins to leave: it is added nowhere from here on. Returns what it is a member of.
+    pub(crate) fn begin_leaving(&self) -> (Option<Key>, Topics) {
+        let mut state = self.0.lock();
+        let key = state.stay.key();
+        state.stay = Stay::Leaving(key);
+        (key, state.topics.clone())
     }
 
-    /// What the peer is a member of.
-    pub(crate) fn all(&self) -> (Option<Key>, Topics) {
-        let state = self.0.lock();
-        (state.everyone, state.topics.clone())
+    /// The peer has left everything.
+    pub(crate) fn clear(&self) {
+        let mut state = self.0.lock();
+        state.stay = Stay::Leaving(None);
+        let topics = std::mem::take(&mut state.topics);
+        drop(state);
+        drop(topics);
     }
 
     /// Whether the peer may be subscribed to one more topic, of this name: `false` if it is
     /// already.
     pub(crate) fn admits(&self, topic: &str, limits: &Limits) -> Result<bool, SubscribeError> {
         let state = self.0.lock();
-        if state.everyone.is_none() {
+        if !matches!(state.stay, Stay::In(_)) {
             Err(SubscribeError::Closed)
         } else if state.find(topic).is_ok() {
             Ok(false)
@@ -58,11 +89,14 @@ impl Subscriptions {
         }
     }
 
-    pub(crate) fn insert(&self, topic: Arc<Topic>, key: Key) {
+    /// The peer is a member of one more topic. Returns `false` if it is leaving.
+    pub(crate) fn insert(&self, topic: Arc<Topic>, key: Key) -> bool {
         let mut state = self.0.lock();
-        if let Err(at) = state.find(topic.name()) {
+        let stays = matches!(state.stay, Stay::In(_));
+        if stays && let Err(at) = state.find(topic.name()) {
             state.topics.insert(at, (topic, key));
         }
+        stays
     }
 
     pub(crate) fn get(&self, topic: &str) -> Option<(Arc<Topic>, Key)> {
@@ -71,12 +105,17 @@ impl Subscriptions {
         state.topics.get(at).cloned()
     }
 
-    /// The peer is a member no more.
-    pub(crate) fn remove(&self, topic: &str) {
+    /// The peer is a member no more, under this key: it may be one again under another.
+    pub(crate) fn remove(&self, topic: &Arc<Topic>, key: Key) {
         let mut state = self.0.lock();
-        if let Ok(at) = state.find(topic) {
-            state.topics.remove(at);
-        }
+        let at = state.find(topic.name()).ok();
+        let is_it = |at: &usize| {
+            let found = state.topics.get(*at);
+            found.is_some_and(|(found, other)| Arc::ptr_eq(found, topic) && *other == key)
+        };
+        let removed = at.filter(is_it).map(|at| state.topics.remove(at));
+        drop(state);
+        drop(removed);
     }
 
     pub(crate) fn contains(&self, topic: &str) -> bool {
@@ -94,7 +133,7 @@ impl Subscriptions {
     pub(crate) fn key(&self, topic: &Topic) -> Option<Key> {
         let state = self.0.lock();
         if topic.is_everyone() {
-            return state.everyone;
+            return state.stay.key();
         }
         let at = state.find(topic.name()).ok()?;
         let (_, key) = state.topics.get(at)?;

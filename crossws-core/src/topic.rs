@@ -8,10 +8,11 @@ use slab::Slab;
 
 use self::writing::Writing;
 use crate::feed::{Clock, Lag, Range, Reader};
-use crate::log::{Cursor, Log, Slices};
+use crate::log::{Cursor, Log, Rest, Slices};
 use crate::members::{Key, Members};
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::transport::Receipt;
 use crate::{Peer, Publication, Published, Wire};
 
 pub(crate) struct Topic {
@@ -21,6 +22,8 @@ pub(crate) struct Topic {
     /// What was ever published, in its longest encoding.
     bytes: AtomicUsize,
     messages: AtomicUsize,
+    /// Every reader must be asked again at the next publication.
+    recheck: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -41,7 +44,7 @@ struct Lane {
     /// Members with nothing to read.
     idle: Vec<Key>,
     members: usize,
-    /// At which end of the log somebody's room may be used up.
+    /// The first end of the log at which a reader must be asked again.
     check: Lag,
 }
 
@@ -64,10 +67,12 @@ struct Reading {
     number: u64,
     lane: LaneNumber,
     member: Option<Key>,
-    /// `None` when it has ended as a slow consumer, or has left.
+    /// `None` when it has left.
     cursor: Option<Cursor>,
-    /// What there was for it when it left, message by message: the log keeps nothing for it.
-    rest: Vec<Range>,
+    /// What waited for it when it left: the log keeps nothing for it.
+    rest: Option<Box<Rest>>,
+    /// The end of the log at which it must be asked again.
+    until: Lag,
 }
 
 /// What a publication leaves to be done without the lock.
@@ -75,6 +80,21 @@ pub(crate) struct Told<'a> {
     pub(crate) published: &'a mut Published,
     /// To be woken.
     pub(crate) asleep: &'a mut Vec<Peer>,
+    /// To be [settled](crate::Transport::settle).
+    pub(crate) grown: &'a mut Vec<Peer>,
+}
+
+impl Told<'_> {
+    /// Counts what became of the message at one subscriber.
+    fn count(&mut self, peer: &Peer, receipt: Receipt) {
+        self.published.dropped += receipt.dropped;
+        if receipt.wake {
+            self.asleep.push(peer.clone());
+        }
+        if receipt.settle {
+            self.grown.push(peer.clone());
+        }
+    }
 }
 
 impl Topic {
@@ -84,6 +104,7 @@ impl Topic {
             clock,
             bytes: AtomicUsize::new(0),
             messages: AtomicUsize::new(0),
+            recheck: AtomicBool::new(false),
             state: Mutex::default(),
         })
     }
@@ -114,14 +135,19 @@ impl Topic {
         }
     }
 
-    /// Puts a peer in that is not there. Answers its key.
-    /// `remember` notes the key at the peer: under the lock, so that no publication of the peer's comes
-    /// in between, which would not know its author.
-    pub(crate) fn insert(&self, peer: &Peer, remember: impl FnOnce(Key)) {
+    /// Adds a peer that is not a member yet. `remember` notes the key at the peer, or returns `false`
+    /// if the peer is leaving and must not be added: under the lock, so that no publication of the
+    /// peer's comes in between, which would not know its author.
+    pub(crate) fn insert(&self, peer: &Peer, remember: impl FnOnce(Key) -> bool) -> bool {
         let wire = peer.transport().wire();
         let mut state = self.state.lock();
         let state = &mut *state;
         let key = state.members.insert(peer.clone(), Place::Deaf);
+        if !remember(key) {
+            // The caller holds another handle: this one is not the last.
+            state.members.remove(key, peer);
+            return false;
+        }
         let place = match wire.and_then(|wire| state.lane(wire)) {
             None => {
                 state.handed.push(key);
@@ -134,7 +160,7 @@ impl Topic {
             }
         };
         state.put(key, place);
-        remember(key);
+        true
     }
 
     /// Takes a member out. What was published before is still its to read. The handle is given
@@ -164,8 +190,7 @@ impl Topic {
                 if let Some(lane) = state.lanes.get_mut(usize::from(reading.lane)) {
                     lane.members -= 1;
                     if let Some(cursor) = reading.cursor.take() {
-                        let rest = &mut reading.rest;
-                        lane.log.read(cursor, key, u64::MAX, Slices::Single, rest);
+                        reading.rest = lane.log.detach(&cursor, key).map(Box::new);
                     }
                 }
             }
@@ -218,10 +243,8 @@ impl Topic {
         for key in handed.iter().filter(|key| author != Some(**key)) {
             if let Some((peer, _)) = members.get_mut(*key) {
                 let receipt = peer.transport().publish(publication);
-                told.published.count(receipt);
-                if receipt.wake {
-                    told.asleep.push(peer.clone());
-                }
+                told.published.queued += usize::from(receipt.queued);
+                told.count(peer, receipt);
             }
         }
         if lanes.iter().all(|lane| lane.members == 0) {
@@ -229,6 +252,8 @@ impl Topic {
         }
         let seq = self.clock.tick();
         let before = self.published();
+        let recheck =
+            self.recheck.load(Ordering::Relaxed) && self.recheck.swap(false, Ordering::AcqRel);
         let mut longest = 0;
         for (number, lane) in lanes.iter_mut().enumerate() {
             let number = number as LaneNumber;
@@ -236,6 +261,7 @@ impl Topic {
                 topic: self,
                 before,
                 number,
+                recheck,
                 author,
                 author_reads: author_reads
                     .filter(|(lane, _)| *lane == number)
@@ -244,9 +270,12 @@ impl Topic {
                 readers,
                 told,
             };
-            longest = longest.max(write.publish(lane, seq, publication));
+            write.publish(lane, seq, publication, &mut longest);
         }
-        let end = before.plus(longest);
+    }
+
+    /// Notes what has been published, before anyone is told of it. Under the lock.
+    fn set_published(&self, end: Lag) {
         self.bytes.store(end.bytes, Ordering::Release);
         self.messages.store(end.messages, Ordering::Release);
     }
@@ -263,9 +292,13 @@ impl Topic {
         let Some(reading) = state.reading(reader) else {
             return false;
         };
-        let taken = reading.rest.partition_point(|range| range.seq < before);
-        into.extend(reading.rest.drain(..taken));
-        if !reading.rest.is_empty() {
+        let slices = match sorted {
+            true => Slices::Consecutive,
+            false => Slices::Adjacent,
+        };
+        if let Some(rest) = &mut reading.rest
+            && rest.read(before, slices, into)
+        {
             return true;
         }
         let (lane, member) = (reading.lane, reading.member);
@@ -273,10 +306,6 @@ impl Topic {
             && let Some(key) = member
             && let Some(lane) = state.lanes.get_mut(usize::from(lane))
         {
-            let slices = match sorted {
-                true => Slices::Consecutive,
-                false => Slices::Adjacent,
-            };
             let left = lane.log.read(cursor, key, before, slices, into);
             if left.is_some()
                 && let Some(reading) = state.reading(reader)
@@ -287,6 +316,11 @@ impl Topic {
         }
         state.rest(reader);
         false
+    }
+
+    /// Arranges for every reader to be asked at the next publication.
+    pub(crate) fn recheck(&self) {
+        self.recheck.store(true, Ordering::Release);
     }
 
     /// A feed is gone.
@@ -311,20 +345,27 @@ impl Topic {
         let Some(reading) = state.reading(reader) else {
             return Lag::default();
         };
-        let mut lag = Lag {
-            bytes: reading.rest.iter().map(|range| range.bytes.len()).sum(),
-            messages: reading.rest.len(),
-        };
+        if let Some(rest) = &reading.rest {
+            return rest.lag();
+        }
         let lane = usize::from(reading.lane);
         let reading = state.readers.get(reader.key as usize);
-        if let (Some(reading), Some(lane)) = (reading, state.lanes.get(lane))
-            && let Some(cursor) = &reading.cursor
-        {
-            let waits = lane.log.lag(cursor);
-            lag.bytes += waits.bytes;
-            lag.messages += waits.messages;
+        match (reading, state.lanes.get(lane)) {
+            (Some(reading), Some(lane)) => {
+                let cursor = reading.cursor.as_ref();
+                cursor.map_or(Lag::default(), |cursor| lane.log.lag(cursor))
+            }
+            _ => Lag::default(),
         }
-        lag
+    }
+
+    /// Returns how many bytes stay in memory because of a reader, if it has left: chunks of the log
+    /// are kept whole. 0 for a member, for which the log keeps them.
+    pub(crate) fn kept(&self, reader: Reader) -> usize {
+        let mut state = self.state.lock();
+        let reading = state.reading(reader);
+        let rest = reading.and_then(|reading| reading.rest.as_ref());
+        rest.map_or(0, |rest| rest.span())
     }
 }
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::bounds::{MaybeSend, MaybeSync};
 use crate::{
-    Capabilities, CloseFrame, ControlError, Feed, Flusher, Lag, Message, PersistError, Publication,
+    Capabilities, CloseFrame, ControlError, Feed, Flusher, Message, PersistError, Publication,
     Room, SendError, Snapshot, Wire,
 };
 
@@ -13,9 +13,10 @@ use crate::{
 /// Publications reach it in one of two ways, as [`wire`](Transport::wire) says: it is handed each
 /// of them, or it reads the topic's log when it is about to write.
 ///
-/// No method may call back into the hub, a peer or a [`Feed`]: `publish`, `news` and `lags` run
-/// while the topic is locked, so that every subscriber sees the same order. Whatever wakes a task
-/// belongs into [`wake`](Self::wake), which runs after the lock is gone.
+/// No method may call back into the hub or a peer. `publish`, `offer`, `news` and `lags` run while the
+/// topic is locked, so that every subscriber sees the same order: they use no [`Feed`] but for what
+/// needs no lock, they neither write nor close. What wakes a task belongs into [`wake`](Self::wake),
+/// and what writes or judges into [`settle`](Self::settle); both run after the lock is gone.
 pub trait Transport: MaybeSend + MaybeSync + 'static {
     /// What this transport can do. Constant for its life.
     fn capabilities(&self) -> Capabilities;
@@ -60,30 +61,35 @@ pub trait Transport: MaybeSend + MaybeSync + 'static {
     /// A topic's log has news: `feed` is the way to them, to be kept until this transport writes.
     /// Only called where there is a [`wire`](Self::wire), and not again for this topic until the
     /// feed has been read to its end or dropped; what is published meanwhile is in the log.
-    /// `first` is the length of the first publication. Wakes nobody. It says how much may wait
-    /// in this log: more than that is asked about, with [`lags`](Self::lags).
+    /// Wakes nobody. Returns how much more may be
+    /// appended to this log before [`lags`](Self::lags) is called.
     ///
     /// # Errors
     /// Gives the feed back when the connection is closing: it must not be dropped here.
-    fn news(&self, feed: Feed, first: usize) -> Result<Room, Feed> {
-        let _ = first;
+    fn news(&self, feed: Feed) -> Result<Room, Feed> {
         Err(feed)
     }
 
-    /// So much waits in one log for this transport, or was published by its own peer since, which is
-    /// more than it had room for when it was last asked. It says how much room is left now. `kept` is
-    /// both together: what the log keeps in memory for it.
-    ///
-    /// # Errors
-    /// When that is too much: the connection ends as a slow consumer's. The error is how many
-    /// messages are lost, those of the lag included.
-    fn lags(&self, lag: Lag, kept: Lag) -> Result<Room, u64> {
-        let _ = kept;
-        Err(lag.messages as u64)
+    /// More was appended to a log that this transport reads than it had room for when it was last
+    /// asked; [`Feed::at_most`] tells how much waits there. Returns how much more may be appended before
+    /// it is asked again.
+    fn lags(&self) -> Room {
+        Room::default()
     }
 
-    /// Sees to it that what `publish` queued, or `news` announced, is written. Called after them
-    /// when their answer asked for it, and after `lags` has ended the connection.
+    /// So much waits for this transport that it must be looked after: what its client takes is written
+    /// now, in the caller's task, and if that leaves more than the limits allow, the queue's policy
+    /// applies. Only a transport whose client has let a write wait may have too much: a queue that
+    /// nobody has had the time to write is no sign of a slow client.
+    ///
+    /// Called outside all locks by the thread that let the queue grow, when a [`Receipt`] or a [`Room`]
+    /// asked for it. It may take as long as writing what waits does, and never waits for the client.
+    fn settle(&self) -> Settled {
+        Settled::default()
+    }
+
+    /// Arranges for what `publish` queued, `news` announced, or `close` asked for to be written. Called
+    /// after the former two when they asked for it.
     fn wake(&self);
 
     /// Who writes for this transport together with others, when many are to be woken at once.
@@ -101,8 +107,8 @@ pub trait Transport: MaybeSend + MaybeSync + 'static {
     }
 
     /// Sends a close frame after everything queued, and ends the connection when the client
-    /// answers or the time for it is up. Called at most once; does nothing after `terminate`,
-    /// which another thread may have called just before.
+    /// answers or the time for it is up. Wakes nobody: [`wake`](Self::wake) follows. Called at most
+    /// once; does nothing after `terminate`, which another thread may have called just before.
     fn close(&self, frame: CloseFrame);
 
     /// Drops the connection at once, without a close frame.
@@ -168,6 +174,18 @@ pub trait Transport: MaybeSend + MaybeSync + 'static {
     }
 }
 
+/// What [`Transport::settle`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Settled {
+    /// Whether anything was written.
+    pub wrote: bool,
+    /// Whether the connection was closed as a slow consumer's.
+    pub closed: bool,
+    /// How many messages were discarded.
+    pub lost: u64,
+}
+
 /// What became of a published message at one subscriber.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -176,6 +194,8 @@ pub struct Receipt {
     pub queued: bool,
     /// Whether [`Transport::wake`] must be called.
     pub wake: bool,
+    /// Whether [`Transport::settle`] must be called.
+    pub settle: bool,
     /// How many messages, this one or older ones, were discarded for it.
     pub dropped: u64,
 }
@@ -186,6 +206,7 @@ impl Receipt {
         Self {
             queued: true,
             wake,
+            settle: false,
             dropped: 0,
         }
     }
@@ -195,6 +216,7 @@ impl Receipt {
         Self {
             queued: false,
             wake: false,
+            settle: false,
             dropped: 0,
         }
     }
@@ -205,6 +227,7 @@ impl Receipt {
         Self {
             queued: false,
             wake: true,
+            settle: false,
             dropped,
         }
     }
@@ -214,7 +237,15 @@ impl Receipt {
         Self {
             queued: true,
             wake,
+            settle: false,
             dropped,
         }
+    }
+
+    /// Sets whether so much waits that the transport must be settled.
+    #[must_use]
+    pub const fn with_settle(mut self, settle: bool) -> Self {
+        self.settle = settle;
+        self
     }
 }

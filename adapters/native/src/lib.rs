@@ -64,7 +64,7 @@ pub use pump::pump;
 pub use runtime::{Runtime, ServerRuntime};
 pub use server::{Server, ServerBuilder, ServerHandle};
 pub use shutdown::{Report, Shutdown};
-pub use socket::{reset_on_drop, tune};
+pub use socket::{reset_on_drop, tune, write_now};
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError, TlsStream};
 pub use transport::CAPABILITIES;

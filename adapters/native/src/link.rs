@@ -347,6 +347,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         while self.keep_time(cx) {
             self.write(cx);
         }
+        self.wrote |= self.outbox.take_relieved();
         self.tell();
         if matches!(self.phase, Phase::Done) && !std::mem::replace(&mut self.let_go, true) {
             self.outbox.end();

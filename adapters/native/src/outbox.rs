@@ -16,7 +16,7 @@ use std::task::Waker;
 use atomic_waker::AtomicWaker;
 use bytes::{Bytes, BytesMut};
 use crossws_core::{
-    Backlog, CloseCode, CloseFrame, ControlError, Feed, Lag, Limits, Overflow, Receipt, Room,
+    Backlog, CloseCode, CloseFrame, ControlError, Feed, Limits, Overflow, Receipt, Room,
 };
 use futures_task::ArcWake;
 use smallvec::SmallVec;
@@ -39,6 +39,10 @@ pub(crate) struct Outbox {
     asleep: AtomicBool,
     /// More than half of a bound may be used: see [`is_congested`](Self::is_congested).
     half_full: AtomicBool,
+    /// The last write had to wait for the client: see [`settle`](Self::settle).
+    blocked: AtomicBool,
+    /// Something was written in the pump's place, and those who wait for that are to be told.
+    relieved: AtomicBool,
     /// What was queued since the pump last took it is not only what others are sent too.
     sent: AtomicBool,
     /// More than [`DRAIN_MARK`](crossws_core::DRAIN_MARK) bytes had piled up since the outbox was last
@@ -108,6 +112,8 @@ impl Outbox {
                 dropped: 0,
             }),
             half_full: AtomicBool::new(false),
+            blocked: AtomicBool::new(false),
+            relieved: AtomicBool::new(false),
             sent: AtomicBool::new(false),
             piled_up: AtomicBool::new(false),
             max_bytes: limits.max_buffered.get(),
@@ -250,11 +256,11 @@ impl Outbox {
         taken
     }
 
-    /// As [`take`](Self::take), but for whoever writes in the pump's place: `false`, and nothing is
-    /// taken, if there is anything that only the pump can do.
+    /// As [`take`](Self::take), for a task that writes in the pump's place. Returns `false`, and takes
+    /// nothing, if the connection is ending, which is the pump's to do.
     pub(crate) fn take_messages(&self, batch: &mut Batch) -> bool {
         let mut state = self.state.lock();
-        if state.closing || !state.special.is_empty() || self.piled_up.load(Ordering::Relaxed) {
+        if state.closing {
             return false;
         }
         if !self.may_sleep(&mut state) {
@@ -321,15 +327,17 @@ impl Outbox {
         self.give_up();
     }
 
-    /// Lets go of what was to be fetched, and counts it as lost.
-    fn give_up(&self) {
+    /// Lets go of what was to be fetched, and counts it as lost. Returns how many messages that is.
+    fn give_up(&self) -> u64 {
         let feeds = self.state.lock().queue.give_up();
-        if !feeds.is_empty() {
-            let backlogs: SmallVec<[Backlog; 1]> = feeds.iter().map(Feed::backlog).collect();
-            let lost = queue::lag(&backlogs).messages;
-            drop(feeds);
-            self.state.lock().dropped += lost as u64;
+        if feeds.is_empty() {
+            return 0;
         }
+        let backlogs: SmallVec<[Backlog; 1]> = feeds.iter().map(Feed::backlog).collect();
+        let lost = queue::lag(&backlogs).messages as u64;
+        drop(feeds);
+        self.state.lock().dropped += lost;
+        lost
     }
 
     /// What is to be done at once, while the pump still has a batch to write.
@@ -365,12 +373,42 @@ impl Outbox {
         self.state.lock().unanswered > 0
     }
 
-    /// The pump has written: so much of what it took is left.
+    /// Something was written: so much of what was taken is left.
     pub(crate) fn written(&self, left: &Batch) {
         let mut state = self.state.lock();
         state.taken_bytes = left.bytes();
         state.taken_frames = left.frames();
         state.stale = false;
+        self.blocked.store(false, Ordering::Relaxed);
+    }
+
+    /// So many messages that were taken are not written any more.
+    pub(crate) fn discarded(&self, lost: usize, left: &Batch) {
+        let mut state = self.state.lock();
+        state.taken_bytes = left.bytes();
+        state.taken_frames = left.frames();
+        state.dropped += lost as u64;
+    }
+
+    /// A write has to wait for the client, or has failed: from here on what waits is judged by the
+    /// limits.
+    pub(crate) fn must_wait(&self) {
+        if self.blocked.load(Ordering::Relaxed) {
+            return;
+        }
+        let state = self.state.lock();
+        self.blocked.store(true, Ordering::Relaxed);
+        // They have room as if everything could be written.
+        state.queue.recheck();
+    }
+
+    fn is_blocked(&self) -> bool {
+        self.blocked.load(Ordering::Relaxed)
+    }
+
+    /// Whether something was written in the pump's place since this was last asked.
+    pub(crate) fn take_relieved(&self) -> bool {
+        self.relieved.load(Ordering::Relaxed) && self.relieved.swap(false, Ordering::Relaxed)
     }
 
     /// Whether everything has been written after more than [`DRAIN_MARK`](crossws_core::DRAIN_MARK)
@@ -422,38 +460,34 @@ impl Outbox {
         state.special.control(opcode, data)
     }
 
-    /// There is something to fetch. Answers how much may wait for it.
-    pub(crate) fn announce(&self, feed: Feed, first: usize) -> Result<Room, Feed> {
+    /// There is something to fetch. Returns how much more there may be before this is asked again.
+    pub(crate) fn announce(&self, feed: Feed) -> Result<Room, Feed> {
         let mut state = self.state.lock();
         if state.closing {
             return Err(feed);
         }
+        if self.is_blocked() {
+            // What is free was promised to the others.
+            state.queue.recheck();
+        }
         state.queue.announce(feed);
-        // First it is asked when half is used, so that it is known.
-        let mut room = self.room(&state, first, 2);
-        room.wake = self.rouse();
-        Ok(room)
+        let (bytes, frames) = state.waiting();
+        let room = self.room(&state, bytes, frames);
+        Ok(room.with_wake(self.rouse()))
     }
 
-    /// So much waits to be fetched from one topic. Answers how much may; or, if that is too much,
-    /// how many messages are lost, and closes.
-    pub(crate) fn lags(&self, lag: Lag, kept: Lag) -> Result<Room, u64> {
-        let mut state = self.state.lock();
+    /// More is to be fetched than there was room for. Returns how much more there may be before this
+    /// is asked again.
+    pub(crate) fn lags(&self) -> Room {
+        let state = self.state.lock();
         if state.closing {
-            return Err(0);
+            // It will leave.
+            return Room::new(usize::MAX, usize::MAX);
         }
-        let room = self.room(&state, 0, 1);
+        let (bytes, frames) = state.waiting();
         // What its own peer publishes is not for it, but kept for it: it is made to read first.
-        let (bytes, frames) = state.sent();
-        self.note(bytes + kept.bytes, frames + kept.messages);
-        // One always fits where nothing waits.
-        let alone = lag.messages <= 1 && state.sent() == (0, 0);
-        if alone || (lag.bytes <= room.bytes && lag.messages <= room.messages) {
-            return Ok(room);
-        }
-        let lost = lag.messages as u64;
-        state.dropped += lost;
-        Err(lost + state.overflow())
+        self.note(bytes, frames);
+        self.room(&state, bytes, frames)
     }
 
     pub(crate) fn wake_pump(&self) {
@@ -466,16 +500,20 @@ impl Outbox {
         let mut state = self.state.lock();
         let mut dropped = 0;
         if !self.has_room(&state, len) {
-            (state, dropped) = match self.make_room(state, len) {
-                Ok(room) => room,
+            dropped = match self.make_room(&mut state, len) {
+                Ok(dropped) => dropped,
                 Err(refused) => return refused,
             };
         }
         state.queue.push(push);
         let (bytes, frames) = state.sent();
-        self.note(bytes, frames);
+        let settle = if state.queue.has_news() {
+            self.grown_beside_news(&state)
+        } else {
+            self.note(bytes, frames) && self.must_settle(bytes, frames)
+        };
         let wake = self.rouse();
-        Receipt::replaced(dropped, wake)
+        Receipt::replaced(dropped, wake).with_settle(settle)
     }
 }
 
@@ -500,7 +538,7 @@ impl State {
         controls
     }
 
-    /// Answers how many messages were discarded.
+    /// Closes the connection as a slow consumer's. Returns how many messages were discarded.
     fn overflow(&mut self) -> u64 {
         let (_, lost) = self.queue.sent();
         let lost = lost as u64;

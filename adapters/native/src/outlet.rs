@@ -50,7 +50,11 @@ impl<I: Io> Outlet<I> {
         let mut slices = [IoSlice::new(&[]); SLICES];
         let count = self.writing.slices(&mut slices);
         let slices = slices.get(..count).unwrap_or_default();
-        self.io.poll_write_vectored(cx, slices).map(|written| {
+        let written = self.io.poll_write_vectored(cx, slices);
+        if written.is_pending() {
+            outbox.must_wait();
+        }
+        written.map(|written| {
             match written? {
                 0 => return Err(io::ErrorKind::WriteZero.into()),
                 count => self.writing.advance(count),
@@ -73,16 +77,17 @@ impl<I: Io> Outlet<I> {
         Poll::Ready(Ok(()))
     }
 
-    /// Takes and writes messages. Answers whether all is done and the task may sleep on.
+    /// Takes and writes messages. Returns whether all is done and the connection's task may sleep on.
     fn write_messages(&mut self, outbox: &Outbox, wrote: &mut bool) -> bool {
-        // Whoever wakes for this stream wakes the task, which then has asked for it itself.
+        // Not woken for this stream: the connection's task is, which then asks for it itself.
         let cx = &mut Context::from_waker(Waker::noop());
         for _ in 0..ROUNDS {
-            if !self.writing.is_empty() || !outbox.take_messages(&mut self.writing) {
+            if self.writing.is_empty() && !outbox.take_messages(&mut self.writing) {
                 return false;
             }
             if self.writing.is_empty() {
-                return true;
+                // The task has a hook to run when what had piled up is gone.
+                return !outbox.has_piled_up();
             }
             let mut written = self.poll_write(cx, outbox);
             if matches!(written, Poll::Ready(Ok(()))) {
@@ -92,6 +97,7 @@ impl<I: Io> Outlet<I> {
             match written {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => {
+                    outbox.must_wait();
                     self.failed = Some(error);
                     return false;
                 }
@@ -104,20 +110,24 @@ impl<I: Io> Outlet<I> {
 
 /// What is asked of an outlet whose stream's type is not known.
 pub(crate) trait Flush: Send + Sync {
-    /// Writes the messages that wait, in the caller's task, if nothing else is to be done and
-    /// nothing has to be waited for; the rest, and every failure, is left to the connection's
-    /// task, which is woken for it. Answers whether anything was written.
-    fn flush(&self, outbox: &Outbox) -> bool;
+    /// Writes the messages that wait, in the caller's task, as far as the client takes them; the rest,
+    /// and every failure, is left to the connection's task, which is woken for it. Returns whether
+    /// anything was written.
+    ///
+    /// If another task is writing right now, that one is left to it, unless this `waits`: a write never
+    /// waits for the client, so neither does this.
+    fn flush(&self, outbox: &Outbox, waits: bool) -> bool;
 }
 
 impl<I: Io> Flush for Mutex<Outlet<I>> {
-    fn flush(&self, outbox: &Outbox) -> bool {
+    fn flush(&self, outbox: &Outbox, waits: bool) -> bool {
         let mut unfinished = Unfinished {
             outbox,
             done: false,
         };
         let mut wrote = false;
-        if let Some(mut outlet) = self.try_lock() {
+        let outlet = if waits { Some(self.lock()) } else { self.try_lock() };
+        if let Some(mut outlet) = outlet {
             unfinished.done = outlet.write_messages(outbox, &mut wrote);
         }
         wrote

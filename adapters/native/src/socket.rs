@@ -1,6 +1,6 @@
 //! What an adapter sets on its TCP sockets, whatever the runtime.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::{TcpListener, ToSocketAddrs};
 use std::time::Duration;
 
@@ -48,6 +48,27 @@ where
 {
     // Nothing is lost if it fails: the drop then closes in the ordinary way.
     let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+}
+
+/// Writes what the system has room for now, without asking a runtime whether it has any.
+///
+/// # Errors
+/// [`WouldBlock`](io::ErrorKind::WouldBlock) if it has none; whatever else the socket reports.
+pub fn write_now<S>(stream: &S, bufs: &[IoSlice<'_>]) -> io::Result<usize>
+where
+    for<'s> SockRef<'s>: From<&'s S>,
+{
+    // As the standard library's own writes: a lost connection is an error and no signal.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    const FLAGS: i32 = libc::MSG_NOSIGNAL;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    const FLAGS: i32 = 0;
+    let socket = SockRef::from(stream);
+    match bufs {
+        // One slice is the common case, and a plain send the cheaper call.
+        [buf] => socket.send_with_flags(buf, FLAGS),
+        bufs => socket.send_vectored_with_flags(bufs, FLAGS),
+    }
 }
 
 /// A listener that a runtime can take over.

@@ -3,8 +3,8 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use crossws_core::{
-    Capabilities, CloseFrame, ControlError, Feed, Flusher, Lag, Message, Publication, Receipt,
-    Room, SendError, Transport, Wire,
+    Capabilities, CloseFrame, ControlError, Feed, Flusher, Message, Publication, Receipt, Room,
+    SendError, Settled, Transport, Wire,
 };
 
 use crate::deflate::Deflater;
@@ -80,12 +80,23 @@ impl Transport for NativeTransport {
         receipt.queued.then_some(receipt)
     }
 
-    fn news(&self, feed: Feed, first: usize) -> Result<Room, Feed> {
-        self.outbox.announce(feed, first)
+    fn news(&self, feed: Feed) -> Result<Room, Feed> {
+        self.outbox.announce(feed)
     }
 
-    fn lags(&self, lag: Lag, kept: Lag) -> Result<Room, u64> {
-        self.outbox.lags(lag, kept)
+    fn lags(&self) -> Room {
+        self.outbox.lags()
+    }
+
+    fn settle(&self) -> Settled {
+        match self.outlet.as_ref().and_then(Weak::upgrade) {
+            Some(outlet) => self.outbox.settle(|waits| outlet.flush(&self.outbox, waits)),
+            None => {
+                // The stream is gone: nothing is written any more.
+                self.outbox.must_wait();
+                self.outbox.settle(|_| false)
+            }
+        }
     }
 
     fn wake(&self) {
@@ -98,7 +109,7 @@ impl Transport for NativeTransport {
 
     fn flush(&self) -> bool {
         match self.outlet.as_ref().and_then(Weak::upgrade) {
-            Some(outlet) => outlet.flush(&self.outbox),
+            Some(outlet) => outlet.flush(&self.outbox, false),
             None => {
                 self.outbox.wake_pump();
                 false
@@ -112,7 +123,6 @@ impl Transport for NativeTransport {
 
     fn close(&self, frame: CloseFrame) {
         self.outbox.close_with(Some(frame));
-        self.outbox.wake_pump();
     }
 
     fn terminate(&self) {
@@ -168,6 +178,9 @@ impl NativeTransport {
         self.outbox.note_sent();
         if receipt.wake {
             self.outbox.wake_pump();
+        }
+        if receipt.settle && self.settle().closed {
+            return Err(SendError::Full(message));
         }
         match receipt {
             Receipt { queued: true, .. } => Ok(()),

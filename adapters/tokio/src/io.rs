@@ -1,39 +1,65 @@
 //! Streams as the connections use them: what [`Acceptor::serve_stream`](crate::Acceptor::serve_stream)
 //! takes.
 
+use std::fmt;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crossws_native::{Io, reset_on_drop};
+use crossws_native::{Io, reset_on_drop, write_now};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
 /// A stream on tokio.
-#[derive(Debug)]
-pub struct Stream<S> {
+pub struct Stream<S: 'static> {
     stream: S,
+    system: Option<&'static System<S>>,
+}
+
+/// What can be asked of the system itself, where the stream is a socket.
+struct System<S> {
+    /// Writes what there is room for.
+    write: fn(&S, &[IoSlice<'_>]) -> io::Result<usize>,
+    /// Makes the drop that follows a reset.
     abort: fn(&S),
 }
 
+static TCP: System<TcpStream> = System {
+    write: write_now,
+    abort: reset_on_drop,
+};
+
+#[cfg(unix)]
+static UNIX: System<UnixStream> = System {
+    write: write_now,
+    abort: |_| {},
+};
+
 /// Any stream; an abort is an ordinary drop.
 pub fn stream<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(stream: S) -> Stream<S> {
-    let abort = |_: &S| {};
-    Stream { stream, abort }
+    let system = None;
+    Stream { stream, system }
 }
 
 /// A TCP stream, which an abort resets.
 pub fn tcp(stream: TcpStream) -> Stream<TcpStream> {
-    let abort = reset_on_drop;
-    Stream { stream, abort }
+    let system = Some(&TCP);
+    Stream { stream, system }
 }
 
 /// A Unix-domain stream; an abort is an ordinary drop.
 #[cfg(unix)]
-pub fn unix(socket: UnixStream) -> Stream<UnixStream> {
-    stream(socket)
+pub fn unix(stream: UnixStream) -> Stream<UnixStream> {
+    let system = Some(&UNIX);
+    Stream { stream, system }
+}
+
+impl<S: fmt::Debug> fmt::Debug for Stream<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Stream").field(&self.stream).finish()
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for Stream<S> {
@@ -49,6 +75,15 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for Stream<S> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        // The system is asked first. tokio answers from what it last heard, and stops a task that has
+        // used its sockets often: neither says that the client is slow, which a write that waits does.
+        if let Some(system) = self.system {
+            match (system.write)(&self.stream, bufs) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => return Poll::Ready(written),
+            }
+        }
         match bufs {
             // One slice is the common case, and a plain write the cheaper call.
             [buf] => Pin::new(&mut self.stream).poll_write(cx, buf),
@@ -65,6 +100,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for Stream<S> {
     }
 
     fn abort(&mut self) {
-        (self.abort)(&self.stream);
+        if let Some(system) = self.system {
+            (system.abort)(&self.stream);
+        }
     }
 }

@@ -42,8 +42,6 @@ pub(super) struct Index {
     /// Where each message ends.
     ends: Vec<usize>,
     runs: Vec<Run>,
-    /// How many cursors stand in this chunk.
-    pub(super) readers: usize,
 }
 
 /// Consecutive messages of one author, whose numbers are consecutive too.
@@ -122,15 +120,7 @@ impl Index {
                     if take.slices == Slices::Consecutive && slice.next_seq != seq {
                         slice.flush(take.bytes, into);
                     }
-                    if take.slices == Slices::Single {
-                        for (seq, message) in (seq..).zip(from..to) {
-                            let bytes = self.start_of(message)..self.start_of(message + 1);
-                            slice.extend(seq, bytes, 1);
-                            slice.flush(take.bytes, into);
-                        }
-                    } else {
-                        slice.extend(seq, bytes, to - from);
-                    }
+                    slice.extend(seq, bytes, to - from);
                 }
             }
             if to < run.to {

@@ -15,6 +15,8 @@ pub(super) struct Writing<'a, 't> {
     pub(super) topic: &'a Arc<Topic>,
     pub(super) before: Lag,
     pub(super) number: LaneNumber,
+    /// Every reader is asked, whatever room it has.
+    pub(super) recheck: bool,
     pub(super) author: Option<Key>,
     /// Set if the author reads this lane: the reader it is, if it has something to read.
     pub(super) author_reads: Option<Option<Key>>,
@@ -25,16 +27,18 @@ pub(super) struct Writing<'a, 't> {
 
 impl Writing<'_, '_> {
     /// Offers the message to those with nothing to read, appends it to the lane's log for all
-    /// others, and looks after those that have too much. Answers how long it is in the log.
+    /// others, and looks after those that have much. `longest` is how long it is in the longest format
+    /// so far.
     pub(super) fn publish(
         &mut self,
         lane: &mut Lane,
         seq: u64,
         publication: &Publication,
-    ) -> usize {
+        longest: &mut usize,
+    ) {
         let others = lane.members - usize::from(self.author_reads.is_some());
         if others == 0 {
-            return 0;
+            return;
         }
         self.told.published.queued += others;
         let late = self.offer(lane, publication);
@@ -42,13 +46,15 @@ impl Writing<'_, '_> {
         let readers = lane.members - lane.idle.len();
         let author_reads = self.author_reads.flatten();
         if readers == usize::from(author_reads.is_some()) {
-            return 0;
+            return;
         }
         let wire = lane.wire;
         let mark = lane.log.mark();
         let len = lane.log.append(seq, self.author, |bytes| {
             publication.append(wire, bytes);
         });
+        *longest = len.max(*longest);
+        self.topic.set_published(self.before.plus(*longest));
         if let Some(reader) = author_reads
             && let Some(reading) = self.readers.get_mut(reader as usize)
             && let Some(cursor) = &mut reading.cursor
@@ -59,14 +65,13 @@ impl Writing<'_, '_> {
             // Held meanwhile, or one that cannot be told would let go what the next is to read.
             let held = lane.log.cursor(&mark);
             for key in late {
-                self.tell(lane, key, &mark, seq, len);
+                self.tell(lane, key, &mark, seq);
             }
             lane.log.release(&held);
         }
-        if lane.log.end().exceeds(lane.check) {
+        if self.recheck || lane.log.end().exceeds(lane.check) {
             self.check(lane);
         }
-        len
     }
 
     /// Offers the message to the idle. Answers with those that are to read it; they are idle no
@@ -84,10 +89,7 @@ impl Writing<'_, '_> {
                     late.push(key);
                     continue;
                 };
-                self.told.published.dropped += receipt.dropped;
-                if receipt.wake {
-                    self.told.asleep.push(peer.clone());
-                }
+                self.told.count(peer, receipt);
             }
             *place = Place::Idle(self.number, at as Key);
             at += 1;
@@ -96,7 +98,7 @@ impl Writing<'_, '_> {
     }
 
     /// Tells one member that there is something to read.
-    fn tell(&mut self, lane: &mut Lane, key: Key, mark: &Mark, seq: u64, len: usize) {
+    fn tell(&mut self, lane: &mut Lane, key: Key, mark: &Mark, seq: u64) {
         let Some((peer, place)) = self.members.get_mut(key) else {
             return;
         };
@@ -107,19 +109,24 @@ impl Writing<'_, '_> {
             number: seq,
         };
         let feed = Feed::new(Arc::clone(self.topic), reader, self.before);
-        match peer.transport().news(feed, len) {
+        match peer.transport().news(feed) {
             Ok(room) => {
-                lane.check = lane.check.min(cursor.until(room));
+                let until = lane.log.end().plus_all(room.lag());
+                lane.check = lane.check.min(until);
                 entry.insert(Reading {
                     number: reader.number,
                     lane: self.number,
                     member: Some(key),
                     cursor: Some(cursor),
-                    rest: Vec::new(),
+                    rest: None,
+                    until,
                 });
                 *place = Place::Reading(reader.key);
                 if room.wake {
                     self.told.asleep.push(peer.clone());
+                }
+                if room.settle {
+                    self.told.grown.push(peer.clone());
                 }
             }
             Err(feed) => {
@@ -132,35 +139,28 @@ impl Writing<'_, '_> {
         }
     }
 
-    /// Asks those with something to read whether it is too much.
+    /// Asks the readers whose room is used up. No connection ends here: a reader that has too much is
+    /// settled once the topic is not locked any more.
     fn check(&mut self, lane: &mut Lane) {
+        let end = lane.log.end();
         lane.check = Lag::MOST;
         for (_, reading) in self.readers.iter_mut() {
             if reading.lane != self.number {
                 continue;
             }
-            let Some(cursor) = &reading.cursor else {
+            if reading.cursor.is_none() {
                 continue;
-            };
-            let Some((peer, place)) = reading.member.and_then(|key| self.members.get_mut(key))
-            else {
-                continue;
-            };
-            let (lag, kept) = (lane.log.lag(cursor), lane.log.span(cursor));
-            match peer.transport().lags(lag, kept) {
-                Ok(room) => lane.check = lane.check.min(cursor.until(room)),
-                Err(lost) => {
-                    // The author was not counted among those who hear.
-                    self.told.published.queued -= usize::from(reading.member != self.author);
-                    lane.log.release(cursor);
-                    reading.cursor = None;
-                    reading.member = None;
-                    lane.members -= 1;
-                    *place = Place::Deaf;
-                    self.told.published.dropped += lost;
-                    self.told.asleep.push(peer.clone());
+            }
+            if (self.recheck || end.exceeds(reading.until))
+                && let Some((peer, _)) = reading.member.and_then(|key| self.members.get(key))
+            {
+                let room = peer.transport().lags();
+                reading.until = end.plus_all(room.lag());
+                if room.settle {
+                    self.told.grown.push(peer.clone());
                 }
             }
+            lane.check = lane.check.min(reading.until);
         }
     }
 }

@@ -78,8 +78,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
                 // The frame that has begun is finished; its successors are gone, and the close
                 // frame follows.
                 let lost = outlet.writing.keep_begun();
-                self.outbox.written(&outlet.writing);
-                tracing::debug!(lost, "discarded what a slow consumer had not taken");
+                self.outbox.discarded(lost, &outlet.writing);
             }
         }
         if outlet.writing.is_empty() && !matches!(self.phase, Phase::Done) {

@@ -1,9 +1,8 @@
 //! How much may wait in an outbox, and what becomes of more.
 
-use crossws_core::{DRAIN_MARK, Lag, Overflow, Receipt, Room};
+use crossws_core::{DRAIN_MARK, Overflow, Receipt, Room, Settled};
 
 use super::{Outbox, State, queue};
-use crate::sync::MutexGuard;
 use crate::sync::atomic::Ordering;
 
 impl Outbox {
@@ -31,105 +30,182 @@ impl Outbox {
         bytes > self.max_bytes / 2 || frames > self.max_frames / 2
     }
 
-    /// Remembers that so much waits, if it is much. Under the lock.
-    pub(super) fn note(&self, bytes: usize, frames: usize) {
+    /// Remembers that so much waits, if it is much. Returns whether it is more than half of a bound.
+    /// Under the lock.
+    #[inline]
+    pub(super) fn note(&self, bytes: usize, frames: usize) -> bool {
         if bytes > DRAIN_MARK {
             self.piled_up.store(true, Ordering::Relaxed);
         }
-        if self.is_half(bytes, frames) {
+        let half = self.is_half(bytes, frames);
+        if half {
             self.half_full.store(true, Ordering::Relaxed);
         }
+        half
     }
 
-    /// Whether a message may be queued at once, as nearly always.
+    /// Returns whether a message may be queued at once, as nearly always.
     #[inline]
     pub(super) fn has_room(&self, state: &State, len: usize) -> bool {
-        !state.closing
-            && !state.stale
-            && !state.queue.has_news()
-            && self.fits(state, len, Lag::default())
+        !state.closing && !state.stale && self.fits(state, len)
     }
 
-    /// Does what the policy says where there may be no room for a message. Answers how many were
+    /// Does what the policy says where there may be no room for a message. Returns how many were
     /// discarded for it; or else that it is refused.
+    ///
+    /// While nothing shows that the client is slow, there is room: [`settle`](Self::settle) follows.
+    /// Under [`Overflow::Close`] there always is, and that decides.
     #[cold]
-    pub(super) fn make_room<'s>(
-        &'s self,
-        mut state: MutexGuard<'s, State>,
-        len: usize,
-    ) -> Result<(MutexGuard<'s, State>, u64), Receipt> {
-        if state.queue.has_news() && !state.closing && !self.fits(&state, len, state.queue.news()) {
-            // By an estimate. The exact number is the topics' to say, and not under this lock.
-            let backlogs = state.queue.backlogs();
-            drop(state);
-            let news = queue::lag(&backlogs);
-            state = self.state.lock();
-            if !state.closing && !self.fits(&state, len, news) {
-                // The news are counted when they are given up.
-                state.dropped += 1;
-                return Err(Receipt::full(1 + state.overflow()));
-            }
-        }
+    pub(super) fn make_room(&self, state: &mut State, len: usize) -> Result<u64, Receipt> {
         if state.closing {
             return Err(Receipt::closed());
         }
-        let mut dropped = 0;
-        if state.stale || !self.fits(&state, len, Lag::default()) {
-            match state.overflow {
-                Overflow::DropNewest => {
-                    state.dropped += 1;
-                    return Err(Receipt::full(1));
-                }
-                Overflow::DropOldest => {
-                    // What the pump has in its hands cannot be taken back. It is left out of
-                    // account here, or a blocked pump would turn this into refusing the newest:
-                    // at most twice the bounds are used.
-                    while (state.stale || !self.fits_behind(len, state.queue.sent()))
-                        && state.queue.drop_first()
-                    {
-                        dropped += 1;
-                    }
-                    if !self.fits_behind(len, state.queue.sent()) {
-                        dropped += 1;
-                        state.dropped += dropped;
-                        return Err(Receipt::full(dropped));
-                    }
-                    state.dropped += dropped;
-                }
-                _ => {
-                    let lost = state.overflow() + 1;
-                    state.dropped += 1;
-                    return Err(Receipt::full(lost));
-                }
-            }
+        if !state.stale && !self.is_blocked() {
+            return Ok(0);
         }
-        Ok((state, dropped))
+        match state.overflow {
+            Overflow::DropNewest => {
+                state.dropped += 1;
+                Err(Receipt::full(1))
+            }
+            Overflow::DropOldest => {
+                // What the pump has in its hands cannot be taken back. It is left out of
+                // account here, or a blocked pump would turn this into refusing the newest:
+                // at most twice the bounds are used.
+                let mut dropped = 0;
+                while (state.stale || !self.fits_behind(len, state.queue.sent()))
+                    && state.queue.drop_first()
+                {
+                    dropped += 1;
+                }
+                let fits = self.fits_behind(len, state.queue.sent());
+                dropped += u64::from(!fits);
+                state.dropped += dropped;
+                if fits { Ok(dropped) } else { Err(Receipt::full(dropped)) }
+            }
+            _ => Ok(0),
+        }
     }
 
-    /// Whether a message fits behind what was sent and so many news.
-    fn fits(&self, state: &State, len: usize, news: Lag) -> bool {
-        let (bytes, frames) = state.sent();
-        self.fits_behind(len, (bytes + news.bytes, frames + news.messages))
+    /// Returns whether a message fits behind what was sent.
+    fn fits(&self, state: &State, len: usize) -> bool {
+        self.fits_behind(len, state.sent())
     }
 
-    /// Whether a message fits, if so much is before it. One always fits where nothing waits: its
+    /// Returns whether a message fits behind so much. One always fits where nothing waits: its
     /// size is the application's own choice, and no sign of a slow client.
     fn fits_behind(&self, len: usize, (bytes, frames): (usize, usize)) -> bool {
         bytes == 0 || (bytes.saturating_add(len) <= self.max_bytes && frames < self.max_frames)
     }
 
-    /// How much may wait in a topic's log, of which the first message is so long, until a part of
-    /// the bounds is used.
-    pub(super) fn room(&self, state: &State, first: usize, part: usize) -> Room {
-        let (bytes, frames) = state.sent();
-        let room = Room::new(
-            (self.max_bytes / part).saturating_sub(bytes),
-            (self.max_frames / part).saturating_sub(frames),
-            false,
-        );
-        match bytes {
-            0 => Room::new(room.bytes.max(first), room.messages.max(1), false),
-            _ => room,
+    /// Returns whether this is more than may wait. One message always may.
+    fn is_over(&self, bytes: usize, frames: usize) -> bool {
+        frames > 1 && (bytes > self.max_bytes || frames > self.max_frames)
+    }
+
+    /// Returns whether something must be done, if so much waits, which is more than half of a bound:
+    /// it must be written, or, if that has to wait for the client, it is too much.
+    pub(super) fn must_settle(&self, bytes: usize, frames: usize) -> bool {
+        if self.is_blocked() {
+            self.is_over(bytes, frames)
+        } else {
+            frames > 1
         }
+    }
+
+    /// A message was queued while there is something to fetch. Returns whether the outbox must be
+    /// settled.
+    #[cold]
+    pub(super) fn grown_beside_news(&self, state: &State) -> bool {
+        if self.is_blocked() {
+            // What is free was promised to what is to be fetched.
+            state.queue.recheck();
+        }
+        let (bytes, frames) = state.waiting();
+        self.note(bytes, frames) && self.must_settle(bytes, frames)
+    }
+
+    /// Returns how much more may be appended to one topic's log, if so much waits in all.
+    ///
+    /// While writes succeed, this is asked again when half of a bound is used, and then at each
+    /// sixteenth: the publisher writes at each of these. Once a write has had to wait, the sum of
+    /// everything must not exceed the bounds: one topic may use what is left, of several each
+    /// publication is looked at.
+    pub(super) fn room(&self, state: &State, bytes: usize, frames: usize) -> Room {
+        let half = self.is_half(bytes, frames);
+        let room = if !self.is_blocked() {
+            let left = |most: usize, used: usize| (most / 2).saturating_sub(used).max(most / 16);
+            Room::new(left(self.max_bytes, bytes), left(self.max_frames, frames))
+        } else if state.queue.has_one_feed() {
+            Room::new(
+                self.max_bytes.saturating_sub(bytes),
+                self.max_frames.saturating_sub(frames),
+            )
+        } else {
+            Room::default()
+        };
+        room.with_settle(half && self.must_settle(bytes, frames))
+    }
+
+    /// Writes what waits if it is more than half of a bound, and closes the connection if it is more
+    /// than may wait although a write has had to wait for the client. `flush` writes what it can, and
+    /// returns whether it wrote; it is told whether to wait for a task that is writing right now.
+    pub(crate) fn settle(&self, flush: impl Fn(bool) -> bool) -> Settled {
+        let mut settled = Settled::default();
+        if self.has_much() {
+            settled.wrote |= flush(false);
+        }
+        if self.has_too_much() {
+            // Nothing is judged before an attempt: the client may have made room since.
+            settled.wrote |= flush(true);
+            if self.is_blocked() && self.has_too_much() {
+                settled.lost = self.overflow();
+                settled.closed = settled.lost > 0;
+            }
+        }
+        if settled.wrote {
+            self.relieved.store(true, Ordering::Relaxed);
+        }
+        settled
+    }
+
+    /// Returns whether there is reason to write in the pump's place.
+    fn has_much(&self) -> bool {
+        let state = self.state.lock();
+        let (bytes, frames) = state.waiting();
+        !state.closing && self.is_half(bytes, frames) && self.must_settle(bytes, frames)
+    }
+
+    /// Returns whether more waits than may wait.
+    fn has_too_much(&self) -> bool {
+        let state = self.state.lock();
+        if state.closing || !matches!(state.overflow, Overflow::Close) {
+            return false;
+        }
+        let (bytes, frames) = state.waiting();
+        // By an estimate: it counts what the peer itself has published, and what was published since
+        // it has left. The exact number is the topics' to say, and not under this lock.
+        if !self.is_over(bytes, frames) {
+            return false;
+        }
+        let (bytes, frames) = state.sent();
+        let backlogs = state.queue.backlogs();
+        drop(state);
+        let news = queue::lag(&backlogs);
+        let kept = queue::kept(&backlogs);
+        self.is_over(bytes + news.bytes.max(kept), frames + news.messages)
+    }
+
+    /// Closes the connection as a slow consumer's. Returns how many messages are lost.
+    fn overflow(&self) -> u64 {
+        let mut state = self.state.lock();
+        if state.closing {
+            return 0;
+        }
+        let lost = state.overflow();
+        drop(state);
+        let lost = lost + self.give_up();
+        self.wake_pump();
+        lost
     }
 }

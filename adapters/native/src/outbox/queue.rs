@@ -97,6 +97,16 @@ impl Queue {
         news
     }
 
+    /// Arranges for every topic with news to ask at its next publication how much more may wait.
+    pub(super) fn recheck(&self) {
+        self.feeds.iter().for_each(Feed::recheck);
+    }
+
+    /// Returns whether the news are one topic's, and nothing is being fetched.
+    pub(super) fn has_one_feed(&self) -> bool {
+        self.feeds.len() == 1 && self.fetching.is_none()
+    }
+
     pub(super) fn backlogs(&self) -> SmallVec<[Backlog; 1]> {
         self.feeds.iter().map(Feed::backlog).collect()
     }
@@ -225,6 +235,12 @@ impl Consecutive for Range {
         self.messages -= count;
         earlier
     }
+}
+
+/// Returns how many bytes stay in memory because of topics that the peer has left. Not to be called
+/// under a lock.
+pub(super) fn kept(backlogs: &[Backlog]) -> usize {
+    backlogs.iter().map(Backlog::kept).sum()
 }
 
 /// How much waits in feeds that are out of reach: exact, and not to be asked under a lock.
