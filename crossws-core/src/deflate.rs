@@ -8,8 +8,8 @@ macro_rules! deflate {
         /// [`Capabilities::COMPRESSION`](crate::Capabilities::COMPRESSION).
         ///
         /// Whoever sees how long a compressed message is learns something of its content where a
-        /// secret and what an attacker may choose are compressed together: send those as
-        /// [`Uncompressed`](crate::Uncompressed).
+        /// secret and what an attacker may choose are compressed together: send those
+        /// [`uncompressed`](crate::SendOptions::uncompressed).
         ///
         /// ```
         /// # use crossws_core::{Deflate, Hub};

@@ -2,7 +2,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use crate::bounds::BoxError;
-use crate::{Message, Peer, PeerId, PersistError, RenewError};
+use crate::{EncodeError, Message, Peer, PeerId, PersistError, RenewError};
 
 /// A hook, by name: in errors, in logs and in tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -173,9 +173,9 @@ pub enum SendError {
     /// The peer's queue is full and the policy refuses. The message is handed back.
     #[error("not sent: the peer's queue is full")]
     Full(Message),
-    /// The value is not representable as JSON.
-    #[error("not sent: the value does not convert to JSON")]
-    Json(#[from] serde_json::Error),
+    /// The value cannot be encoded.
+    #[error("not sent: {0}")]
+    Encode(#[from] EncodeError),
     /// The transport cannot send this.
     #[error("not sent: this transport does not support {0}")]
     Unsupported(&'static str),
@@ -186,7 +186,7 @@ impl SendError {
     pub fn into_message(self) -> Option<Message> {
         match self {
             Self::Closed(message) | Self::Full(message) => Some(message),
-            Self::Json(_) | Self::Unsupported(_) => None,
+            Self::Encode(_) | Self::Unsupported(_) => None,
         }
     }
 }
@@ -239,9 +239,9 @@ pub enum SubscribeError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublishError {
-    /// The value is not representable as JSON.
-    #[error("not published: the value does not convert to JSON")]
-    Json(#[from] serde_json::Error),
+    /// The value cannot be encoded.
+    #[error("not published: {0}")]
+    Encode(#[from] EncodeError),
     /// The transport has no topics.
     #[error("not published: this transport has no topics")]
     Unsupported,

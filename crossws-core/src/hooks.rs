@@ -11,6 +11,22 @@ use crate::{
 /// What a hook returns: nothing, or any error.
 pub type HookResult = Result<(), BoxError>;
 
+/// `Ok(())` as hooks return it: the last line of a closure that uses `?`, where nothing else says
+/// what its errors become.
+///
+/// ```
+/// let app = crossws_core::hooks().on_open(|peer| async move {
+///     peer.subscribe("news")?;
+///     peer.send("welcome")?;
+///     crossws_core::ok()
+/// });
+/// # let _: &dyn crossws_core::DynHooks = &app;
+/// ```
+#[allow(clippy::missing_errors_doc, clippy::unnecessary_wraps)] // there are none
+pub fn ok() -> HookResult {
+    Ok(())
+}
+
 /// What happens to a peer after its `error` hook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

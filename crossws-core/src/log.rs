@@ -100,7 +100,6 @@ impl Cursor {
         self.own.bytes += len as u64;
         self.own.messages += 1;
     }
-
 }
 
 impl Total {

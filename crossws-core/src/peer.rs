@@ -5,23 +5,23 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use once_cell::race::OnceBox;
+use serde::de::DeserializeOwned;
 
 use crate::bounds::{MaybeSend, MaybeSync};
 use crate::context::{Context, ContextCell, ContextError};
 use crate::expiry::MomentCell;
+use crate::flusher::Asleep;
 use crate::hub::Hub;
 use crate::life::{End, Life, State};
 use crate::notice::{Kind, Notice};
-use crate::publication::Publication;
 use crate::subscriptions::Subscriptions;
 use crate::sync::Mutex;
 use crate::tasks::{HookOutput, Inbox};
-use crate::flusher::Asleep;
 use crate::transport::{Settled, Transport};
 use crate::{
-    Capabilities, CloseCode, CloseFrame, ClosedBy, ControlError, Expiry, Extensions, IntoMessage,
-    NotAttached, PeerId, PersistError, PublishError, Published, RenewError, SendError, Settings,
-    Snapshot, SubscribeError, UpgradeRequest, Utf8Bytes,
+    Capabilities, CloseCode, CloseFrame, ClosedBy, ControlError, DecodeError, Expiry, Extensions,
+    IntoMessage, NotAttached, PeerId, PersistError, PublishError, Published, RenewError, SendError,
+    SendOptions, Sent, Settings, Snapshot, SubscribeError, To, Topics, UpgradeRequest, Utf8Bytes,
 };
 
 /// A connected client: a cheap handle, the same on every adapter.
@@ -263,12 +263,14 @@ impl Peer {
         self.0.expiry.get().is_past(self.0.transport.now())
     }
 
-    /// The peer's context as JSON, whatever its type.
+    /// Reads the peer's context as another type than its own, such as `serde_json::Value`.
     ///
     /// # Errors
-    /// [`ContextError::Missing`] if there is none, [`ContextError::Json`] if it does not convert.
-    pub fn context_json(&self) -> Result<serde_json::Value, ContextError> {
-        self.0.context.to_json()
+    /// [`ContextError::Missing`] if there is none, [`ContextError::Encode`] and
+    /// [`ContextError::Decode`] if it does not convert.
+    pub fn context_as<T: DeserializeOwned>(&self) -> Result<T, ContextError> {
+        let json = self.0.context.to_json()?;
+        Ok(T::deserialize(json).map_err(DecodeError::new)?)
     }
 
     /// Queues a message: text, bytes, or [`Json`](crate::Json). Never waits; it is on the wire
@@ -277,17 +279,24 @@ impl Peer {
     /// # Errors
     /// The message is handed back when the connection is closed, or when the peer's queue is full
     /// and the policy refuses the newest. Under the default policy a full queue closes the peer.
-    pub fn send(&self, message: impl IntoMessage) -> Result<(), SendError> {
-        let compress = message.may_compress();
+    pub fn send(&self, message: impl IntoMessage) -> Result<Sent, SendError> {
+        self.send_with(message, SendOptions::new())
+    }
+
+    /// As [`send`](Self::send), with options.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_with(
+        &self,
+        message: impl IntoMessage,
+        options: SendOptions,
+    ) -> Result<Sent, SendError> {
         let message = message.into_message()?;
         if self.state() != State::Open {
             return Err(SendError::Closed(message));
         }
-        if compress {
-            self.0.transport.send(message)
-        } else {
-            self.0.transport.send_uncompressed(message)
-        }
+        self.0.transport.send(message, &options)
     }
 
     /// Queues a ping with up to 125 bytes.
@@ -532,60 +541,48 @@ impl Peer {
     /// Sends a message to every subscriber of a topic in this namespace except this peer, which
     /// need not be subscribed itself. Works until the `close` hook has ended.
     ///
+    /// The same as [`to(topic)`](Self::to)`.send(message)`.
+    ///
     /// # Errors
-    /// When the value is not JSON, or the transport has no topics. A subscriber's full queue is
-    /// no error: it is counted in the answer.
+    /// When the value cannot be encoded, or the transport has no topics. A subscriber's full queue
+    /// is no error: it is counted in what is returned.
     pub fn publish(
         &self,
         topic: impl AsRef<str>,
         message: impl IntoMessage,
     ) -> Result<Published, PublishError> {
-        self.publish_to(Some(topic.as_ref()), Some(self), message)
-    }
-
-    /// As [`publish`](Self::publish), to this peer too if it is subscribed.
-    ///
-    /// # Errors
-    /// As [`publish`](Self::publish).
-    pub fn publish_including_self(
-        &self,
-        topic: impl AsRef<str>,
-        message: impl IntoMessage,
-    ) -> Result<Published, PublishError> {
-        self.publish_to(Some(topic.as_ref()), None, message)
+        self.to(topic.as_ref()).send(message)
     }
 
     /// Sends a message to every peer of this namespace except this one.
     ///
-    /// # Errors
-    /// As [`publish`](Self::publish).
-    pub fn broadcast(&self, message: impl IntoMessage) -> Result<Published, PublishError> {
-        self.publish_to(None, Some(self), message)
-    }
-
-    /// Sends a message to every peer of this namespace, this one included.
+    /// The same as [`to_all()`](Self::to_all)`.send(message)`.
     ///
     /// # Errors
     /// As [`publish`](Self::publish).
-    pub fn broadcast_including_self(
-        &self,
-        message: impl IntoMessage,
-    ) -> Result<Published, PublishError> {
-        self.publish_to(None, None, message)
+    pub fn broadcast(&self, message: impl IntoMessage) -> Result<Published, PublishError> {
+        self.to_all().send(message)
     }
 
-    fn publish_to(
-        &self,
-        topic: Option<&str>,
-        except: Option<&Peer>,
-        message: impl IntoMessage,
-    ) -> Result<Published, PublishError> {
-        if !self.capabilities().contains(Capabilities::PUBSUB) {
-            return Err(PublishError::Unsupported);
+    /// A message to every subscriber of a topic in this namespace, except this peer unless
+    /// [`including_self`](To::including_self) says so: how it is sent is said before
+    /// [`send`](To::send).
+    pub fn to<'a>(&'a self, topics: impl Into<Topics<'a>>) -> To<'a> {
+        let namespace = Some(self.namespace());
+        To::new(&self.0.hub, namespace, Some(topics.into()), Some(self))
+    }
+
+    /// A message to every peer of this namespace, as [`to`](Self::to).
+    pub fn to_all(&self) -> To<'_> {
+        To::new(&self.0.hub, Some(self.namespace()), None, Some(self))
+    }
+
+    /// Whether the transport has topics.
+    pub(crate) fn check_publishes(&self) -> Result<(), PublishError> {
+        match self.capabilities().contains(Capabilities::PUBSUB) {
+            true => Ok(()),
+            false => Err(PublishError::Unsupported),
         }
-        let publication = Publication::of(message)?;
-        let hub = &self.0.hub;
-        Ok(hub.deliver(Some(self.namespace()), topic, except, &publication))
     }
 
     /// Runs a future as part of this connection: polled by its task, its failure reported to

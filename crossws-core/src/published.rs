@@ -7,3 +7,10 @@ pub struct Published {
     /// Messages, this one or older ones, that full queues discarded for it.
     pub dropped: u64,
 }
+
+impl Published {
+    /// So many subscribers, and so many discarded messages.
+    pub const fn new(queued: usize, dropped: u64) -> Self {
+        Self { queued, dropped }
+    }
+}

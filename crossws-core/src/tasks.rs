@@ -193,8 +193,14 @@ impl Drop for Tasks {
     }
 }
 
-/// What a closure's or a spawned future may return: nothing, or a result whose error reaches the
-/// `error` hook.
+/// What a closure's or a spawned future may return: nothing, or a result of anything, whose error
+/// reaches the `error` hook. Where a closure ends in `Ok(())` and the error's type is nowhere said,
+/// end it in [`ok()`](crate::ok).
+#[diagnostic::on_unimplemented(
+    message = "a hook cannot return `{Self}`",
+    label = "nothing, or a `Result`, is expected",
+    note = "the error of the `Result` must convert into `Box<dyn Error + Send + Sync>`"
+)]
 pub trait HookOutput: MaybeSend + 'static {
     /// As a hook's result.
     fn into_hook_result(self) -> HookResult;
@@ -206,8 +212,12 @@ impl HookOutput for () {
     }
 }
 
-impl<E: Into<BoxError> + MaybeSend + 'static> HookOutput for Result<(), E> {
+impl<T, E> HookOutput for Result<T, E>
+where
+    T: MaybeSend + 'static,
+    E: Into<BoxError> + MaybeSend + 'static,
+{
     fn into_hook_result(self) -> HookResult {
-        self.map_err(Into::into)
+        self.map(drop).map_err(Into::into)
     }
 }

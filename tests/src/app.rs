@@ -96,7 +96,9 @@ fn looped(journal: Arc<Journal>) -> Arc<dyn DynHooks> {
                     "keep" => return Ok(crossws_core::After::KeepOpen),
                     "fail" => return Err("the loop failed".into()),
                     "panic" => panic!("probe: panic in a loop"),
-                    _ => peer.send(message)?,
+                    _ => {
+                        peer.send(message)?;
+                    }
                 }
             }
             journal.record(&who, "loop.end", json!(format!("{:?}", peer.state())));

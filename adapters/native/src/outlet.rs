@@ -126,7 +126,11 @@ impl<I: Io> Flush for Mutex<Outlet<I>> {
             done: false,
         };
         let mut wrote = false;
-        let outlet = if waits { Some(self.lock()) } else { self.try_lock() };
+        let outlet = if waits {
+            Some(self.lock())
+        } else {
+            self.try_lock()
+        };
         if let Some(mut outlet) = outlet {
             unfinished.done = outlet.write_messages(outbox, &mut wrote);
         }

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use crossws_core::{
     Capabilities, CloseFrame, ControlError, Feed, Flusher, Message, Publication, Receipt, Room,
-    SendError, Settled, Transport, Wire,
+    SendError, SendOptions, Sent, Settled, Transport, Wire,
 };
 
 use crate::deflate::Deflater;
@@ -51,13 +51,10 @@ impl Transport for NativeTransport {
         self.capabilities
     }
 
-    fn send(&self, message: Message) -> Result<(), SendError> {
-        let receipt = self.encoder.send(&self.outbox, &message, true);
-        self.sent(message, receipt)
-    }
-
-    fn send_uncompressed(&self, message: Message) -> Result<(), SendError> {
-        let receipt = self.encoder.send(&self.outbox, &message, false);
+    fn send(&self, message: Message, options: &SendOptions) -> Result<Sent, SendError> {
+        let receipt = self
+            .encoder
+            .send(&self.outbox, &message, options.may_compress());
         self.sent(message, receipt)
     }
 
@@ -90,7 +87,9 @@ impl Transport for NativeTransport {
 
     fn settle(&self) -> Settled {
         match self.outlet.as_ref().and_then(Weak::upgrade) {
-            Some(outlet) => self.outbox.settle(|waits| outlet.flush(&self.outbox, waits)),
+            Some(outlet) => self
+                .outbox
+                .settle(|waits| outlet.flush(&self.outbox, waits)),
             None => {
                 // The stream is gone: nothing is written any more.
                 self.outbox.must_wait();
@@ -174,7 +173,7 @@ impl NativeTransport {
         self.encoder.deflater()
     }
 
-    fn sent(&self, message: Message, receipt: Receipt) -> Result<(), SendError> {
+    fn sent(&self, message: Message, receipt: Receipt) -> Result<Sent, SendError> {
         self.outbox.note_sent();
         if receipt.wake {
             self.outbox.wake_pump();
@@ -183,7 +182,9 @@ impl NativeTransport {
             return Err(SendError::Full(message));
         }
         match receipt {
-            Receipt { queued: true, .. } => Ok(()),
+            Receipt { queued: true, .. } => Ok(Sent::Queued {
+                bytes: receipt.waiting,
+            }),
             Receipt { dropped: 0, .. } => Err(SendError::Closed(message)),
             _ => Err(SendError::Full(message)),
         }

@@ -40,11 +40,13 @@ impl Hooks for Echo {
 
     async fn open(&self, peer: &Peer) -> HookResult {
         peer.subscribe(&peer.context::<Member>()?.name)?;
-        Ok(peer.send("ready")?)
+        peer.send("ready")?;
+        Ok(())
     }
 
     async fn message(&self, peer: &Peer, message: Message) -> HookResult {
-        Ok(peer.send(message)?)
+        peer.send(message)?;
+        Ok(())
     }
 }
 

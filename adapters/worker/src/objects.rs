@@ -5,7 +5,7 @@ use http::StatusCode;
 use worker::{Env, Headers, Method, ObjectNamespace, Request, RequestInit, Response};
 
 use crate::attachment::Attachment;
-use crate::room::Room;
+use crate::room::{Room, unreadable};
 use crate::ticket::{TICKET, URL};
 use crate::{Error, Options, Shard, deadline, request, response, ticket};
 
@@ -142,7 +142,7 @@ impl Objects {
     async fn ask(&self, name: &str, snapshot: &Snapshot) -> Result<Response, Error> {
         let headers = Headers::new();
         headers.set("upgrade", "websocket")?;
-        headers.set(TICKET, &ticket::write(snapshot)?)?;
+        headers.set(TICKET, &ticket::write(snapshot).map_err(unreadable)?)?;
         let mut init = RequestInit::new();
         init.with_method(Method::Get).with_headers(headers);
         let request = Request::new_with_init(URL, &init)?;

@@ -122,7 +122,11 @@ impl Model {
         let rest = self.log.detach(&cursor, key);
         assert_eq!(rest.is_some(), others);
         if let Some(rest) = rest {
-            if self.chunk_bytes > 0 || self.entries.last().is_some_and(|last| last.chunk == self.chunk)
+            if self.chunk_bytes > 0
+                || self
+                    .entries
+                    .last()
+                    .is_some_and(|last| last.chunk == self.chunk)
             {
                 self.close_chunk();
             }

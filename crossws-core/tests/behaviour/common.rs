@@ -12,8 +12,8 @@ use std::time::{Duration, SystemTime};
 use crossws_core::http::Request;
 use crossws_core::{
     Accepted, Bytes, Capabilities, CloseFrame, ControlError, Error, Hooks, Hub, Joined, Message,
-    Notice, PersistError, Publication, Receipt, Refused, Rejection, Resolve, SendError, Session,
-    Snapshot, Transport, UpgradeRequest, Wire as Format,
+    Notice, PersistError, Publication, Receipt, Refused, Rejection, Resolve, SendError,
+    SendOptions, Sent, Session, Snapshot, Transport, UpgradeRequest, Wire as Format,
 };
 use event_listener::Event;
 use futures_lite::future::{block_on, poll_fn};
@@ -158,7 +158,7 @@ impl Transport for TestTransport {
         self.0.capabilities
     }
 
-    fn send(&self, message: Message) -> Result<(), SendError> {
+    fn send(&self, message: Message, _: &SendOptions) -> Result<Sent, SendError> {
         let mut state = self.0.state.lock().unwrap();
         match state.mode {
             Mode::Closed => return Err(SendError::Closed(message)),
@@ -169,7 +169,7 @@ impl Transport for TestTransport {
             Mode::Take | Mode::Replace => {}
         }
         state.out.push(Out::Sent(message.to_string()));
-        Ok(())
+        Ok(Sent::Written)
     }
 
     fn publish(&self, publication: &Publication) -> Receipt {

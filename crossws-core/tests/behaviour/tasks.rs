@@ -26,7 +26,7 @@ fn they_run_between_hooks_and_their_spawning_wakes_the_session() {
     });
     idle.pending();
     assert_eq!(log.take(), ["inner"]);
-    peer.spawn(async { Err("broken") });
+    peer.spawn(async { Err::<(), _>("broken") });
     assert_eq!(
         idle.done().failure().unwrap().kind(),
         ErrorKind::Hook(Hook::Task)
@@ -49,7 +49,7 @@ fn they_run_beside_a_hook_and_their_failures_wait_for_its_end() {
                         peer.spawn(async move {
                             task_wait.passed().await;
                             line.add(format!("task {n}"));
-                            Err(format!("failure {n}"))
+                            Err::<(), _>(format!("failure {n}"))
                         });
                     }
                     wait.passed().await;
@@ -89,9 +89,9 @@ fn failures_are_reported_in_the_order_they_happened() {
         async { crossws_core::OnError::Keep }
     }));
     let (mut session, _wire) = open(&hub, &hooks, "/");
-    session.peer().spawn(async { Err("1") });
-    session.peer().spawn(async { Err("2") });
-    session.peer().spawn(async { Err("3") });
+    session.peer().spawn(async { Err::<(), _>("1") });
+    session.peer().spawn(async { Err::<(), _>("2") });
+    session.peer().spawn(async { Err::<(), _>("3") });
     turn(&mut session);
     let expected = [1, 2, 3].map(|n| format!("the task hook failed: {n}"));
     assert_eq!(log.take(), expected);
@@ -146,7 +146,7 @@ fn a_failure_before_the_end_is_reported_before_close() {
                 async move {
                     peer.spawn(async move {
                         failing.passed().await;
-                        Err("broken")
+                        Err::<(), _>("broken")
                     });
                     hook_waits.passed().await;
                 }

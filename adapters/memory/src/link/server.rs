@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use crossws_core::{
-    CloseCode, CloseFrame, Closed, ClosedBy, ControlError, Message, Receipt, SendError,
+    CloseCode, CloseFrame, Closed, ClosedBy, ControlError, Message, Receipt, SendError, Sent,
 };
 
 use super::{Answer, Link, State};
@@ -14,7 +14,7 @@ use crate::{Frame, Refusal};
 
 /// What the transport does.
 impl Link {
-    pub(crate) fn send(&self, message: Message) -> Result<(), SendError> {
+    pub(crate) fn send(&self, message: Message) -> Result<Sent, SendError> {
         let now = self.clock.now();
         let deadline = self.close_deadline();
         self.tell_driver(|state| {
@@ -24,7 +24,9 @@ impl Link {
             let result = state.outbox.push(message, now);
             state.heed_overflow(now, deadline);
             match result {
-                Ok(_) => Ok(()),
+                Ok(_) => Ok(Sent::Queued {
+                    bytes: state.outbox.bytes(),
+                }),
                 Err(full) => Err(SendError::Full(full.message)),
             }
         })

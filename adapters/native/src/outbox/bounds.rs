@@ -81,7 +81,11 @@ impl Outbox {
                 let fits = self.fits_behind(len, state.queue.sent());
                 dropped += u64::from(!fits);
                 state.dropped += dropped;
-                if fits { Ok(dropped) } else { Err(Receipt::full(dropped)) }
+                if fits {
+                    Ok(dropped)
+                } else {
+                    Err(Receipt::full(dropped))
+                }
             }
             _ => Ok(0),
         }
