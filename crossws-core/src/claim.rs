@@ -11,7 +11,7 @@ use http::header::{HeaderMap, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use crate::catch::catch_panic;
 use crate::context::ContextCell;
 use crate::expiry::{Moment, MomentCell};
-use crate::hub::Hub;
+use crate::hub::{Hub, Refused};
 use crate::life::Life;
 use crate::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_PEERS};
 use crate::peer::{Inner, Protocol, SettingsCell, credentials_expired};
@@ -67,22 +67,23 @@ impl<H: Hooks + ?Sized> Claim<H> {
     /// Checks the origin, runs the `upgrade` hook, and checks what it answered.
     ///
     /// # Errors
-    /// The response to refuse with: the hook's own; 403 for a foreign origin; 503 in a shutdown
+    /// [`Refused::Unclaimed`] gives the request back when the hook [passes](Upgrade::pass) it on.
+    /// Otherwise the response to refuse with: the hook's own; 403 for a foreign origin; 503 in a shutdown
     /// or when the hub is full; 409 for an id in use; 414 for a namespace's name that is too long;
     /// 500 when the hook panicked, chose a subprotocol that was not offered, or more topics than a
     /// peer may have.
     ///
     /// # Cancel safety
     /// Dropping the future drops the hook; nothing was registered.
-    pub async fn upgrade(self) -> Result<Accepted<H>, Rejection> {
+    pub async fn upgrade(self) -> Result<Accepted<H>, Refused> {
         let result = self.run().await;
-        if let Err(rejection) = &result {
+        if let Err(Refused::Rejected(rejection)) = &result {
             rejection.log();
         }
         result
     }
 
-    async fn run(self) -> Result<Accepted<H>, Rejection> {
+    async fn run(self) -> Result<Accepted<H>, Refused> {
         let Self {
             hub,
             hooks,
@@ -92,22 +93,26 @@ impl<H: Hooks + ?Sized> Claim<H> {
         // Counted before the look at the shutdown: either that waits for this, or this sees it.
         let ongoing = Ongoing::new(&hub);
         if hub.is_shutting_down() {
-            return Err(Rejection::unavailable(SHUTTING_DOWN));
+            return Err(Rejection::unavailable(SHUTTING_DOWN).into());
         }
         // Before the hook, so that a full server does no work for those it refuses.
         if !hub.limits().max_peers.allows(hub.registry().len() + 1) {
-            return Err(Rejection::unavailable(TOO_MANY_PEERS));
+            return Err(Rejection::unavailable(TOO_MANY_PEERS).into());
         }
         if !settings.origin.admits(&request) {
-            return Err(Rejection::new(StatusCode::FORBIDDEN, "origin not allowed"));
+            let foreign = Rejection::new(StatusCode::FORBIDDEN, "origin not allowed");
+            return Err(foreign.into());
         }
         let upgrade = catch_panic(async { hooks.upgrade(&request).await })
             .await
             .map_err(|message| Rejection::internal(Error::panic(Hook::Upgrade, &message)))??;
-        if hub.is_shutting_down() {
-            return Err(Rejection::unavailable(SHUTTING_DOWN));
+        if upgrade.is_pass() {
+            return Err(Refused::Unclaimed(Box::new(request)));
         }
-        Accepted::new(ongoing, hooks, request, settings, upgrade)
+        if hub.is_shutting_down() {
+            return Err(Rejection::unavailable(SHUTTING_DOWN).into());
+        }
+        Ok(Accepted::new(ongoing, hooks, request, settings, upgrade)?)
     }
 }
 

@@ -61,6 +61,11 @@ impl Default for OnError {
 /// # Cancel safety
 /// A hook runs to its end although its client may be gone ([`Peer::closed`] tells); it is
 /// dropped at an await only when a shutdown's deadline has passed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no set of hooks",
+    label = "a type with `impl Hooks`, `hooks()` or `handler(..)` is expected",
+    note = "hooks must be `Send`, `Sync` and `'static`"
+)]
 pub trait Hooks: MaybeSend + MaybeSync + 'static {
     /// The application starts: before the first upgrade of a server, and whenever an object wakes or
     /// is made. The place to subscribe to a backplane or to start a timer. In a plain Worker, which

@@ -386,11 +386,13 @@ impl fmt::Debug for Hub {
 }
 
 /// Why a request got no connection.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refused {
     /// No hooks claim it: here it is back, untouched.
+    #[error("no hooks claim `{}`", .0.path())]
     Unclaimed(Box<UpgradeRequest>),
     /// It is refused with this response.
-    Rejected(Rejection),
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
 }

@@ -35,6 +35,11 @@ use crate::{DynHooks, HookResult, Hooks, Hub, Params, Rejection, RouteSettings, 
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is neither hooks nor a resolver",
+    label = "hooks (`impl Hooks`, `hooks()`, `handler(..)`) or a resolver are expected",
+    note = "a function that chooses hooks is a resolver as `resolve_with(function)`"
+)]
 pub trait Resolve: MaybeSend + MaybeSync + 'static {
     /// The hooks this resolves to.
     type Hooks: Hooks + ?Sized;
@@ -259,6 +264,10 @@ where
 }
 
 /// What the function of [`resolve_with`] may return.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say which hooks a request gets",
+    label = "`Arc<hooks>`, a `Route`, an `Option` or `Result` of them, or a `Resolution` is expected"
+)]
 pub trait IntoResolution {
     /// The hooks.
     type Hooks: Hooks + ?Sized;

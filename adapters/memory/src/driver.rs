@@ -88,7 +88,7 @@ impl Driver {
             None => return,
         };
         let limit = claim.deadline();
-        let upgrade = async { claim.upgrade().await.map_err(Refusal::rejected) };
+        let upgrade = async { claim.upgrade().await.map_err(refused) };
         let accepted = match self.in_time(upgrade, limit).await {
             Some(Ok(accepted)) => accepted,
             Some(Err(refusal)) => return self.link.0.answer(Err(refusal)),

@@ -195,8 +195,7 @@ where
         .with_secure(info.secure);
     let claim = run_claim(hub, resolver, request, runtime).await?;
     let handshake = handshake.map_err(Refused::Rejected)?;
-    let accepted = run_upgrade(claim, runtime).await;
-    let accepted = accepted.map_err(Refused::Rejected)?;
+    let accepted = run_upgrade(claim, runtime).await?;
     let agreed = handshake.agree(accepted.deflate(), info.engine);
     let agreed = agreed.map_err(Refused::Rejected)?;
     // Without a `Response`, whose map of headers would be made to be read once.
@@ -234,16 +233,16 @@ fn too_long() -> Rejection {
 /// Runs the upgrade of a claimed request within its deadline.
 ///
 /// # Errors
-/// The response to refuse with; 503 when the hook took too long.
+/// As [`Claim::upgrade`]; and 503 when the hook took too long.
 ///
 /// # Cancel safety
 /// As [`Claim::upgrade`].
 pub fn run_upgrade<R: Runtime, H: Hooks + ?Sized>(
     claim: Claim<H>,
     runtime: &R,
-) -> impl Future<Output = Result<Accepted<H>, Rejection>> {
+) -> impl Future<Output = Result<Accepted<H>, Refused>> {
     let time = claim.deadline();
-    within(runtime, time, claim.upgrade(), || Err(too_long()))
+    within(runtime, time, claim.upgrade(), || Err(too_long().into()))
 }
 
 /// Answers a stream with 404 and ends it: what an unclaimed request gets where no HTTP service

@@ -2,7 +2,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use crossws_core::{Error, Hub, Resolve, Start};
+use crossws_core::{Error, Hub, Report, Resolve, Shutdown, Start};
 
 use crate::accept::{StreamInfo, Unclaimed, not_found, serve_stream};
 use crate::crew::Crew;
@@ -10,7 +10,7 @@ use crate::engine::EngineKind;
 use crate::head::HeadLimits;
 use crate::io::Io;
 use crate::runtime::ServerRuntime;
-use crate::shutdown::{Report, Shutdown, shut_down};
+use crate::shutdown::shut_down;
 use crate::tasks::Tasks;
 
 /// The door for a server that is not [`Server`](crate::Server): it takes a stream that was accepted

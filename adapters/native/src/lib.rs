@@ -51,6 +51,8 @@ mod upgrade;
 
 pub use accept::{StreamInfo, Unclaimed, not_found, run_claim, run_upgrade, serve_stream};
 pub use acceptor::Acceptor;
+/// How a server stops, and what that came to.
+pub use crossws_core::{Report, Shutdown};
 pub use engine::EngineKind;
 #[cfg(feature = "futures-io")]
 pub use futures::FuturesIo;
@@ -63,7 +65,6 @@ pub use listen::Listen;
 pub use pump::pump;
 pub use runtime::{Runtime, ServerRuntime};
 pub use server::{Server, ServerBuilder, ServerHandle};
-pub use shutdown::{Report, Shutdown};
 pub use socket::{reset_on_drop, tune, write_now};
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError, TlsStream};

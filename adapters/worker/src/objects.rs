@@ -82,20 +82,22 @@ impl Objects {
                 let asked = claim.request().clone();
                 // The object is within the deadline too: one that died of a panic never answers.
                 let upgrade = async {
-                    match claim.upgrade().await {
-                        Ok(accepted) => self.hand_over(&asked, &accepted).await,
-                        Err(rejection) => response::refusal(rejection),
-                    }
+                    let accepted = claim.upgrade().await?;
+                    Ok(self.hand_over(&asked, &accepted).await)
                 };
                 deadline::within(limit, upgrade).await
             }
-            Some(Err(Refused::Unclaimed(_))) => return Ok(Upgraded::Unclaimed(request)),
-            Some(Err(Refused::Rejected(rejection))) => Some(response::refusal(rejection)),
-            Some(Err(_)) => Some(response::refusal(Rejection::from(StatusCode::NOT_FOUND))),
+            Some(Err(refused)) => Some(Err(refused)),
             None => None,
         };
-        let too_long = || response::refusal(Rejection::unavailable("the upgrade took too long"));
-        Ok(Upgraded::Answered(answer.unwrap_or_else(too_long)?))
+        let response = match answer {
+            Some(Ok(response)) => response?,
+            Some(Err(Refused::Unclaimed(_))) => return Ok(Upgraded::Unclaimed(request)),
+            Some(Err(Refused::Rejected(rejection))) => response::refusal(rejection)?,
+            Some(Err(_)) => response::refusal(Rejection::from(StatusCode::NOT_FOUND))?,
+            None => response::refusal(Rejection::unavailable("the upgrade took too long"))?,
+        };
+        Ok(Upgraded::Answered(response))
     }
 
     async fn hand_over<H: Hooks + ?Sized>(

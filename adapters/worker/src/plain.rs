@@ -65,14 +65,14 @@ impl Plain {
         let claim = deadline::within(limit, hub.claim(&resolver, asked)).await;
         let upgraded = match claim {
             Some(Ok(claim)) => deadline::within(claim.deadline(), claim.upgrade()).await,
-            Some(Err(Refused::Unclaimed(_))) => return Ok(Upgraded::Unclaimed(request)),
-            Some(Err(Refused::Rejected(rejection))) => Some(Err(rejection)),
-            Some(Err(_)) => Some(Err(Rejection::from(StatusCode::NOT_FOUND))),
+            Some(Err(refused)) => Some(Err(refused)),
             None => None,
         };
         let response = match upgraded {
             Some(Ok(accepted)) => connect(accepted, context)?,
-            Some(Err(rejection)) => response::refusal(rejection)?,
+            Some(Err(Refused::Unclaimed(_))) => return Ok(Upgraded::Unclaimed(request)),
+            Some(Err(Refused::Rejected(rejection))) => response::refusal(rejection)?,
+            Some(Err(_)) => response::refusal(Rejection::from(StatusCode::NOT_FOUND))?,
             None => response::refusal(Rejection::unavailable("the upgrade took too long"))?,
         };
         Ok(Upgraded::Answered(response))

@@ -279,11 +279,14 @@ pub fn upgrade<R: Resolve>(
     request: UpgradeRequest,
 ) -> Result<Accepted<R::Hooks>, Rejection> {
     block_on(async {
-        match hub.claim(hooks, request).await {
+        let accepted = match hub.claim(hooks, request).await {
             Ok(claim) => claim.upgrade().await,
-            Err(Refused::Rejected(rejection)) => Err(rejection),
-            Err(other) => panic!("{other:?}"),
-        }
+            Err(refused) => Err(refused),
+        };
+        accepted.map_err(|refused| match refused {
+            Refused::Rejected(rejection) => rejection,
+            other => panic!("{other:?}"),
+        })
     })
 }
 
