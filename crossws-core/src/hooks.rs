@@ -62,7 +62,7 @@ impl Default for OnError {
 /// A hook runs to its end although its client may be gone ([`Peer::closed`] tells); it is
 /// dropped at an await only when a shutdown's deadline has passed.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no set of hooks",
+    message = "`{Self}` does not implement `Hooks`",
     label = "a type with `impl Hooks`, `hooks()` or `handler(..)` is expected",
     note = "hooks must be `Send`, `Sync` and `'static`"
 )]

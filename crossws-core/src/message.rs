@@ -203,10 +203,29 @@ pub trait IntoMessage {
     fn into_message(self) -> Result<Message, EncodeError>;
 }
 
-impl<T: Into<Message>> IntoMessage for T {
-    fn into_message(self) -> Result<Message, EncodeError> {
-        Ok(self.into())
-    }
+/// One by one and not for all `T: Into<Message>`, so that the compiler can say what is missing.
+macro_rules! into_message {
+    ($($(#[$generics:ident $kind:ty])? $type:ty,)+) => {
+        $(impl$(<const $generics: $kind>)? IntoMessage for $type {
+            fn into_message(self) -> Result<Message, EncodeError> {
+                Ok(self.into())
+            }
+        })+
+    };
+}
+
+into_message! {
+    Message,
+    &str,
+    &String,
+    String,
+    Cow<'_, str>,
+    Utf8Bytes,
+    Bytes,
+    Vec<u8>,
+    &[u8],
+    #[N usize] [u8; N],
+    #[N usize] &[u8; N],
 }
 
 impl<T: Serialize> IntoMessage for Json<T> {

@@ -15,6 +15,8 @@
 //! smol is the maintained choice, on the same executor and reactor crates, and moving is one line:
 //! `crossws_smol` (or `crossws::smol`) in place of `crossws_async_std`.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod io;
 mod listen;
 mod runtime;

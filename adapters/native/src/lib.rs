@@ -8,6 +8,8 @@
 //! for those who read the request themselves. A client has [`ClientHandshake`], and the [`engine`] in
 //! its own role.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod accept;
 mod acceptor;
 mod batch;

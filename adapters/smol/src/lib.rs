@@ -11,6 +11,8 @@
 //! `http`), TLS (feature `tls`), any listener, such as one on a Unix-domain socket, and an orderly
 //! shutdown. [`Acceptor`] takes what another server has accepted: streams (see [`io`]), or requests.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod io;
 mod listen;
 mod runtime;
