@@ -13,7 +13,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use crossws::tokio::{Acceptor, Shutdown};
+use crossws::tokio::{Acceptor, Shutdown, stop_signal};
 use crossws::{HookResult, Hooks, Hub, Peer};
 
 /// Whoever connects hears of every trade.
@@ -35,9 +35,7 @@ async fn main() -> io::Result<()> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
     println!("http://{}", listener.local_addr()?);
     axum::serve(listener, app)
-        .with_graceful_shutdown(async {
-            let _ = tokio::signal::ctrl_c().await;
-        })
+        .with_graceful_shutdown(stop_signal()?)
         .await?;
     // axum knows nothing of the connections that were upgraded.
     println!("{:?}", sockets.shutdown(Shutdown::default()).await);

@@ -8,7 +8,7 @@
 use std::env;
 use std::io;
 
-use crossws::tokio::Server;
+use crossws::tokio::{Server, Shutdown, stop_signal};
 use crossws::{Deflate, HookResult, Hooks, Hub, Limits, Message, Origin, Peer};
 
 struct Echo;
@@ -61,5 +61,8 @@ async fn main() -> io::Result<()> {
         .bind(format!("127.0.0.1:{port}"))
         .await?;
     println!("http://{}", server.local_addr());
-    server.run().await
+    server
+        .run_until(stop_signal()?, Shutdown::default())
+        .await?;
+    Ok(())
 }

@@ -14,7 +14,7 @@ use std::io;
 
 use axum::Router;
 use axum::extract::Request;
-use crossws::tokio::Server;
+use crossws::tokio::{Server, Shutdown, stop_signal};
 use crossws::{Hooks, Hub, Origin};
 
 #[path = "fixture/hooks.rs"]
@@ -50,5 +50,8 @@ async fn serve(hooks: impl Hooks) -> io::Result<()> {
     }
     let server = server.bind(format!("127.0.0.1:{port}")).await?;
     println!("http://{}", server.local_addr());
-    server.run().await
+    server
+        .run_until(stop_signal()?, Shutdown::default())
+        .await?;
+    Ok(())
 }

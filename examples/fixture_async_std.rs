@@ -8,7 +8,7 @@ use std::io;
 use std::task::{Context, Poll};
 
 use axum::http::{Request, Response};
-use crossws::async_std::Server;
+use crossws::async_std::{Server, Shutdown, stop_signal};
 use crossws::{Hooks, Hub, Origin};
 
 #[path = "fixture/hooks.rs"]
@@ -36,7 +36,10 @@ async fn serve(hooks: impl Hooks) -> io::Result<()> {
     }
     let server = server.bind(format!("127.0.0.1:{port}")).await?;
     println!("http://{}", server.local_addr());
-    server.run().await
+    server
+        .run_until(stop_signal()?, Shutdown::default())
+        .await?;
+    Ok(())
 }
 
 /// The HTTP side, as a tower service without a framework.

@@ -1,4 +1,5 @@
-#![doc = include_str!("../README.md")]
+// Its code is tested in tests/docs, which adds what the snippets leave out.
+#![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 // By name: what only authors of adapters and frameworks need is in `crossws_core::adapter`.
@@ -14,7 +15,7 @@ pub use crossws_core::{
     Route, RouteSettings, Scope, SendError, SendOptions, Sent, Settings, SharedHooks, Shutdown,
     State, Stats, SubscribeError, Subscription, Swap, To, Topics, Unsupported, Upgrade,
     UpgradeRequest, Utf8Bytes, WeakPeer, Wrap, Wrapped, handler, hooks, http, ok, resolve_with,
-    wrap,
+    wrap, yield_now,
 };
 
 /// What most hooks name, for one `use crossws::prelude::*`. The crate itself is not for glob

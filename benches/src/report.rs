@@ -24,9 +24,7 @@ pub(crate) fn update(results: &Results) -> io::Result<()> {
     let peers = peers::all()?;
     fs::write(here.join("results.svg"), plot::svg(results, &peers))?;
     put(&here.join("README.md"), &full(results, &peers))?;
-    let mut short = main_table(results);
-    let _ = writeln!(short, "\n{}", machine(results));
-    put(&here.join("../README.md"), &short)
+    put(&here.join("../README.md"), &short(results))
 }
 
 fn put(path: &Path, text: &str) -> io::Result<()> {
@@ -42,6 +40,41 @@ fn put(path: &Path, text: &str) -> io::Result<()> {
         )));
     };
     fs::write(path, format!("{before}{BEGIN}\n{text}\n{END}{after}"))
+}
+
+/// The rows of the short table: one of each kind of work.
+const SHORT: &[&str] = &[
+    "chat",
+    "turns",
+    "echo-1",
+    "echo-16k",
+    "publish-64",
+    "idle",
+    "connect",
+];
+
+/// What a reader wants to know who has yet to choose: few rows, and no bounds of this project's own.
+fn short(results: &Results) -> String {
+    let mut out = "| work | crossws | Bun | uWebSockets | raw epoll loop |\n\
+                   | --- | --- | --- | --- | --- |\n"
+        .to_owned();
+    for (row, result) in compared(results).filter(|(row, _)| SHORT.contains(&row.id)) {
+        let _ = write!(out, "| {} |", row.title);
+        for name in ["ours", "bun", "uws", floor_of(row)] {
+            let _ = write!(out, " {} |", text(row.measure, value(result, name)));
+        }
+        out.push('\n');
+    }
+    let _ = writeln!(out, "\n{}", machine(results));
+    out
+}
+
+/// The server without a protocol that a row is compared with.
+fn floor_of(row: &Row) -> &'static str {
+    match row.who {
+        Who::Echoes => "tcp-echo",
+        _ => "floor",
+    }
 }
 
 fn full(results: &Results, peers: &[Peer]) -> String {
@@ -80,12 +113,7 @@ fn main_table(results: &Results) -> String {
                    | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
         .to_owned();
     for (row, result) in compared(results) {
-        let floor = if row.who == Who::Echoes {
-            "tcp-echo"
-        } else {
-            "floor"
-        };
-        let names = ["ours", "bun", "uws", floor];
+        let names = ["ours", "bun", "uws", floor_of(row)];
         let values = names.map(|name| value(result, name));
         let _ = write!(out, "| {} |", row.title);
         for value in values {

@@ -19,4 +19,5 @@ pub use crate::session::{Joined, Lifeline, Session};
 pub use crate::snapshot::{Part, RestoreError, Snapshot};
 pub use crate::start::Start;
 pub use crate::transport::{Receipt, Settled, Transport};
+pub use crate::unfinished::{Overloaded, Unfinished};
 pub use crate::wire::{Encoding, Wire};

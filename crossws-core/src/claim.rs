@@ -13,7 +13,7 @@ use crate::context::ContextCell;
 use crate::expiry::{Moment, MomentCell};
 use crate::hub::{Hub, Refused};
 use crate::life::Life;
-use crate::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_PEERS};
+use crate::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_PEERS, TOO_MANY_TOPICS};
 use crate::peer::{Inner, Protocol, SettingsCell, credentials_expired};
 use crate::resolve::Route;
 use crate::session::Joined;
@@ -22,7 +22,7 @@ use crate::tasks::Inbox;
 use crate::transport::Transport;
 use crate::{
     Capabilities, CloseCode, CloseFrame, Deflate, Error, Expiry, Extensions, Hook, Hooks, Limits,
-    Peer, PeerId, PersistError, Rejection, Settings, Snapshot, SubscribeError, Upgrade,
+    Origin, Peer, PeerId, PersistError, Rejection, Settings, Snapshot, SubscribeError, Upgrade,
     UpgradeRequest,
 };
 
@@ -68,17 +68,20 @@ impl<H: Hooks + ?Sized> Claim<H> {
     ///
     /// # Errors
     /// [`Refused::Unclaimed`] gives the request back when the hook [passes](Upgrade::pass) it on.
-    /// Otherwise the response to refuse with: the hook's own; 403 for a foreign origin; 503 in a shutdown
-    /// or when the hub is full; 409 for an id in use; 414 for a namespace's name that is too long;
+    /// Otherwise the response to refuse with: the hook's own; 403 for a foreign origin; 503 in a
+    /// shutdown or when the hub is full of peers, namespaces or topics; 409 for an id in use; 414 for
+    /// a namespace's name that is too long;
     /// 500 when the hook panicked, chose a subprotocol that was not offered, or more topics than a
     /// peer may have.
     ///
     /// # Cancel safety
     /// Dropping the future drops the hook; nothing was registered.
     pub async fn upgrade(self) -> Result<Accepted<H>, Refused> {
+        // Without the query, which may hold a token.
+        let path = tracing::enabled!(tracing::Level::ERROR).then(|| self.request.path().to_owned());
         let result = self.run().await;
         if let Err(Refused::Rejected(rejection)) = &result {
-            rejection.log();
+            rejection.log(path.as_deref().unwrap_or_default());
         }
         result
     }
@@ -100,8 +103,7 @@ impl<H: Hooks + ?Sized> Claim<H> {
             return Err(Rejection::unavailable(TOO_MANY_PEERS).into());
         }
         if !settings.origin.admits(&request) {
-            let foreign = Rejection::new(StatusCode::FORBIDDEN, "origin not allowed");
-            return Err(foreign.into());
+            return Err(Origin::refusal(&request).into());
         }
         let upgrade = catch_panic(async { hooks.upgrade(&request).await })
             .await
@@ -177,6 +179,9 @@ impl<H: Hooks + ?Sized> Accepted<H> {
         topics.extend(upgrade.topics);
         check_topics(&topics, limits).map_err(Rejection::internal)?;
         let id = upgrade.id.unwrap_or_else(PeerId::random);
+        if !hub.registry().has_room_for(name, &topics, hub.limits()) {
+            return Err(Rejection::unavailable(TOO_MANY_TOPICS));
+        }
         let shared = hub
             .registry()
             .check(id, name, limits)
@@ -253,7 +258,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
     /// Makes the peer: it is listed and can be sent to from here on; no hook has run.
     ///
     /// # Errors
-    /// When the id has come into use, the hub is full, or a shutdown has begun since the upgrade
+    /// When the id has come into use, the hub is full of peers or topics, or a shutdown has begun since the upgrade
     /// was accepted; when the credentials have ended, or the transport cannot say when they do. A
     /// server that has already answered 101 closes with the frame.
     pub fn join(self, transport: impl Transport) -> Result<Joined<H>, CloseFrame> {
@@ -293,7 +298,11 @@ impl<H: Hooks + ?Sized> Accepted<H> {
         for topic in self.topics {
             match membership.peer.subscribe(&topic) {
                 Ok(_) | Err(SubscribeError::Closed) => {}
-                // The limits were checked with the upgrade; a transport may have no topics.
+                // Others have taken the room since the upgrade was accepted.
+                Err(SubscribeError::HubFull(_)) => {
+                    return Err(CloseFrame::new(CloseCode::TRY_AGAIN, TOO_MANY_TOPICS));
+                }
+                // The other limits were checked with the upgrade; a transport may have no topics.
                 Err(error) => tracing::error!(%error, %topic, "a topic from the upgrade hook"),
             }
         }

@@ -219,6 +219,9 @@ pub enum SubscribeError {
     /// The peer has as many topics as `Limits::max_topics` allows.
     #[error("not subscribed: the peer already has {0} topics, the most it may have")]
     TooMany(usize),
+    /// The hub has as many topics as `Limits::max_hub_topics` allows, and this would be a new one.
+    #[error("not subscribed: the hub already has {0} topics, the most it may have")]
+    HubFull(usize),
     /// The topic's name is longer than `Limits::max_name_len`.
     #[error("not subscribed: the topic's name has {len} bytes, at most {most} are allowed")]
     NameTooLong {

@@ -162,7 +162,9 @@ impl fmt::Debug for Handler {
     }
 }
 
-/// The messages of one connection, in order. Also a [`Stream`].
+/// The messages of one connection, in order.
+///
+/// It is also a [`Stream`].
 ///
 /// Dropping it does not close the connection; messages that arrive then are discarded.
 pub struct Incoming(Arc<Channel>);

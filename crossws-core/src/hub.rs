@@ -3,12 +3,13 @@ use std::sync::Arc;
 
 use http::HeaderName;
 
+use crate::budget::Budget;
 use crate::catch::catch_panic;
 use crate::claim::check_topics;
 use crate::context::ContextCell;
 use crate::expiry::{Moment, MomentCell};
 use crate::life::{End, Life};
-use crate::membership::{Membership, Ongoing, SHUTTING_DOWN};
+use crate::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_TOPICS};
 use crate::peer::{self, Protocol, SettingsCell};
 use crate::publication::Publication;
 use crate::registry::Registry;
@@ -19,7 +20,7 @@ use crate::tasks::Inbox;
 use crate::{
     Capabilities, Claim, CloseFrame, Deflate, Error, Hook, Limit, Limits, Origin, Peer, PeerId,
     Published, Rejection, RenewError, Resolution, Resolve, RestoreError, Scope, Seat, Settings,
-    Snapshot, Transport, UpgradeRequest,
+    Snapshot, SubscribeError, Transport, UpgradeRequest,
 };
 
 /// Everything that is connected to one server: peers, namespaces, topics. A cheap handle that
@@ -43,6 +44,8 @@ struct Inner {
     shutdown: Mutex<Option<CloseFrame>>,
     sessions: AtomicUsize,
     idle: Event,
+    /// What all connections hold of [`Limits::max_unfinished`].
+    unfinished: Budget,
     accepted: AtomicU64,
     published: AtomicU64,
     queued: AtomicU64,
@@ -57,6 +60,9 @@ pub struct Stats {
     pub peers: usize,
     /// Connections with a hook still to end, upgrades in progress included.
     pub sessions: usize,
+    /// Bytes that connections hold of what is unfinished: see
+    /// [`Limits::max_unfinished`](field@Limits::max_unfinished).
+    pub unfinished: usize,
     /// Connections ever opened.
     pub accepted: u64,
     /// Publications, from peers and from outside.
@@ -101,8 +107,9 @@ impl HubBuilder {
         self
     }
 
-    /// Which of a request's headers a peer still has when it was restored. None by default: they
-    /// count against what a hibernating transport has room for.
+    /// Which of a request's headers a peer still has when it was restored, and drops last where
+    /// [`Limits::max_kept_head`](field@Limits::max_kept_head) has no room for all. None by default:
+    /// they count against what a hibernating transport has room for.
     pub fn kept_headers(mut self, names: impl IntoIterator<Item = HeaderName>) -> Self {
         self.kept_headers = names.into_iter().collect();
         self
@@ -117,6 +124,7 @@ impl HubBuilder {
             shutdown: Mutex::new(None),
             sessions: AtomicUsize::new(0),
             idle: Event::new(),
+            unfinished: Budget::default(),
             accepted: AtomicU64::new(0),
             published: AtomicU64::new(0),
             queued: AtomicU64::new(0),
@@ -154,6 +162,10 @@ impl Hub {
         &self.0.kept_headers
     }
 
+    pub(crate) fn unfinished(&self) -> &Budget {
+        &self.0.unfinished
+    }
+
     pub(crate) fn registry(&self) -> &Registry {
         &self.0.registry
     }
@@ -175,7 +187,7 @@ impl Hub {
             Ok(Resolution::Route(route)) => Ok(Claim::new(self.clone(), request, route)),
             Ok(Resolution::Pass) => Err(Refused::Unclaimed(Box::new(request))),
             Ok(Resolution::Reject(rejection)) => {
-                rejection.log();
+                rejection.log(request.path());
                 Err(Refused::Rejected(rejection))
             }
             Err(message) => {
@@ -213,7 +225,10 @@ impl Hub {
         for topic in &topics {
             self.registry()
                 .subscribe(&membership.peer, topic, self.limits())
-                .map_err(Rejection::internal)?;
+                .map_err(|error| match error {
+                    SubscribeError::HubFull(_) => Rejection::unavailable(TOO_MANY_TOPICS),
+                    other => Rejection::internal(other),
+                })?;
         }
         membership.peer.persist().map_err(Rejection::internal)?;
         self.count_accepted();
@@ -235,6 +250,7 @@ impl Hub {
             .max_peers(Limit::Unlimited)
             .max_namespaces(Limit::Unlimited)
             .max_topics(Limit::Unlimited)
+            .max_hub_topics(Limit::Unlimited)
             .max_name_len(Limit::Unlimited);
         let peer = self.peer_of(snapshot, transport)?;
         let membership = Membership::begin(peer, Ongoing::new(self), &limits)
@@ -304,6 +320,7 @@ impl Hub {
         Stats {
             peers: self.registry().len(),
             sessions: self.0.sessions.load(Ordering::Acquire),
+            unfinished: self.0.unfinished.used(),
             accepted: read(&self.0.accepted),
             published: read(&self.0.published),
             queued: read(&self.0.queued),

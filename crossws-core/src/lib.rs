@@ -18,6 +18,7 @@
 
 pub mod adapter;
 mod bounds;
+mod budget;
 mod builder;
 mod capabilities;
 mod catch;
@@ -68,9 +69,11 @@ mod tasks;
 mod text;
 mod topic;
 mod transport;
+mod unfinished;
 mod upgrade;
 mod wire;
 mod wrap;
+mod yielding;
 
 pub use bounds::{BoxError, BoxFuture, MaybeSend, MaybeSync};
 pub use builder::{HooksBuilder, hooks};
@@ -112,6 +115,7 @@ pub use tasks::HookOutput;
 pub use text::Utf8Bytes;
 pub use upgrade::{InvalidHeader, Upgrade};
 pub use wrap::{Wrap, Wrapped, wrap};
+pub use yielding::yield_now;
 
 // Where the imports of adapters and of this crate still find them.
 #[doc(hidden)]

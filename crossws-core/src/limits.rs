@@ -118,6 +118,12 @@ macro_rules! limits {
 limits! {
     /// Largest message a peer may send, in bytes; larger ones close with 1009. Default 1 MiB.
     max_message_size: Limit = Limit::At(1 << 20);
+    /// Most bytes that all connections of this hub hold of what is unfinished: parts of messages,
+    /// handshakes, and connections that speak plain HTTP. A message whose next part has no room
+    /// closes its peer with 1013; a request, or a new connection, is refused with 503. The last
+    /// quarter is for handshakes alone. Only where this library owns the socket and reads the frames
+    /// itself. Default 256 MiB.
+    max_unfinished: Limit = Limit::At(256 << 20);
     /// Most frames that one message may come in, empty ones too; more close with 1008. Where the
     /// platform joins fragments itself, as Workers do, it is not seen. Default 16,384.
     max_fragments: Limit = Limit::At(16_384);
@@ -137,6 +143,9 @@ limits! {
     overflow: Overflow = Overflow::Close;
     /// Most topics one peer may be subscribed to. Default 128.
     max_topics: Limit = Limit::At(128);
+    /// Most topics of this hub, in all of its namespaces together; a subscription to one more is
+    /// refused with [`SubscribeError::HubFull`]. Default 262,144.
+    max_hub_topics: Limit = Limit::At(262_144);
     /// Longest name of a topic or a namespace, in bytes. Default 255.
     max_name_len: Limit = Limit::At(255);
     /// Most namespaces with peers in them; an upgrade into one more is refused with 503.
@@ -144,6 +153,11 @@ limits! {
     max_namespaces: Limit = Limit::At(65_536);
     /// Most peers on this hub; one more upgrade is refused with 503. Default 65,536.
     max_peers: Limit = Limit::At(65_536);
+    /// Most bytes of its request that a peer keeps, the target among them, which it keeps in any
+    /// case; the largest headers are dropped first, after the `upgrade` hook, and those that
+    /// `HubBuilder::kept_headers` names last. A peer that hibernates keeps only the latter.
+    /// Default 4,096.
+    max_kept_head: Limit = Limit::At(4096);
     /// Longest time the `upgrade` hook may take before the client gets a 503. Default 10 s.
     upgrade_timeout: Duration = Duration::from_secs(10);
     /// Longest wait for the client's answer to our close frame, and for a last write. Default 5 s.

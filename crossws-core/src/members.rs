@@ -19,6 +19,10 @@ impl<T> Default for Members<T> {
 
 impl<T> Members<T> {
     pub(crate) fn insert(&mut self, peer: Peer, value: T) -> Key {
+        if self.0.capacity() == 0 {
+            // Many topics have one member, and `insert` would make room for four.
+            self.0.reserve_exact(1);
+        }
         self.0.insert((peer, value)) as Key
     }
 

@@ -7,6 +7,7 @@ use crate::{CloseCode, CloseFrame, Hub, Limits, Peer, PeerId, Rejection};
 const DUPLICATE_ID: &str = "peer id in use";
 pub(crate) const SHUTTING_DOWN: &str = "shutting down";
 pub(crate) const TOO_MANY_PEERS: &str = "too many connections";
+pub(crate) const TOO_MANY_TOPICS: &str = "too many topics";
 const TOO_MANY_NAMESPACES: &str = "too many namespaces";
 
 /// A connection that the hub's `idle` waits for, from before its `upgrade` hook to the end.

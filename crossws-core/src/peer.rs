@@ -96,7 +96,8 @@ impl Peer {
             .capabilities()
             .contains(Capabilities::HIBERNATION)
         {
-            inner.request.pack();
+            let most = inner.hub.limits().max_kept_head.get();
+            inner.request.settle(most, inner.hub.kept_headers());
         }
         Self(Arc::new(inner))
     }
@@ -135,7 +136,8 @@ impl Peer {
         &self.0.namespace
     }
 
-    /// The request that asked for this connection.
+    /// The request that asked for this connection, with the headers that
+    /// [`Limits::max_kept_head`](field@crate::Limits::max_kept_head) has room for.
     pub fn request(&self) -> &UpgradeRequest {
         &self.0.request
     }
@@ -337,6 +339,18 @@ impl Peer {
         self.0.transport.buffered_amount()
     }
 
+    /// Returns whether the client takes less than it is sent, so that a loop that sends to it should
+    /// wait: a write has had to wait for it, more than half of a bound waits
+    /// ([`Limits::max_buffered`](crate::Limits::max_buffered),
+    /// [`Limits::max_queued`](crate::Limits::max_queued)), and it has not had long to catch up.
+    ///
+    /// A client that reads catches up within milliseconds, or a little longer on a busy machine. One
+    /// that has not after a tenth of a second is not waited for: false from then on until it has.
+    /// False on transports that do not know.
+    pub fn is_behind(&self) -> bool {
+        self.0.transport.is_behind()
+    }
+
     /// Messages for this peer that a queue's policy discarded.
     pub fn dropped(&self) -> u64 {
         self.0.transport.dropped()
@@ -464,8 +478,8 @@ impl Peer {
             hub.registry().unsubscribe(self, topic);
             return Err(error.into());
         }
-        if new {
-            self.subscription(Arc::from(topic), true);
+        if new && let Some((topic, _)) = self.0.subscriptions.get(topic) {
+            self.subscription(topic.shared_name(), true);
         }
         Ok(new)
     }
@@ -473,9 +487,10 @@ impl Peer {
     /// Ends a subscription. Answers whether there was one.
     pub fn unsubscribe(&self, topic: impl AsRef<str>) -> bool {
         let topic = topic.as_ref();
+        let left = self.0.subscriptions.get(topic);
         let was = self.0.hub.registry().unsubscribe(self, topic);
-        if was {
-            self.subscription(Arc::from(topic), false);
+        if was && let Some((topic, _)) = left {
+            self.subscription(topic.shared_name(), false);
         }
         if was && let Err(error) = self.persist() {
             // There is room for less than before, so only the platform itself can have refused.

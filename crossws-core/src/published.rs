@@ -6,11 +6,17 @@ pub struct Published {
     pub queued: usize,
     /// Messages, this one or older ones, that full queues discarded for it.
     pub dropped: u64,
+    /// Subscribers that are [behind](crate::Peer::is_behind).
+    pub behind: usize,
 }
 
 impl Published {
     /// So many subscribers, and so many discarded messages.
     pub const fn new(queued: usize, dropped: u64) -> Self {
-        Self { queued, dropped }
+        Self {
+            queued,
+            dropped,
+            behind: 0,
+        }
     }
 }

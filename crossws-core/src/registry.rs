@@ -10,10 +10,12 @@
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{Hash, Hasher};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use crate::budget::Budget;
 use crate::feed::Clock;
 use crate::flusher::Asleep;
 use crate::members::Key;
@@ -21,9 +23,14 @@ use crate::sync::Mutex;
 use crate::topic::{Told, Topic};
 use crate::{Limits, Peer, PeerId, Publication, Published, SubscribeError};
 
+/// How many namespaces one hold of the hub's lock looks up.
+const STEP: usize = 64;
+
 #[derive(Default)]
 pub(crate) struct Registry {
     hub: Mutex<HubMap>,
+    /// How many topics all namespaces have together.
+    topics: Budget,
 }
 
 #[derive(Default)]
@@ -133,17 +140,19 @@ impl Registry {
         Ok(())
     }
 
-    /// Takes the peer out of every list and topic. Does nothing the second time.
+    /// Takes the peer out of every list and topic. Whoever calls this, it is in none when this returns,
+    /// also if another thread is taking it out right now.
     pub(crate) fn leave(&self, peer: &Peer) {
-        let Some((found, namespace)) = self.take(peer) else {
+        // Handles and topics are dropped without a lock: the last one runs user code.
+        let (found, namespace) = self.take(peer);
+        let Some(namespace) = namespace else {
             return;
         };
-        // Handles and topics are dropped without a lock: the last one runs user code.
         let mut gone = SmallVec::<[Peer; 4]>::new();
-        gone.push(found);
+        gone.extend(found);
         let (everyone, topics) = peer.subscriptions().begin_leaving();
         for (topic, key) in &topics {
-            gone.extend(namespace.remove_member(topic, *key, peer));
+            gone.extend(namespace.remove_member(topic, *key, peer, &self.topics));
         }
         gone.extend(everyone.and_then(|key| namespace.everyone.remove(key, peer)));
         // Not before: what it publishes while it is a member has an author.
@@ -153,17 +162,18 @@ impl Registry {
         }
     }
 
-    /// Takes the peer out of the hub's map. Returns its handle there, and its namespace.
-    fn take(&self, peer: &Peer) -> Option<(Peer, Arc<Namespace>)> {
+    /// Takes the peer out of the hub's map, if it is there. Returns its handle there, and its namespace.
+    fn take(&self, peer: &Peer) -> (Option<Peer>, Option<Arc<Namespace>>) {
         let mut hub = self.hub.lock();
-        let found = hub.peers.take(&peer.id())?;
-        if !found.0.is(peer) {
-            // Another peer has the same id by now.
-            hub.peers.insert(found);
-            return None;
-        }
-        let namespace = Arc::clone(hub.namespaces.get(peer.namespace())?);
-        Some((found.0, namespace))
+        let found = match hub.peers.take(&peer.id()) {
+            Some(found) if !found.0.is(peer) => {
+                // Another peer has the same id by now.
+                hub.peers.insert(found);
+                None
+            }
+            found => found.map(|ById(peer)| peer),
+        };
+        (found, hub.namespaces.get(peer.namespace()).cloned())
     }
 
     /// Forgets a namespace, unless somebody has joined it.
@@ -196,6 +206,9 @@ impl Registry {
         let topic = match index.topics.get(topic) {
             Some(topic) => Arc::clone(topic),
             None => {
+                if !self.topics.take(1, limits.max_hub_topics) {
+                    return Err(SubscribeError::HubFull(limits.max_hub_topics.get()));
+                }
                 let name: Arc<str> = Arc::from(topic);
                 let topic = Topic::new(Some(Arc::clone(&name)), namespace.clock.clone());
                 index.topics.insert(name, Arc::clone(&topic));
@@ -208,10 +221,30 @@ impl Registry {
             return Ok(true);
         }
         // The peer began to leave since it was asked.
-        let unused = index.take_if_empty(&topic);
+        let unused = index.take_if_empty(&topic, &self.topics);
         drop(index);
         drop(unused);
         Err(SubscribeError::Closed)
+    }
+
+    /// Whether all of these topics of a namespace exist or could be made now.
+    pub(crate) fn has_room_for(
+        &self,
+        namespace: &str,
+        topics: &[Arc<str>],
+        limits: &Limits,
+    ) -> bool {
+        let room = limits.max_hub_topics.get();
+        let room = room.saturating_sub(self.topics.used());
+        if topics.len() <= room {
+            return true;
+        }
+        let mut new: HashSet<_> = topics.iter().collect();
+        self.visit(Some(namespace), |namespace| {
+            let index = namespace.index.lock();
+            new.retain(|topic| !index.topics.contains_key(*topic));
+        });
+        new.len() <= room
     }
 
     pub(crate) fn unsubscribe(&self, peer: &Peer, topic: &str) -> bool {
@@ -221,7 +254,7 @@ impl Registry {
         let Some((topic, key)) = peer.subscriptions().get(topic) else {
             return false;
         };
-        let handle = namespace.remove_member(&topic, key, peer);
+        let handle = namespace.remove_member(&topic, key, peer, &self.topics);
         if handle.is_some() {
             peer.subscriptions().remove(&topic, key);
         }
@@ -245,10 +278,21 @@ impl Registry {
     /// nobody came or left get the same list.
     pub(crate) fn peers(&self, scope: Option<&str>) -> Vec<Peer> {
         let mut peers = Vec::new();
+        if scope.is_none() {
+            peers.reserve(self.len());
+        }
         self.visit(scope, |namespace| {
             namespace.everyone.peers_into(&mut peers);
         });
         peers
+    }
+
+    pub(crate) fn peer_count(&self, scope: Option<&str>) -> usize {
+        let Some(namespace) = scope else {
+            return self.len();
+        };
+        let found = self.hub.lock().namespaces.get(namespace).cloned();
+        found.map_or(0, |namespace| namespace.everyone.len())
     }
 
     /// The topics with subscribers, by name, each once.
@@ -257,8 +301,11 @@ impl Registry {
         self.visit(scope, |namespace| {
             topics.extend(namespace.index.lock().topics.keys().cloned());
         });
-        topics.sort_unstable();
-        topics.dedup();
+        if scope.is_none() {
+            // Those of one namespace are sorted already.
+            topics.sort_unstable();
+            topics.dedup();
+        }
         topics
     }
 
@@ -272,6 +319,20 @@ impl Registry {
         count
     }
 
+    /// Returns how many subscribers of a topic, or peers of a namespace, are behind.
+    pub(crate) fn behind(&self, scope: Option<&str>, topic: Option<&str>) -> usize {
+        let mut peers = Vec::new();
+        self.visit(scope, |namespace| match topic {
+            None => namespace.everyone.peers_into(&mut peers),
+            Some(topic) => {
+                if let Some(topic) = namespace.topic(topic) {
+                    topic.peers_into(&mut peers);
+                }
+            }
+        });
+        peers.iter().filter(|peer| peer.is_behind()).count()
+    }
+
     /// Queues a publication at every subscriber of `topic`, or at every peer when there is none
     /// given, and wakes their writers.
     pub(crate) fn publish(
@@ -281,13 +342,7 @@ impl Registry {
         except: Option<&Peer>,
         publication: &Publication,
     ) -> Published {
-        let mut published = Published::default();
-        let (mut asleep, mut grown) = (Vec::new(), Vec::new());
-        let mut told = Told {
-            published: &mut published,
-            asleep: &mut asleep,
-            grown: &mut grown,
-        };
+        let mut told = Told::default();
         let mut deliver = |to: &Arc<Topic>| to.publish(except, publication, &mut told);
         self.visit(scope, |namespace| match topic {
             None => deliver(&namespace.everyone),
@@ -297,20 +352,30 @@ impl Registry {
                 }
             }
         });
-        Asleep::new(asleep).hand_on();
+        Asleep::new(told.asleep).hand_on();
+        if !told.grown.is_empty() {
+            Self::settle(told.grown, &mut told.published);
+        }
+        told.published
+    }
+
+    #[cold]
+    fn settle(grown: Vec<Peer>, published: &mut Published) {
         for peer in grown {
             let settled = peer.settle();
             published.queued -= usize::from(settled.closed && published.queued > 0);
             published.dropped += settled.lost;
+            published.behind += usize::from(settled.behind);
         }
-        published
     }
 
     fn namespace_of(&self, peer: &Peer) -> Option<Arc<Namespace>> {
         self.hub.lock().namespaces.get(peer.namespace()).cloned()
     }
 
-    /// Visits one namespace, or all in order. The hub's lock is not held during the visits.
+    /// Visits one namespace, or all in order. The hub's lock is not held during the visits, and for
+    /// no more than [`STEP`] namespaces at once, so that no connection waits for a walk over many.
+    /// A namespace that comes or goes meanwhile may be visited or not.
     fn visit(&self, scope: Option<&str>, mut visit: impl FnMut(&Namespace)) {
         match scope {
             Some(name) => {
@@ -320,8 +385,25 @@ impl Registry {
                 }
             }
             None => {
-                let all: Vec<_> = self.hub.lock().namespaces.values().cloned().collect();
-                all.iter().for_each(|namespace| visit(namespace));
+                let mut last: Option<Arc<str>> = None;
+                loop {
+                    let mut step = SmallVec::<[Arc<Namespace>; STEP]>::new();
+                    {
+                        let hub = self.hub.lock();
+                        let from = last.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+                        let rest = hub.namespaces.range::<str, _>((from, Bound::Unbounded));
+                        let mut name = None;
+                        for (found, namespace) in rest.take(STEP) {
+                            step.push(Arc::clone(namespace));
+                            name = Some(found);
+                        }
+                        last = name.cloned();
+                    }
+                    step.iter().for_each(|namespace| visit(namespace));
+                    if step.len() < STEP {
+                        return;
+                    }
+                }
             }
         }
     }
@@ -333,10 +415,16 @@ impl Namespace {
     }
 
     /// Takes one peer out of a topic, and the topic out of the index with its last peer.
-    fn remove_member(&self, topic: &Arc<Topic>, key: Key, peer: &Peer) -> Option<Peer> {
+    fn remove_member(
+        &self,
+        topic: &Arc<Topic>,
+        key: Key,
+        peer: &Peer,
+        count: &Budget,
+    ) -> Option<Peer> {
         let removed = topic.remove(key, peer);
         if topic.is_empty() {
-            let unused = self.index.lock().take_if_empty(topic);
+            let unused = self.index.lock().take_if_empty(topic, count);
             drop(unused);
         }
         removed
@@ -344,10 +432,12 @@ impl Namespace {
 }
 
 impl Index {
-    /// Takes a topic out if it has no member. Must be dropped without the lock.
-    fn take_if_empty(&mut self, topic: &Arc<Topic>) -> Option<Arc<Topic>> {
+    /// Takes a topic out if it has no member, and off the count of all topics. Must be dropped
+    /// without the lock.
+    fn take_if_empty(&mut self, topic: &Arc<Topic>, count: &Budget) -> Option<Arc<Topic>> {
         let found = self.topics.get(topic.name())?;
         if Arc::ptr_eq(found, topic) && topic.is_empty() {
+            count.give_back(1);
             self.topics.remove(topic.name())
         } else {
             None

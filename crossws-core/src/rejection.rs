@@ -5,6 +5,7 @@ use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 
 use crate::bounds::BoxError;
+use crate::origin::ForeignOrigin;
 use crate::request::NotAttached;
 use crate::upgrade::InvalidHeader;
 
@@ -102,16 +103,19 @@ impl Rejection {
         *self.response
     }
 
-    /// Writes the error behind the refusal to the log, if there is one. What a client can cause at
-    /// will must not fill the server's log.
-    pub(crate) fn log(&self) {
+    /// Logs the refusal. Clients can cause most refusals at will, so only those are above `DEBUG` that
+    /// are the server's fault, or may be its configuration's.
+    pub(crate) fn log(&self, path: &str) {
         let status = self.status();
         match &self.source {
             Some(error) if status.is_server_error() => {
-                tracing::error!(%status, %error, "refusing an upgrade");
+                tracing::error!(%status, path, %error, "refusing an upgrade");
             }
-            Some(error) => tracing::debug!(%status, %error, "refusing an upgrade"),
-            None => {}
+            Some(error) if error.is::<ForeignOrigin>() => {
+                tracing::info!(%status, path, %error, "refusing an upgrade");
+            }
+            Some(error) => tracing::debug!(%status, path, %error, "refusing an upgrade"),
+            None => tracing::debug!(%status, path, "refusing an upgrade"),
         }
     }
 

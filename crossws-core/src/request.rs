@@ -1,4 +1,5 @@
 mod packed;
+mod shed;
 
 use std::any::type_name;
 use std::fmt;
@@ -8,10 +9,11 @@ use std::sync::Arc;
 use http::header::{HOST, HeaderMap, HeaderName, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL};
 use http::request::Parts;
 use http::uri::Authority;
-use http::{Method, Uri};
+use http::{HeaderValue, Method, Uri};
 
 use self::packed::Packed;
 pub(crate) use self::packed::text;
+use self::shed::headers_to_drop;
 use crate::Extensions;
 use crate::bounds::{MaybeSend, MaybeSync};
 
@@ -24,6 +26,12 @@ use crate::bounds::{MaybeSend, MaybeSync};
 /// [`headers`](Self::headers), [`uri`](Self::uri) and [`parts`](Self::parts) unpack it, once, and it
 /// stays unpacked beside that: some 1 KiB. Only what was unpacked up to the end of the `upgrade` hook
 /// is let go.
+///
+/// The `upgrade` hook sees every header. A peer keeps as many as
+/// [`Limits::max_kept_head`](field@crate::Limits::max_kept_head) has room for and drops the largest
+/// of the others, whole: an `upgrade` hook puts what the later hooks need of a large one into the
+/// context, and [`HubBuilder::kept_headers`](crate::HubBuilder::kept_headers) names those that are
+/// dropped last.
 #[derive(Debug, Clone)]
 pub struct UpgradeRequest {
     head: Head,
@@ -41,6 +49,7 @@ impl UpgradeRequest {
                 parts,
                 remote_addr: None,
                 secure,
+                forwarded: false,
             })),
             params: Params::default(),
             volatile: Extensions::default(),
@@ -79,6 +88,25 @@ impl UpgradeRequest {
             Head::Packed(packed) => packed.set_platform(packed.remote_addr(), secure),
         }
         self
+    }
+
+    /// Sets whether the request arrived at a port that a browser would have named in `Host`: at any
+    /// but 80 and 443. Then a `Host` without a port means that a proxy, or something else that
+    /// forwards ports, is in front of the server. [`Origin::Same`](crate::Origin::Same) uses it.
+    #[must_use]
+    pub fn with_forwarded(mut self, forwarded: bool) -> Self {
+        match &mut self.head {
+            Head::Whole(whole) => whole.forwarded = forwarded,
+            Head::Packed(packed) => packed.set_forwarded(forwarded),
+        }
+        self
+    }
+
+    pub(crate) fn is_forwarded(&self) -> bool {
+        match &self.head {
+            Head::Whole(whole) => whole.forwarded,
+            Head::Packed(packed) => packed.is_forwarded(),
+        }
     }
 
     pub(crate) fn set_params(&mut self, params: Params) {
@@ -125,8 +153,23 @@ impl UpgradeRequest {
         self.volatile
     }
 
+    /// Takes at most `most` bytes from here on, or what the target takes if that is more: packed, if
+    /// the request is of the usual kind, and without the headers that there is no room for. Those
+    /// that `kept` names are the last to go.
+    pub(crate) fn settle(&mut self, most: usize, kept: &[HeaderName]) {
+        self.pack();
+        match &mut self.head {
+            Head::Packed(packed) => packed.shed(most, kept),
+            Head::Whole(whole) => {
+                whole.shed(most, kept);
+                // What does not fit the packed form may be gone.
+                self.pack();
+            }
+        }
+    }
+
     /// Takes less memory from here on, where the request is of the usual kind.
-    pub(crate) fn pack(&mut self) {
+    fn pack(&mut self) {
         match &mut self.head {
             Head::Whole(whole) => {
                 if let Some(packed) = Packed::of(whole) {
@@ -323,6 +366,47 @@ struct Whole {
     parts: Parts,
     remote_addr: Option<SocketAddr>,
     secure: bool,
+    forwarded: bool,
+}
+
+impl Whole {
+    /// What a map of headers takes for each line besides its name and value.
+    const LINE: usize = 104;
+
+    /// See [`UpgradeRequest::settle`].
+    fn shed(&mut self, most: usize, kept: &[HeaderName]) {
+        let parts = &mut self.parts;
+        let size =
+            |name: &HeaderName, value: &HeaderValue| name.as_str().len() + value.len() + Self::LINE;
+        let lines = parts.headers.iter();
+        let lines: usize = lines.map(|(name, value)| size(name, value)).sum();
+        let target = parts.uri.to_string();
+        let excess = (lines + target.len()).saturating_sub(most);
+        let mut headers = HeaderMap::new();
+        {
+            let dropped = match excess {
+                0 => Default::default(),
+                _ => {
+                    let lines = parts.headers.iter();
+                    let lines = lines.map(|(name, value)| (name.as_str(), size(name, value)));
+                    headers_to_drop(lines, excess, kept)
+                }
+            };
+            for (name, value) in &parts.headers {
+                if !dropped.contains(name.as_str())
+                    && let Ok(mut copy) = HeaderValue::from_bytes(value.as_bytes())
+                {
+                    copy.set_sensitive(value.is_sensitive());
+                    headers.append(name, copy);
+                }
+            }
+        }
+        // Values and target may be slices that keep all of the read buffer in memory.
+        parts.headers = headers;
+        if let Ok(uri) = Uri::try_from(target) {
+            parts.uri = uri;
+        }
+    }
 }
 
 impl fmt::Debug for Head {

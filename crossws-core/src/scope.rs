@@ -52,7 +52,13 @@ impl<'a> Scope<'a> {
         To::new(self.hub, self.namespace, None, None)
     }
 
-    /// The peers. Two callers between whom nobody came or left get the same list.
+    /// How many peers there are. Takes the same time however many there are.
+    pub fn peer_count(self) -> usize {
+        self.hub.registry().peer_count(self.namespace)
+    }
+
+    /// The peers. Two callers between whom nobody came or left get the same list. Creates a handle
+    /// to each: [`peer_count`](Self::peer_count) counts them without.
     pub fn peers(self) -> Vec<Peer> {
         self.hub.registry().peers(self.namespace)
     }
@@ -60,6 +66,14 @@ impl<'a> Scope<'a> {
     /// The topics with subscribers, sorted by name.
     pub fn topics(self) -> Vec<Arc<str>> {
         self.hub.registry().topics(self.namespace)
+    }
+
+    /// Returns how many subscribers of a topic are [behind](Peer::is_behind): what publishes in a loop
+    /// waits while there are any, or they are closed as slow consumers. See
+    /// [`yield_now`](crate::yield_now).
+    pub fn behind(self, topic: impl AsRef<str>) -> usize {
+        let topic = Some(topic.as_ref());
+        self.hub.registry().behind(self.namespace, topic)
     }
 
     /// How many peers are subscribed to a topic.

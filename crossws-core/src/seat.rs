@@ -60,7 +60,7 @@ impl Seat {
                 Err(CloseFrame::new(CloseCode::RESTART, "no longer served here"))
             }
             Ok(Resolution::Reject(rejection)) => {
-                rejection.log();
+                rejection.log(request.path());
                 Err(CloseFrame::new(CloseCode::POLICY, "no longer allowed"))
             }
             Err(message) => {

@@ -99,8 +99,8 @@ impl Settings {
 /// Make one per route, when the routes are made, and give it to every
 /// [`Route`](crate::Route): the route's peers then share one [`Settings`].
 ///
-/// Each limit has a setter of its own here, by its name in [`Limits`]. `max_peers` and
-/// `max_namespaces` bound the hub, and stay as the hub has them.
+/// Each limit has a setter of its own here, by its name in [`Limits`]. `max_peers`,
+/// `max_namespaces`, `max_hub_topics` and `max_unfinished` bound the hub, and stay as it has them.
 ///
 /// ```
 /// # use std::{sync::Arc, time::Duration};
@@ -214,8 +214,12 @@ impl RouteSettings {
     fn change(&self, defaults: &Settings) -> Settings {
         let mut settings = defaults.on_route(self.route.clone(), self.name.clone());
         self.limits.apply(&mut settings.limits);
-        settings.limits.max_peers = defaults.limits.max_peers;
-        settings.limits.max_namespaces = defaults.limits.max_namespaces;
+        // Bounds of the hub are not a route's to change.
+        let (limits, hub) = (&mut settings.limits, &defaults.limits);
+        limits.max_peers = hub.max_peers;
+        limits.max_namespaces = hub.max_namespaces;
+        limits.max_hub_topics = hub.max_hub_topics;
+        limits.max_unfinished = hub.max_unfinished;
         if let Some(origin) = &self.origin {
             settings.origin = origin.clone();
         }

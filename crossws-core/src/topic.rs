@@ -76,16 +76,18 @@ struct Reading {
 }
 
 /// What a publication leaves to be done without the lock.
-pub(crate) struct Told<'a> {
-    pub(crate) published: &'a mut Published,
+#[derive(Default)]
+pub(crate) struct Told {
+    pub(crate) published: Published,
     /// To be woken.
-    pub(crate) asleep: &'a mut Vec<Peer>,
+    pub(crate) asleep: Vec<Peer>,
     /// To be [settled](crate::Transport::settle).
-    pub(crate) grown: &'a mut Vec<Peer>,
+    pub(crate) grown: Vec<Peer>,
 }
 
-impl Told<'_> {
+impl Told {
     /// Counts what became of the message at one subscriber.
+    #[inline]
     fn count(&mut self, peer: &Peer, receipt: Receipt) {
         self.published.dropped += receipt.dropped;
         if receipt.wake {
@@ -217,7 +219,7 @@ impl Topic {
         self: &Arc<Self>,
         except: Option<&Peer>,
         publication: &Publication,
-        told: &mut Told<'_>,
+        told: &mut Told,
     ) {
         let mut state = self.state.lock();
         let (author, author_reads) = loop {
@@ -427,6 +429,8 @@ impl State {
         let at = found.unwrap_or(self.lanes.len());
         let number = LaneNumber::try_from(at).ok()?;
         if found.is_none() {
+            // Nearly every topic has one lane, and `push` would make room for four.
+            self.lanes.reserve_exact(1);
             self.lanes.push(Lane {
                 wire,
                 log: Log::default(),

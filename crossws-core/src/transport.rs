@@ -98,6 +98,12 @@ pub trait Transport: MaybeSend + MaybeSync + 'static {
         false
     }
 
+    /// Returns whether the client takes less than it is sent, so that those who send should wait: a write
+    /// has had to wait for it, more than half of a bound waits, and it has not had long to catch up.
+    fn is_behind(&self) -> bool {
+        false
+    }
+
     /// Sends a close frame after everything queued, and ends the connection when the client
     /// answers or the time for it is up. Wakes nobody: [`wake`](Self::wake) follows. Called at most
     /// once; does nothing after `terminate`, which another thread may have called just before.
@@ -174,6 +180,8 @@ pub struct Settled {
     pub wrote: bool,
     /// Whether the connection was closed as a slow consumer's.
     pub closed: bool,
+    /// See [`Transport::is_behind`].
+    pub behind: bool,
     /// How many messages were discarded.
     pub lost: u64,
 }

@@ -17,7 +17,7 @@ const WebSocket = require("ws");
 
 const { values: options } = parseArgs({ options: { screenshot: { type: "string" } } });
 if (!process.env.CHAT_URL) {
-  console.error("CHAT_URL is not set: start `cargo run --example chat` and pass its address");
+  console.error("CHAT_URL is not set: start `cargo run -p chat` and pass its address");
   process.exit(2);
 }
 const base = new URL(process.env.CHAT_URL);

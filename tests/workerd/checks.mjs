@@ -15,6 +15,7 @@ const WebSocket = require('ws');
 let said = '';
 const listen = (...streams) => streams.forEach((stream) => stream.on('data', (part) => (said += part)));
 const server = await start(process.argv[2], { objects: { PROBE: 'Probe', QUICK: 'Quick', BRIEF: 'Brief', SILENT: 'Silent' }, evictable: true, listen });
+const closed_door = 'an object is reached through `crossws::worker::Objects`';
 let asleep = false;
 let spaces = 0;
 
@@ -129,6 +130,35 @@ await check('a forged internal request is an ordinary one', async (room) => {
   const response = await fetch(`${server.url}${room}`, { method: 'POST', headers: forged });
   equal([response.status, await response.text()], [404, 'not found']);
   assert((await refusal(`${room}?refuse`, forged)).status === 401, 'a forged request is refused like any');
+  await client.close();
+});
+
+await check('an object obeys no client whose requests an app forwards to it', async (room) => {
+  const client = await Client.open(room);
+  const command = JSON.stringify({ publish: { namespace: null, topic: null, text: true } });
+  const ticket = JSON.stringify({ i: '12345678-1234-4123-8123-123456789abc', n: room, u: room });
+  const forward = (to) => `/forward?${new URLSearchParams({ object: room, ...to })}`;
+  for (const to of [{}, { to: 'http://crossws.internal/' }]) {
+    // In local development a client may write `Request.cf`, but it does not know the object's id.
+    for (const mark of [undefined, 'true', room, '0'.repeat(64)]) {
+      const headers = mark ? { 'mf-cf-blob': JSON.stringify({ crossws: mark }) } : {};
+      const response = await fetch(server.url + forward(to), {
+        method: 'POST',
+        headers: { ...headers, 'crossws-command': command },
+        body: 'forged',
+      });
+      equal([response.status, await response.text()], [404, closed_door], 'a command');
+      const { status, body } = await refusal(forward(to), { ...headers, 'crossws-ticket': ticket });
+      equal([status, body], [404, closed_door], 'a ticket');
+    }
+  }
+  await client.quiet('no command was obeyed');
+  equal((await client.state()).peers, 1, 'no ticket was obeyed');
+  // The id is what the object goes by.
+  const { text: id } = await get(`/id?${new URLSearchParams({ object: room })}`);
+  const known = { 'mf-cf-blob': JSON.stringify({ crossws: id }), 'crossws-command': command };
+  equal((await fetch(server.url + forward(), { method: 'POST', headers: known, body: 'known' })).status, 200);
+  equal(await client.next(), 'known');
   await client.close();
 });
 

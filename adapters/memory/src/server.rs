@@ -84,7 +84,8 @@ impl TestServer {
     }
 
     /// A client for a request of one's own. The headers of an upgrade are added where they are
-    /// missing; whether those that are there make sense is not checked.
+    /// missing; whether those that are there make sense is not checked. Its extensions reach the
+    /// hooks, as what a middleware has put there does behind a router.
     pub fn connect_with(&self, request: Request<()>) -> Connect {
         Connect::with(Arc::clone(&self.world), request)
     }

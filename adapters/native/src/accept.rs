@@ -7,8 +7,13 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
-use crossws_core::{Accepted, Claim, Hooks, Hub, Refused, Rejection, Resolve, UpgradeRequest};
-use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue};
+use crossws_core::{
+    Accepted, Claim, Hooks, Hub, Refused, Rejection, Resolve, Unfinished, UpgradeRequest,
+};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT,
+    SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
 use http::{Response, StatusCode};
 
 use crate::crew::Crew;
@@ -30,7 +35,17 @@ pub struct Unclaimed<I> {
     pub io: I,
     /// What has been read from it: the request's head, and what came behind.
     pub read: Bytes,
+    /// What the connection holds of [`Limits::max_unfinished`](field@crossws_core::Limits) until
+    /// this is dropped. Boxed, because a connection that is claimed has room for this type too.
+    pub(crate) unfinished: Box<Unfinished>,
 }
+
+/// What a connection counts for in [`Limits::max_unfinished`](field@crossws_core::Limits) before its
+/// upgrade, besides its buffers: its task, its socket, what a single read brings.
+pub(crate) const CONNECTION_BYTES: usize = 4 << 10;
+
+/// What a client is told that there is no room for.
+pub(crate) const OVERLOADED: &str = "the server is overloaded";
 
 /// What is known of a stream besides its bytes.
 #[derive(Debug, Clone, Copy, Default)]
@@ -40,6 +55,9 @@ pub struct StreamInfo {
     pub remote_addr: Option<SocketAddr>,
     /// Whether the stream is encrypted.
     pub secure: bool,
+    /// Whether it arrived at a port that its client would have named in `Host`: see
+    /// [`UpgradeRequest::with_forwarded`].
+    pub forwarded: bool,
     /// Which engine is to decode what arrives.
     pub engine: EngineKind,
     /// Whether a drop is an orderly end: see [`Listen::ends_on_drop`](crate::Listen::ends_on_drop).
@@ -52,6 +70,7 @@ impl StreamInfo {
         Self {
             remote_addr,
             secure: false,
+            forwarded: false,
             engine: EngineKind::default(),
             ends_on_drop: false,
         }
@@ -61,6 +80,14 @@ impl StreamInfo {
     #[must_use]
     pub fn with_secure(mut self, secure: bool) -> Self {
         self.secure = secure;
+        self
+    }
+
+    /// Sets whether the stream arrived at a port that its client would have named in `Host`: at any
+    /// but 80 and 443. See [`UpgradeRequest::with_forwarded`].
+    #[must_use]
+    pub fn with_forwarded(mut self, forwarded: bool) -> Self {
+        self.forwarded = forwarded;
         self
     }
 
@@ -128,11 +155,26 @@ where
     R: Runtime,
     S: Resolve + ?Sized,
 {
-    match read_head(&mut io, runtime, limits).await {
-        Ok(head) => Box::pin(answer(crew, io, info, head, resolver, hub, runtime)).await,
+    // To the end of the handshake.
+    let mut unfinished = Unfinished::new(hub.clone());
+    if unfinished.hold_briefly(CONNECTION_BYTES).is_err() {
+        turn_away(&mut io).await;
+        return Ok(None);
+    }
+    match read_head(&mut io, runtime, limits, &mut unfinished).await {
+        Ok(head) => {
+            let answer = answer(crew, io, info, head, unfinished, resolver, runtime);
+            Box::pin(answer).await
+        }
         Err(HeadError::Gone) => Ok(None),
+        Err(HeadError::Overloaded) => {
+            refuse(io, runtime, Rejection::unavailable(OVERLOADED)).await;
+            Ok(None)
+        }
         Err(HeadError::Bad(status, text)) => {
-            refuse(io, runtime, Rejection::new(status, text)).await;
+            let rejection = Rejection::new(status, text);
+            log_bad_request(&rejection, info.remote_addr);
+            refuse(io, runtime, rejection).await;
             Ok(None)
         }
     }
@@ -145,8 +187,8 @@ async fn answer<I, R, S>(
     mut io: I,
     info: StreamInfo,
     head: Head,
+    unfinished: Unfinished,
     resolver: &Arc<S>,
-    hub: &Hub,
     runtime: &R,
 ) -> Result<Option<Stage>, Unclaimed<I>>
 where
@@ -156,8 +198,15 @@ where
 {
     let Head { ask, bytes, end } = head;
     let Some(ask) = ask else {
-        return Err(Unclaimed { io, read: bytes });
+        let read = bytes;
+        let unfinished = Box::new(unfinished);
+        return Err(Unclaimed {
+            io,
+            read,
+            unfinished,
+        });
     };
+    let hub = unfinished.hub();
     match Box::pin(upgrade(ask, info, resolver, hub, runtime)).await {
         Ok((answer, accepted, agreed)) => {
             let time = accepted.settings().limits.close_timeout;
@@ -173,7 +222,11 @@ where
             refuse(io, runtime, rejection).await;
             Ok(None)
         }
-        Err(_) => Err(Unclaimed { io, read: bytes }),
+        Err(_) => Err(Unclaimed {
+            io,
+            read: bytes,
+            unfinished: Box::new(unfinished),
+        }),
     }
 }
 
@@ -192,12 +245,19 @@ where
     let Ask { request, handshake } = ask;
     let request = request
         .with_remote_addr(info.remote_addr)
-        .with_secure(info.secure);
+        .with_secure(info.secure)
+        .with_forwarded(info.forwarded);
     let claim = run_claim(hub, resolver, request, runtime).await?;
-    let handshake = handshake.map_err(Refused::Rejected)?;
+    let handshake = handshake.map_err(|rejection| {
+        log_bad_request(&rejection, info.remote_addr);
+        Refused::Rejected(rejection)
+    })?;
     let accepted = run_upgrade(claim, runtime).await?;
     let agreed = handshake.agree(accepted.deflate(), info.engine);
-    let agreed = agreed.map_err(Refused::Rejected)?;
+    let agreed = agreed.map_err(|rejection| {
+        log_bad_request(&rejection, info.remote_addr);
+        Refused::Rejected(rejection)
+    })?;
     // Without a `Response`, whose map of headers would be made to be read once.
     let mut answer = begin_head(StatusCode::SWITCHING_PROTOCOLS, 0);
     handshake.answer(accepted.headers(), &agreed, |name, value| {
@@ -227,6 +287,7 @@ pub fn run_claim<'a, R: Runtime, S: Resolve + ?Sized>(
 }
 
 fn too_long() -> Rejection {
+    tracing::warn!("refusing an upgrade that took too long");
     Rejection::unavailable("the upgrade took too long")
 }
 
@@ -249,30 +310,68 @@ pub fn run_upgrade<R: Runtime, H: Hooks + ?Sized>(
 /// is mounted.
 pub async fn not_found<I: Io, R: Runtime>(unclaimed: Unclaimed<I>, runtime: &R) {
     let rejection = Rejection::new(StatusCode::NOT_FOUND, "not found");
+    let _until_the_end = unclaimed.unfinished;
     refuse(unclaimed.io, runtime, rejection).await;
+}
+
+/// Answers a connection that there is no room for with 503, as far as the stream takes that at once:
+/// nothing of it is kept.
+async fn turn_away<I: Io>(io: &mut I) {
+    let response = refusal(Rejection::unavailable(OVERLOADED));
+    std::future::poll_fn(|cx| {
+        let _ = io.poll_write_vectored(cx, &[IoSlice::new(&response)]);
+        let _ = io.poll_flush(cx);
+        Poll::Ready(())
+    })
+    .await;
+}
+
+/// Logs the refusal of a request that breaks a rule of HTTP or of the handshake. Core logs refusals by
+/// hooks and policies.
+pub(crate) fn log_bad_request(rejection: &Rejection, remote_addr: Option<SocketAddr>) {
+    let status = rejection.status();
+    let reason = String::from_utf8_lossy(rejection.response().body());
+    let remote_addr = remote_addr.map(tracing::field::display);
+    tracing::debug!(%status, %reason, remote_addr, "refusing a bad request");
+}
+
+/// Makes a refusal the connection's last response: what a client that wanted a WebSocket sends next
+/// may be frames. If the refusal has an `Upgrade` header, `Connection` names it too, as RFC 9110
+/// section 7.8 requires.
+pub(crate) fn close_after(headers: &mut HeaderMap) {
+    let last = match headers.contains_key(UPGRADE) {
+        true => "upgrade, close",
+        false => "close",
+    };
+    headers.insert(CONNECTION, HeaderValue::from_static(last));
 }
 
 /// How long a refused client may take to read why.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Writes a refusal and ends the stream so that it arrives.
-fn refuse<I: Io, R: Runtime>(
+pub(crate) fn refuse<I: Io, R: Runtime>(
     mut io: I,
     runtime: &R,
     rejection: Rejection,
 ) -> impl Future<Output = ()> + Send {
-    let mut response = rejection.into_response();
-    let len = HeaderValue::from(response.body().len());
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_LENGTH, len);
-    headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    let response = serialize(&response);
+    let response = refusal(rejection);
     let refused = async move {
         if write_all(&mut io, response).await {
             linger(&mut io).await;
         }
     };
     within(runtime, LAST_WORDS, refused, || ())
+}
+
+/// A refusal as HTTP/1.1 bytes.
+fn refusal(rejection: Rejection) -> BytesMut {
+    let mut response = rejection.into_response();
+    let len = HeaderValue::from(response.body().len());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_LENGTH, len);
+    close_after(headers);
+    serialize(&response)
 }
 
 /// Ends the writing side and reads the rest, so that unread bytes do not reset the connection
@@ -325,6 +424,22 @@ fn serialize(response: &Response<Bytes>) -> BytesMut {
     bytes
 }
 
+/// Returns a name as RFC 6455 and RFC 9112 print it, where the server itself sends it: there are
+/// clients that compare bytes. The app's own are as the app's `HeaderName` has them, in lower case.
+fn spelled(name: &HeaderName) -> &str {
+    const SPELLED: [(&HeaderName, &str); 7] = [
+        (&CONNECTION, "Connection"),
+        (&UPGRADE, "Upgrade"),
+        (&SEC_WEBSOCKET_ACCEPT, "Sec-WebSocket-Accept"),
+        (&SEC_WEBSOCKET_PROTOCOL, "Sec-WebSocket-Protocol"),
+        (&SEC_WEBSOCKET_EXTENSIONS, "Sec-WebSocket-Extensions"),
+        (&SEC_WEBSOCKET_VERSION, "Sec-WebSocket-Version"),
+        (&CONTENT_LENGTH, "Content-Length"),
+    ];
+    let known = SPELLED.iter().find(|(known, _)| *known == name);
+    known.map_or(name.as_str(), |(_, spelled)| spelled)
+}
+
 /// A response's first line, with room for its headers and a body.
 fn begin_head(status: StatusCode, body: usize) -> BytesMut {
     let mut bytes = BytesMut::with_capacity(256 + body);
@@ -336,9 +451,10 @@ fn begin_head(status: StatusCode, body: usize) -> BytesMut {
     bytes
 }
 
-/// Of a `HeaderValue`, or as good as one: that none can hold a line break is a matter of types.
+/// Appends a header line. The value is of a `HeaderValue`, or as good as one: that none can hold a
+/// line break is a matter of types.
 fn put_header(bytes: &mut BytesMut, name: &HeaderName, value: &[u8]) {
-    bytes.extend_from_slice(name.as_str().as_bytes());
+    bytes.extend_from_slice(spelled(name).as_bytes());
     bytes.extend_from_slice(b": ");
     bytes.extend_from_slice(value);
     bytes.extend_from_slice(b"\r\n");

@@ -74,10 +74,10 @@ pub trait Engine: Send + 'static {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum EngineKind {
-    /// [`Decoder`].
+    /// This crate's own.
     #[default]
     Own,
-    /// [`Tungstenite`]: without permessage-deflate.
+    /// The crate `tungstenite`, without permessage-deflate.
     #[cfg(any(test, feature = "tungstenite"))]
     Tungstenite,
 }
@@ -125,6 +125,25 @@ impl AnyEngine {
         }
     }
 
+    /// How many bytes it holds of what has arrived in part, as far as that can be known.
+    #[inline]
+    pub(crate) fn unfinished(&self) -> usize {
+        match self {
+            Self::Own(engine) => engine.unfinished(),
+            #[cfg(any(test, feature = "tungstenite"))]
+            Self::Tungstenite(_) => 0,
+        }
+    }
+
+    /// Drops what has arrived in part: nothing more will be decoded.
+    pub(crate) fn forget_unfinished(&mut self) {
+        match self {
+            Self::Own(engine) => engine.forget_unfinished(),
+            #[cfg(any(test, feature = "tungstenite"))]
+            Self::Tungstenite(_) => {}
+        }
+    }
+
     /// As [`Engine::decode`].
     pub(crate) fn decode(&mut self, input: &mut &mut [u8]) -> Result<Option<Event>, Violation> {
         match self {
@@ -165,6 +184,11 @@ impl Violation {
         }
     }
 
+    /// 1013: all connections together hold too much of what has arrived in part.
+    pub(crate) fn overloaded() -> Self {
+        Self::new(CloseCode::TRY_AGAIN, "server overloaded")
+    }
+
     /// 1002: a rule of the framing.
     pub(crate) fn protocol(text: &'static str) -> Self {
         Self::new(CloseCode::PROTOCOL, text)
@@ -179,7 +203,10 @@ impl Violation {
     pub fn reason(&self) -> &'static str {
         match (self.code, &self.text) {
             (CloseCode::TOO_BIG, _) => "message too big",
-            (CloseCode::INVALID | CloseCode::POLICY, Cow::Borrowed(text)) => text,
+            (
+                CloseCode::INVALID | CloseCode::POLICY | CloseCode::TRY_AGAIN,
+                Cow::Borrowed(text),
+            ) => text,
             (CloseCode::INVALID, _) => "invalid payload",
             (CloseCode::POLICY, _) => "policy violation",
             _ => "protocol error",

@@ -12,7 +12,8 @@ use http::header::{
     TRANSFER_ENCODING, UPGRADE,
 };
 use http::request::Parts;
-use http::{Method, Response, StatusCode, Version};
+use http::uri::Scheme;
+use http::{Method, Response, StatusCode, Uri, Version};
 use sha1::{Digest, Sha1};
 
 use crate::deflate::{self, Negotiated};
@@ -20,16 +21,54 @@ use crate::engine::{AnyEngine, Decoder, Engine, EngineKind, Role};
 
 pub use self::client::{AnswerError, ClientHandshake};
 
-/// Whether a request asks for a WebSocket, well-formed or not. Any other belongs to the HTTP
-/// service.
+/// Returns whether a request asks for a WebSocket, well-formed or not. Any other belongs to the
+/// HTTP service; so does one of HTTP/1.0, in which an `Upgrade` is ignored (RFC 9110 section 7.8).
 pub fn is_upgrade(parts: &Parts) -> bool {
-    asks(&parts.headers)
+    asks(parts.version == Version::HTTP_11, &parts.headers)
 }
 
-/// As [`is_upgrade`], of the headers alone.
-pub(crate) fn asks<L: Lookup + ?Sized>(headers: &L) -> bool {
-    has_token(headers, &UPGRADE, "websocket")
+/// As [`is_upgrade`], of what a head was parsed into.
+pub(crate) fn asks<L: Lookup + ?Sized>(version_1_1: bool, headers: &L) -> bool {
+    version_1_1 && has_token(headers, &UPGRADE, "websocket")
 }
+
+/// Returns whether a request's target has a form that a GET may have (RFC 9112 section 3.2): the
+/// origin form, or the absolute form of HTTP. `*` and `host:port` are for other methods, and a
+/// fragment is part of neither.
+pub(crate) fn is_target(target: &str) -> bool {
+    let absolute = |scheme: &str| {
+        let (start, rest) = target.split_at_checked(scheme.len())?;
+        start.eq_ignore_ascii_case(scheme).then_some(rest)
+    };
+    let authority = absolute("http://").or_else(|| absolute("https://"));
+    let has_form = match authority {
+        Some(authority) => !authority.is_empty() && !authority.starts_with(['/', '?']),
+        None => target.starts_with('/'),
+    };
+    has_form && !target.contains('#')
+}
+
+/// Checks what a target was parsed into, as [`is_target`]. The parser has cut a fragment off.
+///
+/// # Errors
+/// The answer to another target.
+pub(crate) fn check_target(uri: &Uri) -> Result<(), Rejection> {
+    match is_target_uri(uri) {
+        true => Ok(()),
+        false => Err(bad(StatusCode::BAD_REQUEST, BAD_TARGET)),
+    }
+}
+
+fn is_target_uri(uri: &Uri) -> bool {
+    match uri.scheme() {
+        Some(scheme) => *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS,
+        None => uri.authority().is_none() && uri.path().starts_with('/'),
+    }
+}
+
+/// What a client is told of another target.
+pub(crate) const BAD_TARGET: &str =
+    "the request target is neither a path nor a URL of http or https";
 
 /// Where headers are looked up.
 pub(crate) trait Lookup {
@@ -108,6 +147,7 @@ impl Handshake {
     /// The answer to a broken rule: 405 for another method than GET, 426 for another version
     /// than 13, 400 for everything else.
     pub fn check(parts: &Parts) -> Result<Self, Rejection> {
+        check_target(&parts.uri)?;
         let get = parts.method == Method::GET;
         Self::check_headers(get, parts.version == Version::HTTP_11, &parts.headers)
     }
@@ -214,7 +254,7 @@ impl Handshake {
         response
     }
 
-    /// Says the 101's headers one by one.
+    /// Passes the 101's headers to `header`, one by one.
     pub(crate) fn answer(
         &self,
         accepted: &HeaderMap,
@@ -233,14 +273,15 @@ impl Handshake {
     }
 }
 
-/// Whether this is a nonce of 16 bytes in base64: 21 characters of six bits, one whose last four are
-/// zero, and the padding.
+/// Returns whether this is a nonce of 16 bytes in base64: 22 characters of six bits, and the padding.
+/// The last four bits should be zero and need not be: the key that RFC 6455 section 4.1 prints has
+/// others, and nothing depends on them.
 fn is_key(key: &[u8]) -> bool {
     let in_alphabet = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
-    let [nonce @ .., b'A' | b'Q' | b'g' | b'w', b'=', b'='] = key else {
+    let [nonce @ .., b'=', b'='] = key else {
         return false;
     };
-    nonce.len() == 21 && nonce.iter().all(in_alphabet)
+    nonce.len() == 22 && nonce.iter().all(in_alphabet)
 }
 
 /// The answer to a key (RFC 6455 section 4.2.2, item 5.4).
@@ -278,6 +319,8 @@ fn only<'a, L: Lookup + ?Sized>(headers: &'a L, name: &'a HeaderName) -> Option<
 
 #[cfg(test)]
 mod tests {
+    use base64::alphabet;
+    use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
     use http::Request;
 
     use super::*;
@@ -320,7 +363,8 @@ mod tests {
             .collect();
         let get = parts.method == Method::GET;
         let head = Handshake::check_headers(get, parts.version == Version::HTTP_11, &headers[..]);
-        assert_eq!(asks(&headers[..]), is_upgrade(parts));
+        let version_1_1 = parts.version == Version::HTTP_11;
+        assert_eq!(asks(version_1_1, &headers[..]), is_upgrade(parts));
         match (Handshake::check(parts), head) {
             (Ok(one), Ok(other)) => {
                 assert_eq!(one, other);
@@ -364,6 +408,8 @@ mod tests {
             ("sec-websocket-key", &["c2hvcnQ="], 400),
             ("sec-websocket-key", &["dGhlIHNhbXBsZSBub25jZQ"], 400),
             ("sec-websocket-key", &["!!!"], 400),
+            ("sec-websocket-key", &["AQIDBAUGBwgJCgsMDQ4PEC=="], 101),
+            ("sec-websocket-key", &["AQIDBAUGBwgJCgsMDQ4PE==="], 400),
             ("content-length", &["0"], 101),
             ("content-length", &["5"], 400),
             ("transfer-encoding", &["chunked"], 400),
@@ -439,11 +485,49 @@ mod tests {
         )));
         assert!(!is_upgrade(&request("GET", &[("upgrade", "h2c")])));
         assert!(!is_upgrade(&request("GET", &[])));
+        // RFC 9110 section 7.8.
+        let mut old = request("GET", GOOD);
+        old.version = Version::HTTP_10;
+        assert!(!is_upgrade(&old));
     }
 
     #[test]
-    fn a_key_is_what_decodes_to_16_bytes() {
-        let is_16 = |key: &[u8]| STANDARD.decode(key).is_ok_and(|nonce| nonce.len() == 16);
+    fn a_target_is_a_path_or_a_url_of_http() {
+        for (target, good) in [
+            ("/", true),
+            ("/chat?a=b", true),
+            ("//chat", true),
+            ("/http://example.org", true),
+            ("http://example.org", true),
+            ("HTTPS://example.org:80/chat", true),
+            ("http:///chat", false),
+            ("http://", false),
+            ("http:/chat", false),
+            ("*", false),
+            ("chat", false),
+            ("example.org:80", false),
+            ("ftp://example.org/chat", false),
+            ("ws://example.org/chat", false),
+            ("?a=b", false),
+            ("", false),
+            ("/chat#top", false),
+            ("http://example.org/#", false),
+        ] {
+            assert_eq!(is_target(target), good, "{target:?}");
+            // A parsed target has lost its fragment.
+            if !target.contains('#')
+                && let Ok(uri) = target.parse::<Uri>()
+            {
+                assert_eq!(is_target_uri(&uri), good, "{target:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_is_what_decodes_to_16_bytes_whatever_its_last_bits_are() {
+        let config = GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true);
+        let engine = GeneralPurpose::new(&alphabet::STANDARD, config);
+        let is_16 = |key: &[u8]| engine.decode(key).is_ok_and(|nonce| nonce.len() == 16);
         let good = b"dGhlIHNhbXBsZSBub25jZQ==";
         for at in 0..good.len() {
             for byte in 0..=u8::MAX {

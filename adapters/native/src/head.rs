@@ -5,12 +5,12 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use crossws_core::{Rejection, UpgradeRequest};
+use crossws_core::{Rejection, Unfinished, UpgradeRequest};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, StatusCode, Uri, Version};
 
-use crate::handshake::{Handshake, asks};
+use crate::handshake::{BAD_TARGET, Handshake, asks, is_target};
 use crate::io::Io;
 use crate::runtime::Runtime;
 use crate::timer::within;
@@ -19,8 +19,13 @@ use crate::timer::within;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HeadLimits {
-    /// Longest time from the accept to the end of the request's head. Default 10 s.
+    /// Longest time from the accept to the end of the first request's head, and from a later
+    /// request's first byte to the end of its head. Default 10 s.
     pub timeout: Duration,
+    /// Longest time from the end of a response to the first byte of the connection's next request,
+    /// where an HTTP service is mounted. Default 75 s: longer than the 60 s after which many load
+    /// balancers close a connection, so that none sends a request into one that the server closes.
+    pub keep_alive: Duration,
     /// Longest head, in bytes; a longer one is answered with 431. Default 16 KiB.
     pub max_head: usize,
     /// Longest request line, in bytes; a longer one is answered with 414. Default 8 KiB.
@@ -39,6 +44,7 @@ impl Default for HeadLimits {
     fn default() -> Self {
         Self {
             timeout: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(75),
             max_head: 16 << 10,
             max_line: 8 << 10,
             max_headers: 100,
@@ -70,26 +76,43 @@ pub(crate) enum HeadError {
     Gone,
     /// Answered with this status.
     Bad(StatusCode, &'static str),
+    /// All connections together hold too much that is unfinished.
+    Overloaded,
 }
 
-/// Reads until the head is complete.
+/// Reads until the head is complete. `unfinished` counts what has arrived besides what it holds
+/// already.
 pub(crate) async fn read_head<I: Io, R: Runtime>(
     io: &mut I,
     runtime: &R,
     limits: &HeadLimits,
+    unfinished: &mut Unfinished,
 ) -> Result<Head, HeadError> {
+    let base = unfinished.bytes();
     let mut bytes = BytesMut::new();
     let mut scanned = 0;
     let read = std::future::poll_fn(|cx| {
         loop {
             // On the stack, so that a connection that dribbles owns no more than it sent.
             let mut chunk = [0; 2048];
-            match std::task::ready!(io.poll_read(cx, &mut chunk)) {
-                Ok(0) | Err(_) => return Poll::Ready(Some(Err(HeadError::Gone))),
-                Ok(count) => bytes.extend_from_slice(chunk.get(..count).unwrap_or_default()),
+            let read = io.poll_read(cx, &mut chunk);
+            match read {
+                Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Some(Err(HeadError::Gone))),
+                Poll::Ready(Ok(count)) => {
+                    bytes.extend_from_slice(chunk.get(..count).unwrap_or_default());
+                    if let Some(head) = take_head(&mut bytes, &mut scanned, limits).transpose() {
+                        return Poll::Ready(Some(head));
+                    }
+                }
+                // A TLS handshake may have gone on nevertheless.
+                Poll::Pending => {}
             }
-            if let Some(head) = take_head(&mut bytes, &mut scanned, limits).transpose() {
-                return Poll::Ready(Some(head));
+            let held = base + bytes.capacity() + io.buffered();
+            if unfinished.hold_briefly(held).is_err() {
+                return Poll::Ready(Some(Err(HeadError::Overloaded)));
+            }
+            if read.is_pending() {
+                return Poll::Pending;
             }
         }
     });
@@ -194,13 +217,17 @@ fn parse<T>(
 /// heads itself.
 fn to_ask(parsed: &httparse::Request<'_, '_>, head: &Bytes) -> Result<Option<Ask>, HeadError> {
     let headers = &*parsed.headers;
-    if !asks(headers) {
+    let version_1_1 = parsed.version == Some(1);
+    if !asks(version_1_1, headers) {
         // Answered here, too, if it is malformed.
         return to_parts(parsed, head).map(|_| None);
     }
+    if !parsed.path.is_some_and(is_target) {
+        // Before the resolver runs: such a target has no path to resolve.
+        return Err(bad(BAD_TARGET));
+    }
     let get = parsed.method == Some("GET");
-    let version_1_1 = parsed.version == Some(1);
-    let packed = parsed.path.filter(|_| get && version_1_1).and_then(|path| {
+    let packed = parsed.path.filter(|_| get).and_then(|path| {
         let headers = headers.iter().map(|header| (header.name, header.value));
         UpgradeRequest::from_head(path, headers)
     });

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
 use bytes::Bytes;
-use crossws_core::{BoxError, Resolve};
+use crossws_core::{BoxError, Rejection, Resolve};
 use http::{Request, Response};
 use http_body_util::Either;
 use hyper::body::Incoming;
@@ -16,7 +16,9 @@ use hyper::service::service_fn;
 use tower_service::Service;
 
 use crate::Acceptor;
+use crate::accept::{CONNECTION_BYTES, OVERLOADED, refuse};
 use crate::hyper::{HyperIo, HyperTimer};
+use crate::keep_alive::{Activity, KeepAlive, Served};
 use crate::runtime::ServerRuntime;
 use crate::server::{Fallback, Rest, ServerBuilder};
 
@@ -70,10 +72,22 @@ where
         resolver,
         handle,
     } = rest;
+    let limits = handle.head_limits();
+    // hyper's smallest is 8 KiB.
+    let max_buffer = limits.max_head.max(8 << 10);
+    // Until the connection ends or becomes a WebSocket.
+    let mut unfinished = unclaimed.unfinished;
+    if unfinished.hold(CONNECTION_BYTES + max_buffer).is_err() {
+        let rejection = Rejection::unavailable(OVERLOADED);
+        return refuse(unclaimed.io, &T::default(), rejection).await;
+    }
+    let activity = Activity::default();
     let io = HyperIo {
         front: unclaimed.read,
         io: unclaimed.io,
+        activity: activity.clone(),
     };
+    let mut keep_alive = KeepAlive::new(activity.clone());
     let acceptor = Acceptor::<R, T>::from_parts(
         resolver,
         handle.hub().clone(),
@@ -86,6 +100,8 @@ where
         if let Some(addr) = info.remote_addr {
             request.extensions_mut().insert(addr);
         }
+        activity.called();
+        let activity = activity.clone();
         let asked = first.swap(false, Ordering::Relaxed);
         let acceptor = acceptor.clone();
         let mut service = service.clone();
@@ -95,30 +111,31 @@ where
             } else {
                 acceptor.handle_upgrade_from(request, info).await
             };
+            let served = |body| Served::new(body, activity);
             match claimed {
-                Ok(response) => Ok(response.map(Either::Left)),
+                Ok(response) => Ok(response.map(Either::Left).map(served)),
                 Err(request) => {
                     std::future::poll_fn(|cx| service.poll_ready(cx))
                         .await
                         .map_err(|error| Failed(error.into()))?;
                     let response = service.call(request).await;
                     let response = response.map_err(|error| Failed(error.into()))?;
-                    Ok::<_, Failed>(response.map(Either::Right))
+                    Ok::<_, Failed>(response.map(Either::Right).map(served))
                 }
             }
         }
     });
-    let limits = handle.head_limits();
     let mut connection = pin!(
         http1::Builder::new()
             .timer(HyperTimer(T::default()))
-            .header_read_timeout(limits.timeout)
+            // It would count from the end of the response before: `keep_alive` has the times.
+            .header_read_timeout(None)
             .max_headers(limits.max_headers)
-            // hyper's smallest is 8 KiB.
-            .max_buf_size(limits.max_head.max(8 << 10))
+            .max_buf_size(max_buffer)
             .serve_connection(io, service)
             .with_upgrades()
     );
+    let runtime = T::default();
     let watch = handle.watch();
     let mut stop = pin!(watch.stopping());
     let mut told = false;
@@ -128,9 +145,15 @@ where
             // The request at hand is answered; idle connections end at once.
             connection.as_mut().graceful_shutdown();
         }
+        if let Poll::Ready(result) = connection.as_mut().poll(cx) {
+            return Poll::Ready(result);
+        }
+        std::task::ready!(keep_alive.poll(&runtime, limits, cx));
+        // An idle connection ends at once, and in an orderly way. Others are dropped.
+        connection.as_mut().graceful_shutdown();
         match connection.as_mut().poll(cx) {
             Poll::Ready(result) => Poll::Ready(result),
-            Poll::Pending => Poll::Pending,
+            Poll::Pending => Poll::Ready(Ok(())),
         }
     })
     .await;

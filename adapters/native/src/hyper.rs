@@ -11,12 +11,15 @@ use hyper::rt::{Read, ReadBuf, ReadBufCursor, Sleep, Timer, Write};
 use hyper::upgrade::Upgraded;
 
 use crate::io::Io;
+use crate::keep_alive::Activity;
 use crate::runtime::Runtime;
 
 /// A stream as hyper uses it, with bytes that were read from it put back in front.
 pub(crate) struct HyperIo<I> {
     pub(crate) front: Bytes,
     pub(crate) io: I,
+    /// Told of what arrives.
+    pub(crate) activity: Activity,
 }
 
 impl<I: Io> Read for HyperIo<I> {
@@ -36,6 +39,9 @@ impl<I: Io> Read for HyperIo<I> {
         let most = chunk.len().min(buf.remaining());
         let chunk = chunk.get_mut(..most).unwrap_or_default();
         let count = std::task::ready!(self.io.poll_read(cx, chunk))?;
+        if count > 0 {
+            self.activity.received();
+        }
         buf.put_slice(chunk.get(..count).unwrap_or_default());
         Poll::Ready(Ok(()))
     }
@@ -43,11 +49,11 @@ impl<I: Io> Read for HyperIo<I> {
 
 impl<I: Io> Write for HyperIo<I> {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.io.poll_write_vectored(cx, &[IoSlice::new(buf)])
+        self.poll_write_vectored(cx, &[IoSlice::new(buf)])
     }
 
     fn poll_write_vectored(
@@ -55,7 +61,11 @@ impl<I: Io> Write for HyperIo<I> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.io.poll_write_vectored(cx, bufs)
+        let count = std::task::ready!(self.io.poll_write_vectored(cx, bufs))?;
+        if count > 0 {
+            self.activity.sent();
+        }
+        Poll::Ready(Ok(count))
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -38,6 +38,12 @@ pub trait Io: Send + Unpin + 'static {
     /// Makes the drop that follows reset the connection instead of waiting for unsent data,
     /// where the stream can do that.
     fn abort(&mut self) {}
+
+    /// How many bytes of memory this stream holds besides the system's, for what has arrived in part
+    /// or could not be written yet. 0 by default, for streams without buffers of their own.
+    fn buffered(&self) -> usize {
+        0
+    }
 }
 
 impl<I: Io + ?Sized> Io for Box<I> {
@@ -63,5 +69,9 @@ impl<I: Io + ?Sized> Io for Box<I> {
 
     fn abort(&mut self) {
         (**self).abort();
+    }
+
+    fn buffered(&self) -> usize {
+        (**self).buffered()
     }
 }

@@ -28,16 +28,20 @@ mod http;
 mod hyper;
 mod io;
 #[cfg(feature = "http")]
+mod keep_alive;
+#[cfg(feature = "http")]
 mod layer;
 mod link;
 mod listen;
 mod mask;
 mod outbox;
 mod outlet;
+mod pace;
 mod pump;
 mod runtime;
 mod server;
 mod shutdown;
+mod signal;
 mod socket;
 mod stage;
 mod stop;
@@ -67,6 +71,7 @@ pub use listen::Listen;
 pub use pump::pump;
 pub use runtime::{Runtime, ServerRuntime};
 pub use server::{Server, ServerBuilder, ServerHandle};
+pub use signal::{StopSignal, stop_signal};
 pub use socket::{reset_on_drop, tune, write_now};
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError, TlsStream};

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use crossws_core::{
-    CloseFrame, Closed, ClosedBy, ControlRate, Error, Lifeline, Limits, Liveness, Message, Notice,
-    PeerId, Settings,
+    Accepted, CloseFrame, Closed, ClosedBy, ControlRate, Error, Hooks, Lifeline, Limits, Liveness,
+    Message, Notice, Settings, Unfinished,
 };
 use pin_project_lite::pin_project;
 
@@ -26,6 +26,7 @@ use crate::engine::{AnyEngine, Decoder, Violation};
 use crate::io::Io;
 use crate::outbox::Outbox;
 use crate::outlet::Outlet;
+use crate::pace::{self, Grown};
 use crate::runtime::Runtime;
 use crate::sync::Mutex;
 
@@ -56,8 +57,8 @@ impl Step {
     }
 
     /// How often it counts in a turn besides once.
-    pub(crate) fn weight(&self) -> usize {
-        self.len() / TURN_BYTES
+    pub(crate) fn weight(&self) -> u32 {
+        u32::try_from(self.len() / TURN_BYTES).unwrap_or(u32::MAX - 1)
     }
 }
 
@@ -99,6 +100,8 @@ pub(crate) struct Link<I, R: Runtime> {
     lifeline: Option<Lifeline>,
     /// Shared with the other peers of the route.
     settings: Arc<Settings>,
+    /// What the engine holds in part, against the hub's limit.
+    unfinished: Unfinished,
 
     engine: AnyEngine,
     input: Input,
@@ -136,6 +139,8 @@ pub(crate) struct Link<I, R: Runtime> {
 
     /// A drop ends the stream in order.
     ends_on_drop: bool,
+    /// The last hook has let others' queues grow: the turn is over, and these are waited for.
+    grown: Option<Box<Grown>>,
     /// No hook is to run any more: when this is done it is dropped.
     alone: bool,
     phase: Phase,
@@ -146,16 +151,16 @@ pub(crate) struct Link<I, R: Runtime> {
 }
 
 impl<I: Io, R: Runtime> Link<I, R> {
-    pub(crate) fn new(
+    pub(crate) fn new<H: Hooks + ?Sized>(
         outlet: Arc<Mutex<Outlet<I>>>,
         early: BytesMut,
         outbox: Arc<Outbox>,
         runtime: R,
-        settings: Arc<Settings>,
-        id: PeerId,
+        accepted: &Accepted<H>,
         engine: AnyEngine,
     ) -> Self {
         let start = runtime.now();
+        let settings = Arc::clone(accepted.settings());
         let limits = &settings.limits;
         Self {
             outlet,
@@ -172,7 +177,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             age_said: false,
             ping_due: false,
             start,
-            liveness: Liveness::new(limits, id, Duration::ZERO),
+            liveness: Liveness::new(limits, accepted.id(), Duration::ZERO),
             reads: 0,
             heard: false,
             active: false,
@@ -181,11 +186,13 @@ impl<I: Io, R: Runtime> Link<I, R> {
             has_ended: false,
             alarm: Alarm::new(),
             ends_on_drop: false,
+            grown: None,
             alone: false,
             phase: Phase::Open,
             let_go: false,
             closed: None,
             settings,
+            unfinished: Unfinished::new(accepted.hub().clone()),
             runtime,
         }
     }
@@ -214,6 +221,23 @@ impl<I: Io, R: Runtime> Link<I, R> {
     /// Runs a hook's future, and the socket beside it.
     pub(crate) fn beside<F>(&mut self, future: F) -> Beside<'_, I, R, F> {
         Beside { link: self, future }
+    }
+
+    /// Returns whether a hook has let others' queues grow, so that the turn is over and
+    /// [`pace`](Self::pace) must be called before the next message.
+    #[inline]
+    pub(crate) fn must_pace(&self) -> bool {
+        self.grown.is_some()
+    }
+
+    /// Waits for the clients that were sent more than they take, while the socket goes on.
+    pub(crate) async fn pace(&mut self) {
+        if let Some(mut grown) = self.grown.take()
+            && pace::must_wait(&mut grown)
+        {
+            let runtime = self.runtime.clone();
+            self.beside(Box::pin(pace::wait(*grown, runtime))).await;
+        }
     }
 
     /// Runs the socket alone until the connection is over. The drop of this follows.
@@ -434,9 +458,13 @@ impl<I: Io, R: Runtime, F: Future> Future for Beside<'_, I, R, F> {
         // What the hook queues is written below, or before the task sleeps: nobody need wake it
         // for that.
         this.link.outbox.stay_awake();
+        pace::begin_hook();
         let output = this.future.poll(cx);
+        let grown = pace::end_hook();
         if output.is_pending() {
             this.link.poll(cx);
+        } else if grown.is_some() {
+            this.link.grown = grown;
         }
         output
     }

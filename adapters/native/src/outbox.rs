@@ -26,7 +26,7 @@ use self::special::{Controls, Special};
 use crate::batch::Batch;
 use crate::crew::Crew;
 use crate::frame::{Opcode, put_close};
-use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 use crate::timers::Timers;
 
@@ -39,10 +39,10 @@ pub(crate) struct Outbox {
     asleep: AtomicBool,
     /// More than half of a bound may be used: see [`is_congested`](Self::is_congested).
     half_full: AtomicBool,
-    /// The last write had to wait for the client: see [`settle`](Self::settle).
-    blocked: AtomicBool,
-    /// Something was written in the pump's place, and those who wait for that are to be told.
-    relieved: AtomicBool,
+    /// [`BLOCKED`] and [`RELIEVED`].
+    flags: AtomicU8,
+    /// Until when publishers wait for the client; `NOT_BEHIND` unless it is behind.
+    behind_until: AtomicU16,
     /// What was queued since the pump last took it is not only what others are sent too.
     sent: AtomicBool,
     /// More than [`DRAIN_MARK`](crossws_core::DRAIN_MARK) bytes had piled up since the outbox was last
@@ -57,6 +57,11 @@ pub(crate) struct Outbox {
     /// Of the server whose connection this is, if it has one.
     crew: Option<Arc<Crew>>,
 }
+
+/// The last write had to wait for the client: see [`settle`](Outbox::settle).
+const BLOCKED: u8 = 1;
+/// Something was written in the pump's place, and those who wait for that are to be told.
+const RELIEVED: u8 = 2;
 
 struct State {
     queue: Queue,
@@ -112,8 +117,8 @@ impl Outbox {
                 dropped: 0,
             }),
             half_full: AtomicBool::new(false),
-            blocked: AtomicBool::new(false),
-            relieved: AtomicBool::new(false),
+            flags: AtomicU8::new(0),
+            behind_until: AtomicU16::new(bounds::NOT_BEHIND),
             sent: AtomicBool::new(false),
             piled_up: AtomicBool::new(false),
             max_bytes: limits.max_buffered.get(),
@@ -374,12 +379,25 @@ impl Outbox {
     }
 
     /// Something was written: so much of what was taken is left.
+    #[inline]
     pub(crate) fn written(&self, left: &Batch) {
         let mut state = self.state.lock();
         state.taken_bytes = left.bytes();
         state.taken_frames = left.frames();
         state.stale = false;
-        self.blocked.store(false, Ordering::Relaxed);
+        if self.is_blocked() {
+            self.unblock(&state);
+        }
+    }
+
+    #[cold]
+    fn unblock(&self, state: &State) {
+        self.flags.fetch_and(!BLOCKED, Ordering::Relaxed);
+        let (bytes, frames) = state.waiting();
+        if !self.is_half(bytes, frames) {
+            self.behind_until
+                .store(bounds::NOT_BEHIND, Ordering::Relaxed);
+        }
     }
 
     /// So many messages that were taken are not written any more.
@@ -393,22 +411,24 @@ impl Outbox {
     /// A write has to wait for the client, or has failed: from here on what waits is judged by the
     /// limits.
     pub(crate) fn must_wait(&self) {
-        if self.blocked.load(Ordering::Relaxed) {
+        if self.is_blocked() {
             return;
         }
         let state = self.state.lock();
-        self.blocked.store(true, Ordering::Relaxed);
+        self.flags.fetch_or(BLOCKED, Ordering::Relaxed);
         // They have room as if everything could be written.
         state.queue.recheck();
     }
 
+    #[inline]
     fn is_blocked(&self) -> bool {
-        self.blocked.load(Ordering::Relaxed)
+        self.flags.load(Ordering::Relaxed) & BLOCKED != 0
     }
 
     /// Whether something was written in the pump's place since this was last asked.
     pub(crate) fn take_relieved(&self) -> bool {
-        self.relieved.load(Ordering::Relaxed) && self.relieved.swap(false, Ordering::Relaxed)
+        self.flags.load(Ordering::Relaxed) & RELIEVED != 0
+            && self.flags.fetch_and(!RELIEVED, Ordering::Relaxed) & RELIEVED != 0
     }
 
     /// Whether everything has been written after more than [`DRAIN_MARK`](crossws_core::DRAIN_MARK)
@@ -471,8 +491,12 @@ impl Outbox {
             state.queue.recheck();
         }
         state.queue.announce(feed);
-        let (bytes, frames) = state.waiting();
-        let room = self.room(&state, bytes, frames);
+        let room = if self.is_blocked() {
+            let (bytes, frames) = state.waiting();
+            self.room(&state, bytes, frames)
+        } else {
+            self.first_room(&state)
+        };
         Ok(room.with_wake(self.rouse()))
     }
 
@@ -499,7 +523,7 @@ impl Outbox {
     pub(crate) fn enqueue(&self, len: usize, push: impl FnOnce(&mut Batch)) -> Receipt {
         let mut state = self.state.lock();
         let mut dropped = 0;
-        if !self.has_room(&state, len) {
+        if state.closing || !matches!(state.overflow, Overflow::Close) {
             dropped = match self.make_room(&mut state, len) {
                 Ok(dropped) => dropped,
                 Err(refused) => return refused,

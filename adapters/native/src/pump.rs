@@ -57,14 +57,13 @@ where
 {
     // Prepared before the future, which then owns the link and not its ingredients too. What runs
     // hooks is in boxes of its own, so that a connection that waits owns no room for it.
-    let settings = Arc::clone(accepted.settings());
-    let outbox = Outbox::with_crew(&settings.limits, crew);
-    let id = accepted.id();
+    let limits = &accepted.settings().limits;
+    let outbox = Outbox::with_crew(limits, crew);
     let outlet = Arc::new(Mutex::new(Outlet::new(io)));
     let flush = Arc::downgrade(&outlet);
     let transport = NativeTransport::new(outbox.clone(), &agreed).with_outlet(flush);
-    let engine = agreed.into_engine(&settings.limits);
-    let mut link = Link::new(outlet, early, outbox, runtime, settings, id, engine);
+    let engine = agreed.into_engine(limits);
+    let mut link = Link::new(outlet, early, outbox, runtime, &accepted, engine);
     link.compress_in(transport.deflater());
     link.ends_on_drop(ends_on_drop);
     let opening = match accepted.join(transport) {
@@ -89,7 +88,7 @@ where
 }
 
 /// Hooks run in one poll before the pump looks at its socket again and lets other tasks run.
-const TURN: usize = 64;
+const TURN: u32 = 64;
 
 /// Runs hooks until the connection is ending and everything that had arrived is delivered.
 async fn run<I, R, H>(link: &mut Link<I, R>, session: &mut Session<H>)
@@ -98,7 +97,7 @@ where
     R: Runtime,
     H: Hooks + ?Sized,
 {
-    let mut turn = 0;
+    let mut turn = 0_u32;
     let mut over = false;
     while !over {
         let step = std::future::poll_fn(|cx| poll_step(link, session, &mut turn, cx)).await;
@@ -119,7 +118,7 @@ where
 async fn work<I, R, H>(
     link: &mut Link<I, R>,
     session: &mut Session<H>,
-    turn: &mut usize,
+    turn: &mut u32,
     mut step: Step,
 ) -> bool
 where
@@ -128,7 +127,10 @@ where
     H: Hooks + ?Sized,
 {
     loop {
-        *turn += 1 + step.weight();
+        *turn = turn.saturating_add(1 + step.weight());
+        if link.must_pace() {
+            Box::pin(link.pace()).await;
+        }
         match step {
             Step::Message(message) => link.beside(session.message(message)).await,
             Step::Ping(data) => link.beside(session.ping(data)).await,
@@ -140,10 +142,14 @@ where
         }
         // What most often comes next, and in numbers.
         while *turn < TURN
+            && !link.must_pace()
             && let Some(message) = link.next_message()
         {
             link.beside(session.message(message)).await;
             *turn += 1;
+        }
+        if link.must_pace() {
+            *turn = TURN;
         }
         let next = std::future::poll_fn(|cx| Poll::Ready(poll_step(link, session, turn, cx)));
         match next.await {
@@ -157,7 +163,7 @@ where
 fn poll_step<I, R, H>(
     link: &mut Link<I, R>,
     session: &mut Session<H>,
-    turn: &mut usize,
+    turn: &mut u32,
     cx: &mut Context<'_>,
 ) -> Poll<Step>
 where

@@ -252,6 +252,7 @@ async fn run<R: Resolve, T: ServerRuntime, L: Listen<T>>(
     let mut stopping = pin!(watch.stopping());
     let info = StreamInfo::new(None)
         .with_secure(listener.is_secure())
+        .with_forwarded(!has_default_port(&listener))
         .with_ends_on_drop(listener.ends_on_drop())
         .with_engine(shared.engine);
     loop {
@@ -277,6 +278,13 @@ async fn run<R: Resolve, T: ServerRuntime, L: Listen<T>>(
         let connection = connection(io, info, resolver, handle.clone(), fallback);
         shared.tasks.spawn(&shared.runtime, Stage::new(connection));
     }
+}
+
+/// Returns whether browsers leave this listener's port out of `Host`. They cannot reach one without a
+/// port, such as a Unix-domain socket, but through a proxy.
+fn has_default_port<T>(listener: &impl Listen<T>) -> bool {
+    let port = |addr: SocketAddr| matches!(addr.port(), 80 | 443);
+    listener.local_addr().ok().flatten().is_some_and(port)
 }
 
 /// The beginning of a connection, up to its 101; answers what follows.
@@ -308,6 +316,7 @@ async fn connection<I: Io, R: Resolve, T: ServerRuntime>(
                     unclaimed: Unclaimed {
                         io: Box::new(unclaimed.io),
                         read: unclaimed.read,
+                        unfinished: unclaimed.unfinished,
                     },
                     info,
                     resolver,

@@ -73,7 +73,13 @@ where
 
 /// A listener that a runtime can take over.
 pub(crate) fn bind(addr: impl ToSocketAddrs) -> io::Result<TcpListener> {
-    let listener = TcpListener::bind(addr)?;
+    let addrs: Vec<_> = addr.to_socket_addrs()?.collect();
+    let listener = TcpListener::bind(&addrs[..]).map_err(|error| {
+        // The system's error does not name the address.
+        let addrs: Vec<_> = addrs.iter().map(ToString::to_string).collect();
+        let message = format!("cannot listen on {}: {error}", addrs.join(", "));
+        io::Error::new(error.kind(), message)
+    })?;
     tune(&listener);
     // The standard library's own backlog is small on some systems.
     SockRef::from(&listener).listen(BACKLOG)?;

@@ -108,8 +108,9 @@ impl fmt::Debug for Tls {
     }
 }
 
-/// Why there is no TLS.
-#[derive(Debug, Error)]
+/// Why there is no TLS. `Debug` is the same sentence as `Display`: a `main` that returns this error
+/// prints it so.
+#[derive(Error)]
 #[non_exhaustive]
 pub enum TlsError {
     /// A file could not be read.
@@ -150,6 +151,12 @@ pub enum TlsError {
     /// rustls refuses the configuration.
     #[error("the TLS configuration cannot be used: {0}")]
     Config(#[source] rustls::Error),
+}
+
+impl fmt::Debug for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {

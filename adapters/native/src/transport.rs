@@ -13,6 +13,7 @@ use crate::frame::Opcode;
 use crate::handshake::Agreed;
 use crate::outbox::Outbox;
 use crate::outlet::Flush;
+use crate::pace;
 use crate::sync::Mutex;
 
 /// What native transports can do.
@@ -82,10 +83,12 @@ impl Transport for NativeTransport {
     }
 
     fn lags(&self) -> Room {
+        pace::has_grown(&self.outbox);
         self.outbox.lags()
     }
 
     fn settle(&self) -> Settled {
+        pace::has_grown(&self.outbox);
         match self.outlet.as_ref().and_then(Weak::upgrade) {
             Some(outlet) => self
                 .outbox
@@ -114,6 +117,10 @@ impl Transport for NativeTransport {
                 false
             }
         }
+    }
+
+    fn is_behind(&self) -> bool {
+        self.outbox.is_behind()
     }
 
     fn now(&self) -> SystemTime {
@@ -173,8 +180,19 @@ impl NativeTransport {
         self.encoder.deflater()
     }
 
+    #[inline]
     fn sent(&self, message: Message, receipt: Receipt) -> Result<Sent, SendError> {
         self.outbox.note_sent();
+        if receipt.queued && !receipt.wake && !receipt.settle {
+            return Ok(Sent::Queued {
+                bytes: receipt.waiting,
+            });
+        }
+        self.heed(message, receipt)
+    }
+
+    /// Does what a receipt asks for.
+    fn heed(&self, message: Message, receipt: Receipt) -> Result<Sent, SendError> {
         if receipt.wake {
             self.outbox.wake_pump();
         }

@@ -10,9 +10,9 @@ use http_body_util::Full;
 use hyper::upgrade::{OnUpgrade, Parts, Upgraded};
 
 use crate::Acceptor;
-use crate::accept::{StreamInfo, run_claim, run_upgrade};
+use crate::accept::{StreamInfo, close_after, log_bad_request, run_claim, run_upgrade};
 use crate::crew::Crew;
-use crate::handshake::{Agreed, Handshake, is_upgrade};
+use crate::handshake::{Agreed, Handshake, check_target, is_upgrade};
 use crate::hyper::{HyperIo, UpgradedIo};
 use crate::io::Io;
 use crate::layer::WebSocketLayer;
@@ -21,10 +21,17 @@ use crate::runtime::ServerRuntime;
 use crate::stage::Stage;
 
 impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
-    /// Answers a request for a WebSocket: with a 101 behind which the connection runs, or with
-    /// its refusal. That server must keep upgrades alive: `axum::serve` does, and with hyper's own
-    /// connection it is `with_upgrades()`. The client's address, if it shall be known, is a [`SocketAddr`] in the
-    /// request's extensions; or say it with [`handle_upgrade_from`](Self::handle_upgrade_from).
+    /// Answers a request for a WebSocket: with a 101, after which the connection runs, or with its
+    /// refusal, after which the server ends the connection.
+    ///
+    /// That server must keep upgrades alive: `axum::serve` does, and with hyper's own connection it
+    /// is `with_upgrades()`. The client's address is taken from the request's extensions, if there is
+    /// a [`SocketAddr`]; [`handle_upgrade_from`](Self::handle_upgrade_from) takes it as an argument.
+    ///
+    /// **The namespace is by default the path of this request.** A router that strips a prefix, such
+    /// as axum's `nest`, passes requests for `/staff/orders` and `/public/orders` on as `/orders`:
+    /// the peers of both would share a namespace. Name it with
+    /// [`Upgrade::namespace`](crossws_core::Upgrade::namespace) there.
     ///
     /// # Errors
     /// Gives the request back, untouched, when it is no upgrade or no hooks claim it.
@@ -54,23 +61,29 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         if !is_upgrade(&parts) {
             return Err(Request::from_parts(parts, body));
         }
+        // Before the resolver runs: such a target has no path to resolve.
+        if let Err(rejection) = check_target(&parts.uri) {
+            return Ok(bad_request(rejection, info));
+        }
         let handshake = Handshake::check(&parts);
         let upgrade = parts.extensions.remove::<OnUpgrade>();
         let request = UpgradeRequest::new(parts)
             .with_remote_addr(info.remote_addr)
-            .with_secure(info.secure);
+            .with_secure(info.secure)
+            .with_forwarded(info.forwarded);
         let claim = match run_claim(self.hub(), self.resolver(), request, &T::default()).await {
             Ok(claim) => claim,
             Err(error) => return not_upgraded(error, upgrade, body),
         };
         let handshake = match handshake {
             Ok(handshake) => handshake,
-            Err(rejection) => return Ok(answer(rejection)),
+            Err(rejection) => return Ok(bad_request(rejection, info)),
         };
         let Some(upgrade) = upgrade else {
-            return Ok(answer(Rejection::internal(
-                "this server's connection cannot be upgraded",
-            )));
+            // A request that was made by hand, or a layer that dropped its extensions.
+            let error = "this server's connection cannot be upgraded";
+            tracing::error!(error, "refusing an upgrade");
+            return Ok(answer(Rejection::internal(error)));
         };
         let accepted = run_upgrade(claim, &T::default()).await;
         let accepted = accepted.and_then(|accepted| {
@@ -119,8 +132,16 @@ fn not_upgraded<B>(
     }
 }
 
+fn bad_request(rejection: Rejection, info: StreamInfo) -> Response<Full<Bytes>> {
+    log_bad_request(&rejection, info.remote_addr);
+    answer(rejection)
+}
+
+/// A refusal, after which the server ends the connection.
 fn answer(rejection: Rejection) -> Response<Full<Bytes>> {
-    rejection.into_response().map(Full::new)
+    let mut response = rejection.into_response();
+    close_after(response.headers_mut());
+    response.map(Full::new)
 }
 
 /// An upgraded connection. A stream that is known below is taken out of hyper's wrapper, so that

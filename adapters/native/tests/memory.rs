@@ -1,4 +1,5 @@
-//! What a connection owns while nothing happens on it, counted by the allocator.
+//! What a connection owns while nothing happens on it, and what a topic costs, counted by the
+//! allocator.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -6,8 +7,8 @@ use std::alloc::System;
 use std::future::{Future, Pending, pending};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,9 @@ use serde::{Deserialize, Serialize};
 
 #[global_allocator]
 static MEMORY: Cap<System> = Cap::new(System, usize::MAX);
+
+/// Held by the test that counts.
+static COUNTING: Mutex<()> = Mutex::new(());
 
 /// As a program sends it that is no browser.
 const REQUEST: &[u8] = b"GET /idle/room HTTP/1.1\r\nHost: 127.0.0.1:3000\r\nUpgrade: websocket\r\n\
@@ -112,8 +116,9 @@ fn an_idle_connection_owns_little_before_a_burst_and_after() {
     const MANY: usize = 1000;
     const LARGE: usize = 16 << 10;
     /// Beside what the runtime keeps for its task, its socket and its timer.
-    const MOST: usize = 1544;
+    const MOST: usize = 1584;
 
+    let _counting = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
     let mut frame = vec![0x82, 0x80 | 126];
     frame.extend(u16::try_from(LARGE).unwrap().to_be_bytes());
     frame.extend([0; 4 + LARGE]);
@@ -169,4 +174,100 @@ fn an_idle_connection_owns_little_before_a_burst_and_after() {
         after < idle + 16,
         "{after} bytes after {LARGE}, {idle} before"
     );
+}
+
+#[test]
+fn a_topic_costs_its_name_and_little_more() {
+    const MANY: usize = 120;
+    const NAME: usize = 250;
+    /// Besides its name. What it is made of: the topic with its lane, its first member, its place in
+    /// the namespace's index and in the list of its peer.
+    const MOST: usize = 608;
+
+    let _counting = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
+    let io = Script {
+        chunks: Vec::leak(vec![REQUEST.to_vec()]),
+        said: 0,
+        cue: Arc::new(AtomicUsize::new(1)),
+        heard: Arc::default(),
+    };
+    let (hub, runtime) = (Hub::default(), Still(Instant::now()));
+    let (resolver, head) = (Arc::new(Echo), HeadLimits::default());
+    let mut served = Box::pin(serve_stream(
+        io,
+        StreamInfo::default(),
+        &resolver,
+        &hub,
+        &runtime,
+        &head,
+    ));
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(served.as_mut().poll(&mut cx).is_pending());
+    let peer = hub.peers().remove(0);
+    let names: Vec<_> = (0..MANY).map(|n| format!("{n:0NAME$}")).collect();
+
+    let before = MEMORY.allocated();
+    for name in &names {
+        assert!(peer.subscribe(name).unwrap());
+    }
+    // Its hook has been told.
+    assert!(served.as_mut().poll(&mut cx).is_pending());
+    let each = (MEMORY.allocated() - before) / MANY;
+    assert!(each <= NAME + MOST, "{each} bytes");
+    for name in &names {
+        assert!(peer.unsubscribe(name));
+    }
+    assert!(served.as_mut().poll(&mut cx).is_pending());
+    let left = MEMORY.allocated().saturating_sub(before);
+    // The list of the peer may keep its room.
+    assert!(left < MANY * 32, "{left} bytes are left");
+}
+
+#[test]
+fn an_idle_connection_keeps_a_bounded_part_of_a_large_head() {
+    /// Besides the bound.
+    const MOST: usize = 2048;
+
+    let _counting = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
+    // A browser with many cookies, a client with many small headers, and one whose request does not
+    // fit the form that most requests are kept in.
+    let (cookie, name) = ("c".repeat(15_000), "n".repeat(200));
+    let many: String = (0..90)
+        .map(|n| format!("x-{n:03}: {}\r\n", "v".repeat(150)))
+        .collect();
+    let heads = [
+        format!("Cookie: {cookie}\r\n"),
+        many.clone(),
+        format!("{name}: a\r\n{many}"),
+    ];
+    for more in heads {
+        let end = REQUEST.len() - 2;
+        let request = [&REQUEST[..end], more.as_bytes(), b"\r\n"].concat();
+        let chunks: Vec<_> = request.chunks(2048).map(<[u8]>::to_vec).collect();
+        let chunks: &'static [Vec<u8>] = Vec::leak(chunks);
+        let (hub, runtime) = (Hub::default(), Still(Instant::now()));
+        let (resolver, head) = (Arc::new(Echo), HeadLimits::default());
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut connect = || {
+            let io = Script {
+                chunks,
+                said: 0,
+                cue: Arc::new(AtomicUsize::new(chunks.len())),
+                heard: Arc::default(),
+            };
+            let info = StreamInfo::default();
+            let served = serve_stream(io, info, &resolver, &hub, &runtime, &head);
+            let mut served = Box::pin(served);
+            assert!(served.as_mut().poll(&mut cx).is_pending());
+            served
+        };
+        let _first = connect();
+        let before = MEMORY.allocated();
+        let connections: Vec<_> = (0..100).map(|_| connect()).collect();
+        let each = (MEMORY.allocated() - before) / 100;
+        assert_eq!(hub.stats().peers, 101);
+        let most = hub.limits().max_kept_head.get() + MOST;
+        assert!(each <= most, "{each} bytes for {}", request.len());
+        drop(connections);
+    }
 }

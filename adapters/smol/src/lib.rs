@@ -17,7 +17,7 @@ pub mod io;
 mod listen;
 mod runtime;
 
-use std::io::Result;
+use std::io::{ErrorKind, Result};
 use std::net::ToSocketAddrs;
 
 use crossws_core::Resolve;
@@ -26,7 +26,8 @@ pub use runtime::Smol;
 
 /// What this adapter can do.
 pub use crossws_native::CAPABILITIES;
-pub use crossws_native::{EngineKind, HeadLimits, Report, Shutdown, StreamInfo, Unclaimed};
+pub use crossws_native::{EngineKind, HeadLimits, Listen, Report, Shutdown, StreamInfo, Unclaimed};
+pub use crossws_native::{StopSignal, stop_signal};
 #[cfg(feature = "tls")]
 pub use crossws_native::{Tls, TlsError, TlsStream};
 
@@ -47,13 +48,22 @@ pub type WebSocketLayer<R> = crossws_native::WebSocketLayer<R, Smol>;
 #[cfg(feature = "http")]
 pub type WebSocketService<R, S> = crossws_native::WebSocketService<R, S, Smol>;
 
-/// Serves hooks on an address until the process ends. Requests that are no WebSocket are answered with 404.
+/// Serves hooks on an address until the process is told to stop, then shuts down in an orderly way:
+/// [`Server::run_until`](crossws_native::Server::run_until) with [`stop_signal`] and the default
+/// [`Shutdown`]. Where the system has no such signals it serves until the future is dropped. Requests that do not ask for a WebSocket get a 404.
 ///
 /// # Errors
-/// When the address cannot be bound, or the `start` hook fails.
+/// When the address cannot be bound, signals cannot be watched, or the `start` hook fails.
 ///
 /// # Cancel safety
 /// Dropping the future stops accepting; connections go on. For more, see [`Server`].
 pub async fn serve<R: Resolve>(addr: impl ToSocketAddrs, resolver: R) -> Result<()> {
-    Server::builder(resolver).bind(addr).await?.run().await
+    let server = Server::builder(resolver).bind(addr).await?;
+    match stop_signal() {
+        Err(error) if error.kind() == ErrorKind::Unsupported => server.run().await,
+        signal => {
+            server.run_until(signal?, Shutdown::default()).await?;
+            Ok(())
+        }
+    }
 }

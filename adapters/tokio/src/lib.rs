@@ -17,6 +17,7 @@
 pub mod io;
 mod listen;
 mod runtime;
+mod signal;
 #[cfg(feature = "tungstenite")]
 mod take_over;
 
@@ -26,12 +27,13 @@ use std::net::ToSocketAddrs;
 use crossws_core::Resolve;
 
 pub use runtime::Tokio;
+pub use signal::{StopSignal, stop_signal};
 #[cfg(feature = "tungstenite")]
 pub use take_over::take_over;
 
 /// What this adapter can do.
 pub use crossws_native::CAPABILITIES;
-pub use crossws_native::{EngineKind, HeadLimits, Report, Shutdown, StreamInfo, Unclaimed};
+pub use crossws_native::{EngineKind, HeadLimits, Listen, Report, Shutdown, StreamInfo, Unclaimed};
 #[cfg(feature = "tls")]
 pub use crossws_native::{Tls, TlsError, TlsStream};
 
@@ -52,13 +54,19 @@ pub type WebSocketLayer<R> = crossws_native::WebSocketLayer<R, Tokio>;
 #[cfg(feature = "http")]
 pub type WebSocketService<R, S> = crossws_native::WebSocketService<R, S, Tokio>;
 
-/// Serves hooks on an address until the process ends. Requests that are no WebSocket are answered with 404.
+/// Serves hooks on an address until the process is told to stop, then shuts down in an orderly way:
+/// [`Server::run_until`](crossws_native::Server::run_until) with [`stop_signal`] and the default
+/// [`Shutdown`]. Requests that do not ask for a WebSocket get a 404.
 ///
 /// # Errors
-/// When the address cannot be bound, or the `start` hook fails.
+/// When the address cannot be bound, signals cannot be watched, or the `start` hook fails.
 ///
 /// # Cancel safety
 /// Dropping the future stops accepting; connections go on. For more, see [`Server`].
 pub async fn serve<R: Resolve>(addr: impl ToSocketAddrs, resolver: R) -> Result<()> {
-    Server::builder(resolver).bind(addr).await?.run().await
+    let server = Server::builder(resolver).bind(addr).await?;
+    server
+        .run_until(stop_signal()?, Shutdown::default())
+        .await?;
+    Ok(())
 }

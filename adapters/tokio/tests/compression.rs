@@ -89,7 +89,7 @@ impl Client {
         let lines = answer.lines().map(str::to_owned);
         let extensions = lines
             .filter_map(|line| {
-                line.strip_prefix("sec-websocket-extensions: ")
+                line.strip_prefix("Sec-WebSocket-Extensions: ")
                     .map(str::to_owned)
             })
             .next()

@@ -16,9 +16,10 @@ use worker::{
 use crate::alarm::Alarm;
 use crate::command::Command;
 use crate::error::report;
+use crate::internal::Mark;
 use crate::link::Link;
 use crate::socket::{Socket, stored};
-use crate::ticket::{COMMAND, TICKET, URL};
+use crate::ticket::{COMMAND, TICKET};
 use crate::transport::{Clock, DURABLE_CAPABILITIES, WorkerTransport};
 use crate::watch::millis;
 use crate::{Error, Options, deadline, driver, response, ticket};
@@ -28,6 +29,7 @@ use crate::{Error, Options, deadline, driver, response, ticket};
 ///
 /// All state is here and in the sockets' attachments: several objects may share an instance.
 pub struct Durable<R: Resolve> {
+    mark: Mark,
     state: State,
     hub: Hub,
     resolver: Arc<R>,
@@ -50,6 +52,7 @@ impl<R: Resolve> Durable<R> {
     pub fn new(state: State, resolver: R, options: &Options) -> Self {
         let hub = options.hub();
         let durable = Self {
+            mark: Mark::of(&state),
             alarm: Alarm::new(&state),
             state,
             resolver: Arc::new(resolver),
@@ -173,9 +176,8 @@ impl<R: Resolve> Durable<R> {
     /// # Errors
     /// When the platform fails.
     pub async fn fetch(&self, mut request: worker::Request) -> worker::Result<worker::Response> {
-        // A Worker that forwards its clients' requests to the object, which it should not, does
-        // not forward them to this address.
-        if request.inner().url() != URL {
+        // A Worker may forward its clients' requests to the object, which it should not.
+        if !self.mark.is_on(&request) {
             return worker::Response::error(NOT_HERE, 404);
         }
         self.catch_up(deadline::now());

@@ -42,6 +42,7 @@ mod driver;
 mod durable;
 mod durable_object;
 mod error;
+mod internal;
 mod link;
 mod objects;
 mod options;

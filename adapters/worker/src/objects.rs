@@ -2,11 +2,12 @@ use crossws_core::{
     Accepted, Hooks, PersistError, Refused, Rejection, Resolve, Snapshot, UpgradeRequest,
 };
 use http::StatusCode;
-use worker::{Env, Headers, Method, ObjectNamespace, Request, RequestInit, Response};
+use worker::{Env, Headers, Method, ObjectNamespace, Request, Response};
 
 use crate::attachment::Attachment;
+use crate::internal::Address;
 use crate::room::{Room, unreadable};
-use crate::ticket::{TICKET, URL};
+use crate::ticket::TICKET;
 use crate::{Error, Options, Shard, deadline, request, response, ticket};
 
 /// The Durable Objects of one binding, as a Worker uses them: upgrades go in here, and what the
@@ -139,17 +140,14 @@ impl Objects {
         }
     }
 
-    /// Asks an object to admit a peer. The request is made from nothing: what a client sent is in
-    /// the ticket's strings and nowhere else, so that no client can forge a ticket.
+    /// Asks an object to admit a peer. What a client sent is in the ticket's strings and nowhere
+    /// else, so that no client can forge a ticket.
     async fn ask(&self, name: &str, snapshot: &Snapshot) -> Result<Response, Error> {
         let headers = Headers::new();
         headers.set("upgrade", "websocket")?;
         headers.set(TICKET, &ticket::write(snapshot).map_err(unreadable)?)?;
-        let mut init = RequestInit::new();
-        init.with_method(Method::Get).with_headers(headers);
-        let request = Request::new_with_init(URL, &init)?;
-        let stub = self.namespace.get_by_name(name)?;
-        Ok(stub.fetch_with_request(request).await?)
+        let object = Address::of(&self.namespace, name)?;
+        object.fetch(Method::Get, headers, None).await
     }
 
     /// The peers and topics of one namespace, in whichever object they live.
@@ -160,8 +158,8 @@ impl Objects {
         let namespace = namespace.into();
         let name = self.shard.of_namespace(&namespace);
         let name = name.ok_or(Error::Unnamed)?;
-        let stub = self.namespace.get_by_name(&name)?;
-        Ok(Room::new(stub, Some(namespace)))
+        let object = Address::of(&self.namespace, &name)?;
+        Ok(Room::new(object, Some(namespace)))
     }
 
     /// Every namespace of the object with this name. Under [`Shard::Namespace`] the name is the
@@ -170,7 +168,7 @@ impl Objects {
     /// # Errors
     /// When the platform fails.
     pub fn object(&self, name: &str) -> Result<Room, Error> {
-        Ok(Room::new(self.namespace.get_by_name(name)?, None))
+        Ok(Room::new(Address::of(&self.namespace, name)?, None))
     }
 }
 

@@ -5,18 +5,19 @@ use crossws_core::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use worker::js_sys::Uint8Array;
-use worker::{Headers, Method, Request, RequestInit, Stub};
+use worker::{Headers, Method};
 
 use crate::Error;
 use crate::command::{Command, Told};
-use crate::ticket::{COMMAND, URL, ascii};
+use crate::internal::Address;
+use crate::ticket::{COMMAND, ascii};
 
 /// The peers of one namespace, or of one whole object, as a Worker reaches them. Every call goes
 /// to the object and wakes it if it sleeps.
 #[derive(Debug)]
 #[must_use]
 pub struct Room {
-    stub: Stub,
+    object: Address,
     namespace: Option<String>,
 }
 
@@ -58,8 +59,8 @@ impl PeerInfo {
 }
 
 impl Room {
-    pub(crate) fn new(stub: Stub, namespace: Option<String>) -> Self {
-        Self { stub, namespace }
+    pub(crate) fn new(object: Address, namespace: Option<String>) -> Self {
+        Self { object, namespace }
     }
 
     /// Sends a message to every subscriber of a topic, once each.
@@ -176,12 +177,7 @@ impl Room {
             &ascii(&serde_json::to_string(command).map_err(unreadable)?),
         )?;
         let body = message.map(|message| Uint8Array::from(&message.as_bytes()[..]).into());
-        let mut init = RequestInit::new();
-        init.with_method(Method::Post)
-            .with_headers(headers)
-            .with_body(body);
-        let request = Request::new_with_init(URL, &init)?;
-        let mut answer = self.stub.fetch_with_request(request).await?;
+        let mut answer = self.object.fetch(Method::Post, headers, body).await?;
         let body = answer.bytes().await?;
         match answer.status_code() {
             200 => serde_json::from_slice(&body).map_err(unreadable),

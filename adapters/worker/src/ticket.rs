@@ -2,15 +2,11 @@
 
 use crossws_core::Snapshot;
 
-/// The header of the internal request that carries the peer. The request is made from nothing, so
-/// that no header of a client's own gets into it.
+/// The header of the internal request that carries the peer.
 pub(crate) const TICKET: &str = "crossws-ticket";
 
 /// The header of the internal request that carries a command.
 pub(crate) const COMMAND: &str = "crossws-command";
-
-/// The internal requests' URL: only the object sees it.
-pub(crate) const URL: &str = "http://crossws.internal/";
 
 pub(crate) fn write(snapshot: &Snapshot) -> Result<String, serde_json::Error> {
     serde_json::to_string(snapshot).map(|json| ascii(&json))

@@ -10,6 +10,7 @@ use http::{Extensions, Method, Request, Uri, Version};
 use once_cell::race::OnceBox;
 
 use super::Whole;
+use super::shed::headers_to_drop;
 
 static GET: Method = Method::GET;
 
@@ -82,7 +83,9 @@ impl Packed {
                 None => packing.other(name, value.as_bytes())?,
             }
         }
-        Some(packing.finish(std::mem::take(&mut parts.extensions)))
+        let mut packed = packing.finish(std::mem::take(&mut parts.extensions));
+        packed.set_forwarded(whole.forwarded);
+        Some(packed)
     }
 
     /// From the pieces of a head. `None` for what does not fit the form, and for what takes a second
@@ -111,6 +114,27 @@ impl Packed {
         Some(packing.finish(Extensions::new()))
     }
 
+    /// Drops headers until at most `most` bytes are left, if the target leaves room for any.
+    pub(super) fn shed(&mut self, most: usize, kept: &[HeaderName]) {
+        let excess = self.bytes.len().saturating_sub(most);
+        if excess == 0 {
+            return;
+        }
+        let (_, headers) = self.split();
+        let lines = || Lines(Headers(headers));
+        let dropped = lines().map(|(name, line)| (name, line.len()));
+        let dropped = headers_to_drop(dropped, excess, kept);
+        let front = self.bytes.len() - headers.len();
+        let mut bytes = self.bytes.get(..front).unwrap_or_default().to_vec();
+        for (name, line) in lines() {
+            if !dropped.contains(name) {
+                bytes.extend_from_slice(line);
+            }
+        }
+        self.bytes = bytes.into();
+        self.forget_parts();
+    }
+
     /// Forgets the form of `http`, which is made again for whoever asks.
     pub(super) fn forget_parts(&mut self) {
         self.parts = OnceBox::new();
@@ -120,11 +144,23 @@ impl Packed {
     pub(super) fn set_platform(&mut self, addr: Option<SocketAddr>, secure: bool) {
         let (was_secure, was_addr, rest) = self.platform();
         if (was_secure, was_addr) != (secure, addr) {
+            let forwarded = self.is_forwarded();
             let mut platform = Vec::with_capacity(MOST_PLATFORM);
             put_platform(&mut platform, addr, secure);
             // In memory of its own size.
             self.bytes = [&platform[..], rest].concat().into();
+            self.set_forwarded(forwarded);
         }
+    }
+
+    pub(super) fn set_forwarded(&mut self, forwarded: bool) {
+        if let Some(kind) = self.bytes.first_mut() {
+            *kind = *kind & !FORWARDED | if forwarded { FORWARDED } else { 0 };
+        }
+    }
+
+    pub(super) fn is_forwarded(&self) -> bool {
+        self.bytes.first().is_some_and(|kind| kind & FORWARDED != 0)
     }
 
     /// As `http` knows it, made when it is asked for first.
@@ -189,7 +225,7 @@ impl Packed {
         let Some((kind, rest)) = self.bytes.split_first() else {
             return (false, None, &[]);
         };
-        let (addr, rest) = match kind & !SECURE {
+        let (addr, rest) = match kind & !(SECURE | FORWARDED) {
             V4 => take_v4(rest),
             V6 => take_v6(rest),
             _ => None,
@@ -232,6 +268,7 @@ impl fmt::Debug for Packed {
 const V4: u8 = 1;
 const V6: u8 = 2;
 const SECURE: u8 = 0x80;
+const FORWARDED: u8 = 0x40;
 
 /// Of what the platform knows, at most.
 const MOST_PLATFORM: usize = 1 + 16 + 2 + 4 + 4;
@@ -355,6 +392,20 @@ impl<'a> Iterator for Headers<'a> {
         let (value, rest) = rest.split_at_checked(value.into())?;
         self.0 = rest;
         Some((name, value))
+    }
+}
+
+/// Headers, name and packed form.
+struct Lines<'a>(Headers<'a>);
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = (&'a str, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let Headers(before) = self.0;
+        let (name, _) = self.0.next()?;
+        let line = before.get(..before.len() - self.0.0.len())?;
+        Some((str::from_utf8(name).unwrap_or_default(), line))
     }
 }
 
@@ -531,6 +582,61 @@ mod tests {
             assert!(matches!(request.head, super::super::Head::Whole(_)));
             assert_eq!(seen(&request), before);
         }
+    }
+
+    #[test]
+    fn a_settled_request_drops_the_largest_headers_first_and_whole() {
+        let (large, larger) = (vec![b'l'; 300], vec![b'm'; 200]);
+        let headers: Pairs<'_> = &[
+            ("host", b"example.org"),
+            ("x-large", &large),
+            ("x-twice", &larger),
+            ("x-small", b"s"),
+            ("origin", &[b'o'; 150]),
+            ("x-kept", &[b'k'; 400]),
+            ("x-twice", &larger),
+        ];
+        let kept = [HeaderName::from_static("x-kept")];
+        let left = |mut request: UpgradeRequest, most| {
+            request.settle(most, &kept);
+            let names = request.headers().keys();
+            names.map(|name| name.to_string()).collect::<Vec<_>>()
+        };
+        let all = ["host", "x-large", "x-twice", "x-small", "origin", "x-kept"];
+        // Two lines of one header are 400 bytes, and go first.
+        let rounds: [(usize, &[&str]); 6] = [
+            (4096, &all),
+            (1200, &["host", "x-large", "x-small", "origin", "x-kept"]),
+            (800, &["host", "x-small", "origin", "x-kept"]),
+            (590, &["host", "origin", "x-kept"]),
+            (400, &["host", "origin"]),
+            (1, &[]),
+        ];
+        for (most, names) in rounds {
+            let packed = UpgradeRequest::from_head("/a?b", headers.iter().copied()).unwrap();
+            assert_eq!(left(packed.clone(), most), names, "{most}");
+            let mut request = packed;
+            request.settle(most, &kept);
+            assert_eq!((request.path(), request.query()), ("/a", Some("b")));
+            let super::super::Head::Packed(packed) = &request.head else {
+                panic!("not packed");
+            };
+            assert!(packed.bytes.len() <= most.max(1 + 2 + 4), "{most}");
+        }
+        // Which does not fit the packed form, so that each line takes a map's entry too.
+        let whole = || request("http://example.org/a", headers);
+        assert_eq!(left(whole(), 4096), all);
+        assert_eq!(
+            left(whole(), 1500),
+            ["host", "x-large", "x-small", "origin", "x-kept"]
+        );
+        assert!(left(whole(), 1).is_empty());
+        // Which fits once the name that is too long is gone.
+        let long = "x".repeat(200);
+        let mut request = request("/", &[("host", b"a"), (&long, &large)]);
+        request.settle(400, &kept);
+        assert!(matches!(request.head, super::super::Head::Packed(_)));
+        assert_eq!(request.header("host"), Some("a"));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::log::Mark;
 use crate::members::{Key, Members};
 
 /// A publication on its way into one lane.
-pub(super) struct Writing<'a, 't> {
+pub(super) struct Writing<'a> {
     pub(super) topic: &'a Arc<Topic>,
     pub(super) before: Lag,
     pub(super) number: LaneNumber,
@@ -22,10 +22,10 @@ pub(super) struct Writing<'a, 't> {
     pub(super) author_reads: Option<Option<Key>>,
     pub(super) members: &'a mut Members<Place>,
     pub(super) readers: &'a mut Slab<Reading>,
-    pub(super) told: &'a mut Told<'t>,
+    pub(super) told: &'a mut Told,
 }
 
-impl Writing<'_, '_> {
+impl Writing<'_> {
     /// Offers the message to those with nothing to read, appends it to the lane's log for all
     /// others, and looks after those that have much. `longest` is how long it is in the longest format
     /// so far.

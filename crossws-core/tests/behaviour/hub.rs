@@ -79,6 +79,9 @@ fn it_lists_peers_topics_and_namespaces() {
     assert_eq!(hub.in_namespace("/b").count("x"), 2);
     assert_eq!(hub.in_all_namespaces().count("x"), 3);
     assert_eq!(hub.in_namespace("/none").count("x"), 0);
+    assert_eq!(hub.in_namespace("/b").peer_count(), 2);
+    assert_eq!(hub.in_namespace("/none").peer_count(), 0);
+    assert_eq!(hub.in_all_namespaces().peer_count(), 3);
     assert_eq!(
         hub.in_namespace("/b").peers(),
         [ids[0].clone(), ids[2].clone()]
@@ -94,6 +97,27 @@ fn it_lists_peers_topics_and_namespaces() {
     drop(peers);
     assert_eq!(hub.peer(ids[0].id()), None);
     assert_empty(&hub);
+}
+
+#[test]
+fn all_namespaces_are_visited_once_however_many_there_are() {
+    // Around the number that one step of the visit takes.
+    for many in [63, 64, 65, 128, 200] {
+        let hub = Hub::default();
+        let names: Vec<_> = (0..many).map(|n| format!("/{n:03}")).collect();
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        let peers = peers(&hub, &names);
+        for (session, _) in &peers {
+            session.peer().subscribe("t").unwrap();
+        }
+        let all = hub.in_all_namespaces();
+        assert_eq!(all.publish("t", "x").unwrap().queued, many);
+        assert!(texts(&peers).iter().all(|texts| *texts == ["x"]));
+        assert_eq!(all.count("t"), many);
+        assert_eq!(all.peer_count(), many);
+        let listed = hub.peers();
+        assert!(listed.iter().eq(peers.iter().map(|(one, _)| one.peer())));
+    }
 }
 
 #[test]

@@ -252,6 +252,36 @@ fn names_and_topics_have_limits_that_errors_name() {
 }
 
 #[test]
+fn all_topics_of_a_hub_have_a_bound() {
+    let limits = crossws_core::Limits::default().max_hub_topics(3);
+    let hub = Hub::builder().limits(limits).build();
+    let hooks = Arc::new(hooks());
+    let (one, _wire) = open(&hub, &hooks, "/1");
+    let (two, _wire) = open(&hub, &hooks, "/1");
+    let (other, _wire) = open(&hub, &hooks, "/2");
+    assert_eq!(one.peer().subscribe("a"), Ok(true));
+    assert_eq!(one.peer().subscribe("b"), Ok(true));
+    assert_eq!(other.peer().subscribe("a"), Ok(true), "another topic");
+    let full = SubscribeError::HubFull(3);
+    assert_eq!(other.peer().subscribe("b"), Err(full.clone()));
+    assert!(full.to_string().contains('3'));
+    assert_eq!(other.peer().topics(), ["a".into()], "nothing is left of it");
+    assert_eq!(two.peer().subscribe("a"), Ok(true), "it exists already");
+
+    // A topic counts until its last member has left, in whichever way.
+    assert!(one.peer().unsubscribe("a"));
+    assert_eq!(other.peer().subscribe("b"), Err(full.clone()));
+    assert!(two.peer().unsubscribe("a"));
+    assert_eq!(other.peer().subscribe("b"), Ok(true));
+    assert_eq!(two.peer().subscribe("c"), Err(full));
+    drop(other);
+    assert_eq!(two.peer().subscribe("c"), Ok(true));
+    one.peer().terminate();
+    assert_eq!(two.peer().subscribe("d"), Ok(true));
+    assert_eq!(two.peer().subscribe("e"), Ok(true));
+}
+
+#[test]
 fn a_handle_kept_too_long_does_not_touch_its_successor() {
     let hub = Hub::default();
     let id = crossws_core::PeerId::from_u128(1);

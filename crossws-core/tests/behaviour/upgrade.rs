@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crossws_core::http::{Response, StatusCode};
 use crossws_core::{
-    CloseFrame, Hub, Limits, Origin, Params, PeerId, Refused, Rejection, Resolution, Resolve,
-    Route, SubscribeError, Upgrade, UpgradeRequest, hooks, resolve_with,
+    CloseCode, CloseFrame, Hub, Limits, Origin, Params, PeerId, Refused, Rejection, Resolution,
+    Resolve, Route, SubscribeError, Upgrade, UpgradeRequest, hooks, resolve_with,
 };
 use futures_lite::future::block_on;
 
@@ -264,6 +264,40 @@ fn topics_beyond_a_limit_refuse_the_upgrade() {
     assert_eq!(error(&long), too_long);
     let twice = answering(|_| Ok(Upgrade::new().topic("a").topic("b").topic("a")));
     assert!(upgrade(&hub, &twice, request("/")).is_ok());
+}
+
+#[test]
+fn topics_from_the_upgrade_count_against_the_hubs_bound() {
+    let limits = Limits::default().max_hub_topics(2);
+    let hub = Hub::builder().limits(limits).build();
+    let (session, _wire) = open(&hub, &Arc::new(hooks()), "/");
+    session.peer().subscribe("a").unwrap();
+    let some = |topics: &'static [&'static str]| {
+        answering(move |_| {
+            Ok(topics
+                .iter()
+                .fold(Upgrade::new(), |up, topic| up.topic(*topic)))
+        })
+    };
+    let (fits, too_many) = (some(&["a", "b", "a"]), some(&["a", "b", "c"]));
+    let rejection = upgrade(&hub, &too_many, request("/")).unwrap_err();
+    assert_eq!(rejection.status(), 503);
+    let rejection = upgrade(&hub, &fits, request("/other")).unwrap_err();
+    assert_eq!(
+        rejection.status(),
+        503,
+        "those of another namespace are others"
+    );
+    let accepted = upgrade(&hub, &fits, request("/")).unwrap();
+    // Between the 101 and here, somebody else takes the room.
+    session.peer().subscribe("last").unwrap();
+    let wire = Wire::default();
+    let frame = accepted.join(wire.transport()).map(drop).unwrap_err();
+    assert_eq!(frame.code(), CloseCode::TRY_AGAIN);
+    assert_eq!(hub.stats().peers, 1);
+    assert!(session.peer().unsubscribe("last"));
+    let accepted = upgrade(&hub, &fits, request("/")).unwrap();
+    assert!(accepted.join(wire.transport()).is_ok());
 }
 
 #[test]

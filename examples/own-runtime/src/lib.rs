@@ -17,7 +17,7 @@ use std::net::ToSocketAddrs;
 
 use crossws_core::Resolve;
 
-pub use crossws_native::CAPABILITIES;
+pub use crossws_native::{CAPABILITIES, Shutdown, stop_signal};
 pub use executor::{block_on, spawn};
 pub use runtime::OwnRuntime;
 pub use timer::Sleep;
@@ -31,13 +31,17 @@ pub type ServerHandle = crossws_native::ServerHandle<OwnRuntime>;
 /// Takes streams that were accepted elsewhere.
 pub type Acceptor<R> = crossws_native::Acceptor<R, OwnRuntime>;
 
-/// Serves hooks on an address until the process ends.
+/// Serves hooks on an address until SIGINT or SIGTERM, then shuts down in an orderly way.
 ///
 /// # Errors
-/// When the address cannot be bound, or the `start` hook fails.
+/// When the address cannot be bound, or signals cannot be watched.
 ///
 /// # Cancel safety
 /// Dropping the future stops accepting; connections go on.
 pub async fn serve<R: Resolve>(addr: impl ToSocketAddrs, resolver: R) -> Result<()> {
-    Server::builder(resolver).bind(addr).await?.run().await
+    let server = Server::builder(resolver).bind(addr).await?;
+    server
+        .run_until(stop_signal()?, Shutdown::default())
+        .await?;
+    Ok(())
 }

@@ -13,7 +13,7 @@ use worker::{Context, Env, Method, Request, Response, Result, event};
 
 // Of the native chat; what tells all rooms at once is not for a Worker, whose rooms are objects.
 #[allow(dead_code)]
-#[path = "../../chat/hooks.rs"]
+#[path = "../../chat/src/hooks.rs"]
 mod hooks;
 
 use hooks::Chat;
@@ -31,7 +31,7 @@ async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
 
 async fn page(mut request: Request, rooms: &Objects) -> Result<Response> {
     match (request.method(), request.path().as_str()) {
-        (Method::Get, "/") => Response::from_html(include_str!("../../chat/page.html")),
+        (Method::Get, "/") => Response::from_html(include_str!("../../chat/src/page.html")),
         (Method::Post, "/announce") => announce(&mut request, rooms).await,
         _ => Response::error("not found", 404),
     }

@@ -12,9 +12,10 @@ group! {
     connection_in_two_headers_is_accepted: [RAW_HTTP],
     tokens_in_any_case_and_in_lists_are_accepted: [RAW_HTTP],
     another_method_is_400_or_405: [RAW_HTTP],
-    http_1_0_is_refused: [RAW_HTTP],
+    an_upgrade_in_http_1_0_is_ignored: [RAW_HTTP],
     another_version_is_426_with_ours: [RAW_HTTP],
     a_missing_or_bad_key_is_400: [RAW_HTTP],
+    the_key_that_the_rfc_prints_is_accepted: [RAW_HTTP],
     what_is_not_http_is_400: [RAW_HTTP],
     a_missing_host_is_400: [RAW_HTTP],
     too_many_headers_are_431: [RAW_HTTP],
@@ -23,7 +24,9 @@ group! {
     a_head_that_takes_too_long_is_408: [RAW_HTTP] and own heads,
     a_silent_connection_is_let_go: [RAW_HTTP] and own heads,
     a_target_in_absolute_form_is_harmless: [RAW_HTTP],
-    a_target_of_a_star_is_harmless: [RAW_HTTP],
+    a_target_that_is_no_path_is_400: [RAW_HTTP],
+    a_fragment_in_the_target_is_400: [RAW_HTTP] and own heads,
+    a_refused_upgrade_ends_the_connection: [RAW_HTTP],
     a_header_that_is_not_ascii_is_harmless: [RAW_HTTP],
     half_a_head_and_gone_is_harmless: [RAW_HTTP],
     a_bad_handshake_reaches_no_hook: [RAW_HTTP],
@@ -120,6 +123,7 @@ async fn tokens_in_any_case_and_in_lists_are_accepted(scene: Scene<'_>) {
         ["upgrade: WebSocket", "CONNECTION: upgrade"],
         ["Upgrade: websocket", "Connection: keep-alive, Upgrade"],
         ["Upgrade:websocket", "Connection:  Upgrade ,close"],
+        ["uPGRADE: WEBSOCKET", "cONNECTION: uPGRADE"],
     ] {
         is_accepted(&stage, &good("a", &headers)).await;
     }
@@ -136,11 +140,15 @@ async fn another_method_is_400_or_405(scene: Scene<'_>) {
     stage.serves().await;
 }
 
-async fn http_1_0_is_refused(scene: Scene<'_>) {
+/// RFC 9110 section 7.8: it is a request like any other, for the HTTP service.
+async fn an_upgrade_in_http_1_0_is_ignored(scene: Scene<'_>) {
     let stage = scene.stage().await;
+    let line = format!("GET {} HTTP/1.0", Ask::named("a").target("/raw"));
+    let plain = status(&stage, &head(&line, &[HOST])).await;
     let headers = [HOST, KEY, VERSION, UPGRADE, CONNECTION];
-    let status = status(&stage, &head("GET / HTTP/1.0", &headers)).await;
-    assert_ne!(status, 101);
+    assert_eq!(status(&stage, &head(&line, &headers)).await, plain);
+    assert_eq!(plain, 200);
+    assert_eq!(stage.count("a", "upgrade").await, 0);
     stage.serves().await;
 }
 
@@ -156,6 +164,10 @@ async fn another_version_is_426_with_ours(scene: Scene<'_>) {
         let response = raw.response().await.unwrap();
         assert_eq!(response.status(), 426, "{request}");
         assert_eq!(response.headers()["sec-websocket-version"], "13");
+        // RFC 9110 sections 7.8 and 15.5.22.
+        assert_eq!(response.headers()["upgrade"], "websocket");
+        let connection = response.headers()["connection"].to_str().unwrap();
+        assert!(connection.to_ascii_lowercase().contains("upgrade"), "{connection}");
     }
     let status = status(&stage, &head("GET / HTTP/1.1", missing)).await;
     assert!(status == 426 || status == 400, "{status}");
@@ -178,6 +190,15 @@ async fn a_missing_or_bad_key_is_400(scene: Scene<'_>) {
         assert_eq!(status(&stage, &request).await, 400, "{request}");
     }
     stage.serves().await;
+}
+
+/// In RFC 6455 section 4.1: the four bits behind the 16 bytes are not zero, and nothing depends on
+/// them.
+async fn the_key_that_the_rfc_prints_is_accepted(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let printed = "Sec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEC==";
+    let request = good("a", &[UPGRADE, CONNECTION]).replace(KEY, printed);
+    is_accepted(&stage, &request).await;
 }
 
 async fn what_is_not_http_is_400(scene: Scene<'_>) {
@@ -283,13 +304,60 @@ async fn a_target_in_absolute_form_is_harmless(scene: Scene<'_>) {
     stage.serves().await;
 }
 
-async fn a_target_of_a_star_is_harmless(scene: Scene<'_>) {
+/// RFC 9112 section 3.2: a GET has a path, or a URL of HTTP.
+async fn a_target_that_is_no_path_is_400(scene: Scene<'_>) {
     let stage = scene.stage().await;
-    for method in ["GET", "OPTIONS"] {
+    for line in [
+        "GET * HTTP/1.1",
+        "OPTIONS * HTTP/1.1",
+        "GET raw HTTP/1.1",
+        "GET localhost:80 HTTP/1.1",
+        "GET ftp://localhost/raw HTTP/1.1",
+    ] {
         let headers = [HOST, KEY, VERSION, UPGRADE, CONNECTION];
-        let line = format!("{method} * HTTP/1.1");
-        let status = status(&stage, &head(&line, &headers)).await;
-        assert!(status == 101 || (400..500).contains(&status), "{status}");
+        assert_eq!(status(&stage, &head(line, &headers)).await, 400, "{line}");
+    }
+    assert_eq!(stage.namespaces().await, [""; 0]);
+    stage.serves().await;
+}
+
+async fn a_fragment_in_the_target_is_400(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let headers = [HOST, KEY, VERSION, UPGRADE, CONNECTION];
+    for target in ["/raw#fragment", "http://localhost/raw#"] {
+        let line = format!("GET {target} HTTP/1.1");
+        assert_eq!(status(&stage, &head(&line, &headers)).await, 400, "{line}");
+    }
+    stage.serves().await;
+}
+
+/// What such a client sends next may be frames.
+async fn a_refused_upgrade_ends_the_connection(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let refused = Ask {
+        refuse: Some(crate::Refuse {
+            status: 401,
+            headers: Vec::new(),
+            body: "who is it?".to_owned(),
+        }),
+        ..Ask::named("a")
+    };
+    let headers = [HOST, KEY, VERSION, UPGRADE, CONNECTION];
+    let by_a_hook = head(&format!("GET {} HTTP/1.1", refused.target("/raw")), &headers);
+    let by_a_rule = good("b", &[UPGRADE, CONNECTION]).replace(VERSION, "Sec-WebSocket-Version: 8");
+    let page = head("GET / HTTP/1.1", &[HOST]);
+    for (request, expected) in [(by_a_hook, 401), (by_a_rule, 426)] {
+        // As the first request of its connection, and as a later one.
+        for before in [false, true] {
+            let mut raw = stage.raw().await;
+            if before {
+                raw.write(page.as_bytes()).await.unwrap();
+                assert_eq!(raw.response().await.unwrap().status(), 200);
+            }
+            raw.write(request.as_bytes()).await.unwrap();
+            assert_eq!(raw.response().await.unwrap().status(), expected);
+            assert!(raw.response().await.is_none(), "{expected}, before: {before}");
+        }
     }
     stage.serves().await;
 }

@@ -9,6 +9,7 @@ group! {
     by_default_a_compressed_message_is_1002: [RAW_HTTP],
     an_offer_is_answered_where_it_is_wanted: [RAW_HTTP, COMPRESSION],
     without_an_offer_nothing_is_answered: [RAW_HTTP, COMPRESSION],
+    a_blank_offer_is_none: [RAW_HTTP, COMPRESSION],
     the_first_acceptable_offer_counts: [RAW_HTTP, COMPRESSION],
     an_offer_in_vain_connects_without_unless_strict: [RAW_HTTP, COMPRESSION],
     a_peer_knows_what_was_negotiated: [RAW_HTTP, COMPRESSION],
@@ -97,6 +98,18 @@ async fn without_an_offer_nothing_is_answered(scene: Scene<'_>) {
         assert_eq!(extensions, "");
         raw.write(&frame(0x81, b"Hello")).await.unwrap();
         assert_eq!(raw.frame().await, Event::Text("Hello".to_owned()));
+    }
+}
+
+async fn a_blank_offer_is_none(scene: Scene<'_>) {
+    for how in ["on", "strict"] {
+        let stage = scene.stage_with(wanted(how)).await;
+        for blank in [" ", ",", " , ,"] {
+            let (mut raw, extensions) = offer(&stage, blank).await.unwrap();
+            assert_eq!(extensions, "");
+            raw.write(&frame(0x81, b"Hello")).await.unwrap();
+            assert_eq!(raw.frame().await, Event::Text("Hello".to_owned()));
+        }
     }
 }
 

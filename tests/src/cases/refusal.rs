@@ -28,6 +28,7 @@ group! {
     a_foreign_origin_is_refused: [],
     the_origin_null_is_refused: [],
     the_same_origin_and_no_origin_are_accepted: [],
+    a_port_that_a_proxy_has_dropped_is_forgiven: [],
     a_listed_origin_is_accepted: [],
     any_origin_is_accepted_where_written_out: [],
 }
@@ -270,6 +271,22 @@ async fn the_same_origin_and_no_origin_are_accepted(scene: Scene<'_>) {
     let stage = scene.stage().await;
     accepted(&stage, &[HOST]).await;
     accepted(&stage, &[HOST, ("origin", "http://app.example:8080")]).await;
+}
+
+/// The proxy shows itself by a header that no page can set.
+async fn a_port_that_a_proxy_has_dropped_is_forgiven(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let dropped = [
+        ("host", "app.example"),
+        ("forwarded", "for=192.0.2.1"),
+        ("origin", "http://app.example:8080"),
+    ];
+    accepted(&stage, &dropped).await;
+    let foreign = [dropped[0], dropped[1], ("origin", "http://evil.example:8080")];
+    stage.refused("/", Ask::named("a"), &foreign, 403).await;
+    // The browser knows better.
+    let denied = [dropped[0], dropped[1], dropped[2], ("sec-fetch-site", "same-site")];
+    stage.refused("/", Ask::named("a"), &denied, 403).await;
 }
 
 async fn a_listed_origin_is_accepted(scene: Scene<'_>) {

@@ -143,7 +143,14 @@ impl Raw for AlteredRaw {
 
     fn response(&mut self) -> Fut<'_, Option<Response<Bytes>>> {
         Box::pin(async {
-            let mut response = self.raw.response().await?;
+            let mut response = match self.raw.response().await {
+                None if self.fault == Fault::AnswersBehindARefusal => Response::new(Bytes::new()),
+                response => response?,
+            };
+            let is_400 = response.status() == StatusCode::BAD_REQUEST;
+            if is_400 && self.fault == Fault::AnswersNoRequestWith400 {
+                *response.status_mut() = StatusCode::OK;
+            }
             if self.fault == Fault::AnswersEveryRequestWith400 {
                 *response.status_mut() = StatusCode::BAD_REQUEST;
             }

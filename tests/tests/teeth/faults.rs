@@ -72,7 +72,9 @@ pub enum Fault {
     WaitsForEverForAClose,
     WaitsForEverForAQueue,
     // On the wire, around the tokio adapter.
+    AnswersBehindARefusal,
     AnswersEveryRequestWith400,
+    AnswersNoRequestWith400,
     ClosesWithTheWrongCode,
     CompressesNothing,
     ForgetsWhichVersionItSpeaks,

@@ -85,6 +85,7 @@ pub const MUTANTS: &[Mutant] = &[
             "refusal::a_full_hub_refuses",
             "refusal::a_foreign_origin_is_refused",
             "refusal::the_origin_null_is_refused",
+            "refusal::a_port_that_a_proxy_has_dropped_is_forgiven",
             "refusal::a_listed_origin_is_accepted",
         ]),
     Fault::AdmitsEveryOrigin
@@ -92,6 +93,7 @@ pub const MUTANTS: &[Mutant] = &[
         .fails(&[
             "refusal::a_foreign_origin_is_refused",
             "refusal::the_origin_null_is_refused",
+            "refusal::a_port_that_a_proxy_has_dropped_is_forgiven",
             "refusal::a_listed_origin_is_accepted",
         ]),
     Fault::EchoesTheOfferedSubprotocol
@@ -499,12 +501,31 @@ pub const MUTANTS: &[Mutant] = &[
             "bad_http::a_frame_in_the_same_packet_is_delivered",
             "bad_http::connection_in_two_headers_is_accepted",
             "bad_http::tokens_in_any_case_and_in_lists_are_accepted",
+            "bad_http::an_upgrade_in_http_1_0_is_ignored",
             "bad_http::another_version_is_426_with_ours",
+            "bad_http::the_key_that_the_rfc_prints_is_accepted",
+            "bad_http::a_refused_upgrade_ends_the_connection",
             "bad_http::too_many_headers_are_431",
             "bad_http::a_head_that_is_too_large_is_431",
             "bad_http::a_target_that_is_too_long_is_414",
             "bad_http::a_head_that_takes_too_long_is_408",
             "bad_http::a_header_that_is_not_ascii_is_harmless",
+        ]),
+    Fault::AnswersNoRequestWith400
+        .put(Place::Tokio, &["bad_http"])
+        .fails(&[
+            "bad_http::a_missing_or_bad_key_is_400",
+            "bad_http::what_is_not_http_is_400",
+            "bad_http::a_missing_host_is_400",
+            "bad_http::a_target_that_is_no_path_is_400",
+            "bad_http::a_fragment_in_the_target_is_400",
+            "bad_http::a_bad_handshake_reaches_no_hook",
+        ]),
+    Fault::AnswersBehindARefusal
+        .put(Place::Tokio, &["bad_http"])
+        .fails(&[
+            "bad_http::a_silent_connection_is_let_go",
+            "bad_http::a_refused_upgrade_ends_the_connection",
         ]),
     Fault::ClosesWithTheWrongCode
         .put(Place::Tokio, &["bad_frames", "compression"])

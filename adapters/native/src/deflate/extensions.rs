@@ -15,7 +15,7 @@ pub(super) struct Extension<'a> {
     pub(super) params: Vec<(&'a str, Option<Cow<'a, str>>)>,
 }
 
-/// The extensions of a header.
+/// Returns the extensions of a header: none if it is blank.
 pub(super) fn parse(header: &[u8]) -> Result<Vec<Extension<'_>>, Malformed> {
     let header = std::str::from_utf8(header).map_err(|_| Malformed)?;
     let mut cursor = Cursor(header);
@@ -24,11 +24,7 @@ pub(super) fn parse(header: &[u8]) -> Result<Vec<Extension<'_>>, Malformed> {
         // A list may have empty elements (RFC 2616 section 2.1).
         while cursor.eat(',') {}
         if cursor.0.is_empty() {
-            return if extensions.is_empty() {
-                Err(Malformed)
-            } else {
-                Ok(extensions)
-            };
+            return Ok(extensions);
         }
         let name = cursor.token()?;
         let mut params = Vec::new();

@@ -329,14 +329,19 @@ impl Decoder {
         })
     }
 
-    /// How many bytes are kept of what has begun.
-    #[cfg(test)]
-    pub(super) fn owned(&self) -> usize {
+    /// How many bytes it holds of what has begun.
+    #[inline]
+    pub(crate) fn unfinished(&self) -> usize {
         self.begun.as_ref().map_or(0, |begun| {
             let message = begun.message.as_ref();
             let kept = begun.control.capacity() + message.map_or(0, Partial::capacity);
             size_of::<Begun>() + kept
         })
+    }
+
+    /// Drops what has begun.
+    pub(crate) fn forget_unfinished(&mut self) {
+        self.begun = None;
     }
 
     fn control(&mut self, opcode: Opcode, payload: &[u8]) -> Result<Event, Violation> {

@@ -62,7 +62,6 @@ impl Partial {
         }
     }
 
-    #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
         match self {
             Self::Text(text) => text.capacity(),

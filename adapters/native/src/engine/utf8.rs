@@ -73,7 +73,6 @@ impl Text {
         self.text.len() + self.tail_len
     }
 
-    #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
         self.text.capacity()
     }

@@ -143,22 +143,40 @@ impl<I: Io, R: Runtime> Link<I, R> {
                     if matches!(self.phase, Phase::Broken) {
                         self.lost();
                     }
-                    return None;
+                    if self.hold_unfinished() {
+                        return None;
+                    }
+                    self.engine.forget_unfinished();
+                    self.hold_unfinished();
+                    self.violates(Violation::overloaded());
                 }
-                Err(violation) if matches!(self.phase, Phase::Open) => {
-                    // What came before it is answered first, within the time of a close.
-                    self.phase = Phase::Violated {
-                        violation: Box::new(violation),
-                        deadline: self.close_deadline(),
-                    };
-                }
-                Err(violation) => self.violated(violation),
+                Err(violation) => self.violates(violation),
             }
         }
         // Nothing more is wanted from this client.
         self.undecoded = false;
         self.input.clear();
         None
+    }
+
+    /// Counts what the engine holds of what has arrived in part. Returns whether all connections
+    /// together may hold so much.
+    #[inline]
+    fn hold_unfinished(&mut self) -> bool {
+        let bytes = self.engine.unfinished();
+        bytes == self.unfinished.bytes() || self.unfinished.hold(bytes).is_ok()
+    }
+
+    /// The client breaks a rule: what came before is answered first, within the time of a close.
+    fn violates(&mut self, violation: Violation) {
+        if matches!(self.phase, Phase::Open) {
+            self.phase = Phase::Violated {
+                violation: Box::new(violation),
+                deadline: self.close_deadline(),
+            };
+        } else {
+            self.violated(violation);
+        }
     }
 
     /// A peer that this side closed has nothing more to say.

@@ -1,8 +1,11 @@
 //! How much may wait in an outbox, and what becomes of more.
 
+use std::sync::OnceLock;
+use std::time::Instant;
+
 use crossws_core::{DRAIN_MARK, Overflow, Receipt, Room, Settled};
 
-use super::{Outbox, State, queue};
+use super::{Outbox, RELIEVED, State, queue};
 use crate::sync::atomic::Ordering;
 
 impl Outbox {
@@ -26,7 +29,7 @@ impl Outbox {
     }
 
     /// Whether more than half of a bound is used.
-    fn is_half(&self, bytes: usize, frames: usize) -> bool {
+    pub(super) fn is_half(&self, bytes: usize, frames: usize) -> bool {
         bytes > self.max_bytes / 2 || frames > self.max_frames / 2
     }
 
@@ -44,12 +47,6 @@ impl Outbox {
         half
     }
 
-    /// Returns whether a message may be queued at once, as nearly always.
-    #[inline]
-    pub(super) fn has_room(&self, state: &State, len: usize) -> bool {
-        !state.closing && !state.stale && self.fits(state, len)
-    }
-
     /// Does what the policy says where there may be no room for a message. Returns how many were
     /// discarded for it; or else that it is refused.
     ///
@@ -60,7 +57,7 @@ impl Outbox {
         if state.closing {
             return Err(Receipt::closed());
         }
-        if !state.stale && !self.is_blocked() {
+        if !state.stale && (!self.is_blocked() || self.fits(state, len)) {
             return Ok(0);
         }
         match state.overflow {
@@ -108,12 +105,37 @@ impl Outbox {
     }
 
     /// Returns whether something must be done, if so much waits, which is more than half of a bound:
-    /// it must be written, or, if that has to wait for the client, it is too much.
+    /// it must be written, or its publisher must be told that this client is behind, or it is too much.
     pub(super) fn must_settle(&self, bytes: usize, frames: usize) -> bool {
-        if self.is_blocked() {
-            self.is_over(bytes, frames)
-        } else {
-            frames > 1
+        frames > 1 && (!self.is_blocked() || self.is_over(bytes, frames) || self.is_given_time())
+    }
+
+    /// Returns whether the client has let a write wait, more than half of a bound waits, and it has been
+    /// so for less than [`GRACE`].
+    pub(crate) fn is_behind(&self) -> bool {
+        if !self.is_blocked() {
+            return false;
+        }
+        let state = self.state.lock();
+        let (bytes, frames) = state.waiting();
+        !state.closing && self.is_half(bytes, frames) && self.is_given_time()
+    }
+
+    /// Returns whether the client, which is behind, may still take its time. That begins now if it has
+    /// caught up since it was last behind.
+    fn is_given_time(&self) -> bool {
+        let now = ticks();
+        match self.behind_until.load(Ordering::Relaxed) {
+            NOT_BEHIND => {
+                self.behind_until.store(now + GRACE, Ordering::Relaxed);
+                true
+            }
+            LATE => false,
+            until if until > now && until - now <= GRACE => true,
+            _ => {
+                self.behind_until.store(LATE, Ordering::Relaxed);
+                false
+            }
         }
     }
 
@@ -129,24 +151,37 @@ impl Outbox {
         self.note(bytes, frames) && self.must_settle(bytes, frames)
     }
 
+    /// Returns how much may be appended to one topic's log before anyone looks at the sum, while writes
+    /// succeed.
+    #[inline]
+    pub(super) fn first_room(&self, state: &State) -> Room {
+        // A quarter, then smaller parts: those of all topics together are about as much as a bound.
+        let part = 2 + (usize::BITS - state.queue.feeds().saturating_sub(1).leading_zeros());
+        Room::new(self.max_bytes >> part, self.max_frames >> part)
+    }
+
     /// Returns how much more may be appended to one topic's log, if so much waits in all.
     ///
-    /// While writes succeed, this is asked again when half of a bound is used, and then at each
-    /// sixteenth: the publisher writes at each of these. Once a write has had to wait, the sum of
-    /// everything must not exceed the bounds: one topic may use what is left, of several each
-    /// publication is looked at.
+    /// This is asked again when a quarter of a bound is used, and then at each sixteenth. Once a write
+    /// has had to wait, the sum of everything must not exceed the bounds: one topic may use what is
+    /// left, of several each publication is looked at, as while publishers wait for the client.
     pub(super) fn room(&self, state: &State, bytes: usize, frames: usize) -> Room {
         let half = self.is_half(bytes, frames);
-        let room = if !self.is_blocked() {
-            let left = |most: usize, used: usize| (most / 2).saturating_sub(used).max(most / 16);
-            Room::new(left(self.max_bytes, bytes), left(self.max_frames, frames))
-        } else if state.queue.has_one_feed() {
-            Room::new(
-                self.max_bytes.saturating_sub(bytes),
-                self.max_frames.saturating_sub(frames),
-            )
-        } else {
+        let blocked = self.is_blocked();
+        let left = |most: usize, used: usize| {
+            let next = (most / 4).saturating_sub(used).max(most / 16);
+            if blocked {
+                next.min(most.saturating_sub(used))
+            } else {
+                next
+            }
+        };
+        // Each publisher must be told.
+        let each = blocked && (!state.queue.has_one_feed() || (half && self.is_given_time()));
+        let room = if each {
             Room::default()
+        } else {
+            Room::new(left(self.max_bytes, bytes), left(self.max_frames, frames))
         };
         room.with_settle(half && self.must_settle(bytes, frames))
     }
@@ -168,8 +203,9 @@ impl Outbox {
             }
         }
         if settled.wrote {
-            self.relieved.store(true, Ordering::Relaxed);
+            self.flags.fetch_or(RELIEVED, Ordering::Relaxed);
         }
+        settled.behind = !settled.closed && self.is_behind();
         settled
     }
 
@@ -212,4 +248,22 @@ impl Outbox {
         self.wake_pump();
         lost
     }
+}
+
+/// The client is not behind, or nobody has looked since it is.
+pub(super) const NOT_BEHIND: u16 = 0;
+
+/// It has been for longer than publishers wait.
+const LATE: u16 = u16::MAX;
+
+/// How long publishers wait for a client that is behind: see [`pace`](crate::pace).
+const GRACE: u16 = 100;
+
+/// Returns a clock's milliseconds. It begins anew at 1 every minute, long before it reaches [`LATE`]: a
+/// client that is behind then is late a little early.
+fn ticks() -> u16 {
+    const MINUTE: u128 = 60_000;
+    static START: OnceLock<Instant> = OnceLock::new();
+    let since = START.get_or_init(Instant::now).elapsed().as_millis();
+    1 + u16::try_from(since % MINUTE).unwrap_or_default()
 }

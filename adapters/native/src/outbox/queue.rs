@@ -107,6 +107,11 @@ impl Queue {
         self.feeds.len() == 1 && self.fetching.is_none()
     }
 
+    /// Returns of how many topics there are news.
+    pub(super) fn feeds(&self) -> usize {
+        self.feeds.len()
+    }
+
     pub(super) fn backlogs(&self) -> SmallVec<[Backlog; 1]> {
         self.feeds.iter().map(Feed::backlog).collect()
     }

@@ -69,6 +69,13 @@ impl Room<'_> {
 }
 
 impl Session {
+    /// How many bytes of memory wait here, and what rustls takes for the connection itself.
+    pub(super) fn buffered(&self) -> usize {
+        let buffers = [&self.partial, &self.plain, &self.outgoing];
+        let waiting: usize = buffers.iter().map(|buffer| buffer.capacity()).sum();
+        size_of::<UnbufferedServerConnection>() + waiting
+    }
+
     pub(super) fn new(connection: UnbufferedServerConnection) -> Self {
         Self {
             connection: Box::new(connection),

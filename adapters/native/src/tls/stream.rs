@@ -209,6 +209,10 @@ impl<I: Io> Io for TlsStream<I> {
     fn abort(&mut self) {
         self.io.abort();
     }
+
+    fn buffered(&self) -> usize {
+        self.session.buffered() + self.io.buffered()
+    }
 }
 
 fn broken(error: rustls::Error) -> io::Error {

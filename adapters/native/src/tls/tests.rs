@@ -31,6 +31,11 @@ fn what_is_wrong_is_named() {
     assert!(matches!(error(&chain, &encrypted), TlsError::EncryptedKey));
     let (_, anothers) = pem();
     assert!(matches!(error(&chain, &anothers), TlsError::Mismatch));
+    // What a `main` prints.
+    assert_eq!(
+        format!("{:?}", error(&chain, &anothers)),
+        "the private key does not belong to the first certificate of the chain"
+    );
     // Cut off in the middle of a section.
     let half = |text: &str| text[..text.len() / 2].to_owned();
     assert!(matches!(

@@ -98,6 +98,15 @@ fn it_echoes_over_tcp_and_answers_pages_with_404() {
 }
 
 #[test]
+fn an_address_in_use_is_named() {
+    let (addr, handle) = start(Server::builder(echo()));
+    let error = block_on(Server::builder(echo()).bind(addr)).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+    assert!(error.to_string().contains(&addr.to_string()), "{error}");
+    block_on(handle.shutdown(Shutdown::default()));
+}
+
+#[test]
 fn a_shutdown_tells_peers_waits_for_them_and_stops_listening() {
     let (addr, handle) = start(Server::builder(echo()));
     let mut stream = client(addr);

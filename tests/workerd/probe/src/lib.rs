@@ -3,7 +3,8 @@
 //! Upgrades to `/plain` are served by the Worker itself, all others by the object of their
 //! namespace, which is the path or what `?namespace=` says. Below `/shared` all namespaces share
 //! one object; below `/one` there is one object for everything, and below `/by-request` the one
-//! that `?object=` names. Below `/quick`, `/brief` and `/silent` objects are of these classes.
+//! that `?object=` names. `/forward` hands a client's request to an object as it came, and `/id`
+//! tells the object's id, which no application should. Below `/quick`, `/brief` and `/silent` objects are of these classes.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,7 +17,8 @@ use crossws::{
 };
 use serde_json::{Value, json};
 use worker::send::SendFuture;
-use worker::{Context, Delay, Env, Request, Response, Result, State, event};
+use worker::wasm_bindgen::JsCast;
+use worker::{Context, Delay, Env, Request, Response, Result, State, event, web_sys};
 
 crossws::worker::durable_object! {
     pub struct Probe => Orders = |_env| Orders::default();
@@ -225,6 +227,15 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
         .options(with)
         .shard(shard(kind));
     let upgraded = match path.as_str() {
+        "/forward" => return forward(request, &env).await,
+        "/id" => {
+            let name = asked.get("object").cloned().unwrap_or_default();
+            let id = env
+                .durable_object("PROBE")?
+                .id_from_name(&name)?
+                .to_string();
+            return Response::ok(id);
+        }
         "/plain" => {
             Plain::new()
                 .options(options())
@@ -286,4 +297,20 @@ async fn from_outside(request: &Request, objects: &Objects) -> Result<Response> 
         }
         _ => Response::error("not found", 404),
     }
+}
+
+/// Forwards a client's request to an object, which no application should: as it is, or to the
+/// address that the adapter itself uses.
+async fn forward(request: Request, env: &Env) -> Result<Response> {
+    let query = query_of(&request);
+    let name = query.get("object").cloned().unwrap_or_default();
+    let stub = env.durable_object("PROBE")?.get_by_name(&name)?;
+    let request = match query.get("to") {
+        Some(url) => {
+            let init = request.inner().clone()?;
+            web_sys::Request::new_with_str_and_init(url, init.unchecked_ref())?.into()
+        }
+        None => request,
+    };
+    stub.fetch_with_request(request).await
 }

@@ -17,12 +17,12 @@ fn what_is_announced_costs_nothing() {
             let mut piece = piece.to_vec();
             let event = decoder.decode(&mut &mut piece[..]).unwrap();
             assert!(
-                decoder.owned() <= 2 * arrived + (8 << 10),
+                decoder.unfinished() <= 2 * arrived + (8 << 10),
                 "after {arrived}"
             );
             assert_eq!(event.is_some(), arrived == bytes.len());
         }
-        assert_eq!(decoder.owned(), 0, "between messages it owns nothing");
+        assert_eq!(decoder.unfinished(), 0, "between messages it owns nothing");
     }
 }
 
@@ -49,8 +49,8 @@ fn small_fragments_are_not_copied_over_and_over() {
         for at in 0..MANY / 30 {
             let mut frame = masked(if at == 0 { first } else { 0 }, &[b'x'; 64]);
             decoder.decode(&mut &mut frame[..]).unwrap();
-            sizes.insert(decoder.owned());
-            assert!(decoder.owned() <= 2 * 64 * (at + 1) + 64);
+            sizes.insert(decoder.unfinished());
+            assert!(decoder.unfinished() <= 2 * 64 * (at + 1) + 64);
         }
         assert!(sizes.len() < 20, "{sizes:?}");
     }
@@ -62,5 +62,5 @@ fn a_control_frame_in_pieces_leaves_nothing_behind() {
     for byte in masked(0x89, b"there?") {
         decoder.decode(&mut &mut [byte][..]).unwrap();
     }
-    assert_eq!(decoder.owned(), 0);
+    assert_eq!(decoder.unfinished(), 0);
 }

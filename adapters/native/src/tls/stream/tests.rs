@@ -241,6 +241,27 @@ fn noise(len: usize) -> Vec<u8> {
 }
 
 #[test]
+fn an_unfinished_handshake_counts_what_it_holds() {
+    let mut pair = Pair::new(&TLS13);
+    let silent = pair.server.buffered();
+    assert!(silent > 0, "rustls takes memory before anything arrives");
+    pair.carry_to_server();
+    let hello = pair.wire().carry_to_server.len();
+    let last = pair.wire().carry_to_server.pop_back().unwrap();
+    assert!(pair.read().is_pending());
+    let held = pair.server.buffered() - silent;
+    assert!((hello - 1..4 * hello).contains(&held), "{held} of {hello}");
+    pair.wire().carry_to_server.push_back(last);
+    // The answer that its client does not take is held too.
+    pair.wire().room = 0;
+    assert!(pair.read().is_pending());
+    assert!(pair.server.buffered() > silent);
+    pair.wire().room = usize::MAX;
+    assert!(pair.read().is_pending());
+    assert_eq!(pair.server.buffered(), silent);
+}
+
+#[test]
 fn bytes_cross_in_both_versions_whatever_the_steps() {
     for version in [&TLS12, &TLS13] {
         let mut pair = Pair::established(version);

@@ -1,4 +1,4 @@
-//! The chat, tested without a port and in virtual time: `cargo test --example chat`.
+//! The chat, tested without a port and in virtual time: `cargo test -p chat`.
 
 use std::time::Duration;
 

@@ -1,13 +1,17 @@
 //! A chat with rooms, and the page that it is used with, on one port.
 //!
-//!     cargo run --example chat
+//! ```sh
+//! cargo run -p chat
+//! ```
 //!
 //! Open the printed address in two windows. Then tell all rooms something from outside:
 //!
-//!     curl --data 'Deploy at 18:00' http://127.0.0.1:3000/announce
+//! ```sh
+//! curl --data 'Deploy at 18:00' http://127.0.0.1:3000/announce
+//! ```
 //!
-//! `PORT` chooses another port; Ctrl-C tells the peers, waits for them and says how it went.
-//! The chat itself is in `chat/hooks.rs`, its tests are in `chat/tests.rs`.
+//! `PORT` chooses another port. Ctrl-C or SIGTERM tells the peers, waits for them and prints how it
+//! went. The chat itself is in `hooks.rs`, its tests are in `tests.rs`.
 
 use std::env;
 use std::io;
@@ -18,20 +22,20 @@ use axum::http::StatusCode;
 use axum::response::Html;
 use axum::routing::{get, post};
 use crossws::Hub;
-use crossws::tokio::{Server, Shutdown};
+use crossws::tokio::{Server, Shutdown, stop_signal};
 
-#[path = "chat/hooks.rs"]
 mod hooks;
 #[cfg(test)]
-#[path = "chat/tests.rs"]
 mod tests;
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
+    // Prints what crossws logs: a hook that failed, for example.
+    tracing_subscriber::fmt().with_writer(io::stderr).init();
     let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
     let hub = Hub::default();
     let http = Router::new()
-        .route("/", get(Html(include_str!("chat/page.html"))))
+        .route("/", get(Html(include_str!("page.html"))))
         .route("/announce", post(announce))
         .with_state(hub.clone());
     let server = Server::builder(hooks::chat())
@@ -42,13 +46,13 @@ async fn main() -> io::Result<()> {
     println!("http://{}", server.local_addr());
 
     let report = server
-        .run_until(tokio::signal::ctrl_c(), Shutdown::default())
+        .run_until(stop_signal()?, Shutdown::default())
         .await?;
-    println!("{report:?}");
+    println!("{report}");
     Ok(())
 }
 
-/// Anyone may: an app with something to lose would ask who it is.
+/// Announces without asking who it is: an app with something to lose would check.
 async fn announce(State(hub): State<Hub>, text: String) -> (StatusCode, String) {
     match hooks::announce(&hub, &text) {
         Ok(published) => (

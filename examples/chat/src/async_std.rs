@@ -1,19 +1,20 @@
-//! The chat on async-std: see `chat.rs`. The hooks and the page are the same files.
+//! The chat on async-std: see `main.rs`. The hooks and the page are the same files.
 //!
-//!     cargo run --example chat_async_std
+//! ```sh
+//! cargo run -p chat --features async-std --bin chat_async_std
+//! ```
 
 use std::env;
 use std::io;
 
 use crossws::Hub;
-use crossws::async_std::Server;
+use crossws::async_std::{Server, Shutdown, stop_signal};
 
-#[path = "chat/hooks.rs"]
 mod hooks;
-#[path = "chat/pages.rs"]
 mod pages;
 
 fn main() -> io::Result<()> {
+    tracing_subscriber::fmt().with_writer(io::stderr).init();
     async_std::task::block_on(async {
         let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
         let hub = Hub::default();
@@ -23,6 +24,10 @@ fn main() -> io::Result<()> {
             .bind(format!("127.0.0.1:{port}"))
             .await?;
         println!("http://{}", server.local_addr());
-        server.run().await
+        let report = server
+            .run_until(stop_signal()?, Shutdown::default())
+            .await?;
+        println!("{report}");
+        Ok(())
     })
 }

@@ -1,0 +1,88 @@
+//! How a connection whose hooks write to others is paced.
+//!
+//! A hook never waits for a client that it writes to. Between two messages of a client, its connection
+//! does. Its turn ends when a queue that it writes to is a quarter full, so that the queue is written.
+//! And before the next message it waits while one of these clients is behind: a write has had to wait
+//! for it, and more than half of a bound waits. A client that reads has caught up within milliseconds,
+//! even on a machine where it must first get a core. One that does not read holds up others' messages
+//! for a tenth of a second in all, and is then judged by the limits.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::outbox::Outbox;
+use crate::runtime::Runtime;
+
+/// How long to wait between two looks at those who are behind.
+const MOMENT: Duration = Duration::from_millis(1);
+
+/// More are not waited for at once.
+const MOST: usize = 4096;
+
+thread_local! {
+    static STATE: Cell<State> = const { Cell::new(State::NoHook) };
+    static GROWN: RefCell<Grown> = const { RefCell::new(Vec::new()) };
+}
+
+/// What this thread knows of the hook that it polls.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    NoHook,
+    Hook,
+    /// The hook has let a queue grow so much that its connection's turn is over.
+    TurnOver,
+}
+
+/// The queues that a hook has let grow.
+pub(crate) type Grown = Vec<Arc<Outbox>>;
+
+/// A hook is polled on this thread from here on.
+#[inline]
+pub(crate) fn begin_hook() {
+    STATE.set(State::Hook);
+}
+
+/// The hook is not polled any more. Returns the queues that grew, if the turn is over.
+#[inline]
+pub(crate) fn end_hook() -> Option<Box<Grown>> {
+    match STATE.replace(State::NoHook) {
+        State::TurnOver => take_grown(),
+        _ => None,
+    }
+}
+
+#[cold]
+fn take_grown() -> Option<Box<Grown>> {
+    Some(Box::new(GROWN.take()))
+}
+
+/// The hook that this thread polls, if it does, has let this queue grow.
+pub(crate) fn has_grown(outbox: &Arc<Outbox>) {
+    if STATE.get() == State::NoHook {
+        return;
+    }
+    GROWN.with_borrow_mut(|grown| {
+        if STATE.replace(State::TurnOver) == State::Hook {
+            // What a hook that panicked has left.
+            grown.clear();
+        }
+        if grown.len() < MOST {
+            grown.push(Arc::clone(outbox));
+        }
+    });
+}
+
+/// Returns whether a message must wait for one of these.
+pub(crate) fn must_wait(grown: &mut Grown) -> bool {
+    grown.retain(|outbox| outbox.is_behind());
+    !grown.is_empty()
+}
+
+/// Waits until none of these is behind. To be followed by the next message at once: many may have waited
+/// for the same client.
+pub(crate) async fn wait<R: Runtime>(mut grown: Grown, runtime: R) {
+    while must_wait(&mut grown) {
+        runtime.sleep(MOMENT).await;
+    }
+}

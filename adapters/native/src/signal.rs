@@ -1,0 +1,127 @@
+//! The signals that tell a process to stop.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use event_listener::{Event, EventListener};
+
+/// Watches for SIGINT and SIGTERM: Ctrl-C in a terminal, and what systemd, Docker and Kubernetes
+/// send. The returned future resolves at the first of them.
+///
+/// The second signal ends the process at once, as it would without this function, so that a
+/// shutdown that takes too long can be cut short. A thread of its own watches, so that this works
+/// while every task of the runtime is blocked.
+///
+/// The signals are the process's, not a server's: every future of this function resolves at the
+/// first signal, and at once if it has already come. From the first call on, neither signal ends
+/// the process by itself any more.
+///
+/// # Errors
+/// When the signals cannot be watched, because threads or file descriptors have run out; then
+/// nothing has changed. [`Unsupported`](io::ErrorKind::Unsupported) where the system has no such
+/// signals: on Windows, `crossws-tokio` has its own function of this name.
+pub fn stop_signal() -> io::Result<StopSignal> {
+    static WATCHED: Mutex<Option<Arc<Stopping>>> = Mutex::new(None);
+    let mut watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
+    let stopping = match &*watched {
+        Some(stopping) => Arc::clone(stopping),
+        None => Arc::clone(watched.insert(watch()?)),
+    };
+    Ok(StopSignal {
+        stopping,
+        listener: None,
+    })
+}
+
+/// Starts the thread that watches.
+#[cfg(unix)]
+fn watch() -> io::Result<Arc<Stopping>> {
+    use std::sync::mpsc;
+    use std::thread;
+
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::iterator::Signals;
+    use signal_hook::low_level::emulate_default_handler;
+
+    let stopping = Arc::new(Stopping::default());
+    let told = Arc::clone(&stopping);
+    // The thread comes first: signals that are registered and not watched would be lost.
+    let (sender, receiver) = mpsc::channel::<Signals>();
+    thread::Builder::new()
+        .name("crossws-signals".to_owned())
+        .spawn(move || {
+            let Ok(mut signals) = receiver.recv() else {
+                return;
+            };
+            for signal in signals.forever() {
+                if !told.begin() {
+                    let _ = emulate_default_handler(signal);
+                }
+            }
+        })?;
+    let signals = Signals::new([SIGINT, SIGTERM])?;
+    sender.send(signals).map_err(io::Error::other)?;
+    Ok(stopping)
+}
+
+#[cfg(not(unix))]
+fn watch() -> io::Result<Arc<Stopping>> {
+    Err(io::Error::new(
+        io::ErrorKind::Unsupported,
+        "signals that stop a process are watched on Unix only",
+    ))
+}
+
+/// Whether the process has been told to stop.
+#[derive(Debug, Default)]
+struct Stopping {
+    begun: AtomicBool,
+    changed: Event,
+}
+
+impl Stopping {
+    /// Returns whether this was the first signal.
+    #[cfg(unix)]
+    fn begin(&self) -> bool {
+        let first = !self.begun.swap(true, Ordering::SeqCst);
+        self.changed.notify(usize::MAX);
+        first
+    }
+}
+
+/// A future that resolves when the process is told to stop: see [`stop_signal`].
+#[must_use = "a future does nothing until it is polled"]
+pub struct StopSignal {
+    stopping: Arc<Stopping>,
+    listener: Option<EventListener>,
+}
+
+impl Future for StopSignal {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        while !self.stopping.begun.load(Ordering::SeqCst) {
+            match &mut self.listener {
+                Some(listener) => {
+                    ready!(Pin::new(listener).poll(cx));
+                    self.listener = None;
+                }
+                // The loop looks again: the signal may have come before the listener was there.
+                None => self.listener = Some(self.stopping.changed.listen()),
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
+impl fmt::Debug for StopSignal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("StopSignal")
+            .field(&self.stopping.begun)
+            .finish()
+    }
+}

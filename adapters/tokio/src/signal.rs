@@ -1,0 +1,71 @@
+//! The signals that tell a process to stop.
+
+#[cfg(not(windows))]
+pub use crossws_native::{StopSignal, stop_signal};
+#[cfg(windows)]
+pub use windows::{StopSignal, stop_signal};
+
+#[cfg(windows)]
+mod windows {
+    use std::fmt;
+    use std::io;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown};
+
+    /// Watches for Ctrl-C, Ctrl-Break, the console's close and the system's shutdown. The returned
+    /// future resolves at the first of them. The second ends the process at once, so that a
+    /// shutdown that takes too long can be cut short.
+    ///
+    /// Windows itself ends the process some seconds after a close.
+    ///
+    /// # Errors
+    /// When the console's events cannot be watched.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn stop_signal() -> io::Result<StopSignal> {
+        let mut ctrl_c = ctrl_c()?;
+        let mut ctrl_break = ctrl_break()?;
+        let mut close = ctrl_close()?;
+        let mut shutdown = ctrl_shutdown()?;
+        let mut next = move |cx: &mut Context<'_>| {
+            let events = [
+                ctrl_c.poll_recv(cx),
+                ctrl_break.poll_recv(cx),
+                close.poll_recv(cx),
+                shutdown.poll_recv(cx),
+            ];
+            match events.iter().any(Poll::is_ready) {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
+        };
+        Ok(StopSignal(Box::pin(async move {
+            std::future::poll_fn(&mut next).await;
+            tokio::spawn(async move {
+                std::future::poll_fn(&mut next).await;
+                std::process::exit(1);
+            });
+        })))
+    }
+
+    /// A future that resolves when the process is told to stop: see [`stop_signal`].
+    #[must_use = "a future does nothing until it is polled"]
+    pub struct StopSignal(Pin<Box<dyn Future<Output = ()> + Send>>);
+
+    impl Future for StopSignal {
+        type Output = ();
+
+        fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+            self.0.as_mut().poll(cx)
+        }
+    }
+
+    impl fmt::Debug for StopSignal {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("StopSignal(..)")
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! What a server does with requests that are odd, but good, and how it refuses those that are bad:
+//! through its own reader of heads, in a later request of a connection, and in a foreign server.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+use common::{read_head, soon, start, upgrade_request};
+use crossws_core::{
+    Deflate, Hooks, Hub, Rejection, Resolve, Upgrade, UpgradeRequest, resolve_with,
+};
+use crossws_tokio::{Acceptor, Server};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// Hooks at `/ws`, which refuse at `/ws/closed`; everything else belongs to the HTTP service.
+fn sockets() -> impl Resolve {
+    let hooks = Arc::new(Gate);
+    resolve_with(move |request| {
+        request
+            .path()
+            .starts_with("/ws")
+            .then(|| Arc::clone(&hooks))
+    })
+}
+
+struct Gate;
+
+impl Hooks for Gate {
+    async fn upgrade(&self, request: &UpgradeRequest) -> Result<Upgrade, Rejection> {
+        match request.path() {
+            "/ws/closed" => Err(Rejection::unauthorized("Bearer")),
+            _ => Ok(Upgrade::new().header("X-Room", "lobby")?),
+        }
+    }
+}
+
+fn pages() -> Router {
+    Router::new().fallback(get(|| async { "a page" }))
+}
+
+/// The three doors: who reads the request's head differs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Door {
+    /// The server itself.
+    First,
+    /// hyper in the server, because the connection began with a page.
+    Later,
+    /// hyper in somebody else's server.
+    Foreign,
+}
+
+const DOORS: [Door; 3] = [Door::First, Door::Later, Door::Foreign];
+
+const PAGE: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+/// A connection whose next request comes through this door.
+async fn connect(door: Door) -> TcpStream {
+    let hub = Hub::builder().deflate(Deflate::default()).build();
+    let addr = match door {
+        Door::Foreign => foreign(Acceptor::new(sockets(), hub)).await,
+        _ => {
+            let server = Server::builder(sockets()).hub(hub).http(pages());
+            start(server).await.addr
+        }
+    };
+    let mut stream = TcpStream::connect(addr).await.unwrap();
+    if door == Door::Later {
+        page(&mut stream).await;
+    }
+    stream
+}
+
+async fn foreign<R: Resolve>(acceptor: Acceptor<R>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let app = pages().layer(acceptor.layer());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    addr
+}
+
+/// Asks for a page and reads it.
+async fn page(stream: &mut TcpStream) {
+    stream.write_all(PAGE).await.unwrap();
+    assert!(read_head(stream).await.starts_with("HTTP/1.1 200"));
+    let mut page = [0; 6];
+    soon("a page", stream.read_exact(&mut page)).await.unwrap();
+    assert_eq!(&page, b"a page");
+}
+
+async fn ask(stream: &mut TcpStream, request: &str) -> String {
+    stream.write_all(request.as_bytes()).await.unwrap();
+    read_head(stream).await
+}
+
+fn status(head: &str) -> u16 {
+    head.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+/// The values of a header, whatever its name's case.
+fn header<'a>(head: &'a str, name: &str) -> Vec<&'a str> {
+    head.lines()
+        .filter_map(|line| line.split_once(": "))
+        .filter(|(one, _)| one.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value)
+        .collect()
+}
+
+/// Whether the server ends the connection, without another request.
+async fn ends(stream: &mut TcpStream) {
+    let mut rest = Vec::new();
+    let ended = soon("the connection's end", stream.read_to_end(&mut rest)).await;
+    ended.unwrap();
+}
+
+#[tokio::test]
+async fn odd_but_good_handshakes_are_accepted() {
+    let plain = upgrade_request("/ws");
+    let key = "dGhlIHNhbXBsZSBub25jZQ==";
+    let odd = [
+        // RFC 6455 section 4.1 prints this key, which has bits behind its 16 bytes.
+        plain.replace(key, "AQIDBAUGBwgJCgsMDQ4PEC=="),
+        plain.replace("\r\n\r\n", "\r\nSec-WebSocket-Extensions:\r\n\r\n"),
+        plain.replace("\r\n\r\n", "\r\nSec-WebSocket-Extensions: , \r\n\r\n"),
+        plain
+            .to_uppercase()
+            .replace("/WS", "/ws")
+            .replace(&key.to_uppercase(), key),
+        plain.replace("Sec-WebSocket-Key", "sEC-wEBSOCKET-kEY"),
+        plain.replace("GET /ws", "GET http://localhost/ws"),
+        plain.replace("GET /ws", "GET HTTPS://localhost/ws?a=b"),
+    ];
+    for door in DOORS {
+        for request in &odd {
+            let head = ask(&mut connect(door).await, request).await;
+            assert_eq!(status(&head), 101, "{door:?}: {request}\n{head}");
+            assert!(header(&head, "sec-websocket-extensions").is_empty());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_key_of_another_length_is_refused() {
+    for key in [
+        "AQIDBAUGBwgJCgsMDQ4PE===",
+        "AQIDBAUGBwgJCgsMDQ4PECA=",
+        "=QIDBAUGBwgJCgsMDQ4PEC==",
+    ] {
+        let request = upgrade_request("/ws").replace("dGhlIHNhbXBsZSBub25jZQ==", key);
+        let head = ask(&mut connect(Door::First).await, &request).await;
+        assert_eq!(status(&head), 400, "{key}");
+    }
+}
+
+#[tokio::test]
+async fn a_101_spells_its_headers_as_the_rfc_does() {
+    let request = upgrade_request("/ws").replace(
+        "\r\n\r\n",
+        "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n",
+    );
+    let head = ask(&mut connect(Door::First).await, &request).await;
+    for line in [
+        "\r\nConnection: Upgrade\r\n",
+        "\r\nUpgrade: websocket\r\n",
+        "\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n",
+        "\r\nSec-WebSocket-Extensions: permessage-deflate",
+        // The `http` crate keeps names in lower case.
+        "\r\nx-room: lobby\r\n",
+    ] {
+        assert!(head.contains(line), "{line:?} in {head}");
+    }
+}
+
+#[tokio::test]
+async fn a_target_that_is_no_path_is_refused() {
+    for door in DOORS {
+        for target in [
+            "*",
+            "ws",
+            "localhost:80",
+            "ftp://localhost/ws",
+            "ws:/ws",
+            "/ws#fragment",
+        ] {
+            if target.contains('#') && door != Door::First {
+                // hyper cuts it off, so that nobody behind it knows.
+                continue;
+            }
+            let request = upgrade_request(target);
+            let mut stream = connect(door).await;
+            let head = ask(&mut stream, &request).await;
+            assert_eq!(status(&head), 400, "{door:?}: {target}\n{head}");
+            ends(&mut stream).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_refused_upgrade_ends_the_connection() {
+    let version = |request: String| request.replace("Version: 13", "Version: 8");
+    let refused = [
+        (401, upgrade_request("/ws/closed")),
+        (426, version(upgrade_request("/ws"))),
+        (
+            400,
+            upgrade_request("/ws").replace("Sec-WebSocket-Key", "X-Key"),
+        ),
+        (
+            403,
+            upgrade_request("/ws").replace("Upgrade:", "Origin: http://evil.example\r\nUpgrade:"),
+        ),
+    ];
+    for door in DOORS {
+        for (expected, request) in &refused {
+            let mut stream = connect(door).await;
+            let head = ask(&mut stream, request).await;
+            assert_eq!(status(&head), *expected, "{door:?}: {request}");
+            let connection = match expected {
+                426 => "upgrade, close",
+                _ => "close",
+            };
+            assert_eq!(
+                header(&head, "connection"),
+                [connection],
+                "{door:?}: {head}"
+            );
+            ends(&mut stream).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_426_names_the_protocol_and_its_version() {
+    for door in DOORS {
+        let request = upgrade_request("/ws").replace("Version: 13", "Version: 8");
+        let head = ask(&mut connect(door).await, &request).await;
+        assert_eq!(header(&head, "upgrade"), ["websocket"]);
+        assert_eq!(header(&head, "sec-websocket-version"), ["13"]);
+    }
+}
+
+#[tokio::test]
+async fn an_upgrade_in_http_1_0_is_for_the_http_service() {
+    for door in DOORS {
+        let request = upgrade_request("/ws").replace("HTTP/1.1", "HTTP/1.0");
+        let mut stream = connect(door).await;
+        let head = ask(&mut stream, &request).await;
+        assert_eq!(status(&head), 200, "{door:?}: {head}");
+    }
+    // Where there is none, too, it is no upgrade.
+    let server = start(Server::builder(sockets())).await;
+    let mut stream = TcpStream::connect(server.addr).await.unwrap();
+    let request = upgrade_request("/ws").replace("HTTP/1.1", "HTTP/1.0");
+    assert_eq!(status(&ask(&mut stream, &request).await), 404);
+}
+
+#[tokio::test]
+async fn a_page_whose_port_a_proxy_has_dropped_may_connect() {
+    // nginx's `proxy_set_header Host $host`: the page is of the proxy's port 8080.
+    let origin = |host: &str| {
+        let host = format!("Host: {host}\r\nOrigin: http://chat.example:8080");
+        upgrade_request("/ws").replace("Host: localhost", &host)
+    };
+    for door in DOORS {
+        let mut request = origin("chat.example");
+        if door == Door::Foreign {
+            // What port it has is not known here; what else a proxy adds is.
+            assert_eq!(status(&ask(&mut connect(door).await, &request).await), 403);
+            request = request.replace("Host:", "X-Forwarded-For: 192.0.2.1\r\nHost:");
+        }
+        assert_eq!(
+            status(&ask(&mut connect(door).await, &request).await),
+            101,
+            "{door:?}"
+        );
+        // Another host, and another port that is named, are other origins.
+        for host in ["other.example", "chat.example:80"] {
+            let head = ask(&mut connect(door).await, &origin(host)).await;
+            assert_eq!(status(&head), 403, "{door:?}: {host}");
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! The members, who read at once; the one that does not; and the publishers.
+
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossws_bench::wire;
+use mio::{Events, Interest, Poll, Token};
+
+use super::{CROWD, Case, Publisher};
+
+/// A message takes no longer than this.
+const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const MASK: [u8; 4] = [1, 2, 3, 4];
+
+/// What became of a burst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Outcome {
+    /// Members that were closed although they read.
+    closed: usize,
+    /// Messages that did not arrive.
+    lost: usize,
+    /// Messages that arrived in another order than they were sent in.
+    disordered: usize,
+}
+
+impl Outcome {
+    pub(crate) const GOOD: Self = Self {
+        closed: 0,
+        lost: 0,
+        disordered: 0,
+    };
+}
+
+/// Ends the server with the run.
+pub(crate) struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+pub(crate) fn serve(case: &Case) -> io::Result<(Server, SocketAddr)> {
+    let mut child = Command::new(std::env::current_exe()?)
+        .args(["serve", case.runtime, &case.threads.to_string()])
+        .env("SMOL_THREADS", case.threads.to_string())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let output = child.stdout.take().ok_or(ErrorKind::BrokenPipe)?;
+    let server = Server(child);
+    let mut line = String::new();
+    BufReader::new(output).read_line(&mut line)?;
+    let address = line.trim().parse().map_err(io::Error::other)?;
+    Ok((server, address))
+}
+
+/// A connection that has heard that it is ready.
+pub(crate) fn connect(address: SocketAddr, path: &str, number: usize) -> io::Result<TcpStream> {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
+    let source = SocketAddr::from(([127, 0, 1, 1 + (number % 16) as u8], 0));
+    socket.bind(&source.into())?;
+    socket.connect(&address.into())?;
+    let mut stream = TcpStream::from(socket);
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(wire::request(path, &address.to_string()).as_bytes())?;
+    let mut bytes = Vec::new();
+    let mut byte = [0];
+    // Byte by byte: nothing behind the greeting may be taken.
+    while !bytes.ends_with(b"\x81\x05ready") {
+        stream.read_exact(&mut byte)?;
+        bytes.push(byte[0]);
+    }
+    Ok(stream)
+}
+
+struct Member {
+    stream: mio::net::TcpStream,
+    rest: Vec<u8>,
+    seen: usize,
+    /// The next number of each publisher.
+    next: Vec<u64>,
+    /// It has seen everything, or is closed.
+    done: bool,
+}
+
+/// The number of a message, and its publisher's.
+fn stamp(payload: &[u8]) -> Option<(usize, u64)> {
+    let bytes: [u8; 8] = payload.get(..8)?.try_into().ok()?;
+    let all = u64::from_be_bytes(bytes);
+    Some(((all >> 48) as usize, all & 0xffff_ffff_ffff))
+}
+
+pub(crate) fn run(case: &Case) -> io::Result<Outcome> {
+    let (_server, address) = serve(case)?;
+    // It is in the room, and never reads.
+    let idler = connect(address, "/member", 0)?;
+    let member = |number| connect(address, "/member", number);
+    let streams: Vec<TcpStream> = (0..case.room).map(member).collect::<io::Result<_>>()?;
+    // A publisher that is a member hears the others.
+    let path = match case.publisher {
+        Publisher::Member => "/member",
+        Publisher::Outsider | Publisher::Crowd => "/outsider",
+        Publisher::Send => "/send",
+        Publisher::Hub => "/hub",
+        Publisher::HubPeer => "/hub-peer",
+    };
+    let publishers = if case.publisher == Publisher::Crowd {
+        CROWD
+    } else {
+        1
+    };
+    let each = case.count / publishers;
+    let publishing: Vec<TcpStream> = (0..publishers)
+        .map(|number| connect(address, path, number))
+        .collect::<io::Result<_>>()?;
+    let case = *case;
+    let sending = thread::spawn(move || send(&case, publishing, each));
+    let outcome = read(streams, publishers, each)?;
+    drop(idler);
+    sending
+        .join()
+        .map_err(|_| io::Error::other("a publisher panicked"))??;
+    Ok(outcome)
+}
+
+fn send(case: &Case, mut streams: Vec<TcpStream>, each: usize) -> io::Result<Vec<TcpStream>> {
+    if matches!(case.publisher, Publisher::Hub | Publisher::HubPeer) {
+        let text = format!("{each} {}", case.size);
+        let mut frame = Vec::new();
+        wire::put_frame(&mut frame, wire::TEXT, text.as_bytes(), Some(MASK));
+        streams[0].write_all(&frame)?;
+        return Ok(streams);
+    }
+    let mut payload = vec![b'x'; case.size];
+    let mut buffer = Vec::new();
+    // In pieces of 64 messages, in turn.
+    for from in (0..each).step_by(64) {
+        for (publisher, stream) in streams.iter_mut().enumerate() {
+            buffer.clear();
+            for number in from..each.min(from + 64) {
+                let stamp = ((publisher as u64) << 48 | number as u64).to_be_bytes();
+                if payload.len() >= stamp.len() {
+                    payload[..stamp.len()].copy_from_slice(&stamp);
+                }
+                wire::put_frame(&mut buffer, wire::BINARY, &payload, Some(MASK));
+            }
+            stream.write_all(&buffer)?;
+        }
+    }
+    Ok(streams)
+}
+
+fn read(streams: Vec<TcpStream>, publishers: usize, each: usize) -> io::Result<Outcome> {
+    let mut poll = Poll::new()?;
+    let mut members = Vec::new();
+    for (number, stream) in streams.into_iter().enumerate() {
+        stream.set_nonblocking(true)?;
+        let mut stream = mio::net::TcpStream::from_std(stream);
+        poll.registry()
+            .register(&mut stream, Token(number), Interest::READABLE)?;
+        members.push(Member {
+            stream,
+            rest: Vec::new(),
+            seen: 0,
+            next: vec![0; publishers],
+            done: false,
+        });
+    }
+    let expected = each * publishers;
+    let mut missing = members.len();
+    let mut outcome = Outcome::default();
+    let mut events = Events::with_capacity(1024);
+    let mut scratch = vec![0; 1 << 20];
+    let mut heard = Instant::now();
+    while missing > 0 && heard.elapsed() < PATIENCE {
+        match poll.poll(&mut events, Some(PATIENCE)) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            other => other?,
+        }
+        for event in &events {
+            heard = Instant::now();
+            let member = &mut members[event.token().0];
+            if !member.done {
+                member.done = take(member, &mut scratch, &mut outcome) || member.seen == expected;
+                missing -= usize::from(member.done);
+            }
+        }
+    }
+    for member in &members {
+        outcome.lost += expected - member.seen.min(expected);
+    }
+    Ok(outcome)
+}
+
+/// Reads what is there. Returns whether the server has closed.
+fn take(member: &mut Member, scratch: &mut [u8], outcome: &mut Outcome) -> bool {
+    loop {
+        let kept = member.rest.len();
+        scratch[..kept].copy_from_slice(&member.rest);
+        let read = match member.stream.read(&mut scratch[kept..]) {
+            Ok(0) => 0,
+            Ok(read) => read,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+            Err(_) => 0,
+        };
+        if read == 0 {
+            outcome.closed += 1;
+            return true;
+        }
+        let bytes = &scratch[..kept + read];
+        let mut used = 0;
+        while let Ok(Some(frame)) = wire::frame(&bytes[used..]) {
+            if frame.opcode == wire::CLOSE {
+                outcome.closed += 1;
+                return true;
+            }
+            if frame.opcode == wire::BINARY || frame.opcode == wire::TEXT {
+                member.seen += 1;
+                let payload = &bytes[used + frame.payload.start..used + frame.payload.end];
+                if let Some((publisher, number)) = stamp(payload)
+                    && let Some(next) = member.next.get_mut(publisher)
+                {
+                    outcome.disordered += usize::from(*next != number);
+                    *next = number + 1;
+                }
+            }
+            used += frame.payload.end;
+        }
+        member.rest.clear();
+        member.rest.extend_from_slice(&bytes[used..]);
+    }
+}

@@ -1,0 +1,49 @@
+//! Which of a request's headers a peer does not keep.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap};
+
+use http::header::{HOST, HeaderName, ORIGIN, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL};
+
+/// What this crate reads itself, or what says what was agreed: small, and the last to go.
+const LAST: [HeaderName; 4] = [
+    HOST,
+    ORIGIN,
+    SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_EXTENSIONS,
+];
+
+/// The names of the headers to drop so that at least `excess` bytes go: the largest first, and those
+/// that `kept` or [`LAST`] names after all others. All lines of a header count together and go
+/// together: a hook must not take a part of a list for the whole.
+///
+/// `headers` has a name and a size for each line.
+#[cold]
+pub(super) fn headers_to_drop<'a>(
+    headers: impl Iterator<Item = (&'a str, usize)>,
+    excess: usize,
+    kept: &[HeaderName],
+) -> BTreeSet<&'a str> {
+    let mut sizes = HashMap::<&str, usize>::new();
+    for (name, size) in headers {
+        *sizes.entry(name).or_default() += size;
+    }
+    let mut sizes: Vec<_> = sizes.into_iter().collect();
+    let is_last = |name: &str| LAST.iter().chain(kept).any(|last| last == name);
+    sizes.sort_unstable_by_key(|(name, size)| (is_last(name), Reverse(*size), *name));
+    let mut gone = 0;
+    let dropped: BTreeSet<_> = sizes
+        .into_iter()
+        .take_while(|(_, size)| {
+            let more = gone < excess;
+            gone += size;
+            more
+        })
+        .map(|(name, _)| name)
+        .collect();
+    tracing::debug!(
+        ?dropped,
+        "a request has more headers than its peer may keep"
+    );
+    dropped
+}

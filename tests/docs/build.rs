@@ -1,0 +1,68 @@
+//! Copies the code of the documents to where rustdoc tests it.
+//!
+//! The documents show only what a reader needs, and hide nothing: a registry's page would show
+//! hidden lines. What a block needs to compile is added here, by two rules:
+//!
+//! - a block that names `Chat` and does not define it gets hooks of that name;
+//! - a block with a `#[tokio::test]` is compiled as tests, and they are run;
+//! - a block that is a Worker is a crate of its own.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+/// The documents whose code is tested.
+const DOCUMENTS: &[&str] = &["README.md", "docs/operations.md", "docs/workers.md"];
+
+const CHAT: &str = "\
+# #[derive(Default)]
+# struct Chat;
+# impl crossws::Hooks for Chat {}
+";
+
+fn main() -> io::Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut code = String::new();
+    for name in DOCUMENTS {
+        let document = root.join(name);
+        println!("cargo::rerun-if-changed={}", document.display());
+        let text = fs::read_to_string(&document)?;
+        code.push_str(&format!("# {name}\n\n"));
+        for block in blocks(&text) {
+            code.push_str(&block);
+        }
+    }
+    let out = env::var_os("OUT_DIR")
+        .map(PathBuf::from)
+        .unwrap_or_default();
+    fs::write(out.join("documents.md"), code)
+}
+
+/// The blocks of Rust, ready to be tested. Those of `rust src/…` are parts of files, which other
+/// tests compare with the files.
+fn blocks(text: &str) -> impl Iterator<Item = String> {
+    text.split("\n```rust").skip(1).filter_map(|block| {
+        let (attributes, rest) = block.split_once('\n')?;
+        let (code, _) = rest.split_once("\n```")?;
+        if attributes.starts_with(' ') {
+            return None;
+        }
+        let mut block = format!("```rust{attributes}");
+        if code.contains("#[tokio::test]") {
+            block.push_str(",test_harness");
+        }
+        let is_worker = code.contains("durable_object!");
+        if is_worker {
+            block.push_str(",standalone_crate");
+        }
+        block.push('\n');
+        if is_worker {
+            block.push_str("# fn main() {}\n");
+        }
+        if code.contains("Chat") && !code.contains("struct Chat;") {
+            block.push_str(CHAT);
+        }
+        block.push_str(code);
+        block.push_str("\n```\n\n");
+        Some(block)
+    })
+}

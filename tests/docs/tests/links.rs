@@ -1,0 +1,82 @@
+//! The documents can be read where they are shown: the README on a registry's page and as the
+//! crate's documentation, the others in the repository.
+
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Where the repository's files are shown.
+const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The targets of a document's links and pictures, of both forms of Markdown.
+fn links(text: &str) -> Vec<&str> {
+    let mut links = Vec::new();
+    for part in text.split("](").skip(1) {
+        links.push(part.split_once(')').unwrap().0);
+    }
+    for line in text.lines().filter(|line| line.starts_with('[')) {
+        links.extend(line.split_once("]: ").map(|(_, target)| target));
+    }
+    links
+}
+
+#[test]
+fn the_readme_shows_every_line_of_its_code() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let mut in_rust = false;
+    for line in readme.lines() {
+        match line.strip_prefix("```") {
+            Some(language) => in_rust = language.starts_with("rust"),
+            None => assert!(
+                !in_rust || !(line == "#" || line.starts_with("# ")),
+                "{line:?} would be shown on a registry's page"
+            ),
+        }
+    }
+}
+
+#[test]
+fn the_readmes_links_work_outside_of_the_repository() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let links = links(&readme);
+    assert!(links.len() > 10, "{links:?}");
+    let raw = REPOSITORY.replace("github.com", "raw.githubusercontent.com");
+    let bases = ["/blob/main/", "/tree/main/"].map(|base| format!("{REPOSITORY}{base}"));
+    let [blob, tree] = &bases;
+    for link in links {
+        if link.starts_with('#') {
+            continue;
+        }
+        assert!(link.starts_with("https://"), "{link}");
+        let ours = [blob, tree, &format!("{raw}/main/")];
+        if let Some(file) = ours.iter().find_map(|base| link.strip_prefix(&***base)) {
+            assert!(root().join(file).exists(), "{link}");
+        } else {
+            assert!(!link.starts_with(REPOSITORY), "{link}");
+        }
+    }
+}
+
+#[test]
+fn the_guides_links_lead_to_files() {
+    for entry in fs::read_dir(root().join("docs")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "md") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        for link in links(&text) {
+            if link.starts_with('#') || link.contains("://") {
+                continue;
+            }
+            let file = link.split('#').next().unwrap();
+            let target = path.parent().unwrap().join(file);
+            assert!(target.exists(), "{}: {link}", path.display());
+        }
+    }
+}
