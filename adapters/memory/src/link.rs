@@ -28,6 +28,8 @@ pub(crate) struct Link {
 struct State {
     // ---- the server's end
     outbox: Outbox,
+    /// Something was written before the pump looked; whether much had piled up.
+    relieved: Option<bool>,
     /// Our close frame, while the client's is awaited.
     closing: Option<CloseFrame>,
     /// Set as soon as it is known how the connection ended; the first to know is right.
@@ -66,6 +68,7 @@ impl Link {
             limits: OnceLock::new(),
             state: Mutex::new(State {
                 outbox: Outbox::new(Limits::default()),
+                relieved: None,
                 closing: None,
                 closed: None,
                 close_by: None,

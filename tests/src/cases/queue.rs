@@ -1,6 +1,6 @@
 //! What waits for a client that reads slowly, or not at all.
 
-use crate::{Ask, Do, Profile, Scene};
+use crate::{Ask, Do, Peer, Profile, Scene};
 
 group! {
     what_is_queued_is_counted: [DRAIN],
@@ -12,6 +12,7 @@ group! {
     a_client_that_never_reads_is_closed_with_1013: [DRAIN, CLOSE_CODE],
     a_client_that_never_reads_is_bounded: [DRAIN],
     too_many_messages_are_too_much: [DRAIN, CLOSE_CODE],
+    a_burst_to_a_client_that_reads_closes_nobody: [DRAIN],
     dropping_the_newest_hands_it_back: [DRAIN],
     dropping_the_oldest_keeps_the_newest: [DRAIN],
     a_slow_subscriber_delays_nobody: [DRAIN, PUBSUB],
@@ -155,50 +156,74 @@ async fn a_client_that_never_reads_is_bounded(scene: Scene<'_>) {
 async fn too_many_messages_are_too_much(scene: Scene<'_>) {
     let profile = Profile {
         max_queued: Some(10),
-        ..Profile::default()
+        ..roomy()
     };
     let stage = scene.stage_with(profile).await;
     let mut peer = stage.join("/", "a").await;
     // In one hook that does not await, and the client does not read yet.
-    let (count, size) = (12, 10);
-    peer.perform(&[Do::Flood { count, size }]).await;
+    peer.perform(&[plenty()]).await;
     stage.wait("a", "did").await;
     assert_eq!(peer.closes_at_last().await.0, 1013);
 }
 
-fn dropping(policy: &str) -> Profile {
-    Profile {
-        max_queued: Some(10),
-        overflow: Some(policy.to_owned()),
-        ..Profile::default()
-    }
-}
-
-async fn dropping_the_newest_hands_it_back(scene: Scene<'_>) {
-    let stage = scene.stage_with(dropping("drop-newest")).await;
+async fn a_burst_to_a_client_that_reads_closes_nobody(scene: Scene<'_>) {
+    let stage = scene.stage_with(Profile::default()).await;
     let mut peer = stage.join("/", "a").await;
-    let text = "one more".to_owned();
-    let (count, size) = (10, 10);
-    peer.perform(&[Do::Flood { count, size }, Do::Send { text }, Do::State])
-        .await;
-    let did = stage.wait_for("a", "did", 2).await;
-    assert_eq!(did[1]["answer"]["full"], "one more");
-    assert_eq!(stage.wait("a", "state").await["dropped"], 1);
+    // More messages than may wait, and nothing that a client has to be quick for.
+    let (count, size) = (6000, 10);
+    peer.perform(&[Do::Flood { count, size }]).await;
     for index in 0..count {
         peer.hears(&Do::numbered(index, size)).await;
     }
     peer.hears_nothing().await;
 }
 
+fn dropping(policy: &str) -> Profile {
+    Profile {
+        max_queued: Some(10),
+        overflow: Some(policy.to_owned()),
+        ..roomy()
+    }
+}
+
+/// Reads so many of the messages of a flood, each at most once and in their order. Returns the number of
+/// the last.
+async fn hears_some(peer: &mut Peer, count: usize) -> usize {
+    let mut next = 0;
+    for _ in 0..count {
+        let text = peer.text().await;
+        while Do::numbered(next, 1 << 16) != text {
+            next += 1;
+            assert!(next < PLENTY >> 16, "a message twice, or in another order");
+        }
+        next += 1;
+    }
+    next - 1
+}
+
+async fn dropping_the_newest_hands_it_back(scene: Scene<'_>) {
+    let stage = scene.stage_with(dropping("drop-newest")).await;
+    let mut peer = stage.join("/", "a").await;
+    let text = "one more".to_owned();
+    peer.perform(&[plenty(), Do::Send { text }, Do::State])
+        .await;
+    let did = stage.wait_for("a", "did", 2).await;
+    assert_eq!(did[1]["answer"]["full"], "one more");
+    let dropped = stage.wait("a", "state").await["dropped"].as_u64().unwrap() as usize;
+    assert!(dropped > 1, "{dropped}");
+    // What was taken before the queue was full is what it gets.
+    hears_some(&mut peer, (PLENTY >> 16) - (dropped - 1)).await;
+    peer.hears_nothing().await;
+}
+
 async fn dropping_the_oldest_keeps_the_newest(scene: Scene<'_>) {
     let stage = scene.stage_with(dropping("drop-oldest")).await;
     let mut peer = stage.join("/", "a").await;
-    let (count, size) = (15, 10);
-    peer.perform(&[Do::Flood { count, size }, Do::State]).await;
-    assert_eq!(stage.wait("a", "state").await["dropped"], 5);
-    for index in 5..count {
-        peer.hears(&Do::numbered(index, size)).await;
-    }
+    peer.perform(&[plenty(), Do::State]).await;
+    let dropped = stage.wait("a", "state").await["dropped"].as_u64().unwrap() as usize;
+    assert!(dropped > 0);
+    let last = hears_some(&mut peer, (PLENTY >> 16) - dropped).await;
+    assert_eq!(last, (PLENTY >> 16) - 1);
     peer.hears_nothing().await;
 }
 

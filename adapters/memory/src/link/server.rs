@@ -21,6 +21,7 @@ impl Link {
             if !state.is_open() {
                 return Err(SendError::Closed(message));
             }
+            state.relieve(message.len());
             let result = state.outbox.push(message, now);
             state.heed_overflow(now, deadline);
             match result {
@@ -39,6 +40,7 @@ impl Link {
         if !state.is_open() {
             return Receipt::closed();
         }
+        state.relieve(message.len());
         let result = state.outbox.push(message.clone(), now);
         state.heed_overflow(now, deadline);
         match result {
@@ -225,7 +227,11 @@ impl Link {
                 state.outbox.expire(now);
                 state.heed_overflow(now, deadline);
             }
-            let (wrote, drained) = state.write();
+            let (mut wrote, mut drained) = state.write();
+            if let Some(early) = state.relieved.take() {
+                wrote = true;
+                drained |= early;
+            }
             state.see_end(now);
             let progress = Progress {
                 wrote,
@@ -276,6 +282,17 @@ impl State {
         if self.outbox.overflowed() {
             let frame = CloseFrame::new(CloseCode::TRY_AGAIN, "slow consumer");
             self.fail(frame, ClosedBy::Server, now, deadline);
+        }
+    }
+
+    /// Writes a queue that has no room for a message of this length, if the client reads: only one that
+    /// does not is slow. Those who wait for it are told by the pump.
+    fn relieve(&mut self, next: usize) {
+        if self.outbox.is_congested(next) {
+            let (wrote, drained) = self.write();
+            if wrote {
+                *self.relieved.get_or_insert_default() |= drained;
+            }
         }
     }
 

@@ -106,7 +106,9 @@ fn everything_accepted_is_written_in_each_senders_order() {
             for sender in senders {
                 sender.join().unwrap();
             }
-            NativeTransport::new(outbox, &Agreed::default()).close(CloseCode::NORMAL.into());
+            let transport = NativeTransport::new(outbox, &Agreed::default());
+            transport.close(CloseCode::NORMAL.into());
+            transport.wake();
             let seen = pumping.join().unwrap();
             assert_eq!(seen.len(), accepted.load(Ordering::SeqCst));
             for base in [0u8, 10, 20] {
@@ -136,7 +138,10 @@ fn a_close_that_races_with_senders_ends_the_pump() {
             };
             let closer = {
                 let transport = NativeTransport::new(Arc::clone(&outbox), &Agreed::default());
-                thread::spawn(move || transport.close(CloseCode::NORMAL.into()))
+                thread::spawn(move || {
+                    transport.close(CloseCode::NORMAL.into());
+                    transport.wake();
+                })
             };
             let seen = pump(outbox);
             closer.join().unwrap();
@@ -193,6 +198,7 @@ fn dropping_the_oldest_keeps_the_newest_in_order() {
                 }
                 let dropped = transport.dropped();
                 transport.close(CloseCode::NORMAL.into());
+                transport.wake();
                 dropped
             });
             let seen = pump(outbox);

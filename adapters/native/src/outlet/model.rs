@@ -143,6 +143,54 @@ fn what_senders_flush_beside_the_pump_is_written_once_and_in_order() {
 }
 
 #[test]
+fn a_queue_that_its_senders_settle_is_written_or_closed_as_slow() {
+    shuttle::check_random(
+        || {
+            let limits = Limits::default().max_queued(3);
+            let outbox = Outbox::new(&limits);
+            let (paper, seen) = Paper::new();
+            let outlet = Arc::new(Mutex::new(Outlet::new(paper)));
+            let pumping = {
+                let (outlet, outbox) = (outlet.clone(), outbox.clone());
+                thread::spawn(move || pump(outlet, outbox))
+            };
+            let senders: Vec<_> = [0u8, 10]
+                .into_iter()
+                .map(|base| {
+                    let transport = NativeTransport::new(outbox.clone(), &Agreed::default())
+                        .with_outlet(Arc::downgrade(&outlet) as _);
+                    // Each may have to write what the other has queued.
+                    thread::spawn(move || {
+                        let send = |n: u8| transport.send(vec![n].into()).is_ok();
+                        (base..base + 4).filter(|n| send(*n)).count()
+                    })
+                })
+                .collect();
+            let sent: usize = senders.into_iter().map(|one| one.join().unwrap()).sum();
+            outbox.close_with(Some(CloseCode::NORMAL.into()));
+            outbox.wake_pump();
+            pumping.join().unwrap();
+
+            let bytes = seen.0.lock().unwrap().clone();
+            let mut rest = &bytes[..];
+            let mut messages = Vec::new();
+            while let [0x82, 1, n, others @ ..] = rest {
+                messages.push(*n);
+                rest = others;
+            }
+            let is_slow = rest.ends_with(b"slow consumer");
+            assert!(is_slow || rest == b"\x88\x02\x03\xe8", "{rest:?}");
+            assert!(is_slow || messages.len() == sent, "{messages:?} of {sent}");
+            for base in [0u8, 10] {
+                let own = messages.iter().filter(|n| (base..base + 4).contains(n));
+                assert!(own.zip(base..).all(|(n, next)| *n == next), "{messages:?}");
+            }
+        },
+        RUNS,
+    );
+}
+
+#[test]
 fn a_room_that_others_write_for_misses_nothing() {
     shuttle::check_random(
         || {

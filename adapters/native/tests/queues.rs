@@ -1,0 +1,232 @@
+//! What waits for clients that do not read: how much of it, and where it is kept. Counted by the
+//! allocator, over streams that take nothing.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::alloc::System;
+use std::future::{Future, Pending, pending};
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use cap::Cap;
+use crossws_core::{CloseCode, HooksBuilder, Hub, Limits, Peer, State, hooks};
+use crossws_native::{HeadLimits, Io, Runtime, StreamInfo, serve_stream};
+
+#[global_allocator]
+static MEMORY: Cap<System> = Cap::new(System, usize::MAX);
+
+/// Held by the test that counts.
+static COUNTING: Mutex<()> = Mutex::new(());
+
+const REQUEST: &[u8] = b"GET /room HTTP/1.1\r\nHost: 127.0.0.1:3000\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+/// A client that takes the answer to its request and nothing else.
+struct Deaf {
+    asked: bool,
+    answered: bool,
+}
+
+impl Io for Deaf {
+    fn poll_read(&mut self, _: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        if std::mem::replace(&mut self.asked, true) {
+            return Poll::Pending;
+        }
+        buf[..REQUEST.len()].copy_from_slice(REQUEST);
+        Poll::Ready(Ok(REQUEST.len()))
+    }
+
+    fn poll_write_vectored(
+        &mut self,
+        _: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if std::mem::replace(&mut self.answered, true) {
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()))
+    }
+
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Time that stands still.
+#[derive(Clone)]
+struct Still(Instant);
+
+impl Runtime for Still {
+    type Sleep = Pending<()>;
+
+    fn sleep(&self, _: Duration) -> Pending<()> {
+        pending()
+    }
+
+    fn now(&self) -> Instant {
+        self.0
+    }
+}
+
+type Connection = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A hub, and connections to it that take nothing.
+struct Room {
+    hub: Hub,
+    resolver: Arc<HooksBuilder>,
+    connections: Vec<Connection>,
+    _counting: MutexGuard<'static, ()>,
+}
+
+impl Room {
+    fn new(limits: Limits) -> Self {
+        Self {
+            hub: Hub::builder().limits(limits).build(),
+            resolver: Arc::new(hooks()),
+            connections: Vec::new(),
+            _counting: COUNTING.lock().unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+
+    fn join(&mut self) -> Peer {
+        let before: Vec<_> = self.hub.peers().iter().map(Peer::id).collect();
+        let (resolver, hub) = (Arc::clone(&self.resolver), self.hub.clone());
+        self.connections.push(Box::pin(async move {
+            let io = Deaf {
+                asked: false,
+                answered: false,
+            };
+            let (runtime, head) = (Still(Instant::now()), HeadLimits::default());
+            let info = StreamInfo::default();
+            let _ = serve_stream(io, info, &resolver, &hub, &runtime, &head).await;
+        }));
+        self.poll();
+        let mut peers = self.hub.peers();
+        peers.retain(|peer| !before.contains(&peer.id()));
+        peers.remove(0)
+    }
+
+    /// Lets every connection write, which it cannot.
+    fn poll(&mut self) {
+        let mut cx = Context::from_waker(Waker::noop());
+        for connection in &mut self.connections {
+            let _ = connection.as_mut().poll(&mut cx);
+        }
+    }
+
+    fn publish(&self, topic: &str, len: usize) {
+        let room = self.hub.in_namespace("/room");
+        room.publish(topic, vec![7; len]).unwrap();
+    }
+}
+
+#[test]
+fn members_that_leave_share_what_waits_for_them() {
+    const MEMBERS: usize = 60;
+    const TOPICS: usize = 20;
+    for leave_by in ["unsubscribe", "close", "close_all"] {
+        let mut room = Room::new(Limits::default());
+        let members: Vec<Peer> = (0..MEMBERS).map(|_| room.join()).collect();
+        let topics: Vec<String> = (0..TOPICS).map(|topic| topic.to_string()).collect();
+        for member in &members {
+            for topic in &topics {
+                member.subscribe(topic).unwrap();
+            }
+        }
+        // Nearly what may wait: each publication has its own author, so that none are alike.
+        for _ in 0..4000 / TOPICS {
+            for topic in &topics {
+                room.publish(topic, 1);
+            }
+        }
+        room.poll();
+        let waits: Vec<usize> = members.iter().map(Peer::buffered_amount).collect();
+        assert_eq!(waits, [12_000; MEMBERS]);
+
+        let before = MEMORY.allocated();
+        match leave_by {
+            "unsubscribe" => {
+                for (member, topic) in members
+                    .iter()
+                    .flat_map(|m| topics.iter().map(move |t| (m, t)))
+                {
+                    assert!(member.unsubscribe(topic));
+                }
+            }
+            "close" => {
+                for member in &members {
+                    member.close(CloseCode::NORMAL, "");
+                }
+            }
+            _ => room.hub.in_namespace("/room").close_all(CloseCode::RESTART),
+        }
+        let grown = MEMORY.allocated().saturating_sub(before) / MEMBERS;
+        assert!(grown <= TOPICS * 200, "{leave_by}: {grown} bytes each");
+        let waits: Vec<usize> = members.iter().map(Peer::buffered_amount).collect();
+        assert_eq!(waits, [12_000; MEMBERS], "{leave_by}: it is still theirs");
+    }
+}
+
+#[test]
+fn what_waits_in_topics_that_were_left_counts_against_the_bounds() {
+    let mut room = Room::new(Limits::default());
+    let peer = room.join();
+    // Others may read along, and keep up.
+    let before = MEMORY.allocated();
+    let mut rounds = 0;
+    while peer.state() == State::Open {
+        peer.subscribe("talk").unwrap();
+        for _ in 0..300 {
+            room.publish("talk", 1000);
+            assert!(peer.buffered_amount() <= 1 << 20);
+        }
+        room.poll();
+        peer.unsubscribe("talk");
+        rounds += 1;
+        assert!(rounds < 10, "{} bytes wait", peer.buffered_amount());
+    }
+    let held = MEMORY.allocated().saturating_sub(before);
+    assert!(held < 2 << 20, "{held} bytes");
+    assert!(peer.dropped() >= 600);
+}
+
+#[test]
+fn all_topics_and_what_is_sent_are_one_sum() {
+    const TOPICS: usize = 100;
+    for (len, most) in [(1000, 1 << 20), (1, 4096 * 3)] {
+        let mut room = Room::new(Limits::default());
+        let peer = room.join();
+        for topic in 0..TOPICS {
+            peer.subscribe(topic.to_string()).unwrap();
+        }
+        let mut sent = 0;
+        let mut waits = 0;
+        for round in 0.. {
+            room.publish(&(round % TOPICS).to_string(), len);
+            sent += 1;
+            if peer.state() == State::Open && round % 10 == 0 {
+                sent += usize::from(peer.send(vec![7; len]).is_ok());
+            }
+            if round == 5 {
+                // It finds that the client takes nothing.
+                room.poll();
+            }
+            if peer.state() != State::Open || peer.buffered_amount() < waits {
+                break;
+            }
+            waits = peer.buffered_amount();
+            assert!(waits <= most, "{waits} bytes");
+            assert!(sent <= 4096, "{sent} messages");
+        }
+        // Close to the bound, and not before.
+        assert!(waits > most * 9 / 10, "{waits} bytes");
+    }
+}
