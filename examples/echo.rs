@@ -15,7 +15,8 @@ struct Echo;
 
 impl Hooks for Echo {
     async fn message(&self, peer: &Peer, message: Message) -> HookResult {
-        Ok(peer.send(message)?)
+        peer.send(message)?;
+        Ok(())
     }
 }
 
@@ -60,6 +61,8 @@ async fn main() -> io::Result<()> {
         .bind(format!("127.0.0.1:{port}"))
         .await?;
     println!("http://{}", server.local_addr());
-    server.run_until(stop_signal()?, Shutdown::default()).await;
+    server
+        .run_until(stop_signal()?, Shutdown::default())
+        .await?;
     Ok(())
 }

@@ -50,6 +50,8 @@ async fn serve(hooks: impl Hooks) -> io::Result<()> {
     }
     let server = server.bind(format!("127.0.0.1:{port}")).await?;
     println!("http://{}", server.local_addr());
-    server.run_until(stop_signal()?, Shutdown::default()).await;
+    server
+        .run_until(stop_signal()?, Shutdown::default())
+        .await?;
     Ok(())
 }

@@ -29,7 +29,9 @@ async fn main() -> io::Result<()> {
                     peer.close(CloseCode::NORMAL, format!("it was {guess}"));
                     return Ok(());
                 }
-                _ => peer.send("higher, lower, or yes?")?,
+                _ => {
+                    peer.send("higher, lower, or yes?")?;
+                }
             }
         }
         // The connection closes with 1000 when the loop returns.

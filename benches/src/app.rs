@@ -75,12 +75,15 @@ impl Hooks for App {
             }
         }
         // The load begins when every client has heard this.
-        Ok(peer.send("ready")?)
+        peer.send("ready")?;
+        Ok(())
     }
 
     async fn message(&self, peer: &Peer, message: Message) -> HookResult {
         match self {
-            Self::Echo => peer.send(message)?,
+            Self::Echo => {
+                peer.send(message)?;
+            }
             Self::Chat => {
                 peer.publish("room", message)?;
             }

@@ -5,7 +5,8 @@ use bytes::Bytes;
 use crate::bounds::{Callback, MaybeSend, MaybeSync};
 use crate::tasks::HookOutput;
 use crate::{
-    Closed, Error, HookResult, Hooks, Message, OnError, Peer, Rejection, Upgrade, UpgradeRequest,
+    Closed, Dropped, Error, HookResult, Hooks, Hub, Message, OnError, Peer, Rejection,
+    Subscription, Upgrade, UpgradeRequest,
 };
 
 /// Hooks from closures, for small apps and tests.
@@ -27,17 +28,31 @@ pub fn hooks() -> HooksBuilder {
 #[derive(Default)]
 #[must_use = "hooks do nothing until a server runs them"]
 pub struct HooksBuilder {
+    start: Option<Callback<Hub, HookResult>>,
     upgrade: Option<Callback<UpgradeRequest, Result<Upgrade, Rejection>>>,
     open: Option<Callback<Peer, HookResult>>,
     message: Option<Callback<(Peer, Message), HookResult>>,
     drain: Option<Callback<Peer, HookResult>>,
     ping: Option<Callback<(Peer, Bytes), HookResult>>,
     pong: Option<Callback<(Peer, Bytes), HookResult>>,
+    subscription: Option<Callback<(Peer, Subscription), HookResult>>,
+    dropped: Option<Callback<(Peer, Dropped), HookResult>>,
+    timer: Option<Callback<(Peer, String), HookResult>>,
     close: Option<Callback<(Peer, Closed), HookResult>>,
     error: Option<Callback<(Peer, Error), OnError>>,
 }
 
 impl HooksBuilder {
+    /// Sets [`Hooks::start`].
+    pub fn on_start<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: Fn(Hub) -> Fut + MaybeSend + MaybeSync + 'static,
+        Fut: Future<Output: HookOutput> + MaybeSend + 'static,
+    {
+        self.start = Some(Box::new(move |hub| boxed(hook(hub))));
+        self
+    }
+
     /// Sets [`Hooks::upgrade`].
     pub fn on_upgrade<F, Fut>(mut self, hook: F) -> Self
     where
@@ -98,6 +113,36 @@ impl HooksBuilder {
         self
     }
 
+    /// Sets [`Hooks::subscription`].
+    pub fn on_subscription<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: Fn(Peer, Subscription) -> Fut + MaybeSend + MaybeSync + 'static,
+        Fut: Future<Output: HookOutput> + MaybeSend + 'static,
+    {
+        self.subscription = Some(Box::new(move |(peer, event)| boxed(hook(peer, event))));
+        self
+    }
+
+    /// Sets [`Hooks::dropped`].
+    pub fn on_dropped<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: Fn(Peer, Dropped) -> Fut + MaybeSend + MaybeSync + 'static,
+        Fut: Future<Output: HookOutput> + MaybeSend + 'static,
+    {
+        self.dropped = Some(Box::new(move |(peer, dropped)| boxed(hook(peer, dropped))));
+        self
+    }
+
+    /// Sets [`Hooks::timer`].
+    pub fn on_timer<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: Fn(Peer, String) -> Fut + MaybeSend + MaybeSync + 'static,
+        Fut: Future<Output: HookOutput> + MaybeSend + 'static,
+    {
+        self.timer = Some(Box::new(move |(peer, name)| boxed(hook(peer, name))));
+        self
+    }
+
     /// Sets [`Hooks::close`].
     pub fn on_close<F, Fut>(mut self, hook: F) -> Self
     where
@@ -131,6 +176,34 @@ pub(crate) struct Defaults;
 impl Hooks for Defaults {}
 
 impl Hooks for HooksBuilder {
+    async fn start(&self, hub: &Hub) -> HookResult {
+        match &self.start {
+            Some(hook) => hook(hub.clone()).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn subscription(&self, peer: &Peer, subscription: Subscription) -> HookResult {
+        match &self.subscription {
+            Some(hook) => hook((peer.clone(), subscription)).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn dropped(&self, peer: &Peer, dropped: Dropped) -> HookResult {
+        match &self.dropped {
+            Some(hook) => hook((peer.clone(), dropped)).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn timer(&self, peer: &Peer, name: &str) -> HookResult {
+        match &self.timer {
+            Some(hook) => hook((peer.clone(), name.to_owned())).await,
+            None => Ok(()),
+        }
+    }
+
     async fn upgrade(&self, request: &UpgradeRequest) -> Result<Upgrade, Rejection> {
         match &self.upgrade {
             Some(hook) => hook(request.clone()).await,

@@ -11,10 +11,10 @@ use http::header::{HeaderMap, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use crate::catch::catch_panic;
 use crate::context::ContextCell;
 use crate::expiry::{Moment, MomentCell};
-use crate::hub::Hub;
+use crate::hub::{Hub, Refused};
 use crate::life::Life;
 use crate::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_PEERS, TOO_MANY_TOPICS};
-use crate::peer::{Inner, credentials_expired};
+use crate::peer::{Inner, Protocol, SettingsCell, credentials_expired};
 use crate::resolve::Route;
 use crate::session::Joined;
 use crate::subscriptions::Subscriptions;
@@ -22,7 +22,7 @@ use crate::tasks::Inbox;
 use crate::transport::Transport;
 use crate::{
     Capabilities, CloseCode, CloseFrame, Deflate, Error, Expiry, Extensions, Hook, Hooks, Limits,
-    Origin, Peer, PeerId, PersistError, Rejection, Snapshot, SubscribeError, Upgrade,
+    Origin, Peer, PeerId, PersistError, Rejection, Settings, Snapshot, SubscribeError, Upgrade,
     UpgradeRequest,
 };
 
@@ -31,15 +31,21 @@ pub struct Claim<H: Hooks + ?Sized> {
     hub: Hub,
     hooks: Arc<H>,
     request: UpgradeRequest,
+    settings: Arc<Settings>,
 }
 
 impl<H: Hooks + ?Sized> Claim<H> {
     pub(crate) fn new(hub: Hub, mut request: UpgradeRequest, route: Route<H>) -> Self {
         request.set_params(route.params);
+        let settings = match route.settings {
+            Some(settings) => settings.apply(hub.settings()),
+            None => Arc::clone(hub.settings()),
+        };
         Self {
             hub,
             hooks: route.hooks,
             request,
+            settings,
         }
     }
 
@@ -50,54 +56,65 @@ impl<H: Hooks + ?Sized> Claim<H> {
 
     /// How long [`upgrade`](Self::upgrade) may take; the adapter, which has a clock, bounds it.
     pub fn deadline(&self) -> Duration {
-        self.hub.limits().upgrade_timeout
+        self.settings.limits.upgrade_timeout
+    }
+
+    /// What is configured for the connection that the request asks for.
+    pub fn settings(&self) -> &Arc<Settings> {
+        &self.settings
     }
 
     /// Checks the origin, runs the `upgrade` hook, and checks what it answered.
     ///
     /// # Errors
-    /// The response to refuse with: the hook's own; 403 for a foreign origin; 503 in a shutdown
-    /// or when the hub is full of peers, namespaces or topics; 409 for an id in use; 414 for a namespace's name that is too long;
+    /// [`Refused::Unclaimed`] gives the request back when the hook [passes](Upgrade::pass) it on.
+    /// Otherwise the response to refuse with: the hook's own; 403 for a foreign origin; 503 in a
+    /// shutdown or when the hub is full of peers, namespaces or topics; 409 for an id in use; 414 for
+    /// a namespace's name that is too long;
     /// 500 when the hook panicked, chose a subprotocol that was not offered, or more topics than a
     /// peer may have.
     ///
     /// # Cancel safety
     /// Dropping the future drops the hook; nothing was registered.
-    pub async fn upgrade(self) -> Result<Accepted<H>, Rejection> {
+    pub async fn upgrade(self) -> Result<Accepted<H>, Refused> {
         // Without the query, which may hold a token.
         let path = tracing::enabled!(tracing::Level::ERROR).then(|| self.request.path().to_owned());
         let result = self.run().await;
-        if let Err(rejection) = &result {
+        if let Err(Refused::Rejected(rejection)) = &result {
             rejection.log(path.as_deref().unwrap_or_default());
         }
         result
     }
 
-    async fn run(self) -> Result<Accepted<H>, Rejection> {
+    async fn run(self) -> Result<Accepted<H>, Refused> {
         let Self {
             hub,
             hooks,
             request,
+            settings,
         } = self;
         // Counted before the look at the shutdown: either that waits for this, or this sees it.
         let ongoing = Ongoing::new(&hub);
         if hub.is_shutting_down() {
-            return Err(Rejection::unavailable(SHUTTING_DOWN));
+            return Err(Rejection::unavailable(SHUTTING_DOWN).into());
         }
         // Before the hook, so that a full server does no work for those it refuses.
         if !hub.limits().max_peers.allows(hub.registry().len() + 1) {
-            return Err(Rejection::unavailable(TOO_MANY_PEERS));
+            return Err(Rejection::unavailable(TOO_MANY_PEERS).into());
         }
-        if !hub.origin().admits(&request) {
-            return Err(Origin::refusal(&request));
+        if !settings.origin.admits(&request) {
+            return Err(Origin::refusal(&request).into());
         }
         let upgrade = catch_panic(async { hooks.upgrade(&request).await })
             .await
             .map_err(|message| Rejection::internal(Error::panic(Hook::Upgrade, &message)))??;
-        if hub.is_shutting_down() {
-            return Err(Rejection::unavailable(SHUTTING_DOWN));
+        if upgrade.is_pass() {
+            return Err(Refused::Unclaimed(Box::new(request)));
         }
-        Accepted::new(ongoing, hooks, request, upgrade)
+        if hub.is_shutting_down() {
+            return Err(Rejection::unavailable(SHUTTING_DOWN).into());
+        }
+        Ok(Accepted::new(ongoing, hooks, request, settings, upgrade)?)
     }
 }
 
@@ -118,7 +135,7 @@ pub struct Accepted<H: Hooks + ?Sized> {
     headers: HeaderMap,
     protocol: Option<String>,
     context: ContextCell,
-    extensions: Extensions,
+    settings: Arc<Settings>,
     topics: Vec<Arc<str>>,
     deflate: Option<Deflate>,
     expiry: Expiry,
@@ -129,11 +146,18 @@ impl<H: Hooks + ?Sized> Accepted<H> {
         ongoing: Ongoing,
         hooks: Arc<H>,
         request: UpgradeRequest,
+        settings: Arc<Settings>,
         upgrade: Upgrade,
     ) -> Result<Self, Rejection> {
         let hub = ongoing.hub();
+        let limits = &settings.limits;
+        request.volatile().extend(upgrade.extensions);
         let mut headers = upgrade.headers;
-        if let Some(protocol) = &upgrade.protocol {
+        let protocol = upgrade.protocol.unwrap_or_else(|| {
+            let offered = |ours: &&String| request.protocols().any(|offered| offered == **ours);
+            settings.protocols.iter().find(offered).cloned()
+        });
+        if let Some(protocol) = &protocol {
             let value = HeaderValue::try_from(protocol.as_str()).ok();
             let offered = request.protocols().any(|offered| offered == protocol);
             match value {
@@ -145,28 +169,27 @@ impl<H: Hooks + ?Sized> Accepted<H> {
         }
         let namespace = upgrade.namespace;
         let name = namespace.as_deref().unwrap_or_else(|| request.path());
-        if !hub.limits().max_name_len.allows(name.len()) {
+        if !limits.max_name_len.allows(name.len()) {
             return Err(Rejection::new(
                 StatusCode::URI_TOO_LONG,
                 "the namespace's name is too long",
             ));
         }
-        check_topics(&upgrade.topics, hub.limits()).map_err(Rejection::internal)?;
+        let mut topics = settings.topics.clone();
+        topics.extend(upgrade.topics);
+        check_topics(&topics, limits).map_err(Rejection::internal)?;
         let id = upgrade.id.unwrap_or_else(PeerId::random);
-        if !hub
-            .registry()
-            .has_room_for(name, &upgrade.topics, hub.limits())
-        {
+        if !hub.registry().has_room_for(name, &topics, hub.limits()) {
             return Err(Rejection::unavailable(TOO_MANY_TOPICS));
         }
         let shared = hub
             .registry()
-            .check(id, name, hub.limits())
+            .check(id, name, limits)
             .map_err(|error| error.into_rejection(id))?;
         let namespace = shared
             .or(namespace)
             .unwrap_or_else(|| Arc::from(request.path()));
-        let deflate = upgrade.deflate.unwrap_or(hub.deflate().copied());
+        let deflate = upgrade.deflate.unwrap_or(settings.deflate);
         Ok(Self {
             ongoing,
             hooks,
@@ -174,10 +197,10 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             id,
             namespace,
             headers,
-            protocol: upgrade.protocol,
+            protocol,
             context: upgrade.context,
-            extensions: upgrade.extensions,
-            topics: upgrade.topics,
+            settings,
+            topics,
             deflate,
             expiry: upgrade.expiry,
         })
@@ -200,6 +223,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
     /// When the context does not convert to JSON.
     pub fn snapshot(&self, now: SystemTime) -> Result<Snapshot, PersistError> {
         let mut snapshot = Snapshot::new(self.id, &self.namespace, &self.request, |_| true);
+        snapshot.set_route(&self.settings);
         snapshot.protocol.clone_from(&self.protocol);
         snapshot.context = self.context.to_stored()?;
         snapshot.expires = self.expiry.moment(now).millis();
@@ -213,7 +237,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
 
     /// The volatile values that the peer will have; a snapshot leaves them behind.
     pub fn extensions(&self) -> &Extensions {
-        &self.extensions
+        self.request.volatile()
     }
 
     /// How messages are compressed if the client offers it; `None` for not at all.
@@ -226,9 +250,9 @@ impl<H: Hooks + ?Sized> Accepted<H> {
         self.ongoing.hub()
     }
 
-    /// The hub's limits, for the adapter's own bounds.
-    pub fn limits(&self) -> &Limits {
-        self.ongoing.hub().limits()
+    /// What is configured for the connection: the route's settings, over the hub's.
+    pub fn settings(&self) -> &Arc<Settings> {
+        &self.settings
     }
 
     /// Makes the peer: it is listed and can be sent to from here on; no hook has run.
@@ -259,17 +283,17 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             id: self.id,
             namespace: self.namespace,
             request: self.request,
-            protocol: self.protocol.map(String::into_boxed_str),
+            protocol: Protocol::new(self.protocol),
             context: self.context,
             expiry: MomentCell::new(expiry),
-            extensions: self.extensions,
+            settings: SettingsCell::new(Arc::clone(&self.settings), &hub),
             transport: Box::new(transport),
             hub: hub.clone(),
             inbox: Inbox::default(),
             subscriptions: Subscriptions::default(),
             life: Life::default(),
         });
-        let membership = Membership::begin(peer, ongoing, hub.limits())?;
+        let membership = Membership::begin(peer, ongoing, &self.settings.limits)?;
         hub.count_accepted();
         for topic in self.topics {
             match membership.peer.subscribe(&topic) {

@@ -6,13 +6,18 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::PersistError;
 use crate::bounds::{AnyValue, MaybeSend, MaybeSync, share, shared};
 use crate::sync::Mutex;
+use crate::{DecodeError, EncodeError, PersistError};
 
 /// What a peer's typed context must be: serializable, so that it outlives a sleeping object.
 ///
-/// Implemented for every type that qualifies; nobody implements it by hand.
+/// Implemented for every type that qualifies, and never by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a peer's context",
+    label = "a context is stored, and must implement `serde::Serialize` and `DeserializeOwned`",
+    note = "derive both, or keep a value that lives in memory only with `Upgrade::extension` or `UpgradeRequest::attach`"
+)]
 pub trait Context: Serialize + DeserializeOwned + MaybeSend + MaybeSync + 'static {}
 impl<T: Serialize + DeserializeOwned + MaybeSend + MaybeSync + 'static> Context for T {}
 
@@ -31,9 +36,12 @@ pub enum ContextError {
         /// The type it has.
         actual: &'static str,
     },
-    /// The value cannot be written as JSON, or the stored JSON does not fit the type.
-    #[error("this peer's context does not convert to or from JSON")]
-    Json(#[from] serde_json::Error),
+    /// The value cannot be written as JSON.
+    #[error("this peer's context is not stored: {0}")]
+    Encode(#[from] EncodeError),
+    /// The stored JSON does not fit the type.
+    #[error("this peer's context is of another type: {0}")]
+    Decode(#[from] DecodeError),
     /// The transport hibernates and could not store the new context.
     #[error(transparent)]
     Persist(#[from] PersistError),
@@ -128,7 +136,8 @@ impl ContextCell {
             return found.downcast();
         };
         // User code, on a clone of the handle, outside the lock.
-        let typed = Held::typed(T::deserialize(&*json)?);
+        let value = T::deserialize(&*json).map_err(DecodeError::new)?;
+        let typed = Held::typed(value);
         let mut held = self.0.lock();
         let same = |held: &&mut Held| Arc::ptr_eq(&held.value, &found.value);
         if let Some(held) = held.as_mut().filter(same) {
@@ -147,7 +156,8 @@ impl ContextCell {
     pub(crate) fn to_json(&self) -> Result<Value, ContextError> {
         // Serialising is user code too: on a clone of the handle, outside the lock.
         let held = self.held()?;
-        Ok((held.kind.to_json)(held.value)?)
+        let json = (held.kind.to_json)(held.value).map_err(EncodeError::new)?;
+        Ok(json)
     }
 
     /// The context as it is stored, if there is one.

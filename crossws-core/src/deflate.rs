@@ -8,13 +8,13 @@ macro_rules! deflate {
         /// [`Capabilities::COMPRESSION`](crate::Capabilities::COMPRESSION).
         ///
         /// Whoever sees how long a compressed message is learns something of its content where a
-        /// secret and what an attacker may choose are compressed together: send those as
-        /// [`Uncompressed`](crate::Uncompressed).
+        /// secret and what an attacker may choose are compressed together: send those
+        /// [`uncompressed`](crate::SendOptions::uncompressed).
         ///
         /// ```
         /// # use crossws_core::{Deflate, Hub};
         /// let hub = Hub::builder().deflate(Deflate::default().threshold(512_usize)).build();
-        /// assert_eq!(hub.deflate().unwrap().threshold, 512);
+        /// assert_eq!(hub.settings().deflate.unwrap().threshold, 512);
         /// ```
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use crate::bounds::{BoxFuture, MaybeSend, MaybeSync};
 use crate::hooks::forward_hooks;
 use crate::{
-    Closed, Error, HookResult, Hooks, Message, OnError, Peer, Rejection, Upgrade, UpgradeRequest,
+    Closed, Dropped, Error, HookResult, Hooks, Hub, Message, OnError, Peer, Rejection,
+    Subscription, Upgrade, UpgradeRequest,
 };
 
 /// Hooks of any type behind one pointer: `Arc<dyn DynHooks>` is itself [`Hooks`].
@@ -14,6 +15,8 @@ use crate::{
 /// For routers and plugin tables that hold several kinds. Every call boxes its future, which only
 /// those pay who choose this; the trait is implemented for all hooks and by nobody by hand.
 pub trait DynHooks: MaybeSend + MaybeSync + 'static {
+    /// [`Hooks::start`], boxed.
+    fn start_dyn<'a>(&'a self, hub: &'a Hub) -> BoxFuture<'a, HookResult>;
     /// [`Hooks::upgrade`], boxed.
     fn upgrade_dyn<'a>(
         &'a self,
@@ -29,6 +32,16 @@ pub trait DynHooks: MaybeSend + MaybeSync + 'static {
     fn ping_dyn<'a>(&'a self, peer: &'a Peer, data: Bytes) -> BoxFuture<'a, HookResult>;
     /// [`Hooks::pong`], boxed.
     fn pong_dyn<'a>(&'a self, peer: &'a Peer, data: Bytes) -> BoxFuture<'a, HookResult>;
+    /// [`Hooks::subscription`], boxed.
+    fn subscription_dyn<'a>(
+        &'a self,
+        peer: &'a Peer,
+        subscription: Subscription,
+    ) -> BoxFuture<'a, HookResult>;
+    /// [`Hooks::dropped`], boxed.
+    fn dropped_dyn<'a>(&'a self, peer: &'a Peer, dropped: Dropped) -> BoxFuture<'a, HookResult>;
+    /// [`Hooks::timer`], boxed.
+    fn timer_dyn<'a>(&'a self, peer: &'a Peer, name: &'a str) -> BoxFuture<'a, HookResult>;
     /// [`Hooks::close`], boxed.
     fn close_dyn<'a>(&'a self, peer: &'a Peer, closed: Closed) -> BoxFuture<'a, HookResult>;
     /// [`Hooks::error`], boxed.
@@ -65,6 +78,22 @@ impl Hooks for SharedHooks {
 }
 
 impl<H: Hooks> DynHooks for H {
+    fn start_dyn<'a>(&'a self, hub: &'a Hub) -> BoxFuture<'a, HookResult> {
+        Box::pin(self.start(hub))
+    }
+    fn subscription_dyn<'a>(
+        &'a self,
+        peer: &'a Peer,
+        subscription: Subscription,
+    ) -> BoxFuture<'a, HookResult> {
+        Box::pin(self.subscription(peer, subscription))
+    }
+    fn dropped_dyn<'a>(&'a self, peer: &'a Peer, dropped: Dropped) -> BoxFuture<'a, HookResult> {
+        Box::pin(self.dropped(peer, dropped))
+    }
+    fn timer_dyn<'a>(&'a self, peer: &'a Peer, name: &'a str) -> BoxFuture<'a, HookResult> {
+        Box::pin(self.timer(peer, name))
+    }
     fn upgrade_dyn<'a>(
         &'a self,
         request: &'a UpgradeRequest,
@@ -98,6 +127,18 @@ impl<H: Hooks> DynHooks for H {
 struct Erased<'a>(&'a dyn DynHooks);
 
 impl<'a> Erased<'a> {
+    fn start(&self, hub: &'a Hub) -> BoxFuture<'a, HookResult> {
+        self.0.start_dyn(hub)
+    }
+    fn subscription(&self, peer: &'a Peer, event: Subscription) -> BoxFuture<'a, HookResult> {
+        self.0.subscription_dyn(peer, event)
+    }
+    fn dropped(&self, peer: &'a Peer, dropped: Dropped) -> BoxFuture<'a, HookResult> {
+        self.0.dropped_dyn(peer, dropped)
+    }
+    fn timer(&self, peer: &'a Peer, name: &'a str) -> BoxFuture<'a, HookResult> {
+        self.0.timer_dyn(peer, name)
+    }
     fn upgrade(&self, request: &'a UpgradeRequest) -> BoxFuture<'a, Result<Upgrade, Rejection>> {
         self.0.upgrade_dyn(request)
     }

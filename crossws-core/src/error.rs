@@ -2,12 +2,14 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use crate::bounds::BoxError;
-use crate::{Message, Peer, PeerId, PersistError, RenewError};
+use crate::{EncodeError, Message, Peer, PeerId, PersistError, RenewError};
 
 /// A hook, by name: in errors, in logs and in tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Hook {
+    /// The application starts.
+    Start,
     /// Choosing the hooks for a request.
     Resolve,
     /// Before the 101.
@@ -22,6 +24,12 @@ pub enum Hook {
     Ping,
     /// A pong arrived.
     Pong,
+    /// A subscription began or ended.
+    Subscription,
+    /// Messages were discarded.
+    Dropped,
+    /// A timer is due.
+    Timer,
     /// The connection ended.
     Close,
     /// Something failed.
@@ -33,6 +41,7 @@ pub enum Hook {
 impl fmt::Display for Hook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Start => "start",
             Self::Resolve => "resolve",
             Self::Upgrade => "upgrade",
             Self::Open => "open",
@@ -40,6 +49,9 @@ impl fmt::Display for Hook {
             Self::Drain => "drain",
             Self::Ping => "ping",
             Self::Pong => "pong",
+            Self::Subscription => "subscription",
+            Self::Dropped => "dropped",
+            Self::Timer => "timer",
             Self::Close => "close",
             Self::Error => "error",
             Self::Task => "task",
@@ -161,9 +173,9 @@ pub enum SendError {
     /// The peer's queue is full and the policy refuses. The message is handed back.
     #[error("not sent: the peer's queue is full")]
     Full(Message),
-    /// The value is not representable as JSON.
-    #[error("not sent: the value does not convert to JSON")]
-    Json(#[from] serde_json::Error),
+    /// The value cannot be encoded.
+    #[error("not sent: {0}")]
+    Encode(#[from] EncodeError),
     /// The transport cannot send this.
     #[error("not sent: this transport does not support {0}")]
     Unsupported(&'static str),
@@ -174,7 +186,7 @@ impl SendError {
     pub fn into_message(self) -> Option<Message> {
         match self {
             Self::Closed(message) | Self::Full(message) => Some(message),
-            Self::Json(_) | Self::Unsupported(_) => None,
+            Self::Encode(_) | Self::Unsupported(_) => None,
         }
     }
 }
@@ -230,9 +242,9 @@ pub enum SubscribeError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublishError {
-    /// The value is not representable as JSON.
-    #[error("not published: the value does not convert to JSON")]
-    Json(#[from] serde_json::Error),
+    /// The value cannot be encoded.
+    #[error("not published: {0}")]
+    Encode(#[from] EncodeError),
     /// The transport has no topics.
     #[error("not published: this transport has no topics")]
     Unsupported,

@@ -36,6 +36,25 @@ impl Extensions {
         shared(value?)
     }
 
+    /// Puts all of these values in, in place of those of the same types.
+    pub(crate) fn extend(&self, others: Self) {
+        let Some(others) = others.0.get() else {
+            return;
+        };
+        let others = std::mem::take(&mut *others.lock());
+        if others.is_empty() {
+            return;
+        }
+        let mut values = self.0.get_or_init(Box::default).lock();
+        // Dropped without the lock: their destructors are user code.
+        let old: Vec<_> = others
+            .into_iter()
+            .filter_map(|(key, value)| values.insert(key, value))
+            .collect();
+        drop(values);
+        drop(old);
+    }
+
     /// Whether there is no value.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -49,6 +68,18 @@ impl Extensions {
 
     fn len(&self) -> usize {
         self.0.get().map_or(0, |values| values.lock().len())
+    }
+}
+
+/// The same values; what is put into one later is not in the other.
+impl Clone for Extensions {
+    fn clone(&self) -> Self {
+        let clone = Self::default();
+        if let Some(values) = self.0.get() {
+            let values = values.lock().clone();
+            *clone.0.get_or_init(Box::default).lock() = values;
+        }
+        clone
     }
 }
 

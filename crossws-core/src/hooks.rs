@@ -4,11 +4,28 @@ use bytes::Bytes;
 
 use crate::bounds::{BoxError, MaybeSend, MaybeSync};
 use crate::{
-    CloseCode, CloseFrame, Closed, Error, Message, Peer, Rejection, Upgrade, UpgradeRequest,
+    CloseCode, CloseFrame, Closed, Dropped, Error, Hub, Message, Peer, Rejection, Subscription,
+    Upgrade, UpgradeRequest,
 };
 
 /// What a hook returns: nothing, or any error.
 pub type HookResult = Result<(), BoxError>;
+
+/// `Ok(())` as hooks return it: the last line of a closure that uses `?`, where nothing else says
+/// what its errors become.
+///
+/// ```
+/// let app = crossws_core::hooks().on_open(|peer| async move {
+///     peer.subscribe("news")?;
+///     peer.send("welcome")?;
+///     crossws_core::ok()
+/// });
+/// # let _: &dyn crossws_core::DynHooks = &app;
+/// ```
+#[allow(clippy::missing_errors_doc, clippy::unnecessary_wraps)] // there are none
+pub fn ok() -> HookResult {
+    Ok(())
+}
 
 /// What happens to a peer after its `error` hook.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,15 +49,35 @@ impl Default for OnError {
 ///
 /// Order, for one peer: `upgrade`, then `open`, then any of `message`, `drain`, `ping`, `pong`
 /// one at a time in order of arrival, then `close`, exactly once. Nothing follows `close`, except
-/// `error` when `close` itself failed.
+/// `error` when `close` itself failed. `subscription`, `dropped` and `timer` come between these, one
+/// at a time too, after the hook during which they arose.
 /// Different peers' hooks run concurrently.
 ///
 /// A hook that returns `Err` or panics is reported to `error`.
 ///
+/// Hooks around other hooks are best written as a [`Wrap`](crate::Wrap), which forwards all that it
+/// does not know.
+///
 /// # Cancel safety
 /// A hook runs to its end although its client may be gone ([`Peer::closed`] tells); it is
 /// dropped at an await only when a shutdown's deadline has passed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not implement `Hooks`",
+    label = "a type with `impl Hooks`, `hooks()` or `handler(..)` is expected",
+    note = "hooks must be `Send`, `Sync` and `'static`"
+)]
 pub trait Hooks: MaybeSend + MaybeSync + 'static {
+    /// The application starts: before the first upgrade of a server, and whenever an object wakes or
+    /// is made. The place to subscribe to a backplane or to start a timer. In a plain Worker, which
+    /// has no beginning, it is not called.
+    ///
+    /// An error keeps a server from serving: its `run` returns it. In an object it is logged, and
+    /// upgrades are refused with 503.
+    fn start(&self, hub: &Hub) -> impl Future<Output = HookResult> + MaybeSend {
+        let _ = hub;
+        async { Ok(()) }
+    }
+
     /// Before the handshake is answered: accept, or refuse with any HTTP response. Bounded by
     /// `Limits::upgrade_timeout`. Accepts by default.
     fn upgrade(
@@ -86,6 +123,35 @@ pub trait Hooks: MaybeSend + MaybeSync + 'static {
         async { Ok(()) }
     }
 
+    /// The peer has subscribed to a topic, or is no longer subscribed: see [`Subscription`]. Of the
+    /// topics that a peer leaves because its connection ends, it is told before `close`. What a
+    /// sleeping object's peers were subscribed to is not told again.
+    fn subscription(
+        &self,
+        peer: &Peer,
+        subscription: Subscription,
+    ) -> impl Future<Output = HookResult> + MaybeSend {
+        let _ = (peer, subscription);
+        async { Ok(()) }
+    }
+
+    /// Messages for the peer were discarded by a policy, after they were accepted or instead: see
+    /// [`Dropped`]. What is discarded while this waits for its turn is added up.
+    fn dropped(
+        &self,
+        peer: &Peer,
+        dropped: Dropped,
+    ) -> impl Future<Output = HookResult> + MaybeSend {
+        let _ = (peer, dropped);
+        async { Ok(()) }
+    }
+
+    /// The peer's timer of this name is due.
+    fn timer(&self, peer: &Peer, name: &str) -> impl Future<Output = HookResult> + MaybeSend {
+        let _ = (peer, name);
+        async { Ok(()) }
+    }
+
     /// The connection ended. The peer has left every list and topic; it can still publish.
     fn close(&self, peer: &Peer, closed: Closed) -> impl Future<Output = HookResult> + MaybeSend {
         let _ = (peer, closed);
@@ -106,6 +172,18 @@ pub trait Hooks: MaybeSend + MaybeSync + 'static {
 /// forgotten in one of them would compile and silently drop that hook.
 macro_rules! forward_hooks {
     ($self:ident => $target:expr) => {
+        async fn start(&$self, hub: &Hub) -> HookResult {
+            $target.start(hub).await
+        }
+        async fn subscription(&$self, peer: &Peer, subscription: Subscription) -> HookResult {
+            $target.subscription(peer, subscription).await
+        }
+        async fn dropped(&$self, peer: &Peer, dropped: Dropped) -> HookResult {
+            $target.dropped(peer, dropped).await
+        }
+        async fn timer(&$self, peer: &Peer, name: &str) -> HookResult {
+            $target.timer(peer, name).await
+        }
         async fn upgrade(&$self, request: &UpgradeRequest) -> Result<Upgrade, Rejection> {
             $target.upgrade(request).await
         }

@@ -10,7 +10,7 @@ use crate::context::ContextCell;
 use crate::expiry::{Moment, MomentCell};
 use crate::life::{End, Life};
 use crate::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_TOPICS};
-use crate::peer;
+use crate::peer::{self, Protocol, SettingsCell};
 use crate::publication::Publication;
 use crate::registry::Registry;
 use crate::subscriptions::Subscriptions;
@@ -18,9 +18,9 @@ use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Event, Mutex};
 use crate::tasks::Inbox;
 use crate::{
-    Capabilities, Claim, CloseFrame, Deflate, Error, Extensions, Hook, Limit, Limits, Origin, Peer,
-    PeerId, Published, Rejection, RenewError, Resolve, RestoreError, Scope, Seat, Snapshot,
-    SubscribeError, Transport, UpgradeRequest,
+    Capabilities, Claim, CloseFrame, Deflate, Error, Hook, Limit, Limits, Origin, Peer, PeerId,
+    Published, Rejection, RenewError, Resolution, Resolve, RestoreError, Scope, Seat, Settings,
+    Snapshot, SubscribeError, Transport, UpgradeRequest,
 };
 
 /// Everything that is connected to one server: peers, namespaces, topics. A cheap handle that
@@ -38,9 +38,7 @@ pub struct Hub(Arc<Inner>);
 
 struct Inner {
     registry: Registry,
-    limits: Limits,
-    origin: Origin,
-    deflate: Option<Deflate>,
+    settings: Arc<Settings>,
     kept_headers: Vec<HeaderName>,
     /// With what everyone is closed, once a shutdown has begun.
     shutdown: Mutex<Option<CloseFrame>>,
@@ -79,29 +77,33 @@ pub struct Stats {
 #[derive(Debug, Clone, Default)]
 #[must_use = "a builder makes nothing until `build`"]
 pub struct HubBuilder {
-    limits: Limits,
-    origin: Origin,
-    deflate: Option<Deflate>,
+    settings: Settings,
     kept_headers: Vec<HeaderName>,
 }
 
 impl HubBuilder {
+    /// What holds for every connection whose route does not say otherwise. Replaces what the
+    /// setters below have set.
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
     /// The bounds that every connection keeps.
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.settings.limits = limits;
         self
     }
 
     /// Which pages may connect. By default only those from the same host.
     pub fn origin(mut self, origin: Origin) -> Self {
-        self.origin = origin;
+        self.settings.origin = origin;
         self
     }
 
-    /// Compresses messages with clients that offer it; see there. Off by default. A route can
-    /// say otherwise with [`Upgrade::deflate`](crate::Upgrade::deflate).
+    /// Compresses messages with clients that offer it: see [`Deflate`]. Off by default.
     pub fn deflate(mut self, deflate: impl Into<Option<Deflate>>) -> Self {
-        self.deflate = deflate.into();
+        self.settings.deflate = deflate.into();
         self
     }
 
@@ -117,9 +119,7 @@ impl HubBuilder {
     pub fn build(self) -> Hub {
         Hub(Arc::new(Inner {
             registry: Registry::default(),
-            limits: self.limits,
-            origin: self.origin,
-            deflate: self.deflate,
+            settings: Arc::new(self.settings),
             kept_headers: self.kept_headers,
             shutdown: Mutex::new(None),
             sessions: AtomicUsize::new(0),
@@ -146,19 +146,15 @@ impl Hub {
         HubBuilder::default()
     }
 
-    /// The bounds that every connection keeps.
+    /// What holds where a route does not say otherwise. Of a connection, ask
+    /// [`Peer::settings`].
+    pub fn settings(&self) -> &Arc<Settings> {
+        &self.0.settings
+    }
+
+    /// The limits among the [`settings`](Self::settings).
     pub fn limits(&self) -> &Limits {
-        &self.0.limits
-    }
-
-    /// Which pages may connect.
-    pub fn origin(&self) -> &Origin {
-        &self.0.origin
-    }
-
-    /// How messages are compressed where a route does not say otherwise; `None` for not at all.
-    pub fn deflate(&self) -> Option<&Deflate> {
-        self.0.deflate.as_ref()
+        &self.0.settings.limits
     }
 
     /// Which of a request's headers a restored peer still has.
@@ -177,19 +173,23 @@ impl Hub {
     /// Asks the resolver for this request's hooks: the first step of an upgrade.
     ///
     /// # Errors
-    /// [`Refused::Unclaimed`] gives the request back untouched when there are none;
-    /// [`Refused::Rejected`] says that the resolver panicked.
+    /// [`Refused::Unclaimed`] gives the request back when it is not for any hooks;
+    /// [`Refused::Rejected`] refuses it, as the resolver says or because it panicked.
     ///
     /// # Cancel safety
     /// Nothing has happened if the future is dropped.
     pub async fn claim<R: Resolve + ?Sized>(
         &self,
         resolver: &Arc<R>,
-        request: UpgradeRequest,
+        mut request: UpgradeRequest,
     ) -> Result<Claim<R::Hooks>, Refused> {
-        match catch_panic(async { resolver.resolve(&request).await }).await {
-            Ok(Some(route)) => Ok(Claim::new(self.clone(), request, route)),
-            Ok(None) => Err(Refused::Unclaimed(Box::new(request))),
+        match catch_panic(async { resolver.resolve(&mut request).await }).await {
+            Ok(Resolution::Route(route)) => Ok(Claim::new(self.clone(), request, route)),
+            Ok(Resolution::Pass) => Err(Refused::Unclaimed(Box::new(request))),
+            Ok(Resolution::Reject(rejection)) => {
+                rejection.log(request.path());
+                Err(Refused::Rejected(rejection))
+            }
             Err(message) => {
                 let error = Error::panic(Hook::Resolve, &message);
                 tracing::error!(%error, "refusing an upgrade");
@@ -268,14 +268,19 @@ impl Hub {
         snapshot: &Snapshot,
         transport: impl Transport,
     ) -> Result<Peer, RestoreError> {
+        // What the route says beyond its name is known when it has been asked for the hooks.
+        let settings = match snapshot.route() {
+            (None, None) => Arc::clone(self.settings()),
+            (route, name) => Arc::new(self.settings().on_route(route, name)),
+        };
         Ok(Peer::new(peer::Inner {
             id: snapshot.id,
             namespace: Arc::from(snapshot.namespace()),
             request: snapshot.request()?,
-            protocol: snapshot.protocol.as_deref().map(Box::from),
+            protocol: Protocol::new(snapshot.protocol.clone()),
             context: ContextCell::stored(snapshot.context.clone()),
             expiry: MomentCell::new(Moment::from_millis(snapshot.expires)),
-            extensions: Extensions::default(),
+            settings: SettingsCell::new(settings, self),
             transport: Box::new(transport),
             hub: self.clone(),
             inbox: Inbox::default(),
@@ -398,11 +403,13 @@ impl fmt::Debug for Hub {
 }
 
 /// Why a request got no connection.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refused {
     /// No hooks claim it: here it is back, untouched.
+    #[error("no hooks claim `{}`", .0.path())]
     Unclaimed(Box<UpgradeRequest>),
     /// It is refused with this response.
-    Rejected(Rejection),
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
 }

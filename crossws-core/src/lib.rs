@@ -1,7 +1,8 @@
 //! The runtime-free core of **crossws**: WebSocket apps as hooks, peers and pub/sub.
 //!
 //! Applications use the `crossws` crate. This one is for authors of other frameworks and of
-//! adapters: it does no IO, reads no clock and spawns nothing. The path of a connection:
+//! adapters: it does no IO, reads no clock and spawns nothing. What only they need is in
+//! [`adapter`]. The path of a connection:
 //!
 //! ```text
 //! Hub::claim → Claim::upgrade → Accepted::join(transport) → Joined::open → Session
@@ -15,6 +16,7 @@
 //! Each step consumes the one before, so that `open` precedes `message`, hooks do not overlap,
 //! and `close` comes once. Dropping any of them leaves nothing behind.
 
+pub mod adapter;
 mod bounds;
 mod budget;
 mod builder;
@@ -22,6 +24,7 @@ mod capabilities;
 mod catch;
 mod claim;
 mod close;
+mod codec;
 mod context;
 mod control_rate;
 mod deflate;
@@ -41,6 +44,7 @@ mod log;
 mod members;
 mod membership;
 mod message;
+mod notice;
 mod origin;
 mod peer;
 mod peer_id;
@@ -52,9 +56,14 @@ mod request;
 mod resolve;
 mod scope;
 mod seat;
+mod send;
 mod session;
+mod settings;
+mod shutdown;
 mod snapshot;
+mod start;
 mod subscriptions;
+mod swap;
 mod sync;
 mod tasks;
 mod text;
@@ -63,15 +72,15 @@ mod transport;
 mod unfinished;
 mod upgrade;
 mod wire;
+mod wrap;
 mod yielding;
 
 pub use bounds::{BoxError, BoxFuture, MaybeSend, MaybeSync};
 pub use builder::{HooksBuilder, hooks};
 pub use capabilities::Capabilities;
-pub use claim::{Accepted, Claim};
 pub use close::{CloseCode, CloseFrame, Closed, ClosedBy, InvalidCloseCode};
+pub use codec::{DecodeError, EncodeError};
 pub use context::{Context, ContextError};
-pub use control_rate::ControlRate;
 pub use deflate::Deflate;
 pub use dyn_hooks::{DynHooks, SharedHooks};
 pub use error::{
@@ -80,34 +89,37 @@ pub use error::{
 };
 pub use expiry::{Expiry, RenewError};
 pub use extensions::Extensions;
-pub use feed::{Backlog, Clock, Feed, Lag, Range, Room};
-pub use flusher::{Asleep, Flusher};
 pub use handler::{After, Handler, Incoming, handler};
-pub use hooks::{HookResult, Hooks, OnError};
-pub use hub::{Hub, HubBuilder, Refused, Stats};
+pub use hooks::{HookResult, Hooks, OnError, ok};
+pub use hub::{Hub, HubBuilder, Stats};
 pub use life::State;
 pub use limits::{DRAIN_MARK, Limit, Limits, Overflow};
-pub use liveness::{Due, Liveness};
-pub use message::{IntoMessage, Json, Message, Uncompressed};
+pub use message::{IntoMessage, Json, Message};
+pub use notice::{DropCause, Dropped, Subscription};
 pub use origin::Origin;
 pub use peer::{Peer, WeakPeer};
 pub use peer_id::{InvalidPeerId, PeerId};
-pub use publication::Publication;
 pub use published::Published;
 pub use rejection::Rejection;
-pub use request::{Params, UpgradeRequest};
-pub use resolve::{Resolve, ResolveWith, Route, resolve_with};
+pub use request::{NotAttached, Params, UpgradeRequest};
+pub use resolve::{
+    DynResolve, IntoResolution, Resolution, Resolve, ResolveWith, Route, resolve_with,
+};
 pub use scope::Scope;
-pub use seat::Seat;
-pub use session::{Joined, Lifeline, Session};
-pub use snapshot::{Part, PersistError, RestoreError, Snapshot};
+pub use send::{SendOptions, Sent, To, Topics};
+pub use settings::{RouteSettings, Settings};
+pub use shutdown::{Report, Shutdown};
+pub use snapshot::PersistError;
+pub use swap::Swap;
 pub use tasks::HookOutput;
 pub use text::Utf8Bytes;
-pub use transport::{Receipt, Settled, Transport};
-pub use unfinished::{Overloaded, Unfinished};
 pub use upgrade::{InvalidHeader, Upgrade};
-pub use wire::{Encoding, Wire};
+pub use wrap::{Wrap, Wrapped, wrap};
 pub use yielding::yield_now;
+
+// Where the imports of adapters and of this crate still find them.
+#[doc(hidden)]
+pub use adapter::*;
 
 // The vocabulary that the signatures above use.
 pub use bytes::Bytes;

@@ -22,7 +22,7 @@ pub(crate) enum End {
     /// A call of this side.
     Server = 1,
     Shutdown = 2,
-    /// Of the client's credentials.
+    /// The time of the client's credentials is over, or that for its next message.
     Expiry = 3,
     /// The client, the network, or a limit.
     Others = 4,

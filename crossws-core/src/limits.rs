@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::SubscribeError;
+use crate::{RouteSettings, SubscribeError};
 
 /// A bound on a size or a count. To have none, write [`Limit::Unlimited`].
 // Exhaustive on purpose: there is a bound or there is none.
@@ -81,6 +81,37 @@ macro_rules! limits {
                 }
             )+
         }
+
+        /// The limits that a route sets; the others are the hub's.
+        #[derive(Debug, Clone, Default)]
+        pub(crate) struct LimitChanges {
+            $($name: Option<$kind>,)+
+        }
+
+        impl LimitChanges {
+            /// Takes from `parent` what was not set here.
+            pub(crate) fn inherit(&mut self, parent: &Self) {
+                $(self.$name = self.$name.or(parent.$name);)+
+            }
+
+            /// Changes what was set.
+            pub(crate) fn apply(&self, limits: &mut Limits) {
+                $(if let Some(value) = self.$name {
+                    limits.$name = value;
+                })+
+            }
+        }
+
+        impl RouteSettings {
+            $(
+                #[doc = concat!("Sets [`", stringify!($name), "`](field@Limits::", stringify!($name), ") for this route.")]
+                #[must_use]
+                pub fn $name(mut self, value: impl Into<$kind>) -> Self {
+                    self.limits.$name = Some(value.into());
+                    self.changed()
+                }
+            )+
+        }
     };
 }
 
@@ -138,6 +169,10 @@ limits! {
     pong_timeout: Duration = Duration::from_secs(10);
     /// Longest silence of a peer that is not pinged; `None` for no bound. Default 120 s.
     idle_timeout: Option<Duration> = Some(Duration::from_secs(120));
+    /// Longest time without a message from the client, after which it is closed with 3008
+    /// "inactive"; pings and pongs do not count, and time in which it is not read for want of room
+    /// does not either. `None` for no bound. Default none.
+    inactivity_timeout: Option<Duration> = None;
     /// Longest life of a connection, ± 10 %, after which it closes with 1012; `None` for no
     /// bound. Default none.
     max_lifetime: Option<Duration> = None;

@@ -16,8 +16,36 @@ pub struct Liveness {
     /// Since when it is: with pings, since one went out that nothing has followed yet.
     silent_since: Nanos,
     expires: Nanos,
-    /// Boxed, because most peers' never end.
-    credentials: Option<Box<Credentials>>,
+    /// Boxed, because most peers have none of it.
+    rare: Option<Box<Rare>>,
+}
+
+#[derive(Debug, Clone)]
+struct Rare {
+    credentials: Option<Credentials>,
+    /// How long the peer may send no message.
+    inactivity: Nanos,
+    /// Since when it has sent none.
+    inactive_since: Nanos,
+}
+
+impl Default for Rare {
+    fn default() -> Self {
+        Self {
+            credentials: None,
+            inactivity: Nanos::NEVER,
+            inactive_since: Nanos::NEVER,
+        }
+    }
+}
+
+impl Rare {
+    fn next_due(&self) -> Nanos {
+        let credentials = self.credentials.as_ref();
+        self.inactive_since
+            .plus(self.inactivity)
+            .min(credentials.map_or(Nanos::NEVER, |known| known.due))
+    }
 }
 
 /// When a peer's credentials end.
@@ -72,6 +100,8 @@ pub enum Due {
     Ping,
     /// Nothing came after a ping, or for too long: the peer is gone.
     Silent,
+    /// No message came for too long, although the peer lives.
+    Inactive,
     /// The connection reached its longest life.
     Expired,
     /// The peer's credentials have ended: see [`Lifeline::expired`](crate::Lifeline::expired).
@@ -103,7 +133,20 @@ impl Liveness {
             silence,
             silent_since,
             expires: now.plus(limits.max_lifetime.map(spread).into()),
-            credentials: None,
+            rare: limits.inactivity_timeout.map(|inactivity| {
+                Box::new(Rare {
+                    inactivity: inactivity.into(),
+                    inactive_since: now,
+                    ..Rare::default()
+                })
+            }),
+        }
+    }
+
+    /// A message arrived from the peer, or would have if it had been read.
+    pub fn active(&mut self, now: Duration) {
+        if let Some(rare) = &mut self.rare {
+            rare.inactive_since = now.into();
         }
     }
 
@@ -132,11 +175,13 @@ impl Liveness {
         now: Duration,
         wall: impl FnOnce() -> SystemTime,
     ) {
-        if self.credentials.as_ref().map(|known| known.at) != at {
-            self.credentials = at.map(|at| {
+        let rare = self.rare.as_ref();
+        let known = rare.and_then(|rare| rare.credentials.as_ref());
+        if known.map(|known| known.at) != at {
+            self.rare.get_or_insert_default().credentials = at.map(|at| {
                 let left = Nanos::from(at.duration_since(wall()).unwrap_or_default());
                 let due = Nanos::from(now).plus(left);
-                Box::new(Credentials { at, due })
+                Credentials { at, due }
             });
         }
     }
@@ -147,9 +192,9 @@ impl Liveness {
             .min(self.silent_since.plus(self.silence))
             .min(self.expires)
             .min(
-                self.credentials
+                self.rare
                     .as_ref()
-                    .map_or(Nanos::NEVER, |known| known.due),
+                    .map_or(Nanos::NEVER, |rare| rare.next_due()),
             )
             .duration()
     }
@@ -158,11 +203,18 @@ impl Liveness {
     pub fn poll(&mut self, now: Duration) -> Option<Due> {
         let now = Nanos::from(now);
         let reached = |at: Nanos| at != Nanos::NEVER && at <= now;
-        if let Some(credentials) = &mut self.credentials
-            && reached(credentials.due)
-        {
-            credentials.due = Nanos::NEVER;
-            return Some(Due::CredentialsExpired);
+        if let Some(rare) = &mut self.rare {
+            if let Some(credentials) = &mut rare.credentials
+                && reached(credentials.due)
+            {
+                credentials.due = Nanos::NEVER;
+                return Some(Due::CredentialsExpired);
+            }
+            if reached(rare.inactive_since.plus(rare.inactivity)) {
+                // Said once: the connection ends now.
+                rare.inactivity = Nanos::NEVER;
+                return Some(Due::Inactive);
+            }
         }
         if reached(self.expires) {
             self.expires = Nanos::NEVER;
@@ -237,6 +289,35 @@ mod tests {
         live.heard(secs(100));
         assert_eq!(live.poll(secs(219)), None);
         assert_eq!(live.poll(secs(220)), Some(Due::Silent));
+    }
+
+    #[test]
+    fn a_peer_that_answers_pings_and_sends_nothing_is_inactive() {
+        let mut live = live(&Limits::default().inactivity_timeout(secs(40)));
+        assert_eq!(live.poll(secs(26)), Some(Due::Ping));
+        live.pinged(secs(26));
+        live.heard(secs(27));
+        assert_eq!(live.poll(secs(39)), None);
+        live.active(secs(39));
+        assert_eq!(live.poll(secs(51)), Some(Due::Ping));
+        live.heard(secs(51));
+        assert_eq!(live.poll(secs(75)), None);
+        assert_eq!(live.poll(secs(79)), Some(Due::Inactive));
+        assert_eq!(live.poll(secs(79)), Some(Due::Ping));
+        assert_eq!(live.poll(secs(79)), None, "said once");
+    }
+
+    #[test]
+    fn credentials_and_inactivity_do_not_hide_one_another() {
+        let at = |n: u64| SystemTime::UNIX_EPOCH + secs(n);
+        let limits = Limits::default().ping_interval(None).idle_timeout(None);
+        let mut live = live(&limits.inactivity_timeout(secs(40)));
+        live.credentials(Some(at(20)), secs(0), || at(0));
+        assert_eq!(live.next_due(), Some(secs(20)));
+        live.credentials(None, secs(1), || at(1));
+        assert_eq!(live.next_due(), Some(secs(40)));
+        assert_eq!(live.poll(secs(40)), Some(Due::Inactive));
+        assert_eq!((live.poll(secs(41)), live.next_due()), (None, None));
     }
 
     #[test]

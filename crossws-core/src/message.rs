@@ -5,7 +5,7 @@ use std::str::Utf8Error;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::Utf8Bytes;
+use crate::{DecodeError, EncodeError, Utf8Bytes};
 
 /// A whole message: fragments are joined and control frames kept apart before a hook sees it.
 ///
@@ -21,17 +21,15 @@ pub enum Message {
 }
 
 impl Message {
-    /// A text message.
-    pub fn text_from(text: impl Into<Utf8Bytes>) -> Self {
-        Self::Text(text.into())
-    }
-
     /// A text message that holds `value` as JSON.
     ///
     /// # Errors
     /// Whatever the value's `Serialize` reports, such as a map whose keys are not strings.
-    pub fn json_from<T: Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
-        serde_json::to_string(value).map(|json| Self::Text(json.into()))
+    pub fn from_json<T: Serialize + ?Sized>(value: &T) -> Result<Self, EncodeError> {
+        match serde_json::to_string(value) {
+            Ok(json) => Ok(Self::Text(json.into())),
+            Err(error) => Err(EncodeError::new(error)),
+        }
     }
 
     /// The message as text. Binary is decoded as UTF-8, without a copy.
@@ -57,8 +55,8 @@ impl Message {
     ///
     /// # Errors
     /// When the payload is not JSON or does not fit `T`.
-    pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
-        serde_json::from_slice(self.as_bytes())
+    pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, DecodeError> {
+        serde_json::from_slice(self.as_bytes()).map_err(DecodeError::new)
     }
 
     /// The payload, shared with the message: no copy.
@@ -128,6 +126,30 @@ impl From<&str> for Message {
     }
 }
 
+impl From<&String> for Message {
+    fn from(text: &String) -> Self {
+        Self::Text(text.as_str().into())
+    }
+}
+
+impl From<Cow<'_, str>> for Message {
+    fn from(text: Cow<'_, str>) -> Self {
+        Self::Text(text.into_owned().into())
+    }
+}
+
+impl<const N: usize> From<[u8; N]> for Message {
+    fn from(bytes: [u8; N]) -> Self {
+        Self::Binary(Bytes::copy_from_slice(&bytes))
+    }
+}
+
+impl<const N: usize> From<&[u8; N]> for Message {
+    fn from(bytes: &[u8; N]) -> Self {
+        Self::Binary(Bytes::copy_from_slice(bytes))
+    }
+}
+
 impl From<String> for Message {
     fn from(text: String) -> Self {
         Self::Text(text.into())
@@ -166,56 +188,48 @@ pub struct Json<T>(
     pub T,
 );
 
-/// A message that is not compressed, whatever was negotiated: one that holds a secret beside
-/// something that others may choose, or that is compressed already.
-///
-/// ```
-/// # use crossws_core::{HookResult, Json, Peer, Uncompressed};
-/// fn greet(peer: &Peer, token: &str, said: &str) -> HookResult {
-///     peer.send(Uncompressed(Json([token, said])))?;
-///     Ok(())
-/// }
-/// ```
-#[allow(clippy::exhaustive_structs)]
-#[derive(Debug, Clone, Copy)]
-pub struct Uncompressed<T>(
-    /// The message.
-    pub T,
-);
-
-/// What `send`, `publish` and `broadcast` take: text, bytes, a [`Message`], or [`Json`]; or any of
-/// them [`Uncompressed`].
+/// What `send`, `publish` and `broadcast` take: text, bytes, a [`Message`], or a value in a codec,
+/// such as [`Json`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a message",
+    label = "text, bytes, or a value in a codec is expected",
+    note = "a value that implements `serde::Serialize` is sent as `Json(value)`"
+)]
 pub trait IntoMessage {
-    /// The message to send.
+    /// Encodes the message to send.
     ///
     /// # Errors
-    /// Only [`Json`] can fail: its value may not be representable as JSON.
-    fn into_message(self) -> Result<Message, serde_json::Error>;
-
-    /// Whether the message may be compressed on its way; only [`Uncompressed`] says no.
-    fn may_compress(&self) -> bool {
-        true
-    }
+    /// When the codec cannot encode the value; text and bytes never fail.
+    fn into_message(self) -> Result<Message, EncodeError>;
 }
 
-impl<T: Into<Message>> IntoMessage for T {
-    fn into_message(self) -> Result<Message, serde_json::Error> {
-        Ok(self.into())
-    }
+/// One by one and not for all `T: Into<Message>`, so that the compiler can say what is missing.
+macro_rules! into_message {
+    ($($(#[$generics:ident $kind:ty])? $type:ty,)+) => {
+        $(impl$(<const $generics: $kind>)? IntoMessage for $type {
+            fn into_message(self) -> Result<Message, EncodeError> {
+                Ok(self.into())
+            }
+        })+
+    };
+}
+
+into_message! {
+    Message,
+    &str,
+    &String,
+    String,
+    Cow<'_, str>,
+    Utf8Bytes,
+    Bytes,
+    Vec<u8>,
+    &[u8],
+    #[N usize] [u8; N],
+    #[N usize] &[u8; N],
 }
 
 impl<T: Serialize> IntoMessage for Json<T> {
-    fn into_message(self) -> Result<Message, serde_json::Error> {
-        Message::json_from(&self.0)
-    }
-}
-
-impl<T: IntoMessage> IntoMessage for Uncompressed<T> {
-    fn into_message(self) -> Result<Message, serde_json::Error> {
-        self.0.into_message()
-    }
-
-    fn may_compress(&self) -> bool {
-        false
+    fn into_message(self) -> Result<Message, EncodeError> {
+        Message::from_json(&self.0)
     }
 }

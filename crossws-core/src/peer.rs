@@ -4,21 +4,24 @@ use std::sync::{Arc, Weak};
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use once_cell::race::OnceBox;
+use serde::de::DeserializeOwned;
 
-use crate::bounds::MaybeSend;
+use crate::bounds::{MaybeSend, MaybeSync};
 use crate::context::{Context, ContextCell, ContextError};
 use crate::expiry::MomentCell;
 use crate::flusher::Asleep;
 use crate::hub::Hub;
 use crate::life::{End, Life, State};
-use crate::publication::Publication;
+use crate::notice::{Kind, Notice};
 use crate::subscriptions::Subscriptions;
+use crate::sync::Mutex;
 use crate::tasks::{HookOutput, Inbox};
 use crate::transport::{Settled, Transport};
 use crate::{
-    Capabilities, CloseCode, CloseFrame, ClosedBy, ControlError, Expiry, Extensions, IntoMessage,
-    PeerId, PersistError, PublishError, Published, RenewError, SendError, Snapshot, SubscribeError,
-    UpgradeRequest, Utf8Bytes,
+    Capabilities, CloseCode, CloseFrame, ClosedBy, ControlError, DecodeError, Expiry, Extensions,
+    IntoMessage, NotAttached, PeerId, PersistError, PublishError, Published, RenewError, SendError,
+    SendOptions, Sent, Settings, Snapshot, SubscribeError, To, Topics, UpgradeRequest, Utf8Bytes,
 };
 
 /// A connected client: a cheap handle, the same on every adapter.
@@ -33,15 +36,56 @@ pub(crate) struct Inner {
     pub(crate) id: PeerId,
     pub(crate) namespace: Arc<str>,
     pub(crate) request: UpgradeRequest,
-    pub(crate) protocol: Option<Box<str>>,
+    pub(crate) protocol: Protocol,
     pub(crate) context: ContextCell,
     pub(crate) expiry: MomentCell,
-    pub(crate) extensions: Extensions,
+    pub(crate) settings: SettingsCell,
     pub(crate) transport: Box<dyn Transport>,
     pub(crate) hub: Hub,
     pub(crate) inbox: Inbox,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) life: Life,
+}
+
+/// The subprotocol that was negotiated. A pointer, because most peers have none.
+pub(crate) struct Protocol(Option<Box<Name>>);
+
+struct Name(Box<str>);
+
+impl Protocol {
+    pub(crate) fn new(name: Option<String>) -> Self {
+        Self(name.map(|name| Box::new(Name(name.into_boxed_str()))))
+    }
+}
+
+/// What is configured for a connection: the hub's settings, unless its route has its own. These
+/// are replaced once at most, for a peer that was restored, when its hooks are known.
+// A pointer, as above.
+#[derive(Default)]
+pub(crate) struct SettingsCell(OnceBox<Mutex<Arc<Settings>>>);
+
+impl SettingsCell {
+    /// Those of this route; `hub` are its hub's.
+    pub(crate) fn new(settings: Arc<Settings>, hub: &Hub) -> Self {
+        let cell = Self::default();
+        if !Arc::ptr_eq(&settings, hub.settings()) {
+            cell.replace(settings);
+        }
+        cell
+    }
+
+    fn get(&self, hub: &Hub) -> Arc<Settings> {
+        match self.0.get() {
+            None => Arc::clone(hub.settings()),
+            Some(settings) => Arc::clone(&settings.lock()),
+        }
+    }
+
+    fn replace(&self, settings: Arc<Settings>) {
+        let new = Arc::clone(&settings);
+        let cell = self.0.get_or_init(|| Box::new(Mutex::new(new)));
+        *cell.lock() = settings;
+    }
 }
 
 impl Peer {
@@ -98,6 +142,35 @@ impl Peer {
         &self.0.request
     }
 
+    /// What is configured for this connection: the settings of its route, over the hub's.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.0.settings.get(&self.0.hub)
+    }
+
+    /// The pattern of the route that led here, such as `/rooms/{room}`, where routes have one.
+    pub fn route(&self) -> Option<Arc<str>> {
+        self.settings().route().cloned()
+    }
+
+    /// The name of the route that led here, where it has one.
+    pub fn route_name(&self) -> Option<Arc<str>> {
+        self.settings().route_name().cloned()
+    }
+
+    /// What the route says is known for a peer that was restored.
+    pub(crate) fn on_route(&self, settings: Arc<Settings>) {
+        self.0.settings.replace(settings);
+    }
+
+    /// The value of this type that a layer has attached to the request before the upgrade: one of
+    /// the [`extensions`](Self::extensions).
+    ///
+    /// # Errors
+    /// [`NotAttached`], which names the type, if no layer has attached one.
+    pub fn attached<T: MaybeSend + MaybeSync + 'static>(&self) -> Result<Arc<T>, NotAttached> {
+        self.0.request.attached()
+    }
+
     /// The client's address, where the platform knows it.
     pub fn remote_addr(&self) -> Option<SocketAddr> {
         self.0.request.remote_addr()
@@ -105,7 +178,7 @@ impl Peer {
 
     /// The subprotocol that was negotiated, if one was.
     pub fn protocol(&self) -> Option<&str> {
-        self.0.protocol.as_deref()
+        self.0.protocol.0.as_deref().map(|name| &*name.0)
     }
 
     /// The WebSocket extensions that were negotiated, as in the answer's header; empty for none.
@@ -131,7 +204,7 @@ impl Peer {
     /// Volatile values of this connection; not the WebSocket extensions, which are
     /// [`negotiated_extensions`](Self::negotiated_extensions).
     pub fn extensions(&self) -> &Extensions {
-        &self.0.extensions
+        self.0.request.volatile()
     }
 
     /// The peer's context.
@@ -192,12 +265,14 @@ impl Peer {
         self.0.expiry.get().is_past(self.0.transport.now())
     }
 
-    /// The peer's context as JSON, whatever its type.
+    /// Reads the peer's context as another type than its own, such as `serde_json::Value`.
     ///
     /// # Errors
-    /// [`ContextError::Missing`] if there is none, [`ContextError::Json`] if it does not convert.
-    pub fn context_json(&self) -> Result<serde_json::Value, ContextError> {
-        self.0.context.to_json()
+    /// [`ContextError::Missing`] if there is none, [`ContextError::Encode`] and
+    /// [`ContextError::Decode`] if it does not convert.
+    pub fn context_as<T: DeserializeOwned>(&self) -> Result<T, ContextError> {
+        let json = self.0.context.to_json()?;
+        Ok(T::deserialize(json).map_err(DecodeError::new)?)
     }
 
     /// Queues a message: text, bytes, or [`Json`](crate::Json). Never waits; it is on the wire
@@ -206,17 +281,24 @@ impl Peer {
     /// # Errors
     /// The message is handed back when the connection is closed, or when the peer's queue is full
     /// and the policy refuses the newest. Under the default policy a full queue closes the peer.
-    pub fn send(&self, message: impl IntoMessage) -> Result<(), SendError> {
-        let compress = message.may_compress();
+    pub fn send(&self, message: impl IntoMessage) -> Result<Sent, SendError> {
+        self.send_with(message, SendOptions::new())
+    }
+
+    /// As [`send`](Self::send), with options.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_with(
+        &self,
+        message: impl IntoMessage,
+        options: SendOptions,
+    ) -> Result<Sent, SendError> {
         let message = message.into_message()?;
         if self.state() != State::Open {
             return Err(SendError::Closed(message));
         }
-        if compress {
-            self.0.transport.send(message)
-        } else {
-            self.0.transport.send_uncompressed(message)
-        }
+        self.0.transport.send(message, &options)
     }
 
     /// Queues a ping with up to 125 bytes.
@@ -322,6 +404,10 @@ impl Peer {
         self.close_with(credentials_expired(), End::Expiry);
     }
 
+    pub(crate) fn close_for_inactivity(&self) {
+        self.close_with(CloseFrame::new(CloseCode::TIMEOUT, "inactive"), End::Expiry);
+    }
+
     fn close_with(&self, frame: CloseFrame, end: End) {
         if self.begin_close(frame, end) {
             self.0.transport.wake();
@@ -366,7 +452,11 @@ impl Peer {
         if !self.0.life.end(end) {
             return false;
         }
+        let topics = self.topics();
         self.0.hub.registry().leave(self);
+        for topic in topics {
+            self.subscription(topic, false);
+        }
         self.0.life.notify_ended();
         true
     }
@@ -382,22 +472,41 @@ impl Peer {
         }
         let hub = &self.0.hub;
         let topic = topic.as_ref();
-        let new = hub.registry().subscribe(self, topic, hub.limits())?;
+        let settings = self.settings();
+        let new = hub.registry().subscribe(self, topic, &settings.limits)?;
         if new && let Err(error) = self.persist() {
             hub.registry().unsubscribe(self, topic);
             return Err(error.into());
+        }
+        if new && let Some((topic, _)) = self.0.subscriptions.get(topic) {
+            self.subscription(topic.shared_name(), true);
         }
         Ok(new)
     }
 
     /// Ends a subscription. Answers whether there was one.
     pub fn unsubscribe(&self, topic: impl AsRef<str>) -> bool {
-        let was = self.0.hub.registry().unsubscribe(self, topic.as_ref());
+        let topic = topic.as_ref();
+        let left = self.0.subscriptions.get(topic);
+        let was = self.0.hub.registry().unsubscribe(self, topic);
+        if was && let Some((topic, _)) = left {
+            self.subscription(topic.shared_name(), false);
+        }
         if was && let Err(error) = self.persist() {
             // There is room for less than before, so only the platform itself can have refused.
             tracing::error!(peer = %self, %error, "an unsubscription was not stored");
         }
         was
+    }
+
+    /// Leaves the `subscription` hook to be run.
+    fn subscription(&self, topic: Arc<str>, joined: bool) {
+        self.notify(Notice(Kind::Subscription { topic, joined }));
+    }
+
+    /// Leaves a hook to be run by the session.
+    pub(crate) fn notify(&self, notice: Notice) {
+        self.0.inbox.notify(notice);
     }
 
     /// Stores what must outlive the memory, where the transport does that.
@@ -415,6 +524,7 @@ impl Peer {
         let mut snapshot = Snapshot::new(self.id(), self.namespace(), request, |name| {
             kept.contains(name)
         });
+        snapshot.set_route(&self.settings());
         snapshot.protocol = self.protocol().map(str::to_owned);
         snapshot.context = self.0.context.to_stored()?;
         snapshot.expires = self.0.expiry.get().millis();
@@ -446,60 +556,48 @@ impl Peer {
     /// Sends a message to every subscriber of a topic in this namespace except this peer, which
     /// need not be subscribed itself. Works until the `close` hook has ended.
     ///
+    /// The same as [`to(topic)`](Self::to)`.send(message)`.
+    ///
     /// # Errors
-    /// When the value is not JSON, or the transport has no topics. A subscriber's full queue is
-    /// no error: it is counted in the answer.
+    /// When the value cannot be encoded, or the transport has no topics. A subscriber's full queue
+    /// is no error: it is counted in what is returned.
     pub fn publish(
         &self,
         topic: impl AsRef<str>,
         message: impl IntoMessage,
     ) -> Result<Published, PublishError> {
-        self.publish_to(Some(topic.as_ref()), Some(self), message)
-    }
-
-    /// As [`publish`](Self::publish), to this peer too if it is subscribed.
-    ///
-    /// # Errors
-    /// As [`publish`](Self::publish).
-    pub fn publish_including_self(
-        &self,
-        topic: impl AsRef<str>,
-        message: impl IntoMessage,
-    ) -> Result<Published, PublishError> {
-        self.publish_to(Some(topic.as_ref()), None, message)
+        self.to(topic.as_ref()).send(message)
     }
 
     /// Sends a message to every peer of this namespace except this one.
     ///
-    /// # Errors
-    /// As [`publish`](Self::publish).
-    pub fn broadcast(&self, message: impl IntoMessage) -> Result<Published, PublishError> {
-        self.publish_to(None, Some(self), message)
-    }
-
-    /// Sends a message to every peer of this namespace, this one included.
+    /// The same as [`to_all()`](Self::to_all)`.send(message)`.
     ///
     /// # Errors
     /// As [`publish`](Self::publish).
-    pub fn broadcast_including_self(
-        &self,
-        message: impl IntoMessage,
-    ) -> Result<Published, PublishError> {
-        self.publish_to(None, None, message)
+    pub fn broadcast(&self, message: impl IntoMessage) -> Result<Published, PublishError> {
+        self.to_all().send(message)
     }
 
-    fn publish_to(
-        &self,
-        topic: Option<&str>,
-        except: Option<&Peer>,
-        message: impl IntoMessage,
-    ) -> Result<Published, PublishError> {
-        if !self.capabilities().contains(Capabilities::PUBSUB) {
-            return Err(PublishError::Unsupported);
+    /// A message to every subscriber of a topic in this namespace, except this peer unless
+    /// [`including_self`](To::including_self) says so: how it is sent is said before
+    /// [`send`](To::send).
+    pub fn to<'a>(&'a self, topics: impl Into<Topics<'a>>) -> To<'a> {
+        let namespace = Some(self.namespace());
+        To::new(&self.0.hub, namespace, Some(topics.into()), Some(self))
+    }
+
+    /// A message to every peer of this namespace, as [`to`](Self::to).
+    pub fn to_all(&self) -> To<'_> {
+        To::new(&self.0.hub, Some(self.namespace()), None, Some(self))
+    }
+
+    /// Whether the transport has topics.
+    pub(crate) fn check_publishes(&self) -> Result<(), PublishError> {
+        match self.capabilities().contains(Capabilities::PUBSUB) {
+            true => Ok(()),
+            false => Err(PublishError::Unsupported),
         }
-        let publication = Publication::of(message)?;
-        let hub = &self.0.hub;
-        Ok(hub.deliver(Some(self.namespace()), topic, except, &publication))
     }
 
     /// Runs a future as part of this connection: polled by its task, its failure reported to

@@ -6,12 +6,12 @@ use bytes::Bytes;
 
 use crate::bounds::{AnyValue, MaybeSend, MaybeSync};
 use crate::sync::Mutex;
-use crate::{IntoMessage, Message, Wire};
+use crate::{EncodeError, IntoMessage, Message, SendOptions, Wire};
 
 /// A published message on its way to many subscribers: encoded once, shared by all.
 pub struct Publication {
     message: Message,
-    compress: bool,
+    options: SendOptions,
     encoded: OnceLock<(Wire, Bytes)>,
     /// In further formats, of which there are few.
     others: Mutex<Vec<(Wire, Bytes)>>,
@@ -23,7 +23,7 @@ impl Publication {
     pub fn new(message: Message) -> Self {
         Self {
             message,
-            compress: true,
+            options: SendOptions::new(),
             encoded: OnceLock::new(),
             others: Mutex::default(),
             prepared: OnceLock::new(),
@@ -31,17 +31,21 @@ impl Publication {
     }
 
     /// A publication of what `publish` was called with.
-    pub(crate) fn of(message: impl IntoMessage) -> Result<Self, serde_json::Error> {
-        let compress = message.may_compress();
+    pub(crate) fn of(message: impl IntoMessage, options: SendOptions) -> Result<Self, EncodeError> {
         Ok(Self {
-            compress,
+            options,
             ..Self::new(message.into_message()?)
         })
     }
 
     /// Whether the message may be compressed on its way.
     pub fn may_compress(&self) -> bool {
-        self.compress
+        self.options.may_compress()
+    }
+
+    /// How the message is sent.
+    pub fn options(&self) -> &SendOptions {
+        &self.options
     }
 
     /// The message.

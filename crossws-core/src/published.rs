@@ -9,3 +9,14 @@ pub struct Published {
     /// Subscribers that are [behind](crate::Peer::is_behind).
     pub behind: usize,
 }
+
+impl Published {
+    /// So many subscribers, and so many discarded messages.
+    pub const fn new(queued: usize, dropped: u64) -> Self {
+        Self {
+            queued,
+            dropped,
+            behind: 0,
+        }
+    }
+}

@@ -6,6 +6,7 @@ use http::{Response, StatusCode};
 
 use crate::bounds::BoxError;
 use crate::origin::ForeignOrigin;
+use crate::request::NotAttached;
 use crate::upgrade::InvalidHeader;
 
 /// A refused upgrade: any HTTP response, and the error behind it for the server's own eyes.
@@ -133,6 +134,23 @@ impl fmt::Debug for Rejection {
     }
 }
 
+/// The status, and the error behind it.
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "refused with {}", self.status())?;
+        match &self.source {
+            Some(source) => write!(f, ": {source}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Rejection {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&**self.source.as_ref()?)
+    }
+}
+
 impl<B: Into<Bytes>> From<Response<B>> for Rejection {
     /// A response of the class 1xx is no refusal, and becomes a 500.
     fn from(response: Response<B>) -> Self {
@@ -155,6 +173,12 @@ impl From<StatusCode> for Rejection {
 
 impl From<InvalidHeader> for Rejection {
     fn from(error: InvalidHeader) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<NotAttached> for Rejection {
+    fn from(error: NotAttached) -> Self {
         Self::internal(error)
     }
 }

@@ -1,8 +1,10 @@
 mod packed;
 mod shed;
 
+use std::any::type_name;
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use http::header::{HOST, HeaderMap, HeaderName, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL};
 use http::request::Parts;
@@ -12,6 +14,8 @@ use http::{HeaderValue, Method, Uri};
 use self::packed::Packed;
 pub(crate) use self::packed::text;
 use self::shed::headers_to_drop;
+use crate::Extensions;
+use crate::bounds::{MaybeSend, MaybeSync};
 
 /// The request that asks for a WebSocket, as every hook sees it: the standard `http` parts, and
 /// what the platform knows besides.
@@ -32,6 +36,8 @@ use self::shed::headers_to_drop;
 pub struct UpgradeRequest {
     head: Head,
     params: Params,
+    /// What was attached; a peer's volatile values from there on.
+    volatile: Extensions,
 }
 
 impl UpgradeRequest {
@@ -46,6 +52,7 @@ impl UpgradeRequest {
                 forwarded: false,
             })),
             params: Params::default(),
+            volatile: Extensions::default(),
         }
     }
 
@@ -59,6 +66,7 @@ impl UpgradeRequest {
         Some(Self {
             head: Head::Packed(Packed::of_head(target, headers)?),
             params: Params::default(),
+            volatile: Extensions::default(),
         })
     }
 
@@ -103,6 +111,46 @@ impl UpgradeRequest {
 
     pub(crate) fn set_params(&mut self, params: Params) {
         self.params = params;
+    }
+
+    /// Attaches a value for the hooks, one per type: what a layer that runs before the upgrade has
+    /// found out. Read it with [`attached`](Self::attached) or
+    /// [`Peer::attached`](crate::Peer::attached). Returns the value of the same type that it
+    /// replaces.
+    ///
+    /// A peer's attached values are its [`extensions`](crate::Peer::extensions). They are not
+    /// stored when an object sleeps: the layers run again, and attach them again, when it wakes.
+    pub fn attach<T: MaybeSend + MaybeSync + 'static>(&mut self, value: T) -> Option<Arc<T>> {
+        self.volatile.insert(value)
+    }
+
+    /// The attached value of this type.
+    ///
+    /// # Errors
+    /// [`NotAttached`], which names the type, if no layer has attached one.
+    pub fn attached<T: MaybeSend + MaybeSync + 'static>(&self) -> Result<Arc<T>, NotAttached> {
+        self.volatile.get().ok_or_else(NotAttached::new::<T>)
+    }
+
+    /// Attaches a clone of the value of this type that HTTP middleware has left in the request's
+    /// `http` extensions, such as a session's user. Returns whether there was one.
+    pub fn adopt<T: Clone + Send + Sync + 'static>(&mut self) -> bool {
+        let extensions = match &self.head {
+            Head::Whole(whole) => &whole.parts.extensions,
+            Head::Packed(packed) => packed.extensions(),
+        };
+        let value: Option<T> = extensions.get().cloned();
+        value.map(|value| self.attach(value)).is_some()
+    }
+
+    /// What was attached.
+    pub(crate) fn volatile(&self) -> &Extensions {
+        &self.volatile
+    }
+
+    /// What was attached, without the rest.
+    pub(crate) fn into_volatile(self) -> Extensions {
+        self.volatile
     }
 
     /// Takes at most `most` bytes from here on, or what the target takes if that is more: packed, if
@@ -282,6 +330,27 @@ impl UpgradeRequest {
     /// The extensions the client offers, as sent.
     pub fn extensions_offered(&self) -> Option<&str> {
         self.header(SEC_WEBSOCKET_EXTENSIONS)
+    }
+}
+
+/// No value of the type that was asked for is attached: no layer that ran before the upgrade
+/// attached one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no `{type_name}` is attached to this request: no layer before the upgrade attached one")]
+pub struct NotAttached {
+    type_name: &'static str,
+}
+
+impl NotAttached {
+    fn new<T>() -> Self {
+        Self {
+            type_name: type_name::<T>(),
+        }
+    }
+
+    /// The name of the type that was asked for, as [`type_name`] has it.
+    pub fn type_name(&self) -> &'static str {
+        self.type_name
     }
 }
 

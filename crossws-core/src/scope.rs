@@ -1,8 +1,7 @@
 use std::sync::Arc;
 
 use crate::life::End;
-use crate::publication::Publication;
-use crate::{CloseFrame, Hub, IntoMessage, Peer, PublishError, Published};
+use crate::{CloseFrame, Hub, IntoMessage, Peer, PublishError, Published, To, Topics};
 
 /// One namespace of a hub, or all of them: see [`Hub::in_namespace`] and
 /// [`Hub::in_all_namespaces`].
@@ -17,34 +16,40 @@ impl<'a> Scope<'a> {
         Self { hub, namespace }
     }
 
-    /// Sends a message to every subscriber of a topic, once each.
+    /// Sends a message to every subscriber of a topic, once each. The same as
+    /// [`topic(name)`](Self::topic)`.send(message)`.
     ///
     /// # Errors
-    /// When the value is not JSON. A subscriber's full queue is no error: it is counted in the
-    /// answer.
+    /// When the value cannot be encoded. A subscriber's full queue is no error: it is counted in
+    /// what is returned.
     pub fn publish(
         self,
         topic: impl AsRef<str>,
         message: impl IntoMessage,
     ) -> Result<Published, PublishError> {
-        self.deliver(Some(topic.as_ref()), message)
+        self.topic(topic.as_ref()).send(message)
     }
 
-    /// Sends a message to every peer, once each.
+    /// Sends a message to every peer, once each. The same as [`all()`](Self::all)`.send(message)`.
     ///
     /// # Errors
     /// As [`publish`](Self::publish).
     pub fn broadcast(self, message: impl IntoMessage) -> Result<Published, PublishError> {
-        self.deliver(None, message)
+        self.all().send(message)
     }
 
-    fn deliver(
-        self,
-        topic: Option<&str>,
-        message: impl IntoMessage,
-    ) -> Result<Published, PublishError> {
-        let publication = Publication::of(message)?;
-        Ok(self.hub.deliver(self.namespace, topic, None, &publication))
+    /// A message to every subscriber of a topic: how it is sent is said before
+    /// [`send`](To::send).
+    pub fn topic<'t>(self, topics: impl Into<Topics<'t>>) -> To<'t>
+    where
+        'a: 't,
+    {
+        To::new(self.hub, self.namespace, Some(topics.into()), None)
+    }
+
+    /// A message to every peer, as [`topic`](Self::topic).
+    pub fn all(self) -> To<'a> {
+        To::new(self.hub, self.namespace, None, None)
     }
 
     /// How many peers there are. Takes the same time however many there are.

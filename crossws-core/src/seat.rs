@@ -5,7 +5,7 @@ use crate::catch::catch_panic;
 use crate::membership::Membership;
 use crate::peer::credentials_expired;
 use crate::session::{Joined, Lifeline};
-use crate::{CloseCode, CloseFrame, Error, Hook, Peer, Resolve};
+use crate::{CloseCode, CloseFrame, Error, Hook, Peer, Resolution, Resolve};
 
 /// A peer whose hooks are not known yet: made from a [`Snapshot`](crate::Snapshot), where the
 /// `upgrade` hook ran elsewhere or before a sleep. It is listed, subscribed and can be sent to.
@@ -36,19 +36,33 @@ impl Seat {
         self.peer().has_expired().then(credentials_expired)
     }
 
-    /// Asks the resolver for the peer's hooks. The route's parameters stay those of the upgrade.
+    /// Asks the resolver for the peer's hooks. The route's parameters stay those of the upgrade;
+    /// its settings hold from here on, and what its layers attach is attached to the peer.
     ///
     /// # Errors
-    /// The frame to close with, when no hooks claim the request (any more) or the resolver
-    /// panicked.
+    /// The frame to close with, when no hooks claim the request (any more), it is refused, or the
+    /// resolver panicked.
     pub async fn claim<R: Resolve + ?Sized>(
         self,
         resolver: &Arc<R>,
     ) -> Result<Joined<R::Hooks>, CloseFrame> {
-        let request = self.peer().request();
-        match catch_panic(async { resolver.resolve(request).await }).await {
-            Ok(Some(route)) => Ok(Joined::new(route.hooks, self.membership)),
-            Ok(None) => Err(CloseFrame::new(CloseCode::RESTART, "no longer served here")),
+        let peer = self.peer();
+        let mut request = peer.request().clone();
+        match catch_panic(async { resolver.resolve(&mut request).await }).await {
+            Ok(Resolution::Route(route)) => {
+                if let Some(settings) = &route.settings {
+                    peer.on_route(settings.apply(peer.hub().settings()));
+                }
+                peer.extensions().extend(request.into_volatile());
+                Ok(Joined::new(route.hooks, self.membership))
+            }
+            Ok(Resolution::Pass) => {
+                Err(CloseFrame::new(CloseCode::RESTART, "no longer served here"))
+            }
+            Ok(Resolution::Reject(rejection)) => {
+                rejection.log(request.path());
+                Err(CloseFrame::new(CloseCode::POLICY, "no longer allowed"))
+            }
             Err(message) => {
                 let error = Error::panic(Hook::Resolve, &message);
                 tracing::error!(peer = %self.peer(), %error, "closing a peer without hooks");

@@ -9,9 +9,11 @@ use bytes::Bytes;
 
 use crate::catch::{catch, catch_panic};
 use crate::membership::Membership;
+use crate::notice::{Kind, Notice};
 use crate::tasks::Tasks;
 use crate::{
-    CloseCode, Closed, ClosedBy, Error, ErrorKind, Hook, Hooks, Message, OnError, Peer, State,
+    CloseCode, Closed, ClosedBy, Dropped, Error, ErrorKind, Hook, Hooks, Message, OnError, Peer,
+    State, Subscription,
 };
 
 /// A peer whose `open` hook has not run. Dropped, the peer is gone and no hook runs.
@@ -101,6 +103,22 @@ impl Lifeline {
     /// The peer's credentials have ended: closes it with 4401.
     pub fn expired(&self) {
         self.0.close_for_expiry();
+    }
+
+    /// Messages for the peer were discarded: its `dropped` hook will be told.
+    pub fn dropped(&self, dropped: Dropped) {
+        self.0.notify(Notice(Kind::Dropped(dropped)));
+    }
+
+    /// The peer's timer of this name is due: its `timer` hook will be told.
+    pub fn timer(&self, name: impl Into<Arc<str>>) {
+        self.0.notify(Notice(Kind::Timer(name.into())));
+    }
+
+    /// The client has sent no message for longer than the peer's settings allow: closes it with
+    /// 3008. The adapter keeps that time with [`Liveness::active`](crate::Liveness::active).
+    pub fn inactive(&self) {
+        self.0.close_for_inactivity();
     }
 
     /// Whether this side closed, so that what still arrives must not reach a hook. True from just
@@ -199,11 +217,42 @@ impl<H: Hooks + ?Sized> Session<H> {
         }
     }
 
-    /// Polls the futures that the peer spawned; ready with a failure among them. The adapter
-    /// calls it while no hook runs, and reports what it gives to [`error`](Self::error).
-    pub fn poll_tasks(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+    /// Polls the futures that the peer spawned; ready with a failure among them, or a hook that is
+    /// due. The adapter calls it while no hook runs, and gives what it yields to
+    /// [`notice`](Self::notice).
+    pub fn poll_notice(&mut self, cx: &mut Context<'_>) -> Poll<Notice> {
         self.tasks.poll(self.membership.peer.inbox(), cx);
-        self.tasks.take_failure().map_or(Poll::Pending, Poll::Ready)
+        self.tasks.take_notice().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Runs the hook that is due: `error`, `subscription`, `dropped` or `timer`.
+    pub async fn notice(&mut self, notice: Notice) {
+        let peer = &self.membership.peer;
+        let (hooks, tasks) = (&self.hooks, &mut self.tasks);
+        let result = match notice.0 {
+            Kind::Failed(error) => return self.error(error).await,
+            Kind::Subscription { topic, joined } => {
+                let subscribers = peer.hub().registry().count(Some(peer.namespace()), &topic);
+                let event = Subscription {
+                    topic,
+                    joined,
+                    subscribers,
+                };
+                let hook = async { hooks.subscription(peer, event).await };
+                tasks.alongside(peer, catch(Hook::Subscription, hook)).await
+            }
+            Kind::Dropped(dropped) => {
+                let hook = async { hooks.dropped(peer, dropped).await };
+                tasks.alongside(peer, catch(Hook::Dropped, hook)).await
+            }
+            Kind::Timer(name) => {
+                let hook = async { hooks.timer(peer, &name).await };
+                tasks.alongside(peer, catch(Hook::Timer, hook)).await
+            }
+        };
+        if let Err(error) = result {
+            self.settle(error).await;
+        }
     }
 
     /// Ends the connection: the peer leaves every list and topic, the `close` hook runs, and the
@@ -217,8 +266,9 @@ impl<H: Hooks + ?Sized> Session<H> {
         }
         peer.ended();
         // Now, because no hook but `error` for its own sake comes after `close`.
-        while let Some(error) = self.take_failure() {
-            self.error(error).await;
+        self.tasks.collect(self.membership.peer.inbox());
+        while let Some(notice) = self.take_notice() {
+            self.notice(notice).await;
         }
         let peer = &self.membership.peer;
         peer.over();
@@ -228,8 +278,10 @@ impl<H: Hooks + ?Sized> Session<H> {
         if let Err(error) = result {
             self.settle(error).await;
         }
-        while let Some(error) = self.take_failure() {
-            self.error(error).await;
+        while let Some(notice) = self.take_notice() {
+            if let Kind::Failed(error) = notice.0 {
+                self.error(error).await;
+            }
         }
     }
 
@@ -239,12 +291,15 @@ impl<H: Hooks + ?Sized> Session<H> {
         }
     }
 
-    /// The oldest failure of a future that the peer spawned.
-    fn take_failure(&mut self) -> Option<Error> {
+    /// The oldest of what is due, without the failures that are none.
+    fn take_notice(&mut self) -> Option<Notice> {
         loop {
-            let error = self.tasks.take_failure()?;
-            if !self.is_departure(&error) {
-                return Some(error);
+            let notice = self.tasks.take_notice()?;
+            let departure = notice
+                .failure()
+                .is_some_and(|error| self.is_departure(error));
+            if !departure {
+                return Some(notice);
             }
         }
     }

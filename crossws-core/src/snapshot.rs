@@ -8,7 +8,7 @@ use http::{Method, Request};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use crate::{BoxError, Params, PeerId, UpgradeRequest};
+use crate::{BoxError, Params, PeerId, Settings, UpgradeRequest};
 
 /// Everything of a peer that outlives the memory it lives in: what a hibernating transport
 /// stores, and what travels from where the `upgrade` hook ran to where the peer lives.
@@ -44,6 +44,12 @@ pub struct Snapshot {
     pub(crate) context: Option<Value>,
     #[serde(rename = "t", default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) topics: Vec<String>,
+    /// The pattern of the route.
+    #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
+    route: Option<String>,
+    /// The name of the route.
+    #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
+    route_name: Option<String>,
     /// When the credentials end, in milliseconds of the epoch.
     #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
     pub(crate) expires: Option<u64>,
@@ -89,8 +95,23 @@ impl Snapshot {
             protocol: None,
             context: None,
             topics: Vec::new(),
+            route: None,
+            route_name: None,
             expires: None,
         }
+    }
+
+    /// Notes the route that these settings belong to.
+    pub(crate) fn set_route(&mut self, settings: &Settings) {
+        let owned = |name: Option<&Arc<str>>| name.map(|name| String::from(&**name));
+        self.route = owned(settings.route());
+        self.route_name = owned(settings.route_name());
+    }
+
+    /// The pattern and the name of the route, where it has them.
+    pub(crate) fn route(&self) -> (Option<Arc<str>>, Option<Arc<str>>) {
+        let shared = |name: &Option<String>| name.as_deref().map(Arc::from);
+        (shared(&self.route), shared(&self.route_name))
     }
 
     /// The peer's id.
@@ -132,8 +153,11 @@ impl Snapshot {
             .context
             .as_ref()
             .map_or(0, |json| json.to_string().len());
+        let name = |name: &Option<String>| name.as_ref().map_or(0, String::len);
+        let route = name(&self.route) + name(&self.route_name);
+        let target = self.target.len() + len(&self.params) + route;
         [
-            (Part::Target, self.target.len() + len(&self.params)),
+            (Part::Target, target),
             (Part::Headers, len(&self.headers)),
             (Part::Namespace, self.namespace.len()),
             (Part::Context, context),
@@ -180,7 +204,7 @@ impl Snapshot {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Part {
-    /// The request's target and its route parameters.
+    /// The request's target, its route and route parameters.
     Target,
     /// The request's headers that are kept.
     Headers,

@@ -6,6 +6,7 @@ use pin_project_lite::pin_project;
 
 use crate::bounds::{BoxError, BoxFuture, MaybeSend};
 use crate::catch::{catch, contained};
+use crate::notice::{Kind, Notice};
 use crate::sync::Mutex;
 use crate::{Error, Hook, HookResult, Peer};
 
@@ -21,7 +22,12 @@ struct State {
     over: bool,
 }
 
-type New = Vec<BoxFuture<'static, HookResult>>;
+/// What came since the session looked.
+#[derive(Default)]
+struct New {
+    futures: Vec<BoxFuture<'static, HookResult>>,
+    notices: Vec<Notice>,
+}
 
 impl Inbox {
     /// Hands a future to the session; drops it if the session is over.
@@ -32,7 +38,24 @@ impl Inbox {
             contained(|| drop(future));
             return;
         }
-        state.new.get_or_insert_default().push(future);
+        state.new.get_or_insert_default().futures.push(future);
+        let waker = state.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Leaves a hook to be run. Dropped if the session is over.
+    pub(crate) fn notify(&self, notice: Notice) {
+        let mut state = self.0.lock();
+        if state.over {
+            return;
+        }
+        let notices = &mut state.new.get_or_insert_default().notices;
+        if let Some(notice) = notice.merge(notices.last_mut()) {
+            notices.push(notice);
+        }
         let waker = state.waker.take();
         drop(state);
         if let Some(waker) = waker {
@@ -49,7 +72,7 @@ impl Inbox {
         let waker = state.waker.take();
         drop(state);
         drop(waker);
-        for future in new.into_iter().flat_map(|new| *new) {
+        for future in new.into_iter().flat_map(|new| new.futures) {
             contained(|| drop(future));
         }
     }
@@ -62,7 +85,16 @@ pub(crate) struct Tasks(Option<Box<Futures>>);
 #[derive(Default)]
 struct Futures {
     running: Vec<BoxFuture<'static, Result<(), Error>>>,
-    failed: VecDeque<Error>,
+    due: VecDeque<Notice>,
+}
+
+impl Futures {
+    fn add(&mut self, notices: Vec<Notice>) {
+        for notice in notices {
+            let notice = notice.merge(self.due.back_mut());
+            self.due.extend(notice);
+        }
+    }
 }
 
 impl Tasks {
@@ -86,27 +118,37 @@ impl Tasks {
         let Some(tasks) = &mut self.0 else {
             return;
         };
-        let Futures { running, failed } = &mut **tasks;
-        let new = new
-            .into_iter()
-            .flat_map(|new| *new)
-            .map(|future| -> BoxFuture<'static, _> { Box::pin(catch(Hook::Task, future)) });
-        running.extend(new);
+        let New { futures, notices } = new.map(|new| *new).unwrap_or_default();
+        tasks.add(notices);
+        let Futures { running, due } = &mut **tasks;
+        let futures = futures.into_iter();
+        running.extend(
+            futures.map(|future| -> BoxFuture<'static, _> { Box::pin(catch(Hook::Task, future)) }),
+        );
         running.retain_mut(|future| match future.as_mut().poll(cx) {
             Poll::Pending => true,
             Poll::Ready(result) => {
-                failed.extend(result.err());
+                due.extend(result.err().map(|error| Notice(Kind::Failed(error))));
                 false
             }
         });
-        if running.is_empty() && failed.is_empty() {
+        if running.is_empty() && due.is_empty() {
             self.0 = None;
         }
     }
 
-    /// The oldest failure that was not reported.
-    pub(crate) fn take_failure(&mut self) -> Option<Error> {
-        self.0.as_mut()?.failed.pop_front()
+    /// The oldest of what is due.
+    pub(crate) fn take_notice(&mut self) -> Option<Notice> {
+        self.0.as_mut()?.due.pop_front()
+    }
+
+    /// Takes over the hooks that were left to be run, and polls no future.
+    pub(crate) fn collect(&mut self, inbox: &Inbox) {
+        let notices = match &mut inbox.0.lock().new {
+            Some(new) => std::mem::take(&mut new.notices),
+            None => return,
+        };
+        self.0.get_or_insert_default().add(notices);
     }
 
     /// Runs a hook's future to its end, and the peer's own futures beside it.
@@ -151,8 +193,14 @@ impl Drop for Tasks {
     }
 }
 
-/// What a closure's or a spawned future may return: nothing, or a result whose error reaches the
-/// `error` hook.
+/// What a closure's or a spawned future may return: nothing, or a result of anything, whose error
+/// reaches the `error` hook. Where a closure ends in `Ok(())` and the error's type is nowhere said,
+/// end it in [`ok()`](crate::ok).
+#[diagnostic::on_unimplemented(
+    message = "a hook cannot return `{Self}`",
+    label = "nothing, or a `Result`, is expected",
+    note = "the error of the `Result` must convert into `Box<dyn Error + Send + Sync>`"
+)]
 pub trait HookOutput: MaybeSend + 'static {
     /// As a hook's result.
     fn into_hook_result(self) -> HookResult;
@@ -164,8 +212,12 @@ impl HookOutput for () {
     }
 }
 
-impl<E: Into<BoxError> + MaybeSend + 'static> HookOutput for Result<(), E> {
+impl<T, E> HookOutput for Result<T, E>
+where
+    T: MaybeSend + 'static,
+    E: Into<BoxError> + MaybeSend + 'static,
+{
     fn into_hook_result(self) -> HookResult {
-        self.map_err(Into::into)
+        self.map(drop).map_err(Into::into)
     }
 }

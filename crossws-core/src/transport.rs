@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::bounds::{MaybeSend, MaybeSync};
 use crate::{
     Capabilities, CloseFrame, ControlError, Feed, Flusher, Message, PersistError, Publication,
-    Room, SendError, Snapshot, Wire,
+    Room, SendError, SendOptions, Sent, Snapshot, Wire,
 };
 
 /// One connection's way out, as an adapter provides it: queues, and never waits.
@@ -21,21 +21,13 @@ pub trait Transport: MaybeSend + MaybeSync + 'static {
     /// What this transport can do. Constant for its life.
     fn capabilities(&self) -> Capabilities;
 
-    /// Queues a message and sees to its being written.
+    /// Queues a message and ensures that it is written. It must not be compressed where the options
+    /// say so; what else they allow may be left undone.
     ///
     /// # Errors
     /// [`SendError::Closed`] after `close` or `terminate`, or when the client is gone;
     /// [`SendError::Full`] when the queue's policy refuses.
-    fn send(&self, message: Message) -> Result<(), SendError>;
-
-    /// As [`send`](Self::send), for a message that must not be compressed. The same thing where
-    /// nothing is, as without [`Capabilities::COMPRESSION`].
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    fn send_uncompressed(&self, message: Message) -> Result<(), SendError> {
-        self.send(message)
-    }
+    fn send(&self, message: Message, options: &SendOptions) -> Result<Sent, SendError>;
 
     /// The wire format in which this transport reads its topics' logs by itself: publications are
     /// encoded once, appended to a log that all readers of the format share, and fetched with
@@ -206,6 +198,8 @@ pub struct Receipt {
     pub settle: bool,
     /// How many messages, this one or older ones, were discarded for it.
     pub dropped: u64,
+    /// How many bytes wait, this message's among them, where that is known.
+    pub waiting: usize,
 }
 
 impl Receipt {
@@ -216,6 +210,7 @@ impl Receipt {
             wake,
             settle: false,
             dropped: 0,
+            waiting: 0,
         }
     }
 
@@ -226,6 +221,7 @@ impl Receipt {
             wake: false,
             settle: false,
             dropped: 0,
+            waiting: 0,
         }
     }
 
@@ -237,6 +233,7 @@ impl Receipt {
             wake: true,
             settle: false,
             dropped,
+            waiting: 0,
         }
     }
 
@@ -247,7 +244,15 @@ impl Receipt {
             wake,
             settle: false,
             dropped,
+            waiting: 0,
         }
+    }
+
+    /// Says how many bytes wait.
+    #[must_use]
+    pub const fn with_waiting(mut self, bytes: usize) -> Self {
+        self.waiting = bytes;
+        self
     }
 
     /// Sets whether so much waits that the transport must be settled.

@@ -6,15 +6,19 @@ use http::header::{
 };
 
 use crate::bounds::{MaybeSend, MaybeSync};
-use crate::context::{Context, ContextCell};
+use crate::context::{Context, ContextCell, ContextError};
 use crate::{Deflate, Expiry, Extensions, PeerId};
 
 /// An accepted upgrade, as the `upgrade` hook answers it: what goes into the 101, and what the
-/// peer is born with. To refuse, the hook returns a [`Rejection`](crate::Rejection) instead.
+/// peer is born with. To refuse, the hook returns a [`Rejection`](crate::Rejection) instead; to
+/// leave the request to the HTTP service, [`Upgrade::pass`].
+///
+/// Each setter has a getter, `get_…`, for hooks around the hooks that made it.
 #[derive(Default)]
 pub struct Upgrade {
     pub(crate) headers: HeaderMap,
-    pub(crate) protocol: Option<String>,
+    /// `None` leaves the choice to the route's list.
+    pub(crate) protocol: Option<Option<String>>,
     pub(crate) namespace: Option<Arc<str>>,
     pub(crate) context: ContextCell,
     pub(crate) extensions: Extensions,
@@ -23,12 +27,71 @@ pub struct Upgrade {
     /// What the route says, if anything.
     pub(crate) deflate: Option<Option<Deflate>>,
     pub(crate) expiry: Expiry,
+    /// Not to be upgraded here.
+    pub(crate) pass: bool,
 }
 
 impl Upgrade {
     /// Accepts, with every default: namespace from the path, a random id, nothing added.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Leaves the request to others, as if no hooks had claimed it: it goes to the HTTP service, and
+    /// where there is none the client gets a 404.
+    pub fn pass() -> Self {
+        Self {
+            pass: true,
+            ..Self::default()
+        }
+    }
+
+    /// Whether the request is left to others.
+    pub fn is_pass(&self) -> bool {
+        self.pass
+    }
+
+    /// The headers that were added to the 101.
+    pub fn get_headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The subprotocol that was chosen; `None` if none was, or the choice is left to the route.
+    pub fn get_protocol(&self) -> Option<&str> {
+        self.protocol.as_ref()?.as_deref()
+    }
+
+    /// The namespace that was chosen; `None` for the request's path.
+    pub fn get_namespace(&self) -> Option<&str> {
+        self.namespace.as_deref()
+    }
+
+    /// The peer's context.
+    ///
+    /// # Errors
+    /// As [`Peer::context`](crate::Peer::context).
+    pub fn get_context<T: Context>(&self) -> Result<Arc<T>, ContextError> {
+        self.context.get()
+    }
+
+    /// The volatile value of this type.
+    pub fn get_extension<T: MaybeSend + MaybeSync + 'static>(&self) -> Option<Arc<T>> {
+        self.extensions.get()
+    }
+
+    /// The id that was chosen; `None` for a random one.
+    pub fn get_id(&self) -> Option<PeerId> {
+        self.id
+    }
+
+    /// The topics that were added to the route's.
+    pub fn get_topics(&self) -> &[Arc<str>] {
+        &self.topics
+    }
+
+    /// When the credentials end.
+    pub fn get_expiry(&self) -> Expiry {
+        self.expiry
     }
 
     /// Appends a header to the 101; several of one name are all kept.
@@ -55,11 +118,12 @@ impl Upgrade {
         Ok(self)
     }
 
-    /// Answers this subprotocol, or none. It must be one that the client offered: anything else
-    /// fails the upgrade with 500.
+    /// Answers this subprotocol, or with `None` none, whatever the route's
+    /// [list](field@crate::Settings::protocols) says. It must be one that the client offered:
+    /// anything else fails the upgrade with 500.
     #[must_use]
     pub fn protocol<'a>(mut self, protocol: impl Into<Option<&'a str>>) -> Self {
-        self.protocol = protocol.into().map(str::to_owned);
+        self.protocol = Some(protocol.into().map(str::to_owned));
         self
     }
 

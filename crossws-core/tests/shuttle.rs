@@ -48,8 +48,8 @@ fn frame() -> CloseFrame {
 fn publishers(peer: &Peer, hub: &Hub) -> Vec<thread::JoinHandle<()>> {
     let (peer, hub) = (peer.clone(), hub.clone());
     let by_peer = move || {
-        peer.publish_including_self("t", "a1").unwrap();
-        peer.publish_including_self("t", "a2").unwrap();
+        peer.to("t").including_self().send("a1").unwrap();
+        peer.to("t").including_self().send("a2").unwrap();
     };
     let by_hub = move || {
         hub.in_namespace("/").publish("t", "b1").unwrap();
@@ -345,9 +345,10 @@ fn a_spawned_future_wakes_its_session() {
         let peer = session.peer().clone();
         let spawner = thread::spawn(move || {
             let inner = peer.clone();
-            peer.spawn(async move { inner.spawn(async { Err("failed") }) });
+            peer.spawn(async move { inner.spawn(async { Err::<(), _>("failed") }) });
         });
-        let error = block_on(poll_tasks(&mut session));
+        let notice = block_on(poll_tasks(&mut session));
+        let error = notice.failure().unwrap();
         assert_eq!(error.kind(), ErrorKind::Hook(Hook::Task));
         spawner.join().unwrap();
         // One that comes while the session ends is run or dropped, never kept.

@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use crossws_core::{DynHooks, Message, Params, Resolve, Route, UpgradeRequest, handler, hooks};
+use crossws_core::{
+    DynHooks, Message, Params, Resolution, Resolve, Route, UpgradeRequest, handler, hooks,
+};
 use http::{Request, Response};
 use serde_json::{Value, json};
 
@@ -58,13 +60,13 @@ impl App {
 impl Resolve for App {
     type Hooks = dyn DynHooks;
 
-    async fn resolve(self: &Arc<Self>, request: &UpgradeRequest) -> Option<Route<dyn DynHooks>> {
+    async fn resolve(self: &Arc<Self>, request: &mut UpgradeRequest) -> Resolution<dyn DynHooks> {
         let path = request.path();
         self.journal
             .record(&Ask::of(request).who, "resolve", json!(path));
         assert!(!path.starts_with("/broken"), "probe: panic in the resolver");
         if path.starts_with("/unclaimed") {
-            return None;
+            return Resolution::Pass;
         }
         let hooks = match path {
             _ if path.starts_with("/handler") => &self.looped,
@@ -76,7 +78,7 @@ impl Resolve for App {
             .map(|room| ("room", room))
             .into_iter()
             .collect();
-        Some(Route::new(Arc::clone(hooks)).params(params))
+        Route::new(Arc::clone(hooks)).params(params).into()
     }
 }
 
@@ -94,7 +96,9 @@ fn looped(journal: Arc<Journal>) -> Arc<dyn DynHooks> {
                     "keep" => return Ok(crossws_core::After::KeepOpen),
                     "fail" => return Err("the loop failed".into()),
                     "panic" => panic!("probe: panic in a loop"),
-                    _ => peer.send(message)?,
+                    _ => {
+                        peer.send(message)?;
+                    }
                 }
             }
             journal.record(&who, "loop.end", json!(format!("{:?}", peer.state())));

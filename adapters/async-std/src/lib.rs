@@ -15,6 +15,8 @@
 //! smol is the maintained choice, on the same executor and reactor crates, and moving is one line:
 //! `crossws_smol` (or `crossws::smol`) in place of `crossws_async_std`.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod io;
 mod listen;
 mod runtime;
@@ -55,7 +57,7 @@ pub type WebSocketService<R, S> = crossws_native::WebSocketService<R, S, AsyncSt
 /// [`Shutdown`]. Where the system has no such signals it serves until the future is dropped. Requests that do not ask for a WebSocket get a 404.
 ///
 /// # Errors
-/// When the address cannot be bound, or signals cannot be watched.
+/// When the address cannot be bound, signals cannot be watched, or the `start` hook fails.
 ///
 /// # Cancel safety
 /// Dropping the future stops accepting; connections go on. For more, see [`Server`].
@@ -64,8 +66,8 @@ pub async fn serve<R: Resolve>(addr: impl ToSocketAddrs, resolver: R) -> Result<
     match stop_signal() {
         Err(error) if error.kind() == ErrorKind::Unsupported => server.run().await,
         signal => {
-            server.run_until(signal?, Shutdown::default()).await;
+            server.run_until(signal?, Shutdown::default()).await?;
+            Ok(())
         }
     }
-    Ok(())
 }

@@ -106,7 +106,7 @@ impl Connect {
             .and_then(|request| complete(request, self.secure))?
             .with_remote_addr(Some(self.remote_addr));
         let world = self.world;
-        let link = Arc::new(Link::new(Arc::clone(&world.clock), world.hub.limits()));
+        let link = Arc::new(Link::new(Arc::clone(&world.clock)));
         let serve = world.app.serve(request, Arc::clone(&link));
         world.executor.spawn(serve);
         // From here on, dropping it is the client going away.

@@ -5,8 +5,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crossws_core::{
-    Accepted, BoxFuture, Closed, Error, Hooks, Hub, Joined, MaybeSend, MaybeSync, Refused,
-    Rejection, Resolve, Session, UpgradeRequest,
+    Accepted, BoxFuture, Closed, Hooks, Hub, Joined, MaybeSend, MaybeSync, Notice, Refused,
+    Rejection, Resolve, Session, Start, UpgradeRequest,
 };
 use http::header::{CONNECTION, HeaderValue, UPGRADE};
 use http::{Response, StatusCode, Version};
@@ -19,6 +19,9 @@ use crate::transport::MemoryTransport;
 
 /// An app whose type is forgotten, so that a hook can hold the server that runs it.
 pub(crate) trait App: MaybeSend + MaybeSync {
+    /// Runs the `start` hook.
+    fn start(&self) -> BoxFuture<'static, ()>;
+
     /// One connection's whole life.
     fn serve(&self, request: UpgradeRequest, link: Arc<Link>) -> BoxFuture<'static, ()>;
 }
@@ -27,9 +30,19 @@ pub(crate) struct Resolved<R: ?Sized> {
     pub(crate) hub: Hub,
     pub(crate) clock: Arc<Clock>,
     pub(crate) resolver: Arc<R>,
+    pub(crate) start: Arc<Start>,
 }
 
 impl<R: Resolve> App for Resolved<R> {
+    fn start(&self) -> BoxFuture<'static, ()> {
+        let (hub, resolver) = (self.hub.clone(), Arc::clone(&self.resolver));
+        let start = Arc::clone(&self.start);
+        Box::pin(async move {
+            // It has been logged, and the upgrades that wait for it are refused.
+            let _ = start.run(&resolver, &hub).await;
+        })
+    }
+
     fn serve(&self, request: UpgradeRequest, link: Arc<Link>) -> BoxFuture<'static, ()> {
         let driver = Driver {
             link: Cable(link),
@@ -37,7 +50,8 @@ impl<R: Resolve> App for Resolved<R> {
         };
         let hub = self.hub.clone();
         let resolver = Arc::clone(&self.resolver);
-        Box::pin(async move { driver.serve(hub, resolver, request).await })
+        let start = Arc::clone(&self.start);
+        Box::pin(async move { driver.serve(start, hub, resolver, request).await })
     }
 }
 
@@ -56,17 +70,31 @@ struct Driver {
 }
 
 impl Driver {
-    async fn serve<R: Resolve>(self, hub: Hub, resolver: Arc<R>, request: UpgradeRequest) {
+    async fn serve<R: Resolve>(
+        self,
+        start: Arc<Start>,
+        hub: Hub,
+        resolver: Arc<R>,
+        request: UpgradeRequest,
+    ) {
         let limit = hub.limits().upgrade_timeout;
-        let upgrade = async {
-            let claim = hub.claim(&resolver, request).await.map_err(refused)?;
-            claim.upgrade().await.map_err(Refusal::rejected)
+        let claim = async {
+            start.ready().await.map_err(Refusal::rejected)?;
+            hub.claim(&resolver, request).await.map_err(refused)
         };
+        let claim = match self.in_time(claim, limit).await {
+            Some(Ok(claim)) => claim,
+            Some(Err(refusal)) => return self.link.0.answer(Err(refusal)),
+            None => return,
+        };
+        let limit = claim.deadline();
+        let upgrade = async { claim.upgrade().await.map_err(refused) };
         let accepted = match self.in_time(upgrade, limit).await {
             Some(Ok(accepted)) => accepted,
             Some(Err(refusal)) => return self.link.0.answer(Err(refusal)),
             None => return,
         };
+        self.link.0.accept(&accepted.settings().limits);
         let answer = Answer {
             response: switching_protocols(&accepted),
             id: accepted.id(),
@@ -118,7 +146,7 @@ impl Driver {
             let next = poll_fn(|cx| next(&mut pump, &mut session, cx)).await;
             match next {
                 Next::Event(event) => tell(&mut pump, &mut session, event).await,
-                Next::Failed(error) => pump.alongside(session.error(error)).await,
+                Next::Notice(notice) => pump.alongside(session.notice(notice)).await,
                 Next::Closed(closed) => break closed,
             }
         };
@@ -129,7 +157,7 @@ impl Driver {
 
 enum Next {
     Event(Event),
-    Failed(Error),
+    Notice(Notice),
     Closed(Closed),
 }
 
@@ -145,7 +173,7 @@ fn next<H: Hooks + ?Sized>(
         Poll::Pending => {}
     }
     // What the peer's own futures send wakes this again.
-    session.poll_tasks(cx).map(Next::Failed)
+    session.poll_notice(cx).map(Next::Notice)
 }
 
 async fn tell<H: Hooks + ?Sized>(pump: &mut Pump, session: &mut Session<H>, event: Event) {

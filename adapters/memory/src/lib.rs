@@ -51,6 +51,5 @@ pub use connect::Connect;
 pub use frame::Frame;
 pub use refusal::Refusal;
 pub use server::{TestServer, TestServerBuilder};
-pub use shutdown::{Report, Shutdown};
 pub use transport::CAPABILITIES;
 pub use violation::Violation;

@@ -4,7 +4,7 @@ mod client;
 mod server;
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -20,7 +20,8 @@ use crate::{Frame, Refusal};
 
 pub(crate) struct Link {
     clock: Arc<Clock>,
-    close_timeout: Duration,
+    /// Known once the upgrade was accepted.
+    limits: OnceLock<Limits>,
     state: Mutex<State>,
 }
 
@@ -61,12 +62,12 @@ pub(crate) struct Answer {
 }
 
 impl Link {
-    pub(crate) fn new(clock: Arc<Clock>, limits: &Limits) -> Self {
+    pub(crate) fn new(clock: Arc<Clock>) -> Self {
         Self {
             clock,
-            close_timeout: limits.close_timeout,
+            limits: OnceLock::new(),
             state: Mutex::new(State {
-                outbox: Outbox::new(limits.clone()),
+                outbox: Outbox::new(Limits::default()),
                 relieved: None,
                 closing: None,
                 closed: None,
@@ -91,9 +92,17 @@ impl Link {
         lock(&self.state)
     }
 
+    /// The upgrade was accepted: these limits hold for the connection.
+    pub(crate) fn accept(&self, limits: &Limits) {
+        self.lock().outbox.set_limits(limits.clone());
+        let _ = self.limits.set(limits.clone());
+    }
+
     /// When a last write or an answer that begins to be waited for now is given up.
     fn close_deadline(&self) -> Duration {
-        self.clock.now().saturating_add(self.close_timeout)
+        let limits = self.limits.get();
+        let time = limits.map_or(Duration::ZERO, |limits| limits.close_timeout);
+        self.clock.now().saturating_add(time)
     }
 
     /// Changes the state and wakes the server's end.

@@ -48,6 +48,11 @@ impl Outbox {
         }
     }
 
+    /// Keeps these limits from here on.
+    pub(crate) fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
     /// Queues a message; answers how many older ones were discarded for it.
     pub(crate) fn push(&mut self, message: Message, now: Duration) -> Result<u64, Full> {
         let mut dropped = self.expire(now);

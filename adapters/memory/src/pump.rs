@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use crossws_core::{
-    CloseCode, CloseFrame, Closed, ClosedBy, ControlRate, Due, Error, Lifeline, Limits, Liveness,
-    Message, Peer,
+    CloseCode, CloseFrame, Closed, ClosedBy, ControlRate, DropCause, Dropped, Due, Error, Lifeline,
+    Limits, Liveness, Message, Peer,
 };
 
 use crate::clock::{Alarm, Clock};
@@ -27,6 +27,8 @@ pub(crate) struct Pump {
     inbound: VecDeque<Event>,
     inbound_bytes: usize,
     drain_due: bool,
+    /// Discarded messages that the peer has been told of.
+    dropped: u64,
     /// How the connection ended, as soon as that is known.
     closed: Option<Closed>,
     over: bool,
@@ -55,7 +57,7 @@ impl Event {
 
 impl Pump {
     pub(crate) fn new(link: Arc<Link>, clock: Arc<Clock>, peer: Peer, lifeline: Lifeline) -> Self {
-        let limits = peer.hub().limits().clone();
+        let limits = peer.settings().limits.clone();
         Self {
             alarm: Alarm::new(&clock),
             live: Liveness::new(&limits, peer.id(), clock.now()),
@@ -68,6 +70,7 @@ impl Pump {
             inbound: VecDeque::new(),
             inbound_bytes: 0,
             drain_due: false,
+            dropped: 0,
             closed: None,
             over: false,
         }
@@ -134,6 +137,12 @@ impl Pump {
         let due = self.keep_time();
         let progress = self.link.progress();
         self.drain_due |= progress.drained;
+        if progress.dropped > self.dropped {
+            let cause = DropCause::Overflow(self.limits.overflow);
+            let messages = progress.dropped - self.dropped;
+            self.lifeline.dropped(Dropped::new(messages, cause));
+            self.dropped = progress.dropped;
+        }
         if progress.shrunk {
             self.lifeline.drained();
         }
@@ -162,7 +171,10 @@ impl Pump {
             any = true;
             self.live.heard(self.clock.now());
             match frame {
-                Frame::Message(message) => self.message(message),
+                Frame::Message(message) => {
+                    self.live.active(self.clock.now());
+                    self.message(message);
+                }
                 Frame::Ping(data) => {
                     self.link.answer_ping(data.clone());
                     self.control(Event::Ping(data));
@@ -238,6 +250,7 @@ impl Pump {
         if self.is_full() && !self.link.network_is_empty() {
             // While this side does not read, silence says nothing about the client.
             self.live.heard(now);
+            self.live.active(now);
         }
         let Some(due) = self.live.poll(now) else {
             return false;
@@ -250,6 +263,7 @@ impl Pump {
             }
             Due::Expired => self.peer.close(CloseCode::RESTART, "connection expired"),
             Due::CredentialsExpired => self.lifeline.expired(),
+            Due::Inactive => self.lifeline.inactive(),
             // `Silent`, and what core may add.
             _ => {
                 let frame = CloseFrame::new(CloseCode::TIMEOUT, "silent for too long");
@@ -294,7 +308,8 @@ mod tests {
     fn a_connection_without_a_peer_is_told_and_given_up_in_time() {
         for reads in [true, false] {
             let clock = Arc::new(Clock::default());
-            let link = Link::new(Arc::clone(&clock), &Limits::default());
+            let link = Link::new(Arc::clone(&clock));
+            link.accept(&Limits::default());
             link.set_reads(reads);
             let frame = CloseFrame::new(CloseCode::TRY_AGAIN, "too many namespaces");
             block_on(async {

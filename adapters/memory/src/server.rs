@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::task::{Poll, ready};
 use std::time::{Duration, SystemTime};
 
-use crossws_core::{Hub, Limits, Origin, Resolve};
+use crossws_core::{Deflate, Hub, HubBuilder, Limits, Origin, Report, Resolve, Settings, Shutdown};
 use http::Request;
 
+use crate::Connect;
 use crate::clock::{Alarm, Clock};
 use crate::driver::{App, Resolved};
 use crate::executor::Executor;
-use crate::{Connect, Shutdown};
+use crate::shutdown::shut_down;
 
 /// A server without sockets, in virtual time: a cheap handle, which hooks may hold too (the
 /// server then lives as long as the test's process).
@@ -61,8 +62,8 @@ impl TestServer {
     pub fn builder<R: Resolve>(hooks: R) -> TestServerBuilder<R> {
         TestServerBuilder {
             resolver: Arc::new(hooks),
-            limits: Limits::default(),
-            origin: Origin::default(),
+            hub: None,
+            own: Hub::builder(),
         }
     }
 
@@ -162,10 +163,18 @@ impl TestServer {
         .await;
     }
 
-    /// Shuts down: refuses upgrades with 503, closes every peer with 1012, and waits for the last
-    /// `close` hook. Await it.
-    pub fn shutdown(&self) -> Shutdown {
-        Shutdown::new(Arc::clone(&self.world))
+    /// Shuts down: refuses upgrades with 503, closes every peer with 1012 or the frame that
+    /// `shutdown` says, and waits for the last `close` hook.
+    ///
+    /// While it waits, virtual time moves on by itself, from one timer to the next, so that clients
+    /// that do not answer the close frame are given up. It does not move to the end of the grace: a
+    /// hook that waits for something real is waited for, unless the test advances the time past it.
+    ///
+    /// # Cancel safety
+    /// Dropping the future after its first poll leaves the server shutting down, without the wait.
+    pub fn shutdown(&self, shutdown: Shutdown) -> impl Future<Output = Report> + Send + use<> {
+        let world = Arc::clone(&self.world);
+        async move { shut_down(&world, shutdown).await }
     }
 }
 
@@ -183,40 +192,62 @@ impl fmt::Debug for TestServer {
 #[must_use = "a builder makes nothing until `build`"]
 pub struct TestServerBuilder<R> {
     resolver: Arc<R>,
-    limits: Limits,
-    origin: Origin,
+    hub: Option<Hub>,
+    own: HubBuilder,
 }
 
 impl<R: Resolve> TestServerBuilder<R> {
+    /// The hub that peers join, with its settings: those that are set here do not change it. By
+    /// default the server has one of its own.
+    pub fn hub(mut self, hub: Hub) -> Self {
+        self.hub = Some(hub);
+        self
+    }
+
+    /// What holds for every connection whose route does not say otherwise. Replaces what was set
+    /// before.
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.own = self.own.settings(settings);
+        self
+    }
+
     /// The bounds that every connection keeps, in virtual time.
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.own = self.own.limits(limits);
         self
     }
 
     /// Which pages may connect. By default only those from the same host.
     pub fn origin(mut self, origin: Origin) -> Self {
-        self.origin = origin;
+        self.own = self.own.origin(origin);
+        self
+    }
+
+    /// How messages are compressed. There are no bytes in memory: what hooks read in a peer's
+    /// settings is all that it changes.
+    pub fn deflate(mut self, deflate: impl Into<Option<Deflate>>) -> Self {
+        self.own = self.own.deflate(deflate);
         self
     }
 
     /// The server.
     pub fn build(self) -> TestServer {
-        let hub = Hub::builder()
-            .limits(self.limits)
-            .origin(self.origin)
-            .build();
+        let own = self.own;
+        let hub = self.hub.unwrap_or_else(|| own.build());
         let clock = Arc::new(Clock::default());
         let app = Resolved {
             hub: hub.clone(),
             clock: Arc::clone(&clock),
             resolver: self.resolver,
+            start: Arc::default(),
         };
+        let executor = Executor::default();
+        executor.spawn(app.start());
         TestServer {
             world: Arc::new(World {
                 hub,
                 clock,
-                executor: Executor::default(),
+                executor,
                 app: Box::new(app),
                 clients: AtomicU16::new(0),
             }),

@@ -3,7 +3,8 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use crossws_core::{
-    Capabilities, CloseFrame, ControlError, Message, Publication, Receipt, SendError, Transport,
+    Capabilities, CloseFrame, ControlError, Message, Publication, Receipt, SendError, SendOptions,
+    Sent, Transport,
 };
 
 use crate::link::Link;
@@ -33,7 +34,7 @@ impl Transport for MemoryTransport {
         CAPABILITIES
     }
 
-    fn send(&self, message: Message) -> Result<(), SendError> {
+    fn send(&self, message: Message, _: &SendOptions) -> Result<Sent, SendError> {
         self.0.send(message)
     }
 

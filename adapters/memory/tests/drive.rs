@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::{Gate, block_on};
-use crossws_core::{BoxError, BoxFuture, Message, Peer, hooks};
+use crossws_core::{BoxError, BoxFuture, Message, Peer, Shutdown, hooks};
 use crossws_memory::TestServer;
 use futures_lite::future::{self, poll_once, zip};
 
@@ -329,7 +329,7 @@ fn handles_and_futures_are_send() {
     is_sync(&server);
     is_send(&server.connect("/").into_future());
     is_send(&server.advance(Duration::ZERO));
-    is_send(&server.shutdown().into_future());
+    is_send(&server.shutdown(Shutdown::default()));
     block_on(async {
         let mut client = server.connect("/").await.unwrap();
         is_send(&client);

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use common::{Gate, Log, block_on};
-use crossws_core::{CloseCode, CloseFrame, hooks};
+use crossws_core::{CloseCode, CloseFrame, Shutdown, hooks};
 use crossws_memory::TestServer;
 use futures_lite::future::{poll_once, zip};
 
@@ -23,7 +23,7 @@ fn everybody_is_told_and_waited_for() {
         one.send("last").unwrap();
         server.settle().await;
         log.take();
-        let report = server.shutdown().await;
+        let report = server.shutdown(Shutdown::default()).await;
         assert_eq!((report.told, report.finished, report.forced), (2, 2, 0));
         let close = "close 1012 restarting, by Shutdown, clean";
         assert_eq!(log.take(), [close, close]);
@@ -41,7 +41,7 @@ fn the_frame_is_the_callers_choice() {
         let server = TestServer::new(hooks());
         let mut client = server.connect("/").await.unwrap();
         let frame = CloseFrame::new(CloseCode::AWAY, "gone fishing");
-        server.shutdown().frame(frame).await;
+        server.shutdown(Shutdown::default().frame(frame)).await;
         let end = client.closed().await;
         assert_eq!((end.code, &*end.reason), (1001, "gone fishing"));
     });
@@ -54,7 +54,7 @@ fn a_client_that_does_not_answer_is_given_up() {
         let server = TestServer::new(log.hooks());
         let mut client = server.connect("/").await.unwrap();
         client.pause();
-        let report = server.shutdown().await;
+        let report = server.shutdown(Shutdown::default()).await;
         assert_eq!((report.finished, report.forced), (1, 0));
         assert_eq!(server.now(), Duration::from_secs(5));
         let close = "close 1012 restarting, by Shutdown, not clean";
@@ -80,7 +80,7 @@ fn a_close_hook_in_virtual_time_is_waited_for() {
         let server = TestServer::new(hooks);
         held.set(server.clone()).unwrap();
         let _client = server.connect("/").await.unwrap();
-        let report = server.shutdown().await;
+        let report = server.shutdown(Shutdown::default()).await;
         assert_eq!(report.forced, 0);
         assert_eq!(log.take(), ["saved"]);
     });
@@ -103,10 +103,8 @@ fn a_hook_that_outlives_the_grace_is_dropped() {
         };
         let _one = server.connect("/").await.unwrap();
         let mut two = server.connect("/").await.unwrap();
-        let mut shutdown = server
-            .shutdown()
-            .grace(Duration::from_secs(3))
-            .into_future();
+        let shutdown = Shutdown::default().grace(Duration::from_secs(3));
+        let mut shutdown = Box::pin(server.shutdown(shutdown));
         assert!(poll_once(&mut shutdown).await.is_none(), "a real wait");
         assert!(log.take().is_empty());
         let advance = server.advance(Duration::from_secs(3));
@@ -131,7 +129,7 @@ fn a_real_wait_in_a_close_hook_is_waited_for() {
         };
         let _client = server.connect("/").await.unwrap();
         let opener = std::thread::spawn(move || gate.open());
-        let report = server.shutdown().await;
+        let report = server.shutdown(Shutdown::default()).await;
         assert_eq!((report.finished, report.forced), (1, 0));
         opener.join().unwrap();
     });
@@ -143,7 +141,7 @@ fn an_upgrade_under_way_has_its_time_and_is_refused() {
         let server = TestServer::new(hooks().on_upgrade(|_| std::future::pending()));
         let mut connecting = server.connect("/").into_future();
         assert!(poll_once(&mut connecting).await.is_none());
-        let report = server.shutdown().await;
+        let report = server.shutdown(Shutdown::default()).await;
         assert_eq!((report.told, report.finished), (1, 1));
         assert_eq!(
             server.now(),

@@ -314,3 +314,29 @@ fn a_slow_consumer_is_not_heard_any_more() {
         assert_eq!(log.take(), ["open", "heard", close]);
     });
 }
+
+#[test]
+fn what_a_policy_discards_is_told_to_the_hook() {
+    block_on(async {
+        let log = Log::default();
+        let drops = log.clone();
+        let hooks = hooks().on_dropped(move |peer, dropped| {
+            let all = peer.dropped();
+            drops.add(format!("{} of {all} {:?}", dropped.messages, dropped.cause));
+            async {}
+        });
+        let limits = Limits::default()
+            .max_queued(2)
+            .overflow(Overflow::DropOldest);
+        let server = TestServer::builder(hooks).limits(limits).build();
+        let (_client, peer) = paused(&server).await;
+        for n in 0..5 {
+            peer.send(n.to_string()).unwrap();
+        }
+        server.settle().await;
+        assert_eq!(log.take(), ["3 of 3 Overflow(DropOldest)"]);
+        peer.send("one more").unwrap();
+        server.settle().await;
+        assert_eq!(log.take(), ["1 of 4 Overflow(DropOldest)"]);
+    });
+}

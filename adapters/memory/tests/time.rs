@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use common::{Log, block_on};
-use crossws_core::{Limits, PeerId, Upgrade, hooks};
+use crossws_core::{Limits, PeerId, Route, RouteSettings, Upgrade, hooks, resolve_with};
 use crossws_memory::{Frame, TestServer};
 use futures_lite::future::poll_once;
 
@@ -40,6 +40,46 @@ fn an_hour_of_heartbeats_takes_no_time() {
         assert!(matches!(client.next_frame().await, Some(Frame::Ping(_))));
         client.send("still here").unwrap();
         assert_eq!(client.next().await.unwrap().text(), Ok("still here"));
+    });
+}
+
+#[test]
+fn a_client_that_only_answers_pings_is_inactive() {
+    block_on(async {
+        let log = Log::default();
+        let limits = Limits::default().inactivity_timeout(secs(60));
+        let server = server(&log, limits);
+        let mut client = server.connect("/").await.unwrap();
+        server.advance(secs(59)).await;
+        client.send("here").unwrap();
+        server.advance(secs(59)).await;
+        client.ping("here too").unwrap();
+        server.advance(secs(2)).await;
+        let end = client.closed().await;
+        assert_eq!((end.code, &*end.reason), (3008, "inactive"));
+        let last = log.take().pop().unwrap();
+        assert_eq!(last, "close 3008 inactive, by Timeout, clean");
+    });
+}
+
+#[test]
+fn a_routes_times_are_its_own() {
+    block_on(async {
+        let settings = Arc::new(RouteSettings::new().inactivity_timeout(secs(5)));
+        let app = Arc::new(hooks());
+        let resolver = resolve_with(move |request| {
+            let route = Route::new(Arc::clone(&app));
+            match request.path() {
+                "/short" => route.settings(&settings),
+                _ => route,
+            }
+        });
+        let server = TestServer::new(resolver);
+        let mut short = server.connect("/short").await.unwrap();
+        let _long = server.connect("/long").await.unwrap();
+        server.advance(secs(6)).await;
+        assert_eq!(short.closed().await.code, 3008);
+        assert_eq!(server.hub().stats().peers, 1);
     });
 }
 

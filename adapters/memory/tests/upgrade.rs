@@ -130,7 +130,7 @@ fn a_refusal_is_the_hooks_own_response() {
 fn an_unclaimed_request_is_told_apart() {
     block_on(async {
         let app = Arc::new(hooks());
-        let server = TestServer::new(resolve_with(move |request: &UpgradeRequest| {
+        let server = TestServer::new(resolve_with(move |request| {
             (request.path() == "/ws").then(|| Arc::clone(&app))
         }));
         assert!(server.connect("/ws").await.is_ok());

@@ -209,7 +209,7 @@ where
     let hub = unfinished.hub();
     match Box::pin(upgrade(ask, info, resolver, hub, runtime)).await {
         Ok((answer, accepted, agreed)) => {
-            let time = accepted.limits().close_timeout;
+            let time = accepted.settings().limits.close_timeout;
             if !within(runtime, time, write_all(&mut io, answer), || false).await {
                 return Ok(None);
             }
@@ -252,8 +252,7 @@ where
         log_bad_request(&rejection, info.remote_addr);
         Refused::Rejected(rejection)
     })?;
-    let accepted = run_upgrade(claim, runtime).await;
-    let accepted = accepted.map_err(Refused::Rejected)?;
+    let accepted = run_upgrade(claim, runtime).await?;
     let agreed = handshake.agree(accepted.deflate(), info.engine);
     let agreed = agreed.map_err(|rejection| {
         log_bad_request(&rejection, info.remote_addr);
@@ -295,16 +294,16 @@ fn too_long() -> Rejection {
 /// Runs the upgrade of a claimed request within its deadline.
 ///
 /// # Errors
-/// The response to refuse with; 503 when the hook took too long.
+/// As [`Claim::upgrade`]; and 503 when the hook took too long.
 ///
 /// # Cancel safety
 /// As [`Claim::upgrade`].
 pub fn run_upgrade<R: Runtime, H: Hooks + ?Sized>(
     claim: Claim<H>,
     runtime: &R,
-) -> impl Future<Output = Result<Accepted<H>, Rejection>> {
+) -> impl Future<Output = Result<Accepted<H>, Refused>> {
     let time = claim.deadline();
-    within(runtime, time, claim.upgrade(), || Err(too_long()))
+    within(runtime, time, claim.upgrade(), || Err(too_long().into()))
 }
 
 /// Answers a stream with 404 and ends it: what an unclaimed request gets where no HTTP service

@@ -2,7 +2,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use crossws_core::{Hub, Resolve};
+use crossws_core::{Error, Hub, Report, Resolve, Shutdown, Start};
 
 use crate::accept::{StreamInfo, Unclaimed, not_found, serve_stream};
 use crate::crew::Crew;
@@ -10,7 +10,7 @@ use crate::engine::EngineKind;
 use crate::head::HeadLimits;
 use crate::io::Io;
 use crate::runtime::ServerRuntime;
-use crate::shutdown::{Report, Shutdown, shut_down};
+use crate::shutdown::shut_down;
 use crate::tasks::Tasks;
 
 /// The door for a server that is not [`Server`](crate::Server): it takes a stream that was accepted
@@ -48,6 +48,14 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     pub fn engine(mut self, engine: EngineKind) -> Self {
         self.engine = engine;
         self
+    }
+
+    /// Runs the `start` hook. Call it once, before connections are given to this.
+    ///
+    /// # Errors
+    /// What the hook returned, or its panic.
+    pub async fn start(&self) -> Result<(), Error> {
+        Start::default().run(&self.resolver, &self.hub).await
     }
 
     /// Serves a stream that was accepted elsewhere, to its end: reads the first request's head,

@@ -8,6 +8,8 @@
 //! for those who read the request themselves. A client has [`ClientHandshake`], and the [`engine`] in
 //! its own role.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod accept;
 mod acceptor;
 mod batch;
@@ -55,6 +57,8 @@ mod upgrade;
 
 pub use accept::{StreamInfo, Unclaimed, not_found, run_claim, run_upgrade, serve_stream};
 pub use acceptor::Acceptor;
+/// How a server stops, and what that came to.
+pub use crossws_core::{Report, Shutdown};
 pub use engine::EngineKind;
 #[cfg(feature = "futures-io")]
 pub use futures::FuturesIo;
@@ -67,7 +71,6 @@ pub use listen::Listen;
 pub use pump::pump;
 pub use runtime::{Runtime, ServerRuntime};
 pub use server::{Server, ServerBuilder, ServerHandle};
-pub use shutdown::{Report, Shutdown};
 pub use signal::{StopSignal, stop_signal};
 pub use socket::{reset_on_drop, tune, write_now};
 #[cfg(feature = "tls")]

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use crossws_core::{
-    CloseFrame, Closed, ClosedBy, ControlRate, Error, Hub, Lifeline, Limits, Liveness, Message,
-    PeerId, Unfinished,
+    Accepted, CloseFrame, Closed, ClosedBy, ControlRate, Error, Hooks, Lifeline, Limits, Liveness,
+    Message, Notice, Settings, Unfinished,
 };
 use pin_project_lite::pin_project;
 
@@ -40,6 +40,7 @@ pub(crate) enum Step {
     Ping(Bytes),
     Pong(Bytes),
     Failed(Error),
+    Notice(Notice),
     Drain,
     /// The connection is ending, and nothing more will arrive.
     Closed,
@@ -51,7 +52,7 @@ impl Step {
         match self {
             Self::Message(message) => message.len(),
             Self::Ping(data) | Self::Pong(data) => data.len(),
-            Self::Failed(_) | Self::Drain | Self::Closed => 0,
+            Self::Failed(_) | Self::Notice(_) | Self::Drain | Self::Closed => 0,
         }
     }
 
@@ -97,8 +98,9 @@ pub(crate) struct Link<I, R: Runtime> {
     runtime: R,
     outbox: Arc<Outbox>,
     lifeline: Option<Lifeline>,
-    /// What the engine holds in part, and the hub, of which the limits are read: every connection
-    /// has the same.
+    /// Shared with the other peers of the route.
+    settings: Arc<Settings>,
+    /// What the engine holds in part, against the hub's limit.
     unfinished: Unfinished,
 
     engine: AnyEngine,
@@ -125,6 +127,8 @@ pub(crate) struct Link<I, R: Runtime> {
     reads: u8,
     /// Something was read since the time was last looked at.
     heard: bool,
+    /// A message was decoded since then.
+    active: bool,
     /// What was published has been left to be written the next time.
     deferred: bool,
     /// To be told to others: something was written.
@@ -147,17 +151,17 @@ pub(crate) struct Link<I, R: Runtime> {
 }
 
 impl<I: Io, R: Runtime> Link<I, R> {
-    pub(crate) fn new(
+    pub(crate) fn new<H: Hooks + ?Sized>(
         outlet: Arc<Mutex<Outlet<I>>>,
         early: BytesMut,
         outbox: Arc<Outbox>,
         runtime: R,
-        hub: Hub,
-        id: PeerId,
+        accepted: &Accepted<H>,
         engine: AnyEngine,
     ) -> Self {
         let start = runtime.now();
-        let limits = hub.limits();
+        let settings = Arc::clone(accepted.settings());
+        let limits = &settings.limits;
         Self {
             outlet,
             outbox,
@@ -173,9 +177,10 @@ impl<I: Io, R: Runtime> Link<I, R> {
             age_said: false,
             ping_due: false,
             start,
-            liveness: Liveness::new(limits, id, Duration::ZERO),
+            liveness: Liveness::new(limits, accepted.id(), Duration::ZERO),
             reads: 0,
             heard: false,
+            active: false,
             deferred: false,
             wrote: false,
             has_ended: false,
@@ -186,7 +191,8 @@ impl<I: Io, R: Runtime> Link<I, R> {
             phase: Phase::Open,
             let_go: false,
             closed: None,
-            unfinished: Unfinished::new(hub),
+            settings,
+            unfinished: Unfinished::new(accepted.hub().clone()),
             runtime,
         }
     }
@@ -404,7 +410,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
     }
 
     fn limits(&self) -> &Limits {
-        self.unfinished.hub().limits()
+        &self.settings.limits
     }
 
     /// When the client's time for its part of the close is over.

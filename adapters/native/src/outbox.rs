@@ -537,7 +537,9 @@ impl Outbox {
             self.note(bytes, frames) && self.must_settle(bytes, frames)
         };
         let wake = self.rouse();
-        Receipt::replaced(dropped, wake).with_settle(settle)
+        Receipt::replaced(dropped, wake)
+            .with_settle(settle)
+            .with_waiting(bytes)
     }
 }
 

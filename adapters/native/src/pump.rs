@@ -57,14 +57,13 @@ where
 {
     // Prepared before the future, which then owns the link and not its ingredients too. What runs
     // hooks is in boxes of its own, so that a connection that waits owns no room for it.
-    let outbox = Outbox::with_crew(accepted.limits(), crew);
-    let hub = accepted.hub().clone();
-    let id = accepted.id();
+    let limits = &accepted.settings().limits;
+    let outbox = Outbox::with_crew(limits, crew);
     let outlet = Arc::new(Mutex::new(Outlet::new(io)));
     let flush = Arc::downgrade(&outlet);
     let transport = NativeTransport::new(outbox.clone(), &agreed).with_outlet(flush);
-    let engine = agreed.into_engine(hub.limits());
-    let mut link = Link::new(outlet, early, outbox, runtime, hub, id, engine);
+    let engine = agreed.into_engine(limits);
+    let mut link = Link::new(outlet, early, outbox, runtime, &accepted, engine);
     link.compress_in(transport.deflater());
     link.ends_on_drop(ends_on_drop);
     let opening = match accepted.join(transport) {
@@ -138,6 +137,7 @@ where
             Step::Pong(data) => link.beside(session.pong(data)).await,
             Step::Drain => link.beside(session.drain()).await,
             Step::Failed(error) => link.beside(session.error(error)).await,
+            Step::Notice(notice) => link.beside(session.notice(notice)).await,
             Step::Closed => return true,
         }
         // What most often comes next, and in numbers.
@@ -205,6 +205,6 @@ where
     }
     match step {
         Some(step) => Poll::Ready(step),
-        None => session.poll_tasks(cx).map(Step::Failed),
+        None => session.poll_notice(cx).map(Step::Notice),
     }
 }

@@ -6,7 +6,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use crossws_core::{BoxFuture, Hub, Resolve};
+use crossws_core::{
+    BoxFuture, Deflate, Hub, HubBuilder, Limits, Origin, Report, Resolve, Settings, Shutdown, Start,
+};
 
 use crate::accept::{StreamInfo, Unclaimed, not_found, shake_hands};
 use crate::crew::Crew;
@@ -15,7 +17,7 @@ use crate::head::HeadLimits;
 use crate::io::Io;
 use crate::listen::{Listen, accept};
 use crate::runtime::ServerRuntime;
-use crate::shutdown::{Report, Shutdown, shut_down};
+use crate::shutdown::shut_down;
 use crate::socket;
 use crate::stage::Stage;
 use crate::stop::Stop;
@@ -43,7 +45,8 @@ pub(crate) struct Rest<R, T> {
 #[must_use = "a builder makes nothing until `bind` or `listen`"]
 pub struct ServerBuilder<R, T> {
     pub(crate) resolver: Arc<R>,
-    pub(crate) hub: Hub,
+    hub: Option<Hub>,
+    own: HubBuilder,
     pub(crate) head: HeadLimits,
     pub(crate) engine: EngineKind,
     pub(crate) fallback: Option<Fallback<R, T>>,
@@ -52,10 +55,35 @@ pub struct ServerBuilder<R, T> {
 }
 
 impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
-    /// The hub that peers join: its limits and its origin policy apply. By default one of its
-    /// own, with default limits and the same-origin policy.
+    /// The hub that peers join, with its settings: those that are set here do not change it. By
+    /// default the server has one of its own.
     pub fn hub(mut self, hub: Hub) -> Self {
-        self.hub = hub;
+        self.hub = Some(hub);
+        self
+    }
+
+    /// What holds for every connection whose route does not say otherwise. Replaces what was set
+    /// before.
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.own = self.own.settings(settings);
+        self
+    }
+
+    /// The bounds that every connection keeps.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.own = self.own.limits(limits);
+        self
+    }
+
+    /// Which pages may connect. By default only those from the same host.
+    pub fn origin(mut self, origin: Origin) -> Self {
+        self.own = self.own.origin(origin);
+        self
+    }
+
+    /// Compresses messages with clients that offer it: see [`Deflate`]. Off by default.
+    pub fn deflate(mut self, deflate: impl Into<Option<Deflate>>) -> Self {
+        self.own = self.own.deflate(deflate);
         self
     }
 
@@ -104,8 +132,9 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
         let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
         let local_addr = listener.local_addr()?.unwrap_or(nowhere);
         let runtime = T::default();
+        let own = self.own;
         let handle = ServerHandle(Arc::new(Shared {
-            hub: self.hub,
+            hub: self.hub.unwrap_or_else(|| own.build()),
             head: self.head,
             engine: self.engine,
             tasks: Tasks::default(),
@@ -135,7 +164,7 @@ impl<R, T> fmt::Debug for ServerBuilder<R, T> {
 #[must_use = "a server accepts nothing until it runs"]
 pub struct Server<R, T> {
     local_addr: SocketAddr,
-    run: BoxFuture<'static, ()>,
+    run: BoxFuture<'static, io::Result<()>>,
     handle: ServerHandle<T>,
     resolver: PhantomData<fn() -> R>,
 }
@@ -145,7 +174,8 @@ impl<R: Resolve, T: ServerRuntime> Server<R, T> {
     pub fn builder(resolver: R) -> ServerBuilder<R, T> {
         ServerBuilder {
             resolver: Arc::new(resolver),
-            hub: Hub::default(),
+            hub: None,
+            own: Hub::builder(),
             head: HeadLimits::default(),
             engine: EngineKind::default(),
             fallback: None,
@@ -165,17 +195,23 @@ impl<R: Resolve, T: ServerRuntime> Server<R, T> {
         self.handle.clone()
     }
 
-    /// Accepts connections until [`ServerHandle::shutdown`] is called, then stops listening.
-    /// The shutdown's own future tells when the connections have ended.
+    /// Runs the `start` hook, then accepts connections until [`ServerHandle::shutdown`] is called,
+    /// and stops listening. The shutdown's own future tells when the connections have ended.
+    ///
+    /// # Errors
+    /// What the `start` hook returned: no connection was accepted.
     ///
     /// # Cancel safety
     /// Dropping the future stops accepting; connections go on.
-    pub async fn run(self) {
-        self.run.await;
+    pub async fn run(self) -> io::Result<()> {
+        self.run.await
     }
 
     /// Accepts connections until `signal` resolves, then shuts down in an orderly way.
-    pub async fn run_until(self, signal: impl Future, shutdown: Shutdown) -> Report {
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn run_until(self, signal: impl Future, shutdown: Shutdown) -> io::Result<Report> {
         let handle = self.handle();
         let mut signal = pin!(signal);
         {
@@ -183,13 +219,13 @@ impl<R: Resolve, T: ServerRuntime> Server<R, T> {
             let mut run = self.run;
             std::future::poll_fn(|cx| {
                 if signal.as_mut().poll(cx).is_ready() {
-                    return Poll::Ready(());
+                    return Poll::Ready(Ok(()));
                 }
                 run.as_mut().poll(cx)
             })
-            .await;
+            .await?;
         }
-        handle.shutdown(shutdown).await
+        Ok(handle.shutdown(shutdown).await)
     }
 }
 
@@ -207,10 +243,12 @@ async fn run<R: Resolve, T: ServerRuntime, L: Listen<T>>(
     resolver: Arc<R>,
     fallback: Option<Fallback<R, T>>,
     handle: ServerHandle<T>,
-) {
+) -> io::Result<()> {
     let shared = &handle.0;
-    shared.crew.hire(&shared.tasks, &shared.runtime);
     let watch = shared.stop.watch();
+    let started = Start::default().run(&resolver, &shared.hub).await;
+    started.map_err(io::Error::other)?;
+    shared.crew.hire(&shared.tasks, &shared.runtime);
     let mut stopping = pin!(watch.stopping());
     let info = StreamInfo::new(None)
         .with_secure(listener.is_secure())
@@ -229,7 +267,7 @@ async fn run<R: Resolve, T: ServerRuntime, L: Listen<T>>(
             .await
         };
         let Some((io, addr)) = accepted else {
-            return;
+            return Ok(());
         };
         let resolver = Arc::clone(&resolver);
         let fallback = fallback.clone();

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use crossws_core::{
     Capabilities, CloseFrame, ControlError, Feed, Flusher, Message, Publication, Receipt, Room,
-    SendError, Settled, Transport, Wire,
+    SendError, SendOptions, Sent, Settled, Transport, Wire,
 };
 
 use crate::deflate::Deflater;
@@ -52,13 +52,10 @@ impl Transport for NativeTransport {
         self.capabilities
     }
 
-    fn send(&self, message: Message) -> Result<(), SendError> {
-        let receipt = self.encoder.send(&self.outbox, &message, true);
-        self.sent(message, receipt)
-    }
-
-    fn send_uncompressed(&self, message: Message) -> Result<(), SendError> {
-        let receipt = self.encoder.send(&self.outbox, &message, false);
+    fn send(&self, message: Message, options: &SendOptions) -> Result<Sent, SendError> {
+        let receipt = self
+            .encoder
+            .send(&self.outbox, &message, options.may_compress());
         self.sent(message, receipt)
     }
 
@@ -184,16 +181,18 @@ impl NativeTransport {
     }
 
     #[inline]
-    fn sent(&self, message: Message, receipt: Receipt) -> Result<(), SendError> {
+    fn sent(&self, message: Message, receipt: Receipt) -> Result<Sent, SendError> {
         self.outbox.note_sent();
         if receipt.queued && !receipt.wake && !receipt.settle {
-            return Ok(());
+            return Ok(Sent::Queued {
+                bytes: receipt.waiting,
+            });
         }
         self.heed(message, receipt)
     }
 
     /// Does what a receipt asks for.
-    fn heed(&self, message: Message, receipt: Receipt) -> Result<(), SendError> {
+    fn heed(&self, message: Message, receipt: Receipt) -> Result<Sent, SendError> {
         if receipt.wake {
             self.outbox.wake_pump();
         }
@@ -201,7 +200,9 @@ impl NativeTransport {
             return Err(SendError::Full(message));
         }
         match receipt {
-            Receipt { queued: true, .. } => Ok(()),
+            Receipt { queued: true, .. } => Ok(Sent::Queued {
+                bytes: receipt.waiting,
+            }),
             Receipt { dropped: 0, .. } => Err(SendError::Closed(message)),
             _ => Err(SendError::Full(message)),
         }

@@ -73,15 +73,7 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
             .with_forwarded(info.forwarded);
         let claim = match run_claim(self.hub(), self.resolver(), request, &T::default()).await {
             Ok(claim) => claim,
-            Err(Refused::Rejected(rejection)) => return Ok(answer(rejection)),
-            Err(Refused::Unclaimed(request)) => {
-                let mut parts = request.into_parts();
-                if let Some(upgrade) = upgrade {
-                    parts.extensions.insert(upgrade);
-                }
-                return Err(Request::from_parts(parts, body));
-            }
-            Err(_) => return Ok(answer(Rejection::internal("unknown refusal"))),
+            Err(error) => return not_upgraded(error, upgrade, body),
         };
         let handshake = match handshake {
             Ok(handshake) => handshake,
@@ -96,7 +88,7 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         let accepted = run_upgrade(claim, &T::default()).await;
         let accepted = accepted.and_then(|accepted| {
             let agreed = handshake.agree(accepted.deflate(), info.engine)?;
-            Ok((accepted, agreed))
+            Ok::<_, Refused>((accepted, agreed))
         });
         match accepted {
             Ok((accepted, agreed)) => {
@@ -110,13 +102,33 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
                 self.tasks().spawn(&T::default(), connection);
                 Ok(response.map(Full::new))
             }
-            Err(rejection) => Ok(answer(rejection)),
+            Err(error) => not_upgraded(error, Some(upgrade), body),
         }
     }
 
     /// A tower layer that takes the upgrades out of a service's requests.
     pub fn layer(&self) -> WebSocketLayer<R, T> {
         WebSocketLayer::new(self.clone())
+    }
+}
+
+/// The refusal, or the request as it came.
+#[expect(clippy::result_large_err, reason = "the caller's request")]
+fn not_upgraded<B>(
+    refused: Refused,
+    upgrade: Option<OnUpgrade>,
+    body: B,
+) -> Result<Response<Full<Bytes>>, Request<B>> {
+    match refused {
+        Refused::Rejected(rejection) => Ok(answer(rejection)),
+        Refused::Unclaimed(request) => {
+            let mut parts = request.into_parts();
+            if let Some(upgrade) = upgrade {
+                parts.extensions.insert(upgrade);
+            }
+            Err(Request::from_parts(parts, body))
+        }
+        other => Ok(answer(Rejection::internal(other))),
     }
 }
 

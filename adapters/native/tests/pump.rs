@@ -685,6 +685,24 @@ fn credentials_end_with_4401_unless_they_are_renewed() {
 }
 
 #[test]
+fn a_client_that_only_pings_is_inactive() {
+    let (hooks, ends) = recording();
+    let limits = Limits::default().ping_interval(None).idle_timeout(None);
+    let mut connection = Connection::open(hooks, limits.inactivity_timeout(secs(60)));
+    connection.pass(secs(59));
+    connection.receive(&frame(0x81, b"here"));
+    connection.take();
+    connection.pass(secs(59));
+    connection.receive(&frame(0x89, b""));
+    assert_eq!(connection.take(), b"\x8a\0");
+    connection.pass(secs(2));
+    assert!(connection.take().starts_with(b"\x88\x0a\x0b\xc0inactive"));
+    connection.receive(&frame(0x88, &[0x0b, 0xc0]));
+    let closed = ends.lock().unwrap().pop().unwrap();
+    assert_eq!((closed.code, closed.by), (3008, ClosedBy::Timeout));
+}
+
+#[test]
 fn a_renewal_from_elsewhere_to_a_sooner_end_is_kept() {
     let (hooks, ends) = recording();
     let limits = Limits::default().ping_interval(None).idle_timeout(None);

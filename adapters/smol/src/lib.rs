@@ -11,6 +11,8 @@
 //! `http`), TLS (feature `tls`), any listener, such as one on a Unix-domain socket, and an orderly
 //! shutdown. [`Acceptor`] takes what another server has accepted: streams (see [`io`]), or requests.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod io;
 mod listen;
 mod runtime;
@@ -51,7 +53,7 @@ pub type WebSocketService<R, S> = crossws_native::WebSocketService<R, S, Smol>;
 /// [`Shutdown`]. Where the system has no such signals it serves until the future is dropped. Requests that do not ask for a WebSocket get a 404.
 ///
 /// # Errors
-/// When the address cannot be bound, or signals cannot be watched.
+/// When the address cannot be bound, signals cannot be watched, or the `start` hook fails.
 ///
 /// # Cancel safety
 /// Dropping the future stops accepting; connections go on. For more, see [`Server`].
@@ -60,8 +62,8 @@ pub async fn serve<R: Resolve>(addr: impl ToSocketAddrs, resolver: R) -> Result<
     match stop_signal() {
         Err(error) if error.kind() == ErrorKind::Unsupported => server.run().await,
         signal => {
-            server.run_until(signal?, Shutdown::default()).await;
+            server.run_until(signal?, Shutdown::default()).await?;
+            Ok(())
         }
     }
-    Ok(())
 }

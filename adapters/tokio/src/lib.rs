@@ -12,6 +12,8 @@
 //! `http`), TLS (feature `tls`), any listener, such as one on a Unix-domain socket, and an orderly
 //! shutdown. [`Acceptor`] takes what another server has accepted: streams (see [`io`]), or requests.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod io;
 mod listen;
 mod runtime;
@@ -57,12 +59,14 @@ pub type WebSocketService<R, S> = crossws_native::WebSocketService<R, S, Tokio>;
 /// [`Shutdown`]. Requests that do not ask for a WebSocket get a 404.
 ///
 /// # Errors
-/// When the address cannot be bound, or signals cannot be watched.
+/// When the address cannot be bound, signals cannot be watched, or the `start` hook fails.
 ///
 /// # Cancel safety
 /// Dropping the future stops accepting; connections go on. For more, see [`Server`].
 pub async fn serve<R: Resolve>(addr: impl ToSocketAddrs, resolver: R) -> Result<()> {
     let server = Server::builder(resolver).bind(addr).await?;
-    server.run_until(stop_signal()?, Shutdown::default()).await;
+    server
+        .run_until(stop_signal()?, Shutdown::default())
+        .await?;
     Ok(())
 }

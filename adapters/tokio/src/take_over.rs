@@ -51,9 +51,7 @@ where
     R: Resolve + ?Sized,
 {
     let claim = run_claim(hub, resolver, request, &Tokio).await?;
-    let accepted = run_upgrade(claim, &Tokio)
-        .await
-        .map_err(Refused::Rejected)?;
+    let accepted = run_upgrade(claim, &Tokio).await?;
     pump(
         Reframed::new(socket),
         BytesMut::new(),

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use crossws_core::{Deflate, Hub, Limits, Message, Overflow, Uncompressed, Upgrade, hooks};
+use crossws_core::{Deflate, Hub, Limits, Message, Overflow, SendOptions, Upgrade, hooks};
 use crossws_native::deflate::Inflater;
 use crossws_native::engine::{Decoder, Engine, Event, Opcode, Role, put_masked_frame};
 use crossws_tokio::Server;
@@ -32,11 +32,12 @@ async fn serve(hub: Hub) -> SocketAddr {
         .on_message(|peer, message: Message| async move {
             let text = message.text()?.to_owned();
             if let Some(text) = text.strip_prefix("plain ") {
-                peer.send(Uncompressed(text))?;
+                peer.send_with(text, SendOptions::new().uncompressed())?;
             } else if let Some(text) = text.strip_prefix("topic ") {
                 peer.send(format!("before {text}"))?;
-                peer.publish_including_self("talk", text)?;
-                peer.publish_including_self("talk", Uncompressed(text))?;
+                peer.to("talk").including_self().send(text)?;
+                let talk = peer.to("talk").including_self();
+                talk.uncompressed().send(text)?;
                 peer.send(format!("after {text}"))?;
             } else {
                 peer.send(message)?;

@@ -70,7 +70,7 @@ async fn everybody_gets_everything_whole_and_in_order() {
     drop(clients);
     let report = handle.shutdown(Shutdown::default()).await;
     assert_eq!(report.forced, 0);
-    running.await.unwrap();
+    running.await.unwrap().unwrap();
 }
 
 async fn heard(client: &mut WebSocketStream<TcpStream>, n: usize) {

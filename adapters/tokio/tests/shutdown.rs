@@ -64,7 +64,7 @@ async fn a_signal_stops_listening_and_does_not_wait_for_nobody() {
     // The grace is longer than `soon` waits.
     let shutdown = Shutdown::default().grace(Duration::from_secs(3600));
     let report = server.run_until(tokio::task::yield_now(), shutdown);
-    assert_eq!(soon("the report", report).await.told, 0);
+    assert_eq!(soon("the report", report).await.unwrap().told, 0);
     assert!(TcpStream::connect(addr).await.is_err());
 }
 

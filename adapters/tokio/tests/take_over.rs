@@ -28,7 +28,9 @@ fn serve(stream: DuplexStream, hub: Hub, config: WebSocketConfig) -> Ends {
         .on_message(|peer, message: Message| async move {
             match message.text() {
                 Ok("close") => peer.close(CloseCode::new(4000).unwrap(), "as told"),
-                _ => peer.send(message)?,
+                _ => {
+                    peer.send(message)?;
+                }
             }
             crossws_core::HookResult::Ok(())
         })

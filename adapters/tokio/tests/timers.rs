@@ -132,7 +132,10 @@ async fn a_servers_connections_share_one_timer() {
     let running = tokio::spawn(server.run());
     assert_eq!(hear(addr).await, 1);
     handle.shutdown(Shutdown::default()).await;
-    soon("the end of the accept loop", running).await.unwrap();
+    soon("the end of the accept loop", running)
+        .await
+        .unwrap()
+        .unwrap();
     all_sleeps_end().await;
 
     // The connections of somebody else's server have one each.

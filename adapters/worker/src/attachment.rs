@@ -16,6 +16,9 @@ pub(crate) struct Attachment {
     /// When the client was last heard, as far as that is stored.
     #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
     pub(crate) heard: Option<u64>,
+    /// When the client last sent a message, as far as that is stored.
+    #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) spoke: Option<u64>,
     /// With what this side has closed, when it has.
     #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
     pub(crate) closing: Option<Closing>,
@@ -60,6 +63,7 @@ impl Attachment {
             snapshot,
             began,
             heard: None,
+            spoke: None,
             closing: None,
         }
     }

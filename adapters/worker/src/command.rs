@@ -135,7 +135,9 @@ fn message(body: Vec<u8>, text: bool) -> Result<Message, CommandError> {
 mod tests {
     use std::sync::{Arc, Mutex};
 
-    use crossws_core::{Capabilities, Publication, Receipt, Seat, SendError, Snapshot, Transport};
+    use crossws_core::{
+        Capabilities, Publication, Receipt, Seat, SendError, SendOptions, Sent, Snapshot, Transport,
+    };
     use serde_json::json;
 
     use super::*;
@@ -148,12 +150,12 @@ mod tests {
         fn capabilities(&self) -> Capabilities {
             crate::DURABLE_CAPABILITIES
         }
-        fn send(&self, message: Message) -> Result<(), SendError> {
+        fn send(&self, message: Message, _: &SendOptions) -> Result<Sent, SendError> {
             self.0.lock().unwrap().push(format!("{message:?}"));
-            Ok(())
+            Ok(Sent::Written)
         }
         fn publish(&self, publication: &Publication) -> Receipt {
-            let _ = self.send(publication.message().clone());
+            let _ = self.send(publication.message().clone(), publication.options());
             Receipt::queued(false)
         }
         fn wake(&self) {}
@@ -233,7 +235,8 @@ mod tests {
         let peers: Vec<PeerInfo> = serde_json::from_value(peers).unwrap();
         assert_eq!(peers.len(), 1);
         assert_eq!(peers[0].id, PeerId::from_u128(1));
-        assert_eq!(peers[0].context, Some(json!({ "name": "ada" })));
+        let context: Value = peers[0].context().unwrap();
+        assert_eq!(context, json!({ "name": "ada" }));
 
         let id = PeerId::from_u128(2);
         assert_eq!(run(&hub, &Command::Send { id, text: true }, b"hi"), true);

@@ -3,16 +3,30 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
-use crossws_core::{CloseFrame, ClosedBy, Error, Hooks, Joined, Resolve, Seat, Session};
+use crossws_core::{
+    CloseCode, CloseFrame, ClosedBy, Hooks, Joined, Notice, Resolve, Seat, Session, Start,
+};
 
 use crate::link::{Event, Link};
 
 /// Runs the hooks of a peer in an object until the connection ends. `fresh` says that its `open`
 /// hook has not run.
-pub(crate) async fn drive<R: Resolve>(link: Rc<Link>, seat: Seat, resolver: Arc<R>, fresh: bool) {
+pub(crate) async fn drive<R: Resolve>(
+    link: Rc<Link>,
+    seat: Seat,
+    start: Arc<Start>,
+    resolver: Arc<R>,
+    fresh: bool,
+) {
     let _over = Over(&link);
+    if start.ready().await.is_err() {
+        return part(&link, CloseFrame::new(CloseCode::TRY_AGAIN, "not started"));
+    }
     match seat.claim(&resolver).await {
-        Ok(joined) => run(joined, &link, fresh).await,
+        Ok(joined) => {
+            link.routed();
+            run(joined, &link, fresh).await;
+        }
         Err(frame) => part(&link, frame),
     }
 }
@@ -33,7 +47,8 @@ pub(crate) async fn run<H: Hooks + ?Sized>(joined: Joined<H>, link: &Link, fresh
     loop {
         match next(link, &mut session).await {
             Next::Event(Event::Message(message)) => session.message(message).await,
-            Next::Event(Event::Failed(error)) | Next::Failed(error) => session.error(error).await,
+            Next::Event(Event::Failed(error)) => session.error(error).await,
+            Next::Notice(notice) => session.notice(notice).await,
             Next::Event(Event::Closed(closed)) => return session.close(closed).await,
             Next::Event(Event::Abandoned) => return,
         }
@@ -43,13 +58,13 @@ pub(crate) async fn run<H: Hooks + ?Sized>(joined: Joined<H>, link: &Link, fresh
 
 enum Next {
     Event(Event),
-    Failed(Error),
+    Notice(Notice),
 }
 
 async fn next<H: Hooks + ?Sized>(link: &Link, session: &mut Session<H>) -> Next {
     poll_fn(|cx| match link.poll_event(cx) {
         Poll::Ready(event) => Poll::Ready(Next::Event(event)),
-        Poll::Pending => session.poll_tasks(cx).map(Next::Failed),
+        Poll::Pending => session.poll_notice(cx).map(Next::Notice),
     })
     .await
 }

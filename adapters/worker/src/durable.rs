@@ -4,7 +4,9 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, Hub, Message, Rejection, Resolve};
+use crossws_core::{
+    CloseCode, CloseFrame, Closed, ClosedBy, Hub, Message, Rejection, Resolve, Start,
+};
 use worker::js_sys::{Date, Function, Reflect};
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::{
@@ -37,6 +39,7 @@ pub struct Durable<R: Resolve> {
     number: JsValue,
     alarm: Arc<Alarm>,
     close_timeout: u64,
+    start: Arc<Start>,
 }
 
 /// Where a socket's JavaScript object carries its link's number while the object is awake.
@@ -57,8 +60,10 @@ impl<R: Resolve> Durable<R> {
             next: Cell::default(),
             number: NUMBER.into(),
             close_timeout: millis(hub.limits().close_timeout),
+            start: Arc::default(),
             hub,
         };
+        durable.begin();
         if let Some((ask, answer)) = &options.auto_response {
             durable.auto_response(ask, answer);
         }
@@ -72,6 +77,17 @@ impl<R: Resolve> Durable<R> {
         // What was due while nobody was here comes at once.
         durable.set_alarm();
         durable
+    }
+
+    /// Runs the `start` hook. Peers' hooks and upgrades wait for its end.
+    fn begin(&self) {
+        let start = Arc::clone(&self.start);
+        let (hub, resolver) = (self.hub.clone(), Arc::clone(&self.resolver));
+        worker::wasm_bindgen_futures::spawn_local(async move {
+            if let Err(error) = start.run(&resolver, &hub).await {
+                report("the object has not started", error);
+            }
+        });
     }
 
     /// The hub of this object: publish, list and address its peers, as from a hook.
@@ -145,7 +161,8 @@ impl<R: Resolve> Durable<R> {
     fn drive(&self, link: &Rc<Link>, fresh: bool) {
         if let Some(seat) = link.take_seat() {
             let resolver = Arc::clone(&self.resolver);
-            link.begin(driver::drive(Rc::clone(link), seat, resolver, fresh));
+            let start = Arc::clone(&self.start);
+            link.begin(driver::drive(Rc::clone(link), seat, start, resolver, fresh));
             let (link, links) = (Rc::clone(link), Rc::clone(&self.links));
             worker::wasm_bindgen_futures::spawn_local(async move {
                 poll_fn(|cx| link.poll_driver(cx)).await;
@@ -165,6 +182,9 @@ impl<R: Resolve> Durable<R> {
         }
         self.catch_up(deadline::now());
         if let Some(ticket) = request.headers().get(TICKET)? {
+            if let Err(rejection) = self.start.ready().await {
+                return Ok(response::refusal(rejection)?);
+            }
             return Ok(self.admit(&ticket)?);
         }
         if let Some(command) = request.headers().get(COMMAND)? {
@@ -226,7 +246,7 @@ impl<R: Resolve> Durable<R> {
         };
         if let Some(link) = self.find(ws.as_ref()) {
             let now = deadline::now();
-            link.heard(now);
+            link.spoke(now);
             self.catch_up(now);
             link.message(message);
             self.settle(&link).await;

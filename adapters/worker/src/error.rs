@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crossws_core::PublishError;
+use crossws_core::{DecodeError, PublishError};
 use worker::wasm_bindgen::JsValue;
 
 /// Why a call to an object, or to the platform, failed.
@@ -10,7 +10,7 @@ pub enum Error {
     /// The platform failed: a missing binding, an object out of reach.
     #[error("the platform failed: {0}")]
     Platform(#[from] worker::Error),
-    /// The message is no JSON.
+    /// The message cannot be encoded.
     #[error(transparent)]
     Publish(#[from] PublishError),
     /// The object refused the command.
@@ -27,7 +27,7 @@ pub enum Error {
     Unnamed,
     /// The object and this Worker do not speak the same version.
     #[error("the object's answer does not read: {0}")]
-    Answer(#[from] serde_json::Error),
+    Answer(#[from] DecodeError),
     /// The request, or the answer to it, is not HTTP as the `http` crate knows it.
     #[error("not an HTTP message: {0}")]
     Http(#[from] http::Error),

@@ -52,6 +52,18 @@ struct TooBig {
     most: usize,
 }
 
+/// The time of a peer's connection, by its settings.
+fn watch(peer: &Peer, socket: &Socket) -> Watch {
+    let limits = &peer.settings().limits;
+    Watch::new(
+        limits,
+        peer.id(),
+        socket.began(),
+        socket.last_heard(),
+        socket.last_spoke(),
+    )
+}
+
 impl Link {
     pub(crate) fn new(socket: Arc<Socket>, seat: Seat) -> Self {
         let link = Self::of(socket, seat.peer().clone(), seat.lifeline());
@@ -60,10 +72,8 @@ impl Link {
     }
 
     pub(crate) fn of(socket: Arc<Socket>, peer: Peer, lifeline: Lifeline) -> Self {
-        let limits = peer.hub().limits();
-        let watch = Watch::new(limits, peer.id(), socket.began(), socket.last_heard());
         Self {
-            watch: RefCell::new(watch),
+            watch: RefCell::new(watch(&peer, &socket)),
             socket,
             peer,
             number: 0,
@@ -91,10 +101,23 @@ impl Link {
         self.seat.borrow_mut().take()
     }
 
+    /// The peer's route is known, and with it its settings.
+    pub(crate) fn routed(&self) {
+        self.watch.replace(watch(&self.peer, &self.socket));
+    }
+
     /// The client was heard, now or at this earlier time.
     pub(crate) fn heard(&self, at: u64) {
         if self.watch.borrow_mut().heard(at) {
             self.socket.heard(at);
+        }
+    }
+
+    /// A message of the client's arrived.
+    pub(crate) fn spoke(&self, at: u64) {
+        self.heard(at);
+        if self.watch.borrow_mut().spoke(at) {
+            self.socket.spoke(at);
         }
     }
 
@@ -122,6 +145,7 @@ impl Link {
             match due? {
                 Due::Expired => self.peer.close(CloseCode::RESTART, "connection expired"),
                 Due::CredentialsExpired => self.expired(),
+                Due::Inactive => self.inactive(),
                 Due::Silent => self.silent(now.saturating_add(close_timeout)),
                 _ => {}
             }
@@ -149,12 +173,20 @@ impl Link {
         }
     }
 
+    /// The client has sent no message for too long.
+    fn inactive(&self) {
+        if self.peer.state() == State::Open {
+            self.lifeline.inactive();
+            self.socket.closed_by_time();
+        }
+    }
+
     /// A message arrived; one that is too big ends the connection.
     pub(crate) fn message(&self, message: Message) {
         if self.peer.state() != State::Open {
             return;
         }
-        let most = self.peer.hub().limits().max_message_size;
+        let most = self.peer.settings().limits.max_message_size;
         if most.allows(message.len()) {
             return self.give(Event::Message(message));
         }

@@ -6,7 +6,7 @@ use worker::{Env, Headers, Method, ObjectNamespace, Request, Response};
 
 use crate::attachment::Attachment;
 use crate::internal::Address;
-use crate::room::Room;
+use crate::room::{Room, unreadable};
 use crate::ticket::TICKET;
 use crate::{Error, Options, Shard, deadline, request, response, ticket};
 
@@ -76,32 +76,29 @@ impl Objects {
         // A hub for this one upgrade: its peers live in the objects.
         let hub = self.options.hub();
         let limit = hub.limits().upgrade_timeout;
-        let answer = async {
-            let claim = match hub.claim(&resolver, asked).await {
-                Ok(claim) => claim,
-                Err(Refused::Unclaimed(_)) => return Ok(None),
-                Err(Refused::Rejected(rejection)) => return response::refusal(rejection).map(Some),
-                Err(_) => {
-                    return response::refusal(Rejection::from(StatusCode::NOT_FOUND)).map(Some);
-                }
-            };
-            let asked = claim.request().clone();
-            let answer = match claim.upgrade().await {
-                Ok(accepted) => self.hand_over(&asked, &accepted).await,
-                Err(rejection) => response::refusal(rejection),
-            };
-            answer.map(Some)
-        };
-        // The object is within the deadline too: one that died of a panic answers nobody.
-        match deadline::within(limit, answer).await {
-            Some(Ok(Some(response))) => Ok(Upgraded::Answered(response)),
-            Some(Ok(None)) => Ok(Upgraded::Unclaimed(request)),
-            Some(Err(error)) => Err(error),
-            None => {
-                let rejection = Rejection::unavailable("the upgrade took too long");
-                Ok(Upgraded::Answered(response::refusal(rejection)?))
+        let claim = deadline::within(limit, hub.claim(&resolver, asked)).await;
+        let answer = match claim {
+            Some(Ok(claim)) => {
+                let limit = claim.deadline();
+                let asked = claim.request().clone();
+                // The object is within the deadline too: one that died of a panic never answers.
+                let upgrade = async {
+                    let accepted = claim.upgrade().await?;
+                    Ok(self.hand_over(&asked, &accepted).await)
+                };
+                deadline::within(limit, upgrade).await
             }
-        }
+            Some(Err(refused)) => Some(Err(refused)),
+            None => None,
+        };
+        let response = match answer {
+            Some(Ok(response)) => response?,
+            Some(Err(Refused::Unclaimed(_))) => return Ok(Upgraded::Unclaimed(request)),
+            Some(Err(Refused::Rejected(rejection))) => response::refusal(rejection)?,
+            Some(Err(_)) => response::refusal(Rejection::from(StatusCode::NOT_FOUND))?,
+            None => response::refusal(Rejection::unavailable("the upgrade took too long"))?,
+        };
+        Ok(Upgraded::Answered(response))
     }
 
     async fn hand_over<H: Hooks + ?Sized>(
@@ -148,7 +145,7 @@ impl Objects {
     async fn ask(&self, name: &str, snapshot: &Snapshot) -> Result<Response, Error> {
         let headers = Headers::new();
         headers.set("upgrade", "websocket")?;
-        headers.set(TICKET, &ticket::write(snapshot)?)?;
+        headers.set(TICKET, &ticket::write(snapshot).map_err(unreadable)?)?;
         let object = Address::of(&self.namespace, name)?;
         object.fetch(Method::Get, headers, None).await
     }

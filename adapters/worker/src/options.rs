@@ -1,14 +1,13 @@
 use crossws_core::http::HeaderName;
 use crossws_core::http::header::{HOST, ORIGIN, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL};
-use crossws_core::{Hub, Limits, Origin};
+use crossws_core::{Hub, Limits, Origin, Settings};
 
 /// How a Worker and its objects serve. Give the same to both: the Worker keeps the origin policy
 /// and `Limits::upgrade_timeout`, the object all other limits.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Options {
-    limits: Limits,
-    origin: Origin,
+    settings: Settings,
     kept_headers: Vec<HeaderName>,
     pub(crate) auto_response: Option<(String, String)>,
 }
@@ -16,8 +15,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            limits: Limits::default(),
-            origin: Origin::default(),
+            settings: Settings::default(),
             kept_headers: vec![
                 HOST,
                 ORIGIN,
@@ -35,18 +33,25 @@ impl Options {
         Self::default()
     }
 
+    /// What holds for every connection whose route does not say otherwise. Replaces what was set
+    /// before. The platform compresses by itself, whatever `deflate` says.
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
     /// The bounds that every connection keeps. The platform sends no pings and finds lost
     /// connections by itself: `ping_interval` only says that silence is no reason to close.
     /// Without it (`None`), `idle_timeout` counts what hooks hear, and auto-responses. What the
     /// platform queues for a slow client is not seen, so that the bounds of queues do not apply.
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.settings.limits = limits;
         self
     }
 
     /// Which pages may connect. By default only those from the same host.
     pub fn origin(mut self, origin: Origin) -> Self {
-        self.origin = origin;
+        self.settings.origin = origin;
         self
     }
 
@@ -70,8 +75,7 @@ impl Options {
 
     pub(crate) fn hub(&self) -> Hub {
         Hub::builder()
-            .limits(self.limits.clone())
-            .origin(self.origin.clone())
+            .settings(self.settings.clone())
             .kept_headers(self.kept_headers.iter().cloned())
             .build()
     }

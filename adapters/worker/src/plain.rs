@@ -61,20 +61,18 @@ impl Plain {
         let asked = request::convert(&request)?;
         let resolver = Arc::new(resolver);
         let hub = self.options.hub();
-        let upgrade = async {
-            match hub.claim(&resolver, asked).await {
-                Ok(claim) => claim.upgrade().await.map(Some),
-                Err(Refused::Unclaimed(_)) => Ok(None),
-                Err(Refused::Rejected(rejection)) => Err(rejection),
-                Err(_) => Err(Rejection::from(StatusCode::NOT_FOUND)),
-            }
-        };
         let limit = hub.limits().upgrade_timeout;
-        let result = deadline::within(limit, upgrade).await;
-        let response = match result {
-            Some(Ok(Some(accepted))) => connect(accepted, context)?,
-            Some(Ok(None)) => return Ok(Upgraded::Unclaimed(request)),
-            Some(Err(rejection)) => response::refusal(rejection)?,
+        let claim = deadline::within(limit, hub.claim(&resolver, asked)).await;
+        let upgraded = match claim {
+            Some(Ok(claim)) => deadline::within(claim.deadline(), claim.upgrade()).await,
+            Some(Err(refused)) => Some(Err(refused)),
+            None => None,
+        };
+        let response = match upgraded {
+            Some(Ok(accepted)) => connect(accepted, context)?,
+            Some(Err(Refused::Unclaimed(_))) => return Ok(Upgraded::Unclaimed(request)),
+            Some(Err(Refused::Rejected(rejection))) => response::refusal(rejection)?,
+            Some(Err(_)) => response::refusal(Rejection::from(StatusCode::NOT_FOUND))?,
             None => response::refusal(Rejection::unavailable("the upgrade took too long"))?,
         };
         Ok(Upgraded::Answered(response))
@@ -94,7 +92,7 @@ fn connect<H: Hooks + ?Sized>(
     response::append(answer.headers(), accepted.headers())?;
     let socket = Arc::new(Socket::in_memory(ws, deadline::now()));
     let timer = Timer::new();
-    let close_timeout = millis(accepted.limits().close_timeout);
+    let close_timeout = millis(accepted.settings().limits.close_timeout);
     let transport = WorkerTransport {
         socket: Arc::clone(&socket),
         capabilities: PLAIN_CAPABILITIES,
@@ -152,7 +150,7 @@ impl Ears {
         let message =
             Closure::wrap_assert_unwind_safe(Box::new(move |event: web_sys::MessageEvent| {
                 if let Some(message) = message(&event) {
-                    to.heard(deadline::now());
+                    to.spoke(deadline::now());
                     to.message(message);
                 }
             })

@@ -1,4 +1,7 @@
-use crossws_core::{CloseFrame, IntoMessage, Message, Peer, PeerId, PublishError};
+use crossws_core::{
+    CloseFrame, ContextError, DecodeError, IntoMessage, Message, Peer, PeerId, PublishError,
+    Published,
+};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use worker::js_sys::Uint8Array;
@@ -28,11 +31,19 @@ pub struct PeerInfo {
     pub namespace: String,
     /// Its topics, sorted by name.
     pub topics: Vec<String>,
-    /// Its context as JSON, if it has one that converts.
-    pub context: Option<serde_json::Value>,
+    context: Option<serde_json::Value>,
 }
 
 impl PeerInfo {
+    /// Reads its context as this type.
+    ///
+    /// # Errors
+    /// [`ContextError::Missing`] if it has none, [`ContextError::Decode`] if it does not fit.
+    pub fn context<T: DeserializeOwned>(&self) -> Result<T, ContextError> {
+        let context = self.context.as_ref().ok_or(ContextError::Missing)?;
+        Ok(T::deserialize(context).map_err(DecodeError::new)?)
+    }
+
     pub(crate) fn of(peer: &Peer) -> Self {
         Self {
             id: peer.id(),
@@ -42,19 +53,9 @@ impl PeerInfo {
                 .iter()
                 .map(|topic| (**topic).to_owned())
                 .collect(),
-            context: peer.context_json().ok(),
+            context: peer.context_as().ok(),
         }
     }
-}
-
-/// What became of a publication in an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Published {
-    /// Subscribers whose socket took the message.
-    pub queued: usize,
-    /// Messages that were discarded for it.
-    pub dropped: u64,
 }
 
 impl Room {
@@ -94,7 +95,7 @@ impl Room {
             text: message.is_text(),
         };
         let Told { queued, dropped } = self.ask(&command, Some(&message)).await?;
-        Ok(Published { queued, dropped })
+        Ok(Published::new(queued, dropped))
     }
 
     /// The peers.
@@ -171,16 +172,24 @@ impl Room {
         message: Option<&Message>,
     ) -> Result<T, Error> {
         let headers = Headers::new();
-        headers.set(COMMAND, &ascii(&serde_json::to_string(command)?))?;
+        headers.set(
+            COMMAND,
+            &ascii(&serde_json::to_string(command).map_err(unreadable)?),
+        )?;
         let body = message.map(|message| Uint8Array::from(&message.as_bytes()[..]).into());
         let mut answer = self.object.fetch(Method::Post, headers, body).await?;
         let body = answer.bytes().await?;
         match answer.status_code() {
-            200 => Ok(serde_json::from_slice(&body)?),
+            200 => serde_json::from_slice(&body).map_err(unreadable),
             status => Err(Error::Object {
                 status,
                 text: String::from_utf8_lossy(&body).into_owned(),
             }),
         }
     }
+}
+
+/// The two sides do not speak the same version.
+pub(crate) fn unreadable(error: serde_json::Error) -> Error {
+    Error::Answer(DecodeError::new(error))
 }

@@ -21,6 +21,8 @@ pub(crate) struct Socket {
     began: u64,
     /// When the client was last heard, as far as that is stored.
     heard: Mutex<Option<u64>>,
+    /// When it last sent a message, as far as that is stored.
+    spoke: Mutex<Option<u64>>,
 }
 
 /// A message as the JavaScript value that every subscriber's socket is given.
@@ -46,6 +48,7 @@ impl Socket {
             stores: true,
             began,
             heard: Mutex::new(None),
+            spoke: Mutex::new(None),
         }
     }
 
@@ -70,6 +73,7 @@ impl Socket {
         Self {
             closing: Mutex::new(closing),
             heard: Mutex::new(attachment.heard),
+            spoke: Mutex::new(attachment.spoke),
             ..Self::new(ws, attachment.began)
         }
     }
@@ -179,6 +183,19 @@ impl Socket {
         closed
     }
 
+    /// When the client last sent a message, as far as that is stored.
+    pub(crate) fn last_spoke(&self) -> Option<u64> {
+        *lock(&self.spoke)
+    }
+
+    /// Stores that the client sent a message.
+    pub(crate) fn spoke(&self, now: u64) {
+        *lock(&self.spoke) = Some(now);
+        if let Err(error) = self.amend(|attachment| attachment.spoke = Some(now)) {
+            report("a peer's last message was not stored", error);
+        }
+    }
+
     /// Stores that the client was heard.
     pub(crate) fn heard(&self, now: u64) {
         *lock(&self.heard) = Some(now);
@@ -190,6 +207,7 @@ impl Socket {
     pub(crate) fn persist(&self, snapshot: Snapshot) -> Result<(), PersistError> {
         let mut attachment = Attachment::new(snapshot, self.began);
         attachment.heard = *lock(&self.heard);
+        attachment.spoke = *lock(&self.spoke);
         self.store(&attachment)
     }
 

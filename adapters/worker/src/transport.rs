@@ -3,7 +3,7 @@ use std::time::SystemTime;
 
 use crossws_core::{
     Capabilities, CloseFrame, ClosedBy, Message, PersistError, Publication, Receipt, SendError,
-    Snapshot, Transport,
+    SendOptions, Sent, Snapshot, Transport,
 };
 
 use crate::alarm::Alarm;
@@ -61,9 +61,9 @@ impl Transport for WorkerTransport {
         self.capabilities
     }
 
-    fn send(&self, message: Message) -> Result<(), SendError> {
+    fn send(&self, message: Message, _: &SendOptions) -> Result<Sent, SendError> {
         match self.socket.send(&message) {
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(Sent::Written),
             Err(_) => Err(SendError::Closed(message)),
         }
     }

@@ -10,10 +10,21 @@ pub(crate) struct Watch {
     store_every: Option<u64>,
     stored: u64,
     last: u64,
+    /// How often it is stored that the client sent a message; `None` where inactivity is not bounded.
+    store_spoke_every: Option<u64>,
+    stored_spoke: u64,
 }
 
 impl Watch {
-    pub(crate) fn new(limits: &Limits, id: PeerId, began: u64, heard: Option<u64>) -> Self {
+    /// `heard` and `spoke` say when the client was last heard, and last sent a message, if that is
+    /// known from before a sleep.
+    pub(crate) fn new(
+        limits: &Limits,
+        id: PeerId,
+        began: u64,
+        heard: Option<u64>,
+        spoke: Option<u64>,
+    ) -> Self {
         // As everywhere, silence counts only for peers that are not pinged; where pings are asked
         // for, the platform's own detection of lost connections takes their place.
         let idle = limits
@@ -23,11 +34,15 @@ impl Watch {
         let mut live = Liveness::new(&limits, id, Duration::from_millis(began));
         let heard = heard.unwrap_or(began);
         live.heard(Duration::from_millis(heard));
+        let spoke = spoke.unwrap_or(began);
+        live.active(Duration::from_millis(spoke));
         Self {
             live,
             store_every: idle.map(|idle| millis(idle) / 4),
             stored: heard,
             last: heard,
+            store_spoke_every: limits.inactivity_timeout.map(|time| millis(time) / 4),
+            stored_spoke: spoke,
         }
     }
 
@@ -45,6 +60,19 @@ impl Watch {
             .is_some_and(|every| now.saturating_sub(self.stored) >= every);
         if due {
             self.stored = now;
+        }
+        due
+    }
+
+    /// The client sent a message. Returns whether that should be stored, as with
+    /// [`heard`](Self::heard).
+    pub(crate) fn spoke(&mut self, now: u64) -> bool {
+        self.live.active(Duration::from_millis(now));
+        let due = self
+            .store_spoke_every
+            .is_some_and(|every| now.saturating_sub(self.stored_spoke) >= every);
+        if due {
+            self.stored_spoke = now;
         }
         due
     }
@@ -93,29 +121,44 @@ mod tests {
 
     #[test]
     fn pings_that_cannot_be_sent_do_not_end_anyone() {
-        let watch = Watch::new(&Limits::default(), id(), 5, None);
+        let watch = Watch::new(&Limits::default(), id(), 5, None, None);
         assert_eq!(watch.next_due(), None);
     }
 
     #[test]
     fn silence_is_bounded_if_asked_and_outlives_a_sleep() {
         let limits = Limits::default().ping_interval(None);
-        let mut watch = Watch::new(&limits, id(), 0, None);
+        let mut watch = Watch::new(&limits, id(), 0, None, None);
         assert_eq!(watch.next_due(), Some(120 * SECOND));
         assert!(!watch.heard(29 * SECOND), "stored only every quarter");
         assert!(watch.heard(40 * SECOND));
         assert!(!watch.heard(50 * SECOND));
 
-        let mut woken = Watch::new(&limits, id(), 0, Some(40 * SECOND));
+        let mut woken = Watch::new(&limits, id(), 0, Some(40 * SECOND), None);
         assert_eq!(woken.poll(159 * SECOND), None);
         assert_eq!(woken.poll(160 * SECOND), Some(Due::Silent));
+    }
+
+    #[test]
+    fn inactivity_counts_from_the_last_message_across_a_sleep() {
+        let limits = Limits::default().inactivity_timeout(Duration::from_secs(100));
+        let mut watch = Watch::new(&limits, id(), 0, None, None);
+        assert!(!watch.spoke(24 * SECOND), "stored only every quarter");
+        assert!(watch.spoke(25 * SECOND));
+        // What the platform answers by itself is a sign of life, and no message.
+        watch.heard(90 * SECOND);
+        assert_eq!(watch.next_due(), Some(125 * SECOND));
+
+        let mut woken = Watch::new(&limits, id(), 0, Some(90 * SECOND), Some(25 * SECOND));
+        assert_eq!(woken.poll(124 * SECOND), None);
+        assert_eq!(woken.poll(125 * SECOND), Some(Due::Inactive));
     }
 
     #[test]
     fn a_life_counts_from_its_beginning() {
         let life = Duration::from_secs(100);
         let limits = Limits::default().max_lifetime(life);
-        let mut woken = Watch::new(&limits, id(), 10 * SECOND, Some(100 * SECOND));
+        let mut woken = Watch::new(&limits, id(), 10 * SECOND, Some(100 * SECOND), None);
         assert_eq!(woken.poll(109 * SECOND), None);
         assert_eq!(woken.poll(111 * SECOND), Some(Due::Expired));
     }
@@ -126,12 +169,12 @@ mod tests {
         let limits = Limits::default().max_lifetime(life);
         for n in 0..100 {
             // Lives are spread, to parts of a millisecond.
-            let mut watch = Watch::new(&limits, PeerId::from_u128(n * 651), 5, None);
+            let mut watch = Watch::new(&limits, PeerId::from_u128(n * 651), 5, None, None);
             let due = watch.next_due().unwrap();
             assert_eq!(watch.poll(due - 1), None);
             assert_eq!(watch.poll(due), Some(Due::Expired));
         }
-        let mut watch = Watch::new(&Limits::default(), id(), 0, None);
+        let mut watch = Watch::new(&Limits::default(), id(), 0, None, None);
         watch.credentials(Some(UNIX_EPOCH + Duration::from_micros(1_500)));
         assert_eq!(watch.next_due(), Some(2));
         assert_eq!(watch.poll(1), None);
@@ -141,7 +184,7 @@ mod tests {
     #[test]
     fn credentials_end_by_the_wall_clock() {
         let at = UNIX_EPOCH + Duration::from_secs(50);
-        let mut watch = Watch::new(&Limits::default(), id(), 10 * SECOND, None);
+        let mut watch = Watch::new(&Limits::default(), id(), 10 * SECOND, None, None);
         watch.credentials(Some(at));
         assert_eq!(watch.next_due(), Some(50 * SECOND));
         assert_eq!(watch.poll(49 * SECOND), None);

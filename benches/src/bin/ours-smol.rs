@@ -12,7 +12,6 @@ fn main() -> io::Result<()> {
             .bind(app::address())
             .await?;
         println!("http://{}", server.local_addr());
-        server.run().await;
-        Ok(())
+        server.run().await
     })
 }

@@ -178,6 +178,10 @@ impl Packed {
         addr
     }
 
+    pub(super) fn extensions(&self) -> &Extensions {
+        &self.extensions
+    }
+
     pub(super) fn into_parts(self) -> Parts {
         match self.parts.get() {
             Some(parts) => parts.clone(),

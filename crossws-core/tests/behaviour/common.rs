@@ -12,8 +12,8 @@ use std::time::{Duration, SystemTime};
 use crossws_core::http::Request;
 use crossws_core::{
     Accepted, Bytes, Capabilities, CloseFrame, ControlError, Error, Hooks, Hub, Joined, Message,
-    PersistError, Publication, Receipt, Refused, Rejection, Resolve, SendError, Session, Snapshot,
-    Transport, UpgradeRequest, Wire as Format,
+    Notice, PersistError, Publication, Receipt, Refused, Rejection, Resolve, SendError,
+    SendOptions, Sent, Session, Snapshot, Transport, UpgradeRequest, Wire as Format,
 };
 use event_listener::Event;
 use futures_lite::future::{block_on, poll_fn};
@@ -158,7 +158,7 @@ impl Transport for TestTransport {
         self.0.capabilities
     }
 
-    fn send(&self, message: Message) -> Result<(), SendError> {
+    fn send(&self, message: Message, _: &SendOptions) -> Result<Sent, SendError> {
         let mut state = self.0.state.lock().unwrap();
         match state.mode {
             Mode::Closed => return Err(SendError::Closed(message)),
@@ -169,7 +169,7 @@ impl Transport for TestTransport {
             Mode::Take | Mode::Replace => {}
         }
         state.out.push(Out::Sent(message.to_string()));
-        Ok(())
+        Ok(Sent::Written)
     }
 
     fn publish(&self, publication: &Publication) -> Receipt {
@@ -279,11 +279,14 @@ pub fn upgrade<R: Resolve>(
     request: UpgradeRequest,
 ) -> Result<Accepted<R::Hooks>, Rejection> {
     block_on(async {
-        match hub.claim(hooks, request).await {
+        let accepted = match hub.claim(hooks, request).await {
             Ok(claim) => claim.upgrade().await,
-            Err(Refused::Rejected(rejection)) => Err(rejection),
-            Err(other) => panic!("{other:?}"),
-        }
+            Err(refused) => Err(refused),
+        };
+        accepted.map_err(|refused| match refused {
+            Refused::Rejected(rejection) => rejection,
+            other => panic!("{other:?}"),
+        })
     })
 }
 
@@ -303,18 +306,19 @@ pub fn open<R: Resolve>(hub: &Hub, hooks: &Arc<R>, path: &str) -> (Session<R::Ho
 }
 
 /// What an adapter does while no hook runs: the spawned futures go on, and a failure among them
-/// is reported. Gives the last one's kind.
+/// is reported; hooks that are due run. Returns the last failure's kind.
 pub fn turn<H: Hooks + ?Sized>(session: &mut Session<H>) -> Option<crossws_core::ErrorKind> {
     let mut last = None;
-    while let Some(error) = ready(poll_tasks(session)) {
-        last = Some(error.kind());
-        block_on(session.error(error));
+    while let Some(notice) = ready(poll_fn(|cx| session.poll_notice(cx))) {
+        last = notice.failure().map(Error::kind).or(last);
+        block_on(session.notice(notice));
     }
     last
 }
 
-pub async fn poll_tasks<H: Hooks + ?Sized>(session: &mut Session<H>) -> Error {
-    poll_fn(|cx| session.poll_tasks(cx)).await
+/// Waits for a failure of a spawned future.
+pub async fn poll_tasks<H: Hooks + ?Sized>(session: &mut Session<H>) -> Notice {
+    poll_fn(|cx| session.poll_notice(cx)).await
 }
 
 /// Polls a future once and drops it.

@@ -103,7 +103,7 @@ fn nothing_is_encoded_for_its_author_alone() {
     });
     assert!(seen.variants.is_empty());
     let seen = runs(&hub, || {
-        author.peer().publish_including_self("t", "b").unwrap();
+        author.peer().to("t").including_self().send("b").unwrap();
     });
     assert_eq!(seen.variants, [SLOW]);
     assert_eq!(wire.texts(), ["B10"]);

@@ -65,7 +65,7 @@ impl Hooks for Failing {
             peer.spawn(async move {
                 let _guard = guard;
                 match how {
-                    How::Err => Err(NoSuchRoom),
+                    How::Err => Err::<(), _>(NoSuchRoom),
                     How::Panic => panic!("a bug in task"),
                 }
             });

@@ -25,14 +25,14 @@ fn a_publisher_is_excluded_unless_asked_and_need_not_subscribe() {
     }
     let (one, three) = (peers[0].0.peer(), peers[2].0.peer());
     assert_eq!(one.publish("t", "1").unwrap().queued, 1);
-    assert_eq!(one.publish_including_self("t", "2").unwrap().queued, 2);
+    assert_eq!(one.to("t").including_self().send("2").unwrap().queued, 2);
     assert_eq!(three.publish("t", "3").unwrap().queued, 2);
-    assert_eq!(three.publish_including_self("t", "4").unwrap().queued, 2);
+    assert_eq!(three.to("t").including_self().send("4").unwrap().queued, 2);
     assert_eq!(three.publish("nobody", "5").unwrap().queued, 0);
     let expected: [&[&str]; 4] = [&["2", "3", "4"], &["1", "2", "3", "4"], &[], &[]];
     assert_eq!(texts(&peers), expected);
     assert_eq!(one.broadcast("b").unwrap().queued, 2);
-    assert_eq!(one.broadcast_including_self("c").unwrap().queued, 3);
+    assert_eq!(one.to_all().including_self().send("c").unwrap().queued, 3);
     let expected: [&[&str]; 4] = [&["c"], &["b", "c"], &["b", "c"], &[]];
     assert_eq!(texts(&peers), expected);
     drop(peers);
@@ -58,7 +58,7 @@ fn the_hub_publishes_to_one_namespace_or_to_all() {
     assert_eq!(texts(&peers), expected);
     let bad = HashMap::from([((1, 2), 3)]);
     let refused = hub.in_all_namespaces().broadcast(Json(&bad));
-    assert!(matches!(refused, Err(PublishError::Json(_))));
+    assert!(matches!(refused, Err(PublishError::Encode(_))));
 }
 
 #[test]

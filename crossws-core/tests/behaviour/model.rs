@@ -162,9 +162,9 @@ impl World {
                 let peer = &self.members[from].peer;
                 let told = match (topic, own) {
                     (Some(topic), false) => peer.publish(topic, text),
-                    (Some(topic), true) => peer.publish_including_self(topic, text),
+                    (Some(topic), true) => peer.to(*topic).including_self().send(text),
                     (None, false) => peer.broadcast(text),
-                    (None, true) => peer.broadcast_including_self(text),
+                    (None, true) => peer.to_all().including_self().send(text),
                 };
                 assert_eq!(told.unwrap().queued, expected);
             }

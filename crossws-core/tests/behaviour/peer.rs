@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crossws_core::{
     Bytes, Capabilities, ContextError, ControlError, Hub, Json, Message, PublishError, SendError,
-    SubscribeError, Upgrade, hooks,
+    SendOptions, SubscribeError, Upgrade, hooks,
 };
 use futures_lite::future::block_on;
 use serde::{Deserialize, Serialize};
@@ -29,7 +29,10 @@ fn contexts_are_typed() {
     let (session, _wire) = open(&hub, &Arc::new(hooks()), "/");
     let peer = session.peer();
     assert!(matches!(peer.context::<User>(), Err(ContextError::Missing)));
-    assert!(matches!(peer.context_json(), Err(ContextError::Missing)));
+    assert!(matches!(
+        peer.context_as::<serde_json::Value>(),
+        Err(ContextError::Missing)
+    ));
 
     let with = Arc::new(hooks().on_upgrade(|_| async { Ok(Upgrade::new().context(user("ann"))) }));
     let (session, _wire) = open(&hub, &with, "/");
@@ -44,7 +47,7 @@ fn contexts_are_typed() {
         other => panic!("{other:?}"),
     }
     assert_eq!(
-        peer.context_json().unwrap(),
+        peer.context_as::<serde_json::Value>().unwrap(),
         serde_json::json!({"name": "ann"})
     );
     peer.clone().set_context(user("bob")).unwrap();
@@ -55,9 +58,12 @@ fn contexts_are_typed() {
         "whoever read before keeps what it read"
     );
     peer.set_context(7u32).unwrap();
-    assert_eq!(peer.context_json().unwrap(), 7);
+    assert_eq!(peer.context_as::<serde_json::Value>().unwrap(), 7);
     peer.set_context(HashMap::from([((1, 2), 3)])).unwrap();
-    assert!(matches!(peer.context_json(), Err(ContextError::Json(_))));
+    assert!(matches!(
+        peer.context_as::<u8>(),
+        Err(ContextError::Encode(_))
+    ));
 }
 
 #[test]
@@ -164,14 +170,14 @@ fn sending_says_queued_full_or_closed_and_hands_the_message_back() {
     peer.send(vec![104u8, 105]).unwrap();
     peer.send(Bytes::from_static(b"hi")).unwrap();
     peer.send(Json(user("ann"))).unwrap();
-    peer.send(Message::text_from("whole")).unwrap();
+    peer.send(Message::from("whole")).unwrap();
     assert_eq!(
         wire.texts(),
         ["text", "hi", "hi", r#"{"name":"ann"}"#, "whole"]
     );
 
     let bad = HashMap::from([((1, 2), 3)]);
-    assert!(matches!(peer.send(Json(&bad)), Err(SendError::Json(_))));
+    assert!(matches!(peer.send(Json(&bad)), Err(SendError::Encode(_))));
     wire.mode(Mode::Full);
     let error = peer.send("lost").unwrap_err();
     assert!(matches!(error, SendError::Full(_)));
@@ -315,4 +321,63 @@ fn draining_ends_at_once_where_nothing_is_queued_or_nobody_is_there() {
     drop(session);
     assert!(ready(peer.drained(0)).is_some());
     assert!(ready(peer.closed()).is_some());
+}
+
+#[test]
+fn the_options_of_a_message_reach_the_transport_with_it() {
+    let plain = SendOptions::new();
+    assert!(plain.may_compress() && !plain.is_volatile() && plain.replaces().is_none());
+    let all = SendOptions::new().uncompressed().volatile().key("at");
+    assert!(!all.may_compress() && all.is_volatile());
+    assert_eq!(all.replaces().map(|key| &**key), Some("at"));
+
+    let hub = Hub::default();
+    let app = Arc::new(hooks());
+    let (ann, ann_wire) = open(&hub, &app, "/");
+    let (bob, bob_wire) = open(&hub, &app, "/");
+    for peer in [ann.peer(), bob.peer()] {
+        peer.subscribe("t").unwrap();
+    }
+    let told = ann.peer().to("t").volatile().key("at").send("1").unwrap();
+    assert_eq!(
+        (told.queued, ann_wire.texts(), bob_wire.texts()),
+        (1, vec![], vec!["1".to_owned()])
+    );
+    let told = ann.peer().to("t").including_self().send("2").unwrap();
+    assert_eq!(told.queued, 2);
+    let told = ann.peer().to_all().send("3").unwrap();
+    assert_eq!(told.queued, 1);
+    let told = hub
+        .in_namespace("/")
+        .topic("t")
+        .uncompressed()
+        .send("4")
+        .unwrap();
+    assert_eq!(told.queued, 2);
+    let told = hub
+        .in_all_namespaces()
+        .all()
+        .including_self()
+        .send("5")
+        .unwrap();
+    assert_eq!(told.queued, 2, "nobody publishes, so nobody is left out");
+    ann.peer().send_with("6", all).unwrap();
+}
+
+#[test]
+fn a_closure_may_end_in_any_result() {
+    let hub = Hub::default();
+    let app = hooks()
+        .on_open(|peer| async move { peer.publish("t", "opened") })
+        .on_message(|peer, message| async move {
+            peer.subscribe("t")?;
+            peer.send(message)?;
+            crossws_core::ok()
+        })
+        .on_drain(|_| async { "x".parse::<u8>() });
+    let (mut session, wire) = open(&hub, &Arc::new(app), "/");
+    block_on(session.message("echo".into()));
+    assert_eq!(wire.texts(), ["echo"]);
+    block_on(session.drain());
+    assert_eq!(wire.closes(), [1011]);
 }

@@ -61,7 +61,7 @@ where
         session.ping(Bytes::new()).await;
         session.pong(Bytes::new()).await;
         session.drain().await;
-        std::future::poll_fn(|cx: &mut Context<'_>| session.poll_tasks(cx)).await;
+        std::future::poll_fn(|cx: &mut Context<'_>| session.poll_notice(cx)).await;
         let peer = session.peer().clone();
         peer.closed().await;
         peer.drained(0).await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crossws_core::{Closed, ErrorKind, Hook, Hub, hooks};
 use futures_lite::future::block_on;
 
-use crate::common::{Dropped, Gate, Hand, Log, assert_empty, open, poll_tasks, ready, turn};
+use crate::common::{Dropped, Gate, Hand, Log, assert_empty, open, poll_tasks, turn};
 
 #[test]
 fn they_run_between_hooks_and_their_spawning_wakes_the_session() {
@@ -26,8 +26,11 @@ fn they_run_between_hooks_and_their_spawning_wakes_the_session() {
     });
     idle.pending();
     assert_eq!(log.take(), ["inner"]);
-    peer.spawn(async { Err("broken") });
-    assert_eq!(idle.done().kind(), ErrorKind::Hook(Hook::Task));
+    peer.spawn(async { Err::<(), _>("broken") });
+    assert_eq!(
+        idle.done().failure().unwrap().kind(),
+        ErrorKind::Hook(Hook::Task)
+    );
 }
 
 #[test]
@@ -46,7 +49,7 @@ fn they_run_beside_a_hook_and_their_failures_wait_for_its_end() {
                         peer.spawn(async move {
                             task_wait.passed().await;
                             line.add(format!("task {n}"));
-                            Err(format!("failure {n}"))
+                            Err::<(), _>(format!("failure {n}"))
                         });
                     }
                     wait.passed().await;
@@ -86,9 +89,9 @@ fn failures_are_reported_in_the_order_they_happened() {
         async { crossws_core::OnError::Keep }
     }));
     let (mut session, _wire) = open(&hub, &hooks, "/");
-    session.peer().spawn(async { Err("1") });
-    session.peer().spawn(async { Err("2") });
-    session.peer().spawn(async { Err("3") });
+    session.peer().spawn(async { Err::<(), _>("1") });
+    session.peer().spawn(async { Err::<(), _>("2") });
+    session.peer().spawn(async { Err::<(), _>("3") });
     turn(&mut session);
     let expected = [1, 2, 3].map(|n| format!("the task hook failed: {n}"));
     assert_eq!(log.take(), expected);
@@ -143,7 +146,7 @@ fn a_failure_before_the_end_is_reported_before_close() {
                 async move {
                     peer.spawn(async move {
                         failing.passed().await;
-                        Err("broken")
+                        Err::<(), _>("broken")
                     });
                     hook_waits.passed().await;
                 }
@@ -195,7 +198,7 @@ fn their_destructors_may_use_the_peer() {
             std::future::pending::<()>().await;
         });
         if polled {
-            assert!(ready(poll_tasks(&mut session)).is_none());
+            assert_eq!(turn(&mut session), None);
         }
     }
     drop(session);
@@ -216,7 +219,7 @@ fn a_finished_session_keeps_no_waker() {
     }
     let waker = std::task::Waker::from(Arc::new(Held(Arc::clone(&task))));
     let mut cx = std::task::Context::from_waker(&waker);
-    assert!(session.poll_tasks(&mut cx).is_pending());
+    assert!(session.poll_notice(&mut cx).is_pending());
     drop(session);
     drop(waker);
     assert_eq!(

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crossws_core::http::{Response, StatusCode};
 use crossws_core::{
-    CloseCode, CloseFrame, Hub, Limits, Origin, Params, PeerId, Refused, Rejection, Resolve, Route,
-    SubscribeError, Upgrade, UpgradeRequest, hooks, resolve_with,
+    CloseCode, CloseFrame, Hub, Limits, Origin, Params, PeerId, Refused, Rejection, Resolution,
+    Resolve, Route, SubscribeError, Upgrade, UpgradeRequest, hooks, resolve_with,
 };
 use futures_lite::future::block_on;
 
@@ -346,7 +346,7 @@ fn errors_convert_with_a_question_mark() {
 fn unclaimed_requests_come_back_untouched() {
     let hub = Hub::default();
     let chat = Arc::new(hooks());
-    let resolver = Arc::new(resolve_with(move |request: &UpgradeRequest| {
+    let resolver = Arc::new(resolve_with(move |request| {
         (request.path() == "/chat").then(|| Arc::clone(&chat))
     }));
     assert!(block_on(hub.claim(&resolver, request("/chat"))).is_ok());
@@ -361,17 +361,85 @@ fn unclaimed_requests_come_back_untouched() {
 }
 
 #[test]
+fn a_hook_may_pass_the_request_on() {
+    let hub = Hub::default();
+    let hooks = Arc::new(hooks().on_upgrade(|_| async { Ok(Upgrade::pass().namespace("never")) }));
+    let odd = request_with("/api?x=1", &[("x-odd", "1"), ("x-odd", "2")]);
+    let before = format!("{:?}", odd.parts());
+    let claim = block_on(hub.claim(&hooks, odd)).unwrap();
+    match block_on(claim.upgrade()) {
+        Err(Refused::Unclaimed(request)) => {
+            assert_eq!(format!("{:?}", request.into_parts()), before);
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_empty(&hub);
+}
+
+#[test]
+fn what_a_hook_answered_can_be_read_by_what_wraps_it() {
+    let id = PeerId::random();
+    let upgrade = Upgrade::new()
+        .header("x-one", "1")
+        .unwrap()
+        .protocol("chat")
+        .namespace("room")
+        .context(7_u8)
+        .extension("volatile")
+        .id(id)
+        .topic("t")
+        .expires(std::time::Duration::from_secs(9));
+    assert_eq!(upgrade.get_headers()["x-one"], "1");
+    assert_eq!(upgrade.get_protocol(), Some("chat"));
+    assert_eq!(upgrade.get_namespace(), Some("room"));
+    assert_eq!(*upgrade.get_context::<u8>().unwrap(), 7);
+    assert_eq!(
+        upgrade.get_extension::<&str>().as_deref(),
+        Some(&"volatile")
+    );
+    assert_eq!((upgrade.get_id(), upgrade.is_pass()), (Some(id), false));
+    assert_eq!(upgrade.get_topics(), ["t".into()]);
+    let expiry = std::time::Duration::from_secs(9).into();
+    assert_eq!(upgrade.get_expiry(), expiry);
+    let plain = Upgrade::new();
+    assert_eq!(
+        (plain.get_protocol(), plain.get_namespace(), plain.get_id()),
+        (None, None, None)
+    );
+}
+
+#[test]
+fn refusals_are_errors_that_say_what_is_behind_them() {
+    let rejection = Rejection::internal("db is down");
+    assert_eq!(
+        rejection.to_string(),
+        "refused with 500 Internal Server Error: db is down"
+    );
+    let refused = Refused::from(rejection);
+    let error: crossws_core::BoxError = refused.into();
+    assert_eq!(
+        error.to_string(),
+        "refused with 500 Internal Server Error: db is down"
+    );
+    assert_eq!(error.source().unwrap().to_string(), "db is down");
+    let unclaimed = Refused::Unclaimed(Box::new(request("/api")));
+    assert_eq!(unclaimed.to_string(), "no hooks claim `/api`");
+}
+
+#[test]
 fn route_params_are_visible_to_every_hook() {
     struct Rooms(Arc<crossws_core::HooksBuilder>);
     impl Resolve for Rooms {
         type Hooks = crossws_core::HooksBuilder;
         async fn resolve(
             self: &Arc<Self>,
-            request: &UpgradeRequest,
-        ) -> Option<Route<crossws_core::HooksBuilder>> {
-            let room = request.path().strip_prefix("/rooms/")?;
+            request: &mut UpgradeRequest,
+        ) -> Resolution<crossws_core::HooksBuilder> {
+            let Some(room) = request.path().strip_prefix("/rooms/") else {
+                return Resolution::Pass;
+            };
             let params = Params::from_iter([("room", room), ("kind", "x")]);
-            Some(Route::new(Arc::clone(&self.0)).params(params))
+            Route::new(Arc::clone(&self.0)).params(params).into()
         }
     }
     let hooks = hooks()

@@ -24,7 +24,9 @@ fn main() -> io::Result<()> {
             .bind(format!("127.0.0.1:{port}"))
             .await?;
         println!("http://{}", server.local_addr());
-        let report = server.run_until(stop_signal()?, Shutdown::default()).await;
+        let report = server
+            .run_until(stop_signal()?, Shutdown::default())
+            .await?;
         println!("{report}");
         Ok(())
     })

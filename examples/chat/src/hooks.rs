@@ -155,7 +155,9 @@ impl Hooks for Chat {
             Ok(FromClient::Say { text }) => {
                 // Including the sender, so that all of the room see one order.
                 let text = &text;
-                peer.publish_including_self(TALK, Json(ToClient::Said { id, name, text }))?;
+                peer.to(TALK)
+                    .including_self()
+                    .send(Json(ToClient::Said { id, name, text }))?;
             }
             Ok(FromClient::Typing { on }) => {
                 peer.publish(TALK, Json(ToClient::Typing { id, name, on }))?;

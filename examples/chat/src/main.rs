@@ -45,7 +45,9 @@ async fn main() -> io::Result<()> {
         .await?;
     println!("http://{}", server.local_addr());
 
-    let report = server.run_until(stop_signal()?, Shutdown::default()).await;
+    let report = server
+        .run_until(stop_signal()?, Shutdown::default())
+        .await?;
     println!("{report}");
     Ok(())
 }

@@ -40,6 +40,8 @@ pub type Acceptor<R> = crossws_native::Acceptor<R, OwnRuntime>;
 /// Dropping the future stops accepting; connections go on.
 pub async fn serve<R: Resolve>(addr: impl ToSocketAddrs, resolver: R) -> Result<()> {
     let server = Server::builder(resolver).bind(addr).await?;
-    server.run_until(stop_signal()?, Shutdown::default()).await;
+    server
+        .run_until(stop_signal()?, Shutdown::default())
+        .await?;
     Ok(())
 }

@@ -22,7 +22,8 @@ struct Echo;
 
 impl Hooks for Echo {
     async fn message(&self, peer: &Peer, message: Message) -> HookResult {
-        Ok(peer.send(message)?)
+        peer.send(message)?;
+        Ok(())
     }
 }
 

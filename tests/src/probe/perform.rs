@@ -1,7 +1,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossws_core::{BoxError, BoxFuture, CloseCode, HookResult, Json, Message, Peer, SendError};
+use crossws_core::{
+    BoxError, BoxFuture, CloseCode, HookResult, Json, Message, Peer, SendError, Sent,
+};
 use serde_json::{Value, json};
 
 use super::{Probe, ProbeContext, Remembered};
@@ -47,7 +49,7 @@ impl Probe {
                     itself,
                 } => {
                     let published = if itself {
-                        peer.publish_including_self(topic, text)
+                        peer.to(topic).including_self().send(text)
                     } else {
                         peer.publish(topic, text)
                     };
@@ -72,7 +74,7 @@ impl Probe {
                 }
                 Do::Broadcast { text, itself } => {
                     let published = if itself {
-                        peer.broadcast_including_self(text)
+                        peer.to_all().including_self().send(text)
                     } else {
                         peer.broadcast(text)
                     };
@@ -139,9 +141,9 @@ impl Drop for Dropped {
     }
 }
 
-fn sent(result: Result<(), SendError>) -> Value {
+fn sent(result: Result<Sent, SendError>) -> Value {
     match result {
-        Ok(()) => json!("queued"),
+        Ok(_) => json!("queued"),
         Err(SendError::Closed(message)) => json!({ "closed": message.to_string() }),
         Err(SendError::Full(message)) => json!({ "full": message.to_string() }),
         Err(other) => json!({ "error": other.to_string() }),
@@ -160,7 +162,7 @@ fn flood(peer: &Peer, count: usize, size: usize) -> Value {
     let mut most = 0;
     for index in 0..count {
         match peer.send(Message::from(Do::numbered(index, size))) {
-            Ok(()) => queued += 1,
+            Ok(_) => queued += 1,
             Err(SendError::Full(_)) => full += 1,
             Err(_) => closed += 1,
         }

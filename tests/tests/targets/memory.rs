@@ -99,12 +99,12 @@ impl Server for MemoryServer {
 
     fn shutdown(&self, order: Shutdown) -> Fut<'_, Report> {
         Box::pin(async move {
-            let mut shutdown = self.server.shutdown().grace(order.deadline);
+            let mut shutdown = crossws_core::Shutdown::default().grace(order.deadline);
             if let Some((code, reason)) = order.frame {
                 shutdown = shutdown.frame(CloseFrame::new(CloseCode::new(code).unwrap(), reason));
             }
             let all = self.server.hub().stats().sessions;
-            let report = shutdown.await;
+            let report = self.server.shutdown(shutdown).await;
             Report {
                 closed: all - report.forced,
                 forced: report.forced,

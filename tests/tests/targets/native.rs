@@ -118,7 +118,7 @@ async fn start<R: Resolve, T: ServerRuntime>(
     let server = server.bind("127.0.0.1:0").await.unwrap();
     let handle = server.handle();
     let addr = server.local_addr();
-    T::default().spawn(server.run());
+    T::default().spawn(async { server.run().await.unwrap() });
     Local {
         addr,
         tls,

@@ -12,7 +12,7 @@ use crossws_conformance::{
     App, Connected, Control, Fut, Journal, Profile, Reply, Report, Server, Shutdown, Target,
 };
 use crossws_core::{
-    Capabilities, CloseCode, CloseFrame, DynHooks, Hub, Refused, Resolve, UpgradeRequest,
+    Capabilities, CloseCode, CloseFrame, DynHooks, Hub, Refused, Rejection, Resolve, UpgradeRequest,
 };
 use http::header::{ORIGIN, SEC_WEBSOCKET_PROTOCOL};
 use http::{Request, Response, StatusCode};
@@ -56,6 +56,14 @@ impl Target for Brittle {
             namespaces: Mutex::default(),
         };
         Box::pin(async { Box::new(server) as Box<dyn Server> })
+    }
+}
+
+/// The probe passes no upgrade on.
+fn rejected(refused: Refused) -> Rejection {
+    match refused {
+        Refused::Rejected(rejection) => rejection,
+        other => panic!("{other}"),
     }
 }
 
@@ -135,20 +143,22 @@ impl BrittleServer {
             Ok(Err(_)) if self.is(Fault::AcceptsBeforeTheHookAnswers) => {
                 return Ok(self.hollow());
             }
-            Ok(accepted) => accepted.map_err(|rejection| match self.fault {
-                Some(Fault::RefusesWithABareStatus) => {
-                    let mut response = Response::new(Bytes::new());
-                    *response.status_mut() = rejection.status();
-                    response
-                }
-                Some(Fault::TellsErrorsToTheClient) => {
-                    let error = rejection.source().map(ToString::to_string);
-                    rejection
-                        .into_response()
-                        .map(|body| error.map_or(body, Bytes::from))
-                }
-                _ => rejection.into_response(),
-            })?,
+            Ok(accepted) => accepted
+                .map_err(rejected)
+                .map_err(|rejection| match self.fault {
+                    Some(Fault::RefusesWithABareStatus) => {
+                        let mut response = Response::new(Bytes::new());
+                        *response.status_mut() = rejection.status();
+                        response
+                    }
+                    Some(Fault::TellsErrorsToTheClient) => {
+                        let error = rejection.source().map(ToString::to_string);
+                        rejection
+                            .into_response()
+                            .map(|body| error.map_or(body, Bytes::from))
+                    }
+                    _ => rejection.into_response(),
+                })?,
             Err(_) => {
                 let mut response = Response::new(Bytes::new());
                 *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
@@ -173,7 +183,7 @@ impl BrittleServer {
         }
         let pipe = Arc::new(Pipe::new(
             self.capabilities,
-            accepted.limits().clone(),
+            accepted.settings().limits.clone(),
             self.fault,
         ));
         let (inbound, received) = mpsc::unbounded_channel();
@@ -191,8 +201,8 @@ impl BrittleServer {
             each_message: self.is(Fault::ResolvesEveryMessage).then(|| {
                 let app = Arc::clone(&self.app);
                 Box::new(move || {
-                    let (app, again) = (Arc::clone(&app), again.clone());
-                    Box::pin(async move { drop(app.resolve(&again).await) }) as Fut<'static, ()>
+                    let (app, mut again) = (Arc::clone(&app), again.clone());
+                    Box::pin(async move { drop(app.resolve(&mut again).await) }) as Fut<'static, ()>
                 }) as EachMessage
             }),
         };

@@ -140,8 +140,8 @@ async fn next<H: Hooks + ?Sized>(
 ) -> Inbound {
     loop {
         let happens = poll_fn(|cx| {
-            if let Poll::Ready(error) = session.poll_tasks(cx) {
-                return Poll::Ready(Err(error));
+            if let Poll::Ready(notice) = session.poll_notice(cx) {
+                return Poll::Ready(Err(notice));
             }
             inbound.poll_recv(cx).map(Ok)
         });
@@ -162,7 +162,7 @@ async fn next<H: Hooks + ?Sized>(
                 watch.live.heard(watch.began.elapsed());
                 return event.unwrap_or(Inbound::Vanished);
             }
-            Err(error) => session.error(error).await,
+            Err(notice) => session.notice(notice).await,
         }
     }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use crossws_conformance::{Client, Event, Frame, Fut, Gone};
 use crossws_core::{
     Capabilities, CloseCode, CloseFrame, ControlError, DRAIN_MARK, Lifeline, Limits, Message,
-    Overflow, Publication, Receipt, SendError, Transport,
+    Overflow, Publication, Receipt, SendError, SendOptions, Sent, Transport,
 };
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
@@ -177,12 +177,12 @@ impl Transport for Wire {
         self.0.capabilities
     }
 
-    fn send(&self, message: Message) -> Result<(), SendError> {
+    fn send(&self, message: Message, _: &SendOptions) -> Result<Sent, SendError> {
         let receipt = self.0.message(&message);
         self.after(receipt);
         self.0.changed.notify_one();
         if receipt.queued || self.0.limits.overflow == Overflow::Close && receipt.dropped > 0 {
-            Ok(())
+            Ok(Sent::Written)
         } else if receipt.dropped > 0 {
             Err(SendError::Full(message))
         } else {

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use crossws_core::{
-    CloseCode, CloseFrame, Closed, ClosedBy, ControlError, Message, Receipt, SendError,
+    CloseCode, CloseFrame, Closed, ClosedBy, ControlError, Message, Receipt, SendError, Sent,
 };
 
 use super::{Answer, Link, State};
@@ -14,7 +14,7 @@ use crate::{Frame, Refusal};
 
 /// What the transport does.
 impl Link {
-    pub(crate) fn send(&self, message: Message) -> Result<(), SendError> {
+    pub(crate) fn send(&self, message: Message) -> Result<Sent, SendError> {
         let now = self.clock.now();
         let deadline = self.close_deadline();
         self.tell_driver(|state| {
@@ -25,7 +25,9 @@ impl Link {
             let result = state.outbox.push(message, now);
             state.heed_overflow(now, deadline);
             match result {
-                Ok(_) => Ok(()),
+                Ok(_) => Ok(Sent::Queued {
+                    bytes: state.outbox.bytes(),
+                }),
                 Err(full) => Err(SendError::Full(full.message)),
             }
         })
@@ -114,6 +116,8 @@ pub(crate) struct Progress {
     pub(crate) shrunk: bool,
     /// The queue was written to its end after much had piled up.
     pub(crate) drained: bool,
+    /// Messages that the queue has discarded so far.
+    pub(crate) dropped: u64,
     /// How the connection ended, as soon as that is known.
     pub(crate) closed: Option<Closed>,
     /// It ended because the client does not take what is sent.
@@ -233,6 +237,7 @@ impl Link {
                 wrote,
                 shrunk: state.outbox.bytes() < bytes,
                 drained,
+                dropped: state.outbox.dropped(),
                 overflowed: state.outbox.overflowed(),
                 closed: state.closed.clone(),
                 over: state.over,

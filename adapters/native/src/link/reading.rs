@@ -111,6 +111,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         let message = self.engine.decode_short(&mut rest)?;
         let left = rest.len();
         self.input.keep(left);
+        self.active = true;
         Some(message)
     }
 
@@ -200,6 +201,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
     fn event(&mut self, event: Event) -> Option<Step> {
         let step = match event {
             Event::Message(message) => {
+                self.active = true;
                 let step = Step::Message(message);
                 if self.is_heard() {
                     return Some(step);

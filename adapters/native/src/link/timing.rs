@@ -20,6 +20,9 @@ impl<I: Io, R: Runtime> Link<I, R> {
         if std::mem::take(&mut self.heard) {
             self.liveness.heard(elapsed);
         }
+        if std::mem::take(&mut self.active) {
+            self.liveness.active(elapsed);
+        }
         if let Some(lifeline) = &self.lifeline {
             self.liveness
                 .credentials(lifeline.expires_at(), elapsed, SystemTime::now);
@@ -52,6 +55,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         if self.is_paused() {
             // While this side does not read, silence says nothing about the client.
             self.liveness.heard(self.elapsed());
+            self.liveness.active(self.elapsed());
         }
         while let Some(due) = self.liveness.poll(self.elapsed()) {
             match due {
@@ -60,6 +64,11 @@ impl<I: Io, R: Runtime> Link<I, R> {
                     self.outbox.close_with(Some(frame.clone()));
                     self.end(Closed::by_us(&frame, ClosedBy::Timeout, false));
                     self.flush_and_end();
+                }
+                Due::Inactive => {
+                    if let Some(lifeline) = &self.lifeline {
+                        lifeline.inactive();
+                    }
                 }
                 Due::Expired => {
                     let frame = CloseFrame::new(CloseCode::RESTART, "connection expired");

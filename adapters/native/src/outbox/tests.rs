@@ -122,9 +122,9 @@ fn run(ops: &[Op]) {
                 let author = by.map(|by| peers[by].peer.clone());
                 let published = match (&author, name, own) {
                     (Some(by), Some(topic), false) => by.publish(topic, message),
-                    (Some(by), Some(topic), true) => by.publish_including_self(topic, message),
+                    (Some(by), Some(topic), true) => by.to(topic).including_self().send(message),
                     (Some(by), None, false) => by.broadcast(message),
-                    (Some(by), None, true) => by.broadcast_including_self(message),
+                    (Some(by), None, true) => by.to_all().including_self().send(message),
                     (None, Some(topic), _) => hub.in_namespace("/").publish(topic, message),
                     (None, None, _) => hub.in_all_namespaces().broadcast(message),
                 };

@@ -21,7 +21,9 @@ const TEXT_HI: &[u8] = &[0x81, 0x82, 0, 0, 0, 0, b'h', b'i'];
 fn start<R: crossws_core::Resolve>(builder: ServerBuilder<R>) -> (SocketAddr, ServerHandle) {
     let server = block_on(builder.bind("127.0.0.1:0")).unwrap();
     let running = (server.local_addr(), server.handle());
-    spawn(server.run());
+    spawn(async {
+        server.run().await.unwrap();
+    });
     running
 }
 
@@ -146,13 +148,34 @@ fn what_outlives_the_grace_is_forced() {
 }
 
 #[test]
+fn it_accepts_nobody_when_the_start_hook_fails() {
+    let broken = hooks().on_start(|_| async { Err::<(), _>("no database") });
+    let server = block_on(Server::builder(broken).bind("127.0.0.1:0")).unwrap();
+    let error = block_on(server.run()).unwrap_err();
+    assert_eq!(error.to_string(), "the start hook failed: no database");
+}
+
+#[test]
+fn it_accepts_when_the_start_hook_has_ended() {
+    let starts = hooks().on_start(|hub| async move {
+        assert_eq!(hub.stats().accepted, 0);
+    });
+    let (addr, _handle) = start(Server::builder(
+        starts.on_message(|peer, message| async move { peer.send(message) }),
+    ));
+    assert_echoes(&mut client(addr));
+}
+
+#[test]
 fn it_echoes_over_a_unix_domain_socket() {
     let path = std::env::temp_dir().join(format!("crossws-{}.sock", std::process::id()));
     let _ = std::fs::remove_file(&path);
     let server = Server::builder(echo())
         .listen(unix_listener(&path))
         .unwrap();
-    spawn(server.run());
+    spawn(async {
+        server.run().await.unwrap();
+    });
     assert_echoes(&mut UnixStream::connect(&path).unwrap());
     std::fs::remove_file(&path).unwrap();
 }

@@ -38,7 +38,8 @@ impl Hooks for Noting {
 
     async fn message(&self, peer: &Peer, message: Message) -> HookResult {
         self.note("message");
-        Ok(peer.send(message)?)
+        peer.send(message)?;
+        Ok(())
     }
 
     async fn close(&self, _: &Peer, _: Closed) -> HookResult {

@@ -31,7 +31,8 @@ impl Hooks for Room {
             let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
             members.push(peer.clone());
         }
-        Ok(peer.send("ready")?)
+        peer.send("ready")?;
+        Ok(())
     }
 
     async fn message(&self, peer: &Peer, message: Message) -> HookResult {
@@ -43,7 +44,9 @@ impl Hooks for Room {
                     let _ = member.send(message.clone());
                 }
             }
-            "/echo" => peer.send(message)?,
+            "/echo" => {
+                peer.send(message)?;
+            }
             "/close" => {
                 let from = Instant::now();
                 peer.hub()
@@ -110,6 +113,7 @@ async fn sleep(time: Duration) {
     }
 }
 
+#[allow(clippy::expect_used)] // a benchmark that cannot run says why
 pub(crate) fn main(runtime: &str, threads: usize) {
     let app = Room {
         members: Mutex::default(),
@@ -124,7 +128,7 @@ pub(crate) fn main(runtime: &str, threads: usize) {
                 .await;
             let server = server.expect("a free port");
             println!("{}", server.local_addr());
-            server.run().await;
+            server.run().await.expect("a start");
         });
         return;
     }
@@ -144,6 +148,6 @@ pub(crate) fn main(runtime: &str, threads: usize) {
             .await;
         let server = server.expect("a free port");
         println!("{}", server.local_addr());
-        server.run().await;
+        server.run().await.expect("a start");
     });
 }

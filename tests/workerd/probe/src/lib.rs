@@ -120,17 +120,29 @@ impl Hooks for Orders {
         let text = message.text_lossy();
         let (order, rest) = text.split_once(' ').unwrap_or((&text, ""));
         match order {
-            "state" => peer.send(Json(self.state(peer)))?,
-            "subscribe" => peer.send(said(peer.subscribe(rest)))?,
-            "unsubscribe" => peer.send(peer.unsubscribe(rest).to_string())?,
+            "state" => {
+                peer.send(Json(self.state(peer)))?;
+            }
+            "subscribe" => {
+                peer.send(said(peer.subscribe(rest)))?;
+            }
+            "unsubscribe" => {
+                peer.send(peer.unsubscribe(rest).to_string())?;
+            }
             "publish" => {
                 let (topic, text) = rest.split_once(' ').unwrap_or((rest, ""));
                 peer.send(said(peer.publish(topic, text)))?;
             }
-            "context" => peer.send(said(peer.set_context(json!(rest))))?,
+            "context" => {
+                peer.send(said(peer.set_context(json!(rest))))?;
+            }
             // As many bytes of context as asked for.
-            "grow" => peer.send(said(peer.set_context(json!("x".repeat(rest.parse()?)))))?,
-            "renew" => peer.send(said(peer.renew(Duration::from_millis(rest.parse()?))))?,
+            "grow" => {
+                peer.send(said(peer.set_context(json!("x".repeat(rest.parse()?)))))?;
+            }
+            "renew" => {
+                peer.send(said(peer.renew(Duration::from_millis(rest.parse()?))))?;
+            }
             "wait" => {
                 // Natively, where this is compiled to be linted, hooks must be `Send`.
                 SendFuture::new(Delay::from(Duration::from_millis(rest.parse()?))).await;
@@ -146,7 +158,9 @@ impl Hooks for Orders {
             "fail" => return Err(rest.into()),
             #[allow(clippy::panic, reason = "as above")]
             "panic" => panic!("as told"),
-            _ => peer.send(&*text)?,
+            _ => {
+                peer.send(&*text)?;
+            }
         }
         Ok(())
     }
@@ -182,7 +196,7 @@ impl Orders {
             "id": peer.id(),
             "obeyed": self.obeyed.load(Ordering::Relaxed),
             "namespace": peer.namespace(),
-            "context": peer.context_json().ok(),
+            "context": peer.context_as::<serde_json::Value>().ok(),
             "topics": peer.topics().iter().map(|topic| &**topic).collect::<Vec<_>>(),
             "protocol": peer.protocol(),
             "url": peer.request().url(),

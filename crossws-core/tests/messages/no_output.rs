@@ -1,0 +1,5 @@
+use crossws_core::hooks;
+
+fn main() {
+    let _ = hooks().on_open(|_| async { 7 });
+}
