@@ -3,8 +3,21 @@
 //!
 //! Applications use the `crossws` crate, which exports all of this.
 
+mod challenge;
+mod cookies;
+mod fields;
+mod params;
 mod path;
 mod pattern;
+mod query;
+mod request;
+mod token;
 
+pub use challenge::Challenge;
+pub use fields::FieldErrorKind;
+pub use params::PathError;
 pub use path::PathNotUtf8;
 pub use pattern::{Pattern, PatternError, PatternErrorKind};
+pub use query::QueryError;
+pub use request::{PeerExt, RequestExt};
+pub use token::NoToken;

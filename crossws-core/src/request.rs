@@ -201,8 +201,9 @@ impl UpgradeRequest {
         }
     }
 
-    /// A header's values, line by line.
-    pub(crate) fn values(&self, name: &HeaderName) -> impl Iterator<Item = &[u8]> {
+    /// Returns the values of a header, one for each of its lines. They may hold bytes above ASCII,
+    /// where [`header`](Self::header) is `None`.
+    pub fn values(&self, name: &HeaderName) -> impl Iterator<Item = &[u8]> {
         let (whole, packed) = match &self.head {
             Head::Whole(whole) => (Some(whole.parts.headers.get_all(name)), None),
             Head::Packed(packed) => (None, Some(packed.values(name.as_str()))),
