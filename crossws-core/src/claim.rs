@@ -15,7 +15,7 @@ use crate::hub::{Hub, Refused};
 use crate::life::Life;
 use crate::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_PEERS};
 use crate::peer::{Inner, Protocol, SettingsCell, credentials_expired};
-use crate::resolve::Route;
+use crate::resolve::{BeforeUpgrade, Route};
 use crate::session::Joined;
 use crate::subscriptions::Subscriptions;
 use crate::tasks::Inbox;
@@ -32,6 +32,7 @@ pub struct Claim<H: Hooks + ?Sized> {
     hooks: Arc<H>,
     request: UpgradeRequest,
     settings: Arc<Settings>,
+    before: Option<Arc<dyn BeforeUpgrade>>,
 }
 
 impl<H: Hooks + ?Sized> Claim<H> {
@@ -46,6 +47,7 @@ impl<H: Hooks + ?Sized> Claim<H> {
             hooks: route.hooks,
             request,
             settings,
+            before: route.before,
         }
     }
 
@@ -64,7 +66,7 @@ impl<H: Hooks + ?Sized> Claim<H> {
         &self.settings
     }
 
-    /// Checks the origin, runs the `upgrade` hook, and checks what it answered.
+    /// Checks the origin, runs the route's layers and the `upgrade` hook, and checks what it answered.
     ///
     /// # Errors
     /// [`Refused::Unclaimed`] gives the request back when the hook [passes](Upgrade::pass) it on.
@@ -87,8 +89,9 @@ impl<H: Hooks + ?Sized> Claim<H> {
         let Self {
             hub,
             hooks,
-            request,
+            mut request,
             settings,
+            before,
         } = self;
         // Counted before the look at the shutdown: either that waits for this, or this sees it.
         let ongoing = Ongoing::new(&hub);
@@ -103,7 +106,13 @@ impl<H: Hooks + ?Sized> Claim<H> {
             let foreign = Rejection::new(StatusCode::FORBIDDEN, "origin not allowed");
             return Err(foreign.into());
         }
-        let upgrade = catch_panic(async { hooks.upgrade(&request).await })
+        let hooks_accept = async {
+            if let Some(before) = before {
+                before.run(&mut request).await?;
+            }
+            hooks.upgrade(&request).await
+        };
+        let upgrade = catch_panic(hooks_accept)
             .await
             .map_err(|message| Rejection::internal(Error::panic(Hook::Upgrade, &message)))??;
         if upgrade.is_pass() {
