@@ -54,7 +54,7 @@ impl<'de> Value<'de> {
         }
     }
 
-    fn is_nested<T>(self, what: &str) -> Result<T, FieldError> {
+    fn nested<T>(self, what: &str) -> Result<T, FieldError> {
         let why = format!("a text cannot be read as {what}");
         Err(FieldError::named(&self.0.name, FieldErrorKind::Shape(why)))
     }
@@ -168,7 +168,7 @@ impl<'de> Deserializer<'de> for Value<'de> {
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, _: V) -> Result<V::Value, FieldError> {
-        self.is_nested("a map")
+        self.nested("a map")
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -177,7 +177,7 @@ impl<'de> Deserializer<'de> for Value<'de> {
         _: &'static [&'static str],
         _: V,
     ) -> Result<V::Value, FieldError> {
-        self.is_nested(&format!("the struct `{name}`"))
+        self.nested(&format!("the struct `{name}`"))
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FieldError> {
