@@ -19,7 +19,7 @@ pub(crate) fn code(folder: &Path, files: &[RouteFile]) -> String {
         put(
             &mut code,
             format_args!(
-                "#[path = {:?}]\nmod {module};\n",
+                "#[path = {:?}]\n#[allow(unreachable_pub)]\nmod {module};\n",
                 path.display().to_string()
             ),
         );

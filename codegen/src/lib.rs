@@ -47,7 +47,8 @@ const OUTPUT: &str = "crossws_routes.rs";
 /// - every other name is a literal of letters, digits, `-`, `_`, `.` and `~`, its case kept.
 ///
 /// Files and folders whose names begin with `_` or `.` are no routes, and neither are files with
-/// another ending: `_shared.rs` is a module that route files declare with `#[path]`.
+/// another ending. What several routes share is in the package's own modules: a route file names
+/// them with `crate::`.
 ///
 /// Each file has a function `pub fn hooks()`. It returns what `Router::route` takes: hooks, or
 /// `route(hooks)` with the route's own settings. The name of a route, unless it sets one, is its

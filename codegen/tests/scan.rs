@@ -1,5 +1,7 @@
 //! What becomes of the files in a folder.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::path::Path;
 
