@@ -7,6 +7,7 @@ mod authenticate;
 mod challenge;
 mod cookies;
 mod fields;
+mod global;
 mod layer;
 mod params;
 mod path;

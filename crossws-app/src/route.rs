@@ -84,6 +84,12 @@ impl RouteBuilder {
         self.set(|settings| settings.ping_interval(Some(interval)))
     }
 
+    /// Closes a peer that sends no message for this long, even if it responds to pings: the limit
+    /// `inactivity_timeout`.
+    pub fn inactivity(self, timeout: Duration) -> Self {
+        self.set(|settings| settings.inactivity_timeout(Some(timeout)))
+    }
+
     /// Bounds how long the `upgrade` hook and the layers before it may take: the limit
     /// `upgrade_timeout`.
     pub fn upgrade_timeout(self, timeout: Duration) -> Self {

@@ -6,12 +6,13 @@ use std::sync::{Arc, OnceLock};
 
 use crossws_core::http::StatusCode;
 use crossws_core::{
-    Hooks, MaybeSend, MaybeSync, Rejection, Resolution, Resolve, RouteSettings, SharedHooks,
-    UpgradeRequest,
+    HookResult, Hooks, Hub, MaybeSend, MaybeSync, Rejection, Resolution, Resolve, RouteSettings,
+    SharedHooks, UpgradeRequest,
 };
 
 use self::table::Table;
 use crate::authenticate::{Authenticate, AuthenticateFn};
+use crate::global::Global;
 use crate::layer::{Before, BeforeFn, Layer, SharedLayer, Wrap};
 use crate::{IntoRoute, Pattern, PatternError, RouteBuilder};
 
@@ -55,8 +56,8 @@ use crate::{IntoRoute, Pattern, PatternError, RouteBuilder};
 /// outermost layer are called first.
 ///
 /// # Errors in routes
-/// Building a router never fails. [`check`](Self::check) returns the first error; without it a
-/// router with an error refuses every request with 500, and logs the error.
+/// The calls that build a router never fail. [`check`](Self::check) returns their first error, and
+/// so does the `start` of the application: a server does not serve a router with an error.
 #[derive(Default)]
 #[must_use = "a router does nothing until a server has it"]
 pub struct Router {
@@ -64,6 +65,8 @@ pub struct Router {
     fallbacks: Vec<Entry>,
     /// The outermost first.
     layers: Vec<SharedLayer>,
+    /// Those of the routers in this one too.
+    globals: Vec<SharedHooks>,
     settings: RouteSettings,
     trailing_slash: Option<TrailingSlash>,
     error: Option<RouterError>,
@@ -106,6 +109,7 @@ impl Router {
             routes,
             fallbacks,
             layers,
+            globals,
             settings,
             trailing_slash,
             error,
@@ -117,6 +121,7 @@ impl Router {
             if let Some(error) = error {
                 return Err(error);
             }
+            outer.globals.extend(globals);
             let path = Pattern::parse(path)?;
             let below = |entry: Entry| -> Result<Entry, RouterError> {
                 Ok(Entry {
@@ -202,6 +207,23 @@ impl Router {
         F: for<'a> AuthenticateFn<'a> + MaybeSend + MaybeSync + 'static,
     {
         self.layer(Authenticate(authenticate))
+    }
+
+    /// Adds hooks that run before those of each route, for every event but `error`, which is the
+    /// route's alone.
+    ///
+    /// - `upgrade`: the first that refuses decides. Where both accept, headers and topics add up, and
+    ///   the route's namespace, subprotocol, context and id come before the global ones.
+    /// - An error of a global hook goes to the route's `error` hook, and the route's hook for the
+    ///   event is not run. Only `close` always runs both.
+    /// - `start` of the global hooks runs once, before those of the routes.
+    pub fn global(self, hooks: impl Hooks) -> Self {
+        let hooks = SharedHooks::new(hooks);
+        self.change(|router| {
+            router.globals.push(hooks.clone());
+            router.layers.push(SharedLayer::new(Global(hooks)));
+            Ok(())
+        })
     }
 
     /// Wraps the hooks of each route in others, once, when the router is built.
@@ -290,6 +312,14 @@ impl Router {
 
 impl Resolve for Router {
     type Hooks = SharedHooks;
+
+    async fn start(self: &Arc<Self>, hub: &Hub) -> HookResult {
+        let table = self.table().map_err(Clone::clone)?;
+        for hooks in self.globals.iter().chain(table.hooks()) {
+            hooks.start(hub).await?;
+        }
+        Ok(())
+    }
 
     async fn resolve(self: &Arc<Self>, request: &mut UpgradeRequest) -> Resolution<SharedHooks> {
         if !self.switch.is_on() {

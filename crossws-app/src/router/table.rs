@@ -105,6 +105,12 @@ impl Table {
         Ok(())
     }
 
+    /// Returns the hooks of each route and fallback.
+    pub(super) fn hooks(&self) -> impl Iterator<Item = &SharedHooks> {
+        let all = self.routes.iter().chain(&self.fallbacks);
+        all.map(|route| &*route.hooks)
+    }
+
     /// Returns the route of a path as it was sent.
     pub(super) fn find(&self, path: &str) -> Result<Option<Route<SharedHooks>>, PathNotUtf8> {
         let path = normalize(path)?;

@@ -24,7 +24,7 @@ async fn by_protocol(request: &UpgradeRequest) -> Result<bool, NoToken> {
 }
 
 #[test]
-fn a_user_is_let_in_and_attached_and_nobody_else_is() {
+fn only_an_authenticated_user_is_let_in_and_attached() {
     let private = hooks().on_open(|peer| async move {
         let user = peer.attached::<User>()?;
         peer.send(format!("welcome, {}", user.0))?;

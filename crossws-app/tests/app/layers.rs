@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
 use crossws_app::{Layer, Router, route};
-use crossws_core::http::{Response, StatusCode};
+use crossws_core::http::{Request, Response, StatusCode};
 use crossws_core::{
-    Bytes, Closed, Error, HookResult, Hooks, Message, OnError, Peer, Rejection, SharedHooks,
-    Upgrade, UpgradeRequest, hooks,
+    Bytes, Closed, DropCause, Dropped, Error, HookResult, Hooks, Hub, Message, OnError, Overflow,
+    Peer, Rejection, Resolution, Resolve, Subscription, Upgrade, UpgradeRequest, hooks,
 };
 use crossws_memory::TestServer;
 
@@ -160,7 +160,7 @@ fn a_panic_in_a_layer_is_a_500() {
     assert_eq!(answer(&server, "/"), "500");
 }
 
-/// Sees every hook, and fails in `message` so that `error` is among them.
+/// Sees every hook. Fails in `message` where the text says so, and keeps the peer.
 #[derive(Clone)]
 struct Recorder(&'static str, Log);
 
@@ -171,18 +171,24 @@ impl Recorder {
 }
 
 impl Hooks for Recorder {
+    async fn start(&self, _: &Hub) -> HookResult {
+        self.saw("start");
+        Ok(())
+    }
     async fn upgrade(&self, request: &UpgradeRequest) -> Result<Upgrade, Rejection> {
         self.saw(format_args!("upgrade {}", request.path()));
-        Ok(Upgrade::new())
+        Ok(Upgrade::new().header("x-by", self.0)?.topic(self.0))
     }
     async fn open(&self, _: &Peer) -> HookResult {
         self.saw("open");
         Ok(())
     }
-    async fn message(&self, peer: &Peer, message: Message) -> HookResult {
+    async fn message(&self, _: &Peer, message: Message) -> HookResult {
         self.saw(format_args!("message {message}"));
-        peer.send(vec![0; 100_000])?;
-        Err("failed".into())
+        match message.text() {
+            Ok(text) if text == format!("fail {}", self.0) => Err("failed".into()),
+            _ => Ok(()),
+        }
     }
     async fn drain(&self, _: &Peer) -> HookResult {
         self.saw("drain");
@@ -196,9 +202,21 @@ impl Hooks for Recorder {
         self.saw(format_args!("pong {data:?}"));
         Ok(())
     }
+    async fn subscription(&self, _: &Peer, subscription: Subscription) -> HookResult {
+        self.saw(format_args!("subscription {}", subscription.topic));
+        Ok(())
+    }
+    async fn dropped(&self, _: &Peer, dropped: Dropped) -> HookResult {
+        self.saw(format_args!("dropped {}", dropped.messages));
+        Ok(())
+    }
+    async fn timer(&self, _: &Peer, name: &str) -> HookResult {
+        self.saw(format_args!("timer {name}"));
+        Ok(())
+    }
     async fn close(&self, _: &Peer, closed: Closed) -> HookResult {
         self.saw(format_args!("close {}", closed.code));
-        Ok(())
+        Err("failed".into())
     }
     async fn error(&self, _: &Peer, error: Error) -> OnError {
         self.saw(format_args!("error {:?}", error.kind()));
@@ -206,40 +224,179 @@ impl Hooks for Recorder {
     }
 }
 
+/// Runs every hook of the route of `/in/a`, with a peer of the server's, and returns what was seen.
+fn every_hook(router: Router, log: &Log) -> Vec<String> {
+    let server = TestServer::new(says("peer"));
+    let _client = block_on(async { server.connect("/").await.unwrap() });
+    let peer = server.hub().peers().remove(0);
+    let router = Arc::new(router);
+    block_on(async {
+        Resolve::start(&router, server.hub()).await.unwrap();
+        let request = Request::get("/in/a").body(()).unwrap();
+        let mut request = UpgradeRequest::new(request.into_parts().0);
+        let Resolution::Route(route) = router.resolve(&mut request).await else {
+            panic!("no route");
+        };
+        let hooks = route.hooks();
+        let _ = hooks.upgrade(&request).await;
+        let dropped = Dropped::new(3, DropCause::Overflow(Overflow::DropOldest));
+        let error = Error::protocol("bad frame");
+        let results = [
+            hooks.open(&peer).await,
+            hooks.message(&peer, "m".into()).await,
+            hooks.drain(&peer).await,
+            hooks.ping(&peer, "i".into()).await,
+            hooks.pong(&peer, "o".into()).await,
+            hooks.dropped(&peer, dropped).await,
+            hooks.timer(&peer, "t").await,
+        ];
+        assert!(results.iter().all(Result::is_ok));
+        assert!(hooks.close(&peer, Closed::by_client(None)).await.is_err());
+        assert_eq!(hooks.error(&peer, error).await, OnError::Keep);
+    });
+    log.take()
+}
+
+const EVERY: [&str; 11] = [
+    "start",
+    "upgrade /in/a",
+    "open",
+    "message m",
+    "drain",
+    "ping b\"i\"",
+    "pong b\"o\"",
+    "dropped 3",
+    "timer t",
+    "close 1005",
+    "error Protocol",
+];
+
 #[test]
 fn every_hook_is_forwarded_through_layers() {
     let log = Log::default();
     let recorder = Recorder("app", log.clone());
     let router = Router::new()
         .layer(Note("layer", Log::default()))
-        .wrap(|hooks: SharedHooks| Arc::new(hooks))
+        .wrap(Arc::new)
         .nest(
             "/in",
             Router::new().route("/a", route(recorder).wrap(Box::new)),
         );
+    assert_eq!(
+        every_hook(router, &log),
+        EVERY.map(|hook| format!("app {hook}"))
+    );
+}
+
+#[test]
+fn global_hooks_run_before_those_of_the_route() {
+    let log = Log::default();
+    let recorder = |name| Recorder(name, log.clone());
+    let inner = Router::new()
+        .route("/a", recorder("route"))
+        .global(recorder("inner"));
+    let router = Router::new().nest("/in", inner).global(recorder("outer"));
+    let expected = EVERY.iter().flat_map(|hook| match *hook {
+        "error Protocol" => vec!["route error Protocol".to_owned()],
+        // Once each, the global ones first: in the order in which they were added.
+        "start" => ["inner", "outer", "route"]
+            .map(|by| format!("{by} start"))
+            .to_vec(),
+        hook => ["outer", "inner", "route"]
+            .map(|by| format!("{by} {hook}"))
+            .to_vec(),
+    });
+    assert_eq!(every_hook(router, &log), expected.collect::<Vec<_>>());
+}
+
+#[test]
+fn accepted_upgrades_of_global_hooks_and_the_route_add_up() {
+    let log = Log::default();
+    let accepts = |name: &'static str, namespace: Option<&'static str>| {
+        hooks().on_upgrade(move |_| async move {
+            let upgrade = Upgrade::new().header("x-by", name)?.topic(name);
+            let upgrade = upgrade.context(name.to_owned()).extension(name);
+            Ok(match namespace {
+                Some(namespace) => upgrade.namespace(namespace),
+                None => upgrade,
+            })
+        })
+    };
+    let shows = accepts("route", None).on_open(|peer| async move {
+        let (context, extension) = (peer.context::<String>()?, peer.attached::<&str>()?);
+        peer.send(format!(
+            "{} {:?} {context} {extension}",
+            peer.namespace(),
+            peer.topics()
+        ))?;
+        HookResult::Ok(())
+    });
+    let router = Router::new()
+        .global(accepts("global", Some("shared")))
+        .route("/", shows)
+        .route("/recorded", Recorder("route", log.clone()));
     let server = TestServer::new(router);
     block_on(async {
-        let mut client = server.connect("/in/a").await.unwrap();
-        client.send("m").unwrap();
-        client.next().await.unwrap();
-        client.ping("i").unwrap();
-        client.pong("o").unwrap();
-        server.settle().await;
+        let mut client = server.connect("/").await.unwrap();
+        let by = client.response().headers().get_all("x-by");
+        assert!(by.iter().eq(["global", "route"]));
+        assert_eq!(
+            first_text(&mut client).await,
+            "shared [\"global\", \"route\"] route route"
+        );
+        log.take();
+
+        let mut client = server.connect("/recorded").await.unwrap();
+        client.send("last").unwrap();
         client.close_without_code();
         client.closed().await;
         server.settle().await;
+        let recorded = log.take();
+        assert!(
+            recorded.contains(&"route subscription global".to_owned()),
+            "{recorded:?}"
+        );
     });
-    assert_eq!(
-        log.take(),
-        [
-            "app upgrade /in/a",
-            "app open",
-            "app message m",
-            "app error Hook(Message)",
-            "app drain",
-            "app ping b\"i\"",
-            "app pong b\"o\"",
-            "app close 1005",
-        ]
-    );
+}
+
+#[test]
+fn what_a_global_hook_refuses_or_fails_does_not_reach_the_route() {
+    let log = Log::default();
+    let recorder = |name| Recorder(name, log.clone());
+    let refuses = hooks().on_upgrade(|request| async move {
+        match request.query() {
+            Some("refuse") => Err(StatusCode::FORBIDDEN.into()),
+            Some("pass") => Ok(Upgrade::pass()),
+            _ => Ok(Upgrade::new()),
+        }
+    });
+    let router = Router::new()
+        .global(refuses)
+        .global(recorder("global"))
+        .route("/", recorder("route"));
+    let server = TestServer::new(router);
+    block_on(async {
+        let refusal = server.connect("/?refuse").await.unwrap_err();
+        assert_eq!(refusal.status(), 403);
+        let passed = server.connect("/?pass").await.unwrap_err();
+        assert!(passed.is_unclaimed());
+        assert_eq!(log.take(), ["global start", "route start"]);
+
+        let mut client = server.connect("/").await.unwrap();
+        server.settle().await;
+        log.take();
+        client.send("fail global").unwrap();
+        client.send("fail route").unwrap();
+        server.settle().await;
+        assert_eq!(
+            log.take(),
+            [
+                "global message fail global",
+                "route error Hook(Message)",
+                "global message fail route",
+                "route message fail route",
+                "route error Hook(Message)",
+            ]
+        );
+    });
 }

@@ -1,6 +1,6 @@
 //! Routes, layers, authentication and settings, on the memory adapter.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::panic, clippy::unwrap_used)]
 
 mod authentication;
 mod common;

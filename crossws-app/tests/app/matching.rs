@@ -242,7 +242,7 @@ fn the_first_error_of_a_router_is_kept_and_nothing_is_served() {
         "{error}"
     );
     let server = TestServer::new(router);
-    assert_eq!(answer(&server, "/good"), "500");
+    assert_eq!(answer(&server, "/good"), "503");
 
     let twice = Router::new()
         .fallback(says(""))

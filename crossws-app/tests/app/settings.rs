@@ -87,6 +87,10 @@ fn a_route_has_its_own_heartbeat_origin_and_limit() {
             route(says("often")).heartbeat(Duration::from_secs(1)),
         )
         .route("/seldom", says("seldom"))
+        .route(
+            "/quiet",
+            route(says("quiet")).inactivity(Duration::from_secs(5)),
+        )
         .route("/public", route(says("public")).origin(Origin::Any))
         .route(
             "/small",
@@ -100,13 +104,17 @@ fn a_route_has_its_own_heartbeat_origin_and_limit() {
         assert_eq!(first_text(&mut seldom).await, "seldom");
         server.advance(Duration::from_secs(2)).await;
         assert!(matches!(often.next_frame().await, Some(Frame::Ping(_))));
-        seldom.send("no ping before this").unwrap();
-        server.settle().await;
-        assert_eq!(seldom.try_next(), None);
+        let frame = futures_lite::future::poll_once(seldom.next_frame()).await;
+        assert_eq!(frame, None, "the hub's heartbeat is slower");
 
         let foreign = |path| server.connect(path).origin("https://other.example");
         assert_eq!(foreign("/public").await.unwrap().protocol(), None);
         assert_eq!(foreign("/often").await.unwrap_err().status(), 403);
+
+        let mut quiet = server.connect("/quiet").await.unwrap();
+        server.advance(Duration::from_secs(6)).await;
+        assert_eq!(quiet.closed().await.code, 3008);
+        assert_eq!(server.hub().peers().len(), 2, "the others stay");
 
         let mut small = server.connect("/small").await.unwrap();
         small.send("12345").unwrap();
