@@ -127,7 +127,7 @@ impl<H: Hooks + ?Sized> Claim<H> {
 
 impl<H: Hooks + ?Sized> fmt::Debug for Claim<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Claim({})", self.request.uri())
+        write!(f, "Claim({})", self.request.redacted())
     }
 }
 

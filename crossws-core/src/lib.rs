@@ -98,7 +98,7 @@ pub use peer::{Peer, WeakPeer};
 pub use peer_id::{InvalidPeerId, PeerId};
 pub use published::Published;
 pub use rejection::Rejection;
-pub use request::{NotAttached, Params, UpgradeRequest};
+pub use request::{NotAttached, Params, Redacted, UpgradeRequest};
 pub use resolve::{
     BeforeUpgrade, DynResolve, IntoResolution, Resolution, Resolve, ResolveWith, Route,
     resolve_with,

@@ -1,4 +1,5 @@
 mod packed;
+mod redacted;
 
 use std::any::type_name;
 use std::fmt;
@@ -12,6 +13,7 @@ use http::{Method, Uri};
 
 use self::packed::Packed;
 pub(crate) use self::packed::text;
+pub use self::redacted::Redacted;
 use crate::Extensions;
 use crate::bounds::{MaybeSend, MaybeSync};
 
@@ -24,7 +26,9 @@ use crate::bounds::{MaybeSend, MaybeSync};
 /// [`headers`](Self::headers), [`uri`](Self::uri) and [`parts`](Self::parts) unpack it, once, and it
 /// stays unpacked beside that: some 1 KiB. Only what was unpacked up to the end of the `upgrade` hook
 /// is let go.
-#[derive(Debug, Clone)]
+///
+/// Its `Debug` output is [`redacted`](Self::redacted).
+#[derive(Clone)]
 pub struct UpgradeRequest {
     head: Head,
     params: Params,
@@ -285,9 +289,27 @@ impl UpgradeRequest {
             .find(|supported| self.protocols().any(|offered| offered == *supported))
     }
 
+    /// Returns the request as it may stand in a log: without the values of the query, and of the
+    /// headers that may hold secrets: cookies, authorization, subprotocols, and all that is not known
+    /// to be harmless. The path is shown.
+    ///
+    /// ```
+    /// # let request = crossws_core::UpgradeRequest::from_head("/a?token=x", []).unwrap();
+    /// assert_eq!(request.redacted().to_string(), "GET /a?token=…");
+    /// ```
+    pub fn redacted(&self) -> Redacted<'_> {
+        Redacted(self)
+    }
+
     /// The extensions the client offers, as sent.
     pub fn extensions_offered(&self) -> Option<&str> {
         self.header(SEC_WEBSOCKET_EXTENSIONS)
+    }
+}
+
+impl fmt::Debug for UpgradeRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.redacted().fmt(f)
     }
 }
 
@@ -319,20 +341,11 @@ enum Head {
     Packed(Packed),
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Whole {
     parts: Parts,
     remote_addr: Option<SocketAddr>,
     secure: bool,
-}
-
-impl fmt::Debug for Head {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Whole(whole) => whole.fmt(f),
-            Self::Packed(packed) => packed.fmt(f),
-        }
-    }
 }
 
 /// Route parameters: what a route's pattern matched, by name.
