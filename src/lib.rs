@@ -73,3 +73,8 @@ macro_rules! routes {
         routes::router()
     }};
 }
+
+/// The snippets of the guide are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/routes.md")]
+mod guide_to_routes {}
