@@ -41,9 +41,9 @@ use crate::{IntoRoute, Pattern, PatternError, RouteBuilder};
 ///
 /// # Which route a path has
 /// A [`Pattern`] is matched with the whole path, percent-decoded segment by segment. The rules are
-/// those of axum: in each segment a literal comes before a parameter, and a parameter before a
-/// catch-all, whatever the order of the calls. Two patterns of which neither comes first are a
-/// [conflict](RouterError::Conflict).
+/// those of axum: in each segment a literal comes before a parameter or a catch-all, whatever the
+/// order of the calls. Two patterns of which neither comes first, such as `/{id}` and `/{name}` or
+/// `/{*rest}`, are a [conflict](RouterError::Conflict).
 ///
 /// A path without a route passes on to the server's HTTP service, unless a
 /// [fallback](Self::fallback) takes it. A path that is not UTF-8 when it is percent-decoded is a 400.

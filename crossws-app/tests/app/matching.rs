@@ -4,7 +4,7 @@ use crossws_memory::TestServer;
 use crate::common::*;
 
 #[test]
-fn a_literal_comes_before_a_parameter_and_a_parameter_before_a_catch_all() {
+fn a_literal_comes_before_a_parameter_and_before_a_catch_all() {
     // In the order in which none is right by chance.
     let router = Router::new()
         .route("/{*rest}", says("rest"))
@@ -211,6 +211,7 @@ fn a_conflict_names_both_patterns() {
         ("/rooms/{id}", "/rooms/{name}"),
         ("/rooms/new", "/rooms/new"),
         ("/files/{*rest}", "/files/{name}"),
+        ("/files/{*rest}", "/files/{name}/raw"),
         ("/x/a{b}", "/x/{b}c"),
     ] {
         assert_eq!(
