@@ -146,6 +146,7 @@ pub struct Accepted<H: Hooks + ?Sized> {
     topics: Vec<Arc<str>>,
     deflate: Option<Deflate>,
     expiry: Expiry,
+    gives_extensions: bool,
 }
 
 impl<H: Hooks + ?Sized> Accepted<H> {
@@ -158,6 +159,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
     ) -> Result<Self, Rejection> {
         let hub = ongoing.hub();
         let limits = &settings.limits;
+        let gives_extensions = !upgrade.extensions.is_empty();
         request.volatile().extend(upgrade.extensions);
         let mut headers = upgrade.headers;
         let protocol = upgrade.protocol.unwrap_or_else(|| {
@@ -207,6 +209,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             topics,
             deflate,
             expiry: upgrade.expiry,
+            gives_extensions,
         })
     }
 
@@ -242,6 +245,12 @@ impl<H: Hooks + ?Sized> Accepted<H> {
     /// The volatile values that the peer will have; a snapshot leaves them behind.
     pub fn extensions(&self) -> &Extensions {
         self.request.volatile()
+    }
+
+    /// Returns whether the `upgrade` hook gave the peer volatile values, which a snapshot loses. What
+    /// layers have attached is not among them: they attach it again where the peer will live.
+    pub fn gives_extensions(&self) -> bool {
+        self.gives_extensions
     }
 
     /// How messages are compressed if the client offers it; `None` for not at all.

@@ -106,6 +106,10 @@ fn it_runs_again_for_a_peer_that_wakes() {
     let app = Arc::new(App(log.clone()));
     let hub = Hub::default();
     let accepted = accept(&hub, &app, "/ann");
+    assert!(
+        !accepted.gives_extensions(),
+        "what it attached need not travel"
+    );
     let snapshot = accepted.snapshot(wall_clock()).unwrap();
     log.take();
 
