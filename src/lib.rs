@@ -4,23 +4,32 @@
 
 // By name: what only authors of adapters and frameworks need is in `crossws_core::adapter`.
 #[doc(inline)]
+pub use crossws_app::{
+    Admission, Admitted, AuthenticateFn, BeforeFn, BeforeOutput, Challenge, FieldErrorKind,
+    IntoRoute, Layer, NoToken, PathError, PathNotUtf8, Pattern, PatternError, PatternErrorKind,
+    PeerExt, QueryError, RequestExt, RouteBuilder, RouteInfo, Router, RouterError, Switch,
+    TrailingSlash, route,
+};
+#[doc(inline)]
 pub use crossws_core::{
-    After, BoxError, BoxFuture, Bytes, Capabilities, CloseCode, CloseFrame, Closed, ClosedBy,
-    Context, ContextError, ControlError, DRAIN_MARK, DecodeError, Deflate, DropCause, Dropped,
-    DuplicateId, DynHooks, DynResolve, EncodeError, Error, ErrorKind, Expiry, Extensions, Handler,
-    Hook, HookOutput, HookResult, Hooks, HooksBuilder, Hub, HubBuilder, Incoming, IntoMessage,
-    IntoResolution, InvalidCloseCode, InvalidHeader, InvalidPeerId, Json, Limit, Limits, MaybeSend,
-    MaybeSync, Message, NotAttached, OnError, Origin, Overflow, Params, Peer, PeerId, PersistError,
-    PublishError, Published, Rejection, RenewError, Report, Resolution, Resolve, ResolveWith,
-    Route, RouteSettings, Scope, SendError, SendOptions, Sent, Settings, SharedHooks, Shutdown,
-    State, Stats, SubscribeError, Subscription, Swap, To, Topics, Unsupported, Upgrade,
-    UpgradeRequest, Utf8Bytes, WeakPeer, Wrap, Wrapped, handler, hooks, http, ok, resolve_with,
-    wrap, yield_now,
+    After, BeforeUpgrade, BoxError, BoxFuture, Bytes, Capabilities, CloseCode, CloseFrame, Closed,
+    ClosedBy, Context, ContextError, ControlError, DRAIN_MARK, DecodeError, Deflate, DropCause,
+    Dropped, DuplicateId, DynHooks, DynResolve, EncodeError, Error, ErrorKind, Expiry, Extensions,
+    Handler, Hook, HookOutput, HookResult, Hooks, HooksBuilder, Hub, HubBuilder, Incoming,
+    IntoMessage, IntoResolution, InvalidCloseCode, InvalidHeader, InvalidPeerId, Json, Limit,
+    Limits, MaybeSend, MaybeSync, Message, NotAttached, OnError, Origin, Overflow, Params, Peer,
+    PeerId, PersistError, PublishError, Published, Rejection, RenewError, Report, Resolution,
+    Resolve, ResolveWith, Route, RouteSettings, Scope, SendError, SendOptions, Sent, Settings,
+    SharedHooks, Shutdown, State, Stats, SubscribeError, Subscription, Swap, To, Topics,
+    Unsupported, Upgrade, UpgradeRequest, Utf8Bytes, WeakPeer, Wrap, Wrapped, handler, hooks, http,
+    ok, resolve_with, wrap, yield_now,
 };
 
 /// What most hooks name, for one `use crossws::prelude::*`. The crate itself is not for glob
 /// imports: its modules carry the names of runtimes.
 pub mod prelude {
+    #[doc(no_inline)]
+    pub use crossws_app::{PeerExt, RequestExt, Router, route};
     #[doc(no_inline)]
     pub use crossws_core::{
         CloseCode, Closed, HookResult, Hooks, Hub, Json, Message, Peer, Rejection, Upgrade,
@@ -47,3 +56,26 @@ pub use crossws_smol as smol;
 #[cfg(feature = "async-std")]
 #[doc(inline)]
 pub use crossws_async_std as async_std;
+
+/// The routes that `crossws_codegen::routes(..).write()` has generated in the package's `build.rs`,
+/// as a [`Router`].
+///
+/// ```ignore
+/// crossws::tokio::serve("127.0.0.1:3000", crossws::routes!()).await
+/// ```
+///
+/// It contains the modules of the route files, so that it stands once in a program.
+#[macro_export]
+macro_rules! routes {
+    () => {{
+        mod routes {
+            include!(concat!(env!("OUT_DIR"), "/crossws_routes.rs"));
+        }
+        routes::router()
+    }};
+}
+
+/// The snippets of the guide are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/routes.md")]
+mod guide_to_routes {}

@@ -15,7 +15,7 @@ use crate::hub::{Hub, Refused};
 use crate::life::Life;
 use crate::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_PEERS, TOO_MANY_TOPICS};
 use crate::peer::{Inner, Protocol, SettingsCell, credentials_expired};
-use crate::resolve::Route;
+use crate::resolve::{BeforeUpgrade, Route};
 use crate::session::Joined;
 use crate::subscriptions::Subscriptions;
 use crate::tasks::Inbox;
@@ -32,6 +32,7 @@ pub struct Claim<H: Hooks + ?Sized> {
     hooks: Arc<H>,
     request: UpgradeRequest,
     settings: Arc<Settings>,
+    before: Option<Arc<dyn BeforeUpgrade>>,
 }
 
 impl<H: Hooks + ?Sized> Claim<H> {
@@ -46,6 +47,7 @@ impl<H: Hooks + ?Sized> Claim<H> {
             hooks: route.hooks,
             request,
             settings,
+            before: route.before,
         }
     }
 
@@ -64,7 +66,7 @@ impl<H: Hooks + ?Sized> Claim<H> {
         &self.settings
     }
 
-    /// Checks the origin, runs the `upgrade` hook, and checks what it answered.
+    /// Checks the origin, runs the route's layers and the `upgrade` hook, and checks what it answered.
     ///
     /// # Errors
     /// [`Refused::Unclaimed`] gives the request back when the hook [passes](Upgrade::pass) it on.
@@ -90,8 +92,9 @@ impl<H: Hooks + ?Sized> Claim<H> {
         let Self {
             hub,
             hooks,
-            request,
+            mut request,
             settings,
+            before,
         } = self;
         // Counted before the look at the shutdown: either that waits for this, or this sees it.
         let ongoing = Ongoing::new(&hub);
@@ -105,7 +108,13 @@ impl<H: Hooks + ?Sized> Claim<H> {
         if !settings.origin.admits(&request) {
             return Err(Origin::refusal(&request).into());
         }
-        let upgrade = catch_panic(async { hooks.upgrade(&request).await })
+        let hooks_accept = async {
+            if let Some(before) = before {
+                before.run(&mut request).await?;
+            }
+            hooks.upgrade(&request).await
+        };
+        let upgrade = catch_panic(hooks_accept)
             .await
             .map_err(|message| Rejection::internal(Error::panic(Hook::Upgrade, &message)))??;
         if upgrade.is_pass() {
@@ -120,7 +129,7 @@ impl<H: Hooks + ?Sized> Claim<H> {
 
 impl<H: Hooks + ?Sized> fmt::Debug for Claim<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Claim({})", self.request.uri())
+        write!(f, "Claim({})", self.request.redacted())
     }
 }
 
@@ -139,6 +148,7 @@ pub struct Accepted<H: Hooks + ?Sized> {
     topics: Vec<Arc<str>>,
     deflate: Option<Deflate>,
     expiry: Expiry,
+    gives_extensions: bool,
 }
 
 impl<H: Hooks + ?Sized> Accepted<H> {
@@ -151,6 +161,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
     ) -> Result<Self, Rejection> {
         let hub = ongoing.hub();
         let limits = &settings.limits;
+        let gives_extensions = !upgrade.extensions.is_empty();
         request.volatile().extend(upgrade.extensions);
         let mut headers = upgrade.headers;
         let protocol = upgrade.protocol.unwrap_or_else(|| {
@@ -203,6 +214,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             topics,
             deflate,
             expiry: upgrade.expiry,
+            gives_extensions,
         })
     }
 
@@ -238,6 +250,12 @@ impl<H: Hooks + ?Sized> Accepted<H> {
     /// The volatile values that the peer will have; a snapshot leaves them behind.
     pub fn extensions(&self) -> &Extensions {
         self.request.volatile()
+    }
+
+    /// Returns whether the `upgrade` hook gave the peer volatile values, which a snapshot loses. What
+    /// layers have attached is not among them: they attach it again where the peer will live.
+    pub fn gives_extensions(&self) -> bool {
+        self.gives_extensions
     }
 
     /// How messages are compressed if the client offers it; `None` for not at all.

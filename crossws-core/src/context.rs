@@ -114,6 +114,10 @@ impl ContextCell {
         Self(Mutex::new(Some(Held::typed(value))))
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.lock().is_none()
+    }
+
     /// A context that was stored as JSON.
     pub(crate) fn stored(json: Option<Value>) -> Self {
         Self(Mutex::new(json.map(Held::stored)))

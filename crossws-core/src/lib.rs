@@ -101,9 +101,10 @@ pub use peer::{Peer, WeakPeer};
 pub use peer_id::{InvalidPeerId, PeerId};
 pub use published::Published;
 pub use rejection::Rejection;
-pub use request::{NotAttached, Params, UpgradeRequest};
+pub use request::{NotAttached, Params, Redacted, UpgradeRequest};
 pub use resolve::{
-    DynResolve, IntoResolution, Resolution, Resolve, ResolveWith, Route, resolve_with,
+    BeforeUpgrade, DynResolve, IntoResolution, Resolution, Resolve, ResolveWith, Route,
+    resolve_with,
 };
 pub use scope::Scope;
 pub use send::{SendOptions, Sent, To, Topics};

@@ -1,4 +1,5 @@
 mod packed;
+mod redacted;
 mod shed;
 
 use std::any::type_name;
@@ -13,6 +14,7 @@ use http::{HeaderValue, Method, Uri};
 
 use self::packed::Packed;
 pub(crate) use self::packed::text;
+pub use self::redacted::Redacted;
 use self::shed::headers_to_drop;
 use crate::Extensions;
 use crate::bounds::{MaybeSend, MaybeSync};
@@ -32,7 +34,9 @@ use crate::bounds::{MaybeSend, MaybeSync};
 /// of the others, whole: an `upgrade` hook puts what the later hooks need of a large one into the
 /// context, and [`HubBuilder::kept_headers`](crate::HubBuilder::kept_headers) names those that are
 /// dropped last.
-#[derive(Debug, Clone)]
+///
+/// Its `Debug` output is [`redacted`](Self::redacted).
+#[derive(Clone)]
 pub struct UpgradeRequest {
     head: Head,
     params: Params,
@@ -244,8 +248,9 @@ impl UpgradeRequest {
         }
     }
 
-    /// A header's values, line by line.
-    pub(crate) fn values(&self, name: &HeaderName) -> impl Iterator<Item = &[u8]> {
+    /// Returns the values of a header, one for each of its lines. They may hold bytes above ASCII,
+    /// where [`header`](Self::header) is `None`.
+    pub fn values(&self, name: &HeaderName) -> impl Iterator<Item = &[u8]> {
         let (whole, packed) = match &self.head {
             Head::Whole(whole) => (Some(whole.parts.headers.get_all(name)), None),
             Head::Packed(packed) => (None, Some(packed.values(name.as_str()))),
@@ -327,9 +332,27 @@ impl UpgradeRequest {
             .find(|supported| self.protocols().any(|offered| offered == *supported))
     }
 
+    /// Returns the request as it may stand in a log: without the values of the query, and of the
+    /// headers that may hold secrets: cookies, authorization, subprotocols, and all that is not known
+    /// to be harmless. The path is shown.
+    ///
+    /// ```
+    /// # let request = crossws_core::UpgradeRequest::from_head("/a?token=x", []).unwrap();
+    /// assert_eq!(request.redacted().to_string(), "GET /a?token=…");
+    /// ```
+    pub fn redacted(&self) -> Redacted<'_> {
+        Redacted(self)
+    }
+
     /// The extensions the client offers, as sent.
     pub fn extensions_offered(&self) -> Option<&str> {
         self.header(SEC_WEBSOCKET_EXTENSIONS)
+    }
+}
+
+impl fmt::Debug for UpgradeRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.redacted().fmt(f)
     }
 }
 
@@ -361,7 +384,7 @@ enum Head {
     Packed(Packed),
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Whole {
     parts: Parts,
     remote_addr: Option<SocketAddr>,
@@ -405,15 +428,6 @@ impl Whole {
         parts.headers = headers;
         if let Ok(uri) = Uri::try_from(target) {
             parts.uri = uri;
-        }
-    }
-}
-
-impl fmt::Debug for Head {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Whole(whole) => whole.fmt(f),
-            Self::Packed(packed) => packed.fmt(f),
         }
     }
 }

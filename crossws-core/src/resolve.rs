@@ -112,6 +112,7 @@ pub struct Route<H: ?Sized> {
     pub(crate) hooks: Arc<H>,
     pub(crate) params: Params,
     pub(crate) settings: Option<Arc<RouteSettings>>,
+    pub(crate) before: Option<Arc<dyn BeforeUpgrade>>,
 }
 
 impl<H: ?Sized> Route<H> {
@@ -121,6 +122,7 @@ impl<H: ?Sized> Route<H> {
             hooks,
             params: Params::default(),
             settings: None,
+            before: None,
         }
     }
 
@@ -139,6 +141,13 @@ impl<H: ?Sized> Route<H> {
         self
     }
 
+    /// Adds what runs before the `upgrade` hook, such as a router's layers.
+    #[must_use]
+    pub fn before(mut self, before: Arc<dyn BeforeUpgrade>) -> Self {
+        self.before = Some(before);
+        self
+    }
+
     /// The hooks.
     pub fn hooks(&self) -> &Arc<H> {
         &self.hooks
@@ -150,6 +159,7 @@ impl<H: ?Sized> Route<H> {
             hooks: wrap(self.hooks),
             params: self.params,
             settings: self.settings,
+            before: self.before,
         }
     }
 }
@@ -167,6 +177,22 @@ impl<H: ?Sized> fmt::Debug for Route<H> {
             .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
+}
+
+/// What runs for a route before its `upgrade` hook: what a resolver does that may wait, such as
+/// asking who the user is.
+///
+/// A resolver itself runs before anything is known of the request. This runs when the request is
+/// known to be let in by the origin and the limits, within the route's deadline for the upgrade, and
+/// with the route's parameters in the request. A panic is a 500.
+///
+/// It runs again where the hooks are asked for again: see [`Resolve::resolve`].
+pub trait BeforeUpgrade: MaybeSend + MaybeSync + 'static {
+    /// Looks at the request, and attaches values to it or refuses it.
+    ///
+    /// # Errors
+    /// The response to refuse with.
+    fn run<'a>(&'a self, request: &'a mut UpgradeRequest) -> BoxFuture<'a, Result<(), Rejection>>;
 }
 
 /// A resolver of any type behind a pointer: `Arc<dyn DynResolve>` is itself a [`Resolve`].

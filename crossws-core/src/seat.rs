@@ -4,6 +4,7 @@ use std::sync::Arc;
 use crate::catch::catch_panic;
 use crate::membership::Membership;
 use crate::peer::credentials_expired;
+use crate::resolve::Route;
 use crate::session::{Joined, Lifeline};
 use crate::{CloseCode, CloseFrame, Error, Hook, Peer, Resolution, Resolve};
 
@@ -48,7 +49,19 @@ impl Seat {
     ) -> Result<Joined<R::Hooks>, CloseFrame> {
         let peer = self.peer();
         let mut request = peer.request().clone();
-        match catch_panic(async { resolver.resolve(&mut request).await }).await {
+        let resolution = async {
+            let resolution = resolver.resolve(&mut request).await;
+            if let Resolution::Route(Route {
+                before: Some(before),
+                ..
+            }) = &resolution
+                && let Err(rejection) = before.run(&mut request).await
+            {
+                return Resolution::Reject(rejection);
+            }
+            resolution
+        };
+        match catch_panic(resolution).await {
             Ok(Resolution::Route(route)) => {
                 if let Some(settings) = &route.settings {
                     peer.on_route(settings.apply(peer.hub().settings()));

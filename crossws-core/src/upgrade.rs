@@ -181,6 +181,38 @@ impl Upgrade {
         self.expiry = expiry.into();
         self
     }
+
+    /// Takes from `outer` what was not said here: for hooks around other hooks, both of which accept.
+    /// Headers, topics and extensions add up, those of `outer` first. If one of them passes the request
+    /// on, so does the result.
+    #[must_use]
+    pub fn inherit(mut self, outer: Self) -> Self {
+        let mut headers = outer.headers;
+        // `extend` would replace, and a map's own iterator names each name once.
+        let mut name = None;
+        for (next, value) in self.headers {
+            name = next.or(name);
+            if let Some(name) = &name {
+                headers.append(name, value);
+            }
+        }
+        self.headers = headers;
+        self.protocol = self.protocol.or(outer.protocol);
+        self.namespace = self.namespace.or(outer.namespace);
+        if self.context.is_empty() {
+            self.context = outer.context;
+        }
+        outer.extensions.extend(self.extensions);
+        self.extensions = outer.extensions;
+        self.id = self.id.or(outer.id);
+        self.topics.splice(..0, outer.topics);
+        self.deflate = self.deflate.or(outer.deflate);
+        if self.expiry == Expiry::Never {
+            self.expiry = outer.expiry;
+        }
+        self.pass |= outer.pass;
+        self
+    }
 }
 
 /// A header that a hook must not, or cannot, put into the answer.

@@ -1,13 +1,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use crossws_app::Router;
 use crossws_core::{
     DynHooks, Message, Params, Resolution, Resolve, Route, UpgradeRequest, handler, hooks,
 };
 use http::{Request, Response};
 use serde_json::{Value, json};
 
-use crate::{Ask, Journal, Probe};
+use crate::{Ask, Journal, Probe, routed};
 
 /// The whole application: the probe behind a router, and the other ways to write hooks.
 ///
@@ -16,6 +17,7 @@ use crate::{Ask, Journal, Probe};
 /// | `/unclaimed…` | none: the HTTP service answers |
 /// | `/broken…` | the resolver panics |
 /// | `/rooms/{room}` | the probe, with a route parameter |
+/// | `/routed…` | those of a [`Router`](crossws_app::Router): see `routed.rs` |
 /// | `/handler…` | a loop that owns the connection |
 /// | `/closures…` | closures |
 /// | anything else | the probe |
@@ -24,6 +26,7 @@ pub struct App {
     probe: Arc<dyn DynHooks>,
     looped: Arc<dyn DynHooks>,
     closures: Arc<dyn DynHooks>,
+    router: Arc<Router>,
 }
 
 impl App {
@@ -38,6 +41,7 @@ impl App {
             probe,
             looped: looped(Arc::clone(journal)),
             closures: closures(Arc::clone(journal)),
+            router: Arc::new(routed::router(journal)),
             journal: Arc::clone(journal),
         }
     }
@@ -67,6 +71,13 @@ impl Resolve for App {
         assert!(!path.starts_with("/broken"), "probe: panic in the resolver");
         if path.starts_with("/unclaimed") {
             return Resolution::Pass;
+        }
+        if path.starts_with("/routed") {
+            return match self.router.resolve(request).await {
+                Resolution::Route(route) => route.map(|hooks| hooks as _).into(),
+                Resolution::Pass => Resolution::Pass,
+                Resolution::Reject(rejection) => rejection.into(),
+            };
         }
         let hooks = match path {
             _ if path.starts_with("/handler") => &self.looped,

@@ -111,17 +111,22 @@ impl Ask {
         }
     }
 
-    /// The request target that carries this ask to `path`.
+    /// The request target that carries this ask to `path`, which may have a query.
     pub fn target(&self, path: &str) -> String {
         let json = serde_json::to_string(self).unwrap();
-        format!("{path}?ask={}", encode(&json))
+        let separator = if path.contains('?') { '&' } else { '?' };
+        format!("{path}{separator}ask={}", encode(&json))
     }
 
     /// What a request asks; nothing, if it carries no ask.
     pub fn of(request: &UpgradeRequest) -> Self {
         request
             .query()
-            .and_then(|query| query.strip_prefix("ask="))
+            .and_then(|query| {
+                query
+                    .split('&')
+                    .find_map(|piece| piece.strip_prefix("ask="))
+            })
             .and_then(|text| serde_json::from_slice(&decode(text)).ok())
             .unwrap_or_default()
     }

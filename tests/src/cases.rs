@@ -89,6 +89,7 @@ macro_rules! groups {
 groups!(
     upgrade,
     refusal,
+    routes,
     life,
     closing,
     failure,

@@ -23,6 +23,7 @@ mod control;
 mod journal;
 mod probe;
 mod profile;
+mod routed;
 
 pub use app::App;
 pub use ask::{Ask, Policy, Refuse};

@@ -106,6 +106,10 @@ const GROUPS: &[(&str, &str)] = &[
         "The upgrade hook: request, headers, subprotocol, namespace, context",
     ),
     ("refusal", "Refusals, unclaimed routes, origins"),
+    (
+        "routes",
+        "Routes, layers, authentication, settings of a route",
+    ),
     ("life", "Order of hooks, and what is served while one runs"),
     ("closing", "Close codes and reasons, both ways"),
     ("failure", "Hooks that fail or panic"),

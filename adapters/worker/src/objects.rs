@@ -106,7 +106,7 @@ impl Objects {
         asked: &UpgradeRequest,
         accepted: &Accepted<H>,
     ) -> Result<Response, Error> {
-        if !accepted.extensions().is_empty() {
+        if accepted.gives_extensions() {
             return response::refusal(Rejection::internal(Volatile));
         }
         let snapshot = match accepted.snapshot(deadline::wall_clock()) {

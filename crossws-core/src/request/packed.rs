@@ -1,7 +1,6 @@
 //! A request's head in one piece of memory, for as long as its peer lives. As `http` keeps it, a
 //! small one takes a kilobyte.
 
-use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -256,12 +255,6 @@ impl Packed {
         }
         parts.extensions = self.extensions.clone();
         parts
-    }
-}
-
-impl fmt::Debug for Packed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.parts().fmt(f)
     }
 }
 

@@ -7,6 +7,7 @@
     unreachable_pub
 )]
 
+mod before;
 mod common;
 mod encoding;
 mod expiry;

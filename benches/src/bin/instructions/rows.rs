@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crossws::Resolve;
+use crossws::{Resolve, Router};
 use crossws_bench::{app, wire};
 
 use crate::memory::{Client, Server};
@@ -27,10 +27,12 @@ pub(crate) enum Row {
     Turns,
     /// A connection from its request to its end.
     Connect,
+    /// The same through a router with 1,000 routes that have a parameter.
+    ConnectRouted,
 }
 
 impl Row {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Echo,
         Self::EchoOne,
         Self::EchoLarge,
@@ -38,6 +40,7 @@ impl Row {
         Self::Chat,
         Self::Turns,
         Self::Connect,
+        Self::ConnectRouted,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -49,6 +52,7 @@ impl Row {
             Self::Chat => "chat",
             Self::Turns => "turns",
             Self::Connect => "connect",
+            Self::ConnectRouted => "connect-routed",
         }
     }
 
@@ -56,7 +60,7 @@ impl Row {
     pub(crate) fn messages(self) -> u64 {
         match self {
             Self::Echo => 64,
-            Self::EchoOne | Self::EchoLarge | Self::Connect => 1,
+            Self::EchoOne | Self::EchoLarge | Self::Connect | Self::ConnectRouted => 1,
             Self::Publish => 100,
             Self::Chat => 32 * 31 * 20,
             Self::Turns => 32 * 31,
@@ -67,7 +71,7 @@ impl Row {
     pub(crate) fn turns(self) -> (u32, u32) {
         match self {
             Self::Echo | Self::Publish => (20, 120),
-            Self::Connect => (50, 250),
+            Self::Connect | Self::ConnectRouted => (50, 250),
             Self::EchoOne | Self::EchoLarge => (100, 1100),
             Self::Chat => (5, 15),
             Self::Turns => (10, 60),
@@ -83,7 +87,8 @@ impl Row {
             Self::Publish => publish(turns, 100),
             Self::Chat => chat(turns, 32, 20),
             Self::Turns => chat(turns, 32, 1),
-            Self::Connect => connect(turns),
+            Self::Connect => connect(turns, server(), "/echo"),
+            Self::ConnectRouted => connect(turns, routed(1_000), "/api/r777/7/echo"),
         }
     }
 }
@@ -175,12 +180,20 @@ fn chat(turns: u32, members: usize, each: usize) -> io::Result<()> {
     Ok(())
 }
 
-fn connect(turns: u32) -> io::Result<()> {
-    let mut server = server();
+/// A server whose hooks are found by the path.
+fn routed(routes: usize) -> Server<impl Resolve> {
+    let mut router = Router::new();
+    for number in 0..routes {
+        router = router.route(&format!("/api/r{number}/{{id}}/echo"), app::App::Echo);
+    }
+    Server::new(router, app::hub())
+}
+
+fn connect<R: Resolve>(turns: u32, mut server: Server<R>, path: &str) -> io::Result<()> {
     let mut close = Vec::new();
     wire::put_frame(&mut close, wire::CLOSE, &1000_u16.to_be_bytes(), Some(MASK));
     for _ in 0..turns {
-        let clients = join(&mut server, 1, "/echo")?;
+        let clients = join(&mut server, 1, path)?;
         for client in &clients {
             client.send(&close);
             server.settle();

@@ -1,0 +1,254 @@
+//! From the files in a folder to routes.
+
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+/// A file that is a route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RouteFile {
+    /// Absolute, or relative to the current folder.
+    pub(crate) path: PathBuf,
+    /// The path in the scanned folder, with slashes, without the ending; `""` for its index.
+    pub(crate) name: String,
+    /// With the base.
+    pub(crate) pattern: String,
+}
+
+/// A folder that cannot be made into routes, and the file that is the reason.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScanError {
+    /// The folder or a part of it cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// What cannot be read.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A name that is no segment of a pattern.
+    #[error("{} is no route: {why}", path.display())]
+    Name {
+        /// The file or folder with this name.
+        path: PathBuf,
+        /// What is wrong with the name.
+        why: String,
+    },
+    /// Two files that are routes for the same paths.
+    #[error("{} and {} are both routes for `{pattern}`", first.display(), second.display())]
+    Conflict {
+        /// The one.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+        /// The pattern of the other.
+        pattern: String,
+    },
+    /// A base path that is no pattern.
+    #[error("the base `{0}` is no pattern: write a path such as `/api/ws`")]
+    Base(String),
+}
+
+/// Returns the routes of a folder, sorted by their names.
+pub(crate) fn scan(folder: &Path, base: &str) -> Result<Vec<RouteFile>, ScanError> {
+    let base = base.trim_matches('/');
+    let mut files = Vec::new();
+    visit(folder, "", &mut files)?;
+    files.sort_by(|one, other| one.name.cmp(&other.name));
+    for file in &mut files {
+        file.pattern = join(base, &file.pattern);
+    }
+    check_base(base)?;
+    check_params(&files)?;
+    check_conflicts(&files)?;
+    Ok(files)
+}
+
+fn visit(folder: &Path, above: &str, files: &mut Vec<RouteFile>) -> Result<(), ScanError> {
+    let unreadable = |source| ScanError::Read {
+        path: folder.to_owned(),
+        source,
+    };
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let wrong = |why: String| ScanError::Name {
+            path: path.clone(),
+            why,
+        };
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+            return Err(wrong("its name is not UTF-8".to_owned()));
+        };
+        if name.starts_with(['_', '.']) {
+            continue;
+        }
+        if path.is_dir() {
+            segment(name).map_err(wrong)?;
+            visit(&path, &join_name(above, name), files)?;
+        } else if let Some(name) = name.strip_suffix(".rs") {
+            let name = match name {
+                "index" => above.to_owned(),
+                "mod" => return Err(wrong("the route of a folder is its `index.rs`".to_owned())),
+                name => {
+                    segment(name).map_err(wrong)?;
+                    join_name(above, name)
+                }
+            };
+            files.push(RouteFile {
+                pattern: pattern(&name).map_err(wrong)?,
+                name,
+                path,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn join_name(above: &str, name: &str) -> String {
+    match above {
+        "" => name.to_owned(),
+        above => format!("{above}/{name}"),
+    }
+}
+
+fn join(base: &str, pattern: &str) -> String {
+    match (base, pattern) {
+        ("", "") => "/".to_owned(),
+        ("", pattern) => format!("/{pattern}"),
+        (base, "") => format!("/{base}"),
+        (base, pattern) => format!("/{base}/{pattern}"),
+    }
+}
+
+/// The pattern of a name that has no folder's base yet.
+fn pattern(name: &str) -> Result<String, String> {
+    if name.is_empty() {
+        return Ok(String::new());
+    }
+    let segments = name.split('/').map(segment);
+    Ok(segments.collect::<Result<Vec<_>, _>>()?.join("/"))
+}
+
+/// One segment of a pattern from a file's name, as `{id}` and `{*rest}`.
+fn segment(name: &str) -> Result<String, String> {
+    let Some((prefix, inside)) = name.split_once('[') else {
+        return literal(name).map(str::to_owned);
+    };
+    let Some((param, suffix)) = inside.split_once(']') else {
+        return Err("the brackets of its name do not match".to_owned());
+    };
+    let (star, param) = match param.strip_prefix("...") {
+        Some(param) => ("*", param),
+        None => ("", param),
+    };
+    let is_name_char = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    if param.is_empty() || param.starts_with('-') || !param.chars().all(is_name_char) {
+        return Err(format!(
+            "`{param}` is not a parameter's name: use letters, digits, `_` and `-`"
+        ));
+    }
+    let is_whole = prefix.is_empty() && suffix.is_empty();
+    if !star.is_empty() && !is_whole {
+        return Err("`[...name]` must be the whole name".to_owned());
+    }
+    if suffix.contains('[') {
+        return Err("a name has one parameter at most".to_owned());
+    }
+    Ok(format!(
+        "{}{{{star}{param}}}{}",
+        if prefix.is_empty() {
+            ""
+        } else {
+            literal(prefix)?
+        },
+        if suffix.is_empty() {
+            ""
+        } else {
+            literal(suffix)?
+        },
+    ))
+}
+
+/// A part of a name that stands for itself: the characters that need no encoding in a URL.
+fn literal(name: &str) -> Result<&str, String> {
+    let is_unreserved = |c: char| c.is_ascii_alphanumeric() || "-_.~".contains(c);
+    match name.chars().find(|c| !is_unreserved(*c)) {
+        Some(wrong) => Err(format!(
+            "its name has `{}`; use letters, digits, `-`, `_`, `.`, `~`, or a parameter in brackets",
+            wrong.escape_debug()
+        )),
+        None => Ok(name),
+    }
+}
+
+fn check_base(base: &str) -> Result<(), ScanError> {
+    let pattern = join(base, "");
+    if pattern.matches('{').count() > MAX_PARAMS {
+        // More of them are a panic in the matcher.
+        return Err(ScanError::Base(base.to_owned()));
+    }
+    let is_pattern = !pattern.contains(['[', ']', '?', '#', '*']) && !pattern.contains("//");
+    match matchit::Router::new().insert(pattern, ()) {
+        Ok(()) if is_pattern => Ok(()),
+        _ => Err(ScanError::Base(base.to_owned())),
+    }
+}
+
+/// No pattern has two parameters of one name, or something after a catch-all.
+fn check_params(files: &[RouteFile]) -> Result<(), ScanError> {
+    for file in files {
+        let wrong = |why: String| ScanError::Name {
+            path: file.path.clone(),
+            why,
+        };
+        let mut names = Vec::new();
+        for segment in file.pattern.split('/') {
+            let Some((_, inside)) = segment.split_once('{') else {
+                continue;
+            };
+            let name = inside.split('}').next().unwrap_or_default();
+            let name = name.trim_start_matches('*');
+            if names.contains(&name) {
+                return Err(wrong(format!("two parameters have the name `{name}`")));
+            }
+            names.push(name);
+        }
+        if let Some((before, _)) = file.pattern.rsplit_once('/')
+            && before.contains("{*")
+        {
+            return Err(wrong("nothing may be below `[...name]`".to_owned()));
+        }
+        if names.len() > MAX_PARAMS {
+            return Err(wrong(format!("it has more than {MAX_PARAMS} parameters")));
+        }
+    }
+    Ok(())
+}
+
+/// As many as the router takes.
+const MAX_PARAMS: usize = 25;
+
+fn check_conflicts(files: &[RouteFile]) -> Result<(), ScanError> {
+    let mut matcher = matchit::Router::new();
+    for (index, file) in files.iter().enumerate() {
+        if matcher.insert(file.pattern.as_str(), ()).is_ok() {
+            continue;
+        }
+        let conflicts = |other: &&RouteFile| {
+            let mut two = matchit::Router::new();
+            let inserted = two.insert(other.pattern.as_str(), ());
+            inserted.is_ok() && two.insert(file.pattern.as_str(), ()).is_err()
+        };
+        let Some(other) = files[..index].iter().find(conflicts) else {
+            return Err(ScanError::Name {
+                path: file.path.clone(),
+                why: format!("`{}` is no pattern", file.pattern),
+            });
+        };
+        return Err(ScanError::Conflict {
+            first: other.path.clone(),
+            second: file.path.clone(),
+            pattern: file.pattern.clone(),
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,100 @@
+use std::fmt;
+
+use crossws_core::{BoxError, MaybeSend, MaybeSync, Rejection, UpgradeRequest};
+
+use crate::{Challenge, Layer};
+
+/// A function that says who is asking: `async fn(&UpgradeRequest)`, or a closure
+/// `async |request: &UpgradeRequest| { … }`.
+///
+/// Implemented for all of these, and not by hand. A closure that captures values clones them for
+/// each request: see [`BeforeFn`](crate::BeforeFn).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a function that authenticates",
+    label = "expected `async fn(&UpgradeRequest) -> Result<Option<User>, E>`",
+    note = "it may return `bool`, `Option<User>`, or a `Result` of one of them"
+)]
+pub trait AuthenticateFn<'a>: Fn(&'a UpgradeRequest) -> Self::Future {
+    /// What the function returns.
+    type Future: Future<Output: Admission> + MaybeSend + 'a;
+}
+
+impl<'a, F, Fut> AuthenticateFn<'a> for F
+where
+    F: Fn(&'a UpgradeRequest) -> Fut,
+    Fut: Future<Output: Admission> + MaybeSend + 'a,
+{
+    type Future = Fut;
+}
+
+/// What a function that authenticates returns: `true` or `Some(user)` let the request in, and the
+/// user is attached to it; `false`, `None` and an error are a 401.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say whether a request is let in",
+    label = "expected `bool`, `Option<User>`, or a `Result` of one of them",
+    note = "return `Ok(Some(user))` to let the user in, and `Ok(None)` to refuse with 401"
+)]
+pub trait Admission {
+    /// Returns what was decided.
+    ///
+    /// # Errors
+    /// The response to refuse with.
+    fn decide(self) -> Result<Admitted, Rejection>;
+}
+
+impl Admission for bool {
+    fn decide(self) -> Result<Admitted, Rejection> {
+        match self {
+            true => Ok(Admitted(None)),
+            false => Err(Challenge::bearer().into()),
+        }
+    }
+}
+
+impl<T: MaybeSend + MaybeSync + 'static> Admission for Option<T> {
+    fn decide(self) -> Result<Admitted, Rejection> {
+        let Some(user) = self else {
+            return Err(Challenge::bearer().into());
+        };
+        Ok(Admitted(Some(Box::new(|request| {
+            request.attach(user);
+        }))))
+    }
+}
+
+impl<A: Admission, E: Into<BoxError>> Admission for Result<A, E> {
+    fn decide(self) -> Result<Admitted, Rejection> {
+        match self {
+            Ok(admission) => admission.decide(),
+            Err(error) => Err(Rejection::from(Challenge::bearer()).with_source(error)),
+        }
+    }
+}
+
+/// A request that is let in, with what is attached to it.
+pub struct Admitted(Option<Attach>);
+
+// Not the value itself: what the function returns may borrow the request until it is here.
+type Attach = Box<dyn FnOnce(&mut UpgradeRequest)>;
+
+impl fmt::Debug for Admitted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Admitted(..)")
+    }
+}
+
+/// See [`Router::authenticate`](crate::Router::authenticate).
+pub(crate) struct Authenticate<F>(pub(crate) F);
+
+impl<F> Layer for Authenticate<F>
+where
+    F: for<'a> AuthenticateFn<'a> + MaybeSend + MaybeSync + 'static,
+{
+    async fn before(&self, request: &mut UpgradeRequest) -> Result<(), Rejection> {
+        let admitted = (self.0)(request).await.decide()?;
+        if let Some(attach) = admitted.0 {
+            attach(request);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,330 @@
+//! Named text values as a type: what the parameters of a path and the pairs of a query have in
+//! common.
+
+mod value;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::forward_to_deserialize_any;
+
+use self::value::{Name, Value};
+
+/// Characters of a field's name that an error shows.
+const MAX_SHOWN: usize = 64;
+
+/// A name with the values that it was given, at least one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Field<'de> {
+    name: Cow<'de, str>,
+    first: Cow<'de, str>,
+    others: Vec<Cow<'de, str>>,
+}
+
+impl<'de> Field<'de> {
+    pub(crate) fn new(name: Cow<'de, str>, value: Cow<'de, str>) -> Self {
+        Self {
+            name,
+            first: value,
+            others: Vec::new(),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn push(&mut self, value: Cow<'de, str>) {
+        self.others.push(value);
+    }
+}
+
+/// What the values may be read as, besides a map or a struct.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Positions {
+    /// By their position too: a tuple, and alone where there is one.
+    Matter,
+    /// By their name only.
+    Ignored,
+}
+
+/// Deserializes a struct, a map, or what else `positions` allows.
+pub(crate) struct Fields<'de> {
+    pub(crate) fields: Vec<Field<'de>>,
+    pub(crate) positions: Positions,
+}
+
+impl<'de> Fields<'de> {
+    /// Deserializes the only value.
+    fn single<T>(
+        self,
+        deserialize: impl FnOnce(Value<'de>) -> Result<T, FieldError>,
+    ) -> Result<T, FieldError> {
+        if self.positions == Positions::Ignored {
+            return Err(FieldError::unnamed());
+        }
+        let count = self.fields.len();
+        match (self.fields.into_iter().next(), count) {
+            (Some(field), 1) => {
+                let name = field.name.clone();
+                deserialize(Value(field)).map_err(|error| error.of(&name))
+            }
+            _ => Err(FieldError::count(1, count)),
+        }
+    }
+}
+
+macro_rules! from_single {
+    ($($method:ident)*) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FieldError> {
+            self.single(|value| value.$method(visitor))
+        }
+    )*};
+}
+
+impl<'de> Deserializer<'de> for Fields<'de> {
+    type Error = FieldError;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FieldError> {
+        self.deserialize_map(visitor)
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FieldError> {
+        visitor.visit_map(Entries {
+            fields: self.fields.into_iter(),
+            value: None,
+        })
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FieldError> {
+        match self.positions {
+            Positions::Matter => visitor.visit_seq(Elements(self.fields.into_iter())),
+            Positions::Ignored => Err(FieldError::unnamed()),
+        }
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(
+        self,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, FieldError> {
+        let count = self.fields.len();
+        if self.positions == Positions::Matter && count != len {
+            return Err(FieldError::count(len, count));
+        }
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, FieldError> {
+        self.deserialize_tuple(len, visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FieldError> {
+        if self.fields.is_empty() {
+            visitor.visit_none()
+        } else {
+            visitor.visit_some(self)
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, FieldError> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FieldError> {
+        visitor.visit_unit()
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, FieldError> {
+        visitor.visit_unit()
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, FieldError> {
+        self.single(|value| value.deserialize_enum(name, variants, visitor))
+    }
+
+    from_single! {
+        deserialize_bool deserialize_char deserialize_str deserialize_string
+        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
+        deserialize_f32 deserialize_f64 deserialize_bytes deserialize_byte_buf
+    }
+
+    forward_to_deserialize_any! { struct identifier ignored_any }
+}
+
+struct Entries<'de> {
+    fields: std::vec::IntoIter<Field<'de>>,
+    value: Option<Field<'de>>,
+}
+
+impl<'de> MapAccess<'de> for Entries<'de> {
+    type Error = FieldError;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, FieldError> {
+        let Some(field) = self.fields.next() else {
+            return Ok(None);
+        };
+        let name = Name(field.name.clone());
+        self.value = Some(field);
+        seed.deserialize(name).map(Some)
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<S::Value, FieldError> {
+        let Some(field) = self.value.take() else {
+            return Err(FieldError::shape("a value was read before its name"));
+        };
+        let name = field.name.clone();
+        seed.deserialize(Value(field))
+            .map_err(|error| error.of(&name))
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.fields.len())
+    }
+}
+
+struct Elements<'de>(std::vec::IntoIter<Field<'de>>);
+
+impl<'de> SeqAccess<'de> for Elements<'de> {
+    type Error = FieldError;
+
+    fn next_element_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, FieldError> {
+        let Some(field) = self.0.next() else {
+            return Ok(None);
+        };
+        let name = field.name.clone();
+        let element = seed.deserialize(Value(field));
+        element.map(Some).map_err(|error| error.of(&name))
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.0.len())
+    }
+}
+
+/// What is wrong with one of the values, and its name where it has one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FieldError {
+    pub(crate) field: Option<String>,
+    pub(crate) kind: FieldErrorKind,
+}
+
+/// What is wrong with a path's parameter or a query's value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FieldErrorKind {
+    /// A field that the type wants is missing.
+    Missing,
+    /// A field that the type does not have, where it denies unknown ones.
+    Unknown,
+    /// Several values where one is wanted.
+    Duplicate,
+    /// A value that does not convert, and what was expected.
+    Invalid(String),
+    /// A name or a value that is not UTF-8 when it is percent-decoded.
+    NotUtf8,
+    /// A type that cannot be read from this, and why.
+    Shape(String),
+}
+
+impl FieldError {
+    pub(crate) fn named(field: &str, kind: FieldErrorKind) -> Self {
+        Self {
+            field: Some(field.to_owned()),
+            kind,
+        }
+    }
+
+    fn shape(why: impl Into<String>) -> Self {
+        Self {
+            field: None,
+            kind: FieldErrorKind::Shape(why.into()),
+        }
+    }
+
+    fn unnamed() -> Self {
+        Self::shape("only a struct or a map can be read, by the names of its fields")
+    }
+
+    fn count(wanted: usize, found: usize) -> Self {
+        Self::shape(format!("the type wants {wanted}, and there are {found}"))
+    }
+
+    /// The error with the name of the field, if it has none yet.
+    fn of(mut self, name: &str) -> Self {
+        self.field.get_or_insert_with(|| name.to_owned());
+        self
+    }
+}
+
+impl fmt::Display for FieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(field) = &self.field {
+            // A client chooses the names in its query: no line breaks of theirs in a log.
+            let shown = field.chars().take(MAX_SHOWN).flat_map(char::escape_debug);
+            write!(f, "`{}` ", shown.collect::<String>())?;
+        }
+        match &self.kind {
+            FieldErrorKind::Missing => f.write_str("is missing"),
+            FieldErrorKind::Unknown => f.write_str("is unknown"),
+            FieldErrorKind::NotUtf8 => f.write_str("is not UTF-8 when it is percent-decoded"),
+            FieldErrorKind::Duplicate => f.write_str("has several values where one is wanted"),
+            FieldErrorKind::Invalid(why) | FieldErrorKind::Shape(why) if self.field.is_some() => {
+                write!(f, "is not valid: {why}")
+            }
+            FieldErrorKind::Invalid(why) | FieldErrorKind::Shape(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for FieldError {}
+
+impl de::Error for FieldError {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self {
+            field: None,
+            kind: FieldErrorKind::Invalid(message.to_string()),
+        }
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        Self::named(field, FieldErrorKind::Missing)
+    }
+
+    fn unknown_field(field: &str, _: &'static [&'static str]) -> Self {
+        Self::named(field, FieldErrorKind::Unknown)
+    }
+
+    fn duplicate_field(field: &'static str) -> Self {
+        Self::named(field, FieldErrorKind::Duplicate)
+    }
+}

@@ -1,0 +1,169 @@
+use std::sync::Arc;
+
+use crossws_core::{
+    BoxFuture, Hooks, MaybeSend, MaybeSync, Rejection, SharedHooks, UpgradeRequest,
+};
+
+/// What a [`Router`](crate::Router) or a route puts around its hooks: it runs before the upgrade,
+/// and may wrap every hook.
+///
+/// For a function that runs before the upgrade see [`Router::before`](crate::Router::before). Implement
+/// this for a type of your own where it has state, or wraps hooks.
+///
+/// ```
+/// use crossws_app::Layer;
+/// use crossws_core::http::StatusCode;
+/// use crossws_core::{Rejection, UpgradeRequest};
+///
+/// struct Region(&'static str);
+///
+/// impl Layer for Region {
+///     async fn before(&self, request: &mut UpgradeRequest) -> Result<(), Rejection> {
+///         match request.header("x-region") {
+///             Some(region) if region != self.0 => Err(StatusCode::MISDIRECTED_REQUEST.into()),
+///             _ => Ok(()),
+///         }
+///     }
+/// }
+/// ```
+pub trait Layer: MaybeSend + MaybeSync + 'static {
+    /// Runs before the route's `upgrade` hook, within the route's deadline for it, after the origin
+    /// has been checked. It may refuse the request with any response, and
+    /// [attach](UpgradeRequest::attach) values that every hook reads. By default it does nothing.
+    ///
+    /// Where connections sleep it runs again when they wake, on the request as it was stored, with
+    /// the headers that [`HubBuilder::kept_headers`](crossws_core::HubBuilder::kept_headers) names.
+    fn before(
+        &self,
+        request: &mut UpgradeRequest,
+    ) -> impl Future<Output = Result<(), Rejection>> + MaybeSend {
+        let _ = request;
+        async { Ok(()) }
+    }
+
+    /// Wraps the hooks of a route. Called once for each route when the router is built. By default
+    /// it returns them as they are.
+    fn wrap(&self, hooks: SharedHooks) -> SharedHooks {
+        hooks
+    }
+}
+
+/// A layer of any type.
+#[derive(Clone)]
+pub(crate) struct SharedLayer(Arc<dyn DynLayer>);
+
+impl SharedLayer {
+    pub(crate) fn new(layer: impl Layer) -> Self {
+        Self(Arc::new(layer))
+    }
+
+    pub(crate) fn before<'a>(
+        &'a self,
+        request: &'a mut UpgradeRequest,
+    ) -> BoxFuture<'a, Result<(), Rejection>> {
+        self.0.before_dyn(request)
+    }
+
+    pub(crate) fn wrap(&self, hooks: SharedHooks) -> SharedHooks {
+        self.0.wrap_dyn(hooks)
+    }
+}
+
+trait DynLayer: MaybeSend + MaybeSync {
+    fn before_dyn<'a>(
+        &'a self,
+        request: &'a mut UpgradeRequest,
+    ) -> BoxFuture<'a, Result<(), Rejection>>;
+
+    fn wrap_dyn(&self, hooks: SharedHooks) -> SharedHooks;
+}
+
+impl<L: Layer> DynLayer for L {
+    fn before_dyn<'a>(
+        &'a self,
+        request: &'a mut UpgradeRequest,
+    ) -> BoxFuture<'a, Result<(), Rejection>> {
+        Box::pin(self.before(request))
+    }
+
+    fn wrap_dyn(&self, hooks: SharedHooks) -> SharedHooks {
+        self.wrap(hooks)
+    }
+}
+
+/// A function that runs before the upgrade: `async fn(&mut UpgradeRequest)`, or a closure
+/// `async |request: &mut UpgradeRequest| { … }`. It returns nothing, or a `Result` whose error
+/// refuses the request.
+///
+/// A closure that captures values clones them for each request:
+/// `move |request: &mut UpgradeRequest| { let db = db.clone(); async move { … } }`. Where that
+/// borrows the request as well, implement [`Layer`].
+///
+/// Implemented for all of these, and not by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a function that runs before an upgrade",
+    label = "expected `async fn(&mut UpgradeRequest) -> Result<(), E>`",
+    note = "`E` must convert into `Rejection`; a closure that captures what it borrows must be a `Layer`"
+)]
+pub trait BeforeFn<'a>: Fn(&'a mut UpgradeRequest) -> Self::Future {
+    /// What the function returns.
+    type Future: Future<Output: BeforeOutput> + MaybeSend + 'a;
+}
+
+impl<'a, F, Fut> BeforeFn<'a> for F
+where
+    F: Fn(&'a mut UpgradeRequest) -> Fut,
+    Fut: Future<Output: BeforeOutput> + MaybeSend + 'a,
+{
+    type Future = Fut;
+}
+
+/// What a function that runs before the upgrade returns.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot let a request in or refuse it",
+    label = "expected `()` or `Result<(), E>` where `E` converts into `Rejection`"
+)]
+pub trait BeforeOutput {
+    /// Converts the output.
+    ///
+    /// # Errors
+    /// The response to refuse with.
+    fn into_result(self) -> Result<(), Rejection>;
+}
+
+impl BeforeOutput for () {
+    fn into_result(self) -> Result<(), Rejection> {
+        Ok(())
+    }
+}
+
+impl<E: Into<Rejection>> BeforeOutput for Result<(), E> {
+    fn into_result(self) -> Result<(), Rejection> {
+        self.map_err(Into::into)
+    }
+}
+
+/// A function as a layer.
+pub(crate) struct Before<F>(pub(crate) F);
+
+impl<F> Layer for Before<F>
+where
+    F: for<'a> BeforeFn<'a> + MaybeSend + MaybeSync + 'static,
+{
+    async fn before(&self, request: &mut UpgradeRequest) -> Result<(), Rejection> {
+        (self.0)(request).await.into_result()
+    }
+}
+
+/// A function that wraps hooks as a layer.
+pub(crate) struct Wrap<F>(pub(crate) F);
+
+impl<F, H> Layer for Wrap<F>
+where
+    F: Fn(SharedHooks) -> H + MaybeSend + MaybeSync + 'static,
+    H: Hooks,
+{
+    fn wrap(&self, hooks: SharedHooks) -> SharedHooks {
+        SharedHooks::new((self.0)(hooks))
+    }
+}

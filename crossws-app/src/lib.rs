@@ -1,0 +1,33 @@
+//! What WebSocket apps are written with, on every adapter: routes, layers that run before the
+//! upgrade, authentication, and typed access to the path, the query and cookies.
+//!
+//! Applications use the `crossws` crate, which exports all of this.
+
+mod authenticate;
+mod challenge;
+mod cookies;
+mod fields;
+mod global;
+mod layer;
+mod params;
+mod path;
+mod pattern;
+mod query;
+mod request;
+mod route;
+mod router;
+mod token;
+mod typed;
+
+pub use authenticate::{Admission, Admitted, AuthenticateFn};
+pub use challenge::Challenge;
+pub use fields::FieldErrorKind;
+pub use layer::{BeforeFn, BeforeOutput, Layer};
+pub use params::PathError;
+pub use path::PathNotUtf8;
+pub use pattern::{Pattern, PatternError, PatternErrorKind};
+pub use query::QueryError;
+pub use request::{PeerExt, RequestExt};
+pub use route::{IntoRoute, RouteBuilder, route};
+pub use router::{RouteInfo, Router, RouterError, Switch, TrailingSlash};
+pub use token::NoToken;

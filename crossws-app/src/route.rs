@@ -1,0 +1,197 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossws_core::{Deflate, Hooks, MaybeSend, MaybeSync, Origin, RouteSettings, SharedHooks};
+use serde::de::DeserializeOwned;
+
+use crate::authenticate::{Authenticate, AuthenticateFn};
+use crate::layer::{Before, BeforeFn, Layer, SharedLayer, Wrap};
+use crate::typed::{TypedPath, TypedQuery};
+
+/// A route with settings of its own, for [`Router::route`](crate::Router::route): hooks, and what
+/// holds for their connections where the hub says otherwise.
+///
+/// ```
+/// use std::time::Duration;
+/// use crossws_app::{Router, route};
+/// # use crossws_core::Hooks;
+/// # struct Chat; impl Hooks for Chat {}
+///
+/// let app = Router::new().route(
+///     "/chat",
+///     route(Chat)
+///         .name("chat")
+///         .topic("general")
+///         .heartbeat(Duration::from_secs(30))
+///         .protocols(["chat.v2", "chat.v1"])
+///         .limits(|limits| limits.max_message_size(64 << 10)),
+/// );
+/// # app.check().unwrap();
+/// ```
+pub fn route(hooks: impl IntoRoute) -> RouteBuilder {
+    hooks.into_route()
+}
+
+/// See [`route`].
+#[derive(Clone)]
+#[must_use = "a route does nothing until a router has it"]
+pub struct RouteBuilder {
+    pub(crate) hooks: SharedHooks,
+    /// The outermost first.
+    pub(crate) layers: Vec<SharedLayer>,
+    pub(crate) settings: RouteSettings,
+}
+
+impl RouteBuilder {
+    fn new(hooks: impl Hooks) -> Self {
+        Self {
+            hooks: SharedHooks::new(hooks),
+            layers: Vec::new(),
+            settings: RouteSettings::new(),
+        }
+    }
+
+    /// Gives the route a name, by which `hub.route(..)` finds its connections. Two routes of one
+    /// name are an error of the router.
+    pub fn name(self, name: impl Into<Arc<str>>) -> Self {
+        self.set(|settings| settings.name(name))
+    }
+
+    /// Gives the route this name if it has none. Generated routes call it.
+    pub fn default_name(self, name: impl Into<Arc<str>>) -> Self {
+        if self.settings.route_name().is_some() {
+            return self;
+        }
+        self.name(name)
+    }
+
+    /// Subscribes every peer to a topic before its `open` hook. Topics of the hub and of the router
+    /// come first.
+    pub fn topic(self, topic: impl Into<Arc<str>>) -> Self {
+        self.set(|settings| settings.topic(topic))
+    }
+
+    /// Sets the subprotocols that the route speaks, the preferred one first. The answer names the
+    /// first that the client offers too, and none if they have none in common. A protocol that the
+    /// `upgrade` hook chooses comes before.
+    pub fn protocols<P: Into<String>>(self, protocols: impl IntoIterator<Item = P>) -> Self {
+        self.set(|settings| settings.protocols(protocols))
+    }
+
+    /// Sends a ping this often and closes a peer that does not answer: the limit `ping_interval`.
+    pub fn heartbeat(self, interval: Duration) -> Self {
+        self.set(|settings| settings.ping_interval(Some(interval)))
+    }
+
+    /// Closes a peer that sends no message for this long, even if it responds to pings: the limit
+    /// `inactivity_timeout`.
+    pub fn inactivity(self, timeout: Duration) -> Self {
+        self.set(|settings| settings.inactivity_timeout(Some(timeout)))
+    }
+
+    /// Bounds how long the `upgrade` hook and the layers before it may take: the limit
+    /// `upgrade_timeout`.
+    pub fn upgrade_timeout(self, timeout: Duration) -> Self {
+        self.set(|settings| settings.upgrade_timeout(timeout))
+    }
+
+    /// Changes any limit of the route's connections; what is not set is as the hub has it.
+    pub fn limits(self, limits: impl FnOnce(RouteSettings) -> RouteSettings) -> Self {
+        self.set(limits)
+    }
+
+    /// Sets which pages may connect.
+    pub fn origin(self, origin: Origin) -> Self {
+        self.set(|settings| settings.origin(origin))
+    }
+
+    /// Sets how messages are compressed with clients that offer it; `None` for not at all.
+    pub fn deflate(self, deflate: impl Into<Option<Deflate>>) -> Self {
+        self.set(|settings| settings.deflate(deflate))
+    }
+
+    /// Takes all of these settings instead of those that were set before.
+    pub fn settings(self, settings: RouteSettings) -> Self {
+        self.set(|_| settings)
+    }
+
+    /// Adds a layer, inside those of the router and those that the route has.
+    pub fn layer(mut self, layer: impl Layer) -> Self {
+        self.layers.push(SharedLayer::new(layer));
+        self
+    }
+
+    /// Runs a function before the `upgrade` hook: see [`Router::before`](crate::Router::before).
+    pub fn before<F>(self, before: F) -> Self
+    where
+        F: for<'a> BeforeFn<'a> + MaybeSend + MaybeSync + 'static,
+    {
+        self.layer(Before(before))
+    }
+
+    /// Asks a function who the client is: see [`Router::authenticate`](crate::Router::authenticate).
+    pub fn authenticate<F>(self, authenticate: F) -> Self
+    where
+        F: for<'a> AuthenticateFn<'a> + MaybeSend + MaybeSync + 'static,
+    {
+        self.layer(Authenticate(authenticate))
+    }
+
+    /// Wraps the hooks: see [`Router::wrap`](crate::Router::wrap).
+    pub fn wrap<F, H>(self, wrap: F) -> Self
+    where
+        F: Fn(SharedHooks) -> H + MaybeSend + MaybeSync + 'static,
+        H: Hooks,
+    {
+        self.layer(Wrap(wrap))
+    }
+
+    /// Refuses requests whose path has other parameters than this type with a 400 that names the
+    /// parameter. Every hook reads the value with `peer.attached::<T>()`.
+    pub fn path<T: DeserializeOwned + MaybeSend + MaybeSync + 'static>(self) -> Self {
+        self.layer(TypedPath::<T>::new())
+    }
+
+    /// Refuses requests whose query does not convert to this type with a 400 that names the field.
+    /// Every hook reads the value with `peer.attached::<T>()`.
+    pub fn query<T: DeserializeOwned + MaybeSend + MaybeSync + 'static>(self) -> Self {
+        self.layer(TypedQuery::<T>::new())
+    }
+
+    fn set(mut self, change: impl FnOnce(RouteSettings) -> RouteSettings) -> Self {
+        self.settings = change(self.settings);
+        self
+    }
+}
+
+impl fmt::Debug for RouteBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RouteBuilder")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What [`Router::route`](crate::Router::route) takes: hooks, or [`route`]`(hooks)` with settings.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot handle a route",
+    label = "expected hooks, or `route(hooks)` with settings",
+    note = "implement `Hooks`, or make hooks of closures with `hooks()`; a router goes below a path with `nest`"
+)]
+pub trait IntoRoute {
+    /// Converts into a route.
+    fn into_route(self) -> RouteBuilder;
+}
+
+impl<H: Hooks> IntoRoute for H {
+    fn into_route(self) -> RouteBuilder {
+        RouteBuilder::new(self)
+    }
+}
+
+impl IntoRoute for RouteBuilder {
+    fn into_route(self) -> RouteBuilder {
+        self
+    }
+}

@@ -1,0 +1,440 @@
+mod table;
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use crossws_core::http::StatusCode;
+use crossws_core::{
+    HookResult, Hooks, Hub, MaybeSend, MaybeSync, Rejection, Resolution, Resolve, RouteSettings,
+    SharedHooks, UpgradeRequest,
+};
+
+use self::table::Table;
+use crate::authenticate::{Authenticate, AuthenticateFn};
+use crate::global::Global;
+use crate::layer::{Before, BeforeFn, Layer, SharedLayer, Wrap};
+use crate::{IntoRoute, Pattern, PatternError, RouteBuilder};
+
+/// Routes: which hooks are for which path. It resolves requests for a server, as hooks alone do.
+///
+/// ```
+/// use crossws_app::{Router, route};
+/// use crossws_core::http::StatusCode;
+/// use crossws_core::{Rejection, UpgradeRequest, hooks};
+///
+/// async fn admin_only(request: &mut UpgradeRequest) -> Result<(), Rejection> {
+///     match request.header("x-admin") {
+///         Some("yes") => Ok(()),
+///         _ => Err(StatusCode::FORBIDDEN.into()),
+///     }
+/// }
+///
+/// let echo = || hooks().on_message(|peer, message| async move { peer.send(message) });
+/// let app = Router::new()
+///     .route("/chat", route(echo()).name("chat").topic("general"))
+///     .route("/rooms/{room}", echo())
+///     .nest("/admin", Router::new().before(admin_only).route("/logs", echo()));
+/// app.check()?;
+/// # Ok::<_, crossws_app::RouterError>(())
+/// ```
+///
+/// # Which route a path has
+/// A [`Pattern`] is matched with the whole path, percent-decoded segment by segment. The rules are
+/// those of axum: in each segment a literal comes before a parameter or a catch-all, whatever the
+/// order of the calls. Two patterns of which neither comes first, such as `/{id}` and `/{name}` or
+/// `/{*rest}`, are a [conflict](RouterError::Conflict).
+///
+/// A path without a route passes on to the server's HTTP service, unless a
+/// [fallback](Self::fallback) takes it. A path that is not UTF-8 when it is percent-decoded is a 400.
+///
+/// # Layers
+/// A layer is for all routes of its router and of the routers in it, whatever the order of the
+/// calls. Before an upgrade the layers run from the outside in: those of the outer router first,
+/// in a router in the order in which they were added, then the route's own, then the `upgrade` hook.
+/// The first that refuses ends it. Hooks are wrapped in the same order, so that the hooks of the
+/// outermost layer are called first.
+///
+/// # Errors in routes
+/// The calls that build a router never fail. [`check`](Self::check) returns their first error, and
+/// so does the `start` of the application: a server does not serve a router with an error.
+#[derive(Default)]
+#[must_use = "a router does nothing until a server has it"]
+pub struct Router {
+    routes: Vec<Entry>,
+    fallbacks: Vec<Entry>,
+    /// The outermost first.
+    layers: Vec<SharedLayer>,
+    /// Those of the routers in this one too.
+    globals: Vec<SharedHooks>,
+    settings: RouteSettings,
+    trailing_slash: Option<TrailingSlash>,
+    error: Option<RouterError>,
+    switch: Switch,
+    table: OnceLock<Result<Table, RouterError>>,
+}
+
+/// A route below the router's root.
+struct Entry {
+    pattern: Pattern,
+    route: RouteBuilder,
+    trailing_slash: Option<TrailingSlash>,
+}
+
+impl Router {
+    /// Returns a router without routes.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a route: hooks, or [`route`](crate::route)`(hooks)` with settings. The pattern's syntax
+    /// is [`Pattern`]'s; `""` is the root of this router.
+    pub fn route(self, pattern: &str, route: impl IntoRoute) -> Self {
+        let route = route.into_route();
+        self.change(|router| {
+            router.routes.push(Entry {
+                pattern: Pattern::parse(pattern)?,
+                route,
+                trailing_slash: None,
+            });
+            Ok(())
+        })
+    }
+
+    /// Adds the routes of another router below a path, which may have parameters. The root of the
+    /// other router is the path itself. Layers and settings of this router hold for them, outside of
+    /// those of the other one.
+    pub fn nest(self, path: &str, router: Self) -> Self {
+        let Self {
+            routes,
+            fallbacks,
+            layers,
+            globals,
+            settings,
+            trailing_slash,
+            error,
+            // A router that was nested is a part of this one, and turned off with it.
+            switch: _,
+            table: _,
+        } = router;
+        self.change(|outer| {
+            if let Some(error) = error {
+                return Err(error);
+            }
+            outer.globals.extend(globals);
+            let path = Pattern::parse(path)?;
+            let below = |entry: Entry| -> Result<Entry, RouterError> {
+                Ok(Entry {
+                    pattern: path.join(&entry.pattern)?,
+                    route: inside(entry.route, &layers, &settings),
+                    trailing_slash: entry.trailing_slash.or(trailing_slash),
+                })
+            };
+            for entry in routes {
+                outer.routes.push(below(entry)?);
+            }
+            for entry in fallbacks {
+                outer.fallbacks.push(below(entry)?);
+            }
+            Ok(())
+        })
+    }
+
+    /// Adds the routes of another router, as [`nest`](Self::nest) does at the root.
+    pub fn merge(self, router: Self) -> Self {
+        self.nest("", router)
+    }
+
+    /// Takes the requests that no route takes, below the path where this router is nested. Without
+    /// a fallback they pass on to the HTTP service. Of several fallbacks the one with the longest
+    /// path is asked.
+    pub fn fallback(self, route: impl IntoRoute) -> Self {
+        let route = route.into_route();
+        self.change(|router| {
+            router.fallbacks.push(Entry {
+                pattern: Pattern::root(),
+                route,
+                trailing_slash: None,
+            });
+            Ok(())
+        })
+    }
+
+    /// Adds a layer to all routes of this router, inside the layers that it has.
+    pub fn layer(self, layer: impl Layer) -> Self {
+        self.change(|router| {
+            router.layers.push(SharedLayer::new(layer));
+            Ok(())
+        })
+    }
+
+    /// Runs a function before the `upgrade` hook of each route: an
+    /// `async fn(&mut UpgradeRequest) -> Result<(), E>`. An error refuses the request, with the
+    /// response that it converts into; what the function
+    /// [attaches](UpgradeRequest::attach) to the request is read by every hook.
+    pub fn before<F>(self, before: F) -> Self
+    where
+        F: for<'a> BeforeFn<'a> + MaybeSend + MaybeSync + 'static,
+    {
+        self.layer(Before(before))
+    }
+
+    /// Asks a function who the client is, before the `upgrade` hook of each route. `Some(user)` is
+    /// let in, and every hook reads it with `peer.attached::<User>()`; `true` is let in without. With
+    /// `false`, `None` or an error the request is refused with 401, and the error logged.
+    ///
+    /// ```
+    /// use crossws_app::{NoToken, RequestExt, Router};
+    /// use crossws_core::{UpgradeRequest, hooks};
+    ///
+    /// struct User(String);
+    ///
+    /// async fn user(request: &UpgradeRequest) -> Result<Option<User>, NoToken> {
+    ///     let token = request.query_token("token")?;
+    ///     Ok((token == "good").then(|| User("ann".to_owned())))
+    /// }
+    ///
+    /// let app = Router::new()
+    ///     .authenticate(user)
+    ///     .route("/private", hooks().on_open(|peer| async move {
+    ///         let user = peer.attached::<User>()?;
+    ///         peer.send(format!("welcome, {}", user.0))?;
+    ///         Ok::<_, crossws_core::BoxError>(())
+    ///     }));
+    /// ```
+    pub fn authenticate<F>(self, authenticate: F) -> Self
+    where
+        F: for<'a> AuthenticateFn<'a> + MaybeSend + MaybeSync + 'static,
+    {
+        self.layer(Authenticate(authenticate))
+    }
+
+    /// Adds hooks that run before those of each route, for every event but `error`, which is the
+    /// route's alone.
+    ///
+    /// - `upgrade`: the first that refuses decides. Where both accept, headers and topics add up, and
+    ///   the route's namespace, subprotocol, context and id come before the global ones.
+    /// - An error of a global hook goes to the route's `error` hook, and the route's hook for the
+    ///   event is not run. Only `close` always runs both.
+    /// - `start` of the global hooks runs once, before those of the routes.
+    pub fn global(self, hooks: impl Hooks) -> Self {
+        let hooks = SharedHooks::new(hooks);
+        self.change(|router| {
+            router.globals.push(hooks.clone());
+            router.layers.push(SharedLayer::new(Global(hooks)));
+            Ok(())
+        })
+    }
+
+    /// Wraps the hooks of each route in others, once, when the router is built.
+    pub fn wrap<F, H>(self, wrap: F) -> Self
+    where
+        F: Fn(SharedHooks) -> H + MaybeSend + MaybeSync + 'static,
+        H: Hooks,
+    {
+        self.layer(Wrap(wrap))
+    }
+
+    /// Sets what holds for each route that does not say otherwise. Topics add up. A pattern and a
+    /// name in it are ignored.
+    pub fn settings(self, settings: RouteSettings) -> Self {
+        self.change(|router| {
+            router.settings = settings;
+            Ok(())
+        })
+    }
+
+    /// Sets whether a slash at the end of a path matters. Default [`TrailingSlash::Matters`]. It
+    /// holds for the routers in this one that do not say otherwise.
+    pub fn trailing_slash(self, trailing_slash: TrailingSlash) -> Self {
+        self.change(|router| {
+            router.trailing_slash = Some(trailing_slash);
+            Ok(())
+        })
+    }
+
+    /// Returns a switch that turns all routes off and on while the server runs.
+    pub fn switch(&self) -> Switch {
+        self.switch.clone()
+    }
+
+    /// Returns the routes, in the order in which they were added.
+    pub fn routes(&self) -> impl Iterator<Item = RouteInfo<'_>> {
+        self.routes.iter().map(|entry| RouteInfo {
+            pattern: &entry.pattern,
+            settings: entry.route.settings.clone().inherit(&self.settings),
+        })
+    }
+
+    /// Checks the routes.
+    ///
+    /// # Errors
+    /// [`RouterError`] names the patterns that are wrong.
+    pub fn check(&self) -> Result<(), RouterError> {
+        self.table().map(drop).map_err(Clone::clone)
+    }
+
+    fn table(&self) -> Result<&Table, &RouterError> {
+        let table = self.table.get_or_init(|| self.build());
+        table.as_ref()
+    }
+
+    fn build(&self) -> Result<Table, RouterError> {
+        if let Some(error) = &self.error {
+            return Err(error.clone());
+        }
+        let inside = |entry: &Entry| inside(entry.route.clone(), &self.layers, &self.settings);
+        let mut table = Table::default();
+        for entry in &self.routes {
+            table.insert(&entry.pattern, inside(entry))?;
+        }
+        for entry in &self.routes {
+            let slash = entry.trailing_slash.or(self.trailing_slash);
+            if slash == Some(TrailingSlash::Optional) {
+                table.insert_other_slash(&entry.pattern);
+            }
+        }
+        for entry in &self.fallbacks {
+            table.insert_fallback(&entry.pattern, inside(entry))?;
+        }
+        Ok(table)
+    }
+
+    /// Keeps the first error, and does nothing after it.
+    fn change(mut self, change: impl FnOnce(&mut Self) -> Result<(), RouterError>) -> Self {
+        if self.error.is_none() {
+            self.error = change(&mut self).err();
+        }
+        self.table = OnceLock::new();
+        self
+    }
+}
+
+impl Resolve for Router {
+    type Hooks = SharedHooks;
+
+    async fn start(self: &Arc<Self>, hub: &Hub) -> HookResult {
+        let table = self.table().map_err(Clone::clone)?;
+        for hooks in self.globals.iter().chain(table.hooks()) {
+            hooks.start(hub).await?;
+        }
+        Ok(())
+    }
+
+    async fn resolve(self: &Arc<Self>, request: &mut UpgradeRequest) -> Resolution<SharedHooks> {
+        if !self.switch.is_on() {
+            return Resolution::Pass;
+        }
+        let table = match self.table() {
+            Ok(table) => table,
+            Err(error) => return Rejection::internal(error.clone()).into(),
+        };
+        match table.find(request.path()) {
+            Ok(Some(route)) => route.into(),
+            Ok(None) => Resolution::Pass,
+            Err(error) => Rejection::new(StatusCode::BAD_REQUEST, error.to_string())
+                .with_source(error)
+                .into(),
+        }
+    }
+}
+
+impl fmt::Debug for Router {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.routes()).finish()
+    }
+}
+
+/// The route inside of the layers and settings of its router.
+fn inside(
+    mut route: RouteBuilder,
+    layers: &[SharedLayer],
+    settings: &RouteSettings,
+) -> RouteBuilder {
+    route.layers.splice(..0, layers.iter().cloned());
+    route.settings = route.settings.inherit(settings);
+    route
+}
+
+/// A route as its router knows it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct RouteInfo<'r> {
+    /// The pattern of the whole path, below this router.
+    pub pattern: &'r Pattern,
+    /// What is set for it here and in the routers that it is in, with its name.
+    pub settings: RouteSettings,
+}
+
+impl RouteInfo<'_> {
+    /// Returns the name.
+    pub fn name(&self) -> Option<&Arc<str>> {
+        self.settings.route_name()
+    }
+}
+
+/// Whether a slash at the end of a path matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum TrailingSlash {
+    /// `/chat` and `/chat/` are different paths.
+    #[default]
+    Matters,
+    /// A route for one of them is for the other too, where that has none of its own.
+    Optional,
+}
+
+/// Turns the routes of a router off and on while the server runs. Clones share it.
+///
+/// While it is off, every request passes on to the HTTP service, as if there were no routes. Peers
+/// that are connected stay.
+#[derive(Debug, Clone)]
+pub struct Switch(Arc<AtomicBool>);
+
+impl Switch {
+    /// Turns the routes on or off.
+    pub fn set(&self, on: bool) {
+        self.0.store(on, Ordering::Release);
+    }
+
+    /// Returns whether the routes are on. They are from the beginning.
+    pub fn is_on(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+impl Default for Switch {
+    fn default() -> Self {
+        Self(Arc::new(AtomicBool::new(true)))
+    }
+}
+
+/// Routes that cannot be served.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RouterError {
+    /// A pattern that cannot be parsed, or not nested.
+    #[error(transparent)]
+    Pattern(#[from] PatternError),
+    /// Two patterns that match the same paths, and neither comes before the other.
+    #[error("the route `{pattern}` conflicts with the route `{existing}`")]
+    Conflict {
+        /// The pattern that was added later.
+        pattern: Pattern,
+        /// The one that it conflicts with.
+        existing: Pattern,
+    },
+    /// Two fallbacks for one path.
+    #[error("there are two fallbacks below `{0}`")]
+    TwoFallbacks(Pattern),
+    /// Two routes of one name.
+    #[error("the routes `{pattern}` and `{existing}` both have the name `{name}`")]
+    DuplicateName {
+        /// The name.
+        name: Arc<str>,
+        /// The pattern of the route that was added later.
+        pattern: Pattern,
+        /// The pattern of the other route.
+        existing: Pattern,
+    },
+}

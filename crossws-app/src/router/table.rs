@@ -1,0 +1,175 @@
+//! The routes of a router in the form in which they are found.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crossws_core::{
+    BeforeUpgrade, BoxFuture, Params, Rejection, Route, RouteSettings, SharedHooks, UpgradeRequest,
+};
+
+use super::RouterError;
+use crate::layer::SharedLayer;
+use crate::path::{PathNotUtf8, decode, normalize};
+use crate::{Pattern, RouteBuilder};
+
+/// The name of the parameter for what a fallback does not look at: none that a pattern can have.
+const REST: &str = ".rest";
+
+#[derive(Default)]
+pub(super) struct Table {
+    routes: Vec<Found>,
+    matcher: matchit::Router<usize>,
+    fallbacks: Vec<Found>,
+    /// Apart, because a catch-all may be a route of its own.
+    fallback_matcher: matchit::Router<usize>,
+    names: HashMap<Arc<str>, usize>,
+}
+
+/// A route, ready for any number of connections.
+struct Found {
+    pattern: Pattern,
+    hooks: Arc<SharedHooks>,
+    settings: Arc<RouteSettings>,
+    before: Option<Arc<dyn BeforeUpgrade>>,
+}
+
+impl Table {
+    pub(super) fn insert(
+        &mut self,
+        pattern: &Pattern,
+        route: RouteBuilder,
+    ) -> Result<(), RouterError> {
+        let index = self.routes.len();
+        if self.matcher.insert(pattern.to_matchit(), index).is_err() {
+            return Err(RouterError::Conflict {
+                pattern: pattern.clone(),
+                existing: self.conflicting(pattern).clone(),
+            });
+        }
+        if let Some(name) = route.settings.route_name()
+            && let Some(existing) = self.names.insert(Arc::clone(name), index)
+        {
+            return Err(RouterError::DuplicateName {
+                name: Arc::clone(name),
+                pattern: pattern.clone(),
+                existing: self.routes[existing].pattern.clone(),
+            });
+        }
+        self.routes.push(Found::new(pattern.clone(), route));
+        Ok(())
+    }
+
+    /// The route that a pattern conflicts with.
+    fn conflicting<'a>(&'a self, pattern: &'a Pattern) -> &'a Pattern {
+        let conflicts = |existing: &&Pattern| {
+            let mut two = matchit::Router::new();
+            let inserted = two.insert(existing.to_matchit(), ());
+            inserted.is_ok() && two.insert(pattern.to_matchit(), ()).is_err()
+        };
+        let mut existing = self.routes.iter().map(|route| &route.pattern);
+        // What conflicts with several together conflicts with one of them.
+        existing.find(conflicts).unwrap_or(pattern)
+    }
+
+    /// Adds a route's path with the other slash, unless another route takes it.
+    pub(super) fn insert_other_slash(&mut self, pattern: &Pattern) {
+        if let Some(other) = pattern.other_slash()
+            && let Some(index) = self
+                .routes
+                .iter()
+                .position(|route| route.pattern == *pattern)
+        {
+            // An error says that another route takes it.
+            let _ = self.matcher.insert(other.to_matchit(), index);
+        }
+    }
+
+    pub(super) fn insert_fallback(
+        &mut self,
+        below: &Pattern,
+        route: RouteBuilder,
+    ) -> Result<(), RouterError> {
+        let index = self.fallbacks.len();
+        let path = below.to_matchit();
+        let path = path.trim_end_matches('/');
+        for pattern in [
+            path.to_owned(),
+            format!("{path}/"),
+            format!("{path}/{{*{REST}}}"),
+        ] {
+            if !pattern.is_empty() && self.fallback_matcher.insert(pattern, index).is_err() {
+                return Err(RouterError::TwoFallbacks(below.clone()));
+            }
+        }
+        self.fallbacks.push(Found::new(below.clone(), route));
+        Ok(())
+    }
+
+    /// Returns the hooks of each route and fallback.
+    pub(super) fn hooks(&self) -> impl Iterator<Item = &SharedHooks> {
+        let all = self.routes.iter().chain(&self.fallbacks);
+        all.map(|route| &*route.hooks)
+    }
+
+    /// Returns the route of a path as it was sent.
+    pub(super) fn find(&self, path: &str) -> Result<Option<Route<SharedHooks>>, PathNotUtf8> {
+        let path = normalize(path)?;
+        let found = match self.matcher.at(&path) {
+            Ok(found) => self.routes[*found.value].route(&found.params),
+            Err(_) => match self.fallback_matcher.at(&path) {
+                Ok(found) => self.fallbacks[*found.value].route(&found.params),
+                Err(_) => return Ok(None),
+            },
+        };
+        Ok(Some(found))
+    }
+}
+
+impl Found {
+    fn new(pattern: Pattern, route: RouteBuilder) -> Self {
+        let RouteBuilder {
+            mut hooks,
+            layers,
+            settings,
+        } = route;
+        for layer in layers.iter().rev() {
+            hooks = layer.wrap(hooks);
+        }
+        let before = (!layers.is_empty()).then(|| Arc::new(Layers(layers)) as _);
+        let settings = settings.route(pattern.to_string());
+        Self {
+            pattern,
+            hooks: Arc::new(hooks),
+            settings: Arc::new(settings),
+            before,
+        }
+    }
+
+    fn route(&self, matched: &matchit::Params<'_, '_>) -> Route<SharedHooks> {
+        let params: Params = matched
+            .iter()
+            .filter(|(name, _)| *name != REST)
+            .map(|(name, value)| (name, decode(value)))
+            .collect();
+        let route = Route::new(Arc::clone(&self.hooks));
+        let route = route.params(params).settings(&self.settings);
+        match &self.before {
+            Some(before) => route.before(Arc::clone(before)),
+            None => route,
+        }
+    }
+}
+
+/// The layers of a route, the outermost first.
+struct Layers(Vec<SharedLayer>);
+
+impl BeforeUpgrade for Layers {
+    fn run<'a>(&'a self, request: &'a mut UpgradeRequest) -> BoxFuture<'a, Result<(), Rejection>> {
+        Box::pin(async move {
+            for layer in &self.0 {
+                layer.before(request).await?;
+            }
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,74 @@
+//! Where clients put tokens.
+
+use std::borrow::Cow;
+
+use crossws_core::http::header::AUTHORIZATION;
+use crossws_core::{Rejection, UpgradeRequest};
+
+use crate::{Challenge, RequestExt, query};
+
+pub(crate) fn bearer(request: &UpgradeRequest) -> Result<&str, NoToken> {
+    let missing = NoToken(Place::Authorization);
+    let value = request.header(AUTHORIZATION).ok_or(missing)?;
+    let (scheme, token) = value.trim().split_once(' ').ok_or(missing)?;
+    let token = token.trim_start();
+    if scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() {
+        Ok(token)
+    } else {
+        Err(missing)
+    }
+}
+
+pub(crate) fn in_query<'r>(
+    request: &'r UpgradeRequest,
+    name: &'static str,
+) -> Result<Cow<'r, str>, NoToken> {
+    let value = request.query().and_then(|query| query::first(query, name));
+    value
+        .filter(|token| !token.is_empty())
+        .ok_or(NoToken(Place::Query(name)))
+}
+
+pub(crate) fn in_cookie<'r>(
+    request: &'r UpgradeRequest,
+    name: &'static str,
+) -> Result<&'r str, NoToken> {
+    let value = request.cookie(name);
+    value
+        .filter(|token| !token.is_empty())
+        .ok_or(NoToken(Place::Cookie(name)))
+}
+
+pub(crate) fn in_protocol<'r>(
+    request: &'r UpgradeRequest,
+    marker: &'static str,
+) -> Result<&'r str, NoToken> {
+    let mut offered = request.protocols();
+    offered
+        .find(|protocol| *protocol == marker)
+        .and_then(|_| offered.next())
+        .ok_or(NoToken(Place::Protocol(marker)))
+}
+
+/// A request without the token that was looked for. As a rejection it is a 401 with a challenge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no token in {0}")]
+pub struct NoToken(Place);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+enum Place {
+    #[error("the `authorization` header")]
+    Authorization,
+    #[error("the query's `{0}`")]
+    Query(&'static str),
+    #[error("the cookie `{0}`")]
+    Cookie(&'static str),
+    #[error("the subprotocols after `{0}`")]
+    Protocol(&'static str),
+}
+
+impl From<NoToken> for Rejection {
+    fn from(error: NoToken) -> Self {
+        Self::from(Challenge::bearer()).with_source(error)
+    }
+}

@@ -1,0 +1,10 @@
+//! Routes, layers, authentication and settings, on the memory adapter.
+
+#![allow(clippy::panic, clippy::unwrap_used)]
+
+mod authentication;
+mod common;
+mod layers;
+mod matching;
+mod settings;
+mod typed;

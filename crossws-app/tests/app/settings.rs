@@ -1,0 +1,123 @@
+use std::time::Duration;
+
+use crossws_app::{Router, route};
+use crossws_core::{Limit, Origin, Peer, RouteSettings, hooks};
+use crossws_memory::{Frame, TestServer};
+
+use crate::common::*;
+
+#[test]
+fn a_route_has_settings_of_its_own_and_those_of_its_routers() {
+    let shows = || {
+        hooks().on_open(|peer: Peer| async move {
+            let settings = peer.settings();
+            peer.send(format!(
+                "{} {} {:?} {:?} {:?}",
+                peer.route().unwrap_or_default(),
+                peer.route_name().unwrap_or_default(),
+                settings.limits.max_message_size,
+                settings.protocols,
+                peer.topics(),
+            ))
+        })
+    };
+    let inner = Router::new()
+        .settings(RouteSettings::new().protocols(["v1"]).topic("inner"))
+        .route(
+            "/own",
+            route(shows()).name("own").topic("own").protocols(["v2"]),
+        )
+        .route("/[id]", shows());
+    let router = Router::new()
+        .settings(RouteSettings::new().max_message_size(7).topic("all"))
+        .nest("/in", inner)
+        .route(
+            "/out",
+            route(shows()).limits(|limits| limits.max_message_size(Limit::Unlimited)),
+        );
+    expect(
+        router,
+        &[
+            (
+                "/in/own",
+                "/in/own own At(7) [\"v2\"] [\"all\", \"inner\", \"own\"]",
+            ),
+            ("/in/7", "/in/{id}  At(7) [\"v1\"] [\"all\", \"inner\"]"),
+            ("/out", "/out  Unlimited [] [\"all\"]"),
+        ],
+    );
+}
+
+#[test]
+fn the_table_of_routes_is_readable() {
+    let router = Router::new()
+        .settings(RouteSettings::new().topic("all"))
+        .route(
+            "/rooms/[id]",
+            route(says("")).name("rooms").default_name("other"),
+        )
+        .route("/chat", route(says("")).default_name("chat"))
+        .route("/", says(""));
+    let table: Vec<_> = router
+        .routes()
+        .map(|route| {
+            (
+                route.pattern.to_string(),
+                route.name().map(ToString::to_string),
+            )
+        })
+        .collect();
+    let expected = [
+        ("/rooms/{id}", Some("rooms")),
+        ("/chat", Some("chat")),
+        ("/", None),
+    ];
+    assert_eq!(
+        table,
+        expected.map(|(a, b)| (a.to_owned(), b.map(str::to_owned)))
+    );
+    assert!(format!("{router:?}").contains("rooms"));
+}
+
+#[test]
+fn a_route_has_its_own_heartbeat_origin_and_limit() {
+    let router = Router::new()
+        .route(
+            "/often",
+            route(says("often")).heartbeat(Duration::from_secs(1)),
+        )
+        .route("/seldom", says("seldom"))
+        .route(
+            "/quiet",
+            route(says("quiet")).inactivity(Duration::from_secs(5)),
+        )
+        .route("/public", route(says("public")).origin(Origin::Any))
+        .route(
+            "/small",
+            route(says("small")).limits(|limits| limits.max_message_size(4)),
+        );
+    let server = TestServer::new(router);
+    block_on(async {
+        let mut often = server.connect("/often").await.unwrap();
+        let mut seldom = server.connect("/seldom").await.unwrap();
+        assert_eq!(first_text(&mut often).await, "often");
+        assert_eq!(first_text(&mut seldom).await, "seldom");
+        server.advance(Duration::from_secs(2)).await;
+        assert!(matches!(often.next_frame().await, Some(Frame::Ping(_))));
+        let frame = futures_lite::future::poll_once(seldom.next_frame()).await;
+        assert_eq!(frame, None, "the hub's heartbeat is slower");
+
+        let foreign = |path| server.connect(path).origin("https://other.example");
+        assert_eq!(foreign("/public").await.unwrap().protocol(), None);
+        assert_eq!(foreign("/often").await.unwrap_err().status(), 403);
+
+        let mut quiet = server.connect("/quiet").await.unwrap();
+        server.advance(Duration::from_secs(6)).await;
+        assert_eq!(quiet.closed().await.code, 3008);
+        assert_eq!(server.hub().peers().len(), 2, "the others stay");
+
+        let mut small = server.connect("/small").await.unwrap();
+        small.send("12345").unwrap();
+        assert_eq!(small.closed().await.code, 1009);
+    });
+}

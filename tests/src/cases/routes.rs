@@ -1,0 +1,160 @@
+//! Routes by pattern, the layers before an upgrade, and settings of a route.
+
+use serde_json::{Value, json};
+
+use crate::{Ask, Peer, Scene};
+
+group! {
+    a_pattern_decides_the_route_and_its_parameters: [],
+    a_route_stays_known_to_its_peer: [],
+    a_path_without_a_route_passes_on: [],
+    a_path_that_is_not_utf8_is_a_400: [],
+    a_layer_refuses_before_any_hook: [],
+    what_a_layer_attaches_is_there_in_every_hook: [],
+    nested_routes_inherit_layers: [],
+    authentication_lets_in_or_answers_401: [],
+    a_path_or_query_of_another_type_is_a_400_that_names_the_field: [],
+    global_hooks_answer_with_the_route: [],
+    a_route_has_its_own_limits: [] in memory,
+    a_route_has_its_own_topics: [PUBSUB],
+    a_route_has_its_own_subprotocols: [SUBPROTOCOL],
+}
+
+/// What the route's hooks say now.
+async fn known(peer: &mut Peer) -> Value {
+    serde_json::from_str(&peer.text().await).unwrap()
+}
+
+async fn a_pattern_decides_the_route_and_its_parameters(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    for (path, route, params) in [
+        ("/routed", "/routed", json!([])),
+        ("/routed/files/index", "/routed/files/index", json!([])),
+        ("/routed/names/a%20b/raw", "/routed/names/{name}/raw", json!([["name", "a b"]])),
+        ("/routed/files/a/%62%2Fc", "/routed/files/{*rest}", json!([["rest", "a/b/c"]])),
+    ] {
+        let mut peer = stage.join(path, path).await;
+        let known = known(&mut peer).await;
+        assert_eq!(known["route"], route, "{path}");
+        assert_eq!(known["params"], params, "{path}");
+    }
+}
+
+async fn a_route_stays_known_to_its_peer(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut peer = stage.join("/routed/workers/7?user=ann", "a").await;
+    let first = known(&mut peer).await;
+    assert_eq!(first["route"], "/routed/workers/{worker}");
+    assert_eq!(first["name"], "worker");
+    peer.say("again").await;
+    assert_eq!(known(&mut peer).await, first);
+}
+
+async fn a_path_without_a_route_passes_on(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    for path in ["/routed/nothing", "/routed/files", "/routed/workers/7/other"] {
+        let response = stage.refused(path, Ask::named("a"), &[], 200).await;
+        assert_eq!(response.headers()["x-service"], "plain", "{path}");
+    }
+}
+
+async fn a_path_that_is_not_utf8_is_a_400(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let refused = stage.refused("/routed/files/%FF", Ask::named("a"), &[], 400);
+    let body = refused.await.into_body();
+    assert_eq!(body, "the path is not UTF-8 when it is percent-decoded");
+}
+
+async fn a_layer_refuses_before_any_hook(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let refused = stage.refused("/routed/workers/7", Ask::named("a"), &[], 401);
+    assert_eq!(refused.await.body(), "no user");
+    stage.serves().await;
+    assert_eq!(stage.count("a", "open").await, 0);
+}
+
+async fn what_a_layer_attaches_is_there_in_every_hook(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut peer = stage.join("/routed/workers/7?user=ann", "a").await;
+    assert_eq!(known(&mut peer).await["user"], "ann");
+    peer.say("again").await;
+    assert_eq!(known(&mut peer).await["user"], "ann");
+}
+
+async fn nested_routes_inherit_layers(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let path = "/routed/workers/7/logs";
+    stage.refused(path, Ask::named("a"), &[], 401).await;
+    let mut peer = stage.join(&format!("{path}?user=bob"), "b").await;
+    let known = known(&mut peer).await;
+    assert_eq!(known["user"], "bob");
+    assert_eq!(known["params"], json!([["worker", "7"]]));
+}
+
+async fn authentication_lets_in_or_answers_401(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    for query in ["", "?token=", "?token=bad", "?token=broken"] {
+        let path = format!("/routed/private{query}");
+        let response = stage.refused(&path, Ask::named("a"), &[], 401).await;
+        assert_eq!(response.headers()["www-authenticate"], "Bearer", "{query}");
+    }
+    let mut peer = stage.join("/routed/private?token=good", "b").await;
+    assert_eq!(known(&mut peer).await["user"], "trusted");
+}
+
+async fn a_path_or_query_of_another_type_is_a_400_that_names_the_field(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    for (path, field) in [
+        ("/routed/pages/x?page=1", "`id`"),
+        ("/routed/pages/7", "`page`"),
+        ("/routed/pages/7?page=x", "`page`"),
+        ("/routed/pages/7?page=1&page=2", "`page`"),
+    ] {
+        let response = stage.refused(path, Ask::named("a"), &[], 400).await;
+        let body = String::from_utf8_lossy(response.body()).into_owned();
+        assert!(body.contains(field), "{path}: {body}");
+    }
+    let mut peer = stage.join("/routed/pages/7?page=3", "b").await;
+    assert_eq!(known(&mut peer).await["page"], 3);
+}
+
+async fn global_hooks_answer_with_the_route(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let peer = stage.join("/routed", "a").await;
+    assert_eq!(peer.response.headers()["x-routed"], "yes");
+}
+
+async fn a_route_has_its_own_limits(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut large = stage.join("/routed", "large").await;
+    let mut small = stage.join("/routed/small", "small").await;
+    known(&mut large).await;
+    known(&mut small).await;
+    let long = "x".repeat(17);
+    large.say(&long).await;
+    known(&mut large).await;
+    small.say(&long).await;
+    assert_eq!(small.closes_at_last().await.0, 1009);
+}
+
+async fn a_route_has_its_own_topics(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut peer = stage.join("/routed/chat", "a").await;
+    assert_eq!(known(&mut peer).await["topics"], json!(["general", "news"]));
+}
+
+async fn a_route_has_its_own_subprotocols(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    for (offered, chosen) in [
+        ("chat.v1, chat.v2", json!("chat.v2")),
+        ("other, chat.v1", json!("chat.v1")),
+        ("other", Value::Null),
+    ] {
+        let headers = [("sec-websocket-protocol", offered)];
+        let peer = stage.try_connect("/routed/protocols", Ask::named("a"), &headers);
+        let mut peer = peer.await.unwrap();
+        assert_eq!(known(&mut peer).await["protocol"], chosen, "{offered}");
+        let answered = peer.response.headers().get("sec-websocket-protocol");
+        assert_eq!(answered.map(|value| value.to_str().unwrap()), chosen.as_str());
+    }
+}

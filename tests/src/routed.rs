@@ -1,0 +1,110 @@
+//! The routes below `/routed`, with layers, authentication and settings of their own.
+
+use std::sync::Arc;
+
+use crossws_app::{PeerExt, RequestExt, Router, route};
+use crossws_core::http::StatusCode;
+use crossws_core::{HookResult, Hooks, Message, Peer, Rejection, Upgrade, UpgradeRequest};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{Ask, Journal};
+
+/// Who is asking. It is in the query, which outlives a sleep.
+struct User(String);
+
+/// Attaches the user that the query names, and refuses a request without one.
+async fn named(request: &mut UpgradeRequest) -> Result<(), Rejection> {
+    let Ok(user) = request.query_token("user") else {
+        return Err(Rejection::new(StatusCode::UNAUTHORIZED, "no user"));
+    };
+    let user = User(user.into_owned());
+    request.attach(user);
+    Ok(())
+}
+
+/// Lets in who knows the token; fails for another.
+async fn trusted(request: &UpgradeRequest) -> Result<Option<User>, String> {
+    match request.query_token("token").as_deref() {
+        Ok("good") => Ok(Some(User("trusted".to_owned()))),
+        Ok("broken") => Err("the token cannot be checked".to_owned()),
+        _ => Ok(None),
+    }
+}
+
+#[derive(Deserialize)]
+struct Page {
+    page: u32,
+}
+
+/// The router of these paths.
+pub(crate) fn router(journal: &Arc<Journal>) -> Router {
+    let says = || Says(Arc::clone(journal));
+    let workers = Router::new()
+        .route("/{worker}", route(says()).name("worker"))
+        .route("/{worker}/logs", says())
+        .before(named);
+    let below = Router::new()
+        .route("/", says())
+        .route("/files/[...rest]", says())
+        .route("/names/:name/raw", says())
+        .route("/files/index", says())
+        .route("/private", route(says()).authenticate(trusted))
+        .route("/pages/{id}", route(says()).path::<u64>().query::<Page>())
+        .route(
+            "/small",
+            route(says()).limits(|limits| limits.max_message_size(16)),
+        )
+        .route("/chat", route(says()).topic("general").topic("news"))
+        .route(
+            "/protocols",
+            route(says()).protocols(["chat.v2", "chat.v1"]),
+        )
+        .nest("/workers", workers)
+        .global(Marks);
+    let router = Router::new().nest("/routed", below);
+    router.check().unwrap();
+    router
+}
+
+/// Global hooks that mark each answer.
+struct Marks;
+
+impl Hooks for Marks {
+    async fn upgrade(&self, _: &UpgradeRequest) -> Result<Upgrade, Rejection> {
+        Ok(Upgrade::new().header("x-routed", "yes")?)
+    }
+}
+
+/// Says what it knows of its route when it opens, and whenever it is asked.
+struct Says(Arc<Journal>);
+
+impl Hooks for Says {
+    async fn open(&self, peer: &Peer) -> HookResult {
+        let who = Ask::of(peer.request()).who;
+        self.0.record(&who, "open", Value::Null);
+        peer.send(known(peer))?;
+        Ok(())
+    }
+
+    async fn message(&self, peer: &Peer, _: Message) -> HookResult {
+        peer.send(known(peer))?;
+        Ok(())
+    }
+}
+
+fn known(peer: &Peer) -> String {
+    let params: Vec<_> = peer.params().iter().collect();
+    let topics = peer.topics();
+    let user = peer.attached::<User>();
+    json!({
+        "route": peer.route().as_deref(),
+        "name": peer.route_name().as_deref(),
+        "params": params,
+        "user": user.ok().map(|user| user.0.clone()),
+        "page": peer.attached::<Page>().ok().map(|page| page.page),
+        "topics": topics.iter().map(|topic| &**topic).collect::<Vec<_>>(),
+        "protocol": peer.protocol(),
+    })
+    .to_string()
+}
