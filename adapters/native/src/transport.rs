@@ -196,8 +196,19 @@ impl NativeTransport {
         if receipt.wake {
             self.outbox.wake_pump();
         }
-        if receipt.settle && self.settle().closed {
-            return Err(SendError::Full(message));
+        if receipt.settle {
+            let settled = self.settle();
+            if settled.closed {
+                return Err(SendError::Full(message));
+            }
+            if settled.wrote {
+                // Its task tells those who wait for that.
+                self.outbox.wake_pump();
+                return Ok(match self.outbox.buffered() {
+                    0 => Sent::Written,
+                    bytes => Sent::Queued { bytes },
+                });
+            }
         }
         match receipt {
             Receipt { queued: true, .. } => Ok(Sent::Queued {
