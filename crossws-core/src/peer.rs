@@ -14,6 +14,7 @@ use crate::flusher::Asleep;
 use crate::hub::Hub;
 use crate::life::{End, Life, State};
 use crate::notice::{Kind, Notice};
+use crate::publication::Publication;
 use crate::subscriptions::Subscriptions;
 use crate::sync::Mutex;
 use crate::tasks::{HookOutput, Inbox};
@@ -282,7 +283,7 @@ impl Peer {
     /// The message is handed back when the connection is closed, or when the peer's queue is full
     /// and the policy refuses the newest. Under the default policy a full queue closes the peer.
     pub fn send(&self, message: impl IntoMessage) -> Result<Sent, SendError> {
-        self.send_with(message, SendOptions::new())
+        self.send_as(message, const { &SendOptions::new() })
     }
 
     /// As [`send`](Self::send), with options.
@@ -294,11 +295,15 @@ impl Peer {
         message: impl IntoMessage,
         options: SendOptions,
     ) -> Result<Sent, SendError> {
+        self.send_as(message, &options)
+    }
+
+    fn send_as(&self, message: impl IntoMessage, options: &SendOptions) -> Result<Sent, SendError> {
         let message = message.into_message()?;
         if self.state() != State::Open {
             return Err(SendError::Closed(message));
         }
-        self.0.transport.send(message, &options)
+        self.0.transport.send(message, options)
     }
 
     /// Queues a ping with up to 125 bytes.
@@ -566,7 +571,7 @@ impl Peer {
         topic: impl AsRef<str>,
         message: impl IntoMessage,
     ) -> Result<Published, PublishError> {
-        self.to(topic.as_ref()).send(message)
+        self.publish_to(Some(topic.as_ref()), message)
     }
 
     /// Sends a message to every peer of this namespace except this one.
@@ -576,7 +581,19 @@ impl Peer {
     /// # Errors
     /// As [`publish`](Self::publish).
     pub fn broadcast(&self, message: impl IntoMessage) -> Result<Published, PublishError> {
-        self.to_all().send(message)
+        self.publish_to(None, message)
+    }
+
+    /// The short way, without a [`To`] in between.
+    fn publish_to(
+        &self,
+        topic: Option<&str>,
+        message: impl IntoMessage,
+    ) -> Result<Published, PublishError> {
+        self.check_publishes()?;
+        let publication = Publication::of(message, SendOptions::new())?;
+        let hub = &self.0.hub;
+        Ok(hub.deliver(Some(self.namespace()), topic, Some(self), &publication))
     }
 
     /// A message to every subscriber of a topic in this namespace, except this peer unless
