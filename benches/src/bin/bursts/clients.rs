@@ -24,6 +24,8 @@ pub(crate) struct Outcome {
     lost: usize,
     /// Messages that arrived in another order than they were sent in.
     disordered: usize,
+    /// Whether the member that does not read was left alone although more than its bounds waited.
+    spared: bool,
 }
 
 impl Outcome {
@@ -31,6 +33,7 @@ impl Outcome {
         closed: 0,
         lost: 0,
         disordered: 0,
+        spared: false,
     };
 }
 
@@ -120,12 +123,27 @@ pub(crate) fn run(case: &Case) -> io::Result<Outcome> {
         .collect::<io::Result<_>>()?;
     let case = *case;
     let sending = thread::spawn(move || send(&case, publishing, each));
-    let outcome = read(streams, publishers, each)?;
-    drop(idler);
+    let mut outcome = read(streams, publishers, each)?;
+    if case.count * case.size >= PLENTY {
+        outcome.spared = !is_closed_as_slow(idler)?;
+    }
     sending
         .join()
         .map_err(|_| io::Error::other("a publisher panicked"))??;
     Ok(outcome)
+}
+
+/// More than a queue's bound and what systems take for a client that does not read.
+const PLENTY: usize = 16 << 20;
+
+/// Reads what is still on its way to the member that has read nothing so far.
+fn is_closed_as_slow(mut idler: TcpStream) -> io::Result<bool> {
+    let mut bytes = Vec::new();
+    match idler.read_to_end(&mut bytes) {
+        Ok(_) => Ok(bytes.ends_with(b"\x03\xf5slow consumer")),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 fn send(case: &Case, mut streams: Vec<TcpStream>, each: usize) -> io::Result<Vec<TcpStream>> {
