@@ -385,7 +385,7 @@ impl Outbox {
         state.taken_bytes = left.bytes();
         state.taken_frames = left.frames();
         state.stale = false;
-        if self.is_blocked() {
+        if self.is_blocked() || self.behind_until.load(Ordering::Relaxed) != bounds::NOT_BEHIND {
             self.unblock(&state);
         }
     }

@@ -341,3 +341,32 @@ fn a_client_that_publishes_and_does_not_read_is_made_to_read() {
     take(&subject.outbox);
     assert!(!subject.outbox.is_congested(1));
 }
+
+/// Fills the outbox to more than half of its bound, while its client takes nothing.
+fn fill_and_block(subject: &Subject) -> Batch {
+    for _ in 0..6 {
+        subject.peer.send(vec![0; 100]).unwrap();
+    }
+    let mut batch = Batch::default();
+    subject.outbox.take(&mut batch);
+    subject.outbox.must_wait();
+    batch
+}
+
+#[test]
+fn a_client_that_has_caught_up_is_given_time_again() {
+    let limits = Limits::default().max_buffered(1000);
+    let hub = Hub::builder().limits(limits).build();
+    let subject = join(&hub);
+    let mut batch = fill_and_block(&subject);
+    assert!(subject.peer.is_behind());
+    // Not all in one write: the first leaves more than half of the bound.
+    batch.advance(10);
+    subject.outbox.written(&batch);
+    batch.advance(batch.bytes());
+    subject.outbox.written(&batch);
+    assert_eq!(subject.peer.buffered_amount(), 0);
+    std::thread::sleep(std::time::Duration::from_millis(150));
+    fill_and_block(&subject);
+    assert!(subject.peer.is_behind());
+}
