@@ -370,3 +370,27 @@ fn a_client_that_has_caught_up_is_given_time_again() {
     fill_and_block(&subject);
     assert!(subject.peer.is_behind());
 }
+
+#[test]
+fn a_subscriber_that_is_behind_is_counted_once() {
+    let limits = Limits::default().max_buffered(1000);
+    let hub = Hub::builder().limits(limits).build();
+    let (subject, other) = (join(&hub), join(&hub));
+    let publish = |topic: &str, len| {
+        let told = hub.in_namespace("/").publish(topic, vec![0; len]);
+        told.unwrap()
+    };
+    other.peer.subscribe("b").unwrap();
+    publish("b", 10);
+    publish("b", 10);
+    subject.peer.subscribe("a").unwrap();
+    for _ in 0..6 {
+        publish("a", 100);
+    }
+    assert!(subject.peer.is_behind());
+    subject.peer.subscribe("b").unwrap();
+    // What this one may still be sent is looked at anew.
+    other.outbox.must_wait();
+    let told = publish("b", 10);
+    assert_eq!((told.queued, told.behind), (2, 1));
+}
