@@ -152,12 +152,19 @@ impl Outbox {
     }
 
     /// Returns how much may be appended to one topic's log before anyone looks at the sum, while writes
-    /// succeed.
+    /// succeed. What many topics have brought is written at half of a bound.
     #[inline]
     pub(super) fn first_room(&self, state: &State) -> Room {
+        let feeds = state.queue.feeds();
+        // To add up takes as long as there are feeds.
+        let mut settle = false;
+        if feeds < MANY_FEEDS || feeds.is_multiple_of(MANY_FEEDS) {
+            let (bytes, frames) = state.waiting();
+            settle = self.note(bytes, frames) && self.must_settle(bytes, frames);
+        }
         // A quarter, then smaller parts: those of all topics together are about as much as a bound.
-        let part = 2 + (usize::BITS - state.queue.feeds().saturating_sub(1).leading_zeros());
-        Room::new(self.max_bytes >> part, self.max_frames >> part)
+        let part = 2 + (usize::BITS - feeds.saturating_sub(1).leading_zeros());
+        Room::new(self.max_bytes >> part, self.max_frames >> part).with_settle(settle)
     }
 
     /// Returns how much more may be appended to one topic's log, if so much waits in all.
@@ -249,6 +256,9 @@ impl Outbox {
         lost
     }
 }
+
+/// From so many feeds on not each new one is a reason to add up what waits.
+const MANY_FEEDS: usize = 64;
 
 /// The client is not behind, or nobody has looked since it is.
 pub(super) const NOT_BEHIND: u16 = 0;

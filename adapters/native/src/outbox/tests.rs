@@ -394,3 +394,21 @@ fn a_subscriber_that_is_behind_is_counted_once() {
     let told = publish("b", 10);
     assert_eq!((told.queued, told.behind), (2, 1));
 }
+
+#[test]
+fn what_many_topics_hold_is_settled_at_half_of_a_bound() {
+    let limits = Limits::default().max_buffered(10_000);
+    let hub = Hub::builder().limits(limits).build();
+    let subject = join(&hub);
+    for n in 0..100 {
+        subject.peer.subscribe(n.to_string()).unwrap();
+    }
+    let mut most = 0;
+    for n in 0..100 {
+        let topic = n.to_string();
+        hub.in_namespace("/").publish(topic, vec![0; 1000]).unwrap();
+        most = most.max(subject.peer.buffered_amount());
+    }
+    // There is no stream, so nothing can be written: it is closed.
+    assert!(most <= 10_000, "{most} bytes waited");
+}
