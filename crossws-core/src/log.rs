@@ -26,6 +26,9 @@ const SHARE_FROM: usize = 2048;
 /// From this size on a chunk is closed, so that a slow reader's memory is given back in steps.
 const CHUNK: usize = 64 << 10;
 
+/// As [`CHUNK`], in messages: what is known of each takes more memory than a short message.
+const CHUNK_MESSAGES: usize = 1024;
+
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     /// Closed chunks, the oldest with the slowest reader first.
@@ -119,7 +122,7 @@ impl Log {
         author: Option<Key>,
         encode: impl FnOnce(&mut Vec<u8>),
     ) -> usize {
-        if self.tail.bytes.len() >= CHUNK {
+        if self.tail.bytes.len() >= CHUNK || self.tail.index.messages() >= CHUNK_MESSAGES {
             self.close_tail();
         }
         let Tail { bytes, index, .. } = &mut self.tail;
@@ -306,10 +309,15 @@ impl Log {
             return;
         }
         let Tail {
-            bytes,
-            index,
+            mut bytes,
+            mut index,
             readers,
         } = self.take_tail();
+        // There was room for as much as the chunk before held, and this one may be kept for long.
+        if bytes.capacity() > 2 * bytes.len() {
+            bytes.shrink_to_fit();
+        }
+        index.shrink();
         let bytes = Bytes::from(bytes);
         self.chunks.push_back(Kept {
             chunk: Arc::new(Chunk { bytes, index }),
