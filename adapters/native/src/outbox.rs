@@ -493,7 +493,9 @@ impl Outbox {
         state.queue.announce(feed);
         let room = if self.is_blocked() {
             let (bytes, frames) = state.waiting();
-            self.room(&state, bytes, frames)
+            let room = self.room(&state, bytes, frames);
+            let settle = room.settle || self.must_look_at_kept(state.queue.feeds());
+            room.with_settle(settle)
         } else {
             self.first_room(&state)
         };

@@ -412,3 +412,60 @@ fn what_many_topics_hold_is_settled_at_half_of_a_bound() {
     // There is no stream, so nothing can be written: it is closed.
     assert!(most <= 10_000, "{most} bytes waited");
 }
+
+#[test]
+fn what_left_topics_keep_adds_up_with_what_waits_elsewhere() {
+    let limits = Limits::default().max_buffered(200_000);
+    let hub = Hub::builder().limits(limits).build();
+    let subject = join(&hub);
+    let publish = |topic: &str, len| {
+        let told = hub.in_namespace("/").publish(topic, vec![0; len]);
+        told.unwrap()
+    };
+    subject.peer.send("x").unwrap();
+    subject.outbox.must_wait();
+    let others = ["a", "b"].map(|topic| {
+        let other = join(&hub);
+        other.peer.send("x").unwrap();
+        other.peer.subscribe(topic).unwrap();
+        publish(topic, 60_000);
+        subject.peer.subscribe(topic).unwrap();
+        publish(topic, 1);
+        subject.peer.unsubscribe(topic);
+        other
+    });
+    subject.peer.subscribe("c").unwrap();
+    for _ in 0..9 {
+        publish("c", 10_000);
+    }
+    assert_eq!(subject.peer.dropped(), 0, "{}", others.len());
+    assert_eq!(publish("c", 10_000).dropped, 13);
+}
+
+#[test]
+fn what_left_topics_keep_is_judged_although_little_waits_in_them() {
+    let limits = Limits::default().max_buffered(1 << 20);
+    let hub = Hub::builder().limits(limits).build();
+    let subject = join(&hub);
+    subject.peer.send("x").unwrap();
+    subject.outbox.must_wait();
+    let mut dropped = 0;
+    for n in 0..40 {
+        let topic = &n.to_string();
+        let publish = |len| hub.in_namespace("/").publish(topic, vec![0; len]).unwrap();
+        let other = join(&hub);
+        other.peer.send("x").unwrap();
+        other.peer.subscribe(topic).unwrap();
+        publish(60_000);
+        if subject.peer.subscribe(topic).is_err() {
+            break;
+        }
+        dropped += publish(1).dropped;
+        if dropped > 0 {
+            assert!(n >= 16, "closed at {n}");
+            break;
+        }
+        subject.peer.unsubscribe(topic);
+    }
+    assert!(dropped > 0);
+}
