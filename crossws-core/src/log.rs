@@ -122,9 +122,7 @@ impl Log {
         author: Option<Key>,
         encode: impl FnOnce(&mut Vec<u8>),
     ) -> usize {
-        if self.tail.bytes.len() >= CHUNK || self.tail.index.messages() >= CHUNK_MESSAGES {
-            self.close_tail();
-        }
+        self.close_full();
         let Tail { bytes, index, .. } = &mut self.tail;
         if bytes.capacity() == 0 {
             bytes.reserve(self.hint.bytes);
@@ -139,8 +137,9 @@ impl Log {
         len
     }
 
-    /// The end: what is appended from here on is behind it.
-    pub(crate) fn mark(&self) -> Mark {
+    /// The end: what is appended from here on is behind it. A reader there keeps no full chunk.
+    pub(crate) fn mark(&mut self) -> Mark {
+        self.close_full();
         Mark {
             chunk: self.first + self.chunks.len() as u64,
             message: self.tail.index.messages(),
@@ -301,6 +300,12 @@ impl Log {
             };
         }
         tail
+    }
+
+    fn close_full(&mut self) {
+        if self.tail.bytes.len() >= CHUNK || self.tail.index.messages() >= CHUNK_MESSAGES {
+            self.close_tail();
+        }
     }
 
     /// Makes what was written shareable.

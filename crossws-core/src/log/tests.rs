@@ -158,6 +158,9 @@ impl Model {
 
     fn append(&mut self, append: &Append) {
         let place = self.entries.len();
+        if self.chunk_bytes >= CHUNK {
+            self.close_chunk();
+        }
         let mark_chunk = self.chunk;
         let mark = self.log.mark();
         self.next_seq += append.skipped;
@@ -170,9 +173,6 @@ impl Model {
             && let Some(reader) = self.readers.get_mut(&author)
         {
             reader.cursor.skip_own(len);
-        }
-        if self.chunk_bytes >= CHUNK {
-            self.close_chunk();
         }
         self.chunk_bytes += len;
         self.entries.push(Entry {
@@ -382,6 +382,20 @@ fn a_leaver_keeps_about_what_its_span_says() {
         assert!(kept <= 2 * said, "{kept} bytes, said {said}");
         assert!(kept <= 2 * CHUNK, "{kept} bytes");
     }
+}
+
+#[test]
+fn a_leaver_keeps_no_chunk_before_its_first_message() {
+    let mut log = Log::default();
+    let mark = log.mark();
+    let reader = log.cursor(&mark);
+    log.append(0, None, |bytes| bytes.resize(10 * CHUNK, 0));
+    let mark = log.mark();
+    let leaver = log.cursor(&mark);
+    log.append(1, None, |bytes| bytes.push(0));
+    let rest = log.detach(&leaver, 0).unwrap();
+    assert!(rest.span() < CHUNK, "keeps {} bytes", rest.span());
+    log.release(&reader);
 }
 
 /// Returns what a chunk that nobody shares takes in memory.
