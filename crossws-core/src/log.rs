@@ -26,6 +26,9 @@ const SHARE_FROM: usize = 2048;
 /// From this size on a chunk is closed, so that a slow reader's memory is given back in steps.
 const CHUNK: usize = 64 << 10;
 
+/// As [`CHUNK`], in messages: what is known of each takes more memory than a short message.
+const CHUNK_MESSAGES: usize = 1024;
+
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     /// Closed chunks, the oldest with the slowest reader first.
@@ -119,9 +122,7 @@ impl Log {
         author: Option<Key>,
         encode: impl FnOnce(&mut Vec<u8>),
     ) -> usize {
-        if self.tail.bytes.len() >= CHUNK {
-            self.close_tail();
-        }
+        self.close_full();
         let Tail { bytes, index, .. } = &mut self.tail;
         if bytes.capacity() == 0 {
             bytes.reserve(self.hint.bytes);
@@ -136,8 +137,9 @@ impl Log {
         len
     }
 
-    /// The end: what is appended from here on is behind it.
-    pub(crate) fn mark(&self) -> Mark {
+    /// The end: what is appended from here on is behind it. A reader there keeps no full chunk.
+    pub(crate) fn mark(&mut self) -> Mark {
+        self.close_full();
         Mark {
             chunk: self.first + self.chunks.len() as u64,
             message: self.tail.index.messages(),
@@ -300,16 +302,27 @@ impl Log {
         tail
     }
 
+    fn close_full(&mut self) {
+        if self.tail.bytes.len() >= CHUNK || self.tail.index.messages() >= CHUNK_MESSAGES {
+            self.close_tail();
+        }
+    }
+
     /// Makes what was written shareable.
     fn close_tail(&mut self) {
         if self.tail.index.messages() == 0 {
             return;
         }
         let Tail {
-            bytes,
-            index,
+            mut bytes,
+            mut index,
             readers,
         } = self.take_tail();
+        // There was room for as much as the chunk before held, and this one may be kept for long.
+        if bytes.capacity() > 2 * bytes.len() {
+            bytes.shrink_to_fit();
+        }
+        index.shrink();
         let bytes = Bytes::from(bytes);
         self.chunks.push_back(Kept {
             chunk: Arc::new(Chunk { bytes, index }),

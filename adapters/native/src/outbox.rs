@@ -385,7 +385,7 @@ impl Outbox {
         state.taken_bytes = left.bytes();
         state.taken_frames = left.frames();
         state.stale = false;
-        if self.is_blocked() {
+        if self.is_blocked() || self.behind_until.load(Ordering::Relaxed) != bounds::NOT_BEHIND {
             self.unblock(&state);
         }
     }
@@ -493,7 +493,9 @@ impl Outbox {
         state.queue.announce(feed);
         let room = if self.is_blocked() {
             let (bytes, frames) = state.waiting();
-            self.room(&state, bytes, frames)
+            let room = self.room(&state, bytes, frames);
+            let settle = room.settle || self.must_look_at_kept(state.queue.feeds());
+            room.with_settle(settle)
         } else {
             self.first_room(&state)
         };

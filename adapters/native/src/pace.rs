@@ -17,6 +17,9 @@ use crate::runtime::Runtime;
 /// How long to wait between two looks at those who are behind.
 const MOMENT: Duration = Duration::from_millis(1);
 
+/// How long to wait in all, as each of them may be behind.
+const GRACE: Duration = Duration::from_millis(100);
+
 /// More are not waited for at once.
 const MOST: usize = 4096;
 
@@ -79,10 +82,67 @@ pub(crate) fn must_wait(grown: &mut Grown) -> bool {
     !grown.is_empty()
 }
 
-/// Waits until none of these is behind. To be followed by the next message at once: many may have waited
-/// for the same client.
+/// Waits until none of these is behind, for [`GRACE`] at most: others may write to
+/// them meanwhile. To be followed by the next message at once: many may have waited for the same client.
 pub(crate) async fn wait<R: Runtime>(mut grown: Grown, runtime: R) {
-    while must_wait(&mut grown) {
+    let until = runtime.now() + GRACE;
+    while must_wait(&mut grown) && runtime.now() < until {
         runtime.sleep(MOMENT).await;
+    }
+}
+
+#[cfg(all(test, not(crossws_shuttle)))]
+mod tests {
+    use std::future::{Ready, ready};
+    use std::sync::Mutex;
+    use std::time::Instant;
+
+    use crossws_core::Limits;
+    use futures_lite::future::block_on;
+
+    use super::*;
+    use crate::batch::Batch;
+
+    /// While it sleeps a client catches up, and is sent so much that it is behind again.
+    #[derive(Clone)]
+    struct Relapses(Arc<Outbox>, Arc<Mutex<Instant>>);
+
+    impl Relapses {
+        fn fill(&self) {
+            for _ in 0..6 {
+                self.0.enqueue(100, |batch| batch.push_back(&[0; 100], 1));
+            }
+            self.0.must_wait();
+        }
+    }
+
+    impl Runtime for Relapses {
+        type Sleep = Ready<()>;
+
+        fn sleep(&self, duration: Duration) -> Ready<()> {
+            let mut now = self.1.lock().unwrap();
+            *now += duration;
+            let mut batch = Batch::default();
+            self.0.take(&mut batch);
+            self.0.written(&Batch::default());
+            self.fill();
+            ready(())
+        }
+
+        fn now(&self) -> Instant {
+            *self.1.lock().unwrap()
+        }
+    }
+
+    #[test]
+    fn a_client_that_is_behind_again_and_again_is_waited_for_once() {
+        let outbox = Outbox::new(&Limits::default().max_buffered(1000));
+        let start = Instant::now();
+        let runtime = Relapses(Arc::clone(&outbox), Arc::new(Mutex::new(start)));
+        runtime.fill();
+        let mut grown = vec![outbox];
+        assert!(must_wait(&mut grown));
+        block_on(wait(grown, runtime.clone()));
+        assert!(runtime.now() - start <= Duration::from_millis(101));
     }
 }

@@ -2,8 +2,9 @@
 //! takes.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use crossws_native::{Io, reset_on_drop, write_now};
@@ -11,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
+use tokio::task::coop::unconstrained;
 
 /// A stream on tokio.
 pub struct Stream<S: 'static> {
@@ -75,8 +77,9 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for Stream<S> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        // The system is asked first. tokio answers from what it last heard, and stops a task that has
-        // used its sockets often: neither says that the client is slow, which a write that waits does.
+        // The system is asked first, and the task's budget never. tokio answers from what it last heard,
+        // and stops a task that has used its sockets often: neither says that the client is slow, which a
+        // write that waits does.
         if let Some(system) = self.system {
             match (system.write)(&self.stream, bufs) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -84,11 +87,13 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for Stream<S> {
                 written => return Poll::Ready(written),
             }
         }
-        match bufs {
+        let mut stream = Pin::new(&mut self.stream);
+        let write = poll_fn(|cx| match bufs {
             // One slice is the common case, and a plain write the cheaper call.
-            [buf] => Pin::new(&mut self.stream).poll_write(cx, buf),
-            bufs => Pin::new(&mut self.stream).poll_write_vectored(cx, bufs),
-        }
+            [buf] => stream.as_mut().poll_write(cx, buf),
+            bufs => stream.as_mut().poll_write_vectored(cx, bufs),
+        });
+        pin!(unconstrained(write)).poll(cx)
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -103,5 +108,26 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for Stream<S> {
         if let Some(system) = self.system {
             (system.abort)(&self.stream);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::duplex;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_has_used_its_budget_still_writes() {
+        let (ours, _theirs) = duplex(1 << 20);
+        let mut stream = stream(ours);
+        poll_fn(|cx| {
+            for n in 0..1000 {
+                let written = stream.poll_write_vectored(cx, &[IoSlice::new(b"x")]);
+                assert!(written.is_ready(), "write {n} waits");
+            }
+            Poll::Ready(())
+        })
+        .await;
     }
 }

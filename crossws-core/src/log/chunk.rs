@@ -87,6 +87,27 @@ impl Index {
         self.runs.len()
     }
 
+    /// Gives back room, if more than half of it is not used.
+    pub(super) fn shrink(&mut self) {
+        if self.ends.capacity() > 2 * self.ends.len() {
+            self.ends.shrink_to_fit();
+        }
+        if self.runs.capacity() > 2 * self.runs.len() {
+            self.runs.shrink_to_fit();
+        }
+    }
+
+    /// Returns how many bytes of memory it needs.
+    pub(super) fn memory(&self) -> usize {
+        self.ends.len() * size_of::<usize>() + self.runs.len() * size_of::<Run>()
+    }
+
+    /// Returns how many bytes of memory it takes.
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.ends.capacity() * size_of::<usize>() + self.runs.capacity() * size_of::<Run>()
+    }
+
     /// From one message on. Answers where it stopped.
     pub(super) fn take(
         &self,

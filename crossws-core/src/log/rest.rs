@@ -55,6 +55,7 @@ impl Rest {
 
     /// Returns how many bytes are kept in memory, at least for this reader.
     pub(crate) fn span(&self) -> usize {
-        self.chunks.iter().map(|chunk| chunk.bytes.len()).sum()
+        let size = |chunk: &Arc<Chunk>| chunk.bytes.len() + chunk.index.memory();
+        self.chunks.iter().map(size).sum()
     }
 }

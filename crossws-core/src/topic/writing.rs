@@ -70,7 +70,7 @@ impl Writing<'_> {
             lane.log.release(&held);
         }
         if self.recheck || lane.log.end().exceeds(lane.check) {
-            self.check(lane);
+            self.check(lane, seq);
         }
     }
 
@@ -141,7 +141,7 @@ impl Writing<'_> {
 
     /// Asks the readers whose room is used up. No connection ends here: a reader that has too much is
     /// settled once the topic is not locked any more.
-    fn check(&mut self, lane: &mut Lane) {
+    fn check(&mut self, lane: &mut Lane, seq: u64) {
         let end = lane.log.end();
         lane.check = Lag::MOST;
         for (_, reading) in self.readers.iter_mut() {
@@ -151,7 +151,9 @@ impl Writing<'_> {
             if reading.cursor.is_none() {
                 continue;
             }
+            // Those that are told of this publication were asked a moment ago.
             if (self.recheck || end.exceeds(reading.until))
+                && reading.number != seq
                 && let Some((peer, _)) = reading.member.and_then(|key| self.members.get(key))
             {
                 let room = peer.transport().lags();

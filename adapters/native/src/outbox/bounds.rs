@@ -152,12 +152,19 @@ impl Outbox {
     }
 
     /// Returns how much may be appended to one topic's log before anyone looks at the sum, while writes
-    /// succeed.
+    /// succeed. What many topics have brought is written at half of a bound.
     #[inline]
     pub(super) fn first_room(&self, state: &State) -> Room {
+        let feeds = state.queue.feeds();
+        // To add up takes as long as there are feeds.
+        let mut settle = false;
+        if feeds < MANY_FEEDS || feeds.is_multiple_of(MANY_FEEDS) {
+            let (bytes, frames) = state.waiting();
+            settle = self.note(bytes, frames) && self.must_settle(bytes, frames);
+        }
         // A quarter, then smaller parts: those of all topics together are about as much as a bound.
-        let part = 2 + (usize::BITS - state.queue.feeds().saturating_sub(1).leading_zeros());
-        Room::new(self.max_bytes >> part, self.max_frames >> part)
+        let part = 2 + (usize::BITS - feeds.saturating_sub(1).leading_zeros());
+        Room::new(self.max_bytes >> part, self.max_frames >> part).with_settle(settle)
     }
 
     /// Returns how much more may be appended to one topic's log, if so much waits in all.
@@ -224,16 +231,28 @@ impl Outbox {
         }
         let (bytes, frames) = state.waiting();
         // By an estimate: it counts what the peer itself has published, and what was published since
-        // it has left. The exact number is the topics' to say, and not under this lock.
-        if !self.is_over(bytes, frames) {
+        // it has left, but not all that a topic keeps that it has left. The exact number is the topics'
+        // to say, and not under this lock.
+        if !self.is_over(bytes, frames) && !self.may_keep_much(state.queue.feeds()) {
             return false;
         }
         let (bytes, frames) = state.sent();
         let backlogs = state.queue.backlogs();
         drop(state);
-        let news = queue::lag(&backlogs);
         let kept = queue::kept(&backlogs);
-        self.is_over(bytes + news.bytes.max(kept), frames + news.messages)
+        self.is_over(bytes + kept.bytes, frames + kept.messages)
+    }
+
+    /// Returns whether so many topics, if the peer has left them, may keep more than half of a bound that
+    /// does not wait.
+    pub(super) fn may_keep_much(&self, feeds: usize) -> bool {
+        feeds > 1 && feeds.saturating_mul(PIECE) > self.max_bytes / 2
+    }
+
+    /// Returns whether the last of so many feeds is one to look at what topics keep that were left.
+    pub(super) fn must_look_at_kept(&self, feeds: usize) -> bool {
+        let step = (self.max_bytes / (8 * PIECE)).max(1);
+        self.may_keep_much(feeds) && feeds.is_multiple_of(step)
     }
 
     /// Closes the connection as a slow consumer's. Returns how many messages are lost.
@@ -249,6 +268,12 @@ impl Outbox {
         lost
     }
 }
+
+/// What a topic that was left may keep besides what waits in it, at least: a piece of its log.
+const PIECE: usize = 64 << 10;
+
+/// From so many feeds on not each new one is a reason to add up what waits.
+const MANY_FEEDS: usize = 64;
 
 /// The client is not behind, or nobody has looked since it is.
 pub(super) const NOT_BEHIND: u16 = 0;

@@ -242,10 +242,16 @@ impl Consecutive for Range {
     }
 }
 
-/// Returns how many bytes stay in memory because of topics that the peer has left. Not to be called
-/// under a lock.
-pub(super) fn kept(backlogs: &[Backlog]) -> usize {
-    backlogs.iter().map(Backlog::kept).sum()
+/// As [`lag`], but of what a topic that the peer has left keeps in memory because of it, if that is
+/// more. Not to be called under a lock.
+pub(super) fn kept(backlogs: &[Backlog]) -> Lag {
+    let mut sum = Lag::default();
+    for backlog in backlogs {
+        let lag = backlog.lag();
+        sum.bytes += lag.bytes.max(backlog.kept());
+        sum.messages += lag.messages;
+    }
+    sum
 }
 
 /// How much waits in feeds that are out of reach: exact, and not to be asked under a lock.

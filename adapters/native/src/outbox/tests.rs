@@ -341,3 +341,131 @@ fn a_client_that_publishes_and_does_not_read_is_made_to_read() {
     take(&subject.outbox);
     assert!(!subject.outbox.is_congested(1));
 }
+
+/// Fills the outbox to more than half of its bound, while its client takes nothing.
+fn fill_and_block(subject: &Subject) -> Batch {
+    for _ in 0..6 {
+        subject.peer.send(vec![0; 100]).unwrap();
+    }
+    let mut batch = Batch::default();
+    subject.outbox.take(&mut batch);
+    subject.outbox.must_wait();
+    batch
+}
+
+#[test]
+fn a_client_that_has_caught_up_is_given_time_again() {
+    let limits = Limits::default().max_buffered(1000);
+    let hub = Hub::builder().limits(limits).build();
+    let subject = join(&hub);
+    let mut batch = fill_and_block(&subject);
+    assert!(subject.peer.is_behind());
+    // Not all in one write: the first leaves more than half of the bound.
+    batch.advance(10);
+    subject.outbox.written(&batch);
+    batch.advance(batch.bytes());
+    subject.outbox.written(&batch);
+    assert_eq!(subject.peer.buffered_amount(), 0);
+    std::thread::sleep(std::time::Duration::from_millis(150));
+    fill_and_block(&subject);
+    assert!(subject.peer.is_behind());
+}
+
+#[test]
+fn a_subscriber_that_is_behind_is_counted_once() {
+    let limits = Limits::default().max_buffered(1000);
+    let hub = Hub::builder().limits(limits).build();
+    let (subject, other) = (join(&hub), join(&hub));
+    let publish = |topic: &str, len| {
+        let told = hub.in_namespace("/").publish(topic, vec![0; len]);
+        told.unwrap()
+    };
+    other.peer.subscribe("b").unwrap();
+    publish("b", 10);
+    publish("b", 10);
+    subject.peer.subscribe("a").unwrap();
+    for _ in 0..6 {
+        publish("a", 100);
+    }
+    assert!(subject.peer.is_behind());
+    subject.peer.subscribe("b").unwrap();
+    // What this one may still be sent is looked at anew.
+    other.outbox.must_wait();
+    let told = publish("b", 10);
+    assert_eq!((told.queued, told.behind), (2, 1));
+}
+
+#[test]
+fn what_many_topics_hold_is_settled_at_half_of_a_bound() {
+    let limits = Limits::default().max_buffered(10_000);
+    let hub = Hub::builder().limits(limits).build();
+    let subject = join(&hub);
+    for n in 0..100 {
+        subject.peer.subscribe(n.to_string()).unwrap();
+    }
+    let mut most = 0;
+    for n in 0..100 {
+        let topic = n.to_string();
+        hub.in_namespace("/").publish(topic, vec![0; 1000]).unwrap();
+        most = most.max(subject.peer.buffered_amount());
+    }
+    // There is no stream, so nothing can be written: it is closed.
+    assert!(most <= 10_000, "{most} bytes waited");
+}
+
+#[test]
+fn what_left_topics_keep_adds_up_with_what_waits_elsewhere() {
+    let limits = Limits::default().max_buffered(200_000);
+    let hub = Hub::builder().limits(limits).build();
+    let subject = join(&hub);
+    let publish = |topic: &str, len| {
+        let told = hub.in_namespace("/").publish(topic, vec![0; len]);
+        told.unwrap()
+    };
+    subject.peer.send("x").unwrap();
+    subject.outbox.must_wait();
+    let others = ["a", "b"].map(|topic| {
+        let other = join(&hub);
+        other.peer.send("x").unwrap();
+        other.peer.subscribe(topic).unwrap();
+        publish(topic, 60_000);
+        subject.peer.subscribe(topic).unwrap();
+        publish(topic, 1);
+        subject.peer.unsubscribe(topic);
+        other
+    });
+    subject.peer.subscribe("c").unwrap();
+    for _ in 0..9 {
+        publish("c", 10_000);
+    }
+    assert_eq!(subject.peer.dropped(), 0, "{}", others.len());
+    assert_eq!(publish("c", 10_000).dropped, 13);
+}
+
+#[test]
+fn what_left_topics_keep_is_judged_although_little_waits_in_them() {
+    let limits = Limits::default().max_buffered(1 << 20);
+    let hub = Hub::builder().limits(limits).build();
+    let subject = join(&hub);
+    subject.peer.send("x").unwrap();
+    subject.outbox.must_wait();
+    let mut dropped = 0;
+    for n in 0..40 {
+        let topic = &n.to_string();
+        let publish = |len| hub.in_namespace("/").publish(topic, vec![0; len]).unwrap();
+        let other = join(&hub);
+        other.peer.send("x").unwrap();
+        other.peer.subscribe(topic).unwrap();
+        publish(60_000);
+        if subject.peer.subscribe(topic).is_err() {
+            break;
+        }
+        dropped += publish(1).dropped;
+        if dropped > 0 {
+            assert!(n >= 16, "closed at {n}");
+            break;
+        }
+        subject.peer.unsubscribe(topic);
+    }
+    assert!(dropped > 0);
+}
