@@ -94,7 +94,6 @@ pub(crate) async fn wait<R: Runtime>(mut grown: Grown, runtime: R) {
 #[cfg(all(test, not(crossws_shuttle)))]
 mod tests {
     use std::future::{Ready, ready};
-    use std::sync::Mutex;
     use std::time::Instant;
 
     use crossws_core::Limits;
@@ -102,6 +101,7 @@ mod tests {
 
     use super::*;
     use crate::batch::Batch;
+    use crate::sync::Mutex;
 
     /// While it sleeps a client catches up, and is sent so much that it is behind again.
     #[derive(Clone)]
@@ -120,7 +120,7 @@ mod tests {
         type Sleep = Ready<()>;
 
         fn sleep(&self, duration: Duration) -> Ready<()> {
-            let mut now = self.1.lock().unwrap();
+            let mut now = self.1.lock();
             *now += duration;
             let mut batch = Batch::default();
             self.0.take(&mut batch);
@@ -130,7 +130,7 @@ mod tests {
         }
 
         fn now(&self) -> Instant {
-            *self.1.lock().unwrap()
+            *self.1.lock()
         }
     }
 

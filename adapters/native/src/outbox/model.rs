@@ -5,7 +5,8 @@ use std::io::IoSlice;
 use std::task::Poll;
 
 use crossws_core::{
-    HooksBuilder, Hub, Joined, Limit, Limits, Message, Overflow, Publication, Transport,
+    HooksBuilder, Hub, Joined, Limit, Limits, Message, Overflow, Publication, SendOptions,
+    Transport,
 };
 use shuttle::future::block_on;
 use shuttle::sync::atomic::{AtomicUsize, Ordering};
@@ -84,7 +85,7 @@ fn everything_accepted_is_written_in_each_senders_order() {
                         for n in base..base + 3 {
                             let message = Message::from(vec![n]);
                             let queued = if n % 2 == 0 {
-                                transport.send(message).is_ok()
+                                transport.send(message, &SendOptions::new()).is_ok()
                             } else {
                                 let receipt = transport.publish(&Publication::new(message));
                                 if receipt.wake {
@@ -132,7 +133,11 @@ fn a_close_that_races_with_senders_ends_the_pump() {
                 let transport = NativeTransport::new(Arc::clone(&outbox), &Agreed::default());
                 thread::spawn(move || {
                     (0..3u8)
-                        .filter(|n| transport.send(Message::from(vec![*n])).is_ok())
+                        .filter(|n| {
+                            transport
+                                .send(Message::from(vec![*n]), &SendOptions::new())
+                                .is_ok()
+                        })
                         .count()
                 })
             };
@@ -163,7 +168,7 @@ fn an_overflow_always_reaches_the_pump() {
                     let transport = NativeTransport::new(Arc::clone(&outbox), &Agreed::default());
                     thread::spawn(move || {
                         for n in 0..3u8 {
-                            let _ = transport.send(Message::from(vec![n]));
+                            let _ = transport.send(Message::from(vec![n]), &SendOptions::new());
                         }
                     })
                 })
@@ -194,7 +199,9 @@ fn dropping_the_oldest_keeps_the_newest_in_order() {
             let transport = NativeTransport::new(Arc::clone(&outbox), &Agreed::default());
             let sender = thread::spawn(move || {
                 for n in 0..6u8 {
-                    transport.send(Message::from(vec![n])).unwrap();
+                    transport
+                        .send(Message::from(vec![n]), &SendOptions::new())
+                        .unwrap();
                 }
                 let dropped = transport.dropped();
                 transport.close(CloseCode::NORMAL.into());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Context;
 use std::time::Instant;
 
-use crossws_core::{CloseCode, Hub, Limits, Publication, Transport};
+use crossws_core::{CloseCode, Hub, Limits, Publication, SendOptions, Transport};
 use shuttle::future::block_on;
 use shuttle::sync::{Condvar, Mutex as Lock};
 use shuttle::thread;
@@ -161,7 +161,8 @@ fn a_queue_that_its_senders_settle_is_written_or_closed_as_slow() {
                         .with_outlet(Arc::downgrade(&outlet) as _);
                     // Each may have to write what the other has queued.
                     thread::spawn(move || {
-                        let send = |n: u8| transport.send(vec![n].into()).is_ok();
+                        let send =
+                            |n: u8| transport.send(vec![n].into(), &SendOptions::new()).is_ok();
                         (base..base + 4).filter(|n| send(*n)).count()
                     })
                 })
