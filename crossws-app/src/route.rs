@@ -1,4 +1,5 @@
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -6,7 +7,8 @@ use crossws_core::{Deflate, Hooks, MaybeSend, MaybeSync, Origin, RouteSettings, 
 use serde::de::DeserializeOwned;
 
 use crate::authenticate::{Authenticate, AuthenticateFn};
-use crate::layer::{Before, BeforeFn, Layer, SharedLayer, Wrap};
+use crate::layer::{Adopt, Before, BeforeFn, Layer, SharedLayer, Wrap};
+use crate::prepared::PreparedRoute;
 use crate::typed::{TypedPath, TypedQuery};
 
 /// A route with settings of its own, for [`Router::route`](crate::Router::route): hooks, and what
@@ -145,6 +147,17 @@ impl RouteBuilder {
         H: Hooks,
     {
         self.layer(Wrap(wrap))
+    }
+
+    /// Attaches the value of this type that HTTP middleware has left in the request's extensions,
+    /// such as a session's user. Every hook reads it with `peer.attached::<T>()`.
+    pub fn adopt<T: Clone + Send + Sync + 'static>(self) -> Self {
+        self.layer(Adopt::<T>(PhantomData))
+    }
+
+    /// Returns the route for a framework that matches paths itself, such as axum.
+    pub fn prepare(self) -> PreparedRoute {
+        PreparedRoute::new(self)
     }
 
     /// Refuses requests whose path has other parameters than this type with a 400 that names the
