@@ -9,6 +9,7 @@ mod cookies;
 mod fields;
 mod global;
 mod layer;
+mod namespace;
 mod params;
 mod path;
 mod pattern;
