@@ -23,7 +23,7 @@
 //!     .with_state(Hub::default());
 //! ```
 //!
-//! - The app's state must contain the [`Hub`](crossws_core::Hub): it is the state, or `FromRef` finds
+//! - The app's state must contain the [`Hub`]: it is the state, or `FromRef` finds
 //!   it there. Handlers publish with the same `State<Hub>`.
 //! - The path of a peer, and so its default namespace, is the one that the client asked for: two
 //!   routers that are nested in different places are different namespaces.
