@@ -212,6 +212,24 @@ async fn handlers_extract_connect_info_on_a_server_of_ours() {
     assert_eq!(client.text().await, own.to_string());
 }
 
+#[tokio::test]
+async fn middleware_may_name_another_address() {
+    async fn behind_proxy(mut request: Request, next: Next) -> Response {
+        let client = SocketAddr::from(([192, 0, 2, 1], 9));
+        request.extensions_mut().insert(ConnectInfo(client));
+        next.run(request).await
+    }
+    let app = addresses().layer(from_fn(behind_proxy));
+    let server = Server::builder(crossws_app::Router::new()).http(app.clone());
+    let server = server.bind("127.0.0.1:0").await.unwrap();
+    let ours = server.local_addr();
+    tokio::spawn(server.run());
+    for addr in [ours, serve(app).await] {
+        let mut client = Client::connect(addr, "/ws").await;
+        assert_eq!(client.text().await, "192.0.2.1:9");
+    }
+}
+
 #[derive(Clone)]
 struct User(String);
 

@@ -44,11 +44,12 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         &self,
         request: Request<B>,
     ) -> Result<Response<Full<Bytes>>, Request<B>> {
-        // One of ours has said more than the address.
-        let info = request.extensions().get::<StreamInfo>().copied();
-        let info = info
-            .unwrap_or_else(|| StreamInfo::new(T::remote_addr(request.extensions())))
-            .with_engine(self.decodes_with());
+        let extensions = request.extensions();
+        // A server of ours has left more than the address.
+        let info = extensions.get::<StreamInfo>().copied();
+        let mut info = info.unwrap_or_default().with_engine(self.decodes_with());
+        // Middleware may have put the address in that a proxy names.
+        info.remote_addr = T::remote_addr(extensions).or(info.remote_addr);
         self.handle_upgrade_from(request, info).await
     }
 
