@@ -7,8 +7,8 @@
 pub use crossws_app::{
     Admission, Admitted, AuthenticateFn, BeforeFn, BeforeOutput, Challenge, FieldErrorKind,
     IntoRoute, Layer, NoToken, PathError, PathNotUtf8, Pattern, PatternError, PatternErrorKind,
-    PeerExt, QueryError, RequestExt, RouteBuilder, RouteInfo, Router, RouterError, Switch,
-    TrailingSlash, route,
+    PeerExt, PreparedRoute, QueryError, RequestExt, RouteBuilder, RouteInfo, Router, RouterError,
+    Switch, TrailingSlash, route,
 };
 #[doc(inline)]
 pub use crossws_core::{
@@ -44,6 +44,10 @@ pub use crossws_memory as memory;
 #[cfg(feature = "tokio")]
 #[doc(inline)]
 pub use crossws_tokio as tokio;
+
+#[cfg(feature = "axum")]
+#[doc(inline)]
+pub use crossws_axum as axum;
 
 #[cfg(feature = "worker")]
 #[doc(inline)]

@@ -1,3 +1,4 @@
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crossws_core::{
@@ -165,5 +166,15 @@ where
 {
     fn wrap(&self, hooks: SharedHooks) -> SharedHooks {
         SharedHooks::new((self.0)(hooks))
+    }
+}
+
+/// Attaches what HTTP middleware has left, as a layer.
+pub(crate) struct Adopt<T>(pub(crate) PhantomData<fn() -> T>);
+
+impl<T: Clone + Send + Sync + 'static> Layer for Adopt<T> {
+    async fn before(&self, request: &mut UpgradeRequest) -> Result<(), Rejection> {
+        request.adopt::<T>();
+        Ok(())
     }
 }

@@ -1,12 +1,18 @@
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossws_core::{Deflate, Hooks, MaybeSend, MaybeSync, Origin, RouteSettings, SharedHooks};
+use crossws_core::{
+    Deflate, Hooks, MaybeSend, MaybeSync, Origin, Rejection, RouteSettings, SharedHooks,
+    UpgradeRequest,
+};
 use serde::de::DeserializeOwned;
 
 use crate::authenticate::{Authenticate, AuthenticateFn};
-use crate::layer::{Before, BeforeFn, Layer, SharedLayer, Wrap};
+use crate::layer::{Adopt, Before, BeforeFn, Layer, SharedLayer, Wrap};
+use crate::namespace::Namespace;
+use crate::prepared::PreparedRoute;
 use crate::typed::{TypedPath, TypedQuery};
 
 /// A route with settings of its own, for [`Router::route`](crate::Router::route): hooks, and what
@@ -145,6 +151,50 @@ impl RouteBuilder {
         H: Hooks,
     {
         self.layer(Wrap(wrap))
+    }
+
+    /// Names the namespace of each peer, where its `upgrade` hook does not: for routes that are
+    /// published to from outside.
+    ///
+    /// The default namespace is the path as the client sent it, and a client can spell one path in
+    /// several ways: `/orders/7`, `/orders/%37`, `/orders/07`. The parameters are decoded and typed,
+    /// so that a name made of them is the same for all. An error refuses the request; a parameter
+    /// that does not convert is a 400.
+    ///
+    /// ```
+    /// use crossws_app::{RequestExt, Router, route};
+    /// use crossws_core::{Hub, hooks};
+    ///
+    /// fn order(id: u64) -> String {
+    ///     format!("order:{id}")
+    /// }
+    ///
+    /// let app = Router::new().route(
+    ///     "/orders/{id}",
+    ///     route(hooks()).namespace(|request| Ok(order(request.path_as()?))),
+    /// );
+    ///
+    /// fn notify(hub: &Hub, id: u64) -> Result<(), crossws_core::PublishError> {
+    ///     hub.in_namespace(&order(id)).broadcast("shipped").map(drop)
+    /// }
+    /// ```
+    pub fn namespace<F, N>(self, name: F) -> Self
+    where
+        F: Fn(&UpgradeRequest) -> Result<N, Rejection> + MaybeSend + MaybeSync + 'static,
+        N: Into<Arc<str>> + 'static,
+    {
+        self.layer(Namespace::new(name))
+    }
+
+    /// Attaches the value of this type that HTTP middleware has left in the request's extensions,
+    /// such as a session's user. Every hook reads it with `peer.attached::<T>()`.
+    pub fn adopt<T: Clone + Send + Sync + 'static>(self) -> Self {
+        self.layer(Adopt::<T>(PhantomData))
+    }
+
+    /// Returns the route for a framework that matches paths itself, such as axum.
+    pub fn prepare(self) -> PreparedRoute {
+        PreparedRoute::new(self)
     }
 
     /// Refuses requests whose path has other parameters than this type with a 400 that names the

@@ -8,9 +8,9 @@ use once_cell::race::OnceBox;
 use crate::bounds::{AnyValue, MaybeSend, MaybeSync, share, shared};
 use crate::sync::Mutex;
 
-/// Volatile values of one peer, one per type: handles, senders, caches.
+/// Volatile values of one peer or hub, one per type: handles, senders, caches.
 ///
-/// They live as long as the connection does in memory, and are not restored when a sleeping
+/// A peer's live as long as the connection does in memory, and are not restored when a sleeping
 /// object wakes. What must survive belongs into the peer's context.
 #[derive(Default)]
 // A pointer, because most peers have none.
@@ -28,6 +28,16 @@ impl Extensions {
             .lock()
             .insert(TypeId::of::<T>(), new);
         shared(old?)
+    }
+
+    /// Returns the value of this type. Puts a default in first if there is none.
+    pub fn get_or_default<T: Default + MaybeSend + MaybeSync + 'static>(&self) -> Arc<T> {
+        let fresh: Arc<AnyValue> = share(T::default());
+        let mut values = self.0.get_or_init(Box::default).lock();
+        let value = values.entry(TypeId::of::<T>()).or_insert(fresh).clone();
+        drop(values);
+        // The entry's key is the value's type.
+        shared(value).unwrap_or_default()
     }
 
     /// The value of this type, if there is one.

@@ -18,9 +18,9 @@ use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Event, Mutex};
 use crate::tasks::Inbox;
 use crate::{
-    Capabilities, Claim, CloseFrame, Deflate, Error, Hook, Limit, Limits, Origin, Peer, PeerId,
-    Published, Rejection, RenewError, Resolution, Resolve, RestoreError, Scope, Seat, Settings,
-    Snapshot, SubscribeError, Transport, UpgradeRequest,
+    Capabilities, Claim, CloseFrame, Deflate, Error, Extensions, Hook, Limit, Limits, Origin, Peer,
+    PeerId, Published, Rejection, RenewError, Resolution, Resolve, RestoreError, Scope, Seat,
+    Settings, Snapshot, SubscribeError, Transport, UpgradeRequest,
 };
 
 /// Everything that is connected to one server: peers, namespaces, topics. A cheap handle that
@@ -44,6 +44,7 @@ struct Inner {
     shutdown: Mutex<Option<CloseFrame>>,
     sessions: AtomicUsize,
     idle: Event,
+    extensions: Extensions,
     /// What all connections hold of [`Limits::max_unfinished`].
     unfinished: Budget,
     accepted: AtomicU64,
@@ -124,6 +125,7 @@ impl HubBuilder {
             shutdown: Mutex::new(None),
             sessions: AtomicUsize::new(0),
             idle: Event::new(),
+            extensions: Extensions::default(),
             unfinished: Budget::default(),
             accepted: AtomicU64::new(0),
             published: AtomicU64::new(0),
@@ -160,6 +162,11 @@ impl Hub {
     /// Which of a request's headers a restored peer still has.
     pub fn kept_headers(&self) -> &[HeaderName] {
         &self.0.kept_headers
+    }
+
+    /// Values of the whole application, one per type: what its parts share besides peers.
+    pub fn extensions(&self) -> &Extensions {
+        &self.0.extensions
     }
 
     pub(crate) fn unfinished(&self) -> &Budget {

@@ -36,6 +36,13 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         Self::from_parts(Arc::new(resolver), hub, Tasks::default(), None)
     }
 
+    /// For one of several routes of an application with one hub, whose framework has no place for a
+    /// shared acceptor: the [`shutdown`](Self::shutdown) of any of them ends the connections of all.
+    pub fn sharing_hub(resolver: R, hub: Hub) -> Self {
+        let tasks = Tasks::of(&hub);
+        Self::from_parts(Arc::new(resolver), hub, tasks, None)
+    }
+
     /// The bounds of reading a request's head, where this reads it: from a raw stream.
     #[must_use]
     pub fn head_limits(mut self, limits: HeadLimits) -> Self {

@@ -27,7 +27,8 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
     /// `axum::Router`, or any other tower service. Without one, that is answered with 404.
     ///
     /// The client's address is in each request's extensions, as a
-    /// [`SocketAddr`](std::net::SocketAddr).
+    /// [`SocketAddr`](std::net::SocketAddr). On tokio with the feature `axum`, handlers that extract
+    /// axum's `ConnectInfo<SocketAddr>` get it too.
     pub fn http<S, B>(mut self, service: S) -> Self
     where
         S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
@@ -98,8 +99,10 @@ where
     let first = AtomicBool::new(true);
     let service = service_fn(move |mut request: Request<Incoming>| {
         if let Some(addr) = info.remote_addr {
-            request.extensions_mut().insert(addr);
+            T::set_remote_addr(request.extensions_mut(), addr);
         }
+        // For an upgrade that the service takes: whether the connection is encrypted.
+        request.extensions_mut().insert(info);
         activity.called();
         let activity = activity.clone();
         let asked = first.swap(false, Ordering::Relaxed);

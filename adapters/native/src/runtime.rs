@@ -1,4 +1,6 @@
 use std::io;
+#[cfg(feature = "http")]
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::listen::Listen;
@@ -33,6 +35,27 @@ pub trait ServerRuntime: Runtime + Default {
     /// # Errors
     /// When the runtime cannot watch it.
     fn tcp_listener(&self, listener: std::net::TcpListener) -> io::Result<Self::TcpListener>;
+
+    /// Returns the request target before a framework's router stripped a prefix from it, if the
+    /// framework leaves it in the request's extensions.
+    #[cfg(feature = "http")]
+    fn original_uri(extensions: &http::Extensions) -> Option<&http::Uri> {
+        let _ = extensions;
+        None
+    }
+
+    /// Returns the client's address as another HTTP server leaves it in the request's extensions.
+    #[cfg(feature = "http")]
+    fn remote_addr(extensions: &http::Extensions) -> Option<SocketAddr> {
+        extensions.get().copied()
+    }
+
+    /// Puts the client's address into a request's extensions, where the service of
+    /// [`ServerBuilder::http`](crate::ServerBuilder::http) looks for it.
+    #[cfg(feature = "http")]
+    fn set_remote_addr(extensions: &mut http::Extensions, addr: SocketAddr) {
+        extensions.insert(addr);
+    }
 
     /// Takes the runtime's own stream out of a connection that another HTTP server has upgraded,
     /// with what that server had read ahead, where this finds one: the pump then writes to it

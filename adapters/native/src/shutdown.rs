@@ -25,6 +25,7 @@ pub(crate) async fn shut_down<T: Runtime>(
     let forced = hub.stats().sessions;
     // Those without a session too: handshakes, and ends that no hook waits for.
     tasks.abort_all();
+    Tasks::of(hub).abort_all();
     if forced > 0 {
         // A dropped task is gone at its next await; one that blocks its thread cannot be forced,
         // and must not hold up the report.

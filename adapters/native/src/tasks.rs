@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use atomic_waker::AtomicWaker;
+use crossws_core::Hub;
 use pin_project_lite::pin_project;
 use slab::Slab;
 
@@ -30,6 +31,11 @@ struct Switch {
 }
 
 impl Tasks {
+    /// The connections of all acceptors that share a hub.
+    pub(crate) fn of(hub: &Hub) -> Self {
+        Self::clone(&hub.extensions().get_or_default::<Self>())
+    }
+
     pub(crate) fn spawn<T: ServerRuntime>(&self, runtime: &T, connection: Stage) {
         runtime.spawn(Spawned {
             task: self.run(connection),

@@ -1,11 +1,10 @@
 //! Upgrades out of an `http::Request`: hyper 1, and whatever builds on it.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use crossws_core::{Accepted, Hooks, Refused, Rejection, Resolve, UpgradeRequest};
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use http_body_util::Full;
 use hyper::upgrade::{OnUpgrade, Parts, Upgraded};
 
@@ -26,11 +25,14 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     ///
     /// That server must keep upgrades alive: `axum::serve` does, and with hyper's own connection it
     /// is `with_upgrades()`. The client's address is taken from the request's extensions, if there is
-    /// a [`SocketAddr`]; [`handle_upgrade_from`](Self::handle_upgrade_from) takes it as an argument.
+    /// a [`SocketAddr`](std::net::SocketAddr), or, on tokio with the feature `axum`, axum's
+    /// `ConnectInfo`; [`handle_upgrade_from`](Self::handle_upgrade_from) takes it as an argument.
     ///
     /// **The namespace is by default the path of this request.** A router that strips a prefix, such
-    /// as axum's `nest`, passes requests for `/staff/orders` and `/public/orders` on as `/orders`:
-    /// the peers of both would share a namespace. Name it with
+    /// as axum's `nest`, passes requests for `/staff/orders` and `/public/orders` on as `/orders`. On
+    /// tokio with the feature `axum` the hooks and the resolver get the path that the client asked
+    /// for all the same. With another framework, or without the feature, the peers of both would
+    /// share a namespace: name it with
     /// [`Upgrade::namespace`](crossws_core::Upgrade::namespace) there.
     ///
     /// # Errors
@@ -42,8 +44,12 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         &self,
         request: Request<B>,
     ) -> Result<Response<Full<Bytes>>, Request<B>> {
-        let addr = request.extensions().get::<SocketAddr>().copied();
-        let info = StreamInfo::new(addr).with_engine(self.decodes_with());
+        let extensions = request.extensions();
+        // A server of ours has left more than the address.
+        let info = extensions.get::<StreamInfo>().copied();
+        let mut info = info.unwrap_or_default().with_engine(self.decodes_with());
+        // Middleware may have put the address in that a proxy names.
+        info.remote_addr = T::remote_addr(extensions).or(info.remote_addr);
         self.handle_upgrade_from(request, info).await
     }
 
@@ -66,6 +72,8 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
             return Ok(bad_request(rejection, info));
         }
         let handshake = Handshake::check(&parts);
+        let original = T::original_uri(&parts.extensions).cloned();
+        let routed = original.map(|original| std::mem::replace(&mut parts.uri, original));
         let upgrade = parts.extensions.remove::<OnUpgrade>();
         let request = UpgradeRequest::new(parts)
             .with_remote_addr(info.remote_addr)
@@ -73,7 +81,7 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
             .with_forwarded(info.forwarded);
         let claim = match run_claim(self.hub(), self.resolver(), request, &T::default()).await {
             Ok(claim) => claim,
-            Err(error) => return not_upgraded(error, upgrade, body),
+            Err(error) => return not_upgraded(error, upgrade, routed, body),
         };
         let handshake = match handshake {
             Ok(handshake) => handshake,
@@ -102,7 +110,7 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
                 self.tasks().spawn(&T::default(), connection);
                 Ok(response.map(Full::new))
             }
-            Err(error) => not_upgraded(error, Some(upgrade), body),
+            Err(error) => not_upgraded(error, Some(upgrade), routed, body),
         }
     }
 
@@ -117,6 +125,7 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
 fn not_upgraded<B>(
     refused: Refused,
     upgrade: Option<OnUpgrade>,
+    routed: Option<Uri>,
     body: B,
 ) -> Result<Response<Full<Bytes>>, Request<B>> {
     match refused {
@@ -125,6 +134,9 @@ fn not_upgraded<B>(
             let mut parts = request.into_parts();
             if let Some(upgrade) = upgrade {
                 parts.extensions.insert(upgrade);
+            }
+            if let Some(routed) = routed {
+                parts.uri = routed;
             }
             Err(Request::from_parts(parts, body))
         }

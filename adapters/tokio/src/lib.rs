@@ -47,6 +47,8 @@ pub type ServerHandle = crossws_native::ServerHandle<Tokio>;
 /// Takes streams that were accepted elsewhere and, with the feature `http`, upgrade requests of
 /// somebody else's HTTP server.
 pub type Acceptor<R> = crossws_native::Acceptor<R, Tokio>;
+#[cfg(feature = "http")]
+pub use crossws_native::is_upgrade;
 /// Takes WebSocket upgrades out of a tower service's requests.
 #[cfg(feature = "http")]
 pub type WebSocketLayer<R> = crossws_native::WebSocketLayer<R, Tokio>;

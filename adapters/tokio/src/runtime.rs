@@ -1,6 +1,10 @@
 use std::io;
+#[cfg(feature = "axum")]
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "axum")]
+use axum::extract::ConnectInfo;
 use crossws_native::{Runtime, ServerRuntime};
 use tokio::net::TcpListener;
 use tokio::task::coop::{Unconstrained, unconstrained};
@@ -34,6 +38,25 @@ impl ServerRuntime for Tokio {
 
     fn tcp_listener(&self, listener: std::net::TcpListener) -> io::Result<TcpListener> {
         TcpListener::from_std(listener)
+    }
+
+    #[cfg(feature = "axum")]
+    fn original_uri(extensions: &axum::http::Extensions) -> Option<&axum::http::Uri> {
+        let original = extensions.get::<axum::extract::OriginalUri>();
+        original.map(|original| &original.0)
+    }
+
+    #[cfg(feature = "axum")]
+    fn remote_addr(extensions: &axum::http::Extensions) -> Option<SocketAddr> {
+        let info = extensions.get::<ConnectInfo<SocketAddr>>();
+        info.map(|info| info.0)
+            .or_else(|| extensions.get().copied())
+    }
+
+    #[cfg(feature = "axum")]
+    fn set_remote_addr(extensions: &mut axum::http::Extensions, addr: SocketAddr) {
+        extensions.insert(addr);
+        extensions.insert(ConnectInfo(addr));
     }
 
     /// The stream of `axum::serve`, and of whoever else gives hyper a bare TCP stream.

@@ -11,7 +11,7 @@ use axum::http::{Request, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use common::{Client, read_head, soon, start, upgrade_request};
-use crossws_core::{Hub, hooks, resolve_with};
+use crossws_core::{Hub, Upgrade, hooks, resolve_with};
 use crossws_tokio::{Acceptor, Server};
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -192,4 +192,61 @@ async fn a_route_of_axum_upgrades_by_hand() {
         .await
         .unwrap();
     assert!(read_head(&mut plain).await.starts_with("HTTP/1.1 426"));
+}
+
+/// One acceptor behind routers that strip their prefixes.
+#[tokio::test]
+async fn an_acceptor_behind_nested_routers_keeps_their_namespaces_apart() {
+    async fn connect(
+        State(acceptor): State<Acceptor<crossws_core::HooksBuilder>>,
+        request: Request<Body>,
+    ) -> axum::response::Response {
+        assert_eq!(request.uri().path(), "/orders/42");
+        match acceptor.handle_upgrade(request).await {
+            Ok(response) => response.into_response(),
+            // It comes back as it was.
+            Err(request) => request.uri().to_string().into_response(),
+        }
+    }
+    let hooks = hooks()
+        .on_upgrade(|request| {
+            let pass = request.query() == Some("pass");
+            let upgrade = if pass {
+                Upgrade::pass()
+            } else {
+                Upgrade::new()
+            };
+            std::future::ready(Ok(upgrade))
+        })
+        .on_open(|peer| async move { peer.send(peer.request().url()) })
+        .on_message(|peer, message| async move {
+            let told = peer.to_all().including_self().send(message);
+            told.map(drop)
+        });
+    let orders = || Router::new().route("/orders/{id}", get(connect));
+    let app = Router::new()
+        .nest("/staff", orders())
+        .nest("/public", orders());
+    let acceptor = Acceptor::new(hooks, Hub::default());
+    let addr = axum_app(app.with_state(acceptor.clone())).await;
+    let mut clients = Vec::new();
+    for path in ["/staff/orders/42", "/public/orders/42"] {
+        let stream = TcpStream::connect(addr).await.unwrap();
+        let mut client = Client::over(stream, addr, path).await;
+        assert_eq!(client.text().await, format!("http://{addr}{path}"));
+        clients.push(client);
+    }
+    for (client, text) in clients.iter_mut().zip(["a secret", "hello"]) {
+        client.send(text).await;
+        assert_eq!(client.text().await, text);
+    }
+    let namespaces = acceptor.hub().namespaces();
+    let namespaces: Vec<_> = namespaces.iter().map(|name| &**name).collect();
+    assert_eq!(namespaces, ["/public/orders/42", "/staff/orders/42"]);
+
+    let mut stream = TcpStream::connect(addr).await.unwrap();
+    let request = upgrade_request("/staff/orders/42?pass");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    assert!(read_head(&mut stream).await.starts_with("HTTP/1.1 200"));
+    assert_eq!(body(&mut stream, 15).await, "/orders/42?pass");
 }

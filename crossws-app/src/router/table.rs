@@ -3,13 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crossws_core::{
-    BeforeUpgrade, BoxFuture, Params, Rejection, Route, RouteSettings, SharedHooks, UpgradeRequest,
-};
+use crossws_core::{BeforeUpgrade, Params, Route, RouteSettings, SharedHooks};
 
 use super::RouterError;
-use crate::layer::SharedLayer;
 use crate::path::{PathNotUtf8, decode, normalize};
+use crate::prepared::layered;
 use crate::{Pattern, RouteBuilder};
 
 /// The name of the parameter for what a fallback does not look at: none that a pattern can have.
@@ -127,15 +125,7 @@ impl Table {
 
 impl Found {
     fn new(pattern: Pattern, route: RouteBuilder) -> Self {
-        let RouteBuilder {
-            mut hooks,
-            layers,
-            settings,
-        } = route;
-        for layer in layers.iter().rev() {
-            hooks = layer.wrap(hooks);
-        }
-        let before = (!layers.is_empty()).then(|| Arc::new(Layers(layers)) as _);
+        let (hooks, before, settings) = layered(route);
         let settings = settings.route(pattern.to_string());
         Self {
             pattern,
@@ -157,19 +147,5 @@ impl Found {
             Some(before) => route.before(Arc::clone(before)),
             None => route,
         }
-    }
-}
-
-/// The layers of a route, the outermost first.
-struct Layers(Vec<SharedLayer>);
-
-impl BeforeUpgrade for Layers {
-    fn run<'a>(&'a self, request: &'a mut UpgradeRequest) -> BoxFuture<'a, Result<(), Rejection>> {
-        Box::pin(async move {
-            for layer in &self.0 {
-                layer.before(request).await?;
-            }
-            Ok(())
-        })
     }
 }

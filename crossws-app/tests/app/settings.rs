@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use crossws_app::{Router, route};
-use crossws_core::{Limit, Origin, Peer, RouteSettings, hooks};
+use crossws_app::{RequestExt, Router, route};
+use crossws_core::{HooksBuilder, Limit, Origin, Peer, RouteSettings, Upgrade, hooks};
 use crossws_memory::{Frame, TestServer};
 
 use crate::common::*;
@@ -119,5 +119,35 @@ fn a_route_has_its_own_heartbeat_origin_and_limit() {
         let mut small = server.connect("/small").await.unwrap();
         small.send("12345").unwrap();
         assert_eq!(small.closed().await.code, 1009);
+    });
+}
+
+#[test]
+fn a_namespace_of_typed_parameters_is_the_same_however_the_path_is_spelled() {
+    fn order(id: u64) -> String {
+        format!("order:{id}")
+    }
+    let chooses = hooks().on_upgrade(|_| async { Ok(Upgrade::new().namespace("its own")) });
+    let named =
+        |hooks: HooksBuilder| route(hooks).namespace(|request| Ok(order(request.path_as()?)));
+    let router = Router::new()
+        .route("/orders/{id}", named(hooks()))
+        .route("/other/{id}", named(chooses));
+    let server = TestServer::new(router);
+    block_on(async {
+        let mut clients = Vec::new();
+        for path in ["/orders/7", "/orders/%37", "/%6Frders/07"] {
+            clients.push(server.connect(path).await.unwrap());
+        }
+        let told = server.hub().in_namespace(&order(7)).broadcast("shipped");
+        assert_eq!(told.unwrap().queued, 3);
+        for client in &mut clients {
+            assert_eq!(client.next().await.unwrap().text(), Ok("shipped"));
+        }
+        let refused = server.connect("/orders/seven").await.unwrap_err();
+        assert_eq!(refused.status(), 400);
+        let _other = server.connect("/other/7").await.unwrap();
+        let in_order = server.hub().in_namespace(&order(7)).peers().len();
+        assert_eq!(in_order, 3, "the upgrade hook's own namespace comes first");
     });
 }

@@ -1,0 +1,170 @@
+use std::fmt;
+
+use axum::body::Body;
+use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::{
+    FromRef, FromRequestParts, MatchedPath, OptionalFromRequestParts, RawPathParams,
+};
+use axum::http::header::{CONNECTION, UPGRADE};
+use axum::http::request::Parts;
+use axum::http::{Request, Response, StatusCode};
+use axum::response::IntoResponse;
+use crossws_core::{Hub, Params};
+use crossws_tokio::is_upgrade;
+
+use crate::Endpoint;
+
+/// An extractor for handlers that decide themselves whether, and where, a WebSocket is upgraded. The
+/// whole of a route that is nothing but a WebSocket is [`websocket`](crate::websocket).
+///
+/// A request that is not an upgrade gets a 426; `Option<WebSockets>` is `None` for it, for a handler
+/// that has a page for browsers at the same path.
+///
+/// ```
+/// use axum::Router;
+/// use axum::extract::{FromRef, State};
+/// use axum::http::StatusCode;
+/// use axum::response::{IntoResponse, Response};
+/// use axum::routing::get;
+/// use crossws_axum::{Endpoint, WebSockets};
+/// use crossws_core::{Hub, hooks};
+///
+/// #[derive(Clone)]
+/// struct Shop {
+///     hub: Hub,
+///     orders: Endpoint,
+///     open: bool,
+/// }
+///
+/// // Or `#[derive(FromRef)]`, with axum's macros.
+/// impl FromRef<Shop> for Hub {
+///     fn from_ref(shop: &Shop) -> Self {
+///         shop.hub.clone()
+///     }
+/// }
+///
+/// async fn orders(State(shop): State<Shop>, sockets: WebSockets) -> Response {
+///     if !shop.open {
+///         return StatusCode::SERVICE_UNAVAILABLE.into_response();
+///     }
+///     sockets.upgrade(&shop.orders).await
+/// }
+///
+/// let echo = hooks().on_message(|peer, message| async move { peer.send(message) });
+/// let app: Router = Router::new().route("/orders", get(orders)).with_state(Shop {
+///     hub: Hub::default(),
+///     orders: Endpoint::new(echo),
+///     open: true,
+/// });
+/// ```
+pub struct WebSockets {
+    hub: Hub,
+    request: Request<()>,
+    pattern: String,
+    params: Params,
+}
+
+impl WebSockets {
+    /// Upgrades the request, or refuses it as the route says. The response is the handler's, whole:
+    /// without it there is no WebSocket.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the upgrade.
+    pub async fn upgrade(self, endpoint: &Endpoint) -> Response<Body> {
+        let Self {
+            hub,
+            request,
+            pattern,
+            params,
+        } = self;
+        endpoint.upgrade(hub, request, pattern, params).await
+    }
+
+    /// Returns the parameters that axum's pattern matched.
+    pub fn params(&self) -> &Params {
+        &self.params
+    }
+
+    async fn of(parts: &mut Parts, hub: Hub) -> Result<Self, WebSocketsRejection> {
+        let params = match RawPathParams::from_request_parts(parts, &()).await {
+            Ok(params) => params.iter().collect(),
+            // Of a fallback.
+            Err(RawPathParamsRejection::MissingPathParams(_)) => Params::default(),
+            Err(error) => return Err(WebSocketsRejection::Path(error)),
+        };
+        let pattern = parts.extensions.get::<MatchedPath>();
+        let pattern = pattern.map_or_else(String::new, |matched| matched.as_str().to_owned());
+        Ok(Self {
+            hub,
+            request: Request::from_parts(parts.clone(), ()),
+            pattern,
+            params,
+        })
+    }
+}
+
+impl<S> FromRequestParts<S> for WebSockets
+where
+    Hub: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = WebSocketsRejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        if !is_upgrade(parts) {
+            return Err(WebSocketsRejection::NotUpgrade);
+        }
+        Self::of(parts, Hub::from_ref(state)).await
+    }
+}
+
+impl<S> OptionalFromRequestParts<S> for WebSockets
+where
+    Hub: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = WebSocketsRejection;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        state: &S,
+    ) -> Result<Option<Self>, Self::Rejection> {
+        if !is_upgrade(parts) {
+            return Ok(None);
+        }
+        Self::of(parts, Hub::from_ref(state)).await.map(Some)
+    }
+}
+
+impl fmt::Debug for WebSockets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebSockets")
+            .field("pattern", &self.pattern)
+            .field("params", &self.params)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why [`WebSockets`] cannot be extracted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WebSocketsRejection {
+    /// The request does not ask for a WebSocket: 426.
+    #[error("this is a WebSocket: send an upgrade request")]
+    NotUpgrade,
+    /// A parameter of the path is not UTF-8 when it is percent-decoded: 400.
+    #[error(transparent)]
+    Path(RawPathParamsRejection),
+}
+
+impl IntoResponse for WebSocketsRejection {
+    fn into_response(self) -> Response<Body> {
+        match self {
+            Self::NotUpgrade => {
+                let headers = [(UPGRADE, "websocket"), (CONNECTION, "upgrade")];
+                (StatusCode::UPGRADE_REQUIRED, headers, self.to_string()).into_response()
+            }
+            Self::Path(error) => error.into_response(),
+        }
+    }
+}

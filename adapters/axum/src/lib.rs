@@ -1,0 +1,76 @@
+//! **crossws in axum apps**, on tokio: a WebSocket is a route among the app's others, with the
+//! app's paths, state and middleware.
+//!
+//! ```
+//! use axum::Router;
+//! use crossws_app::{PeerExt, route};
+//! use crossws_axum::websocket;
+//! use crossws_core::{HookResult, Hooks, Hub, Peer};
+//!
+//! struct Orders;
+//!
+//! impl Hooks for Orders {
+//!     async fn open(&self, peer: &Peer) -> HookResult {
+//!         let id: u64 = peer.path()?; // from axum's pattern
+//!         peer.send(format!("order {id}"))?;
+//!         Ok(())
+//!     }
+//! }
+//!
+//! let app: Router = Router::new()
+//!     .route("/orders/{id}", websocket(Orders))
+//!     .route("/chat", websocket(route(Orders).topic("general")))
+//!     .with_state(Hub::default());
+//! ```
+//!
+//! - The app's state must contain the [`Hub`]: it is the state, or `FromRef` finds
+//!   it there. Handlers publish with the same `State<Hub>`.
+//! - The path of a peer, and so its default namespace, is the one that the client asked for: two
+//!   routers that are nested in different places are different namespaces.
+//! - `peer.params()` and `peer.path::<T>()` are axum's parameters, `peer.route()` is axum's pattern.
+//! - What middleware puts into the request's extensions is in `peer.request().parts().extensions`;
+//!   with [`adopt`](crossws_app::RouteBuilder::adopt) it is `peer.attached::<T>()`.
+//! - `peer.remote_addr()` needs `into_make_service_with_connect_info::<SocketAddr>()` under
+//!   `axum::serve`; [`Server::http`](crossws_tokio::ServerBuilder) knows it.
+//! - axum's graceful shutdown does not know of connections that were upgraded: call [`shutdown`].
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod endpoint;
+mod extract;
+
+use axum::extract::FromRef;
+use axum::routing::{MethodRouter, get};
+use crossws_app::IntoRoute;
+use crossws_core::{Hub, Report, Shutdown, hooks};
+use crossws_tokio::Acceptor;
+
+pub use endpoint::Endpoint;
+pub use extract::{WebSockets, WebSocketsRejection};
+
+/// Returns a method router that upgrades GET requests: hooks, or
+/// [`route`](crossws_app::route)`(hooks)` with settings.
+///
+/// A request that is not an upgrade gets a 426. Add handlers of other methods to the same path with
+/// axum's own `.post(..)`. For a handler that decides itself, see [`WebSockets`].
+pub fn websocket<S>(route: impl IntoRoute) -> MethodRouter<S>
+where
+    Hub: FromRef<S>,
+    S: Clone + Send + Sync + 'static,
+{
+    let endpoint = Endpoint::new(route);
+    get(move |sockets: WebSockets| {
+        let endpoint = endpoint.clone();
+        async move { sockets.upgrade(&endpoint).await }
+    })
+}
+
+/// Stops the WebSockets of an app: refuses further upgrades, tells every peer, waits for their
+/// `close` hooks up to the grace, and drops the rest.
+///
+/// Call it after `axum::serve(..).with_graceful_shutdown(..)` has returned, which waits for HTTP
+/// alone.
+pub async fn shutdown(hub: &Hub, shutdown: Shutdown) -> Report {
+    let acceptor = Acceptor::sharing_hub(hooks(), hub.clone());
+    acceptor.shutdown(shutdown).await
+}
