@@ -289,6 +289,21 @@ const GRACE: u16 = 100;
 fn ticks() -> u16 {
     const MINUTE: u128 = 60_000;
     static START: OnceLock<Instant> = OnceLock::new();
+    #[cfg(all(test, not(crossws_shuttle)))]
+    if let Some(ticks) = STANDS_AT.get() {
+        return ticks;
+    }
     let since = START.get_or_init(Instant::now).elapsed().as_millis();
     1 + u16::try_from(since % MINUTE).unwrap_or_default()
+}
+
+#[cfg(all(test, not(crossws_shuttle)))]
+thread_local! {
+    static STANDS_AT: std::cell::Cell<Option<u16>> = const { std::cell::Cell::new(None) };
+}
+
+/// Stops this thread's clock, for tests: an interpreter takes longer than any client is given.
+#[cfg(all(test, not(crossws_shuttle)))]
+pub(super) fn stop_clock_at(ticks: u16) {
+    STANDS_AT.set(Some(ticks));
 }

@@ -355,6 +355,7 @@ fn fill_and_block(subject: &Subject) -> Batch {
 
 #[test]
 fn a_client_that_has_caught_up_is_given_time_again() {
+    bounds::stop_clock_at(1);
     let limits = Limits::default().max_buffered(1000);
     let hub = Hub::builder().limits(limits).build();
     let subject = join(&hub);
@@ -366,13 +367,14 @@ fn a_client_that_has_caught_up_is_given_time_again() {
     batch.advance(batch.bytes());
     subject.outbox.written(&batch);
     assert_eq!(subject.peer.buffered_amount(), 0);
-    std::thread::sleep(std::time::Duration::from_millis(150));
+    bounds::stop_clock_at(151);
     fill_and_block(&subject);
     assert!(subject.peer.is_behind());
 }
 
 #[test]
 fn a_subscriber_that_is_behind_is_counted_once() {
+    bounds::stop_clock_at(1);
     let limits = Limits::default().max_buffered(1000);
     let hub = Hub::builder().limits(limits).build();
     let (subject, other) = (join(&hub), join(&hub));
