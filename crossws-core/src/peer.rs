@@ -415,6 +415,7 @@ impl Peer {
 
     fn close_with(&self, frame: CloseFrame, end: End) {
         if self.begin_close(frame, end) {
+            self.0.inbox.wake();
             self.0.transport.wake();
         }
     }
@@ -422,7 +423,7 @@ impl Peer {
     /// Closes the connection as far as that needs no task of its own: that is to be woken when this
     /// returns `true`.
     fn begin_close(&self, frame: CloseFrame, end: End) -> bool {
-        let first = self.end(end);
+        let first = self.end_asleep(end);
         if first {
             self.0.transport.close(frame);
         }
@@ -432,7 +433,14 @@ impl Peer {
     /// Closes peers of which there may be many. Their tasks are woken in groups, and others run in
     /// between.
     pub(crate) fn close_all(peers: Vec<Self>, frame: &CloseFrame, end: End) {
-        let close = |peer: &Self| peer.begin_close(frame.clone(), end);
+        let close = |peer: &Self| {
+            let first = peer.begin_close(frame.clone(), end);
+            // With a flusher the session runs in the task that the group wakes.
+            if first && peer.0.transport.flusher().is_none() {
+                peer.0.inbox.wake();
+            }
+            first
+        };
         Asleep::new(peers.into_iter().filter(close).collect()).hand_on();
     }
 
@@ -454,13 +462,25 @@ impl Peer {
     /// Takes the first step away from open: the peer leaves every list, and whoever waits for
     /// its end is told. Answers whether this call was the first.
     fn end(&self, end: End) -> bool {
+        let first = self.end_asleep(end);
+        if first {
+            self.0.inbox.wake();
+        }
+        first
+    }
+
+    /// As [`end`](Self::end), without waking the session for the hooks that are left to be run.
+    fn end_asleep(&self, end: End) -> bool {
         if !self.0.life.end(end) {
             return false;
         }
         let topics = self.topics();
         self.0.hub.registry().leave(self);
         for topic in topics {
-            self.subscription(topic, false);
+            let joined = false;
+            self.0
+                .inbox
+                .leave(Notice(Kind::Subscription { topic, joined }));
         }
         self.0.life.notify_ended();
         true

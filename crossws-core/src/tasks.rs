@@ -46,8 +46,14 @@ impl Inbox {
         }
     }
 
-    /// Leaves a hook to be run. Dropped if the session is over.
+    /// Leaves a hook to be run, and wakes the session. Dropped if that is over.
     pub(crate) fn notify(&self, notice: Notice) {
+        self.leave(notice);
+        self.wake();
+    }
+
+    /// Leaves a hook to be run once the session is woken. Dropped if that is over.
+    pub(crate) fn leave(&self, notice: Notice) {
         let mut state = self.0.lock();
         if state.over {
             return;
@@ -56,8 +62,11 @@ impl Inbox {
         if let Some(notice) = notice.merge(notices.last_mut()) {
             notices.push(notice);
         }
-        let waker = state.waker.take();
-        drop(state);
+    }
+
+    /// Wakes the session.
+    pub(crate) fn wake(&self) {
+        let waker = self.0.lock().waker.take();
         if let Some(waker) = waker {
             waker.wake();
         }
