@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use crate::{Error, Hook, HookResult};
+use crate::{Error, HookKind, HookResult};
 
 /// A panic's message, where it has one.
 pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
@@ -70,7 +70,7 @@ pub(crate) fn contained(drop: impl FnOnce()) {
 }
 
 /// Runs a hook; a panic and an `Err` both become an [`Error`].
-pub(crate) fn catch<F: Future<Output = HookResult>>(hook: Hook, future: F) -> Catch<F> {
+pub(crate) fn catch<F: Future<Output = HookResult>>(hook: HookKind, future: F) -> Catch<F> {
     Catch {
         hook,
         future: catch_panic(future),
@@ -80,7 +80,7 @@ pub(crate) fn catch<F: Future<Output = HookResult>>(hook: Hook, future: F) -> Ca
 pin_project! {
     /// See [`catch`].
     pub(crate) struct Catch<F> {
-        hook: Hook,
+        hook: HookKind,
         #[pin]
         future: CatchPanic<F>,
     }

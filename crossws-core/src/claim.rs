@@ -11,19 +11,19 @@ use http::header::{HeaderMap, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use crate::catch::catch_panic;
 use crate::context::ContextCell;
 use crate::expiry::{Moment, MomentCell};
-use crate::hub::{Hub, Refused};
+use crate::hub::{ClaimError, Hub};
 use crate::life::Life;
 use crate::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_PEERS, TOO_MANY_TOPICS};
 use crate::peer::{Inner, Protocol, SettingsCell, credentials_expired};
 use crate::resolve::{BeforeUpgrade, Route};
-use crate::session::Joined;
+use crate::session::OpeningPeer;
 use crate::subscriptions::Subscriptions;
 use crate::tasks::Inbox;
 use crate::transport::Transport;
 use crate::{
-    Capabilities, CloseCode, CloseFrame, Deflate, Error, Expiry, Extensions, Hook, Hooks, Limits,
-    Origin, Peer, PeerId, PersistError, Rejection, Settings, Snapshot, SubscribeError, Upgrade,
-    UpgradeRequest,
+    Capabilities, CloseCode, CloseFrame, Deflate, Error, Expiry, Extensions, HookKind, Hooks,
+    Limits, Origin, Peer, PeerId, PersistError, Rejection, Settings, Snapshot, SubscribeError,
+    Upgrade, UpgradeRequest,
 };
 
 /// A request with the hooks that claim it. The next step is [`upgrade`](Self::upgrade).
@@ -69,7 +69,7 @@ impl<H: Hooks + ?Sized> Claim<H> {
     /// Checks the origin, runs the route's layers and the `upgrade` hook, and checks what it answered.
     ///
     /// # Errors
-    /// [`Refused::Unclaimed`] gives the request back when the hook [passes](Upgrade::pass) it on.
+    /// [`ClaimError::NotHandled`] gives the request back when the hook [passes](Upgrade::pass) it on.
     /// Otherwise the response to refuse with: the hook's own; 403 for a foreign origin; 503 in a
     /// shutdown or when the hub is full of peers, namespaces or topics; 409 for an id in use; 414 for
     /// a namespace's name that is too long;
@@ -78,17 +78,17 @@ impl<H: Hooks + ?Sized> Claim<H> {
     ///
     /// # Cancel safety
     /// Dropping the future drops the hook; nothing was registered.
-    pub async fn upgrade(self) -> Result<Accepted<H>, Refused> {
+    pub async fn upgrade(self) -> Result<Accepted<H>, ClaimError> {
         // Without the query, which may hold a token.
         let path = tracing::enabled!(tracing::Level::ERROR).then(|| self.request.path().to_owned());
         let result = self.run().await;
-        if let Err(Refused::Rejected(rejection)) = &result {
+        if let Err(ClaimError::Rejected(rejection)) = &result {
             rejection.log(path.as_deref().unwrap_or_default());
         }
         result
     }
 
-    async fn run(self) -> Result<Accepted<H>, Refused> {
+    async fn run(self) -> Result<Accepted<H>, ClaimError> {
         let Self {
             hub,
             hooks,
@@ -116,9 +116,9 @@ impl<H: Hooks + ?Sized> Claim<H> {
         };
         let upgrade = catch_panic(hooks_accept)
             .await
-            .map_err(|message| Rejection::internal(Error::panic(Hook::Upgrade, &message)))??;
+            .map_err(|message| Rejection::internal(Error::panic(HookKind::Upgrade, &message)))??;
         if upgrade.is_pass() {
-            return Err(Refused::Unclaimed(Box::new(request)));
+            return Err(ClaimError::NotHandled(Box::new(request)));
         }
         if hub.is_shutting_down() {
             return Err(Rejection::unavailable(SHUTTING_DOWN).into());
@@ -279,7 +279,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
     /// When the id has come into use, the hub is full of peers or topics, or a shutdown has begun since the upgrade
     /// was accepted; when the credentials have ended, or the transport cannot say when they do. A
     /// server that has already answered 101 closes with the frame.
-    pub fn join(self, transport: impl Transport) -> Result<Joined<H>, CloseFrame> {
+    pub fn join(self, transport: impl Transport) -> Result<OpeningPeer<H>, CloseFrame> {
         let ongoing = self.ongoing;
         let hub = ongoing.hub().clone();
         if self.expiry != Expiry::Never && !transport.capabilities().contains(Capabilities::EXPIRY)
@@ -328,7 +328,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             tracing::error!(peer = %membership.peer, %error, "closing a peer at once");
             CloseFrame::new(CloseCode::ERROR, "internal error")
         })?;
-        Ok(Joined::new(self.hooks, membership))
+        Ok(OpeningPeer::new(self.hooks, membership))
     }
 }
 

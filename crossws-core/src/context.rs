@@ -18,8 +18,8 @@ use crate::{DecodeError, EncodeError, PersistError};
     label = "a context is stored, and must implement `serde::Serialize` and `DeserializeOwned`",
     note = "derive both, or keep a value that lives in memory only with `Upgrade::extension` or `UpgradeRequest::attach`"
 )]
-pub trait Context: Serialize + DeserializeOwned + MaybeSend + MaybeSync + 'static {}
-impl<T: Serialize + DeserializeOwned + MaybeSend + MaybeSync + 'static> Context for T {}
+pub trait PeerContext: Serialize + DeserializeOwned + MaybeSend + MaybeSync + 'static {}
+impl<T: Serialize + DeserializeOwned + MaybeSend + MaybeSync + 'static> PeerContext for T {}
 
 /// Why a peer's context could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +71,7 @@ struct Kind {
 
 struct KindOf<T>(PhantomData<T>);
 
-impl<T: Context> KindOf<T> {
+impl<T: PeerContext> KindOf<T> {
     const KIND: Kind = Kind {
         stored: false,
         name: type_name::<T>,
@@ -88,7 +88,7 @@ static STORED: Kind = Kind {
 };
 
 impl Held {
-    fn typed<T: Context>(value: T) -> Self {
+    fn typed<T: PeerContext>(value: T) -> Self {
         Self {
             value: share(value),
             kind: &KindOf::<T>::KIND,
@@ -110,7 +110,7 @@ impl Held {
 }
 
 impl ContextCell {
-    pub(crate) fn new<T: Context>(value: T) -> Self {
+    pub(crate) fn new<T: PeerContext>(value: T) -> Self {
         Self(Mutex::new(Some(Held::typed(value))))
     }
 
@@ -125,7 +125,7 @@ impl ContextCell {
 
     /// Replaces the context and hands out the old one, whose destructor is user code: it runs
     /// after the lock is gone.
-    pub(crate) fn set<T: Context>(&self, value: T) -> Replaced {
+    pub(crate) fn set<T: PeerContext>(&self, value: T) -> Replaced {
         let new = Held::typed(value);
         Replaced(self.0.lock().replace(new))
     }
@@ -134,7 +134,7 @@ impl ContextCell {
         let _new = std::mem::replace(&mut *self.0.lock(), old.0);
     }
 
-    pub(crate) fn get<T: Context>(&self) -> Result<Arc<T>, ContextError> {
+    pub(crate) fn get<T: PeerContext>(&self) -> Result<Arc<T>, ContextError> {
         let found = self.held()?;
         let Some(json) = found.json() else {
             return found.downcast();
@@ -179,7 +179,7 @@ impl ContextCell {
 }
 
 impl Held {
-    fn downcast<T: Context>(&self) -> Result<Arc<T>, ContextError> {
+    fn downcast<T: PeerContext>(&self) -> Result<Arc<T>, ContextError> {
         shared(Arc::clone(&self.value)).ok_or(ContextError::Type {
             asked: type_name::<T>(),
             actual: (self.kind.name)(),

@@ -2,12 +2,12 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use crate::bounds::BoxError;
-use crate::{EncodeError, Message, Peer, PeerId, PersistError, RenewError};
+use crate::{EncodeError, ExpiryError, Message, Peer, PeerId, PersistError};
 
 /// A hook, by name: in errors, in logs and in tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Hook {
+pub enum HookKind {
     /// The application starts.
     Start,
     /// Choosing the hooks for a request.
@@ -38,7 +38,7 @@ pub enum Hook {
     Task,
 }
 
-impl fmt::Display for Hook {
+impl fmt::Display for HookKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Start => "start",
@@ -64,9 +64,9 @@ impl fmt::Display for Hook {
 #[non_exhaustive]
 pub enum ErrorKind {
     /// A hook returned an error.
-    Hook(Hook),
+    Hook(HookKind),
     /// A hook panicked. The peer is closed whatever the `error` hook answers.
-    Panic(Hook),
+    Panic(HookKind),
     /// The client broke the protocol or a limit. The peer is closed whatever the `error` hook
     /// answers.
     Protocol,
@@ -87,13 +87,13 @@ struct Inner {
 
 impl Error {
     /// An error that a hook returned.
-    pub fn hook(hook: Hook, source: BoxError) -> Self {
+    pub fn hook(hook: HookKind, source: BoxError) -> Self {
         let text = format!("the {hook} hook failed");
         Self::new(ErrorKind::Hook(hook), text, Some(source))
     }
 
     /// A panic that was caught in a hook.
-    pub fn panic(hook: Hook, message: &str) -> Self {
+    pub fn panic(hook: HookKind, message: &str) -> Self {
         let text = format!("the {hook} hook panicked: {message}");
         Self::new(ErrorKind::Panic(hook), text, None)
     }
@@ -113,7 +113,7 @@ impl Error {
         matches!(self.downcast_ref(), Some(SendError::Closed(_)))
             || matches!(self.downcast_ref(), Some(ControlError::Closed))
             || matches!(self.downcast_ref(), Some(SubscribeError::Closed))
-            || matches!(self.downcast_ref(), Some(RenewError::Closed))
+            || matches!(self.downcast_ref(), Some(ExpiryError::Closed))
     }
 
     /// Writes the error to the log, as the default `error` hook does: what a client can cause at

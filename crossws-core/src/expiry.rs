@@ -5,7 +5,7 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// When the credentials end that a peer was let in with. At that moment it is closed with 4401
 /// ([`CloseCode::CREDENTIALS_EXPIRED`](crate::CloseCode::CREDENTIALS_EXPIRED)), unless
-/// [`Peer::renew`](crate::Peer::renew) has named a later one.
+/// [`Peer::set_expiry`](crate::Peer::set_expiry) has named a later one.
 ///
 /// ```
 /// # use std::time::{Duration, SystemTime};
@@ -112,7 +112,7 @@ impl MomentCell {
 /// Why a peer's credentials were not renewed: they end when they did before.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum RenewError {
+pub enum ExpiryError {
     /// The connection is closing or closed.
     #[error("not renewed: the connection is closed")]
     Closed,

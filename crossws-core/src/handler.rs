@@ -19,7 +19,7 @@ use crate::{
 /// The function runs beside the connection. [`Incoming`] yields its messages and ends when the
 /// connection does, whoever ended it; the function may finish its work then, and the connection
 /// counts as alive until it has. When it returns before, the connection is closed with 1000,
-/// unless it returned [`After::KeepOpen`]. Its error reaches the `error` hook as any other.
+/// unless it returned [`HandlerEnd::KeepOpen`]. Its error reaches the `error` hook as any other.
 ///
 /// The socket is not read ahead of the loop: a slow loop slows its client down. A loop cannot
 /// survive hibernation, so it needs [`Capabilities::HANDLER`]: without it `open`
@@ -38,7 +38,7 @@ pub fn handler<F, Fut, T>(run: F) -> Handler
 where
     F: Fn(Peer, Incoming) -> Fut + MaybeSend + MaybeSync + 'static,
     Fut: Future<Output = Result<T, BoxError>> + MaybeSend + 'static,
-    T: Into<After> + 'static,
+    T: Into<HandlerEnd> + 'static,
 {
     Handler {
         upgrade: None,
@@ -55,13 +55,13 @@ where
 pub struct Handler {
     upgrade: Option<Callback<UpgradeRequest, Result<Upgrade, Rejection>>>,
     error: Option<Callback<(Peer, Error), OnError>>,
-    run: Callback<(Peer, Incoming), Result<After, BoxError>>,
+    run: Callback<(Peer, Incoming), Result<HandlerEnd, BoxError>>,
 }
 
 /// What happens to a connection whose handler has returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
-pub enum After {
+pub enum HandlerEnd {
     /// It is closed with 1000.
     #[default]
     Close,
@@ -69,7 +69,7 @@ pub enum After {
     KeepOpen,
 }
 
-impl From<()> for After {
+impl From<()> for HandlerEnd {
     fn from((): ()) -> Self {
         Self::Close
     }
@@ -116,7 +116,7 @@ impl Hooks for Handler {
         let peer = peer.clone();
         peer.clone().spawn(async move {
             let _over = over;
-            if run.await? == After::Close {
+            if run.await? == HandlerEnd::Close {
                 peer.close(CloseCode::NORMAL, "");
             }
             Ok::<_, BoxError>(())

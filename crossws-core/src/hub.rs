@@ -18,9 +18,9 @@ use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Event, Mutex};
 use crate::tasks::Inbox;
 use crate::{
-    Capabilities, Claim, CloseFrame, Deflate, Error, Extensions, Hook, Limit, Limits, Origin, Peer,
-    PeerId, Published, Rejection, RenewError, Resolution, Resolve, RestoreError, Scope, Seat,
-    Settings, Snapshot, SubscribeError, Transport, UpgradeRequest,
+    Capabilities, Claim, CloseFrame, Deflate, Error, ExpiryError, Extensions, HookKind, Limit,
+    Limits, Origin, Peer, PeerId, Published, Rejection, Resolution, Resolve, RestoreError,
+    RestoredPeer, Scope, Settings, Snapshot, SubscribeError, Transport, UpgradeRequest,
 };
 
 /// Everything that is connected to one server: peers, namespaces, topics. A cheap handle that
@@ -180,8 +180,8 @@ impl Hub {
     /// Asks the resolver for this request's hooks: the first step of an upgrade.
     ///
     /// # Errors
-    /// [`Refused::Unclaimed`] gives the request back when it is not for any hooks;
-    /// [`Refused::Rejected`] refuses it, as the resolver says or because it panicked.
+    /// [`ClaimError::NotHandled`] gives the request back when it is not for any hooks;
+    /// [`ClaimError::Rejected`] refuses it, as the resolver says or because it panicked.
     ///
     /// # Cancel safety
     /// Nothing has happened if the future is dropped.
@@ -189,18 +189,18 @@ impl Hub {
         &self,
         resolver: &Arc<R>,
         mut request: UpgradeRequest,
-    ) -> Result<Claim<R::Hooks>, Refused> {
+    ) -> Result<Claim<R::Hooks>, ClaimError> {
         match catch_panic(async { resolver.resolve(&mut request).await }).await {
             Ok(Resolution::Route(route)) => Ok(Claim::new(self.clone(), request, route)),
-            Ok(Resolution::Pass) => Err(Refused::Unclaimed(Box::new(request))),
+            Ok(Resolution::Pass) => Err(ClaimError::NotHandled(Box::new(request))),
             Ok(Resolution::Reject(rejection)) => {
                 rejection.log(request.path());
-                Err(Refused::Rejected(rejection))
+                Err(ClaimError::Rejected(rejection))
             }
             Err(message) => {
-                let error = Error::panic(Hook::Resolve, &message);
+                let error = Error::panic(HookKind::Resolve, &message);
                 tracing::error!(%error, "refusing an upgrade");
-                Err(Refused::Rejected(Rejection::internal(error)))
+                Err(ClaimError::Rejected(Rejection::internal(error)))
             }
         }
     }
@@ -212,12 +212,16 @@ impl Hub {
     /// 500 when the transport cannot store the peer, or not say when its credentials end.
     ///
     /// [`Accepted::snapshot`]: crate::Accepted::snapshot
-    pub fn admit(&self, snapshot: &Snapshot, transport: impl Transport) -> Result<Seat, Rejection> {
+    pub fn admit(
+        &self,
+        snapshot: &Snapshot,
+        transport: impl Transport,
+    ) -> Result<RestoredPeer, Rejection> {
         let topics = snapshot.topics_shared();
         check_topics(&topics, self.limits()).map_err(Rejection::internal)?;
         if snapshot.expires.is_some() && !transport.capabilities().contains(Capabilities::EXPIRY) {
             // Never let in for longer than asked.
-            return Err(Rejection::internal(RenewError::Unsupported));
+            return Err(Rejection::internal(ExpiryError::Unsupported));
         }
         let peer = self.peer_of(snapshot, transport);
         let peer = peer.map_err(Rejection::internal)?;
@@ -239,7 +243,7 @@ impl Hub {
         }
         membership.peer.persist().map_err(Rejection::internal)?;
         self.count_accepted();
-        Ok(Seat::new(membership))
+        Ok(RestoredPeer::new(membership))
     }
 
     /// Brings back a peer that was open when the memory was lost: it is listed and subscribed
@@ -252,7 +256,7 @@ impl Hub {
         &self,
         snapshot: &Snapshot,
         transport: impl Transport,
-    ) -> Result<Seat, RestoreError> {
+    ) -> Result<RestoredPeer, RestoreError> {
         let limits = Limits::default()
             .max_peers(Limit::Unlimited)
             .max_namespaces(Limit::Unlimited)
@@ -267,7 +271,7 @@ impl Hub {
                 .subscribe(&membership.peer, &topic, &limits)
                 .map_err(RestoreError::new)?;
         }
-        Ok(Seat::new(membership))
+        Ok(RestoredPeer::new(membership))
     }
 
     fn peer_of(
@@ -412,10 +416,10 @@ impl fmt::Debug for Hub {
 /// Why a request got no connection.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Refused {
+pub enum ClaimError {
     /// No hooks claim it: here it is back, untouched.
     #[error("no hooks claim `{}`", .0.path())]
-    Unclaimed(Box<UpgradeRequest>),
+    NotHandled(Box<UpgradeRequest>),
     /// It is refused with this response.
     #[error(transparent)]
     Rejected(#[from] Rejection),

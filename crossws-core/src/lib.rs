@@ -5,13 +5,13 @@
 //! [`adapter`]. The path of a connection:
 //!
 //! ```text
-//! Hub::claim → Claim::upgrade → Accepted::join(transport) → Joined::open → Session
+//! Hub::claim → Claim::upgrade → Accepted::join(transport) → OpeningPeer::open → Session
 //!                                                             .message(..)  .close(..)
 //! ```
 //!
 //! Where the upgrade hook runs elsewhere than the peer lives, or a peer is brought back to memory,
 //! a [`Snapshot`] stands between: `Accepted::snapshot`, then `Hub::admit` or `Hub::restore` →
-//! `Seat::claim` → `Joined`.
+//! `RestoredPeer::claim` → `OpeningPeer`.
 //!
 //! Each step consumes the one before, so that `open` precedes `message`, hooks do not overlap,
 //! and `close` comes once. Dropping any of them leaves nothing behind.
@@ -27,12 +27,12 @@ mod close;
 mod codec;
 mod context;
 mod control_rate;
+mod cursor;
 mod deflate;
 mod dyn_hooks;
 mod error;
 mod expiry;
 mod extensions;
-mod feed;
 mod flusher;
 mod handler;
 mod hooks;
@@ -54,8 +54,8 @@ mod registry;
 mod rejection;
 mod request;
 mod resolve;
+mod restored_peer;
 mod scope;
-mod seat;
 mod send;
 mod session;
 mod settings;
@@ -80,19 +80,19 @@ pub use builder::{HooksBuilder, hooks};
 pub use capabilities::Capabilities;
 pub use close::{CloseCode, CloseFrame, Closed, ClosedBy, InvalidCloseCode};
 pub use codec::{DecodeError, EncodeError};
-pub use context::{Context, ContextError};
+pub use context::{ContextError, PeerContext};
 pub use deflate::Deflate;
 pub use dyn_hooks::{DynHooks, SharedHooks};
 pub use error::{
-    ControlError, DuplicateId, Error, ErrorKind, Hook, PublishError, SendError, SubscribeError,
+    ControlError, DuplicateId, Error, ErrorKind, HookKind, PublishError, SendError, SubscribeError,
     Unsupported,
 };
-pub use expiry::{Expiry, RenewError};
+pub use expiry::{Expiry, ExpiryError};
 pub use extensions::Extensions;
-pub use handler::{After, Handler, Incoming, handler};
+pub use handler::{Handler, HandlerEnd, Incoming, handler};
 pub use hooks::{HookResult, Hooks, OnError, ok};
 pub use hub::{Hub, HubBuilder, Stats};
-pub use life::State;
+pub use life::PeerState;
 pub use limits::{DRAIN_MARK, Limit, Limits, Overflow};
 pub use message::{IntoMessage, Json, Message};
 pub use notice::{DropCause, Dropped, Subscription};

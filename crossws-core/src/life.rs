@@ -7,7 +7,7 @@ use crate::sync::atomic::{AtomicU8, Ordering};
 /// Where a connection is, with the numbers of the browser's `readyState`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum State {
+pub enum PeerState {
     /// Messages flow.
     Open = 1,
     /// A close is under way: nothing more is sent.
@@ -53,11 +53,11 @@ impl Life {
         self.phase.fetch_or(OVER, Ordering::AcqRel);
     }
 
-    pub(crate) fn state(&self) -> State {
+    pub(crate) fn state(&self) -> PeerState {
         match self.phase.load(Ordering::Acquire) {
-            OPEN => State::Open,
-            phase if phase & OVER == 0 => State::Closing,
-            _ => State::Closed,
+            OPEN => PeerState::Open,
+            phase if phase & OVER == 0 => PeerState::Closing,
+            _ => PeerState::Closed,
         }
     }
 

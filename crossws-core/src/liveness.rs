@@ -95,7 +95,7 @@ impl From<Option<Duration>> for Nanos {
 /// What is due for a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Due {
+pub enum LivenessEvent {
     /// Send a ping, and say so with [`Liveness::pinged`] when it is written.
     Ping,
     /// Nothing came after a ping, or for too long: the peer is gone.
@@ -104,7 +104,7 @@ pub enum Due {
     Inactive,
     /// The connection reached its longest life.
     Expired,
-    /// The peer's credentials have ended: see [`Lifeline::expired`](crate::Lifeline::expired).
+    /// The peer's credentials have ended: see [`PeerEvents::expired`](crate::PeerEvents::expired).
     CredentialsExpired,
 }
 
@@ -200,7 +200,7 @@ impl Liveness {
     }
 
     /// What is due now, if anything; ask again until it says `None`.
-    pub fn poll(&mut self, now: Duration) -> Option<Due> {
+    pub fn poll(&mut self, now: Duration) -> Option<LivenessEvent> {
         let now = Nanos::from(now);
         let reached = |at: Nanos| at != Nanos::NEVER && at <= now;
         if let Some(rare) = &mut self.rare {
@@ -208,27 +208,27 @@ impl Liveness {
                 && reached(credentials.due)
             {
                 credentials.due = Nanos::NEVER;
-                return Some(Due::CredentialsExpired);
+                return Some(LivenessEvent::CredentialsExpired);
             }
             if reached(rare.inactive_since.plus(rare.inactivity)) {
                 // Said once: the connection ends now.
                 rare.inactivity = Nanos::NEVER;
-                return Some(Due::Inactive);
+                return Some(LivenessEvent::Inactive);
             }
         }
         if reached(self.expires) {
             self.expires = Nanos::NEVER;
-            return Some(Due::Expired);
+            return Some(LivenessEvent::Expired);
         }
         if reached(self.silent_since.plus(self.silence)) {
             // Said once: the connection ends now.
             self.silence = Nanos::NEVER;
             self.next_ping = Nanos::NEVER;
-            return Some(Due::Silent);
+            return Some(LivenessEvent::Silent);
         }
         if reached(self.next_ping) {
             self.next_ping = now.plus(self.ping_interval);
-            return Some(Due::Ping);
+            return Some(LivenessEvent::Ping);
         }
         None
     }
@@ -255,32 +255,32 @@ mod tests {
     fn a_ping_that_nothing_follows_ends_the_peer() {
         let mut live = live(&Limits::default());
         assert_eq!(live.poll(secs(20)), None);
-        assert_eq!(live.poll(secs(26)), Some(Due::Ping));
+        assert_eq!(live.poll(secs(26)), Some(LivenessEvent::Ping));
         assert_eq!(live.poll(secs(26)), None);
         live.pinged(secs(26));
         assert_eq!(live.next_due(), Some(secs(36)));
-        assert_eq!(live.poll(secs(36)), Some(Due::Silent));
+        assert_eq!(live.poll(secs(36)), Some(LivenessEvent::Silent));
         assert_eq!(live.poll(secs(300)), None, "said once");
     }
 
     #[test]
     fn a_ping_that_is_not_written_yet_ends_nobody() {
         let mut live = live(&Limits::default());
-        assert_eq!(live.poll(secs(26)), Some(Due::Ping));
+        assert_eq!(live.poll(secs(26)), Some(LivenessEvent::Ping));
         assert_eq!(live.poll(secs(40)), None);
         live.pinged(secs(45));
-        assert_eq!(live.poll(secs(54)), Some(Due::Ping));
-        assert_eq!(live.poll(secs(55)), Some(Due::Silent));
+        assert_eq!(live.poll(secs(54)), Some(LivenessEvent::Ping));
+        assert_eq!(live.poll(secs(55)), Some(LivenessEvent::Silent));
     }
 
     #[test]
     fn any_bytes_after_a_ping_keep_the_peer() {
         let mut live = live(&Limits::default());
-        assert_eq!(live.poll(secs(26)), Some(Due::Ping));
+        assert_eq!(live.poll(secs(26)), Some(LivenessEvent::Ping));
         live.pinged(secs(26));
         live.heard(secs(35));
         assert_eq!(live.poll(secs(37)), None);
-        assert_eq!(live.poll(secs(52)), Some(Due::Ping));
+        assert_eq!(live.poll(secs(52)), Some(LivenessEvent::Ping));
     }
 
     #[test]
@@ -288,22 +288,22 @@ mod tests {
         let mut live = live(&Limits::default().ping_interval(None));
         live.heard(secs(100));
         assert_eq!(live.poll(secs(219)), None);
-        assert_eq!(live.poll(secs(220)), Some(Due::Silent));
+        assert_eq!(live.poll(secs(220)), Some(LivenessEvent::Silent));
     }
 
     #[test]
     fn a_peer_that_answers_pings_and_sends_nothing_is_inactive() {
         let mut live = live(&Limits::default().inactivity_timeout(secs(40)));
-        assert_eq!(live.poll(secs(26)), Some(Due::Ping));
+        assert_eq!(live.poll(secs(26)), Some(LivenessEvent::Ping));
         live.pinged(secs(26));
         live.heard(secs(27));
         assert_eq!(live.poll(secs(39)), None);
         live.active(secs(39));
-        assert_eq!(live.poll(secs(51)), Some(Due::Ping));
+        assert_eq!(live.poll(secs(51)), Some(LivenessEvent::Ping));
         live.heard(secs(51));
         assert_eq!(live.poll(secs(75)), None);
-        assert_eq!(live.poll(secs(79)), Some(Due::Inactive));
-        assert_eq!(live.poll(secs(79)), Some(Due::Ping));
+        assert_eq!(live.poll(secs(79)), Some(LivenessEvent::Inactive));
+        assert_eq!(live.poll(secs(79)), Some(LivenessEvent::Ping));
         assert_eq!(live.poll(secs(79)), None, "said once");
     }
 
@@ -316,7 +316,7 @@ mod tests {
         assert_eq!(live.next_due(), Some(secs(20)));
         live.credentials(None, secs(1), || at(1));
         assert_eq!(live.next_due(), Some(secs(40)));
-        assert_eq!(live.poll(secs(40)), Some(Due::Inactive));
+        assert_eq!(live.poll(secs(40)), Some(LivenessEvent::Inactive));
         assert_eq!((live.poll(secs(41)), live.next_due()), (None, None));
     }
 
@@ -324,7 +324,7 @@ mod tests {
     fn a_life_ends_once() {
         let mut live = live(&Limits::default().ping_interval(None).max_lifetime(secs(50)));
         assert_eq!(live.poll(secs(40)), None);
-        assert_eq!(live.poll(secs(51)), Some(Due::Expired));
+        assert_eq!(live.poll(secs(51)), Some(LivenessEvent::Expired));
         assert_eq!(live.poll(secs(60)), None);
     }
 
@@ -339,11 +339,15 @@ mod tests {
         assert_eq!(live.poll(secs(49)), None);
         live.credentials(Some(wall(90)), secs(49), || wall(59));
         assert_eq!(live.poll(secs(50)), None);
-        assert_eq!(live.poll(secs(80)), Some(Due::CredentialsExpired));
+        assert_eq!(live.poll(secs(80)), Some(LivenessEvent::CredentialsExpired));
         live.credentials(Some(wall(90)), secs(81), || wall(91));
         assert_eq!(live.poll(secs(81)), None, "said once");
         live.credentials(Some(wall(30)), secs(82), || wall(92));
-        assert_eq!(live.poll(secs(82)), Some(Due::CredentialsExpired), "past");
+        assert_eq!(
+            live.poll(secs(82)),
+            Some(LivenessEvent::CredentialsExpired),
+            "past"
+        );
         live.credentials(None, secs(83), || wall(93));
         assert_eq!(live.next_due(), None);
     }
@@ -351,7 +355,7 @@ mod tests {
     #[test]
     fn an_interval_of_nothing_is_not_endless() {
         let mut live = live(&Limits::default().ping_interval(Duration::ZERO));
-        assert_eq!(live.poll(secs(1)), Some(Due::Ping));
+        assert_eq!(live.poll(secs(1)), Some(LivenessEvent::Ping));
         assert_eq!(live.poll(secs(1)), None);
     }
 

@@ -16,7 +16,7 @@ use bytes::Bytes;
 
 use self::chunk::{Chunk, Index, Take, Written};
 pub(crate) use self::rest::Rest;
-use crate::feed::{Lag, Range};
+use crate::cursor::{LogSlice, QueueSize};
 use crate::members::Key;
 
 /// What a reader takes of the chunk that is written to is copied below this size: to share so little
@@ -82,7 +82,7 @@ pub(crate) struct Mark {
 
 /// Where a reader stands: what is before it is taken.
 #[derive(Debug)]
-pub(crate) struct Cursor {
+pub(crate) struct Position {
     mark: Mark,
     /// What the reader itself published since: it is in the log, and not for it.
     own: Total,
@@ -97,7 +97,7 @@ pub(crate) enum Slices {
     Consecutive,
 }
 
-impl Cursor {
+impl Position {
     /// A reader has published this itself.
     pub(crate) fn skip_own(&mut self, len: usize) {
         self.own.bytes += len as u64;
@@ -106,8 +106,8 @@ impl Cursor {
 }
 
 impl Total {
-    fn lag(self) -> Lag {
-        Lag {
+    fn lag(self) -> QueueSize {
+        QueueSize {
             bytes: self.bytes as usize,
             messages: self.messages as usize,
         }
@@ -149,28 +149,28 @@ impl Log {
 
     /// A cursor at a mark, while nobody has read or been released since. It must be given back,
     /// with [`read`](Self::read) or [`release`](Self::release).
-    pub(crate) fn cursor(&mut self, mark: &Mark) -> Cursor {
+    pub(crate) fn cursor(&mut self, mark: &Mark) -> Position {
         if let Some(readers) = self.readers_mut(mark.chunk) {
             *readers += 1;
         }
-        Cursor {
+        Position {
             mark: mark.clone(),
             own: Total::default(),
         }
     }
 
     /// Everything that was ever appended.
-    pub(crate) fn end(&self) -> Lag {
+    pub(crate) fn end(&self) -> QueueSize {
         self.end.lag()
     }
 
     /// Returns what waits for a reader.
-    pub(crate) fn lag(&self, cursor: &Cursor) -> Lag {
+    pub(crate) fn lag(&self, cursor: &Position) -> QueueSize {
         self.span(cursor).since(cursor.own.lag())
     }
 
     /// What a reader keeps in memory: its own publications too.
-    pub(crate) fn span(&self, cursor: &Cursor) -> Lag {
+    pub(crate) fn span(&self, cursor: &Position) -> QueueSize {
         self.end().since(cursor.mark.at.lag())
     }
 
@@ -178,12 +178,12 @@ impl Log {
     /// cursor back if something is left.
     pub(crate) fn read(
         &mut self,
-        cursor: Cursor,
+        cursor: Position,
         reader: Key,
         before: u64,
         slices: Slices,
-        into: &mut Vec<Range>,
-    ) -> Option<Cursor> {
+        into: &mut Vec<LogSlice>,
+    ) -> Option<Position> {
         if self.left_of_tail(&cursor.mark) >= SHARE_FROM {
             self.close_tail();
         }
@@ -208,7 +208,7 @@ impl Log {
                 mark.message = 0;
             }
         }
-        let left = more.then(|| Cursor {
+        let left = more.then(|| Position {
             own,
             ..self.cursor(&mark)
         });
@@ -218,7 +218,7 @@ impl Log {
 
     /// Takes out a reader that leaves, with what still waits for it: the log keeps nothing for it,
     /// and nothing is copied. Returns `None` if nothing waits.
-    pub(crate) fn detach(&mut self, cursor: &Cursor, reader: Key) -> Option<Rest> {
+    pub(crate) fn detach(&mut self, cursor: &Position, reader: Key) -> Option<Rest> {
         let waits = self.lag(cursor);
         let rest = (waits.messages > 0).then(|| {
             self.close_tail();
@@ -237,7 +237,7 @@ impl Log {
     }
 
     /// A reader is gone, or has taken what there was.
-    pub(crate) fn release(&mut self, cursor: &Cursor) {
+    pub(crate) fn release(&mut self, cursor: &Position) {
         if let Some(readers) = self.readers_mut(cursor.mark.chunk) {
             *readers -= 1;
         }

@@ -52,7 +52,7 @@ impl Membership {
             .join(&membership.peer, limits)
             .map_err(JoinError::into_frame)?;
         if let Some(frame) = hub.shutdown_frame() {
-            // Joined between the shutdown's beginning and its list, so it may not be on it.
+            // OpeningPeer between the shutdown's beginning and its list, so it may not be on it.
             membership.peer.close_for_shutdown(frame);
         }
         Ok(membership)

@@ -8,11 +8,11 @@ use once_cell::race::OnceBox;
 use serde::de::DeserializeOwned;
 
 use crate::bounds::{MaybeSend, MaybeSync};
-use crate::context::{Context, ContextCell, ContextError};
+use crate::context::{ContextCell, ContextError, PeerContext};
 use crate::expiry::MomentCell;
 use crate::flusher::Asleep;
 use crate::hub::Hub;
-use crate::life::{End, Life, State};
+use crate::life::{End, Life, PeerState};
 use crate::notice::{Kind, Notice};
 use crate::publication::Publication;
 use crate::subscriptions::Subscriptions;
@@ -20,8 +20,8 @@ use crate::sync::Mutex;
 use crate::tasks::{HookOutput, Inbox};
 use crate::transport::{Settled, Transport};
 use crate::{
-    Capabilities, CloseCode, CloseFrame, ClosedBy, ControlError, DecodeError, Expiry, Extensions,
-    IntoMessage, NotAttached, PeerId, PersistError, PublishError, Published, RenewError, SendError,
+    Capabilities, CloseCode, CloseFrame, ClosedBy, ControlError, DecodeError, Expiry, ExpiryError,
+    Extensions, IntoMessage, NotAttached, PeerId, PersistError, PublishError, Published, SendError,
     SendOptions, Sent, Settings, Snapshot, SubscribeError, To, Topics, UpgradeRequest, Utf8Bytes,
 };
 
@@ -198,7 +198,7 @@ impl Peer {
     }
 
     /// Where the connection is.
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> PeerState {
         self.0.life.state()
     }
 
@@ -213,7 +213,7 @@ impl Peer {
     /// # Errors
     /// [`ContextError::Missing`] if there is none, [`ContextError::Type`] if it is of another
     /// type.
-    pub fn context<T: Context>(&self) -> Result<Arc<T>, ContextError> {
+    pub fn context<T: PeerContext>(&self) -> Result<Arc<T>, ContextError> {
         self.0.context.get()
     }
 
@@ -222,7 +222,7 @@ impl Peer {
     /// # Errors
     /// [`ContextError::Persist`] if the transport hibernates and cannot store the new context: the
     /// old one stays. Elsewhere it never fails.
-    pub fn set_context<T: Context>(&self, context: T) -> Result<(), ContextError> {
+    pub fn set_context<T: PeerContext>(&self, context: T) -> Result<(), ContextError> {
         let old = self.0.context.set(context);
         if let Err(error) = self.persist() {
             self.0.context.undo(old);
@@ -244,12 +244,12 @@ impl Peer {
     /// When the connection is ending, the transport keeps no time
     /// ([`Capabilities::EXPIRY`]), or it hibernates and cannot store the new time: the old one
     /// stays.
-    pub fn renew(&self, expiry: impl Into<Expiry>) -> Result<(), RenewError> {
+    pub fn set_expiry(&self, expiry: impl Into<Expiry>) -> Result<(), ExpiryError> {
         if !self.capabilities().contains(Capabilities::EXPIRY) {
-            return Err(RenewError::Unsupported);
+            return Err(ExpiryError::Unsupported);
         }
-        if self.state() != State::Open {
-            return Err(RenewError::Closed);
+        if self.state() != PeerState::Open {
+            return Err(ExpiryError::Closed);
         }
         let moment = expiry.into().moment(self.0.transport.now());
         let old = self.0.expiry.replace(moment);
@@ -300,7 +300,7 @@ impl Peer {
 
     fn send_as(&self, message: impl IntoMessage, options: &SendOptions) -> Result<Sent, SendError> {
         let message = message.into_message()?;
-        if self.state() != State::Open {
+        if self.state() != PeerState::Open {
             return Err(SendError::Closed(message));
         }
         self.0.transport.send(message, options)
@@ -333,7 +333,7 @@ impl Peer {
         if data.len() > MAX_CONTROL {
             return Err(ControlError::TooLong(data.len()));
         }
-        if self.state() != State::Open {
+        if self.state() != PeerState::Open {
             return Err(ControlError::Closed);
         }
         send(data)
@@ -371,7 +371,7 @@ impl Peer {
     pub async fn drained(&self, threshold: usize) {
         loop {
             let listener = self.0.life.drained();
-            if self.state() != State::Open || self.buffered_amount() <= threshold {
+            if self.state() != PeerState::Open || self.buffered_amount() <= threshold {
                 return;
             }
             listener.await;
@@ -388,7 +388,7 @@ impl Peer {
     pub async fn closed(&self) {
         loop {
             let listener = self.0.life.ended();
-            if self.state() != State::Open {
+            if self.state() != PeerState::Open {
                 return;
             }
             listener.await;
@@ -536,7 +536,9 @@ impl Peer {
 
     /// Stores what must outlive the memory, where the transport does that.
     pub(crate) fn persist(&self) -> Result<(), PersistError> {
-        if self.state() == State::Open && self.capabilities().contains(Capabilities::HIBERNATION) {
+        if self.state() == PeerState::Open
+            && self.capabilities().contains(Capabilities::HIBERNATION)
+        {
             self.0.transport.persist(self.snapshot()?)
         } else {
             Ok(())

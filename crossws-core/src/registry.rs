@@ -16,7 +16,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::budget::Budget;
-use crate::feed::Clock;
+use crate::cursor::Sequence;
 use crate::flusher::Asleep;
 use crate::members::Key;
 use crate::sync::Mutex;
@@ -65,7 +65,7 @@ impl Eq for ById {}
 
 struct Namespace {
     /// The order of everything that is published here.
-    clock: Clock,
+    clock: Sequence,
     /// Everyone here, as the topic that `broadcast` publishes to.
     everyone: Arc<Topic>,
     index: Mutex<Index>,
@@ -73,7 +73,7 @@ struct Namespace {
 
 impl Default for Namespace {
     fn default() -> Self {
-        let clock = Clock::default();
+        let clock = Sequence::default();
         Self {
             everyone: Topic::new(None, clock.clone()),
             clock,

@@ -12,17 +12,17 @@ use crate::membership::Membership;
 use crate::notice::{Kind, Notice};
 use crate::tasks::Tasks;
 use crate::{
-    CloseCode, Closed, ClosedBy, Dropped, Error, ErrorKind, Hook, Hooks, Message, OnError, Peer,
-    State, Subscription,
+    CloseCode, Closed, ClosedBy, Dropped, Error, ErrorKind, HookKind, Hooks, Message, OnError,
+    Peer, PeerState, Subscription,
 };
 
 /// A peer whose `open` hook has not run. Dropped, the peer is gone and no hook runs.
-pub struct Joined<H: Hooks + ?Sized> {
+pub struct OpeningPeer<H: Hooks + ?Sized> {
     hooks: Arc<H>,
     membership: Membership,
 }
 
-impl<H: Hooks + ?Sized> Joined<H> {
+impl<H: Hooks + ?Sized> OpeningPeer<H> {
     pub(crate) fn new(hooks: Arc<H>, membership: Membership) -> Self {
         Self { hooks, membership }
     }
@@ -33,8 +33,8 @@ impl<H: Hooks + ?Sized> Joined<H> {
     }
 
     /// The adapter's way to say what happens while a hook runs.
-    pub fn lifeline(&self) -> Lifeline {
-        Lifeline(self.membership.peer.clone())
+    pub fn lifeline(&self) -> PeerEvents {
+        PeerEvents(self.membership.peer.clone())
     }
 
     /// Runs the `open` hook to its end. Messages come after it, by type.
@@ -49,7 +49,10 @@ impl<H: Hooks + ?Sized> Joined<H> {
         };
         let peer = &session.membership.peer;
         let hook = async { session.hooks.open(peer).await };
-        let result = session.tasks.alongside(peer, catch(Hook::Open, hook)).await;
+        let result = session
+            .tasks
+            .alongside(peer, catch(HookKind::Open, hook))
+            .await;
         if let Err(error) = result {
             session.settle(error).await;
         }
@@ -66,17 +69,17 @@ impl<H: Hooks + ?Sized> Joined<H> {
     }
 }
 
-impl<H: Hooks + ?Sized> fmt::Debug for Joined<H> {
+impl<H: Hooks + ?Sized> fmt::Debug for OpeningPeer<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Joined({})", self.membership.peer)
+        write!(f, "OpeningPeer({})", self.membership.peer)
     }
 }
 
 /// What an adapter tells a peer while a hook may be running.
 #[derive(Clone, Debug)]
-pub struct Lifeline(Peer);
+pub struct PeerEvents(Peer);
 
-impl Lifeline {
+impl PeerEvents {
     pub(crate) fn new(peer: Peer) -> Self {
         Self(peer)
     }
@@ -155,7 +158,10 @@ impl<H: Hooks + ?Sized> Session<H> {
         let peer = &self.membership.peer;
         if peer.closed_here().is_none() {
             let hook = async { self.hooks.message(peer, message).await };
-            let result = self.tasks.alongside(peer, catch(Hook::Message, hook)).await;
+            let result = self
+                .tasks
+                .alongside(peer, catch(HookKind::Message, hook))
+                .await;
             if let Err(error) = result {
                 self.settle(error).await;
             }
@@ -167,7 +173,10 @@ impl<H: Hooks + ?Sized> Session<H> {
         let peer = &self.membership.peer;
         if peer.closed_here().is_none() {
             let hook = async { self.hooks.ping(peer, data).await };
-            let result = self.tasks.alongside(peer, catch(Hook::Ping, hook)).await;
+            let result = self
+                .tasks
+                .alongside(peer, catch(HookKind::Ping, hook))
+                .await;
             if let Err(error) = result {
                 self.settle(error).await;
             }
@@ -179,7 +188,10 @@ impl<H: Hooks + ?Sized> Session<H> {
         let peer = &self.membership.peer;
         if peer.closed_here().is_none() {
             let hook = async { self.hooks.pong(peer, data).await };
-            let result = self.tasks.alongside(peer, catch(Hook::Pong, hook)).await;
+            let result = self
+                .tasks
+                .alongside(peer, catch(HookKind::Pong, hook))
+                .await;
             if let Err(error) = result {
                 self.settle(error).await;
             }
@@ -189,9 +201,12 @@ impl<H: Hooks + ?Sized> Session<H> {
     /// Runs the `drain` hook, if the peer is open.
     pub async fn drain(&mut self) {
         let peer = &self.membership.peer;
-        if peer.state() == State::Open {
+        if peer.state() == PeerState::Open {
             let hook = async { self.hooks.drain(peer).await };
-            let result = self.tasks.alongside(peer, catch(Hook::Drain, hook)).await;
+            let result = self
+                .tasks
+                .alongside(peer, catch(HookKind::Drain, hook))
+                .await;
             if let Err(error) = result {
                 self.settle(error).await;
             }
@@ -206,7 +221,7 @@ impl<H: Hooks + ?Sized> Session<H> {
         // A panic here has nobody left to be reported to; it closes as the default does.
         let answer = self.tasks.alongside(peer, hook).await;
         let answer = answer.unwrap_or_else(|message| {
-            let error = Error::panic(Hook::Error, &message);
+            let error = Error::panic(HookKind::Error, &message);
             tracing::error!(%peer, %error, "closing a peer after an error");
             OnError::default()
         });
@@ -239,15 +254,17 @@ impl<H: Hooks + ?Sized> Session<H> {
                     subscribers,
                 };
                 let hook = async { hooks.subscription(peer, event).await };
-                tasks.alongside(peer, catch(Hook::Subscription, hook)).await
+                tasks
+                    .alongside(peer, catch(HookKind::Subscription, hook))
+                    .await
             }
             Kind::Dropped(dropped) => {
                 let hook = async { hooks.dropped(peer, dropped).await };
-                tasks.alongside(peer, catch(Hook::Dropped, hook)).await
+                tasks.alongside(peer, catch(HookKind::Dropped, hook)).await
             }
             Kind::Timer(name) => {
                 let hook = async { hooks.timer(peer, &name).await };
-                tasks.alongside(peer, catch(Hook::Timer, hook)).await
+                tasks.alongside(peer, catch(HookKind::Timer, hook)).await
             }
         };
         if let Err(error) = result {
@@ -273,7 +290,10 @@ impl<H: Hooks + ?Sized> Session<H> {
         let peer = &self.membership.peer;
         peer.over();
         let hook = async { self.hooks.close(peer, closed).await };
-        let result = self.tasks.alongside(peer, catch(Hook::Close, hook)).await;
+        let result = self
+            .tasks
+            .alongside(peer, catch(HookKind::Close, hook))
+            .await;
         // Reported like any other error; there is no connection left to close.
         if let Err(error) = result {
             self.settle(error).await;
@@ -307,7 +327,7 @@ impl<H: Hooks + ?Sized> Session<H> {
     /// Whether something failed only because the peer had left. Everyone writes `peer.send(..)?`,
     /// and clients leave while hooks run: that is how connections end, and no failure.
     fn is_departure(&self, error: &Error) -> bool {
-        let departed = error.is_departure() && self.peer().state() != State::Open;
+        let departed = error.is_departure() && self.peer().state() != PeerState::Open;
         if departed {
             tracing::debug!(peer = %self.peer(), %error, "the peer left while a hook ran");
         }

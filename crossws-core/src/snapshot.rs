@@ -142,7 +142,7 @@ impl Snapshot {
     }
 
     /// The part that takes the most bytes, and how many.
-    pub fn largest(&self) -> (Part, usize) {
+    pub fn largest(&self) -> (SnapshotPart, usize) {
         let len = |pairs: &[(String, String)]| -> usize {
             pairs
                 .iter()
@@ -157,18 +157,18 @@ impl Snapshot {
         let route = name(&self.route) + name(&self.route_name);
         let target = self.target.len() + len(&self.params) + route;
         [
-            (Part::Target, target),
-            (Part::Headers, len(&self.headers)),
-            (Part::Namespace, self.namespace.len()),
-            (Part::Context, context),
+            (SnapshotPart::Target, target),
+            (SnapshotPart::Headers, len(&self.headers)),
+            (SnapshotPart::Namespace, self.namespace.len()),
+            (SnapshotPart::Context, context),
             (
-                Part::Topics,
+                SnapshotPart::Topics,
                 self.topics.iter().map(|topic| topic.len() + 3).sum(),
             ),
         ]
         .into_iter()
         .max_by_key(|(_, len)| *len)
-        .unwrap_or((Part::Context, 0))
+        .unwrap_or((SnapshotPart::Context, 0))
     }
 
     /// The request as it was, with the headers that were kept.
@@ -203,7 +203,7 @@ impl Snapshot {
 /// A part of a [`Snapshot`], as errors name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Part {
+pub enum SnapshotPart {
     /// The request's target, its route and route parameters.
     Target,
     /// The request's headers that are kept.
@@ -216,7 +216,7 @@ pub enum Part {
     Topics,
 }
 
-impl fmt::Display for Part {
+impl fmt::Display for SnapshotPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Target => "the request's target",
@@ -240,7 +240,7 @@ pub enum PersistError {
         /// The most there is room for.
         most: usize,
         /// The part that takes the most of it.
-        part: Part,
+        part: SnapshotPart,
         /// That part, in bytes.
         part_len: usize,
     },

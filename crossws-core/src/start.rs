@@ -4,7 +4,7 @@ use std::sync::Arc;
 use crate::catch::catch;
 use crate::sync::Event;
 use crate::sync::atomic::{AtomicU8, Ordering};
-use crate::{Error, Hook, Hub, Rejection, Resolve};
+use crate::{Error, HookKind, Hub, Rejection, Resolve};
 
 /// The beginning of an application: its `start` hook, which runs once, before the first upgrade.
 ///
@@ -32,7 +32,7 @@ impl Start {
         resolver: &Arc<R>,
         hub: &Hub,
     ) -> Result<(), Error> {
-        let result = catch(Hook::Start, async { resolver.start(hub).await }).await;
+        let result = catch(HookKind::Start, async { resolver.start(hub).await }).await;
         let state = if result.is_ok() { STARTED } else { FAILED };
         if let Err(error) = &result {
             tracing::error!(%error, "the application has not started");

@@ -8,7 +8,7 @@ use crate::bounds::{BoxError, BoxFuture, MaybeSend};
 use crate::catch::{catch, contained};
 use crate::notice::{Kind, Notice};
 use crate::sync::Mutex;
-use crate::{Error, Hook, HookResult, Peer};
+use crate::{Error, HookKind, HookResult, Peer};
 
 /// Futures that live as long as one connection: given to the peer, polled by its session.
 #[derive(Default)]
@@ -131,9 +131,10 @@ impl Tasks {
         tasks.add(notices);
         let Futures { running, due } = &mut **tasks;
         let futures = futures.into_iter();
-        running.extend(
-            futures.map(|future| -> BoxFuture<'static, _> { Box::pin(catch(Hook::Task, future)) }),
-        );
+        running
+            .extend(futures.map(|future| -> BoxFuture<'static, _> {
+                Box::pin(catch(HookKind::Task, future))
+            }));
         running.retain_mut(|future| match future.as_mut().poll(cx) {
             Poll::Pending => true,
             Poll::Ready(result) => {

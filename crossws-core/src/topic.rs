@@ -7,8 +7,8 @@ use std::sync::Arc;
 use slab::Slab;
 
 use self::writing::Writing;
-use crate::feed::{Clock, Lag, Range, Reader};
-use crate::log::{Cursor, Log, Rest, Slices};
+use crate::cursor::{LogSlice, QueueSize, Reader, Sequence};
+use crate::log::{Log, Position, Rest, Slices};
 use crate::members::{Key, Members};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -18,7 +18,7 @@ use crate::{Peer, Publication, Published, Wire};
 pub(crate) struct Topic {
     /// `None` for everyone in a namespace.
     name: Option<Arc<str>>,
-    clock: Clock,
+    clock: Sequence,
     /// What was ever published, in its longest encoding.
     bytes: AtomicUsize,
     messages: AtomicUsize,
@@ -45,7 +45,7 @@ struct Lane {
     idle: Vec<Key>,
     members: usize,
     /// The first end of the log at which a reader must be asked again.
-    check: Lag,
+    check: QueueSize,
 }
 
 /// Where a member is. As small as a pointer, because each member of each topic has one.
@@ -68,11 +68,11 @@ struct Reading {
     lane: LaneNumber,
     member: Option<Key>,
     /// `None` when it has left.
-    cursor: Option<Cursor>,
+    cursor: Option<Position>,
     /// What waited for it when it left: the log keeps nothing for it.
     rest: Option<Box<Rest>>,
     /// The end of the log at which it must be asked again.
-    until: Lag,
+    until: QueueSize,
 }
 
 /// What a publication leaves to be done without the lock.
@@ -100,7 +100,7 @@ impl Told {
 }
 
 impl Topic {
-    pub(crate) fn new(name: Option<Arc<str>>, clock: Clock) -> Arc<Self> {
+    pub(crate) fn new(name: Option<Arc<str>>, clock: Sequence) -> Arc<Self> {
         Arc::new(Self {
             name,
             clock,
@@ -125,13 +125,13 @@ impl Topic {
         self.name.is_none()
     }
 
-    pub(crate) fn clock(&self) -> &Clock {
+    pub(crate) fn clock(&self) -> &Sequence {
         &self.clock
     }
 
     /// What was ever published.
-    pub(crate) fn published(&self) -> Lag {
-        Lag {
+    pub(crate) fn published(&self) -> QueueSize {
+        QueueSize {
             bytes: self.bytes.load(Ordering::Acquire),
             messages: self.messages.load(Ordering::Acquire),
         }
@@ -277,18 +277,18 @@ impl Topic {
     }
 
     /// Notes what has been published, before anyone is told of it. Under the lock.
-    fn set_published(&self, end: Lag) {
+    fn set_published(&self, end: QueueSize) {
         self.bytes.store(end.bytes, Ordering::Release);
         self.messages.store(end.messages, Ordering::Release);
     }
 
-    /// See [`Feed::take`]. Answers whether there is more.
+    /// See [`Cursor::take`]. Answers whether there is more.
     pub(crate) fn take(
         &self,
         reader: Reader,
         before: u64,
         sorted: bool,
-        into: &mut Vec<Range>,
+        into: &mut Vec<LogSlice>,
     ) -> bool {
         let mut state = self.state.lock();
         let Some(reading) = state.reading(reader) else {
@@ -341,11 +341,11 @@ impl Topic {
     }
 
     /// What waits for a reader.
-    pub(crate) fn lag(&self, reader: Reader) -> Lag {
+    pub(crate) fn lag(&self, reader: Reader) -> QueueSize {
         let mut state = self.state.lock();
         let state = &mut *state;
         let Some(reading) = state.reading(reader) else {
-            return Lag::default();
+            return QueueSize::default();
         };
         if let Some(rest) = &reading.rest {
             return rest.lag();
@@ -355,9 +355,9 @@ impl Topic {
         match (reading, state.lanes.get(lane)) {
             (Some(reading), Some(lane)) => {
                 let cursor = reading.cursor.as_ref();
-                cursor.map_or(Lag::default(), |cursor| lane.log.lag(cursor))
+                cursor.map_or(QueueSize::default(), |cursor| lane.log.lag(cursor))
             }
-            _ => Lag::default(),
+            _ => QueueSize::default(),
         }
     }
 
@@ -436,7 +436,7 @@ impl State {
                 log: Log::default(),
                 idle: Vec::new(),
                 members: 0,
-                check: Lag::MOST,
+                check: QueueSize::MOST,
             });
         }
         Some((number, self.lanes.get_mut(at)?))

@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use crate::bounds::{MaybeSend, MaybeSync};
 use crate::{
-    Capabilities, CloseFrame, ControlError, Feed, Flusher, Message, PersistError, Publication,
-    Room, SendError, SendOptions, Sent, Snapshot, Wire,
+    Allowance, Capabilities, CloseFrame, ControlError, Cursor, Flusher, Message, PersistError,
+    Publication, SendError, SendOptions, Sent, Snapshot, Wire,
 };
 
 /// One connection's way out, as an adapter provides it: queues, and never waits.
@@ -14,7 +14,7 @@ use crate::{
 /// of them, or it reads the topic's log when it is about to write.
 ///
 /// No method may call back into the hub or a peer. `publish`, `offer`, `news` and `lags` run while the
-/// topic is locked, so that every subscriber sees the same order: they use no [`Feed`] but for what
+/// topic is locked, so that every subscriber sees the same order: they use no [`Cursor`] but for what
 /// needs no lock, they neither write nor close. What wakes a task belongs into [`wake`](Self::wake),
 /// and what writes or judges into [`settle`](Self::settle); both run after the lock is gone.
 pub trait Transport: MaybeSend + MaybeSync + 'static {
@@ -31,7 +31,7 @@ pub trait Transport: MaybeSend + MaybeSync + 'static {
 
     /// The wire format in which this transport reads its topics' logs by itself: publications are
     /// encoded once, appended to a log that all readers of the format share, and fetched with
-    /// [`Feed::take`]. Asked when the peer joins a topic. `None`, the default, for a transport that
+    /// [`Cursor::take`]. Asked when the peer joins a topic. `None`, the default, for a transport that
     /// is handed every publication with [`publish`](Self::publish).
     fn wire(&self) -> Option<Wire> {
         None
@@ -58,15 +58,15 @@ pub trait Transport: MaybeSend + MaybeSync + 'static {
     ///
     /// # Errors
     /// Gives the feed back when the connection is closing: it must not be dropped here.
-    fn news(&self, feed: Feed) -> Result<Room, Feed> {
+    fn news(&self, feed: Cursor) -> Result<Allowance, Cursor> {
         Err(feed)
     }
 
     /// More was appended to a log that this transport reads than it had room for when it was last
-    /// asked; [`Feed::at_most`] tells how much waits there. Returns how much more may be appended before
+    /// asked; [`Cursor::at_most`] tells how much waits there. Returns how much more may be appended before
     /// it is asked again.
-    fn lags(&self) -> Room {
-        Room::default()
+    fn lags(&self) -> Allowance {
+        Allowance::default()
     }
 
     /// So much waits for this transport that it must be looked after: what its client takes is written
@@ -74,7 +74,7 @@ pub trait Transport: MaybeSend + MaybeSync + 'static {
     /// applies. Only a transport whose client has let a write wait may have too much: a queue that
     /// nobody has had the time to write is no sign of a slow client.
     ///
-    /// Called outside all locks by the thread that let the queue grow, when a [`Receipt`] or a [`Room`]
+    /// Called outside all locks by the thread that let the queue grow, when a [`Receipt`] or an [`Allowance`]
     /// asked for it. It may take as long as writing what waits does, and never waits for the client.
     fn settle(&self) -> Settled {
         Settled::default()
@@ -119,7 +119,7 @@ pub trait Transport: MaybeSend + MaybeSync + 'static {
     }
 
     /// The peer's credentials end at another time than before, `None` for never: what
-    /// [`Lifeline::expires_at`](crate::Lifeline::expires_at) answers from now on. By default
+    /// [`PeerEvents::expires_at`](crate::PeerEvents::expires_at) answers from now on. By default
     /// wakes the writer, which keeps the time.
     fn renewed(&self, until: Option<SystemTime>) {
         let _ = until;

@@ -6,7 +6,7 @@ use http::header::{
 };
 
 use crate::bounds::{MaybeSend, MaybeSync};
-use crate::context::{Context, ContextCell, ContextError};
+use crate::context::{ContextCell, ContextError, PeerContext};
 use crate::{Deflate, Expiry, Extensions, PeerId};
 
 /// An accepted upgrade, as the `upgrade` hook answers it: what goes into the 101, and what the
@@ -70,7 +70,7 @@ impl Upgrade {
     ///
     /// # Errors
     /// As [`Peer::context`](crate::Peer::context).
-    pub fn get_context<T: Context>(&self) -> Result<Arc<T>, ContextError> {
+    pub fn get_context<T: PeerContext>(&self) -> Result<Arc<T>, ContextError> {
         self.context.get()
     }
 
@@ -136,7 +136,7 @@ impl Upgrade {
 
     /// Gives the peer its typed context.
     #[must_use]
-    pub fn context<T: Context>(mut self, context: T) -> Self {
+    pub fn context<T: PeerContext>(mut self, context: T) -> Self {
         self.context = ContextCell::new(context);
         self
     }
@@ -172,7 +172,7 @@ impl Upgrade {
 
     /// Closes the peer with 4401 when the credentials end that it was let in with: at a
     /// `SystemTime`, after a `Duration`, or at [`Expiry::unix`] seconds. By default never.
-    /// [`Peer::renew`](crate::Peer::renew) names another time.
+    /// [`Peer::set_expiry`](crate::Peer::set_expiry) names another time.
     ///
     /// With credentials that have ended already the client gets its 101 and is closed at once,
     /// because a browser's page is told close codes and no refusals; no hook hears of it.

@@ -19,8 +19,8 @@ mod common;
 use std::sync::Arc;
 
 use crossws_core::{
-    CloseCode, CloseFrame, Closed, ClosedBy, Encoding, ErrorKind, Hook, HooksBuilder, Hub,
-    Incoming, Limits, Peer, PeerId, Publication, Session, State, SubscribeError, Upgrade,
+    CloseCode, CloseFrame, Closed, ClosedBy, Encoding, ErrorKind, HookKind, HooksBuilder, Hub,
+    Incoming, Limits, Peer, PeerId, PeerState, Publication, Session, SubscribeError, Upgrade,
     Wire as Format, handler, hooks,
 };
 use shuttle::future::block_on;
@@ -243,7 +243,7 @@ fn a_connection_closes_once_whoever_wants_it() {
             more => panic!("{more:?}"),
         }
         assert_eq!(log.take(), ["Closed 0"], "once, when it had left");
-        assert_eq!(peer.state(), State::Closed);
+        assert_eq!(peer.state(), PeerState::Closed);
         assert_empty(&hub);
     });
 }
@@ -349,7 +349,7 @@ fn a_spawned_future_wakes_its_session() {
         });
         let notice = block_on(poll_tasks(&mut session));
         let error = notice.failure().unwrap();
-        assert_eq!(error.kind(), ErrorKind::Hook(Hook::Task));
+        assert_eq!(error.kind(), ErrorKind::Hook(HookKind::Task));
         spawner.join().unwrap();
         // One that comes while the session ends is run or dropped, never kept.
         let peer = session.peer().clone();
@@ -370,7 +370,7 @@ fn a_loop_elsewhere_gets_every_message_and_the_end() {
         let put = Arc::clone(&place);
         let hooks = handler(move |_, incoming| {
             *put.lock().unwrap() = Some(incoming);
-            async { Ok(crossws_core::After::KeepOpen) }
+            async { Ok(crossws_core::HandlerEnd::KeepOpen) }
         });
         let (mut session, _wire) = open(&hub, &Arc::new(hooks), "/");
         assert!(common::ready(poll_tasks(&mut session)).is_none());

@@ -1,6 +1,6 @@
-use std::future::{Pending, pending};
+use std::future::{pending, poll_fn};
 use std::io::{self, IoSlice};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
@@ -41,6 +41,7 @@ struct World {
     breaks: usize,
     reader: Option<Waker>,
     writer: Option<Waker>,
+    sleeper: Option<Waker>,
 }
 
 impl World {
@@ -52,7 +53,7 @@ impl World {
             return self.writer.take();
         }
         self.arrived = true;
-        self.reader.take()
+        self.sleeper.take().or(self.reader.take())
     }
 }
 
@@ -112,15 +113,26 @@ impl Io for Client {
     }
 }
 
-/// Time stands still.
+/// Time stands still: no deadline comes. A moment is over when the client has done something.
 #[derive(Clone)]
-struct Still(Instant);
+struct Still(Instant, Client);
 
 impl Runtime for Still {
-    type Sleep = Pending<()>;
+    type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-    fn sleep(&self, _: Duration) -> Self::Sleep {
-        pending()
+    fn sleep(&self, duration: Duration) -> Self::Sleep {
+        if duration > Duration::from_millis(1) {
+            return Box::pin(pending());
+        }
+        let client = self.1.clone();
+        let mut slept = false;
+        Box::pin(poll_fn(move |cx| {
+            if std::mem::replace(&mut slept, true) {
+                return Poll::Ready(());
+            }
+            client.world().sleeper = Some(cx.waker().clone());
+            Poll::Pending
+        }))
     }
 
     fn now(&self) -> Instant {
@@ -139,7 +151,7 @@ impl Wake for Woken {
 /// Once round the runtime.
 async fn others_run() {
     let mut ran = false;
-    std::future::poll_fn(|cx| {
+    poll_fn(|cx| {
         if std::mem::replace(&mut ran, true) {
             return Poll::Ready(());
         }
@@ -177,6 +189,7 @@ pub fn connection(data: &[u8]) {
         breaks: if has(BREAKS) { 16 * piece } else { usize::MAX },
         reader: None,
         writer: None,
+        sleeper: None,
     })));
     let mut limits = Limits::default();
     if has(WAITS) {
@@ -204,7 +217,7 @@ pub fn connection(data: &[u8]) {
             peer.send(message)
         }
     }));
-    let runtime = Still(Instant::now());
+    let runtime = Still(Instant::now(), client.clone());
     let limits = HeadLimits::default();
     let info = StreamInfo::default().with_ends_on_drop(has(ENDS_ON_DROP));
     let io = client.clone();

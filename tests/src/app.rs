@@ -103,8 +103,8 @@ fn looped(journal: Arc<Journal>) -> Arc<dyn DynHooks> {
             journal.record(&who, "loop", Value::Null);
             while let Some(message) = incoming.next().await {
                 match message.text()? {
-                    "quit" => return Ok(crossws_core::After::Close),
-                    "keep" => return Ok(crossws_core::After::KeepOpen),
+                    "quit" => return Ok(crossws_core::HandlerEnd::Close),
+                    "keep" => return Ok(crossws_core::HandlerEnd::KeepOpen),
                     "fail" => return Err("the loop failed".into()),
                     "panic" => panic!("probe: panic in a loop"),
                     _ => {
@@ -113,7 +113,7 @@ fn looped(journal: Arc<Journal>) -> Arc<dyn DynHooks> {
                 }
             }
             journal.record(&who, "loop.end", json!(format!("{:?}", peer.state())));
-            Ok(crossws_core::After::Close)
+            Ok(crossws_core::HandlerEnd::Close)
         }
     }))
 }

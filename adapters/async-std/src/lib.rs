@@ -30,7 +30,9 @@ pub use runtime::AsyncStd;
 
 /// What this adapter can do.
 pub use crossws_native::CAPABILITIES;
-pub use crossws_native::{EngineKind, HeadLimits, Listen, Report, Shutdown, StreamInfo, Unclaimed};
+pub use crossws_native::{
+    EngineKind, HeadLimits, Listen, NotHandled, Report, Shutdown, StreamInfo,
+};
 pub use crossws_native::{StopSignal, stop_signal};
 #[cfg(feature = "tls")]
 pub use crossws_native::{Tls, TlsError, TlsStream};

@@ -14,7 +14,7 @@ use http::{HeaderMap, Method, Request, Uri};
 
 use crate::link::Link;
 use crate::server::World;
-use crate::{Client, Refusal};
+use crate::{Client, ConnectError};
 
 /// The key of RFC 6455's own example. Nobody checks it here: there is no socket to prove.
 const SAMPLE_KEY: HeaderValue = HeaderValue::from_static("dGhlIHNhbXBsZSBub25jZQ==");
@@ -22,7 +22,7 @@ const SAMPLE_KEY: HeaderValue = HeaderValue::from_static("dGhlIHNhbXBsZSBub25jZQ
 /// A connection to be made: await it. See [`TestServer::connect`](crate::TestServer::connect).
 ///
 /// # Errors
-/// Awaited, it gives a [`Refusal`] when the server answers anything but 101, and for a target or
+/// Awaited, it gives a [`ConnectError`] when the server answers anything but 101, and for a target or
 /// a header that is not valid HTTP (400).
 ///
 /// # Cancel safety
@@ -99,10 +99,10 @@ impl Connect {
         self
     }
 
-    async fn run(self) -> Result<Client, Refusal> {
+    async fn run(self) -> Result<Client, ConnectError> {
         let request = self
             .request
-            .map_err(Refusal::malformed)
+            .map_err(ConnectError::malformed)
             .and_then(|request| complete(request, self.secure))?
             .with_remote_addr(Some(self.remote_addr));
         let world = self.world;
@@ -133,8 +133,8 @@ impl Pending {
         response: http::Response<()>,
         id: crossws_core::PeerId,
         waiter: crate::executor::Waiter,
-    ) -> Result<Client, Refusal> {
-        let (world, link) = self.0.take().ok_or_else(Refusal::dropped)?;
+    ) -> Result<Client, ConnectError> {
+        let (world, link) = self.0.take().ok_or_else(ConnectError::dropped)?;
         Ok(Client::new(world, link, waiter, response, id))
     }
 }
@@ -148,20 +148,24 @@ impl Drop for Pending {
 }
 
 /// Forms the upgrade as a client would: what the caller set stays, what is missing is added.
-fn complete(request: Request<()>, mut secure: bool) -> Result<UpgradeRequest, Refusal> {
+fn complete(request: Request<()>, mut secure: bool) -> Result<UpgradeRequest, ConnectError> {
     let (mut parts, ()) = request.into_parts();
     let uri = std::mem::take(&mut parts.uri).into_parts();
     let host = match &uri.authority {
         Some(_) if uri.scheme.is_none() => {
-            return Err(Refusal::malformed("the target does not begin with `/`"));
+            return Err(ConnectError::malformed(
+                "the target does not begin with `/`",
+            ));
         }
-        Some(authority) => HeaderValue::try_from(authority.as_str()).map_err(Refusal::malformed)?,
+        Some(authority) => {
+            HeaderValue::try_from(authority.as_str()).map_err(ConnectError::malformed)?
+        }
         None => HeaderValue::from_static("localhost"),
     };
     secure |= uri.scheme.as_ref().is_some_and(is_secure);
     let mut target = Parts::default();
     target.path_and_query = uri.path_and_query.or(Some(PathAndQuery::from_static("/")));
-    parts.uri = Uri::from_parts(target).map_err(Refusal::malformed)?;
+    parts.uri = Uri::from_parts(target).map_err(ConnectError::malformed)?;
     let headers = &mut parts.headers;
     let mut default = |name, value| set_default(headers, name, value);
     default(HOST, host);
@@ -183,7 +187,7 @@ fn is_secure(scheme: &Scheme) -> bool {
 }
 
 impl IntoFuture for Connect {
-    type Output = Result<Client, Refusal>;
+    type Output = Result<Client, ConnectError>;
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {

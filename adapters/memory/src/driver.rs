@@ -5,13 +5,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crossws_core::{
-    Accepted, BoxFuture, Closed, Hooks, Hub, Joined, MaybeSend, MaybeSync, Notice, Refused,
+    Accepted, BoxFuture, ClaimError, Closed, Hooks, Hub, MaybeSend, MaybeSync, Notice, OpeningPeer,
     Rejection, Resolve, Session, Start, UpgradeRequest,
 };
 use http::header::{CONNECTION, HeaderValue, UPGRADE};
 use http::{Response, StatusCode, Version};
 
-use crate::Refusal;
+use crate::ConnectError;
 use crate::clock::{Alarm, Clock};
 use crate::link::{Answer, Link};
 use crate::pump::{Event, Pump, part};
@@ -79,7 +79,7 @@ impl Driver {
     ) {
         let limit = hub.limits().upgrade_timeout;
         let claim = async {
-            start.ready().await.map_err(Refusal::rejected)?;
+            start.ready().await.map_err(ConnectError::rejected)?;
             hub.claim(&resolver, request).await.map_err(refused)
         };
         let claim = match self.in_time(claim, limit).await {
@@ -110,9 +110,9 @@ impl Driver {
     /// Runs an upgrade within its deadline; `None` when the client has gone away.
     async fn in_time<T>(
         &self,
-        upgrade: impl Future<Output = Result<T, Refusal>>,
+        upgrade: impl Future<Output = Result<T, ConnectError>>,
         limit: Duration,
-    ) -> Option<Result<T, Refusal>> {
+    ) -> Option<Result<T, ConnectError>> {
         let deadline = self.clock.now().saturating_add(limit);
         let mut alarm = Alarm::new(&self.clock);
         let mut upgrade = pin!(upgrade);
@@ -126,7 +126,7 @@ impl Driver {
             }
             if self.clock.now() >= deadline {
                 let rejection = Rejection::unavailable("the upgrade took too long");
-                return Poll::Ready(Some(Err(Refusal::rejected(rejection))));
+                return Poll::Ready(Some(Err(ConnectError::rejected(rejection))));
             }
             alarm.set(Some(deadline), cx.waker());
             Poll::Pending
@@ -134,7 +134,7 @@ impl Driver {
         .await
     }
 
-    async fn run<H: Hooks + ?Sized>(self, joined: Joined<H>) {
+    async fn run<H: Hooks + ?Sized>(self, joined: OpeningPeer<H>) {
         let mut pump = Pump::new(
             Arc::clone(&self.link.0),
             Arc::clone(&self.clock),
@@ -197,13 +197,13 @@ fn switching_protocols<H: Hooks + ?Sized>(accepted: &Accepted<H>) -> Response<()
     response
 }
 
-fn refused(refused: Refused) -> Refusal {
+fn refused(refused: ClaimError) -> ConnectError {
     match refused {
-        Refused::Unclaimed(request) => Refusal::unclaimed(request),
-        Refused::Rejected(rejection) => Refusal::rejected(rejection),
+        ClaimError::NotHandled(request) => ConnectError::unclaimed(request),
+        ClaimError::Rejected(rejection) => ConnectError::rejected(rejection),
         other => {
             let error = format!("{other:?}");
-            Refusal::rejected(Rejection::internal(error))
+            ConnectError::rejected(Rejection::internal(error))
         }
     }
 }

@@ -49,7 +49,7 @@ mod violation;
 pub use client::{Client, CloseEvent, Elapsed};
 pub use connect::Connect;
 pub use frame::Frame;
-pub use refusal::Refusal;
+pub use refusal::ConnectError;
 pub use server::{TestServer, TestServerBuilder};
 pub use transport::CAPABILITIES;
 pub use violation::Violation;

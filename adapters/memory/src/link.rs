@@ -16,7 +16,7 @@ pub(crate) use client::Nothing;
 use crate::clock::Clock;
 use crate::outbox::Outbox;
 use crate::sync::lock;
-use crate::{Frame, Refusal};
+use crate::{ConnectError, Frame};
 
 pub(crate) struct Link {
     clock: Arc<Clock>,
@@ -44,7 +44,7 @@ struct State {
     network: VecDeque<Frame>,
 
     // ---- the client's end
-    answer: Option<Result<Answer, Refusal>>,
+    answer: Option<Result<Answer, ConnectError>>,
     received: VecDeque<Frame>,
     reads: bool,
     auto_pong: bool,

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use crossws_core::{
-    CloseCode, CloseFrame, Closed, ClosedBy, ControlRate, DropCause, Dropped, Due, Error, Lifeline,
-    Limits, Liveness, Message, Peer,
+    CloseCode, CloseFrame, Closed, ClosedBy, ControlRate, DropCause, Dropped, Error, Limits,
+    Liveness, LivenessEvent, Message, Peer, PeerEvents,
 };
 
 use crate::clock::{Alarm, Clock};
@@ -20,7 +20,7 @@ pub(crate) struct Pump {
     clock: Arc<Clock>,
     alarm: Alarm,
     peer: Peer,
-    lifeline: Lifeline,
+    lifeline: PeerEvents,
     limits: Limits,
     live: Liveness,
     control: ControlRate,
@@ -56,7 +56,12 @@ impl Event {
 }
 
 impl Pump {
-    pub(crate) fn new(link: Arc<Link>, clock: Arc<Clock>, peer: Peer, lifeline: Lifeline) -> Self {
+    pub(crate) fn new(
+        link: Arc<Link>,
+        clock: Arc<Clock>,
+        peer: Peer,
+        lifeline: PeerEvents,
+    ) -> Self {
         let limits = peer.settings().limits.clone();
         Self {
             alarm: Alarm::new(&clock),
@@ -256,14 +261,14 @@ impl Pump {
             return false;
         };
         match due {
-            Due::Ping => {
+            LivenessEvent::Ping => {
                 // If one is queued already, that one will do.
                 let _ = self.link.ping(Bytes::new());
                 self.live.pinged(now);
             }
-            Due::Expired => self.peer.close(CloseCode::RESTART, "connection expired"),
-            Due::CredentialsExpired => self.lifeline.expired(),
-            Due::Inactive => self.lifeline.inactive(),
+            LivenessEvent::Expired => self.peer.close(CloseCode::RESTART, "connection expired"),
+            LivenessEvent::CredentialsExpired => self.lifeline.expired(),
+            LivenessEvent::Inactive => self.lifeline.inactive(),
             // `Silent`, and what core may add.
             _ => {
                 let frame = CloseFrame::new(CloseCode::TIMEOUT, "silent for too long");

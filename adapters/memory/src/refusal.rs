@@ -6,13 +6,13 @@ use http::{Response, StatusCode};
 
 /// A connection that the server refused: the HTTP response in place of a 101.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct ConnectError {
     // Boxed: it travels in `Result`s beside small values.
     response: Box<Response<Bytes>>,
     unclaimed: Option<Box<UpgradeRequest>>,
 }
 
-impl Refusal {
+impl ConnectError {
     pub(crate) fn rejected(rejection: Rejection) -> Self {
         Self {
             response: Box::new(rejection.into_response()),
@@ -66,11 +66,11 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let body = String::from_utf8_lossy(self.response.body());
         write!(f, "the server refused with {}: {body}", self.status())
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for ConnectError {}

@@ -77,7 +77,7 @@ impl TestServer {
     /// let client = server.connect("/rooms/1").header("x-user", "ada").await?;
     /// assert_eq!(client.response().status(), 101);
     /// assert_eq!(&*server.hub().namespaces()[0], "/rooms/1");
-    /// # Ok::<_, crossws_memory::Refusal>(()) }).unwrap();
+    /// # Ok::<_, crossws_memory::ConnectError>(()) }).unwrap();
     /// ```
     pub fn connect(&self, target: &str) -> Connect {
         Connect::to(Arc::clone(&self.world), target)

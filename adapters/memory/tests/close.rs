@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use common::{Gate, Log, block_on, close_line};
 use crossws_core::{
-    CloseCode, Closed, Error, ErrorKind, Hook, Limits, Message, OnError, Peer, SendError, State,
-    hooks,
+    CloseCode, Closed, Error, ErrorKind, HookKind, Limits, Message, OnError, Peer, PeerState,
+    SendError, hooks,
 };
 use crossws_memory::{Frame, TestServer, Violation};
 
@@ -342,7 +342,7 @@ fn an_error_may_keep_the_connection_and_a_panic_may_not() {
                 .on_error(|_, error: Error| async move {
                     assert!(matches!(
                         error.kind(),
-                        ErrorKind::Hook(Hook::Message) | ErrorKind::Panic(Hook::Message)
+                        ErrorKind::Hook(HookKind::Message) | ErrorKind::Panic(HookKind::Message)
                     ));
                     OnError::Keep
                 }),
@@ -366,7 +366,7 @@ fn a_close_hook_publishes_to_the_others() {
             hooks()
                 .on_open(|peer| async move { peer.subscribe("chat").map(drop) })
                 .on_close(|peer: Peer, closed: Closed| async move {
-                    assert_eq!(peer.state(), State::Closed);
+                    assert_eq!(peer.state(), PeerState::Closed);
                     peer.publish("chat", close_line(&closed)).map(drop)
                 }),
         );

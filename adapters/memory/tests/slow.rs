@@ -8,7 +8,7 @@ mod common;
 use std::time::Duration;
 
 use common::{Gate, Log, block_on};
-use crossws_core::{DRAIN_MARK, Limits, Message, Overflow, Peer, SendError, State, hooks};
+use crossws_core::{DRAIN_MARK, Limits, Message, Overflow, Peer, PeerState, SendError, hooks};
 use crossws_memory::{Client, TestServer};
 
 async fn paused(server: &TestServer) -> (Client, Peer) {
@@ -65,7 +65,7 @@ fn a_full_queue_closes_with_1013() {
             assert!(matches!(peer.send("10"), Err(SendError::Closed(_))));
             assert_eq!(peer.dropped(), 3);
             server.settle().await;
-            assert_eq!(peer.state(), State::Closed);
+            assert_eq!(peer.state(), PeerState::Closed);
             let close = "close 1013 slow consumer, by Server, not clean";
             assert_eq!(log.take(), ["open", close]);
             client.resume();
@@ -258,7 +258,7 @@ fn requests_wait_while_their_answers_are_not_taken() {
         }
         server.settle().await;
         assert_eq!(log.take().len(), 1 + 5, "open, and one more than half");
-        assert_eq!(peer.state(), State::Open);
+        assert_eq!(peer.state(), PeerState::Open);
         client.resume();
         server.settle().await;
         assert_eq!(rest(&mut client).await.len(), 20);

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use common::{Gate, Log, block_on};
-use crossws_core::{After, BoxError, Json, Limits, Message, State, handler, hooks};
+use crossws_core::{BoxError, HandlerEnd, Json, Limits, Message, PeerState, handler, hooks};
 use crossws_memory::{Frame, TestServer};
 use futures_lite::StreamExt;
 use serde_json::json;
@@ -171,11 +171,11 @@ fn a_handler_owns_its_connection() {
         let server = TestServer::new(handler(|peer, mut incoming| async move {
             while let Some(message) = incoming.next().await {
                 if message.text()? == "bye" {
-                    return Ok::<_, BoxError>(After::Close);
+                    return Ok::<_, BoxError>(HandlerEnd::Close);
                 }
                 peer.send(message)?;
             }
-            Ok(After::KeepOpen)
+            Ok(HandlerEnd::KeepOpen)
         }));
         let mut client = server.connect("/").await.unwrap();
         client.send("one").unwrap();
@@ -226,7 +226,7 @@ fn frames_wait_in_the_network_while_a_hook_is_busy() {
             client.close_without_code();
             server.settle().await;
             let peer = server.hub().peer(client.id()).unwrap();
-            assert_eq!(peer.state(), State::Open);
+            assert_eq!(peer.state(), PeerState::Open);
             opener.open();
             client.closed().await;
             server

@@ -155,7 +155,7 @@ fn credentials_end_with_4401_in_virtual_time() {
         let hooks = log
             .hooks()
             .on_upgrade(|_| async { Ok(Upgrade::new().expires(secs(900))) })
-            .on_message(|peer, _| async move { peer.renew(secs(900)) });
+            .on_message(|peer, _| async move { peer.set_expiry(secs(900)) });
         let server = TestServer::new(hooks);
         let mut client = server.connect("/").await.unwrap();
         let peer = server.hub().peers().remove(0);

@@ -13,7 +13,7 @@ use common::{Log, block_on};
 use crossws_core::{
     Limits, Origin, PeerId, Rejection, Upgrade, UpgradeRequest, hooks, resolve_with,
 };
-use crossws_memory::{Refusal, TestServer};
+use crossws_memory::{ConnectError, TestServer};
 use futures_lite::future::{poll_once, zip};
 use http::{Request, StatusCode};
 
@@ -267,7 +267,7 @@ fn a_full_hub_refuses() {
 fn a_panicking_upgrade_is_a_500() {
     block_on(async {
         let server = TestServer::new(hooks().on_upgrade(|_| async { panic!("at the door") }));
-        let refusal: Refusal = server.connect("/").await.unwrap_err();
+        let refusal: ConnectError = server.connect("/").await.unwrap_err();
         assert_eq!(refusal.status(), StatusCode::INTERNAL_SERVER_ERROR);
     });
 }

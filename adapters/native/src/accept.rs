@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use crossws_core::{
-    Accepted, Claim, Hooks, Hub, Refused, Rejection, Resolve, Unfinished, UpgradeRequest,
+    Accepted, Claim, ClaimError, Hooks, Hub, Rejection, Resolve, Unfinished, UpgradeRequest,
 };
 use http::header::{
     CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT,
@@ -30,7 +30,7 @@ use crate::timer::within;
 /// then the stream: nothing is lost.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Unclaimed<I> {
+pub struct NotHandled<I> {
     /// The stream.
     pub io: I,
     /// What has been read from it: the request's head, and what came behind.
@@ -111,7 +111,7 @@ impl StreamInfo {
 /// head, runs the upgrade, answers, and pumps. Every refusal is answered.
 ///
 /// # Errors
-/// [`Unclaimed`] when the request is no upgrade or no hooks claim it.
+/// [`NotHandled`] when the request is no upgrade or no hooks claim it.
 ///
 /// # Cancel safety
 /// Dropping the future drops the connection.
@@ -122,7 +122,7 @@ pub fn serve_stream<I, R, S>(
     hub: &Hub,
     runtime: &R,
     limits: &HeadLimits,
-) -> impl Future<Output = Result<(), Unclaimed<I>>> + Send
+) -> impl Future<Output = Result<(), NotHandled<I>>> + Send
 where
     I: Io,
     R: Runtime,
@@ -149,7 +149,7 @@ pub(crate) async fn shake_hands<I, R, S>(
     hub: &Hub,
     runtime: &R,
     limits: &HeadLimits,
-) -> Result<Option<Stage>, Unclaimed<I>>
+) -> Result<Option<Stage>, NotHandled<I>>
 where
     I: Io,
     R: Runtime,
@@ -190,7 +190,7 @@ async fn answer<I, R, S>(
     unfinished: Unfinished,
     resolver: &Arc<S>,
     runtime: &R,
-) -> Result<Option<Stage>, Unclaimed<I>>
+) -> Result<Option<Stage>, NotHandled<I>>
 where
     I: Io,
     R: Runtime,
@@ -200,7 +200,7 @@ where
     let Some(ask) = ask else {
         let read = bytes;
         let unfinished = Box::new(unfinished);
-        return Err(Unclaimed {
+        return Err(NotHandled {
             io,
             read,
             unfinished,
@@ -218,11 +218,11 @@ where
             let connection = pump_with(crew, ends_on_drop, io, early, accepted, agreed, runtime);
             Ok(Some(Stage::last(connection)))
         }
-        Err(Refused::Rejected(rejection)) => {
+        Err(ClaimError::Rejected(rejection)) => {
             refuse(io, runtime, rejection).await;
             Ok(None)
         }
-        Err(_) => Err(Unclaimed {
+        Err(_) => Err(NotHandled {
             io,
             read: bytes,
             unfinished: Box::new(unfinished),
@@ -237,7 +237,7 @@ async fn upgrade<R, S>(
     resolver: &Arc<S>,
     hub: &Hub,
     runtime: &R,
-) -> Result<(BytesMut, Accepted<S::Hooks>, Agreed), Refused>
+) -> Result<(BytesMut, Accepted<S::Hooks>, Agreed), ClaimError>
 where
     R: Runtime,
     S: Resolve + ?Sized,
@@ -250,13 +250,13 @@ where
     let claim = run_claim(hub, resolver, request, runtime).await?;
     let handshake = handshake.map_err(|rejection| {
         log_bad_request(&rejection, info.remote_addr);
-        Refused::Rejected(rejection)
+        ClaimError::Rejected(rejection)
     })?;
     let accepted = run_upgrade(claim, runtime).await?;
     let agreed = handshake.agree(accepted.deflate(), info.engine);
     let agreed = agreed.map_err(|rejection| {
         log_bad_request(&rejection, info.remote_addr);
-        Refused::Rejected(rejection)
+        ClaimError::Rejected(rejection)
     })?;
     // Without a `Response`, whose map of headers would be made to be read once.
     let mut answer = begin_head(StatusCode::SWITCHING_PROTOCOLS, 0);
@@ -279,10 +279,10 @@ pub fn run_claim<'a, R: Runtime, S: Resolve + ?Sized>(
     resolver: &'a Arc<S>,
     request: UpgradeRequest,
     runtime: &'a R,
-) -> impl Future<Output = Result<Claim<S::Hooks>, Refused>> + 'a {
+) -> impl Future<Output = Result<Claim<S::Hooks>, ClaimError>> + 'a {
     let time = hub.limits().upgrade_timeout;
     within(runtime, time, hub.claim(resolver, request), || {
-        Err(Refused::Rejected(too_long()))
+        Err(ClaimError::Rejected(too_long()))
     })
 }
 
@@ -301,14 +301,14 @@ fn too_long() -> Rejection {
 pub fn run_upgrade<R: Runtime, H: Hooks + ?Sized>(
     claim: Claim<H>,
     runtime: &R,
-) -> impl Future<Output = Result<Accepted<H>, Refused>> {
+) -> impl Future<Output = Result<Accepted<H>, ClaimError>> {
     let time = claim.deadline();
     within(runtime, time, claim.upgrade(), || Err(too_long().into()))
 }
 
 /// Answers a stream with 404 and ends it: what an unclaimed request gets where no HTTP service
 /// is mounted.
-pub async fn not_found<I: Io, R: Runtime>(unclaimed: Unclaimed<I>, runtime: &R) {
+pub async fn not_found<I: Io, R: Runtime>(unclaimed: NotHandled<I>, runtime: &R) {
     let rejection = Rejection::new(StatusCode::NOT_FOUND, "not found");
     let _until_the_end = unclaimed.unfinished;
     refuse(unclaimed.io, runtime, rejection).await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crossws_core::{Error, Hub, Report, Resolve, Shutdown, Start};
 
-use crate::accept::{StreamInfo, Unclaimed, not_found, serve_stream};
+use crate::accept::{NotHandled, StreamInfo, not_found, serve_stream};
 use crate::crew::Crew;
 use crate::engine::EngineKind;
 use crate::head::HeadLimits;
@@ -76,7 +76,7 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     ///
     /// # Cancel safety
     /// Dropping the future drops the connection.
-    pub async fn serve_stream<I: Io>(&self, io: I, info: StreamInfo) -> Result<(), Unclaimed<I>> {
+    pub async fn serve_stream<I: Io>(&self, io: I, info: StreamInfo) -> Result<(), NotHandled<I>> {
         let runtime = T::default();
         let info = info.with_engine(self.engine);
         let served = serve_stream(io, info, &self.resolver, &self.hub, &runtime, &self.head);
@@ -88,7 +88,7 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     ///
     /// # Cancel safety
     /// Dropping the future drops the connection, with the answer perhaps half written.
-    pub async fn not_found<I: Io>(&self, unclaimed: Unclaimed<I>) {
+    pub async fn not_found<I: Io>(&self, unclaimed: NotHandled<I>) {
         not_found(unclaimed, &T::default()).await;
     }
 

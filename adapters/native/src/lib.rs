@@ -55,7 +55,7 @@ mod transport;
 #[cfg(feature = "http")]
 mod upgrade;
 
-pub use accept::{StreamInfo, Unclaimed, not_found, run_claim, run_upgrade, serve_stream};
+pub use accept::{NotHandled, StreamInfo, not_found, run_claim, run_upgrade, serve_stream};
 pub use acceptor::Acceptor;
 /// How a server stops, and what that came to.
 pub use crossws_core::{Report, Shutdown};

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use crossws_core::{
-    Accepted, CloseFrame, Closed, ClosedBy, ControlRate, Error, Hooks, Lifeline, Limits, Liveness,
-    Message, Notice, Settings, Unfinished,
+    Accepted, CloseFrame, Closed, ClosedBy, ControlRate, Error, Hooks, Limits, Liveness, Message,
+    Notice, PeerEvents, Settings, Unfinished,
 };
 use pin_project_lite::pin_project;
 
@@ -97,7 +97,7 @@ pub(crate) struct Link<I, R: Runtime> {
     outlet: Arc<Mutex<Outlet<I>>>,
     runtime: R,
     outbox: Arc<Outbox>,
-    lifeline: Option<Lifeline>,
+    lifeline: Option<PeerEvents>,
     /// Shared with the other peers of the route.
     settings: Arc<Settings>,
     /// What the engine holds in part, against the hub's limit.
@@ -207,7 +207,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         self.ends_on_drop = ends_on_drop;
     }
 
-    pub(crate) fn attach(&mut self, lifeline: Lifeline) {
+    pub(crate) fn attach(&mut self, lifeline: PeerEvents) {
         self.lifeline = Some(lifeline);
     }
 

@@ -16,7 +16,7 @@ use std::task::Waker;
 use atomic_waker::AtomicWaker;
 use bytes::{Bytes, BytesMut};
 use crossws_core::{
-    Backlog, CloseCode, CloseFrame, ControlError, Feed, Limits, Overflow, Receipt, Room,
+    Allowance, Backlog, CloseCode, CloseFrame, ControlError, Cursor, Limits, Overflow, Receipt,
 };
 use futures_task::ArcWake;
 use smallvec::SmallVec;
@@ -338,7 +338,7 @@ impl Outbox {
         if feeds.is_empty() {
             return 0;
         }
-        let backlogs: SmallVec<[Backlog; 1]> = feeds.iter().map(Feed::backlog).collect();
+        let backlogs: SmallVec<[Backlog; 1]> = feeds.iter().map(Cursor::backlog).collect();
         let lost = queue::lag(&backlogs).messages as u64;
         drop(feeds);
         self.state.lock().dropped += lost;
@@ -481,7 +481,7 @@ impl Outbox {
     }
 
     /// There is something to fetch. Returns how much more there may be before this is asked again.
-    pub(crate) fn announce(&self, feed: Feed) -> Result<Room, Feed> {
+    pub(crate) fn announce(&self, feed: Cursor) -> Result<Allowance, Cursor> {
         let mut state = self.state.lock();
         if state.closing {
             return Err(feed);
@@ -504,11 +504,11 @@ impl Outbox {
 
     /// More is to be fetched than there was room for. Returns how much more there may be before this
     /// is asked again.
-    pub(crate) fn lags(&self) -> Room {
+    pub(crate) fn lags(&self) -> Allowance {
         let state = self.state.lock();
         if state.closing {
             // It will leave.
-            return Room::new(usize::MAX, usize::MAX);
+            return Allowance::new(usize::MAX, usize::MAX);
         }
         let (bytes, frames) = state.waiting();
         // What its own peer publishes is not for it, but kept for it: it is made to read first.

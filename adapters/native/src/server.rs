@@ -10,7 +10,7 @@ use crossws_core::{
     BoxFuture, Deflate, Hub, HubBuilder, Limits, Origin, Report, Resolve, Settings, Shutdown, Start,
 };
 
-use crate::accept::{StreamInfo, Unclaimed, not_found, shake_hands};
+use crate::accept::{NotHandled, StreamInfo, not_found, shake_hands};
 use crate::crew::Crew;
 use crate::engine::EngineKind;
 use crate::head::HeadLimits;
@@ -35,7 +35,7 @@ pub(crate) type Fallback<R, T> = Arc<dyn Fn(Rest<R, T>) -> BoxFuture<'static, ()
 )]
 pub(crate) struct Rest<R, T> {
     /// Boxed: listeners differ in their streams, and a page can afford it.
-    pub(crate) unclaimed: Unclaimed<Box<dyn Io>>,
+    pub(crate) unclaimed: NotHandled<Box<dyn Io>>,
     pub(crate) info: StreamInfo,
     pub(crate) resolver: Arc<R>,
     pub(crate) handle: ServerHandle<T>,
@@ -313,7 +313,7 @@ async fn connection<I: Io, R: Resolve, T: ServerRuntime>(
         Err(unclaimed) => match fallback {
             Some(fallback) => {
                 let rest = Rest {
-                    unclaimed: Unclaimed {
+                    unclaimed: NotHandled {
                         io: Box::new(unclaimed.io),
                         read: unclaimed.read,
                         unfinished: unclaimed.unfinished,

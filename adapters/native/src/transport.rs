@@ -3,8 +3,8 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use crossws_core::{
-    Capabilities, CloseFrame, ControlError, Feed, Flusher, Message, Publication, Receipt, Room,
-    SendError, SendOptions, Sent, Settled, Transport, Wire,
+    Allowance, Capabilities, CloseFrame, ControlError, Cursor, Flusher, Message, Publication,
+    Receipt, SendError, SendOptions, Sent, Settled, Transport, Wire,
 };
 
 use crate::deflate::Deflater;
@@ -78,11 +78,11 @@ impl Transport for NativeTransport {
         receipt.queued.then_some(receipt)
     }
 
-    fn news(&self, feed: Feed) -> Result<Room, Feed> {
+    fn news(&self, feed: Cursor) -> Result<Allowance, Cursor> {
         self.outbox.announce(feed)
     }
 
-    fn lags(&self) -> Room {
+    fn lags(&self) -> Allowance {
         pace::has_grown(&self.outbox);
         self.outbox.lags()
     }

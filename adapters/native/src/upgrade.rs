@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use crossws_core::{Accepted, Hooks, Refused, Rejection, Resolve, UpgradeRequest};
+use crossws_core::{Accepted, ClaimError, Hooks, Rejection, Resolve, UpgradeRequest};
 use http::{Request, Response, Uri};
 use http_body_util::Full;
 use hyper::upgrade::{OnUpgrade, Parts, Upgraded};
@@ -96,7 +96,7 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         let accepted = run_upgrade(claim, &T::default()).await;
         let accepted = accepted.and_then(|accepted| {
             let agreed = handshake.agree(accepted.deflate(), info.engine)?;
-            Ok::<_, Refused>((accepted, agreed))
+            Ok::<_, ClaimError>((accepted, agreed))
         });
         match accepted {
             Ok((accepted, agreed)) => {
@@ -123,14 +123,14 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
 /// The refusal, or the request as it came.
 #[expect(clippy::result_large_err, reason = "the caller's request")]
 fn not_upgraded<B>(
-    refused: Refused,
+    refused: ClaimError,
     upgrade: Option<OnUpgrade>,
     routed: Option<Uri>,
     body: B,
 ) -> Result<Response<Full<Bytes>>, Request<B>> {
     match refused {
-        Refused::Rejected(rejection) => Ok(answer(rejection)),
-        Refused::Unclaimed(request) => {
+        ClaimError::Rejected(rejection) => Ok(answer(rejection)),
+        ClaimError::NotHandled(request) => {
             let mut parts = request.into_parts();
             if let Some(upgrade) = upgrade {
                 parts.extensions.insert(upgrade);

@@ -661,7 +661,7 @@ fn credentials_end_with_4401_unless_they_are_renewed() {
     let (hooks, ends) = recording();
     let hooks = hooks
         .on_upgrade(|_| async { Ok(Upgrade::new().expires(secs(60))) })
-        .on_message(|peer, _| async move { peer.renew(secs(30)) });
+        .on_message(|peer, _| async move { peer.set_expiry(secs(30)) });
     let limits = Limits::default().ping_interval(None).idle_timeout(None);
     let mut connection = Connection::open(hooks, limits);
     connection.pass(secs(59));
@@ -708,7 +708,7 @@ fn a_renewal_from_elsewhere_to_a_sooner_end_is_kept() {
     let limits = Limits::default().ping_interval(None).idle_timeout(None);
     let mut connection = Connection::open(hooks, limits);
     let peer = connection.hub.peers().remove(0);
-    peer.renew(secs(5)).unwrap();
+    peer.set_expiry(secs(5)).unwrap();
     connection.pass(Duration::ZERO);
     assert_eq!(connection.take(), b"");
     connection.pass(secs(6));

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use cap::Cap;
-use crossws_core::{CloseCode, HooksBuilder, Hub, Limits, Peer, State, hooks};
+use crossws_core::{CloseCode, HooksBuilder, Hub, Limits, Peer, PeerState, hooks};
 use crossws_native::{HeadLimits, Io, Runtime, StreamInfo, serve_stream};
 
 #[global_allocator]
@@ -182,7 +182,7 @@ fn what_waits_in_topics_that_were_left_counts_against_the_bounds() {
     // Others may read along, and keep up.
     let before = MEMORY.allocated();
     let mut rounds = 0;
-    while peer.state() == State::Open {
+    while peer.state() == PeerState::Open {
         peer.subscribe("talk").unwrap();
         for _ in 0..300 {
             room.publish("talk", 1000);
@@ -212,14 +212,14 @@ fn all_topics_and_what_is_sent_are_one_sum() {
         for round in 0.. {
             room.publish(&(round % TOPICS).to_string(), len);
             sent += 1;
-            if peer.state() == State::Open && round % 10 == 0 {
+            if peer.state() == PeerState::Open && round % 10 == 0 {
                 sent += usize::from(peer.send(vec![7; len]).is_ok());
             }
             if round == 5 {
                 // It finds that the client takes nothing.
                 room.poll();
             }
-            if peer.state() != State::Open || peer.buffered_amount() < waits {
+            if peer.state() != PeerState::Open || peer.buffered_amount() < waits {
                 break;
             }
             waits = peer.buffered_amount();

@@ -26,7 +26,9 @@ pub use runtime::Smol;
 
 /// What this adapter can do.
 pub use crossws_native::CAPABILITIES;
-pub use crossws_native::{EngineKind, HeadLimits, Listen, Report, Shutdown, StreamInfo, Unclaimed};
+pub use crossws_native::{
+    EngineKind, HeadLimits, Listen, NotHandled, Report, Shutdown, StreamInfo,
+};
 pub use crossws_native::{StopSignal, stop_signal};
 #[cfg(feature = "tls")]
 pub use crossws_native::{Tls, TlsError, TlsStream};

@@ -33,7 +33,9 @@ pub use take_over::take_over;
 
 /// What this adapter can do.
 pub use crossws_native::CAPABILITIES;
-pub use crossws_native::{EngineKind, HeadLimits, Listen, Report, Shutdown, StreamInfo, Unclaimed};
+pub use crossws_native::{
+    EngineKind, HeadLimits, Listen, NotHandled, Report, Shutdown, StreamInfo,
+};
 #[cfg(feature = "tls")]
 pub use crossws_native::{Tls, TlsError, TlsStream};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
-use crossws_core::{CloseFrame, Hub, Limit, Limits, Refused, Resolve, UpgradeRequest};
+use crossws_core::{ClaimError, CloseFrame, Hub, Limit, Limits, Resolve, UpgradeRequest};
 use crossws_native::engine::{Decoder, Engine, Event, Opcode, Role, put_masked_frame};
 use crossws_native::{Agreed, Io, pump, run_claim, run_upgrade};
 use futures_util::{Sink, Stream};
@@ -45,7 +45,7 @@ pub async fn take_over<S, R>(
     request: UpgradeRequest,
     resolver: &Arc<R>,
     hub: &Hub,
-) -> Result<(), Refused>
+) -> Result<(), ClaimError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     R: Resolve + ?Sized,

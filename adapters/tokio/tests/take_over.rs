@@ -4,10 +4,10 @@
 
 use std::sync::{Arc, Mutex};
 
+use crossws_core::{ClaimError, http::Request};
 use crossws_core::{
     CloseCode, Closed, ClosedBy, Hub, Limits, Message, Rejection, UpgradeRequest, hooks,
 };
-use crossws_core::{Refused, http::Request};
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
@@ -187,6 +187,6 @@ async fn a_refusal_is_an_error() {
     };
     let connect = tokio_tungstenite::client_async("ws://localhost/room", client);
     let (refused, connected) = tokio::join!(serve, connect);
-    assert!(matches!(refused, Err(Refused::Rejected(rejection)) if rejection.status() == 401));
+    assert!(matches!(refused, Err(ClaimError::Rejected(rejection)) if rejection.status() == 401));
     assert!(connected.unwrap().0.next().await.unwrap().is_err());
 }

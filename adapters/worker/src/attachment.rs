@@ -91,7 +91,7 @@ const CLOSING: usize = 325;
 
 #[cfg(test)]
 mod tests {
-    use crossws_core::Part;
+    use crossws_core::SnapshotPart;
     use serde_json::json;
 
     use super::*;
@@ -126,7 +126,7 @@ mod tests {
             .encode()
             .unwrap_err();
         assert!(
-            matches!(error, PersistError::TooBig { part: Part::Namespace, len, most: BUDGET, .. }
+            matches!(error, PersistError::TooBig { part: SnapshotPart::Namespace, len, most: BUDGET, .. }
                 if len == BUDGET + 1),
             "{error:?}"
         );
@@ -134,7 +134,7 @@ mod tests {
         assert!(matches!(
             error,
             PersistError::TooBig {
-                part: Part::Topics,
+                part: SnapshotPart::Topics,
                 ..
             }
         ));

@@ -136,7 +136,8 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use crossws_core::{
-        Capabilities, Publication, Receipt, Seat, SendError, SendOptions, Sent, Snapshot, Transport,
+        Capabilities, Publication, Receipt, RestoredPeer, SendError, SendOptions, Sent, Snapshot,
+        Transport,
     };
     use serde_json::json;
 
@@ -172,7 +173,7 @@ mod tests {
         }
     }
 
-    fn join(hub: &Hub, id: u128, namespace: &str) -> (Seat, Paper) {
+    fn join(hub: &Hub, id: u128, namespace: &str) -> (RestoredPeer, Paper) {
         let id = PeerId::from_u128(id);
         let snapshot: Snapshot = serde_json::from_value(json!({
             "i": id, "n": namespace, "u": "/ws", "t": ["news"], "c": { "name": "ada" },

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use crossws_core::{
-    CloseCode, CloseFrame, ClosedBy, Hooks, Joined, Notice, Resolve, Seat, Session, Start,
+    CloseCode, CloseFrame, ClosedBy, Hooks, Notice, OpeningPeer, Resolve, RestoredPeer, Session,
+    Start,
 };
 
 use crate::link::{Event, Link};
@@ -13,7 +14,7 @@ use crate::link::{Event, Link};
 /// hook has not run.
 pub(crate) async fn drive<R: Resolve>(
     link: Rc<Link>,
-    seat: Seat,
+    seat: RestoredPeer,
     start: Arc<Start>,
     resolver: Arc<R>,
     fresh: bool,
@@ -38,7 +39,7 @@ fn part(link: &Link, frame: CloseFrame) {
 }
 
 /// Runs the hooks of one connection.
-pub(crate) async fn run<H: Hooks + ?Sized>(joined: Joined<H>, link: &Link, fresh: bool) {
+pub(crate) async fn run<H: Hooks + ?Sized>(joined: OpeningPeer<H>, link: &Link, fresh: bool) {
     let mut session = if fresh {
         joined.open().await
     } else {

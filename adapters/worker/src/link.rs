@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use crossws_core::{
-    CloseCode, CloseFrame, Closed, ClosedBy, Due, Error, Lifeline, Message, Peer, Seat, State,
+    CloseCode, CloseFrame, Closed, ClosedBy, Error, LivenessEvent, Message, Peer, PeerEvents,
+    PeerState, RestoredPeer,
 };
 
 use crate::socket::Socket;
@@ -17,9 +18,9 @@ pub(crate) struct Link {
     pub(crate) socket: Arc<Socket>,
     pub(crate) peer: Peer,
     pub(crate) number: u32,
-    lifeline: Lifeline,
+    lifeline: PeerEvents,
     /// Until the driver begins: a restored peer has none before its first event.
-    seat: RefCell<Option<Seat>>,
+    seat: RefCell<Option<RestoredPeer>>,
     inbox: RefCell<VecDeque<Event>>,
     /// What runs the hooks, while nobody polls it.
     running: RefCell<Option<Driver>>,
@@ -65,13 +66,13 @@ fn watch(peer: &Peer, socket: &Socket) -> Watch {
 }
 
 impl Link {
-    pub(crate) fn new(socket: Arc<Socket>, seat: Seat) -> Self {
+    pub(crate) fn new(socket: Arc<Socket>, seat: RestoredPeer) -> Self {
         let link = Self::of(socket, seat.peer().clone(), seat.lifeline());
         link.seat.replace(Some(seat));
         link
     }
 
-    pub(crate) fn of(socket: Arc<Socket>, peer: Peer, lifeline: Lifeline) -> Self {
+    pub(crate) fn of(socket: Arc<Socket>, peer: Peer, lifeline: PeerEvents) -> Self {
         Self {
             watch: RefCell::new(watch(&peer, &socket)),
             socket,
@@ -97,7 +98,7 @@ impl Link {
     }
 
     /// The seat, for the driver that begins.
-    pub(crate) fn take_seat(&self) -> Option<Seat> {
+    pub(crate) fn take_seat(&self) -> Option<RestoredPeer> {
         self.seat.borrow_mut().take()
     }
 
@@ -143,10 +144,10 @@ impl Link {
             }
             let due = self.watch().poll(now);
             match due? {
-                Due::Expired => self.peer.close(CloseCode::RESTART, "connection expired"),
-                Due::CredentialsExpired => self.expired(),
-                Due::Inactive => self.inactive(),
-                Due::Silent => self.silent(now.saturating_add(close_timeout)),
+                LivenessEvent::Expired => self.peer.close(CloseCode::RESTART, "connection expired"),
+                LivenessEvent::CredentialsExpired => self.expired(),
+                LivenessEvent::Inactive => self.inactive(),
+                LivenessEvent::Silent => self.silent(now.saturating_add(close_timeout)),
                 _ => {}
             }
         }
@@ -167,7 +168,7 @@ impl Link {
 
     /// The peer's credentials have ended.
     fn expired(&self) {
-        if self.peer.state() == State::Open {
+        if self.peer.state() == PeerState::Open {
             self.lifeline.expired();
             self.socket.closed_by_time();
         }
@@ -175,7 +176,7 @@ impl Link {
 
     /// The client has sent no message for too long.
     fn inactive(&self) {
-        if self.peer.state() == State::Open {
+        if self.peer.state() == PeerState::Open {
             self.lifeline.inactive();
             self.socket.closed_by_time();
         }
@@ -183,7 +184,7 @@ impl Link {
 
     /// A message arrived; one that is too big ends the connection.
     pub(crate) fn message(&self, message: Message) {
-        if self.peer.state() != State::Open {
+        if self.peer.state() != PeerState::Open {
             return;
         }
         let most = self.peer.settings().limits.max_message_size;

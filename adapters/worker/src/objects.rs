@@ -1,5 +1,5 @@
 use crossws_core::{
-    Accepted, Hooks, PersistError, Refused, Rejection, Resolve, Snapshot, UpgradeRequest,
+    Accepted, ClaimError, Hooks, PersistError, Rejection, Resolve, Snapshot, UpgradeRequest,
 };
 use http::StatusCode;
 use worker::{Env, Headers, Method, ObjectNamespace, Request, Response};
@@ -30,7 +30,7 @@ pub enum Upgraded {
     /// Here is the answer to it: the 101, or the refusal.
     Answered(Response),
     /// It is no upgrade, or no hooks claim it: here it is back, untouched.
-    Unclaimed(Request),
+    NotHandled(Request),
 }
 
 impl Objects {
@@ -69,7 +69,7 @@ impl Objects {
         resolver: R,
     ) -> Result<Upgraded, Error> {
         if !request::is_upgrade(&request)? {
-            return Ok(Upgraded::Unclaimed(request));
+            return Ok(Upgraded::NotHandled(request));
         }
         let asked = request::convert(&request)?;
         let resolver = std::sync::Arc::new(resolver);
@@ -93,8 +93,8 @@ impl Objects {
         };
         let response = match answer {
             Some(Ok(response)) => response?,
-            Some(Err(Refused::Unclaimed(_))) => return Ok(Upgraded::Unclaimed(request)),
-            Some(Err(Refused::Rejected(rejection))) => response::refusal(rejection)?,
+            Some(Err(ClaimError::NotHandled(_))) => return Ok(Upgraded::NotHandled(request)),
+            Some(Err(ClaimError::Rejected(rejection))) => response::refusal(rejection)?,
             Some(Err(_)) => response::refusal(Rejection::from(StatusCode::NOT_FOUND))?,
             None => response::refusal(Rejection::unavailable("the upgrade took too long"))?,
         };
@@ -174,13 +174,13 @@ impl Objects {
 
 /// The response to a peer that there is no room to store: who is to blame decides.
 fn too_big(error: PersistError) -> Rejection {
-    use crossws_core::Part;
+    use crossws_core::SnapshotPart;
     let PersistError::TooBig { part, .. } = error else {
         return Rejection::internal(error);
     };
     match part {
-        Part::Target => Rejection::from(StatusCode::URI_TOO_LONG).with_source(error),
-        Part::Headers => {
+        SnapshotPart::Target => Rejection::from(StatusCode::URI_TOO_LONG).with_source(error),
+        SnapshotPart::Headers => {
             Rejection::from(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE).with_source(error)
         }
         _ => Rejection::internal(error),

@@ -4,7 +4,9 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crossws_core::{Accepted, ClosedBy, Hooks, Joined, Message, Refused, Rejection, Resolve};
+use crossws_core::{
+    Accepted, ClaimError, ClosedBy, Hooks, Message, OpeningPeer, Rejection, Resolve,
+};
 use http::StatusCode;
 use worker::js_sys::{ArrayBuffer, Uint8Array};
 use worker::wasm_bindgen::closure::Closure;
@@ -56,7 +58,7 @@ impl Plain {
         resolver: R,
     ) -> Result<Upgraded, Error> {
         if !request::is_upgrade(&request)? {
-            return Ok(Upgraded::Unclaimed(request));
+            return Ok(Upgraded::NotHandled(request));
         }
         let asked = request::convert(&request)?;
         let resolver = Arc::new(resolver);
@@ -70,8 +72,8 @@ impl Plain {
         };
         let response = match upgraded {
             Some(Ok(accepted)) => connect(accepted, context)?,
-            Some(Err(Refused::Unclaimed(_))) => return Ok(Upgraded::Unclaimed(request)),
-            Some(Err(Refused::Rejected(rejection))) => response::refusal(rejection)?,
+            Some(Err(ClaimError::NotHandled(_))) => return Ok(Upgraded::NotHandled(request)),
+            Some(Err(ClaimError::Rejected(rejection))) => response::refusal(rejection)?,
             Some(Err(_)) => response::refusal(Rejection::from(StatusCode::NOT_FOUND))?,
             None => response::refusal(Rejection::unavailable("the upgrade took too long"))?,
         };
@@ -121,7 +123,7 @@ fn connect<H: Hooks + ?Sized>(
 
 /// Runs the hooks, and beside them the connection's time.
 async fn serve<H: Hooks + ?Sized>(
-    joined: Joined<H>,
+    joined: OpeningPeer<H>,
     link: &Link,
     timer: &Timer,
     close_timeout: u64,

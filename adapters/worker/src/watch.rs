@@ -1,6 +1,6 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crossws_core::{Due, Limits, Liveness, PeerId};
+use crossws_core::{Limits, Liveness, LivenessEvent, PeerId};
 
 /// The time of one peer's connection, in milliseconds of the epoch: how long it lives, and how
 /// long it may be silent. There are no pings: the platform has no control frames to send.
@@ -90,7 +90,7 @@ impl Watch {
         self.live.next_due().map(millis_up)
     }
 
-    pub(crate) fn poll(&mut self, now: u64) -> Option<Due> {
+    pub(crate) fn poll(&mut self, now: u64) -> Option<LivenessEvent> {
         self.live.poll(Duration::from_millis(now))
     }
 }
@@ -136,7 +136,7 @@ mod tests {
 
         let mut woken = Watch::new(&limits, id(), 0, Some(40 * SECOND), None);
         assert_eq!(woken.poll(159 * SECOND), None);
-        assert_eq!(woken.poll(160 * SECOND), Some(Due::Silent));
+        assert_eq!(woken.poll(160 * SECOND), Some(LivenessEvent::Silent));
     }
 
     #[test]
@@ -151,7 +151,7 @@ mod tests {
 
         let mut woken = Watch::new(&limits, id(), 0, Some(90 * SECOND), Some(25 * SECOND));
         assert_eq!(woken.poll(124 * SECOND), None);
-        assert_eq!(woken.poll(125 * SECOND), Some(Due::Inactive));
+        assert_eq!(woken.poll(125 * SECOND), Some(LivenessEvent::Inactive));
     }
 
     #[test]
@@ -160,7 +160,7 @@ mod tests {
         let limits = Limits::default().max_lifetime(life);
         let mut woken = Watch::new(&limits, id(), 10 * SECOND, Some(100 * SECOND), None);
         assert_eq!(woken.poll(109 * SECOND), None);
-        assert_eq!(woken.poll(111 * SECOND), Some(Due::Expired));
+        assert_eq!(woken.poll(111 * SECOND), Some(LivenessEvent::Expired));
     }
 
     #[test]
@@ -172,13 +172,13 @@ mod tests {
             let mut watch = Watch::new(&limits, PeerId::from_u128(n * 651), 5, None, None);
             let due = watch.next_due().unwrap();
             assert_eq!(watch.poll(due - 1), None);
-            assert_eq!(watch.poll(due), Some(Due::Expired));
+            assert_eq!(watch.poll(due), Some(LivenessEvent::Expired));
         }
         let mut watch = Watch::new(&Limits::default(), id(), 0, None, None);
         watch.credentials(Some(UNIX_EPOCH + Duration::from_micros(1_500)));
         assert_eq!(watch.next_due(), Some(2));
         assert_eq!(watch.poll(1), None);
-        assert_eq!(watch.poll(2), Some(Due::CredentialsExpired));
+        assert_eq!(watch.poll(2), Some(LivenessEvent::CredentialsExpired));
     }
 
     #[test]
@@ -188,7 +188,10 @@ mod tests {
         watch.credentials(Some(at));
         assert_eq!(watch.next_due(), Some(50 * SECOND));
         assert_eq!(watch.poll(49 * SECOND), None);
-        assert_eq!(watch.poll(50 * SECOND), Some(Due::CredentialsExpired));
+        assert_eq!(
+            watch.poll(50 * SECOND),
+            Some(LivenessEvent::CredentialsExpired)
+        );
         watch.credentials(Some(at));
         assert_eq!(watch.poll(51 * SECOND), None, "said once");
     }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{Slices, Total};
-use crate::feed::Range;
+use crate::cursor::LogSlice;
 use crate::members::Key;
 
 #[derive(Debug)]
@@ -113,7 +113,7 @@ impl Index {
         &self,
         message: usize,
         take: &Take<'_>,
-        into: &mut Vec<Range>,
+        into: &mut Vec<LogSlice>,
         own: &mut Total,
     ) -> usize {
         let mut slice = Slice::default();
@@ -159,7 +159,7 @@ impl Index {
         mut message: usize,
         first: usize,
         take: &Take<'_>,
-        into: &mut Vec<Range>,
+        into: &mut Vec<LogSlice>,
         own: &mut Total,
     ) {
         let mut emit = |run: Option<&Run>, messages: std::ops::Range<usize>| {
@@ -167,7 +167,7 @@ impl Index {
                 && !messages.is_empty()
             {
                 let bytes = self.start_of(messages.start)..self.start_of(messages.end);
-                into.push(Range {
+                into.push(LogSlice {
                     seq: run.seq + (messages.start - run.from) as u64,
                     bytes: take.bytes.slice(bytes),
                     messages: messages.len(),
@@ -221,10 +221,10 @@ impl Slice {
         self.next_seq = seq + messages as u64;
     }
 
-    fn flush(&mut self, chunk: Written<'_>, into: &mut Vec<Range>) {
+    fn flush(&mut self, chunk: Written<'_>, into: &mut Vec<LogSlice>) {
         let slice = std::mem::take(self);
         if slice.messages > 0 {
-            into.push(Range {
+            into.push(LogSlice {
                 seq: slice.seq,
                 bytes: chunk.slice(slice.bytes),
                 messages: slice.messages,

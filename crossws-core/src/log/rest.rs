@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use super::chunk::{Chunk, Take, Written};
 use super::{Slices, Total};
-use crate::feed::{Lag, Range};
+use crate::cursor::{LogSlice, QueueSize};
 use crate::members::Key;
 
 /// What waits for a reader that has left its log: the chunks, shared with everyone who reads them.
@@ -18,12 +18,12 @@ pub(crate) struct Rest {
     /// What the reader itself published: it is in the chunks, and not for it.
     pub(super) own: Total,
     pub(super) reader: Key,
-    pub(super) waits: Lag,
+    pub(super) waits: QueueSize,
 }
 
 impl Rest {
     /// Takes what is before the number `before`. Returns whether something is left.
-    pub(crate) fn read(&mut self, before: u64, slices: Slices, into: &mut Vec<Range>) -> bool {
+    pub(crate) fn read(&mut self, before: u64, slices: Slices, into: &mut Vec<LogSlice>) -> bool {
         let taken = into.len();
         let mut more = false;
         while !more && let Some(chunk) = self.chunks.front() {
@@ -49,7 +49,7 @@ impl Rest {
     }
 
     /// Returns what waits.
-    pub(crate) fn lag(&self) -> Lag {
+    pub(crate) fn lag(&self) -> QueueSize {
         self.waits
     }
 

@@ -66,7 +66,7 @@ struct Entry {
 
 /// A reader in the model, beside its cursor in the log.
 struct Reader {
-    cursor: Cursor,
+    cursor: Position,
     /// Its first entry that is not taken.
     at: usize,
     /// The chunk that is kept for it: where it stands, perhaps at the end.
@@ -243,7 +243,7 @@ impl Model {
     }
 
     /// That the ranges are these entries without the reader's own, as few as may be.
-    fn check_slices(&self, key: Key, entries: &[Entry], slices: Slices, ranges: &[Range]) {
+    fn check_slices(&self, key: Key, entries: &[Entry], slices: Slices, ranges: &[LogSlice]) {
         let mut expected: Vec<Vec<&Entry>> = Vec::new();
         let mut apart = true;
         for entry in entries {
@@ -323,8 +323,8 @@ impl Model {
     }
 }
 
-fn sum<'a>(entries: impl Iterator<Item = &'a Entry>) -> Lag {
-    entries.fold(Lag::default(), |sum, entry| Lag {
+fn sum<'a>(entries: impl Iterator<Item = &'a Entry>) -> QueueSize {
+    entries.fold(QueueSize::default(), |sum, entry| QueueSize {
         bytes: sum.bytes + entry.bytes.len(),
         messages: sum.messages + 1,
     })

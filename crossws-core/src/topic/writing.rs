@@ -6,14 +6,14 @@ use slab::Slab;
 
 use super::{Lane, LaneNumber, Place, Reading, Told, Topic};
 use crate::Publication;
-use crate::feed::{Feed, Lag, Reader};
+use crate::cursor::{Cursor, QueueSize, Reader};
 use crate::log::Mark;
 use crate::members::{Key, Members};
 
 /// A publication on its way into one lane.
 pub(super) struct Writing<'a> {
     pub(super) topic: &'a Arc<Topic>,
-    pub(super) before: Lag,
+    pub(super) before: QueueSize,
     pub(super) number: LaneNumber,
     /// Every reader is asked, whatever room it has.
     pub(super) recheck: bool,
@@ -108,7 +108,7 @@ impl Writing<'_> {
             key: entry.key() as Key,
             number: seq,
         };
-        let feed = Feed::new(Arc::clone(self.topic), reader, self.before);
+        let feed = Cursor::new(Arc::clone(self.topic), reader, self.before);
         match peer.transport().news(feed) {
             Ok(room) => {
                 let until = lane.log.end().plus_all(room.lag());
@@ -143,7 +143,7 @@ impl Writing<'_> {
     /// settled once the topic is not locked any more.
     fn check(&mut self, lane: &mut Lane, seq: u64) {
         let end = lane.log.end();
-        lane.check = Lag::MOST;
+        lane.check = QueueSize::MOST;
         for (_, reading) in self.readers.iter_mut() {
             if reading.lane != self.number {
                 continue;

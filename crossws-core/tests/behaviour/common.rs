@@ -11,9 +11,9 @@ use std::time::{Duration, SystemTime};
 
 use crossws_core::http::Request;
 use crossws_core::{
-    Accepted, Bytes, Capabilities, CloseFrame, ControlError, Error, Hooks, Hub, Joined, Message,
-    Notice, PersistError, Publication, Receipt, Refused, Rejection, Resolve, SendError,
-    SendOptions, Sent, Session, Snapshot, Transport, UpgradeRequest, Wire as Format,
+    Accepted, Bytes, Capabilities, ClaimError, CloseFrame, ControlError, Error, Hooks, Hub,
+    Message, Notice, OpeningPeer, PersistError, Publication, Receipt, Rejection, Resolve,
+    SendError, SendOptions, Sent, Session, Snapshot, Transport, UpgradeRequest, Wire as Format,
 };
 use event_listener::Event;
 use futures_lite::future::{block_on, poll_fn};
@@ -284,7 +284,7 @@ pub fn upgrade<R: Resolve>(
             Err(refused) => Err(refused),
         };
         accepted.map_err(|refused| match refused {
-            Refused::Rejected(rejection) => rejection,
+            ClaimError::Rejected(rejection) => rejection,
             other => panic!("{other:?}"),
         })
     })
@@ -294,7 +294,7 @@ pub fn accept<R: Resolve>(hub: &Hub, hooks: &Arc<R>, path: &str) -> Accepted<R::
     upgrade(hub, hooks, request(path)).unwrap()
 }
 
-pub fn join<R: Resolve>(hub: &Hub, hooks: &Arc<R>, path: &str) -> (Joined<R::Hooks>, Wire) {
+pub fn join<R: Resolve>(hub: &Hub, hooks: &Arc<R>, path: &str) -> (OpeningPeer<R::Hooks>, Wire) {
     let wire = Wire::default();
     let joined = accept(hub, hooks, path).join(wire.transport()).unwrap();
     (joined, wire)

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crossws_core::{
-    Capabilities, Closed, ClosedBy, Expiry, HookResult, Hooks, Hub, Message, Peer, PersistError,
-    Rejection, RenewError, State, Upgrade, UpgradeRequest,
+    Capabilities, Closed, ClosedBy, Expiry, ExpiryError, HookResult, Hooks, Hub, Message, Peer,
+    PeerState, PersistError, Rejection, Upgrade, UpgradeRequest,
 };
 use futures_lite::future::block_on;
 
@@ -63,7 +63,7 @@ fn at_the_end_the_peer_is_closed_with_4401_and_heard_no_more() {
     lifeline.expired();
     lifeline.expired();
     assert_eq!(wire.closes(), [4401]);
-    assert_eq!(session.peer().state(), State::Closing);
+    assert_eq!(session.peer().state(), PeerState::Closing);
     assert_eq!(hub.peers().len(), 1, "it is off the lists at once");
     block_on(session.message("late".into()));
     assert_eq!(wire.texts(), [""; 0]);
@@ -88,12 +88,12 @@ fn renewing_tells_the_writer_another_time() {
     let (session, wire) = open(&Hub::default(), &minute(), "/");
     let peer = session.peer();
     let wakes = wire.wakes();
-    peer.renew(Duration::from_secs(3600)).unwrap();
+    peer.set_expiry(Duration::from_secs(3600)).unwrap();
     assert_eq!(peer.expires_at(), after(3600));
     assert_eq!(wire.wakes(), wakes + 1);
-    peer.renew(after(5).unwrap()).unwrap();
+    peer.set_expiry(after(5).unwrap()).unwrap();
     assert_eq!(peer.expires_at(), after(5), "sooner too");
-    peer.renew(Expiry::Never).unwrap();
+    peer.set_expiry(Expiry::Never).unwrap();
     assert_eq!(peer.expires_at(), None);
 }
 
@@ -102,7 +102,7 @@ fn a_peer_that_is_gone_is_not_renewed() {
     let (session, _wire) = open(&Hub::default(), &minute(), "/");
     let peer = session.peer().clone();
     block_on(session.close(Closed::by_client(None)));
-    assert_eq!(peer.renew(Expiry::Never), Err(RenewError::Closed));
+    assert_eq!(peer.set_expiry(Expiry::Never), Err(ExpiryError::Closed));
 }
 
 #[test]
@@ -131,8 +131,8 @@ fn where_nobody_keeps_the_time_nobody_is_let_in_for_a_while() {
     assert_eq!(refusal.status(), 500);
     let for_ever = accept(&hub, &Arc::new(Guard(Expiry::Never)), "/");
     let joined = for_ever.join(timeless().transport()).unwrap();
-    let refused = joined.peer().renew(Duration::from_secs(1));
-    assert_eq!(refused, Err(RenewError::Unsupported));
+    let refused = joined.peer().set_expiry(Duration::from_secs(1));
+    assert_eq!(refused, Err(ExpiryError::Unsupported));
     assert_eq!(joined.peer().expires_at(), None);
 }
 
@@ -144,7 +144,7 @@ fn an_expiry_travels_and_sleeps() {
     let seat = Hub::default().admit(&snapshot, wire.transport()).unwrap();
     assert!(seat.expired().is_none());
     assert_eq!(seat.peer().expires_at(), after(60));
-    seat.peer().renew(Duration::from_secs(90)).unwrap();
+    seat.peer().set_expiry(Duration::from_secs(90)).unwrap();
     let stored = serde_json::to_vec(&wire.stored().unwrap()).unwrap();
     let stored = serde_json::from_slice(&stored).unwrap();
     let woken = Hub::default().restore(&stored, Wire::sleepy(2_000).transport());
@@ -166,8 +166,8 @@ fn an_expiry_without_room_leaves_the_old_one() {
     let len = serde_json::to_vec(&roomy.stored().unwrap()).unwrap().len();
     let seat = Hub::default().admit(&snapshot, Wire::sleepy(len).transport());
     let seat = seat.unwrap();
-    let error = seat.peer().renew(Duration::from_secs(1)).unwrap_err();
-    let RenewError::Persist(PersistError::TooBig { most, .. }) = error else {
+    let error = seat.peer().set_expiry(Duration::from_secs(1)).unwrap_err();
+    let ExpiryError::Persist(PersistError::TooBig { most, .. }) = error else {
         panic!("{error:?}");
     };
     assert_eq!(most, len);

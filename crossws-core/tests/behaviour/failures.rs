@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crossws_core::{
-    BoxError, Bytes, CloseCode, CloseFrame, Closed, Error, ErrorKind, Hook, HookResult, Hooks, Hub,
-    Message, OnError, Peer, Refused, Rejection, State, Upgrade, UpgradeRequest, resolve_with,
+    BoxError, Bytes, ClaimError, CloseCode, CloseFrame, Closed, Error, ErrorKind, HookKind,
+    HookResult, Hooks, Hub, Message, OnError, Peer, PeerState, Rejection, Upgrade, UpgradeRequest,
+    resolve_with,
 };
 use futures_lite::future::block_on;
 
@@ -22,14 +23,14 @@ enum How {
 
 /// Hooks of which one fails, and whose `error` hook answers as told.
 struct Failing {
-    at: Hook,
+    at: HookKind,
     how: How,
     answer: OnError,
     log: Log,
 }
 
 impl Failing {
-    fn new(at: Hook, how: How, answer: OnError) -> (Arc<Self>, Log) {
+    fn new(at: HookKind, how: How, answer: OnError) -> (Arc<Self>, Log) {
         let log = Log::default();
         let this = Self {
             at,
@@ -40,7 +41,7 @@ impl Failing {
         (Arc::new(this), log)
     }
 
-    fn run(&self, at: Hook) -> HookResult {
+    fn run(&self, at: HookKind) -> HookResult {
         if at != self.at {
             return Ok(());
         }
@@ -53,14 +54,14 @@ impl Failing {
 
 impl Hooks for Failing {
     async fn upgrade(&self, _: &UpgradeRequest) -> Result<Upgrade, Rejection> {
-        Ok(self.run(Hook::Upgrade).map(|()| Upgrade::new())?)
+        Ok(self.run(HookKind::Upgrade).map(|()| Upgrade::new())?)
     }
     async fn open(&self, _: &Peer) -> HookResult {
-        self.run(Hook::Open)
+        self.run(HookKind::Open)
     }
     async fn message(&self, peer: &Peer, message: Message) -> HookResult {
         self.log.add(format!("message {message}"));
-        if self.at == Hook::Task {
+        if self.at == HookKind::Task {
             let (how, guard) = (self.how, self.log.clone());
             peer.spawn(async move {
                 let _guard = guard;
@@ -70,42 +71,42 @@ impl Hooks for Failing {
                 }
             });
         }
-        self.run(Hook::Message)
+        self.run(HookKind::Message)
     }
     async fn drain(&self, _: &Peer) -> HookResult {
-        self.run(Hook::Drain)
+        self.run(HookKind::Drain)
     }
     async fn ping(&self, _: &Peer, _: Bytes) -> HookResult {
-        self.run(Hook::Ping)
+        self.run(HookKind::Ping)
     }
     async fn pong(&self, _: &Peer, _: Bytes) -> HookResult {
-        self.run(Hook::Pong)
+        self.run(HookKind::Pong)
     }
     async fn close(&self, _: &Peer, _: Closed) -> HookResult {
         self.log.add("close");
-        self.run(Hook::Close)
+        self.run(HookKind::Close)
     }
     async fn error(&self, _: &Peer, error: Error) -> OnError {
         let known = error.downcast_ref::<NoSuchRoom>().is_some();
         self.log.add(format!("{:?} {known} {error}", error.kind()));
-        if self.at == Hook::Error {
+        if self.at == HookKind::Error {
             panic!("a bug in error");
         }
         self.answer.clone()
     }
 }
 
-const RUNNING: [Hook; 6] = [
-    Hook::Open,
-    Hook::Message,
-    Hook::Drain,
-    Hook::Ping,
-    Hook::Pong,
-    Hook::Task,
+const RUNNING: [HookKind; 6] = [
+    HookKind::Open,
+    HookKind::Message,
+    HookKind::Drain,
+    HookKind::Ping,
+    HookKind::Pong,
+    HookKind::Task,
 ];
 
 /// Runs every hook of a connection up to `close`; gives the state before it and the closes sent.
-fn run(hooks: &Arc<Failing>) -> (State, Vec<u16>) {
+fn run(hooks: &Arc<Failing>) -> (PeerState, Vec<u16>) {
     let hub = Hub::default();
     let (bystander, bystander_wire) = open(&hub, &Arc::new(crossws_core::hooks()), "/");
     let (mut session, wire) = open(&hub, hooks, "/");
@@ -118,7 +119,7 @@ fn run(hooks: &Arc<Failing>) -> (State, Vec<u16>) {
     turn(&mut session);
     let state = session.peer().state();
     block_on(session.close(Closed::by_client(None)));
-    assert_eq!(bystander.peer().state(), State::Open);
+    assert_eq!(bystander.peer().state(), PeerState::Open);
     assert_eq!(bystander_wire.take(), []);
     drop(bystander);
     assert_empty(&hub);
@@ -129,7 +130,7 @@ fn run(hooks: &Arc<Failing>) -> (State, Vec<u16>) {
 fn an_error_closes_with_1011_by_default() {
     for at in RUNNING {
         let (hooks, log) = Failing::new(at, How::Err, OnError::default());
-        assert_eq!(run(&hooks), (State::Closing, vec![1011]), "{at}");
+        assert_eq!(run(&hooks), (PeerState::Closing, vec![1011]), "{at}");
         let lines = log.take();
         let line = format!("Hook({at:?}) true the {at} hook failed: no such room");
         assert_eq!(
@@ -146,10 +147,10 @@ fn the_error_hook_chooses_the_frame_or_keeps_the_peer() {
     for at in RUNNING {
         let frame = CloseFrame::new(CloseCode::POLICY, "go away");
         let (hooks, _) = Failing::new(at, How::Err, OnError::Close(frame));
-        assert_eq!(run(&hooks), (State::Closing, vec![1008]), "{at}");
+        assert_eq!(run(&hooks), (PeerState::Closing, vec![1008]), "{at}");
 
         let (hooks, log) = Failing::new(at, How::Err, OnError::Keep);
-        assert_eq!(run(&hooks), (State::Open, vec![]), "{at}");
+        assert_eq!(run(&hooks), (PeerState::Open, vec![]), "{at}");
         assert!(log.take().contains(&"message 1".to_owned()), "{at}");
     }
 }
@@ -159,7 +160,7 @@ fn a_panic_always_closes() {
     for at in RUNNING {
         for answer in [OnError::Keep, OnError::default()] {
             let (hooks, log) = Failing::new(at, How::Panic, answer);
-            assert_eq!(run(&hooks), (State::Closing, vec![1011]), "{at}");
+            assert_eq!(run(&hooks), (PeerState::Closing, vec![1011]), "{at}");
             let line = format!("Panic({at:?}) false the {at} hook panicked: a bug in {at}");
             assert!(log.take().contains(&line), "{at}");
         }
@@ -169,8 +170,8 @@ fn a_panic_always_closes() {
 #[test]
 fn close_hooks_that_fail_reach_error_and_the_peer_is_gone() {
     for how in [How::Err, How::Panic] {
-        let (hooks, log) = Failing::new(Hook::Close, how, OnError::Keep);
-        assert_eq!(run(&hooks), (State::Open, vec![]));
+        let (hooks, log) = Failing::new(HookKind::Close, how, OnError::Keep);
+        assert_eq!(run(&hooks), (PeerState::Open, vec![]));
         let lines = log.take();
         assert_eq!(lines[..2], ["message 1", "close"]);
         assert!(lines[2].contains("(Close)"), "{lines:?}");
@@ -180,10 +181,10 @@ fn close_hooks_that_fail_reach_error_and_the_peer_is_gone() {
 
 #[test]
 fn a_panic_in_error_closes() {
-    let (hooks, log) = Failing::new(Hook::Error, How::Panic, OnError::Keep);
+    let (hooks, log) = Failing::new(HookKind::Error, How::Panic, OnError::Keep);
     let hub = Hub::default();
     let (mut session, wire) = open(&hub, &hooks, "/");
-    let failed = Error::hook(Hook::Message, NoSuchRoom.into());
+    let failed = Error::hook(HookKind::Message, NoSuchRoom.into());
     block_on(session.error(failed));
     assert_eq!(wire.closes(), [1011]);
     block_on(session.close(Closed::by_client(None)));
@@ -193,7 +194,7 @@ fn a_panic_in_error_closes() {
 
 #[test]
 fn a_protocol_error_always_closes_and_the_adapters_frame_stands() {
-    let (hooks, log) = Failing::new(Hook::Resolve, How::Err, OnError::Keep);
+    let (hooks, log) = Failing::new(HookKind::Resolve, How::Err, OnError::Keep);
     let hub = Hub::default();
     let (mut session, wire) = open(&hub, &hooks, "/");
     let broken: BoxError = "unmasked frame".into();
@@ -211,7 +212,7 @@ fn a_protocol_error_always_closes_and_the_adapters_frame_stands() {
 #[test]
 fn upgrades_that_fail_are_refused_with_500_and_say_nothing() {
     for how in [How::Err, How::Panic] {
-        let (hooks, _) = Failing::new(Hook::Upgrade, how, OnError::Keep);
+        let (hooks, _) = Failing::new(HookKind::Upgrade, how, OnError::Keep);
         let hub = Hub::default();
         let rejection = upgrade(&hub, &hooks, request("/")).unwrap_err();
         assert_eq!(rejection.status(), 500);
@@ -232,10 +233,10 @@ fn a_resolver_that_panics_refuses() {
         |_| -> Option<Arc<crossws_core::HooksBuilder>> { panic!("a bug") },
     ));
     match block_on(hub.claim(&resolver, request("/"))) {
-        Err(Refused::Rejected(rejection)) => {
+        Err(ClaimError::Rejected(rejection)) => {
             assert_eq!(rejection.status(), 500);
             let error = rejection.source().unwrap().downcast_ref::<Error>().unwrap();
-            assert_eq!(error.kind(), ErrorKind::Panic(Hook::Resolve));
+            assert_eq!(error.kind(), ErrorKind::Panic(HookKind::Resolve));
         }
         other => panic!("{other:?}"),
     }
@@ -243,7 +244,7 @@ fn a_resolver_that_panics_refuses() {
 
 #[test]
 fn a_failure_after_the_close_began_is_still_reported() {
-    let (hooks, log) = Failing::new(Hook::Message, How::Err, OnError::default());
+    let (hooks, log) = Failing::new(HookKind::Message, How::Err, OnError::default());
     let hub = Hub::default();
     let (joined, wire) = join(&hub, &hooks, "/");
     let lifeline = joined.lifeline();
@@ -295,7 +296,7 @@ fn a_destructor_that_panics_is_a_hook_that_panics() {
     }
     let hub = Hub::default();
     let (mut session, wire) = open(&hub, &Arc::new(Bad), "/");
-    assert_eq!(turn(&mut session), Some(ErrorKind::Panic(Hook::Task)));
+    assert_eq!(turn(&mut session), Some(ErrorKind::Panic(HookKind::Task)));
     assert_eq!(wire.closes(), [1011]);
     let (mut session, wire) = open(&hub, &Arc::new(Bad), "/");
     block_on(session.message("1".into()));

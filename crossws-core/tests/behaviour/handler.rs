@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crossws_core::{
-    After, BoxError, Capabilities, CloseCode, CloseFrame, Closed, ClosedBy, ErrorKind, Handler,
-    Hook, Hub, Incoming, Message, OnError, Peer, Session, State, Unsupported, Upgrade, handler,
+    BoxError, Capabilities, CloseCode, CloseFrame, Closed, ClosedBy, ErrorKind, Handler,
+    HandlerEnd, HookKind, Hub, Incoming, Message, OnError, Peer, PeerState, Session, Unsupported,
+    Upgrade, handler,
 };
 use futures_lite::StreamExt;
 use futures_lite::future::block_on;
@@ -152,7 +153,7 @@ fn a_message_that_waited_when_the_client_left_is_not_lost() {
     gate.open();
     second.done();
     drop(second);
-    assert_eq!(peer.state(), State::Open);
+    assert_eq!(peer.state(), PeerState::Open);
     block_on(session.close(Closed::by_client(None)));
     assert_eq!(log.take(), ["1", "2", "end"]);
 }
@@ -167,10 +168,10 @@ fn a_loop_that_returns_closes_with_1000_unless_it_says_otherwise() {
     assert_eq!(wire.closes(), [1000]);
     block_on(session.close(Closed::by_client(None)));
 
-    let keeps = Arc::new(handler(|_, _| async { Ok(After::KeepOpen) }));
+    let keeps = Arc::new(handler(|_, _| async { Ok(HandlerEnd::KeepOpen) }));
     let (mut session, wire) = open(&hub, &keeps, "/");
     turn(&mut session);
-    assert_eq!(session.peer().state(), State::Open);
+    assert_eq!(session.peer().state(), PeerState::Open);
     session.peer().send("still here").unwrap();
     block_on(session.message("discarded".into()));
     assert_eq!(wire.texts(), ["still here"]);
@@ -227,7 +228,7 @@ fn errors_and_panics_of_the_loop_reach_error() {
     let fails = Arc::new(fails.on_error(errors(&log)));
     let (mut session, wire) = open(&hub, &fails, "/");
     block_on(session.message("1".into()));
-    assert_eq!(turn(&mut session), Some(ErrorKind::Hook(Hook::Task)));
+    assert_eq!(turn(&mut session), Some(ErrorKind::Hook(HookKind::Task)));
     assert_eq!(wire.closes(), [0u16; 0], "kept");
     block_on(session.close(Closed::by_client(None)));
     assert_eq!(log.take(), ["the task hook failed: broken"]);
@@ -241,7 +242,7 @@ fn errors_and_panics_of_the_loop_reach_error() {
     let (mut session, wire) = open(&hub, &panics, "/");
     block_on(session.message("1".into()));
     block_on(session.message("2".into()));
-    assert_eq!(turn(&mut session), Some(ErrorKind::Panic(Hook::Task)));
+    assert_eq!(turn(&mut session), Some(ErrorKind::Panic(HookKind::Task)));
     assert_eq!(wire.closes(), [1011], "although the hook keeps");
     block_on(session.close(Closed::by_client(None)));
     assert_eq!(log.take(), ["the task hook panicked: a bug"]);
@@ -272,7 +273,7 @@ fn incoming_may_be_taken_elsewhere() {
     let place = Arc::clone(&moved);
     let hooks = Arc::new(handler(move |_, incoming| {
         *place.lock().unwrap() = Some(incoming);
-        async { Ok(After::KeepOpen) }
+        async { Ok(HandlerEnd::KeepOpen) }
     }));
     let (mut session, _wire) = open(&hub, &hooks, "/");
     turn(&mut session);

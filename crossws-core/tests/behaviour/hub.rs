@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crossws_core::{CloseCode, HooksBuilder, Hub, Json, PublishError, Session, State, hooks};
+use crossws_core::{CloseCode, HooksBuilder, Hub, Json, PeerState, PublishError, Session, hooks};
 
 use crate::common::{Mode, Out, Wire, assert_empty, open};
 
@@ -131,7 +131,7 @@ fn close_all_closes_one_namespace_or_all() {
     assert_eq!(hub.namespaces(), ["/b".into()]);
     hub.in_all_namespaces().close_all(CloseCode::NORMAL);
     assert_eq!(peers[2].1.closes(), [1000]);
-    assert_eq!(peers[2].0.peer().state(), State::Closing);
+    assert_eq!(peers[2].0.peer().state(), PeerState::Closing);
     assert_eq!((hub.stats().peers, hub.stats().sessions), (0, 3));
     drop(peers);
     assert_empty(&hub);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crossws_core::{
-    CloseCode, CloseFrame, Closed, ClosedBy, Hooks, Hub, Message, State, Upgrade, hooks,
+    CloseCode, CloseFrame, Closed, ClosedBy, Hooks, Hub, Message, PeerState, Upgrade, hooks,
 };
 use futures_lite::future::block_on;
 
@@ -145,16 +145,16 @@ fn states_go_one_way() {
     let (hub, log) = (Hub::default(), Log::default());
     let (joined, _wire) = join(&hub, &logging(&log), "/");
     let peer = joined.peer().clone();
-    assert_eq!(peer.state(), State::Open);
+    assert_eq!(peer.state(), PeerState::Open);
     let session = block_on(joined.open());
     peer.close(CloseCode::NORMAL, "");
-    assert_eq!(peer.state(), State::Closing);
+    assert_eq!(peer.state(), PeerState::Closing);
     drop(session);
-    assert_eq!(peer.state(), State::Closed);
+    assert_eq!(peer.state(), PeerState::Closed);
     peer.close(CloseCode::NORMAL, "");
     peer.terminate();
-    assert_eq!(peer.state(), State::Closed);
-    let numbers = [State::Open, State::Closing, State::Closed].map(|state| state as u8);
+    assert_eq!(peer.state(), PeerState::Closed);
+    let numbers = [PeerState::Open, PeerState::Closing, PeerState::Closed].map(|state| state as u8);
     assert_eq!(numbers, [1, 2, 3], "the browser's readyState");
 }
 
@@ -206,7 +206,7 @@ fn terminate_drops_the_connection_also_while_it_closes() {
     session.peer().terminate();
     session.peer().close(CloseCode::NORMAL, "");
     assert_eq!(wire.take(), [Out::Terminate]);
-    assert_eq!(session.peer().state(), State::Closing);
+    assert_eq!(session.peer().state(), PeerState::Closing);
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn each_step_dropped_leaves_nothing_behind() {
     assert_eq!(hub.in_namespace("/a").count("born with"), 1);
     assert_eq!(hub.stats().sessions, 1);
     drop(joined);
-    assert_eq!(peer.state(), State::Closed);
+    assert_eq!(peer.state(), PeerState::Closed);
     assert_empty(&hub);
 
     let (joined, _wire) = join(&hub, &hooks, "/a");
@@ -251,7 +251,7 @@ fn dropping_a_hook_in_the_middle_drops_the_peer() {
     let mut opening = Hand::new(joined.open());
     opening.pending();
     drop(opening);
-    assert_eq!(peer.state(), State::Closed);
+    assert_eq!(peer.state(), PeerState::Closed);
     assert_empty(&hub);
 
     let stuck = Arc::new(hooks().on_close(|_, _| std::future::pending::<()>()));

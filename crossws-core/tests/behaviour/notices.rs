@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crossws_core::{
-    CloseCode, Closed, DropCause, Dropped, Error, ErrorKind, Hook, Hooks, HooksBuilder, Hub,
+    CloseCode, Closed, DropCause, Dropped, Error, ErrorKind, HookKind, Hooks, HooksBuilder, Hub,
     OnError, Overflow, Start, hooks,
 };
 use futures_lite::future::block_on;
@@ -145,7 +145,7 @@ fn a_start_that_fails_refuses_who_waits_for_it() {
     waiter.pending();
     let broken = Arc::new(hooks().on_start(|_| async { Err::<(), _>("no database") }));
     let error = block_on(waits.run(&broken, &hub)).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Hook(Hook::Start));
+    assert_eq!(error.kind(), ErrorKind::Hook(HookKind::Start));
     assert_eq!(waiter.done().unwrap_err().status(), 503);
     assert_eq!(block_on(waits.ready()).unwrap_err().status(), 503);
 
@@ -156,7 +156,7 @@ fn a_start_that_fails_refuses_who_waits_for_it() {
         }
     }
     let error = block_on(Start::default().run(&Arc::new(Panics), &hub)).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Panic(Hook::Start));
+    assert_eq!(error.kind(), ErrorKind::Panic(HookKind::Start));
 
     let waits = Start::default();
     let mut waiter = Hand::new(waits.ready());

@@ -3,8 +3,8 @@
 use std::task::Context;
 
 use crossws_core::{
-    Accepted, Bytes, Claim, Closed, Error, Extensions, Hooks, HooksBuilder, Hub, Incoming, Joined,
-    Lifeline, Limits, Message, Peer, Publication, Rejection, Resolve, Session, SharedHooks,
+    Accepted, Bytes, Claim, Closed, Error, Extensions, Hooks, HooksBuilder, Hub, Incoming, Limits,
+    Message, OpeningPeer, Peer, PeerEvents, Publication, Rejection, Resolve, Session, SharedHooks,
     Transport, Upgrade, UpgradeRequest, WeakPeer,
 };
 use std::sync::Arc;
@@ -29,7 +29,7 @@ fn handles_cross_threads() {
         Limits,
         Error,
         Extensions,
-        Lifeline,
+        PeerEvents,
         Publication,
         Rejection,
         Upgrade,
@@ -52,7 +52,7 @@ where
 {
     send::<Claim<H>>();
     send::<Accepted<H>>();
-    send::<Joined<H>>();
+    send::<OpeningPeer<H>>();
     send::<Session<H>>();
     send_value(async move {
         let accepted = hub.claim(resolver, request).await.unwrap().upgrade().await;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossws_core::{
-    Capabilities, Deflate, DynHooks, DynResolve, Hooks, HooksBuilder, Hub, Limit, Limits, Origin,
-    Refused, Rejection, Resolution, Resolve, Route, RouteSettings, Settings, Snapshot,
+    Capabilities, ClaimError, Deflate, DynHooks, DynResolve, Hooks, HooksBuilder, Hub, Limit,
+    Limits, Origin, Rejection, Resolution, Resolve, Route, RouteSettings, Settings, Snapshot,
     SubscribeError, Swap, Upgrade, UpgradeRequest, hooks, resolve_with,
 };
 use futures_lite::future::block_on;
@@ -24,8 +24,8 @@ fn resolution(resolver: impl Resolve, path: &str) -> String {
     let hub = Hub::default();
     match block_on(hub.claim(&Arc::new(resolver), request(path))) {
         Ok(_) => "hooks".to_owned(),
-        Err(Refused::Unclaimed(request)) => format!("passed {}", request.path()),
-        Err(Refused::Rejected(rejection)) => format!("refused {}", rejection.status().as_u16()),
+        Err(ClaimError::NotHandled(request)) => format!("passed {}", request.path()),
+        Err(ClaimError::Rejected(rejection)) => format!("refused {}", rejection.status().as_u16()),
         Err(other) => panic!("{other:?}"),
     }
 }
@@ -116,7 +116,10 @@ fn a_swapped_resolver_is_for_new_connections() {
 
     swap.set(Arc::new(resolve_with(|_| None::<Arc<HooksBuilder>>)));
     let claimed = block_on(hub.claim(&server, request("/")));
-    assert!(matches!(claimed, Err(Refused::Unclaimed(_))), "{claimed:?}");
+    assert!(
+        matches!(claimed, Err(ClaimError::NotHandled(_))),
+        "{claimed:?}"
+    );
     assert_eq!(hub.peers().len(), 2, "they stay connected");
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crossws_core::http::header::{COOKIE, HOST};
 use crossws_core::{
-    CloseCode, CloseFrame, Closed, ContextError, HookResult, Hooks, Hub, Limits, Message, Part,
-    Peer, PersistError, Rejection, Snapshot, SubscribeError, Upgrade, UpgradeRequest,
+    CloseCode, CloseFrame, Closed, ContextError, HookResult, Hooks, Hub, Limits, Message, Peer,
+    PersistError, Rejection, Snapshot, SnapshotPart, SubscribeError, Upgrade, UpgradeRequest,
 };
 use futures_lite::future::block_on;
 use serde::{Deserialize, Serialize};
@@ -180,7 +180,7 @@ fn a_subscription_without_room_is_undone_and_says_why() {
     let SubscribeError::Persist(PersistError::TooBig { part, most, .. }) = error else {
         panic!("{error:?}");
     };
-    assert_eq!((part, most), (Part::Topics, 2_000));
+    assert_eq!((part, most), (SnapshotPart::Topics, 2_000));
     assert_eq!(peer.topics().len(), kept);
     assert_eq!(wire.stored().unwrap().topics().count(), kept);
     assert!(!peer.is_subscribed(format!("a/topic/with/a/long/name/{kept}")));
@@ -198,7 +198,7 @@ fn a_context_without_room_leaves_the_old_one() {
         matches!(
             error,
             ContextError::Persist(PersistError::TooBig {
-                part: Part::Context,
+                part: SnapshotPart::Context,
                 ..
             })
         ),

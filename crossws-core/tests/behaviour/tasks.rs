@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crossws_core::{Closed, ErrorKind, Hook, Hub, hooks};
+use crossws_core::{Closed, ErrorKind, HookKind, Hub, hooks};
 use futures_lite::future::block_on;
 
 use crate::common::{Dropped, Gate, Hand, Log, assert_empty, open, poll_tasks, turn};
@@ -29,7 +29,7 @@ fn they_run_between_hooks_and_their_spawning_wakes_the_session() {
     peer.spawn(async { Err::<(), _>("broken") });
     assert_eq!(
         idle.done().failure().unwrap().kind(),
-        ErrorKind::Hook(Hook::Task)
+        ErrorKind::Hook(HookKind::Task)
     );
 }
 

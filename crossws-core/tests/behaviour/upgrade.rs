@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crossws_core::http::{Response, StatusCode};
 use crossws_core::{
-    CloseCode, CloseFrame, Hub, Limits, Origin, Params, PeerId, Refused, Rejection, Resolution,
+    ClaimError, CloseCode, CloseFrame, Hub, Limits, Origin, Params, PeerId, Rejection, Resolution,
     Resolve, Route, SubscribeError, Upgrade, UpgradeRequest, hooks, resolve_with,
 };
 use futures_lite::future::block_on;
@@ -353,7 +353,7 @@ fn unclaimed_requests_come_back_untouched() {
     let odd = request_with("/api?x=1", &[("x-odd", "1"), ("x-odd", "2")]);
     let before = format!("{:?}", odd.parts());
     match block_on(hub.claim(&resolver, odd)) {
-        Err(Refused::Unclaimed(request)) => {
+        Err(ClaimError::NotHandled(request)) => {
             assert_eq!(format!("{:?}", request.into_parts()), before);
         }
         other => panic!("{other:?}"),
@@ -368,7 +368,7 @@ fn a_hook_may_pass_the_request_on() {
     let before = format!("{:?}", odd.parts());
     let claim = block_on(hub.claim(&hooks, odd)).unwrap();
     match block_on(claim.upgrade()) {
-        Err(Refused::Unclaimed(request)) => {
+        Err(ClaimError::NotHandled(request)) => {
             assert_eq!(format!("{:?}", request.into_parts()), before);
         }
         other => panic!("{other:?}"),
@@ -415,14 +415,14 @@ fn refusals_are_errors_that_say_what_is_behind_them() {
         rejection.to_string(),
         "refused with 500 Internal Server Error: db is down"
     );
-    let refused = Refused::from(rejection);
+    let refused = ClaimError::from(rejection);
     let error: crossws_core::BoxError = refused.into();
     assert_eq!(
         error.to_string(),
         "refused with 500 Internal Server Error: db is down"
     );
     assert_eq!(error.source().unwrap().to_string(), "db is down");
-    let unclaimed = Refused::Unclaimed(Box::new(request("/api")));
+    let unclaimed = ClaimError::NotHandled(Box::new(request("/api")));
     assert_eq!(unclaimed.to_string(), "no hooks claim `/api`");
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crossws_core::{
-    Bytes, Closed, DropCause, Dropped, DynHooks, DynResolve, Error, Hook, HookResult, Hooks, Hub,
-    Message, OnError, Overflow, Peer, Rejection, Resolution, Resolve, SharedHooks, Start,
+    Bytes, Closed, DropCause, Dropped, DynHooks, DynResolve, Error, HookKind, HookResult, Hooks,
+    Hub, Message, OnError, Overflow, Peer, Rejection, Resolution, Resolve, SharedHooks, Start,
     Subscription, Swap, Upgrade, UpgradeRequest, Wrap, hooks, wrap,
 };
 use futures_lite::future::block_on;
@@ -303,7 +303,7 @@ fn hooks_that_are_not_set_do_as_the_trait_does() {
             session.pong("o".into()).await;
         });
         let said = wire.take().len();
-        block_on(session.error(Error::hook(Hook::Message, "failed".into())));
+        block_on(session.error(Error::hook(HookKind::Message, "failed".into())));
         (said, wire.closes())
     }
     assert_eq!(runs(Nothing), (0, vec![1011]));

@@ -25,7 +25,7 @@ async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
     let rooms = Objects::new(&env, "ROOM")?;
     match rooms.upgrade(request, hooks::chat()).await? {
         Upgraded::Answered(response) => Ok(response),
-        Upgraded::Unclaimed(request) => page(request, &rooms).await,
+        Upgraded::NotHandled(request) => page(request, &rooms).await,
     }
 }
 

@@ -73,7 +73,7 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
     };
     match upgraded {
         Upgraded::Answered(response) => Ok(response),
-        Upgraded::Unclaimed(request) => place.answer(&request).await,
+        Upgraded::NotHandled(request) => place.answer(&request).await,
     }
 }
 

@@ -104,9 +104,10 @@ impl Probe {
                 Do::Note { text } => self.note(peer, "note", json!(text)),
                 Do::State => self.note(peer, "state", report(peer)),
                 Do::SetContext { value } => peer.set_context(ProbeContext { value })?,
-                Do::Renew { millis } => {
-                    did("renew", answer(peer.renew(Duration::from_millis(millis))))
-                }
+                Do::Renew { millis } => did(
+                    "renew",
+                    answer(peer.set_expiry(Duration::from_millis(millis))),
+                ),
                 Do::Remember { text } => {
                     peer.extensions().insert(Remembered(text));
                 }

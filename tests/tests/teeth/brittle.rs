@@ -12,7 +12,8 @@ use crossws_conformance::{
     App, Connected, Control, Fut, Journal, Profile, Reply, Report, Server, Shutdown, Target,
 };
 use crossws_core::{
-    Capabilities, CloseCode, CloseFrame, DynHooks, Hub, Refused, Rejection, Resolve, UpgradeRequest,
+    Capabilities, ClaimError, CloseCode, CloseFrame, DynHooks, Hub, Rejection, Resolve,
+    UpgradeRequest,
 };
 use http::header::{ORIGIN, SEC_WEBSOCKET_PROTOCOL};
 use http::{Request, Response, StatusCode};
@@ -60,9 +61,9 @@ impl Target for Brittle {
 }
 
 /// The probe passes no upgrade on.
-fn rejected(refused: Refused) -> Rejection {
+fn rejected(refused: ClaimError) -> Rejection {
     match refused {
-        Refused::Rejected(rejection) => rejection,
+        ClaimError::Rejected(rejection) => rejection,
         other => panic!("{other}"),
     }
 }
@@ -118,21 +119,21 @@ impl BrittleServer {
         let again = request.clone();
         let claim = match self.hub.claim(&self.app, request).await {
             Ok(claim) => claim,
-            Err(Refused::Unclaimed(request)) if self.is(Fault::UpgradesUnclaimedRoutes) => {
+            Err(ClaimError::NotHandled(request)) if self.is(Fault::UpgradesUnclaimedRoutes) => {
                 let (mut parts, query) = (request.parts().clone(), request.query());
                 let target = format!("/elsewhere?{}", query.unwrap_or_default());
                 parts.uri = target.parse().unwrap();
                 let request = UpgradeRequest::new(parts).with_remote_addr(addr);
                 self.hub.claim(&self.app, request).await.unwrap()
             }
-            Err(Refused::Unclaimed(request)) => {
+            Err(ClaimError::NotHandled(request)) => {
                 if self.is(Fault::ForgetsTheRequest) {
                     return Err(App::http(&Request::new(Bytes::new())));
                 }
                 let request = Request::from_parts(request.into_parts(), Bytes::new());
                 return Err(App::http(&request));
             }
-            Err(Refused::Rejected(rejection)) => return Err(rejection.into_response()),
+            Err(ClaimError::Rejected(rejection)) => return Err(rejection.into_response()),
             Err(other) => panic!("{other:?}"),
         };
         let deadline = match self.fault {

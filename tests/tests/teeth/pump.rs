@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use crossws_conformance::{Event, Frame};
 use crossws_core::{
-    Capabilities, CloseCode, CloseFrame, Closed, ClosedBy, Due, Error, Hooks, Joined, Limits,
-    Liveness, Message, PeerId, Session,
+    Capabilities, CloseCode, CloseFrame, Closed, ClosedBy, Error, Hooks, Limits, Liveness,
+    LivenessEvent, Message, OpeningPeer, PeerId, Session,
 };
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -44,7 +44,7 @@ pub enum Inbound {
 /// Starts a connection's task. Generic, because of a trait object the compiler cannot tell here
 /// that the hooks' futures are `Send`.
 pub fn spawn<H: Hooks + ?Sized>(
-    joined: Joined<H>,
+    joined: OpeningPeer<H>,
     pipe: Arc<Pipe>,
     inbound: UnboundedReceiver<Inbound>,
     fault: Option<Fault>,
@@ -53,7 +53,7 @@ pub fn spawn<H: Hooks + ?Sized>(
 }
 
 async fn run<H: Hooks + ?Sized>(
-    joined: Joined<H>,
+    joined: OpeningPeer<H>,
     pipe: Arc<Pipe>,
     mut inbound: UnboundedReceiver<Inbound>,
     fault: Option<Fault>,
@@ -151,8 +151,8 @@ async fn next<H: Hooks + ?Sized>(
                 return Inbound::TooSlow;
             }
             match watch.live.poll(watch.began.elapsed()) {
-                Some(Due::Expired) => session.peer().close(CloseCode::RESTART, "expired"),
-                Some(Due::Silent) => return Inbound::Silent,
+                Some(LivenessEvent::Expired) => session.peer().close(CloseCode::RESTART, "expired"),
+                Some(LivenessEvent::Silent) => return Inbound::Silent,
                 _ => {}
             }
             continue;

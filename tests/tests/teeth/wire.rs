@@ -5,8 +5,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use crossws_conformance::{Client, Event, Frame, Fut, Gone};
 use crossws_core::{
-    Capabilities, CloseCode, CloseFrame, ControlError, DRAIN_MARK, Lifeline, Limits, Message,
-    Overflow, Publication, Receipt, SendError, SendOptions, Sent, Transport,
+    Capabilities, CloseCode, CloseFrame, ControlError, DRAIN_MARK, Limits, Message, Overflow,
+    PeerEvents, Publication, Receipt, SendError, SendOptions, Sent, Transport,
 };
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
@@ -254,7 +254,7 @@ impl Transport for Wire {
 pub struct BrittleClient {
     pub pipe: Arc<Pipe>,
     pub inbound: UnboundedSender<Inbound>,
-    pub lifeline: Option<Lifeline>,
+    pub lifeline: Option<PeerEvents>,
     pub fault: Option<Fault>,
     pub each_message: Option<EachMessage>,
 }

@@ -5,7 +5,7 @@ use std::task::{Context, Waker};
 use crossws_core::{CloseFrame, ControlError, Message, SendError};
 
 use super::{Answer, Link, State};
-use crate::{Frame, Refusal};
+use crate::{ConnectError, Frame};
 
 /// Why a client has no frame to take.
 pub(crate) enum Nothing {
@@ -20,12 +20,12 @@ pub(crate) struct Seen {
 }
 
 impl Link {
-    pub(crate) fn poll_answer(&self, cx: &Context<'_>) -> Option<Result<Answer, Refusal>> {
+    pub(crate) fn poll_answer(&self, cx: &Context<'_>) -> Option<Result<Answer, ConnectError>> {
         let old = {
             let mut state = self.lock();
             match state.answer.take() {
                 Some(answer) => return Some(answer),
-                None if state.over => return Some(Err(Refusal::dropped())),
+                None if state.over => return Some(Err(ConnectError::dropped())),
                 None => state.watch(cx),
             }
         };

@@ -10,7 +10,7 @@ use crossws_core::{
 
 use super::{Answer, Link, State};
 use crate::outbox::Outbox;
-use crate::{Frame, Refusal};
+use crate::{ConnectError, Frame};
 
 /// What the transport does.
 impl Link {
@@ -134,7 +134,7 @@ impl Link {
         drop(old);
     }
 
-    pub(crate) fn answer(&self, answer: Result<Answer, Refusal>) {
+    pub(crate) fn answer(&self, answer: Result<Answer, ConnectError>) {
         self.tell_reader(|state| state.answer = Some(answer));
     }
 

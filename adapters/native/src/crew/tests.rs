@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
 
-use crossws_core::{HooksBuilder, Hub, Joined};
+use crossws_core::{HooksBuilder, Hub, OpeningPeer};
 
 use super::*;
 use crate::batch::Batch;
@@ -65,7 +65,7 @@ impl Wake for Woken {
 
 /// A subscriber whose own task sleeps.
 struct Subscriber {
-    _joined: Joined<HooksBuilder>,
+    _joined: OpeningPeer<HooksBuilder>,
     outbox: Arc<Outbox>,
     outlet: Arc<Mutex<Outlet<Paper>>>,
     written: Arc<AtomicUsize>,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, Error, Lifeline, Message};
+use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, Error, Message, PeerEvents};
 use futures_task::waker_ref;
 
 use super::{Link, Phase, Step};
@@ -181,7 +181,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
 
     /// A peer that this side closed has nothing more to say.
     fn is_heard(&self) -> bool {
-        let closed_here = self.lifeline.as_ref().is_some_and(Lifeline::closed_here);
+        let closed_here = self.lifeline.as_ref().is_some_and(PeerEvents::closed_here);
         !closed_here && matches!(self.phase, Phase::Open | Phase::Broken)
     }
 

@@ -3,7 +3,7 @@
 use std::task::Context;
 use std::time::{Duration, SystemTime};
 
-use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, Due};
+use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, LivenessEvent};
 
 use super::{Link, Phase};
 use crate::io::Io;
@@ -59,23 +59,23 @@ impl<I: Io, R: Runtime> Link<I, R> {
         }
         while let Some(due) = self.liveness.poll(self.elapsed()) {
             match due {
-                Due::Silent => {
+                LivenessEvent::Silent => {
                     let frame = CloseFrame::new(CloseCode::TIMEOUT, "silent for too long");
                     self.outbox.close_with(Some(frame.clone()));
                     self.end(Closed::by_us(&frame, ClosedBy::Timeout, false));
                     self.flush_and_end();
                 }
-                Due::Inactive => {
+                LivenessEvent::Inactive => {
                     if let Some(lifeline) = &self.lifeline {
                         lifeline.inactive();
                     }
                 }
-                Due::Expired => {
+                LivenessEvent::Expired => {
                     let frame = CloseFrame::new(CloseCode::RESTART, "connection expired");
                     self.outbox.close_with(Some(frame));
                     self.has_ended = true;
                 }
-                Due::CredentialsExpired => {
+                LivenessEvent::CredentialsExpired => {
                     if let Some(lifeline) = &self.lifeline {
                         lifeline.expired();
                     }

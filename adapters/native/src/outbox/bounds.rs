@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Instant;
 
-use crossws_core::{DRAIN_MARK, Overflow, Receipt, Room, Settled};
+use crossws_core::{Allowance, DRAIN_MARK, Overflow, Receipt, Settled};
 
 use super::{Outbox, RELIEVED, State, queue};
 use crate::sync::atomic::Ordering;
@@ -154,7 +154,7 @@ impl Outbox {
     /// Returns how much may be appended to one topic's log before anyone looks at the sum, while writes
     /// succeed. What many topics have brought is written at half of a bound.
     #[inline]
-    pub(super) fn first_room(&self, state: &State) -> Room {
+    pub(super) fn first_room(&self, state: &State) -> Allowance {
         let feeds = state.queue.feeds();
         // To add up takes as long as there are feeds.
         let mut settle = false;
@@ -164,7 +164,7 @@ impl Outbox {
         }
         // A quarter, then smaller parts: those of all topics together are about as much as a bound.
         let part = 2 + (usize::BITS - feeds.saturating_sub(1).leading_zeros());
-        Room::new(self.max_bytes >> part, self.max_frames >> part).with_settle(settle)
+        Allowance::new(self.max_bytes >> part, self.max_frames >> part).with_settle(settle)
     }
 
     /// Returns how much more may be appended to one topic's log, if so much waits in all.
@@ -172,7 +172,7 @@ impl Outbox {
     /// This is asked again when a quarter of a bound is used, and then at each sixteenth. Once a write
     /// has had to wait, the sum of everything must not exceed the bounds: one topic may use what is
     /// left, of several each publication is looked at, as while publishers wait for the client.
-    pub(super) fn room(&self, state: &State, bytes: usize, frames: usize) -> Room {
+    pub(super) fn room(&self, state: &State, bytes: usize, frames: usize) -> Allowance {
         let half = self.is_half(bytes, frames);
         let blocked = self.is_blocked();
         let left = |most: usize, used: usize| {
@@ -186,9 +186,9 @@ impl Outbox {
         // Each publisher must be told.
         let each = blocked && (!state.queue.has_one_feed() || (half && self.is_given_time()));
         let room = if each {
-            Room::default()
+            Allowance::default()
         } else {
-            Room::new(left(self.max_bytes, bytes), left(self.max_frames, frames))
+            Allowance::new(left(self.max_bytes, bytes), left(self.max_frames, frames))
         };
         room.with_settle(half && self.must_settle(bytes, frames))
     }

@@ -6,20 +6,20 @@
 use std::sync::Arc;
 
 use crossws_core::http::Request;
-use crossws_core::{HooksBuilder, Hub, Joined, UpgradeRequest, hooks};
+use crossws_core::{HooksBuilder, Hub, OpeningPeer, UpgradeRequest, hooks};
 use futures_lite::future::block_on;
 
 use super::Outbox;
 use crate::handshake::Agreed;
 use crate::transport::NativeTransport;
 
-pub(super) fn join(hub: &Hub) -> (Joined<HooksBuilder>, Arc<Outbox>) {
+pub(super) fn join(hub: &Hub) -> (OpeningPeer<HooksBuilder>, Arc<Outbox>) {
     let outbox = Outbox::new(hub.limits());
     let transport = NativeTransport::new(Arc::clone(&outbox), &Agreed::default());
     (join_with(hub, transport), outbox)
 }
 
-pub(crate) fn join_with(hub: &Hub, transport: NativeTransport) -> Joined<HooksBuilder> {
+pub(crate) fn join_with(hub: &Hub, transport: NativeTransport) -> OpeningPeer<HooksBuilder> {
     let request = UpgradeRequest::new(Request::get("/").body(()).unwrap().into_parts().0);
     // Neither waits for anything.
     let claim = block_on(hub.claim(&Arc::new(hooks()), request)).unwrap();

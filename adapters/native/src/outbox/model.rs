@@ -5,7 +5,7 @@ use std::io::IoSlice;
 use std::task::Poll;
 
 use crossws_core::{
-    HooksBuilder, Hub, Joined, Limit, Limits, Message, Overflow, Publication, SendOptions,
+    HooksBuilder, Hub, Limit, Limits, Message, OpeningPeer, Overflow, Publication, SendOptions,
     Transport,
 };
 use shuttle::future::block_on;
@@ -48,7 +48,7 @@ fn pump(outbox: Arc<Outbox>) -> Vec<u8> {
 }
 
 /// A peer that reads the topic.
-fn subscriber(hub: &Hub) -> (Joined<HooksBuilder>, Arc<Outbox>) {
+fn subscriber(hub: &Hub) -> (OpeningPeer<HooksBuilder>, Arc<Outbox>) {
     let (joined, outbox) = join(hub);
     joined.peer().subscribe("a").unwrap();
     (joined, outbox)

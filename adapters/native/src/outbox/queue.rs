@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 
-use crossws_core::{Backlog, Clock, Feed, Lag, Range};
+use crossws_core::{Backlog, Cursor, LogSlice, QueueSize, Sequence};
 use smallvec::SmallVec;
 
 use crate::batch::Batch;
@@ -17,11 +17,11 @@ pub(super) struct Queue {
     /// What was sent before there were any news.
     direct: Batch,
     /// Nearly always one.
-    feeds: SmallVec<[Feed; 1]>,
+    feeds: SmallVec<[Cursor; 1]>,
     /// What was sent since, if anything was.
     behind: Option<Box<Behind>>,
     /// The pump is fetching the news, and what is sent meanwhile is behind them.
-    fetching: Option<Clock>,
+    fetching: Option<Sequence>,
 }
 
 /// What was sent behind news. Seldom there, and so not part of what every connection owns.
@@ -55,8 +55,8 @@ impl Queue {
 
     #[cold]
     fn push_behind(&mut self, push: impl FnOnce(&mut Batch)) {
-        let feed = self.feeds.first().map(Feed::clock);
-        let time = feed.or(self.fetching.as_ref()).map(Clock::now);
+        let feed = self.feeds.first().map(Cursor::clock);
+        let time = feed.or(self.fetching.as_ref()).map(Sequence::now);
         let Behind { batch, parts } = &mut **self.behind.get_or_insert_default();
         let (bytes, frames) = (batch.bytes(), batch.frames());
         push(batch);
@@ -74,7 +74,7 @@ impl Queue {
         }
     }
 
-    pub(super) fn announce(&mut self, feed: Feed) {
+    pub(super) fn announce(&mut self, feed: Cursor) {
         self.feeds.push(feed);
     }
 
@@ -87,8 +87,8 @@ impl Queue {
     }
 
     /// At most what is to be fetched.
-    pub(super) fn news(&self) -> Lag {
-        let mut news = Lag::default();
+    pub(super) fn news(&self) -> QueueSize {
+        let mut news = QueueSize::default();
         for feed in &self.feeds {
             let lag = feed.at_most();
             news.bytes += lag.bytes;
@@ -99,7 +99,7 @@ impl Queue {
 
     /// Arranges for every topic with news to ask at its next publication how much more may wait.
     pub(super) fn recheck(&self) {
-        self.feeds.iter().for_each(Feed::recheck);
+        self.feeds.iter().for_each(Cursor::recheck);
     }
 
     /// Returns whether the news are one topic's, and nothing is being fetched.
@@ -113,7 +113,7 @@ impl Queue {
     }
 
     pub(super) fn backlogs(&self) -> SmallVec<[Backlog; 1]> {
-        self.feeds.iter().map(Feed::backlog).collect()
+        self.feeds.iter().map(Cursor::backlog).collect()
     }
 
     pub(super) fn drop_first(&mut self) -> bool {
@@ -137,7 +137,7 @@ impl Queue {
         std::mem::swap(batch, &mut self.direct);
         // The next burst may be as long as this one was.
         self.direct.expect(batch.bytes().min(MOST_EXPECTED));
-        let Some(clock) = self.feeds.first().map(Feed::clock) else {
+        let Some(clock) = self.feeds.first().map(Cursor::clock) else {
             if let Some(mut behind) = self.behind.take() {
                 let (bytes, frames) = (behind.batch.bytes(), behind.batch.frames());
                 behind.batch.move_front(batch, bytes, frames);
@@ -155,13 +155,13 @@ impl Queue {
     }
 
     /// The news are fetched but for these, which were published meanwhile.
-    pub(super) fn fetched(&mut self, left: SmallVec<[Feed; 1]>) {
+    pub(super) fn fetched(&mut self, left: SmallVec<[Cursor; 1]>) {
         self.fetching = None;
         self.feeds.extend(left);
     }
 
     /// The feeds, to be dropped without the lock.
-    pub(super) fn give_up(&mut self) -> SmallVec<[Feed; 1]> {
+    pub(super) fn give_up(&mut self) -> SmallVec<[Cursor; 1]> {
         std::mem::take(&mut self.feeds)
     }
 
@@ -173,18 +173,18 @@ impl Queue {
 /// News on their way, with what was sent while they waited.
 pub(super) struct Fetch {
     before: u64,
-    feeds: SmallVec<[Feed; 1]>,
+    feeds: SmallVec<[Cursor; 1]>,
     behind: Option<Box<Behind>>,
 }
 
 thread_local! {
     /// Every fetch needs such a list for a moment.
-    static RANGES: Cell<Vec<Range>> = const { Cell::new(Vec::new()) };
+    static RANGES: Cell<Vec<LogSlice>> = const { Cell::new(Vec::new()) };
 }
 
 impl Fetch {
     /// Appends everything in its order, without a lock. Answers which feeds have more.
-    pub(super) fn into_batch(self, batch: &mut Batch) -> SmallVec<[Feed; 1]> {
+    pub(super) fn into_batch(self, batch: &mut Batch) -> SmallVec<[Cursor; 1]> {
         let mut ranges = RANGES.take();
         let behind = self.behind.map(|behind| *behind);
         let Behind {
@@ -224,7 +224,7 @@ trait Consecutive {
     fn split_before(&mut self, time: u64) -> Self;
 }
 
-impl Consecutive for Range {
+impl Consecutive for LogSlice {
     fn end(&self) -> u64 {
         self.seq + self.messages as u64
     }
@@ -244,8 +244,8 @@ impl Consecutive for Range {
 
 /// As [`lag`], but of what a topic that the peer has left keeps in memory because of it, if that is
 /// more. Not to be called under a lock.
-pub(super) fn kept(backlogs: &[Backlog]) -> Lag {
-    let mut sum = Lag::default();
+pub(super) fn kept(backlogs: &[Backlog]) -> QueueSize {
+    let mut sum = QueueSize::default();
     for backlog in backlogs {
         let lag = backlog.lag();
         sum.bytes += lag.bytes.max(backlog.kept());
@@ -255,8 +255,8 @@ pub(super) fn kept(backlogs: &[Backlog]) -> Lag {
 }
 
 /// How much waits in feeds that are out of reach: exact, and not to be asked under a lock.
-pub(super) fn lag(backlogs: &[Backlog]) -> Lag {
-    let mut sum = Lag::default();
+pub(super) fn lag(backlogs: &[Backlog]) -> QueueSize {
+    let mut sum = QueueSize::default();
     for backlog in backlogs {
         let lag = backlog.lag();
         sum.bytes += lag.bytes;

@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::io::IoSlice;
 
-use crossws_core::{HooksBuilder, Hub, Joined, Limits, Message, Peer};
+use crossws_core::{HooksBuilder, Hub, Limits, Message, OpeningPeer, Peer};
 use proptest::prelude::*;
 
 use super::*;
@@ -46,7 +46,7 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 struct Subject {
-    joined: Option<Joined<HooksBuilder>>,
+    joined: Option<OpeningPeer<HooksBuilder>>,
     peer: Peer,
     outbox: Arc<Outbox>,
     /// What a plain queue would hold.

@@ -39,6 +39,6 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
     };
     match upgraded {
         Upgraded::Answered(response) => Ok(response),
-        Upgraded::Unclaimed(_) => Response::error("not a WebSocket", 426),
+        Upgraded::NotHandled(_) => Response::error("not a WebSocket", 426),
     }
 }

@@ -141,7 +141,7 @@ impl Hooks for Orders {
                 peer.send(said(peer.set_context(json!("x".repeat(rest.parse()?)))))?;
             }
             "renew" => {
-                peer.send(said(peer.renew(Duration::from_millis(rest.parse()?))))?;
+                peer.send(said(peer.set_expiry(Duration::from_millis(rest.parse()?))))?;
             }
             "wait" => {
                 // Natively, where this is compiled to be linted, hooks must be `Send`.
@@ -246,7 +246,7 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
     };
     match upgraded {
         Upgraded::Answered(response) => Ok(response),
-        Upgraded::Unclaimed(request) => from_outside(&request, &objects).await,
+        Upgraded::NotHandled(request) => from_outside(&request, &objects).await,
     }
 }
 

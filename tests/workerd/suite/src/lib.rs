@@ -46,7 +46,7 @@ async fn fetch(mut request: Request, env: Env, context: Context) -> Result<Respo
     };
     match upgraded {
         Upgraded::Answered(response) => Ok(response),
-        Upgraded::Unclaimed(request) => http(request).await,
+        Upgraded::NotHandled(request) => http(request).await,
     }
 }
 

@@ -5,18 +5,18 @@ use crate::catch::catch_panic;
 use crate::membership::Membership;
 use crate::peer::credentials_expired;
 use crate::resolve::Route;
-use crate::session::{Joined, Lifeline};
-use crate::{CloseCode, CloseFrame, Error, Hook, Peer, Resolution, Resolve};
+use crate::session::{OpeningPeer, PeerEvents};
+use crate::{CloseCode, CloseFrame, Error, HookKind, Peer, Resolution, Resolve};
 
 /// A peer whose hooks are not known yet: made from a [`Snapshot`](crate::Snapshot), where the
 /// `upgrade` hook ran elsewhere or before a sleep. It is listed, subscribed and can be sent to.
 ///
 /// Dropped, the peer is gone and no hook runs.
-pub struct Seat {
+pub struct RestoredPeer {
     membership: Membership,
 }
 
-impl Seat {
+impl RestoredPeer {
     pub(crate) fn new(membership: Membership) -> Self {
         Self { membership }
     }
@@ -27,8 +27,8 @@ impl Seat {
     }
 
     /// The adapter's way to say what happens while a hook runs.
-    pub fn lifeline(&self) -> Lifeline {
-        Lifeline::new(self.membership.peer.clone())
+    pub fn lifeline(&self) -> PeerEvents {
+        PeerEvents::new(self.membership.peer.clone())
     }
 
     /// With what to close a peer that was just admitted, and whose credentials have ended already:
@@ -46,7 +46,7 @@ impl Seat {
     pub async fn claim<R: Resolve + ?Sized>(
         self,
         resolver: &Arc<R>,
-    ) -> Result<Joined<R::Hooks>, CloseFrame> {
+    ) -> Result<OpeningPeer<R::Hooks>, CloseFrame> {
         let peer = self.peer();
         let mut request = peer.request().clone();
         let resolution = async {
@@ -67,7 +67,7 @@ impl Seat {
                     peer.on_route(settings.apply(peer.hub().settings()));
                 }
                 peer.extensions().extend(request.into_volatile());
-                Ok(Joined::new(route.hooks, self.membership))
+                Ok(OpeningPeer::new(route.hooks, self.membership))
             }
             Ok(Resolution::Pass) => {
                 Err(CloseFrame::new(CloseCode::RESTART, "no longer served here"))
@@ -77,7 +77,7 @@ impl Seat {
                 Err(CloseFrame::new(CloseCode::POLICY, "no longer allowed"))
             }
             Err(message) => {
-                let error = Error::panic(Hook::Resolve, &message);
+                let error = Error::panic(HookKind::Resolve, &message);
                 tracing::error!(peer = %self.peer(), %error, "closing a peer without hooks");
                 Err(CloseFrame::new(CloseCode::ERROR, "internal error"))
             }
@@ -85,8 +85,8 @@ impl Seat {
     }
 }
 
-impl fmt::Debug for Seat {
+impl fmt::Debug for RestoredPeer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Seat({})", self.peer())
+        write!(f, "RestoredPeer({})", self.peer())
     }
 }

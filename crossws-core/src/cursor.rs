@@ -14,9 +14,9 @@ use crate::topic::Topic;
 /// A transport reads it to put what it sends itself in its place among the publications: what was
 /// published before has a smaller number than the time, what is published later does not.
 #[derive(Debug, Clone, Default)]
-pub struct Clock(Arc<AtomicU64>);
+pub struct Sequence(Arc<AtomicU64>);
 
-impl Clock {
+impl Sequence {
     /// The number that the next publication gets.
     pub fn now(&self) -> u64 {
         self.0.load(Ordering::Acquire)
@@ -31,8 +31,8 @@ impl Clock {
 /// Publications that follow each other in a topic's log, encoded, as all of its readers share them.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct Range {
-    /// The first one's number on the namespace's [`Clock`].
+pub struct LogSlice {
+    /// The first one's number on the namespace's [`Sequence`].
     pub seq: u64,
     /// The messages, one behind the other.
     pub bytes: Bytes,
@@ -43,14 +43,14 @@ pub struct Range {
 /// How much there is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Lag {
+pub struct QueueSize {
     /// In bytes, encoded.
     pub bytes: usize,
     /// In messages.
     pub messages: usize,
 }
 
-impl Lag {
+impl QueueSize {
     /// More than there ever is.
     pub(crate) const MOST: Self = Self {
         bytes: usize::MAX,
@@ -96,7 +96,7 @@ impl Lag {
 /// [`Transport::lags`](crate::Transport::lags).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
-pub struct Room {
+pub struct Allowance {
     /// In bytes.
     pub bytes: usize,
     /// In messages.
@@ -107,7 +107,7 @@ pub struct Room {
     pub settle: bool,
 }
 
-impl Room {
+impl Allowance {
     /// Room for this many bytes in this many messages.
     pub const fn new(bytes: usize, messages: usize) -> Self {
         Self {
@@ -132,8 +132,8 @@ impl Room {
         self
     }
 
-    pub(crate) fn lag(self) -> Lag {
-        Lag {
+    pub(crate) fn lag(self) -> QueueSize {
+        QueueSize {
             bytes: self.bytes,
             messages: self.messages,
         }
@@ -146,10 +146,10 @@ impl Room {
 /// topic, under which that one is called.
 ///
 /// [`Transport::news`]: crate::Transport::news
-pub struct Feed {
+pub struct Cursor {
     topic: Arc<Topic>,
     /// What had been published to the topic before.
-    before: Lag,
+    before: QueueSize,
     // The reader's parts, which leave room for what else there is: every outbox has room for a feed.
     number: u64,
     key: Key,
@@ -163,8 +163,8 @@ pub(crate) struct Reader {
     pub(crate) number: u64,
 }
 
-impl Feed {
-    pub(crate) fn new(topic: Arc<Topic>, reader: Reader, before: Lag) -> Self {
+impl Cursor {
+    pub(crate) fn new(topic: Arc<Topic>, reader: Reader, before: QueueSize) -> Self {
         Self {
             topic,
             before,
@@ -187,7 +187,7 @@ impl Feed {
     }
 
     /// The order of the namespace.
-    pub fn clock(&self) -> &Clock {
+    pub fn clock(&self) -> &Sequence {
         self.topic.clock()
     }
 
@@ -199,14 +199,14 @@ impl Feed {
     /// feeds it has: then everything that was published before it is in one of them, and the order
     /// of publications over several topics is kept.
     #[must_use = "a feed that is dropped gives up what it has not read"]
-    pub fn take(mut self, before: u64, sorted: bool, into: &mut Vec<Range>) -> Option<Self> {
+    pub fn take(mut self, before: u64, sorted: bool, into: &mut Vec<LogSlice>) -> Option<Self> {
         self.armed = self.topic.take(self.reader(), before, sorted, into);
         self.armed.then_some(self)
     }
 
     /// At most how much there is to read: without a lock, so also under one. The reader's own
     /// publications count.
-    pub fn at_most(&self) -> Lag {
+    pub fn at_most(&self) -> QueueSize {
         self.topic.published().since(self.before)
     }
 
@@ -226,7 +226,7 @@ impl Feed {
     }
 }
 
-impl Drop for Feed {
+impl Drop for Cursor {
     fn drop(&mut self) {
         if self.armed {
             self.topic.forget(self.reader());
@@ -234,13 +234,13 @@ impl Drop for Feed {
     }
 }
 
-impl fmt::Debug for Feed {
+impl fmt::Debug for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Feed").field(&self.at_most()).finish()
+        f.debug_tuple("Cursor").field(&self.at_most()).finish()
     }
 }
 
-/// What waits in a [`Feed`].
+/// What waits in a [`Cursor`].
 #[derive(Clone)]
 pub struct Backlog {
     topic: Arc<Topic>,
@@ -249,7 +249,7 @@ pub struct Backlog {
 
 impl Backlog {
     /// How much there is to read now: nothing once the feed is gone. Locks the topic.
-    pub fn lag(&self) -> Lag {
+    pub fn lag(&self) -> QueueSize {
         self.topic.lag(self.reader)
     }
 
