@@ -53,7 +53,7 @@ impl World {
             return self.writer.take();
         }
         self.arrived = true;
-        self.sleeper.take().or(self.reader.take())
+        self.sleeper.take().or_else(|| self.reader.take())
     }
 }
 
