@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use http::StatusCode;
 use http::header::{HeaderMap, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 
+use crate::adapter::Snapshot;
 use crate::catch::catch_panic;
 use crate::context::ContextCell;
 use crate::expiry::{Moment, MomentCell};
@@ -22,8 +23,8 @@ use crate::tasks::Inbox;
 use crate::transport::Transport;
 use crate::{
     Capabilities, CloseCode, CloseFrame, Deflate, Error, Expiry, Extensions, HookKind, Hooks,
-    Limits, Origin, Peer, PeerId, PersistError, Rejection, Settings, Snapshot, SubscribeError,
-    Upgrade, UpgradeRequest,
+    Limits, Origin, Peer, PeerId, PersistError, Rejection, Settings, SubscribeError, Upgrade,
+    UpgradeRequest,
 };
 
 /// A request with the hooks that claim it. The next step is [`upgrade`](Self::upgrade).

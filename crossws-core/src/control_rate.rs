@@ -3,7 +3,7 @@ use std::time::Duration;
 use crate::Limit;
 
 /// Counts a peer's control frames within a second: a state machine like
-/// [`Liveness`](crate::Liveness), which an adapter feeds with the time.
+/// [`Liveness`](crate::adapter::Liveness), which an adapter feeds with the time.
 #[derive(Debug, Clone)]
 pub struct ControlRate {
     /// More than a second has room for is as good as no limit.

@@ -1,4 +1,4 @@
-//! How a transport reads what was published: see [`Transport::wire`](crate::Transport::wire).
+//! How a transport reads what was published: see [`Transport::wire`](crate::adapter::Transport::wire).
 
 use std::fmt;
 use std::sync::Arc;
@@ -93,7 +93,7 @@ impl QueueSize {
 }
 
 /// How much more may be appended to one log before the transport that reads it is asked again, with
-/// [`Transport::lags`](crate::Transport::lags).
+/// [`Transport::lags`](crate::adapter::Transport::lags).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Allowance {
@@ -101,9 +101,9 @@ pub struct Allowance {
     pub bytes: usize,
     /// In messages.
     pub messages: usize,
-    /// Whether [`Transport::wake`](crate::Transport::wake) must be called.
+    /// Whether [`Transport::wake`](crate::adapter::Transport::wake) must be called.
     pub wake: bool,
-    /// Whether [`Transport::settle`](crate::Transport::settle) must be called.
+    /// Whether [`Transport::settle`](crate::adapter::Transport::settle) must be called.
     pub settle: bool,
 }
 
@@ -145,7 +145,7 @@ impl Allowance {
 /// Neither a call nor the drop may happen under a lock that [`Transport::news`] takes: they lock the
 /// topic, under which that one is called.
 ///
-/// [`Transport::news`]: crate::Transport::news
+/// [`Transport::news`]: crate::adapter::Transport::news
 pub struct Cursor {
     topic: Arc<Topic>,
     /// What had been published to the topic before.
@@ -211,7 +211,7 @@ impl Cursor {
     }
 
     /// Arranges for this feed's transport to be asked with
-    /// [`Transport::lags`](crate::Transport::lags) at the next publication, whatever room it has been
+    /// [`Transport::lags`](crate::adapter::Transport::lags) at the next publication, whatever room it has been
     /// granted. Takes no lock.
     pub fn recheck(&self) {
         self.topic.recheck();

@@ -7,7 +7,7 @@ use crate::bounds::{MaybeSend, MaybeSync};
 
 /// What writes for connections whose own tasks sleep when something is published: to wake a thousand
 /// tasks costs more than the writing. A transport names it with
-/// [`Transport::flusher`](crate::Transport::flusher).
+/// [`Transport::flusher`](crate::adapter::Transport::flusher).
 pub trait Flusher: MaybeSend + MaybeSync + 'static {
     /// Sees to it that [`Asleep::flush`] is called soon, outside this call: what is published until
     /// then leaves in the same writes. Does not block, and publishes nothing.

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use http::HeaderName;
 
+use crate::adapter::{Claim, RestoreError, RestoredPeer, Snapshot, Transport};
 use crate::budget::Budget;
 use crate::catch::catch_panic;
 use crate::claim::check_topics;
@@ -18,9 +19,9 @@ use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Event, Mutex};
 use crate::tasks::Inbox;
 use crate::{
-    Capabilities, Claim, CloseFrame, Deflate, Error, ExpiryError, Extensions, HookKind, Limit,
-    Limits, Origin, Peer, PeerId, Published, Rejection, Resolution, Resolve, RestoreError,
-    RestoredPeer, Scope, Settings, Snapshot, SubscribeError, Transport, UpgradeRequest,
+    Capabilities, CloseFrame, Deflate, Error, ExpiryError, Extensions, HookKind, Limit, Limits,
+    Origin, Peer, PeerId, Published, Rejection, Resolution, Resolve, Scope, Settings,
+    SubscribeError, UpgradeRequest,
 };
 
 /// Everything that is connected to one server: peers, namespaces, topics. A cheap handle that
@@ -211,7 +212,7 @@ impl Hub {
     /// The response to refuse with: 409 for an id in use, 503 when the hub is full or shuts down,
     /// 500 when the transport cannot store the peer, or not say when its credentials end.
     ///
-    /// [`Accepted::snapshot`]: crate::Accepted::snapshot
+    /// [`Accepted::snapshot`]: crate::adapter::Accepted::snapshot
     pub fn admit(
         &self,
         snapshot: &Snapshot,

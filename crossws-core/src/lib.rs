@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Where the upgrade hook runs elsewhere than the peer lives, or a peer is brought back to memory,
-//! a [`Snapshot`] stands between: `Accepted::snapshot`, then `Hub::admit` or `Hub::restore` →
+//! a [`Snapshot`](adapter::Snapshot) stands between: `Accepted::snapshot`, then `Hub::admit` or `Hub::restore` →
 //! `RestoredPeer::claim` → `OpeningPeer`.
 //!
 //! Each step consumes the one before, so that `open` precedes `message`, hooks do not overlap,
@@ -117,10 +117,6 @@ pub use text::Utf8Bytes;
 pub use upgrade::{InvalidHeader, Upgrade};
 pub use wrap::{Wrap, Wrapped, wrap};
 pub use yielding::yield_now;
-
-// Where the imports of adapters and of this crate still find them.
-#[doc(hidden)]
-pub use adapter::*;
 
 // The vocabulary that the signatures above use.
 pub use bytes::Bytes;

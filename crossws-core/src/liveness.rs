@@ -104,7 +104,7 @@ pub enum LivenessEvent {
     Inactive,
     /// The connection reached its longest life.
     Expired,
-    /// The peer's credentials have ended: see [`PeerEvents::expired`](crate::PeerEvents::expired).
+    /// The peer's credentials have ended: see [`PeerEvents::expired`](crate::adapter::PeerEvents::expired).
     CredentialsExpired,
 }
 

@@ -41,8 +41,8 @@ pub enum DropCause {
 }
 
 /// Something that a session has to do while no hook runs: a hook that is due, or a failure that
-/// must be reported. [`Session::poll_notice`](crate::Session::poll_notice) yields it,
-/// [`Session::notice`](crate::Session::notice) runs it.
+/// must be reported. [`Session::poll_notice`](crate::adapter::Session::poll_notice) yields it,
+/// [`Session::notice`](crate::adapter::Session::notice) runs it.
 #[derive(Debug)]
 pub struct Notice(pub(crate) Kind);
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use once_cell::race::OnceBox;
 use serde::de::DeserializeOwned;
 
+use crate::adapter::Snapshot;
 use crate::bounds::{MaybeSend, MaybeSync};
 use crate::context::{ContextCell, ContextError, PeerContext};
 use crate::expiry::MomentCell;
@@ -22,7 +23,7 @@ use crate::transport::{Settled, Transport};
 use crate::{
     Capabilities, CloseCode, CloseFrame, ClosedBy, ControlError, DecodeError, Expiry, ExpiryError,
     Extensions, IntoMessage, NotAttached, PeerId, PersistError, PublishError, Published, SendError,
-    SendOptions, Sent, Settings, Snapshot, SubscribeError, To, Topics, UpgradeRequest, Utf8Bytes,
+    SendOptions, Sent, Settings, SubscribeError, To, Topics, UpgradeRequest, Utf8Bytes,
 };
 
 /// A connected client: a cheap handle, the same on every adapter.

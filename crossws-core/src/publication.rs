@@ -4,9 +4,10 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 
+use crate::adapter::Wire;
 use crate::bounds::{AnyValue, MaybeSend, MaybeSync};
 use crate::sync::Mutex;
-use crate::{EncodeError, IntoMessage, Message, SendOptions, Wire};
+use crate::{EncodeError, IntoMessage, Message, SendOptions};
 
 /// A published message on its way to many subscribers: encoded once, shared by all.
 pub struct Publication {

@@ -15,13 +15,14 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use crate::adapter::Publication;
 use crate::budget::Budget;
 use crate::cursor::Sequence;
 use crate::flusher::Asleep;
 use crate::members::Key;
 use crate::sync::Mutex;
 use crate::topic::{Told, Topic};
-use crate::{Limits, Peer, PeerId, Publication, Published, SubscribeError};
+use crate::{Limits, Peer, PeerId, Published, SubscribeError};
 
 /// How many namespaces one hold of the hub's lock looks up.
 const STEP: usize = 64;

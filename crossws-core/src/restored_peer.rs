@@ -8,7 +8,7 @@ use crate::resolve::Route;
 use crate::session::{OpeningPeer, PeerEvents};
 use crate::{CloseCode, CloseFrame, Error, HookKind, Peer, Resolution, Resolve};
 
-/// A peer whose hooks are not known yet: made from a [`Snapshot`](crate::Snapshot), where the
+/// A peer whose hooks are not known yet: made from a [`Snapshot`](crate::adapter::Snapshot), where the
 /// `upgrade` hook ran elsewhere or before a sleep. It is listed, subscribed and can be sent to.
 ///
 /// Dropped, the peer is gone and no hook runs.

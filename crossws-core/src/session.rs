@@ -97,7 +97,7 @@ impl PeerEvents {
     }
 
     /// When the peer's credentials end, by the wall clock. The adapter keeps that time, as with
-    /// [`Liveness::credentials`](crate::Liveness::credentials), and then calls
+    /// [`Liveness::credentials`](crate::adapter::Liveness::credentials), and then calls
     /// [`expired`](Self::expired).
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.0.expires_at()
@@ -119,7 +119,7 @@ impl PeerEvents {
     }
 
     /// The client has sent no message for longer than the peer's settings allow: closes it with
-    /// 3008. The adapter keeps that time with [`Liveness::active`](crate::Liveness::active).
+    /// 3008. The adapter keeps that time with [`Liveness::active`](crate::adapter::Liveness::active).
     pub fn inactive(&self) {
         self.0.close_for_inactivity();
     }

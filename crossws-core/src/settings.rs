@@ -8,7 +8,7 @@ use crate::{Deflate, Limits, Origin};
 /// [`RouteSettings`]. One value per route and hub, shared by the route's peers.
 ///
 /// A peer's is [`Peer::settings`](crate::Peer::settings), an accepted upgrade's
-/// [`Accepted::settings`](crate::Accepted::settings).
+/// [`Accepted::settings`](crate::adapter::Accepted::settings).
 ///
 /// ```
 /// # use crossws_core::{Hub, Limits, Origin, Settings};

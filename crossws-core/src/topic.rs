@@ -7,13 +7,14 @@ use std::sync::Arc;
 use slab::Slab;
 
 use self::writing::Writing;
+use crate::adapter::{Publication, Wire};
 use crate::cursor::{LogSlice, QueueSize, Reader, Sequence};
 use crate::log::{Log, Position, Rest, Slices};
 use crate::members::{Key, Members};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::transport::Receipt;
-use crate::{Peer, Publication, Published, Wire};
+use crate::{Peer, Published};
 
 pub(crate) struct Topic {
     /// `None` for everyone in a namespace.
@@ -81,7 +82,7 @@ pub(crate) struct Told {
     pub(crate) published: Published,
     /// To be woken.
     pub(crate) asleep: Vec<Peer>,
-    /// To be [settled](crate::Transport::settle).
+    /// To be [settled](crate::adapter::Transport::settle).
     pub(crate) grown: Vec<Peer>,
 }
 

@@ -2,10 +2,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 
+use crate::adapter::{Allowance, Cursor, Flusher, Publication, Snapshot, Wire};
 use crate::bounds::{MaybeSend, MaybeSync};
 use crate::{
-    Allowance, Capabilities, CloseFrame, ControlError, Cursor, Flusher, Message, PersistError,
-    Publication, SendError, SendOptions, Sent, Snapshot, Wire,
+    Capabilities, CloseFrame, ControlError, Message, PersistError, SendError, SendOptions, Sent,
 };
 
 /// One connection's way out, as an adapter provides it: queues, and never waits.
@@ -119,7 +119,7 @@ pub trait Transport: MaybeSend + MaybeSync + 'static {
     }
 
     /// The peer's credentials end at another time than before, `None` for never: what
-    /// [`PeerEvents::expires_at`](crate::PeerEvents::expires_at) answers from now on. By default
+    /// [`PeerEvents::expires_at`](crate::adapter::PeerEvents::expires_at) answers from now on. By default
     /// wakes the writer, which keeps the time.
     fn renewed(&self, until: Option<SystemTime>) {
         let _ = until;

@@ -1,7 +1,7 @@
 use std::any::TypeId;
 use std::fmt;
 
-use crate::Publication;
+use crate::adapter::Publication;
 
 /// A family of wire formats, told apart by a number that means something to the family alone:
 /// the parameters of a compression, for example.

@@ -18,10 +18,10 @@ mod common;
 
 use std::sync::Arc;
 
+use crossws_core::adapter::{Encoding, Publication, Session, Wire as Format};
 use crossws_core::{
-    CloseCode, CloseFrame, Closed, ClosedBy, Encoding, ErrorKind, HookKind, HooksBuilder, Hub,
-    Incoming, Limits, Peer, PeerId, PeerState, Publication, Session, SubscribeError, Upgrade,
-    Wire as Format, handler, hooks,
+    CloseCode, CloseFrame, Closed, ClosedBy, ErrorKind, HookKind, HooksBuilder, Hub, Incoming,
+    Limits, Peer, PeerId, PeerState, SubscribeError, Upgrade, handler, hooks,
 };
 use shuttle::future::block_on;
 use shuttle::thread;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use crossws_core::adapter::{Accepted, ClaimError, Notice, OpeningPeer, Session, Start};
 use crossws_core::{
-    Accepted, BoxFuture, ClaimError, Closed, Hooks, Hub, MaybeSend, MaybeSync, Notice, OpeningPeer,
-    Rejection, Resolve, Session, Start, UpgradeRequest,
+    BoxFuture, Closed, Hooks, Hub, MaybeSend, MaybeSync, Rejection, Resolve, UpgradeRequest,
 };
 use http::header::{CONNECTION, HeaderValue, UPGRADE};
 use http::{Response, StatusCode, Version};

@@ -5,9 +5,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use crossws_core::adapter::{ControlRate, Liveness, LivenessEvent, PeerEvents};
 use crossws_core::{
-    CloseCode, CloseFrame, Closed, ClosedBy, ControlRate, DropCause, Dropped, Error, Limits,
-    Liveness, LivenessEvent, Message, Peer, PeerEvents,
+    CloseCode, CloseFrame, Closed, ClosedBy, DropCause, Dropped, Error, Limits, Message, Peer,
 };
 
 use crate::clock::{Alarm, Clock};

@@ -2,10 +2,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use crossws_core::{
-    Capabilities, CloseFrame, ControlError, Message, Publication, Receipt, SendError, SendOptions,
-    Sent, Transport,
-};
+use crossws_core::adapter::{Publication, Receipt, Transport};
+use crossws_core::{Capabilities, CloseFrame, ControlError, Message, SendError, SendOptions, Sent};
 
 use crate::link::Link;
 

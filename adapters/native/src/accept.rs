@@ -7,9 +7,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
-use crossws_core::{
-    Accepted, Claim, ClaimError, Hooks, Hub, Rejection, Resolve, Unfinished, UpgradeRequest,
-};
+use crossws_core::adapter::{Accepted, Claim, ClaimError, Unfinished};
+use crossws_core::{Hooks, Hub, Rejection, Resolve, UpgradeRequest};
 use http::header::{
     CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT,
     SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,

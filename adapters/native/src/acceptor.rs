@@ -2,7 +2,8 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use crossws_core::{Error, Hub, Report, Resolve, Shutdown, Start};
+use crossws_core::adapter::Start;
+use crossws_core::{Error, Hub, Report, Resolve, Shutdown};
 
 use crate::accept::{NotHandled, StreamInfo, not_found, serve_stream};
 use crate::crew::Crew;

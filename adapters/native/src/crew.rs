@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread::available_parallelism;
 use std::time::Instant;
 
-use crossws_core::{Asleep, Flusher};
+use crossws_core::adapter::{Asleep, Flusher};
 
 use crate::runtime::ServerRuntime;
 use crate::stage::Stage;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use crossws_core::{Encoding, Message, Publication, Receipt, Wire};
+use crossws_core::Message;
+use crossws_core::adapter::{Encoding, Publication, Receipt, Wire};
 
 use crate::deflate::{Deflater, Outgoing, deflate_frame};
 use crate::frame::{Opcode, ServerFrame, put_frame};

@@ -1,7 +1,8 @@
 //! Outgoing frames (RFC 6455 section 5.2): one frame a message, final. A client's are masked.
 
 use bytes::{BufMut, BytesMut};
-use crossws_core::{CloseFrame, Encoding, Message, Publication};
+use crossws_core::adapter::{Encoding, Publication};
+use crossws_core::{CloseFrame, Message};
 use smallvec::SmallVec;
 
 use crate::mask;

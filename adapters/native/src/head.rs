@@ -5,7 +5,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use crossws_core::{Rejection, Unfinished, UpgradeRequest};
+use crossws_core::adapter::Unfinished;
+use crossws_core::{Rejection, UpgradeRequest};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, StatusCode, Uri, Version};

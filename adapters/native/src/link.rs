@@ -13,10 +13,8 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use crossws_core::{
-    Accepted, CloseFrame, Closed, ClosedBy, ControlRate, Error, Hooks, Limits, Liveness, Message,
-    Notice, PeerEvents, Settings, Unfinished,
-};
+use crossws_core::adapter::{Accepted, ControlRate, Liveness, Notice, PeerEvents, Unfinished};
+use crossws_core::{CloseFrame, Closed, ClosedBy, Error, Hooks, Limits, Message, Settings};
 use pin_project_lite::pin_project;
 
 use self::alarm::Alarm;

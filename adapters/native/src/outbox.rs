@@ -15,9 +15,8 @@ use std::task::Waker;
 
 use atomic_waker::AtomicWaker;
 use bytes::{Bytes, BytesMut};
-use crossws_core::{
-    Allowance, Backlog, CloseCode, CloseFrame, ControlError, Cursor, Limits, Overflow, Receipt,
-};
+use crossws_core::adapter::{Allowance, Backlog, Cursor, Receipt};
+use crossws_core::{CloseCode, CloseFrame, ControlError, Limits, Overflow};
 use futures_task::ArcWake;
 use smallvec::SmallVec;
 

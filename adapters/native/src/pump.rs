@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::BytesMut;
-use crossws_core::{Accepted, Hooks, Session};
+use crossws_core::Hooks;
+use crossws_core::adapter::{Accepted, Session};
 
 use crate::crew::Crew;
 use crate::handshake::Agreed;

@@ -6,8 +6,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
+use crossws_core::adapter::Start;
 use crossws_core::{
-    BoxFuture, Deflate, Hub, HubBuilder, Limits, Origin, Report, Resolve, Settings, Shutdown, Start,
+    BoxFuture, Deflate, Hub, HubBuilder, Limits, Origin, Report, Resolve, Settings, Shutdown,
 };
 
 use crate::accept::{NotHandled, StreamInfo, not_found, shake_hands};

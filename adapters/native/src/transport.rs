@@ -2,10 +2,10 @@ use std::sync::{Arc, Weak};
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use crossws_core::{
-    Allowance, Capabilities, CloseFrame, ControlError, Cursor, Flusher, Message, Publication,
-    Receipt, SendError, SendOptions, Sent, Settled, Transport, Wire,
+use crossws_core::adapter::{
+    Allowance, Cursor, Flusher, Publication, Receipt, Settled, Transport, Wire,
 };
+use crossws_core::{Capabilities, CloseFrame, ControlError, Message, SendError, SendOptions, Sent};
 
 use crate::deflate::Deflater;
 use crate::encoder::Encoder;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use crossws_core::{Accepted, ClaimError, Hooks, Rejection, Resolve, UpgradeRequest};
+use crossws_core::adapter::{Accepted, ClaimError};
+use crossws_core::{Hooks, Rejection, Resolve, UpgradeRequest};
 use http::{Request, Response, Uri};
 use http_body_util::Full;
 use hyper::upgrade::{OnUpgrade, Parts, Upgraded};

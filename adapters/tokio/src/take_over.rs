@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
-use crossws_core::{ClaimError, CloseFrame, Hub, Limit, Limits, Resolve, UpgradeRequest};
+use crossws_core::adapter::ClaimError;
+use crossws_core::{CloseFrame, Hub, Limit, Limits, Resolve, UpgradeRequest};
 use crossws_native::engine::{Decoder, Engine, Event, Opcode, Role, put_masked_frame};
 use crossws_native::{Agreed, Io, pump, run_claim, run_upgrade};
 use futures_util::{Sink, Stream};

@@ -4,7 +4,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use crossws_core::{ClaimError, http::Request};
+use crossws_core::adapter::ClaimError;
+use crossws_core::http::Request;
 use crossws_core::{
     CloseCode, Closed, ClosedBy, Hub, Limits, Message, Rejection, UpgradeRequest, hooks,
 };

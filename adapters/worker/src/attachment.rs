@@ -1,4 +1,5 @@
-use crossws_core::{CloseCode, CloseFrame, PersistError, Snapshot};
+use crossws_core::adapter::Snapshot;
+use crossws_core::{CloseCode, CloseFrame, PersistError};
 use serde::{Deserialize, Serialize};
 
 /// Most bytes of a peer's stored state: the platform's 16,384, less what it adds of its own and
@@ -91,7 +92,7 @@ const CLOSING: usize = 325;
 
 #[cfg(test)]
 mod tests {
-    use crossws_core::SnapshotPart;
+    use crossws_core::adapter::SnapshotPart;
     use serde_json::json;
 
     use super::*;

@@ -135,10 +135,8 @@ fn message(body: Vec<u8>, text: bool) -> Result<Message, CommandError> {
 mod tests {
     use std::sync::{Arc, Mutex};
 
-    use crossws_core::{
-        Capabilities, Publication, Receipt, RestoredPeer, SendError, SendOptions, Sent, Snapshot,
-        Transport,
-    };
+    use crossws_core::adapter::{Publication, Receipt, RestoredPeer, Snapshot, Transport};
+    use crossws_core::{Capabilities, SendError, SendOptions, Sent};
     use serde_json::json;
 
     use super::*;

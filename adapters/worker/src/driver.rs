@@ -3,10 +3,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
-use crossws_core::{
-    CloseCode, CloseFrame, ClosedBy, Hooks, Notice, OpeningPeer, Resolve, RestoredPeer, Session,
-    Start,
-};
+use crossws_core::adapter::{Notice, OpeningPeer, RestoredPeer, Session, Start};
+use crossws_core::{CloseCode, CloseFrame, ClosedBy, Hooks, Resolve};
 
 use crate::link::{Event, Link};
 

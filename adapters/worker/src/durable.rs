@@ -4,9 +4,8 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crossws_core::{
-    CloseCode, CloseFrame, Closed, ClosedBy, Hub, Message, Rejection, Resolve, Start,
-};
+use crossws_core::adapter::Start;
+use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, Hub, Message, Rejection, Resolve};
 use worker::js_sys::{Date, Function, Reflect};
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::{

@@ -5,10 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use crossws_core::{
-    CloseCode, CloseFrame, Closed, ClosedBy, Error, LivenessEvent, Message, Peer, PeerEvents,
-    PeerState, RestoredPeer,
-};
+use crossws_core::adapter::{LivenessEvent, PeerEvents, RestoredPeer};
+use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, Error, Message, Peer, PeerState};
 
 use crate::socket::Socket;
 use crate::watch::Watch;

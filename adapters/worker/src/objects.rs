@@ -1,6 +1,5 @@
-use crossws_core::{
-    Accepted, ClaimError, Hooks, PersistError, Rejection, Resolve, Snapshot, UpgradeRequest,
-};
+use crossws_core::adapter::{Accepted, ClaimError, Snapshot};
+use crossws_core::{Hooks, PersistError, Rejection, Resolve, UpgradeRequest};
 use http::StatusCode;
 use worker::{Env, Headers, Method, ObjectNamespace, Request, Response};
 
@@ -174,7 +173,7 @@ impl Objects {
 
 /// The response to a peer that there is no room to store: who is to blame decides.
 fn too_big(error: PersistError) -> Rejection {
-    use crossws_core::SnapshotPart;
+    use crossws_core::adapter::SnapshotPart;
     let PersistError::TooBig { part, .. } = error else {
         return Rejection::internal(error);
     };

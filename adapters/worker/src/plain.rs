@@ -4,9 +4,8 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crossws_core::{
-    Accepted, ClaimError, ClosedBy, Hooks, Message, OpeningPeer, Rejection, Resolve,
-};
+use crossws_core::adapter::{Accepted, ClaimError, OpeningPeer};
+use crossws_core::{ClosedBy, Hooks, Message, Rejection, Resolve};
 use http::StatusCode;
 use worker::js_sys::{ArrayBuffer, Uint8Array};
 use worker::wasm_bindgen::closure::Closure;

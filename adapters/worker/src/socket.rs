@@ -1,6 +1,7 @@
 use std::sync::Mutex;
 
-use crossws_core::{CloseFrame, Closed, ClosedBy, Message, PersistError, Publication, Snapshot};
+use crossws_core::adapter::{Publication, Snapshot};
+use crossws_core::{CloseFrame, Closed, ClosedBy, Message, PersistError};
 use worker::js_sys::{ArrayBuffer, JsString, Uint8Array};
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::web_sys;

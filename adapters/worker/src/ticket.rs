@@ -1,6 +1,6 @@
 //! How an accepted upgrade travels from the Worker to its object.
 
-use crossws_core::Snapshot;
+use crossws_core::adapter::Snapshot;
 
 /// The header of the internal request that carries the peer.
 pub(crate) const TICKET: &str = "crossws-ticket";

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use crossws_core::adapter::{Publication, Receipt, Snapshot, Transport};
 use crossws_core::{
-    Capabilities, CloseFrame, ClosedBy, Message, PersistError, Publication, Receipt, SendError,
-    SendOptions, Sent, Snapshot, Transport,
+    Capabilities, CloseFrame, ClosedBy, Message, PersistError, SendError, SendOptions, Sent,
 };
 
 use crate::alarm::Alarm;

@@ -1,6 +1,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crossws_core::{Limits, Liveness, LivenessEvent, PeerId};
+use crossws_core::adapter::{Liveness, LivenessEvent};
+use crossws_core::{Limits, PeerId};
 
 /// The time of one peer's connection, in milliseconds of the epoch: how long it lives, and how
 /// long it may be silent. There are no pings: the platform has no control frames to send.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use slab::Slab;
 
 use super::{Lane, LaneNumber, Place, Reading, Told, Topic};
-use crate::Publication;
+use crate::adapter::Publication;
 use crate::cursor::{Cursor, QueueSize, Reader};
 use crate::log::Mark;
 use crate::members::{Key, Members};

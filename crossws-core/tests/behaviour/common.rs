@@ -9,11 +9,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, SystemTime};
 
+use crossws_core::adapter::{
+    Accepted, ClaimError, Notice, OpeningPeer, Publication, Receipt, Session, Snapshot, Transport,
+    Wire as Format,
+};
 use crossws_core::http::Request;
 use crossws_core::{
-    Accepted, Bytes, Capabilities, ClaimError, CloseFrame, ControlError, Error, Hooks, Hub,
-    Message, Notice, OpeningPeer, PersistError, Publication, Receipt, Rejection, Resolve,
-    SendError, SendOptions, Sent, Session, Snapshot, Transport, UpgradeRequest, Wire as Format,
+    Bytes, Capabilities, CloseFrame, ControlError, Error, Hooks, Hub, Message, PersistError,
+    Rejection, Resolve, SendError, SendOptions, Sent, UpgradeRequest,
 };
 use event_listener::Event;
 use futures_lite::future::{block_on, poll_fn};

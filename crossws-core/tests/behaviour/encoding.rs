@@ -6,7 +6,8 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use crossws_core::{Encoding, HooksBuilder, Hub, Publication, Session, Wire as Format, hooks};
+use crossws_core::adapter::{Encoding, Publication, Session, Wire as Format};
+use crossws_core::{HooksBuilder, Hub, hooks};
 use futures_lite::future::block_on;
 
 use crate::common::{Wire, accept};

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use crossws_core::adapter::ClaimError;
 use crossws_core::{
-    BoxError, Bytes, ClaimError, CloseCode, CloseFrame, Closed, Error, ErrorKind, HookKind,
-    HookResult, Hooks, Hub, Message, OnError, Peer, PeerState, Rejection, Upgrade, UpgradeRequest,
-    resolve_with,
+    BoxError, Bytes, CloseCode, CloseFrame, Closed, Error, ErrorKind, HookKind, HookResult, Hooks,
+    Hub, Message, OnError, Peer, PeerState, Rejection, Upgrade, UpgradeRequest, resolve_with,
 };
 use futures_lite::future::block_on;
 

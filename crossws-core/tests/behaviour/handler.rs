@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use crossws_core::adapter::Session;
 use crossws_core::{
     BoxError, Capabilities, CloseCode, CloseFrame, Closed, ClosedBy, ErrorKind, Handler,
-    HandlerEnd, HookKind, Hub, Incoming, Message, OnError, Peer, PeerState, Session, Unsupported,
-    Upgrade, handler,
+    HandlerEnd, HookKind, Hub, Incoming, Message, OnError, Peer, PeerState, Unsupported, Upgrade,
+    handler,
 };
 use futures_lite::StreamExt;
 use futures_lite::future::block_on;

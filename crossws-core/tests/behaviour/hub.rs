@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crossws_core::{CloseCode, HooksBuilder, Hub, Json, PeerState, PublishError, Session, hooks};
+use crossws_core::adapter::Session;
+use crossws_core::{CloseCode, HooksBuilder, Hub, Json, PeerState, PublishError, hooks};
 
 use crate::common::{Mode, Out, Wire, assert_empty, open};
 
@@ -180,27 +181,31 @@ fn an_encoding_is_computed_once_for_all() {
     use std::sync::atomic::{AtomicUsize, Ordering};
     static RUNS: AtomicUsize = AtomicUsize::new(0);
     struct Upper;
-    impl crossws_core::Encoding for Upper {
-        fn append(_: u64, publication: &crossws_core::Publication, to: &mut Vec<u8>) {
+    impl crossws_core::adapter::Encoding for Upper {
+        fn append(_: u64, publication: &crossws_core::adapter::Publication, to: &mut Vec<u8>) {
             RUNS.fetch_add(1, Ordering::Relaxed);
             let message = publication.message();
             to.extend(message.to_string().to_uppercase().into_bytes());
         }
     }
     struct Plain;
-    impl crossws_core::Encoding for Plain {
-        fn append(variant: u64, publication: &crossws_core::Publication, to: &mut Vec<u8>) {
+    impl crossws_core::adapter::Encoding for Plain {
+        fn append(
+            variant: u64,
+            publication: &crossws_core::adapter::Publication,
+            to: &mut Vec<u8>,
+        ) {
             to.extend_from_slice(publication.message().as_bytes());
             to.extend(variant.to_string().into_bytes());
         }
     }
-    let publication = crossws_core::Publication::new("abc".into());
-    let upper = crossws_core::Wire::new::<Upper>(0);
+    let publication = crossws_core::adapter::Publication::new("abc".into());
+    let upper = crossws_core::adapter::Wire::new::<Upper>(0);
     let first = publication.encoded(upper);
     let second = publication.encoded(upper);
     assert_eq!((&*first, first.as_ptr()), (&b"ABC"[..], second.as_ptr()));
     for variant in [0, 1] {
-        let wire = crossws_core::Wire::new::<Plain>(variant);
+        let wire = crossws_core::adapter::Wire::new::<Plain>(variant);
         let (first, second) = (publication.encoded(wire), publication.encoded(wire));
         assert_eq!(first, format!("abc{variant}"));
         assert_eq!(first.as_ptr(), second.as_ptr());

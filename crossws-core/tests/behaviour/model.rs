@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
+use crossws_core::adapter::Session;
 use crossws_core::{
-    CloseCode, Closed, HooksBuilder, Hub, Limits, Peer, PeerId, Published, Session, SubscribeError,
-    Upgrade, hooks,
+    CloseCode, Closed, HooksBuilder, Hub, Limits, Peer, PeerId, Published, SubscribeError, Upgrade,
+    hooks,
 };
 use futures_lite::future::block_on;
 use proptest::prelude::*;

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use crossws_core::adapter::Start;
 use crossws_core::{
     CloseCode, Closed, DropCause, Dropped, Error, ErrorKind, HookKind, Hooks, HooksBuilder, Hub,
-    OnError, Overflow, Start, hooks,
+    OnError, Overflow, hooks,
 };
 use futures_lite::future::block_on;
 

@@ -2,10 +2,12 @@
 
 use std::task::Context;
 
+use crossws_core::adapter::{
+    Accepted, Claim, OpeningPeer, PeerEvents, Publication, Session, Transport,
+};
 use crossws_core::{
-    Accepted, Bytes, Claim, Closed, Error, Extensions, Hooks, HooksBuilder, Hub, Incoming, Limits,
-    Message, OpeningPeer, Peer, PeerEvents, Publication, Rejection, Resolve, Session, SharedHooks,
-    Transport, Upgrade, UpgradeRequest, WeakPeer,
+    Bytes, Closed, Error, Extensions, Hooks, HooksBuilder, Hub, Incoming, Limits, Message, Peer,
+    Rejection, Resolve, SharedHooks, Upgrade, UpgradeRequest, WeakPeer,
 };
 use std::sync::Arc;
 

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crossws_core::adapter::{ClaimError, Snapshot};
 use crossws_core::{
-    Capabilities, ClaimError, Deflate, DynHooks, DynResolve, Hooks, HooksBuilder, Hub, Limit,
-    Limits, Origin, Rejection, Resolution, Resolve, Route, RouteSettings, Settings, Snapshot,
-    SubscribeError, Swap, Upgrade, UpgradeRequest, hooks, resolve_with,
+    Capabilities, Deflate, DynHooks, DynResolve, Hooks, HooksBuilder, Hub, Limit, Limits, Origin,
+    Rejection, Resolution, Resolve, Route, RouteSettings, Settings, SubscribeError, Swap, Upgrade,
+    UpgradeRequest, hooks, resolve_with,
 };
 use futures_lite::future::block_on;
 use http::StatusCode;

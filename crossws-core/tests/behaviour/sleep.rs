@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use crossws_core::adapter::{Snapshot, SnapshotPart};
 use crossws_core::http::header::{COOKIE, HOST};
 use crossws_core::{
     CloseCode, CloseFrame, Closed, ContextError, HookResult, Hooks, Hub, Limits, Message, Peer,
-    PersistError, Rejection, Snapshot, SnapshotPart, SubscribeError, Upgrade, UpgradeRequest,
+    PersistError, Rejection, SubscribeError, Upgrade, UpgradeRequest,
 };
 use futures_lite::future::block_on;
 use serde::{Deserialize, Serialize};
@@ -53,7 +54,7 @@ impl Hooks for App {
 const ROOM: usize = 16_000;
 
 /// A peer upgraded on one hub and admitted to another, as it travels: through bytes.
-fn admit(hub: &Hub, wire: &Wire) -> crossws_core::Session<App> {
+fn admit(hub: &Hub, wire: &Wire) -> crossws_core::adapter::Session<App> {
     let headers = [("cookie", "secret"), ("sec-websocket-protocol", "chat")];
     let request = request_with("/ws?as=ada", &headers);
     let accepted = upgrade(&Hub::default(), &Arc::new(App), request).unwrap();
@@ -67,7 +68,7 @@ fn again(snapshot: &Snapshot) -> Snapshot {
 }
 
 /// The same peer on a new hub, as after a sleep.
-fn wake(hub: &Hub, stored: &Wire) -> (crossws_core::Session<App>, Wire) {
+fn wake(hub: &Hub, stored: &Wire) -> (crossws_core::adapter::Session<App>, Wire) {
     let wire = Wire::sleepy(ROOM);
     let seat = hub.restore(&again(&stored.stored().unwrap()), wire.transport());
     let joined = block_on(seat.unwrap().claim(&Arc::new(App))).unwrap();

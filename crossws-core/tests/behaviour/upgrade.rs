@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use crossws_core::adapter::ClaimError;
 use crossws_core::http::{Response, StatusCode};
 use crossws_core::{
-    ClaimError, CloseCode, CloseFrame, Hub, Limits, Origin, Params, PeerId, Rejection, Resolution,
-    Resolve, Route, SubscribeError, Upgrade, UpgradeRequest, hooks, resolve_with,
+    CloseCode, CloseFrame, Hub, Limits, Origin, Params, PeerId, Rejection, Resolution, Resolve,
+    Route, SubscribeError, Upgrade, UpgradeRequest, hooks, resolve_with,
 };
 use futures_lite::future::block_on;
 

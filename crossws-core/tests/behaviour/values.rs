@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use crossws_core::adapter::Liveness;
 use crossws_core::{
-    Bytes, CloseCode, CloseFrame, Closed, ClosedBy, Limit, Limits, Liveness, Message, PeerId,
-    Utf8Bytes,
+    Bytes, CloseCode, CloseFrame, Closed, ClosedBy, Limit, Limits, Message, PeerId, Utf8Bytes,
 };
 
 #[test]

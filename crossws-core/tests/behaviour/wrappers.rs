@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use crossws_core::adapter::Start;
 use crossws_core::{
     Bytes, Closed, DropCause, Dropped, DynHooks, DynResolve, Error, HookKind, HookResult, Hooks,
-    Hub, Message, OnError, Overflow, Peer, Rejection, Resolution, Resolve, SharedHooks, Start,
+    Hub, Message, OnError, Overflow, Peer, Rejection, Resolution, Resolve, SharedHooks,
     Subscription, Swap, Upgrade, UpgradeRequest, Wrap, hooks, wrap,
 };
 use futures_lite::future::block_on;

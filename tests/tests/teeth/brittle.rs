@@ -11,9 +11,9 @@ use bytes::Bytes;
 use crossws_conformance::{
     App, Connected, Control, Fut, Journal, Profile, Reply, Report, Server, Shutdown, Target,
 };
+use crossws_core::adapter::ClaimError;
 use crossws_core::{
-    Capabilities, ClaimError, CloseCode, CloseFrame, DynHooks, Hub, Rejection, Resolve,
-    UpgradeRequest,
+    Capabilities, CloseCode, CloseFrame, DynHooks, Hub, Rejection, Resolve, UpgradeRequest,
 };
 use http::header::{ORIGIN, SEC_WEBSOCKET_PROTOCOL};
 use http::{Request, Response, StatusCode};

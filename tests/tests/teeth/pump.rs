@@ -5,9 +5,9 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use crossws_conformance::{Event, Frame};
+use crossws_core::adapter::{Liveness, LivenessEvent, OpeningPeer, Session};
 use crossws_core::{
-    Capabilities, CloseCode, CloseFrame, Closed, ClosedBy, Error, Hooks, Limits, Liveness,
-    LivenessEvent, Message, OpeningPeer, PeerId, Session,
+    Capabilities, CloseCode, CloseFrame, Closed, ClosedBy, Error, Hooks, Limits, Message, PeerId,
 };
 use tokio::sync::mpsc::UnboundedReceiver;
 

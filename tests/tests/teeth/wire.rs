@@ -4,9 +4,10 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use crossws_conformance::{Client, Event, Frame, Fut, Gone};
+use crossws_core::adapter::{PeerEvents, Publication, Receipt, Transport};
 use crossws_core::{
     Capabilities, CloseCode, CloseFrame, ControlError, DRAIN_MARK, Limits, Message, Overflow,
-    PeerEvents, Publication, Receipt, SendError, SendOptions, Sent, Transport,
+    SendError, SendOptions, Sent,
 };
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;

@@ -4,8 +4,9 @@ use std::task::Context;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use crossws_core::adapter::Receipt;
 use crossws_core::{
-    CloseCode, CloseFrame, Closed, ClosedBy, ControlError, Message, Receipt, SendError, Sent,
+    CloseCode, CloseFrame, Closed, ClosedBy, ControlError, Message, SendError, Sent,
 };
 
 use super::{Answer, Link, State};

@@ -8,7 +8,8 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
 
-use crossws_core::{HooksBuilder, Hub, OpeningPeer};
+use crossws_core::adapter::OpeningPeer;
+use crossws_core::{HooksBuilder, Hub};
 
 use super::*;
 use crate::batch::Batch;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, Error, Message, PeerEvents};
+use crossws_core::adapter::PeerEvents;
+use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, Error, Message};
 use futures_task::waker_ref;
 
 use super::{Link, Phase, Step};

@@ -3,7 +3,8 @@
 use std::task::Context;
 use std::time::{Duration, SystemTime};
 
-use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, LivenessEvent};
+use crossws_core::adapter::LivenessEvent;
+use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy};
 
 use super::{Link, Phase};
 use crate::io::Io;

@@ -3,7 +3,8 @@
 use std::sync::OnceLock;
 use std::time::Instant;
 
-use crossws_core::{Allowance, DRAIN_MARK, Overflow, Receipt, Settled};
+use crossws_core::adapter::{Allowance, Receipt, Settled};
+use crossws_core::{DRAIN_MARK, Overflow};
 
 use super::{Outbox, RELIEVED, State, queue};
 use crate::sync::atomic::Ordering;

@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 
+use crossws_core::adapter::OpeningPeer;
 use crossws_core::http::Request;
-use crossws_core::{HooksBuilder, Hub, OpeningPeer, UpgradeRequest, hooks};
+use crossws_core::{HooksBuilder, Hub, UpgradeRequest, hooks};
 use futures_lite::future::block_on;
 
 use super::Outbox;

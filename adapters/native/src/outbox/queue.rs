@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 
-use crossws_core::{Backlog, Cursor, LogSlice, QueueSize, Sequence};
+use crossws_core::adapter::{Backlog, Cursor, LogSlice, QueueSize, Sequence};
 use smallvec::SmallVec;
 
 use crate::batch::Batch;

@@ -7,7 +7,8 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::io::IoSlice;
 
-use crossws_core::{HooksBuilder, Hub, Limits, Message, OpeningPeer, Peer};
+use crossws_core::adapter::OpeningPeer;
+use crossws_core::{HooksBuilder, Hub, Limits, Message, Peer};
 use proptest::prelude::*;
 
 use super::*;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::task::Context;
 use std::time::Instant;
 
-use crossws_core::{CloseCode, Hub, Limits, Publication, SendOptions, Transport};
+use crossws_core::adapter::{Publication, Transport};
+use crossws_core::{CloseCode, Hub, Limits, SendOptions};
 use shuttle::future::block_on;
 use shuttle::sync::{Condvar, Mutex as Lock};
 use shuttle::thread;
