@@ -127,6 +127,10 @@ limits! {
     /// Most frames that one message may come in, empty ones too; more close with 1008. Where the
     /// platform joins fragments itself, as Workers do, it is not seen. Default 16,384.
     max_fragments: Limit = Limit::At(16_384);
+    /// Longest time from the first byte of a message to its last, in which this side reads; then the
+    /// peer is closed with 3008. `None` for no bound. Only where this library reads the frames itself.
+    /// Default 120 s.
+    message_timeout: Option<Duration> = Some(Duration::from_secs(120));
     /// Most messages read ahead of a busy hook; then the socket is not read. Default 16.
     max_inbound: Limit = Limit::At(16);
     /// Most control frames (ping, pong) a peer may send per second; more close with 1008.
@@ -137,8 +141,9 @@ limits! {
     /// Most messages queued for one peer. Default 4,096.
     max_queued: Limit = Limit::At(4096);
     /// Longest time the queue's head may wait without any of the queue being written; `None` for no
-    /// bound. Default 10 s.
-    max_queue_age: Option<Duration> = Some(Duration::from_secs(10));
+    /// bound. What is written counts, however slowly it goes: a client on a line of 10 KiB/s makes room
+    /// every ten seconds, when its system has emptied half of what it buffers. Default 30 s.
+    max_queue_age: Option<Duration> = Some(Duration::from_secs(30));
     /// What happens when one of the three queue bounds is reached. Default [`Overflow::Close`].
     overflow: Overflow = Overflow::Close;
     /// Most topics one peer may be subscribed to. Default 128.
@@ -165,8 +170,10 @@ limits! {
     /// How often a ping is sent, ± 10 % so that peers do not beat together; `None` for never.
     /// Default 25 s.
     ping_interval: Option<Duration> = Some(Duration::from_secs(25));
-    /// How long after a ping anything must have arrived. Default 10 s.
-    pong_timeout: Duration = Duration::from_secs(10);
+    /// How long after a ping anything must have arrived. The time begins when the ping is written,
+    /// and later for a client that is slow: if a write has had to wait for it since its last pong, what
+    /// its system and this one buffer may take `max_queue_age` more. Default 20 s.
+    pong_timeout: Duration = Duration::from_secs(20);
     /// Longest silence of a peer that is not pinged; `None` for no bound. Default 120 s.
     idle_timeout: Option<Duration> = Some(Duration::from_secs(120));
     /// Longest time without a message from the client, after which it is closed with 3008

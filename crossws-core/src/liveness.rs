@@ -258,8 +258,8 @@ mod tests {
         assert_eq!(live.poll(secs(26)), Some(LivenessEvent::Ping));
         assert_eq!(live.poll(secs(26)), None);
         live.pinged(secs(26));
-        assert_eq!(live.next_due(), Some(secs(36)));
-        assert_eq!(live.poll(secs(36)), Some(LivenessEvent::Silent));
+        assert_eq!(live.next_due(), Some(secs(46)));
+        assert_eq!(live.poll(secs(46)), Some(LivenessEvent::Silent));
         assert_eq!(live.poll(secs(300)), None, "said once");
     }
 
@@ -269,8 +269,8 @@ mod tests {
         assert_eq!(live.poll(secs(26)), Some(LivenessEvent::Ping));
         assert_eq!(live.poll(secs(40)), None);
         live.pinged(secs(45));
-        assert_eq!(live.poll(secs(54)), Some(LivenessEvent::Ping));
-        assert_eq!(live.poll(secs(55)), Some(LivenessEvent::Silent));
+        assert_eq!(live.poll(secs(64)), Some(LivenessEvent::Ping));
+        assert_eq!(live.poll(secs(65)), Some(LivenessEvent::Silent));
     }
 
     #[test]

@@ -157,7 +157,10 @@ fn the_oldest_are_discarded_where_that_is_the_policy() {
 fn an_old_queue_is_a_full_queue() {
     block_on(async {
         let log = Log::default();
-        let server = server(&log, Limits::default());
+        let server = server(
+            &log,
+            Limits::default().max_queue_age(Duration::from_secs(10)),
+        );
         let (mut client, peer) = paused(&server).await;
         peer.send("1").unwrap();
         server.advance(Duration::from_secs(9)).await;
@@ -177,7 +180,9 @@ fn an_old_queue_is_a_full_queue() {
 #[test]
 fn old_messages_are_discarded_or_the_newest_refused() {
     block_on(async {
-        let limits = Limits::default().overflow(Overflow::DropOldest);
+        let limits = Limits::default()
+            .max_queue_age(Duration::from_secs(10))
+            .overflow(Overflow::DropOldest);
         let old = server(&Log::default(), limits.clone());
         let (mut client, peer) = paused(&old).await;
         peer.send("1").unwrap();

@@ -116,6 +116,10 @@ pub(crate) struct Link<I, R: Runtime> {
     stalled: Option<Duration>,
     /// The queue was said to be too old; said again only when something has moved.
     age_said: bool,
+    /// Since when a message has been arriving.
+    begun: Option<Duration>,
+    /// A write has had to wait for the client since its last pong.
+    slow: bool,
     /// A heartbeat's ping is queued. The client's time begins when it is written.
     ping_due: bool,
 
@@ -173,6 +177,8 @@ impl<I: Io, R: Runtime> Link<I, R> {
             deflater: None,
             stalled: None,
             age_said: false,
+            begun: None,
+            slow: false,
             ping_due: false,
             start,
             liveness: Liveness::new(limits, accepted.id(), Duration::ZERO),

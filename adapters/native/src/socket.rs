@@ -32,8 +32,10 @@ where
     let _ = socket.set_tcp_nodelay(true);
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
-        // A client whose network vanished is noticed although our data is never acknowledged.
-        let _ = socket.set_tcp_user_timeout(Some(Duration::from_secs(30)));
+        // A client whose network vanished is noticed although our data is never acknowledged. Longer
+        // than one takes that reads a few KiB a second: its window is closed while its system's buffer
+        // empties, and the system counts that, too.
+        let _ = socket.set_tcp_user_timeout(Some(Duration::from_secs(120)));
         // What a slow client has not taken waits in our bounded queue, not in the kernel's. The last
         // to be set: who has this has the others.
         let _ = socket.set_tcp_notsent_lowat(UNSENT);

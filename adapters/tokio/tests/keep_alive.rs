@@ -2,37 +2,19 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::io;
-use std::net::SocketAddr;
+mod common;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post};
+use common::Pipes;
 use crossws_core::{HooksBuilder, resolve_with};
-use crossws_tokio::io::{Stream, stream};
-use crossws_tokio::{HeadLimits, Listen, Server, Tokio};
+use crossws_tokio::{HeadLimits, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
-
-/// A listener of pipes.
-struct Pipes(mpsc::UnboundedReceiver<DuplexStream>);
-
-impl Listen<Tokio> for Pipes {
-    type Io = Stream<DuplexStream>;
-
-    async fn accept(&mut self) -> io::Result<(Self::Io, Option<SocketAddr>)> {
-        match self.0.recv().await {
-            Some(pipe) => Ok((stream(pipe), None)),
-            None => std::future::pending().await,
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<Option<SocketAddr>> {
-        Ok(None)
-    }
-}
 
 /// How long the slow page takes: longer than any time of a connection.
 const SLOW: Duration = Duration::from_secs(100);

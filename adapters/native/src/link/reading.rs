@@ -145,6 +145,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
                         self.lost();
                     }
                     if self.hold_unfinished() {
+                        self.keep_begun();
                         return None;
                     }
                     self.engine.forget_unfinished();
@@ -166,6 +167,15 @@ impl<I: Io, R: Runtime> Link<I, R> {
     fn hold_unfinished(&mut self) -> bool {
         let bytes = self.engine.unfinished();
         bytes == self.unfinished.bytes() || self.unfinished.hold(bytes).is_ok()
+    }
+
+    /// Remembers since when the message has been arriving of which a part is here.
+    #[inline]
+    fn keep_begun(&mut self) {
+        self.begun = match self.unfinished.bytes() {
+            0 => None,
+            _ => Some(self.begun.unwrap_or_else(|| self.elapsed())),
+        };
     }
 
     /// The client breaks a rule: what came before is answered first, within the time of a close.
@@ -203,6 +213,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         let step = match event {
             Event::Message(message) => {
                 self.active = true;
+                self.begun = None;
                 let step = Step::Message(message);
                 if self.is_heard() {
                     return Some(step);
@@ -217,6 +228,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             }
             Event::Pong(data) => {
                 self.outbox.answered();
+                self.slow = false;
                 Step::Pong(data)
             }
             Event::Close(frame) => {

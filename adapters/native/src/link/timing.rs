@@ -57,15 +57,15 @@ impl<I: Io, R: Runtime> Link<I, R> {
             // While this side does not read, silence says nothing about the client.
             self.liveness.heard(self.elapsed());
             self.liveness.active(self.elapsed());
+            self.begun = self.begun.map(|_| self.elapsed());
+        }
+        if self.message_limit().is_some_and(|limit| limit <= elapsed) {
+            self.time_out("message took too long");
+            return true;
         }
         while let Some(due) = self.liveness.poll(self.elapsed()) {
             match due {
-                LivenessEvent::Silent => {
-                    let frame = CloseFrame::new(CloseCode::TIMEOUT, "silent for too long");
-                    self.outbox.close_with(Some(frame.clone()));
-                    self.end(Closed::by_us(&frame, ClosedBy::Timeout, false));
-                    self.flush_and_end();
-                }
+                LivenessEvent::Silent => self.time_out("silent for too long"),
                 LivenessEvent::Inactive => {
                     if let Some(lifeline) = &self.lifeline {
                         lifeline.inactive();
@@ -98,7 +98,10 @@ impl<I: Io, R: Runtime> Link<I, R> {
         match self.phase {
             Phase::Open => {
                 let due = self.liveness.next_due();
-                [due, self.age_limit()].into_iter().flatten().min()
+                [due, self.age_limit(), self.message_limit()]
+                    .into_iter()
+                    .flatten()
+                    .min()
             }
             Phase::Violated { deadline, .. }
             | Phase::Closing { deadline, .. }
@@ -114,6 +117,29 @@ impl<I: Io, R: Runtime> Link<I, R> {
             return None;
         }
         Some(self.stalled?.saturating_add(self.limits().max_queue_age?))
+    }
+
+    /// When the message that is arriving has taken too long.
+    fn message_limit(&self) -> Option<Duration> {
+        Some(self.begun?.saturating_add(self.limits().message_timeout?))
+    }
+
+    /// When the ping that was just written may have arrived. Of a client that is slow, the systems on
+    /// both sides may hold some hundred KiB before it, and do not tell how fast it takes them.
+    pub(super) fn ping_arrives(&self) -> Duration {
+        let on_its_way = match self.slow {
+            true => self.limits().max_queue_age.unwrap_or_default(),
+            false => Duration::ZERO,
+        };
+        self.elapsed().saturating_add(on_its_way)
+    }
+
+    /// The client had its time.
+    fn time_out(&mut self, reason: &'static str) {
+        let frame = CloseFrame::new(CloseCode::TIMEOUT, reason);
+        self.outbox.close_with(Some(frame.clone()));
+        self.end(Closed::by_us(&frame, ClosedBy::Timeout, false));
+        self.flush_and_end();
     }
 
     pub(super) fn elapsed(&self) -> Duration {

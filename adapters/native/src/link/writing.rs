@@ -36,7 +36,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             if outlet.writing.is_empty() {
                 self.stalled = None;
                 if std::mem::take(&mut self.ping_due) {
-                    self.liveness.pinged(self.elapsed());
+                    self.liveness.pinged(self.ping_arrives());
                 }
                 match outlet.poll_flush(cx) {
                     Poll::Pending => {}
@@ -51,6 +51,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             match outlet.poll_write(cx, &self.outbox) {
                 Poll::Pending => {
                     self.stalled.get_or_insert(self.elapsed());
+                    self.slow = true;
                     if let Phase::Flushing { settled, .. } = &mut self.phase {
                         *settled = false;
                     }

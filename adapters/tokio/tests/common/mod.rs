@@ -12,10 +12,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crossws_core::{Hub, Resolve};
-use crossws_tokio::{Server, ServerBuilder, ServerHandle};
+use crossws_tokio::io::{Stream, stream};
+use crossws_tokio::{Listen, Server, ServerBuilder, ServerHandle, Tokio};
 use futures_util::{SinkExt, StreamExt};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
@@ -27,6 +29,24 @@ pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     match tokio::time::timeout(SOON, future).await {
         Ok(output) => output,
         Err(_) => panic!("waited too long for {what}"),
+    }
+}
+
+/// A listener of pipes.
+pub struct Pipes(pub mpsc::UnboundedReceiver<DuplexStream>);
+
+impl Listen<Tokio> for Pipes {
+    type Io = Stream<DuplexStream>;
+
+    async fn accept(&mut self) -> std::io::Result<(Self::Io, Option<SocketAddr>)> {
+        match self.0.recv().await {
+            Some(pipe) => Ok((stream(pipe), None)),
+            None => std::future::pending().await,
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<Option<SocketAddr>> {
+        Ok(None)
     }
 }
 
