@@ -1,4 +1,5 @@
 use std::fmt;
+use std::time::Duration;
 
 use crate::Utf8Bytes;
 
@@ -101,6 +102,9 @@ pub struct CloseFrame {
     reason: Utf8Bytes,
 }
 
+/// What stands before the milliseconds of a retry.
+const RETRY: &str = "; retry=";
+
 impl CloseFrame {
     /// The longest reason in bytes: a control frame holds 125, of which the code takes two
     /// (RFC 6455 section 5.5).
@@ -124,6 +128,34 @@ impl CloseFrame {
     /// The reason, possibly empty.
     pub fn reason(&self) -> &Utf8Bytes {
         &self.reason
+    }
+
+    /// This frame, with the time after which the client is asked to come back at the end of its reason,
+    /// in whole milliseconds. Without it where the reason leaves no room.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use crossws_core::{CloseCode, CloseFrame};
+    ///
+    /// let frame = CloseFrame::new(CloseCode::RESTART, "restarting");
+    /// let frame = frame.with_retry(Duration::from_millis(740));
+    /// assert_eq!(&**frame.reason(), "restarting; retry=740");
+    /// assert_eq!(frame.retry(), Some(Duration::from_millis(740)));
+    /// ```
+    #[must_use]
+    pub fn with_retry(self, after: Duration) -> Self {
+        let reason = format!("{}{RETRY}{}", self.reason, after.as_millis());
+        if reason.len() > Self::MAX_REASON {
+            return self;
+        }
+        Self::new(self.code, reason)
+    }
+
+    /// The time after which the client is asked to come back, if the reason names one: see
+    /// [`with_retry`](Self::with_retry).
+    pub fn retry(&self) -> Option<Duration> {
+        let (_, millis) = self.reason.rsplit_once(RETRY)?;
+        millis.parse().ok().map(Duration::from_millis)
     }
 }
 

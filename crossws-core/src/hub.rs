@@ -15,7 +15,7 @@ use crate::peer::{self, Protocol, SettingsCell};
 use crate::publication::Publication;
 use crate::registry::Registry;
 use crate::subscriptions::Subscriptions;
-use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Event, Mutex};
 use crate::tasks::Inbox;
 use crate::{
@@ -43,7 +43,9 @@ struct Inner {
     kept_headers: Vec<HeaderName>,
     /// With what everyone is closed, once a shutdown has begun.
     shutdown: Mutex<Option<CloseFrame>>,
+    turns_away: AtomicBool,
     sessions: AtomicUsize,
+    flushed: AtomicUsize,
     idle: Event,
     extensions: Extensions,
     /// What all connections hold of [`Limits::max_unfinished`].
@@ -124,7 +126,9 @@ impl HubBuilder {
             settings: Arc::new(self.settings),
             kept_headers: self.kept_headers,
             shutdown: Mutex::new(None),
+            turns_away: AtomicBool::new(false),
             sessions: AtomicUsize::new(0),
+            flushed: AtomicUsize::new(0),
             idle: Event::new(),
             extensions: Extensions::default(),
             unfinished: Budget::default(),
@@ -344,8 +348,27 @@ impl Hub {
     /// with `frame`. Await [`idle`](Self::idle) for the last `close` hook. Of several calls, the
     /// first one's frame stands. A hub that two servers share stops for both.
     pub fn shutdown(&self, frame: CloseFrame) {
-        let frame = self.0.shutdown.lock().get_or_insert(frame).clone();
+        let frame = self.refuse_upgrades(frame);
         Peer::close_all(self.peers(), &frame, End::Shutdown);
+    }
+
+    /// Refuses upgrades from here on. Returns with what everyone is to be closed.
+    pub(crate) fn refuse_upgrades(&self, frame: CloseFrame) -> CloseFrame {
+        self.turn_away();
+        self.0.shutdown.lock().get_or_insert(frame).clone()
+    }
+
+    /// Whether new clients should be sent here: false from the first moment of a shutdown on, also
+    /// while its [`delay`](field@Shutdown::delay) lets everything go on as before. What a readiness
+    /// check answers.
+    pub fn is_ready(&self) -> bool {
+        !self.0.turns_away.load(Ordering::Relaxed)
+    }
+
+    /// Makes [`is_ready`](Self::is_ready) false, and nothing else: what a [`Shutdown`] with a delay
+    /// begins with.
+    pub fn turn_away(&self) {
+        self.0.turns_away.store(true, Ordering::Relaxed);
     }
 
     /// Whether a shutdown has begun.
@@ -362,13 +385,27 @@ impl Hub {
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn idle(&self) {
+        self.idle_but(0).await;
+    }
+
+    /// As [`idle`](Self::idle), but for so many connections, whose hooks wait for it.
+    pub(crate) async fn idle_but(&self, own: usize) {
         loop {
             let listener = self.0.idle.listen();
-            if self.0.sessions.load(Ordering::SeqCst) == 0 {
+            if self.0.sessions.load(Ordering::SeqCst) <= own {
                 return;
             }
             listener.await;
         }
+    }
+
+    /// How many connections have ended with both close frames exchanged.
+    pub(crate) fn flushed(&self) -> usize {
+        self.0.flushed.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn count_flushed(&self) {
+        self.0.flushed.fetch_add(1, Ordering::Release);
     }
 
     pub(crate) fn session_begins(&self) {
@@ -380,7 +417,7 @@ impl Hub {
     }
 
     pub(crate) fn session_ends(&self) {
-        if self.0.sessions.fetch_sub(1, Ordering::SeqCst) == 1 {
+        if self.0.sessions.fetch_sub(1, Ordering::SeqCst) <= 2 {
             self.0.idle.notify_all();
         }
     }

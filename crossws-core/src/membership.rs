@@ -34,17 +34,14 @@ impl Drop for Ongoing {
 pub(crate) struct Membership {
     pub(crate) peer: Peer,
     // Dropped after `Drop::drop` below: the hub is idle when the peer is gone.
-    _ongoing: Ongoing,
+    ongoing: Ongoing,
 }
 
 impl Membership {
     /// Lists a new peer, within these limits.
     pub(crate) fn begin(peer: Peer, ongoing: Ongoing, limits: &Limits) -> Result<Self, CloseFrame> {
         let hub = ongoing.hub().clone();
-        let membership = Self {
-            peer,
-            _ongoing: ongoing,
-        };
+        let membership = Self { peer, ongoing };
         if let Some(frame) = hub.shutdown_frame() {
             return Err(frame);
         }
@@ -52,10 +49,14 @@ impl Membership {
             .join(&membership.peer, limits)
             .map_err(JoinError::into_frame)?;
         if let Some(frame) = hub.shutdown_frame() {
-            // OpeningPeer between the shutdown's beginning and its list, so it may not be on it.
+            // Joined between the shutdown's beginning and its list, so it may not be on it.
             membership.peer.close_for_shutdown(frame);
         }
         Ok(membership)
+    }
+
+    pub(crate) fn hub(&self) -> &Hub {
+        self.ongoing.hub()
     }
 }
 

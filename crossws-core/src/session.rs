@@ -287,6 +287,7 @@ impl<H: Hooks + ?Sized> Session<H> {
         while let Some(notice) = self.take_notice() {
             self.notice(notice).await;
         }
+        let clean = closed.clean;
         let peer = &self.membership.peer;
         peer.over();
         let hook = async { self.hooks.close(peer, closed).await };
@@ -302,6 +303,9 @@ impl<H: Hooks + ?Sized> Session<H> {
             if let Kind::Failed(error) = notice.0 {
                 self.error(error).await;
             }
+        }
+        if clean {
+            self.membership.hub().count_flushed();
         }
     }
 

@@ -364,7 +364,7 @@ async fn a_shutdown_drops_what_outlives_the_grace_on_every_route() {
     }
     let stop = Shutdown::default().grace(Duration::from_millis(1));
     let report = soon("the shutdown", crossws_axum::shutdown(&hub, stop)).await;
-    assert_eq!((report.told, report.forced), (2, 2));
+    assert_eq!((report.closed, report.forced), (2, 2));
     for mut client in clients {
         while let Some(Ok(message)) = soon("the end", client.0.next()).await {
             assert!(message.is_close(), "{message:?}");

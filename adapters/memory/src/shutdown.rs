@@ -1,7 +1,9 @@
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::pin::pin;
 use std::task::{Poll, ready};
+use std::time::Duration;
 
+use crossws_core::adapter::Closing;
 use crossws_core::{Report, Shutdown};
 
 use crate::clock::Alarm;
@@ -9,37 +11,51 @@ use crate::server::World;
 
 /// See [`TestServer::shutdown`](crate::TestServer::shutdown).
 pub(crate) async fn shut_down(world: &World, shutdown: Shutdown) -> Report {
-    let World {
-        hub,
-        clock,
-        executor,
-        ..
-    } = world;
-    let told = hub.stats().sessions;
-    let mut forced = 0;
-    hub.shutdown(shutdown.frame);
+    let World { hub, clock, .. } = world;
+    hub.turn_away();
+    sleep_until(world, clock.now().saturating_add(shutdown.delay)).await;
+    let mut closing = Closing::begin(hub, &shutdown, false);
+    let start = clock.now();
+    while let Some(next) = closing.poll(clock.now().saturating_sub(start)) {
+        sleep_until(world, start.saturating_add(next)).await;
+    }
     let deadline = clock.now().saturating_add(shutdown.grace);
-    let mut alarm = Alarm::passive(clock);
+    // The grace is the last resort: time is not moved to reach it.
+    run_until(world, Alarm::passive(clock), deadline, closing.ended()).await;
+    let report = closing.report();
+    // Those without a session too: upgrades, and last frames that no client takes.
+    world.executor.cancel_all();
+    report
+}
+
+/// Lets everything run until then, and moves time there.
+async fn sleep_until(world: &World, deadline: Duration) {
+    run_until(world, Alarm::new(&world.clock), deadline, pending()).await;
+}
+
+/// Lets everything run until then, or until this has ended.
+async fn run_until(
+    world: &World,
+    mut alarm: Alarm,
+    deadline: Duration,
+    ended: impl Future<Output = ()>,
+) {
+    let World {
+        clock, executor, ..
+    } = world;
     let waiter = executor.waiter();
-    let mut idle = pin!(hub.idle());
+    let mut ended = pin!(ended);
     poll_fn(|cx| {
         loop {
             ready!(executor.poll_quiet(&waiter, cx));
-            if idle.as_mut().poll(cx).is_ready() {
+            if ended.as_mut().poll(cx).is_ready() || clock.now() >= deadline {
                 return Poll::Ready(());
             }
-            if clock.now() >= deadline {
-                forced = hub.stats().sessions;
-                return Poll::Ready(());
-            }
+            alarm.set(Some(deadline), cx.waker());
             if !clock.step_to_alarm(deadline) {
-                alarm.set(Some(deadline), cx.waker());
                 return Poll::Pending;
             }
         }
     })
     .await;
-    // Those without a session too: upgrades, and last frames that no client takes.
-    executor.cancel_all();
-    Report::new(told, forced)
 }

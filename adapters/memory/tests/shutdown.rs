@@ -24,7 +24,7 @@ fn everybody_is_told_and_waited_for() {
         server.settle().await;
         log.take();
         let report = server.shutdown(Shutdown::default()).await;
-        assert_eq!((report.told, report.finished, report.forced), (2, 2, 0));
+        assert_eq!((report.closed, report.flushed, report.forced), (2, 2, 0));
         let close = "close 1012 restarting, by Shutdown, clean";
         assert_eq!(log.take(), [close, close]);
         assert_eq!(one.next().await.unwrap().text(), Ok("last"));
@@ -55,7 +55,7 @@ fn a_client_that_does_not_answer_is_given_up() {
         let mut client = server.connect("/").await.unwrap();
         client.pause();
         let report = server.shutdown(Shutdown::default()).await;
-        assert_eq!((report.finished, report.forced), (1, 0));
+        assert_eq!((report.dropped, report.forced), (1, 0));
         assert_eq!(server.now(), Duration::from_secs(5));
         let close = "close 1012 restarting, by Shutdown, not clean";
         assert_eq!(log.take(), ["open", close]);
@@ -109,7 +109,7 @@ fn a_hook_that_outlives_the_grace_is_dropped() {
         assert!(log.take().is_empty());
         let advance = server.advance(Duration::from_secs(3));
         let (report, ()) = zip(shutdown, advance).await;
-        assert_eq!((report.told, report.finished, report.forced), (2, 0, 2));
+        assert_eq!((report.closed, report.flushed, report.forced), (2, 0, 2));
         assert_eq!(log.take(), ["dropped", "dropped"]);
         assert_eq!(two.next().await, None);
         assert_eq!(server.hub().stats().sessions, 0);
@@ -130,7 +130,7 @@ fn a_real_wait_in_a_close_hook_is_waited_for() {
         let _client = server.connect("/").await.unwrap();
         let opener = std::thread::spawn(move || gate.open());
         let report = server.shutdown(Shutdown::default()).await;
-        assert_eq!((report.finished, report.forced), (1, 0));
+        assert_eq!((report.flushed, report.forced), (1, 0));
         opener.join().unwrap();
     });
 }
@@ -142,7 +142,7 @@ fn an_upgrade_under_way_has_its_time_and_is_refused() {
         let mut connecting = server.connect("/").into_future();
         assert!(poll_once(&mut connecting).await.is_none());
         let report = server.shutdown(Shutdown::default()).await;
-        assert_eq!((report.told, report.finished), (1, 1));
+        assert_eq!((report.closed, report.dropped), (1, 1));
         assert_eq!(
             server.now(),
             crossws_core::Limits::default().upgrade_timeout
@@ -157,4 +157,54 @@ impl Drop for OnDrop {
     fn drop(&mut self) {
         self.0.add("dropped");
     }
+}
+
+#[test]
+fn closes_are_spread_evenly_and_say_when_to_come_back() {
+    block_on(async {
+        const CLIENTS: usize = 300;
+        let server = TestServer::new(hooks());
+        let mut clients = Vec::new();
+        for _ in 0..CLIENTS {
+            clients.push(server.connect("/").await.unwrap());
+        }
+        let spread = Duration::from_secs(30);
+        let stopping = server.shutdown(Shutdown::default().spread(spread));
+        let times = async {
+            let mut at = Vec::new();
+            for client in &mut clients {
+                let end = client.closed().await;
+                assert_eq!(end.code, 1012);
+                let frame = CloseFrame::new(CloseCode::RESTART, end.reason);
+                assert!(frame.retry().unwrap() <= Duration::from_secs(1));
+                at.push(frame.retry().unwrap());
+            }
+            at
+        };
+        let (report, retries) = zip(stopping, times).await;
+        assert_eq!((report.closed, report.flushed), (CLIENTS, CLIENTS));
+        assert!(server.now() >= Duration::from_secs(29) && server.now() <= spread);
+        let early = retries
+            .iter()
+            .filter(|retry| retry.as_millis() < 500)
+            .count();
+        assert!(
+            (100..=200).contains(&early),
+            "{early} come back within half a second"
+        );
+    });
+}
+
+#[test]
+fn time_moves_to_the_end_of_the_delay() {
+    block_on(async {
+        let server = TestServer::new(hooks());
+        let mut client = server.connect("/").await.unwrap();
+        assert!(server.hub().is_ready());
+        let delay = Shutdown::default().delay(Duration::from_secs(5));
+        assert_eq!(server.shutdown(delay).await.flushed, 1);
+        assert!(!server.hub().is_ready());
+        assert_eq!(client.closed().await.code, 1012);
+        assert_eq!(server.now(), Duration::from_secs(5));
+    });
 }

@@ -11,7 +11,7 @@ use crate::engine::EngineKind;
 use crate::head::HeadLimits;
 use crate::io::Io;
 use crate::runtime::ServerRuntime;
-use crate::shutdown::shut_down;
+use crate::shutdown::{delay, shut_down};
 use crate::tasks::Tasks;
 
 /// The door for a server that is not [`Server`](crate::Server): it takes a stream that was accepted
@@ -97,6 +97,7 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     /// and drops the rest.
     pub async fn shutdown(&self, shutdown: Shutdown) -> Report {
         let others = std::future::ready(());
+        delay(&T::default(), &self.hub, &shutdown).await;
         shut_down(&T::default(), &self.hub, &self.tasks, &shutdown, others).await
     }
 }

@@ -46,6 +46,11 @@ pub(crate) fn begin_hook() {
     STATE.set(State::Hook);
 }
 
+/// Returns whether a hook is polled on this thread right now.
+pub(crate) fn is_in_hook() -> bool {
+    STATE.get() != State::NoHook
+}
+
 /// The hook is not polled any more. Returns the queues that grew, if the turn is over.
 #[inline]
 pub(crate) fn end_hook() -> Option<Box<Grown>> {

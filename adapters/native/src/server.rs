@@ -18,7 +18,7 @@ use crate::head::HeadLimits;
 use crate::io::Io;
 use crate::listen::{Listen, accept};
 use crate::runtime::ServerRuntime;
-use crate::shutdown::shut_down;
+use crate::shutdown::{delay, shut_down};
 use crate::socket;
 use crate::stage::Stage;
 use crate::stop::Stop;
@@ -215,18 +215,27 @@ impl<R: Resolve, T: ServerRuntime> Server<R, T> {
     pub async fn run_until(self, signal: impl Future, shutdown: Shutdown) -> io::Result<Report> {
         let handle = self.handle();
         let mut signal = pin!(signal);
-        {
-            // Dropped before the shutdown, which waits for it.
-            let mut run = self.run;
-            std::future::poll_fn(|cx| {
-                if signal.as_mut().poll(cx).is_ready() {
-                    return Poll::Ready(Ok(()));
-                }
-                run.as_mut().poll(cx)
-            })
-            .await?;
-        }
-        Ok(handle.shutdown(shutdown).await)
+        let mut run = self.run;
+        let mut ended = std::future::poll_fn(|cx| {
+            if signal.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Ok(false));
+            }
+            run.as_mut().poll(cx).map_ok(|()| true)
+        })
+        .await?;
+        // It runs on for the shutdown's delay, and then the shutdown ends it.
+        let mut shutdown = pin!(handle.shutdown(shutdown));
+        std::future::poll_fn(|cx| {
+            if let Poll::Ready(report) = shutdown.as_mut().poll(cx) {
+                return Poll::Ready(Ok(report));
+            }
+            if !ended && let Poll::Ready(result) = run.as_mut().poll(cx) {
+                ended = true;
+                result?;
+            }
+            Poll::Pending
+        })
+        .await
     }
 }
 
@@ -356,13 +365,15 @@ impl<T: ServerRuntime> ServerHandle<T> {
 
     /// Stops accepting, tells every peer, waits for their `close` hooks and for HTTP requests at
     /// hand up to the grace, and drops the rest. When it resolves, nothing of this server runs
-    /// any more.
+    /// any more; where a hook awaits it, nothing but that hook's connection. An HTTP handler should
+    /// not await it, for it waits for the requests at hand.
     ///
     /// # Cancel safety
-    /// The peers have been told at the first poll; dropping the future afterwards means only that
-    /// nobody forces the rest.
+    /// Without a delay and a spread the peers have been told at the first poll; dropping the future
+    /// afterwards means only that nobody forces the rest. Dropped earlier, those who are left stay.
     pub async fn shutdown(&self, shutdown: Shutdown) -> Report {
         let shared = &self.0;
+        delay(&shared.runtime, &shared.hub, &shutdown).await;
         shared.stop.stop();
         // Whoever still watches for the stop still works: the accept loop, and HTTP connections
         // with a request at hand.

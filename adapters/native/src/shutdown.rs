@@ -1,10 +1,20 @@
 use std::pin::pin;
 
+use crossws_core::adapter::Closing;
 use crossws_core::{Hub, Report, Shutdown};
 
+use crate::pace;
 use crate::runtime::Runtime;
 use crate::tasks::Tasks;
 use crate::timer::{later, until};
+
+/// Waits for the shutdown's delay, in which everything goes on but the readiness check.
+pub(crate) async fn delay<T: Runtime>(runtime: &T, hub: &Hub, shutdown: &Shutdown) {
+    hub.turn_away();
+    if !shutdown.delay.is_zero() {
+        runtime.sleep(shutdown.delay).await;
+    }
+}
 
 /// Tells every peer, waits for the last hook and for `others` to end, forces the rest.
 pub(crate) async fn shut_down<T: Runtime>(
@@ -14,27 +24,35 @@ pub(crate) async fn shut_down<T: Runtime>(
     shutdown: &Shutdown,
     others: impl Future<Output = ()>,
 ) -> Report {
-    let told = hub.stats().sessions;
-    hub.shutdown(shutdown.frame.clone());
+    let mut closing = Closing::begin(hub, shutdown, pace::is_in_hook());
+    let start = runtime.now();
+    while let Some(next) = closing.poll(runtime.now().saturating_duration_since(start)) {
+        let elapsed = runtime.now().saturating_duration_since(start);
+        runtime.sleep(next.saturating_sub(elapsed)).await;
+    }
     let all_ended = async {
-        hub.idle().await;
+        closing.ended().await;
         others.await;
     };
     let deadline = later(runtime.now(), shutdown.grace);
-    until(runtime, deadline, pin!(all_ended)).await;
-    let forced = hub.stats().sessions;
+    let ended = until(runtime, deadline, pin!(all_ended)).await;
+    let report = closing.report();
+    if pace::is_in_hook() && ended.is_some() {
+        // Nothing is left but the connection of this hook.
+        return report;
+    }
     // Those without a session too: handshakes, and ends that no hook waits for.
     tasks.abort_all();
     Tasks::of(hub).abort_all();
-    if forced > 0 {
+    if report.forced > 0 {
         // A dropped task is gone at its next await; one that blocks its thread cannot be forced,
         // and must not hold up the report.
         let deadline = later(runtime.now(), hub.limits().close_timeout);
-        until(runtime, deadline, pin!(hub.idle())).await;
+        until(runtime, deadline, pin!(closing.ended())).await;
         tracing::warn!(
-            forced,
+            forced = report.forced,
             "dropped connections that outlived the shutdown's grace"
         );
     }
-    Report::new(told, forced)
+    report
 }

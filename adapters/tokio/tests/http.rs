@@ -149,7 +149,7 @@ async fn the_layer_mounts_in_axum() {
     let stopping = tokio::spawn(async move { acceptor.shutdown(Default::default()).await });
     assert_eq!(u16::from(client.close_frame().await.unwrap().code), 1012);
     let _ = soon("the end", futures_util::StreamExt::next(&mut client.0)).await;
-    assert_eq!(soon("the report", stopping).await.unwrap().finished, 1);
+    assert_eq!(soon("the report", stopping).await.unwrap().closed, 1);
 }
 
 #[tokio::test]

@@ -4,14 +4,18 @@
 
 mod common;
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use common::{read_head, serve, soon, start, upgrade_request};
-use crossws_core::{CloseCode, ClosedBy, hooks};
-use crossws_tokio::{Server, Shutdown};
+use common::{Pipes, read_head, serve, soon, start, upgrade_request};
+use crossws_core::{CloseCode, ClosedBy, Hub, hooks};
+use crossws_tokio::{Server, ServerHandle, Shutdown};
+use futures_util::{SinkExt, StreamExt};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_tungstenite::client_async;
 
 #[tokio::test]
 async fn peers_are_told_and_every_close_hook_has_ended() {
@@ -45,7 +49,7 @@ async fn peers_are_told_and_every_close_hook_has_ended() {
         let _ = soon("the end", futures_util::StreamExt::next(&mut client.0)).await;
     }
     let report = soon("the report", stopping).await.unwrap();
-    assert_eq!((report.told, report.finished, report.forced), (5, 5, 0));
+    assert_eq!((report.closed, report.flushed, report.forced), (5, 5, 0));
     for _ in 0..5 {
         let closed = seen.try_recv().expect("each close hook had ended");
         assert_eq!(closed.by, ClosedBy::Shutdown);
@@ -64,7 +68,7 @@ async fn a_signal_stops_listening_and_does_not_wait_for_nobody() {
     // The grace is longer than `soon` waits.
     let shutdown = Shutdown::default().grace(Duration::from_secs(3600));
     let report = server.run_until(tokio::task::yield_now(), shutdown);
-    assert_eq!(soon("the report", report).await.unwrap().told, 0);
+    assert_eq!(soon("the report", report).await.unwrap().closed, 0);
     assert!(TcpStream::connect(addr).await.is_err());
 }
 
@@ -81,7 +85,7 @@ async fn what_outlives_the_grace_is_forced_and_reported() {
         .frame(CloseCode::AWAY)
         .grace(Duration::from_millis(100));
     let report = soon("the report", server.handle.shutdown(shutdown)).await;
-    assert_eq!((report.told, report.finished, report.forced), (1, 0, 1));
+    assert_eq!((report.closed, report.flushed, report.forced), (1, 0, 1));
     assert_eq!(server.hub().stats().sessions, 0);
 }
 
@@ -146,4 +150,74 @@ async fn a_request_at_hand_is_answered_before_the_server_is_gone() {
         .unwrap();
     assert_eq!(&body, b"done");
     soon("the report", stopping).await.unwrap();
+}
+
+/// It would wait for the whole grace: its own connection ends when it does.
+#[tokio::test]
+async fn a_hook_that_awaits_the_shutdown_does_not_wait_for_itself() {
+    let own: Arc<OnceLock<ServerHandle>> = Arc::default();
+    let (reports, mut seen) = mpsc::unbounded_channel();
+    let hooks = hooks().on_message({
+        let own = Arc::clone(&own);
+        move |_, _| {
+            let (own, reports) = (Arc::clone(&own), reports.clone());
+            async move {
+                let shutdown = Shutdown::default().grace(Duration::from_secs(3600));
+                let report = own.get().unwrap().shutdown(shutdown).await;
+                reports.send(report).unwrap();
+            }
+        }
+    });
+    let server = serve(hooks).await;
+    assert!(own.set(server.handle.clone()).is_ok());
+    let mut other = server.connect("/").await;
+    let mut admin = server.connect("/").await;
+    admin.send("stop").await;
+    assert_eq!(u16::from(other.close_frame().await.unwrap().code), 1012);
+    let _ = soon("the end", futures_util::StreamExt::next(&mut other.0)).await;
+    let report = soon("the report", seen.recv()).await.unwrap();
+    assert_eq!((report.closed, report.flushed, report.forced), (1, 1, 0));
+    // Its own is closed as any other.
+    assert_eq!(u16::from(admin.close_frame().await.unwrap().code), 1012);
+}
+
+/// A load balancer learns of it before the clients do.
+#[tokio::test(start_paused = true)]
+async fn a_server_goes_on_for_the_delay_and_says_that_it_is_not_ready() {
+    let hub = Hub::default();
+    let (pipes, listener) = mpsc::unbounded_channel();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let server = Server::builder(hooks().on_message(|peer, text| async move { peer.send(text) }))
+        .hub(hub.clone())
+        .listen(Pipes(listener))
+        .unwrap();
+    let delay = Shutdown::default().delay(Duration::from_secs(5));
+    let report = tokio::spawn(server.run_until(stopped, delay));
+    let connect = async || {
+        let (client, pipe) = tokio::io::duplex(1 << 16);
+        pipes.send(pipe).unwrap();
+        let (client, _) = client_async("ws://localhost/", client).await.unwrap();
+        client
+    };
+    let mut early = connect().await;
+    assert!(hub.is_ready());
+    stop.send(()).unwrap();
+    while hub.is_ready() {
+        tokio::task::yield_now().await;
+    }
+    let start = Instant::now();
+    let mut late = connect().await;
+    late.send("still?".into()).await.unwrap();
+    assert_eq!(
+        late.next().await.unwrap().unwrap().into_text().unwrap(),
+        "still?"
+    );
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    for client in [&mut early, &mut late] {
+        assert!(client.next().await.unwrap().unwrap().is_close());
+        assert!(client.next().await.is_none());
+    }
+    assert_eq!(start.elapsed().as_secs(), 5);
+    let report = report.await.unwrap().unwrap();
+    assert_eq!((report.closed, report.flushed), (2, 2));
 }

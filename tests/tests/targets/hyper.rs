@@ -69,7 +69,7 @@ async fn start<R: Resolve>(app: R, hub: Hub, journal: Arc<Journal>) -> Local {
                 }
                 let report = acceptor.shutdown(shutdown).await;
                 Report {
-                    closed: report.finished,
+                    closed: report.flushed + report.dropped,
                     forced: report.forced,
                 }
             })

@@ -134,7 +134,7 @@ async fn start<R: Resolve, T: ServerRuntime>(
                 }
                 let report = handle.shutdown(shutdown).await;
                 Report {
-                    closed: report.finished,
+                    closed: report.flushed + report.dropped,
                     forced: report.forced,
                 }
             })

@@ -109,7 +109,7 @@ fn a_shutdown_forces_raw_streams_too() {
         .frame(CloseCode::AWAY)
         .grace(Duration::from_millis(50));
     let report = block_on(acceptor.shutdown(shutdown));
-    assert_eq!((report.told, report.finished, report.forced), (1, 0, 1));
+    assert_eq!((report.closed, report.flushed, report.forced), (1, 0, 1));
     assert!(end.recv_timeout(Duration::from_secs(20)).unwrap());
 }
 

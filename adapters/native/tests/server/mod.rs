@@ -122,7 +122,7 @@ fn a_shutdown_tells_peers_waits_for_them_and_stops_listening() {
     assert_eq!(stream.read(&mut frame).unwrap(), 0);
     drop(stream);
     let report = stopping.join().unwrap();
-    assert_eq!((report.told, report.finished, report.forced), (1, 1, 0));
+    assert_eq!((report.closed, report.flushed, report.forced), (1, 1, 0));
     assert!(TcpStream::connect(addr).is_err());
 }
 
@@ -143,7 +143,7 @@ fn what_outlives_the_grace_is_forced() {
         .frame(CloseCode::AWAY)
         .grace(Duration::from_millis(50));
     let report = block_on(handle.shutdown(shutdown));
-    assert_eq!((report.told, report.finished, report.forced), (1, 0, 1));
+    assert_eq!((report.closed, report.flushed, report.forced), (1, 0, 1));
     assert_eq!(hub.stats().sessions, 0);
 }
 

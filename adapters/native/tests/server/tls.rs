@@ -246,7 +246,7 @@ fn a_shutdown_ends_tls_in_order() {
     assert_eq!(stream.read(&mut frame).unwrap(), 0);
     drop(stream);
     let report = stopping.join().unwrap();
-    assert_eq!((report.told, report.finished, report.forced), (1, 1, 0));
+    assert_eq!((report.closed, report.flushed, report.forced), (1, 1, 0));
 }
 
 /// More than are woken each by itself when something is published: the server's crew writes.
