@@ -32,7 +32,7 @@ enum ToClient<'a> {
         room: &'a str,
         people: Vec<Person>,
     },
-    OpeningPeer {
+    Joined {
         id: PeerId,
         name: &'a str,
     },
@@ -140,7 +140,7 @@ impl Hooks for Chat {
         }))?;
         // Only now, so that nothing comes before the welcome.
         peer.subscribe(TALK)?;
-        peer.publish(TALK, Json(ToClient::OpeningPeer { id, name }))?;
+        peer.publish(TALK, Json(ToClient::Joined { id, name }))?;
         Ok(())
     }
 

@@ -114,7 +114,7 @@ fn the_first_signal_closes_the_peers_and_the_process_ends_with_0(binary: &str) {
         .write_all(&[0x88, 0x82, 0, 0, 0, 0, high, low])
         .unwrap();
     let report = chat.output.next().unwrap().unwrap();
-    assert_eq!(report, "1 told, 1 finished, 0 forced");
+    assert_eq!(report, "1 closed: 1 flushed, 0 dropped, 0 forced");
     assert_eq!(chat.wait().code(), Some(0));
 }
 
