@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
-import { free_port, listening, run } from '../clients/processes.mjs';
+import { ends, free_port, listening, run } from '../clients/processes.mjs';
 import { until } from '../clients/script.mjs';
 
 const here = (file) => fileURLToPath(new URL(file, import.meta.url));
@@ -183,4 +183,7 @@ for (const [name, url, reloads] of proxies) {
   await check(`${name}: a refused upgrade`, () => refused(url));
 }
 await Promise.all(waits);
+// In order: a master that is killed leaves its workers behind.
+for (const child of [nginx, haproxy]) child.kill('SIGTERM');
+await Promise.all([ends(nginx, 10_000), ends(haproxy, 10_000)]);
 process.exit(failed ? 1 : 0);
