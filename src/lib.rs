@@ -19,10 +19,10 @@ pub use crossws_core::{
     HubBuilder, Incoming, IntoMessage, IntoResolution, InvalidCloseCode, InvalidHeader,
     InvalidPeerId, Json, Limit, Limits, MaybeSend, MaybeSync, Message, NotAttached, OnError,
     Origin, Overflow, Params, Peer, PeerContext, PeerId, PeerState, PersistError, PublishError,
-    Published, Rejection, Report, Resolution, Resolve, ResolveWith, Route, RouteSettings, Scope,
-    SendError, SendOptions, Sent, Settings, SharedHooks, Shutdown, Stats, SubscribeError,
-    Subscription, Swap, To, Topics, Unsupported, Upgrade, UpgradeRequest, Utf8Bytes, WeakPeer,
-    Wrap, Wrapped, handler, hooks, http, ok, resolve_with, wrap, yield_now,
+    Published, Rejection, Report, Resolution, Resolve, ResolveWith, Route, RouteScope,
+    RouteSettings, Scope, SendError, SendOptions, Sent, Settings, SharedHooks, Shutdown, Stats,
+    SubscribeError, Subscription, Swap, To, Topics, Unsupported, Upgrade, UpgradeRequest,
+    Utf8Bytes, WeakPeer, Wrap, Wrapped, handler, hooks, http, ok, resolve_with, wrap, yield_now,
 };
 
 /// What most hooks name, for one `use crossws::prelude::*`. The crate itself is not for glob

@@ -20,7 +20,7 @@ use crate::sync::{Event, Mutex};
 use crate::tasks::Inbox;
 use crate::{
     Capabilities, CloseFrame, Deflate, Error, ExpiryError, Extensions, HookKind, Limit, Limits,
-    Origin, Peer, PeerId, Published, Rejection, Resolution, Resolve, Scope, Settings,
+    Origin, Peer, PeerId, Published, Rejection, Resolution, Resolve, RouteScope, Scope, Settings,
     SubscribeError, UpgradeRequest,
 };
 
@@ -41,6 +41,7 @@ struct Inner {
     registry: Registry,
     settings: Arc<Settings>,
     kept_headers: Vec<HeaderName>,
+    partial: bool,
     /// With what everyone is closed, once a shutdown has begun.
     shutdown: Mutex<Option<CloseFrame>>,
     sessions: AtomicUsize,
@@ -81,6 +82,7 @@ pub struct Stats {
 pub struct HubBuilder {
     settings: Settings,
     kept_headers: Vec<HeaderName>,
+    partial: bool,
 }
 
 impl HubBuilder {
@@ -117,12 +119,20 @@ impl HubBuilder {
         self
     }
 
+    /// Says that other hubs hold further connections of the application, as in Durable Objects:
+    /// [`Hub::route`] then fails unless it is asked for those [here](RouteScope::here).
+    pub fn partial(mut self) -> Self {
+        self.partial = true;
+        self
+    }
+
     /// The hub.
     pub fn build(self) -> Hub {
         Hub(Arc::new(Inner {
             registry: Registry::default(),
             settings: Arc::new(self.settings),
             kept_headers: self.kept_headers,
+            partial: self.partial,
             shutdown: Mutex::new(None),
             sessions: AtomicUsize::new(0),
             idle: Event::new(),
@@ -311,6 +321,31 @@ impl Hub {
         Scope::new(self, None)
     }
 
+    /// The connections of a route, whatever their parameters and namespaces.
+    ///
+    /// With a slash in front it is the route's whole pattern, spelled in any of the three ways:
+    /// `/rooms/{id}`, `/rooms/[id]`, `/rooms/:id`. Without, it is the route's name, which is the pattern
+    /// without the first slash where no other was given; `""` is the root. A route file's name is its path
+    /// below the folder, whatever the base: `rooms/[id]`.
+    ///
+    /// ```
+    /// # use crossws_core::{Hub, PublishError};
+    /// fn announce(hub: &Hub) -> Result<usize, PublishError> {
+    ///     Ok(hub.route("chat").send("maintenance at 18:00")?.queued)
+    /// }
+    /// # assert_eq!(announce(&Hub::default()).unwrap(), 0);
+    /// ```
+    ///
+    /// A route that does not exist is one without connections. Hooks that are served without routes
+    /// have none.
+    pub fn route<'a>(&'a self, route: &'a str) -> RouteScope<'a> {
+        RouteScope::new(self, route)
+    }
+
+    pub(crate) fn is_partial(&self) -> bool {
+        self.0.partial
+    }
+
     /// One peer by its id.
     pub fn peer(&self, id: PeerId) -> Option<Peer> {
         self.registry().peer(id)
@@ -395,6 +430,17 @@ impl Hub {
         let published = self
             .registry()
             .publish(namespace, topic, except, publication);
+        self.count_published(&published);
+        published
+    }
+
+    pub(crate) fn deliver_to_route(&self, route: &str, publication: &Publication) -> Published {
+        let published = self.registry().publish_to_route(route, publication);
+        self.count_published(&published);
+        published
+    }
+
+    fn count_published(&self, published: &Published) {
         self.0.published.fetch_add(1, Ordering::Relaxed);
         self.0
             .queued
@@ -402,7 +448,6 @@ impl Hub {
         self.0
             .dropped
             .fetch_add(published.dropped, Ordering::Relaxed);
-        published
     }
 }
 

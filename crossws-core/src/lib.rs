@@ -55,6 +55,8 @@ mod rejection;
 mod request;
 mod resolve;
 mod restored_peer;
+mod route_members;
+mod route_scope;
 mod scope;
 mod send;
 mod session;
@@ -106,6 +108,7 @@ pub use resolve::{
     BeforeUpgrade, DynResolve, IntoResolution, Resolution, Resolve, ResolveWith, Route,
     resolve_with,
 };
+pub use route_scope::RouteScope;
 pub use scope::Scope;
 pub use send::{SendOptions, Sent, To, Topics};
 pub use settings::{RouteSettings, Settings};

@@ -162,6 +162,7 @@ impl Peer {
     /// What the route says is known for a peer that was restored.
     pub(crate) fn on_route(&self, settings: Arc<Settings>) {
         self.0.settings.replace(settings);
+        self.0.hub.registry().join_route(self);
     }
 
     /// The value of this type that a layer has attached to the request before the upgrade: one of

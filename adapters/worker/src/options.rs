@@ -77,6 +77,8 @@ impl Options {
         Hub::builder()
             .settings(self.settings.clone())
             .kept_headers(self.kept_headers.iter().cloned())
+            // Other objects hold the rest.
+            .partial()
             .build()
     }
 }
