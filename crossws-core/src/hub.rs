@@ -3,7 +3,8 @@ use std::sync::Arc;
 
 use http::HeaderName;
 
-use crate::adapter::{Claim, RestoreError, RestoredPeer, Snapshot, Transport};
+use crate::adapter::{Claim, HttpService, RestoreError, RestoredPeer, Snapshot, Transport};
+use crate::api::ServiceRef;
 use crate::budget::Budget;
 use crate::catch::catch_panic;
 use crate::claim::check_topics;
@@ -19,9 +20,9 @@ use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Event, Mutex};
 use crate::tasks::Inbox;
 use crate::{
-    Capabilities, CloseFrame, Deflate, Error, ExpiryError, Extensions, HookKind, Limit, Limits,
-    Origin, Peer, PeerId, Published, Rejection, Resolution, Resolve, RouteScope, Scope, Settings,
-    SubscribeError, UpgradeRequest,
+    Api, Capabilities, CloseFrame, Deflate, Error, ExpiryError, Extensions, HookKind, Limit,
+    Limits, Origin, Peer, PeerId, Published, Rejection, Resolution, Resolve, RouteScope, Scope,
+    Settings, SubscribeError, UpgradeRequest,
 };
 
 /// Everything that is connected to one server: peers, namespaces, topics. A cheap handle that
@@ -47,6 +48,7 @@ struct Inner {
     sessions: AtomicUsize,
     idle: Event,
     extensions: Extensions,
+    http: Mutex<Option<ServiceRef>>,
     /// What all connections hold of [`Limits::max_unfinished`].
     unfinished: Budget,
     accepted: AtomicU64,
@@ -77,12 +79,13 @@ pub struct Stats {
 }
 
 /// What a [`Hub`] is made with.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 #[must_use = "a builder makes nothing until `build`"]
 pub struct HubBuilder {
     settings: Settings,
     kept_headers: Vec<HeaderName>,
     partial: bool,
+    http: Option<Arc<dyn HttpService>>,
 }
 
 impl HubBuilder {
@@ -119,6 +122,13 @@ impl HubBuilder {
         self
     }
 
+    /// The HTTP service that [`Peer::api`] calls, kept as long as the hub. A server lends its own to the
+    /// hub instead: see [`Hub::lend_http`].
+    pub fn http(mut self, service: Arc<dyn HttpService>) -> Self {
+        self.http = Some(service);
+        self
+    }
+
     /// Says that other hubs hold further connections of the application, as in Durable Objects:
     /// [`Hub::route`] then fails unless it is asked for those [here](RouteScope::here).
     pub fn partial(mut self) -> Self {
@@ -137,12 +147,22 @@ impl HubBuilder {
             sessions: AtomicUsize::new(0),
             idle: Event::new(),
             extensions: Extensions::default(),
+            http: Mutex::new(self.http.map(ServiceRef::Kept)),
             unfinished: Budget::default(),
             accepted: AtomicU64::new(0),
             published: AtomicU64::new(0),
             queued: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
         }))
+    }
+}
+
+impl fmt::Debug for HubBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HubBuilder")
+            .field("settings", &self.settings)
+            .field("kept_headers", &self.kept_headers)
+            .finish_non_exhaustive()
     }
 }
 
@@ -344,6 +364,20 @@ impl Hub {
 
     pub(crate) fn is_partial(&self) -> bool {
         self.0.partial
+    }
+
+    /// The application's own HTTP service, for hooks and tasks: see [`Api`].
+    pub fn api(&self) -> Api {
+        Api::new(self.0.http.lock().as_ref().and_then(ServiceRef::get))
+    }
+
+    /// Lends the hub the HTTP service of a server, which [`api`](Self::api) calls while the server holds
+    /// it: a service may hold the hub. Of several servers the last one's counts.
+    pub fn lend_http(&self, service: &Arc<dyn HttpService>) {
+        let lent = ServiceRef::Lent(Arc::downgrade(service));
+        let old = self.0.http.lock().replace(lent);
+        // Without the lock: it may be the last handle.
+        drop(old);
     }
 
     /// One peer by its id.

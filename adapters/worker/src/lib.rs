@@ -35,6 +35,7 @@
 //! ```
 
 mod alarm;
+mod api;
 mod attachment;
 mod command;
 mod deadline;
