@@ -112,7 +112,11 @@ impl Driver {
             (ClaimError::NotHandled(request), Some(http)) => (request, Arc::clone(http)),
             (refused, _) => return self.link.0.answer(Err(refusal(refused))),
         };
+        let addr = request.remote_addr();
         let mut parts = request.into_parts();
+        if let Some(addr) = addr {
+            parts.extensions.insert(addr);
+        }
         let door = UpgradeDoor::new();
         parts.extensions.insert(door.clone());
         let call = http.call(
