@@ -6,9 +6,9 @@
 #[doc(inline)]
 pub use crossws_app::{
     Admission, Admitted, AuthenticateFn, BeforeFn, BeforeOutput, Challenge, FieldErrorKind,
-    IntoRoute, Layer, NoToken, PathError, PathNotUtf8, Pattern, PatternError, PatternErrorKind,
-    PeerExt, PreparedRoute, QueryError, RequestExt, RouteBuilder, RouteInfo, Router, RouterError,
-    Switch, TrailingSlash, route,
+    IntoRoute, Layer, NoToken, PathError, Pattern, PatternError, PatternErrorKind, PeerExt,
+    PreparedRoute, QueryError, RequestExt, RouteBuilder, RouteInfo, Router, RouterError, Switch,
+    TrailingSlash, route,
 };
 #[doc(inline)]
 pub use crossws_core::{
@@ -18,17 +18,17 @@ pub use crossws_core::{
     Error, ErrorKind, Expiry, ExpiryError, Extensions, Handler, HandlerEnd, HookKind, HookOutput,
     HookResult, Hooks, HooksBuilder, Hub, HubBuilder, Incoming, IntoMessage, IntoResolution,
     InvalidCloseCode, InvalidHeader, InvalidPeerId, Json, Limit, Limits, MaybeSend, MaybeSync,
-    Message, NotAttached, OnError, Origin, Overflow, Params, Pass, Peer, PeerContext, PeerId,
-    PeerState, PersistError, PublishError, Published, Rejection, Report, Resolution, Resolve,
-    ResolveWith, Route, RouteScope, RouteSettings, Scope, SendError, SendOptions, Sent, Settings,
-    SharedHooks, Shutdown, Stats, SubscribeError, Subscription, Swap, To, Topics, Unsupported,
-    Upgrade, UpgradeRequest, Utf8Bytes, WeakPeer, Wrap, Wrapped, handler, hooks, http, ok, pass,
-    resolve_with, wrap, yield_now,
+    Message, NotAttached, OnError, Origin, Overflow, Params, Pass, PathNotUtf8, Peer, PeerContext,
+    PeerId, PeerState, PersistError, PublishError, Published, Rejection, Report, Resolution,
+    Resolve, ResolveWith, Route, RouteScope, RouteSettings, Scope, SendError, SendOptions, Sent,
+    Settings, SharedHooks, Shutdown, Stats, SubscribeError, Subscription, Swap, To, Topics,
+    Unsupported, Upgrade, UpgradeRequest, Utf8Bytes, WeakPeer, Wrap, Wrapped, handler, hooks, http,
+    normal_path, ok, pass, resolve_with, wrap, yield_now,
 };
 
 #[cfg(any(feature = "http", feature = "memory"))]
 #[doc(inline)]
-pub use crossws_core::Body;
+pub use crossws_core::{Body, Sockets, Through};
 
 /// What most hooks name, for one `use crossws::prelude::*`. The crate itself is not for glob
 /// imports: its modules carry the names of runtimes.

@@ -26,7 +26,6 @@ pub use challenge::Challenge;
 pub use fields::FieldErrorKind;
 pub use layer::{BeforeFn, BeforeOutput, Layer};
 pub use params::PathError;
-pub use path::PathNotUtf8;
 pub use pattern::{Pattern, PatternError, PatternErrorKind};
 pub use prepared::PreparedRoute;
 pub use query::QueryError;

@@ -20,6 +20,8 @@ pub use crate::publication::Publication;
 pub use crate::restored_peer::RestoredPeer;
 pub use crate::session::{OpeningPeer, PeerEvents, Session};
 pub use crate::snapshot::{RestoreError, Snapshot, SnapshotPart};
+#[cfg(feature = "http")]
+pub use crate::sockets::OriginalTarget;
 pub use crate::start::Start;
 pub use crate::transport::{Receipt, Settled, Transport};
 pub use crate::unfinished::{Overloaded, Unfinished};

@@ -1,5 +1,6 @@
 //! From a request to an accepted upgrade: everything before the 101.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use crate::expiry::{Moment, MomentCell};
 use crate::hub::{ClaimError, Hub};
 use crate::life::Life;
 use crate::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_PEERS, TOO_MANY_TOPICS};
+use crate::path::normal_path;
 use crate::peer::{Inner, Protocol, SettingsCell, credentials_expired};
 use crate::resolve::{BeforeUpgrade, Route};
 use crate::session::OpeningPeer;
@@ -32,6 +34,7 @@ pub struct Claim<H: Hooks + ?Sized> {
     hub: Hub,
     hooks: Arc<H>,
     request: UpgradeRequest,
+    namespace: Option<Arc<str>>,
     settings: Arc<Settings>,
     before: Option<Arc<dyn BeforeUpgrade>>,
 }
@@ -47,6 +50,7 @@ impl<H: Hooks + ?Sized> Claim<H> {
             hub,
             hooks: route.hooks,
             request,
+            namespace: route.namespace,
             settings,
             before: route.before,
         }
@@ -73,7 +77,7 @@ impl<H: Hooks + ?Sized> Claim<H> {
     /// [`ClaimError::NotHandled`] gives the request back when the hook [passes](Upgrade::pass) it on.
     /// Otherwise the response to refuse with: the hook's own; 403 for a foreign origin; 503 in a
     /// shutdown or when the hub is full of peers, namespaces or topics; 409 for an id in use; 414 for
-    /// a namespace's name that is too long;
+    /// a namespace's name that is too long; 400 for a path that is not UTF-8 when it is percent-decoded;
     /// 500 when the hook panicked, chose a subprotocol that was not offered, or more topics than a
     /// peer may have.
     ///
@@ -94,6 +98,7 @@ impl<H: Hooks + ?Sized> Claim<H> {
             hub,
             hooks,
             mut request,
+            mut namespace,
             settings,
             before,
         } = self;
@@ -108,6 +113,15 @@ impl<H: Hooks + ?Sized> Claim<H> {
         }
         if !settings.origin.admits(&request) {
             return Err(Origin::refusal(&request).into());
+        }
+        if namespace.is_none() {
+            let path = normal_path(request.path()).map_err(|error| {
+                Rejection::new(StatusCode::BAD_REQUEST, error.to_string()).with_source(error)
+            })?;
+            // Most paths are their own normal form, and the namespace may be there already.
+            if let Cow::Owned(path) = path {
+                namespace = Some(Arc::from(path));
+            }
         }
         let hooks_accept = async {
             if let Some(before) = before {
@@ -124,7 +138,9 @@ impl<H: Hooks + ?Sized> Claim<H> {
         if hub.is_shutting_down() {
             return Err(Rejection::unavailable(SHUTTING_DOWN).into());
         }
-        Ok(Accepted::new(ongoing, hooks, request, settings, upgrade)?)
+        Ok(Accepted::new(
+            ongoing, hooks, request, namespace, settings, upgrade,
+        )?)
     }
 }
 
@@ -157,6 +173,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
         ongoing: Ongoing,
         hooks: Arc<H>,
         request: UpgradeRequest,
+        by_path: Option<Arc<str>>,
         settings: Arc<Settings>,
         upgrade: Upgrade,
     ) -> Result<Self, Rejection> {
@@ -179,13 +196,16 @@ impl<H: Hooks + ?Sized> Accepted<H> {
                 _ => return Err(Rejection::internal(NotOffered(protocol.clone()))),
             }
         }
-        let namespace = upgrade.namespace;
+        let is_path = upgrade.namespace.is_none();
+        let namespace = upgrade.namespace.or(by_path);
         let name = namespace.as_deref().unwrap_or_else(|| request.path());
         if !limits.max_name_len.allows(name.len()) {
-            return Err(Rejection::new(
-                StatusCode::URI_TOO_LONG,
-                "the namespace's name is too long",
-            ));
+            return Err(NamespaceTooLong {
+                is_path,
+                len: name.len(),
+                most: limits.max_name_len.get(),
+            }
+            .into_rejection());
         }
         let mut topics = settings.topics.clone();
         topics.extend(upgrade.topics);
@@ -355,6 +375,29 @@ impl<H: Hooks + ?Sized> Accepted<H> {
 impl<H: Hooks + ?Sized> fmt::Debug for Accepted<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Accepted({})", self.id)
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "a namespace's name has {len} bytes, at most {most} are allowed (`Limits::max_name_len`): where paths are \
+     longer, name the namespace with `Upgrade::namespace`"
+)]
+struct NamespaceTooLong {
+    is_path: bool,
+    len: usize,
+    most: usize,
+}
+
+impl NamespaceTooLong {
+    fn into_rejection(self) -> Rejection {
+        let what = match self.is_path {
+            true => "the path",
+            false => "the namespace's name",
+        };
+        let Self { len, most, .. } = self;
+        let body = format!("{what} is too long: {len} bytes, at most {most} are allowed");
+        Rejection::new(StatusCode::URI_TOO_LONG, body).with_source(self)
     }
 }
 

@@ -113,6 +113,7 @@ impl<H: ?Sized> From<Rejection> for Resolution<H> {
 pub struct Route<H: ?Sized> {
     pub(crate) hooks: Arc<H>,
     pub(crate) params: Params,
+    pub(crate) namespace: Option<Arc<str>>,
     pub(crate) settings: Option<Arc<RouteSettings>>,
     pub(crate) before: Option<Arc<dyn BeforeUpgrade>>,
 }
@@ -123,6 +124,7 @@ impl<H: ?Sized> Route<H> {
         Self {
             hooks,
             params: Params::default(),
+            namespace: None,
             settings: None,
             before: None,
         }
@@ -132,6 +134,13 @@ impl<H: ?Sized> Route<H> {
     #[must_use]
     pub fn params(mut self, params: Params) -> Self {
         self.params = params;
+        self
+    }
+
+    /// Names the default namespace, in place of the path in its [normal form](crate::normal_path).
+    #[must_use]
+    pub fn namespace(mut self, namespace: impl Into<Arc<str>>) -> Self {
+        self.namespace = Some(namespace.into());
         self
     }
 
@@ -160,6 +169,7 @@ impl<H: ?Sized> Route<H> {
         Route {
             hooks: wrap(self.hooks),
             params: self.params,
+            namespace: self.namespace,
             settings: self.settings,
             before: self.before,
         }

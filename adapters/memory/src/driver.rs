@@ -1,15 +1,17 @@
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crossws_core::adapter::{
-    Accepted, ClaimError, HttpService, Notice, OpeningPeer, Session, Start, UpgradeDoor,
+    Accepted, ClaimError, HttpService, Notice, OpeningPeer, OriginalTarget, Session, Start,
+    UpgradeDoor,
 };
 use crossws_core::{
     ApiRequest, BoxFuture, Bytes, Closed, Hooks, Hub, MaybeSend, MaybeSync, Rejection, Resolve,
-    UpgradeRequest,
+    Sockets, UpgradeRequest,
 };
 use http::header::{CONNECTION, HeaderValue, UPGRADE};
 use http::{Request, Response, StatusCode, Version};
@@ -112,11 +114,18 @@ impl Driver {
             (ClaimError::NotHandled(request), Some(http)) => (request, Arc::clone(http)),
             (refused, _) => return self.link.0.answer(Err(refusal(refused))),
         };
-        let addr = request.remote_addr();
+        let seen = Seen {
+            addr: request.remote_addr(),
+            secure: request.is_secure(),
+        };
         let mut parts = request.into_parts();
-        if let Some(addr) = addr {
+        if let Some(addr) = seen.addr {
             parts.extensions.insert(addr);
         }
+        parts.extensions.insert(seen);
+        // Routers may strip a prefix.
+        let target = OriginalTarget(parts.uri.clone());
+        parts.extensions.insert(target);
         let door = UpgradeDoor::new();
         parts.extensions.insert(door.clone());
         let call = http.call(
@@ -204,6 +213,43 @@ impl Driver {
         pump.alongside(session.close(closed)).await;
         pump.finish().await;
     }
+}
+
+/// What a request does not say itself, on its way through an HTTP service.
+#[derive(Clone, Copy)]
+struct Seen {
+    addr: Option<SocketAddr>,
+    secure: bool,
+}
+
+/// Lets upgrades that come through the HTTP service end in these hooks.
+pub(crate) fn bind<R: Resolve>(sockets: &Sockets, hub: &Hub, resolver: Arc<R>) {
+    let hub = hub.clone();
+    sockets.bind(move |mut parts| {
+        let (hub, resolver) = (hub.clone(), Arc::clone(&resolver));
+        async move {
+            // Without it the request is none of a client's.
+            let door = parts.extensions.remove::<UpgradeDoor>()?;
+            let seen = parts.extensions.remove::<Seen>()?;
+            if let Some(OriginalTarget(target)) = parts.extensions.remove() {
+                parts.uri = target;
+            }
+            let request = UpgradeRequest::new(parts)
+                .with_remote_addr(seen.addr)
+                .with_secure(seen.secure);
+            let accepted = async { hub.claim(&resolver, request).await?.upgrade().await };
+            match accepted.await {
+                Ok(accepted) => {
+                    let response = switching_protocols(&accepted);
+                    door.leave(accepted);
+                    Some(response.map(|()| Bytes::new()))
+                }
+                Err(ClaimError::NotHandled(_)) => None,
+                Err(ClaimError::Rejected(rejection)) => Some(rejection.into_response()),
+                Err(other) => Some(Rejection::internal(other).into_response()),
+            }
+        }
+    });
 }
 
 enum Next {

@@ -10,14 +10,14 @@ use bytes::Bytes;
 use crossws_core::adapter::{HttpService, http_service};
 use crossws_core::{
     Api, ApiError, ApiRequest, Body, BoxError, BoxFuture, Deflate, Hub, HubBuilder, Limits, Origin,
-    Report, Resolve, Settings, Shutdown,
+    Report, Resolve, Settings, Shutdown, Sockets, Through,
 };
 use http::{Method, Request, Response};
 use tower_service::Service;
 
 use crate::Connect;
 use crate::clock::{Alarm, Clock};
-use crate::driver::{App, Resolved};
+use crate::driver::{self, App, Resolved};
 use crate::executor::Executor;
 use crate::shutdown::shut_down;
 
@@ -72,6 +72,7 @@ impl TestServer {
             hub: None,
             own: Hub::builder(),
             http: None,
+            bind: None,
         }
     }
 
@@ -257,6 +258,8 @@ pub struct TestServerBuilder<R> {
     hub: Option<Hub>,
     own: HubBuilder,
     http: Option<Arc<dyn HttpService>>,
+    /// Gives the service its sockets.
+    bind: Option<Box<dyn FnOnce(&Hub) + Send + Sync>>,
 }
 
 impl<R> fmt::Debug for TestServerBuilder<R> {
@@ -316,12 +319,43 @@ impl<R: Resolve> TestServerBuilder<R> {
         self
     }
 
+    /// As [`http`](Self::http), with sockets through HTTP, as a server's `http_through`: every request goes to
+    /// the service, whose middleware may refuse it, and upgrades end where the service places `sockets`.
+    pub fn http_through<S, B>(
+        self,
+        service: impl FnOnce(Sockets) -> S,
+    ) -> TestServerBuilder<Through<R>>
+    where
+        S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
+        S::Future: Send,
+        S::Error: Into<BoxError>,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let sockets = Sockets::unbound();
+        let service = service(sockets.clone());
+        let resolver = Arc::clone(&self.resolver);
+        let builder = TestServerBuilder {
+            resolver: Arc::new(Through::new(self.resolver)),
+            hub: self.hub,
+            own: self.own,
+            http: None,
+            bind: Some(Box::new(move |hub: &Hub| {
+                driver::bind(&sockets, hub, resolver)
+            })),
+        };
+        builder.http(service)
+    }
+
     /// The server.
     pub fn build(self) -> TestServer {
         let own = self.own;
         let hub = self.hub.unwrap_or_else(|| own.build());
         if let Some(http) = &self.http {
             hub.lend_http(http);
+        }
+        if let Some(bind) = self.bind {
+            bind(&hub);
         }
         let clock = Arc::new(Clock::default());
         let app = Resolved {

@@ -126,3 +126,88 @@ fn an_upgrade_that_no_hooks_claim_is_the_services() {
         assert_eq!(refusal.response().body(), "ok for localhost");
     });
 }
+
+/// A session's layer around a service: refuses a request without a user, and names the user.
+#[derive(Clone)]
+struct Session<S>(S);
+
+#[derive(Clone)]
+struct User(String);
+
+impl<S, B> Service<Request<Body>> for Session<S>
+where
+    S: Service<Request<Body>, Response = Response<B>, Future: Send + 'static>,
+    B: http_body::Body<Data = crossws_core::Bytes, Error: Into<crossws_core::BoxError>>
+        + Send
+        + 'static,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = crossws_core::BoxFuture<'static, Result<Response<Body>, S::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let Some(user) = request.headers().get("x-user") else {
+            let mut refused = Response::new(Body::default());
+            *refused.status_mut() = StatusCode::UNAUTHORIZED;
+            return Box::pin(async move { Ok(refused) });
+        };
+        let user = User(user.to_str().unwrap().to_owned());
+        request.extensions_mut().insert(user);
+        let response = self.0.call(request);
+        Box::pin(async move { Ok(response.await?.map(Body::new)) })
+    }
+}
+
+/// Says which user the request's extensions name.
+fn greets() -> crossws_core::HooksBuilder {
+    hooks().on_open(|peer| async move {
+        let parts = peer.request().parts();
+        let user = parts.extensions.get::<User>().map(|user| user.0.clone());
+        peer.send(format!(
+            "{user:?} {} {:?}",
+            peer.namespace(),
+            peer.remote_addr().is_some()
+        ))
+    })
+}
+
+#[test]
+fn sockets_before_http_skip_the_services_layers() {
+    block_on(async {
+        let pages = Session(Pages(Hub::default()));
+        let server = TestServer::builder(greets()).http(pages).build();
+        let mut client = server.connect("/a").await.unwrap();
+        assert_eq!(client.next().await.unwrap().text().unwrap(), "None /a true");
+        assert_eq!(server.get("/health").await.unwrap().status(), 401);
+    });
+}
+
+#[test]
+fn sockets_through_http_pass_the_services_layers() {
+    block_on(async {
+        let server = TestServer::builder(greets()).http_through(Session).build();
+        assert_eq!(server.connect("/a").await.unwrap_err().status(), 401);
+        let mut client = server.connect("/a").header("x-user", "ann").await.unwrap();
+        assert_eq!(
+            client.next().await.unwrap().text().unwrap(),
+            "Some(\"ann\") /a true"
+        );
+        let page = server.get("/a").header("x-user", "ann").await.unwrap();
+        assert_eq!(page.status(), 404);
+    });
+}
+
+#[test]
+fn a_service_that_places_its_sockets_nowhere_upgrades_nothing() {
+    block_on(async {
+        let hub = Hub::default();
+        let through = TestServer::builder(greets()).http_through(|_| Pages(hub));
+        let server = through.build();
+        assert_eq!(server.connect("/a").await.unwrap_err().status(), 404);
+        assert_eq!(server.hub().stats().accepted, 0);
+    });
+}
