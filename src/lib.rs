@@ -5,10 +5,10 @@
 // By name: what only authors of adapters and frameworks need is in `crossws_core::adapter`.
 #[doc(inline)]
 pub use crossws_app::{
-    Admission, Admitted, AuthenticateFn, BeforeFn, BeforeOutput, Challenge, FieldErrorKind,
-    IntoRoute, Layer, NoToken, PathError, Pattern, PatternError, PatternErrorKind, PeerExt,
-    PreparedRoute, QueryError, RequestExt, RouteBuilder, RouteInfo, Router, RouterError, Switch,
-    TrailingSlash, route,
+    Admission, Admitted, AuthenticateFn, BasicCredentials, BeforeFn, BeforeOutput, Challenge,
+    FieldErrorKind, IntoRoute, Layer, NoToken, PathError, Pattern, PatternError, PatternErrorKind,
+    PeerExt, PreparedRoute, QueryError, RequestExt, RouteBuilder, RouteInfo, Router, RouterError,
+    Switch, TrailingSlash, route,
 };
 #[doc(inline)]
 pub use crossws_core::{
