@@ -35,6 +35,7 @@ pub struct Claim<H: Hooks + ?Sized> {
     hooks: Arc<H>,
     request: UpgradeRequest,
     namespace: Option<Arc<str>>,
+    path_is_normal: bool,
     settings: Arc<Settings>,
     before: Option<Arc<dyn BeforeUpgrade>>,
 }
@@ -51,6 +52,7 @@ impl<H: Hooks + ?Sized> Claim<H> {
             hooks: route.hooks,
             request,
             namespace: route.namespace,
+            path_is_normal: route.path_is_normal,
             settings,
             before: route.before,
         }
@@ -99,6 +101,7 @@ impl<H: Hooks + ?Sized> Claim<H> {
             hooks,
             mut request,
             mut namespace,
+            path_is_normal,
             settings,
             before,
         } = self;
@@ -114,7 +117,7 @@ impl<H: Hooks + ?Sized> Claim<H> {
         if !settings.origin.admits(&request) {
             return Err(Origin::refusal(&request).into());
         }
-        if namespace.is_none() {
+        if namespace.is_none() && !path_is_normal {
             let path = normal_path(request.path()).map_err(|error| {
                 Rejection::new(StatusCode::BAD_REQUEST, error.to_string()).with_source(error)
             })?;
@@ -218,9 +221,11 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             .registry()
             .check(id, name, limits)
             .map_err(|error| error.into_rejection(id))?;
-        let namespace = shared
-            .or(namespace)
-            .unwrap_or_else(|| Arc::from(request.path()));
+        let namespace = match (shared, &namespace) {
+            (Some(shared), _) => shared,
+            (None, Some(namespace)) => Arc::clone(namespace),
+            (None, None) => Arc::from(name),
+        };
         let deflate = upgrade.deflate.unwrap_or(settings.deflate);
         Ok(Self {
             ongoing,
@@ -344,7 +349,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             protocol: Protocol::new(self.protocol),
             context: self.context,
             expiry: MomentCell::new(expiry),
-            settings: SettingsCell::new(Arc::clone(&self.settings), &hub),
+            settings: SettingsCell::new(Arc::clone(&self.settings)),
             transport: Box::new(transport),
             hub: hub.clone(),
             inbox: Inbox::default(),

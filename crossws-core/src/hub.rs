@@ -322,7 +322,7 @@ impl Hub {
             protocol: Protocol::new(snapshot.protocol.clone()),
             context: ContextCell::stored(snapshot.context.clone()),
             expiry: MomentCell::new(Moment::from_millis(snapshot.expires)),
-            settings: SettingsCell::new(settings, self),
+            settings: SettingsCell::new(settings),
             transport: Box::new(transport),
             hub: self.clone(),
             inbox: Inbox::default(),

@@ -62,32 +62,32 @@ impl Protocol {
     }
 }
 
-/// What is configured for a connection: the hub's settings, unless its route has its own. These
-/// are replaced once at most, for a peer that was restored, when its hooks are known.
-// A pointer, as above.
-#[derive(Default)]
-pub(crate) struct SettingsCell(OnceBox<Mutex<Arc<Settings>>>);
+/// What is configured for a connection. It is replaced for a peer that was restored, when its hooks are
+/// known.
+pub(crate) struct SettingsCell {
+    settings: Arc<Settings>,
+    // A pointer, as above.
+    replaced: OnceBox<Mutex<Arc<Settings>>>,
+}
 
 impl SettingsCell {
-    /// Those of this route; `hub` are its hub's.
-    pub(crate) fn new(settings: Arc<Settings>, hub: &Hub) -> Self {
-        let cell = Self::default();
-        if !Arc::ptr_eq(&settings, hub.settings()) {
-            cell.replace(settings);
+    pub(crate) fn new(settings: Arc<Settings>) -> Self {
+        Self {
+            settings,
+            replaced: OnceBox::new(),
         }
-        cell
     }
 
-    fn get(&self, hub: &Hub) -> Arc<Settings> {
-        match self.0.get() {
-            None => Arc::clone(hub.settings()),
+    fn get(&self) -> Arc<Settings> {
+        match self.replaced.get() {
+            None => Arc::clone(&self.settings),
             Some(settings) => Arc::clone(&settings.lock()),
         }
     }
 
     fn replace(&self, settings: Arc<Settings>) {
         let new = Arc::clone(&settings);
-        let cell = self.0.get_or_init(|| Box::new(Mutex::new(new)));
+        let cell = self.replaced.get_or_init(|| Box::new(Mutex::new(new)));
         *cell.lock() = settings;
     }
 }
@@ -148,7 +148,7 @@ impl Peer {
 
     /// What is configured for this connection: the settings of its route, over the hub's.
     pub fn settings(&self) -> Arc<Settings> {
-        self.0.settings.get(&self.0.hub)
+        self.0.settings.get()
     }
 
     /// The pattern of the route that led here, such as `/rooms/{room}`, where routes have one.

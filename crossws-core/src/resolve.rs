@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -114,6 +115,8 @@ pub struct Route<H: ?Sized> {
     pub(crate) hooks: Arc<H>,
     pub(crate) params: Params,
     pub(crate) namespace: Option<Arc<str>>,
+    /// Without another one the path is the namespace, as it is.
+    pub(crate) path_is_normal: bool,
     pub(crate) settings: Option<Arc<RouteSettings>>,
     pub(crate) before: Option<Arc<dyn BeforeUpgrade>>,
 }
@@ -125,6 +128,7 @@ impl<H: ?Sized> Route<H> {
             hooks,
             params: Params::default(),
             namespace: None,
+            path_is_normal: false,
             settings: None,
             before: None,
         }
@@ -141,6 +145,17 @@ impl<H: ?Sized> Route<H> {
     #[must_use]
     pub fn namespace(mut self, namespace: impl Into<Arc<str>>) -> Self {
         self.namespace = Some(namespace.into());
+        self
+    }
+
+    /// Says what the [normal form](crate::normal_path) of the request's path is, for a resolver that knows
+    /// it: it is not computed again.
+    #[must_use]
+    pub fn normal_path(mut self, path: &Cow<'_, str>) -> Self {
+        match path {
+            Cow::Borrowed(_) => self.path_is_normal = true,
+            Cow::Owned(path) => self.namespace = Some(Arc::from(path.as_str())),
+        }
         self
     }
 
@@ -170,6 +185,7 @@ impl<H: ?Sized> Route<H> {
             hooks: wrap(self.hooks),
             params: self.params,
             namespace: self.namespace,
+            path_is_normal: self.path_is_normal,
             settings: self.settings,
             before: self.before,
         }

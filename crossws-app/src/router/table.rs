@@ -142,18 +142,18 @@ impl Table {
         let found = match self.matcher.at(&path) {
             Ok(found) => {
                 let route = self.routes[found.value.index].route(&found.params);
-                match found.value.other_slash {
+                if found.value.other_slash {
                     // Both paths are one, and so is their namespace.
-                    true => route.namespace(other_slash(&path)),
-                    false => route,
+                    return Ok(Some(route.namespace(other_slash(&path))));
                 }
+                route
             }
             Err(_) => match self.fallback_matcher.at(&path) {
                 Ok(found) => self.fallbacks[*found.value].route(&found.params),
                 Err(_) => return Ok(None),
             },
         };
-        Ok(Some(found))
+        Ok(Some(found.normal_path(&path)))
     }
 }
 

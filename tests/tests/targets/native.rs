@@ -10,11 +10,10 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use crossws_conformance::net::Local;
 use crossws_conformance::{App, Fut, Journal, Profile, Report, Server, Shutdown, Target};
-use crossws_core::{BoxFuture, Capabilities, CloseCode, CloseFrame, Hub, Resolve};
+use crossws_core::{Body, BoxFuture, Capabilities, CloseCode, CloseFrame, Hub, Resolve};
 use crossws_native::{EngineKind, HeadLimits, ServerRuntime, Tls};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tower_service::Service;
@@ -146,7 +145,7 @@ async fn start<R: Resolve, T: ServerRuntime>(
 #[derive(Clone)]
 struct Fallback;
 
-impl Service<Request<Incoming>> for Fallback {
+impl Service<Request<Body>> for Fallback {
     type Response = Response<Full<Bytes>>;
     type Error = Infallible;
     type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
@@ -155,7 +154,7 @@ impl Service<Request<Incoming>> for Fallback {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Incoming>) -> Self::Future {
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
         Box::pin(async {
             let (parts, body) = request.into_parts();
             let body = body.collect().await.map(|body| body.to_bytes());
