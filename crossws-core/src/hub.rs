@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::HeaderName;
+use http::{HeaderName, StatusCode};
 
 use crate::adapter::{Claim, HttpService, RestoreError, RestoredPeer, Snapshot, Transport};
 use crate::api::ServiceRef;
@@ -212,7 +212,8 @@ impl Hub {
     ///
     /// # Errors
     /// [`ClaimError::NotHandled`] gives the request back when it is not for any hooks;
-    /// [`ClaimError::Rejected`] refuses it, as the resolver says or because it panicked.
+    /// [`ClaimError::Rejected`] refuses it, as the resolver says or because it panicked, and with 414 if its
+    /// target is longer than [`Limits::max_target`](field@Limits::max_target).
     ///
     /// # Cancel safety
     /// Nothing has happened if the future is dropped.
@@ -221,6 +222,14 @@ impl Hub {
         resolver: &Arc<R>,
         mut request: UpgradeRequest,
     ) -> Result<Claim<R::Hooks>, ClaimError> {
+        let len = request.target_len();
+        if !self.limits().max_target.allows(len) {
+            let most = self.limits().max_target.get();
+            let body = format!(
+                "the path and the query are too long: {len} bytes, at most {most} are allowed"
+            );
+            return Err(Rejection::new(StatusCode::URI_TOO_LONG, body).into());
+        }
         match catch_panic(async { resolver.resolve(&mut request).await }).await {
             Ok(Resolution::Route(route)) => Ok(Claim::new(self.clone(), request, route)),
             Ok(Resolution::Pass) => Err(ClaimError::NotHandled(Box::new(request))),

@@ -222,6 +222,17 @@ impl UpgradeRequest {
         }
     }
 
+    /// How long path and query are together, in bytes.
+    pub(crate) fn target_len(&self) -> usize {
+        match &self.head {
+            Head::Whole(whole) => {
+                let target = whole.parts.uri.path_and_query();
+                target.map_or(0, |target| target.as_str().len())
+            }
+            Head::Packed(packed) => packed.target_len(),
+        }
+    }
+
     /// The query as it was sent, without the question mark.
     pub fn query(&self) -> Option<&str> {
         match &self.head {

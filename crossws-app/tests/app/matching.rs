@@ -90,9 +90,14 @@ fn a_long_path_is_bounded_work() {
         .route("/a/{b}/c", says("short"))
         .route("/all/{*rest}", says("all"));
     let server = TestServer::new(router);
-    assert_eq!(answer(&server, &deep), "passed");
+    assert_eq!(answer(&server, &deep), "414");
     // Its default namespace has a bound.
     assert_eq!(answer(&server, &format!("/all{deep}")), "414");
+    let shallow = "/a".repeat(100);
+    assert_eq!(
+        answer(&server, &format!("/all{shallow}")),
+        format!("all rest={}", &shallow[1..])
+    );
 }
 
 #[test]
