@@ -19,11 +19,11 @@ pub use crossws_core::{
     HookResult, Hooks, HooksBuilder, Hub, HubBuilder, Incoming, IntoMessage, IntoResolution,
     InvalidCloseCode, InvalidHeader, InvalidPeerId, Json, Limit, Limits, MaybeSend, MaybeSync,
     Message, NotAttached, OnError, Origin, Overflow, Params, Pass, PathNotUtf8, Peer, PeerContext,
-    PeerId, PeerState, PersistError, PublishError, Published, Rejection, Report, Resolution,
-    Resolve, ResolveWith, Route, RouteScope, RouteSettings, Scope, SendError, SendOptions, Sent,
-    Settings, SharedHooks, Shutdown, Stats, SubscribeError, Subscription, Swap, To, Topics,
-    Unsupported, Upgrade, UpgradeRequest, Utf8Bytes, WeakPeer, Wrap, Wrapped, handler, hooks, http,
-    normal_path, ok, pass, resolve_with, wrap, yield_now,
+    PeerId, PeerState, PersistError, PublishError, Published, Refused, Rejection, Report,
+    Resolution, Resolve, ResolveWith, Route, RouteScope, RouteSettings, Scope, SendError,
+    SendOptions, Sent, Settings, SharedHooks, Shutdown, Stats, SubscribeError, Subscription, Swap,
+    To, Topics, Unsupported, Upgrade, UpgradeRequest, Utf8Bytes, WeakPeer, Wrap, Wrapped, handler,
+    hooks, http, normal_path, ok, pass, resolve_with, wrap, yield_now,
 };
 
 #[cfg(any(feature = "http", feature = "memory"))]

@@ -88,11 +88,13 @@ impl<H: Hooks + ?Sized> Claim<H> {
     pub async fn upgrade(self) -> Result<Accepted<H>, ClaimError> {
         // Without the query, which may hold a token.
         let path = tracing::enabled!(tracing::Level::ERROR).then(|| self.request.path().to_owned());
-        let result = self.run().await;
-        if let Err(ClaimError::Rejected(rejection)) = &result {
-            rejection.log(path.as_deref().unwrap_or_default());
-        }
-        result
+        let hub = self.hub.clone();
+        self.run().await.map_err(|error| match error {
+            ClaimError::Rejected(rejection) => hub
+                .refuse(rejection, path.as_deref().unwrap_or_default())
+                .into(),
+            other => other,
+        })
     }
 
     async fn run(self) -> Result<Accepted<H>, ClaimError> {

@@ -14,6 +14,7 @@ use crate::life::{End, Life};
 use crate::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_TOPICS};
 use crate::peer::{self, Protocol, SettingsCell};
 use crate::publication::Publication;
+use crate::refused::{Counters, Refused};
 use crate::registry::Registry;
 use crate::subscriptions::Subscriptions;
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -52,6 +53,7 @@ struct Inner {
     /// What all connections hold of [`Limits::max_unfinished`].
     unfinished: Budget,
     accepted: AtomicU64,
+    refused: Counters,
     published: AtomicU64,
     queued: AtomicU64,
     dropped: AtomicU64,
@@ -70,6 +72,8 @@ pub struct Stats {
     pub unfinished: usize,
     /// Connections ever opened.
     pub accepted: u64,
+    /// Requests that were refused, by the reason.
+    pub refused: Refused,
     /// Publications, from peers and from outside.
     pub published: u64,
     /// Copies of publications that a subscriber's queue took.
@@ -150,6 +154,7 @@ impl HubBuilder {
             http: Mutex::new(self.http.map(ServiceRef::Kept)),
             unfinished: Budget::default(),
             accepted: AtomicU64::new(0),
+            refused: Counters::default(),
             published: AtomicU64::new(0),
             queued: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
@@ -228,21 +233,26 @@ impl Hub {
             let body = format!(
                 "the path and the query are too long: {len} bytes, at most {most} are allowed"
             );
-            return Err(Rejection::new(StatusCode::URI_TOO_LONG, body).into());
+            let rejection = Rejection::new(StatusCode::URI_TOO_LONG, body);
+            return Err(self.refuse(rejection, request.path()).into());
         }
         match catch_panic(async { resolver.resolve(&mut request).await }).await {
             Ok(Resolution::Route(route)) => Ok(Claim::new(self.clone(), request, route)),
             Ok(Resolution::Pass) => Err(ClaimError::NotHandled(Box::new(request))),
-            Ok(Resolution::Reject(rejection)) => {
-                rejection.log(request.path());
-                Err(ClaimError::Rejected(rejection))
-            }
+            Ok(Resolution::Reject(rejection)) => Err(self.refuse(rejection, request.path()).into()),
             Err(message) => {
                 let error = Error::panic(HookKind::Resolve, &message);
-                tracing::error!(%error, "refusing an upgrade");
-                Err(ClaimError::Rejected(Rejection::internal(error)))
+                let rejection = Rejection::internal(error);
+                Err(self.refuse(rejection, request.path()).into())
             }
         }
+    }
+
+    /// Logs and counts a refusal.
+    pub(crate) fn refuse(&self, rejection: Rejection, path: &str) -> Rejection {
+        rejection.log(path);
+        self.0.refused.count(&rejection);
+        rejection
     }
 
     /// Makes the peer of an upgrade that was accepted elsewhere: see [`Accepted::snapshot`].
@@ -412,6 +422,7 @@ impl Hub {
             sessions: self.0.sessions.load(Ordering::Acquire),
             unfinished: self.0.unfinished.used(),
             accepted: read(&self.0.accepted),
+            refused: self.0.refused.now(),
             published: read(&self.0.published),
             queued: read(&self.0.queued),
             dropped: read(&self.0.dropped),

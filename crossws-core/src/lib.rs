@@ -54,6 +54,7 @@ mod peer;
 mod peer_id;
 mod publication;
 mod published;
+mod refused;
 mod registry;
 mod rejection;
 mod request;
@@ -113,6 +114,7 @@ pub use path::{PathNotUtf8, normal_path};
 pub use peer::{Peer, WeakPeer};
 pub use peer_id::{InvalidPeerId, PeerId};
 pub use published::Published;
+pub use refused::Refused;
 pub use rejection::Rejection;
 pub use request::{NotAttached, Params, Redacted, UpgradeRequest};
 pub use resolve::{
