@@ -28,7 +28,7 @@ pub use crossws_core::{
 
 #[cfg(any(feature = "http", feature = "memory"))]
 #[doc(inline)]
-pub use crossws_core::{Body, Sockets, Through};
+pub use crossws_core::{Body, Sockets, SocketsOr, Through};
 
 /// What most hooks name, for one `use crossws::prelude::*`. The crate itself is not for glob
 /// imports: its modules carry the names of runtimes.

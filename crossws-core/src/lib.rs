@@ -128,7 +128,7 @@ pub use settings::{RouteSettings, Settings};
 pub use shutdown::{Report, Shutdown};
 pub use snapshot::PersistError;
 #[cfg(feature = "http")]
-pub use sockets::{Sockets, Through};
+pub use sockets::{Sockets, SocketsOr, Through};
 pub use swap::Swap;
 pub use tasks::HookOutput;
 pub use text::Utf8Bytes;

@@ -597,6 +597,22 @@ impl Peer {
     ///
     /// The same as [`to(topic)`](Self::to)`.send(message)`.
     ///
+    /// A closure may end in it; a method of [`Hooks`](crate::Hooks) ends in `Ok(())`:
+    ///
+    /// ```
+    /// # use crossws_core::{HookResult, Hooks, Message, Peer, hooks};
+    /// let echo = hooks().on_message(|peer, message| async move { peer.publish("talk", message) });
+    ///
+    /// struct Talk;
+    ///
+    /// impl Hooks for Talk {
+    ///     async fn message(&self, peer: &Peer, message: Message) -> HookResult {
+    ///         peer.publish("talk", message)?;
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
+    ///
     /// # Errors
     /// When the value cannot be encoded, or the transport has no topics. A subscriber's full queue
     /// is no error: it is counted in what is returned.

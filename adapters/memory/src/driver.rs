@@ -228,12 +228,18 @@ pub(crate) fn bind<R: Resolve>(sockets: &Sockets, hub: &Hub, resolver: Arc<R>) {
     sockets.bind(move |mut parts| {
         let (hub, resolver) = (hub.clone(), Arc::clone(&resolver));
         async move {
-            // Without it the request is none of a client's.
-            let door = parts.extensions.remove::<UpgradeDoor>()?;
-            let seen = parts.extensions.remove::<Seen>()?;
-            if let Some(OriginalTarget(target)) = parts.extensions.remove() {
-                parts.uri = target;
-            }
+            // Without them the request is none of a client's.
+            let (Some(door), Some(seen)) = (
+                parts.extensions.get::<UpgradeDoor>().cloned(),
+                parts.extensions.get::<Seen>().copied(),
+            ) else {
+                return Err(Box::new(parts));
+            };
+            let target = parts
+                .extensions
+                .get()
+                .map(|OriginalTarget(target)| target.clone());
+            let routed = target.map(|target| std::mem::replace(&mut parts.uri, target));
             let request = UpgradeRequest::new(parts)
                 .with_remote_addr(seen.addr)
                 .with_secure(seen.secure);
@@ -242,11 +248,17 @@ pub(crate) fn bind<R: Resolve>(sockets: &Sockets, hub: &Hub, resolver: Arc<R>) {
                 Ok(accepted) => {
                     let response = switching_protocols(&accepted);
                     door.leave(accepted);
-                    Some(response.map(|()| Bytes::new()))
+                    Ok(response.map(|()| Bytes::new()))
                 }
-                Err(ClaimError::NotHandled(_)) => None,
-                Err(ClaimError::Rejected(rejection)) => Some(rejection.into_response()),
-                Err(other) => Some(Rejection::internal(other).into_response()),
+                Err(ClaimError::NotHandled(request)) => {
+                    let mut parts = request.into_parts();
+                    if let Some(routed) = routed {
+                        parts.uri = routed;
+                    }
+                    Err(Box::new(parts))
+                }
+                Err(ClaimError::Rejected(rejection)) => Ok(rejection.into_response()),
+                Err(other) => Ok(Rejection::internal(other).into_response()),
             }
         }
     });

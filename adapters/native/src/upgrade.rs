@@ -166,7 +166,10 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
                 let upgraded = acceptor
                     .handle_upgrade(Request::from_parts(parts, ()))
                     .await;
-                Some(upgraded.ok()?.map(whole))
+                let unclaimed = |request: Request<()>| Box::new(request.into_parts().0);
+                upgraded
+                    .map(|response| response.map(whole))
+                    .map_err(unclaimed)
             }
         });
     }
