@@ -151,10 +151,10 @@ impl<H: ?Sized> Route<H> {
     /// Says what the [normal form](crate::normal_path) of the request's path is, for a resolver that knows
     /// it: it is not computed again.
     #[must_use]
-    pub fn normal_path(mut self, path: &Cow<'_, str>) -> Self {
+    pub fn normal_path(mut self, path: Cow<'_, str>) -> Self {
         match path {
             Cow::Borrowed(_) => self.path_is_normal = true,
-            Cow::Owned(path) => self.namespace = Some(Arc::from(path.as_str())),
+            Cow::Owned(path) => self.namespace = Some(Arc::from(path)),
         }
         self
     }

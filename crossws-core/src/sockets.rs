@@ -160,4 +160,16 @@ impl<R> fmt::Debug for Through<R> {
 /// In a request's extensions: the target that the client asked for, whatever a router in between strips
 /// from the request's own. A server of this project leaves it there.
 #[derive(Debug, Clone)]
-pub struct OriginalTarget(pub http::Uri);
+pub struct OriginalTarget(http::Uri);
+
+impl OriginalTarget {
+    /// The target of a request that no router has seen yet.
+    pub fn of(target: &http::Uri) -> Self {
+        Self(target.clone())
+    }
+
+    /// The target.
+    pub fn get(&self) -> &http::Uri {
+        &self.0
+    }
+}

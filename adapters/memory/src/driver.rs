@@ -124,7 +124,7 @@ impl Driver {
         }
         parts.extensions.insert(seen);
         // Routers may strip a prefix.
-        let target = OriginalTarget(parts.uri.clone());
+        let target = OriginalTarget::of(&parts.uri);
         parts.extensions.insert(target);
         let door = UpgradeDoor::new();
         parts.extensions.insert(door.clone());
@@ -235,10 +235,7 @@ pub(crate) fn bind<R: Resolve>(sockets: &Sockets, hub: &Hub, resolver: Arc<R>) {
             ) else {
                 return Err(Box::new(parts));
             };
-            let target = parts
-                .extensions
-                .get()
-                .map(|OriginalTarget(target)| target.clone());
+            let target = parts.extensions.get().map(OriginalTarget::get).cloned();
             let routed = target.map(|target| std::mem::replace(&mut parts.uri, target));
             let request = UpgradeRequest::new(parts)
                 .with_remote_addr(seen.addr)

@@ -226,6 +226,9 @@ impl fmt::Debug for TestServer {
     }
 }
 
+/// Called when the server is there.
+type BindSockets = Box<dyn FnOnce(&Hub) + Send + Sync>;
+
 /// The application's HTTP service, with all connections running beside its calls.
 struct Driven {
     world: Arc<World>,
@@ -259,7 +262,7 @@ pub struct TestServerBuilder<R> {
     own: HubBuilder,
     http: Option<Arc<dyn HttpService>>,
     /// Gives the service its sockets.
-    bind: Option<Box<dyn FnOnce(&Hub) + Send + Sync>>,
+    bind: Option<BindSockets>,
 }
 
 impl<R> fmt::Debug for TestServerBuilder<R> {

@@ -168,7 +168,7 @@ where
         // For an upgrade that the service takes: whether the connection is encrypted.
         request.extensions_mut().insert(info);
         // Routers may strip a prefix.
-        let target = OriginalTarget(request.uri().clone());
+        let target = OriginalTarget::of(request.uri());
         request.extensions_mut().insert(target);
         activity.called();
         let activity = activity.clone();

@@ -75,7 +75,7 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         }
         let handshake = Handshake::check(&parts);
         let original = T::original_uri(&parts.extensions).cloned();
-        let target = || Some(parts.extensions.get::<OriginalTarget>()?.0.clone());
+        let target = || Some(parts.extensions.get::<OriginalTarget>()?.get().clone());
         let original = original.or_else(target);
         let routed = original.map(|original| std::mem::replace(&mut parts.uri, original));
         let upgrade = parts.extensions.remove::<OnUpgrade>();

@@ -153,7 +153,7 @@ impl Table {
                 Err(_) => return Ok(None),
             },
         };
-        Ok(Some(found.normal_path(&path)))
+        Ok(Some(found.normal_path(path)))
     }
 }
 
