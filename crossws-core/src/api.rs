@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::bounds::{BoxError, BoxFuture, MaybeSend, MaybeSync};
-use crate::{DecodeError, EncodeError};
+use crate::{DecodeError, EncodeError, Hub};
 
 /// The HTTP service of an application, as hooks call it: what an adapter makes of the service that a server
 /// was given.
@@ -68,11 +68,13 @@ pub struct Api {
     base: String,
     host: Option<HeaderValue>,
     remote_addr: Option<SocketAddr>,
+    hub: Hub,
 }
 
 impl Api {
-    pub(crate) fn new(service: Option<Arc<dyn HttpService>>) -> Self {
+    pub(crate) fn new(service: Option<Arc<dyn HttpService>>, hub: Hub) -> Self {
         Self {
+            hub,
             service,
             base: String::new(),
             host: None,
@@ -80,9 +82,10 @@ impl Api {
         }
     }
 
-    /// An API of any service: for what drives one itself, such as a test server.
-    pub fn of(service: Arc<dyn HttpService>) -> Self {
-        Self::new(Some(service))
+    /// An API of any service, and the hub of its application: for what drives a service itself, such as a
+    /// test server.
+    pub fn of(service: Arc<dyn HttpService>, hub: Hub) -> Self {
+        Self::new(Some(service), hub)
     }
 
     pub(crate) fn on_behalf_of(
@@ -119,6 +122,7 @@ impl Api {
             headers,
             body: Ok(Bytes::new()),
             remote_addr: self.remote_addr,
+            hub: self.hub.clone(),
             max_body: ApiRequest::MAX_BODY,
         }
     }
@@ -179,6 +183,7 @@ pub struct ApiRequest {
     /// An error until the request is awaited, so that building never fails.
     body: Result<Bytes, ApiError>,
     remote_addr: Option<SocketAddr>,
+    hub: Hub,
     max_body: usize,
 }
 
@@ -256,6 +261,7 @@ impl ApiRequest {
         *request.uri_mut() = uri.map_err(|error| ApiError::Request(error.into()))?;
         *request.method_mut() = self.method;
         *request.headers_mut() = self.headers;
+        request.extensions_mut().insert(self.hub);
         if let Some(addr) = self.remote_addr {
             request.extensions_mut().insert(addr);
         }
@@ -425,7 +431,7 @@ mod tests {
 
     #[test]
     fn a_path_is_below_the_base() {
-        let api = Api::of(Arc::new(Mirror));
+        let api = Api::of(Arc::new(Mirror), Hub::default());
         for (base, path, target) in [
             ("", "", "/"),
             ("", "health", "/health"),
@@ -441,7 +447,7 @@ mod tests {
 
     #[test]
     fn a_request_has_a_query_headers_and_a_body() {
-        let api = Api::of(Arc::new(Mirror));
+        let api = Api::of(Arc::new(Mirror), Hub::default());
         let said = ask(api
             .post("/notes?x=1")
             .query("q", "a b&ž")
@@ -459,7 +465,7 @@ mod tests {
 
     #[test]
     fn what_is_no_request_is_an_error_and_calls_nothing() {
-        let api = Api::of(Arc::new(Mirror));
+        let api = Api::of(Arc::new(Mirror), Hub::default());
         for request in [
             api.get("/a b"),
             api.get("/").header("a b", "c"),
@@ -468,7 +474,7 @@ mod tests {
             let error = block_on(request.into_future()).unwrap_err();
             assert!(matches!(error, ApiError::Request(_)), "{error}");
         }
-        let nothing = block_on(Api::new(None).get("/").into_future()).unwrap_err();
+        let nothing = block_on(Api::new(None, Hub::default()).get("/").into_future()).unwrap_err();
         assert!(matches!(nothing, ApiError::NoService), "{nothing}");
     }
 

@@ -387,7 +387,8 @@ impl Hub {
 
     /// The application's own HTTP service, for hooks and tasks: see [`Api`].
     pub fn api(&self) -> Api {
-        Api::new(self.0.http.lock().as_ref().and_then(ServiceRef::get))
+        let service = self.0.http.lock().as_ref().and_then(ServiceRef::get);
+        Api::new(service, self.clone())
     }
 
     /// Lends the hub the HTTP service of a server, which [`api`](Self::api) calls while the server holds

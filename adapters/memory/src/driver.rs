@@ -92,7 +92,7 @@ impl Driver {
         };
         let claim = match self.in_time(claim, limit).await {
             Some(Ok(Ok(claim))) => claim,
-            Some(Ok(Err(refused))) => return self.refused(refused).await,
+            Some(Ok(Err(refused))) => return self.refused(&hub, refused).await,
             Some(Err(refusal)) => return self.link.0.answer(Err(refusal)),
             None => return,
         };
@@ -100,7 +100,7 @@ impl Driver {
         let upgrade = async { Ok(claim.upgrade().await) };
         let accepted = match self.in_time(upgrade, limit).await {
             Some(Ok(Ok(accepted))) => accepted,
-            Some(Ok(Err(refused))) => return self.refused(refused).await,
+            Some(Ok(Err(refused))) => return self.refused(&hub, refused).await,
             Some(Err(refusal)) => return self.link.0.answer(Err(refusal)),
             None => return,
         };
@@ -109,7 +109,7 @@ impl Driver {
     }
 
     /// What no hooks claim goes to the HTTP service, which may upgrade it itself.
-    async fn refused(self, refused: ClaimError) {
+    async fn refused(self, hub: &Hub, refused: ClaimError) {
         let (request, http) = match (refused, &self.http) {
             (ClaimError::NotHandled(request), Some(http)) => (request, Arc::clone(http)),
             (refused, _) => return self.link.0.answer(Err(refusal(refused))),
@@ -123,6 +123,7 @@ impl Driver {
             parts.extensions.insert(addr);
         }
         parts.extensions.insert(seen);
+        parts.extensions.insert(hub.clone());
         // Routers may strip a prefix.
         let target = OriginalTarget::of(&parts.uri);
         parts.extensions.insert(target);

@@ -115,7 +115,11 @@ impl TestServer {
             world: Arc::clone(&self.world),
             service: Arc::clone(service),
         });
-        let api = driven.map_or_else(|| Hub::default().api(), |driven| Api::of(Arc::new(driven)));
+        let hub = self.hub();
+        let api = driven.map_or_else(
+            || Hub::default().api(),
+            |driven| Api::of(Arc::new(driven), hub.clone()),
+        );
         api.request(method, path)
     }
 

@@ -32,6 +32,10 @@ impl Service<Request<Body>> for Pages {
                 let told = self.0.in_all_namespaces().broadcast("note").unwrap();
                 told.queued.to_string()
             }
+            ("GET", "/hub") => {
+                let hub = request.extensions().get::<Hub>().unwrap();
+                hub.stats().peers.to_string()
+            }
             ("GET", "/big") => "x".repeat(2 << 20),
             ("GET", "/health") => format!("ok for {}", request.headers()["host"].to_str().unwrap()),
             _ => {
@@ -55,6 +59,7 @@ fn a_test_calls_the_http_service_and_its_clients_hear_of_it() {
         let told = server.post("/notify").await.unwrap();
         assert_eq!((told.status().as_u16(), told.text().unwrap()), (200, "1"));
         assert_eq!(client.next().await.unwrap().text().unwrap(), "note");
+        assert_eq!(server.get("/hub").await.unwrap().text().unwrap(), "1");
     });
 }
 
@@ -77,6 +82,7 @@ fn a_hook_calls_the_http_service_and_gets_any_status() {
         let mut client = server.connect("http://shop.example/").await.unwrap();
         for (path, said) in [
             ("/health", "200 ok for shop.example"),
+            ("/hub", "200 1"),
             ("none", "404 no such page"),
             ("/big", "the response's body has more than 1048576 bytes"),
         ] {

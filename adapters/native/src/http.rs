@@ -32,8 +32,8 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
     ///
     /// Hooks call the same service with [`Peer::api`](crossws_core::Peer::api), while the server runs.
     ///
-    /// The client's address is in each request's extensions, as a
-    /// [`SocketAddr`](std::net::SocketAddr). On tokio with the feature `axum`, handlers that extract
+    /// In each request's extensions are the [`Hub`](crossws_core::Hub), so that a handler publishes, and the
+    /// client's address as a [`SocketAddr`](std::net::SocketAddr). On tokio with the feature `axum`, handlers that extract
     /// axum's `ConnectInfo<SocketAddr>` get it too.
     pub fn http<S, B>(mut self, service: S) -> Self
     where
@@ -167,6 +167,7 @@ where
         }
         // For an upgrade that the service takes: whether the connection is encrypted.
         request.extensions_mut().insert(info);
+        request.extensions_mut().insert(acceptor.hub().clone());
         // Routers may strip a prefix.
         let target = OriginalTarget::of(request.uri());
         request.extensions_mut().insert(target);

@@ -258,6 +258,9 @@ async fn a_hook_calls_the_servers_own_http_service() {
     ) -> String {
         addr.to_string()
     }
+    async fn peers(axum::Extension(hub): axum::Extension<Hub>) -> String {
+        hub.stats().peers.to_string()
+    }
     let hub = Hub::default();
     let app = hooks().on_message(|peer, message| async move {
         let response = peer.api().get(message.text()?).await?;
@@ -268,7 +271,9 @@ async fn a_hook_calls_the_servers_own_http_service() {
         ))?;
         Ok::<_, crossws_core::BoxError>(())
     });
-    let pages = pages(hub.clone()).route("/address", get(address));
+    let pages = pages(hub.clone())
+        .route("/address", get(address))
+        .route("/peers", get(peers));
     let server = start(Server::builder(app).hub(hub.clone()).http(pages)).await;
     let mut client = server.connect("/ws").await;
     client.send("/").await;
@@ -278,6 +283,12 @@ async fn a_hook_calls_the_servers_own_http_service() {
     client.send("/address").await;
     let addr = client.0.get_ref().local_addr().unwrap();
     assert_eq!(client.text().await, format!("200 {addr}"));
+    client.send("/peers").await;
+    assert_eq!(client.text().await, "200 1");
+    let request = "GET /peers HTTP/1.1\r\nHost: a\r\n\r\n";
+    let mut stream = server.raw(request).await;
+    assert!(read_head(&mut stream).await.starts_with("HTTP/1.1 200"));
+    assert_eq!(body(&mut stream, 1).await, "1");
     // Of a task that is no peer's, too.
     assert_eq!(hub.api().get("/").await.unwrap().text().unwrap(), "a page");
 }
