@@ -261,7 +261,11 @@ impl ApiRequest {
         *request.uri_mut() = uri.map_err(|error| ApiError::Request(error.into()))?;
         *request.method_mut() = self.method;
         *request.headers_mut() = self.headers;
+        // What is in a request must be `Send`, as no hub is on Workers.
+        #[cfg(not(target_arch = "wasm32"))]
         request.extensions_mut().insert(self.hub);
+        #[cfg(target_arch = "wasm32")]
+        drop(self.hub);
         if let Some(addr) = self.remote_addr {
             request.extensions_mut().insert(addr);
         }
