@@ -137,8 +137,7 @@ async fn parameters_of_all_nested_routers_reach_the_hooks_decoded() {
     let app = Router::new().nest("/{tenant}", inner);
     let addr = serve(app.with_state(Hub::default())).await;
     let mut client = Client::connect(addr, "/a%20b/files/c/d?q=1").await;
-    let at =
-        "/a b/files/c/d /{tenant}/files/{*path} [(\"tenant\", \"a b\"), (\"path\", \"c/d\")]";
+    let at = "/a b/files/c/d /{tenant}/files/{*path} [(\"tenant\", \"a b\"), (\"path\", \"c/d\")]";
     assert_eq!(client.text().await, at);
     let refused = Client::try_connect(addr, "/%FF/files/c", &[]).await;
     assert_eq!(refused.err(), Some(StatusCode::BAD_REQUEST));
