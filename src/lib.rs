@@ -5,25 +5,30 @@
 // By name: what only authors of adapters and frameworks need is in `crossws_core::adapter`.
 #[doc(inline)]
 pub use crossws_app::{
-    Admission, Admitted, AuthenticateFn, BeforeFn, BeforeOutput, Challenge, FieldErrorKind,
-    IntoRoute, Layer, NoToken, PathError, PathNotUtf8, Pattern, PatternError, PatternErrorKind,
+    Admission, Admitted, AuthenticateFn, BasicCredentials, BeforeFn, BeforeOutput, Challenge,
+    FieldErrorKind, IntoRoute, Layer, NoToken, PathError, Pattern, PatternError, PatternErrorKind,
     PeerExt, PreparedRoute, QueryError, RequestExt, RouteBuilder, RouteInfo, Router, RouterError,
     Switch, TrailingSlash, route,
 };
 #[doc(inline)]
 pub use crossws_core::{
-    BeforeUpgrade, BoxError, BoxFuture, Bytes, Capabilities, CloseCode, CloseFrame, Closed,
-    ClosedBy, ContextError, ControlError, DRAIN_MARK, DecodeError, Deflate, DropCause, Dropped,
-    DuplicateId, DynHooks, DynResolve, EncodeError, Error, ErrorKind, Expiry, ExpiryError,
-    Extensions, Handler, HandlerEnd, HookKind, HookOutput, HookResult, Hooks, HooksBuilder, Hub,
-    HubBuilder, Incoming, IntoMessage, IntoResolution, InvalidCloseCode, InvalidHeader,
-    InvalidPeerId, Json, Limit, Limits, MaybeSend, MaybeSync, Message, NotAttached, OnError,
-    Origin, Overflow, Params, Peer, PeerContext, PeerId, PeerState, PersistError, PublishError,
-    Published, Rejection, Report, Resolution, Resolve, ResolveWith, Route, RouteSettings, Scope,
-    SendError, SendOptions, Sent, Settings, SharedHooks, Shutdown, Stats, SubscribeError,
-    Subscription, Swap, To, Topics, Unsupported, Upgrade, UpgradeRequest, Utf8Bytes, WeakPeer,
-    Wrap, Wrapped, handler, hooks, http, ok, resolve_with, wrap, yield_now,
+    Api, ApiError, ApiRequest, ApiResponse, BeforeUpgrade, BoxError, BoxFuture, Bytes,
+    Capabilities, CloseCode, CloseFrame, Closed, ClosedBy, ContextError, ControlError, DRAIN_MARK,
+    DecodeError, Deflate, DropCause, Dropped, DuplicateId, DynHooks, DynResolve, EncodeError,
+    Error, ErrorKind, Expiry, ExpiryError, Extensions, Handler, HandlerEnd, HookKind, HookOutput,
+    HookResult, Hooks, HooksBuilder, Hub, HubBuilder, Incoming, IntoMessage, IntoResolution,
+    InvalidCloseCode, InvalidHeader, InvalidPeerId, Json, Limit, Limits, MaybeSend, MaybeSync,
+    Message, NotAttached, OnError, Origin, Overflow, Params, Pass, PathNotUtf8, Peer, PeerContext,
+    PeerId, PeerState, PersistError, PublishError, Published, Refused, Rejection, Report,
+    Resolution, Resolve, ResolveWith, Route, RouteScope, RouteSettings, Scope, SendError,
+    SendOptions, Sent, Settings, SharedHooks, Shutdown, Stats, SubscribeError, Subscription, Swap,
+    To, Topics, Unsupported, Upgrade, UpgradeRequest, Utf8Bytes, WeakPeer, Wrap, Wrapped, handler,
+    hooks, http, normal_path, ok, pass, resolve_with, wrap, yield_now,
 };
+
+#[cfg(any(feature = "http", feature = "memory"))]
+#[doc(inline)]
+pub use crossws_core::{Body, Sockets, SocketsOr, Through};
 
 /// What most hooks name, for one `use crossws::prelude::*`. The crate itself is not for glob
 /// imports: its modules carry the names of runtimes.

@@ -46,6 +46,9 @@ const OUTPUT: &str = "crossws_routes.rs";
 /// - `[...rest]` is the rest of the path;
 /// - every other name is a literal of letters, digits, `-`, `_`, `.` and `~`, its case kept.
 ///
+/// A file `_layers.rs` is no route: its function `pub fn layers(routes: Router) -> Router` adds layers and
+/// settings to all routes of its folder and of the folders in it, whose own layers are inside of these.
+///
 /// Files and folders whose names begin with `_` or `.` are no routes, and neither are files with
 /// another ending. What several routes share is in the package's own modules: a route file names
 /// them with `crate::`.
@@ -106,8 +109,8 @@ impl Routes {
     }
 
     fn generate_in(&self, folder: &Path) -> Result<String, ScanError> {
-        let files = scan::scan(folder, &self.base)?;
-        Ok(emit::code(&self.folder, &files))
+        let found = scan::scan(folder, &self.base)?;
+        Ok(emit::code(&self.folder, &found))
     }
 }
 

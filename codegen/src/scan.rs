@@ -14,6 +14,36 @@ pub(crate) struct RouteFile {
     pub(crate) pattern: String,
 }
 
+/// What is found in a folder.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Sorted by their names.
+    pub(crate) files: Vec<RouteFile>,
+    /// Sorted by their folders.
+    pub(crate) layers: Vec<LayersFile>,
+}
+
+/// A file whose layers are for all routes of its folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LayersFile {
+    pub(crate) path: PathBuf,
+    /// The folder in the scanned one, as in the names of its routes; `""` for that itself.
+    pub(crate) folder: String,
+}
+
+impl LayersFile {
+    /// Whether a route, or a folder, is in this folder.
+    pub(crate) fn is_above(&self, name: &str) -> bool {
+        let below = name.strip_prefix(self.folder.as_str());
+        below.is_some_and(|below| {
+            self.folder.is_empty() || below.is_empty() || below.starts_with('/')
+        })
+    }
+}
+
+/// The file that a folder's layers are in.
+const LAYERS: &str = "_layers.rs";
+
 /// A folder that cannot be made into routes, and the file that is the reason.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -49,22 +79,24 @@ pub enum ScanError {
     Base(String),
 }
 
-/// Returns the routes of a folder, sorted by their names.
-pub(crate) fn scan(folder: &Path, base: &str) -> Result<Vec<RouteFile>, ScanError> {
+/// Returns the routes of a folder, and their layers.
+pub(crate) fn scan(folder: &Path, base: &str) -> Result<Found, ScanError> {
     let base = base.trim_matches('/');
-    let mut files = Vec::new();
-    visit(folder, "", &mut files)?;
+    let mut found = Found::default();
+    visit(folder, "", &mut found)?;
+    let Found { files, layers } = &mut found;
     files.sort_by(|one, other| one.name.cmp(&other.name));
-    for file in &mut files {
+    layers.sort_by(|one, other| one.folder.cmp(&other.folder));
+    for file in files.iter_mut() {
         file.pattern = join(base, &file.pattern);
     }
     check_base(base)?;
-    check_params(&files)?;
-    check_conflicts(&files)?;
-    Ok(files)
+    check_params(files)?;
+    check_conflicts(files)?;
+    Ok(found)
 }
 
-fn visit(folder: &Path, above: &str, files: &mut Vec<RouteFile>) -> Result<(), ScanError> {
+fn visit(folder: &Path, above: &str, found: &mut Found) -> Result<(), ScanError> {
     let unreadable = |source| ScanError::Read {
         path: folder.to_owned(),
         source,
@@ -78,12 +110,19 @@ fn visit(folder: &Path, above: &str, files: &mut Vec<RouteFile>) -> Result<(), S
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
             return Err(wrong("its name is not UTF-8".to_owned()));
         };
+        if name == LAYERS {
+            found.layers.push(LayersFile {
+                folder: above.to_owned(),
+                path,
+            });
+            continue;
+        }
         if name.starts_with(['_', '.']) {
             continue;
         }
         if path.is_dir() {
             segment(name).map_err(wrong)?;
-            visit(&path, &join_name(above, name), files)?;
+            visit(&path, &join_name(above, name), found)?;
         } else if let Some(name) = name.strip_suffix(".rs") {
             let name = match name {
                 "index" => above.to_owned(),
@@ -93,7 +132,7 @@ fn visit(folder: &Path, above: &str, files: &mut Vec<RouteFile>) -> Result<(), S
                     join_name(above, name)
                 }
             };
-            files.push(RouteFile {
+            found.files.push(RouteFile {
                 pattern: pattern(&name).map_err(wrong)?,
                 name,
                 path,

@@ -167,3 +167,47 @@ fn a_base_is_a_pattern() {
         assert!(matches!(error, ScanError::Base(_)), "{base}: {error}");
     }
 }
+
+#[test]
+fn layers_are_around_the_routes_of_their_folder_and_no_others() {
+    let folder = folder(&[
+        "index.rs",
+        "rooms/_layers.rs",
+        "rooms/[id].rs",
+        "rooms/deep/_layers.rs",
+        "rooms/deep/log.rs",
+        "rooms/plain/log.rs",
+        "rooms-of-others.rs",
+    ]);
+    let code = routes(folder.path()).generate().unwrap();
+    let router = code.split("fn router()").nth(1).unwrap();
+    let shape: Vec<_> = router
+        .lines()
+        .map(str::trim)
+        .filter_map(|line| {
+            let name = |line: &str| line.rsplit('"').nth(1).unwrap().to_owned();
+            match line {
+                line if line.starts_with(".route(") => Some(name(line)),
+                line if line.starts_with(".merge(") => {
+                    Some(line.replace(".merge(", "").replace("::layers(", " {"))
+                }
+                "))" => Some("}".to_owned()),
+                _ => None,
+            }
+        })
+        .collect();
+    assert_eq!(
+        shape,
+        [
+            "",
+            "rooms-of-others",
+            "route_rooms_layers {",
+            "rooms/[id]",
+            "rooms/plain/log",
+            "route_rooms_deep_layers {",
+            "rooms/deep/log",
+            "}",
+            "}",
+        ]
+    );
+}

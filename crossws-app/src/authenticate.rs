@@ -2,7 +2,7 @@ use std::fmt;
 
 use crossws_core::{BoxError, MaybeSend, MaybeSync, Rejection, UpgradeRequest};
 
-use crate::{Challenge, Layer};
+use crate::{Challenge, Layer, NoToken};
 
 /// A function that says who is asking: `async fn(&UpgradeRequest)`, or a closure
 /// `async |request: &UpgradeRequest| { … }`.
@@ -66,7 +66,12 @@ impl<A: Admission, E: Into<BoxError>> Admission for Result<A, E> {
     fn decide(self) -> Result<Admitted, Rejection> {
         match self {
             Ok(admission) => admission.decide(),
-            Err(error) => Err(Rejection::from(Challenge::bearer()).with_source(error)),
+            Err(error) => {
+                let error = error.into();
+                let challenge = error.downcast_ref::<NoToken>().copied();
+                let challenge = challenge.map_or_else(Challenge::bearer, NoToken::challenge);
+                Err(Rejection::from(challenge).with_source(error))
+            }
         }
     }
 }

@@ -4,6 +4,7 @@
 //! Applications use the `crossws` crate, which exports all of this.
 
 mod authenticate;
+mod basic;
 mod challenge;
 mod cookies;
 mod fields;
@@ -22,11 +23,11 @@ mod token;
 mod typed;
 
 pub use authenticate::{Admission, Admitted, AuthenticateFn};
+pub use basic::BasicCredentials;
 pub use challenge::Challenge;
 pub use fields::FieldErrorKind;
 pub use layer::{BeforeFn, BeforeOutput, Layer};
 pub use params::PathError;
-pub use path::PathNotUtf8;
 pub use pattern::{Pattern, PatternError, PatternErrorKind};
 pub use prepared::PreparedRoute;
 pub use query::QueryError;

@@ -5,7 +5,7 @@ use crossws_core::{Params, Peer, UpgradeRequest};
 use serde::Deserialize;
 
 use crate::cookies::cookies;
-use crate::{NoToken, PathError, QueryError, params, query, token};
+use crate::{BasicCredentials, NoToken, PathError, QueryError, basic, params, query, token};
 
 /// What a request says beyond its headers: the path's parameters and the query as types, cookies,
 /// and tokens. Each is a method of a [`Peer`] too: [`PeerExt`].
@@ -63,6 +63,32 @@ pub trait RequestExt {
     /// [`NoToken`] if there is none: as a rejection 401.
     fn bearer_token(&self) -> Result<&str, NoToken>;
 
+    /// Returns the name and the password of the header `Authorization: Basic …` (RFC 7617), which is no more
+    /// secret than the connection: use it with TLS. Browsers send it where a person has entered it for the
+    /// page.
+    ///
+    /// ```
+    /// use crossws_app::{NoToken, RequestExt, Router};
+    /// use crossws_core::{UpgradeRequest, hooks};
+    ///
+    /// struct User(String);
+    ///
+    /// async fn user(request: &UpgradeRequest) -> Result<Option<User>, NoToken> {
+    ///     let credentials = request.basic_credentials("rooms")?;
+    ///     if !credentials.password_is("open sesame") {
+    ///         return Err(credentials.refused());
+    ///     }
+    ///     Ok(Some(User(credentials.user().to_owned())))
+    /// }
+    ///
+    /// let app = Router::new().authenticate(user).route("/rooms/{id}", hooks());
+    /// ```
+    ///
+    /// # Errors
+    /// [`NoToken`] if there are none, or not as the RFC has them: as a rejection 401 that asks for those of
+    /// `realm`.
+    fn basic_credentials(&self, realm: &'static str) -> Result<BasicCredentials, NoToken>;
+
     /// Returns a token in the query, decoded. Proxies write queries to their logs, so that such a
     /// token should be valid once or for seconds.
     ///
@@ -108,6 +134,10 @@ impl RequestExt for UpgradeRequest {
 
     fn bearer_token(&self) -> Result<&str, NoToken> {
         token::bearer(self)
+    }
+
+    fn basic_credentials(&self, realm: &'static str) -> Result<BasicCredentials, NoToken> {
+        basic::basic(self, realm)
     }
 
     fn query_token(&self, name: &'static str) -> Result<Cow<'_, str>, NoToken> {

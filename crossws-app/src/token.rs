@@ -52,23 +52,36 @@ pub(crate) fn in_protocol<'r>(
 
 /// A request without the token that was looked for. As a rejection it is a 401 with a challenge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no token in {0}")]
-pub struct NoToken(Place);
+#[error("{0}")]
+pub struct NoToken(pub(crate) Place);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-enum Place {
-    #[error("the `authorization` header")]
+pub(crate) enum Place {
+    #[error("no token in the `authorization` header")]
     Authorization,
-    #[error("the query's `{0}`")]
+    #[error("no token in the query's `{0}`")]
     Query(&'static str),
-    #[error("the cookie `{0}`")]
+    #[error("no token in the cookie `{0}`")]
     Cookie(&'static str),
-    #[error("the subprotocols after `{0}`")]
+    #[error("no token in the subprotocols after `{0}`")]
     Protocol(&'static str),
+    /// The realm.
+    #[error("no valid name and password for `{0}`")]
+    Basic(&'static str),
+}
+
+impl NoToken {
+    /// Returns what the client is asked for.
+    pub fn challenge(self) -> Challenge {
+        match self.0 {
+            Place::Basic(realm) => Challenge::basic(realm),
+            _ => Challenge::bearer(),
+        }
+    }
 }
 
 impl From<NoToken> for Rejection {
     fn from(error: NoToken) -> Self {
-        Self::from(Challenge::bearer()).with_source(error)
+        Self::from(error.challenge()).with_source(error)
     }
 }

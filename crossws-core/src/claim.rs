@@ -1,5 +1,6 @@
 //! From a request to an accepted upgrade: everything before the 101.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use crate::expiry::{Moment, MomentCell};
 use crate::hub::{ClaimError, Hub};
 use crate::life::Life;
 use crate::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_PEERS, TOO_MANY_TOPICS};
+use crate::path::normal_path;
 use crate::peer::{Inner, Protocol, SettingsCell, credentials_expired};
 use crate::resolve::{BeforeUpgrade, Route};
 use crate::session::OpeningPeer;
@@ -23,8 +25,8 @@ use crate::tasks::Inbox;
 use crate::transport::Transport;
 use crate::{
     Capabilities, CloseCode, CloseFrame, Deflate, Error, Expiry, Extensions, HookKind, Hooks,
-    Limits, Origin, Peer, PeerId, PersistError, Rejection, Settings, SubscribeError, Upgrade,
-    UpgradeRequest,
+    Limits, Origin, Peer, PeerId, PersistError, Rejection, Settings, SharedHooks, SubscribeError,
+    Upgrade, UpgradeRequest,
 };
 
 /// A request with the hooks that claim it. The next step is [`upgrade`](Self::upgrade).
@@ -32,6 +34,8 @@ pub struct Claim<H: Hooks + ?Sized> {
     hub: Hub,
     hooks: Arc<H>,
     request: UpgradeRequest,
+    namespace: Option<Arc<str>>,
+    path_is_normal: bool,
     settings: Arc<Settings>,
     before: Option<Arc<dyn BeforeUpgrade>>,
 }
@@ -47,6 +51,8 @@ impl<H: Hooks + ?Sized> Claim<H> {
             hub,
             hooks: route.hooks,
             request,
+            namespace: route.namespace,
+            path_is_normal: route.path_is_normal,
             settings,
             before: route.before,
         }
@@ -73,7 +79,7 @@ impl<H: Hooks + ?Sized> Claim<H> {
     /// [`ClaimError::NotHandled`] gives the request back when the hook [passes](Upgrade::pass) it on.
     /// Otherwise the response to refuse with: the hook's own; 403 for a foreign origin; 503 in a
     /// shutdown or when the hub is full of peers, namespaces or topics; 409 for an id in use; 414 for
-    /// a namespace's name that is too long;
+    /// a namespace's name that is too long; 400 for a path that is not UTF-8 when it is percent-decoded;
     /// 500 when the hook panicked, chose a subprotocol that was not offered, or more topics than a
     /// peer may have.
     ///
@@ -82,11 +88,13 @@ impl<H: Hooks + ?Sized> Claim<H> {
     pub async fn upgrade(self) -> Result<Accepted<H>, ClaimError> {
         // Without the query, which may hold a token.
         let path = tracing::enabled!(tracing::Level::ERROR).then(|| self.request.path().to_owned());
-        let result = self.run().await;
-        if let Err(ClaimError::Rejected(rejection)) = &result {
-            rejection.log(path.as_deref().unwrap_or_default());
-        }
-        result
+        let hub = self.hub.clone();
+        self.run().await.map_err(|error| match error {
+            ClaimError::Rejected(rejection) => hub
+                .refuse(rejection, path.as_deref().unwrap_or_default())
+                .into(),
+            other => other,
+        })
     }
 
     async fn run(self) -> Result<Accepted<H>, ClaimError> {
@@ -94,6 +102,8 @@ impl<H: Hooks + ?Sized> Claim<H> {
             hub,
             hooks,
             mut request,
+            mut namespace,
+            path_is_normal,
             settings,
             before,
         } = self;
@@ -108,6 +118,15 @@ impl<H: Hooks + ?Sized> Claim<H> {
         }
         if !settings.origin.admits(&request) {
             return Err(Origin::refusal(&request).into());
+        }
+        if namespace.is_none() && !path_is_normal {
+            let path = normal_path(request.path()).map_err(|error| {
+                Rejection::new(StatusCode::BAD_REQUEST, error.to_string()).with_source(error)
+            })?;
+            // Most paths are their own normal form, and the namespace may be there already.
+            if let Cow::Owned(path) = path {
+                namespace = Some(Arc::from(path));
+            }
         }
         let hooks_accept = async {
             if let Some(before) = before {
@@ -124,7 +143,9 @@ impl<H: Hooks + ?Sized> Claim<H> {
         if hub.is_shutting_down() {
             return Err(Rejection::unavailable(SHUTTING_DOWN).into());
         }
-        Ok(Accepted::new(ongoing, hooks, request, settings, upgrade)?)
+        Ok(Accepted::new(
+            ongoing, hooks, request, namespace, settings, upgrade,
+        )?)
     }
 }
 
@@ -157,6 +178,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
         ongoing: Ongoing,
         hooks: Arc<H>,
         request: UpgradeRequest,
+        by_path: Option<Arc<str>>,
         settings: Arc<Settings>,
         upgrade: Upgrade,
     ) -> Result<Self, Rejection> {
@@ -179,13 +201,16 @@ impl<H: Hooks + ?Sized> Accepted<H> {
                 _ => return Err(Rejection::internal(NotOffered(protocol.clone()))),
             }
         }
-        let namespace = upgrade.namespace;
+        let is_path = upgrade.namespace.is_none();
+        let namespace = upgrade.namespace.or(by_path);
         let name = namespace.as_deref().unwrap_or_else(|| request.path());
         if !limits.max_name_len.allows(name.len()) {
-            return Err(Rejection::new(
-                StatusCode::URI_TOO_LONG,
-                "the namespace's name is too long",
-            ));
+            return Err(NamespaceTooLong {
+                is_path,
+                len: name.len(),
+                most: limits.max_name_len.get(),
+            }
+            .into_rejection());
         }
         let mut topics = settings.topics.clone();
         topics.extend(upgrade.topics);
@@ -198,9 +223,11 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             .registry()
             .check(id, name, limits)
             .map_err(|error| error.into_rejection(id))?;
-        let namespace = shared
-            .or(namespace)
-            .unwrap_or_else(|| Arc::from(request.path()));
+        let namespace = match (shared, &namespace) {
+            (Some(shared), _) => shared,
+            (None, Some(namespace)) => Arc::clone(namespace),
+            (None, None) => Arc::from(name),
+        };
         let deflate = upgrade.deflate.unwrap_or(settings.deflate);
         Ok(Self {
             ongoing,
@@ -217,6 +244,25 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             expiry: upgrade.expiry,
             gives_extensions,
         })
+    }
+
+    /// The same upgrade, with hooks whose type is forgotten.
+    pub(crate) fn erase(self) -> Accepted<SharedHooks> {
+        Accepted {
+            ongoing: self.ongoing,
+            hooks: Arc::new(SharedHooks::new(self.hooks)),
+            request: self.request,
+            id: self.id,
+            namespace: self.namespace,
+            headers: self.headers,
+            protocol: self.protocol,
+            context: self.context,
+            settings: self.settings,
+            topics: self.topics,
+            deflate: self.deflate,
+            expiry: self.expiry,
+            gives_extensions: self.gives_extensions,
+        }
     }
 
     /// The headers for the 101, the chosen subprotocol among them.
@@ -305,7 +351,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             protocol: Protocol::new(self.protocol),
             context: self.context,
             expiry: MomentCell::new(expiry),
-            settings: SettingsCell::new(Arc::clone(&self.settings), &hub),
+            settings: SettingsCell::new(Arc::clone(&self.settings)),
             transport: Box::new(transport),
             hub: hub.clone(),
             inbox: Inbox::default(),
@@ -336,6 +382,29 @@ impl<H: Hooks + ?Sized> Accepted<H> {
 impl<H: Hooks + ?Sized> fmt::Debug for Accepted<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Accepted({})", self.id)
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "a namespace's name has {len} bytes, at most {most} are allowed (`Limits::max_name_len`): where paths are \
+     longer, name the namespace with `Upgrade::namespace`"
+)]
+struct NamespaceTooLong {
+    is_path: bool,
+    len: usize,
+    most: usize,
+}
+
+impl NamespaceTooLong {
+    fn into_rejection(self) -> Rejection {
+        let what = match self.is_path {
+            true => "the path",
+            false => "the namespace's name",
+        };
+        let Self { len, most, .. } = self;
+        let body = format!("{what} is too long: {len} bytes, at most {most} are allowed");
+        Rejection::new(StatusCode::URI_TOO_LONG, body).with_source(self)
     }
 }
 

@@ -1,9 +1,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::HeaderName;
+use http::{HeaderName, StatusCode};
 
-use crate::adapter::{Claim, RestoreError, RestoredPeer, Snapshot, Transport};
+use crate::adapter::{Claim, HttpService, RestoreError, RestoredPeer, Snapshot, Transport};
+use crate::api::ServiceRef;
 use crate::budget::Budget;
 use crate::catch::catch_panic;
 use crate::claim::check_topics;
@@ -13,15 +14,16 @@ use crate::life::{End, Life};
 use crate::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_TOPICS};
 use crate::peer::{self, Protocol, SettingsCell};
 use crate::publication::Publication;
+use crate::refused::{Counters, Refused};
 use crate::registry::Registry;
 use crate::subscriptions::Subscriptions;
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Event, Mutex};
 use crate::tasks::Inbox;
 use crate::{
-    Capabilities, CloseFrame, Deflate, Error, ExpiryError, Extensions, HookKind, Limit, Limits,
-    Origin, Peer, PeerId, Published, Rejection, Resolution, Resolve, Scope, Settings,
-    SubscribeError, UpgradeRequest,
+    Api, Capabilities, CloseFrame, Deflate, Error, ExpiryError, Extensions, HookKind, Limit,
+    Limits, Origin, Peer, PeerId, Published, Rejection, Resolution, Resolve, RouteScope, Scope,
+    Settings, SubscribeError, UpgradeRequest,
 };
 
 /// Everything that is connected to one server: peers, namespaces, topics. A cheap handle that
@@ -41,6 +43,7 @@ struct Inner {
     registry: Registry,
     settings: Arc<Settings>,
     kept_headers: Vec<HeaderName>,
+    partial: bool,
     /// With what everyone is closed, once a shutdown has begun.
     shutdown: Mutex<Option<CloseFrame>>,
     turns_away: AtomicBool,
@@ -48,9 +51,11 @@ struct Inner {
     flushed: AtomicUsize,
     idle: Event,
     extensions: Extensions,
+    http: Mutex<Option<ServiceRef>>,
     /// What all connections hold of [`Limits::max_unfinished`].
     unfinished: Budget,
     accepted: AtomicU64,
+    refused: Counters,
     published: AtomicU64,
     queued: AtomicU64,
     dropped: AtomicU64,
@@ -69,6 +74,8 @@ pub struct Stats {
     pub unfinished: usize,
     /// Connections ever opened.
     pub accepted: u64,
+    /// Requests that were refused, by the reason.
+    pub refused: Refused,
     /// Publications, from peers and from outside.
     pub published: u64,
     /// Copies of publications that a subscriber's queue took.
@@ -78,11 +85,13 @@ pub struct Stats {
 }
 
 /// What a [`Hub`] is made with.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 #[must_use = "a builder makes nothing until `build`"]
 pub struct HubBuilder {
     settings: Settings,
     kept_headers: Vec<HeaderName>,
+    partial: bool,
+    http: Option<Arc<dyn HttpService>>,
 }
 
 impl HubBuilder {
@@ -119,24 +128,50 @@ impl HubBuilder {
         self
     }
 
+    /// The HTTP service that [`Peer::api`] calls, kept as long as the hub. A server lends its own to the
+    /// hub instead: see [`Hub::lend_http`].
+    pub fn http(mut self, service: Arc<dyn HttpService>) -> Self {
+        self.http = Some(service);
+        self
+    }
+
+    /// Says that other hubs hold further connections of the application, as in Durable Objects:
+    /// [`Hub::route`] then fails unless it is asked for those [here](RouteScope::here).
+    pub fn partial(mut self) -> Self {
+        self.partial = true;
+        self
+    }
+
     /// The hub.
     pub fn build(self) -> Hub {
         Hub(Arc::new(Inner {
             registry: Registry::default(),
             settings: Arc::new(self.settings),
             kept_headers: self.kept_headers,
+            partial: self.partial,
             shutdown: Mutex::new(None),
             turns_away: AtomicBool::new(false),
             sessions: AtomicUsize::new(0),
             flushed: AtomicUsize::new(0),
             idle: Event::new(),
             extensions: Extensions::default(),
+            http: Mutex::new(self.http.map(ServiceRef::Kept)),
             unfinished: Budget::default(),
             accepted: AtomicU64::new(0),
+            refused: Counters::default(),
             published: AtomicU64::new(0),
             queued: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
         }))
+    }
+}
+
+impl fmt::Debug for HubBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HubBuilder")
+            .field("settings", &self.settings)
+            .field("kept_headers", &self.kept_headers)
+            .finish_non_exhaustive()
     }
 }
 
@@ -186,7 +221,8 @@ impl Hub {
     ///
     /// # Errors
     /// [`ClaimError::NotHandled`] gives the request back when it is not for any hooks;
-    /// [`ClaimError::Rejected`] refuses it, as the resolver says or because it panicked.
+    /// [`ClaimError::Rejected`] refuses it, as the resolver says or because it panicked, and with 414 if its
+    /// target is longer than [`Limits::max_target`](field@Limits::max_target).
     ///
     /// # Cancel safety
     /// Nothing has happened if the future is dropped.
@@ -195,19 +231,32 @@ impl Hub {
         resolver: &Arc<R>,
         mut request: UpgradeRequest,
     ) -> Result<Claim<R::Hooks>, ClaimError> {
+        let len = request.target_len();
+        if !self.limits().max_target.allows(len) {
+            let most = self.limits().max_target.get();
+            let body = format!(
+                "the path and the query are too long: {len} bytes, at most {most} are allowed"
+            );
+            let rejection = Rejection::new(StatusCode::URI_TOO_LONG, body);
+            return Err(self.refuse(rejection, request.path()).into());
+        }
         match catch_panic(async { resolver.resolve(&mut request).await }).await {
             Ok(Resolution::Route(route)) => Ok(Claim::new(self.clone(), request, route)),
             Ok(Resolution::Pass) => Err(ClaimError::NotHandled(Box::new(request))),
-            Ok(Resolution::Reject(rejection)) => {
-                rejection.log(request.path());
-                Err(ClaimError::Rejected(rejection))
-            }
+            Ok(Resolution::Reject(rejection)) => Err(self.refuse(rejection, request.path()).into()),
             Err(message) => {
                 let error = Error::panic(HookKind::Resolve, &message);
-                tracing::error!(%error, "refusing an upgrade");
-                Err(ClaimError::Rejected(Rejection::internal(error)))
+                let rejection = Rejection::internal(error);
+                Err(self.refuse(rejection, request.path()).into())
             }
         }
+    }
+
+    /// Logs and counts a refusal.
+    pub(crate) fn refuse(&self, rejection: Rejection, path: &str) -> Rejection {
+        rejection.log(path);
+        self.0.refused.count(&rejection);
+        rejection
     }
 
     /// Makes the peer of an upgrade that was accepted elsewhere: see [`Accepted::snapshot`].
@@ -296,7 +345,7 @@ impl Hub {
             protocol: Protocol::new(snapshot.protocol.clone()),
             context: ContextCell::stored(snapshot.context.clone()),
             expiry: MomentCell::new(Moment::from_millis(snapshot.expires)),
-            settings: SettingsCell::new(settings, self),
+            settings: SettingsCell::new(settings),
             transport: Box::new(transport),
             hub: self.clone(),
             inbox: Inbox::default(),
@@ -313,6 +362,46 @@ impl Hub {
     /// Topics and peers of every namespace: said explicitly, because namespaces isolate.
     pub fn in_all_namespaces(&self) -> Scope<'_> {
         Scope::new(self, None)
+    }
+
+    /// The connections of a route, whatever their parameters and namespaces.
+    ///
+    /// With a slash in front it is the route's whole pattern, spelled in any of the three ways:
+    /// `/rooms/{id}`, `/rooms/[id]`, `/rooms/:id`. Without, it is the route's name, which is the pattern
+    /// without the first slash where no other was given; `""` is the root. A route file's name is its path
+    /// below the folder, whatever the base: `rooms/[id]`.
+    ///
+    /// ```
+    /// # use crossws_core::{Hub, PublishError};
+    /// fn announce(hub: &Hub) -> Result<usize, PublishError> {
+    ///     Ok(hub.route("chat").send("maintenance at 18:00")?.queued)
+    /// }
+    /// # assert_eq!(announce(&Hub::default()).unwrap(), 0);
+    /// ```
+    ///
+    /// A route that does not exist is one without connections. Hooks that are served without routes
+    /// have none.
+    pub fn route<'a>(&'a self, route: &'a str) -> RouteScope<'a> {
+        RouteScope::new(self, route)
+    }
+
+    pub(crate) fn is_partial(&self) -> bool {
+        self.0.partial
+    }
+
+    /// The application's own HTTP service, for hooks and tasks: see [`Api`].
+    pub fn api(&self) -> Api {
+        let service = self.0.http.lock().as_ref().and_then(ServiceRef::get);
+        Api::new(service, self.clone())
+    }
+
+    /// Lends the hub the HTTP service of a server, which [`api`](Self::api) calls while the server holds
+    /// it: a service may hold the hub. Of several servers the last one's counts.
+    pub fn lend_http(&self, service: &Arc<dyn HttpService>) {
+        let lent = ServiceRef::Lent(Arc::downgrade(service));
+        let old = self.0.http.lock().replace(lent);
+        // Without the lock: it may be the last handle.
+        drop(old);
     }
 
     /// One peer by its id.
@@ -338,6 +427,7 @@ impl Hub {
             sessions: self.0.sessions.load(Ordering::Acquire),
             unfinished: self.0.unfinished.used(),
             accepted: read(&self.0.accepted),
+            refused: self.0.refused.now(),
             published: read(&self.0.published),
             queued: read(&self.0.queued),
             dropped: read(&self.0.dropped),
@@ -432,6 +522,17 @@ impl Hub {
         let published = self
             .registry()
             .publish(namespace, topic, except, publication);
+        self.count_published(&published);
+        published
+    }
+
+    pub(crate) fn deliver_to_route(&self, route: &str, publication: &Publication) -> Published {
+        let published = self.registry().publish_to_route(route, publication);
+        self.count_published(&published);
+        published
+    }
+
+    fn count_published(&self, published: &Published) {
         self.0.published.fetch_add(1, Ordering::Relaxed);
         self.0
             .queued
@@ -439,7 +540,6 @@ impl Hub {
         self.0
             .dropped
             .fetch_add(published.dropped, Ordering::Relaxed);
-        published
     }
 }
 

@@ -17,6 +17,9 @@
 //! and `close` comes once. Dropping any of them leaves nothing behind.
 
 pub mod adapter;
+mod api;
+#[cfg(feature = "http")]
+mod body;
 mod bounds;
 mod budget;
 mod builder;
@@ -46,21 +49,27 @@ mod membership;
 mod message;
 mod notice;
 mod origin;
+mod path;
 mod peer;
 mod peer_id;
 mod publication;
 mod published;
+mod refused;
 mod registry;
 mod rejection;
 mod request;
 mod resolve;
 mod restored_peer;
+mod route_members;
+mod route_scope;
 mod scope;
 mod send;
 mod session;
 mod settings;
 mod shutdown;
 mod snapshot;
+#[cfg(feature = "http")]
+mod sockets;
 mod start;
 mod subscriptions;
 mod swap;
@@ -71,10 +80,14 @@ mod topic;
 mod transport;
 mod unfinished;
 mod upgrade;
+mod upgrade_door;
 mod wire;
 mod wrap;
 mod yielding;
 
+pub use api::{Api, ApiError, ApiRequest, ApiResponse};
+#[cfg(feature = "http")]
+pub use body::Body;
 pub use bounds::{BoxError, BoxFuture, MaybeSend, MaybeSync};
 pub use builder::{HooksBuilder, hooks};
 pub use capabilities::Capabilities;
@@ -97,20 +110,25 @@ pub use limits::{DRAIN_MARK, Limit, Limits, Overflow};
 pub use message::{IntoMessage, Json, Message};
 pub use notice::{DropCause, Dropped, Subscription};
 pub use origin::Origin;
+pub use path::{PathNotUtf8, normal_path};
 pub use peer::{Peer, WeakPeer};
 pub use peer_id::{InvalidPeerId, PeerId};
 pub use published::Published;
+pub use refused::Refused;
 pub use rejection::Rejection;
 pub use request::{NotAttached, Params, Redacted, UpgradeRequest};
 pub use resolve::{
-    BeforeUpgrade, DynResolve, IntoResolution, Resolution, Resolve, ResolveWith, Route,
+    BeforeUpgrade, DynResolve, IntoResolution, Pass, Resolution, Resolve, ResolveWith, Route, pass,
     resolve_with,
 };
+pub use route_scope::RouteScope;
 pub use scope::Scope;
 pub use send::{SendOptions, Sent, To, Topics};
 pub use settings::{RouteSettings, Settings};
 pub use shutdown::{Report, Shutdown};
 pub use snapshot::PersistError;
+#[cfg(feature = "http")]
+pub use sockets::{Sockets, SocketsOr, Through};
 pub use swap::Swap;
 pub use tasks::HookOutput;
 pub use text::Utf8Bytes;

@@ -153,6 +153,9 @@ limits! {
     max_hub_topics: Limit = Limit::At(262_144);
     /// Longest name of a topic or a namespace, in bytes. Default 255.
     max_name_len: Limit = Limit::At(255);
+    /// Longest target of a request, path and query together, in bytes; a longer one is refused with 414
+    /// before anything reads it. A bound of the hub. Default 8 KiB.
+    max_target: Limit = Limit::At(8 << 10);
     /// Most namespaces with peers in them; an upgrade into one more is refused with 503.
     /// Default 65,536.
     max_namespaces: Limit = Limit::At(65_536);

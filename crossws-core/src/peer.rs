@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use http::HeaderValue;
 use once_cell::race::OnceBox;
 use serde::de::DeserializeOwned;
 
@@ -21,9 +22,10 @@ use crate::sync::Mutex;
 use crate::tasks::{HookOutput, Inbox};
 use crate::transport::{Settled, Transport};
 use crate::{
-    Capabilities, CloseCode, CloseFrame, ClosedBy, ControlError, DecodeError, Expiry, ExpiryError,
-    Extensions, IntoMessage, NotAttached, PeerId, PersistError, PublishError, Published, SendError,
-    SendOptions, Sent, Settings, SubscribeError, To, Topics, UpgradeRequest, Utf8Bytes,
+    Api, Capabilities, CloseCode, CloseFrame, ClosedBy, ControlError, DecodeError, Expiry,
+    ExpiryError, Extensions, IntoMessage, NotAttached, PeerId, PersistError, PublishError,
+    Published, SendError, SendOptions, Sent, Settings, SubscribeError, To, Topics, UpgradeRequest,
+    Utf8Bytes,
 };
 
 /// A connected client: a cheap handle, the same on every adapter.
@@ -60,32 +62,32 @@ impl Protocol {
     }
 }
 
-/// What is configured for a connection: the hub's settings, unless its route has its own. These
-/// are replaced once at most, for a peer that was restored, when its hooks are known.
-// A pointer, as above.
-#[derive(Default)]
-pub(crate) struct SettingsCell(OnceBox<Mutex<Arc<Settings>>>);
+/// What is configured for a connection. It is replaced for a peer that was restored, when its hooks are
+/// known.
+pub(crate) struct SettingsCell {
+    settings: Arc<Settings>,
+    // A pointer, as above.
+    replaced: OnceBox<Mutex<Arc<Settings>>>,
+}
 
 impl SettingsCell {
-    /// Those of this route; `hub` are its hub's.
-    pub(crate) fn new(settings: Arc<Settings>, hub: &Hub) -> Self {
-        let cell = Self::default();
-        if !Arc::ptr_eq(&settings, hub.settings()) {
-            cell.replace(settings);
+    pub(crate) fn new(settings: Arc<Settings>) -> Self {
+        Self {
+            settings,
+            replaced: OnceBox::new(),
         }
-        cell
     }
 
-    fn get(&self, hub: &Hub) -> Arc<Settings> {
-        match self.0.get() {
-            None => Arc::clone(hub.settings()),
+    fn get(&self) -> Arc<Settings> {
+        match self.replaced.get() {
+            None => Arc::clone(&self.settings),
             Some(settings) => Arc::clone(&settings.lock()),
         }
     }
 
     fn replace(&self, settings: Arc<Settings>) {
         let new = Arc::clone(&settings);
-        let cell = self.0.get_or_init(|| Box::new(Mutex::new(new)));
+        let cell = self.replaced.get_or_init(|| Box::new(Mutex::new(new)));
         *cell.lock() = settings;
     }
 }
@@ -146,7 +148,7 @@ impl Peer {
 
     /// What is configured for this connection: the settings of its route, over the hub's.
     pub fn settings(&self) -> Arc<Settings> {
-        self.0.settings.get(&self.0.hub)
+        self.0.settings.get()
     }
 
     /// The pattern of the route that led here, such as `/rooms/{room}`, where routes have one.
@@ -162,6 +164,7 @@ impl Peer {
     /// What the route says is known for a peer that was restored.
     pub(crate) fn on_route(&self, settings: Arc<Settings>) {
         self.0.settings.replace(settings);
+        self.0.hub.registry().join_route(self);
     }
 
     /// The value of this type that a layer has attached to the request before the upgrade: one of
@@ -196,6 +199,14 @@ impl Peer {
     /// The hub this peer is connected to.
     pub fn hub(&self) -> &Hub {
         &self.0.hub
+    }
+
+    /// The application's own HTTP service, called without a network: see [`Api`]. What it says of the
+    /// client is the address and the host that it asked for, and no header else.
+    pub fn api(&self) -> Api {
+        let host = self.request().header("host").map(HeaderValue::from_str);
+        let host = host.and_then(Result::ok);
+        self.hub().api().on_behalf_of(host, self.remote_addr())
     }
 
     /// Where the connection is.
@@ -585,6 +596,22 @@ impl Peer {
     /// need not be subscribed itself. Works until the `close` hook has ended.
     ///
     /// The same as [`to(topic)`](Self::to)`.send(message)`.
+    ///
+    /// A closure may end in it; a method of [`Hooks`](crate::Hooks) ends in `Ok(())`:
+    ///
+    /// ```
+    /// # use crossws_core::{HookResult, Hooks, Message, Peer, hooks};
+    /// let echo = hooks().on_message(|peer, message| async move { peer.publish("talk", message) });
+    ///
+    /// struct Talk;
+    ///
+    /// impl Hooks for Talk {
+    ///     async fn message(&self, peer: &Peer, message: Message) -> HookResult {
+    ///         peer.publish("talk", message)?;
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
     ///
     /// # Errors
     /// When the value cannot be encoded, or the transport has no topics. A subscriber's full queue

@@ -11,6 +11,7 @@ use http::header::{HOST, HeaderMap, HeaderName, SEC_WEBSOCKET_EXTENSIONS, SEC_WE
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderValue, Method, Uri};
+use smallvec::SmallVec;
 
 use self::packed::Packed;
 pub(crate) use self::packed::text;
@@ -218,6 +219,17 @@ impl UpgradeRequest {
         match &self.head {
             Head::Whole(whole) => whole.parts.uri.path(),
             Head::Packed(packed) => packed.path_and_query().0,
+        }
+    }
+
+    /// How long path and query are together, in bytes.
+    pub(crate) fn target_len(&self) -> usize {
+        match &self.head {
+            Head::Whole(whole) => {
+                let target = whole.parts.uri.path_and_query();
+                target.map_or(0, |target| target.as_str().len())
+            }
+            Head::Packed(packed) => packed.target_len(),
         }
     }
 
@@ -437,7 +449,28 @@ impl Whole {
 // A pointer, because every peer has them and most are empty; then there are none.
 pub struct Params(Option<Box<Pairs>>);
 
-type Pairs = Vec<(String, String)>;
+/// Names and values one after the other, in one piece of memory.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Pairs {
+    text: String,
+    /// Where each name and each value ends.
+    ends: SmallVec<[usize; 2]>,
+}
+
+impl Pairs {
+    fn push(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.ends.push(self.text.len());
+    }
+
+    /// The text that ends there, which begins where the one before it ends.
+    fn text(&self, at: usize) -> &str {
+        let end = |at: usize| self.ends.get(at).copied();
+        let begin = at.checked_sub(1).and_then(end).unwrap_or_default();
+        let range = begin..end(at).unwrap_or(begin);
+        self.text.get(range).unwrap_or_default()
+    }
+}
 
 impl Params {
     /// The value of one parameter.
@@ -449,19 +482,28 @@ impl Params {
 
     /// All parameters, in the pattern's order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .flat_map(|pairs| pairs.iter())
-            .map(|(name, value)| (name.as_str(), value.as_str()))
+        self.0.iter().flat_map(|pairs| {
+            let count = pairs.ends.len() / 2;
+            (0..count).map(|index| (pairs.text(2 * index), pairs.text(2 * index + 1)))
+        })
     }
 }
 
-impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Params {
+impl<K: AsRef<str>, V: AsRef<str>> FromIterator<(K, V)> for Params {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
-        let pairs = pairs.into_iter();
-        let pairs: Pairs = pairs
-            .map(|(name, value)| (name.into(), value.into()))
-            .collect();
-        Self((!pairs.is_empty()).then(|| Box::new(pairs)))
+        /// Most have a short name and a short value.
+        const SHORT: usize = 24;
+        let mut params = None;
+        for (name, value) in pairs {
+            let pairs: &mut Box<Pairs> = params.get_or_insert_with(|| {
+                Box::new(Pairs {
+                    text: String::with_capacity(SHORT),
+                    ends: SmallVec::new(),
+                })
+            });
+            pairs.push(name.as_ref());
+            pairs.push(value.as_ref());
+        }
+        Self(params)
     }
 }

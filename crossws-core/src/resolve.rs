@@ -1,8 +1,11 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use crate::bounds::{BoxFuture, MaybeSend, MaybeSync};
-use crate::{DynHooks, HookResult, Hooks, Hub, Params, Rejection, RouteSettings, UpgradeRequest};
+use crate::{
+    DynHooks, HookResult, Hooks, Hub, Params, Rejection, RouteSettings, SharedHooks, UpgradeRequest,
+};
 
 /// Chooses the hooks for a request, once per connection.
 ///
@@ -111,6 +114,9 @@ impl<H: ?Sized> From<Rejection> for Resolution<H> {
 pub struct Route<H: ?Sized> {
     pub(crate) hooks: Arc<H>,
     pub(crate) params: Params,
+    pub(crate) namespace: Option<Arc<str>>,
+    /// Without another one the path is the namespace, as it is.
+    pub(crate) path_is_normal: bool,
     pub(crate) settings: Option<Arc<RouteSettings>>,
     pub(crate) before: Option<Arc<dyn BeforeUpgrade>>,
 }
@@ -121,6 +127,8 @@ impl<H: ?Sized> Route<H> {
         Self {
             hooks,
             params: Params::default(),
+            namespace: None,
+            path_is_normal: false,
             settings: None,
             before: None,
         }
@@ -130,6 +138,24 @@ impl<H: ?Sized> Route<H> {
     #[must_use]
     pub fn params(mut self, params: Params) -> Self {
         self.params = params;
+        self
+    }
+
+    /// Names the default namespace, in place of the path in its [normal form](crate::normal_path).
+    #[must_use]
+    pub fn namespace(mut self, namespace: impl Into<Arc<str>>) -> Self {
+        self.namespace = Some(namespace.into());
+        self
+    }
+
+    /// Says what the [normal form](crate::normal_path) of the request's path is, for a resolver that knows
+    /// it: it is not computed again.
+    #[must_use]
+    pub fn normal_path(mut self, path: Cow<'_, str>) -> Self {
+        match path {
+            Cow::Borrowed(_) => self.path_is_normal = true,
+            Cow::Owned(path) => self.namespace = Some(Arc::from(path)),
+        }
         self
     }
 
@@ -158,6 +184,8 @@ impl<H: ?Sized> Route<H> {
         Route {
             hooks: wrap(self.hooks),
             params: self.params,
+            namespace: self.namespace,
+            path_is_normal: self.path_is_normal,
             settings: self.settings,
             before: self.before,
         }
@@ -251,6 +279,30 @@ impl Resolve for Arc<dyn DynResolve> {
 
     async fn resolve(self: &Arc<Self>, request: &mut UpgradeRequest) -> Resolution<dyn DynHooks> {
         Arc::clone(&**self).resolve_dyn(request).await
+    }
+}
+
+/// A resolver that passes every request on to the HTTP service: for an application whose sockets are routes
+/// of that service, such as those of an axum app.
+///
+/// ```
+/// # use crossws_core::{Resolve, pass};
+/// fn serve(_: impl Resolve) {}
+/// serve(pass());
+/// ```
+pub fn pass() -> Pass {
+    Pass(())
+}
+
+/// See [`pass`].
+#[derive(Debug, Clone, Default)]
+pub struct Pass(());
+
+impl Resolve for Pass {
+    type Hooks = SharedHooks;
+
+    async fn resolve(self: &Arc<Self>, _: &mut UpgradeRequest) -> Resolution<SharedHooks> {
+        Resolution::Pass
     }
 }
 

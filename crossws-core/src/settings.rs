@@ -2,6 +2,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use crate::limits::LimitChanges;
+use crate::route_members::MembersCell;
 use crate::{Deflate, Limits, Origin};
 
 /// Everything that is configured about a connection: the hub's, changed by its route's
@@ -36,6 +37,7 @@ pub struct Settings {
     pub topics: Vec<Arc<str>>,
     route: Option<Arc<str>>,
     name: Option<Arc<str>>,
+    pub(crate) members: MembersCell,
 }
 
 impl Settings {
@@ -100,7 +102,8 @@ impl Settings {
 /// [`Route`](crate::Route): the route's peers then share one [`Settings`].
 ///
 /// Each limit has a setter of its own here, by its name in [`Limits`]. `max_peers`,
-/// `max_namespaces`, `max_hub_topics` and `max_unfinished` bound the hub, and stay as it has them.
+/// `max_namespaces`, `max_hub_topics`, `max_target` and `max_unfinished` bound the hub, and stay as it
+/// has them.
 ///
 /// ```
 /// # use std::{sync::Arc, time::Duration};
@@ -220,6 +223,7 @@ impl RouteSettings {
         limits.max_namespaces = hub.max_namespaces;
         limits.max_hub_topics = hub.max_hub_topics;
         limits.max_unfinished = hub.max_unfinished;
+        limits.max_target = hub.max_target;
         if let Some(origin) = &self.origin {
             settings.origin = origin.clone();
         }

@@ -2,8 +2,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use crossws_app::Router;
+use crossws_core::adapter::HttpService;
 use crossws_core::{
-    DynHooks, Message, Params, Resolution, Resolve, Route, UpgradeRequest, handler, hooks,
+    ApiError, BoxFuture, DynHooks, Message, Params, Resolution, Resolve, Route, UpgradeRequest,
+    handler, hooks,
 };
 use http::{Request, Response};
 use serde_json::{Value, json};
@@ -58,6 +60,19 @@ impl App {
             .header("x-service", "plain")
             .body(Bytes::from(seen.to_string()))
             .unwrap()
+    }
+}
+
+/// [`App::http`] as hooks call it, for targets whose server is somebody else's.
+pub struct Http;
+
+impl HttpService for Http {
+    fn call(
+        &self,
+        request: Request<Bytes>,
+        _: usize,
+    ) -> BoxFuture<'static, Result<Response<Bytes>, ApiError>> {
+        Box::pin(std::future::ready(Ok(App::http(&request))))
     }
 }
 

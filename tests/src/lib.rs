@@ -25,7 +25,7 @@ mod probe;
 mod profile;
 mod routed;
 
-pub use app::App;
+pub use app::{App, Http};
 pub use ask::{Ask, Policy, Refuse};
 pub use command::Do;
 pub use control::{Control, Reply};

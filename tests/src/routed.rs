@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use crossws_app::{PeerExt, RequestExt, Router, route};
 use crossws_core::http::StatusCode;
-use crossws_core::{HookResult, Hooks, Message, Peer, Rejection, Upgrade, UpgradeRequest};
+use crossws_core::{
+    ApiError, ApiResponse, HookResult, Hooks, Message, Peer, PublishError, Published, Rejection,
+    Upgrade, UpgradeRequest,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -87,10 +90,40 @@ impl Hooks for Says {
         Ok(())
     }
 
-    async fn message(&self, peer: &Peer, _: Message) -> HookResult {
-        peer.send(known(peer))?;
+    /// `route NAME` sends to a route, `here NAME` to that of this hub alone, `api PATH` calls the
+    /// application's HTTP service.
+    async fn message(&self, peer: &Peer, message: Message) -> HookResult {
+        let said = match message.text()?.split_once(' ') {
+            Some(("route", name)) => sent(peer.hub().route(name).send(format!("to {name}"))),
+            Some(("here", name)) => sent(peer.hub().route(name).here().send(format!("to {name}"))),
+            Some(("api", path)) => {
+                called(peer.api().base("/base").get(path).query("a", "b c").await)
+            }
+            _ => known(peer),
+        };
+        peer.send(said)?;
         Ok(())
     }
+}
+
+fn sent(published: Result<Published, PublishError>) -> String {
+    match published {
+        Ok(published) => json!({ "sent": published.queued }),
+        Err(error) => json!({ "error": error.to_string() }),
+    }
+    .to_string()
+}
+
+fn called(response: Result<ApiResponse, ApiError>) -> String {
+    match response {
+        Ok(response) => json!({
+            "status": response.status().as_u16(),
+            "service": response.headers()["x-service"].to_str().unwrap_or_default(),
+            "seen": response.json::<Value>().ok(),
+        }),
+        Err(error) => json!({ "error": error.to_string() }),
+    }
+    .to_string()
 }
 
 fn known(peer: &Peer) -> String {

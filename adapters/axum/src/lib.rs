@@ -32,6 +32,7 @@
 //!   with [`adopt`](crossws_app::RouteBuilder::adopt) it is `peer.attached::<T>()`.
 //! - `peer.remote_addr()` needs `into_make_service_with_connect_info::<SocketAddr>()` under
 //!   `axum::serve`; [`Server::http`](crossws_tokio::ServerBuilder) knows it.
+//! - `peer.api()` calls the app itself after [`with_api`].
 //! - axum's graceful shutdown does not know of connections that were upgraded: call [`shutdown`].
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -39,9 +40,14 @@
 mod endpoint;
 mod extract;
 
-use axum::extract::FromRef;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, FromRef};
 use axum::routing::{MethodRouter, get};
+use axum::{Extension, Router};
 use crossws_app::IntoRoute;
+use crossws_core::adapter::{HttpService, http_service};
 use crossws_core::{Hub, Report, Shutdown, hooks};
 use crossws_tokio::Acceptor;
 
@@ -63,6 +69,45 @@ where
         let endpoint = endpoint.clone();
         async move { sockets.upgrade(&endpoint).await }
     })
+}
+
+/// Gives the hooks of an app's WebSockets the app itself: [`Peer::api`](crossws_core::Peer::api) then calls
+/// it, with its layers. Call it last, on the app that is served. A [`Server`](crossws_tokio::Server) or a
+/// `TestServer` that is given the app with `.http(app)` does the same by itself.
+///
+/// ```
+/// use axum::Router;
+/// use axum::routing::get;
+/// use crossws_axum::{websocket, with_api};
+/// use crossws_core::{Hub, hooks};
+///
+/// let hub = Hub::default();
+/// let asks = hooks().on_open(|peer| async move {
+///     let health = peer.api().get("/health").await?;
+///     peer.send(health.text()?)?;
+///     Ok::<_, crossws_core::BoxError>(())
+/// });
+/// let app: Router = Router::new()
+///     .route("/ws", websocket(asks))
+///     .route("/health", get(|| async { "ok" }))
+///     .with_state(hub.clone());
+/// let app = with_api(app, &hub); // axum::serve(listener, app)
+/// ```
+pub fn with_api(app: Router, hub: &Hub) -> Router {
+    let service = http_service(app.clone(), |extensions| {
+        if let Some(addr) = extensions.get::<SocketAddr>().copied() {
+            extensions.insert(ConnectInfo(addr));
+        }
+    });
+    hub.lend_http(&service);
+    // The hub is only lent it: a handler may hold the hub.
+    app.layer(Extension(Kept { _service: service }))
+}
+
+/// What keeps the service for as long as the app that is served.
+#[derive(Clone)]
+struct Kept {
+    _service: Arc<dyn HttpService>,
 }
 
 /// Stops the WebSockets of an app: refuses further upgrades, tells every peer, waits for their

@@ -137,8 +137,7 @@ async fn parameters_of_all_nested_routers_reach_the_hooks_decoded() {
     let app = Router::new().nest("/{tenant}", inner);
     let addr = serve(app.with_state(Hub::default())).await;
     let mut client = Client::connect(addr, "/a%20b/files/c/d?q=1").await;
-    let at =
-        "/a%20b/files/c/d /{tenant}/files/{*path} [(\"tenant\", \"a b\"), (\"path\", \"c/d\")]";
+    let at = "/a b/files/c/d /{tenant}/files/{*path} [(\"tenant\", \"a b\"), (\"path\", \"c/d\")]";
     assert_eq!(client.text().await, at);
     let refused = Client::try_connect(addr, "/%FF/files/c", &[]).await;
     assert_eq!(refused.err(), Some(StatusCode::BAD_REQUEST));
@@ -373,4 +372,54 @@ async fn a_shutdown_drops_what_outlives_the_grace_on_every_route() {
     assert_eq!(hub.peers().len(), 0);
     let refused = Client::try_connect(addr, "/a", &[]).await;
     assert_eq!(refused.err(), Some(StatusCode::SERVICE_UNAVAILABLE));
+}
+
+#[tokio::test]
+async fn a_hook_calls_the_app_itself_and_a_handler_reaches_a_route() {
+    let hub = Hub::default();
+    let asks = || {
+        hooks().on_message(|peer, message| async move {
+            let response = peer.api().get(message.text()?).await?;
+            peer.send(format!(
+                "{} {}",
+                response.status().as_u16(),
+                response.text()?
+            ))?;
+            Ok::<_, BoxError>(())
+        })
+    };
+    async fn notify(State(hub): State<Hub>) -> String {
+        hub.route("/{tenant}/orders/:id")
+            .send("note")
+            .unwrap()
+            .queued
+            .to_string()
+    }
+    let orders = Router::new()
+        .route("/orders/{id}", websocket(asks()))
+        .route("/notes", websocket(asks()));
+    let app = Router::new()
+        .nest("/{tenant}", orders)
+        .route("/notify", post(notify))
+        .route(
+            "/health",
+            get(|ConnectInfo(addr): ConnectInfo<SocketAddr>| async move { addr.ip().to_string() }),
+        )
+        .with_state(hub.clone());
+    let addr = serve(crossws_axum::with_api(app, &hub)).await;
+    let mut one = Client::connect(addr, "/a/orders/1").await;
+    let mut other = Client::connect(addr, "/b/orders/2").await;
+    let mut notes = Client::connect(addr, "/b/notes").await;
+    for (path, said) in [("/health", "200 127.0.0.1"), ("none", "404 ")] {
+        one.send(path).await;
+        assert_eq!(one.text().await, said);
+    }
+    let told = request(addr, "POST /notify", "").await;
+    assert!(told.ends_with("2"), "{told}");
+    assert_eq!(
+        (one.text().await, other.text().await),
+        ("note".to_owned(), "note".to_owned())
+    );
+    notes.send("/health").await;
+    assert_eq!(notes.text().await, "200 127.0.0.1", "no note before it");
 }

@@ -279,3 +279,30 @@ impl Drop for OnDrop {
         self.0.add("dropped");
     }
 }
+
+#[test]
+fn refusals_are_counted_by_their_reason() {
+    block_on(async {
+        let app = hooks().on_upgrade(|request| async move {
+            match request.path() {
+                "/no" => Err(Rejection::from(StatusCode::UNAUTHORIZED)),
+                "/fails" => Err(Rejection::internal("the database is gone")),
+                "/panics" => panic!("a panic in the upgrade hook"),
+                _ => Ok(Upgrade::new()),
+            }
+        });
+        let limits = Limits::default().max_peers(1);
+        let server = TestServer::builder(app).limits(limits).build();
+        for path in ["/no", "/fails", "/panics"] {
+            assert!(server.connect(path).await.is_err());
+        }
+        let foreign = server.connect("/").origin("https://elsewhere.example");
+        assert_eq!(foreign.await.unwrap_err().status(), 403);
+        let _client = server.connect("/").await.unwrap();
+        assert_eq!(server.connect("/").await.unwrap_err().status(), 503);
+        let refused = server.hub().stats().refused;
+        assert_eq!((refused.origin, refused.rejected), (1, 1));
+        assert_eq!((refused.unavailable, refused.failed), (1, 2));
+        assert_eq!(refused.total(), 5);
+    });
+}

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
 use bytes::Bytes;
-use crossws_core::{BoxError, Rejection, Resolve};
+use crossws_core::adapter::{OriginalTarget, http_service};
+use crossws_core::{Body, BoxError, Rejection, Resolve, Sockets, Through};
 use http::{Request, Response};
 use http_body_util::Either;
 use hyper::body::Incoming;
@@ -20,26 +21,89 @@ use crate::accept::{CONNECTION_BYTES, OVERLOADED, refuse};
 use crate::hyper::{HyperIo, HyperTimer};
 use crate::keep_alive::{Activity, KeepAlive, Served};
 use crate::runtime::ServerRuntime;
-use crate::server::{Fallback, Rest, ServerBuilder};
+use crate::server::{Fallback, Rest, ServerBuilder, ServerHandle};
 
 impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
     /// Serves everything that no hooks claim with this service, on the same port: an
     /// `axum::Router`, or any other tower service. Without one, that is answered with 404.
     ///
-    /// The client's address is in each request's extensions, as a
-    /// [`SocketAddr`](std::net::SocketAddr). On tokio with the feature `axum`, handlers that extract
+    /// **Sockets come before HTTP**: middleware of the service does not run for what the hooks claim. With
+    /// [`http_through`](Self::http_through) it does.
+    ///
+    /// Hooks call the same service with [`Peer::api`](crossws_core::Peer::api), while the server runs.
+    ///
+    /// In each request's extensions are the [`Hub`](crossws_core::Hub), so that a handler publishes, and the
+    /// client's address as a [`SocketAddr`](std::net::SocketAddr). On tokio with the feature `axum`, handlers that extract
     /// axum's `ConnectInfo<SocketAddr>` get it too.
     pub fn http<S, B>(mut self, service: S) -> Self
     where
-        S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
+        S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
         S::Future: Send,
         S::Error: Into<BoxError>,
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
+        // As a client's request says it.
+        self.api = Some(http_service(service.clone(), |extensions| {
+            if let Some(addr) = extensions.get().copied() {
+                T::set_remote_addr(extensions, addr);
+            }
+        }));
         let fallback: Fallback<R, T> = Arc::new(move |rest| Box::pin(serve(rest, service.clone())));
         self.fallback = Some(fallback);
         self
+    }
+
+    /// As [`http`](Self::http), with **sockets through HTTP**: every request, upgrade or not, goes to the
+    /// service, whose middleware may refuse it and puts into its extensions what hooks read. Where the service
+    /// places `sockets`, upgrades end: in a router as the fallback, or for a path. A service that places them
+    /// nowhere upgrades nothing.
+    ///
+    /// ```
+    /// # use crossws_core::{Resolve, BoxError, Sockets, Body};
+    /// # use crossws_native::{ServerBuilder, ServerRuntime};
+    /// # use tower_service::Service;
+    /// # fn with_session(sockets: Sockets) -> Sockets { sockets }
+    /// # fn example<R: Resolve, T: ServerRuntime>(builder: ServerBuilder<R, T>) {
+    /// // With axum: `|sockets| Router::new().fallback_service(sockets).layer(session)`.
+    /// let builder = builder.http_through(|sockets| with_session(sockets));
+    /// # }
+    /// ```
+    pub fn http_through<S, B>(
+        self,
+        service: impl FnOnce(Sockets) -> S,
+    ) -> ServerBuilder<Through<R>, T>
+    where
+        S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
+        S::Future: Send,
+        S::Error: Into<BoxError>,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let sockets = Sockets::unbound();
+        let service = service(sockets.clone());
+        let resolver = Arc::clone(&self.resolver);
+        let builder = ServerBuilder {
+            resolver: Arc::new(Through::new(self.resolver)),
+            hub: self.hub,
+            own: self.own,
+            head: self.head,
+            engine: self.engine,
+            fallback: None,
+            api: None,
+            bind_sockets: Some(Box::new(move |handle: &ServerHandle<T>, engine| {
+                let acceptor = Acceptor::<R, T>::from_parts(
+                    resolver,
+                    handle.hub().clone(),
+                    handle.tasks().clone(),
+                    Some(Arc::clone(handle.crew())),
+                );
+                acceptor.engine(engine).bind(&sockets);
+            })),
+            #[cfg(feature = "tls")]
+            tls: self.tls,
+        };
+        builder.http(service)
     }
 }
 
@@ -61,7 +125,7 @@ async fn serve<R, T, S, B>(rest: Rest<R, T>, service: S)
 where
     R: Resolve,
     T: ServerRuntime,
-    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
+    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
     S::Future: Send,
     S::Error: Into<BoxError>,
     B: http_body::Body<Data = Bytes> + Send + 'static,
@@ -103,6 +167,10 @@ where
         }
         // For an upgrade that the service takes: whether the connection is encrypted.
         request.extensions_mut().insert(info);
+        request.extensions_mut().insert(acceptor.hub().clone());
+        // Routers may strip a prefix.
+        let target = OriginalTarget::of(request.uri());
+        request.extensions_mut().insert(target);
         activity.called();
         let activity = activity.clone();
         let asked = first.swap(false, Ordering::Relaxed);
@@ -121,7 +189,7 @@ where
                     std::future::poll_fn(|cx| service.poll_ready(cx))
                         .await
                         .map_err(|error| Failed(error.into()))?;
-                    let response = service.call(request).await;
+                    let response = service.call(request.map(Body::new)).await;
                     let response = response.map_err(|error| Failed(error.into()))?;
                     Ok::<_, Failed>(response.map(Either::Right).map(served))
                 }

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use crossws_core::adapter::Start;
+use crossws_core::adapter::{HttpService, Start};
 use crossws_core::{
     BoxFuture, Deflate, Hub, HubBuilder, Limits, Origin, Report, Resolve, Settings, Shutdown,
 };
@@ -29,6 +29,9 @@ use crate::tls::{Tls, TlsListener};
 /// Serves what the hooks do not claim, one connection at a time.
 pub(crate) type Fallback<R, T> = Arc<dyn Fn(Rest<R, T>) -> BoxFuture<'static, ()> + Send + Sync>;
 
+/// Called when the server is there.
+pub(crate) type BindSockets<T> = Box<dyn FnOnce(&ServerHandle<T>, EngineKind) + Send + Sync>;
+
 /// A connection that the hooks did not claim, and whom to ask about its later requests.
 #[cfg_attr(
     not(feature = "http"),
@@ -46,13 +49,17 @@ pub(crate) struct Rest<R, T> {
 #[must_use = "a builder makes nothing until `bind` or `listen`"]
 pub struct ServerBuilder<R, T> {
     pub(crate) resolver: Arc<R>,
-    hub: Option<Hub>,
-    own: HubBuilder,
+    pub(crate) hub: Option<Hub>,
+    pub(crate) own: HubBuilder,
     pub(crate) head: HeadLimits,
     pub(crate) engine: EngineKind,
     pub(crate) fallback: Option<Fallback<R, T>>,
+    /// The same service, for hooks.
+    pub(crate) api: Option<Arc<dyn HttpService>>,
+    /// Gives the service its sockets.
+    pub(crate) bind_sockets: Option<BindSockets<T>>,
     #[cfg(feature = "tls")]
-    tls: Option<Tls>,
+    pub(crate) tls: Option<Tls>,
 }
 
 impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
@@ -134,8 +141,13 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
         let local_addr = listener.local_addr()?.unwrap_or(nowhere);
         let runtime = T::default();
         let own = self.own;
+        let hub = self.hub.unwrap_or_else(|| own.build());
+        if let Some(api) = &self.api {
+            hub.lend_http(api);
+        }
         let handle = ServerHandle(Arc::new(Shared {
-            hub: self.hub.unwrap_or_else(|| own.build()),
+            hub,
+            _api: self.api,
             head: self.head,
             engine: self.engine,
             tasks: Tasks::default(),
@@ -143,6 +155,9 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
             stop: Stop::default(),
             runtime,
         }));
+        if let Some(bind) = self.bind_sockets {
+            bind(&handle, self.engine);
+        }
         let run = run(listener, self.resolver, self.fallback, handle.clone());
         Ok(Server {
             local_addr,
@@ -180,6 +195,8 @@ impl<R: Resolve, T: ServerRuntime> Server<R, T> {
             head: HeadLimits::default(),
             engine: EngineKind::default(),
             fallback: None,
+            api: None,
+            bind_sockets: None,
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -349,6 +366,8 @@ pub struct ServerHandle<T>(Arc<Shared<T>>);
 
 struct Shared<T> {
     hub: Hub,
+    /// What the hub is lent: a service may hold the hub.
+    _api: Option<Arc<dyn HttpService>>,
     head: HeadLimits,
     engine: EngineKind,
     tasks: Tasks,

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use crossws_core::adapter::{Accepted, ClaimError};
-use crossws_core::{Hooks, Rejection, Resolve, UpgradeRequest};
+use crossws_core::adapter::{Accepted, ClaimError, OriginalTarget, UpgradeDoor};
+use crossws_core::{Hooks, Rejection, Resolve, Sockets, UpgradeRequest};
 use http::{Request, Response, Uri};
 use http_body_util::Full;
 use hyper::upgrade::{OnUpgrade, Parts, Upgraded};
@@ -34,7 +34,8 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     /// tokio with the feature `axum` the hooks and the resolver get the path that the client asked
     /// for all the same. With another framework, or without the feature, the peers of both would
     /// share a namespace: name it with
-    /// [`Upgrade::namespace`](crossws_core::Upgrade::namespace) there.
+    /// [`Upgrade::namespace`](crossws_core::Upgrade::namespace) there. Under a server of this project the path
+    /// that the client asked for is known, whatever the framework.
     ///
     /// # Errors
     /// Gives the request back, untouched, when it is no upgrade or no hooks claim it.
@@ -74,12 +75,18 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         }
         let handshake = Handshake::check(&parts);
         let original = T::original_uri(&parts.extensions).cloned();
+        let target = || Some(parts.extensions.get::<OriginalTarget>()?.get().clone());
+        let original = original.or_else(target);
         let routed = original.map(|original| std::mem::replace(&mut parts.uri, original));
         let upgrade = parts.extensions.remove::<OnUpgrade>();
+        let door = parts.extensions.get::<UpgradeDoor>().cloned();
         let request = UpgradeRequest::new(parts)
             .with_remote_addr(info.remote_addr)
             .with_secure(info.secure)
             .with_forwarded(info.forwarded);
+        if let Some(door) = door {
+            return self.leave_at(&door, request, handshake, routed, body).await;
+        }
         let claim = match run_claim(self.hub(), self.resolver(), request, &T::default()).await {
             Ok(claim) => claim,
             Err(error) => return not_upgraded(error, upgrade, routed, body),
@@ -113,6 +120,58 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
             }
             Err(error) => not_upgraded(error, Some(upgrade), routed, body),
         }
+    }
+
+    /// Upgrades a request of a server that runs the connection itself: one in memory, which also bounds
+    /// how long this takes.
+    async fn leave_at<B>(
+        &self,
+        door: &UpgradeDoor,
+        request: UpgradeRequest,
+        handshake: Result<Handshake, Rejection>,
+        routed: Option<Uri>,
+        body: B,
+    ) -> Result<Response<Full<Bytes>>, Request<B>> {
+        let accepted = async {
+            let claim = self.hub().claim(self.resolver(), request).await?;
+            let handshake = handshake?;
+            let accepted = claim.upgrade().await?;
+            // No bytes are compressed there.
+            let agreed = handshake.agree(None, self.decodes_with())?;
+            let response = handshake.response(accepted.headers(), &agreed);
+            Ok::<_, ClaimError>((accepted, response))
+        };
+        match accepted.await {
+            Ok((accepted, response)) => {
+                door.leave(accepted);
+                Ok(response.map(Full::new))
+            }
+            Err(error) => not_upgraded(error, None, routed, body),
+        }
+    }
+
+    /// The application's sockets as a tower service, for the middleware of a server of your own: what
+    /// [`ServerBuilder::http_through`](crate::ServerBuilder::http_through) places into its service. With
+    /// [`layer`](Self::layer) sockets come before HTTP instead.
+    pub fn sockets(&self) -> Sockets {
+        let sockets = Sockets::unbound();
+        self.clone().bind(&sockets);
+        sockets
+    }
+
+    pub(crate) fn bind(self, sockets: &Sockets) {
+        sockets.bind(move |parts| {
+            let acceptor = self.clone();
+            async move {
+                let upgraded = acceptor
+                    .handle_upgrade(Request::from_parts(parts, ()))
+                    .await;
+                let unclaimed = |request: Request<()>| Box::new(request.into_parts().0);
+                upgraded
+                    .map(|response| response.map(whole))
+                    .map_err(unclaimed)
+            }
+        });
     }
 
     /// A tower layer that takes the upgrades out of a service's requests.
@@ -155,6 +214,16 @@ fn answer(rejection: Rejection) -> Response<Full<Bytes>> {
     let mut response = rejection.into_response();
     close_after(response.headers_mut());
     response.map(Full::new)
+}
+
+/// The bytes of a body that is one piece.
+fn whole(body: Full<Bytes>) -> Bytes {
+    let mut body = std::pin::pin!(body);
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    match http_body::Body::poll_frame(body.as_mut(), &mut cx) {
+        std::task::Poll::Ready(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+        _ => Bytes::new(),
+    }
 }
 
 /// An upgraded connection. A stream that is known below is taken out of hyper's wrapper, so that

@@ -250,3 +250,151 @@ async fn an_acceptor_behind_nested_routers_keeps_their_namespaces_apart() {
     assert!(read_head(&mut stream).await.starts_with("HTTP/1.1 200"));
     assert_eq!(body(&mut stream, 15).await, "/orders/42?pass");
 }
+
+#[tokio::test]
+async fn a_hook_calls_the_servers_own_http_service() {
+    async fn address(
+        axum::extract::ConnectInfo(addr): axum::extract::ConnectInfo<std::net::SocketAddr>,
+    ) -> String {
+        addr.to_string()
+    }
+    async fn peers(axum::Extension(hub): axum::Extension<Hub>) -> String {
+        hub.stats().peers.to_string()
+    }
+    let hub = Hub::default();
+    let app = hooks().on_message(|peer, message| async move {
+        let response = peer.api().get(message.text()?).await?;
+        peer.send(format!(
+            "{} {}",
+            response.status().as_u16(),
+            response.text()?
+        ))?;
+        Ok::<_, crossws_core::BoxError>(())
+    });
+    let pages = pages(hub.clone())
+        .route("/address", get(address))
+        .route("/peers", get(peers));
+    let server = start(Server::builder(app).hub(hub.clone()).http(pages)).await;
+    let mut client = server.connect("/ws").await;
+    client.send("/").await;
+    assert_eq!(client.text().await, "200 a page");
+    client.send("/none").await;
+    assert_eq!(client.text().await, "404 ");
+    client.send("/address").await;
+    let addr = client.0.get_ref().local_addr().unwrap();
+    assert_eq!(client.text().await, format!("200 {addr}"));
+    client.send("/peers").await;
+    assert_eq!(client.text().await, "200 1");
+    let request = "GET /peers HTTP/1.1\r\nHost: a\r\n\r\n";
+    let mut stream = server.raw(request).await;
+    assert!(read_head(&mut stream).await.starts_with("HTTP/1.1 200"));
+    assert_eq!(body(&mut stream, 1).await, "1");
+    // Of a task that is no peer's, too.
+    assert_eq!(hub.api().get("/").await.unwrap().text().unwrap(), "a page");
+}
+
+/// Whom a session's layer lets in.
+#[derive(Clone)]
+struct User(String);
+
+/// A session's layer: refuses a request without a user, and attaches one that it names.
+async fn session(
+    mut request: axum::extract::Request,
+    next: axum::middleware::Next,
+) -> Result<axum::response::Response, StatusCode> {
+    let user = request
+        .headers()
+        .get("x-user")
+        .and_then(|user| user.to_str().ok());
+    let user = User(user.ok_or(StatusCode::UNAUTHORIZED)?.to_owned());
+    request.extensions_mut().insert(user);
+    let mut response = next.run(request).await;
+    response
+        .headers_mut()
+        .insert("x-layer", "session".parse().unwrap());
+    Ok(response)
+}
+
+/// Says which user the request's extensions name, and the namespace.
+fn greets() -> crossws_core::HooksBuilder {
+    hooks().on_open(|peer| async move {
+        let parts = peer.request().parts();
+        let user = parts.extensions.get::<User>().map(|user| user.0.clone());
+        peer.send(format!("{user:?} {}", peer.namespace()))
+    })
+}
+
+#[tokio::test]
+async fn sockets_before_http_skip_the_services_layers() {
+    let pages = Router::new().layer(axum::middleware::from_fn(session));
+    let server = start(Server::builder(greets()).http(pages)).await;
+    assert_eq!(server.connect("/a").await.text().await, "None /a");
+}
+
+#[tokio::test]
+async fn sockets_through_http_pass_the_services_layers() {
+    let builder = Server::builder(greets()).http_through(|sockets| {
+        Router::new()
+            .route("/page", get(|| async { "a page" }))
+            .nest_service("/below", sockets.clone())
+            .fallback_service(sockets)
+            .layer(axum::middleware::from_fn(session))
+    });
+    let server = start(builder).await;
+    let mut refused = server.raw(&upgrade_request("/a")).await;
+    assert!(read_head(&mut refused).await.starts_with("HTTP/1.1 401"));
+    for path in ["/a", "/below/a"] {
+        let request = upgrade_request(path).replace("\r\n\r\n", "\r\nx-user: ann\r\n\r\n");
+        let mut stream = server.raw(&request).await;
+        let head = read_head(&mut stream).await;
+        assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+        assert!(
+            head.to_ascii_lowercase().contains("x-layer: session"),
+            "{head}"
+        );
+        let said = format!("Some(\"ann\") {path}");
+        // The header of the frame.
+        assert_eq!(
+            soon("a frame", stream.read_u16()).await.unwrap() & 0x7f,
+            said.len() as u16
+        );
+        assert_eq!(body(&mut stream, said.len()).await, said);
+    }
+    let page = "GET /page HTTP/1.1\r\nHost: a\r\nx-user: ann\r\n\r\n";
+    let mut page = server.raw(page).await;
+    assert!(read_head(&mut page).await.starts_with("HTTP/1.1 200"));
+    assert_eq!(body(&mut page, 6).await, "a page");
+}
+
+#[tokio::test]
+async fn a_service_that_places_its_sockets_nowhere_upgrades_nothing() {
+    let started = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let flag = Arc::clone(&started);
+    let app = greets().on_start(move |_| {
+        flag.store(true, std::sync::atomic::Ordering::Relaxed);
+        std::future::ready(())
+    });
+    let server = start(Server::builder(app).http_through(|_| pages(Hub::default()))).await;
+    let mut refused = server.raw(&upgrade_request("/a")).await;
+    assert!(read_head(&mut refused).await.starts_with("HTTP/1.1 404"));
+    assert_eq!(server.hub().stats().accepted, 0);
+    assert!(started.load(std::sync::atomic::Ordering::Relaxed));
+}
+
+#[tokio::test]
+async fn an_acceptors_sockets_are_behind_the_layers_of_somebody_elses_server() {
+    let acceptor = Acceptor::new(greets(), Hub::default());
+    let app = Router::new()
+        .fallback_service(acceptor.sockets())
+        .layer(axum::middleware::from_fn(session));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    for (user, status) in [("", 401), ("x-user: ann\r\n", 101)] {
+        let mut stream = TcpStream::connect(addr).await.unwrap();
+        let request = upgrade_request("/a").replace("\r\n\r\n", &format!("\r\n{user}\r\n"));
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let head = read_head(&mut stream).await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{head}");
+    }
+}

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crossws_core::{BeforeUpgrade, Params, Route, RouteSettings, SharedHooks};
+use crossws_core::{BeforeUpgrade, Params, PathNotUtf8, Route, RouteSettings, SharedHooks};
 
 use super::RouterError;
-use crate::path::{PathNotUtf8, decode, normalize};
+use crate::path::{decode, normalize};
 use crate::prepared::layered;
 use crate::{Pattern, RouteBuilder};
 
@@ -16,11 +16,27 @@ const REST: &str = ".rest";
 #[derive(Default)]
 pub(super) struct Table {
     routes: Vec<Found>,
-    matcher: matchit::Router<usize>,
+    matcher: matchit::Router<Target>,
     fallbacks: Vec<Found>,
     /// Apart, because a catch-all may be a route of its own.
     fallback_matcher: matchit::Router<usize>,
-    names: HashMap<Arc<str>, usize>,
+    /// By the names that `Hub::route` takes: a route's own, or its pattern.
+    names: HashMap<String, usize>,
+}
+
+/// Where a pattern leads.
+#[derive(Clone, Copy)]
+struct Target {
+    index: usize,
+    /// The path has the other slash than the route's own pattern.
+    other_slash: bool,
+}
+
+impl Target {
+    fn of(index: usize) -> Self {
+        let other_slash = false;
+        Self { index, other_slash }
+    }
 }
 
 /// A route, ready for any number of connections.
@@ -38,17 +54,24 @@ impl Table {
         route: RouteBuilder,
     ) -> Result<(), RouterError> {
         let index = self.routes.len();
-        if self.matcher.insert(pattern.to_matchit(), index).is_err() {
+        let target = Target::of(index);
+        if self.matcher.insert(pattern.to_matchit(), target).is_err() {
             return Err(RouterError::Conflict {
                 pattern: pattern.clone(),
                 existing: self.conflicting(pattern).clone(),
             });
         }
-        if let Some(name) = route.settings.route_name()
-            && let Some(existing) = self.names.insert(Arc::clone(name), index)
-        {
+        let name = route.settings.route_name();
+        // In one spelling, if it is spelled like a pattern.
+        let spelled = name.and_then(|name| Pattern::parse(name).ok());
+        let key = match (&spelled, name) {
+            (None, Some(name)) => name.to_string(),
+            (Some(spelled), _) => spelled.to_string(),
+            (None, None) => pattern.to_string(),
+        };
+        if let Some(existing) = self.names.insert(key.clone(), index) {
             return Err(RouterError::DuplicateName {
-                name: Arc::clone(name),
+                name: name.cloned().unwrap_or_else(|| Arc::from(&key[1..])),
                 pattern: pattern.clone(),
                 existing: self.routes[existing].pattern.clone(),
             });
@@ -77,8 +100,12 @@ impl Table {
                 .iter()
                 .position(|route| route.pattern == *pattern)
         {
+            let target = Target {
+                index,
+                other_slash: true,
+            };
             // An error says that another route takes it.
-            let _ = self.matcher.insert(other.to_matchit(), index);
+            let _ = self.matcher.insert(other.to_matchit(), target);
         }
     }
 
@@ -113,13 +140,28 @@ impl Table {
     pub(super) fn find(&self, path: &str) -> Result<Option<Route<SharedHooks>>, PathNotUtf8> {
         let path = normalize(path)?;
         let found = match self.matcher.at(&path) {
-            Ok(found) => self.routes[*found.value].route(&found.params),
+            Ok(found) => {
+                let route = self.routes[found.value.index].route(&found.params);
+                if found.value.other_slash {
+                    // Both paths are one, and so is their namespace.
+                    return Ok(Some(route.namespace(other_slash(&path))));
+                }
+                route
+            }
             Err(_) => match self.fallback_matcher.at(&path) {
                 Ok(found) => self.fallbacks[*found.value].route(&found.params),
                 Err(_) => return Ok(None),
             },
         };
-        Ok(Some(found))
+        Ok(Some(found.normal_path(path)))
+    }
+}
+
+/// A path without the slash at its end, or with one.
+fn other_slash(path: &str) -> Arc<str> {
+    match path.strip_suffix('/') {
+        Some(path) => Arc::from(path),
+        None => Arc::from(format!("{path}/")),
     }
 }
 

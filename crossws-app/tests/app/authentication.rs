@@ -84,3 +84,36 @@ fn a_token_among_the_subprotocols_is_never_answered() {
     let refused = server.connect("/chat").protocols(["secret", "bearer"]);
     assert_eq!(block_on(async { refused.await.unwrap_err() }).status(), 401);
 }
+
+#[test]
+fn wrong_and_missing_basic_credentials_get_the_realms_challenge() {
+    async fn user(request: &UpgradeRequest) -> Result<Option<String>, NoToken> {
+        let credentials = request.basic_credentials("rooms")?;
+        match credentials.password_is("open sesame") {
+            true => Ok(Some(credentials.user().to_owned())),
+            false => Err(credentials.refused()),
+        }
+    }
+    block_on(async {
+        let app = Router::new().authenticate(user).route("/", says("in"));
+        let server = TestServer::new(app);
+        for header in ["", "Basic QWxhZGRpbjpvdGhlcg=="] {
+            let refused = server
+                .connect("/")
+                .header("authorization", header)
+                .await
+                .unwrap_err();
+            assert_eq!(refused.status(), 401);
+            let challenge = &refused.response().headers()["www-authenticate"];
+            assert_eq!(challenge, r#"Basic realm="rooms", charset="UTF-8""#);
+        }
+        let aladdin = "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==";
+        assert!(
+            server
+                .connect("/")
+                .header("authorization", aladdin)
+                .await
+                .is_ok()
+        );
+    });
+}

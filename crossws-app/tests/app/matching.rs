@@ -1,4 +1,5 @@
 use crossws_app::{Pattern, PatternErrorKind, Router, RouterError, TrailingSlash, route};
+use crossws_core::hooks;
 use crossws_memory::TestServer;
 
 use crate::common::*;
@@ -89,9 +90,14 @@ fn a_long_path_is_bounded_work() {
         .route("/a/{b}/c", says("short"))
         .route("/all/{*rest}", says("all"));
     let server = TestServer::new(router);
-    assert_eq!(answer(&server, &deep), "passed");
+    assert_eq!(answer(&server, &deep), "414");
     // Its default namespace has a bound.
     assert_eq!(answer(&server, &format!("/all{deep}")), "414");
+    let shallow = "/a".repeat(100);
+    assert_eq!(
+        answer(&server, &format!("/all{shallow}")),
+        format!("all rest={}", &shallow[1..])
+    );
 }
 
 #[test]
@@ -275,4 +281,53 @@ fn routes_are_turned_off_and_on_while_the_server_runs() {
     });
     switch.set(true);
     assert_eq!(answer(&server, "/"), "on");
+}
+
+#[test]
+fn a_path_has_one_namespace_however_it_is_spelled() {
+    let app = || {
+        Router::new()
+            .trailing_slash(TrailingSlash::Optional)
+            .route("/rooms/{id}", says("room"))
+            .route("/halls/{id}/", says("hall"))
+    };
+    for (spelled, namespace) in [
+        (["/rooms/a%20b", "/rooms/%61%20b/"], "/rooms/a b"),
+        (["/rooms/a%2Fb", "/rooms/a%2fb"], "/rooms/a%2Fb"),
+        (["/halls/1", "/halls/1/"], "/halls/1/"),
+    ] {
+        block_on(async {
+            let server = TestServer::new(app());
+            let _one = server.connect(spelled[0]).await.unwrap();
+            let _other = server.connect(spelled[1]).await.unwrap();
+            let names = server.hub().namespaces();
+            let names: Vec<_> = names.iter().map(|name| &**name).collect();
+            assert_eq!(names, [namespace]);
+        });
+    }
+}
+
+#[test]
+fn a_path_that_is_no_namespace_is_refused_in_words() {
+    block_on(async {
+        let server = TestServer::new(hooks());
+        let refused = server
+            .connect(&format!("/{}", "é".repeat(128)))
+            .await
+            .unwrap_err();
+        assert_eq!(refused.status(), 414);
+        let said = "the path is too long: 257 bytes, at most 255 are allowed";
+        assert_eq!(refused.response().body(), said);
+        let refused = server.connect("/%C3").await.unwrap_err();
+        assert_eq!(refused.status(), 400);
+        let said = "the path is not UTF-8 when it is percent-decoded";
+        assert_eq!(refused.response().body(), said);
+        // The bytes of the path as it was sent do not count.
+        assert!(
+            server
+                .connect(&format!("/{}", "%61".repeat(254)))
+                .await
+                .is_ok()
+        );
+    });
 }

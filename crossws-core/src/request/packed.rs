@@ -198,6 +198,10 @@ impl Packed {
         str::from_utf8(target).unwrap_or_default()
     }
 
+    pub(super) fn target_len(&self) -> usize {
+        self.split().0.len()
+    }
+
     pub(super) fn path_and_query(&self) -> (&str, Option<&str>) {
         let target = self.target();
         match target.split_once('?') {

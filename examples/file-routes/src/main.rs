@@ -38,6 +38,9 @@ mod tests {
             let mut client = server.connect(path).await.unwrap();
             assert_eq!(client.next().await.unwrap().text(), Ok(said), "{path}");
         }
+        let refusal = server.connect("/api/ws/rooms/a!").await.unwrap_err();
+        assert_eq!(refusal.status(), 404, "the folder's layer");
+        assert!(!refusal.is_unclaimed());
         for path in ["/api/ws/nothing", "/chat"] {
             let refusal = server.connect(path).await.unwrap_err();
             assert!(refusal.is_unclaimed(), "{path}");

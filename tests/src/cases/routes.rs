@@ -18,6 +18,9 @@ group! {
     a_route_has_its_own_limits: [] in memory,
     a_route_has_its_own_topics: [PUBSUB],
     a_route_has_its_own_subprotocols: [SUBPROTOCOL],
+    a_message_to_a_route_reaches_its_connections_in_all_namespaces: [ROUTES],
+    where_a_route_spans_hubs_there_is_a_typed_error: [] but not [ROUTES],
+    a_hook_calls_the_applications_own_http: [],
 }
 
 /// What the route's hooks say now.
@@ -157,4 +160,54 @@ async fn a_route_has_its_own_subprotocols(scene: Scene<'_>) {
         let answered = peer.response.headers().get("sec-websocket-protocol");
         assert_eq!(answered.map(|value| value.to_str().unwrap()), chosen.as_str());
     }
+}
+
+async fn a_message_to_a_route_reaches_its_connections_in_all_namespaces(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut one = stage.join("/routed/workers/1?user=ann", "a").await;
+    let mut two = stage.join("/routed/workers/2?user=bob", "b").await;
+    let mut other = stage.join("/routed/workers/1/logs?user=eve", "c").await;
+    for peer in [&mut one, &mut two, &mut other] {
+        known(peer).await;
+    }
+    for route in ["worker", "/routed/workers/[worker]", "/routed/workers/:worker"] {
+        other.say(&format!("route {route}")).await;
+        assert_eq!(known(&mut other).await, json!({ "sent": 2 }), "{route}");
+        for peer in [&mut one, &mut two] {
+            assert_eq!(peer.text().await, format!("to {route}"));
+        }
+    }
+    two.leave().await;
+    // Until the server has heard of it.
+    loop {
+        other.say("route worker").await;
+        if known(&mut other).await == json!({ "sent": 1 }) {
+            return;
+        }
+    }
+}
+
+async fn where_a_route_spans_hubs_there_is_a_typed_error(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut peer = stage.join("/routed/workers/1?user=ann", "a").await;
+    known(&mut peer).await;
+    peer.say("route worker").await;
+    let said = known(&mut peer).await;
+    let error = "not published: this transport does not support routes that span hubs";
+    assert_eq!(said, json!({ "error": error }));
+    peer.say("here worker").await;
+    assert_eq!(peer.text().await, "to worker");
+    assert_eq!(known(&mut peer).await, json!({ "sent": 1 }));
+}
+
+async fn a_hook_calls_the_applications_own_http(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut peer = stage.join("/routed/chat", "a").await;
+    known(&mut peer).await;
+    peer.say("api notes").await;
+    let said = known(&mut peer).await;
+    assert_eq!(said["status"], 200);
+    assert_eq!(said["service"], "plain");
+    assert_eq!(said["seen"]["method"], "GET");
+    assert_eq!(said["seen"]["target"], "/base/notes?a=b%20c");
 }

@@ -158,8 +158,14 @@ async fn accepting_gives_topics(scene: Scene<'_>) {
 
 async fn without_a_choice_the_namespace_is_the_path(scene: Scene<'_>) {
     let stage = scene.stage().await;
-    let mut peer = stage.join("/rooms/a%20b", "a").await;
-    assert_eq!(peer.report().await["namespace"], "/rooms/a%20b");
+    for (path, name, namespace) in [
+        ("/rooms/a%20b%2fc", "a", "/rooms/a b%2Fc"),
+        ("/rooms/%61%20b%2Fc", "b", "/rooms/a b%2Fc"),
+        ("/rooms//a/", "c", "/rooms//a/"),
+    ] {
+        let mut peer = stage.join(path, name).await;
+        assert_eq!(peer.report().await["namespace"], namespace, "{path}");
+    }
 }
 
 const OFFER: (&str, &str) = ("sec-websocket-protocol", "chat.v1, chat.v2");

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use crossws_conformance::net::Local;
-use crossws_conformance::{App, Fut, Journal, Profile, Report, Server, Shutdown, Target};
+use crossws_conformance::{App, Fut, Http, Journal, Profile, Report, Server, Shutdown, Target};
+use crossws_core::adapter::HttpService;
 use crossws_core::{Capabilities, CloseCode, CloseFrame, Hub, Resolve};
 use crossws_tokio::Acceptor;
 use http::{Request, Response};
@@ -45,6 +46,8 @@ impl Target for Hyper {
 
 /// Generic, so that the compiler can tell that the server's future is `Send`.
 async fn start<R: Resolve>(app: R, hub: Hub, journal: Arc<Journal>) -> Local {
+    let http: Arc<dyn HttpService> = Arc::new(Http);
+    hub.lend_http(&http);
     let acceptor = Acceptor::new(app, hub.clone());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
@@ -61,6 +64,8 @@ async fn start<R: Resolve>(app: R, hub: Hub, journal: Arc<Journal>) -> Local {
         journal,
         stop: Box::new(move |order: Shutdown| {
             let acceptor = acceptor.clone();
+            // Lent for as long as the server is there.
+            let _ = &http;
             Box::pin(async move {
                 let mut shutdown = crossws_tokio::Shutdown::default().grace(order.deadline);
                 if let Some((code, reason)) = order.frame {

@@ -2,8 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, unreachable_pub, dead_code)]
 
+use std::convert::Infallible;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,9 +12,10 @@ use crossws_conformance::{
     App, Client, Connected, Control, Event, Frame, Fut, Gone, Journal, Profile, Reply, Report,
     Server, Shutdown, Target,
 };
-use crossws_core::{Capabilities, CloseCode, CloseFrame, Message};
+use crossws_core::{Body, BoxFuture, Capabilities, CloseCode, CloseFrame, Message};
 use crossws_memory::TestServer;
 use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
 
 /// The memory adapter.
 pub struct Memory;
@@ -32,6 +34,7 @@ impl Target for Memory {
         let server = TestServer::builder(App::new(&journal))
             .limits(profile.limits())
             .origin(profile.origin())
+            .http(Service)
             .build();
         Box::pin(async { Box::new(MemoryServer { server, journal }) as Box<dyn Server> })
     }
@@ -73,13 +76,7 @@ impl Server for MemoryServer {
                         client: Box::new(MemoryClient(client)),
                     })
                 }
-                Err(refusal) => Err(Some(match refusal.unclaimed_request() {
-                    Some(request) => {
-                        let parts = request.clone().into_parts();
-                        App::http(&Request::from_parts(parts, Bytes::new()))
-                    }
-                    None => refusal.into_response(),
-                })),
+                Err(refusal) => Err(Some(refusal.into_response())),
             }
         })
     }
@@ -109,6 +106,29 @@ impl Server for MemoryServer {
                 closed: all - report.forced,
                 forced: report.forced,
             }
+        })
+    }
+}
+
+/// The application's HTTP service.
+#[derive(Clone)]
+struct Service;
+
+impl tower_service::Service<Request<Body>> for Service {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        Box::pin(async {
+            let (parts, body) = request.into_parts();
+            let body = body.collect().await.map(|body| body.to_bytes());
+            let request = Request::from_parts(parts, body.unwrap_or_default());
+            Ok(App::http(&request).map(Full::new))
         })
     }
 }

@@ -10,11 +10,10 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use crossws_conformance::net::Local;
 use crossws_conformance::{App, Fut, Journal, Profile, Report, Server, Shutdown, Target};
-use crossws_core::{BoxFuture, Capabilities, CloseCode, CloseFrame, Hub, Resolve};
-use crossws_native::{EngineKind, HeadLimits, ServerRuntime, Tls};
+use crossws_core::{Body, BoxFuture, Capabilities, CloseCode, CloseFrame, Hub, Resolve};
+use crossws_native::{EngineKind, HeadLimits, ServerBuilder, ServerRuntime, Tls};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tower_service::Service;
@@ -23,6 +22,7 @@ use tower_service::Service;
 pub struct Native<T> {
     name: &'static str,
     secure: bool,
+    through: bool,
     engine: EngineKind,
     runtime: PhantomData<fn() -> T>,
 }
@@ -36,8 +36,17 @@ impl<T> Native<T> {
         Self {
             name,
             secure: false,
+            through: false,
             engine,
             runtime: PhantomData,
+        }
+    }
+
+    /// With sockets through HTTP: behind the middleware of the service.
+    pub fn through(name: &'static str) -> Self {
+        Self {
+            through: true,
+            ..Self::new(name)
         }
     }
 
@@ -88,6 +97,7 @@ impl<T: ServerRuntime> Target for Native<T> {
                     self.engine,
                     journal,
                     self.secure,
+                    self.through,
                 )
                 .await,
             ) as Box<dyn Server>
@@ -103,12 +113,27 @@ async fn start<R: Resolve, T: ServerRuntime>(
     engine: EngineKind,
     journal: Arc<Journal>,
     secure: bool,
+    through: bool,
 ) -> Local {
-    let mut server = crossws_native::Server::<R, T>::builder(app)
+    let server = crossws_native::Server::<R, T>::builder(app)
         .hub(hub.clone())
         .head_limits(limits)
-        .engine(engine)
-        .http(Fallback);
+        .engine(engine);
+    match through {
+        true => {
+            let through = server.http_through(|sockets| Middleware(sockets.or(Fallback)));
+            serve(through, hub, journal, secure).await
+        }
+        false => serve(server.http(Fallback), hub, journal, secure).await,
+    }
+}
+
+async fn serve<R: Resolve, T: ServerRuntime>(
+    mut server: ServerBuilder<R, T>,
+    hub: Hub,
+    journal: Arc<Journal>,
+    secure: bool,
+) -> Local {
     let mut tls = None;
     if secure {
         let (ours, theirs) = &*AUTHORITY;
@@ -146,7 +171,7 @@ async fn start<R: Resolve, T: ServerRuntime>(
 #[derive(Clone)]
 struct Fallback;
 
-impl Service<Request<Incoming>> for Fallback {
+impl Service<Request<Body>> for Fallback {
     type Response = Response<Full<Bytes>>;
     type Error = Infallible;
     type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
@@ -155,12 +180,38 @@ impl Service<Request<Incoming>> for Fallback {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Incoming>) -> Self::Future {
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
         Box::pin(async {
             let (parts, body) = request.into_parts();
             let body = body.collect().await.map(|body| body.to_bytes());
             let request = Request::from_parts(parts, body.unwrap_or_default());
             Ok(App::http(&request).map(Full::new))
+        })
+    }
+}
+
+/// Middleware that marks each response.
+#[derive(Clone)]
+struct Middleware<S>(S);
+
+impl<S: Service<Request<Body>, Response = Response<Body>, Future: Send + 'static>>
+    Service<Request<Body>> for Middleware<S>
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = BoxFuture<'static, Result<Self::Response, S::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let response = self.0.call(request);
+        Box::pin(async {
+            let mut response = response.await?;
+            let mark = http::HeaderValue::from_static("passed");
+            response.headers_mut().insert("x-middleware", mark);
+            Ok(response)
         })
     }
 }

@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use crossws_conformance::{
-    App, Connected, Control, Fut, Journal, Profile, Reply, Report, Server, Shutdown, Target,
+    App, Connected, Control, Fut, Http, Journal, Profile, Reply, Report, Server, Shutdown, Target,
 };
-use crossws_core::adapter::ClaimError;
+use crossws_core::adapter::{ClaimError, HttpService};
 use crossws_core::{
-    Capabilities, CloseCode, CloseFrame, DynHooks, Hub, Rejection, Resolve, UpgradeRequest,
+    BeforeUpgrade, BoxFuture, Capabilities, CloseCode, CloseFrame, DynHooks, Hub, Params,
+    Rejection, Resolution, Resolve, Settings, UpgradeRequest,
 };
 use http::header::{ORIGIN, SEC_WEBSOCKET_PROTOCOL};
 use http::{Request, Response, StatusCode};
@@ -48,9 +49,23 @@ impl Target for Brittle {
         if let Some(fault) = self.fault {
             hooks = Arc::new(Wrapper::new(hooks, fault));
         }
+        let mut hub = profile.hub();
+        let is_whole = self.capabilities.contains(Capabilities::ROUTES);
+        if !is_whole && self.fault != Some(Fault::SendsToAPartOfARoute) {
+            let settings = Settings::clone(hub.settings());
+            hub = Hub::builder().settings(settings).partial().build();
+        }
+        let http: Arc<dyn HttpService> = Arc::new(Http);
+        if self.fault != Some(Fault::HasNoHttpService) {
+            hub.lend_http(&http);
+        }
         let server = BrittleServer {
-            app: Arc::new(App::with(&journal, hooks)),
-            hub: profile.hub(),
+            app: Arc::new(Skewed {
+                app: Arc::new(App::with(&journal, hooks)),
+                fault: self.fault,
+            }),
+            hub,
+            _http: http,
             journal,
             fault: self.fault,
             capabilities: self.capabilities,
@@ -68,9 +83,43 @@ fn rejected(refused: ClaimError) -> Rejection {
     }
 }
 
-struct BrittleServer {
+/// The application, with routes that lose a part on the way.
+struct Skewed {
     app: Arc<App>,
+    fault: Option<Fault>,
+}
+
+impl Resolve for Skewed {
+    type Hooks = dyn DynHooks;
+
+    async fn resolve(self: &Arc<Self>, request: &mut UpgradeRequest) -> Resolution<dyn DynHooks> {
+        let route = match self.app.resolve(request).await {
+            Resolution::Route(route) => route,
+            other => return other,
+        };
+        match self.fault {
+            Some(Fault::DropsRouteParameters) => route.params(Params::default()),
+            Some(Fault::ForgetsRouteSettings) => route.settings(&Arc::default()),
+            Some(Fault::SkipsLayers) => route.before(Arc::new(Nothing)),
+            _ => route,
+        }
+        .into()
+    }
+}
+
+/// Layers that let everything in.
+struct Nothing;
+
+impl BeforeUpgrade for Nothing {
+    fn run<'a>(&'a self, _: &'a mut UpgradeRequest) -> BoxFuture<'a, Result<(), Rejection>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+struct BrittleServer {
+    app: Arc<Skewed>,
     hub: Hub,
+    _http: Arc<dyn HttpService>,
     journal: Arc<Journal>,
     fault: Option<Fault>,
     capabilities: Capabilities,
@@ -113,6 +162,9 @@ impl BrittleServer {
         }
         if self.is(Fault::HidesHeadersFromTheHook) {
             parts.headers.remove("x-test");
+        }
+        if self.is(Fault::DecodesPathsSomehow) {
+            parts.uri = parts.uri.to_string().replace("%FF", "x").parse().unwrap();
         }
         let addr = (!self.is(Fault::HidesTheAddress)).then(|| ([127, 0, 0, 1], 1000).into());
         let request = UpgradeRequest::new(parts).with_remote_addr(addr);
@@ -169,6 +221,9 @@ impl BrittleServer {
         let mut response = Response::new(());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         *response.headers_mut() = accepted.headers().clone();
+        if self.is(Fault::DropsTheAnswersHeaders) {
+            response.headers_mut().clear();
+        }
         if self.is(Fault::LosesRepeatedHeaders) {
             let all = std::mem::take(response.headers_mut());
             for name in all.keys() {

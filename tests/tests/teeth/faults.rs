@@ -44,6 +44,14 @@ pub enum Fault {
     PublishesFromOutsideEverywhere,
     PublishesFromOutsideToOneOnly,
     SendsByIdToEveryone,
+    // In how it asks for a route, and what it does with one.
+    DecodesPathsSomehow,
+    DropsRouteParameters,
+    DropsTheAnswersHeaders,
+    ForgetsRouteSettings,
+    HasNoHttpService,
+    SendsToAPartOfARoute,
+    SkipsLayers,
     // Around the hooks.
     AnswersErrorsItself,
     CatchesPanicsItself,

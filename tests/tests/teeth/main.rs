@@ -164,6 +164,10 @@ impl Mutant {
                 fault,
                 capabilities: pump::CAPABILITIES.without(Capabilities::PUBSUB),
             }),
+            Place::InParts => Box::new(Brittle {
+                fault,
+                capabilities: pump::CAPABILITIES.without(Capabilities::ROUTES),
+            }),
             Place::Memory => Box::new(Altered {
                 target: memory::Memory,
                 fault: fault.unwrap(),

@@ -9,6 +9,8 @@ pub enum Place {
     Brittle,
     /// Into the same one, which does not offer topics.
     WithoutTopics,
+    /// Into the same one, whose hub is one of several.
+    InParts,
     /// Around the memory adapter, which has the clock.
     Memory,
     /// Around the tokio adapter, which has the bytes.
@@ -67,6 +69,7 @@ impl Mutant {
 pub const MUTANTS: &[Mutant] = &[
     sound(Place::Brittle),
     sound(Place::WithoutTopics),
+    sound(Place::InParts),
     Fault::PretendsToHaveTopics
         .put(Place::WithoutTopics, &["pubsub"])
         .fails(&["pubsub::without_topics_there_are_typed_errors"]),
@@ -137,9 +140,49 @@ pub const MUTANTS: &[Mutant] = &[
     Fault::TellsErrorsToTheClient
         .put(Place::Brittle, &["refusal"])
         .fails(&["refusal::an_error_that_says_nothing_is_a_500_without_details"]),
-    Fault::UpgradesUnclaimedRoutes
-        .put(Place::Brittle, &["refusal"])
+    Fault::DecodesPathsSomehow
+        .put(Place::Brittle, &["routes"])
+        .fails(&["routes::a_path_that_is_not_utf8_is_a_400"]),
+    Fault::DropsRouteParameters
+        .put(Place::Brittle, &["routes"])
         .fails(&[
+            "routes::a_pattern_decides_the_route_and_its_parameters",
+            "routes::nested_routes_inherit_layers",
+            "routes::a_path_or_query_of_another_type_is_a_400_that_names_the_field",
+        ]),
+    Fault::DropsTheAnswersHeaders
+        .put(Place::Brittle, &["routes"])
+        .fails(&[
+            "routes::global_hooks_answer_with_the_route",
+            "routes::a_route_has_its_own_subprotocols",
+        ]),
+    Fault::ForgetsRouteSettings
+        .put(Place::Brittle, &["routes"])
+        .fails(&[
+            "routes::a_pattern_decides_the_route_and_its_parameters",
+            "routes::a_route_stays_known_to_its_peer",
+            "routes::a_route_has_its_own_limits",
+            "routes::a_route_has_its_own_topics",
+            "routes::a_route_has_its_own_subprotocols",
+            "routes::a_message_to_a_route_reaches_its_connections_in_all_namespaces",
+        ]),
+    Fault::HasNoHttpService
+        .put(Place::Brittle, &["routes"])
+        .fails(&["routes::a_hook_calls_the_applications_own_http"]),
+    Fault::SendsToAPartOfARoute
+        .put(Place::InParts, &["routes"])
+        .fails(&["routes::where_a_route_spans_hubs_there_is_a_typed_error"]),
+    Fault::SkipsLayers.put(Place::Brittle, &["routes"]).fails(&[
+        "routes::a_layer_refuses_before_any_hook",
+        "routes::what_a_layer_attaches_is_there_in_every_hook",
+        "routes::nested_routes_inherit_layers",
+        "routes::authentication_lets_in_or_answers_401",
+        "routes::a_path_or_query_of_another_type_is_a_400_that_names_the_field",
+    ]),
+    Fault::UpgradesUnclaimedRoutes
+        .put(Place::Brittle, &["refusal", "routes"])
+        .fails(&[
+            "routes::a_path_without_a_route_passes_on",
             "refusal::an_unclaimed_route_goes_to_the_http_service",
             "refusal::an_unclaimed_route_runs_no_hook",
         ]),

@@ -27,7 +27,8 @@ pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
     .with(Capabilities::PANIC)
     .with(Capabilities::SHUTDOWN)
     .with(Capabilities::CONCURRENT_WRITE)
-    .with(Capabilities::SHARED_HUB);
+    .with(Capabilities::SHARED_HUB)
+    .with(Capabilities::ROUTES);
 
 /// What reaches a connection's task.
 pub enum Inbound {

@@ -41,6 +41,7 @@ impl Stage {
         Options::new()
             .limits(self.profile.limits())
             .origin(self.profile.origin())
+            .http(crate::http)
             // A case about what hooks see of a request asks for this one in a later hook.
             .keep_headers([HeaderName::from_static("x-test")])
     }
