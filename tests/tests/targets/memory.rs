@@ -64,15 +64,7 @@ impl Server for MemoryServer {
     fn connect(&self, request: Request<()>) -> Fut<'_, Result<Connected, Option<Response<Bytes>>>> {
         Box::pin(async move {
             match self.server.connect_with(request).await {
-                Ok(mut client) => {
-                    // The case decides when something is read, and which pings are answered.
-                    client.auto_pong(false);
-                    client.pause();
-                    Ok(Connected {
-                        response: client.response().clone(),
-                        client: Box::new(MemoryClient(client)),
-                    })
-                }
+                Ok(connected) => Ok(client(connected)),
                 Err(refusal) => Err(Some(match refusal.unclaimed_request() {
                     Some(request) => {
                         let parts = request.clone().into_parts();
@@ -110,6 +102,17 @@ impl Server for MemoryServer {
                 forced: report.forced,
             }
         })
+    }
+}
+
+/// A client of this adapter as a case has it: the case decides when something is read, and which
+/// pings are answered.
+pub fn client(mut client: crossws_memory::Client) -> Connected {
+    client.auto_pong(false);
+    client.pause();
+    Connected {
+        response: client.response().clone(),
+        client: Box::new(MemoryClient(client)),
     }
 }
 

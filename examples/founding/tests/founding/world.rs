@@ -1,0 +1,221 @@
+//! Where the app runs: one world per platform.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use crossws_conformance::{Connected, Fut, Raw};
+use http::{Request, Response};
+
+/// The app on a platform.
+pub(crate) trait World {
+    /// Asks for a WebSocket; the error is the refusal.
+    fn connect(&self, request: Request<()>) -> Fut<'_, Result<Connected, Response<Bytes>>>;
+
+    /// Asks the app's HTTP.
+    fn http(&self, request: Request<Bytes>) -> Fut<'_, Response<Bytes>>;
+
+    /// A connection to write bytes to, where there are sockets.
+    fn raw(&self) -> Option<Fut<'_, Box<dyn Raw>>> {
+        None
+    }
+
+    /// Lets time pass: virtual time where there is.
+    fn sleep(&self, time: Duration) -> Fut<'_, ()>;
+
+    /// The time since some moment.
+    fn now(&self) -> Duration;
+}
+
+/// A check, or several, in a world.
+pub(crate) type Check = for<'a> fn(&'a dyn World) -> Fut<'a, ()>;
+
+fn block_on(check: impl Future<Output = ()>) {
+    ::tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(async {
+            let deadline = Duration::from_secs(30);
+            ::tokio::time::timeout(deadline, check).await.unwrap();
+        });
+}
+
+/// Servers that are reached over TCP.
+mod net {
+    use std::net::SocketAddr;
+    use std::time::Instant;
+
+    use crossws_conformance::net::Port;
+
+    use super::*;
+
+    pub(super) struct Net {
+        port: Port,
+        began: Instant,
+    }
+
+    impl Net {
+        pub(super) fn new(addr: SocketAddr) -> Self {
+            Self {
+                port: Port::new(addr),
+                began: Instant::now(),
+            }
+        }
+
+        pub(super) fn on_a_platform(addr: SocketAddr) -> Self {
+            Self {
+                port: Port::on_a_platform(addr),
+                began: Instant::now(),
+            }
+        }
+    }
+
+    impl World for Net {
+        fn connect(&self, request: Request<()>) -> Fut<'_, Result<Connected, Response<Bytes>>> {
+            Box::pin(async move { self.port.upgrade(request).await.map_err(Option::unwrap) })
+        }
+
+        fn http(&self, request: Request<Bytes>) -> Fut<'_, Response<Bytes>> {
+            Box::pin(self.port.http(request))
+        }
+
+        fn raw(&self) -> Option<Fut<'_, Box<dyn Raw>>> {
+            Some(Box::pin(self.port.raw()))
+        }
+
+        fn sleep(&self, time: Duration) -> Fut<'_, ()> {
+            Box::pin(::tokio::time::sleep(time))
+        }
+
+        fn now(&self) -> Duration {
+            self.began.elapsed()
+        }
+    }
+}
+
+pub(crate) mod tokio {
+    use crossws::Hub;
+    use crossws::tokio::Server;
+
+    use super::net::Net;
+    use super::*;
+
+    pub(crate) fn run(check: Check) {
+        block_on(async {
+            let hub = Hub::default();
+            let server = Server::builder(founding::app().merge(founding::native()))
+                .hub(hub.clone())
+                .http(founding::http(hub))
+                .bind("127.0.0.1:0")
+                .await
+                .unwrap();
+            let world = Net::new(server.local_addr());
+            ::tokio::spawn(server.run());
+            check(&world).await;
+        });
+    }
+}
+
+pub(crate) mod smol {
+    use crossws::Hub;
+    use crossws::smol::Server;
+
+    use super::net::Net;
+    use super::*;
+
+    pub(crate) fn run(check: Check) {
+        block_on(async {
+            let hub = Hub::default();
+            let server = Server::builder(founding::app().merge(founding::native()))
+                .hub(hub.clone())
+                .http(founding::http(hub))
+                .bind("127.0.0.1:0")
+                .await
+                .unwrap();
+            let world = Net::new(server.local_addr());
+            ::smol::spawn(server.run()).detach();
+            check(&world).await;
+        });
+    }
+}
+
+pub(crate) mod memory {
+    use crossws::memory::TestServer;
+    use http_body_util::{BodyExt, Full};
+    use tower_service::Service;
+
+    use super::*;
+    use crate::memory_target;
+
+    struct Memory(TestServer);
+
+    impl World for Memory {
+        fn connect(&self, request: Request<()>) -> Fut<'_, Result<Connected, Response<Bytes>>> {
+            Box::pin(async move {
+                match self.0.connect_with(request).await {
+                    Ok(client) => Ok(memory_target::client(client)),
+                    Err(refusal) => Err(match refusal.unclaimed_request() {
+                        Some(request) => {
+                            let parts = request.clone().into_parts();
+                            self.http(Request::from_parts(parts, Bytes::new())).await
+                        }
+                        None => refusal.into_response(),
+                    }),
+                }
+            })
+        }
+
+        fn http(&self, request: Request<Bytes>) -> Fut<'_, Response<Bytes>> {
+            let mut service = founding::http(self.0.hub().clone());
+            Box::pin(async move {
+                let response = service.call(request.map(Full::new)).await.unwrap();
+                self.0.settle().await;
+                let (parts, body) = response.into_parts();
+                Response::from_parts(parts, body.collect().await.unwrap().to_bytes())
+            })
+        }
+
+        fn sleep(&self, time: Duration) -> Fut<'_, ()> {
+            Box::pin(async move {
+                // In between clients read and answer.
+                let until = self.0.now() + time;
+                while let Some(left) = until
+                    .checked_sub(self.0.now())
+                    .filter(|left| !left.is_zero())
+                {
+                    self.0.advance(left.min(Duration::from_millis(5))).await;
+                    ::tokio::task::yield_now().await;
+                }
+            })
+        }
+
+        fn now(&self) -> Duration {
+            self.0.now()
+        }
+    }
+
+    pub(crate) fn run(check: Check) {
+        block_on(async {
+            let app = founding::app().merge(founding::native());
+            check(&Memory(TestServer::new(app))).await;
+        });
+    }
+}
+
+pub(crate) mod workerd {
+    use super::net::Net;
+    use super::*;
+
+    /// What the platform carries: pings and compression are its own, and a Worker's memory is not
+    /// its objects'.
+    pub(crate) fn can(check: &str) -> bool {
+        !check.starts_with("time::") && !check.ends_with("cleans_up_once")
+    }
+
+    pub(crate) fn run(check: Check) {
+        let addr = std::env::var("FOUNDING").unwrap();
+        let addr = addr.strip_prefix("http://").unwrap_or(&addr);
+        block_on(async { check(&Net::on_a_platform(addr.parse().unwrap())).await });
+    }
+}
