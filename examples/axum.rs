@@ -101,90 +101,79 @@ async fn main() -> Result<(), BoxError> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
-
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::{TcpListener, TcpStream};
+    use crossws::memory::{Client, TestServer};
+    use crossws::pass;
 
     use super::*;
 
-    async fn serve() -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let addr = listener.local_addr().unwrap();
-        tokio::spawn(async move { axum::serve(listener, shop(Hub::default())).await });
-        addr
+    /// The whole app, session included, without a port.
+    fn server() -> TestServer {
+        let hub = Hub::default();
+        TestServer::builder(pass())
+            .hub(hub.clone())
+            .http(shop(hub))
+            .build()
     }
 
-    /// Sends one request, and returns the stream and the response's head.
-    async fn send(addr: SocketAddr, request: String) -> (TcpStream, String) {
-        let mut stream = TcpStream::connect(addr).await.unwrap();
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(stream.read_u8().await.unwrap());
-        }
-        (stream, String::from_utf8(head).unwrap())
-    }
-
-    async fn watch(addr: SocketAddr, path: &str, session: &str) -> (TcpStream, String) {
-        let handshake = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
-             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
-        let cookie = format!("Cookie: session={session}");
-        send(
-            addr,
-            format!("GET {path} HTTP/1.1\r\nHost: shop\r\n{handshake}\r\n{cookie}\r\n\r\n"),
-        )
-        .await
-    }
-
-    /// The text of the next frame, which is short.
-    async fn text(stream: &mut TcpStream) -> String {
-        assert_eq!(stream.read_u8().await.unwrap(), 0x81);
-        let len = stream.read_u8().await.unwrap();
-        let mut text = vec![0; len.into()];
-        stream.read_exact(&mut text).await.unwrap();
-        String::from_utf8(text).unwrap()
-    }
-
-    async fn notify(addr: SocketAddr, id: u64) -> String {
-        let body = r#"{"text":"shipped"}"#;
-        let (mut stream, head) = send(
-            addr,
-            format!(
-                "POST /orders/{id}/notify HTTP/1.1\r\nHost: shop\r\nCookie: session=7f3a\r\n\
-                 Connection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n\
-                 {body}",
-                body.len()
-            ),
-        )
-        .await;
-        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-        let mut told = String::new();
-        stream.read_to_string(&mut told).await.unwrap();
-        told
+    async fn text(client: &mut Client) -> String {
+        client.next().await.unwrap().text().unwrap().to_owned()
     }
 
     #[tokio::test]
     async fn watchers_of_an_order_are_told_however_they_spelled_its_path() {
-        let addr = serve().await;
-        let (mut ann, _) = watch(addr, "/orders/7", "7f3a").await;
-        let hello = r#"{"text":"hello ann, this is order 7"}"#;
-        assert_eq!(text(&mut ann).await, hello);
-        let (mut bob, _) = watch(addr, "/orders/%37", "c19e").await;
-        let hello = r#"{"text":"hello bob, this is order 7"}"#;
-        assert_eq!(text(&mut bob).await, hello);
-        assert_eq!(notify(addr, 8).await, r#"{"peers":0}"#);
-        assert_eq!(notify(addr, 7).await, r#"{"peers":2}"#);
+        let server = server();
+        let watch = |path, session| server.connect(path).header("cookie", session);
+        let mut ann = watch("/orders/7", "session=7f3a").await.unwrap();
+        assert_eq!(
+            text(&mut ann).await,
+            r#"{"text":"hello ann, this is order 7"}"#
+        );
+        let mut bob = watch("/orders/%37", "session=c19e").await.unwrap();
+        assert_eq!(
+            text(&mut bob).await,
+            r#"{"text":"hello bob, this is order 7"}"#
+        );
+        for (id, told) in [(8, r#"{"peers":0}"#), (7, r#"{"peers":2}"#)] {
+            let notify = server.post(format!("/orders/{id}/notify"));
+            let note = Note {
+                text: "shipped".to_owned(),
+            };
+            let notify = notify.header("cookie", "session=7f3a").json(&note);
+            assert_eq!(notify.await.unwrap().text().unwrap(), told);
+        }
         assert_eq!(text(&mut ann).await, r#"{"text":"shipped"}"#);
         assert_eq!(text(&mut bob).await, r#"{"text":"shipped"}"#);
     }
 
     #[tokio::test]
     async fn without_a_session_or_an_order_there_is_no_upgrade() {
-        let addr = serve().await;
-        let (_, head) = watch(addr, "/orders/7", "0").await;
-        assert!(head.starts_with("HTTP/1.1 401"), "{head}");
-        let (_, head) = watch(addr, "/orders/seven", "7f3a").await;
-        assert!(head.starts_with("HTTP/1.1 400"), "{head}");
+        let server = server();
+        let refused = server.connect("/orders/7").await.unwrap_err();
+        assert_eq!(refused.status(), 401);
+        let ann = server
+            .connect("/orders/seven")
+            .header("cookie", "session=7f3a");
+        assert_eq!(ann.await.unwrap_err().status(), 400);
+        assert_eq!(server.post("/orders/7/notify").await.unwrap().status(), 401);
+    }
+
+    /// Through the middleware, from the request to the message.
+    #[tokio::test]
+    async fn a_test_of_the_whole_app_is_five_lines() {
+        let hub = Hub::default();
+        let server = TestServer::builder(pass())
+            .hub(hub.clone())
+            .http(shop(hub))
+            .build();
+        let mut ann = server
+            .connect("/orders/7")
+            .header("cookie", "session=7f3a")
+            .await
+            .unwrap();
+        let hello = ann.next().await.unwrap();
+        assert_eq!(
+            hello.json::<Note>().unwrap().text,
+            "hello ann, this is order 7"
+        );
     }
 }

@@ -12,18 +12,23 @@ pub use crossws_app::{
 };
 #[doc(inline)]
 pub use crossws_core::{
-    BeforeUpgrade, BoxError, BoxFuture, Bytes, Capabilities, CloseCode, CloseFrame, Closed,
-    ClosedBy, ContextError, ControlError, DRAIN_MARK, DecodeError, Deflate, DropCause, Dropped,
-    DuplicateId, DynHooks, DynResolve, EncodeError, Error, ErrorKind, Expiry, ExpiryError,
-    Extensions, Handler, HandlerEnd, HookKind, HookOutput, HookResult, Hooks, HooksBuilder, Hub,
-    HubBuilder, Incoming, IntoMessage, IntoResolution, InvalidCloseCode, InvalidHeader,
-    InvalidPeerId, Json, Limit, Limits, MaybeSend, MaybeSync, Message, NotAttached, OnError,
-    Origin, Overflow, Params, Peer, PeerContext, PeerId, PeerState, PersistError, PublishError,
-    Published, Rejection, Report, Resolution, Resolve, ResolveWith, Route, RouteSettings, Scope,
-    SendError, SendOptions, Sent, Settings, SharedHooks, Shutdown, Stats, SubscribeError,
-    Subscription, Swap, To, Topics, Unsupported, Upgrade, UpgradeRequest, Utf8Bytes, WeakPeer,
-    Wrap, Wrapped, handler, hooks, http, ok, resolve_with, wrap, yield_now,
+    Api, ApiError, ApiRequest, ApiResponse, BeforeUpgrade, BoxError, BoxFuture, Bytes,
+    Capabilities, CloseCode, CloseFrame, Closed, ClosedBy, ContextError, ControlError, DRAIN_MARK,
+    DecodeError, Deflate, DropCause, Dropped, DuplicateId, DynHooks, DynResolve, EncodeError,
+    Error, ErrorKind, Expiry, ExpiryError, Extensions, Handler, HandlerEnd, HookKind, HookOutput,
+    HookResult, Hooks, HooksBuilder, Hub, HubBuilder, Incoming, IntoMessage, IntoResolution,
+    InvalidCloseCode, InvalidHeader, InvalidPeerId, Json, Limit, Limits, MaybeSend, MaybeSync,
+    Message, NotAttached, OnError, Origin, Overflow, Params, Pass, Peer, PeerContext, PeerId,
+    PeerState, PersistError, PublishError, Published, Rejection, Report, Resolution, Resolve,
+    ResolveWith, Route, RouteScope, RouteSettings, Scope, SendError, SendOptions, Sent, Settings,
+    SharedHooks, Shutdown, Stats, SubscribeError, Subscription, Swap, To, Topics, Unsupported,
+    Upgrade, UpgradeRequest, Utf8Bytes, WeakPeer, Wrap, Wrapped, handler, hooks, http, ok, pass,
+    resolve_with, wrap, yield_now,
 };
+
+#[cfg(any(feature = "http", feature = "memory"))]
+#[doc(inline)]
+pub use crossws_core::Body;
 
 /// What most hooks name, for one `use crossws::prelude::*`. The crate itself is not for glob
 /// imports: its modules carry the names of runtimes.

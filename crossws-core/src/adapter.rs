@@ -6,6 +6,9 @@
 //! the peer through its [`PeerEvents`] what happens while a hook runs, and asks [`Liveness`] what is
 //! due.
 
+pub use crate::api::HttpService;
+#[cfg(feature = "http")]
+pub use crate::body::http_service;
 pub use crate::claim::{Accepted, Claim};
 pub use crate::control_rate::ControlRate;
 pub use crate::cursor::{Allowance, Backlog, Cursor, LogSlice, QueueSize, Sequence};
@@ -20,4 +23,5 @@ pub use crate::snapshot::{RestoreError, Snapshot, SnapshotPart};
 pub use crate::start::Start;
 pub use crate::transport::{Receipt, Settled, Transport};
 pub use crate::unfinished::{Overloaded, Unfinished};
+pub use crate::upgrade_door::UpgradeDoor;
 pub use crate::wire::{Encoding, Wire};

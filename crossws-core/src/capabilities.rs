@@ -58,6 +58,8 @@ capabilities! {
     /// Peers share their hub: they are listed beside each other, found by id, counted against
     /// `max_peers`, and sent to and closed from outside. Without it each has a hub of its own.
     SHARED_HUB = 17, "shared-hub";
+    /// The hub knows all connections of a route: [`Hub::route`](crate::Hub::route) reaches them.
+    ROUTES = 18, "routes";
 }
 
 impl Capabilities {

@@ -23,8 +23,8 @@ use crate::tasks::Inbox;
 use crate::transport::Transport;
 use crate::{
     Capabilities, CloseCode, CloseFrame, Deflate, Error, Expiry, Extensions, HookKind, Hooks,
-    Limits, Origin, Peer, PeerId, PersistError, Rejection, Settings, SubscribeError, Upgrade,
-    UpgradeRequest,
+    Limits, Origin, Peer, PeerId, PersistError, Rejection, Settings, SharedHooks, SubscribeError,
+    Upgrade, UpgradeRequest,
 };
 
 /// A request with the hooks that claim it. The next step is [`upgrade`](Self::upgrade).
@@ -217,6 +217,25 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             expiry: upgrade.expiry,
             gives_extensions,
         })
+    }
+
+    /// The same upgrade, with hooks whose type is forgotten.
+    pub(crate) fn erase(self) -> Accepted<SharedHooks> {
+        Accepted {
+            ongoing: self.ongoing,
+            hooks: Arc::new(SharedHooks::new(self.hooks)),
+            request: self.request,
+            id: self.id,
+            namespace: self.namespace,
+            headers: self.headers,
+            protocol: self.protocol,
+            context: self.context,
+            settings: self.settings,
+            topics: self.topics,
+            deflate: self.deflate,
+            expiry: self.expiry,
+            gives_extensions: self.gives_extensions,
+        }
     }
 
     /// The headers for the 101, the chosen subprotocol among them.

@@ -248,6 +248,11 @@ pub enum PublishError {
     /// The transport has no topics.
     #[error("not published: this transport has no topics")]
     Unsupported,
+    /// The route's connections are on several hubs, and this one does not know them all:
+    /// [`Capabilities::ROUTES`](crate::Capabilities::ROUTES) is absent. See
+    /// [`RouteScope::here`](crate::RouteScope::here).
+    #[error("not published: {0}")]
+    Route(#[from] Unsupported),
 }
 
 /// What a transport cannot do, by name.

@@ -3,7 +3,8 @@ use std::sync::Arc;
 
 use http::HeaderName;
 
-use crate::adapter::{Claim, RestoreError, RestoredPeer, Snapshot, Transport};
+use crate::adapter::{Claim, HttpService, RestoreError, RestoredPeer, Snapshot, Transport};
+use crate::api::ServiceRef;
 use crate::budget::Budget;
 use crate::catch::catch_panic;
 use crate::claim::check_topics;
@@ -19,9 +20,9 @@ use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Event, Mutex};
 use crate::tasks::Inbox;
 use crate::{
-    Capabilities, CloseFrame, Deflate, Error, ExpiryError, Extensions, HookKind, Limit, Limits,
-    Origin, Peer, PeerId, Published, Rejection, Resolution, Resolve, Scope, Settings,
-    SubscribeError, UpgradeRequest,
+    Api, Capabilities, CloseFrame, Deflate, Error, ExpiryError, Extensions, HookKind, Limit,
+    Limits, Origin, Peer, PeerId, Published, Rejection, Resolution, Resolve, RouteScope, Scope,
+    Settings, SubscribeError, UpgradeRequest,
 };
 
 /// Everything that is connected to one server: peers, namespaces, topics. A cheap handle that
@@ -41,11 +42,13 @@ struct Inner {
     registry: Registry,
     settings: Arc<Settings>,
     kept_headers: Vec<HeaderName>,
+    partial: bool,
     /// With what everyone is closed, once a shutdown has begun.
     shutdown: Mutex<Option<CloseFrame>>,
     sessions: AtomicUsize,
     idle: Event,
     extensions: Extensions,
+    http: Mutex<Option<ServiceRef>>,
     /// What all connections hold of [`Limits::max_unfinished`].
     unfinished: Budget,
     accepted: AtomicU64,
@@ -76,11 +79,13 @@ pub struct Stats {
 }
 
 /// What a [`Hub`] is made with.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 #[must_use = "a builder makes nothing until `build`"]
 pub struct HubBuilder {
     settings: Settings,
     kept_headers: Vec<HeaderName>,
+    partial: bool,
+    http: Option<Arc<dyn HttpService>>,
 }
 
 impl HubBuilder {
@@ -117,22 +122,47 @@ impl HubBuilder {
         self
     }
 
+    /// The HTTP service that [`Peer::api`] calls, kept as long as the hub. A server lends its own to the
+    /// hub instead: see [`Hub::lend_http`].
+    pub fn http(mut self, service: Arc<dyn HttpService>) -> Self {
+        self.http = Some(service);
+        self
+    }
+
+    /// Says that other hubs hold further connections of the application, as in Durable Objects:
+    /// [`Hub::route`] then fails unless it is asked for those [here](RouteScope::here).
+    pub fn partial(mut self) -> Self {
+        self.partial = true;
+        self
+    }
+
     /// The hub.
     pub fn build(self) -> Hub {
         Hub(Arc::new(Inner {
             registry: Registry::default(),
             settings: Arc::new(self.settings),
             kept_headers: self.kept_headers,
+            partial: self.partial,
             shutdown: Mutex::new(None),
             sessions: AtomicUsize::new(0),
             idle: Event::new(),
             extensions: Extensions::default(),
+            http: Mutex::new(self.http.map(ServiceRef::Kept)),
             unfinished: Budget::default(),
             accepted: AtomicU64::new(0),
             published: AtomicU64::new(0),
             queued: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
         }))
+    }
+}
+
+impl fmt::Debug for HubBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HubBuilder")
+            .field("settings", &self.settings)
+            .field("kept_headers", &self.kept_headers)
+            .finish_non_exhaustive()
     }
 }
 
@@ -311,6 +341,45 @@ impl Hub {
         Scope::new(self, None)
     }
 
+    /// The connections of a route, whatever their parameters and namespaces.
+    ///
+    /// With a slash in front it is the route's whole pattern, spelled in any of the three ways:
+    /// `/rooms/{id}`, `/rooms/[id]`, `/rooms/:id`. Without, it is the route's name, which is the pattern
+    /// without the first slash where no other was given; `""` is the root. A route file's name is its path
+    /// below the folder, whatever the base: `rooms/[id]`.
+    ///
+    /// ```
+    /// # use crossws_core::{Hub, PublishError};
+    /// fn announce(hub: &Hub) -> Result<usize, PublishError> {
+    ///     Ok(hub.route("chat").send("maintenance at 18:00")?.queued)
+    /// }
+    /// # assert_eq!(announce(&Hub::default()).unwrap(), 0);
+    /// ```
+    ///
+    /// A route that does not exist is one without connections. Hooks that are served without routes
+    /// have none.
+    pub fn route<'a>(&'a self, route: &'a str) -> RouteScope<'a> {
+        RouteScope::new(self, route)
+    }
+
+    pub(crate) fn is_partial(&self) -> bool {
+        self.0.partial
+    }
+
+    /// The application's own HTTP service, for hooks and tasks: see [`Api`].
+    pub fn api(&self) -> Api {
+        Api::new(self.0.http.lock().as_ref().and_then(ServiceRef::get))
+    }
+
+    /// Lends the hub the HTTP service of a server, which [`api`](Self::api) calls while the server holds
+    /// it: a service may hold the hub. Of several servers the last one's counts.
+    pub fn lend_http(&self, service: &Arc<dyn HttpService>) {
+        let lent = ServiceRef::Lent(Arc::downgrade(service));
+        let old = self.0.http.lock().replace(lent);
+        // Without the lock: it may be the last handle.
+        drop(old);
+    }
+
     /// One peer by its id.
     pub fn peer(&self, id: PeerId) -> Option<Peer> {
         self.registry().peer(id)
@@ -395,6 +464,17 @@ impl Hub {
         let published = self
             .registry()
             .publish(namespace, topic, except, publication);
+        self.count_published(&published);
+        published
+    }
+
+    pub(crate) fn deliver_to_route(&self, route: &str, publication: &Publication) -> Published {
+        let published = self.registry().publish_to_route(route, publication);
+        self.count_published(&published);
+        published
+    }
+
+    fn count_published(&self, published: &Published) {
         self.0.published.fetch_add(1, Ordering::Relaxed);
         self.0
             .queued
@@ -402,7 +482,6 @@ impl Hub {
         self.0
             .dropped
             .fetch_add(published.dropped, Ordering::Relaxed);
-        published
     }
 }
 

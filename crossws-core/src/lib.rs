@@ -17,6 +17,9 @@
 //! and `close` comes once. Dropping any of them leaves nothing behind.
 
 pub mod adapter;
+mod api;
+#[cfg(feature = "http")]
+mod body;
 mod bounds;
 mod budget;
 mod builder;
@@ -55,6 +58,8 @@ mod rejection;
 mod request;
 mod resolve;
 mod restored_peer;
+mod route_members;
+mod route_scope;
 mod scope;
 mod send;
 mod session;
@@ -71,10 +76,14 @@ mod topic;
 mod transport;
 mod unfinished;
 mod upgrade;
+mod upgrade_door;
 mod wire;
 mod wrap;
 mod yielding;
 
+pub use api::{Api, ApiError, ApiRequest, ApiResponse};
+#[cfg(feature = "http")]
+pub use body::Body;
 pub use bounds::{BoxError, BoxFuture, MaybeSend, MaybeSync};
 pub use builder::{HooksBuilder, hooks};
 pub use capabilities::Capabilities;
@@ -103,9 +112,10 @@ pub use published::Published;
 pub use rejection::Rejection;
 pub use request::{NotAttached, Params, Redacted, UpgradeRequest};
 pub use resolve::{
-    BeforeUpgrade, DynResolve, IntoResolution, Resolution, Resolve, ResolveWith, Route,
+    BeforeUpgrade, DynResolve, IntoResolution, Pass, Resolution, Resolve, ResolveWith, Route, pass,
     resolve_with,
 };
+pub use route_scope::RouteScope;
 pub use scope::Scope;
 pub use send::{SendOptions, Sent, To, Topics};
 pub use settings::{RouteSettings, Settings};

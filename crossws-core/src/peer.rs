@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use http::HeaderValue;
 use once_cell::race::OnceBox;
 use serde::de::DeserializeOwned;
 
@@ -21,9 +22,10 @@ use crate::sync::Mutex;
 use crate::tasks::{HookOutput, Inbox};
 use crate::transport::{Settled, Transport};
 use crate::{
-    Capabilities, CloseCode, CloseFrame, ClosedBy, ControlError, DecodeError, Expiry, ExpiryError,
-    Extensions, IntoMessage, NotAttached, PeerId, PersistError, PublishError, Published, SendError,
-    SendOptions, Sent, Settings, SubscribeError, To, Topics, UpgradeRequest, Utf8Bytes,
+    Api, Capabilities, CloseCode, CloseFrame, ClosedBy, ControlError, DecodeError, Expiry,
+    ExpiryError, Extensions, IntoMessage, NotAttached, PeerId, PersistError, PublishError,
+    Published, SendError, SendOptions, Sent, Settings, SubscribeError, To, Topics, UpgradeRequest,
+    Utf8Bytes,
 };
 
 /// A connected client: a cheap handle, the same on every adapter.
@@ -162,6 +164,7 @@ impl Peer {
     /// What the route says is known for a peer that was restored.
     pub(crate) fn on_route(&self, settings: Arc<Settings>) {
         self.0.settings.replace(settings);
+        self.0.hub.registry().join_route(self);
     }
 
     /// The value of this type that a layer has attached to the request before the upgrade: one of
@@ -196,6 +199,14 @@ impl Peer {
     /// The hub this peer is connected to.
     pub fn hub(&self) -> &Hub {
         &self.0.hub
+    }
+
+    /// The application's own HTTP service, called without a network: see [`Api`]. What it says of the
+    /// client is the address and the host that it asked for, and no header else.
+    pub fn api(&self) -> Api {
+        let host = self.request().header("host").map(HeaderValue::from_str);
+        let host = host.and_then(Result::ok);
+        self.hub().api().on_behalf_of(host, self.remote_addr())
     }
 
     /// Where the connection is.

@@ -20,6 +20,7 @@ use crate::budget::Budget;
 use crate::cursor::Sequence;
 use crate::flusher::Asleep;
 use crate::members::Key;
+use crate::route_members::Routes;
 use crate::sync::Mutex;
 use crate::topic::{Told, Topic};
 use crate::{Limits, Peer, PeerId, Published, SubscribeError};
@@ -32,6 +33,7 @@ pub(crate) struct Registry {
     hub: Mutex<HubMap>,
     /// How many topics all namespaces have together.
     topics: Budget,
+    routes: Routes,
 }
 
 #[derive(Default)]
@@ -129,8 +131,8 @@ impl Registry {
     }
 
     pub(crate) fn join(&self, peer: &Peer, limits: &Limits) -> Result<(), JoinError> {
-        let mut hub = self.hub.lock();
-        let hub = &mut *hub;
+        let mut guard = self.hub.lock();
+        let hub = &mut *guard;
         hub.check(peer.id(), peer.namespace(), limits)?;
         let name = Arc::clone(peer.namespace_shared());
         let namespace = hub.namespaces.entry(name).or_default();
@@ -138,7 +140,28 @@ impl Registry {
         // Nobody has its handle yet who could make it leave.
         namespace.everyone.insert(peer, remember);
         hub.peers.insert(ById(peer.clone()));
+        drop(guard);
+        self.join_route(peer);
         Ok(())
+    }
+
+    pub(crate) fn routes(&self) -> &Routes {
+        &self.routes
+    }
+
+    /// Lists the peer among the connections of its route, and no longer among those of another one.
+    pub(crate) fn join_route(&self, peer: &Peer) {
+        let route = self.routes.of(&peer.settings());
+        if peer.subscriptions().is_on(route.as_ref()) {
+            return;
+        }
+        if let Some((old, key)) = peer.subscriptions().take_route() {
+            drop(old.remove(key, peer));
+        }
+        if let Some(route) = route {
+            let remember = |key| peer.subscriptions().join_route(&route, key);
+            route.insert(peer, remember);
+        }
     }
 
     /// Takes the peer out of every list and topic. Whoever calls this, it is in none when this returns,
@@ -152,6 +175,9 @@ impl Registry {
         let mut gone = SmallVec::<[Peer; 4]>::new();
         gone.extend(found);
         let (everyone, topics) = peer.subscriptions().begin_leaving();
+        if let Some((route, key)) = peer.subscriptions().take_route() {
+            gone.extend(route.remove(key, peer));
+        }
         for (topic, key) in &topics {
             gone.extend(namespace.remove_member(topic, *key, peer, &self.topics));
         }
@@ -353,6 +379,19 @@ impl Registry {
                 }
             }
         });
+        Self::finish(told)
+    }
+
+    /// As [`publish`](Self::publish), to the connections of a route.
+    pub(crate) fn publish_to_route(&self, route: &str, publication: &Publication) -> Published {
+        let mut told = Told::default();
+        self.routes.publish(route, publication, &mut told);
+        Self::finish(told)
+    }
+
+    /// Does what was left for when no lock is held.
+    #[inline]
+    fn finish(mut told: Told) -> Published {
         Asleep::new(told.asleep).hand_on();
         if !told.grown.is_empty() {
             Self::settle(told.grown, &mut told.published);

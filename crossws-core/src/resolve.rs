@@ -2,7 +2,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::bounds::{BoxFuture, MaybeSend, MaybeSync};
-use crate::{DynHooks, HookResult, Hooks, Hub, Params, Rejection, RouteSettings, UpgradeRequest};
+use crate::{
+    DynHooks, HookResult, Hooks, Hub, Params, Rejection, RouteSettings, SharedHooks, UpgradeRequest,
+};
 
 /// Chooses the hooks for a request, once per connection.
 ///
@@ -251,6 +253,30 @@ impl Resolve for Arc<dyn DynResolve> {
 
     async fn resolve(self: &Arc<Self>, request: &mut UpgradeRequest) -> Resolution<dyn DynHooks> {
         Arc::clone(&**self).resolve_dyn(request).await
+    }
+}
+
+/// A resolver that passes every request on to the HTTP service: for an application whose sockets are routes
+/// of that service, such as those of an axum app.
+///
+/// ```
+/// # use crossws_core::{Resolve, pass};
+/// fn serve(_: impl Resolve) {}
+/// serve(pass());
+/// ```
+pub fn pass() -> Pass {
+    Pass(())
+}
+
+/// See [`pass`].
+#[derive(Debug, Clone, Default)]
+pub struct Pass(());
+
+impl Resolve for Pass {
+    type Hooks = SharedHooks;
+
+    async fn resolve(self: &Arc<Self>, _: &mut UpgradeRequest) -> Resolution<SharedHooks> {
+        Resolution::Pass
     }
 }
 

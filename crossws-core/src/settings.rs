@@ -2,6 +2,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use crate::limits::LimitChanges;
+use crate::route_members::MembersCell;
 use crate::{Capabilities, CloseCode, CloseFrame, Deflate, Limits, Origin, PeerId};
 
 /// Everything that is configured about a connection: the hub's, changed by its route's
@@ -36,6 +37,7 @@ pub struct Settings {
     pub topics: Vec<Arc<str>>,
     route: Option<Arc<str>>,
     name: Option<Arc<str>>,
+    pub(crate) members: MembersCell,
 }
 
 impl Settings {

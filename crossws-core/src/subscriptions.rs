@@ -6,6 +6,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::members::Key;
+use crate::route_members::RouteMembers;
 use crate::sync::Mutex;
 use crate::topic::Topic;
 use crate::{Limits, SubscribeError};
@@ -19,6 +20,8 @@ struct State {
     stay: Stay,
     /// By name.
     topics: Topics,
+    /// The route, and the key there.
+    route: Option<(Arc<RouteMembers>, Key)>,
 }
 
 /// A peer's place among the peers of its namespace.
@@ -55,6 +58,31 @@ impl Subscriptions {
             state.stay = Stay::In(key);
         }
         joins
+    }
+
+    /// The peer is listed on a route. Returns `false` if it is leaving.
+    pub(crate) fn join_route(&self, route: &Arc<RouteMembers>, key: Key) -> bool {
+        let mut state = self.0.lock();
+        let stays = matches!(state.stay, Stay::In(_)) && state.route.is_none();
+        if stays {
+            state.route = Some((Arc::clone(route), key));
+        }
+        stays
+    }
+
+    /// Whether the peer is listed on this route, or on none.
+    pub(crate) fn is_on(&self, route: Option<&Arc<RouteMembers>>) -> bool {
+        let state = self.0.lock();
+        match (&state.route, route) {
+            (Some((on, _)), Some(route)) => Arc::ptr_eq(on, route),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+
+    /// The peer is listed on no route any more. Returns where it was.
+    pub(crate) fn take_route(&self) -> Option<(Arc<RouteMembers>, Key)> {
+        self.0.lock().route.take()
     }
 
     /// The peer begins to leave: it is added nowhere from here on. Returns what it is a member of.

@@ -89,7 +89,7 @@ pub(crate) struct Told {
 impl Told {
     /// Counts what became of the message at one subscriber.
     #[inline]
-    fn count(&mut self, peer: &Peer, receipt: Receipt) {
+    pub(crate) fn count(&mut self, peer: &Peer, receipt: Receipt) {
         self.published.dropped += receipt.dropped;
         if receipt.wake {
             self.asleep.push(peer.clone());

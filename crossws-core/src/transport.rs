@@ -38,7 +38,8 @@ pub trait Transport: MaybeSend + MaybeSync + 'static {
     }
 
     /// Queues a published message, without waking anyone. One call per subscriber, in the
-    /// topic's order. Not called where there is a [`wire`](Self::wire).
+    /// topic's order; where there is a [`wire`](Self::wire), only for what is sent to a route
+    /// ([`Hub::route`](crate::Hub::route)).
     fn publish(&self, publication: &Publication) -> Receipt;
 
     /// Takes a published message at once, if nothing else waits here: then it is as cheap as a

@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crossws_core::adapter::{Accepted, ClaimError, Notice, OpeningPeer, Session, Start};
+use crossws_core::adapter::{
+    Accepted, ClaimError, HttpService, Notice, OpeningPeer, Session, Start, UpgradeDoor,
+};
 use crossws_core::{
-    BoxFuture, Closed, Hooks, Hub, MaybeSend, MaybeSync, Rejection, Resolve, UpgradeRequest,
+    ApiRequest, BoxFuture, Bytes, Closed, Hooks, Hub, MaybeSend, MaybeSync, Rejection, Resolve,
+    UpgradeRequest,
 };
 use http::header::{CONNECTION, HeaderValue, UPGRADE};
-use http::{Response, StatusCode, Version};
+use http::{Request, Response, StatusCode, Version};
 
 use crate::ConnectError;
 use crate::clock::{Alarm, Clock};
@@ -31,6 +34,7 @@ pub(crate) struct Resolved<R: ?Sized> {
     pub(crate) clock: Arc<Clock>,
     pub(crate) resolver: Arc<R>,
     pub(crate) start: Arc<Start>,
+    pub(crate) http: Option<Arc<dyn HttpService>>,
 }
 
 impl<R: Resolve> App for Resolved<R> {
@@ -47,6 +51,7 @@ impl<R: Resolve> App for Resolved<R> {
         let driver = Driver {
             link: Cable(link),
             clock: Arc::clone(&self.clock),
+            http: self.http.clone(),
         };
         let hub = self.hub.clone();
         let resolver = Arc::clone(&self.resolver);
@@ -67,6 +72,7 @@ impl Drop for Cable {
 struct Driver {
     link: Cable,
     clock: Arc<Clock>,
+    http: Option<Arc<dyn HttpService>>,
 }
 
 impl Driver {
@@ -80,23 +86,68 @@ impl Driver {
         let limit = hub.limits().upgrade_timeout;
         let claim = async {
             start.ready().await.map_err(ConnectError::rejected)?;
-            hub.claim(&resolver, request).await.map_err(refused)
+            Ok(hub.claim(&resolver, request).await)
         };
         let claim = match self.in_time(claim, limit).await {
-            Some(Ok(claim)) => claim,
+            Some(Ok(Ok(claim))) => claim,
+            Some(Ok(Err(refused))) => return self.refused(refused).await,
             Some(Err(refusal)) => return self.link.0.answer(Err(refusal)),
             None => return,
         };
         let limit = claim.deadline();
-        let upgrade = async { claim.upgrade().await.map_err(refused) };
+        let upgrade = async { Ok(claim.upgrade().await) };
         let accepted = match self.in_time(upgrade, limit).await {
-            Some(Ok(accepted)) => accepted,
+            Some(Ok(Ok(accepted))) => accepted,
+            Some(Ok(Err(refused))) => return self.refused(refused).await,
             Some(Err(refusal)) => return self.link.0.answer(Err(refusal)),
             None => return,
         };
+        let response = switching_protocols(&accepted);
+        self.connect(accepted, response).await;
+    }
+
+    /// What no hooks claim goes to the HTTP service, which may upgrade it itself.
+    async fn refused(self, refused: ClaimError) {
+        let (request, http) = match (refused, &self.http) {
+            (ClaimError::NotHandled(request), Some(http)) => (request, Arc::clone(http)),
+            (refused, _) => return self.link.0.answer(Err(refusal(refused))),
+        };
+        let addr = request.remote_addr();
+        let mut parts = request.into_parts();
+        if let Some(addr) = addr {
+            parts.extensions.insert(addr);
+        }
+        let door = UpgradeDoor::new();
+        parts.extensions.insert(door.clone());
+        let call = http.call(
+            Request::from_parts(parts, Bytes::new()),
+            ApiRequest::MAX_BODY,
+        );
+        let call = async {
+            let failed = |error| ConnectError::rejected(Rejection::internal(error));
+            call.await.map_err(failed)
+        };
+        // A server leaves an HTTP service its time.
+        match self.in_time(call, Duration::MAX).await {
+            Some(Ok(response)) => match door.take() {
+                Some(accepted) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                    self.connect(accepted, response.map(drop)).await;
+                }
+                _ => {
+                    let rejection = Rejection::from(response);
+                    self.link.0.answer(Err(ConnectError::rejected(rejection)));
+                }
+            },
+            Some(Err(refusal)) => self.link.0.answer(Err(refusal)),
+            None => {}
+        }
+    }
+
+    /// Answers an accepted upgrade, and runs the connection.
+    async fn connect<H: Hooks + ?Sized>(self, accepted: Accepted<H>, response: Response<()>) {
         self.link.0.accept(&accepted.settings().limits);
         let answer = Answer {
-            response: switching_protocols(&accepted),
+            response,
             id: accepted.id(),
         };
         let joined = accepted.join(MemoryTransport(Arc::clone(&self.link.0)));
@@ -197,7 +248,7 @@ fn switching_protocols<H: Hooks + ?Sized>(accepted: &Accepted<H>) -> Response<()
     response
 }
 
-fn refused(refused: ClaimError) -> ConnectError {
+fn refusal(refused: ClaimError) -> ConnectError {
     match refused {
         ClaimError::NotHandled(request) => ConnectError::unclaimed(request),
         ClaimError::Rejected(rejection) => ConnectError::rejected(rejection),

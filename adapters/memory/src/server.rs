@@ -6,8 +6,14 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::task::{Poll, ready};
 use std::time::{Duration, SystemTime};
 
-use crossws_core::{Deflate, Hub, HubBuilder, Limits, Origin, Report, Resolve, Settings, Shutdown};
-use http::Request;
+use bytes::Bytes;
+use crossws_core::adapter::{HttpService, http_service};
+use crossws_core::{
+    Api, ApiError, ApiRequest, Body, BoxError, BoxFuture, Deflate, Hub, HubBuilder, Limits, Origin,
+    Report, Resolve, Settings, Shutdown,
+};
+use http::{Method, Request, Response};
+use tower_service::Service;
 
 use crate::Connect;
 use crate::clock::{Alarm, Clock};
@@ -39,6 +45,7 @@ pub(crate) struct World {
     pub(crate) clock: Arc<Clock>,
     pub(crate) executor: Executor,
     pub(crate) app: Box<dyn App>,
+    pub(crate) http: Option<Arc<dyn HttpService>>,
     clients: AtomicU16,
 }
 
@@ -64,6 +71,7 @@ impl TestServer {
             resolver: Arc::new(hooks),
             hub: None,
             own: Hub::builder(),
+            http: None,
         }
     }
 
@@ -88,6 +96,36 @@ impl TestServer {
     /// hooks, as what a middleware has put there does behind a router.
     pub fn connect_with(&self, request: Request<()>) -> Connect {
         Connect::with(Arc::clone(&self.world), request)
+    }
+
+    /// A request to the application's [HTTP service](TestServerBuilder::http). All connections run while
+    /// it waits.
+    ///
+    /// ```
+    /// # use crossws_memory::TestServer;
+    /// # async fn example(server: TestServer) -> Result<(), Box<dyn std::error::Error>> {
+    /// let told = server.post("/orders/7/notify").json(&"shipped").await?;
+    /// assert_eq!(told.status(), 200);
+    /// # Ok(()) }
+    /// ```
+    pub fn request(&self, method: Method, path: impl AsRef<str>) -> ApiRequest {
+        let service = self.world.http.as_ref();
+        let driven = service.map(|service| Driven {
+            world: Arc::clone(&self.world),
+            service: Arc::clone(service),
+        });
+        let api = driven.map_or_else(|| Hub::default().api(), |driven| Api::of(Arc::new(driven)));
+        api.request(method, path)
+    }
+
+    /// A `GET` [request](Self::request).
+    pub fn get(&self, path: impl AsRef<str>) -> ApiRequest {
+        self.request(Method::GET, path)
+    }
+
+    /// A `POST` [request](Self::request).
+    pub fn post(&self, path: impl AsRef<str>) -> ApiRequest {
+        self.request(Method::POST, path)
     }
 
     /// The hub: publish, list and address peers from outside.
@@ -187,13 +225,46 @@ impl fmt::Debug for TestServer {
     }
 }
 
+/// The application's HTTP service, with all connections running beside its calls.
+struct Driven {
+    world: Arc<World>,
+    service: Arc<dyn HttpService>,
+}
+
+impl HttpService for Driven {
+    fn call(
+        &self,
+        request: Request<Bytes>,
+        max_body: usize,
+    ) -> BoxFuture<'static, Result<Response<Bytes>, ApiError>> {
+        let world = Arc::clone(&self.world);
+        let mut call = self.service.call(request, max_body);
+        Box::pin(async move {
+            let waiter = world.executor.waiter();
+            poll_fn(|cx| {
+                world.executor.drive(&waiter, cx);
+                call.as_mut().poll(cx)
+            })
+            .await
+        })
+    }
+}
+
 /// What a [`TestServer`] is made with: see [`TestServer::builder`].
-#[derive(Debug)]
 #[must_use = "a builder makes nothing until `build`"]
 pub struct TestServerBuilder<R> {
     resolver: Arc<R>,
     hub: Option<Hub>,
     own: HubBuilder,
+    http: Option<Arc<dyn HttpService>>,
+}
+
+impl<R> fmt::Debug for TestServerBuilder<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestServerBuilder")
+            .field("hub", &self.hub)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<R: Resolve> TestServerBuilder<R> {
@@ -230,16 +301,35 @@ impl<R: Resolve> TestServerBuilder<R> {
         self
     }
 
+    /// Serves everything that no hooks claim with this service, as a server's `http` does: an
+    /// `axum::Router`, or any other tower service. Hooks call it with
+    /// [`Peer::api`](crossws_core::Peer::api), the test with [`TestServer::request`].
+    pub fn http<S, B>(mut self, service: S) -> Self
+    where
+        S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
+        S::Future: Send,
+        S::Error: Into<BoxError>,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        self.http = Some(http_service(service, |_| {}));
+        self
+    }
+
     /// The server.
     pub fn build(self) -> TestServer {
         let own = self.own;
         let hub = self.hub.unwrap_or_else(|| own.build());
+        if let Some(http) = &self.http {
+            hub.lend_http(http);
+        }
         let clock = Arc::new(Clock::default());
         let app = Resolved {
             hub: hub.clone(),
             clock: Arc::clone(&clock),
             resolver: self.resolver,
             start: Arc::default(),
+            http: self.http.clone(),
         };
         let executor = Executor::default();
         executor.spawn(app.start());
@@ -249,6 +339,7 @@ impl<R: Resolve> TestServerBuilder<R> {
                 clock,
                 executor,
                 app: Box::new(app),
+                http: self.http,
                 clients: AtomicU16::new(0),
             }),
         }

@@ -22,7 +22,8 @@ pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
     .with(Capabilities::SHUTDOWN)
     .with(Capabilities::CONCURRENT_WRITE)
     .with(Capabilities::EXPIRY)
-    .with(Capabilities::SHARED_HUB);
+    .with(Capabilities::SHARED_HUB)
+    .with(Capabilities::ROUTES);
 
 /// One connection's way out. `publish` queues and wakes nobody: it runs under the topic's lock.
 pub(crate) struct MemoryTransport(pub(crate) Arc<Link>);

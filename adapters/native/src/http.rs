@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
 use bytes::Bytes;
-use crossws_core::{BoxError, Rejection, Resolve};
+use crossws_core::adapter::http_service;
+use crossws_core::{Body, BoxError, Rejection, Resolve};
 use http::{Request, Response};
 use http_body_util::Either;
 use hyper::body::Incoming;
@@ -26,17 +27,25 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
     /// Serves everything that no hooks claim with this service, on the same port: an
     /// `axum::Router`, or any other tower service. Without one, that is answered with 404.
     ///
+    /// Hooks call the same service with [`Peer::api`](crossws_core::Peer::api), while the server runs.
+    ///
     /// The client's address is in each request's extensions, as a
     /// [`SocketAddr`](std::net::SocketAddr). On tokio with the feature `axum`, handlers that extract
     /// axum's `ConnectInfo<SocketAddr>` get it too.
     pub fn http<S, B>(mut self, service: S) -> Self
     where
-        S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
+        S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
         S::Future: Send,
         S::Error: Into<BoxError>,
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
+        // As a client's request says it.
+        self.api = Some(http_service(service.clone(), |extensions| {
+            if let Some(addr) = extensions.get().copied() {
+                T::set_remote_addr(extensions, addr);
+            }
+        }));
         let fallback: Fallback<R, T> = Arc::new(move |rest| Box::pin(serve(rest, service.clone())));
         self.fallback = Some(fallback);
         self
@@ -61,7 +70,7 @@ async fn serve<R, T, S, B>(rest: Rest<R, T>, service: S)
 where
     R: Resolve,
     T: ServerRuntime,
-    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
+    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
     S::Future: Send,
     S::Error: Into<BoxError>,
     B: http_body::Body<Data = Bytes> + Send + 'static,
@@ -121,7 +130,7 @@ where
                     std::future::poll_fn(|cx| service.poll_ready(cx))
                         .await
                         .map_err(|error| Failed(error.into()))?;
-                    let response = service.call(request).await;
+                    let response = service.call(request.map(Body::new)).await;
                     let response = response.map_err(|error| Failed(error.into()))?;
                     Ok::<_, Failed>(response.map(Either::Right).map(served))
                 }

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use crossws_core::adapter::Start;
+use crossws_core::adapter::{HttpService, Start};
 use crossws_core::{
     BoxFuture, Deflate, Hub, HubBuilder, Limits, Origin, Report, Resolve, Settings, Shutdown,
 };
@@ -51,6 +51,8 @@ pub struct ServerBuilder<R, T> {
     pub(crate) head: HeadLimits,
     pub(crate) engine: EngineKind,
     pub(crate) fallback: Option<Fallback<R, T>>,
+    /// The same service, for hooks.
+    pub(crate) api: Option<Arc<dyn HttpService>>,
     #[cfg(feature = "tls")]
     tls: Option<Tls>,
 }
@@ -134,8 +136,13 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
         let local_addr = listener.local_addr()?.unwrap_or(nowhere);
         let runtime = T::default();
         let own = self.own;
+        let hub = self.hub.unwrap_or_else(|| own.build());
+        if let Some(api) = &self.api {
+            hub.lend_http(api);
+        }
         let handle = ServerHandle(Arc::new(Shared {
-            hub: self.hub.unwrap_or_else(|| own.build()),
+            hub,
+            _api: self.api,
             head: self.head,
             engine: self.engine,
             tasks: Tasks::default(),
@@ -180,6 +187,7 @@ impl<R: Resolve, T: ServerRuntime> Server<R, T> {
             head: HeadLimits::default(),
             engine: EngineKind::default(),
             fallback: None,
+            api: None,
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -340,6 +348,8 @@ pub struct ServerHandle<T>(Arc<Shared<T>>);
 
 struct Shared<T> {
     hub: Hub,
+    /// What the hub is lent: a service may hold the hub.
+    _api: Option<Arc<dyn HttpService>>,
     head: HeadLimits,
     engine: EngineKind,
     tasks: Tasks,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use crossws_core::adapter::{Accepted, ClaimError};
+use crossws_core::adapter::{Accepted, ClaimError, UpgradeDoor};
 use crossws_core::{Hooks, Rejection, Resolve, UpgradeRequest};
 use http::{Request, Response, Uri};
 use http_body_util::Full;
@@ -76,10 +76,14 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         let original = T::original_uri(&parts.extensions).cloned();
         let routed = original.map(|original| std::mem::replace(&mut parts.uri, original));
         let upgrade = parts.extensions.remove::<OnUpgrade>();
+        let door = parts.extensions.get::<UpgradeDoor>().cloned();
         let request = UpgradeRequest::new(parts)
             .with_remote_addr(info.remote_addr)
             .with_secure(info.secure)
             .with_forwarded(info.forwarded);
+        if let Some(door) = door {
+            return self.leave_at(&door, request, handshake, routed, body).await;
+        }
         let claim = match run_claim(self.hub(), self.resolver(), request, &T::default()).await {
             Ok(claim) => claim,
             Err(error) => return not_upgraded(error, upgrade, routed, body),
@@ -112,6 +116,34 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
                 Ok(response.map(Full::new))
             }
             Err(error) => not_upgraded(error, Some(upgrade), routed, body),
+        }
+    }
+
+    /// Upgrades a request of a server that runs the connection itself: one in memory, which also bounds
+    /// how long this takes.
+    async fn leave_at<B>(
+        &self,
+        door: &UpgradeDoor,
+        request: UpgradeRequest,
+        handshake: Result<Handshake, Rejection>,
+        routed: Option<Uri>,
+        body: B,
+    ) -> Result<Response<Full<Bytes>>, Request<B>> {
+        let accepted = async {
+            let claim = self.hub().claim(self.resolver(), request).await?;
+            let handshake = handshake?;
+            let accepted = claim.upgrade().await?;
+            // No bytes are compressed there.
+            let agreed = handshake.agree(None, self.decodes_with())?;
+            let response = handshake.response(accepted.headers(), &agreed);
+            Ok::<_, ClaimError>((accepted, response))
+        };
+        match accepted.await {
+            Ok((accepted, response)) => {
+                door.leave(accepted);
+                Ok(response.map(Full::new))
+            }
+            Err(error) => not_upgraded(error, None, routed, body),
         }
     }
 

@@ -250,3 +250,34 @@ async fn an_acceptor_behind_nested_routers_keeps_their_namespaces_apart() {
     assert!(read_head(&mut stream).await.starts_with("HTTP/1.1 200"));
     assert_eq!(body(&mut stream, 15).await, "/orders/42?pass");
 }
+
+#[tokio::test]
+async fn a_hook_calls_the_servers_own_http_service() {
+    async fn address(
+        axum::extract::ConnectInfo(addr): axum::extract::ConnectInfo<std::net::SocketAddr>,
+    ) -> String {
+        addr.to_string()
+    }
+    let hub = Hub::default();
+    let app = hooks().on_message(|peer, message| async move {
+        let response = peer.api().get(message.text()?).await?;
+        peer.send(format!(
+            "{} {}",
+            response.status().as_u16(),
+            response.text()?
+        ))?;
+        Ok::<_, crossws_core::BoxError>(())
+    });
+    let pages = pages(hub.clone()).route("/address", get(address));
+    let server = start(Server::builder(app).hub(hub.clone()).http(pages)).await;
+    let mut client = server.connect("/ws").await;
+    client.send("/").await;
+    assert_eq!(client.text().await, "200 a page");
+    client.send("/none").await;
+    assert_eq!(client.text().await, "404 ");
+    client.send("/address").await;
+    let addr = client.0.get_ref().local_addr().unwrap();
+    assert_eq!(client.text().await, format!("200 {addr}"));
+    // Of a task that is no peer's, too.
+    assert_eq!(hub.api().get("/").await.unwrap().text().unwrap(), "a page");
+}

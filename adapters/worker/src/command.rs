@@ -1,5 +1,7 @@
 use bytes::Bytes;
-use crossws_core::{CloseCode, CloseFrame, Hub, Message, PeerId, Scope, Utf8Bytes};
+use crossws_core::{
+    CloseCode, CloseFrame, Hub, Message, Peer, PeerId, Published, Scope, Utf8Bytes,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -29,6 +31,22 @@ pub(crate) enum Command {
         code: u16,
         reason: String,
     },
+    /// To the connections of a route in this object, as the others of its kind.
+    RouteSend {
+        route: String,
+        text: bool,
+    },
+    RoutePeers {
+        route: String,
+    },
+    RouteCount {
+        route: String,
+    },
+    RouteClose {
+        route: String,
+        code: u16,
+        reason: String,
+    },
     Send {
         id: PeerId,
         text: bool,
@@ -47,6 +65,15 @@ pub(crate) struct Told {
     pub(crate) dropped: u64,
 }
 
+impl Told {
+    fn of(published: Published) -> Self {
+        Self {
+            queued: published.queued,
+            dropped: published.dropped,
+        }
+    }
+}
+
 /// A command that makes no sense: the object and the Worker are not of one version.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
@@ -56,6 +83,8 @@ pub(crate) enum CommandError {
     Code(#[from] crossws_core::InvalidCloseCode),
     #[error(transparent)]
     Publish(#[from] crossws_core::PublishError),
+    #[error(transparent)]
+    Unsupported(#[from] crossws_core::Unsupported),
     #[error(transparent)]
     Json(#[from] serde_json::Error),
 }
@@ -75,15 +104,26 @@ impl Command {
                     Some(topic) => scope.publish(topic, message)?,
                     None => scope.broadcast(message)?,
                 };
-                serde_json::to_value(Told {
-                    queued: told.queued,
-                    dropped: told.dropped,
-                })?
+                serde_json::to_value(Told::of(told))?
             }
             Self::Peers { namespace } => {
                 let peers = scope(hub, namespace.as_deref()).peers();
-                let infos: Vec<_> = peers.iter().map(PeerInfo::of).collect();
-                serde_json::to_value(infos)?
+                infos(&peers)?
+            }
+            Self::RouteSend { route, text } => {
+                let told = hub.route(&route).here().send(message(body, text)?)?;
+                serde_json::to_value(Told::of(told))?
+            }
+            Self::RoutePeers { route } => infos(&hub.route(&route).here().peers()?)?,
+            Self::RouteCount { route } => Value::from(hub.route(&route).here().peer_count()?),
+            Self::RouteClose {
+                route,
+                code,
+                reason,
+            } => {
+                let frame = CloseFrame::new(CloseCode::try_from(code)?, reason);
+                hub.route(&route).here().close_all(frame)?;
+                Value::Null
             }
             Self::Topics { namespace } => {
                 let topics = scope(hub, namespace.as_deref()).topics();
@@ -114,6 +154,10 @@ impl Command {
     }
 }
 
+fn infos(peers: &[Peer]) -> Result<Value, serde_json::Error> {
+    serde_json::to_value(peers.iter().map(PeerInfo::of).collect::<Vec<_>>())
+}
+
 fn scope<'a>(hub: &'a Hub, namespace: Option<&'a str>) -> Scope<'a> {
     match namespace {
         Some(namespace) => hub.in_namespace(namespace),
@@ -136,7 +180,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use crossws_core::adapter::{Publication, Receipt, RestoredPeer, Snapshot, Transport};
-    use crossws_core::{Capabilities, SendError, SendOptions, Sent};
+    use crossws_core::{Capabilities, PublishError, SendError, SendOptions, Sent};
     use serde_json::json;
 
     use super::*;
@@ -256,6 +300,45 @@ mod tests {
         };
         run(&hub, &all, b"");
         assert_eq!(one.lines(), ["close 1001 "]);
+    }
+
+    #[test]
+    fn a_worker_reaches_the_connections_of_a_route_in_one_object() {
+        let hub = Hub::builder().partial().build();
+        let join = |id: u128, namespace: &str| {
+            let snapshot: Snapshot = serde_json::from_value(json!({
+                "i": PeerId::from_u128(id), "n": namespace, "u": namespace,
+                "o": "/rooms/{id}", "l": "rooms/[id]",
+            }))
+            .unwrap();
+            let paper = Paper::default();
+            (hub.admit(&snapshot, paper.clone()).unwrap(), paper)
+        };
+        let (_a, one) = join(1, "/rooms/1");
+        let (_b, two) = join(2, "/rooms/2");
+        let route = || "/rooms/:id".to_owned();
+        let send = Command::RouteSend {
+            route: route(),
+            text: true,
+        };
+        let told = run(&hub, &send, b"hi");
+        assert_eq!(told, json!({ "queued": 2, "dropped": 0 }));
+        assert_eq!(one.lines(), two.lines());
+        assert_eq!(run(&hub, &Command::RouteCount { route: route() }, b""), 2);
+        let peers = run(&hub, &Command::RoutePeers { route: route() }, b"");
+        assert_eq!(peers.as_array().unwrap().len(), 2);
+        let close = Command::RouteClose {
+            route: "rooms/{id}".to_owned(),
+            code: 4001,
+            reason: String::new(),
+        };
+        run(&hub, &close, b"");
+        assert_eq!(run(&hub, &Command::RouteCount { route: route() }, b""), 0);
+        let refused = hub.route("rooms/[id]").send("everywhere");
+        assert!(
+            matches!(refused, Err(PublishError::Route(_))),
+            "{refused:?}"
+        );
     }
 
     #[test]

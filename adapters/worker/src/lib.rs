@@ -35,6 +35,7 @@
 //! ```
 
 mod alarm;
+mod api;
 mod attachment;
 mod command;
 mod deadline;
@@ -64,7 +65,7 @@ pub use error::Error;
 pub use objects::{Objects, Upgraded};
 pub use options::Options;
 pub use plain::Plain;
-pub use room::{PeerInfo, Room};
+pub use room::{PeerInfo, Room, RoomRoute};
 pub use shard::{NameByNamespace, NameByRequest, Shard};
 pub use transport::{DURABLE_CAPABILITIES, PLAIN_CAPABILITIES};
 

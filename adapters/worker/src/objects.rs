@@ -5,7 +5,7 @@ use worker::{Env, Headers, Method, ObjectNamespace, Request, Response};
 
 use crate::attachment::Attachment;
 use crate::internal::Address;
-use crate::room::{Room, unreadable};
+use crate::room::{Room, RoomRoute, unreadable};
 use crate::ticket::TICKET;
 use crate::{Error, Options, Shard, deadline, request, response, ticket};
 
@@ -159,6 +159,19 @@ impl Objects {
         let name = name.ok_or(Error::Unnamed)?;
         let object = Address::of(&self.namespace, &name)?;
         Ok(Room::new(object, Some(namespace)))
+    }
+
+    /// The connections of a route, by its pattern or name: see [`Hub::route`](crossws_core::Hub::route).
+    ///
+    /// # Errors
+    /// [`Error::RouteSpansObjects`] unless all are in one object ([`Shard::One`]): the platform does not
+    /// list objects. Those of one object are
+    /// [`object(name)`](Self::object)`?.`[`route(route)`](Room::route). And when the platform fails.
+    pub fn route(&self, route: impl Into<String>) -> Result<RoomRoute, Error> {
+        match &self.shard {
+            Shard::One(name) => Ok(self.object(name)?.route(route)),
+            _ => Err(Error::RouteSpansObjects),
+        }
     }
 
     /// Every namespace of the object with this name. Under [`Shard::Namespace`] the name is the

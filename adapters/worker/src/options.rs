@@ -1,14 +1,19 @@
+use std::fmt;
+use std::sync::Arc;
+
+use crossws_core::adapter::HttpService;
 use crossws_core::http::HeaderName;
 use crossws_core::http::header::{HOST, ORIGIN, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL};
 use crossws_core::{Hub, Limits, Origin, Settings};
 
 /// How a Worker and its objects serve. Give the same to both: the Worker keeps the origin policy
 /// and `Limits::upgrade_timeout`, the object all other limits.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use]
 pub struct Options {
     settings: Settings,
     kept_headers: Vec<HeaderName>,
+    http: Option<Arc<dyn HttpService>>,
     pub(crate) auto_response: Option<(String, String)>,
 }
 
@@ -22,6 +27,7 @@ impl Default for Options {
                 SEC_WEBSOCKET_PROTOCOL,
                 SEC_WEBSOCKET_EXTENSIONS,
             ],
+            http: None,
             auto_response: None,
         }
     }
@@ -69,14 +75,51 @@ impl Options {
         self
     }
 
+    /// The application's own fetch handler, which hooks call without a network with
+    /// [`Peer::api`](crossws_core::Peer::api), in the object as in the Worker. Without one that is
+    /// [`ApiError::NoService`](crossws_core::ApiError::NoService).
+    ///
+    /// ```
+    /// # async fn api(_: worker::Request, _: worker::Env) -> worker::Result<worker::Response> { worker::Response::ok("") }
+    /// fn options(env: &worker::Env) -> crossws_worker::Options {
+    ///     let env = env.clone();
+    ///     crossws_worker::Options::new().http(move |request| api(request, env.clone()))
+    /// }
+    /// ```
+    pub fn http<F, Fut>(mut self, fetch: F) -> Self
+    where
+        F: Fn(worker::Request) -> Fut + 'static,
+        Fut: Future<Output = worker::Result<worker::Response>> + 'static,
+    {
+        self.http = Some(crate::api::service(fetch));
+        self
+    }
+
     pub(crate) fn keeps(&self, header: &str) -> bool {
         self.kept_headers.iter().any(|kept| kept == header)
     }
 
     pub(crate) fn hub(&self) -> Hub {
-        Hub::builder()
+        let builder = Hub::builder();
+        let builder = match &self.http {
+            Some(http) => builder.http(Arc::clone(http)),
+            None => builder,
+        };
+        builder
             .settings(self.settings.clone())
             .kept_headers(self.kept_headers.iter().cloned())
+            // Other objects hold the rest.
+            .partial()
             .build()
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("settings", &self.settings)
+            .field("kept_headers", &self.kept_headers)
+            .field("auto_response", &self.auto_response)
+            .finish_non_exhaustive()
     }
 }

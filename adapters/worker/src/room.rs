@@ -166,6 +166,15 @@ impl Room {
         self.ask(&command, None).await
     }
 
+    /// The connections of a route in this object: see [`Hub::route`](crossws_core::Hub::route). The
+    /// namespace of this room does not matter.
+    pub fn route(self, route: impl Into<String>) -> RoomRoute {
+        RoomRoute {
+            room: self,
+            route: route.into(),
+        }
+    }
+
     async fn ask<T: DeserializeOwned>(
         &self,
         command: &Command,
@@ -186,6 +195,63 @@ impl Room {
                 text: String::from_utf8_lossy(&body).into_owned(),
             }),
         }
+    }
+}
+
+/// The connections of a route in one object, as a Worker reaches them: see
+/// [`Objects::route`](crate::Objects::route). Every call goes to the object and wakes it if it sleeps.
+#[derive(Debug)]
+#[must_use]
+pub struct RoomRoute {
+    room: Room,
+    route: String,
+}
+
+impl RoomRoute {
+    /// Sends a message to every connection, once each.
+    ///
+    /// # Errors
+    /// When the value cannot be encoded, or the object is out of reach.
+    pub async fn send(&self, message: impl IntoMessage) -> Result<Published, Error> {
+        let message = message.into_message().map_err(PublishError::from)?;
+        let command = Command::RouteSend {
+            route: self.route.clone(),
+            text: message.is_text(),
+        };
+        let Told { queued, dropped } = self.room.ask(&command, Some(&message)).await?;
+        Ok(Published::new(queued, dropped))
+    }
+
+    /// The peers.
+    ///
+    /// # Errors
+    /// When the object is out of reach.
+    pub async fn peers(&self) -> Result<Vec<PeerInfo>, Error> {
+        let route = self.route.clone();
+        self.room.ask(&Command::RoutePeers { route }, None).await
+    }
+
+    /// How many connections there are.
+    ///
+    /// # Errors
+    /// When the object is out of reach.
+    pub async fn peer_count(&self) -> Result<usize, Error> {
+        let route = self.route.clone();
+        self.room.ask(&Command::RouteCount { route }, None).await
+    }
+
+    /// Closes every connection with this frame.
+    ///
+    /// # Errors
+    /// When the object is out of reach.
+    pub async fn close_all(&self, frame: impl Into<CloseFrame>) -> Result<(), Error> {
+        let frame = frame.into();
+        let command = Command::RouteClose {
+            route: self.route.clone(),
+            code: frame.code().get(),
+            reason: frame.reason().to_string(),
+        };
+        self.room.ask(&command, None).await
     }
 }
 

@@ -20,7 +20,8 @@ pub(super) struct Table {
     fallbacks: Vec<Found>,
     /// Apart, because a catch-all may be a route of its own.
     fallback_matcher: matchit::Router<usize>,
-    names: HashMap<Arc<str>, usize>,
+    /// By the names that `Hub::route` takes: a route's own, or its pattern.
+    names: HashMap<String, usize>,
 }
 
 /// A route, ready for any number of connections.
@@ -44,11 +45,17 @@ impl Table {
                 existing: self.conflicting(pattern).clone(),
             });
         }
-        if let Some(name) = route.settings.route_name()
-            && let Some(existing) = self.names.insert(Arc::clone(name), index)
-        {
+        let name = route.settings.route_name();
+        // In one spelling, if it is spelled like a pattern.
+        let spelled = name.and_then(|name| Pattern::parse(name).ok());
+        let key = match (&spelled, name) {
+            (None, Some(name)) => name.to_string(),
+            (Some(spelled), _) => spelled.to_string(),
+            (None, None) => pattern.to_string(),
+        };
+        if let Some(existing) = self.names.insert(key.clone(), index) {
             return Err(RouterError::DuplicateName {
-                name: Arc::clone(name),
+                name: name.cloned().unwrap_or_else(|| Arc::from(&key[1..])),
                 pattern: pattern.clone(),
                 existing: self.routes[existing].pattern.clone(),
             });

@@ -4,6 +4,7 @@
 
 mod authentication;
 mod common;
+mod hub_route;
 mod layers;
 mod matching;
 mod settings;

@@ -6,9 +6,8 @@ use std::task::{Context, Poll};
 
 use crossws::http::header::{CONTENT_TYPE, HeaderValue};
 use crossws::http::{Method, Request, Response, StatusCode};
-use crossws::{BoxFuture, Hub};
+use crossws::{Body, BoxFuture, Hub};
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
 use tower_service::Service;
 
 use crate::hooks;
@@ -20,7 +19,7 @@ pub(crate) struct Pages(pub(crate) Hub);
 /// Longest announcement, in bytes.
 const LONGEST: usize = 16 << 10;
 
-impl Service<Request<Incoming>> for Pages {
+impl Service<Request<Body>> for Pages {
     type Response = Response<String>;
     type Error = Infallible;
     type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
@@ -29,7 +28,7 @@ impl Service<Request<Incoming>> for Pages {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Incoming>) -> Self::Future {
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
         let hub = self.0.clone();
         Box::pin(async move {
             Ok(match (request.method(), request.uri().path()) {
@@ -49,7 +48,7 @@ fn page() -> Response<String> {
 }
 
 /// Anyone may: an app with something to lose would ask who it is.
-async fn announce(hub: &Hub, body: Incoming) -> Response<String> {
+async fn announce(hub: &Hub, body: Body) -> Response<String> {
     let Ok(body) = Limited::new(body, LONGEST).collect().await else {
         return text(StatusCode::BAD_REQUEST, "the body is too long, or cut off");
     };
