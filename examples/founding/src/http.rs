@@ -52,26 +52,27 @@ async fn cleanups(State(hub): State<Hub>) -> Json<Value> {
     Json(json!({ "chat": Cleanups::of(&hub).chat.load(Ordering::Relaxed) }))
 }
 
-#[derive(Deserialize)]
-struct Notify {
-    message: Value,
+/// What a note that comes with a request is for those who are told.
+///
+/// # Errors
+/// When it is not JSON with a `message`.
+pub fn note(body: &str) -> Result<crossws::Json<Value>, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Note {
+        message: Value,
+    }
+    let Note { message } = serde_json::from_str(body)?;
+    Ok(crossws::Json(
+        json!({ "type": "notify", "message": message }),
+    ))
 }
 
 /// Tells every connection of a route.
-async fn notify(
-    State(hub): State<Hub>,
-    route: &str,
-    body: String,
-) -> Result<Json<Value>, StatusCode> {
-    let Notify { message } = serde_json::from_str(&body).map_err(|_| StatusCode::BAD_REQUEST)?;
-    let note = json!({ "type": "notify", "message": message });
-    let note = crossws::Message::from_json(&note).map_err(|_| StatusCode::BAD_REQUEST)?;
-    let peers = hub.peers();
-    let of_route = peers
-        .iter()
-        .filter(|peer| peer.route_name().as_deref() == Some(route));
-    let sent = of_route
-        .filter(|peer| peer.send(note.clone()).is_ok())
-        .count();
-    Ok(Json(json!({ "ok": true, "sent": sent })))
+async fn notify(State(hub): State<Hub>, route: &str, body: String) -> Result<Json<Value>, Refused> {
+    let note = note(&body).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
+    let told = hub.route(route).send(note);
+    let told = told.map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+    Ok(Json(json!({ "ok": true, "sent": told.queued })))
 }
+
+type Refused = (StatusCode, String);

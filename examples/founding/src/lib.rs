@@ -12,7 +12,7 @@ mod workers;
 
 use crossws::{Origin, RouteSettings, Router};
 
-pub use http::http;
+pub use http::{http, note};
 
 /// Every route of the app, for every platform.
 pub fn app() -> Router {

@@ -53,7 +53,8 @@ macro_rules! checks {
 checks! {
     files: root_echoes chat_echoes_and_cleans_up_once rooms_say_what_matched files_catch_the_rest
         paths_without_a_file_are_not_found;
-    notify: every_connection_of_a_route_is_told what_is_no_note_is_refused;
+    notify: every_connection_of_a_route_is_told what_is_no_note_is_refused
+        a_socket_asks_the_apps_http;
     mock: chat_names_who_comes_says_and_goes a_game_has_a_room_of_its_own
         only_a_good_token_is_let_in the_first_common_protocol_is_named
         a_failed_hook_is_told_and_the_client_stays rooms_are_joined_left_and_told_once;

@@ -50,3 +50,10 @@ pub(crate) async fn what_is_no_note_is_refused(world: &dyn World) {
     client.send("x").await;
     assert_eq!(client.text().await, "[root] Echo: x");
 }
+
+pub(crate) async fn a_socket_asks_the_apps_http(world: &dyn World) {
+    let mut client = connect(world, "/api/ws").await;
+    let health = client.ask("health").await;
+    assert_eq!(health, json!({ "ok": true, "via": "http" }));
+    assert_eq!(client.ask("missing").await, json!({ "status": 404 }));
+}

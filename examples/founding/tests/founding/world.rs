@@ -141,9 +141,8 @@ pub(crate) mod smol {
 }
 
 pub(crate) mod memory {
+    use crossws::Hub;
     use crossws::memory::TestServer;
-    use http_body_util::{BodyExt, Full};
-    use tower_service::Service;
 
     use super::*;
     use crate::memory_target;
@@ -153,26 +152,17 @@ pub(crate) mod memory {
     impl World for Memory {
         fn connect(&self, request: Request<()>) -> Fut<'_, Result<Connected, Response<Bytes>>> {
             Box::pin(async move {
-                match self.0.connect_with(request).await {
-                    Ok(client) => Ok(memory_target::client(client)),
-                    Err(refusal) => Err(match refusal.unclaimed_request() {
-                        Some(request) => {
-                            let parts = request.clone().into_parts();
-                            self.http(Request::from_parts(parts, Bytes::new())).await
-                        }
-                        None => refusal.into_response(),
-                    }),
-                }
+                let connected = self.0.connect_with(request).await;
+                let connected = connected.map(memory_target::client);
+                connected.map_err(|refusal| refusal.into_response())
             })
         }
 
         fn http(&self, request: Request<Bytes>) -> Fut<'_, Response<Bytes>> {
-            let mut service = founding::http(self.0.hub().clone());
+            let (parts, body) = request.into_parts();
             Box::pin(async move {
-                let response = service.call(request.map(Full::new)).await.unwrap();
-                self.0.settle().await;
-                let (parts, body) = response.into_parts();
-                Response::from_parts(parts, body.collect().await.unwrap().to_bytes())
+                let request = self.0.request(parts.method, parts.uri.to_string());
+                request.body(body).await.unwrap().into_response()
             })
         }
 
@@ -197,8 +187,12 @@ pub(crate) mod memory {
 
     pub(crate) fn run(check: Check) {
         block_on(async {
-            let app = founding::app().merge(founding::native());
-            check(&Memory(TestServer::new(app))).await;
+            let hub = Hub::default();
+            let server = TestServer::builder(founding::app().merge(founding::native()))
+                .hub(hub.clone())
+                .http(founding::http(hub))
+                .build();
+            check(&Memory(server)).await;
         });
     }
 }
