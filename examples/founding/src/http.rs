@@ -1,36 +1,18 @@
-//! The app's HTTP: what sockets are asked and told from outside.
-
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+//! The app's HTTP on servers: an axum router, which is a service on every runtime.
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use crossws::Hub;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// How many connections of a route have been cleaned up after.
-#[derive(Default)]
-pub(crate) struct Cleanups {
-    chat: AtomicUsize,
-}
-
-impl Cleanups {
-    pub(crate) fn of(hub: &Hub) -> Arc<Self> {
-        hub.extensions().get_or_default()
-    }
-
-    pub(crate) fn chat(&self) {
-        self.chat.fetch_add(1, Ordering::Relaxed);
-    }
-}
+use crate::api::{Cleanups, health, note};
 
 /// Everything that is not a WebSocket.
 pub fn http(hub: Hub) -> Router {
     Router::new()
-        .route("/api/health", get(health))
+        .route("/api/health", get(async || Json(health())))
         .route("/api/cleanups", get(cleanups))
         .route("/api/notify", post(|hub, body| notify(hub, "", body)))
         .route(
@@ -44,28 +26,11 @@ pub fn http(hub: Hub) -> Router {
         .with_state(hub)
 }
 
-async fn health() -> Json<Value> {
-    Json(json!({ "ok": true, "via": "http" }))
-}
-
 async fn cleanups(State(hub): State<Hub>) -> Json<Value> {
-    Json(json!({ "chat": Cleanups::of(&hub).chat.load(Ordering::Relaxed) }))
+    Json(Cleanups::of(&hub).to_json())
 }
 
-/// What a note that comes with a request is for those who are told.
-///
-/// # Errors
-/// When it is not JSON with a `message`.
-pub fn note(body: &str) -> Result<crossws::Json<Value>, serde_json::Error> {
-    #[derive(Deserialize)]
-    struct Note {
-        message: Value,
-    }
-    let Note { message } = serde_json::from_str(body)?;
-    Ok(crossws::Json(
-        json!({ "type": "notify", "message": message }),
-    ))
-}
+type Refused = (StatusCode, String);
 
 /// Tells every connection of a route.
 async fn notify(State(hub): State<Hub>, route: &str, body: String) -> Result<Json<Value>, Refused> {
@@ -74,5 +39,3 @@ async fn notify(State(hub): State<Hub>, route: &str, body: String) -> Result<Jso
     let told = told.map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
     Ok(Json(json!({ "ok": true, "sent": told.queued })))
 }
-
-type Refused = (StatusCode, String);

@@ -5,6 +5,8 @@
 //!     cargo run -p founding
 //!     websocat ws://127.0.0.1:3000/ws/chat
 
+pub mod api;
+#[cfg(feature = "http")]
 mod http;
 mod mock;
 mod namespaces;
@@ -12,7 +14,8 @@ mod workers;
 
 use crossws::{Origin, RouteSettings, Router};
 
-pub use http::{http, note};
+#[cfg(feature = "http")]
+pub use http::http;
 
 /// Every route of the app, for every platform.
 pub fn app() -> Router {

@@ -2,7 +2,7 @@
 
 use crossws::Hooks;
 
-use crate::http::Cleanups;
+use crate::api::Cleanups;
 
 pub fn hooks() -> impl Hooks {
     crossws::hooks()

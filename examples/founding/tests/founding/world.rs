@@ -198,6 +198,9 @@ pub(crate) mod memory {
 }
 
 pub(crate) mod workerd {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Child, Command, Stdio};
+
     use super::net::Net;
     use super::*;
 
@@ -208,8 +211,38 @@ pub(crate) mod workerd {
     }
 
     pub(crate) fn run(check: Check) {
-        let addr = std::env::var("FOUNDING").unwrap();
-        let addr = addr.strip_prefix("http://").unwrap_or(&addr);
-        block_on(async { check(&Net::on_a_platform(addr.parse().unwrap())).await });
+        let worker = std::env::var_os("CROSSWS_FOUNDING").unwrap();
+        let script = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../tests/workerd/workerd.mjs"
+        );
+        let mut server = Server(
+            Command::new("node")
+                .arg(script)
+                .arg(worker)
+                .args(["--object", "APP=App"])
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap(),
+        );
+        let mut lines = BufReader::new(server.0.stdout.take().unwrap()).lines();
+        // Before it, what the Worker says that it leaves out.
+        let addr = lines.find_map(|line| line.unwrap().strip_prefix("http://")?.parse().ok());
+        std::thread::spawn(move || {
+            lines
+                .map_while(Result::ok)
+                .for_each(|line| println!("{line}"));
+        });
+        block_on(async { check(&Net::on_a_platform(addr.unwrap())).await });
+    }
+
+    /// workerd, which ends with it.
+    struct Server(Child);
+
+    impl Drop for Server {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
     }
 }
