@@ -62,7 +62,8 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     ///
     /// # Errors
     /// What the hook returned, or its panic.
-    // Said to be `Send` here, where the compiler can tell for every resolver.
+    // Said to be `Send` here: of a closure as resolver the compiler cannot tell where it is called.
+    #[allow(clippy::manual_async_fn)]
     pub fn start(&self) -> impl Future<Output = Result<(), Error>> + Send {
         async { Start::default().run(&self.resolver, &self.hub).await }
     }
@@ -78,18 +79,12 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     ///
     /// # Cancel safety
     /// Dropping the future drops the connection.
-    pub fn serve_stream<I: Io>(
-        &self,
-        io: I,
-        info: StreamInfo,
-    ) -> impl Future<Output = Result<(), NotHandled<I>>> + Send {
-        async move {
-            let runtime = T::default();
-            let info = info.with_engine(self.engine);
-            let served = serve_stream(io, info, &self.resolver, &self.hub, &runtime, &self.head);
-            // A shutdown that forces it ends it as if it had been served.
-            self.tasks.run(served).await.unwrap_or(Ok(()))
-        }
+    pub async fn serve_stream<I: Io>(&self, io: I, info: StreamInfo) -> Result<(), NotHandled<I>> {
+        let runtime = T::default();
+        let info = info.with_engine(self.engine);
+        let served = serve_stream(io, info, &self.resolver, &self.hub, &runtime, &self.head);
+        // A shutdown that forces it ends it as if it had been served.
+        self.tasks.run(served).await.unwrap_or(Ok(()))
     }
 
     /// Answers what [`serve_stream`](Self::serve_stream) gave back with 404, and ends it.
