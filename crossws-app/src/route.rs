@@ -90,6 +90,13 @@ impl RouteBuilder {
         self.set(|settings| settings.ping_interval(Some(interval)))
     }
 
+    /// Leaves the answers to a client's pings to the `ping` hook, which sends them with
+    /// [`Peer::pong`](crossws_core::Peer::pong): the limit `auto_pong`. Needs
+    /// [`Capabilities::PING`](crossws_core::Capabilities::PING).
+    pub fn manual_pong(self) -> Self {
+        self.set(|settings| settings.auto_pong(false))
+    }
+
     /// Closes a peer that sends no message for this long, even if it responds to pings: the limit
     /// `inactivity_timeout`.
     pub fn inactivity(self, timeout: Duration) -> Self {

@@ -335,6 +335,9 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             tracing::error!(peer = %self.id, "credentials that expire, on a transport that keeps no time");
             return Err(CloseFrame::new(CloseCode::ERROR, "internal error"));
         }
+        let deflate = self.deflate.as_ref();
+        self.settings
+            .check(deflate, self.id, transport.capabilities())?;
         let mut expiry = Moment::NEVER;
         // Most have none, and need no clock.
         if self.expiry != Expiry::Never {

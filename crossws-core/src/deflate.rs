@@ -67,6 +67,10 @@ deflate! {
     /// with these parameters. Otherwise it is connected without compression, and one that cannot be
     /// told `client_max_window_bits` is connected with. Default false.
     strict: bool = false;
+    /// Refuses with 400 every client with which nothing would be compressed, one that offers nothing
+    /// too. On transports without compression, connections that require it are closed with 1011.
+    /// Default false.
+    required: bool = false;
     /// Most bytes of memory for contexts that are taken over, of all connections of this process
     /// together; beyond it connections are served without. Default 64 MiB.
     max_context_memory: usize = 64 << 20;

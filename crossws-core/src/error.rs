@@ -201,7 +201,7 @@ pub enum ControlError {
     /// A control frame holds at most 125 bytes (RFC 6455 section 5.5).
     #[error("not sent: {0} bytes do not fit into a control frame of 125")]
     TooLong(usize),
-    /// A ping or pong of ours is still waiting to be written; one at a time is kept.
+    /// A ping of ours is still waiting to be written; one at a time is kept.
     #[error("not sent: the one before is still waiting to be written")]
     Busy,
     /// The transport has no control frames of its own.

@@ -170,6 +170,10 @@ limits! {
     upgrade_timeout: Duration = Duration::from_secs(10);
     /// Longest wait for the client's answer to our close frame, and for a last write. Default 5 s.
     close_timeout: Duration = Duration::from_secs(5);
+    /// Whether a client's pings are answered before its `ping` hook hears of them. Where not, the hook
+    /// answers with `Peer::pong`, or nothing does. Where the platform answers pings itself, as Workers
+    /// do, a connection that must not have that is closed with 1011. Default true.
+    auto_pong: bool = true;
     /// How often a ping is sent, ± 10 % so that peers do not beat together; `None` for never.
     /// Default 25 s.
     ping_interval: Option<Duration> = Some(Duration::from_secs(25));

@@ -327,10 +327,12 @@ impl Peer {
         self.control(data.into(), |data| self.0.transport.ping(data))
     }
 
-    /// Queues an unsolicited pong with up to 125 bytes. Pings are answered without it.
+    /// Queues a pong with up to 125 bytes: unasked, or where the `ping` hook answers pings, because
+    /// the limit `auto_pong` is off. Of more than 16 that wait only the latest are kept, and only one
+    /// while the client does not take what it gets (RFC 6455 section 5.5.3).
     ///
     /// # Errors
-    /// As [`ping`](Self::ping).
+    /// When the connection is closed, the data is too long, or the transport has no control frames.
     pub fn pong(&self, data: impl Into<Bytes>) -> Result<(), ControlError> {
         self.control(data.into(), |data| self.0.transport.pong(data))
     }

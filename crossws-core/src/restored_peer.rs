@@ -66,6 +66,8 @@ impl RestoredPeer {
                 if let Some(settings) = &route.settings {
                     peer.on_route(settings.apply(peer.hub().settings()));
                 }
+                let settings = peer.settings();
+                settings.check(settings.deflate.as_ref(), peer.id(), peer.capabilities())?;
                 peer.extensions().extend(request.into_volatile());
                 Ok(OpeningPeer::new(route.hooks, self.membership))
             }

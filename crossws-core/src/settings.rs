@@ -3,7 +3,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::limits::LimitChanges;
 use crate::route_members::MembersCell;
-use crate::{Deflate, Limits, Origin};
+use crate::{Capabilities, CloseCode, CloseFrame, Deflate, Limits, Origin, PeerId};
 
 /// Everything that is configured about a connection: the hub's, changed by its route's
 /// [`RouteSettings`]. One value per route and hub, shared by the route's peers.
@@ -84,6 +84,27 @@ impl Settings {
     /// The name of the route that these settings belong to.
     pub fn route_name(&self) -> Option<&Arc<str>> {
         self.name.as_ref()
+    }
+
+    /// Checks that a transport can do what a connection with these settings must have.
+    pub(crate) fn check(
+        &self,
+        deflate: Option<&Deflate>,
+        peer: PeerId,
+        transport: Capabilities,
+    ) -> Result<(), CloseFrame> {
+        let lacks = |capability| !transport.contains(capability);
+        let missing = if !self.limits.auto_pong && lacks(Capabilities::PING) {
+            "pongs that hooks send, where the platform answers pings"
+        } else if deflate.is_some_and(|deflate| deflate.required)
+            && lacks(Capabilities::COMPRESSION)
+        {
+            "compression, which the transport does not have"
+        } else {
+            return Ok(());
+        };
+        tracing::error!(%peer, "closing a peer that was promised {missing}");
+        Err(CloseFrame::new(CloseCode::ERROR, "internal error"))
     }
 
     /// These settings for a route that is known by its pattern and name only.

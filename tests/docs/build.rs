@@ -1,17 +1,23 @@
 //! Copies the code of the documents to where rustdoc tests it.
 //!
 //! The documents show only what a reader needs, and hide nothing: a registry's page would show
-//! hidden lines. What a block needs to compile is added here, by two rules:
+//! hidden lines. What a block needs to compile is added here, by these rules:
 //!
 //! - a block that names `Chat` and does not define it gets hooks of that name;
 //! - a block with a `#[tokio::test]` is compiled as tests, and they are run;
-//! - a block that is a Worker is a crate of its own.
+//! - a block that is a Worker is a crate of its own;
+//! - where the first block of a document is nothing but `use`, every other one gets it.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// The documents whose code is tested.
-const DOCUMENTS: &[&str] = &["README.md", "docs/operations.md", "docs/workers.md"];
+const DOCUMENTS: &[&str] = &[
+    "README.md",
+    "docs/coming-from.md",
+    "docs/operations.md",
+    "docs/workers.md",
+];
 
 const CHAT: &str = "\
 # #[derive(Default)]
@@ -38,9 +44,10 @@ fn main() -> io::Result<()> {
 }
 
 /// The blocks of Rust, ready to be tested. Those of `rust src/…` are parts of files, which other
-/// tests compare with the files.
+/// tests compare with the files; those of `rust theirs` are another library's.
 fn blocks(text: &str) -> impl Iterator<Item = String> {
-    text.split("\n```rust").skip(1).filter_map(|block| {
+    let imports = imports(text);
+    text.split("\n```rust").skip(1).filter_map(move |block| {
         let (attributes, rest) = block.split_once('\n')?;
         let (code, _) = rest.split_once("\n```")?;
         if attributes.starts_with(' ') {
@@ -61,8 +68,24 @@ fn blocks(text: &str) -> impl Iterator<Item = String> {
         if code.contains("Chat") && !code.contains("struct Chat;") {
             block.push_str(CHAT);
         }
+        if code != imports {
+            let hidden = imports.lines().map(|line| format!("# {line}\n"));
+            block.extend(hidden);
+        }
         block.push_str(code);
         block.push_str("\n```\n\n");
         Some(block)
     })
+}
+
+/// The first block, if it only says what the others use.
+fn imports(text: &str) -> &str {
+    let first = text
+        .split_once("\n```rust\n")
+        .and_then(|(_, rest)| rest.split_once("\n```"));
+    let code = first.map_or("", |(code, _)| code);
+    match code.lines().all(|line| line.starts_with("use ")) {
+        true => code,
+        false => "",
+    }
 }

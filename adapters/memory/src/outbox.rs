@@ -170,8 +170,16 @@ impl Outbox {
         self.frames().any(|frame| matches!(frame, Frame::Ping(_)))
     }
 
-    pub(crate) fn has_pong(&self) -> bool {
-        self.frames().any(|frame| matches!(frame, Frame::Pong(_)))
+    /// Queues a pong of the application's; of more than 16 the latest are kept.
+    pub(crate) fn push_pong(&mut self, data: Bytes, now: Duration) {
+        const MOST_PONGS: usize = 16;
+        let is_pong = |queued: &Queued| matches!(queued.frame, Frame::Pong(_));
+        if self.queue.iter().filter(|queued| is_pong(queued)).count() >= MOST_PONGS
+            && let Some(oldest) = self.queue.iter().position(is_pong)
+        {
+            self.queue.remove(oldest);
+        }
+        self.push_control(Frame::Pong(data), now);
     }
 
     /// Answers a ping: only the latest needs one (RFC 6455 section 5.5.3).

@@ -181,7 +181,9 @@ impl Pump {
                     self.message(message);
                 }
                 Frame::Ping(data) => {
-                    self.link.answer_ping(data.clone());
+                    if self.limits.auto_pong {
+                        self.link.answer_ping(data.clone());
+                    }
                     self.control(Event::Ping(data));
                 }
                 Frame::Pong(data) => self.control(Event::Pong(data)),

@@ -62,8 +62,10 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     ///
     /// # Errors
     /// What the hook returned, or its panic.
-    pub async fn start(&self) -> Result<(), Error> {
-        Start::default().run(&self.resolver, &self.hub).await
+    // Said to be `Send` here: of a closure as resolver the compiler cannot tell where it is called.
+    #[allow(clippy::manual_async_fn)]
+    pub fn start(&self) -> impl Future<Output = Result<(), Error>> + Send {
+        async { Start::default().run(&self.resolver, &self.hub).await }
     }
 
     /// Serves a stream that was accepted elsewhere, to its end: reads the first request's head,

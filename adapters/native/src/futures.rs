@@ -35,6 +35,11 @@ impl<S> FuturesIo<S> {
             abort,
         }
     }
+
+    /// Returns the stream itself: for the server that gets one back whose request is not for hooks.
+    pub fn into_inner(self) -> S {
+        self.stream
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for FuturesIo<S> {

@@ -14,7 +14,7 @@ use http::header::{
 use http::request::Parts;
 use http::uri::Scheme;
 use http::{Method, Response, StatusCode, Uri, Version};
-use sha1::{Digest, Sha1};
+use sha1_smol::Sha1;
 
 use crate::deflate::{self, Negotiated};
 use crate::engine::{AnyEngine, Decoder, Engine, EngineKind, Role};
@@ -286,10 +286,10 @@ fn is_key(key: &[u8]) -> bool {
 
 /// The answer to a key (RFC 6455 section 4.2.2, item 5.4).
 fn accept(key: &[u8]) -> [u8; ACCEPT] {
-    let digest = Sha1::new()
-        .chain_update(key)
-        .chain_update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11")
-        .finalize();
+    let mut sha1 = Sha1::new();
+    sha1.update(key);
+    sha1.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    let digest = sha1.digest().bytes();
     let mut accept = [0; ACCEPT];
     // There is room for it.
     let _ = STANDARD.encode_slice(digest, &mut accept);

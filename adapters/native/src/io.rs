@@ -4,6 +4,10 @@ use std::task::{Context, Poll};
 /// A byte stream, as the pump uses it: what a runtime's adapter implements for its sockets.
 ///
 /// The methods follow `AsyncRead` and `AsyncWrite`, which differ between runtimes only in form.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a stream of an adapter",
+    note = "wrap it: `io::tcp(stream)` of the adapter takes a TCP stream, `io::stream(..)` any other"
+)]
 pub trait Io: Send + Unpin + 'static {
     /// Reads into `buf`, and answers how much; 0 is the end. The waker of the last call with
     /// `Pending` is woken when it is worth another.

@@ -58,6 +58,13 @@ pub fn unix(stream: UnixStream) -> Stream<UnixStream> {
     Stream { stream, system }
 }
 
+impl<S> Stream<S> {
+    /// Returns the stream itself: for the server that gets one back whose request is not for hooks.
+    pub fn into_inner(self) -> S {
+        self.stream
+    }
+}
+
 impl<S: fmt::Debug> fmt::Debug for Stream<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Stream").field(&self.stream).finish()

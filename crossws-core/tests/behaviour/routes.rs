@@ -440,3 +440,26 @@ fn hooks_resolve_to_themselves_without_a_route() {
         "Route { params: Params(None), settings: None, .. }"
     );
 }
+
+#[test]
+fn a_connection_that_lacks_what_its_settings_need_is_closed() {
+    let pongs = Settings::default().limits(Limits::default().auto_pong(false));
+    let deflate = Settings::default().deflate(Deflate::default().required(true));
+    for (settings, lacks) in [
+        (pongs, Capabilities::PING),
+        (deflate, Capabilities::COMPRESSION),
+    ] {
+        let hub = Hub::builder().settings(settings).build();
+        let accepted = || accept(&hub, &Arc::new(hooks()), "/");
+        let frame = accepted().join(Wire::without(lacks).transport());
+        assert_eq!(frame.unwrap_err().code().get(), 1011);
+        accepted().join(Wire::default().transport()).unwrap();
+
+        let snapshot = accepted().snapshot(wall_clock()).unwrap();
+        let seat = hub
+            .admit(&snapshot, Wire::without(lacks).transport())
+            .unwrap();
+        let frame = block_on(seat.claim(&Arc::new(hooks())));
+        assert_eq!(frame.unwrap_err().code().get(), 1011);
+    }
+}

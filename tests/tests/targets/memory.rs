@@ -67,15 +67,7 @@ impl Server for MemoryServer {
     fn connect(&self, request: Request<()>) -> Fut<'_, Result<Connected, Option<Response<Bytes>>>> {
         Box::pin(async move {
             match self.server.connect_with(request).await {
-                Ok(mut client) => {
-                    // The case decides when something is read, and which pings are answered.
-                    client.auto_pong(false);
-                    client.pause();
-                    Ok(Connected {
-                        response: client.response().clone(),
-                        client: Box::new(MemoryClient(client)),
-                    })
-                }
+                Ok(connected) => Ok(client(connected)),
                 Err(refusal) => Err(Some(refusal.into_response())),
             }
         })
@@ -130,6 +122,17 @@ impl tower_service::Service<Request<Body>> for Service {
             let request = Request::from_parts(parts, body.unwrap_or_default());
             Ok(App::http(&request).map(Full::new))
         })
+    }
+}
+
+/// A client of this adapter as a case has it: the case decides when something is read, and which
+/// pings are answered.
+pub fn client(mut client: crossws_memory::Client) -> Connected {
+    client.auto_pong(false);
+    client.pause();
+    Connected {
+        response: client.response().clone(),
+        client: Box::new(MemoryClient(client)),
     }
 }
 

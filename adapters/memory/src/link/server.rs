@@ -75,24 +75,30 @@ impl Link {
     }
 
     pub(crate) fn ping(&self, data: Bytes) -> Result<(), ControlError> {
-        self.control(Outbox::has_ping, Frame::Ping(data))
+        self.control(|outbox, now| {
+            if outbox.has_ping() {
+                return Err(ControlError::Busy);
+            }
+            outbox.push_control(Frame::Ping(data), now);
+            Ok(())
+        })
     }
 
     pub(crate) fn pong(&self, data: Bytes) -> Result<(), ControlError> {
-        self.control(Outbox::has_pong, Frame::Pong(data))
+        self.control(|outbox, now| {
+            outbox.push_pong(data, now);
+            Ok(())
+        })
     }
 
-    fn control(&self, busy: fn(&Outbox) -> bool, frame: Frame) -> Result<(), ControlError> {
+    fn control(
+        &self,
+        push: impl FnOnce(&mut Outbox, Duration) -> Result<(), ControlError>,
+    ) -> Result<(), ControlError> {
         let now = self.clock.now();
-        self.tell_driver(|state| {
-            if !state.is_open() {
-                return Err(ControlError::Closed);
-            }
-            if busy(&state.outbox) {
-                return Err(ControlError::Busy);
-            }
-            state.outbox.push_control(frame, now);
-            Ok(())
+        self.tell_driver(|state| match state.is_open() {
+            true => push(&mut state.outbox, now),
+            false => Err(ControlError::Closed),
         })
     }
 

@@ -67,7 +67,7 @@ impl Offer {
         }
         match answer {
             Some(terms) => Ok(Some(self.agree(terms))),
-            None if self.config.strict => Err(AnswerError::Declined),
+            None if self.config.strict || self.config.required => Err(AnswerError::Declined),
             None => Ok(None),
         }
     }

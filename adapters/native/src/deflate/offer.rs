@@ -13,8 +13,8 @@ pub(super) mod tests;
 /// Accepts the first offer that can be; `None` if there is none.
 ///
 /// # Errors
-/// 400 when the header is malformed, or when the configuration is strict and permessage-deflate was
-/// offered in vain.
+/// 400 when the header is malformed, when compression is required and nothing acceptable was offered,
+/// or when the configuration is strict and permessage-deflate was offered in vain.
 pub(crate) fn negotiate<'a>(
     config: &Deflate,
     headers: impl Iterator<Item = &'a [u8]>,
@@ -30,7 +30,7 @@ pub(crate) fn negotiate<'a>(
             }
         }
     }
-    if offered && config.strict {
+    if config.required || offered && config.strict {
         return Err(Rejection::new(
             StatusCode::BAD_REQUEST,
             "no offer of permessage-deflate can be accepted",

@@ -223,7 +223,9 @@ impl<I: Io, R: Runtime> Link<I, R> {
                 return None;
             }
             Event::Ping(data) => {
-                self.outbox.answer_ping(data.clone());
+                if self.limits().auto_pong {
+                    self.outbox.answer_ping(data.clone());
+                }
                 Step::Ping(data)
             }
             Event::Pong(data) => {

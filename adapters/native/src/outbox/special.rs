@@ -16,11 +16,10 @@ pub(super) struct Special(Option<Box<Frames>>);
 
 #[derive(Default)]
 struct Frames {
-    /// One ping and one pong of ours may wait.
+    /// One ping of ours may wait.
     ping: Option<Bytes>,
-    pong: Option<Bytes>,
-    /// The answers to the client's pings: to all of a burst, and only to the latest while the
-    /// client does not take what it gets (RFC 6455 section 5.5.3 allows that).
+    /// Pongs, which are the answers to the client's pings: to all of a burst, and only to the latest
+    /// while the client does not take what it gets (RFC 6455 section 5.5.3 allows that).
     answers: VecDeque<Bytes>,
     /// To be sent after everything else.
     close: Option<Close>,
@@ -44,7 +43,7 @@ impl Special {
         self.0.is_none()
     }
 
-    /// Answers a ping.
+    /// Answers a ping, or sends a pong unasked.
     pub(super) fn answer(&mut self, data: Bytes, client_is_slow: bool) {
         let answers = &mut self.frames().answers;
         if client_is_slow {
@@ -60,17 +59,13 @@ impl Special {
         self.frames().ping.get_or_insert_default();
     }
 
-    /// A ping (or else a pong) of the application's.
-    pub(super) fn control(&mut self, opcode: Opcode, data: Bytes) -> Result<(), ControlError> {
-        let frames = self.frames();
-        let slot = match opcode {
-            Opcode::Ping => &mut frames.ping,
-            _ => &mut frames.pong,
-        };
-        if slot.is_some() {
+    /// A ping of the application's.
+    pub(super) fn ping(&mut self, data: Bytes) -> Result<(), ControlError> {
+        let ping = &mut self.frames().ping;
+        if ping.is_some() {
             return Err(ControlError::Busy);
         }
-        *slot = Some(data);
+        *ping = Some(data);
         Ok(())
     }
 
@@ -113,15 +108,12 @@ impl Special {
 
 impl Frames {
     fn has_controls(&self) -> bool {
-        self.ping.is_some() || self.pong.is_some() || !self.answers.is_empty()
+        self.ping.is_some() || !self.answers.is_empty()
     }
 
     fn take_controls(&mut self) -> Controls {
         let mut controls = Controls::default();
         for data in std::mem::take(&mut self.answers) {
-            controls.put(Opcode::Pong, &data);
-        }
-        if let Some(data) = self.pong.take() {
             controls.put(Opcode::Pong, &data);
         }
         if let Some(data) = self.ping.take() {

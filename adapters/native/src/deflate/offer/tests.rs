@@ -271,3 +271,19 @@ fn without_memory_for_its_context_the_client_does_without() {
         "its own it can do without at any time"
     );
 }
+
+#[test]
+fn required_compression_refuses_every_client_without() {
+    let config = Deflate::default().required(true);
+    let offers: [&[&[u8]]; 4] = [&[], &[b""], &[b"foo"], &[b"permessage-deflate; foo"]];
+    for offer in offers {
+        let refused = negotiate(&config, offer.iter().copied()).err();
+        assert_eq!(
+            refused.map(|refused| refused.status().as_u16()),
+            Some(400),
+            "{offer:?}"
+        );
+    }
+    let offer: [&[u8]; 1] = [b"permessage-deflate"];
+    assert!(negotiate(&config, offer.into_iter()).unwrap().is_some());
+}

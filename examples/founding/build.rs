@@ -1,0 +1,7 @@
+//! Makes the files of `src/sockets` routes below `/api/ws`.
+
+fn main() {
+    crossws_codegen::routes("src/sockets")
+        .base("/api/ws")
+        .write();
+}

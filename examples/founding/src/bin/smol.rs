@@ -1,0 +1,27 @@
+//! The app on smol: `cargo run -p founding --features smol --bin founding_smol`.
+
+use std::{env, io};
+
+use crossws::Hub;
+use crossws::smol::{Server, Shutdown, stop_signal};
+
+fn main() -> io::Result<()> {
+    tracing_subscriber::fmt().with_writer(io::stderr).init();
+    smol::block_on(async {
+        let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
+        let hub = Hub::default();
+        let server = Server::builder(founding::app().merge(founding::native()))
+            .hub(hub.clone())
+            .http(founding::http(hub))
+            .bind(format!("127.0.0.1:{port}"))
+            .await?;
+        println!("http://{}", server.local_addr());
+        println!(
+            "{}",
+            server
+                .run_until(stop_signal()?, Shutdown::default())
+                .await?
+        );
+        Ok(())
+    })
+}

@@ -1,0 +1,26 @@
+//! The app on tokio. `PORT` chooses another port than 3000.
+
+use std::{env, io};
+
+use crossws::Hub;
+use crossws::tokio::{Server, Shutdown, stop_signal};
+
+#[tokio::main]
+async fn main() -> io::Result<()> {
+    tracing_subscriber::fmt().with_writer(io::stderr).init();
+    let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
+    let hub = Hub::default();
+    let server = Server::builder(founding::app().merge(founding::native()))
+        .hub(hub.clone())
+        .http(founding::http(hub))
+        .bind(format!("127.0.0.1:{port}"))
+        .await?;
+    println!("http://{}", server.local_addr());
+    println!(
+        "{}",
+        server
+            .run_until(stop_signal()?, Shutdown::default())
+            .await?
+    );
+    Ok(())
+}

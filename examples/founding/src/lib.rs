@@ -1,0 +1,39 @@
+//! What the documents that crossws was founded on show their readers, as one app. No module names a
+//! runtime: `src/bin/tokio.rs` and `src/bin/smol.rs` serve it, and `examples/worker-founding` is the
+//! same app on Cloudflare Workers.
+//!
+//!     cargo run -p founding
+//!     websocat ws://127.0.0.1:3000/ws/chat
+
+pub mod api;
+#[cfg(feature = "http")]
+mod http;
+mod mock;
+mod namespaces;
+mod workers;
+
+use crossws::{Origin, RouteSettings, Router};
+
+#[cfg(feature = "http")]
+pub use http::http;
+
+/// Every route of the app, for every platform.
+pub fn app() -> Router {
+    crossws::routes!()
+        .nest("/mock/ws", mock::routes())
+        .nest("/_socket/workers/{worker}", workers::routes())
+        .merge(namespaces::routes())
+        .settings(any_origin())
+}
+
+/// The routes that need a platform which leaves pings and compression to the server: Workers do not.
+pub fn native() -> Router {
+    Router::new()
+        .nest("/mock/ws", mock::native())
+        .settings(any_origin())
+}
+
+/// Pages of any origin may connect: the app has nothing to lose.
+fn any_origin() -> RouteSettings {
+    RouteSettings::new().origin(Origin::Any)
+}

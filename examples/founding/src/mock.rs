@@ -1,0 +1,94 @@
+//! `/mock/ws`: what a route can be told, one option each.
+
+mod chat;
+mod game;
+mod rooms;
+
+use std::time::Duration;
+
+use crossws::prelude::*;
+use crossws::{Bytes, Deflate, Error, OnError, RouteSettings, ok};
+use serde_json::json;
+
+/// What every platform can do.
+pub(crate) fn routes() -> Router {
+    Router::new()
+        .route("/chat", route(chat::Chat).topic(chat::GENERAL))
+        .route("/game", route(game::Game).topic(game::LOBBY))
+        .route("/private", route(private()).authenticate(token))
+        .route(
+            "/protocols",
+            route(protocol()).protocols(["chat.v2", "chat.v1"]),
+        )
+        .route("/fails", Fails)
+        .route("/rooms", rooms::Rooms)
+}
+
+/// What needs pings, pongs or compression of the server's own.
+pub(crate) fn native() -> Router {
+    let beat = Duration::from_millis(200);
+    Router::new()
+        .route(
+            "/quiet",
+            route(hooks())
+                .heartbeat(beat)
+                .inactivity(Duration::from_secs(1)),
+        )
+        .route(
+            "/pings",
+            route(hooks()).heartbeat(beat).limits(three_missed),
+        )
+        .route("/manual", route(manual()).manual_pong())
+        .route("/deflate", route(echo()).deflate(compressed()))
+}
+
+/// The third ping comes at most 440 ms after the first, and the fourth not before 540 ms.
+fn three_missed(settings: RouteSettings) -> RouteSettings {
+    settings.pong_timeout(Duration::from_millis(500))
+}
+
+fn private() -> impl Hooks {
+    hooks().on_open(|peer| async move { peer.send(Json(json!({ "type": "authenticated" }))) })
+}
+
+async fn token(request: &UpgradeRequest) -> Result<bool, &'static str> {
+    match request.query_token("token").as_deref() {
+        Ok("broken") => Err("the sessions cannot be reached"),
+        token => Ok(token == Ok("good")),
+    }
+}
+
+fn protocol() -> impl Hooks {
+    hooks().on_open(|peer| async move { peer.send(Json(json!({ "protocol": peer.protocol() }))) })
+}
+
+fn manual() -> impl Hooks {
+    hooks()
+        .on_ping(|peer: Peer, data: Bytes| async move { peer.pong([b"manual:", &*data].concat()) })
+}
+
+fn echo() -> impl Hooks {
+    hooks().on_message(|peer, message| async move { peer.send(message) })
+}
+
+fn compressed() -> Deflate {
+    Deflate::default().server_max_window_bits(13).required(true)
+}
+
+struct Fails;
+
+impl Hooks for Fails {
+    async fn message(&self, peer: &Peer, message: Message) -> HookResult {
+        if message.text()? == "fail" {
+            return Err("boom".into());
+        }
+        peer.send(message)?;
+        ok()
+    }
+
+    async fn error(&self, peer: &Peer, error: Error) -> OnError {
+        let message = std::error::Error::source(&error).map(ToString::to_string);
+        let _ = peer.send(Json(json!({ "type": "error", "message": message })));
+        OnError::Keep
+    }
+}

@@ -1,0 +1,139 @@
+//! Options of a route.
+
+use serde_json::{Value, json};
+
+use crate::World;
+use crate::client::{Client, connect, connect_with, refused};
+
+/// Joins the chat, and returns the id that it was told.
+async fn join(world: &dyn World, path: &str) -> (Client, String) {
+    let mut client = connect(world, path).await;
+    let connected = client.json().await;
+    assert_eq!(connected["type"], "connected");
+    let id = connected["id"].as_str().unwrap().to_owned();
+    (client, id)
+}
+
+pub(crate) async fn chat_names_who_comes_says_and_goes(world: &dyn World) {
+    let (mut ann, ann_id) = join(world, "/mock/ws/chat?username=Ann%20B").await;
+    let (mut guest, guest_id) = join(world, "/mock/ws/chat").await;
+    assert_ne!(ann_id, guest_id);
+    let joined = json!({ "type": "user-joined", "username": "Guest" });
+    assert_eq!(ann.json().await, joined);
+    ann.send(json!({ "type": "chat", "text": "hi" })).await;
+    let said = json!({ "type": "chat-message", "from": "Ann B", "text": "hi" });
+    for client in [&mut ann, &mut guest] {
+        assert_eq!(client.json().await, said);
+    }
+    guest.close().await;
+    let left = json!({ "type": "user-left", "username": "Guest" });
+    assert_eq!(ann.json().await, left);
+}
+
+pub(crate) async fn a_game_has_a_room_of_its_own(world: &dyn World) {
+    let mut players = Vec::new();
+    for _ in 0..3 {
+        let mut player = connect(world, "/mock/ws/game").await;
+        assert_eq!(player.json().await, json!({ "type": "joined-lobby" }));
+        players.push(player);
+    }
+    let [mut host, mut guest, mut other] = <[Client; 3]>::try_from(players).ok().unwrap();
+    let created = host.ask(json!({ "type": "create-game" })).await;
+    assert_eq!(created["type"], "game-created");
+    let game = created["gameId"].as_str().unwrap();
+    let elsewhere = other.ask(json!({ "type": "create-game" })).await;
+    assert_ne!(elsewhere["gameId"], game);
+
+    guest
+        .send(json!({ "type": "join-game", "gameId": game }))
+        .await;
+    let joined = host.json().await;
+    assert_eq!(joined["type"], "player-joined");
+    let action = json!({ "x": 1 });
+    guest
+        .send(json!({ "type": "game-action", "action": action }))
+        .await;
+    let player = &joined["playerId"];
+    let update = json!({ "type": "game-update", "action": action, "playerId": player });
+    for client in [&mut host, &mut guest] {
+        assert_eq!(client.json().await, update);
+    }
+    // Only its own game's.
+    let own = other
+        .ask(json!({ "type": "game-action", "action": 2 }))
+        .await;
+    assert_eq!(own["action"], 2);
+}
+
+pub(crate) async fn only_a_good_token_is_let_in(world: &dyn World) {
+    let mut client = connect(world, "/mock/ws/private?token=good").await;
+    assert_eq!(client.json().await, json!({ "type": "authenticated" }));
+    for query in ["", "?token=", "?token=bad", "?token=broken"] {
+        let path = format!("/mock/ws/private{query}");
+        assert_eq!(refused(world, &path, &[]).await.0, 401, "{query}");
+    }
+}
+
+pub(crate) async fn the_first_common_protocol_is_named(world: &dyn World) {
+    for (offer, named) in [
+        (Some("chat.v1, chat.v2"), Some("chat.v2")),
+        (Some("other, chat.v1"), Some("chat.v1")),
+        (Some("other"), None),
+        (None, None),
+    ] {
+        let headers: Vec<_> = offer
+            .map(|offer| ("sec-websocket-protocol", offer))
+            .into_iter()
+            .collect();
+        let mut client = connect_with(world, "/mock/ws/protocols", &headers)
+            .await
+            .unwrap();
+        let answer = client.response.headers().get("sec-websocket-protocol");
+        assert_eq!(
+            answer.map(|name| name.to_str().unwrap()),
+            named,
+            "{offer:?}"
+        );
+        assert_eq!(client.json().await, json!({ "protocol": named }));
+    }
+}
+
+pub(crate) async fn a_failed_hook_is_told_and_the_client_stays(world: &dyn World) {
+    let mut client = connect(world, "/mock/ws/fails").await;
+    let told = client.ask("fail").await;
+    assert_eq!(told, json!({ "type": "error", "message": "boom" }));
+    client.send("on").await;
+    assert_eq!(client.text().await, "on");
+}
+
+fn order(kind: &str, room: &str) -> Value {
+    json!({ "type": kind, "room": room })
+}
+
+pub(crate) async fn rooms_are_joined_left_and_told_once(world: &dyn World) {
+    let path = "/mock/ws/rooms";
+    let mut ann = connect(world, path).await;
+    let mut bob = connect(world, path).await;
+    let mut eve = connect(world, path).await;
+    let rooms = |rooms: &[&str]| json!({ "type": "rooms", "rooms": rooms });
+    assert_eq!(ann.ask(order("join", "red")).await, rooms(&["red"]));
+    assert_eq!(
+        ann.ask(order("join", "blue")).await,
+        rooms(&["blue", "red"])
+    );
+    assert_eq!(bob.ask(order("join", "red")).await, rooms(&["red"]));
+    assert_eq!(
+        bob.ask(order("join", "blue")).await,
+        rooms(&["blue", "red"])
+    );
+    assert_eq!(eve.ask(order("join", "green")).await, rooms(&["green"]));
+    ann.send(json!({ "type": "all", "data": [1] })).await;
+    assert_eq!(bob.json().await, json!({ "type": "all", "data": [1] }));
+    // Bob once, the sender and who is in no room of hers not at all.
+    assert_eq!(bob.ask(order("leave", "blue")).await, rooms(&["red"]));
+    assert_eq!(ann.ask(order("leave", "red")).await, rooms(&["blue"]));
+    assert_eq!(eve.ask(order("leave", "green")).await, rooms(&[]));
+    ann.send(json!({ "type": "all", "data": 2 })).await;
+    assert_eq!(ann.ask(order("leave", "blue")).await, rooms(&[]));
+    assert_eq!(bob.ask(order("leave", "red")).await, rooms(&[]));
+}

@@ -1,0 +1,150 @@
+//! Options of a route that need pings, pongs or compression of the server's own.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use crossws_conformance::{Event, Frame, Raw};
+use http::Response;
+
+use crate::World;
+use crate::client::{Client, connect};
+
+const fn ms(time: u64) -> Duration {
+    Duration::from_millis(time)
+}
+
+pub(crate) async fn silence_of_data_ends_a_client(world: &dyn World) {
+    for pings in [false, true] {
+        let mut client = connect(world, "/mock/ws/quiet").await;
+        let began = world.now();
+        let close = loop {
+            match client.raw(world).await {
+                Event::Ping(data) => {
+                    client.frame(Frame::Pong(data)).await;
+                    if pings {
+                        client.frame(Frame::Ping(b"mine".to_vec())).await;
+                    }
+                }
+                Event::Pong(_) => {}
+                event => break event,
+            }
+        };
+        assert!(matches!(close, Event::Close(Some((3008, _)))), "{close:?}");
+        let took = world.now() - began;
+        assert!((ms(900)..ms(1500)).contains(&took), "{took:?}");
+    }
+}
+
+pub(crate) async fn a_client_that_sends_data_stays(world: &dyn World) {
+    let mut client = connect(world, "/mock/ws/quiet").await;
+    for _ in 0..8 {
+        let next = world.now() + ms(300);
+        while let Some(left) = next.checked_sub(world.now()).filter(|left| !left.is_zero()) {
+            match client.raw_within(world, left).await {
+                Some(Event::Ping(data)) => client.frame(Frame::Pong(data)).await,
+                Some(other) => panic!("{other:?}"),
+                None => break,
+            }
+        }
+        client.send("here").await;
+    }
+}
+
+fn is_over(event: &Event) -> bool {
+    matches!(event, Event::Close(_) | Event::End | Event::Cut)
+}
+
+pub(crate) async fn three_missed_pongs_end_a_client(world: &dyn World) {
+    let mut client = connect(world, "/mock/ws/pings").await;
+    let began = world.now();
+    for _ in 0..3 {
+        let event = client.raw(world).await;
+        assert!(matches!(event, Event::Ping(_)), "{event:?}");
+    }
+    let end = client.raw(world).await;
+    assert!(is_over(&end), "{end:?}");
+    let took = world.now() - began;
+    assert!((ms(600)..ms(1500)).contains(&took), "{took:?}");
+}
+
+/// Answers every `nth` ping for three seconds.
+async fn answers(world: &dyn World, client: &mut Client, nth: usize) {
+    let mut pings = 0;
+    let until = world.now() + ms(3000);
+    while let Some(left) = until
+        .checked_sub(world.now())
+        .filter(|left| !left.is_zero())
+    {
+        match client.raw_within(world, left).await {
+            Some(Event::Ping(data)) => {
+                pings += 1;
+                if pings % nth == 0 {
+                    client.frame(Frame::Pong(data)).await;
+                }
+            }
+            Some(other) => panic!("{other:?} after {pings} pings"),
+            None => break,
+        }
+    }
+    assert!(pings > 10, "{pings} pings");
+}
+
+pub(crate) async fn every_second_or_third_pong_is_enough(world: &dyn World) {
+    for nth in [2, 3] {
+        let mut client = connect(world, "/mock/ws/pings").await;
+        answers(world, &mut client, nth).await;
+    }
+}
+
+pub(crate) async fn the_hook_answers_pings(world: &dyn World) {
+    let mut client = connect(world, "/mock/ws/manual").await;
+    for burst in [1, 3] {
+        for n in 0..burst {
+            client.frame(Frame::Ping(vec![b'0' + n])).await;
+        }
+        for n in 0..burst {
+            let pong = [b"manual:".as_slice(), &[b'0' + n]].concat();
+            assert_eq!(client.raw(world).await, Event::Pong(pong));
+        }
+    }
+}
+
+/// Asks for the compressed route with this offer, and returns the answer.
+async fn offer(raw: &mut dyn Raw, offer: &str) -> Response<Bytes> {
+    let head = format!(
+        "GET /mock/ws/deflate HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{offer}\r\n"
+    );
+    raw.write(head.as_bytes()).await.unwrap();
+    raw.response().await.unwrap()
+}
+
+pub(crate) async fn compression_is_required(world: &dyn World) {
+    let Some(raw) = world.raw() else {
+        // Without compression no message is sent as if it did not matter.
+        let mut client = connect(world, "/mock/ws/deflate").await;
+        let close = client.raw(world).await;
+        assert!(matches!(close, Event::Close(Some((1011, _)))), "{close:?}");
+        return;
+    };
+    let mut raw = raw.await;
+    let wanted = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
+    let response = offer(&mut *raw, wanted).await;
+    assert_eq!(response.status(), 101);
+    let answer = response.headers()["sec-websocket-extensions"]
+        .to_str()
+        .unwrap();
+    assert!(answer.contains("server_max_window_bits=13"), "{answer}");
+    // A masked text that is not compressed.
+    raw.write(b"\x81\x85\0\0\0\0short").await.unwrap();
+    assert_eq!(raw.frame().await, Event::Text("short".to_owned()));
+    for refused in [
+        "",
+        "Sec-WebSocket-Extensions: x-webkit-deflate-frame\r\n",
+        "Sec-WebSocket-Extensions: permessage-deflate; unknown\r\n",
+        "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=16\r\n",
+    ] {
+        let mut raw = world.raw().unwrap().await;
+        assert_eq!(offer(&mut *raw, refused).await.status(), 400, "{refused}");
+    }
+}

@@ -1,0 +1,248 @@
+//! Where the app runs: one world per platform.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use crossws_conformance::{Connected, Fut, Raw};
+use http::{Request, Response};
+
+/// The app on a platform.
+pub(crate) trait World {
+    /// Asks for a WebSocket; the error is the refusal.
+    fn connect(&self, request: Request<()>) -> Fut<'_, Result<Connected, Response<Bytes>>>;
+
+    /// Asks the app's HTTP.
+    fn http(&self, request: Request<Bytes>) -> Fut<'_, Response<Bytes>>;
+
+    /// A connection to write bytes to, where there are sockets.
+    fn raw(&self) -> Option<Fut<'_, Box<dyn Raw>>> {
+        None
+    }
+
+    /// Lets time pass: virtual time where there is.
+    fn sleep(&self, time: Duration) -> Fut<'_, ()>;
+
+    /// The time since some moment.
+    fn now(&self) -> Duration;
+}
+
+/// A check, or several, in a world.
+pub(crate) type Check = for<'a> fn(&'a dyn World) -> Fut<'a, ()>;
+
+fn block_on(check: impl Future<Output = ()>) {
+    ::tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(async {
+            let deadline = Duration::from_secs(30);
+            ::tokio::time::timeout(deadline, check).await.unwrap();
+        });
+}
+
+/// Servers that are reached over TCP.
+mod net {
+    use std::net::SocketAddr;
+    use std::time::Instant;
+
+    use crossws_conformance::net::Port;
+
+    use super::*;
+
+    pub(super) struct Net {
+        port: Port,
+        began: Instant,
+    }
+
+    impl Net {
+        pub(super) fn new(addr: SocketAddr) -> Self {
+            Self {
+                port: Port::new(addr),
+                began: Instant::now(),
+            }
+        }
+
+        pub(super) fn on_a_platform(addr: SocketAddr) -> Self {
+            Self {
+                port: Port::on_a_platform(addr),
+                began: Instant::now(),
+            }
+        }
+    }
+
+    impl World for Net {
+        fn connect(&self, request: Request<()>) -> Fut<'_, Result<Connected, Response<Bytes>>> {
+            Box::pin(async move { self.port.upgrade(request).await.map_err(Option::unwrap) })
+        }
+
+        fn http(&self, request: Request<Bytes>) -> Fut<'_, Response<Bytes>> {
+            Box::pin(self.port.http(request))
+        }
+
+        fn raw(&self) -> Option<Fut<'_, Box<dyn Raw>>> {
+            Some(Box::pin(self.port.raw()))
+        }
+
+        fn sleep(&self, time: Duration) -> Fut<'_, ()> {
+            Box::pin(::tokio::time::sleep(time))
+        }
+
+        fn now(&self) -> Duration {
+            self.began.elapsed()
+        }
+    }
+}
+
+pub(crate) mod tokio {
+    use crossws::Hub;
+    use crossws::tokio::Server;
+
+    use super::net::Net;
+    use super::*;
+
+    pub(crate) fn run(check: Check) {
+        block_on(async {
+            let hub = Hub::default();
+            let server = Server::builder(founding::app().merge(founding::native()))
+                .hub(hub.clone())
+                .http(founding::http(hub))
+                .bind("127.0.0.1:0")
+                .await
+                .unwrap();
+            let world = Net::new(server.local_addr());
+            ::tokio::spawn(server.run());
+            check(&world).await;
+        });
+    }
+}
+
+pub(crate) mod smol {
+    use crossws::Hub;
+    use crossws::smol::Server;
+
+    use super::net::Net;
+    use super::*;
+
+    pub(crate) fn run(check: Check) {
+        block_on(async {
+            let hub = Hub::default();
+            let server = Server::builder(founding::app().merge(founding::native()))
+                .hub(hub.clone())
+                .http(founding::http(hub))
+                .bind("127.0.0.1:0")
+                .await
+                .unwrap();
+            let world = Net::new(server.local_addr());
+            ::smol::spawn(server.run()).detach();
+            check(&world).await;
+        });
+    }
+}
+
+pub(crate) mod memory {
+    use crossws::Hub;
+    use crossws::memory::TestServer;
+
+    use super::*;
+    use crate::memory_target;
+
+    struct Memory(TestServer);
+
+    impl World for Memory {
+        fn connect(&self, request: Request<()>) -> Fut<'_, Result<Connected, Response<Bytes>>> {
+            Box::pin(async move {
+                let connected = self.0.connect_with(request).await;
+                let connected = connected.map(memory_target::client);
+                connected.map_err(|refusal| refusal.into_response())
+            })
+        }
+
+        fn http(&self, request: Request<Bytes>) -> Fut<'_, Response<Bytes>> {
+            let (parts, body) = request.into_parts();
+            Box::pin(async move {
+                let request = self.0.request(parts.method, parts.uri.to_string());
+                request.body(body).await.unwrap().into_response()
+            })
+        }
+
+        fn sleep(&self, time: Duration) -> Fut<'_, ()> {
+            Box::pin(async move {
+                // In between clients read and answer.
+                let until = self.0.now() + time;
+                while let Some(left) = until
+                    .checked_sub(self.0.now())
+                    .filter(|left| !left.is_zero())
+                {
+                    self.0.advance(left.min(Duration::from_millis(5))).await;
+                    ::tokio::task::yield_now().await;
+                }
+            })
+        }
+
+        fn now(&self) -> Duration {
+            self.0.now()
+        }
+    }
+
+    pub(crate) fn run(check: Check) {
+        block_on(async {
+            let hub = Hub::default();
+            let server = TestServer::builder(founding::app().merge(founding::native()))
+                .hub(hub.clone())
+                .http(founding::http(hub))
+                .build();
+            check(&Memory(server)).await;
+        });
+    }
+}
+
+pub(crate) mod workerd {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Child, Command, Stdio};
+
+    use super::net::Net;
+    use super::*;
+
+    /// What the platform carries: pings and compression are its own, and a Worker's memory is not
+    /// its objects'.
+    pub(crate) fn can(check: &str) -> bool {
+        !check.starts_with("time::") && !check.ends_with("cleans_up_once")
+    }
+
+    pub(crate) fn run(check: Check) {
+        let worker = std::env::var_os("CROSSWS_FOUNDING").unwrap();
+        let script = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../tests/workerd/workerd.mjs"
+        );
+        let mut server = Server(
+            Command::new("node")
+                .arg(script)
+                .arg(worker)
+                .args(["--object", "APP=App"])
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap(),
+        );
+        let mut lines = BufReader::new(server.0.stdout.take().unwrap()).lines();
+        // Before it, what the Worker says that it leaves out.
+        let addr = lines.find_map(|line| line.unwrap().strip_prefix("http://")?.parse().ok());
+        std::thread::spawn(move || {
+            lines
+                .map_while(Result::ok)
+                .for_each(|line| println!("{line}"));
+        });
+        block_on(async { check(&Net::on_a_platform(addr.unwrap())).await });
+    }
+
+    /// workerd, which ends with it.
+    struct Server(Child);
+
+    impl Drop for Server {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+}

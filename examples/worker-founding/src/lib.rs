@@ -1,0 +1,62 @@
+//! The app of `examples/founding` on Cloudflare Workers. Its connections are in one Durable Object, so
+//! that one request reaches all of a route.
+//!
+//!     npx wrangler dev
+
+use crossws::Router;
+use crossws::http::HeaderName;
+use crossws::worker::{Objects, Options, Shard, Upgraded};
+use serde_json::json;
+use worker::{Context, Env, Method, Request, Response, Result, console_log, event};
+
+crossws::worker::durable_object! {
+    pub struct App => Router = |_env| founding::app();
+    options = options;
+}
+
+fn options(env: &Env) -> Options {
+    let env = env.clone();
+    Options::new()
+        // For the layer that runs again when the object wakes.
+        .keep_headers([HeaderName::from_static("x-user")])
+        .http(move |request| http(request, env.clone()))
+}
+
+fn objects(env: &Env) -> Result<Objects> {
+    let all = Shard::One("app".to_owned());
+    Ok(Objects::new(env, "APP")?.shard(all).options(options(env)))
+}
+
+#[event(start)]
+fn start() {
+    console_log!(
+        "left to the platform: heartbeats, pongs and compression (/mock/ws/quiet, pings, manual, \
+         deflate); without a memory of its own: /api/cleanups"
+    );
+}
+
+#[event(fetch)]
+async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
+    match objects(&env)?.upgrade(request, founding::app()).await? {
+        Upgraded::Answered(response) => Ok(response),
+        Upgraded::NotHandled(request) => http(request, env).await,
+    }
+}
+
+async fn http(request: Request, env: Env) -> Result<Response> {
+    match (request.method(), request.path().as_str()) {
+        (Method::Get, "/api/health") => Response::from_json(&founding::api::health()),
+        (Method::Post, "/api/notify") => notify(request, &env, "").await,
+        (Method::Post, "/api/notify/chat") => notify(request, &env, "chat").await,
+        (Method::Post, "/api/notify/rooms") => notify(request, &env, "rooms/[id]").await,
+        _ => Response::error("not found", 404),
+    }
+}
+
+async fn notify(mut request: Request, env: &Env, route: &str) -> Result<Response> {
+    let Ok(note) = founding::api::note(&request.text().await?) else {
+        return Response::error("no note", 400);
+    };
+    let told = objects(env)?.route(route)?.send(note).await?;
+    Response::from_json(&json!({ "ok": true, "sent": told.queued }))
+}

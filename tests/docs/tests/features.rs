@@ -1,0 +1,150 @@
+//! `docs/features.md` names a test for each feature, and every test that it names exists.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Which features the page lists.
+fn numbers() -> impl Iterator<Item = usize> {
+    (1..=64).chain([67]).chain(276..=280)
+}
+
+const NOT_YET: &str = "not yet";
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The number, and the cell with the tests, of each row.
+fn rows(page: &str) -> Vec<(usize, &str)> {
+    let rows = page.lines().filter_map(|line| {
+        let cells: Vec<_> = line.trim_matches('|').split(" | ").collect();
+        let number = cells.first()?.trim().parse().ok()?;
+        Some((number, cells.last()?.trim_end_matches('|').trim()))
+    });
+    rows.collect()
+}
+
+/// Where a package's tests are.
+fn folders(package: &str) -> Vec<PathBuf> {
+    let root = root();
+    let of = |folder: &str| {
+        ["src", "tests"]
+            .map(|part| root.join(folder).join(part))
+            .to_vec()
+    };
+    match package {
+        "suite" => vec![root.join("tests/src/cases")],
+        "crossws" => vec![root.join("examples")],
+        "crossws-codegen" => of("codegen"),
+        "crossws-app" | "crossws-core" => of(package),
+        example if root.join("examples").join(example).is_dir() => {
+            of(&format!("examples/{example}"))
+        }
+        adapter => of(&format!(
+            "adapters/{}",
+            adapter.trim_start_matches("crossws-")
+        )),
+    }
+}
+
+fn files_named(folder: &Path, name: &str, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files_named(&path, name, found);
+        } else if path
+            .file_name()
+            .is_some_and(|file| *file == *format!("{name}.rs"))
+        {
+            found.push(path);
+        }
+    }
+}
+
+/// Whether this text has a test, a case or a check of this name.
+fn has(text: &str, package: &str, test: &str) -> bool {
+    let lines: Vec<_> = text.lines().map(str::trim).collect();
+    let declares = |line: &str| line.contains(&format!("fn {test}("));
+    if package == "suite" {
+        // Listed with its capabilities, so that it is run.
+        return lines
+            .iter()
+            .any(|line| line.starts_with(&format!("{test}: [")));
+    }
+    lines.iter().enumerate().any(|(at, line)| {
+        let above = lines[at.saturating_sub(3)..at].iter();
+        declares(line)
+            && above
+                .clone()
+                .any(|line| line.starts_with("#[") && line.contains("test"))
+    })
+}
+
+/// A check of the founding app is run because `checks!` lists it.
+fn is_listed_check(file: &str, test: &str) -> bool {
+    let main = fs::read_to_string(root().join("examples/founding/tests/founding/main.rs")).unwrap();
+    let (_, checks) = main.split_once("checks! {\n").unwrap();
+    let (_, group) = checks.split_once(&format!("{file}: ")).unwrap_or_default();
+    let (group, _) = group.split_once(';').unwrap_or_default();
+    group.split_whitespace().any(|check| check == test)
+}
+
+fn exists(name: &str) -> bool {
+    let parts: Vec<_> = name.split("::").collect();
+    let (package, file, test) = match parts[..] {
+        [package, file, test] => (package, file, test),
+        [package, test] => (package, "main", test),
+        _ => return false,
+    };
+    if package == "founding" && file != "main" {
+        return is_listed_check(file, test);
+    }
+    let mut files = Vec::new();
+    for folder in folders(package) {
+        files_named(&folder, file, &mut files);
+    }
+    let mut texts = files.iter().map(|path| fs::read_to_string(path).unwrap());
+    texts.any(|text| has(&text, package, test))
+}
+
+#[test]
+fn every_feature_names_tests_that_exist_or_says_not_yet() {
+    let page = fs::read_to_string(root().join("docs/features.md")).unwrap();
+    let rows = rows(&page);
+    assert!(rows.iter().map(|row| row.0).eq(numbers()), "{rows:?}");
+    let mut missing = 0;
+    for (number, cell) in &rows {
+        if *cell == NOT_YET {
+            missing += 1;
+            continue;
+        }
+        for name in cell.split(", ") {
+            let name = name.trim_matches('`');
+            assert!(
+                exists(name),
+                "row {number} names `{name}`, which is no test"
+            );
+        }
+    }
+    let words = ["No feature", "One", "Two", "Three", "Four", "Five"];
+    let said = format!("{} of {} features", words[missing], rows.len());
+    assert!(page.contains(&said), "the page should say: {said}");
+}
+
+#[test]
+fn a_test_that_is_not_there_is_found_out() {
+    assert!(exists(
+        "crossws-app::matching::a_conflict_names_both_patterns"
+    ));
+    for name in [
+        "crossws-app::matching::a_conflict_names_no_pattern",
+        "crossws-app::layers::a_conflict_names_both_patterns",
+        "suite::routes::a_route_has_its_own_colour",
+        "founding::files::roots_echo",
+        "a_conflict_names_both_patterns",
+    ] {
+        assert!(!exists(name), "{name}");
+    }
+}
