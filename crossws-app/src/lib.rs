@@ -20,6 +20,7 @@ mod query;
 mod request;
 mod route;
 mod router;
+pub mod rules;
 mod token;
 mod typed;
 
