@@ -4,12 +4,22 @@
 
 // By name: what only authors of adapters and frameworks need is in `crossws_core::adapter`.
 #[doc(inline)]
+pub use crossws_app::rules;
+#[doc(inline)]
 pub use crossws_app::{
-    Admission, Admitted, AuthenticateFn, BeforeFn, BeforeOutput, Challenge, FieldErrorKind,
-    IntoRoute, Layer, NoToken, PathError, PathNotUtf8, Pattern, PatternError, PatternErrorKind,
-    PeerExt, PreparedRoute, QueryError, RequestExt, RouteBuilder, RouteInfo, Router, RouterError,
-    Switch, TrailingSlash, route,
+    Admission, Admitted, AuthenticateFn, AutoCodec, BeforeFn, BeforeOutput, Challenge, Decode,
+    DecodeLimits, Encode, FieldErrorKind, IntoRoute, JsonCodec, Layer, LimitExceeded, Malformed,
+    Messages, NoToken, OnMalformed, PathError, PathNotUtf8, Pattern, PatternError,
+    PatternErrorKind, Payload, PeerExt, PreparedRoute, QueryError, RequestExt, RouteBuilder,
+    RouteInfo, Router, RouterError, Switch, TrailingSlash, Transformed, Typed, TypedHooks,
+    TypedPeer, TypedTo, messages, route, transform, typed, typed_as,
 };
+#[cfg(feature = "cbor")]
+#[doc(inline)]
+pub use crossws_app::{Cbor, CborCodec};
+#[cfg(feature = "message-pack")]
+#[doc(inline)]
+pub use crossws_app::{MessagePack, MessagePackCodec};
 #[doc(inline)]
 pub use crossws_core::{
     BeforeUpgrade, BoxError, BoxFuture, Bytes, Capabilities, CloseCode, CloseFrame, Closed,
