@@ -18,6 +18,7 @@ use crate::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_PEERS, TOO_
 use crate::peer::{Inner, Protocol, SettingsCell, credentials_expired};
 use crate::resolve::{BeforeUpgrade, Route};
 use crate::session::OpeningPeer;
+use crate::sleep::Sleepers;
 use crate::subscriptions::Subscriptions;
 use crate::tasks::Inbox;
 use crate::transport::Transport;
@@ -305,6 +306,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             protocol: Protocol::new(self.protocol),
             context: self.context,
             expiry: MomentCell::new(expiry),
+            sleepers: Sleepers::default(),
             settings: SettingsCell::new(Arc::clone(&self.settings), &hub),
             transport: Box::new(transport),
             hub: hub.clone(),
