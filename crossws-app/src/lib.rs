@@ -4,6 +4,7 @@
 //! Applications use the `crossws` crate, which exports all of this.
 
 mod authenticate;
+pub mod calls;
 mod challenge;
 mod codec;
 mod cookies;
