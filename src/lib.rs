@@ -4,8 +4,6 @@
 
 // By name: what only authors of adapters and frameworks need is in `crossws_core::adapter`.
 #[doc(inline)]
-pub use crossws_app::rules;
-#[doc(inline)]
 pub use crossws_app::{
     Admission, Admitted, AuthenticateFn, AutoCodec, BeforeFn, BeforeOutput, Challenge, Decode,
     DecodeLimits, Encode, FieldErrorKind, IntoRoute, JsonCodec, Layer, LimitExceeded, Malformed,
@@ -21,6 +19,8 @@ pub use crossws_app::{Cbor, CborCodec};
 #[doc(inline)]
 pub use crossws_app::{MessagePack, MessagePackCodec};
 #[doc(inline)]
+pub use crossws_app::{calls, rules};
+#[doc(inline)]
 pub use crossws_core::{
     BeforeUpgrade, BoxError, BoxFuture, Bytes, Capabilities, CloseCode, CloseFrame, Closed,
     ClosedBy, ContextError, ControlError, DRAIN_MARK, DecodeError, Deflate, DropCause, Dropped,
@@ -30,7 +30,7 @@ pub use crossws_core::{
     InvalidPeerId, Json, Limit, Limits, MaybeSend, MaybeSync, Message, NotAttached, OnError,
     Origin, Overflow, Params, Peer, PeerContext, PeerId, PeerState, PersistError, PublishError,
     Published, Rejection, Report, Resolution, Resolve, ResolveWith, Route, RouteSettings, Scope,
-    SendError, SendOptions, Sent, Settings, SharedHooks, Shutdown, Stats, SubscribeError,
+    SendError, SendOptions, Sent, Settings, SharedHooks, Shutdown, Sleep, Stats, SubscribeError,
     Subscription, Swap, To, Topics, Unsupported, Upgrade, UpgradeRequest, Utf8Bytes, WeakPeer,
     Wrap, Wrapped, handler, hooks, http, ok, resolve_with, wrap, yield_now,
 };
