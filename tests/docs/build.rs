@@ -11,7 +11,12 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// The documents whose code is tested.
-const DOCUMENTS: &[&str] = &["README.md", "docs/operations.md", "docs/workers.md"];
+const DOCUMENTS: &[&str] = &[
+    "README.md",
+    "docs/messages.md",
+    "docs/operations.md",
+    "docs/workers.md",
+];
 
 const CHAT: &str = "\
 # #[derive(Default)]

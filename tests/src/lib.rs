@@ -24,6 +24,7 @@ mod journal;
 mod probe;
 mod profile;
 mod routed;
+mod spoken;
 
 pub use app::App;
 pub use ask::{Ask, Policy, Refuse};
