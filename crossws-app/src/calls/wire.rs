@@ -148,9 +148,12 @@ fn json_rpc(mut members: Map<String, Value>) -> Incoming {
         return Incoming::Invalid { id };
     }
     let Some(method) = members.remove("method") else {
+        // An error without an id tells of a message that the client could not read: answered, it might
+        // be answered without end.
         return match id {
-            Some(id) => answer(id, members),
+            None if members.contains_key("error") => answer(Value::Null, members),
             None => Incoming::Invalid { id: Value::Null },
+            Some(id) => answer(id, members),
         };
     };
     let params = members.remove("params");

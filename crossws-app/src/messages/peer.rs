@@ -17,6 +17,15 @@ use crate::{PathError, PeerExt, QueryError, TypedTo};
 ///
 /// What is not here is what the [untyped](Self::untyped) peer does.
 ///
+/// ```compile_fail,E0308
+/// # use crossws_app::TypedPeer;
+/// enum ToPlayer { Joined }
+///
+/// fn greet(peer: &TypedPeer<ToPlayer>) {
+///     let _ = peer.send("welcome"); // expected `ToPlayer`, found `&str`
+/// }
+/// ```
+///
 /// Topics are the [`Peer`]'s. Only where a route has
 /// [several formats](crate::TypedHooks::protocol) there is a topic for each, because a publication is
 /// the same bytes for all who get it: subscribe, publish and broadcast with this handle there.
