@@ -295,8 +295,11 @@ impl Peer {
 
     /// When the adapter must call [`is_due`](Self::is_due) next.
     pub(crate) fn due_at(&self) -> Option<SystemTime> {
-        let times = [self.expires_at(), self.0.sleepers.first()];
-        times.into_iter().flatten().min()
+        let expires = self.expires_at();
+        match self.0.sleepers.first() {
+            None => expires,
+            Some(first) => Some(expires.map_or(first, |expires| expires.min(first))),
+        }
     }
 
     /// The time that the adapter was told has come, whatever the wall clock says now.

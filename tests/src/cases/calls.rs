@@ -11,8 +11,8 @@ group! {
     mistakes_of_a_call_have_the_codes_of_the_specification: [],
     a_batch_is_answered_in_one_message: [],
     an_event_is_heard_and_not_answered: [],
-    methods_run_while_the_next_messages_are_heard: [EXPIRY],
-    a_call_to_the_client_yields_its_answer: [],
+    methods_run_while_the_next_messages_are_heard: [EXPIRY] in memory,
+    a_call_to_the_client_yields_its_answer: [] in memory,
     a_call_without_an_answer_times_out: [EXPIRY],
 }
 
