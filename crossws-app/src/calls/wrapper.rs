@@ -2,14 +2,16 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crossws_core::{BoxError, Closed, HookResult, Hooks, Message, Peer, Subscription, Wrap};
+use crossws_core::{
+    BoxError, BoxFuture, Closed, HookResult, Hooks, Message, Peer, Subscription, Wrap,
+};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::calls::batch::Answers;
 use crate::calls::handler::{AnyHandler, Handler, Hearer};
 use crate::calls::pending::Connection;
-use crate::calls::running::{Refused, Running};
+use crate::calls::running::{Refused, Run, Running};
 use crate::calls::wire::Incoming;
 use crate::calls::{Event, EventHandler, Failure, MethodHandler, WireForm};
 use crate::{Decode, DecodeLimits, JsonCodec, LimitExceeded, Malformed, OnMalformed};
@@ -301,11 +303,11 @@ impl<H: Hooks> Inner<H> {
                     let Some(result) = run.until_cancelled(future).await else {
                         return Ok(());
                     };
-                    let result = result.or_else(|error| {
-                        Err(Failure::of(error).unwrap_or_else(|error| {
+                    let result = result.map_err(|error| {
+                        Failure::of(error).unwrap_or_else(|error| {
                             tracing::error!(%peer, %error, "a method failed");
                             Failure::new(Failure::INTERNAL, "internal error")
-                        }))
+                        })
                     });
                     // Before the answer, because its id may be used again from then on.
                     drop(run);
@@ -318,20 +320,14 @@ impl<H: Hooks> Inner<H> {
         self.fail(peer, id, failure, answers)
     }
 
-    #[allow(clippy::type_complexity)]
+    /// The method's future, and the place that it takes while it runs.
     fn begin(
         &self,
         peer: &Peer,
         id: &Value,
         method: &str,
         args: Value,
-    ) -> Result<
-        (
-            crate::calls::running::Run,
-            crossws_core::BoxFuture<'static, Result<Value, BoxError>>,
-        ),
-        Failure,
-    > {
+    ) -> Result<(Run, BoxFuture<'static, Result<Value, BoxError>>), Failure> {
         let Some(handler) = self.methods.get(method) else {
             return Err(Failure::new(Failure::METHOD_NOT_FOUND, "method not found"));
         };

@@ -1,8 +1,8 @@
 use std::fmt;
 
 use crossws_core::{
-    BoxFuture, Closed, HookOutput, HookResult, MaybeSend, MaybeSync, OnError, Rejection, Upgrade,
-    UpgradeRequest,
+    BoxFuture, Closed, Error, HookOutput, HookResult, MaybeSend, MaybeSync, OnError, Rejection,
+    Upgrade, UpgradeRequest,
 };
 
 use crate::{Typed, TypedPeer};
@@ -32,12 +32,14 @@ pub fn messages<In, Out>() -> Messages<In, Out> {
 /// See [`messages`].
 #[must_use = "a typed application does nothing until `typed` makes hooks of it"]
 pub struct Messages<In, Out> {
-    upgrade: Option<Box<dyn Callback<UpgradeRequest, Result<Upgrade, Rejection>>>>,
-    open: Option<Box<dyn Callback<TypedPeer<Out>, HookResult>>>,
-    message: Option<Box<dyn Callback<(TypedPeer<Out>, In), HookResult>>>,
-    close: Option<Box<dyn Callback<(TypedPeer<Out>, Closed), HookResult>>>,
-    error: Option<Box<dyn Callback<(TypedPeer<Out>, crossws_core::Error), OnError>>>,
+    upgrade: Option<Hook<UpgradeRequest, Result<Upgrade, Rejection>>>,
+    open: Option<Hook<TypedPeer<Out>, HookResult>>,
+    message: Option<Hook<(TypedPeer<Out>, In), HookResult>>,
+    close: Option<Hook<(TypedPeer<Out>, Closed), HookResult>>,
+    error: Option<Hook<(TypedPeer<Out>, Error), OnError>>,
 }
+
+type Hook<A, R> = Box<dyn Callback<A, R>>;
 
 /// A boxed closure of a hook.
 trait Callback<A, R>: MaybeSend + MaybeSync + 'static {
@@ -98,7 +100,7 @@ impl<In: MaybeSend + 'static, Out: 'static> Messages<In, Out> {
     /// Sets [`Typed::error`].
     pub fn on_error<F, Fut>(mut self, hook: F) -> Self
     where
-        F: Fn(TypedPeer<Out>, crossws_core::Error) -> Fut + MaybeSend + MaybeSync + 'static,
+        F: Fn(TypedPeer<Out>, Error) -> Fut + MaybeSend + MaybeSync + 'static,
         Fut: Future<Output = OnError> + MaybeSend + 'static,
     {
         let call = move |(peer, error)| -> BoxFuture<'static, _> { Box::pin(hook(peer, error)) };
@@ -146,7 +148,7 @@ impl<In: MaybeSend + 'static, Out: 'static> Typed for Messages<In, Out> {
         }
     }
 
-    async fn error(&self, peer: &TypedPeer<Out>, error: crossws_core::Error) -> OnError {
+    async fn error(&self, peer: &TypedPeer<Out>, error: Error) -> OnError {
         match &self.error {
             Some(hook) => hook.call((peer.clone(), error)).await,
             None => {

@@ -16,14 +16,11 @@ use crate::typed::next_json;
 struct Tree(#[allow(dead_code)] Vec<Tree>);
 
 /// An element that is much larger than its message.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Large(#[allow(dead_code)] [u64; 32]);
-
-impl Default for Large {
-    fn default() -> Self {
-        Self([0; 32])
-    }
+struct Large {
+    #[allow(dead_code)]
+    values: [u64; 32],
 }
 
 fn exceeds<T>(result: Result<T, DecodeError>) -> LimitExceeded {
@@ -123,9 +120,12 @@ fn the_limits_are_the_routes() {
 
 #[test]
 fn large_elements_are_bounded_by_their_count() {
-    let text = format!("[{}{{}}]", "{},".repeat(200_000));
-    let large: Result<Vec<Option<Large>>, _> = JsonCodec.decode(&text.into(), &DecodeLimits::new());
-    large.unwrap_err();
+    let read = |count: usize| -> Result<Vec<Large>, _> {
+        let text = format!("[{}{{}}]", "{},".repeat(count - 1));
+        JsonCodec.decode(&text.into(), &DecodeLimits::new())
+    };
+    assert_eq!(read(1_000).unwrap().len(), 1_000);
+    assert_eq!(exceeds(read(200_000)), LimitExceeded::Items(65_536));
 }
 
 #[test]
