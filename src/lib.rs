@@ -5,11 +5,21 @@
 // By name: what only authors of adapters and frameworks need is in `crossws_core::adapter`.
 #[doc(inline)]
 pub use crossws_app::{
-    Admission, Admitted, AuthenticateFn, BasicCredentials, BeforeFn, BeforeOutput, Challenge,
-    FieldErrorKind, IntoRoute, Layer, NoToken, PathError, Pattern, PatternError, PatternErrorKind,
-    PeerExt, PreparedRoute, QueryError, RequestExt, RouteBuilder, RouteInfo, Router, RouterError,
-    Switch, TrailingSlash, route,
+    Admission, Admitted, AuthenticateFn, AutoCodec, BasicCredentials, BeforeFn, BeforeOutput,
+    Challenge, Decode, DecodeLimits, Encode, FieldErrorKind, IntoRoute, JsonCodec, Layer,
+    LimitExceeded, Malformed, Messages, NoToken, OnMalformed, PathError, Pattern, PatternError,
+    PatternErrorKind, Payload, PeerExt, PreparedRoute, QueryError, RequestExt, RouteBuilder,
+    RouteInfo, Router, RouterError, Switch, TrailingSlash, Transformed, Typed, TypedHooks,
+    TypedPeer, TypedTo, messages, route, transform, typed, typed_as,
 };
+#[cfg(feature = "cbor")]
+#[doc(inline)]
+pub use crossws_app::{Cbor, CborCodec};
+#[cfg(feature = "message-pack")]
+#[doc(inline)]
+pub use crossws_app::{MessagePack, MessagePackCodec};
+#[doc(inline)]
+pub use crossws_app::{calls, rules};
 #[doc(inline)]
 pub use crossws_core::{
     Api, ApiError, ApiRequest, ApiResponse, BeforeUpgrade, BoxError, BoxFuture, Bytes,
@@ -21,9 +31,9 @@ pub use crossws_core::{
     Message, NotAttached, OnError, Origin, Overflow, Params, Pass, PathNotUtf8, Peer, PeerContext,
     PeerId, PeerState, PersistError, PublishError, Published, Refused, Rejection, Report,
     Resolution, Resolve, ResolveWith, Route, RouteScope, RouteSettings, Scope, SendError,
-    SendOptions, Sent, Settings, SharedHooks, Shutdown, Stats, SubscribeError, Subscription, Swap,
-    To, Topics, Unsupported, Upgrade, UpgradeRequest, Utf8Bytes, WeakPeer, Wrap, Wrapped, handler,
-    hooks, http, normal_path, ok, pass, resolve_with, wrap, yield_now,
+    SendOptions, Sent, Settings, SharedHooks, Shutdown, Sleep, Stats, SubscribeError, Subscription,
+    Swap, To, Topics, Unsupported, Upgrade, UpgradeRequest, Utf8Bytes, WeakPeer, Wrap, Wrapped,
+    handler, hooks, http, normal_path, ok, pass, resolve_with, wrap, yield_now,
 };
 
 #[cfg(any(feature = "http", feature = "memory"))]

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use crossws::{
-    HookResult, Hooks, Hub, Limit, Limits, Message, Peer, Rejection, Resolve, Upgrade,
-    UpgradeRequest, resolve_with,
+    HookResult, Hooks, Hub, Limit, Limits, Message, Peer, Rejection, Resolve, Typed, TypedPeer,
+    Upgrade, UpgradeRequest, resolve_with,
 };
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,59 @@ pub enum App {
     Many,
     /// `/idle`: a context, one topic, and silence.
     Idle,
+}
+
+/// What a client of the echoes in JSON says.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Said {
+    /// Who says it.
+    pub user: String,
+    /// What it is about.
+    pub kind: Kind,
+    /// What is said.
+    pub text: String,
+    /// How often it was.
+    pub count: u32,
+}
+
+/// What something is about.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Kind {
+    /// A chat.
+    Chat,
+    /// A place of a map.
+    Place {
+        /// In degrees.
+        at: (f64, f64),
+    },
+}
+
+/// An echo in JSON, by hand.
+#[derive(Debug)]
+pub struct JsonEcho;
+
+impl Hooks for JsonEcho {
+    async fn message(&self, peer: &Peer, message: Message) -> HookResult {
+        let said: Said = serde_json::from_str(message.text()?)?;
+        peer.send(serde_json::to_string(&said)?)?;
+        Ok(())
+    }
+}
+
+/// The same, typed.
+#[derive(Debug)]
+pub struct TypedEcho;
+
+impl Typed for TypedEcho {
+    type In = Said;
+    type Out = Said;
+
+    async fn message(&self, peer: &TypedPeer<Said>, said: Said) -> HookResult {
+        peer.send(said)?;
+        Ok(())
+    }
 }
 
 /// What a peer of `/topic` and `/idle` carries.

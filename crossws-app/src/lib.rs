@@ -5,11 +5,14 @@
 
 mod authenticate;
 mod basic;
+pub mod calls;
 mod challenge;
+mod codec;
 mod cookies;
 mod fields;
 mod global;
 mod layer;
+mod messages;
 mod namespace;
 mod params;
 mod path;
@@ -19,14 +22,24 @@ mod query;
 mod request;
 mod route;
 mod router;
+pub mod rules;
 mod token;
 mod typed;
 
 pub use authenticate::{Admission, Admitted, AuthenticateFn};
 pub use basic::BasicCredentials;
 pub use challenge::Challenge;
+pub use codec::{AutoCodec, Decode, DecodeLimits, Encode, JsonCodec, LimitExceeded, Payload};
+#[cfg(feature = "cbor")]
+pub use codec::{Cbor, CborCodec};
+#[cfg(feature = "message-pack")]
+pub use codec::{MessagePack, MessagePackCodec};
 pub use fields::FieldErrorKind;
 pub use layer::{BeforeFn, BeforeOutput, Layer};
+pub use messages::{
+    Malformed, Messages, OnMalformed, Transformed, Typed, TypedHooks, TypedPeer, TypedTo, messages,
+    transform, typed, typed_as,
+};
 pub use params::PathError;
 pub use pattern::{Pattern, PatternError, PatternErrorKind};
 pub use prepared::PreparedRoute;

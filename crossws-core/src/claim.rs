@@ -20,6 +20,7 @@ use crate::path::normal_path;
 use crate::peer::{Inner, Protocol, SettingsCell, credentials_expired};
 use crate::resolve::{BeforeUpgrade, Route};
 use crate::session::OpeningPeer;
+use crate::sleep::Sleepers;
 use crate::subscriptions::Subscriptions;
 use crate::tasks::Inbox;
 use crate::transport::Transport;
@@ -354,6 +355,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             protocol: Protocol::new(self.protocol),
             context: self.context,
             expiry: MomentCell::new(expiry),
+            sleepers: Sleepers::default(),
             settings: SettingsCell::new(Arc::clone(&self.settings)),
             transport: Box::new(transport),
             hub: hub.clone(),

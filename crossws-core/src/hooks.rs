@@ -170,42 +170,62 @@ pub trait Hooks: MaybeSend + MaybeSync + 'static {
 
 /// Implements [`Hooks`] by forwarding every method. One list for every wrapper: a method
 /// forgotten in one of them would compile and silently drop that hook.
+///
+/// For wrappers with methods of their own around a [`Wrap`](crate::Wrap); others are made with
+/// [`wrap`](crate::wrap).
+///
+/// ```
+/// # use crossws_core::{Hooks, Wrap};
+/// struct Logged<H>(Inner<H>);
+/// # struct Inner<H> { hooks: H }
+///
+/// impl<H: Hooks> Wrap for Inner<H> {
+///     // …
+/// #     type Inner = H;
+/// #     fn inner(&self) -> &H { &self.hooks }
+/// }
+///
+/// impl<H: Hooks> Hooks for Logged<H> {
+///     crossws_core::forward_hooks!(self => self.0);
+/// }
+/// ```
+#[macro_export]
 macro_rules! forward_hooks {
     ($self:ident => $target:expr) => {
-        async fn start(&$self, hub: &Hub) -> HookResult {
+        async fn start(&$self, hub: &$crate::Hub) -> $crate::HookResult {
             $target.start(hub).await
         }
-        async fn subscription(&$self, peer: &Peer, subscription: Subscription) -> HookResult {
+        async fn subscription(&$self, peer: &$crate::Peer, subscription: $crate::Subscription) -> $crate::HookResult {
             $target.subscription(peer, subscription).await
         }
-        async fn dropped(&$self, peer: &Peer, dropped: Dropped) -> HookResult {
+        async fn dropped(&$self, peer: &$crate::Peer, dropped: $crate::Dropped) -> $crate::HookResult {
             $target.dropped(peer, dropped).await
         }
-        async fn timer(&$self, peer: &Peer, name: &str) -> HookResult {
+        async fn timer(&$self, peer: &$crate::Peer, name: &str) -> $crate::HookResult {
             $target.timer(peer, name).await
         }
-        async fn upgrade(&$self, request: &UpgradeRequest) -> Result<Upgrade, Rejection> {
+        async fn upgrade(&$self, request: &$crate::UpgradeRequest) -> Result<$crate::Upgrade, $crate::Rejection> {
             $target.upgrade(request).await
         }
-        async fn open(&$self, peer: &Peer) -> HookResult {
+        async fn open(&$self, peer: &$crate::Peer) -> $crate::HookResult {
             $target.open(peer).await
         }
-        async fn message(&$self, peer: &Peer, message: Message) -> HookResult {
+        async fn message(&$self, peer: &$crate::Peer, message: $crate::Message) -> $crate::HookResult {
             $target.message(peer, message).await
         }
-        async fn drain(&$self, peer: &Peer) -> HookResult {
+        async fn drain(&$self, peer: &$crate::Peer) -> $crate::HookResult {
             $target.drain(peer).await
         }
-        async fn ping(&$self, peer: &Peer, data: Bytes) -> HookResult {
+        async fn ping(&$self, peer: &$crate::Peer, data: $crate::Bytes) -> $crate::HookResult {
             $target.ping(peer, data).await
         }
-        async fn pong(&$self, peer: &Peer, data: Bytes) -> HookResult {
+        async fn pong(&$self, peer: &$crate::Peer, data: $crate::Bytes) -> $crate::HookResult {
             $target.pong(peer, data).await
         }
-        async fn close(&$self, peer: &Peer, closed: Closed) -> HookResult {
+        async fn close(&$self, peer: &$crate::Peer, closed: $crate::Closed) -> $crate::HookResult {
             $target.close(peer, closed).await
         }
-        async fn error(&$self, peer: &Peer, error: Error) -> OnError {
+        async fn error(&$self, peer: &$crate::Peer, error: $crate::Error) -> $crate::OnError {
             $target.error(peer, error).await
         }
     };

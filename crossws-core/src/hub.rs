@@ -345,6 +345,7 @@ impl Hub {
             protocol: Protocol::new(snapshot.protocol.clone()),
             context: ContextCell::stored(snapshot.context.clone()),
             expiry: MomentCell::new(Moment::from_millis(snapshot.expires)),
+            sleepers: crate::sleep::Sleepers::default(),
             settings: SettingsCell::new(settings),
             transport: Box::new(transport),
             hub: self.clone(),

@@ -67,6 +67,7 @@ mod send;
 mod session;
 mod settings;
 mod shutdown;
+mod sleep;
 mod snapshot;
 #[cfg(feature = "http")]
 mod sockets;
@@ -126,6 +127,7 @@ pub use scope::Scope;
 pub use send::{SendOptions, Sent, To, Topics};
 pub use settings::{RouteSettings, Settings};
 pub use shutdown::{Report, Shutdown};
+pub use sleep::Sleep;
 pub use snapshot::PersistError;
 #[cfg(feature = "http")]
 pub use sockets::{Sockets, SocketsOr, Through};

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::HeaderValue;
@@ -17,6 +17,7 @@ use crate::hub::Hub;
 use crate::life::{End, Life, PeerState};
 use crate::notice::{Kind, Notice};
 use crate::publication::Publication;
+use crate::sleep::{Sleep, Sleepers};
 use crate::subscriptions::Subscriptions;
 use crate::sync::Mutex;
 use crate::tasks::{HookOutput, Inbox};
@@ -43,6 +44,7 @@ pub(crate) struct Inner {
     pub(crate) protocol: Protocol,
     pub(crate) context: ContextCell,
     pub(crate) expiry: MomentCell,
+    pub(crate) sleepers: Sleepers,
     pub(crate) settings: SettingsCell,
     pub(crate) transport: Box<dyn Transport>,
     pub(crate) hub: Hub,
@@ -269,8 +271,61 @@ impl Peer {
             self.0.expiry.replace(old);
             return Err(error.into());
         }
-        self.0.transport.renewed(moment.time());
+        self.0.transport.renewed(self.due_at());
         Ok(())
+    }
+
+    /// Waits for this long, or until the connection is ending, whichever comes first. It names no
+    /// runtime: the connection's adapter keeps the time, to the millisecond or so, and in tests it
+    /// is virtual. Where the transport keeps no time ([`Capabilities::EXPIRY`]) only the end is waited
+    /// for.
+    ///
+    /// In a Durable Object a sleep does not outlast the object's memory.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use crossws_core::{Peer, PeerState, SendError};
+    /// async fn ticks(peer: Peer) -> Result<(), SendError> {
+    ///     while peer.state() == PeerState::Open {
+    ///         peer.send("tick")?;
+    ///         peer.sleep(Duration::from_secs(1)).await;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Cancel safety
+    /// Dropping the future ends the sleep and leaves nothing behind.
+    pub fn sleep(&self, duration: Duration) -> Sleep {
+        Sleep::new(self, duration)
+    }
+
+    pub(crate) fn sleepers(&self) -> &Sleepers {
+        &self.0.sleepers
+    }
+
+    /// When the adapter must call [`is_due`](Self::is_due) next.
+    pub(crate) fn due_at(&self) -> Option<SystemTime> {
+        let expires = self.expires_at();
+        match self.0.sleepers.first() {
+            None => expires,
+            Some(first) => Some(expires.map_or(first, |expires| expires.min(first))),
+        }
+    }
+
+    /// The time that the adapter was told has come, whatever the wall clock says now.
+    pub(crate) fn is_due(&self) {
+        let Some(first) = self.0.sleepers.first() else {
+            self.close_for_expiry();
+            return;
+        };
+        let until = first.max(self.0.transport.now());
+        if self.expires_at().is_some_and(|at| at <= until) {
+            self.close_for_expiry();
+            return;
+        }
+        self.0.sleepers.ring(Some(until));
+        self.0.transport.renewed(self.due_at());
     }
 
     /// Whether the credentials have ended, on a transport that knows.
@@ -497,6 +552,7 @@ impl Peer {
                 .leave(Notice(Kind::Subscription { topic, joined }));
         }
         self.0.life.notify_ended();
+        self.0.sleepers.ring(None);
         true
     }
 

@@ -96,16 +96,18 @@ impl PeerEvents {
         self.0.notify_drained();
     }
 
-    /// When the peer's credentials end, by the wall clock. The adapter keeps that time, as with
+    /// When the peer's credentials or the first of its [sleeps](Peer::sleep) end, by the wall clock.
+    /// The adapter keeps that time, as with
     /// [`Liveness::credentials`](crate::adapter::Liveness::credentials), and then calls
     /// [`expired`](Self::expired).
     pub fn expires_at(&self) -> Option<SystemTime> {
-        self.0.expires_at()
+        self.0.due_at()
     }
 
-    /// The peer's credentials have ended: closes it with 4401.
+    /// The time of [`expires_at`](Self::expires_at) has come: closes the peer with 4401 if that was its
+    /// credentials' end.
     pub fn expired(&self) {
-        self.0.close_for_expiry();
+        self.0.is_due();
     }
 
     /// Messages for the peer were discarded: its `dropped` hook will be told.

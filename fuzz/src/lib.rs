@@ -1,15 +1,19 @@
 //! What the fuzz targets try: each a function of bytes that panics when a promise is broken.
 
 mod answer;
+mod calls;
 mod codec;
 mod connection;
+mod messages;
 mod negotiation;
 mod request;
 mod routes;
 
 pub use answer::answer;
+pub use calls::messages_to_calls;
 pub use codec::{close, deflate, frames, utf8};
 pub use connection::connection;
+pub use messages::messages;
 pub use negotiation::negotiation;
 pub use request::request;
 pub use routes::routes;

@@ -36,6 +36,7 @@ const clients = {
   'node-ws': [process.execPath, here('node-ws.mjs')],
   'node-native': [process.execPath, ...native, '--no-warnings', here('node-native.mjs')],
   chromium: [process.execPath, here('chromium.mjs')],
+  'json-rpc': [process.execPath, here('rpc.mjs')],
   'python-websockets': [here('../../.cache/venv/bin/python'), here('python-websockets.py')],
 };
 
@@ -66,14 +67,18 @@ async function get_trusting(url) {
   return { text: Buffer.concat(await response.toArray()).toString() };
 }
 
-const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(clients);
+// Who talks to an example of its own, which is a native server without TLS.
+const needs_rpc = 'json-rpc';
+const possible = Object.keys(clients).filter((name) => name !== needs_rpc || !(worker || certificates));
+const chosen = process.argv.length > 2 ? process.argv.slice(2) : possible;
 const unknown = chosen.filter((name) => !(name in clients));
 if (unknown.length) throw new Error(`no such client: ${unknown} (${Object.keys(clients)})`);
 
-const [echo, fixture, bare] = await Promise.all([
+const [echo, fixture, bare, rpc] = await Promise.all([
   start('echo'),
   start(adapter, {}, 'fixture.pem'),
   start(adapter, { BARE: '1' }, 'bare.pem'),
+  chosen.includes(needs_rpc) && start('rpc'),
 ]).catch(({ message }) => {
   console.log(`FAIL  ${message}`);
   process.exit(1);
@@ -94,6 +99,7 @@ const failures = [];
 for (const name of chosen) {
   const [command, ...args] = clients[name];
   const env = { ECHO_URL: echo.url, FIXTURE_URL: fixture.url, BARE_URL: bare.url };
+  if (rpc) env.RPC_URL = rpc.url.replace('http', 'ws');
   if (trusted) env.NODE_EXTRA_CA_CERTS = trusted;
   if (capabilities) env.CAPABILITIES = capabilities.join(' ');
   const client = run(command, args, env);
@@ -101,7 +107,7 @@ for (const name of chosen) {
   if (how !== 0) failures.push(`${name} ended with ${how}`);
 }
 
-for (const { example, server } of [echo, fixture, bare]) {
+for (const { example, server } of [echo, fixture, bare, ...(rpc ? [rpc] : [])]) {
   if ('how' in server) failures.push(`server ${example} ended with ${server.how}`);
 }
 const peers = () => (trusted ? get_trusting(`${fixture.url}/peers`) : get(`${fixture.url}/peers`));

@@ -24,6 +24,7 @@ mod journal;
 mod probe;
 mod profile;
 mod routed;
+mod spoken;
 
 pub use app::{App, Http};
 pub use ask::{Ask, Policy, Refuse};

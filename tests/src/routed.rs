@@ -11,7 +11,7 @@ use crossws_core::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{Ask, Journal};
+use crate::{Ask, Journal, spoken};
 
 /// Who is asking. It is in the query, which outlives a sleep.
 struct User(String);
@@ -64,6 +64,7 @@ pub(crate) fn router(journal: &Arc<Journal>) -> Router {
             route(says()).protocols(["chat.v2", "chat.v1"]),
         )
         .nest("/workers", workers)
+        .nest("/spoken", spoken::router(journal))
         .global(Marks);
     let router = Router::new().nest("/routed", below);
     router.check().unwrap();

@@ -110,6 +110,12 @@ const GROUPS: &[(&str, &str)] = &[
         "routes",
         "Routes, layers, authentication, settings of a route",
     ),
+    (
+        "typed",
+        "Messages of the application's types, in several formats",
+    ),
+    ("rules", "Declarative responses"),
+    ("calls", "Events and calls in both directions, JSON-RPC 2.0"),
     ("life", "Order of hooks, and what is served while one runs"),
     ("closing", "Close codes and reasons, both ways"),
     ("failure", "Hooks that fail or panic"),

@@ -250,3 +250,60 @@ fn time_stands_still_by_itself() {
         assert_eq!(server.now(), Duration::ZERO);
     });
 }
+
+#[test]
+fn hooks_sleep_in_virtual_time() {
+    let hooks = hooks().on_message(|peer, message| async move {
+        let millis = message.text()?.parse()?;
+        let task = peer.clone();
+        peer.spawn(async move {
+            task.sleep(Duration::from_millis(millis)).await;
+            task.send(millis.to_string())
+        });
+        crossws_core::ok()
+    });
+    let server = TestServer::new(hooks);
+    block_on(async {
+        let mut client = server.connect("/").await.unwrap();
+        for millis in ["300", "100", "200", "100"] {
+            client.send(millis).unwrap();
+        }
+        server.settle().await;
+        server.advance(Duration::from_millis(99)).await;
+        assert!(client.try_next().is_none());
+        for (step, heard) in [(1, 2), (99, 0), (1, 1), (99, 0), (1, 1)] {
+            server.advance(Duration::from_millis(step)).await;
+            let heard_now = std::iter::from_fn(|| client.try_next()).count();
+            assert_eq!(heard_now, heard);
+        }
+    });
+}
+
+#[test]
+fn credentials_end_while_hooks_sleep_and_sleeps_end_with_the_connection() {
+    let (ended, hears) = std::sync::mpsc::channel();
+    let hooks = hooks()
+        .on_upgrade(|_| async { Ok(Upgrade::new().expires(Duration::from_secs(10))) })
+        .on_message(move |peer, message| {
+            let ended = ended.clone();
+            async move {
+                let seconds = message.text()?.parse()?;
+                peer.sleep(Duration::from_secs(seconds)).await;
+                ended.send(seconds)?;
+                crossws_core::ok()
+            }
+        });
+    let server = TestServer::new(hooks);
+    block_on(async {
+        let mut client = server.connect("/").await.unwrap();
+        client.send("5").unwrap();
+        client.send("60").unwrap();
+        server.settle().await;
+        server.advance(Duration::from_secs(6)).await;
+        assert_eq!(hears.try_recv(), Ok(5));
+        hears.try_recv().unwrap_err();
+        server.advance(Duration::from_secs(4)).await;
+        assert_eq!(client.closed().await.code, 4401);
+        assert_eq!(hears.try_recv(), Ok(60));
+    });
+}

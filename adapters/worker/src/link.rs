@@ -153,7 +153,7 @@ impl Link {
 
     fn watch(&self) -> RefMut<'_, Watch> {
         let mut watch = self.watch.borrow_mut();
-        watch.credentials(self.peer.expires_at());
+        watch.credentials(self.lifeline.expires_at());
         watch
     }
 
@@ -164,11 +164,13 @@ impl Link {
         self.socket.close(frame, ClosedBy::Timeout, Some(until));
     }
 
-    /// The peer's credentials have ended.
+    /// The peer's credentials have ended, or a sleep of its hooks.
     fn expired(&self) {
         if self.peer.state() == PeerState::Open {
             self.lifeline.expired();
-            self.socket.closed_by_time();
+            if self.peer.state() != PeerState::Open {
+                self.socket.closed_by_time();
+            }
         }
     }
 

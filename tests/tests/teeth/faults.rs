@@ -24,6 +24,7 @@ pub enum Fault {
     DeliversOutOfOrder,
     DeliversPublicationsTwice,
     DoesNotCountWhatItDrops,
+    ForgetsSpawnedFutures,
     IgnoresPings,
     LosesCloseReasons,
     NeverSaysDrained,

@@ -234,8 +234,10 @@ pub const MUTANTS: &[Mutant] = &[
             "life::closed_resolves_in_a_running_hook_when_the_server_closes",
         ]),
     Fault::DeliversPublicationsTwice
-        .put(Place::Brittle, &["pubsub", "hub"])
+        .put(Place::Brittle, &["pubsub", "hub", "typed", "rules"])
         .fails(&[
+            "typed::clients_hear_publications_in_the_format_of_their_subprotocol",
+            "rules::a_rule_publishes_with_the_sender_or_without",
             "pubsub::a_publish_reaches_every_other_subscriber_once",
             "hub::a_publish_from_outside_reaches_all_namespaces_when_said",
             "pubsub::a_publish_in_close_reaches_the_others",
@@ -297,8 +299,19 @@ pub const MUTANTS: &[Mutant] = &[
         .put(Place::Brittle, &["closing"])
         .fails(&["closing::terminate_sends_no_close_frame"]),
     Fault::TurnsBinaryIntoText
-        .put(Place::Brittle, &["peer"])
-        .fails(&["peer::binary_arrives_as_binary"]),
+        .put(Place::Brittle, &["peer", "typed"])
+        .fails(&[
+            "peer::binary_arrives_as_binary",
+            "typed::json_is_read_as_json_else_text_else_bytes",
+            "typed::clients_hear_publications_in_the_format_of_their_subprotocol",
+        ]),
+    Fault::ForgetsSpawnedFutures
+        .put(Place::Brittle, &["calls"])
+        .fails(&[
+            "calls::a_method_answers_a_call_by_its_id",
+            "calls::a_batch_is_answered_in_one_message",
+            "calls::a_call_to_the_client_yields_its_answer",
+        ]),
     Fault::DoesNotWaitForCloseHooks
         .put(Place::Brittle, &["stopping"])
         .fails(&["stopping::what_does_not_end_in_time_is_forced"])

@@ -67,7 +67,7 @@ async fn run<H: Hooks + ?Sized>(
     let closed = loop {
         let event = match waiting.pop_front() {
             Some(event) => event,
-            None => next(&mut session, &pipe, &mut inbound, &mut watch).await,
+            None => next(&mut session, &pipe, &mut inbound, &mut watch, fault).await,
         };
         if fault == Some(Fault::DeliversOutOfOrder) {
             while let Ok(later) = inbound.try_recv() {
@@ -138,10 +138,13 @@ async fn next<H: Hooks + ?Sized>(
     pipe: &Pipe,
     inbound: &mut UnboundedReceiver<Inbound>,
     watch: &mut Watch,
+    fault: Option<Fault>,
 ) -> Inbound {
     loop {
         let happens = poll_fn(|cx| {
-            if let Poll::Ready(notice) = session.poll_notice(cx) {
+            if fault != Some(Fault::ForgetsSpawnedFutures)
+                && let Poll::Ready(notice) = session.poll_notice(cx)
+            {
                 return Poll::Ready(Err(notice));
             }
             inbound.poll_recv(cx).map(Ok)

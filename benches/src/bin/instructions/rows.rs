@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crossws::{Resolve, Router};
+use crossws::{Hooks, Resolve, Router, typed};
 use crossws_bench::{app, wire};
 
 use crate::memory::{Client, Server};
@@ -29,10 +29,14 @@ pub(crate) enum Row {
     Connect,
     /// The same through a router with 1,000 routes that have a parameter.
     ConnectRouted,
+    /// As `EchoOne`, of JSON that the hook reads and writes with `serde_json`.
+    EchoJson,
+    /// The same with a typed hook: at most 1.1 times as much.
+    EchoTyped,
 }
 
 impl Row {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Echo,
         Self::EchoOne,
         Self::EchoLarge,
@@ -41,6 +45,8 @@ impl Row {
         Self::Turns,
         Self::Connect,
         Self::ConnectRouted,
+        Self::EchoJson,
+        Self::EchoTyped,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -53,6 +59,8 @@ impl Row {
             Self::Turns => "turns",
             Self::Connect => "connect",
             Self::ConnectRouted => "connect-routed",
+            Self::EchoJson => "echo-json",
+            Self::EchoTyped => "echo-typed",
         }
     }
 
@@ -60,10 +68,23 @@ impl Row {
     pub(crate) fn messages(self) -> u64 {
         match self {
             Self::Echo => 64,
-            Self::EchoOne | Self::EchoLarge | Self::Connect | Self::ConnectRouted => 1,
+            Self::EchoJson
+            | Self::EchoTyped
+            | Self::EchoOne
+            | Self::EchoLarge
+            | Self::Connect
+            | Self::ConnectRouted => 1,
             Self::Publish => 100,
             Self::Chat => 32 * 31 * 20,
             Self::Turns => 32 * 31,
+        }
+    }
+
+    /// The row that this one is held against, and how many times as much it may take.
+    pub(crate) fn bound(self) -> Option<(Self, f64)> {
+        match self {
+            Self::EchoTyped => Some((Self::EchoJson, 1.1)),
+            _ => None,
         }
     }
 
@@ -72,7 +93,7 @@ impl Row {
         match self {
             Self::Echo | Self::Publish => (20, 120),
             Self::Connect | Self::ConnectRouted => (50, 250),
-            Self::EchoOne | Self::EchoLarge => (100, 1100),
+            Self::EchoOne | Self::EchoLarge | Self::EchoJson | Self::EchoTyped => (100, 1100),
             Self::Chat => (5, 15),
             Self::Turns => (10, 60),
         }
@@ -87,6 +108,8 @@ impl Row {
             Self::Publish => publish(turns, 100),
             Self::Chat => chat(turns, 32, 20),
             Self::Turns => chat(turns, 32, 1),
+            Self::EchoJson => echo_json(turns, app::JsonEcho),
+            Self::EchoTyped => echo_json(turns, typed(app::TypedEcho)),
             Self::Connect => connect(turns, server(), "/echo"),
             Self::ConnectRouted => connect(turns, routed(1_000), "/api/r777/7/echo"),
         }
@@ -145,6 +168,23 @@ fn echo(turns: u32, depth: usize, size: usize) -> io::Result<()> {
         for client in &clients {
             expect(client, back)?;
         }
+    }
+    Ok(())
+}
+
+fn echo_json(turns: u32, hooks: impl Hooks) -> io::Result<()> {
+    const SAID: &str =
+        r#"{"user":"ann","kind":{"place":{"at":[52.5,13.25]}},"text":"meet me there","count":7}"#;
+    // The same type as in `routed`, so that the pump is compiled no more often for this.
+    let mut server = Server::new(Router::new().route("/", hooks), app::hub());
+    let clients = join(&mut server, 1, "/")?;
+    let (mut sent, mut back) = (Vec::new(), Vec::new());
+    wire::put_frame(&mut sent, wire::TEXT, SAID.as_bytes(), Some(MASK));
+    wire::put_frame(&mut back, wire::TEXT, SAID.as_bytes(), None);
+    for _ in 0..turns {
+        clients[0].send(&sent);
+        server.settle();
+        expect(&clients[0], back.len() as u64)?;
     }
     Ok(())
 }

@@ -1,0 +1,59 @@
+//! Several calls in one message, answered in one.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crossws_core::{HookResult, Peer};
+use serde_json::Value;
+
+use crate::calls::wire::message;
+
+/// Where answers go: each as a message, or all of a batch in one when the last of its calls is over.
+#[derive(Clone)]
+pub(super) enum Answers {
+    Single,
+    Batch(Arc<Batch>),
+}
+
+/// The answers of a batch. When nothing refers to it any more, all of them are there.
+pub(super) struct Batch {
+    peer: Peer,
+    answers: Mutex<Vec<Value>>,
+}
+
+impl Answers {
+    pub(super) fn batch(peer: &Peer) -> Self {
+        Self::Batch(Arc::new(Batch {
+            peer: peer.clone(),
+            answers: Mutex::default(),
+        }))
+    }
+
+    pub(super) fn give(&self, peer: &Peer, answer: Value) -> HookResult {
+        match self {
+            Self::Single => {
+                peer.send(message(&answer)?)?;
+            }
+            Self::Batch(batch) => batch.lock().push(answer),
+        }
+        Ok(())
+    }
+}
+
+impl Batch {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Value>> {
+        // Nothing that is done under the lock can panic halfway.
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        let answers = std::mem::take(&mut *self.lock());
+        if !answers.is_empty()
+            && let Ok(message) = message(&answers)
+        {
+            // A client that is gone needs no answers.
+            let _ = self.peer.send(message);
+        }
+    }
+}

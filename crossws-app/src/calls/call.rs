@@ -1,0 +1,165 @@
+use std::fmt;
+use std::future::poll_fn;
+use std::marker::PhantomData;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use crossws_core::{
+    BoxFuture, DecodeError, EncodeError, MaybeSend, Message, Peer, PeerState, SendError, Sent,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::calls::CallError;
+use crate::calls::pending::{Connection, Place};
+use crate::calls::wire::message;
+
+/// Calls to the client, and events for it, on routes with [`calls`](crate::calls::calls).
+pub trait PeerCalls {
+    /// Calls a method of the client's, and waits for its result.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// use crossws_app::calls::{CallError, PeerCalls};
+    /// use crossws_core::Peer;
+    ///
+    /// async fn ask(peer: &Peer) -> Result<String, CallError> {
+    ///     peer.call("your-move", ("e2", "e4")).timeout(Duration::from_secs(10)).await
+    /// }
+    /// ```
+    ///
+    /// The answer is a message from the client, and a connection's hooks run one at a time: await a
+    /// call in a method, or in a task of [`Peer::spawn`], and not in another hook or in the handler of an
+    /// event, during which it would not arrive.
+    fn call<T: DeserializeOwned>(&self, method: impl Into<String>, args: impl Serialize)
+    -> Call<T>;
+
+    /// Sends an event.
+    ///
+    /// # Errors
+    /// As [`Peer::send`]; [`SendError::Unsupported`] where the route has no
+    /// [`calls`](crate::calls::calls).
+    fn emit(&self, event: &str, payload: impl Serialize) -> Result<Sent, SendError>;
+}
+
+impl PeerCalls for Peer {
+    fn call<T: DeserializeOwned>(
+        &self,
+        method: impl Into<String>,
+        args: impl Serialize,
+    ) -> Call<T> {
+        Call {
+            peer: self.clone(),
+            method: method.into(),
+            args: serde_json::to_value(args).map_err(EncodeError::new),
+            timeout: Duration::from_secs(10),
+            result: PhantomData,
+        }
+    }
+
+    fn emit(&self, event: &str, payload: impl Serialize) -> Result<Sent, SendError> {
+        let event = event_message(self, event, payload)?;
+        self.send(event)
+    }
+}
+
+/// An event as the message that it is for this peer's client.
+fn event_message(peer: &Peer, event: &str, payload: impl Serialize) -> Result<Message, SendError> {
+    let Some(connection) = peer.extensions().get::<Connection>() else {
+        return Err(SendError::Unsupported("calls, which its route lacks"));
+    };
+    let payload = serde_json::to_value(payload).map_err(EncodeError::new)?;
+    Ok(message(&connection.form.event(event, payload))?)
+}
+
+/// A call to the client: see [`PeerCalls::call`]. It is made when it is awaited.
+///
+/// # Cancel safety
+/// Dropping the future withdraws the call: the client is told, and its answer is ignored.
+#[must_use = "a call is made when it is awaited"]
+pub struct Call<T> {
+    peer: Peer,
+    method: String,
+    args: Result<Value, EncodeError>,
+    timeout: Duration,
+    result: PhantomData<fn() -> T>,
+}
+
+impl<T: DeserializeOwned> Call<T> {
+    /// Sets how long the client may take; by default 10 seconds.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    async fn run(self) -> Result<T, CallError> {
+        let peer = &self.peer;
+        let connection = peer.extensions().get::<Connection>();
+        let connection = connection.ok_or(CallError::NoCalls)?;
+        let args = self.args?;
+        let place = connection.begin()?;
+        let call = connection.form.call(place.id, &self.method, args);
+        peer.send(message(&call)?)?;
+        let mut withdrawal = Withdrawal {
+            peer,
+            connection: &connection,
+            place: &place,
+            due: true,
+        };
+        // It ends with the connection, too.
+        let mut time = pin!(peer.sleep(self.timeout));
+        let answer = poll_fn(|cx| match place.poll(cx) {
+            Poll::Ready(answer) => Poll::Ready(Some(answer)),
+            Poll::Pending => time.as_mut().poll(cx).map(|()| None),
+        });
+        match answer.await {
+            Some(answer) => {
+                withdrawal.due = false;
+                // Within the depth that the message had.
+                T::deserialize(answer?).map_err(|error| DecodeError::new(error).into())
+            }
+            None if peer.state() == PeerState::Open => Err(CallError::Timeout(self.timeout)),
+            None => Err(CallError::Closed),
+        }
+    }
+}
+
+/// Tells the client of a call whose answer is no longer waited for.
+struct Withdrawal<'a> {
+    peer: &'a Peer,
+    connection: &'a Arc<Connection>,
+    place: &'a Place,
+    due: bool,
+}
+
+impl Drop for Withdrawal<'_> {
+    fn drop(&mut self) {
+        if self.due
+            && let Ok(message) = message(&self.connection.form.cancel(self.place.id))
+        {
+            // Where it cannot be sent, there is nobody to be told.
+            let _ = self.peer.send(message);
+        }
+    }
+}
+
+impl<T: DeserializeOwned + MaybeSend + 'static> IntoFuture for Call<T> {
+    type Output = Result<T, CallError>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+impl<T> fmt::Debug for Call<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("method", &self.method)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,107 @@
+use std::time::Duration;
+
+use crossws_core::{BoxError, DecodeError, EncodeError, SendError};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The error that answers a call, on the wire: a code, a text, and data if there are any. The codes
+/// are those of JSON-RPC 2.0 (section 5.1); from -32099 to -32000 they are the server's, and all
+/// others the application's.
+///
+/// A method that returns it answers with it. Any other error of a method is logged and answered with
+/// [`INTERNAL`](Self::INTERNAL), whose text says nothing of it.
+///
+/// ```
+/// use crossws_app::calls::Failure;
+///
+/// fn divide((a, b): (i64, i64)) -> Result<i64, Failure> {
+///     a.checked_div(b).ok_or_else(|| Failure::new(1, "there is no quotient"))
+/// }
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message} ({code})")]
+#[non_exhaustive]
+pub struct Failure {
+    /// What kind of error it is.
+    pub code: i64,
+    /// A short text for people.
+    pub message: String,
+    /// What else there is to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<Value>,
+}
+
+impl Failure {
+    /// The message is no JSON.
+    pub const PARSE: i64 = -32_700;
+    /// The message is JSON, and no call.
+    pub const INVALID_REQUEST: i64 = -32_600;
+    /// There is no method of this name.
+    pub const METHOD_NOT_FOUND: i64 = -32_601;
+    /// The arguments do not fit the method.
+    pub const INVALID_PARAMS: i64 = -32_602;
+    /// The method failed.
+    pub const INTERNAL: i64 = -32_603;
+    /// As many calls of this connection run as may.
+    pub const TOO_MANY: i64 = -32_000;
+
+    /// An error with this code and text.
+    pub fn new(code: i64, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            data: None,
+        }
+    }
+
+    /// Adds data.
+    #[must_use]
+    pub fn data(mut self, data: impl Into<Value>) -> Self {
+        self.data = Some(data.into());
+        self
+    }
+
+    /// The answer for an error that a method returned.
+    pub(super) fn of(error: BoxError) -> Result<Self, BoxError> {
+        error.downcast().map(|failure| *failure)
+    }
+}
+
+/// Why a call to the client has no result.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The client answered with an error.
+    #[error("the client answered the call with an error: {0}")]
+    Failed(#[from] Failure),
+    /// The client did not answer in time.
+    #[error("the client did not answer the call within {0:?}")]
+    Timeout(Duration),
+    /// The connection ended before the client answered.
+    #[error("the connection ended before the call was answered")]
+    Closed,
+    /// As many calls to this client wait for their answers as may.
+    #[error("{0} calls to the client wait for their answers already")]
+    TooMany(usize),
+    /// The client's result does not fit the type.
+    #[error("the result of the call: {0}")]
+    Decode(#[from] DecodeError),
+    /// The arguments cannot be encoded.
+    #[error("the arguments of the call: {0}")]
+    Encode(#[from] EncodeError),
+    /// The call could not be sent.
+    #[error(transparent)]
+    Send(SendError),
+    /// The connection's route has no [`calls`](crate::calls::calls).
+    #[error("the peer's route has no calls")]
+    NoCalls,
+}
+
+impl From<SendError> for CallError {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::Closed(_) => Self::Closed,
+            error => Self::Send(error),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Calls to a client that wait for their answers.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use serde_json::Value;
+
+use crate::calls::{CallError, Failure, WireForm};
+
+type Answer = Result<Value, Failure>;
+
+/// What a connection with calls keeps in its peer's extensions.
+pub(super) struct Connection {
+    pub(super) form: WireForm,
+    pub(super) max_pending: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    last_id: u64,
+    waiting: HashMap<u64, Slot>,
+}
+
+enum Slot {
+    Waiting(Option<Waker>),
+    Answered(Answer),
+}
+
+impl Connection {
+    pub(super) fn new(form: WireForm, max_pending: usize) -> Self {
+        Self {
+            form,
+            max_pending,
+            state: Mutex::default(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing that is done under the lock can panic halfway.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place for the answer to a call that will be made.
+    pub(super) fn begin(self: &Arc<Self>) -> Result<Place, CallError> {
+        let mut state = self.lock();
+        if state.waiting.len() >= self.max_pending {
+            return Err(CallError::TooMany(self.max_pending));
+        }
+        state.last_id += 1;
+        let id = state.last_id;
+        state.waiting.insert(id, Slot::Waiting(None));
+        drop(state);
+        let connection = Arc::clone(self);
+        Ok(Place { connection, id })
+    }
+
+    /// The client answered. Returns whether a call waits for it: answers may be late, or to calls that
+    /// were never made.
+    pub(super) fn answered(&self, id: &Value, answer: Answer) -> bool {
+        let Some(id) = id.as_u64() else {
+            return false;
+        };
+        let mut state = self.lock();
+        let Some(slot @ Slot::Waiting(_)) = state.waiting.get_mut(&id) else {
+            return false;
+        };
+        let old = std::mem::replace(slot, Slot::Answered(answer));
+        drop(state);
+        if let Slot::Waiting(Some(waker)) = old {
+            waker.wake();
+        }
+        true
+    }
+}
+
+/// Where the answer to one call arrives. Dropped, the call waits no more.
+pub(super) struct Place {
+    connection: Arc<Connection>,
+    pub(super) id: u64,
+}
+
+impl Place {
+    pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<Answer> {
+        let mut state = self.connection.lock();
+        match state.waiting.get_mut(&self.id) {
+            Some(Slot::Waiting(waker)) => {
+                let old = waker.replace(cx.waker().clone());
+                drop(state);
+                drop(old);
+                Poll::Pending
+            }
+            _ => match state.waiting.remove(&self.id) {
+                Some(Slot::Answered(answer)) => Poll::Ready(answer),
+                // It was taken before.
+                _ => Poll::Pending,
+            },
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let slot = self.connection.lock().waiting.remove(&self.id);
+        drop(slot);
+    }
+}

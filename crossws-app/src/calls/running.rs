@@ -1,0 +1,93 @@
+//! Calls of a client that are being answered.
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+
+use crossws_core::BoxFuture;
+use serde_json::Value;
+
+/// The calls of one connection that run, by their ids.
+#[derive(Default)]
+pub(super) struct Running(Mutex<HashMap<String, State>>);
+
+enum State {
+    Running(Option<Waker>),
+    Cancelled,
+}
+
+/// Why a call does not run.
+pub(super) enum Refused {
+    TooMany,
+    Duplicate,
+}
+
+impl Running {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, State>> {
+        // Nothing that is done under the lock can panic halfway.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a call in, if fewer than `most` run and none of them has its id.
+    pub(super) fn begin(self: &Arc<Self>, id: &Value, most: usize) -> Result<Run, Refused> {
+        // As JSON: the number 1 and the text "1" are two ids.
+        let id = id.to_string();
+        let mut running = self.lock();
+        if running.len() >= most {
+            return Err(Refused::TooMany);
+        }
+        if running.contains_key(&id) {
+            return Err(Refused::Duplicate);
+        }
+        running.insert(id.clone(), State::Running(None));
+        drop(running);
+        let running = Arc::clone(self);
+        Ok(Run { running, id })
+    }
+
+    /// The client withdraws a call.
+    pub(super) fn cancel(&self, id: &Value) {
+        let mut running = self.lock();
+        let Some(state) = running.get_mut(&id.to_string()) else {
+            return;
+        };
+        let old = std::mem::replace(state, State::Cancelled);
+        drop(running);
+        if let State::Running(Some(waker)) = old {
+            waker.wake();
+        }
+    }
+}
+
+/// One call that runs. Dropped, it no longer does.
+pub(super) struct Run {
+    running: Arc<Running>,
+    id: String,
+}
+
+impl Run {
+    /// Runs the call's future; `None` if the client withdrew it.
+    pub(super) async fn until_cancelled<T>(&self, mut future: BoxFuture<'static, T>) -> Option<T> {
+        poll_fn(|cx| {
+            let mut running = self.running.lock();
+            match running.get_mut(&self.id) {
+                Some(State::Running(waker)) => {
+                    let old = waker.replace(cx.waker().clone());
+                    drop(running);
+                    drop(old);
+                    future.as_mut().poll(cx).map(Some)
+                }
+                _ => Poll::Ready(None),
+            }
+        })
+        .await
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        let state = self.running.lock().remove(&self.id);
+        drop(state);
+    }
+}

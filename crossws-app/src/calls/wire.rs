@@ -1,0 +1,215 @@
+use crossws_core::{EncodeError, Message};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::calls::Failure;
+
+/// How events, calls and answers look on the wire. All are JSON in text messages.
+///
+/// | | [`Plain`](Self::Plain) | [`JsonRpc`](Self::JsonRpc) |
+/// |---|---|---|
+/// | event | `{"event":E,"payload":P}` | `{"jsonrpc":"2.0","method":E,"params":P}` |
+/// | call | `{"call":M,"id":I,"args":A}` | `{"jsonrpc":"2.0","method":M,"params":A,"id":I}` |
+/// | answer | `{"id":I,"result":R}` | `{"jsonrpc":"2.0","id":I,"result":R}` |
+/// | failure | `{"id":I,"error":F}` | `{"jsonrpc":"2.0","id":I,"error":F}` |
+/// | cancellation | `{"cancel":I}` | the notification `$/cancelRequest` with `{"id":I}` |
+///
+/// An id is a number or a string of at most 128 bytes. Payloads and arguments may be left out: they are
+/// null then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum WireForm {
+    /// The form of this crate. What is neither of these is a message for the hooks inside.
+    #[default]
+    Plain,
+    /// JSON-RPC 2.0. What is not is answered with an error, as the specification says. Cancellations
+    /// are those of the Language Server Protocol.
+    JsonRpc,
+}
+
+/// The name of JSON-RPC's cancellation.
+const CANCEL: &str = "$/cancelRequest";
+
+/// The longest id that is a string, in bytes.
+const MAX_ID: usize = 128;
+
+/// What a message is.
+#[derive(Debug, PartialEq)]
+pub(super) enum Incoming {
+    Event {
+        name: String,
+        payload: Value,
+    },
+    Call {
+        id: Value,
+        method: String,
+        args: Value,
+    },
+    Answer {
+        id: Value,
+        result: Result<Value, Failure>,
+    },
+    Cancel {
+        id: Value,
+    },
+    /// None of these; answered under this id where the form has errors for it.
+    Invalid {
+        id: Value,
+    },
+    /// No message of this form.
+    Other,
+}
+
+impl WireForm {
+    pub(super) fn read(self, message: Value) -> Incoming {
+        match (self, message) {
+            (Self::Plain, Value::Object(members)) => plain(members),
+            (Self::Plain, _) => Incoming::Other,
+            (Self::JsonRpc, Value::Object(members)) => json_rpc(members),
+            (Self::JsonRpc, _) => Incoming::Invalid { id: Value::Null },
+        }
+    }
+
+    pub(super) fn event(self, name: &str, payload: Value) -> Value {
+        match self {
+            Self::Plain => json!({"event": name, "payload": payload}),
+            Self::JsonRpc => request(name, payload),
+        }
+    }
+
+    pub(super) fn call(self, id: u64, method: &str, args: Value) -> Value {
+        match self {
+            Self::Plain => json!({"call": method, "id": id, "args": args}),
+            Self::JsonRpc => {
+                let mut call = request(method, args);
+                call["id"] = id.into();
+                call
+            }
+        }
+    }
+
+    pub(super) fn cancel(self, id: u64) -> Value {
+        match self {
+            Self::Plain => json!({"cancel": id}),
+            Self::JsonRpc => request(CANCEL, json!({"id": id})),
+        }
+    }
+
+    pub(super) fn answer(self, id: Value, result: Result<Value, Failure>) -> Value {
+        let mut answer = match result {
+            Ok(result) => json!({"id": id, "result": result}),
+            Err(failure) => json!({"id": id, "error": failure}),
+        };
+        if self == Self::JsonRpc {
+            answer["jsonrpc"] = "2.0".into();
+        }
+        answer
+    }
+}
+
+/// Parameters of JSON-RPC are an object or a list, and may be left out.
+fn request(method: &str, params: Value) -> Value {
+    let mut request = json!({"jsonrpc": "2.0", "method": method});
+    match params {
+        Value::Null => {}
+        Value::Object(_) | Value::Array(_) => request["params"] = params,
+        one => request["params"] = json!([one]),
+    }
+    request
+}
+
+fn plain(mut members: Map<String, Value>) -> Incoming {
+    let id = members.remove("id");
+    if let Some(Value::String(name)) = members.get_mut("event") {
+        let name = std::mem::take(name);
+        let payload = members.remove("payload").unwrap_or_default();
+        return Incoming::Event { name, payload };
+    }
+    if let Some(id) = members.remove("cancel") {
+        return Incoming::Cancel { id };
+    }
+    let Some(id) = id else {
+        return Incoming::Other;
+    };
+    match members.remove("call") {
+        Some(Value::String(method)) if is_id(&id) => {
+            let args = members.remove("args").unwrap_or_default();
+            Incoming::Call { id, method, args }
+        }
+        Some(_) => Incoming::Invalid { id: known(id) },
+        None => answer(id, members),
+    }
+}
+
+fn json_rpc(mut members: Map<String, Value>) -> Incoming {
+    let id = members.remove("id");
+    if members.get("jsonrpc").and_then(Value::as_str) != Some("2.0") {
+        let id = id.map_or(Value::Null, known);
+        return Incoming::Invalid { id };
+    }
+    let Some(method) = members.remove("method") else {
+        // An error without an id tells of a message that the client could not read: answered, it might
+        // be answered without end.
+        return match id {
+            None if members.contains_key("error") => answer(Value::Null, members),
+            None => Incoming::Invalid { id: Value::Null },
+            Some(id) => answer(id, members),
+        };
+    };
+    let params = members.remove("params");
+    let structured = matches!(params, None | Some(Value::Object(_) | Value::Array(_)));
+    let mut params = params.unwrap_or_default();
+    match (method, id) {
+        (Value::String(method), None) if structured && method == CANCEL => {
+            let id = params.get_mut("id").map(Value::take).unwrap_or_default();
+            Incoming::Cancel { id }
+        }
+        (Value::String(name), None) if structured => Incoming::Event {
+            name,
+            payload: params,
+        },
+        (Value::String(method), Some(id)) if structured && (is_id(&id) || id.is_null()) => {
+            Incoming::Call {
+                id,
+                method,
+                args: params,
+            }
+        }
+        (_, id) => Incoming::Invalid {
+            id: id.map_or(Value::Null, known),
+        },
+    }
+}
+
+fn answer(id: Value, mut members: Map<String, Value>) -> Incoming {
+    if let Some(result) = members.remove("result") {
+        let result = Ok(result);
+        return Incoming::Answer { id, result };
+    }
+    match members.remove("error") {
+        Some(error) => {
+            let unreadable = |_| Failure::new(0, "the client's error cannot be read");
+            let result = Err(serde_json::from_value(error).unwrap_or_else(unreadable));
+            Incoming::Answer { id, result }
+        }
+        None => Incoming::Invalid { id: known(id) },
+    }
+}
+
+fn is_id(id: &Value) -> bool {
+    match id {
+        Value::Number(_) => true,
+        Value::String(id) => id.len() <= MAX_ID,
+        _ => false,
+    }
+}
+
+/// An id as it may be repeated to the client.
+fn known(id: Value) -> Value {
+    if is_id(&id) { id } else { Value::Null }
+}
+
+/// A value as a message.
+pub(super) fn message(value: &(impl Serialize + ?Sized)) -> Result<Message, EncodeError> {
+    Message::from_json(value)
+}

@@ -1,0 +1,363 @@
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crossws_core::{
+    BoxError, BoxFuture, Closed, HookResult, Hooks, Message, Peer, Subscription, Wrap,
+};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::calls::batch::Answers;
+use crate::calls::handler::{AnyHandler, Handler, Hearer};
+use crate::calls::pending::Connection;
+use crate::calls::running::{Refused, Run, Running};
+use crate::calls::wire::Incoming;
+use crate::calls::{Event, EventHandler, Failure, MethodHandler, WireForm};
+use crate::{Decode, DecodeLimits, JsonCodec, LimitExceeded, Malformed, OnMalformed};
+
+/// Hooks with named events and calls around them. Methods answer the client's calls, and
+/// [`PeerCalls::call`](crate::calls::PeerCalls::call) makes calls to the client. What is neither an event
+/// nor a call nor an answer reaches the hooks inside.
+///
+/// ```
+/// use crossws_app::calls::{PeerCalls, calls};
+/// use crossws_core::{BoxError, Peer, hooks};
+///
+/// let app = calls(hooks())
+///     .method("add", |_: Peer, (a, b): (i64, i64)| async move { Ok::<_, BoxError>(a + b) })
+///     .event("typing", |peer: Peer, name: String| async move {
+///         peer.publish("talk", name).map(drop)
+///     })
+///     .method("confirmed", |peer: Peer, question: String| async move {
+///         peer.call::<bool>("confirm", question).await
+///     });
+/// # fn takes(_: impl crossws_core::Hooks) {} takes(app);
+/// ```
+///
+/// Events are heard one at a time, in order, as messages are. Methods run while the client's next
+/// messages are heard, at most [`max_running`](Calls::max_running) of them at a time, and end with the
+/// connection.
+pub fn calls<H: Hooks>(hooks: H) -> Calls<H> {
+    Calls(Inner {
+        hooks,
+        methods: HashMap::new(),
+        events: HashMap::new(),
+        any_event: None,
+        form: WireForm::Plain,
+        unknown: OnMalformed::Skip,
+        limits: DecodeLimits::new(),
+        max_running: 100,
+        max_pending: 1_000,
+        max_batch: 50,
+    })
+}
+
+/// See [`calls`].
+#[must_use = "hooks do nothing until a server runs them"]
+pub struct Calls<H>(Inner<H>);
+
+type Method = Arc<dyn AnyHandler<Result<Value, BoxError>>>;
+
+struct Inner<H> {
+    hooks: H,
+    methods: HashMap<String, Method>,
+    events: HashMap<String, Box<dyn AnyHandler<HookResult>>>,
+    any_event: Option<Box<dyn EventHandler<Event>>>,
+    form: WireForm,
+    unknown: OnMalformed,
+    limits: DecodeLimits,
+    max_running: usize,
+    max_pending: usize,
+    max_batch: usize,
+}
+
+impl<H: Hooks> Calls<H> {
+    /// Answers calls of this method. Another one of the same name is replaced.
+    pub fn method<M, Args>(mut self, name: impl Into<String>, method: M) -> Self
+    where
+        M: MethodHandler<Args>,
+        Args: DeserializeOwned + 'static,
+    {
+        let method = Arc::new(Handler::new(method));
+        self.0.methods.insert(name.into(), method);
+        self
+    }
+
+    /// Hears events of this name. Another handler of the same name is replaced.
+    pub fn event<E, Payload>(mut self, name: impl Into<String>, hear: E) -> Self
+    where
+        E: EventHandler<Payload>,
+        Payload: DeserializeOwned + 'static,
+    {
+        let hearer = Box::new(Hearer::new(hear));
+        self.0.events.insert(name.into(), hearer);
+        self
+    }
+
+    /// Hears all events that no other handler is for.
+    pub fn any_event(mut self, hear: impl EventHandler<Event>) -> Self {
+        self.0.any_event = Some(Box::new(hear));
+        self
+    }
+
+    /// Sets what happens to a client with an event that no handler is for ([`Malformed::Unknown`]), or
+    /// whose payload does not fit ([`Malformed::Decode`]); by default the event is skipped, with a
+    /// warning. A call of an unknown method is answered with an error.
+    pub fn on_unknown(mut self, policy: OnMalformed) -> Self {
+        self.0.unknown = policy;
+        self
+    }
+
+    /// Sets how events, calls and answers look on the wire.
+    pub fn form(mut self, form: WireForm) -> Self {
+        self.0.form = form;
+        self
+    }
+
+    /// As [`form`](Self::form), JSON-RPC 2.0: for the clients that exist.
+    pub fn json_rpc(self) -> Self {
+        self.form(WireForm::JsonRpc)
+    }
+
+    /// Sets how many methods may run at a time for one connection; by default 100. A call above that is
+    /// answered with [`Failure::TOO_MANY`].
+    pub fn max_running(mut self, most: usize) -> Self {
+        self.0.max_running = most;
+        self
+    }
+
+    /// Sets how many calls to one client may wait for their answers; by default 1,000. A call above
+    /// that fails with [`CallError::TooMany`](crate::calls::CallError::TooMany).
+    pub fn max_pending(mut self, most: usize) -> Self {
+        self.0.max_pending = most;
+        self
+    }
+
+    /// Sets how many calls and notifications a batch of JSON-RPC may have; by default 50. A larger one
+    /// is answered with [`Failure::INVALID_REQUEST`], and none of it runs.
+    pub fn max_batch(mut self, most: usize) -> Self {
+        self.0.max_batch = most;
+        self
+    }
+
+    /// Sets what a message may consist of.
+    pub fn decode_limits(mut self, limits: DecodeLimits) -> Self {
+        self.0.limits = limits;
+        self
+    }
+}
+
+impl<H: Hooks> Hooks for Calls<H> {
+    crossws_core::forward_hooks!(self => self.0);
+}
+
+impl<H: Hooks> Wrap for Inner<H> {
+    type Inner = H;
+
+    fn inner(&self) -> &H {
+        &self.hooks
+    }
+
+    async fn open(&self, peer: &Peer) -> HookResult {
+        self.connection(peer);
+        self.hooks.open(peer).await
+    }
+
+    // A peer that has slept has no extensions until one of its hooks runs.
+    async fn timer(&self, peer: &Peer, name: &str) -> HookResult {
+        self.connection(peer);
+        self.hooks.timer(peer, name).await
+    }
+
+    async fn subscription(&self, peer: &Peer, event: Subscription) -> HookResult {
+        self.connection(peer);
+        self.hooks.subscription(peer, event).await
+    }
+
+    async fn close(&self, peer: &Peer, closed: Closed) -> HookResult {
+        self.connection(peer);
+        self.hooks.close(peer, closed).await
+    }
+
+    async fn message(&self, peer: &Peer, message: Message) -> HookResult {
+        self.connection(peer);
+        let is_text = message.is_text() || self.form == WireForm::JsonRpc;
+        let value = match is_text {
+            true => JsonCodec.decode(&message, &self.limits),
+            false => return self.hooks.message(peer, message).await,
+        };
+        match (value, self.form) {
+            (Ok(Value::Array(batch)), WireForm::JsonRpc) => self.batch(peer, batch).await,
+            (Ok(value), _) => {
+                self.incoming(peer, value, Some(message), &Answers::Single)
+                    .await
+            }
+            (Err(_), WireForm::Plain) => self.hooks.message(peer, message).await,
+            (Err(error), WireForm::JsonRpc) => {
+                let failure = match LimitExceeded::of(&error) {
+                    Some(limit) => Failure::new(Failure::INVALID_REQUEST, limit.to_string()),
+                    None => Failure::new(Failure::PARSE, "parse error"),
+                };
+                self.fail(peer, Value::Null, failure, &Answers::Single)
+            }
+        }
+    }
+}
+
+impl<H: Hooks> Inner<H> {
+    fn connection(&self, peer: &Peer) -> Arc<Connection> {
+        if let Some(connection) = peer.extensions().get() {
+            return connection;
+        }
+        let connection = Connection::new(self.form, self.max_pending);
+        peer.extensions().insert(connection);
+        peer.extensions()
+            .get()
+            .unwrap_or_else(|| Arc::new(Connection::new(self.form, self.max_pending)))
+    }
+
+    /// JSON-RPC 2.0, section 6.
+    async fn batch(&self, peer: &Peer, batch: Vec<Value>) -> HookResult {
+        let text = match batch.len() {
+            0 => "an empty batch".to_owned(),
+            count if count > self.max_batch => format!("more than {} in a batch", self.max_batch),
+            _ => {
+                let answers = Answers::batch(peer);
+                for value in batch {
+                    self.incoming(peer, value, None, &answers).await?;
+                }
+                return Ok(());
+            }
+        };
+        let failure = Failure::new(Failure::INVALID_REQUEST, text);
+        self.fail(peer, Value::Null, failure, &Answers::Single)
+    }
+
+    async fn incoming(
+        &self,
+        peer: &Peer,
+        value: Value,
+        message: Option<Message>,
+        answers: &Answers,
+    ) -> HookResult {
+        match self.form.read(value) {
+            Incoming::Event { name, payload } => self.event(peer, name, payload).await,
+            Incoming::Call { id, method, args } => self.call(peer, id, &method, args, answers),
+            Incoming::Answer { id, result } => {
+                if !self.connection(peer).answered(&id, result) {
+                    tracing::debug!(%peer, "an answer that no call waits for");
+                }
+                Ok(())
+            }
+            Incoming::Cancel { id } => {
+                peer.extensions()
+                    .get_or_default::<Arc<Running>>()
+                    .cancel(&id);
+                Ok(())
+            }
+            Incoming::Invalid { id } => {
+                let failure = Failure::new(Failure::INVALID_REQUEST, "invalid request");
+                self.fail(peer, id, failure, answers)
+            }
+            Incoming::Other => match message {
+                Some(message) => self.hooks.message(peer, message).await,
+                None => Ok(()),
+            },
+        }
+    }
+
+    async fn event(&self, peer: &Peer, name: String, payload: Value) -> HookResult {
+        let malformed = match (self.events.get(&name), &self.any_event) {
+            (Some(hearer), _) => match hearer.handle(peer, payload) {
+                Ok(heard) => return heard.await,
+                Err(error) => error.into(),
+            },
+            (None, Some(any)) => {
+                let event = Event { name, payload };
+                return any.hear(peer.clone(), event).await;
+            }
+            (None, None) => Malformed::Unknown(name),
+        };
+        self.unknown.apply(peer, malformed, |text| {
+            // Notifications of JSON-RPC are never answered.
+            if self.form == WireForm::Plain {
+                peer.send(crate::Encode::<()>::encode_error(&JsonCodec, text)?)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn call(
+        &self,
+        peer: &Peer,
+        id: Value,
+        method: &str,
+        args: Value,
+        answers: &Answers,
+    ) -> HookResult {
+        let failure = match self.begin(peer, &id, method, args) {
+            Ok((run, future)) => {
+                let (peer, answers, form) = (peer.clone(), answers.clone(), self.form);
+                peer.clone().spawn(async move {
+                    let Some(result) = run.until_cancelled(future).await else {
+                        return Ok(());
+                    };
+                    let result = result.map_err(|error| {
+                        Failure::of(error).unwrap_or_else(|error| {
+                            tracing::error!(%peer, %error, "a method failed");
+                            Failure::new(Failure::INTERNAL, "internal error")
+                        })
+                    });
+                    // Before the answer, because its id may be used again from then on.
+                    drop(run);
+                    answers.give(&peer, form.answer(id, result))
+                });
+                return Ok(());
+            }
+            Err(failure) => failure,
+        };
+        self.fail(peer, id, failure, answers)
+    }
+
+    /// The method's future, and the place that it takes while it runs.
+    fn begin(
+        &self,
+        peer: &Peer,
+        id: &Value,
+        method: &str,
+        args: Value,
+    ) -> Result<(Run, BoxFuture<'static, Result<Value, BoxError>>), Failure> {
+        let Some(handler) = self.methods.get(method) else {
+            return Err(Failure::new(Failure::METHOD_NOT_FOUND, "method not found"));
+        };
+        let running = peer.extensions().get_or_default::<Arc<Running>>();
+        let run = running
+            .begin(id, self.max_running)
+            .map_err(|refused| match refused {
+                Refused::TooMany => Failure::new(Failure::TOO_MANY, "too many calls at a time"),
+                Refused::Duplicate => {
+                    Failure::new(Failure::INVALID_REQUEST, "a call with this id runs")
+                }
+            })?;
+        let future = handler.handle(peer, args).map_err(|error| {
+            let data = error.to_string();
+            Failure::new(Failure::INVALID_PARAMS, "invalid params").data(data)
+        })?;
+        Ok((run, future))
+    }
+
+    fn fail(&self, peer: &Peer, id: Value, failure: Failure, answers: &Answers) -> HookResult {
+        answers.give(peer, self.form.answer(id, Err(failure)))
+    }
+}
+
+impl<H> fmt::Debug for Calls<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Calls")
+            .field("form", &self.0.form)
+            .field("methods", &self.0.methods.len())
+            .field("events", &self.0.events.len())
+            .finish_non_exhaustive()
+    }
+}

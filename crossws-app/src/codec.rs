@@ -1,0 +1,140 @@
+//! What messages are on the wire: JSON and others, within bounds.
+
+mod auto;
+mod bounded;
+#[cfg(feature = "cbor")]
+mod cbor;
+mod json;
+mod limits;
+#[cfg(feature = "message-pack")]
+mod message_pack;
+
+pub use auto::{AutoCodec, Payload};
+#[cfg(feature = "cbor")]
+pub use cbor::{Cbor, CborCodec};
+pub use json::JsonCodec;
+pub use limits::{DecodeLimits, LimitExceeded};
+#[cfg(feature = "message-pack")]
+pub use message_pack::{MessagePack, MessagePackCodec};
+
+use crossws_core::{DecodeError, EncodeError, MaybeSend, MaybeSync, Message};
+
+/// The half of a codec that reads messages: see [`typed`](crate::typed).
+///
+/// [`JsonCodec`] reads every type that implements `serde::Deserialize`. Implement this and [`Encode`]
+/// for a format of your own.
+///
+/// ```
+/// use crossws_app::{Decode, DecodeLimits, Encode};
+/// use crossws_core::{DecodeError, EncodeError, Message};
+///
+/// /// Numbers of eight bytes.
+/// struct Numbers;
+///
+/// impl Decode<u64> for Numbers {
+///     fn decode(&self, message: &Message, _: &DecodeLimits) -> Result<u64, DecodeError> {
+///         let bytes = message.as_bytes()[..].try_into().map_err(DecodeError::new)?;
+///         Ok(u64::from_be_bytes(bytes))
+///     }
+/// }
+///
+/// impl Encode<u64> for Numbers {
+///     fn encode(&self, number: &u64) -> Result<Message, EncodeError> {
+///         Ok(number.to_be_bytes().into())
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot read a message as `{T}`",
+    note = "the codecs of this crate read what implements `serde::Deserialize` and borrows nothing",
+    note = "`AutoCodec` reads a `Payload`"
+)]
+pub trait Decode<T>: MaybeSend + MaybeSync + 'static {
+    /// Reads a message.
+    ///
+    /// # Errors
+    /// When the payload is not in this format, does not fit `T`, or exceeds the limits.
+    fn decode(&self, message: &Message, limits: &DecodeLimits) -> Result<T, DecodeError>;
+}
+
+/// The half of a codec that writes messages: see [`Decode`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot write `{T}` as a message",
+    note = "the codecs of this crate write what implements `serde::Serialize`"
+)]
+pub trait Encode<T>: MaybeSend + MaybeSync + 'static {
+    /// Writes a message.
+    ///
+    /// # Errors
+    /// When the value cannot be represented in this format.
+    fn encode(&self, value: &T) -> Result<Message, EncodeError>;
+
+    /// Writes what a client is told whose message was malformed, where
+    /// [`OnMalformed::Reply`](crate::OnMalformed::Reply) says that it is:
+    /// `{"type":"error","message":…}`, by default as JSON.
+    ///
+    /// # Errors
+    /// When the message cannot be represented in this format.
+    fn encode_error(&self, message: &str) -> Result<Message, EncodeError> {
+        Message::from_json(&ErrorMessage::new(message))
+    }
+}
+
+/// What a client is told whose message was malformed.
+#[derive(serde::Serialize)]
+pub(crate) struct ErrorMessage<'a> {
+    r#type: &'static str,
+    message: &'a str,
+}
+
+impl<'a> ErrorMessage<'a> {
+    pub(crate) fn new(message: &'a str) -> Self {
+        let r#type = "error";
+        Self { r#type, message }
+    }
+}
+
+/// Codecs that write a value as one binary message.
+#[cfg(any(feature = "cbor", feature = "message-pack"))]
+macro_rules! binary_codec {
+    ($codec:ident, $wrapper:ident, $write:path, $read:path) => {
+        impl<T: serde::de::DeserializeOwned> crate::Decode<T> for $codec {
+            fn decode(
+                &self,
+                message: &crossws_core::Message,
+                limits: &crate::DecodeLimits,
+            ) -> Result<T, crossws_core::DecodeError> {
+                match message {
+                    crossws_core::Message::Binary(bytes) => $read(bytes, limits),
+                    crossws_core::Message::Text(_) => Err(crossws_core::DecodeError::new(
+                        "a binary message is expected, and this one is text",
+                    )),
+                }
+            }
+        }
+
+        impl<T: serde::Serialize> crate::Encode<T> for $codec {
+            fn encode(
+                &self,
+                value: &T,
+            ) -> Result<crossws_core::Message, crossws_core::EncodeError> {
+                $write(value).map(Into::into)
+            }
+
+            fn encode_error(
+                &self,
+                message: &str,
+            ) -> Result<crossws_core::Message, crossws_core::EncodeError> {
+                $write(&crate::codec::ErrorMessage::new(message)).map(Into::into)
+            }
+        }
+
+        impl<T: serde::Serialize> crossws_core::IntoMessage for $wrapper<T> {
+            fn into_message(self) -> Result<crossws_core::Message, crossws_core::EncodeError> {
+                $write(&self.0).map(Into::into)
+            }
+        }
+    };
+}
+#[cfg(any(feature = "cbor", feature = "message-pack"))]
+pub(crate) use binary_codec;

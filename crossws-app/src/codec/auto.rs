@@ -1,0 +1,60 @@
+use crossws_core::{Bytes, DecodeError, EncodeError, Message, Utf8Bytes};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{Decode, DecodeLimits, Encode, JsonCodec, LimitExceeded};
+
+/// A message as it reads best: what [`AutoCodec`] yields.
+// Exhaustive on purpose: a message is one of these three.
+#[allow(clippy::exhaustive_enums)]
+#[derive(Debug, Clone, PartialEq)]
+pub enum Payload {
+    /// A text that is JSON.
+    Json(Value),
+    /// Any other text.
+    Text(Utf8Bytes),
+    /// A binary message.
+    Binary(Bytes),
+}
+
+/// Reads a text as JSON if it is that, and as text otherwise, and leaves binary messages as they
+/// are. What is sent is JSON.
+///
+/// ```
+/// use crossws_app::{AutoCodec, Payload, messages, typed_as};
+///
+/// let app = typed_as(
+///     AutoCodec,
+///     messages().on_message(|peer, payload: Payload| async move {
+///         peer.send(match payload {
+///             Payload::Json(_) => "json",
+///             Payload::Text(_) => "text",
+///             Payload::Binary(_) => "binary",
+///         })
+///     }),
+/// );
+/// # fn takes(_: impl crossws_core::Hooks) {} takes(app);
+/// ```
+#[allow(clippy::exhaustive_structs)]
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AutoCodec;
+
+impl Decode<Payload> for AutoCodec {
+    fn decode(&self, message: &Message, limits: &DecodeLimits) -> Result<Payload, DecodeError> {
+        let text = match message {
+            Message::Text(text) => text,
+            Message::Binary(bytes) => return Ok(Payload::Binary(bytes.clone())),
+        };
+        match JsonCodec.decode(message, limits) {
+            Ok(value) => Ok(Payload::Json(value)),
+            Err(error) if LimitExceeded::of(&error).is_some() => Err(error),
+            Err(_) => Ok(Payload::Text(text.clone())),
+        }
+    }
+}
+
+impl<T: Serialize> Encode<T> for AutoCodec {
+    fn encode(&self, value: &T) -> Result<Message, EncodeError> {
+        JsonCodec.encode(value)
+    }
+}

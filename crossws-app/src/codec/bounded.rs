@@ -1,0 +1,273 @@
+//! A deserializer around any other, which counts what it yields.
+
+use std::cell::Cell;
+use std::fmt;
+
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor};
+
+use crate::{DecodeLimits, LimitExceeded};
+
+/// What is left of the limits.
+pub(super) struct Budget {
+    pub(super) limits: DecodeLimits,
+    pub(super) depth: Cell<usize>,
+    pub(super) items: Cell<usize>,
+    pub(super) exceeded: Cell<Option<LimitExceeded>>,
+}
+
+impl Budget {
+    /// Goes one level down for as long as the guard lives.
+    #[inline]
+    fn enter<E: Error>(&self) -> Result<Level<'_>, E> {
+        match self.depth.get().checked_sub(1) {
+            Some(left) => {
+                self.depth.set(left);
+                Ok(Level(&self.depth))
+            }
+            None => Err(self.exceed(LimitExceeded::Depth(self.limits.max_depth))),
+        }
+    }
+
+    #[inline]
+    fn item<E: Error>(&self) -> Result<(), E> {
+        match self.items.get().checked_sub(1) {
+            Some(left) => {
+                self.items.set(left);
+                Ok(())
+            }
+            None => Err(self.exceed(LimitExceeded::Items(self.limits.max_items))),
+        }
+    }
+
+    #[cold]
+    fn exceed<E: Error>(&self, exceeded: LimitExceeded) -> E {
+        self.exceeded.set(Some(exceeded));
+        E::custom(exceeded)
+    }
+}
+
+struct Level<'b>(&'b Cell<usize>);
+
+impl Drop for Level<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.set(self.0.get() + 1);
+    }
+}
+
+/// Any of serde's traits for reading, within a budget.
+pub(super) struct Bounded<'b, T> {
+    inner: T,
+    budget: &'b Budget,
+}
+
+impl<'b, T> Bounded<'b, T> {
+    #[inline]
+    pub(super) fn new(inner: T, budget: &'b Budget) -> Self {
+        Self { inner, budget }
+    }
+}
+
+macro_rules! forward_deserialize {
+    ($($method:ident($($name:ident: $type:ty),*))*) => {$(
+        #[inline]
+        fn $method<V: Visitor<'de>>(self, $($name: $type,)* visitor: V) -> Result<V::Value, D::Error> {
+            self.inner.$method($($name,)* Bounded::new(visitor, self.budget))
+        }
+    )*};
+}
+
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for Bounded<'_, D> {
+    type Error = D::Error;
+
+    forward_deserialize! {
+        deserialize_any() deserialize_bool()
+        deserialize_i8() deserialize_i16() deserialize_i32() deserialize_i64() deserialize_i128()
+        deserialize_u8() deserialize_u16() deserialize_u32() deserialize_u64() deserialize_u128()
+        deserialize_f32() deserialize_f64() deserialize_char() deserialize_str() deserialize_string()
+        deserialize_bytes() deserialize_byte_buf() deserialize_option() deserialize_unit()
+        deserialize_seq() deserialize_map() deserialize_identifier() deserialize_ignored_any()
+        deserialize_unit_struct(name: &'static str)
+        deserialize_newtype_struct(name: &'static str)
+        deserialize_tuple(len: usize)
+        deserialize_tuple_struct(name: &'static str, len: usize)
+        deserialize_struct(name: &'static str, fields: &'static [&'static str])
+        deserialize_enum(name: &'static str, variants: &'static [&'static str])
+    }
+
+    #[inline]
+    fn is_human_readable(&self) -> bool {
+        self.inner.is_human_readable()
+    }
+}
+
+macro_rules! forward_visit {
+    ($($method:ident($type:ty))*) => {$(
+        #[inline]
+        fn $method<E: Error>(self, value: $type) -> Result<V::Value, E> {
+            self.inner.$method(value)
+        }
+    )*};
+}
+
+macro_rules! nested_visit {
+    ($($method:ident<$access:ident: $trait:path>)*) => {$(
+        #[inline]
+        fn $method<A: $trait>(self, access: A) -> Result<V::Value, A::Error> {
+            let _level = self.budget.enter()?;
+            self.inner.$method(Bounded::new(access, self.budget))
+        }
+    )*};
+}
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for Bounded<'_, V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.expecting(f)
+    }
+
+    forward_visit! {
+        visit_bool(bool)
+        visit_i8(i8) visit_i16(i16) visit_i32(i32) visit_i64(i64) visit_i128(i128)
+        visit_u8(u8) visit_u16(u16) visit_u32(u32) visit_u64(u64) visit_u128(u128)
+        visit_f32(f32) visit_f64(f64) visit_char(char)
+        visit_str(&str) visit_borrowed_str(&'de str) visit_string(String)
+        visit_bytes(&[u8]) visit_borrowed_bytes(&'de [u8]) visit_byte_buf(Vec<u8>)
+    }
+
+    nested_visit! {
+        visit_some<D: Deserializer<'de>>
+        visit_seq<A: SeqAccess<'de>>
+        visit_map<A: MapAccess<'de>>
+        visit_enum<A: EnumAccess<'de>>
+    }
+
+    /// No level of its own: it is as its field is.
+    #[inline]
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
+        self.inner
+            .visit_newtype_struct(Bounded::new(inner, self.budget))
+    }
+
+    #[inline]
+    fn visit_none<E: Error>(self) -> Result<V::Value, E> {
+        self.inner.visit_none()
+    }
+
+    #[inline]
+    fn visit_unit<E: Error>(self) -> Result<V::Value, E> {
+        self.inner.visit_unit()
+    }
+}
+
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Bounded<'_, S> {
+    type Value = S::Value;
+
+    #[inline]
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<S::Value, D::Error> {
+        self.inner
+            .deserialize(Bounded::new(deserializer, self.budget))
+    }
+}
+
+impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Bounded<'_, A> {
+    type Error = A::Error;
+
+    #[inline]
+    fn next_element_seed<T>(&mut self, seed: T) -> Result<Option<T::Value>, A::Error>
+    where
+        T: DeserializeSeed<'de>,
+    {
+        let element = self
+            .inner
+            .next_element_seed(Bounded::new(seed, self.budget))?;
+        if element.is_some() {
+            self.budget.item()?;
+        }
+        Ok(element)
+    }
+
+    #[inline]
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.inner.size_hint()?.min(self.budget.items.get()))
+    }
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Bounded<'_, A> {
+    type Error = A::Error;
+
+    #[inline]
+    fn next_key_seed<K>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error>
+    where
+        K: DeserializeSeed<'de>,
+    {
+        let key = self.inner.next_key_seed(Bounded::new(seed, self.budget))?;
+        if key.is_some() {
+            self.budget.item()?;
+        }
+        Ok(key)
+    }
+
+    #[inline]
+    fn next_value_seed<T>(&mut self, seed: T) -> Result<T::Value, A::Error>
+    where
+        T: DeserializeSeed<'de>,
+    {
+        self.inner.next_value_seed(Bounded::new(seed, self.budget))
+    }
+
+    #[inline]
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.inner.size_hint()?.min(self.budget.items.get()))
+    }
+}
+
+impl<'b, 'de, A: EnumAccess<'de>> EnumAccess<'de> for Bounded<'b, A> {
+    type Error = A::Error;
+    type Variant = Bounded<'b, A::Variant>;
+
+    #[inline]
+    fn variant_seed<T>(self, seed: T) -> Result<(T::Value, Self::Variant), A::Error>
+    where
+        T: DeserializeSeed<'de>,
+    {
+        let (value, variant) = self.inner.variant_seed(Bounded::new(seed, self.budget))?;
+        Ok((value, Bounded::new(variant, self.budget)))
+    }
+}
+
+impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Bounded<'_, A> {
+    type Error = A::Error;
+
+    #[inline]
+    fn unit_variant(self) -> Result<(), A::Error> {
+        self.inner.unit_variant()
+    }
+
+    #[inline]
+    fn newtype_variant_seed<T>(self, seed: T) -> Result<T::Value, A::Error>
+    where
+        T: DeserializeSeed<'de>,
+    {
+        self.inner
+            .newtype_variant_seed(Bounded::new(seed, self.budget))
+    }
+
+    #[inline]
+    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, A::Error> {
+        self.inner
+            .tuple_variant(len, Bounded::new(visitor, self.budget))
+    }
+
+    #[inline]
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, A::Error> {
+        self.inner
+            .struct_variant(fields, Bounded::new(visitor, self.budget))
+    }
+}

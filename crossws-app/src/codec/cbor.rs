@@ -1,0 +1,41 @@
+use cbor4ii::core::dec::Read;
+use cbor4ii::core::utils::SliceReader;
+use crossws_core::{Bytes, DecodeError, EncodeError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::DecodeLimits;
+use crate::codec::binary_codec;
+
+/// CBOR (RFC 8949) in binary messages.
+///
+/// `None` is null. The unit type, and so the null of a `serde_json::Value`, is written as an empty
+/// array. Tags other than those of big integers are refused.
+#[allow(clippy::exhaustive_structs)]
+#[derive(Debug, Clone, Copy, Default)]
+pub struct CborCodec;
+
+/// A value to be sent as a CBOR message: `peer.send(Cbor(&state))`.
+#[allow(clippy::exhaustive_structs)]
+#[derive(Debug, Clone, Copy)]
+pub struct Cbor<T>(
+    /// The value.
+    pub T,
+);
+
+binary_codec!(CborCodec, Cbor, write, read);
+
+fn write<T: Serialize>(value: &T) -> Result<Vec<u8>, EncodeError> {
+    cbor4ii::serde::to_vec(Vec::new(), value).map_err(EncodeError::new)
+}
+
+fn read<T: DeserializeOwned>(bytes: &Bytes, limits: &DecodeLimits) -> Result<T, DecodeError> {
+    let mut reader = SliceReader::new(bytes);
+    let value = limits.deserialize(&mut cbor4ii::serde::Deserializer::new(&mut reader))?;
+    // Where the value has ended.
+    let rest = reader.fill(1).map_err(DecodeError::new)?;
+    if !rest.as_ref().is_empty() {
+        return Err(DecodeError::new("bytes follow the value"));
+    }
+    Ok(value)
+}

@@ -1,0 +1,42 @@
+use crossws_core::{DecodeError, EncodeError, Message};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{Decode, DecodeLimits, Encode};
+
+/// JSON (RFC 8259) in text messages, read from binary ones too: the codec of
+/// [`typed`](crate::typed).
+///
+/// Of the [`DecodeLimits`], no depth greater than 127 is reached: the parser's own limit is 128.
+#[allow(clippy::exhaustive_structs)]
+#[derive(Debug, Clone, Copy, Default)]
+pub struct JsonCodec;
+
+impl<T: DeserializeOwned> Decode<T> for JsonCodec {
+    fn decode(&self, message: &Message, limits: &DecodeLimits) -> Result<T, DecodeError> {
+        match message {
+            // Known to be UTF-8: strings need not be checked again.
+            Message::Text(text) => read(serde_json::Deserializer::from_str(text), limits),
+            Message::Binary(bytes) => read(serde_json::Deserializer::from_slice(bytes), limits),
+        }
+    }
+}
+
+fn read<'de, T, R>(
+    mut json: serde_json::Deserializer<R>,
+    limits: &DecodeLimits,
+) -> Result<T, DecodeError>
+where
+    T: DeserializeOwned,
+    R: serde_json::de::Read<'de>,
+{
+    let value = limits.deserialize(&mut json)?;
+    json.end().map_err(DecodeError::new)?;
+    Ok(value)
+}
+
+impl<T: Serialize> Encode<T> for JsonCodec {
+    fn encode(&self, value: &T) -> Result<Message, EncodeError> {
+        Message::from_json(value)
+    }
+}

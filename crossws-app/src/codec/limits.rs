@@ -1,0 +1,94 @@
+use std::cell::Cell;
+
+use crossws_core::{BoxError, DecodeError};
+use serde::{Deserialize, Deserializer};
+
+use crate::codec::bounded::{Bounded, Budget};
+
+/// What a message may consist of, whatever its format: bounds for the work and the memory that a
+/// decoder spends on a client's behalf. How long a message may be is the connection's limit
+/// `max_message_size`.
+///
+/// Arrays of empty values are why the length is not enough: a byte or two of a message can become
+/// an element of any size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DecodeLimits {
+    /// How deep sequences, maps, options and enums may be nested: 64.
+    pub max_depth: usize,
+    /// How many elements of sequences and entries of maps a message may have in all: 65,536.
+    pub max_items: usize,
+}
+
+impl DecodeLimits {
+    /// The defaults.
+    pub const fn new() -> Self {
+        Self {
+            max_depth: 64,
+            max_items: 65_536,
+        }
+    }
+
+    /// Sets [`max_depth`](field@Self::max_depth).
+    #[must_use]
+    pub const fn max_depth(mut self, most: usize) -> Self {
+        self.max_depth = most;
+        self
+    }
+
+    /// Sets [`max_items`](field@Self::max_items).
+    #[must_use]
+    pub const fn max_items(mut self, most: usize) -> Self {
+        self.max_items = most;
+        self
+    }
+
+    /// Deserializes a value within these limits: for codecs of serde's formats.
+    ///
+    /// # Errors
+    /// The format's error, or [`LimitExceeded`].
+    pub fn deserialize<'de, T, D>(&self, deserializer: D) -> Result<T, DecodeError>
+    where
+        T: Deserialize<'de>,
+        D: Deserializer<'de>,
+        D::Error: Into<BoxError>,
+    {
+        let budget = Budget {
+            limits: *self,
+            depth: Cell::new(self.max_depth),
+            items: Cell::new(self.max_items),
+            exceeded: Cell::new(None),
+        };
+        T::deserialize(Bounded::new(deserializer, &budget)).map_err(|error| {
+            match budget.exceeded.get() {
+                Some(exceeded) => DecodeError::new(exceeded),
+                None => DecodeError::new(error),
+            }
+        })
+    }
+}
+
+impl Default for DecodeLimits {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A message that consists of more than [`DecodeLimits`] allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LimitExceeded {
+    /// [`DecodeLimits::max_depth`](field@DecodeLimits::max_depth).
+    #[error("it is nested deeper than {0} levels")]
+    Depth(usize),
+    /// [`DecodeLimits::max_items`](field@DecodeLimits::max_items).
+    #[error("it has more than {0} elements and entries")]
+    Items(usize),
+}
+
+impl LimitExceeded {
+    /// Returns the limit that a message exceeded, if that is why it could not be decoded.
+    pub fn of(error: &DecodeError) -> Option<Self> {
+        std::error::Error::source(error)?.downcast_ref().copied()
+    }
+}

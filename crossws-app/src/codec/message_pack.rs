@@ -1,0 +1,41 @@
+use std::io::ErrorKind;
+
+use crossws_core::{Bytes, DecodeError, EncodeError};
+use rmp_serde::decode::Error;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::DecodeLimits;
+use crate::codec::binary_codec;
+
+/// MessagePack in binary messages, structs as maps with the names of their fields, as other
+/// languages' libraries write them. Structs as arrays are read too.
+#[allow(clippy::exhaustive_structs)]
+#[derive(Debug, Clone, Copy, Default)]
+pub struct MessagePackCodec;
+
+/// A value to be sent as a MessagePack message: `peer.send(MessagePack(&state))`.
+#[allow(clippy::exhaustive_structs)]
+#[derive(Debug, Clone, Copy)]
+pub struct MessagePack<T>(
+    /// The value.
+    pub T,
+);
+
+binary_codec!(MessagePackCodec, MessagePack, write, read);
+
+fn write<T: Serialize>(value: &T) -> Result<Vec<u8>, EncodeError> {
+    rmp_serde::to_vec_named(value).map_err(EncodeError::new)
+}
+
+fn read<T: DeserializeOwned>(bytes: &Bytes, limits: &DecodeLimits) -> Result<T, DecodeError> {
+    let mut reader = rmp_serde::Deserializer::from_read_ref(&bytes[..]);
+    // Beyond ours, so that ours is the one that is reported: it counts some values twice.
+    reader.set_max_depth(limits.max_depth.saturating_mul(2).saturating_add(2));
+    let value = limits.deserialize(&mut reader)?;
+    // The reader does not say how much is left: another value must have no first byte.
+    match u8::deserialize(&mut reader) {
+        Err(Error::InvalidMarkerRead(end)) if end.kind() == ErrorKind::UnexpectedEof => Ok(value),
+        _ => Err(DecodeError::new("bytes follow the value")),
+    }
+}

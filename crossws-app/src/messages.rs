@@ -1,0 +1,18 @@
+//! Typed messages: what a connection says and hears as types of the application's.
+
+mod closures;
+mod malformed;
+mod outgoing;
+mod peer;
+mod to;
+mod transform;
+mod typed;
+mod typed_hooks;
+
+pub use closures::{Messages, messages};
+pub use malformed::{Malformed, OnMalformed};
+pub use peer::TypedPeer;
+pub use to::TypedTo;
+pub use transform::{Transformed, transform};
+pub use typed::Typed;
+pub use typed_hooks::{TypedHooks, typed, typed_as};

@@ -1,0 +1,96 @@
+use std::sync::Arc;
+
+use crossws_core::{EncodeError, Message};
+
+use crate::Encode;
+use crate::messages::transform::Transform;
+
+/// How a route's messages are written: by the codec of each client's subprotocol.
+pub(crate) struct Outgoing<Out> {
+    /// The first is for clients with no subprotocol of the others'.
+    codecs: Vec<Format<Out>>,
+    transform: Option<Arc<dyn Transform>>,
+}
+
+struct Format<Out> {
+    protocol: Arc<str>,
+    codec: Arc<dyn Encode<Out>>,
+}
+
+/// Between a topic's name and the subprotocol whose clients a topic of its own is for.
+const SEPARATOR: char = '\u{1f}';
+
+impl<Out: 'static> Outgoing<Out> {
+    pub(super) fn new(codec: Arc<dyn Encode<Out>>) -> Self {
+        let mut this = Self {
+            codecs: Vec::new(),
+            transform: None,
+        };
+        this.add("".into(), codec);
+        this
+    }
+
+    pub(super) fn add(&mut self, protocol: Arc<str>, codec: Arc<dyn Encode<Out>>) {
+        self.codecs.push(Format { protocol, codec });
+    }
+
+    pub(super) fn set_transform(&mut self, transform: Arc<dyn Transform>) {
+        self.transform = Some(transform);
+    }
+
+    /// The subprotocols that have a codec of their own.
+    pub(super) fn protocols(&self) -> impl Iterator<Item = &str> {
+        self.codecs[1..].iter().map(|format| &*format.protocol)
+    }
+
+    /// The codec of a client's subprotocol.
+    pub(super) fn index(&self, protocol: Option<&str>) -> usize {
+        let of = |protocol: &str| self.protocols().position(|it| it == protocol);
+        match protocol {
+            Some(protocol) if self.is_mixed() => of(protocol).map_or(0, |index| index + 1),
+            _ => 0,
+        }
+    }
+
+    /// Whether clients of the route may read different formats.
+    pub(super) fn is_mixed(&self) -> bool {
+        self.codecs.len() > 1
+    }
+
+    pub(super) fn formats(&self) -> std::ops::Range<usize> {
+        0..self.codecs.len()
+    }
+
+    pub(super) fn encode(&self, index: usize, value: &Out) -> Result<Message, EncodeError> {
+        self.transformed(self.codecs[index].codec.encode(value)?)
+    }
+
+    pub(super) fn encode_error(&self, index: usize, text: &str) -> Result<Message, EncodeError> {
+        self.transformed(self.codecs[index].codec.encode_error(text)?)
+    }
+
+    fn transformed(&self, message: Message) -> Result<Message, EncodeError> {
+        match &self.transform {
+            Some(transform) => transform.apply(message).map_err(EncodeError::new),
+            None => Ok(message),
+        }
+    }
+
+    /// The topic for the clients of one format. A publication is the same bytes for all who get it, so
+    /// that clients of different formats are in different topics.
+    pub(super) fn topic(&self, index: usize, topic: &str) -> String {
+        match index {
+            0 => topic.to_owned(),
+            _ => format!("{topic}{SEPARATOR}{}", self.codecs[index].protocol),
+        }
+    }
+
+    /// The application's name of such a topic; `None` for a topic of another format.
+    pub(super) fn name<'t>(&self, index: usize, topic: &'t str) -> Option<&'t str> {
+        if index == 0 {
+            return Some(topic);
+        }
+        let topic = topic.strip_suffix(&*self.codecs[index].protocol)?;
+        topic.strip_suffix(SEPARATOR)
+    }
+}

@@ -1,0 +1,82 @@
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use crossws_core::{
+    BoxError, HookResult, Hooks, MaybeSend, MaybeSync, Message, Peer, Wrap, Wrapped, wrap,
+};
+
+use crate::{Malformed, OnMalformed};
+
+/// A function from messages to messages.
+pub(crate) trait Transform: MaybeSend + MaybeSync + 'static {
+    fn apply(&self, message: Message) -> Result<Message, BoxError>;
+}
+
+pub(super) struct Function<F, E>(pub(super) F, pub(super) PhantomData<fn() -> E>);
+
+impl<F, E> Transform for Function<F, E>
+where
+    F: Fn(Message) -> Result<Message, E> + MaybeSend + MaybeSync + 'static,
+    E: Into<BoxError> + 'static,
+{
+    fn apply(&self, message: Message) -> Result<Message, BoxError> {
+        (self.0)(message).map_err(Into::into)
+    }
+}
+
+/// Hooks whose `message` hook hears what a function returns for each message. A message that the
+/// function refuses closes the connection with 1007.
+///
+/// ```
+/// use crossws_app::transform;
+/// use crossws_core::{BoxError, Message, hooks};
+///
+/// let app = transform(
+///     hooks().on_message(|peer, message| async move { peer.send(message) }),
+///     |message| Ok::<Message, BoxError>(message.text()?.to_uppercase().into()),
+/// );
+/// # fn takes(_: impl crossws_core::Hooks) {} takes(app);
+/// ```
+///
+/// Messages to the client are transformed where the hooks are [typed](crate::typed): see
+/// [`TypedHooks::outgoing`](crate::TypedHooks::outgoing).
+pub fn transform<H, F, E>(hooks: H, incoming: F) -> Wrapped<Transformed<H>>
+where
+    H: Hooks,
+    F: Fn(Message) -> Result<Message, E> + MaybeSend + MaybeSync + 'static,
+    E: Into<BoxError> + 'static,
+{
+    let incoming = Arc::new(Function(incoming, PhantomData));
+    wrap(Transformed { hooks, incoming })
+}
+
+/// See [`transform`].
+pub struct Transformed<H> {
+    hooks: H,
+    incoming: Arc<dyn Transform>,
+}
+
+impl<H: Hooks> Wrap for Transformed<H> {
+    type Inner = H;
+
+    fn inner(&self) -> &H {
+        &self.hooks
+    }
+
+    async fn message(&self, peer: &Peer, message: Message) -> HookResult {
+        match self.incoming.apply(message) {
+            Ok(message) => self.hooks.message(peer, message).await,
+            // The default policy tells the client nothing but the close frame.
+            Err(error) => {
+                OnMalformed::default().apply(peer, Malformed::Transform(error), |_| Ok(()))
+            }
+        }
+    }
+}
+
+impl<H> fmt::Debug for Transformed<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Transformed(..)")
+    }
+}

@@ -1,0 +1,279 @@
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use crossws_core::{
+    BoxError, Bytes, Closed, Dropped, Error, HookResult, Hooks, Hub, MaybeSend, MaybeSync, Message,
+    OnError, Peer, Rejection, Subscription, Upgrade, UpgradeRequest,
+};
+
+use crate::messages::outgoing::Outgoing;
+use crate::messages::transform::{Function, Transform};
+use crate::{Decode, DecodeLimits, Encode, JsonCodec, Malformed, OnMalformed, Typed, TypedPeer};
+
+/// Makes hooks of a [`Typed`] application whose messages are JSON.
+///
+/// By default a malformed message closes the connection with 1007
+/// ([`on_malformed`](TypedHooks::on_malformed)), and [`DecodeLimits`] bound what a message may consist
+/// of.
+pub fn typed<T: Typed>(app: T) -> TypedHooks<T>
+where
+    JsonCodec: Decode<T::In> + Encode<T::Out>,
+{
+    typed_as(JsonCodec, app)
+}
+
+/// Makes hooks of a [`Typed`] application whose messages are in this codec: [`AutoCodec`](crate::AutoCodec),
+#[cfg_attr(
+    all(feature = "cbor", feature = "message-pack"),
+    doc = "[`MessagePackCodec`](crate::MessagePackCodec), [`CborCodec`](crate::CborCodec),"
+)]
+/// or one of the application's own.
+pub fn typed_as<C, T>(codec: C, app: T) -> TypedHooks<T>
+where
+    T: Typed,
+    C: Decode<T::In> + Encode<T::Out>,
+{
+    let codec = Arc::new(codec);
+    TypedHooks {
+        app,
+        decoders: vec![Arc::clone(&codec) as _],
+        outgoing: Arc::new(Outgoing::new(codec)),
+        incoming: None,
+        validate: None,
+        limits: DecodeLimits::new(),
+        on_malformed: OnMalformed::default(),
+    }
+}
+
+/// See [`typed`].
+#[must_use = "hooks do nothing until a server runs them"]
+pub struct TypedHooks<T: Typed> {
+    app: T,
+    /// As many, and in the order of, those in `outgoing`.
+    decoders: Vec<Arc<dyn Decode<T::In>>>,
+    outgoing: Arc<Outgoing<T::Out>>,
+    incoming: Option<Arc<dyn Transform>>,
+    validate: Option<Arc<dyn Validate<T::In>>>,
+    limits: DecodeLimits,
+    on_malformed: OnMalformed,
+}
+
+impl<T: Typed> TypedHooks<T> {
+    /// Adds a format that clients choose by this subprotocol. Those with none of these subprotocols
+    /// have the format that [`typed`] or [`typed_as`] says.
+    ///
+    /// Of the subprotocols that the client offers, the first that was added is negotiated, unless the
+    /// `upgrade` hook names one. With several formats, topics are to be joined and published to by
+    /// [`TypedPeer`]s: what others publish reaches the clients of the first format.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "cbor", feature = "message-pack"))] {
+    /// # use crossws_app::{Typed, TypedPeer};
+    /// # use crossws_core::HookResult;
+    /// # struct Game;
+    /// # impl Typed for Game {
+    /// #     type In = u8; type Out = u8;
+    /// #     async fn message(&self, _: &TypedPeer<u8>, _: u8) -> HookResult { Ok(()) }
+    /// # }
+    /// use crossws_app::{CborCodec, MessagePackCodec, typed};
+    ///
+    /// let app = typed(Game)
+    ///     .protocol("game.msgpack", MessagePackCodec)
+    ///     .protocol("game.cbor", CborCodec);
+    /// # }
+    /// ```
+    pub fn protocol<C>(mut self, name: impl Into<Arc<str>>, codec: C) -> Self
+    where
+        C: Decode<T::In> + Encode<T::Out>,
+    {
+        let codec = Arc::new(codec);
+        self.decoders.push(Arc::clone(&codec) as _);
+        self.outgoing_mut(|outgoing| outgoing.add(name.into(), codec));
+        self
+    }
+
+    /// Runs a function on each message before it is decoded. What it refuses is
+    /// [`Malformed::Transform`].
+    pub fn incoming<F, E>(mut self, transform: F) -> Self
+    where
+        F: Fn(Message) -> Result<Message, E> + MaybeSend + MaybeSync + 'static,
+        E: Into<BoxError> + 'static,
+    {
+        self.incoming = Some(Arc::new(Function(transform, PhantomData)));
+        self
+    }
+
+    /// Runs a function on each encoded message before it is sent. What it refuses is not sent, and
+    /// the call that sends it fails with [`EncodeError`](crossws_core::EncodeError).
+    pub fn outgoing<F, E>(mut self, transform: F) -> Self
+    where
+        F: Fn(Message) -> Result<Message, E> + MaybeSend + MaybeSync + 'static,
+        E: Into<BoxError> + 'static,
+    {
+        let transform = Arc::new(Function(transform, PhantomData));
+        self.outgoing_mut(|outgoing| outgoing.set_transform(transform));
+        self
+    }
+
+    /// Runs a function on each decoded message. What it refuses is [`Malformed::Invalid`], and does
+    /// not reach the `message` hook.
+    pub fn validate<F, E>(mut self, validate: F) -> Self
+    where
+        F: Fn(&T::In) -> Result<(), E> + MaybeSend + MaybeSync + 'static,
+        E: Into<BoxError> + 'static,
+    {
+        self.validate = Some(Arc::new(Function(validate, PhantomData)));
+        self
+    }
+
+    /// Sets what happens to a client whose message is malformed; by default it is closed with 1007.
+    pub fn on_malformed(mut self, policy: OnMalformed) -> Self {
+        self.on_malformed = policy;
+        self
+    }
+
+    /// Sets what a message may consist of.
+    pub fn decode_limits(mut self, limits: DecodeLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    fn outgoing_mut(&mut self, change: impl FnOnce(&mut Outgoing<T::Out>)) {
+        // Nothing shares it before a server runs the hooks.
+        if let Some(outgoing) = Arc::get_mut(&mut self.outgoing) {
+            change(outgoing);
+        }
+    }
+
+    fn peer(&self, peer: &Peer) -> TypedPeer<T::Out> {
+        TypedPeer::new(peer, &self.outgoing)
+    }
+
+    fn read(&self, format: usize, mut message: Message) -> Result<T::In, Malformed> {
+        if let Some(transform) = &self.incoming {
+            message = transform.apply(message).map_err(Malformed::Transform)?;
+        }
+        let value = self.decoders[format].decode(&message, &self.limits)?;
+        if let Some(validate) = &self.validate {
+            validate.check(&value).map_err(Malformed::Invalid)?;
+        }
+        Ok(value)
+    }
+
+    #[cold]
+    fn refuse(&self, peer: &Peer, format: usize, malformed: Malformed) -> HookResult {
+        self.on_malformed.apply(peer, malformed, |text| {
+            peer.send(self.outgoing.encode_error(format, text)?)?;
+            Ok(())
+        })
+    }
+
+    /// Puts the peer's topics of the route and of the upgrade where those of its format are.
+    fn move_topics(&self, peer: &Peer, format: usize) -> HookResult {
+        for topic in peer.topics() {
+            peer.unsubscribe(&topic);
+            peer.subscribe(self.outgoing.topic(format, &topic))?;
+        }
+        Ok(())
+    }
+
+    /// The subscription as the application knows it; `None` for one that it did not cause.
+    fn known(&self, peer: &Peer, mut subscription: Subscription) -> Option<Subscription> {
+        let format = self.outgoing.index(peer.protocol());
+        if format != 0 {
+            subscription.topic = self.outgoing.name(format, &subscription.topic)?.into();
+        }
+        Some(subscription)
+    }
+}
+
+impl<T: Typed> Hooks for TypedHooks<T> {
+    async fn start(&self, hub: &Hub) -> HookResult {
+        self.app.start(hub).await
+    }
+
+    async fn upgrade(&self, request: &UpgradeRequest) -> Result<Upgrade, Rejection> {
+        let upgrade = self.app.upgrade(request).await?;
+        let offered = |name: &&str| request.protocols().any(|offered| offered == *name);
+        let Some(name) = self.outgoing.protocols().find(offered) else {
+            return Ok(upgrade);
+        };
+        Ok(upgrade.inherit(Upgrade::new().protocol(name)))
+    }
+
+    async fn open(&self, peer: &Peer) -> HookResult {
+        let format = self.outgoing.index(peer.protocol());
+        if format != 0 {
+            self.move_topics(peer, format)?;
+        }
+        self.app.open(&self.peer(peer)).await
+    }
+
+    async fn message(&self, peer: &Peer, message: Message) -> HookResult {
+        let format = self.outgoing.index(peer.protocol());
+        match self.read(format, message) {
+            Ok(value) => self.app.message(&self.peer(peer), value).await,
+            Err(malformed) => self.refuse(peer, format, malformed),
+        }
+    }
+
+    async fn drain(&self, peer: &Peer) -> HookResult {
+        self.app.drain(&self.peer(peer)).await
+    }
+
+    async fn ping(&self, peer: &Peer, data: Bytes) -> HookResult {
+        self.app.ping(&self.peer(peer), data).await
+    }
+
+    async fn pong(&self, peer: &Peer, data: Bytes) -> HookResult {
+        self.app.pong(&self.peer(peer), data).await
+    }
+
+    async fn subscription(&self, peer: &Peer, subscription: Subscription) -> HookResult {
+        match self.known(peer, subscription) {
+            Some(event) => self.app.subscription(&self.peer(peer), event).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn dropped(&self, peer: &Peer, dropped: Dropped) -> HookResult {
+        self.app.dropped(&self.peer(peer), dropped).await
+    }
+
+    async fn timer(&self, peer: &Peer, name: &str) -> HookResult {
+        self.app.timer(&self.peer(peer), name).await
+    }
+
+    async fn close(&self, peer: &Peer, closed: Closed) -> HookResult {
+        self.app.close(&self.peer(peer), closed).await
+    }
+
+    async fn error(&self, peer: &Peer, error: Error) -> OnError {
+        self.app.error(&self.peer(peer), error).await
+    }
+}
+
+impl<T: Typed> fmt::Debug for TypedHooks<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TypedHooks")
+            .field("limits", &self.limits)
+            .field("on_malformed", &self.on_malformed)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A function that refuses values.
+trait Validate<T>: MaybeSend + MaybeSync + 'static {
+    fn check(&self, value: &T) -> Result<(), BoxError>;
+}
+
+impl<F, E, T> Validate<T> for Function<F, E>
+where
+    F: Fn(&T) -> Result<(), E> + MaybeSend + MaybeSync + 'static,
+    E: Into<BoxError> + 'static,
+{
+    fn check(&self, value: &T) -> Result<(), BoxError> {
+        (self.0)(value).map_err(Into::into)
+    }
+}

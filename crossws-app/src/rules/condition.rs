@@ -1,0 +1,140 @@
+use crossws_core::{MaybeSend, MaybeSync, Peer};
+use serde_json::Value;
+
+/// What a rule asks of a message: [`kind`], [`matching`], [`text`], or a predicate on the peer and the
+/// message.
+///
+/// The message is a text, read as JSON if it is that; a text that is not is a string. Rules do not
+/// apply to binary messages.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no condition of a rule",
+    note = "expected `kind(\"..\")`, `matching(json!(..))`, `text(\"..\")` or a closure `|peer: &Peer, message: &Value| -> bool`"
+)]
+pub trait Condition: MaybeSend + MaybeSync + 'static {
+    /// Returns whether the rule applies.
+    fn holds(&self, peer: &Peer, message: &Value) -> bool;
+}
+
+impl<F> Condition for F
+where
+    F: Fn(&Peer, &Value) -> bool + MaybeSend + MaybeSync + 'static,
+{
+    fn holds(&self, peer: &Peer, message: &Value) -> bool {
+        self(peer, message)
+    }
+}
+
+/// The message is an object whose `type` is this.
+pub fn kind(name: impl Into<String>) -> Kind {
+    Kind(name.into())
+}
+
+/// See [`kind`].
+#[derive(Debug, Clone)]
+pub struct Kind(String);
+
+impl Condition for Kind {
+    fn holds(&self, _: &Peer, message: &Value) -> bool {
+        message.get("type").and_then(Value::as_str) == Some(&self.0)
+    }
+}
+
+/// The message contains this: an object has its members, and may have others; anything else is equal
+/// to it.
+///
+/// ```
+/// use crossws_app::rules::matching;
+/// use serde_json::json;
+///
+/// // Applies to {"type":"chat","room":{"id":7},"text":"hello"}.
+/// let in_room_7 = matching(json!({"type": "chat", "room": {"id": 7}}));
+/// # let _: &dyn crossws_app::rules::Condition = &in_room_7;
+/// ```
+pub fn matching(pattern: Value) -> Matching {
+    Matching(pattern)
+}
+
+/// See [`matching`].
+#[derive(Debug, Clone)]
+pub struct Matching(Value);
+
+impl Condition for Matching {
+    fn holds(&self, _: &Peer, message: &Value) -> bool {
+        contains(message, &self.0)
+    }
+}
+
+// As deep as the pattern, which is the application's.
+fn contains(value: &Value, pattern: &Value) -> bool {
+    match (value, pattern) {
+        (Value::Object(members), Value::Object(pattern)) => pattern
+            .iter()
+            .all(|(name, pattern)| members.get(name).is_some_and(|it| contains(it, pattern))),
+        _ => value == pattern,
+    }
+}
+
+/// The message is a text of this pattern, in which `*` stands for any characters, or none.
+pub fn text(pattern: impl Into<String>) -> Text {
+    Text(pattern.into())
+}
+
+/// See [`text`].
+#[derive(Debug, Clone)]
+pub struct Text(String);
+
+impl Condition for Text {
+    fn holds(&self, _: &Peer, message: &Value) -> bool {
+        message.as_str().is_some_and(|text| glob(&self.0, text))
+    }
+}
+
+/// Whether a text is of a pattern with `*`. Each part is looked for once, from where the one before
+/// ended.
+fn glob(pattern: &str, text: &str) -> bool {
+    let Some((first, rest)) = pattern.split_once('*') else {
+        return pattern == text;
+    };
+    let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
+    let Some(text) = text.strip_prefix(first) else {
+        return false;
+    };
+    let Some(mut text) = text.strip_suffix(last) else {
+        return false;
+    };
+    for part in middle.split('*') {
+        match text.find(part) {
+            Some(at) => text = &text[at + part.len()..],
+            None => return false,
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::glob;
+
+    #[test]
+    fn a_star_stands_for_any_characters() {
+        for (pattern, text, expected) in [
+            ("ping", "ping", true),
+            ("ping", "pings", false),
+            ("ping*", "pings", true),
+            ("*ping", "a ping", true),
+            ("*ping", "a pin", false),
+            ("a*a", "a", false),
+            ("a*a", "aa", true),
+            ("a*b*c", "a-b-c", true),
+            ("a*b*c", "acb", false),
+            ("*a*b*", "xxbxxaxxb", true),
+            ("*a*b*", "b a", false),
+            ("*", "", true),
+            ("**", "x", true),
+            ("", "", true),
+            ("ü*", "über", true),
+        ] {
+            assert_eq!(glob(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+}

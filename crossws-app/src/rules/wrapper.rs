@@ -1,0 +1,122 @@
+use std::fmt;
+
+use crossws_core::{HookResult, Hooks, MaybeSend, MaybeSync, Message, Peer, Wrap};
+use serde_json::Value;
+
+use crate::rules::RuleSet;
+use crate::rules::condition::Condition;
+use crate::rules::response::{Respond, Response};
+use crate::{AutoCodec, Decode, DecodeLimits, Payload};
+
+/// Hooks with rules around them: the first rule whose condition holds responds to a message, and what
+/// none of them is for reaches the hooks inside.
+///
+/// ```
+/// use crossws_app::rules::{kind, reply, rules, to};
+/// use crossws_core::{Json, hooks};
+/// use serde_json::{Value, json};
+///
+/// let inside = hooks().on_message(|peer, message| async move { peer.send(message) });
+/// let app = rules(inside)
+///     .on(kind("ping"), reply(json!({"type": "pong"})))
+///     .on(kind("announce"), |message: &Value| {
+///         let announcement = json!({"type": "announcement", "text": message["text"]});
+///         to("lobby").and_self().send(announcement)
+///     });
+/// # fn takes(_: impl crossws_core::Hooks) {} takes(app);
+/// ```
+///
+/// Rules are for text messages. Those within [`DecodeLimits`] are read once for all rules.
+pub fn rules<H: Hooks>(hooks: H) -> Rules<H> {
+    Rules(Ruled {
+        hooks,
+        rules: Vec::new(),
+    })
+}
+
+/// See [`rules`].
+#[must_use = "hooks do nothing until a server runs them"]
+pub struct Rules<H>(Ruled<H>);
+
+impl<H: Hooks> Rules<H> {
+    /// Adds a rule behind those that are there.
+    pub fn on<A: 'static>(mut self, condition: impl Condition, response: impl Respond<A>) -> Self {
+        self.0.rules.push(Box::new(Pair {
+            condition,
+            response,
+            arguments: std::marker::PhantomData,
+        }));
+        self
+    }
+
+    /// Adds rules that were read from a file.
+    pub fn with(mut self, set: RuleSet) -> Self {
+        for rule in set.0 {
+            self = self.on(rule.clone(), rule);
+        }
+        self
+    }
+}
+
+impl<H: Hooks> Hooks for Rules<H> {
+    crossws_core::forward_hooks!(self => self.0);
+}
+
+struct Ruled<H> {
+    hooks: H,
+    rules: Vec<Box<dyn AnyRule>>,
+}
+
+impl<H: Hooks> Wrap for Ruled<H> {
+    type Inner = H;
+
+    fn inner(&self) -> &H {
+        &self.hooks
+    }
+
+    async fn message(&self, peer: &Peer, message: Message) -> HookResult {
+        match self.response(peer, &message) {
+            Some(response) => response.say(peer),
+            None => self.hooks.message(peer, message).await,
+        }
+    }
+}
+
+impl<H> Ruled<H> {
+    fn response(&self, peer: &Peer, message: &Message) -> Option<Response> {
+        let value = match AutoCodec.decode(message, &DecodeLimits::new()).ok()? {
+            Payload::Json(value) => value,
+            Payload::Text(text) => Value::String((*text).to_owned()),
+            Payload::Binary(_) => return None,
+        };
+        self.rules
+            .iter()
+            .find_map(|rule| rule.response(peer, &value))
+    }
+}
+
+/// A rule of any types.
+trait AnyRule: MaybeSend + MaybeSync {
+    fn response(&self, peer: &Peer, message: &Value) -> Option<Response>;
+}
+
+struct Pair<C, R, A> {
+    condition: C,
+    response: R,
+    arguments: std::marker::PhantomData<fn() -> A>,
+}
+
+impl<C: Condition, R: Respond<A>, A> AnyRule for Pair<C, R, A> {
+    fn response(&self, peer: &Peer, message: &Value) -> Option<Response> {
+        let applies = self.condition.holds(peer, message);
+        applies.then(|| self.response.respond(peer, message))
+    }
+}
+
+impl<H> fmt::Debug for Rules<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rules")
+            .field("rules", &self.0.rules.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,147 @@
+//! Clients of one route that read different formats, by their subprotocols.
+
+use std::time::Duration;
+
+use crossws_app::{
+    Cbor, CborCodec, MessagePack, MessagePackCodec, OnMalformed, Typed, TypedPeer, route, typed,
+};
+use crossws_core::{HookResult, IntoMessage, Json, Message, Subscription};
+use crossws_memory::{Client, TestServer};
+use futures_lite::future::block_on;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Debug, PartialEq, Clone)]
+struct Said {
+    text: String,
+}
+
+#[derive(Serialize, Deserialize, Debug, PartialEq)]
+struct Refused {
+    r#type: String,
+    message: String,
+}
+
+struct Room;
+
+impl Typed for Room {
+    type In = Said;
+    type Out = Said;
+
+    async fn message(&self, peer: &TypedPeer<Said>, said: Said) -> HookResult {
+        match &*said.text {
+            "all" => drop(peer.broadcast(said)?),
+            "leave" => assert!(peer.unsubscribe("talk")),
+            "topics" => {
+                let text = peer.topics().join(" ");
+                peer.send(Said { text })?;
+            }
+            _ => drop(peer.to("talk").including_self().send(said)?),
+        }
+        Ok(())
+    }
+
+    async fn subscription(&self, peer: &TypedPeer<Said>, event: Subscription) -> HookResult {
+        let text = format!("{} {}", event.topic, event.joined);
+        peer.send(Said { text })?;
+        Ok(())
+    }
+}
+
+fn said(text: &str) -> Said {
+    Said { text: text.into() }
+}
+
+fn decoded<T: DeserializeOwned>(protocol: Option<&str>, message: &Message) -> T {
+    match protocol {
+        Some("pack") => rmp_serde::from_slice(message.as_bytes()).unwrap(),
+        Some("cbor") => cbor4ii::serde::from_slice(message.as_bytes()).unwrap(),
+        _ => serde_json::from_str(message.text().unwrap()).unwrap(),
+    }
+}
+
+fn say(client: &mut Client, text: &str) {
+    let message = match client.protocol() {
+        Some("pack") => MessagePack(said(text)).into_message(),
+        Some("cbor") => Cbor(said(text)).into_message(),
+        _ => Json(said(text)).into_message(),
+    };
+    client.send(message.unwrap()).unwrap();
+}
+
+async fn heard(client: &mut Client) -> String {
+    let message = client.next_within(Duration::from_secs(1)).await;
+    let message = message.unwrap().unwrap();
+    decoded::<Said>(client.protocol(), &message).text
+}
+
+fn server() -> TestServer {
+    let room = typed(Room)
+        .protocol("pack", MessagePackCodec)
+        .protocol("cbor", CborCodec)
+        .on_malformed(OnMalformed::Reply);
+    let routed = route(room).topic("talk");
+    TestServer::new(crossws_app::Router::new().route("/room", routed))
+}
+
+#[test]
+fn each_client_hears_publications_in_the_format_of_its_subprotocol() {
+    let server = server();
+    block_on(async {
+        let mut clients = Vec::new();
+        for (offered, chosen) in [
+            (&[][..], None),
+            (&["pack"], Some("pack")),
+            (&["cbor", "pack"], Some("pack")),
+            (&["cbor", "other"], Some("cbor")),
+            (&["other"], None),
+        ] {
+            let mut client = server.connect("/room").protocols(offered).await.unwrap();
+            assert_eq!(client.protocol(), chosen);
+            assert_eq!(heard(&mut client).await, "talk true");
+            clients.push(client);
+        }
+        for speaker in 0..clients.len() {
+            say(&mut clients[speaker], "hello");
+            for client in &mut clients {
+                assert_eq!(heard(client).await, "hello");
+                assert!(client.try_next().is_none());
+            }
+            say(&mut clients[speaker], "all");
+            say(&mut clients[speaker], "topics");
+            assert_eq!(heard(&mut clients[speaker]).await, "talk");
+            for client in clients
+                .iter_mut()
+                .enumerate()
+                .filter(|(i, _)| *i != speaker)
+            {
+                assert_eq!(heard(client.1).await, "all");
+            }
+        }
+        say(&mut clients[1], "leave");
+        assert_eq!(heard(&mut clients[1]).await, "talk false");
+        say(&mut clients[0], "now");
+        assert_eq!(heard(&mut clients[2]).await, "now");
+        server.settle().await;
+        assert!(clients[1].try_next().is_none());
+    });
+}
+
+#[test]
+fn a_malformed_message_is_answered_in_the_clients_format() {
+    let server = server();
+    block_on(async {
+        for protocol in ["pack", "cbor"] {
+            let mut client = server.connect("/room").protocol(protocol).await.unwrap();
+            assert_eq!(heard(&mut client).await, "talk true");
+            for message in [Message::from(vec![0xff, 0, 1]), "text".into()] {
+                client.send(message).unwrap();
+                let reply = client.next().await.unwrap();
+                let refused: Refused = decoded(Some(protocol), &reply);
+                assert_eq!(refused.r#type, "error");
+            }
+            say(&mut client, "still here");
+            assert_eq!(heard(&mut client).await, "still here");
+        }
+    });
+}

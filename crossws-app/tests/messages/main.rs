@@ -1,0 +1,10 @@
+//! Typed messages on the memory adapter.
+
+#![allow(clippy::panic, clippy::unwrap_used)]
+
+mod codecs;
+#[cfg(all(feature = "cbor", feature = "message-pack"))]
+mod formats;
+mod hostile;
+mod malformed;
+mod typed;

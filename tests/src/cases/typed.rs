@@ -1,0 +1,102 @@
+//! Messages of the application's types, and what becomes of others.
+
+use serde_json::{Value, json};
+
+use crate::{Ask, Event, Frame, Peer, Scene, Stage};
+
+group! {
+    a_typed_hook_hears_and_says_its_own_types: [],
+    a_malformed_message_is_answered_and_the_connection_stays: [],
+    a_malformed_message_closes_with_1007_by_default: [CLOSE_CODE],
+    a_message_that_is_too_deep_is_refused_by_name: [],
+    json_is_read_as_json_else_text_else_bytes: [BINARY],
+    clients_hear_publications_in_the_format_of_their_subprotocol: [PUBSUB, SUBPROTOCOL, BINARY],
+}
+
+const ROOM: &str = "/routed/spoken/room";
+
+async fn json(peer: &mut Peer) -> Value {
+    serde_json::from_str(&peer.text().await).unwrap()
+}
+
+async fn a_typed_hook_hears_and_says_its_own_types(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut peer = stage.join(ROOM, "a").await;
+    let said = json!({"type": "back", "value": [1, {"x": null}]});
+    for _ in 0..2 {
+        peer.say(&said.to_string()).await;
+        assert_eq!(json(&mut peer).await, said);
+    }
+}
+
+async fn a_malformed_message_is_answered_and_the_connection_stays(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut peer = stage.join(ROOM, "a").await;
+    for text in ["{", "[]", "{\"type\":\"shout\"}", "{\"type\":\"all\",\"text\":1}"] {
+        peer.say(text).await;
+        let reply = json(&mut peer).await;
+        assert_eq!(reply["type"], "error", "{text}");
+        assert!(reply["message"].is_string(), "{text}");
+    }
+    peer.say("{\"type\":\"back\",\"value\":1}").await;
+    assert_eq!(json(&mut peer).await["value"], 1);
+}
+
+async fn a_malformed_message_closes_with_1007_by_default(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut peer = stage.join("/routed/spoken/strict", "a").await;
+    peer.say("{").await;
+    assert_eq!(peer.closes_at_last().await.0, 1007);
+}
+
+async fn a_message_that_is_too_deep_is_refused_by_name(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut peer = stage.join(ROOM, "a").await;
+    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+    peer.say(&format!("{{\"type\":\"back\",\"value\":{deep}}}")).await;
+    let reply = json(&mut peer).await;
+    let message = reply["message"].as_str().unwrap();
+    assert!(message.contains("deeper than 64 levels"), "{message}");
+}
+
+async fn json_is_read_as_json_else_text_else_bytes(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut peer = stage.join("/routed/spoken/auto", "a").await;
+    for (frame, heard) in [
+        (Frame::Text("{\"a\":[1]}".to_owned()), json!({"kind": "json", "value": {"a": [1]}})),
+        (Frame::Text("hello".to_owned()), json!({"kind": "text", "value": "hello"})),
+        (Frame::Binary(vec![b'1', b'2']), json!({"kind": "binary", "length": 2})),
+    ] {
+        peer.send(frame).await;
+        assert_eq!(json(&mut peer).await, heard);
+    }
+}
+
+/// A map with two members: `type` is `all`, and `text` is a text of two bytes.
+fn packed(text: &[u8; 2]) -> Vec<u8> {
+    [b"\x82\xa4type\xa3all\xa4text\xa2".as_slice(), text].concat()
+}
+
+async fn speaks_message_pack(stage: &Stage, who: &str) -> Peer {
+    let offer = [("sec-websocket-protocol", "room.msgpack")];
+    let peer = stage.try_connect(ROOM, Ask::named(who), &offer).await;
+    let peer = peer.unwrap_or_else(|refused| panic!("{refused:?}"));
+    stage.wait(who, "open").await;
+    assert_eq!(peer.header("sec-websocket-protocol"), Some("room.msgpack"));
+    peer
+}
+
+async fn clients_hear_publications_in_the_format_of_their_subprotocol(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut ann = stage.join(ROOM, "a").await;
+    let mut bob = speaks_message_pack(&stage, "b").await;
+    ann.say("{\"type\":\"all\",\"text\":\"hi\"}").await;
+    assert_eq!(json(&mut ann).await, json!({"type": "all", "text": "hi"}));
+    assert_eq!(bob.next().await, Event::Binary(packed(b"hi")));
+    bob.send(Frame::Binary(packed(b"yo"))).await;
+    assert_eq!(bob.next().await, Event::Binary(packed(b"yo")));
+    assert_eq!(json(&mut ann).await, json!({"type": "all", "text": "yo"}));
+    // And nothing twice.
+    ann.say("{").await;
+    assert_eq!(json(&mut ann).await["type"], "error");
+}
