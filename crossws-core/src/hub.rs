@@ -13,7 +13,7 @@ use crate::life::{End, Life};
 use crate::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_TOPICS};
 use crate::peer::{self, Protocol, SettingsCell};
 use crate::publication::Publication;
-use crate::registry::Registry;
+use crate::registry::{self, Registry};
 use crate::subscriptions::Subscriptions;
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Event, Mutex};
@@ -21,7 +21,7 @@ use crate::tasks::Inbox;
 use crate::{
     Capabilities, CloseFrame, Deflate, Error, ExpiryError, Extensions, HookKind, Limit, Limits,
     Origin, Peer, PeerId, Published, Rejection, Resolution, Resolve, Scope, Settings,
-    SubscribeError, UpgradeRequest,
+    SubscribeError, Topics, UpgradeRequest,
 };
 
 /// Everything that is connected to one server: peers, namespaces, topics. A cheap handle that
@@ -395,6 +395,24 @@ impl Hub {
         let published = self
             .registry()
             .publish(namespace, topic, except, publication);
+        self.count_published(published)
+    }
+
+    /// As [`deliver`](Self::deliver), to the peers that are named and without those that are.
+    pub(crate) fn deliver_to_each(
+        &self,
+        namespace: Option<&str>,
+        to: (registry::To<'_, '_>, &Topics<'_>),
+        except: Option<&Peer>,
+        publication: &Publication,
+    ) -> Published {
+        let published = self
+            .registry()
+            .publish_to_each(namespace, to, except, publication);
+        self.count_published(published)
+    }
+
+    fn count_published(&self, published: Published) -> Published {
         self.0.published.fetch_add(1, Ordering::Relaxed);
         self.0
             .queued

@@ -67,6 +67,7 @@ mod swap;
 mod sync;
 mod tasks;
 mod text;
+mod to;
 mod topic;
 mod transport;
 mod unfinished;
@@ -107,13 +108,14 @@ pub use resolve::{
     resolve_with,
 };
 pub use scope::Scope;
-pub use send::{SendOptions, Sent, To, Topics};
+pub use send::{SendOptions, Sent};
 pub use settings::{RouteSettings, Settings};
 pub use shutdown::{Report, Shutdown};
 pub use snapshot::PersistError;
 pub use swap::Swap;
 pub use tasks::HookOutput;
 pub use text::Utf8Bytes;
+pub use to::{To, Topics};
 pub use upgrade::{InvalidHeader, Upgrade};
 pub use wrap::{Wrap, Wrapped, wrap};
 pub use yielding::yield_now;

@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use crossws_core::adapter::{Accepted, ControlRate, Liveness, Notice, PeerEvents, Unfinished};
-use crossws_core::{CloseFrame, Closed, ClosedBy, Error, Hooks, Limits, Message, Settings};
+use crossws_core::{
+    CloseFrame, Closed, ClosedBy, DropCause, Dropped, Error, Hooks, Limits, Message, Settings,
+};
 use pin_project_lite::pin_project;
 
 use self::alarm::Alarm;
@@ -400,9 +402,27 @@ impl<I: Io, R: Runtime> Link<I, R> {
             if wrote {
                 lifeline.drained();
             }
+            if self.outbox.has_lost() {
+                self.tell_lost(lifeline);
+            }
             if has_ended {
                 // The peer leaves every list, and whoever waits for its end is told.
                 lifeline.ended();
+            }
+        }
+    }
+
+    /// Tells the peer what was discarded.
+    #[cold]
+    fn tell_lost(&self, lifeline: &PeerEvents) {
+        let lost = self.outbox.take_lost();
+        let causes = [
+            (lost.overflow, DropCause::Overflow(self.limits().overflow)),
+            (lost.volatile, DropCause::Volatile),
+        ];
+        for (messages, cause) in causes {
+            if messages > 0 {
+                lifeline.dropped(Dropped::new(messages.into(), cause));
             }
         }
     }

@@ -53,6 +53,17 @@ impl Transport for NativeTransport {
     }
 
     fn send(&self, message: Message, options: &SendOptions) -> Result<Sent, SendError> {
+        if options.is_volatile()
+            && let Some(receipt) = self.outbox.discard_volatile()
+        {
+            if receipt.wake {
+                self.outbox.wake_pump();
+            }
+            return match receipt.dropped {
+                0 => Err(SendError::Closed(message)),
+                _ => Ok(Sent::Dropped),
+            };
+        }
         let receipt = self
             .encoder
             .send(&self.outbox, &message, options.may_compress());
@@ -67,6 +78,11 @@ impl Transport for NativeTransport {
     }
 
     fn publish(&self, publication: &Publication) -> Receipt {
+        if publication.options().is_volatile()
+            && let Some(receipt) = self.outbox.discard_volatile()
+        {
+            return receipt;
+        }
         self.encoder.publish(&self.outbox, publication)
     }
 

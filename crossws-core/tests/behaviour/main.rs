@@ -21,6 +21,7 @@ mod notices;
 mod peer;
 mod promises;
 mod routes;
+mod several;
 mod shutdown;
 mod sleep;
 mod tasks;

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use crossws_core::adapter::Receipt;
 use crossws_core::{
-    CloseCode, CloseFrame, Closed, ClosedBy, ControlError, Message, SendError, Sent,
+    CloseCode, CloseFrame, Closed, ClosedBy, ControlError, Message, SendError, SendOptions, Sent,
 };
 
 use super::{Answer, Link, State};
@@ -15,12 +15,15 @@ use crate::{ConnectError, Frame};
 
 /// What the transport does.
 impl Link {
-    pub(crate) fn send(&self, message: Message) -> Result<Sent, SendError> {
+    pub(crate) fn send(&self, message: Message, options: &SendOptions) -> Result<Sent, SendError> {
         let now = self.clock.now();
         let deadline = self.close_deadline();
         self.tell_driver(|state| {
             if !state.is_open() {
                 return Err(SendError::Closed(message));
+            }
+            if state.discards(options) {
+                return Ok(Sent::Dropped);
             }
             state.relieve(message.len());
             let result = state.outbox.push(message, now);
@@ -34,12 +37,15 @@ impl Link {
         })
     }
 
-    pub(crate) fn publish(&self, message: &Message) -> Receipt {
+    pub(crate) fn publish(&self, message: &Message, options: &SendOptions) -> Receipt {
         let now = self.clock.now();
         let deadline = self.close_deadline();
         let mut state = self.lock();
         if !state.is_open() {
             return Receipt::closed();
+        }
+        if state.discards(options) {
+            return Receipt::discarded(true);
         }
         state.relieve(message.len());
         let result = state.outbox.push(message.clone(), now);
@@ -105,7 +111,8 @@ impl Link {
     }
 
     pub(crate) fn dropped(&self) -> u64 {
-        self.lock().outbox.dropped()
+        let state = self.lock();
+        state.outbox.dropped() + state.skipped
     }
 }
 
@@ -117,8 +124,10 @@ pub(crate) struct Progress {
     pub(crate) shrunk: bool,
     /// The queue was written to its end after much had piled up.
     pub(crate) drained: bool,
-    /// Messages that the queue has discarded so far.
+    /// Messages that the queue's policy has discarded so far.
     pub(crate) dropped: u64,
+    /// Volatile messages that were discarded so far.
+    pub(crate) skipped: u64,
     /// How the connection ended, as soon as that is known.
     pub(crate) closed: Option<Closed>,
     /// It ended because the client does not take what is sent.
@@ -239,6 +248,7 @@ impl Link {
                 shrunk: state.outbox.bytes() < bytes,
                 drained,
                 dropped: state.outbox.dropped(),
+                skipped: state.skipped,
                 overflowed: state.outbox.overflowed(),
                 closed: state.closed.clone(),
                 over: state.over,
@@ -276,6 +286,13 @@ impl State {
             self.closed = Some(Closed::by_us(&frame, by, false));
             self.push_close(Some(frame), now, deadline);
         }
+    }
+
+    /// Discards a volatile message that would have to wait: returns whether it did.
+    fn discards(&mut self, options: &SendOptions) -> bool {
+        let discards = options.is_volatile() && !self.reads;
+        self.skipped += u64::from(discards);
+        discards
     }
 
     /// Closes the connection of a slow consumer, whose queue has been discarded.
