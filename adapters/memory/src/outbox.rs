@@ -214,6 +214,10 @@ impl Outbox {
             || (self.bytes > 0 && self.bytes.saturating_add(next) > most)
     }
 
+    pub(crate) fn has_messages(&self) -> bool {
+        self.messages > 0
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use crossws_conformance::{Event, Frame};
 use crossws_core::adapter::{Liveness, LivenessEvent, OpeningPeer, Session};
 use crossws_core::{
-    Capabilities, CloseCode, CloseFrame, Closed, ClosedBy, Error, Hooks, Limits, Message, PeerId,
+    Capabilities, CloseCode, CloseFrame, Closed, ClosedBy, Dropped, Error, Hooks, Limits, Message,
+    PeerId,
 };
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -37,6 +38,7 @@ pub enum Inbound {
     Closing(CloseFrame),
     Terminated,
     TooSlow,
+    Lost(Dropped),
     Silent,
     Violation(CloseCode),
 }
@@ -59,6 +61,7 @@ async fn run<H: Hooks + ?Sized>(
     fault: Option<Fault>,
 ) {
     let mut watch = Watch::new(pipe.limits(), joined.peer().id());
+    let lifeline = joined.lifeline();
     pipe.busy(true);
     let mut session = joined.open().await;
     pipe.busy(false);
@@ -83,6 +86,7 @@ async fn run<H: Hooks + ?Sized>(
                 }
             }
             Inbound::Drained => session.drain().await,
+            Inbound::Lost(lost) => lifeline.dropped(lost),
             Inbound::Violation(code) => violated(&mut session, code).await,
             Inbound::Vanished if fault == Some(Fault::CallsALossClean) => {
                 break Closed::by_client(None);

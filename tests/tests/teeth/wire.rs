@@ -6,8 +6,8 @@ use bytes::Bytes;
 use crossws_conformance::{Client, Event, Frame, Fut, Gone};
 use crossws_core::adapter::{PeerEvents, Publication, Receipt, Transport};
 use crossws_core::{
-    Capabilities, CloseCode, CloseFrame, ControlError, DRAIN_MARK, Limits, Message, Overflow,
-    SendError, SendOptions, Sent,
+    Capabilities, CloseCode, CloseFrame, ControlError, DRAIN_MARK, DropCause, Dropped, Limits,
+    Message, Overflow, SendError, SendOptions, Sent,
 };
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
@@ -105,10 +105,15 @@ impl Pipe {
         self.changed.notify_one();
     }
 
-    fn message(&self, message: &Message) -> Receipt {
+    fn message(&self, message: &Message, options: &SendOptions) -> Receipt {
         let mut state = self.state.lock().unwrap();
         if state.closed {
             return Receipt::closed();
+        }
+        let discards = options.is_volatile() && self.fault != Some(Fault::QueuesWhatIsVolatile);
+        if discards && state.buffered >= SOCKET {
+            state.dropped += 1;
+            return Receipt::discarded(true);
         }
         let mut dropped = 0;
         let unbounded = self.fault == Some(Fault::BuffersWithoutBound);
@@ -168,7 +173,16 @@ fn size(event: &Event) -> usize {
 pub struct Wire(pub Arc<Pipe>, pub UnboundedSender<Inbound>);
 
 impl Wire {
-    fn after(&self, receipt: Receipt) {
+    fn after(&self, receipt: Receipt, options: &SendOptions) {
+        let overflow = self.0.limits.overflow;
+        let cause = match receipt.queued || receipt.dropped != 1 || !options.is_volatile() {
+            true => DropCause::Overflow(overflow),
+            false => DropCause::Volatile,
+        };
+        if receipt.dropped > 0 && self.0.fault != Some(Fault::NeverTellsWhatItDrops) {
+            let lost = Dropped::new(receipt.dropped, cause);
+            let _ = self.1.send(Inbound::Lost(lost));
+        }
         if !receipt.queued && receipt.dropped > 0 && self.0.limits.overflow == Overflow::Close {
             let _ = self.1.send(Inbound::TooSlow);
         }
@@ -183,10 +197,13 @@ impl Transport for Wire {
         self.0.capabilities
     }
 
-    fn send(&self, message: Message, _: &SendOptions) -> Result<Sent, SendError> {
-        let receipt = self.0.message(&message);
-        self.after(receipt);
+    fn send(&self, message: Message, options: &SendOptions) -> Result<Sent, SendError> {
+        let receipt = self.0.message(&message, options);
+        self.after(receipt, options);
         self.0.changed.notify_one();
+        if options.is_volatile() && !receipt.queued && receipt.dropped > 0 {
+            return Ok(Sent::Dropped);
+        }
         if receipt.queued || self.0.limits.overflow == Overflow::Close && receipt.dropped > 0 {
             Ok(Sent::Written)
         } else if receipt.dropped > 0 {
@@ -197,11 +214,12 @@ impl Transport for Wire {
     }
 
     fn publish(&self, publication: &Publication) -> Receipt {
-        let receipt = self.0.message(publication.message());
-        self.after(receipt);
+        let options = publication.options();
+        let receipt = self.0.message(publication.message(), options);
+        self.after(receipt, options);
         match self.0.fault {
             Some(Fault::DeliversPublicationsTwice) => {
-                self.0.message(publication.message());
+                self.0.message(publication.message(), options);
             }
             Some(Fault::ReordersPublications) => self.0.shuffle(),
             _ => {}
