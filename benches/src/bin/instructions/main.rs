@@ -57,7 +57,25 @@ fn path() -> PathBuf {
 fn check() -> io::Result<bool> {
     let most: BTreeMap<String, f64> = serde_json::from_str(&fs::read_to_string(path())?)?;
     let mut kept = true;
-    for (name, now) in count()? {
+    let found = count()?;
+    for (row, now) in &found {
+        let bound = row.bound().and_then(|(other, times)| {
+            let (_, other) = found.iter().find(|(row, _)| *row == other)?;
+            Some((other, times))
+        });
+        if let Some((other, most)) = bound
+            && now / other > most
+        {
+            let times = now / other;
+            println!(
+                "{:<16} {times:.2} times as many, at most {most}",
+                row.name()
+            );
+            kept = false;
+        }
+    }
+    for (row, now) in found {
+        let name = row.name();
         let Some(most) = most.get(name) else {
             println!("{name:<16} {now:>9.0}  WRONG: instructions.json does not know it");
             kept = false;
@@ -80,7 +98,7 @@ fn check() -> io::Result<bool> {
 fn update() -> io::Result<()> {
     let now: BTreeMap<_, _> = count()?
         .into_iter()
-        .map(|(name, count)| (name, count.round()))
+        .map(|(row, count)| (row.name(), count.round()))
         .collect();
     let json = serde_json::to_string_pretty(&now)?;
     println!("{json}");
@@ -88,14 +106,14 @@ fn update() -> io::Result<()> {
 }
 
 /// Instructions for each message (or connection) of every row.
-fn count() -> io::Result<Vec<(&'static str, f64)>> {
+fn count() -> io::Result<Vec<(Row, f64)>> {
     let mut found = Vec::new();
     for row in Row::ALL {
         // What it takes to get there is in both, and so in neither's difference.
         let (few, many) = row.turns();
         let more = callgrind(row, many)?.saturating_sub(callgrind(row, few)?);
         let messages = u64::from(many - few) * row.messages();
-        found.push((row.name(), more as f64 / messages as f64));
+        found.push((row, more as f64 / messages as f64));
     }
     Ok(found)
 }
