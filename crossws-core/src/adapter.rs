@@ -18,6 +18,7 @@ pub use crate::restored_peer::RestoredPeer;
 pub use crate::session::{OpeningPeer, PeerEvents, Session};
 pub use crate::snapshot::{RestoreError, Snapshot, SnapshotPart};
 pub use crate::start::Start;
+pub use crate::take::{FromConnection, Taken};
 pub use crate::transport::{Receipt, Settled, Transport};
 pub use crate::unfinished::{Overloaded, Unfinished};
 pub use crate::wire::{Encoding, Wire};

@@ -58,6 +58,9 @@ capabilities! {
     /// Peers share their hub: they are listed beside each other, found by id, counted against
     /// `max_peers`, and sent to and closed from outside. Without it each has a hub of its own.
     SHARED_HUB = 17, "shared-hub";
+    /// An upgrade can hand the connection's stream to other code: see
+    /// [`Upgrade::take`](crate::Upgrade::take).
+    RAW_STREAM = 18, "raw-stream";
 }
 
 impl Capabilities {

@@ -1,5 +1,6 @@
 //! From a request to an accepted upgrade: everything before the 101.
 
+use std::any::TypeId;
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
@@ -19,12 +20,13 @@ use crate::peer::{Inner, Protocol, SettingsCell, credentials_expired};
 use crate::resolve::{BeforeUpgrade, Route};
 use crate::session::OpeningPeer;
 use crate::subscriptions::Subscriptions;
+use crate::take::{Take, Taken};
 use crate::tasks::Inbox;
 use crate::transport::Transport;
 use crate::{
-    Capabilities, CloseCode, CloseFrame, Deflate, Error, Expiry, Extensions, HookKind, Hooks,
-    Limits, Origin, Peer, PeerId, PersistError, Rejection, Settings, SubscribeError, Upgrade,
-    UpgradeRequest,
+    Capabilities, CloseCode, CloseFrame, Deflate, Error, Expiry, ExpiryError, Extensions, HookKind,
+    Hooks, Limits, Origin, Peer, PeerId, PersistError, Rejection, Settings, SubscribeError,
+    Upgrade, UpgradeRequest,
 };
 
 /// A request with the hooks that claim it. The next step is [`upgrade`](Self::upgrade).
@@ -34,6 +36,8 @@ pub struct Claim<H: Hooks + ?Sized> {
     request: UpgradeRequest,
     settings: Arc<Settings>,
     before: Option<Arc<dyn BeforeUpgrade>>,
+    /// What the adapter can give to an upgrade that takes the stream.
+    connection: Option<TypeId>,
 }
 
 impl<H: Hooks + ?Sized> Claim<H> {
@@ -49,7 +53,16 @@ impl<H: Hooks + ?Sized> Claim<H> {
             request,
             settings,
             before: route.before,
+            connection: None,
         }
+    }
+
+    /// Lets the `upgrade` hook [take](Upgrade::take) the connection, which the adapter has as a `C`.
+    /// The adapter must look for that with [`Accepted::taken`]. Without this such an upgrade is
+    /// refused with 500.
+    pub fn with_raw_streams<C: 'static>(mut self) -> Self {
+        self.connection = Some(TypeId::of::<C>());
+        self
     }
 
     /// The request.
@@ -96,6 +109,7 @@ impl<H: Hooks + ?Sized> Claim<H> {
             mut request,
             settings,
             before,
+            connection,
         } = self;
         // Counted before the look at the shutdown: either that waits for this, or this sees it.
         let ongoing = Ongoing::new(&hub);
@@ -124,6 +138,13 @@ impl<H: Hooks + ?Sized> Claim<H> {
         if hub.is_shutting_down() {
             return Err(Rejection::unavailable(SHUTTING_DOWN).into());
         }
+        if let Some(take) = &upgrade.take {
+            take.check(connection).map_err(Rejection::internal)?;
+            if upgrade.expiry != Expiry::Never {
+                // Never let in for longer than asked.
+                return Err(Rejection::internal(ExpiryError::Unsupported).into());
+            }
+        }
         Ok(Accepted::new(ongoing, hooks, request, settings, upgrade)?)
     }
 }
@@ -150,6 +171,7 @@ pub struct Accepted<H: Hooks + ?Sized> {
     deflate: Option<Deflate>,
     expiry: Expiry,
     gives_extensions: bool,
+    take: Option<Box<Take>>,
 }
 
 impl<H: Hooks + ?Sized> Accepted<H> {
@@ -201,7 +223,11 @@ impl<H: Hooks + ?Sized> Accepted<H> {
         let namespace = shared
             .or(namespace)
             .unwrap_or_else(|| Arc::from(request.path()));
-        let deflate = upgrade.deflate.unwrap_or(settings.deflate);
+        let deflate = match upgrade.take {
+            // Whoever takes the stream reads frames without extensions.
+            Some(_) => None,
+            None => upgrade.deflate.unwrap_or(settings.deflate),
+        };
         Ok(Self {
             ongoing,
             hooks,
@@ -216,7 +242,27 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             deflate,
             expiry: upgrade.expiry,
             gives_extensions,
+            take: upgrade.take,
         })
+    }
+
+    /// Returns the connection as what the `upgrade` hook [takes](Upgrade::take) it for, if it does:
+    /// [`Taken::run`] follows the 101. Otherwise gives the upgrade back, which becomes a peer. To be
+    /// asked by an adapter that said so with [`Claim::with_raw_streams`].
+    #[expect(
+        clippy::result_large_err,
+        reason = "the upgrade goes on as what it was"
+    )]
+    pub fn taken<C: 'static>(mut self) -> Result<Taken<C>, Self> {
+        let take = self.take.take().map(Take::for_connection);
+        match take {
+            Some(Ok(run)) => Ok(Taken::new(run, self.request.path(), self.ongoing)),
+            Some(Err(take)) => {
+                self.take = Some(take);
+                Err(self)
+            }
+            None => Err(self),
+        }
     }
 
     /// The headers for the 101, the chosen subprotocol among them.
@@ -283,6 +329,13 @@ impl<H: Hooks + ?Sized> Accepted<H> {
     pub fn join(self, transport: impl Transport) -> Result<OpeningPeer<H>, CloseFrame> {
         let ongoing = self.ongoing;
         let hub = ongoing.hub().clone();
+        if let Some(take) = self.take {
+            tracing::error!(
+                ?take,
+                "an adapter has not given away the stream that it offered"
+            );
+            return Err(CloseFrame::new(CloseCode::ERROR, "internal error"));
+        }
         if self.expiry != Expiry::Never && !transport.capabilities().contains(Capabilities::EXPIRY)
         {
             // Never let in for longer than asked.

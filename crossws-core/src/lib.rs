@@ -65,6 +65,7 @@ mod start;
 mod subscriptions;
 mod swap;
 mod sync;
+mod take;
 mod tasks;
 mod text;
 mod to;

@@ -31,7 +31,7 @@ pub use runtime::AsyncStd;
 /// What this adapter can do.
 pub use crossws_native::CAPABILITIES;
 pub use crossws_native::{
-    EngineKind, HeadLimits, Listen, NotHandled, Report, Shutdown, StreamInfo,
+    EngineKind, HeadLimits, Listen, NotHandled, RawStream, Report, Shutdown, StreamInfo,
 };
 pub use crossws_native::{StopSignal, stop_signal};
 #[cfg(feature = "tls")]

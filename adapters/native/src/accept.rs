@@ -21,6 +21,7 @@ use crate::handshake::Agreed;
 use crate::head::{Ask, Head, HeadError, HeadLimits, read_head};
 use crate::io::Io;
 use crate::pump::pump_with;
+use crate::raw::RawStream;
 use crate::runtime::Runtime;
 use crate::stage::Stage;
 use crate::timer::within;
@@ -213,6 +214,13 @@ where
                 return Ok(None);
             }
             let early = BytesMut::from(bytes.get(end..).unwrap_or_default());
+            let accepted = match accepted.taken::<RawStream>() {
+                Ok(taken) => {
+                    let stream = RawStream::new(io, early);
+                    return Ok(Some(Stage::last(taken.run(stream))));
+                }
+                Err(accepted) => accepted,
+            };
             let (ends_on_drop, runtime) = (info.ends_on_drop, runtime.clone());
             let connection = pump_with(crew, ends_on_drop, io, early, accepted, agreed, runtime);
             Ok(Some(Stage::last(connection)))
@@ -251,7 +259,7 @@ where
         log_bad_request(&rejection, info.remote_addr);
         ClaimError::Rejected(rejection)
     })?;
-    let accepted = run_upgrade(claim, runtime).await?;
+    let accepted = run_upgrade(claim.with_raw_streams::<RawStream>(), runtime).await?;
     let agreed = handshake.agree(accepted.deflate(), info.engine);
     let agreed = agreed.map_err(|rejection| {
         log_bad_request(&rejection, info.remote_addr);

@@ -33,7 +33,8 @@ pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
     .with(Capabilities::RAW_HTTP)
     .with(Capabilities::COMPRESSION)
     .with(Capabilities::EXPIRY)
-    .with(Capabilities::SHARED_HUB);
+    .with(Capabilities::SHARED_HUB)
+    .with(Capabilities::RAW_STREAM);
 
 /// [`Transport`] over an outbox.
 pub(crate) struct NativeTransport {

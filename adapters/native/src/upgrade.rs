@@ -17,6 +17,7 @@ use crate::hyper::{HyperIo, UpgradedIo};
 use crate::io::Io;
 use crate::layer::WebSocketLayer;
 use crate::pump::pump_with;
+use crate::raw::RawStream;
 use crate::runtime::ServerRuntime;
 use crate::stage::Stage;
 
@@ -94,6 +95,7 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
             tracing::error!(error, "refusing an upgrade");
             return Ok(answer(Rejection::internal(error)));
         };
+        let claim = claim.with_raw_streams::<RawStream>();
         let accepted = run_upgrade(claim, &T::default()).await;
         let accepted = accepted.and_then(|accepted| {
             let agreed = handshake.agree(accepted.deflate(), info.engine)?;
@@ -166,6 +168,10 @@ fn connection<T: ServerRuntime, H: Hooks + ?Sized>(
     agreed: Agreed,
 ) -> Stage {
     let (io, early) = unwrap::<T>(upgraded);
+    let accepted = match accepted.taken::<RawStream>() {
+        Ok(taken) => return Stage::last(taken.run(RawStream::new(io, early))),
+        Err(accepted) => accepted,
+    };
     let runtime = T::default();
     Stage::last(pump_with(crew, false, io, early, accepted, agreed, runtime))
 }

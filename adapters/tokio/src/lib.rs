@@ -16,6 +16,7 @@
 
 pub mod io;
 mod listen;
+mod raw;
 mod runtime;
 mod signal;
 #[cfg(feature = "tungstenite")]
@@ -26,6 +27,7 @@ use std::net::ToSocketAddrs;
 
 use crossws_core::Resolve;
 
+pub use raw::RawStream;
 pub use runtime::Tokio;
 pub use signal::{StopSignal, stop_signal};
 #[cfg(feature = "tungstenite")]

@@ -24,6 +24,7 @@ mod routes;
 mod several;
 mod shutdown;
 mod sleep;
+mod take;
 mod tasks;
 mod upgrade;
 mod values;

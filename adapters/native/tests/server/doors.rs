@@ -1,21 +1,22 @@
 //! The doors for servers that are not ours: a raw stream, and an `http::Request`.
 
 use std::convert::Infallible;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossws_core::{CloseCode, Hub, hooks, resolve_with};
+use crossws_core::{CloseCode, Hub, Upgrade, hooks, resolve_with};
+use futures_lite::io::{AsyncReadExt, AsyncWriteExt};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 
-use super::super::adapter::{Acceptor, HeadLimits, Shutdown, StreamInfo, io};
+use super::super::adapter::{Acceptor, HeadLimits, RawStream, Server, Shutdown, StreamInfo, io};
 use super::super::{adopt, block_on, hyper_io, spawn};
-use super::{assert_echoes, client, echo, read_head, upgrade};
+use super::{assert_echoes, client, echo, read_head, start, upgrade};
 
 /// Somebody else's accept loop, for so many connections.
 fn accept(
@@ -62,6 +63,26 @@ fn a_raw_stream_is_served_and_an_unclaimed_one_handed_back() {
     assert!(read_head(&mut page).starts_with("HTTP/1.1 404"));
     assert_echoes(&mut client(addr));
     block_on(acceptor.shutdown(Shutdown::default().grace(Duration::from_millis(100))));
+}
+
+#[test]
+fn an_upgrade_hook_may_take_the_stream() {
+    let taken = hooks().on_upgrade(|_| async {
+        Ok(Upgrade::take(|mut stream: RawStream| async move {
+            let mut bytes = [0; 8];
+            stream.read_exact(&mut bytes).await?;
+            stream.write_all(&bytes).await?;
+            stream.close().await
+        }))
+    });
+    let (addr, handle) = start(Server::builder(taken));
+    let mut stream = client(addr);
+    assert!(upgrade(&mut stream).starts_with("HTTP/1.1 101"));
+    stream.write_all(b"no frame").unwrap();
+    let mut back = String::new();
+    stream.read_to_string(&mut back).unwrap();
+    assert_eq!(back, "no frame");
+    block_on(handle.shutdown(Shutdown::default()));
 }
 
 #[test]
