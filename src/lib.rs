@@ -20,9 +20,9 @@ pub use crossws_core::{
     InvalidPeerId, Json, Limit, Limits, MaybeSend, MaybeSync, Message, NotAttached, OnError,
     Origin, Overflow, Params, Peer, PeerContext, PeerId, PeerState, PersistError, PublishError,
     Published, Rejection, Report, Resolution, Resolve, ResolveWith, Route, RouteSettings, Scope,
-    SendError, SendOptions, Sent, Settings, SharedHooks, Shutdown, Stats, SubscribeError,
-    Subscription, Swap, To, Topics, Unsupported, Upgrade, UpgradeRequest, Utf8Bytes, WeakPeer,
-    Wrap, Wrapped, handler, hooks, http, ok, resolve_with, wrap, yield_now,
+    SendError, SendOptions, Sent, Settings, SharedHooks, SharedResolver, Shutdown, Stats,
+    SubscribeError, Subscription, Swap, To, Topics, Unsupported, Upgrade, UpgradeRequest,
+    Utf8Bytes, WeakPeer, Wrap, Wrapped, handler, hooks, http, ok, resolve_with, wrap, yield_now,
 };
 
 /// What most hooks name, for one `use crossws::prelude::*`. The crate itself is not for glob

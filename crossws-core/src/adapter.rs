@@ -16,6 +16,7 @@ pub use crate::notice::Notice;
 pub use crate::publication::Publication;
 pub use crate::restored_peer::RestoredPeer;
 pub use crate::session::{OpeningPeer, PeerEvents, Session};
+pub use crate::setters::HubChoice;
 pub use crate::snapshot::{RestoreError, Snapshot, SnapshotPart};
 pub use crate::start::Start;
 pub use crate::take::{FromConnection, Taken};

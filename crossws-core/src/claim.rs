@@ -246,22 +246,19 @@ impl<H: Hooks + ?Sized> Accepted<H> {
         })
     }
 
-    /// Returns the connection as what the `upgrade` hook [takes](Upgrade::take) it for, if it does:
-    /// [`Taken::run`] follows the 101. Otherwise gives the upgrade back, which becomes a peer. To be
-    /// asked by an adapter that said so with [`Claim::with_raw_streams`].
-    #[expect(
-        clippy::result_large_err,
-        reason = "the upgrade goes on as what it was"
-    )]
-    pub fn taken<C: 'static>(mut self) -> Result<Taken<C>, Self> {
-        let take = self.take.take().map(Take::for_connection);
-        match take {
-            Some(Ok(run)) => Ok(Taken::new(run, self.request.path(), self.ongoing)),
-            Some(Err(take)) => {
-                self.take = Some(take);
-                Err(self)
+    /// What the `upgrade` hook [takes](Upgrade::take) the connection for, if it does:
+    /// [`Taken::run`] follows the 101, and no peer is made. `None` for an upgrade that becomes a peer.
+    /// To be asked by an adapter that has said [`Claim::with_raw_streams`].
+    pub fn taken<C: 'static>(&mut self) -> Option<Taken<C>> {
+        match self.take.take()?.for_connection() {
+            Ok(run) => {
+                let ongoing = Ongoing::new(self.ongoing.hub());
+                Some(Taken::new(run, self.request.path(), ongoing))
             }
-            None => Err(self),
+            Err(take) => {
+                self.take = Some(take);
+                None
+            }
         }
     }
 

@@ -14,14 +14,15 @@ use crate::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_TOPICS};
 use crate::peer::{self, Protocol, SettingsCell};
 use crate::publication::Publication;
 use crate::registry::{self, Registry};
+use crate::setters::settings_setters;
 use crate::subscriptions::Subscriptions;
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Event, Mutex};
 use crate::tasks::Inbox;
 use crate::{
-    Capabilities, CloseFrame, Deflate, Error, ExpiryError, Extensions, HookKind, Limit, Limits,
-    Origin, Peer, PeerId, Published, Rejection, Resolution, Resolve, Scope, Settings,
-    SubscribeError, Topics, UpgradeRequest,
+    Capabilities, CloseFrame, Error, ExpiryError, Extensions, HookKind, Limit, Limits, Peer,
+    PeerId, Published, Rejection, Resolution, Resolve, Scope, Settings, SubscribeError, Topics,
+    UpgradeRequest,
 };
 
 /// Everything that is connected to one server: peers, namespaces, topics. A cheap handle that
@@ -84,37 +85,27 @@ pub struct HubBuilder {
 }
 
 impl HubBuilder {
-    /// What holds for every connection whose route does not say otherwise. Replaces what the
-    /// setters below have set.
+    /// What holds for every connection whose route does not say otherwise. Replaces what was set
+    /// before.
     pub fn settings(mut self, settings: Settings) -> Self {
         self.settings = settings;
         self
     }
 
-    /// The bounds that every connection keeps.
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.settings.limits = limits;
-        self
-    }
+    settings_setters!(settings);
 
-    /// Which pages may connect. By default only those from the same host.
-    pub fn origin(mut self, origin: Origin) -> Self {
-        self.settings.origin = origin;
-        self
-    }
-
-    /// Compresses messages with clients that offer it: see [`Deflate`]. Off by default.
-    pub fn deflate(mut self, deflate: impl Into<Option<Deflate>>) -> Self {
-        self.settings.deflate = deflate.into();
-        self
-    }
-
-    /// Which of a request's headers a peer still has when it was restored, and drops last where
+    /// Keeps these headers of a request, besides those that were named before: a peer still has them
+    /// when it was restored, and drops them last where
     /// [`Limits::max_kept_head`](field@Limits::max_kept_head) has no room for all. None by default:
     /// they count against what a hibernating transport has room for.
-    pub fn kept_headers(mut self, names: impl IntoIterator<Item = HeaderName>) -> Self {
-        self.kept_headers = names.into_iter().collect();
+    pub fn keep_headers(mut self, names: impl IntoIterator<Item = HeaderName>) -> Self {
+        self.kept_headers.extend(names);
         self
+    }
+
+    /// The headers that are [kept](Self::keep_headers).
+    pub fn kept_headers(&self) -> &[HeaderName] {
+        &self.kept_headers
     }
 
     /// The hub.

@@ -58,6 +58,7 @@ mod restored_peer;
 mod scope;
 mod send;
 mod session;
+mod setters;
 mod settings;
 mod shutdown;
 mod snapshot;
@@ -106,7 +107,7 @@ pub use rejection::Rejection;
 pub use request::{NotAttached, Params, Redacted, UpgradeRequest};
 pub use resolve::{
     BeforeUpgrade, DynResolve, IntoResolution, Resolution, Resolve, ResolveWith, Route,
-    resolve_with,
+    SharedResolver, resolve_with,
 };
 pub use scope::Scope;
 pub use send::{SendOptions, Sent};

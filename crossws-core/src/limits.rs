@@ -155,7 +155,7 @@ limits! {
     max_peers: Limit = Limit::At(65_536);
     /// Most bytes of its request that a peer keeps, the target among them, which it keeps in any
     /// case; the largest headers are dropped first, after the `upgrade` hook, and those that
-    /// `HubBuilder::kept_headers` names last. A peer that hibernates keeps only the latter.
+    /// `HubBuilder::keep_headers` names last. A peer that hibernates keeps only the latter.
     /// Default 4,096.
     max_kept_head: Limit = Limit::At(4096);
     /// Longest time the `upgrade` hook may take before the client gets a 503. Default 10 s.

@@ -24,7 +24,7 @@ mod runtime;
 use std::io::{ErrorKind, Result};
 use std::net::ToSocketAddrs;
 
-use crossws_core::Resolve;
+use crossws_core::{Resolve, SharedResolver};
 
 pub use runtime::AsyncStd;
 
@@ -46,13 +46,18 @@ pub type ServerHandle = crossws_native::ServerHandle<AsyncStd>;
 
 /// Takes streams that were accepted elsewhere and, with the feature `http`, upgrade requests of
 /// somebody else's HTTP server.
-pub type Acceptor<R> = crossws_native::Acceptor<R, AsyncStd>;
+///
+/// `Acceptor::new(hooks, hub)` makes an `Acceptor`, which has no type parameter: what an app's state
+/// holds.
+pub type Acceptor<R = SharedResolver> = crossws_native::Acceptor<R, AsyncStd>;
+/// What an [`Acceptor`] is made with.
+pub type AcceptorBuilder<R> = crossws_native::AcceptorBuilder<R, AsyncStd>;
 /// Takes WebSocket upgrades out of a tower service's requests.
 #[cfg(feature = "http")]
-pub type WebSocketLayer<R> = crossws_native::WebSocketLayer<R, AsyncStd>;
+pub type WebSocketLayer<R = SharedResolver> = crossws_native::WebSocketLayer<R, AsyncStd>;
 /// A service behind a [`WebSocketLayer`].
 #[cfg(feature = "http")]
-pub type WebSocketService<R, S> = crossws_native::WebSocketService<R, S, AsyncStd>;
+pub type WebSocketService<S, R = SharedResolver> = crossws_native::WebSocketService<R, S, AsyncStd>;
 
 /// Serves hooks on an address until the process is told to stop, then shuts down in an orderly way:
 /// [`Server::run_until`](crossws_native::Server::run_until) with [`stop_signal`] and the default

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::task::{Poll, ready};
 use std::time::{Duration, SystemTime};
 
-use crossws_core::{Deflate, Hub, HubBuilder, Limits, Origin, Report, Resolve, Settings, Shutdown};
+use crossws_core::adapter::HubChoice;
+use crossws_core::{Hub, Report, Resolve, Shutdown, hub_setters};
 use http::Request;
 
 use crate::Connect;
@@ -62,8 +63,7 @@ impl TestServer {
     pub fn builder<R: Resolve>(hooks: R) -> TestServerBuilder<R> {
         TestServerBuilder {
             resolver: Arc::new(hooks),
-            hub: None,
-            own: Hub::builder(),
+            hub: HubChoice::default(),
         }
     }
 
@@ -187,53 +187,21 @@ impl fmt::Debug for TestServer {
     }
 }
 
-/// What a [`TestServer`] is made with: see [`TestServer::builder`].
+/// What a [`TestServer`] is made with: see [`TestServer::builder`]. Times are virtual. There are no
+/// bytes in memory, so that `deflate` changes nothing but what hooks read in a peer's settings.
 #[derive(Debug)]
 #[must_use = "a builder makes nothing until `build`"]
 pub struct TestServerBuilder<R> {
     resolver: Arc<R>,
-    hub: Option<Hub>,
-    own: HubBuilder,
+    hub: HubChoice,
 }
 
 impl<R: Resolve> TestServerBuilder<R> {
-    /// The hub that peers join, with its settings: those that are set here do not change it. By
-    /// default the server has one of its own.
-    pub fn hub(mut self, hub: Hub) -> Self {
-        self.hub = Some(hub);
-        self
-    }
-
-    /// What holds for every connection whose route does not say otherwise. Replaces what was set
-    /// before.
-    pub fn settings(mut self, settings: Settings) -> Self {
-        self.own = self.own.settings(settings);
-        self
-    }
-
-    /// The bounds that every connection keeps, in virtual time.
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.own = self.own.limits(limits);
-        self
-    }
-
-    /// Which pages may connect. By default only those from the same host.
-    pub fn origin(mut self, origin: Origin) -> Self {
-        self.own = self.own.origin(origin);
-        self
-    }
-
-    /// How messages are compressed. There are no bytes in memory: what hooks read in a peer's
-    /// settings is all that it changes.
-    pub fn deflate(mut self, deflate: impl Into<Option<Deflate>>) -> Self {
-        self.own = self.own.deflate(deflate);
-        self
-    }
+    hub_setters!(given);
 
     /// The server.
     pub fn build(self) -> TestServer {
-        let own = self.own;
-        let hub = self.hub.unwrap_or_else(|| own.build());
+        let hub = self.hub.build();
         let clock = Arc::new(Clock::default());
         let app = Resolved {
             hub: hub.clone(),

@@ -1,5 +1,6 @@
 //! A fresh stream to a running connection: head, hooks, answer, pump.
 
+use std::fmt;
 use std::io::IoSlice;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,7 +29,8 @@ use crate::timer::within;
 
 /// A stream whose first request is not for the hooks. Whoever serves HTTP reads `read` first,
 /// then the stream: nothing is lost.
-#[derive(Debug)]
+#[derive(thiserror::Error)]
+#[error("the request is not for the hooks: it is no upgrade, or no hooks claim it")]
 #[non_exhaustive]
 pub struct NotHandled<I> {
     /// The stream.
@@ -38,6 +40,14 @@ pub struct NotHandled<I> {
     /// What the connection holds of [`Limits::max_unfinished`](field@crossws_core::Limits) until
     /// this is dropped. Boxed, because a connection that is claimed has room for this type too.
     pub(crate) unfinished: Box<Unfinished>,
+}
+
+impl<I> fmt::Debug for NotHandled<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NotHandled")
+            .field("read", &self.read.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a connection counts for in [`Limits::max_unfinished`](field@crossws_core::Limits) before its
@@ -208,19 +218,16 @@ where
     };
     let hub = unfinished.hub();
     match Box::pin(upgrade(ask, info, resolver, hub, runtime)).await {
-        Ok((answer, accepted, agreed)) => {
+        Ok((answer, mut accepted, agreed)) => {
             let time = accepted.settings().limits.close_timeout;
             if !within(runtime, time, write_all(&mut io, answer), || false).await {
                 return Ok(None);
             }
             let early = BytesMut::from(bytes.get(end..).unwrap_or_default());
-            let accepted = match accepted.taken::<RawStream>() {
-                Ok(taken) => {
-                    let stream = RawStream::new(io, early);
-                    return Ok(Some(Stage::last(taken.run(stream))));
-                }
-                Err(accepted) => accepted,
-            };
+            if let Some(taken) = accepted.taken::<RawStream>() {
+                let stream = RawStream::new(io, early);
+                return Ok(Some(Stage::last(taken.run(stream))));
+            }
             let (ends_on_drop, runtime) = (info.ends_on_drop, runtime.clone());
             let connection = pump_with(crew, ends_on_drop, io, early, accepted, agreed, runtime);
             Ok(Some(Stage::last(connection)))

@@ -57,7 +57,7 @@ mod transport;
 mod upgrade;
 
 pub use accept::{NotHandled, StreamInfo, not_found, run_claim, run_upgrade, serve_stream};
-pub use acceptor::Acceptor;
+pub use acceptor::{Acceptor, AcceptorBuilder};
 /// How a server stops, and what that came to.
 pub use crossws_core::{Report, Shutdown};
 pub use engine::EngineKind;

@@ -372,6 +372,9 @@ impl<I: Io, R: Runtime> Link<I, R> {
             self.write(cx);
         }
         self.wrote |= self.outbox.take_relieved();
+        if self.outbox.has_lost() {
+            self.tell_lost();
+        }
         self.tell();
         if matches!(self.phase, Phase::Done) && !std::mem::replace(&mut self.let_go, true) {
             self.outbox.end();
@@ -402,9 +405,6 @@ impl<I: Io, R: Runtime> Link<I, R> {
             if wrote {
                 lifeline.drained();
             }
-            if self.outbox.has_lost() {
-                self.tell_lost(lifeline);
-            }
             if has_ended {
                 // The peer leaves every list, and whoever waits for its end is told.
                 lifeline.ended();
@@ -414,7 +414,10 @@ impl<I: Io, R: Runtime> Link<I, R> {
 
     /// Tells the peer what was discarded.
     #[cold]
-    fn tell_lost(&self, lifeline: &PeerEvents) {
+    fn tell_lost(&self) {
+        let Some(lifeline) = &self.lifeline else {
+            return;
+        };
         let lost = self.outbox.take_lost();
         let causes = [
             (lost.overflow, DropCause::Overflow(self.limits().overflow)),

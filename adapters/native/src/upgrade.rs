@@ -164,14 +164,13 @@ fn answer(rejection: Rejection) -> Response<Full<Bytes>> {
 fn connection<T: ServerRuntime, H: Hooks + ?Sized>(
     crew: Option<Arc<Crew>>,
     upgraded: Upgraded,
-    accepted: Accepted<H>,
+    mut accepted: Accepted<H>,
     agreed: Agreed,
 ) -> Stage {
     let (io, early) = unwrap::<T>(upgraded);
-    let accepted = match accepted.taken::<RawStream>() {
-        Ok(taken) => return Stage::last(taken.run(RawStream::new(io, early))),
-        Err(accepted) => accepted,
-    };
+    if let Some(taken) = accepted.taken::<RawStream>() {
+        return Stage::last(taken.run(RawStream::new(io, early)));
+    }
     let runtime = T::default();
     Stage::last(pump_with(crew, false, io, early, accepted, agreed, runtime))
 }

@@ -111,7 +111,7 @@ async fn a_shutdown_waits_for_a_connection_that_was_taken_and_then_drops_it() {
 #[tokio::test]
 async fn a_request_of_another_server_is_taken_too() {
     async fn connect(
-        State(acceptor): State<Acceptor<Taken>>,
+        State(acceptor): State<Acceptor>,
         request: Request<Body>,
     ) -> impl IntoResponse {
         acceptor.handle_upgrade(request).await.unwrap()

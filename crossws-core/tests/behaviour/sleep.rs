@@ -91,7 +91,7 @@ fn an_upgrade_travels_with_everything_the_hook_answered() {
 
 #[test]
 fn a_sleep_keeps_all_that_lasts_and_runs_no_open() {
-    let hub = || Hub::builder().kept_headers([HOST]).build();
+    let hub = || Hub::builder().keep_headers([HOST]).build();
     let wire = Wire::sleepy(ROOM);
     let session = admit(&hub(), &wire);
     session.peer().subscribe("second").unwrap();

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossws_core::{CloseCode, Hub, Upgrade, hooks, resolve_with};
-use futures_lite::io::{AsyncReadExt, AsyncWriteExt};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
@@ -15,7 +14,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 
 use super::super::adapter::{Acceptor, HeadLimits, RawStream, Server, Shutdown, StreamInfo, io};
-use super::super::{adopt, block_on, hyper_io, spawn};
+use super::super::{adopt, block_on, hyper_io, send_back, spawn};
 use super::{assert_echoes, client, echo, read_head, start, upgrade};
 
 /// Somebody else's accept loop, for so many connections.
@@ -67,14 +66,7 @@ fn a_raw_stream_is_served_and_an_unclaimed_one_handed_back() {
 
 #[test]
 fn an_upgrade_hook_may_take_the_stream() {
-    let taken = hooks().on_upgrade(|_| async {
-        Ok(Upgrade::take(|mut stream: RawStream| async move {
-            let mut bytes = [0; 8];
-            stream.read_exact(&mut bytes).await?;
-            stream.write_all(&bytes).await?;
-            stream.close().await
-        }))
-    });
+    let taken = hooks().on_upgrade(|_| async { Ok(Upgrade::take(send_back)) });
     let (addr, handle) = start(Server::builder(taken));
     let mut stream = client(addr);
     assert!(upgrade(&mut stream).starts_with("HTTP/1.1 101"));
@@ -89,7 +81,7 @@ fn an_upgrade_hook_may_take_the_stream() {
 fn a_raw_streams_head_has_bounds() {
     let mut limits = HeadLimits::default();
     limits.timeout = Duration::from_millis(100);
-    let acceptor = Acceptor::new(echo(), Hub::default()).head_limits(limits);
+    let acceptor = Acceptor::builder(echo()).head_limits(limits).build();
     let addr = accept(1, move |stream, addr| {
         let acceptor = acceptor.clone();
         spawn(async move {
