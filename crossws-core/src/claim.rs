@@ -279,7 +279,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
     /// When the context does not convert to JSON.
     pub fn snapshot(&self, now: SystemTime) -> Result<Snapshot, PersistError> {
         let mut snapshot = Snapshot::new(self.id, &self.namespace, &self.request, |_| true);
-        snapshot.set_route(&self.settings);
+        snapshot.set_route(&self.settings, self.hub().settings());
         snapshot.protocol.clone_from(&self.protocol);
         snapshot.context = self.context.to_stored()?;
         snapshot.expires = self.expiry.moment(now).millis();

@@ -271,11 +271,9 @@ impl Hub {
         snapshot: &Snapshot,
         transport: impl Transport,
     ) -> Result<Peer, RestoreError> {
-        // What the route says beyond its name is known when it has been asked for the hooks.
-        let settings = match snapshot.route() {
-            (None, None) => Arc::clone(self.settings()),
-            (route, name) => Arc::new(self.settings().on_route(route, name)),
-        };
+        // Its limits hold at once. What the route says beyond them is known when it has been asked
+        // for the hooks.
+        let settings = snapshot.settings(self.settings());
         Ok(Peer::new(peer::Inner {
             id: snapshot.id,
             namespace: Arc::from(snapshot.namespace()),

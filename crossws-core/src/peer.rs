@@ -553,7 +553,7 @@ impl Peer {
         let mut snapshot = Snapshot::new(self.id(), self.namespace(), request, |name| {
             kept.contains(name)
         });
-        snapshot.set_route(&self.settings());
+        snapshot.set_route(&self.settings(), self.0.hub.settings());
         snapshot.protocol = self.protocol().map(str::to_owned);
         snapshot.context = self.0.context.to_stored()?;
         snapshot.expires = self.0.expiry.get().millis();

@@ -64,7 +64,7 @@ pub use error::Error;
 pub use objects::{Objects, Upgraded};
 pub use options::Options;
 pub use plain::Plain;
-pub use room::{PeerInfo, Room};
+pub use room::{PeerInfo, Room, ToRoom};
 pub use shard::{NameByNamespace, NameByRequest, Shard};
 pub use transport::{DURABLE_CAPABILITIES, PLAIN_CAPABILITIES};
 
