@@ -68,8 +68,18 @@ impl SendOptions {
         self
     }
 
-    /// Allows replacing an older message with the same key that still waits: for what only the
-    /// latest of matters. A transport that does not replace queues it like any other.
+    /// Replaces an older message with the same key that still waits for a slow client: for what only
+    /// the latest of matters, such as a price. The older one is not sent, and counts as no loss; the
+    /// newer one is queued as the last. So each client gets the messages, or some of them, in the order
+    /// in which they were sent.
+    ///
+    /// A key belongs to one peer's queue, whatever topics its messages go to. Only messages that were
+    /// sent while a write had to wait for the client are replaced, by those that are sent until it has
+    /// caught up. A platform that does not tell what waits ([`Capabilities::DRAIN`] is absent, as on
+    /// Workers) sends each message. Publishing with a key takes as long as sending the message to each
+    /// subscriber, however busy the topic is.
+    ///
+    /// [`Capabilities::DRAIN`]: crate::Capabilities::DRAIN
     pub fn key(mut self, key: impl Into<Arc<str>>) -> Self {
         self.key = Some(key.into());
         self
@@ -83,6 +93,11 @@ impl SendOptions {
     /// Whether the message may be discarded where it would have to wait.
     pub fn is_volatile(&self) -> bool {
         self.volatile
+    }
+
+    /// Whether what becomes of a publication does not depend on what waits for a subscriber.
+    pub(crate) fn treats_all_alike(&self) -> bool {
+        !self.volatile && self.key.is_none()
     }
 
     /// The key by which a newer message may replace this one.

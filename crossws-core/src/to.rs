@@ -195,7 +195,7 @@ impl<'a> To<'a> {
         }
         let publication = Publication::of(message, std::mem::take(&mut self.options))?;
         let without = self.from.filter(|_| !self.including_self);
-        let alike = self.except.is_empty() && !publication.options().is_volatile();
+        let alike = self.except.is_empty() && publication.options().treats_all_alike();
         let to = match &self.target {
             Target::Everyone if alike => {
                 return Ok(self.deliver(None, without, &publication));

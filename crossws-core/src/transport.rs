@@ -23,8 +23,9 @@ pub trait Transport: MaybeSend + MaybeSync + 'static {
 
     /// Queues a message and ensures that it is written. It must not be compressed where the options
     /// say so, and where they say that it is volatile and it would have to wait for the client it is
-    /// discarded instead ([`Sent::Dropped`]), as far as the platform tells. What else they allow may be
-    /// left undone.
+    /// discarded instead ([`Sent::Dropped`]), as far as the platform tells. Where they have a key, and a
+    /// message with the same key waits for the client, the older one is taken out, where the platform
+    /// allows that.
     ///
     /// # Errors
     /// [`SendError::Closed`] after `close` or `terminate`, or when the client is gone;
@@ -43,8 +44,8 @@ pub trait Transport: MaybeSend + MaybeSync + 'static {
     /// [`send`](Self::send). One call per subscriber, in the topic's order.
     ///
     /// Where there is a [`wire`](Self::wire) only messages come this way that are not in a topic's
-    /// log: those to several topics, or with subscribers left out, and volatile ones. They are
-    /// [`encoded`](Publication::encoded) once for all of a format.
+    /// log: those to several topics, or with subscribers left out, with a key, and volatile ones. They
+    /// are [`encoded`](Publication::encoded) once for all of a format.
     fn publish(&self, publication: &Publication) -> Receipt;
 
     /// Takes a published message at once, if nothing else waits here: then it is as cheap as a

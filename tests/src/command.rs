@@ -93,6 +93,15 @@ pub enum Do {
         /// The text.
         text: String,
     },
+    /// Send a text that replaces one with the same key that waits.
+    Keyed {
+        /// To the subscribers of this topic, or to the peer itself.
+        topic: Option<String>,
+        /// The key.
+        key: String,
+        /// The text.
+        text: String,
+    },
     /// Send to the whole namespace.
     Broadcast {
         /// The text.

@@ -536,7 +536,29 @@ impl Outbox {
     /// Queues one message, and wakes nobody.
     #[inline]
     pub(crate) fn enqueue(&self, len: usize, push: impl FnOnce(&mut Batch)) -> Receipt {
+        self.enqueue_in(self.state.lock(), len, push)
+    }
+
+    /// Queues one message in place of the one with the same key that waits, and wakes nobody. Returns
+    /// `None`, and does nothing, while no write has to wait for the client.
+    pub(crate) fn replace(&self, key: &Arc<str>, frame: impl FnOnce() -> Bytes) -> Option<Receipt> {
+        if !self.is_blocked() {
+            return None;
+        }
+        let frame = frame();
         let mut state = self.state.lock();
+        state.queue.take_out(key);
+        let push = |batch: &mut Batch| batch.push_keyed(Arc::clone(key), frame.clone());
+        Some(self.enqueue_in(state, frame.len(), push))
+    }
+
+    #[inline]
+    fn enqueue_in(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        len: usize,
+        push: impl FnOnce(&mut Batch),
+    ) -> Receipt {
         let mut dropped = 0;
         if state.closing || !matches!(state.overflow, Overflow::Close) {
             dropped = match self.make_room(&mut state, len) {

@@ -65,6 +65,11 @@ impl Transport for NativeTransport {
                 _ => Ok(Sent::Dropped),
             };
         }
+        if let Some(key) = options.replaces()
+            && let Some(receipt) = Encoder::replace_sent(&self.outbox, key, &message)
+        {
+            return self.sent(message, receipt);
+        }
         let receipt = self
             .encoder
             .send(&self.outbox, &message, options.may_compress());
@@ -81,6 +86,11 @@ impl Transport for NativeTransport {
     fn publish(&self, publication: &Publication) -> Receipt {
         if publication.options().is_volatile()
             && let Some(receipt) = self.outbox.discard_volatile()
+        {
+            return receipt;
+        }
+        if let Some(key) = publication.options().replaces()
+            && let Some(receipt) = self.encoder.replace(&self.outbox, key, publication)
         {
             return receipt;
         }

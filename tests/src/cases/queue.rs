@@ -21,6 +21,8 @@ group! {
     the_dropped_hook_is_told_before_a_slow_consumer_is_closed: [DRAIN],
     a_volatile_message_is_discarded_for_a_slow_client: [DRAIN],
     a_volatile_publication_is_discarded_for_slow_clients_alone: [DRAIN, PUBSUB],
+    a_newer_message_replaces_one_with_its_key_that_waits: [DRAIN],
+    a_newer_publication_replaces_one_with_its_key_that_waits: [DRAIN, PUBSUB],
     a_message_over_the_limit_is_closed_with_1009: [CLOSE_CODE],
     a_message_of_the_limits_size_is_taken: [],
     a_flood_of_pings_is_closed_with_1008: [PING, CLOSE_CODE],
@@ -384,6 +386,76 @@ async fn a_volatile_publication_is_discarded_for_slow_clients_alone(scene: Scene
     publisher.perform(&[volatile(Some("news"), "again")]).await;
     slow.hears("again").await;
     quick.hears("again").await;
+}
+
+fn keyed(topic: Option<&str>, key: &str, text: &str) -> Do {
+    Do::Keyed {
+        topic: topic.map(str::to_owned),
+        key: key.to_owned(),
+        text: text.to_owned(),
+    }
+}
+
+async fn a_newer_message_replaces_one_with_its_key_that_waits(scene: Scene<'_>) {
+    let stage = scene.stage_with(roomy()).await;
+    let mut peer = stage.join("/", "a").await;
+    let text = "between".to_owned();
+    peer.perform(&[
+        many(),
+        keyed(None, "a", "older"),
+        keyed(None, "b", "other"),
+        Do::Send { text },
+        keyed(None, "a", "old"),
+        keyed(None, "a", "new"),
+        Do::State,
+    ])
+    .await;
+    let state = stage.wait("a", "state").await;
+    assert_eq!(state["dropped"], 0, "nothing is lost that was wanted");
+    for index in 0..MANY {
+        peer.hears(&Do::numbered(index, LARGE)).await;
+    }
+    for text in ["other", "between", "new"] {
+        peer.hears(text).await;
+    }
+    peer.hears_nothing().await;
+    peer.perform(&[keyed(None, "a", "1")]).await;
+    peer.hears("1").await;
+    peer.perform(&[keyed(None, "a", "2")]).await;
+    peer.hears("2").await;
+}
+
+async fn a_newer_publication_replaces_one_with_its_key_that_waits(scene: Scene<'_>) {
+    let stage = scene.stage_with(roomy()).await;
+    let subscribed = |who| Ask {
+        topics: vec!["news".to_owned()],
+        ..Ask::named(who)
+    };
+    let mut slow = stage.connect("/", subscribed("slow")).await;
+    let mut quick = stage.connect("/", subscribed("quick")).await;
+    slow.perform(&[many()]).await;
+    stage.wait("slow", "did").await;
+    let mut publisher = stage.join("/", "publisher").await;
+    let publish = |text: &str| Do::Publish {
+        topic: "news".to_owned(),
+        text: text.to_owned(),
+        itself: false,
+    };
+    let topic = Some("news");
+    publisher.perform(&[keyed(topic, "a", "oldest")]).await;
+    quick.hears("oldest").await;
+    for (plain, latest) in [("1", "old"), ("2", "new")] {
+        publisher.perform(&[publish(plain), keyed(topic, "a", latest)]).await;
+        quick.hears(plain).await;
+        quick.hears(latest).await;
+    }
+    for index in 0..MANY {
+        slow.hears(&Do::numbered(index, LARGE)).await;
+    }
+    for text in ["1", "2", "new"] {
+        slow.hears(text).await;
+    }
+    slow.hears_nothing().await;
 }
 
 fn small_messages() -> Profile {

@@ -101,6 +101,16 @@ impl Probe {
                         did("volatile", sent(peer.send_with(text, options)));
                     }
                 },
+                Do::Keyed { topic, key, text } => match topic {
+                    Some(topic) => {
+                        let published = peer.to(topic).key(key).send(text);
+                        did("keyed", answer(published.map(|told| told.queued)));
+                    }
+                    None => {
+                        let options = SendOptions::new().key(key);
+                        did("keyed", sent(peer.send_with(text, options)));
+                    }
+                },
                 Do::Broadcast { text, itself } => {
                     let published = if itself {
                         peer.to_all().including_self().send(text)

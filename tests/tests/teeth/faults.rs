@@ -25,6 +25,7 @@ pub enum Fault {
     DeliversPublicationsTwice,
     DoesNotCountWhatItDrops,
     IgnoresPings,
+    KeepsWhatIsReplaced,
     LosesCloseReasons,
     NeverSaysDrained,
     NeverTellsWhatItDrops,

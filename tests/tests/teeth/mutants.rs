@@ -240,6 +240,12 @@ pub const MUTANTS: &[Mutant] = &[
         .put(Place::Brittle, &["queue"])
         .fails(&["queue::the_drain_hook_is_told_after_a_burst"])
         .may_fail(&["queue::drained_waits_for_the_client"]),
+    Fault::KeepsWhatIsReplaced
+        .put(Place::Brittle, &["queue"])
+        .fails(&[
+            "queue::a_newer_message_replaces_one_with_its_key_that_waits",
+            "queue::a_newer_publication_replaces_one_with_its_key_that_waits",
+        ]),
     Fault::NeverTellsWhatItDrops
         .put(Place::Brittle, &["queue"])
         .fails(&[
@@ -498,6 +504,8 @@ pub const MUTANTS: &[Mutant] = &[
             "queue::dropping_the_newest_hands_it_back",
             "queue::dropping_the_oldest_keeps_the_newest",
             "queue::a_slow_subscriber_delays_nobody",
+            "queue::a_newer_message_replaces_one_with_its_key_that_waits",
+            "queue::a_newer_publication_replaces_one_with_its_key_that_waits",
             "queue::a_message_over_the_limit_is_closed_with_1009",
             "queue::a_flood_of_pings_is_closed_with_1008",
         ]),

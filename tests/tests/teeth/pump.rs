@@ -157,13 +157,20 @@ async fn next<H: Hooks + ?Sized>(
             match watch.live.poll(watch.began.elapsed()) {
                 Some(LivenessEvent::Expired) => session.peer().close(CloseCode::RESTART, "expired"),
                 Some(LivenessEvent::Silent) => return Inbound::Silent,
+                Some(LivenessEvent::Inactive) => {
+                    session.peer().close(CloseCode::TIMEOUT, "inactive");
+                }
                 _ => {}
             }
             continue;
         };
         match happened {
             Ok(event) => {
-                watch.live.heard(watch.began.elapsed());
+                let now = watch.began.elapsed();
+                watch.live.heard(now);
+                if let Some(Inbound::Frame(Frame::Text(_) | Frame::Binary(_))) = &event {
+                    watch.live.active(now);
+                }
                 return event.unwrap_or(Inbound::Vanished);
             }
             Err(notice) => session.notice(notice).await,

@@ -26,7 +26,8 @@ pub struct Pipe {
 
 #[derive(Default)]
 struct State {
-    queue: VecDeque<Event>,
+    /// With the key by which a later one replaces it.
+    queue: VecDeque<(Option<Arc<str>>, Event)>,
     buffered: usize,
     high: bool,
     dropped: u64,
@@ -61,7 +62,7 @@ impl Pipe {
     }
 
     pub fn push(&self, event: Event) {
-        self.state.lock().unwrap().queue.push_back(event);
+        self.state.lock().unwrap().queue.push_back((None, event));
         self.changed.notify_one();
     }
 
@@ -100,7 +101,7 @@ impl Pipe {
     pub fn end(&self, event: Event) {
         let mut state = self.state.lock().unwrap();
         state.closed = true;
-        state.queue.push_back(event);
+        state.queue.push_back((None, event));
         drop(state);
         self.changed.notify_one();
     }
@@ -114,6 +115,13 @@ impl Pipe {
         if discards && state.buffered >= SOCKET {
             state.dropped += 1;
             return Receipt::discarded(true);
+        }
+        let key = options.replaces().cloned();
+        let slow = state.buffered >= SOCKET && self.fault != Some(Fault::KeepsWhatIsReplaced);
+        let has_key = |(old, _): &(Option<Arc<str>>, Event)| key.is_some() && *old == key;
+        if slow && let Some(at) = state.queue.iter().position(has_key) {
+            let old = state.queue.remove(at);
+            state.buffered -= old.map_or(0, |(_, event)| size(&event));
         }
         let mut dropped = 0;
         let unbounded = self.fault == Some(Fault::BuffersWithoutBound);
@@ -130,7 +138,7 @@ impl Pipe {
             match self.limits.overflow {
                 Overflow::DropOldest if !state.queue.is_empty() => {
                     let old = state.queue.pop_front();
-                    state.buffered -= old.as_ref().map_or(0, size);
+                    state.buffered -= old.as_ref().map_or(0, |(_, event)| size(event));
                     dropped += 1;
                 }
                 Overflow::DropNewest => {
@@ -144,7 +152,7 @@ impl Pipe {
                     state.dropped += lost;
                     state.closed = true;
                     let frame = (CloseCode::TRY_AGAIN.get(), "slow consumer".to_owned());
-                    state.queue.push_back(Event::Close(Some(frame)));
+                    state.queue.push_back((None, Event::Close(Some(frame))));
                     return Receipt::full(lost);
                 }
             }
@@ -153,10 +161,11 @@ impl Pipe {
         state.buffered += message.len();
         state.waiting.get_or_insert_with(Instant::now);
         state.high |= state.buffered > DRAIN_MARK;
-        state.queue.push_back(match message {
+        let event = match message {
             Message::Text(text) => Event::Text(text.to_string()),
             Message::Binary(bytes) => Event::Binary(bytes.to_vec()),
-        });
+        };
+        state.queue.push_back((key, event));
         Receipt::replaced(dropped, true)
     }
 }
@@ -287,7 +296,7 @@ impl BrittleClient {
         if self.fault == Some(Fault::BuffersUntilTheHookEnds) && state.busy {
             return None;
         }
-        let event = state.queue.pop_front()?;
+        let (_, event) = state.queue.pop_front()?;
         state.buffered -= size(&event);
         state.waiting = (state.buffered > 0).then(Instant::now);
         let drained = state.buffered == 0 && std::mem::take(&mut state.high);

@@ -26,7 +26,7 @@ impl Link {
                 return Ok(Sent::Dropped);
             }
             state.relieve(message.len());
-            let result = state.outbox.push(message, now);
+            let result = state.outbox.push(message, options.replaces(), now);
             state.heed_overflow(now, deadline);
             match result {
                 Ok(_) => Ok(Sent::Queued {
@@ -48,7 +48,7 @@ impl Link {
             return Receipt::discarded(true);
         }
         state.relieve(message.len());
-        let result = state.outbox.push(message.clone(), now);
+        let result = state.outbox.push(message.clone(), options.replaces(), now);
         state.heed_overflow(now, deadline);
         match result {
             Ok(0) => Receipt::queued(state.driver.is_some()),
