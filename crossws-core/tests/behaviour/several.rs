@@ -102,7 +102,7 @@ fn topics_are_named_in_any_usual_form() {
         names(&shared),
         names(owned.clone()),
         names(["a"]),
-        names(&[owned.clone()]),
+        names(&[owned.clone(), owned.clone()][1..]),
         names(vec![owned.clone()]),
         names(&vec![Arc::clone(&shared)]),
         names(&[shared][..]),
