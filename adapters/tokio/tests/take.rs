@@ -29,7 +29,7 @@ impl Hooks for Taken {
             return Ok(Upgrade::take(|mut stream: RawStream| async move {
                 let (mut reader, mut writer) = tokio::io::split(&mut stream);
                 tokio::io::copy(&mut reader, &mut writer).await?;
-                std::io::Result::Ok(writer.shutdown().await?)
+                writer.shutdown().await
             }));
         }
         let protocol = request.protocols().next().map(str::to_owned);

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, unreachable_pub, dead_code)]
 
+// Where the table is made, both of its users are there.
+#[allow(clippy::duplicate_mod)]
 mod taken;
 
 use std::convert::Infallible;

@@ -13,7 +13,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 
-use super::super::adapter::{Acceptor, HeadLimits, RawStream, Server, Shutdown, StreamInfo, io};
+use super::super::adapter::{Acceptor, HeadLimits, Server, Shutdown, StreamInfo, io};
 use super::super::{adopt, block_on, hyper_io, send_back, spawn};
 use super::{assert_echoes, client, echo, read_head, start, upgrade};
 
