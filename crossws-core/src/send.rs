@@ -16,8 +16,9 @@ pub enum Sent {
     Dropped,
 }
 
-/// How a message is sent. The same for one peer ([`Peer::send_with`]) and for many
-/// ([`Peer::to`], [`Scope::topic`](crate::Scope::topic)).
+/// How a message is sent. The same for one peer
+/// ([`Peer::send_with`](crate::Peer::send_with)) and for many ([`Peer::to`](crate::Peer::to),
+/// [`Scope::topic`](crate::Scope::topic)).
 ///
 /// ```
 /// # use crossws_core::{Peer, SendError, SendOptions};
