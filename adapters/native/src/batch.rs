@@ -53,9 +53,14 @@ impl Batch {
 
     /// Appends frames that are encoded already, and others send too.
     pub(crate) fn push_encoded(&mut self, frames: Bytes, count: usize) {
-        self.bytes += frames.len();
+        let len = frames.len();
+        self.bytes += len;
         self.frames += count;
-        self.push_chunk(Chunk::Shared(frames));
+        if len >= SHARE_FROM {
+            self.chunks.push_back(Chunk::Shared(frames));
+        } else if len > 0 {
+            self.tail(len).extend_from_slice(&frames);
+        }
     }
 
     /// Appends a frame that [`take_out`](Self::take_out) finds by this key, until it moves on.

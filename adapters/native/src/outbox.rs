@@ -541,6 +541,7 @@ impl Outbox {
 
     /// Queues one message in place of the one with the same key that waits, and wakes nobody. Returns
     /// `None`, and does nothing, while no write has to wait for the client.
+    #[cold]
     pub(crate) fn replace(&self, key: &Arc<str>, frame: impl FnOnce() -> Bytes) -> Option<Receipt> {
         if !self.is_blocked() {
             return None;
@@ -552,7 +553,7 @@ impl Outbox {
         Some(self.enqueue_in(state, frame.len(), push))
     }
 
-    #[inline]
+    #[inline(always)]
     fn enqueue_in(
         &self,
         mut state: MutexGuard<'_, State>,

@@ -84,13 +84,9 @@ impl Transport for NativeTransport {
     }
 
     fn publish(&self, publication: &Publication) -> Receipt {
-        if publication.options().is_volatile()
-            && let Some(receipt) = self.outbox.discard_volatile()
-        {
-            return receipt;
-        }
-        if let Some(key) = publication.options().replaces()
-            && let Some(receipt) = self.encoder.replace(&self.outbox, key, publication)
+        let options = publication.options();
+        if (options.is_volatile() || options.replaces().is_some())
+            && let Some(receipt) = self.publish_to_slow(publication)
         {
             return receipt;
         }
@@ -205,6 +201,19 @@ impl NativeTransport {
     /// The context that this connection compresses in, if it may have one.
     pub(crate) fn deflater(&self) -> Option<Arc<Mutex<Deflater>>> {
         self.encoder.deflater()
+    }
+
+    /// What becomes of a message that is volatile or has a key, if the client is slow.
+    #[cold]
+    fn publish_to_slow(&self, publication: &Publication) -> Option<Receipt> {
+        let options = publication.options();
+        if options.is_volatile()
+            && let Some(receipt) = self.outbox.discard_volatile()
+        {
+            return Some(receipt);
+        }
+        let key = options.replaces()?;
+        self.encoder.replace(&self.outbox, key, publication)
     }
 
     #[inline]
