@@ -31,9 +31,10 @@ pub use crossws_core::{
     Message, NotAttached, OnError, Origin, Overflow, Params, Pass, PathNotUtf8, Peer, PeerContext,
     PeerId, PeerState, PersistError, PublishError, Published, Refused, Rejection, Report,
     Resolution, Resolve, ResolveWith, Route, RouteScope, RouteSettings, Scope, SendError,
-    SendOptions, Sent, Settings, SharedHooks, Shutdown, Sleep, Stats, SubscribeError, Subscription,
-    Swap, To, Topics, Unsupported, Upgrade, UpgradeRequest, Utf8Bytes, WeakPeer, Wrap, Wrapped,
-    handler, hooks, http, normal_path, ok, pass, resolve_with, wrap, yield_now,
+    SendOptions, Sent, Settings, SharedHooks, SharedResolver, Shutdown, Sleep, Stats,
+    SubscribeError, Subscription, Swap, To, Topics, Unsupported, Upgrade, UpgradeRequest,
+    Utf8Bytes, WeakPeer, Wrap, Wrapped, handler, hooks, http, normal_path, ok, pass, resolve_with,
+    wrap, yield_now,
 };
 
 #[cfg(any(feature = "http", feature = "memory"))]

@@ -33,7 +33,7 @@ pub trait Layer: MaybeSend + MaybeSync + 'static {
     /// [attach](UpgradeRequest::attach) values that every hook reads. By default it does nothing.
     ///
     /// Where connections sleep it runs again when they wake, on the request as it was stored, with
-    /// the headers that [`HubBuilder::kept_headers`](crossws_core::HubBuilder::kept_headers) names.
+    /// the headers that [`HubBuilder::keep_headers`](crossws_core::HubBuilder::keep_headers) names.
     fn before(
         &self,
         request: &mut UpgradeRequest,

@@ -19,11 +19,13 @@ pub use crate::notice::Notice;
 pub use crate::publication::Publication;
 pub use crate::restored_peer::RestoredPeer;
 pub use crate::session::{OpeningPeer, PeerEvents, Session};
+pub use crate::setters::HubChoice;
 pub use crate::shutdown::Closing;
 pub use crate::snapshot::{RestoreError, Snapshot, SnapshotPart};
 #[cfg(feature = "http")]
 pub use crate::sockets::OriginalTarget;
 pub use crate::start::Start;
+pub use crate::take::{FromConnection, Taken};
 pub use crate::transport::{Receipt, Settled, Transport};
 pub use crate::unfinished::{Overloaded, Unfinished};
 pub use crate::upgrade_door::UpgradeDoor;

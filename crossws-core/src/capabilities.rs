@@ -60,6 +60,9 @@ capabilities! {
     SHARED_HUB = 17, "shared-hub";
     /// The hub knows all connections of a route: [`Hub::route`](crate::Hub::route) reaches them.
     ROUTES = 18, "routes";
+    /// An upgrade can hand the connection's stream to other code: see
+    /// [`Upgrade::take`](crate::Upgrade::take).
+    RAW_STREAM = 19, "raw-stream";
 }
 
 impl Capabilities {

@@ -1,5 +1,6 @@
 //! From a request to an accepted upgrade: everything before the 101.
 
+use std::any::TypeId;
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
@@ -22,12 +23,13 @@ use crate::resolve::{BeforeUpgrade, Route};
 use crate::session::OpeningPeer;
 use crate::sleep::Sleepers;
 use crate::subscriptions::Subscriptions;
+use crate::take::{Take, Taken};
 use crate::tasks::Inbox;
 use crate::transport::Transport;
 use crate::{
-    Capabilities, CloseCode, CloseFrame, Deflate, Error, Expiry, Extensions, HookKind, Hooks,
-    Limits, Origin, Peer, PeerId, PersistError, Rejection, Settings, SharedHooks, SubscribeError,
-    Upgrade, UpgradeRequest,
+    Capabilities, CloseCode, CloseFrame, Deflate, Error, Expiry, ExpiryError, Extensions, HookKind,
+    Hooks, Limits, Origin, Peer, PeerId, PersistError, Rejection, Settings, SharedHooks,
+    SubscribeError, Upgrade, UpgradeRequest,
 };
 
 /// A request with the hooks that claim it. The next step is [`upgrade`](Self::upgrade).
@@ -39,6 +41,8 @@ pub struct Claim<H: Hooks + ?Sized> {
     path_is_normal: bool,
     settings: Arc<Settings>,
     before: Option<Arc<dyn BeforeUpgrade>>,
+    /// What the adapter can give to an upgrade that takes the stream.
+    connection: Option<TypeId>,
 }
 
 impl<H: Hooks + ?Sized> Claim<H> {
@@ -56,7 +60,16 @@ impl<H: Hooks + ?Sized> Claim<H> {
             path_is_normal: route.path_is_normal,
             settings,
             before: route.before,
+            connection: None,
         }
+    }
+
+    /// Lets the `upgrade` hook [take](Upgrade::take) the connection, which the adapter has as a `C`.
+    /// The adapter must look for that with [`Accepted::taken`]. Without this such an upgrade is
+    /// refused with 500.
+    pub fn with_raw_streams<C: 'static>(mut self) -> Self {
+        self.connection = Some(TypeId::of::<C>());
+        self
     }
 
     /// The request.
@@ -107,6 +120,7 @@ impl<H: Hooks + ?Sized> Claim<H> {
             path_is_normal,
             settings,
             before,
+            connection,
         } = self;
         // Counted before the look at the shutdown: either that waits for this, or this sees it.
         let ongoing = Ongoing::new(&hub);
@@ -144,6 +158,13 @@ impl<H: Hooks + ?Sized> Claim<H> {
         if hub.is_shutting_down() {
             return Err(Rejection::unavailable(SHUTTING_DOWN).into());
         }
+        if let Some(take) = &upgrade.take {
+            take.check(connection).map_err(Rejection::internal)?;
+            if upgrade.expiry != Expiry::Never {
+                // Never let in for longer than asked.
+                return Err(Rejection::internal(ExpiryError::Unsupported).into());
+            }
+        }
         Ok(Accepted::new(
             ongoing, hooks, request, namespace, settings, upgrade,
         )?)
@@ -172,6 +193,7 @@ pub struct Accepted<H: Hooks + ?Sized> {
     deflate: Option<Deflate>,
     expiry: Expiry,
     gives_extensions: bool,
+    take: Option<Box<Take>>,
 }
 
 impl<H: Hooks + ?Sized> Accepted<H> {
@@ -229,7 +251,11 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             (None, Some(namespace)) => Arc::clone(namespace),
             (None, None) => Arc::from(name),
         };
-        let deflate = upgrade.deflate.unwrap_or(settings.deflate);
+        let deflate = match upgrade.take {
+            // Whoever takes the stream reads frames without extensions.
+            Some(_) => None,
+            None => upgrade.deflate.unwrap_or(settings.deflate),
+        };
         Ok(Self {
             ongoing,
             hooks,
@@ -244,6 +270,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             deflate,
             expiry: upgrade.expiry,
             gives_extensions,
+            take: upgrade.take,
         })
     }
 
@@ -263,6 +290,23 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             deflate: self.deflate,
             expiry: self.expiry,
             gives_extensions: self.gives_extensions,
+            take: self.take,
+        }
+    }
+
+    /// What the `upgrade` hook [takes](Upgrade::take) the connection for, if it does:
+    /// [`Taken::run`] follows the 101, and no peer is made. `None` for an upgrade that becomes a peer.
+    /// To be asked by an adapter that has said [`Claim::with_raw_streams`].
+    pub fn taken<C: 'static>(&mut self) -> Option<Taken<C>> {
+        match self.take.take()?.for_connection() {
+            Ok(run) => {
+                let ongoing = Ongoing::new(self.ongoing.hub());
+                Some(Taken::new(run, self.request.path(), ongoing))
+            }
+            Err(take) => {
+                self.take = Some(take);
+                None
+            }
         }
     }
 
@@ -283,7 +327,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
     /// When the context does not convert to JSON.
     pub fn snapshot(&self, now: SystemTime) -> Result<Snapshot, PersistError> {
         let mut snapshot = Snapshot::new(self.id, &self.namespace, &self.request, |_| true);
-        snapshot.set_route(&self.settings);
+        snapshot.set_route(&self.settings, self.hub().settings());
         snapshot.protocol.clone_from(&self.protocol);
         snapshot.context = self.context.to_stored()?;
         snapshot.expires = self.expiry.moment(now).millis();
@@ -330,6 +374,13 @@ impl<H: Hooks + ?Sized> Accepted<H> {
     pub fn join(self, transport: impl Transport) -> Result<OpeningPeer<H>, CloseFrame> {
         let ongoing = self.ongoing;
         let hub = ongoing.hub().clone();
+        if let Some(take) = self.take {
+            tracing::error!(
+                ?take,
+                "an adapter has not given away the stream that it offered"
+            );
+            return Err(CloseFrame::new(CloseCode::ERROR, "internal error"));
+        }
         if self.expiry != Expiry::Never && !transport.capabilities().contains(Capabilities::EXPIRY)
         {
             // Never let in for longer than asked.

@@ -159,6 +159,19 @@ impl CloseFrame {
     }
 }
 
+impl fmt::Display for CloseFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "closed with {}", self.code)?;
+        match self.reason.is_empty() {
+            true => Ok(()),
+            false => write!(f, ": {}", self.reason),
+        }
+    }
+}
+
+/// As what a connection that cannot go on is closed with.
+impl std::error::Error for CloseFrame {}
+
 impl From<CloseCode> for CloseFrame {
     fn from(code: CloseCode) -> Self {
         Self::new(code, Utf8Bytes::default())

@@ -240,6 +240,16 @@ impl fmt::Debug for Cursor {
     }
 }
 
+/// As what a transport gives back that reads no more: see
+/// [`Transport::news`](crate::adapter::Transport::news).
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the connection is closing: what is published is not read")
+    }
+}
+
+impl std::error::Error for Cursor {}
+
 /// What waits in a [`Cursor`].
 #[derive(Clone)]
 pub struct Backlog {

@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -58,6 +59,19 @@ impl SharedHooks {
     /// Erases the type of these hooks.
     pub fn new(hooks: impl Hooks) -> Self {
         Self(Arc::new(hooks))
+    }
+
+    /// Forgets the type of hooks, and takes what is forgotten already as it is: each layer of it is
+    /// a box for every call.
+    pub(crate) fn erase<H: Hooks + ?Sized>(hooks: Arc<H>) -> Arc<dyn DynHooks> {
+        let any = &hooks as &dyn Any;
+        if let Some(shared) = any.downcast_ref::<Arc<Self>>() {
+            return Arc::clone(&shared.0);
+        }
+        if let Some(erased) = any.downcast_ref::<Arc<dyn DynHooks>>() {
+            return Arc::clone(erased);
+        }
+        Arc::new(hooks)
     }
 }
 

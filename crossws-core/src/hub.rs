@@ -15,15 +15,16 @@ use crate::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_TOPICS};
 use crate::peer::{self, Protocol, SettingsCell};
 use crate::publication::Publication;
 use crate::refused::{Counters, Refused};
-use crate::registry::Registry;
+use crate::registry::{self, Registry};
+use crate::setters::settings_setters;
 use crate::subscriptions::Subscriptions;
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Event, Mutex};
 use crate::tasks::Inbox;
 use crate::{
-    Api, Capabilities, CloseFrame, Deflate, Error, ExpiryError, Extensions, HookKind, Limit,
-    Limits, Origin, Peer, PeerId, Published, Rejection, Resolution, Resolve, RouteScope, Scope,
-    Settings, SubscribeError, UpgradeRequest,
+    Api, Capabilities, CloseFrame, Error, ExpiryError, Extensions, HookKind, Limit, Limits, Peer,
+    PeerId, Published, Rejection, Resolution, Resolve, RouteScope, Scope, Settings, SubscribeError,
+    Topics, UpgradeRequest,
 };
 
 /// Everything that is connected to one server: peers, namespaces, topics. A cheap handle that
@@ -95,36 +96,21 @@ pub struct HubBuilder {
 }
 
 impl HubBuilder {
-    /// What holds for every connection whose route does not say otherwise. Replaces what the
-    /// setters below have set.
+    /// What holds for every connection whose route does not say otherwise. Replaces what was set
+    /// before.
     pub fn settings(mut self, settings: Settings) -> Self {
         self.settings = settings;
         self
     }
 
-    /// The bounds that every connection keeps.
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.settings.limits = limits;
-        self
-    }
+    settings_setters!(settings);
 
-    /// Which pages may connect. By default only those from the same host.
-    pub fn origin(mut self, origin: Origin) -> Self {
-        self.settings.origin = origin;
-        self
-    }
-
-    /// Compresses messages with clients that offer it: see [`Deflate`]. Off by default.
-    pub fn deflate(mut self, deflate: impl Into<Option<Deflate>>) -> Self {
-        self.settings.deflate = deflate.into();
-        self
-    }
-
-    /// Which of a request's headers a peer still has when it was restored, and drops last where
+    /// Keeps these headers of a request, besides those that were named before: a peer still has them
+    /// when it was restored, and drops them last where
     /// [`Limits::max_kept_head`](field@Limits::max_kept_head) has no room for all. None by default:
     /// they count against what a hibernating transport has room for.
-    pub fn kept_headers(mut self, names: impl IntoIterator<Item = HeaderName>) -> Self {
-        self.kept_headers = names.into_iter().collect();
+    pub fn keep_headers(mut self, names: impl IntoIterator<Item = HeaderName>) -> Self {
+        self.kept_headers.extend(names);
         self
     }
 
@@ -140,6 +126,11 @@ impl HubBuilder {
     pub fn partial(mut self) -> Self {
         self.partial = true;
         self
+    }
+
+    /// The headers that are [kept](Self::keep_headers).
+    pub fn kept_headers(&self) -> &[HeaderName] {
+        &self.kept_headers
     }
 
     /// The hub.
@@ -333,11 +324,9 @@ impl Hub {
         snapshot: &Snapshot,
         transport: impl Transport,
     ) -> Result<Peer, RestoreError> {
-        // What the route says beyond its name is known when it has been asked for the hooks.
-        let settings = match snapshot.route() {
-            (None, None) => Arc::clone(self.settings()),
-            (route, name) => Arc::new(self.settings().on_route(route, name)),
-        };
+        // Its limits hold at once. What the route says beyond them is known when it has been asked
+        // for the hooks.
+        let settings = snapshot.settings(self.settings());
         Ok(Peer::new(peer::Inner {
             id: snapshot.id,
             namespace: Arc::from(snapshot.namespace()),
@@ -523,17 +512,29 @@ impl Hub {
         let published = self
             .registry()
             .publish(namespace, topic, except, publication);
-        self.count_published(&published);
-        published
+        self.count_published(published)
     }
 
     pub(crate) fn deliver_to_route(&self, route: &str, publication: &Publication) -> Published {
         let published = self.registry().publish_to_route(route, publication);
-        self.count_published(&published);
-        published
+        self.count_published(published)
     }
 
-    fn count_published(&self, published: &Published) {
+    /// As [`deliver`](Self::deliver), to the peers that are named and without those that are.
+    pub(crate) fn deliver_to_each(
+        &self,
+        namespace: Option<&str>,
+        to: (registry::To<'_, '_>, &Topics<'_>),
+        except: Option<&Peer>,
+        publication: &Publication,
+    ) -> Published {
+        let published = self
+            .registry()
+            .publish_to_each(namespace, to, except, publication);
+        self.count_published(published)
+    }
+
+    fn count_published(&self, published: Published) -> Published {
         self.0.published.fetch_add(1, Ordering::Relaxed);
         self.0
             .queued
@@ -541,6 +542,7 @@ impl Hub {
         self.0
             .dropped
             .fetch_add(published.dropped, Ordering::Relaxed);
+        published
     }
 }
 

@@ -65,6 +65,7 @@ mod route_scope;
 mod scope;
 mod send;
 mod session;
+mod setters;
 mod settings;
 mod shutdown;
 mod sleep;
@@ -75,8 +76,10 @@ mod start;
 mod subscriptions;
 mod swap;
 mod sync;
+mod take;
 mod tasks;
 mod text;
+mod to;
 mod topic;
 mod transport;
 mod unfinished;
@@ -119,12 +122,12 @@ pub use refused::Refused;
 pub use rejection::Rejection;
 pub use request::{NotAttached, Params, Redacted, UpgradeRequest};
 pub use resolve::{
-    BeforeUpgrade, DynResolve, IntoResolution, Pass, Resolution, Resolve, ResolveWith, Route, pass,
-    resolve_with,
+    BeforeUpgrade, DynResolve, IntoResolution, Pass, Resolution, Resolve, ResolveWith, Route,
+    SharedResolver, pass, resolve_with,
 };
 pub use route_scope::RouteScope;
 pub use scope::Scope;
-pub use send::{SendOptions, Sent, To, Topics};
+pub use send::{SendOptions, Sent};
 pub use settings::{RouteSettings, Settings};
 pub use shutdown::{Report, Shutdown};
 pub use sleep::Sleep;
@@ -134,6 +137,7 @@ pub use sockets::{Sockets, SocketsOr, Through};
 pub use swap::Swap;
 pub use tasks::HookOutput;
 pub use text::Utf8Bytes;
+pub use to::{To, Topics};
 pub use upgrade::{InvalidHeader, Upgrade};
 pub use wrap::{Wrap, Wrapped, wrap};
 pub use yielding::yield_now;

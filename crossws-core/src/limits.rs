@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::{RouteSettings, SubscribeError};
@@ -50,6 +51,77 @@ pub enum Overflow {
     DropOldest,
 }
 
+/// Limits by their names, as numbers; `None` for no bound.
+pub(crate) type Stored = BTreeMap<String, Option<u64>>;
+
+/// A limit as a number: times in milliseconds.
+trait Number {
+    fn to_number(self) -> Option<u64>;
+    fn of(number: Option<u64>) -> Self;
+}
+
+impl Number for Limit {
+    fn to_number(self) -> Option<u64> {
+        match self {
+            Self::At(most) => u64::try_from(most).ok(),
+            Self::Unlimited => None,
+        }
+    }
+
+    fn of(number: Option<u64>) -> Self {
+        let most = number.and_then(|most| usize::try_from(most).ok());
+        most.map_or(Self::Unlimited, Self::At)
+    }
+}
+
+impl Number for bool {
+    fn to_number(self) -> Option<u64> {
+        Some(self.into())
+    }
+
+    fn of(number: Option<u64>) -> Self {
+        number == Some(1)
+    }
+}
+
+impl Number for Duration {
+    fn to_number(self) -> Option<u64> {
+        u64::try_from(self.as_millis()).ok()
+    }
+
+    fn of(number: Option<u64>) -> Self {
+        number.map_or(Self::MAX, Self::from_millis)
+    }
+}
+
+impl Number for Option<Duration> {
+    fn to_number(self) -> Option<u64> {
+        self.and_then(Duration::to_number)
+    }
+
+    fn of(number: Option<u64>) -> Self {
+        number.map(Duration::from_millis)
+    }
+}
+
+impl Number for Overflow {
+    fn to_number(self) -> Option<u64> {
+        Some(match self {
+            Self::Close => 0,
+            Self::DropNewest => 1,
+            Self::DropOldest => 2,
+        })
+    }
+
+    fn of(number: Option<u64>) -> Self {
+        match number {
+            Some(1) => Self::DropNewest,
+            Some(2) => Self::DropOldest,
+            _ => Self::Close,
+        }
+    }
+}
+
 macro_rules! limits {
     ($($(#[doc = $doc:literal])+ $name:ident: $kind:ty = $default:expr;)+) => {
         /// Every bound a server keeps, with safe defaults; `docs/limits.md` gives the reasons.
@@ -92,6 +164,29 @@ macro_rules! limits {
             /// Takes from `parent` what was not set here.
             pub(crate) fn inherit(&mut self, parent: &Self) {
                 $(self.$name = self.$name.or(parent.$name);)+
+            }
+
+            /// What a route must have set to make `limits` of the hub's.
+            pub(crate) fn between(hub: &Limits, limits: &Limits) -> Self {
+                Self {
+                    $($name: (limits.$name != hub.$name).then_some(limits.$name),)+
+                }
+            }
+
+            /// By name, to be stored.
+            pub(crate) fn to_stored(&self) -> Stored {
+                let mut stored = Stored::new();
+                $(if let Some(value) = self.$name {
+                    stored.insert(stringify!($name).to_owned(), value.to_number());
+                })+
+                stored
+            }
+
+            /// What was stored; names that are not known are left out.
+            pub(crate) fn from_stored(stored: &Stored) -> Self {
+                Self {
+                    $($name: stored.get(stringify!($name)).map(|value| Number::of(*value)),)+
+                }
             }
 
             /// Changes what was set.
@@ -163,7 +258,7 @@ limits! {
     max_peers: Limit = Limit::At(65_536);
     /// Most bytes of its request that a peer keeps, the target among them, which it keeps in any
     /// case; the largest headers are dropped first, after the `upgrade` hook, and those that
-    /// `HubBuilder::kept_headers` names last. A peer that hibernates keeps only the latter.
+    /// `HubBuilder::keep_headers` names last. A peer that hibernates keeps only the latter.
     /// Default 4,096.
     max_kept_head: Limit = Limit::At(4096);
     /// Longest time the `upgrade` hook may take before the client gets a 503. Default 10 s.

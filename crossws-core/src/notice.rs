@@ -38,6 +38,8 @@ impl Dropped {
 pub enum DropCause {
     /// The peer's queue has reached a bound, and this is the policy.
     Overflow(Overflow),
+    /// The messages were [volatile](crate::SendOptions::volatile), and would have had to wait.
+    Volatile,
 }
 
 /// Something that a session has to do while no hook runs: a hook that is due, or a failure that

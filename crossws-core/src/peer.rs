@@ -21,6 +21,7 @@ use crate::sleep::{Sleep, Sleepers};
 use crate::subscriptions::Subscriptions;
 use crate::sync::Mutex;
 use crate::tasks::{HookOutput, Inbox};
+use crate::to::Target;
 use crate::transport::{Settled, Transport};
 use crate::{
     Api, Capabilities, CloseCode, CloseFrame, ClosedBy, ControlError, DecodeError, Expiry,
@@ -621,7 +622,7 @@ impl Peer {
         let mut snapshot = Snapshot::new(self.id(), self.namespace(), request, |name| {
             kept.contains(name)
         });
-        snapshot.set_route(&self.settings());
+        snapshot.set_route(&self.settings(), self.0.hub.settings());
         snapshot.protocol = self.protocol().map(str::to_owned);
         snapshot.context = self.0.context.to_stored()?;
         snapshot.expires = self.0.expiry.get().millis();
@@ -704,17 +705,34 @@ impl Peer {
         Ok(hub.deliver(Some(self.namespace()), topic, Some(self), &publication))
     }
 
-    /// A message to every subscriber of a topic in this namespace, except this peer unless
-    /// [`including_self`](To::including_self) says so: how it is sent is said before
-    /// [`send`](To::send).
+    /// A message to every subscriber of a topic in this namespace, or of any of several, once each,
+    /// except this peer unless [`including_self`](To::including_self) says so: how it is sent, and
+    /// whom it leaves out, is said before [`send`](To::send).
+    ///
+    /// ```
+    /// # use crossws_core::{Peer, PublishError};
+    /// # fn say(peer: &Peer) -> Result<(), PublishError> {
+    /// peer.to("red").send("to one room")?;
+    /// peer.to(["red", "blue"]).except("muted").send("to two")?;
+    /// # Ok(()) }
+    /// ```
     pub fn to<'a>(&'a self, topics: impl Into<Topics<'a>>) -> To<'a> {
-        let namespace = Some(self.namespace());
-        To::new(&self.0.hub, namespace, Some(topics.into()), Some(self))
+        self.publishing(Target::Topics(topics.into()))
+    }
+
+    /// A message to every subscriber of any topic that this peer is subscribed to when it is sent,
+    /// as [`to`](Self::to). In the `close` hook the peer is subscribed to none.
+    pub fn to_own_topics(&self) -> To<'_> {
+        self.publishing(Target::Own(self))
     }
 
     /// A message to every peer of this namespace, as [`to`](Self::to).
     pub fn to_all(&self) -> To<'_> {
-        To::new(&self.0.hub, Some(self.namespace()), None, Some(self))
+        self.publishing(Target::Everyone)
+    }
+
+    fn publishing<'a>(&'a self, target: Target<'a>) -> To<'a> {
+        To::new(&self.0.hub, Some(self.namespace()), target, Some(self))
     }
 
     /// Whether the transport has topics.

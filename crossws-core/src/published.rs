@@ -4,7 +4,8 @@
 pub struct Published {
     /// Subscribers whose queue took the message.
     pub queued: usize,
-    /// Messages, this one or older ones, that full queues discarded for it.
+    /// Messages, this one or older ones, that full queues discarded for it; or subscribers that this
+    /// one would have had to wait for, if it was [volatile](crate::SendOptions::volatile).
     pub dropped: u64,
     /// Subscribers that are [behind](crate::Peer::is_behind).
     pub behind: usize,

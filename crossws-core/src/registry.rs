@@ -1,7 +1,8 @@
 //! Who is where: peers by id and by namespace, subscriptions by `(namespace, topic)`.
 //!
 //! Four kinds of locks, always taken in this order: the hub's map, a namespace's index, a topic
-//! (of which "everyone here" is one; never two at once), a peer's list of its topics. A
+//! (of which "everyone here" is one; several at once only for a message to several, in the order of
+//! their addresses), a peer's list of its topics. A
 //! topic's lock is held while one publication is queued at each of its subscribers, which gives
 //! every subscriber the same order; nothing is woken, awaited or called back under any of them.
 //! Nothing proportional to messages, members or topics happens under the first two: a peer that
@@ -22,8 +23,8 @@ use crate::flusher::Asleep;
 use crate::members::Key;
 use crate::route_members::Routes;
 use crate::sync::Mutex;
-use crate::topic::{Told, Topic};
-use crate::{Limits, Peer, PeerId, Published, SubscribeError};
+use crate::topic::{Audience, Several, Told, Topic};
+use crate::{Limits, Peer, PeerId, Published, SubscribeError, Topics};
 
 /// How many namespaces one hold of the hub's lock looks up.
 const STEP: usize = 64;
@@ -89,6 +90,17 @@ impl Default for Namespace {
 struct Index {
     /// The other direction is each peer's own `Subscriptions`, changed under this lock too.
     topics: BTreeMap<Arc<str>, Arc<Topic>>,
+}
+
+/// To whom a message goes.
+#[derive(Clone, Copy)]
+pub(crate) enum To<'a, 'n> {
+    /// To every peer of a namespace.
+    Everyone,
+    /// To the members of any of these.
+    Topics(&'a Topics<'n>),
+    /// To the members of any of this peer's topics.
+    TopicsOf(&'a Peer),
 }
 
 /// Why a peer could not join.
@@ -379,19 +391,40 @@ impl Registry {
                 }
             }
         });
-        Self::finish(told)
+        Self::tell(told)
     }
 
     /// As [`publish`](Self::publish), to the connections of a route.
     pub(crate) fn publish_to_route(&self, route: &str, publication: &Publication) -> Published {
         let mut told = Told::default();
         self.routes.publish(route, publication, &mut told);
-        Self::finish(told)
+        Self::tell(told)
     }
 
-    /// Does what was left for when no lock is held.
+    /// As [`publish`](Self::publish), to the peers that these name: each is handed the message.
+    pub(crate) fn publish_to_each(
+        &self,
+        scope: Option<&str>,
+        (to, not_to): (To<'_, '_>, &Topics<'_>),
+        except: Option<&Peer>,
+        publication: &Publication,
+    ) -> Published {
+        let mut told = Told::default();
+        self.visit(scope, |namespace| {
+            let any = match to {
+                To::Everyone => std::iter::once(Arc::clone(&namespace.everyone)).collect(),
+                To::Topics(topics) => namespace.several(topics),
+                To::TopicsOf(peer) => peer.subscriptions().topics().collect(),
+            };
+            let audience = Audience::new(any, namespace.several(not_to));
+            audience.publish(except, publication, &mut told);
+        });
+        Self::tell(told)
+    }
+
+    /// Wakes and writes what a publication has left to be done without a lock.
     #[inline]
-    fn finish(mut told: Told) -> Published {
+    fn tell(mut told: Told) -> Published {
         Asleep::new(told.asleep).hand_on();
         if !told.grown.is_empty() {
             Self::settle(told.grown, &mut told.published);
@@ -452,6 +485,16 @@ impl Registry {
 impl Namespace {
     fn topic(&self, topic: &str) -> Option<Arc<Topic>> {
         self.index.lock().topics.get(topic).cloned()
+    }
+
+    /// Those of these topics that have members.
+    fn several(&self, topics: &Topics<'_>) -> Several {
+        if topics.is_empty() {
+            return Several::new();
+        }
+        let index = self.index.lock();
+        let found = topics.names().filter_map(|name| index.topics.get(name));
+        found.cloned().collect()
     }
 
     /// Takes one peer out of a topic, and the topic out of the index with its last peer.

@@ -33,7 +33,7 @@ use crate::bounds::{MaybeSend, MaybeSync};
 /// The `upgrade` hook sees every header. A peer keeps as many as
 /// [`Limits::max_kept_head`](field@crate::Limits::max_kept_head) has room for and drops the largest
 /// of the others, whole: an `upgrade` hook puts what the later hooks need of a large one into the
-/// context, and [`HubBuilder::kept_headers`](crate::HubBuilder::kept_headers) names those that are
+/// context, and [`HubBuilder::keep_headers`](crate::HubBuilder::keep_headers) names those that are
 /// dropped last.
 ///
 /// Its `Debug` output is [`redacted`](Self::redacted).

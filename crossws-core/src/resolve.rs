@@ -225,8 +225,8 @@ pub trait BeforeUpgrade: MaybeSend + MaybeSync + 'static {
 
 /// A resolver of any type behind a pointer: `Arc<dyn DynResolve>` is itself a [`Resolve`].
 ///
-/// Implemented for all resolvers whose hooks' type is known, and by nobody by hand. Its future is
-/// boxed once per connection, and each hook's with every call, as [`DynHooks`] says.
+/// Implemented for all resolvers, and by nobody by hand. Its future is boxed once per connection, and
+/// each hook's with every call, as [`DynHooks`] says.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -251,14 +251,14 @@ pub trait DynResolve: MaybeSend + MaybeSync + 'static {
     fn start_dyn<'a>(self: Arc<Self>, hub: &'a Hub) -> BoxFuture<'a, HookResult>;
 }
 
-impl<R: Resolve<Hooks: Sized>> DynResolve for R {
+impl<R: Resolve> DynResolve for R {
     fn resolve_dyn<'a>(
         self: Arc<Self>,
         request: &'a mut UpgradeRequest,
     ) -> BoxFuture<'a, Resolution<dyn DynHooks>> {
         Box::pin(async move {
             match self.resolve(request).await {
-                Resolution::Route(route) => Resolution::Route(route.map(|hooks| hooks as _)),
+                Resolution::Route(route) => Resolution::Route(route.map(SharedHooks::erase)),
                 Resolution::Pass => Resolution::Pass,
                 Resolution::Reject(rejection) => Resolution::Reject(rejection),
             }
@@ -303,6 +303,50 @@ impl Resolve for Pass {
 
     async fn resolve(self: &Arc<Self>, _: &mut UpgradeRequest) -> Resolution<SharedHooks> {
         Resolution::Pass
+    }
+}
+
+/// A shared resolver of any type, as a type of its own: what an acceptor in an app's state holds.
+///
+/// The compiler proves less about `Arc<dyn DynResolve>` inside generic futures than about this, as
+/// with [`SharedHooks`] and `dyn DynHooks`.
+#[derive(Clone)]
+pub struct SharedResolver(Arc<dyn DynResolve>);
+
+impl SharedResolver {
+    /// Erases the type of this resolver, or of these hooks.
+    pub fn new(resolver: impl Resolve) -> Self {
+        Self(Arc::new(resolver))
+    }
+}
+
+impl From<Arc<dyn DynResolve>> for SharedResolver {
+    fn from(resolver: Arc<dyn DynResolve>) -> Self {
+        Self(resolver)
+    }
+}
+
+impl fmt::Debug for SharedResolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SharedResolver(..)")
+    }
+}
+
+impl Resolve for SharedResolver {
+    type Hooks = SharedHooks;
+
+    async fn start(self: &Arc<Self>, hub: &Hub) -> HookResult {
+        Arc::clone(&self.0).start_dyn(hub).await
+    }
+
+    async fn resolve(self: &Arc<Self>, request: &mut UpgradeRequest) -> Resolution<SharedHooks> {
+        match Arc::clone(&self.0).resolve_dyn(request).await {
+            Resolution::Route(route) => {
+                Resolution::Route(route.map(|hooks| Arc::new(SharedHooks::from(hooks))))
+            }
+            Resolution::Pass => Resolution::Pass,
+            Resolution::Reject(rejection) => Resolution::Reject(rejection),
+        }
     }
 }
 

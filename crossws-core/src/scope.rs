@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use crate::life::End;
+use crate::to::Target;
 use crate::{CloseFrame, Hub, IntoMessage, Peer, PublishError, Published, To, Topics};
 
 /// One namespace of a hub, or all of them: see [`Hub::in_namespace`] and
@@ -38,18 +39,23 @@ impl<'a> Scope<'a> {
         self.all().send(message)
     }
 
-    /// A message to every subscriber of a topic: how it is sent is said before
-    /// [`send`](To::send).
+    /// A message to every subscriber of a topic, or of any of several, once each: how it is sent, and
+    /// whom it leaves out, is said before [`send`](To::send).
     pub fn topic<'t>(self, topics: impl Into<Topics<'t>>) -> To<'t>
     where
         'a: 't,
     {
-        To::new(self.hub, self.namespace, Some(topics.into()), None)
+        To::new(
+            self.hub,
+            self.namespace,
+            Target::Topics(topics.into()),
+            None,
+        )
     }
 
     /// A message to every peer, as [`topic`](Self::topic).
     pub fn all(self) -> To<'a> {
-        To::new(self.hub, self.namespace, None, None)
+        To::new(self.hub, self.namespace, Target::Everyone, None)
     }
 
     /// How many peers there are. Takes the same time however many there are.

@@ -1,9 +1,4 @@
-use std::borrow::Cow;
-use std::fmt;
 use std::sync::Arc;
-
-use crate::publication::Publication;
-use crate::{Hub, IntoMessage, Peer, PublishError, Published};
 
 /// What became of a message that was sent to one peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,10 +11,14 @@ pub enum Sent {
         /// The bytes that wait now, this message's among them.
         bytes: usize,
     },
+    /// It was [volatile](SendOptions::volatile) and would have had to wait: it was discarded, and is
+    /// counted in [`Peer::dropped`](crate::Peer::dropped).
+    Dropped,
 }
 
-/// How a message is sent. The same for one peer ([`Peer::send_with`]) and for many
-/// ([`Peer::to`], [`Scope::topic`](crate::Scope::topic)).
+/// How a message is sent. The same for one peer
+/// ([`Peer::send_with`](crate::Peer::send_with)) and for many ([`Peer::to`](crate::Peer::to),
+/// [`Scope::topic`](crate::Scope::topic)).
 ///
 /// ```
 /// # use crossws_core::{Peer, SendError, SendOptions};
@@ -54,15 +53,34 @@ impl SendOptions {
         self
     }
 
-    /// Allows discarding the message where it would have to wait: for what is worthless later, such
-    /// as a cursor's position. A transport that does not discard queues it like any other.
+    /// Discards the message where it would have to wait for a slow client, whatever the peer's
+    /// policy: for what is worthless later, such as a cursor's position. It is counted like a message
+    /// that a policy discards, and the `dropped` hook is told with
+    /// [`DropCause::Volatile`](crate::DropCause::Volatile).
+    ///
+    /// A message has to wait from when a write has had to wait for the client until the next one
+    /// succeeds. A platform that does not tell what waits ([`Capabilities::DRAIN`] is absent, as on
+    /// Workers) sends the message like any other. Publishing a volatile message takes as long as
+    /// sending it to each subscriber, however busy the topic is.
+    ///
+    /// [`Capabilities::DRAIN`]: crate::Capabilities::DRAIN
     pub fn volatile(mut self) -> Self {
         self.volatile = true;
         self
     }
 
-    /// Allows replacing an older message with the same key that still waits: for what only the
-    /// latest of matters. A transport that does not replace queues it like any other.
+    /// Replaces an older message with the same key that still waits for a slow client: for what only
+    /// the latest of matters, such as a price. The older one is not sent, and counts as no loss; the
+    /// newer one is queued as the last. So each client gets the messages, or some of them, in the order
+    /// in which they were sent.
+    ///
+    /// A key belongs to one peer's queue, whatever topics its messages go to. Only messages that were
+    /// sent while a write had to wait for the client are replaced, by those that are sent until it has
+    /// caught up. A platform that does not tell what waits ([`Capabilities::DRAIN`] is absent, as on
+    /// Workers) sends each message. Publishing with a key takes as long as sending the message to each
+    /// subscriber, however busy the topic is.
+    ///
+    /// [`Capabilities::DRAIN`]: crate::Capabilities::DRAIN
     pub fn key(mut self, key: impl Into<Arc<str>>) -> Self {
         self.key = Some(key.into());
         self
@@ -78,134 +96,13 @@ impl SendOptions {
         self.volatile
     }
 
+    /// Whether what becomes of a publication does not depend on what waits for a subscriber.
+    pub(crate) fn treats_all_alike(&self) -> bool {
+        !self.volatile && self.key.is_none()
+    }
+
     /// The key by which a newer message may replace this one.
     pub fn replaces(&self) -> Option<&Arc<str>> {
         self.key.as_ref()
-    }
-}
-
-/// The topics that a message goes to: see [`Peer::to`]. A name for now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Topics<'a>(Cow<'a, str>);
-
-impl<'a> From<&'a str> for Topics<'a> {
-    fn from(topic: &'a str) -> Self {
-        Self(Cow::Borrowed(topic))
-    }
-}
-
-impl<'a> From<&'a String> for Topics<'a> {
-    fn from(topic: &'a String) -> Self {
-        Self(Cow::Borrowed(topic))
-    }
-}
-
-impl<'a> From<&'a Arc<str>> for Topics<'a> {
-    fn from(topic: &'a Arc<str>) -> Self {
-        Self(Cow::Borrowed(topic))
-    }
-}
-
-impl From<String> for Topics<'_> {
-    fn from(topic: String) -> Self {
-        Self(Cow::Owned(topic))
-    }
-}
-
-/// A message to many peers, before it is sent: made by [`Peer::to`], [`Peer::to_all`],
-/// [`Scope::topic`](crate::Scope::topic) and [`Scope::all`](crate::Scope::all).
-///
-/// ```
-/// # use crossws_core::{Json, Peer, PublishError};
-/// fn moved(peer: &Peer, at: (u32, u32)) -> Result<(), PublishError> {
-///     peer.to("board").including_self().volatile().key("cursor").send(Json(at))?;
-///     Ok(())
-/// }
-/// ```
-#[derive(Clone)]
-#[must_use = "nothing is sent until `send`"]
-pub struct To<'a> {
-    hub: &'a Hub,
-    namespace: Option<&'a str>,
-    topics: Option<Topics<'a>>,
-    from: Option<&'a Peer>,
-    including_self: bool,
-    options: SendOptions,
-}
-
-impl<'a> To<'a> {
-    pub(crate) fn new(
-        hub: &'a Hub,
-        namespace: Option<&'a str>,
-        topics: Option<Topics<'a>>,
-        from: Option<&'a Peer>,
-    ) -> Self {
-        Self {
-            hub,
-            namespace,
-            topics,
-            from,
-            including_self: false,
-            options: SendOptions::new(),
-        }
-    }
-
-    /// Sends to the peer that publishes too, if it is subscribed. Without a publishing peer this
-    /// changes nothing.
-    pub fn including_self(mut self) -> Self {
-        self.including_self = true;
-        self
-    }
-
-    /// As [`SendOptions::uncompressed`].
-    pub fn uncompressed(mut self) -> Self {
-        self.options = self.options.uncompressed();
-        self
-    }
-
-    /// As [`SendOptions::volatile`].
-    pub fn volatile(mut self) -> Self {
-        self.options = self.options.volatile();
-        self
-    }
-
-    /// As [`SendOptions::key`].
-    pub fn key(mut self, key: impl Into<Arc<str>>) -> Self {
-        self.options = self.options.key(key);
-        self
-    }
-
-    /// Sends with these options, in place of those that were set before.
-    pub fn options(mut self, options: SendOptions) -> Self {
-        self.options = options;
-        self
-    }
-
-    /// Sends the message, to each recipient once.
-    ///
-    /// # Errors
-    /// When the value cannot be encoded, or the publishing peer's transport has no topics. A
-    /// subscriber's full queue is no error: it is counted in what is returned.
-    pub fn send(self, message: impl IntoMessage) -> Result<Published, PublishError> {
-        if let Some(from) = self.from {
-            from.check_publishes()?;
-        }
-        let publication = Publication::of(message, self.options)?;
-        let except = self.from.filter(|_| !self.including_self);
-        let topic = self.topics.as_ref().map(|topics| &*topics.0);
-        Ok(self
-            .hub
-            .deliver(self.namespace, topic, except, &publication))
-    }
-}
-
-impl fmt::Debug for To<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("To")
-            .field("namespace", &self.namespace)
-            .field("topics", &self.topics)
-            .field("including_self", &self.including_self)
-            .field("options", &self.options)
-            .finish_non_exhaustive()
     }
 }

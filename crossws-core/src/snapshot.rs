@@ -8,6 +8,7 @@ use http::{Method, Request};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
+use crate::limits::{LimitChanges, Stored};
 use crate::{BoxError, Params, PeerId, Settings, UpgradeRequest};
 
 /// Everything of a peer that outlives the memory it lives in: what a hibernating transport
@@ -50,6 +51,9 @@ pub struct Snapshot {
     /// The name of the route.
     #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
     route_name: Option<String>,
+    /// The limits that the route sets.
+    #[serde(rename = "k", default, skip_serializing_if = "Stored::is_empty")]
+    limits: Stored,
     /// When the credentials end, in milliseconds of the epoch.
     #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
     pub(crate) expires: Option<u64>,
@@ -97,21 +101,29 @@ impl Snapshot {
             topics: Vec::new(),
             route: None,
             route_name: None,
+            limits: Stored::new(),
             expires: None,
         }
     }
 
-    /// Notes the route that these settings belong to.
-    pub(crate) fn set_route(&mut self, settings: &Settings) {
+    /// Notes the route that these settings belong to, and the limits that are not its hub's.
+    pub(crate) fn set_route(&mut self, settings: &Settings, hub: &Settings) {
         let owned = |name: Option<&Arc<str>>| name.map(|name| String::from(&**name));
         self.route = owned(settings.route());
         self.route_name = owned(settings.route_name());
+        self.limits = LimitChanges::between(&hub.limits, &settings.limits).to_stored();
     }
 
-    /// The pattern and the name of the route, where it has them.
-    pub(crate) fn route(&self) -> (Option<Arc<str>>, Option<Arc<str>>) {
+    /// What is known of the route's settings without asking for its hooks: its pattern, its name and
+    /// its limits, over the hub's settings.
+    pub(crate) fn settings(&self, hub: &Arc<Settings>) -> Arc<Settings> {
+        if self.route.is_none() && self.route_name.is_none() && self.limits.is_empty() {
+            return Arc::clone(hub);
+        }
         let shared = |name: &Option<String>| name.as_deref().map(Arc::from);
-        (shared(&self.route), shared(&self.route_name))
+        let mut settings = hub.on_route(shared(&self.route), shared(&self.route_name));
+        LimitChanges::from_stored(&self.limits).apply(&mut settings.limits);
+        Arc::new(settings)
     }
 
     /// The peer's id.
@@ -154,7 +166,8 @@ impl Snapshot {
             .as_ref()
             .map_or(0, |json| json.to_string().len());
         let name = |name: &Option<String>| name.as_ref().map_or(0, String::len);
-        let route = name(&self.route) + name(&self.route_name);
+        let limits: usize = self.limits.keys().map(|name| name.len() + 12).sum();
+        let route = name(&self.route) + name(&self.route_name) + limits;
         let target = self.target.len() + len(&self.params) + route;
         [
             (SnapshotPart::Target, target),
@@ -204,7 +217,7 @@ impl Snapshot {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SnapshotPart {
-    /// The request's target, its route and route parameters.
+    /// The request's target, its route, the route's limits and parameters.
     Target,
     /// The request's headers that are kept.
     Headers,

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::members::Key;
 use crate::route_members::RouteMembers;
-use crate::sync::Mutex;
+use crate::sync::{Mutex, MutexGuard};
 use crate::topic::Topic;
 use crate::{Limits, SubscribeError};
 
@@ -157,6 +157,12 @@ impl Subscriptions {
         topics.map(|(topic, _)| topic.shared_name()).collect()
     }
 
+    /// The topics.
+    pub(crate) fn topics(&self) -> impl Iterator<Item = Arc<Topic>> + use<> {
+        let topics = self.0.lock().topics.clone();
+        topics.into_iter().map(|(topic, _)| topic)
+    }
+
     /// The key in this topic, to be looked up there.
     pub(crate) fn key(&self, topic: &Topic) -> Option<Key> {
         let state = self.0.lock();
@@ -166,6 +172,30 @@ impl Subscriptions {
         let at = state.find(topic.name()).ok()?;
         let (_, key) = state.topics.get(at)?;
         Some(*key)
+    }
+
+    /// As it is now, for several questions.
+    pub(crate) fn lock(&self) -> Known<'_> {
+        Known(self.0.lock())
+    }
+}
+
+/// What a peer is a member of, while its list is locked.
+pub(crate) struct Known<'a>(MutexGuard<'a, State>);
+
+impl Known<'_> {
+    /// The key in this topic of a name, to be looked up there.
+    pub(crate) fn key(&self, topic: &Arc<Topic>) -> Option<Key> {
+        /// So few are compared faster by their addresses than by their names.
+        const FEW: usize = 8;
+        let topics = &self.0.topics;
+        let found = if topics.len() <= FEW {
+            topics.iter().find(|(found, _)| Arc::ptr_eq(found, topic))
+        } else {
+            let at = self.0.find(topic.name()).ok()?;
+            topics.get(at)
+        };
+        found.map(|(_, key)| *key)
     }
 }
 

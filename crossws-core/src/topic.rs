@@ -1,11 +1,13 @@
 //! One topic: who has subscribed, and the logs from which they read.
 
+mod several;
 mod writing;
 
 use std::sync::Arc;
 
 use slab::Slab;
 
+pub(crate) use self::several::{Audience, Several};
 use self::writing::Writing;
 use crate::adapter::{Publication, Wire};
 use crate::cursor::{LogSlice, QueueSize, Reader, Sequence};

@@ -22,7 +22,10 @@ pub trait Transport: MaybeSend + MaybeSync + 'static {
     fn capabilities(&self) -> Capabilities;
 
     /// Queues a message and ensures that it is written. It must not be compressed where the options
-    /// say so; what else they allow may be left undone.
+    /// say so, and where they say that it is volatile and it would have to wait for the client it is
+    /// discarded instead ([`Sent::Dropped`]), as far as the platform tells. Where they have a key, and a
+    /// message with the same key waits for the client, the older one is taken out, where the platform
+    /// allows that.
     ///
     /// # Errors
     /// [`SendError::Closed`] after `close` or `terminate`, or when the client is gone;
@@ -37,9 +40,13 @@ pub trait Transport: MaybeSend + MaybeSync + 'static {
         None
     }
 
-    /// Queues a published message, without waking anyone. One call per subscriber, in the
-    /// topic's order; where there is a [`wire`](Self::wire), only for what is sent to a route
-    /// ([`Hub::route`](crate::Hub::route)).
+    /// Queues a published message, without waking anyone; one that is volatile is discarded as with
+    /// [`send`](Self::send). One call per subscriber, in the topic's order.
+    ///
+    /// Where there is a [`wire`](Self::wire) only messages come this way that are not in a topic's
+    /// log: those to a route ([`Hub::route`](crate::Hub::route)) or to several topics, or with
+    /// subscribers left out, with a key, and volatile ones. They
+    /// are [`encoded`](Publication::encoded) once for all of a format.
     fn publish(&self, publication: &Publication) -> Receipt;
 
     /// Takes a published message at once, if nothing else waits here: then it is as cheap as a
@@ -234,6 +241,18 @@ impl Receipt {
             wake: true,
             settle: false,
             dropped,
+            waiting: 0,
+        }
+    }
+
+    /// Not queued, because the message is volatile and would have had to wait. `wake` if the peer is
+    /// to be told.
+    pub const fn discarded(wake: bool) -> Self {
+        Self {
+            queued: false,
+            wake,
+            settle: false,
+            dropped: 1,
             waiting: 0,
         }
     }

@@ -5,9 +5,11 @@ use http::header::{
     TRANSFER_ENCODING, UPGRADE,
 };
 
+use crate::adapter::FromConnection;
 use crate::bounds::{MaybeSend, MaybeSync};
 use crate::context::{ContextCell, ContextError, PeerContext};
-use crate::{Deflate, Expiry, Extensions, PeerId};
+use crate::take::Take;
+use crate::{Deflate, Expiry, Extensions, HookOutput, PeerId};
 
 /// An accepted upgrade, as the `upgrade` hook answers it: what goes into the 101, and what the
 /// peer is born with. To refuse, the hook returns a [`Rejection`](crate::Rejection) instead; to
@@ -29,6 +31,8 @@ pub struct Upgrade {
     pub(crate) expiry: Expiry,
     /// Not to be upgraded here.
     pub(crate) pass: bool,
+    /// Who gets the connection, if that is no hook.
+    pub(crate) take: Option<Box<Take>>,
 }
 
 impl Upgrade {
@@ -49,6 +53,50 @@ impl Upgrade {
     /// Whether the request is left to others.
     pub fn is_pass(&self) -> bool {
         self.pass
+    }
+
+    /// Accepts, and gives the connection's stream to other code, such as another WebSocket library: it
+    /// is that code's from the 101 on, with whatever the client has sent since.
+    ///
+    /// The handshake is answered here: with the headers and the subprotocol that are set, and without
+    /// extensions, so that messages are not compressed. No peer is made and no hook runs for the
+    /// connection. It counts for no limit, and what is set for a peer (a context, topics, an id) is
+    /// dropped. A shutdown waits for the future up to its grace, then drops it. What the future fails
+    /// with is logged.
+    ///
+    /// The stream is the adapter's `RawStream`, which natively implements the runtime's own traits
+    /// for reading and writing. Where the adapter has no such stream
+    /// ([`Capabilities::RAW_STREAM`](crate::Capabilities::RAW_STREAM) is absent: in memory, on Workers),
+    /// and where the credentials [expire](Self::expires), which nothing would watch, the upgrade is
+    /// refused with 500 instead.
+    ///
+    /// A library that answers the handshake itself, such as an HTTP service, gets the request with
+    /// [`pass`](Self::pass).
+    ///
+    /// ```ignore
+    /// Ok(Upgrade::take(|stream: crossws::tokio::RawStream| async move {
+    ///     let mut socket = WebSocketStream::from_raw_socket(stream, Role::Server, None).await;
+    ///     while let Some(message) = socket.try_next().await? {
+    ///         socket.send(message).await?;
+    ///     }
+    ///     crossws::ok()
+    /// }))
+    /// ```
+    pub fn take<S, F, Fut>(with: F) -> Self
+    where
+        S: FromConnection,
+        F: FnOnce(S) -> Fut + MaybeSend + 'static,
+        Fut: Future<Output: HookOutput> + MaybeSend + 'static,
+    {
+        Self {
+            take: Some(Box::new(Take::new(with))),
+            ..Self::default()
+        }
+    }
+
+    /// Whether the connection's stream is given to other code.
+    pub fn is_take(&self) -> bool {
+        self.take.is_some()
     }
 
     /// The headers that were added to the 101.
@@ -184,7 +232,7 @@ impl Upgrade {
 
     /// Takes from `outer` what was not said here: for hooks around other hooks, both of which accept.
     /// Headers, topics and extensions add up, those of `outer` first. If one of them passes the request
-    /// on, so does the result.
+    /// on, or takes the stream, so does the result.
     #[must_use]
     pub fn inherit(mut self, outer: Self) -> Self {
         let mut headers = outer.headers;
@@ -211,6 +259,7 @@ impl Upgrade {
             self.expiry = outer.expiry;
         }
         self.pass |= outer.pass;
+        self.take = self.take.or(outer.take);
         self
     }
 }

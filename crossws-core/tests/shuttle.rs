@@ -93,6 +93,48 @@ fn every_subscriber_sees_the_same_order() {
 }
 
 #[test]
+fn messages_to_several_topics_have_one_order_and_come_once() {
+    check(|| {
+        let hub = Hub::default();
+        let (one, one_wire) = plain(&hub);
+        let (two, two_wire) = plain(&hub);
+        let (three, three_wire) = plain(&hub);
+        for session in [&one, &two, &three] {
+            session.peer().subscribe("t").unwrap();
+        }
+        one.peer().subscribe("u").unwrap();
+        three.peer().subscribe("u").unwrap();
+        let (first, second, other) = (hub.clone(), hub.clone(), hub.clone());
+        let peer = three.peer().clone();
+        let threads = [
+            // In either order: they must not wait for each other.
+            thread::spawn(move || {
+                first.in_namespace("/").topic(["t", "u"]).send("a").unwrap();
+            }),
+            thread::spawn(move || {
+                second
+                    .in_namespace("/")
+                    .topic(["u", "t"])
+                    .send("b")
+                    .unwrap();
+            }),
+            thread::spawn(move || {
+                other.in_namespace("/").publish("t", "c").unwrap();
+            }),
+            // It stays in one of the two, and so misses nothing and gets nothing twice.
+            thread::spawn(move || assert!(peer.unsubscribe("u"))),
+        ];
+        threads.into_iter().for_each(|one| one.join().unwrap());
+        let seen = one_wire.texts();
+        assert_eq!(seen.len(), 3);
+        assert_eq!(two_wire.texts(), seen);
+        assert_eq!(three_wire.texts(), seen);
+        drop((one, two, three));
+        assert_empty(&hub);
+    });
+}
+
+#[test]
 fn what_takes_long_to_encode_has_one_order_too() {
     struct Slow;
     impl Encoding for Slow {

@@ -2,10 +2,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use crossws_app::Router;
-use crossws_core::adapter::HttpService;
+use crossws_core::adapter::{FromConnection, HttpService};
 use crossws_core::{
-    ApiError, BoxFuture, DynHooks, Message, Params, Resolution, Resolve, Route, UpgradeRequest,
-    handler, hooks,
+    ApiError, BoxFuture, DynHooks, Message, Params, Resolution, Resolve, Route, Upgrade,
+    UpgradeRequest, handler, hooks,
 };
 use http::{Request, Response};
 use serde_json::{Value, json};
@@ -22,12 +22,14 @@ use crate::{Ask, Journal, Probe, routed};
 /// | `/routed…` | those of a [`Router`](crossws_app::Router): see `routed.rs` |
 /// | `/handler…` | a loop that owns the connection |
 /// | `/closures…` | closures |
+/// | `/taken…` | an upgrade that takes the stream: see [`App::taking`] |
 /// | anything else | the probe |
 pub struct App {
     journal: Arc<Journal>,
     probe: Arc<dyn DynHooks>,
     looped: Arc<dyn DynHooks>,
     closures: Arc<dyn DynHooks>,
+    taken: Arc<dyn DynHooks>,
     router: Arc<Router>,
 }
 
@@ -43,9 +45,18 @@ impl App {
             probe,
             looped: looped(Arc::clone(journal)),
             closures: closures(Arc::clone(journal)),
+            taken: taken(|| Upgrade::take(|_: Nowhere| async {})),
             router: Arc::new(routed::router(journal)),
             journal: Arc::clone(journal),
         }
+    }
+
+    /// Answers an upgrade of `/taken` so, where the adapter has streams to be taken. The stream is read
+    /// until something came, a frame of the text `taken` is written, and it is ended.
+    #[must_use]
+    pub fn taking(mut self, take: fn() -> Upgrade) -> Self {
+        self.taken = taken(take);
+        self
     }
 
     /// The HTTP service on the same port: says what it was asked.
@@ -97,6 +108,7 @@ impl Resolve for App {
         let hooks = match path {
             _ if path.starts_with("/handler") => &self.looped,
             _ if path.starts_with("/closures") => &self.closures,
+            _ if path.starts_with("/taken") => &self.taken,
             _ => &self.probe,
         };
         let params: Params = path
@@ -106,6 +118,21 @@ impl Resolve for App {
             .collect();
         Route::new(Arc::clone(hooks)).params(params).into()
     }
+}
+
+/// A stream that no adapter has.
+struct Nowhere;
+
+impl FromConnection for Nowhere {
+    type Connection = Self;
+
+    fn from_connection(connection: Self) -> Self {
+        connection
+    }
+}
+
+fn taken(take: fn() -> Upgrade) -> Arc<dyn DynHooks> {
+    Arc::new(hooks().on_upgrade(move |_| std::future::ready(Ok(take()))))
 }
 
 /// Echoes, says when it begins and when its messages end. `quit` returns, `keep` returns and

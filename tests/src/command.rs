@@ -73,6 +73,35 @@ pub enum Do {
         /// The bytes.
         bytes: Vec<u8>,
     },
+    /// Publish a text to the subscribers of several topics, without those of others.
+    PublishToEach {
+        /// The topics; all of its own without any.
+        topics: Option<Vec<String>>,
+        /// Whose subscribers are left out.
+        #[serde(default)]
+        except: Vec<String>,
+        /// The text.
+        text: String,
+        /// To the publisher too.
+        #[serde(default)]
+        itself: bool,
+    },
+    /// Send a text that is discarded where it would have to wait.
+    Volatile {
+        /// To the subscribers of this topic, or to the peer itself.
+        topic: Option<String>,
+        /// The text.
+        text: String,
+    },
+    /// Send a text that replaces one with the same key that waits.
+    Keyed {
+        /// To the subscribers of this topic, or to the peer itself.
+        topic: Option<String>,
+        /// The key.
+        key: String,
+        /// The text.
+        text: String,
+    },
     /// Send to the whole namespace.
     Broadcast {
         /// The text.

@@ -1,6 +1,7 @@
 //! The routes below `/routed`, with layers, authentication and settings of their own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossws_app::{PeerExt, RequestExt, Router, route};
 use crossws_core::http::StatusCode;
@@ -57,6 +58,10 @@ pub(crate) fn router(journal: &Arc<Journal>) -> Router {
         .route(
             "/small",
             route(says()).limits(|limits| limits.max_message_size(16)),
+        )
+        .route(
+            "/quick",
+            route(says()).limits(|limits| limits.inactivity_timeout(Duration::from_millis(500))),
         )
         .route("/chat", route(says()).topic("general").topic("news"))
         .route(

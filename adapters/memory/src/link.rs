@@ -31,6 +31,8 @@ struct State {
     /// Something was written before the pump looked; whether much had piled up.
     relieved: Option<bool>,
     /// Our close frame, while the client's is awaited.
+    /// Volatile messages that were discarded.
+    skipped: u64,
     closing: Option<CloseFrame>,
     /// Set as soon as it is known how the connection ended; the first to know is right.
     closed: Option<Closed>,
@@ -69,6 +71,7 @@ impl Link {
             state: Mutex::new(State {
                 outbox: Outbox::new(Limits::default()),
                 relieved: None,
+                skipped: 0,
                 closing: None,
                 closed: None,
                 close_by: None,

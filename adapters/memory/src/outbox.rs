@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,6 +26,8 @@ pub(crate) struct Outbox {
 struct Queued {
     frame: Frame,
     at: Duration,
+    /// A later message with the same key replaces this one.
+    key: Option<Arc<str>>,
 }
 
 /// A message that did not fit, and how many were lost with it.
@@ -54,8 +57,16 @@ impl Outbox {
     }
 
     /// Queues a message; answers how many older ones were discarded for it.
-    pub(crate) fn push(&mut self, message: Message, now: Duration) -> Result<u64, Full> {
+    pub(crate) fn push(
+        &mut self,
+        message: Message,
+        key: Option<&Arc<str>>,
+        now: Duration,
+    ) -> Result<u64, Full> {
         let mut dropped = self.expire(now);
+        if let Some(key) = key {
+            self.take_out(key);
+        }
         let full = !self.fits(&message) || self.age_deadline().is_some_and(|at| at <= now);
         if full {
             match self.limits.overflow {
@@ -82,8 +93,20 @@ impl Outbox {
         self.piled |= self.bytes > DRAIN_MARK;
         self.stuck_since.get_or_insert(now);
         let frame = Frame::Message(message);
-        self.queue.push_back(Queued { frame, at: now });
+        self.queue.push_back(Queued {
+            frame,
+            at: now,
+            key: key.cloned(),
+        });
         Ok(dropped)
+    }
+
+    /// Takes out the message with this key, if one waits.
+    fn take_out(&mut self, key: &Arc<str>) {
+        let has_key = |queued: &Queued| queued.key.as_ref() == Some(key);
+        if let Some(at) = self.queue.iter().position(has_key) {
+            self.remove(at);
+        }
     }
 
     /// One always fits where nothing waits: its size is the application's own choice, and no
@@ -100,15 +123,20 @@ impl Outbox {
         let Some(at) = self.queue.iter().position(is_message) else {
             return false;
         };
+        self.remove(at);
+        self.dropped += 1;
+        true
+    }
+
+    /// Takes out a message.
+    fn remove(&mut self, at: usize) {
         if let Some(Frame::Message(message)) = self.queue.remove(at).map(|queued| queued.frame) {
             self.bytes -= message.len();
             self.messages -= 1;
-            self.dropped += 1;
             if self.messages == 0 {
                 self.stuck_since = None;
             }
         }
-        true
     }
 
     /// Discards everything; the connection closes for it.
@@ -163,7 +191,11 @@ impl Outbox {
 
     /// Queues a control frame behind what is queued.
     pub(crate) fn push_control(&mut self, frame: Frame, now: Duration) {
-        self.queue.push_back(Queued { frame, at: now });
+        self.queue.push_back(Queued {
+            frame,
+            at: now,
+            key: None,
+        });
     }
 
     pub(crate) fn has_ping(&self) -> bool {
@@ -220,6 +252,10 @@ impl Outbox {
         self.bytes > most / 2
             || self.messages > self.limits.max_queued.get() / 2
             || (self.bytes > 0 && self.bytes.saturating_add(next) > most)
+    }
+
+    pub(crate) fn has_messages(&self) -> bool {
+        self.messages > 0
     }
 
     pub(crate) fn bytes(&self) -> usize {

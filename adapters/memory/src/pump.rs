@@ -27,8 +27,9 @@ pub(crate) struct Pump {
     inbound: VecDeque<Event>,
     inbound_bytes: usize,
     drain_due: bool,
-    /// Discarded messages that the peer has been told of.
+    /// Discarded messages that the peer has been told of, and volatile ones.
     dropped: u64,
+    skipped: u64,
     /// How the connection ended, as soon as that is known.
     closed: Option<Closed>,
     over: bool,
@@ -76,6 +77,7 @@ impl Pump {
             inbound_bytes: 0,
             drain_due: false,
             dropped: 0,
+            skipped: 0,
             closed: None,
             over: false,
         }
@@ -147,6 +149,12 @@ impl Pump {
             let messages = progress.dropped - self.dropped;
             self.lifeline.dropped(Dropped::new(messages, cause));
             self.dropped = progress.dropped;
+        }
+        if progress.skipped > self.skipped {
+            let messages = progress.skipped - self.skipped;
+            self.lifeline
+                .dropped(Dropped::new(messages, DropCause::Volatile));
+            self.skipped = progress.skipped;
         }
         if progress.shrunk {
             self.lifeline.drained();

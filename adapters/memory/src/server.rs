@@ -7,10 +7,10 @@ use std::task::{Poll, ready};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use crossws_core::adapter::{HttpService, http_service};
+use crossws_core::adapter::{HttpService, HubChoice, http_service};
 use crossws_core::{
-    Api, ApiError, ApiRequest, Body, BoxError, BoxFuture, Deflate, Hub, HubBuilder, Limits, Origin,
-    Report, Resolve, Settings, Shutdown, Sockets, Through,
+    Api, ApiError, ApiRequest, Body, BoxError, BoxFuture, Hub, Report, Resolve, Shutdown, Sockets,
+    Through, hub_setters,
 };
 use http::{Method, Request, Response};
 use tower_service::Service;
@@ -69,8 +69,7 @@ impl TestServer {
     pub fn builder<R: Resolve>(hooks: R) -> TestServerBuilder<R> {
         TestServerBuilder {
             resolver: Arc::new(hooks),
-            hub: None,
-            own: Hub::builder(),
+            hub: HubChoice::default(),
             http: None,
             bind: None,
         }
@@ -258,12 +257,12 @@ impl HttpService for Driven {
     }
 }
 
-/// What a [`TestServer`] is made with: see [`TestServer::builder`].
+/// What a [`TestServer`] is made with: see [`TestServer::builder`]. Times are virtual. There are no
+/// bytes in memory, so that `deflate` changes nothing but what hooks read in a peer's settings.
 #[must_use = "a builder makes nothing until `build`"]
 pub struct TestServerBuilder<R> {
     resolver: Arc<R>,
-    hub: Option<Hub>,
-    own: HubBuilder,
+    hub: HubChoice,
     http: Option<Arc<dyn HttpService>>,
     /// Gives the service its sockets.
     bind: Option<BindSockets>,
@@ -278,38 +277,7 @@ impl<R> fmt::Debug for TestServerBuilder<R> {
 }
 
 impl<R: Resolve> TestServerBuilder<R> {
-    /// The hub that peers join, with its settings: those that are set here do not change it. By
-    /// default the server has one of its own.
-    pub fn hub(mut self, hub: Hub) -> Self {
-        self.hub = Some(hub);
-        self
-    }
-
-    /// What holds for every connection whose route does not say otherwise. Replaces what was set
-    /// before.
-    pub fn settings(mut self, settings: Settings) -> Self {
-        self.own = self.own.settings(settings);
-        self
-    }
-
-    /// The bounds that every connection keeps, in virtual time.
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.own = self.own.limits(limits);
-        self
-    }
-
-    /// Which pages may connect. By default only those from the same host.
-    pub fn origin(mut self, origin: Origin) -> Self {
-        self.own = self.own.origin(origin);
-        self
-    }
-
-    /// How messages are compressed. There are no bytes in memory: what hooks read in a peer's
-    /// settings is all that it changes.
-    pub fn deflate(mut self, deflate: impl Into<Option<Deflate>>) -> Self {
-        self.own = self.own.deflate(deflate);
-        self
-    }
+    hub_setters!(given);
 
     /// Serves everything that no hooks claim with this service, as a server's `http` does: an
     /// `axum::Router`, or any other tower service. Hooks call it with
@@ -345,7 +313,6 @@ impl<R: Resolve> TestServerBuilder<R> {
         let builder = TestServerBuilder {
             resolver: Arc::new(Through::new(self.resolver)),
             hub: self.hub,
-            own: self.own,
             http: None,
             bind: Some(Box::new(move |hub: &Hub| {
                 driver::bind(&sockets, hub, resolver)
@@ -356,8 +323,7 @@ impl<R: Resolve> TestServerBuilder<R> {
 
     /// The server.
     pub fn build(self) -> TestServer {
-        let own = self.own;
-        let hub = self.hub.unwrap_or_else(|| own.build());
+        let hub = self.hub.build();
         if let Some(http) = &self.http {
             hub.lend_http(http);
         }

@@ -33,13 +33,13 @@ impl Transport for MemoryTransport {
         CAPABILITIES
     }
 
-    fn send(&self, message: Message, _: &SendOptions) -> Result<Sent, SendError> {
-        self.0.send(message)
+    fn send(&self, message: Message, options: &SendOptions) -> Result<Sent, SendError> {
+        self.0.send(message, options)
     }
 
     fn publish(&self, publication: &Publication) -> Receipt {
         // Nothing to encode: a message in memory is its own wire format.
-        self.0.publish(publication.message())
+        self.0.publish(publication.message(), publication.options())
     }
 
     fn wake(&self) {

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{Log, block_on};
+use crossws_core::adapter::FromConnection;
 use crossws_core::{
     Limits, Origin, PeerId, Rejection, Upgrade, UpgradeRequest, hooks, resolve_with,
 };
@@ -304,5 +305,23 @@ fn refusals_are_counted_by_their_reason() {
         assert_eq!((refused.origin, refused.rejected), (1, 1));
         assert_eq!((refused.unavailable, refused.failed), (1, 2));
         assert_eq!(refused.total(), 5);
+    });
+}
+
+#[test]
+fn there_is_no_stream_to_be_taken() {
+    struct Stream;
+    impl FromConnection for Stream {
+        type Connection = ();
+        fn from_connection((): ()) -> Self {
+            Self
+        }
+    }
+    block_on(async {
+        let hooks = hooks().on_upgrade(|_| async { Ok(Upgrade::take(|_: Stream| async {})) });
+        let server = TestServer::new(hooks);
+        let error = server.connect("/").await.unwrap_err();
+        assert_eq!(error.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        server.hub().idle().await;
     });
 }

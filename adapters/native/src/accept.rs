@@ -1,5 +1,6 @@
 //! A fresh stream to a running connection: head, hooks, answer, pump.
 
+use std::fmt;
 use std::io::IoSlice;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,13 +22,15 @@ use crate::handshake::Agreed;
 use crate::head::{Ask, Head, HeadError, HeadLimits, read_head};
 use crate::io::Io;
 use crate::pump::pump_with;
+use crate::raw::RawStream;
 use crate::runtime::Runtime;
 use crate::stage::Stage;
 use crate::timer::within;
 
 /// A stream whose first request is not for the hooks. Whoever serves HTTP reads `read` first,
 /// then the stream: nothing is lost.
-#[derive(Debug)]
+#[derive(thiserror::Error)]
+#[error("the request is not for the hooks: it is no upgrade, or no hooks claim it")]
 #[non_exhaustive]
 pub struct NotHandled<I> {
     /// The stream.
@@ -37,6 +40,14 @@ pub struct NotHandled<I> {
     /// What the connection holds of [`Limits::max_unfinished`](field@crossws_core::Limits) until
     /// this is dropped. Boxed, because a connection that is claimed has room for this type too.
     pub(crate) unfinished: Box<Unfinished>,
+}
+
+impl<I> fmt::Debug for NotHandled<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NotHandled")
+            .field("read", &self.read.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a connection counts for in [`Limits::max_unfinished`](field@crossws_core::Limits) before its
@@ -207,12 +218,16 @@ where
     };
     let hub = unfinished.hub();
     match Box::pin(upgrade(ask, info, resolver, hub, runtime)).await {
-        Ok((answer, accepted, agreed)) => {
+        Ok((answer, mut accepted, agreed)) => {
             let time = accepted.settings().limits.close_timeout;
             if !within(runtime, time, write_all(&mut io, answer), || false).await {
                 return Ok(None);
             }
             let early = BytesMut::from(bytes.get(end..).unwrap_or_default());
+            if let Some(taken) = accepted.taken::<RawStream>() {
+                let stream = RawStream::new(io, early);
+                return Ok(Some(Stage::last(taken.run(stream))));
+            }
             let (ends_on_drop, runtime) = (info.ends_on_drop, runtime.clone());
             let connection = pump_with(crew, ends_on_drop, io, early, accepted, agreed, runtime);
             Ok(Some(Stage::last(connection)))
@@ -251,7 +266,7 @@ where
         log_bad_request(&rejection, info.remote_addr);
         ClaimError::Rejected(rejection)
     })?;
-    let accepted = run_upgrade(claim, runtime).await?;
+    let accepted = run_upgrade(claim.with_raw_streams::<RawStream>(), runtime).await?;
     let agreed = handshake.agree(accepted.deflate(), info.engine);
     let agreed = agreed.map_err(|rejection| {
         log_bad_request(&rejection, info.remote_addr);

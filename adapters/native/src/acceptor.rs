@@ -2,8 +2,8 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use crossws_core::adapter::Start;
-use crossws_core::{Error, Hub, Report, Resolve, Shutdown};
+use crossws_core::adapter::{HubChoice, Start};
+use crossws_core::{Error, Hub, Report, Resolve, SharedResolver, Shutdown, hub_setters};
 
 use crate::accept::{NotHandled, StreamInfo, not_found, serve_stream};
 use crate::crew::Crew;
@@ -16,6 +16,10 @@ use crate::tasks::Tasks;
 
 /// The door for a server that is not [`Server`](crate::Server): it takes a stream that was accepted
 /// elsewhere, or, with the feature `http`, the request of another HTTP server. Cheap to clone.
+///
+/// Without a type of its resolver, as [`new`](Self::new) makes it, it goes into an app's state by its
+/// name alone; each call of a hook is then boxed, as with
+/// [`SharedHooks`](crossws_core::SharedHooks).
 ///
 /// That server's shutdown does not know of these connections, so call
 /// [`shutdown`](Self::shutdown) beside it.
@@ -31,9 +35,89 @@ pub struct Acceptor<R, T> {
     runtime: PhantomData<fn() -> T>,
 }
 
-impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
+impl<T: ServerRuntime> Acceptor<SharedResolver, T> {
     /// For these hooks, or a resolver that chooses among several.
-    pub fn new(resolver: R, hub: Hub) -> Self {
+    pub fn new(resolver: impl Resolve, hub: Hub) -> Self {
+        Self::typed(SharedResolver::new(resolver), hub)
+    }
+}
+
+/// What an [`Acceptor`] is made with: see [`Acceptor::builder`].
+#[must_use = "a builder makes nothing until `build`"]
+pub struct AcceptorBuilder<R, T> {
+    resolver: R,
+    hub: HubChoice,
+    head: HeadLimits,
+    engine: EngineKind,
+    runtime: PhantomData<fn() -> T>,
+}
+
+impl<R, T: ServerRuntime> AcceptorBuilder<R, T> {
+    hub_setters!(given);
+
+    /// The bounds of reading a request's head, where the acceptor reads it: from a raw stream.
+    pub fn head_limits(mut self, limits: HeadLimits) -> Self {
+        self.head = limits;
+        self
+    }
+
+    /// Decodes with this engine instead of this crate's own.
+    pub fn engine(mut self, engine: EngineKind) -> Self {
+        self.engine = engine;
+        self
+    }
+
+    /// The acceptor, as [`Acceptor::new`] makes it.
+    pub fn build(self) -> Acceptor<SharedResolver, T>
+    where
+        R: Resolve,
+    {
+        let erased = AcceptorBuilder {
+            resolver: SharedResolver::new(self.resolver),
+            hub: self.hub,
+            head: self.head,
+            engine: self.engine,
+            runtime: PhantomData,
+        };
+        erased.build_typed()
+    }
+
+    /// The acceptor, as [`Acceptor::typed`] makes it.
+    pub fn build_typed(self) -> Acceptor<R, T>
+    where
+        R: Resolve,
+    {
+        Acceptor {
+            head: self.head,
+            engine: self.engine,
+            ..Acceptor::typed(self.resolver, self.hub.build())
+        }
+    }
+}
+
+impl<R, T> fmt::Debug for AcceptorBuilder<R, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AcceptorBuilder")
+            .field("hub", &self.hub)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
+    /// A builder, with the settings of a [`Server`](crate::Server)'s.
+    pub fn builder(resolver: R) -> AcceptorBuilder<R, T> {
+        AcceptorBuilder {
+            resolver,
+            hub: HubChoice::default(),
+            head: HeadLimits::default(),
+            engine: EngineKind::default(),
+            runtime: PhantomData,
+        }
+    }
+
+    /// As [`new`](Acceptor::new), with the resolver's type: hooks are called without a box, and where
+    /// the acceptor is kept its type must be named.
+    pub fn typed(resolver: R, hub: Hub) -> Self {
         Self::from_parts(Arc::new(resolver), hub, Tasks::default(), None)
     }
 
@@ -42,20 +126,6 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     pub fn sharing_hub(resolver: R, hub: Hub) -> Self {
         let tasks = Tasks::of(&hub);
         Self::from_parts(Arc::new(resolver), hub, tasks, None)
-    }
-
-    /// The bounds of reading a request's head, where this reads it: from a raw stream.
-    #[must_use]
-    pub fn head_limits(mut self, limits: HeadLimits) -> Self {
-        self.head = limits;
-        self
-    }
-
-    /// Decodes with this engine instead of this crate's own.
-    #[must_use]
-    pub fn engine(mut self, engine: EngineKind) -> Self {
-        self.engine = engine;
-        self
     }
 
     /// Runs the `start` hook. Call it once, before connections are given to this.
@@ -125,6 +195,11 @@ impl<R, T> Acceptor<R, T> {
     #[cfg(feature = "http")]
     pub(crate) fn resolver(&self) -> &Arc<R> {
         &self.resolver
+    }
+
+    #[cfg(feature = "http")]
+    pub(crate) fn decode_with(&mut self, engine: EngineKind) {
+        self.engine = engine;
     }
 
     #[cfg(feature = "http")]

@@ -1,10 +1,11 @@
 mod chunks;
 
 use std::io::IoSlice;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use self::chunks::{Chunk, Chunks};
+use self::chunks::{Chunk, Chunks, Keyed};
 use crate::frame::{self, MAX_HEADER, Opcode, frame_len};
 
 /// Whole frames on their way out: small ones copied into one buffer, so that many leave in one
@@ -52,9 +53,39 @@ impl Batch {
 
     /// Appends frames that are encoded already, and others send too.
     pub(crate) fn push_encoded(&mut self, frames: Bytes, count: usize) {
-        self.bytes += frames.len();
+        let len = frames.len();
+        self.bytes += len;
         self.frames += count;
-        self.push_chunk(Chunk::Shared(frames));
+        if len >= SHARE_FROM {
+            self.chunks.push_back(Chunk::Shared(frames));
+        } else if len > 0 {
+            self.tail(len).extend_from_slice(&frames);
+        }
+    }
+
+    /// Appends a frame that [`take_out`](Self::take_out) finds by this key, until it moves on.
+    pub(crate) fn push_keyed(&mut self, key: Arc<str>, frame: Bytes) {
+        self.bytes += frame.len();
+        self.frames += 1;
+        let keyed = Keyed { key, frame };
+        self.chunks.push_back(Chunk::Keyed(Box::new(keyed)));
+    }
+
+    /// Takes out the frame with this key, if there is one of which nothing is gone. Returns how many
+    /// bytes are before it, and how long it is.
+    pub(crate) fn take_out(&mut self, key: &str) -> Option<(usize, usize)> {
+        let mut before = 0;
+        let found = self.chunks.iter().enumerate().find(|(at, chunk)| {
+            let is_it = matches!(chunk, Chunk::Keyed(keyed) if *keyed.key == *key)
+                && (*at > 0 || self.first_left == 0);
+            before += if is_it { 0 } else { chunk.as_slice().len() };
+            is_it
+        });
+        let (at, _) = found?;
+        let len = self.chunks.remove(at)?.as_slice().len();
+        self.bytes -= len;
+        self.frames -= 1;
+        Some((before, len))
     }
 
     /// Moves so much of the front of this batch, whole frames, to the end of another.
@@ -295,6 +326,30 @@ mod tests {
         assert_eq!(batch.keep_begun(), 3);
         assert!(batch.is_empty());
         assert_eq!(batch.frames(), 0);
+    }
+
+    #[test]
+    fn a_frame_is_taken_out_by_its_key() {
+        let (mut batch, lens) = batch();
+        let all = contents(&batch);
+        let frame = |text: &'static [u8]| {
+            let mut frame = BytesMut::new();
+            frame::put_frame(&mut frame, Opcode::Text, text);
+            frame.freeze()
+        };
+        batch.push_keyed("a".into(), frame(b"first"));
+        batch.push(Opcode::Text, &Bytes::from_static(b"between"));
+        batch.push_keyed("b".into(), frame(b"other"));
+        assert_eq!(batch.take_out("c"), None);
+        assert_eq!(batch.take_out("a"), Some((lens.iter().sum(), 7)));
+        assert_eq!(batch.take_out("a"), None);
+        let rest = [&all[..], b"\x81\x07between\x81\x05other"].concat();
+        assert!(contents(&batch) == rest);
+        assert_eq!((batch.bytes(), batch.frames()), (rest.len(), 6));
+        // One of which a part is written stays.
+        batch.advance(rest.len() - 3);
+        assert_eq!(batch.take_out("b"), None);
+        assert_eq!(contents(&batch), b"her");
     }
 
     #[test]

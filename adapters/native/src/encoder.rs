@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use crossws_core::Message;
 use crossws_core::adapter::{Encoding, Publication, Receipt, Wire};
 
@@ -101,6 +101,30 @@ impl Encoder {
         }
     }
 
+    /// As [`publish`](Self::publish), for what replaces a message with the same key while the client is
+    /// slow. `None` if it is not.
+    pub(crate) fn replace(
+        &self,
+        outbox: &Outbox,
+        key: &Arc<str>,
+        publication: &Publication,
+    ) -> Option<Receipt> {
+        outbox.replace(key, || match self.wire() {
+            Some(wire) => publication.encoded(wire),
+            // Of a context of its own a frame must not be missing.
+            None => plain_frame(publication.message()),
+        })
+    }
+
+    /// As [`replace`](Self::replace), for what is sent to this connection alone: not compressed.
+    pub(crate) fn replace_sent(
+        outbox: &Outbox,
+        key: &Arc<str>,
+        message: &Message,
+    ) -> Option<Receipt> {
+        outbox.replace(key, || plain_frame(message))
+    }
+
     /// The context of the connection's own, if it may have one.
     pub(crate) fn deflater(&self) -> Option<Arc<Mutex<Deflater>>> {
         match self {
@@ -108,6 +132,12 @@ impl Encoder {
             _ => None,
         }
     }
+}
+
+fn plain_frame(message: &Message) -> Bytes {
+    let mut frame = BytesMut::new();
+    put_frame(&mut frame, Opcode::from(message), message.as_bytes());
+    frame.freeze()
 }
 
 /// The wire format of what a server publishes compressed: the variant holds the parameters.

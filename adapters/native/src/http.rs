@@ -86,19 +86,19 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
         let builder = ServerBuilder {
             resolver: Arc::new(Through::new(self.resolver)),
             hub: self.hub,
-            own: self.own,
             head: self.head,
             engine: self.engine,
             fallback: None,
             api: None,
             bind_sockets: Some(Box::new(move |handle: &ServerHandle<T>, engine| {
-                let acceptor = Acceptor::<R, T>::from_parts(
+                let mut acceptor = Acceptor::<R, T>::from_parts(
                     resolver,
                     handle.hub().clone(),
                     handle.tasks().clone(),
                     Some(Arc::clone(handle.crew())),
                 );
-                acceptor.engine(engine).bind(&sockets);
+                acceptor.decode_with(engine);
+                acceptor.bind(&sockets);
             })),
             #[cfg(feature = "tls")]
             tls: self.tls,

@@ -38,6 +38,7 @@ mod outbox;
 mod outlet;
 mod pace;
 mod pump;
+mod raw;
 mod runtime;
 mod server;
 mod shutdown;
@@ -56,7 +57,7 @@ mod transport;
 mod upgrade;
 
 pub use accept::{NotHandled, StreamInfo, not_found, run_claim, run_upgrade, serve_stream};
-pub use acceptor::Acceptor;
+pub use acceptor::{Acceptor, AcceptorBuilder};
 /// How a server stops, and what that came to.
 pub use crossws_core::{Report, Shutdown};
 pub use engine::EngineKind;
@@ -69,6 +70,7 @@ pub use io::Io;
 pub use layer::{WebSocketLayer, WebSocketService};
 pub use listen::Listen;
 pub use pump::pump;
+pub use raw::RawStream;
 pub use runtime::{Runtime, ServerRuntime};
 pub use server::{Server, ServerBuilder, ServerHandle};
 pub use signal::{StopSignal, stop_signal};

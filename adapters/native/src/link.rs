@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use crossws_core::adapter::{Accepted, ControlRate, Liveness, Notice, PeerEvents, Unfinished};
-use crossws_core::{CloseFrame, Closed, ClosedBy, Error, Hooks, Limits, Message, Settings};
+use crossws_core::{
+    CloseFrame, Closed, ClosedBy, DropCause, Dropped, Error, Hooks, Limits, Message, Settings,
+};
 use pin_project_lite::pin_project;
 
 use self::alarm::Alarm;
@@ -376,6 +378,9 @@ impl<I: Io, R: Runtime> Link<I, R> {
             self.write(cx);
         }
         self.wrote |= self.outbox.take_relieved();
+        if self.outbox.has_lost() {
+            self.tell_lost();
+        }
         self.tell();
         if matches!(self.phase, Phase::Done) && !std::mem::replace(&mut self.let_go, true) {
             self.outbox.end();
@@ -409,6 +414,24 @@ impl<I: Io, R: Runtime> Link<I, R> {
             if has_ended {
                 // The peer leaves every list, and whoever waits for its end is told.
                 lifeline.ended();
+            }
+        }
+    }
+
+    /// Tells the peer what was discarded.
+    #[cold]
+    fn tell_lost(&self) {
+        let Some(lifeline) = &self.lifeline else {
+            return;
+        };
+        let lost = self.outbox.take_lost();
+        let causes = [
+            (lost.overflow, DropCause::Overflow(self.limits().overflow)),
+            (lost.volatile, DropCause::Volatile),
+        ];
+        for (messages, cause) in causes {
+            if messages > 0 {
+                lifeline.dropped(Dropped::new(messages.into(), cause));
             }
         }
     }

@@ -3,6 +3,7 @@
 mod bounds;
 #[cfg(test)]
 pub(crate) mod joined;
+mod lost;
 #[cfg(all(test, crossws_shuttle))]
 mod model;
 mod queue;
@@ -20,6 +21,7 @@ use crossws_core::{CloseCode, CloseFrame, ControlError, Limits, Overflow};
 use futures_task::ArcWake;
 use smallvec::SmallVec;
 
+use self::lost::Lost;
 use self::queue::Queue;
 use self::special::{Controls, Special};
 use crate::batch::Batch;
@@ -38,7 +40,7 @@ pub(crate) struct Outbox {
     asleep: AtomicBool,
     /// More than half of a bound may be used: see [`is_congested`](Self::is_congested).
     half_full: AtomicBool,
-    /// [`BLOCKED`] and [`RELIEVED`].
+    /// [`BLOCKED`], [`RELIEVED`] and [`LOST`].
     flags: AtomicU8,
     /// Until when publishers wait for the client; `NOT_BEHIND` unless it is behind.
     behind_until: AtomicU16,
@@ -61,6 +63,8 @@ pub(crate) struct Outbox {
 const BLOCKED: u8 = 1;
 /// Something was written in the pump's place, and those who wait for that are to be told.
 const RELIEVED: u8 = 2;
+/// Messages were discarded of which the peer is to be told.
+const LOST: u8 = 4;
 
 struct State {
     queue: Queue,
@@ -76,10 +80,13 @@ struct State {
     /// Nothing more is queued; what was is still sent.
     closing: bool,
     overflowed: bool,
+    /// It was closed as a slow consumer's.
+    slow: bool,
     /// What is still to be fetched is not for this client any more.
     gives_up: bool,
     terminated: bool,
     dropped: u64,
+    lost: Lost,
 }
 
 /// What the pump learns when it takes.
@@ -111,9 +118,11 @@ impl Outbox {
                 special: Special::default(),
                 closing: false,
                 overflowed: false,
+                slow: false,
                 gives_up: false,
                 terminated: false,
                 dropped: 0,
+                lost: Lost::default(),
             }),
             half_full: AtomicBool::new(false),
             flags: AtomicU8::new(0),
@@ -218,7 +227,8 @@ impl Outbox {
         match state.overflow {
             Overflow::DropNewest | Overflow::DropOldest => state.stale = true,
             _ if !state.closing => {
-                state.overflow();
+                let lost = state.overflow();
+                self.note_lost(&mut state, lost);
             }
             _ => {}
         }
@@ -340,7 +350,11 @@ impl Outbox {
         let backlogs: SmallVec<[Backlog; 1]> = feeds.iter().map(Cursor::backlog).collect();
         let lost = queue::lag(&backlogs).messages as u64;
         drop(feeds);
-        self.state.lock().dropped += lost;
+        let mut state = self.state.lock();
+        match state.slow {
+            true => self.note_lost(&mut state, lost),
+            false => state.dropped += lost,
+        }
         lost
     }
 
@@ -404,7 +418,7 @@ impl Outbox {
         let mut state = self.state.lock();
         state.taken_bytes = left.bytes();
         state.taken_frames = left.frames();
-        state.dropped += lost as u64;
+        self.note_lost(&mut state, lost as u64);
     }
 
     /// A write has to wait for the client, or has failed: from here on what waits is judged by the
@@ -527,7 +541,30 @@ impl Outbox {
     /// Queues one message, and wakes nobody.
     #[inline]
     pub(crate) fn enqueue(&self, len: usize, push: impl FnOnce(&mut Batch)) -> Receipt {
+        self.enqueue_in(self.state.lock(), len, push)
+    }
+
+    /// Queues one message in place of the one with the same key that waits, and wakes nobody. Returns
+    /// `None`, and does nothing, while no write has to wait for the client.
+    #[cold]
+    pub(crate) fn replace(&self, key: &Arc<str>, frame: impl FnOnce() -> Bytes) -> Option<Receipt> {
+        if !self.is_blocked() {
+            return None;
+        }
+        let frame = frame();
         let mut state = self.state.lock();
+        state.queue.take_out(key);
+        let push = |batch: &mut Batch| batch.push_keyed(Arc::clone(key), frame.clone());
+        Some(self.enqueue_in(state, frame.len(), push))
+    }
+
+    #[inline(always)]
+    fn enqueue_in(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        len: usize,
+        push: impl FnOnce(&mut Batch),
+    ) -> Receipt {
         let mut dropped = 0;
         if state.closing || !matches!(state.overflow, Overflow::Close) {
             dropped = match self.make_room(&mut state, len) {
@@ -542,7 +579,7 @@ impl Outbox {
         } else {
             self.note(bytes, frames) && self.must_settle(bytes, frames)
         };
-        let wake = self.rouse();
+        let wake = self.rouse() || (dropped > 0 && self.has_lost());
         Receipt::replaced(dropped, wake)
             .with_settle(settle)
             .with_waiting(bytes)
@@ -570,18 +607,18 @@ impl State {
         controls
     }
 
-    /// Closes the connection as a slow consumer's. Returns how many messages were discarded.
+    /// Closes the connection as a slow consumer's. Returns how many messages were discarded, to be
+    /// [noted](Outbox::note_lost).
     fn overflow(&mut self) -> u64 {
         let (_, lost) = self.queue.sent();
-        let lost = lost as u64;
-        self.dropped += lost;
         self.queue.clear();
         self.closing = true;
         self.gives_up = true;
         self.overflowed = true;
+        self.slow = true;
         let frame = CloseFrame::new(CloseCode::TRY_AGAIN, "slow consumer");
         self.special.close_with(Some(frame));
-        lost
+        lost as u64
     }
 
     /// Whether there is nothing to take, and nothing to say.

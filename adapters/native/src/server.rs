@@ -6,10 +6,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use crossws_core::adapter::{HttpService, Start};
-use crossws_core::{
-    BoxFuture, Deflate, Hub, HubBuilder, Limits, Origin, Report, Resolve, Settings, Shutdown,
-};
+use crossws_core::adapter::{HttpService, HubChoice, Start};
+use crossws_core::{BoxFuture, Hub, Report, Resolve, Shutdown, hub_setters};
 
 use crate::accept::{NotHandled, StreamInfo, not_found, shake_hands};
 use crate::crew::Crew;
@@ -49,8 +47,7 @@ pub(crate) struct Rest<R, T> {
 #[must_use = "a builder makes nothing until `bind` or `listen`"]
 pub struct ServerBuilder<R, T> {
     pub(crate) resolver: Arc<R>,
-    pub(crate) hub: Option<Hub>,
-    pub(crate) own: HubBuilder,
+    pub(crate) hub: HubChoice,
     pub(crate) head: HeadLimits,
     pub(crate) engine: EngineKind,
     pub(crate) fallback: Option<Fallback<R, T>>,
@@ -63,37 +60,7 @@ pub struct ServerBuilder<R, T> {
 }
 
 impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
-    /// The hub that peers join, with its settings: those that are set here do not change it. By
-    /// default the server has one of its own.
-    pub fn hub(mut self, hub: Hub) -> Self {
-        self.hub = Some(hub);
-        self
-    }
-
-    /// What holds for every connection whose route does not say otherwise. Replaces what was set
-    /// before.
-    pub fn settings(mut self, settings: Settings) -> Self {
-        self.own = self.own.settings(settings);
-        self
-    }
-
-    /// The bounds that every connection keeps.
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.own = self.own.limits(limits);
-        self
-    }
-
-    /// Which pages may connect. By default only those from the same host.
-    pub fn origin(mut self, origin: Origin) -> Self {
-        self.own = self.own.origin(origin);
-        self
-    }
-
-    /// Compresses messages with clients that offer it: see [`Deflate`]. Off by default.
-    pub fn deflate(mut self, deflate: impl Into<Option<Deflate>>) -> Self {
-        self.own = self.own.deflate(deflate);
-        self
-    }
+    hub_setters!(given);
 
     /// The bounds of reading a request's head.
     pub fn head_limits(mut self, limits: HeadLimits) -> Self {
@@ -140,8 +107,7 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
         let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
         let local_addr = listener.local_addr()?.unwrap_or(nowhere);
         let runtime = T::default();
-        let own = self.own;
-        let hub = self.hub.unwrap_or_else(|| own.build());
+        let hub = self.hub.build();
         if let Some(api) = &self.api {
             hub.lend_http(api);
         }
@@ -190,8 +156,7 @@ impl<R: Resolve, T: ServerRuntime> Server<R, T> {
     pub fn builder(resolver: R) -> ServerBuilder<R, T> {
         ServerBuilder {
             resolver: Arc::new(resolver),
-            hub: None,
-            own: Hub::builder(),
+            hub: HubChoice::default(),
             head: HeadLimits::default(),
             engine: EngineKind::default(),
             fallback: None,

@@ -34,7 +34,8 @@ pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
     .with(Capabilities::COMPRESSION)
     .with(Capabilities::EXPIRY)
     .with(Capabilities::SHARED_HUB)
-    .with(Capabilities::ROUTES);
+    .with(Capabilities::ROUTES)
+    .with(Capabilities::RAW_STREAM);
 
 /// [`Transport`] over an outbox.
 pub(crate) struct NativeTransport {
@@ -54,6 +55,22 @@ impl Transport for NativeTransport {
     }
 
     fn send(&self, message: Message, options: &SendOptions) -> Result<Sent, SendError> {
+        if options.is_volatile()
+            && let Some(receipt) = self.outbox.discard_volatile()
+        {
+            if receipt.wake {
+                self.outbox.wake_pump();
+            }
+            return match receipt.dropped {
+                0 => Err(SendError::Closed(message)),
+                _ => Ok(Sent::Dropped),
+            };
+        }
+        if let Some(key) = options.replaces()
+            && let Some(receipt) = Encoder::replace_sent(&self.outbox, key, &message)
+        {
+            return self.sent(message, receipt);
+        }
         let receipt = self
             .encoder
             .send(&self.outbox, &message, options.may_compress());
@@ -68,6 +85,12 @@ impl Transport for NativeTransport {
     }
 
     fn publish(&self, publication: &Publication) -> Receipt {
+        let options = publication.options();
+        if (options.is_volatile() || options.replaces().is_some())
+            && let Some(receipt) = self.publish_to_slow(publication)
+        {
+            return receipt;
+        }
         self.encoder.publish(&self.outbox, publication)
     }
 
@@ -179,6 +202,19 @@ impl NativeTransport {
     /// The context that this connection compresses in, if it may have one.
     pub(crate) fn deflater(&self) -> Option<Arc<Mutex<Deflater>>> {
         self.encoder.deflater()
+    }
+
+    /// What becomes of a message that is volatile or has a key, if the client is slow.
+    #[cold]
+    fn publish_to_slow(&self, publication: &Publication) -> Option<Receipt> {
+        let options = publication.options();
+        if options.is_volatile()
+            && let Some(receipt) = self.outbox.discard_volatile()
+        {
+            return Some(receipt);
+        }
+        let key = options.replaces()?;
+        self.encoder.replace(&self.outbox, key, publication)
     }
 
     #[inline]

@@ -17,6 +17,7 @@ use crate::hyper::{HyperIo, UpgradedIo};
 use crate::io::Io;
 use crate::layer::WebSocketLayer;
 use crate::pump::pump_with;
+use crate::raw::RawStream;
 use crate::runtime::ServerRuntime;
 use crate::stage::Stage;
 
@@ -101,6 +102,7 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
             tracing::error!(error, "refusing an upgrade");
             return Ok(answer(Rejection::internal(error)));
         };
+        let claim = claim.with_raw_streams::<RawStream>();
         let accepted = run_upgrade(claim, &T::default()).await;
         let accepted = accepted.and_then(|accepted| {
             let agreed = handshake.agree(accepted.deflate(), info.engine)?;
@@ -231,10 +233,13 @@ fn whole(body: Full<Bytes>) -> Bytes {
 fn connection<T: ServerRuntime, H: Hooks + ?Sized>(
     crew: Option<Arc<Crew>>,
     upgraded: Upgraded,
-    accepted: Accepted<H>,
+    mut accepted: Accepted<H>,
     agreed: Agreed,
 ) -> Stage {
     let (io, early) = unwrap::<T>(upgraded);
+    if let Some(taken) = accepted.taken::<RawStream>() {
+        return Stage::last(taken.run(RawStream::new(io, early)));
+    }
     let runtime = T::default();
     Stage::last(pump_with(crew, false, io, early, accepted, agreed, runtime))
 }

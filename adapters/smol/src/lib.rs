@@ -20,14 +20,14 @@ mod runtime;
 use std::io::{ErrorKind, Result};
 use std::net::ToSocketAddrs;
 
-use crossws_core::Resolve;
+use crossws_core::{Resolve, SharedResolver};
 
 pub use runtime::Smol;
 
 /// What this adapter can do.
 pub use crossws_native::CAPABILITIES;
 pub use crossws_native::{
-    EngineKind, HeadLimits, Listen, NotHandled, Report, Shutdown, StreamInfo,
+    EngineKind, HeadLimits, Listen, NotHandled, RawStream, Report, Shutdown, StreamInfo,
 };
 pub use crossws_native::{StopSignal, stop_signal};
 #[cfg(feature = "tls")]
@@ -42,13 +42,18 @@ pub type ServerHandle = crossws_native::ServerHandle<Smol>;
 
 /// Takes streams that were accepted elsewhere and, with the feature `http`, upgrade requests of
 /// somebody else's HTTP server.
-pub type Acceptor<R> = crossws_native::Acceptor<R, Smol>;
+///
+/// `Acceptor::new(hooks, hub)` makes an `Acceptor`, which has no type parameter: what an app's state
+/// holds.
+pub type Acceptor<R = SharedResolver> = crossws_native::Acceptor<R, Smol>;
+/// What an [`Acceptor`] is made with.
+pub type AcceptorBuilder<R> = crossws_native::AcceptorBuilder<R, Smol>;
 /// Takes WebSocket upgrades out of a tower service's requests.
 #[cfg(feature = "http")]
-pub type WebSocketLayer<R> = crossws_native::WebSocketLayer<R, Smol>;
+pub type WebSocketLayer<R = SharedResolver> = crossws_native::WebSocketLayer<R, Smol>;
 /// A service behind a [`WebSocketLayer`].
 #[cfg(feature = "http")]
-pub type WebSocketService<R, S> = crossws_native::WebSocketService<R, S, Smol>;
+pub type WebSocketService<S, R = SharedResolver> = crossws_native::WebSocketService<R, S, Smol>;
 
 /// Serves hooks on an address until the process is told to stop, then shuts down in an orderly way:
 /// [`Server::run_until`](crossws_native::Server::run_until) with [`stop_signal`] and the default

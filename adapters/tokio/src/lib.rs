@@ -16,6 +16,7 @@
 
 pub mod io;
 mod listen;
+mod raw;
 mod runtime;
 mod signal;
 #[cfg(feature = "tungstenite")]
@@ -24,8 +25,9 @@ mod take_over;
 use std::io::Result;
 use std::net::ToSocketAddrs;
 
-use crossws_core::Resolve;
+use crossws_core::{Resolve, SharedResolver};
 
+pub use raw::RawStream;
 pub use runtime::Tokio;
 pub use signal::{StopSignal, stop_signal};
 #[cfg(feature = "tungstenite")]
@@ -48,15 +50,20 @@ pub type ServerHandle = crossws_native::ServerHandle<Tokio>;
 
 /// Takes streams that were accepted elsewhere and, with the feature `http`, upgrade requests of
 /// somebody else's HTTP server.
-pub type Acceptor<R> = crossws_native::Acceptor<R, Tokio>;
+///
+/// `Acceptor::new(hooks, hub)` makes an `Acceptor`, which has no type parameter: what an app's state
+/// holds.
+pub type Acceptor<R = SharedResolver> = crossws_native::Acceptor<R, Tokio>;
+/// What an [`Acceptor`] is made with.
+pub type AcceptorBuilder<R> = crossws_native::AcceptorBuilder<R, Tokio>;
 #[cfg(feature = "http")]
 pub use crossws_native::is_upgrade;
 /// Takes WebSocket upgrades out of a tower service's requests.
 #[cfg(feature = "http")]
-pub type WebSocketLayer<R> = crossws_native::WebSocketLayer<R, Tokio>;
+pub type WebSocketLayer<R = SharedResolver> = crossws_native::WebSocketLayer<R, Tokio>;
 /// A service behind a [`WebSocketLayer`].
 #[cfg(feature = "http")]
-pub type WebSocketService<R, S> = crossws_native::WebSocketService<R, S, Tokio>;
+pub type WebSocketService<S, R = SharedResolver> = crossws_native::WebSocketService<R, S, Tokio>;
 
 /// Serves hooks on an address until the process is told to stop, then shuts down in an orderly way:
 /// [`Server::run_until`](crossws_native::Server::run_until) with [`stop_signal`] and the default

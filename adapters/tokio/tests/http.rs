@@ -173,7 +173,7 @@ async fn connections_outlive_the_acceptor_that_made_them() {
 async fn a_route_of_axum_upgrades_by_hand() {
     let acceptor = Acceptor::new(echo(), Hub::default());
     let route = get(
-        |State(acceptor): State<Acceptor<_>>, request: Request<Body>| async move {
+        |State(acceptor): State<Acceptor>, request: Request<Body>| async move {
             match acceptor.handle_upgrade(request).await {
                 Ok(response) => response.into_response(),
                 Err(_) => StatusCode::UPGRADE_REQUIRED.into_response(),
@@ -198,7 +198,7 @@ async fn a_route_of_axum_upgrades_by_hand() {
 #[tokio::test]
 async fn an_acceptor_behind_nested_routers_keeps_their_namespaces_apart() {
     async fn connect(
-        State(acceptor): State<Acceptor<crossws_core::HooksBuilder>>,
+        State(acceptor): State<Acceptor>,
         request: Request<Body>,
     ) -> axum::response::Response {
         assert_eq!(request.uri().path(), "/orders/42");

@@ -48,3 +48,12 @@ fn adopt(stream: std::net::TcpStream) -> TcpStream {
 fn hyper_io(stream: TcpStream) -> TokioIo<TcpStream> {
     TokioIo::new(stream)
 }
+
+/// Sends eight bytes back and ends the stream, with the runtime's own traits.
+async fn send_back(mut stream: adapter::RawStream) -> std::io::Result<()> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut bytes = [0; 8];
+    stream.read_exact(&mut bytes).await?;
+    stream.write_all(&bytes).await?;
+    stream.shutdown().await
+}

@@ -13,7 +13,14 @@ use crate::room::PeerInfo;
 pub(crate) enum Command {
     Publish {
         namespace: Option<String>,
-        topic: Option<String>,
+        /// To everyone without any.
+        topics: Option<Vec<String>>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        except: Vec<String>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        volatile: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<String>,
         text: bool,
     },
     Peers {
@@ -95,15 +102,25 @@ impl Command {
         Ok(match self {
             Self::Publish {
                 namespace,
-                topic,
+                topics,
+                except,
+                volatile,
+                key,
                 text,
             } => {
                 let scope = scope(hub, namespace.as_deref());
                 let message = message(body, text)?;
-                let told = match topic {
-                    Some(topic) => scope.publish(topic, message)?,
-                    None => scope.broadcast(message)?,
+                let mut to = match &topics {
+                    Some(topics) => scope.topic(topics),
+                    None => scope.all(),
                 };
+                if volatile {
+                    to = to.volatile();
+                }
+                if let Some(key) = key {
+                    to = to.key(key);
+                }
+                let told = to.except(&except).send(message)?;
                 serde_json::to_value(Told::of(told))?
             }
             Self::Peers { namespace } => {
@@ -239,7 +256,10 @@ mod tests {
         let (_b, two) = join(&hub, 2, "/2");
         let publish = |namespace: Option<&str>, topic: Option<&str>, text| Command::Publish {
             namespace: namespace.map(str::to_owned),
-            topic: topic.map(str::to_owned),
+            topics: topic.map(|topic| vec![topic.to_owned()]),
+            except: Vec::new(),
+            volatile: false,
+            key: None,
             text,
         };
         let told = run(
@@ -257,6 +277,27 @@ mod tests {
             run(&hub, &publish(None, Some("none"), true), b"")["queued"],
             0
         );
+    }
+
+    #[test]
+    fn a_worker_reaches_several_topics_without_others() {
+        let hub = Hub::default();
+        let (a, one) = join(&hub, 1, "/1");
+        let (b, two) = join(&hub, 2, "/1");
+        a.peer().subscribe("red").unwrap();
+        b.peer().subscribe("muted").unwrap();
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let command = Command::Publish {
+            namespace: Some("/1".to_owned()),
+            topics: Some(names(&["news", "red"])),
+            except: names(&["muted"]),
+            volatile: true,
+            key: Some("at".to_owned()),
+            text: true,
+        };
+        assert_eq!(run(&hub, &command, b"hi")["queued"], 1);
+        assert_eq!(one.lines(), ["Text(\"hi\", 2 bytes)"]);
+        assert!(two.lines().is_empty());
     }
 
     #[test]

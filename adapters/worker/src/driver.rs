@@ -6,6 +6,7 @@ use std::task::Poll;
 use crossws_core::adapter::{Notice, OpeningPeer, RestoredPeer, Session, Start};
 use crossws_core::{CloseCode, CloseFrame, ClosedBy, Hooks, Resolve};
 
+use crate::alarm::Alarm;
 use crate::link::{Event, Link};
 
 /// Runs the hooks of a peer in an object until the connection ends. `fresh` says that its `open`
@@ -15,6 +16,7 @@ pub(crate) async fn drive<R: Resolve>(
     seat: RestoredPeer,
     start: Arc<Start>,
     resolver: Arc<R>,
+    alarm: Arc<Alarm>,
     fresh: bool,
 ) {
     let _over = Over(&link);
@@ -23,7 +25,10 @@ pub(crate) async fn drive<R: Resolve>(
     }
     match seat.claim(&resolver).await {
         Ok(joined) => {
-            link.routed();
+            if let Some(at) = link.routed() {
+                alarm.by(at);
+            }
+            drop(alarm);
             run(joined, &link, fresh).await;
         }
         Err(frame) => part(&link, frame),

@@ -20,7 +20,6 @@ use crate::link::Link;
 use crate::socket::{Socket, stored};
 use crate::ticket::{COMMAND, TICKET};
 use crate::transport::{Clock, DURABLE_CAPABILITIES, WorkerTransport};
-use crate::watch::millis;
 use crate::{Error, Options, deadline, driver, response, ticket};
 
 /// The body of a Durable Object: what [`durable_object!`](crate::durable_object) wraps in the
@@ -37,7 +36,6 @@ pub struct Durable<R: Resolve> {
     /// [`NUMBER`], as JavaScript has it.
     number: JsValue,
     alarm: Arc<Alarm>,
-    close_timeout: u64,
     start: Arc<Start>,
 }
 
@@ -58,7 +56,6 @@ impl<R: Resolve> Durable<R> {
             links: Rc::default(),
             next: Cell::default(),
             number: NUMBER.into(),
-            close_timeout: millis(hub.limits().close_timeout),
             start: Arc::default(),
             hub,
         };
@@ -127,7 +124,6 @@ impl<R: Resolve> Durable<R> {
             socket: Arc::clone(socket),
             capabilities: DURABLE_CAPABILITIES,
             clock: Clock::Alarm(Arc::clone(&self.alarm)),
-            close_timeout: self.close_timeout,
         }
     }
 
@@ -161,7 +157,9 @@ impl<R: Resolve> Durable<R> {
         if let Some(seat) = link.take_seat() {
             let resolver = Arc::clone(&self.resolver);
             let start = Arc::clone(&self.start);
-            link.begin(driver::drive(Rc::clone(link), seat, start, resolver, fresh));
+            let alarm = Arc::clone(&self.alarm);
+            let driver = driver::drive(Rc::clone(link), seat, start, resolver, alarm, fresh);
+            link.begin(driver);
             let (link, links) = (Rc::clone(link), Rc::clone(&self.links));
             worker::wasm_bindgen_futures::spawn_local(async move {
                 poll_fn(|cx| link.poll_driver(cx)).await;
@@ -323,7 +321,7 @@ impl<R: Resolve> Durable<R> {
             if let Some(at) = self.auto_responded(link) {
                 link.heard(at);
             }
-            if let Some(closed) = link.keep_time(now, self.close_timeout) {
+            if let Some(closed) = link.keep_time(now) {
                 self.closed(link, closed);
             }
         }

@@ -65,7 +65,7 @@ pub use error::Error;
 pub use objects::{Objects, Upgraded};
 pub use options::Options;
 pub use plain::Plain;
-pub use room::{PeerInfo, Room, RoomRoute};
+pub use room::{PeerInfo, Room, RoomRoute, ToRoom};
 pub use shard::{NameByNamespace, NameByRequest, Shard};
 pub use transport::{DURABLE_CAPABILITIES, PLAIN_CAPABILITIES};
 

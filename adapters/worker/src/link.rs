@@ -54,6 +54,7 @@ struct TooBig {
 /// The time of a peer's connection, by its settings.
 fn watch(peer: &Peer, socket: &Socket) -> Watch {
     let limits = &peer.settings().limits;
+    socket.set_close_timeout(limits.close_timeout);
     Watch::new(
         limits,
         peer.id(),
@@ -100,9 +101,11 @@ impl Link {
         self.seat.borrow_mut().take()
     }
 
-    /// The peer's route is known, and with it its settings.
-    pub(crate) fn routed(&self) {
+    /// The peer's route was asked again, and may say something else than what was stored. Returns when
+    /// something is due by it.
+    pub(crate) fn routed(&self) -> Option<u64> {
         self.watch.replace(watch(&self.peer, &self.socket));
+        self.next_due()
     }
 
     /// The client was heard, now or at this earlier time.
@@ -131,7 +134,7 @@ impl Link {
 
     /// Acts on what is due of the connection's time. How it ended, if that is the end: the client
     /// did not answer our close.
-    pub(crate) fn keep_time(&self, now: u64, close_timeout: u64) -> Option<Closed> {
+    pub(crate) fn keep_time(&self, now: u64) -> Option<Closed> {
         loop {
             if self.ended.get() {
                 return None;
@@ -145,7 +148,7 @@ impl Link {
                 LivenessEvent::Expired => self.peer.close(CloseCode::RESTART, "connection expired"),
                 LivenessEvent::CredentialsExpired => self.expired(),
                 LivenessEvent::Inactive => self.inactive(),
-                LivenessEvent::Silent => self.silent(now.saturating_add(close_timeout)),
+                LivenessEvent::Silent => self.silent(self.socket.close_deadline(now)),
                 _ => {}
             }
         }

@@ -18,7 +18,6 @@ use crate::link::Link;
 use crate::socket::Socket;
 use crate::timer::Timer;
 use crate::transport::{Clock, PLAIN_CAPABILITIES, WorkerTransport};
-use crate::watch::millis;
 use crate::{Error, Options, Upgraded, deadline, driver, request, response};
 
 /// Serves WebSockets in the Worker itself, without an object: the same hooks, no topics, and a
@@ -93,12 +92,11 @@ fn connect<H: Hooks + ?Sized>(
     response::append(answer.headers(), accepted.headers())?;
     let socket = Arc::new(Socket::in_memory(ws, deadline::now()));
     let timer = Timer::new();
-    let close_timeout = millis(accepted.settings().limits.close_timeout);
+    socket.set_close_timeout(accepted.settings().limits.close_timeout);
     let transport = WorkerTransport {
         socket: Arc::clone(&socket),
         capabilities: PLAIN_CAPABILITIES,
         clock: Clock::Timer(Arc::clone(&timer)),
-        close_timeout,
     };
     let joined = match accepted.join(transport) {
         Ok(joined) => joined,
@@ -110,7 +108,7 @@ fn connect<H: Hooks + ?Sized>(
     let link = Rc::new(Link::of(socket, joined.peer().clone(), joined.lifeline()));
     let ears = Ears::listen(&link)?;
     let served = future_to_promise(AssertUnwindSafe(async move {
-        serve(joined, &link, &timer, close_timeout).await;
+        serve(joined, &link, &timer).await;
         link.over();
         drop(ears);
         Ok(JsValue::UNDEFINED)
@@ -121,14 +119,9 @@ fn connect<H: Hooks + ?Sized>(
 }
 
 /// Runs the hooks, and beside them the connection's time.
-async fn serve<H: Hooks + ?Sized>(
-    joined: OpeningPeer<H>,
-    link: &Link,
-    timer: &Timer,
-    close_timeout: u64,
-) {
+async fn serve<H: Hooks + ?Sized>(joined: OpeningPeer<H>, link: &Link, timer: &Timer) {
     let mut hooks = pin!(driver::run(joined, link, true));
-    let mut time = pin!(timer.keep(link, close_timeout));
+    let mut time = pin!(timer.keep(link));
     poll_fn(|cx| {
         // Never ready: time goes on for as long as the hooks do.
         let _ = time.as_mut().poll(cx);

@@ -1,6 +1,8 @@
+use std::sync::Arc;
+
 use crossws_core::{
     CloseFrame, ContextError, DecodeError, IntoMessage, Message, Peer, PeerId, PublishError,
-    Published,
+    Published, SendOptions, Topics,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -72,7 +74,7 @@ impl Room {
         topic: impl Into<String>,
         message: impl IntoMessage,
     ) -> Result<Published, Error> {
-        self.deliver(Some(topic.into()), message).await
+        self.to([topic.into()]).send(message).await
     }
 
     /// Sends a message to every peer, once each.
@@ -80,22 +82,19 @@ impl Room {
     /// # Errors
     /// As [`publish`](Self::publish).
     pub async fn broadcast(&self, message: impl IntoMessage) -> Result<Published, Error> {
-        self.deliver(None, message).await
+        self.to_all().send(message).await
     }
 
-    async fn deliver(
-        &self,
-        topic: Option<String>,
-        message: impl IntoMessage,
-    ) -> Result<Published, Error> {
-        let message = message.into_message().map_err(PublishError::from)?;
-        let command = Command::Publish {
-            namespace: self.namespace.clone(),
-            topic,
-            text: message.is_text(),
-        };
-        let Told { queued, dropped } = self.ask(&command, Some(&message)).await?;
-        Ok(Published::new(queued, dropped))
+    /// A message to every subscriber of a topic, or of any of several, once each: how it is sent, and
+    /// whom it leaves out, is said before [`send`](ToRoom::send). As
+    /// [`Scope::topic`](crossws_core::Scope::topic) does it in the object.
+    pub fn to<'a>(&self, topics: impl Into<Topics<'a>>) -> ToRoom<'_> {
+        ToRoom::new(self, Some(names(&topics.into())))
+    }
+
+    /// A message to every peer, as [`to`](Self::to).
+    pub fn to_all(&self) -> ToRoom<'_> {
+        ToRoom::new(self, None)
     }
 
     /// The peers.
@@ -252,6 +251,74 @@ impl RoomRoute {
             reason: frame.reason().to_string(),
         };
         self.room.ask(&command, None).await
+    }
+}
+
+fn names(topics: &Topics<'_>) -> Vec<String> {
+    topics.names().map(str::to_owned).collect()
+}
+
+/// A message to many peers of an object, before it is sent: made by [`Room::to`] and
+/// [`Room::to_all`].
+#[derive(Debug)]
+#[must_use = "nothing is sent until `send`"]
+pub struct ToRoom<'a> {
+    room: &'a Room,
+    topics: Option<Vec<String>>,
+    except: Vec<String>,
+    options: SendOptions,
+}
+
+impl<'a> ToRoom<'a> {
+    fn new(room: &'a Room, topics: Option<Vec<String>>) -> Self {
+        Self {
+            room,
+            topics,
+            except: Vec::new(),
+            options: SendOptions::new(),
+        }
+    }
+
+    /// Leaves out the subscribers of these topics, besides those that were left out before.
+    pub fn except<'t>(mut self, topics: impl Into<Topics<'t>>) -> Self {
+        self.except.extend(names(&topics.into()));
+        self
+    }
+
+    /// As [`SendOptions::volatile`].
+    pub fn volatile(mut self) -> Self {
+        self.options = self.options.volatile();
+        self
+    }
+
+    /// As [`SendOptions::key`].
+    pub fn key(mut self, key: impl Into<Arc<str>>) -> Self {
+        self.options = self.options.key(key);
+        self
+    }
+
+    /// Sends with these options, in place of those that were set before.
+    pub fn options(mut self, options: SendOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Sends the message, to each recipient once.
+    ///
+    /// # Errors
+    /// When the value is not JSON, or the object is out of reach.
+    pub async fn send(self, message: impl IntoMessage) -> Result<Published, Error> {
+        let message = message.into_message().map_err(PublishError::from)?;
+        let command = Command::Publish {
+            namespace: self.room.namespace.clone(),
+            topics: self.topics,
+            except: self.except,
+            volatile: self.options.is_volatile(),
+            key: self.options.replaces().map(|key| String::from(&**key)),
+            text: message.is_text(),
+        };
+        let Told { queued, dropped } = self.room.ask(&command, Some(&message)).await?;
+        Ok(Published::new(queued, dropped))
     }
 }
 

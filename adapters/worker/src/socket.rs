@@ -1,4 +1,6 @@
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use crossws_core::adapter::{Publication, Snapshot};
 use crossws_core::{CloseFrame, Closed, ClosedBy, Message, PersistError};
@@ -10,6 +12,7 @@ use worker::worker_sys::ext::WebSocketExt;
 use crate::attachment::{Attachment, Closing};
 use crate::error::report;
 use crate::sync::lock;
+use crate::watch::millis;
 
 /// One connection's JavaScript socket, shared by its transport and its driver.
 pub(crate) struct Socket {
@@ -24,6 +27,8 @@ pub(crate) struct Socket {
     heard: Mutex<Option<u64>>,
     /// When it last sent a message, as far as that is stored.
     spoke: Mutex<Option<u64>>,
+    /// How long the client may take to answer our close, in milliseconds.
+    close_timeout: AtomicU64,
 }
 
 /// A message as the JavaScript value that every subscriber's socket is given.
@@ -50,6 +55,7 @@ impl Socket {
             began,
             heard: Mutex::new(None),
             spoke: Mutex::new(None),
+            close_timeout: AtomicU64::new(0),
         }
     }
 
@@ -142,6 +148,16 @@ impl Socket {
         lock(&self.closing)
             .as_ref()
             .and_then(|(_, _, until)| *until)
+    }
+
+    /// Sets how long the client may take to answer our close.
+    pub(crate) fn set_close_timeout(&self, time: Duration) {
+        self.close_timeout.store(millis(time), Ordering::Relaxed);
+    }
+
+    /// When an answer to a close of now would be too late, in milliseconds of the epoch.
+    pub(crate) fn close_deadline(&self, now: u64) -> u64 {
+        now.saturating_add(self.close_timeout.load(Ordering::Relaxed))
     }
 
     /// When the connection began, in milliseconds of the epoch.

@@ -27,15 +27,14 @@ impl Timer {
     }
 
     /// Keeps the connection's time; never ends.
-    pub(crate) async fn keep(&self, link: &Link, close_timeout: u64) {
+    pub(crate) async fn keep(&self, link: &Link) {
         let mut sleep = None;
-        poll_fn(|cx| self.poll(link, close_timeout, &mut sleep, cx)).await
+        poll_fn(|cx| self.poll(link, &mut sleep, cx)).await
     }
 
     fn poll(
         &self,
         link: &Link,
-        close_timeout: u64,
         sleep: &mut Option<(u64, Pin<Box<Delay>>)>,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
@@ -44,7 +43,7 @@ impl Timer {
         *lock(&self.0) = Some(cx.waker().clone());
         loop {
             let now = deadline::now();
-            if let Some(closed) = link.keep_time(now, close_timeout) {
+            if let Some(closed) = link.keep_time(now) {
                 link.closed(closed);
             }
             let Some(due) = link.next_due() else {

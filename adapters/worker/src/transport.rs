@@ -34,8 +34,6 @@ pub(crate) struct WorkerTransport {
     pub(crate) socket: Arc<Socket>,
     pub(crate) capabilities: Capabilities,
     pub(crate) clock: Clock,
-    /// How long the client may take to answer our close, in milliseconds.
-    pub(crate) close_timeout: u64,
 }
 
 /// Who keeps a connection's time.
@@ -88,7 +86,7 @@ impl Transport for WorkerTransport {
     }
 
     fn close(&self, frame: CloseFrame) {
-        let until = deadline::now().saturating_add(self.close_timeout);
+        let until = self.socket.close_deadline(deadline::now());
         self.socket.close(frame, ClosedBy::Server, Some(until));
         self.clock.by(until);
     }

@@ -31,9 +31,21 @@ enum Op {
     Unsubscribe(Index, &'static str),
     /// To a topic or to everyone, with or without itself.
     Publish(Index, Option<&'static str>, bool),
+    /// To several topics, to everyone or to its own, without the members of others, with or without
+    /// itself.
+    PublishToEach(Index, To, Vec<&'static str>, bool),
+    /// From the hub, to one namespace or to all, without the members of these topics.
+    PublishFromHubToEach(Option<&'static str>, Vec<&'static str>, Vec<&'static str>),
     /// From the hub, to one namespace or to all.
     PublishFromHub(Option<&'static str>, Option<&'static str>),
     CloseAll(Option<&'static str>),
+}
+
+#[derive(Debug, Clone)]
+enum To {
+    Everyone,
+    Topics(Vec<&'static str>),
+    Own,
 }
 
 const WAYS: [Way; 4] = [
@@ -56,12 +68,24 @@ fn op() -> impl Strategy<Value = Op> {
     let name = || prop_oneof![3 => select(&NAMES[..3]), 1 => select(&NAMES[..])];
     let peer = any::<Index>;
     let maybe = || proptest::option::of(name());
+    let several = || proptest::collection::vec(name(), 0..4);
+    let to = || {
+        prop_oneof![
+            1 => Just(To::Everyone),
+            4 => several().prop_map(To::Topics),
+            1 => Just(To::Own),
+        ]
+    };
     prop_oneof![
         4 => (name(), proptest::option::of(peer())).prop_map(|(ns, id)| Op::Join(ns, id)),
         2 => (peer(), select(&WAYS[..])).prop_map(|(peer, way)| Op::Leave(peer, way)),
         6 => (peer(), name()).prop_map(|(peer, topic)| Op::Subscribe(peer, topic)),
         3 => (peer(), name()).prop_map(|(peer, topic)| Op::Unsubscribe(peer, topic)),
         6 => (peer(), maybe(), any::<bool>()).prop_map(|(peer, to, own)| Op::Publish(peer, to, own)),
+        6 => (peer(), to(), several(), any::<bool>())
+            .prop_map(|(peer, to, not_to, own)| Op::PublishToEach(peer, to, not_to, own)),
+        3 => (maybe(), several(), several())
+            .prop_map(|(ns, to, not_to)| Op::PublishFromHubToEach(ns, to, not_to)),
         3 => (maybe(), maybe()).prop_map(|(ns, topic)| Op::PublishFromHub(ns, topic)),
         1 => maybe().prop_map(Op::CloseAll),
     ]
@@ -169,6 +193,38 @@ impl World {
                 };
                 assert_eq!(told.unwrap().queued, expected);
             }
+            Op::PublishToEach(at, to, not_to, own) => {
+                let from = at.index(self.members.len());
+                let namespace = Some(self.members[from].namespace);
+                let text = self.text();
+                let topics = match to {
+                    To::Everyone => None,
+                    To::Topics(topics) => Some(topics.iter().copied().collect()),
+                    To::Own => Some(self.members[from].topics.clone()),
+                };
+                let except = (!own).then_some(from);
+                let expected = self.expect_each(namespace, topics, not_to, except, &text);
+                let peer = &self.members[from].peer;
+                let to = match to {
+                    To::Everyone => peer.to_all(),
+                    To::Topics(topics) => peer.to(topics),
+                    To::Own => peer.to_own_topics(),
+                };
+                let to = if *own { to.including_self() } else { to };
+                let told = to.except(not_to).send(text).unwrap();
+                assert_eq!(told.queued, expected);
+            }
+            Op::PublishFromHubToEach(namespace, topics, not_to) => {
+                let text = self.text();
+                let all = Some(topics.iter().copied().collect());
+                let expected = self.expect_each(*namespace, all, not_to, None, &text);
+                let scope = match namespace {
+                    Some(namespace) => self.hub.in_namespace(namespace),
+                    None => self.hub.in_all_namespaces(),
+                };
+                let told = scope.topic(topics).except(not_to).send(text).unwrap();
+                assert_eq!(told.queued, expected);
+            }
             Op::PublishFromHub(namespace, topic) => {
                 let text = self.text();
                 let expected = self.expect(*namespace, *topic, None, &text);
@@ -232,7 +288,19 @@ impl World {
     fn expect(
         &mut self,
         namespace: Option<&str>,
-        topic: Option<&str>,
+        topic: Option<&'static str>,
+        except: Option<usize>,
+        text: &str,
+    ) -> usize {
+        let topics = topic.map(|topic| BTreeSet::from([topic]));
+        self.expect_each(namespace, topics, &[], except, text)
+    }
+
+    fn expect_each(
+        &mut self,
+        namespace: Option<&str>,
+        topics: Option<BTreeSet<&'static str>>,
+        not_to: &[&'static str],
         except: Option<usize>,
         text: &str,
     ) -> usize {
@@ -240,7 +308,10 @@ impl World {
         for (at, member) in self.members.iter_mut().enumerate() {
             if member.here
                 && namespace.is_none_or(|name| name == member.namespace)
-                && topic.is_none_or(|topic| member.topics.contains(topic))
+                && topics
+                    .as_ref()
+                    .is_none_or(|topics| !topics.is_disjoint(&member.topics))
+                && !not_to.iter().any(|topic| member.topics.contains(topic))
                 && except != Some(at)
             {
                 member.expected.push(text.to_owned());

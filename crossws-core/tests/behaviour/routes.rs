@@ -6,8 +6,8 @@ use std::time::Duration;
 use crossws_core::adapter::{ClaimError, Snapshot};
 use crossws_core::{
     Capabilities, Deflate, DynHooks, DynResolve, Hooks, HooksBuilder, Hub, Limit, Limits, Origin,
-    Rejection, Resolution, Resolve, Route, RouteSettings, Settings, SubscribeError, Swap, Upgrade,
-    UpgradeRequest, hooks, resolve_with,
+    Rejection, Resolution, Resolve, Route, RouteSettings, Settings, SharedResolver, SubscribeError,
+    Swap, Upgrade, UpgradeRequest, hooks, resolve_with,
 };
 use futures_lite::future::block_on;
 use http::StatusCode;
@@ -100,6 +100,15 @@ fn a_resolver_behind_a_pointer_resolves_to_the_same_hooks() {
     let nested: Arc<dyn DynResolve> = Arc::new(Swap::new(says("two")));
     let (_session, wire) = open(&Hub::default(), &Arc::new(nested), "/");
     assert_eq!(wire.texts(), ["two"]);
+    // The same as a type of its own, also of hooks whose type is not known.
+    let shared = SharedResolver::from(Arc::clone(&erased));
+    assert_eq!(resolution(shared.clone(), "/no"), "refused 403");
+    assert_eq!(resolution(shared, "/api"), "passed /api");
+    let unknown: Arc<dyn DynHooks> = Arc::new(says("three"));
+    let unknown = resolve_with(move |_| Arc::clone(&unknown));
+    let shared = Arc::new(SharedResolver::new(unknown));
+    let (_session, wire) = open(&Hub::default(), &shared, "/");
+    assert_eq!(wire.texts(), ["three"]);
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! Peers that outlive the memory they live in.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossws_core::adapter::{Snapshot, SnapshotPart};
 use crossws_core::http::header::{COOKIE, HOST};
 use crossws_core::{
-    CloseCode, CloseFrame, Closed, ContextError, HookResult, Hooks, Hub, Limits, Message, Peer,
-    PersistError, Rejection, SubscribeError, Upgrade, UpgradeRequest,
+    CloseCode, CloseFrame, Closed, ContextError, HookResult, Hooks, Hub, Limit, Limits, Message,
+    Overflow, Peer, PersistError, Rejection, Route, RouteSettings, SubscribeError, Upgrade,
+    UpgradeRequest, resolve_with,
 };
 use futures_lite::future::block_on;
 use serde::{Deserialize, Serialize};
@@ -91,7 +93,7 @@ fn an_upgrade_travels_with_everything_the_hook_answered() {
 
 #[test]
 fn a_sleep_keeps_all_that_lasts_and_runs_no_open() {
-    let hub = || Hub::builder().kept_headers([HOST]).build();
+    let hub = || Hub::builder().keep_headers([HOST]).build();
     let wire = Wire::sleepy(ROOM);
     let session = admit(&hub(), &wire);
     session.peer().subscribe("second").unwrap();
@@ -270,4 +272,57 @@ fn a_peer_whose_hooks_are_gone_is_closed() {
     let frame = block_on(seat.claim(&nobody)).unwrap_err();
     assert_eq!(frame.code(), CloseCode::RESTART);
     assert!(hub.peers().is_empty());
+}
+
+#[test]
+fn the_limits_of_a_route_hold_before_its_hooks_are_asked_for() {
+    let settings = Arc::new(
+        RouteSettings::new()
+            .route("/small")
+            .max_message_size(16)
+            .max_buffered(Limit::Unlimited)
+            .inactivity_timeout(Duration::from_millis(1500))
+            .idle_timeout(None)
+            .close_timeout(Duration::from_secs(1))
+            .overflow(Overflow::DropOldest),
+    );
+    let resolver = Arc::new(resolve_with(move |_| {
+        Route::new(Arc::new(App)).settings(&settings)
+    }));
+    let hub = || {
+        let limits = Limits::default().max_topics(7);
+        Hub::builder().limits(limits).build()
+    };
+    let request = request_with("/ws", &[("sec-websocket-protocol", "chat")]);
+    let accepted = upgrade(&hub(), &resolver, request).unwrap();
+    let expected = accepted.settings().limits.clone();
+    assert_eq!(expected.max_topics, Limit::At(7), "as the hub has it");
+    let snapshot = again(&accepted.snapshot(wall_clock()).unwrap());
+
+    let wire = Wire::sleepy(ROOM);
+    let seat = hub().admit(&snapshot, wire.transport()).unwrap();
+    assert_eq!(seat.peer().settings().limits, expected);
+    let session = block_on(async { seat.claim(&resolver).await.unwrap().open().await });
+    assert_eq!(session.peer().settings().limits, expected);
+    // And so after a sleep, and another one.
+    for _ in 0..2 {
+        let seat = hub().restore(&again(&wire.stored().unwrap()), wire.transport());
+        let seat = seat.unwrap();
+        assert_eq!(seat.peer().settings().limits, expected);
+        seat.peer().set_context(user("bob")).unwrap();
+    }
+    // What was stored before limits were, or by a later version, still reads.
+    let mut stored = serde_json::to_value(wire.stored().unwrap()).unwrap();
+    stored["k"]["max_of_the_future"] = 1.into();
+    let read: Snapshot = serde_json::from_value(stored.clone()).unwrap();
+    let seat = hub()
+        .restore(&read, Wire::sleepy(ROOM).transport())
+        .unwrap();
+    assert_eq!(seat.peer().settings().limits, expected);
+    stored.as_object_mut().unwrap().remove("k");
+    let read: Snapshot = serde_json::from_value(stored).unwrap();
+    let seat = hub()
+        .restore(&read, Wire::sleepy(ROOM).transport())
+        .unwrap();
+    assert_eq!(seat.peer().settings().limits, *hub().limits());
 }

@@ -6,7 +6,7 @@ use crossws_core::adapter::Start;
 use crossws_core::{
     Bytes, Closed, DropCause, Dropped, DynHooks, DynResolve, Error, HookKind, HookResult, Hooks,
     Hub, Message, OnError, Overflow, Peer, Rejection, Resolution, Resolve, SharedHooks,
-    Subscription, Swap, Upgrade, UpgradeRequest, Wrap, hooks, wrap,
+    SharedResolver, Subscription, Swap, Upgrade, UpgradeRequest, Wrap, hooks, wrap,
 };
 use futures_lite::future::block_on;
 
@@ -198,6 +198,8 @@ fn every_wrapper_forwards_every_hook() {
     sees_all(&log, wrap(Plain(SharedHooks::new(wrap(Plain(new()))))));
     sees_all(&log, Router(Arc::new(new())));
     sees_all(&log, Arc::new(new()) as Arc<dyn DynResolve>);
+    sees_all(&log, SharedResolver::new(new()));
+    sees_all(&log, SharedResolver::new(SharedHooks::new(new())));
     sees_all(
         &log,
         Arc::new(Router(Arc::new(new()))) as Arc<dyn DynResolve>,

@@ -17,6 +17,12 @@ group! {
     dropping_the_oldest_keeps_the_newest: [DRAIN],
     a_slow_subscriber_delays_nobody: [DRAIN, PUBSUB],
     what_a_slow_subscriber_loses_is_counted: [DRAIN, PUBSUB],
+    the_dropped_hook_is_told_what_a_policy_discards: [DRAIN],
+    the_dropped_hook_is_told_before_a_slow_consumer_is_closed: [DRAIN],
+    a_volatile_message_is_discarded_for_a_slow_client: [DRAIN],
+    a_volatile_publication_is_discarded_for_slow_clients_alone: [DRAIN, PUBSUB],
+    a_newer_message_replaces_one_with_its_key_that_waits: [DRAIN],
+    a_newer_publication_replaces_one_with_its_key_that_waits: [DRAIN, PUBSUB],
     a_message_over_the_limit_is_closed_with_1009: [CLOSE_CODE],
     a_message_of_the_limits_size_is_taken: [],
     a_flood_of_pings_is_closed_with_1008: [PING, CLOSE_CODE],
@@ -283,6 +289,173 @@ async fn what_a_slow_subscriber_loses_is_counted(scene: Scene<'_>) {
     assert!(dropped > 0);
     assert_eq!(stage.stat("dropped").await, dropped);
     assert_eq!(stage.backlog(id).await["dropped"], dropped);
+}
+
+/// Waits until the `dropped` hook was told of so many messages, for this cause.
+async fn is_told(stage: &Stage, who: &str, cause: &str, messages: u64) {
+    for count in 1.. {
+        let told = stage.wait_for(who, "dropped", count).await;
+        let told = told.iter().filter(|told| told["cause"] == cause);
+        let sum: u64 = told.map(|told| told["messages"].as_u64().unwrap()).sum();
+        assert!(sum <= messages, "{sum} instead of {messages}");
+        if sum == messages {
+            return;
+        }
+    }
+}
+
+async fn the_dropped_hook_is_told_what_a_policy_discards(scene: Scene<'_>) {
+    for (policy, cause) in [
+        ("drop-newest", "Overflow(DropNewest)"),
+        ("drop-oldest", "Overflow(DropOldest)"),
+    ] {
+        let stage = scene.stage_with(ten(policy)).await;
+        let mut peer = stage.join("/", "a").await;
+        peer.perform(&[many(), Do::State]).await;
+        let dropped = stage.wait("a", "state").await["dropped"].as_u64().unwrap();
+        assert!(dropped > 0);
+        is_told(&stage, "a", cause, dropped).await;
+        hears_some(&mut peer, MANY - dropped as usize).await;
+        peer.hears_nothing().await;
+    }
+}
+
+async fn the_dropped_hook_is_told_before_a_slow_consumer_is_closed(scene: Scene<'_>) {
+    let stage = scene.stage_with(ten("close")).await;
+    let mut peer = stage.join("/", "a").await;
+    peer.perform(&[many()]).await;
+    stage.wait("a", "did").await;
+    peer.closes_at_last().await;
+    stage.wait("a", "close.end").await;
+    let told = stage.wait("a", "dropped").await;
+    assert_eq!(told["cause"], "Overflow(Close)");
+    assert!(told["messages"].as_u64().unwrap() > 0);
+    let story = stage.story("a").await;
+    let at = |what| story.iter().rposition(|entry| entry == what).unwrap();
+    assert!(at("dropped.end") < at("close"), "{story:?}");
+}
+
+fn volatile(topic: Option<&str>, text: &str) -> Do {
+    Do::Volatile {
+        topic: topic.map(str::to_owned),
+        text: text.to_owned(),
+    }
+}
+
+async fn a_volatile_message_is_discarded_for_a_slow_client(scene: Scene<'_>) {
+    // The policy would queue it. That it discards something shows that the client is slow.
+    let stage = scene.stage_with(ten("drop-oldest")).await;
+    let mut peer = stage.join("/", "a").await;
+    peer.perform(&[volatile(None, "before")]).await;
+    peer.hears("before").await;
+    peer.perform(&[many(), Do::State, volatile(None, "too late"), Do::State])
+        .await;
+    let states = stage.wait_for("a", "state", 2).await;
+    let [first, second] = [0, 1].map(|at: usize| states[at]["dropped"].as_u64().unwrap());
+    assert!(first > 0);
+    assert_eq!(second, first + 1);
+    let did = stage.wait_for("a", "did", 3).await;
+    assert_eq!((&did[0]["answer"], &did[2]["answer"]), (&"queued".into(), &"dropped".into()));
+    is_told(&stage, "a", "Volatile", 1).await;
+    assert_eq!(hears_some(&mut peer, MANY - first as usize).await, MANY - 1);
+    peer.hears_nothing().await;
+    peer.perform(&[volatile(None, "after")]).await;
+    peer.hears("after").await;
+}
+
+async fn a_volatile_publication_is_discarded_for_slow_clients_alone(scene: Scene<'_>) {
+    let stage = scene.stage_with(ten("drop-oldest")).await;
+    let subscribed = |who| Ask {
+        topics: vec!["news".to_owned()],
+        ..Ask::named(who)
+    };
+    let mut slow = stage.connect("/", subscribed("slow")).await;
+    let mut quick = stage.connect("/", subscribed("quick")).await;
+    slow.perform(&[many(), Do::State]).await;
+    let dropped = stage.wait("slow", "state").await["dropped"].as_u64().unwrap();
+    assert!(dropped > 0);
+    let mut publisher = stage.join("/", "publisher").await;
+    publisher.perform(&[volatile(Some("news"), "now")]).await;
+    let did = stage.wait("publisher", "did").await;
+    assert_eq!(did["answer"], serde_json::json!([1, 1]));
+    quick.hears("now").await;
+    is_told(&stage, "slow", "Volatile", 1).await;
+    assert_eq!(stage.stat("dropped").await, 1);
+    assert_eq!(hears_some(&mut slow, MANY - dropped as usize).await, MANY - 1);
+    slow.hears_nothing().await;
+    publisher.perform(&[volatile(Some("news"), "again")]).await;
+    slow.hears("again").await;
+    quick.hears("again").await;
+}
+
+fn keyed(topic: Option<&str>, key: &str, text: &str) -> Do {
+    Do::Keyed {
+        topic: topic.map(str::to_owned),
+        key: key.to_owned(),
+        text: text.to_owned(),
+    }
+}
+
+async fn a_newer_message_replaces_one_with_its_key_that_waits(scene: Scene<'_>) {
+    let stage = scene.stage_with(roomy()).await;
+    let mut peer = stage.join("/", "a").await;
+    let text = "between".to_owned();
+    peer.perform(&[
+        many(),
+        keyed(None, "a", "older"),
+        keyed(None, "b", "other"),
+        Do::Send { text },
+        keyed(None, "a", "old"),
+        keyed(None, "a", "new"),
+        Do::State,
+    ])
+    .await;
+    let state = stage.wait("a", "state").await;
+    assert_eq!(state["dropped"], 0, "nothing is lost that was wanted");
+    for index in 0..MANY {
+        peer.hears(&Do::numbered(index, LARGE)).await;
+    }
+    for text in ["other", "between", "new"] {
+        peer.hears(text).await;
+    }
+    peer.hears_nothing().await;
+    peer.perform(&[keyed(None, "a", "1")]).await;
+    peer.hears("1").await;
+    peer.perform(&[keyed(None, "a", "2")]).await;
+    peer.hears("2").await;
+}
+
+async fn a_newer_publication_replaces_one_with_its_key_that_waits(scene: Scene<'_>) {
+    let stage = scene.stage_with(roomy()).await;
+    let subscribed = |who| Ask {
+        topics: vec!["news".to_owned()],
+        ..Ask::named(who)
+    };
+    let mut slow = stage.connect("/", subscribed("slow")).await;
+    let mut quick = stage.connect("/", subscribed("quick")).await;
+    slow.perform(&[many()]).await;
+    stage.wait("slow", "did").await;
+    let mut publisher = stage.join("/", "publisher").await;
+    let publish = |text: &str| Do::Publish {
+        topic: "news".to_owned(),
+        text: text.to_owned(),
+        itself: false,
+    };
+    let topic = Some("news");
+    publisher.perform(&[keyed(topic, "a", "oldest")]).await;
+    quick.hears("oldest").await;
+    for (plain, latest) in [("1", "old"), ("2", "new")] {
+        publisher.perform(&[publish(plain), keyed(topic, "a", latest)]).await;
+        quick.hears(plain).await;
+        quick.hears(latest).await;
+    }
+    for index in 0..MANY {
+        slow.hears(&Do::numbered(index, LARGE)).await;
+    }
+    for text in ["1", "2", "new"] {
+        slow.hears(text).await;
+    }
+    slow.hears_nothing().await;
 }
 
 fn small_messages() -> Profile {

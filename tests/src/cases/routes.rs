@@ -1,5 +1,7 @@
 //! Routes by pattern, the layers before an upgrade, and settings of a route.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::{Ask, Peer, Scene};
@@ -15,7 +17,8 @@ group! {
     authentication_lets_in_or_answers_401: [],
     a_path_or_query_of_another_type_is_a_400_that_names_the_field: [],
     global_hooks_answer_with_the_route: [],
-    a_route_has_its_own_limits: [] in memory,
+    a_route_has_its_own_limits: [],
+    a_route_has_its_own_times: [SHARED_HUB, CLOSE_CODE],
     a_route_has_its_own_topics: [PUBSUB],
     a_route_has_its_own_subprotocols: [SUBPROTOCOL],
     a_message_to_a_route_reaches_its_connections_in_all_namespaces: [ROUTES],
@@ -138,6 +141,20 @@ async fn a_route_has_its_own_limits(scene: Scene<'_>) {
     known(&mut large).await;
     small.say(&long).await;
     assert_eq!(small.closes_at_last().await.0, 1009);
+}
+
+async fn a_route_has_its_own_times(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut patient = stage.join("/routed", "patient").await;
+    let mut quick = stage.join("/routed/quick", "quick").await;
+    known(&mut patient).await;
+    known(&mut quick).await;
+    // Where servers sleep, this one wakes for it, and not for a word of the client's.
+    assert_eq!(stage.peers(None).await.len(), 2);
+    stage.advance(Duration::from_millis(700)).await;
+    assert_eq!(quick.closes_at_last().await.0, 3008);
+    patient.say("still here").await;
+    known(&mut patient).await;
 }
 
 async fn a_route_has_its_own_topics(scene: Scene<'_>) {

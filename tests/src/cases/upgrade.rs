@@ -22,6 +22,8 @@ group! {
     no_subprotocol_is_answered_unless_chosen: [SUBPROTOCOL],
     hooks_are_resolved_once_per_connection: [] but not [HIBERNATION],
     hooks_are_not_resolved_for_each_message: [] in memory,
+    a_hook_may_take_the_stream: [RAW_STREAM],
+    without_a_stream_to_be_taken_there_is_a_500: [] but not [RAW_STREAM],
 }
 
 async fn the_hook_sees_the_whole_request(scene: Scene<'_>) {
@@ -221,4 +223,23 @@ async fn hooks_are_resolved_once_per_connection(scene: Scene<'_>) {
     peer.leave().await;
     stage.idle().await;
     assert_eq!(stage.count("a", "resolve").await, 1);
+}
+
+async fn a_hook_may_take_the_stream(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut peer = stage.connect("/taken", Ask::named("a")).await;
+    assert_eq!(peer.response.status(), 101);
+    peer.say("for another library").await;
+    peer.hears("taken").await;
+    assert_eq!(stage.stat("peers").await, 0);
+    peer.vanish();
+    stage.idle().await;
+    assert_eq!(stage.story("a").await, ["resolve"]);
+}
+
+async fn without_a_stream_to_be_taken_there_is_a_500(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let refused = stage.refused("/taken", Ask::named("a"), &[], 500).await;
+    assert!(!String::from_utf8_lossy(refused.body()).contains("Nowhere"));
+    stage.serves().await;
 }

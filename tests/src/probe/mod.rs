@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use crossws_core::{
-    Closed, Error, HookResult, Hooks, Message, OnError, Peer, Rejection, Upgrade, UpgradeRequest,
+    Closed, Dropped, Error, HookResult, Hooks, Message, OnError, Peer, Rejection, Upgrade,
+    UpgradeRequest,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -88,6 +89,12 @@ impl Hooks for Probe {
         let script = Ask::of(peer.request()).drain;
         let buffered = json!(peer.buffered_amount());
         self.hook(peer, "drain", buffered, script).await
+    }
+
+    async fn dropped(&self, peer: &Peer, dropped: Dropped) -> HookResult {
+        let cause = format!("{:?}", dropped.cause);
+        let detail = json!({ "messages": dropped.messages, "cause": cause });
+        self.hook(peer, "dropped", detail, Vec::new()).await
     }
 
     async fn ping(&self, peer: &Peer, data: Bytes) -> HookResult {

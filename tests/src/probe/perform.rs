@@ -2,7 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossws_core::{
-    BoxError, BoxFuture, CloseCode, HookResult, Json, Message, Peer, SendError, Sent,
+    BoxError, BoxFuture, CloseCode, HookResult, Json, Message, Peer, Published, SendError,
+    SendOptions, Sent,
 };
 use serde_json::{Value, json};
 
@@ -72,6 +73,44 @@ impl Probe {
                         answer(published.map(|published| published.queued)),
                     );
                 }
+                Do::PublishToEach {
+                    topics,
+                    except,
+                    text,
+                    itself,
+                } => {
+                    let to = match &topics {
+                        Some(topics) => peer.to(topics),
+                        None => peer.to_own_topics(),
+                    };
+                    let to = if itself { to.including_self() } else { to };
+                    let published = to.except(&except).send(text);
+                    did(
+                        "publish_to_each",
+                        answer(published.map(|published| published.queued)),
+                    );
+                }
+                Do::Volatile { topic, text } => match topic {
+                    Some(topic) => {
+                        let published = peer.to(topic).volatile().send(text);
+                        let told = |told: Published| [told.queued as u64, told.dropped];
+                        did("volatile", answer(published.map(told)));
+                    }
+                    None => {
+                        let options = SendOptions::new().volatile();
+                        did("volatile", sent(peer.send_with(text, options)));
+                    }
+                },
+                Do::Keyed { topic, key, text } => match topic {
+                    Some(topic) => {
+                        let published = peer.to(topic).key(key).send(text);
+                        did("keyed", answer(published.map(|told| told.queued)));
+                    }
+                    None => {
+                        let options = SendOptions::new().key(key);
+                        did("keyed", sent(peer.send_with(text, options)));
+                    }
+                },
                 Do::Broadcast { text, itself } => {
                     let published = if itself {
                         peer.to_all().including_self().send(text)
@@ -144,6 +183,7 @@ impl Drop for Dropped {
 
 fn sent(result: Result<Sent, SendError>) -> Value {
     match result {
+        Ok(Sent::Dropped) => json!("dropped"),
         Ok(_) => json!("queued"),
         Err(SendError::Closed(message)) => json!({ "closed": message.to_string() }),
         Err(SendError::Full(message)) => json!({ "full": message.to_string() }),

@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, unreachable_pub, dead_code)]
 
+// Where the table is made, both of its users are there.
+#[allow(clippy::duplicate_mod)]
+mod taken;
+
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -38,7 +42,7 @@ impl Target for Hyper {
     fn start(&self, profile: Profile) -> Fut<'_, Box<dyn Server>> {
         Box::pin(async move {
             let journal = Arc::new(Journal::default());
-            let app = App::new(&journal);
+            let app = App::new(&journal).taking(taken::take);
             Box::new(start(app, profile.hub(), journal).await) as Box<dyn Server>
         })
     }

@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, unreachable_pub, dead_code)]
 
+// Where the table is made, both of its users are there.
+#[allow(clippy::duplicate_mod)]
+mod taken;
+
 use std::convert::Infallible;
 use std::marker::PhantomData;
 use std::sync::{Arc, LazyLock};
@@ -84,7 +88,7 @@ impl<T: ServerRuntime> Target for Native<T> {
     fn start(&self, profile: Profile) -> Fut<'_, Box<dyn Server>> {
         Box::pin(async move {
             let journal = Arc::new(Journal::default());
-            let app = App::new(&journal);
+            let app = App::new(&journal).taking(taken::take);
             let mut limits = HeadLimits::default();
             if let Some(timeout) = profile.handshake_timeout {
                 limits.timeout = timeout;

@@ -207,6 +207,10 @@ pub const MUTANTS: &[Mutant] = &[
             "queue::dropping_the_newest_hands_it_back",
             "queue::dropping_the_oldest_keeps_the_newest",
             "queue::what_a_slow_subscriber_loses_is_counted",
+            "queue::the_dropped_hook_is_told_what_a_policy_discards",
+            "queue::the_dropped_hook_is_told_before_a_slow_consumer_is_closed",
+            "queue::a_volatile_message_is_discarded_for_a_slow_client",
+            "queue::a_volatile_publication_is_discarded_for_slow_clients_alone",
         ]),
     Fault::CallsALossClean
         .put(Place::Brittle, &["closing"])
@@ -246,6 +250,10 @@ pub const MUTANTS: &[Mutant] = &[
             "pubsub::a_broadcast_reaches_the_whole_namespace",
             "hub::a_broadcast_from_outside_reaches_every_peer",
             "pubsub::a_publishers_messages_keep_their_order",
+            "pubsub::a_message_to_several_topics_reaches_each_subscriber_once",
+            "pubsub::subscribers_of_other_topics_are_left_out",
+            "pubsub::a_message_to_a_peers_own_topics_reaches_each_subscriber_once",
+            "pubsub::messages_to_several_topics_have_one_order",
         ]),
     Fault::DoesNotCountWhatItDrops
         .put(Place::Brittle, &["queue"])
@@ -253,6 +261,9 @@ pub const MUTANTS: &[Mutant] = &[
             "queue::dropping_the_newest_hands_it_back",
             "queue::dropping_the_oldest_keeps_the_newest",
             "queue::what_a_slow_subscriber_loses_is_counted",
+            "queue::the_dropped_hook_is_told_what_a_policy_discards",
+            "queue::a_volatile_message_is_discarded_for_a_slow_client",
+            "queue::a_volatile_publication_is_discarded_for_slow_clients_alone",
         ]),
     Fault::IgnoresPings
         .put(Place::Brittle, &["life", "peer"])
@@ -274,6 +285,26 @@ pub const MUTANTS: &[Mutant] = &[
         .put(Place::Brittle, &["queue"])
         .fails(&["queue::the_drain_hook_is_told_after_a_burst"])
         .may_fail(&["queue::drained_waits_for_the_client"]),
+    Fault::KeepsWhatIsReplaced
+        .put(Place::Brittle, &["queue"])
+        .fails(&[
+            "queue::a_newer_message_replaces_one_with_its_key_that_waits",
+            "queue::a_newer_publication_replaces_one_with_its_key_that_waits",
+        ]),
+    Fault::NeverTellsWhatItDrops
+        .put(Place::Brittle, &["queue"])
+        .fails(&[
+            "queue::the_dropped_hook_is_told_what_a_policy_discards",
+            "queue::the_dropped_hook_is_told_before_a_slow_consumer_is_closed",
+            "queue::a_volatile_message_is_discarded_for_a_slow_client",
+            "queue::a_volatile_publication_is_discarded_for_slow_clients_alone",
+        ]),
+    Fault::QueuesWhatIsVolatile
+        .put(Place::Brittle, &["queue"])
+        .fails(&[
+            "queue::a_volatile_message_is_discarded_for_a_slow_client",
+            "queue::a_volatile_publication_is_discarded_for_slow_clients_alone",
+        ]),
     Fault::NoticesNothingWhileAHookRuns
         .put(Place::Brittle, &["life"])
         .fails(&[
@@ -291,6 +322,8 @@ pub const MUTANTS: &[Mutant] = &[
             "hub::a_broadcast_from_outside_reaches_every_peer",
             "pubsub::every_subscriber_sees_the_same_order",
             "pubsub::a_published_value_is_json_text_for_everyone",
+            "pubsub::subscribers_of_other_topics_are_left_out",
+            "pubsub::messages_to_several_topics_have_one_order",
         ]),
     Fault::TakesAnySize
         .put(Place::Brittle, &["queue"])
@@ -417,6 +450,16 @@ pub const MUTANTS: &[Mutant] = &[
             "hub::a_namespace_vanishes_with_its_last_peer",
             "hub::close_all_closes_one_namespace",
         ]),
+    Fault::DeliversForEachTopic
+        .put(Place::Brittle, &["pubsub"])
+        .fails(&[
+            "pubsub::a_message_to_several_topics_reaches_each_subscriber_once",
+            "pubsub::subscribers_of_other_topics_are_left_out",
+            "pubsub::messages_to_several_topics_have_one_order",
+        ]),
+    Fault::LeavesNobodyOut
+        .put(Place::Brittle, &["pubsub"])
+        .fails(&["pubsub::subscribers_of_other_topics_are_left_out"]),
     Fault::EchoesToThePublisher
         .put(Place::Brittle, &["pubsub"])
         .fails(&["pubsub::the_publisher_gets_it_only_if_asked"]),
@@ -517,6 +560,8 @@ pub const MUTANTS: &[Mutant] = &[
             "queue::dropping_the_newest_hands_it_back",
             "queue::dropping_the_oldest_keeps_the_newest",
             "queue::a_slow_subscriber_delays_nobody",
+            "queue::a_newer_message_replaces_one_with_its_key_that_waits",
+            "queue::a_newer_publication_replaces_one_with_its_key_that_waits",
             "queue::a_message_over_the_limit_is_closed_with_1009",
             "queue::a_flood_of_pings_is_closed_with_1008",
         ]),

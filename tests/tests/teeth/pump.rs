@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use crossws_conformance::{Event, Frame};
 use crossws_core::adapter::{Liveness, LivenessEvent, OpeningPeer, Session};
 use crossws_core::{
-    Capabilities, CloseCode, CloseFrame, Closed, ClosedBy, Error, Hooks, Limits, Message, PeerId,
+    Capabilities, CloseCode, CloseFrame, Closed, ClosedBy, Dropped, Error, Hooks, Limits, Message,
+    PeerId,
 };
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -38,6 +39,7 @@ pub enum Inbound {
     Closing(CloseFrame),
     Terminated,
     TooSlow,
+    Lost(Dropped),
     Silent,
     Violation(CloseCode),
 }
@@ -60,6 +62,7 @@ async fn run<H: Hooks + ?Sized>(
     fault: Option<Fault>,
 ) {
     let mut watch = Watch::new(pipe.limits(), joined.peer().id());
+    let lifeline = joined.lifeline();
     pipe.busy(true);
     let mut session = joined.open().await;
     pipe.busy(false);
@@ -84,6 +87,7 @@ async fn run<H: Hooks + ?Sized>(
                 }
             }
             Inbound::Drained => session.drain().await,
+            Inbound::Lost(lost) => lifeline.dropped(lost),
             Inbound::Violation(code) => violated(&mut session, code).await,
             Inbound::Vanished if fault == Some(Fault::CallsALossClean) => {
                 break Closed::by_client(None);
@@ -157,13 +161,20 @@ async fn next<H: Hooks + ?Sized>(
             match watch.live.poll(watch.began.elapsed()) {
                 Some(LivenessEvent::Expired) => session.peer().close(CloseCode::RESTART, "expired"),
                 Some(LivenessEvent::Silent) => return Inbound::Silent,
+                Some(LivenessEvent::Inactive) => {
+                    session.peer().close(CloseCode::TIMEOUT, "inactive");
+                }
                 _ => {}
             }
             continue;
         };
         match happened {
             Ok(event) => {
-                watch.live.heard(watch.began.elapsed());
+                let now = watch.began.elapsed();
+                watch.live.heard(now);
+                if let Some(Inbound::Frame(Frame::Text(_) | Frame::Binary(_))) = &event {
+                    watch.live.active(now);
+                }
                 return event.unwrap_or(Inbound::Vanished);
             }
             Err(notice) => session.notice(notice).await,

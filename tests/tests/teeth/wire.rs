@@ -6,8 +6,8 @@ use bytes::Bytes;
 use crossws_conformance::{Client, Event, Frame, Fut, Gone};
 use crossws_core::adapter::{PeerEvents, Publication, Receipt, Transport};
 use crossws_core::{
-    Capabilities, CloseCode, CloseFrame, ControlError, DRAIN_MARK, Limits, Message, Overflow,
-    SendError, SendOptions, Sent,
+    Capabilities, CloseCode, CloseFrame, ControlError, DRAIN_MARK, DropCause, Dropped, Limits,
+    Message, Overflow, SendError, SendOptions, Sent,
 };
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
@@ -26,7 +26,8 @@ pub struct Pipe {
 
 #[derive(Default)]
 struct State {
-    queue: VecDeque<Event>,
+    /// With the key by which a later one replaces it.
+    queue: VecDeque<(Option<Arc<str>>, Event)>,
     buffered: usize,
     high: bool,
     dropped: u64,
@@ -61,7 +62,7 @@ impl Pipe {
     }
 
     pub fn push(&self, event: Event) {
-        self.state.lock().unwrap().queue.push_back(event);
+        self.state.lock().unwrap().queue.push_back((None, event));
         self.changed.notify_one();
     }
 
@@ -100,15 +101,27 @@ impl Pipe {
     pub fn end(&self, event: Event) {
         let mut state = self.state.lock().unwrap();
         state.closed = true;
-        state.queue.push_back(event);
+        state.queue.push_back((None, event));
         drop(state);
         self.changed.notify_one();
     }
 
-    fn message(&self, message: &Message) -> Receipt {
+    fn message(&self, message: &Message, options: &SendOptions) -> Receipt {
         let mut state = self.state.lock().unwrap();
         if state.closed {
             return Receipt::closed();
+        }
+        let discards = options.is_volatile() && self.fault != Some(Fault::QueuesWhatIsVolatile);
+        if discards && state.buffered >= SOCKET {
+            state.dropped += 1;
+            return Receipt::discarded(true);
+        }
+        let key = options.replaces().cloned();
+        let slow = state.buffered >= SOCKET && self.fault != Some(Fault::KeepsWhatIsReplaced);
+        let has_key = |(old, _): &(Option<Arc<str>>, Event)| key.is_some() && *old == key;
+        if slow && let Some(at) = state.queue.iter().position(has_key) {
+            let old = state.queue.remove(at);
+            state.buffered -= old.map_or(0, |(_, event)| size(&event));
         }
         let mut dropped = 0;
         let unbounded = self.fault == Some(Fault::BuffersWithoutBound);
@@ -125,7 +138,7 @@ impl Pipe {
             match self.limits.overflow {
                 Overflow::DropOldest if !state.queue.is_empty() => {
                     let old = state.queue.pop_front();
-                    state.buffered -= old.as_ref().map_or(0, size);
+                    state.buffered -= old.as_ref().map_or(0, |(_, event)| size(event));
                     dropped += 1;
                 }
                 Overflow::DropNewest => {
@@ -139,7 +152,7 @@ impl Pipe {
                     state.dropped += lost;
                     state.closed = true;
                     let frame = (CloseCode::TRY_AGAIN.get(), "slow consumer".to_owned());
-                    state.queue.push_back(Event::Close(Some(frame)));
+                    state.queue.push_back((None, Event::Close(Some(frame))));
                     return Receipt::full(lost);
                 }
             }
@@ -148,10 +161,11 @@ impl Pipe {
         state.buffered += message.len();
         state.waiting.get_or_insert_with(Instant::now);
         state.high |= state.buffered > DRAIN_MARK;
-        state.queue.push_back(match message {
+        let event = match message {
             Message::Text(text) => Event::Text(text.to_string()),
             Message::Binary(bytes) => Event::Binary(bytes.to_vec()),
-        });
+        };
+        state.queue.push_back((key, event));
         Receipt::replaced(dropped, true)
     }
 }
@@ -168,7 +182,16 @@ fn size(event: &Event) -> usize {
 pub struct Wire(pub Arc<Pipe>, pub UnboundedSender<Inbound>);
 
 impl Wire {
-    fn after(&self, receipt: Receipt) {
+    fn after(&self, receipt: Receipt, options: &SendOptions) {
+        let overflow = self.0.limits.overflow;
+        let cause = match receipt.queued || receipt.dropped != 1 || !options.is_volatile() {
+            true => DropCause::Overflow(overflow),
+            false => DropCause::Volatile,
+        };
+        if receipt.dropped > 0 && self.0.fault != Some(Fault::NeverTellsWhatItDrops) {
+            let lost = Dropped::new(receipt.dropped, cause);
+            let _ = self.1.send(Inbound::Lost(lost));
+        }
         if !receipt.queued && receipt.dropped > 0 && self.0.limits.overflow == Overflow::Close {
             let _ = self.1.send(Inbound::TooSlow);
         }
@@ -183,10 +206,13 @@ impl Transport for Wire {
         self.0.capabilities
     }
 
-    fn send(&self, message: Message, _: &SendOptions) -> Result<Sent, SendError> {
-        let receipt = self.0.message(&message);
-        self.after(receipt);
+    fn send(&self, message: Message, options: &SendOptions) -> Result<Sent, SendError> {
+        let receipt = self.0.message(&message, options);
+        self.after(receipt, options);
         self.0.changed.notify_one();
+        if options.is_volatile() && !receipt.queued && receipt.dropped > 0 {
+            return Ok(Sent::Dropped);
+        }
         if receipt.queued || self.0.limits.overflow == Overflow::Close && receipt.dropped > 0 {
             Ok(Sent::Written)
         } else if receipt.dropped > 0 {
@@ -197,11 +223,12 @@ impl Transport for Wire {
     }
 
     fn publish(&self, publication: &Publication) -> Receipt {
-        let receipt = self.0.message(publication.message());
-        self.after(receipt);
+        let options = publication.options();
+        let receipt = self.0.message(publication.message(), options);
+        self.after(receipt, options);
         match self.0.fault {
             Some(Fault::DeliversPublicationsTwice) => {
-                self.0.message(publication.message());
+                self.0.message(publication.message(), options);
             }
             Some(Fault::ReordersPublications) => self.0.shuffle(),
             _ => {}
@@ -269,7 +296,7 @@ impl BrittleClient {
         if self.fault == Some(Fault::BuffersUntilTheHookEnds) && state.busy {
             return None;
         }
-        let event = state.queue.pop_front()?;
+        let (_, event) = state.queue.pop_front()?;
         state.buffered -= size(&event);
         state.waiting = (state.buffered > 0).then(Instant::now);
         let drained = state.buffered == 0 && std::mem::take(&mut state.high);

@@ -8,7 +8,7 @@ use std::task::Poll;
 use bytes::Bytes;
 use crossws_conformance::Do;
 use crossws_core::{
-    Closed, DynHooks, Error, ErrorKind, HookResult, Hooks, Message, OnError, Peer, PeerId,
+    Closed, Dropped, DynHooks, Error, ErrorKind, HookResult, Hooks, Message, OnError, Peer, PeerId,
     Rejection, Upgrade, UpgradeRequest,
 };
 use tokio::sync::Mutex;
@@ -55,9 +55,45 @@ impl Wrapper {
                 None
             }
             Do::Unsubscribe { .. } if self.is(Fault::IgnoresUnsubscribe) => None,
+            Do::PublishToEach {
+                topics,
+                text,
+                itself,
+                ..
+            } if self.is(Fault::LeavesNobodyOut) => Some(Do::PublishToEach {
+                topics,
+                except: Vec::new(),
+                text,
+                itself,
+            }),
             other => Some(other),
         });
-        Message::from(Do::script(&distorted.collect::<Vec<_>>()))
+        let mut distorted: Vec<_> = distorted.collect();
+        if self.is(Fault::DeliversForEachTopic) {
+            distorted = distorted.into_iter().flat_map(for_each_topic).collect();
+        }
+        Message::from(Do::script(&distorted))
+    }
+}
+
+/// A message to several topics, as one to each.
+fn for_each_topic(command: Do) -> Vec<Do> {
+    match command {
+        Do::PublishToEach {
+            topics: Some(topics),
+            except,
+            text,
+            itself,
+        } if topics.len() > 1 => {
+            let one = |topic| Do::PublishToEach {
+                topics: Some(vec![topic]),
+                except: except.clone(),
+                text: text.clone(),
+                itself,
+            };
+            topics.into_iter().map(one).collect()
+        }
+        other => vec![other],
     }
 }
 
@@ -113,6 +149,10 @@ impl Hooks for Wrapper {
 
     async fn drain(&self, peer: &Peer) -> HookResult {
         self.inner.drain_dyn(peer).await
+    }
+
+    async fn dropped(&self, peer: &Peer, dropped: Dropped) -> HookResult {
+        self.inner.dropped_dyn(peer, dropped).await
     }
 
     async fn ping(&self, peer: &Peer, data: Bytes) -> HookResult {

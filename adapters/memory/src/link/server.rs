@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use crossws_core::adapter::Receipt;
 use crossws_core::{
-    CloseCode, CloseFrame, Closed, ClosedBy, ControlError, Message, SendError, Sent,
+    CloseCode, CloseFrame, Closed, ClosedBy, ControlError, Message, SendError, SendOptions, Sent,
 };
 
 use super::{Answer, Link, State};
@@ -15,15 +15,18 @@ use crate::{ConnectError, Frame};
 
 /// What the transport does.
 impl Link {
-    pub(crate) fn send(&self, message: Message) -> Result<Sent, SendError> {
+    pub(crate) fn send(&self, message: Message, options: &SendOptions) -> Result<Sent, SendError> {
         let now = self.clock.now();
         let deadline = self.close_deadline();
         self.tell_driver(|state| {
             if !state.is_open() {
                 return Err(SendError::Closed(message));
             }
+            if state.discards(options) {
+                return Ok(Sent::Dropped);
+            }
             state.relieve(message.len());
-            let result = state.outbox.push(message, now);
+            let result = state.outbox.push(message, options.replaces(), now);
             state.heed_overflow(now, deadline);
             match result {
                 Ok(_) => Ok(Sent::Queued {
@@ -34,15 +37,18 @@ impl Link {
         })
     }
 
-    pub(crate) fn publish(&self, message: &Message) -> Receipt {
+    pub(crate) fn publish(&self, message: &Message, options: &SendOptions) -> Receipt {
         let now = self.clock.now();
         let deadline = self.close_deadline();
         let mut state = self.lock();
         if !state.is_open() {
             return Receipt::closed();
         }
+        if state.discards(options) {
+            return Receipt::discarded(true);
+        }
         state.relieve(message.len());
-        let result = state.outbox.push(message.clone(), now);
+        let result = state.outbox.push(message.clone(), options.replaces(), now);
         state.heed_overflow(now, deadline);
         match result {
             Ok(0) => Receipt::queued(state.driver.is_some()),
@@ -111,7 +117,8 @@ impl Link {
     }
 
     pub(crate) fn dropped(&self) -> u64 {
-        self.lock().outbox.dropped()
+        let state = self.lock();
+        state.outbox.dropped() + state.skipped
     }
 }
 
@@ -123,8 +130,10 @@ pub(crate) struct Progress {
     pub(crate) shrunk: bool,
     /// The queue was written to its end after much had piled up.
     pub(crate) drained: bool,
-    /// Messages that the queue has discarded so far.
+    /// Messages that the queue's policy has discarded so far.
     pub(crate) dropped: u64,
+    /// Volatile messages that were discarded so far.
+    pub(crate) skipped: u64,
     /// How the connection ended, as soon as that is known.
     pub(crate) closed: Option<Closed>,
     /// It ended because the client does not take what is sent.
@@ -245,6 +254,7 @@ impl Link {
                 shrunk: state.outbox.bytes() < bytes,
                 drained,
                 dropped: state.outbox.dropped(),
+                skipped: state.skipped,
                 overflowed: state.outbox.overflowed(),
                 closed: state.closed.clone(),
                 over: state.over,
@@ -282,6 +292,14 @@ impl State {
             self.closed = Some(Closed::by_us(&frame, by, false));
             self.push_close(Some(frame), now, deadline);
         }
+    }
+
+    /// Discards a volatile message that would have to wait: returns whether it did. One into an empty
+    /// queue is as good as written, as into the buffer of a socket.
+    fn discards(&mut self, options: &SendOptions) -> bool {
+        let discards = options.is_volatile() && !self.reads && self.outbox.has_messages();
+        self.skipped += u64::from(discards);
+        discards
     }
 
     /// Closes the connection of a slow consumer, whose queue has been discarded.

@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -6,6 +7,13 @@ use bytes::{Buf, Bytes, BytesMut};
 pub(super) enum Chunk {
     Own(BytesMut),
     Shared(Bytes),
+    /// One whole frame, which a later one with the same key replaces.
+    Keyed(Box<Keyed>),
+}
+
+pub(super) struct Keyed {
+    pub(super) key: Arc<str>,
+    pub(super) frame: Bytes,
 }
 
 impl Chunk {
@@ -13,6 +21,7 @@ impl Chunk {
         match self {
             Self::Own(bytes) => bytes,
             Self::Shared(bytes) => bytes,
+            Self::Keyed(keyed) => &keyed.frame,
         }
     }
 
@@ -20,6 +29,7 @@ impl Chunk {
         match self {
             Self::Own(bytes) => bytes.advance(count),
             Self::Shared(bytes) => bytes.advance(count),
+            Self::Keyed(keyed) => keyed.frame.advance(count),
         }
     }
 
@@ -27,6 +37,7 @@ impl Chunk {
         match self {
             Self::Own(bytes) => Self::Own(bytes.split_to(count)),
             Self::Shared(bytes) => Self::Shared(bytes.split_to(count)),
+            Self::Keyed(keyed) => Self::Shared(keyed.frame.split_to(count)),
         }
     }
 
@@ -34,6 +45,7 @@ impl Chunk {
         match self {
             Self::Own(bytes) => bytes.truncate(len),
             Self::Shared(bytes) => bytes.truncate(len),
+            Self::Keyed(keyed) => keyed.frame.truncate(len),
         }
     }
 }
@@ -89,6 +101,19 @@ impl Chunks {
             None => self.first.as_mut(),
             Some(others) => others.back_mut(),
         }
+    }
+
+    /// Takes out the chunk at a place, where 0 is the first.
+    pub(super) fn remove(&mut self, at: usize) -> Option<Chunk> {
+        let Some(at) = at.checked_sub(1) else {
+            return self.pop_front();
+        };
+        let others = self.others.as_mut()?;
+        let chunk = others.remove(at);
+        if others.is_empty() {
+            self.others = None;
+        }
+        chunk
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Chunk> {

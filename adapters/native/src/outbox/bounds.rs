@@ -63,7 +63,7 @@ impl Outbox {
         }
         match state.overflow {
             Overflow::DropNewest => {
-                state.dropped += 1;
+                self.note_lost(state, 1);
                 Err(Receipt::full(1))
             }
             Overflow::DropOldest => {
@@ -78,7 +78,7 @@ impl Outbox {
                 }
                 let fits = self.fits_behind(len, state.queue.sent());
                 dropped += u64::from(!fits);
-                state.dropped += dropped;
+                self.note_lost(state, dropped);
                 if fits {
                     Ok(dropped)
                 } else {
@@ -263,6 +263,7 @@ impl Outbox {
             return 0;
         }
         let lost = state.overflow();
+        self.note_lost(&mut state, lost);
         drop(state);
         let lost = lost + self.give_up();
         self.wake_pump();

@@ -116,6 +116,33 @@ impl Queue {
         self.feeds.iter().map(Cursor::backlog).collect()
     }
 
+    /// Takes out what was sent with this key and waits.
+    #[cold]
+    pub(super) fn take_out(&mut self, key: &str) {
+        if self.direct.take_out(key).is_some() {
+            return;
+        }
+        let Some(behind) = &mut self.behind else {
+            return;
+        };
+        let Some((mut before, len)) = behind.batch.take_out(key) else {
+            return;
+        };
+        // It is of the part in which its place was.
+        for part in &mut behind.parts {
+            if before < part.bytes {
+                part.bytes -= len;
+                part.frames -= 1;
+                break;
+            }
+            before -= part.bytes;
+        }
+        behind.parts.retain(|part| part.frames > 0);
+        if behind.batch.is_empty() {
+            self.behind = None;
+        }
+    }
+
     pub(super) fn drop_first(&mut self) -> bool {
         self.direct.drop_first()
     }

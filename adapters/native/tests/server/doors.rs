@@ -1,21 +1,21 @@
 //! The doors for servers that are not ours: a raw stream, and an `http::Request`.
 
 use std::convert::Infallible;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossws_core::{CloseCode, Hub, hooks, resolve_with};
+use crossws_core::{CloseCode, Hub, Upgrade, hooks, resolve_with};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 
-use super::super::adapter::{Acceptor, HeadLimits, Shutdown, StreamInfo, io};
-use super::super::{adopt, block_on, hyper_io, spawn};
-use super::{assert_echoes, client, echo, read_head, upgrade};
+use super::super::adapter::{Acceptor, HeadLimits, Server, Shutdown, StreamInfo, io};
+use super::super::{adopt, block_on, hyper_io, send_back, spawn};
+use super::{assert_echoes, client, echo, read_head, start, upgrade};
 
 /// Somebody else's accept loop, for so many connections.
 fn accept(
@@ -65,10 +65,23 @@ fn a_raw_stream_is_served_and_an_unclaimed_one_handed_back() {
 }
 
 #[test]
+fn an_upgrade_hook_may_take_the_stream() {
+    let taken = hooks().on_upgrade(|_| async { Ok(Upgrade::take(send_back)) });
+    let (addr, handle) = start(Server::builder(taken));
+    let mut stream = client(addr);
+    assert!(upgrade(&mut stream).starts_with("HTTP/1.1 101"));
+    stream.write_all(b"no frame").unwrap();
+    let mut back = String::new();
+    stream.read_to_string(&mut back).unwrap();
+    assert_eq!(back, "no frame");
+    block_on(handle.shutdown(Shutdown::default()));
+}
+
+#[test]
 fn a_raw_streams_head_has_bounds() {
     let mut limits = HeadLimits::default();
     limits.timeout = Duration::from_millis(100);
-    let acceptor = Acceptor::new(echo(), Hub::default()).head_limits(limits);
+    let acceptor = Acceptor::builder(echo()).head_limits(limits).build();
     let addr = accept(1, move |stream, addr| {
         let acceptor = acceptor.clone();
         spawn(async move {

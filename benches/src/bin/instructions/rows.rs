@@ -2,7 +2,9 @@
 
 use std::io;
 
-use crossws::{Hooks, Resolve, Router, typed};
+use crossws::{
+    HookResult, Hooks, Message, Peer, Rejection, Resolve, Router, Upgrade, UpgradeRequest, typed,
+};
 use crossws_bench::{app, wire};
 
 use crate::memory::{Client, Server};
@@ -21,6 +23,10 @@ pub(crate) enum Row {
     EchoLarge,
     /// A message to 100 subscribers.
     Publish,
+    /// A message to 1,000 subscribers of one topic.
+    PublishMany,
+    /// The same to as many of two topics, half of whom are in both, without 100 of a third.
+    PublishToEach,
     /// A room of 32, of whom each says 20 messages a turn.
     Chat,
     /// A room of 32, of whom each says one message a turn.
@@ -36,11 +42,13 @@ pub(crate) enum Row {
 }
 
 impl Row {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Echo,
         Self::EchoOne,
         Self::EchoLarge,
         Self::Publish,
+        Self::PublishMany,
+        Self::PublishToEach,
         Self::Chat,
         Self::Turns,
         Self::Connect,
@@ -55,6 +63,8 @@ impl Row {
             Self::EchoOne => "echo-1",
             Self::EchoLarge => "echo-16k",
             Self::Publish => "publish-64",
+            Self::PublishMany => "publish-1k",
+            Self::PublishToEach => "publish-each-1k",
             Self::Chat => "chat",
             Self::Turns => "turns",
             Self::Connect => "connect",
@@ -75,6 +85,7 @@ impl Row {
             | Self::Connect
             | Self::ConnectRouted => 1,
             Self::Publish => 100,
+            Self::PublishMany | Self::PublishToEach => 1000,
             Self::Chat => 32 * 31 * 20,
             Self::Turns => 32 * 31,
         }
@@ -84,6 +95,7 @@ impl Row {
     pub(crate) fn bound(self) -> Option<(Self, f64)> {
         match self {
             Self::EchoTyped => Some((Self::EchoJson, 1.1)),
+            Self::PublishToEach => Some((Self::PublishMany, 1.3)),
             _ => None,
         }
     }
@@ -92,6 +104,7 @@ impl Row {
     pub(crate) fn turns(self) -> (u32, u32) {
         match self {
             Self::Echo | Self::Publish => (20, 120),
+            Self::PublishMany | Self::PublishToEach => (5, 25),
             Self::Connect | Self::ConnectRouted => (50, 250),
             Self::EchoOne | Self::EchoLarge | Self::EchoJson | Self::EchoTyped => (100, 1100),
             Self::Chat => (5, 15),
@@ -106,6 +119,8 @@ impl Row {
             Self::EchoOne => echo(turns, 1, 64),
             Self::EchoLarge => echo(turns, 1, 16 << 10),
             Self::Publish => publish(turns, 100),
+            Self::PublishMany => publish_to(turns, "all"),
+            Self::PublishToEach => publish_to(turns, "each"),
             Self::Chat => chat(turns, 32, 20),
             Self::Turns => chat(turns, 32, 1),
             Self::EchoJson => echo_json(turns, app::JsonEcho),
@@ -200,6 +215,53 @@ fn publish(turns: u32, subscribers: usize) -> io::Result<()> {
         for client in &clients[1..] {
             expect(client, back)?;
         }
+    }
+    Ok(())
+}
+
+/// `/TOPIC/TOPIC/…`: subscribed to these topics of one namespace. What the peer of `/all` says goes to
+/// one topic, what that of `/each` says to two, without a third.
+struct Rooms;
+
+impl Hooks for Rooms {
+    async fn upgrade(&self, request: &UpgradeRequest) -> Result<Upgrade, Rejection> {
+        let topics = request.path().split('/').filter(|topic| !topic.is_empty());
+        let upgrade = Upgrade::new().namespace("rooms");
+        Ok(topics.fold(upgrade, Upgrade::topic))
+    }
+
+    async fn message(&self, peer: &Peer, message: Message) -> HookResult {
+        if peer.request().path() == "/all" {
+            peer.publish("all", message)?;
+        } else {
+            peer.to(["red", "blue"]).except("muted").send(message)?;
+        }
+        Ok(())
+    }
+}
+
+fn publish_to(turns: u32, publisher: &str) -> io::Result<()> {
+    let mut server = Server::new(Rooms, app::hub());
+    let publishers = join(&mut server, 1, &format!("/{publisher}"))?;
+    let mut clients = Vec::new();
+    for (count, path) in [
+        (250, "/all/red"),
+        (500, "/all/red/blue"),
+        (250, "/all/blue"),
+    ] {
+        clients.extend(join(&mut server, count, path)?);
+    }
+    let muted = join(&mut server, 100, "/red/muted")?;
+    let (burst, back) = burst(1, 64);
+    for _ in 0..turns {
+        publishers[0].send(&burst);
+        server.settle();
+        for client in &clients {
+            expect(client, back)?;
+        }
+    }
+    for client in &muted {
+        expect(client, 0)?;
     }
     Ok(())
 }

@@ -1,0 +1,57 @@
+//! What was discarded, until the peer is told of it.
+
+use crossws_core::adapter::Receipt;
+
+use super::{LOST, Outbox, State};
+use crate::sync::atomic::Ordering;
+
+/// Discarded messages of which the peer has not been told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Lost {
+    /// By the policy.
+    pub(crate) overflow: u32,
+    /// Because they were volatile.
+    pub(crate) volatile: u32,
+}
+
+impl Outbox {
+    /// Notes that the policy has discarded messages. The pump tells the peer when it is woken.
+    pub(super) fn note_lost(&self, state: &mut State, messages: u64) {
+        if messages > 0 {
+            state.dropped += messages;
+            let messages = u32::try_from(messages).unwrap_or(u32::MAX);
+            state.lost.overflow = state.lost.overflow.saturating_add(messages);
+            self.flags.fetch_or(LOST, Ordering::Relaxed);
+        }
+    }
+
+    /// Discards a volatile message, if it would have to wait for the client. Returns `None` if it
+    /// would not.
+    pub(crate) fn discard_volatile(&self) -> Option<Receipt> {
+        if !self.is_blocked() {
+            return None;
+        }
+        let mut state = self.state.lock();
+        if state.closing {
+            return Some(Receipt::closed());
+        }
+        state.dropped += 1;
+        state.lost.volatile = state.lost.volatile.saturating_add(1);
+        // Once is enough until the pump has looked.
+        let first = self.flags.fetch_or(LOST, Ordering::Relaxed) & LOST == 0;
+        Some(Receipt::discarded(first))
+    }
+
+    /// Whether the peer is to be told of discarded messages.
+    pub(crate) fn has_lost(&self) -> bool {
+        self.flags.load(Ordering::Relaxed) & LOST != 0
+    }
+
+    /// Of how many discarded messages the peer is to be told: said once.
+    #[cold]
+    pub(crate) fn take_lost(&self) -> Lost {
+        let mut state = self.state.lock();
+        self.flags.fetch_and(!LOST, Ordering::Relaxed);
+        std::mem::take(&mut state.lost)
+    }
+}
