@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crossws::{Hooks, Resolve, Router, typed};
+use crossws::{Hooks, Resolve, Router};
 use crossws_bench::{app, wire};
 
 use crate::memory::{Client, Server};
@@ -108,8 +108,8 @@ impl Row {
             Self::Publish => publish(turns, 100),
             Self::Chat => chat(turns, 32, 20),
             Self::Turns => chat(turns, 32, 1),
-            Self::EchoJson => echo_json(turns, app::JsonEcho),
-            Self::EchoTyped => echo_json(turns, typed(app::TypedEcho)),
+            Self::EchoJson => echo_json(turns, app::json_echo()),
+            Self::EchoTyped => echo_json(turns, app::typed_echo()),
             Self::Connect => connect(turns, server(), "/echo"),
             Self::ConnectRouted => connect(turns, routed(1_000), "/api/r777/7/echo"),
         }
