@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crossws::{
     HookResult, Hooks, Hub, Limit, Limits, Message, Peer, Rejection, Resolve, Typed, TypedPeer,
-    Upgrade, UpgradeRequest, resolve_with,
+    Upgrade, UpgradeRequest, resolve_with, typed,
 };
 use serde::{Deserialize, Serialize};
 
@@ -27,34 +27,32 @@ pub enum App {
 
 /// What a client of the echoes in JSON says.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Said {
-    /// Who says it.
-    pub user: String,
-    /// What it is about.
-    pub kind: Kind,
-    /// What is said.
-    pub text: String,
-    /// How often it was.
-    pub count: u32,
+struct Said {
+    user: String,
+    kind: Kind,
+    text: String,
+    count: u32,
 }
 
 /// What something is about.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Kind {
-    /// A chat.
+enum Kind {
     Chat,
-    /// A place of a map.
-    Place {
-        /// In degrees.
-        at: (f64, f64),
-    },
+    Place { at: (f64, f64) },
 }
 
 /// An echo in JSON, by hand.
-#[derive(Debug)]
-pub struct JsonEcho;
+pub fn json_echo() -> impl Hooks {
+    JsonEcho
+}
+
+/// The same, typed.
+pub fn typed_echo() -> impl Hooks {
+    typed(TypedEcho)
+}
+
+struct JsonEcho;
 
 impl Hooks for JsonEcho {
     async fn message(&self, peer: &Peer, message: Message) -> HookResult {
@@ -64,9 +62,7 @@ impl Hooks for JsonEcho {
     }
 }
 
-/// The same, typed.
-#[derive(Debug)]
-pub struct TypedEcho;
+struct TypedEcho;
 
 impl Typed for TypedEcho {
     type In = Said;

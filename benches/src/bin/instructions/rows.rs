@@ -3,7 +3,7 @@
 use std::io;
 
 use crossws::{
-    HookResult, Hooks, Message, Peer, Rejection, Resolve, Router, Upgrade, UpgradeRequest, typed,
+    HookResult, Hooks, Message, Peer, Rejection, Resolve, Router, Upgrade, UpgradeRequest,
 };
 use crossws_bench::{app, wire};
 
@@ -123,8 +123,8 @@ impl Row {
             Self::PublishToEach => publish_to(turns, "each"),
             Self::Chat => chat(turns, 32, 20),
             Self::Turns => chat(turns, 32, 1),
-            Self::EchoJson => echo_json(turns, app::JsonEcho),
-            Self::EchoTyped => echo_json(turns, typed(app::TypedEcho)),
+            Self::EchoJson => echo_json(turns, app::json_echo()),
+            Self::EchoTyped => echo_json(turns, app::typed_echo()),
             Self::Connect => connect(turns, server(), "/echo"),
             Self::ConnectRouted => connect(turns, routed(1_000), "/api/r777/7/echo"),
         }
