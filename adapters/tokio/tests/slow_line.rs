@@ -1,5 +1,7 @@
 //! Clients that are slow, and clients that only seem to be: over pipes and in virtual time.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod common;
 
 use std::time::Duration;
