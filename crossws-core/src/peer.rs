@@ -415,17 +415,17 @@ impl Peer {
     }
 
     fn close_with(&self, frame: CloseFrame, end: End) {
-        if self.begin_close(frame, end) {
-            self.0.inbox.wake();
+        if let Some(hooks) = self.begin_close(frame, end) {
+            self.wake_for(hooks);
             self.0.transport.wake();
         }
     }
 
-    /// Closes the connection as far as that needs no task of its own: that is to be woken when this
-    /// returns `true`.
-    fn begin_close(&self, frame: CloseFrame, end: End) -> bool {
+    /// Closes the connection as far as that needs no task of its own: that is to be woken if this is
+    /// the first end, for so many hooks.
+    fn begin_close(&self, frame: CloseFrame, end: End) -> Option<usize> {
         let first = self.end_asleep(end);
-        if first {
+        if first.is_some() {
             self.0.transport.close(frame);
         }
         first
@@ -437,10 +437,12 @@ impl Peer {
         let close = |peer: &Self| {
             let first = peer.begin_close(frame.clone(), end);
             // With a flusher the session runs in the task that the group wakes.
-            if first && peer.0.transport.flusher().is_none() {
-                peer.0.inbox.wake();
+            if let Some(hooks) = first
+                && peer.0.transport.flusher().is_none()
+            {
+                peer.wake_for(hooks);
             }
-            first
+            first.is_some()
         };
         Asleep::new(peers.into_iter().filter(close).collect()).hand_on();
     }
@@ -464,27 +466,35 @@ impl Peer {
     /// its end is told. Answers whether this call was the first.
     fn end(&self, end: End) -> bool {
         let first = self.end_asleep(end);
-        if first {
-            self.0.inbox.wake();
+        if let Some(hooks) = first {
+            self.wake_for(hooks);
         }
-        first
+        first.is_some()
     }
 
-    /// As [`end`](Self::end), without waking the session for the hooks that are left to be run.
-    fn end_asleep(&self, end: End) -> bool {
+    /// As [`end`](Self::end), without waking the session for the hooks that are left to be run: how
+    /// many it returns, if it is the first.
+    fn end_asleep(&self, end: End) -> Option<usize> {
         if !self.0.life.end(end) {
-            return false;
+            return None;
         }
-        let topics = self.topics();
-        self.0.hub.registry().leave(self);
-        for topic in topics {
-            let joined = false;
+        let topics = self.0.hub.registry().leave(self);
+        let hooks = topics.len();
+        for (topic, _) in topics {
+            let (topic, joined) = (topic.shared_name(), false);
             self.0
                 .inbox
                 .leave(Notice(Kind::Subscription { topic, joined }));
         }
         self.0.life.notify_ended();
-        true
+        Some(hooks)
+    }
+
+    /// Wakes the session, if so many hooks are left to be run.
+    fn wake_for(&self, hooks: usize) {
+        if hooks > 0 {
+            self.0.inbox.wake();
+        }
     }
 
     /// Subscribes to a topic of the peer's namespace. `Ok(false)` if it already was.

@@ -20,6 +20,7 @@ use crate::budget::Budget;
 use crate::cursor::Sequence;
 use crate::flusher::Asleep;
 use crate::members::Key;
+use crate::subscriptions::Topics;
 use crate::sync::Mutex;
 use crate::topic::{Told, Topic};
 use crate::{Limits, Peer, PeerId, Published, SubscribeError};
@@ -142,12 +143,16 @@ impl Registry {
     }
 
     /// Takes the peer out of every list and topic. Whoever calls this, it is in none when this returns,
-    /// also if another thread is taking it out right now.
-    pub(crate) fn leave(&self, peer: &Peer) {
+    /// also if another thread is taking it out right now. Returns the topics that it was in, unless that
+    /// thread is done.
+    pub(crate) fn leave(&self, peer: &Peer) -> Topics {
+        if peer.subscriptions().has_left() {
+            return Topics::new();
+        }
         // Handles and topics are dropped without a lock: the last one runs user code.
         let (found, namespace) = self.take(peer);
         let Some(namespace) = namespace else {
-            return;
+            return Topics::new();
         };
         let mut gone = SmallVec::<[Peer; 4]>::new();
         gone.extend(found);
@@ -161,6 +166,7 @@ impl Registry {
         if namespace.everyone.is_empty() {
             self.forget(peer.namespace());
         }
+        topics
     }
 
     /// Takes the peer out of the hub's map, if it is there. Returns its handle there, and its namespace.
@@ -353,7 +359,9 @@ impl Registry {
                 }
             }
         });
-        Asleep::new(told.asleep).hand_on();
+        if !told.asleep.is_empty() {
+            Asleep::new(told.asleep).hand_on();
+        }
         if !told.grown.is_empty() {
             Self::settle(told.grown, &mut told.published);
         }

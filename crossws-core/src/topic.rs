@@ -88,7 +88,7 @@ pub(crate) struct Told {
 
 impl Told {
     /// Counts what became of the message at one subscriber.
-    #[inline]
+    #[inline(always)]
     fn count(&mut self, peer: &Peer, receipt: Receipt) {
         self.published.dropped += receipt.dropped;
         if receipt.wake {

@@ -16,7 +16,7 @@ use std::task::Waker;
 use atomic_waker::AtomicWaker;
 use bytes::{Bytes, BytesMut};
 use crossws_core::adapter::{Allowance, Backlog, Cursor, Receipt};
-use crossws_core::{CloseCode, CloseFrame, ControlError, Limits, Overflow};
+use crossws_core::{CloseCode, CloseFrame, ControlError, DRAIN_MARK, Limits, Overflow};
 use futures_task::ArcWake;
 use smallvec::SmallVec;
 
@@ -24,7 +24,7 @@ use self::queue::Queue;
 use self::special::{Controls, Special};
 use crate::batch::Batch;
 use crate::crew::Crew;
-use crate::frame::{Opcode, put_close};
+use crate::frame::{MAX_HEADER, Opcode, put_close};
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 use crate::timers::Timers;
@@ -519,6 +519,28 @@ impl Outbox {
         self.task.wake();
     }
 
+    /// Queues a message that is for this connection alone, where that is all there is to do: the pump is
+    /// awake, and so little waits that nobody need look at it. Returns how many bytes wait now. `None`
+    /// if there is more to do: then it is not queued.
+    #[inline]
+    pub(crate) fn push_at_once(&self, opcode: Opcode, payload: &Bytes) -> Option<usize> {
+        let mut state = self.state.lock();
+        let (bytes, frames) = state.sent_plainly();
+        let bytes = bytes + MAX_HEADER + payload.len();
+        let at_once = state.queue.is_plain()
+            && bytes <= DRAIN_MARK
+            && !self.is_half(bytes, frames + 1)
+            && matches!(state.overflow, Overflow::Close)
+            && !state.closing
+            && !self.is_asleep();
+        if !at_once {
+            return None;
+        }
+        state.queue.direct.push(opcode, payload);
+        self.note_sent();
+        Some(state.sent_plainly().0)
+    }
+
     /// Queues one message, and wakes nobody.
     #[inline]
     pub(crate) fn enqueue(&self, len: usize, push: impl FnOnce(&mut Batch)) -> Receipt {
@@ -530,12 +552,12 @@ impl Outbox {
                 Err(refused) => return refused,
             };
         }
-        state.queue.push(push);
-        let (bytes, frames) = state.sent();
-        let settle = if state.queue.has_news() {
-            self.grown_beside_news(&state)
+        let (bytes, settle) = if state.queue.is_plain() {
+            push(&mut state.queue.direct);
+            let (bytes, frames) = state.sent_plainly();
+            (bytes, self.has_grown(bytes, frames))
         } else {
-            self.note(bytes, frames) && self.must_settle(bytes, frames)
+            self.push_behind(&mut state, push)
         };
         let wake = self.rouse();
         Receipt::replaced(dropped, wake)
@@ -548,6 +570,13 @@ impl State {
     /// Bytes and frames that were sent to this connection, or fetched for it, and not yet written.
     fn sent(&self) -> (usize, usize) {
         let (bytes, frames) = self.queue.sent();
+        (bytes + self.taken_bytes, frames + self.taken_frames)
+    }
+
+    /// As [`sent`](Self::sent), where the queue is [plain](Queue::is_plain).
+    fn sent_plainly(&self) -> (usize, usize) {
+        let direct = &self.queue.direct;
+        let (bytes, frames) = (direct.bytes(), direct.frames());
         (bytes + self.taken_bytes, frames + self.taken_frames)
     }
 

@@ -53,6 +53,13 @@ impl Transport for NativeTransport {
     }
 
     fn send(&self, message: Message, options: &SendOptions) -> Result<Sent, SendError> {
+        if self.encoder.is_plain()
+            && let Some(bytes) = self
+                .outbox
+                .push_at_once(Opcode::from(&message), message.as_bytes())
+        {
+            return Ok(Sent::Queued { bytes });
+        }
         let receipt = self
             .encoder
             .send(&self.outbox, &message, options.may_compress());

@@ -7,6 +7,7 @@ use crossws_core::adapter::{Allowance, Receipt, Settled};
 use crossws_core::{DRAIN_MARK, Overflow};
 
 use super::{Outbox, RELIEVED, State, queue};
+use crate::batch::Batch;
 use crate::sync::atomic::Ordering;
 
 impl Outbox {
@@ -32,6 +33,13 @@ impl Outbox {
     /// Whether more than half of a bound is used.
     pub(super) fn is_half(&self, bytes: usize, frames: usize) -> bool {
         bytes > self.max_bytes / 2 || frames > self.max_frames / 2
+    }
+
+    /// Remembers that so much waits, if it is much. Returns whether the outbox must be settled: see
+    /// [`must_settle`](Self::must_settle). Under the lock.
+    #[inline]
+    pub(super) fn has_grown(&self, bytes: usize, frames: usize) -> bool {
+        self.note(bytes, frames) && self.must_settle(bytes, frames)
     }
 
     /// Remembers that so much waits, if it is much. Returns whether it is more than half of a bound.
@@ -140,16 +148,29 @@ impl Outbox {
         }
     }
 
-    /// A message was queued while there is something to fetch. Returns whether the outbox must be
-    /// settled.
+    /// Queues a message while there is something to fetch. Returns how many bytes were sent and wait, and
+    /// whether the outbox must be settled.
     #[cold]
-    pub(super) fn grown_beside_news(&self, state: &State) -> bool {
+    pub(super) fn push_behind(
+        &self,
+        state: &mut State,
+        push: impl FnOnce(&mut Batch),
+    ) -> (usize, bool) {
+        let (before, _) = state.sent();
+        state.queue.push_behind(push);
+        let (sent, _) = state.sent();
         if self.is_blocked() {
             // What is free was promised to what is to be fetched.
             state.queue.recheck();
         }
         let (bytes, frames) = state.waiting();
-        self.note(bytes, frames) && self.must_settle(bytes, frames)
+        let mut settle = self.has_grown(bytes, frames);
+        // What topics keep that were left is looked at in steps.
+        let step = (self.max_bytes / 8).max(1);
+        if self.is_blocked() && before / step != sent / step {
+            settle |= self.may_keep_much(state.queue.feeds());
+        }
+        (sent, settle)
     }
 
     /// Returns how much may be appended to one topic's log before anyone looks at the sum, while writes
@@ -161,7 +182,7 @@ impl Outbox {
         let mut settle = false;
         if feeds < MANY_FEEDS || feeds.is_multiple_of(MANY_FEEDS) {
             let (bytes, frames) = state.waiting();
-            settle = self.note(bytes, frames) && self.must_settle(bytes, frames);
+            settle = self.has_grown(bytes, frames);
         }
         // A quarter, then smaller parts: those of all topics together are about as much as a bound.
         let part = 2 + (usize::BITS - feeds.saturating_sub(1).leading_zeros());
