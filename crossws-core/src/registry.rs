@@ -99,18 +99,22 @@ pub(crate) enum JoinError {
 }
 
 impl HubMap {
-    fn check(&self, id: PeerId, namespace: &str, limits: &Limits) -> Result<(), JoinError> {
-        if self.peers.contains(&id) {
-            Err(JoinError::DuplicateId)
-        } else if !limits.max_peers.allows(self.peers.len() + 1) {
-            Err(JoinError::TooManyPeers)
-        } else if !self.namespaces.contains_key(namespace)
-            && !limits.max_namespaces.allows(self.namespaces.len() + 1)
-        {
-            Err(JoinError::TooManyNamespaces)
-        } else {
-            Ok(())
+    /// Whether there is room for so many peers, the last of them in this namespace. Returns the
+    /// namespace, if it exists.
+    fn check(
+        &self,
+        peers: usize,
+        namespace: &str,
+        limits: &Limits,
+    ) -> Result<Option<(&Arc<str>, &Arc<Namespace>)>, JoinError> {
+        if !limits.max_peers.allows(peers) {
+            return Err(JoinError::TooManyPeers);
         }
+        let found = self.namespaces.get_key_value(namespace);
+        if found.is_none() && !limits.max_namespaces.allows(self.namespaces.len() + 1) {
+            return Err(JoinError::TooManyNamespaces);
+        }
+        Ok(found)
     }
 }
 
@@ -124,21 +128,36 @@ impl Registry {
         limits: &Limits,
     ) -> Result<Option<Arc<str>>, JoinError> {
         let hub = self.hub.lock();
-        hub.check(id, namespace, limits)?;
-        let found = hub.namespaces.get_key_value(namespace);
+        if hub.peers.contains(&id) {
+            return Err(JoinError::DuplicateId);
+        }
+        let found = hub.check(hub.peers.len() + 1, namespace, limits)?;
         Ok(found.map(|(name, _)| Arc::clone(name)))
     }
 
     pub(crate) fn join(&self, peer: &Peer, limits: &Limits) -> Result<(), JoinError> {
         let mut hub = self.hub.lock();
         let hub = &mut *hub;
-        hub.check(peer.id(), peer.namespace(), limits)?;
-        let name = Arc::clone(peer.namespace_shared());
-        let namespace = hub.namespaces.entry(name).or_default();
+        // The caller holds another handle: none of these is the last.
+        if !hub.peers.insert(ById(peer.clone())) {
+            return Err(JoinError::DuplicateId);
+        }
+        let found = match hub.check(hub.peers.len(), peer.namespace(), limits) {
+            Ok(found) => found.map(|(_, namespace)| Arc::clone(namespace)),
+            Err(full) => {
+                hub.peers.remove(peer.id_ref());
+                return Err(full);
+            }
+        };
+        let namespace = found.unwrap_or_else(|| {
+            let namespace = Arc::<Namespace>::default();
+            let name = Arc::clone(peer.namespace_shared());
+            hub.namespaces.insert(name, Arc::clone(&namespace));
+            namespace
+        });
         let remember = |key| peer.subscriptions().join(key);
         // Nobody has its handle yet who could make it leave.
         namespace.everyone.insert(peer, remember);
-        hub.peers.insert(ById(peer.clone()));
         Ok(())
     }
 
@@ -241,6 +260,9 @@ impl Registry {
         topics: &[Arc<str>],
         limits: &Limits,
     ) -> bool {
+        if topics.is_empty() {
+            return true;
+        }
         let room = limits.max_hub_topics.get();
         let room = room.saturating_sub(self.topics.used());
         if topics.len() <= room {

@@ -98,11 +98,9 @@ impl Encoder {
     pub(crate) fn publish(&self, outbox: &Outbox, publication: &Publication) -> Receipt {
         let message = publication.message();
         match self.wire() {
-            Some(wire) => {
-                publication.with_encoded(wire, |frame| {
-                    outbox.enqueue(message.len(), |batch| batch.push_shared(frame, 1))
-                })
-            }
+            Some(wire) => publication.with_encoded(wire, |frame| {
+                outbox.enqueue(message.len(), |batch| batch.push_shared(frame, 1))
+            }),
             None => self.send(outbox, message, publication.may_compress()),
         }
     }

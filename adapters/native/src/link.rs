@@ -287,7 +287,10 @@ impl<I: Io, R: Runtime> Link<I, R> {
 
     fn next_waiting(&mut self) -> Option<Step> {
         let Some(next) = self.inbound.front() else {
-            return self.closed.is_some().then_some(Step::Closed);
+            return match self.closed {
+                Some(_) => Some(Step::Closed),
+                None => None,
+            };
         };
         if self.must_wait(next) {
             return None;
