@@ -17,6 +17,7 @@
 //! and `close` comes once. Dropping any of them leaves nothing behind.
 
 pub mod adapter;
+mod behind;
 mod bounds;
 mod budget;
 mod builder;

@@ -21,9 +21,10 @@ use crate::sync::Mutex;
 use crate::tasks::{HookOutput, Inbox};
 use crate::transport::{Settled, Transport};
 use crate::{
-    Capabilities, CloseCode, CloseFrame, ClosedBy, ControlError, DecodeError, Expiry, ExpiryError,
-    Extensions, IntoMessage, NotAttached, PeerId, PersistError, PublishError, Published, SendError,
-    SendOptions, Sent, Settings, SubscribeError, To, Topics, UpgradeRequest, Utf8Bytes,
+    Capabilities, CloseCode, CloseFrame, ClosedBy, ControlError, DRAIN_MARK, DecodeError, Expiry,
+    ExpiryError, Extensions, IntoMessage, NotAttached, PeerId, PersistError, PublishError,
+    Published, SendError, SendOptions, Sent, Settings, SubscribeError, To, Topics, UpgradeRequest,
+    Utf8Bytes,
 };
 
 /// A connected client: a cheap handle, the same on every adapter.
@@ -114,6 +115,10 @@ impl Peer {
 
     pub(crate) fn namespace_shared(&self) -> &Arc<str> {
         &self.0.namespace
+    }
+
+    pub(crate) fn life(&self) -> &Life {
+        &self.0.life
     }
 
     pub(crate) fn inbox(&self) -> &Inbox {
@@ -304,7 +309,18 @@ impl Peer {
         if self.state() != PeerState::Open {
             return Err(SendError::Closed(message));
         }
-        self.0.transport.send(message, options)
+        let sent = self.0.transport.send(message, options);
+        if matches!(sent, Ok(Sent::Queued { bytes }) if bytes > DRAIN_MARK) {
+            self.note_behind();
+        }
+        sent
+    }
+
+    #[cold]
+    fn note_behind(&self) {
+        if self.is_behind() {
+            self.0.hub.registry().behind_peers().add(self);
+        }
     }
 
     /// Queues a ping with up to 125 bytes.
@@ -449,7 +465,11 @@ impl Peer {
 
     /// See [`Transport::settle`].
     pub(crate) fn settle(&self) -> Settled {
-        let settled = self.0.transport.settle();
+        self.settled(self.0.transport.settle())
+    }
+
+    /// Tells those who wait for it what was written.
+    fn settled(&self, settled: Settled) -> Settled {
         if settled.wrote {
             self.notify_drained();
         }
@@ -525,6 +545,9 @@ impl Peer {
         let topic = topic.as_ref();
         let left = self.0.subscriptions.get(topic);
         let was = self.0.hub.registry().unsubscribe(self, topic);
+        if was {
+            self.settled(self.0.transport.left());
+        }
         if was && let Some((topic, _)) = left {
             self.subscription(topic.shared_name(), false);
         }
@@ -644,6 +667,7 @@ impl Peer {
 
     /// Whether the transport has topics.
     pub(crate) fn check_publishes(&self) -> Result<(), PublishError> {
+        self.0.life.set_publishes();
         match self.capabilities().contains(Capabilities::PUBSUB) {
             true => Ok(()),
             false => Err(PublishError::Unsupported),

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::adapter::Publication;
+use crate::behind::Behind;
 use crate::budget::Budget;
 use crate::cursor::Sequence;
 use crate::flusher::Asleep;
@@ -33,6 +34,7 @@ pub(crate) struct Registry {
     hub: Mutex<HubMap>,
     /// How many topics all namespaces have together.
     topics: Budget,
+    behind: Behind,
 }
 
 #[derive(Default)]
@@ -385,19 +387,27 @@ impl Registry {
             Asleep::new(told.asleep).hand_on();
         }
         if !told.grown.is_empty() {
-            Self::settle(told.grown, &mut told.published);
+            self.settle(told.grown, &mut told.published);
         }
         told.published
     }
 
     #[cold]
-    fn settle(grown: Vec<Peer>, published: &mut Published) {
+    fn settle(&self, grown: Vec<Peer>, published: &mut Published) {
         for peer in grown {
             let settled = peer.settle();
             published.queued -= usize::from(settled.closed && published.queued > 0);
             published.dropped += settled.lost;
-            published.behind += usize::from(settled.behind);
+            if settled.behind {
+                published.behind += 1;
+                self.behind.add(&peer);
+            }
         }
+    }
+
+    /// Who is behind.
+    pub(crate) fn behind_peers(&self) -> &Behind {
+        &self.behind
     }
 
     fn namespace_of(&self, peer: &Peer) -> Option<Arc<Namespace>> {

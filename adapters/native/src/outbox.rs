@@ -75,11 +75,32 @@ struct State {
     special: Special,
     /// Nothing more is queued; what was is still sent.
     closing: bool,
-    overflowed: bool,
+    slow: Slow,
     /// What is still to be fetched is not for this client any more.
     gives_up: bool,
     terminated: bool,
     dropped: u64,
+}
+
+/// Whether the connection is closed as a slow consumer's.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Slow {
+    #[default]
+    No,
+    /// The pump is to be told.
+    Unsaid,
+    Said,
+}
+
+impl Slow {
+    /// Whether the pump is to be told, once.
+    fn say(&mut self) -> bool {
+        let unsaid = *self == Self::Unsaid;
+        if unsaid {
+            *self = Self::Said;
+        }
+        unsaid
+    }
 }
 
 /// What the pump learns when it takes.
@@ -110,7 +131,7 @@ impl Outbox {
                 stale: false,
                 special: Special::default(),
                 closing: false,
-                overflowed: false,
+                slow: Slow::No,
                 gives_up: false,
                 terminated: false,
                 dropped: 0,
@@ -239,7 +260,7 @@ impl Outbox {
         let mut state = self.take_frames(state, batch);
         let mut taken = Taken {
             close: None,
-            overflowed: std::mem::take(&mut state.overflowed),
+            overflowed: state.slow.say(),
             terminated: state.terminated,
         };
         // The last thing: behind what was sent, published and asked while the pump fetched.
@@ -349,7 +370,7 @@ impl Outbox {
         let mut state = self.state.lock();
         Taken {
             close: state.special.close().cloned(),
-            overflowed: std::mem::take(&mut state.overflowed),
+            overflowed: state.slow.say(),
             terminated: state.terminated,
         }
     }
@@ -492,9 +513,9 @@ impl Outbox {
         state.queue.announce(feed);
         let room = if self.is_blocked() {
             let (bytes, frames) = state.waiting();
-            let room = self.room(&state, bytes, frames);
-            let settle = room.settle || self.must_look_at_kept(state.queue.feeds());
-            room.with_settle(settle)
+            let settle = self.has_grown(bytes, frames);
+            let settle = settle || self.must_look_at_kept(state.queue.feeds());
+            self.room(&state, bytes, frames).with_settle(settle)
         } else {
             self.first_room(&state)
         };
@@ -511,8 +532,25 @@ impl Outbox {
         }
         let (bytes, frames) = state.waiting();
         // What its own peer publishes is not for it, but kept for it: it is made to read first.
-        self.note(bytes, frames);
-        self.room(&state, bytes, frames)
+        let settle = self.has_grown(bytes, frames);
+        self.room(&state, bytes, frames).with_settle(settle)
+    }
+
+    /// The peer has left topics, of which some may have something for it. Returns whether the outbox
+    /// must be settled.
+    #[cold]
+    pub(crate) fn left(&self) -> bool {
+        let state = self.state.lock();
+        let backlogs = state.queue.backlogs();
+        drop(state);
+        if backlogs.is_empty() {
+            return false;
+        }
+        let rests: SmallVec<[_; 1]> = backlogs.iter().map(Backlog::rest).collect();
+        let mut state = self.state.lock();
+        state.queue.left(&backlogs, &rests);
+        let (bytes, frames) = state.waiting();
+        self.has_grown(bytes, frames) || self.may_keep_much(state.queue.feeds())
     }
 
     pub(crate) fn wake_pump(&self) {
@@ -602,7 +640,7 @@ impl State {
         self.queue.clear();
         self.closing = true;
         self.gives_up = true;
-        self.overflowed = true;
+        self.slow = Slow::Unsaid;
         let frame = CloseFrame::new(CloseCode::TRY_AGAIN, "slow consumer");
         self.special.close_with(Some(frame));
         lost
@@ -610,7 +648,10 @@ impl State {
 
     /// Whether there is nothing to take, and nothing to say.
     fn is_quiet(&self) -> bool {
-        self.queue.is_empty() && self.special.is_empty() && !self.overflowed && !self.terminated
+        self.queue.is_empty()
+            && self.special.is_empty()
+            && self.slow != Slow::Unsaid
+            && !self.terminated
     }
 }
 

@@ -20,6 +20,10 @@ const MOMENT: Duration = Duration::from_millis(1);
 /// How long to wait in all, as each of them may be behind.
 const GRACE: Duration = Duration::from_millis(100);
 
+/// How long to wait in all for clients that fall behind again and again, because others write to them
+/// whose messages have waited, too.
+const LONGEST: Duration = Duration::from_secs(1);
+
 /// More are not waited for at once.
 const MOST: usize = 4096;
 
@@ -57,7 +61,27 @@ pub(crate) fn end_hook() -> Option<Box<Grown>> {
 
 #[cold]
 fn take_grown() -> Option<Box<Grown>> {
-    Some(Box::new(GROWN.take()))
+    let mut grown = GROWN.take();
+    keep_each_once(&mut grown);
+    Some(Box::new(grown))
+}
+
+/// A hook was not done: what it let grow counts with what it lets grow when it goes on.
+#[cold]
+pub(crate) fn add(to: &mut Option<Box<Grown>>, more: Box<Grown>) {
+    match to {
+        None => *to = Some(more),
+        Some(grown) => {
+            grown.extend(*more);
+            keep_each_once(grown);
+        }
+    }
+}
+
+fn keep_each_once(grown: &mut Grown) {
+    grown.sort_unstable_by_key(Arc::as_ptr);
+    grown.dedup_by(|one, other| Arc::ptr_eq(one, other));
+    grown.truncate(MOST);
 }
 
 /// The hook that this thread polls, if it does, has let this queue grow.
@@ -70,6 +94,10 @@ pub(crate) fn has_grown(outbox: &Arc<Outbox>) {
             // What a hook that panicked has left.
             grown.clear();
         }
+        if grown.len() == grown.capacity() {
+            // A hook may write to the same queue many times.
+            keep_each_once(grown);
+        }
         if grown.len() < MOST {
             grown.push(Arc::clone(outbox));
         }
@@ -77,16 +105,29 @@ pub(crate) fn has_grown(outbox: &Arc<Outbox>) {
 }
 
 /// Returns whether a message must wait for one of these.
-pub(crate) fn must_wait(grown: &mut Grown) -> bool {
+pub(crate) fn must_wait(grown: &mut Option<Box<Grown>>) -> bool {
+    let Some(grown) = grown else {
+        return false;
+    };
     grown.retain(|outbox| outbox.is_behind());
     !grown.is_empty()
 }
 
-/// Waits until none of these is behind, for [`GRACE`] at most: others may write to
-/// them meanwhile. To be followed by the next message at once: many may have waited for the same client.
-pub(crate) async fn wait<R: Runtime>(mut grown: Grown, runtime: R) {
-    let until = runtime.now() + GRACE;
-    while must_wait(&mut grown) && runtime.now() < until {
+/// Waits until none of these is behind, for [`GRACE`] at most, as others may write to them meanwhile; and
+/// until none of the `others` is to whom the next hook may write, for [`LONGEST`] at most. To be
+/// followed by the next message at once: many may have waited for the same client.
+pub(crate) async fn wait<R: Runtime>(
+    mut grown: Option<Box<Grown>>,
+    mut others: impl FnMut() -> bool,
+    runtime: R,
+) {
+    let start = runtime.now();
+    loop {
+        let waited = runtime.now().saturating_duration_since(start);
+        let waits = (waited < GRACE && must_wait(&mut grown)) || (waited < LONGEST && others());
+        if !waits {
+            return;
+        }
         runtime.sleep(MOMENT).await;
     }
 }
@@ -140,9 +181,9 @@ mod tests {
         let start = Instant::now();
         let runtime = Relapses(Arc::clone(&outbox), Arc::new(Mutex::new(start)));
         runtime.fill();
-        let mut grown = vec![outbox];
+        let mut grown = Some(Box::new(vec![outbox]));
         assert!(must_wait(&mut grown));
-        block_on(wait(grown, runtime.clone()));
+        block_on(wait(grown, || false, runtime.clone()));
         assert!(runtime.now() - start <= Duration::from_millis(101));
     }
 }

@@ -129,7 +129,7 @@ where
 {
     loop {
         *turn = turn.saturating_add(1 + step.weight());
-        if link.must_pace() {
+        if link.must_pace() || link.must_wait_for_others(&step) {
             Box::pin(link.pace()).await;
         }
         match step {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use crossws_core::adapter::{Allowance, Receipt, Settled};
 use crossws_core::{DRAIN_MARK, Overflow};
 
-use super::{Outbox, RELIEVED, State, queue};
+use super::{Outbox, RELIEVED, Slow, State, queue};
 use crate::batch::Batch;
 use crate::sync::atomic::Ordering;
 
@@ -207,35 +207,42 @@ impl Outbox {
         };
         // Each publisher must be told.
         let each = blocked && (!state.queue.has_one_feed() || (half && self.is_given_time()));
-        let room = if each {
+        if each {
             Allowance::default()
         } else {
             Allowance::new(left(self.max_bytes, bytes), left(self.max_frames, frames))
-        };
-        room.with_settle(half && self.must_settle(bytes, frames))
+        }
     }
 
     /// Writes what waits if it is more than half of a bound, and closes the connection if it is more
     /// than may wait although a write has had to wait for the client. `flush` writes what it can, and
-    /// returns whether it wrote; it is told whether to wait for a task that is writing right now.
-    pub(crate) fn settle(&self, flush: impl Fn(bool) -> bool) -> Settled {
+    /// returns whether it wrote, or `None` if another task is writing right now; it is told whether to
+    /// wait for that.
+    pub(crate) fn settle(&self, flush: impl Fn(bool) -> Option<bool>) -> Settled {
         let mut settled = Settled::default();
         if self.has_much() {
-            settled.wrote |= flush(false);
+            settled.wrote |= flush(false).unwrap_or_default();
         }
         if self.has_too_much() {
             // Nothing is judged before an attempt: the client may have made room since.
-            settled.wrote |= flush(true);
-            if self.is_blocked() && self.has_too_much() {
+            let attempt = flush(true);
+            settled.wrote |= attempt.unwrap_or_default();
+            if attempt.is_some() && self.is_blocked() && self.has_too_much() {
                 settled.lost = self.overflow();
-                settled.closed = settled.lost > 0;
             }
         }
+        // By this thread, or by another that looked after it at the same moment.
+        settled.closed = self.is_slow();
         if settled.wrote {
             self.flags.fetch_or(RELIEVED, Ordering::Relaxed);
         }
         settled.behind = !settled.closed && self.is_behind();
         settled
+    }
+
+    /// Returns whether the connection is closed as a slow consumer's.
+    fn is_slow(&self) -> bool {
+        self.state.lock().slow != Slow::No
     }
 
     /// Returns whether there is reason to write in the pump's place.

@@ -110,6 +110,16 @@ impl Queue {
         self.feeds.len()
     }
 
+    /// The peer has left the topics of which so much waits: nothing is added to that.
+    pub(super) fn left(&mut self, backlogs: &[Backlog], rests: &[Option<QueueSize>]) {
+        for feed in &mut self.feeds {
+            let known = backlogs.iter().zip(rests).find(|(of, _)| feed.is_of(of));
+            if let Some((_, Some(rest))) = known {
+                feed.ends_behind(*rest);
+            }
+        }
+    }
+
     pub(super) fn backlogs(&self) -> SmallVec<[Backlog; 1]> {
         self.feeds.iter().map(Cursor::backlog).collect()
     }
