@@ -367,7 +367,8 @@ impl Peer {
     /// [`Limits::max_queued`](crate::Limits::max_queued)), and it has not had long to catch up.
     ///
     /// A client that reads catches up within milliseconds, or a little longer on a busy machine. One
-    /// that has not after a tenth of a second is not waited for: false from then on until it has.
+    /// that has not after 300 ms is not waited for: false from then on until it has taken a quarter of a
+    /// bound.
     /// False on transports that do not know.
     pub fn is_behind(&self) -> bool {
         self.0.transport.is_behind()

@@ -1,6 +1,6 @@
 //! The way out of one connection: what every thread may queue into, and its pump empties.
 
-mod bounds;
+pub(crate) mod bounds;
 #[cfg(test)]
 pub(crate) mod joined;
 #[cfg(all(test, crossws_shuttle))]
@@ -66,7 +66,9 @@ struct State {
     queue: Queue,
     /// What the pump has taken and not yet written.
     taken_bytes: usize,
-    taken_frames: usize,
+    taken_frames: u32,
+    /// How much the client has taken since it was given time, in parts of a bound.
+    progress: u32,
     /// Pings of ours that were taken, and not answered yet.
     unanswered: u16,
     overflow: Overflow,
@@ -126,6 +128,7 @@ impl Outbox {
                 queue: Queue::default(),
                 taken_bytes: 0,
                 taken_frames: 0,
+                progress: 0,
                 unanswered: 0,
                 overflow: limits.overflow,
                 stale: false,
@@ -337,8 +340,7 @@ impl Outbox {
 
     /// What was taken still counts, until it is written.
     fn hold(&self, state: &mut State, batch: &Batch) {
-        state.taken_bytes = batch.bytes();
-        state.taken_frames = batch.frames();
+        state.set_taken(batch);
         self.note(batch.bytes(), batch.frames());
     }
 
@@ -402,29 +404,26 @@ impl Outbox {
     #[inline]
     pub(crate) fn written(&self, left: &Batch) {
         let mut state = self.state.lock();
-        state.taken_bytes = left.bytes();
-        state.taken_frames = left.frames();
+        let before = (state.taken_bytes, state.taken_frames as usize);
+        state.set_taken(left);
         state.stale = false;
         if self.is_blocked() || self.behind_until.load(Ordering::Relaxed) != bounds::NOT_BEHIND {
-            self.unblock(&state);
+            self.unblock(&mut state, before);
         }
     }
 
     #[cold]
-    fn unblock(&self, state: &State) {
+    fn unblock(&self, state: &mut State, (bytes, frames): (usize, usize)) {
         self.flags.fetch_and(!BLOCKED, Ordering::Relaxed);
-        let (bytes, frames) = state.waiting();
-        if !self.is_half(bytes, frames) {
-            self.behind_until
-                .store(bounds::NOT_BEHIND, Ordering::Relaxed);
-        }
+        let bytes = bytes.saturating_sub(state.taken_bytes);
+        let frames = frames.saturating_sub(state.taken_frames as usize);
+        self.has_taken(state, bytes, frames);
     }
 
     /// So many messages that were taken are not written any more.
     pub(crate) fn discarded(&self, lost: usize, left: &Batch) {
         let mut state = self.state.lock();
-        state.taken_bytes = left.bytes();
-        state.taken_frames = left.frames();
+        state.set_taken(left);
         state.dropped += lost as u64;
     }
 
@@ -608,14 +607,27 @@ impl State {
     /// Bytes and frames that were sent to this connection, or fetched for it, and not yet written.
     fn sent(&self) -> (usize, usize) {
         let (bytes, frames) = self.queue.sent();
-        (bytes + self.taken_bytes, frames + self.taken_frames)
+        (
+            bytes + self.taken_bytes,
+            frames + self.taken_frames as usize,
+        )
+    }
+
+    /// So much is taken, and not yet written.
+    #[inline]
+    fn set_taken(&mut self, batch: &Batch) {
+        self.taken_bytes = batch.bytes();
+        self.taken_frames = u32::try_from(batch.frames()).unwrap_or(u32::MAX);
     }
 
     /// As [`sent`](Self::sent), where the queue is [plain](Queue::is_plain).
     fn sent_plainly(&self) -> (usize, usize) {
         let direct = &self.queue.direct;
         let (bytes, frames) = (direct.bytes(), direct.frames());
-        (bytes + self.taken_bytes, frames + self.taken_frames)
+        (
+            bytes + self.taken_bytes,
+            frames + self.taken_frames as usize,
+        )
     }
 
     /// With at most what is still to be fetched.

@@ -131,7 +131,7 @@ impl Outbox {
     }
 
     /// Returns whether the client, which is behind, may still take its time. That begins now if it has
-    /// caught up since it was last behind.
+    /// taken enough since it last began.
     fn is_given_time(&self) -> bool {
         let now = ticks();
         match self.behind_until.load(Ordering::Relaxed) {
@@ -145,6 +145,23 @@ impl Outbox {
                 self.behind_until.store(LATE, Ordering::Relaxed);
                 false
             }
+        }
+    }
+
+    /// The client has taken so much. Whoever takes a quarter of a bound is given its time anew: not
+    /// already who is less behind, or one that takes a little now and then would be waited for at each
+    /// message.
+    pub(super) fn has_taken(&self, state: &mut State, bytes: usize, frames: usize) {
+        if self.behind_until.load(Ordering::Relaxed) == NOT_BEHIND {
+            return;
+        }
+        let part = |of: usize, most: usize| of.saturating_mul(BOUND) / most.max(1);
+        let parts = part(bytes, self.max_bytes).max(part(frames, self.max_frames));
+        let parts = u32::try_from(parts).unwrap_or(u32::MAX);
+        state.progress = state.progress.saturating_add(parts);
+        if state.progress as usize >= BOUND / 4 {
+            state.progress = 0;
+            self.behind_until.store(NOT_BEHIND, Ordering::Relaxed);
         }
     }
 
@@ -310,8 +327,12 @@ pub(super) const NOT_BEHIND: u16 = 0;
 /// It has been for longer than publishers wait.
 const LATE: u16 = u16::MAX;
 
-/// How long publishers wait for a client that is behind: see [`pace`](crate::pace).
-const GRACE: u16 = 100;
+/// How long publishers wait for a client that is behind: see [`pace`](crate::pace). Longer than a client
+/// with 500 connections needs to come back to the first of them on a busy machine.
+pub(crate) const GRACE: u16 = 300;
+
+/// A whole bound, in parts of it.
+const BOUND: usize = 1 << 16;
 
 /// Returns a clock's milliseconds. It begins anew at 1 every minute, long before it reaches [`LATE`]: a
 /// client that is behind then is late a little early.
