@@ -203,3 +203,54 @@ impl Drop for Unfinished<'_> {
         }
     }
 }
+
+#[cfg(all(test, not(crossws_shuttle)))]
+mod tests {
+    use std::sync::{Arc, Weak};
+
+    use crossws_core::Limits;
+
+    use super::*;
+
+    /// A stream whose code publishes to its own connection, as a log's listener may.
+    struct Publishes(Weak<Mutex<Outlet<Self>>>, Arc<Outbox>);
+
+    impl Io for Publishes {
+        fn poll_read(&mut self, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+
+        fn poll_write_vectored(
+            &mut self,
+            _: &mut Context<'_>,
+            bufs: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            if let Some(outlet) = self.0.upgrade() {
+                let flushed = outlet.flush(&self.1, true);
+                assert_eq!(flushed, None, "this thread is writing already");
+            }
+            Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()))
+        }
+
+        fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn a_thread_that_writes_into_a_stream_waits_for_none() {
+        let outbox = Outbox::new(&Limits::default());
+        let outlet = Arc::new_cyclic(|outlet| {
+            let io = Publishes(outlet.clone(), Arc::clone(&outbox));
+            Mutex::new(Outlet::new(io))
+        });
+        outbox.enqueue(1, |batch| batch.push_back(b"x", 1));
+        assert_eq!(outlet.flush(&outbox, true), Some(true));
+        // And later waits again.
+        assert_eq!(HELD.with(Cell::get), 0);
+    }
+}

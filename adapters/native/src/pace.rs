@@ -99,9 +99,13 @@ pub(crate) fn has_grown(outbox: &Arc<Outbox>) {
             // What a hook that panicked has left.
             grown.clear();
         }
-        if grown.len() == grown.capacity() {
+        let room = grown.capacity();
+        if grown.len() == room && room < MOST {
             // A hook may write to the same queue many times.
             keep_each_once(grown);
+            if grown.len() > room / 2 {
+                grown.reserve(room);
+            }
         }
         if grown.len() < MOST {
             grown.push(Arc::clone(outbox));
@@ -138,6 +142,7 @@ pub(crate) async fn wait<R: Runtime>(
 }
 
 #[cfg(all(test, not(crossws_shuttle)))]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use std::future::{Ready, ready};
     use std::time::Instant;
@@ -178,6 +183,33 @@ mod tests {
         fn now(&self) -> Instant {
             *self.1.lock()
         }
+    }
+
+    #[test]
+    fn a_hook_counts_from_its_first_poll_to_its_last_and_each_queue_once() {
+        let outboxes: Vec<_> = (0..3).map(|_| Outbox::new(&Limits::default())).collect();
+        let mut all = None;
+        for polled in [&outboxes[..2], &outboxes[1..]] {
+            begin_hook();
+            for outbox in polled.iter().cycle().take(1000) {
+                has_grown(outbox);
+            }
+            add(&mut all, end_hook().unwrap());
+        }
+        assert_eq!(all.unwrap().len(), 3);
+        begin_hook();
+        assert!(end_hook().is_none());
+    }
+
+    #[test]
+    fn others_that_fall_behind_again_and_again_are_waited_for_a_while() {
+        let outbox = Outbox::new(&Limits::default());
+        let start = Instant::now();
+        let runtime = Relapses(outbox, Arc::new(Mutex::new(start)));
+        block_on(wait(None, || true, runtime.clone()));
+        assert_eq!(runtime.now() - start, LONGEST);
+        block_on(wait(None, || false, runtime.clone()));
+        assert_eq!(runtime.now() - start, LONGEST);
     }
 
     #[test]

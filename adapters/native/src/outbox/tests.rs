@@ -396,6 +396,38 @@ fn a_client_that_takes_a_little_now_and_then_is_not_given_time_again() {
 }
 
 #[test]
+fn messages_that_may_be_for_a_client_that_is_behind_wait() {
+    bounds::stop_clock_at(1);
+    let limits = Limits::default().max_buffered(1000);
+    let hub = Hub::builder().limits(limits).build();
+    let subjects: Vec<_> = (0..4).map(|_| join(&hub)).collect();
+    let [subject, new, publishes, echoes] = &subjects[..] else {
+        panic!("four have joined");
+    };
+    let waits = |subject: &Subject, first| {
+        let events = subject.joined.as_ref().unwrap().lifeline();
+        events.must_wait(first)
+    };
+    publishes.peer.publish("t", "x").unwrap();
+    assert!(!waits(new, true) && !waits(publishes, false));
+    subject.peer.subscribe("t").unwrap();
+    let mut batch = fill_and_block(subject);
+    subject.peer.send("x").unwrap();
+    assert!(!waits(new, true), "nobody has been told yet");
+    assert_eq!(publishes.peer.publish("t", "x").unwrap().behind, 1);
+    assert!(waits(new, true), "of this nothing is known");
+    assert!(waits(publishes, false), "this has published");
+    assert!(
+        !waits(echoes, false),
+        "this has said something, and not published"
+    );
+    // It catches up.
+    batch.advance(batch.bytes());
+    subject.outbox.written(&batch);
+    assert!(!waits(new, true) && !waits(publishes, false));
+}
+
+#[test]
 fn what_topics_keep_is_judged_when_they_are_left() {
     let limits = Limits::default().max_buffered(1 << 20);
     let hub = Hub::builder().limits(limits).build();
