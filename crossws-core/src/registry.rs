@@ -100,6 +100,9 @@ pub(crate) enum JoinError {
     TooManyNamespaces,
 }
 
+/// A namespace and its name.
+type Found<'a> = (&'a Arc<str>, &'a Arc<Namespace>);
+
 impl HubMap {
     /// Whether there is room for so many peers, the last of them in this namespace. Returns the
     /// namespace, if it exists.
@@ -108,7 +111,7 @@ impl HubMap {
         peers: usize,
         namespace: &str,
         limits: &Limits,
-    ) -> Result<Option<(&Arc<str>, &Arc<Namespace>)>, JoinError> {
+    ) -> Result<Option<Found<'_>>, JoinError> {
         if !limits.max_peers.allows(peers) {
             return Err(JoinError::TooManyPeers);
         }

@@ -304,10 +304,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
 
     fn next_waiting(&mut self) -> Option<Step> {
         let Some(next) = self.inbound.front() else {
-            return match self.closed {
-                Some(_) => Some(Step::Closed),
-                None => None,
-            };
+            return self.closed.as_ref().map(|_| Step::Closed);
         };
         if self.must_wait(next) {
             return None;
