@@ -179,7 +179,11 @@ impl<H: Hooks + ?Sized> fmt::Debug for Claim<H> {
 
 /// An upgrade that the hooks accepted. The adapter answers the client with
 /// [`headers`](Self::headers), then calls [`join`](Self::join). Dropped, it leaves no trace.
-pub struct Accepted<H: Hooks + ?Sized> {
+// A pointer, because it is handed on from future to future.
+pub struct Accepted<H: Hooks + ?Sized>(Box<Settled<H>>);
+
+/// What an upgrade has settled.
+struct Settled<H: Hooks + ?Sized> {
     ongoing: Ongoing,
     hooks: Arc<H>,
     request: UpgradeRequest,
@@ -225,8 +229,8 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             }
         }
         let is_path = upgrade.namespace.is_none();
-        let namespace = upgrade.namespace.or(by_path);
-        let name = namespace.as_deref().unwrap_or_else(|| request.path());
+        let asked = upgrade.namespace.or(by_path);
+        let name = asked.as_deref().unwrap_or_else(|| request.path());
         if !limits.max_name_len.allows(name.len()) {
             return Err(NamespaceTooLong {
                 is_path,
@@ -246,17 +250,15 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             .registry()
             .check(id, name, limits)
             .map_err(|error| error.into_rejection(id))?;
-        let namespace = match (shared, &namespace) {
-            (Some(shared), _) => shared,
-            (None, Some(namespace)) => Arc::clone(namespace),
-            (None, None) => Arc::from(name),
-        };
+        let namespace = shared
+            .or_else(|| asked.clone())
+            .unwrap_or_else(|| Arc::from(name));
         let deflate = match upgrade.take {
             // Whoever takes the stream reads frames without extensions.
             Some(_) => None,
             None => upgrade.deflate.unwrap_or(settings.deflate),
         };
-        Ok(Self {
+        Ok(Self(Box::new(Settled {
             ongoing,
             hooks,
             request,
@@ -271,40 +273,41 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             expiry: upgrade.expiry,
             gives_extensions,
             take: upgrade.take,
-        })
+        })))
     }
 
     /// The same upgrade, with hooks whose type is forgotten.
     pub(crate) fn erase(self) -> Accepted<SharedHooks> {
-        Accepted {
-            ongoing: self.ongoing,
-            hooks: Arc::new(SharedHooks::new(self.hooks)),
-            request: self.request,
-            id: self.id,
-            namespace: self.namespace,
-            headers: self.headers,
-            protocol: self.protocol,
-            context: self.context,
-            settings: self.settings,
-            topics: self.topics,
-            deflate: self.deflate,
-            expiry: self.expiry,
-            gives_extensions: self.gives_extensions,
-            take: self.take,
-        }
+        let settled = *self.0;
+        Accepted(Box::new(Settled {
+            hooks: Arc::new(SharedHooks::new(settled.hooks)),
+            ongoing: settled.ongoing,
+            request: settled.request,
+            id: settled.id,
+            namespace: settled.namespace,
+            headers: settled.headers,
+            protocol: settled.protocol,
+            context: settled.context,
+            settings: settled.settings,
+            topics: settled.topics,
+            deflate: settled.deflate,
+            expiry: settled.expiry,
+            gives_extensions: settled.gives_extensions,
+            take: settled.take,
+        }))
     }
 
     /// What the `upgrade` hook [takes](Upgrade::take) the connection for, if it does:
     /// [`Taken::run`] follows the 101, and no peer is made. `None` for an upgrade that becomes a peer.
     /// To be asked by an adapter that has said [`Claim::with_raw_streams`].
     pub fn taken<C: 'static>(&mut self) -> Option<Taken<C>> {
-        match self.take.take()?.for_connection() {
+        match self.0.take.take()?.for_connection() {
             Ok(run) => {
-                let ongoing = Ongoing::new(self.ongoing.hub());
-                Some(Taken::new(run, self.request.path(), ongoing))
+                let ongoing = Ongoing::new(self.0.ongoing.hub());
+                Some(Taken::new(run, self.0.request.path(), ongoing))
             }
             Err(take) => {
-                self.take = Some(take);
+                self.0.take = Some(take);
                 None
             }
         }
@@ -312,12 +315,12 @@ impl<H: Hooks + ?Sized> Accepted<H> {
 
     /// The headers for the 101, the chosen subprotocol among them.
     pub fn headers(&self) -> &HeaderMap {
-        &self.headers
+        &self.0.headers
     }
 
     /// The id that the peer will have.
     pub fn id(&self) -> PeerId {
-        self.id
+        self.0.id
     }
 
     /// What the peer will be, to be admitted where it will live: see [`Hub::admit`]. The wall
@@ -326,12 +329,13 @@ impl<H: Hooks + ?Sized> Accepted<H> {
     /// # Errors
     /// When the context does not convert to JSON.
     pub fn snapshot(&self, now: SystemTime) -> Result<Snapshot, PersistError> {
-        let mut snapshot = Snapshot::new(self.id, &self.namespace, &self.request, |_| true);
-        snapshot.set_route(&self.settings, self.hub().settings());
-        snapshot.protocol.clone_from(&self.protocol);
-        snapshot.context = self.context.to_stored()?;
-        snapshot.expires = self.expiry.moment(now).millis();
+        let mut snapshot = Snapshot::new(self.0.id, &self.0.namespace, &self.0.request, |_| true);
+        snapshot.set_route(&self.0.settings, self.hub().settings());
+        snapshot.protocol.clone_from(&self.0.protocol);
+        snapshot.context = self.0.context.to_stored()?;
+        snapshot.expires = self.0.expiry.moment(now).millis();
         snapshot.topics = self
+            .0
             .topics
             .iter()
             .map(|topic| (**topic).to_owned())
@@ -341,28 +345,28 @@ impl<H: Hooks + ?Sized> Accepted<H> {
 
     /// The volatile values that the peer will have; a snapshot leaves them behind.
     pub fn extensions(&self) -> &Extensions {
-        self.request.volatile()
+        self.0.request.volatile()
     }
 
     /// Returns whether the `upgrade` hook gave the peer volatile values, which a snapshot loses. What
     /// layers have attached is not among them: they attach it again where the peer will live.
     pub fn gives_extensions(&self) -> bool {
-        self.gives_extensions
+        self.0.gives_extensions
     }
 
     /// How messages are compressed if the client offers it; `None` for not at all.
     pub fn deflate(&self) -> Option<&Deflate> {
-        self.deflate.as_ref()
+        self.0.deflate.as_ref()
     }
 
     /// The hub that the peer will be connected to.
     pub fn hub(&self) -> &Hub {
-        self.ongoing.hub()
+        self.0.ongoing.hub()
     }
 
     /// What is configured for the connection: the route's settings, over the hub's.
     pub fn settings(&self) -> &Arc<Settings> {
-        &self.settings
+        &self.0.settings
     }
 
     /// Makes the peer: it is listed and can be sent to from here on; no hook has run.
@@ -372,51 +376,54 @@ impl<H: Hooks + ?Sized> Accepted<H> {
     /// was accepted; when the credentials have ended, or the transport cannot say when they do. A
     /// server that has already answered 101 closes with the frame.
     pub fn join(self, transport: impl Transport) -> Result<OpeningPeer<H>, CloseFrame> {
-        let ongoing = self.ongoing;
+        let accepted = *self.0;
+        let ongoing = accepted.ongoing;
         let hub = ongoing.hub().clone();
-        if let Some(take) = self.take {
+        if let Some(take) = accepted.take {
             tracing::error!(
                 ?take,
                 "an adapter has not given away the stream that it offered"
             );
             return Err(CloseFrame::new(CloseCode::ERROR, "internal error"));
         }
-        if self.expiry != Expiry::Never && !transport.capabilities().contains(Capabilities::EXPIRY)
+        if accepted.expiry != Expiry::Never
+            && !transport.capabilities().contains(Capabilities::EXPIRY)
         {
             // Never let in for longer than asked.
-            tracing::error!(peer = %self.id, "credentials that expire, on a transport that keeps no time");
+            tracing::error!(peer = %accepted.id, "credentials that expire, on a transport that keeps no time");
             return Err(CloseFrame::new(CloseCode::ERROR, "internal error"));
         }
-        let deflate = self.deflate.as_ref();
-        self.settings
-            .check(deflate, self.id, transport.capabilities())?;
+        let deflate = accepted.deflate.as_ref();
+        accepted
+            .settings
+            .check(deflate, accepted.id, transport.capabilities())?;
         let mut expiry = Moment::NEVER;
         // Most have none, and need no clock.
-        if self.expiry != Expiry::Never {
+        if accepted.expiry != Expiry::Never {
             let now = transport.now();
-            expiry = self.expiry.moment(now);
+            expiry = accepted.expiry.moment(now);
             if expiry.is_past(now) {
                 return Err(credentials_expired());
             }
         }
         let peer = Peer::new(Inner {
-            id: self.id,
-            namespace: self.namespace,
-            request: self.request,
-            protocol: Protocol::new(self.protocol),
-            context: self.context,
+            id: accepted.id,
+            namespace: accepted.namespace,
+            request: accepted.request,
+            protocol: Protocol::new(accepted.protocol),
+            context: accepted.context,
             expiry: MomentCell::new(expiry),
             sleepers: Sleepers::default(),
-            settings: SettingsCell::new(Arc::clone(&self.settings)),
+            settings: SettingsCell::new(Arc::clone(&accepted.settings)),
             transport: Box::new(transport),
             hub: hub.clone(),
             inbox: Inbox::default(),
             subscriptions: Subscriptions::default(),
             life: Life::default(),
         });
-        let membership = Membership::begin(peer, ongoing, &self.settings.limits)?;
+        let membership = Membership::begin(peer, ongoing, &accepted.settings.limits)?;
         hub.count_accepted();
-        for topic in self.topics {
+        for topic in accepted.topics {
             match membership.peer.subscribe(&topic) {
                 Ok(_) | Err(SubscribeError::Closed) => {}
                 // Others have taken the room since the upgrade was accepted.
@@ -431,13 +438,13 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             tracing::error!(peer = %membership.peer, %error, "closing a peer at once");
             CloseFrame::new(CloseCode::ERROR, "internal error")
         })?;
-        Ok(OpeningPeer::new(self.hooks, membership))
+        Ok(OpeningPeer::new(accepted.hooks, membership))
     }
 }
 
 impl<H: Hooks + ?Sized> fmt::Debug for Accepted<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Accepted({})", self.id)
+        write!(f, "Accepted({})", self.0.id)
     }
 }
 
@@ -470,6 +477,9 @@ struct NotOffered(String);
 
 /// Whether a peer may be subscribed to all of these.
 pub(crate) fn check_topics(topics: &[Arc<str>], limits: &Limits) -> Result<(), SubscribeError> {
+    if topics.is_empty() {
+        return Ok(());
+    }
     for topic in topics {
         limits.check_name(topic)?;
     }

@@ -154,6 +154,8 @@ pub struct Cursor {
     number: u64,
     key: Key,
     armed: bool,
+    /// The peer has left the topic: so much as `before` says waits, and nothing is added.
+    ended: bool,
 }
 
 /// A reader's place in its topic. The key may be another's later, the number is not.
@@ -171,6 +173,7 @@ impl Cursor {
             number: reader.number,
             key: reader.key,
             armed: true,
+            ended: false,
         }
     }
 
@@ -200,13 +203,31 @@ impl Cursor {
     /// of publications over several topics is kept.
     #[must_use = "a feed that is dropped gives up what it has not read"]
     pub fn take(mut self, before: u64, sorted: bool, into: &mut Vec<LogSlice>) -> Option<Self> {
-        self.armed = self.topic.take(self.reader(), before, sorted, into);
+        let left = self.topic.take(self.reader(), before, sorted, into);
+        if let Some(Some(rest)) = left {
+            self.ends_behind(rest);
+        }
+        self.armed = left.is_some();
         self.armed.then_some(self)
+    }
+
+    /// Returns whether this is the feed that is asked about.
+    pub fn is_of(&self, backlog: &Backlog) -> bool {
+        Arc::ptr_eq(&self.topic, &backlog.topic) && self.reader() == backlog.reader
+    }
+
+    /// The peer has left the topic, and so much waits: what [`Backlog::rest`] has said.
+    pub fn ends_behind(&mut self, rest: QueueSize) {
+        self.before = rest;
+        self.ended = true;
     }
 
     /// At most how much there is to read: without a lock, so also under one. The reader's own
     /// publications count.
     pub fn at_most(&self) -> QueueSize {
+        if self.ended {
+            return self.before;
+        }
         self.topic.published().since(self.before)
     }
 
@@ -261,6 +282,12 @@ impl Backlog {
     /// How much there is to read now: nothing once the feed is gone. Locks the topic.
     pub fn lag(&self) -> QueueSize {
         self.topic.lag(self.reader)
+    }
+
+    /// Returns how much there is to read if the peer has left the topic: nothing is added to that. Locks
+    /// the topic.
+    pub fn rest(&self) -> Option<QueueSize> {
+        self.topic.rest(self.reader)
     }
 
     /// Returns how many bytes stay in memory because of this reader, if its peer has left the topic: a

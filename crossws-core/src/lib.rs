@@ -18,6 +18,7 @@
 
 pub mod adapter;
 mod api;
+mod behind;
 #[cfg(feature = "http")]
 mod body;
 mod bounds;

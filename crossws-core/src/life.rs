@@ -2,7 +2,7 @@
 
 use crate::ClosedBy;
 use crate::sync::Event;
-use crate::sync::atomic::{AtomicU8, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 /// Where a connection is, with the numbers of the browser's `readyState`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,10 @@ pub(crate) enum End {
 pub(crate) struct Life {
     /// [`OPEN`], or an [`End`]; and [`OVER`].
     phase: AtomicU8,
+    /// It has published something.
+    publishes: AtomicBool,
+    /// It is listed among those who are behind.
+    listed_behind: AtomicBool,
     ended: Event,
     drained: Event,
 }
@@ -72,6 +76,20 @@ impl Life {
             EXPIRY => Some(ClosedBy::Timeout),
             _ => None,
         }
+    }
+
+    /// It publishes.
+    pub(crate) fn set_publishes(&self) {
+        self.publishes.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn publishes(&self) -> bool {
+        self.publishes.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether it is listed among those who are behind. Returns whether it was.
+    pub(crate) fn is_listed_behind(&self, listed: bool) -> bool {
+        self.listed_behind.swap(listed, Ordering::AcqRel)
     }
 
     /// To be asked for before the state is looked at, so that no end is missed.

@@ -115,14 +115,14 @@ impl Total {
 }
 
 impl Log {
-    /// Appends a message, which `encode` writes. Answers its length.
+    /// Appends a message, which `encode` writes, behind a [`mark`](Self::mark) that was just made.
+    /// Answers its length.
     pub(crate) fn append(
         &mut self,
         seq: u64,
         author: Option<Key>,
         encode: impl FnOnce(&mut Vec<u8>),
     ) -> usize {
-        self.close_full();
         let Tail { bytes, index, .. } = &mut self.tail;
         if bytes.capacity() == 0 {
             bytes.reserve(self.hint.bytes);

@@ -24,8 +24,8 @@ use crate::tasks::{HookOutput, Inbox};
 use crate::to::Target;
 use crate::transport::{Settled, Transport};
 use crate::{
-    Api, Capabilities, CloseCode, CloseFrame, ClosedBy, ControlError, DecodeError, Expiry,
-    ExpiryError, Extensions, IntoMessage, NotAttached, PeerId, PersistError, PublishError,
+    Api, Capabilities, CloseCode, CloseFrame, ClosedBy, ControlError, DRAIN_MARK, DecodeError,
+    Expiry, ExpiryError, Extensions, IntoMessage, NotAttached, PeerId, PersistError, PublishError,
     Published, SendError, SendOptions, Sent, Settings, SubscribeError, To, Topics, UpgradeRequest,
     Utf8Bytes,
 };
@@ -119,6 +119,10 @@ impl Peer {
 
     pub(crate) fn namespace_shared(&self) -> &Arc<str> {
         &self.0.namespace
+    }
+
+    pub(crate) fn life(&self) -> &Life {
+        &self.0.life
     }
 
     pub(crate) fn inbox(&self) -> &Inbox {
@@ -371,7 +375,18 @@ impl Peer {
         if self.state() != PeerState::Open {
             return Err(SendError::Closed(message));
         }
-        self.0.transport.send(message, options)
+        let sent = self.0.transport.send(message, options);
+        if matches!(sent, Ok(Sent::Queued { bytes }) if bytes > DRAIN_MARK) {
+            self.note_behind();
+        }
+        sent
+    }
+
+    #[cold]
+    fn note_behind(&self) {
+        if self.is_behind() {
+            self.0.hub.registry().behind_peers().add(self);
+        }
     }
 
     /// Queues a ping with up to 125 bytes.
@@ -420,7 +435,8 @@ impl Peer {
     /// [`Limits::max_queued`](crate::Limits::max_queued)), and it has not had long to catch up.
     ///
     /// A client that reads catches up within milliseconds, or a little longer on a busy machine. One
-    /// that has not after a tenth of a second is not waited for: false from then on until it has.
+    /// that has not after 300 ms is not waited for: false from then on until it has taken a quarter of a
+    /// bound.
     /// False on transports that do not know.
     pub fn is_behind(&self) -> bool {
         self.0.transport.is_behind()
@@ -484,17 +500,17 @@ impl Peer {
     }
 
     fn close_with(&self, frame: CloseFrame, end: End) {
-        if self.begin_close(frame, end) {
-            self.0.inbox.wake();
+        if let Some(hooks) = self.begin_close(frame, end) {
+            self.wake_for(hooks);
             self.0.transport.wake();
         }
     }
 
-    /// Closes the connection as far as that needs no task of its own: that is to be woken when this
-    /// returns `true`.
-    fn begin_close(&self, frame: CloseFrame, end: End) -> bool {
+    /// Closes the connection as far as that needs no task of its own: that is to be woken if this is
+    /// the first end, for so many hooks.
+    fn begin_close(&self, frame: CloseFrame, end: End) -> Option<usize> {
         let first = self.end_asleep(end);
-        if first {
+        if first.is_some() {
             self.0.transport.close(frame);
         }
         first
@@ -506,17 +522,23 @@ impl Peer {
         let close = |peer: &Self| {
             let first = peer.begin_close(frame.clone(), end);
             // With a flusher the session runs in the task that the group wakes.
-            if first && peer.0.transport.flusher().is_none() {
-                peer.0.inbox.wake();
+            if let Some(hooks) = first
+                && peer.0.transport.flusher().is_none()
+            {
+                peer.wake_for(hooks);
             }
-            first
+            first.is_some()
         };
         Asleep::new(peers.into_iter().filter(close).collect()).hand_on();
     }
 
     /// See [`Transport::settle`].
     pub(crate) fn settle(&self) -> Settled {
-        let settled = self.0.transport.settle();
+        self.settled(self.0.transport.settle())
+    }
+
+    /// Tells those who wait for it what was written.
+    fn settled(&self, settled: Settled) -> Settled {
         if settled.wrote {
             self.notify_drained();
         }
@@ -533,28 +555,36 @@ impl Peer {
     /// its end is told. Answers whether this call was the first.
     fn end(&self, end: End) -> bool {
         let first = self.end_asleep(end);
-        if first {
-            self.0.inbox.wake();
+        if let Some(hooks) = first {
+            self.wake_for(hooks);
         }
-        first
+        first.is_some()
     }
 
-    /// As [`end`](Self::end), without waking the session for the hooks that are left to be run.
-    fn end_asleep(&self, end: End) -> bool {
+    /// As [`end`](Self::end), without waking the session for the hooks that are left to be run: how
+    /// many it returns, if it is the first.
+    fn end_asleep(&self, end: End) -> Option<usize> {
         if !self.0.life.end(end) {
-            return false;
+            return None;
         }
-        let topics = self.topics();
-        self.0.hub.registry().leave(self);
-        for topic in topics {
-            let joined = false;
+        let topics = self.0.hub.registry().leave(self);
+        let hooks = topics.len();
+        for (topic, _) in topics {
+            let (topic, joined) = (topic.shared_name(), false);
             self.0
                 .inbox
                 .leave(Notice(Kind::Subscription { topic, joined }));
         }
         self.0.life.notify_ended();
         self.0.sleepers.ring(None);
-        true
+        Some(hooks)
+    }
+
+    /// Wakes the session, if so many hooks are left to be run.
+    fn wake_for(&self, hooks: usize) {
+        if hooks > 0 {
+            self.0.inbox.wake();
+        }
     }
 
     /// Subscribes to a topic of the peer's namespace. `Ok(false)` if it already was.
@@ -585,6 +615,9 @@ impl Peer {
         let topic = topic.as_ref();
         let left = self.0.subscriptions.get(topic);
         let was = self.0.hub.registry().unsubscribe(self, topic);
+        if was {
+            self.settled(self.0.transport.left());
+        }
         if was && let Some((topic, _)) = left {
             self.subscription(topic.shared_name(), false);
         }
@@ -737,6 +770,7 @@ impl Peer {
 
     /// Whether the transport has topics.
     pub(crate) fn check_publishes(&self) -> Result<(), PublishError> {
+        self.0.life.set_publishes();
         match self.capabilities().contains(Capabilities::PUBSUB) {
             true => Ok(()),
             false => Err(PublishError::Unsupported),

@@ -56,20 +56,32 @@ impl Publication {
 
     /// The message in a wire format: computed once for each, and shared.
     pub fn encoded(&self, wire: Wire) -> Bytes {
-        let encode = || {
-            let mut bytes = Vec::new();
-            wire.append(self, &mut bytes);
-            Bytes::from(bytes)
-        };
-        let (first, bytes) = self.encoded.get_or_init(|| (wire, encode()));
+        self.with_encoded(wire, Bytes::clone)
+    }
+
+    /// As [`encoded`](Self::encoded), for who only looks at it, or copies what is short.
+    #[inline]
+    pub fn with_encoded<R>(&self, wire: Wire, read: impl FnOnce(&Bytes) -> R) -> R {
+        let (first, bytes) = self.encoded.get_or_init(|| (wire, self.encode(wire)));
         if *first == wire {
-            return bytes.clone();
+            return read(bytes);
         }
+        read(&self.encoded_too(wire))
+    }
+
+    fn encode(&self, wire: Wire) -> Bytes {
+        let mut bytes = Vec::new();
+        wire.append(self, &mut bytes);
+        Bytes::from(bytes)
+    }
+
+    /// In a format that is not the first.
+    fn encoded_too(&self, wire: Wire) -> Bytes {
         let mut others = self.others.lock();
         if let Some((_, bytes)) = others.iter().find(|(other, _)| *other == wire) {
             return bytes.clone();
         }
-        let bytes = encode();
+        let bytes = self.encode(wire);
         others.push((wire, bytes.clone()));
         bytes
     }

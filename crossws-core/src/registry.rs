@@ -17,11 +17,13 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::adapter::Publication;
+use crate::behind::Behind;
 use crate::budget::Budget;
 use crate::cursor::Sequence;
 use crate::flusher::Asleep;
 use crate::members::Key;
 use crate::route_members::Routes;
+use crate::subscriptions;
 use crate::sync::Mutex;
 use crate::topic::{Audience, Several, Told, Topic};
 use crate::{Limits, Peer, PeerId, Published, SubscribeError, Topics};
@@ -35,6 +37,7 @@ pub(crate) struct Registry {
     /// How many topics all namespaces have together.
     topics: Budget,
     routes: Routes,
+    behind: Behind,
 }
 
 #[derive(Default)]
@@ -111,19 +114,26 @@ pub(crate) enum JoinError {
     TooManyNamespaces,
 }
 
+/// A namespace and its name.
+type Found<'a> = (&'a Arc<str>, &'a Arc<Namespace>);
+
 impl HubMap {
-    fn check(&self, id: PeerId, namespace: &str, limits: &Limits) -> Result<(), JoinError> {
-        if self.peers.contains(&id) {
-            Err(JoinError::DuplicateId)
-        } else if !limits.max_peers.allows(self.peers.len() + 1) {
-            Err(JoinError::TooManyPeers)
-        } else if !self.namespaces.contains_key(namespace)
-            && !limits.max_namespaces.allows(self.namespaces.len() + 1)
-        {
-            Err(JoinError::TooManyNamespaces)
-        } else {
-            Ok(())
+    /// Whether there is room for so many peers, the last of them in this namespace. Returns the
+    /// namespace, if it exists.
+    fn check(
+        &self,
+        peers: usize,
+        namespace: &str,
+        limits: &Limits,
+    ) -> Result<Option<Found<'_>>, JoinError> {
+        if !limits.max_peers.allows(peers) {
+            return Err(JoinError::TooManyPeers);
         }
+        let found = self.namespaces.get_key_value(namespace);
+        if found.is_none() && !limits.max_namespaces.allows(self.namespaces.len() + 1) {
+            return Err(JoinError::TooManyNamespaces);
+        }
+        Ok(found)
     }
 }
 
@@ -137,21 +147,36 @@ impl Registry {
         limits: &Limits,
     ) -> Result<Option<Arc<str>>, JoinError> {
         let hub = self.hub.lock();
-        hub.check(id, namespace, limits)?;
-        let found = hub.namespaces.get_key_value(namespace);
+        if hub.peers.contains(&id) {
+            return Err(JoinError::DuplicateId);
+        }
+        let found = hub.check(hub.peers.len() + 1, namespace, limits)?;
         Ok(found.map(|(name, _)| Arc::clone(name)))
     }
 
     pub(crate) fn join(&self, peer: &Peer, limits: &Limits) -> Result<(), JoinError> {
         let mut guard = self.hub.lock();
         let hub = &mut *guard;
-        hub.check(peer.id(), peer.namespace(), limits)?;
-        let name = Arc::clone(peer.namespace_shared());
-        let namespace = hub.namespaces.entry(name).or_default();
+        // The caller holds another handle: none of these is the last.
+        if !hub.peers.insert(ById(peer.clone())) {
+            return Err(JoinError::DuplicateId);
+        }
+        let found = match hub.check(hub.peers.len(), peer.namespace(), limits) {
+            Ok(found) => found.map(|(_, namespace)| Arc::clone(namespace)),
+            Err(full) => {
+                hub.peers.remove(peer.id_ref());
+                return Err(full);
+            }
+        };
+        let namespace = found.unwrap_or_else(|| {
+            let namespace = Arc::<Namespace>::default();
+            let name = Arc::clone(peer.namespace_shared());
+            hub.namespaces.insert(name, Arc::clone(&namespace));
+            namespace
+        });
         let remember = |key| peer.subscriptions().join(key);
         // Nobody has its handle yet who could make it leave.
         namespace.everyone.insert(peer, remember);
-        hub.peers.insert(ById(peer.clone()));
         drop(guard);
         self.join_route(peer);
         Ok(())
@@ -177,12 +202,16 @@ impl Registry {
     }
 
     /// Takes the peer out of every list and topic. Whoever calls this, it is in none when this returns,
-    /// also if another thread is taking it out right now.
-    pub(crate) fn leave(&self, peer: &Peer) {
+    /// also if another thread is taking it out right now. Returns the topics that it was in, unless that
+    /// thread is done.
+    pub(crate) fn leave(&self, peer: &Peer) -> subscriptions::Topics {
+        if peer.subscriptions().has_left() {
+            return subscriptions::Topics::new();
+        }
         // Handles and topics are dropped without a lock: the last one runs user code.
         let (found, namespace) = self.take(peer);
         let Some(namespace) = namespace else {
-            return;
+            return subscriptions::Topics::new();
         };
         let mut gone = SmallVec::<[Peer; 4]>::new();
         gone.extend(found);
@@ -199,6 +228,7 @@ impl Registry {
         if namespace.everyone.is_empty() {
             self.forget(peer.namespace());
         }
+        topics
     }
 
     /// Takes the peer out of the hub's map, if it is there. Returns its handle there, and its namespace.
@@ -273,6 +303,9 @@ impl Registry {
         topics: &[Arc<str>],
         limits: &Limits,
     ) -> bool {
+        if topics.is_empty() {
+            return true;
+        }
         let room = limits.max_hub_topics.get();
         let room = room.saturating_sub(self.topics.used());
         if topics.len() <= room {
@@ -391,14 +424,14 @@ impl Registry {
                 }
             }
         });
-        Self::tell(told)
+        self.tell(told)
     }
 
     /// As [`publish`](Self::publish), to the connections of a route.
     pub(crate) fn publish_to_route(&self, route: &str, publication: &Publication) -> Published {
         let mut told = Told::default();
         self.routes.publish(route, publication, &mut told);
-        Self::tell(told)
+        self.tell(told)
     }
 
     /// As [`publish`](Self::publish), to the peers that these name: each is handed the message.
@@ -419,27 +452,37 @@ impl Registry {
             let audience = Audience::new(any, namespace.several(not_to));
             audience.publish(except, publication, &mut told);
         });
-        Self::tell(told)
+        self.tell(told)
     }
 
     /// Wakes and writes what a publication has left to be done without a lock.
     #[inline]
-    fn tell(mut told: Told) -> Published {
-        Asleep::new(told.asleep).hand_on();
+    fn tell(&self, mut told: Told) -> Published {
+        if !told.asleep.is_empty() {
+            Asleep::new(told.asleep).hand_on();
+        }
         if !told.grown.is_empty() {
-            Self::settle(told.grown, &mut told.published);
+            self.settle(told.grown, &mut told.published);
         }
         told.published
     }
 
     #[cold]
-    fn settle(grown: Vec<Peer>, published: &mut Published) {
+    fn settle(&self, grown: Vec<Peer>, published: &mut Published) {
         for peer in grown {
             let settled = peer.settle();
             published.queued -= usize::from(settled.closed && published.queued > 0);
             published.dropped += settled.lost;
-            published.behind += usize::from(settled.behind);
+            if settled.behind {
+                published.behind += 1;
+                self.behind.add(&peer);
+            }
         }
+    }
+
+    /// Who is behind.
+    pub(crate) fn behind_peers(&self) -> &Behind {
+        &self.behind
     }
 
     fn namespace_of(&self, peer: &Peer) -> Option<Arc<Namespace>> {

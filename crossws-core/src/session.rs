@@ -96,6 +96,18 @@ impl PeerEvents {
         self.0.notify_drained();
     }
 
+    /// Whether the peer's next message must wait, because somebody in its namespace is behind
+    /// ([`Transport::is_behind`](crate::adapter::Transport::is_behind)) to whom it may write: it has
+    /// published before, or `may_write` says so of a peer of which nothing is known yet. Cheap while
+    /// nobody is behind.
+    #[inline]
+    pub fn must_wait(&self, may_write: bool) -> bool {
+        let behind = self.0.hub().registry().behind_peers();
+        !behind.is_empty()
+            && (may_write || self.0.life().publishes())
+            && behind.any(self.0.namespace())
+    }
+
     /// When the peer's credentials or the first of its [sleeps](Peer::sleep) end, by the wall clock.
     /// The adapter keeps that time, as with
     /// [`Liveness::credentials`](crate::adapter::Liveness::credentials), and then calls

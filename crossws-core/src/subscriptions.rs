@@ -46,6 +46,9 @@ impl Stay {
     }
 }
 
+/// So many topics are looked through one by one.
+const FEW: usize = 8;
+
 /// Topics, and the keys in them.
 pub(crate) type Topics = SmallVec<[(Arc<Topic>, Key); 1]>;
 
@@ -90,7 +93,16 @@ impl Subscriptions {
         let mut state = self.0.lock();
         let key = state.stay.key();
         state.stay = Stay::Leaving(key);
-        (key, state.topics.clone())
+        let topics = match state.topics.is_empty() {
+            true => Topics::new(),
+            false => state.topics.clone(),
+        };
+        (key, topics)
+    }
+
+    /// Whether the peer has left everything, or was never anywhere and will not be.
+    pub(crate) fn has_left(&self) -> bool {
+        matches!(self.0.lock().stay, Stay::Leaving(None))
     }
 
     /// The peer has left everything.
@@ -169,9 +181,13 @@ impl Subscriptions {
         if topic.is_everyone() {
             return state.stay.key();
         }
-        let at = state.find(topic.name()).ok()?;
-        let (_, key) = state.topics.get(at)?;
-        Some(*key)
+        let is_it = |(found, _): &&(Arc<Topic>, Key)| std::ptr::eq(Arc::as_ptr(found), topic);
+        let found = match state.topics.len() {
+            // Nearly always: names take longer to compare.
+            ..=FEW => state.topics.iter().find(is_it),
+            _ => state.topics.get(state.find(topic.name()).ok()?),
+        };
+        Some(found?.1)
     }
 
     /// As it is now, for several questions.

@@ -90,7 +90,7 @@ pub(crate) struct Told {
 
 impl Told {
     /// Counts what became of the message at one subscriber.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn count(&mut self, peer: &Peer, receipt: Receipt) {
         self.published.dropped += receipt.dropped;
         if receipt.wake {
@@ -285,18 +285,16 @@ impl Topic {
         self.messages.store(end.messages, Ordering::Release);
     }
 
-    /// See [`Cursor::take`]. Answers whether there is more.
+    /// See [`Cursor::take`]. If there is more, answers with how much that is where the reader has left.
     pub(crate) fn take(
         &self,
         reader: Reader,
         before: u64,
         sorted: bool,
         into: &mut Vec<LogSlice>,
-    ) -> bool {
+    ) -> Option<Option<QueueSize>> {
         let mut state = self.state.lock();
-        let Some(reading) = state.reading(reader) else {
-            return false;
-        };
+        let reading = state.reading(reader)?;
         let slices = match sorted {
             true => Slices::Consecutive,
             false => Slices::Adjacent,
@@ -304,7 +302,7 @@ impl Topic {
         if let Some(rest) = &mut reading.rest
             && rest.read(before, slices, into)
         {
-            return true;
+            return Some(Some(rest.lag()));
         }
         let (lane, member) = (reading.lane, reading.member);
         if let Some(cursor) = reading.cursor.take()
@@ -316,11 +314,11 @@ impl Topic {
                 && let Some(reading) = state.reading(reader)
             {
                 reading.cursor = left;
-                return true;
+                return Some(None);
             }
         }
         state.rest(reader);
-        false
+        None
     }
 
     /// Arranges for every reader to be asked at the next publication.
@@ -362,6 +360,13 @@ impl Topic {
             }
             _ => QueueSize::default(),
         }
+    }
+
+    /// Returns what waits for a reader that has left.
+    pub(crate) fn rest(&self, reader: Reader) -> Option<QueueSize> {
+        let mut state = self.state.lock();
+        let reading = state.reading(reader)?;
+        reading.rest.as_ref().map(|rest| rest.lag())
     }
 
     /// Returns how many bytes stay in memory because of a reader, if it has left: chunks of the log

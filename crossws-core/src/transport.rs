@@ -88,6 +88,13 @@ pub trait Transport: MaybeSend + MaybeSync + 'static {
         Settled::default()
     }
 
+    /// The peer has left a topic of which something may wait for this transport: nothing is added to that,
+    /// but it stays in memory in whole pieces. To be looked after as in [`settle`](Self::settle).
+    /// Called outside all locks.
+    fn left(&self) -> Settled {
+        Settled::default()
+    }
+
     /// Arranges for what `publish` queued, `news` announced, or `close` asked for to be written. Called
     /// after the former two when they asked for it.
     fn wake(&self);

@@ -88,6 +88,15 @@ impl Batch {
         Some((before, len))
     }
 
+    /// As [`push_encoded`](Self::push_encoded), of frames that somebody else keeps.
+    pub(crate) fn push_shared(&mut self, frames: &Bytes, count: usize) {
+        if frames.len() < SHARE_FROM {
+            self.push_back(frames, count);
+        } else {
+            self.push_encoded(frames.clone(), count);
+        }
+    }
+
     /// Moves so much of the front of this batch, whole frames, to the end of another.
     pub(crate) fn move_front(&mut self, to: &mut Self, bytes: usize, frames: usize) {
         let mut left = bytes;

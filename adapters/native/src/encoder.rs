@@ -33,6 +33,11 @@ impl Encoder {
         }
     }
 
+    /// Whether messages become frames as they are.
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(self, Self::Plain)
+    }
+
     /// The format of logs that this connection can read: any but one of its own.
     pub(crate) fn wire(&self) -> Option<Wire> {
         match self {
@@ -93,10 +98,9 @@ impl Encoder {
     pub(crate) fn publish(&self, outbox: &Outbox, publication: &Publication) -> Receipt {
         let message = publication.message();
         match self.wire() {
-            Some(wire) => {
-                let frame = publication.encoded(wire);
-                outbox.enqueue(message.len(), |batch| batch.push_encoded(frame, 1))
-            }
+            Some(wire) => publication.with_encoded(wire, |frame| {
+                outbox.enqueue(message.len(), |batch| batch.push_shared(frame, 1))
+            }),
             None => self.send(outbox, message, publication.may_compress()),
         }
     }

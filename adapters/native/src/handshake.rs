@@ -85,12 +85,32 @@ impl Lookup for HeaderMap {
 /// Those of a head as it was parsed, where a few are found sooner than a map of them is made.
 impl Lookup for [httparse::Header<'_>] {
     fn values(&self, name: &HeaderName) -> impl Iterator<Item = &[u8]> {
-        let name = name.as_str();
-        self.iter()
-            .filter(move |header| {
-                header.name.len() == name.len() && header.name.eq_ignore_ascii_case(name)
-            })
-            .map(|header| header.value)
+        Values {
+            rest: self.iter(),
+            name: name.as_str(),
+        }
+    }
+}
+
+/// As `filter`, whose closure the compiler calls for every header.
+struct Values<'a, 'n> {
+    rest: std::slice::Iter<'a, httparse::Header<'a>>,
+    name: &'n str,
+}
+
+impl<'a> Iterator for Values<'a, '_> {
+    type Item = &'a [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let name = self.name;
+        let is_it = |found: &str| found.len() == name.len() && found.eq_ignore_ascii_case(name);
+        loop {
+            let header = self.rest.next()?;
+            if is_it(header.name) {
+                return Some(header.value);
+            }
+        }
     }
 }
 

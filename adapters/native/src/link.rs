@@ -143,6 +143,8 @@ pub(crate) struct Link<I, R: Runtime> {
 
     /// A drop ends the stream in order.
     ends_on_drop: bool,
+    /// A message of the client's has come to its hook.
+    has_spoken: bool,
     /// The last hook has let others' queues grow: the turn is over, and these are waited for.
     grown: Option<Box<Grown>>,
     /// No hook is to run any more: when this is done it is dropped.
@@ -192,6 +194,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             has_ended: false,
             alarm: Alarm::new(),
             ends_on_drop: false,
+            has_spoken: false,
             grown: None,
             alone: false,
             phase: Phase::Open,
@@ -236,14 +239,28 @@ impl<I: Io, R: Runtime> Link<I, R> {
         self.grown.is_some()
     }
 
+    /// Returns whether the next is a message that must wait for clients to whom its hook may write, so
+    /// that [`pace`](Self::pace) must be called.
+    #[inline]
+    pub(crate) fn must_wait_for_others(&mut self, next: &Step) -> bool {
+        let is_message = matches!(next, Step::Message(_));
+        let first = is_message && !std::mem::replace(&mut self.has_spoken, true);
+        let others = self.lifeline.as_ref();
+        is_message && others.is_some_and(|others| others.must_wait(first))
+    }
+
     /// Waits for the clients that were sent more than they take, while the socket goes on.
     pub(crate) async fn pace(&mut self) {
-        if let Some(mut grown) = self.grown.take()
-            && pace::must_wait(&mut grown)
-        {
-            let runtime = self.runtime.clone();
-            self.beside(Box::pin(pace::wait(*grown, runtime))).await;
+        let mut grown = self.grown.take();
+        let Some(others) = self.lifeline.clone() else {
+            return;
+        };
+        let others = move || others.must_wait(true);
+        if !pace::must_wait(&mut grown) && !others() {
+            return;
         }
+        let wait = pace::wait(grown, others, self.runtime.clone());
+        self.beside(Box::pin(wait)).await;
     }
 
     /// Runs the socket alone until the connection is over. The drop of this follows.
@@ -295,7 +312,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
 
     fn next_waiting(&mut self) -> Option<Step> {
         let Some(next) = self.inbound.front() else {
-            return self.closed.is_some().then_some(Step::Closed);
+            return self.closed.as_ref().map(|_| Step::Closed);
         };
         if self.must_wait(next) {
             return None;
@@ -487,11 +504,11 @@ impl<I: Io, R: Runtime, F: Future> Future for Beside<'_, I, R, F> {
         this.link.outbox.stay_awake();
         pace::begin_hook();
         let output = this.future.poll(cx);
-        let grown = pace::end_hook();
+        if let Some(grown) = pace::end_hook() {
+            pace::add(&mut this.link.grown, grown);
+        }
         if output.is_pending() {
             this.link.poll(cx);
-        } else if grown.is_some() {
-            this.link.grown = grown;
         }
         output
     }

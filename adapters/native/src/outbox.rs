@@ -1,6 +1,6 @@
 //! The way out of one connection: what every thread may queue into, and its pump empties.
 
-mod bounds;
+pub(crate) mod bounds;
 #[cfg(test)]
 pub(crate) mod joined;
 mod lost;
@@ -17,7 +17,7 @@ use std::task::Waker;
 use atomic_waker::AtomicWaker;
 use bytes::{Bytes, BytesMut};
 use crossws_core::adapter::{Allowance, Backlog, Cursor, Receipt};
-use crossws_core::{CloseCode, CloseFrame, ControlError, Limits, Overflow};
+use crossws_core::{CloseCode, CloseFrame, ControlError, DRAIN_MARK, Limits, Overflow};
 use futures_task::ArcWake;
 use smallvec::SmallVec;
 
@@ -26,7 +26,7 @@ use self::queue::Queue;
 use self::special::{Controls, Special};
 use crate::batch::Batch;
 use crate::crew::Crew;
-use crate::frame::{Opcode, put_close};
+use crate::frame::{MAX_HEADER, Opcode, put_close};
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 use crate::timers::Timers;
@@ -70,7 +70,9 @@ struct State {
     queue: Queue,
     /// What the pump has taken and not yet written.
     taken_bytes: usize,
-    taken_frames: usize,
+    taken_frames: u32,
+    /// How much the client has taken since it was given time, in parts of a bound.
+    progress: u32,
     /// Pings of ours that were taken, and not answered yet.
     unanswered: u16,
     overflow: Overflow,
@@ -79,14 +81,33 @@ struct State {
     special: Special,
     /// Nothing more is queued; what was is still sent.
     closing: bool,
-    overflowed: bool,
-    /// It was closed as a slow consumer's.
-    slow: bool,
+    slow: Slow,
     /// What is still to be fetched is not for this client any more.
     gives_up: bool,
     terminated: bool,
     dropped: u64,
     lost: Lost,
+}
+
+/// Whether the connection is closed as a slow consumer's.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Slow {
+    #[default]
+    No,
+    /// The pump is to be told.
+    Unsaid,
+    Said,
+}
+
+impl Slow {
+    /// Whether the pump is to be told, once.
+    fn say(&mut self) -> bool {
+        let unsaid = *self == Self::Unsaid;
+        if unsaid {
+            *self = Self::Said;
+        }
+        unsaid
+    }
 }
 
 /// What the pump learns when it takes.
@@ -112,13 +133,13 @@ impl Outbox {
                 queue: Queue::default(),
                 taken_bytes: 0,
                 taken_frames: 0,
+                progress: 0,
                 unanswered: 0,
                 overflow: limits.overflow,
                 stale: false,
                 special: Special::default(),
                 closing: false,
-                overflowed: false,
-                slow: false,
+                slow: Slow::No,
                 gives_up: false,
                 terminated: false,
                 dropped: 0,
@@ -249,7 +270,7 @@ impl Outbox {
         let mut state = self.take_frames(state, batch);
         let mut taken = Taken {
             close: None,
-            overflowed: std::mem::take(&mut state.overflowed),
+            overflowed: state.slow.say(),
             terminated: state.terminated,
         };
         // The last thing: behind what was sent, published and asked while the pump fetched.
@@ -326,8 +347,7 @@ impl Outbox {
 
     /// What was taken still counts, until it is written.
     fn hold(&self, state: &mut State, batch: &Batch) {
-        state.taken_bytes = batch.bytes();
-        state.taken_frames = batch.frames();
+        state.set_taken(batch);
         self.note(batch.bytes(), batch.frames());
     }
 
@@ -352,8 +372,8 @@ impl Outbox {
         drop(feeds);
         let mut state = self.state.lock();
         match state.slow {
-            true => self.note_lost(&mut state, lost),
-            false => state.dropped += lost,
+            Slow::No => state.dropped += lost,
+            Slow::Unsaid | Slow::Said => self.note_lost(&mut state, lost),
         }
         lost
     }
@@ -363,7 +383,7 @@ impl Outbox {
         let mut state = self.state.lock();
         Taken {
             close: state.special.close().cloned(),
-            overflowed: std::mem::take(&mut state.overflowed),
+            overflowed: state.slow.say(),
             terminated: state.terminated,
         }
     }
@@ -395,29 +415,26 @@ impl Outbox {
     #[inline]
     pub(crate) fn written(&self, left: &Batch) {
         let mut state = self.state.lock();
-        state.taken_bytes = left.bytes();
-        state.taken_frames = left.frames();
+        let before = (state.taken_bytes, state.taken_frames as usize);
+        state.set_taken(left);
         state.stale = false;
         if self.is_blocked() || self.behind_until.load(Ordering::Relaxed) != bounds::NOT_BEHIND {
-            self.unblock(&state);
+            self.unblock(&mut state, before);
         }
     }
 
     #[cold]
-    fn unblock(&self, state: &State) {
+    fn unblock(&self, state: &mut State, (bytes, frames): (usize, usize)) {
         self.flags.fetch_and(!BLOCKED, Ordering::Relaxed);
-        let (bytes, frames) = state.waiting();
-        if !self.is_half(bytes, frames) {
-            self.behind_until
-                .store(bounds::NOT_BEHIND, Ordering::Relaxed);
-        }
+        let bytes = bytes.saturating_sub(state.taken_bytes);
+        let frames = frames.saturating_sub(state.taken_frames as usize);
+        self.has_taken(state, bytes, frames);
     }
 
     /// So many messages that were taken are not written any more.
     pub(crate) fn discarded(&self, lost: usize, left: &Batch) {
         let mut state = self.state.lock();
-        state.taken_bytes = left.bytes();
-        state.taken_frames = left.frames();
+        state.set_taken(left);
         self.note_lost(&mut state, lost as u64);
     }
 
@@ -511,9 +528,9 @@ impl Outbox {
         state.queue.announce(feed);
         let room = if self.is_blocked() {
             let (bytes, frames) = state.waiting();
-            let room = self.room(&state, bytes, frames);
-            let settle = room.settle || self.must_look_at_kept(state.queue.feeds());
-            room.with_settle(settle)
+            let settle = self.has_grown(bytes, frames);
+            let settle = settle || self.must_look_at_kept(state.queue.feeds());
+            self.room(&state, bytes, frames).with_settle(settle)
         } else {
             self.first_room(&state)
         };
@@ -530,12 +547,51 @@ impl Outbox {
         }
         let (bytes, frames) = state.waiting();
         // What its own peer publishes is not for it, but kept for it: it is made to read first.
-        self.note(bytes, frames);
-        self.room(&state, bytes, frames)
+        let settle = self.has_grown(bytes, frames);
+        self.room(&state, bytes, frames).with_settle(settle)
+    }
+
+    /// The peer has left topics, of which some may have something for it. Returns whether the outbox
+    /// must be settled.
+    #[cold]
+    pub(crate) fn left(&self) -> bool {
+        let state = self.state.lock();
+        let backlogs = state.queue.backlogs();
+        drop(state);
+        if backlogs.is_empty() {
+            return false;
+        }
+        let rests: SmallVec<[_; 1]> = backlogs.iter().map(Backlog::rest).collect();
+        let mut state = self.state.lock();
+        state.queue.left(&backlogs, &rests);
+        let (bytes, frames) = state.waiting();
+        self.has_grown(bytes, frames) || self.may_keep_much(state.queue.feeds())
     }
 
     pub(crate) fn wake_pump(&self) {
         self.task.wake();
+    }
+
+    /// Queues a message that is for this connection alone, where that is all there is to do: the pump is
+    /// awake, and so little waits that nobody need look at it. Returns how many bytes wait now. `None`
+    /// if there is more to do: then it is not queued.
+    #[inline]
+    pub(crate) fn push_at_once(&self, opcode: Opcode, payload: &Bytes) -> Option<usize> {
+        let mut state = self.state.lock();
+        let (bytes, frames) = state.sent_plainly();
+        let bytes = bytes + MAX_HEADER + payload.len();
+        let at_once = state.queue.is_plain()
+            && bytes <= DRAIN_MARK
+            && !self.is_half(bytes, frames + 1)
+            && matches!(state.overflow, Overflow::Close)
+            && !state.closing
+            && !self.is_asleep();
+        if !at_once {
+            return None;
+        }
+        state.queue.direct.push(opcode, payload);
+        self.note_sent();
+        Some(state.sent_plainly().0)
     }
 
     /// Queues one message, and wakes nobody.
@@ -572,12 +628,12 @@ impl Outbox {
                 Err(refused) => return refused,
             };
         }
-        state.queue.push(push);
-        let (bytes, frames) = state.sent();
-        let settle = if state.queue.has_news() {
-            self.grown_beside_news(&state)
+        let (bytes, settle) = if state.queue.is_plain() {
+            push(&mut state.queue.direct);
+            let (bytes, frames) = state.sent_plainly();
+            (bytes, self.has_grown(bytes, frames))
         } else {
-            self.note(bytes, frames) && self.must_settle(bytes, frames)
+            self.push_behind(&mut state, push)
         };
         let wake = self.rouse() || (dropped > 0 && self.has_lost());
         Receipt::replaced(dropped, wake)
@@ -590,7 +646,27 @@ impl State {
     /// Bytes and frames that were sent to this connection, or fetched for it, and not yet written.
     fn sent(&self) -> (usize, usize) {
         let (bytes, frames) = self.queue.sent();
-        (bytes + self.taken_bytes, frames + self.taken_frames)
+        (
+            bytes + self.taken_bytes,
+            frames + self.taken_frames as usize,
+        )
+    }
+
+    /// So much is taken, and not yet written.
+    #[inline]
+    fn set_taken(&mut self, batch: &Batch) {
+        self.taken_bytes = batch.bytes();
+        self.taken_frames = u32::try_from(batch.frames()).unwrap_or(u32::MAX);
+    }
+
+    /// As [`sent`](Self::sent), where the queue is [plain](Queue::is_plain).
+    fn sent_plainly(&self) -> (usize, usize) {
+        let direct = &self.queue.direct;
+        let (bytes, frames) = (direct.bytes(), direct.frames());
+        (
+            bytes + self.taken_bytes,
+            frames + self.taken_frames as usize,
+        )
     }
 
     /// With at most what is still to be fetched.
@@ -614,8 +690,7 @@ impl State {
         self.queue.clear();
         self.closing = true;
         self.gives_up = true;
-        self.overflowed = true;
-        self.slow = true;
+        self.slow = Slow::Unsaid;
         let frame = CloseFrame::new(CloseCode::TRY_AGAIN, "slow consumer");
         self.special.close_with(Some(frame));
         lost as u64
@@ -623,7 +698,10 @@ impl State {
 
     /// Whether there is nothing to take, and nothing to say.
     fn is_quiet(&self) -> bool {
-        self.queue.is_empty() && self.special.is_empty() && !self.overflowed && !self.terminated
+        self.queue.is_empty()
+            && self.special.is_empty()
+            && self.slow != Slow::Unsaid
+            && !self.terminated
     }
 }
 

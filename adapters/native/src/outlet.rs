@@ -3,13 +3,15 @@
 #[cfg(all(test, crossws_shuttle))]
 mod model;
 
+use std::cell::Cell;
 use std::io::{self, IoSlice};
+use std::ops::{Deref, DerefMut};
 use std::task::{Context, Poll, Waker};
 
 use crate::batch::Batch;
 use crate::io::Io;
 use crate::outbox::Outbox;
-use crate::sync::Mutex;
+use crate::sync::{Mutex, MutexGuard, thread_local};
 
 /// Most slices in one write: a burst of small messages is one slice, a large payload two.
 const SLICES: usize = 32;
@@ -26,6 +28,61 @@ pub(crate) struct Outlet<I> {
     unflushed: bool,
     /// How a write failed that another task tried: the connection's own has to know.
     failed: Option<io::Error>,
+}
+
+thread_local! {
+    /// How many streams this thread holds.
+    static HELD: Cell<usize> = const { Cell::new(0) };
+}
+
+/// A stream that this thread has to itself. Code of others may run meanwhile: that of the stream, and
+/// that of whoever listens to what the stream has to log.
+pub(crate) struct Held<'a, I>(MutexGuard<'a, Outlet<I>>);
+
+impl<'a, I> Held<'a, I> {
+    #[inline]
+    fn new(outlet: MutexGuard<'a, Outlet<I>>) -> Self {
+        HELD.with(|held| held.set(held.get() + 1));
+        Self(outlet)
+    }
+}
+
+impl<I> Deref for Held<'_, I> {
+    type Target = Outlet<I>;
+
+    #[inline]
+    fn deref(&self) -> &Outlet<I> {
+        &self.0
+    }
+}
+
+impl<I> DerefMut for Held<'_, I> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Outlet<I> {
+        &mut self.0
+    }
+}
+
+impl<I> Drop for Held<'_, I> {
+    #[inline]
+    fn drop(&mut self) {
+        HELD.with(|held| held.set(held.get() - 1));
+    }
+}
+
+/// Holds a stream.
+#[inline]
+pub(crate) fn hold<I>(outlet: &Mutex<Outlet<I>>) -> Held<'_, I> {
+    Held::new(outlet.lock())
+}
+
+/// Holds a stream, unless another task does. A thread that holds one waits for no other: it may be the
+/// same, or another thread may wait for this one's.
+fn hold_if_free<I>(outlet: &Mutex<Outlet<I>>, waits: bool) -> Option<Held<'_, I>> {
+    if waits && HELD.with(Cell::get) == 0 {
+        return Some(hold(outlet));
+    }
+    outlet.try_lock().map(Held::new)
 }
 
 impl<I: Io> Outlet<I> {
@@ -114,27 +171,22 @@ pub(crate) trait Flush: Send + Sync {
     /// and every failure, is left to the connection's task, which is woken for it. Returns whether
     /// anything was written.
     ///
-    /// If another task is writing right now, that one is left to it, unless this `waits`: a write never
-    /// waits for the client, so neither does this.
-    fn flush(&self, outbox: &Outbox, waits: bool) -> bool;
+    /// If another task is writing right now it is left to that one, and `None` is returned. If this
+    /// `waits`, then only where this thread is writing into a stream already: a write never waits for
+    /// the client, so otherwise neither does this.
+    fn flush(&self, outbox: &Outbox, waits: bool) -> Option<bool>;
 }
 
 impl<I: Io> Flush for Mutex<Outlet<I>> {
-    fn flush(&self, outbox: &Outbox, waits: bool) -> bool {
+    fn flush(&self, outbox: &Outbox, waits: bool) -> Option<bool> {
         let mut unfinished = Unfinished {
             outbox,
             done: false,
         };
         let mut wrote = false;
-        let outlet = if waits {
-            Some(self.lock())
-        } else {
-            self.try_lock()
-        };
-        if let Some(mut outlet) = outlet {
-            unfinished.done = outlet.write_messages(outbox, &mut wrote);
-        }
-        wrote
+        let mut outlet = hold_if_free(self, waits)?;
+        unfinished.done = outlet.write_messages(outbox, &mut wrote);
+        Some(wrote)
     }
 }
 
@@ -149,5 +201,56 @@ impl Drop for Unfinished<'_> {
         if !self.done {
             self.outbox.wake_pump();
         }
+    }
+}
+
+#[cfg(all(test, not(crossws_shuttle)))]
+mod tests {
+    use std::sync::{Arc, Weak};
+
+    use crossws_core::Limits;
+
+    use super::*;
+
+    /// A stream whose code publishes to its own connection, as a log's listener may.
+    struct Publishes(Weak<Mutex<Outlet<Self>>>, Arc<Outbox>);
+
+    impl Io for Publishes {
+        fn poll_read(&mut self, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+
+        fn poll_write_vectored(
+            &mut self,
+            _: &mut Context<'_>,
+            bufs: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            if let Some(outlet) = self.0.upgrade() {
+                let flushed = outlet.flush(&self.1, true);
+                assert_eq!(flushed, None, "this thread is writing already");
+            }
+            Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()))
+        }
+
+        fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn a_thread_that_writes_into_a_stream_waits_for_none() {
+        let outbox = Outbox::new(&Limits::default());
+        let outlet = Arc::new_cyclic(|outlet| {
+            let io = Publishes(outlet.clone(), Arc::clone(&outbox));
+            Mutex::new(Outlet::new(io))
+        });
+        outbox.enqueue(1, |batch| batch.push_back(b"x", 1));
+        assert_eq!(outlet.flush(&outbox, true), Some(true));
+        // And later waits again.
+        assert_eq!(HELD.with(Cell::get), 0);
     }
 }

@@ -129,7 +129,7 @@ where
 {
     loop {
         *turn = turn.saturating_add(1 + step.weight());
-        if link.must_pace() {
+        if link.must_pace() || link.must_wait_for_others(&step) {
             Box::pin(link.pace()).await;
         }
         match step {
@@ -173,39 +173,34 @@ where
     H: Hooks + ?Sized,
 {
     let mut again = *turn >= TURN;
-    let mut step = None;
     if !again {
         // Everything that can be read is answered before anything is written: a burst of requests
         // leaves as one burst of answers.
-        step = link.next();
-        if step.is_none() {
-            link.attend(cx);
-            while step.is_none() && link.poll_read() {
-                step = link.next();
+        if let Some(step) = link.next() {
+            return Poll::Ready(step);
+        }
+        link.attend(cx);
+        while link.poll_read() {
+            if let Some(step) = link.next() {
+                return Poll::Ready(step);
             }
         }
-    }
-    if step.is_none() {
-        link.attend(cx);
-        if !again && link.defers_rest() {
-            again = true;
-        } else {
-            link.poll_rest(cx);
-        }
+        again = link.defers_rest();
         if !again {
-            step = link.next();
+            link.poll_rest(cx);
+            if let Some(step) = link.next() {
+                return Poll::Ready(step);
+            }
         }
-        if step.is_none() {
-            *turn = 0;
-            again |= link.end_turn();
-        }
-        if again {
-            // At once, after the others.
-            cx.waker().wake_by_ref();
-        }
+    } else {
+        link.attend(cx);
+        link.poll_rest(cx);
     }
-    match step {
-        Some(step) => Poll::Ready(step),
-        None => session.poll_notice(cx).map(Step::Notice),
+    *turn = 0;
+    again |= link.end_turn();
+    if again {
+        // At once, after the others.
+        cx.waker().wake_by_ref();
     }
+    session.poll_notice(cx).map(Step::Notice)
 }

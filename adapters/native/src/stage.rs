@@ -10,11 +10,13 @@ pub(crate) struct Stage(BoxFuture<'static, Option<Stage>>);
 
 impl Stage {
     /// A stage that answers what follows it.
+    #[inline]
     pub(crate) fn new(future: impl Future<Output = Option<Self>> + Send + 'static) -> Self {
         Self(Box::pin(future))
     }
 
     /// The last one.
+    #[inline]
     pub(crate) fn last(future: impl Future<Output = ()> + Send + 'static) -> Self {
         Self::new(Last { future })
     }

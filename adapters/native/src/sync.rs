@@ -6,6 +6,11 @@ use shuttle::sync as imp;
 #[cfg(not(crossws_shuttle))]
 use std::sync as imp;
 
+#[cfg(crossws_shuttle)]
+pub(crate) use shuttle::thread_local;
+#[cfg(not(crossws_shuttle))]
+pub(crate) use std::thread_local;
+
 use std::sync::TryLockError;
 
 pub(crate) use imp::{MutexGuard, atomic};

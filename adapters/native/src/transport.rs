@@ -55,6 +55,13 @@ impl Transport for NativeTransport {
     }
 
     fn send(&self, message: Message, options: &SendOptions) -> Result<Sent, SendError> {
+        if self.encoder.is_plain()
+            && let Some(bytes) = self
+                .outbox
+                .push_at_once(Opcode::from(&message), message.as_bytes())
+        {
+            return Ok(Sent::Queued { bytes });
+        }
         if options.is_volatile()
             && let Some(receipt) = self.outbox.discard_volatile()
         {
@@ -113,15 +120,13 @@ impl Transport for NativeTransport {
 
     fn settle(&self) -> Settled {
         pace::has_grown(&self.outbox);
-        match self.outlet.as_ref().and_then(Weak::upgrade) {
-            Some(outlet) => self
-                .outbox
-                .settle(|waits| outlet.flush(&self.outbox, waits)),
-            None => {
-                // The stream is gone: nothing is written any more.
-                self.outbox.must_wait();
-                self.outbox.settle(|_| false)
-            }
+        self.look_after()
+    }
+
+    fn left(&self) -> Settled {
+        match self.outbox.left() {
+            true => self.look_after(),
+            false => Settled::default(),
         }
     }
 
@@ -135,7 +140,7 @@ impl Transport for NativeTransport {
 
     fn flush(&self) -> bool {
         match self.outlet.as_ref().and_then(Weak::upgrade) {
-            Some(outlet) => outlet.flush(&self.outbox, false),
+            Some(outlet) => outlet.flush(&self.outbox, false).unwrap_or_default(),
             None => {
                 self.outbox.wake_pump();
                 false
@@ -190,6 +195,20 @@ impl NativeTransport {
             outlet: None,
             extensions: (!extensions.is_empty()).then(|| Box::new(extensions.to_owned())),
             capabilities: agreed.engine().capabilities(),
+        }
+    }
+
+    /// Writes what waits if it is much, and judges the client if it is too much.
+    fn look_after(&self) -> Settled {
+        match self.outlet.as_ref().and_then(Weak::upgrade) {
+            Some(outlet) => self
+                .outbox
+                .settle(|waits| outlet.flush(&self.outbox, waits)),
+            None => {
+                // The stream is gone: nothing is written any more.
+                self.outbox.must_wait();
+                self.outbox.settle(|_| Some(false))
+            }
         }
     }
 

@@ -361,6 +361,7 @@ fn a_leaver_keeps_about_what_its_span_says() {
     let mark = log.mark();
     let reader = log.cursor(&mark);
     for seq in 0..20_000 {
+        log.mark();
         log.append(seq, Some(seq as Key % 2), one);
     }
     log.release(&reader);
@@ -369,6 +370,7 @@ fn a_leaver_keeps_about_what_its_span_says() {
         let mark = log.mark();
         let reader = log.cursor(&mark);
         for seq in 0..before {
+            log.mark();
             log.append(20_000 + seq, Some(seq as Key % 2), one);
         }
         let mark = log.mark();

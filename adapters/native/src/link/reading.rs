@@ -10,7 +10,7 @@ use futures_task::waker_ref;
 use super::{Link, Phase, Step};
 use crate::engine::{Event, Violation};
 use crate::io::Io;
-use crate::outlet::Outlet;
+use crate::outlet::{Outlet, hold};
 use crate::runtime::Runtime;
 
 /// Most bytes read and discarded after the close. Unread bytes would turn our FIN into a reset
@@ -45,7 +45,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
     fn may_read(&mut self) -> bool {
         if let Phase::Lingering { .. } = self.phase {
             let outlet = Arc::clone(&self.outlet);
-            self.linger(&mut outlet.lock());
+            self.linger(&mut hold(&outlet));
         }
         matches!(self.phase, Phase::Open | Phase::Closing { .. })
     }
@@ -72,7 +72,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         let outlet = &self.outlet;
         let read = self
             .input
-            .fill(|room| outlet.lock().io.poll_read(&mut cx, room));
+            .fill(|room| hold(outlet).io.poll_read(&mut cx, room));
         match read {
             Poll::Pending => false,
             Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => {
@@ -260,7 +260,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
 
     fn client_closed(&mut self, frame: Option<CloseFrame>) {
         // This side may have closed a moment ago: then this is the answer.
-        self.load(&mut Arc::clone(&self.outlet).lock());
+        self.load(&mut hold(&Arc::clone(&self.outlet)));
         let ours = match &self.phase {
             Phase::Closing { frame, .. } => Some(CloseFrame::clone(frame)),
             _ => None,
@@ -299,7 +299,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             return self.lost();
         }
         // If this side closed a moment ago, that is how it ended, and no hook hears of more.
-        self.load(&mut Arc::clone(&self.outlet).lock());
+        self.load(&mut hold(&Arc::clone(&self.outlet)));
         let frame = match &self.phase {
             Phase::Closing { frame, .. } => CloseFrame::clone(frame),
             _ => {

@@ -8,6 +8,7 @@ use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy};
 
 use super::{Link, Phase};
 use crate::io::Io;
+use crate::outlet::hold;
 use crate::runtime::Runtime;
 
 impl<I: Io, R: Runtime> Link<I, R> {
@@ -44,7 +45,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         if !matches!(self.phase, Phase::Open) {
             // The client had its time: whatever it has not taken or said is given up.
             self.lost();
-            self.outlet.lock().io.abort();
+            hold(&self.outlet).io.abort();
             return false;
         }
         let elapsed = self.elapsed();

@@ -8,7 +8,7 @@ use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy};
 use super::{Link, Phase};
 use crate::io::Io;
 use crate::outbox::Taken;
-use crate::outlet::Outlet;
+use crate::outlet::{Outlet, hold};
 use crate::runtime::Runtime;
 
 /// Most writes in one turn, before the clock is looked at and other tasks run: what others publish
@@ -18,7 +18,7 @@ const MOST_WRITES: usize = 64;
 impl<I: Io, R: Runtime> Link<I, R> {
     pub(super) fn write(&mut self, cx: &mut Context<'_>) {
         let outlet = Arc::clone(&self.outlet);
-        let outlet = &mut *outlet.lock();
+        let outlet = &mut *hold(&outlet);
         for _ in 0..MOST_WRITES {
             match self.phase {
                 Phase::Lingering { .. } if self.outbox.urgent().terminated => {

@@ -6,7 +6,8 @@ use std::time::Instant;
 use crossws_core::adapter::{Allowance, Receipt, Settled};
 use crossws_core::{DRAIN_MARK, Overflow};
 
-use super::{Outbox, RELIEVED, State, queue};
+use super::{Outbox, RELIEVED, Slow, State, queue};
+use crate::batch::Batch;
 use crate::sync::atomic::Ordering;
 
 impl Outbox {
@@ -32,6 +33,13 @@ impl Outbox {
     /// Whether more than half of a bound is used.
     pub(super) fn is_half(&self, bytes: usize, frames: usize) -> bool {
         bytes > self.max_bytes / 2 || frames > self.max_frames / 2
+    }
+
+    /// Remembers that so much waits, if it is much. Returns whether the outbox must be settled: see
+    /// [`must_settle`](Self::must_settle). Under the lock.
+    #[inline]
+    pub(super) fn has_grown(&self, bytes: usize, frames: usize) -> bool {
+        self.note(bytes, frames) && self.must_settle(bytes, frames)
     }
 
     /// Remembers that so much waits, if it is much. Returns whether it is more than half of a bound.
@@ -123,7 +131,7 @@ impl Outbox {
     }
 
     /// Returns whether the client, which is behind, may still take its time. That begins now if it has
-    /// caught up since it was last behind.
+    /// taken enough since it last began.
     fn is_given_time(&self) -> bool {
         let now = ticks();
         match self.behind_until.load(Ordering::Relaxed) {
@@ -140,16 +148,46 @@ impl Outbox {
         }
     }
 
-    /// A message was queued while there is something to fetch. Returns whether the outbox must be
-    /// settled.
+    /// The client has taken so much. Whoever takes a quarter of a bound is given its time anew: not
+    /// already who is less behind, or one that takes a little now and then would be waited for at each
+    /// message.
+    pub(super) fn has_taken(&self, state: &mut State, bytes: usize, frames: usize) {
+        if self.behind_until.load(Ordering::Relaxed) == NOT_BEHIND {
+            return;
+        }
+        let part = |of: usize, most: usize| of.saturating_mul(BOUND) / most.max(1);
+        let parts = part(bytes, self.max_bytes).max(part(frames, self.max_frames));
+        let parts = u32::try_from(parts).unwrap_or(u32::MAX);
+        state.progress = state.progress.saturating_add(parts);
+        if state.progress as usize >= BOUND / 4 {
+            state.progress = 0;
+            self.behind_until.store(NOT_BEHIND, Ordering::Relaxed);
+        }
+    }
+
+    /// Queues a message while there is something to fetch. Returns how many bytes were sent and wait, and
+    /// whether the outbox must be settled.
     #[cold]
-    pub(super) fn grown_beside_news(&self, state: &State) -> bool {
+    pub(super) fn push_behind(
+        &self,
+        state: &mut State,
+        push: impl FnOnce(&mut Batch),
+    ) -> (usize, bool) {
+        let (before, _) = state.sent();
+        state.queue.push_behind(push);
+        let (sent, _) = state.sent();
         if self.is_blocked() {
             // What is free was promised to what is to be fetched.
             state.queue.recheck();
         }
         let (bytes, frames) = state.waiting();
-        self.note(bytes, frames) && self.must_settle(bytes, frames)
+        let mut settle = self.has_grown(bytes, frames);
+        // What topics keep that were left is looked at in steps.
+        let step = (self.max_bytes / 8).max(1);
+        if self.is_blocked() && before / step != sent / step {
+            settle |= self.may_keep_much(state.queue.feeds());
+        }
+        (sent, settle)
     }
 
     /// Returns how much may be appended to one topic's log before anyone looks at the sum, while writes
@@ -161,7 +199,7 @@ impl Outbox {
         let mut settle = false;
         if feeds < MANY_FEEDS || feeds.is_multiple_of(MANY_FEEDS) {
             let (bytes, frames) = state.waiting();
-            settle = self.note(bytes, frames) && self.must_settle(bytes, frames);
+            settle = self.has_grown(bytes, frames);
         }
         // A quarter, then smaller parts: those of all topics together are about as much as a bound.
         let part = 2 + (usize::BITS - feeds.saturating_sub(1).leading_zeros());
@@ -186,35 +224,42 @@ impl Outbox {
         };
         // Each publisher must be told.
         let each = blocked && (!state.queue.has_one_feed() || (half && self.is_given_time()));
-        let room = if each {
+        if each {
             Allowance::default()
         } else {
             Allowance::new(left(self.max_bytes, bytes), left(self.max_frames, frames))
-        };
-        room.with_settle(half && self.must_settle(bytes, frames))
+        }
     }
 
     /// Writes what waits if it is more than half of a bound, and closes the connection if it is more
     /// than may wait although a write has had to wait for the client. `flush` writes what it can, and
-    /// returns whether it wrote; it is told whether to wait for a task that is writing right now.
-    pub(crate) fn settle(&self, flush: impl Fn(bool) -> bool) -> Settled {
+    /// returns whether it wrote, or `None` if another task is writing right now; it is told whether to
+    /// wait for that.
+    pub(crate) fn settle(&self, flush: impl Fn(bool) -> Option<bool>) -> Settled {
         let mut settled = Settled::default();
         if self.has_much() {
-            settled.wrote |= flush(false);
+            settled.wrote |= flush(false).unwrap_or_default();
         }
         if self.has_too_much() {
             // Nothing is judged before an attempt: the client may have made room since.
-            settled.wrote |= flush(true);
-            if self.is_blocked() && self.has_too_much() {
+            let attempt = flush(true);
+            settled.wrote |= attempt.unwrap_or_default();
+            if attempt.is_some() && self.is_blocked() && self.has_too_much() {
                 settled.lost = self.overflow();
-                settled.closed = settled.lost > 0;
             }
         }
+        // By this thread, or by another that looked after it at the same moment.
+        settled.closed = self.is_slow();
         if settled.wrote {
             self.flags.fetch_or(RELIEVED, Ordering::Relaxed);
         }
         settled.behind = !settled.closed && self.is_behind();
         settled
+    }
+
+    /// Returns whether the connection is closed as a slow consumer's.
+    fn is_slow(&self) -> bool {
+        self.state.lock().slow != Slow::No
     }
 
     /// Returns whether there is reason to write in the pump's place.
@@ -283,8 +328,12 @@ pub(super) const NOT_BEHIND: u16 = 0;
 /// It has been for longer than publishers wait.
 const LATE: u16 = u16::MAX;
 
-/// How long publishers wait for a client that is behind: see [`pace`](crate::pace).
-const GRACE: u16 = 100;
+/// How long publishers wait for a client that is behind: see [`pace`](crate::pace). Longer than a client
+/// with 500 connections needs to come back to the first of them on a busy machine.
+pub(crate) const GRACE: u16 = 300;
+
+/// A whole bound, in parts of it.
+const BOUND: usize = 1 << 16;
 
 /// Returns a clock's milliseconds. It begins anew at 1 every minute, long before it reaches [`LATE`]: a
 /// client that is behind then is late a little early.

@@ -15,7 +15,7 @@ use crate::frame::frames_len;
 #[derive(Default)]
 pub(super) struct Queue {
     /// What was sent before there were any news.
-    direct: Batch,
+    pub(super) direct: Batch,
     /// Nearly always one.
     feeds: SmallVec<[Cursor; 1]>,
     /// What was sent since, if anything was.
@@ -43,18 +43,16 @@ struct Part {
 }
 
 impl Queue {
-    /// Appends frames that were sent to this connection, with `push`.
+    /// Returns whether there is nothing but what was sent, so that what is sent next goes behind it, into
+    /// `direct`.
     #[inline]
-    pub(super) fn push(&mut self, push: impl FnOnce(&mut Batch)) {
-        if self.feeds.is_empty() && self.fetching.is_none() && self.behind.is_none() {
-            push(&mut self.direct);
-        } else {
-            self.push_behind(push);
-        }
+    pub(super) fn is_plain(&self) -> bool {
+        self.feeds.is_empty() && self.fetching.is_none() && self.behind.is_none()
     }
 
+    /// Appends frames that were sent to this connection while there is something to fetch, with `push`.
     #[cold]
-    fn push_behind(&mut self, push: impl FnOnce(&mut Batch)) {
+    pub(super) fn push_behind(&mut self, push: impl FnOnce(&mut Batch)) {
         let feed = self.feeds.first().map(Cursor::clock);
         let time = feed.or(self.fetching.as_ref()).map(Sequence::now);
         let Behind { batch, parts } = &mut **self.behind.get_or_insert_default();
@@ -110,6 +108,16 @@ impl Queue {
     /// Returns of how many topics there are news.
     pub(super) fn feeds(&self) -> usize {
         self.feeds.len()
+    }
+
+    /// The peer has left the topics of which so much waits: nothing is added to that.
+    pub(super) fn left(&mut self, backlogs: &[Backlog], rests: &[Option<QueueSize>]) {
+        for feed in &mut self.feeds {
+            let known = backlogs.iter().zip(rests).find(|(of, _)| feed.is_of(of));
+            if let Some((_, Some(rest))) = known {
+                feed.ends_behind(*rest);
+            }
+        }
     }
 
     pub(super) fn backlogs(&self) -> SmallVec<[Backlog; 1]> {

@@ -530,7 +530,7 @@ fn a_task_is_woken_for_what_another_wrote_and_the_stream_still_holds() {
         batch.push(Opcode::Text, &Bytes::from_static(b"hello"))
     });
     let outlet = sync::Mutex::new(Outlet::new(server));
-    assert!(outlet.flush(&outbox, false));
+    assert_eq!(outlet.flush(&outbox, false), Some(true));
     assert!(outlet.lock().writing.is_empty());
     assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
 
