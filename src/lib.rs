@@ -6,11 +6,12 @@
 #[doc(inline)]
 pub use crossws_app::{
     Admission, Admitted, AuthenticateFn, AutoCodec, BasicCredentials, BeforeFn, BeforeOutput,
-    Challenge, Decode, DecodeLimits, Encode, FieldErrorKind, IntoRoute, JsonCodec, Layer,
-    LimitExceeded, Malformed, Messages, NoToken, OnMalformed, PathError, Pattern, PatternError,
-    PatternErrorKind, Payload, PeerExt, PreparedRoute, QueryError, RequestExt, RouteBuilder,
-    RouteInfo, Router, RouterError, Switch, TrailingSlash, Transformed, Typed, TypedHooks,
-    TypedPeer, TypedTo, messages, route, transform, typed, typed_as,
+    BehindProxies, Challenge, Decode, DecodeLimits, Encode, FieldErrorKind, IntoRoute, JsonCodec,
+    Layer, LimitExceeded, Malformed, Messages, NoToken, OnMalformed, PathError, Pattern,
+    PatternError, PatternErrorKind, Payload, PeerExt, PerAddress, PreparedRoute, QueryError,
+    RequestExt, RouteBuilder, RouteInfo, Router, RouterError, Switch, TrailingSlash, Transformed,
+    Typed, TypedHooks, TypedPeer, TypedTo, behind_proxies, messages, route, transform, typed,
+    typed_as,
 };
 #[cfg(feature = "cbor")]
 #[doc(inline)]
@@ -53,15 +54,29 @@ pub mod prelude {
     };
 }
 
+#[cfg(all(
+    target_family = "wasm",
+    any(
+        feature = "tokio",
+        feature = "axum",
+        feature = "smol",
+        feature = "async-std"
+    )
+))]
+compile_error!(
+    "crossws: the features `tokio`, `axum`, `smol` and `async-std` are for servers with sockets of their \
+     own, which WebAssembly has not; for Cloudflare Workers use the feature `worker`"
+);
+
 #[cfg(feature = "memory")]
 #[doc(inline)]
 pub use crossws_memory as memory;
 
-#[cfg(feature = "tokio")]
+#[cfg(all(feature = "tokio", not(target_family = "wasm")))]
 #[doc(inline)]
 pub use crossws_tokio as tokio;
 
-#[cfg(feature = "axum")]
+#[cfg(all(feature = "axum", not(target_family = "wasm")))]
 #[doc(inline)]
 pub use crossws_axum as axum;
 
@@ -69,11 +84,11 @@ pub use crossws_axum as axum;
 #[doc(inline)]
 pub use crossws_worker as worker;
 
-#[cfg(feature = "smol")]
+#[cfg(all(feature = "smol", not(target_family = "wasm")))]
 #[doc(inline)]
 pub use crossws_smol as smol;
 
-#[cfg(feature = "async-std")]
+#[cfg(all(feature = "async-std", not(target_family = "wasm")))]
 #[doc(inline)]
 pub use crossws_async_std as async_std;
 

@@ -3,6 +3,9 @@
 //!
 //! Applications use the `crossws` crate, which exports all of this.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod addresses;
 mod authenticate;
 mod basic;
 pub mod calls;
@@ -18,6 +21,7 @@ mod params;
 mod path;
 mod pattern;
 mod prepared;
+mod proxies;
 mod query;
 mod request;
 mod route;
@@ -26,6 +30,7 @@ pub mod rules;
 mod token;
 mod typed;
 
+pub use addresses::PerAddress;
 pub use authenticate::{Admission, Admitted, AuthenticateFn};
 pub use basic::BasicCredentials;
 pub use challenge::Challenge;
@@ -43,6 +48,7 @@ pub use messages::{
 pub use params::PathError;
 pub use pattern::{Pattern, PatternError, PatternErrorKind};
 pub use prepared::PreparedRoute;
+pub use proxies::{BehindProxies, behind_proxies};
 pub use query::QueryError;
 pub use request::{PeerExt, RequestExt};
 pub use route::{IntoRoute, RouteBuilder, route};

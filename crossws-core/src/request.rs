@@ -78,21 +78,31 @@ impl UpgradeRequest {
     /// Adds the client's address.
     #[must_use]
     pub fn with_remote_addr(mut self, addr: Option<SocketAddr>) -> Self {
+        self.set_remote_addr(addr);
+        self
+    }
+
+    /// Replaces the client's address, as a layer does that knows a proxy.
+    pub fn set_remote_addr(&mut self, addr: Option<SocketAddr>) {
         match &mut self.head {
             Head::Whole(whole) => whole.remote_addr = addr,
             Head::Packed(packed) => packed.set_platform(addr, packed.is_secure()),
         }
-        self
     }
 
     /// Says that the connection is encrypted, so that URLs read `https` and `wss`.
     #[must_use]
     pub fn with_secure(mut self, secure: bool) -> Self {
+        self.set_secure(secure);
+        self
+    }
+
+    /// Says whether the client's connection is encrypted, as a layer does that knows a proxy.
+    pub fn set_secure(&mut self, secure: bool) {
         match &mut self.head {
             Head::Whole(whole) => whole.secure = secure,
             Head::Packed(packed) => packed.set_platform(packed.remote_addr(), secure),
         }
-        self
     }
 
     /// Sets whether the request arrived at a port that a browser would have named in `Host`: at any

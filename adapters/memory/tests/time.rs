@@ -90,10 +90,10 @@ fn a_ping_that_nothing_follows_closes_with_3008() {
         let server = server(&log, Limits::default());
         let mut client = server.connect("/").await.unwrap();
         client.auto_pong(false);
-        server.advance(secs(34)).await;
+        server.advance(secs(40)).await;
         assert!(matches!(client.next_frame().await, Some(Frame::Ping(_))));
         assert_eq!(log.take(), ["open"]);
-        server.advance(secs(2)).await;
+        server.advance(secs(8)).await;
         let end = client.closed().await;
         assert_eq!((end.code, &*end.reason), (3008, "silent for too long"));
         let close = "close 3008 silent for too long, by Timeout, not clean";

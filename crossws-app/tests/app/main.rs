@@ -2,6 +2,7 @@
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 
+mod addresses;
 mod authentication;
 mod common;
 mod hub_route;

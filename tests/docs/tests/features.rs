@@ -98,6 +98,11 @@ fn exists(name: &str) -> bool {
         [package, test] => (package, "main", test),
         _ => return false,
     };
+    if package.starts_with("scripts/") {
+        // A function of a script that a step runs.
+        let script = fs::read_to_string(root().join(package)).unwrap_or_default();
+        return script.contains(&format!("\n{test}() {{"));
+    }
     if package == "founding" && file != "main" {
         return is_listed_check(file, test);
     }

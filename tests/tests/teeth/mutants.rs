@@ -165,6 +165,7 @@ pub const MUTANTS: &[Mutant] = &[
             "routes::a_route_has_its_own_topics",
             "routes::a_route_has_its_own_subprotocols",
             "routes::a_message_to_a_route_reaches_its_connections_in_all_namespaces",
+            "routes::a_route_has_its_own_times",
         ]),
     Fault::HasNoHttpService
         .put(Place::Brittle, &["routes"])
