@@ -93,6 +93,19 @@ enum Phase {
     Done,
 }
 
+/// What takes its time on a connection.
+#[derive(Default, PartialEq)]
+struct Late {
+    /// Since when nothing could be written although something waits.
+    stalled: Option<Duration>,
+    /// The queue was said to be too old; said again only when something has moved.
+    age_said: bool,
+    /// Since when a message has been arriving.
+    begun: Option<Duration>,
+    /// A write has had to wait for the client since its last pong.
+    slow: bool,
+}
+
 pub(crate) struct Link<I, R: Runtime> {
     outlet: Arc<Mutex<Outlet<I>>>,
     runtime: R,
@@ -114,14 +127,8 @@ pub(crate) struct Link<I, R: Runtime> {
 
     /// What this connection compresses in: given back when it rests.
     deflater: Option<Arc<Mutex<Deflater>>>,
-    /// Since when nothing could be written although something waits.
-    stalled: Option<Duration>,
-    /// The queue was said to be too old; said again only when something has moved.
-    age_said: bool,
-    /// Since when a message has been arriving.
-    begun: Option<Duration>,
-    /// A write has had to wait for the client since its last pong.
-    slow: bool,
+    /// What takes its time. Boxed, because an idle connection has none of it.
+    late: Option<Box<Late>>,
     /// A heartbeat's ping is queued. The client's time begins when it is written.
     ping_due: bool,
 
@@ -179,10 +186,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             inbound_bytes: 0,
             controls: ControlRate::new(limits.max_control_rate),
             deflater: None,
-            stalled: None,
-            age_said: false,
-            begun: None,
-            slow: false,
+            late: None,
             ping_due: false,
             start,
             liveness: Liveness::new(limits, accepted.id(), Duration::ZERO),

@@ -172,10 +172,12 @@ impl<I: Io, R: Runtime> Link<I, R> {
     /// Remembers since when the message has been arriving of which a part is here.
     #[inline]
     fn keep_begun(&mut self) {
-        self.begun = match self.unfinished.bytes() {
-            0 => None,
-            _ => Some(self.begun.unwrap_or_else(|| self.elapsed())),
-        };
+        if self.unfinished.bytes() == 0 {
+            self.not_late(|late| late.begun = None);
+        } else {
+            let elapsed = self.elapsed();
+            self.late().begun.get_or_insert(elapsed);
+        }
     }
 
     /// The client breaks a rule: what came before is answered first, within the time of a close.
@@ -213,7 +215,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         let step = match event {
             Event::Message(message) => {
                 self.active = true;
-                self.begun = None;
+                self.not_late(|late| late.begun = None);
                 let step = Step::Message(message);
                 if self.is_heard() {
                     return Some(step);
@@ -230,7 +232,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             }
             Event::Pong(data) => {
                 self.outbox.answered();
-                self.slow = false;
+                self.not_late(|late| late.slow = false);
                 Step::Pong(data)
             }
             Event::Close(frame) => {

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use crossws_core::adapter::LivenessEvent;
 use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy};
 
-use super::{Link, Phase};
+use super::{Late, Link, Phase};
 use crate::io::Io;
 use crate::outlet::hold;
 use crate::runtime::Runtime;
@@ -50,7 +50,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         }
         let elapsed = self.elapsed();
         if self.age_limit().is_some_and(|limit| limit <= elapsed) {
-            self.age_said = true;
+            self.late().age_said = true;
             self.outbox.too_old();
             return true;
         }
@@ -58,7 +58,9 @@ impl<I: Io, R: Runtime> Link<I, R> {
             // While this side does not read, silence says nothing about the client.
             self.liveness.heard(self.elapsed());
             self.liveness.active(self.elapsed());
-            self.begun = self.begun.map(|_| self.elapsed());
+            if let Some(late) = &mut self.late {
+                late.begun = late.begun.map(|_| elapsed);
+            }
         }
         if self.message_limit().is_some_and(|limit| limit <= elapsed) {
             self.time_out("message took too long");
@@ -114,21 +116,21 @@ impl<I: Io, R: Runtime> Link<I, R> {
 
     /// When what waits to be written is too old.
     fn age_limit(&self) -> Option<Duration> {
-        if self.age_said {
-            return None;
-        }
-        Some(self.stalled?.saturating_add(self.limits().max_queue_age?))
+        let late = self.late.as_ref().filter(|late| !late.age_said)?;
+        Some(late.stalled?.saturating_add(self.limits().max_queue_age?))
     }
 
     /// When the message that is arriving has taken too long.
     fn message_limit(&self) -> Option<Duration> {
-        Some(self.begun?.saturating_add(self.limits().message_timeout?))
+        let begun = self.late.as_ref()?.begun?;
+        Some(begun.saturating_add(self.limits().message_timeout?))
     }
 
     /// When the ping that was just written may have arrived. Of a client that is slow, the systems on
     /// both sides may hold some hundred KiB before it, and do not tell how fast it takes them.
     pub(super) fn ping_arrives(&self) -> Duration {
-        let on_its_way = match self.slow {
+        let slow = self.late.as_ref().is_some_and(|late| late.slow);
+        let on_its_way = match slow {
             true => self.limits().max_queue_age.unwrap_or_default(),
             false => Duration::ZERO,
         };
@@ -141,6 +143,22 @@ impl<I: Io, R: Runtime> Link<I, R> {
         self.outbox.close_with(Some(frame.clone()));
         self.end(Closed::by_us(&frame, ClosedBy::Timeout, false));
         self.flush_and_end();
+    }
+
+    /// Where to note what takes its time.
+    pub(super) fn late(&mut self) -> &mut Late {
+        self.late.get_or_insert_default()
+    }
+
+    /// Forgets something that takes no time any more.
+    #[inline]
+    pub(super) fn not_late(&mut self, forget: impl FnOnce(&mut Late)) {
+        if let Some(late) = &mut self.late {
+            forget(late);
+            if **late == Late::default() {
+                self.late = None;
+            }
+        }
     }
 
     pub(super) fn elapsed(&self) -> Duration {

@@ -34,7 +34,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
                 return;
             }
             if outlet.writing.is_empty() {
-                self.stalled = None;
+                self.not_late(|late| late.stalled = None);
                 if std::mem::take(&mut self.ping_due) {
                     self.liveness.pinged(self.ping_arrives());
                 }
@@ -50,8 +50,10 @@ impl<I: Io, R: Runtime> Link<I, R> {
             }
             match outlet.poll_write(cx, &self.outbox) {
                 Poll::Pending => {
-                    self.stalled.get_or_insert(self.elapsed());
-                    self.slow = true;
+                    let elapsed = self.elapsed();
+                    let late = self.late();
+                    late.stalled.get_or_insert(elapsed);
+                    late.slow = true;
                     if let Phase::Flushing { settled, .. } = &mut self.phase {
                         *settled = false;
                     }
@@ -59,8 +61,10 @@ impl<I: Io, R: Runtime> Link<I, R> {
                 }
                 Poll::Ready(Err(_)) => return self.broken(),
                 Poll::Ready(Ok(())) => {
-                    self.stalled = None;
-                    self.age_said = false;
+                    self.not_late(|late| {
+                        late.stalled = None;
+                        late.age_said = false;
+                    });
                     self.wrote = true;
                 }
             }
