@@ -47,7 +47,17 @@ fn events_are_dispatched_by_name_and_other_messages_reach_the_hooks_inside() {
             next(&mut client).await,
             json!({"event": "nothing", "payload": 0})
         );
-        for text in ["{", "[1]", "{\"event\":1}", "{\"x\":\"y\"}", "text"] {
+        for text in [
+            "{",
+            "[1]",
+            "{\"event\":1}",
+            "{\"x\":\"y\"}",
+            "text",
+            // What applications say has ids, too, and things to cancel.
+            r#"{"id":7,"text":"hi"}"#,
+            r#"{"type":"order","cancel":true}"#,
+            r#"{"cancel":{"order":1}}"#,
+        ] {
             client.send(text).unwrap();
             assert_eq!(next(&mut client).await, format!("inside {}", text.len()));
         }
