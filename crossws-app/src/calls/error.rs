@@ -42,6 +42,8 @@ impl Failure {
     pub const INVALID_PARAMS: i64 = -32_602;
     /// The method failed.
     pub const INTERNAL: i64 = -32_603;
+    /// The client withdrew the call (Language Server Protocol 3.17).
+    pub const CANCELLED: i64 = -32_800;
     /// As many calls of this connection run as may.
     pub const TOO_MANY: i64 = -32_000;
 

@@ -23,7 +23,8 @@ pub enum WireForm {
     #[default]
     Plain,
     /// JSON-RPC 2.0. What is not is answered with an error, as the specification says. Cancellations
-    /// are those of the Language Server Protocol.
+    /// are those of the Language Server Protocol: a call that the client withdraws is answered with
+    /// [`Failure::CANCELLED`].
     JsonRpc,
 }
 

@@ -224,10 +224,12 @@ impl<H: Hooks> Inner<H> {
             count if count > self.max_batch => format!("more than {} in a batch", self.max_batch),
             _ => {
                 let answers = Answers::batch(peer);
+                let mut result = Ok(());
                 for value in batch {
-                    self.incoming(peer, value, None, &answers).await?;
+                    // An event that fails keeps no call from its answer.
+                    result = result.and(self.incoming(peer, value, None, &answers).await);
                 }
-                return Ok(());
+                return result;
             }
         };
         let failure = Failure::new(Failure::INVALID_REQUEST, text);
@@ -300,15 +302,14 @@ impl<H: Hooks> Inner<H> {
             Ok((run, future)) => {
                 let (peer, answers, form) = (peer.clone(), answers.clone(), self.form);
                 peer.clone().spawn(async move {
-                    let Some(result) = run.until_cancelled(future).await else {
-                        return Ok(());
+                    let result = match run.until_cancelled(future).await {
+                        Some(result) => result.map_err(|error| failure_of(&peer, error)),
+                        // Every request is answered.
+                        None if form == WireForm::JsonRpc => {
+                            Err(Failure::new(Failure::CANCELLED, "cancelled"))
+                        }
+                        None => return Ok(()),
                     };
-                    let result = result.map_err(|error| {
-                        Failure::of(error).unwrap_or_else(|error| {
-                            tracing::error!(%peer, %error, "a method failed");
-                            Failure::new(Failure::INTERNAL, "internal error")
-                        })
-                    });
                     // Before the answer, because its id may be used again from then on.
                     drop(run);
                     answers.give(&peer, form.answer(id, result))
@@ -350,6 +351,14 @@ impl<H: Hooks> Inner<H> {
     fn fail(&self, peer: &Peer, id: Value, failure: Failure, answers: &Answers) -> HookResult {
         answers.give(peer, self.form.answer(id, Err(failure)))
     }
+}
+
+/// What the client is told of a method's error.
+fn failure_of(peer: &Peer, error: BoxError) -> Failure {
+    Failure::of(error).unwrap_or_else(|error| {
+        tracing::error!(%peer, %error, "a method failed");
+        Failure::new(Failure::INTERNAL, "internal error")
+    })
 }
 
 impl<H> fmt::Debug for Calls<H> {
