@@ -57,7 +57,8 @@ checks! {
         a_socket_asks_the_apps_http;
     mock: chat_names_who_comes_says_and_goes a_game_has_a_room_of_its_own
         only_a_good_token_is_let_in the_first_common_protocol_is_named
-        a_failed_hook_is_told_and_the_client_stays rooms_are_joined_left_and_told_once;
+        a_failed_hook_is_told_and_the_client_stays rooms_are_joined_left_and_told_once
+        some_rooms_are_told_and_members_of_others_are_left_out;
     time: silence_of_data_ends_a_client a_client_that_sends_data_stays
         three_missed_pongs_end_a_client every_second_or_third_pong_is_enough
         the_hook_answers_pings compression_is_required;
