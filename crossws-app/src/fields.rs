@@ -11,8 +11,13 @@ use serde::forward_to_deserialize_any;
 
 use self::value::{Name, Value};
 
-/// Characters of a field's name that an error shows.
-const MAX_SHOWN: usize = 64;
+/// A name that a client chose, as an error shows it: of bounded length, and without line breaks of the
+/// client's in a log.
+pub(crate) fn shown(name: &str) -> String {
+    const MOST: usize = 64;
+    let shown = name.chars().take(MOST).flat_map(char::escape_debug);
+    shown.collect()
+}
 
 /// A name with the values that it was given, at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -289,9 +294,7 @@ impl FieldError {
 impl fmt::Display for FieldError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(field) = &self.field {
-            // A client chooses the names in its query: no line breaks of theirs in a log.
-            let shown = field.chars().take(MAX_SHOWN).flat_map(char::escape_debug);
-            write!(f, "`{}` ", shown.collect::<String>())?;
+            write!(f, "`{}` ", shown(field))?;
         }
         match &self.kind {
             FieldErrorKind::Missing => f.write_str("is missing"),

@@ -98,6 +98,18 @@ fn an_unknown_event_and_an_unfit_payload_are_as_the_policy_says() {
 }
 
 #[test]
+fn the_reason_repeats_little_of_an_unknown_name() {
+    block_on(async {
+        let (_server, mut client) = connect(app().on_unknown(OnMalformed::Reply)).await;
+        next(&mut client).await;
+        say(&mut client, json!({"event": "\n".repeat(100_000)}));
+        let reply = next(&mut client).await;
+        let reason = reply["message"].as_str().unwrap();
+        assert!(reason.len() < 200 && !reason.contains(char::is_control));
+    });
+}
+
+#[test]
 fn a_catch_all_hears_every_other_event() {
     let app = app().any_event(|peer: Peer, event: Event| async move {
         peer.emit("any", (event.name, event.payload))
