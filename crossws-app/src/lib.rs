@@ -3,6 +3,8 @@
 //!
 //! Applications use the `crossws` crate, which exports all of this.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod authenticate;
 mod basic;
 pub mod calls;

@@ -16,6 +16,8 @@
 //! Each step consumes the one before, so that `open` precedes `message`, hooks do not overlap,
 //! and `close` comes once. Dropping any of them leaves nothing behind.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod adapter;
 mod api;
 mod behind;
