@@ -30,6 +30,13 @@ pub(crate) async fn chat_names_who_comes_says_and_goes(world: &dyn World) {
     assert_eq!(ann.json().await, left);
 }
 
+pub(crate) async fn a_query_with_two_names_is_refused(world: &dyn World) {
+    let (status, body) = refused(world, "/mock/ws/chat?username=a&username=b", &[]).await;
+    assert_eq!(status, 400);
+    let expected = "the query: `username` has several values where one is wanted";
+    assert_eq!(body, expected);
+}
+
 pub(crate) async fn a_game_has_a_room_of_its_own(world: &dyn World) {
     let mut players = Vec::new();
     for _ in 0..3 {
