@@ -6,17 +6,15 @@ mod value;
 use std::borrow::Cow;
 use std::fmt;
 
+use crossws_core::adapter::excerpt;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
 use self::value::{Name, Value};
 
-/// A name that a client chose, as an error shows it: of bounded length, and without line breaks of the
-/// client's in a log.
+/// A name that a client chose, as an error shows it.
 pub(crate) fn shown(name: &str) -> String {
-    const MOST: usize = 64;
-    let shown = name.chars().take(MOST).flat_map(char::escape_debug);
-    shown.collect()
+    excerpt(name, 64)
 }
 
 /// A name with the values that it was given, at least one.
