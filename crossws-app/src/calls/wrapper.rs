@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::calls::batch::Answers;
 use crate::calls::handler::{AnyHandler, Handler, Hearer};
-use crate::calls::pending::Connection;
+use crate::calls::pending::{Connection, Settings};
 use crate::calls::running::{Refused, Run, Running};
 use crate::calls::wire::Incoming;
 use crate::calls::{Event, EventHandler, Failure, MethodHandler, WireForm};
@@ -207,14 +207,8 @@ impl<H: Hooks> Wrap for Inner<H> {
 
 impl<H: Hooks> Inner<H> {
     fn connection(&self, peer: &Peer) -> Arc<Connection> {
-        if let Some(connection) = peer.extensions().get() {
-            return connection;
-        }
-        let connection = Connection::new(self.form, self.max_pending);
-        peer.extensions().insert(connection);
-        peer.extensions()
-            .get()
-            .unwrap_or_else(|| Arc::new(Connection::new(self.form, self.max_pending)))
+        let (form, max_pending) = (self.form, self.max_pending);
+        Connection::of(peer, Settings { form, max_pending })
     }
 
     /// JSON-RPC 2.0, section 6.
