@@ -68,8 +68,8 @@ impl Connection {
         {
             return Some(Arc::clone(connection));
         }
-        let known = peer.hub().extensions().get::<Known>()?;
-        let settings = known.lock().get(&peer.route()?).copied()?;
+        let (route, known) = (peer.route()?, peer.hub().extensions().get::<Known>()?);
+        let settings = known.lock().get(&route).copied()?;
         Some(Self::of(peer, settings))
     }
 
