@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossws_core::{Hooks, Hub, SharedHooks, Shutdown, resolve_with};
 use crossws_tokio::io::{Stream, tcp};
@@ -48,9 +49,14 @@ impl Site {
         acceptor.start().await.map_err(io::Error::other)?;
         let mut stop = std::pin::pin!(stop);
         loop {
-            let (stream, addr) = tokio::select! {
-                accepted = listener.accept() => accepted?,
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
                 _ = &mut stop => break,
+            };
+            let Ok((stream, addr)) = accepted else {
+                // Such as too many open files: those that are open are served all the same.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
             };
             let (acceptor, pages) = (acceptor.clone(), Arc::clone(&pages));
             tokio::spawn(async move {

@@ -58,11 +58,8 @@ impl Typed for Game {
                 peer.publish(&game_id, ToPlayer::PlayerJoined { player_id })?;
             }
             FromPlayer::GameAction { action } => {
-                for game in peer.topics() {
-                    let (action, player_id) = (action.clone(), player_id.clone());
-                    let update = ToPlayer::GameUpdate { action, player_id };
-                    peer.to(&game).including_self().send(update)?;
-                }
+                let update = ToPlayer::GameUpdate { action, player_id };
+                peer.to_own_topics().including_self().send(update)?;
             }
         }
         Ok(())

@@ -6,13 +6,16 @@ mod value;
 use std::borrow::Cow;
 use std::fmt;
 
+use crossws_core::adapter::excerpt;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
 use self::value::{Name, Value};
 
-/// Characters of a field's name that an error shows.
-const MAX_SHOWN: usize = 64;
+/// A name that a client chose, as an error shows it.
+pub(crate) fn shown(name: &str) -> String {
+    excerpt(name, 64)
+}
 
 /// A name with the values that it was given, at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -289,9 +292,7 @@ impl FieldError {
 impl fmt::Display for FieldError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(field) = &self.field {
-            // A client chooses the names in its query: no line breaks of theirs in a log.
-            let shown = field.chars().take(MAX_SHOWN).flat_map(char::escape_debug);
-            write!(f, "`{}` ", shown.collect::<String>())?;
+            write!(f, "`{}` ", shown(field))?;
         }
         match &self.kind {
             FieldErrorKind::Missing => f.write_str("is missing"),

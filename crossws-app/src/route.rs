@@ -163,10 +163,13 @@ impl RouteBuilder {
     /// Names the namespace of each peer, where its `upgrade` hook does not: for routes that are
     /// published to from outside.
     ///
-    /// The default namespace is the path as the client sent it, and a client can spell one path in
-    /// several ways: `/orders/7`, `/orders/%37`, `/orders/07`. The parameters are decoded and typed,
-    /// so that a name made of them is the same for all. An error refuses the request; a parameter
-    /// that does not convert is a 400.
+    /// The default namespace is the path in its [normal form](crossws_core::normal_path), in which
+    /// `/orders/7` and `/orders/%37` are one, and `/orders/07` is another. A name made of typed
+    /// parameters is the same for all three. An error refuses the request; a parameter that does not
+    /// convert is a 400.
+    ///
+    /// Clients choose the parameters: of two texts in one name, the first must not contain what stands
+    /// between them, or two pairs of texts have one name.
     ///
     /// ```
     /// use crossws_app::{RequestExt, Router, route};

@@ -9,6 +9,6 @@ mod wrapper;
 
 pub use condition::{Condition, Kind, Matching, Text, kind, matching, text};
 pub use file::{RuleSet, RulesError};
-pub use response::{Respond, Response, ResponseTo, Topics, reply, to};
+pub use response::{Respond, Response, ResponseTo, reply, to};
 pub use rule::Rule;
 pub use wrapper::{Rules, rules};

@@ -10,6 +10,7 @@ pub use crate::api::HttpService;
 #[cfg(feature = "http")]
 pub use crate::body::http_service;
 pub use crate::claim::{Accepted, Claim};
+pub use crate::codec::excerpt;
 pub use crate::control_rate::ControlRate;
 pub use crate::cursor::{Allowance, Backlog, Cursor, LogSlice, QueueSize, Sequence};
 pub use crate::flusher::{Asleep, Flusher};

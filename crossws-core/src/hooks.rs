@@ -111,7 +111,7 @@ pub trait Hooks: MaybeSend + MaybeSync + 'static {
         async { Ok(()) }
     }
 
-    /// The client pinged. It has been answered already.
+    /// The client pinged. It has been answered already, unless the limit `auto_pong` is off.
     fn ping(&self, peer: &Peer, data: Bytes) -> impl Future<Output = HookResult> + MaybeSend {
         let _ = (peer, data);
         async { Ok(()) }

@@ -15,6 +15,7 @@ use std::{env, fs, io};
 const DOCUMENTS: &[&str] = &[
     "README.md",
     "docs/coming-from.md",
+    "docs/limits.md",
     "docs/messages.md",
     "docs/operations.md",
     "docs/workers.md",

@@ -8,8 +8,11 @@ use serde_json::Value;
 use crate::room::PeerInfo;
 
 /// What a Worker asks of an object. A message, where there is one, is the request's body.
+///
+/// A member that this version does not know is an error: without it a message to some would be one to
+/// everyone.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Command {
     Publish {
         namespace: Option<String>,
@@ -380,6 +383,20 @@ mod tests {
             matches!(refused, Err(PublishError::Route(_))),
             "{refused:?}"
         );
+    }
+
+    /// During a deploy: what is left out of a command would make it another one.
+    #[test]
+    fn a_command_of_another_version_is_refused() {
+        for command in [
+            r#"{"publish":{"namespace":"/1","topic":"news","text":true}}"#,
+            r#"{"publish":{"namespace":"/1","topics":null,"only":["a"],"text":true}}"#,
+        ] {
+            assert!(
+                serde_json::from_str::<Command>(command).is_err(),
+                "{command}"
+            );
+        }
     }
 
     #[test]

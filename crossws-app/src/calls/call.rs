@@ -2,7 +2,6 @@ use std::fmt;
 use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::pin::pin;
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -13,9 +12,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::calls::CallError;
 use crate::calls::pending::{Connection, Place};
 use crate::calls::wire::message;
+use crate::calls::{CallError, WireForm};
 
 /// Calls to the client, and events for it, on routes with [`calls`](crate::calls::calls).
 pub trait PeerCalls {
@@ -41,7 +40,8 @@ pub trait PeerCalls {
     ///
     /// # Errors
     /// As [`Peer::send`]; [`SendError::Unsupported`] where the route has no
-    /// [`calls`](crate::calls::calls).
+    /// [`calls`](crate::calls::calls), and in a Durable Object that has woken until a hook of one of the
+    /// route's peers has run.
     fn emit(&self, event: &str, payload: impl Serialize) -> Result<Sent, SendError>;
 }
 
@@ -68,11 +68,11 @@ impl PeerCalls for Peer {
 
 /// An event as the message that it is for this peer's client.
 fn event_message(peer: &Peer, event: &str, payload: impl Serialize) -> Result<Message, SendError> {
-    let Some(connection) = peer.extensions().get::<Connection>() else {
+    let Some(connection) = Connection::find(peer) else {
         return Err(SendError::Unsupported("calls, which its route lacks"));
     };
     let payload = serde_json::to_value(payload).map_err(EncodeError::new)?;
-    Ok(message(&connection.form.event(event, payload))?)
+    Ok(message(&connection.settings.form.event(event, payload))?)
 }
 
 /// A call to the client: see [`PeerCalls::call`]. It is made when it is awaited.
@@ -97,15 +97,15 @@ impl<T: DeserializeOwned> Call<T> {
 
     async fn run(self) -> Result<T, CallError> {
         let peer = &self.peer;
-        let connection = peer.extensions().get::<Connection>();
-        let connection = connection.ok_or(CallError::NoCalls)?;
+        let connection = Connection::find(peer).ok_or(CallError::NoCalls)?;
+        let form = connection.settings.form;
         let args = self.args?;
         let place = connection.begin()?;
-        let call = connection.form.call(place.id, &self.method, args);
+        let call = form.call(place.id, &self.method, args);
         peer.send(message(&call)?)?;
         let mut withdrawal = Withdrawal {
             peer,
-            connection: &connection,
+            form,
             place: &place,
             due: true,
         };
@@ -130,7 +130,7 @@ impl<T: DeserializeOwned> Call<T> {
 /// Tells the client of a call whose answer is no longer waited for.
 struct Withdrawal<'a> {
     peer: &'a Peer,
-    connection: &'a Arc<Connection>,
+    form: WireForm,
     place: &'a Place,
     due: bool,
 }
@@ -138,7 +138,7 @@ struct Withdrawal<'a> {
 impl Drop for Withdrawal<'_> {
     fn drop(&mut self) {
         if self.due
-            && let Ok(message) = message(&self.connection.form.cancel(self.place.id))
+            && let Ok(message) = message(&self.form.cancel(self.place.id))
         {
             // Where it cannot be sent, there is nobody to be told.
             let _ = self.peer.send(message);

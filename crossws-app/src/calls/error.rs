@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use crossws_core::adapter::excerpt;
 use crossws_core::{BoxError, DecodeError, EncodeError, SendError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,12 +20,12 @@ use serde_json::Value;
 /// }
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, thiserror::Error)]
-#[error("{message} ({code})")]
+#[error("{} ({code})", excerpt(.message, 1_000))]
 #[non_exhaustive]
 pub struct Failure {
     /// What kind of error it is.
     pub code: i64,
-    /// A short text for people.
+    /// A short text for people. A client's may be anything: `Display` shows its beginning, in one line.
     pub message: String,
     /// What else there is to say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,6 +43,8 @@ impl Failure {
     pub const INVALID_PARAMS: i64 = -32_602;
     /// The method failed.
     pub const INTERNAL: i64 = -32_603;
+    /// The client withdrew the call (Language Server Protocol 3.17).
+    pub const CANCELLED: i64 = -32_800;
     /// As many calls of this connection run as may.
     pub const TOO_MANY: i64 = -32_000;
 

@@ -1,9 +1,10 @@
 //! Calls to a client that wait for their answers.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use crossws_core::Peer;
 use serde_json::Value;
 
 use crate::calls::{CallError, Failure, WireForm};
@@ -12,10 +13,25 @@ type Answer = Result<Value, Failure>;
 
 /// What a connection with calls keeps in its peer's extensions.
 pub(super) struct Connection {
-    pub(super) form: WireForm,
-    pub(super) max_pending: usize,
+    pub(super) settings: Settings,
     state: Mutex<State>,
 }
+
+/// How the calls of a route are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Settings {
+    pub(super) form: WireForm,
+    pub(super) max_pending: usize,
+}
+
+/// In a peer's extensions.
+#[derive(Default)]
+struct Kept(OnceLock<Arc<Connection>>);
+
+/// In a hub's extensions: the routes with calls, by their patterns. So a peer that has slept, and of which
+/// no hook has run since, is known to have calls when one of another peer's has.
+#[derive(Default)]
+struct Known(Mutex<HashMap<Arc<str>, Settings>>);
 
 #[derive(Default)]
 struct State {
@@ -29,12 +45,32 @@ enum Slot {
 }
 
 impl Connection {
-    pub(super) fn new(form: WireForm, max_pending: usize) -> Self {
-        Self {
-            form,
-            max_pending,
-            state: Mutex::default(),
+    /// That of a peer whose route has calls.
+    pub(super) fn of(peer: &Peer, settings: Settings) -> Arc<Self> {
+        let kept = peer.extensions().get_or_default::<Kept>();
+        let connection = kept.0.get_or_init(|| {
+            if let Some(route) = peer.route() {
+                let known = peer.hub().extensions().get_or_default::<Known>();
+                known.lock().insert(route, settings);
+            }
+            Arc::new(Self {
+                settings,
+                state: Mutex::default(),
+            })
+        });
+        Arc::clone(connection)
+    }
+
+    /// That of a peer; `None` if its route has no calls.
+    pub(super) fn find(peer: &Peer) -> Option<Arc<Self>> {
+        if let Some(kept) = peer.extensions().get::<Kept>()
+            && let Some(connection) = kept.0.get()
+        {
+            return Some(Arc::clone(connection));
         }
+        let (route, known) = (peer.route()?, peer.hub().extensions().get::<Known>()?);
+        let settings = known.lock().get(&route).copied()?;
+        Some(Self::of(peer, settings))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -45,8 +81,9 @@ impl Connection {
     /// A place for the answer to a call that will be made.
     pub(super) fn begin(self: &Arc<Self>) -> Result<Place, CallError> {
         let mut state = self.lock();
-        if state.waiting.len() >= self.max_pending {
-            return Err(CallError::TooMany(self.max_pending));
+        let most = self.settings.max_pending;
+        if state.waiting.len() >= most {
+            return Err(CallError::TooMany(most));
         }
         state.last_id += 1;
         let id = state.last_id;
@@ -72,6 +109,13 @@ impl Connection {
             waker.wake();
         }
         true
+    }
+}
+
+impl Known {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Settings>> {
+        // Nothing that is done under the lock can panic halfway.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

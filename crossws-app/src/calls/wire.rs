@@ -23,7 +23,8 @@ pub enum WireForm {
     #[default]
     Plain,
     /// JSON-RPC 2.0. What is not is answered with an error, as the specification says. Cancellations
-    /// are those of the Language Server Protocol.
+    /// are those of the Language Server Protocol: a call that the client withdraws is answered with
+    /// [`Failure::CANCELLED`].
     JsonRpc,
 }
 
@@ -125,8 +126,8 @@ fn plain(mut members: Map<String, Value>) -> Incoming {
         let payload = members.remove("payload").unwrap_or_default();
         return Incoming::Event { name, payload };
     }
-    if let Some(id) = members.remove("cancel") {
-        return Incoming::Cancel { id };
+    if let Some(id) = members.get("cancel").filter(|id| is_id(id)) {
+        return Incoming::Cancel { id: id.clone() };
     }
     let Some(id) = id else {
         return Incoming::Other;
@@ -137,7 +138,10 @@ fn plain(mut members: Map<String, Value>) -> Incoming {
             Incoming::Call { id, method, args }
         }
         Some(_) => Incoming::Invalid { id: known(id) },
-        None => answer(id, members),
+        None if members.contains_key("result") || members.contains_key("error") => {
+            answer(id, members)
+        }
+        None => Incoming::Other,
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::calls::batch::Answers;
 use crate::calls::handler::{AnyHandler, Handler, Hearer};
-use crate::calls::pending::Connection;
+use crate::calls::pending::{Connection, Settings};
 use crate::calls::running::{Refused, Run, Running};
 use crate::calls::wire::Incoming;
 use crate::calls::{Event, EventHandler, Failure, MethodHandler, WireForm};
@@ -207,14 +207,8 @@ impl<H: Hooks> Wrap for Inner<H> {
 
 impl<H: Hooks> Inner<H> {
     fn connection(&self, peer: &Peer) -> Arc<Connection> {
-        if let Some(connection) = peer.extensions().get() {
-            return connection;
-        }
-        let connection = Connection::new(self.form, self.max_pending);
-        peer.extensions().insert(connection);
-        peer.extensions()
-            .get()
-            .unwrap_or_else(|| Arc::new(Connection::new(self.form, self.max_pending)))
+        let (form, max_pending) = (self.form, self.max_pending);
+        Connection::of(peer, Settings { form, max_pending })
     }
 
     /// JSON-RPC 2.0, section 6.
@@ -224,10 +218,12 @@ impl<H: Hooks> Inner<H> {
             count if count > self.max_batch => format!("more than {} in a batch", self.max_batch),
             _ => {
                 let answers = Answers::batch(peer);
+                let mut result = Ok(());
                 for value in batch {
-                    self.incoming(peer, value, None, &answers).await?;
+                    // An event that fails keeps no call from its answer.
+                    result = result.and(self.incoming(peer, value, None, &answers).await);
                 }
-                return Ok(());
+                return result;
             }
         };
         let failure = Failure::new(Failure::INVALID_REQUEST, text);
@@ -300,15 +296,14 @@ impl<H: Hooks> Inner<H> {
             Ok((run, future)) => {
                 let (peer, answers, form) = (peer.clone(), answers.clone(), self.form);
                 peer.clone().spawn(async move {
-                    let Some(result) = run.until_cancelled(future).await else {
-                        return Ok(());
+                    let result = match run.until_cancelled(future).await {
+                        Some(result) => result.map_err(|error| failure_of(&peer, error)),
+                        // Every request is answered.
+                        None if form == WireForm::JsonRpc => {
+                            Err(Failure::new(Failure::CANCELLED, "cancelled"))
+                        }
+                        None => return Ok(()),
                     };
-                    let result = result.map_err(|error| {
-                        Failure::of(error).unwrap_or_else(|error| {
-                            tracing::error!(%peer, %error, "a method failed");
-                            Failure::new(Failure::INTERNAL, "internal error")
-                        })
-                    });
                     // Before the answer, because its id may be used again from then on.
                     drop(run);
                     answers.give(&peer, form.answer(id, result))
@@ -350,6 +345,14 @@ impl<H: Hooks> Inner<H> {
     fn fail(&self, peer: &Peer, id: Value, failure: Failure, answers: &Answers) -> HookResult {
         answers.give(peer, self.form.answer(id, Err(failure)))
     }
+}
+
+/// What the client is told of a method's error.
+fn failure_of(peer: &Peer, error: BoxError) -> Failure {
+    Failure::of(error).unwrap_or_else(|error| {
+        tracing::error!(%peer, %error, "a method failed");
+        Failure::new(Failure::INTERNAL, "internal error")
+    })
 }
 
 impl<H> fmt::Debug for Calls<H> {

@@ -1,8 +1,8 @@
 use std::fmt;
 
 use crossws_core::{
-    BoxFuture, Closed, Error, HookOutput, HookResult, MaybeSend, MaybeSync, OnError, Rejection,
-    Upgrade, UpgradeRequest,
+    BoxFuture, Bytes, Closed, Dropped, Error, HookOutput, HookResult, Hub, MaybeSend, MaybeSync,
+    OnError, Rejection, Subscription, Upgrade, UpgradeRequest,
 };
 
 use crate::{Typed, TypedPeer};
@@ -21,9 +21,16 @@ use crate::{Typed, TypedPeer};
 /// ```
 pub fn messages<In, Out>() -> Messages<In, Out> {
     Messages {
+        start: None,
         upgrade: None,
         open: None,
         message: None,
+        drain: None,
+        ping: None,
+        pong: None,
+        subscription: None,
+        dropped: None,
+        timer: None,
         close: None,
         error: None,
     }
@@ -32,9 +39,16 @@ pub fn messages<In, Out>() -> Messages<In, Out> {
 /// See [`messages`].
 #[must_use = "a typed application does nothing until `typed` makes hooks of it"]
 pub struct Messages<In, Out> {
+    start: Option<Hook<Hub, HookResult>>,
     upgrade: Option<Hook<UpgradeRequest, Result<Upgrade, Rejection>>>,
     open: Option<Hook<TypedPeer<Out>, HookResult>>,
     message: Option<Hook<(TypedPeer<Out>, In), HookResult>>,
+    drain: Option<Hook<TypedPeer<Out>, HookResult>>,
+    ping: Option<Hook<(TypedPeer<Out>, Bytes), HookResult>>,
+    pong: Option<Hook<(TypedPeer<Out>, Bytes), HookResult>>,
+    subscription: Option<Hook<(TypedPeer<Out>, Subscription), HookResult>>,
+    dropped: Option<Hook<(TypedPeer<Out>, Dropped), HookResult>>,
+    timer: Option<Hook<(TypedPeer<Out>, String), HookResult>>,
     close: Option<Hook<(TypedPeer<Out>, Closed), HookResult>>,
     error: Option<Hook<(TypedPeer<Out>, Error), OnError>>,
 }
@@ -56,6 +70,16 @@ where
 }
 
 impl<In: MaybeSend + 'static, Out: 'static> Messages<In, Out> {
+    /// Sets [`Typed::start`].
+    pub fn on_start<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: Fn(Hub) -> Fut + MaybeSend + MaybeSync + 'static,
+        Fut: Future<Output: HookOutput> + MaybeSend + 'static,
+    {
+        self.start = Some(Box::new(move |hub| boxed(hook(hub))));
+        self
+    }
+
     /// Sets [`Typed::upgrade`].
     pub fn on_upgrade<F, Fut>(mut self, hook: F) -> Self
     where
@@ -84,6 +108,66 @@ impl<In: MaybeSend + 'static, Out: 'static> Messages<In, Out> {
         Fut: Future<Output: HookOutput> + MaybeSend + 'static,
     {
         self.message = Some(Box::new(move |(peer, message)| boxed(hook(peer, message))));
+        self
+    }
+
+    /// Sets [`Typed::drain`].
+    pub fn on_drain<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: Fn(TypedPeer<Out>) -> Fut + MaybeSend + MaybeSync + 'static,
+        Fut: Future<Output: HookOutput> + MaybeSend + 'static,
+    {
+        self.drain = Some(Box::new(move |peer| boxed(hook(peer))));
+        self
+    }
+
+    /// Sets [`Typed::ping`].
+    pub fn on_ping<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: Fn(TypedPeer<Out>, Bytes) -> Fut + MaybeSend + MaybeSync + 'static,
+        Fut: Future<Output: HookOutput> + MaybeSend + 'static,
+    {
+        self.ping = Some(Box::new(move |(peer, data)| boxed(hook(peer, data))));
+        self
+    }
+
+    /// Sets [`Typed::pong`].
+    pub fn on_pong<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: Fn(TypedPeer<Out>, Bytes) -> Fut + MaybeSend + MaybeSync + 'static,
+        Fut: Future<Output: HookOutput> + MaybeSend + 'static,
+    {
+        self.pong = Some(Box::new(move |(peer, data)| boxed(hook(peer, data))));
+        self
+    }
+
+    /// Sets [`Typed::subscription`].
+    pub fn on_subscription<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: Fn(TypedPeer<Out>, Subscription) -> Fut + MaybeSend + MaybeSync + 'static,
+        Fut: Future<Output: HookOutput> + MaybeSend + 'static,
+    {
+        self.subscription = Some(Box::new(move |(peer, event)| boxed(hook(peer, event))));
+        self
+    }
+
+    /// Sets [`Typed::dropped`].
+    pub fn on_dropped<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: Fn(TypedPeer<Out>, Dropped) -> Fut + MaybeSend + MaybeSync + 'static,
+        Fut: Future<Output: HookOutput> + MaybeSend + 'static,
+    {
+        self.dropped = Some(Box::new(move |(peer, dropped)| boxed(hook(peer, dropped))));
+        self
+    }
+
+    /// Sets [`Typed::timer`].
+    pub fn on_timer<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: Fn(TypedPeer<Out>, String) -> Fut + MaybeSend + MaybeSync + 'static,
+        Fut: Future<Output: HookOutput> + MaybeSend + 'static,
+    {
+        self.timer = Some(Box::new(move |(peer, name)| boxed(hook(peer, name))));
         self
     }
 
@@ -120,6 +204,13 @@ impl<In: MaybeSend + 'static, Out: 'static> Typed for Messages<In, Out> {
     type In = In;
     type Out = Out;
 
+    async fn start(&self, hub: &Hub) -> HookResult {
+        match &self.start {
+            Some(hook) => hook.call(hub.clone()).await,
+            None => Ok(()),
+        }
+    }
+
     async fn upgrade(&self, request: &UpgradeRequest) -> Result<Upgrade, Rejection> {
         match &self.upgrade {
             Some(hook) => hook.call(request.clone()).await,
@@ -137,6 +228,48 @@ impl<In: MaybeSend + 'static, Out: 'static> Typed for Messages<In, Out> {
     async fn message(&self, peer: &TypedPeer<Out>, message: In) -> HookResult {
         match &self.message {
             Some(hook) => hook.call((peer.clone(), message)).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn drain(&self, peer: &TypedPeer<Out>) -> HookResult {
+        match &self.drain {
+            Some(hook) => hook.call(peer.clone()).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn ping(&self, peer: &TypedPeer<Out>, data: Bytes) -> HookResult {
+        match &self.ping {
+            Some(hook) => hook.call((peer.clone(), data)).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn pong(&self, peer: &TypedPeer<Out>, data: Bytes) -> HookResult {
+        match &self.pong {
+            Some(hook) => hook.call((peer.clone(), data)).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn subscription(&self, peer: &TypedPeer<Out>, event: Subscription) -> HookResult {
+        match &self.subscription {
+            Some(hook) => hook.call((peer.clone(), event)).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn dropped(&self, peer: &TypedPeer<Out>, dropped: Dropped) -> HookResult {
+        match &self.dropped {
+            Some(hook) => hook.call((peer.clone(), dropped)).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn timer(&self, peer: &TypedPeer<Out>, name: &str) -> HookResult {
+        match &self.timer {
+            Some(hook) => hook.call((peer.clone(), name.to_owned())).await,
             None => Ok(()),
         }
     }

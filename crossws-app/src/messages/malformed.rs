@@ -1,5 +1,7 @@
 use crossws_core::{BoxError, CloseCode, DecodeError};
 
+use crate::fields::shown;
+
 /// A message that never reached the `message` hook, and why.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -15,7 +17,7 @@ pub enum Malformed {
     #[error("the message is invalid: {0}")]
     Invalid(#[source] BoxError),
     /// It names an event or a method that the route does not have.
-    #[error("`{0}` is unknown")]
+    #[error("`{}` is unknown", shown(.0))]
     Unknown(String),
 }
 

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crossws_core::{EncodeError, Message};
@@ -78,16 +79,19 @@ impl<Out: 'static> Outgoing<Out> {
 
     /// The topic for the clients of one format. A publication is the same bytes for all who get it, so
     /// that clients of different formats are in different topics.
-    pub(super) fn topic(&self, index: usize, topic: &str) -> String {
-        match index {
-            0 => topic.to_owned(),
-            _ => format!("{topic}{SEPARATOR}{}", self.codecs[index].protocol),
+    ///
+    /// No two names become one, whatever a client has put into them: the last separator is always
+    /// this function's.
+    pub(super) fn topic<'t>(&self, index: usize, topic: &'t str) -> Cow<'t, str> {
+        if !self.is_mixed() || (index == 0 && !topic.contains(SEPARATOR)) {
+            return Cow::Borrowed(topic);
         }
+        Cow::Owned(format!("{topic}{SEPARATOR}{}", self.codecs[index].protocol))
     }
 
     /// The application's name of such a topic; `None` for a topic of another format.
     pub(super) fn name<'t>(&self, index: usize, topic: &'t str) -> Option<&'t str> {
-        if index == 0 {
+        if !self.is_mixed() || (index == 0 && !topic.contains(SEPARATOR)) {
             return Some(topic);
         }
         let topic = topic.strip_suffix(&*self.codecs[index].protocol)?;

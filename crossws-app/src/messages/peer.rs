@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -5,11 +6,12 @@ use std::sync::Arc;
 use crossws_core::{
     CloseCode, ContextError, EncodeError, Extensions, HookOutput, Hub, MaybeSend, MaybeSync,
     NotAttached, Peer, PeerContext, PeerId, PeerState, PublishError, Published, SendError,
-    SendOptions, Sent, SubscribeError, UpgradeRequest, Utf8Bytes,
+    SendOptions, Sent, SubscribeError, Topics, UpgradeRequest, Utf8Bytes,
 };
 use serde::de::DeserializeOwned;
 
 use crate::messages::outgoing::Outgoing;
+use crate::messages::to::Target;
 use crate::{PathError, PeerExt, QueryError, TypedTo};
 
 /// A [`Peer`] that sends and publishes nothing but `Out`, in the format of each client. A cheap
@@ -93,15 +95,25 @@ impl<Out: 'static> TypedPeer<Out> {
         self.to_all().send(message)
     }
 
-    /// A message to every subscriber of a topic, except this peer unless
-    /// [`including_self`](TypedTo::including_self) says so: see [`Peer::to`].
-    pub fn to<'a>(&'a self, topic: &'a (impl AsRef<str> + ?Sized)) -> TypedTo<'a, Out> {
-        TypedTo::new(self, Some(topic.as_ref()))
+    /// A message to every subscriber of a topic, or of any of several, once each, except this peer
+    /// unless [`including_self`](TypedTo::including_self) says so: see [`Peer::to`].
+    pub fn to<'a>(&'a self, topics: impl Into<Topics<'a>>) -> TypedTo<'a, Out> {
+        TypedTo::new(self, Target::Topics(topics.into()))
+    }
+
+    /// A message to every subscriber of any topic of this peer: see [`Peer::to_own_topics`].
+    pub fn to_own_topics(&self) -> TypedTo<'_, Out> {
+        TypedTo::new(self, Target::Own)
     }
 
     /// A message to every peer of this namespace: see [`Peer::to_all`].
     pub fn to_all(&self) -> TypedTo<'_, Out> {
-        TypedTo::new(self, None)
+        TypedTo::new(self, Target::Everyone)
+    }
+
+    /// The topic of this name for clients of this one's format.
+    fn topic<'t>(&self, topic: &'t str) -> Cow<'t, str> {
+        self.outgoing.topic(self.format(), topic)
     }
 
     /// Subscribes to a topic: see [`Peer::subscribe`].
@@ -109,41 +121,26 @@ impl<Out: 'static> TypedPeer<Out> {
     /// # Errors
     /// As [`Peer::subscribe`].
     pub fn subscribe(&self, topic: impl AsRef<str>) -> Result<bool, SubscribeError> {
-        match self.format() {
-            0 => self.peer.subscribe(topic),
-            format => self
-                .peer
-                .subscribe(self.outgoing.topic(format, topic.as_ref())),
-        }
+        self.peer.subscribe(self.topic(topic.as_ref()))
     }
 
     /// Ends a subscription: see [`Peer::unsubscribe`].
     pub fn unsubscribe(&self, topic: impl AsRef<str>) -> bool {
-        match self.format() {
-            0 => self.peer.unsubscribe(topic),
-            format => self
-                .peer
-                .unsubscribe(self.outgoing.topic(format, topic.as_ref())),
-        }
+        self.peer.unsubscribe(self.topic(topic.as_ref()))
     }
 
     /// Returns whether the peer is subscribed to a topic.
     pub fn is_subscribed(&self, topic: impl AsRef<str>) -> bool {
-        match self.format() {
-            0 => self.peer.is_subscribed(topic),
-            format => self
-                .peer
-                .is_subscribed(self.outgoing.topic(format, topic.as_ref())),
-        }
+        self.peer.is_subscribed(self.topic(topic.as_ref()))
     }
 
     /// The peer's topics, sorted by name.
     pub fn topics(&self) -> Vec<Arc<str>> {
         let topics = self.peer.topics();
-        let format = self.format();
-        if format == 0 {
+        if !self.outgoing.is_mixed() {
             return topics;
         }
+        let format = self.format();
         let name = |topic: Arc<str>| Some(self.outgoing.name(format, &topic)?.into());
         topics.into_iter().filter_map(name).collect()
     }

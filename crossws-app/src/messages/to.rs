@@ -1,28 +1,45 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crossws_core::{PublishError, Published, SendError, SendOptions, To};
+use crossws_core::{PublishError, Published, SendError, SendOptions, To, Topics};
 
 use crate::TypedPeer;
+
+/// Who gets a message.
+pub(super) enum Target<'a> {
+    /// Every peer of the namespace.
+    Everyone,
+    /// The subscribers of any topic of the peer.
+    Own,
+    /// The subscribers of any of these.
+    Topics(Topics<'a>),
+}
 
 /// A typed message to many peers, before it is sent: see [`TypedPeer::to`].
 #[must_use = "nothing is sent until `send`"]
 pub struct TypedTo<'a, Out> {
     peer: &'a TypedPeer<Out>,
-    /// `None` for all peers of the namespace.
-    topic: Option<&'a str>,
+    target: Target<'a>,
+    except: Vec<Topics<'a>>,
     including_self: bool,
     options: SendOptions,
 }
 
 impl<'a, Out: 'static> TypedTo<'a, Out> {
-    pub(super) fn new(peer: &'a TypedPeer<Out>, topic: Option<&'a str>) -> Self {
+    pub(super) fn new(peer: &'a TypedPeer<Out>, target: Target<'a>) -> Self {
         Self {
             peer,
-            topic,
+            target,
+            except: Vec::new(),
             including_self: false,
             options: SendOptions::new(),
         }
+    }
+
+    /// Leaves out the subscribers of these topics: see [`To::except`].
+    pub fn except(mut self, topics: impl Into<Topics<'a>>) -> Self {
+        self.except.push(topics.into());
+        self
     }
 
     /// Sends to this peer too, if it is subscribed: see [`To::including_self`].
@@ -56,14 +73,27 @@ impl<'a, Out: 'static> TypedTo<'a, Out> {
     /// As [`To::send`].
     pub fn send(self, message: Out) -> Result<Published, PublishError> {
         let outgoing = self.peer.outgoing();
-        let Some(topic) = self.topic else {
-            return self.send_to_all(&message);
+        let untyped = self.peer.untyped();
+        if !outgoing.is_mixed() {
+            let to = match &self.target {
+                Target::Everyone => untyped.to_all(),
+                Target::Own => untyped.to_own_topics(),
+                Target::Topics(topics) => untyped.to(topics.clone()),
+            };
+            let to = self.except.iter().cloned().fold(to, To::except);
+            return self.options(to).send(outgoing.encode(0, &message)?);
+        }
+        let topics = match &self.target {
+            Target::Everyone => return self.send_to_all(&message),
+            Target::Own => self.peer.topics().iter().map(ToString::to_string).collect(),
+            Target::Topics(topics) => topics.clone(),
         };
         let mut sum = Published::default();
         for format in outgoing.formats() {
-            let topic = outgoing.topic(format, topic);
-            let encoded = outgoing.encode(format, &message)?;
-            let published = self.options(self.peer.untyped().to(&topic)).send(encoded)?;
+            let of_format = |name| outgoing.topic(format, name);
+            let to = untyped.to(topics.names().map(of_format).collect::<Topics<'_>>());
+            let to = to.except(self.left_out().map(of_format).collect::<Topics<'_>>());
+            let published = self.options(to).send(outgoing.encode(format, &message)?)?;
             sum.queued += published.queued;
             sum.dropped += published.dropped;
             sum.behind += published.behind;
@@ -71,24 +101,27 @@ impl<'a, Out: 'static> TypedTo<'a, Out> {
         Ok(sum)
     }
 
+    /// The topics whose subscribers are left out.
+    fn left_out(&self) -> impl Iterator<Item = &str> {
+        self.except.iter().flat_map(Topics::names)
+    }
+
+    /// Where clients read different formats, and there is no topic of all those of one.
     fn send_to_all(&self, message: &Out) -> Result<Published, PublishError> {
         let outgoing = self.peer.outgoing();
-        let untyped = self.peer.untyped();
-        if !outgoing.is_mixed() {
-            let encoded = outgoing.encode(0, message)?;
-            return self.options(untyped.to_all()).send(encoded);
-        }
         let formats = outgoing.formats();
         let encoded: Vec<_> = formats
             .map(|format| outgoing.encode(format, message))
             .collect::<Result<_, _>>()?;
         let mut sum = Published::default();
-        for peer in untyped.peers() {
-            if peer == *untyped && !self.including_self {
+        for peer in self.peer.peers() {
+            if (peer == *self.peer && !self.including_self)
+                || self.left_out().any(|topic| peer.is_subscribed(topic))
+            {
                 continue;
             }
-            let message = encoded[outgoing.index(peer.protocol())].clone();
-            match peer.send_with(message, self.options.clone()) {
+            let message = encoded[peer.format()].clone();
+            match peer.untyped().send_with(message, self.options.clone()) {
                 Ok(_) => sum.queued += 1,
                 Err(SendError::Full(_)) => sum.dropped += 1,
                 Err(_) => {}
@@ -109,7 +142,7 @@ impl<'a, Out: 'static> TypedTo<'a, Out> {
 impl<Out> fmt::Debug for TypedTo<'_, Out> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TypedTo")
-            .field("topic", &self.topic)
+            .field("except", &self.except)
             .field("including_self", &self.including_self)
             .field("options", &self.options)
             .finish_non_exhaustive()

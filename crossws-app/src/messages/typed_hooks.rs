@@ -170,18 +170,22 @@ impl<T: Typed> TypedHooks<T> {
     }
 
     /// Puts the peer's topics of the route and of the upgrade where those of its format are.
-    fn move_topics(&self, peer: &Peer, format: usize) -> HookResult {
+    fn move_topics(&self, peer: &Peer) -> HookResult {
+        let format = self.outgoing.index(peer.protocol());
         for topic in peer.topics() {
-            peer.unsubscribe(&topic);
-            peer.subscribe(self.outgoing.topic(format, &topic))?;
+            let of_format = self.outgoing.topic(format, &topic);
+            if *of_format != *topic {
+                peer.unsubscribe(&topic);
+                peer.subscribe(of_format)?;
+            }
         }
         Ok(())
     }
 
     /// The subscription as the application knows it; `None` for one that it did not cause.
     fn known(&self, peer: &Peer, mut subscription: Subscription) -> Option<Subscription> {
-        let format = self.outgoing.index(peer.protocol());
-        if format != 0 {
+        if self.outgoing.is_mixed() {
+            let format = self.outgoing.index(peer.protocol());
             subscription.topic = self.outgoing.name(format, &subscription.topic)?.into();
         }
         Some(subscription)
@@ -203,9 +207,8 @@ impl<T: Typed> Hooks for TypedHooks<T> {
     }
 
     async fn open(&self, peer: &Peer) -> HookResult {
-        let format = self.outgoing.index(peer.protocol());
-        if format != 0 {
-            self.move_topics(peer, format)?;
+        if self.outgoing.is_mixed() {
+            self.move_topics(peer)?;
         }
         self.app.open(&self.peer(peer)).await
     }

@@ -35,8 +35,12 @@ pub struct Kind(String);
 
 impl Condition for Kind {
     fn holds(&self, _: &Peer, message: &Value) -> bool {
-        message.get("type").and_then(Value::as_str) == Some(&self.0)
+        has_kind(message, &self.0)
     }
+}
+
+pub(super) fn has_kind(message: &Value, name: &str) -> bool {
+    message.get("type").and_then(Value::as_str) == Some(name)
 }
 
 /// The message contains this: an object has its members, and may have others; anything else is equal
@@ -65,7 +69,7 @@ impl Condition for Matching {
 }
 
 // As deep as the pattern, which is the application's.
-fn contains(value: &Value, pattern: &Value) -> bool {
+pub(super) fn contains(value: &Value, pattern: &Value) -> bool {
     match (value, pattern) {
         (Value::Object(members), Value::Object(pattern)) => pattern
             .iter()
@@ -85,8 +89,12 @@ pub struct Text(String);
 
 impl Condition for Text {
     fn holds(&self, _: &Peer, message: &Value) -> bool {
-        message.as_str().is_some_and(|text| glob(&self.0, text))
+        is_text(message, &self.0)
     }
+}
+
+pub(super) fn is_text(message: &Value, pattern: &str) -> bool {
+    message.as_str().is_some_and(|text| glob(pattern, text))
 }
 
 /// Whether a text is of a pattern with `*`. Each part is looked for once, from where the one before

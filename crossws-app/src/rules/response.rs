@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crossws_core::{HookResult, MaybeSend, MaybeSync, Message, Peer};
+use crossws_core::{HookResult, MaybeSend, MaybeSync, Message, Peer, Topics};
 use serde_json::Value;
 
 /// What a rule says, and to whom: [`reply`] makes one, and [`to`].
@@ -26,41 +26,11 @@ pub fn reply(message: impl Into<Value>) -> Response {
 
 /// Publishes to a topic of the peer's namespace, or to several: `to("lobby")`, `to(["red", "blue"])`.
 /// Who is in several of them hears it once.
-pub fn to(topics: impl Topics) -> ResponseTo {
+pub fn to<'a>(topics: impl Into<Topics<'a>>) -> ResponseTo {
     ResponseTo(Audience {
-        topics: topics.names(),
+        topics: topics.into().names().map(str::to_owned).collect(),
         and_self: false,
     })
-}
-
-/// A name of a topic, or a list of them.
-pub trait Topics {
-    /// The names.
-    fn names(self) -> Arc<[String]>;
-}
-
-impl Topics for &str {
-    fn names(self) -> Arc<[String]> {
-        [self.to_owned()].into()
-    }
-}
-
-impl Topics for String {
-    fn names(self) -> Arc<[String]> {
-        [self].into()
-    }
-}
-
-impl<const N: usize> Topics for [&str; N] {
-    fn names(self) -> Arc<[String]> {
-        self.map(str::to_owned).into()
-    }
-}
-
-impl Topics for Vec<String> {
-    fn names(self) -> Arc<[String]> {
-        self.into()
-    }
 }
 
 /// See [`to`].
@@ -141,19 +111,9 @@ impl Response {
             peer.send(message)?;
             return Ok(());
         };
-        if let [topic] = &topics[..] {
-            let to = peer.to(topic);
-            let to = if and_self { to.including_self() } else { to };
-            to.send(message)?;
-            return Ok(());
-        }
-        for other in peer.peers() {
-            let hears = topics.iter().any(|topic| other.is_subscribed(topic));
-            if hears && (and_self || other != *peer) {
-                // Its failure is that peer's own: it is leaving, or its queue is full.
-                let _ = other.send(message.clone());
-            }
-        }
+        let to = peer.to(&topics[..]);
+        let to = if and_self { to.including_self() } else { to };
+        to.send(message)?;
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use crate::rules::condition::{Condition, kind, matching, text};
+use crate::rules::condition::{Condition, contains, has_kind, is_text};
 use crate::rules::response::{Audience, Respond, Response};
 use crate::rules::template::Template;
 
@@ -87,18 +87,16 @@ impl<'de> Deserialize<'de> for Rule {
 }
 
 impl Condition for Rule {
-    fn holds(&self, peer: &Peer, message: &Value) -> bool {
+    fn holds(&self, _: &Peer, message: &Value) -> bool {
         let Written {
             r#type: name,
             r#match: pattern,
-            text: glob,
+            text,
             ..
         } = &self.0;
-        name.iter().all(|name| kind(name).holds(peer, message))
-            && pattern
-                .iter()
-                .all(|it| matching(it.clone()).holds(peer, message))
-            && glob.iter().all(|glob| text(glob).holds(peer, message))
+        name.iter().all(|name| has_kind(message, name))
+            && pattern.iter().all(|pattern| contains(message, pattern))
+            && text.iter().all(|pattern| is_text(message, pattern))
     }
 }
 

@@ -47,7 +47,17 @@ fn events_are_dispatched_by_name_and_other_messages_reach_the_hooks_inside() {
             next(&mut client).await,
             json!({"event": "nothing", "payload": 0})
         );
-        for text in ["{", "[1]", "{\"event\":1}", "{\"x\":\"y\"}", "text"] {
+        for text in [
+            "{",
+            "[1]",
+            "{\"event\":1}",
+            "{\"x\":\"y\"}",
+            "text",
+            // What applications say has ids, too, and things to cancel.
+            r#"{"id":7,"text":"hi"}"#,
+            r#"{"type":"order","cancel":true}"#,
+            r#"{"cancel":{"order":1}}"#,
+        ] {
             client.send(text).unwrap();
             assert_eq!(next(&mut client).await, format!("inside {}", text.len()));
         }
@@ -84,6 +94,18 @@ fn an_unknown_event_and_an_unfit_payload_are_as_the_policy_says() {
             say(&mut client, event);
             assert_eq!(client.closed().await.code, 1007);
         }
+    });
+}
+
+#[test]
+fn the_reason_repeats_little_of_an_unknown_name() {
+    block_on(async {
+        let (_server, mut client) = connect(app().on_unknown(OnMalformed::Reply)).await;
+        next(&mut client).await;
+        say(&mut client, json!({"event": "\n".repeat(100_000)}));
+        let reply = next(&mut client).await;
+        let reason = reply["message"].as_str().unwrap();
+        assert!(reason.len() < 200 && !reason.contains(char::is_control));
     });
 }
 

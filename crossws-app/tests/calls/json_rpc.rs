@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use crossws_app::calls::{Calls, PeerCalls};
-use crossws_core::{Hooks, Message, Peer};
+use crossws_app::calls::{Calls, PeerCalls, calls};
+use crossws_core::{BoxError, Hooks, Message, OnError, Peer, hooks};
 use serde_json::{Value, json};
 
 use crate::common::*;
@@ -137,6 +137,49 @@ fn a_batch_is_answered_in_one_message_without_its_notifications() {
         silent(&server, &mut client).await;
         say(&mut client, json!(vec![note; 6]));
         error(-32_600, json!(null))(&next(&mut client).await);
+    });
+}
+
+#[test]
+fn a_withdrawn_request_is_answered_with_the_code_of_the_language_server_protocol() {
+    block_on(async {
+        let (server, mut client) = connect(app().method("wait", |peer: Peer, ()| async move {
+            peer.closed().await;
+            crossws_core::ok()
+        }))
+        .await;
+        let wait = json!({"jsonrpc": "2.0", "method": "wait", "id": 1});
+        let cancel = json!({"jsonrpc": "2.0", "method": "$/cancelRequest", "params": {"id": 1}});
+        say(&mut client, wait.clone());
+        say(&mut client, cancel.clone());
+        error(-32_800, json!(1))(&next(&mut client).await);
+        // Once, and in its batch.
+        say(&mut client, json!([wait, cancel]));
+        error(-32_800, json!(1))(&next(&mut client).await[0]);
+        say(&mut client, cancel);
+        silent(&server, &mut client).await;
+    });
+}
+
+#[test]
+fn an_event_that_fails_keeps_no_call_of_its_batch_from_its_answer() {
+    let inside = hooks().on_error(|_, _| async move { OnError::Keep });
+    let app = calls(inside)
+        .json_rpc()
+        .method("one", |_: Peer, ()| async move { Ok::<_, BoxError>(1) })
+        .event("fail", |_: Peer, (): ()| async move {
+            Err::<(), BoxError>("oops".into())
+        });
+    block_on(async {
+        let (_server, mut client) = connect(app).await;
+        say(
+            &mut client,
+            json!([
+                {"jsonrpc": "2.0", "method": "fail"},
+                {"jsonrpc": "2.0", "method": "one", "id": 1}
+            ]),
+        );
+        assert_eq!(next(&mut client).await[0]["result"], 1);
     });
 }
 

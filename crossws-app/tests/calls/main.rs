@@ -8,3 +8,4 @@ mod hostile;
 mod json_rpc;
 mod methods;
 mod to_client;
+mod woken;

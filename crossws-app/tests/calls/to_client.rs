@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crossws_app::calls::{CallError, PeerCalls, calls};
+use crossws_app::calls::{CallError, Failure, PeerCalls, calls};
 use crossws_core::{BoxError, CloseCode, Hooks, Peer, hooks};
 use futures_lite::future::poll_once;
 use serde_json::json;
@@ -57,6 +57,14 @@ fn a_call_to_the_client_yields_its_answer() {
             assert_eq!(next(&mut client).await, outcome(expected));
         }
     });
+}
+
+/// It is logged where a method fails with it.
+#[test]
+fn the_error_of_a_client_is_one_line_of_bounded_length() {
+    let failure = Failure::new(1, "\nERROR forged".repeat(10_000));
+    let text = CallError::from(failure).to_string();
+    assert!(text.len() < 1_200 && !text.contains('\n'), "{text}");
 }
 
 #[test]

@@ -31,6 +31,10 @@ impl Typed for Room {
     async fn message(&self, peer: &TypedPeer<Said>, said: Said) -> HookResult {
         match &*said.text {
             "all" => drop(peer.broadcast(said)?),
+            "mine" => drop(peer.to_own_topics().send(said)?),
+            "some" => drop(peer.to(["red", "blue"]).except("muted").send(said)?),
+            "unmuted" => drop(peer.to_all().except("muted").send(said)?),
+            text if text.starts_with("join ") => drop(peer.subscribe(&text[5..])?),
             "leave" => assert!(peer.unsubscribe("talk")),
             "topics" => {
                 let text = peer.topics().join(" ");
@@ -124,6 +128,72 @@ fn each_client_hears_publications_in_the_format_of_its_subprotocol() {
         assert_eq!(heard(&mut clients[2]).await, "now");
         server.settle().await;
         assert!(clients[1].try_next().is_none());
+    });
+}
+
+#[test]
+fn a_message_to_several_topics_is_heard_once_in_every_format() {
+    let server = server();
+    block_on(async {
+        let mut clients = Vec::new();
+        for (protocol, topics) in [
+            ("none", &["red", "blue"][..]),
+            ("none", &["red", "muted"]),
+            ("pack", &["red", "blue"]),
+            ("pack", &["blue", "muted"]),
+            ("cbor", &["green"]),
+        ] {
+            let mut client = server.connect("/room").protocol(protocol).await.unwrap();
+            say(&mut client, "leave");
+            for topic in topics {
+                say(&mut client, &format!("join {topic}"));
+            }
+            server.settle().await;
+            while client.try_next().is_some() {}
+            clients.push(client);
+        }
+        for (speaker, text, hearers) in [
+            (4, "some", &[0, 2][..]),
+            (0, "some", &[2]),
+            (4, "unmuted", &[0, 2]),
+            (2, "unmuted", &[0, 4]),
+            (0, "mine", &[1, 2, 3]),
+            (4, "mine", &[]),
+        ] {
+            say(&mut clients[speaker], text);
+            server.settle().await;
+            for (at, client) in clients.iter_mut().enumerate() {
+                if hearers.contains(&at) {
+                    assert_eq!(heard(client).await, text, "{text} {at}");
+                }
+                assert!(client.try_next().is_none(), "{text} {at}");
+            }
+        }
+    });
+}
+
+/// What a topic is called in another format cannot be said in its name.
+#[test]
+fn a_topics_name_reaches_no_other_topic() {
+    let server = server();
+    block_on(async {
+        for (listener, speaker) in [("none", "pack"), ("none", "cbor"), ("pack", "pack")] {
+            let mut eve = server.connect("/room").protocol(listener).await.unwrap();
+            heard(&mut eve).await;
+            say(&mut eve, "leave");
+            heard(&mut eve).await;
+            let name = format!("talk\u{1f}{speaker}");
+            say(&mut eve, &format!("join {name}"));
+            assert_eq!(heard(&mut eve).await, format!("{name} true"));
+            say(&mut eve, "topics");
+            assert_eq!(heard(&mut eve).await, name);
+            let mut ann = server.connect("/room").protocol(speaker).await.unwrap();
+            heard(&mut ann).await;
+            say(&mut ann, "a secret of those in `talk`");
+            heard(&mut ann).await;
+            server.settle().await;
+            assert_eq!(eve.try_next(), None);
+        }
     });
 }
 

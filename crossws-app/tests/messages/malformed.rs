@@ -67,6 +67,32 @@ fn malformed_messages_are_answered_with_the_reason() {
     });
 }
 
+/// The same text is in the log, and in the close frame.
+#[test]
+fn the_reason_repeats_little_of_the_message() {
+    #[derive(Debug, serde::Deserialize)]
+    enum Order {
+        Tea,
+    }
+    let app = messages().on_message(|peer: TypedPeer<u8>, order: Order| async move {
+        match order {
+            Order::Tea => peer.send(1),
+        }
+    });
+    let server = TestServer::new(typed(app).on_malformed(OnMalformed::Reply));
+    let long = "x".repeat(100_000);
+    block_on(async {
+        let mut client = server.connect("/").await.unwrap();
+        for order in ["\n2026-01-01 ERROR forged\u{1b}[2J", &long] {
+            client.send(json!(order).to_string()).unwrap();
+            let reply = next_json(&mut client).await;
+            let message = reply["message"].as_str().unwrap();
+            assert!(message.contains("unknown variant"), "{message}");
+            assert!(message.len() < 1_200 && !message.contains(char::is_control));
+        }
+    });
+}
+
 #[test]
 fn malformed_messages_close_with_the_code_of_the_policy() {
     block_on(async {

@@ -1,7 +1,9 @@
 use crossws_app::{
     AutoCodec, Payload, Router, Typed, TypedPeer, messages, route, transform, typed, typed_as,
 };
-use crossws_core::{BoxError, CloseCode, Closed, HookResult, Message, hooks};
+use crossws_core::{
+    BoxError, Bytes, CloseCode, Closed, HookResult, Hub, Message, Subscription, hooks,
+};
 use crossws_memory::{Client, TestServer};
 use futures_lite::future::block_on;
 use serde::{Deserialize, Serialize};
@@ -104,6 +106,33 @@ fn closures_are_a_typed_app_too() {
         assert_eq!(next_json(&mut bob).await, 0);
         ann.close(CloseCode::NORMAL, "");
         assert_eq!(next_json(&mut bob).await, -1);
+    });
+}
+
+#[test]
+fn closures_hear_every_hook() {
+    let app = messages()
+        .on_start(|hub: Hub| async move { drop(hub.extensions().insert("started")) })
+        .on_message(|peer: TypedPeer<String>, topic: String| async move { peer.subscribe(topic) })
+        .on_subscription(|peer, event: Subscription| async move {
+            peer.send(format!("{} {}", event.topic, event.joined))
+        })
+        .on_ping(|peer, data: Bytes| async move { peer.send(format!("ping {}", data.len())) })
+        .on_pong(|peer, data: Bytes| async move { peer.send(format!("pong {}", data.len())) })
+        .on_drain(|peer| async move { peer.send("drained".to_owned()) })
+        .on_dropped(|peer, _| async move { peer.send("dropped".to_owned()) })
+        .on_timer(|peer, name| async move { peer.send(name) });
+    let app = typed(app);
+    let server = TestServer::new(app);
+    block_on(async {
+        let mut ann = server.connect("/").await.unwrap();
+        assert_eq!(server.hub().extensions().get().as_deref(), Some(&"started"));
+        ann.send("\"red\"").unwrap();
+        assert_eq!(next_json(&mut ann).await, "red true");
+        ann.ping("12").unwrap();
+        assert_eq!(next_json(&mut ann).await, "ping 2");
+        ann.pong("123").unwrap();
+        assert_eq!(next_json(&mut ann).await, "pong 3");
     });
 }
 

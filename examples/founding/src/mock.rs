@@ -13,7 +13,12 @@ use serde_json::json;
 /// What every platform can do.
 pub(crate) fn routes() -> Router {
     Router::new()
-        .route("/chat", route(chat::Chat).topic(chat::GENERAL))
+        .route(
+            "/chat",
+            route(chat::Chat)
+                .topic(chat::GENERAL)
+                .query::<chat::Query>(),
+        )
         .route("/game", route(game::Game).topic(game::LOBBY))
         .route("/private", route(private()).authenticate(token))
         .route(

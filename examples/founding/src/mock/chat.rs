@@ -8,17 +8,13 @@ use serde_json::json;
 pub(super) const GENERAL: &str = "general";
 
 #[derive(Deserialize)]
-struct Query {
+pub(super) struct Query {
     #[serde(default = "guest")]
     username: String,
 }
 
 fn guest() -> String {
     "Guest".to_owned()
-}
-
-fn username(peer: &Peer) -> Result<String, crossws::QueryError> {
-    Ok(peer.query::<Query>()?.username)
 }
 
 #[derive(Deserialize)]
@@ -31,7 +27,7 @@ pub(super) struct Chat;
 
 impl Hooks for Chat {
     async fn open(&self, peer: &Peer) -> HookResult {
-        let username = username(peer)?;
+        let Query { username } = &*peer.attached()?;
         peer.send(Json(json!({ "type": "connected", "id": peer.id() })))?;
         peer.publish(
             GENERAL,
@@ -42,14 +38,14 @@ impl Hooks for Chat {
 
     async fn message(&self, peer: &Peer, message: Message) -> HookResult {
         let FromClient::Chat { text } = message.json()?;
-        let from = username(peer)?;
+        let Query { username: from } = &*peer.attached()?;
         let message = json!({ "type": "chat-message", "from": from, "text": text });
         peer.to(GENERAL).including_self().send(Json(message))?;
         Ok(())
     }
 
     async fn close(&self, peer: &Peer, _: Closed) -> HookResult {
-        let username = username(peer)?;
+        let Query { username } = &*peer.attached()?;
         peer.publish(
             GENERAL,
             Json(json!({ "type": "user-left", "username": username })),

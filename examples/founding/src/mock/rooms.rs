@@ -7,9 +7,24 @@ use serde_json::{Value, json};
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 enum FromClient {
-    Join { room: String },
-    Leave { room: String },
-    All { data: Value },
+    Join {
+        room: String,
+    },
+    Leave {
+        room: String,
+    },
+    All {
+        data: Value,
+    },
+    Only {
+        rooms: Vec<String>,
+        except: Vec<String>,
+        data: Value,
+    },
+}
+
+fn all(data: Value) -> Json<Value> {
+    Json(json!({ "type": "all", "data": data }))
 }
 
 pub(super) struct Rooms;
@@ -23,27 +38,22 @@ impl Hooks for Rooms {
             FromClient::Leave { room } => {
                 peer.unsubscribe(room);
             }
-            FromClient::All { data } => return to_all(peer, data),
+            FromClient::All { data } => {
+                peer.to_own_topics().send(all(data))?;
+                return Ok(());
+            }
+            FromClient::Only {
+                rooms,
+                except,
+                data,
+            } => {
+                peer.to(rooms).except(except).send(all(data))?;
+                return Ok(());
+            }
         }
         let mut rooms = peer.topics();
         rooms.sort();
         peer.send(Json(json!({ "type": "rooms", "rooms": rooms })))?;
         Ok(())
     }
-}
-
-/// Sends to the members of every room of the peer's, each once.
-fn to_all(peer: &Peer, data: Value) -> HookResult {
-    let message = Message::from_json(&json!({ "type": "all", "data": data }))?;
-    let rooms = peer.topics();
-    let is_near = |other: &&Peer| rooms.iter().any(|room| other.is_subscribed(room));
-    let others = peer.peers();
-    for other in others
-        .iter()
-        .filter(|other| other.id() != peer.id())
-        .filter(is_near)
-    {
-        let _ = other.send(message.clone()); // one who has gone hears nothing
-    }
-    Ok(())
 }

@@ -55,9 +55,11 @@ checks! {
         paths_without_a_file_are_not_found;
     notify: every_connection_of_a_route_is_told what_is_no_note_is_refused
         a_socket_asks_the_apps_http;
-    mock: chat_names_who_comes_says_and_goes a_game_has_a_room_of_its_own
+    mock: chat_names_who_comes_says_and_goes a_query_with_two_names_is_refused
+        a_game_has_a_room_of_its_own
         only_a_good_token_is_let_in the_first_common_protocol_is_named
-        a_failed_hook_is_told_and_the_client_stays rooms_are_joined_left_and_told_once;
+        a_failed_hook_is_told_and_the_client_stays rooms_are_joined_left_and_told_once
+        some_rooms_are_told_and_members_of_others_are_left_out;
     time: silence_of_data_ends_a_client a_client_that_sends_data_stays
         three_missed_pongs_end_a_client every_second_or_third_pong_is_enough
         the_hook_answers_pings compression_is_required;

@@ -30,6 +30,13 @@ pub(crate) async fn chat_names_who_comes_says_and_goes(world: &dyn World) {
     assert_eq!(ann.json().await, left);
 }
 
+pub(crate) async fn a_query_with_two_names_is_refused(world: &dyn World) {
+    let (status, body) = refused(world, "/mock/ws/chat?username=a&username=b", &[]).await;
+    assert_eq!(status, 400);
+    let expected = "the query: `username` has several values where one is wanted";
+    assert_eq!(body, expected);
+}
+
 pub(crate) async fn a_game_has_a_room_of_its_own(world: &dyn World) {
     let mut players = Vec::new();
     for _ in 0..3 {
@@ -136,4 +143,26 @@ pub(crate) async fn rooms_are_joined_left_and_told_once(world: &dyn World) {
     ann.send(json!({ "type": "all", "data": 2 })).await;
     assert_eq!(ann.ask(order("leave", "blue")).await, rooms(&[]));
     assert_eq!(bob.ask(order("leave", "red")).await, rooms(&[]));
+}
+
+pub(crate) async fn some_rooms_are_told_and_members_of_others_are_left_out(world: &dyn World) {
+    let path = "/mock/ws/rooms";
+    let mut members = Vec::new();
+    for rooms in [&["red"][..], &["red", "blue"], &["blue", "green"]] {
+        let mut member = connect(world, path).await;
+        for room in rooms {
+            member.ask(order("join", room)).await;
+        }
+        members.push(member);
+    }
+    let only = json!({
+        "type": "only", "rooms": ["red", "blue"], "except": ["green"], "data": 7
+    });
+    members[0].send(only).await;
+    assert_eq!(members[1].json().await, json!({ "type": "all", "data": 7 }));
+    // The second once, the sender and the member of the other room not at all.
+    for member in &mut members {
+        let told = member.ask(order("leave", "none")).await;
+        assert_eq!(told["type"], "rooms");
+    }
 }

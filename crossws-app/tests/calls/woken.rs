@@ -1,0 +1,75 @@
+//! Peers that were restored, whose own hooks have not run yet: as in an object that another's message
+//! woke.
+
+use std::sync::{Arc, Mutex};
+
+use crossws_app::Router;
+use crossws_app::calls::{PeerCalls, calls};
+use crossws_core::adapter::{Publication, Receipt, Snapshot, Transport};
+use crossws_core::{
+    Capabilities, CloseFrame, Hooks, Message, Peer, PeerId, SendError, SendOptions, Sent, hooks,
+};
+use crossws_memory::TestServer;
+use serde_json::{Value, json};
+
+use crate::common::*;
+
+/// Writes down what a client would see.
+#[derive(Clone, Default)]
+struct Paper(Arc<Mutex<Vec<Value>>>);
+
+impl Transport for Paper {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::PUBSUB
+    }
+    fn send(&self, message: Message, _: &SendOptions) -> Result<Sent, SendError> {
+        self.0.lock().unwrap().push(message.json().unwrap());
+        Ok(Sent::Written)
+    }
+    fn publish(&self, publication: &Publication) -> Receipt {
+        let _ = self.send(publication.message().clone(), publication.options());
+        Receipt::queued(false)
+    }
+    fn wake(&self) {}
+    fn close(&self, _: CloseFrame) {}
+    fn terminate(&self) {}
+}
+
+/// Tells every peer on the hub of an event.
+fn tells() -> impl Hooks {
+    calls(hooks()).event("tell", |peer: Peer, text: String| async move {
+        for other in peer.hub().in_all_namespaces().peers() {
+            if other.route() == peer.route() {
+                other.emit("told", &text)?;
+            } else {
+                assert!(other.emit("told", &text).is_err());
+            }
+        }
+        crossws_core::ok()
+    })
+}
+
+#[test]
+fn an_event_reaches_a_peer_whose_hooks_have_not_run_since_it_woke() {
+    let app = Router::new()
+        .route("/calls/{id}", tells())
+        .route("/other", hooks());
+    let server = TestServer::new(app);
+    block_on(async {
+        let mut ann = server.connect("/calls/1").await.unwrap();
+        let restore = |id: u128, path: &str, route: &str| {
+            let id = PeerId::from_u128(id);
+            let snapshot = json!({"i": id, "n": path, "u": path, "o": route});
+            let snapshot: Snapshot = serde_json::from_value(snapshot).unwrap();
+            let paper = Paper::default();
+            (server.hub().admit(&snapshot, paper.clone()).unwrap(), paper)
+        };
+        let (_bob, on_paper) = restore(1, "/calls/2", "/calls/{id}");
+        let (_eve, of_others) = restore(2, "/other", "/other");
+        say(&mut ann, json!({"event": "tell", "payload": "hi"}));
+        let told = json!({"event": "told", "payload": "hi"});
+        assert_eq!(next(&mut ann).await, told);
+        assert_eq!(*on_paper.0.lock().unwrap(), [told]);
+        assert!(of_others.0.lock().unwrap().is_empty());
+    });
+}
