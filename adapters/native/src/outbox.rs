@@ -609,6 +609,10 @@ impl Outbox {
         }
         let frame = frame();
         let mut state = self.state.lock();
+        if state.closing {
+            // What was queued before is still sent.
+            return Some(Receipt::closed());
+        }
         state.queue.take_out(key);
         let push = |batch: &mut Batch| batch.push_keyed(Arc::clone(key), frame.clone());
         Some(self.enqueue_in(state, frame.len(), push))
