@@ -93,7 +93,7 @@ fn a_ping_that_nothing_follows_closes_with_3008() {
         server.advance(secs(34)).await;
         assert!(matches!(client.next_frame().await, Some(Frame::Ping(_))));
         assert_eq!(log.take(), ["open"]);
-        server.advance(secs(2)).await;
+        server.advance(secs(12)).await;
         let end = client.closed().await;
         assert_eq!((end.code, &*end.reason), (3008, "silent for too long"));
         let close = "close 3008 silent for too long, by Timeout, not clean";
