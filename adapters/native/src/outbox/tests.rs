@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::io::IoSlice;
 
 use crossws_core::adapter::OpeningPeer;
-use crossws_core::{HooksBuilder, Hub, Limits, Message, Peer, SendOptions, Sent};
+use crossws_core::{HooksBuilder, Hub, Limits, Message, Peer, SendError, SendOptions, Sent};
 use proptest::prelude::*;
 
 use super::*;
@@ -676,4 +676,28 @@ fn a_message_with_a_key_that_comes_after_the_close_takes_no_other_out() {
         before,
         "what was queued before is still sent"
     );
+}
+
+#[test]
+fn where_the_newest_are_discarded_one_with_a_key_that_does_not_fit_leaves_the_older() {
+    let limits = Limits::default()
+        .overflow(Overflow::DropNewest)
+        .max_buffered(40);
+    let hub = Hub::builder().limits(limits).build();
+    let (joined, outbox) = joined::join(&hub);
+    let send = |text: &str| {
+        joined
+            .peer()
+            .send_with(text, SendOptions::new().key("price"))
+    };
+    joined.peer().send("first").unwrap();
+    outbox.must_wait();
+    send("10").unwrap();
+    let long = "2".repeat(60);
+    assert!(matches!(send(&long), Err(SendError::Full(_))));
+    assert_eq!((outbox.buffered(), outbox.dropped()), (7 + 4, 1));
+    // What fits in place of the older replaces it.
+    let fits = "3".repeat(29);
+    send(&fits).unwrap();
+    assert_eq!((outbox.buffered(), outbox.dropped()), (7 + 31, 1));
 }
