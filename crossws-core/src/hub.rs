@@ -442,13 +442,13 @@ impl Hub {
     }
 
     /// Whether new clients should be sent here: false from the first moment of a shutdown on, also
-    /// while its [`delay`](field@Shutdown::delay) lets everything go on as before. What a readiness
+    /// while its [`delay`](field@crate::Shutdown::delay) lets everything go on as before. What a readiness
     /// check answers.
     pub fn is_ready(&self) -> bool {
         !self.0.turns_away.load(Ordering::Relaxed)
     }
 
-    /// Makes [`is_ready`](Self::is_ready) false, and nothing else: what a [`Shutdown`] with a delay
+    /// Makes [`is_ready`](Self::is_ready) false, and nothing else: what a [`Shutdown`](crate::Shutdown) with a delay
     /// begins with.
     pub fn turn_away(&self) {
         self.0.turns_away.store(true, Ordering::Relaxed);

@@ -575,7 +575,7 @@ fn a_silent_client_is_pinged_then_given_up() {
     );
     connection.pass(secs(6));
     assert_eq!(connection.take(), b"\x89\x00");
-    connection.pass(secs(9));
+    connection.pass(secs(19));
     assert!(ends.lock().unwrap().is_empty());
     connection.pass(secs(2));
     let closed = ends.lock().unwrap().pop().unwrap();
@@ -970,7 +970,7 @@ fn a_queue_that_is_too_old_counts_as_full() {
         for n in 0..3 {
             publish(&mut connection, n);
         }
-        connection.pass(secs(11));
+        connection.pass(secs(31));
         for n in 3..5 {
             publish(&mut connection, n);
         }
@@ -985,7 +985,7 @@ fn a_queue_that_is_too_old_counts_as_full() {
     connection.set_room(1);
     connection.hub.in_namespace("/room").broadcast("x").unwrap();
     connection.settle();
-    connection.pass(secs(11));
+    connection.pass(secs(31));
     assert_eq!(ends.lock().unwrap()[0].code, 1013);
 }
 
@@ -996,7 +996,7 @@ fn a_dead_client_is_found_although_a_message_waits_for_its_hook() {
     let mut connection = Connection::open(hooks, Limits::default());
     connection.receive(&frame(0x81, b"stuck").repeat(2));
     connection.pass(secs(28));
-    connection.pass(secs(11));
+    connection.pass(secs(21));
     assert_eq!(ends.lock().unwrap()[0].by, ClosedBy::Timeout);
 }
 
@@ -1102,7 +1102,10 @@ fn a_client_that_reads_slowly_but_steadily_is_not_silent() {
         connection.take().ends_with(b"\x89\x00"),
         "the ping came behind it"
     );
-    connection.pass(secs(11));
+    // It may stand behind what the systems on both sides buffer.
+    connection.pass(secs(21));
+    assert!(ends.lock().unwrap().is_empty());
+    connection.pass(secs(30));
     assert_eq!(ends.lock().unwrap()[0].by, ClosedBy::Timeout);
 }
 
