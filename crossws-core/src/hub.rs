@@ -49,6 +49,8 @@ struct Inner {
     shutdown: Mutex<Option<CloseFrame>>,
     turns_away: AtomicBool,
     sessions: AtomicUsize,
+    /// Hooks that wait for the end of a shutdown, which therefore does not wait for them.
+    waiting: AtomicUsize,
     flushed: AtomicUsize,
     idle: Event,
     extensions: Extensions,
@@ -143,6 +145,7 @@ impl HubBuilder {
             shutdown: Mutex::new(None),
             turns_away: AtomicBool::new(false),
             sessions: AtomicUsize::new(0),
+            waiting: AtomicUsize::new(0),
             flushed: AtomicUsize::new(0),
             idle: Event::new(),
             extensions: Extensions::default(),
@@ -465,18 +468,40 @@ impl Hub {
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn idle(&self) {
-        self.idle_but(0).await;
+        self.idle_but(|| 0).await;
     }
 
     /// As [`idle`](Self::idle), but for so many connections, whose hooks wait for it.
-    pub(crate) async fn idle_but(&self, own: usize) {
+    pub(crate) async fn idle_but(&self, own: impl Fn() -> usize) {
         loop {
             let listener = self.0.idle.listen();
-            if self.0.sessions.load(Ordering::SeqCst) <= own {
+            if self.0.sessions.load(Ordering::SeqCst) <= own() {
                 return;
             }
             listener.await;
         }
+    }
+
+    /// A hook begins to wait for the end of a shutdown.
+    pub(crate) fn hook_waits(&self) {
+        self.0.waiting.fetch_add(1, Ordering::SeqCst);
+        self.0.idle.notify_all();
+    }
+
+    /// A hook waits no more.
+    pub(crate) fn hook_goes_on(&self) {
+        self.0.waiting.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// How many hooks wait for the end of a shutdown.
+    pub(crate) fn waiting_hooks(&self) -> usize {
+        self.0.waiting.load(Ordering::SeqCst)
+    }
+
+    /// Where the hub is: another's while this one lives is another. For an adapter that must tell hubs
+    /// apart without a handle.
+    pub fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
     }
 
     /// How many connections have ended with both close frames exchanged.
@@ -497,7 +522,8 @@ impl Hub {
     }
 
     pub(crate) fn session_ends(&self) {
-        if self.0.sessions.fetch_sub(1, Ordering::SeqCst) <= 2 {
+        let left = self.0.sessions.fetch_sub(1, Ordering::SeqCst) - 1;
+        if left <= self.waiting_hooks() {
             self.0.idle.notify_all();
         }
     }

@@ -318,14 +318,11 @@ impl Peer {
         }
     }
 
-    /// The time that the adapter was told has come, whatever the wall clock says now.
-    pub(crate) fn is_due(&self) {
-        let Some(first) = self.0.sleepers.first() else {
-            self.close_for_expiry();
-            return;
-        };
-        let until = first.max(self.0.transport.now());
-        if self.expires_at().is_some_and(|at| at <= until) {
+    /// This time, which the adapter was told, has come, whatever the wall clock says now. What was due
+    /// then may have been renewed or given up meanwhile.
+    pub(crate) fn is_due(&self, at: SystemTime) {
+        let until = at.max(self.0.transport.now());
+        if self.expires_at().is_some_and(|end| end <= until) {
             self.close_for_expiry();
             return;
         }

@@ -18,8 +18,8 @@ pub(crate) struct RouteMembers {
     pattern: Option<Arc<str>>,
     name: Option<Arc<str>>,
     members: Mutex<Members<()>>,
-    /// Held for one publication, so that every member gets all of them in one order. Taken before a
-    /// peer's own locks, and not together with the one of the members.
+    /// Held for one publication, so that every member gets all of them in one order. Taken before the
+    /// one of the members, and before a peer's own locks.
     order: Mutex<()>,
 }
 

@@ -116,10 +116,10 @@ impl PeerEvents {
         self.0.due_at()
     }
 
-    /// The time of [`expires_at`](Self::expires_at) has come: closes the peer with 4401 if that was its
-    /// credentials' end.
-    pub fn expired(&self) {
-        self.0.is_due();
+    /// The time that [`expires_at`](Self::expires_at) said has come: ends the sleeps until then, or
+    /// closes the peer with 4401 if its credentials end by then.
+    pub fn expired(&self, at: SystemTime) {
+        self.0.is_due(at);
     }
 
     /// Messages for the peer were discarded: its `dropped` hook will be told.

@@ -91,14 +91,18 @@ pub struct Closing {
     /// Connections when it began, and how many had been flushed before.
     sessions: usize,
     flushed: usize,
-    /// Connections whose hooks wait for the end of the shutdown.
-    own: usize,
+    /// A hook waits for its end.
+    within_hook: bool,
 }
 
 impl Closing {
     /// Begins the shutdown: upgrades are refused with 503 from here on. `within_hook` says that a hook
-    /// waits for its end, which therefore does not wait for that hook.
+    /// waits for its end, which therefore does not wait for that hook, nor for others that wait in the same
+    /// way. It is to be a hook of a connection of this hub.
     pub fn begin(hub: &Hub, shutdown: &Shutdown, within_hook: bool) -> Self {
+        if within_hook {
+            hub.hook_waits();
+        }
         let (sessions, flushed) = (hub.stats().sessions, hub.flushed());
         let frame = hub.refuse_upgrades(shutdown.frame.clone());
         let mut left = Vec::new();
@@ -116,7 +120,7 @@ impl Closing {
             left,
             sessions,
             flushed,
-            own: usize::from(within_hook),
+            within_hook,
         }
     }
 
@@ -142,14 +146,24 @@ impl Closing {
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn ended(&self) {
-        self.hub.idle_but(self.own).await;
+        self.hub.idle_but(|| self.own()).await;
     }
 
     /// What has become of the connections until now: those that have not ended count as forced.
     pub fn report(&self) -> Report {
-        let left = self.hub.stats().sessions.saturating_sub(self.own);
+        let own = self.own();
+        let left = self.hub.stats().sessions.saturating_sub(own);
         let flushed = self.hub.flushed().wrapping_sub(self.flushed);
-        Report::new(self.sessions.saturating_sub(self.own), flushed, left)
+        Report::new(self.sessions.saturating_sub(own), flushed, left)
+    }
+
+    /// How many connections have hooks that wait for the end of the shutdown, if one of them waits for
+    /// this.
+    fn own(&self) -> usize {
+        match self.within_hook {
+            true => self.hub.waiting_hooks(),
+            false => 0,
+        }
     }
 
     fn next_due(&self) -> Option<Duration> {
@@ -158,6 +172,14 @@ impl Closing {
         }
         let told = self.all - self.left.len();
         Some(self.spread.mul_f64(told as f64 / self.all as f64))
+    }
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        if self.within_hook {
+            self.hub.hook_goes_on();
+        }
     }
 }
 
@@ -221,7 +243,7 @@ mod tests {
             all: peers as usize,
             sessions: 0,
             flushed: 0,
-            own: 0,
+            within_hook: false,
         }
     }
 

@@ -64,9 +64,7 @@ impl Outbox {
         now: Duration,
     ) -> Result<u64, Full> {
         let mut dropped = self.expire(now);
-        if let Some(key) = key {
-            self.take_out(key);
-        }
+        let older = key.and_then(|key| self.take_out(key));
         let full = !self.fits(&message) || self.age_deadline().is_some_and(|at| at <= now);
         if full {
             match self.limits.overflow {
@@ -76,6 +74,10 @@ impl Outbox {
                     }
                 }
                 Overflow::DropNewest => {
+                    if let Some((at, older)) = older {
+                        // Nothing replaces it.
+                        self.put_back(at, older);
+                    }
                     self.dropped += 1;
                     dropped += 1;
                     return Err(Full { message, dropped });
@@ -101,12 +103,20 @@ impl Outbox {
         Ok(dropped)
     }
 
-    /// Takes out the message with this key, if one waits.
-    fn take_out(&mut self, key: &Arc<str>) {
+    /// Takes out the message with this key, if one waits, and returns where it was.
+    fn take_out(&mut self, key: &Arc<str>) -> Option<(usize, Queued)> {
         let has_key = |queued: &Queued| queued.key.as_ref() == Some(key);
-        if let Some(at) = self.queue.iter().position(has_key) {
-            self.remove(at);
+        let at = self.queue.iter().position(has_key)?;
+        Some((at, self.remove(at)?))
+    }
+
+    /// Puts a message where it was taken out.
+    fn put_back(&mut self, at: usize, queued: Queued) {
+        if let Frame::Message(message) = &queued.frame {
+            self.bytes += message.len();
+            self.messages += 1;
         }
+        self.queue.insert(at, queued);
     }
 
     /// One always fits where nothing waits: its size is the application's own choice, and no
@@ -129,14 +139,16 @@ impl Outbox {
     }
 
     /// Takes out a message.
-    fn remove(&mut self, at: usize) {
-        if let Some(Frame::Message(message)) = self.queue.remove(at).map(|queued| queued.frame) {
+    fn remove(&mut self, at: usize) -> Option<Queued> {
+        let queued = self.queue.remove(at)?;
+        if let Frame::Message(message) = &queued.frame {
             self.bytes -= message.len();
             self.messages -= 1;
             if self.messages == 0 {
                 self.stuck_since = None;
             }
         }
+        Some(queued)
     }
 
     /// Discards everything; the connection closes for it.

@@ -277,7 +277,11 @@ impl Pump {
                 self.live.pinged(now);
             }
             LivenessEvent::Expired => self.peer.close(CloseCode::RESTART, "connection expired"),
-            LivenessEvent::CredentialsExpired => self.lifeline.expired(),
+            LivenessEvent::CredentialsExpired => {
+                if let Some(at) = expires_at {
+                    self.lifeline.expired(at);
+                }
+            }
             LivenessEvent::Inactive => self.lifeline.inactive(),
             // `Silent`, and what core may add.
             _ => {

@@ -8,7 +8,9 @@ mod common;
 use std::time::Duration;
 
 use common::{Gate, Log, block_on};
-use crossws_core::{DRAIN_MARK, Limits, Message, Overflow, Peer, PeerState, SendError, hooks};
+use crossws_core::{
+    DRAIN_MARK, Limits, Message, Overflow, Peer, PeerState, SendError, SendOptions, hooks,
+};
 use crossws_memory::{Client, TestServer};
 
 async fn paused(server: &TestServer) -> (Client, Peer) {
@@ -129,6 +131,26 @@ fn the_newest_is_refused_where_that_is_the_policy() {
         peer.send("4").unwrap();
         server.settle().await;
         assert_eq!(rest(&mut client).await, ["1", "2", "4"]);
+    });
+}
+
+#[test]
+fn where_the_newest_are_discarded_one_with_a_key_that_does_not_fit_leaves_the_older() {
+    block_on(async {
+        let limits = Limits::default()
+            .max_buffered(8)
+            .overflow(Overflow::DropNewest);
+        let server = server(&Log::default(), limits);
+        let (mut client, peer) = paused(&server).await;
+        let send = |text| peer.send_with(text, SendOptions::new().key("price"));
+        peer.send("1").unwrap();
+        send("old").unwrap();
+        assert!(matches!(send("too long"), Err(SendError::Full(_))));
+        assert_eq!((peer.dropped(), peer.buffered_amount()), (1, 4));
+        send("fits in").unwrap();
+        client.resume();
+        server.settle().await;
+        assert_eq!(rest(&mut client).await, ["1", "fits in"]);
     });
 }
 

@@ -74,18 +74,31 @@ impl Batch {
     /// Takes out the frame with this key, if there is one of which nothing is gone. Returns how many
     /// bytes are before it, and how long it is.
     pub(crate) fn take_out(&mut self, key: &str) -> Option<(usize, usize)> {
-        let mut before = 0;
-        let found = self.chunks.iter().enumerate().find(|(at, chunk)| {
-            let is_it = matches!(chunk, Chunk::Keyed(keyed) if *keyed.key == *key)
-                && (*at > 0 || self.first_left == 0);
-            before += if is_it { 0 } else { chunk.as_slice().len() };
-            is_it
-        });
-        let (at, _) = found?;
-        let len = self.chunks.remove(at)?.as_slice().len();
+        let (at, before, len) = self.find(key)?;
+        self.chunks.remove(at)?;
         self.bytes -= len;
         self.frames -= 1;
         Some((before, len))
+    }
+
+    /// How long the frame is that [`take_out`](Self::take_out) would take out.
+    pub(crate) fn len_of(&self, key: &str) -> Option<usize> {
+        self.find(key).map(|(_, _, len)| len)
+    }
+
+    /// In which chunk it is, how many bytes are before it, and how long it is.
+    fn find(&self, key: &str) -> Option<(usize, usize, usize)> {
+        let mut before = 0;
+        for (at, chunk) in self.chunks.iter().enumerate() {
+            let len = chunk.as_slice().len();
+            if matches!(chunk, Chunk::Keyed(keyed) if *keyed.key == *key)
+                && (at > 0 || self.first_left == 0)
+            {
+                return Some((at, before, len));
+            }
+            before += len;
+        }
+        None
     }
 
     /// As [`push_encoded`](Self::push_encoded), of frames that somebody else keeps.

@@ -506,7 +506,7 @@ impl<I: Io, R: Runtime, F: Future> Future for Beside<'_, I, R, F> {
         // What the hook queues is written below, or before the task sleeps: nobody need wake it
         // for that.
         this.link.outbox.stay_awake();
-        pace::begin_hook();
+        pace::begin_hook(this.link.unfinished.hub());
         let output = this.future.poll(cx);
         if let Some(grown) = pace::end_hook() {
             pace::add(&mut this.link.grown, grown);

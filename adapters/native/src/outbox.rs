@@ -609,6 +609,14 @@ impl Outbox {
         }
         let frame = frame();
         let mut state = self.state.lock();
+        if state.closing {
+            // What was queued before is still sent.
+            return Some(Receipt::closed());
+        }
+        if self.refuses_in_place(&state, key, frame.len()) {
+            self.note_lost(&mut state, 1);
+            return Some(Receipt::full(1));
+        }
         state.queue.take_out(key);
         let push = |batch: &mut Batch| batch.push_keyed(Arc::clone(key), frame.clone());
         Some(self.enqueue_in(state, frame.len(), push))

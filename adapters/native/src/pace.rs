@@ -15,6 +15,8 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crossws_core::Hub;
+
 use crate::outbox::{Outbox, bounds};
 use crate::runtime::Runtime;
 
@@ -34,6 +36,8 @@ const MOST: usize = 4096;
 
 thread_local! {
     static STATE: Cell<State> = const { Cell::new(State::NoHook) };
+    /// The address of the hub whose hook it is.
+    static HUB: Cell<usize> = const { Cell::new(0) };
     static GROWN: RefCell<Grown> = const { RefCell::new(Vec::new()) };
 }
 
@@ -49,15 +53,16 @@ enum State {
 /// The queues that a hook has let grow.
 pub(crate) type Grown = Vec<Arc<Outbox>>;
 
-/// A hook is polled on this thread from here on.
+/// A hook of a connection of this hub is polled on this thread from here on.
 #[inline]
-pub(crate) fn begin_hook() {
+pub(crate) fn begin_hook(hub: &Hub) {
     STATE.set(State::Hook);
+    HUB.set(hub.address());
 }
 
-/// Returns whether a hook is polled on this thread right now.
-pub(crate) fn is_in_hook() -> bool {
-    STATE.get() != State::NoHook
+/// Returns whether a hook of a connection of this hub is polled on this thread right now.
+pub(crate) fn is_in_hook_of(hub: &Hub) -> bool {
+    STATE.get() != State::NoHook && HUB.get() == hub.address()
 }
 
 /// The hook is not polled any more. Returns the queues that grew, if the turn is over.
@@ -193,16 +198,17 @@ mod tests {
     #[test]
     fn a_hook_counts_from_its_first_poll_to_its_last_and_each_queue_once() {
         let outboxes: Vec<_> = (0..3).map(|_| Outbox::new(&Limits::default())).collect();
+        let hub = Hub::default();
         let mut all = None;
         for polled in [&outboxes[..2], &outboxes[1..]] {
-            begin_hook();
+            begin_hook(&hub);
             for outbox in polled.iter().cycle().take(1000) {
                 has_grown(outbox);
             }
             add(&mut all, end_hook().unwrap());
         }
         assert_eq!(all.unwrap().len(), 3);
-        begin_hook();
+        begin_hook(&hub);
         assert!(end_hook().is_none());
     }
 

@@ -24,21 +24,23 @@ pub(crate) async fn shut_down<T: Runtime>(
     shutdown: &Shutdown,
     others: impl Future<Output = ()>,
 ) -> Report {
-    let mut closing = Closing::begin(hub, shutdown, pace::is_in_hook());
+    let within_hook = pace::is_in_hook_of(hub);
+    let mut closing = Closing::begin(hub, shutdown, within_hook);
     let start = runtime.now();
     while let Some(next) = closing.poll(runtime.now().saturating_duration_since(start)) {
         let elapsed = runtime.now().saturating_duration_since(start);
         runtime.sleep(next.saturating_sub(elapsed)).await;
     }
     let all_ended = async {
-        closing.ended().await;
         others.await;
+        // The last, because what has ended is reported at once.
+        closing.ended().await;
     };
     let deadline = later(runtime.now(), shutdown.grace);
     let ended = until(runtime, deadline, pin!(all_ended)).await;
     let report = closing.report();
-    if pace::is_in_hook() && ended.is_some() {
-        // Nothing is left but the connection of this hook.
+    if within_hook && ended.is_some() {
+        // Nothing is left but the connections of this hook and of others that wait for the same.
         return report;
     }
     // Those without a session too: handshakes, and ends that no hook waits for.

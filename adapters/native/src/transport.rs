@@ -37,6 +37,12 @@ pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
     .with(Capabilities::ROUTES)
     .with(Capabilities::RAW_STREAM);
 
+/// Whether what becomes of a message depends on what waits for the client.
+#[inline]
+fn depends_on_the_client(options: &SendOptions) -> bool {
+    options.is_volatile() || options.replaces().is_some()
+}
+
 /// [`Transport`] over an outbox.
 pub(crate) struct NativeTransport {
     outbox: Arc<Outbox>,
@@ -56,6 +62,7 @@ impl Transport for NativeTransport {
 
     fn send(&self, message: Message, options: &SendOptions) -> Result<Sent, SendError> {
         if self.encoder.is_plain()
+            && !depends_on_the_client(options)
             && let Some(bytes) = self
                 .outbox
                 .push_at_once(Opcode::from(&message), message.as_bytes())
@@ -93,7 +100,7 @@ impl Transport for NativeTransport {
 
     fn publish(&self, publication: &Publication) -> Receipt {
         let options = publication.options();
-        if (options.is_volatile() || options.replaces().is_some())
+        if depends_on_the_client(options)
             && let Some(receipt) = self.publish_to_slow(publication)
         {
             return receipt;

@@ -221,3 +221,61 @@ async fn a_server_goes_on_for_the_delay_and_says_that_it_is_not_ready() {
     let report = report.await.unwrap().unwrap();
     assert_eq!((report.closed, report.flushed), (2, 2));
 }
+
+/// Each would wait for the other's connection, for the whole grace.
+#[tokio::test]
+async fn hooks_that_await_the_shutdown_do_not_wait_for_each_other() {
+    let own: Arc<OnceLock<ServerHandle>> = Arc::default();
+    let (reports, mut seen) = mpsc::unbounded_channel();
+    let both = Arc::new(tokio::sync::Barrier::new(2));
+    let hooks = hooks().on_message({
+        let own = Arc::clone(&own);
+        move |_, _| {
+            let (own, reports, both) = (Arc::clone(&own), reports.clone(), Arc::clone(&both));
+            async move {
+                both.wait().await;
+                let shutdown = Shutdown::default().grace(Duration::from_secs(3600));
+                let report = own.get().unwrap().shutdown(shutdown).await;
+                reports.send(report).unwrap();
+            }
+        }
+    });
+    let server = serve(hooks).await;
+    assert!(own.set(server.handle.clone()).is_ok());
+    let ends = [server.connect("/").await, server.connect("/").await].map(|mut admin| async move {
+        admin.send("stop").await;
+        assert_eq!(u16::from(admin.close_frame().await.unwrap().code), 1012);
+        let _ = soon("the end", futures_util::StreamExt::next(&mut admin.0)).await;
+    });
+    futures_util::future::join_all(ends).await;
+    for _ in 0..2 {
+        let report = soon("the report", seen.recv()).await.unwrap();
+        assert_eq!(report.forced, 0, "{report}");
+    }
+}
+
+/// It waits for every connection of that other one.
+#[tokio::test]
+async fn a_hook_that_awaits_another_servers_shutdown_waits_for_all_of_it() {
+    let other: Arc<OnceLock<ServerHandle>> = Arc::default();
+    let (reports, mut seen) = mpsc::unbounded_channel();
+    let admins = hooks().on_message({
+        let other = Arc::clone(&other);
+        move |_, _| {
+            let (other, reports) = (Arc::clone(&other), reports.clone());
+            async move {
+                let report = other.get().unwrap().shutdown(Shutdown::default()).await;
+                reports.send(report).unwrap();
+            }
+        }
+    });
+    let (admins, server) = (serve(admins).await, serve(hooks()).await);
+    assert!(other.set(server.handle.clone()).is_ok());
+    let mut client = server.connect("/").await;
+    let mut admin = admins.connect("/").await;
+    admin.send("stop").await;
+    assert_eq!(u16::from(client.close_frame().await.unwrap().code), 1012);
+    let _ = soon("the end", futures_util::StreamExt::next(&mut client.0)).await;
+    let report = soon("the report", seen.recv()).await.unwrap();
+    assert_eq!((report.closed, report.flushed), (1, 1), "{report}");
+}

@@ -55,6 +55,8 @@ fn failed(error: impl std::fmt::Display) -> ApiError {
 fn to_platform(request: &Request<Bytes>) -> Result<worker::Request, Error> {
     let host = request.headers().get(HOST);
     let host = host.and_then(|host| host.to_str().ok());
+    // A client names it: a path in it would come before the request's.
+    let host = host.filter(|host| host.parse::<http::uri::Authority>().is_ok());
     let url = format!("https://{}{}", host.unwrap_or("localhost"), request.uri());
     let headers = Headers::new();
     response::append(&headers, request.headers())?;

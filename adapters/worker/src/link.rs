@@ -169,8 +169,10 @@ impl Link {
 
     /// The peer's credentials have ended, or a sleep of its hooks.
     fn expired(&self) {
-        if self.peer.state() == PeerState::Open {
-            self.lifeline.expired();
+        if self.peer.state() == PeerState::Open
+            && let Some(at) = self.lifeline.expires_at()
+        {
+            self.lifeline.expired(at);
             if self.peer.state() != PeerState::Open {
                 self.socket.closed_by_time();
             }

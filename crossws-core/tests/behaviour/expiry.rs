@@ -60,8 +60,8 @@ fn at_the_end_the_peer_is_closed_with_4401_and_heard_no_more() {
     let (joined, wire) = join(&hub, &minute(), "/");
     let lifeline = joined.lifeline();
     let mut session = block_on(joined.open());
-    lifeline.expired();
-    lifeline.expired();
+    lifeline.expired(after(60).unwrap());
+    lifeline.expired(after(60).unwrap());
     assert_eq!(wire.closes(), [4401]);
     assert_eq!(session.peer().state(), PeerState::Closing);
     assert_eq!(hub.peers().len(), 1, "it is off the lists at once");
@@ -79,7 +79,7 @@ fn who_closed_first_is_who_ended_it() {
     let lifeline = joined.lifeline();
     let session = block_on(joined.open());
     session.peer().close(crossws_core::CloseCode::NORMAL, "");
-    lifeline.expired();
+    lifeline.expired(after(60).unwrap());
     assert_eq!(wire.closes(), [1000]);
 }
 
@@ -172,4 +172,26 @@ fn an_expiry_without_room_leaves_the_old_one() {
     };
     assert_eq!(most, len);
     assert_eq!(seat.peer().expires_at(), None);
+}
+
+#[test]
+fn a_sleep_that_is_given_up_when_it_is_due_ends_nothing_else() {
+    let hub = Hub::default();
+    let (joined, wire) = join(&hub, &minute(), "/");
+    let lifeline = joined.lifeline();
+    let session = block_on(joined.open());
+    let peer = session.peer();
+    let sleep = peer.sleep(Duration::from_secs(1));
+    let mut longer = std::pin::pin!(peer.sleep(Duration::from_secs(3600)));
+    // The adapter is told of the first, which a task gives up while the adapter looks at the clock.
+    let at = lifeline.expires_at().unwrap();
+    assert_eq!(Some(at), after(1));
+    drop(sleep);
+    lifeline.expired(at);
+    assert_eq!(peer.state(), PeerState::Open);
+    assert_eq!(wire.closes(), [0; 0]);
+    assert!(block_on(futures_lite::future::poll_once(longer.as_mut())).is_none());
+    assert_eq!(lifeline.expires_at(), after(60));
+    lifeline.expired(after(60).unwrap());
+    assert_eq!(wire.closes(), [4401]);
 }

@@ -3,7 +3,7 @@
 use std::task::Context;
 use std::time::{Duration, SystemTime};
 
-use crossws_core::adapter::LivenessEvent;
+use crossws_core::adapter::{LivenessEvent, PeerEvents};
 use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy};
 
 use super::{Late, Link, Phase};
@@ -25,10 +25,9 @@ impl<I: Io, R: Runtime> Link<I, R> {
         if std::mem::take(&mut self.active) {
             self.liveness.active(elapsed);
         }
-        if let Some(lifeline) = &self.lifeline {
-            self.liveness
-                .credentials(lifeline.expires_at(), elapsed, SystemTime::now);
-        }
+        let expires_at = self.lifeline.as_ref().and_then(PeerEvents::expires_at);
+        self.liveness
+            .credentials(expires_at, elapsed, SystemTime::now);
         let deadline = self.deadline();
         let (outbox, start) = (&self.outbox, self.start);
         if self
@@ -80,8 +79,10 @@ impl<I: Io, R: Runtime> Link<I, R> {
                     self.has_ended = true;
                 }
                 LivenessEvent::CredentialsExpired => {
-                    if let Some(lifeline) = &self.lifeline {
-                        lifeline.expired();
+                    if let Some(lifeline) = &self.lifeline
+                        && let Some(at) = expires_at
+                    {
+                        lifeline.expired(at);
                     }
                 }
                 _ => {

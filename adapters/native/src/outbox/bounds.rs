@@ -97,6 +97,19 @@ impl Outbox {
         }
     }
 
+    /// Returns whether the policy refuses a message of this length, although the one with the same key
+    /// that waits made room for it: then that one stays.
+    #[cold]
+    pub(super) fn refuses_in_place(&self, state: &State, key: &str, len: usize) -> bool {
+        if !matches!(state.overflow, Overflow::DropNewest) {
+            return false;
+        }
+        let (bytes, frames) = state.sent();
+        let older = state.queue.len_of(key);
+        older
+            .is_some_and(|older| state.stale || !self.fits_behind(len, (bytes - older, frames - 1)))
+    }
+
     /// Returns whether a message fits behind what was sent.
     fn fits(&self, state: &State, len: usize) -> bool {
         self.fits_behind(len, state.sent())

@@ -151,6 +151,12 @@ impl Queue {
         }
     }
 
+    /// How long what [`take_out`](Self::take_out) would take out is.
+    pub(super) fn len_of(&self, key: &str) -> Option<usize> {
+        let behind = || self.behind.as_ref()?.batch.len_of(key);
+        self.direct.len_of(key).or_else(behind)
+    }
+
     pub(super) fn drop_first(&mut self) -> bool {
         self.direct.drop_first()
     }
