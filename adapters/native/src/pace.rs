@@ -35,20 +35,16 @@ const LONGEST: Duration = Duration::from_secs(5);
 const MOST: usize = 4096;
 
 thread_local! {
-    static STATE: Cell<State> = const { Cell::new(State::NoHook) };
-    /// The address of the hub whose hook it is.
-    static HUB: Cell<usize> = const { Cell::new(0) };
+    /// The address of the hub whose hook this thread polls, or [`NO_HOOK`]; with [`TURN_OVER`].
+    static HOOK: Cell<usize> = const { Cell::new(NO_HOOK) };
     static GROWN: RefCell<Grown> = const { RefCell::new(Vec::new()) };
 }
 
-/// What this thread knows of the hook that it polls.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    NoHook,
-    Hook,
-    /// The hook has let a queue grow so much that its connection's turn is over.
-    TurnOver,
-}
+const NO_HOOK: usize = 0;
+
+/// The hook has let a queue grow so much that its connection's turn is over. No hub's address has this
+/// bit.
+const TURN_OVER: usize = 1;
 
 /// The queues that a hook has let grow.
 pub(crate) type Grown = Vec<Arc<Outbox>>;
@@ -56,20 +52,19 @@ pub(crate) type Grown = Vec<Arc<Outbox>>;
 /// A hook of a connection of this hub is polled on this thread from here on.
 #[inline]
 pub(crate) fn begin_hook(hub: &Hub) {
-    STATE.set(State::Hook);
-    HUB.set(hub.address());
+    HOOK.set(hub.address());
 }
 
 /// Returns whether a hook of a connection of this hub is polled on this thread right now.
 pub(crate) fn is_in_hook_of(hub: &Hub) -> bool {
-    STATE.get() != State::NoHook && HUB.get() == hub.address()
+    HOOK.get() & !TURN_OVER == hub.address()
 }
 
 /// The hook is not polled any more. Returns the queues that grew, if the turn is over.
 #[inline]
 pub(crate) fn end_hook() -> Option<Box<Grown>> {
-    match STATE.replace(State::NoHook) {
-        State::TurnOver => take_grown(),
+    match HOOK.replace(NO_HOOK) & TURN_OVER {
+        TURN_OVER => take_grown(),
         _ => None,
     }
 }
@@ -101,11 +96,12 @@ fn keep_each_once(grown: &mut Grown) {
 
 /// The hook that this thread polls, if it does, has let this queue grow.
 pub(crate) fn has_grown(outbox: &Arc<Outbox>) {
-    if STATE.get() == State::NoHook {
+    let hook = HOOK.get();
+    if hook == NO_HOOK {
         return;
     }
     GROWN.with_borrow_mut(|grown| {
-        if STATE.replace(State::TurnOver) == State::Hook {
+        if HOOK.replace(hook | TURN_OVER) & TURN_OVER == 0 {
             // What a hook that panicked has left.
             grown.clear();
         }
