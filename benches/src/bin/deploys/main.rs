@@ -80,8 +80,8 @@ async fn connect(server: &Server, peers: usize) -> io::Result<Vec<Client>> {
     Ok(clients)
 }
 
-/// One deploy: whether nothing was lost and nothing came all at once.
-async fn deploy(peers: usize, rate: usize, spread: Duration) -> io::Result<bool> {
+/// One deploy: whether nothing was lost, and no second had more than so many times its part of the closes.
+async fn deploy(peers: usize, rate: usize, spread: Duration, most: f64) -> io::Result<bool> {
     let mut server = Server::start(&[rate.to_string(), spread.as_millis().to_string()])?;
     let clients = connect(&server, peers).await?;
     let running: Vec<_> = clients
@@ -111,11 +111,11 @@ async fn deploy(peers: usize, rate: usize, spread: Duration) -> io::Result<bool>
     let accepted: u64 = line(&mut server.output)?
         .parse()
         .map_err(io::Error::other)?;
-    let most = closes.values().max().copied().unwrap_or(0);
-    let part = 100.0 * most as f64 / peers as f64;
+    let busiest = closes.values().max().copied().unwrap_or(0);
+    let part = 100.0 * busiest as f64 / peers as f64;
     let bound = match spread.as_secs() {
         0 => 100.0,
-        seconds => 1.2 * 100.0 / seconds as f64,
+        seconds => most * 100.0 / seconds as f64,
     };
     let good = received == accepted && unclean == 0 && part <= bound;
     println!(
@@ -150,7 +150,7 @@ async fn suspended(peers: usize, stopped: Duration) -> io::Result<bool> {
         "{} suspended: {peers} peers, for {stopped:?}, pings every {:?} and answers within {:?}: {dropped} dropped",
         verdict(dropped == 0),
         stopped / 8,
-        stopped / 4,
+        stopped / 2,
     );
     Ok(dropped == 0)
 }
@@ -160,13 +160,14 @@ fn verdict(good: bool) -> &'static str {
 }
 
 async fn all(short: bool) -> io::Result<bool> {
-    let (peers, rate, spread, stopped, runs) = match short {
-        true => (1000, 500, 5, 4, 1),
-        false => (10_000, 5000, 30, 20, 3),
+    // Of five seconds on a busy machine one may have another's closes, too.
+    let (peers, rate, spread, most, stopped, runs) = match short {
+        true => (1000, 500, 5, 2.0, 4, 1),
+        false => (10_000, 5000, 30, 1.2, 20, 3),
     };
     let mut good = true;
     for spread in [0, spread] {
-        good &= deploy(peers, rate, Duration::from_secs(spread)).await?;
+        good &= deploy(peers, rate, Duration::from_secs(spread), most).await?;
     }
     for _ in 0..runs {
         good &= suspended(200, Duration::from_secs(stopped)).await?;

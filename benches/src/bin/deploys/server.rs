@@ -29,7 +29,7 @@ pub(crate) async fn run(args: &[String]) -> io::Result<()> {
         // Shorter than the stop, both together.
         limits = limits
             .ping_interval(Duration::from_millis(stopped / 8))
-            .pong_timeout(Duration::from_millis(stopped / 4));
+            .pong_timeout(Duration::from_millis(stopped / 2));
     }
     let hub = Hub::builder().origin(Origin::Any).limits(limits).build();
     let app = hooks().on_open(|peer| async move { peer.subscribe("room") });
