@@ -135,7 +135,7 @@ await check('a forged internal request is an ordinary one', async (room) => {
 
 await check('an object obeys no client whose requests an app forwards to it', async (room) => {
   const client = await Client.open(room);
-  const command = JSON.stringify({ publish: { namespace: null, topic: null, text: true } });
+  const command = JSON.stringify({ publish: { namespace: null, topics: null, text: true } });
   const ticket = JSON.stringify({ i: '12345678-1234-4123-8123-123456789abc', n: room, u: room });
   const forward = (to) => `/forward?${new URLSearchParams({ object: room, ...to })}`;
   for (const to of [{}, { to: 'http://crossws.internal/' }]) {
