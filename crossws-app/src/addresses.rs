@@ -2,8 +2,6 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-#[cfg(not(target_family = "wasm"))]
-use std::time::Instant;
 
 use crossws_core::http::header::RETRY_AFTER;
 use crossws_core::http::{HeaderValue, StatusCode};
@@ -43,7 +41,6 @@ pub struct PerAddress {
 struct Known {
     connections: usize,
     /// When all that it has begun counts no more, since the layer's first request.
-    #[cfg(not(target_family = "wasm"))]
     busy_until: Duration,
 }
 
@@ -63,7 +60,7 @@ impl PerAddress {
     /// equal part of it. On Workers, which have no clock that moves while a request is handled, it
     /// has no effect.
     pub fn rate(mut self, most: u32, per: Duration) -> Self {
-        self.rate = Some((most, per));
+        self.rate = (!cfg!(target_family = "wasm")).then_some((most, per));
         self
     }
 
@@ -82,7 +79,6 @@ impl PerAddress {
         {
             return Err(Duration::from_secs(1));
         }
-        #[cfg(not(target_family = "wasm"))]
         if let Some((most, per)) = self.rate {
             let each = per / most.max(1);
             let busy_until = entry.busy_until.max(now).saturating_add(each);
@@ -102,26 +98,19 @@ impl PerAddress {
         if known.len() < known.capacity() || known.len() < 64 {
             return;
         }
-        #[cfg(not(target_family = "wasm"))]
         known.retain(|_, known| known.connections > 0 || known.busy_until > now);
-        #[cfg(target_family = "wasm")]
-        {
-            let _ = now;
-            known.retain(|_, known| known.connections > 0);
-        }
     }
 }
 
-/// Since the process asked first.
-#[cfg(not(target_family = "wasm"))]
+/// Since the process asked first. Where there is no clock, time stands still.
 fn now() -> Duration {
-    static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
-    START.get_or_init(Instant::now).elapsed()
-}
-
-#[cfg(target_family = "wasm")]
-fn now() -> Duration {
-    Duration::ZERO
+    #[cfg(target_family = "wasm")]
+    return Duration::ZERO;
+    #[cfg(not(target_family = "wasm"))]
+    {
+        static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+        START.get_or_init(std::time::Instant::now).elapsed()
+    }
 }
 
 impl Layer for PerAddress {
