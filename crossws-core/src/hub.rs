@@ -432,7 +432,11 @@ impl Hub {
     /// first one's frame stands. A hub that two servers share stops for both.
     pub fn shutdown(&self, frame: CloseFrame) {
         let frame = self.refuse_upgrades(frame);
-        Peer::close_all(self.peers(), &frame, End::Shutdown);
+        self.close_for_shutdown(&frame);
+    }
+
+    pub(crate) fn close_for_shutdown(&self, frame: &CloseFrame) {
+        Peer::close_all(self.peers(), frame, End::Shutdown);
     }
 
     /// Refuses upgrades from here on. Returns with what everyone is to be closed.

@@ -107,7 +107,7 @@ impl Closing {
         let frame = hub.refuse_upgrades(shutdown.frame.clone());
         let mut left = Vec::new();
         if shutdown.spread.is_zero() {
-            hub.shutdown(frame.clone());
+            hub.close_for_shutdown(&frame);
         } else {
             left.extend(hub.peers().iter().map(Peer::id));
             left.sort_unstable();
