@@ -8,6 +8,8 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
 use tower_service::Service;
 
 use crate::adapter::HttpService;
@@ -18,7 +20,7 @@ use crate::{ApiError, BoxError, BoxFuture};
 ///
 /// An `axum::Router` is a service for it, as for any other. One of your own names it:
 /// `impl Service<Request<Body>> for Pages`.
-pub struct Body(Pin<Box<dyn HttpBody<Data = Bytes, Error = BoxError> + Send>>);
+pub struct Body(UnsyncBoxBody<Bytes, BoxError>);
 
 impl Body {
     /// A body of another type.
@@ -26,16 +28,14 @@ impl Body {
     where
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        Self(Box::pin(Mapped(Box::pin(body))))
+        Self(body.map_err(Into::into).boxed_unsync())
     }
 }
 
 /// A whole body.
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
-        Self(Box::pin(Whole(
-            Some(bytes).filter(|bytes| !bytes.is_empty()),
-        )))
+        Self::new(Full::new(bytes))
     }
 }
 
@@ -54,7 +54,7 @@ impl HttpBody for Body {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        self.0.as_mut().poll_frame(cx)
+        Pin::new(&mut self.0).poll_frame(cx)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -69,53 +69,6 @@ impl HttpBody for Body {
 impl std::fmt::Debug for Body {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Body(..)")
-    }
-}
-
-/// A body with its error boxed.
-struct Mapped<B>(Pin<Box<B>>);
-
-impl<B: HttpBody<Data = Bytes, Error: Into<BoxError>>> HttpBody for Mapped<B> {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let frame = self.0.as_mut().poll_frame(cx);
-        frame.map(|frame| frame.map(|frame| frame.map_err(Into::into)))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.0.size_hint()
-    }
-}
-
-/// One frame, or none.
-struct Whole(Option<Bytes>);
-
-impl HttpBody for Whole {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.is_none()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.0.as_ref().map_or(0, |bytes| bytes.len() as u64))
     }
 }
 
