@@ -63,7 +63,7 @@ pub(crate) struct Outbox {
 const BLOCKED: u8 = 1;
 /// Something was written in the pump's place, and those who wait for that are to be told.
 const RELIEVED: u8 = 2;
-/// Messages were discarded of which the peer is to be told.
+/// Messages were discarded of which the peer does not know yet.
 const LOST: u8 = 4;
 
 struct State {
@@ -94,13 +94,13 @@ struct State {
 enum Slow {
     #[default]
     No,
-    /// The pump is to be told.
+    /// The pump does not know yet.
     Unsaid,
     Said,
 }
 
 impl Slow {
-    /// Whether the pump is to be told, once.
+    /// Returns whether the pump must be told, once.
     fn say(&mut self) -> bool {
         let unsaid = *self == Self::Unsaid;
         if unsaid {

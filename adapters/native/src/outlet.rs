@@ -35,8 +35,8 @@ thread_local! {
     static HELD: Cell<usize> = const { Cell::new(0) };
 }
 
-/// A stream that this thread has to itself. Code of others may run meanwhile: that of the stream, and
-/// that of whoever listens to what the stream has to log.
+/// A stream that this thread has to itself. Code of others may run meanwhile: the stream's, and that of
+/// a subscriber of the events that the stream logs.
 pub(crate) struct Held<'a, I>(MutexGuard<'a, Outlet<I>>);
 
 impl<'a, I> Held<'a, I> {

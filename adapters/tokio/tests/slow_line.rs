@@ -55,7 +55,7 @@ impl Client {
         }
     }
 
-    /// Takes so many bytes at most, and answers the pings among them. Returns how many bytes of
+    /// Takes so many bytes at most, and sends a pong for each ping among them. Returns how many bytes of
     /// messages there were, or `None` at the end.
     async fn take(&mut self, most: usize) -> Option<usize> {
         let mut bytes = vec![0; most];

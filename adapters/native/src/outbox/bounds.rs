@@ -161,9 +161,9 @@ impl Outbox {
         }
     }
 
-    /// The client has taken so much. Whoever takes a quarter of a bound is given its time anew: not
-    /// already who is less behind, or one that takes a little now and then would be waited for at each
-    /// message.
+    /// The client has taken so much. A client that takes a quarter of a bound is given its time anew. To
+    /// be less behind is not enough: publishers would wait at each message for a client that takes a
+    /// little now and then.
     pub(super) fn has_taken(&self, state: &mut State, bytes: usize, frames: usize) {
         if self.behind_until.load(Ordering::Relaxed) == NOT_BEHIND {
             return;

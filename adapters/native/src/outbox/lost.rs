@@ -42,12 +42,13 @@ impl Outbox {
         Some(Receipt::discarded(first))
     }
 
-    /// Whether the peer is to be told of discarded messages.
+    /// Returns whether messages were discarded of which the peer does not know yet.
     pub(crate) fn has_lost(&self) -> bool {
         self.flags.load(Ordering::Relaxed) & LOST != 0
     }
 
-    /// Of how many discarded messages the peer is to be told: said once.
+    /// Returns how many messages were discarded of which the peer does not know yet. It does from here
+    /// on.
     #[cold]
     pub(crate) fn take_lost(&self) -> Lost {
         let mut state = self.state.lock();
