@@ -30,8 +30,8 @@ pub(crate) use self::message::{Kind, Partial};
 #[cfg(any(test, feature = "tungstenite"))]
 pub use self::tungstenite::Tungstenite;
 use crate::deflate::Inflater;
+use crate::driver::transport::CAPABILITIES;
 pub use crate::frame::{Opcode, put_masked_close, put_masked_frame};
-use crate::transport::CAPABILITIES;
 
 /// Which side of a connection an engine decodes for.
 // Exhaustive on purpose: RFC 6455 knows these two.

@@ -10,71 +10,40 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod accept;
-mod acceptor;
-mod batch;
-mod crew;
 pub mod deflate;
-mod encoder;
+mod driver;
 pub mod engine;
 mod frame;
-#[cfg(feature = "futures-io")]
-mod futures;
 mod handshake;
-mod head;
 #[cfg(feature = "http")]
 mod http;
-#[cfg(feature = "http")]
-mod hyper;
-mod io;
-#[cfg(feature = "http")]
-mod keep_alive;
-#[cfg(feature = "http")]
-mod layer;
-mod link;
-mod listen;
 mod mask;
 mod outbox;
-mod outlet;
-mod pace;
-mod pump;
-mod raw;
 mod runtime;
 mod server;
-mod shutdown;
-mod signal;
-mod socket;
-mod stage;
-mod stop;
 mod sync;
-mod tasks;
-mod timer;
-mod timers;
 #[cfg(feature = "tls")]
 mod tls;
-mod transport;
-#[cfg(feature = "http")]
-mod upgrade;
 
-pub use accept::{NotHandled, StreamInfo, not_found, run_claim, run_upgrade, serve_stream};
-pub use acceptor::{Acceptor, AcceptorBuilder};
 /// How a server stops, and what that came to.
 pub use crossws_core::{Report, Shutdown};
+pub use driver::pump::pump;
+pub use driver::raw::RawStream;
+pub use driver::transport::CAPABILITIES;
 pub use engine::EngineKind;
-#[cfg(feature = "futures-io")]
-pub use futures::FuturesIo;
 pub use handshake::{Agreed, AnswerError, ClientHandshake, Handshake, is_upgrade};
-pub use head::HeadLimits;
-pub use io::Io;
 #[cfg(feature = "http")]
-pub use layer::{WebSocketLayer, WebSocketService};
-pub use listen::Listen;
-pub use pump::pump;
-pub use raw::RawStream;
+pub use http::layer::{WebSocketLayer, WebSocketService};
+#[cfg(feature = "futures-io")]
+pub use runtime::futures::FuturesIo;
+pub use runtime::io::Io;
+pub use runtime::listen::Listen;
+pub use runtime::socket::{reset_on_drop, tune, write_now};
 pub use runtime::{Runtime, ServerRuntime};
+pub use server::accept::{NotHandled, StreamInfo, not_found, run_claim, run_upgrade, serve_stream};
+pub use server::acceptor::{Acceptor, AcceptorBuilder};
+pub use server::head::HeadLimits;
+pub use server::signal::{StopSignal, stop_signal};
 pub use server::{Server, ServerBuilder, ServerHandle};
-pub use signal::{StopSignal, stop_signal};
-pub use socket::{reset_on_drop, tune, write_now};
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError, TlsStream};
-pub use transport::CAPABILITIES;

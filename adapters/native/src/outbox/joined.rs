@@ -11,8 +11,8 @@ use crossws_core::{HooksBuilder, Hub, UpgradeRequest, hooks};
 use futures_lite::future::block_on;
 
 use super::Outbox;
+use crate::driver::transport::NativeTransport;
 use crate::handshake::Agreed;
-use crate::transport::NativeTransport;
 
 pub(super) fn join(hub: &Hub) -> (OpeningPeer<HooksBuilder>, Arc<Outbox>) {
     let outbox = Outbox::new(hub.limits());

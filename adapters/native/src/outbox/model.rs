@@ -12,8 +12,8 @@ use shuttle::thread;
 
 use super::joined::join;
 use super::*;
+use crate::driver::transport::NativeTransport;
 use crate::handshake::Agreed;
-use crate::transport::NativeTransport;
 
 const RUNS: usize = 10_000;
 

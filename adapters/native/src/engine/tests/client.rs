@@ -8,7 +8,7 @@ use super::stream::Random;
 use super::*;
 use crate::deflate::Deflater;
 use crate::frame::put_masked_close;
-use crate::{ClientHandshake, Handshake};
+use crate::handshake::{ClientHandshake, Handshake};
 
 /// The two ends of a connection on which both sides do what these ask of them.
 fn ends(client: &Deflate, server: &Deflate) -> (Deflater, Decoder) {

@@ -17,11 +17,11 @@ use rustls::{
 };
 
 use super::TlsStream;
-use crate::batch::Batch;
+use crate::driver::outlet::{Flush, Outlet};
 use crate::engine::Opcode;
-use crate::io::Io;
 use crate::outbox::Outbox;
-use crate::outlet::{Flush, Outlet};
+use crate::outbox::batch::Batch;
+use crate::runtime::io::Io;
 use crate::sync;
 use crate::tls::Tls;
 
