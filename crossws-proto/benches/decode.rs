@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 use crossws_core::Limits;
-use crossws_native::engine::{Decoder, Engine, Event, Opcode, Role, Tungstenite, put_masked_frame};
+use crossws_proto::engine::{Decoder, Engine, Event, Opcode, Role, Tungstenite, put_masked_frame};
 
 /// As much as one read takes.
 const BUFFER: usize = 64 << 10;

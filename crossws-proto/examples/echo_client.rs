@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use crossws_core::{CloseFrame, Deflate, Limits, Message};
-use crossws_native::ClientHandshake;
-use crossws_native::deflate::Deflater;
-use crossws_native::engine::{
+use crossws_proto::deflate::Deflater;
+use crossws_proto::engine::{
     Decoder, Engine, Event, Opcode, Role, put_masked_close, put_masked_frame,
 };
+use crossws_proto::handshake::ClientHandshake;
 use http::response::Parts;
 use http::{Response, Uri, Version};
 
