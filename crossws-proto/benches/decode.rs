@@ -1,6 +1,6 @@
 //! What decoding costs: nanoseconds a frame, ours beside tungstenite's, from a full read buffer.
 //!
-//! `cargo bench -p crossws-native --features tungstenite --bench decode`
+//! `cargo bench -p crossws-proto --features tungstenite --bench decode`
 
 #![allow(clippy::unwrap_used, missing_docs)]
 

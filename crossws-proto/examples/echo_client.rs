@@ -2,7 +2,7 @@
 //! came, in all cases of a fuzzing server of Autobahn|Testsuite.
 //!
 //!     AUTOBAHN_URL=ws://127.0.0.1:9001 AUTOBAHN_AGENT=echo_client \
-//!       cargo run --release -p crossws-native --example echo_client
+//!       cargo run --release -p crossws-proto --example echo_client
 
 use std::env;
 use std::error::Error;
