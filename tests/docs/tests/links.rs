@@ -101,7 +101,12 @@ fn the_source_files_that_the_guides_name_exist() {
     let mut found = Vec::new();
     sources(&root(), &mut found);
     let mut missing = Vec::new();
-    for guide in ["ARCHITECTURE.md", "CONTRIBUTING.md", "tests/README.md", "benches/README.md"] {
+    for guide in [
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "tests/README.md",
+        "benches/README.md",
+    ] {
         let text = fs::read_to_string(root().join(guide)).unwrap();
         // What stands between backticks, outside of blocks of code.
         for name in text.split('`').skip(1).step_by(2) {
