@@ -1,4 +1,4 @@
-//! A shutdown stops accepting, tells peers, waits, forces the rest, and reports.
+//! A shutdown stops accepting, closes peers, waits, forces the rest, and reports.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -23,7 +23,7 @@ async fn peers_are_told_and_every_close_hook_has_ended() {
     let server = serve(hooks().on_close(move |_, closed| {
         let ended = ended.clone();
         async move {
-            // A hook that takes a while is waited for.
+            // The shutdown waits for a hook that takes a while.
             tokio::task::yield_now().await;
             ended.send(closed).unwrap();
         }
@@ -44,7 +44,7 @@ async fn peers_are_told_and_every_close_hook_has_ended() {
         let frame = client.close_frame().await.unwrap();
         assert_eq!(u16::from(frame.code), 1012);
         assert_eq!(frame.reason.as_str(), "restarting");
-        // The client's library answers the close while it is read on.
+        // The client's library replies to the close while the test reads on.
         let _ = client.0.get_mut();
         let _ = soon("the end", futures_util::StreamExt::next(&mut client.0)).await;
     }
@@ -152,7 +152,8 @@ async fn a_request_at_hand_is_answered_before_the_server_is_gone() {
     soon("the report", stopping).await.unwrap();
 }
 
-/// It would wait for the whole grace: its own connection ends when it does.
+/// If it waited for itself, it would wait for the whole grace: its own connection ends when it
+/// returns.
 #[tokio::test]
 async fn a_hook_that_awaits_the_shutdown_does_not_wait_for_itself() {
     let own: Arc<OnceLock<ServerHandle>> = Arc::default();
@@ -177,11 +178,11 @@ async fn a_hook_that_awaits_the_shutdown_does_not_wait_for_itself() {
     let _ = soon("the end", futures_util::StreamExt::next(&mut other.0)).await;
     let report = soon("the report", seen.recv()).await.unwrap();
     assert_eq!((report.closed, report.flushed, report.forced), (1, 1, 0));
-    // Its own is closed as any other.
+    // Its own connection is closed like the others.
     assert_eq!(u16::from(admin.close_frame().await.unwrap().code), 1012);
 }
 
-/// A load balancer learns of it before the clients do.
+/// A load balancer learns of the shutdown before the clients do.
 #[tokio::test(start_paused = true)]
 async fn a_server_goes_on_for_the_delay_and_says_that_it_is_not_ready() {
     let hub = Hub::default();
@@ -222,7 +223,7 @@ async fn a_server_goes_on_for_the_delay_and_says_that_it_is_not_ready() {
     assert_eq!((report.closed, report.flushed), (2, 2));
 }
 
-/// Each would wait for the other's connection, for the whole grace.
+/// If they did, each would wait for the other's connection, for the whole grace.
 #[tokio::test]
 async fn hooks_that_await_the_shutdown_do_not_wait_for_each_other() {
     let own: Arc<OnceLock<ServerHandle>> = Arc::default();
@@ -254,7 +255,7 @@ async fn hooks_that_await_the_shutdown_do_not_wait_for_each_other() {
     }
 }
 
-/// It waits for every connection of that other one.
+/// It waits for every connection of that other server.
 #[tokio::test]
 async fn a_hook_that_awaits_another_servers_shutdown_waits_for_all_of_it() {
     let other: Arc<OnceLock<ServerHandle>> = Arc::default();

@@ -21,7 +21,7 @@ fn request() -> UpgradeRequest {
     UpgradeRequest::new(Request::get("/room").body(()).unwrap().into_parts().0)
 }
 
-/// Serves what is accepted at the other end: an echo that closes when it is told to.
+/// Serves the other end: an echo that closes on request.
 fn serve(stream: DuplexStream, hub: Hub, config: WebSocketConfig) -> Ends {
     let ends = Ends::default();
     let seen = Arc::clone(&ends);
@@ -124,7 +124,7 @@ async fn each_ping_of_a_burst_is_answered_once_at_most() {
         socket.feed(Theirs::Ping(vec![at].into())).await.unwrap();
     }
     socket.send(Theirs::text("end")).await.unwrap();
-    // The last answer may come behind the echo: it comes before the next one.
+    // The last pong may follow the echo, but precedes the next one.
     let mut pongs = Vec::new();
     let mut echoes = 0;
     while echoes < 2 {
