@@ -74,7 +74,7 @@ fn a_hub_that_exists_keeps_its_settings() {
 }
 
 #[test]
-fn what_is_in_an_error_position_is_an_error() {
+fn types_in_an_error_position_implement_error() {
     fn is_error<E: std::error::Error>() {}
     is_error::<crossws_core::adapter::ClaimError>();
     is_error::<crossws_core::adapter::Cursor>();

@@ -163,7 +163,7 @@ async fn settings_of_a_route_hold_for_its_connections() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_no_upgrade_gets_426_and_other_methods_are_the_apps() {
+async fn a_request_without_an_upgrade_gets_426_and_other_methods_reach_the_app() {
     let posted = || async { "posted" };
     let app = Router::new().route("/", websocket(Room).post(posted));
     let addr = serve(app.with_state(Hub::default())).await;
@@ -244,7 +244,7 @@ async fn session(mut request: Request, next: Next) -> Response {
 }
 
 #[tokio::test]
-async fn what_middleware_found_out_reaches_every_hook() {
+async fn extensions_of_middleware_reach_every_hook() {
     let greet = hooks()
         .on_open(|peer| async move {
             let user = peer.attached::<User>()?;

@@ -104,7 +104,7 @@ fn the_server_closes_after_what_was_queued() {
 }
 
 #[test]
-fn a_close_that_is_not_answered_ends_at_its_time() {
+fn a_close_without_a_reply_ends_at_its_timeout() {
     block_on(async {
         let log = Log::default();
         let server = TestServer::new(log.hooks());
@@ -222,7 +222,7 @@ fn the_end_is_seen_while_a_hook_runs_and_the_close_hook_waits() {
 }
 
 #[test]
-fn what_arrives_after_our_close_reaches_no_hook() {
+fn frames_after_our_close_reach_no_hook() {
     block_on(async {
         let log = Log::default();
         let server = TestServer::new(log.hooks());

@@ -158,7 +158,7 @@ fn a_hook_connects_talks_and_waits_itself() {
 }
 
 #[test]
-fn a_hook_may_settle_the_others() {
+fn a_hook_may_settle_the_other_connections() {
     block_on(async {
         let held = Arc::new(OnceLock::<TestServer>::new());
         let hooks = {

@@ -208,7 +208,7 @@ fn sockets_through_http_pass_the_services_layers() {
 }
 
 #[test]
-fn a_service_that_places_its_sockets_nowhere_upgrades_nothing() {
+fn a_service_without_its_sockets_upgrades_nothing() {
     block_on(async {
         let hub = Hub::default();
         let through = TestServer::builder(greets()).http_through(|_| Pages(hub));

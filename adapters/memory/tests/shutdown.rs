@@ -14,7 +14,7 @@ use crossws_memory::TestServer;
 use futures_lite::future::{poll_once, zip};
 
 #[test]
-fn everybody_is_told_and_waited_for() {
+fn every_peer_is_closed_and_waited_for() {
     block_on(async {
         let log = Log::default();
         let server = TestServer::new(log.hooks());

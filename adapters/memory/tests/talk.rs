@@ -42,7 +42,7 @@ fn text_bytes_and_json_come_back() {
 }
 
 #[test]
-fn what_a_hook_sends_arrives_while_it_waits() {
+fn a_hooks_message_arrives_while_the_hook_waits() {
     block_on(async {
         let server = TestServer::new(hooks().on_message(|peer, _| async move {
             peer.send("before").unwrap();

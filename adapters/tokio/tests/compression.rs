@@ -165,7 +165,7 @@ fn takeover() -> Deflate {
 }
 
 #[tokio::test]
-async fn what_is_long_enough_and_shrinks_is_compressed() {
+async fn long_messages_that_shrink_are_compressed() {
     let addr = serve(Hub::builder().deflate(Deflate::default()).build()).await;
     let mut client = Client::connect(addr, "/", OFFER).await;
     let text = long("one");
@@ -182,7 +182,7 @@ async fn what_is_long_enough_and_shrinks_is_compressed() {
 }
 
 #[tokio::test]
-async fn what_is_published_is_the_same_for_equal_parameters() {
+async fn publications_are_the_same_bytes_for_equal_parameters() {
     let addr = serve(Hub::builder().deflate(Deflate::default()).build()).await;
     let mut one = Client::connect(addr, "/", OFFER).await;
     let mut two = Client::connect(addr, "/", "permessage-deflate").await;

@@ -177,7 +177,7 @@ async fn a_101_spells_its_headers_as_the_rfc_does() {
 }
 
 #[tokio::test]
-async fn a_target_that_is_no_path_is_refused() {
+async fn a_target_that_is_not_a_path_is_refused() {
     for door in DOORS {
         for target in [
             "*",

@@ -196,7 +196,7 @@ async fn a_route_of_axum_upgrades_by_hand() {
 
 /// One acceptor behind routers that strip their prefixes.
 #[tokio::test]
-async fn an_acceptor_behind_nested_routers_keeps_their_namespaces_apart() {
+async fn an_acceptor_under_nested_routers_keeps_their_namespaces_apart() {
     async fn connect(
         State(acceptor): State<Acceptor>,
         request: Request<Body>,
@@ -367,7 +367,7 @@ async fn sockets_through_http_pass_the_services_layers() {
 }
 
 #[tokio::test]
-async fn a_service_that_places_its_sockets_nowhere_upgrades_nothing() {
+async fn a_service_without_its_sockets_upgrades_nothing() {
     let started = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let flag = Arc::clone(&started);
     let app = greets().on_start(move |_| {
@@ -382,7 +382,7 @@ async fn a_service_that_places_its_sockets_nowhere_upgrades_nothing() {
 }
 
 #[tokio::test]
-async fn an_acceptors_sockets_are_behind_the_layers_of_somebody_elses_server() {
+async fn an_acceptors_sockets_run_the_layers_of_a_foreign_server() {
     let acceptor = Acceptor::new(greets(), Hub::default());
     let app = Router::new()
         .fallback_service(acceptor.sockets())

@@ -24,7 +24,7 @@ async fn end(stream: &mut TcpStream) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_heartbeat_is_kept_although_a_hook_used_up_its_tasks_budget() {
+async fn heartbeats_continue_when_a_hook_uses_up_its_tasks_budget() {
     let soon = Duration::from_millis(200);
     let limits = Limits::default().ping_interval(soon).pong_timeout(soon);
     let hooks = hooks().on_open(|_: Peer| async {
@@ -46,7 +46,7 @@ async fn a_heartbeat_is_kept_although_a_hook_used_up_its_tasks_budget() {
 }
 
 #[tokio::test]
-async fn a_handle_that_is_kept_keeps_no_stream_open() {
+async fn a_stored_peer_keeps_no_stream_open() {
     let kept: Arc<Mutex<Vec<Peer>>> = Arc::default();
     let hooks = {
         let kept = Arc::clone(&kept);
@@ -64,7 +64,7 @@ async fn a_handle_that_is_kept_keeps_no_stream_open() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_room_hears_of_it_although_the_publishers_hook_goes_on() {
+async fn a_publication_arrives_while_the_publishers_hook_blocks() {
     let (done, wait) = mpsc::channel::<()>();
     let wait = Mutex::new(wait);
     let hooks = hooks()
@@ -141,7 +141,7 @@ impl HeldUp {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn everybodys_time_goes_on_although_a_hook_does() {
+async fn heartbeats_continue_while_a_hook_blocks() {
     let held_up = HeldUp::start().await;
     let mut mute = held_up.server.raw(&upgrade_request("/")).await;
     read_head(&mut mute).await;
@@ -162,7 +162,7 @@ async fn everybodys_time_goes_on_although_a_hook_does() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 6)]
-async fn everybodys_time_goes_on_although_two_hooks_do() {
+async fn heartbeats_continue_while_two_hooks_block() {
     let mut held_up = HeldUp::start().await;
     let mut client = held_up.server.connect("/").await;
     let mut first = held_up.server.raw(&upgrade_request("/")).await;

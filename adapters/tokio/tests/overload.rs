@@ -19,7 +19,7 @@ fn hub(limits: Limits) -> Hub {
 }
 
 #[tokio::test]
-async fn a_client_that_never_reads_is_closed_and_delays_nobody() {
+async fn a_client_that_never_reads_is_closed_and_delays_no_other() {
     let (ended, mut seen) = mpsc::unbounded_channel();
     let app = hooks()
         .on_open(|peer| async move { peer.subscribe("room").map(drop) })
@@ -81,7 +81,7 @@ async fn a_client_that_never_reads_is_closed_and_delays_nobody() {
 }
 
 #[tokio::test]
-async fn a_queue_that_does_not_move_is_too_old() {
+async fn a_queue_of_which_nothing_is_written_becomes_too_old() {
     let (ended, mut seen) = mpsc::unbounded_channel();
     let app = hooks()
         .on_open(|peer| async move {
@@ -177,7 +177,7 @@ async fn an_oversized_message_gets_its_code_although_more_is_on_its_way() {
 }
 
 #[tokio::test]
-async fn a_client_that_answers_a_ping_behind_its_close_frame_reads_everything() {
+async fn a_client_that_answers_a_ping_after_its_close_frame_reads_everything() {
     let (ended, mut seen) = mpsc::unbounded_channel();
     let app = hooks()
         .on_open(|peer| async move {
@@ -221,7 +221,7 @@ const CLOSE: [u8; 8] = *b"\x88\x82\0\0\0\0\x03\xe8";
 const PONG: [u8; 6] = *b"\x8a\x80\0\0\0\0";
 
 #[tokio::test]
-async fn a_head_that_dribbles_is_told_so_and_a_silent_one_is_dropped() {
+async fn a_slow_head_gets_408_and_a_silent_connection_is_dropped() {
     let mut limits = HeadLimits::default();
     limits.timeout = Duration::from_millis(100);
     let server = start(Server::builder(hooks()).head_limits(limits)).await;

@@ -28,7 +28,7 @@ async fn connect(addr: SocketAddr) -> WebSocketStream<TcpStream> {
 
 /// The sockets of all members are full in the middle of what the crew writes, and the connections'
 /// own tasks continue.
-async fn everybody_gets_everything_whole_and_in_order() {
+async fn every_member_gets_every_message_whole_and_in_order() {
     let hub = Hub::default();
     let app = hooks()
         .on_upgrade(|_| async { Ok(Upgrade::new().topic("news")) })
@@ -85,10 +85,10 @@ async fn heard(client: &mut WebSocketStream<TcpStream>, n: usize) {
 
 #[tokio::test]
 async fn on_one_thread() {
-    everybody_gets_everything_whole_and_in_order().await;
+    every_member_gets_every_message_whole_and_in_order().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn on_several_threads() {
-    everybody_gets_everything_whole_and_in_order().await;
+    every_member_gets_every_message_whole_and_in_order().await;
 }

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use tokio_tungstenite::client_async;
 
 #[tokio::test]
-async fn peers_are_told_and_every_close_hook_has_ended() {
+async fn peers_are_closed_and_every_close_hook_has_ended() {
     let (ended, mut seen) = mpsc::unbounded_channel();
     let server = serve(hooks().on_close(move |_, closed| {
         let ended = ended.clone();
@@ -62,7 +62,7 @@ async fn peers_are_told_and_every_close_hook_has_ended() {
 }
 
 #[tokio::test]
-async fn a_signal_stops_listening_and_does_not_wait_for_nobody() {
+async fn a_signal_stops_listening_and_ends_at_once_without_connections() {
     let server = Server::builder(hooks()).bind("127.0.0.1:0").await.unwrap();
     let addr = server.local_addr();
     // The grace is longer than `soon` waits.
@@ -73,7 +73,7 @@ async fn a_signal_stops_listening_and_does_not_wait_for_nobody() {
 }
 
 #[tokio::test]
-async fn what_outlives_the_grace_is_forced_and_reported() {
+async fn connections_that_outlive_the_grace_are_forced_and_reported() {
     let server =
         serve(hooks().on_message(|_, _| async { std::future::pending::<()>().await })).await;
     let mut stuck = server.connect("/").await;
@@ -119,7 +119,7 @@ async fn an_upgrade_in_progress_is_waited_for_and_refused() {
 }
 
 #[tokio::test]
-async fn a_request_at_hand_is_answered_before_the_server_is_gone() {
+async fn a_current_request_is_answered_before_the_server_ends() {
     let (entered, mut seen) = mpsc::unbounded_channel();
     let (release, _) = tokio::sync::broadcast::channel::<()>(1);
     let waiting = release.clone();
@@ -184,7 +184,7 @@ async fn a_hook_that_awaits_the_shutdown_does_not_wait_for_itself() {
 
 /// A load balancer learns of the shutdown before the clients do.
 #[tokio::test(start_paused = true)]
-async fn a_server_goes_on_for_the_delay_and_says_that_it_is_not_ready() {
+async fn a_server_serves_during_the_delay_and_reports_that_it_is_not_ready() {
     let hub = Hub::default();
     let (pipes, listener) = mpsc::unbounded_channel();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();

@@ -138,7 +138,7 @@ async fn a_client_that_takes_ten_kib_a_second_stays() {
 
 /// A ping that is written together with the end of the queue has the whole queue before it.
 #[tokio::test(start_paused = true)]
-async fn a_ping_behind_full_buffers_may_take_its_time() {
+async fn a_ping_in_full_buffers_may_take_long() {
     let limits = Limits::default().ping_interval(Duration::from_secs(1));
     let mut client = Client::connect(sends(200), limits).await;
     // The ping waits after the queue, and goes into the buffers when there is room.
@@ -163,7 +163,7 @@ async fn a_client_that_takes_nothing_is_closed_after_the_queues_age() {
 
 /// Received bytes count as signs of life, so that only this limit bounds it.
 #[tokio::test(start_paused = true)]
-async fn a_message_that_drips_is_closed_after_its_time() {
+async fn a_message_that_arrives_slowly_is_closed_after_its_time() {
     let start = Instant::now();
     let mut client = Client::connect(hooks(), Limits::default()).await;
     client

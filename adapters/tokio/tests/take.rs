@@ -81,7 +81,7 @@ async fn another_library_serves_a_connection_after_the_101() {
 }
 
 #[tokio::test]
-async fn what_the_client_sent_ahead_is_read_first() {
+async fn bytes_that_the_client_sent_ahead_are_read_first() {
     let server = serve(Taken).await;
     let request = upgrade_request("/bytes") + "sent ahead";
     let mut stream = server.raw(&request).await;

@@ -71,7 +71,7 @@ fn closes_with(message: Theirs) -> u16 {
 }
 
 #[tokio::test]
-async fn what_was_read_ahead_is_not_lost() {
+async fn bytes_that_were_read_ahead_are_not_lost() {
     let (client, server) = duplex(1 << 16);
     let read = b"\x81\x85\0\0\0\0hello".to_vec();
     let socket = WebSocketStream::from_partially_read(server, read, Role::Server, None).await;

@@ -62,7 +62,7 @@ async fn rest(stream: &mut TcpStream) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn parts_of_messages_share_one_budget_and_a_finished_one_gives_it_back() {
+async fn parts_of_messages_share_one_budget_and_a_finished_one_releases_it() {
     const LEN: usize = 100_000;
     const PART: usize = 90_000;
     let server = echo(hub(400_000)).await;
@@ -162,7 +162,7 @@ async fn plain_http_without_a_request_ends_and_makes_room() {
 }
 
 #[tokio::test]
-async fn plain_http_leaves_room_for_handshakes_and_gives_it_back() {
+async fn plain_http_leaves_room_for_handshakes_and_releases_it() {
     // An HTTP connection counts for an additional head. The budget has room for one, with a quarter
     // for handshakes.
     let page = CONNECTION + (16 << 10);

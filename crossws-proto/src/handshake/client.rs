@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn our_own_server_opens_it_and_both_agree() {
+    fn client_and_server_of_this_crate_agree() {
         let takeover = Deflate::default()
             .server_no_context_takeover(false)
             .client_no_context_takeover(false);

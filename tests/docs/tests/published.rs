@@ -54,7 +54,7 @@ fn every_published_crate_is_documented_with_all_its_features() {
 }
 
 #[test]
-fn every_published_crate_says_what_it_is() {
+fn every_published_crate_has_a_description_and_a_readme() {
     for folder in published() {
         let shown = folder.display();
         let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();

@@ -127,7 +127,7 @@ fn a_shutdown_forces_raw_streams_too() {
 }
 
 #[test]
-fn a_request_of_somebody_elses_hyper_server_is_upgraded() {
+fn a_request_of_a_foreign_hyper_server_is_upgraded() {
     let acceptor = Acceptor::new(echo(), Hub::default());
     let ours = acceptor.clone();
     let addr = accept(2, move |stream, addr| {

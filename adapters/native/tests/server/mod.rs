@@ -148,7 +148,7 @@ fn what_outlives_the_grace_is_forced() {
 }
 
 #[test]
-fn it_accepts_nobody_when_the_start_hook_fails() {
+fn a_server_accepts_no_connection_when_the_start_hook_fails() {
     let broken = hooks().on_start(|_| async { Err::<(), _>("no database") });
     let server = block_on(Server::builder(broken).bind("127.0.0.1:0")).unwrap();
     let error = block_on(server.run()).unwrap_err();

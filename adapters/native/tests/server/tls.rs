@@ -156,7 +156,7 @@ fn a_large_message_comes_back_whole() {
 }
 
 #[test]
-fn the_tls_handshake_counts_against_the_deadline_and_holds_up_nobody() {
+fn the_tls_handshake_counts_against_the_deadline_and_delays_no_other() {
     let authority = Authority::new();
     let server = Server::builder(echo()).tls(authority.tls.clone());
     let (addr, handle) = start(server.head_limits(limits(Duration::from_millis(300))));
@@ -176,7 +176,7 @@ fn the_tls_handshake_counts_against_the_deadline_and_holds_up_nobody() {
 }
 
 #[test]
-fn what_is_no_tls_is_told_so_at_once() {
+fn a_client_without_tls_gets_an_alert_at_once() {
     let authority = Authority::new();
     let server = Server::builder(echo()).tls(authority.tls.clone());
     let (addr, handle) = start(server.head_limits(limits(NEVER)));

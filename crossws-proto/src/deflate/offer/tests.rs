@@ -231,7 +231,7 @@ fn the_lines_of_a_header_are_one_list() {
 }
 
 #[test]
-fn bytes_that_are_no_text_are_no_header() {
+fn bytes_that_are_not_text_are_not_a_header() {
     let [config, ..] = configs();
     let negotiated = negotiate(&config, [&b"permessage-deflate; \xff"[..]].into_iter());
     assert_eq!(negotiated.unwrap_err().status(), 400);
