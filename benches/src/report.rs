@@ -80,7 +80,7 @@ fn floor_of(row: &Row) -> &'static str {
 
 fn full(results: &Results, peers: &[Peer]) -> String {
     let mut out = main_table(results);
-    out.push_str("\n![The same as a picture](results.svg)\n\n### Everybody\n\n");
+    out.push_str("\n![The same as a picture](results.svg)\n\n### Every server\n\n");
     out.push_str(&everybody(results, peers));
     out.push_str("\n### More connections, more topics\n\n");
     out.push_str(&scaling(results));
