@@ -135,7 +135,7 @@ fn the_newest_is_refused_where_that_is_the_policy() {
 }
 
 #[test]
-fn where_the_newest_are_discarded_one_with_a_key_that_does_not_fit_leaves_the_older() {
+fn under_drop_newest_a_keyed_message_that_does_not_fit_leaves_the_older() {
     block_on(async {
         let limits = Limits::default()
             .max_buffered(8)
@@ -298,7 +298,7 @@ fn a_client_that_vanishes_without_reading_ends_its_connection() {
         let log = Log::default();
         let server = server(&log, Limits::default().max_queued(8));
         let (mut client, _) = paused(&server).await;
-        // More than what is read ahead: the rest waits in the network.
+        // More than the server reads ahead: the rest waits in the network.
         for n in 0..40 {
             client.send(n.to_string()).unwrap();
         }

@@ -1,4 +1,4 @@
-//! The way to a connection: requests, answers, refusals.
+//! Opening a connection: requests, responses, refusals.
 
 // Tests state what must hold; their helpers too.
 #![allow(clippy::unwrap_used)]
@@ -128,7 +128,7 @@ fn a_refusal_is_the_hooks_own_response() {
 }
 
 #[test]
-fn an_unclaimed_request_is_told_apart() {
+fn an_unclaimed_request_is_distinguished() {
     block_on(async {
         let app = Arc::new(hooks());
         let server = TestServer::new(resolve_with(move |request| {

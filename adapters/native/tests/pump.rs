@@ -118,7 +118,7 @@ impl Io for Shared {
     }
 }
 
-/// Ready when the clock has come far enough; the test polls by hand, so nobody is woken.
+/// Ready when the clock has advanced far enough. The test polls by hand, so no task is woken.
 struct Sleep(Shared, Duration);
 
 impl Future for Sleep {
@@ -216,7 +216,7 @@ impl Connection {
         self.shared.world()
     }
 
-    /// Polls once. Answers whether it is to be polled again.
+    /// Polls once. Returns whether it must be polled again.
     fn poll(&mut self) -> bool {
         let waker = Waker::from(Arc::clone(&self.wakes));
         let mut cx = Context::from_waker(&waker);
@@ -227,7 +227,7 @@ impl Connection {
         !self.over && self.wakes.0.load(Ordering::SeqCst) != before
     }
 
-    /// Polls until nothing more happens by itself.
+    /// Polls until nothing more happens without a new event.
     fn settle(&mut self) {
         while self.poll() {}
     }
@@ -237,7 +237,7 @@ impl Connection {
         self.settle();
     }
 
-    /// Bytes arrive, and the task is not polled yet.
+    /// Adds bytes without polling the task.
     fn arrive(&mut self, bytes: &[u8]) {
         let waker = {
             let mut world = self.world();
@@ -249,7 +249,8 @@ impl Connection {
         }
     }
 
-    /// Chunks arrive that never leave it without one to read, and it lets others run nevertheless.
+    /// Adds a chunk whenever there is none left to read. The connection must still let other tasks
+    /// run.
     fn arrives_without_end(&mut self, chunk: &[u8]) {
         self.world().input.extend(vec![chunk.to_vec(); 10_000]);
         self.arrive(chunk);
@@ -288,7 +289,7 @@ impl Connection {
         self.settle();
     }
 
-    /// What was written since the last time.
+    /// Returns the bytes written since the last call.
     fn take(&mut self) -> Vec<u8> {
         self.settle();
         std::mem::take(&mut self.world().output)
@@ -456,7 +457,7 @@ fn a_burst_behind_a_hook_that_waits_is_kept_and_heard_in_order() {
     let hooks = hooks().on_message(move |peer, message| {
         let gate = Arc::clone(&gate);
         async move {
-            // Polled by hand, so nobody is woken.
+            // Polled by hand, so no task is woken.
             poll_fn(|_| match gate.load(Ordering::SeqCst) {
                 true => Poll::Ready(()),
                 false => Poll::Pending,
@@ -1265,8 +1266,8 @@ fn messages_that_inflate_for_nobody_let_others_run() {
     assert!(connection.world().shut_down, "the close is complete");
 }
 
-/// How a connection ended, and how many of its messages were heard, whose every write fails while a
-/// burst of 200 and this behind it has been read.
+/// Returns how a connection ended and how many of its messages reached a hook, if every write fails
+/// while a burst of 200 and `last` has been read.
 fn broken_with(last: &[u8], limits: Limits) -> (Closed, usize) {
     let (hooks, ends) = recording();
     let heard = Arc::new(AtomicUsize::new(0));

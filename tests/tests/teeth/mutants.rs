@@ -1,4 +1,4 @@
-//! Fault by fault: the cases it must make fail, and no others of these groups.
+//! The table of faults: for each, the cases that it must fail, and no others of these groups.
 
 use super::faults::Fault;
 
@@ -25,13 +25,13 @@ pub struct Mutant {
     pub place: Place,
     /// The groups of cases that are run; all if empty.
     pub groups: &'static [&'static str],
-    /// Those that must fail.
+    /// The cases that must fail.
     pub fails: &'static [&'static str],
-    /// Those that fail or not, as chance has it: no other case may.
+    /// The cases that may fail by chance. No other case may.
     pub may: &'static [&'static str],
 }
 
-/// An adapter without a fault.
+/// Returns an adapter without a fault.
 const fn sound(place: Place) -> Mutant {
     Mutant {
         fault: None,
@@ -194,7 +194,7 @@ pub const MUTANTS: &[Mutant] = &[
             "life::a_publish_arrives_while_a_hook_waits",
             "life::a_ping_is_answered_while_a_hook_waits",
         ])
-        // Both wait for an answer to a ping that is sent while a hook runs, or just before it.
+        // Both wait for the pong to a ping that is sent while a hook runs, or just before it.
         .may_fail(&[
             "life::open_ends_before_the_first_message",
             "life::a_peers_hooks_do_not_overlap",
@@ -654,7 +654,7 @@ pub const MUTANTS: &[Mutant] = &[
             "compression::compressed_text_that_is_not_utf_8_is_1007",
             "compression::a_message_that_grows_over_the_limit_is_1009",
         ])
-        // Its close frame may be lost to what is still under way.
+        // Bytes still in flight may destroy its close frame.
         .may_fail(&["bad_frames::endless_empty_fragments_are_harmless"]),
     Fault::CompressesNothing
         .put(Place::Tokio, &["compression"])

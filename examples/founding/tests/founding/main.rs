@@ -1,5 +1,5 @@
 //! The checks of the founding programs: in virtual time, and over sockets on tokio and smol. Each
-//! check is a row of the table that describes the app, or a part of one.
+//! check is a row, or a part of a row, of the table that describes the app.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -17,7 +17,7 @@ mod memory_target;
 
 use world::{World, memory, smol, tokio};
 
-/// A test of each check on each of the platforms.
+/// Defines a test of each check on each of the platforms.
 macro_rules! checks {
     ($($group:ident: $($check:ident)+;)+) => {
         /// The name of each check.
@@ -68,7 +68,7 @@ checks! {
         a_channel_is_a_namespace a_token_is_a_context;
 }
 
-/// The same in a real workerd, which `scripts/test workers` starts.
+/// Runs the same checks in a real workerd, which `scripts/test workers` starts.
 #[test]
 #[ignore = "needs a Worker: scripts/test workers"]
 fn on_workerd() {

@@ -32,7 +32,7 @@ pub(crate) async fn every_connection_of_a_route_gets_the_message(world: &dyn Wor
     for client in root.iter_mut().chain([&mut chat]).chain(&mut rooms) {
         assert_eq!(client.json().await, note);
     }
-    // And nothing else.
+    // And no other message.
     for client in &mut root {
         client.send("x").await;
         assert_eq!(client.text().await, "[root] Echo: x");
