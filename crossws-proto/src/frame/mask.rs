@@ -1,11 +1,11 @@
 //! Masking (RFC 6455 section 5.3).
 
-/// Masks a payload, or unmasks it, which is the same.
+/// Masks or unmasks a payload: both are the same operation.
 #[inline]
 pub(crate) fn apply(bytes: &mut [u8], key: [u8; 4]) {
     let half = u64::from(u32::from_ne_bytes(key));
     let word = half << 32 | half;
-    // Words, which the compiler makes vectors of.
+    // In words, which the compiler vectorizes.
     let (words, rest) = bytes.as_chunks_mut();
     for bytes in words {
         *bytes = (u64::from_ne_bytes(*bytes) ^ word).to_ne_bytes();
@@ -15,7 +15,7 @@ pub(crate) fn apply(bytes: &mut [u8], key: [u8; 4]) {
     }
 }
 
-/// The key for what follows `count` masked bytes.
+/// Returns the key for what follows `count` masked bytes.
 pub(crate) fn advance(mut key: [u8; 4], count: usize) -> [u8; 4] {
     key.rotate_left(count % 4);
     key
@@ -25,7 +25,7 @@ pub(crate) fn advance(mut key: [u8; 4], count: usize) -> [u8; 4] {
 /// says what a predictable one costs.
 ///
 /// # Errors
-/// When the system has no randomness to give.
+/// When the system's random source fails.
 pub(crate) fn fresh_key() -> Result<[u8; 4], getrandom::Error> {
     let mut key = [0; 4];
     getrandom::fill(&mut key)?;

@@ -7,8 +7,8 @@ use crossws_core::{Closed, ClosedBy, Limits};
 
 use crate::world::*;
 
-/// How a connection ended, and how many of its messages were heard, whose every write fails while a
-/// burst of 200 and this behind it has been read.
+/// Returns how a connection ended and how many of its messages reached a hook, if every write fails
+/// while a burst of 200 and `last` has been read.
 fn broken_with(last: &[u8], limits: Limits) -> (Closed, usize) {
     let (hooks, ends) = recording();
     let heard = Arc::new(AtomicUsize::new(0));

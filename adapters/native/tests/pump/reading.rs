@@ -73,7 +73,7 @@ fn a_burst_behind_a_hook_that_waits_is_kept_and_heard_in_order() {
     let hooks = hooks().on_message(move |peer, message| {
         let gate = Arc::clone(&gate);
         async move {
-            // Polled by hand, so nobody is woken.
+            // Polled by hand, so no task is woken.
             poll_fn(|_| match gate.load(Ordering::SeqCst) {
                 true => Poll::Ready(()),
                 false => Poll::Pending,

@@ -113,7 +113,7 @@ impl Io for Shared {
     }
 }
 
-/// Ready when the clock has come far enough; the test polls by hand, so nobody is woken.
+/// Ready when the clock has advanced far enough. The test polls by hand, so no task is woken.
 pub(crate) struct Sleep(Shared, Duration);
 
 impl Future for Sleep {
@@ -211,7 +211,7 @@ impl Connection {
         self.shared.world()
     }
 
-    /// Polls once. Answers whether it is to be polled again.
+    /// Polls once. Returns whether it must be polled again.
     pub(crate) fn poll(&mut self) -> bool {
         let waker = Waker::from(Arc::clone(&self.wakes));
         let mut cx = Context::from_waker(&waker);
@@ -222,7 +222,7 @@ impl Connection {
         !self.over && self.wakes.0.load(Ordering::SeqCst) != before
     }
 
-    /// Polls until nothing more happens by itself.
+    /// Polls until nothing more happens without a new event.
     pub(crate) fn settle(&mut self) {
         while self.poll() {}
     }
@@ -232,7 +232,7 @@ impl Connection {
         self.settle();
     }
 
-    /// Bytes arrive, and the task is not polled yet.
+    /// Adds bytes without polling the task.
     pub(crate) fn arrive(&mut self, bytes: &[u8]) {
         let waker = {
             let mut world = self.world();
@@ -244,7 +244,8 @@ impl Connection {
         }
     }
 
-    /// Chunks arrive that never leave it without one to read, and it lets others run nevertheless.
+    /// Adds a chunk whenever there is none left to read. The connection must still let other tasks
+    /// run.
     pub(crate) fn arrives_without_end(&mut self, chunk: &[u8]) {
         self.world().input.extend(vec![chunk.to_vec(); 10_000]);
         self.arrive(chunk);
@@ -283,7 +284,7 @@ impl Connection {
         self.settle();
     }
 
-    /// What was written since the last time.
+    /// Returns the bytes written since the last call.
     pub(crate) fn take(&mut self) -> Vec<u8> {
         self.settle();
         std::mem::take(&mut self.world().output)
