@@ -74,6 +74,11 @@ impl Capabilities {
         self.0 & other.0 == other.0
     }
 
+    /// Whether any capability of `other` is here.
+    pub const fn intersects(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
     /// These and those.
     pub const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)

@@ -24,10 +24,10 @@ use crate::tasks::{HookOutput, Inbox};
 use crate::to::Target;
 use crate::transport::{Settled, Transport};
 use crate::{
-    Api, Capabilities, CloseCode, CloseFrame, ClosedBy, ControlError, DRAIN_MARK, DecodeError,
-    Expiry, ExpiryError, Extensions, IntoMessage, NotAttached, PeerId, PersistError, PublishError,
-    Published, SendError, SendOptions, Sent, Settings, SubscribeError, To, Topics, UpgradeRequest,
-    Utf8Bytes,
+    Api, CancelToken, Capabilities, CloseCode, CloseFrame, ClosedBy, ControlError, DRAIN_MARK,
+    DecodeError, Expiry, ExpiryError, Extensions, Interval, IntoMessage, NotAttached, PeerId,
+    PersistError, PublishError, Published, SendError, SendOptions, Sent, Settings, SubscribeError,
+    To, Topics, UpgradeRequest, Utf8Bytes,
 };
 
 /// A connected client: a cheap handle, the same on every adapter.
@@ -305,6 +305,25 @@ impl Peer {
         Sleep::new(self, duration)
     }
 
+    /// Ticks every `period`, first after one, for as long as the connection is open. It names no
+    /// runtime: see [`sleep`](Self::sleep), which says where time is kept, and when it is not. A period
+    /// is at least a millisecond.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use crossws_core::{Peer, SendError};
+    /// async fn ticks(peer: Peer) -> Result<(), SendError> {
+    ///     let mut ticks = peer.interval(Duration::from_secs(1));
+    ///     while ticks.tick().await {
+    ///         peer.send("tick")?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn interval(&self, period: Duration) -> Interval {
+        Interval::new(self, period)
+    }
+
     pub(crate) fn sleepers(&self) -> &Sleepers {
         &self.0.sleepers
     }
@@ -476,6 +495,11 @@ impl Peer {
             }
             listener.await;
         }
+    }
+
+    /// A handle that tells work elsewhere when the connection ends, and does not keep the peer alive.
+    pub fn cancel_token(&self) -> CancelToken {
+        CancelToken::new(self)
     }
 
     /// Closes the connection: what was queued before is sent first, then the close frame. Later

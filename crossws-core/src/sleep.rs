@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use once_cell::race::OnceBox;
 
+use crate::interval::after;
 use crate::sync::Mutex;
 use crate::{Peer, PeerState};
 
@@ -86,10 +87,10 @@ pub struct Sleep {
 
 impl Sleep {
     pub(crate) fn new(peer: &Peer, duration: Duration) -> Self {
-        /// A time that no connection lives to see, where the clock has no time so late.
-        const LONG: Duration = Duration::from_secs(1 << 32);
-        let now = peer.transport().now();
-        let at = now.checked_add(duration).unwrap_or(now + LONG);
+        Self::until(peer, after(peer.transport().now(), duration))
+    }
+
+    pub(crate) fn until(peer: &Peer, at: SystemTime) -> Self {
         let first = peer.due_at();
         let key = peer.sleepers().add(at);
         if first.is_none_or(|first| at < first) {
