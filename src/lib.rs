@@ -33,9 +33,9 @@ pub use crossws_core::{
     PeerContext, PeerId, PeerState, PersistError, PublishError, Published, Refused, Rejection,
     Report, Resolution, Resolve, ResolveWith, Route, RouteScope, RouteSettings, Scope, SendError,
     SendOptions, Sent, Settings, SharedHooks, SharedResolver, Shutdown, Sleep, Stats,
-    SubscribeError, Subscription, Swap, To, Topics, Unsupported, Upgrade, UpgradeRequest,
-    Utf8Bytes, WeakPeer, Wrap, Wrapped, handler, hooks, http, keep_open, keep_open_then,
-    normal_path, ok, pass, resolve_with, wrap, yield_now,
+    SubscribeError, Subscription, Swap, TimerError, To, Topics, Unsupported, Upgrade,
+    UpgradeRequest, Utf8Bytes, WeakPeer, Wrap, Wrapped, handler, hooks, http, keep_open,
+    keep_open_then, normal_path, ok, pass, resolve_with, wrap, yield_now,
 };
 
 #[cfg(any(feature = "http", feature = "memory"))]

@@ -5,6 +5,13 @@ use std::task::Poll;
 
 use crate::{Peer, PeerState, WeakPeer};
 
+impl Peer {
+    /// A handle that tells work elsewhere when the connection ends, and does not keep the peer alive.
+    pub fn cancel_token(&self) -> CancelToken {
+        CancelToken::new(self)
+    }
+}
+
 /// Is cancelled when a connection ends: the client is gone, this side closes, or the server stops.
 /// See [`Peer::cancel_token`].
 ///

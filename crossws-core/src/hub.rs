@@ -17,10 +17,12 @@ use crate::publication::Publication;
 use crate::refused::{Counters, Refused};
 use crate::registry::{self, Registry};
 use crate::setters::settings_setters;
+use crate::sleep::Sleepers;
 use crate::subscriptions::Subscriptions;
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Event, Mutex};
 use crate::tasks::Inbox;
+use crate::timers::Timers;
 use crate::{
     Api, Capabilities, CloseFrame, Error, ExpiryError, Extensions, HookKind, Limit, Limits, Peer,
     PeerId, Published, Rejection, Resolution, Resolve, RouteScope, Scope, Settings, SubscribeError,
@@ -354,7 +356,7 @@ impl Hub {
             protocol: Protocol::new(snapshot.protocol.clone()),
             context: ContextCell::stored(snapshot.context.clone()),
             expiry: MomentCell::new(Moment::from_millis(snapshot.expires)),
-            sleepers: crate::sleep::Sleepers::default(),
+            sleepers: Sleepers::restored(Timers::from_stored(&snapshot.timers)),
             settings: SettingsCell::new(settings),
             transport: Box::new(transport),
             hub: self.clone(),

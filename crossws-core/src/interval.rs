@@ -8,6 +8,27 @@ use futures_core::Stream;
 
 use crate::{Peer, PeerState, Sleep};
 
+impl Peer {
+    /// Ticks every `period`, first after one, for as long as the connection is open. It names no
+    /// runtime: see [`sleep`](Self::sleep), which says where time is kept, and when it is not. A period
+    /// is at least a millisecond.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use crossws_core::{Peer, SendError};
+    /// async fn ticks(peer: Peer) -> Result<(), SendError> {
+    ///     let mut ticks = peer.interval(Duration::from_secs(1));
+    ///     while ticks.tick().await {
+    ///         peer.send("tick")?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn interval(&self, period: Duration) -> Interval {
+        Interval::new(self, period)
+    }
+}
+
 /// Ticks of one connection: see [`Peer::interval`]. It is also a [`Stream`], which ends with the
 /// connection.
 #[must_use = "an interval does nothing until `tick`"]

@@ -24,10 +24,10 @@ use crate::tasks::{HookOutput, Inbox};
 use crate::to::Target;
 use crate::transport::{Settled, Transport};
 use crate::{
-    Api, CancelToken, Capabilities, CloseCode, CloseFrame, ClosedBy, ControlError, DRAIN_MARK,
-    DecodeError, Expiry, ExpiryError, Extensions, Interval, IntoMessage, NotAttached, PeerId,
-    PersistError, PublishError, Published, SendError, SendOptions, Sent, Settings, SubscribeError,
-    To, Topics, UpgradeRequest, Utf8Bytes,
+    Api, Capabilities, CloseCode, CloseFrame, ClosedBy, ControlError, DRAIN_MARK, DecodeError,
+    Expiry, ExpiryError, Extensions, IntoMessage, NotAttached, PeerId, PersistError, PublishError,
+    Published, SendError, SendOptions, Sent, Settings, SubscribeError, To, Topics, UpgradeRequest,
+    Utf8Bytes,
 };
 
 /// A connected client: a cheap handle, the same on every adapter.
@@ -305,25 +305,6 @@ impl Peer {
         Sleep::new(self, duration)
     }
 
-    /// Ticks every `period`, first after one, for as long as the connection is open. It names no
-    /// runtime: see [`sleep`](Self::sleep), which says where time is kept, and when it is not. A period
-    /// is at least a millisecond.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use crossws_core::{Peer, SendError};
-    /// async fn ticks(peer: Peer) -> Result<(), SendError> {
-    ///     let mut ticks = peer.interval(Duration::from_secs(1));
-    ///     while ticks.tick().await {
-    ///         peer.send("tick")?;
-    ///     }
-    ///     Ok(())
-    /// }
-    /// ```
-    pub fn interval(&self, period: Duration) -> Interval {
-        Interval::new(self, period)
-    }
-
     pub(crate) fn sleepers(&self) -> &Sleepers {
         &self.0.sleepers
     }
@@ -339,14 +320,20 @@ impl Peer {
 
     /// This time, which the adapter was told, has come, whatever the wall clock says now. What was due
     /// then may have been renewed or given up meanwhile.
-    pub(crate) fn is_due(&self, at: SystemTime) {
+    /// Returns whether a `timer` hook must run.
+    pub(crate) fn is_due(&self, at: SystemTime) -> bool {
         let until = at.max(self.0.transport.now());
         if self.expires_at().is_some_and(|end| end <= until) {
             self.close_for_expiry();
-            return;
+            return false;
         }
-        self.0.sleepers.ring(Some(until));
+        let timers = self.0.sleepers.ring(until);
+        let any = !timers.is_empty();
+        for name in timers {
+            self.notify(Notice(Kind::Timer(name)));
+        }
         self.0.transport.renewed(self.due_at());
+        any
     }
 
     /// Whether the credentials have ended, on a transport that knows.
@@ -497,11 +484,6 @@ impl Peer {
         }
     }
 
-    /// A handle that tells work elsewhere when the connection ends, and does not keep the peer alive.
-    pub fn cancel_token(&self) -> CancelToken {
-        CancelToken::new(self)
-    }
-
     /// Closes the connection: what was queued before is sent first, then the close frame. Later
     /// calls do nothing. The reason is cut to [`CloseFrame::MAX_REASON`] bytes.
     pub fn close(&self, code: CloseCode, reason: impl Into<Utf8Bytes>) {
@@ -597,7 +579,7 @@ impl Peer {
                 .leave(Notice(Kind::Subscription { topic, joined }));
         }
         self.0.life.notify_ended();
-        self.0.sleepers.ring(None);
+        self.0.sleepers.end();
         Some(hooks)
     }
 
@@ -680,6 +662,8 @@ impl Peer {
         snapshot.protocol = self.protocol().map(str::to_owned);
         snapshot.context = self.0.context.to_stored()?;
         snapshot.expires = self.0.expiry.get().millis();
+        let timers = self.0.sleepers.timers(|timers| timers.stored());
+        snapshot.timers = timers.unwrap_or_default();
         snapshot.topics = self
             .topics()
             .iter()

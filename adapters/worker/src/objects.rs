@@ -7,6 +7,7 @@ use crate::attachment::Attachment;
 use crate::internal::Address;
 use crate::room::{Room, RoomRoute, unreadable};
 use crate::ticket::TICKET;
+use crate::transport::DURABLE_CAPABILITIES;
 use crate::{Error, Options, Shard, deadline, request, response, ticket};
 
 /// The Durable Objects of one binding, as a Worker uses them: upgrades go in here, and what the
@@ -73,7 +74,7 @@ impl Objects {
         let asked = request::convert(&request)?;
         let resolver = std::sync::Arc::new(resolver);
         // A hub for this one upgrade: its peers live in the objects.
-        let hub = self.options.hub();
+        let hub = self.options.hub(DURABLE_CAPABILITIES);
         let limit = hub.limits().upgrade_timeout;
         let claim = deadline::within(limit, hub.claim(&resolver, asked)).await;
         let answer = match claim {
