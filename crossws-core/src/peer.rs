@@ -490,6 +490,12 @@ impl Peer {
         self.close_with(CloseFrame::new(code, reason), End::Server);
     }
 
+    /// Closes the connection as [`close`](Self::close) does, with this frame:
+    /// [`CloseFrame::without_code`] says neither a code nor a reason.
+    pub fn close_frame(&self, frame: impl Into<CloseFrame>) {
+        self.close_with(frame.into(), End::Server);
+    }
+
     pub(crate) fn close_for_shutdown(&self, frame: CloseFrame) {
         self.close_with(frame, End::Shutdown);
     }

@@ -237,7 +237,7 @@ impl<H: Hooks + ?Sized> Session<H> {
             OnError::default()
         });
         match answer {
-            OnError::Close(frame) => peer.close(frame.code(), frame.reason().clone()),
+            OnError::Close(frame) => peer.close_frame(frame),
             OnError::Keep if must_close => peer.close(CloseCode::ERROR, "internal error"),
             OnError::Keep => {}
         }

@@ -135,7 +135,7 @@ impl Room {
         let frame = frame.into();
         let command = Command::CloseAll {
             namespace: self.namespace.clone(),
-            code: frame.code().get(),
+            code: frame.status(),
             reason: frame.reason().to_string(),
         };
         self.ask(&command, None).await
@@ -159,7 +159,7 @@ impl Room {
         let frame = frame.into();
         let command = Command::Close {
             id,
-            code: frame.code().get(),
+            code: frame.status(),
             reason: frame.reason().to_string(),
         };
         self.ask(&command, None).await
@@ -247,7 +247,7 @@ impl RoomRoute {
         let frame = frame.into();
         let command = Command::RouteClose {
             route: self.route.clone(),
-            code: frame.code().get(),
+            code: frame.status(),
             reason: frame.reason().to_string(),
         };
         self.room.ask(&command, None).await

@@ -93,7 +93,7 @@ impl HandlerEnd {
     pub(super) async fn apply(self, peer: &Peer, over: &Over) -> HookResult {
         match self {
             Self::Close => peer.close(CloseCode::NORMAL, ""),
-            Self::CloseWith(frame) => peer.close(frame.code(), frame.reason().clone()),
+            Self::CloseWith(frame) => peer.close_frame(frame),
             Self::KeepOpen => drop(over.closed().await),
             Self::KeepOpenUntil(cleanup) => return cleanup.0.run(over.closed().await).await,
         }
