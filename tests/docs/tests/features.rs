@@ -7,7 +7,11 @@ use std::path::{Path, PathBuf};
 
 /// Returns the numbers of the features that the page lists.
 fn numbers() -> impl Iterator<Item = usize> {
-    (1..=64).chain([67]).chain(276..=280)
+    (1..=64)
+        .chain([67, 83])
+        .chain(89..=94)
+        .chain([98])
+        .chain(276..=280)
 }
 
 const NOT_YET: &str = "not yet";

@@ -241,15 +241,17 @@ impl Transport for Wire {
     }
 
     fn close(&self, frame: CloseFrame) {
+        let has_code = frame.has_code();
         let shown = (frame.code().get(), frame.reason().to_string());
         // Sent first, because the client may reply at once.
         let _ = self.1.send(Inbound::Closing(frame));
         if self.0.fault == Some(Fault::ClosesWithoutItsFrame) {
             self.0.end(Event::End);
         } else if self.0.fault == Some(Fault::LosesCloseReasons) {
-            self.0.end(Event::Close(Some((shown.0, String::new()))));
+            let shown = has_code.then(|| (shown.0, String::new()));
+            self.0.end(Event::Close(shown));
         } else {
-            self.0.end(Event::Close(Some(shown)));
+            self.0.end(Event::Close(has_code.then_some(shown)));
         }
     }
 
