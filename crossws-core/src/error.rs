@@ -2,7 +2,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use crate::bounds::BoxError;
-use crate::{EncodeError, ExpiryError, Message, Peer, PeerId, PersistError};
+use crate::{EncodeError, ExpiryError, LabelError, Message, Peer, PeerId, PersistError};
 
 /// A hook, by name: in errors, in logs and in tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -114,6 +114,7 @@ impl Error {
             || matches!(self.downcast_ref(), Some(ControlError::Closed))
             || matches!(self.downcast_ref(), Some(SubscribeError::Closed))
             || matches!(self.downcast_ref(), Some(ExpiryError::Closed))
+            || matches!(self.downcast_ref(), Some(LabelError::Closed))
     }
 
     /// Writes the error to the log, as the default `error` hook does: what a client can cause at
@@ -248,9 +249,9 @@ pub enum PublishError {
     /// The transport has no topics.
     #[error("not published: this transport has no topics")]
     Unsupported,
-    /// The route's connections are on several hubs, and this one does not know them all:
-    /// [`Capabilities::ROUTES`](crate::Capabilities::ROUTES) is absent. See
-    /// [`RouteScope::here`](crate::RouteScope::here).
+    /// The connections of the route, of the identity or with the tag are on several hubs, and this one
+    /// does not know them all: [`Capabilities::ROUTES`](crate::Capabilities::ROUTES) is absent. See
+    /// [`Group::here`](crate::Group::here).
     #[error("not published: {0}")]
     Route(#[from] Unsupported),
 }

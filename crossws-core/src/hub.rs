@@ -10,6 +10,9 @@ use crate::catch::catch_panic;
 use crate::claim::check_topics;
 use crate::context::ContextCell;
 use crate::expiry::{Moment, MomentCell};
+use crate::filter::Filter;
+use crate::group::{GroupOf, Rosters};
+use crate::labels::check_labels;
 use crate::life::{End, Life};
 use crate::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_TOPICS};
 use crate::peer::{self, Protocol, SettingsCell};
@@ -22,8 +25,8 @@ use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Event, Mutex};
 use crate::tasks::Inbox;
 use crate::{
-    Api, Capabilities, CloseFrame, Error, ExpiryError, Extensions, HookKind, Limit, Limits, Peer,
-    PeerId, Published, Rejection, Resolution, Resolve, RouteScope, Scope, Settings, SubscribeError,
+    Api, Capabilities, CloseFrame, Error, ExpiryError, Extensions, Group, HookKind, Limit, Limits,
+    Peer, PeerId, Published, Rejection, Resolution, Resolve, Scope, Settings, SubscribeError,
     Topics, UpgradeRequest,
 };
 
@@ -124,7 +127,7 @@ impl HubBuilder {
     }
 
     /// Says that other hubs hold further connections of the application, as in Durable Objects:
-    /// [`Hub::route`] then fails unless it is asked for those [here](RouteScope::here).
+    /// [`Hub::route`] then fails unless it is asked for those [here](Group::here).
     pub fn partial(mut self) -> Self {
         self.partial = true;
         self
@@ -267,6 +270,8 @@ impl Hub {
     ) -> Result<RestoredPeer, Rejection> {
         let topics = snapshot.topics_shared();
         check_topics(&topics, self.limits()).map_err(Rejection::internal)?;
+        let (identity, tags) = snapshot.labels();
+        check_labels(identity.as_ref(), tags.iter(), self.limits()).map_err(Rejection::internal)?;
         if snapshot.expires.is_some() && !transport.capabilities().contains(Capabilities::EXPIRY) {
             // Never let in for longer than asked.
             return Err(Rejection::internal(ExpiryError::Unsupported));
@@ -289,6 +294,10 @@ impl Hub {
                     other => Rejection::internal(other),
                 })?;
         }
+        membership
+            .peer
+            .label(identity, tags, self.limits())
+            .map_err(Rejection::internal)?;
         membership.peer.persist().map_err(Rejection::internal)?;
         self.count_accepted();
         Ok(RestoredPeer::new(membership))
@@ -310,6 +319,7 @@ impl Hub {
             .max_namespaces(Limit::Unlimited)
             .max_topics(Limit::Unlimited)
             .max_hub_topics(Limit::Unlimited)
+            .max_tags(Limit::Unlimited)
             .max_name_len(Limit::Unlimited);
         let peer = self.peer_of(snapshot, transport)?;
         let membership = Membership::begin(peer, Ongoing::new(self), &limits)
@@ -319,6 +329,11 @@ impl Hub {
                 .subscribe(&membership.peer, &topic, &limits)
                 .map_err(RestoreError::new)?;
         }
+        let (identity, tags) = snapshot.labels();
+        membership
+            .peer
+            .label(identity, tags, &limits)
+            .map_err(RestoreError::new)?;
         Ok(RestoredPeer::new(membership))
     }
 
@@ -374,8 +389,27 @@ impl Hub {
     ///
     /// A route that does not exist is one without connections. Hooks that are served without routes
     /// have none.
-    pub fn route<'a>(&'a self, route: &'a str) -> RouteScope<'a> {
-        RouteScope::new(self, route)
+    pub fn route<'a>(&'a self, route: &'a str) -> Group<'a> {
+        Group::new(self, GroupOf::Route, route)
+    }
+
+    /// The connections of one [identity](crate::Upgrade::identity), such as a user's tabs and devices,
+    /// in whatever namespaces they are. An identity that no peer has is a group without connections.
+    ///
+    /// ```
+    /// # use crossws_core::{Hub, Json, PublishError};
+    /// fn notify(hub: &Hub, user: &str, text: &str) -> Result<usize, PublishError> {
+    ///     Ok(hub.identity(user).send(Json(text))?.queued)
+    /// }
+    /// # assert_eq!(notify(&Hub::default(), "ann", "hi").unwrap(), 0);
+    /// ```
+    pub fn identity<'a>(&'a self, identity: &'a str) -> Group<'a> {
+        Group::new(self, GroupOf::Identity, identity)
+    }
+
+    /// The connections with a [tag](crate::Upgrade::tag), in whatever namespaces they are.
+    pub fn tagged<'a>(&'a self, tag: &'a str) -> Group<'a> {
+        Group::new(self, GroupOf::Tag, tag)
     }
 
     pub(crate) fn is_partial(&self) -> bool {
@@ -545,8 +579,15 @@ impl Hub {
         self.count_published(published)
     }
 
-    pub(crate) fn deliver_to_route(&self, route: &str, publication: &Publication) -> Published {
-        let published = self.registry().publish_to_route(route, publication);
+    pub(crate) fn deliver_to_rosters(
+        &self,
+        rosters: &Rosters,
+        only: &Filter<'_>,
+        publication: &Publication,
+    ) -> Published {
+        let published = self
+            .registry()
+            .publish_to_rosters(rosters, only, publication);
         self.count_published(published)
     }
 
@@ -554,7 +595,7 @@ impl Hub {
     pub(crate) fn deliver_to_each(
         &self,
         namespace: Option<&str>,
-        to: (registry::To<'_, '_>, &Topics<'_>),
+        to: (registry::To<'_, '_>, &Topics<'_>, &Filter<'_>),
         except: Option<&Peer>,
         publication: &Publication,
     ) -> Published {

@@ -656,6 +656,12 @@ impl Peer {
         snapshot.protocol = self.protocol().map(str::to_owned);
         snapshot.context = self.0.context.to_stored()?;
         snapshot.expires = self.0.expiry.get().millis();
+        if let Some(labels) = self.labels() {
+            let owned = |name: &Arc<str>| (**name).to_owned();
+            let labels = labels.lock();
+            snapshot.identity = labels.identity().map(owned);
+            snapshot.tags = labels.tags().map(owned).collect();
+        }
         snapshot.topics = self
             .topics()
             .iter()

@@ -20,7 +20,10 @@ use crate::adapter::Publication;
 use crate::behind::Behind;
 use crate::budget::Budget;
 use crate::cursor::Sequence;
+use crate::filter::Filter;
 use crate::flusher::Asleep;
+use crate::group::Rosters;
+use crate::labels::LabelIndex;
 use crate::members::Key;
 use crate::route_members::Routes;
 use crate::subscriptions;
@@ -37,6 +40,7 @@ pub(crate) struct Registry {
     /// How many topics all namespaces have together.
     topics: Budget,
     routes: Routes,
+    labels: LabelIndex,
     behind: Behind,
 }
 
@@ -186,6 +190,10 @@ impl Registry {
         &self.routes
     }
 
+    pub(crate) fn labels(&self) -> &LabelIndex {
+        &self.labels
+    }
+
     /// Lists the peer among the connections of its route, and no longer among those of another one.
     pub(crate) fn join_route(&self, peer: &Peer) {
         let route = self.routes.of(&peer.settings());
@@ -193,11 +201,11 @@ impl Registry {
             return;
         }
         if let Some((old, key)) = peer.subscriptions().take_route() {
-            drop(old.remove(key, peer));
+            drop(old.roster().remove(key, peer));
         }
         if let Some(route) = route {
             let remember = |key| peer.subscriptions().join_route(&route, key);
-            route.insert(peer, remember);
+            route.roster().insert(peer, remember);
         }
     }
 
@@ -217,7 +225,10 @@ impl Registry {
         gone.extend(found);
         let (everyone, topics) = peer.subscriptions().begin_leaving();
         if let Some((route, key)) = peer.subscriptions().take_route() {
-            gone.extend(route.remove(key, peer));
+            gone.extend(route.roster().remove(key, peer));
+        }
+        if let Some(labels) = peer.labels() {
+            labels.leave(peer);
         }
         for (topic, key) in &topics {
             gone.extend(namespace.remove_member(topic, *key, peer, &self.topics));
@@ -427,10 +438,17 @@ impl Registry {
         self.tell(told)
     }
 
-    /// As [`publish`](Self::publish), to the connections of a route.
-    pub(crate) fn publish_to_route(&self, route: &str, publication: &Publication) -> Published {
+    /// As [`publish`](Self::publish), to those on these rosters whom the filter admits.
+    pub(crate) fn publish_to_rosters(
+        &self,
+        rosters: &Rosters,
+        only: &Filter<'_>,
+        publication: &Publication,
+    ) -> Published {
         let mut told = Told::default();
-        self.routes.publish(route, publication, &mut told);
+        for roster in rosters.iter() {
+            roster.publish(only, publication, &mut told);
+        }
         self.tell(told)
     }
 
@@ -438,7 +456,7 @@ impl Registry {
     pub(crate) fn publish_to_each(
         &self,
         scope: Option<&str>,
-        (to, not_to): (To<'_, '_>, &Topics<'_>),
+        (to, not_to, only): (To<'_, '_>, &Topics<'_>, &Filter<'_>),
         except: Option<&Peer>,
         publication: &Publication,
     ) -> Published {
@@ -449,7 +467,7 @@ impl Registry {
                 To::Topics(topics) => namespace.several(topics),
                 To::TopicsOf(peer) => peer.subscriptions().topics().collect(),
             };
-            let audience = Audience::new(any, namespace.several(not_to));
+            let audience = Audience::new(any, namespace.several(not_to), only);
             audience.publish(except, publication, &mut told);
         });
         self.tell(told)

@@ -45,6 +45,10 @@ pub struct Snapshot {
     pub(crate) context: Option<Value>,
     #[serde(rename = "t", default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) topics: Vec<String>,
+    #[serde(rename = "y", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) identity: Option<String>,
+    #[serde(rename = "g", default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tags: Vec<String>,
     /// The pattern of the route.
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     route: Option<String>,
@@ -99,6 +103,8 @@ impl Snapshot {
             protocol: None,
             context: None,
             topics: Vec::new(),
+            identity: None,
+            tags: Vec::new(),
             route: None,
             route_name: None,
             limits: Stored::new(),
@@ -146,6 +152,13 @@ impl Snapshot {
         self.topics.iter().map(String::as_str)
     }
 
+    /// The peer's identity and its tags, to be shared.
+    pub(crate) fn labels(&self) -> (Option<Arc<str>>, Vec<Arc<str>>) {
+        let shared = |name: &String| Arc::from(name.as_str());
+        let identity = self.identity.as_ref().map(shared);
+        (identity, self.tags.iter().map(shared).collect())
+    }
+
     /// Keeps only those of the request's headers that `keep` names.
     #[must_use]
     pub fn with_headers(mut self, keep: impl Fn(&str) -> bool) -> Self {
@@ -177,6 +190,10 @@ impl Snapshot {
             (
                 SnapshotPart::Topics,
                 self.topics.iter().map(|topic| topic.len() + 3).sum(),
+            ),
+            (
+                SnapshotPart::Labels,
+                name(&self.identity) + self.tags.iter().map(|tag| tag.len() + 3).sum::<usize>(),
             ),
         ]
         .into_iter()
@@ -227,6 +244,8 @@ pub enum SnapshotPart {
     Context,
     /// The topics.
     Topics,
+    /// The identity and the tags.
+    Labels,
 }
 
 impl fmt::Display for SnapshotPart {
@@ -237,6 +256,7 @@ impl fmt::Display for SnapshotPart {
             Self::Namespace => "the namespace's name",
             Self::Context => "the context",
             Self::Topics => "the topics",
+            Self::Labels => "the identity and the tags",
         })
     }
 }

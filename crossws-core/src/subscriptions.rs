@@ -100,6 +100,11 @@ impl Subscriptions {
         (key, topics)
     }
 
+    /// Whether the peer has joined its namespace, and has not begun to leave.
+    pub(crate) fn is_listed(&self) -> bool {
+        matches!(self.0.lock().stay, Stay::In(_))
+    }
+
     /// Whether the peer has left everything, or was never anywhere and will not be.
     pub(crate) fn has_left(&self) -> bool {
         matches!(self.0.lock().stay, Stay::Leaving(None))

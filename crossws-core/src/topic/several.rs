@@ -7,25 +7,28 @@ use smallvec::SmallVec;
 use super::{State, Told, Topic};
 use crate::Peer;
 use crate::adapter::Publication;
+use crate::filter::Filter;
 use crate::sync::MutexGuard;
 
 /// Several topics of one namespace.
 pub(crate) type Several = SmallVec<[Arc<Topic>; 4]>;
 
-/// The members of any of these topics that are members of none of those, each once.
-pub(crate) struct Audience {
+/// The members of any of these topics that are members of none of those and have the right labels,
+/// each once.
+pub(crate) struct Audience<'a, 'f> {
     any: Several,
     none: Several,
+    only: &'a Filter<'f>,
 }
 
-impl Audience {
-    pub(crate) fn new(mut any: Several, mut none: Several) -> Self {
+impl<'a, 'f> Audience<'a, 'f> {
+    pub(crate) fn new(mut any: Several, mut none: Several, only: &'a Filter<'f>) -> Self {
         // All topics that are locked together are locked in one order: that of their addresses.
         for topics in [&mut any, &mut none] {
             topics.sort_unstable_by_key(Arc::as_ptr);
             topics.dedup_by(|one, other| Arc::ptr_eq(one, other));
         }
-        Self { any, none }
+        Self { any, none, only }
     }
 
     /// Hands the publication to each member, but for `except`.
@@ -44,6 +47,7 @@ impl Audience {
             for (peer, _) in state.members.iter() {
                 if except.is_some_and(|except| except.is(peer))
                     || self.leaves_out(peer, earlier.clone())
+                    || !self.only.admits(peer)
                 {
                     continue;
                 }

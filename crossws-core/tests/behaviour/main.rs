@@ -14,6 +14,7 @@ mod expiry;
 mod failures;
 mod handler;
 mod hub;
+mod labels;
 mod life;
 mod limits;
 mod model;
