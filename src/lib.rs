@@ -28,7 +28,7 @@ pub use crossws_core::{
     DecodeError, Deflate, DropCause, Dropped, DuplicateId, DynHooks, DynResolve, EncodeError,
     Error, ErrorKind, Expiry, ExpiryError, Extensions, Group, Handler, HandlerEnd, HookKind, HookOutput,
     HookResult, Hooks, HooksBuilder, Hub, HubBuilder, Incoming, IntoMessage, IntoResolution,
-    InvalidCloseCode, InvalidHeader, InvalidPeerId, Json, LabelError, Limit, Limits, MaybeSend, MaybeSync,
+    InvalidCloseCode, InvalidHeader, InvalidPattern, InvalidPeerId, Json, LabelError, Limit, Limits, MaybeSend, MaybeSync,
     Message, NotAttached, OnError, Origin, Overflow, Params, Pass, PathNotUtf8, Peer, PeerContext,
     PeerId, PeerState, PersistError, PublishError, Published, Refused, Rejection, Report,
     Resolution, Resolve, ResolveWith, Route, RouteSettings, Scope, SendError,

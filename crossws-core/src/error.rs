@@ -2,7 +2,9 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use crate::bounds::BoxError;
-use crate::{EncodeError, ExpiryError, LabelError, Message, Peer, PeerId, PersistError};
+use crate::{
+    EncodeError, ExpiryError, InvalidPattern, LabelError, Message, Peer, PeerId, PersistError,
+};
 
 /// A hook, by name: in errors, in logs and in tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -220,6 +222,12 @@ pub enum SubscribeError {
     /// The peer has as many topics as `Limits::max_topics` allows.
     #[error("not subscribed: the peer already has {0} topics, the most it may have")]
     TooMany(usize),
+    /// The peer has as many patterns as `Limits::max_patterns` allows.
+    #[error("not subscribed: the peer already has {0} patterns, the most it may have")]
+    TooManyPatterns(usize),
+    /// The pattern is none.
+    #[error("not subscribed: {0}")]
+    Pattern(#[from] InvalidPattern),
     /// The hub has as many topics as `Limits::max_hub_topics` allows, and this would be a new one.
     #[error("not subscribed: the hub already has {0} topics, the most it may have")]
     HubFull(usize),

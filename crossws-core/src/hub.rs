@@ -24,6 +24,7 @@ use crate::subscriptions::Subscriptions;
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Event, Mutex};
 use crate::tasks::Inbox;
+use crate::topic::TopicKind;
 use crate::{
     Api, Capabilities, CloseFrame, Error, ExpiryError, Extensions, Group, HookKind, Limit, Limits,
     Peer, PeerId, Published, Rejection, Resolution, Resolve, Scope, Settings, SubscribeError,
@@ -288,7 +289,7 @@ impl Hub {
             })?;
         for topic in &topics {
             self.registry()
-                .subscribe(&membership.peer, topic, self.limits())
+                .subscribe(&membership.peer, TopicKind::Topic, topic, self.limits())
                 .map_err(|error| match error {
                     SubscribeError::HubFull(_) => Rejection::unavailable(TOO_MANY_TOPICS),
                     other => Rejection::internal(other),
@@ -320,13 +321,19 @@ impl Hub {
             .max_topics(Limit::Unlimited)
             .max_hub_topics(Limit::Unlimited)
             .max_tags(Limit::Unlimited)
+            .max_patterns(Limit::Unlimited)
             .max_name_len(Limit::Unlimited);
         let peer = self.peer_of(snapshot, transport)?;
         let membership = Membership::begin(peer, Ongoing::new(self), &limits)
             .map_err(|frame| RestoreError::new(frame.reason().to_string()))?;
         for topic in snapshot.topics_shared() {
             self.registry()
-                .subscribe(&membership.peer, &topic, &limits)
+                .subscribe(&membership.peer, TopicKind::Topic, &topic, &limits)
+                .map_err(RestoreError::new)?;
+        }
+        for pattern in &snapshot.patterns {
+            self.registry()
+                .subscribe(&membership.peer, TopicKind::Pattern, pattern, &limits)
                 .map_err(RestoreError::new)?;
         }
         let (identity, tags) = snapshot.labels();

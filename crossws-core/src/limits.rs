@@ -243,9 +243,11 @@ limits! {
     overflow: Overflow = Overflow::Close;
     /// Most topics one peer may be subscribed to. Default 128.
     max_topics: Limit = Limit::At(128);
+    /// Most [patterns](crate::Peer::subscribe_pattern) one peer may be subscribed to. Default 16.
+    max_patterns: Limit = Limit::At(16);
     /// Most [tags](crate::Peer::tag) one peer may have. Default 16.
     max_tags: Limit = Limit::At(16);
-    /// Most topics of this hub, in all of its namespaces together; a subscription to one more is
+    /// Most topics of this hub, patterns among them, in all of its namespaces together; a subscription to one more is
     /// refused with [`SubscribeError::HubFull`]. Default 262,144.
     max_hub_topics: Limit = Limit::At(262_144);
     /// Longest name of a topic, a pattern, a namespace, an identity or a tag, in bytes. Default 255.

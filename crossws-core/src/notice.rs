@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use crate::topic::TopicKind;
 use crate::{Error, Overflow};
 
 /// A change of a peer's subscriptions, as the [`subscription`](crate::Hooks::subscription) hook is
@@ -7,11 +8,14 @@ use crate::{Error, Overflow};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Subscription {
-    /// The topic, of the peer's namespace.
+    /// The topic, of the peer's namespace; or the pattern.
     pub topic: Arc<str>,
+    /// Whether it is a [pattern](crate::Peer::subscribe_pattern).
+    pub is_pattern: bool,
     /// Whether the peer has subscribed; else it is no longer subscribed.
     pub joined: bool,
-    /// How many peers of the namespace are subscribed when the hook begins.
+    /// How many peers of the namespace are subscribed to this topic, or to this pattern, when the hook
+    /// begins.
     pub subscribers: usize,
 }
 
@@ -51,7 +55,11 @@ pub struct Notice(pub(crate) Kind);
 #[derive(Debug)]
 pub(crate) enum Kind {
     Failed(Error),
-    Subscription { topic: Arc<str>, joined: bool },
+    Subscription {
+        topic: Arc<str>,
+        kind: TopicKind,
+        joined: bool,
+    },
     Dropped(Dropped),
     Timer(Arc<str>),
 }

@@ -1,8 +1,8 @@
 //! Who is where: peers by id and by namespace, subscriptions by `(namespace, topic)`.
 //!
 //! Four kinds of locks, always taken in this order: the hub's map, a namespace's index, a topic
-//! (of which "everyone here" is one; several at once only for a message to several, in the order of
-//! their addresses), a peer's list of its topics. A
+//! (of which "everyone here" is one; several at once only for a message to several, or to one that patterns match, in the order of
+//! their addresses, patterns last), a peer's list of its topics. A
 //! topic's lock is held while one publication is queued at each of its subscribers, which gives
 //! every subscriber the same order; nothing is woken, awaited or called back under any of them.
 //! Nothing proportional to messages, members or topics happens under the first two: a peer that
@@ -28,7 +28,8 @@ use crate::members::Key;
 use crate::route_members::Routes;
 use crate::subscriptions;
 use crate::sync::Mutex;
-use crate::topic::{Audience, Several, Told, Topic};
+use crate::topic::{Audience, Several, Told, Topic, TopicKind};
+use crate::topic_pattern::{Patterns, check_pattern};
 use crate::{Limits, Peer, PeerId, Published, SubscribeError, Topics};
 
 /// How many namespaces one hold of the hub's lock looks up.
@@ -86,7 +87,7 @@ impl Default for Namespace {
     fn default() -> Self {
         let clock = Sequence::default();
         Self {
-            everyone: Topic::new(None, clock.clone()),
+            everyone: Topic::everyone(clock.clone()),
             clock,
             index: Mutex::default(),
         }
@@ -97,6 +98,8 @@ impl Default for Namespace {
 struct Index {
     /// The other direction is each peer's own `Subscriptions`, changed under this lock too.
     topics: BTreeMap<Arc<str>, Arc<Topic>>,
+    // A pointer, because most namespaces have none.
+    patterns: Option<Box<Patterns>>,
 }
 
 /// To whom a message goes.
@@ -272,26 +275,29 @@ impl Registry {
     pub(crate) fn subscribe(
         &self,
         peer: &Peer,
-        topic: &str,
+        kind: TopicKind,
+        name: &str,
         limits: &Limits,
     ) -> Result<bool, SubscribeError> {
-        limits.check_name(topic)?;
+        limits.check_name(name)?;
+        if kind == TopicKind::Pattern {
+            check_pattern(name)?;
+        }
         let Some(namespace) = self.namespace_of(peer) else {
             return Err(SubscribeError::Closed);
         };
         let mut index = namespace.index.lock();
-        if !peer.subscriptions().admits(topic, limits)? {
+        if !peer.subscriptions().admits(kind, name, limits)? {
             return Ok(false);
         }
-        let topic = match index.topics.get(topic) {
+        let topic = match index.get(kind, name) {
             Some(topic) => Arc::clone(topic),
             None => {
                 if !self.topics.take(1, limits.max_hub_topics) {
                     return Err(SubscribeError::HubFull(limits.max_hub_topics.get()));
                 }
-                let name: Arc<str> = Arc::from(topic);
-                let topic = Topic::new(Some(Arc::clone(&name)), namespace.clock.clone());
-                index.topics.insert(name, Arc::clone(&topic));
+                let topic = Topic::new(kind, Arc::from(name), namespace.clock.clone());
+                index.insert(Arc::clone(&topic));
                 topic
             }
         };
@@ -330,11 +336,11 @@ impl Registry {
         new.len() <= room
     }
 
-    pub(crate) fn unsubscribe(&self, peer: &Peer, topic: &str) -> bool {
+    pub(crate) fn unsubscribe(&self, peer: &Peer, kind: TopicKind, name: &str) -> bool {
         let Some(namespace) = self.namespace_of(peer) else {
             return false;
         };
-        let Some((topic, key)) = peer.subscriptions().get(topic) else {
+        let Some((topic, key)) = peer.subscriptions().get(kind, name) else {
             return false;
         };
         let handle = namespace.remove_member(&topic, key, peer, &self.topics);
@@ -378,11 +384,18 @@ impl Registry {
         found.map_or(0, |namespace| namespace.everyone.len())
     }
 
-    /// The topics with subscribers, by name, each once.
-    pub(crate) fn topics(&self, scope: Option<&str>) -> Vec<Arc<str>> {
+    /// The topics, or the patterns, with subscribers, by name, each once.
+    pub(crate) fn topics(&self, scope: Option<&str>, kind: TopicKind) -> Vec<Arc<str>> {
         let mut topics = Vec::new();
         self.visit(scope, |namespace| {
-            topics.extend(namespace.index.lock().topics.keys().cloned());
+            let index = namespace.index.lock();
+            match kind {
+                TopicKind::Topic => topics.extend(index.topics.keys().cloned()),
+                TopicKind::Pattern => {
+                    let patterns = index.patterns.iter().flat_map(|patterns| patterns.names());
+                    topics.extend(patterns.cloned());
+                }
+            }
         });
         if scope.is_none() {
             // Those of one namespace are sorted already.
@@ -392,12 +405,11 @@ impl Registry {
         topics
     }
 
-    pub(crate) fn count(&self, scope: Option<&str>, topic: &str) -> usize {
+    pub(crate) fn count(&self, scope: Option<&str>, kind: TopicKind, name: &str) -> usize {
         let mut count = 0;
         self.visit(scope, |namespace| {
-            if let Some(topic) = namespace.topic(topic) {
-                count += topic.len();
-            }
+            let topic = namespace.index.lock().get(kind, name).cloned();
+            count += topic.map_or(0, |topic| topic.len());
         });
         count
     }
@@ -408,7 +420,7 @@ impl Registry {
         self.visit(scope, |namespace| match topic {
             None => namespace.everyone.peers_into(&mut peers),
             Some(topic) => {
-                if let Some(topic) = namespace.topic(topic) {
+                for topic in namespace.several(&Topics::from(topic)) {
                     topic.peers_into(&mut peers);
                 }
             }
@@ -426,14 +438,22 @@ impl Registry {
         publication: &Publication,
     ) -> Published {
         let mut told = Told::default();
-        let mut deliver = |to: &Arc<Topic>| to.publish(except, publication, &mut told);
         self.visit(scope, |namespace| match topic {
-            None => deliver(&namespace.everyone),
-            Some(topic) => {
-                if let Some(topic) = namespace.topic(topic) {
-                    deliver(&topic);
+            None => namespace.everyone.publish(except, publication, &mut told),
+            Some(topic) => match namespace.find(topic) {
+                (Some(topic), patterns) if patterns.is_empty() => {
+                    topic.publish(except, publication, &mut told);
                 }
-            }
+                (Some(topic), patterns) => {
+                    topic.publish_matched(patterns, except, publication, &mut told);
+                }
+                (None, patterns) if patterns.is_empty() => {}
+                (None, patterns) => {
+                    let only = Filter::default();
+                    let audience = Audience::new(patterns, Several::new(), &only);
+                    audience.publish(except, publication, &mut told);
+                }
+            },
         });
         self.tell(told)
     }
@@ -465,9 +485,13 @@ impl Registry {
             let any = match to {
                 To::Everyone => std::iter::once(Arc::clone(&namespace.everyone)).collect(),
                 To::Topics(topics) => namespace.several(topics),
-                To::TopicsOf(peer) => peer.subscriptions().topics().collect(),
+                To::TopicsOf(peer) => {
+                    let mut any = peer.subscriptions().topics();
+                    namespace.index.lock().add_matching(&mut any);
+                    any
+                }
             };
-            let audience = Audience::new(any, namespace.several(not_to), only);
+            let audience = Audience::new(any, namespace.without_patterns(not_to), only);
             audience.publish(except, publication, &mut told);
         });
         self.tell(told)
@@ -544,12 +568,30 @@ impl Registry {
 }
 
 impl Namespace {
-    fn topic(&self, topic: &str) -> Option<Arc<Topic>> {
-        self.index.lock().topics.get(topic).cloned()
+    /// The topic of this name, if it has members, and the patterns that match the name.
+    #[inline]
+    fn find(&self, name: &str) -> (Option<Arc<Topic>>, Several) {
+        let mut patterns = Several::new();
+        let index = self.index.lock();
+        if let Some(known) = &index.patterns {
+            known.matching(name, &mut patterns);
+        }
+        (index.topics.get(name).cloned(), patterns)
+    }
+
+    /// Those of these topics that have members, and the patterns that match one of their names.
+    fn several(&self, topics: &Topics<'_>) -> Several {
+        let mut several = self.without_patterns(topics);
+        if let Some(patterns) = &self.index.lock().patterns {
+            for name in topics.names() {
+                patterns.matching(name, &mut several);
+            }
+        }
+        several
     }
 
     /// Those of these topics that have members.
-    fn several(&self, topics: &Topics<'_>) -> Several {
+    fn without_patterns(&self, topics: &Topics<'_>) -> Several {
         if topics.is_empty() {
             return Several::new();
         }
@@ -576,15 +618,49 @@ impl Namespace {
 }
 
 impl Index {
+    fn get(&self, kind: TopicKind, name: &str) -> Option<&Arc<Topic>> {
+        match kind {
+            TopicKind::Topic => self.topics.get(name),
+            TopicKind::Pattern => self.patterns.as_ref()?.get(name),
+        }
+    }
+
+    fn insert(&mut self, topic: Arc<Topic>) {
+        match topic.kind() {
+            TopicKind::Topic => {
+                self.topics.insert(topic.shared_name(), topic);
+            }
+            TopicKind::Pattern => self.patterns.get_or_insert_default().insert(topic),
+        }
+    }
+
+    /// Adds the patterns that match one of these topics.
+    fn add_matching(&self, topics: &mut Several) {
+        if let Some(patterns) = &self.patterns {
+            for topic in topics.clone() {
+                patterns.matching(topic.name(), topics);
+            }
+        }
+    }
+
     /// Takes a topic out if it has no member, and off the count of all topics. Must be dropped
     /// without the lock.
     fn take_if_empty(&mut self, topic: &Arc<Topic>, count: &Budget) -> Option<Arc<Topic>> {
-        let found = self.topics.get(topic.name())?;
-        if Arc::ptr_eq(found, topic) && topic.is_empty() {
-            count.give_back(1);
-            self.topics.remove(topic.name())
-        } else {
-            None
+        let found = self.get(topic.kind(), topic.name())?;
+        if !Arc::ptr_eq(found, topic) || !topic.is_empty() {
+            return None;
+        }
+        count.give_back(1);
+        match topic.kind() {
+            TopicKind::Topic => self.topics.remove(topic.name()),
+            TopicKind::Pattern => {
+                let patterns = self.patterns.as_mut()?;
+                let unused = patterns.remove(topic.name());
+                if patterns.is_empty() {
+                    self.patterns = None;
+                }
+                unused
+            }
         }
     }
 }

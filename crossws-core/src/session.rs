@@ -11,6 +11,7 @@ use crate::catch::{catch, catch_panic};
 use crate::membership::Membership;
 use crate::notice::{Kind, Notice};
 use crate::tasks::Tasks;
+use crate::topic::TopicKind;
 use crate::{
     CloseCode, Closed, ClosedBy, Dropped, Error, ErrorKind, HookKind, Hooks, Message, OnError,
     Peer, PeerState, Subscription,
@@ -260,10 +261,16 @@ impl<H: Hooks + ?Sized> Session<H> {
         let (hooks, tasks) = (&self.hooks, &mut self.tasks);
         let result = match notice.0 {
             Kind::Failed(error) => return self.error(error).await,
-            Kind::Subscription { topic, joined } => {
-                let subscribers = peer.hub().registry().count(Some(peer.namespace()), &topic);
+            Kind::Subscription {
+                topic,
+                kind,
+                joined,
+            } => {
+                let scope = Some(peer.namespace());
+                let subscribers = peer.hub().registry().count(scope, kind, &topic);
                 let event = Subscription {
                     topic,
+                    is_pattern: kind == TopicKind::Pattern,
                     joined,
                     subscribers,
                 };

@@ -45,6 +45,8 @@ pub struct Snapshot {
     pub(crate) context: Option<Value>,
     #[serde(rename = "t", default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) topics: Vec<String>,
+    #[serde(rename = "w", default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) patterns: Vec<String>,
     #[serde(rename = "y", default, skip_serializing_if = "Option::is_none")]
     pub(crate) identity: Option<String>,
     #[serde(rename = "g", default, skip_serializing_if = "Vec::is_empty")]
@@ -103,6 +105,7 @@ impl Snapshot {
             protocol: None,
             context: None,
             topics: Vec::new(),
+            patterns: Vec::new(),
             identity: None,
             tags: Vec::new(),
             route: None,
@@ -189,7 +192,11 @@ impl Snapshot {
             (SnapshotPart::Context, context),
             (
                 SnapshotPart::Topics,
-                self.topics.iter().map(|topic| topic.len() + 3).sum(),
+                self.topics
+                    .iter()
+                    .chain(&self.patterns)
+                    .map(|topic| topic.len() + 3)
+                    .sum(),
             ),
             (
                 SnapshotPart::Labels,
@@ -242,7 +249,7 @@ pub enum SnapshotPart {
     Namespace,
     /// The context.
     Context,
-    /// The topics.
+    /// The topics and patterns.
     Topics,
     /// The identity and the tags.
     Labels,

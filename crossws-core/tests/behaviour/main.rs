@@ -19,6 +19,7 @@ mod life;
 mod limits;
 mod model;
 mod notices;
+mod patterns;
 mod peer;
 mod promises;
 mod routes;
