@@ -148,7 +148,7 @@ pub use swap::Swap;
 pub use tasks::HookOutput;
 pub use text::Utf8Bytes;
 pub use to::{To, Topics};
-pub use topic_pattern::InvalidPattern;
+pub use topic_pattern::{InvalidPattern, TopicPattern};
 pub use upgrade::{InvalidHeader, Upgrade};
 pub use wrap::{Wrap, Wrapped, wrap};
 pub use yielding::yield_now;

@@ -28,7 +28,7 @@ use crate::members::Key;
 use crate::route_members::Routes;
 use crate::subscriptions;
 use crate::sync::Mutex;
-use crate::topic::{Audience, Several, Told, Topic, TopicKind};
+use crate::topic::{self, Audience, Several, Told, Topic, TopicKind};
 use crate::topic_pattern::{Patterns, check_pattern};
 use crate::{Limits, Peer, PeerId, Published, SubscribeError, Topics};
 
@@ -441,18 +441,11 @@ impl Registry {
         self.visit(scope, |namespace| match topic {
             None => namespace.everyone.publish(except, publication, &mut told),
             Some(topic) => match namespace.find(topic) {
-                (Some(topic), patterns) if patterns.is_empty() => {
-                    topic.publish(except, publication, &mut told);
+                (topic, Some(patterns)) => {
+                    topic::publish_matched(topic, *patterns, except, publication, &mut told);
                 }
-                (Some(topic), patterns) => {
-                    topic.publish_matched(patterns, except, publication, &mut told);
-                }
-                (None, patterns) if patterns.is_empty() => {}
-                (None, patterns) => {
-                    let only = Filter::default();
-                    let audience = Audience::new(patterns, Several::new(), &only);
-                    audience.publish(except, publication, &mut told);
-                }
+                (Some(topic), None) => topic.publish(except, publication, &mut told),
+                (None, None) => {}
             },
         });
         self.tell(told)
@@ -568,15 +561,12 @@ impl Registry {
 }
 
 impl Namespace {
-    /// The topic of this name, if it has members, and the patterns that match the name.
-    #[inline]
-    fn find(&self, name: &str) -> (Option<Arc<Topic>>, Several) {
-        let mut patterns = Several::new();
+    /// The topic of this name, if it has members, and the patterns that match the name, if any do.
+    fn find(&self, name: &str) -> (Option<Arc<Topic>>, Option<Box<Several>>) {
         let index = self.index.lock();
-        if let Some(known) = &index.patterns {
-            known.matching(name, &mut patterns);
-        }
-        (index.topics.get(name).cloned(), patterns)
+        let topic = index.topics.get(name).cloned();
+        let patterns = index.patterns.as_ref();
+        (topic, patterns.and_then(|patterns| patterns.found(name)))
     }
 
     /// Those of these topics that have members, and the patterns that match one of their names.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use slab::Slab;
 
+pub(crate) use self::matched::publish_matched;
 pub(crate) use self::several::{Audience, Several};
 use self::writing::Writing;
 use crate::adapter::{Publication, Wire};

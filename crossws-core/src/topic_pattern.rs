@@ -30,17 +30,54 @@ pub enum InvalidPattern {
     TooLong,
 }
 
-/// Checks a pattern.
+/// Names of topics: one that is written out, or all that match a pattern. See
+/// [`Peer::subscribe_pattern`](crate::Peer::subscribe_pattern) for what matches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicPattern(Arc<str>);
+
+impl TopicPattern {
+    /// The topic of this name, or those that match this pattern.
+    ///
+    /// # Errors
+    /// When it has a `*` and is no pattern.
+    pub fn new(pattern: impl Into<Arc<str>>) -> Result<Self, InvalidPattern> {
+        let pattern = pattern.into();
+        match check_pattern(&pattern) {
+            Err(InvalidPattern::NoWildcard) | Ok(()) => Ok(Self(pattern)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether a segment of this name is `*` or `**`.
+    pub fn is_pattern(name: &str) -> bool {
+        name.split('/').any(|segment| matches!(segment, ONE | REST))
+    }
+
+    /// Whether a topic's name matches.
+    pub fn matches(&self, topic: &str) -> bool {
+        let (mut pattern, mut segments) = (self.0.split('/'), topic.split('/'));
+        loop {
+            match (pattern.next(), segments.next()) {
+                (None, None) => return true,
+                (Some(REST), Some(_)) => return true,
+                (Some(ONE), Some(_)) => {}
+                (Some(expected), Some(segment)) if expected == segment => {}
+                _ => return false,
+            }
+        }
+    }
+}
+
+/// Checks a pattern that has wildcards.
 pub(crate) fn check_pattern(pattern: &str) -> Result<(), InvalidPattern> {
     let mut has_wildcard = false;
     let mut ended = false;
-    for (number, segment) in pattern.split('/').enumerate() {
+    let mut count = 0;
+    for segment in pattern.split('/') {
         if ended {
             return Err(InvalidPattern::NotLast);
         }
-        if number >= MAX_SEGMENTS {
-            return Err(InvalidPattern::TooLong);
-        }
+        count += 1;
         match segment {
             ONE => has_wildcard = true,
             REST => (has_wildcard, ended) = (true, true),
@@ -49,6 +86,7 @@ pub(crate) fn check_pattern(pattern: &str) -> Result<(), InvalidPattern> {
         }
     }
     match has_wildcard {
+        true if count > MAX_SEGMENTS => Err(InvalidPattern::TooLong),
         true => Ok(()),
         false => Err(InvalidPattern::NoWildcard),
     }
@@ -99,8 +137,16 @@ impl Patterns {
         Some(topic)
     }
 
+    /// Those that match a topic's name, if any do. Out of line, for those who have no patterns.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn found(&self, name: &str) -> Option<Box<Several>> {
+        let mut found = Several::new();
+        self.matching(name, &mut found);
+        (!found.is_empty()).then(|| Box::new(found))
+    }
+
     /// Adds those that match a topic's name.
-    #[inline]
     pub(crate) fn matching(&self, name: &str, into: &mut Several) {
         self.root.matching(Some(name), into);
     }
@@ -217,6 +263,10 @@ mod tests {
             ("*", &["*", "**"]),
         ] {
             assert_eq!(matching(&patterns, name), expected, "{name}");
+            for pattern in patterns.names() {
+                let matches = TopicPattern::new(&**pattern).unwrap().matches(name);
+                assert_eq!(matches, expected.contains(&&**pattern), "{pattern} {name}");
+            }
         }
     }
 

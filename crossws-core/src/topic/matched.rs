@@ -5,9 +5,30 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::several::{Place, hand_on, lock_order};
-use super::{Several, Told, Topic};
+use super::{Audience, Several, Told, Topic};
 use crate::Peer;
 use crate::adapter::Publication;
+use crate::filter::Filter;
+
+/// Hands a publication to the members of a topic, which may have none, and to those of patterns that
+/// match its name, to each once.
+#[cold]
+pub(crate) fn publish_matched(
+    topic: Option<Arc<Topic>>,
+    patterns: Several,
+    except: Option<&Peer>,
+    publication: &Publication,
+    told: &mut Told,
+) {
+    match topic {
+        Some(topic) => topic.publish_matched(patterns, except, publication, told),
+        None => {
+            let only = Filter::default();
+            let audience = Audience::new(patterns, Several::new(), &only);
+            audience.publish(except, publication, told);
+        }
+    }
+}
 
 impl Topic {
     /// As [`publish`](Self::publish), and hands the publication to the members of these patterns who are
@@ -15,7 +36,7 @@ impl Topic {
     ///
     /// The topic is locked before the patterns, and all of them until the end. So the members of the
     /// patterns see the topic's messages in its members' order, who still read them from its log.
-    pub(crate) fn publish_matched(
+    fn publish_matched(
         self: &Arc<Self>,
         mut patterns: Several,
         except: Option<&Peer>,
