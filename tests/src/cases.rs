@@ -99,6 +99,8 @@ groups!(
     looped,
     peer,
     pubsub,
+    rooms,
+    identities,
     hub,
     queue,
     timing,
