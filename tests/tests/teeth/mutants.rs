@@ -71,8 +71,11 @@ pub const MUTANTS: &[Mutant] = &[
     sound(Place::WithoutTopics),
     sound(Place::InParts),
     Fault::PretendsToHaveTopics
-        .put(Place::WithoutTopics, &["pubsub"])
-        .fails(&["pubsub::without_topics_there_are_typed_errors"]),
+        .put(Place::WithoutTopics, &["pubsub", "rooms"])
+        .fails(&[
+            "pubsub::without_topics_there_are_typed_errors",
+            "rooms::without_topics_a_pattern_is_a_typed_error",
+        ]),
     Fault::AcceptsBeforeTheHookAnswers
         .put(Place::Brittle, &["refusal"])
         .fails(&[
@@ -171,8 +174,29 @@ pub const MUTANTS: &[Mutant] = &[
         .put(Place::Brittle, &["routes"])
         .fails(&["routes::a_hook_calls_the_applications_own_http"]),
     Fault::SendsToAPartOfARoute
-        .put(Place::InParts, &["routes"])
-        .fails(&["routes::where_a_route_spans_hubs_there_is_a_typed_error"]),
+        .put(Place::InParts, &["routes", "identities"])
+        .fails(&[
+            "routes::where_a_route_spans_hubs_there_is_a_typed_error",
+            "identities::where_labels_span_hubs_there_is_a_typed_error",
+        ]),
+    Fault::DropsTheLabels
+        .put(Place::Brittle, &["identities"])
+        .fails(&[]),
+    Fault::ForgetsLabelsThatChange
+        .put(Place::Brittle, &["identities"])
+        .fails(&[]),
+    Fault::MatchesEveryPattern
+        .put(Place::Brittle, &["rooms"])
+        .fails(&[]),
+    Fault::SaysNothingOfSubscriptions
+        .put(Place::Brittle, &["rooms"])
+        .fails(&["rooms::subscriptions_are_told_with_their_count"]),
+    Fault::SelectsNobodyByLabels
+        .put(Place::Brittle, &["identities"])
+        .fails(&["identities::labels_choose_among_subscribers"]),
+    Fault::SendsToOneOfAGroup
+        .put(Place::Brittle, &["identities"])
+        .fails(&[]),
     Fault::SkipsLayers.put(Place::Brittle, &["routes"]).fails(&[
         "routes::a_layer_refuses_before_any_hook",
         "routes::what_a_layer_attaches_is_there_in_every_hook",
@@ -239,7 +263,7 @@ pub const MUTANTS: &[Mutant] = &[
             "life::closed_resolves_in_a_running_hook_when_the_server_closes",
         ]),
     Fault::DeliversPublicationsTwice
-        .put(Place::Brittle, &["pubsub", "hub", "typed", "rules"])
+        .put(Place::Brittle, &["pubsub", "hub", "typed", "rules", "rooms"])
         .fails(&[
             "typed::clients_hear_publications_in_the_format_of_their_subprotocol",
             "rules::a_rule_publishes_with_the_sender_or_without",
@@ -465,7 +489,7 @@ pub const MUTANTS: &[Mutant] = &[
         .put(Place::Brittle, &["pubsub"])
         .fails(&["pubsub::the_publisher_gets_it_only_if_asked"]),
     Fault::IgnoresUnsubscribe
-        .put(Place::Brittle, &["pubsub", "hub"])
+        .put(Place::Brittle, &["pubsub", "hub", "rooms"])
         .fails(&[
             "pubsub::unsubscribing_ends_delivery",
             "pubsub::unsubscribing_holds_in_later_hooks",
