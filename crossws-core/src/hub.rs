@@ -637,6 +637,18 @@ impl Hub {
         self.count_published(published)
     }
 
+    /// As [`deliver_to_each`](Self::deliver_to_each), with a message of its own for each.
+    pub(crate) fn deliver_each<E>(
+        &self,
+        namespace: Option<&str>,
+        to: (registry::To<'_, '_>, &Topics<'_>, &Filter<'_>),
+        except: Option<&Peer>,
+        make: impl FnMut(&Peer) -> Result<Option<Publication>, E>,
+    ) -> Result<Published, E> {
+        let published = self.registry().publish_each(namespace, to, except, make)?;
+        Ok(self.count_published(published))
+    }
+
     fn count_published(&self, published: Published) -> Published {
         self.0.published.fetch_add(1, Ordering::Relaxed);
         self.0

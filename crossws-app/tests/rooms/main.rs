@@ -164,7 +164,10 @@ fn every_other_message_is_for_the_hooks_inside() {
             assert_eq!(heard.text().unwrap(), format!("inside: {text}"));
         }
         ann.send(vec![1, 2]).unwrap();
-        assert_eq!(ann.next().await.unwrap(), Message::from("inside: \u{1}\u{2}"));
+        assert_eq!(
+            ann.next().await.unwrap(),
+            Message::from("inside: \u{1}\u{2}")
+        );
         assert!(server.hub().in_all_namespaces().topics().is_empty());
     });
 }

@@ -213,11 +213,9 @@ async fn labels_choose_among_subscribers(scene: Scene<'_>) {
 
 async fn too_many_tags_are_a_typed_error(scene: Scene<'_>) {
     let stage = scene.stage().await;
-    let ask = Ask {
-        open: (0..17).map(|number| Do::Tag { tag: format!("{number}") }).collect(),
-        ..Ask::named("a")
-    };
-    let mut peer = join(&stage, "/", ask).await;
+    let mut peer = stage.join("/", "a").await;
+    let tag = |number| Do::Tag { tag: format!("{number}") };
+    peer.perform(&(0..17).map(tag).collect::<Vec<_>>()).await;
     let did = stage.wait_for("a", "did", 17).await;
     assert_eq!(did[15]["answer"], true);
     assert_eq!(did[16]["answer"]["error"], "TooMany(16)");

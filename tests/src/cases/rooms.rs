@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::pubsub::topic;
-use crate::{Ask, Do, Peer, Profile, Scene, Stage};
+use crate::{Ask, Do, Peer, Scene, Stage};
 
 group! {
     a_pattern_hears_each_matching_publication_once: [PUBSUB],
@@ -14,6 +14,7 @@ group! {
     a_pattern_that_is_none_is_a_typed_error: [PUBSUB],
     too_many_patterns_are_a_typed_error: [PUBSUB],
     without_topics_a_pattern_is_a_typed_error: [] but not [PUBSUB],
+    a_default_topic_is_left_like_any_other: [PUBSUB],
     subscriptions_are_told_with_their_count: [PUBSUB],
     clients_subscribe_where_they_may: [PUBSUB],
     what_a_client_may_not_do_is_refused_by_name: [],
@@ -133,8 +134,8 @@ async fn unsubscribing_from_a_pattern_ends_delivery(scene: Scene<'_>) {
 
 async fn a_pattern_that_is_none_is_a_typed_error(scene: Scene<'_>) {
     let stage = scene.stage().await;
-    let bad = ["news", "news*", "**/x"];
-    let _peer = joined(&stage, "/", "a", bad.map(pattern).to_vec()).await;
+    let mut peer = stage.join("/", "a").await;
+    peer.perform(&["news", "news*", "**/x"].map(pattern)).await;
     let did = stage.wait_for("a", "did", 3).await;
     for (did, error) in did.iter().zip(["NoWildcard", "PartOfSegment", "NotLast"]) {
         assert_eq!(did["answer"]["error"], format!("Pattern({error})"));
@@ -142,9 +143,10 @@ async fn a_pattern_that_is_none_is_a_typed_error(scene: Scene<'_>) {
 }
 
 async fn too_many_patterns_are_a_typed_error(scene: Scene<'_>) {
-    let stage = scene.stage_with(Profile::default()).await;
+    let stage = scene.stage().await;
+    let mut peer = stage.join("/", "a").await;
     let patterns = (0..17).map(|number| pattern(&format!("{number}/*")));
-    let _peer = joined(&stage, "/", "a", patterns.collect()).await;
+    peer.perform(&patterns.collect::<Vec<_>>()).await;
     let did = stage.wait_for("a", "did", 17).await;
     assert_eq!(did[15]["answer"], true);
     assert_eq!(did[16]["answer"]["error"], "TooManyPatterns(16)");
@@ -155,6 +157,23 @@ async fn without_topics_a_pattern_is_a_typed_error(scene: Scene<'_>) {
     let _peer = joined(&stage, "/", "a", vec![pattern("*")]).await;
     let did = stage.wait("a", "did").await;
     assert_eq!(did["answer"]["error"], "Unsupported");
+}
+
+async fn a_default_topic_is_left_like_any_other(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let ask = Ask {
+        topics: vec![topic("lobby")],
+        ..Ask::named("a")
+    };
+    let mut peer = stage.connect("/", ask).await;
+    let mut publisher = stage.join("/", "publisher").await;
+    publisher.perform(&[publish("lobby", "1")]).await;
+    peer.hears("1").await;
+    let topic = topic("lobby");
+    peer.perform(&[Do::Unsubscribe { topic }]).await;
+    peer.hears_nothing().await;
+    publisher.perform(&[publish("lobby", "2")]).await;
+    peer.hears_nothing().await;
 }
 
 async fn subscriptions_are_told_with_their_count(scene: Scene<'_>) {

@@ -181,13 +181,39 @@ pub const MUTANTS: &[Mutant] = &[
         ]),
     Fault::DropsTheLabels
         .put(Place::Brittle, &["identities"])
-        .fails(&[]),
+        .fails(&[
+            "identities::labels_of_the_upgrade_are_known_in_every_hook",
+            "identities::labels_that_change_stay_changed",
+            "identities::the_close_hook_knows_the_labels",
+            "identities::an_identity_reaches_its_connections_in_all_namespaces",
+            "identities::an_identity_reaches_its_connections_here",
+            "identities::an_identity_is_closed_everywhere",
+            "identities::a_tag_reaches_those_that_have_it",
+            "identities::labels_choose_among_subscribers",
+        ]),
     Fault::ForgetsLabelsThatChange
         .put(Place::Brittle, &["identities"])
-        .fails(&[]),
+        .fails(&[
+            "identities::labels_that_change_stay_changed",
+            "identities::a_tag_reaches_those_that_have_it",
+            "identities::too_many_tags_are_a_typed_error",
+        ]),
     Fault::MatchesEveryPattern
         .put(Place::Brittle, &["rooms"])
-        .fails(&[]),
+        .fails(&[
+            "rooms::a_pattern_hears_messages_to_several_topics_once",
+            "rooms::unsubscribing_from_a_pattern_ends_delivery",
+        ]),
+    Fault::LetsClientsDoAnything
+        .put(Place::Brittle, &["rooms"])
+        .fails(&["rooms::what_a_client_may_not_do_is_refused_by_name"]),
+    Fault::TakesAnyPattern
+        .put(Place::Brittle, &["rooms"])
+        .fails(&[
+            "rooms::a_pattern_that_is_none_is_a_typed_error",
+            "rooms::too_many_patterns_are_a_typed_error",
+            "rooms::subscriptions_are_told_with_their_count",
+        ]),
     Fault::SaysNothingOfSubscriptions
         .put(Place::Brittle, &["rooms"])
         .fails(&["rooms::subscriptions_are_told_with_their_count"]),
@@ -196,7 +222,11 @@ pub const MUTANTS: &[Mutant] = &[
         .fails(&["identities::labels_choose_among_subscribers"]),
     Fault::SendsToOneOfAGroup
         .put(Place::Brittle, &["identities"])
-        .fails(&[]),
+        .fails(&[
+            "identities::an_identity_reaches_its_connections_in_all_namespaces",
+            "identities::an_identity_reaches_its_connections_here",
+            "identities::a_tag_reaches_those_that_have_it",
+        ]),
     Fault::SkipsLayers.put(Place::Brittle, &["routes"]).fails(&[
         "routes::a_layer_refuses_before_any_hook",
         "routes::what_a_layer_attaches_is_there_in_every_hook",
@@ -263,7 +293,10 @@ pub const MUTANTS: &[Mutant] = &[
             "life::closed_resolves_in_a_running_hook_when_the_server_closes",
         ]),
     Fault::DeliversPublicationsTwice
-        .put(Place::Brittle, &["pubsub", "hub", "typed", "rules", "rooms"])
+        .put(
+            Place::Brittle,
+            &["pubsub", "hub", "typed", "rules", "rooms"],
+        )
         .fails(&[
             "typed::clients_hear_publications_in_the_format_of_their_subprotocol",
             "rules::a_rule_publishes_with_the_sender_or_without",
@@ -274,6 +307,11 @@ pub const MUTANTS: &[Mutant] = &[
             "pubsub::subscribing_twice_delivers_once",
             "pubsub::a_broadcast_reaches_the_whole_namespace",
             "hub::a_broadcast_from_outside_reaches_every_peer",
+            "rooms::a_pattern_hears_each_matching_publication_once",
+            "rooms::a_pattern_hears_messages_to_several_topics_once",
+            "rooms::unsubscribing_from_a_pattern_ends_delivery",
+            "rooms::a_default_topic_is_left_like_any_other",
+            "rooms::clients_subscribe_where_they_may",
             "pubsub::a_publishers_messages_keep_their_order",
             "pubsub::a_message_to_several_topics_reaches_each_subscriber_once",
             "pubsub::subscribers_of_other_topics_are_left_out",
@@ -339,8 +377,11 @@ pub const MUTANTS: &[Mutant] = &[
             "life::a_peer_that_is_gone_is_off_the_lists_although_a_hook_runs",
         ]),
     Fault::ReordersPublications
-        .put(Place::Brittle, &["pubsub", "hub"])
-        .fails(&["pubsub::a_publishers_messages_keep_their_order"])
+        .put(Place::Brittle, &["pubsub", "hub", "rooms"])
+        .fails(&[
+            "pubsub::a_publishers_messages_keep_their_order",
+            "rooms::a_pattern_sees_the_order_of_the_topic",
+        ])
         .may_fail(&[
             "pubsub::a_publish_keeps_the_kind_of_message",
             "pubsub::a_broadcast_reaches_the_whole_namespace",
@@ -461,11 +502,12 @@ pub const MUTANTS: &[Mutant] = &[
         .put(Place::Brittle, &["upgrade"])
         .fails(&["upgrade::accepting_gives_an_id"]),
     Fault::DropsTheNamespace
-        .put(Place::Brittle, &["upgrade", "pubsub", "hub"])
+        .put(Place::Brittle, &["upgrade", "pubsub", "hub", "rooms"])
         .fails(&[
             "upgrade::accepting_gives_a_namespace",
             "upgrade::accepting_gives_topics",
             "upgrade::without_a_choice_the_namespace_is_the_path",
+            "rooms::a_pattern_stays_in_its_namespace",
             "pubsub::a_publish_stays_in_its_namespace",
             "hub::a_publish_from_outside_reaches_one_namespace",
             "pubsub::a_broadcast_reaches_the_whole_namespace",
@@ -492,6 +534,9 @@ pub const MUTANTS: &[Mutant] = &[
         .put(Place::Brittle, &["pubsub", "hub", "rooms"])
         .fails(&[
             "pubsub::unsubscribing_ends_delivery",
+            "rooms::unsubscribing_from_a_pattern_ends_delivery",
+            "rooms::a_default_topic_is_left_like_any_other",
+            "rooms::subscriptions_are_told_with_their_count",
             "pubsub::unsubscribing_holds_in_later_hooks",
             "hub::a_topic_vanishes_with_its_last_subscriber",
         ]),

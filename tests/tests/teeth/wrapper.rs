@@ -59,6 +59,9 @@ impl Wrapper {
             {
                 None
             }
+            Do::SubscribePattern { pattern } if self.is(Fault::TakesAnyPattern) => {
+                Some(Do::Subscribe { topic: pattern })
+            }
             Do::Tag { .. } | Do::Untag { .. } | Do::Identify { .. }
                 if self.is(Fault::ForgetsLabelsThatChange) =>
             {
