@@ -102,18 +102,25 @@ async fn a_pattern_stays_in_its_namespace(scene: Scene<'_>) {
 
 async fn a_pattern_sees_the_order_of_the_topic(scene: Scene<'_>) {
     let stage = scene.stage().await;
-    let news = Do::Subscribe { topic: topic("news") };
-    let mut direct = joined(&stage, "/", "direct", vec![news]).await;
+    let news = topic("news");
+    let mut direct = joined(&stage, "/", "direct", vec![Do::Subscribe { topic: news }]).await;
     let mut all = joined(&stage, "/", "all", vec![pattern("*")]).await;
     let mut a = stage.join("/", "a").await;
     let mut b = stage.join("/", "b").await;
-    for number in 0..10 {
-        a.perform(&[publish("news", &format!("a{number}"))]).await;
-        b.perform(&[publish("news", &format!("b{number}"))]).await;
-    }
+    let said = |who: &str| -> Vec<_> {
+        (0..10).map(|number| publish("news", &format!("{who}{number}"))).collect()
+    };
+    a.perform(&said("a")).await;
+    b.perform(&said("b")).await;
+    let mut heard = Vec::new();
     for _ in 0..20 {
         let text = direct.text().await;
         all.hears(&text).await;
+        heard.push(text);
+    }
+    for who in ["a", "b"] {
+        let own = heard.iter().filter(|text| text.starts_with(who));
+        assert!(own.is_sorted(), "{heard:?}");
     }
 }
 

@@ -7,16 +7,16 @@ use serde_json::Value;
 
 use crate::room::PeerInfo;
 
-/// What a Worker asks of an object. A message, where there is one, is the request's body.
+/// A command of a Worker to an object. If there is a message, it is the request's body.
 ///
-/// A member that this version does not know is an error: without it a message to some would be one to
-/// everyone.
+/// An unknown member is an error: if it were ignored, a message to some peers would become one to
+/// every peer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Command {
     Publish {
         namespace: Option<String>,
-        /// To everyone without any.
+        /// `None` means every peer.
         topics: Option<Vec<String>>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         except: Vec<String>,
@@ -89,7 +89,7 @@ impl GroupName {
     }
 }
 
-/// What became of a publication in an object.
+/// The result of a publication in an object.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Told {
     pub(crate) queued: usize,
@@ -105,7 +105,7 @@ impl Told {
     }
 }
 
-/// A command that makes no sense: the object and the Worker are not of one version.
+/// An invalid command: the object and the Worker run different versions.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
     #[error("the message says it is text, and is not UTF-8")]
@@ -121,7 +121,7 @@ pub(crate) enum CommandError {
 }
 
 impl Command {
-    /// Does it, and answers as JSON.
+    /// Runs the command, and returns its result as JSON.
     pub(crate) fn run(self, hub: &Hub, body: Vec<u8>) -> Result<Value, CommandError> {
         Ok(match self {
             Self::Publish {
@@ -226,7 +226,7 @@ mod tests {
 
     use super::*;
 
-    /// Writes down what a client would see.
+    /// Records what a client would receive.
     #[derive(Clone, Default)]
     struct Paper(Arc<Mutex<Vec<String>>>);
 
@@ -266,7 +266,7 @@ mod tests {
         (hub.admit(&snapshot, paper.clone()).unwrap(), paper)
     }
 
-    /// As it travels: through ASCII.
+    /// Encodes it as it travels: as ASCII.
     fn run(hub: &Hub, command: &Command, body: &[u8]) -> Value {
         let command = crate::objects::ticket::ascii(&serde_json::to_string(command).unwrap());
         let command: Command = serde_json::from_str(&command).unwrap();
