@@ -100,6 +100,8 @@ groups!(
     loops,
     peer,
     pubsub,
+    rooms,
+    identities,
     hub,
     queue,
     timing,

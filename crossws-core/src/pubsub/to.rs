@@ -9,6 +9,7 @@ use crate::hub::Hub;
 use crate::message::IntoMessage;
 use crate::message::send::SendOptions;
 use crate::peer::Peer;
+use crate::pubsub::filter::Filter;
 use crate::pubsub::publication::Publication;
 use crate::pubsub::published::Published;
 use crate::pubsub::registry;
@@ -104,6 +105,16 @@ pub(crate) enum Target<'a> {
     Own(&'a Peer),
 }
 
+impl<'n> Target<'n> {
+    fn to(&self) -> registry::To<'_, 'n> {
+        match self {
+            Self::Everyone => registry::To::Everyone,
+            Self::Topics(topics) => registry::To::Topics(topics),
+            Self::Own(peer) => registry::To::TopicsOf(peer),
+        }
+    }
+}
+
 /// A message to many peers, before it is sent: made by [`Peer::to`], [`Peer::to_all`],
 /// [`Peer::to_own_topics`], [`Scope::topic`](crate::Scope::topic) and
 /// [`Scope::all`](crate::Scope::all).
@@ -126,6 +137,7 @@ pub struct To<'a> {
     namespace: Option<&'a str>,
     target: Target<'a>,
     except: Topics<'a>,
+    only: Filter<'a>,
     from: Option<&'a Peer>,
     including_self: bool,
     options: SendOptions,
@@ -143,6 +155,7 @@ impl<'a> To<'a> {
             namespace,
             target,
             except: Topics::default(),
+            only: Filter::default(),
             from,
             including_self: false,
             options: SendOptions::new(),
@@ -155,6 +168,27 @@ impl<'a> To<'a> {
     /// recipient, however busy the topics are. A message to one topic is cheaper in a busy topic.
     pub fn except(mut self, topics: impl Into<Topics<'a>>) -> Self {
         self.except.0.extend(topics.into().0);
+        self
+    }
+
+    /// Sends only to those that have this [tag](Peer::tag), besides the tags that were named before.
+    /// Takes as long as [`except`](Self::except).
+    pub fn tagged(mut self, tag: impl Into<Cow<'a, str>>) -> Self {
+        self.only.tagged(tag.into());
+        self
+    }
+
+    /// Leaves out those that have this tag. Takes as long as [`except`](Self::except).
+    pub fn except_tagged(mut self, tag: impl Into<Cow<'a, str>>) -> Self {
+        self.only.not_tagged(tag.into());
+        self
+    }
+
+    /// Leaves out the connections of this [identity](Peer::identity): with
+    /// [`Peer::identity`] of the publisher, all of its own devices. Takes as long as
+    /// [`except`](Self::except).
+    pub fn except_identity(mut self, identity: impl Into<Cow<'a, str>>) -> Self {
+        self.only.not_identity(identity.into());
         self
     }
 
@@ -200,8 +234,10 @@ impl<'a> To<'a> {
         }
         let publication = Publication::of(message, std::mem::take(&mut self.options))?;
         let without = self.from.filter(|_| !self.including_self);
-        let alike = self.except.is_empty() && publication.options().treats_all_alike();
-        let to = match &self.target {
+        let alike = self.except.is_empty()
+            && self.only.is_empty()
+            && publication.options().treats_all_alike();
+        match &self.target {
             Target::Everyone if alike => {
                 return Ok(self.deliver(None, without, &publication));
             }
@@ -209,14 +245,45 @@ impl<'a> To<'a> {
                 let topic = topics.first().map(|topic| &**topic);
                 return Ok(self.deliver(topic, without, &publication));
             }
-            Target::Everyone => registry::To::Everyone,
-            Target::Topics(topics) => registry::To::Topics(topics),
-            Target::Own(peer) => registry::To::TopicsOf(peer),
-        };
-        let to = (to, &self.except);
+            _ => {}
+        }
+        let to = (self.target.to(), &self.except, &self.only);
         Ok(self
             .hub
             .deliver_to_each(self.namespace, to, without, &publication))
+    }
+
+    /// Sends each recipient a message of its own: what `message` returns for it, or nothing for `None`.
+    ///
+    /// `message` is called for the recipients of one namespace after the other, while nothing is locked.
+    /// Then all of them are sent theirs at one place in the order of their topics. A recipient that has
+    /// unsubscribed meanwhile gets nothing, nor does one that has come.
+    ///
+    /// ```
+    /// # use crossws_core::{Json, Peer, PublishError};
+    /// fn deal(peer: &Peer) -> Result<(), PublishError> {
+    ///     let to = peer.to("table").including_self();
+    ///     to.send_each(|player| player.identity().map(|name| format!("cards of {name}")))?;
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`send`](Self::send). Of a namespace in which a message cannot be encoded nobody gets one.
+    pub fn send_each<M: IntoMessage>(
+        self,
+        mut message: impl FnMut(&Peer) -> Option<M>,
+    ) -> Result<Published, PublishError> {
+        if let Some(from) = self.from {
+            from.check_publishes()?;
+        }
+        let without = self.from.filter(|_| !self.including_self);
+        let to = (self.target.to(), &self.except, &self.only);
+        self.hub.deliver_each(self.namespace, to, without, |peer| {
+            let message = message(peer);
+            let publish = |message| Publication::of(message, self.options.clone());
+            Ok(message.map(publish).transpose()?)
+        })
     }
 
     fn deliver(
@@ -236,6 +303,7 @@ impl fmt::Debug for To<'_> {
             .field("namespace", &self.namespace)
             .field("target", &self.target)
             .field("except", &self.except)
+            .field("only", &self.only)
             .field("including_self", &self.including_self)
             .field("options", &self.options)
             .finish_non_exhaustive()

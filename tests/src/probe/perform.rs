@@ -8,7 +8,7 @@ use crossws_core::{
 use serde_json::{Value, json};
 
 use super::{Probe, ProbeContext, Remembered};
-use crate::Do;
+use crate::{Do, Group};
 
 impl Probe {
     /// Runs one command. Boxed, because spawned commands contain commands.
@@ -44,6 +44,62 @@ impl Probe {
                 }
                 Do::Subscribe { topic } => did("subscribe", answer(peer.subscribe(topic))),
                 Do::Unsubscribe { topic } => did("unsubscribe", json!(peer.unsubscribe(topic))),
+                Do::SubscribePattern { pattern } => {
+                    did("subscribe", answer(peer.subscribe_pattern(pattern)));
+                }
+                Do::UnsubscribePattern { pattern } => {
+                    did("unsubscribe", json!(peer.unsubscribe_pattern(pattern)));
+                }
+                Do::Tag { tag } => did("tag", answer(peer.tag(tag))),
+                Do::Untag { tag } => did("untag", json!(peer.untag(tag))),
+                Do::Identify { identity } => {
+                    let identified = match identity {
+                        Some(identity) => peer.set_identity(identity),
+                        None => peer.clear_identity(),
+                    };
+                    did("identify", answer(identified));
+                }
+                Do::SendToGroup {
+                    group,
+                    except_tagged,
+                    here,
+                    text,
+                } => {
+                    let mut to = found(peer, &group);
+                    if here {
+                        to = to.here();
+                    }
+                    if let Some(tag) = &except_tagged {
+                        to = to.except_tagged(tag);
+                    }
+                    let count = to.clone().peer_count();
+                    let told = to.send(text).map(|published| published.queued);
+                    did("send_to_group", json!([answer(told), answer(count)]));
+                }
+                Do::CloseGroup { group, code } => {
+                    let code = CloseCode::new(code).unwrap();
+                    did("close_group", answer(found(peer, &group).close_all(code)));
+                }
+                Do::PublishToSome {
+                    topic,
+                    tagged,
+                    except_tagged,
+                    except_identity,
+                    text,
+                } => {
+                    let mut to = peer.to(topic);
+                    if let Some(tag) = &tagged {
+                        to = to.tagged(tag);
+                    }
+                    if let Some(tag) = &except_tagged {
+                        to = to.except_tagged(tag);
+                    }
+                    if let Some(identity) = &except_identity {
+                        to = to.except_identity(identity);
+                    }
+                    let told = to.send(text).map(|published| published.queued);
+                    did("publish_to_some", answer(told));
+                }
                 Do::Publish {
                     topic,
                     text,
@@ -188,6 +244,13 @@ impl Probe {
     }
 }
 
+fn found<'a>(peer: &'a Peer, group: &'a Group) -> crossws_core::Group<'a> {
+    match group {
+        Group::Identity(name) => peer.hub().identity(name),
+        Group::Tag(name) => peer.hub().tagged(name),
+    }
+}
+
 /// Records the end of a spawned future, however it ends.
 struct Dropped(Probe, Peer);
 
@@ -236,6 +299,9 @@ fn report(peer: &Peer) -> Value {
         "display": peer.to_string(),
         "namespace": peer.namespace(),
         "topics": crate::control::names(&peer.topics()),
+        "patterns": crate::control::names(&peer.patterns()),
+        "identity": peer.identity(),
+        "tags": crate::control::names(&peer.tags()),
         "peers": ids(peer.peers()),
         "context": context.ok().map(|context: Arc<ProbeContext>| context.value.clone()),
         "wrong_context": peer.context::<u8>().err().map(|error| error.to_string()),
