@@ -1,9 +1,12 @@
+pub(crate) mod cleanup;
 pub(crate) mod context;
 pub(crate) mod expiry;
 pub(crate) mod extensions;
 pub(crate) mod id;
 pub(crate) mod life;
 pub(crate) mod membership;
+pub(crate) mod meter;
+pub(crate) mod send_line;
 pub(crate) mod sleep;
 pub(crate) mod snapshot;
 pub(crate) mod subscriptions;
@@ -126,7 +129,12 @@ impl Peer {
             let most = inner.hub.limits().max_kept_head.get();
             inner.request.settle(most, inner.hub.kept_headers());
         }
-        Self(Arc::new(inner))
+        let counts = inner.settings.settings.limits.count_traffic;
+        let peer = Self(Arc::new(inner));
+        if counts {
+            peer.metered();
+        }
+        peer
     }
 
     pub(crate) fn is(&self, other: &Self) -> bool {
@@ -190,6 +198,9 @@ impl Peer {
 
     /// What the route says is known for a peer that was restored.
     pub(crate) fn on_route(&self, settings: Arc<Settings>) {
+        if settings.limits.count_traffic {
+            self.metered();
+        }
         self.0.settings.replace(settings);
         self.0.hub.registry().join_route(self);
     }
@@ -263,11 +274,11 @@ impl Peer {
     /// old one stays. Elsewhere it never fails.
     pub fn set_context<T: PeerContext>(&self, context: T) -> Result<(), ContextError> {
         let old = self.0.context.set(context);
-        if let Err(error) = self.persist() {
-            self.0.context.undo(old);
-            return Err(error.into());
-        }
-        Ok(())
+        self.persist_context(old)
+    }
+
+    pub(crate) fn context_cell(&self) -> &ContextCell {
+        &self.0.context
     }
 
     /// When the peer's credentials end, if they do: then it is closed with 4401.

@@ -6,6 +6,7 @@ pub(crate) mod bounds;
 #[cfg(test)]
 pub(crate) mod joined;
 mod lost;
+mod metering;
 #[cfg(all(test, crossws_shuttle))]
 mod model;
 mod queue;
@@ -18,7 +19,7 @@ use std::task::Waker;
 
 use atomic_waker::AtomicWaker;
 use bytes::{Bytes, BytesMut};
-use crossws_core::adapter::{Allowance, Backlog, Cursor, Receipt};
+use crossws_core::adapter::{Allowance, Backlog, Cursor, MeterCell, Receipt};
 use crossws_core::{CloseCode, CloseFrame, ControlError, DRAIN_MARK, Limits, Overflow};
 use futures_task::ArcWake;
 use smallvec::SmallVec;
@@ -59,6 +60,7 @@ pub(crate) struct Outbox {
     readable: AtomicBool,
     /// Of the server whose connection this is, if it has one.
     crew: Option<Arc<Crew>>,
+    meter: MeterCell,
 }
 
 /// The last write had to wait for the client: see [`settle`](Outbox::settle).
@@ -158,6 +160,7 @@ impl Outbox {
             asleep: AtomicBool::new(false),
             readable: AtomicBool::new(true),
             crew,
+            meter: MeterCell::default(),
         })
     }
 
@@ -327,8 +330,8 @@ impl Outbox {
     ) -> MutexGuard<'s, State> {
         self.sent.store(false, Ordering::Relaxed);
         let mut fetch = state.queue.take(batch);
-        let controls = state.take_controls();
-        batch.push_front(controls.frames, controls.count);
+        let mut controls = state.take_controls();
+        batch.push_front(std::mem::take(&mut controls.frames), controls.count);
         while let Some(news) = fetch.take() {
             drop(state);
             let left = news.into_batch(batch);
@@ -343,6 +346,9 @@ impl Outbox {
             if batch.is_empty() {
                 fetch = state.queue.take(batch);
             }
+        }
+        if let Some(meter) = self.meter.get() {
+            Self::count_taken(meter, &controls, batch);
         }
         state
     }
@@ -399,7 +405,7 @@ impl Outbox {
     }
 
     /// The client has answered a ping.
-    pub(crate) fn answered(&self) {
+    fn answered(&self) {
         let mut state = self.state.lock();
         // So many that they are not counted any more stay so many.
         if state.unanswered < u16::MAX {

@@ -270,6 +270,10 @@ limits! {
     /// answers with `Peer::pong`, or nothing does. Where the platform answers pings itself, as Workers
     /// do, a connection that must not have that is closed with 1011. Default true.
     auto_pong: bool = true;
+    /// Whether what passes over a connection is counted from its beginning, and not only once
+    /// `Peer::stats` or `Peer::rtt` is asked for. It takes some 150 bytes of each connection, and a few
+    /// additions for each message. Default false.
+    count_traffic: bool = false;
     /// How often a ping is sent, ± 10 % so that peers do not beat together; `None` for never.
     /// Default 25 s.
     ping_interval: Option<Duration> = Some(Duration::from_secs(25));

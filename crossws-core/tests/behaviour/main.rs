@@ -8,7 +8,9 @@
 )]
 
 mod before;
+mod cleanup;
 mod common;
+mod context;
 mod encoding;
 mod expiry;
 mod failures;
@@ -16,11 +18,13 @@ mod handler;
 mod hub;
 mod life;
 mod limits;
+mod meter;
 mod model;
 mod notices;
 mod peer;
 mod promises;
 mod routes;
+mod send_line;
 mod several;
 mod shutdown;
 mod sleep;

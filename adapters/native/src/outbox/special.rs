@@ -34,8 +34,12 @@ pub(super) struct Controls {
     /// Encoded, one behind the other.
     pub(super) frames: BytesMut,
     pub(super) count: usize,
+    /// How many bytes they have together.
+    pub(super) bytes: usize,
     /// How many of them are pings.
     pub(super) pings: u16,
+    /// The payload of a ping.
+    pub(super) ping: Option<Bytes>,
 }
 
 impl Special {
@@ -119,6 +123,7 @@ impl Frames {
         if let Some(data) = self.ping.take() {
             controls.put(Opcode::Ping, &data);
             controls.pings += 1;
+            controls.ping = Some(data);
         }
         controls
     }
@@ -128,5 +133,6 @@ impl Controls {
     fn put(&mut self, opcode: Opcode, data: &[u8]) {
         put_frame(&mut self.frames, opcode, data);
         self.count += 1;
+        self.bytes = self.frames.len();
     }
 }
