@@ -13,6 +13,7 @@ group! {
     its_capabilities_are_the_targets: [],
     its_context_is_typed: [],
     its_context_can_be_replaced: [],
+    its_context_is_updated: [],
     its_volatile_values_are_kept: [] in memory,
     text_arrives_as_text: [],
     binary_arrives_as_binary: [BINARY],
@@ -117,6 +118,24 @@ async fn its_context_can_be_replaced(scene: Scene<'_>) {
     peer.perform(&[Do::SetContext { value: value.clone() }])
         .await;
     assert_eq!(peer.report().await["context"], value);
+}
+
+async fn its_context_is_updated(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let ask = Ask {
+        context: Some(json!(1)),
+        ..Ask::named("a")
+    };
+    let mut peer = stage.connect("/", ask).await;
+    peer.perform(&[Do::CountUp, Do::CountUp]).await;
+    peer.perform(&[Do::CountUp]).await;
+    assert_eq!(peer.report().await["context"], 4);
+    let counted = stage.wait_for("a", "did", 3).await;
+    assert_eq!(counted[2]["answer"], 4);
+    // Where there is none, nothing is made up.
+    let mut other = stage.join("/", "b").await;
+    other.perform(&[Do::CountUp]).await;
+    assert_eq!(stage.wait("b", "did").await["answer"]["error"], "Missing");
 }
 
 async fn its_volatile_values_are_kept(scene: Scene<'_>) {

@@ -282,6 +282,31 @@ pub const MUTANTS: &[Mutant] = &[
             "closing::a_long_reason_is_cut_between_characters",
             "closing::only_the_first_close_counts",
         ]),
+    Fault::CountsNothing
+        .put(Place::Brittle, &["traffic"])
+        .fails(&[
+            "traffic::what_passes_is_counted",
+            "traffic::publications_are_counted_as_what_is_sent",
+        ]),
+    Fault::TakesAnyPong
+        .put(Place::Brittle, &["traffic"])
+        .fails(&["traffic::a_round_trip_is_measured"]),
+    Fault::DropsItsSessions
+        .put(Place::Brittle, &["ending"])
+        .fails(&[
+            "ending::what_is_left_for_the_end_runs_once_after_close",
+            "ending::however_a_connection_ends_its_cleanups_run",
+        ]),
+    Fault::AlwaysHasRoom
+        .put(Place::Brittle, &["waiting"])
+        .fails(&[
+            "waiting::a_send_that_waits_for_room_reaches_no_bound",
+            "waiting::a_send_that_waits_does_not_hold_up_one_that_does_not",
+            "waiting::a_message_that_waits_comes_back_when_the_connection_ends",
+        ]),
+    Fault::ForgetsUpdates
+        .put(Place::Brittle, &["peer"])
+        .fails(&["peer::its_context_is_updated"]),
     Fault::NeverSaysDrained
         .put(Place::Brittle, &["queue"])
         .fails(&["queue::the_drain_hook_is_told_after_a_burst"])

@@ -114,7 +114,9 @@ async fn run<H: Hooks + ?Sized>(
     } else {
         pipe.end(Event::Cut);
     }
-    session.close(closed).await;
+    if fault != Some(Fault::DropsItsSessions) {
+        session.close(closed).await;
+    }
 }
 
 /// A connection's time. Without pings, so that silence counts only where it is asked for.

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use crossws_conformance::{Client, Event, Frame, Fut, Gone};
-use crossws_core::adapter::{PeerEvents, Publication, Receipt, Transport};
+use crossws_core::adapter::{MeterCell, PeerEvents, Publication, Receipt, Transport};
 use crossws_core::{
     Capabilities, CloseCode, CloseFrame, ControlError, DRAIN_MARK, DropCause, Dropped, Limits,
     Message, Overflow, SendError, SendOptions, Sent,
@@ -22,6 +22,8 @@ pub struct Pipe {
     capabilities: Capabilities,
     limits: Limits,
     fault: Option<Fault>,
+    meter: MeterCell,
+    began: Instant,
 }
 
 #[derive(Default)]
@@ -52,6 +54,36 @@ impl Pipe {
             changed: Notify::new(),
             limits,
             fault,
+            meter: MeterCell::default(),
+            began: Instant::now(),
+        }
+    }
+
+    fn count(&self, event: &Event) {
+        let Some(meter) = self.meter.get() else {
+            return;
+        };
+        match event {
+            Event::Text(_) | Event::Binary(_) if self.fault == Some(Fault::CountsNothing) => {}
+            Event::Text(_) | Event::Binary(_) => meter.sent(1, size(event)),
+            Event::Ping(data) => {
+                let data = match self.fault {
+                    Some(Fault::TakesAnyPong) => Vec::new(),
+                    _ => data.clone(),
+                };
+                meter.pinged(data.into(), self.began.elapsed());
+            }
+            _ => {}
+        }
+    }
+
+    pub fn ponged(&self, data: &[u8]) {
+        if let Some(meter) = self.meter.get() {
+            let data = match self.fault {
+                Some(Fault::TakesAnyPong) => &[],
+                _ => data,
+            };
+            meter.ponged(data, self.began.elapsed());
         }
     }
 
@@ -266,6 +298,19 @@ impl Transport for Wire {
         Ok(())
     }
 
+    fn has_room(&self, len: usize) -> bool {
+        let state = self.0.state.lock().unwrap();
+        let (bytes, messages) = (state.buffered + len, state.queue.len() + 1);
+        let limits = &self.0.limits;
+        self.0.fault == Some(Fault::AlwaysHasRoom)
+            || state.queue.is_empty()
+            || (bytes <= limits.max_buffered.get() / 2 && messages <= limits.max_queued.get() / 2)
+    }
+
+    fn meter(&self) -> Option<&MeterCell> {
+        Some(&self.0.meter)
+    }
+
     fn buffered_amount(&self) -> usize {
         self.0.state.lock().unwrap().buffered
     }
@@ -301,6 +346,7 @@ impl BrittleClient {
         state.waiting = (state.buffered > 0).then(Instant::now);
         let drained = state.buffered == 0 && std::mem::take(&mut state.high);
         drop(state);
+        self.pipe.count(&event);
         if let Event::Close(frame) = &event {
             // As every client does: a close frame is answered when it is read.
             let _ = self
@@ -343,6 +389,7 @@ impl Client for BrittleClient {
                 Frame::Ping(data) if self.fault != Some(Fault::IgnoresPings) => {
                     self.pipe.push(Event::Pong(data.clone()));
                 }
+                Frame::Pong(data) => self.pipe.ponged(data),
                 Frame::Close(_) => self.ended(),
                 _ => {}
             }

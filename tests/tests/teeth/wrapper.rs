@@ -54,6 +54,7 @@ impl Wrapper {
             {
                 None
             }
+            Do::CountUp if self.is(Fault::ForgetsUpdates) => None,
             Do::Unsubscribe { .. } if self.is(Fault::IgnoresUnsubscribe) => None,
             Do::PublishToEach {
                 topics,
