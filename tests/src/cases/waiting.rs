@@ -78,6 +78,7 @@ async fn a_message_that_waits_comes_back_when_the_connection_ends(scene: Scene<'
     let message = did["answer"]["closed"].as_str().unwrap();
     assert_eq!(message.len(), SIZE);
     peer.vanish();
+    assert_eq!(stage.wait("a", "close").await["code"], 1001);
 }
 
 async fn where_nothing_is_known_to_wait_there_is_room(scene: Scene<'_>) {

@@ -457,6 +457,7 @@ pub const MUTANTS: &[Mutant] = &[
         .fails(&[
             "upgrade::accepting_gives_a_context",
             "peer::its_context_is_typed",
+            "peer::its_context_is_updated",
         ]),
     Fault::DropsTheId
         .put(Place::Brittle, &["upgrade"])
