@@ -11,6 +11,7 @@ pub(crate) mod setters;
 pub(crate) mod settings;
 pub(crate) mod shutdown;
 pub(crate) mod start;
+pub(crate) mod topic_overflow;
 
 use std::fmt;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::hub::route_scope::RouteScope;
 use crate::hub::scope::Scope;
 use crate::hub::setters::settings_setters;
 use crate::hub::settings::Settings;
+use crate::hub::topic_overflow::{TopicOverflow, TopicOverflows};
 use crate::message::close::CloseFrame;
 use crate::peer::Peer;
 use crate::peer::context::ContextCell;
@@ -69,6 +71,7 @@ struct Inner {
     settings: Arc<Settings>,
     kept_headers: Vec<HeaderName>,
     partial: bool,
+    topic_overflows: TopicOverflows,
     /// With what everyone is closed, once a shutdown has begun.
     shutdown: Mutex<Option<CloseFrame>>,
     turns_away: AtomicBool,
@@ -118,6 +121,7 @@ pub struct HubBuilder {
     settings: Settings,
     kept_headers: Vec<HeaderName>,
     partial: bool,
+    topic_overflows: TopicOverflows,
     http: Option<Arc<dyn HttpService>>,
 }
 
@@ -154,6 +158,27 @@ impl HubBuilder {
         self
     }
 
+    /// Says what becomes of messages to these topics where they would have to wait for a slow client: of
+    /// the topic of this name, or of all that match, where `*` stands for one segment between slashes and
+    /// a last `**` for all the rest. Of several that match, the one that was named first counts.
+    ///
+    /// ```
+    /// # use crossws_core::{Hub, TopicOverflow};
+    /// let hub = Hub::builder()
+    ///     .topic_overflow("cursor/*", TopicOverflow::DropNewest)
+    ///     .topic_overflow("price/**", TopicOverflow::KeepLatest)
+    ///     .build();
+    /// ```
+    ///
+    /// A message to several topics is sent as the first of them says that has a policy; options of its own
+    /// stay. Publishing to such a topic takes as long as sending the message to each subscriber.
+    /// A platform that does not tell what waits
+    /// ([`Capabilities::DRAIN`] is absent, as on Workers) sends each message.
+    pub fn topic_overflow(mut self, topics: impl Into<Arc<str>>, overflow: TopicOverflow) -> Self {
+        self.topic_overflows.add(topics.into(), overflow);
+        self
+    }
+
     /// The headers that are [kept](Self::keep_headers).
     pub fn kept_headers(&self) -> &[HeaderName] {
         &self.kept_headers
@@ -166,6 +191,7 @@ impl HubBuilder {
             settings: Arc::new(self.settings),
             kept_headers: self.kept_headers,
             partial: self.partial,
+            topic_overflows: self.topic_overflows,
             shutdown: Mutex::new(None),
             turns_away: AtomicBool::new(false),
             sessions: AtomicUsize::new(0),
@@ -400,6 +426,11 @@ impl Hub {
     /// have none.
     pub fn route<'a>(&'a self, route: &'a str) -> RouteScope<'a> {
         RouteScope::new(self, route)
+    }
+
+    #[inline]
+    pub(crate) fn topic_overflows(&self) -> &TopicOverflows {
+        &self.0.topic_overflows
     }
 
     pub(crate) fn is_partial(&self) -> bool {

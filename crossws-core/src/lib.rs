@@ -52,6 +52,7 @@ pub use hub::route_scope::RouteScope;
 pub use hub::scope::Scope;
 pub use hub::settings::{RouteSettings, Settings};
 pub use hub::shutdown::{Report, Shutdown};
+pub use hub::topic_overflow::TopicOverflow;
 pub use hub::{Hub, HubBuilder, Stats};
 pub use message::close::{CloseCode, CloseFrame, Closed, ClosedBy, InvalidCloseCode};
 pub use message::codec::{DecodeError, EncodeError};

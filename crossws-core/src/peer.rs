@@ -760,9 +760,14 @@ impl Peer {
         topic: Option<&str>,
         message: impl IntoMessage,
     ) -> Result<Published, PublishError> {
+        let hub = &self.0.hub;
+        if let Some(topic) = topic
+            && !hub.topic_overflows().is_empty()
+        {
+            return self.to(topic).send(message);
+        }
         self.check_publishes()?;
         let publication = Publication::of(message, SendOptions::new())?;
-        let hub = &self.0.hub;
         Ok(hub.deliver(Some(self.namespace()), topic, Some(self), &publication))
     }
 

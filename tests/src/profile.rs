@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crossws_core::{Deflate, Hub, Limit, Limits, Origin, Overflow};
+use crossws_core::{Deflate, Hub, Limit, Limits, Origin, Overflow, TopicOverflow};
 use serde::{Deserialize, Serialize};
 
 /// A server as a case wants it. What is not set keeps its default.
@@ -45,6 +45,9 @@ pub struct Profile {
     pub max_lifetime: Option<Duration>,
     /// The longest time for a request's head, where the adapter reads it itself.
     pub handshake_timeout: Option<Duration>,
+    /// `HubBuilder::topic_overflow`: the newest message to `cursor/*` is dropped where it would have to wait,
+    /// the latest to `price/**` kept.
+    pub topic_overflow: bool,
     /// Which origins may connect.
     pub origin: OriginRule,
     /// `Deflate`: `on`, `strict`, or `takeover` of both contexts; off by default.
@@ -124,10 +127,15 @@ impl Profile {
                 .server_no_context_takeover(how != "takeover")
                 .client_no_context_takeover(how != "takeover")
         });
-        Hub::builder()
+        let mut hub = Hub::builder()
             .limits(self.limits())
             .deflate(deflate)
-            .origin(self.origin())
-            .build()
+            .origin(self.origin());
+        if self.topic_overflow {
+            hub = hub
+                .topic_overflow("cursor/*", TopicOverflow::DropNewest)
+                .topic_overflow("price/**", TopicOverflow::KeepLatest);
+        }
+        hub.build()
     }
 }

@@ -198,7 +198,13 @@ impl<'a> To<'a> {
         if let Some(from) = self.from {
             from.check_publishes()?;
         }
-        let publication = Publication::of(message, std::mem::take(&mut self.options))?;
+        let mut options = std::mem::take(&mut self.options);
+        if let Target::Topics(topics) = &self.target
+            && !self.hub.topic_overflows().is_empty()
+        {
+            options = self.hub.topic_overflows().apply(topics, options);
+        }
+        let publication = Publication::of(message, options)?;
         let without = self.from.filter(|_| !self.including_self);
         let alike = self.except.is_empty() && publication.options().treats_all_alike();
         let to = match &self.target {

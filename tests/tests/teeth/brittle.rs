@@ -42,7 +42,8 @@ impl Target for Brittle {
         self.capabilities
     }
 
-    fn start(&self, profile: Profile) -> Fut<'_, Box<dyn Server>> {
+    fn start(&self, mut profile: Profile) -> Fut<'_, Box<dyn Server>> {
+        profile.topic_overflow &= self.fault != Some(Fault::ForgetsTopicPolicies);
         let journal = Arc::new(Journal::default());
         let probe = crossws_conformance::Probe::new(Arc::clone(&journal));
         let mut hooks: Arc<dyn DynHooks> = Arc::new(probe);

@@ -28,6 +28,7 @@ pub enum Fault {
     DoesNotCountWhatItDrops,
     DropsItsSessions,
     ForgetsSpawnedFutures,
+    ForgetsTopicPolicies,
     IgnoresPings,
     KeepsWhatIsReplaced,
     LosesCloseReasons,

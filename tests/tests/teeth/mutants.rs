@@ -304,6 +304,9 @@ pub const MUTANTS: &[Mutant] = &[
             "waiting::a_send_that_waits_does_not_hold_up_one_that_does_not",
             "waiting::a_message_that_waits_comes_back_when_the_connection_ends",
         ]),
+    Fault::ForgetsTopicPolicies
+        .put(Place::Brittle, &["waiting"])
+        .fails(&["waiting::a_topics_policy_says_what_becomes_of_its_messages"]),
     Fault::ForgetsUpdates
         .put(Place::Brittle, &["peer"])
         .fails(&["peer::its_context_is_updated"]),

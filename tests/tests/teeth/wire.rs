@@ -224,7 +224,8 @@ impl Wire {
             let lost = Dropped::new(receipt.dropped, cause);
             let _ = self.1.send(Inbound::Lost(lost));
         }
-        if !receipt.queued && receipt.dropped > 0 && self.0.limits.overflow == Overflow::Close {
+        let refused = !receipt.queued && receipt.dropped > 0 && cause != DropCause::Volatile;
+        if refused && self.0.limits.overflow == Overflow::Close {
             let _ = self.1.send(Inbound::TooSlow);
         }
     }
