@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crossws_core::{Deflate, Hub, Limit, Limits, Origin, Overflow, TopicOverflow};
+use crossws_core::{Deflate, Hub, HubBuilder, Limit, Limits, Origin, Overflow, TopicOverflow};
 use serde::{Deserialize, Serialize};
 
 /// A server as a case wants it. What is not set keeps its default.
@@ -121,6 +121,11 @@ impl Profile {
 
     /// A hub of this profile.
     pub fn hub(&self) -> Hub {
+        self.hub_builder().build()
+    }
+
+    /// What a hub of this profile is made with.
+    pub fn hub_builder(&self) -> HubBuilder {
         let deflate = self.deflate.as_deref().map(|how| {
             Deflate::default()
                 .strict(how == "strict")
@@ -136,6 +141,6 @@ impl Profile {
                 .topic_overflow("cursor/*", TopicOverflow::DropNewest)
                 .topic_overflow("price/**", TopicOverflow::KeepLatest);
         }
-        hub.build()
+        hub
     }
 }

@@ -14,7 +14,7 @@ use crossws_conformance::{
 use crossws_core::adapter::{ClaimError, HttpService};
 use crossws_core::{
     BeforeUpgrade, BoxFuture, Capabilities, CloseCode, CloseFrame, DynHooks, Hub, Params,
-    Rejection, Resolution, Resolve, Settings, UpgradeRequest,
+    Rejection, Resolution, Resolve, UpgradeRequest,
 };
 use http::header::{ORIGIN, SEC_WEBSOCKET_PROTOCOL};
 use http::{Request, Response, StatusCode};
@@ -53,8 +53,7 @@ impl Target for Brittle {
         let mut hub = profile.hub();
         let is_whole = self.capabilities.contains(Capabilities::ROUTES);
         if !is_whole && self.fault != Some(Fault::SendsToAPartOfARoute) {
-            let settings = Settings::clone(hub.settings());
-            hub = Hub::builder().settings(settings).partial().build();
+            hub = profile.hub_builder().partial().build();
         }
         let http: Arc<dyn HttpService> = Arc::new(Http);
         if self.fault != Some(Fault::HasNoHttpService) {
