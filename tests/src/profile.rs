@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub struct Profile {
     /// `Limits::max_message_size`.
     pub max_message_size: Option<usize>,
+    /// `Limits::max_frame_size`.
+    pub max_frame_size: Option<usize>,
     /// `Limits::max_inbound`.
     pub max_inbound: Option<usize>,
     /// `Limits::max_control_rate`.
@@ -76,6 +78,7 @@ impl Profile {
             }
         };
         size(&mut limits.max_message_size, self.max_message_size);
+        size(&mut limits.max_frame_size, self.max_frame_size);
         size(&mut limits.max_inbound, self.max_inbound);
         size(&mut limits.max_control_rate, self.max_control_rate);
         size(&mut limits.max_buffered, self.max_buffered);
