@@ -1,14 +1,14 @@
 //! Outgoing frames (RFC 6455 section 5.2): one frame a message, final. A client's are masked.
 
+pub(crate) mod mask;
+
 use bytes::{BufMut, BytesMut};
 use crossws_core::adapter::{Encoding, Publication};
 use crossws_core::{CloseFrame, Message};
 use smallvec::SmallVec;
 
-use crate::mask;
-
 /// The longest header of an unmasked frame.
-pub(crate) const MAX_HEADER: usize = 10;
+pub const MAX_HEADER: usize = 10;
 
 const FIN: u8 = 0x80;
 const RSV1: u8 = 0x40;
@@ -51,7 +51,7 @@ impl From<&Message> for Opcode {
 
 /// Appends the header of a frame whose payload has `len` bytes.
 #[inline]
-pub(crate) fn put_header(buf: &mut impl BufMut, opcode: Opcode, len: usize) {
+pub fn put_header(buf: &mut impl BufMut, opcode: Opcode, len: usize) {
     put_bits_and_len(buf, FIN | opcode as u8, 0, len);
 }
 
@@ -79,7 +79,7 @@ fn put_bits_and_len(buf: &mut impl BufMut, first: u8, masked: u8, len: usize) {
 
 /// Appends a frame with a compressed message (RFC 7692 section 6.1), masked if there is a key for
 /// it; then in place.
-pub(crate) fn put_compressed_frame(
+pub fn put_compressed_frame(
     buf: &mut impl BufMut,
     opcode: Opcode,
     payload: &mut [u8],
@@ -97,7 +97,7 @@ pub(crate) fn put_compressed_frame(
 }
 
 /// Appends a whole frame.
-pub(crate) fn put_frame(buf: &mut impl BufMut, opcode: Opcode, payload: &[u8]) {
+pub fn put_frame(buf: &mut impl BufMut, opcode: Opcode, payload: &[u8]) {
     put_header(buf, opcode, payload.len());
     buf.put_slice(payload);
 }
@@ -122,7 +122,7 @@ pub fn put_masked_frame(
 }
 
 /// Appends a close frame; without a payload if there is nothing to say.
-pub(crate) fn put_close(buf: &mut impl BufMut, frame: Option<&CloseFrame>) {
+pub fn put_close(buf: &mut impl BufMut, frame: Option<&CloseFrame>) {
     put_frame(buf, Opcode::Close, &close_payload(frame));
 }
 
@@ -149,7 +149,7 @@ fn close_payload(frame: Option<&CloseFrame>) -> SmallVec<[u8; 128]> {
 }
 
 /// The length, header included, of the frame that begins `head`, which holds at least its header.
-pub(crate) fn frame_len(head: &[u8]) -> Option<usize> {
+pub fn frame_len(head: &[u8]) -> Option<usize> {
     let (header, payload): (usize, u64) = match head.get(1)? & 0x7f {
         126 => (
             4,
@@ -162,7 +162,7 @@ pub(crate) fn frame_len(head: &[u8]) -> Option<usize> {
 }
 
 /// The wire format of what a server publishes: whole frames.
-pub(crate) struct ServerFrame;
+pub struct ServerFrame;
 
 impl Encoding for ServerFrame {
     fn append(_: u64, publication: &Publication, to: &mut Vec<u8>) {
@@ -172,7 +172,7 @@ impl Encoding for ServerFrame {
 }
 
 /// How long so many whole frames are that follow each other in `bytes`.
-pub(crate) fn frames_len(bytes: &[u8], frames: usize) -> usize {
+pub fn frames_len(bytes: &[u8], frames: usize) -> usize {
     let mut len = 0;
     for _ in 0..frames {
         let frame = bytes.get(len..).and_then(frame_len);

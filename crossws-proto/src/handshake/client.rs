@@ -56,7 +56,7 @@ pub enum AnswerError {
 /// is an [engine](crate::engine)'s in its client's role.
 ///
 /// ```
-/// use crossws_native::{AnswerError, ClientHandshake};
+/// use crossws_proto::handshake::{AnswerError, ClientHandshake};
 ///
 /// let handshake = ClientHandshake::new(None)?;
 /// assert_eq!(handshake.headers()["sec-websocket-version"], "13");

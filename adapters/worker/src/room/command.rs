@@ -247,7 +247,7 @@ mod tests {
 
     /// As it travels: through ASCII.
     fn run(hub: &Hub, command: &Command, body: &[u8]) -> Value {
-        let command = crate::ticket::ascii(&serde_json::to_string(command).unwrap());
+        let command = crate::objects::ticket::ascii(&serde_json::to_string(command).unwrap());
         let command: Command = serde_json::from_str(&command).unwrap();
         command.run(hub, body.to_vec()).unwrap()
     }

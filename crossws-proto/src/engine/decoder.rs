@@ -9,7 +9,7 @@ use super::message::{Kind, Partial};
 use super::{Engine, Event, Role, Violation, close};
 use crate::deflate::Inflater;
 use crate::frame::Opcode;
-use crate::mask;
+use crate::frame::mask;
 
 /// This crate's own engine. Between messages it owns no memory but itself; of what has begun, what
 /// has arrived.
@@ -157,7 +157,7 @@ impl Engine for Decoder {
 
 impl Decoder {
     /// The longest payload whose length is in a header's second byte itself.
-    pub(crate) const MAX_SHORT: usize = 125;
+    pub const MAX_SHORT: usize = 125;
 
     fn max_short(limits: &Limits) -> u8 {
         let message = limits.max_message_size.get();
@@ -347,7 +347,7 @@ impl Decoder {
 
     /// How many bytes it holds of what has begun.
     #[inline]
-    pub(crate) fn unfinished(&self) -> usize {
+    pub fn unfinished(&self) -> usize {
         self.begun.as_ref().map_or(0, |begun| {
             let message = begun.message.as_ref();
             let kept = begun.control.capacity() + message.map_or(0, Partial::capacity);
@@ -356,7 +356,7 @@ impl Decoder {
     }
 
     /// Drops what has begun.
-    pub(crate) fn forget_unfinished(&mut self) {
+    pub fn forget_unfinished(&mut self) {
         self.begun = None;
     }
 

@@ -15,8 +15,7 @@ use worker::{
     Headers, Method, ObjectNamespace, Request, RequestInit, Response, State, Stub, web_sys,
 };
 
-use crate::Error;
-use crate::error::report;
+use crate::error::{Error, report};
 
 /// The property of `Request.cf` that holds the mark.
 const MARK: &str = "crossws";

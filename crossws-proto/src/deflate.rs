@@ -79,13 +79,13 @@ fn window_bits(said: u8) -> u8 {
 
 impl Outgoing {
     /// All of it but the takeover, as a number.
-    pub(crate) fn to_bits(self) -> u64 {
+    pub fn to_bits(self) -> u64 {
         let threshold = (self.threshold as u64).min(u64::MAX >> 8);
         threshold << 8 | u64::from(self.level) << 4 | u64::from(self.window_bits)
     }
 
     /// What [`to_bits`](Self::to_bits) made a number of.
-    pub(crate) fn from_bits(bits: u64) -> Self {
+    pub fn from_bits(bits: u64) -> Self {
         Self {
             window_bits: (bits & 15) as u8,
             level: (bits >> 4 & 15) as u8,

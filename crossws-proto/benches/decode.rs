@@ -1,6 +1,6 @@
 //! What decoding costs: nanoseconds a frame, ours beside tungstenite's, from a full read buffer.
 //!
-//! `cargo bench -p crossws-native --features tungstenite --bench decode`
+//! `cargo bench -p crossws-proto --features tungstenite --bench decode`
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 use crossws_core::Limits;
-use crossws_native::engine::{Decoder, Engine, Event, Opcode, Role, Tungstenite, put_masked_frame};
+use crossws_proto::engine::{Decoder, Engine, Event, Opcode, Role, Tungstenite, put_masked_frame};
 
 /// As much as one read takes.
 const BUFFER: usize = 64 << 10;

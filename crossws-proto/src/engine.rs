@@ -6,7 +6,7 @@
 //!
 //! The way out of a client is [`put_masked_frame`], [`put_masked_close`] and
 //! [`Deflater::put_masked_frame`](crate::deflate::Deflater::put_masked_frame); its handshake is
-//! [`ClientHandshake`](crate::ClientHandshake). The example `echo_client` puts them together.
+//! [`ClientHandshake`](crate::handshake::ClientHandshake). The example `echo_client` puts them together.
 
 mod buffer;
 mod close;
@@ -23,14 +23,13 @@ mod tungstenite;
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use crossws_core::{Capabilities, CloseCode, CloseFrame, Limits, Message};
+use crossws_core::{CloseCode, CloseFrame, Limits, Message};
 
 pub use self::decoder::Decoder;
 pub(crate) use self::message::{Kind, Partial};
 #[cfg(any(test, feature = "tungstenite"))]
 pub use self::tungstenite::Tungstenite;
 use crate::deflate::Inflater;
-use crate::driver::transport::CAPABILITIES;
 pub use crate::frame::{Opcode, put_masked_close, put_masked_frame};
 
 /// Which side of a connection an engine decodes for.
@@ -83,27 +82,29 @@ pub enum EngineKind {
 }
 
 impl EngineKind {
-    /// What a native transport can do with this engine.
-    pub fn capabilities(self) -> Capabilities {
+    /// Returns whether this engine supports permessage-deflate.
+    pub fn compresses(self) -> bool {
         match self {
-            Self::Own => CAPABILITIES,
+            Self::Own => true,
             #[cfg(any(test, feature = "tungstenite"))]
-            Self::Tungstenite => CAPABILITIES.without(Capabilities::COMPRESSION),
+            Self::Tungstenite => false,
         }
     }
 }
 
 /// A connection's engine.
 #[derive(Debug)]
-pub(crate) enum AnyEngine {
+pub enum AnyEngine {
+    /// This crate's own.
     Own(Decoder),
     #[cfg(any(test, feature = "tungstenite"))]
+    /// The crate `tungstenite`.
     Tungstenite(Box<Tungstenite>),
 }
 
 impl AnyEngine {
     /// A server's.
-    pub(crate) fn new(kind: EngineKind, limits: &Limits, inflater: Option<Inflater>) -> Self {
+    pub fn new(kind: EngineKind, limits: &Limits, inflater: Option<Inflater>) -> Self {
         match kind {
             EngineKind::Own => {
                 Self::Own(Decoder::new(Role::Server, limits).with_inflater(inflater))
@@ -117,7 +118,7 @@ impl AnyEngine {
 
     /// As [`Engine::decode_short`].
     #[inline(always)]
-    pub(crate) fn decode_short(&mut self, input: &mut &mut [u8]) -> Option<Message> {
+    pub fn decode_short(&mut self, input: &mut &mut [u8]) -> Option<Message> {
         match self {
             Self::Own(engine) => engine.decode_short(input),
             #[cfg(any(test, feature = "tungstenite"))]
@@ -127,7 +128,7 @@ impl AnyEngine {
 
     /// How many bytes it holds of what has arrived in part, as far as that can be known.
     #[inline]
-    pub(crate) fn unfinished(&self) -> usize {
+    pub fn unfinished(&self) -> usize {
         match self {
             Self::Own(engine) => engine.unfinished(),
             #[cfg(any(test, feature = "tungstenite"))]
@@ -136,7 +137,7 @@ impl AnyEngine {
     }
 
     /// Drops what has arrived in part: nothing more will be decoded.
-    pub(crate) fn forget_unfinished(&mut self) {
+    pub fn forget_unfinished(&mut self) {
         match self {
             Self::Own(engine) => engine.forget_unfinished(),
             #[cfg(any(test, feature = "tungstenite"))]
@@ -145,7 +146,7 @@ impl AnyEngine {
     }
 
     /// As [`Engine::decode`].
-    pub(crate) fn decode(&mut self, input: &mut &mut [u8]) -> Result<Option<Event>, Violation> {
+    pub fn decode(&mut self, input: &mut &mut [u8]) -> Result<Option<Event>, Violation> {
         match self {
             Self::Own(engine) => engine.decode(input),
             #[cfg(any(test, feature = "tungstenite"))]
@@ -155,8 +156,9 @@ impl AnyEngine {
 }
 
 /// What the other side sent.
+// Exhaustive on purpose: a driver must handle every kind of frame that RFC 6455 defines.
+#[allow(clippy::exhaustive_enums)]
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Event {
     /// A whole message, its fragments joined.
     Message(Message),
@@ -177,7 +179,8 @@ pub struct Violation {
 }
 
 impl Violation {
-    pub(crate) fn new(code: CloseCode, text: impl Into<Cow<'static, str>>) -> Self {
+    /// Returns what a connection is closed with, and the message for the log.
+    pub fn new(code: CloseCode, text: impl Into<Cow<'static, str>>) -> Self {
         Self {
             code,
             text: text.into(),
@@ -185,12 +188,12 @@ impl Violation {
     }
 
     /// 1013: all connections together hold too much of what has arrived in part.
-    pub(crate) fn overloaded() -> Self {
+    pub fn overloaded() -> Self {
         Self::new(CloseCode::TRY_AGAIN, "server overloaded")
     }
 
     /// 1002: a rule of the framing.
-    pub(crate) fn protocol(text: &'static str) -> Self {
+    pub fn protocol(text: &'static str) -> Self {
         Self::new(CloseCode::PROTOCOL, text)
     }
 

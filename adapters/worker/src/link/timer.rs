@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use worker::Delay;
 
-use crate::deadline;
-use crate::link::Link;
+use crate::link::{Link, deadline};
 use crate::sync::lock;
 
 /// Has the time kept of a connection in a plain Worker, which stays awake with it and has no

@@ -14,7 +14,8 @@ use worker::send::{SendFuture, SendWrapper};
 use worker::wasm_bindgen::JsValue;
 use worker::{Headers, Method, RequestInit, web_sys};
 
-use crate::{Error, response};
+use crate::error::Error;
+use crate::http::response;
 
 /// A fetch handler as an HTTP service.
 pub(crate) fn service<F, Fut>(handler: F) -> Arc<dyn HttpService>

@@ -6,7 +6,7 @@ use std::task::Poll;
 use crossws_core::adapter::{Notice, OpeningPeer, RestoredPeer, Session, Start};
 use crossws_core::{CloseCode, CloseFrame, ClosedBy, Hooks, Resolve};
 
-use crate::alarm::Alarm;
+use crate::durable::alarm::Alarm;
 use crate::link::{Event, Link};
 
 /// Runs the hooks of a peer in an object until the connection ends. `fresh` says that its `open`

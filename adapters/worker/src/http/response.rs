@@ -1,7 +1,7 @@
 use crossws_core::{Bytes, Rejection};
 use http::header::{HeaderMap, HeaderValue};
 
-use crate::Error;
+use crate::error::Error;
 
 /// A refusal as the platform's response.
 pub(crate) fn refusal(rejection: Rejection) -> Result<worker::Response, Error> {

@@ -1,6 +1,6 @@
 //! Our engine and tungstenite's on the same streams, cut at random.
 //!
-//! `CROSSWS_STREAMS=5000000 cargo test --release -p crossws-native differential` tries more.
+//! `CROSSWS_STREAMS=5000000 cargo test --release -p crossws-proto differential` tries more.
 
 use super::stream::{Random, broken, count, pieces, valid};
 use super::*;

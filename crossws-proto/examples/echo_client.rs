@@ -2,7 +2,7 @@
 //! came, in all cases of a fuzzing server of Autobahn|Testsuite.
 //!
 //!     AUTOBAHN_URL=ws://127.0.0.1:9001 AUTOBAHN_AGENT=echo_client \
-//!       cargo run --release -p crossws-native --example echo_client
+//!       cargo run --release -p crossws-proto --example echo_client
 
 use std::env;
 use std::error::Error;
@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use crossws_core::{CloseFrame, Deflate, Limits, Message};
-use crossws_native::ClientHandshake;
-use crossws_native::deflate::Deflater;
-use crossws_native::engine::{
+use crossws_proto::deflate::Deflater;
+use crossws_proto::engine::{
     Decoder, Engine, Event, Opcode, Role, put_masked_close, put_masked_frame,
 };
+use crossws_proto::handshake::ClientHandshake;
 use http::response::Parts;
 use http::{Response, Uri, Version};
 

@@ -4,7 +4,7 @@ use crossws_core::UpgradeRequest;
 use http::header::{HeaderName, HeaderValue, UPGRADE};
 use http::request::Parts;
 
-use crate::Error;
+use crate::error::Error;
 
 /// The client's address as the platform tells it.
 const CLIENT_IP: &str = "cf-connecting-ip";

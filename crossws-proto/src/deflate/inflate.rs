@@ -60,7 +60,7 @@ impl Inflater {
 
     /// Whether messages may refer to those before them.
     #[cfg(test)]
-    pub(crate) fn takes_context_over(&self) -> bool {
+    pub fn takes_context_over(&self) -> bool {
         self.0.is_some()
     }
 
@@ -90,7 +90,7 @@ impl Inflater {
 
     /// How many bytes are kept of earlier messages.
     #[cfg(test)]
-    pub(crate) fn owned(&self) -> usize {
+    pub fn owned(&self) -> usize {
         self.0.as_ref().map_or(0, |window| window.bytes.capacity())
     }
 }

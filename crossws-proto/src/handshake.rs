@@ -28,14 +28,14 @@ pub fn is_upgrade(parts: &Parts) -> bool {
 }
 
 /// As [`is_upgrade`], of what a head was parsed into.
-pub(crate) fn asks<L: Lookup + ?Sized>(version_1_1: bool, headers: &L) -> bool {
+pub fn asks<L: Lookup + ?Sized>(version_1_1: bool, headers: &L) -> bool {
     version_1_1 && has_token(headers, &UPGRADE, "websocket")
 }
 
 /// Returns whether a request's target has a form that a GET may have (RFC 9112 section 3.2): the
 /// origin form, or the absolute form of HTTP. `*` and `host:port` are for other methods, and a
 /// fragment is part of neither.
-pub(crate) fn is_target(target: &str) -> bool {
+pub fn is_target(target: &str) -> bool {
     let absolute = |scheme: &str| {
         let (start, rest) = target.split_at_checked(scheme.len())?;
         start.eq_ignore_ascii_case(scheme).then_some(rest)
@@ -52,7 +52,7 @@ pub(crate) fn is_target(target: &str) -> bool {
 ///
 /// # Errors
 /// The answer to another target.
-pub(crate) fn check_target(uri: &Uri) -> Result<(), Rejection> {
+pub fn check_target(uri: &Uri) -> Result<(), Rejection> {
     match is_target_uri(uri) {
         true => Ok(()),
         false => Err(bad(StatusCode::BAD_REQUEST, BAD_TARGET)),
@@ -67,11 +67,10 @@ fn is_target_uri(uri: &Uri) -> bool {
 }
 
 /// What a client is told of another target.
-pub(crate) const BAD_TARGET: &str =
-    "the request target is neither a path nor a URL of http or https";
+pub const BAD_TARGET: &str = "the request target is neither a path nor a URL of http or https";
 
 /// Where headers are looked up.
-pub(crate) trait Lookup {
+pub trait Lookup {
     /// The values of one, line by line.
     fn values(&self, name: &HeaderName) -> impl Iterator<Item = &[u8]>;
 }
@@ -154,7 +153,8 @@ impl Agreed {
         Decoder::new(role, limits).with_inflater(inflater)
     }
 
-    pub(crate) fn into_engine(self, limits: &Limits) -> AnyEngine {
+    /// Returns the engine that the handshake has chosen, in a server's role.
+    pub fn into_engine(self, limits: &Limits) -> AnyEngine {
         let inflater = self.deflate.map(|deflate| deflate.inflater);
         AnyEngine::new(self.engine, limits, inflater)
     }
@@ -174,7 +174,7 @@ impl Handshake {
 
     /// As [`check`](Self::check), of what a head was parsed into: whether it is a GET, and of
     /// HTTP/1.1.
-    pub(crate) fn check_headers<L: Lookup + ?Sized>(
+    pub fn check_headers<L: Lookup + ?Sized>(
         get: bool,
         version_1_1: bool,
         headers: &L,
@@ -275,7 +275,7 @@ impl Handshake {
     }
 
     /// Passes the 101's headers to `header`, one by one.
-    pub(crate) fn answer(
+    pub fn answer(
         &self,
         accepted: &HeaderMap,
         agreed: &Agreed,

@@ -9,10 +9,10 @@ use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::web_sys;
 use worker::worker_sys::ext::WebSocketExt;
 
-use crate::attachment::{Attachment, Closing};
+use crate::durable::attachment::{Attachment, Closing};
 use crate::error::report;
+use crate::link::watch::millis;
 use crate::sync::lock;
-use crate::watch::millis;
 
 /// One connection's JavaScript socket, shared by its transport and its driver.
 pub(crate) struct Socket {

@@ -6,11 +6,11 @@ use crossws_core::{
     Capabilities, CloseFrame, ClosedBy, Message, PersistError, SendError, SendOptions, Sent,
 };
 
-use crate::alarm::Alarm;
-use crate::deadline;
-use crate::socket::Socket;
-use crate::timer::Timer;
-use crate::watch::epoch_millis;
+use crate::durable::alarm::Alarm;
+use crate::link::deadline;
+use crate::link::socket::Socket;
+use crate::link::timer::Timer;
+use crate::link::watch::epoch_millis;
 
 /// What a peer in a Durable Object can do. There are no control frames of one's own, no
 /// buffered amount, and a panic takes the whole instance along.

@@ -5,8 +5,8 @@ use flate2::{Compress, Compression, FlushCompress};
 
 use super::budget::{Reservation, compressor};
 use super::{Negotiated, Outgoing, TAIL};
+use crate::frame::mask;
 use crate::frame::{Opcode, put_compressed_frame};
-use crate::mask;
 
 /// Most compressors that a thread keeps: clients choose among seven windows, 9 to 15 bits.
 const KEPT: usize = 8;
@@ -158,7 +158,7 @@ impl Deflater {
 
 impl Outgoing {
     /// Whether a message is worth trying. An empty one has nothing to compress.
-    pub(crate) fn wants(&self, payload: &[u8]) -> bool {
+    pub fn wants(&self, payload: &[u8]) -> bool {
         payload.len() >= self.threshold.max(1)
     }
 
