@@ -764,11 +764,21 @@ impl Peer {
         if let Some(topic) = topic
             && !hub.topic_overflows().is_empty()
         {
-            return self.to(topic).send(message);
+            return self.publish_by_policy(topic, message);
         }
         self.check_publishes()?;
         let publication = Publication::of(message, SendOptions::new())?;
         Ok(hub.deliver(Some(self.namespace()), topic, Some(self), &publication))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn publish_by_policy(
+        &self,
+        topic: &str,
+        message: impl IntoMessage,
+    ) -> Result<Published, PublishError> {
+        self.to(topic).send(message)
     }
 
     /// A message to every subscriber of a topic in this namespace, or of any of several, once each,

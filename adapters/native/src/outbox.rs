@@ -19,7 +19,7 @@ use std::task::Waker;
 
 use atomic_waker::AtomicWaker;
 use bytes::{Bytes, BytesMut};
-use crossws_core::adapter::{Allowance, Backlog, Cursor, MeterCell, Receipt};
+use crossws_core::adapter::{Allowance, Backlog, Cursor, Meter, MeterCell, Receipt};
 use crossws_core::{CloseCode, CloseFrame, ControlError, DRAIN_MARK, Limits, Overflow};
 use futures_task::ArcWake;
 use smallvec::SmallVec;
@@ -282,7 +282,7 @@ impl Outbox {
         if state.queue.is_empty()
             && let Some(frame) = state.special.take_close()
         {
-            let controls = state.take_controls();
+            let controls = state.take_controls(None);
             batch.push_back(&controls.frames, controls.count);
             let mut buf = BytesMut::new();
             put_close(&mut buf, frame.as_ref());
@@ -330,8 +330,9 @@ impl Outbox {
     ) -> MutexGuard<'s, State> {
         self.sent.store(false, Ordering::Relaxed);
         let mut fetch = state.queue.take(batch);
-        let mut controls = state.take_controls();
-        batch.push_front(std::mem::take(&mut controls.frames), controls.count);
+        let controls = state.take_controls(self.meter.get());
+        let counted = (controls.count, controls.frames.len());
+        batch.push_front(controls.frames, controls.count);
         while let Some(news) = fetch.take() {
             drop(state);
             let left = news.into_batch(batch);
@@ -348,7 +349,7 @@ impl Outbox {
             }
         }
         if let Some(meter) = self.meter.get() {
-            Self::count_taken(meter, &controls, batch);
+            metering::count(meter, batch, counted);
         }
         state
     }
@@ -693,8 +694,8 @@ impl State {
     }
 
     /// The control frames that wait, encoded.
-    fn take_controls(&mut self) -> Controls {
-        let controls = self.special.take_controls();
+    fn take_controls(&mut self, meter: Option<&Meter>) -> Controls {
+        let controls = self.special.take_controls(meter);
         self.unanswered = self.unanswered.saturating_add(controls.pings);
         controls
     }

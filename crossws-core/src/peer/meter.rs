@@ -189,14 +189,19 @@ impl Peer {
         let cell = self.transport().meter()?;
         Some(match cell.get() {
             Some(meter) => meter,
-            None => cell.begin(self.transport().now()),
+            None => {
+                self.life().set_metered();
+                cell.begin(self.transport().now())
+            }
         })
     }
 
     /// Counts a message that the client has sent, if somebody wants to know.
     #[inline]
     pub(crate) fn count_received(&self, bytes: usize) {
-        if let Some(meter) = self.transport().meter().and_then(MeterCell::get) {
+        if self.life().is_metered()
+            && let Some(meter) = self.metered()
+        {
             meter.received(bytes);
         }
     }

@@ -3,27 +3,16 @@
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use crossws_core::adapter::{Meter, MeterCell};
 
-use super::{Controls, Outbox};
+use super::Outbox;
 use crate::outbox::batch::Batch;
 
 impl Outbox {
     /// Where the connection's traffic is counted.
     pub(crate) fn meter(&self) -> &MeterCell {
         &self.meter
-    }
-
-    /// Counts what was taken, but for the control frames in it.
-    #[cold]
-    pub(super) fn count_taken(meter: &Meter, controls: &Controls, batch: &Batch) {
-        if let Some(data) = &controls.ping {
-            meter.pinged(data.clone(), since_start());
-        }
-        meter.sent(
-            batch.frames().saturating_sub(controls.count),
-            batch.bytes().saturating_sub(controls.bytes),
-        );
     }
 
     /// The client has answered a ping, or sent a pong unasked.
@@ -33,6 +22,20 @@ impl Outbox {
             meter.ponged(data, since_start());
         }
     }
+}
+
+/// Counts what was taken, but for so many control frames of so many bytes.
+#[cold]
+pub(super) fn count(meter: &Meter, batch: &Batch, controls: (usize, usize)) {
+    meter.sent(
+        batch.frames().saturating_sub(controls.0),
+        batch.bytes().saturating_sub(controls.1),
+    );
+}
+
+/// A ping was taken to be written.
+pub(super) fn pinged(meter: &Meter, data: Bytes) {
+    meter.pinged(data, since_start());
 }
 
 /// The time since this process first asked for it.

@@ -3,7 +3,10 @@
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
+use crossws_core::adapter::Meter;
 use crossws_core::{CloseFrame, ControlError};
+
+use super::metering;
 
 use crossws_proto::frame::{Opcode, put_frame};
 
@@ -34,12 +37,8 @@ pub(super) struct Controls {
     /// Encoded, one behind the other.
     pub(super) frames: BytesMut,
     pub(super) count: usize,
-    /// How many bytes they have together.
-    pub(super) bytes: usize,
     /// How many of them are pings.
     pub(super) pings: u16,
-    /// The payload of a ping.
-    pub(super) ping: Option<Bytes>,
 }
 
 impl Special {
@@ -93,11 +92,11 @@ impl Special {
         Some(close.0)
     }
 
-    pub(super) fn take_controls(&mut self) -> Controls {
+    pub(super) fn take_controls(&mut self, meter: Option<&Meter>) -> Controls {
         let Some(frames) = &mut self.0 else {
             return Controls::default();
         };
-        let controls = frames.take_controls();
+        let controls = frames.take_controls(meter);
         if frames.close.is_none() {
             self.0 = None;
         }
@@ -115,7 +114,7 @@ impl Frames {
         self.ping.is_some() || !self.answers.is_empty()
     }
 
-    fn take_controls(&mut self) -> Controls {
+    fn take_controls(&mut self, meter: Option<&Meter>) -> Controls {
         let mut controls = Controls::default();
         for data in std::mem::take(&mut self.answers) {
             controls.put(Opcode::Pong, &data);
@@ -123,7 +122,9 @@ impl Frames {
         if let Some(data) = self.ping.take() {
             controls.put(Opcode::Ping, &data);
             controls.pings += 1;
-            controls.ping = Some(data);
+            if let Some(meter) = meter {
+                metering::pinged(meter, data);
+            }
         }
         controls
     }
@@ -133,6 +134,5 @@ impl Controls {
     fn put(&mut self, opcode: Opcode, data: &[u8]) {
         put_frame(&mut self.frames, opcode, data);
         self.count += 1;
-        self.bytes = self.frames.len();
     }
 }
