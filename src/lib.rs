@@ -6,12 +6,12 @@
 #[doc(inline)]
 pub use crossws_app::{
     Admission, Admitted, AuthenticateFn, AutoCodec, BasicCredentials, BeforeFn, BeforeOutput,
-    BehindProxies, Challenge, Decode, DecodeLimits, Encode, FieldErrorKind, IntoRoute, JsonCodec,
-    Layer, LimitExceeded, Malformed, Messages, NoToken, OnMalformed, PathError, Pattern,
+    BehindProxies, Challenge, Decode, DecodeLimits, Encode, FieldErrorKind, HubExt, IntoRoute,
+    JsonCodec, Layer, LimitExceeded, Malformed, Messages, NoToken, OnMalformed, PathError, Pattern,
     PatternError, PatternErrorKind, Payload, PeerExt, PerAddress, PreparedRoute, QueryError,
-    RequestExt, RouteBuilder, RouteInfo, Router, RouterError, Switch, TrailingSlash, Transformed,
-    Typed, TypedHooks, TypedPeer, TypedTo, behind_proxies, messages, route, transform, typed,
-    typed_as,
+    RawCodec, RequestExt, RouteBuilder, RouteInfo, Router, RouterError, Switch, TrailingSlash,
+    Transformed, Typed, TypedHooks, TypedHub, TypedPeer, TypedTo, behind_proxies, messages, route,
+    transform, typed, typed_as,
 };
 #[cfg(feature = "cbor")]
 #[doc(inline)]
@@ -29,13 +29,13 @@ pub use crossws_core::{
     Error, ErrorKind, Expiry, ExpiryError, Extensions, Handler, HandlerEnd, HookKind, HookOutput,
     HookResult, Hooks, HooksBuilder, Hub, HubBuilder, Incoming, IntoMessage, IntoResolution,
     InvalidCloseCode, InvalidHeader, InvalidPeerId, Json, Limit, Limits, MaybeSend, MaybeSync,
-    Message, NotAttached, OnError, Origin, Overflow, Params, Pass, PathNotUtf8, Peer, PeerContext,
-    PeerId, PeerState, PersistError, PublishError, Published, Refused, Rejection, Report,
-    Resolution, Resolve, ResolveWith, Route, RouteScope, RouteSettings, Scope, SendError,
-    SendOptions, Sent, Settings, SharedHooks, SharedResolver, Shutdown, Sleep, Stats,
-    SubscribeError, Subscription, Swap, To, Topics, Unsupported, Upgrade, UpgradeRequest,
-    Utf8Bytes, WeakPeer, Wrap, Wrapped, handler, hooks, http, normal_path, ok, pass, resolve_with,
-    wrap, yield_now,
+    Message, NotAttached, OnCloseError, OnError, Origin, Overflow, Params, Pass, PathNotUtf8, Peer,
+    PeerContext, PeerId, PeerState, PeerStats, PersistError, PublishError, Published, Refused,
+    Rejection, Report, Resolution, Resolve, ResolveWith, Route, RouteScope, RouteSettings, Scope,
+    SendError, SendOptions, Sent, Settings, SharedHooks, SharedResolver, Shutdown, Sleep, Stats,
+    SubscribeError, Subscription, Swap, To, TopicOverflow, Topics, Traffic, Unsupported, Upgrade,
+    UpgradeRequest, Utf8Bytes, WeakPeer, Wrap, Wrapped, handler, hooks, http, normal_path, ok,
+    pass, resolve_with, wrap, yield_now,
 };
 
 #[cfg(any(feature = "http", feature = "memory"))]

@@ -1,6 +1,7 @@
 //! Typed messages: what a connection says and hears as types of the application's.
 
 mod closures;
+mod hub;
 mod malformed;
 mod outgoing;
 mod peer;
@@ -10,6 +11,7 @@ mod typed;
 mod typed_hooks;
 
 pub use closures::{Messages, messages};
+pub use hub::{HubExt, TypedHub};
 pub use malformed::{Malformed, OnMalformed};
 pub use peer::TypedPeer;
 pub use to::TypedTo;

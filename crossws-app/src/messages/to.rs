@@ -4,6 +4,7 @@ use std::sync::Arc;
 use crossws_core::{PublishError, Published, SendError, SendOptions, To, Topics};
 
 use crate::TypedPeer;
+use crate::messages::hub::add;
 
 /// Who gets a message.
 pub(super) enum Target<'a> {
@@ -94,9 +95,7 @@ impl<'a, Out: 'static> TypedTo<'a, Out> {
             let to = untyped.to(topics.names().map(of_format).collect::<Topics<'_>>());
             let to = to.except(self.left_out().map(of_format).collect::<Topics<'_>>());
             let published = self.options(to).send(outgoing.encode(format, &message)?)?;
-            sum.queued += published.queued;
-            sum.dropped += published.dropped;
-            sum.behind += published.behind;
+            add(&mut sum, published);
         }
         Ok(sum)
     }

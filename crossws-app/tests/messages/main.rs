@@ -6,5 +6,7 @@ mod codecs;
 #[cfg(all(feature = "cbor", feature = "message-pack"))]
 mod formats;
 mod hostile;
+#[cfg(all(feature = "cbor", feature = "message-pack"))]
+mod hub;
 mod malformed;
 mod typed;
