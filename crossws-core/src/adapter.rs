@@ -20,7 +20,7 @@ pub use crate::pubsub::publication::Publication;
 pub use crate::pubsub::wire::{Encoding, Wire};
 pub use crate::service::api::HttpService;
 #[cfg(feature = "http")]
-pub use crate::service::body::http_service;
+pub use crate::service::body::{HttpApp, http_service};
 #[cfg(feature = "http")]
 pub use crate::service::sockets::OriginalTarget;
 pub use crate::service::upgrade_door::UpgradeDoor;

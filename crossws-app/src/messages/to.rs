@@ -1,5 +1,4 @@
 use std::fmt;
-use std::sync::Arc;
 
 use crossws_core::{PublishError, Published, SendError, SendOptions, To, Topics};
 
@@ -49,23 +48,7 @@ impl<'a, Out: 'static> TypedTo<'a, Out> {
         self
     }
 
-    /// As [`SendOptions::uncompressed`].
-    pub fn uncompressed(mut self) -> Self {
-        self.options = self.options.uncompressed();
-        self
-    }
-
-    /// As [`SendOptions::volatile`].
-    pub fn volatile(mut self) -> Self {
-        self.options = self.options.volatile();
-        self
-    }
-
-    /// As [`SendOptions::key`].
-    pub fn key(mut self, key: impl Into<Arc<str>>) -> Self {
-        self.options = self.options.key(key);
-        self
-    }
+    crossws_core::send_setters!(options);
 
     /// Sends the message, to each recipient once, in its format. It is encoded once for each format
     /// that the route has.
