@@ -131,6 +131,11 @@ pub enum Do {
         /// The payload.
         data: String,
     },
+    /// Send a pong.
+    Pong {
+        /// The payload.
+        data: String,
+    },
     /// Wait until `Control::Release` opens the gate.
     Wait {
         /// The gate.

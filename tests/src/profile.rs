@@ -39,6 +39,8 @@ pub struct Profile {
     pub ping_interval: Option<Duration>,
     /// Sets `Limits::ping_interval` to none.
     pub no_pings: bool,
+    /// Turns `Limits::auto_pong` off.
+    pub manual_pong: bool,
     /// `Limits::pong_timeout`.
     pub pong_timeout: Option<Duration>,
     /// `Limits::idle_timeout`.
@@ -107,6 +109,7 @@ impl Profile {
         maybe(&mut limits.ping_interval, self.ping_interval);
         maybe(&mut limits.idle_timeout, self.idle_timeout);
         maybe(&mut limits.max_lifetime, self.max_lifetime);
+        limits.auto_pong = !self.manual_pong;
         if self.no_pings {
             limits.ping_interval = None;
         }

@@ -19,7 +19,7 @@ use std::task::Waker;
 
 use atomic_waker::AtomicWaker;
 use bytes::{Bytes, BytesMut};
-use crossws_core::adapter::{Allowance, Backlog, Cursor, Meter, MeterCell, Receipt};
+use crossws_core::adapter::{Allowance, Backlog, Cursor, MeterCell, Receipt};
 use crossws_core::{CloseCode, CloseFrame, ControlError, DRAIN_MARK, Limits, Overflow};
 use futures_task::ArcWake;
 use smallvec::SmallVec;
@@ -282,7 +282,7 @@ impl Outbox {
         if state.queue.is_empty()
             && let Some(frame) = state.special.take_close()
         {
-            let controls = state.take_controls(None);
+            let controls = state.take_controls(&self.meter);
             batch.push_back(&controls.frames, controls.count);
             let mut buf = BytesMut::new();
             put_close(&mut buf, frame.as_ref());
@@ -330,7 +330,7 @@ impl Outbox {
     ) -> MutexGuard<'s, State> {
         self.sent.store(false, Ordering::Relaxed);
         let mut fetch = state.queue.take(batch);
-        let controls = state.take_controls(self.meter.get());
+        let controls = state.take_controls(&self.meter);
         let counted = (controls.count, controls.frames.len());
         batch.push_front(controls.frames, controls.count);
         while let Some(news) = fetch.take() {
@@ -694,7 +694,7 @@ impl State {
     }
 
     /// The control frames that wait, encoded.
-    fn take_controls(&mut self, meter: Option<&Meter>) -> Controls {
+    fn take_controls(&mut self, meter: &MeterCell) -> Controls {
         let controls = self.special.take_controls(meter);
         self.unanswered = self.unanswered.saturating_add(controls.pings);
         controls

@@ -3,7 +3,7 @@
 use crossws_core::PeerId;
 use serde_json::{Value, json};
 
-use crate::{Ask, Control, Do, Event, Frame, Scene};
+use crate::{Ask, Control, Do, Event, Frame, Profile, Scene};
 
 group! {
     its_id_is_a_random_uuid: [],
@@ -24,6 +24,7 @@ group! {
     sending_after_closing_hands_the_message_back: [],
     a_ping_reaches_the_client_and_its_pong_the_hook: [PING],
     the_clients_ping_is_answered_and_reaches_the_hook: [PING],
+    the_ping_hook_may_answer_itself: [PING],
     a_ping_that_is_too_long_is_refused: [PING],
     it_is_found_by_its_id: [SHARED_HUB],
     an_id_that_is_gone_finds_nobody: [SHARED_HUB],
@@ -235,6 +236,21 @@ async fn the_clients_ping_is_answered_and_reaches_the_hook(scene: Scene<'_>) {
     peer.send(Frame::Ping(b"hello?".to_vec())).await;
     assert_eq!(peer.next().await, Event::Pong(b"hello?".to_vec()));
     assert_eq!(stage.wait("a", "ping").await, "hello?");
+}
+
+async fn the_ping_hook_may_answer_itself(scene: Scene<'_>) {
+    let profile = Profile {
+        manual_pong: true,
+        ..Profile::default()
+    };
+    let stage = scene.stage_with(profile).await;
+    let mut peer = stage.join("/", "a").await;
+    peer.send(Frame::Ping(b"hello?".to_vec())).await;
+    assert_eq!(stage.wait("a", "ping").await, "hello?");
+    peer.hears_nothing().await;
+    let data = "here".to_owned();
+    peer.perform(&[Do::Pong { data }]).await;
+    assert_eq!(peer.next().await, Event::Pong(b"here".to_vec()));
 }
 
 async fn a_ping_that_is_too_long_is_refused(scene: Scene<'_>) {

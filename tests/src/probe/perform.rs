@@ -130,6 +130,7 @@ impl Probe {
                 },
                 Do::Terminate => peer.terminate(),
                 Do::Ping { data } => did("ping", answer(peer.ping(data))),
+                Do::Pong { data } => did("pong", answer(peer.pong(data))),
                 Do::Wait { gate } => self.journal.pass(&gate).await,
                 Do::AwaitClosed => {
                     peer.closed().await;

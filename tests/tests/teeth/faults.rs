@@ -18,6 +18,7 @@ pub enum Fault {
     UpgradesUnclaimedRoutes,
     // In its connections.
     AlwaysHasRoom,
+    AnswersPingsItself,
     BuffersUntilTheHookEnds,
     BuffersWithoutBound,
     CallsALossClean,

@@ -307,6 +307,9 @@ pub const MUTANTS: &[Mutant] = &[
     Fault::ForgetsTopicPolicies
         .put(Place::Brittle, &["waiting"])
         .fails(&["waiting::a_topics_policy_says_what_becomes_of_its_messages"]),
+    Fault::AnswersPingsItself
+        .put(Place::Brittle, &["peer"])
+        .fails(&["peer::the_ping_hook_may_answer_itself"]),
     Fault::ForgetsUpdates
         .put(Place::Brittle, &["peer"])
         .fails(&["peer::its_context_is_updated"]),

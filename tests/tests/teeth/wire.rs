@@ -299,6 +299,11 @@ impl Transport for Wire {
         Ok(())
     }
 
+    fn pong(&self, data: Bytes) -> Result<(), ControlError> {
+        self.0.push(Event::Pong(data.to_vec()));
+        Ok(())
+    }
+
     fn has_room(&self, len: usize) -> bool {
         let state = self.0.state.lock().unwrap();
         let (bytes, messages) = (state.buffered + len, state.queue.len() + 1);
@@ -387,8 +392,15 @@ impl Client for BrittleClient {
                     let _ = self.inbound.send(Inbound::Violation(CloseCode::POLICY));
                     return Ok(());
                 }
-                Frame::Ping(data) if self.fault != Some(Fault::IgnoresPings) => {
-                    self.pipe.push(Event::Pong(data.clone()));
+                Frame::Ping(data) => {
+                    let answers = match self.fault {
+                        Some(Fault::IgnoresPings) => false,
+                        Some(Fault::AnswersPingsItself) => true,
+                        _ => self.pipe.limits.auto_pong,
+                    };
+                    if answers {
+                        self.pipe.push(Event::Pong(data.clone()));
+                    }
                 }
                 Frame::Pong(data) => self.pipe.ponged(data),
                 Frame::Close(_) => self.ended(),

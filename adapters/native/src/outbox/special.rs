@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
-use crossws_core::adapter::Meter;
+use crossws_core::adapter::MeterCell;
 use crossws_core::{CloseFrame, ControlError};
 
 use super::metering;
@@ -92,7 +92,7 @@ impl Special {
         Some(close.0)
     }
 
-    pub(super) fn take_controls(&mut self, meter: Option<&Meter>) -> Controls {
+    pub(super) fn take_controls(&mut self, meter: &MeterCell) -> Controls {
         let Some(frames) = &mut self.0 else {
             return Controls::default();
         };
@@ -114,7 +114,7 @@ impl Frames {
         self.ping.is_some() || !self.answers.is_empty()
     }
 
-    fn take_controls(&mut self, meter: Option<&Meter>) -> Controls {
+    fn take_controls(&mut self, meter: &MeterCell) -> Controls {
         let mut controls = Controls::default();
         for data in std::mem::take(&mut self.answers) {
             controls.put(Opcode::Pong, &data);
@@ -122,7 +122,7 @@ impl Frames {
         if let Some(data) = self.ping.take() {
             controls.put(Opcode::Ping, &data);
             controls.pings += 1;
-            if let Some(meter) = meter {
+            if let Some(meter) = meter.get() {
                 metering::pinged(meter, data);
             }
         }
