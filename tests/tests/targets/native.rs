@@ -82,7 +82,10 @@ impl<T: ServerRuntime> Target for Native<T> {
     }
 
     fn capabilities(&self) -> Capabilities {
-        self.engine.capabilities()
+        match self.engine.compresses() {
+            true => crossws_native::CAPABILITIES,
+            false => crossws_native::CAPABILITIES.without(Capabilities::COMPRESSION),
+        }
     }
 
     fn start(&self, profile: Profile) -> Fut<'_, Box<dyn Server>> {
