@@ -317,7 +317,7 @@ impl<H: Hooks> Inner<H> {
         let peer = peer.clone();
         peer.clone().spawn(async move {
             if let Some(Err(error)) = run.until_cancelled(future).await {
-                // What the client is told of a call's failure nobody hears here.
+                // A notification's failure is only logged: the client gets no answer.
                 let failure = failure_of(&peer, error);
                 tracing::debug!(%peer, %failure, "a notification failed");
             }

@@ -105,8 +105,8 @@ impl Peer {
     /// ```
     ///
     /// # Errors
-    /// As [`send`](Self::send): the message is handed back when the connection is ending, also while this
-    /// waits.
+    /// As [`send`](Self::send): the message is returned in the error when the connection is ending, also while
+    /// this waits.
     ///
     /// # Cancel safety
     /// When the future is dropped before it is ready, the message was not queued.
