@@ -192,6 +192,11 @@ pub enum Do {
         /// The payload.
         data: String,
     },
+    /// Send a pong.
+    Pong {
+        /// The payload.
+        data: String,
+    },
     /// Wait until `Control::Release` opens the gate.
     Wait {
         /// The gate.
@@ -217,6 +222,25 @@ pub enum Do {
     SetContext {
         /// The new one.
         value: Value,
+    },
+    /// Add one to the context, which is a number.
+    CountUp,
+    /// At the connection's end, put an entry `cleanup` into the journal.
+    OnClose {
+        /// Its detail.
+        text: String,
+    },
+    /// At the connection's end, drop a value that puts an entry `cleanup` into the journal.
+    Hold {
+        /// Its detail.
+        text: String,
+    },
+    /// As `Flood`, and waits for room before each.
+    FloodWhenReady {
+        /// How many.
+        count: usize,
+        /// How long each.
+        size: usize,
     },
     /// Let the credentials expire after this many milliseconds.
     Renew {

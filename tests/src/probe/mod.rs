@@ -27,7 +27,7 @@ pub struct Probe {
 }
 
 /// The probe's typed context.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ProbeContext {
     value: Value,
 }

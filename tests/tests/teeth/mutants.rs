@@ -348,6 +348,37 @@ pub const MUTANTS: &[Mutant] = &[
             "closing::a_long_reason_is_cut_between_characters",
             "closing::only_the_first_close_counts",
         ]),
+    Fault::CountsNothing
+        .put(Place::Brittle, &["traffic"])
+        .fails(&[
+            "traffic::what_passes_is_counted",
+            "traffic::publications_are_counted_as_what_is_sent",
+        ]),
+    Fault::TakesAnyPong
+        .put(Place::Brittle, &["traffic"])
+        .fails(&["traffic::a_round_trip_is_measured"]),
+    Fault::DropsItsSessions
+        .put(Place::Brittle, &["ending"])
+        .fails(&[
+            "ending::what_is_left_for_the_end_runs_once_after_close",
+            "ending::however_a_connection_ends_its_cleanups_run",
+        ]),
+    Fault::AlwaysHasRoom
+        .put(Place::Brittle, &["waiting"])
+        .fails(&[
+            "waiting::a_send_that_waits_for_room_reaches_no_bound",
+            "waiting::a_send_that_waits_does_not_hold_up_one_that_does_not",
+            "waiting::a_message_that_waits_comes_back_when_the_connection_ends",
+        ]),
+    Fault::ForgetsTopicPolicies
+        .put(Place::Brittle, &["waiting"])
+        .fails(&["waiting::a_topics_policy_says_what_becomes_of_its_messages"]),
+    Fault::AnswersPingsItself
+        .put(Place::Brittle, &["peer"])
+        .fails(&["peer::the_ping_hook_may_answer_itself"]),
+    Fault::ForgetsUpdates
+        .put(Place::Brittle, &["peer"])
+        .fails(&["peer::its_context_is_updated"]),
     Fault::NeverSaysDrained
         .put(Place::Brittle, &["queue"])
         .fails(&["queue::the_drain_hook_runs_after_a_burst"])
@@ -505,6 +536,7 @@ pub const MUTANTS: &[Mutant] = &[
         .fails(&[
             "upgrade::accepting_gives_a_context",
             "peer::its_context_is_typed",
+            "peer::its_context_is_updated",
         ]),
     Fault::DropsTheId
         .put(Place::Brittle, &["upgrade"])
@@ -802,6 +834,7 @@ pub const MUTANTS: &[Mutant] = &[
             "bad_frames::text_that_is_not_utf_8_is_1007",
             "bad_frames::a_close_reason_that_is_not_utf_8_is_1007",
             "bad_frames::a_declared_length_over_the_limit_is_1009",
+            "bad_frames::a_frame_over_its_own_limit_is_1009",
             "bad_frames::an_absurd_length_is_1009_or_1002",
             "bad_frames::fragments_over_the_limit_together_are_1009",
             "bad_frames::the_close_frame_arrives_although_much_is_unread",
@@ -839,6 +872,7 @@ pub const MUTANTS: &[Mutant] = &[
             "bad_frames::text_that_is_not_utf_8_is_1007",
             "bad_frames::a_close_reason_that_is_not_utf_8_is_1007",
             "bad_frames::a_declared_length_over_the_limit_is_1009",
+            "bad_frames::a_frame_over_its_own_limit_is_1009",
             "bad_frames::an_absurd_length_is_1009_or_1002",
             "bad_frames::fragments_over_the_limit_together_are_1009",
             "bad_frames::what_follows_a_close_frame_is_not_delivered",

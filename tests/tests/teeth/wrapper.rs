@@ -54,6 +54,7 @@ impl Wrapper {
             {
                 None
             }
+            Do::CountUp if self.is(Fault::ForgetsUpdates) => None,
             Do::Unsubscribe { .. } | Do::UnsubscribePattern { .. }
                 if self.is(Fault::IgnoresUnsubscribe) =>
             {
