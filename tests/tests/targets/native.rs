@@ -82,7 +82,12 @@ impl<T: ServerRuntime> Target for Native<T> {
     }
 
     fn capabilities(&self) -> Capabilities {
-        self.engine.capabilities()
+        let all = crossws_native::CAPABILITIES;
+        if self.engine.compresses() {
+            all
+        } else {
+            all.without(Capabilities::COMPRESSION)
+        }
     }
 
     fn start(&self, profile: Profile) -> Fut<'_, Box<dyn Server>> {
