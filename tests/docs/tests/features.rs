@@ -38,7 +38,7 @@ fn folders(package: &str) -> Vec<PathBuf> {
         "suite" => vec![root.join("tests/src/cases")],
         "crossws" => vec![root.join("examples")],
         "crossws-codegen" => of("codegen"),
-        "crossws-app" | "crossws-core" => of(package),
+        "crossws-app" | "crossws-core" | "crossws-proto" => of(package),
         example if root.join("examples").join(example).is_dir() => {
             of(&format!("examples/{example}"))
         }
@@ -54,9 +54,7 @@ fn files_named(folder: &Path, name: &str, found: &mut Vec<PathBuf>) {
         let path = entry.unwrap().path();
         if path.is_dir() {
             files_named(&path, name, found);
-        } else if path
-            .file_name()
-            .is_some_and(|file| *file == *format!("{name}.rs"))
+        } else if path.ends_with(format!("{name}.rs")) || path.ends_with(format!("{name}/tests.rs"))
         {
             found.push(path);
         }
