@@ -62,9 +62,7 @@ fn files_named(folder: &Path, name: &str, found: &mut Vec<PathBuf>) {
         let path = entry.unwrap().path();
         if path.is_dir() {
             files_named(&path, name, found);
-        } else if path
-            .file_name()
-            .is_some_and(|file| *file == *format!("{name}.rs"))
+        } else if path.ends_with(format!("{name}.rs")) || path.ends_with(format!("{name}/tests.rs"))
         {
             found.push(path);
         }

@@ -42,8 +42,8 @@ struct State {
     waiting: Option<Instant>,
 }
 
-/// The bytes that a socket would hold, which this adapter does not have: a client with so few
-/// unread bytes is not slow.
+/// The bytes that a socket would hold, which this adapter does not have: a client with at most this
+/// many unread bytes is not slow.
 const SOCKET: usize = 256 << 10;
 
 impl Pipe {
