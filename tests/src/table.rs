@@ -122,6 +122,8 @@ const GROUPS: &[(&str, &str)] = &[
     ("looped", "Loops and closures as hooks"),
     ("peer", "The peer's handle"),
     ("pubsub", "Topics"),
+    ("rooms", "Rooms"),
+    ("identities", "Identities and tags"),
     ("hub", "Namespaces, and the hub from outside"),
     ("queue", "Slow clients, drain, size limits"),
     ("timing", "Heartbeat, idleness, time limits"),
