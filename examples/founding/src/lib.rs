@@ -8,6 +8,7 @@
 pub mod api;
 #[cfg(feature = "http")]
 mod http;
+mod loops;
 mod mock;
 mod namespaces;
 mod workers;
@@ -26,10 +27,12 @@ pub fn app() -> Router {
         .settings(any_origin())
 }
 
-/// The routes that need a platform which leaves pings and compression to the server: Workers do not.
+/// The routes that need a platform on which a loop lives as long as its connection, and which leaves
+/// pings and compression to the server: on Workers neither is so.
 pub fn native() -> Router {
     Router::new()
         .nest("/mock/ws", mock::native())
+        .nest("/_socket", loops::routes())
         .settings(any_origin())
 }
 

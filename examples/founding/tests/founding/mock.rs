@@ -1,5 +1,6 @@
 //! Options of a route.
 
+use crossws_conformance::Frame;
 use serde_json::{Value, json};
 
 use crate::World;
@@ -164,5 +165,72 @@ pub(crate) async fn some_rooms_are_told_and_members_of_others_are_left_out(world
     for member in &mut members {
         let told = member.ask(order("leave", "none")).await;
         assert_eq!(told["type"], "rooms");
+    }
+}
+
+pub(crate) async fn one_rule_at_most_responds(world: &dyn World) {
+    let mut ann = connect(world, "/mock/ws/echo").await;
+    let mut bob = connect(world, "/mock/ws/echo").await;
+    assert_eq!(
+        ann.ask(json!({ "type": "ping" })).await,
+        json!({ "type": "pong" })
+    );
+    for data in [json!(7), json!("x"), json!({ "a": [null] }), json!(null)] {
+        let echo = json!({ "type": "echo", "data": data });
+        assert_eq!(ann.ask(&echo).await, echo);
+    }
+    ann.send(json!({ "type": "announce", "text": "hi" })).await;
+    for client in [&mut ann, &mut bob] {
+        let told = json!({ "type": "announcement", "text": "hi" });
+        assert_eq!(client.json().await, told);
+    }
+    for other in [
+        json!({ "type": "echo" }),
+        json!({ "type": "announce" }),
+        json!({ "type": "pings" }),
+        json!({ "kind": "ping" }),
+        json!([1, "ping"]),
+        json!("ping"),
+        json!(null),
+    ] {
+        let fallback = json!({ "type": "fallback", "data": other });
+        assert_eq!(ann.ask(&other).await, fallback);
+    }
+    for text in ["ping", "", "{\"type\":\"ping\"", " no json "] {
+        let fallback = json!({ "type": "fallback", "data": text });
+        assert_eq!(ann.ask(text).await, fallback);
+    }
+}
+
+pub(crate) async fn a_frame_is_shown_as_it_was_read(world: &dyn World) {
+    let mut client = connect(world, "/mock/ws/data").await;
+    for (text, value) in [
+        (r#"{"a":[1,2.5,null]}"#, json!({ "a": [1, 2.5, null] })),
+        ("7", json!(7)),
+        (r#""text""#, json!("text")),
+    ] {
+        let shown = json!({ "kind": "json", "value": value });
+        assert_eq!(client.ask(text).await, shown);
+    }
+    for text in ["hello", "", "{"] {
+        let shown = json!({ "kind": "text", "value": text });
+        assert_eq!(client.ask(text).await, shown);
+    }
+    client.frame(Frame::Binary(b"{}\xff".to_vec())).await;
+    assert_eq!(
+        client.json().await,
+        json!({ "kind": "binary", "length": 3 })
+    );
+}
+
+pub(crate) async fn texts_reach_the_hook_in_upper_case(world: &dyn World) {
+    let mut client = connect(world, "/mock/ws/upper").await;
+    for (sent, heard) in [
+        ("hello", "HELLO"),
+        ("stra\u{df}e \u{e9}", "STRASSE \u{c9}"),
+        ("", ""),
+    ] {
+        client.send(sent).await;
+        assert_eq!(client.text().await, heard);
     }
 }
