@@ -147,6 +147,17 @@ impl UpgradeRequest {
         self.volatile.get().ok_or_else(NotAttached::new::<T>)
     }
 
+    /// Says that what layers would attach is attached already, by a test: layers that decide who may
+    /// connect leave the request alone.
+    pub fn admit(&mut self) {
+        self.attach(IsAdmitted);
+    }
+
+    /// Returns whether the request [is admitted](Self::admit).
+    pub fn is_admitted(&self) -> bool {
+        self.volatile.get::<IsAdmitted>().is_some()
+    }
+
     /// Attaches a clone of the value of this type that HTTP middleware has left in the request's
     /// `http` extensions, such as a session's user. Returns whether there was one.
     pub fn adopt<T: Clone + Send + Sync + 'static>(&mut self) -> bool {
@@ -161,6 +172,11 @@ impl UpgradeRequest {
     /// What was attached.
     pub(crate) fn volatile(&self) -> &Extensions {
         &self.volatile
+    }
+
+    #[cfg(feature = "http")]
+    pub(crate) fn volatile_mut(&mut self) -> &mut Extensions {
+        &mut self.volatile
     }
 
     /// What was attached, without the rest.
@@ -377,6 +393,9 @@ impl fmt::Debug for UpgradeRequest {
         self.redacted().fmt(f)
     }
 }
+
+/// See [`UpgradeRequest::admit`].
+struct IsAdmitted;
 
 /// No value of the type that was asked for is attached: no layer that ran before the upgrade
 /// attached one.

@@ -16,10 +16,14 @@ use http::{Method, Request, Response};
 use tower_service::Service;
 
 use crate::Connect;
+use crate::chance::Chance;
 use crate::clock::{Alarm, Clock};
 use crate::driver::{self, App, Resolved};
 use crate::executor::Executor;
 use crate::shutdown::shut_down;
+
+/// How long what does not come is waited for, unless the test says otherwise.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A server without sockets, in virtual time: a cheap handle, which hooks may hold too (the
 /// server then lives as long as the test's process).
@@ -46,6 +50,8 @@ pub(crate) struct World {
     pub(crate) executor: Executor,
     pub(crate) app: Box<dyn App>,
     pub(crate) http: Option<Arc<dyn HttpService>>,
+    pub(crate) patience: Duration,
+    chance: Chance,
     clients: AtomicU16,
 }
 
@@ -72,6 +78,8 @@ impl TestServer {
             hub: HubChoice::default(),
             http: None,
             bind: None,
+            chance: Chance::default(),
+            patience: PATIENCE,
         }
     }
 
@@ -135,6 +143,10 @@ impl TestServer {
     /// The hub: publish, list and address peers from outside.
     pub fn hub(&self) -> &Hub {
         &self.world.hub
+    }
+
+    pub(crate) fn chance(&self) -> Chance {
+        self.world.chance.clone()
     }
 
     /// The virtual time since the server was made.
@@ -266,6 +278,8 @@ pub struct TestServerBuilder<R> {
     http: Option<Arc<dyn HttpService>>,
     /// Gives the service its sockets.
     bind: Option<BindSockets>,
+    chance: Chance,
+    patience: Duration,
 }
 
 impl<R> fmt::Debug for TestServerBuilder<R> {
@@ -278,6 +292,24 @@ impl<R> fmt::Debug for TestServerBuilder<R> {
 
 impl<R: Resolve> TestServerBuilder<R> {
     hub_setters!(given);
+
+    /// Lets a seed decide the order in which connections run, where that is not promised: whose hook is
+    /// next, and how long it waits for its turn; and the ids of peers. The same seed gives the same
+    /// order. Without one everything runs in the order in which it became ready. See
+    /// [`seeds`](crate::seeds()).
+    ///
+    /// What an app leaves to chance itself, or to a clock, no seed decides.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.chance = Chance::seeded(seed);
+        self
+    }
+
+    /// How long a client waits in real time for a message that a test [expects](crate::Client::expect),
+    /// where hooks wait for something real. Default 10 s.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
 
     /// Serves everything that no hooks claim with this service, as a server's `http` does: an
     /// `axum::Router`, or any other tower service. Hooks call it with
@@ -317,6 +349,8 @@ impl<R: Resolve> TestServerBuilder<R> {
             bind: Some(Box::new(move |hub: &Hub| {
                 driver::bind(&sockets, hub, resolver)
             })),
+            chance: self.chance,
+            patience: self.patience,
         };
         builder.http(service)
     }
@@ -337,8 +371,9 @@ impl<R: Resolve> TestServerBuilder<R> {
             resolver: self.resolver,
             start: Arc::default(),
             http: self.http.clone(),
+            chance: self.chance.clone(),
         };
-        let executor = Executor::default();
+        let executor = Executor::new(self.chance.clone());
         executor.spawn(app.start());
         TestServer {
             world: Arc::new(World {
@@ -347,6 +382,8 @@ impl<R: Resolve> TestServerBuilder<R> {
                 executor,
                 app: Box::new(app),
                 http: self.http,
+                patience: self.patience,
+                chance: self.chance,
                 clients: AtomicU16::new(0),
             }),
         }
