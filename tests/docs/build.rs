@@ -18,6 +18,7 @@ const DOCUMENTS: &[&str] = &[
     "docs/limits.md",
     "docs/messages.md",
     "docs/operations.md",
+    "docs/testing.md",
     "docs/workers.md",
 ];
 
