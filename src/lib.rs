@@ -6,12 +6,12 @@
 #[doc(inline)]
 pub use crossws_app::{
     Admission, Admitted, AuthenticateFn, AutoCodec, BasicCredentials, BeforeFn, BeforeOutput,
-    BehindProxies, Challenge, Decode, DecodeLimits, Encode, FieldErrorKind, IntoRoute, JsonCodec,
-    Layer, LimitExceeded, Malformed, Messages, NoToken, OnMalformed, PathError, Pattern,
+    BehindProxies, Challenge, Decode, DecodeLimits, Encode, FieldErrorKind, IncomingExt, IntoRoute,
+    JsonCodec, Layer, LimitExceeded, Malformed, Messages, NoToken, OnMalformed, PathError, Pattern,
     PatternError, PatternErrorKind, Payload, PeerExt, PerAddress, PreparedRoute, QueryError,
     ReplyErrors, RequestExt, RouteBuilder, RouteInfo, Router, RouterError, Switch, TrailingSlash,
-    Transformed, Typed, TypedHooks, TypedPeer, TypedTo, behind_proxies, messages, reply_errors,
-    route, transform, typed, typed_as,
+    Transformed, Typed, TypedHooks, TypedIncoming, TypedPeer, TypedTo, behind_proxies, messages,
+    reply_errors, route, transform, typed, typed_as,
 };
 #[cfg(feature = "cbor")]
 #[doc(inline)]
@@ -23,19 +23,19 @@ pub use crossws_app::{MessagePack, MessagePackCodec};
 pub use crossws_app::{calls, rules};
 #[doc(inline)]
 pub use crossws_core::{
-    Api, ApiError, ApiRequest, ApiResponse, BeforeUpgrade, BoxError, BoxFuture, Bytes,
-    Capabilities, CloseCode, CloseFrame, Closed, ClosedBy, ContextError, ControlError, DRAIN_MARK,
-    DecodeError, Deflate, DropCause, Dropped, DuplicateId, DynHooks, DynResolve, EncodeError,
-    Error, ErrorKind, Expiry, ExpiryError, Extensions, Handler, HandlerEnd, HookKind, HookOutput,
-    HookResult, Hooks, HooksBuilder, Hub, HubBuilder, Incoming, IntoMessage, IntoResolution,
-    InvalidCloseCode, InvalidHeader, InvalidPeerId, Json, Limit, Limits, MaybeSend, MaybeSync,
-    Message, NotAttached, OnError, Origin, Overflow, Params, Pass, PathNotUtf8, Peer, PeerContext,
-    PeerId, PeerState, PersistError, PublishError, Published, Refused, Rejection, Report,
-    Resolution, Resolve, ResolveWith, Route, RouteScope, RouteSettings, Scope, SendError,
+    Api, ApiError, ApiRequest, ApiResponse, BeforeUpgrade, BoxError, BoxFuture, Bytes, CancelToken,
+    Capabilities, Cleanup, CloseCode, CloseFrame, Closed, ClosedBy, ContextError, ControlError,
+    DRAIN_MARK, DecodeError, Deflate, DropCause, Dropped, DuplicateId, DynHooks, DynResolve,
+    EncodeError, Error, ErrorKind, Expiry, ExpiryError, Extensions, Handler, HandlerEnd, HookKind,
+    HookOutput, HookResult, Hooks, HooksBuilder, Hub, HubBuilder, Incoming, Interval, IntoMessage,
+    IntoResolution, InvalidCloseCode, InvalidHeader, InvalidPeerId, Json, Limit, Limits, MaybeSend,
+    MaybeSync, Message, NotAttached, OnError, Origin, Overflow, Params, Pass, PathNotUtf8, Peer,
+    PeerContext, PeerId, PeerState, PersistError, PublishError, Published, Refused, Rejection,
+    Report, Resolution, Resolve, ResolveWith, Route, RouteScope, RouteSettings, Scope, SendError,
     SendOptions, Sent, Settings, SharedHooks, SharedResolver, Shutdown, Sleep, Stats,
-    SubscribeError, Subscription, Swap, To, Topics, Unsupported, Upgrade, UpgradeRequest,
-    Utf8Bytes, WeakPeer, Wrap, Wrapped, handler, hooks, http, normal_path, ok, pass, resolve_with,
-    wrap, yield_now,
+    SubscribeError, Subscription, Swap, TimerError, To, Topics, Unsupported, Upgrade,
+    UpgradeRequest, Utf8Bytes, WeakPeer, Wrap, Wrapped, handler, hooks, http, keep_open,
+    keep_open_then, normal_path, ok, pass, resolve_with, wrap, yield_now,
 };
 
 #[cfg(any(feature = "http", feature = "memory"))]
@@ -46,11 +46,11 @@ pub use crossws_core::{Body, Sockets, SocketsOr, Through};
 /// imports: its modules carry the names of runtimes.
 pub mod prelude {
     #[doc(no_inline)]
-    pub use crossws_app::{PeerExt, RequestExt, Router, route};
+    pub use crossws_app::{IncomingExt, PeerExt, RequestExt, Router, route};
     #[doc(no_inline)]
     pub use crossws_core::{
         CloseCode, Closed, HookResult, Hooks, Hub, Json, Message, Peer, Rejection, Upgrade,
-        UpgradeRequest, handler, hooks,
+        UpgradeRequest, handler, hooks, keep_open,
     };
 }
 

@@ -55,6 +55,16 @@ pub trait Decode<T>: MaybeSend + MaybeSync + 'static {
     /// # Errors
     /// When the payload is not in this format, does not fit `T`, or exceeds the limits.
     fn decode(&self, message: &Message, limits: &DecodeLimits) -> Result<T, DecodeError>;
+
+    /// Writes what a client is told whose message was malformed, where
+    /// [`OnMalformed::Reply`](crate::OnMalformed::Reply) says that it is:
+    /// `{"type":"error","message":…}`, by default as JSON.
+    ///
+    /// # Errors
+    /// When the message cannot be represented in this format.
+    fn encode_error(&self, message: &str) -> Result<Message, EncodeError> {
+        Message::from_json(&ErrorMessage::new(message))
+    }
 }
 
 /// The half of a codec that writes messages: see [`Decode`].
@@ -68,16 +78,6 @@ pub trait Encode<T>: MaybeSend + MaybeSync + 'static {
     /// # Errors
     /// When the value cannot be represented in this format.
     fn encode(&self, value: &T) -> Result<Message, EncodeError>;
-
-    /// Writes what a client is told whose message was malformed, where
-    /// [`OnMalformed::Reply`](crate::OnMalformed::Reply) says that it is:
-    /// `{"type":"error","message":…}`, by default as JSON.
-    ///
-    /// # Errors
-    /// When the message cannot be represented in this format.
-    fn encode_error(&self, message: &str) -> Result<Message, EncodeError> {
-        Message::from_json(&ErrorMessage::new(message))
-    }
 }
 
 /// What a client is told whose message was malformed.
@@ -111,6 +111,13 @@ macro_rules! binary_codec {
                     )),
                 }
             }
+
+            fn encode_error(
+                &self,
+                message: &str,
+            ) -> Result<crossws_core::Message, crossws_core::EncodeError> {
+                $write(&crate::codec::ErrorMessage::new(message)).map(Into::into)
+            }
         }
 
         impl<T: serde::Serialize> crate::Encode<T> for $codec {
@@ -119,13 +126,6 @@ macro_rules! binary_codec {
                 value: &T,
             ) -> Result<crossws_core::Message, crossws_core::EncodeError> {
                 $write(value).map(Into::into)
-            }
-
-            fn encode_error(
-                &self,
-                message: &str,
-            ) -> Result<crossws_core::Message, crossws_core::EncodeError> {
-                $write(&crate::codec::ErrorMessage::new(message)).map(Into::into)
             }
         }
 

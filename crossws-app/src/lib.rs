@@ -43,8 +43,8 @@ pub use codec::{MessagePack, MessagePackCodec};
 pub use fields::FieldErrorKind;
 pub use layer::{BeforeFn, BeforeOutput, Layer};
 pub use messages::{
-    Malformed, Messages, OnMalformed, Transformed, Typed, TypedHooks, TypedPeer, TypedTo, messages,
-    transform, typed, typed_as,
+    IncomingExt, Malformed, Messages, OnMalformed, Transformed, Typed, TypedHooks, TypedIncoming,
+    TypedPeer, TypedTo, messages, transform, typed, typed_as,
 };
 pub use params::PathError;
 pub use pattern::{Pattern, PatternError, PatternErrorKind};

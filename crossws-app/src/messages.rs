@@ -4,10 +4,12 @@ mod closures;
 mod malformed;
 mod outgoing;
 mod peer;
+mod reader;
 mod to;
 mod transform;
 mod typed;
 mod typed_hooks;
+mod typed_incoming;
 
 pub use closures::{Messages, messages};
 pub use malformed::{Malformed, OnMalformed};
@@ -16,3 +18,4 @@ pub use to::TypedTo;
 pub use transform::{Transformed, transform};
 pub use typed::Typed;
 pub use typed_hooks::{TypedHooks, typed, typed_as};
+pub use typed_incoming::{IncomingExt, TypedIncoming};

@@ -36,8 +36,10 @@ use crate::peer::extensions::Extensions;
 use crate::peer::id::PeerId;
 use crate::peer::life::{End, Life};
 use crate::peer::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_TOPICS};
+use crate::peer::sleep::Sleepers;
 use crate::peer::subscriptions::Subscriptions;
 use crate::peer::tasks::Inbox;
+use crate::peer::timers::Timers;
 use crate::peer::{self, Protocol, SettingsCell};
 use crate::pubsub::publication::Publication;
 use crate::pubsub::published::Published;
@@ -69,6 +71,7 @@ struct Inner {
     settings: Arc<Settings>,
     kept_headers: Vec<HeaderName>,
     partial: bool,
+    lacks: Capabilities,
     /// With what everyone is closed, once a shutdown has begun.
     shutdown: Mutex<Option<CloseFrame>>,
     turns_away: AtomicBool,
@@ -118,6 +121,7 @@ pub struct HubBuilder {
     settings: Settings,
     kept_headers: Vec<HeaderName>,
     partial: bool,
+    lacks: Capabilities,
     http: Option<Arc<dyn HttpService>>,
 }
 
@@ -154,6 +158,13 @@ impl HubBuilder {
         self
     }
 
+    /// Says what no connection of this hub can do, so that [`Hub::supports`] knows it before there is
+    /// one: for an adapter. Nothing by default.
+    pub fn lacks(mut self, capabilities: Capabilities) -> Self {
+        self.lacks = capabilities;
+        self
+    }
+
     /// The headers that are [kept](Self::keep_headers).
     pub fn kept_headers(&self) -> &[HeaderName] {
         &self.kept_headers
@@ -166,6 +177,7 @@ impl HubBuilder {
             settings: Arc::new(self.settings),
             kept_headers: self.kept_headers,
             partial: self.partial,
+            lacks: self.lacks,
             shutdown: Mutex::new(None),
             turns_away: AtomicBool::new(false),
             sessions: AtomicUsize::new(0),
@@ -220,6 +232,13 @@ impl Hub {
     /// Which of a request's headers a restored peer still has.
     pub fn kept_headers(&self) -> &[HeaderName] {
         &self.0.kept_headers
+    }
+
+    /// Returns whether connections of this hub may have these capabilities, before there is one: `false`
+    /// where the adapter has said that none has all of them. What one connection can do is
+    /// [`Peer::capabilities`].
+    pub fn supports(&self, capabilities: Capabilities) -> bool {
+        !self.0.lacks.intersects(capabilities)
     }
 
     /// Values of the whole application, one per type: what its parts share besides peers.
@@ -361,7 +380,7 @@ impl Hub {
             protocol: Protocol::new(snapshot.protocol.clone()),
             context: ContextCell::stored(snapshot.context.clone()),
             expiry: MomentCell::new(Moment::from_millis(snapshot.expires)),
-            sleepers: crate::peer::sleep::Sleepers::default(),
+            sleepers: Sleepers::restored(Timers::from_stored(&snapshot.timers)),
             settings: SettingsCell::new(settings),
             transport: Box::new(transport),
             hub: self.clone(),

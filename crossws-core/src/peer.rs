@@ -1,13 +1,16 @@
+pub(crate) mod cancel;
 pub(crate) mod context;
 pub(crate) mod expiry;
 pub(crate) mod extensions;
 pub(crate) mod id;
+pub(crate) mod interval;
 pub(crate) mod life;
 pub(crate) mod membership;
 pub(crate) mod sleep;
 pub(crate) mod snapshot;
 pub(crate) mod subscriptions;
 pub(crate) mod tasks;
+pub(crate) mod timers;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -340,14 +343,20 @@ impl Peer {
 
     /// This time, which the adapter was told, has come, whatever the wall clock says now. What was due
     /// then may have been renewed or given up meanwhile.
-    pub(crate) fn is_due(&self, at: SystemTime) {
+    /// Returns whether a `timer` hook must run.
+    pub(crate) fn is_due(&self, at: SystemTime) -> bool {
         let until = at.max(self.0.transport.now());
         if self.expires_at().is_some_and(|end| end <= until) {
             self.close_for_expiry();
-            return;
+            return false;
         }
-        self.0.sleepers.ring(Some(until));
+        let timers = self.0.sleepers.ring(until);
+        let any = !timers.is_empty();
+        for name in timers {
+            self.notify(Notice(Kind::Timer(name)));
+        }
         self.0.transport.renewed(self.due_at());
+        any
     }
 
     /// Whether the credentials have ended, on a transport that knows.
@@ -504,6 +513,12 @@ impl Peer {
         self.close_with(CloseFrame::new(code, reason), End::Server);
     }
 
+    /// Closes the connection as [`close`](Self::close) does, with this frame:
+    /// [`CloseFrame::without_code`] says neither a code nor a reason.
+    pub fn close_frame(&self, frame: impl Into<CloseFrame>) {
+        self.close_with(frame.into(), End::Server);
+    }
+
     pub(crate) fn close_for_shutdown(&self, frame: CloseFrame) {
         self.close_with(frame, End::Shutdown);
     }
@@ -593,7 +608,7 @@ impl Peer {
                 .leave(Notice(Kind::Subscription { topic, joined }));
         }
         self.0.life.notify_ended();
-        self.0.sleepers.ring(None);
+        self.0.sleepers.end();
         Some(hooks)
     }
 
@@ -676,6 +691,8 @@ impl Peer {
         snapshot.protocol = self.protocol().map(str::to_owned);
         snapshot.context = self.0.context.to_stored()?;
         snapshot.expires = self.0.expiry.get().millis();
+        let timers = self.0.sleepers.timers(|timers| timers.stored());
+        snapshot.timers = timers.unwrap_or_default();
         snapshot.topics = self
             .topics()
             .iter()

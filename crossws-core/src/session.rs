@@ -116,7 +116,8 @@ impl PeerEvents {
             && behind.any(self.0.namespace())
     }
 
-    /// When the peer's credentials or the first of its [sleeps](Peer::sleep) end, by the wall clock.
+    /// When the peer's credentials, the first of its [sleeps](Peer::sleep) or of its
+    /// [timers](Peer::set_timer) end, by the wall clock.
     /// The adapter keeps that time, as with
     /// [`Liveness::credentials`](crate::adapter::Liveness::credentials), and then calls
     /// [`expired`](Self::expired).
@@ -124,20 +125,16 @@ impl PeerEvents {
         self.0.due_at()
     }
 
-    /// The time that [`expires_at`](Self::expires_at) said has come: ends the sleeps until then, or
+    /// The time that [`expires_at`](Self::expires_at) said has come: ends the sleeps and timers until then, or
     /// closes the peer with 4401 if its credentials end by then.
-    pub fn expired(&self, at: SystemTime) {
-        self.0.is_due(at);
+    /// Returns whether a timer is due, whose hook [`Session::poll_notice`] yields.
+    pub fn expired(&self, at: SystemTime) -> bool {
+        self.0.is_due(at)
     }
 
     /// Messages for the peer were discarded: its `dropped` hook will be told.
     pub fn dropped(&self, dropped: Dropped) {
         self.0.notify(Notice(Kind::Dropped(dropped)));
-    }
-
-    /// The peer's timer of this name is due: its `timer` hook will be told.
-    pub fn timer(&self, name: impl Into<Arc<str>>) {
-        self.0.notify(Notice(Kind::Timer(name.into())));
     }
 
     /// The client has sent no message for longer than the peer's settings allow: closes it with
@@ -248,7 +245,7 @@ impl<H: Hooks + ?Sized> Session<H> {
             OnError::default()
         });
         match answer {
-            OnError::Close(frame) => peer.close(frame.code(), frame.reason().clone()),
+            OnError::Close(frame) => peer.close_frame(frame),
             OnError::Keep if must_close => peer.close(CloseCode::ERROR, "internal error"),
             OnError::Keep => {}
         }
@@ -285,6 +282,9 @@ impl<H: Hooks + ?Sized> Session<H> {
                 tasks.alongside(peer, catch(HookKind::Dropped, hook)).await
             }
             Kind::Timer(name) => {
+                if !peer.begin_timer(&name) {
+                    return;
+                }
                 let hook = async { hooks.timer(peer, &name).await };
                 tasks.alongside(peer, catch(HookKind::Timer, hook)).await
             }

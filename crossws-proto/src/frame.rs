@@ -121,7 +121,7 @@ pub fn put_masked_frame(
     Ok(())
 }
 
-/// Appends a close frame; without a payload if there is nothing to say.
+/// Appends a close frame; without a payload if there is nothing to say, or no code.
 pub fn put_close(buf: &mut impl BufMut, frame: Option<&CloseFrame>) {
     put_frame(buf, Opcode::Close, &close_payload(frame));
 }
@@ -141,7 +141,7 @@ pub fn put_masked_close(
 /// On the stack: no control frame has more than 125 bytes (RFC 6455 section 5.5).
 fn close_payload(frame: Option<&CloseFrame>) -> SmallVec<[u8; 128]> {
     let mut payload = SmallVec::new();
-    if let Some(frame) = frame {
+    if let Some(frame) = frame.filter(|frame| frame.has_code()) {
         payload.extend_from_slice(&frame.code().get().to_be_bytes());
         payload.extend_from_slice(frame.reason().as_bytes());
     }

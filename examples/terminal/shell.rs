@@ -8,49 +8,50 @@ use std::process::Child;
 use std::time::Duration;
 
 use async_io::{Async, Timer};
-use crossws::{BoxError, Hooks, Json, handler};
+use crossws::{BoxError, Hooks, IncomingExt, Json, handler};
 use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
 use pty_process::Size;
 use pty_process::blocking::{Command, open};
 use serde::{Deserialize, Serialize};
 
-/// What is typed, what is shown, and how it ended.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
-enum Frame {
+enum FromClient {
+    Data { data: String },
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+enum ToClient {
     Data { data: String },
     Exit { code: i32 },
 }
 
 /// A terminal for each connection, with this program on it. The program dies with the connection.
 pub(crate) fn terminal(program: &'static str) -> impl Hooks {
-    handler(move |peer, mut incoming| async move {
+    handler(move |peer, incoming| async move {
         /// The client is not shown more before it has taken what it was.
         const AHEAD: usize = 64 * 1024;
 
         let mut shell = Shell::spawn(program)?;
         let typed = async {
-            while let Some(message) = incoming.next().await {
-                match message.json() {
-                    Ok(Frame::Data { data }) => {
-                        (&shell.terminal).write_all(data.as_bytes()).await?
-                    }
-                    _ => tracing::warn!(%peer, "a frame is skipped"),
-                }
+            let mut inputs = incoming.json();
+            while let Some(FromClient::Data { data }) = inputs.next().await {
+                (&shell.terminal).write_all(data.as_bytes()).await?;
             }
             Ok::<_, BoxError>(false)
         };
         let shown = async {
             let mut output = shell.output();
             while let Some(data) = output.next().await? {
-                peer.send(Json(Frame::Data { data }))?;
+                peer.send(Json(ToClient::Data { data }))?;
                 peer.drained(AHEAD).await;
             }
             Ok(true)
         };
         if future::or(typed, shown).await? {
             let code = shell.exit_code().await?;
-            peer.send(Json(Frame::Exit { code }))?;
+            peer.send(Json(ToClient::Exit { code }))?;
         }
         Ok(())
     })

@@ -45,6 +45,8 @@ type Driver = Pin<Box<dyn Future<Output = ()>>>;
 pub(crate) enum Event {
     Message(Message),
     Failed(Error),
+    /// Timers are due: their hooks run before the next event.
+    Due,
     Closed(Closed),
     /// The object is gone from memory: no hook runs any more.
     Abandoned,
@@ -174,12 +176,14 @@ impl Link {
         self.socket.close(frame, ClosedBy::Timeout, Some(until));
     }
 
-    /// The peer's credentials have ended, or a sleep of its hooks.
+    /// The peer's credentials have ended, or a sleep of its hooks, or timers are due.
     fn expired(&self) {
         if self.peer.state() == PeerState::Open
             && let Some(at) = self.lifeline.expires_at()
         {
-            self.lifeline.expired(at);
+            if self.lifeline.expired(at) {
+                self.give(Event::Due);
+            }
             if self.peer.state() != PeerState::Open {
                 self.socket.closed_by_time();
             }
@@ -239,9 +243,9 @@ impl Link {
         self.give(Event::Abandoned);
     }
 
-    /// Whether all that is left is the `close` hook.
-    pub(crate) fn is_ended(&self) -> bool {
-        self.ended.get()
+    /// How many events were given.
+    pub(crate) fn given(&self) -> u64 {
+        self.given.get()
     }
 
     fn give(&self, event: Event) {
@@ -301,7 +305,7 @@ impl Link {
         Poll::Pending
     }
 
-    /// One event was handled to its end.
+    /// One event was handled to its end. Not said of hooks that no event has caused.
     pub(crate) fn handled(&self) {
         self.handled.set(self.handled.get() + 1);
         self.wake_waiters();

@@ -137,7 +137,7 @@ impl Room {
         let frame = frame.into();
         let command = Command::CloseAll {
             namespace: self.namespace.clone(),
-            code: frame.code().get(),
+            code: frame.status(),
             reason: frame.reason().to_string(),
         };
         self.ask(&command, None).await
@@ -161,7 +161,7 @@ impl Room {
         let frame = frame.into();
         let command = Command::Close {
             id,
-            code: frame.code().get(),
+            code: frame.status(),
             reason: frame.reason().to_string(),
         };
         self.ask(&command, None).await
@@ -249,7 +249,7 @@ impl RoomRoute {
         let frame = frame.into();
         let command = Command::RouteClose {
             route: self.route.clone(),
-            code: frame.code().get(),
+            code: frame.status(),
             reason: frame.reason().to_string(),
         };
         self.room.ask(&command, None).await

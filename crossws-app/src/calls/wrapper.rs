@@ -278,7 +278,7 @@ impl<H: Hooks> Inner<H> {
         self.unknown.apply(peer, malformed, |text| {
             // Notifications of JSON-RPC are never answered.
             if self.form == WireForm::Plain {
-                peer.send(crate::Encode::<()>::encode_error(&JsonCodec, text)?)?;
+                peer.send(crate::Decode::<()>::encode_error(&JsonCodec, text)?)?;
             }
             Ok(())
         })

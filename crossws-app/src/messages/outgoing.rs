@@ -66,11 +66,7 @@ impl<Out: 'static> Outgoing<Out> {
         self.transformed(self.codecs[index].codec.encode(value)?)
     }
 
-    pub(super) fn encode_error(&self, index: usize, text: &str) -> Result<Message, EncodeError> {
-        self.transformed(self.codecs[index].codec.encode_error(text)?)
-    }
-
-    fn transformed(&self, message: Message) -> Result<Message, EncodeError> {
+    pub(super) fn transformed(&self, message: Message) -> Result<Message, EncodeError> {
         match &self.transform {
             Some(transform) => transform.apply(message).map_err(EncodeError::new),
             None => Ok(message),

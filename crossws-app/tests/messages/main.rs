@@ -6,5 +6,6 @@ mod codecs;
 #[cfg(all(feature = "cbor", feature = "message-pack"))]
 mod formats;
 mod hostile;
+mod loops;
 mod malformed;
 mod typed;

@@ -244,6 +244,9 @@ limits! {
     overflow: Overflow = Overflow::Close;
     /// Most topics one peer may be subscribed to. Default 128.
     max_topics: Limit = Limit::At(128);
+    /// Most named timers that one peer may have set at a time; one more is refused with
+    /// [`TimerError::TooMany`](crate::TimerError::TooMany). Default 16.
+    max_timers: Limit = Limit::At(16);
     /// Most topics of this hub, in all of its namespaces together; a subscription to one more is
     /// refused with [`SubscribeError::HubFull`]. Default 262,144.
     max_hub_topics: Limit = Limit::At(262_144);

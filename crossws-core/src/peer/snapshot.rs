@@ -60,6 +60,9 @@ pub struct Snapshot {
     /// When the credentials end, in milliseconds of the epoch.
     #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
     pub(crate) expires: Option<u64>,
+    /// The timers, with times in milliseconds of the epoch.
+    #[serde(rename = "w", default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) timers: Vec<(String, u64)>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
@@ -106,6 +109,7 @@ impl Snapshot {
             route_name: None,
             limits: Stored::new(),
             expires: None,
+            timers: Vec::new(),
         }
     }
 
@@ -181,6 +185,10 @@ impl Snapshot {
                 SnapshotPart::Topics,
                 self.topics.iter().map(|topic| topic.len() + 3).sum(),
             ),
+            (
+                SnapshotPart::Timers,
+                self.timers.iter().map(|(name, _)| name.len() + 19).sum(),
+            ),
         ]
         .into_iter()
         .max_by_key(|(_, len)| *len)
@@ -230,6 +238,8 @@ pub enum SnapshotPart {
     Context,
     /// The topics.
     Topics,
+    /// The named timers.
+    Timers,
 }
 
 impl fmt::Display for SnapshotPart {
@@ -240,6 +250,7 @@ impl fmt::Display for SnapshotPart {
             Self::Namespace => "the namespace's name",
             Self::Context => "the context",
             Self::Topics => "the topics",
+            Self::Timers => "the timers",
         })
     }
 }

@@ -10,8 +10,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, SystemTime};
 
 use crossws_core::adapter::{
-    Accepted, ClaimError, Notice, OpeningPeer, Publication, Receipt, Session, Snapshot, Transport,
-    Wire as Format,
+    Accepted, ClaimError, Notice, OpeningPeer, PeerEvents, Publication, Receipt, Session, Snapshot,
+    Transport, Wire as Format,
 };
 use crossws_core::http::Request;
 use crossws_core::{
@@ -258,6 +258,12 @@ impl Transport for TestTransport {
     }
 }
 
+/// A timer of this name is set, and becomes due.
+pub fn time_up<H: Hooks + ?Sized>(session: &Session<H>, events: &PeerEvents, name: &str) {
+    session.peer().set_timer(name, Duration::ZERO).unwrap();
+    assert!(events.expired(wall_clock()));
+}
+
 /// What every transport's clock says.
 pub fn wall_clock() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000)
@@ -301,6 +307,13 @@ pub fn join<R: Resolve>(hub: &Hub, hooks: &Arc<R>, path: &str) -> (OpeningPeer<R
     let wire = Wire::default();
     let joined = accept(hub, hooks, path).join(wire.transport()).unwrap();
     (joined, wire)
+}
+
+/// As [`open`], with the adapter's way to say what happens.
+pub fn open_events<R: Resolve>(hub: &Hub, hooks: &Arc<R>) -> (Session<R::Hooks>, PeerEvents) {
+    let (joined, _wire) = join(hub, hooks, "/");
+    let events = joined.lifeline();
+    (block_on(joined.open()), events)
 }
 
 pub fn open<R: Resolve>(hub: &Hub, hooks: &Arc<R>, path: &str) -> (Session<R::Hooks>, Wire) {

@@ -4,8 +4,9 @@
 #[path = "../../terminal/shell.rs"]
 mod shell;
 
+#[cfg(feature = "http")]
+use crossws::BoxError;
 use crossws::prelude::*;
-use crossws::{BoxError, HandlerEnd};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -28,16 +29,11 @@ enum Input {
 }
 
 fn terminal() -> impl Hooks {
-    handler(|peer, mut incoming| async move {
+    handler(|peer, incoming| async move {
         let _cleanup = Cleanups::of(peer.hub()).terminal.when_dropped();
-        while let Some(message) = incoming.next().await {
-            match message.json() {
-                Ok(Input::Exit) => break,
-                Ok(data) => {
-                    peer.send(Json(data))?;
-                }
-                Err(error) => tracing::warn!(%peer, %error, "a frame is skipped"),
-            }
+        let mut inputs = incoming.json();
+        while let Some(data @ Input::Data { .. }) = inputs.next().await {
+            peer.send(Json(data))?;
         }
         Ok(())
     })
@@ -54,12 +50,9 @@ struct Query {
 fn notifications() -> impl crossws::IntoRoute {
     let listens = handler(|peer, _| async move {
         peer.subscribe(&peer.attached::<Query>()?.user)?;
-        let gone = Cleanups::of(peer.hub()).notifications.when_dropped();
-        peer.clone().spawn(async move {
-            let _gone = gone;
-            peer.closed().await;
-        });
-        Ok::<_, BoxError>(HandlerEnd::KeepOpen)
+        Ok(keep_open(
+            Cleanups::of(peer.hub()).notifications.when_dropped(),
+        ))
     });
     route(listens).query::<Query>().namespace(|_| Ok(USERS))
 }

@@ -283,6 +283,7 @@ impl State {
     }
 
     fn push_close(&mut self, frame: Option<CloseFrame>, now: Duration, deadline: Duration) {
+        let frame = frame.filter(CloseFrame::has_code);
         self.outbox.push_control(Frame::Close(frame), now);
         self.close_by = Some(deadline);
     }

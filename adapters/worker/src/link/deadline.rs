@@ -3,6 +3,10 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+/// The longest time in milliseconds to wait for at a time: the platform's timers count in a signed
+/// 32-bit number of them.
+pub(crate) const LONGEST: u64 = 24 * 3600 * 1000;
+
 /// Milliseconds of the epoch. The platform's clock moves only with its events, which is exact
 /// enough for everything that is measured here.
 pub(crate) fn now() -> u64 {

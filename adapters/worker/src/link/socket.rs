@@ -123,9 +123,11 @@ impl Socket {
                 report("a close was not stored", error);
             }
         }
-        let (code, reason) = (frame.code().get(), frame.reason());
         // Fails when the client has closed just before: there is nothing left to close.
-        let _ = self.ws.close_with_code_and_reason(code, reason);
+        let _ = match frame.has_code() {
+            true => (self.ws).close_with_code_and_reason(frame.status(), frame.reason()),
+            false => self.ws.close(),
+        };
     }
 
     /// What this side has closed with was not the application's doing, but time's.
