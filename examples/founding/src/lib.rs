@@ -17,6 +17,7 @@ use crossws::{Origin, RouteSettings, Router};
 
 #[cfg(feature = "http")]
 pub use http::http;
+pub use workers::User;
 
 /// Every route of the app, for every platform.
 pub fn app() -> Router {

@@ -4,7 +4,8 @@ use crossws::http::StatusCode;
 use crossws::prelude::*;
 use serde_json::json;
 
-struct User(String);
+/// Who is asking, as the group's layer has found out.
+pub struct User(pub String);
 
 async fn signed_in(request: &mut UpgradeRequest) -> Result<(), Rejection> {
     let Some(user) = request.header("x-user") else {

@@ -81,12 +81,12 @@ pub(crate) async fn all_connections_of_a_user_are_told(world: &dyn World) {
     assert_eq!(push(world, "Ann B", "hi").await, json!({ "sent": 2 }));
     assert_eq!(push(world, "nobody", "hi").await, json!({ "sent": 0 }));
     for client in &mut anns {
-        assert_eq!(client.json().await, json!({ "text": "hi" }));
+        client.expect(json!({ "text": "hi" })).await;
     }
     // The loop has returned, and what is sent to it disturbs nobody.
     bob.send("ignored").await;
     assert_eq!(push(world, "bob", "you").await, json!({ "sent": 1 }));
-    assert_eq!(bob.json().await, json!({ "text": "you" }));
+    bob.expect(json!({ "text": "you" })).await;
 
     let [first, second] = anns;
     first.close().await;
@@ -95,7 +95,7 @@ pub(crate) async fn all_connections_of_a_user_are_told(world: &dyn World) {
     cleanups(world, 0, 2).await;
     assert_eq!(push(world, "Ann B", "gone").await, json!({ "sent": 0 }));
     assert_eq!(push(world, "bob", "still").await, json!({ "sent": 1 }));
-    assert_eq!(bob.json().await, json!({ "text": "still" }));
+    bob.expect(json!({ "text": "still" })).await;
 }
 
 pub(crate) async fn what_is_no_push_is_refused(world: &dyn World) {
@@ -105,7 +105,7 @@ pub(crate) async fn what_is_no_push_is_refused(world: &dyn World) {
         assert!([400, 422].contains(&status.as_u16()), "{body}: {status}");
     }
     assert_eq!(push(world, "u", "first").await, json!({ "sent": 1 }));
-    assert_eq!(client.json().await, json!({ "text": "first" }));
+    client.expect(json!({ "text": "first" })).await;
     let (status, _) = refused(world, "/_socket/tools/notifications", &[]).await;
     assert_eq!(status, 400);
 }

@@ -10,6 +10,7 @@ mod mock;
 mod namespaces;
 mod notify;
 mod time;
+mod toolkit;
 mod workers;
 mod world;
 

@@ -185,15 +185,20 @@ pub(crate) mod memory {
         }
     }
 
+    /// The app, in an order of hooks that a seed decides.
+    pub(crate) fn server(seed: Option<u64>) -> TestServer {
+        let hub = Hub::default();
+        let builder = TestServer::builder(founding::app().merge(founding::native()))
+            .hub(hub.clone())
+            .http(founding::http(hub));
+        match seed {
+            Some(seed) => builder.seed(seed).build(),
+            None => builder.build(),
+        }
+    }
+
     pub(crate) fn run(check: Check) {
-        block_on(async {
-            let hub = Hub::default();
-            let server = TestServer::builder(founding::app().merge(founding::native()))
-                .hub(hub.clone())
-                .http(founding::http(hub))
-                .build();
-            check(&Memory(server)).await;
-        });
+        block_on(async { check(&Memory(server(None))).await });
     }
 }
 
