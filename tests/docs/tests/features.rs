@@ -5,9 +5,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Which features the page lists.
+/// Which features the page lists at least.
 fn numbers() -> impl Iterator<Item = usize> {
-    (1..=64).chain([67]).chain(276..=280)
+    (1..=64).chain([67, 74]).chain(276..=280)
 }
 
 const NOT_YET: &str = "not yet";
@@ -103,8 +103,8 @@ fn exists(name: &str) -> bool {
         let script = fs::read_to_string(root().join(package)).unwrap_or_default();
         return script.contains(&format!("\n{test}() {{"));
     }
-    if package == "founding" && file != "main" {
-        return is_listed_check(file, test);
+    if package == "founding" && is_listed_check(file, test) {
+        return true;
     }
     let mut files = Vec::new();
     for folder in folders(package) {
@@ -118,7 +118,10 @@ fn exists(name: &str) -> bool {
 fn every_feature_names_tests_that_exist_or_says_not_yet() {
     let page = fs::read_to_string(root().join("docs/features.md")).unwrap();
     let rows = rows(&page);
-    assert!(rows.iter().map(|row| row.0).eq(numbers()), "{rows:?}");
+    assert!(rows.is_sorted_by(|one, next| one.0 < next.0), "{rows:?}");
+    for number in numbers() {
+        assert!(rows.iter().any(|row| row.0 == number), "no row {number}");
+    }
     let mut missing = 0;
     for (number, cell) in &rows {
         if *cell == NOT_YET {
