@@ -119,7 +119,7 @@ pub enum Do {
     Panic,
     /// Close.
     Close {
-        /// The code.
+        /// The code; 1005 for a frame without one.
         code: u16,
         /// The reason.
         reason: String,
@@ -160,6 +160,24 @@ pub enum Do {
     /// Let the credentials end so many milliseconds from now.
     Renew {
         /// How many.
+        millis: u64,
+    },
+    /// Set a timer. The `timer` hook does what its name says, if that is a script, and else sends the
+    /// name.
+    SetTimer {
+        /// The name.
+        name: String,
+        /// When it is due, in milliseconds from now.
+        millis: u64,
+    },
+    /// Clear a timer.
+    ClearTimer {
+        /// The name.
+        name: String,
+    },
+    /// Send numbered ticks until the connection ends, then note `ticks.end`.
+    Ticks {
+        /// The period in milliseconds.
         millis: u64,
     },
     /// Keep a volatile value.

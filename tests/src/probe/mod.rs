@@ -97,6 +97,15 @@ impl Hooks for Probe {
         self.hook(peer, "dropped", detail, Vec::new()).await
     }
 
+    async fn timer(&self, peer: &Peer, name: &str) -> HookResult {
+        let script = serde_json::from_str::<Vec<Do>>(name);
+        if script.is_err() {
+            peer.send(format!("timer {name}"))?;
+        }
+        let script = script.unwrap_or_default();
+        self.hook(peer, "timer", json!(name), script).await
+    }
+
     async fn ping(&self, peer: &Peer, data: Bytes) -> HookResult {
         let data = json!(String::from_utf8_lossy(&data));
         self.hook(peer, "ping", data, Vec::new()).await

@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossws_core::{
-    BoxError, BoxFuture, CloseCode, HookResult, Json, Message, Peer, Published, SendError,
-    SendOptions, Sent,
+    BoxError, BoxFuture, CloseCode, CloseFrame, HookResult, Json, Message, Peer, Published,
+    SendError, SendOptions, Sent,
 };
 use serde_json::{Value, json};
 
@@ -124,6 +124,7 @@ impl Probe {
                 }
                 Do::Fail { text } => return Err(BoxError::from(text)),
                 Do::Panic => panic!("probe: panic in a hook"),
+                Do::Close { code: 1005, .. } => peer.close_frame(CloseFrame::without_code()),
                 Do::Close { code, reason } => match CloseCode::new(code) {
                     Some(code) => peer.close(code, reason),
                     None => did("close", json!("invalid code")),
@@ -147,6 +148,21 @@ impl Probe {
                     "renew",
                     answer(peer.set_expiry(Duration::from_millis(millis))),
                 ),
+                Do::SetTimer { name, millis } => did(
+                    "set_timer",
+                    answer(peer.set_timer(name, Duration::from_millis(millis))),
+                ),
+                Do::ClearTimer { name } => did("clear_timer", json!(peer.clear_timer(name))),
+                Do::Ticks { millis } => {
+                    let mut ticks = peer.interval(Duration::from_millis(millis));
+                    for tick in 1.. {
+                        if !ticks.tick().await {
+                            break;
+                        }
+                        peer.send(format!("tick {tick}"))?;
+                    }
+                    self.note(peer, "ticks.end", Value::Null);
+                }
                 Do::Remember { text } => {
                     peer.extensions().insert(Remembered(text));
                 }

@@ -547,6 +547,62 @@ pub const MUTANTS: &[Mutant] = &[
             "timing::renewed_credentials_keep_the_connection",
             "timing::credentials_may_be_made_to_end_sooner",
         ]),
+    Fault::TellsTimersAtOnce
+        .put(Place::Memory, &["timers"])
+        .fails(&[
+            "timers::a_timer_is_told_once_its_time_is_over",
+            "timers::timers_are_told_in_the_order_of_their_times",
+            "timers::a_timer_that_is_set_again_is_replaced",
+            "timers::a_timer_that_is_cleared_is_not_told",
+            "timers::a_timer_may_set_itself_again",
+            "timers::a_timer_that_fails_reaches_error",
+            "timers::the_end_of_the_connection_clears_its_timers",
+            "timers::timers_are_bounded_in_number",
+            "timers::each_peer_has_its_own_timers",
+        ]),
+    Fault::KeepsTheOldTimer
+        .put(Place::Memory, &["timers"])
+        .fails(&[
+            "timers::a_timer_that_is_set_again_is_replaced",
+            "timers::timers_are_bounded_in_number",
+        ]),
+    Fault::KeepsClearedTimers
+        .put(Place::Memory, &["timers"])
+        .fails(&[
+            "timers::a_timer_that_is_cleared_is_not_told",
+            "timers::a_timer_that_was_due_while_a_hook_ran_may_be_cleared_by_it",
+        ]),
+    Fault::RunsTimersBesideHooks
+        .put(Place::Memory, &["timers"])
+        .fails(&["timers::a_timer_waits_for_the_hook_that_runs"]),
+    Fault::NeverTicks
+        .put(Place::Memory, &["timers"])
+        .fails(&["timers::an_interval_ticks_until_the_connection_ends"]),
+    Fault::LeaksConnections
+        .put(Place::Brittle, &["loops"])
+        .fails(&[
+            "loops::a_loop_may_return_and_keep_the_connection",
+            "loops::a_loop_that_fails_closes_with_1011",
+            "loops::a_loop_that_panics_closes_with_1011",
+            "loops::a_loop_ends_when_the_client_closes",
+            "loops::a_loop_ends_when_the_client_vanishes",
+            "loops::a_loop_ends_when_the_server_closes",
+            "loops::a_loop_ends_when_the_app_stops",
+            "loops::a_loop_is_told_how_its_connection_ended",
+            "loops::a_loop_is_told_of_a_client_that_vanishes",
+            "loops::a_loops_guard_is_dropped_once_when_the_connection_has_ended",
+            "loops::a_loops_guard_is_dropped_once_when_the_client_vanishes",
+            "loops::a_loops_guard_is_dropped_once_when_the_app_stops",
+            "loops::a_loops_cleanup_is_told_how_its_connection_ended",
+            "loops::a_token_is_cancelled_when_the_connection_ends",
+            "loops::closures_are_hooks",
+        ]),
+    Fault::LosesCloseReasons
+        .put(Place::Brittle, &["loops"])
+        .fails(&["loops::a_loop_closes_with_its_own_code"]),
+    Fault::RefusesWhatIsNoJson
+        .put(Place::Brittle, &["loops"])
+        .fails(&["loops::a_loop_over_json_skips_what_is_none"]),
     Fault::IgnoresItsLimits
         .put(Place::Memory, &["refusal", "pubsub", "queue"])
         .fails(&[

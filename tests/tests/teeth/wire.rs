@@ -241,6 +241,7 @@ impl Transport for Wire {
     }
 
     fn close(&self, frame: CloseFrame) {
+        let has_code = frame.has_code();
         let shown = (frame.code().get(), frame.reason().to_string());
         // Told first: the client may answer at once.
         let _ = self.1.send(Inbound::Closing(frame));
@@ -249,7 +250,7 @@ impl Transport for Wire {
         } else if self.0.fault == Some(Fault::LosesCloseReasons) {
             self.0.end(Event::Close(Some((shown.0, String::new()))));
         } else {
-            self.0.end(Event::Close(Some(shown)));
+            self.0.end(Event::Close(has_code.then_some(shown)));
         }
     }
 

@@ -155,6 +155,10 @@ impl Hooks for Wrapper {
         self.inner.dropped_dyn(peer, dropped).await
     }
 
+    async fn timer(&self, peer: &Peer, name: &str) -> HookResult {
+        self.inner.timer_dyn(peer, name).await
+    }
+
     async fn ping(&self, peer: &Peer, data: Bytes) -> HookResult {
         self.inner.ping_dyn(peer, data).await
     }

@@ -10,8 +10,8 @@ use worker::wasm_bindgen_futures::{JsFuture, spawn_local};
 use worker::worker_sys::DurableObjectStorage;
 use worker::{Delay, State};
 
-use crate::deadline;
 use crate::error::report;
+use crate::link::deadline;
 use crate::sync::lock;
 
 /// The object's one alarm: it wakes a sleeping object, where a timer would keep it awake.
