@@ -20,22 +20,22 @@ pub use crossws_app::{Cbor, CborCodec};
 #[doc(inline)]
 pub use crossws_app::{MessagePack, MessagePackCodec};
 #[doc(inline)]
-pub use crossws_app::{calls, rules};
+pub use crossws_app::{calls, rooms, rules};
 #[doc(inline)]
 pub use crossws_core::{
     Api, ApiError, ApiRequest, ApiResponse, BeforeUpgrade, BoxError, BoxFuture, Bytes, CancelToken,
     Capabilities, Cleanup, CloseCode, CloseFrame, Closed, ClosedBy, ContextError, ControlError,
     DRAIN_MARK, DecodeError, Deflate, DropCause, Dropped, DuplicateId, DynHooks, DynResolve,
-    EncodeError, Error, ErrorKind, Expiry, ExpiryError, Extensions, Handler, HandlerEnd, HookKind,
-    HookOutput, HookResult, Hooks, HooksBuilder, Hub, HubBuilder, Incoming, Interval, IntoMessage,
-    IntoResolution, InvalidCloseCode, InvalidHeader, InvalidPeerId, Json, Limit, Limits, MaybeSend,
-    MaybeSync, Message, NotAttached, OnError, Origin, Overflow, Params, Pass, PathNotUtf8, Peer,
-    PeerContext, PeerId, PeerState, PersistError, PublishError, Published, Refused, Rejection,
-    Report, Resolution, Resolve, ResolveWith, Route, RouteScope, RouteSettings, Scope, SendError,
-    SendOptions, Sent, Settings, SharedHooks, SharedResolver, Shutdown, Sleep, Stats,
-    SubscribeError, Subscription, Swap, TimerError, To, Topics, Unsupported, Upgrade,
-    UpgradeRequest, Utf8Bytes, WeakPeer, Wrap, Wrapped, handler, hooks, http, keep_open,
-    keep_open_then, normal_path, ok, pass, resolve_with, wrap, yield_now,
+    EncodeError, Error, ErrorKind, Expiry, ExpiryError, Extensions, Group, Handler, HandlerEnd,
+    HookKind, HookOutput, HookResult, Hooks, HooksBuilder, Hub, HubBuilder, Incoming, Interval,
+    IntoMessage, IntoResolution, InvalidCloseCode, InvalidHeader, InvalidPattern, InvalidPeerId,
+    Json, LabelError, Limit, Limits, MaybeSend, MaybeSync, Message, NotAttached, OnError, Origin,
+    Overflow, Params, Pass, PathNotUtf8, Peer, PeerContext, PeerId, PeerState, PersistError,
+    PublishError, Published, Refused, Rejection, Report, Resolution, Resolve, ResolveWith, Route,
+    RouteSettings, Scope, SendError, SendOptions, Sent, Settings, SharedHooks, SharedResolver,
+    Shutdown, Sleep, Stats, SubscribeError, Subscription, Swap, TimerError, To, TopicPattern,
+    Topics, Unsupported, Upgrade, UpgradeRequest, Utf8Bytes, WeakPeer, Wrap, Wrapped, handler,
+    hooks, http, keep_open, keep_open_then, normal_path, ok, pass, resolve_with, wrap, yield_now,
 };
 
 #[cfg(any(feature = "http", feature = "memory"))]

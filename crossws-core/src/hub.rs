@@ -2,10 +2,12 @@ pub(crate) mod behind;
 pub(crate) mod budget;
 pub(crate) mod capabilities;
 pub(crate) mod deflate;
+pub(crate) mod group;
+pub(crate) mod labels;
 pub(crate) mod limits;
 pub(crate) mod refused;
+pub(crate) mod roster;
 pub(crate) mod route_members;
-pub(crate) mod route_scope;
 pub(crate) mod scope;
 pub(crate) mod setters;
 pub(crate) mod settings;
@@ -22,9 +24,10 @@ use crate::error::{Error, HookKind, SubscribeError};
 use crate::hooks::catch::catch_panic;
 use crate::hub::budget::Budget;
 use crate::hub::capabilities::Capabilities;
+use crate::hub::group::{Group, GroupOf, Rosters};
+use crate::hub::labels::check_labels;
 use crate::hub::limits::{Limit, Limits};
 use crate::hub::refused::{Counters, Refused};
-use crate::hub::route_scope::RouteScope;
 use crate::hub::scope::Scope;
 use crate::hub::setters::settings_setters;
 use crate::hub::settings::Settings;
@@ -41,10 +44,12 @@ use crate::peer::subscriptions::Subscriptions;
 use crate::peer::tasks::Inbox;
 use crate::peer::timers::Timers;
 use crate::peer::{self, Protocol, SettingsCell};
+use crate::pubsub::filter::Filter;
 use crate::pubsub::publication::Publication;
 use crate::pubsub::published::Published;
 use crate::pubsub::registry::{self, Registry};
 use crate::pubsub::to::Topics;
+use crate::pubsub::topic::TopicKind;
 use crate::service::api::{Api, ServiceRef};
 use crate::session::claim::check_topics;
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -152,7 +157,7 @@ impl HubBuilder {
     }
 
     /// Says that other hubs hold further connections of the application, as in Durable Objects:
-    /// [`Hub::route`] then fails unless it is asked for those [here](RouteScope::here).
+    /// [`Hub::route`] then fails unless it is asked for those [here](Group::here).
     pub fn partial(mut self) -> Self {
         self.partial = true;
         self
@@ -310,6 +315,8 @@ impl Hub {
     ) -> Result<RestoredPeer, Rejection> {
         let topics = snapshot.topics_shared();
         check_topics(&topics, self.limits()).map_err(Rejection::internal)?;
+        let (identity, tags) = snapshot.labels();
+        check_labels(identity.as_ref(), tags.iter(), self.limits()).map_err(Rejection::internal)?;
         if snapshot.expires.is_some() && !transport.capabilities().contains(Capabilities::EXPIRY) {
             // Never let in for longer than asked.
             return Err(Rejection::internal(ExpiryError::Unsupported));
@@ -326,12 +333,16 @@ impl Hub {
             })?;
         for topic in &topics {
             self.registry()
-                .subscribe(&membership.peer, topic, self.limits())
+                .subscribe(&membership.peer, TopicKind::Topic, topic, self.limits())
                 .map_err(|error| match error {
                     SubscribeError::HubFull(_) => Rejection::unavailable(TOO_MANY_TOPICS),
                     other => Rejection::internal(other),
                 })?;
         }
+        membership
+            .peer
+            .label(identity, tags, self.limits())
+            .map_err(Rejection::internal)?;
         membership.peer.persist().map_err(Rejection::internal)?;
         self.count_accepted();
         Ok(RestoredPeer::new(membership))
@@ -353,15 +364,27 @@ impl Hub {
             .max_namespaces(Limit::Unlimited)
             .max_topics(Limit::Unlimited)
             .max_hub_topics(Limit::Unlimited)
+            .max_tags(Limit::Unlimited)
+            .max_patterns(Limit::Unlimited)
             .max_name_len(Limit::Unlimited);
         let peer = self.peer_of(snapshot, transport)?;
         let membership = Membership::begin(peer, Ongoing::new(self), &limits)
             .map_err(|frame| RestoreError::new(frame.reason().to_string()))?;
         for topic in snapshot.topics_shared() {
             self.registry()
-                .subscribe(&membership.peer, &topic, &limits)
+                .subscribe(&membership.peer, TopicKind::Topic, &topic, &limits)
                 .map_err(RestoreError::new)?;
         }
+        for pattern in &snapshot.patterns {
+            self.registry()
+                .subscribe(&membership.peer, TopicKind::Pattern, pattern, &limits)
+                .map_err(RestoreError::new)?;
+        }
+        let (identity, tags) = snapshot.labels();
+        membership
+            .peer
+            .label(identity, tags, &limits)
+            .map_err(RestoreError::new)?;
         Ok(RestoredPeer::new(membership))
     }
 
@@ -417,8 +440,27 @@ impl Hub {
     ///
     /// A route that does not exist is one without connections. Hooks that are served without routes
     /// have none.
-    pub fn route<'a>(&'a self, route: &'a str) -> RouteScope<'a> {
-        RouteScope::new(self, route)
+    pub fn route<'a>(&'a self, route: &'a str) -> Group<'a> {
+        Group::new(self, GroupOf::Route, route)
+    }
+
+    /// The connections of one [identity](crate::Upgrade::identity), such as a user's tabs and devices,
+    /// in whatever namespaces they are. An identity that no peer has is a group without connections.
+    ///
+    /// ```
+    /// # use crossws_core::{Hub, Json, PublishError};
+    /// fn notify(hub: &Hub, user: &str, text: &str) -> Result<usize, PublishError> {
+    ///     Ok(hub.identity(user).send(Json(text))?.queued)
+    /// }
+    /// # assert_eq!(notify(&Hub::default(), "ann", "hi").unwrap(), 0);
+    /// ```
+    pub fn identity<'a>(&'a self, identity: &'a str) -> Group<'a> {
+        Group::new(self, GroupOf::Identity, identity)
+    }
+
+    /// The connections with a [tag](crate::Upgrade::tag), in whatever namespaces they are.
+    pub fn tagged<'a>(&'a self, tag: &'a str) -> Group<'a> {
+        Group::new(self, GroupOf::Tag, tag)
     }
 
     pub(crate) fn is_partial(&self) -> bool {
@@ -588,8 +630,15 @@ impl Hub {
         self.count_published(published)
     }
 
-    pub(crate) fn deliver_to_route(&self, route: &str, publication: &Publication) -> Published {
-        let published = self.registry().publish_to_route(route, publication);
+    pub(crate) fn deliver_to_rosters(
+        &self,
+        rosters: &Rosters,
+        only: &Filter<'_>,
+        publication: &Publication,
+    ) -> Published {
+        let published = self
+            .registry()
+            .publish_to_rosters(rosters, only, publication);
         self.count_published(published)
     }
 
@@ -597,7 +646,7 @@ impl Hub {
     pub(crate) fn deliver_to_each(
         &self,
         namespace: Option<&str>,
-        to: (registry::To<'_, '_>, &Topics<'_>),
+        to: (registry::To<'_, '_>, &Topics<'_>, &Filter<'_>),
         except: Option<&Peer>,
         publication: &Publication,
     ) -> Published {

@@ -23,6 +23,7 @@ use crate::peer::Peer;
 use crate::peer::life::PeerState;
 use crate::peer::membership::Membership;
 use crate::peer::tasks::Tasks;
+use crate::pubsub::topic::TopicKind;
 
 /// A peer whose `open` hook has not run. Dropped, the peer is gone and no hook runs.
 pub struct OpeningPeer<H: Hooks + ?Sized> {
@@ -265,10 +266,16 @@ impl<H: Hooks + ?Sized> Session<H> {
         let (hooks, tasks) = (&self.hooks, &mut self.tasks);
         let result = match notice.0 {
             Kind::Failed(error) => return self.error(error).await,
-            Kind::Subscription { topic, joined } => {
-                let subscribers = peer.hub().registry().count(Some(peer.namespace()), &topic);
+            Kind::Subscription {
+                topic,
+                kind,
+                joined,
+            } => {
+                let scope = Some(peer.namespace());
+                let subscribers = peer.hub().registry().count(scope, kind, &topic);
                 let event = Subscription {
                     topic,
+                    is_pattern: kind == TopicKind::Pattern,
                     joined,
                     subscribers,
                 };

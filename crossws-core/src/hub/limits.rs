@@ -247,10 +247,14 @@ limits! {
     /// Most named timers that one peer may have set at a time; one more is refused with
     /// [`TimerError::TooMany`](crate::TimerError::TooMany). Default 16.
     max_timers: Limit = Limit::At(16);
-    /// Most topics of this hub, in all of its namespaces together; a subscription to one more is
+    /// Most [patterns](crate::Peer::subscribe_pattern) one peer may be subscribed to. Default 16.
+    max_patterns: Limit = Limit::At(16);
+    /// Most [tags](crate::Peer::tag) one peer may have. Default 16.
+    max_tags: Limit = Limit::At(16);
+    /// Most topics of this hub, patterns among them, in all of its namespaces together; a subscription to one more is
     /// refused with [`SubscribeError::HubFull`]. Default 262,144.
     max_hub_topics: Limit = Limit::At(262_144);
-    /// Longest name of a topic or a namespace, in bytes. Default 255.
+    /// Longest name of a topic, a pattern, a namespace, an identity or a tag, in bytes. Default 255.
     max_name_len: Limit = Limit::At(255);
     /// Longest target of a request, path and query together, in bytes; a longer one is refused with 414
     /// before anything reads it. A bound of the hub. Default 8 KiB.

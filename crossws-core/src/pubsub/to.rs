@@ -9,6 +9,7 @@ use crate::hub::Hub;
 use crate::message::IntoMessage;
 use crate::message::send::SendOptions;
 use crate::peer::Peer;
+use crate::pubsub::filter::Filter;
 use crate::pubsub::publication::Publication;
 use crate::pubsub::published::Published;
 use crate::pubsub::registry;
@@ -126,6 +127,7 @@ pub struct To<'a> {
     namespace: Option<&'a str>,
     target: Target<'a>,
     except: Topics<'a>,
+    only: Filter<'a>,
     from: Option<&'a Peer>,
     including_self: bool,
     options: SendOptions,
@@ -143,6 +145,7 @@ impl<'a> To<'a> {
             namespace,
             target,
             except: Topics::default(),
+            only: Filter::default(),
             from,
             including_self: false,
             options: SendOptions::new(),
@@ -155,6 +158,27 @@ impl<'a> To<'a> {
     /// recipient, however busy the topics are. A message to one topic is cheaper in a busy topic.
     pub fn except(mut self, topics: impl Into<Topics<'a>>) -> Self {
         self.except.0.extend(topics.into().0);
+        self
+    }
+
+    /// Sends only to those that have this [tag](Peer::tag), besides the tags that were named before.
+    /// Takes as long as [`except`](Self::except).
+    pub fn tagged(mut self, tag: impl Into<Cow<'a, str>>) -> Self {
+        self.only.tagged(tag.into());
+        self
+    }
+
+    /// Leaves out those that have this tag. Takes as long as [`except`](Self::except).
+    pub fn except_tagged(mut self, tag: impl Into<Cow<'a, str>>) -> Self {
+        self.only.not_tagged(tag.into());
+        self
+    }
+
+    /// Leaves out the connections of this [identity](Peer::identity): with
+    /// [`Peer::identity`] of the publisher, all of its own devices. Takes as long as
+    /// [`except`](Self::except).
+    pub fn except_identity(mut self, identity: impl Into<Cow<'a, str>>) -> Self {
+        self.only.not_identity(identity.into());
         self
     }
 
@@ -200,7 +224,9 @@ impl<'a> To<'a> {
         }
         let publication = Publication::of(message, std::mem::take(&mut self.options))?;
         let without = self.from.filter(|_| !self.including_self);
-        let alike = self.except.is_empty() && publication.options().treats_all_alike();
+        let alike = self.except.is_empty()
+            && self.only.is_empty()
+            && publication.options().treats_all_alike();
         let to = match &self.target {
             Target::Everyone if alike => {
                 return Ok(self.deliver(None, without, &publication));
@@ -213,7 +239,7 @@ impl<'a> To<'a> {
             Target::Topics(topics) => registry::To::Topics(topics),
             Target::Own(peer) => registry::To::TopicsOf(peer),
         };
-        let to = (to, &self.except);
+        let to = (to, &self.except, &self.only);
         Ok(self
             .hub
             .deliver_to_each(self.namespace, to, without, &publication))
@@ -236,6 +262,7 @@ impl fmt::Debug for To<'_> {
             .field("namespace", &self.namespace)
             .field("target", &self.target)
             .field("except", &self.except)
+            .field("only", &self.only)
             .field("including_self", &self.including_self)
             .field("options", &self.options)
             .finish_non_exhaustive()

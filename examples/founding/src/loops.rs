@@ -39,22 +39,24 @@ fn terminal() -> impl Hooks {
     })
 }
 
-/// Where users are told, whatever the path.
-const USERS: &str = "users";
-
 #[derive(Deserialize)]
 struct Query {
     user: String,
 }
 
+/// Says whose connection it will be.
+async fn identified(request: &mut UpgradeRequest) -> Result<(), Rejection> {
+    let Query { user } = request.query_as()?;
+    request.set_identity(user);
+    Ok(())
+}
+
 fn notifications() -> impl crossws::IntoRoute {
     let listens = handler(|peer, _| async move {
-        peer.subscribe(&peer.attached::<Query>()?.user)?;
-        Ok(keep_open(
-            Cleanups::of(peer.hub()).notifications.when_dropped(),
-        ))
+        let cleanups = Cleanups::of(peer.hub());
+        Ok(keep_open(cleanups.notifications.when_dropped()))
     });
-    route(listens).query::<Query>().namespace(|_| Ok(USERS))
+    route(listens).before(identified)
 }
 
 /// Tells all connections of a user, and how many they are.
@@ -66,8 +68,6 @@ pub(crate) fn push(hub: &Hub, body: &str) -> Result<usize, BoxError> {
         text: String,
     }
     let Push { user, text } = serde_json::from_str(body)?;
-    let told = hub
-        .in_namespace(USERS)
-        .publish(user, Json(json!({ "text": text })))?;
+    let told = hub.identity(&user).send(Json(json!({ "text": text })))?;
     Ok(told.queued)
 }
