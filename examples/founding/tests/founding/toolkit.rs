@@ -12,7 +12,7 @@ async fn a_user_of_the_tests_needs_no_header() -> Result<(), ConnectError> {
     let server = server(None);
     for path in ["/_socket/workers/7", "/_socket/workers/7/logs"] {
         assert_eq!(server.connect(path).await.unwrap_err().status(), 401);
-        let mut bob = server.connect(path).attach(User("bob".to_owned())).await?;
+        let mut bob = server.connect(path).attach(User::named("bob")).await?;
         bob.expect(Json(json!({ "user": "bob", "worker": "7" })))
             .await;
     }
