@@ -110,6 +110,22 @@ macro_rules! routes {
     }};
 }
 
+/// The routes that `crossws_codegen::sockets(..).write()` has generated in the package's `build.rs`
+/// from functions that its modules export, as a [`Router`].
+///
+/// ```ignore
+/// crossws::tokio::serve("127.0.0.1:3000", crossws::sockets!()).await
+/// ```
+#[macro_export]
+macro_rules! sockets {
+    () => {{
+        mod sockets {
+            include!(concat!(env!("OUT_DIR"), "/crossws_sockets.rs"));
+        }
+        sockets::router()
+    }};
+}
+
 /// The snippets of the guide are tests.
 #[cfg(doctest)]
 #[doc = include_str!("../docs/routes.md")]

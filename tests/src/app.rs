@@ -152,7 +152,10 @@ fn looped(journal: Arc<Journal>) -> Arc<dyn DynHooks> {
                 match message.text()? {
                     "quit" => return Ok(HandlerEnd::Close),
                     "keep" => return Ok(HandlerEnd::KeepOpen),
-                    "guard" => return Ok(keep_open(Cleanup(journal, who))),
+                    "guard" => {
+                        peer.send(message)?;
+                        return Ok(keep_open(Cleanup(journal, who)));
+                    }
                     "then" => {
                         let note =
                             move |closed: Closed| async move { ended(&journal, &who, &closed) };

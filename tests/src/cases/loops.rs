@@ -149,6 +149,7 @@ async fn a_loop_closes_with_its_own_code(scene: Scene<'_>) {
 async fn guarded(stage: &Stage) -> crate::Peer {
     let mut peer = stage.join("/handler", "a").await;
     peer.say("guard").await;
+    peer.hears("guard").await;
     peer.say("nobody hears this").await;
     assert_eq!(stage.count("a", "loop.cleanup").await, 0);
     peer
@@ -177,7 +178,8 @@ async fn a_loops_guard_is_dropped_once_when_the_app_stops(scene: Scene<'_>) {
     let mut peer = guarded(&stage).await;
     let (end, report) = both(peer.closes_at_last(), stage.shutdown(Duration::from_secs(10))).await;
     assert_eq!((report.forced, end.0), (0, 1012));
-    cleaned_up(&stage).await;
+    stage.wait("a", "loop.cleanup").await;
+    assert_eq!(stage.count("a", "loop.cleanup").await, 1);
 }
 
 async fn a_loops_cleanup_is_told_how_its_connection_ended(scene: Scene<'_>) {

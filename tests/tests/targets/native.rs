@@ -15,7 +15,7 @@ use bytes::Bytes;
 use crossws_conformance::net::Local;
 use crossws_conformance::{App, Fut, Journal, Profile, Report, Server, Shutdown, Target};
 use crossws_core::{Body, BoxFuture, Capabilities, CloseCode, CloseFrame, Hub, Resolve};
-use crossws_native::{EngineKind, HeadLimits, ServerBuilder, ServerRuntime, Tls};
+use crossws_native::{CAPABILITIES, EngineKind, HeadLimits, ServerBuilder, ServerRuntime, Tls};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
@@ -82,7 +82,10 @@ impl<T: ServerRuntime> Target for Native<T> {
     }
 
     fn capabilities(&self) -> Capabilities {
-        self.engine.capabilities()
+        match self.engine.compresses() {
+            true => CAPABILITIES,
+            false => CAPABILITIES.without(Capabilities::COMPRESSION),
+        }
     }
 
     fn start(&self, profile: Profile) -> Fut<'_, Box<dyn Server>> {

@@ -128,6 +128,10 @@ impl AlteredClient {
                 let topic = "something else that is answered".to_owned();
                 Do::Subscribe { topic }
             }
+            (Fault::ForgetsTimers, Do::SetTimer { .. }) => {
+                let (name, millis) = ("lost".to_owned(), NEVER);
+                Do::SetTimer { name, millis }
+            }
             (Fault::TellsTimersAtOnce, Do::SetTimer { name, .. }) => {
                 Do::SetTimer { name, millis: 0 }
             }

@@ -80,6 +80,7 @@ pub enum Fault {
     SwallowsErrors,
     // In its limits, on the memory adapter.
     ForgetsRenewals,
+    ForgetsTimers,
     IgnoresItsLimits,
     LetsCredentialsLiveForEver,
     KeepsClearedTimers,

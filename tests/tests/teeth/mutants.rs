@@ -222,6 +222,7 @@ pub const MUTANTS: &[Mutant] = &[
             "closing::our_code_and_reason_reach_the_client",
             "closing::our_close_is_told_as_ours",
             "closing::a_close_from_outside_is_told_as_ours",
+            "closing::a_close_frame_of_ours_may_have_no_code",
             "closing::a_long_reason_is_cut_between_characters",
             "closing::what_was_queued_arrives_before_the_close_frame",
             "closing::only_the_first_close_counts",
@@ -526,6 +527,7 @@ pub const MUTANTS: &[Mutant] = &[
             "closing::a_client_that_vanishes_is_1006_by_the_network",
             "closing::our_close_is_told_as_ours",
             "closing::a_close_from_outside_is_told_as_ours",
+            "closing::a_close_frame_of_ours_may_have_no_code",
             "closing::only_the_first_close_counts",
             "closing::terminate_sends_no_close_frame",
             "closing::terminate_is_told_as_ours",
@@ -554,9 +556,19 @@ pub const MUTANTS: &[Mutant] = &[
             "timers::timers_are_told_in_the_order_of_their_times",
             "timers::a_timer_that_is_set_again_is_replaced",
             "timers::a_timer_that_is_cleared_is_not_told",
-            "timers::a_timer_may_set_itself_again",
-            "timers::a_timer_that_fails_reaches_error",
             "timers::the_end_of_the_connection_clears_its_timers",
+        ]),
+    Fault::ForgetsTimers
+        .put(Place::Memory, &["timers"])
+        .fails(&[
+            "timers::a_timer_is_told_once_its_time_is_over",
+            "timers::timers_are_told_in_the_order_of_their_times",
+            "timers::a_timer_that_is_set_again_is_replaced",
+            "timers::a_timer_that_is_cleared_is_not_told",
+            "timers::a_timer_may_set_itself_again",
+            "timers::a_timer_waits_for_the_hook_that_runs",
+            "timers::a_timer_that_was_due_while_a_hook_ran_may_be_cleared_by_it",
+            "timers::a_timer_that_fails_reaches_error",
             "timers::timers_are_bounded_in_number",
             "timers::each_peer_has_its_own_timers",
         ]),
@@ -602,7 +614,21 @@ pub const MUTANTS: &[Mutant] = &[
         .fails(&["loops::a_loop_closes_with_its_own_code"]),
     Fault::RefusesWhatIsNoJson
         .put(Place::Brittle, &["loops"])
-        .fails(&["loops::a_loop_over_json_skips_what_is_none"]),
+        .fails(&[
+            "loops::a_loop_that_returns_closes_with_1000",
+            "loops::a_loop_may_return_and_keep_the_connection",
+            "loops::a_loop_that_fails_closes_with_1011",
+            "loops::a_loop_that_panics_closes_with_1011",
+            "loops::a_loop_ends_when_the_client_closes",
+            "loops::a_loop_closes_with_its_own_code",
+            "loops::a_loops_guard_is_dropped_once_when_the_connection_has_ended",
+            "loops::a_loops_guard_is_dropped_once_when_the_client_vanishes",
+            "loops::a_loops_guard_is_dropped_once_when_the_app_stops",
+            "loops::a_token_is_cancelled_when_the_connection_ends",
+            "loops::a_loop_over_json_skips_what_is_none",
+            "loops::closures_are_hooks",
+        ])
+        .may_fail(&["loops::a_loops_cleanup_is_told_how_its_connection_ended"]),
     Fault::IgnoresItsLimits
         .put(Place::Memory, &["refusal", "pubsub", "queue"])
         .fails(&[

@@ -248,7 +248,8 @@ impl Transport for Wire {
         if self.0.fault == Some(Fault::ClosesWithoutItsFrame) {
             self.0.end(Event::End);
         } else if self.0.fault == Some(Fault::LosesCloseReasons) {
-            self.0.end(Event::Close(Some((shown.0, String::new()))));
+            let shown = has_code.then(|| (shown.0, String::new()));
+            self.0.end(Event::Close(shown));
         } else {
             self.0.end(Event::Close(has_code.then_some(shown)));
         }
