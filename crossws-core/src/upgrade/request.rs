@@ -188,7 +188,6 @@ impl UpgradeRequest {
         &self.volatile
     }
 
-    #[cfg(feature = "http")]
     pub(crate) fn volatile_mut(&mut self) -> &mut Extensions {
         &mut self.volatile
     }
