@@ -1,5 +1,5 @@
-//! Makes the files of `src/sockets` routes below `/api/ws`, and the functions that modules of `src/pages`
-//! export routes below `/_socket`.
+//! Turns the files of `src/sockets` into routes below `/api/ws`, and the functions that modules of
+//! `src/pages` export into routes below `/_socket`.
 
 fn main() {
     crossws_codegen::routes("src/sockets")

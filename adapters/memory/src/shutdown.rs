@@ -22,24 +22,24 @@ pub(crate) async fn shut_down(world: &World, shutdown: Shutdown) -> Report {
         sleep_until(world, start.saturating_add(next)).await;
     }
     let deadline = clock.now().saturating_add(shutdown.grace);
-    // The grace is the last resort: time is not moved to reach it.
+    // The grace is the last resort: time does not move by itself to reach it.
     run_until(world, Alarm::passive(clock), deadline, closing.ended()).await;
     let report = closing.report();
     if within_hook && report.forced == 0 {
-        // Nothing is left but the connections of this hook and of others that wait for the same.
+        // Only the connections of this hook, and of others that wait for the same, are left.
         return report;
     }
-    // Those without a session too: upgrades, and last frames that no client takes.
+    // Includes connections without a session: upgrades, and last frames that no client takes.
     world.executor.cancel_all();
     report
 }
 
-/// Lets everything run until then, and moves time there.
+/// Runs everything until the deadline, and moves time there.
 async fn sleep_until(world: &World, deadline: Duration) {
     run_until(world, Alarm::new(&world.clock), deadline, pending()).await;
 }
 
-/// Lets everything run until then, or until this has ended.
+/// Runs everything until the deadline, or until `ended` resolves.
 async fn run_until(
     world: &World,
     mut alarm: Alarm,

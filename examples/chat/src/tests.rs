@@ -115,7 +115,7 @@ async fn a_bad_message_is_answered_and_an_idle_day_survived() -> Result<(), Conn
     ada.send("no json").unwrap();
     assert_eq!(ada.next_json::<Value>().await.unwrap()["type"], "error");
 
-    // All heartbeats of a day, in a moment.
+    // All heartbeats of a day, without waiting.
     server.advance(Duration::from_secs(24 * 60 * 60)).await;
     assert_eq!(server.hub().stats().peers, 1);
     Ok(())

@@ -10,7 +10,7 @@ use crossws::{HookResult, Peer};
 
 mod pages;
 
-/// What several routes use.
+/// Used by several routes.
 fn greet(peer: &Peer, what: &str, name: &str) -> HookResult {
     peer.send(format!("{what} {name}"))?;
     Ok(())

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::api::{Cleanups, health, note};
 use crate::loops;
 
-/// Everything that is not a WebSocket.
+/// Serves every request that is not a WebSocket.
 pub fn http(hub: Hub) -> Router {
     Router::new()
         .route("/api/health", get(async || Json(health())))
@@ -46,7 +46,7 @@ async fn push(State(hub): State<Hub>, body: String) -> Result<Json<Value>, Refus
 
 type Refused = (StatusCode, String);
 
-/// Tells every connection of a route.
+/// Sends to every connection of a route.
 async fn notify(State(hub): State<Hub>, route: &str, body: String) -> Result<Json<Value>, Refused> {
     let note = note(&body).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
     let told = hub.route(route).send(note);

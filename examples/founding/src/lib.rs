@@ -1,6 +1,6 @@
-//! What the documents that crossws was founded on show their readers, as one app. No module names a
-//! runtime: `src/bin/tokio.rs` and `src/bin/smol.rs` serve it, and `examples/worker-founding` is the
-//! same app on Cloudflare Workers.
+//! One app with everything that the documents before crossws show their readers. No module names a
+//! runtime: `src/bin/tokio.rs` and `src/bin/smol.rs` serve it, and `examples/worker-founding` is
+//! the same app on Cloudflare Workers.
 //!
 //!     cargo run -p founding
 //!     websocat ws://127.0.0.1:3000/ws/chat
@@ -19,7 +19,7 @@ use crossws::{Origin, RouteSettings, Router};
 pub use http::http;
 pub use workers::User;
 
-/// Every route of the app, for every platform.
+/// Returns the app's routes for every platform.
 pub fn app() -> Router {
     crossws::routes!()
         .nest("/mock/ws", mock::routes())
@@ -28,8 +28,8 @@ pub fn app() -> Router {
         .settings(any_origin())
 }
 
-/// The routes that need a platform on which a loop lives as long as its connection, and which leaves
-/// pings and compression to the server: on Workers neither is so.
+/// Returns the routes that need a platform on which a loop lives as long as its connection, and which
+/// leaves pings and compression to the server. Workers do neither.
 pub fn native() -> Router {
     Router::new()
         .nest("/mock/ws", mock::native())
@@ -37,7 +37,7 @@ pub fn native() -> Router {
         .settings(any_origin())
 }
 
-/// Pages of any origin may connect: the app has nothing to lose.
+/// Pages of any origin may connect: the app has nothing to protect.
 fn any_origin() -> RouteSettings {
     RouteSettings::new().origin(Origin::Any)
 }

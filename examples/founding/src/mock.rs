@@ -1,4 +1,4 @@
-//! `/mock/ws`: what a route can be told, one option each.
+//! `/mock/ws`: the options of a route, one each.
 
 mod chat;
 mod echo;
@@ -12,7 +12,7 @@ use crossws::prelude::*;
 use crossws::{Bytes, Deflate, RouteSettings, ok};
 use serde_json::json;
 
-/// What every platform can do.
+/// Returns the routes that every platform supports.
 pub(crate) fn routes() -> Router {
     Router::new()
         .route(
@@ -34,7 +34,7 @@ pub(crate) fn routes() -> Router {
         .route("/upper", read::upper(echo()))
 }
 
-/// What needs pings, pongs or compression of the server's own.
+/// Returns the routes that need pings, pongs or compression of the server's own.
 pub(crate) fn native() -> Router {
     let beat = Duration::from_millis(200);
     Router::new()

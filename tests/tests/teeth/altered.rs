@@ -1,4 +1,4 @@
-//! Real adapters with a fault around them.
+//! Real adapters with a fault.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use http::{Request, Response, StatusCode};
 
 use super::faults::Fault;
 
-/// A target that does what another does, but for a fault.
+/// A target that behaves like another, except for a fault.
 pub struct Altered<T> {
     pub target: T,
     pub fault: Fault,

@@ -14,12 +14,13 @@ use crate::error::report;
 use crate::link::deadline;
 use crate::sync::lock;
 
-/// The object's one alarm: it wakes a sleeping object, where a timer would keep it awake.
+/// The object's one alarm. It wakes a sleeping object, whereas a timer would keep it awake.
 pub(crate) struct Alarm {
     storage: Option<DurableObjectStorage>,
-    /// For when it is set, in milliseconds of the epoch, as far as this instance knows.
+    /// The time for which it is set, in milliseconds since the epoch, as far as this instance
+    /// knows.
     set: Mutex<Option<u64>>,
-    /// Who waits for it while an alarm is handled.
+    /// The task that waits in [`due`](Self::due).
     changed: Mutex<Option<Waker>>,
 }
 
@@ -34,7 +35,7 @@ impl Alarm {
         })
     }
 
-    /// Sees to it that the alarm comes at this time or before.
+    /// Ensures that the alarm comes at this time or before.
     pub(crate) fn by(self: &Arc<Self>, at: u64) {
         let mut set = lock(&self.set);
         if set.is_some_and(|set| set <= at) {
@@ -63,7 +64,7 @@ impl Alarm {
         }
     }
 
-    /// Waits until it should have come. It does not while its last one is handled.
+    /// Waits until the alarm is due. The platform delivers none while an earlier one is handled.
     pub(crate) async fn due(&self) {
         let mut sleep: Option<(u64, Delay)> = None;
         poll_fn(|cx| {
@@ -90,7 +91,7 @@ impl Alarm {
         .await
     }
 
-    /// It was not set: whatever happens next may try again.
+    /// It was not set: the next event may try again.
     fn failed(&self, at: u64, error: JsValue) {
         report("the alarm was not set", worker::Error::from(error));
         let mut set = lock(&self.set);
@@ -99,12 +100,13 @@ impl Alarm {
         }
     }
 
-    /// Whether it should have come: the platform may be late, and another event come first.
+    /// Returns whether it should have come: the platform may be late, and another event may come
+    /// first.
     pub(crate) fn is_due(&self, now: u64) -> bool {
         lock(&self.set).is_some_and(|at| at <= now)
     }
 
-    /// It has come.
+    /// Records that it has come.
     pub(crate) fn rang(&self) {
         *lock(&self.set) = None;
     }

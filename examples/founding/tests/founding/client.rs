@@ -1,4 +1,4 @@
-//! A client as the checks have it.
+//! The client of the checks.
 
 use std::borrow::Borrow;
 use std::panic::Location;
@@ -38,7 +38,7 @@ pub(crate) async fn connect(world: &dyn World, path: &str) -> Client {
     connected.unwrap_or_else(|refusal| panic!("{path}: {}", refusal.status()))
 }
 
-/// The status and the body of a refusal.
+/// Returns the status and the body of a refusal.
 pub(crate) async fn refused(
     world: &dyn World,
     path: &str,
@@ -74,7 +74,7 @@ impl Client {
         self.connection.send(frame).await.unwrap();
     }
 
-    /// The next frame; pings of the server's own are answered.
+    /// Returns the next frame. Answers pings of the server itself.
     pub(crate) async fn event(&mut self) -> Event {
         loop {
             match self.connection.next().await {
@@ -84,13 +84,13 @@ impl Client {
         }
     }
 
-    /// The next frame, whatever it is; time passes while it is waited for.
+    /// Returns the next frame of any kind. Time passes while it waits.
     pub(crate) async fn raw(&mut self, world: &dyn World) -> Event {
         let event = self.raw_within(world, Duration::from_secs(10)).await;
         event.unwrap_or_else(|| panic!("nothing came"))
     }
 
-    /// The next frame of any kind, if it comes within this time.
+    /// Returns the next frame of any kind, if it arrives within this time.
     pub(crate) async fn raw_within(&mut self, world: &dyn World, time: Duration) -> Option<Event> {
         ::tokio::select! {
             biased;
@@ -110,21 +110,21 @@ impl Client {
         serde_json::from_str(&self.text().await).unwrap()
     }
 
-    /// The next message is this JSON.
+    /// Takes the next message, which must be this JSON.
     #[track_caller]
     pub(crate) fn expect(&mut self, value: impl Borrow<Value>) -> impl Future<Output = ()> {
         let at = Location::caller();
         async move { assert_eq!(&self.json().await, value.borrow(), "{at}") }
     }
 
-    /// The next message is this text.
+    /// Takes the next message, which must be this text.
     #[track_caller]
     pub(crate) fn expect_text(&mut self, text: &str) -> impl Future<Output = ()> {
         let at = Location::caller();
         async move { assert_eq!(self.text().await, text, "{at}") }
     }
 
-    /// Sends, and returns what comes back.
+    /// Sends a message, and returns the reply.
     pub(crate) async fn ask(&mut self, text: impl ToString) -> Value {
         self.send(text).await;
         self.json().await

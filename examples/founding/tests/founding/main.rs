@@ -1,5 +1,5 @@
 //! The checks of the founding programs: in virtual time, and over sockets on tokio and smol. Each
-//! check is a row of the table that describes the app, or a part of one.
+//! check is a row, or a part of a row, of the table that describes the app.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -19,7 +19,7 @@ mod memory_target;
 
 use world::{World, memory, smol, tokio};
 
-/// A test of each check on each of the platforms.
+/// Defines a test of each check on each of the platforms.
 macro_rules! checks {
     ($($group:ident: $($check:ident)+;)+) => {
         /// The name of each check.
@@ -55,13 +55,14 @@ macro_rules! checks {
 checks! {
     files: root_echoes chat_echoes_and_cleans_up_once rooms_say_what_matched files_catch_the_rest
         paths_without_a_file_are_not_found;
-    notify: every_connection_of_a_route_is_told what_is_no_note_is_refused
+    notify: every_connection_of_a_route_gets_the_message an_invalid_note_is_refused
         a_socket_asks_the_apps_http;
-    mock: chat_names_who_comes_says_and_goes a_query_with_two_names_is_refused
+    mock: chat_names_the_user_who_joins_writes_and_leaves a_query_with_two_names_is_refused
         a_game_has_a_room_of_its_own
         only_a_good_token_is_let_in the_first_common_protocol_is_named
-        a_failed_hook_is_told_and_the_client_stays rooms_are_joined_left_and_told_once
-        some_rooms_are_told_and_members_of_others_are_left_out
+        a_failed_hook_is_reported_and_the_client_stays
+        rooms_are_joined_and_left_and_get_each_message_once
+        some_rooms_get_a_message_and_members_of_others_are_excluded
         one_rule_at_most_responds a_frame_is_shown_as_it_was_read
         texts_reach_the_hook_in_upper_case;
     loops: a_terminal_skips_what_is_no_frame a_terminal_is_cleaned_up_once_however_it_ends
@@ -75,7 +76,7 @@ checks! {
         a_channel_is_a_namespace a_token_is_a_context;
 }
 
-/// The same in a real workerd, which `scripts/test workers` starts.
+/// Runs the same checks in a real workerd, which `scripts/test workers` starts.
 #[test]
 #[ignore = "needs a Worker: scripts/test workers"]
 fn on_workerd() {
