@@ -4,7 +4,7 @@
 //!     npx wscat --connect ws://127.0.0.1:3000
 //!     > {"type":"data","data":"echo hi\n"}
 //!
-//! Whoever connects has your shell: it listens on this machine only, and pages of other origins are
+//! Each client has your shell. So it listens on this machine only, and pages of other origins are
 //! refused.
 
 #[cfg(unix)]

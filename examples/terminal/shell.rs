@@ -95,7 +95,7 @@ impl Shell {
 
 impl Drop for Shell {
     fn drop(&mut self) {
-        // Fails when it has ended. Whoever waits on the terminal hears of the end.
+        // Fails when it has ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -136,7 +136,7 @@ impl CallClient {
         }
     }
 
-    /// Answers a call of the server's.
+    /// Sends the reply to a call of the server's.
     ///
     /// # Errors
     /// As [`Client::send`].
@@ -145,7 +145,7 @@ impl CallClient {
         self.say(&self.form.answer(asked.id, Ok(result)))
     }
 
-    /// Answers a call of the server's with a failure.
+    /// Sends a failure as the reply to a call of the server's.
     ///
     /// # Errors
     /// As [`Client::send`].

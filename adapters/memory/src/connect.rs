@@ -120,7 +120,7 @@ impl Connect {
     /// struct User(&'static str);
     ///
     /// async fn signed_in(_: &UpgradeRequest) -> Option<User> {
-    ///     None // nobody is, without a database
+    ///     None // a test has no database
     /// }
     ///
     /// # futures_lite::future::block_on(async {

@@ -21,7 +21,7 @@ struct Watch {
 #[derive(Default)]
 struct State {
     waker: Option<Waker>,
-    /// Nobody waits any more.
+    /// The caller has stopped waiting.
     left: bool,
     over: bool,
 }

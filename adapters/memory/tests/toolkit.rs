@@ -192,7 +192,7 @@ fn calls_go_in_both_directions_and_keep_what_is_not_waited_for() {
 
 struct User(&'static str);
 
-/// How often somebody was asked who it is.
+/// How often the layer ran.
 static ASKED: AtomicUsize = AtomicUsize::new(0);
 
 async fn signed_in(_: &mut UpgradeRequest) -> Result<(), Rejection> {

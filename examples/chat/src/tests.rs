@@ -50,8 +50,8 @@ async fn what_is_said_stays_in_the_room_and_an_announcement_does_not() -> Result
     Ok(())
 }
 
-/// In any order of coming and going, whoever is welcomed knows who is there: each is in the list, or
-/// joins afterwards, once.
+/// In any order of coming and going, a welcome and the messages after it name each member of the room
+/// once.
 #[tokio::test]
 async fn a_welcome_and_what_follows_fit_together_in_any_order() {
     seeds(0..100, async |seed| {

@@ -83,7 +83,7 @@ pub(crate) async fn all_connections_of_a_user_are_told(world: &dyn World) {
     for client in &mut anns {
         client.expect(json!({ "text": "hi" })).await;
     }
-    // The loop has returned, and what is sent to it disturbs nobody.
+    // The loop has returned, and messages to it are discarded.
     bob.send("ignored").await;
     assert_eq!(push(world, "bob", "you").await, json!({ "sent": 1 }));
     bob.expect(json!({ "text": "you" })).await;

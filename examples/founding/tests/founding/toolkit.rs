@@ -41,7 +41,7 @@ async fn a_room_hears_one_order_whoever_speaks_first() {
     .await;
 }
 
-/// Whoever joins a game while others leave it, each action reaches those who are in it, once.
+/// Each action reaches the players of its game once, while others join it.
 #[tokio::test]
 async fn players_hear_each_action_of_their_game_once() {
     seeds(0..50, async |seed| {
@@ -69,7 +69,7 @@ async fn players_hear_each_action_of_their_game_once() {
                 .filter(|it| !it.is_null())
                 .collect::<Vec<_>>()
         });
-        // The first is in it from the beginning, and hears all; whoever joins hears its own.
+        // The first player is in it from the beginning, and hears all. Each of the others hears its own.
         let mut all = heard[0].clone();
         all.sort_by_key(ToString::to_string);
         assert_eq!(all, [json!(0), json!(1), json!(2)]);
