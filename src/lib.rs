@@ -10,9 +10,9 @@ pub use crossws_app::{
     BehindProxies, Challenge, Decode, DecodeLimits, Encode, FieldErrorKind, HubExt, IncomingExt,
     IntoRoute, JsonCodec, Layer, LimitExceeded, Malformed, Messages, NoToken, OnMalformed,
     PathError, Pattern, PatternError, PatternErrorKind, Payload, PeerExt, PerAddress,
-    PreparedRoute, QueryError, RawCodec, RequestExt, RouteBuilder, RouteInfo, Router, RouterError,
-    Switch, TrailingSlash, Transformed, Typed, TypedHooks, TypedHub, TypedIncoming, TypedPeer,
-    TypedTo, behind_proxies, messages, route, transform, typed, typed_as,
+    PreparedRoute, QueryError, RawCodec, ReplyErrors, RequestExt, RouteBuilder, RouteInfo, Router,
+    RouterError, Switch, TrailingSlash, Transformed, Typed, TypedHooks, TypedHub, TypedIncoming,
+    TypedPeer, TypedTo, behind_proxies, messages, reply_errors, route, transform, typed, typed_as,
 };
 #[cfg(feature = "cbor")]
 #[doc(inline)]

@@ -114,6 +114,10 @@ fn now() -> Duration {
 }
 
 impl Layer for PerAddress {
+    fn decides_who(&self) -> bool {
+        false
+    }
+
     async fn before(&self, request: &mut UpgradeRequest) -> Result<(), Rejection> {
         let Some(addr) = request.remote_addr() else {
             return Ok(());

@@ -12,5 +12,5 @@ mod wrapper;
 pub use call::{Call, PeerCalls};
 pub use error::{CallError, Failure};
 pub use handler::{Event, EventHandler, MethodHandler};
-pub use wire::WireForm;
+pub use wire::{CallMessage, WireForm};
 pub use wrapper::{Calls, calls};

@@ -42,6 +42,13 @@ pub trait Layer: MaybeSend + MaybeSync + 'static {
         async { Ok(()) }
     }
 
+    /// Returns whether [`before`](Self::before) decides who may connect, and attaches who that is. It
+    /// does not run for a test's client that comes with a user of the test's: see `attach` of the test
+    /// toolkit. By default it does.
+    fn decides_who(&self) -> bool {
+        true
+    }
+
     /// Wraps the hooks of a route. Called once for each route when the router is built. By default
     /// it returns them as they are.
     fn wrap(&self, hooks: SharedHooks) -> SharedHooks {
@@ -65,6 +72,10 @@ impl SharedLayer {
         self.0.before_dyn(request)
     }
 
+    pub(crate) fn decides_who(&self) -> bool {
+        self.0.decides_who_dyn()
+    }
+
     pub(crate) fn wrap(&self, hooks: SharedHooks) -> SharedHooks {
         self.0.wrap_dyn(hooks)
     }
@@ -76,6 +87,8 @@ trait DynLayer: MaybeSend + MaybeSync {
         request: &'a mut UpgradeRequest,
     ) -> BoxFuture<'a, Result<(), Rejection>>;
 
+    fn decides_who_dyn(&self) -> bool;
+
     fn wrap_dyn(&self, hooks: SharedHooks) -> SharedHooks;
 }
 
@@ -85,6 +98,10 @@ impl<L: Layer> DynLayer for L {
         request: &'a mut UpgradeRequest,
     ) -> BoxFuture<'a, Result<(), Rejection>> {
         Box::pin(self.before(request))
+    }
+
+    fn decides_who_dyn(&self) -> bool {
+        self.decides_who()
     }
 
     fn wrap_dyn(&self, hooks: SharedHooks) -> SharedHooks {
@@ -176,5 +193,9 @@ impl<T: Clone + Send + Sync + 'static> Layer for Adopt<T> {
     async fn before(&self, request: &mut UpgradeRequest) -> Result<(), Rejection> {
         request.adopt::<T>();
         Ok(())
+    }
+
+    fn decides_who(&self) -> bool {
+        false
     }
 }

@@ -100,7 +100,9 @@ impl BeforeUpgrade for Layers {
     fn run<'a>(&'a self, request: &'a mut UpgradeRequest) -> BoxFuture<'a, Result<(), Rejection>> {
         Box::pin(async move {
             for layer in &self.0 {
-                layer.before(request).await?;
+                if !(request.is_admitted() && layer.decides_who()) {
+                    layer.before(request).await?;
+                }
             }
             Ok(())
         })

@@ -31,6 +31,10 @@ pub struct BehindProxies {
 }
 
 impl Layer for BehindProxies {
+    fn decides_who(&self) -> bool {
+        false
+    }
+
     async fn before(&self, request: &mut UpgradeRequest) -> Result<(), Rejection> {
         let addr = self
             .entry(request, "x-forwarded-for")

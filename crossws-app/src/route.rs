@@ -171,6 +171,12 @@ impl RouteBuilder {
         self.layer(Wrap(wrap))
     }
 
+    /// Tells the client `{"type":"error","message":TEXT}` when a hook returns an error, and keeps the
+    /// connection: see [`reply_errors`](crate::reply_errors()).
+    pub fn reply_errors(self) -> Self {
+        self.wrap(crate::reply_errors)
+    }
+
     /// Names the namespace of each peer, where its `upgrade` hook does not: for routes that are
     /// published to from outside.
     ///

@@ -269,6 +269,12 @@ impl Router {
         self.layer(Wrap(wrap))
     }
 
+    /// Tells the clients of each route `{"type":"error","message":TEXT}` when a hook returns an error,
+    /// and keeps their connections: see [`reply_errors`](crate::reply_errors()).
+    pub fn reply_errors(self) -> Self {
+        self.wrap(crate::reply_errors)
+    }
+
     /// Sets what holds for each route that does not say otherwise. Topics add up. A pattern and a
     /// name in it are ignored.
     pub fn settings(self, settings: RouteSettings) -> Self {

@@ -25,6 +25,10 @@ macro_rules! typed {
                 request.attach(value);
                 Ok(())
             }
+
+            fn decides_who(&self) -> bool {
+                false
+            }
         }
     )+};
 }

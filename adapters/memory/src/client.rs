@@ -247,7 +247,16 @@ impl Client {
         }
     }
 
-    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+    /// Lets everything run that can.
+    pub(crate) async fn quiet(&self) {
+        poll_fn(|cx| self.world.executor.poll_quiet(&self.waiter, cx)).await;
+    }
+
+    pub(crate) fn patience(&self) -> Duration {
+        self.world.patience
+    }
+
+    pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         self.world.executor.drive(&self.waiter, cx);
         match self.take_message(Some(cx)) {
             Ok(message) => Poll::Ready(Some(message)),

@@ -34,7 +34,11 @@ pub struct Connect {
     request: Result<Request<()>, http::Error>,
     remote_addr: SocketAddr,
     secure: bool,
+    attach: Vec<Attach>,
 }
+
+/// Attaches a value to a request.
+type Attach = Box<dyn FnOnce(&mut UpgradeRequest) + Send>;
 
 impl Connect {
     pub(crate) fn to(world: Arc<World>, target: &str) -> Self {
@@ -52,6 +56,7 @@ impl Connect {
             request,
             remote_addr,
             secure: false,
+            attach: Vec::new(),
         }
     }
 
@@ -99,12 +104,53 @@ impl Connect {
         self
     }
 
+    /// Connects with this value attached, as a layer attaches the user that it has found out, one per
+    /// type: hooks read it with `peer.attached::<T>()`.
+    ///
+    /// The router's layers that decide who may connect do not run for such a client: `before`,
+    /// `authenticate`, and layers of the app's own, unless they say otherwise. What they would attach,
+    /// the test attaches. Everything else is as for any client: the `upgrade` hook runs, and typed paths
+    /// and queries are read.
+    ///
+    /// ```
+    /// # use crossws_core::{Rejection, UpgradeRequest, hooks, http::StatusCode};
+    /// # use crossws_memory::TestServer;
+    /// use crossws_app::Router;
+    ///
+    /// struct User(&'static str);
+    ///
+    /// async fn signed_in(_: &UpgradeRequest) -> Option<User> {
+    ///     None // a test has no database
+    /// }
+    ///
+    /// # futures_lite::future::block_on(async {
+    /// let greets = hooks().on_open(|peer| async move {
+    ///     peer.send(format!("hello {}", peer.attached::<User>()?.0))?;
+    ///     crossws_core::ok()
+    /// });
+    /// let server = TestServer::new(Router::new().authenticate(signed_in).route("/", greets));
+    /// assert_eq!(server.connect("/").await.unwrap_err().status(), 401);
+    /// let mut bob = server.connect("/").attach(User("bob")).await?;
+    /// bob.expect("hello bob").await;
+    /// # Ok::<_, crossws_memory::ConnectError>(()) }).unwrap();
+    /// ```
+    pub fn attach<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.attach.push(Box::new(|request| {
+            request.attach(value);
+            request.admit();
+        }));
+        self
+    }
+
     async fn run(self) -> Result<Client, ConnectError> {
-        let request = self
+        let mut request = self
             .request
             .map_err(ConnectError::malformed)
             .and_then(|request| complete(request, self.secure))?
             .with_remote_addr(Some(self.remote_addr));
+        for attach in self.attach {
+            attach(&mut request);
+        }
         let world = self.world;
         let link = Arc::new(Link::new(Arc::clone(&world.clock)));
         let serve = world.app.serve(request, Arc::clone(&link));

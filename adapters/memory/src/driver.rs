@@ -17,7 +17,9 @@ use http::header::{CONNECTION, HeaderValue, UPGRADE};
 use http::{Request, Response, StatusCode, Version};
 
 use crate::ConnectError;
+use crate::chance::Chance;
 use crate::clock::{Alarm, Clock};
+use crate::hook;
 use crate::link::{Answer, Link};
 use crate::pump::{Event, Pump, part};
 use crate::transport::MemoryTransport;
@@ -37,6 +39,7 @@ pub(crate) struct Resolved<R: ?Sized> {
     pub(crate) resolver: Arc<R>,
     pub(crate) start: Arc<Start>,
     pub(crate) http: Option<Arc<dyn HttpService>>,
+    pub(crate) chance: Chance,
 }
 
 impl<R: Resolve> App for Resolved<R> {
@@ -54,6 +57,7 @@ impl<R: Resolve> App for Resolved<R> {
             link: Cable(link),
             clock: Arc::clone(&self.clock),
             http: self.http.clone(),
+            chance: self.chance.clone(),
         };
         let hub = self.hub.clone();
         let resolver = Arc::clone(&self.resolver);
@@ -75,6 +79,7 @@ struct Driver {
     link: Cable,
     clock: Arc<Clock>,
     http: Option<Arc<dyn HttpService>>,
+    chance: Chance,
 }
 
 impl Driver {
@@ -96,6 +101,10 @@ impl Driver {
             Some(Err(refusal)) => return self.link.0.answer(Err(refusal)),
             None => return,
         };
+        let claim = match self.chance.peer_id() {
+            Some(id) => claim.with_id(id),
+            None => claim,
+        };
         let limit = claim.deadline();
         let upgrade = async { Ok(claim.upgrade().await) };
         let accepted = match self.in_time(upgrade, limit).await {
@@ -110,7 +119,7 @@ impl Driver {
 
     /// Passes a request that no hooks claim to the HTTP service, which may upgrade it itself.
     async fn refused(self, hub: &Hub, refused: ClaimError) {
-        let (request, http) = match (refused, &self.http) {
+        let (mut request, http) = match (refused, &self.http) {
             (ClaimError::NotHandled(request), Some(http)) => (request, Arc::clone(http)),
             (refused, _) => return self.link.0.answer(Err(refusal(refused))),
         };
@@ -118,6 +127,8 @@ impl Driver {
             addr: request.remote_addr(),
             secure: request.is_secure(),
         };
+        let door = UpgradeDoor::new();
+        door.carry(&mut request);
         let mut parts = request.into_parts();
         if let Some(addr) = seen.addr {
             parts.extensions.insert(addr);
@@ -127,7 +138,6 @@ impl Driver {
         // Routers may strip a prefix.
         let target = OriginalTarget::of(&parts.uri);
         parts.extensions.insert(target);
-        let door = UpgradeDoor::new();
         parts.extensions.insert(door.clone());
         let call = http.call(
             Request::from_parts(parts, Bytes::new()),
@@ -201,6 +211,7 @@ impl Driver {
             Arc::clone(&self.clock),
             joined.peer().clone(),
             joined.lifeline(),
+            self.chance.clone(),
         );
         let mut session = pump.alongside(joined.open()).await;
         let closed = loop {
@@ -238,9 +249,10 @@ pub(crate) fn bind<R: Resolve>(sockets: &Sockets, hub: &Hub, resolver: Arc<R>) {
             };
             let target = parts.extensions.get().map(OriginalTarget::get).cloned();
             let routed = target.map(|target| std::mem::replace(&mut parts.uri, target));
-            let request = UpgradeRequest::new(parts)
+            let mut request = UpgradeRequest::new(parts)
                 .with_remote_addr(seen.addr)
                 .with_secure(seen.secure);
+            door.attach_to(&mut request);
             let accepted = async { hub.claim(&resolver, request).await?.upgrade().await };
             match accepted.await {
                 Ok(accepted) => {
@@ -280,7 +292,8 @@ fn next<H: Hooks + ?Sized>(
         Poll::Pending => {}
     }
     // A message of the peer's own futures wakes this again.
-    session.poll_notice(cx).map(Next::Notice)
+    let hub = pump.hub();
+    hook::polled(&hub, || session.poll_notice(cx)).map(Next::Notice)
 }
 
 async fn tell<H: Hooks + ?Sized>(pump: &mut Pump, session: &mut Session<H>, event: Event) {

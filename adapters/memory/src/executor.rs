@@ -13,6 +13,7 @@ use std::thread::{self, ThreadId};
 
 use crossws_core::BoxFuture;
 
+use crate::chance::Chance;
 use crate::sync::lock;
 
 /// After this many polls the caller's own task gets a turn, because a hook that only yields must
@@ -21,7 +22,6 @@ const BUDGET: usize = 1000;
 
 type TaskId = u64;
 
-#[derive(Default)]
 pub(crate) struct Executor {
     queue: Arc<Queue>,
     tasks: Mutex<HashMap<TaskId, Task>>,
@@ -34,6 +34,17 @@ struct Task {
 }
 
 impl Executor {
+    pub(crate) fn new(chance: Chance) -> Self {
+        let queue = Queue {
+            chance,
+            ..Queue::default()
+        };
+        Self {
+            queue: Arc::new(queue),
+            tasks: Mutex::default(),
+        }
+    }
+
     /// Adds a future. It is polled when a caller next awaits the toolkit.
     pub(crate) fn spawn(&self, future: BoxFuture<'static, ()>) {
         let waker = Arc::new(TaskWaker {
@@ -109,7 +120,9 @@ impl Executor {
         if elsewhere {
             return Drove::ElsewhereAlready;
         }
-        for _ in 0..BUDGET {
+        // With a seed a test has its turns in between, as a client elsewhere has.
+        let budget = self.queue.chance.turns().unwrap_or(BUDGET);
+        for _ in 0..budget {
             match self.queue.next_ready() {
                 Next::Task(id) => self.poll(id),
                 Next::Others(wakers) => wakers.into_iter().for_each(Waker::wake),
@@ -194,6 +207,8 @@ impl Drop for Driving<'_> {
 #[derive(Default)]
 struct Queue {
     state: Mutex<QueueState>,
+    /// Decides who is next.
+    chance: Chance,
 }
 
 #[derive(Default)]
@@ -222,7 +237,8 @@ impl Queue {
 
     fn next_ready(&self) -> Next {
         let mut state = lock(&self.state);
-        match state.ready.pop_front() {
+        let next = self.chance.pick(state.ready.len());
+        match state.ready.remove(next) {
             Some(id) => Next::Task(id),
             None if !state.wait_for_quiet.is_empty() => {
                 Next::Others(std::mem::take(&mut state.wait_for_quiet))

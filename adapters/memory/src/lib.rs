@@ -33,26 +33,39 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod calls;
+mod chance;
 mod client;
 mod clock;
 mod connect;
 mod driver;
 mod executor;
 mod frame;
+mod hear;
+mod hook;
 mod link;
 mod outbox;
+mod patience;
 mod pump;
 mod refusal;
+mod room;
+mod seeds;
 mod server;
 mod shutdown;
 mod sync;
 mod transport;
+mod typed;
 mod violation;
 
+pub use calls::{Asked, CallClient};
 pub use client::{Client, CloseEvent, Elapsed};
 pub use connect::Connect;
 pub use frame::Frame;
+pub use hear::NotHeard;
 pub use refusal::ConnectError;
+pub use room::Room;
+pub use seeds::seeds;
 pub use server::{TestServer, TestServerBuilder};
 pub use transport::CAPABILITIES;
+pub use typed::TypedClient;
 pub use violation::Violation;

@@ -7,10 +7,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use crossws_core::adapter::{ControlRate, Liveness, LivenessEvent, PeerEvents};
 use crossws_core::{
-    CloseCode, CloseFrame, Closed, ClosedBy, DropCause, Dropped, Error, Limits, Message, Peer,
+    CloseCode, CloseFrame, Closed, ClosedBy, DropCause, Dropped, Error, Hub, Limits, Message, Peer,
 };
 
+use crate::chance::Chance;
 use crate::clock::{Alarm, Clock};
+use crate::hook;
 use crate::link::Link;
 use crate::{Frame, Violation};
 
@@ -33,6 +35,7 @@ pub(crate) struct Pump {
     /// How the connection ended, as soon as that is known.
     closed: Option<Closed>,
     over: bool,
+    chance: Chance,
 }
 
 /// An event that a hook must be notified of.
@@ -62,6 +65,7 @@ impl Pump {
         clock: Arc<Clock>,
         peer: Peer,
         lifeline: PeerEvents,
+        chance: Chance,
     ) -> Self {
         let limits = peer.settings().limits.clone();
         Self {
@@ -80,16 +84,27 @@ impl Pump {
             skipped: 0,
             closed: None,
             over: false,
+            chance,
         }
+    }
+
+    pub(crate) fn hub(&self) -> Hub {
+        self.peer.hub().clone()
     }
 
     /// Runs a hook to its end, and the connection concurrently.
     pub(crate) async fn alongside<F: Future>(&mut self, hook: F) -> F::Output {
         let mut hook = pin!(hook);
+        let mut pauses = self.chance.pauses();
         std::future::poll_fn(|cx| {
             self.turn(cx);
+            if let Some(left) = pauses.checked_sub(1) {
+                pauses = left;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             // A message of the hook wakes this again, so that it is written while the hook waits.
-            hook.as_mut().poll(cx)
+            hook::polled(self.peer.hub(), || hook.as_mut().poll(cx))
         })
         .await
     }

@@ -15,10 +15,14 @@ use crossws_core::{
 use http::{Method, Request, Response};
 
 use crate::Connect;
+use crate::chance::Chance;
 use crate::clock::{Alarm, Clock};
 use crate::driver::{self, App, Resolved};
 use crate::executor::Executor;
 use crate::shutdown::shut_down;
+
+/// The default patience of a server.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A server without sockets, in virtual time. It is a cheap handle, which hooks may hold too (the
 /// server then lives as long as the test's process).
@@ -45,6 +49,8 @@ pub(crate) struct World {
     pub(crate) executor: Executor,
     pub(crate) app: Box<dyn App>,
     pub(crate) http: Option<Arc<dyn HttpService>>,
+    pub(crate) patience: Duration,
+    chance: Chance,
     clients: AtomicU16,
 }
 
@@ -72,6 +78,8 @@ impl TestServer {
             hub: HubChoice::default(),
             http: None,
             bind: None,
+            chance: Chance::default(),
+            patience: PATIENCE,
         }
     }
 
@@ -135,6 +143,10 @@ impl TestServer {
     /// Returns the hub: publish, list and address peers from outside.
     pub fn hub(&self) -> &Hub {
         &self.world.hub
+    }
+
+    pub(crate) fn chance(&self) -> Chance {
+        self.world.chance.clone()
     }
 
     /// Returns the virtual time since the server was created.
@@ -267,6 +279,8 @@ pub struct TestServerBuilder<R> {
     http: Option<Arc<dyn HttpService>>,
     /// Gives the sockets to the service.
     bind: Option<BindSockets>,
+    chance: Chance,
+    patience: Duration,
 }
 
 impl<R> fmt::Debug for TestServerBuilder<R> {
@@ -279,6 +293,24 @@ impl<R> fmt::Debug for TestServerBuilder<R> {
 
 impl<R: Resolve> TestServerBuilder<R> {
     hub_setters!(given);
+
+    /// Sets a seed, which decides the order in which connections run, where the order is not promised:
+    /// which hook is next, and how long it waits for its turn. It decides the ids of peers too. The same
+    /// seed gives the same order. By default connections run in the order in which they become ready. See
+    /// [`seeds`](crate::seeds()).
+    ///
+    /// A seed does not decide the app's own random values, or a real clock.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.chance = Chance::seeded(seed);
+        self
+    }
+
+    /// Sets how long a client waits, in real time, for a message that a test
+    /// [expects](crate::Client::expect), because a hook may wait for another thread. Default 10 s.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
 
     /// Serves every request that no hooks claim with this service, as a server's `http` does: an
     /// `axum::Router`, or any other tower service. Hooks call it with
@@ -305,6 +337,8 @@ impl<R: Resolve> TestServerBuilder<R> {
             bind: Some(Box::new(move |hub: &Hub| {
                 driver::bind(&sockets, hub, resolver)
             })),
+            chance: self.chance,
+            patience: self.patience,
         };
         builder.http(service)
     }
@@ -325,8 +359,9 @@ impl<R: Resolve> TestServerBuilder<R> {
             resolver: self.resolver,
             start: Arc::default(),
             http: self.http.clone(),
+            chance: self.chance.clone(),
         };
-        let executor = Executor::default();
+        let executor = Executor::new(self.chance.clone());
         executor.spawn(app.start());
         TestServer {
             world: Arc::new(World {
@@ -335,6 +370,8 @@ impl<R: Resolve> TestServerBuilder<R> {
                 executor,
                 app: Box::new(app),
                 http: self.http,
+                patience: self.patience,
+                chance: self.chance,
                 clients: AtomicU16::new(0),
             }),
         }

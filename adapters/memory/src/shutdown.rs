@@ -7,6 +7,7 @@ use crossws_core::adapter::Closing;
 use crossws_core::{Report, Shutdown};
 
 use crate::clock::Alarm;
+use crate::hook;
 use crate::server::World;
 
 /// See [`TestServer::shutdown`](crate::TestServer::shutdown).
@@ -14,7 +15,8 @@ pub(crate) async fn shut_down(world: &World, shutdown: Shutdown) -> Report {
     let World { hub, clock, .. } = world;
     hub.turn_away();
     sleep_until(world, clock.now().saturating_add(shutdown.delay)).await;
-    let mut closing = Closing::begin(hub, &shutdown, false);
+    let within_hook = hook::is_of(hub);
+    let mut closing = Closing::begin(hub, &shutdown, within_hook);
     let start = clock.now();
     while let Some(next) = closing.poll(clock.now().saturating_sub(start)) {
         sleep_until(world, start.saturating_add(next)).await;
@@ -23,6 +25,10 @@ pub(crate) async fn shut_down(world: &World, shutdown: Shutdown) -> Report {
     // The grace is the last resort: time does not move by itself to reach it.
     run_until(world, Alarm::passive(clock), deadline, closing.ended()).await;
     let report = closing.report();
+    if within_hook && report.forced == 0 {
+        // Only the connections of this hook, and of others that wait for the same, are left.
+        return report;
+    }
     // Includes connections without a session: upgrades, and last frames that no client takes.
     world.executor.cancel_all();
     report

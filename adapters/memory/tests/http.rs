@@ -209,6 +209,24 @@ fn sockets_through_http_pass_the_services_layers() {
 }
 
 #[test]
+fn what_a_test_attaches_passes_the_service_too() {
+    struct User(&'static str);
+
+    block_on(async {
+        let app = hooks().on_open(|peer| async move {
+            peer.send(peer.attached::<User>()?.0)?;
+            crossws_core::ok()
+        });
+        let server = TestServer::builder(app).http_through(Session).build();
+        let bob = server
+            .connect("/a")
+            .header("x-user", "ann")
+            .attach(User("bob"));
+        bob.await.unwrap().expect("bob").await;
+    });
+}
+
+#[test]
 fn a_service_without_its_sockets_upgrades_nothing() {
     block_on(async {
         let hub = Hub::default();

@@ -208,3 +208,58 @@ fn time_moves_to_the_end_of_the_delay() {
         assert_eq!(server.now(), Duration::from_secs(5));
     });
 }
+
+#[test]
+fn a_hook_may_wait_for_the_shutdown_of_its_own_server() {
+    for within in ["message", "close"] {
+        block_on(async {
+            let log = Log::default();
+            let held = Arc::new(OnceLock::<TestServer>::new());
+            let stops = {
+                let (log, held) = (log.clone(), Arc::clone(&held));
+                move || {
+                    let (log, server) = (log.clone(), held.get().unwrap().clone());
+                    async move {
+                        let report = server.shutdown(Shutdown::default()).await;
+                        log.add(format!(
+                            "{} closed, {} forced",
+                            report.closed, report.forced
+                        ));
+                        // The rest of the hook runs too.
+                        server.sleep(Duration::from_secs(1)).await;
+                        log.add("done");
+                    }
+                }
+            };
+            let (on_message, on_close) = (stops.clone(), stops);
+            let app = hooks()
+                .on_message(move |peer: crossws_core::Peer, _| {
+                    let stops = on_message();
+                    async move {
+                        match within {
+                            "message" => stops.await,
+                            _ => peer.close(CloseCode::NORMAL, ""),
+                        }
+                    }
+                })
+                .on_close(move |_, closed| {
+                    let stops = on_close();
+                    async move {
+                        if within == "close" && closed.code == 1000 {
+                            stops.await;
+                        }
+                    }
+                });
+            let server = TestServer::new(app);
+            held.set(server.clone()).unwrap();
+            let mut other = server.connect("/").await.unwrap();
+            let mut client = server.connect("/").await.unwrap();
+            client.send("stop").unwrap();
+            other.closed().await;
+            server.advance(Duration::from_secs(10)).await;
+            assert_eq!(log.take(), ["1 closed, 0 forced", "done"], "{within}");
+            assert!(client.closed().await.clean, "{within}");
+            assert_eq!(server.hub().stats().sessions, 0);
+        });
+    }
+}

@@ -34,51 +34,53 @@ const CANCEL: &str = "$/cancelRequest";
 /// The longest id that is a string, in bytes.
 const MAX_ID: usize = 128;
 
-/// What a message is.
-#[derive(Debug, PartialEq)]
-pub(super) enum Incoming {
-    Event {
-        name: String,
-        payload: Value,
-    },
+/// What a message is in a [`WireForm`]: for clients, and for tests of servers.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+#[allow(missing_docs)] // the parts are those of the form's table
+pub enum CallMessage {
+    /// Something happened.
+    Event { name: String, payload: Value },
+    /// A method is called.
     Call {
         id: Value,
         method: String,
         args: Value,
     },
+    /// A call is answered.
     Answer {
         id: Value,
         result: Result<Value, Failure>,
     },
-    Cancel {
-        id: Value,
-    },
+    /// A call is withdrawn.
+    Cancel { id: Value },
     /// None of these; answered under this id where the form has errors for it.
-    Invalid {
-        id: Value,
-    },
+    Invalid { id: Value },
     /// No message of this form.
     Other,
 }
 
 impl WireForm {
-    pub(super) fn read(self, message: Value) -> Incoming {
+    /// Returns what a message is.
+    pub fn read(self, message: Value) -> CallMessage {
         match (self, message) {
             (Self::Plain, Value::Object(members)) => plain(members),
-            (Self::Plain, _) => Incoming::Other,
+            (Self::Plain, _) => CallMessage::Other,
             (Self::JsonRpc, Value::Object(members)) => json_rpc(members),
-            (Self::JsonRpc, _) => Incoming::Invalid { id: Value::Null },
+            (Self::JsonRpc, _) => CallMessage::Invalid { id: Value::Null },
         }
     }
 
-    pub(super) fn event(self, name: &str, payload: Value) -> Value {
+    /// An event, as it is sent.
+    pub fn event(self, name: &str, payload: Value) -> Value {
         match self {
             Self::Plain => json!({"event": name, "payload": payload}),
             Self::JsonRpc => request(name, payload),
         }
     }
 
-    pub(super) fn call(self, id: u64, method: &str, args: Value) -> Value {
+    /// A call, as it is sent.
+    pub fn call(self, id: u64, method: &str, args: Value) -> Value {
         match self {
             Self::Plain => json!({"call": method, "id": id, "args": args}),
             Self::JsonRpc => {
@@ -89,14 +91,16 @@ impl WireForm {
         }
     }
 
-    pub(super) fn cancel(self, id: u64) -> Value {
+    /// The withdrawal of a call, as it is sent.
+    pub fn cancel(self, id: u64) -> Value {
         match self {
             Self::Plain => json!({"cancel": id}),
             Self::JsonRpc => request(CANCEL, json!({"id": id})),
         }
     }
 
-    pub(super) fn answer(self, id: Value, result: Result<Value, Failure>) -> Value {
+    /// The answer to a call, as it is sent.
+    pub fn answer(self, id: Value, result: Result<Value, Failure>) -> Value {
         let mut answer = match result {
             Ok(result) => json!({"id": id, "result": result}),
             Err(failure) => json!({"id": id, "error": failure}),
@@ -119,44 +123,44 @@ fn request(method: &str, params: Value) -> Value {
     request
 }
 
-fn plain(mut members: Map<String, Value>) -> Incoming {
+fn plain(mut members: Map<String, Value>) -> CallMessage {
     let id = members.remove("id");
     if let Some(Value::String(name)) = members.get_mut("event") {
         let name = std::mem::take(name);
         let payload = members.remove("payload").unwrap_or_default();
-        return Incoming::Event { name, payload };
+        return CallMessage::Event { name, payload };
     }
     if let Some(id) = members.get("cancel").filter(|id| is_id(id)) {
-        return Incoming::Cancel { id: id.clone() };
+        return CallMessage::Cancel { id: id.clone() };
     }
     let Some(id) = id else {
-        return Incoming::Other;
+        return CallMessage::Other;
     };
     match members.remove("call") {
         Some(Value::String(method)) if is_id(&id) => {
             let args = members.remove("args").unwrap_or_default();
-            Incoming::Call { id, method, args }
+            CallMessage::Call { id, method, args }
         }
-        Some(_) => Incoming::Invalid { id: known(id) },
+        Some(_) => CallMessage::Invalid { id: known(id) },
         None if members.contains_key("result") || members.contains_key("error") => {
             answer(id, members)
         }
-        None => Incoming::Other,
+        None => CallMessage::Other,
     }
 }
 
-fn json_rpc(mut members: Map<String, Value>) -> Incoming {
+fn json_rpc(mut members: Map<String, Value>) -> CallMessage {
     let id = members.remove("id");
     if members.get("jsonrpc").and_then(Value::as_str) != Some("2.0") {
         let id = id.map_or(Value::Null, known);
-        return Incoming::Invalid { id };
+        return CallMessage::Invalid { id };
     }
     let Some(method) = members.remove("method") else {
         // An error without an id tells of a message that the client could not read: answered, it might
         // be answered without end.
         return match id {
             None if members.contains_key("error") => answer(Value::Null, members),
-            None => Incoming::Invalid { id: Value::Null },
+            None => CallMessage::Invalid { id: Value::Null },
             Some(id) => answer(id, members),
         };
     };
@@ -166,37 +170,37 @@ fn json_rpc(mut members: Map<String, Value>) -> Incoming {
     match (method, id) {
         (Value::String(method), None) if structured && method == CANCEL => {
             let id = params.get_mut("id").map(Value::take).unwrap_or_default();
-            Incoming::Cancel { id }
+            CallMessage::Cancel { id }
         }
-        (Value::String(name), None) if structured => Incoming::Event {
+        (Value::String(name), None) if structured => CallMessage::Event {
             name,
             payload: params,
         },
         (Value::String(method), Some(id)) if structured && (is_id(&id) || id.is_null()) => {
-            Incoming::Call {
+            CallMessage::Call {
                 id,
                 method,
                 args: params,
             }
         }
-        (_, id) => Incoming::Invalid {
+        (_, id) => CallMessage::Invalid {
             id: id.map_or(Value::Null, known),
         },
     }
 }
 
-fn answer(id: Value, mut members: Map<String, Value>) -> Incoming {
+fn answer(id: Value, mut members: Map<String, Value>) -> CallMessage {
     if let Some(result) = members.remove("result") {
         let result = Ok(result);
-        return Incoming::Answer { id, result };
+        return CallMessage::Answer { id, result };
     }
     match members.remove("error") {
         Some(error) => {
             let unreadable = |_| Failure::new(0, "the client's error cannot be read");
             let result = Err(serde_json::from_value(error).unwrap_or_else(unreadable));
-            Incoming::Answer { id, result }
+            CallMessage::Answer { id, result }
         }
-        None => Incoming::Invalid { id: known(id) },
+        None => CallMessage::Invalid { id: known(id) },
     }
 }
 

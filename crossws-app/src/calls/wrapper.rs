@@ -13,7 +13,7 @@ use crate::calls::batch::Answers;
 use crate::calls::handler::{AnyHandler, Handler, Hearer};
 use crate::calls::pending::{Connection, Settings, started};
 use crate::calls::running::{Refused, Run, Running};
-use crate::calls::wire::Incoming;
+use crate::calls::wire::CallMessage;
 use crate::calls::{Event, EventHandler, Failure, MethodHandler, WireForm};
 use crate::{Decode, DecodeLimits, JsonCodec, LimitExceeded, Malformed, OnMalformed};
 
@@ -251,25 +251,25 @@ impl<H: Hooks> Inner<H> {
         answers: &Answers,
     ) -> HookResult {
         match self.form.read(value) {
-            Incoming::Event { name, payload } => self.event(peer, name, payload).await,
-            Incoming::Call { id, method, args } => self.call(peer, id, &method, args, answers),
-            Incoming::Answer { id, result } => {
+            CallMessage::Event { name, payload } => self.event(peer, name, payload).await,
+            CallMessage::Call { id, method, args } => self.call(peer, id, &method, args, answers),
+            CallMessage::Answer { id, result } => {
                 if !self.connection(peer).answered(&id, result) {
                     tracing::debug!(%peer, "an answer that no call waits for");
                 }
                 Ok(())
             }
-            Incoming::Cancel { id } => {
+            CallMessage::Cancel { id } => {
                 peer.extensions()
                     .get_or_default::<Arc<Running>>()
                     .cancel(&id);
                 Ok(())
             }
-            Incoming::Invalid { id } => {
+            CallMessage::Invalid { id } => {
                 let failure = Failure::new(Failure::INVALID_REQUEST, "invalid request");
                 self.fail(peer, id, failure, answers)
             }
-            Incoming::Other => match message {
+            CallMessage::Other => match message {
                 Some(message) => self.hooks.message(peer, message).await,
                 None => Ok(()),
             },

@@ -8,5 +8,6 @@ mod common;
 mod hub_route;
 mod layers;
 mod matching;
+mod reply_errors;
 mod settings;
 mod typed;

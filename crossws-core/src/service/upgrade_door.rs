@@ -3,8 +3,10 @@ use std::sync::Arc;
 
 use crate::hooks::Hooks;
 use crate::hooks::dyn_hooks::SharedHooks;
+use crate::peer::extensions::Extensions;
 use crate::session::claim::Accepted;
 use crate::sync::Mutex;
+use crate::upgrade::request::UpgradeRequest;
 
 /// In the extensions of a request that an adapter passes to an HTTP service: where that service leaves
 /// the upgrade, if it accepts one, instead of taking over a connection. A server without sockets has
@@ -14,7 +16,14 @@ use crate::sync::Mutex;
 /// service's middleware [takes](Self::take) the upgrade and runs the connection. Every other response refuses,
 /// and drops what was left here.
 #[derive(Clone, Default)]
-pub struct UpgradeDoor(Arc<Mutex<Option<Accepted<SharedHooks>>>>);
+pub struct UpgradeDoor(Arc<Mutex<Inner>>);
+
+#[derive(Default)]
+struct Inner {
+    accepted: Option<Accepted<SharedHooks>>,
+    /// What was attached to the request before it became one for HTTP.
+    attached: Extensions,
+}
 
 impl UpgradeDoor {
     /// A door that nothing has gone through.
@@ -22,16 +31,29 @@ impl UpgradeDoor {
         Self::default()
     }
 
+    /// Takes what is attached to a request along, which its HTTP parts do not have.
+    pub fn carry(&self, request: &mut UpgradeRequest) {
+        let attached = std::mem::take(request.volatile_mut());
+        let old = std::mem::replace(&mut self.0.lock().attached, attached);
+        drop(old);
+    }
+
+    /// Attaches what it carries to the request that was made of the parts.
+    pub fn attach_to(&self, request: &mut UpgradeRequest) {
+        let attached = std::mem::take(&mut self.0.lock().attached);
+        request.volatile().extend(attached);
+    }
+
     /// Leaves an upgrade to the adapter.
     pub fn leave<H: Hooks + ?Sized>(&self, accepted: Accepted<H>) {
-        let old = self.0.lock().replace(accepted.erase());
+        let old = self.0.lock().accepted.replace(accepted.erase());
         // Without the lock: hooks are the application's.
         drop(old);
     }
 
     /// Takes the upgrade, if one was left.
     pub fn take(&self) -> Option<Accepted<SharedHooks>> {
-        self.0.lock().take()
+        self.0.lock().accepted.take()
     }
 }
 

@@ -58,6 +58,8 @@ pub struct Claim<H: Hooks + ?Sized> {
     before: Option<Arc<dyn BeforeUpgrade>>,
     /// What the adapter can give to an upgrade that takes the stream.
     connection: Option<TypeId>,
+    /// The peer's, if its hook names none.
+    id: Option<PeerId>,
 }
 
 impl<H: Hooks + ?Sized> Claim<H> {
@@ -76,7 +78,14 @@ impl<H: Hooks + ?Sized> Claim<H> {
             settings,
             before: route.before,
             connection: None,
+            id: None,
         }
+    }
+
+    /// Gives the peer this id, unless the `upgrade` hook names one. By default it is random.
+    pub fn with_id(mut self, id: PeerId) -> Self {
+        self.id = Some(id);
+        self
     }
 
     /// Lets the `upgrade` hook [take](Upgrade::take) the connection, which the adapter has as a `C`.
@@ -136,6 +145,7 @@ impl<H: Hooks + ?Sized> Claim<H> {
             settings,
             before,
             connection,
+            id,
         } = self;
         // Counted before the look at the shutdown: either that waits for this, or this sees it.
         let ongoing = Ongoing::new(&hub);
@@ -164,7 +174,7 @@ impl<H: Hooks + ?Sized> Claim<H> {
             }
             hooks.upgrade(&request).await
         };
-        let upgrade = catch_panic(hooks_accept)
+        let mut upgrade = catch_panic(hooks_accept)
             .await
             .map_err(|message| Rejection::internal(Error::panic(HookKind::Upgrade, &message)))??;
         if upgrade.is_pass() {
@@ -180,6 +190,7 @@ impl<H: Hooks + ?Sized> Claim<H> {
                 return Err(Rejection::internal(ExpiryError::Unsupported).into());
             }
         }
+        upgrade.id = upgrade.id.or(id);
         Ok(Accepted::new(
             ongoing, hooks, request, namespace, settings, upgrade,
         )?)

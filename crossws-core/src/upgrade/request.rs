@@ -149,6 +149,17 @@ impl UpgradeRequest {
         self.volatile.get().ok_or_else(NotAttached::new::<T>)
     }
 
+    /// Says that what layers would attach is attached already, by a test: layers that decide who may
+    /// connect leave the request alone.
+    pub fn admit(&mut self) {
+        self.attach(IsAdmitted);
+    }
+
+    /// Returns whether the request [is admitted](Self::admit).
+    pub fn is_admitted(&self) -> bool {
+        self.volatile.get::<IsAdmitted>().is_some()
+    }
+
     /// Says whose connection this will be, as a layer does that authenticates: see
     /// [`Upgrade::identity`](crate::Upgrade::identity), which replaces it.
     pub fn set_identity(&mut self, identity: impl Into<Arc<str>>) {
@@ -175,6 +186,10 @@ impl UpgradeRequest {
     /// What was attached.
     pub(crate) fn volatile(&self) -> &Extensions {
         &self.volatile
+    }
+
+    pub(crate) fn volatile_mut(&mut self) -> &mut Extensions {
+        &mut self.volatile
     }
 
     /// What was attached, without the rest.
@@ -391,6 +406,9 @@ impl fmt::Debug for UpgradeRequest {
         self.redacted().fmt(f)
     }
 }
+
+/// See [`UpgradeRequest::admit`].
+struct IsAdmitted;
 
 /// Among the attached values: whose connection it will be.
 struct Identity(Arc<str>);

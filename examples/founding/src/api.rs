@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 /// Counts, per route, the connections that have been cleaned up.
 #[derive(Default)]
 pub struct Cleanups {
-    chat: AtomicUsize,
+    pub(crate) chat: Count,
+    pub(crate) terminal: Count,
+    pub(crate) notifications: Count,
 }
 
 impl Cleanups {
@@ -19,13 +21,45 @@ impl Cleanups {
         hub.extensions().get_or_default()
     }
 
-    pub(crate) fn chat(&self) {
-        self.chat.fetch_add(1, Ordering::Relaxed);
+    /// What `/api/cleanups` says.
+    pub fn of_files(&self) -> Value {
+        json!({ "chat": self.chat.get() })
     }
 
-    /// Returns the counts by route.
-    pub fn to_json(&self) -> Value {
-        json!({ "chat": self.chat.load(Ordering::Relaxed) })
+    /// What `/_socket/cleanups` says.
+    pub fn of_loops(&self) -> Value {
+        json!({
+            "terminal": self.terminal.get(),
+            "notifications": self.notifications.get(),
+        })
+    }
+}
+
+/// A counter.
+#[derive(Clone, Default)]
+pub(crate) struct Count(Arc<AtomicUsize>);
+
+impl Count {
+    pub(crate) fn up(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Counts one when it is dropped.
+    pub(crate) fn when_dropped(&self) -> OneMore {
+        OneMore(self.clone())
+    }
+}
+
+/// See [`Count::when_dropped`].
+pub(crate) struct OneMore(Count);
+
+impl Drop for OneMore {
+    fn drop(&mut self) {
+        self.0.up();
     }
 }
 

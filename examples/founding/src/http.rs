@@ -8,6 +8,7 @@ use crossws::Hub;
 use serde_json::{Value, json};
 
 use crate::api::{Cleanups, health, note};
+use crate::loops;
 
 /// Serves every request that is not a WebSocket.
 pub fn http(hub: Hub) -> Router {
@@ -23,11 +24,24 @@ pub fn http(hub: Hub) -> Router {
             "/api/notify/rooms",
             post(|hub, body| notify(hub, "rooms/[id]", body)),
         )
+        .route("/_socket/cleanups", get(loops_cleanups))
+        .route("/_socket/push", post(push))
         .with_state(hub)
 }
 
 async fn cleanups(State(hub): State<Hub>) -> Json<Value> {
-    Json(Cleanups::of(&hub).to_json())
+    Json(Cleanups::of(&hub).of_files())
+}
+
+async fn loops_cleanups(State(hub): State<Hub>) -> Json<Value> {
+    Json(Cleanups::of(&hub).of_loops())
+}
+
+/// Tells every connection of a user.
+async fn push(State(hub): State<Hub>, body: String) -> Result<Json<Value>, Refused> {
+    let told = loops::push(&hub, &body);
+    let sent = told.map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
+    Ok(Json(json!({ "sent": sent })))
 }
 
 type Refused = (StatusCode, String);

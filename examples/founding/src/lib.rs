@@ -8,6 +8,7 @@
 pub mod api;
 #[cfg(feature = "http")]
 mod http;
+mod loops;
 mod mock;
 mod namespaces;
 mod workers;
@@ -16,6 +17,7 @@ use crossws::{Origin, RouteSettings, Router};
 
 #[cfg(feature = "http")]
 pub use http::http;
+pub use workers::User;
 
 /// Returns the app's routes for every platform.
 pub fn app() -> Router {
@@ -26,11 +28,12 @@ pub fn app() -> Router {
         .settings(any_origin())
 }
 
-/// Returns the routes that need a platform which leaves pings and compression to the server.
-/// Workers do not.
+/// Returns the routes that need a platform on which a loop lives as long as its connection, and which
+/// leaves pings and compression to the server. Workers do neither.
 pub fn native() -> Router {
     Router::new()
         .nest("/mock/ws", mock::native())
+        .nest("/_socket", loops::routes())
         .settings(any_origin())
 }
 

@@ -1,13 +1,15 @@
 //! `/mock/ws`: the options of a route, one each.
 
 mod chat;
+mod echo;
 mod game;
+mod read;
 mod rooms;
 
 use std::time::Duration;
 
 use crossws::prelude::*;
-use crossws::{Bytes, Deflate, Error, OnError, RouteSettings, ok};
+use crossws::{Bytes, Deflate, RouteSettings, ok};
 use serde_json::json;
 
 /// Returns the routes that every platform supports.
@@ -25,8 +27,11 @@ pub(crate) fn routes() -> Router {
             "/protocols",
             route(protocol()).protocols(["chat.v2", "chat.v1"]),
         )
-        .route("/fails", Fails)
+        .route("/echo", route(echo::rules()).topic(echo::LOBBY))
+        .route("/fails", route(fails()).reply_errors())
         .route("/rooms", rooms::Rooms)
+        .route("/data", read::data())
+        .route("/upper", read::upper(echo()))
 }
 
 /// Returns the routes that need pings, pongs or compression of the server's own.
@@ -80,20 +85,12 @@ fn compressed() -> Deflate {
     Deflate::default().server_max_window_bits(13).required(true)
 }
 
-struct Fails;
-
-impl Hooks for Fails {
-    async fn message(&self, peer: &Peer, message: Message) -> HookResult {
+fn fails() -> impl Hooks {
+    hooks().on_message(|peer: Peer, message: Message| async move {
         if message.text()? == "fail" {
             return Err("boom".into());
         }
         peer.send(message)?;
         ok()
-    }
-
-    async fn error(&self, peer: &Peer, error: Error) -> OnError {
-        let message = std::error::Error::source(&error).map(ToString::to_string);
-        let _ = peer.send(Json(json!({ "type": "error", "message": message })));
-        OnError::Keep
-    }
+    })
 }

@@ -4,13 +4,21 @@ use crossws::http::StatusCode;
 use crossws::prelude::*;
 use serde_json::json;
 
-struct User(String);
+/// Who is asking, as the group's layer has found out.
+pub struct User(String);
+
+impl User {
+    /// A user of this name.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+}
 
 async fn signed_in(request: &mut UpgradeRequest) -> Result<(), Rejection> {
     let Some(user) = request.header("x-user") else {
         return Err(Rejection::new(StatusCode::UNAUTHORIZED, "no user"));
     };
-    let user = User(user.to_owned());
+    let user = User::named(user);
     request.attach(user);
     Ok(())
 }

@@ -31,7 +31,8 @@ fn objects(env: &Env) -> Result<Objects> {
 fn start() {
     console_log!(
         "left to the platform: heartbeats, pongs and compression (/mock/ws/quiet, pings, manual, \
-         deflate); without a memory of its own: /api/cleanups"
+         deflate); no loop outlasts a sleep (/_socket/tools, pty); without a memory of its own: \
+         /api/cleanups"
     );
 }
 

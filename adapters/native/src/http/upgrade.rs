@@ -82,11 +82,12 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         let routed = original.map(|original| std::mem::replace(&mut parts.uri, original));
         let upgrade = parts.extensions.remove::<OnUpgrade>();
         let door = parts.extensions.get::<UpgradeDoor>().cloned();
-        let request = UpgradeRequest::new(parts)
+        let mut request = UpgradeRequest::new(parts)
             .with_remote_addr(info.remote_addr)
             .with_secure(info.secure)
             .with_forwarded(info.forwarded);
         if let Some(door) = door {
+            door.attach_to(&mut request);
             return self.leave_at(&door, request, handshake, routed, body).await;
         }
         let claim = match run_claim(self.hub(), self.resolver(), request, &T::default()).await {

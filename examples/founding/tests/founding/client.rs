@@ -1,5 +1,7 @@
 //! The client of the checks.
 
+use std::borrow::Borrow;
+use std::panic::Location;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -106,6 +108,20 @@ impl Client {
 
     pub(crate) async fn json(&mut self) -> Value {
         serde_json::from_str(&self.text().await).unwrap()
+    }
+
+    /// Takes the next message, which must be this JSON.
+    #[track_caller]
+    pub(crate) fn expect(&mut self, value: impl Borrow<Value>) -> impl Future<Output = ()> {
+        let at = Location::caller();
+        async move { assert_eq!(&self.json().await, value.borrow(), "{at}") }
+    }
+
+    /// Takes the next message, which must be this text.
+    #[track_caller]
+    pub(crate) fn expect_text(&mut self, text: &str) -> impl Future<Output = ()> {
+        let at = Location::caller();
+        async move { assert_eq!(self.text().await, text, "{at}") }
     }
 
     /// Sends a message, and returns the reply.

@@ -10,7 +10,7 @@ use crate::client::{connect, get, refused};
 pub(crate) async fn root_echoes(world: &dyn World) {
     let mut client = connect(world, "/api/ws").await;
     client.send("hello").await;
-    assert_eq!(client.text().await, "[root] Echo: hello");
+    client.expect_text("[root] Echo: hello").await;
 }
 
 pub(crate) async fn chat_echoes_and_cleans_up_once(world: &dyn World) {
@@ -18,7 +18,7 @@ pub(crate) async fn chat_echoes_and_cleans_up_once(world: &dyn World) {
     let mut one = connect(world, "/api/ws/chat").await;
     let two = connect(world, "/api/ws/chat").await;
     one.send("hello").await;
-    assert_eq!(one.text().await, "[chat] Echo: hello");
+    one.expect_text("[chat] Echo: hello").await;
     one.close().await;
     two.vanish();
     while get(world, "/api/cleanups").await != json!({ "chat": 2 }) {
@@ -37,18 +37,17 @@ pub(crate) async fn rooms_say_what_matched(world: &dyn World) {
         "path": "/api/ws/rooms/a%20b",
         "query": { "x": ["1", "2"], "é": "+" },
     });
-    assert_eq!(client.json().await, said);
+    client.expect(&said).await;
     let mut client = connect(world, "/api/ws/rooms/7").await;
     let said = json!({ "params": { "id": "7" }, "path": "/api/ws/rooms/7", "query": {} });
-    assert_eq!(client.json().await, said);
+    client.expect(&said).await;
 }
 
 pub(crate) async fn files_catch_the_rest(world: &dyn World) {
     let mut client = connect(world, "/api/ws/files/A/B/C").await;
-    assert_eq!(
-        client.json().await,
-        json!({ "params": { "rest": "A/B/C" } })
-    );
+    client
+        .expect(json!({ "params": { "rest": "A/B/C" } }))
+        .await;
 }
 
 pub(crate) async fn paths_without_a_file_are_not_found(world: &dyn World) {

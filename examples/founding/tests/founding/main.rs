@@ -5,10 +5,12 @@
 
 mod client;
 mod files;
+mod loops;
 mod mock;
 mod namespaces;
 mod notify;
 mod time;
+mod toolkit;
 mod workers;
 mod world;
 
@@ -58,8 +60,14 @@ checks! {
     mock: chat_names_the_user_who_joins_writes_and_leaves a_query_with_two_names_is_refused
         a_game_has_a_room_of_its_own
         only_a_good_token_is_let_in the_first_common_protocol_is_named
-        a_failed_hook_is_reported_and_the_client_stays rooms_are_joined_and_left_and_get_each_message_once
-        some_rooms_get_a_message_and_members_of_others_are_excluded;
+        a_failed_hook_is_reported_and_the_client_stays
+        rooms_are_joined_and_left_and_get_each_message_once
+        some_rooms_get_a_message_and_members_of_others_are_excluded
+        one_rule_at_most_responds a_frame_is_shown_as_it_was_read
+        texts_reach_the_hook_in_upper_case;
+    loops: a_terminal_skips_what_is_no_frame a_terminal_is_cleaned_up_once_however_it_ends
+        all_connections_of_a_user_are_told what_is_no_push_is_refused
+        a_shell_has_a_real_terminal a_shell_dies_with_its_connection;
     time: silence_of_data_ends_a_client a_client_that_sends_data_stays
         three_missed_pongs_end_a_client every_second_or_third_pong_is_enough
         the_hook_answers_pings compression_is_required;

@@ -1,5 +1,6 @@
 //! Options of a route.
 
+use crossws_conformance::Frame;
 use serde_json::{Value, json};
 
 use crate::World;
@@ -19,15 +20,15 @@ pub(crate) async fn chat_names_the_user_who_joins_writes_and_leaves(world: &dyn 
     let (mut guest, guest_id) = join(world, "/mock/ws/chat").await;
     assert_ne!(ann_id, guest_id);
     let joined = json!({ "type": "user-joined", "username": "Guest" });
-    assert_eq!(ann.json().await, joined);
+    ann.expect(joined).await;
     ann.send(json!({ "type": "chat", "text": "hi" })).await;
     let said = json!({ "type": "chat-message", "from": "Ann B", "text": "hi" });
     for client in [&mut ann, &mut guest] {
-        assert_eq!(client.json().await, said);
+        client.expect(&said).await;
     }
     guest.close().await;
     let left = json!({ "type": "user-left", "username": "Guest" });
-    assert_eq!(ann.json().await, left);
+    ann.expect(left).await;
 }
 
 pub(crate) async fn a_query_with_two_names_is_refused(world: &dyn World) {
@@ -41,7 +42,7 @@ pub(crate) async fn a_game_has_a_room_of_its_own(world: &dyn World) {
     let mut players = Vec::new();
     for _ in 0..3 {
         let mut player = connect(world, "/mock/ws/game").await;
-        assert_eq!(player.json().await, json!({ "type": "joined-lobby" }));
+        player.expect(json!({ "type": "joined-lobby" })).await;
         players.push(player);
     }
     let [mut host, mut guest, mut other] = <[Client; 3]>::try_from(players).ok().unwrap();
@@ -63,7 +64,7 @@ pub(crate) async fn a_game_has_a_room_of_its_own(world: &dyn World) {
     let player = &joined["playerId"];
     let update = json!({ "type": "game-update", "action": action, "playerId": player });
     for client in [&mut host, &mut guest] {
-        assert_eq!(client.json().await, update);
+        client.expect(&update).await;
     }
     // Only the messages of its own game.
     let own = other
@@ -74,7 +75,7 @@ pub(crate) async fn a_game_has_a_room_of_its_own(world: &dyn World) {
 
 pub(crate) async fn only_a_good_token_is_let_in(world: &dyn World) {
     let mut client = connect(world, "/mock/ws/private?token=good").await;
-    assert_eq!(client.json().await, json!({ "type": "authenticated" }));
+    client.expect(json!({ "type": "authenticated" })).await;
     for query in ["", "?token=", "?token=bad", "?token=broken"] {
         let path = format!("/mock/ws/private{query}");
         assert_eq!(refused(world, &path, &[]).await.0, 401, "{query}");
@@ -101,7 +102,7 @@ pub(crate) async fn the_first_common_protocol_is_named(world: &dyn World) {
             named,
             "{offer:?}"
         );
-        assert_eq!(client.json().await, json!({ "protocol": named }));
+        client.expect(json!({ "protocol": named })).await;
     }
 }
 
@@ -110,7 +111,7 @@ pub(crate) async fn a_failed_hook_is_reported_and_the_client_stays(world: &dyn W
     let told = client.ask("fail").await;
     assert_eq!(told, json!({ "type": "error", "message": "boom" }));
     client.send("on").await;
-    assert_eq!(client.text().await, "on");
+    client.expect_text("on").await;
 }
 
 fn order(kind: &str, room: &str) -> Value {
@@ -135,7 +136,7 @@ pub(crate) async fn rooms_are_joined_and_left_and_get_each_message_once(world: &
     );
     assert_eq!(eve.ask(order("join", "green")).await, rooms(&["green"]));
     ann.send(json!({ "type": "all", "data": [1] })).await;
-    assert_eq!(bob.json().await, json!({ "type": "all", "data": [1] }));
+    bob.expect(json!({ "type": "all", "data": [1] })).await;
     // Bob gets it once. The sender, and peers that are in none of its rooms, do not get it.
     assert_eq!(bob.ask(order("leave", "blue")).await, rooms(&["red"]));
     assert_eq!(ann.ask(order("leave", "red")).await, rooms(&["blue"]));
@@ -159,10 +160,76 @@ pub(crate) async fn some_rooms_get_a_message_and_members_of_others_are_excluded(
         "type": "only", "rooms": ["red", "blue"], "except": ["green"], "data": 7
     });
     members[0].send(only).await;
-    assert_eq!(members[1].json().await, json!({ "type": "all", "data": 7 }));
+    members[1].expect(json!({ "type": "all", "data": 7 })).await;
     // The second member gets it once. The sender and the member of the other room do not get it.
     for member in &mut members {
         let told = member.ask(order("leave", "none")).await;
         assert_eq!(told["type"], "rooms");
+    }
+}
+
+pub(crate) async fn one_rule_at_most_responds(world: &dyn World) {
+    let mut ann = connect(world, "/mock/ws/echo").await;
+    let mut bob = connect(world, "/mock/ws/echo").await;
+    assert_eq!(
+        ann.ask(json!({ "type": "ping" })).await,
+        json!({ "type": "pong" })
+    );
+    for data in [json!(7), json!("x"), json!({ "a": [null] }), json!(null)] {
+        let echo = json!({ "type": "echo", "data": data });
+        assert_eq!(ann.ask(&echo).await, echo);
+    }
+    ann.send(json!({ "type": "announce", "text": "hi" })).await;
+    for client in [&mut ann, &mut bob] {
+        let told = json!({ "type": "announcement", "text": "hi" });
+        client.expect(&told).await;
+    }
+    for other in [
+        json!({ "type": "echo" }),
+        json!({ "type": "announce" }),
+        json!({ "type": "pings" }),
+        json!({ "kind": "ping" }),
+        json!([1, "ping"]),
+        json!("ping"),
+        json!(null),
+    ] {
+        let fallback = json!({ "type": "fallback", "data": other });
+        assert_eq!(ann.ask(&other).await, fallback);
+    }
+    for text in ["ping", "", "{\"type\":\"ping\"", " no json "] {
+        let fallback = json!({ "type": "fallback", "data": text });
+        assert_eq!(ann.ask(text).await, fallback);
+    }
+}
+
+pub(crate) async fn a_frame_is_shown_as_it_was_read(world: &dyn World) {
+    let mut client = connect(world, "/mock/ws/data").await;
+    for (text, value) in [
+        (r#"{"a":[1,2.5,null]}"#, json!({ "a": [1, 2.5, null] })),
+        ("7", json!(7)),
+        (r#""text""#, json!("text")),
+    ] {
+        let shown = json!({ "kind": "json", "value": value });
+        assert_eq!(client.ask(text).await, shown);
+    }
+    for text in ["hello", "", "{"] {
+        let shown = json!({ "kind": "text", "value": text });
+        assert_eq!(client.ask(text).await, shown);
+    }
+    client.frame(Frame::Binary(b"{}\xff".to_vec())).await;
+    client
+        .expect(json!({ "kind": "binary", "length": 3 }))
+        .await;
+}
+
+pub(crate) async fn texts_reach_the_hook_in_upper_case(world: &dyn World) {
+    let mut client = connect(world, "/mock/ws/upper").await;
+    for (sent, heard) in [
+        ("hello", "HELLO"),
+        ("stra\u{df}e \u{e9}", "STRASSE \u{c9}"),
+        ("", ""),
+    ] {
+        client.send(sent).await;
+        client.expect_text(heard).await;
     }
 }

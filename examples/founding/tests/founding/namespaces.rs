@@ -22,17 +22,16 @@ fn server(message: String) -> Value {
 pub(crate) async fn the_chat_greets_and_tells(world: &dyn World) {
     let (mut ann, ann_id) = join(world, "/ws/chat").await;
     let (mut bob, bob_id) = join(world, "/ws/chat").await;
-    assert_eq!(ann.json().await, server(format!("{bob_id} joined!")));
+    ann.expect(server(format!("{bob_id} joined!"))).await;
     assert_eq!(bob.ask("a ping b").await, server("pong".to_owned()));
     ann.send("hello").await;
     for client in [&mut ann, &mut bob] {
-        assert_eq!(
-            client.json().await,
-            json!({ "user": ann_id, "message": "hello" })
-        );
+        client
+            .expect(json!({ "user": ann_id, "message": "hello" }))
+            .await;
     }
     bob.close().await;
-    assert_eq!(ann.json().await, server(format!("{bob_id} left!")));
+    ann.expect(server(format!("{bob_id} left!"))).await;
 }
 
 /// Checks that a message in the first path's room does not reach the second path, but reaches the
@@ -41,10 +40,10 @@ async fn are_apart(world: &dyn World, here: &str, there: &str, here_too: &str) {
     let (mut one, id) = join(world, here).await;
     let (mut other, _) = join(world, there).await;
     one.send("hello").await;
-    assert_eq!(one.json().await, json!({ "user": id, "message": "hello" }));
+    one.expect(json!({ "user": id, "message": "hello" })).await;
     assert_eq!(other.ask("ping").await, server("pong".to_owned()));
     let (_same, same) = join(world, here_too).await;
-    assert_eq!(one.json().await, server(format!("{same} joined!")));
+    one.expect(server(format!("{same} joined!"))).await;
 }
 
 pub(crate) async fn rooms_do_not_hear_each_other(world: &dyn World) {
@@ -63,7 +62,7 @@ pub(crate) async fn a_channel_is_a_namespace(world: &dyn World) {
 
 pub(crate) async fn a_token_is_a_context(world: &dyn World) {
     let mut client = connect(world, "/token?token=good").await;
-    assert_eq!(client.json().await, json!({ "userId": "u-good" }));
+    client.expect(json!({ "userId": "u-good" })).await;
     for path in ["/token", "/token?token=bad"] {
         let (status, body) = refused(world, path, &[]).await;
         assert_eq!(

@@ -30,15 +30,15 @@ pub(crate) async fn every_connection_of_a_route_gets_the_message(world: &dyn Wor
         assert_eq!(answer, json!({ "ok": true, "sent": sent }), "{path}");
     }
     for client in root.iter_mut().chain([&mut chat]).chain(&mut rooms) {
-        assert_eq!(client.json().await, note);
+        client.expect(&note).await;
     }
     // And no other message.
     for client in &mut root {
         client.send("x").await;
-        assert_eq!(client.text().await, "[root] Echo: x");
+        client.expect_text("[root] Echo: x").await;
     }
     chat.send("x").await;
-    assert_eq!(chat.text().await, "[chat] Echo: x");
+    chat.expect_text("[chat] Echo: x").await;
 }
 
 pub(crate) async fn an_invalid_note_is_refused(world: &dyn World) {
@@ -48,7 +48,7 @@ pub(crate) async fn an_invalid_note_is_refused(world: &dyn World) {
         assert!([400, 422].contains(&status.as_u16()), "{body}: {status}");
     }
     client.send("x").await;
-    assert_eq!(client.text().await, "[root] Echo: x");
+    client.expect_text("[root] Echo: x").await;
 }
 
 pub(crate) async fn a_socket_asks_the_apps_http(world: &dyn World) {

@@ -1,0 +1,164 @@
+//! Loops that own their connections.
+
+use std::time::Duration;
+
+use crossws_conformance::{Event, Frame};
+use serde_json::{Value, json};
+
+use crate::World;
+use crate::client::{Client, connect, get, post, refused};
+
+/// Waits until so many have been cleaned up after.
+async fn cleanups(world: &dyn World, terminal: usize, notifications: usize) {
+    let expected = json!({ "terminal": terminal, "notifications": notifications });
+    for _ in 0..200 {
+        let counts = get(world, "/_socket/cleanups").await;
+        if counts == expected {
+            return;
+        }
+        world.sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{}", get(world, "/_socket/cleanups").await);
+}
+
+async fn ends_with(client: &mut Client, code: u16) {
+    let close = client.event().await;
+    assert!(
+        matches!(close, Event::Close(Some((sent, _))) if sent == code),
+        "{close:?}"
+    );
+}
+
+pub(crate) async fn a_terminal_skips_what_is_no_frame(world: &dyn World) {
+    let mut client = connect(world, "/_socket/tools/terminal").await;
+    for data in [json!("ls\n"), json!({ "a": 1 }), json!(null)] {
+        for skipped in [
+            "no json",
+            "{}",
+            r#"{"type":"resize"}"#,
+            r#"{"type":"data"}"#,
+            "[]",
+        ] {
+            client.send(skipped).await;
+        }
+        client.frame(Frame::Binary(b"\xff".to_vec())).await;
+        let frame = json!({ "type": "data", "data": data });
+        assert_eq!(client.ask(&frame).await, frame);
+    }
+}
+
+pub(crate) async fn a_terminal_is_cleaned_up_once_however_it_ends(world: &dyn World) {
+    let path = "/_socket/tools/terminal";
+    cleanups(world, 0, 0).await;
+    let mut exits = connect(world, path).await;
+    let (closes, vanishes) = (connect(world, path).await, connect(world, path).await);
+    let mut stays = connect(world, path).await;
+    exits.send(json!({ "type": "exit" })).await;
+    ends_with(&mut exits, 1000).await;
+    cleanups(world, 1, 0).await;
+    closes.close().await;
+    cleanups(world, 2, 0).await;
+    vanishes.vanish();
+    cleanups(world, 3, 0).await;
+    let frame = json!({ "type": "data", "data": 1 });
+    assert_eq!(stays.ask(&frame).await, frame);
+    cleanups(world, 3, 0).await;
+}
+
+async fn push(world: &dyn World, user: &str, text: &str) -> Value {
+    let body = json!({ "user": user, "text": text }).to_string();
+    let (status, answer) = post(world, "/_socket/push", &body).await;
+    assert_eq!(status, 200);
+    serde_json::from_slice(&answer).unwrap()
+}
+
+pub(crate) async fn all_connections_of_a_user_are_told(world: &dyn World) {
+    let mut anns = [
+        connect(world, "/_socket/tools/notifications?user=Ann%20B").await,
+        connect(world, "/_socket/tools/notifications?user=Ann%20B").await,
+    ];
+    let mut bob = connect(world, "/_socket/tools/notifications?user=bob").await;
+    assert_eq!(push(world, "Ann B", "hi").await, json!({ "sent": 2 }));
+    assert_eq!(push(world, "nobody", "hi").await, json!({ "sent": 0 }));
+    for client in &mut anns {
+        client.expect(json!({ "text": "hi" })).await;
+    }
+    // The loop has returned, and messages to it are discarded.
+    bob.send("ignored").await;
+    assert_eq!(push(world, "bob", "you").await, json!({ "sent": 1 }));
+    bob.expect(json!({ "text": "you" })).await;
+
+    let [first, second] = anns;
+    first.close().await;
+    cleanups(world, 0, 1).await;
+    second.vanish();
+    cleanups(world, 0, 2).await;
+    assert_eq!(push(world, "Ann B", "gone").await, json!({ "sent": 0 }));
+    assert_eq!(push(world, "bob", "still").await, json!({ "sent": 1 }));
+    bob.expect(json!({ "text": "still" })).await;
+}
+
+pub(crate) async fn what_is_no_push_is_refused(world: &dyn World) {
+    let mut client = connect(world, "/_socket/tools/notifications?user=u").await;
+    for body in ["", "text", "[]", "{}", r#"{"user":"u"}"#, r#"{"text":"t"}"#] {
+        let (status, _) = post(world, "/_socket/push", body).await;
+        assert!([400, 422].contains(&status.as_u16()), "{body}: {status}");
+    }
+    assert_eq!(push(world, "u", "first").await, json!({ "sent": 1 }));
+    client.expect(json!({ "text": "first" })).await;
+    let (status, _) = refused(world, "/_socket/tools/notifications", &[]).await;
+    assert_eq!(status, 400);
+}
+
+/// Types into the shell, and reads until this is shown.
+async fn type_until(client: &mut Client, typed: &str, shown: &str) -> String {
+    client.send(json!({ "type": "data", "data": typed })).await;
+    let mut all = String::new();
+    while !all.contains(shown) {
+        let frame = client.json().await;
+        assert_eq!(frame["type"], "data");
+        all.push_str(frame["data"].as_str().unwrap());
+    }
+    all
+}
+
+pub(crate) async fn a_shell_has_a_real_terminal(world: &dyn World) {
+    let mut client = connect(world, "/_socket/pty").await;
+    client.send("no frame").await;
+    type_until(&mut client, "echo $((40+2))\n", "42\r\n").await;
+    type_until(&mut client, "test -t 0 && echo is-a-\"\"tty\n", "is-a-tty").await;
+    client
+        .send(json!({ "type": "data", "data": "exit 3\n" }))
+        .await;
+    loop {
+        let frame = client.json().await;
+        if frame["type"] != "data" {
+            assert_eq!(frame, json!({ "type": "exit", "code": 3 }));
+            break;
+        }
+    }
+    ends_with(&mut client, 1000).await;
+}
+
+pub(crate) async fn a_shell_dies_with_its_connection(world: &dyn World) {
+    for vanishes in [false, true] {
+        let mut client = connect(world, "/_socket/pty").await;
+        let shown = type_until(&mut client, "echo pid=$$=\"\"pid; sleep 1000\n", "=pid").await;
+        let pid = shown.rsplit("pid=").next().unwrap();
+        let pid: i32 = pid.split('=').next().unwrap().parse().unwrap();
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        let lives = || rustix::process::test_kill_process(pid).is_ok();
+        assert!(lives());
+        match vanishes {
+            true => client.vanish(),
+            false => client.close().await,
+        }
+        for _ in 0..500 {
+            if !lives() {
+                break;
+            }
+            world.sleep(Duration::from_millis(10)).await;
+        }
+        assert!(!lives());
+    }
+}
