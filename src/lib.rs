@@ -7,12 +7,12 @@
 #[doc(inline)]
 pub use crossws_app::{
     Admission, Admitted, AuthenticateFn, AutoCodec, BasicCredentials, BeforeFn, BeforeOutput,
-    BehindProxies, Challenge, Decode, DecodeLimits, Encode, FieldErrorKind, IncomingExt, IntoRoute,
-    JsonCodec, Layer, LimitExceeded, Malformed, Messages, NoToken, OnMalformed, PathError, Pattern,
-    PatternError, PatternErrorKind, Payload, PeerExt, PerAddress, PreparedRoute, QueryError,
-    RequestExt, RouteBuilder, RouteInfo, Router, RouterError, Switch, TrailingSlash, Transformed,
-    Typed, TypedHooks, TypedIncoming, TypedPeer, TypedTo, behind_proxies, messages, route,
-    transform, typed, typed_as,
+    BehindProxies, Challenge, Decode, DecodeLimits, Encode, FieldErrorKind, HubExt, IncomingExt,
+    IntoRoute, JsonCodec, Layer, LimitExceeded, Malformed, Messages, NoToken, OnMalformed,
+    PathError, Pattern, PatternError, PatternErrorKind, Payload, PeerExt, PerAddress,
+    PreparedRoute, QueryError, RawCodec, RequestExt, RouteBuilder, RouteInfo, Router, RouterError,
+    Switch, TrailingSlash, Transformed, Typed, TypedHooks, TypedHub, TypedIncoming, TypedPeer,
+    TypedTo, behind_proxies, messages, route, transform, typed, typed_as,
 };
 #[cfg(feature = "cbor")]
 #[doc(inline)]
@@ -21,20 +21,21 @@ pub use crossws_app::{Cbor, CborCodec};
 #[doc(inline)]
 pub use crossws_app::{MessagePack, MessagePackCodec};
 #[doc(inline)]
-pub use crossws_app::{calls, rules};
+pub use crossws_app::{calls, rooms, rules};
 #[doc(inline)]
 pub use crossws_core::{
     Api, ApiError, ApiRequest, ApiResponse, BeforeUpgrade, BoxError, BoxFuture, Bytes, CancelToken,
     Capabilities, Cleanup, CloseCode, CloseFrame, Closed, ClosedBy, ContextError, ControlError,
     DRAIN_MARK, DecodeError, Deflate, DropCause, Dropped, DuplicateId, DynHooks, DynResolve,
-    EncodeError, Error, ErrorKind, Expiry, ExpiryError, Extensions, Handler, HandlerEnd, HookKind,
-    HookOutput, HookResult, Hooks, HooksBuilder, Hub, HubBuilder, Incoming, Interval, IntoMessage,
-    IntoResolution, InvalidCloseCode, InvalidHeader, InvalidPeerId, Json, Limit, Limits, MaybeSend,
-    MaybeSync, Message, NotAttached, OnError, Origin, Overflow, Params, Pass, PathNotUtf8, Peer,
-    PeerContext, PeerId, PeerState, PersistError, PublishError, Published, Refused, Rejection,
-    Report, Resolution, Resolve, ResolveWith, Route, RouteScope, RouteSettings, Scope, SendError,
-    SendOptions, Sent, Settings, SharedHooks, SharedResolver, Shutdown, Sleep, Stats,
-    SubscribeError, Subscription, Swap, TimerError, To, Topics, Unsupported, Upgrade,
+    EncodeError, Error, ErrorKind, Expiry, ExpiryError, Extensions, Group, Handler, HandlerEnd,
+    HookKind, HookOutput, HookResult, Hooks, HooksBuilder, Hub, HubBuilder, Incoming, Interval,
+    IntoMessage, IntoResolution, InvalidCloseCode, InvalidHeader, InvalidPattern, InvalidPeerId,
+    Json, LabelError, Limit, Limits, MaybeSend, MaybeSync, Message, NotAttached, OnCloseError,
+    OnError, Origin, Overflow, Params, Pass, PathNotUtf8, Peer, PeerContext, PeerId, PeerState,
+    PeerStats, PersistError, PublishError, Published, Refused, Rejection, Report, Resolution,
+    Resolve, ResolveWith, Route, RouteSettings, Scope, SendError, SendOptions, Sent, Settings,
+    SharedHooks, SharedResolver, Shutdown, Sleep, Stats, SubscribeError, Subscription, Swap,
+    TimerError, To, TopicOverflow, TopicPattern, Topics, Traffic, Unsupported, Upgrade,
     UpgradeRequest, Utf8Bytes, WeakPeer, Wrap, Wrapped, handler, hooks, http, keep_open,
     keep_open_then, normal_path, ok, pass, resolve_with, wrap, yield_now,
 };

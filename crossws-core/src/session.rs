@@ -23,6 +23,7 @@ use crate::peer::Peer;
 use crate::peer::life::PeerState;
 use crate::peer::membership::Membership;
 use crate::peer::tasks::Tasks;
+use crate::pubsub::topic::TopicKind;
 
 /// A peer whose `open` hook has not run. Dropped, the peer is gone and no hook runs.
 pub struct OpeningPeer<H: Hooks + ?Sized> {
@@ -176,6 +177,7 @@ impl<H: Hooks + ?Sized> Session<H> {
     pub async fn message(&mut self, message: Message) {
         let peer = &self.membership.peer;
         if peer.closed_here().is_none() {
+            peer.count_received(message.len());
             let hook = async { self.hooks.message(peer, message).await };
             let result = self
                 .tasks
@@ -265,10 +267,16 @@ impl<H: Hooks + ?Sized> Session<H> {
         let (hooks, tasks) = (&self.hooks, &mut self.tasks);
         let result = match notice.0 {
             Kind::Failed(error) => return self.error(error).await,
-            Kind::Subscription { topic, joined } => {
-                let subscribers = peer.hub().registry().count(Some(peer.namespace()), &topic);
+            Kind::Subscription {
+                topic,
+                kind,
+                joined,
+            } => {
+                let scope = Some(peer.namespace());
+                let subscribers = peer.hub().registry().count(scope, kind, &topic);
                 let event = Subscription {
                     topic,
+                    is_pattern: kind == TopicKind::Pattern,
                     joined,
                     subscribers,
                 };
@@ -320,6 +328,13 @@ impl<H: Hooks + ?Sized> Session<H> {
         // Reported like any other error; there is no connection left to close.
         if let Err(error) = result {
             self.settle(error).await;
+        }
+        while let Some(cleanup) = self.tasks.take_cleanup(self.membership.peer.inbox()) {
+            let peer = &self.membership.peer;
+            let cleanup = catch(HookKind::OnClose, cleanup);
+            if let Err(error) = self.tasks.alongside(peer, cleanup).await {
+                self.settle(error).await;
+            }
         }
         while let Some(notice) = self.take_notice() {
             if let Kind::Failed(error) = notice.0 {

@@ -58,7 +58,9 @@ capabilities! {
     /// Peers share their hub: they are listed beside each other, found by id, counted against
     /// `max_peers`, and sent to and closed from outside. Without it each has a hub of its own.
     SHARED_HUB = 17, "shared-hub";
-    /// The hub knows all connections of a route: [`Hub::route`](crate::Hub::route) reaches them.
+    /// The hub knows all connections of a route, of an identity and with a tag:
+    /// [`Hub::route`](crate::Hub::route), [`Hub::identity`](crate::Hub::identity) and
+    /// [`Hub::tagged`](crate::Hub::tagged) reach them.
     ROUTES = 18, "routes";
     /// An upgrade can hand the connection's stream to other code: see
     /// [`Upgrade::take`](crate::Upgrade::take).

@@ -48,6 +48,12 @@ pub struct Snapshot {
     pub(crate) context: Option<Value>,
     #[serde(rename = "t", default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) topics: Vec<String>,
+    #[serde(rename = "w", default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) patterns: Vec<String>,
+    #[serde(rename = "y", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) identity: Option<String>,
+    #[serde(rename = "g", default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tags: Vec<String>,
     /// The pattern of the route.
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     route: Option<String>,
@@ -61,7 +67,7 @@ pub struct Snapshot {
     #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
     pub(crate) expires: Option<u64>,
     /// The timers, with times in milliseconds of the epoch.
-    #[serde(rename = "w", default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(rename = "d", default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) timers: Vec<(String, u64)>,
 }
 
@@ -105,6 +111,9 @@ impl Snapshot {
             protocol: None,
             context: None,
             topics: Vec::new(),
+            patterns: Vec::new(),
+            identity: None,
+            tags: Vec::new(),
             route: None,
             route_name: None,
             limits: Stored::new(),
@@ -153,6 +162,13 @@ impl Snapshot {
         self.topics.iter().map(String::as_str)
     }
 
+    /// The peer's identity and its tags, to be shared.
+    pub(crate) fn labels(&self) -> (Option<Arc<str>>, Vec<Arc<str>>) {
+        let shared = |name: &String| Arc::from(name.as_str());
+        let identity = self.identity.as_ref().map(shared);
+        (identity, self.tags.iter().map(shared).collect())
+    }
+
     /// Keeps only those of the request's headers that `keep` names.
     #[must_use]
     pub fn with_headers(mut self, keep: impl Fn(&str) -> bool) -> Self {
@@ -183,7 +199,15 @@ impl Snapshot {
             (SnapshotPart::Context, context),
             (
                 SnapshotPart::Topics,
-                self.topics.iter().map(|topic| topic.len() + 3).sum(),
+                self.topics
+                    .iter()
+                    .chain(&self.patterns)
+                    .map(|topic| topic.len() + 3)
+                    .sum(),
+            ),
+            (
+                SnapshotPart::Labels,
+                name(&self.identity) + self.tags.iter().map(|tag| tag.len() + 3).sum::<usize>(),
             ),
             (
                 SnapshotPart::Timers,
@@ -236,10 +260,12 @@ pub enum SnapshotPart {
     Namespace,
     /// The context.
     Context,
-    /// The topics.
+    /// The topics and patterns.
     Topics,
     /// The named timers.
     Timers,
+    /// The identity and the tags.
+    Labels,
 }
 
 impl fmt::Display for SnapshotPart {
@@ -251,6 +277,7 @@ impl fmt::Display for SnapshotPart {
             Self::Context => "the context",
             Self::Topics => "the topics",
             Self::Timers => "the timers",
+            Self::Labels => "the identity and the tags",
         })
     }
 }
