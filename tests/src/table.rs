@@ -125,6 +125,8 @@ const GROUPS: &[(&str, &str)] = &[
     ("ending", "Cleanups at a connection's end"),
     ("waiting", "Sends that wait, and policies of topics"),
     ("pubsub", "Topics"),
+    ("rooms", "Rooms"),
+    ("identities", "Identities and tags"),
     ("hub", "Namespaces, and the hub from outside"),
     ("queue", "Slow clients, drain, size limits"),
     ("timing", "Heartbeat, idleness, time limits"),

@@ -1,6 +1,7 @@
+use std::borrow::Cow;
 use std::fmt;
 
-use crossws_core::{PublishError, Published, SendError, SendOptions, To, Topics};
+use crossws_core::{Peer, PublishError, Published, SendError, SendOptions, To, Topics};
 
 use crate::TypedPeer;
 use crate::messages::hub::add;
@@ -21,8 +22,27 @@ pub struct TypedTo<'a, Out> {
     peer: &'a TypedPeer<Out>,
     target: Target<'a>,
     except: Vec<Topics<'a>>,
+    labels: Vec<Label<'a>>,
     including_self: bool,
     options: SendOptions,
+}
+
+/// What a recipient must be called, or must not.
+#[derive(Debug, Clone)]
+enum Label<'a> {
+    Tagged(Cow<'a, str>),
+    NotTagged(Cow<'a, str>),
+    NotIdentity(Cow<'a, str>),
+}
+
+impl Label<'_> {
+    fn admits(&self, peer: &Peer) -> bool {
+        match self {
+            Self::Tagged(tag) => peer.is_tagged(tag),
+            Self::NotTagged(tag) => !peer.is_tagged(tag),
+            Self::NotIdentity(name) => peer.identity().as_deref() != Some(&**name),
+        }
+    }
 }
 
 impl<'a, Out: 'static> TypedTo<'a, Out> {
@@ -31,6 +51,7 @@ impl<'a, Out: 'static> TypedTo<'a, Out> {
             peer,
             target,
             except: Vec::new(),
+            labels: Vec::new(),
             including_self: false,
             options: SendOptions::new(),
         }
@@ -45,6 +66,24 @@ impl<'a, Out: 'static> TypedTo<'a, Out> {
     /// Sends to this peer too, if it is subscribed: see [`To::including_self`].
     pub fn including_self(mut self) -> Self {
         self.including_self = true;
+        self
+    }
+
+    /// Sends only to peers with this tag: see [`To::tagged`].
+    pub fn tagged(mut self, tag: impl Into<Cow<'a, str>>) -> Self {
+        self.labels.push(Label::Tagged(tag.into()));
+        self
+    }
+
+    /// Excludes peers with this tag: see [`To::except_tagged`].
+    pub fn except_tagged(mut self, tag: impl Into<Cow<'a, str>>) -> Self {
+        self.labels.push(Label::NotTagged(tag.into()));
+        self
+    }
+
+    /// Excludes the connections of this identity: see [`To::except_identity`].
+    pub fn except_identity(mut self, identity: impl Into<Cow<'a, str>>) -> Self {
+        self.labels.push(Label::NotIdentity(identity.into()));
         self
     }
 
@@ -98,6 +137,7 @@ impl<'a, Out: 'static> TypedTo<'a, Out> {
         let mut sum = Published::default();
         for peer in self.peer.peers() {
             if (peer == *self.peer && !self.including_self)
+                || !self.labels.iter().all(|label| label.admits(peer.untyped()))
                 || self.left_out().any(|topic| peer.is_subscribed(topic))
             {
                 continue;
@@ -112,7 +152,16 @@ impl<'a, Out: 'static> TypedTo<'a, Out> {
         Ok(sum)
     }
 
-    fn options<'t>(&self, to: To<'t>) -> To<'t> {
+    fn options<'t>(&self, to: To<'t>) -> To<'t>
+    where
+        'a: 't,
+    {
+        let label = |to: To<'t>, label: Label<'a>| match label {
+            Label::Tagged(tag) => to.tagged(tag),
+            Label::NotTagged(tag) => to.except_tagged(tag),
+            Label::NotIdentity(name) => to.except_identity(name),
+        };
+        let to = self.labels.iter().cloned().fold(to, label);
         let to = to.options(self.options.clone());
         match self.including_self {
             true => to.including_self(),
@@ -125,6 +174,7 @@ impl<Out> fmt::Debug for TypedTo<'_, Out> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TypedTo")
             .field("except", &self.except)
+            .field("labels", &self.labels)
             .field("including_self", &self.including_self)
             .field("options", &self.options)
             .finish_non_exhaustive()

@@ -15,7 +15,7 @@ use crossws_conformance::{
 use crossws_core::adapter::{ClaimError, HttpService};
 use crossws_core::{
     BeforeUpgrade, BoxFuture, Capabilities, CloseCode, CloseFrame, DynHooks, Hub, Params,
-    Rejection, Resolution, Resolve, Route, Settings, UpgradeRequest, hooks,
+    Rejection, Resolution, Resolve, Route, UpgradeRequest, hooks,
 };
 use http::header::{ORIGIN, SEC_WEBSOCKET_PROTOCOL};
 use http::{Request, Response, StatusCode};
