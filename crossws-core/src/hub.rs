@@ -11,6 +11,7 @@ pub(crate) mod setters;
 pub(crate) mod settings;
 pub(crate) mod shutdown;
 pub(crate) mod start;
+pub(crate) mod stats;
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,12 +24,13 @@ use crate::hooks::catch::catch_panic;
 use crate::hub::budget::Budget;
 use crate::hub::capabilities::Capabilities;
 use crate::hub::limits::{Limit, Limits};
-use crate::hub::refused::{Counters, Refused};
 use crate::hub::route_scope::RouteScope;
 use crate::hub::scope::Scope;
 use crate::hub::setters::settings_setters;
 use crate::hub::settings::Settings;
+use crate::hub::stats::{Counts, Stats};
 use crate::message::close::CloseFrame;
+use crate::observe::{Audience, Observer, RejectReason, Trace, Watch, watch};
 use crate::peer::Peer;
 use crate::peer::context::ContextCell;
 use crate::peer::expiry::{ExpiryError, Moment, MomentCell};
@@ -45,7 +47,7 @@ use crate::pubsub::registry::{self, Registry};
 use crate::pubsub::to::Topics;
 use crate::service::api::{Api, ServiceRef};
 use crate::session::claim::check_topics;
-use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Event, Mutex};
 use crate::upgrade::rejection::Rejection;
 use crate::upgrade::request::UpgradeRequest;
@@ -81,34 +83,9 @@ struct Inner {
     http: Mutex<Option<ServiceRef>>,
     /// What all connections hold of [`Limits::max_unfinished`].
     unfinished: Budget,
-    accepted: AtomicU64,
-    refused: Counters,
-    published: AtomicU64,
-    queued: AtomicU64,
-    dropped: AtomicU64,
-}
-
-/// Counters of a hub since it was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct Stats {
-    /// Peers connected now.
-    pub peers: usize,
-    /// Connections with a hook still to end, upgrades in progress included.
-    pub sessions: usize,
-    /// Bytes that connections hold of what is unfinished: see
-    /// [`Limits::max_unfinished`](field@Limits::max_unfinished).
-    pub unfinished: usize,
-    /// Connections ever opened.
-    pub accepted: u64,
-    /// Requests that were refused, by the reason.
-    pub refused: Refused,
-    /// Publications, from peers and from outside.
-    pub published: u64,
-    /// Copies of publications that a subscriber's queue took.
-    pub queued: u64,
-    /// Messages that full queues discarded because of a publication.
-    pub dropped: u64,
+    counts: Counts,
+    /// Who watches. Boxed, because most hubs have nobody.
+    watch: Option<Box<Watch>>,
 }
 
 /// What a [`Hub`] is made with.
@@ -119,6 +96,9 @@ pub struct HubBuilder {
     kept_headers: Vec<HeaderName>,
     partial: bool,
     http: Option<Arc<dyn HttpService>>,
+    counters: bool,
+    observers: Vec<Arc<dyn Observer>>,
+    trace: Option<Trace>,
 }
 
 impl HubBuilder {
@@ -154,14 +134,41 @@ impl HubBuilder {
         self
     }
 
+    /// Tells this observer what happens on the hub, besides those that were installed before. Counts as
+    /// [`counters`](Self::counters) does, too. None by default.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observers.push(Arc::new(observer));
+        self
+    }
+
+    /// Counts messages and bytes in both directions: [`Stats::traffic`](field@Stats::traffic) and
+    /// [`Hub::counters`]. Off by default.
+    pub fn counters(mut self) -> Self {
+        self.counters = true;
+        self
+    }
+
+    /// Logs connections, messages and HTTP requests with `tracing`, at this level: see [`Trace`]. By
+    /// default connections alone are logged, at `DEBUG`.
+    pub fn trace(mut self, trace: impl Into<Trace>) -> Self {
+        self.trace = Some(trace.into());
+        self
+    }
+
+    fn watch(&mut self) -> Option<Box<Watch>> {
+        let watch = Watch::new(std::mem::take(&mut self.observers), self.trace.take());
+        (self.counters || watch.has_watcher()).then(|| Box::new(watch))
+    }
+
     /// The headers that are [kept](Self::keep_headers).
     pub fn kept_headers(&self) -> &[HeaderName] {
         &self.kept_headers
     }
 
     /// The hub.
-    pub fn build(self) -> Hub {
+    pub fn build(mut self) -> Hub {
         Hub(Arc::new(Inner {
+            watch: self.watch(),
             registry: Registry::default(),
             settings: Arc::new(self.settings),
             kept_headers: self.kept_headers,
@@ -175,11 +182,7 @@ impl HubBuilder {
             extensions: Extensions::default(),
             http: Mutex::new(self.http.map(ServiceRef::Kept)),
             unfinished: Budget::default(),
-            accepted: AtomicU64::new(0),
-            refused: Counters::default(),
-            published: AtomicU64::new(0),
-            queued: AtomicU64::new(0),
-            dropped: AtomicU64::new(0),
+            counts: Counts::default(),
         }))
     }
 }
@@ -272,9 +275,26 @@ impl Hub {
 
     /// Logs and counts a refusal.
     pub(crate) fn refuse(&self, rejection: Rejection, path: &str) -> Rejection {
-        rejection.log(path);
-        self.0.refused.count(&rejection);
+        self.rejected(RejectReason::of(&rejection), &rejection, path);
         rejection
+    }
+
+    /// Logs, counts and tells a refusal that is an adapter's own: of a request that never came to a
+    /// [claim](Self::claim), or whose claim was given up. `path` is without the query, and empty where
+    /// there is none.
+    pub fn rejected(&self, reason: RejectReason, rejection: &Rejection, path: &str) {
+        self.0.counts.refused.count(reason);
+        watch::rejected(self, reason, rejection, path);
+    }
+
+    /// Who watches.
+    #[inline]
+    pub(crate) fn watch(&self) -> Option<&Watch> {
+        self.0.watch.as_deref()
+    }
+
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.0.counts
     }
 
     /// Makes the peer of an upgrade that was accepted elsewhere: see [`Accepted::snapshot`].
@@ -314,7 +334,7 @@ impl Hub {
                 })?;
         }
         membership.peer.persist().map_err(Rejection::internal)?;
-        self.count_accepted();
+        watch::connected(&membership.peer);
         Ok(RestoredPeer::new(membership))
     }
 
@@ -343,6 +363,7 @@ impl Hub {
                 .subscribe(&membership.peer, &topic, &limits)
                 .map_err(RestoreError::new)?;
         }
+        watch::restored(&membership.peer);
         Ok(RestoredPeer::new(membership))
     }
 
@@ -438,16 +459,12 @@ impl Hub {
 
     /// The counters now.
     pub fn stats(&self) -> Stats {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Stats {
             peers: self.registry().len(),
             sessions: self.0.sessions.load(Ordering::Acquire),
             unfinished: self.0.unfinished.used(),
-            accepted: read(&self.0.accepted),
-            refused: self.0.refused.now(),
-            published: read(&self.0.published),
-            queued: read(&self.0.queued),
-            dropped: read(&self.0.dropped),
+            traffic: self.watch().map(Watch::traffic),
+            ..self.0.counts.now()
         }
     }
 
@@ -545,10 +562,6 @@ impl Hub {
         self.0.sessions.fetch_add(1, Ordering::SeqCst);
     }
 
-    pub(crate) fn count_accepted(&self) {
-        self.0.accepted.fetch_add(1, Ordering::Relaxed);
-    }
-
     pub(crate) fn session_ends(&self) {
         let left = self.0.sessions.fetch_sub(1, Ordering::SeqCst) - 1;
         if left <= self.waiting_hooks() {
@@ -563,15 +576,23 @@ impl Hub {
         except: Option<&Peer>,
         publication: &Publication,
     ) -> Published {
+        let audience = Audience::of(namespace, topic);
+        let _span = self.publishing(audience);
         let published = self
             .registry()
             .publish(namespace, topic, except, publication);
-        self.count_published(published)
+        self.published(published, publication.message(), audience, || {
+            without(except, self.registry().members(namespace, topic))
+        })
     }
 
     pub(crate) fn deliver_to_route(&self, route: &str, publication: &Publication) -> Published {
+        let audience = Audience::Route(route);
+        let _span = self.publishing(audience);
         let published = self.registry().publish_to_route(route, publication);
-        self.count_published(published)
+        self.published(published, publication.message(), audience, || {
+            self.registry().routes().peers(route)
+        })
     }
 
     /// As [`deliver`](Self::deliver), to the peers that are named and without those that are.
@@ -582,22 +603,20 @@ impl Hub {
         except: Option<&Peer>,
         publication: &Publication,
     ) -> Published {
+        let audience = Audience::Several(namespace);
+        let _span = self.publishing(audience);
         let published = self
             .registry()
             .publish_to_each(namespace, to, except, publication);
-        self.count_published(published)
+        self.published(published, publication.message(), audience, || {
+            without(except, self.registry().members_of_each(namespace, to))
+        })
     }
+}
 
-    fn count_published(&self, published: Published) -> Published {
-        self.0.published.fetch_add(1, Ordering::Relaxed);
-        self.0
-            .queued
-            .fetch_add(published.queued as u64, Ordering::Relaxed);
-        self.0
-            .dropped
-            .fetch_add(published.dropped, Ordering::Relaxed);
-        published
-    }
+fn without(except: Option<&Peer>, mut peers: Vec<Peer>) -> Vec<Peer> {
+    peers.retain(|peer| Some(peer) != except);
+    peers
 }
 
 impl fmt::Debug for Hub {

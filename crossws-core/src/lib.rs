@@ -24,6 +24,7 @@ mod error;
 mod hooks;
 mod hub;
 mod message;
+mod observe;
 mod peer;
 mod pubsub;
 mod service;
@@ -52,12 +53,18 @@ pub use hub::route_scope::RouteScope;
 pub use hub::scope::Scope;
 pub use hub::settings::{RouteSettings, Settings};
 pub use hub::shutdown::{Report, Shutdown};
-pub use hub::{Hub, HubBuilder, Stats};
+pub use hub::stats::Stats;
+pub use hub::{Hub, HubBuilder};
 pub use message::close::{CloseCode, CloseFrame, Closed, ClosedBy, InvalidCloseCode};
 pub use message::codec::{DecodeError, EncodeError};
 pub use message::send::{SendOptions, Sent};
 pub use message::text::Utf8Bytes;
 pub use message::{IntoMessage, Json, Message};
+pub use observe::{
+    Audience, CloseCount, Closes, Counters, CountersSnapshot, Disconnected, Emitted, Histogram,
+    HistogramSnapshot, HubSnapshot, NamespaceSnapshot, Observer, PeerSnapshot, RejectReason,
+    Rejected, Responded, RouteSnapshot, TopicSnapshot, Trace, Traffic,
+};
 pub use peer::context::{ContextError, PeerContext};
 pub use peer::expiry::{Expiry, ExpiryError};
 pub use peer::extensions::Extensions;
@@ -88,3 +95,4 @@ pub use upgrade::{InvalidHeader, Upgrade};
 // The vocabulary that the signatures above use.
 pub use bytes::Bytes;
 pub use http;
+pub use tracing::Level;

@@ -188,6 +188,7 @@ impl<F: Future> Future for Alongside<'_, F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
+        let _span = this.peer.watch().and_then(|it| it.span(this.peer));
         let output = this.future.poll(cx);
         if output.is_pending() {
             this.tasks.poll(this.peer.inbox(), cx);

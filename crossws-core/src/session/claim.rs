@@ -21,6 +21,7 @@ use crate::hub::limits::Limits;
 use crate::hub::settings::Settings;
 use crate::hub::{ClaimError, Hub};
 use crate::message::close::{CloseCode, CloseFrame};
+use crate::observe::watch;
 use crate::peer::Peer;
 use crate::peer::context::ContextCell;
 use crate::peer::expiry::{Expiry, ExpiryError, Moment, MomentCell};
@@ -114,7 +115,8 @@ impl<H: Hooks + ?Sized> Claim<H> {
     /// Dropping the future drops the hook; nothing was registered.
     pub async fn upgrade(self) -> Result<Accepted<H>, ClaimError> {
         // Without the query, which may hold a token.
-        let path = tracing::enabled!(tracing::Level::ERROR).then(|| self.request.path().to_owned());
+        let is_told = self.hub.is_watched() || tracing::enabled!(tracing::Level::ERROR);
+        let path = is_told.then(|| self.request.path().to_owned());
         let hub = self.hub.clone();
         self.run().await.map_err(|error| match error {
             ClaimError::Rejected(rejection) => hub
@@ -435,7 +437,6 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             life: Life::default(),
         });
         let membership = Membership::begin(peer, ongoing, &accepted.settings.limits)?;
-        hub.count_accepted();
         for topic in accepted.topics {
             match membership.peer.subscribe(&topic) {
                 Ok(_) | Err(SubscribeError::Closed) => {}
@@ -451,6 +452,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             tracing::error!(peer = %membership.peer, %error, "closing a peer at once");
             CloseFrame::new(CloseCode::ERROR, "internal error")
         })?;
+        watch::connected(&membership.peer);
         Ok(OpeningPeer::new(accepted.hooks, membership))
     }
 }

@@ -18,6 +18,7 @@ mod life;
 mod limits;
 mod model;
 mod notices;
+mod observe;
 mod peer;
 mod promises;
 mod routes;

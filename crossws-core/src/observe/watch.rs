@@ -1,0 +1,340 @@
+//! Who watches a hub, and the one place where what happens is told.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tracing::span::EnteredSpan;
+use tracing::{Level, Span};
+
+use super::counters::{Counters, Traffic};
+use super::observer::{
+    Audience, Disconnected, Emitted, Observer, RejectReason, Rejected, Responded,
+};
+use super::trace::{self, Trace, Watched};
+use crate::error::{Error, HookKind, SendError};
+use crate::hooks::catch::panic_text;
+use crate::hooks::notice::{DropCause, Dropped};
+use crate::hub::Hub;
+use crate::hub::capabilities::Capabilities;
+use crate::message::Message;
+use crate::message::close::Closed;
+use crate::message::send::{SendOptions, Sent};
+use crate::peer::Peer;
+use crate::pubsub::published::Published;
+use crate::sync::atomic::Ordering;
+use crate::upgrade::rejection::Rejection;
+
+/// Who watches a hub, and what is counted then. A hub that is not watched has none, and pays one look at
+/// a pointer.
+pub(crate) struct Watch {
+    counters: Counters,
+    observers: Vec<Arc<dyn Observer>>,
+    trace: Option<Trace>,
+}
+
+/// A hook whose time is taken, since then.
+#[derive(Clone, Copy)]
+pub(crate) struct Timed(SystemTime);
+
+impl Watch {
+    pub(crate) fn new(observers: Vec<Arc<dyn Observer>>, trace: Option<Trace>) -> Self {
+        Self {
+            counters: Counters::default(),
+            observers,
+            trace,
+        }
+    }
+
+    /// Whether there is anybody besides the counters.
+    pub(crate) fn has_watcher(&self) -> bool {
+        !self.observers.is_empty() || self.trace.is_some()
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    pub(crate) fn traffic(&self) -> Traffic {
+        Traffic::from(&self.counters.now())
+    }
+
+    /// Tells every observer. A panic in one is logged and goes no further.
+    #[inline]
+    fn tell(&self, tell: impl Fn(&dyn Observer)) {
+        for observer in &self.observers {
+            let told = catch_unwind(AssertUnwindSafe(|| tell(&**observer)));
+            if let Err(panic) = told {
+                let message = panic_text(&*panic);
+                tracing::error!(message, "an observer panicked");
+            }
+        }
+    }
+
+    fn trace(&self) -> Option<&Trace> {
+        self.trace.as_ref()
+    }
+
+    /// What is logged of messages, if it is.
+    #[inline]
+    fn message_trace(&self) -> Option<&Trace> {
+        self.trace.as_ref().filter(|trace| trace.says_messages())
+    }
+
+    /// A message comes to its hook. Returns since when, if its time is to be taken.
+    pub(crate) fn received(&self, peer: &Peer, message: &Message) -> Option<Timed> {
+        let timed = self.counters.count_received(message);
+        self.tell(|it| it.received(peer, message));
+        if let Some(trace) = self.message_trace() {
+            say_received(trace, peer, message);
+        }
+        timed.then(|| now(peer).map(Timed)).flatten()
+    }
+
+    /// The hook of a message has ended.
+    pub(crate) fn hook_ended(&self, peer: &Peer, hook: HookKind, timed: Option<Timed>) {
+        if self.message_trace().is_some()
+            && let Some(watched) = peer.watched()
+        {
+            watched.set_message(None);
+        }
+        if let Some(Timed(since)) = timed
+            && let Some(now) = now(peer)
+        {
+            let took = now.duration_since(since).unwrap_or_default();
+            self.counters.hook_ended(peer, hook, took);
+            self.tell(|it| it.hook_ended(peer, hook, took));
+        }
+    }
+
+    /// Sends a message to one peer.
+    pub(crate) fn send(
+        &self,
+        peer: &Peer,
+        message: Message,
+        options: &SendOptions,
+    ) -> Result<Sent, SendError> {
+        // A handle, because the transport keeps the message.
+        let kept = message.clone();
+        let sent = peer.transport().send(message, options);
+        if matches!(sent, Ok(Sent::Written | Sent::Queued { .. })) {
+            self.emitted(&Emitted {
+                message: &kept,
+                to: Audience::Peer(peer),
+                queued: 1,
+                dropped: 0,
+            });
+        }
+        sent
+    }
+
+    /// A message was queued.
+    pub(crate) fn emitted(&self, emitted: &Emitted<'_>) {
+        self.counters.emitted(emitted);
+        self.tell(|it| it.emitted(emitted));
+        if let Some(trace) = self.message_trace() {
+            trace.emitted(emitted);
+        }
+    }
+
+    fn publishing(&self, audience: Audience<'_>) -> Option<EnteredSpan> {
+        Some(self.message_trace()?.publish(audience).entered())
+    }
+
+    /// Links the current span, a publication's, to one for each recipient.
+    fn link(&self, recipients: impl FnOnce() -> Vec<Peer>) {
+        let Some(trace) = self.trace().filter(|trace| trace.says_deliveries()) else {
+            return;
+        };
+        let publish = Span::current();
+        for peer in recipients() {
+            if let Some(watched) = peer.watched() {
+                trace.deliver(&publish, watched.connection(), &peer);
+            }
+        }
+    }
+
+    pub(crate) fn failed(&self, peer: &Peer, error: &Error) {
+        self.tell(|it| it.failed(peer, error));
+    }
+
+    /// The span in which a peer's hook or task runs, if there is one.
+    #[inline]
+    pub(crate) fn span(&self, peer: &Peer) -> Option<EnteredSpan> {
+        self.message_trace()?;
+        Some(peer.watched()?.current().entered())
+    }
+}
+
+#[cold]
+fn say_received(trace: &Trace, peer: &Peer, message: &Message) {
+    let Some(watched) = peer.watched() else {
+        return trace.received(peer, message);
+    };
+    let span = trace.message(watched.connection(), message);
+    span.in_scope(|| trace.received(peer, message));
+    watched.set_message(Some(span));
+}
+
+/// The time by the peer's transport, if it has a clock.
+fn now(peer: &Peer) -> Option<SystemTime> {
+    let has_clock = peer.capabilities().contains(Capabilities::EXPIRY);
+    has_clock.then(|| peer.transport().now())
+}
+
+/// A peer has joined.
+pub(crate) fn connected(peer: &Peer) {
+    let hub = peer.hub();
+    hub.counts().accepted.fetch_add(1, Ordering::Relaxed);
+    peer.life().announce();
+    let watch = hub.watch();
+    let trace = watch.and_then(Watch::trace);
+    if watch.is_some() || tracing::enabled!(target: trace::TARGET, Level::DEBUG) {
+        let watched = Watched::new(trace, peer, now(peer));
+        let connection = watched.connection().clone();
+        peer.extensions().insert(watched);
+        connection.in_scope(|| trace::connected(trace, peer));
+    }
+    if let Some(watch) = watch {
+        watch.tell(|it| it.connected(peer));
+    }
+}
+
+/// A peer that has connected before is in memory again.
+pub(crate) fn restored(peer: &Peer) {
+    peer.life().announce();
+    if let Some(watch) = peer.watch() {
+        let watched = Watched::new(watch.trace(), peer, None);
+        peer.extensions().insert(watched);
+    }
+}
+
+/// A peer's connection has ended in this way. Does nothing the second time, nor for one that has not
+/// connected.
+pub(crate) fn disconnected(peer: &Peer, closed: &Closed) {
+    if !peer.life().take_announced() {
+        return;
+    }
+    let hub = peer.hub();
+    hub.counts().closed.count(closed);
+    let watch = hub.watch();
+    let watched = peer.watched();
+    let now = watched.as_ref().and_then(|_| now(peer));
+    let disconnected = Disconnected {
+        closed: closed.clone(),
+        duration: now.and_then(|now| watched.as_ref()?.duration(now)),
+    };
+    let trace = watch.and_then(Watch::trace);
+    let say = || trace::disconnected(trace, peer, &disconnected);
+    match &watched {
+        Some(watched) => watched.connection().in_scope(say),
+        None => say(),
+    }
+    if let Some(watch) = watch {
+        watch.tell(|it| it.disconnected(peer, &disconnected));
+    }
+}
+
+/// A peer has become a slow consumer.
+pub(crate) fn slow(peer: &Peer) {
+    if peer.life().was_slow() {
+        return;
+    }
+    let hub = peer.hub();
+    hub.counts().slow.fetch_add(1, Ordering::Relaxed);
+    let watch = hub.watch();
+    trace::slow(watch.and_then(Watch::trace), peer);
+    if let Some(watch) = watch {
+        watch.tell(|it| it.slow(peer));
+    }
+}
+
+/// Messages for a peer were discarded.
+pub(crate) fn dropped(peer: &Peer, dropped: Dropped) {
+    if let DropCause::Overflow(_) = dropped.cause {
+        slow(peer);
+    }
+    let hub = peer.hub();
+    let counter = &hub.counts().dropped;
+    counter.fetch_add(dropped.messages, Ordering::Relaxed);
+    let watch = hub.watch();
+    trace::dropped(watch.and_then(Watch::trace), peer, dropped);
+    if let Some(watch) = watch {
+        watch.tell(|it| it.dropped(peer, dropped));
+    }
+}
+
+/// A request was refused, as the hub's counters say.
+pub(crate) fn rejected(hub: &Hub, reason: RejectReason, rejection: &Rejection, path: &str) {
+    let watch = hub.watch();
+    let rejected = Rejected {
+        status: rejection.status(),
+        reason,
+        path,
+        error: rejection.source(),
+    };
+    let level = match reason {
+        RejectReason::Failed => Level::ERROR,
+        RejectReason::Unavailable if rejected.error.is_some() => Level::ERROR,
+        RejectReason::Origin => Level::INFO,
+        _ => Level::DEBUG,
+    };
+    // Ours, and about HTTP: a body of the application's may say more than a log should.
+    let body = rejection.response().body();
+    let said = (reason == RejectReason::Malformed).then(|| String::from_utf8_lossy(body));
+    let trace = watch.and_then(Watch::trace);
+    trace::rejected(trace, level, &rejected, said.as_deref());
+    if let Some(watch) = watch {
+        watch.tell(|it| it.rejected(&rejected));
+    }
+}
+
+impl Hub {
+    /// Tells who watches the hub that its server has answered an HTTP request. To be called by servers
+    /// that serve HTTP beside sockets.
+    pub fn responded(&self, responded: &Responded<'_>) {
+        let Some(watch) = self.watch() else { return };
+        watch.tell(|it| it.responded(responded));
+        if let Some(trace) = watch.trace() {
+            trace.responded(responded);
+        }
+    }
+
+    /// Returns whether anybody wants to know of HTTP responses: else [`responded`](Self::responded) need
+    /// not be called.
+    pub fn is_watched(&self) -> bool {
+        self.watch().is_some()
+    }
+
+    /// A publication begins: to the end of the guard its span is the current one.
+    #[inline]
+    pub(crate) fn publishing(&self, audience: Audience<'_>) -> Option<EnteredSpan> {
+        self.watch()?.publishing(audience)
+    }
+
+    /// Counts and tells a publication to many.
+    #[inline]
+    pub(crate) fn published(
+        &self,
+        published: Published,
+        message: &Message,
+        to: Audience<'_>,
+        recipients: impl FnOnce() -> Vec<Peer>,
+    ) -> Published {
+        let counts = self.counts();
+        counts.published.fetch_add(1, Ordering::Relaxed);
+        let queued = published.queued as u64;
+        counts.queued.fetch_add(queued, Ordering::Relaxed);
+        if let Some(watch) = self.watch() {
+            watch.link(recipients);
+            Span::current().record("queued", queued);
+            watch.emitted(&Emitted {
+                message,
+                to,
+                queued: published.queued,
+                dropped: published.dropped,
+            });
+        }
+        published
+    }
+}
