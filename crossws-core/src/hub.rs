@@ -14,6 +14,7 @@ pub(crate) mod start;
 pub(crate) mod stats;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::{HeaderName, StatusCode};
@@ -259,32 +260,47 @@ impl Hub {
                 "the path and the query are too long: {len} bytes, at most {most} are allowed"
             );
             let rejection = Rejection::new(StatusCode::URI_TOO_LONG, body);
-            return Err(self.refuse(rejection, request.path()).into());
+            return Err(self.refuse(rejection, &request).into());
         }
         match catch_panic(async { resolver.resolve(&mut request).await }).await {
             Ok(Resolution::Route(route)) => Ok(Claim::new(self.clone(), request, route)),
             Ok(Resolution::Pass) => Err(ClaimError::NotHandled(Box::new(request))),
-            Ok(Resolution::Reject(rejection)) => Err(self.refuse(rejection, request.path()).into()),
+            Ok(Resolution::Reject(rejection)) => Err(self.refuse(rejection, &request).into()),
             Err(message) => {
                 let error = Error::panic(HookKind::Resolve, &message);
                 let rejection = Rejection::internal(error);
-                Err(self.refuse(rejection, request.path()).into())
+                Err(self.refuse(rejection, &request).into())
             }
         }
     }
 
-    /// Logs and counts a refusal.
-    pub(crate) fn refuse(&self, rejection: Rejection, path: &str) -> Rejection {
-        self.rejected(RejectReason::of(&rejection), &rejection, path);
+    /// Logs, counts and tells a refusal.
+    fn refuse(&self, rejection: Rejection, request: &UpgradeRequest) -> Rejection {
+        let reason = RejectReason::of(&rejection);
+        self.rejected(reason, &rejection, request.path(), request.remote_addr());
         rejection
     }
 
-    /// Logs, counts and tells a refusal that is an adapter's own: of a request that never came to a
-    /// [claim](Self::claim), or whose claim was given up. `path` is without the query, and empty where
-    /// there is none.
-    pub fn rejected(&self, reason: RejectReason, rejection: &Rejection, path: &str) {
+    /// Logs, counts and tells a refusal. For an adapter's own: of a request that never came to a
+    /// [claim](Self::claim). `path` is without the query, and empty where there is none.
+    pub fn rejected(
+        &self,
+        reason: RejectReason,
+        rejection: &Rejection,
+        path: &str,
+        remote_addr: Option<SocketAddr>,
+    ) {
         self.0.counts.refused.count(reason);
-        watch::rejected(self, reason, rejection, path);
+        watch::rejected(self, reason, rejection, (path, remote_addr));
+    }
+
+    /// Refuses a request with 503 whose claim or upgrade has taken longer than its
+    /// [deadline](Claim::deadline), which an adapter keeps.
+    pub fn upgrade_timed_out(&self) -> Rejection {
+        let rejection = Rejection::unavailable("the upgrade took too long")
+            .with_source("the upgrade took longer than `Limits::upgrade_timeout`");
+        self.rejected(RejectReason::Unavailable, &rejection, "", None);
+        rejection
     }
 
     /// Who watches.

@@ -1,3 +1,4 @@
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -190,6 +191,8 @@ pub struct Rejected<'a> {
     pub reason: RejectReason,
     /// The path, without the query, which may hold a token. Empty where the request has none.
     pub path: &'a str,
+    /// The client's address, where it is known.
+    pub remote_addr: Option<SocketAddr>,
     /// The error behind the refusal, if there is one.
     pub error: Option<&'a BoxError>,
 }

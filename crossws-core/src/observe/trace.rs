@@ -335,6 +335,7 @@ pub(super) fn rejected(trace: Option<&Trace>, own: Level, it: &Rejected<'_>, sai
         status = it.status.as_u16(),
         reason = it.reason.name(),
         path = it.path,
+        remote_addr = it.remote_addr.map(display),
         error = it.error.map(display),
         said = said
     );

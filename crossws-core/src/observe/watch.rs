@@ -1,5 +1,6 @@
 //! Who watches a hub, and the one place where what happens is told.
 
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -265,12 +266,18 @@ pub(crate) fn dropped(peer: &Peer, dropped: Dropped) {
 }
 
 /// A request was refused, as the hub's counters say.
-pub(crate) fn rejected(hub: &Hub, reason: RejectReason, rejection: &Rejection, path: &str) {
+pub(crate) fn rejected(
+    hub: &Hub,
+    reason: RejectReason,
+    rejection: &Rejection,
+    (path, remote_addr): (&str, Option<SocketAddr>),
+) {
     let watch = hub.watch();
     let rejected = Rejected {
         status: rejection.status(),
         reason,
         path,
+        remote_addr,
         error: rejection.source(),
     };
     let level = match reason {

@@ -21,7 +21,7 @@ use crate::hub::limits::Limits;
 use crate::hub::settings::Settings;
 use crate::hub::{ClaimError, Hub};
 use crate::message::close::{CloseCode, CloseFrame};
-use crate::observe::watch;
+use crate::observe::{RejectReason, watch};
 use crate::peer::Peer;
 use crate::peer::context::ContextCell;
 use crate::peer::expiry::{Expiry, ExpiryError, Moment, MomentCell};
@@ -91,6 +91,11 @@ impl<H: Hooks + ?Sized> Claim<H> {
         &self.request
     }
 
+    /// The hub that the peer will join.
+    pub fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
     /// How long [`upgrade`](Self::upgrade) may take; the adapter, which has a clock, bounds it.
     pub fn deadline(&self) -> Duration {
         self.settings.limits.upgrade_timeout
@@ -117,11 +122,15 @@ impl<H: Hooks + ?Sized> Claim<H> {
         // Without the query, which may hold a token.
         let is_told = self.hub.is_watched() || tracing::enabled!(tracing::Level::ERROR);
         let path = is_told.then(|| self.request.path().to_owned());
+        let remote_addr = self.request.remote_addr();
         let hub = self.hub.clone();
         self.run().await.map_err(|error| match error {
-            ClaimError::Rejected(rejection) => hub
-                .refuse(rejection, path.as_deref().unwrap_or_default())
-                .into(),
+            ClaimError::Rejected(rejection) => {
+                let reason = RejectReason::of(&rejection);
+                let path = path.as_deref().unwrap_or_default();
+                hub.rejected(reason, &rejection, path, remote_addr);
+                rejection.into()
+            }
             other => other,
         })
     }

@@ -78,7 +78,8 @@ impl RestoredPeer {
             }
             Ok(Resolution::Reject(rejection)) => {
                 let reason = RejectReason::of(&rejection);
-                watch::rejected(peer.hub(), reason, &rejection, request.path());
+                let from = (request.path(), request.remote_addr());
+                watch::rejected(peer.hub(), reason, &rejection, from);
                 Err(CloseFrame::new(CloseCode::POLICY, "no longer allowed"))
             }
             Err(message) => {

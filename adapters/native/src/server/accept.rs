@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use crossws_core::adapter::{Accepted, Claim, ClaimError, Unfinished};
-use crossws_core::{Hooks, Hub, Rejection, Resolve, UpgradeRequest};
+use crossws_core::{Hooks, Hub, RejectReason, Rejection, Resolve, UpgradeRequest};
 use http::header::{
     CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT,
     SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
@@ -55,7 +55,11 @@ impl<I> fmt::Debug for NotHandled<I> {
 pub(crate) const CONNECTION_BYTES: usize = 4 << 10;
 
 /// What a client is told that there is no room for.
-pub(crate) const OVERLOADED: &str = "the server is overloaded";
+pub(crate) fn overloaded(hub: &Hub, remote_addr: Option<SocketAddr>) -> Rejection {
+    let rejection = Rejection::unavailable("the server is overloaded");
+    hub.rejected(RejectReason::Unavailable, &rejection, "", remote_addr);
+    rejection
+}
 
 /// What is known of a stream besides its bytes.
 #[derive(Debug, Clone, Copy, Default)]
@@ -168,7 +172,7 @@ where
     // To the end of the handshake.
     let mut unfinished = Unfinished::new(hub.clone());
     if unfinished.hold_briefly(CONNECTION_BYTES).is_err() {
-        turn_away(&mut io).await;
+        turn_away(&mut io, hub, info.remote_addr).await;
         return Ok(None);
     }
     match read_head(&mut io, runtime, limits, &mut unfinished).await {
@@ -178,12 +182,12 @@ where
         }
         Err(HeadError::Gone) => Ok(None),
         Err(HeadError::Overloaded) => {
-            refuse(io, runtime, Rejection::unavailable(OVERLOADED)).await;
+            refuse(io, runtime, overloaded(hub, info.remote_addr)).await;
             Ok(None)
         }
         Err(HeadError::Bad(status, text)) => {
             let rejection = Rejection::new(status, text);
-            log_bad_request(&rejection, info.remote_addr);
+            hub.rejected(RejectReason::Malformed, &rejection, "", info.remote_addr);
             refuse(io, runtime, rejection).await;
             Ok(None)
         }
@@ -261,17 +265,15 @@ where
         .with_remote_addr(info.remote_addr)
         .with_secure(info.secure)
         .with_forwarded(info.forwarded);
-    let claim = run_claim(hub, resolver, request, runtime).await?;
-    let handshake = handshake.map_err(|rejection| {
-        log_bad_request(&rejection, info.remote_addr);
+    let malformed = |rejection, path: &str| {
+        hub.rejected(RejectReason::Malformed, &rejection, path, info.remote_addr);
         ClaimError::Rejected(rejection)
-    })?;
+    };
+    let claim = run_claim(hub, resolver, request, runtime).await?;
+    let handshake = handshake.map_err(|it| malformed(it, claim.request().path()))?;
     let accepted = run_upgrade(claim.with_raw_streams::<RawStream>(), runtime).await?;
     let agreed = handshake.agree(accepted.deflate(), info.engine);
-    let agreed = agreed.map_err(|rejection| {
-        log_bad_request(&rejection, info.remote_addr);
-        ClaimError::Rejected(rejection)
-    })?;
+    let agreed = agreed.map_err(|it| malformed(it, ""))?;
     // Without a `Response`, whose map of headers would be made to be read once.
     let mut answer = begin_head(StatusCode::SWITCHING_PROTOCOLS, 0);
     handshake.answer(accepted.headers(), &agreed, |name, value| {
@@ -296,13 +298,8 @@ pub fn run_claim<'a, R: Runtime, S: Resolve + ?Sized>(
 ) -> impl Future<Output = Result<Claim<S::Hooks>, ClaimError>> + 'a {
     let time = hub.limits().upgrade_timeout;
     within(runtime, time, hub.claim(resolver, request), || {
-        Err(ClaimError::Rejected(too_long()))
+        Err(hub.upgrade_timed_out().into())
     })
-}
-
-fn too_long() -> Rejection {
-    tracing::warn!("refusing an upgrade that took too long");
-    Rejection::unavailable("the upgrade took too long")
 }
 
 /// Runs the upgrade of a claimed request within its deadline.
@@ -317,7 +314,10 @@ pub fn run_upgrade<R: Runtime, H: Hooks + ?Sized>(
     runtime: &R,
 ) -> impl Future<Output = Result<Accepted<H>, ClaimError>> {
     let time = claim.deadline();
-    within(runtime, time, claim.upgrade(), || Err(too_long().into()))
+    let hub = claim.hub().clone();
+    within(runtime, time, claim.upgrade(), move || {
+        Err(hub.upgrade_timed_out().into())
+    })
 }
 
 /// Answers a stream with 404 and ends it: what an unclaimed request gets where no HTTP service
@@ -330,23 +330,14 @@ pub async fn not_found<I: Io, R: Runtime>(unclaimed: NotHandled<I>, runtime: &R)
 
 /// Answers a connection that there is no room for with 503, as far as the stream takes that at once:
 /// nothing of it is kept.
-async fn turn_away<I: Io>(io: &mut I) {
-    let response = refusal(Rejection::unavailable(OVERLOADED));
+async fn turn_away<I: Io>(io: &mut I, hub: &Hub, remote_addr: Option<SocketAddr>) {
+    let response = refusal(overloaded(hub, remote_addr));
     std::future::poll_fn(|cx| {
         let _ = io.poll_write_vectored(cx, &[IoSlice::new(&response)]);
         let _ = io.poll_flush(cx);
         Poll::Ready(())
     })
     .await;
-}
-
-/// Logs the refusal of a request that breaks a rule of HTTP or of the handshake. Core logs refusals by
-/// hooks and policies.
-pub(crate) fn log_bad_request(rejection: &Rejection, remote_addr: Option<SocketAddr>) {
-    let status = rejection.status();
-    let reason = String::from_utf8_lossy(rejection.response().body());
-    let remote_addr = remote_addr.map(tracing::field::display);
-    tracing::debug!(%status, %reason, remote_addr, "refusing a bad request");
 }
 
 /// Makes a refusal the connection's last response: what a client that wanted a WebSocket sends next
