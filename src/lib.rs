@@ -23,19 +23,21 @@ pub use crossws_app::{MessagePack, MessagePackCodec};
 pub use crossws_app::{calls, rules};
 #[doc(inline)]
 pub use crossws_core::{
-    Api, ApiError, ApiRequest, ApiResponse, BeforeUpgrade, BoxError, BoxFuture, Bytes,
-    Capabilities, CloseCode, CloseFrame, Closed, ClosedBy, ContextError, ControlError, DRAIN_MARK,
-    DecodeError, Deflate, DropCause, Dropped, DuplicateId, DynHooks, DynResolve, EncodeError,
-    Error, ErrorKind, Expiry, ExpiryError, Extensions, Handler, HandlerEnd, HookKind, HookOutput,
-    HookResult, Hooks, HooksBuilder, Hub, HubBuilder, Incoming, IntoMessage, IntoResolution,
-    InvalidCloseCode, InvalidHeader, InvalidPeerId, Json, Limit, Limits, MaybeSend, MaybeSync,
-    Message, NotAttached, OnError, Origin, Overflow, Params, Pass, PathNotUtf8, Peer, PeerContext,
-    PeerId, PeerState, PersistError, PublishError, Published, Refused, Rejection, Report,
-    Resolution, Resolve, ResolveWith, Route, RouteScope, RouteSettings, Scope, SendError,
-    SendOptions, Sent, Settings, SharedHooks, SharedResolver, Shutdown, Sleep, Stats,
-    SubscribeError, Subscription, Swap, To, Topics, Unsupported, Upgrade, UpgradeRequest,
-    Utf8Bytes, WeakPeer, Wrap, Wrapped, handler, hooks, http, normal_path, ok, pass, resolve_with,
-    wrap, yield_now,
+    Api, ApiError, ApiRequest, ApiResponse, Audience, BeforeUpgrade, BoxError, BoxFuture, Bytes,
+    Capabilities, CloseCode, CloseCount, CloseFrame, Closed, ClosedBy, Closes, ContextError,
+    ControlError, Counters, CountersSnapshot, DRAIN_MARK, DecodeError, Deflate, Disconnected,
+    DropCause, Dropped, DuplicateId, DynHooks, DynResolve, Emitted, EncodeError, Error, ErrorKind,
+    Expiry, ExpiryError, Extensions, Handler, HandlerEnd, Histogram, HistogramSnapshot, HookKind,
+    HookOutput, HookResult, Hooks, HooksBuilder, Hub, HubBuilder, HubSnapshot, Incoming,
+    IntoMessage, IntoResolution, InvalidCloseCode, InvalidHeader, InvalidPeerId, Json, Level,
+    Limit, Limits, MaybeSend, MaybeSync, Message, NamespaceSnapshot, NotAttached, Observer,
+    OnError, Origin, Overflow, Params, Pass, PathNotUtf8, Peer, PeerContext, PeerId, PeerSnapshot,
+    PeerState, PersistError, PublishError, Published, Refused, RejectReason, Rejected, Rejection,
+    Report, Resolution, Resolve, ResolveWith, Responded, Route, RouteScope, RouteSettings,
+    RouteSnapshot, Scope, SendError, SendOptions, Sent, Settings, SharedHooks, SharedResolver,
+    Shutdown, Sleep, Stats, SubscribeError, Subscription, Swap, To, TopicSnapshot, Topics, Trace,
+    Traffic, Unsupported, Upgrade, UpgradeRequest, Utf8Bytes, WeakPeer, Wrap, Wrapped, handler,
+    hooks, http, normal_path, ok, pass, resolve_with, wrap, yield_now,
 };
 
 #[cfg(any(feature = "http", feature = "memory"))]
@@ -71,6 +73,10 @@ compile_error!(
 #[cfg(feature = "memory")]
 #[doc(inline)]
 pub use crossws_memory as memory;
+
+#[cfg(feature = "metrics")]
+#[doc(inline)]
+pub use crossws_metrics as metrics;
 
 #[cfg(all(feature = "tokio", not(target_family = "wasm")))]
 #[doc(inline)]

@@ -145,7 +145,12 @@ fn refusals_are_told_with_their_reason_and_without_the_query() {
     assert!(upgrade(&hub, &app, request_with("/o?token=secret", &foreign)).is_err());
     assert!(upgrade(&hub, &app, request("/failed")).is_err());
     assert!(upgrade(&hub, &app, request("/closed?token=secret")).is_err());
-    hub.rejected(RejectReason::Malformed, &Rejection::from(http_400()), "", None);
+    hub.rejected(
+        RejectReason::Malformed,
+        &Rejection::from(http_400()),
+        "",
+        None,
+    );
     hub.shutdown(CloseCode::RESTART.into());
     let claim = block_on(hub.claim(&app, request("/late"))).unwrap();
     let late = block_on(claim.upgrade()).unwrap_err();
