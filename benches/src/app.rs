@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use crossws::{
-    HookResult, Hooks, Hub, Limit, Limits, Message, Peer, Rejection, Resolve, Typed, TypedPeer,
-    Upgrade, UpgradeRequest, resolve_with, typed,
+    HookResult, Hooks, Hub, HubBuilder, Limit, Limits, Message, Peer, Rejection, Resolve, Typed,
+    TypedPeer, Upgrade, UpgradeRequest, resolve_with, typed,
 };
 use serde::{Deserialize, Serialize};
 
@@ -157,10 +157,15 @@ pub fn hooks() -> impl Resolve<Hooks = App> {
 /// A hub whose queues hold the largest burst of the benchmark, which is the load generator's to
 /// read: no message may be lost. The other servers are told the same.
 pub fn hub() -> Hub {
+    hub_builder().build()
+}
+
+/// The same, to be built with more.
+pub fn hub_builder() -> HubBuilder {
     let limits = Limits::default()
         .max_buffered(64 << 20)
         .max_queued(Limit::Unlimited);
-    Hub::builder().limits(limits).build()
+    Hub::builder().limits(limits)
 }
 
 /// The address to listen on: the port comes from the environment.

@@ -181,14 +181,14 @@ impl<H: Hooks + ?Sized> Session<H> {
     pub async fn message(&mut self, message: Message) {
         let peer = &self.membership.peer;
         if peer.closed_here().is_none() {
-            let timed = peer.watch().and_then(|it| it.received(peer, &message));
+            let told = peer.watch().is_some_and(|it| it.received(peer, &message));
             let hook = async { self.hooks.message(peer, message).await };
             let result = self
                 .tasks
                 .alongside(peer, catch(HookKind::Message, hook))
                 .await;
-            if let Some(watch) = peer.watch() {
-                watch.hook_ended(peer, HookKind::Message, timed);
+            if told {
+                watch::hook_ended(peer, HookKind::Message);
             }
             if let Err(error) = result {
                 self.settle(error).await;

@@ -98,6 +98,7 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
             hub: self.hub,
             head: self.head,
             engine: self.engine,
+            shares_port: self.shares_port,
             fallback: None,
             api: None,
             bind_sockets: Some(Box::new(move |handle: &ServerHandle<T>, engine| {

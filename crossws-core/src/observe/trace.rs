@@ -175,8 +175,15 @@ pub(crate) struct Watched {
     /// When it connected, by its transport's clock.
     since: Option<SystemTime>,
     connection: Span,
-    /// Of the message whose hook runs.
-    message: Mutex<Option<Span>>,
+    message: Mutex<Running>,
+}
+
+/// The message whose hook runs.
+#[derive(Default)]
+struct Running {
+    span: Option<Span>,
+    /// Since when it runs, if it is timed.
+    since: Option<SystemTime>,
 }
 
 impl Watched {
@@ -184,7 +191,7 @@ impl Watched {
         Self {
             since,
             connection: trace.map_or_else(Span::none, |trace| trace.connection(peer)),
-            message: Mutex::new(None),
+            message: Mutex::default(),
         }
     }
 
@@ -199,14 +206,19 @@ impl Watched {
 
     /// The span in which the peer's hook runs.
     pub(super) fn current(&self) -> Span {
-        let message = self.message.lock().clone();
+        let message = self.message.lock().span.clone();
         message.unwrap_or_else(|| self.connection.clone())
     }
 
-    pub(super) fn set_message(&self, span: Option<Span>) {
-        let old = std::mem::replace(&mut *self.message.lock(), span);
-        // Without the lock: a subscriber is told when the last handle goes.
-        drop(old);
+    /// Another message's hook runs, or none. Returns since when the last one has run, if it was timed.
+    pub(super) fn set_message(
+        &self,
+        span: Option<Span>,
+        since: Option<SystemTime>,
+    ) -> Option<SystemTime> {
+        let old = std::mem::replace(&mut *self.message.lock(), Running { span, since });
+        // Without the lock: a subscriber is told when the last handle of a span goes.
+        old.since
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::SystemTime;
 
 use tracing::span::EnteredSpan;
@@ -33,10 +35,6 @@ pub(crate) struct Watch {
     observers: Vec<Arc<dyn Observer>>,
     trace: Option<Trace>,
 }
-
-/// A hook whose time is taken, since then.
-#[derive(Clone, Copy)]
-pub(crate) struct Timed(SystemTime);
 
 impl Watch {
     pub(crate) fn new(observers: Vec<Arc<dyn Observer>>, trace: Option<Trace>) -> Self {
@@ -82,33 +80,30 @@ impl Watch {
         self.trace.as_ref().filter(|trace| trace.says_messages())
     }
 
-    /// A message comes to its hook. Returns since when, if its time is to be taken.
-    pub(crate) fn received(&self, peer: &Peer, message: &Message) -> Option<Timed> {
-        let timed = self.counters.count_received(message);
+    /// A message comes to its hook. Returns whether the hook's end is to be told with [`hook_ended`].
+    #[cold]
+    pub(crate) fn received(&self, peer: &Peer, message: &Message) -> bool {
+        let is_timed = self.counters.count_received(message);
         self.tell(|it| it.received(peer, message));
-        if let Some(trace) = self.message_trace() {
-            say_received(trace, peer, message);
+        let trace = self.message_trace();
+        if !is_timed && trace.is_none() {
+            return false;
         }
-        timed.then(|| now(peer).map(Timed)).flatten()
-    }
-
-    /// The hook of a message has ended.
-    pub(crate) fn hook_ended(&self, peer: &Peer, hook: HookKind, timed: Option<Timed>) {
-        if self.message_trace().is_some()
-            && let Some(watched) = peer.watched()
-        {
-            watched.set_message(None);
-        }
-        if let Some(Timed(since)) = timed
-            && let Some(now) = now(peer)
-        {
-            let took = now.duration_since(since).unwrap_or_default();
-            self.counters.hook_ended(peer, hook, took);
-            self.tell(|it| it.hook_ended(peer, hook, took));
-        }
+        let Some(watched) = peer.watched() else {
+            return false;
+        };
+        let span = trace.map(|trace| {
+            let span = trace.message(watched.connection(), message);
+            span.in_scope(|| trace.received(peer, message));
+            span
+        });
+        let since = is_timed.then(|| now(peer)).flatten();
+        watched.set_message(span, since);
+        true
     }
 
     /// Sends a message to one peer.
+    #[cold]
     pub(crate) fn send(
         &self,
         peer: &Peer,
@@ -138,8 +133,21 @@ impl Watch {
         }
     }
 
-    fn publishing(&self, audience: Audience<'_>) -> Option<EnteredSpan> {
-        Some(self.message_trace()?.publish(audience).entered())
+    /// A publication begins. Boxed, so that who does not watch has no room for it.
+    #[cold]
+    fn publishing(&self, audience: Audience<'_>) -> Option<Box<EnteredSpan>> {
+        let span = self.message_trace()?.publish(audience);
+        Some(Box::new(span.entered()))
+    }
+
+    /// A publication has been queued.
+    #[cold]
+    fn published(&self, emitted: &Emitted<'_>, recipients: impl FnOnce() -> Vec<Peer>) {
+        if self.message_trace().is_some() {
+            Span::current().record("queued", emitted.queued);
+            self.link(recipients);
+        }
+        self.emitted(emitted);
     }
 
     /// Links the current span, a publication's, to one for each recipient.
@@ -159,22 +167,34 @@ impl Watch {
         self.tell(|it| it.failed(peer, error));
     }
 
-    /// The span in which a peer's hook or task runs, if there is one.
-    #[inline]
-    pub(crate) fn span(&self, peer: &Peer) -> Option<EnteredSpan> {
-        self.message_trace()?;
-        Some(peer.watched()?.current().entered())
+    /// Polls a peer's hook, in the span of the connection or of the message.
+    #[cold]
+    pub(crate) fn poll<F: Future>(
+        &self,
+        peer: &Peer,
+        hook: Pin<&mut F>,
+        cx: &mut Context<'_>,
+    ) -> Poll<F::Output> {
+        let watched = self.message_trace().and_then(|_| peer.watched());
+        let _span = watched.map(|watched| watched.current().entered());
+        hook.poll(cx)
     }
 }
 
+/// The hook of a message has ended.
 #[cold]
-fn say_received(trace: &Trace, peer: &Peer, message: &Message) {
-    let Some(watched) = peer.watched() else {
-        return trace.received(peer, message);
+pub(crate) fn hook_ended(peer: &Peer, hook: HookKind) {
+    let (Some(watch), Some(watched)) = (peer.watch(), peer.watched()) else {
+        return;
     };
-    let span = trace.message(watched.connection(), message);
-    span.in_scope(|| trace.received(peer, message));
-    watched.set_message(Some(span));
+    let since = watched.set_message(None, None);
+    if let Some(since) = since
+        && let Some(now) = now(peer)
+    {
+        let took = now.duration_since(since).unwrap_or_default();
+        watch.counters.hook_ended(peer, hook, took);
+        watch.tell(|it| it.hook_ended(peer, hook, took));
+    }
 }
 
 /// The time by the peer's transport, if it has a clock.
@@ -315,7 +335,7 @@ impl Hub {
 
     /// A publication begins: to the end of the guard its span is the current one.
     #[inline]
-    pub(crate) fn publishing(&self, audience: Audience<'_>) -> Option<EnteredSpan> {
+    pub(crate) fn publishing(&self, audience: Audience<'_>) -> Option<Box<EnteredSpan>> {
         self.watch()?.publishing(audience)
     }
 
@@ -333,14 +353,13 @@ impl Hub {
         let queued = published.queued as u64;
         counts.queued.fetch_add(queued, Ordering::Relaxed);
         if let Some(watch) = self.watch() {
-            watch.link(recipients);
-            Span::current().record("queued", queued);
-            watch.emitted(&Emitted {
+            let emitted = Emitted {
                 message,
                 to,
                 queued: published.queued,
                 dropped: published.dropped,
-            });
+            };
+            watch.published(&emitted, recipients);
         }
         published
     }

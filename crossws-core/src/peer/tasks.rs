@@ -188,8 +188,10 @@ impl<F: Future> Future for Alongside<'_, F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let _span = this.peer.watch().and_then(|it| it.span(this.peer));
-        let output = this.future.poll(cx);
+        let output = match this.peer.watch() {
+            None => this.future.poll(cx),
+            Some(watch) => watch.poll(this.peer, this.future, cx),
+        };
         if output.is_pending() {
             this.tasks.poll(this.peer.inbox(), cx);
         }

@@ -76,6 +76,7 @@ pub const MUTANTS: &[Mutant] = &[
     Fault::AcceptsBeforeTheHookAnswers
         .put(Place::Brittle, &["refusal"])
         .fails(&[
+            "refusal::a_stream_is_not_taken_for_a_time",
             "refusal::a_refusal_is_any_response",
             "refusal::a_refusal_comes_before_any_101",
             "refusal::an_error_that_converts_is_a_refusal",
@@ -207,6 +208,7 @@ pub const MUTANTS: &[Mutant] = &[
             "queue::too_many_messages_are_too_much",
             "queue::dropping_the_newest_hands_it_back",
             "queue::dropping_the_oldest_keeps_the_newest",
+            "queue::what_a_slow_subscriber_loses_is_counted",
             "queue::what_a_slow_subscriber_loses_is_counted",
             "queue::the_dropped_hook_is_told_what_a_policy_discards",
             "queue::the_dropped_hook_is_told_before_a_slow_consumer_is_closed",

@@ -3,7 +3,8 @@
 use std::io;
 
 use crossws::{
-    HookResult, Hooks, Message, Peer, Rejection, Resolve, Router, Upgrade, UpgradeRequest,
+    HookResult, Hooks, Level, Message, Observer, Peer, Rejection, Resolve, Router, Upgrade,
+    UpgradeRequest,
 };
 use crossws_bench::{app, wire};
 
@@ -29,6 +30,9 @@ pub(crate) enum Row {
     PublishToEach,
     /// A room of 32, of whom each says 20 messages a turn.
     Chat,
+    /// The same on a hub that is watched: counters, an observer, and a log of connections. At most 1.02
+    /// times as much.
+    ChatWatched,
     /// A room of 32, of whom each says one message a turn.
     Turns,
     /// A connection from its request to its end.
@@ -42,7 +46,7 @@ pub(crate) enum Row {
 }
 
 impl Row {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Echo,
         Self::EchoOne,
         Self::EchoLarge,
@@ -50,6 +54,7 @@ impl Row {
         Self::PublishMany,
         Self::PublishToEach,
         Self::Chat,
+        Self::ChatWatched,
         Self::Turns,
         Self::Connect,
         Self::ConnectRouted,
@@ -66,6 +71,7 @@ impl Row {
             Self::PublishMany => "publish-1k",
             Self::PublishToEach => "publish-each-1k",
             Self::Chat => "chat",
+            Self::ChatWatched => "chat-watched",
             Self::Turns => "turns",
             Self::Connect => "connect",
             Self::ConnectRouted => "connect-routed",
@@ -86,7 +92,7 @@ impl Row {
             | Self::ConnectRouted => 1,
             Self::Publish => 100,
             Self::PublishMany | Self::PublishToEach => 1000,
-            Self::Chat => 32 * 31 * 20,
+            Self::Chat | Self::ChatWatched => 32 * 31 * 20,
             Self::Turns => 32 * 31,
         }
     }
@@ -95,6 +101,7 @@ impl Row {
     pub(crate) fn bound(self) -> Option<(Self, f64)> {
         match self {
             Self::EchoTyped => Some((Self::EchoJson, 1.1)),
+            Self::ChatWatched => Some((Self::Chat, 1.02)),
             Self::PublishToEach => Some((Self::PublishMany, 1.3)),
             _ => None,
         }
@@ -107,7 +114,7 @@ impl Row {
             Self::PublishMany | Self::PublishToEach => (5, 25),
             Self::Connect | Self::ConnectRouted => (50, 250),
             Self::EchoOne | Self::EchoLarge | Self::EchoJson | Self::EchoTyped => (100, 1100),
-            Self::Chat => (5, 15),
+            Self::Chat | Self::ChatWatched => (5, 15),
             Self::Turns => (10, 60),
         }
     }
@@ -121,8 +128,9 @@ impl Row {
             Self::Publish => publish(turns, 100),
             Self::PublishMany => publish_to(turns, "all"),
             Self::PublishToEach => publish_to(turns, "each"),
-            Self::Chat => chat(turns, 32, 20),
-            Self::Turns => chat(turns, 32, 1),
+            Self::Chat => chat(turns, server(), 32, 20),
+            Self::ChatWatched => chat(turns, watched(), 32, 20),
+            Self::Turns => chat(turns, server(), 32, 1),
             Self::EchoJson => echo_json(turns, app::json_echo()),
             Self::EchoTyped => echo_json(turns, app::typed_echo()),
             Self::Connect => connect(turns, server(), "/echo"),
@@ -266,8 +274,24 @@ fn publish_to(turns: u32, publisher: &str) -> io::Result<()> {
     Ok(())
 }
 
-fn chat(turns: u32, members: usize, each: usize) -> io::Result<()> {
-    let mut server = server();
+/// Counts, tells an observer, and logs connections; messages would be logged at a level that is not.
+fn watched() -> Server<impl Resolve> {
+    struct Silent;
+    impl Observer for Silent {}
+    tracing_subscriber::fmt()
+        .with_max_level(Level::DEBUG)
+        .with_writer(io::sink)
+        .init();
+    let hub = app::hub_builder().observer(Silent).trace(Level::TRACE);
+    Server::new(app::hooks(), hub.build())
+}
+
+fn chat<R: Resolve>(
+    turns: u32,
+    mut server: Server<R>,
+    members: usize,
+    each: usize,
+) -> io::Result<()> {
     let clients = join(&mut server, members, "/chat")?;
     let (burst, back) = burst(each, 32);
     for _ in 0..turns {
