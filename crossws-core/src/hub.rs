@@ -592,23 +592,25 @@ impl Hub {
         except: Option<&Peer>,
         publication: &Publication,
     ) -> Published {
-        let audience = Audience::of(namespace, topic);
-        let _span = self.publishing(audience);
-        let published = self
-            .registry()
-            .publish(namespace, topic, except, publication);
-        self.published(published, publication.message(), audience, || {
-            without(except, self.registry().members(namespace, topic))
-        })
+        let registry = self.registry();
+        let publish = || registry.publish(namespace, topic, except, publication);
+        let Some(watch) = self.watch() else {
+            return self.count_published(publish());
+        };
+        let recipients = || without(except, registry.members(namespace, topic));
+        let to = Audience::of(namespace, topic);
+        self.count_published(watch.publish(publication.message(), to, publish, recipients))
     }
 
     pub(crate) fn deliver_to_route(&self, route: &str, publication: &Publication) -> Published {
-        let audience = Audience::Route(route);
-        let _span = self.publishing(audience);
-        let published = self.registry().publish_to_route(route, publication);
-        self.published(published, publication.message(), audience, || {
-            self.registry().routes().peers(route)
-        })
+        let registry = self.registry();
+        let publish = || registry.publish_to_route(route, publication);
+        let Some(watch) = self.watch() else {
+            return self.count_published(publish());
+        };
+        let recipients = || registry.routes().peers(route);
+        let to = Audience::Route(route);
+        self.count_published(watch.publish(publication.message(), to, publish, recipients))
     }
 
     /// As [`deliver`](Self::deliver), to the peers that are named and without those that are.
@@ -619,14 +621,23 @@ impl Hub {
         except: Option<&Peer>,
         publication: &Publication,
     ) -> Published {
-        let audience = Audience::Several(namespace);
-        let _span = self.publishing(audience);
-        let published = self
-            .registry()
-            .publish_to_each(namespace, to, except, publication);
-        self.published(published, publication.message(), audience, || {
-            without(except, self.registry().members_of_each(namespace, to))
-        })
+        let registry = self.registry();
+        let publish = || registry.publish_to_each(namespace, to, except, publication);
+        let Some(watch) = self.watch() else {
+            return self.count_published(publish());
+        };
+        let recipients = || without(except, registry.members_of_each(namespace, to));
+        let to = Audience::Several(namespace);
+        self.count_published(watch.publish(publication.message(), to, publish, recipients))
+    }
+
+    fn count_published(&self, published: Published) -> Published {
+        let counts = &self.0.counts;
+        counts.published.fetch_add(1, Ordering::Relaxed);
+        counts
+            .queued
+            .fetch_add(published.queued as u64, Ordering::Relaxed);
+        published
     }
 }
 

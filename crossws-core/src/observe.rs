@@ -4,7 +4,7 @@ mod closes;
 mod counters;
 mod histogram;
 mod observer;
-mod trace;
+pub(crate) mod trace;
 mod view;
 pub(crate) mod watch;
 

@@ -55,8 +55,10 @@ impl From<JsValue> for Error {
 
 /// Tells the Worker's log what nobody else can be told.
 pub(crate) fn report(what: &str, error: impl fmt::Display) {
-    // On other targets there is no console: `tracing` hears it, as it does here.
+    // Where nobody hears `tracing`, the console does. On other targets there is none.
     #[cfg(target_arch = "wasm32")]
-    worker::console_error!("crossws: {what}: {error}");
+    if !tracing::enabled!(tracing::Level::ERROR) {
+        worker::console_error!("crossws: {what}: {error}");
+    }
     tracing::error!(%error, "{what}");
 }

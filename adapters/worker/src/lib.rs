@@ -38,6 +38,7 @@ mod alarm;
 mod api;
 mod attachment;
 mod command;
+mod console;
 mod deadline;
 mod driver;
 mod durable;
@@ -60,6 +61,7 @@ mod transport;
 mod watch;
 
 pub use attachment::BUDGET;
+pub use console::log_to_console;
 pub use durable::Durable;
 pub use error::Error;
 pub use objects::{Objects, Upgraded};

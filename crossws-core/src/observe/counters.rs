@@ -11,25 +11,23 @@ use crate::peer::Peer;
 /// Plain counters and histograms of a hub's traffic: an [`Observer`] without dependencies.
 /// [`HubBuilder::counters`](crate::HubBuilder::counters) installs one for [`Hub::stats`](crate::Hub::stats).
 ///
-/// A message costs two additions to atomic numbers, a publication three.
+/// A message costs two additions to atomic numbers, and so does a publication.
 #[derive(Debug, Default)]
 pub struct Counters {
     received: Histogram,
     sent: Histogram,
-    fan_out: Histogram,
     hooks: Histogram,
 }
 
 impl Counters {
     /// The time of a hook is taken for one message in so many.
-    pub const SAMPLE: u64 = 16;
+    pub const SAMPLE: u64 = 64;
 
     /// Returns the counters now.
     pub fn now(&self) -> CountersSnapshot {
         CountersSnapshot {
             received: self.received.now(),
             sent: self.sent.now(),
-            fan_out: self.fan_out.now(),
             hooks: self.hooks.now(),
         }
     }
@@ -55,9 +53,6 @@ impl Observer for Counters {
 
     fn emitted(&self, emitted: &Emitted<'_>) {
         self.count_sent(emitted.message, emitted.queued);
-        if emitted.to.peer().is_none() {
-            self.fan_out.record(emitted.queued as u64);
-        }
     }
 
     fn hook_ended(&self, _: &Peer, _: HookKind, took: Duration) {
@@ -75,8 +70,6 @@ pub struct CountersSnapshot {
     /// Messages that queues took, one for each recipient, by the bytes of their payloads before they are
     /// compressed.
     pub sent: HistogramSnapshot,
-    /// Publications, by how many queues took them.
-    pub fan_out: HistogramSnapshot,
     /// `message` hooks, by the microseconds that they took: one in [`Counters::SAMPLE`].
     pub hooks: HistogramSnapshot,
 }

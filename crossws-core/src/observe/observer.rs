@@ -77,7 +77,7 @@ pub trait Observer: MaybeSend + MaybeSync + 'static {
     }
 
     /// A hook has taken this long, waiting included. Measured for one of every
-    /// [16](crate::Counters::SAMPLE) messages, with the transport's clock: zero where the transport has
+    /// [64](crate::Counters::SAMPLE) messages, with the transport's clock: zero where the transport has
     /// none.
     fn hook_ended(&self, peer: &Peer, hook: HookKind, took: Duration) {
         let _ = (peer, hook, took);

@@ -9,7 +9,9 @@ use tracing::level_filters::LevelFilter;
 use tracing::{Level, Span};
 
 use super::observer::{Audience, Disconnected, Emitted, Rejected, Responded};
+use super::watch::Watch;
 use crate::bounds::{MaybeSend, MaybeSync};
+use crate::error::Error;
 use crate::hooks::notice::{DropCause, Dropped};
 use crate::message::Message;
 use crate::peer::Peer;
@@ -373,5 +375,16 @@ pub(super) fn dropped(trace: Option<&Trace>, peer: &Peer, dropped: Dropped) {
         peer = %peer,
         messages = dropped.messages,
         cause = cause
+    );
+}
+
+/// A hook has failed, or a client has broken a rule, and the `error` hook logs it.
+pub(crate) fn failed(own: Level, peer: &Peer, error: &Error) {
+    let trace = peer.watch().and_then(Watch::trace);
+    event_at!(
+        own.min(level(trace)),
+        "failed",
+        peer = %peer,
+        error = %error
     );
 }

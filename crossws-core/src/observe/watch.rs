@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::SystemTime;
 
-use tracing::span::EnteredSpan;
 use tracing::{Level, Span};
 
 use super::counters::{Counters, Traffic};
@@ -70,7 +69,7 @@ impl Watch {
         }
     }
 
-    fn trace(&self) -> Option<&Trace> {
+    pub(super) fn trace(&self) -> Option<&Trace> {
         self.trace.as_ref()
     }
 
@@ -82,6 +81,7 @@ impl Watch {
 
     /// A message comes to its hook. Returns whether the hook's end is to be told with [`hook_ended`].
     #[cold]
+    #[inline(never)]
     pub(crate) fn received(&self, peer: &Peer, message: &Message) -> bool {
         let is_timed = self.counters.count_received(message);
         self.tell(|it| it.received(peer, message));
@@ -133,32 +133,40 @@ impl Watch {
         }
     }
 
-    /// A publication begins. Boxed, so that who does not watch has no room for it.
+    /// Publishes in a span, and tells what was published. `recipients` are the peers that got it.
     #[cold]
-    fn publishing(&self, audience: Audience<'_>) -> Option<Box<EnteredSpan>> {
-        let span = self.message_trace()?.publish(audience);
-        Some(Box::new(span.entered()))
-    }
-
-    /// A publication has been queued.
-    #[cold]
-    fn published(&self, emitted: &Emitted<'_>, recipients: impl FnOnce() -> Vec<Peer>) {
-        if self.message_trace().is_some() {
-            Span::current().record("queued", emitted.queued);
-            self.link(recipients);
+    #[inline(never)]
+    pub(crate) fn publish(
+        &self,
+        message: &Message,
+        to: Audience<'_>,
+        publish: impl FnOnce() -> Published,
+        recipients: impl FnOnce() -> Vec<Peer>,
+    ) -> Published {
+        let trace = self.message_trace();
+        let span = trace.map(|trace| trace.publish(to).entered());
+        let published = publish();
+        if let Some(span) = &span {
+            span.record("queued", published.queued);
+            self.link(span, recipients);
         }
-        self.emitted(emitted);
+        self.emitted(&Emitted {
+            message,
+            to,
+            queued: published.queued,
+            dropped: published.dropped,
+        });
+        published
     }
 
-    /// Links the current span, a publication's, to one for each recipient.
-    fn link(&self, recipients: impl FnOnce() -> Vec<Peer>) {
+    /// Links a publication's span to one for each recipient.
+    fn link(&self, publish: &Span, recipients: impl FnOnce() -> Vec<Peer>) {
         let Some(trace) = self.trace().filter(|trace| trace.says_deliveries()) else {
             return;
         };
-        let publish = Span::current();
         for peer in recipients() {
             if let Some(watched) = peer.watched() {
-                trace.deliver(&publish, watched.connection(), &peer);
+                trace.deliver(publish, watched.connection(), &peer);
             }
         }
     }
@@ -167,22 +175,29 @@ impl Watch {
         self.tell(|it| it.failed(peer, error));
     }
 
-    /// Polls a peer's hook, in the span of the connection or of the message.
-    #[cold]
-    pub(crate) fn poll<F: Future>(
-        &self,
-        peer: &Peer,
-        hook: Pin<&mut F>,
-        cx: &mut Context<'_>,
-    ) -> Poll<F::Output> {
-        let watched = self.message_trace().and_then(|_| peer.watched());
-        let _span = watched.map(|watched| watched.current().entered());
-        hook.poll(cx)
+    /// Whether hooks run in spans.
+    #[inline]
+    pub(crate) fn has_spans(&self) -> bool {
+        self.message_trace().is_some()
     }
+}
+
+/// Polls a peer's hook, in the span of the connection or of the message.
+#[cold]
+#[inline(never)]
+pub(crate) fn poll_in_span<F: Future>(
+    peer: &Peer,
+    hook: Pin<&mut F>,
+    cx: &mut Context<'_>,
+) -> Poll<F::Output> {
+    let watched = peer.watched();
+    let _span = watched.map(|watched| watched.current().entered());
+    hook.poll(cx)
 }
 
 /// The hook of a message has ended.
 #[cold]
+#[inline(never)]
 pub(crate) fn hook_ended(peer: &Peer, hook: HookKind) {
     let (Some(watch), Some(watched)) = (peer.watch(), peer.watched()) else {
         return;
@@ -331,36 +346,5 @@ impl Hub {
     /// not be called.
     pub fn is_watched(&self) -> bool {
         self.watch().is_some()
-    }
-
-    /// A publication begins: to the end of the guard its span is the current one.
-    #[inline]
-    pub(crate) fn publishing(&self, audience: Audience<'_>) -> Option<Box<EnteredSpan>> {
-        self.watch()?.publishing(audience)
-    }
-
-    /// Counts and tells a publication to many.
-    #[inline]
-    pub(crate) fn published(
-        &self,
-        published: Published,
-        message: &Message,
-        to: Audience<'_>,
-        recipients: impl FnOnce() -> Vec<Peer>,
-    ) -> Published {
-        let counts = self.counts();
-        counts.published.fetch_add(1, Ordering::Relaxed);
-        let queued = published.queued as u64;
-        counts.queued.fetch_add(queued, Ordering::Relaxed);
-        if let Some(watch) = self.watch() {
-            let emitted = Emitted {
-                message,
-                to,
-                queued: published.queued,
-                dropped: published.dropped,
-            };
-            watch.published(&emitted, recipients);
-        }
-        published
     }
 }

@@ -9,6 +9,7 @@ use crate::error::{Error, HookKind};
 use crate::hooks::HookResult;
 use crate::hooks::catch::{catch, contained};
 use crate::hooks::notice::{Kind, Notice};
+use crate::observe::watch;
 use crate::peer::Peer;
 use crate::sync::Mutex;
 
@@ -189,8 +190,8 @@ impl<F: Future> Future for Alongside<'_, F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let output = match this.peer.watch() {
-            None => this.future.poll(cx),
-            Some(watch) => watch.poll(this.peer, this.future, cx),
+            Some(watch) if watch.has_spans() => watch::poll_in_span(this.peer, this.future, cx),
+            _ => this.future.poll(cx),
         };
         if output.is_pending() {
             this.tasks.poll(this.peer.inbox(), cx);
