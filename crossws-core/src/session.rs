@@ -181,15 +181,12 @@ impl<H: Hooks + ?Sized> Session<H> {
     pub async fn message(&mut self, message: Message) {
         let peer = &self.membership.peer;
         if peer.closed_here().is_none() {
-            let told = peer.watch().is_some_and(|it| it.received(peer, &message));
+            let watched = peer.watch().and_then(|it| it.received(peer, &message));
             let hook = async { self.hooks.message(peer, message).await };
             let result = self
                 .tasks
-                .alongside(peer, catch(HookKind::Message, hook))
+                .alongside_watched(peer, watched, catch(HookKind::Message, hook))
                 .await;
-            if told {
-                watch::hook_ended(peer, HookKind::Message);
-            }
             if let Err(error) = result {
                 self.settle(error).await;
             }

@@ -15,7 +15,6 @@ use crate::error::Error;
 use crate::hooks::notice::{DropCause, Dropped};
 use crate::message::Message;
 use crate::peer::Peer;
-use crate::sync::Mutex;
 
 /// The target of all events and spans.
 pub(crate) const TARGET: &str = "crossws";
@@ -177,15 +176,6 @@ pub(crate) struct Watched {
     /// When it connected, by its transport's clock.
     since: Option<SystemTime>,
     connection: Span,
-    message: Mutex<Running>,
-}
-
-/// The message whose hook runs.
-#[derive(Default)]
-struct Running {
-    span: Option<Span>,
-    /// Since when it runs, if it is timed.
-    since: Option<SystemTime>,
 }
 
 impl Watched {
@@ -193,7 +183,6 @@ impl Watched {
         Self {
             since,
             connection: trace.map_or_else(Span::none, |trace| trace.connection(peer)),
-            message: Mutex::default(),
         }
     }
 
@@ -204,23 +193,6 @@ impl Watched {
 
     pub(super) fn connection(&self) -> &Span {
         &self.connection
-    }
-
-    /// The span in which the peer's hook runs.
-    pub(super) fn current(&self) -> Span {
-        let message = self.message.lock().span.clone();
-        message.unwrap_or_else(|| self.connection.clone())
-    }
-
-    /// Another message's hook runs, or none. Returns since when the last one has run, if it was timed.
-    pub(super) fn set_message(
-        &self,
-        span: Option<Span>,
-        since: Option<SystemTime>,
-    ) -> Option<SystemTime> {
-        let old = std::mem::replace(&mut *self.message.lock(), Running { span, since });
-        // Without the lock: a subscriber is told when the last handle of a span goes.
-        old.since
     }
 }
 

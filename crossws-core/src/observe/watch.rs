@@ -2,11 +2,10 @@
 
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::SystemTime;
 
+use tracing::span::Entered;
 use tracing::{Level, Span};
 
 use super::counters::{Counters, Traffic};
@@ -79,27 +78,40 @@ impl Watch {
         self.trace.as_ref().filter(|trace| trace.says_messages())
     }
 
-    /// A message comes to its hook. Returns whether the hook's end is to be told with [`hook_ended`].
+    /// A message comes to its hook. Returns what is wanted of that, if anything is.
     #[cold]
     #[inline(never)]
-    pub(crate) fn received(&self, peer: &Peer, message: &Message) -> bool {
+    pub(crate) fn received(&self, peer: &Peer, message: &Message) -> Option<Box<WatchedHook>> {
         let is_timed = self.counters.count_received(message);
         self.tell(|it| it.received(peer, message));
         let trace = self.message_trace();
         if !is_timed && trace.is_none() {
-            return false;
+            return None;
         }
-        let Some(watched) = peer.watched() else {
-            return false;
-        };
         let span = trace.map(|trace| {
-            let span = trace.message(watched.connection(), message);
+            let watched = peer.watched();
+            let connection = watched.as_ref().map(|watched| watched.connection());
+            let span = trace.message(connection.unwrap_or(&Span::none()), message);
             span.in_scope(|| trace.received(peer, message));
             span
         });
-        let since = is_timed.then(|| now(peer)).flatten();
-        watched.set_message(span, since);
-        true
+        Some(Box::new(WatchedHook {
+            span: span.unwrap_or_else(Span::none),
+            hook: HookKind::Message,
+            since: is_timed.then(|| now(peer)).flatten(),
+        }))
+    }
+
+    /// Another hook begins. Returns what is wanted of that, if anything is.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn hook(&self, peer: &Peer) -> Option<Box<WatchedHook>> {
+        self.message_trace()?;
+        Some(Box::new(WatchedHook {
+            span: peer.watched()?.connection().clone(),
+            hook: HookKind::Task,
+            since: None,
+        }))
     }
 
     /// Sends a message to one peer.
@@ -174,41 +186,33 @@ impl Watch {
     pub(crate) fn failed(&self, peer: &Peer, error: &Error) {
         self.tell(|it| it.failed(peer, error));
     }
+}
 
-    /// Whether hooks run in spans.
-    #[inline]
-    pub(crate) fn has_spans(&self) -> bool {
-        self.message_trace().is_some()
+/// A hook that runs in a span, or whose time is taken.
+pub(crate) struct WatchedHook {
+    span: Span,
+    hook: HookKind,
+    since: Option<SystemTime>,
+}
+
+impl WatchedHook {
+    #[cold]
+    pub(crate) fn enter(&self) -> Entered<'_> {
+        self.span.enter()
     }
-}
 
-/// Polls a peer's hook, in the span of the connection or of the message.
-#[cold]
-#[inline(never)]
-pub(crate) fn poll_in_span<F: Future>(
-    peer: &Peer,
-    hook: Pin<&mut F>,
-    cx: &mut Context<'_>,
-) -> Poll<F::Output> {
-    let watched = peer.watched();
-    let _span = watched.map(|watched| watched.current().entered());
-    hook.poll(cx)
-}
-
-/// The hook of a message has ended.
-#[cold]
-#[inline(never)]
-pub(crate) fn hook_ended(peer: &Peer, hook: HookKind) {
-    let (Some(watch), Some(watched)) = (peer.watch(), peer.watched()) else {
-        return;
-    };
-    let since = watched.set_message(None, None);
-    if let Some(since) = since
-        && let Some(now) = now(peer)
-    {
-        let took = now.duration_since(since).unwrap_or_default();
-        watch.counters.hook_ended(peer, hook, took);
-        watch.tell(|it| it.hook_ended(peer, hook, took));
+    /// The hook has ended.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn end(self: Box<Self>, peer: &Peer) {
+        if let Some(since) = self.since
+            && let Some(now) = now(peer)
+            && let Some(watch) = peer.watch()
+        {
+            let took = now.duration_since(since).unwrap_or_default();
+            watch.counters.hook_ended(peer, self.hook, took);
+            watch.tell(|it| it.hook_ended(peer, self.hook, took));
+        }
     }
 }
 

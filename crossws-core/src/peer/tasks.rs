@@ -9,7 +9,7 @@ use crate::error::{Error, HookKind};
 use crate::hooks::HookResult;
 use crate::hooks::catch::{catch, contained};
 use crate::hooks::notice::{Kind, Notice};
-use crate::observe::watch;
+use crate::observe::watch::WatchedHook;
 use crate::peer::Peer;
 use crate::sync::Mutex;
 
@@ -166,9 +166,21 @@ impl Tasks {
 
     /// Runs a hook's future to its end, and the peer's own futures beside it.
     pub(crate) fn alongside<'a, F>(&'a mut self, peer: &'a Peer, future: F) -> Alongside<'a, F> {
+        let watched = peer.watch().and_then(|watch| watch.hook(peer));
+        self.alongside_watched(peer, watched, future)
+    }
+
+    /// As [`alongside`](Self::alongside), with what whoever watches wants of this hook.
+    pub(crate) fn alongside_watched<'a, F>(
+        &'a mut self,
+        peer: &'a Peer,
+        watched: Option<Box<WatchedHook>>,
+        future: F,
+    ) -> Alongside<'a, F> {
         Alongside {
             tasks: self,
             peer,
+            watched,
             future,
         }
     }
@@ -179,6 +191,7 @@ pin_project! {
     pub(crate) struct Alongside<'a, F> {
         tasks: &'a mut Tasks,
         peer: &'a Peer,
+        watched: Option<Box<WatchedHook>>,
         #[pin]
         future: F,
     }
@@ -187,14 +200,19 @@ pin_project! {
 impl<F: Future> Future for Alongside<'_, F> {
     type Output = F::Output;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let output = match this.peer.watch() {
-            Some(watch) if watch.has_spans() => watch::poll_in_span(this.peer, this.future, cx),
-            _ => this.future.poll(cx),
-        };
+        let span = this.watched.as_ref().map(|watched| watched.enter());
+        let output = this.future.poll(cx);
         if output.is_pending() {
             this.tasks.poll(this.peer.inbox(), cx);
+        }
+        drop(span);
+        if output.is_ready()
+            && let Some(watched) = this.watched.take()
+        {
+            watched.end(this.peer);
         }
         output
     }
