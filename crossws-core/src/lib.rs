@@ -85,10 +85,10 @@ pub use upgrade::origin::Origin;
 pub use upgrade::path::{PathNotUtf8, normal_path};
 pub use upgrade::rejection::Rejection;
 pub use upgrade::request::{NotAttached, Params, Redacted, UpgradeRequest};
-pub use upgrade::resolve::{
-    BeforeUpgrade, DynResolve, IntoResolution, Pass, Resolution, Resolve, ResolveWith, Route,
-    SharedResolver, pass, resolve_with,
-};
+pub use upgrade::resolve::dynamic::{DynResolve, SharedResolver};
+pub use upgrade::resolve::function::{IntoResolution, ResolveWith, resolve_with};
+pub use upgrade::resolve::route::Route;
+pub use upgrade::resolve::{BeforeUpgrade, Pass, Resolution, Resolve, pass};
 pub use upgrade::swap::Swap;
 pub use upgrade::{InvalidHeader, Upgrade};
 

@@ -1,23 +1,18 @@
-//! What every **crossws** adapter that owns its sockets shares: the handshake, the codec, the
-//! outbox, and the pump that runs one connection.
+//! What every **crossws** adapter that owns its sockets shares: the server, the outbox, and the pump
+//! that runs one connection. The protocol itself is in [`crossws_proto`].
 //!
 //! An adapter implements [`Io`] for its streams, [`Listen`] for its listeners, and [`Runtime`] and
 //! [`ServerRuntime`] for its timers and tasks; then [`Server`] is its server, and [`Acceptor`] its
 //! door for whoever accepts connections elsewhere: `docs/runtimes.md` writes one, whole. Below that,
 //! [`serve_stream`] serves one stream, and [`is_upgrade`], [`Handshake`] and [`pump`] are its parts
-//! for those who read the request themselves. A client has [`ClientHandshake`], and the [`engine`] in
-//! its own role.
+//! for those who read the request themselves. A client has [`ClientHandshake`], and the
+//! [`engine`](crossws_proto::engine) in its own role.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-pub mod deflate;
 mod driver;
-pub mod engine;
-mod frame;
-mod handshake;
 #[cfg(feature = "http")]
 mod http;
-mod mask;
 mod outbox;
 mod runtime;
 mod server;
@@ -27,11 +22,11 @@ mod tls;
 
 /// How a server stops, and what that came to.
 pub use crossws_core::{Report, Shutdown};
+pub use crossws_proto::engine::EngineKind;
+pub use crossws_proto::handshake::{Agreed, AnswerError, ClientHandshake, Handshake, is_upgrade};
 pub use driver::pump::pump;
 pub use driver::raw::RawStream;
 pub use driver::transport::CAPABILITIES;
-pub use engine::EngineKind;
-pub use handshake::{Agreed, AnswerError, ClientHandshake, Handshake, is_upgrade};
 #[cfg(feature = "http")]
 pub use http::layer::{WebSocketLayer, WebSocketService};
 #[cfg(feature = "futures-io")]

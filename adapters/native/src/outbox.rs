@@ -28,10 +28,10 @@ use self::queue::Queue;
 use self::special::{Controls, Special};
 use crate::driver::crew::Crew;
 use crate::driver::timers::Timers;
-use crate::frame::{MAX_HEADER, Opcode, put_close};
 use crate::outbox::batch::Batch;
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, Ordering};
 use crate::sync::{Mutex, MutexGuard};
+use crossws_proto::frame::{MAX_HEADER, Opcode, put_close};
 
 /// Shared between a peer's handles and its pump.
 pub(crate) struct Outbox {

@@ -19,7 +19,6 @@ use crossws_core::{BoxFuture, Hub, Report, Resolve, Shutdown, hub_setters};
 
 use crate::driver::crew::Crew;
 use crate::driver::stage::Stage;
-use crate::engine::EngineKind;
 use crate::runtime::ServerRuntime;
 use crate::runtime::io::Io;
 use crate::runtime::listen::{Listen, accept};
@@ -31,6 +30,7 @@ use crate::server::stop::Stop;
 use crate::server::tasks::Tasks;
 #[cfg(feature = "tls")]
 use crate::tls::{Tls, TlsListener};
+use crossws_proto::engine::EngineKind;
 
 /// Serves what the hooks do not claim, one connection at a time.
 pub(crate) type Fallback<R, T> = Arc<dyn Fn(Rest<R, T>) -> BoxFuture<'static, ()> + Send + Sync>;

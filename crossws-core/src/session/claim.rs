@@ -43,7 +43,8 @@ use crate::upgrade::origin::Origin;
 use crate::upgrade::path::normal_path;
 use crate::upgrade::rejection::Rejection;
 use crate::upgrade::request::UpgradeRequest;
-use crate::upgrade::resolve::{BeforeUpgrade, Route};
+use crate::upgrade::resolve::BeforeUpgrade;
+use crate::upgrade::resolve::route::Route;
 use crate::upgrade::take::{Take, Taken};
 
 /// A request with the hooks that claim it. The next step is [`upgrade`](Self::upgrade).

@@ -6,11 +6,11 @@ use bytes::{Bytes, BytesMut};
 use crossws_core::Message;
 use crossws_core::adapter::{Encoding, Publication, Receipt, Wire};
 
-use crate::deflate::{Deflater, Outgoing, deflate_frame};
-use crate::frame::{Opcode, ServerFrame, put_frame};
-use crate::handshake::Agreed;
 use crate::outbox::Outbox;
 use crate::sync::Mutex;
+use crossws_proto::deflate::{Deflater, Outgoing, deflate_frame};
+use crossws_proto::frame::{Opcode, ServerFrame, put_frame};
+use crossws_proto::handshake::Agreed;
 
 /// How one connection's messages become frames.
 pub(crate) enum Encoder {

@@ -21,14 +21,14 @@ use pin_project_lite::pin_project;
 
 use self::alarm::Alarm;
 use self::input::Input;
-use crate::deflate::Deflater;
 use crate::driver::outlet::Outlet;
 use crate::driver::pace::{self, Grown};
-use crate::engine::{AnyEngine, Decoder, Violation};
 use crate::outbox::Outbox;
 use crate::runtime::Runtime;
 use crate::runtime::io::Io;
 use crate::sync::Mutex;
+use crossws_proto::deflate::Deflater;
+use crossws_proto::engine::{AnyEngine, Decoder, Violation};
 
 /// A message counts once more in a turn for each so many bytes: one of a few bytes on the wire may
 /// inflate to the largest that is allowed.

@@ -12,11 +12,11 @@ use crate::driver::crew::Crew;
 use crate::driver::link::{Link, Step};
 use crate::driver::outlet::Outlet;
 use crate::driver::transport::NativeTransport;
-use crate::handshake::Agreed;
 use crate::outbox::Outbox;
 use crate::runtime::Runtime;
 use crate::runtime::io::Io;
 use crate::sync::Mutex;
+use crossws_proto::handshake::Agreed;
 
 /// Runs a connection whose 101 has been written, from `open` to the end of the TCP connection.
 /// `early` is what the client sent behind its request, `agreed` what its handshake settled.

@@ -7,14 +7,14 @@ use crossws_core::adapter::{
 };
 use crossws_core::{Capabilities, CloseFrame, ControlError, Message, SendError, SendOptions, Sent};
 
-use crate::deflate::Deflater;
 use crate::driver::encoder::Encoder;
 use crate::driver::outlet::Flush;
 use crate::driver::pace;
-use crate::frame::Opcode;
-use crate::handshake::Agreed;
 use crate::outbox::Outbox;
 use crate::sync::Mutex;
+use crossws_proto::deflate::Deflater;
+use crossws_proto::frame::Opcode;
+use crossws_proto::handshake::Agreed;
 
 /// What native transports can do.
 pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
@@ -201,7 +201,10 @@ impl NativeTransport {
             outbox,
             outlet: None,
             extensions: (!extensions.is_empty()).then(|| Box::new(extensions.to_owned())),
-            capabilities: agreed.engine().capabilities(),
+            capabilities: match agreed.engine().compresses() {
+                true => CAPABILITIES,
+                false => CAPABILITIES.without(Capabilities::COMPRESSION),
+            },
         }
     }
 

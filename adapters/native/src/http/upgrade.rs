@@ -13,13 +13,13 @@ use crate::driver::crew::Crew;
 use crate::driver::pump::pump_with;
 use crate::driver::raw::RawStream;
 use crate::driver::stage::Stage;
-use crate::handshake::{Agreed, Handshake, check_target, is_upgrade};
 use crate::http::hyper_io::{HyperIo, UpgradedIo};
 use crate::http::layer::WebSocketLayer;
 use crate::runtime::ServerRuntime;
 use crate::runtime::io::Io;
 use crate::server::accept::{StreamInfo, close_after, run_claim, run_upgrade};
 use crate::server::acceptor::Acceptor;
+use crossws_proto::handshake::{Agreed, Handshake, check_target, is_upgrade};
 
 impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     /// Answers a request for a WebSocket: with a 101, after which the connection runs, or with its

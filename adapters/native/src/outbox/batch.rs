@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use self::chunks::{Chunk, Chunks, Keyed};
-use crate::frame::{self, MAX_HEADER, Opcode, frame_len};
+use crossws_proto::frame::{self, MAX_HEADER, Opcode, frame_len};
 
 /// Whole frames on their way out: small ones copied into one buffer, so that many leave in one
 /// write; large payloads shared, so that many slow peers cost pointers.

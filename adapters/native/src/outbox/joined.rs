@@ -12,7 +12,7 @@ use futures_lite::future::block_on;
 
 use super::Outbox;
 use crate::driver::transport::NativeTransport;
-use crate::handshake::Agreed;
+use crossws_proto::handshake::Agreed;
 
 pub(super) fn join(hub: &Hub) -> (OpeningPeer<HooksBuilder>, Arc<Outbox>) {
     let outbox = Outbox::new(hub.limits());

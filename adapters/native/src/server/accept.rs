@@ -21,11 +21,11 @@ use crate::driver::pump::pump_with;
 use crate::driver::raw::RawStream;
 use crate::driver::stage::Stage;
 use crate::driver::timer::within;
-use crate::engine::EngineKind;
-use crate::handshake::Agreed;
 use crate::runtime::Runtime;
 use crate::runtime::io::Io;
 use crate::server::head::{Ask, Head, HeadError, HeadLimits, read_head};
+use crossws_proto::engine::EngineKind;
+use crossws_proto::handshake::Agreed;
 
 /// A stream whose first request is not for the hooks. Whoever serves HTTP reads `read` first,
 /// then the stream: nothing is lost.

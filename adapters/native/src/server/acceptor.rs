@@ -6,13 +6,13 @@ use crossws_core::adapter::{HubChoice, Start};
 use crossws_core::{Error, Hub, Report, Resolve, SharedResolver, Shutdown, hub_setters};
 
 use crate::driver::crew::Crew;
-use crate::engine::EngineKind;
 use crate::runtime::ServerRuntime;
 use crate::runtime::io::Io;
 use crate::server::accept::{NotHandled, StreamInfo, not_found, serve_stream};
 use crate::server::head::HeadLimits;
 use crate::server::shutdown::{delay, shut_down};
 use crate::server::tasks::Tasks;
+use crossws_proto::engine::EngineKind;
 
 /// The door for a server that is not [`Server`](crate::Server): it takes a stream that was accepted
 /// elsewhere, or, with the feature `http`, the request of another HTTP server. Cheap to clone.

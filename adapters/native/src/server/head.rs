@@ -12,9 +12,9 @@ use http::request::Parts;
 use http::{Method, Request, StatusCode, Uri, Version};
 
 use crate::driver::timer::within;
-use crate::handshake::{BAD_TARGET, Handshake, asks, is_target};
 use crate::runtime::Runtime;
 use crate::runtime::io::Io;
+use crossws_proto::handshake::{BAD_TARGET, Handshake, asks, is_target};
 
 /// Bounds of the handshake.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,11 +14,11 @@ use crossws_core::{HooksBuilder, Hub};
 use super::*;
 use crate::driver::outlet::Outlet;
 use crate::driver::transport::NativeTransport;
-use crate::handshake::Agreed;
 use crate::outbox::Outbox;
 use crate::outbox::batch::Batch;
 use crate::outbox::joined::join_with;
 use crate::runtime::io::Io;
+use crossws_proto::handshake::Agreed;
 
 /// Takes everything, or nothing.
 struct Paper {

@@ -9,9 +9,9 @@ use futures_task::waker_ref;
 
 use super::{Link, Phase, Step};
 use crate::driver::outlet::{Outlet, hold};
-use crate::engine::{Event, Violation};
 use crate::runtime::Runtime;
 use crate::runtime::io::Io;
+use crossws_proto::engine::{Event, Violation};
 
 /// Most bytes read and discarded after the close. Unread bytes would turn our FIN into a reset
 /// that destroys the close frame on its way, and a client in the middle of a large message sends

@@ -14,9 +14,9 @@ use shuttle::thread;
 use super::*;
 use crate::driver::crew::Crew;
 use crate::driver::transport::NativeTransport;
-use crate::frame::frame_len;
-use crate::handshake::Agreed;
 use crate::outbox::joined::join_with;
+use crossws_proto::frame::frame_len;
+use crossws_proto::handshake::Agreed;
 
 const RUNS: usize = 10_000;
 

@@ -18,12 +18,12 @@ use rustls::{
 
 use super::TlsStream;
 use crate::driver::outlet::{Flush, Outlet};
-use crate::engine::Opcode;
 use crate::outbox::Outbox;
 use crate::outbox::batch::Batch;
 use crate::runtime::io::Io;
 use crate::sync;
 use crate::tls::Tls;
+use crossws_proto::engine::Opcode;
 
 /// Both directions of a connection in memory.
 #[derive(Default)]
