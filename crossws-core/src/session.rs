@@ -181,11 +181,13 @@ impl<H: Hooks + ?Sized> Session<H> {
     pub async fn message(&mut self, message: Message) {
         let peer = &self.membership.peer;
         if peer.closed_here().is_none() {
-            let watched = peer.watch().and_then(|it| it.received(peer, &message));
+            if let Some(watch) = peer.watch() {
+                watch.received(peer, &message, &mut self.tasks);
+            }
             let hook = async { self.hooks.message(peer, message).await };
             let result = self
                 .tasks
-                .alongside_watched(peer, watched, catch(HookKind::Message, hook))
+                .alongside_message(peer, catch(HookKind::Message, hook))
                 .await;
             if let Err(error) = result {
                 self.settle(error).await;

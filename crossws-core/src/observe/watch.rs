@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use tracing::span::Entered;
+use tracing::span::EnteredSpan;
 use tracing::{Level, Span};
 
 use super::counters::{Counters, Traffic};
@@ -22,6 +22,7 @@ use crate::message::Message;
 use crate::message::close::Closed;
 use crate::message::send::{SendOptions, Sent};
 use crate::peer::Peer;
+use crate::peer::tasks::Tasks;
 use crate::pubsub::published::Published;
 use crate::sync::atomic::Ordering;
 use crate::upgrade::rejection::Rejection;
@@ -78,15 +79,15 @@ impl Watch {
         self.trace.as_ref().filter(|trace| trace.says_messages())
     }
 
-    /// A message comes to its hook. Returns what is wanted of that, if anything is.
+    /// A message comes to its hook, which runs with these tasks.
     #[cold]
     #[inline(never)]
-    pub(crate) fn received(&self, peer: &Peer, message: &Message) -> Option<Box<WatchedHook>> {
+    pub(crate) fn received(&self, peer: &Peer, message: &Message, tasks: &mut Tasks) {
         let is_timed = self.counters.count_received(message);
         self.tell(|it| it.received(peer, message));
         let trace = self.message_trace();
         if !is_timed && trace.is_none() {
-            return None;
+            return;
         }
         let span = trace.map(|trace| {
             let watched = peer.watched();
@@ -95,23 +96,26 @@ impl Watch {
             span.in_scope(|| trace.received(peer, message));
             span
         });
-        Some(Box::new(WatchedHook {
+        tasks.set_watched(WatchedHook {
             span: span.unwrap_or_else(Span::none),
             hook: HookKind::Message,
             since: is_timed.then(|| now(peer)).flatten(),
-        }))
+        });
     }
 
-    /// Another hook begins. Returns what is wanted of that, if anything is.
+    /// Another hook begins, which runs with these tasks.
     #[cold]
     #[inline(never)]
-    pub(crate) fn hook(&self, peer: &Peer) -> Option<Box<WatchedHook>> {
-        self.message_trace()?;
-        Some(Box::new(WatchedHook {
-            span: peer.watched()?.connection().clone(),
-            hook: HookKind::Task,
-            since: None,
-        }))
+    pub(crate) fn hook(&self, peer: &Peer, tasks: &mut Tasks) {
+        if self.message_trace().is_some()
+            && let Some(watched) = peer.watched()
+        {
+            tasks.set_watched(WatchedHook {
+                span: watched.connection().clone(),
+                hook: HookKind::Task,
+                since: None,
+            });
+        }
     }
 
     /// Sends a message to one peer.
@@ -196,15 +200,12 @@ pub(crate) struct WatchedHook {
 }
 
 impl WatchedHook {
-    #[cold]
-    pub(crate) fn enter(&self) -> Entered<'_> {
-        self.span.enter()
+    pub(crate) fn enter(&self) -> Option<Box<EnteredSpan>> {
+        (!self.span.is_none()).then(|| Box::new(self.span.clone().entered()))
     }
 
     /// The hook has ended.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn end(self: Box<Self>, peer: &Peer) {
+    pub(crate) fn end(self, peer: &Peer) {
         if let Some(since) = self.since
             && let Some(now) = now(peer)
             && let Some(watch) = peer.watch()

@@ -3,6 +3,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use pin_project_lite::pin_project;
+use tracing::span::EnteredSpan;
 
 use crate::bounds::{BoxError, BoxFuture, MaybeSend};
 use crate::error::{Error, HookKind};
@@ -98,9 +99,15 @@ pub(crate) struct Tasks(Option<Box<Futures>>);
 struct Futures {
     running: Vec<BoxFuture<'static, Result<(), Error>>>,
     due: VecDeque<Notice>,
+    /// What is watched of the hook that runs.
+    watched: Option<WatchedHook>,
 }
 
 impl Futures {
+    fn is_empty(&self) -> bool {
+        self.running.is_empty() && self.due.is_empty() && self.watched.is_none()
+    }
+
     fn add(&mut self, notices: Vec<Notice>) {
         for notice in notices {
             let notice = notice.merge(self.due.back_mut());
@@ -132,7 +139,7 @@ impl Tasks {
         };
         let New { futures, notices } = new.map(|new| *new).unwrap_or_default();
         tasks.add(notices);
-        let Futures { running, due } = &mut **tasks;
+        let Futures { running, due, .. } = &mut **tasks;
         let futures = futures.into_iter();
         running
             .extend(futures.map(|future| -> BoxFuture<'static, _> {
@@ -145,9 +152,7 @@ impl Tasks {
                 false
             }
         });
-        if running.is_empty() && due.is_empty() {
-            self.0 = None;
-        }
+        self.0.take_if(|tasks| tasks.is_empty());
     }
 
     /// The oldest of what is due.
@@ -166,23 +171,44 @@ impl Tasks {
 
     /// Runs a hook's future to its end, and the peer's own futures beside it.
     pub(crate) fn alongside<'a, F>(&'a mut self, peer: &'a Peer, future: F) -> Alongside<'a, F> {
-        let watched = peer.watch().and_then(|watch| watch.hook(peer));
-        self.alongside_watched(peer, watched, future)
+        if let Some(watch) = peer.watch() {
+            watch.hook(peer, self);
+        }
+        self.alongside_message(peer, future)
     }
 
-    /// As [`alongside`](Self::alongside), with what whoever watches wants of this hook.
-    pub(crate) fn alongside_watched<'a, F>(
+    /// As [`alongside`](Self::alongside), for the hook of a message, of which who watches has been told.
+    pub(crate) fn alongside_message<'a, F>(
         &'a mut self,
         peer: &'a Peer,
-        watched: Option<Box<WatchedHook>>,
         future: F,
     ) -> Alongside<'a, F> {
         Alongside {
             tasks: self,
             peer,
-            watched,
             future,
         }
+    }
+
+    /// Keeps what is watched of the next hook, until it ends.
+    pub(crate) fn set_watched(&mut self, watched: WatchedHook) {
+        self.0.get_or_insert_default().watched = Some(watched);
+    }
+
+    /// Enters the hook's span, if it has one.
+    #[cold]
+    fn enter(futures: &Futures) -> Option<Box<EnteredSpan>> {
+        futures.watched.as_ref()?.enter()
+    }
+
+    /// The hook has ended.
+    #[cold]
+    fn end_watched(&mut self, peer: &Peer) {
+        let watched = self.0.as_mut().and_then(|futures| futures.watched.take());
+        if let Some(watched) = watched {
+            watched.end(peer);
+        }
+        self.0.take_if(|futures| futures.is_empty());
     }
 }
 
@@ -191,7 +217,6 @@ pin_project! {
     pub(crate) struct Alongside<'a, F> {
         tasks: &'a mut Tasks,
         peer: &'a Peer,
-        watched: Option<Box<WatchedHook>>,
         #[pin]
         future: F,
     }
@@ -203,17 +228,14 @@ impl<F: Future> Future for Alongside<'_, F> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let span = this.watched.as_ref().map(|watched| watched.enter());
+        let span = this.tasks.0.as_deref().and_then(Tasks::enter);
         let output = this.future.poll(cx);
         if output.is_pending() {
             this.tasks.poll(this.peer.inbox(), cx);
+        } else if this.tasks.0.is_some() {
+            this.tasks.end_watched(this.peer);
         }
         drop(span);
-        if output.is_ready()
-            && let Some(watched) = this.watched.take()
-        {
-            watched.end(this.peer);
-        }
         output
     }
 }
