@@ -2,7 +2,8 @@
 #![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-// By name: what only authors of adapters and frameworks need is in `crossws_core::adapter`.
+// Listed by name. Items that only authors of adapters and frameworks need are in
+// `crossws_core::adapter`.
 #[doc(inline)]
 pub use crossws_app::{
     Admission, Admitted, AuthenticateFn, AutoCodec, BasicCredentials, BeforeFn, BeforeOutput,
@@ -44,8 +45,8 @@ pub use crossws_core::{
 #[doc(inline)]
 pub use crossws_core::{Body, Sockets, SocketsOr, Through};
 
-/// What most hooks name, for one `use crossws::prelude::*`. The crate itself is not for glob
-/// imports: its modules carry the names of runtimes.
+/// The names that most hooks use, for one `use crossws::prelude::*`. The crate itself is not made
+/// for glob imports: its modules have the names of runtimes.
 pub mod prelude {
     #[doc(no_inline)]
     pub use crossws_app::{PeerExt, RequestExt, Router, route};
@@ -98,14 +99,14 @@ pub use crossws_smol as smol;
 #[doc(inline)]
 pub use crossws_async_std as async_std;
 
-/// The routes that `crossws_codegen::routes(..).write()` has generated in the package's `build.rs`,
-/// as a [`Router`].
+/// Returns the routes that `crossws_codegen::routes(..).write()` has generated in the package's
+/// `build.rs`, as a [`Router`].
 ///
 /// ```ignore
 /// crossws::tokio::serve("127.0.0.1:3000", crossws::routes!()).await
 /// ```
 ///
-/// It contains the modules of the route files, so that it stands once in a program.
+/// It contains the modules of the route files, so use it once in a program.
 #[macro_export]
 macro_rules! routes {
     () => {{

@@ -1,4 +1,4 @@
-//! From routes to code.
+//! Generates code from routes.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -41,7 +41,7 @@ pub(crate) fn code(folder: &Path, found: &Found) -> String {
     code
 }
 
-/// The routes, with those that share layers together.
+/// The routes, grouped by the layers that they share.
 struct Tree<'a> {
     found: &'a Found,
     /// The modules' names.
@@ -50,16 +50,16 @@ struct Tree<'a> {
 }
 
 impl Tree<'_> {
-    /// The layers that are the next around a route or around other layers.
+    /// Returns the innermost layers around a route or around other layers.
     fn around(&self, name: &str, inner: Option<usize>) -> Option<usize> {
         let layers = self.found.layers.iter().enumerate().rev();
         let mut around =
             layers.filter(|(index, layers)| Some(*index) != inner && layers.is_above(name));
-        // Sorted: what is further in comes later.
+        // Sorted: inner layers come later.
         around.next().map(|(index, _)| index)
     }
 
-    /// Puts a router with everything whose next layers these are.
+    /// Appends a router with everything whose innermost layers these are.
     fn put_router(&self, layers: Option<usize>, depth: usize, code: &mut String) {
         let indent = "    ".repeat(depth);
         put(code, format_args!("{indent}::crossws::Router::new()"));
@@ -93,7 +93,8 @@ fn put(code: &mut String, text: std::fmt::Arguments<'_>) {
     let _ = code.write_fmt(text);
 }
 
-/// A name for each file's module that looks like the file's, as backtraces and errors show it.
+/// Returns a name for each file's module. It resembles the file's name, because backtraces and
+/// errors show it.
 fn module_names(files: &[String]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for file in files {

@@ -1,12 +1,12 @@
-//! The way in: bytes to events, without IO, clock or runtime (RFC 6455, RFC 7692).
+//! The incoming direction: bytes to events, without IO, clock or runtime (RFC 6455, RFC 7692).
 //!
-//! [`Engine`] is the seam. [`Decoder`] is this crate's own engine and the default; with the feature
-//! `tungstenite`, tungstenite stands behind the same seam. Both roles are here: a server's engine
-//! wants masked frames, a client's unmasked ones.
+//! [`Engine`] is the interface. [`Decoder`] is this crate's own engine and the default. With the
+//! feature `tungstenite`, the crate tungstenite implements the same interface. Both roles are
+//! supported: a server's engine requires masked frames, a client's requires unmasked ones.
 //!
-//! The way out of a client is [`put_masked_frame`], [`put_masked_close`] and
+//! A client encodes with [`put_masked_frame`], [`put_masked_close`] and
 //! [`Deflater::put_masked_frame`](crate::deflate::Deflater::put_masked_frame); its handshake is
-//! [`ClientHandshake`](crate::handshake::ClientHandshake). The example `echo_client` puts them together.
+//! [`ClientHandshake`](crate::handshake::ClientHandshake). The example `echo_client` combines them.
 
 mod buffer;
 mod close;
@@ -32,36 +32,38 @@ pub use self::tungstenite::Tungstenite;
 use crate::deflate::Inflater;
 pub use crate::frame::{Opcode, put_masked_close, put_masked_frame};
 
-/// Which side of a connection an engine decodes for.
+/// The side of a connection that an engine decodes for.
 // Exhaustive on purpose: RFC 6455 knows these two.
 #[allow(clippy::exhaustive_enums)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// The server's: what arrives is a client's, and masked.
+    /// The server's side. Incoming frames are a client's, and masked.
     Server,
-    /// The client's: what arrives is a server's, and unmasked.
+    /// The client's side. Incoming frames are a server's, and unmasked.
     Client,
 }
 
 /// A decoder for one connection's incoming bytes.
 pub trait Engine: Send + 'static {
-    /// An engine at the beginning of a connection, behind the handshake.
+    /// Creates an engine for a connection whose handshake has just ended.
     fn new(role: Role, limits: &Limits) -> Self;
 
-    /// Consumes bytes from the front of `input` up to the end of the next event. `None` when
-    /// all of `input` is consumed and more bytes are needed. An engine may consume ahead: call
-    /// again, with an empty input too, until it says `None`.
+    /// Consumes bytes from the front of `input` up to the end of the next event.
     ///
-    /// Consumed bytes are scratch: the engine may have changed them, as unmasking does.
+    /// Returns `None` when all of `input` is consumed and more bytes are needed. An engine may
+    /// consume more than the event: call `decode` again, even with an empty input, until it returns
+    /// `None`.
+    ///
+    /// The engine may change the consumed bytes, as unmasking does.
     ///
     /// # Errors
-    /// The rule that was broken. The connection is to be failed (RFC 6455 section 7.1.7), and the
-    /// engine must not be called again.
+    /// The rule that was broken. The caller must fail the connection (RFC 6455 section 7.1.7) and
+    /// must not call the engine again.
     fn decode(&mut self, input: &mut &mut [u8]) -> Result<Option<Event>, Violation>;
 
-    /// The next event, if it is a short message that is here as a whole and an engine has a shorter
-    /// way to it than [`decode`](Self::decode), which would say the same. `None`, and nothing is
-    /// consumed, if not: decode is to be asked.
+    /// Returns the next event if it is a short message that has arrived whole. It is a shorter path
+    /// to what [`decode`](Self::decode) would return. `None` means that nothing was consumed and
+    /// that the caller must use `decode`.
     #[inline(always)]
     fn decode_short(&mut self, input: &mut &mut [u8]) -> Option<Message> {
         let _ = input;
@@ -69,11 +71,11 @@ pub trait Engine: Send + 'static {
     }
 }
 
-/// Which engine decodes.
+/// The engine that decodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum EngineKind {
-    /// This crate's own.
+    /// This crate's own engine.
     #[default]
     Own,
     /// The crate `tungstenite`, without permessage-deflate.
@@ -95,7 +97,7 @@ impl EngineKind {
 /// A connection's engine.
 #[derive(Debug)]
 pub enum AnyEngine {
-    /// This crate's own.
+    /// This crate's own engine.
     Own(Decoder),
     #[cfg(any(test, feature = "tungstenite"))]
     /// The crate `tungstenite`.
@@ -103,7 +105,7 @@ pub enum AnyEngine {
 }
 
 impl AnyEngine {
-    /// A server's.
+    /// Creates an engine for a server's connection.
     pub fn new(kind: EngineKind, limits: &Limits, inflater: Option<Inflater>) -> Self {
         match kind {
             EngineKind::Own => {
@@ -126,7 +128,8 @@ impl AnyEngine {
         }
     }
 
-    /// How many bytes it holds of what has arrived in part, as far as that can be known.
+    /// Returns how many bytes of unfinished frames and messages the engine holds, as far as the
+    /// engine reports it.
     #[inline]
     pub fn unfinished(&self) -> usize {
         match self {
@@ -136,7 +139,7 @@ impl AnyEngine {
         }
     }
 
-    /// Drops what has arrived in part: nothing more will be decoded.
+    /// Drops unfinished frames and messages. Nothing more will be decoded.
     pub fn forget_unfinished(&mut self) {
         match self {
             Self::Own(engine) => engine.forget_unfinished(),
@@ -155,7 +158,7 @@ impl AnyEngine {
     }
 }
 
-/// What the other side sent.
+/// Something that the other side sent.
 // Exhaustive on purpose: a driver must handle every kind of frame that RFC 6455 defines.
 #[allow(clippy::exhaustive_enums)]
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,11 +169,11 @@ pub enum Event {
     Ping(Bytes),
     /// A pong; at most 125 bytes.
     Pong(Bytes),
-    /// A close frame; `None` for one without a code. What follows it is not to be decoded.
+    /// A close frame; `None` if it has no code. What follows it must not be decoded.
     Close(Option<CloseFrame>),
 }
 
-/// A broken rule or limit, with the close code that says which.
+/// A broken rule or limit, with its close code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
 pub struct Violation {
@@ -179,7 +182,7 @@ pub struct Violation {
 }
 
 impl Violation {
-    /// Returns what a connection is closed with, and the message for the log.
+    /// Creates a violation from the close code and the text for the log.
     pub fn new(code: CloseCode, text: impl Into<Cow<'static, str>>) -> Self {
         Self {
             code,
@@ -187,22 +190,22 @@ impl Violation {
         }
     }
 
-    /// 1013: all connections together hold too much of what has arrived in part.
+    /// Returns 1013: all connections together hold too many bytes of unfinished messages.
     pub fn overloaded() -> Self {
         Self::new(CloseCode::TRY_AGAIN, "server overloaded")
     }
 
-    /// 1002: a rule of the framing.
+    /// Returns 1002: a rule of the framing was broken.
     pub fn protocol(text: &'static str) -> Self {
         Self::new(CloseCode::PROTOCOL, text)
     }
 
-    /// With what the connection is to be closed.
+    /// Returns the code to close the connection with.
     pub fn code(&self) -> CloseCode {
         self.code
     }
 
-    /// What the close frame says besides the code: short, and nothing of what was received.
+    /// Returns the close frame's reason. It is short and repeats nothing that was received.
     pub fn reason(&self) -> &'static str {
         match (self.code, &self.text) {
             (CloseCode::TOO_BIG, _) => "message too big",

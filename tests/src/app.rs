@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{Ask, Journal, Probe, routed};
 
-/// The whole application: the probe behind a router, and the other ways to write hooks.
+/// The whole application: the probe on a router, and the other kinds of hooks.
 ///
 /// | path | hooks |
 /// | --- | --- |
@@ -36,12 +36,13 @@ pub struct App {
 }
 
 impl App {
-    /// The application, writing into this journal.
+    /// Creates the application, which writes into this journal.
     pub fn new(journal: &Arc<Journal>) -> Self {
         Self::with(journal, Arc::new(Probe::new(Arc::clone(journal))))
     }
 
-    /// The application with other hooks in the probe's place: how the suite tests itself.
+    /// Creates the application with other hooks instead of the probe, which is how the suite tests
+    /// itself.
     pub fn with(journal: &Arc<Journal>, probe: Arc<dyn DynHooks>) -> Self {
         Self {
             probe,
@@ -53,15 +54,16 @@ impl App {
         }
     }
 
-    /// Answers an upgrade of `/taken` so, where the adapter has streams to be taken. The stream is read
-    /// until something came, a frame of the text `taken` is written, and it is ended.
+    /// Accepts an upgrade of `/taken` in this way, if the adapter has streams that can be taken.
+    /// The taker reads the stream until something arrives, writes a frame with the text `taken`,
+    /// and ends the stream.
     #[must_use]
     pub fn taking(mut self, take: fn() -> Upgrade) -> Self {
         self.taken = taken(take);
         self
     }
 
-    /// The HTTP service on the same port: says what it was asked.
+    /// Responds as the HTTP service on the same port: the body describes the request.
     pub fn http(request: &Request<Bytes>) -> Response<Bytes> {
         let seen = json!({
             "method": request.method().as_str(),
@@ -76,7 +78,7 @@ impl App {
     }
 }
 
-/// [`App::http`] as hooks call it, for targets whose server is somebody else's.
+/// [`App::http`] as hooks call it, for targets that run in a foreign server.
 pub struct Http;
 
 impl HttpService for Http {
@@ -122,7 +124,7 @@ impl Resolve for App {
     }
 }
 
-/// A stream that no adapter has.
+/// A stream type that no adapter has.
 struct Nowhere;
 
 impl FromConnection for Nowhere {
@@ -143,7 +145,7 @@ fn taken(take: fn() -> Upgrade) -> Arc<dyn DynHooks> {
     }))
 }
 
-/// Echoes, says when it begins and when its messages end. `quit` returns, `keep` returns and
+/// Echoes, and records when it begins and when its messages end. `quit` returns, `keep` returns and
 /// keeps the connection, `fail` fails.
 fn looped(journal: Arc<Journal>) -> Arc<dyn DynHooks> {
     Arc::new(handler(move |peer, mut incoming| {
@@ -168,7 +170,7 @@ fn looped(journal: Arc<Journal>) -> Arc<dyn DynHooks> {
     }))
 }
 
-/// An echo from closures, which writes down open and close.
+/// An echo from closures, which records open and close.
 fn closures(journal: Arc<Journal>) -> Arc<dyn DynHooks> {
     let again = Arc::clone(&journal);
     Arc::new(

@@ -1,10 +1,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// One thing for a hook to do with its peer. A text message that is a JSON array of these is
-/// done in order; any other message is sent back as it came.
+/// A command for a hook to run with its peer. A text message that is a JSON array of these is run
+/// in order; any other message is echoed unchanged.
 ///
-/// What a call answered goes into the journal as an entry `did`.
+/// The result of a command is recorded in the journal as an entry `did`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum Do {
@@ -55,7 +55,7 @@ pub enum Do {
         topic: String,
         /// The text.
         text: String,
-        /// To the publisher too.
+        /// Whether the publisher gets it too.
         #[serde(default)]
         itself: bool,
     },
@@ -75,25 +75,25 @@ pub enum Do {
     },
     /// Publish a text to the subscribers of several topics, without those of others.
     PublishToEach {
-        /// The topics; all of its own without any.
+        /// The topics; `None` for all topics of the peer.
         topics: Option<Vec<String>>,
-        /// Whose subscribers are left out.
+        /// The topics whose subscribers are excluded.
         #[serde(default)]
         except: Vec<String>,
         /// The text.
         text: String,
-        /// To the publisher too.
+        /// Whether the publisher gets it too.
         #[serde(default)]
         itself: bool,
     },
-    /// Send a text that is discarded where it would have to wait.
+    /// Send a text that is discarded if it would have to wait.
     Volatile {
         /// To the subscribers of this topic, or to the peer itself.
         topic: Option<String>,
         /// The text.
         text: String,
     },
-    /// Send a text that replaces one with the same key that waits.
+    /// Send a text that replaces a waiting one with the same key.
     Keyed {
         /// To the subscribers of this topic, or to the peer itself.
         topic: Option<String>,
@@ -106,7 +106,7 @@ pub enum Do {
     Broadcast {
         /// The text.
         text: String,
-        /// To the sender too.
+        /// Whether the sender gets it too.
         #[serde(default)]
         itself: bool,
     },
@@ -157,7 +157,7 @@ pub enum Do {
         /// The new one.
         value: Value,
     },
-    /// Let the credentials end so many milliseconds from now.
+    /// Let the credentials expire after this many milliseconds.
     Renew {
         /// How many.
         millis: u64,
@@ -169,12 +169,12 @@ pub enum Do {
     },
     /// Send the volatile value, or nothing.
     Recall,
-    /// Do this in a future of the peer's own.
+    /// Do this in a spawned future of the peer.
     Spawn {
         /// What the future does.
         then: Vec<Do>,
     },
-    /// Pass this to the peer with this id, found on the hub: send it a text.
+    /// Send a text to the peer with this id, found on the hub.
     SendTo {
         /// The id.
         id: crossws_core::PeerId,
@@ -184,12 +184,12 @@ pub enum Do {
 }
 
 impl Do {
-    /// Several commands as the text of one message.
+    /// Encodes several commands as the text of one message.
     pub fn script(commands: &[Self]) -> String {
         serde_json::to_string(commands).unwrap()
     }
 
-    /// The numbered text that `Flood` sends at `index`.
+    /// Returns the numbered text that `Flood` sends at `index`.
     pub fn numbered(index: usize, size: usize) -> String {
         format!("{index:08}{}", "x".repeat(size.saturating_sub(8)))
     }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use crossws_core::{Deflate, Hub, Limit, Limits, Origin, Overflow};
 use serde::{Deserialize, Serialize};
 
-/// A server as a case wants it. What is not set keeps its default.
+/// The settings of a case's server. `None` keeps the default.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Profile {
@@ -43,18 +43,18 @@ pub struct Profile {
     pub idle_timeout: Option<Duration>,
     /// `Limits::max_lifetime`.
     pub max_lifetime: Option<Duration>,
-    /// The longest time for a request's head, where the adapter reads it itself.
+    /// The longest time for a request's head, if the adapter reads it itself.
     pub handshake_timeout: Option<Duration>,
-    /// Which origins may connect.
+    /// The origins that may connect.
     pub origin: OriginRule,
     /// `Deflate`: `on`, `strict`, or `takeover` of both contexts; off by default.
     pub deflate: Option<String>,
 }
 
-/// `Origin`, to be sent to a server.
+/// `Origin`, in a form that can be sent to a server.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub enum OriginRule {
-    /// The default of the library.
+    /// The library's default.
     #[default]
     Default,
     /// `Origin::Listed`.
@@ -64,7 +64,7 @@ pub enum OriginRule {
 }
 
 impl Profile {
-    /// The limits that a server of this profile keeps.
+    /// Returns the limits of a server with this profile.
     pub fn limits(&self) -> Limits {
         let mut limits = Limits::default();
         let size = |limit: &mut Limit, value: Option<usize>| {
@@ -107,7 +107,7 @@ impl Profile {
         limits
     }
 
-    /// Which origins may connect.
+    /// Returns the origins that may connect.
     pub fn origin(&self) -> Origin {
         match &self.origin {
             OriginRule::Default => Origin::default(),
@@ -116,7 +116,7 @@ impl Profile {
         }
     }
 
-    /// A hub of this profile.
+    /// Returns a hub with this profile.
     pub fn hub(&self) -> Hub {
         let deflate = self.deflate.as_deref().map(|how| {
             Deflate::default()

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::{Ask, Journal};
 
-/// The router of these paths.
+/// Returns the router of these paths.
 pub(crate) fn router(journal: &Arc<Journal>) -> Router {
     let journal = Arc::clone(journal);
     let room = typed(Room)
@@ -34,7 +34,7 @@ pub(crate) fn router(journal: &Arc<Journal>) -> Router {
         })
 }
 
-/// What a member of the room says and hears.
+/// The messages of a member of the room.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 enum Said {
@@ -43,7 +43,7 @@ enum Said {
         /// The words.
         text: String,
     },
-    /// To the one who says it.
+    /// To the sender.
     Back {
         /// Something of any depth.
         value: Value,
@@ -65,7 +65,7 @@ impl Typed for Room {
     }
 }
 
-/// Says how it reads a message.
+/// Sends how it decodes each message.
 fn auto() -> impl Hooks {
     let auto = messages().on_message(|peer: TypedPeer<Value>, payload: Payload| async move {
         peer.send(match payload {
@@ -107,7 +107,7 @@ fn called() -> crossws_app::calls::Calls<impl Hooks> {
         })
 }
 
-/// Writes down that peers have opened.
+/// Records that peers have opened.
 struct Recorded {
     hooks: SharedHooks,
     journal: Arc<Journal>,

@@ -7,7 +7,7 @@ use crossws_core::{Capabilities, CloseFrame, ControlError, Message, SendError, S
 
 use crate::link::Link;
 
-/// What this adapter can do: everything but raw HTTP.
+/// The capabilities of this adapter: everything but raw HTTP.
 pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
     .with(Capabilities::BINARY)
     .with(Capabilities::CLOSE_CODE)
@@ -25,7 +25,8 @@ pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
     .with(Capabilities::SHARED_HUB)
     .with(Capabilities::ROUTES);
 
-/// One connection's way out. `publish` queues and wakes nobody: it runs under the topic's lock.
+/// One connection's outbound half. `publish` queues and wakes no task: it runs under the topic's
+/// lock.
 pub(crate) struct MemoryTransport(pub(crate) Arc<Link>);
 
 impl Transport for MemoryTransport {

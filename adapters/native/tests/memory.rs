@@ -1,5 +1,4 @@
-//! What a connection owns while nothing happens on it, and what a topic costs, counted by the
-//! allocator.
+//! The memory of an idle connection, and of a topic, counted by the allocator.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -20,15 +19,15 @@ use serde::{Deserialize, Serialize};
 #[global_allocator]
 static MEMORY: Cap<System> = Cap::new(System, usize::MAX);
 
-/// Held by the test that counts.
+/// The test that counts holds it.
 static COUNTING: Mutex<()> = Mutex::new(());
 
-/// As a program sends it that is no browser.
+/// A request of a client that is not a browser.
 const REQUEST: &[u8] = b"GET /idle/room HTTP/1.1\r\nHost: 127.0.0.1:3000\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
-/// A peer with what the measurement of the issue gives it: a context and a topic.
+/// A peer with the context and the topic of the measurement.
 struct Echo;
 
 #[derive(Serialize, Deserialize)]
@@ -54,11 +53,11 @@ impl Hooks for Echo {
     }
 }
 
-/// A client that says what it has to say in `chunks`, and takes every answer.
+/// A client that sends its bytes in `chunks`, and reads every reply.
 struct Script {
     chunks: &'static [Vec<u8>],
     said: usize,
-    /// How many of them may be said by now.
+    /// How many of the chunks may be sent by now.
     cue: Arc<AtomicUsize>,
     heard: Arc<AtomicUsize>,
 }
@@ -66,7 +65,7 @@ struct Script {
 impl Io for Script {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         if self.said == self.cue.load(Ordering::SeqCst) {
-            // Worth another try whenever the test polls.
+            // Wakes the task, so that each poll of the test tries again.
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -115,7 +114,7 @@ impl Runtime for Still {
 fn an_idle_connection_owns_little_before_a_burst_and_after() {
     const MANY: usize = 1000;
     const LARGE: usize = 16 << 10;
-    /// Beside what the runtime keeps for its task, its socket and its timer.
+    /// Besides the runtime's memory for its task, its socket and its timer.
     const MOST: usize = 1600;
 
     let _counting = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -149,7 +148,7 @@ fn an_idle_connection_owns_little_before_a_burst_and_after() {
                 .is_pending()
         );
     };
-    // What the first one brings into memory is the thread's, or the topic's.
+    // Memory that the first connection allocates belongs to the thread, or to the topic.
     connect(&mut connections);
 
     let before = MEMORY.allocated();
@@ -180,8 +179,8 @@ fn an_idle_connection_owns_little_before_a_burst_and_after() {
 fn a_topic_costs_its_name_and_little_more() {
     const MANY: usize = 120;
     const NAME: usize = 250;
-    /// Besides its name. What it is made of: the topic with its lane, its first member, its place in
-    /// the namespace's index and in the list of its peer.
+    /// Besides its name: the topic with its lane, its first member, and its places in the
+    /// namespace's index and in its peer's list.
     const MOST: usize = 608;
 
     let _counting = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -210,7 +209,7 @@ fn a_topic_costs_its_name_and_little_more() {
     for name in &names {
         assert!(peer.subscribe(name).unwrap());
     }
-    // Its hook has been told.
+    // The hook has run.
     assert!(served.as_mut().poll(&mut cx).is_pending());
     let each = (MEMORY.allocated() - before) / MANY;
     assert!(each <= NAME + MOST, "{each} bytes");
@@ -219,7 +218,7 @@ fn a_topic_costs_its_name_and_little_more() {
     }
     assert!(served.as_mut().poll(&mut cx).is_pending());
     let left = MEMORY.allocated().saturating_sub(before);
-    // The list of the peer may keep its room.
+    // The peer's list may keep its capacity.
     assert!(left < MANY * 32, "{left} bytes are left");
 }
 
@@ -229,8 +228,8 @@ fn an_idle_connection_keeps_a_bounded_part_of_a_large_head() {
     const MOST: usize = 2048;
 
     let _counting = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
-    // A browser with many cookies, a client with many small headers, and one whose request does not
-    // fit the form that most requests are kept in.
+    // A browser with many cookies, a client with many small headers, and a client whose request
+    // does not fit the compact form of most requests.
     let (cookie, name) = ("c".repeat(15_000), "n".repeat(200));
     let many: String = (0..90)
         .map(|n| format!("x-{n:03}: {}\r\n", "v".repeat(150)))

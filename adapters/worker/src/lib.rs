@@ -56,6 +56,6 @@ pub use options::Options;
 pub use plain::Plain;
 pub use room::{PeerInfo, Room, RoomRoute, ToRoom};
 
-// What the macro's expansion names.
+// The crate that the macro's expansion names.
 #[doc(hidden)]
 pub use worker;

@@ -16,8 +16,8 @@ use crate::objects::internal::Address;
 use crate::objects::ticket::{COMMAND, ascii};
 use crate::room::command::{Command, Told};
 
-/// The peers of one namespace, or of one whole object, as a Worker reaches them. Every call goes
-/// to the object and wakes it if it sleeps.
+/// The peers of one namespace, or of one whole object, as a Worker reaches them. Every call goes to
+/// the object, and wakes it if it sleeps.
 #[derive(Debug)]
 #[must_use]
 pub struct Room {
@@ -39,10 +39,10 @@ pub struct PeerInfo {
 }
 
 impl PeerInfo {
-    /// Reads its context as this type.
+    /// Decodes its context as this type.
     ///
     /// # Errors
-    /// [`ContextError::Missing`] if it has none, [`ContextError::Decode`] if it does not fit.
+    /// [`ContextError::Missing`] if it has none, [`ContextError::Decode`] if it has another type.
     pub fn context<T: DeserializeOwned>(&self) -> Result<T, ContextError> {
         let context = self.context.as_ref().ok_or(ContextError::Missing)?;
         Ok(T::deserialize(context).map_err(DecodeError::new)?)
@@ -70,7 +70,7 @@ impl Room {
     /// Sends a message to every subscriber of a topic, once each.
     ///
     /// # Errors
-    /// When the value is not JSON, or the object is out of reach.
+    /// When the value cannot be encoded as JSON, or the object cannot be reached.
     pub async fn publish(
         &self,
         topic: impl Into<String>,
@@ -87,40 +87,40 @@ impl Room {
         self.to_all().send(message).await
     }
 
-    /// A message to every subscriber of a topic, or of any of several, once each: how it is sent, and
-    /// whom it leaves out, is said before [`send`](ToRoom::send). As
-    /// [`Scope::topic`](crossws_core::Scope::topic) does it in the object.
+    /// Prepares a message to every subscriber of a topic, or of any of several, once each. Options
+    /// and exceptions are set before [`send`](ToRoom::send). In the object it works as
+    /// [`Scope::topic`](crossws_core::Scope::topic).
     pub fn to<'a>(&self, topics: impl Into<Topics<'a>>) -> ToRoom<'_> {
         ToRoom::new(self, Some(names(&topics.into())))
     }
 
-    /// A message to every peer, as [`to`](Self::to).
+    /// Prepares a message to every peer, as [`to`](Self::to).
     pub fn to_all(&self) -> ToRoom<'_> {
         ToRoom::new(self, None)
     }
 
-    /// The peers.
+    /// Returns the peers.
     ///
     /// # Errors
-    /// When the object is out of reach.
+    /// When the object cannot be reached.
     pub async fn peers(&self) -> Result<Vec<PeerInfo>, Error> {
         let namespace = self.namespace.clone();
         self.ask(&Command::Peers { namespace }, None).await
     }
 
-    /// The topics with subscribers, sorted by name.
+    /// Returns the topics with subscribers, sorted by name.
     ///
     /// # Errors
-    /// When the object is out of reach.
+    /// When the object cannot be reached.
     pub async fn topics(&self) -> Result<Vec<String>, Error> {
         let namespace = self.namespace.clone();
         self.ask(&Command::Topics { namespace }, None).await
     }
 
-    /// How many peers are subscribed to a topic.
+    /// Returns how many peers are subscribed to a topic.
     ///
     /// # Errors
-    /// When the object is out of reach.
+    /// When the object cannot be reached.
     pub async fn count(&self, topic: impl Into<String>) -> Result<usize, Error> {
         let command = Command::Count {
             namespace: self.namespace.clone(),
@@ -132,7 +132,7 @@ impl Room {
     /// Closes every peer with this frame.
     ///
     /// # Errors
-    /// When the object is out of reach.
+    /// When the object cannot be reached.
     pub async fn close_all(&self, frame: impl Into<CloseFrame>) -> Result<(), Error> {
         let frame = frame.into();
         let command = Command::CloseAll {
@@ -143,7 +143,7 @@ impl Room {
         self.ask(&command, None).await
     }
 
-    /// Sends a message to one peer of the object. Answers whether it was there to take it.
+    /// Sends a message to one peer of the object. Returns whether the peer existed and took it.
     ///
     /// # Errors
     /// As [`publish`](Self::publish).
@@ -153,10 +153,10 @@ impl Room {
         self.ask(&Command::Send { id, text }, Some(&message)).await
     }
 
-    /// Closes one peer of the object. Answers whether it was there.
+    /// Closes one peer of the object. Returns whether the peer existed.
     ///
     /// # Errors
-    /// When the object is out of reach.
+    /// When the object cannot be reached.
     pub async fn close(&self, id: PeerId, frame: impl Into<CloseFrame>) -> Result<bool, Error> {
         let frame = frame.into();
         let command = Command::Close {
@@ -167,8 +167,8 @@ impl Room {
         self.ask(&command, None).await
     }
 
-    /// The connections of a route in this object: see [`Hub::route`](crossws_core::Hub::route). The
-    /// namespace of this room does not matter.
+    /// Returns the connections of a route in this object: see
+    /// [`Hub::route`](crossws_core::Hub::route). The namespace of this room does not matter.
     pub fn route(self, route: impl Into<String>) -> RoomRoute {
         RoomRoute {
             room: self,
@@ -200,7 +200,8 @@ impl Room {
 }
 
 /// The connections of a route in one object, as a Worker reaches them: see
-/// [`Objects::route`](crate::Objects::route). Every call goes to the object and wakes it if it sleeps.
+/// [`Objects::route`](crate::Objects::route). Every call goes to the object, and wakes it if it
+/// sleeps.
 #[derive(Debug)]
 #[must_use]
 pub struct RoomRoute {
@@ -212,7 +213,7 @@ impl RoomRoute {
     /// Sends a message to every connection, once each.
     ///
     /// # Errors
-    /// When the value cannot be encoded, or the object is out of reach.
+    /// When the value cannot be encoded, or the object cannot be reached.
     pub async fn send(&self, message: impl IntoMessage) -> Result<Published, Error> {
         let message = message.into_message().map_err(PublishError::from)?;
         let command = Command::RouteSend {
@@ -223,19 +224,19 @@ impl RoomRoute {
         Ok(Published::new(queued, dropped))
     }
 
-    /// The peers.
+    /// Returns the peers.
     ///
     /// # Errors
-    /// When the object is out of reach.
+    /// When the object cannot be reached.
     pub async fn peers(&self) -> Result<Vec<PeerInfo>, Error> {
         let route = self.route.clone();
         self.room.ask(&Command::RoutePeers { route }, None).await
     }
 
-    /// How many connections there are.
+    /// Returns the number of connections.
     ///
     /// # Errors
-    /// When the object is out of reach.
+    /// When the object cannot be reached.
     pub async fn peer_count(&self) -> Result<usize, Error> {
         let route = self.route.clone();
         self.room.ask(&Command::RouteCount { route }, None).await
@@ -244,7 +245,7 @@ impl RoomRoute {
     /// Closes every connection with this frame.
     ///
     /// # Errors
-    /// When the object is out of reach.
+    /// When the object cannot be reached.
     pub async fn close_all(&self, frame: impl Into<CloseFrame>) -> Result<(), Error> {
         let frame = frame.into();
         let command = Command::RouteClose {
@@ -260,7 +261,7 @@ fn names(topics: &Topics<'_>) -> Vec<String> {
     topics.names().map(str::to_owned).collect()
 }
 
-/// A message to many peers of an object, before it is sent: made by [`Room::to`] and
+/// A message to many peers of an object, before it is sent. Created by [`Room::to`] and
 /// [`Room::to_all`].
 #[derive(Debug)]
 #[must_use = "nothing is sent until `send`"]
@@ -281,7 +282,7 @@ impl<'a> ToRoom<'a> {
         }
     }
 
-    /// Leaves out the subscribers of these topics, besides those that were left out before.
+    /// Excludes the subscribers of these topics, in addition to earlier exclusions.
     pub fn except<'t>(mut self, topics: impl Into<Topics<'t>>) -> Self {
         self.except.extend(names(&topics.into()));
         self
@@ -299,7 +300,7 @@ impl<'a> ToRoom<'a> {
         self
     }
 
-    /// Sends with these options, in place of those that were set before.
+    /// Sends with these options, replacing those that were set before.
     pub fn options(mut self, options: SendOptions) -> Self {
         self.options = options;
         self
@@ -308,7 +309,7 @@ impl<'a> ToRoom<'a> {
     /// Sends the message, to each recipient once.
     ///
     /// # Errors
-    /// When the value is not JSON, or the object is out of reach.
+    /// When the value cannot be encoded as JSON, or the object cannot be reached.
     pub async fn send(self, message: impl IntoMessage) -> Result<Published, Error> {
         let message = message.into_message().map_err(PublishError::from)?;
         let command = Command::Publish {
@@ -324,7 +325,7 @@ impl<'a> ToRoom<'a> {
     }
 }
 
-/// The two sides do not speak the same version.
+/// Returns the error of two sides that run different versions.
 pub(crate) fn unreadable(error: serde_json::Error) -> Error {
     Error::Answer(DecodeError::new(error))
 }

@@ -11,7 +11,7 @@ use crate::deflate::Inflater;
 use crate::frame::Opcode;
 use crate::frame::mask;
 
-/// This crate's own engine. Between messages it owns no memory but itself; of what has begun, what
+/// This crate's own engine. Between messages it owns no heap memory; within a message, only what
 /// has arrived.
 #[derive(Debug)]
 pub struct Decoder {
@@ -19,9 +19,9 @@ pub struct Decoder {
     /// The bounds, as in [`Limits`].
     max_message: usize,
     max_fragments: usize,
-    /// What has arrived in part. Boxed, because a connection that waits has nothing of the kind.
+    /// The unfinished frame and message. Boxed, because an idle connection has neither.
     begun: Option<Box<Begun>>,
-    /// What decompresses messages, where that was negotiated.
+    /// Decompresses messages, if compression was negotiated.
     inflater: Inflater,
     inflates: bool,
 }
@@ -33,11 +33,11 @@ struct Begun {
     head_len: u8,
     /// The frame whose payload is arriving.
     frame: Option<Frame>,
-    /// What has arrived of a control frame's payload.
+    /// The arrived part of a control frame's payload.
     control: Vec<u8>,
-    /// The message whose frames, or whose frame's pieces, are arriving.
+    /// The message whose frames, or pieces of a frame, are arriving.
     message: Option<Partial>,
-    /// How many frames it has had.
+    /// The number of its frames so far.
     fragments: usize,
 }
 
@@ -48,13 +48,13 @@ struct Frame {
     compressed: bool,
     /// Bytes of the payload that have not arrived.
     left: usize,
-    /// The masking key, turned to where the payload goes on.
+    /// The masking key, rotated to the next byte of the payload.
     key: [u8; 4],
 }
 
 impl Frame {
-    /// What is known to come of its message. More frames may come behind one that is not the last,
-    /// and room for each alone would be copied for each.
+    /// Returns how many bytes the message is known to need. After a frame that is not the last,
+    /// more frames may follow, and reserving for each alone would copy the message each time.
     fn coming(&self) -> usize {
         match self.fin {
             true => self.left,
@@ -63,8 +63,8 @@ impl Frame {
     }
 }
 
-/// The largest message, whatever the limits: no allocation can be larger than `isize::MAX`, and one
-/// of half that can grow as all do.
+/// The largest message, whatever the limits. No allocation can be larger than `isize::MAX`, and
+/// buffers grow by doubling.
 const MOST: usize = isize::MAX as usize >> 1;
 
 /// The first byte of a final frame without extensions.
@@ -122,8 +122,8 @@ impl Engine for Decoder {
         }
     }
 
-    /// A client's message in one short frame without extensions, as most are. In a few steps, and
-    /// where it is wanted: to move a message a few times costs as much as to decode it.
+    /// Decodes a client's message in one short frame without extensions, as most are. The few steps
+    /// build the message in place: moving a message a few times costs as much as decoding it.
     #[inline(always)]
     fn decode_short(&mut self, input: &mut &mut [u8]) -> Option<Message> {
         let &[first, second, ref key @ ..] = input.first_chunk::<SHORT_HEADER>()?;
@@ -133,7 +133,8 @@ impl Engine for Decoder {
             FIN_BINARY => Kind::Binary,
             _ => return None,
         };
-        // Without the bit that says that it is masked; with it, if that was not set.
+        // Clears the mask bit. If it was not set, this sets it, and the length is too large for a
+        // short frame.
         let len = usize::from(second ^ MASKED);
         let fits = len <= Self::MAX_SHORT.min(self.max_message) && self.max_fragments > 0;
         if self.begun.is_some() || self.role == Role::Client || !fits {
@@ -151,10 +152,10 @@ impl Engine for Decoder {
 }
 
 impl Decoder {
-    /// The longest payload whose length is in a header's second byte itself.
+    /// The longest payload whose length fits into a header's second byte.
     pub const MAX_SHORT: usize = 125;
 
-    /// Takes compressed messages too: permessage-deflate was negotiated.
+    /// Accepts compressed messages too. Use it when permessage-deflate was negotiated.
     #[must_use]
     pub fn with_inflater(mut self, inflater: impl Into<Option<Inflater>>) -> Self {
         if let Some(inflater) = inflater.into() {
@@ -164,7 +165,7 @@ impl Decoder {
         self
     }
 
-    /// Reads a header and says whether its frame may come now.
+    /// Reads a header and checks that its frame may come now.
     #[inline]
     fn begin(&mut self, input: &mut &mut [u8]) -> Result<Option<Frame>, Violation> {
         if input.is_empty() {
@@ -200,7 +201,7 @@ impl Decoder {
                 take(input, len - had);
                 Ok(Some(header))
             }
-            // It is shorter than the longest, so all of the input belongs to it.
+            // The header so far is shorter than the longest one, so all of the input belongs to it.
             None => {
                 begun.head_len = have as u8;
                 take(input, count);
@@ -209,7 +210,7 @@ impl Decoder {
         }
     }
 
-    /// The rules that need to know what came before, and the limits: before anything is kept.
+    /// Checks the limits, and the rules that depend on earlier frames, before anything is stored.
     #[inline]
     fn admit(&mut self, header: &Header) -> Result<Frame, Violation> {
         if header.rsv1 {
@@ -218,7 +219,7 @@ impl Decoder {
                     "RSV1 is set, and no extension was negotiated",
                 ));
             }
-            // RFC 7692 section 6: on the first frame of a message, which says it for all.
+            // RFC 7692 section 6: the bit stands on a message's first frame, for the whole message.
             if !matches!(header.opcode, Opcode::Text | Opcode::Binary) {
                 return Err(Violation::protocol("RSV1 is set, and no message begins"));
             }
@@ -256,19 +257,19 @@ impl Decoder {
             opcode: header.opcode,
             fin: header.fin,
             compressed: header.rsv1,
-            // Within the limit, or 125.
+            // Within the limit, or at most 125.
             left: usize::try_from(header.len).map_err(|_| too_big(header.len))?,
             key: header.key,
         })
     }
 
-    /// Keeps a piece of a frame that has not arrived to its end.
+    /// Stores a piece of an incomplete frame.
     fn piece(&mut self, frame: Frame, piece: &[u8]) -> Result<(), Violation> {
         let begun = self.begun.get_or_insert_default();
         begun.frame = Some(Frame {
             left: frame.left - piece.len(),
             key: mask::advance(frame.key, piece.len()),
-            // The message has begun: what follows goes on with it.
+            // The message has begun, so its next frames are continuations.
             opcode: match frame.opcode {
                 Opcode::Text | Opcode::Binary => Opcode::Continuation,
                 other => other,
@@ -284,7 +285,7 @@ impl Decoder {
         }
     }
 
-    /// Takes a frame to its end. `None` if it is not the last of its message.
+    /// Completes a frame. Returns `None` if it is not the last of its message.
     #[inline]
     fn end(&mut self, frame: Frame, payload: &[u8]) -> Result<Option<Event>, Violation> {
         let kind = match frame.opcode {
@@ -316,7 +317,7 @@ impl Decoder {
         Ok(Some(Event::Message(message)))
     }
 
-    /// The message that a data frame belongs to.
+    /// Returns the message that a data frame belongs to.
     fn message(&mut self, frame: Frame) -> &mut Partial {
         let begun = self.begun.get_or_insert_default();
         begun.message.get_or_insert_with(|| {
@@ -329,7 +330,7 @@ impl Decoder {
         })
     }
 
-    /// How many bytes it holds of what has begun.
+    /// Returns how many bytes of unfinished frames and messages it holds.
     #[inline]
     pub fn unfinished(&self) -> usize {
         self.begun.as_ref().map_or(0, |begun| {
@@ -339,7 +340,7 @@ impl Decoder {
         })
     }
 
-    /// Drops what has begun.
+    /// Drops the unfinished frame and message.
     pub fn forget_unfinished(&mut self) {
         self.begun = None;
     }
@@ -368,9 +369,9 @@ fn take<'a>(input: &mut &'a mut [u8], count: usize) -> &'a mut [u8] {
     taken
 }
 
-/// The most bytes that a message of `most` bytes has when it is compressed: a byte in nine bits, as
-/// deflate's fixed code has it, or in blocks that are stored. Without such a bound a message of
-/// empty blocks would have none.
+/// Returns the most bytes that a message of `most` bytes can have in compressed form: nine bits per
+/// byte, as deflate's fixed code has, or stored blocks. Without such a bound, a message of empty
+/// blocks could grow indefinitely.
 fn most_compressed(most: usize) -> usize {
     most.saturating_add(most / 8).saturating_add(64)
 }

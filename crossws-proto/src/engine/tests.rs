@@ -1,4 +1,4 @@
-//! The engines as their users see them: bytes in, events or a verdict out.
+//! The engines as their users see them: bytes in, events or a violation out.
 
 mod chunks;
 mod client;
@@ -14,11 +14,11 @@ use super::{
     Decoder, Engine, EngineKind, Event, Opcode, Role, Tungstenite, Violation, put_masked_frame,
 };
 
-/// What became of a stream.
+/// What a stream decoded to.
 #[derive(Debug, PartialEq)]
 struct Outcome {
     events: Vec<Event>,
-    /// What ended it, if it was not its end or a close frame.
+    /// The violation that ended it, if one did.
     violation: Option<Violation>,
 }
 
@@ -30,12 +30,12 @@ impl Outcome {
     }
 }
 
-/// Everything an engine makes of bytes that arrive in these pieces, whichever way it is asked. What
-/// follows a close frame is not looked at, as in the pump.
+/// Decodes bytes that arrive in these pieces, by each method of the engine. Ignores what follows a
+/// close frame, as the pump does.
 fn decode<E: Engine>(role: Role, limits: &Limits, pieces: &[&[u8]]) -> Outcome {
     let outcome = decode_by::<E>(|_, _| None, role, limits, pieces);
     let shorter = decode_by::<E>(E::decode_short, role, limits, pieces);
-    assert_eq!(shorter, outcome, "the shorter way leads elsewhere");
+    assert_eq!(shorter, outcome, "decode_short and decode return the same");
     outcome
 }
 
@@ -71,7 +71,7 @@ fn decode_by<E: Engine>(
                 }
             }
         }
-        assert!(input.is_empty(), "more is wanted although there is more");
+        assert!(input.is_empty(), "`None` only after all input is consumed");
     }
     Outcome {
         events,
@@ -79,12 +79,12 @@ fn decode_by<E: Engine>(
     }
 }
 
-/// One frame, masked as a client's.
+/// Encodes one frame, masked as a client's.
 fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     frame(Role::Server, first, payload)
 }
 
-/// One frame as an engine of this role wants it.
+/// Encodes one frame as an engine of this role requires it.
 fn frame(role: Role, first: u8, payload: &[u8]) -> Vec<u8> {
     let mask = match role {
         Role::Server => 0x80,

@@ -13,7 +13,7 @@ async fn join(server: &TestServer, room: &str, name: &str) -> Client {
     server.connect(&target).await.unwrap()
 }
 
-/// What has arrived since this was last asked, when nothing more is on its way.
+/// Returns the messages since the last call, once nothing more is in flight.
 async fn heard(server: &TestServer, client: &mut Client) -> Vec<Value> {
     server.settle().await;
     std::iter::from_fn(|| client.try_next())
@@ -94,7 +94,7 @@ async fn a_bad_message_is_answered_and_an_idle_day_survived() {
     ada.send("no json").unwrap();
     assert_eq!(heard(&server, &mut ada).await[0]["type"], "error");
 
-    // All heartbeats of a day, in a moment.
+    // All heartbeats of a day, without waiting.
     server.advance(Duration::from_secs(24 * 60 * 60)).await;
     assert_eq!(server.hub().stats().peers, 1);
 }

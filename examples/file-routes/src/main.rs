@@ -7,7 +7,7 @@ use std::io;
 
 use crossws::{HookResult, Peer};
 
-/// What several routes use.
+/// Used by several routes.
 fn greet(peer: &Peer, what: &str, name: &str) -> HookResult {
     peer.send(format!("{what} {name}"))?;
     Ok(())

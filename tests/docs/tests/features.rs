@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Which features the page lists.
+/// Returns the numbers of the features that the page lists.
 fn numbers() -> impl Iterator<Item = usize> {
     (1..=64)
         .chain([67])
@@ -21,7 +21,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The number, and the cell with the tests, of each row.
+/// Returns the number, and the cell with the tests, of each row.
 fn rows(page: &str) -> Vec<(usize, &str)> {
     let rows = page.lines().filter_map(|line| {
         let cells: Vec<_> = line.trim_matches('|').split(" | ").collect();
@@ -31,7 +31,7 @@ fn rows(page: &str) -> Vec<(usize, &str)> {
     rows.collect()
 }
 
-/// Where a package's tests are.
+/// Returns the folders of a package's tests.
 fn folders(package: &str) -> Vec<PathBuf> {
     let root = root();
     let of = |folder: &str| {
@@ -70,12 +70,12 @@ fn files_named(folder: &Path, name: &str, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Whether this text has a test, a case or a check of this name.
+/// Returns whether this text contains a test, a case or a check of this name.
 fn has(text: &str, package: &str, test: &str) -> bool {
     let lines: Vec<_> = text.lines().map(str::trim).collect();
     let declares = |line: &str| line.contains(&format!("fn {test}("));
     if package == "suite" {
-        // Listed with its capabilities, so that it is run.
+        // Listed in `group!` with its capabilities, so that it runs.
         return lines
             .iter()
             .any(|line| line.starts_with(&format!("{test}: [")));
@@ -89,7 +89,7 @@ fn has(text: &str, package: &str, test: &str) -> bool {
     })
 }
 
-/// A check of the founding app is run because `checks!` lists it.
+/// Returns whether `checks!` lists a check of the founding app, so that it runs.
 fn is_listed_check(file: &str, test: &str) -> bool {
     let main = fs::read_to_string(root().join("examples/founding/tests/founding/main.rs")).unwrap();
     let (_, checks) = main.split_once("checks! {\n").unwrap();
@@ -165,7 +165,7 @@ fn every_fault_that_others_have_seen_names_tests_that_exist() {
 }
 
 #[test]
-fn a_test_that_is_not_there_is_found_out() {
+fn a_missing_test_is_detected() {
     assert!(exists(
         "crossws-app::matching::a_conflict_names_both_patterns"
     ));

@@ -1,4 +1,4 @@
-//! The documents can be read where they are shown: the README on a registry's page and as the
+//! The links of the documents work where they are shown: the README on a registry's page and in the
 //! crate's documentation, the others in the repository.
 
 #![allow(clippy::unwrap_used)]
@@ -6,14 +6,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where the repository's files are shown.
+/// The address of the repository's files.
 const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The targets of a document's links and pictures, of both forms of Markdown.
+/// Returns the targets of a document's links and pictures, in both forms of Markdown.
 fn links(text: &str) -> Vec<&str> {
     let mut links = Vec::new();
     for part in text.split("](").skip(1) {
@@ -81,7 +81,7 @@ fn the_guides_links_lead_to_files() {
     }
 }
 
-/// The files below a folder that hold code.
+/// Collects the code files below a folder.
 fn sources(folder: &Path, found: &mut Vec<String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -108,7 +108,7 @@ fn the_source_files_that_the_guides_name_exist() {
         "benches/README.md",
     ] {
         let text = fs::read_to_string(root().join(guide)).unwrap();
-        // What stands between backticks, outside of blocks of code.
+        // Names between backticks, outside of code blocks.
         for name in text.split('`').skip(1).step_by(2) {
             let name = name.split("::").next().unwrap();
             let is_file = name.ends_with(".rs") && !name.contains(char::is_whitespace);

@@ -1,4 +1,4 @@
-//! The other ways to write hooks: a loop that owns the connection, and closures.
+//! The other kinds of hooks: a loop that owns the connection, and closures.
 
 use std::time::Duration;
 

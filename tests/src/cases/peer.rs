@@ -25,7 +25,7 @@ group! {
     the_clients_ping_is_answered_and_reaches_the_hook: [PING],
     a_ping_that_is_too_long_is_refused: [PING],
     it_is_found_by_its_id: [SHARED_HUB],
-    an_id_that_is_gone_finds_nobody: [SHARED_HUB],
+    the_id_of_a_closed_peer_finds_no_peer: [SHARED_HUB],
 }
 
 async fn its_id_is_a_random_uuid(scene: Scene<'_>) {
@@ -167,7 +167,7 @@ async fn empty_messages_arrive(scene: Scene<'_>) {
 async fn a_large_message_arrives_whole(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut peer = stage.join("/", "a").await;
-    // Around the sizes at which a frame's length takes more bytes, and one near the limit.
+    // Around the sizes at which a frame's length field grows, and one near the limit.
     for size in [125, 126, 65_535, 65_536, 1_000_000] {
         let text = Do::numbered(size, size);
         peer.say(&text).await;
@@ -180,7 +180,7 @@ async fn sending_never_waits(scene: Scene<'_>) {
     let mut peer = stage.join("/", "a").await;
     let (count, size) = (4000, 100);
     peer.perform(&[Do::Flood { count, size }]).await;
-    // The hook has ended before the client reads a single message.
+    // The hook has ended before the client reads any message.
     stage.wait("a", "message.end").await;
     assert_eq!(stage.wait("a", "did").await["answer"]["queued"], count);
     for index in 0..count {
@@ -241,7 +241,7 @@ async fn it_is_found_by_its_id(scene: Scene<'_>) {
     a.hears_nothing().await;
 }
 
-async fn an_id_that_is_gone_finds_nobody(scene: Scene<'_>) {
+async fn the_id_of_a_closed_peer_finds_no_peer(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut peer = stage.join("/", "a").await;
     let id = peer.id().await;

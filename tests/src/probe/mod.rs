@@ -17,10 +17,10 @@ use serde_json::{Value, json};
 
 use crate::{Ask, Do, Journal};
 
-/// Hooks that do what requests and messages ask, and write down what they see.
+/// Hooks that run the commands in requests and messages, and record what they receive.
 ///
-/// They keep nothing of a connection: whatever they need is read again from the peer's request,
-/// as hooks that wake from a sleep must.
+/// They store nothing about a connection: they read everything again from the peer's request, as
+/// hooks that wake from a sleep must.
 #[derive(Debug, Clone, Default)]
 pub struct Probe {
     journal: Arc<Journal>,
@@ -36,7 +36,7 @@ pub(crate) struct ProbeContext {
 struct Remembered(String);
 
 impl Probe {
-    /// A probe that writes into this journal.
+    /// Creates a probe that writes into this journal.
     pub fn new(journal: Arc<Journal>) -> Self {
         Self { journal }
     }
@@ -46,7 +46,7 @@ impl Probe {
             .record(&Ask::of(peer.request()).who, what, detail);
     }
 
-    /// The script of one hook, with an entry before and one after.
+    /// Runs the script of one hook, with an entry before it and one after it.
     async fn hook(&self, peer: &Peer, name: &str, detail: Value, script: Vec<Do>) -> HookResult {
         self.note(peer, name, detail);
         for command in script {

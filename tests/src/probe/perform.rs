@@ -11,7 +11,7 @@ use super::{Probe, ProbeContext, Remembered};
 use crate::Do;
 
 impl Probe {
-    /// Does one command. Boxed, because spawned commands hold commands.
+    /// Runs one command. Boxed, because spawned commands contain commands.
     pub(super) fn perform<'a>(&'a self, peer: &'a Peer, command: Do) -> BoxFuture<'a, HookResult> {
         Box::pin(async move {
             let did = |call: &str, answer: Value| {
@@ -172,7 +172,7 @@ impl Probe {
     }
 }
 
-/// Notes the end of a spawned future, however it ends.
+/// Records the end of a spawned future, however it ends.
 struct Dropped(Probe, Peer);
 
 impl Drop for Dropped {

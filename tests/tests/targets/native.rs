@@ -1,4 +1,4 @@
-//! Any native adapter as a target: real sockets, real time. They differ by their runtime alone.
+//! Any native adapter as a target: real sockets, real time. They differ only by their runtime.
 
 #![allow(clippy::unwrap_used, unreachable_pub, dead_code)]
 
@@ -46,7 +46,7 @@ impl<T> Native<T> {
         }
     }
 
-    /// With sockets through HTTP: behind the middleware of the service.
+    /// With sockets through HTTP: inside the middleware of the service.
     pub fn through(name: &'static str) -> Self {
         Self {
             through: true,
@@ -63,7 +63,7 @@ impl<T> Native<T> {
     }
 }
 
-/// A certificate that is made for this process, and the clients that trust it.
+/// A certificate that is created for this process, and clients that trust it.
 static AUTHORITY: LazyLock<(Tls, Arc<ClientConfig>)> = LazyLock::new(|| {
     let localhost = ["localhost".to_owned()];
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(localhost).unwrap();

@@ -1,4 +1,4 @@
-//! Real adapters with a fault around them.
+//! Real adapters with a fault.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use http::{Request, Response, StatusCode};
 
 use super::faults::Fault;
 
-/// A target that does what another does, but for a fault.
+/// A target that behaves like another, except for a fault.
 pub struct Altered<T> {
     pub target: T,
     pub fault: Fault,

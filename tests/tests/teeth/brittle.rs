@@ -1,7 +1,7 @@
-//! The smallest adapter that does its job, and can be broken on purpose.
+//! The smallest adapter that works, and can be broken on purpose.
 //!
-//! It has no sockets: a client takes its events out of the transport's queue, and what it sends
-//! goes through a channel to one task per connection.
+//! It has no sockets: a client takes its events out of the transport's queue, and its own frames go
+//! through a channel to one task per connection.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -27,9 +27,9 @@ use super::wrapper::Wrapper;
 
 /// The adapter, with at most one fault.
 pub struct Brittle {
-    /// What is broken.
+    /// The fault.
     pub fault: Option<Fault>,
-    /// What it can do: `pump::CAPABILITIES`, or less.
+    /// Its capabilities: `pump::CAPABILITIES`, or less.
     pub capabilities: Capabilities,
 }
 
@@ -83,7 +83,7 @@ fn rejected(refused: ClaimError) -> Rejection {
     }
 }
 
-/// The application, with routes that lose a part on the way.
+/// The application, with routes that lose a part of their effect.
 struct Skewed {
     app: Arc<App>,
     fault: Option<Fault>,
@@ -107,7 +107,7 @@ impl Resolve for Skewed {
     }
 }
 
-/// Layers that let everything in.
+/// Layers that accept every request.
 struct Nothing;
 
 impl BeforeUpgrade for Nothing {
@@ -123,7 +123,7 @@ struct BrittleServer {
     journal: Arc<Journal>,
     fault: Option<Fault>,
     capabilities: Capabilities,
-    /// Those that ever were: only a fault looks at them.
+    /// All namespaces that ever existed. Only a fault uses it.
     namespaces: Mutex<BTreeSet<String>>,
 }
 
@@ -132,7 +132,7 @@ impl BrittleServer {
         self.fault == Some(fault)
     }
 
-    /// A 101 with nothing behind it.
+    /// Returns a 101 without a connection.
     fn hollow(&self) -> Connected {
         let pipe = Arc::new(Pipe::new(
             self.capabilities,

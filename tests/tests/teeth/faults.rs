@@ -1,6 +1,6 @@
-//! Everything that can be broken, and where.
+//! Every fault, and its place.
 
-/// One thing that an adapter does wrong.
+/// One mistake of an adapter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     // In the adapter's upgrade.
@@ -42,13 +42,13 @@ pub enum Fault {
     GoesOnAccepting,
     IgnoresTheGrace,
     StopsWithoutAWord,
-    // In what is asked of its hub.
+    // In its replies to queries about its hub.
     ClosesEveryNamespace,
     KeepsNamespacesForEver,
     PublishesFromOutsideEverywhere,
     PublishesFromOutsideToOneOnly,
     SendsByIdToEveryone,
-    // In how it asks for a route, and what it does with one.
+    // In how it resolves a route, and what it does with one.
     DecodesPathsSomehow,
     DropsRouteParameters,
     DropsTheAnswersHeaders,

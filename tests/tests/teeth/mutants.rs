@@ -1,4 +1,4 @@
-//! Fault by fault: the cases it must make fail, and no others of these groups.
+//! The table of faults: for each, the cases that it must fail, and no others of these groups.
 
 use super::faults::Fault;
 
@@ -25,13 +25,13 @@ pub struct Mutant {
     pub place: Place,
     /// The groups of cases that are run; all if empty.
     pub groups: &'static [&'static str],
-    /// Those that must fail.
+    /// The cases that must fail.
     pub fails: &'static [&'static str],
-    /// Those that fail or not, as chance has it: no other case may.
+    /// The cases that may fail by chance. No other case may.
     pub may: &'static [&'static str],
 }
 
-/// An adapter without a fault.
+/// Returns an adapter without a fault.
 const fn sound(place: Place) -> Mutant {
     Mutant {
         fault: None,
@@ -191,11 +191,11 @@ pub const MUTANTS: &[Mutant] = &[
     Fault::BuffersUntilTheHookEnds
         .put(Place::Brittle, &["life"])
         .fails(&[
-            "life::what_is_sent_before_an_await_arrives_meanwhile",
+            "life::a_message_sent_before_an_await_arrives_during_it",
             "life::a_publish_arrives_while_a_hook_waits",
             "life::a_ping_is_answered_while_a_hook_waits",
         ])
-        // Both wait for an answer to a ping that is sent while a hook runs, or just before it.
+        // Both wait for the pong to a ping that is sent while a hook runs, or just before it.
         .may_fail(&[
             "life::open_ends_before_the_first_message",
             "life::a_peers_hooks_do_not_overlap",
@@ -206,12 +206,11 @@ pub const MUTANTS: &[Mutant] = &[
             "queue::a_client_that_never_reads_is_closed_with_1013",
             "queue::a_client_that_never_reads_is_bounded",
             "queue::too_many_messages_are_too_much",
-            "queue::dropping_the_newest_hands_it_back",
+            "queue::dropping_the_newest_returns_it",
             "queue::dropping_the_oldest_keeps_the_newest",
             "queue::what_a_slow_subscriber_loses_is_counted",
-            "queue::what_a_slow_subscriber_loses_is_counted",
-            "queue::the_dropped_hook_is_told_what_a_policy_discards",
-            "queue::the_dropped_hook_is_told_before_a_slow_consumer_is_closed",
+            "queue::the_dropped_hook_reports_what_a_policy_discards",
+            "queue::the_dropped_hook_runs_before_a_slow_consumer_is_closed",
             "queue::a_volatile_message_is_discarded_for_a_slow_client",
             "queue::a_volatile_publication_is_discarded_for_slow_clients_alone",
         ]),
@@ -222,8 +221,8 @@ pub const MUTANTS: &[Mutant] = &[
         .put(Place::Brittle, &["closing"])
         .fails(&[
             "closing::our_code_and_reason_reach_the_client",
-            "closing::our_close_is_told_as_ours",
-            "closing::a_close_from_outside_is_told_as_ours",
+            "closing::the_servers_close_is_reported_as_the_servers",
+            "closing::a_close_from_outside_is_reported_as_the_servers",
             "closing::a_long_reason_is_cut_between_characters",
             "closing::what_was_queued_arrives_before_the_close_frame",
             "closing::only_the_first_close_counts",
@@ -243,7 +242,7 @@ pub const MUTANTS: &[Mutant] = &[
     Fault::DeliversPublicationsTwice
         .put(Place::Brittle, &["pubsub", "hub", "typed", "rules"])
         .fails(&[
-            "typed::clients_hear_publications_in_the_format_of_their_subprotocol",
+            "typed::clients_receive_publications_in_the_format_of_their_subprotocol",
             "rules::a_rule_publishes_with_the_sender_or_without",
             "pubsub::a_publish_reaches_every_other_subscriber_once",
             "hub::a_publish_from_outside_reaches_all_namespaces_when_said",
@@ -261,10 +260,10 @@ pub const MUTANTS: &[Mutant] = &[
     Fault::DoesNotCountWhatItDrops
         .put(Place::Brittle, &["queue"])
         .fails(&[
-            "queue::dropping_the_newest_hands_it_back",
+            "queue::dropping_the_newest_returns_it",
             "queue::dropping_the_oldest_keeps_the_newest",
             "queue::what_a_slow_subscriber_loses_is_counted",
-            "queue::the_dropped_hook_is_told_what_a_policy_discards",
+            "queue::the_dropped_hook_reports_what_a_policy_discards",
             "queue::a_volatile_message_is_discarded_for_a_slow_client",
             "queue::a_volatile_publication_is_discarded_for_slow_clients_alone",
         ]),
@@ -280,13 +279,13 @@ pub const MUTANTS: &[Mutant] = &[
         .put(Place::Brittle, &["closing"])
         .fails(&[
             "closing::our_code_and_reason_reach_the_client",
-            "closing::a_close_from_outside_is_told_as_ours",
+            "closing::a_close_from_outside_is_reported_as_the_servers",
             "closing::a_long_reason_is_cut_between_characters",
             "closing::only_the_first_close_counts",
         ]),
     Fault::NeverSaysDrained
         .put(Place::Brittle, &["queue"])
-        .fails(&["queue::the_drain_hook_is_told_after_a_burst"])
+        .fails(&["queue::the_drain_hook_runs_after_a_burst"])
         .may_fail(&["queue::drained_waits_for_the_client"]),
     Fault::KeepsWhatIsReplaced
         .put(Place::Brittle, &["queue"])
@@ -297,8 +296,9 @@ pub const MUTANTS: &[Mutant] = &[
     Fault::NeverTellsWhatItDrops
         .put(Place::Brittle, &["queue"])
         .fails(&[
-            "queue::the_dropped_hook_is_told_what_a_policy_discards",
-            "queue::the_dropped_hook_is_told_before_a_slow_consumer_is_closed",
+            "queue::what_a_slow_subscriber_loses_is_counted",
+            "queue::the_dropped_hook_reports_what_a_policy_discards",
+            "queue::the_dropped_hook_runs_before_a_slow_consumer_is_closed",
             "queue::a_volatile_message_is_discarded_for_a_slow_client",
             "queue::a_volatile_publication_is_discarded_for_slow_clients_alone",
         ]),
@@ -314,7 +314,7 @@ pub const MUTANTS: &[Mutant] = &[
             "life::closed_resolves_in_a_running_hook_when_the_client_closes",
             "life::closed_resolves_in_a_running_hook_when_the_client_vanishes",
             "life::closed_resolves_although_messages_are_waiting",
-            "life::a_peer_that_is_gone_is_off_the_lists_although_a_hook_runs",
+            "life::a_closed_peer_leaves_the_lists_while_its_hook_runs",
         ]),
     Fault::ReordersPublications
         .put(Place::Brittle, &["pubsub", "hub"])
@@ -324,7 +324,7 @@ pub const MUTANTS: &[Mutant] = &[
             "pubsub::a_broadcast_reaches_the_whole_namespace",
             "hub::a_broadcast_from_outside_reaches_every_peer",
             "pubsub::every_subscriber_sees_the_same_order",
-            "pubsub::a_published_value_is_json_text_for_everyone",
+            "pubsub::a_published_value_is_json_text_for_every_subscriber",
             "pubsub::subscribers_of_other_topics_are_left_out",
             "pubsub::messages_to_several_topics_have_one_order",
         ]),
@@ -339,7 +339,7 @@ pub const MUTANTS: &[Mutant] = &[
         .fails(&[
             "peer::binary_arrives_as_binary",
             "typed::json_is_read_as_json_else_text_else_bytes",
-            "typed::clients_hear_publications_in_the_format_of_their_subprotocol",
+            "typed::clients_receive_publications_in_the_format_of_their_subprotocol",
         ]),
     Fault::ForgetsSpawnedFutures
         .put(Place::Brittle, &["calls"])
@@ -350,25 +350,25 @@ pub const MUTANTS: &[Mutant] = &[
         ]),
     Fault::DoesNotWaitForCloseHooks
         .put(Place::Brittle, &["stopping"])
-        .fails(&["stopping::what_does_not_end_in_time_is_forced"])
-        .may_fail(&["stopping::close_hooks_are_told_and_waited_for"]),
+        .fails(&["stopping::connections_that_outlive_the_grace_are_forced"])
+        .may_fail(&["stopping::close_hooks_run_and_are_waited_for"]),
     Fault::GoesOnAccepting
         .put(Place::Brittle, &["stopping"])
         .fails(&[
-            "stopping::close_hooks_are_told_and_waited_for",
-            "stopping::nobody_new_is_accepted",
+            "stopping::close_hooks_run_and_are_waited_for",
+            "stopping::a_stopping_server_accepts_no_peer",
         ]),
     Fault::IgnoresTheGrace
         .put(Place::Brittle, &["stopping"])
-        .fails(&["stopping::what_does_not_end_in_time_is_forced"]),
+        .fails(&["stopping::connections_that_outlive_the_grace_are_forced"]),
     Fault::StopsWithoutAWord
         .put(Place::Brittle, &["stopping"])
         .fails(&[
-            "stopping::peers_are_told_1012",
-            "stopping::peers_are_told_a_code_of_choice",
+            "stopping::a_shutdown_closes_peers_with_1012",
+            "stopping::a_shutdown_closes_peers_with_a_chosen_code",
             "stopping::what_was_queued_is_flushed",
-            "stopping::close_hooks_are_told_and_waited_for",
-            "stopping::what_does_not_end_in_time_is_forced",
+            "stopping::close_hooks_run_and_are_waited_for",
+            "stopping::connections_that_outlive_the_grace_are_forced",
         ]),
     Fault::ClosesEveryNamespace
         .put(Place::Brittle, &["hub"])
@@ -391,7 +391,7 @@ pub const MUTANTS: &[Mutant] = &[
         .put(Place::Brittle, &["peer"])
         .fails(&[
             "peer::it_is_found_by_its_id",
-            "peer::an_id_that_is_gone_finds_nobody",
+            "peer::the_id_of_a_closed_peer_finds_no_peer",
         ]),
     Fault::AnswersErrorsItself
         .put(Place::Brittle, &["failure"])
@@ -499,7 +499,7 @@ pub const MUTANTS: &[Mutant] = &[
         .put(Place::Brittle, &["life"])
         .fails(&[
             "life::messages_of_slow_hooks_keep_their_order",
-            "life::one_peers_slow_hook_holds_up_nobody",
+            "life::one_peers_slow_hook_delays_no_other_peer",
         ])
         .may_fail(&["life::a_peers_hooks_do_not_overlap"]),
     Fault::PublishesForSubscribersOnly
@@ -516,7 +516,7 @@ pub const MUTANTS: &[Mutant] = &[
         ])
         .may_fail(&[
             "life::close_comes_after_the_last_message",
-            "life::a_peer_that_is_gone_is_off_the_lists_although_a_hook_runs",
+            "life::a_closed_peer_leaves_the_lists_while_its_hook_runs",
             "life::messages_keep_their_order",
             "life::nothing_is_delivered_after_the_server_closed",
         ]),
@@ -526,11 +526,11 @@ pub const MUTANTS: &[Mutant] = &[
             "closing::the_clients_code_and_reason_are_seen",
             "closing::a_close_frame_without_a_code_is_1005",
             "closing::a_client_that_vanishes_is_1006_by_the_network",
-            "closing::our_close_is_told_as_ours",
-            "closing::a_close_from_outside_is_told_as_ours",
+            "closing::the_servers_close_is_reported_as_the_servers",
+            "closing::a_close_from_outside_is_reported_as_the_servers",
             "closing::only_the_first_close_counts",
             "closing::terminate_sends_no_close_frame",
-            "closing::terminate_is_told_as_ours",
+            "closing::terminate_is_reported_as_the_servers",
             "closing::the_close_hook_can_no_longer_send",
         ]),
     Fault::SwallowsErrors
@@ -557,12 +557,12 @@ pub const MUTANTS: &[Mutant] = &[
             "pubsub::too_many_topics_are_a_typed_error",
             "queue::what_is_queued_is_counted",
             "queue::drained_waits_for_the_client",
-            "queue::the_drain_hook_is_told_after_a_burst",
+            "queue::the_drain_hook_runs_after_a_burst",
             "queue::a_client_that_never_reads_is_bounded",
             "queue::too_many_messages_are_too_much",
-            "queue::dropping_the_newest_hands_it_back",
+            "queue::dropping_the_newest_returns_it",
             "queue::dropping_the_oldest_keeps_the_newest",
-            "queue::a_slow_subscriber_delays_nobody",
+            "queue::a_slow_subscriber_delays_no_other",
             "queue::a_newer_message_replaces_one_with_its_key_that_waits",
             "queue::a_newer_publication_replaces_one_with_its_key_that_waits",
             "queue::a_message_over_the_limit_is_closed_with_1009",
@@ -572,7 +572,7 @@ pub const MUTANTS: &[Mutant] = &[
         .put(Place::Memory, &["timing"])
         .fails(&[
             "timing::credentials_that_end_close_with_4401",
-            "timing::nobody_whose_credentials_ended_is_listed",
+            "timing::a_peer_whose_credentials_expired_is_not_listed",
             "timing::credentials_end_although_a_hook_runs",
             "timing::credentials_that_have_ended_reach_no_hook",
         ]),
@@ -621,7 +621,7 @@ pub const MUTANTS: &[Mutant] = &[
             "bad_http::a_missing_or_bad_key_is_400",
             "bad_http::what_is_not_http_is_400",
             "bad_http::a_missing_host_is_400",
-            "bad_http::a_target_that_is_no_path_is_400",
+            "bad_http::a_target_that_is_not_a_path_is_400",
             "bad_http::a_fragment_in_the_target_is_400",
             "bad_http::a_bad_handshake_reaches_no_hook",
         ]),
@@ -656,7 +656,7 @@ pub const MUTANTS: &[Mutant] = &[
             "compression::compressed_text_that_is_not_utf_8_is_1007",
             "compression::a_message_that_grows_over_the_limit_is_1009",
         ])
-        // Its close frame may be lost to what is still under way.
+        // Bytes still in flight may destroy its close frame.
         .may_fail(&["bad_frames::endless_empty_fragments_are_harmless"]),
     Fault::CompressesNothing
         .put(Place::Tokio, &["compression"])

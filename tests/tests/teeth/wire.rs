@@ -26,22 +26,22 @@ pub struct Pipe {
 
 #[derive(Default)]
 struct State {
-    /// With the key by which a later one replaces it.
+    /// The messages, each with the key by which a later one replaces it.
     queue: VecDeque<(Option<Arc<str>>, Event)>,
     buffered: usize,
     high: bool,
     dropped: u64,
-    /// Nothing more goes in.
+    /// Whether the queue accepts no more.
     closed: bool,
-    /// A hook runs: only a fault looks at it.
+    /// Whether a hook runs. Only a fault uses it.
     busy: bool,
     pings: usize,
-    /// Since when the queue has not moved.
+    /// The time since which the queue has not moved.
     waiting: Option<Instant>,
 }
 
-/// What a socket would hold, which this adapter does not have: a client that has so little to read is
-/// not slow.
+/// The bytes that a socket would hold, which this adapter does not have: a client with so few
+/// unread bytes is not slow.
 const SOCKET: usize = 256 << 10;
 
 impl Pipe {
@@ -72,7 +72,7 @@ impl Pipe {
         !self.limits.max_control_rate.allows(state.pings)
     }
 
-    /// Discards a queue that has not moved for too long; whether it has.
+    /// Discards a queue that has not moved for too long. Returns whether it did.
     pub fn is_stuck(&self) -> bool {
         let mut state = self.state.lock().unwrap();
         let age = state.waiting.map(|since| since.elapsed());
@@ -84,7 +84,7 @@ impl Pipe {
         stuck
     }
 
-    /// Swaps the last two messages, now and then.
+    /// Occasionally swaps the last two messages.
     fn shuffle(&self) {
         let mut state = self.state.lock().unwrap();
         let last = state.queue.len().saturating_sub(1);
@@ -97,7 +97,7 @@ impl Pipe {
         &self.limits
     }
 
-    /// The end of the connection, after what is queued.
+    /// Appends the end of the connection to the queue.
     pub fn end(&self, event: Event) {
         let mut state = self.state.lock().unwrap();
         state.closed = true;
@@ -242,7 +242,7 @@ impl Transport for Wire {
 
     fn close(&self, frame: CloseFrame) {
         let shown = (frame.code().get(), frame.reason().to_string());
-        // Told first: the client may answer at once.
+        // Sent first, because the client may reply at once.
         let _ = self.1.send(Inbound::Closing(frame));
         if self.0.fault == Some(Fault::ClosesWithoutItsFrame) {
             self.0.end(Event::End);
@@ -287,7 +287,7 @@ pub struct BrittleClient {
     pub each_message: Option<EachMessage>,
 }
 
-/// What a fault does for every message.
+/// The effect of a fault on every message.
 pub type EachMessage = Box<dyn Fn() -> Fut<'static, ()>>;
 
 impl BrittleClient {
@@ -302,7 +302,7 @@ impl BrittleClient {
         let drained = state.buffered == 0 && std::mem::take(&mut state.high);
         drop(state);
         if let Event::Close(frame) = &event {
-            // As every client does: a close frame is answered when it is read.
+            // As in every client: a close frame is answered when it is read.
             let _ = self
                 .inbound
                 .send(Inbound::Frame(Frame::Close(frame.clone())));

@@ -1,4 +1,4 @@
-//! Hooks around the probe's, which do to it what a broken adapter would.
+//! Hooks around the probe's, which behave as a broken adapter would.
 
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
@@ -35,7 +35,7 @@ impl Wrapper {
         self.fault == fault
     }
 
-    /// A script as a broken adapter would do it.
+    /// Changes a script as a broken adapter would.
     fn distort(&self, peer: &Peer, message: Message) -> Message {
         let Ok(script) = message.json::<Vec<Do>>() else {
             return message;
@@ -76,7 +76,7 @@ impl Wrapper {
     }
 }
 
-/// A message to several topics, as one to each.
+/// Returns a message to several topics as one message for each.
 fn for_each_topic(command: Do) -> Vec<Do> {
     match command {
         Do::PublishToEach {

@@ -9,10 +9,11 @@ use worker::worker_sys::DurableObjectStorage;
 use crate::error::report;
 use crate::sync::lock;
 
-/// The object's one alarm: it wakes a sleeping object, where a timer would keep it awake.
+/// The object's one alarm. It wakes a sleeping object, whereas a timer would keep it awake.
 pub(crate) struct Alarm {
     storage: Option<DurableObjectStorage>,
-    /// For when it is set, in milliseconds of the epoch, as far as this instance knows.
+    /// The time for which it is set, in milliseconds since the epoch, as far as this instance
+    /// knows.
     set: Mutex<Option<u64>>,
 }
 
@@ -26,7 +27,7 @@ impl Alarm {
         })
     }
 
-    /// Sees to it that the alarm comes at this time or before.
+    /// Ensures that the alarm comes at this time or before.
     pub(crate) fn by(self: &Arc<Self>, at: u64) {
         let mut set = lock(&self.set);
         if set.is_some_and(|set| set <= at) {
@@ -53,7 +54,7 @@ impl Alarm {
         }
     }
 
-    /// It was not set: whatever happens next may try again.
+    /// It was not set: the next event may try again.
     fn failed(&self, at: u64, error: JsValue) {
         report("the alarm was not set", worker::Error::from(error));
         let mut set = lock(&self.set);
@@ -62,12 +63,13 @@ impl Alarm {
         }
     }
 
-    /// Whether it should have come: the platform may be late, and another event come first.
+    /// Returns whether it should have come: the platform may be late, and another event may come
+    /// first.
     pub(crate) fn is_due(&self, now: u64) -> bool {
         lock(&self.set).is_some_and(|at| at <= now)
     }
 
-    /// It has come.
+    /// Records that it has come.
     pub(crate) fn rang(&self) {
         *lock(&self.set) = None;
     }

@@ -9,7 +9,7 @@ use crossws_core::{CloseCode, CloseFrame, ClosedBy, Hooks, Resolve};
 use crate::durable::alarm::Alarm;
 use crate::link::{Event, Link};
 
-/// Runs the hooks of a peer in an object until the connection ends. `fresh` says that its `open`
+/// Runs the hooks of a peer in an object until the connection ends. `fresh` means that its `open`
 /// hook has not run.
 pub(crate) async fn drive<R: Resolve>(
     link: Rc<Link>,
@@ -35,7 +35,7 @@ pub(crate) async fn drive<R: Resolve>(
     }
 }
 
-/// No hooks claim the peer: its client is told, and no hook hears of it.
+/// Closes a peer that no hooks claim. No hook runs for it.
 fn part(link: &Link, frame: CloseFrame) {
     link.socket.close(frame, ClosedBy::Server, None);
     link.socket.forget();
@@ -73,7 +73,7 @@ async fn next<H: Hooks + ?Sized>(link: &Link, session: &mut Session<H>) -> Next 
     .await
 }
 
-/// Tells whoever waits for the driver that it is over, however it ended.
+/// Notifies the tasks that wait for the driver when it ends, however it ends.
 struct Over<'a>(&'a Link);
 
 impl Drop for Over<'_> {

@@ -7,16 +7,16 @@ use serde_json::Value;
 
 use crate::room::PeerInfo;
 
-/// What a Worker asks of an object. A message, where there is one, is the request's body.
+/// A command of a Worker to an object. If there is a message, it is the request's body.
 ///
-/// A member that this version does not know is an error: without it a message to some would be one to
-/// everyone.
+/// An unknown member is an error: if it were ignored, a message to some peers would become one to
+/// every peer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Command {
     Publish {
         namespace: Option<String>,
-        /// To everyone without any.
+        /// `None` means every peer.
         topics: Option<Vec<String>>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         except: Vec<String>,
@@ -41,7 +41,7 @@ pub(crate) enum Command {
         code: u16,
         reason: String,
     },
-    /// To the connections of a route in this object, as the others of its kind.
+    /// To the connections of a route in this object, as the other commands of this kind.
     RouteSend {
         route: String,
         text: bool,
@@ -68,7 +68,7 @@ pub(crate) enum Command {
     },
 }
 
-/// What became of a publication in an object.
+/// The result of a publication in an object.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Told {
     pub(crate) queued: usize,
@@ -84,7 +84,7 @@ impl Told {
     }
 }
 
-/// A command that makes no sense: the object and the Worker are not of one version.
+/// An invalid command: the object and the Worker run different versions.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
     #[error("the message says it is text, and is not UTF-8")]
@@ -100,7 +100,7 @@ pub(crate) enum CommandError {
 }
 
 impl Command {
-    /// Does it, and answers as JSON.
+    /// Runs the command, and returns its result as JSON.
     pub(crate) fn run(self, hub: &Hub, body: Vec<u8>) -> Result<Value, CommandError> {
         Ok(match self {
             Self::Publish {
@@ -205,7 +205,7 @@ mod tests {
 
     use super::*;
 
-    /// Writes down what a client would see.
+    /// Records what a client would receive.
     #[derive(Clone, Default)]
     struct Paper(Arc<Mutex<Vec<String>>>);
 
@@ -245,7 +245,7 @@ mod tests {
         (hub.admit(&snapshot, paper.clone()).unwrap(), paper)
     }
 
-    /// As it travels: through ASCII.
+    /// Encodes it as it travels: as ASCII.
     fn run(hub: &Hub, command: &Command, body: &[u8]) -> Value {
         let command = crate::objects::ticket::ascii(&serde_json::to_string(command).unwrap());
         let command: Command = serde_json::from_str(&command).unwrap();
@@ -385,7 +385,7 @@ mod tests {
         );
     }
 
-    /// During a deploy: what is left out of a command would make it another one.
+    /// During a deploy: an ignored member of a command would make it another command.
     #[test]
     fn a_command_of_another_version_is_refused() {
         for command in [

@@ -1,4 +1,4 @@
-//! What is counted.
+//! The rows that are counted.
 
 use std::io;
 
@@ -16,32 +16,33 @@ const HELLO: &str = "a text of 64 bytes, which a server sends to somebody or to 
 /// A row of `instructions.json`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Row {
-    /// One connection, 64 messages of 64 bytes a turn, all of which come back.
+    /// One connection, 64 messages of 64 bytes per turn, all of which come back.
     Echo,
-    /// The same with one message a turn.
+    /// The same with one message per turn.
     EchoOne,
-    /// One message of 16 KiB a turn.
+    /// One message of 16 KiB per turn.
     EchoLarge,
     /// A message to 100 subscribers.
     Publish,
     /// A message to 1,000 subscribers of one topic.
     PublishMany,
-    /// The same to as many of two topics, half of whom are in both, without 100 of a third.
+    /// The same to 1,000 subscribers of two topics, half of whom are in both, without 100 of a
+    /// third.
     PublishToEach,
-    /// A room of 32, of whom each says 20 messages a turn.
+    /// A room of 32, in which each member sends 20 messages per turn.
     Chat,
     /// The same on a hub that is watched: counters, an observer, and a log of connections. At most 1.02
     /// times as much.
     ChatWatched,
-    /// A room of 32, of whom each says one message a turn.
+    /// A room of 32, in which each member sends one message per turn.
     Turns,
     /// A connection from its request to its end.
     Connect,
     /// The same through a router with 1,000 routes that have a parameter.
     ConnectRouted,
-    /// As `EchoOne`, of JSON that the hook reads and writes with `serde_json`.
+    /// As `EchoOne`, with JSON that the hook reads and writes with `serde_json`.
     EchoJson,
-    /// The same with a typed hook: at most 1.1 times as much.
+    /// The same with a typed hook: at most 1.1 times the instructions.
     EchoTyped,
 }
 
@@ -80,7 +81,7 @@ impl Row {
         }
     }
 
-    /// Messages delivered, or connections served, in a turn.
+    /// Returns the messages delivered, or connections served, per turn.
     pub(crate) fn messages(self) -> u64 {
         match self {
             Self::Echo => 64,
@@ -97,7 +98,8 @@ impl Row {
         }
     }
 
-    /// The row that this one is held against, and how many times as much it may take.
+    /// Returns the row that this one is compared with, and how many times its instructions this one
+    /// may take.
     pub(crate) fn bound(self) -> Option<(Self, f64)> {
         match self {
             Self::EchoTyped => Some((Self::EchoJson, 1.1)),
@@ -107,7 +109,8 @@ impl Row {
         }
     }
 
-    /// After so few turns nothing is new any more, and after so many the count ends.
+    /// Returns the number of turns after which nothing is new any more, and the number at which the
+    /// count ends.
     pub(crate) fn turns(self) -> (u32, u32) {
         match self {
             Self::Echo | Self::Publish => (20, 120),
@@ -119,7 +122,7 @@ impl Row {
         }
     }
 
-    /// Takes so many turns, and fails when not everything is delivered.
+    /// Runs `turns` turns. Fails if a message is not delivered.
     pub(crate) fn run(self, turns: u32) -> io::Result<()> {
         match self {
             Self::Echo => echo(turns, 64, 64),
@@ -143,7 +146,7 @@ fn server() -> Server<impl Resolve> {
     Server::new(app::hooks(), app::hub())
 }
 
-/// So many connections whose greetings, if any, have been read.
+/// Opens `count` connections, and reads their greetings if there are any.
 fn join<R: Resolve>(server: &mut Server<R>, count: usize, path: &str) -> io::Result<Vec<Client>> {
     let clients: Vec<_> = (0..count).map(|_| server.accept()).collect();
     for client in &clients {
@@ -158,7 +161,7 @@ fn join<R: Resolve>(server: &mut Server<R>, count: usize, path: &str) -> io::Res
     Ok(clients)
 }
 
-/// Frames of a client, and the length of what comes of them at the other end.
+/// Encodes a client's frames. Returns them with the length of the resulting bytes at the other end.
 fn burst(count: usize, size: usize) -> (Vec<u8>, u64) {
     let payload: Vec<u8> = HELLO.bytes().cycle().take(size).collect();
     let mut sent = Vec::new();
@@ -198,7 +201,7 @@ fn echo(turns: u32, depth: usize, size: usize) -> io::Result<()> {
 fn echo_json(turns: u32, hooks: impl Hooks) -> io::Result<()> {
     const SAID: &str =
         r#"{"user":"ann","kind":{"place":{"at":[52.5,13.25]}},"text":"meet me there","count":7}"#;
-    // The same type as in `routed`, so that the pump is compiled no more often for this.
+    // Uses the same type as `routed`, so that the pump is not compiled once more for it.
     let mut server = Server::new(Router::new().route("/", hooks), app::hub());
     let clients = join(&mut server, 1, "/")?;
     let (mut sent, mut back) = (Vec::new(), Vec::new());
@@ -227,8 +230,8 @@ fn publish(turns: u32, subscribers: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// `/TOPIC/TOPIC/…`: subscribed to these topics of one namespace. What the peer of `/all` says goes to
-/// one topic, what that of `/each` says to two, without a third.
+/// `/TOPIC/TOPIC/…`: subscribed to these topics of one namespace. Messages of the peer of `/all` go
+/// to one topic. Messages of the peer of `/each` go to two, without a third.
 struct Rooms;
 
 impl Hooks for Rooms {
@@ -306,7 +309,7 @@ fn chat<R: Resolve>(
     Ok(())
 }
 
-/// A server whose hooks are found by the path.
+/// Creates a server that finds its hooks by the path.
 fn routed(routes: usize) -> Server<impl Resolve> {
     let mut router = Router::new();
     for number in 0..routes {

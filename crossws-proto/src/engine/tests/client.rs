@@ -10,7 +10,7 @@ use crate::deflate::Deflater;
 use crate::frame::put_masked_close;
 use crate::handshake::{ClientHandshake, Handshake};
 
-/// The two ends of a connection on which both sides do what these ask of them.
+/// Returns the two ends of a connection whose sides agreed on these configurations.
 fn ends(client: &Deflate, server: &Deflate) -> (Deflater, Decoder) {
     let handshake = ClientHandshake::new(Some(client)).unwrap();
     let mut request = http::Request::get("/")
