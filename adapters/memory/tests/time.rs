@@ -45,7 +45,7 @@ fn an_hour_of_heartbeats_takes_no_time() {
 }
 
 #[test]
-fn pings_end_nobody_who_has_no_time_to_answer_them() {
+fn pings_without_a_pong_timeout_end_no_connection() {
     block_on(async {
         let log = Log::default();
         let limits = Limits::default().pong_timeout(Duration::MAX);

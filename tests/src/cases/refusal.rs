@@ -274,7 +274,7 @@ async fn the_same_origin_and_no_origin_are_accepted(scene: Scene<'_>) {
     accepted(&stage, &[HOST, ("origin", "http://app.example:8080")]).await;
 }
 
-// Nobody would end it when the credentials do.
+/// No task would end the stream when the credentials end.
 async fn a_stream_is_not_taken_for_a_time(scene: Scene<'_>) {
     let stage = scene.stage().await;
     stage

@@ -54,7 +54,7 @@ impl<I> fmt::Debug for NotHandled<I> {
 /// before its upgrade, besides its buffers: its task, its socket, and the result of a single read.
 pub(crate) const CONNECTION_BYTES: usize = 4 << 10;
 
-/// What a client is told that there is no room for.
+/// Refuses a client that there is no room for, and counts it.
 pub(crate) fn overloaded(hub: &Hub, remote_addr: Option<SocketAddr>) -> Rejection {
     let rejection = Rejection::unavailable("the server is overloaded");
     hub.rejected(RejectReason::Unavailable, &rejection, "", remote_addr);
@@ -329,8 +329,8 @@ pub async fn not_found<I: Io, R: Runtime>(unclaimed: NotHandled<I>, runtime: &R)
     refuse(unclaimed.io, runtime, rejection).await;
 }
 
-/// Answers a connection that there is no room for with 503, as far as the stream takes that at once:
-/// nothing of it is kept.
+/// Responds with 503 to a connection that there is no room for, as far as the stream takes that at
+/// once. Keeps nothing of it.
 async fn turn_away<I: Io>(io: &mut I, hub: &Hub, remote_addr: Option<SocketAddr>) {
     let response = refusal(overloaded(hub, remote_addr));
     std::future::poll_fn(|cx| {
@@ -341,9 +341,9 @@ async fn turn_away<I: Io>(io: &mut I, hub: &Hub, remote_addr: Option<SocketAddr>
     .await;
 }
 
-/// Makes a refusal the connection's last response: what a client that wanted a WebSocket sends next
-/// may be frames. If the refusal has an `Upgrade` header, `Connection` names it too, as RFC 9110
-/// section 7.8 requires.
+/// Makes a refusal the last response of its connection: the next bytes of a client that asked for a
+/// WebSocket may be frames. If the refusal has an `Upgrade` header, `Connection` names it too, as
+/// RFC 9110 section 7.8 requires.
 pub(crate) fn close_after(headers: &mut HeaderMap) {
     let last = match headers.contains_key(UPGRADE) {
         true => "upgrade, close",
