@@ -29,16 +29,16 @@ pub use crossws_core::{
     ControlError, Counters, CountersSnapshot, DRAIN_MARK, DecodeError, Deflate, Disconnected,
     DropCause, Dropped, DuplicateId, DynHooks, DynResolve, Emitted, EncodeError, Error, ErrorKind,
     Expiry, ExpiryError, Extensions, Handler, HandlerEnd, Histogram, HistogramSnapshot, HookKind,
-    HookOutput, HookResult, Hooks, HooksBuilder, Hub, HubBuilder, HubSnapshot, Incoming,
-    IntoMessage, IntoResolution, InvalidCloseCode, InvalidHeader, InvalidPeerId, Json, Level,
-    Limit, Limits, MaybeSend, MaybeSync, Message, NamespaceSnapshot, NotAttached, Observer,
+    HookOutput, HookResult, Hooks, HooksBuilder, Hub, HubBuilder, HubSnapshot, HubTraffic,
+    Incoming, IntoMessage, IntoResolution, InvalidCloseCode, InvalidHeader, InvalidPeerId, Json,
+    Level, Limit, Limits, MaybeSend, MaybeSync, Message, NamespaceSnapshot, NotAttached, Observer,
     OnError, Origin, Overflow, Params, Pass, PathNotUtf8, Peer, PeerContext, PeerId, PeerSnapshot,
     PeerState, PersistError, PublishError, Published, Refused, RejectReason, Rejected, Rejection,
     Report, Resolution, Resolve, ResolveWith, Responded, Route, RouteScope, RouteSettings,
     RouteSnapshot, Scope, SendError, SendOptions, Sent, Settings, SharedHooks, SharedResolver,
     Shutdown, Sleep, Stats, SubscribeError, Subscription, Swap, To, TopicSnapshot, Topics, Trace,
-    Traffic, Unsupported, Upgrade, UpgradeRequest, Utf8Bytes, WeakPeer, Wrap, Wrapped, handler,
-    hooks, http, normal_path, ok, pass, resolve_with, wrap, yield_now,
+    Unsupported, Upgrade, UpgradeRequest, Utf8Bytes, WeakPeer, Wrap, Wrapped, handler, hooks, http,
+    normal_path, ok, pass, resolve_with, wrap, yield_now,
 };
 
 #[cfg(any(feature = "http", feature = "memory"))]

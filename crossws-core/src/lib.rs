@@ -62,8 +62,8 @@ pub use message::text::Utf8Bytes;
 pub use message::{IntoMessage, Json, Message};
 pub use observe::{
     Audience, CloseCount, Closes, Counters, CountersSnapshot, Disconnected, Emitted, Histogram,
-    HistogramSnapshot, HubSnapshot, NamespaceSnapshot, Observer, PeerSnapshot, RejectReason,
-    Rejected, Responded, RouteSnapshot, TopicSnapshot, Trace, Traffic,
+    HistogramSnapshot, HubSnapshot, HubTraffic, NamespaceSnapshot, Observer, PeerSnapshot,
+    RejectReason, Rejected, Responded, RouteSnapshot, TopicSnapshot, Trace,
 };
 pub use peer::context::{ContextError, PeerContext};
 pub use peer::expiry::{Expiry, ExpiryError};

@@ -10,7 +10,7 @@ pub(crate) mod watch;
 
 pub(crate) use self::closes::CloseCounters;
 pub use self::closes::{CloseCount, Closes};
-pub use self::counters::{Counters, CountersSnapshot, Traffic};
+pub use self::counters::{Counters, CountersSnapshot, HubTraffic};
 pub use self::histogram::{Histogram, HistogramSnapshot};
 pub use self::observer::{
     Audience, Disconnected, Emitted, Observer, RejectReason, Rejected, Responded,

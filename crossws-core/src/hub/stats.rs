@@ -1,7 +1,7 @@
 use serde::Serialize;
 
 use crate::hub::refused::{Counters, Refused};
-use crate::observe::{CloseCounters, Closes, Traffic};
+use crate::observe::{CloseCounters, Closes, HubTraffic};
 use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// Counters of a hub since it was made: [`Hub::stats`](crate::Hub::stats).
@@ -33,7 +33,7 @@ pub struct Stats {
     pub slow: u64,
     /// Messages and bytes in both directions. `None` on a hub that does not
     /// [count](crate::HubBuilder::counters) them, as by default.
-    pub traffic: Option<Traffic>,
+    pub traffic: Option<HubTraffic>,
 }
 
 /// What a hub counts, whoever watches.

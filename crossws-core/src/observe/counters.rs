@@ -77,7 +77,7 @@ pub struct CountersSnapshot {
 /// Messages and bytes in both directions: see [`Stats::traffic`](field@crate::Stats::traffic).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
-pub struct Traffic {
+pub struct HubTraffic {
     /// Messages that came to hooks.
     pub received: u64,
     /// The bytes of their payloads, inflated.
@@ -88,7 +88,7 @@ pub struct Traffic {
     pub sent_bytes: u64,
 }
 
-impl From<&CountersSnapshot> for Traffic {
+impl From<&CountersSnapshot> for HubTraffic {
     fn from(counters: &CountersSnapshot) -> Self {
         Self {
             received: counters.received.count,

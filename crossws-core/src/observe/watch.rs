@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use tracing::span::EnteredSpan;
 use tracing::{Level, Span};
 
-use super::counters::{Counters, Traffic};
+use super::counters::{Counters, HubTraffic};
 use super::observer::{
     Audience, Disconnected, Emitted, Observer, RejectReason, Rejected, Responded,
 };
@@ -53,8 +53,8 @@ impl Watch {
         &self.counters
     }
 
-    pub(crate) fn traffic(&self) -> Traffic {
-        Traffic::from(&self.counters.now())
+    pub(crate) fn traffic(&self) -> HubTraffic {
+        HubTraffic::from(&self.counters.now())
     }
 
     /// Tells every observer. A panic in one is logged and goes no further.
