@@ -5,7 +5,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use tracing::span::EnteredSpan;
 use tracing::{Level, Span};
 
 use super::counters::{Counters, HubTraffic};
@@ -200,8 +199,13 @@ pub(crate) struct WatchedHook {
 }
 
 impl WatchedHook {
-    pub(crate) fn enter(&self) -> Option<Box<EnteredSpan>> {
-        (!self.span.is_none()).then(|| Box::new(self.span.clone().entered()))
+    /// Enters the span, without a guard: [`exit`](Self::exit) follows.
+    pub(crate) fn enter(&self) {
+        self.span.with_subscriber(|(id, to)| to.enter(id));
+    }
+
+    pub(crate) fn exit(&self) {
+        self.span.with_subscriber(|(id, to)| to.exit(id));
     }
 
     /// The hook has ended.

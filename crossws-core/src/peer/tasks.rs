@@ -3,7 +3,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use pin_project_lite::pin_project;
-use tracing::span::EnteredSpan;
 
 use crate::bounds::{BoxError, BoxFuture, MaybeSend};
 use crate::error::{Error, HookKind};
@@ -195,18 +194,24 @@ impl Tasks {
         self.0.get_or_insert_default().watched = Some(watched);
     }
 
-    /// Enters the hook's span, if it has one.
+    /// A hook is polled: enters its span, if it is watched.
     #[cold]
-    fn enter(futures: &Futures) -> Option<Box<EnteredSpan>> {
-        futures.watched.as_ref()?.enter()
+    fn enter(&self) {
+        if let Some(watched) = self.0.as_ref().and_then(|it| it.watched.as_ref()) {
+            watched.enter();
+        }
     }
 
-    /// The hook has ended.
+    /// A hook has been polled, and has ended if `is_over`: leaves its span.
     #[cold]
-    fn end_watched(&mut self, peer: &Peer) {
-        let watched = self.0.as_mut().and_then(|futures| futures.watched.take());
-        if let Some(watched) = watched {
-            watched.end(peer);
+    fn exit(&mut self, peer: &Peer, is_over: bool) {
+        if let Some(futures) = &mut self.0
+            && let Some(watched) = &futures.watched
+        {
+            watched.exit();
+            if is_over && let Some(watched) = futures.watched.take() {
+                watched.end(peer);
+            }
         }
         self.0.take_if(|futures| futures.is_empty());
     }
@@ -228,14 +233,18 @@ impl<F: Future> Future for Alongside<'_, F> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let span = this.tasks.0.as_deref().and_then(Tasks::enter);
+        let is_busy = this.tasks.0.is_some();
+        if is_busy {
+            this.tasks.enter();
+        }
+        // A panic of a hook is caught within: the span is left in any case.
         let output = this.future.poll(cx);
         if output.is_pending() {
             this.tasks.poll(this.peer.inbox(), cx);
-        } else if this.tasks.0.is_some() {
-            this.tasks.end_watched(this.peer);
         }
-        drop(span);
+        if is_busy {
+            this.tasks.exit(this.peer, output.is_ready());
+        }
         output
     }
 }
