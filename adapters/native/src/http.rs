@@ -99,18 +99,16 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
             resolver: Arc::new(Through::new(self.resolver)),
             hub: self.hub,
             head: self.head,
-            engine: self.engine,
             shares_port: self.shares_port,
             fallback: None,
             api: None,
-            bind_sockets: Some(Box::new(move |handle: &ServerHandle<T>, engine| {
-                let mut acceptor = Acceptor::<R, T>::from_parts(
+            bind_sockets: Some(Box::new(move |handle: &ServerHandle<T>| {
+                let acceptor = Acceptor::<R, T>::from_parts(
                     resolver,
                     handle.hub().clone(),
                     handle.tasks().clone(),
                     Some(Arc::clone(handle.crew())),
                 );
-                acceptor.decode_with(engine);
                 acceptor.bind(&sockets);
             })),
             #[cfg(feature = "tls")]

@@ -30,13 +30,12 @@ use crate::server::stop::Stop;
 use crate::server::tasks::Tasks;
 #[cfg(feature = "tls")]
 use crate::tls::{Tls, TlsListener};
-use crossws_proto::engine::EngineKind;
 
 /// Serves a connection whose first request the hooks did not claim.
 pub(crate) type Fallback<R, T> = Arc<dyn Fn(Rest<R, T>) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// Called once the server exists.
-pub(crate) type BindSockets<T> = Box<dyn FnOnce(&ServerHandle<T>, EngineKind) + Send + Sync>;
+pub(crate) type BindSockets<T> = Box<dyn FnOnce(&ServerHandle<T>) + Send + Sync>;
 
 /// A connection that the hooks did not claim, with the resolver of its later requests.
 #[cfg_attr(
@@ -57,7 +56,6 @@ pub struct ServerBuilder<R, T> {
     pub(crate) resolver: Arc<R>,
     pub(crate) hub: HubChoice,
     pub(crate) head: HeadLimits,
-    pub(crate) engine: EngineKind,
     pub(crate) shares_port: bool,
     pub(crate) fallback: Option<Fallback<R, T>>,
     /// The same service, for calls by hooks.
@@ -85,12 +83,6 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
         self
     }
 
-    /// Decodes with this engine instead of this crate's own.
-    pub fn engine(mut self, engine: EngineKind) -> Self {
-        self.engine = engine;
-        self
-    }
-
     /// Shares the port with other servers that share it, of this process or of the same user's others
     /// (`SO_REUSEPORT`): the next version starts before this one stops. The system chooses which of them
     /// gets a new connection. [`bind`](Self::bind) fails with
@@ -100,7 +92,7 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
         self
     }
 
-    /// Binds an address; port 0 lets the system choose one. A host's name is looked up on this
+    /// Binds an address. Port 0 lets the system choose a port. A host name is resolved on this
     /// thread.
     ///
     /// # Errors
@@ -134,14 +126,13 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
             hub,
             _api: self.api,
             head: self.head,
-            engine: self.engine,
             tasks: Tasks::default(),
             crew: Arc::new(Crew::new(runtime.now())),
             stop: Stop::default(),
             runtime,
         }));
         if let Some(bind) = self.bind_sockets {
-            bind(&handle, self.engine);
+            bind(&handle);
         }
         let run = run(listener, self.resolver, self.fallback, handle.clone());
         Ok(Server {
@@ -177,7 +168,6 @@ impl<R: Resolve, T: ServerRuntime> Server<R, T> {
             resolver: Arc::new(resolver),
             hub: HubChoice::default(),
             head: HeadLimits::default(),
-            engine: EngineKind::default(),
             shares_port: false,
             fallback: None,
             api: None,
@@ -265,8 +255,7 @@ async fn run<R: Resolve, T: ServerRuntime, L: Listen<T>>(
     let info = StreamInfo::new(None)
         .with_secure(listener.is_secure())
         .with_forwarded(!has_default_port(&listener))
-        .with_ends_on_drop(listener.ends_on_drop())
-        .with_engine(shared.engine);
+        .with_ends_on_drop(listener.ends_on_drop());
     loop {
         let accepted = {
             let mut accept = pin!(accept(&mut listener, &shared.runtime));
@@ -354,7 +343,6 @@ struct Shared<T> {
     /// Owned here, because the hub only borrows it: a service may hold the hub.
     _api: Option<Arc<dyn HttpService>>,
     head: HeadLimits,
-    engine: EngineKind,
     tasks: Tasks,
     crew: Arc<Crew>,
     stop: Stop,

@@ -6,7 +6,7 @@ use crossws_core::{CloseCode, Limits, Message};
 use super::buffer::append;
 use super::header::{Header, MAX_HEADER};
 use super::message::{Kind, Partial};
-use super::{Engine, Event, Role, Violation, close};
+use super::{Event, Role, Violation, close};
 use crate::deflate::Inflater;
 use crate::frame::Opcode;
 use crate::frame::mask;
@@ -77,8 +77,9 @@ const MASKED: u8 = 0x80;
 /// Two bytes, and the masking key.
 const SHORT_HEADER: usize = 6;
 
-impl Engine for Decoder {
-    fn new(role: Role, limits: &Limits) -> Self {
+impl Decoder {
+    /// Creates a decoder for a connection whose handshake has just ended.
+    pub fn new(role: Role, limits: &Limits) -> Self {
         Self {
             role,
             max_message: limits.max_message_size.get().min(MOST),
@@ -89,7 +90,15 @@ impl Engine for Decoder {
         }
     }
 
-    fn decode(&mut self, input: &mut &mut [u8]) -> Result<Option<Event>, Violation> {
+    /// Consumes bytes from the front of `input` up to the end of the next event.
+    ///
+    /// Returns `None` when all of `input` is consumed and more bytes are needed. The decoder changes the
+    /// bytes that it consumes, because it unmasks in place.
+    ///
+    /// # Errors
+    /// The rule that was broken. The caller must fail the connection (RFC 6455 section 7.1.7) and
+    /// must not decode again.
+    pub fn decode(&mut self, input: &mut &mut [u8]) -> Result<Option<Event>, Violation> {
         loop {
             let begun = self.begun.as_deref();
             let frame = match begun.and_then(|begun| begun.frame) {
@@ -122,10 +131,13 @@ impl Engine for Decoder {
         }
     }
 
-    /// Decodes a client's message in one short frame without extensions, as most are. The few steps
-    /// build the message in place: moving a message a few times costs as much as decoding it.
+    /// Decodes a client's message in one short frame without extensions, as most are. Returns `None`
+    /// if something else comes next; then nothing is consumed, and [`decode`](Self::decode) returns it.
+    ///
+    /// The few steps build the message in place: moving a message a few times costs as much as decoding
+    /// it.
     #[inline(always)]
-    fn decode_short(&mut self, input: &mut &mut [u8]) -> Option<Message> {
+    pub fn decode_short(&mut self, input: &mut &mut [u8]) -> Option<Message> {
         let &[first, second, ref key @ ..] = input.first_chunk::<SHORT_HEADER>()?;
         let key = *key;
         let kind = match first {

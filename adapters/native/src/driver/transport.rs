@@ -52,12 +52,11 @@ pub(crate) struct NativeTransport {
     #[expect(clippy::box_collection, reason = "seldom there, and then a pointer")]
     extensions: Option<Box<String>>,
     encoder: Encoder,
-    capabilities: Capabilities,
 }
 
 impl Transport for NativeTransport {
     fn capabilities(&self) -> Capabilities {
-        self.capabilities
+        CAPABILITIES
     }
 
     fn send(&self, message: Message, options: &SendOptions) -> Result<Sent, SendError> {
@@ -201,10 +200,6 @@ impl NativeTransport {
             outbox,
             outlet: None,
             extensions: (!extensions.is_empty()).then(|| Box::new(extensions.to_owned())),
-            capabilities: match agreed.engine().compresses() {
-                true => CAPABILITIES,
-                false => CAPABILITIES.without(Capabilities::COMPRESSION),
-            },
         }
     }
 
