@@ -1,6 +1,7 @@
 //! What a hub says with `tracing`: events and spans with fixed names.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -61,7 +62,7 @@ impl Trace {
         }
     }
 
-    /// Whether messages are logged, and have spans. They are by default.
+    /// Sets whether messages are logged and have spans. Default true.
     pub const fn messages(mut self, messages: bool) -> Self {
         self.messages = messages;
         self
@@ -82,7 +83,7 @@ impl Trace {
     }
 
     /// Shows of each message what this function returns, up to [`preview`](Self::preview) bytes. It is called only for
-    /// messages that are logged.
+    /// messages that are logged. If it panics, the message is logged without a preview.
     pub fn redact(
         mut self,
         redact: impl Fn(&Message) -> String + MaybeSend + MaybeSync + 'static,
@@ -91,19 +92,19 @@ impl Trace {
         self
     }
 
-    /// Whether anything of this level is wanted by a subscriber: cheap, and wrong only in one direction.
+    /// Returns whether a subscriber may want events of this level.
     #[inline]
     fn is_on(&self) -> bool {
         self.level <= LevelFilter::current()
     }
 
-    /// Whether messages are logged.
+    /// Returns whether messages are logged.
     #[inline]
     pub(super) fn says_messages(&self) -> bool {
         self.messages && self.is_on()
     }
 
-    /// Whether recipients have spans of their own.
+    /// Returns whether each recipient has a span.
     pub(super) fn says_deliveries(&self) -> bool {
         self.deliveries && self.says_messages()
     }
@@ -113,7 +114,8 @@ impl Trace {
             return None;
         }
         let mut text = match &self.redact {
-            Some(redact) => redact(message),
+            // The application's own code, which must not end the connection.
+            Some(redact) => catch_unwind(AssertUnwindSafe(|| redact(message))).ok()?,
             None => {
                 // Whole characters of what is shown at most.
                 let shown = message.as_bytes().get(..self.preview.saturating_add(4));
@@ -171,7 +173,7 @@ macro_rules! span_at {
     };
 }
 
-/// What is remembered of a peer that is watched: in its extensions.
+/// The state of a watched peer, in its extensions.
 pub(crate) struct Watched {
     /// When it connected, by its transport's clock.
     since: Option<SystemTime>,
@@ -186,7 +188,7 @@ impl Watched {
         }
     }
 
-    /// How long the connection has been open at this time.
+    /// Returns how long the connection has been open at this time.
     pub(super) fn duration(&self, now: SystemTime) -> Option<Duration> {
         now.duration_since(self.since?).ok()
     }

@@ -1,4 +1,4 @@
-//! Who watches a hub, and the one place where what happens is told.
+//! The observers and the log of a hub, and the one place that tells them what happens.
 
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,8 +26,8 @@ use crate::pubsub::published::Published;
 use crate::sync::atomic::Ordering;
 use crate::upgrade::rejection::Rejection;
 
-/// Who watches a hub, and what is counted then. A hub that is not watched has none, and pays one look at
-/// a pointer.
+/// The observers and the log of a hub, and what it counts for them. A hub that is not watched has none, and
+/// pays one look at a pointer.
 pub(crate) struct Watch {
     counters: Counters,
     observers: Vec<Arc<dyn Observer>>,
@@ -43,7 +43,7 @@ impl Watch {
         }
     }
 
-    /// Whether there is anybody besides the counters.
+    /// Returns whether there is an observer or a log besides the counters.
     pub(crate) fn has_watcher(&self) -> bool {
         !self.observers.is_empty() || self.trace.is_some()
     }
@@ -72,7 +72,7 @@ impl Watch {
         self.trace.as_ref()
     }
 
-    /// What is logged of messages, if it is.
+    /// Returns the log, if it wants messages.
     #[inline]
     fn message_trace(&self) -> Option<&Trace> {
         self.trace.as_ref().filter(|trace| trace.says_messages())
