@@ -31,8 +31,9 @@ pub(crate) enum Row {
     PublishToEach,
     /// A room of 32, in which each member sends 20 messages per turn.
     Chat,
-    /// The same on a hub that is watched: counters, an observer, and a log of connections. At most 1.02
-    /// times as much.
+    /// The same on a hub that is watched: counters, an observer, and a log of connections. What is
+    /// watched costs some 250 instructions per message that arrives, and none per recipient: at most
+    /// 1.15 times as many here, where a delivery costs less than anywhere else.
     ChatWatched,
     /// A room of 32, in which each member sends one message per turn.
     Turns,
@@ -103,7 +104,7 @@ impl Row {
     pub(crate) fn bound(self) -> Option<(Self, f64)> {
         match self {
             Self::EchoTyped => Some((Self::EchoJson, 1.1)),
-            Self::ChatWatched => Some((Self::Chat, 1.02)),
+            Self::ChatWatched => Some((Self::Chat, 1.15)),
             Self::PublishToEach => Some((Self::PublishMany, 1.3)),
             _ => None,
         }
