@@ -7,12 +7,12 @@
 #[doc(inline)]
 pub use crossws_app::{
     Admission, Admitted, AuthenticateFn, AutoCodec, BasicCredentials, BeforeFn, BeforeOutput,
-    BehindProxies, Challenge, Decode, DecodeLimits, Encode, FieldErrorKind, IntoRoute, JsonCodec,
-    Layer, LimitExceeded, Malformed, Messages, NoToken, OnMalformed, PathError, Pattern,
-    PatternError, PatternErrorKind, Payload, PeerExt, PerAddress, PreparedRoute, QueryError,
-    RequestExt, RouteBuilder, RouteInfo, Router, RouterError, Switch, TrailingSlash, Transformed,
-    Typed, TypedHooks, TypedPeer, TypedTo, behind_proxies, messages, route, transform, typed,
-    typed_as,
+    BehindProxies, Challenge, Decode, DecodeLimits, Encode, FieldErrorKind, HubExt, IncomingExt,
+    IntoRoute, JsonCodec, Layer, LimitExceeded, Malformed, Messages, NoToken, OnMalformed,
+    PathError, Pattern, PatternError, PatternErrorKind, Payload, PeerExt, PerAddress,
+    PreparedRoute, QueryError, RawCodec, RequestExt, RouteBuilder, RouteInfo, Router, RouterError,
+    Switch, TrailingSlash, Transformed, Typed, TypedHooks, TypedHub, TypedIncoming, TypedPeer,
+    TypedTo, behind_proxies, messages, route, transform, typed, typed_as,
 };
 #[cfg(feature = "cbor")]
 #[doc(inline)]
@@ -21,24 +21,26 @@ pub use crossws_app::{Cbor, CborCodec};
 #[doc(inline)]
 pub use crossws_app::{MessagePack, MessagePackCodec};
 #[doc(inline)]
-pub use crossws_app::{calls, rules};
+pub use crossws_app::{calls, rooms, rules};
 #[doc(inline)]
 pub use crossws_core::{
     Api, ApiError, ApiRequest, ApiResponse, Audience, BeforeUpgrade, BoxError, BoxFuture, Bytes,
-    Capabilities, CloseCode, CloseCount, CloseFrame, Closed, ClosedBy, Closes, ContextError,
-    ControlError, Counters, CountersSnapshot, DRAIN_MARK, DecodeError, Deflate, Disconnected,
-    DropCause, Dropped, DuplicateId, DynHooks, DynResolve, Emitted, EncodeError, Error, ErrorKind,
-    Expiry, ExpiryError, Extensions, Handler, HandlerEnd, Histogram, HistogramSnapshot, HookKind,
-    HookOutput, HookResult, Hooks, HooksBuilder, Hub, HubBuilder, HubSnapshot, HubTraffic,
-    Incoming, IntoMessage, IntoResolution, InvalidCloseCode, InvalidHeader, InvalidPeerId, Json,
-    Level, Limit, Limits, MaybeSend, MaybeSync, Message, NamespaceSnapshot, NotAttached, Observer,
+    CancelToken, Capabilities, Cleanup, CloseCode, CloseCount, CloseFrame, Closed, ClosedBy,
+    Closes, ContextError, ControlError, Counters, CountersSnapshot, DRAIN_MARK, DecodeError,
+    Deflate, Disconnected, DropCause, Dropped, DuplicateId, DynHooks, DynResolve, Emitted,
+    EncodeError, Error, ErrorKind, Expiry, ExpiryError, Extensions, Group, Handler, HandlerEnd,
+    Histogram, HistogramSnapshot, HookKind, HookOutput, HookResult, Hooks, HooksBuilder, Hub,
+    HubBuilder, HubSnapshot, HubTraffic, Incoming, Interval, IntoMessage, IntoResolution,
+    InvalidCloseCode, InvalidHeader, InvalidPattern, InvalidPeerId, Json, LabelError, Level, Limit,
+    Limits, MaybeSend, MaybeSync, Message, NamespaceSnapshot, NotAttached, Observer, OnCloseError,
     OnError, Origin, Overflow, Params, Pass, PathNotUtf8, Peer, PeerContext, PeerId, PeerSnapshot,
-    PeerState, PersistError, PublishError, Published, Refused, RejectReason, Rejected, Rejection,
-    Report, Resolution, Resolve, ResolveWith, Responded, Route, RouteScope, RouteSettings,
-    RouteSnapshot, Scope, SendError, SendOptions, Sent, Settings, SharedHooks, SharedResolver,
-    Shutdown, Sleep, Stats, SubscribeError, Subscription, Swap, To, TopicSnapshot, Topics, Trace,
-    Unsupported, Upgrade, UpgradeRequest, Utf8Bytes, WeakPeer, Wrap, Wrapped, handler, hooks, http,
-    normal_path, ok, pass, resolve_with, wrap, yield_now,
+    PeerState, PeerStats, PersistError, PublishError, Published, Refused, RejectReason, Rejected,
+    Rejection, Report, Resolution, Resolve, ResolveWith, Responded, Route, RouteScope,
+    RouteSettings, RouteSnapshot, Scope, SendError, SendOptions, Sent, Settings, SharedHooks,
+    SharedResolver, Shutdown, Sleep, Stats, SubscribeError, Subscription, Swap, TimerError, To,
+    TopicOverflow, TopicPattern, TopicSnapshot, Topics, Trace, Traffic, Unsupported, Upgrade,
+    UpgradeRequest, Utf8Bytes, WeakPeer, Wrap, Wrapped, handler, hooks, http, keep_open,
+    keep_open_then, normal_path, ok, pass, resolve_with, wrap, yield_now,
 };
 
 #[cfg(any(feature = "http", feature = "memory"))]
@@ -49,11 +51,11 @@ pub use crossws_core::{Body, Sockets, SocketsOr, Through};
 /// for glob imports: its modules have the names of runtimes.
 pub mod prelude {
     #[doc(no_inline)]
-    pub use crossws_app::{PeerExt, RequestExt, Router, route};
+    pub use crossws_app::{IncomingExt, PeerExt, RequestExt, Router, route};
     #[doc(no_inline)]
     pub use crossws_core::{
         CloseCode, Closed, HookResult, Hooks, Hub, Json, Message, Peer, Rejection, Upgrade,
-        UpgradeRequest, handler, hooks,
+        UpgradeRequest, handler, hooks, keep_open,
     };
 }
 
@@ -114,6 +116,22 @@ macro_rules! routes {
             include!(concat!(env!("OUT_DIR"), "/crossws_routes.rs"));
         }
         routes::router()
+    }};
+}
+
+/// The routes that `crossws_codegen::sockets(..).write()` has generated in the package's `build.rs`
+/// from functions that its modules export, as a [`Router`].
+///
+/// ```ignore
+/// crossws::tokio::serve("127.0.0.1:3000", crossws::sockets!()).await
+/// ```
+#[macro_export]
+macro_rules! sockets {
+    () => {{
+        mod sockets {
+            include!(concat!(env!("OUT_DIR"), "/crossws_sockets.rs"));
+        }
+        sockets::router()
     }};
 }
 

@@ -16,8 +16,10 @@ const DOCUMENTS: &[&str] = &[
     "README.md",
     "docs/coming-from.md",
     "docs/limits.md",
+    "docs/loops.md",
     "docs/messages.md",
     "docs/operations.md",
+    "docs/rooms.md",
     "docs/workers.md",
 ];
 

@@ -22,7 +22,7 @@
 //! assert_eq!(client.next().await.unwrap().text()?, "welcome");
 //! assert_eq!(client.next().await.unwrap().text()?, "hello");
 //!
-//! Half a minute later the heartbeat has sent a ping, and the client has replied.
+//! // Half a minute later the heartbeat has sent a ping, and the client has replied.
 //! server.advance(Duration::from_secs(30)).await;
 //! assert!(matches!(client.next_frame().await, Some(Frame::Ping(_))));
 //!

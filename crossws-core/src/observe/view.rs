@@ -109,7 +109,7 @@ impl From<&Peer> for PeerSnapshot {
             route: peer.route(),
             remote_addr: peer.remote_addr(),
             open: peer.state() == PeerState::Open,
-            topics: peer.subscriptions().topics().count(),
+            topics: peer.subscriptions().topics().len(),
             buffered: peer.buffered_amount(),
             dropped: peer.dropped(),
             behind: peer.is_behind(),

@@ -17,6 +17,7 @@ use crate::hooks::catch::catch_panic;
 use crate::hooks::dyn_hooks::SharedHooks;
 use crate::hub::capabilities::Capabilities;
 use crate::hub::deflate::Deflate;
+use crate::hub::labels::{LabelError, check_labels};
 use crate::hub::limits::Limits;
 use crate::hub::settings::Settings;
 use crate::hub::{ClaimError, Hub};
@@ -114,8 +115,8 @@ impl<H: Hooks + ?Sized> Claim<H> {
     /// Otherwise the response to refuse with: the hook's own; 403 for a foreign origin; 503 in a
     /// shutdown or when the hub is full of peers, namespaces or topics; 409 for an id in use; 414 for
     /// a namespace's name that is too long; 400 for a path that is not UTF-8 when it is percent-decoded;
-    /// 500 when the hook panicked, chose a subprotocol that was not offered, or more topics than a
-    /// peer may have.
+    /// 500 when the hook panicked, chose a subprotocol that was not offered, or more topics or tags than
+    /// a peer may have.
     ///
     /// # Cancel safety
     /// Dropping the future drops the hook; nothing was registered.
@@ -219,6 +220,8 @@ struct Settled<H: Hooks + ?Sized> {
     context: ContextCell,
     settings: Arc<Settings>,
     topics: Vec<Arc<str>>,
+    identity: Option<Arc<str>>,
+    tags: Vec<Arc<str>>,
     deflate: Option<Deflate>,
     expiry: Expiry,
     gives_extensions: bool,
@@ -267,6 +270,9 @@ impl<H: Hooks + ?Sized> Accepted<H> {
         let mut topics = settings.topics.clone();
         topics.extend(upgrade.topics);
         check_topics(&topics, limits).map_err(Rejection::internal)?;
+        let identity = upgrade.identity.or_else(|| request.identity());
+        check_labels(identity.as_ref(), upgrade.tags.iter(), limits)
+            .map_err(Rejection::internal)?;
         let id = upgrade.id.unwrap_or_else(PeerId::random);
         if !hub.registry().has_room_for(name, &topics, hub.limits()) {
             return Err(Rejection::unavailable(TOO_MANY_TOPICS));
@@ -294,6 +300,8 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             context: upgrade.context,
             settings,
             topics,
+            identity,
+            tags: upgrade.tags,
             deflate,
             expiry: upgrade.expiry,
             gives_extensions,
@@ -315,6 +323,8 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             context: settled.context,
             settings: settled.settings,
             topics: settled.topics,
+            identity: settled.identity,
+            tags: settled.tags,
             deflate: settled.deflate,
             expiry: settled.expiry,
             gives_extensions: settled.gives_extensions,
@@ -365,6 +375,9 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             .iter()
             .map(|topic| (**topic).to_owned())
             .collect();
+        let owned = |name: &Arc<str>| (**name).to_owned();
+        snapshot.identity = self.0.identity.as_ref().map(owned);
+        snapshot.tags = self.0.tags.iter().map(owned).collect();
         Ok(snapshot)
     }
 
@@ -457,6 +470,12 @@ impl<H: Hooks + ?Sized> Accepted<H> {
                 // The other limits were checked with the upgrade; a transport may have no topics.
                 Err(error) => tracing::error!(%error, %topic, "a topic from the upgrade hook"),
             }
+        }
+        let (peer, limits) = (&membership.peer, &accepted.settings.limits);
+        match peer.label(accepted.identity, accepted.tags, limits) {
+            Ok(()) | Err(LabelError::Closed) => {}
+            // Checked with the upgrade.
+            Err(error) => tracing::error!(%error, "a label from the upgrade hook"),
         }
         membership.peer.persist().map_err(|error| {
             tracing::error!(peer = %membership.peer, %error, "closing a peer at once");

@@ -149,6 +149,18 @@ impl UpgradeRequest {
         self.volatile.get().ok_or_else(NotAttached::new::<T>)
     }
 
+    /// Says whose connection this will be, as a layer does that authenticates: see
+    /// [`Upgrade::identity`](crate::Upgrade::identity), which replaces it.
+    pub fn set_identity(&mut self, identity: impl Into<Arc<str>>) {
+        self.attach(Identity(identity.into()));
+    }
+
+    /// The identity that a layer has set.
+    pub fn identity(&self) -> Option<Arc<str>> {
+        let identity: Arc<Identity> = self.volatile.get()?;
+        Some(Arc::clone(&identity.0))
+    }
+
     /// Attaches a clone of the value of this type that HTTP middleware has left in the request's
     /// `http` extensions, such as a session's user. Returns whether there was one.
     pub fn adopt<T: Clone + Send + Sync + 'static>(&mut self) -> bool {
@@ -379,6 +391,9 @@ impl fmt::Debug for UpgradeRequest {
         self.redacted().fmt(f)
     }
 }
+
+/// Among the attached values: whose connection it will be.
+struct Identity(Arc<str>);
 
 /// No value of the type that was asked for is attached: no layer that ran before the upgrade
 /// attached one.

@@ -59,7 +59,7 @@ pub enum AnswerError {
 ///
 /// let handshake = ClientHandshake::new(None)?;
 /// assert_eq!(handshake.headers()["sec-websocket-version"], "13");
-/// … send them in a GET request, read the response …
+/// // … send them in a GET request, read the response …
 /// let answer = http::Response::builder().status(404).body(())?.into_parts().0;
 /// let error = handshake.check(&answer).unwrap_err();
 /// assert!(matches!(error, AnswerError::Status(status) if status == 404));

@@ -22,7 +22,7 @@ async fn heard(server: &TestServer, client: &mut Client) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_welcome_comes_first_and_then_who_comes_and_goes() {
+async fn a_welcome_comes_first_and_then_joins_and_leaves() {
     let server = TestServer::new(chat());
     let mut ada = join(&server, "lobby", "Ada").await;
     let mut grace = join(&server, "lobby", "Grace").await;
@@ -41,7 +41,7 @@ async fn a_welcome_comes_first_and_then_who_comes_and_goes() {
 }
 
 #[tokio::test]
-async fn what_is_said_stays_in_the_room_and_an_announcement_does_not() {
+async fn messages_stay_in_the_room_and_an_announcement_reaches_all() {
     let server = TestServer::new(chat());
     let mut ada = join(&server, "lobby", "Ada").await;
     let mut alan = join(&server, "B%C3%BCro", "Alan").await;

@@ -3,7 +3,7 @@
 use std::io;
 
 use crossws::{
-    HookResult, Hooks, Level, Message, Observer, Peer, Rejection, Resolve, Router, Upgrade,
+    HookResult, Hooks, Hub, Level, Message, Observer, Peer, Rejection, Resolve, Router, Upgrade,
     UpgradeRequest,
 };
 use crossws_bench::{app, wire};
@@ -24,6 +24,8 @@ pub(crate) enum Row {
     EchoLarge,
     /// A message to 100 subscribers.
     Publish,
+    /// The same, while there are 10,000 patterns that begin with the topic's name and do not match it.
+    PublishPatterns,
     /// A message to 1,000 subscribers of one topic.
     PublishMany,
     /// The same to 1,000 subscribers of two topics, half of whom are in both, without 100 of a
@@ -53,6 +55,7 @@ impl Row {
         Self::EchoOne,
         Self::EchoLarge,
         Self::Publish,
+        Self::PublishPatterns,
         Self::PublishMany,
         Self::PublishToEach,
         Self::Chat,
@@ -70,6 +73,7 @@ impl Row {
             Self::EchoOne => "echo-1",
             Self::EchoLarge => "echo-16k",
             Self::Publish => "publish-64",
+            Self::PublishPatterns => "publish-patterns",
             Self::PublishMany => "publish-1k",
             Self::PublishToEach => "publish-each-1k",
             Self::Chat => "chat",
@@ -92,7 +96,7 @@ impl Row {
             | Self::EchoLarge
             | Self::Connect
             | Self::ConnectRouted => 1,
-            Self::Publish => 100,
+            Self::Publish | Self::PublishPatterns => 100,
             Self::PublishMany | Self::PublishToEach => 1000,
             Self::Chat | Self::ChatWatched => 32 * 31 * 20,
             Self::Turns => 32 * 31,
@@ -105,6 +109,7 @@ impl Row {
         match self {
             Self::EchoTyped => Some((Self::EchoJson, 1.1)),
             Self::ChatWatched => Some((Self::Chat, 1.15)),
+            Self::PublishPatterns => Some((Self::Publish, 1.05)),
             Self::PublishToEach => Some((Self::PublishMany, 1.3)),
             _ => None,
         }
@@ -114,7 +119,7 @@ impl Row {
     /// count ends.
     pub(crate) fn turns(self) -> (u32, u32) {
         match self {
-            Self::Echo | Self::Publish => (20, 120),
+            Self::Echo | Self::Publish | Self::PublishPatterns => (20, 120),
             Self::PublishMany | Self::PublishToEach => (5, 25),
             Self::Connect | Self::ConnectRouted => (50, 250),
             Self::EchoOne | Self::EchoLarge | Self::EchoJson | Self::EchoTyped => (100, 1100),
@@ -129,7 +134,8 @@ impl Row {
             Self::Echo => echo(turns, 64, 64),
             Self::EchoOne => echo(turns, 1, 64),
             Self::EchoLarge => echo(turns, 1, 16 << 10),
-            Self::Publish => publish(turns, 100),
+            Self::Publish => publish(turns, 100, 0),
+            Self::PublishPatterns => publish(turns, 100, 10_000),
             Self::PublishMany => publish_to(turns, "all"),
             Self::PublishToEach => publish_to(turns, "each"),
             Self::Chat => chat(turns, server(), 32, 20),
@@ -216,9 +222,17 @@ fn echo_json(turns: u32, hooks: impl Hooks) -> io::Result<()> {
     Ok(())
 }
 
-fn publish(turns: u32, subscribers: usize) -> io::Result<()> {
-    let mut server = server();
+fn publish(turns: u32, subscribers: usize, patterns: usize) -> io::Result<()> {
+    let limits = app::hub().limits().clone().max_patterns(patterns);
+    let hub = Hub::builder().limits(limits).build();
+    let mut server = Server::new(app::hooks(), hub.clone());
     let clients = join(&mut server, subscribers + 1, "/chat")?;
+    if let Some(peer) = hub.peers().first() {
+        for number in 0..patterns {
+            let pattern = format!("room/{number:05}/*");
+            peer.subscribe_pattern(pattern).map_err(io::Error::other)?;
+        }
+    }
     let (burst, back) = burst(1, 64);
     for _ in 0..turns {
         clients[0].send(&burst);
