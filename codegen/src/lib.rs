@@ -1,4 +1,5 @@
-//! Code for **crossws** apps, generated in `build.rs`: routes from the files of a folder.
+//! Code for **crossws** apps, generated in `build.rs`: routes from the files of a folder, and from
+//! functions that modules export by name ([`sockets`]).
 //!
 //! ```no_run
 //! // build.rs
@@ -27,11 +28,13 @@
 
 mod emit;
 mod scan;
+mod sockets;
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io, process};
 
 pub use scan::ScanError;
+pub use sockets::{Sockets, sockets};
 
 /// The file in `OUT_DIR` that `crossws::routes!()` includes.
 const OUTPUT: &str = "crossws_routes.rs";
@@ -85,19 +88,11 @@ impl Routes {
     /// The build fails, and names the files, if the folder cannot be read, if a name is not a valid
     /// segment of a pattern, or if two files have the same route.
     pub fn write(self) {
-        if let Err(error) = self.try_write() {
-            // Printed in cargo's format for errors; a panic would bury it in a backtrace.
-            println!("cargo::error={error}");
-            process::exit(1);
-        }
+        or_exit(self.try_write());
     }
 
     fn try_write(&self) -> Result<(), WriteError> {
-        let folder = variable("CARGO_MANIFEST_DIR")?.join(&self.folder);
-        println!("cargo::rerun-if-changed={}", folder.display());
-        let code = self.generate_in(&folder)?;
-        let output = variable("OUT_DIR")?.join(OUTPUT);
-        fs::write(&output, code).map_err(|source| WriteError::Output { output, source })
+        write(&self.folder, OUTPUT, |folder| self.generate_in(folder))
     }
 
     /// Returns the code that [`write`](Self::write) writes, for a folder relative to the current
@@ -113,6 +108,28 @@ impl Routes {
         let found = scan::scan(folder, &self.base)?;
         Ok(emit::code(&self.folder, &found))
     }
+}
+
+/// Fails the build where something is wrong.
+fn or_exit(written: Result<(), WriteError>) {
+    if let Err(error) = written {
+        // Printed in cargo's format for errors; a panic would bury it in a backtrace.
+        println!("cargo::error={error}");
+        process::exit(1);
+    }
+}
+
+/// Writes what is generated from a folder of the package into this file of `OUT_DIR`.
+fn write(
+    folder: &Path,
+    output: &str,
+    generate: impl FnOnce(&Path) -> Result<String, ScanError>,
+) -> Result<(), WriteError> {
+    let folder = variable("CARGO_MANIFEST_DIR")?.join(folder);
+    println!("cargo::rerun-if-changed={}", folder.display());
+    let code = generate(&folder)?;
+    let output = variable("OUT_DIR")?.join(output);
+    fs::write(&output, code).map_err(|source| WriteError::Output { output, source })
 }
 
 fn variable(name: &'static str) -> Result<PathBuf, WriteError> {

@@ -150,7 +150,7 @@ fn join_name(above: &str, name: &str) -> String {
     }
 }
 
-fn join(base: &str, pattern: &str) -> String {
+pub(crate) fn join(base: &str, pattern: &str) -> String {
     match (base, pattern) {
         ("", "") => "/".to_owned(),
         ("", pattern) => format!("/{pattern}"),
@@ -209,7 +209,7 @@ fn segment(name: &str) -> Result<String, String> {
 }
 
 /// Returns a literal part of a name. It may only have characters that a URL does not encode.
-fn literal(name: &str) -> Result<&str, String> {
+pub(crate) fn literal(name: &str) -> Result<&str, String> {
     let is_unreserved = |c: char| c.is_ascii_alphanumeric() || "-_.~".contains(c);
     match name.chars().find(|c| !is_unreserved(*c)) {
         Some(wrong) => Err(format!(
@@ -220,7 +220,7 @@ fn literal(name: &str) -> Result<&str, String> {
     }
 }
 
-fn check_base(base: &str) -> Result<(), ScanError> {
+pub(crate) fn check_base(base: &str) -> Result<(), ScanError> {
     let pattern = join(base, "");
     if pattern.matches('{').count() > MAX_PARAMS {
         // The matcher would panic on more of them.
@@ -267,7 +267,7 @@ fn check_params(files: &[RouteFile]) -> Result<(), ScanError> {
 /// The number of parameters that the router supports.
 const MAX_PARAMS: usize = 25;
 
-fn check_conflicts(files: &[RouteFile]) -> Result<(), ScanError> {
+pub(crate) fn check_conflicts(files: &[RouteFile]) -> Result<(), ScanError> {
     let mut matcher = matchit::Router::new();
     for (index, file) in files.iter().enumerate() {
         if matcher.insert(file.pattern.as_str(), ()).is_ok() {

@@ -13,6 +13,7 @@ pub(crate) mod setters;
 pub(crate) mod settings;
 pub(crate) mod shutdown;
 pub(crate) mod start;
+pub(crate) mod topic_overflow;
 
 use std::fmt;
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use crate::hub::refused::{Counters, Refused};
 use crate::hub::scope::Scope;
 use crate::hub::setters::settings_setters;
 use crate::hub::settings::Settings;
+use crate::hub::topic_overflow::{TopicOverflow, TopicOverflows};
 use crate::message::close::CloseFrame;
 use crate::peer::Peer;
 use crate::peer::context::ContextCell;
@@ -39,8 +41,10 @@ use crate::peer::extensions::Extensions;
 use crate::peer::id::PeerId;
 use crate::peer::life::{End, Life};
 use crate::peer::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_TOPICS};
+use crate::peer::sleep::Sleepers;
 use crate::peer::subscriptions::Subscriptions;
 use crate::peer::tasks::Inbox;
+use crate::peer::timers::Timers;
 use crate::peer::{self, Protocol, SettingsCell};
 use crate::pubsub::filter::Filter;
 use crate::pubsub::publication::Publication;
@@ -74,6 +78,8 @@ struct Inner {
     settings: Arc<Settings>,
     kept_headers: Vec<HeaderName>,
     partial: bool,
+    lacks: Capabilities,
+    topic_overflows: TopicOverflows,
     /// With what everyone is closed, once a shutdown has begun.
     shutdown: Mutex<Option<CloseFrame>>,
     turns_away: AtomicBool,
@@ -123,6 +129,8 @@ pub struct HubBuilder {
     settings: Settings,
     kept_headers: Vec<HeaderName>,
     partial: bool,
+    lacks: Capabilities,
+    topic_overflows: TopicOverflows,
     http: Option<Arc<dyn HttpService>>,
 }
 
@@ -159,6 +167,34 @@ impl HubBuilder {
         self
     }
 
+    /// Says what no connection of this hub can do, so that [`Hub::supports`] knows it before there is
+    /// one: for an adapter. Nothing by default.
+    pub fn lacks(mut self, capabilities: Capabilities) -> Self {
+        self.lacks = capabilities;
+        self
+    }
+
+    /// Says what becomes of messages to these topics where they would have to wait for a slow client: of
+    /// the topic of this name, or of all that match, where `*` stands for one segment between slashes and
+    /// a last `**` for all the rest. Of several that match, the one that was named first counts.
+    ///
+    /// ```
+    /// # use crossws_core::{Hub, TopicOverflow};
+    /// let hub = Hub::builder()
+    ///     .topic_overflow("cursor/*", TopicOverflow::DropNewest)
+    ///     .topic_overflow("price/**", TopicOverflow::KeepLatest)
+    ///     .build();
+    /// ```
+    ///
+    /// A message to several topics is sent as the first of them says that has a policy; options of its own
+    /// stay. Publishing to such a topic takes as long as sending the message to each subscriber.
+    /// A platform that does not tell what waits
+    /// ([`Capabilities::DRAIN`] is absent, as on Workers) sends each message.
+    pub fn topic_overflow(mut self, topics: impl Into<Arc<str>>, overflow: TopicOverflow) -> Self {
+        self.topic_overflows.add(topics.into(), overflow);
+        self
+    }
+
     /// The headers that are [kept](Self::keep_headers).
     pub fn kept_headers(&self) -> &[HeaderName] {
         &self.kept_headers
@@ -171,6 +207,8 @@ impl HubBuilder {
             settings: Arc::new(self.settings),
             kept_headers: self.kept_headers,
             partial: self.partial,
+            lacks: self.lacks,
+            topic_overflows: self.topic_overflows,
             shutdown: Mutex::new(None),
             turns_away: AtomicBool::new(false),
             sessions: AtomicUsize::new(0),
@@ -225,6 +263,13 @@ impl Hub {
     /// Which of a request's headers a restored peer still has.
     pub fn kept_headers(&self) -> &[HeaderName] {
         &self.0.kept_headers
+    }
+
+    /// Returns whether connections of this hub may have these capabilities, before there is one: `false`
+    /// where the adapter has said that none has all of them. What one connection can do is
+    /// [`Peer::capabilities`].
+    pub fn supports(&self, capabilities: Capabilities) -> bool {
+        !self.0.lacks.intersects(capabilities)
     }
 
     /// Values of the whole application, one per type: what its parts share besides peers.
@@ -384,7 +429,7 @@ impl Hub {
             protocol: Protocol::new(snapshot.protocol.clone()),
             context: ContextCell::stored(snapshot.context.clone()),
             expiry: MomentCell::new(Moment::from_millis(snapshot.expires)),
-            sleepers: crate::peer::sleep::Sleepers::default(),
+            sleepers: Sleepers::restored(Timers::from_stored(&snapshot.timers)),
             settings: SettingsCell::new(settings),
             transport: Box::new(transport),
             hub: self.clone(),
@@ -442,6 +487,11 @@ impl Hub {
     /// The connections with a [tag](crate::Upgrade::tag), in whatever namespaces they are.
     pub fn tagged<'a>(&'a self, tag: &'a str) -> Group<'a> {
         Group::new(self, GroupOf::Tag, tag)
+    }
+
+    #[inline]
+    pub(crate) fn topic_overflows(&self) -> &TopicOverflows {
+        &self.0.topic_overflows
     }
 
     pub(crate) fn is_partial(&self) -> bool {

@@ -1,15 +1,21 @@
+pub(crate) mod cancel;
+pub(crate) mod cleanup;
 pub(crate) mod context;
 pub(crate) mod expiry;
 pub(crate) mod extensions;
 pub(crate) mod id;
+pub(crate) mod interval;
 mod labels;
 pub(crate) mod life;
 pub(crate) mod membership;
+pub(crate) mod meter;
 mod patterns;
+pub(crate) mod send_line;
 pub(crate) mod sleep;
 pub(crate) mod snapshot;
 pub(crate) mod subscriptions;
 pub(crate) mod tasks;
+pub(crate) mod timers;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -129,7 +135,12 @@ impl Peer {
             let most = inner.hub.limits().max_kept_head.get();
             inner.request.settle(most, inner.hub.kept_headers());
         }
-        Self(Arc::new(inner))
+        let counts = inner.settings.settings.limits.count_traffic;
+        let peer = Self(Arc::new(inner));
+        if counts {
+            peer.metered();
+        }
+        peer
     }
 
     pub(crate) fn is(&self, other: &Self) -> bool {
@@ -193,6 +204,9 @@ impl Peer {
 
     /// What the route says is known for a peer that was restored.
     pub(crate) fn on_route(&self, settings: Arc<Settings>) {
+        if settings.limits.count_traffic {
+            self.metered();
+        }
         self.0.settings.replace(settings);
         self.0.hub.registry().join_route(self);
     }
@@ -266,11 +280,11 @@ impl Peer {
     /// old one stays. Elsewhere it never fails.
     pub fn set_context<T: PeerContext>(&self, context: T) -> Result<(), ContextError> {
         let old = self.0.context.set(context);
-        if let Err(error) = self.persist() {
-            self.0.context.undo(old);
-            return Err(error.into());
-        }
-        Ok(())
+        self.persist_context(old)
+    }
+
+    pub(crate) fn context_cell(&self) -> &ContextCell {
+        &self.0.context
     }
 
     /// When the peer's credentials end, if they do: then it is closed with 4401.
@@ -343,14 +357,20 @@ impl Peer {
 
     /// This time, which the adapter was told, has come, whatever the wall clock says now. What was due
     /// then may have been renewed or given up meanwhile.
-    pub(crate) fn is_due(&self, at: SystemTime) {
+    /// Returns whether a `timer` hook must run.
+    pub(crate) fn is_due(&self, at: SystemTime) -> bool {
         let until = at.max(self.0.transport.now());
         if self.expires_at().is_some_and(|end| end <= until) {
             self.close_for_expiry();
-            return;
+            return false;
         }
-        self.0.sleepers.ring(Some(until));
+        let timers = self.0.sleepers.ring(until);
+        let any = !timers.is_empty();
+        for name in timers {
+            self.notify(Notice(Kind::Timer(name)));
+        }
         self.0.transport.renewed(self.due_at());
+        any
     }
 
     /// Whether the credentials have ended, on a transport that knows.
@@ -507,6 +527,12 @@ impl Peer {
         self.close_with(CloseFrame::new(code, reason), End::Server);
     }
 
+    /// Closes the connection as [`close`](Self::close) does, with this frame:
+    /// [`CloseFrame::without_code`] says neither a code nor a reason.
+    pub fn close_frame(&self, frame: impl Into<CloseFrame>) {
+        self.close_with(frame.into(), End::Server);
+    }
+
     pub(crate) fn close_for_shutdown(&self, frame: CloseFrame) {
         self.close_with(frame, End::Shutdown);
     }
@@ -593,7 +619,7 @@ impl Peer {
             self.0.inbox.leave(subscription(&topic, false));
         }
         self.0.life.notify_ended();
-        self.0.sleepers.ring(None);
+        self.0.sleepers.end();
         Some(hooks)
     }
 
@@ -679,6 +705,8 @@ impl Peer {
         snapshot.protocol = self.protocol().map(str::to_owned);
         snapshot.context = self.0.context.to_stored()?;
         snapshot.expires = self.0.expiry.get().millis();
+        let timers = self.0.sleepers.timers(|timers| timers.stored());
+        snapshot.timers = timers.unwrap_or_default();
         if let Some(labels) = self.labels() {
             let owned = |name: &Arc<str>| (**name).to_owned();
             let labels = labels.lock();
@@ -763,10 +791,25 @@ impl Peer {
         topic: Option<&str>,
         message: impl IntoMessage,
     ) -> Result<Published, PublishError> {
+        let hub = &self.0.hub;
+        if let Some(topic) = topic
+            && !hub.topic_overflows().is_empty()
+        {
+            return self.publish_by_policy(topic, message);
+        }
         self.check_publishes()?;
         let publication = Publication::of(message, SendOptions::new())?;
-        let hub = &self.0.hub;
         Ok(hub.deliver(Some(self.namespace()), topic, Some(self), &publication))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn publish_by_policy(
+        &self,
+        topic: &str,
+        message: impl IntoMessage,
+    ) -> Result<Published, PublishError> {
+        self.to(topic).send(message)
     }
 
     /// A message to every subscriber of a topic in this namespace, or of any of several, once each,

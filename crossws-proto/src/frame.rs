@@ -122,7 +122,7 @@ pub fn put_masked_frame(
     Ok(())
 }
 
-/// Appends a close frame. `None` means an empty payload.
+/// Appends a close frame. Its payload is empty for `None` and for a frame without a code.
 pub fn put_close(buf: &mut impl BufMut, frame: Option<&CloseFrame>) {
     put_frame(buf, Opcode::Close, &close_payload(frame));
 }
@@ -141,7 +141,7 @@ pub fn put_masked_close(
 /// Encodes the payload on the stack: a control frame has at most 125 bytes (RFC 6455 section 5.5).
 fn close_payload(frame: Option<&CloseFrame>) -> SmallVec<[u8; 128]> {
     let mut payload = SmallVec::new();
-    if let Some(frame) = frame {
+    if let Some(frame) = frame.filter(|frame| frame.has_code()) {
         payload.extend_from_slice(&frame.code().get().to_be_bytes());
         payload.extend_from_slice(frame.reason().as_bytes());
     }

@@ -16,6 +16,7 @@ const DOCUMENTS: &[&str] = &[
     "README.md",
     "docs/coming-from.md",
     "docs/limits.md",
+    "docs/loops.md",
     "docs/messages.md",
     "docs/operations.md",
     "docs/rooms.md",

@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use crossws_app::Router;
+use crossws_app::{IncomingExt, Router};
 use crossws_core::adapter::{FromConnection, HttpService};
 use crossws_core::{
-    ApiError, BoxFuture, DynHooks, Message, Params, Resolution, Resolve, Route, Upgrade,
-    UpgradeRequest, handler, hooks,
+    ApiError, BoxFuture, CloseCode, CloseFrame, Closed, DynHooks, HandlerEnd, Message, Params,
+    Resolution, Resolve, Route, Upgrade, UpgradeRequest, handler, hooks, keep_open, keep_open_then,
 };
 use http::{Request, Response};
 use serde_json::{Value, json};
@@ -20,6 +20,7 @@ use crate::{Ask, Journal, Probe, routed};
 /// | `/broken…` | the resolver panics |
 /// | `/rooms/{room}` | the probe, with a route parameter |
 /// | `/routed…` | those of a [`Router`](crossws_app::Router): see `routed.rs` |
+/// | `/handler/json…` | a loop over numbers in JSON |
 /// | `/handler…` | a loop that owns the connection |
 /// | `/closures…` | closures |
 /// | `/taken…` | an upgrade that takes the stream: see [`App::taking`] |
@@ -28,6 +29,7 @@ pub struct App {
     journal: Arc<Journal>,
     probe: Arc<dyn DynHooks>,
     looped: Arc<dyn DynHooks>,
+    numbers: Arc<dyn DynHooks>,
     closures: Arc<dyn DynHooks>,
     taken: Arc<dyn DynHooks>,
     router: Arc<Router>,
@@ -45,6 +47,7 @@ impl App {
         Self {
             probe,
             looped: looped(Arc::clone(journal)),
+            numbers: numbers(),
             closures: closures(Arc::clone(journal)),
             taken: taken(|| Upgrade::take(|_: Nowhere| async {})),
             router: Arc::new(routed::router(journal)),
@@ -108,6 +111,7 @@ impl Resolve for App {
             };
         }
         let hooks = match path {
+            _ if path.starts_with("/handler/json") => &self.numbers,
             _ if path.starts_with("/handler") => &self.looped,
             _ if path.starts_with("/closures") => &self.closures,
             _ if path.starts_with("/taken") => &self.taken,
@@ -137,8 +141,9 @@ fn taken(take: fn() -> Upgrade) -> Arc<dyn DynHooks> {
     Arc::new(hooks().on_upgrade(move |_| std::future::ready(Ok(take()))))
 }
 
-/// Echoes, and records when it begins and when its messages end. `quit` returns, `keep` returns and
-/// keeps the connection, `fail` fails.
+/// Echoes, and records when it begins, when its messages end and how. `quit` returns, `keep` returns and
+/// keeps the connection, `guard` and `then` with a cleanup, `code` closes with 4002, `fail` fails,
+/// `token` records in a spawned future that the connection ends.
 fn looped(journal: Arc<Journal>) -> Arc<dyn DynHooks> {
     Arc::new(handler(move |peer, mut incoming| {
         let journal = Arc::clone(&journal);
@@ -147,8 +152,28 @@ fn looped(journal: Arc<Journal>) -> Arc<dyn DynHooks> {
             journal.record(&who, "loop", Value::Null);
             while let Some(message) = incoming.next().await {
                 match message.text()? {
-                    "quit" => return Ok(crossws_core::HandlerEnd::Close),
-                    "keep" => return Ok(crossws_core::HandlerEnd::KeepOpen),
+                    "quit" => return Ok(HandlerEnd::Close),
+                    "keep" => return Ok(HandlerEnd::KeepOpen),
+                    "guard" => {
+                        peer.send(message)?;
+                        return Ok(keep_open(Cleanup(journal, who)));
+                    }
+                    "then" => {
+                        let note =
+                            move |closed: Closed| async move { ended(&journal, &who, &closed) };
+                        return Ok(keep_open_then(note));
+                    }
+                    "code" => return Ok(CloseFrame::new(OWN, "own").into()),
+                    "token" => {
+                        let (token, journal) = (peer.cancel_token(), Arc::clone(&journal));
+                        let who = who.clone();
+                        peer.spawn(async move {
+                            let never = token.run_until_cancelled(std::future::pending::<()>());
+                            assert_eq!(never.await, None);
+                            journal.record(&who, "token", json!(token.is_cancelled()));
+                        });
+                        peer.send(message)?;
+                    }
                     "fail" => return Err("the loop failed".into()),
                     "panic" => panic!("probe: panic in a loop"),
                     _ => {
@@ -157,8 +182,37 @@ fn looped(journal: Arc<Journal>) -> Arc<dyn DynHooks> {
                 }
             }
             journal.record(&who, "loop.end", json!(format!("{:?}", peer.state())));
-            Ok(crossws_core::HandlerEnd::Close)
+            ended(&journal, &who, &incoming.closed().await);
+            Ok(HandlerEnd::Close)
         }
+    }))
+}
+
+const OWN: CloseCode = CloseCode::new(4002).unwrap();
+
+/// Records how a loop's connection ended.
+fn ended(journal: &Journal, who: &str, closed: &Closed) {
+    let by = format!("{:?}", closed.by);
+    journal.record(who, "loop.closed", json!({ "code": closed.code, "by": by }));
+}
+
+/// A guard that records its end.
+struct Cleanup(Arc<Journal>, String);
+
+impl Drop for Cleanup {
+    fn drop(&mut self) {
+        self.0.record(&self.1, "loop.cleanup", Value::Null);
+    }
+}
+
+/// Doubles the numbers among its messages, which are JSON.
+fn numbers() -> Arc<dyn DynHooks> {
+    Arc::new(handler(|peer, incoming| async move {
+        let mut numbers = incoming.json::<u32>();
+        while let Some(number) = numbers.next().await {
+            peer.send((2 * number).to_string())?;
+        }
+        Ok(())
     }))
 }
 

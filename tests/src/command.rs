@@ -180,7 +180,7 @@ pub enum Do {
     Panic,
     /// Close.
     Close {
-        /// The code.
+        /// The code; 1005 for a frame without one.
         code: u16,
         /// The reason.
         reason: String,
@@ -189,6 +189,11 @@ pub enum Do {
     Terminate,
     /// Ping.
     Ping {
+        /// The payload.
+        data: String,
+    },
+    /// Send a pong.
+    Pong {
         /// The payload.
         data: String,
     },
@@ -218,9 +223,46 @@ pub enum Do {
         /// The new one.
         value: Value,
     },
+    /// Add one to the context, which is a number.
+    CountUp,
+    /// At the connection's end, put an entry `cleanup` into the journal.
+    OnClose {
+        /// Its detail.
+        text: String,
+    },
+    /// At the connection's end, drop a value that puts an entry `cleanup` into the journal.
+    Hold {
+        /// Its detail.
+        text: String,
+    },
+    /// As `Flood`, and waits for room before each.
+    FloodWhenReady {
+        /// How many.
+        count: usize,
+        /// How long each.
+        size: usize,
+    },
     /// Let the credentials expire after this many milliseconds.
     Renew {
         /// How many.
+        millis: u64,
+    },
+    /// Set a timer. The `timer` hook does what its name says, if that is a script, and else sends the
+    /// name.
+    SetTimer {
+        /// The name.
+        name: String,
+        /// When it is due, in milliseconds from now.
+        millis: u64,
+    },
+    /// Clear a timer.
+    ClearTimer {
+        /// The name.
+        name: String,
+    },
+    /// Send numbered ticks until the connection ends, then note `ticks.end`.
+    Ticks {
+        /// The period in milliseconds.
         millis: u64,
     },
     /// Keep a volatile value.

@@ -5,8 +5,10 @@ pub(crate) mod durable_object;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 
 use crossws_core::adapter::Start;
 use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, Hub, Message, Rejection, Resolve};
@@ -55,7 +57,7 @@ const NOT_HERE: &str = "an object is reached through `crossws::worker::Objects`"
 impl<R: Resolve> Durable<R> {
     /// Creates the object, with every peer whose socket the platform still holds.
     pub fn new(state: State, resolver: R, options: &Options) -> Self {
-        let hub = options.hub();
+        let hub = options.hub(DURABLE_CAPABILITIES);
         let durable = Self {
             mark: Mark::of(&state),
             alarm: Alarm::new(&state),
@@ -129,6 +131,7 @@ impl<R: Resolve> Durable<R> {
 
     fn transport(&self, socket: &Arc<Socket>) -> WorkerTransport {
         WorkerTransport {
+            meter: Default::default(),
             socket: Arc::clone(socket),
             capabilities: DURABLE_CAPABILITIES,
             clock: Clock::Alarm(Arc::clone(&self.alarm)),
@@ -306,9 +309,19 @@ impl<R: Resolve> Durable<R> {
     /// # Errors
     /// When the platform fails.
     pub async fn alarm(&self) -> worker::Result<worker::Response> {
-        for link in self.keep_time(deadline::now()) {
-            self.settle(&link).await;
-        }
+        let told = self.keep_time(deadline::now());
+        let mut settled = pin!(async {
+            for link in told {
+                self.settle(&link).await;
+            }
+        });
+        // The next alarm comes only when this one is over, and the hooks may sleep until then.
+        let mut due = pin!(self.alarm.due());
+        poll_fn(|cx| match settled.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(()),
+            Poll::Pending => due.as_mut().poll(cx),
+        })
+        .await;
         worker::Response::empty()
     }
 
@@ -321,21 +334,25 @@ impl<R: Resolve> Durable<R> {
     }
 
     /// Acts on each peer's passed deadlines, and sets the alarm for the next one. Returns the peers
-    /// that only have their `close` hook left.
+    /// whose hooks run because of a deadline: `timer` and `close`.
     fn keep_time(&self, now: u64) -> Vec<Rc<Link>> {
         self.alarm.rang();
-        let mut links: Vec<_> = self.links.borrow().values().cloned().collect();
-        for link in &links {
+        let mut told: Vec<_> = self.links.borrow().values().cloned().collect();
+        told.retain(|link| {
+            let given = link.given();
             if let Some(at) = self.auto_responded(link) {
                 link.heard(at);
             }
             if let Some(closed) = link.keep_time(now) {
                 self.closed(link, closed);
             }
-        }
+            link.given() > given
+        });
         self.set_alarm();
-        links.retain(|link| link.is_ended());
-        links
+        for link in &told {
+            self.drive(link, false);
+        }
+        told
     }
 
     /// Returns when the platform last answered this client without waking the object.

@@ -45,6 +45,8 @@ type Driver = Pin<Box<dyn Future<Output = ()>>>;
 pub(crate) enum Event {
     Message(Message),
     Failed(Error),
+    /// Timers are due: their hooks run before the next event.
+    Due,
     Closed(Closed),
     /// The object is no longer in memory: no hook runs any more.
     Abandoned,
@@ -174,12 +176,14 @@ impl Link {
         self.socket.close(frame, ClosedBy::Timeout, Some(until));
     }
 
-    /// Acts on the end of the peer's credentials, or of its hooks' sleep.
+    /// Acts on the end of the peer's credentials, of its hooks' sleeps, or of its timers.
     fn expired(&self) {
         if self.peer.state() == PeerState::Open
             && let Some(at) = self.lifeline.expires_at()
         {
-            self.lifeline.expired(at);
+            if self.lifeline.expired(at) {
+                self.give(Event::Due);
+            }
             if self.peer.state() != PeerState::Open {
                 self.socket.closed_by_time();
             }
@@ -239,9 +243,9 @@ impl Link {
         self.give(Event::Abandoned);
     }
 
-    /// Returns whether only the `close` hook is left.
-    pub(crate) fn is_ended(&self) -> bool {
-        self.ended.get()
+    /// Returns how many events were given.
+    pub(crate) fn given(&self) -> u64 {
+        self.given.get()
     }
 
     fn give(&self, event: Event) {
@@ -301,7 +305,7 @@ impl Link {
         Poll::Pending
     }
 
-    /// Records that one event was handled to its end.
+    /// Records that one event was handled to its end. Hooks that no event has caused do not count.
     pub(crate) fn handled(&self) {
         self.handled.set(self.handled.get() + 1);
         self.wake_waiters();

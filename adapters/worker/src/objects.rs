@@ -11,6 +11,7 @@ use crate::durable::attachment::Attachment;
 use crate::error::Error;
 use crate::http::{request, response};
 use crate::link::deadline;
+use crate::link::transport::DURABLE_CAPABILITIES;
 use crate::objects::internal::Address;
 use crate::objects::shard::Shard;
 use crate::objects::ticket::TICKET;
@@ -82,7 +83,7 @@ impl Objects {
         let asked = request::convert(&request)?;
         let resolver = std::sync::Arc::new(resolver);
         // A hub for this upgrade alone: its peers live in the objects.
-        let hub = self.options.hub();
+        let hub = self.options.hub(DURABLE_CAPABILITIES);
         let limit = hub.limits().upgrade_timeout;
         let claim = deadline::within(limit, hub.claim(&resolver, asked)).await;
         let answer = match claim {

@@ -2,7 +2,7 @@ use std::fmt;
 
 use crossws_core::adapter::HubChoice;
 use crossws_core::http::header::{HOST, ORIGIN, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL};
-use crossws_core::{Hub, HubBuilder, hub_setters};
+use crossws_core::{Capabilities, Hub, HubBuilder, hub_setters};
 
 /// How a Worker and its objects serve. Give the same options to both: the Worker applies the origin
 /// policy and `Limits::upgrade_timeout`, the object all other limits.
@@ -83,8 +83,10 @@ impl Options {
             .any(|kept| kept == header)
     }
 
-    pub(crate) fn hub(&self) -> Hub {
-        self.hub.clone().build()
+    /// A hub of connections that can do this.
+    pub(crate) fn hub(&self, capabilities: Capabilities) -> Hub {
+        let lacks = capabilities.missing();
+        self.hub.clone().change(|hub| hub.lacks(lacks)).build()
     }
 }
 

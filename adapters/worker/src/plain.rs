@@ -64,7 +64,7 @@ impl Plain {
         }
         let asked = request::convert(&request)?;
         let resolver = Arc::new(resolver);
-        let hub = self.options.hub();
+        let hub = self.options.hub(PLAIN_CAPABILITIES);
         let limit = hub.limits().upgrade_timeout;
         let claim = deadline::within(limit, hub.claim(&resolver, asked)).await;
         let upgraded = match claim {
@@ -98,6 +98,7 @@ fn connect<H: Hooks + ?Sized>(
     let timer = Timer::new();
     socket.set_close_timeout(accepted.settings().limits.close_timeout);
     let transport = WorkerTransport {
+        meter: Default::default(),
         socket: Arc::clone(&socket),
         capabilities: PLAIN_CAPABILITIES,
         clock: Clock::Timer(Arc::clone(&timer)),

@@ -146,7 +146,7 @@ impl Room {
         let frame = frame.into();
         let command = Command::CloseAll {
             namespace: self.namespace.clone(),
-            code: frame.code().get(),
+            code: frame.status(),
             reason: frame.reason().to_string(),
         };
         self.ask(&command, None).await
@@ -170,7 +170,7 @@ impl Room {
         let frame = frame.into();
         let command = Command::Close {
             id,
-            code: frame.code().get(),
+            code: frame.status(),
             reason: frame.reason().to_string(),
         };
         self.ask(&command, None).await
@@ -269,7 +269,7 @@ impl RoomGroup {
         let frame = frame.into();
         let command = Command::GroupClose {
             group: self.group.clone(),
-            code: frame.code().get(),
+            code: frame.status(),
             reason: frame.reason().to_string(),
         };
         self.room.ask(&command, None).await

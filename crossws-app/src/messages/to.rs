@@ -1,10 +1,10 @@
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
 
 use crossws_core::{Peer, PublishError, Published, SendError, SendOptions, To, Topics};
 
 use crate::TypedPeer;
+use crate::messages::hub::add;
 
 /// Who gets a message.
 pub(super) enum Target<'a> {
@@ -87,23 +87,7 @@ impl<'a, Out: 'static> TypedTo<'a, Out> {
         self
     }
 
-    /// As [`SendOptions::uncompressed`].
-    pub fn uncompressed(mut self) -> Self {
-        self.options = self.options.uncompressed();
-        self
-    }
-
-    /// As [`SendOptions::volatile`].
-    pub fn volatile(mut self) -> Self {
-        self.options = self.options.volatile();
-        self
-    }
-
-    /// As [`SendOptions::key`].
-    pub fn key(mut self, key: impl Into<Arc<str>>) -> Self {
-        self.options = self.options.key(key);
-        self
-    }
+    crossws_core::send_setters!(options);
 
     /// Sends the message, to each recipient once, in its format. It is encoded once for each format
     /// that the route has.
@@ -133,9 +117,7 @@ impl<'a, Out: 'static> TypedTo<'a, Out> {
             let to = untyped.to(topics.names().map(of_format).collect::<Topics<'_>>());
             let to = to.except(self.left_out().map(of_format).collect::<Topics<'_>>());
             let published = self.options(to).send(outgoing.encode(format, &message)?)?;
-            sum.queued += published.queued;
-            sum.dropped += published.dropped;
-            sum.behind += published.behind;
+            add(&mut sum, published);
         }
         Ok(sum)
     }

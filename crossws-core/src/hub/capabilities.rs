@@ -76,6 +76,22 @@ impl Capabilities {
         self.0 & other.0 == other.0
     }
 
+    /// The capabilities that are not here.
+    pub const fn missing(self) -> Self {
+        let mut all = Self::NONE;
+        let mut index = 0;
+        while index < Self::ALL.len() {
+            all = all.with(Self::ALL[index].0);
+            index += 1;
+        }
+        all.without(self)
+    }
+
+    /// Whether any capability of `other` is here.
+    pub const fn intersects(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
     /// These and those.
     pub const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)

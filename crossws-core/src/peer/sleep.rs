@@ -1,21 +1,25 @@
-//! Sleeps of a connection's hooks and tasks, kept by the adapter's timer for the credentials.
+//! Sleeps of a connection's hooks and tasks, and its named timers, kept by the adapter's timer for the
+//! credentials.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
 use once_cell::race::OnceBox;
 
 use crate::peer::Peer;
+use crate::peer::interval::after;
 use crate::peer::life::PeerState;
+use crate::peer::timers::Timers;
 use crate::sync::Mutex;
 
 /// When, and which of those at that time.
 type Key = (SystemTime, u64);
 
-/// The sleeps of one peer.
+/// The sleeps and the timers of one peer.
 // A pointer, because most peers have none.
 #[derive(Default)]
 pub(crate) struct Sleepers(OnceBox<Mutex<State>>);
@@ -24,28 +28,60 @@ pub(crate) struct Sleepers(OnceBox<Mutex<State>>);
 struct State {
     sleeping: BTreeMap<Key, Waker>,
     last: u64,
+    timers: Timers,
 }
 
 impl Sleepers {
     /// When the first of them ends.
     pub(crate) fn first(&self) -> Option<SystemTime> {
         let state = self.0.get()?.lock();
-        Some(state.sleeping.first_key_value()?.0.0)
+        let sleep = state.sleeping.first_key_value().map(|((at, _), _)| *at);
+        sleep.into_iter().chain(state.timers.first()).min()
     }
 
-    /// Ends those until this time; `None` for all.
-    pub(crate) fn ring(&self, until: Option<SystemTime>) {
+    /// Ends the sleeps until this time. Returns the names of the timers that have become due.
+    pub(crate) fn ring(&self, until: SystemTime) -> Vec<Arc<str>> {
+        let Some(state) = self.0.get() else {
+            return Vec::new();
+        };
+        let mut state = state.lock();
+        let rest = state.sleeping.split_off(&(until, u64::MAX));
+        let due = std::mem::replace(&mut state.sleeping, rest);
+        let timers = state.timers.take_due(until);
+        drop(state);
+        due.into_values().for_each(Waker::wake);
+        timers
+    }
+
+    /// Ends all sleeps, and forgets the timers.
+    pub(crate) fn end(&self) {
         let Some(state) = self.0.get() else {
             return;
         };
         let mut state = state.lock();
-        let rest = match until {
-            Some(until) => state.sleeping.split_off(&(until, u64::MAX)),
-            None => BTreeMap::new(),
-        };
-        let due = std::mem::replace(&mut state.sleeping, rest);
+        let due = std::mem::take(&mut state.sleeping);
+        state.timers = Timers::default();
         drop(state);
         due.into_values().for_each(Waker::wake);
+    }
+
+    /// The timers; `None` if the peer has never had a sleep or a timer.
+    pub(crate) fn timers<T>(&self, look: impl FnOnce(&mut Timers) -> T) -> Option<T> {
+        Some(look(&mut self.0.get()?.lock().timers))
+    }
+
+    /// Changes the timers.
+    pub(crate) fn change_timers<T>(&self, change: impl FnOnce(&mut Timers) -> T) -> T {
+        change(&mut self.0.get_or_init(Box::default).lock().timers)
+    }
+
+    /// The timers that were stored with a peer.
+    pub(crate) fn restored(timers: Timers) -> Self {
+        let this = Self::default();
+        if !timers.is_empty() {
+            this.change_timers(|known| *known = timers);
+        }
+        this
     }
 
     fn add(&self, at: SystemTime) -> Key {
@@ -87,10 +123,10 @@ pub struct Sleep {
 
 impl Sleep {
     pub(crate) fn new(peer: &Peer, duration: Duration) -> Self {
-        /// A time that no connection lives to see, where the clock has no time so late.
-        const LONG: Duration = Duration::from_secs(1 << 32);
-        let now = peer.transport().now();
-        let at = now.checked_add(duration).unwrap_or(now + LONG);
+        Self::until(peer, after(peer.transport().now(), duration))
+    }
+
+    pub(crate) fn until(peer: &Peer, at: SystemTime) -> Self {
         let first = peer.due_at();
         let key = peer.sleepers().add(at);
         if first.is_none_or(|first| at < first) {

@@ -66,6 +66,9 @@ pub struct Snapshot {
     /// When the credentials end, in milliseconds of the epoch.
     #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
     pub(crate) expires: Option<u64>,
+    /// The timers, with times in milliseconds of the epoch.
+    #[serde(rename = "d", default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) timers: Vec<(String, u64)>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
@@ -115,6 +118,7 @@ impl Snapshot {
             route_name: None,
             limits: Stored::new(),
             expires: None,
+            timers: Vec::new(),
         }
     }
 
@@ -205,6 +209,10 @@ impl Snapshot {
                 SnapshotPart::Labels,
                 name(&self.identity) + self.tags.iter().map(|tag| tag.len() + 3).sum::<usize>(),
             ),
+            (
+                SnapshotPart::Timers,
+                self.timers.iter().map(|(name, _)| name.len() + 19).sum(),
+            ),
         ]
         .into_iter()
         .max_by_key(|(_, len)| *len)
@@ -254,6 +262,8 @@ pub enum SnapshotPart {
     Context,
     /// The topics and patterns.
     Topics,
+    /// The named timers.
+    Timers,
     /// The identity and the tags.
     Labels,
 }
@@ -266,6 +276,7 @@ impl fmt::Display for SnapshotPart {
             Self::Namespace => "the namespace's name",
             Self::Context => "the context",
             Self::Topics => "the topics",
+            Self::Timers => "the timers",
             Self::Labels => "the identity and the tags",
         })
     }

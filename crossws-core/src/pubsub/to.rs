@@ -199,23 +199,7 @@ impl<'a> To<'a> {
         self
     }
 
-    /// As [`SendOptions::uncompressed`].
-    pub fn uncompressed(mut self) -> Self {
-        self.options = self.options.uncompressed();
-        self
-    }
-
-    /// As [`SendOptions::volatile`].
-    pub fn volatile(mut self) -> Self {
-        self.options = self.options.volatile();
-        self
-    }
-
-    /// As [`SendOptions::key`].
-    pub fn key(mut self, key: impl Into<Arc<str>>) -> Self {
-        self.options = self.options.key(key);
-        self
-    }
+    crate::send_setters!(options);
 
     /// Sends with these options, in place of those that were set before.
     pub fn options(mut self, options: SendOptions) -> Self {
@@ -232,7 +216,13 @@ impl<'a> To<'a> {
         if let Some(from) = self.from {
             from.check_publishes()?;
         }
-        let publication = Publication::of(message, std::mem::take(&mut self.options))?;
+        let mut options = std::mem::take(&mut self.options);
+        if let Target::Topics(topics) = &self.target
+            && !self.hub.topic_overflows().is_empty()
+        {
+            options = self.hub.topic_overflows().apply(topics, options);
+        }
+        let publication = Publication::of(message, options)?;
         let without = self.from.filter(|_| !self.including_self);
         let alike = self.except.is_empty()
             && self.only.is_empty()

@@ -8,7 +8,9 @@
 )]
 
 mod before;
+mod cleanup;
 mod common;
+mod context;
 mod encoding;
 mod expiry;
 mod failures;
@@ -17,17 +19,21 @@ mod hub;
 mod labels;
 mod life;
 mod limits;
+mod loops;
+mod meter;
 mod model;
 mod notices;
 mod patterns;
 mod peer;
 mod promises;
 mod routes;
+mod send_line;
 mod several;
 mod shutdown;
 mod sleep;
 mod take;
 mod tasks;
+mod timers;
 mod upgrade;
 mod values;
 mod wrappers;

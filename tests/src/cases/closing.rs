@@ -11,6 +11,7 @@ group! {
     our_code_and_reason_reach_the_client: [CLOSE_CODE],
     the_servers_close_is_reported_as_the_servers: [],
     a_close_from_outside_is_reported_as_the_servers: [SHARED_HUB],
+    a_close_frame_of_ours_may_have_no_code: [CLOSE_CODE],
     the_clients_close_frame_is_answered: [CLOSE_CODE],
     a_code_that_must_not_be_sent_is_never_answered: [CLOSE_CODE],
     a_long_reason_is_cut_between_characters: [CLOSE_CODE],
@@ -87,6 +88,16 @@ async fn a_close_from_outside_is_reported_as_the_servers(scene: Scene<'_>) {
     assert!(stage.found(order).await);
     assert_eq!(peer.closes_at_last().await, (4000, "kicked".to_owned()));
     let expected = json!({ "code": 4000, "reason": "kicked", "clean": true, "by": "Server" });
+    assert_eq!(told(&stage, "a").await, expected);
+}
+
+async fn a_close_frame_of_ours_may_have_no_code(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut peer = stage.join("/", "a").await;
+    peer.perform(&[close(1005, "nobody hears this")]).await;
+    assert_eq!(peer.next().await, Event::Close(None));
+    assert_eq!(peer.next().await, Event::End);
+    let expected = json!({ "code": 1005, "reason": "", "clean": true, "by": "Server" });
     assert_eq!(told(&stage, "a").await, expected);
 }
 

@@ -27,7 +27,7 @@ pub struct Probe {
 }
 
 /// The probe's typed context.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ProbeContext {
     value: Value,
 }
@@ -108,6 +108,15 @@ impl Hooks for Probe {
         let cause = format!("{:?}", dropped.cause);
         let detail = json!({ "messages": dropped.messages, "cause": cause });
         self.hook(peer, "dropped", detail, Vec::new()).await
+    }
+
+    async fn timer(&self, peer: &Peer, name: &str) -> HookResult {
+        let script = serde_json::from_str::<Vec<Do>>(name);
+        if script.is_err() {
+            peer.send(format!("timer {name}"))?;
+        }
+        let script = script.unwrap_or_default();
+        self.hook(peer, "timer", json!(name), script).await
     }
 
     async fn ping(&self, peer: &Peer, data: Bytes) -> HookResult {

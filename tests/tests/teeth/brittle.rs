@@ -43,7 +43,8 @@ impl Target for Brittle {
         self.capabilities
     }
 
-    fn start(&self, profile: Profile) -> Fut<'_, Box<dyn Server>> {
+    fn start(&self, mut profile: Profile) -> Fut<'_, Box<dyn Server>> {
+        profile.topic_overflow &= self.fault != Some(Fault::ForgetsTopicPolicies);
         let journal = Arc::new(Journal::default());
         let probe = crossws_conformance::Probe::new(Arc::clone(&journal));
         let mut hooks: Arc<dyn DynHooks> = Arc::new(probe);
@@ -53,8 +54,7 @@ impl Target for Brittle {
         let mut hub = profile.hub();
         let is_whole = self.capabilities.contains(Capabilities::ROUTES);
         if !is_whole && self.fault != Some(Fault::SendsToAPartOfARoute) {
-            let settings = Settings::clone(hub.settings());
-            hub = Hub::builder().settings(settings).partial().build();
+            hub = profile.hub_builder().partial().build();
         }
         let http: Arc<dyn HttpService> = Arc::new(Http);
         if self.fault != Some(Fault::HasNoHttpService) {

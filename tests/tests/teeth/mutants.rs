@@ -279,6 +279,7 @@ pub const MUTANTS: &[Mutant] = &[
             "closing::our_code_and_reason_reach_the_client",
             "closing::the_servers_close_is_reported_as_the_servers",
             "closing::a_close_from_outside_is_reported_as_the_servers",
+            "closing::a_close_frame_of_ours_may_have_no_code",
             "closing::a_long_reason_is_cut_between_characters",
             "closing::what_was_queued_arrives_before_the_close_frame",
             "closing::only_the_first_close_counts",
@@ -347,6 +348,37 @@ pub const MUTANTS: &[Mutant] = &[
             "closing::a_long_reason_is_cut_between_characters",
             "closing::only_the_first_close_counts",
         ]),
+    Fault::CountsNothing
+        .put(Place::Brittle, &["traffic"])
+        .fails(&[
+            "traffic::what_passes_is_counted",
+            "traffic::publications_are_counted_as_what_is_sent",
+        ]),
+    Fault::TakesAnyPong
+        .put(Place::Brittle, &["traffic"])
+        .fails(&["traffic::a_round_trip_is_measured"]),
+    Fault::DropsItsSessions
+        .put(Place::Brittle, &["ending"])
+        .fails(&[
+            "ending::what_is_left_for_the_end_runs_once_after_close",
+            "ending::however_a_connection_ends_its_cleanups_run",
+        ]),
+    Fault::AlwaysHasRoom
+        .put(Place::Brittle, &["waiting"])
+        .fails(&[
+            "waiting::a_send_that_waits_for_room_reaches_no_bound",
+            "waiting::a_send_that_waits_does_not_hold_up_one_that_does_not",
+            "waiting::a_message_that_waits_comes_back_when_the_connection_ends",
+        ]),
+    Fault::ForgetsTopicPolicies
+        .put(Place::Brittle, &["waiting"])
+        .fails(&["waiting::a_topics_policy_says_what_becomes_of_its_messages"]),
+    Fault::AnswersPingsItself
+        .put(Place::Brittle, &["peer"])
+        .fails(&["peer::the_ping_hook_may_answer_itself"]),
+    Fault::ForgetsUpdates
+        .put(Place::Brittle, &["peer"])
+        .fails(&["peer::its_context_is_updated"]),
     Fault::NeverSaysDrained
         .put(Place::Brittle, &["queue"])
         .fails(&["queue::the_drain_hook_runs_after_a_burst"])
@@ -504,6 +536,7 @@ pub const MUTANTS: &[Mutant] = &[
         .fails(&[
             "upgrade::accepting_gives_a_context",
             "peer::its_context_is_typed",
+            "peer::its_context_is_updated",
         ]),
     Fault::DropsTheId
         .put(Place::Brittle, &["upgrade"])
@@ -602,6 +635,7 @@ pub const MUTANTS: &[Mutant] = &[
             "closing::a_client_that_vanishes_is_1006_by_the_network",
             "closing::the_servers_close_is_reported_as_the_servers",
             "closing::a_close_from_outside_is_reported_as_the_servers",
+            "closing::a_close_frame_of_ours_may_have_no_code",
             "closing::only_the_first_close_counts",
             "closing::terminate_sends_no_close_frame",
             "closing::terminate_is_reported_as_the_servers",
@@ -623,6 +657,86 @@ pub const MUTANTS: &[Mutant] = &[
             "timing::renewed_credentials_keep_the_connection",
             "timing::credentials_may_be_made_to_end_sooner",
         ]),
+    Fault::TellsTimersAtOnce
+        .put(Place::Memory, &["timers"])
+        .fails(&[
+            "timers::a_timer_is_told_once_its_time_is_over",
+            "timers::timers_are_told_in_the_order_of_their_times",
+            "timers::a_timer_that_is_set_again_is_replaced",
+            "timers::a_timer_that_is_cleared_is_not_told",
+            "timers::the_end_of_the_connection_clears_its_timers",
+        ]),
+    Fault::ForgetsTimers
+        .put(Place::Memory, &["timers"])
+        .fails(&[
+            "timers::a_timer_is_told_once_its_time_is_over",
+            "timers::timers_are_told_in_the_order_of_their_times",
+            "timers::a_timer_that_is_set_again_is_replaced",
+            "timers::a_timer_that_is_cleared_is_not_told",
+            "timers::a_timer_may_set_itself_again",
+            "timers::a_timer_waits_for_the_hook_that_runs",
+            "timers::a_timer_that_was_due_while_a_hook_ran_may_be_cleared_by_it",
+            "timers::a_timer_that_fails_reaches_error",
+            "timers::timers_are_bounded_in_number",
+            "timers::each_peer_has_its_own_timers",
+        ]),
+    Fault::KeepsTheOldTimer
+        .put(Place::Memory, &["timers"])
+        .fails(&[
+            "timers::a_timer_that_is_set_again_is_replaced",
+            "timers::timers_are_bounded_in_number",
+        ]),
+    Fault::KeepsClearedTimers
+        .put(Place::Memory, &["timers"])
+        .fails(&[
+            "timers::a_timer_that_is_cleared_is_not_told",
+            "timers::a_timer_that_was_due_while_a_hook_ran_may_be_cleared_by_it",
+        ]),
+    Fault::RunsTimersBesideHooks
+        .put(Place::Memory, &["timers"])
+        .fails(&["timers::a_timer_waits_for_the_hook_that_runs"]),
+    Fault::NeverTicks
+        .put(Place::Memory, &["timers"])
+        .fails(&["timers::an_interval_ticks_until_the_connection_ends"]),
+    Fault::LeaksConnections
+        .put(Place::Brittle, &["loops"])
+        .fails(&[
+            "loops::a_loop_may_return_and_keep_the_connection",
+            "loops::a_loop_that_fails_closes_with_1011",
+            "loops::a_loop_that_panics_closes_with_1011",
+            "loops::a_loop_ends_when_the_client_closes",
+            "loops::a_loop_ends_when_the_client_vanishes",
+            "loops::a_loop_ends_when_the_server_closes",
+            "loops::a_loop_ends_when_the_app_stops",
+            "loops::a_loop_is_told_how_its_connection_ended",
+            "loops::a_loop_is_told_of_a_client_that_vanishes",
+            "loops::a_loops_guard_is_dropped_once_when_the_connection_has_ended",
+            "loops::a_loops_guard_is_dropped_once_when_the_client_vanishes",
+            "loops::a_loops_guard_is_dropped_once_when_the_app_stops",
+            "loops::a_loops_cleanup_is_told_how_its_connection_ended",
+            "loops::a_token_is_cancelled_when_the_connection_ends",
+            "loops::closures_are_hooks",
+        ]),
+    Fault::LosesCloseReasons
+        .put(Place::Brittle, &["loops"])
+        .fails(&["loops::a_loop_closes_with_its_own_code"]),
+    Fault::RefusesWhatIsNoJson
+        .put(Place::Brittle, &["loops"])
+        .fails(&[
+            "loops::a_loop_that_returns_closes_with_1000",
+            "loops::a_loop_may_return_and_keep_the_connection",
+            "loops::a_loop_that_fails_closes_with_1011",
+            "loops::a_loop_that_panics_closes_with_1011",
+            "loops::a_loop_ends_when_the_client_closes",
+            "loops::a_loop_closes_with_its_own_code",
+            "loops::a_loops_guard_is_dropped_once_when_the_connection_has_ended",
+            "loops::a_loops_guard_is_dropped_once_when_the_client_vanishes",
+            "loops::a_loops_guard_is_dropped_once_when_the_app_stops",
+            "loops::a_token_is_cancelled_when_the_connection_ends",
+            "loops::a_loop_over_json_skips_what_is_none",
+            "loops::closures_are_hooks",
+        ])
+        .may_fail(&["loops::a_loops_cleanup_is_told_how_its_connection_ended"]),
     Fault::IgnoresItsLimits
         .put(Place::Memory, &["refusal", "pubsub", "queue"])
         .fails(&[
@@ -720,6 +834,7 @@ pub const MUTANTS: &[Mutant] = &[
             "bad_frames::text_that_is_not_utf_8_is_1007",
             "bad_frames::a_close_reason_that_is_not_utf_8_is_1007",
             "bad_frames::a_declared_length_over_the_limit_is_1009",
+            "bad_frames::a_frame_over_its_own_limit_is_1009",
             "bad_frames::an_absurd_length_is_1009_or_1002",
             "bad_frames::fragments_over_the_limit_together_are_1009",
             "bad_frames::the_close_frame_arrives_although_much_is_unread",
@@ -757,6 +872,7 @@ pub const MUTANTS: &[Mutant] = &[
             "bad_frames::text_that_is_not_utf_8_is_1007",
             "bad_frames::a_close_reason_that_is_not_utf_8_is_1007",
             "bad_frames::a_declared_length_over_the_limit_is_1009",
+            "bad_frames::a_frame_over_its_own_limit_is_1009",
             "bad_frames::an_absurd_length_is_1009_or_1002",
             "bad_frames::fragments_over_the_limit_together_are_1009",
             "bad_frames::what_follows_a_close_frame_is_not_delivered",

@@ -114,7 +114,11 @@ async fn run<H: Hooks + ?Sized>(
     } else {
         pipe.end(Event::Cut);
     }
-    session.close(closed).await;
+    match fault {
+        Some(Fault::LeaksConnections) => std::mem::forget(session),
+        Some(Fault::DropsItsSessions) => {}
+        _ => session.close(closed).await,
+    }
 }
 
 /// A connection's deadlines. Without pings, so that silence counts only if the limits say so.
@@ -192,6 +196,12 @@ async fn deliver<H: Hooks + ?Sized>(
     match frame {
         Frame::Text(text) if !most.allows(text.len()) && fault != Some(Fault::TakesAnySize) => {
             violated(session, CloseCode::TOO_BIG).await;
+        }
+        Frame::Text(text)
+            if fault == Some(Fault::RefusesWhatIsNoJson)
+                && serde_json::from_str::<serde_json::Value>(&text).is_err() =>
+        {
+            violated(session, CloseCode::INVALID).await;
         }
         Frame::Text(text) => session.message(Message::from(text)).await,
         Frame::Binary(bytes) if fault == Some(Fault::TurnsBinaryIntoText) => {

@@ -54,6 +54,7 @@ impl Wrapper {
             {
                 None
             }
+            Do::CountUp if self.is(Fault::ForgetsUpdates) => None,
             Do::Unsubscribe { .. } | Do::UnsubscribePattern { .. }
                 if self.is(Fault::IgnoresUnsubscribe) =>
             {
@@ -204,6 +205,10 @@ impl Hooks for Wrapper {
 
     async fn dropped(&self, peer: &Peer, dropped: Dropped) -> HookResult {
         self.inner.dropped_dyn(peer, dropped).await
+    }
+
+    async fn timer(&self, peer: &Peer, name: &str) -> HookResult {
+        self.inner.timer_dyn(peer, name).await
     }
 
     async fn ping(&self, peer: &Peer, data: Bytes) -> HookResult {

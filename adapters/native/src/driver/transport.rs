@@ -3,7 +3,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use crossws_core::adapter::{
-    Allowance, Cursor, Flusher, Publication, Receipt, Settled, Transport, Wire,
+    Allowance, Cursor, Flusher, MeterCell, Publication, Receipt, Settled, Transport, Wire,
 };
 use crossws_core::{Capabilities, CloseFrame, ControlError, Message, SendError, SendOptions, Sent};
 
@@ -189,6 +189,14 @@ impl Transport for NativeTransport {
 
     fn dropped(&self) -> u64 {
         self.outbox.dropped()
+    }
+
+    fn has_room(&self, len: usize) -> bool {
+        self.outbox.has_room(len)
+    }
+
+    fn meter(&self) -> Option<&MeterCell> {
+        Some(self.outbox.meter())
     }
 }
 

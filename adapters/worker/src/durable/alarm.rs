@@ -1,12 +1,17 @@
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Poll, Waker, ready};
+use std::time::Duration;
 
-use worker::State;
 use worker::js_sys::{Date, Object};
 use worker::wasm_bindgen::JsValue;
 use worker::wasm_bindgen_futures::{JsFuture, spawn_local};
 use worker::worker_sys::DurableObjectStorage;
+use worker::{Delay, State};
 
 use crate::error::report;
+use crate::link::deadline;
 use crate::sync::lock;
 
 /// The object's one alarm. It wakes a sleeping object, whereas a timer would keep it awake.
@@ -15,6 +20,8 @@ pub(crate) struct Alarm {
     /// The time for which it is set, in milliseconds since the epoch, as far as this instance
     /// knows.
     set: Mutex<Option<u64>>,
+    /// The task that waits in [`due`](Self::due).
+    changed: Mutex<Option<Waker>>,
 }
 
 impl Alarm {
@@ -24,6 +31,7 @@ impl Alarm {
         Arc::new(Self {
             storage: storage.ok(),
             set: Mutex::new(None),
+            changed: Mutex::new(None),
         })
     }
 
@@ -35,6 +43,8 @@ impl Alarm {
         }
         *set = Some(at);
         drop(set);
+        let waiting = lock(&self.changed).take();
+        waiting.into_iter().for_each(Waker::wake);
         let Some(storage) = &self.storage else {
             return;
         };
@@ -52,6 +62,33 @@ impl Alarm {
             }
             Err(error) => self.failed(at, error),
         }
+    }
+
+    /// Waits until the alarm is due. The platform delivers none while an earlier one is handled.
+    pub(crate) async fn due(&self) {
+        let mut sleep: Option<(u64, Delay)> = None;
+        poll_fn(|cx| {
+            *lock(&self.changed) = Some(cx.waker().clone());
+            loop {
+                let set = *lock(&self.set);
+                let Some(at) = set else {
+                    return Poll::Pending;
+                };
+                let left = at.saturating_sub(deadline::now());
+                if left == 0 {
+                    return Poll::Ready(());
+                }
+                if sleep.as_ref().is_none_or(|(until, _)| *until != at) {
+                    let time = Duration::from_millis(left.min(deadline::LONGEST));
+                    sleep = Some((at, Delay::from(time)));
+                }
+                if let Some((_, delay)) = &mut sleep {
+                    ready!(Pin::new(delay).poll(cx));
+                }
+                sleep = None;
+            }
+        })
+        .await
     }
 
     /// It was not set: the next event may try again.

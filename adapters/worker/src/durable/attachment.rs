@@ -45,7 +45,7 @@ impl Closing {
         // Control characters take six bytes each as JSON, and carry no meaning in a reason.
         let reason = frame.reason().chars().filter(|c| !c.is_control());
         Self {
-            code: frame.code().get(),
+            code: frame.status(),
             reason: reason.collect(),
             by_time,
             until,
@@ -53,8 +53,10 @@ impl Closing {
     }
 
     pub(crate) fn frame(&self) -> CloseFrame {
-        let code = CloseCode::new(self.code).unwrap_or(CloseCode::ERROR);
-        CloseFrame::new(code, self.reason.clone())
+        let code = CloseCode::new(self.code);
+        code.map_or_else(CloseFrame::without_code, |code| {
+            CloseFrame::new(code, self.reason.clone())
+        })
     }
 }
 

@@ -3,6 +3,10 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+/// The longest wait in milliseconds. The platform's timers count milliseconds in a signed 32-bit
+/// number.
+pub(crate) const LONGEST: u64 = 24 * 3600 * 1000;
+
 /// Returns the time in milliseconds since the epoch. The platform's clock moves only with its
 /// events, which is exact enough for everything that is measured here.
 pub(crate) fn now() -> u64 {

@@ -52,7 +52,15 @@ pub(crate) async fn run<H: Hooks + ?Sized>(joined: OpeningPeer<H>, link: &Link, 
         match next(link, &mut session).await {
             Next::Event(Event::Message(message)) => session.message(message).await,
             Next::Event(Event::Failed(error)) => session.error(error).await,
-            Next::Notice(notice) => session.notice(notice).await,
+            Next::Notice(notice) => {
+                session.notice(notice).await;
+                continue;
+            }
+            Next::Event(Event::Due) => {
+                while let Some(notice) = due(&mut session).await {
+                    session.notice(notice).await;
+                }
+            }
             Next::Event(Event::Closed(closed)) => return session.close(closed).await,
             Next::Event(Event::Abandoned) => return,
         }
@@ -63,6 +71,15 @@ pub(crate) async fn run<H: Hooks + ?Sized>(joined: OpeningPeer<H>, link: &Link, 
 enum Next {
     Event(Event),
     Notice(Notice),
+}
+
+/// What is due by now.
+async fn due<H: Hooks + ?Sized>(session: &mut Session<H>) -> Option<Notice> {
+    poll_fn(|cx| match session.poll_notice(cx) {
+        Poll::Ready(notice) => Poll::Ready(Some(notice)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }
 
 async fn next<H: Hooks + ?Sized>(link: &Link, session: &mut Session<H>) -> Next {

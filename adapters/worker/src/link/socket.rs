@@ -123,9 +123,11 @@ impl Socket {
                 report("a close was not stored", error);
             }
         }
-        let (code, reason) = (frame.code().get(), frame.reason());
         // Fails if the client has just closed: there is nothing left to close.
-        let _ = self.ws.close_with_code_and_reason(code, reason);
+        let _ = match frame.has_code() {
+            true => (self.ws).close_with_code_and_reason(frame.status(), frame.reason()),
+            false => self.ws.close(),
+        };
     }
 
     /// Records that a deadline has closed the connection, and not the application.

@@ -37,8 +37,6 @@ impl Timer {
         sleep: &mut Option<(u64, Pin<Box<Delay>>)>,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
-        // The platform's timers count milliseconds in a signed 32-bit number.
-        const LONGEST: u64 = 24 * 3600 * 1000;
         *lock(&self.0) = Some(cx.waker().clone());
         loop {
             let now = deadline::now();
@@ -49,7 +47,7 @@ impl Timer {
                 *sleep = None;
                 return Poll::Pending;
             };
-            let until = due.min(now.saturating_add(LONGEST));
+            let until = due.min(now.saturating_add(deadline::LONGEST));
             match sleep {
                 Some((at, delay)) if *at <= until => {
                     if delay.as_mut().poll(cx).is_pending() {

@@ -1,6 +1,6 @@
 use bytes::Bytes;
 use crossws_core::{
-    CloseCode, CloseFrame, Group, Hub, Message, Peer, PeerId, Published, Scope, Utf8Bytes,
+    CloseCode, CloseFrame, Closed, Group, Hub, Message, Peer, PeerId, Published, Scope, Utf8Bytes,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -162,7 +162,7 @@ impl Command {
                 code,
                 reason,
             } => {
-                let frame = CloseFrame::new(CloseCode::try_from(code)?, reason);
+                let frame = frame(code, reason)?;
                 group.here(hub).close_all(frame)?;
                 Value::Null
             }
@@ -178,7 +178,7 @@ impl Command {
                 code,
                 reason,
             } => {
-                let frame = CloseFrame::new(CloseCode::try_from(code)?, reason);
+                let frame = frame(code, reason)?;
                 scope(hub, namespace.as_deref()).close_all(frame);
                 Value::Null
             }
@@ -187,11 +187,19 @@ impl Command {
                 Value::from(hub.peer(id).is_some_and(|peer| peer.send(message).is_ok()))
             }
             Self::Close { id, code, reason } => {
-                let code = CloseCode::try_from(code)?;
+                let frame = frame(code, reason)?;
                 let peer = hub.peer(id);
-                Value::from(peer.map(|peer| peer.close(code, reason)).is_some())
+                Value::from(peer.map(|peer| peer.close_frame(frame)).is_some())
             }
         })
+    }
+}
+
+/// A close frame as a command says it.
+fn frame(code: u16, reason: String) -> Result<CloseFrame, CommandError> {
+    match code {
+        Closed::NO_STATUS => Ok(CloseFrame::without_code()),
+        code => Ok(CloseFrame::new(CloseCode::try_from(code)?, reason)),
     }
 }
 

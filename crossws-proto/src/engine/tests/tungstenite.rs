@@ -35,11 +35,16 @@ impl Engine for Tungstenite {
             Limit::At(most) => Some(most),
             Limit::Unlimited => None,
         };
+        let max_frame = limits
+            .max_message_size
+            .get()
+            .min(limits.max_frame_size.get());
+        let max_frame = max_frame.min(MAX_FRAME);
         let config = WebSocketConfig::default()
             .read_buffer_size(BUFFER)
             .write_buffer_size(0)
             .max_message_size(most)
-            .max_frame_size(Some(limits.max_message_size.get().min(MAX_FRAME)));
+            .max_frame_size(Some(max_frame));
         let role = match role {
             Side::Server => Role::Server,
             Side::Client => Role::Client,
