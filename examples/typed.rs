@@ -27,7 +27,7 @@ fn check(order: &Order) -> Result<(), &'static str> {
     match order.count {
         0 => Err("nothing was ordered"),
         1..=99 => Ok(()),
-        _ => Err("there are not so many"),
+        _ => Err("there are not enough"),
     }
 }
 

@@ -7,12 +7,12 @@
 #[doc(inline)]
 pub use crossws_app::{
     Admission, Admitted, AuthenticateFn, AutoCodec, BasicCredentials, BeforeFn, BeforeOutput,
-    BehindProxies, Challenge, Decode, DecodeLimits, Encode, FieldErrorKind, IncomingExt, IntoRoute,
-    JsonCodec, Layer, LimitExceeded, Malformed, Messages, NoToken, OnMalformed, PathError, Pattern,
-    PatternError, PatternErrorKind, Payload, PeerExt, PerAddress, PreparedRoute, QueryError,
-    ReplyErrors, RequestExt, RouteBuilder, RouteInfo, Router, RouterError, Switch, TrailingSlash,
-    Transformed, Typed, TypedHooks, TypedIncoming, TypedPeer, TypedTo, behind_proxies, messages,
-    reply_errors, route, transform, typed, typed_as,
+    BehindProxies, Challenge, Decode, DecodeLimits, Encode, FieldErrorKind, HubExt, IncomingExt,
+    IntoRoute, JsonCodec, Layer, LimitExceeded, Malformed, Messages, NoToken, OnMalformed,
+    PathError, Pattern, PatternError, PatternErrorKind, Payload, PeerExt, PerAddress,
+    PreparedRoute, QueryError, RawCodec, ReplyErrors, RequestExt, RouteBuilder, RouteInfo, Router,
+    RouterError, Switch, TrailingSlash, Transformed, Typed, TypedHooks, TypedHub, TypedIncoming,
+    TypedPeer, TypedTo, behind_proxies, messages, reply_errors, route, transform, typed, typed_as,
 };
 #[cfg(feature = "cbor")]
 #[doc(inline)]
@@ -30,13 +30,14 @@ pub use crossws_core::{
     EncodeError, Error, ErrorKind, Expiry, ExpiryError, Extensions, Group, Handler, HandlerEnd,
     HookKind, HookOutput, HookResult, Hooks, HooksBuilder, Hub, HubBuilder, Incoming, Interval,
     IntoMessage, IntoResolution, InvalidCloseCode, InvalidHeader, InvalidPattern, InvalidPeerId,
-    Json, LabelError, Limit, Limits, MaybeSend, MaybeSync, Message, NotAttached, OnError, Origin,
-    Overflow, Params, Pass, PathNotUtf8, Peer, PeerContext, PeerId, PeerState, PersistError,
-    PublishError, Published, Refused, Rejection, Report, Resolution, Resolve, ResolveWith, Route,
-    RouteSettings, Scope, SendError, SendOptions, Sent, Settings, SharedHooks, SharedResolver,
-    Shutdown, Sleep, Stats, SubscribeError, Subscription, Swap, TimerError, To, TopicPattern,
-    Topics, Unsupported, Upgrade, UpgradeRequest, Utf8Bytes, WeakPeer, Wrap, Wrapped, handler,
-    hooks, http, keep_open, keep_open_then, normal_path, ok, pass, resolve_with, wrap, yield_now,
+    Json, LabelError, Limit, Limits, MaybeSend, MaybeSync, Message, NotAttached, OnCloseError,
+    OnError, Origin, Overflow, Params, Pass, PathNotUtf8, Peer, PeerContext, PeerId, PeerState,
+    PeerStats, PersistError, PublishError, Published, Refused, Rejection, Report, Resolution,
+    Resolve, ResolveWith, Route, RouteSettings, Scope, SendError, SendOptions, Sent, Settings,
+    SharedHooks, SharedResolver, Shutdown, Sleep, Stats, SubscribeError, Subscription, Swap,
+    TimerError, To, TopicOverflow, TopicPattern, Topics, Traffic, Unsupported, Upgrade,
+    UpgradeRequest, Utf8Bytes, WeakPeer, Wrap, Wrapped, handler, hooks, http, keep_open,
+    keep_open_then, normal_path, ok, pass, resolve_with, wrap, yield_now,
 };
 
 #[cfg(any(feature = "http", feature = "memory"))]

@@ -8,6 +8,7 @@ mod json;
 mod limits;
 #[cfg(feature = "message-pack")]
 mod message_pack;
+mod raw;
 
 pub use auto::{AutoCodec, Payload};
 #[cfg(feature = "cbor")]
@@ -16,6 +17,7 @@ pub use json::JsonCodec;
 pub use limits::{DecodeLimits, LimitExceeded};
 #[cfg(feature = "message-pack")]
 pub use message_pack::{MessagePack, MessagePackCodec};
+pub use raw::RawCodec;
 
 use crossws_core::{DecodeError, EncodeError, MaybeSend, MaybeSync, Message};
 

@@ -37,7 +37,9 @@ pub use addresses::PerAddress;
 pub use authenticate::{Admission, Admitted, AuthenticateFn};
 pub use basic::BasicCredentials;
 pub use challenge::Challenge;
-pub use codec::{AutoCodec, Decode, DecodeLimits, Encode, JsonCodec, LimitExceeded, Payload};
+pub use codec::{
+    AutoCodec, Decode, DecodeLimits, Encode, JsonCodec, LimitExceeded, Payload, RawCodec,
+};
 #[cfg(feature = "cbor")]
 pub use codec::{Cbor, CborCodec};
 #[cfg(feature = "message-pack")]
@@ -45,8 +47,8 @@ pub use codec::{MessagePack, MessagePackCodec};
 pub use fields::FieldErrorKind;
 pub use layer::{BeforeFn, BeforeOutput, Layer};
 pub use messages::{
-    IncomingExt, Malformed, Messages, OnMalformed, Transformed, Typed, TypedHooks, TypedIncoming,
-    TypedPeer, TypedTo, messages, transform, typed, typed_as,
+    HubExt, IncomingExt, Malformed, Messages, OnMalformed, Transformed, Typed, TypedHooks,
+    TypedHub, TypedIncoming, TypedPeer, TypedTo, messages, transform, typed, typed_as,
 };
 pub use params::PathError;
 pub use pattern::{Pattern, PatternError, PatternErrorKind};

@@ -1,6 +1,7 @@
 //! Typed messages: what a connection says and hears as types of the application's.
 
 mod closures;
+mod hub;
 mod malformed;
 mod outgoing;
 mod peer;
@@ -12,6 +13,7 @@ mod typed_hooks;
 mod typed_incoming;
 
 pub use closures::{Messages, messages};
+pub use hub::{HubExt, TypedHub};
 pub use malformed::{Malformed, OnMalformed};
 pub use peer::TypedPeer;
 pub use to::TypedTo;

@@ -12,6 +12,7 @@ use crossws_core::{
 
 use self::table::Table;
 use crate::authenticate::{Authenticate, AuthenticateFn};
+use crate::calls::pending::Starting;
 use crate::global::Global;
 use crate::identity::Identity;
 use crate::layer::{Before, BeforeFn, Layer, SharedLayer, Wrap};
@@ -354,9 +355,14 @@ impl Resolve for Router {
 
     async fn start(self: &Arc<Self>, hub: &Hub) -> HookResult {
         let table = self.table().map_err(Clone::clone)?;
-        for hooks in self.globals.iter().chain(table.hooks()) {
+        for hooks in &self.globals {
             hooks.start(hub).await?;
         }
+        for (pattern, hooks) in table.hooks() {
+            Starting::set(hub, Some(pattern));
+            hooks.start(hub).await?;
+        }
+        Starting::set(hub, None);
         Ok(())
     }
 

@@ -43,6 +43,8 @@ pub enum HookKind {
     Error,
     /// A future given to `Peer::spawn`, or a handler's loop.
     Task,
+    /// A future given to `Peer::on_close`.
+    OnClose,
 }
 
 impl fmt::Display for HookKind {
@@ -62,6 +64,7 @@ impl fmt::Display for HookKind {
             Self::Close => "close",
             Self::Error => "error",
             Self::Task => "task",
+            Self::OnClose => "on_close",
         })
     }
 }

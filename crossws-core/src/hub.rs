@@ -13,6 +13,7 @@ pub(crate) mod setters;
 pub(crate) mod settings;
 pub(crate) mod shutdown;
 pub(crate) mod start;
+pub(crate) mod topic_overflow;
 
 use std::fmt;
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use crate::hub::refused::{Counters, Refused};
 use crate::hub::scope::Scope;
 use crate::hub::setters::settings_setters;
 use crate::hub::settings::Settings;
+use crate::hub::topic_overflow::{TopicOverflow, TopicOverflows};
 use crate::message::close::CloseFrame;
 use crate::peer::Peer;
 use crate::peer::context::ContextCell;
@@ -77,6 +79,7 @@ struct Inner {
     kept_headers: Vec<HeaderName>,
     partial: bool,
     lacks: Capabilities,
+    topic_overflows: TopicOverflows,
     /// With what everyone is closed, once a shutdown has begun.
     shutdown: Mutex<Option<CloseFrame>>,
     turns_away: AtomicBool,
@@ -127,6 +130,7 @@ pub struct HubBuilder {
     kept_headers: Vec<HeaderName>,
     partial: bool,
     lacks: Capabilities,
+    topic_overflows: TopicOverflows,
     http: Option<Arc<dyn HttpService>>,
 }
 
@@ -170,6 +174,27 @@ impl HubBuilder {
         self
     }
 
+    /// Says what becomes of messages to these topics where they would have to wait for a slow client: of
+    /// the topic of this name, or of all that match, where `*` stands for one segment between slashes and
+    /// a last `**` for all the rest. Of several that match, the one that was named first counts.
+    ///
+    /// ```
+    /// # use crossws_core::{Hub, TopicOverflow};
+    /// let hub = Hub::builder()
+    ///     .topic_overflow("cursor/*", TopicOverflow::DropNewest)
+    ///     .topic_overflow("price/**", TopicOverflow::KeepLatest)
+    ///     .build();
+    /// ```
+    ///
+    /// A message to several topics is sent as the first of them says that has a policy; options of its own
+    /// stay. Publishing to such a topic takes as long as sending the message to each subscriber.
+    /// A platform that does not tell what waits
+    /// ([`Capabilities::DRAIN`] is absent, as on Workers) sends each message.
+    pub fn topic_overflow(mut self, topics: impl Into<Arc<str>>, overflow: TopicOverflow) -> Self {
+        self.topic_overflows.add(topics.into(), overflow);
+        self
+    }
+
     /// The headers that are [kept](Self::keep_headers).
     pub fn kept_headers(&self) -> &[HeaderName] {
         &self.kept_headers
@@ -183,6 +208,7 @@ impl HubBuilder {
             kept_headers: self.kept_headers,
             partial: self.partial,
             lacks: self.lacks,
+            topic_overflows: self.topic_overflows,
             shutdown: Mutex::new(None),
             turns_away: AtomicBool::new(false),
             sessions: AtomicUsize::new(0),
@@ -463,6 +489,11 @@ impl Hub {
         Group::new(self, GroupOf::Tag, tag)
     }
 
+    #[inline]
+    pub(crate) fn topic_overflows(&self) -> &TopicOverflows {
+        &self.0.topic_overflows
+    }
+
     pub(crate) fn is_partial(&self) -> bool {
         self.0.partial
     }
@@ -654,6 +685,18 @@ impl Hub {
             .registry()
             .publish_to_each(namespace, to, except, publication);
         self.count_published(published)
+    }
+
+    /// As [`deliver_to_each`](Self::deliver_to_each), with a message of its own for each.
+    pub(crate) fn deliver_each<E>(
+        &self,
+        namespace: Option<&str>,
+        to: (registry::To<'_, '_>, &Topics<'_>, &Filter<'_>),
+        except: Option<&Peer>,
+        make: impl FnMut(&Peer) -> Result<Option<Publication>, E>,
+    ) -> Result<Published, E> {
+        let published = self.registry().publish_each(namespace, to, except, make)?;
+        Ok(self.count_published(published))
     }
 
     fn count_published(&self, published: Published) -> Published {

@@ -1,4 +1,5 @@
 pub(crate) mod cancel;
+pub(crate) mod cleanup;
 pub(crate) mod context;
 pub(crate) mod expiry;
 pub(crate) mod extensions;
@@ -7,7 +8,9 @@ pub(crate) mod interval;
 mod labels;
 pub(crate) mod life;
 pub(crate) mod membership;
+pub(crate) mod meter;
 mod patterns;
+pub(crate) mod send_line;
 pub(crate) mod sleep;
 pub(crate) mod snapshot;
 pub(crate) mod subscriptions;
@@ -132,7 +135,12 @@ impl Peer {
             let most = inner.hub.limits().max_kept_head.get();
             inner.request.settle(most, inner.hub.kept_headers());
         }
-        Self(Arc::new(inner))
+        let counts = inner.settings.settings.limits.count_traffic;
+        let peer = Self(Arc::new(inner));
+        if counts {
+            peer.metered();
+        }
+        peer
     }
 
     pub(crate) fn is(&self, other: &Self) -> bool {
@@ -196,6 +204,9 @@ impl Peer {
 
     /// What the route says is known for a peer that was restored.
     pub(crate) fn on_route(&self, settings: Arc<Settings>) {
+        if settings.limits.count_traffic {
+            self.metered();
+        }
         self.0.settings.replace(settings);
         self.0.hub.registry().join_route(self);
     }
@@ -269,11 +280,11 @@ impl Peer {
     /// old one stays. Elsewhere it never fails.
     pub fn set_context<T: PeerContext>(&self, context: T) -> Result<(), ContextError> {
         let old = self.0.context.set(context);
-        if let Err(error) = self.persist() {
-            self.0.context.undo(old);
-            return Err(error.into());
-        }
-        Ok(())
+        self.persist_context(old)
+    }
+
+    pub(crate) fn context_cell(&self) -> &ContextCell {
+        &self.0.context
     }
 
     /// When the peer's credentials end, if they do: then it is closed with 4401.
@@ -780,10 +791,25 @@ impl Peer {
         topic: Option<&str>,
         message: impl IntoMessage,
     ) -> Result<Published, PublishError> {
+        let hub = &self.0.hub;
+        if let Some(topic) = topic
+            && !hub.topic_overflows().is_empty()
+        {
+            return self.publish_by_policy(topic, message);
+        }
         self.check_publishes()?;
         let publication = Publication::of(message, SendOptions::new())?;
-        let hub = &self.0.hub;
         Ok(hub.deliver(Some(self.namespace()), topic, Some(self), &publication))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn publish_by_policy(
+        &self,
+        topic: &str,
+        message: impl IntoMessage,
+    ) -> Result<Published, PublishError> {
+        self.to(topic).send(message)
     }
 
     /// A message to every subscriber of a topic in this namespace, or of any of several, once each,

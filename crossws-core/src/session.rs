@@ -177,6 +177,7 @@ impl<H: Hooks + ?Sized> Session<H> {
     pub async fn message(&mut self, message: Message) {
         let peer = &self.membership.peer;
         if peer.closed_here().is_none() {
+            peer.count_received(message.len());
             let hook = async { self.hooks.message(peer, message).await };
             let result = self
                 .tasks
@@ -327,6 +328,13 @@ impl<H: Hooks + ?Sized> Session<H> {
         // Reported like any other error; there is no connection left to close.
         if let Err(error) = result {
             self.settle(error).await;
+        }
+        while let Some(cleanup) = self.tasks.take_cleanup(self.membership.peer.inbox()) {
+            let peer = &self.membership.peer;
+            let cleanup = catch(HookKind::OnClose, cleanup);
+            if let Err(error) = self.tasks.alongside(peer, cleanup).await {
+                self.settle(error).await;
+            }
         }
         while let Some(notice) = self.take_notice() {
             if let Kind::Failed(error) = notice.0 {

@@ -14,9 +14,7 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use crossws_core::{CloseFrame, Deflate, Limits, Message};
 use crossws_proto::deflate::Deflater;
-use crossws_proto::engine::{
-    Decoder, Engine, Event, Opcode, Role, put_masked_close, put_masked_frame,
-};
+use crossws_proto::engine::{Decoder, Event, Opcode, Role, put_masked_close, put_masked_frame};
 use crossws_proto::handshake::ClientHandshake;
 use http::response::Parts;
 use http::{Response, Uri, Version};

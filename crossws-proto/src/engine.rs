@@ -1,8 +1,7 @@
 //! The incoming direction: bytes to events, without IO, clock or runtime (RFC 6455, RFC 7692).
 //!
-//! [`Engine`] is the interface. [`Decoder`] is this crate's own engine and the default. With the
-//! feature `tungstenite`, the crate tungstenite implements the same interface. Both roles are
-//! supported: a server's engine requires masked frames, a client's requires unmasked ones.
+//! [`Decoder`] decodes for both roles: a server's requires masked frames, a client's requires unmasked
+//! ones. The tests compare it with tungstenite.
 //!
 //! A client encodes with [`put_masked_frame`], [`put_masked_close`] and
 //! [`Deflater::put_masked_frame`](crate::deflate::Deflater::put_masked_frame); its handshake is
@@ -17,22 +16,17 @@ mod utf8;
 
 #[cfg(test)]
 mod tests;
-#[cfg(any(test, feature = "tungstenite"))]
-mod tungstenite;
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use crossws_core::{CloseCode, CloseFrame, Limits, Message};
+use crossws_core::{CloseCode, CloseFrame, Message};
 
 pub use self::decoder::Decoder;
 pub(crate) use self::message::{Kind, Partial};
-#[cfg(any(test, feature = "tungstenite"))]
-pub use self::tungstenite::Tungstenite;
-use crate::deflate::Inflater;
 pub use crate::frame::{Opcode, put_masked_close, put_masked_frame};
 
-/// The side of a connection that an engine decodes for.
+/// The side of a connection that a [`Decoder`] decodes for.
 // Exhaustive on purpose: RFC 6455 knows these two.
 #[allow(clippy::exhaustive_enums)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,121 +35,6 @@ pub enum Role {
     Server,
     /// The client's side. Incoming frames are a server's, and unmasked.
     Client,
-}
-
-/// A decoder for one connection's incoming bytes.
-pub trait Engine: Send + 'static {
-    /// Creates an engine for a connection whose handshake has just ended.
-    fn new(role: Role, limits: &Limits) -> Self;
-
-    /// Consumes bytes from the front of `input` up to the end of the next event.
-    ///
-    /// Returns `None` when all of `input` is consumed and more bytes are needed. An engine may
-    /// consume more than the event: call `decode` again, even with an empty input, until it returns
-    /// `None`.
-    ///
-    /// The engine may change the consumed bytes, as unmasking does.
-    ///
-    /// # Errors
-    /// The rule that was broken. The caller must fail the connection (RFC 6455 section 7.1.7) and
-    /// must not call the engine again.
-    fn decode(&mut self, input: &mut &mut [u8]) -> Result<Option<Event>, Violation>;
-
-    /// Returns the next event if it is a short message that has arrived whole. It is a shorter path
-    /// to what [`decode`](Self::decode) would return. `None` means that nothing was consumed and
-    /// that the caller must use `decode`.
-    #[inline(always)]
-    fn decode_short(&mut self, input: &mut &mut [u8]) -> Option<Message> {
-        let _ = input;
-        None
-    }
-}
-
-/// The engine that decodes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum EngineKind {
-    /// This crate's own engine.
-    #[default]
-    Own,
-    /// The crate `tungstenite`, without permessage-deflate.
-    #[cfg(any(test, feature = "tungstenite"))]
-    Tungstenite,
-}
-
-impl EngineKind {
-    /// Returns whether this engine supports permessage-deflate.
-    pub fn compresses(self) -> bool {
-        match self {
-            Self::Own => true,
-            #[cfg(any(test, feature = "tungstenite"))]
-            Self::Tungstenite => false,
-        }
-    }
-}
-
-/// A connection's engine.
-#[derive(Debug)]
-pub enum AnyEngine {
-    /// This crate's own engine.
-    Own(Decoder),
-    #[cfg(any(test, feature = "tungstenite"))]
-    /// The crate `tungstenite`.
-    Tungstenite(Box<Tungstenite>),
-}
-
-impl AnyEngine {
-    /// Creates an engine for a server's connection.
-    pub fn new(kind: EngineKind, limits: &Limits, inflater: Option<Inflater>) -> Self {
-        match kind {
-            EngineKind::Own => {
-                Self::Own(Decoder::new(Role::Server, limits).with_inflater(inflater))
-            }
-            #[cfg(any(test, feature = "tungstenite"))]
-            EngineKind::Tungstenite => {
-                Self::Tungstenite(Box::new(Tungstenite::new(Role::Server, limits)))
-            }
-        }
-    }
-
-    /// As [`Engine::decode_short`].
-    #[inline(always)]
-    pub fn decode_short(&mut self, input: &mut &mut [u8]) -> Option<Message> {
-        match self {
-            Self::Own(engine) => engine.decode_short(input),
-            #[cfg(any(test, feature = "tungstenite"))]
-            Self::Tungstenite(engine) => engine.decode_short(input),
-        }
-    }
-
-    /// Returns how many bytes of unfinished frames and messages the engine holds, as far as the
-    /// engine reports it.
-    #[inline]
-    pub fn unfinished(&self) -> usize {
-        match self {
-            Self::Own(engine) => engine.unfinished(),
-            #[cfg(any(test, feature = "tungstenite"))]
-            Self::Tungstenite(_) => 0,
-        }
-    }
-
-    /// Drops unfinished frames and messages. Nothing more will be decoded.
-    pub fn forget_unfinished(&mut self) {
-        match self {
-            Self::Own(engine) => engine.forget_unfinished(),
-            #[cfg(any(test, feature = "tungstenite"))]
-            Self::Tungstenite(_) => {}
-        }
-    }
-
-    /// As [`Engine::decode`].
-    pub fn decode(&mut self, input: &mut &mut [u8]) -> Result<Option<Event>, Violation> {
-        match self {
-            Self::Own(engine) => engine.decode(input),
-            #[cfg(any(test, feature = "tungstenite"))]
-            Self::Tungstenite(engine) => engine.decode(input),
-        }
-    }
 }
 
 /// Something that the other side sent.

@@ -17,7 +17,7 @@ use http::{Method, Response, StatusCode, Uri, Version};
 use sha1_smol::Sha1;
 
 use crate::deflate::{self, Negotiated};
-use crate::engine::{AnyEngine, Decoder, Engine, EngineKind, Role};
+use crate::engine::{Decoder, Role};
 
 pub use self::client::{AnswerError, ClientHandshake};
 
@@ -128,7 +128,6 @@ const ACCEPT: usize = 28;
 /// What a handshake has agreed on for its connection, apart from the decisions of hooks.
 #[derive(Debug, Default)]
 pub struct Agreed {
-    engine: EngineKind,
     deflate: Option<deflate::Agreed>,
 }
 
@@ -136,11 +135,6 @@ impl Agreed {
     /// Returns the extensions as in the response's header; empty for none.
     pub fn extensions(&self) -> &str {
         self.deflate.as_ref().map_or("", |deflate| &deflate.answer)
-    }
-
-    /// Returns the engine that decodes incoming bytes.
-    pub fn engine(&self) -> EngineKind {
-        self.engine
     }
 
     /// Returns how messages are compressed, or `None` if they are not.
@@ -152,12 +146,6 @@ impl Agreed {
     pub fn into_decoder(self, role: Role, limits: &Limits) -> Decoder {
         let inflater = self.deflate.map(|deflate| deflate.inflater);
         Decoder::new(role, limits).with_inflater(inflater)
-    }
-
-    /// Returns the engine that the handshake has chosen, for a server.
-    pub fn into_engine(self, limits: &Limits) -> AnyEngine {
-        let inflater = self.deflate.map(|deflate| deflate.inflater);
-        AnyEngine::new(self.engine, limits, inflater)
     }
 }
 
@@ -248,18 +236,13 @@ impl Handshake {
     /// # Errors
     /// 400 when it is configured and the offers are malformed, or when it is configured strictly
     /// and no offer is acceptable.
-    pub fn agree(
-        &self,
-        deflate: Option<&Deflate>,
-        engine: EngineKind,
-    ) -> Result<Agreed, Rejection> {
-        let deflate = match (deflate, engine) {
-            (Some(config), EngineKind::Own) => {
-                deflate::negotiate(config, self.extensions.iter().map(HeaderValue::as_bytes))?
-            }
-            _ => None,
+    pub fn agree(&self, deflate: Option<&Deflate>) -> Result<Agreed, Rejection> {
+        let offers = self.extensions.iter().map(HeaderValue::as_bytes);
+        let deflate = match deflate {
+            Some(config) => deflate::negotiate(config, offers)?,
+            None => None,
         };
-        Ok(Agreed { engine, deflate })
+        Ok(Agreed { deflate })
     }
 
     /// Returns the 101, with the headers of the accepted upgrade.
@@ -458,37 +441,21 @@ mod tests {
             );
             agreed.extensions().to_owned()
         };
-        let off = handshake.agree(None, EngineKind::Own).unwrap();
+        let off = handshake.agree(None).unwrap();
         assert_eq!(answer(&off), "");
         assert!(off.deflate().is_none());
         let config = Deflate::default();
-        let on = handshake.agree(Some(&config), EngineKind::Own).unwrap();
+        let on = handshake.agree(Some(&config)).unwrap();
         assert_eq!(
             answer(&on),
             "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
         );
         assert!(!on.deflate().unwrap().outgoing.takes_context_over());
-        let other = handshake
-            .agree(Some(&config), EngineKind::Tungstenite)
-            .unwrap();
-        assert_eq!(answer(&other), "", "tungstenite cannot");
         let twice = ["foo", "permessage-deflate; foo"];
         let twice = Handshake::check(&with("sec-websocket-extensions", &twice)).unwrap();
         let strict = config.strict(true);
-        assert!(
-            twice
-                .agree(Some(&config), EngineKind::Own)
-                .unwrap()
-                .deflate()
-                .is_none()
-        );
-        assert_eq!(
-            twice
-                .agree(Some(&strict), EngineKind::Own)
-                .unwrap_err()
-                .status(),
-            400
-        );
+        assert!(twice.agree(Some(&config)).unwrap().deflate().is_none());
+        assert_eq!(twice.agree(Some(&strict)).unwrap_err().status(), 400);
     }
 
     #[test]

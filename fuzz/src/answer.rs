@@ -1,5 +1,4 @@
 use crossws_core::Deflate;
-use crossws_proto::engine::EngineKind;
 use crossws_proto::handshake::{AnswerError, ClientHandshake, Handshake};
 use http::{HeaderMap, HeaderValue, Request};
 
@@ -31,7 +30,7 @@ pub fn answer(data: &[u8]) {
 
     let (handshake, served) = pair(&ours);
     let agreed = served
-        .agree(Some(&theirs), EngineKind::Own)
+        .agree(Some(&theirs))
         .expect("an agreement");
     let (parts, ()) = served
         .response(&HeaderMap::new(), &agreed)
@@ -47,7 +46,7 @@ pub fn answer(data: &[u8]) {
     assert!(there.incoming_takeover || !here.outgoing.takes_context_over());
 
     let (handshake, served) = pair(&ours.strict(how & 64 != 0));
-    let none = served.agree(None, EngineKind::Own).expect("no agreement");
+    let none = served.agree(None).expect("no agreement");
     let (mut parts, ()) = served
         .response(&HeaderMap::new(), &none)
         .map(drop)

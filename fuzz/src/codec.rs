@@ -3,7 +3,7 @@ use crossws_core::{CloseCode, Deflate, Limits, Message};
 use crossws_proto::handshake::Handshake;
 use crossws_proto::deflate::{Deflater, Inflater, Negotiated};
 use crossws_proto::engine::{
-    Decoder, Engine, EngineKind, Event, Opcode, Role, Violation, put_masked_frame,
+    Decoder, Event, Opcode, Role, Violation, put_masked_frame,
 };
 use http::Request;
 
@@ -139,7 +139,7 @@ fn negotiated(how: u8) -> Negotiated {
         .into_parts()
         .0;
     let handshake = Handshake::check(&parts).expect("a handshake");
-    let agreed = handshake.agree(Some(&config), EngineKind::Own);
+    let agreed = handshake.agree(Some(&config));
     *agreed
         .expect("an agreement")
         .deflate()

@@ -10,7 +10,7 @@ use crossws_core::{Deflate, Hub, Limits, hooks};
 use crossws_native::{HeadLimits, Io, Runtime, StreamInfo, serve_stream};
 
 // The meaning of the first byte's bits.
-/// The handshake is not part of the input, to get behind it sooner.
+/// The handshake is not part of the input, to skip it faster.
 const SHAKEN: u8 = 1;
 const COMPRESSED: u8 = 2;
 /// The client's bytes arrive with pauses, and it reads with pauses too.

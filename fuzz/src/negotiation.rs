@@ -1,5 +1,4 @@
 use crossws_core::Deflate;
-use crossws_proto::engine::EngineKind;
 use crossws_proto::handshake::Handshake;
 use http::{HeaderValue, Request};
 
@@ -32,7 +31,7 @@ pub fn negotiation(data: &[u8]) {
             .append("sec-websocket-extensions", value);
     }
     let handshake = Handshake::check(&request.into_parts().0).expect("a handshake");
-    let agreed = match handshake.agree(Some(&config), EngineKind::Own) {
+    let agreed = match handshake.agree(Some(&config)) {
         Ok(agreed) => agreed,
         Err(rejection) => return assert_eq!(rejection.status(), 400),
     };

@@ -19,6 +19,7 @@ const DOCUMENTS: &[&str] = &[
     "docs/loops.md",
     "docs/messages.md",
     "docs/operations.md",
+    "docs/rooms.md",
     "docs/testing.md",
     "docs/workers.md",
 ];

@@ -44,6 +44,15 @@ pub struct Ask {
     /// Subscribe the peer before `open`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub topics: Vec<String>,
+    /// Give the peer this identity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
+    /// Give the peer these tags.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Write down what the `subscription` hook is told.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub subscriptions: bool,
     /// Let the peer's credentials expire after this many milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires: Option<u64>,

@@ -49,6 +49,67 @@ pub enum Do {
         /// The topic.
         topic: String,
     },
+    /// Subscribe to a pattern.
+    SubscribePattern {
+        /// The pattern.
+        pattern: String,
+    },
+    /// Unsubscribe from a pattern.
+    UnsubscribePattern {
+        /// The pattern.
+        pattern: String,
+    },
+    /// Give the peer a tag.
+    Tag {
+        /// The tag.
+        tag: String,
+    },
+    /// Take a tag from the peer.
+    Untag {
+        /// The tag.
+        tag: String,
+    },
+    /// Give the peer an identity.
+    Identify {
+        /// The identity; none to take it away.
+        identity: Option<String>,
+    },
+    /// Send a text to the connections of an identity or with a tag.
+    SendToGroup {
+        /// The group.
+        group: Group,
+        /// Leave out those with this tag.
+        #[serde(default)]
+        except_tagged: Option<String>,
+        /// To those of this hub alone.
+        #[serde(default)]
+        here: bool,
+        /// The text.
+        text: String,
+    },
+    /// Close the connections of an identity or with a tag.
+    CloseGroup {
+        /// The group.
+        group: Group,
+        /// The code.
+        code: u16,
+    },
+    /// Publish a text to those subscribers that have the right labels.
+    PublishToSome {
+        /// The topic.
+        topic: String,
+        /// Only those with this tag.
+        #[serde(default)]
+        tagged: Option<String>,
+        /// Not those with this tag.
+        #[serde(default)]
+        except_tagged: Option<String>,
+        /// Not those of this identity.
+        #[serde(default)]
+        except_identity: Option<String>,
+        /// The text.
+        text: String,
+    },
     /// Publish a text.
     Publish {
         /// The topic.
@@ -131,6 +192,11 @@ pub enum Do {
         /// The payload.
         data: String,
     },
+    /// Send a pong.
+    Pong {
+        /// The payload.
+        data: String,
+    },
     /// Wait until `Control::Release` opens the gate.
     Wait {
         /// The gate.
@@ -156,6 +222,25 @@ pub enum Do {
     SetContext {
         /// The new one.
         value: Value,
+    },
+    /// Add one to the context, which is a number.
+    CountUp,
+    /// At the connection's end, put an entry `cleanup` into the journal.
+    OnClose {
+        /// Its detail.
+        text: String,
+    },
+    /// At the connection's end, drop a value that puts an entry `cleanup` into the journal.
+    Hold {
+        /// Its detail.
+        text: String,
+    },
+    /// As `Flood`, and waits for room before each.
+    FloodWhenReady {
+        /// How many.
+        count: usize,
+        /// How long each.
+        size: usize,
     },
     /// Let the credentials expire after this many milliseconds.
     Renew {
@@ -199,6 +284,16 @@ pub enum Do {
         /// The text.
         text: String,
     },
+}
+
+/// Connections that have something in common.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Group {
+    /// An identity.
+    Identity(String),
+    /// A tag.
+    Tag(String),
 }
 
 impl Do {

@@ -28,7 +28,7 @@ mod spoken;
 
 pub use app::{App, Http};
 pub use ask::{Ask, Policy, Refuse};
-pub use command::Do;
+pub use command::{Do, Group};
 pub use control::{Control, Reply};
 pub use journal::{Entry, Journal, Notebook};
 pub use probe::Probe;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossws_app::calls::{CallError, PeerCalls, calls};
+use crossws_app::rooms::{Allow, Wish, rooms};
 use crossws_app::rules::{RuleSet, rules};
 use crossws_app::{
     AutoCodec, MessagePackCodec, OnMalformed, Payload, Router, Typed, TypedPeer, messages, route,
@@ -27,10 +28,23 @@ pub(crate) fn router(journal: &Arc<Journal>) -> Router {
         .route("/strict", typed(Room))
         .route("/auto", auto())
         .route("/rules", route(rules(auto()).with(set)).topic("lobby"))
+        .route("/rooms", allowed())
         .route("/calls", called().json_rpc())
         .wrap(move |hooks| {
             let journal = Arc::clone(&journal);
             wrap(Recorded { hooks, journal })
+        })
+}
+
+/// What clients may subscribe and publish to.
+fn allowed() -> impl Hooks {
+    rooms(auto())
+        .allow("lobby", Allow::Both)
+        .allow("news/**", Allow::Subscribe)
+        .allow_pattern("news/*")
+        .authorize("user/*", |peer: Peer, wish: Wish| async move {
+            let who = Ask::of(peer.request()).who;
+            wish.topic.strip_prefix("user/") == Some(&*who)
         })
 }
 

@@ -25,12 +25,12 @@
 //!
 //! - The app's state must contain the [`Hub`]: it is the state, or `FromRef` finds
 //!   it there. Handlers publish with the same `State<Hub>`.
-//! The path of a peer, and therefore its default namespace, is the path that the client requested:
-//! two routers that are nested in different places are different namespaces.
+//! - The path of a peer, and therefore its default namespace, is the path that the client
+//!   requested: two routers that are nested in different places are different namespaces.
 //! - `peer.params()` and `peer.path::<T>()` are axum's parameters, `peer.route()` is axum's pattern.
-//! Values that middleware puts into the request's extensions are in
-//! `peer.request().parts().extensions`. With [`adopt`](crossws_app::RouteBuilder::adopt), they are
-//! `peer.attached::<T>()`.
+//! - Values that middleware puts into the request's extensions are in
+//!   `peer.request().parts().extensions`. With [`adopt`](crossws_app::RouteBuilder::adopt), they
+//!   are `peer.attached::<T>()`.
 //! - `peer.remote_addr()` needs `into_make_service_with_connect_info::<SocketAddr>()` under
 //!   `axum::serve`; [`Server::http`](crossws_tokio::ServerBuilder) knows it.
 //! - `peer.api()` calls the app itself, once [`with_api`] has been applied.

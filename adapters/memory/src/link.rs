@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::task::Waker;
 use std::time::Duration;
 
+use crossws_core::adapter::MeterCell;
 use crossws_core::{CloseFrame, Closed, Limits, PeerId};
 use http::Response;
 
@@ -23,9 +24,11 @@ pub(crate) struct Link {
     /// Set once the upgrade is accepted.
     limits: OnceLock<Limits>,
     state: Mutex<State>,
+    meter: Arc<MeterCell>,
 }
 
 struct State {
+    meter: Arc<MeterCell>,
     // ---- the server's end
     outbox: Outbox,
     /// Set if a write happened before the pump looked: whether many bytes had piled up.
@@ -65,10 +68,12 @@ pub(crate) struct Answer {
 
 impl Link {
     pub(crate) fn new(clock: Arc<Clock>) -> Self {
+        let meter = Arc::<MeterCell>::default();
         Self {
             clock,
             limits: OnceLock::new(),
             state: Mutex::new(State {
+                meter: Arc::clone(&meter),
                 outbox: Outbox::new(Limits::default()),
                 relieved: None,
                 skipped: 0,
@@ -88,6 +93,7 @@ impl Link {
                 vanished: false,
                 reader: None,
             }),
+            meter,
         }
     }
 

@@ -265,6 +265,12 @@ impl Outbox {
             || (self.bytes > 0 && self.bytes.saturating_add(next) > most)
     }
 
+    /// Whether more than half of either bound would be used with a message of this length.
+    pub(crate) fn would_be_half(&self, len: usize) -> bool {
+        self.bytes.saturating_add(len) > self.limits.max_buffered.get() / 2
+            || self.messages + 1 > self.limits.max_queued.get() / 2
+    }
+
     pub(crate) fn has_messages(&self) -> bool {
         self.messages > 0
     }

@@ -210,7 +210,10 @@ impl Pump {
                     }
                     self.control(Event::Ping(data));
                 }
-                Frame::Pong(data) => self.control(Event::Pong(data)),
+                Frame::Pong(data) => {
+                    self.link.ponged(&data);
+                    self.control(Event::Pong(data));
+                }
                 Frame::Close(frame) => {
                     self.lifeline.ended();
                     self.link.close_heard(frame);

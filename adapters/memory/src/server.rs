@@ -7,13 +7,12 @@ use std::task::{Poll, ready};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use crossws_core::adapter::{HttpService, HubChoice, http_service};
+use crossws_core::adapter::{HttpApp, HttpService, HubChoice, http_service};
 use crossws_core::{
-    Api, ApiError, ApiRequest, Body, BoxError, BoxFuture, Hub, Report, Resolve, Shutdown, Sockets,
-    Through, hub_setters,
+    Api, ApiError, ApiRequest, BoxFuture, Hub, Report, Resolve, Shutdown, Sockets, Through,
+    hub_setters,
 };
 use http::{Method, Request, Response};
-use tower_service::Service;
 
 use crate::Connect;
 use crate::chance::Chance;
@@ -316,14 +315,7 @@ impl<R: Resolve> TestServerBuilder<R> {
     /// Serves every request that no hooks claim with this service, as a server's `http` does: an
     /// `axum::Router`, or any other tower service. Hooks call it with
     /// [`Peer::api`](crossws_core::Peer::api), the test with [`TestServer::request`].
-    pub fn http<S, B>(mut self, service: S) -> Self
-    where
-        S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
-        S::Future: Send,
-        S::Error: Into<BoxError>,
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
-    {
+    pub fn http(mut self, service: impl HttpApp) -> Self {
         self.http = Some(http_service(service, |_| {}));
         self
     }
@@ -331,17 +323,10 @@ impl<R: Resolve> TestServerBuilder<R> {
     /// As [`http`](Self::http), with sockets through HTTP, as a server's `http_through`: every
     /// request goes to the service, whose middleware may refuse it, and upgrades end where the
     /// service places `sockets`.
-    pub fn http_through<S, B>(
+    pub fn http_through<S: HttpApp>(
         self,
         service: impl FnOnce(Sockets) -> S,
-    ) -> TestServerBuilder<Through<R>>
-    where
-        S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
-        S::Future: Send,
-        S::Error: Into<BoxError>,
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
-    {
+    ) -> TestServerBuilder<Through<R>> {
         let sockets = Sockets::unbound();
         let service = service(sockets.clone());
         let resolver = Arc::clone(&self.resolver);

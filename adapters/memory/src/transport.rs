@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use crossws_core::adapter::{Publication, Receipt, Transport};
+use crossws_core::adapter::{MeterCell, Publication, Receipt, Transport};
 use crossws_core::{Capabilities, CloseFrame, ControlError, Message, SendError, SendOptions, Sent};
 
 use crate::link::Link;
@@ -73,5 +73,13 @@ impl Transport for MemoryTransport {
 
     fn dropped(&self) -> u64 {
         self.0.dropped()
+    }
+
+    fn has_room(&self, len: usize) -> bool {
+        self.0.has_room(len)
+    }
+
+    fn meter(&self) -> Option<&MeterCell> {
+        Some(self.0.meter())
     }
 }

@@ -85,7 +85,7 @@ fn hooks_of_one_peer_do_not_overlap_and_keep_the_order() {
 }
 
 #[test]
-fn a_publish_reaches_the_others_once() {
+fn a_publish_reaches_the_other_subscribers_once() {
     block_on(async {
         let server = TestServer::new(
             hooks()

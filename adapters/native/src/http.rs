@@ -16,15 +16,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
-use bytes::Bytes;
-use crossws_core::adapter::{OriginalTarget, http_service};
+use crossws_core::adapter::{HttpApp, OriginalTarget, http_service};
 use crossws_core::{Body, BoxError, Rejection, Resolve, Sockets, Through};
-use http::{Request, Response};
+use http::Request;
 use http_body_util::Either;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use tower_service::Service;
 
 use crate::http::hyper_io::{HyperIo, HyperTimer};
 use crate::http::keep_alive::{Activity, KeepAlive, Served};
@@ -46,14 +44,7 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
     /// Each request's extensions contain the [`Hub`](crossws_core::Hub), so that a handler can
     /// publish, and the client's address as a [`SocketAddr`](std::net::SocketAddr). On tokio with
     /// the feature `axum`, handlers that extract axum's `ConnectInfo<SocketAddr>` get it too.
-    pub fn http<S, B>(mut self, service: S) -> Self
-    where
-        S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
-        S::Future: Send,
-        S::Error: Into<BoxError>,
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
-    {
+    pub fn http(mut self, service: impl HttpApp) -> Self {
         // As in a client's request.
         self.api = Some(http_service(service.clone(), |extensions| {
             if let Some(addr) = extensions.get().copied() {
@@ -80,17 +71,10 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
     /// let builder = builder.http_through(|sockets| with_session(sockets));
     /// # }
     /// ```
-    pub fn http_through<S, B>(
+    pub fn http_through<S: HttpApp>(
         self,
         service: impl FnOnce(Sockets) -> S,
-    ) -> ServerBuilder<Through<R>, T>
-    where
-        S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
-        S::Future: Send,
-        S::Error: Into<BoxError>,
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
-    {
+    ) -> ServerBuilder<Through<R>, T> {
         let sockets = Sockets::unbound();
         let service = service(sockets.clone());
         let resolver = Arc::clone(&self.resolver);
@@ -98,17 +82,15 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
             resolver: Arc::new(Through::new(self.resolver)),
             hub: self.hub,
             head: self.head,
-            engine: self.engine,
             fallback: None,
             api: None,
-            bind_sockets: Some(Box::new(move |handle: &ServerHandle<T>, engine| {
-                let mut acceptor = Acceptor::<R, T>::from_parts(
+            bind_sockets: Some(Box::new(move |handle: &ServerHandle<T>| {
+                let acceptor = Acceptor::<R, T>::from_parts(
                     resolver,
                     handle.hub().clone(),
                     handle.tasks().clone(),
                     Some(Arc::clone(handle.crew())),
                 );
-                acceptor.decode_with(engine);
                 acceptor.bind(&sockets);
             })),
             #[cfg(feature = "tls")]
@@ -132,15 +114,11 @@ impl fmt::Display for Failed {
 impl std::error::Error for Failed {}
 
 /// Serves one connection from its first request on. Later requests may be upgrades too.
-async fn serve<R, T, S, B>(rest: Rest<R, T>, service: S)
+async fn serve<R, T, S>(rest: Rest<R, T>, service: S)
 where
     R: Resolve,
     T: ServerRuntime,
-    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
-    S::Future: Send,
-    S::Error: Into<BoxError>,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
+    S: HttpApp,
 {
     let Rest {
         unclaimed,

@@ -22,7 +22,6 @@ mod tls;
 
 /// How a server stops, and the result.
 pub use crossws_core::{Report, Shutdown};
-pub use crossws_proto::engine::EngineKind;
 pub use crossws_proto::handshake::{Agreed, AnswerError, ClientHandshake, Handshake, is_upgrade};
 pub use driver::pump::pump;
 pub use driver::raw::RawStream;

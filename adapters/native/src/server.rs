@@ -30,13 +30,12 @@ use crate::server::stop::Stop;
 use crate::server::tasks::Tasks;
 #[cfg(feature = "tls")]
 use crate::tls::{Tls, TlsListener};
-use crossws_proto::engine::EngineKind;
 
 /// Serves a connection whose first request the hooks did not claim.
 pub(crate) type Fallback<R, T> = Arc<dyn Fn(Rest<R, T>) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// Called once the server exists.
-pub(crate) type BindSockets<T> = Box<dyn FnOnce(&ServerHandle<T>, EngineKind) + Send + Sync>;
+pub(crate) type BindSockets<T> = Box<dyn FnOnce(&ServerHandle<T>) + Send + Sync>;
 
 /// A connection that the hooks did not claim, with the resolver of its later requests.
 #[cfg_attr(
@@ -57,7 +56,6 @@ pub struct ServerBuilder<R, T> {
     pub(crate) resolver: Arc<R>,
     pub(crate) hub: HubChoice,
     pub(crate) head: HeadLimits,
-    pub(crate) engine: EngineKind,
     pub(crate) fallback: Option<Fallback<R, T>>,
     /// The same service, for calls by hooks.
     pub(crate) api: Option<Arc<dyn HttpService>>,
@@ -81,12 +79,6 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
     #[cfg(feature = "tls")]
     pub fn tls(mut self, tls: Tls) -> Self {
         self.tls = Some(tls);
-        self
-    }
-
-    /// Decodes with this engine instead of this crate's own.
-    pub fn engine(mut self, engine: EngineKind) -> Self {
-        self.engine = engine;
         self
     }
 
@@ -123,14 +115,13 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
             hub,
             _api: self.api,
             head: self.head,
-            engine: self.engine,
             tasks: Tasks::default(),
             crew: Arc::new(Crew::new(runtime.now())),
             stop: Stop::default(),
             runtime,
         }));
         if let Some(bind) = self.bind_sockets {
-            bind(&handle, self.engine);
+            bind(&handle);
         }
         let run = run(listener, self.resolver, self.fallback, handle.clone());
         Ok(Server {
@@ -166,7 +157,6 @@ impl<R: Resolve, T: ServerRuntime> Server<R, T> {
             resolver: Arc::new(resolver),
             hub: HubChoice::default(),
             head: HeadLimits::default(),
-            engine: EngineKind::default(),
             fallback: None,
             api: None,
             bind_sockets: None,
@@ -253,8 +243,7 @@ async fn run<R: Resolve, T: ServerRuntime, L: Listen<T>>(
     let info = StreamInfo::new(None)
         .with_secure(listener.is_secure())
         .with_forwarded(!has_default_port(&listener))
-        .with_ends_on_drop(listener.ends_on_drop())
-        .with_engine(shared.engine);
+        .with_ends_on_drop(listener.ends_on_drop());
     loop {
         let accepted = {
             let mut accept = pin!(accept(&mut listener, &shared.runtime));
@@ -342,7 +331,6 @@ struct Shared<T> {
     /// Owned here, because the hub only borrows it: a service may hold the hub.
     _api: Option<Arc<dyn HttpService>>,
     head: HeadLimits,
-    engine: EngineKind,
     tasks: Tasks,
     crew: Arc<Crew>,
     stop: Stop,

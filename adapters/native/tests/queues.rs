@@ -176,7 +176,7 @@ fn members_that_leave_share_what_waits_for_them() {
 }
 
 #[test]
-fn what_waits_in_topics_that_were_left_counts_against_the_bounds() {
+fn messages_of_left_topics_count_against_the_bounds() {
     let mut room = Room::new(Limits::default());
     let peer = room.join();
     // Other subscribers may read along, and keep up.
@@ -199,7 +199,7 @@ fn what_waits_in_topics_that_were_left_counts_against_the_bounds() {
 }
 
 #[test]
-fn all_topics_and_what_is_sent_are_one_sum() {
+fn all_topics_and_sent_messages_are_one_sum() {
     const TOPICS: usize = 100;
     for (len, most) in [(1000, 1 << 20), (1, 4096 * 3)] {
         let mut room = Room::new(Limits::default());

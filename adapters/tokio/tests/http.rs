@@ -194,7 +194,7 @@ async fn a_route_of_axum_upgrades_by_hand() {
     assert!(read_head(&mut plain).await.starts_with("HTTP/1.1 426"));
 }
 
-/// One acceptor behind routers that strip their prefixes.
+/// One acceptor inside routers that strip their prefixes.
 #[tokio::test]
 async fn an_acceptor_under_nested_routers_keeps_their_namespaces_apart() {
     async fn connect(

@@ -131,6 +131,7 @@ impl<R: Resolve> Durable<R> {
 
     fn transport(&self, socket: &Arc<Socket>) -> WorkerTransport {
         WorkerTransport {
+            meter: Default::default(),
             socket: Arc::clone(socket),
             capabilities: DURABLE_CAPABILITIES,
             clock: Clock::Alarm(Arc::clone(&self.alarm)),

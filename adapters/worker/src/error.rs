@@ -25,10 +25,10 @@ pub enum Error {
     /// [`Objects::object`](crate::Objects::object).
     #[error("the objects are sharded by request: a namespace alone does not name one")]
     Unnamed,
-    /// The route's connections are in several objects, which cannot be listed: name one with
-    /// [`Objects::object`](crate::Objects::object).
-    #[error("the connections of a route are in several objects: name one")]
-    RouteSpansObjects,
+    /// The connections of the route, of the identity or with the tag are in several objects, which cannot
+    /// be listed: name one with [`Objects::object`](crate::Objects::object).
+    #[error("the connections of a route, an identity or a tag are in several objects: name one")]
+    GroupSpansObjects,
     /// The object and this Worker run different versions.
     #[error("the object's response cannot be decoded: {0}")]
     Answer(#[from] DecodeError),

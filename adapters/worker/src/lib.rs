@@ -52,7 +52,7 @@ pub use objects::shard::{NameByNamespace, NameByRequest, Shard};
 pub use objects::{Objects, Upgraded};
 pub use options::Options;
 pub use plain::Plain;
-pub use room::{PeerInfo, Room, RoomRoute, ToRoom};
+pub use room::{PeerInfo, Room, RoomGroup, ToRoom};
 
 // The crate that the macro's expansion names.
 #[doc(hidden)]

@@ -16,7 +16,7 @@ use crate::objects::internal::Address;
 use crate::objects::shard::Shard;
 use crate::objects::ticket::TICKET;
 use crate::options::Options;
-use crate::room::{Room, RoomRoute, unreadable};
+use crate::room::{Room, RoomGroup, unreadable};
 
 /// The Durable Objects of one binding, as a Worker uses them: for upgrades, and to reach the
 /// objects' peers from the Worker.
@@ -175,14 +175,35 @@ impl Objects {
     /// [`Hub::route`](crossws_core::Hub::route).
     ///
     /// # Errors
-    /// [`Error::RouteSpansObjects`] unless all are in one object ([`Shard::One`]), because the
+    /// [`Error::GroupSpansObjects`] unless all are in one object ([`Shard::One`]), because the
     /// platform does not list objects. For one object, use
     /// [`object(name)`](Self::object)`?.`[`route(route)`](Room::route). And when the platform
     /// fails.
-    pub fn route(&self, route: impl Into<String>) -> Result<RoomRoute, Error> {
+    pub fn route(&self, route: impl Into<String>) -> Result<RoomGroup, Error> {
+        Ok(self.whole()?.route(route))
+    }
+
+    /// Returns the connections of an identity: see [`Hub::identity`](crossws_core::Hub::identity).
+    ///
+    /// # Errors
+    /// As [`route`](Self::route).
+    pub fn identity(&self, identity: impl Into<String>) -> Result<RoomGroup, Error> {
+        Ok(self.whole()?.identity(identity))
+    }
+
+    /// Returns the connections with a tag: see [`Hub::tagged`](crossws_core::Hub::tagged).
+    ///
+    /// # Errors
+    /// As [`route`](Self::route).
+    pub fn tagged(&self, tag: impl Into<String>) -> Result<RoomGroup, Error> {
+        Ok(self.whole()?.tagged(tag))
+    }
+
+    /// Returns the object that all connections are in.
+    fn whole(&self) -> Result<Room, Error> {
         match &self.shard {
-            Shard::One(name) => Ok(self.object(name)?.route(route)),
-            _ => Err(Error::RouteSpansObjects),
+            Shard::One(name) => self.object(name),
+            _ => Err(Error::GroupSpansObjects),
         }
     }
 

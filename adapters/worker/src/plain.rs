@@ -98,6 +98,7 @@ fn connect<H: Hooks + ?Sized>(
     let timer = Timer::new();
     socket.set_close_timeout(accepted.settings().limits.close_timeout);
     let transport = WorkerTransport {
+        meter: Default::default(),
         socket: Arc::clone(&socket),
         capabilities: PLAIN_CAPABILITIES,
         clock: Clock::Timer(Arc::clone(&timer)),

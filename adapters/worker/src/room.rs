@@ -14,7 +14,7 @@ use worker::{Headers, Method};
 use crate::error::Error;
 use crate::objects::internal::Address;
 use crate::objects::ticket::{COMMAND, ascii};
-use crate::room::command::{Command, Told};
+use crate::room::command::{Command, GroupName, Told};
 
 /// The peers of one namespace, or of one whole object, as a Worker reaches them. Every call goes to
 /// the object, and wakes it if it sleeps.
@@ -35,6 +35,12 @@ pub struct PeerInfo {
     pub namespace: String,
     /// Its topics, sorted by name.
     pub topics: Vec<String>,
+    /// Its identity, if it has one.
+    #[serde(default)]
+    pub identity: Option<String>,
+    /// Its tags, sorted by name.
+    #[serde(default)]
+    pub tags: Vec<String>,
     context: Option<serde_json::Value>,
 }
 
@@ -49,7 +55,10 @@ impl PeerInfo {
     }
 
     pub(crate) fn of(peer: &Peer) -> Self {
+        let owned = |name: &Arc<str>| (**name).to_owned();
         Self {
+            identity: peer.identity().as_ref().map(owned),
+            tags: peer.tags().iter().map(owned).collect(),
             id: peer.id(),
             namespace: peer.namespace().to_owned(),
             topics: peer
@@ -167,13 +176,24 @@ impl Room {
         self.ask(&command, None).await
     }
 
-    /// Returns the connections of a route in this object: see
-    /// [`Hub::route`](crossws_core::Hub::route). The namespace of this room does not matter.
-    pub fn route(self, route: impl Into<String>) -> RoomRoute {
-        RoomRoute {
-            room: self,
-            route: route.into(),
-        }
+    /// Returns the connections of a route in this object: see [`Hub::route`](crossws_core::Hub::route). The
+    /// namespace of this room does not matter.
+    pub fn route(self, route: impl Into<String>) -> RoomGroup {
+        self.group(GroupName::Route(route.into()))
+    }
+
+    /// Returns the connections of an identity in this object, as [`route`](Self::route).
+    pub fn identity(self, identity: impl Into<String>) -> RoomGroup {
+        self.group(GroupName::Identity(identity.into()))
+    }
+
+    /// Returns the connections with a tag in this object, as [`route`](Self::route).
+    pub fn tagged(self, tag: impl Into<String>) -> RoomGroup {
+        self.group(GroupName::Tag(tag.into()))
+    }
+
+    fn group(self, group: GroupName) -> RoomGroup {
+        RoomGroup { room: self, group }
     }
 
     async fn ask<T: DeserializeOwned>(
@@ -199,25 +219,24 @@ impl Room {
     }
 }
 
-/// The connections of a route in one object, as a Worker reaches them: see
-/// [`Objects::route`](crate::Objects::route). Every call goes to the object, and wakes it if it
-/// sleeps.
+/// The connections of a route, of an identity or with a tag in one object, as a Worker reaches them: see
+/// [`Objects::route`](crate::Objects::route). Every call goes to the object and wakes it if it sleeps.
 #[derive(Debug)]
 #[must_use]
-pub struct RoomRoute {
+pub struct RoomGroup {
     room: Room,
-    route: String,
+    group: GroupName,
 }
 
-impl RoomRoute {
+impl RoomGroup {
     /// Sends a message to every connection, once each.
     ///
     /// # Errors
     /// When the value cannot be encoded, or the object cannot be reached.
     pub async fn send(&self, message: impl IntoMessage) -> Result<Published, Error> {
         let message = message.into_message().map_err(PublishError::from)?;
-        let command = Command::RouteSend {
-            route: self.route.clone(),
+        let command = Command::GroupSend {
+            group: self.group.clone(),
             text: message.is_text(),
         };
         let Told { queued, dropped } = self.room.ask(&command, Some(&message)).await?;
@@ -229,8 +248,8 @@ impl RoomRoute {
     /// # Errors
     /// When the object cannot be reached.
     pub async fn peers(&self) -> Result<Vec<PeerInfo>, Error> {
-        let route = self.route.clone();
-        self.room.ask(&Command::RoutePeers { route }, None).await
+        let group = self.group.clone();
+        self.room.ask(&Command::GroupPeers { group }, None).await
     }
 
     /// Returns the number of connections.
@@ -238,8 +257,8 @@ impl RoomRoute {
     /// # Errors
     /// When the object cannot be reached.
     pub async fn peer_count(&self) -> Result<usize, Error> {
-        let route = self.route.clone();
-        self.room.ask(&Command::RouteCount { route }, None).await
+        let group = self.group.clone();
+        self.room.ask(&Command::GroupCount { group }, None).await
     }
 
     /// Closes every connection with this frame.
@@ -248,8 +267,8 @@ impl RoomRoute {
     /// When the object cannot be reached.
     pub async fn close_all(&self, frame: impl Into<CloseFrame>) -> Result<(), Error> {
         let frame = frame.into();
-        let command = Command::RouteClose {
-            route: self.route.clone(),
+        let command = Command::GroupClose {
+            group: self.group.clone(),
             code: frame.status(),
             reason: frame.reason().to_string(),
         };

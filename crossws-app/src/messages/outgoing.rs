@@ -18,6 +18,24 @@ struct Format<Out> {
     codec: Arc<dyn Encode<Out>>,
 }
 
+impl<Out> Clone for Outgoing<Out> {
+    fn clone(&self) -> Self {
+        Self {
+            codecs: self.codecs.clone(),
+            transform: self.transform.clone(),
+        }
+    }
+}
+
+impl<Out> Clone for Format<Out> {
+    fn clone(&self) -> Self {
+        Self {
+            protocol: Arc::clone(&self.protocol),
+            codec: Arc::clone(&self.codec),
+        }
+    }
+}
+
 /// Between a topic's name and the subprotocol whose clients a topic of its own is for.
 const SEPARATOR: char = '\u{1f}';
 

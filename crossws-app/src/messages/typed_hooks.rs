@@ -133,10 +133,12 @@ impl<T: Typed> TypedHooks<T> {
     }
 
     fn outgoing_mut(&mut self, change: impl FnOnce(&mut Outgoing<T::Out>)) {
-        // Nothing shares it before a server runs the hooks.
-        if let Some(outgoing) = Arc::get_mut(&mut self.outgoing) {
-            change(outgoing);
-        }
+        // A publisher that was asked for before keeps what it knew.
+        change(Arc::make_mut(&mut self.outgoing));
+    }
+
+    pub(super) fn outgoing_shared(&self) -> &Arc<Outgoing<T::Out>> {
+        &self.outgoing
     }
 
     fn peer(&self, peer: &Peer) -> TypedPeer<T::Out> {

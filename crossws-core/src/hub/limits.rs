@@ -214,6 +214,10 @@ macro_rules! limits {
 limits! {
     /// Largest message a peer may send, in bytes; larger ones close with 1009. Default 1 MiB.
     max_message_size: Limit = Limit::At(1 << 20);
+    /// Largest frame a peer may send, in bytes as they arrive, which may be compressed; larger ones close
+    /// with 1009. Only where this library reads the frames itself. Default none: what bounds a message
+    /// bounds its frames.
+    max_frame_size: Limit = Limit::Unlimited;
     /// Most bytes that all connections of this hub hold of what is unfinished: parts of messages,
     /// handshakes, and connections that speak plain HTTP. A message whose next part has no room
     /// closes its peer with 1013; a request, or a new connection, is refused with 503. The last
@@ -277,6 +281,10 @@ limits! {
     /// answers with `Peer::pong`, or nothing does. Where the platform answers pings itself, as Workers
     /// do, a connection that must not have that is closed with 1011. Default true.
     auto_pong: bool = true;
+    /// Whether what passes over a connection is counted from its beginning, and not only once
+    /// `Peer::stats` or `Peer::rtt` is asked for. It takes some 150 bytes of each connection, and a few
+    /// additions for each message. Default false.
+    count_traffic: bool = false;
     /// How often a ping is sent, ± 10 % so that peers do not beat together; `None` for never.
     /// Default 25 s.
     ping_interval: Option<Duration> = Some(Duration::from_secs(25));

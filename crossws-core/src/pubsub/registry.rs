@@ -480,19 +480,41 @@ impl Registry {
     ) -> Published {
         let mut told = Told::default();
         self.visit(scope, |namespace| {
-            let any = match to {
-                To::Everyone => std::iter::once(Arc::clone(&namespace.everyone)).collect(),
-                To::Topics(topics) => namespace.several(topics),
-                To::TopicsOf(peer) => {
-                    let mut any = peer.subscriptions().topics();
-                    namespace.index.lock().add_matching(&mut any);
-                    any
-                }
-            };
-            let audience = Audience::new(any, namespace.without_patterns(not_to), only);
+            let audience = namespace.audience(to, not_to, only);
             audience.publish(except, publication, &mut told);
         });
         self.tell(told)
+    }
+
+    /// As [`publish_to_each`](Self::publish_to_each), with a message of its own for each that `make`
+    /// makes one for. It is called without a lock.
+    pub(crate) fn publish_each<E>(
+        &self,
+        scope: Option<&str>,
+        (to, not_to, only): (To<'_, '_>, &Topics<'_>, &Filter<'_>),
+        except: Option<&Peer>,
+        mut make: impl FnMut(&Peer) -> Result<Option<Publication>, E>,
+    ) -> Result<Published, E> {
+        let mut told = Told::default();
+        let mut failed = None;
+        self.visit(scope, |namespace| {
+            let audience = namespace.audience(to, not_to, only);
+            let mut publications = Vec::new();
+            for peer in audience.members(except) {
+                match make(&peer) {
+                    Ok(Some(publication)) => publications.push((peer, publication)),
+                    Ok(None) => {}
+                    Err(error) => {
+                        failed.get_or_insert(error);
+                    }
+                }
+            }
+            if failed.is_none() {
+                audience.publish_each(&publications, &mut told);
+            }
+        });
+        let published = self.tell(told);
+        failed.map_or(Ok(published), Err)
     }
 
     /// Wakes and writes what a publication has left to be done without a lock.
@@ -566,6 +588,25 @@ impl Registry {
 }
 
 impl Namespace {
+    /// The peers that these name.
+    fn audience<'a, 'f>(
+        &self,
+        to: To<'_, '_>,
+        not_to: &Topics<'_>,
+        only: &'a Filter<'f>,
+    ) -> Audience<'a, 'f> {
+        let any = match to {
+            To::Everyone => std::iter::once(Arc::clone(&self.everyone)).collect(),
+            To::Topics(topics) => self.several(topics),
+            To::TopicsOf(peer) => {
+                let mut any = peer.subscriptions().topics();
+                self.index.lock().add_matching(&mut any);
+                any
+            }
+        };
+        Audience::new(any, self.without_patterns(not_to), only)
+    }
+
     /// The topic of this name, if it has members, and the patterns that match the name, if any do.
     fn find(&self, name: &str) -> (Option<Arc<Topic>>, Option<Box<Several>>) {
         let index = self.index.lock();

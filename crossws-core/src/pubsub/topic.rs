@@ -1,5 +1,6 @@
 //! One topic: who has subscribed, and the logs from which they read.
 
+mod each;
 mod matched;
 mod several;
 mod writing;
@@ -100,6 +101,9 @@ pub(crate) struct Told {
     /// To be [settled](crate::adapter::Transport::settle).
     pub(crate) grown: Vec<Peer>,
 }
+
+/// What is done for a publication once a topic's members have been told of it, under the lock.
+type Then<'a> = &'a dyn Fn(&State, &mut Told);
 
 impl Told {
     /// Counts what became of the message at one subscriber.
@@ -265,7 +269,7 @@ impl Topic {
         except: Option<&Peer>,
         publication: &Publication,
         told: &mut Told,
-        then: Option<&dyn Fn(&State, &mut Told)>,
+        then: Option<Then<'_>>,
     ) {
         let mut state = self.state.lock();
         let (author, author_reads) = loop {

@@ -10,8 +10,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, SystemTime};
 
 use crossws_core::adapter::{
-    Accepted, ClaimError, Notice, OpeningPeer, PeerEvents, Publication, Receipt, Session, Snapshot,
-    Transport, Wire as Format,
+    Accepted, ClaimError, MeterCell, Notice, OpeningPeer, PeerEvents, Publication, Receipt,
+    Session, Snapshot, Transport, Wire as Format,
 };
 use crossws_core::http::Request;
 use crossws_core::{
@@ -66,6 +66,8 @@ pub struct Wire {
     capabilities: Capabilities,
     /// In which topics' logs are read.
     format: Option<Format>,
+    meter: Arc<MeterCell>,
+    counts: bool,
 }
 
 impl Default for Wire {
@@ -77,6 +79,8 @@ impl Default for Wire {
             // What is stored must convert: not the rule where nothing sleeps.
             capabilities: all.without(Capabilities::HIBERNATION),
             format: None,
+            meter: Arc::default(),
+            counts: true,
         }
     }
 }
@@ -106,6 +110,17 @@ impl Wire {
             format: Some(format),
             ..Self::default()
         }
+    }
+
+    /// One that does not count what passes.
+    pub fn uncounted(mut self) -> Self {
+        self.counts = false;
+        self
+    }
+
+    /// Where its traffic is counted.
+    pub fn meter(&self) -> &MeterCell {
+        &self.meter
     }
 
     /// What is stored of the peer.
@@ -172,6 +187,9 @@ impl Transport for TestTransport {
             Mode::Take | Mode::Replace => {}
         }
         state.out.push(Out::Sent(message.to_string()));
+        if let Some(meter) = self.0.meter.get() {
+            meter.sent(1, message.len());
+        }
         Ok(Sent::Written)
     }
 
@@ -251,6 +269,14 @@ impl Transport for TestTransport {
 
     fn dropped(&self) -> u64 {
         self.0.state.lock().unwrap().dropped
+    }
+
+    fn has_room(&self, _: usize) -> bool {
+        self.buffered_amount() <= 512 << 10
+    }
+
+    fn meter(&self) -> Option<&MeterCell> {
+        self.0.counts.then_some(&*self.0.meter)
     }
 
     fn extensions(&self) -> &str {
@@ -375,6 +401,11 @@ impl<'a, T> Hand<'a, T> {
             }
         }
         None
+    }
+
+    /// Whether its waker has been woken since it was polled.
+    pub fn is_woken(&self) -> bool {
+        self.flag.0.load(Ordering::SeqCst)
     }
 
     #[track_caller]

@@ -8,7 +8,9 @@
 )]
 
 mod before;
+mod cleanup;
 mod common;
+mod context;
 mod encoding;
 mod expiry;
 mod failures;
@@ -18,12 +20,14 @@ mod labels;
 mod life;
 mod limits;
 mod loops;
+mod meter;
 mod model;
 mod notices;
 mod patterns;
 mod peer;
 mod promises;
 mod routes;
+mod send_line;
 mod several;
 mod shutdown;
 mod sleep;

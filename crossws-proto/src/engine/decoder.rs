@@ -1,12 +1,12 @@
 use std::mem;
 
 use bytes::Bytes;
-use crossws_core::{CloseCode, Limits, Message};
+use crossws_core::{CloseCode, Limit, Limits, Message};
 
 use super::buffer::append;
 use super::header::{Header, MAX_HEADER};
 use super::message::{Kind, Partial};
-use super::{Engine, Event, Role, Violation, close};
+use super::{Event, Role, Violation, close};
 use crate::deflate::Inflater;
 use crate::frame::Opcode;
 use crate::frame::mask;
@@ -18,7 +18,10 @@ pub struct Decoder {
     role: Role,
     /// The bounds, as in [`Limits`].
     max_message: usize,
-    max_fragments: usize,
+    max_fragments: u32,
+    max_frame: u32,
+    /// The longest short message, by these bounds.
+    max_short: u8,
     /// The unfinished frame and message. Boxed, because an idle connection has neither.
     begun: Option<Box<Begun>>,
     /// Decompresses messages, if compression was negotiated.
@@ -38,7 +41,7 @@ struct Begun {
     /// The message whose frames, or pieces of a frame, are arriving.
     message: Option<Partial>,
     /// The number of its frames so far.
-    fragments: usize,
+    fragments: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -77,19 +80,30 @@ const MASKED: u8 = 0x80;
 /// Two bytes, and the masking key.
 const SHORT_HEADER: usize = 6;
 
-impl Engine for Decoder {
-    fn new(role: Role, limits: &Limits) -> Self {
+impl Decoder {
+    /// Creates a decoder for a connection whose handshake has just ended.
+    pub fn new(role: Role, limits: &Limits) -> Self {
         Self {
             role,
             max_message: limits.max_message_size.get().min(MOST),
-            max_fragments: limits.max_fragments.get(),
+            max_fragments: bound(limits.max_fragments),
+            max_frame: bound(limits.max_frame_size),
+            max_short: Self::max_short(limits),
             begun: None,
             inflater: Inflater::per_message(),
             inflates: false,
         }
     }
 
-    fn decode(&mut self, input: &mut &mut [u8]) -> Result<Option<Event>, Violation> {
+    /// Consumes bytes from the front of `input` up to the end of the next event.
+    ///
+    /// Returns `None` when all of `input` is consumed and more bytes are needed. The decoder changes the
+    /// bytes that it consumes, because it unmasks in place.
+    ///
+    /// # Errors
+    /// The rule that was broken. The caller must fail the connection (RFC 6455 section 7.1.7) and
+    /// must not decode again.
+    pub fn decode(&mut self, input: &mut &mut [u8]) -> Result<Option<Event>, Violation> {
         loop {
             let begun = self.begun.as_deref();
             let frame = match begun.and_then(|begun| begun.frame) {
@@ -122,10 +136,13 @@ impl Engine for Decoder {
         }
     }
 
-    /// Decodes a client's message in one short frame without extensions, as most are. The few steps
-    /// build the message in place: moving a message a few times costs as much as decoding it.
+    /// Decodes a client's message in one short frame without extensions, as most are. Returns `None`
+    /// if something else comes next; then nothing is consumed, and [`decode`](Self::decode) returns it.
+    ///
+    /// The few steps build the message in place: moving a message a few times costs as much as decoding
+    /// it.
     #[inline(always)]
-    fn decode_short(&mut self, input: &mut &mut [u8]) -> Option<Message> {
+    pub fn decode_short(&mut self, input: &mut &mut [u8]) -> Option<Message> {
         let &[first, second, ref key @ ..] = input.first_chunk::<SHORT_HEADER>()?;
         let key = *key;
         let kind = match first {
@@ -136,7 +153,7 @@ impl Engine for Decoder {
         // Clears the mask bit. If it was not set, this sets it, and the length is too large for a
         // short frame.
         let len = usize::from(second ^ MASKED);
-        let fits = len <= Self::MAX_SHORT.min(self.max_message) && self.max_fragments > 0;
+        let fits = len <= usize::from(self.max_short) && self.max_fragments > 0;
         if self.begun.is_some() || self.role == Role::Client || !fits {
             return None;
         }
@@ -154,6 +171,14 @@ impl Engine for Decoder {
 impl Decoder {
     /// The longest payload whose length fits into a header's second byte.
     pub const MAX_SHORT: usize = 125;
+
+    fn max_short(limits: &Limits) -> u8 {
+        let message = limits.max_message_size.get();
+        let most = message
+            .min(limits.max_frame_size.get())
+            .min(Self::MAX_SHORT);
+        most as u8
+    }
 
     /// Accepts compressed messages too. Use it when permessage-deflate was negotiated.
     #[must_use]
@@ -233,7 +258,7 @@ impl Decoder {
                     return Err(Violation::protocol("a continuation of nothing"));
                 }
                 (Some((message, fragments)), Opcode::Continuation) => {
-                    *fragments += 1;
+                    *fragments = fragments.saturating_add(1);
                     let compressed = matches!(message, Partial::Compressed(..));
                     (message.len(), compressed, *fragments)
                 }
@@ -248,6 +273,9 @@ impl Decoder {
             };
             if header.len > most.saturating_sub(had) as u64 {
                 return Err(too_big(header.len));
+            }
+            if self.max_frame < header.len.try_into().unwrap_or(u32::MAX) {
+                return Err(Violation::new(CloseCode::TOO_BIG, "frame too big"));
             }
             if fragments > self.max_fragments {
                 return Err(Violation::new(CloseCode::POLICY, "too many fragments"));
@@ -374,6 +402,11 @@ fn take<'a>(input: &mut &'a mut [u8], count: usize) -> &'a mut [u8] {
 /// blocks could grow indefinitely.
 fn most_compressed(most: usize) -> usize {
     most.saturating_add(most / 8).saturating_add(64)
+}
+
+/// A bound in fewer bytes: no connection comes to more.
+fn bound(limit: Limit) -> u32 {
+    u32::try_from(limit.get()).unwrap_or(u32::MAX)
 }
 
 fn too_big(len: u64) -> Violation {

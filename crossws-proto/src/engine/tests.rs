@@ -7,12 +7,37 @@ mod differential;
 mod memory;
 mod rules;
 mod stream;
+mod tungstenite;
 
 use crossws_core::{CloseCode, Limits, Message};
 
-use super::{
-    Decoder, Engine, EngineKind, Event, Opcode, Role, Tungstenite, Violation, put_masked_frame,
-};
+use self::tungstenite::Tungstenite;
+use super::{Decoder, Event, Opcode, Role, Violation, put_masked_frame};
+
+/// A decoder of frames: ours, or the one that it is compared with.
+trait Engine {
+    fn new(role: Role, limits: &Limits) -> Self;
+
+    fn decode(&mut self, input: &mut &mut [u8]) -> Result<Option<Event>, Violation>;
+
+    fn decode_short(&mut self, _: &mut &mut [u8]) -> Option<Message> {
+        None
+    }
+}
+
+impl Engine for Decoder {
+    fn new(role: Role, limits: &Limits) -> Self {
+        Self::new(role, limits)
+    }
+
+    fn decode(&mut self, input: &mut &mut [u8]) -> Result<Option<Event>, Violation> {
+        self.decode(input)
+    }
+
+    fn decode_short(&mut self, input: &mut &mut [u8]) -> Option<Message> {
+        self.decode_short(input)
+    }
+}
 
 /// What a stream decoded to.
 #[derive(Debug, PartialEq)]

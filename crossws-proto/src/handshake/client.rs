@@ -12,7 +12,6 @@ use http::{StatusCode, Version};
 
 use super::{Agreed, accept, has_token, only};
 use crate::deflate::{Malformed, Offer};
-use crate::engine::EngineKind;
 
 /// Why a server's response opens no WebSocket. The client must drop the connection and send nothing
 /// on it.
@@ -60,7 +59,7 @@ pub enum AnswerError {
 ///
 /// let handshake = ClientHandshake::new(None)?;
 /// assert_eq!(handshake.headers()["sec-websocket-version"], "13");
-/// … send them in a GET request, read the response …
+/// // … send them in a GET request, read the response …
 /// let answer = http::Response::builder().status(404).body(())?.into_parts().0;
 /// let error = handshake.check(&answer).unwrap_err();
 /// assert!(matches!(error, AnswerError::Status(status) if status == 404));
@@ -146,10 +145,7 @@ impl ClientHandshake {
             }
             None => None,
         };
-        Ok(Agreed {
-            engine: EngineKind::Own,
-            deflate,
-        })
+        Ok(Agreed { deflate })
     }
 }
 
@@ -267,7 +263,7 @@ mod tests {
                 request.headers_mut().extend(handshake.headers());
                 let (parts, ()) = request.into_parts();
                 let theirs = Handshake::check(&parts).unwrap();
-                let agreed = theirs.agree(server.as_ref(), EngineKind::Own).unwrap();
+                let agreed = theirs.agree(server.as_ref()).unwrap();
                 let (answer, _) = theirs.response(&HeaderMap::new(), &agreed).into_parts();
                 let ours = handshake.check(&answer).unwrap();
                 assert_eq!(ours.extensions(), agreed.extensions());

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::hooks::{announce, chat};
 
 #[tokio::test]
-async fn a_welcome_comes_first_and_then_who_comes_and_goes() -> Result<(), ConnectError> {
+async fn a_welcome_comes_first_and_then_joins_and_leaves() -> Result<(), ConnectError> {
     let server = TestServer::new(chat());
     let names = ["Ada", "Grace"].map(|name| format!("/rooms/lobby?name={name}"));
     let [mut ada, mut grace] = server.room(names).await?.into_clients();
@@ -30,7 +30,7 @@ async fn a_welcome_comes_first_and_then_who_comes_and_goes() -> Result<(), Conne
 }
 
 #[tokio::test]
-async fn what_is_said_stays_in_the_room_and_an_announcement_does_not() -> Result<(), ConnectError> {
+async fn messages_stay_in_the_room_and_an_announcement_reaches_all() -> Result<(), ConnectError> {
     let server = TestServer::new(chat());
     let targets = ["/rooms/lobby?name=Ada", "/rooms/B%C3%BCro?name=Alan"];
     let mut room = server.room(targets).await?;

@@ -5,16 +5,21 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Returns the numbers of the features that the page lists at least.
+/// Returns the numbers of the features that the page lists.
 fn numbers() -> impl Iterator<Item = usize> {
     (1..=64)
-        .chain([67, 74, 83])
+        .chain([67, 74, 79, 83])
         .chain(89..=94)
-        .chain([98])
+        .chain(98..=192)
+        .chain([197])
         .chain(276..=280)
+        .chain(308..=313)
 }
 
 const NOT_YET: &str = "not yet";
+
+/// A feature that is left out on purpose: the reason follows.
+const LEFT_OUT: &str = "left out: ";
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -42,7 +47,7 @@ fn folders(package: &str) -> Vec<PathBuf> {
         "suite" => vec![root.join("tests/src/cases")],
         "crossws" => vec![root.join("examples")],
         "crossws-codegen" => of("codegen"),
-        "crossws-app" | "crossws-core" => of(package),
+        "crossws-app" | "crossws-core" | "crossws-proto" => of(package),
         example if root.join("examples").join(example).is_dir() => {
             of(&format!("examples/{example}"))
         }
@@ -58,9 +63,7 @@ fn files_named(folder: &Path, name: &str, found: &mut Vec<PathBuf>) {
         let path = entry.unwrap().path();
         if path.is_dir() {
             files_named(&path, name, found);
-        } else if path
-            .file_name()
-            .is_some_and(|file| *file == *format!("{name}.rs"))
+        } else if path.ends_with(format!("{name}.rs")) || path.ends_with(format!("{name}/tests.rs"))
         {
             found.push(path);
         }
@@ -122,14 +125,15 @@ fn exists(name: &str) -> bool {
 fn every_feature_names_tests_that_exist_or_says_not_yet() {
     let page = fs::read_to_string(root().join("docs/features.md")).unwrap();
     let rows = rows(&page);
-    assert!(rows.is_sorted_by(|one, next| one.0 < next.0), "{rows:?}");
-    for number in numbers() {
-        assert!(rows.iter().any(|row| row.0 == number), "no row {number}");
-    }
-    let mut missing = 0;
+    assert!(rows.iter().map(|row| row.0).eq(numbers()), "{rows:?}");
+    let (mut missing, mut left_out) = (0, 0);
     for (number, cell) in &rows {
         if *cell == NOT_YET {
             missing += 1;
+            continue;
+        }
+        if cell.starts_with(LEFT_OUT) {
+            left_out += 1;
             continue;
         }
         for name in cell.split(", ") {
@@ -140,11 +144,9 @@ fn every_feature_names_tests_that_exist_or_says_not_yet() {
             );
         }
     }
-    let (words, all) = (["Each", "One", "Two", "Three"], rows.len());
-    let said = match missing {
-        0 => format!("Each of these {all} features has a test"),
-        _ => format!("{} of {all} features", words[missing]),
-    };
+    let said = format!("{} features, {missing} of them without a test", rows.len());
+    assert!(page.contains(&said), "the page should say: {said}");
+    let said = format!("{left_out} are left out");
     assert!(page.contains(&said), "the page should say: {said}");
 }
 

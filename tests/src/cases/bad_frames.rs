@@ -18,6 +18,7 @@ group! {
     utf_8_split_between_fragments_is_text: [RAW_HTTP],
     pings_between_fragments_are_answered: [RAW_HTTP],
     a_declared_length_over_the_limit_is_1009: [RAW_HTTP],
+    a_frame_over_its_own_limit_is_1009: [RAW_HTTP],
     an_absurd_length_is_1009_or_1002: [RAW_HTTP],
     fragments_over_the_limit_together_are_1009: [RAW_HTTP],
     endless_empty_fragments_are_harmless: [RAW_HTTP],
@@ -191,6 +192,21 @@ async fn a_declared_length_over_the_limit_is_1009(scene: Scene<'_>) {
     closes(&mut *raw, 1009).await;
     assert_eq!(stage.wait("a", "close").await["code"], 1009);
     stage.serves().await;
+}
+
+async fn a_frame_over_its_own_limit_is_1009(scene: Scene<'_>) {
+    let profile = Profile {
+        max_frame_size: Some(1000),
+        ..Profile::default()
+    };
+    let stage = scene.stage_with(profile).await;
+    let mut raw = connected(&stage).await;
+    let pieces = [frame(0x01, &[b'x'; 1000]), frame(0x80, &[b'x'; 1000])];
+    raw.write(&pieces.concat()).await.unwrap();
+    assert_eq!(raw.frame().await, Event::Text("x".repeat(2000)));
+    raw.write(&frame(0x81, &[b'x'; 1001])).await.unwrap();
+    closes(&mut *raw, 1009).await;
+    assert_eq!(stage.count("a", "message").await, 1);
 }
 
 async fn an_absurd_length_is_1009_or_1002(scene: Scene<'_>) {

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use crossws_core::{
-    Closed, Dropped, Error, HookResult, Hooks, Message, OnError, Peer, Rejection, Upgrade,
-    UpgradeRequest,
+    Closed, Dropped, Error, HookResult, Hooks, Message, OnError, Peer, Rejection, Subscription,
+    Upgrade, UpgradeRequest,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ pub struct Probe {
 }
 
 /// The probe's typed context.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ProbeContext {
     value: Value,
 }
@@ -89,6 +89,19 @@ impl Hooks for Probe {
         let script = Ask::of(peer.request()).drain;
         let buffered = json!(peer.buffered_amount());
         self.hook(peer, "drain", buffered, script).await
+    }
+
+    async fn subscription(&self, peer: &Peer, event: Subscription) -> HookResult {
+        if Ask::of(peer.request()).subscriptions {
+            let detail = json!({
+                "topic": &*event.topic,
+                "is_pattern": event.is_pattern,
+                "joined": event.joined,
+                "subscribers": event.subscribers,
+            });
+            self.note(peer, "subscription", detail);
+        }
+        Ok(())
     }
 
     async fn dropped(&self, peer: &Peer, dropped: Dropped) -> HookResult {

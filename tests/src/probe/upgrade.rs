@@ -44,6 +44,12 @@ pub(super) async fn answer(
     for topic in ask.topics {
         upgrade = upgrade.topic(topic);
     }
+    for tag in ask.tags {
+        upgrade = upgrade.tag(tag);
+    }
+    if let Some(identity) = ask.identity {
+        upgrade = upgrade.identity(identity);
+    }
     if let Some(namespace) = ask.namespace {
         upgrade = upgrade.namespace(namespace);
     }

@@ -32,8 +32,7 @@ impl Target for Memory {
     fn start(&self, profile: Profile) -> Fut<'_, Box<dyn Server>> {
         let journal = Arc::new(Journal::default());
         let builder = TestServer::builder(App::new(&journal))
-            .limits(profile.limits())
-            .origin(profile.origin())
+            .hub(profile.hub())
             .http(Service);
         let server = match seed() {
             Some(seed) => builder.seed(seed).build(),

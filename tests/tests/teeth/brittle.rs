@@ -8,13 +8,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use crossws_app::rooms::{Allow, rooms};
 use crossws_conformance::{
     App, Connected, Control, Fut, Http, Journal, Profile, Reply, Report, Server, Shutdown, Target,
 };
 use crossws_core::adapter::{ClaimError, HttpService};
 use crossws_core::{
     BeforeUpgrade, BoxFuture, Capabilities, CloseCode, CloseFrame, DynHooks, Hub, Params,
-    Rejection, Resolution, Resolve, Settings, UpgradeRequest,
+    Rejection, Resolution, Resolve, Route, UpgradeRequest, hooks,
 };
 use http::header::{ORIGIN, SEC_WEBSOCKET_PROTOCOL};
 use http::{Request, Response, StatusCode};
@@ -42,7 +43,8 @@ impl Target for Brittle {
         self.capabilities
     }
 
-    fn start(&self, profile: Profile) -> Fut<'_, Box<dyn Server>> {
+    fn start(&self, mut profile: Profile) -> Fut<'_, Box<dyn Server>> {
+        profile.topic_overflow &= self.fault != Some(Fault::ForgetsTopicPolicies);
         let journal = Arc::new(Journal::default());
         let probe = crossws_conformance::Probe::new(Arc::clone(&journal));
         let mut hooks: Arc<dyn DynHooks> = Arc::new(probe);
@@ -52,8 +54,7 @@ impl Target for Brittle {
         let mut hub = profile.hub();
         let is_whole = self.capabilities.contains(Capabilities::ROUTES);
         if !is_whole && self.fault != Some(Fault::SendsToAPartOfARoute) {
-            let settings = Settings::clone(hub.settings());
-            hub = Hub::builder().settings(settings).partial().build();
+            hub = profile.hub_builder().partial().build();
         }
         let http: Arc<dyn HttpService> = Arc::new(Http);
         if self.fault != Some(Fault::HasNoHttpService) {
@@ -93,6 +94,10 @@ impl Resolve for Skewed {
     type Hooks = dyn DynHooks;
 
     async fn resolve(self: &Arc<Self>, request: &mut UpgradeRequest) -> Resolution<dyn DynHooks> {
+        if self.fault == Some(Fault::LetsClientsDoAnything) && request.path().ends_with("/rooms") {
+            let anything = rooms(hooks()).allow("**", Allow::Both).allow_pattern("**");
+            return Route::new(Arc::new(anything) as Arc<dyn DynHooks>).into();
+        }
         let route = match self.app.resolve(request).await {
             Resolution::Route(route) => route,
             other => return other,

@@ -71,8 +71,11 @@ pub const MUTANTS: &[Mutant] = &[
     sound(Place::WithoutTopics),
     sound(Place::InParts),
     Fault::PretendsToHaveTopics
-        .put(Place::WithoutTopics, &["pubsub"])
-        .fails(&["pubsub::without_topics_there_are_typed_errors"]),
+        .put(Place::WithoutTopics, &["pubsub", "rooms"])
+        .fails(&[
+            "pubsub::without_topics_there_are_typed_errors",
+            "rooms::without_topics_a_pattern_is_a_typed_error",
+        ]),
     Fault::AcceptsBeforeTheHookAnswers
         .put(Place::Brittle, &["refusal"])
         .fails(&[
@@ -171,8 +174,62 @@ pub const MUTANTS: &[Mutant] = &[
         .put(Place::Brittle, &["routes"])
         .fails(&["routes::a_hook_calls_the_applications_own_http"]),
     Fault::SendsToAPartOfARoute
-        .put(Place::InParts, &["routes"])
-        .fails(&["routes::where_a_route_spans_hubs_there_is_a_typed_error"]),
+        .put(Place::InParts, &["routes", "identities"])
+        .fails(&[
+            "routes::where_a_route_spans_hubs_there_is_a_typed_error",
+            "identities::where_labels_span_hubs_there_is_a_typed_error",
+        ]),
+    Fault::DropsTheLabels
+        .put(Place::Brittle, &["identities"])
+        .fails(&[
+            "identities::labels_of_the_upgrade_are_known_in_every_hook",
+            "identities::labels_that_change_stay_changed",
+            "identities::the_close_hook_knows_the_labels",
+            "identities::an_identity_reaches_its_connections_in_all_namespaces",
+            "identities::an_identity_reaches_its_connections_here",
+            "identities::an_identity_is_closed_everywhere",
+            "identities::a_tag_reaches_those_that_have_it",
+            "identities::labels_choose_among_subscribers",
+        ]),
+    Fault::ForgetsLabelsThatChange
+        .put(Place::Brittle, &["identities"])
+        .fails(&[
+            "identities::labels_that_change_stay_changed",
+            "identities::a_tag_reaches_those_that_have_it",
+            "identities::too_many_tags_are_a_typed_error",
+        ]),
+    Fault::MatchesEveryPattern
+        .put(Place::Brittle, &["rooms"])
+        .fails(&[
+            "rooms::a_pattern_hears_messages_to_several_topics_once",
+            "rooms::unsubscribing_from_a_pattern_ends_delivery",
+        ]),
+    Fault::LetsClientsDoAnything
+        .put(Place::Brittle, &["rooms"])
+        .fails(&[
+            "rooms::clients_subscribe_where_they_may",
+            "rooms::what_a_client_may_not_do_is_refused_by_name",
+        ]),
+    Fault::TakesAnyPattern
+        .put(Place::Brittle, &["rooms"])
+        .fails(&[
+            "rooms::a_pattern_that_is_none_is_a_typed_error",
+            "rooms::too_many_patterns_are_a_typed_error",
+            "rooms::subscriptions_are_told_with_their_count",
+        ]),
+    Fault::SaysNothingOfSubscriptions
+        .put(Place::Brittle, &["rooms"])
+        .fails(&["rooms::subscriptions_are_told_with_their_count"]),
+    Fault::SelectsNobodyByLabels
+        .put(Place::Brittle, &["identities"])
+        .fails(&["identities::labels_choose_among_subscribers"]),
+    Fault::SendsToOneOfAGroup
+        .put(Place::Brittle, &["identities"])
+        .fails(&[
+            "identities::an_identity_reaches_its_connections_in_all_namespaces",
+            "identities::an_identity_reaches_its_connections_here",
+            "identities::a_tag_reaches_those_that_have_it",
+        ]),
     Fault::SkipsLayers.put(Place::Brittle, &["routes"]).fails(&[
         "routes::a_layer_refuses_before_any_hook",
         "routes::what_a_layer_attaches_is_there_in_every_hook",
@@ -240,7 +297,10 @@ pub const MUTANTS: &[Mutant] = &[
             "life::closed_resolves_in_a_running_hook_when_the_server_closes",
         ]),
     Fault::DeliversPublicationsTwice
-        .put(Place::Brittle, &["pubsub", "hub", "typed", "rules"])
+        .put(
+            Place::Brittle,
+            &["pubsub", "hub", "typed", "rules", "rooms"],
+        )
         .fails(&[
             "typed::clients_receive_publications_in_the_format_of_their_subprotocol",
             "rules::a_rule_publishes_with_the_sender_or_without",
@@ -251,6 +311,11 @@ pub const MUTANTS: &[Mutant] = &[
             "pubsub::subscribing_twice_delivers_once",
             "pubsub::a_broadcast_reaches_the_whole_namespace",
             "hub::a_broadcast_from_outside_reaches_every_peer",
+            "rooms::a_pattern_hears_each_matching_publication_once",
+            "rooms::a_pattern_hears_messages_to_several_topics_once",
+            "rooms::unsubscribing_from_a_pattern_ends_delivery",
+            "rooms::a_default_topic_is_left_like_any_other",
+            "rooms::clients_subscribe_where_they_may",
             "pubsub::a_publishers_messages_keep_their_order",
             "pubsub::a_message_to_several_topics_reaches_each_subscriber_once",
             "pubsub::subscribers_of_other_topics_are_left_out",
@@ -283,6 +348,37 @@ pub const MUTANTS: &[Mutant] = &[
             "closing::a_long_reason_is_cut_between_characters",
             "closing::only_the_first_close_counts",
         ]),
+    Fault::CountsNothing
+        .put(Place::Brittle, &["traffic"])
+        .fails(&[
+            "traffic::what_passes_is_counted",
+            "traffic::publications_are_counted_as_what_is_sent",
+        ]),
+    Fault::TakesAnyPong
+        .put(Place::Brittle, &["traffic"])
+        .fails(&["traffic::a_round_trip_is_measured"]),
+    Fault::DropsItsSessions
+        .put(Place::Brittle, &["ending"])
+        .fails(&[
+            "ending::what_is_left_for_the_end_runs_once_after_close",
+            "ending::however_a_connection_ends_its_cleanups_run",
+        ]),
+    Fault::AlwaysHasRoom
+        .put(Place::Brittle, &["waiting"])
+        .fails(&[
+            "waiting::a_send_that_waits_for_room_reaches_no_bound",
+            "waiting::a_send_that_waits_does_not_hold_up_one_that_does_not",
+            "waiting::a_message_that_waits_comes_back_when_the_connection_ends",
+        ]),
+    Fault::ForgetsTopicPolicies
+        .put(Place::Brittle, &["waiting"])
+        .fails(&["waiting::a_topics_policy_says_what_becomes_of_its_messages"]),
+    Fault::AnswersPingsItself
+        .put(Place::Brittle, &["peer"])
+        .fails(&["peer::the_ping_hook_may_answer_itself"]),
+    Fault::ForgetsUpdates
+        .put(Place::Brittle, &["peer"])
+        .fails(&["peer::its_context_is_updated"]),
     Fault::NeverSaysDrained
         .put(Place::Brittle, &["queue"])
         .fails(&["queue::the_drain_hook_runs_after_a_burst"])
@@ -316,9 +412,16 @@ pub const MUTANTS: &[Mutant] = &[
             "life::a_closed_peer_leaves_the_lists_while_its_hook_runs",
         ]),
     Fault::ReordersPublications
-        .put(Place::Brittle, &["pubsub", "hub"])
-        .fails(&["pubsub::a_publishers_messages_keep_their_order"])
+        .put(Place::Brittle, &["pubsub", "hub", "rooms"])
+        .fails(&[
+            "pubsub::a_publishers_messages_keep_their_order",
+            "rooms::a_pattern_sees_the_order_of_the_topic",
+        ])
         .may_fail(&[
+            "rooms::a_pattern_hears_each_matching_publication_once",
+            "rooms::a_pattern_hears_messages_to_several_topics_once",
+            "rooms::unsubscribing_from_a_pattern_ends_delivery",
+            "rooms::clients_subscribe_where_they_may",
             "pubsub::a_publish_keeps_the_kind_of_message",
             "pubsub::a_broadcast_reaches_the_whole_namespace",
             "hub::a_broadcast_from_outside_reaches_every_peer",
@@ -433,16 +536,18 @@ pub const MUTANTS: &[Mutant] = &[
         .fails(&[
             "upgrade::accepting_gives_a_context",
             "peer::its_context_is_typed",
+            "peer::its_context_is_updated",
         ]),
     Fault::DropsTheId
         .put(Place::Brittle, &["upgrade"])
         .fails(&["upgrade::accepting_gives_an_id"]),
     Fault::DropsTheNamespace
-        .put(Place::Brittle, &["upgrade", "pubsub", "hub"])
+        .put(Place::Brittle, &["upgrade", "pubsub", "hub", "rooms"])
         .fails(&[
             "upgrade::accepting_gives_a_namespace",
             "upgrade::accepting_gives_topics",
             "upgrade::without_a_choice_the_namespace_is_the_path",
+            "rooms::a_pattern_stays_in_its_namespace",
             "pubsub::a_publish_stays_in_its_namespace",
             "hub::a_publish_from_outside_reaches_one_namespace",
             "pubsub::a_broadcast_reaches_the_whole_namespace",
@@ -466,9 +571,12 @@ pub const MUTANTS: &[Mutant] = &[
         .put(Place::Brittle, &["pubsub"])
         .fails(&["pubsub::the_publisher_gets_it_only_if_asked"]),
     Fault::IgnoresUnsubscribe
-        .put(Place::Brittle, &["pubsub", "hub"])
+        .put(Place::Brittle, &["pubsub", "hub", "rooms"])
         .fails(&[
             "pubsub::unsubscribing_ends_delivery",
+            "rooms::unsubscribing_from_a_pattern_ends_delivery",
+            "rooms::a_default_topic_is_left_like_any_other",
+            "rooms::subscriptions_are_told_with_their_count",
             "pubsub::unsubscribing_holds_in_later_hooks",
             "hub::a_topic_vanishes_with_its_last_subscriber",
         ]),
@@ -726,6 +834,7 @@ pub const MUTANTS: &[Mutant] = &[
             "bad_frames::text_that_is_not_utf_8_is_1007",
             "bad_frames::a_close_reason_that_is_not_utf_8_is_1007",
             "bad_frames::a_declared_length_over_the_limit_is_1009",
+            "bad_frames::a_frame_over_its_own_limit_is_1009",
             "bad_frames::an_absurd_length_is_1009_or_1002",
             "bad_frames::fragments_over_the_limit_together_are_1009",
             "bad_frames::the_close_frame_arrives_although_much_is_unread",
@@ -763,6 +872,7 @@ pub const MUTANTS: &[Mutant] = &[
             "bad_frames::text_that_is_not_utf_8_is_1007",
             "bad_frames::a_close_reason_that_is_not_utf_8_is_1007",
             "bad_frames::a_declared_length_over_the_limit_is_1009",
+            "bad_frames::a_frame_over_its_own_limit_is_1009",
             "bad_frames::an_absurd_length_is_1009_or_1002",
             "bad_frames::fragments_over_the_limit_together_are_1009",
             "bad_frames::what_follows_a_close_frame_is_not_delivered",

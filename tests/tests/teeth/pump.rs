@@ -116,6 +116,7 @@ async fn run<H: Hooks + ?Sized>(
     }
     match fault {
         Some(Fault::LeaksConnections) => std::mem::forget(session),
+        Some(Fault::DropsItsSessions) => {}
         _ => session.close(closed).await,
     }
 }

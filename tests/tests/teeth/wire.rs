@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use crossws_conformance::{Client, Event, Frame, Fut, Gone};
-use crossws_core::adapter::{PeerEvents, Publication, Receipt, Transport};
+use crossws_core::adapter::{MeterCell, PeerEvents, Publication, Receipt, Transport};
 use crossws_core::{
     Capabilities, CloseCode, CloseFrame, ControlError, DRAIN_MARK, DropCause, Dropped, Limits,
     Message, Overflow, SendError, SendOptions, Sent,
@@ -22,6 +22,8 @@ pub struct Pipe {
     capabilities: Capabilities,
     limits: Limits,
     fault: Option<Fault>,
+    meter: MeterCell,
+    began: Instant,
 }
 
 #[derive(Default)]
@@ -40,8 +42,8 @@ struct State {
     waiting: Option<Instant>,
 }
 
-/// The bytes that a socket would hold, which this adapter does not have: a client with so few
-/// unread bytes is not slow.
+/// The bytes that a socket would hold, which this adapter does not have: a client with at most this
+/// many unread bytes is not slow.
 const SOCKET: usize = 256 << 10;
 
 impl Pipe {
@@ -52,6 +54,36 @@ impl Pipe {
             changed: Notify::new(),
             limits,
             fault,
+            meter: MeterCell::default(),
+            began: Instant::now(),
+        }
+    }
+
+    fn count(&self, event: &Event) {
+        let Some(meter) = self.meter.get() else {
+            return;
+        };
+        match event {
+            Event::Text(_) | Event::Binary(_) if self.fault == Some(Fault::CountsNothing) => {}
+            Event::Text(_) | Event::Binary(_) => meter.sent(1, size(event)),
+            Event::Ping(data) => {
+                let data = match self.fault {
+                    Some(Fault::TakesAnyPong) => Vec::new(),
+                    _ => data.clone(),
+                };
+                meter.pinged(data.into(), self.began.elapsed());
+            }
+            _ => {}
+        }
+    }
+
+    pub fn ponged(&self, data: &[u8]) {
+        if let Some(meter) = self.meter.get() {
+            let data = match self.fault {
+                Some(Fault::TakesAnyPong) => &[],
+                _ => data,
+            };
+            meter.ponged(data, self.began.elapsed());
         }
     }
 
@@ -192,7 +224,8 @@ impl Wire {
             let lost = Dropped::new(receipt.dropped, cause);
             let _ = self.1.send(Inbound::Lost(lost));
         }
-        if !receipt.queued && receipt.dropped > 0 && self.0.limits.overflow == Overflow::Close {
+        let refused = !receipt.queued && receipt.dropped > 0 && cause != DropCause::Volatile;
+        if refused && self.0.limits.overflow == Overflow::Close {
             let _ = self.1.send(Inbound::TooSlow);
         }
     }
@@ -268,6 +301,24 @@ impl Transport for Wire {
         Ok(())
     }
 
+    fn pong(&self, data: Bytes) -> Result<(), ControlError> {
+        self.0.push(Event::Pong(data.to_vec()));
+        Ok(())
+    }
+
+    fn has_room(&self, len: usize) -> bool {
+        let state = self.0.state.lock().unwrap();
+        let (bytes, messages) = (state.buffered + len, state.queue.len() + 1);
+        let limits = &self.0.limits;
+        self.0.fault == Some(Fault::AlwaysHasRoom)
+            || state.queue.is_empty()
+            || (bytes <= limits.max_buffered.get() / 2 && messages <= limits.max_queued.get() / 2)
+    }
+
+    fn meter(&self) -> Option<&MeterCell> {
+        Some(&self.0.meter)
+    }
+
     fn buffered_amount(&self) -> usize {
         self.0.state.lock().unwrap().buffered
     }
@@ -303,6 +354,7 @@ impl BrittleClient {
         state.waiting = (state.buffered > 0).then(Instant::now);
         let drained = state.buffered == 0 && std::mem::take(&mut state.high);
         drop(state);
+        self.pipe.count(&event);
         if let Event::Close(frame) = &event {
             // As in every client: a close frame is answered when it is read.
             let _ = self
@@ -342,9 +394,17 @@ impl Client for BrittleClient {
                     let _ = self.inbound.send(Inbound::Violation(CloseCode::POLICY));
                     return Ok(());
                 }
-                Frame::Ping(data) if self.fault != Some(Fault::IgnoresPings) => {
-                    self.pipe.push(Event::Pong(data.clone()));
+                Frame::Ping(data) => {
+                    let answers = match self.fault {
+                        Some(Fault::IgnoresPings) => false,
+                        Some(Fault::AnswersPingsItself) => true,
+                        _ => self.pipe.limits.auto_pong,
+                    };
+                    if answers {
+                        self.pipe.push(Event::Pong(data.clone()));
+                    }
                 }
+                Frame::Pong(data) => self.pipe.ponged(data),
                 Frame::Close(_) => self.ended(),
                 _ => {}
             }

@@ -4,7 +4,7 @@ use std::task::Context;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use crossws_core::adapter::Receipt;
+use crossws_core::adapter::{MeterCell, Receipt};
 use crossws_core::{
     CloseCode, CloseFrame, Closed, ClosedBy, ControlError, Message, SendError, SendOptions, Sent,
 };
@@ -25,7 +25,7 @@ impl Link {
             if state.discards(options) {
                 return Ok(Sent::Dropped);
             }
-            state.relieve(message.len());
+            state.relieve(message.len(), now);
             let result = state.outbox.push(message, options.replaces(), now);
             state.heed_overflow(now, deadline);
             match result {
@@ -47,7 +47,7 @@ impl Link {
         if state.discards(options) {
             return Receipt::discarded(true);
         }
-        state.relieve(message.len());
+        state.relieve(message.len(), now);
         let result = state.outbox.push(message.clone(), options.replaces(), now);
         state.heed_overflow(now, deadline);
         match result {
@@ -114,6 +114,23 @@ impl Link {
 
     pub(crate) fn buffered(&self) -> usize {
         self.lock().outbox.bytes()
+    }
+
+    /// Whether one more message of this length leaves half of each bound free, or nothing waits.
+    pub(crate) fn has_room(&self, len: usize) -> bool {
+        let state = self.lock();
+        !state.outbox.has_messages() || !state.outbox.would_be_half(len)
+    }
+
+    pub(crate) fn meter(&self) -> &MeterCell {
+        &self.meter
+    }
+
+    /// A pong has arrived.
+    pub(crate) fn ponged(&self, data: &[u8]) {
+        if let Some(meter) = self.meter.get() {
+            meter.ponged(data, self.clock.now());
+        }
     }
 
     pub(crate) fn dropped(&self) -> u64 {
@@ -244,7 +261,7 @@ impl Link {
                 state.outbox.expire(now);
                 state.heed_overflow(now, deadline);
             }
-            let (mut wrote, mut drained) = state.write();
+            let (mut wrote, mut drained) = state.write(now);
             if let Some(early) = state.relieved.take() {
                 wrote = true;
                 drained |= early;
@@ -314,9 +331,9 @@ impl State {
 
     /// Writes a queue that has no room for a message of this length, if the client reads: only a
     /// client that does not read is slow. The pump notifies the tasks that wait for the queue.
-    fn relieve(&mut self, next: usize) {
+    fn relieve(&mut self, next: usize, now: Duration) {
         if self.outbox.is_congested(next) {
-            let (wrote, drained) = self.write();
+            let (wrote, drained) = self.write(now);
             if wrote {
                 *self.relieved.get_or_insert_default() |= drained;
             }
@@ -324,12 +341,19 @@ impl State {
     }
 
     /// Passes all queued frames to the client, if it reads.
-    fn write(&mut self) -> (bool, bool) {
+    fn write(&mut self, now: Duration) -> (bool, bool) {
         if !self.reads || self.over || self.vanished || self.outbox.is_empty() {
             return (false, false);
         }
         let (frames, drained) = self.outbox.take();
         for frame in frames {
+            if let Some(meter) = self.meter.get() {
+                match &frame {
+                    Frame::Message(message) => meter.sent(1, message.len()),
+                    Frame::Ping(data) => meter.pinged(data.clone(), now),
+                    Frame::Pong(_) | Frame::Close(_) => {}
+                }
+            }
             self.deliver(frame);
         }
         (true, drained)

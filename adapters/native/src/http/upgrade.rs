@@ -51,7 +51,7 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         let extensions = request.extensions();
         // A `Server` of this crate has stored more than the address.
         let info = extensions.get::<StreamInfo>().copied();
-        let mut info = info.unwrap_or_default().with_engine(self.decodes_with());
+        let mut info = info.unwrap_or_default();
         // Middleware may have stored the address that a proxy names.
         info.remote_addr = T::remote_addr(extensions).or(info.remote_addr);
         self.handle_upgrade_from(request, info).await
@@ -107,7 +107,7 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         let claim = claim.with_raw_streams::<RawStream>();
         let accepted = run_upgrade(claim, &T::default()).await;
         let accepted = accepted.and_then(|accepted| {
-            let agreed = handshake.agree(accepted.deflate(), info.engine)?;
+            let agreed = handshake.agree(accepted.deflate())?;
             Ok::<_, ClaimError>((accepted, agreed))
         });
         match accepted {
@@ -141,7 +141,7 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
             let handshake = handshake?;
             let accepted = claim.upgrade().await?;
             // A connection in memory does not compress.
-            let agreed = handshake.agree(None, self.decodes_with())?;
+            let agreed = handshake.agree(None)?;
             let response = handshake.response(accepted.headers(), &agreed);
             Ok::<_, ClaimError>((accepted, response))
         };

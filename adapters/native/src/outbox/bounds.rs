@@ -132,6 +132,14 @@ impl Outbox {
         frames > 1 && (!self.is_blocked() || self.is_over(bytes, frames) || self.is_given_time())
     }
 
+    /// Returns whether one more message of this length leaves at least half of each bound free, or nothing
+    /// waits.
+    pub(crate) fn has_room(&self, len: usize) -> bool {
+        let state = self.state.lock();
+        let (bytes, frames) = state.waiting();
+        frames == 0 || !self.is_half(bytes.saturating_add(len), frames + 1)
+    }
+
     /// Returns whether the client has let a write wait, more than half of a bound waits, and it has been
     /// so for less than [`GRACE`].
     pub(crate) fn is_behind(&self) -> bool {

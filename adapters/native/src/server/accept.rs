@@ -24,7 +24,6 @@ use crate::driver::timer::within;
 use crate::runtime::Runtime;
 use crate::runtime::io::Io;
 use crate::server::head::{Ask, Head, HeadError, HeadLimits, read_head};
-use crossws_proto::engine::EngineKind;
 use crossws_proto::handshake::Agreed;
 
 /// A stream whose first request is not for the hooks. An HTTP server must read `read` first, then
@@ -68,8 +67,6 @@ pub struct StreamInfo {
     /// Whether the stream arrived at a port that its client would have named in `Host`: see
     /// [`UpgradeRequest::with_forwarded`].
     pub forwarded: bool,
-    /// The engine that decodes incoming bytes.
-    pub engine: EngineKind,
     /// Whether a drop ends the stream in order: see
     /// [`Listen::ends_on_drop`](crate::Listen::ends_on_drop).
     pub ends_on_drop: bool,
@@ -82,7 +79,6 @@ impl StreamInfo {
             remote_addr,
             secure: false,
             forwarded: false,
-            engine: EngineKind::default(),
             ends_on_drop: false,
         }
     }
@@ -107,13 +103,6 @@ impl StreamInfo {
     #[must_use]
     pub fn with_ends_on_drop(mut self, ends_on_drop: bool) -> Self {
         self.ends_on_drop = ends_on_drop;
-        self
-    }
-
-    /// Chooses the engine.
-    #[must_use]
-    pub fn with_engine(mut self, engine: EngineKind) -> Self {
-        self.engine = engine;
         self
     }
 }
@@ -268,7 +257,7 @@ where
         ClaimError::Rejected(rejection)
     })?;
     let accepted = run_upgrade(claim.with_raw_streams::<RawStream>(), runtime).await?;
-    let agreed = handshake.agree(accepted.deflate(), info.engine);
+    let agreed = handshake.agree(accepted.deflate());
     let agreed = agreed.map_err(|rejection| {
         log_bad_request(&rejection, info.remote_addr);
         ClaimError::Rejected(rejection)

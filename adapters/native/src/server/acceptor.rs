@@ -12,7 +12,6 @@ use crate::server::accept::{NotHandled, StreamInfo, not_found, serve_stream};
 use crate::server::head::HeadLimits;
 use crate::server::shutdown::{delay, shut_down};
 use crate::server::tasks::Tasks;
-use crossws_proto::engine::EngineKind;
 
 /// Takes connections of a server that is not a [`Server`](crate::Server): a stream that was
 /// accepted elsewhere or, with the feature `http`, the request of another HTTP server. Cheap to
@@ -32,7 +31,6 @@ pub struct Acceptor<R, T> {
     /// several runtimes, and none may write for another.
     crew: Option<Arc<Crew>>,
     head: HeadLimits,
-    engine: EngineKind,
     runtime: PhantomData<fn() -> T>,
 }
 
@@ -49,7 +47,6 @@ pub struct AcceptorBuilder<R, T> {
     resolver: R,
     hub: HubChoice,
     head: HeadLimits,
-    engine: EngineKind,
     runtime: PhantomData<fn() -> T>,
 }
 
@@ -62,12 +59,6 @@ impl<R, T: ServerRuntime> AcceptorBuilder<R, T> {
         self
     }
 
-    /// Decodes with this engine instead of this crate's own.
-    pub fn engine(mut self, engine: EngineKind) -> Self {
-        self.engine = engine;
-        self
-    }
-
     /// Builds the acceptor as [`Acceptor::new`] does.
     pub fn build(self) -> Acceptor<SharedResolver, T>
     where
@@ -77,7 +68,6 @@ impl<R, T: ServerRuntime> AcceptorBuilder<R, T> {
             resolver: SharedResolver::new(self.resolver),
             hub: self.hub,
             head: self.head,
-            engine: self.engine,
             runtime: PhantomData,
         };
         erased.build_typed()
@@ -90,7 +80,6 @@ impl<R, T: ServerRuntime> AcceptorBuilder<R, T> {
     {
         Acceptor {
             head: self.head,
-            engine: self.engine,
             ..Acceptor::typed(self.resolver, self.hub.build())
         }
     }
@@ -111,7 +100,6 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
             resolver,
             hub: HubChoice::default(),
             head: HeadLimits::default(),
-            engine: EngineKind::default(),
             runtime: PhantomData,
         }
     }
@@ -155,7 +143,6 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     /// Dropping the future drops the connection.
     pub async fn serve_stream<I: Io>(&self, io: I, info: StreamInfo) -> Result<(), NotHandled<I>> {
         let runtime = T::default();
-        let info = info.with_engine(self.engine);
         let served = serve_stream(io, info, &self.resolver, &self.hub, &runtime, &self.head);
         // A shutdown that forces the connection ends it as if it had been served.
         self.tasks.run(served).await.unwrap_or(Ok(()))
@@ -192,7 +179,6 @@ impl<R, T> Acceptor<R, T> {
             tasks,
             crew,
             head: HeadLimits::default(),
-            engine: EngineKind::default(),
             runtime: PhantomData,
         }
     }
@@ -200,16 +186,6 @@ impl<R, T> Acceptor<R, T> {
     #[cfg(feature = "http")]
     pub(crate) fn resolver(&self) -> &Arc<R> {
         &self.resolver
-    }
-
-    #[cfg(feature = "http")]
-    pub(crate) fn decode_with(&mut self, engine: EngineKind) {
-        self.engine = engine;
-    }
-
-    #[cfg(feature = "http")]
-    pub(crate) fn decodes_with(&self) -> EngineKind {
-        self.engine
     }
 
     #[cfg(feature = "http")]
@@ -236,7 +212,6 @@ impl<R, T> Clone for Acceptor<R, T> {
             tasks: self.tasks.clone(),
             crew: self.crew.clone(),
             head: self.head.clone(),
-            engine: self.engine,
             runtime: PhantomData,
         }
     }

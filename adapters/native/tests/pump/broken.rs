@@ -1,4 +1,4 @@
-//! A stream that nothing can be written to any more.
+//! A stream on which every write fails.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,12 +27,12 @@ fn broken_with(last: &[u8], limits: Limits) -> (Closed, usize) {
 }
 
 #[test]
-fn what_was_read_is_heard_although_nothing_can_be_written() {
-    // With a message behind it that never becomes whole.
+fn messages_that_were_read_reach_hooks_although_writes_fail() {
+    // With an incomplete message after it.
     let (closed, heard) = broken_with(&frame(0x81, b"lost")[..7], Limits::default());
     assert_eq!((closed.by, closed.code), (ClosedBy::Network, 1006));
     assert_eq!(heard, 200);
-    // Nor does a queue that is full hold it back.
+    // A full queue does not hold it back either.
     let (closed, heard) = broken_with(&[], Limits::default().max_queued(1));
     assert_eq!(closed.by, ClosedBy::Network);
     assert_eq!(heard, 200);
@@ -47,14 +47,14 @@ fn a_close_frame_that_was_read_counts_although_nothing_can_be_written() {
 }
 
 #[test]
-fn a_violation_behind_a_broken_stream_is_its_end() {
+fn a_violation_on_a_broken_stream_ends_it() {
     let (closed, heard) = broken_with(&frame(0x83, b"reserved"), Limits::default());
     assert_eq!((closed.by, closed.code), (ClosedBy::Network, 1006));
     assert_eq!(heard, 200);
 }
 
 #[test]
-fn too_many_control_frames_behind_a_broken_stream_are_its_end() {
+fn too_many_control_frames_on_a_broken_stream_end_it() {
     let pings = frame(0x89, b"").repeat(200);
     let (closed, heard) = broken_with(&pings, Limits::default());
     assert_eq!((closed.by, closed.code), (ClosedBy::Network, 1006));

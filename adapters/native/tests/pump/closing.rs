@@ -9,7 +9,7 @@ use crossws_native::StreamInfo;
 use crate::world::*;
 
 #[test]
-fn a_close_that_nobody_answers_is_given_up() {
+fn a_close_without_a_reply_ends_at_its_deadline() {
     let (hooks, ends) = recording();
     let hooks = hooks.on_open(|peer| async move {
         peer.close(crossws_core::CloseCode::NORMAL, "bye");
@@ -38,7 +38,7 @@ fn after_the_last_frame_the_stream_is_ended_and_the_clients_end_awaited() {
     assert!(connection.over && !connection.world().aborted);
 }
 
-/// A connection whose drop is an orderly end, after the client has closed it.
+/// Returns a connection whose drop ends it in order, after the client has closed it.
 fn closed_by_client(hooks: impl Hooks, close: &[u8]) -> Connection {
     let info = StreamInfo::default().with_ends_on_drop(true);
     let mut connection = Connection::open_as(hooks, Limits::default(), info);
@@ -48,7 +48,7 @@ fn closed_by_client(hooks: impl Hooks, close: &[u8]) -> Connection {
 }
 
 #[test]
-fn a_socket_is_dropped_as_soon_as_both_sides_have_said_everything() {
+fn a_socket_is_dropped_as_soon_as_both_sides_have_closed() {
     let (hooks, ends) = recording();
     let connection = closed_by_client(hooks, &frame(0x88, &CLOSE));
     assert!(connection.over);
@@ -62,7 +62,7 @@ fn a_socket_with_something_unread_is_not_dropped() {
     let info = StreamInfo::default().with_ends_on_drop(true);
     let mut connection = Connection::open_as(hooks(), Limits::default(), info);
     let behind = b"against the rules".to_vec();
-    // Comes with the next read.
+    // Arrives with the next read.
     connection.world().input.push_back(frame(0x88, &CLOSE));
     connection.receive(&behind);
     assert_eq!(connection.take(), b"\x88\x02\x03\xe8");
@@ -89,7 +89,7 @@ fn a_socket_whose_client_reads_late_is_not_dropped() {
     assert!(connection.world().shut_down && !connection.over);
 }
 
-/// A connection whose drop is an orderly end, and whose client has been sent a ping.
+/// Returns a connection whose drop ends it in order, and whose client has been sent a ping.
 fn pinged() -> Connection {
     let hooks = hooks().on_open(|peer| async move {
         peer.ping("").unwrap();
@@ -145,7 +145,7 @@ fn a_socket_that_this_side_closes_is_not_dropped_before_its_client_ends() {
 }
 
 #[test]
-fn a_close_behind_what_is_not_read_has_its_deadline() {
+fn a_close_after_unread_bytes_has_its_deadline() {
     let (hooks, ends) = recording();
     let mut connection = Connection::open(hooks, Limits::default());
     connection.set_room(10);
@@ -160,7 +160,7 @@ fn a_close_behind_what_is_not_read_has_its_deadline() {
         .in_namespace("/room")
         .close_all(crossws_core::CloseCode::NORMAL);
     connection.settle();
-    // Neither a trickle nor the client's own bytes extend it.
+    // Neither a trickle of writes nor the client's own bytes extend it.
     for _ in 0..6 {
         connection.set_room(10);
         connection.receive(&frame(0x8a, b""));

@@ -25,7 +25,7 @@ fn a_spawned_future_runs_although_messages_never_stop() {
 }
 
 #[test]
-fn a_client_that_never_pauses_is_written_to_and_lets_others_run() {
+fn a_client_that_never_pauses_is_written_to_and_lets_other_tasks_run() {
     let limits = Limits::default().max_message_size(100);
     let heard = Arc::new(AtomicUsize::new(0));
     let hooks = {
@@ -54,7 +54,7 @@ fn a_client_that_never_pauses_is_written_to_and_lets_others_run() {
     assert!(heard < 200, "{heard} messages in one go");
 }
 
-/// A compressed message that inflates to so many bytes.
+/// Encodes a compressed message that inflates to `size` bytes.
 fn bomb(size: usize) -> Vec<u8> {
     let mut payload = Vec::with_capacity(size);
     flate2::Compress::new(flate2::Compression::best(), false)
@@ -69,7 +69,7 @@ fn bomb(size: usize) -> Vec<u8> {
 }
 
 #[test]
-fn messages_that_inflate_to_the_largest_let_others_run() {
+fn messages_that_inflate_to_the_largest_let_other_tasks_run() {
     let heard = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&heard);
     let hooks = hooks().on_message(move |_, message: crossws_core::Message| {
@@ -88,7 +88,7 @@ fn messages_that_inflate_to_the_largest_let_others_run() {
 }
 
 #[test]
-fn messages_that_inflate_for_nobody_let_others_run() {
+fn messages_that_inflate_for_no_hook_let_other_tasks_run() {
     let mut connection = Connection::compressed(hooks(), Deflate::default());
     let namespace = connection.hub.in_namespace("/room");
     namespace.close_all(crossws_core::CloseCode::NORMAL);
@@ -100,7 +100,7 @@ fn messages_that_inflate_for_nobody_let_others_run() {
     assert!(connection.poll(), "it comes back");
     let reads = connection.world().reads - reads;
     assert!(reads <= 5, "{reads} of them in one go");
-    // Nor do those of one read run all at once.
+    // Messages of one read do not run all at once either.
     connection.settle();
     let wakes = connection.wakes.0.load(Ordering::SeqCst);
     connection.receive(&[bomb.repeat(32), frame(0x88, &CLOSE)].concat());
@@ -110,7 +110,7 @@ fn messages_that_inflate_for_nobody_let_others_run() {
 }
 
 #[test]
-fn a_client_that_is_not_heard_any_more_and_never_pauses_lets_others_run() {
+fn a_client_that_is_only_drained_and_never_pauses_lets_other_tasks_run() {
     let mut connection = Connection::open(hooks(), Limits::default());
     connection.settle();
     let namespace = connection.hub.in_namespace("/room");
@@ -121,7 +121,7 @@ fn a_client_that_is_not_heard_any_more_and_never_pauses_lets_others_run() {
 }
 
 #[test]
-fn what_follows_the_end_lets_others_run() {
+fn bytes_after_the_end_let_other_tasks_run() {
     let mut connection = Connection::open(hooks(), Limits::default());
     connection.receive(&frame(0x88, &CLOSE));
     assert!(connection.world().shut_down && !connection.over);
@@ -131,7 +131,7 @@ fn what_follows_the_end_lets_others_run() {
 }
 
 #[test]
-fn a_large_message_lets_others_run_although_a_hook_waits() {
+fn a_large_message_lets_other_tasks_run_while_a_hook_waits() {
     let limits = Limits::default().max_message_size(crossws_core::Limit::Unlimited);
     let hooks = hooks().on_message(|_, _| std::future::pending::<()>());
     let mut connection = Connection::open(hooks, limits);
@@ -144,10 +144,10 @@ fn a_large_message_lets_others_run_although_a_hook_waits() {
 }
 
 #[test]
-fn a_client_that_takes_all_answers_at_once_lets_others_run() {
+fn a_client_that_reads_all_replies_at_once_lets_other_tasks_run() {
     let asked = Arc::new(AtomicUsize::new(0));
     let seen = Arc::clone(&asked);
-    // Each answer makes the next question wait until it is written.
+    // The next message waits until the reply to the one before is written.
     let hooks = hooks().on_message(move |peer, _| {
         seen.fetch_add(1, Ordering::SeqCst);
         async move { peer.send(vec![7; 600]) }
@@ -162,7 +162,7 @@ fn a_client_that_takes_all_answers_at_once_lets_others_run() {
 }
 
 #[test]
-fn a_room_that_never_pauses_lets_others_run() {
+fn a_room_that_never_pauses_lets_other_tasks_run() {
     let mut connection = Connection::open(hooks(), Limits::default());
     let hub = connection.hub.clone();
     let left = AtomicUsize::new(10_000);

@@ -1,5 +1,5 @@
-//! The pump over a played socket and in virtual time: what it writes, when, in how few calls, and
-//! what it does not touch.
+//! The pump over a simulated socket and in virtual time: what it writes, when, in how few calls, and
+//! what it leaves alone.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 #![allow(clippy::unwrap_used, clippy::panic)]

@@ -1,4 +1,4 @@
-//! What is read, and what of it reaches hooks.
+//! Reading, and the messages that reach hooks.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crossws_core::{ClosedBy, Limits, hooks};
 use crate::world::*;
 
 #[test]
-fn a_head_byte_by_byte_and_a_frame_behind_it_are_taken() {
+fn a_head_byte_by_byte_and_a_frame_after_it_are_read() {
     let mut connection = Connection::new(echo(), Limits::default());
     let (last, head) = REQUEST.split_last().unwrap();
     for byte in head {
@@ -53,7 +53,7 @@ fn the_pings_of_a_burst_are_all_answered_within_reason() {
 }
 
 #[test]
-fn what_came_before_a_close_frame_is_answered_first() {
+fn messages_before_a_close_frame_get_their_replies_first() {
     let mut connection = Connection::open(echo(), Limits::default());
     let mut packet = frame(0x81, b"one");
     packet.extend(frame(0x82, &[7; 125]));
@@ -67,7 +67,7 @@ fn what_came_before_a_close_frame_is_answered_first() {
 }
 
 #[test]
-fn a_burst_behind_a_hook_that_waits_is_kept_and_heard_in_order() {
+fn a_burst_during_a_waiting_hook_is_kept_and_delivered_in_order() {
     let gate = Arc::new(AtomicBool::new(false));
     let opened = Arc::clone(&gate);
     let hooks = hooks().on_message(move |peer, message| {
@@ -101,7 +101,7 @@ fn a_burst_behind_a_hook_that_waits_is_kept_and_heard_in_order() {
 
 #[test]
 fn a_hook_may_run_another_connection_on_its_thread() {
-    // Both in the middle of what one read gave them.
+    // Both are in the middle of the bytes of one read.
     let within = hooks().on_message(|peer, message: crossws_core::Message| {
         let mut other = Connection::open(echo(), Limits::default());
         other.receive(&frame(0x81, b"other").repeat(200));
@@ -115,7 +115,7 @@ fn a_hook_may_run_another_connection_on_its_thread() {
         packet.extend(frame(0x82, &[n; 9]));
         answer.extend([&[0x82, 9], &[n; 9][..]].concat());
     }
-    // And a beginning, whose rest comes later.
+    // And the beginning of a message, whose rest comes later.
     packet.extend(&frame(0x81, b"later")[..8]);
     connection.receive(&packet);
     assert_eq!(connection.take(), answer);
@@ -124,7 +124,7 @@ fn a_hook_may_run_another_connection_on_its_thread() {
 }
 
 #[test]
-fn what_came_before_a_violation_is_answered_first() {
+fn messages_before_a_violation_get_their_replies_first() {
     let mut connection = Connection::open(echo(), Limits::default());
     let mut packet = frame(0x81, b"one");
     packet.extend(frame(0x81, b"two"));
@@ -155,7 +155,7 @@ fn a_violation_does_not_wait_for_a_hook_that_never_ends() {
 }
 
 #[test]
-fn who_broke_a_rule_is_not_decoded_behind_a_close_of_this_side() {
+fn after_a_violation_and_a_close_of_the_server_nothing_is_decoded() {
     let stuck = hooks().on_message(|_, _| std::future::pending::<()>());
     let mut connection = Connection::open(stuck, Limits::default());
     let mut packet = frame(0x81, b"stuck");

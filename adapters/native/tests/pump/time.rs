@@ -7,7 +7,7 @@ use crossws_core::{ClosedBy, Limits, Overflow, Upgrade, hooks};
 use crate::world::*;
 
 #[test]
-fn a_silent_client_is_pinged_then_given_up() {
+fn a_silent_client_is_pinged_then_dropped() {
     let (hooks, ends) = recording();
     let mut connection = Connection::open(hooks, Limits::default());
     connection.pass(secs(22));
@@ -40,7 +40,7 @@ fn any_bytes_after_a_ping_count() {
 }
 
 #[test]
-fn silence_while_this_side_does_not_read_is_no_silence() {
+fn a_client_is_not_silent_while_the_server_does_not_read() {
     let (hooks, ends) = recording();
     let hooks = hooks.on_message(|_, _| std::future::pending::<()>());
     let limits = Limits::default().max_inbound(2);
@@ -175,7 +175,7 @@ fn a_client_that_reads_slowly_but_steadily_is_not_silent() {
         connection.take().ends_with(b"\x89\x00"),
         "the ping came behind it"
     );
-    // It stood behind a full socket.
+    // The ping waited for a full socket.
     connection.pass(secs(49));
     assert!(ends.lock().unwrap().is_empty());
     connection.pass(secs(2));

@@ -1,4 +1,4 @@
-//! A played socket, a clock and a connection between them.
+//! A simulated socket, a clock and a connection between them.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -16,7 +16,7 @@ pub(crate) const REQUEST: &[u8] =
     Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
-/// One masked client frame.
+/// Encodes one masked client frame.
 pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = vec![first, 0x80 | payload.len() as u8, 1, 2, 3, 4];
     let masked = payload.iter().zip([1, 2, 3, 4].iter().cycle());
@@ -24,21 +24,21 @@ pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Both ends of a played socket, and the clock.
+/// Both ends of a simulated socket, and the clock.
 #[derive(Default)]
 pub(crate) struct World {
     pub(crate) now: Duration,
-    /// Bytes on their way to the server, a chunk a read.
+    /// Bytes on their way to the server, one chunk per read.
     pub(crate) input: VecDeque<Vec<u8>>,
     pub(crate) input_ended: bool,
-    /// What the server wrote, and how much more it may write.
+    /// The bytes that the server wrote, and how many more it may write.
     pub(crate) output: Vec<u8>,
     pub(crate) room: usize,
     pub(crate) shut_down: bool,
     pub(crate) aborted: bool,
-    /// Every write fails.
+    /// Whether every write fails.
     pub(crate) broken: bool,
-    /// What others do while the server writes.
+    /// What other tasks do while the server writes.
     pub(crate) meanwhile: Option<Box<dyn Fn() + Send>>,
     pub(crate) reads: usize,
     pub(crate) writes: usize,
@@ -159,7 +159,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Open, with the 101 written and taken away.
+    /// Opens a connection, and removes the 101 from its output.
     pub(crate) fn open(hooks: impl Hooks, limits: Limits) -> Self {
         Self::open_as(hooks, limits, StreamInfo::default())
     }
@@ -171,7 +171,7 @@ impl Connection {
         connection
     }
 
-    /// Open, and its messages may be compressed.
+    /// Opens a connection whose messages may be compressed.
     pub(crate) fn compressed(hooks: HooksBuilder, config: Deflate) -> Self {
         let hooks = hooks.on_upgrade(move |_| async move { Ok(Upgrade::new().deflate(config)) });
         let mut connection = Self::new(hooks, Limits::default());
@@ -291,7 +291,7 @@ impl Connection {
     }
 }
 
-/// Hooks that record how the connection ended.
+/// Returns hooks that record how the connection ended.
 pub(crate) fn recording() -> (HooksBuilder, Arc<Mutex<Vec<Closed>>>) {
     let ends = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&ends);
@@ -310,5 +310,5 @@ pub(crate) const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// What a close frame of 1000 says.
+/// The payload of a close frame with the code 1000.
 pub(crate) const CLOSE: [u8; 2] = [0x03, 0xe8];

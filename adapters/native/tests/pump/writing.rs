@@ -1,4 +1,4 @@
-//! What is written, in which calls, and what a client that takes little costs.
+//! Writing: in which calls, and the cost of a client that reads little.
 
 use std::sync::atomic::Ordering;
 
@@ -32,7 +32,7 @@ fn a_task_woken_to_write_does_not_read() {
 }
 
 #[test]
-fn what_others_publish_waits_for_those_who_are_ready_too() {
+fn a_publication_waits_for_other_ready_tasks() {
     let mut connection = Connection::open(hooks(), Limits::default());
     let hub = connection.hub.clone();
     let room = hub.in_namespace("/room");
@@ -54,7 +54,7 @@ fn what_others_publish_waits_for_those_who_are_ready_too() {
 }
 
 #[test]
-fn what_was_published_leaves_with_an_answer_at_once() {
+fn a_publication_is_written_with_a_reply_at_once() {
     let mut connection = Connection::open(echo(), Limits::default());
     connection.settle();
     let hub = connection.hub.clone();
@@ -85,7 +85,7 @@ fn many_publications_wake_a_sleeping_writer_once() {
 }
 
 #[test]
-fn a_compressor_that_was_not_used_between_two_heartbeats_is_given_back() {
+fn a_compressor_that_was_not_used_between_two_heartbeats_is_released() {
     let config = Deflate::default()
         .server_no_context_takeover(false)
         .threshold(1_usize)
@@ -149,7 +149,8 @@ fn answers_that_are_not_read_hold_the_next_messages_back() {
     let hooks = hooks.on_message(|peer, message| async move { peer.send(message) });
     let mut connection = Connection::open(hooks, limits);
     connection.set_room(0);
-    // Ten times what the queue holds, from a client that reads late: slowed down, not cut off.
+    // Ten times what the queue holds, from a client that reads late: the server slows it down and does
+    // not cut it off.
     for _ in 0..100 {
         connection.receive(&frame(0x82, &[7; 100]));
     }
@@ -173,7 +174,7 @@ fn answers_as_large_as_the_queue_follow_one_another() {
     assert_eq!(connection.take().len(), 9 * (122 + 1004));
 }
 
-/// A masked binary frame with a two-byte length and a key of zeros.
+/// Encodes a masked binary frame with a two-byte length and a key of zeros.
 fn large_frame(len: u16) -> Vec<u8> {
     let mut bytes = vec![0x82, 0xfe];
     bytes.extend(len.to_be_bytes());

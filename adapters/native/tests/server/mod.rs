@@ -127,7 +127,7 @@ fn a_shutdown_tells_peers_waits_for_them_and_stops_listening() {
 }
 
 #[test]
-fn what_outlives_the_grace_is_forced() {
+fn connections_that_outlive_the_grace_are_forced_to_end() {
     let stuck = hooks().on_open(|peer| async move {
         peer.send("stuck")?;
         std::future::pending::<()>().await;

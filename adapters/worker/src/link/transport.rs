@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crossws_core::adapter::{Publication, Receipt, Snapshot, Transport};
+use crossws_core::adapter::{MeterCell, Publication, Receipt, Snapshot, Transport};
 use crossws_core::{
     Capabilities, CloseFrame, ClosedBy, Message, PersistError, SendError, SendOptions, Sent,
 };
@@ -34,6 +34,16 @@ pub(crate) struct WorkerTransport {
     pub(crate) socket: Arc<Socket>,
     pub(crate) capabilities: Capabilities,
     pub(crate) clock: Clock,
+    pub(crate) meter: MeterCell,
+}
+
+impl WorkerTransport {
+    /// Counts a message that the platform has taken.
+    fn count(&self, bytes: usize) {
+        if let Some(meter) = self.meter.get() {
+            meter.sent(1, bytes);
+        }
+    }
 }
 
 /// What runs a connection's deadlines.
@@ -61,14 +71,20 @@ impl Transport for WorkerTransport {
 
     fn send(&self, message: Message, _: &SendOptions) -> Result<Sent, SendError> {
         match self.socket.send(&message) {
-            Ok(()) => Ok(Sent::Written),
+            Ok(()) => {
+                self.count(message.len());
+                Ok(Sent::Written)
+            }
             Err(_) => Err(SendError::Closed(message)),
         }
     }
 
     fn publish(&self, publication: &Publication) -> Receipt {
         match self.socket.publish(publication) {
-            Ok(()) => Receipt::queued(false),
+            Ok(()) => {
+                self.count(publication.message().len());
+                Receipt::queued(false)
+            }
             Err(_) => Receipt::closed(),
         }
     }
@@ -93,6 +109,10 @@ impl Transport for WorkerTransport {
 
     fn terminate(&self) {
         self.socket.terminate();
+    }
+
+    fn meter(&self) -> Option<&MeterCell> {
+        Some(&self.meter)
     }
 
     fn persist(&self, snapshot: Snapshot) -> Result<(), PersistError> {

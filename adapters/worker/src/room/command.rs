@@ -1,6 +1,6 @@
 use bytes::Bytes;
 use crossws_core::{
-    CloseCode, CloseFrame, Closed, Hub, Message, Peer, PeerId, Published, Scope, Utf8Bytes,
+    CloseCode, CloseFrame, Closed, Group, Hub, Message, Peer, PeerId, Published, Scope, Utf8Bytes,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -41,19 +41,19 @@ pub(crate) enum Command {
         code: u16,
         reason: String,
     },
-    /// To the connections of a route in this object, as the other commands of this kind.
-    RouteSend {
-        route: String,
+    /// To the connections of a group in this object, as the others of its kind.
+    GroupSend {
+        group: GroupName,
         text: bool,
     },
-    RoutePeers {
-        route: String,
+    GroupPeers {
+        group: GroupName,
     },
-    RouteCount {
-        route: String,
+    GroupCount {
+        group: GroupName,
     },
-    RouteClose {
-        route: String,
+    GroupClose {
+        group: GroupName,
         code: u16,
         reason: String,
     },
@@ -66,6 +66,27 @@ pub(crate) enum Command {
         code: u16,
         reason: String,
     },
+}
+
+/// Connections that have something in common: see [`Group`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum GroupName {
+    Route(String),
+    Identity(String),
+    Tag(String),
+}
+
+impl GroupName {
+    /// Those of this object.
+    fn here<'a>(&'a self, hub: &'a Hub) -> Group<'a> {
+        match self {
+            Self::Route(name) => hub.route(name),
+            Self::Identity(name) => hub.identity(name),
+            Self::Tag(name) => hub.tagged(name),
+        }
+        .here()
+    }
 }
 
 /// The result of a publication in an object.
@@ -130,19 +151,19 @@ impl Command {
                 let peers = scope(hub, namespace.as_deref()).peers();
                 infos(&peers)?
             }
-            Self::RouteSend { route, text } => {
-                let told = hub.route(&route).here().send(message(body, text)?)?;
+            Self::GroupSend { group, text } => {
+                let told = group.here(hub).send(message(body, text)?)?;
                 serde_json::to_value(Told::of(told))?
             }
-            Self::RoutePeers { route } => infos(&hub.route(&route).here().peers()?)?,
-            Self::RouteCount { route } => Value::from(hub.route(&route).here().peer_count()?),
-            Self::RouteClose {
-                route,
+            Self::GroupPeers { group } => infos(&group.here(hub).peers()?)?,
+            Self::GroupCount { group } => Value::from(group.here(hub).peer_count()?),
+            Self::GroupClose {
+                group,
                 code,
                 reason,
             } => {
                 let frame = frame(code, reason)?;
-                hub.route(&route).here().close_all(frame)?;
+                group.here(hub).close_all(frame)?;
                 Value::Null
             }
             Self::Topics { namespace } => {
@@ -368,24 +389,24 @@ mod tests {
         };
         let (_a, one) = join(1, "/rooms/1");
         let (_b, two) = join(2, "/rooms/2");
-        let route = || "/rooms/:id".to_owned();
-        let send = Command::RouteSend {
-            route: route(),
+        let group = || GroupName::Route("/rooms/:id".to_owned());
+        let send = Command::GroupSend {
+            group: group(),
             text: true,
         };
         let told = run(&hub, &send, b"hi");
         assert_eq!(told, json!({ "queued": 2, "dropped": 0 }));
         assert_eq!(one.lines(), two.lines());
-        assert_eq!(run(&hub, &Command::RouteCount { route: route() }, b""), 2);
-        let peers = run(&hub, &Command::RoutePeers { route: route() }, b"");
+        assert_eq!(run(&hub, &Command::GroupCount { group: group() }, b""), 2);
+        let peers = run(&hub, &Command::GroupPeers { group: group() }, b"");
         assert_eq!(peers.as_array().unwrap().len(), 2);
-        let close = Command::RouteClose {
-            route: "rooms/{id}".to_owned(),
+        let close = Command::GroupClose {
+            group: GroupName::Route("rooms/{id}".to_owned()),
             code: 4001,
             reason: String::new(),
         };
         run(&hub, &close, b"");
-        assert_eq!(run(&hub, &Command::RouteCount { route: route() }, b""), 0);
+        assert_eq!(run(&hub, &Command::GroupCount { group: group() }, b""), 0);
         let refused = hub.route("rooms/[id]").send("everywhere");
         assert!(
             matches!(refused, Err(PublishError::Route(_))),
@@ -393,7 +414,28 @@ mod tests {
         );
     }
 
-    /// During a deploy: an ignored member of a command would make it another command.
+    #[test]
+    fn a_worker_reaches_an_identity_and_a_tag_in_one_object() {
+        let hub = Hub::builder().partial().build();
+        let (a, one) = join(&hub, 1, "/1");
+        let (b, two) = join(&hub, 2, "/2");
+        a.peer().set_identity("ann").unwrap();
+        b.peer().set_identity("bob").unwrap();
+        b.peer().tag("vip").unwrap();
+        let send = |group| Command::GroupSend { group, text: true };
+        let ann = GroupName::Identity("ann".to_owned());
+        assert_eq!(run(&hub, &send(ann), b"hi")["queued"], 1);
+        let vip = GroupName::Tag("vip".to_owned());
+        assert_eq!(run(&hub, &send(vip.clone()), b"ho")["queued"], 1);
+        assert_eq!(one.lines(), ["Text(\"hi\", 2 bytes)"]);
+        assert_eq!(two.lines(), ["Text(\"ho\", 2 bytes)"]);
+        let peers = run(&hub, &Command::GroupPeers { group: vip }, b"");
+        let peers: Vec<PeerInfo> = serde_json::from_value(peers).unwrap();
+        assert_eq!(peers[0].identity.as_deref(), Some("bob"));
+        assert_eq!(peers[0].tags, ["vip"]);
+    }
+
+    /// During a deploy: what is left out of a command would make it another one.
     #[test]
     fn a_command_of_another_version_is_refused() {
         for command in [

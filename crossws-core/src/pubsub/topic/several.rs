@@ -26,7 +26,7 @@ pub(super) fn lock_order(topic: &Arc<Topic>) -> (bool, *const Topic) {
 /// The members of any of these topics that are members of none of those and have the right labels,
 /// each once.
 pub(crate) struct Audience<'a, 'f> {
-    any: Several,
+    pub(super) any: Several,
     none: Several,
     only: &'a Filter<'f>,
 }
@@ -51,19 +51,29 @@ impl<'a, 'f> Audience<'a, 'f> {
         told: &mut Told,
     ) {
         let states = self.lock(publication);
-        let places = self.any.iter().zip(&states);
-        let places: SmallVec<[Place<'_>; 4]> =
-            places.map(|(topic, state)| (topic, &**state)).collect();
-        let is_left_out = |peer: &Peer| {
-            let is_member = |known: &Known<'_>| {
-                let mut none = self.none.iter();
-                none.any(|topic| known.key(topic).is_some())
-            };
-            except.is_some_and(|except| except.is(peer))
-                || (!self.none.is_empty() && is_member(&peer.subscriptions().lock()))
-                || !self.only.admits(peer)
-        };
+        let places = self.places(&states);
+        let is_left_out = |peer: &Peer| self.leaves_out(peer, except);
         hand_on(&places, 0, is_left_out, publication, told);
+    }
+
+    pub(super) fn places<'s>(
+        &'s self,
+        states: &'s [MutexGuard<'_, State>],
+    ) -> SmallVec<[Place<'s>; 4]> {
+        let places = self.any.iter().zip(states);
+        places.map(|(topic, state)| (topic, &**state)).collect()
+    }
+
+    /// Whether a member does not get the message.
+    #[inline]
+    pub(super) fn leaves_out(&self, peer: &Peer, except: Option<&Peer>) -> bool {
+        let is_member = |known: &Known<'_>| {
+            let mut none = self.none.iter();
+            none.any(|topic| known.key(topic).is_some())
+        };
+        except.is_some_and(|except| except.is(peer))
+            || (!self.none.is_empty() && is_member(&peer.subscriptions().lock()))
+            || !self.only.admits(peer)
     }
 
     /// Locks every topic whose members get the message. What takes long is encoded before.
@@ -106,7 +116,7 @@ pub(super) fn hand_on(
 }
 
 /// Whether the peer is a member of one of these, whose members have been handed the message.
-fn is_member(places: &[Place<'_>], peer: &Peer) -> bool {
+pub(super) fn is_member(places: &[Place<'_>], peer: &Peer) -> bool {
     if places.is_empty() {
         return false;
     }

@@ -19,7 +19,7 @@ fn ends(client: &Deflate, server: &Deflate) -> (Deflater, Decoder) {
         .unwrap();
     request.headers_mut().extend(handshake.headers());
     let theirs = Handshake::check(&request.into_parts().0).unwrap();
-    let agreed = theirs.agree(Some(server), EngineKind::Own).unwrap();
+    let agreed = theirs.agree(Some(server)).unwrap();
     let answer = theirs.response(&http::HeaderMap::new(), &agreed);
     let ours = handshake.check(&answer.into_parts().0).unwrap();
     (

@@ -164,6 +164,27 @@ fn empty_fragments_count_towards_the_bounds() {
     let twice = [first, masked(0x89, b""), masked(0x89, b""), more, last];
     assert_eq!(run(&[twice.concat(), twice.concat()]), (6, None));
 
+    let frames = Limits::default().max_frame_size(5);
+    let run = |frames_of: &[Vec<u8>]| {
+        let outcome = decode::<Decoder>(Role::Server, &frames, &[&frames_of.concat()]);
+        (outcome.events.len(), outcome.code())
+    };
+    assert_eq!(run(&[masked(0x81, b"12345")]), (1, None));
+    assert_eq!(run(&[masked(0x81, b"123456")]), (0, Some(1009)));
+    assert_eq!(
+        run(&[masked(1, b"12345"), masked(0x80, b"67890")]),
+        (1, None)
+    );
+    assert_eq!(
+        run(&[masked(1, b"12345"), masked(0x80, b"678901")]),
+        (0, Some(1009))
+    );
+    assert_eq!(
+        run(&[masked(0x89, b"1234567")]),
+        (1, None),
+        "a ping is none of them"
+    );
+
     let none = Limits::default().max_message_size(0).max_fragments(0);
     let outcome = decode::<Decoder>(Role::Server, &none, &[&masked(0x81, b"")]);
     assert_eq!(outcome.code(), Some(1008));

@@ -6,17 +6,17 @@ use crossws_core::{CloseCode, CloseFrame, Limit, Limits, Message, Utf8Bytes};
 use tungstenite::Error;
 use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 
-use super::Role as Side;
-use super::{Engine, Event, Violation};
+use super::Engine;
+use crate::engine::Role as Side;
+use crate::engine::{Event, Violation};
 
 /// tungstenite, used without IO: its state machine reads from a slice. What it would write (pongs
-/// and close replies) is discarded, because the pump sends those itself, coalesced and in order
-/// with everything else.
+/// and close replies) is discarded, because only what it decodes is compared.
 ///
 /// It does not count fragments, accepts lengths in longer forms than they need, and validates UTF-8
 /// frame by frame.
 #[derive(Debug)]
-pub struct Tungstenite(Box<WebSocketContext>);
+pub(super) struct Tungstenite(Box<WebSocketContext>);
 
 /// tungstenite's own buffer: frames larger than this grow it, and it owns this much while idle.
 const BUFFER: usize = 4 << 10;
@@ -35,11 +35,16 @@ impl Engine for Tungstenite {
             Limit::At(most) => Some(most),
             Limit::Unlimited => None,
         };
+        let max_frame = limits
+            .max_message_size
+            .get()
+            .min(limits.max_frame_size.get());
+        let max_frame = max_frame.min(MAX_FRAME);
         let config = WebSocketConfig::default()
             .read_buffer_size(BUFFER)
             .write_buffer_size(0)
             .max_message_size(most)
-            .max_frame_size(Some(limits.max_message_size.get().min(MAX_FRAME)));
+            .max_frame_size(Some(max_frame));
         let role = match role {
             Side::Server => Role::Server,
             Side::Client => Role::Client,
