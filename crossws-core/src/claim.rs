@@ -18,10 +18,10 @@ use crate::hub::{ClaimError, Hub};
 use crate::life::Life;
 use crate::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_PEERS, TOO_MANY_TOPICS};
 use crate::path::normal_path;
-use crate::peer::{Inner, Protocol, SettingsCell, credentials_expired};
+use crate::peer::{Inner, credentials_expired};
+use crate::rare::RareCell;
 use crate::resolve::{BeforeUpgrade, Route};
 use crate::session::OpeningPeer;
-use crate::sleep::Sleepers;
 use crate::subscriptions::Subscriptions;
 use crate::take::{Take, Taken};
 use crate::tasks::Inbox;
@@ -410,11 +410,10 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             id: accepted.id,
             namespace: accepted.namespace,
             request: accepted.request,
-            protocol: Protocol::new(accepted.protocol),
             context: accepted.context,
             expiry: MomentCell::new(expiry),
-            sleepers: Sleepers::default(),
-            settings: SettingsCell::new(Arc::clone(&accepted.settings)),
+            settings: Arc::clone(&accepted.settings),
+            rare: RareCell::new(accepted.protocol),
             transport: Box::new(transport),
             hub: hub.clone(),
             inbox: Inbox::default(),

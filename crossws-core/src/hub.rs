@@ -12,8 +12,9 @@ use crate::context::ContextCell;
 use crate::expiry::{Moment, MomentCell};
 use crate::life::{End, Life};
 use crate::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_TOPICS};
-use crate::peer::{self, Protocol, SettingsCell};
+use crate::peer;
 use crate::publication::Publication;
+use crate::rare::RareCell;
 use crate::refused::{Counters, Refused};
 use crate::registry::{self, Registry};
 use crate::setters::settings_setters;
@@ -334,11 +335,10 @@ impl Hub {
             id: snapshot.id,
             namespace: Arc::from(snapshot.namespace()),
             request: snapshot.request()?,
-            protocol: Protocol::new(snapshot.protocol.clone()),
             context: ContextCell::stored(snapshot.context.clone()),
             expiry: MomentCell::new(Moment::from_millis(snapshot.expires)),
-            sleepers: crate::sleep::Sleepers::default(),
-            settings: SettingsCell::new(settings),
+            settings,
+            rare: RareCell::new(snapshot.protocol.clone()),
             transport: Box::new(transport),
             hub: self.clone(),
             inbox: Inbox::default(),

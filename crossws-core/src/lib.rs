@@ -57,6 +57,7 @@ mod peer;
 mod peer_id;
 mod publication;
 mod published;
+mod rare;
 mod refused;
 mod registry;
 mod rejection;

@@ -5,7 +5,6 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::HeaderValue;
-use once_cell::race::OnceBox;
 use serde::de::DeserializeOwned;
 
 use crate::adapter::Snapshot;
@@ -17,9 +16,9 @@ use crate::hub::Hub;
 use crate::life::{End, Life, PeerState};
 use crate::notice::{Kind, Notice};
 use crate::publication::Publication;
-use crate::sleep::{Sleep, Sleepers};
+use crate::rare::RareCell;
+use crate::sleep::Sleep;
 use crate::subscriptions::Subscriptions;
-use crate::sync::Mutex;
 use crate::tasks::{HookOutput, Inbox};
 use crate::to::Target;
 use crate::transport::{Settled, Transport};
@@ -42,57 +41,16 @@ pub(crate) struct Inner {
     pub(crate) id: PeerId,
     pub(crate) namespace: Arc<str>,
     pub(crate) request: UpgradeRequest,
-    pub(crate) protocol: Protocol,
     pub(crate) context: ContextCell,
     pub(crate) expiry: MomentCell,
-    pub(crate) sleepers: Sleepers,
-    pub(crate) settings: SettingsCell,
+    /// As it began: see [`Peer::settings`].
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) rare: RareCell,
     pub(crate) transport: Box<dyn Transport>,
     pub(crate) hub: Hub,
     pub(crate) inbox: Inbox,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) life: Life,
-}
-
-/// The subprotocol that was negotiated. A pointer, because most peers have none.
-pub(crate) struct Protocol(Option<Box<Name>>);
-
-struct Name(Box<str>);
-
-impl Protocol {
-    pub(crate) fn new(name: Option<String>) -> Self {
-        Self(name.map(|name| Box::new(Name(name.into_boxed_str()))))
-    }
-}
-
-/// What is configured for a connection. It is replaced for a peer that was restored, when its hooks are
-/// known.
-pub(crate) struct SettingsCell {
-    settings: Arc<Settings>,
-    // A pointer, as above.
-    replaced: OnceBox<Mutex<Arc<Settings>>>,
-}
-
-impl SettingsCell {
-    pub(crate) fn new(settings: Arc<Settings>) -> Self {
-        Self {
-            settings,
-            replaced: OnceBox::new(),
-        }
-    }
-
-    fn get(&self) -> Arc<Settings> {
-        match self.replaced.get() {
-            None => Arc::clone(&self.settings),
-            Some(settings) => Arc::clone(&settings.lock()),
-        }
-    }
-
-    fn replace(&self, settings: Arc<Settings>) {
-        let new = Arc::clone(&settings);
-        let cell = self.replaced.get_or_init(|| Box::new(Mutex::new(new)));
-        *cell.lock() = settings;
-    }
 }
 
 impl Peer {
@@ -155,7 +113,8 @@ impl Peer {
 
     /// What is configured for this connection: the settings of its route, over the hub's.
     pub fn settings(&self) -> Arc<Settings> {
-        self.0.settings.get()
+        let replaced = self.0.rare.settings();
+        replaced.unwrap_or_else(|| Arc::clone(&self.0.settings))
     }
 
     /// The pattern of the route that led here, such as `/rooms/{room}`, where routes have one.
@@ -170,7 +129,7 @@ impl Peer {
 
     /// What the route says is known for a peer that was restored.
     pub(crate) fn on_route(&self, settings: Arc<Settings>) {
-        self.0.settings.replace(settings);
+        self.0.rare.set_settings(settings);
         self.0.hub.registry().join_route(self);
     }
 
@@ -190,7 +149,7 @@ impl Peer {
 
     /// The subprotocol that was negotiated, if one was.
     pub fn protocol(&self) -> Option<&str> {
-        self.0.protocol.0.as_deref().map(|name| &*name.0)
+        self.0.rare.protocol()
     }
 
     /// The WebSocket extensions that were negotiated, as in the answer's header; empty for none.
@@ -305,14 +264,14 @@ impl Peer {
         Sleep::new(self, duration)
     }
 
-    pub(crate) fn sleepers(&self) -> &Sleepers {
-        &self.0.sleepers
+    pub(crate) fn rare(&self) -> &RareCell {
+        &self.0.rare
     }
 
     /// When the adapter must call [`is_due`](Self::is_due) next.
     pub(crate) fn due_at(&self) -> Option<SystemTime> {
         let expires = self.expires_at();
-        match self.0.sleepers.first() {
+        match self.0.rare.get().and_then(|rare| rare.sleepers.first()) {
             None => expires,
             Some(first) => Some(expires.map_or(first, |expires| expires.min(first))),
         }
@@ -326,8 +285,15 @@ impl Peer {
             self.close_for_expiry();
             return;
         }
-        self.0.sleepers.ring(Some(until));
+        self.ring(Some(until));
         self.0.transport.renewed(self.due_at());
+    }
+
+    /// Ends the sleeps until this time; `None` for all.
+    fn ring(&self, until: Option<SystemTime>) {
+        if let Some(rare) = self.0.rare.get() {
+            rare.sleepers.ring(until);
+        }
     }
 
     /// Whether the credentials have ended, on a transport that knows.
@@ -573,7 +539,7 @@ impl Peer {
                 .leave(Notice(Kind::Subscription { topic, joined }));
         }
         self.0.life.notify_ended();
-        self.0.sleepers.ring(None);
+        self.ring(None);
         Some(hooks)
     }
 

@@ -6,8 +6,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
-use once_cell::race::OnceBox;
-
 use crate::sync::Mutex;
 use crate::{Peer, PeerState};
 
@@ -15,9 +13,8 @@ use crate::{Peer, PeerState};
 type Key = (SystemTime, u64);
 
 /// The sleeps of one peer.
-// A pointer, because most peers have none.
 #[derive(Default)]
-pub(crate) struct Sleepers(OnceBox<Mutex<State>>);
+pub(crate) struct Sleepers(Mutex<State>);
 
 #[derive(Default)]
 struct State {
@@ -28,16 +25,13 @@ struct State {
 impl Sleepers {
     /// When the first of them ends.
     pub(crate) fn first(&self) -> Option<SystemTime> {
-        let state = self.0.get()?.lock();
+        let state = self.0.lock();
         Some(state.sleeping.first_key_value()?.0.0)
     }
 
     /// Ends those until this time; `None` for all.
     pub(crate) fn ring(&self, until: Option<SystemTime>) {
-        let Some(state) = self.0.get() else {
-            return;
-        };
-        let mut state = state.lock();
+        let mut state = self.0.lock();
         let rest = match until {
             Some(until) => state.sleeping.split_off(&(until, u64::MAX)),
             None => BTreeMap::new(),
@@ -48,7 +42,7 @@ impl Sleepers {
     }
 
     fn add(&self, at: SystemTime) -> Key {
-        let mut state = self.0.get_or_init(Box::default).lock();
+        let mut state = self.0.lock();
         state.last += 1;
         let key = (at, state.last);
         state.sleeping.insert(key, Waker::noop().clone());
@@ -57,10 +51,7 @@ impl Sleepers {
 
     /// Whether one of them goes on; then it is this waker that is woken.
     fn goes_on(&self, key: Key, waker: &Waker) -> bool {
-        let Some(state) = self.0.get() else {
-            return false;
-        };
-        let mut state = state.lock();
+        let mut state = self.0.lock();
         let Some(known) = state.sleeping.get_mut(&key) else {
             return false;
         };
@@ -72,7 +63,7 @@ impl Sleepers {
     }
 
     fn remove(&self, key: Key) {
-        let old = self.0.get().map(|state| state.lock().sleeping.remove(&key));
+        let old = self.0.lock().sleeping.remove(&key);
         drop(old);
     }
 }
@@ -91,7 +82,7 @@ impl Sleep {
         let now = peer.transport().now();
         let at = now.checked_add(duration).unwrap_or(now + LONG);
         let first = peer.due_at();
-        let key = peer.sleepers().add(at);
+        let key = peer.rare().get_or_init().sleepers.add(at);
         if first.is_none_or(|first| at < first) {
             peer.transport().renewed(Some(at));
         }
@@ -104,7 +95,8 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let goes_on = self.peer.sleepers().goes_on(self.key, cx.waker());
+        let rare = self.peer.rare().get();
+        let goes_on = rare.is_some_and(|rare| rare.sleepers.goes_on(self.key, cx.waker()));
         // In this order: what ends the connection ends the sleeps that it finds.
         match goes_on && self.peer.state() == PeerState::Open {
             true => Poll::Pending,
@@ -115,7 +107,9 @@ impl Future for Sleep {
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        self.peer.sleepers().remove(self.key);
+        if let Some(rare) = self.peer.rare().get() {
+            rare.sleepers.remove(self.key);
+        }
     }
 }
 
