@@ -6,28 +6,28 @@
 //! the peer through its [`PeerEvents`] what happens while a hook runs, and asks [`Liveness`] what is
 //! due.
 
-pub use crate::api::HttpService;
-#[cfg(feature = "http")]
-pub use crate::body::http_service;
-pub use crate::claim::{Accepted, Claim};
-pub use crate::codec::excerpt;
-pub use crate::control_rate::ControlRate;
-pub use crate::cursor::{Allowance, Backlog, Cursor, LogSlice, QueueSize, Sequence};
-pub use crate::flusher::{Asleep, Flusher};
+pub use crate::hooks::notice::Notice;
 pub use crate::hub::ClaimError;
-pub use crate::liveness::{Liveness, LivenessEvent};
-pub use crate::notice::Notice;
-pub use crate::publication::Publication;
-pub use crate::restored_peer::RestoredPeer;
-pub use crate::session::{OpeningPeer, PeerEvents, Session};
-pub use crate::setters::HubChoice;
-pub use crate::shutdown::Closing;
-pub use crate::snapshot::{RestoreError, Snapshot, SnapshotPart};
+pub use crate::hub::setters::HubChoice;
+pub use crate::hub::shutdown::Closing;
+pub use crate::hub::start::Start;
+pub use crate::message::codec::excerpt;
+pub use crate::peer::snapshot::{RestoreError, Snapshot, SnapshotPart};
+pub use crate::pubsub::cursor::{Allowance, Backlog, Cursor, LogSlice, QueueSize, Sequence};
+pub use crate::pubsub::flusher::{Asleep, Flusher};
+pub use crate::pubsub::publication::Publication;
+pub use crate::pubsub::wire::{Encoding, Wire};
+pub use crate::service::api::HttpService;
 #[cfg(feature = "http")]
-pub use crate::sockets::OriginalTarget;
-pub use crate::start::Start;
-pub use crate::take::{FromConnection, Taken};
+pub use crate::service::body::http_service;
+#[cfg(feature = "http")]
+pub use crate::service::sockets::OriginalTarget;
+pub use crate::service::upgrade_door::UpgradeDoor;
+pub use crate::session::claim::{Accepted, Claim};
+pub use crate::session::control_rate::ControlRate;
+pub use crate::session::liveness::{Liveness, LivenessEvent};
+pub use crate::session::restored_peer::RestoredPeer;
+pub use crate::session::unfinished::{Overloaded, Unfinished};
+pub use crate::session::{OpeningPeer, PeerEvents, Session};
 pub use crate::transport::{Receipt, Settled, Transport};
-pub use crate::unfinished::{Overloaded, Unfinished};
-pub use crate::upgrade_door::UpgradeDoor;
-pub use crate::wire::{Encoding, Wire};
+pub use crate::upgrade::take::{FromConnection, Taken};

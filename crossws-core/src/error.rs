@@ -2,7 +2,12 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use crate::bounds::BoxError;
-use crate::{EncodeError, ExpiryError, Message, Peer, PeerId, PersistError};
+use crate::message::Message;
+use crate::message::codec::EncodeError;
+use crate::peer::Peer;
+use crate::peer::expiry::ExpiryError;
+use crate::peer::id::PeerId;
+use crate::peer::snapshot::PersistError;
 
 /// A hook, by name: in errors, in logs and in tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,12 +1,25 @@
+pub(crate) mod catch;
+pub(crate) mod closures;
+pub(crate) mod dyn_hooks;
+pub(crate) mod handler;
+pub(crate) mod notice;
+pub(crate) mod wrap;
+pub(crate) mod yielding;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::bounds::{BoxError, MaybeSend, MaybeSync};
-use crate::{
-    CloseCode, CloseFrame, Closed, Dropped, Error, Hub, Message, Peer, Rejection, Subscription,
-    Upgrade, UpgradeRequest,
-};
+use crate::error::Error;
+use crate::hooks::notice::{Dropped, Subscription};
+use crate::hub::Hub;
+use crate::message::Message;
+use crate::message::close::{CloseCode, CloseFrame, Closed};
+use crate::peer::Peer;
+use crate::upgrade::Upgrade;
+use crate::upgrade::rejection::Rejection;
+use crate::upgrade::request::UpgradeRequest;
 
 /// What a hook returns: nothing, or any error.
 pub type HookResult = Result<(), BoxError>;

@@ -1,32 +1,56 @@
+pub(crate) mod behind;
+pub(crate) mod budget;
+pub(crate) mod capabilities;
+pub(crate) mod deflate;
+pub(crate) mod limits;
+pub(crate) mod refused;
+pub(crate) mod route_members;
+pub(crate) mod route_scope;
+pub(crate) mod scope;
+pub(crate) mod setters;
+pub(crate) mod settings;
+pub(crate) mod shutdown;
+pub(crate) mod start;
+
 use std::fmt;
 use std::sync::Arc;
 
 use http::{HeaderName, StatusCode};
 
 use crate::adapter::{Claim, HttpService, RestoreError, RestoredPeer, Snapshot, Transport};
-use crate::api::ServiceRef;
-use crate::budget::Budget;
-use crate::catch::catch_panic;
-use crate::claim::check_topics;
-use crate::context::ContextCell;
-use crate::expiry::{Moment, MomentCell};
-use crate::life::{End, Life};
-use crate::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_TOPICS};
+use crate::error::{Error, HookKind, SubscribeError};
+use crate::hooks::catch::catch_panic;
+use crate::hub::budget::Budget;
+use crate::hub::capabilities::Capabilities;
+use crate::hub::limits::{Limit, Limits};
+use crate::hub::refused::{Counters, Refused};
+use crate::hub::route_scope::RouteScope;
+use crate::hub::scope::Scope;
+use crate::hub::setters::settings_setters;
+use crate::hub::settings::Settings;
+use crate::message::close::CloseFrame;
 use crate::peer;
-use crate::publication::Publication;
-use crate::rare::RareCell;
-use crate::refused::{Counters, Refused};
-use crate::registry::{self, Registry};
-use crate::setters::settings_setters;
-use crate::subscriptions::Subscriptions;
+use crate::peer::Peer;
+use crate::peer::context::ContextCell;
+use crate::peer::expiry::{ExpiryError, Moment, MomentCell};
+use crate::peer::extensions::Extensions;
+use crate::peer::id::PeerId;
+use crate::peer::life::{End, Life};
+use crate::peer::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_TOPICS};
+use crate::peer::rare::RareCell;
+use crate::peer::subscriptions::Subscriptions;
+use crate::peer::tasks::Inbox;
+use crate::pubsub::publication::Publication;
+use crate::pubsub::published::Published;
+use crate::pubsub::registry::{self, Registry};
+use crate::pubsub::to::Topics;
+use crate::service::api::{Api, ServiceRef};
+use crate::session::claim::check_topics;
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Event, Mutex};
-use crate::tasks::Inbox;
-use crate::{
-    Api, Capabilities, CloseFrame, Error, ExpiryError, Extensions, HookKind, Limit, Limits, Peer,
-    PeerId, Published, Rejection, Resolution, Resolve, RouteScope, Scope, Settings, SubscribeError,
-    Topics, UpgradeRequest,
-};
+use crate::upgrade::rejection::Rejection;
+use crate::upgrade::request::UpgradeRequest;
+use crate::upgrade::resolve::{Resolution, Resolve};
 
 /// Everything that is connected to one server: peers, namespaces, topics. A cheap handle that
 /// HTTP handlers, timers and other tasks publish through.

@@ -1,3 +1,8 @@
+pub(crate) mod close;
+pub(crate) mod codec;
+pub(crate) mod send;
+pub(crate) mod text;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::str::Utf8Error;
@@ -5,7 +10,8 @@ use std::str::Utf8Error;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::{DecodeError, EncodeError, Utf8Bytes};
+use crate::message::codec::{DecodeError, EncodeError};
+use crate::message::text::Utf8Bytes;
 
 /// A whole message: fragments are joined and control frames kept apart before a hook sees it.
 ///

@@ -1,3 +1,15 @@
+pub(crate) mod context;
+pub(crate) mod expiry;
+pub(crate) mod extensions;
+pub(crate) mod id;
+pub(crate) mod life;
+pub(crate) mod membership;
+pub(crate) mod rare;
+pub(crate) mod sleep;
+pub(crate) mod snapshot;
+pub(crate) mod subscriptions;
+pub(crate) mod tasks;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
@@ -9,25 +21,34 @@ use serde::de::DeserializeOwned;
 
 use crate::adapter::Snapshot;
 use crate::bounds::{MaybeSend, MaybeSync};
-use crate::context::{ContextCell, ContextError, PeerContext};
-use crate::expiry::MomentCell;
-use crate::flusher::Asleep;
+use crate::error::{ControlError, PublishError, SendError, SubscribeError};
+use crate::hooks::notice::{Kind, Notice};
 use crate::hub::Hub;
-use crate::life::{End, Life, PeerState};
-use crate::notice::{Kind, Notice};
-use crate::publication::Publication;
-use crate::rare::RareCell;
-use crate::sleep::Sleep;
-use crate::subscriptions::Subscriptions;
-use crate::tasks::{HookOutput, Inbox};
-use crate::to::Target;
+use crate::hub::capabilities::Capabilities;
+use crate::hub::limits::DRAIN_MARK;
+use crate::hub::settings::Settings;
+use crate::message::IntoMessage;
+use crate::message::close::{CloseCode, CloseFrame, ClosedBy};
+use crate::message::codec::DecodeError;
+use crate::message::send::{SendOptions, Sent};
+use crate::message::text::Utf8Bytes;
+use crate::peer::context::{ContextCell, ContextError, PeerContext};
+use crate::peer::expiry::{Expiry, ExpiryError, MomentCell};
+use crate::peer::extensions::Extensions;
+use crate::peer::id::PeerId;
+use crate::peer::life::{End, Life, PeerState};
+use crate::peer::rare::RareCell;
+use crate::peer::sleep::Sleep;
+use crate::peer::snapshot::PersistError;
+use crate::peer::subscriptions::Subscriptions;
+use crate::peer::tasks::{HookOutput, Inbox};
+use crate::pubsub::flusher::Asleep;
+use crate::pubsub::publication::Publication;
+use crate::pubsub::published::Published;
+use crate::pubsub::to::{Target, To, Topics};
+use crate::service::api::Api;
 use crate::transport::{Settled, Transport};
-use crate::{
-    Api, Capabilities, CloseCode, CloseFrame, ClosedBy, ControlError, DRAIN_MARK, DecodeError,
-    Expiry, ExpiryError, Extensions, IntoMessage, NotAttached, PeerId, PersistError, PublishError,
-    Published, SendError, SendOptions, Sent, Settings, SubscribeError, To, Topics, UpgradeRequest,
-    Utf8Bytes,
-};
+use crate::upgrade::request::{NotAttached, UpgradeRequest};
 
 /// A connected client: a cheap handle, the same on every adapter.
 ///

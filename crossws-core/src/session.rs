@@ -1,5 +1,11 @@
 //! From the 101 to the end: a connection's hooks, one at a time.
 
+pub(crate) mod claim;
+pub(crate) mod control_rate;
+pub(crate) mod liveness;
+pub(crate) mod restored_peer;
+pub(crate) mod unfinished;
+
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -7,14 +13,16 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 
-use crate::catch::{catch, catch_panic};
-use crate::membership::Membership;
-use crate::notice::{Kind, Notice};
-use crate::tasks::Tasks;
-use crate::{
-    CloseCode, Closed, ClosedBy, Dropped, Error, ErrorKind, HookKind, Hooks, Message, OnError,
-    Peer, PeerState, Subscription,
-};
+use crate::error::{Error, ErrorKind, HookKind};
+use crate::hooks::catch::{catch, catch_panic};
+use crate::hooks::notice::{Dropped, Kind, Notice, Subscription};
+use crate::hooks::{Hooks, OnError};
+use crate::message::Message;
+use crate::message::close::{CloseCode, Closed, ClosedBy};
+use crate::peer::Peer;
+use crate::peer::life::PeerState;
+use crate::peer::membership::Membership;
+use crate::peer::tasks::Tasks;
 
 /// A peer whose `open` hook has not run. Dropped, the peer is gone and no hook runs.
 pub struct OpeningPeer<H: Hooks + ?Sized> {

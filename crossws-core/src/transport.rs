@@ -4,9 +4,12 @@ use bytes::Bytes;
 
 use crate::adapter::{Allowance, Cursor, Flusher, Publication, Snapshot, Wire};
 use crate::bounds::{MaybeSend, MaybeSync};
-use crate::{
-    Capabilities, CloseFrame, ControlError, Message, PersistError, SendError, SendOptions, Sent,
-};
+use crate::error::{ControlError, SendError};
+use crate::hub::capabilities::Capabilities;
+use crate::message::Message;
+use crate::message::close::CloseFrame;
+use crate::message::send::{SendOptions, Sent};
+use crate::peer::snapshot::PersistError;
 
 /// One connection's way out, as an adapter provides it: queues, and never waits.
 ///

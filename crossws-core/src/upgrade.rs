@@ -1,3 +1,11 @@
+pub(crate) mod origin;
+pub(crate) mod path;
+pub(crate) mod rejection;
+pub(crate) mod request;
+pub(crate) mod resolve;
+pub(crate) mod swap;
+pub(crate) mod take;
+
 use std::sync::Arc;
 
 use http::header::{
@@ -7,9 +15,13 @@ use http::header::{
 
 use crate::adapter::FromConnection;
 use crate::bounds::{MaybeSend, MaybeSync};
-use crate::context::{ContextCell, ContextError, PeerContext};
-use crate::take::Take;
-use crate::{Deflate, Expiry, Extensions, HookOutput, PeerId};
+use crate::hub::deflate::Deflate;
+use crate::peer::context::{ContextCell, ContextError, PeerContext};
+use crate::peer::expiry::Expiry;
+use crate::peer::extensions::Extensions;
+use crate::peer::id::PeerId;
+use crate::peer::tasks::HookOutput;
+use crate::upgrade::take::Take;
 
 /// An accepted upgrade, as the `upgrade` hook answers it: what goes into the 101, and what the
 /// peer is born with. To refuse, the hook returns a [`Rejection`](crate::Rejection) instead; to

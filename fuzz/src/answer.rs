@@ -1,5 +1,6 @@
 use crossws_core::Deflate;
-use crossws_native::{AnswerError, ClientHandshake, EngineKind, Handshake};
+use crossws_proto::engine::EngineKind;
+use crossws_proto::handshake::{AnswerError, ClientHandshake, Handshake};
 use http::{HeaderMap, HeaderValue, Request};
 
 fn config(server: u8, client: u8, how: u8) -> Deflate {

@@ -1,8 +1,8 @@
 use bytes::BytesMut;
 use crossws_core::{CloseCode, Deflate, Limits, Message};
-use crossws_native::Handshake;
-use crossws_native::deflate::{Deflater, Inflater, Negotiated};
-use crossws_native::engine::{
+use crossws_proto::handshake::Handshake;
+use crossws_proto::deflate::{Deflater, Inflater, Negotiated};
+use crossws_proto::engine::{
     Decoder, Engine, EngineKind, Event, Opcode, Role, Violation, put_masked_frame,
 };
 use http::Request;

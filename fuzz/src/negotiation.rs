@@ -1,5 +1,6 @@
 use crossws_core::Deflate;
-use crossws_native::{EngineKind, Handshake};
+use crossws_proto::engine::EngineKind;
+use crossws_proto::handshake::Handshake;
 use http::{HeaderValue, Request};
 
 /// Offers of extensions: what is answered is one of what was offered, within what is configured.

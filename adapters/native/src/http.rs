@@ -1,5 +1,14 @@
 //! HTTP on the same port: what the hooks do not claim goes to a tower service, through hyper.
 
+#[cfg(feature = "http")]
+pub(crate) mod hyper_io;
+#[cfg(feature = "http")]
+pub(crate) mod keep_alive;
+#[cfg(feature = "http")]
+pub(crate) mod layer;
+#[cfg(feature = "http")]
+pub(crate) mod upgrade;
+
 use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
@@ -16,11 +25,11 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use tower_service::Service;
 
-use crate::Acceptor;
-use crate::accept::{CONNECTION_BYTES, OVERLOADED, refuse};
-use crate::hyper::{HyperIo, HyperTimer};
-use crate::keep_alive::{Activity, KeepAlive, Served};
+use crate::http::hyper_io::{HyperIo, HyperTimer};
+use crate::http::keep_alive::{Activity, KeepAlive, Served};
 use crate::runtime::ServerRuntime;
+use crate::server::accept::{CONNECTION_BYTES, OVERLOADED, refuse};
+use crate::server::acceptor::Acceptor;
 use crate::server::{Fallback, Rest, ServerBuilder, ServerHandle};
 
 impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {

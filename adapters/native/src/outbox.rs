@@ -1,5 +1,7 @@
 //! The way out of one connection: what every thread may queue into, and its pump empties.
 
+pub(crate) mod batch;
+
 pub(crate) mod bounds;
 #[cfg(test)]
 pub(crate) mod joined;
@@ -24,12 +26,12 @@ use smallvec::SmallVec;
 use self::lost::Lost;
 use self::queue::Queue;
 use self::special::{Controls, Special};
-use crate::batch::Batch;
-use crate::crew::Crew;
-use crate::frame::{MAX_HEADER, Opcode, put_close};
+use crate::driver::crew::Crew;
+use crate::driver::timers::Timers;
+use crate::outbox::batch::Batch;
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, Ordering};
 use crate::sync::{Mutex, MutexGuard};
-use crate::timers::Timers;
+use crossws_proto::frame::{MAX_HEADER, Opcode, put_close};
 
 /// Shared between a peer's handles and its pump.
 pub(crate) struct Outbox {

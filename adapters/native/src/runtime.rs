@@ -1,9 +1,14 @@
-use std::io;
+#[cfg(feature = "futures-io")]
+pub(crate) mod futures;
+pub(crate) mod io;
+pub(crate) mod listen;
+pub(crate) mod socket;
+
 #[cfg(feature = "http")]
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::listen::Listen;
+use crate::runtime::listen::Listen;
 
 /// The one door to a runtime: everything the pump needs besides a stream. It spawns nothing: a
 /// connection is one future, and whoever calls decides where it runs.
@@ -34,7 +39,7 @@ pub trait ServerRuntime: Runtime + Default {
     ///
     /// # Errors
     /// When the runtime cannot watch it.
-    fn tcp_listener(&self, listener: std::net::TcpListener) -> io::Result<Self::TcpListener>;
+    fn tcp_listener(&self, listener: std::net::TcpListener) -> std::io::Result<Self::TcpListener>;
 
     /// Returns the request target before a framework's router stripped a prefix from it, if the
     /// framework leaves it in the request's extensions.

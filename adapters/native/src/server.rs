@@ -1,3 +1,11 @@
+pub(crate) mod accept;
+pub(crate) mod acceptor;
+pub(crate) mod head;
+pub(crate) mod shutdown;
+pub(crate) mod signal;
+pub(crate) mod stop;
+pub(crate) mod tasks;
+
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
@@ -9,20 +17,20 @@ use std::task::Poll;
 use crossws_core::adapter::{HttpService, HubChoice, Start};
 use crossws_core::{BoxFuture, Hub, Report, Resolve, Shutdown, hub_setters};
 
-use crate::accept::{NotHandled, StreamInfo, not_found, shake_hands};
-use crate::crew::Crew;
-use crate::engine::EngineKind;
-use crate::head::HeadLimits;
-use crate::io::Io;
-use crate::listen::{Listen, accept};
+use crate::driver::crew::Crew;
+use crate::driver::stage::Stage;
 use crate::runtime::ServerRuntime;
-use crate::shutdown::{delay, shut_down};
-use crate::socket;
-use crate::stage::Stage;
-use crate::stop::Stop;
-use crate::tasks::Tasks;
+use crate::runtime::io::Io;
+use crate::runtime::listen::{Listen, accept};
+use crate::runtime::socket;
+use crate::server::accept::{NotHandled, StreamInfo, not_found, shake_hands};
+use crate::server::head::HeadLimits;
+use crate::server::shutdown::{delay, shut_down};
+use crate::server::stop::Stop;
+use crate::server::tasks::Tasks;
 #[cfg(feature = "tls")]
 use crate::tls::{Tls, TlsListener};
+use crossws_proto::engine::EngineKind;
 
 /// Serves what the hooks do not claim, one connection at a time.
 pub(crate) type Fallback<R, T> = Arc<dyn Fn(Rest<R, T>) -> BoxFuture<'static, ()> + Send + Sync>;
@@ -377,7 +385,7 @@ impl<T> ServerHandle<T> {
         &self.0.crew
     }
 
-    pub(crate) fn watch(&self) -> crate::stop::Watch {
+    pub(crate) fn watch(&self) -> crate::server::stop::Watch {
         self.0.stop.watch()
     }
 

@@ -18,7 +18,7 @@ use rustls::server::UnbufferedServerConnection;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use thiserror::Error;
 
-use crate::io::Io;
+use crate::runtime::io::Io;
 
 pub(crate) use listen::TlsListener;
 pub use stream::TlsStream;

@@ -7,8 +7,8 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes, BytesMut};
 use crossws_core::adapter::ClaimError;
 use crossws_core::{CloseFrame, Hub, Limit, Limits, Resolve, UpgradeRequest};
-use crossws_native::engine::{Decoder, Engine, Event, Opcode, Role, put_masked_frame};
 use crossws_native::{Agreed, Io, pump, run_claim, run_upgrade};
+use crossws_proto::engine::{Decoder, Engine, Event, Opcode, Role, put_masked_frame};
 use futures_util::{Sink, Stream};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
@@ -160,7 +160,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reframed<S> {
                 None => Message::Pong(data),
             },
             Event::Close(frame) => Message::Close(frame.map(their_close)),
-            _ => return Err(io::ErrorKind::Unsupported.into()),
         };
         Pin::new(&mut self.socket)
             .start_send(message)

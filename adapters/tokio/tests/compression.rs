@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use crossws_core::{Deflate, Hub, Limits, Message, Overflow, SendOptions, Upgrade, hooks};
-use crossws_native::deflate::Inflater;
-use crossws_native::engine::{Decoder, Engine, Event, Opcode, Role, put_masked_frame};
+use crossws_proto::deflate::Inflater;
+use crossws_proto::engine::{Decoder, Engine, Event, Opcode, Role, put_masked_frame};
 use crossws_tokio::Server;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

@@ -1,3 +1,7 @@
+pub(crate) mod alarm;
+pub(crate) mod attachment;
+pub(crate) mod durable_object;
+
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -12,15 +16,18 @@ use worker::{
     State, WebSocketIncomingMessage, WebSocketPair, WebSocketRequestResponsePair, web_sys,
 };
 
-use crate::alarm::Alarm;
-use crate::command::Command;
-use crate::error::report;
-use crate::internal::Mark;
+use crate::durable::alarm::Alarm;
+use crate::error::{Error, report};
+use crate::http::response;
 use crate::link::Link;
-use crate::socket::{Socket, stored};
-use crate::ticket::{COMMAND, TICKET};
-use crate::transport::{Clock, DURABLE_CAPABILITIES, WorkerTransport};
-use crate::{Error, Options, deadline, driver, response, ticket};
+use crate::link::socket::{Socket, stored};
+use crate::link::transport::{Clock, DURABLE_CAPABILITIES, WorkerTransport};
+use crate::link::{deadline, driver};
+use crate::objects::internal::Mark;
+use crate::objects::ticket;
+use crate::objects::ticket::{COMMAND, TICKET};
+use crate::options::Options;
+use crate::room::command::Command;
 
 /// The body of a Durable Object: what [`durable_object!`](crate::durable_object) wraps in the
 /// class that the platform needs.

@@ -34,40 +34,25 @@
 //! }
 //! ```
 
-mod alarm;
-mod api;
-mod attachment;
-mod command;
-mod deadline;
-mod driver;
 mod durable;
-mod durable_object;
 mod error;
-mod internal;
+mod http;
 mod link;
 mod objects;
 mod options;
 mod plain;
-mod request;
-mod response;
 mod room;
-mod shard;
-mod socket;
 mod sync;
-mod ticket;
-mod timer;
-mod transport;
-mod watch;
 
-pub use attachment::BUDGET;
 pub use durable::Durable;
+pub use durable::attachment::BUDGET;
 pub use error::Error;
+pub use link::transport::{DURABLE_CAPABILITIES, PLAIN_CAPABILITIES};
+pub use objects::shard::{NameByNamespace, NameByRequest, Shard};
 pub use objects::{Objects, Upgraded};
 pub use options::Options;
 pub use plain::Plain;
 pub use room::{PeerInfo, Room, RoomRoute, ToRoom};
-pub use shard::{NameByNamespace, NameByRequest, Shard};
-pub use transport::{DURABLE_CAPABILITIES, PLAIN_CAPABILITIES};
 
 // What the macro's expansion names.
 #[doc(hidden)]

@@ -1,3 +1,10 @@
+pub(crate) mod deadline;
+pub(crate) mod driver;
+pub(crate) mod socket;
+pub(crate) mod timer;
+pub(crate) mod transport;
+pub(crate) mod watch;
+
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -8,8 +15,8 @@ use std::task::{Context, Poll, Waker};
 use crossws_core::adapter::{LivenessEvent, PeerEvents, RestoredPeer};
 use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, Error, Message, Peer, PeerState};
 
-use crate::socket::Socket;
-use crate::watch::Watch;
+use crate::link::socket::Socket;
+use crate::link::watch::Watch;
 
 /// Between the platform's events and the one task that runs a peer's hooks, in order of arrival.
 pub(crate) struct Link {

@@ -1,13 +1,21 @@
+pub(crate) mod internal;
+pub(crate) mod shard;
+pub(crate) mod ticket;
+
 use crossws_core::adapter::{Accepted, ClaimError, Snapshot};
 use crossws_core::{Hooks, PersistError, Rejection, Resolve, UpgradeRequest};
 use http::StatusCode;
 use worker::{Env, Headers, Method, ObjectNamespace, Request, Response};
 
-use crate::attachment::Attachment;
-use crate::internal::Address;
+use crate::durable::attachment::Attachment;
+use crate::error::Error;
+use crate::http::{request, response};
+use crate::link::deadline;
+use crate::objects::internal::Address;
+use crate::objects::shard::Shard;
+use crate::objects::ticket::TICKET;
+use crate::options::Options;
 use crate::room::{Room, RoomRoute, unreadable};
-use crate::ticket::TICKET;
-use crate::{Error, Options, Shard, deadline, request, response, ticket};
 
 /// The Durable Objects of one binding, as a Worker uses them: upgrades go in here, and what the
 /// Worker itself has to say to their peers.

@@ -68,7 +68,9 @@ impl Options {
         F: Fn(worker::Request) -> Fut + 'static,
         Fut: Future<Output = worker::Result<worker::Response>> + 'static,
     {
-        self.hub = self.hub.change(|hub| hub.http(crate::api::service(fetch)));
+        self.hub = self
+            .hub
+            .change(|hub| hub.http(crate::http::api::service(fetch)));
         self
     }
 

@@ -14,11 +14,15 @@ use worker::wasm_bindgen_futures::future_to_promise;
 use worker::worker_sys::ext::WebSocketExt;
 use worker::{Request, Response, WebSocketPair, web_sys};
 
+use crate::error::Error;
+use crate::http::{request, response};
 use crate::link::Link;
-use crate::socket::Socket;
-use crate::timer::Timer;
-use crate::transport::{Clock, PLAIN_CAPABILITIES, WorkerTransport};
-use crate::{Error, Options, Upgraded, deadline, driver, request, response};
+use crate::link::socket::Socket;
+use crate::link::timer::Timer;
+use crate::link::transport::{Clock, PLAIN_CAPABILITIES, WorkerTransport};
+use crate::link::{deadline, driver};
+use crate::objects::Upgraded;
+use crate::options::Options;
 
 /// Serves WebSockets in the Worker itself, without an object: the same hooks, no topics, and a
 /// connection that lives as long as its Worker does.

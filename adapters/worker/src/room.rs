@@ -1,3 +1,5 @@
+pub(crate) mod command;
+
 use std::sync::Arc;
 
 use crossws_core::{
@@ -9,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use worker::js_sys::Uint8Array;
 use worker::{Headers, Method};
 
-use crate::Error;
-use crate::command::{Command, Told};
-use crate::internal::Address;
-use crate::ticket::{COMMAND, ascii};
+use crate::error::Error;
+use crate::objects::internal::Address;
+use crate::objects::ticket::{COMMAND, ascii};
+use crate::room::command::{Command, Told};
 
 /// The peers of one namespace, or of one whole object, as a Worker reaches them. Every call goes
 /// to the object and wakes it if it sleeps.

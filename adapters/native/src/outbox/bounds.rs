@@ -7,7 +7,7 @@ use crossws_core::adapter::{Allowance, Receipt, Settled};
 use crossws_core::{DRAIN_MARK, Overflow};
 
 use super::{Outbox, RELIEVED, Slow, State, queue};
-use crate::batch::Batch;
+use crate::outbox::batch::Batch;
 use crate::sync::atomic::Ordering;
 
 impl Outbox {

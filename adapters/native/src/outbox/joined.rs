@@ -11,8 +11,8 @@ use crossws_core::{HooksBuilder, Hub, UpgradeRequest, hooks};
 use futures_lite::future::block_on;
 
 use super::Outbox;
-use crate::handshake::Agreed;
-use crate::transport::NativeTransport;
+use crate::driver::transport::NativeTransport;
+use crossws_proto::handshake::Agreed;
 
 pub(super) fn join(hub: &Hub) -> (OpeningPeer<HooksBuilder>, Arc<Outbox>) {
     let outbox = Outbox::new(hub.limits());

@@ -12,8 +12,8 @@ use shuttle::thread;
 
 use super::joined::join;
 use super::*;
-use crate::handshake::Agreed;
-use crate::transport::NativeTransport;
+use crate::driver::transport::NativeTransport;
+use crossws_proto::handshake::Agreed;
 
 const RUNS: usize = 10_000;
 
@@ -59,7 +59,7 @@ fn payloads(batch: &Batch) -> Vec<u8> {
     let bytes: Vec<u8> = slices[..count].iter().flat_map(|s| s.to_vec()).collect();
     let mut seen = Vec::new();
     let mut at = 0;
-    while let Some(len) = bytes.get(at..).and_then(crate::frame::frame_len) {
+    while let Some(len) = bytes.get(at..).and_then(crossws_proto::frame::frame_len) {
         if bytes[at] == 0x82 {
             seen.push(bytes[at + 2]);
         }

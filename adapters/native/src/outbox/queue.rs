@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 use crossws_core::adapter::{Backlog, Cursor, LogSlice, QueueSize, Sequence};
 use smallvec::SmallVec;
 
-use crate::batch::Batch;
-use crate::frame::frames_len;
+use crate::outbox::batch::Batch;
+use crossws_proto::frame::frames_len;
 
 /// Frames of its own, in the order in which they were sent, and the feeds of topics with news. They
 /// leave in one order: what is sent while there are news remembers the time, and so its place among

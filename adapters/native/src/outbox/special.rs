@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bytes::{Bytes, BytesMut};
 use crossws_core::{CloseFrame, ControlError};
 
-use crate::frame::{Opcode, put_frame};
+use crossws_proto::frame::{Opcode, put_frame};
 
 /// Most pings of one burst that are answered, the latest: 2 KiB of answers.
 const MOST_ANSWERS: usize = 16;

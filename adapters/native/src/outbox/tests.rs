@@ -12,7 +12,7 @@ use crossws_core::{HooksBuilder, Hub, Limits, Message, Peer, SendError, SendOpti
 use proptest::prelude::*;
 
 use super::*;
-use crate::frame::put_frame;
+use crossws_proto::frame::put_frame;
 
 const TOPICS: [&str; 3] = ["a", "b", "c"];
 const PEERS: usize = 3;
@@ -84,7 +84,7 @@ fn take(outbox: &Outbox) -> (Vec<Vec<u8>>, Taken) {
     assert_eq!(bytes.len(), all);
     let mut frames = Vec::new();
     let mut rest = &bytes[..];
-    while let Some(len) = crate::frame::frame_len(rest) {
+    while let Some(len) = crossws_proto::frame::frame_len(rest) {
         let (frame, others) = rest.split_at(len);
         frames.push(frame.to_vec());
         rest = others;

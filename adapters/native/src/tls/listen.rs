@@ -2,7 +2,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use super::{Tls, TlsStream};
-use crate::listen::Listen;
+use crate::runtime::listen::Listen;
 
 /// A listener whose connections are encrypted.
 pub(crate) struct TlsListener<L> {

@@ -8,7 +8,7 @@ use rustls::server::UnbufferedServerConnection;
 
 use super::scratch::Scratch;
 use super::session::{Sealed, Session};
-use crate::io::Io;
+use crate::runtime::io::Io;
 
 /// How much one read takes from the inner stream.
 const READ: usize = 32 << 10;

@@ -17,13 +17,13 @@ use rustls::{
 };
 
 use super::TlsStream;
-use crate::batch::Batch;
-use crate::engine::Opcode;
-use crate::io::Io;
+use crate::driver::outlet::{Flush, Outlet};
 use crate::outbox::Outbox;
-use crate::outlet::{Flush, Outlet};
+use crate::outbox::batch::Batch;
+use crate::runtime::io::Io;
 use crate::sync;
 use crate::tls::Tls;
+use crossws_proto::engine::Opcode;
 
 /// Both directions of a connection in memory.
 #[derive(Default)]

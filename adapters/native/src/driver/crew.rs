@@ -1,0 +1,199 @@
+//! The tasks of a server that work for its connections while their own tasks sleep.
+
+#[cfg(all(test, not(crossws_shuttle)))]
+mod tests;
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::thread::available_parallelism;
+use std::time::Instant;
+
+use crossws_core::adapter::{Asleep, Flusher};
+
+use crate::driver::stage::Stage;
+use crate::driver::timers::Timers;
+use crate::runtime::ServerRuntime;
+use crate::server::tasks::Tasks;
+use crate::sync::Mutex;
+
+/// Writes a room's messages in a few tasks of its own, and keeps time in one more. A server has one,
+/// on its runtime, for its own connections; the tasks end with the last of these and the server's
+/// handle, or when a shutdown is over.
+///
+/// They run no code of an app, so that a hook that takes its time holds up nobody's messages.
+pub(crate) struct Crew {
+    shared: Arc<Shared>,
+    timers: Timers,
+}
+
+#[derive(Default)]
+struct Shared(Mutex<Work>);
+
+#[derive(Default)]
+struct Work {
+    groups: VecDeque<Asleep>,
+    members: usize,
+    /// Those with nothing to do.
+    resting: Vec<(usize, Waker)>,
+    over: bool,
+}
+
+/// The fewest: see [`Crew::flush`].
+const MEMBERS: usize = 2;
+
+/// More would not write faster than a system's network stack.
+const MOST_MEMBERS: usize = 8;
+
+/// So many groups may wait; what comes then is woken, each by itself.
+const MOST_GROUPS: usize = 1024;
+
+impl Crew {
+    /// One without members. `now` is the runtime's.
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            shared: Arc::default(),
+            timers: Timers::new(now),
+        }
+    }
+
+    /// Who wakes connections for what is due.
+    pub(crate) fn timers(&self) -> &Timers {
+        &self.timers
+    }
+
+    /// Gives it members, which run on this runtime.
+    pub(crate) fn hire<T: ServerRuntime>(&self, tasks: &Tasks, runtime: &T) {
+        let count = available_parallelism()
+            .map_or(MEMBERS, |count| count.get().clamp(MEMBERS, MOST_MEMBERS));
+        let driver = self.timers.driver(runtime.clone());
+        tasks.spawn(runtime, Stage::last(driver));
+        for number in 0..count {
+            tasks.spawn(runtime, Stage::last(self.member(number)));
+            tasks.spawn(runtime, Stage::last(self.timers.follower()));
+        }
+    }
+
+    pub(crate) fn member(&self, number: usize) -> Member {
+        self.shared.0.lock().members += 1;
+        Member {
+            number,
+            awake: true,
+            shared: Arc::clone(&self.shared),
+        }
+    }
+}
+
+impl Flusher for Crew {
+    fn flush(&self, asleep: Asleep) {
+        let mut work = self.shared.0.lock();
+        if work.members == 0 || work.groups.len() == MOST_GROUPS {
+            drop(work);
+            // Its drop wakes them.
+            return drop(asleep);
+        }
+        work.groups.push_back(asleep);
+        // Two, because one may be set to run next on this thread, where it waits for a hook that
+        // goes on after it has published.
+        let resting = [work.resting.pop(), work.resting.pop()];
+        drop(work);
+        for (_, waker) in resting.into_iter().flatten() {
+            waker.wake();
+        }
+    }
+}
+
+impl Drop for Crew {
+    fn drop(&mut self) {
+        let resting = {
+            let mut work = self.shared.0.lock();
+            work.over = true;
+            std::mem::take(&mut work.resting)
+        };
+        for (_, waker) in resting {
+            waker.wake();
+        }
+    }
+}
+
+/// One task: takes a group of connections at a time, and lets others run in between.
+pub(crate) struct Member {
+    number: usize,
+    /// Whether it looks for work, or for whether there is work.
+    awake: bool,
+    shared: Arc<Shared>,
+}
+
+impl Member {
+    /// The next group; or else it rests until there is one, or is told that it is over.
+    fn next(&mut self, cx: &Context<'_>) -> Next {
+        let mut work = self.shared.0.lock();
+        work.resting.retain(|(number, _)| *number != self.number);
+        if work.groups.is_empty() {
+            if work.over {
+                return Next::Over;
+            }
+            work.resting.push((self.number, cx.waker().clone()));
+            self.awake = false;
+            return Next::Nothing;
+        }
+        match std::mem::replace(&mut self.awake, true) {
+            true => work.groups.pop_front().map_or(Next::Nothing, Next::Group),
+            false => Next::Later,
+        }
+    }
+}
+
+enum Next {
+    Group(Asleep),
+    /// There is something to do, after those who are ready: they may publish to the same
+    /// connections.
+    Later,
+    Nothing,
+    Over,
+}
+
+impl Future for Member {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        match self.next(cx) {
+            Next::Group(group) => {
+                // The others of its group are woken, and so is the connection itself: if its stream
+                // panics again, that is its own task's end.
+                if catch_unwind(AssertUnwindSafe(|| group.flush())).is_err() {
+                    tracing::error!("a stream panicked while the crew wrote to it");
+                }
+            }
+            Next::Later => {}
+            Next::Nothing => return Poll::Pending,
+            Next::Over => return Poll::Ready(()),
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        let mut groups = VecDeque::new();
+        let mut other = None;
+        {
+            let mut work = self.shared.0.lock();
+            work.members -= 1;
+            work.resting.retain(|(number, _)| *number != self.number);
+            if work.members == 0 {
+                std::mem::swap(&mut groups, &mut work.groups);
+            } else if !work.groups.is_empty() {
+                other = work.resting.pop();
+            }
+        }
+        if let Some((_, waker)) = other {
+            waker.wake();
+        }
+        // Whoever is left is woken.
+        drop(groups);
+    }
+}

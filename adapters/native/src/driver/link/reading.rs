@@ -1,0 +1,380 @@
+//! In: from the socket through the engine to what waits for its hook.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use crossws_core::adapter::PeerEvents;
+use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, Error, Message};
+use futures_task::waker_ref;
+
+use super::{Link, Phase, Step};
+use crate::driver::outlet::{Outlet, hold};
+use crate::runtime::Runtime;
+use crate::runtime::io::Io;
+use crossws_proto::engine::{Event, Violation};
+
+/// Most bytes read and discarded after the close. Unread bytes would turn our FIN into a reset
+/// that destroys the close frame on its way, and a client in the middle of a large message sends
+/// all of it first. It costs no memory, and `close_timeout` bounds the time.
+const LINGER_BYTES: usize = 64 << 20;
+
+/// Most reads in one turn, before other tasks run. Where hooks run their number bounds it; nothing
+/// else does where none runs, as for the pieces of a large message and for what follows a close.
+const MOST_READS: u8 = 64;
+
+impl<I: Io, R: Runtime> Link<I, R> {
+    /// While no hook runs: reads once. Answers whether that may bring something for a hook.
+    pub(super) fn read(&mut self) -> bool {
+        if !self.inbound.is_empty() {
+            // They wait for the client, who may still ask, answer and leave.
+            self.read_ahead();
+            return false;
+        }
+        self.may_read() && self.read_once()
+    }
+
+    /// While a hook runs: reads and decodes until enough waits for the next ones.
+    pub(super) fn read_ahead(&mut self) {
+        while self.may_read() && self.decode_ahead() && self.read_once() {}
+    }
+
+    /// Whether what comes is to be decoded. After the end of this side it is not, but read.
+    fn may_read(&mut self) -> bool {
+        if let Phase::Lingering { .. } = self.phase {
+            let outlet = Arc::clone(&self.outlet);
+            self.linger(&mut hold(&outlet));
+        }
+        matches!(self.phase, Phase::Open | Phase::Closing { .. })
+    }
+
+    /// Decodes what was read, as long as there is room. Answers whether all of it is decoded, so
+    /// that more may be read.
+    fn decode_ahead(&mut self) -> bool {
+        while !self.is_full() {
+            match self.decode_one() {
+                Some(step) => self.enqueue(step),
+                None => break,
+            }
+        }
+        self.input.is_empty() && !self.undecoded
+    }
+
+    /// Reads once. Answers whether another read may give more.
+    fn read_once(&mut self) -> bool {
+        if self.reads >= MOST_READS || !self.outbox.take_readable() {
+            return false;
+        }
+        let waker = waker_ref(&self.outbox);
+        let mut cx = Context::from_waker(&waker);
+        let outlet = &self.outlet;
+        let read = self
+            .input
+            .fill(|room| hold(outlet).io.poll_read(&mut cx, room));
+        match read {
+            Poll::Pending => false,
+            Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => {
+                self.lost();
+                false
+            }
+            Poll::Ready(Ok(_)) => {
+                // Not woken until a read has found nothing: there may be more.
+                self.outbox.set_readable();
+                self.reads += 1;
+                self.heard = true;
+                self.undecoded = true;
+                true
+            }
+        }
+    }
+
+    /// Whether there may be more to read now, and room for it: the turn is over, or the end of this
+    /// side, which came behind the reading, has made room.
+    pub(super) fn reads_on(&self) -> bool {
+        match self.phase {
+            Phase::Open | Phase::Closing { .. } => {
+                !self.is_full() && (self.undecoded || self.outbox.is_readable())
+            }
+            Phase::Lingering { .. } => self.outbox.is_readable(),
+            Phase::Broken | Phase::Violated { .. } | Phase::Flushing { .. } | Phase::Done => false,
+        }
+    }
+
+    /// As [`decode_one`](Self::decode_one), for the most usual: a short message, here as a whole.
+    #[inline(always)]
+    pub(super) fn decode_short(&mut self) -> Option<Message> {
+        if !self.undecoded || !matches!(self.phase, Phase::Open) {
+            return None;
+        }
+        let mut rest = self.input.bytes();
+        let message = self.engine.decode_short(&mut rest)?;
+        let left = rest.len();
+        self.input.keep(left);
+        self.active = true;
+        Some(message)
+    }
+
+    /// Decodes up to the next of what a hook is to hear. `None` if there is nothing more for now.
+    pub(super) fn decode_one(&mut self) -> Option<Step> {
+        if !self.undecoded && self.input.is_empty() {
+            return None;
+        }
+        while matches!(
+            self.phase,
+            Phase::Open | Phase::Broken | Phase::Closing { .. }
+        ) {
+            let mut rest = self.input.bytes();
+            let decoded = self.engine.decode(&mut rest);
+            let left = rest.len();
+            self.input.keep(left);
+            match decoded {
+                Ok(Some(event)) => {
+                    let step = self.event(event);
+                    // What nobody hears no turn of hooks bounds.
+                    let is_over =
+                        self.reads >= MOST_READS && matches!(self.phase, Phase::Closing { .. });
+                    if step.is_some() || is_over {
+                        return step;
+                    }
+                }
+                Ok(None) => {
+                    self.undecoded = false;
+                    if matches!(self.phase, Phase::Broken) {
+                        self.lost();
+                    }
+                    if self.hold_unfinished() {
+                        self.keep_begun();
+                        return None;
+                    }
+                    self.engine.forget_unfinished();
+                    self.hold_unfinished();
+                    self.violates(Violation::overloaded());
+                }
+                Err(violation) => self.violates(violation),
+            }
+        }
+        // Nothing more is wanted from this client.
+        self.undecoded = false;
+        self.input.clear();
+        None
+    }
+
+    /// Counts what the engine holds of what has arrived in part. Returns whether all connections
+    /// together may hold so much.
+    #[inline]
+    fn hold_unfinished(&mut self) -> bool {
+        let bytes = self.engine.unfinished();
+        bytes == self.unfinished.bytes() || self.unfinished.hold(bytes).is_ok()
+    }
+
+    /// Remembers since when the message has been arriving of which a part is here.
+    #[inline]
+    fn keep_begun(&mut self) {
+        if self.unfinished.bytes() == 0 {
+            self.not_late(|late| late.begun = None);
+        } else {
+            let elapsed = self.elapsed();
+            self.late().begun.get_or_insert(elapsed);
+        }
+    }
+
+    /// The client breaks a rule: what came before is answered first, within the time of a close.
+    fn violates(&mut self, violation: Violation) {
+        if matches!(self.phase, Phase::Open) {
+            self.phase = Phase::Violated {
+                violation: Box::new(violation),
+                deadline: self.close_deadline(),
+            };
+        } else {
+            self.violated(violation);
+        }
+    }
+
+    /// A peer that this side closed has nothing more to say.
+    fn is_heard(&self) -> bool {
+        let closed_here = self.lifeline.as_ref().is_some_and(PeerEvents::closed_here);
+        !closed_here && matches!(self.phase, Phase::Open | Phase::Broken)
+    }
+
+    /// Whether enough messages wait for their hooks. One may always wait, whatever the limits.
+    fn is_full(&self) -> bool {
+        let most = self.limits().max_inbound.get();
+        let bytes = self.limits().max_message_size.get().saturating_mul(2);
+        let (waiting, waiting_bytes) = self.inbound.len();
+        waiting > 0 && (waiting >= most || waiting_bytes >= bytes)
+    }
+
+    /// Whether the socket is left unread for want of room.
+    pub(super) fn is_paused(&self) -> bool {
+        self.is_full() || self.undecoded || !self.input.is_empty()
+    }
+
+    /// What a hook is to hear of it.
+    fn event(&mut self, event: Event) -> Option<Step> {
+        let step = match event {
+            Event::Message(message) => {
+                self.active = true;
+                self.not_late(|late| late.begun = None);
+                let step = Step::Message(message);
+                if self.is_heard() {
+                    return Some(step);
+                }
+                let weight = u8::try_from(step.weight()).unwrap_or(u8::MAX);
+                self.reads = self.reads.saturating_add(weight);
+                return None;
+            }
+            Event::Ping(data) => {
+                if self.limits().auto_pong {
+                    self.outbox.answer_ping(data.clone());
+                }
+                Step::Ping(data)
+            }
+            Event::Pong(data) => {
+                self.outbox.answered();
+                self.not_late(|late| late.slow = false);
+                Step::Pong(data)
+            }
+            Event::Close(frame) => {
+                self.client_closed(frame);
+                return None;
+            }
+        };
+        if !self.controls.admits(self.elapsed()) {
+            let text = "too many control frames";
+            self.violated(Violation::new(CloseCode::POLICY, text));
+            return None;
+        }
+        self.is_heard().then_some(step)
+    }
+
+    /// Lets something wait for its hook.
+    #[cold]
+    pub(super) fn enqueue(&mut self, step: Step) {
+        let most = self.limits().max_inbound.get();
+        self.inbound.push(step, most);
+    }
+
+    fn client_closed(&mut self, frame: Option<CloseFrame>) {
+        // This side may have closed a moment ago: then this is the answer.
+        self.load(&mut hold(&Arc::clone(&self.outlet)));
+        let ours = match &self.phase {
+            Phase::Closing { frame, .. } => Some(CloseFrame::clone(frame)),
+            _ => None,
+        };
+        match ours {
+            Some(ours) => self.end(Closed::by_us(&ours, ClosedBy::Server, true)),
+            None => {
+                let mut closed = Closed::by_client(frame.as_ref());
+                // Then it gets no answer.
+                closed.clean &= !matches!(self.phase, Phase::Broken);
+                self.end(closed);
+                self.outbox.close_with(frame);
+            }
+        }
+        let was_open = matches!(self.phase, Phase::Open);
+        self.flush_and_end();
+        if let Phase::Flushing { settled, .. } = &mut self.phase {
+            *settled = was_open;
+        }
+    }
+
+    /// Fails the connection if the client broke a rule.
+    pub(super) fn fail_violated(&mut self) {
+        if let Phase::Violated { .. } = self.phase
+            && let Phase::Violated { violation, .. } =
+                std::mem::replace(&mut self.phase, Phase::Open)
+        {
+            self.violated(*violation);
+        }
+    }
+
+    /// The client broke a rule: it is told which, and heard no more.
+    fn violated(&mut self, violation: Violation) {
+        if matches!(self.phase, Phase::Broken) {
+            // Nobody can be told.
+            return self.lost();
+        }
+        // If this side closed a moment ago, that is how it ended, and no hook hears of more.
+        self.load(&mut hold(&Arc::clone(&self.outlet)));
+        let frame = match &self.phase {
+            Phase::Closing { frame, .. } => CloseFrame::clone(frame),
+            _ => {
+                let frame = CloseFrame::new(violation.code(), violation.reason());
+                self.outbox.close_with(Some(frame.clone()));
+                let error = Error::protocol(violation);
+                self.inbound.push(Step::Failed(error), 1);
+                frame
+            }
+        };
+        self.end(Closed::by_us(&frame, ClosedBy::Server, false));
+        self.flush_and_end();
+    }
+
+    /// A write failed: the connection is lost once what was read is heard.
+    pub(super) fn broken(&mut self) {
+        if !matches!(self.phase, Phase::Open) || (self.input.is_empty() && !self.undecoded) {
+            return self.lost();
+        }
+        self.phase = Phase::Broken;
+        self.has_ended = true;
+        self.outbox.end();
+    }
+
+    /// The stream ended or failed.
+    pub(super) fn lost(&mut self) {
+        let closed = match &self.phase {
+            Phase::Closing { frame, .. } => Closed::by_us(frame, ClosedBy::Server, false),
+            _ => Closed::lost(ClosedBy::Network),
+        };
+        self.end(closed);
+        self.phase = Phase::Done;
+    }
+
+    /// Whether the drop that follows, and nothing before it, ends the stream so that the client reads
+    /// all that was written to it and then the end (RFC 6455 section 7.1.1: the server is the first
+    /// to close).
+    ///
+    /// To close a socket on which something is unread, or still arrives, resets the connection, and a
+    /// reset destroys what is on its way to the client. Here neither is: the client's close frame was
+    /// the first to be sent, nothing may follow it (section 5.5.1) but answers to pings that reach the
+    /// client before our close frame does (section 5.5.2), of which none is outstanding, and this read
+    /// finds nothing that did. Nor has a write had to wait for the client. What the system has taken
+    /// for one that reads no more it keeps without this server, which gives up after `close_timeout`,
+    /// until `TCP_USER_TIMEOUT`: see [`tune`](crate::tune). In every other case the writing side is
+    /// ended and the rest read. And while a hook runs no drop follows.
+    pub(super) fn is_dropped_in_order(&mut self, outlet: &mut Outlet<I>) -> bool {
+        let settled = matches!(self.phase, Phase::Flushing { settled: true, .. });
+        if !(self.alone && self.ends_on_drop && settled) || self.outbox.awaits_answer() {
+            return false;
+        }
+        let waker = waker_ref(&self.outbox);
+        let mut cx = Context::from_waker(&waker);
+        let read = self.input.fill(|room| outlet.io.poll_read(&mut cx, room));
+        self.input.clear();
+        !matches!(read, Poll::Ready(Ok(1..)))
+    }
+
+    /// After our end: reads and forgets until the client ends too.
+    pub(super) fn linger(&mut self, outlet: &mut Outlet<I>) {
+        let Phase::Lingering { read, .. } = &mut self.phase else {
+            return;
+        };
+        let waker = waker_ref(&self.outbox);
+        let mut cx = Context::from_waker(&waker);
+        while *read <= LINGER_BYTES {
+            if self.reads >= MOST_READS {
+                self.outbox.set_readable();
+                return;
+            }
+            self.outbox.take_readable();
+            let more = self.input.fill(|room| outlet.io.poll_read(&mut cx, room));
+            self.input.clear();
+            match more {
+                Poll::Pending => return,
+                Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => break,
+                Poll::Ready(Ok(count)) => *read += count,
+            }
+            self.reads += 1;
+        }
+        self.phase = Phase::Done;
+    }
+}

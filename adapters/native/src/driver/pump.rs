@@ -1,0 +1,206 @@
+//! One connection's task: runs its hooks, and beside whatever hook is running reads, answers
+//! control frames, writes the outbox, keeps time, and sees the client go.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::BytesMut;
+use crossws_core::Hooks;
+use crossws_core::adapter::{Accepted, Session};
+
+use crate::driver::crew::Crew;
+use crate::driver::link::{Link, Step};
+use crate::driver::outlet::Outlet;
+use crate::driver::transport::NativeTransport;
+use crate::outbox::Outbox;
+use crate::runtime::Runtime;
+use crate::runtime::io::Io;
+use crate::sync::Mutex;
+use crossws_proto::handshake::Agreed;
+
+/// Runs a connection whose 101 has been written, from `open` to the end of the TCP connection.
+/// `early` is what the client sent behind its request, `agreed` what its handshake settled.
+///
+/// The peer has joined the hub when this returns, before the future is polled.
+///
+/// # Cancel safety
+/// Dropping the future drops the connection and the running hook; the `close` hook does not run.
+pub fn pump<I, R, H>(
+    io: I,
+    early: BytesMut,
+    accepted: Accepted<H>,
+    agreed: Agreed,
+    runtime: R,
+) -> impl Future<Output = ()> + Send
+where
+    I: Io,
+    R: Runtime,
+    H: Hooks + ?Sized,
+{
+    pump_with(None, false, io, early, accepted, agreed, runtime)
+}
+
+/// As [`pump`], for a connection of a server that has a crew, and for a stream of which it is known
+/// what a drop does: see [`Listen::ends_on_drop`](crate::Listen::ends_on_drop).
+pub(crate) fn pump_with<I, R, H>(
+    crew: Option<Arc<Crew>>,
+    ends_on_drop: bool,
+    io: I,
+    early: BytesMut,
+    accepted: Accepted<H>,
+    agreed: Agreed,
+    runtime: R,
+) -> impl Future<Output = ()> + Send
+where
+    I: Io,
+    R: Runtime,
+    H: Hooks + ?Sized,
+{
+    // Prepared before the future, which then owns the link and not its ingredients too. What runs
+    // hooks is in boxes of its own, so that a connection that waits owns no room for it.
+    let limits = &accepted.settings().limits;
+    let outbox = Outbox::with_crew(limits, crew);
+    let outlet = Arc::new(Mutex::new(Outlet::new(io)));
+    let flush = Arc::downgrade(&outlet);
+    let transport = NativeTransport::new(outbox.clone(), &agreed).with_outlet(flush);
+    let engine = agreed.into_engine(limits);
+    let mut link = Link::new(outlet, early, outbox, runtime, &accepted, engine);
+    link.compress_in(transport.deflater());
+    link.ends_on_drop(ends_on_drop);
+    let opening = match accepted.join(transport) {
+        Ok(joined) => {
+            link.attach(joined.lifeline());
+            Some(Box::pin(joined.open()))
+        }
+        Err(frame) => {
+            link.refuse(frame);
+            None
+        }
+    };
+    async move {
+        if let Some(opening) = opening {
+            let mut session = link.beside(opening).await;
+            run(&mut link, &mut session).await;
+            let closed = link.closed();
+            link.beside(Box::pin(session.close(closed))).await;
+        }
+        link.finish().await;
+    }
+}
+
+/// Hooks run in one poll before the pump looks at its socket again and lets other tasks run.
+const TURN: u32 = 64;
+
+/// Runs hooks until the connection is ending and everything that had arrived is delivered.
+async fn run<I, R, H>(link: &mut Link<I, R>, session: &mut Session<H>)
+where
+    I: Io,
+    R: Runtime,
+    H: Hooks + ?Sized,
+{
+    let mut turn = 0_u32;
+    let mut over = false;
+    while !over {
+        let step = std::future::poll_fn(|cx| poll_step(link, session, &mut turn, cx)).await;
+        over = Box::pin(work(link, session, &mut turn, step)).await;
+        if !over {
+            // The work has seen to its wake-up.
+            let mut slept = false;
+            std::future::poll_fn(|_| match std::mem::replace(&mut slept, true) {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            })
+            .await;
+        }
+    }
+}
+
+/// Takes this step, and others until there is none for now. Answers whether it was the last of all.
+async fn work<I, R, H>(
+    link: &mut Link<I, R>,
+    session: &mut Session<H>,
+    turn: &mut u32,
+    mut step: Step,
+) -> bool
+where
+    I: Io,
+    R: Runtime,
+    H: Hooks + ?Sized,
+{
+    loop {
+        *turn = turn.saturating_add(1 + step.weight());
+        if link.must_pace() || link.must_wait_for_others(&step) {
+            Box::pin(link.pace()).await;
+        }
+        match step {
+            Step::Message(message) => link.beside(session.message(message)).await,
+            Step::Ping(data) => link.beside(session.ping(data)).await,
+            Step::Pong(data) => link.beside(session.pong(data)).await,
+            Step::Drain => link.beside(session.drain()).await,
+            Step::Failed(error) => link.beside(session.error(error)).await,
+            Step::Notice(notice) => link.beside(session.notice(notice)).await,
+            Step::Closed => return true,
+        }
+        // What most often comes next, and in numbers.
+        while *turn < TURN
+            && !link.must_pace()
+            && let Some(message) = link.next_message()
+        {
+            link.beside(session.message(message)).await;
+            *turn += 1;
+        }
+        if link.must_pace() {
+            *turn = TURN;
+        }
+        let next = std::future::poll_fn(|cx| Poll::Ready(poll_step(link, session, turn, cx)));
+        match next.await {
+            Poll::Ready(next) => step = next,
+            Poll::Pending => return false,
+        }
+    }
+}
+
+/// The next step; if there is none for now, the task is woken for it.
+fn poll_step<I, R, H>(
+    link: &mut Link<I, R>,
+    session: &mut Session<H>,
+    turn: &mut u32,
+    cx: &mut Context<'_>,
+) -> Poll<Step>
+where
+    I: Io,
+    R: Runtime,
+    H: Hooks + ?Sized,
+{
+    let mut again = *turn >= TURN;
+    if !again {
+        // Everything that can be read is answered before anything is written: a burst of requests
+        // leaves as one burst of answers.
+        if let Some(step) = link.next() {
+            return Poll::Ready(step);
+        }
+        link.attend(cx);
+        while link.poll_read() {
+            if let Some(step) = link.next() {
+                return Poll::Ready(step);
+            }
+        }
+        again = link.defers_rest();
+        if !again {
+            link.poll_rest(cx);
+            if let Some(step) = link.next() {
+                return Poll::Ready(step);
+            }
+        }
+    } else {
+        link.attend(cx);
+        link.poll_rest(cx);
+    }
+    *turn = 0;
+    again |= link.end_turn();
+    if again {
+        // At once, after the others.
+        cx.waker().wake_by_ref();
+    }
+    session.poll_notice(cx).map(Step::Notice)
+}

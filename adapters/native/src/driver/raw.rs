@@ -1,0 +1,129 @@
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::task::{Context, Poll};
+
+use bytes::{Buf, BytesMut};
+use crossws_core::adapter::FromConnection;
+
+use crate::runtime::io::Io;
+
+/// A connection's stream after its 101, for an upgrade that [takes](crossws_core::Upgrade::take) it:
+/// what the client has sent behind its request is read first. Dropping it ends the connection.
+///
+/// Adapters have it with their runtime's traits: on smol and async-std it implements `AsyncRead` and
+/// `AsyncWrite` of futures-io, on tokio a type around it tokio's.
+pub struct RawStream {
+    early: BytesMut,
+    io: Box<dyn Io>,
+}
+
+impl RawStream {
+    pub(crate) fn new(io: impl Io, early: BytesMut) -> Self {
+        Self {
+            early,
+            io: Box::new(io),
+        }
+    }
+}
+
+impl FromConnection for RawStream {
+    type Connection = Self;
+
+    fn from_connection(connection: Self) -> Self {
+        connection
+    }
+}
+
+impl Io for RawStream {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        if self.early.is_empty() {
+            return self.io.poll_read(cx, buf);
+        }
+        let count = self.early.len().min(buf.len());
+        let (front, _) = buf.split_at_mut(count);
+        self.early.copy_to_slice(front);
+        if self.early.is_empty() {
+            self.early = BytesMut::new();
+        }
+        Poll::Ready(Ok(count))
+    }
+
+    fn poll_write_vectored(
+        &mut self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.io.poll_write_vectored(cx, bufs)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io.poll_flush(cx)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io.poll_shutdown(cx)
+    }
+
+    fn abort(&mut self) {
+        self.io.abort();
+    }
+
+    fn buffered(&self) -> usize {
+        self.early.len() + self.io.buffered()
+    }
+}
+
+impl fmt::Debug for RawStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RawStream(..)")
+    }
+}
+
+#[cfg(feature = "futures-io")]
+mod traits {
+    use std::io;
+    use std::io::IoSlice;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use futures_io::{AsyncRead, AsyncWrite};
+
+    use super::RawStream;
+    use crate::runtime::io::Io;
+
+    impl AsyncRead for RawStream {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buf: &mut [u8],
+        ) -> Poll<io::Result<usize>> {
+            Io::poll_read(&mut *self, cx, buf)
+        }
+    }
+
+    impl AsyncWrite for RawStream {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buf: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Io::poll_write_vectored(&mut *self, cx, &[IoSlice::new(buf)])
+        }
+
+        fn poll_write_vectored(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            bufs: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            Io::poll_write_vectored(&mut *self, cx, bufs)
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Io::poll_flush(&mut *self, cx)
+        }
+
+        fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Io::poll_shutdown(&mut *self, cx)
+        }
+    }
+}

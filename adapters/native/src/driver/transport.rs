@@ -1,0 +1,293 @@
+use std::sync::{Arc, Weak};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use crossws_core::adapter::{
+    Allowance, Cursor, Flusher, Publication, Receipt, Settled, Transport, Wire,
+};
+use crossws_core::{Capabilities, CloseFrame, ControlError, Message, SendError, SendOptions, Sent};
+
+use crate::driver::encoder::Encoder;
+use crate::driver::outlet::Flush;
+use crate::driver::pace;
+use crate::outbox::Outbox;
+use crate::sync::Mutex;
+use crossws_proto::deflate::Deflater;
+use crossws_proto::frame::Opcode;
+use crossws_proto::handshake::Agreed;
+
+/// What native transports can do.
+pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
+    .with(Capabilities::BINARY)
+    .with(Capabilities::CLOSE_CODE)
+    .with(Capabilities::TERMINATE)
+    .with(Capabilities::PING)
+    .with(Capabilities::HEARTBEAT)
+    .with(Capabilities::DRAIN)
+    .with(Capabilities::REMOTE_ADDR)
+    .with(Capabilities::SUBPROTOCOL)
+    .with(Capabilities::HANDLER)
+    .with(Capabilities::PANIC)
+    .with(Capabilities::SHUTDOWN)
+    .with(Capabilities::CONCURRENT_WRITE)
+    .with(Capabilities::RAW_HTTP)
+    .with(Capabilities::COMPRESSION)
+    .with(Capabilities::EXPIRY)
+    .with(Capabilities::SHARED_HUB)
+    .with(Capabilities::ROUTES)
+    .with(Capabilities::RAW_STREAM);
+
+/// Whether what becomes of a message depends on what waits for the client.
+#[inline]
+fn depends_on_the_client(options: &SendOptions) -> bool {
+    options.is_volatile() || options.replaces().is_some()
+}
+
+/// [`Transport`] over an outbox.
+pub(crate) struct NativeTransport {
+    outbox: Arc<Outbox>,
+    /// The connection's own task keeps it: a handle of the peer keeps no stream open.
+    outlet: Option<Weak<dyn Flush>>,
+    /// What was negotiated, as in the answer's header, if anything was.
+    #[expect(clippy::box_collection, reason = "seldom there, and then a pointer")]
+    extensions: Option<Box<String>>,
+    encoder: Encoder,
+    capabilities: Capabilities,
+}
+
+impl Transport for NativeTransport {
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    fn send(&self, message: Message, options: &SendOptions) -> Result<Sent, SendError> {
+        if self.encoder.is_plain()
+            && !depends_on_the_client(options)
+            && let Some(bytes) = self
+                .outbox
+                .push_at_once(Opcode::from(&message), message.as_bytes())
+        {
+            return Ok(Sent::Queued { bytes });
+        }
+        if options.is_volatile()
+            && let Some(receipt) = self.outbox.discard_volatile()
+        {
+            if receipt.wake {
+                self.outbox.wake_pump();
+            }
+            return match receipt.dropped {
+                0 => Err(SendError::Closed(message)),
+                _ => Ok(Sent::Dropped),
+            };
+        }
+        if let Some(key) = options.replaces()
+            && let Some(receipt) = Encoder::replace_sent(&self.outbox, key, &message)
+        {
+            return self.sent(message, receipt);
+        }
+        let receipt = self
+            .encoder
+            .send(&self.outbox, &message, options.may_compress());
+        self.sent(message, receipt)
+    }
+
+    /// A policy that discards messages must know each of them; otherwise the pump fetches them,
+    /// unless this connection's are like no other's.
+    fn wire(&self) -> Option<Wire> {
+        let reads_logs = self.outbox.reads_logs();
+        self.encoder.wire().filter(|_| reads_logs)
+    }
+
+    fn publish(&self, publication: &Publication) -> Receipt {
+        let options = publication.options();
+        if depends_on_the_client(options)
+            && let Some(receipt) = self.publish_to_slow(publication)
+        {
+            return receipt;
+        }
+        self.encoder.publish(&self.outbox, publication)
+    }
+
+    fn offer(&self, publication: &Publication) -> Option<Receipt> {
+        if !self.outbox.is_asleep() {
+            return None;
+        }
+        let receipt = self.publish(publication);
+        receipt.queued.then_some(receipt)
+    }
+
+    fn news(&self, feed: Cursor) -> Result<Allowance, Cursor> {
+        self.outbox.announce(feed)
+    }
+
+    fn lags(&self) -> Allowance {
+        pace::has_grown(&self.outbox);
+        self.outbox.lags()
+    }
+
+    fn settle(&self) -> Settled {
+        pace::has_grown(&self.outbox);
+        self.look_after()
+    }
+
+    fn left(&self) -> Settled {
+        match self.outbox.left() {
+            true => self.look_after(),
+            false => Settled::default(),
+        }
+    }
+
+    fn wake(&self) {
+        self.outbox.wake_pump();
+    }
+
+    fn flusher(&self) -> Option<&dyn Flusher> {
+        self.outbox.crew().map(|crew| crew as &dyn Flusher)
+    }
+
+    fn flush(&self) -> bool {
+        match self.outlet.as_ref().and_then(Weak::upgrade) {
+            Some(outlet) => outlet.flush(&self.outbox, false).unwrap_or_default(),
+            None => {
+                self.outbox.wake_pump();
+                false
+            }
+        }
+    }
+
+    fn is_behind(&self) -> bool {
+        self.outbox.is_behind()
+    }
+
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    fn close(&self, frame: CloseFrame) {
+        self.outbox.close_with(Some(frame));
+    }
+
+    fn terminate(&self) {
+        self.outbox.terminate();
+        self.outbox.wake_pump();
+    }
+
+    fn ping(&self, data: Bytes) -> Result<(), ControlError> {
+        self.control(Opcode::Ping, data)
+    }
+
+    fn pong(&self, data: Bytes) -> Result<(), ControlError> {
+        self.control(Opcode::Pong, data)
+    }
+
+    fn extensions(&self) -> &str {
+        self.extensions.as_ref().map_or("", |text| text)
+    }
+
+    fn buffered_amount(&self) -> usize {
+        self.outbox.buffered()
+    }
+
+    fn dropped(&self) -> u64 {
+        self.outbox.dropped()
+    }
+}
+
+impl NativeTransport {
+    pub(crate) fn new(outbox: Arc<Outbox>, agreed: &Agreed) -> Self {
+        let extensions = agreed.extensions();
+        Self {
+            encoder: Encoder::new(agreed, &outbox),
+            outbox,
+            outlet: None,
+            extensions: (!extensions.is_empty()).then(|| Box::new(extensions.to_owned())),
+            capabilities: match agreed.engine().compresses() {
+                true => CAPABILITIES,
+                false => CAPABILITIES.without(Capabilities::COMPRESSION),
+            },
+        }
+    }
+
+    /// Writes what waits if it is much, and judges the client if it is too much.
+    fn look_after(&self) -> Settled {
+        match self.outlet.as_ref().and_then(Weak::upgrade) {
+            Some(outlet) => self
+                .outbox
+                .settle(|waits| outlet.flush(&self.outbox, waits)),
+            None => {
+                // The stream is gone: nothing is written any more.
+                self.outbox.must_wait();
+                self.outbox.settle(|_| Some(false))
+            }
+        }
+    }
+
+    /// Lets others write into this connection's stream.
+    pub(crate) fn with_outlet(mut self, outlet: Weak<dyn Flush>) -> Self {
+        self.outlet = Some(outlet);
+        self
+    }
+
+    /// The context that this connection compresses in, if it may have one.
+    pub(crate) fn deflater(&self) -> Option<Arc<Mutex<Deflater>>> {
+        self.encoder.deflater()
+    }
+
+    /// What becomes of a message that is volatile or has a key, if the client is slow.
+    #[cold]
+    fn publish_to_slow(&self, publication: &Publication) -> Option<Receipt> {
+        let options = publication.options();
+        if options.is_volatile()
+            && let Some(receipt) = self.outbox.discard_volatile()
+        {
+            return Some(receipt);
+        }
+        let key = options.replaces()?;
+        self.encoder.replace(&self.outbox, key, publication)
+    }
+
+    #[inline]
+    fn sent(&self, message: Message, receipt: Receipt) -> Result<Sent, SendError> {
+        self.outbox.note_sent();
+        if receipt.queued && !receipt.wake && !receipt.settle {
+            return Ok(Sent::Queued {
+                bytes: receipt.waiting,
+            });
+        }
+        self.heed(message, receipt)
+    }
+
+    /// Does what a receipt asks for.
+    fn heed(&self, message: Message, receipt: Receipt) -> Result<Sent, SendError> {
+        if receipt.wake {
+            self.outbox.wake_pump();
+        }
+        if receipt.settle {
+            let settled = self.settle();
+            if settled.closed {
+                return Err(SendError::Full(message));
+            }
+            if settled.wrote {
+                // Its task tells those who wait for that.
+                self.outbox.wake_pump();
+                return Ok(match self.outbox.buffered() {
+                    0 => Sent::Written,
+                    bytes => Sent::Queued { bytes },
+                });
+            }
+        }
+        match receipt {
+            Receipt { queued: true, .. } => Ok(Sent::Queued {
+                bytes: receipt.waiting,
+            }),
+            Receipt { dropped: 0, .. } => Err(SendError::Closed(message)),
+            _ => Err(SendError::Full(message)),
+        }
+    }
+
+    fn control(&self, opcode: Opcode, data: Bytes) -> Result<(), ControlError> {
+        self.outbox.control(opcode, data)?;
+        self.outbox.wake_pump();
+        Ok(())
+    }
+}

@@ -1,0 +1,140 @@
+//! hyper over any stream and any runtime's timers, and its upgraded connections as a stream.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use hyper::rt::{Read, ReadBuf, ReadBufCursor, Sleep, Timer, Write};
+use hyper::upgrade::Upgraded;
+
+use crate::http::keep_alive::Activity;
+use crate::runtime::Runtime;
+use crate::runtime::io::Io;
+
+/// A stream as hyper uses it, with bytes that were read from it put back in front.
+pub(crate) struct HyperIo<I> {
+    pub(crate) front: Bytes,
+    pub(crate) io: I,
+    /// Told of what arrives.
+    pub(crate) activity: Activity,
+}
+
+impl<I: Io> Read for HyperIo<I> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        if !self.front.is_empty() {
+            let count = self.front.len().min(buf.remaining());
+            let front = self.front.split_to(count);
+            buf.put_slice(&front);
+            return Poll::Ready(Ok(()));
+        }
+        // hyper's buffer may be uninitialised, and to say what was written into it is unsafe.
+        let mut chunk = [0; 4096];
+        let most = chunk.len().min(buf.remaining());
+        let chunk = chunk.get_mut(..most).unwrap_or_default();
+        let count = std::task::ready!(self.io.poll_read(cx, chunk))?;
+        if count > 0 {
+            self.activity.received();
+        }
+        buf.put_slice(chunk.get(..count).unwrap_or_default());
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<I: Io> Write for HyperIo<I> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(buf)])
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let count = std::task::ready!(self.io.poll_write_vectored(cx, bufs))?;
+        if count > 0 {
+            self.activity.sent();
+        }
+        Poll::Ready(Ok(count))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io.poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io.poll_shutdown(cx)
+    }
+}
+
+/// An upgraded connection whose stream is not known.
+pub(crate) struct UpgradedIo(pub(crate) Upgraded);
+
+impl Io for UpgradedIo {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut buf = ReadBuf::new(buf);
+        std::task::ready!(Pin::new(&mut self.0).poll_read(cx, buf.unfilled()))?;
+        Poll::Ready(Ok(buf.filled().len()))
+    }
+
+    fn poll_write_vectored(
+        &mut self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+/// A runtime's timers as hyper uses them.
+pub(crate) struct HyperTimer<T>(pub(crate) T);
+
+impl<T: Runtime> Timer for HyperTimer<T> {
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
+        Box::pin(HyperSleep(Mutex::new(Box::pin(self.0.sleep(duration)))))
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
+        self.sleep(deadline.saturating_duration_since(self.0.now()))
+    }
+
+    fn now(&self) -> Instant {
+        self.0.now()
+    }
+}
+
+/// hyper asks that a timer be `Sync`. Only its owner polls it, so the lock is never waited for.
+struct HyperSleep<S>(Mutex<Pin<Box<S>>>);
+
+impl<S: Future<Output = ()> + Send + 'static> Sleep for HyperSleep<S> {}
+
+impl<S: Future<Output = ()>> Future for HyperSleep<S> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let sleep = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        sleep.as_mut().poll(cx)
+    }
+}

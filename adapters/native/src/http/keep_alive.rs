@@ -1,0 +1,157 @@
+//! How long an HTTP connection may wait for its next request, and for the rest of that one's head.
+//!
+//! hyper has one time for both, which begins with the end of a response.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use crate::driver::timer::{Timer, later};
+use crate::runtime::Runtime;
+use crate::server::head::HeadLimits;
+
+/// What an HTTP connection does. Cheap to clone: its stream, its service and its bodies know of it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Activity(Arc<AtomicUsize>);
+
+/// The last two bits of an [`Activity`]; the others count how often it has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// The service has a request, or its response is being made.
+    Serving = 0,
+    /// The response has been made, and nothing of the next request has come.
+    Idle = 1,
+    /// A part of its head has.
+    Head = 2,
+}
+
+impl Activity {
+    /// Bytes have been read.
+    pub(crate) fn received(&self) {
+        if self.phase() == Phase::Idle {
+            self.enter(Phase::Head);
+        }
+    }
+
+    /// Bytes have been written. A response that its client reads slowly is not over when its body is.
+    pub(crate) fn sent(&self) {
+        if self.phase() == Phase::Idle {
+            self.enter(Phase::Idle);
+        }
+    }
+
+    /// The service is called.
+    pub(crate) fn called(&self) {
+        self.enter(Phase::Serving);
+    }
+
+    fn enter(&self, phase: Phase) {
+        // One task writes: that of the connection.
+        let changes = self.0.load(Ordering::Relaxed) >> 2;
+        let next = (changes.wrapping_add(1) << 2) | phase as usize;
+        self.0.store(next, Ordering::Relaxed);
+    }
+
+    fn phase(&self) -> Phase {
+        match self.0.load(Ordering::Relaxed) & 3 {
+            1 => Phase::Idle,
+            2 => Phase::Head,
+            _ => Phase::Serving,
+        }
+    }
+}
+
+/// The deadlines that follow from a connection's activity.
+pub(crate) struct KeepAlive<R: Runtime> {
+    activity: Activity,
+    /// The activity that `deadline` is of.
+    seen: usize,
+    deadline: Option<Instant>,
+    timer: Timer<R>,
+}
+
+impl<R: Runtime> KeepAlive<R> {
+    /// For a connection whose first head has been read, but not by hyper: if hyper wants more of it,
+    /// that has a deadline too.
+    pub(crate) fn new(activity: Activity) -> Self {
+        activity.enter(Phase::Head);
+        Self {
+            activity,
+            seen: 0,
+            deadline: None,
+            timer: Timer::new(),
+        }
+    }
+
+    /// Ready when the connection has waited too long. Call it after each poll of the connection.
+    pub(crate) fn poll(
+        &mut self,
+        runtime: &R,
+        limits: &HeadLimits,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        let now = runtime.now();
+        let activity = self.activity.0.load(Ordering::Relaxed);
+        if activity != self.seen {
+            self.seen = activity;
+            self.deadline = match self.activity.phase() {
+                Phase::Serving => None,
+                Phase::Idle => Some(later(now, limits.keep_alive)),
+                Phase::Head => Some(later(now, limits.timeout)),
+            };
+        }
+        self.timer.poll(runtime, now, self.deadline, cx)
+    }
+}
+
+pin_project! {
+    /// A response's body, with whose end the connection becomes idle.
+    pub(crate) struct Served<B> {
+        #[pin]
+        body: B,
+        end: End,
+    }
+}
+
+struct End(Activity);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.enter(Phase::Idle);
+    }
+}
+
+impl<B> Served<B> {
+    pub(crate) fn new(body: B, activity: Activity) -> Self {
+        Self {
+            body,
+            end: End(activity),
+        }
+    }
+}
+
+impl<B: Body<Data = Bytes>> Body for Served<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        self.project().body.poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

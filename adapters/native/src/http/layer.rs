@@ -1,0 +1,98 @@
+use std::fmt;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use crossws_core::{BoxFuture, Resolve};
+use http::{Request, Response};
+use http_body_util::{Either, Full};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::runtime::ServerRuntime;
+use crate::server::acceptor::Acceptor;
+
+/// Takes WebSocket upgrades out of a service's requests; everything else passes untouched. From
+/// [`Acceptor::layer`].
+pub struct WebSocketLayer<R, T> {
+    acceptor: Acceptor<R, T>,
+}
+
+impl<R, T> WebSocketLayer<R, T> {
+    pub(crate) fn new(acceptor: Acceptor<R, T>) -> Self {
+        Self { acceptor }
+    }
+}
+
+impl<R, S, T> Layer<S> for WebSocketLayer<R, T> {
+    type Service = WebSocketService<R, S, T>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        WebSocketService {
+            acceptor: self.acceptor.clone(),
+            inner,
+        }
+    }
+}
+
+impl<R, T> Clone for WebSocketLayer<R, T> {
+    fn clone(&self) -> Self {
+        Self::new(self.acceptor.clone())
+    }
+}
+
+impl<R, T> fmt::Debug for WebSocketLayer<R, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WebSocketLayer(..)")
+    }
+}
+
+/// A service behind a [`WebSocketLayer`].
+pub struct WebSocketService<R, S, T> {
+    acceptor: Acceptor<R, T>,
+    inner: S,
+}
+
+impl<R, S, B, Body, T> Service<Request<B>> for WebSocketService<R, S, T>
+where
+    R: Resolve,
+    T: ServerRuntime,
+    S: Service<Request<B>, Response = Response<Body>> + Clone + Send + 'static,
+    S::Future: Send,
+    B: Send + 'static,
+{
+    type Response = Response<Either<Full<Bytes>, Body>>;
+    type Error = S::Error;
+    type Future = BoxFuture<'static, Result<Self::Response, S::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let acceptor = self.acceptor.clone();
+        // The instance that was polled ready is the one to be called; its clone waits its turn.
+        let next = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, next);
+        Box::pin(async move {
+            match acceptor.handle_upgrade(request).await {
+                Ok(response) => Ok(response.map(Either::Left)),
+                Err(request) => Ok(inner.call(request).await?.map(Either::Right)),
+            }
+        })
+    }
+}
+
+impl<R, S: Clone, T> Clone for WebSocketService<R, S, T> {
+    fn clone(&self) -> Self {
+        Self {
+            acceptor: self.acceptor.clone(),
+            inner: self.inner.clone(),
+        }
+    }
+}
+
+impl<R, S, T> fmt::Debug for WebSocketService<R, S, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WebSocketService(..)")
+    }
+}

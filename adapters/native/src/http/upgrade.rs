@@ -1,0 +1,261 @@
+//! Upgrades out of an `http::Request`: hyper 1, and whatever builds on it.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use crossws_core::adapter::{Accepted, ClaimError, OriginalTarget, UpgradeDoor};
+use crossws_core::{Hooks, Rejection, Resolve, Sockets, UpgradeRequest};
+use http::{Request, Response, Uri};
+use http_body_util::Full;
+use hyper::upgrade::{OnUpgrade, Parts, Upgraded};
+
+use crate::driver::crew::Crew;
+use crate::driver::pump::pump_with;
+use crate::driver::raw::RawStream;
+use crate::driver::stage::Stage;
+use crate::http::hyper_io::{HyperIo, UpgradedIo};
+use crate::http::layer::WebSocketLayer;
+use crate::runtime::ServerRuntime;
+use crate::runtime::io::Io;
+use crate::server::accept::{StreamInfo, close_after, log_bad_request, run_claim, run_upgrade};
+use crate::server::acceptor::Acceptor;
+use crossws_proto::handshake::{Agreed, Handshake, check_target, is_upgrade};
+
+impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
+    /// Answers a request for a WebSocket: with a 101, after which the connection runs, or with its
+    /// refusal, after which the server ends the connection.
+    ///
+    /// That server must keep upgrades alive: `axum::serve` does, and with hyper's own connection it
+    /// is `with_upgrades()`. The client's address is taken from the request's extensions, if there is
+    /// a [`SocketAddr`](std::net::SocketAddr), or, on tokio with the feature `axum`, axum's
+    /// `ConnectInfo`; [`handle_upgrade_from`](Self::handle_upgrade_from) takes it as an argument.
+    ///
+    /// **The namespace is by default the path of this request.** A router that strips a prefix, such
+    /// as axum's `nest`, passes requests for `/staff/orders` and `/public/orders` on as `/orders`. On
+    /// tokio with the feature `axum` the hooks and the resolver get the path that the client asked
+    /// for all the same. With another framework, or without the feature, the peers of both would
+    /// share a namespace: name it with
+    /// [`Upgrade::namespace`](crossws_core::Upgrade::namespace) there. Under a server of this project the path
+    /// that the client asked for is known, whatever the framework.
+    ///
+    /// # Errors
+    /// Gives the request back, untouched, when it is no upgrade or no hooks claim it.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the upgrade; the client gets whatever its server then answers.
+    pub async fn handle_upgrade<B>(
+        &self,
+        request: Request<B>,
+    ) -> Result<Response<Full<Bytes>>, Request<B>> {
+        let extensions = request.extensions();
+        // A server of ours has left more than the address.
+        let info = extensions.get::<StreamInfo>().copied();
+        let mut info = info.unwrap_or_default().with_engine(self.decodes_with());
+        // Middleware may have put the address in that a proxy names.
+        info.remote_addr = T::remote_addr(extensions).or(info.remote_addr);
+        self.handle_upgrade_from(request, info).await
+    }
+
+    /// As [`handle_upgrade`](Self::handle_upgrade), with what the caller knows of the connection:
+    /// its address, and whether it is encrypted.
+    ///
+    /// # Errors
+    /// As [`handle_upgrade`](Self::handle_upgrade).
+    pub async fn handle_upgrade_from<B>(
+        &self,
+        request: Request<B>,
+        info: StreamInfo,
+    ) -> Result<Response<Full<Bytes>>, Request<B>> {
+        let (mut parts, body) = request.into_parts();
+        if !is_upgrade(&parts) {
+            return Err(Request::from_parts(parts, body));
+        }
+        // Before the resolver runs: such a target has no path to resolve.
+        if let Err(rejection) = check_target(&parts.uri) {
+            return Ok(bad_request(rejection, info));
+        }
+        let handshake = Handshake::check(&parts);
+        let original = T::original_uri(&parts.extensions).cloned();
+        let target = || Some(parts.extensions.get::<OriginalTarget>()?.get().clone());
+        let original = original.or_else(target);
+        let routed = original.map(|original| std::mem::replace(&mut parts.uri, original));
+        let upgrade = parts.extensions.remove::<OnUpgrade>();
+        let door = parts.extensions.get::<UpgradeDoor>().cloned();
+        let request = UpgradeRequest::new(parts)
+            .with_remote_addr(info.remote_addr)
+            .with_secure(info.secure)
+            .with_forwarded(info.forwarded);
+        if let Some(door) = door {
+            return self.leave_at(&door, request, handshake, routed, body).await;
+        }
+        let claim = match run_claim(self.hub(), self.resolver(), request, &T::default()).await {
+            Ok(claim) => claim,
+            Err(error) => return not_upgraded(error, upgrade, routed, body),
+        };
+        let handshake = match handshake {
+            Ok(handshake) => handshake,
+            Err(rejection) => return Ok(bad_request(rejection, info)),
+        };
+        let Some(upgrade) = upgrade else {
+            // A request that was made by hand, or a layer that dropped its extensions.
+            let error = "this server's connection cannot be upgraded";
+            tracing::error!(error, "refusing an upgrade");
+            return Ok(answer(Rejection::internal(error)));
+        };
+        let claim = claim.with_raw_streams::<RawStream>();
+        let accepted = run_upgrade(claim, &T::default()).await;
+        let accepted = accepted.and_then(|accepted| {
+            let agreed = handshake.agree(accepted.deflate(), info.engine)?;
+            Ok::<_, ClaimError>((accepted, agreed))
+        });
+        match accepted {
+            Ok((accepted, agreed)) => {
+                let response = handshake.response(accepted.headers(), &agreed);
+                let crew = self.crew();
+                let connection = Stage::new(async move {
+                    // An error is a client that left before its 101.
+                    let upgraded = upgrade.await.ok()?;
+                    Some(connection::<T, _>(crew, upgraded, accepted, agreed))
+                });
+                self.tasks().spawn(&T::default(), connection);
+                Ok(response.map(Full::new))
+            }
+            Err(error) => not_upgraded(error, Some(upgrade), routed, body),
+        }
+    }
+
+    /// Upgrades a request of a server that runs the connection itself: one in memory, which also bounds
+    /// how long this takes.
+    async fn leave_at<B>(
+        &self,
+        door: &UpgradeDoor,
+        request: UpgradeRequest,
+        handshake: Result<Handshake, Rejection>,
+        routed: Option<Uri>,
+        body: B,
+    ) -> Result<Response<Full<Bytes>>, Request<B>> {
+        let accepted = async {
+            let claim = self.hub().claim(self.resolver(), request).await?;
+            let handshake = handshake?;
+            let accepted = claim.upgrade().await?;
+            // No bytes are compressed there.
+            let agreed = handshake.agree(None, self.decodes_with())?;
+            let response = handshake.response(accepted.headers(), &agreed);
+            Ok::<_, ClaimError>((accepted, response))
+        };
+        match accepted.await {
+            Ok((accepted, response)) => {
+                door.leave(accepted);
+                Ok(response.map(Full::new))
+            }
+            Err(error) => not_upgraded(error, None, routed, body),
+        }
+    }
+
+    /// The application's sockets as a tower service, for the middleware of a server of your own: what
+    /// [`ServerBuilder::http_through`](crate::ServerBuilder::http_through) places into its service. With
+    /// [`layer`](Self::layer) sockets come before HTTP instead.
+    pub fn sockets(&self) -> Sockets {
+        let sockets = Sockets::unbound();
+        self.clone().bind(&sockets);
+        sockets
+    }
+
+    pub(crate) fn bind(self, sockets: &Sockets) {
+        sockets.bind(move |parts| {
+            let acceptor = self.clone();
+            async move {
+                let upgraded = acceptor
+                    .handle_upgrade(Request::from_parts(parts, ()))
+                    .await;
+                let unclaimed = |request: Request<()>| Box::new(request.into_parts().0);
+                upgraded
+                    .map(|response| response.map(whole))
+                    .map_err(unclaimed)
+            }
+        });
+    }
+
+    /// A tower layer that takes the upgrades out of a service's requests.
+    pub fn layer(&self) -> WebSocketLayer<R, T> {
+        WebSocketLayer::new(self.clone())
+    }
+}
+
+/// The refusal, or the request as it came.
+#[expect(clippy::result_large_err, reason = "the caller's request")]
+fn not_upgraded<B>(
+    refused: ClaimError,
+    upgrade: Option<OnUpgrade>,
+    routed: Option<Uri>,
+    body: B,
+) -> Result<Response<Full<Bytes>>, Request<B>> {
+    match refused {
+        ClaimError::Rejected(rejection) => Ok(answer(rejection)),
+        ClaimError::NotHandled(request) => {
+            let mut parts = request.into_parts();
+            if let Some(upgrade) = upgrade {
+                parts.extensions.insert(upgrade);
+            }
+            if let Some(routed) = routed {
+                parts.uri = routed;
+            }
+            Err(Request::from_parts(parts, body))
+        }
+        other => Ok(answer(Rejection::internal(other))),
+    }
+}
+
+fn bad_request(rejection: Rejection, info: StreamInfo) -> Response<Full<Bytes>> {
+    log_bad_request(&rejection, info.remote_addr);
+    answer(rejection)
+}
+
+/// A refusal, after which the server ends the connection.
+fn answer(rejection: Rejection) -> Response<Full<Bytes>> {
+    let mut response = rejection.into_response();
+    close_after(response.headers_mut());
+    response.map(Full::new)
+}
+
+/// The bytes of a body that is one piece.
+fn whole(body: Full<Bytes>) -> Bytes {
+    let mut body = std::pin::pin!(body);
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    match http_body::Body::poll_frame(body.as_mut(), &mut cx) {
+        std::task::Poll::Ready(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+        _ => Bytes::new(),
+    }
+}
+
+/// An upgraded connection. A stream that is known below is taken out of hyper's wrapper, so that
+/// the pump writes to it directly and can reset it.
+fn connection<T: ServerRuntime, H: Hooks + ?Sized>(
+    crew: Option<Arc<Crew>>,
+    upgraded: Upgraded,
+    mut accepted: Accepted<H>,
+    agreed: Agreed,
+) -> Stage {
+    let (io, early) = unwrap::<T>(upgraded);
+    if let Some(taken) = accepted.taken::<RawStream>() {
+        return Stage::last(taken.run(RawStream::new(io, early)));
+    }
+    let runtime = T::default();
+    Stage::last(pump_with(crew, false, io, early, accepted, agreed, runtime))
+}
+
+/// The stream of our own server or of one that the runtime knows, with what was read ahead.
+fn unwrap<T: ServerRuntime>(upgraded: Upgraded) -> (Box<dyn Io>, BytesMut) {
+    let upgraded = match upgraded.downcast::<HyperIo<Box<dyn Io>>>() {
+        Ok(Parts { io, read_buf, .. }) => {
+            let mut early = BytesMut::from(&read_buf[..]);
+            early.extend_from_slice(&io.front);
+            return (io.io, early);
+        }
+        Err(upgraded) => upgraded,
+    };
+    match T::reclaim(upgraded) {
+        Ok((io, early)) => (io, BytesMut::from(&early[..])),
+        Err(upgraded) => (Box::new(UpgradedIo(upgraded)), BytesMut::new()),
+    }
+}

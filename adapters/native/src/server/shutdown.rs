@@ -1,0 +1,60 @@
+use std::pin::pin;
+
+use crossws_core::adapter::Closing;
+use crossws_core::{Hub, Report, Shutdown};
+
+use crate::driver::pace;
+use crate::driver::timer::{later, until};
+use crate::runtime::Runtime;
+use crate::server::tasks::Tasks;
+
+/// Waits for the shutdown's delay, in which everything goes on but the readiness check.
+pub(crate) async fn delay<T: Runtime>(runtime: &T, hub: &Hub, shutdown: &Shutdown) {
+    hub.turn_away();
+    if !shutdown.delay.is_zero() {
+        runtime.sleep(shutdown.delay).await;
+    }
+}
+
+/// Tells every peer, waits for the last hook and for `others` to end, forces the rest.
+pub(crate) async fn shut_down<T: Runtime>(
+    runtime: &T,
+    hub: &Hub,
+    tasks: &Tasks,
+    shutdown: &Shutdown,
+    others: impl Future<Output = ()>,
+) -> Report {
+    let within_hook = pace::is_in_hook_of(hub);
+    let mut closing = Closing::begin(hub, shutdown, within_hook);
+    let start = runtime.now();
+    while let Some(next) = closing.poll(runtime.now().saturating_duration_since(start)) {
+        let elapsed = runtime.now().saturating_duration_since(start);
+        runtime.sleep(next.saturating_sub(elapsed)).await;
+    }
+    let all_ended = async {
+        others.await;
+        // The last, because what has ended is reported at once.
+        closing.ended().await;
+    };
+    let deadline = later(runtime.now(), shutdown.grace);
+    let ended = until(runtime, deadline, pin!(all_ended)).await;
+    let report = closing.report();
+    if within_hook && ended.is_some() {
+        // Nothing is left but the connections of this hook and of others that wait for the same.
+        return report;
+    }
+    // Those without a session too: handshakes, and ends that no hook waits for.
+    tasks.abort_all();
+    Tasks::of(hub).abort_all();
+    if report.forced > 0 {
+        // A dropped task is gone at its next await; one that blocks its thread cannot be forced,
+        // and must not hold up the report.
+        let deadline = later(runtime.now(), hub.limits().close_timeout);
+        until(runtime, deadline, pin!(closing.ended())).await;
+        tracing::warn!(
+            forced = report.forced,
+            "dropped connections that outlived the shutdown's grace"
+        );
+    }
+    report
+}

@@ -1,0 +1,120 @@
+use std::net::SocketAddr;
+
+use crossws_core::UpgradeRequest;
+use http::header::{HeaderName, HeaderValue, UPGRADE};
+use http::request::Parts;
+
+use crate::error::Error;
+
+/// The client's address as the platform tells it.
+const CLIENT_IP: &str = "cf-connecting-ip";
+
+/// Whether a request asks for a WebSocket.
+pub(crate) fn is_upgrade(request: &worker::Request) -> Result<bool, Error> {
+    let upgrade = request.headers().get(UPGRADE.as_str())?;
+    Ok(upgrade.is_some_and(|value| value.trim().eq_ignore_ascii_case("websocket")))
+}
+
+/// The platform's request as every hook sees it.
+pub(crate) fn convert(request: &worker::Request) -> Result<UpgradeRequest, Error> {
+    // Not `Request::url`, which would pull an URL parser and its tables into the Worker.
+    let url = request.inner().url();
+    let headers = request.headers().entries();
+    let (parts, secure) = parts(request.method().as_ref(), &url, headers)?;
+    let remote = parts.headers.get(CLIENT_IP).and_then(|ip| ip.to_str().ok());
+    let remote = remote.and_then(|ip| ip.parse().ok());
+    let request = UpgradeRequest::new(parts)
+        .with_remote_addr(remote.map(|ip| SocketAddr::new(ip, 0)))
+        .with_secure(secure);
+    Ok(request)
+}
+
+/// The HTTP parts of a request with an absolute URL, and whether that is a secure one.
+fn parts(
+    method: &str,
+    url: &str,
+    headers: impl Iterator<Item = (String, String)>,
+) -> Result<(Parts, bool), Error> {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
+    let (host, target) = match rest.find(['/', '?']) {
+        Some(at) => rest.split_at(at),
+        None => (rest, "/"),
+    };
+    let target = target.split('#').next().unwrap_or("/");
+    let mut request = http::Request::builder().method(method);
+    // In origin form, as clients send it and every other adapter shows it.
+    request = request.uri(if target.starts_with('/') {
+        target.to_owned()
+    } else {
+        format!("/{target}")
+    });
+    for (name, value) in headers {
+        // JavaScript's headers hold bytes as characters.
+        let bytes: Vec<u8> = value
+            .chars()
+            .map(|c| u8::try_from(c).unwrap_or(b'?'))
+            .collect();
+        request = request.header(
+            HeaderName::try_from(name).map_err(http::Error::from)?,
+            HeaderValue::from_bytes(&bytes).map_err(http::Error::from)?,
+        );
+    }
+    let mut parts = request.body(())?.into_parts().0;
+    if !parts.headers.contains_key(http::header::HOST)
+        && let Ok(host) = HeaderValue::from_str(host)
+    {
+        parts.headers.insert(http::header::HOST, host);
+    }
+    Ok((parts, scheme.eq_ignore_ascii_case("https")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(url: &str, headers: &[(&str, &str)]) -> (Parts, bool) {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        parts("GET", url, headers).unwrap()
+    }
+
+    #[test]
+    fn an_absolute_url_becomes_the_target_the_client_sent() {
+        for (url, target, secure) in [
+            (
+                "https://example.org/rooms/1?a=b%20c",
+                "/rooms/1?a=b%20c",
+                true,
+            ),
+            ("http://example.org:8787/", "/", false),
+            ("http://example.org", "/", false),
+            ("http://example.org?x=1", "/?x=1", false),
+            ("http://example.org/a#b", "/a", false),
+        ] {
+            let (parts, is_secure) = of(url, &[]);
+            assert_eq!(
+                (parts.uri.to_string().as_str(), is_secure),
+                (target, secure),
+                "{url}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_host_comes_from_the_url_only_where_there_is_none() {
+        let host = |parts: &Parts| parts.headers["host"].to_str().unwrap().to_owned();
+        assert_eq!(host(&of("http://a.example:1/", &[]).0), "a.example:1");
+        assert_eq!(
+            host(&of("http://a.example/", &[("host", "b.example")]).0),
+            "b.example"
+        );
+    }
+
+    #[test]
+    fn header_values_are_bytes() {
+        let (parts, _) = of("http://a/", &[("x-name", "\u{e9}"), ("x-name", "two")]);
+        let values: Vec<_> = parts.headers.get_all("x-name").iter().collect();
+        assert_eq!(values, [b"\xe9".as_slice(), b"two"]);
+    }
+}

@@ -1,0 +1,42 @@
+use crossws_core::{Bytes, Rejection};
+use http::header::{HeaderMap, HeaderValue};
+
+use crate::error::Error;
+
+/// A refusal as the platform's response.
+pub(crate) fn refusal(rejection: Rejection) -> Result<worker::Response, Error> {
+    if let Some(error) = rejection.source() {
+        crate::error::report("refusing an upgrade", error);
+    }
+    plain(rejection.into_response())
+}
+
+pub(crate) fn plain(response: http::Response<Bytes>) -> Result<worker::Response, Error> {
+    let (parts, body) = response.into_parts();
+    // A null body, where HTTP knows none: the platform refuses any other there.
+    let response = match parts.status.as_u16() {
+        101 | 204 | 205 | 304 => worker::Response::empty()?,
+        _ => worker::Response::from_bytes(body.to_vec())?,
+    };
+    // The platform's constructor takes only these.
+    let status = match parts.status.as_u16() {
+        status @ 200..=599 => status,
+        _ => 500,
+    };
+    let headers = worker::Headers::new();
+    append(&headers, &parts.headers)?;
+    Ok(response.with_headers(headers).with_status(status))
+}
+
+/// Appends headers, repeated ones repeatedly.
+pub(crate) fn append(to: &worker::Headers, headers: &HeaderMap) -> Result<(), Error> {
+    for (name, value) in headers {
+        to.append(name.as_str(), &text(value))?;
+    }
+    Ok(())
+}
+
+/// A value's bytes as JavaScript's headers hold them: as characters of the same numbers.
+fn text(value: &HeaderValue) -> String {
+    value.as_bytes().iter().copied().map(char::from).collect()
+}

@@ -1,0 +1,274 @@
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crossws_core::adapter::{Publication, Snapshot};
+use crossws_core::{CloseFrame, Closed, ClosedBy, Message, PersistError};
+use worker::js_sys::{ArrayBuffer, JsString, Uint8Array};
+use worker::wasm_bindgen::{JsCast, JsValue};
+use worker::web_sys;
+use worker::worker_sys::ext::WebSocketExt;
+
+use crate::durable::attachment::{Attachment, Closing};
+use crate::error::report;
+use crate::link::watch::millis;
+use crate::sync::lock;
+
+/// One connection's JavaScript socket, shared by its transport and its driver.
+pub(crate) struct Socket {
+    ws: web_sys::WebSocket,
+    /// With what this side has closed, why, and until when the client may answer.
+    closing: Mutex<Option<(CloseFrame, ClosedBy, Option<u64>)>>,
+    /// Whether something is stored with it, which objects find again.
+    stores: bool,
+    /// When the connection began, in milliseconds of the epoch.
+    began: u64,
+    /// When the client was last heard, as far as that is stored.
+    heard: Mutex<Option<u64>>,
+    /// When it last sent a message, as far as that is stored.
+    spoke: Mutex<Option<u64>>,
+    /// How long the client may take to answer our close, in milliseconds.
+    close_timeout: AtomicU64,
+}
+
+/// A message as the JavaScript value that every subscriber's socket is given.
+enum Prepared {
+    Text(JsString),
+    Binary(ArrayBuffer),
+}
+
+impl Prepared {
+    fn new(message: &Message) -> Self {
+        match message {
+            Message::Text(text) => Self::Text(JsString::from(&**text)),
+            Message::Binary(bytes) => Self::Binary(Uint8Array::from(&bytes[..]).buffer()),
+        }
+    }
+}
+
+impl Socket {
+    pub(crate) fn new(ws: web_sys::WebSocket, began: u64) -> Self {
+        Self {
+            ws,
+            closing: Mutex::new(None),
+            stores: true,
+            began,
+            heard: Mutex::new(None),
+            spoke: Mutex::new(None),
+            close_timeout: AtomicU64::new(0),
+        }
+    }
+
+    /// The socket of a peer that lives in memory alone.
+    pub(crate) fn in_memory(ws: web_sys::WebSocket, began: u64) -> Self {
+        Self {
+            stores: false,
+            ..Self::new(ws, began)
+        }
+    }
+
+    /// The socket of a peer that is brought back.
+    pub(crate) fn restored(ws: web_sys::WebSocket, attachment: &Attachment) -> Self {
+        let closing = attachment.closing.as_ref();
+        let closing = closing.map(|closing| {
+            let by = match closing.by_time {
+                true => ClosedBy::Timeout,
+                false => ClosedBy::Server,
+            };
+            (closing.frame(), by, Some(closing.until))
+        });
+        Self {
+            closing: Mutex::new(closing),
+            heard: Mutex::new(attachment.heard),
+            spoke: Mutex::new(attachment.spoke),
+            ..Self::new(ws, attachment.began)
+        }
+    }
+
+    pub(crate) fn raw(&self) -> &web_sys::WebSocket {
+        &self.ws
+    }
+
+    pub(crate) fn send(&self, message: &Message) -> Result<(), JsValue> {
+        match message {
+            Message::Text(text) => self.ws.send_with_str(text),
+            // A copy in JavaScript's own memory: the runtime sends it later.
+            Message::Binary(bytes) => {
+                let buffer = Uint8Array::from(&bytes[..]).buffer();
+                self.ws.send_with_array_buffer(&buffer)
+            }
+        }
+    }
+
+    /// Sends a value that is made once for all subscribers.
+    pub(crate) fn publish(&self, publication: &Publication) -> Result<(), JsValue> {
+        match publication.prepared(Prepared::new) {
+            // The one binding of `send` that hands on a value as it is. That of a text would make
+            // a new one for each subscriber.
+            Some(Prepared::Text(text)) => self.ws.send_with_array_buffer(text.unchecked_ref()),
+            Some(Prepared::Binary(buffer)) => self.ws.send_with_array_buffer(buffer),
+            None => self.send(publication.message()),
+        }
+    }
+
+    /// Closes with this frame; `until` is when an answer would be too late.
+    pub(crate) fn close(&self, frame: CloseFrame, by: ClosedBy, until: Option<u64>) {
+        *lock(&self.closing) = Some((frame.clone(), by, until));
+        if let Some(until) = until {
+            let amended = self.amend(|attachment| {
+                let by_time = by == ClosedBy::Timeout;
+                attachment.closing = Some(Closing::new(&frame, by_time, until));
+            });
+            if let Err(error) = amended {
+                report("a close was not stored", error);
+            }
+        }
+        let (code, reason) = (frame.code().get(), frame.reason());
+        // Fails when the client has closed just before: there is nothing left to close.
+        let _ = self.ws.close_with_code_and_reason(code, reason);
+    }
+
+    /// What this side has closed with was not the application's doing, but time's.
+    pub(crate) fn closed_by_time(&self) {
+        if let Some((_, by, _)) = &mut *lock(&self.closing) {
+            *by = ClosedBy::Timeout;
+        }
+        let amended = self.amend(|attachment| {
+            if let Some(closing) = &mut attachment.closing {
+                closing.by_time = true;
+            }
+        });
+        if let Err(error) = amended {
+            report("who closed was not stored", error);
+        }
+    }
+
+    /// Until when the client may answer our close.
+    pub(crate) fn closing_until(&self) -> Option<u64> {
+        lock(&self.closing)
+            .as_ref()
+            .and_then(|(_, _, until)| *until)
+    }
+
+    /// Sets how long the client may take to answer our close.
+    pub(crate) fn set_close_timeout(&self, time: Duration) {
+        self.close_timeout.store(millis(time), Ordering::Relaxed);
+    }
+
+    /// When an answer to a close of now would be too late, in milliseconds of the epoch.
+    pub(crate) fn close_deadline(&self, now: u64) -> u64 {
+        now.saturating_add(self.close_timeout.load(Ordering::Relaxed))
+    }
+
+    /// When the connection began, in milliseconds of the epoch.
+    pub(crate) fn began(&self) -> u64 {
+        self.began
+    }
+
+    /// When the client was last heard, as far as that is stored.
+    pub(crate) fn last_heard(&self) -> Option<u64> {
+        *lock(&self.heard)
+    }
+
+    /// As near to dropping the connection as the platform allows.
+    pub(crate) fn terminate(&self) {
+        let _ = self.ws.close();
+    }
+
+    /// Answers the client's close, which the platform leaves to the application.
+    pub(crate) fn answer(&self, code: u16, reason: &str) {
+        // What must not be sent (1005, 1006 and the like) is answered without a code. Fails when
+        // this side has closed first, or the connection is gone: then nobody needs an answer.
+        let _ = match crossws_core::CloseCode::new(code) {
+            Some(code) => self.ws.close_with_code_and_reason(code.get(), reason),
+            None => self.ws.close(),
+        };
+    }
+
+    /// How the connection ended, from what the platform reports.
+    pub(crate) fn closed(&self, code: u16, reason: String, clean: bool) -> Closed {
+        if let Some((frame, by, _)) = &*lock(&self.closing) {
+            return Closed::by_us(frame, *by, clean);
+        }
+        if code == Closed::ABNORMAL {
+            return Closed::lost(ClosedBy::Network);
+        }
+        let mut closed = Closed::by_client(None);
+        closed.code = code;
+        closed.reason = reason.into();
+        closed.clean = clean;
+        closed
+    }
+
+    /// When the client last sent a message, as far as that is stored.
+    pub(crate) fn last_spoke(&self) -> Option<u64> {
+        *lock(&self.spoke)
+    }
+
+    /// Stores that the client sent a message.
+    pub(crate) fn spoke(&self, now: u64) {
+        *lock(&self.spoke) = Some(now);
+        if let Err(error) = self.amend(|attachment| attachment.spoke = Some(now)) {
+            report("a peer's last message was not stored", error);
+        }
+    }
+
+    /// Stores that the client was heard.
+    pub(crate) fn heard(&self, now: u64) {
+        *lock(&self.heard) = Some(now);
+        if let Err(error) = self.amend(|attachment| attachment.heard = Some(now)) {
+            report("a peer's last sign of life was not stored", error);
+        }
+    }
+
+    pub(crate) fn persist(&self, snapshot: Snapshot) -> Result<(), PersistError> {
+        let mut attachment = Attachment::new(snapshot, self.began);
+        attachment.heard = *lock(&self.heard);
+        attachment.spoke = *lock(&self.spoke);
+        self.store(&attachment)
+    }
+
+    /// Changes what is stored, if anything is.
+    pub(crate) fn amend(&self, change: impl FnOnce(&mut Attachment)) -> Result<(), PersistError> {
+        if !self.stores {
+            return Ok(());
+        }
+        match stored(&self.ws)? {
+            Some(mut attachment) => {
+                change(&mut attachment);
+                self.store(&attachment)
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn store(&self, attachment: &Attachment) -> Result<(), PersistError> {
+        let bytes = Uint8Array::from(&attachment.encode()?[..]);
+        self.ws.serialize_attachment(bytes.into()).map_err(platform)
+    }
+
+    /// Forgets what is stored: the connection is over, and must not be restored.
+    pub(crate) fn forget(&self) {
+        if let Err(error) = self.ws.serialize_attachment(JsValue::NULL) {
+            report("a closed peer is still stored", worker::Error::from(error));
+        }
+    }
+}
+
+/// What is stored with a socket; `None` for one that is over, or is not ours.
+///
+/// # Errors
+/// When it does not read, such as when a later version of this crate has stored it.
+pub(crate) fn stored(ws: &web_sys::WebSocket) -> Result<Option<Attachment>, PersistError> {
+    let value = ws.deserialize_attachment().map_err(platform)?;
+    let Ok(bytes) = value.dyn_into::<Uint8Array>() else {
+        return Ok(None);
+    };
+    Attachment::decode(&bytes.to_vec())
+        .map(Some)
+        .map_err(|error| PersistError::Platform(error.to_string()))
+}
+
+fn platform(error: JsValue) -> PersistError {
+    PersistError::Platform(worker::Error::from(error).to_string())
+}

@@ -1,0 +1,67 @@
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use worker::Delay;
+
+use crate::link::{Link, deadline};
+use crate::sync::lock;
+
+/// Has the time kept of a connection in a plain Worker, which stays awake with it and has no
+/// alarm.
+#[derive(Default)]
+pub(crate) struct Timer(Mutex<Option<Waker>>);
+
+impl Timer {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// Something is due earlier than was thought.
+    pub(crate) fn wake(&self) {
+        let waker = lock(&self.0).take();
+        waker.into_iter().for_each(Waker::wake);
+    }
+
+    /// Keeps the connection's time; never ends.
+    pub(crate) async fn keep(&self, link: &Link) {
+        let mut sleep = None;
+        poll_fn(|cx| self.poll(link, &mut sleep, cx)).await
+    }
+
+    fn poll(
+        &self,
+        link: &Link,
+        sleep: &mut Option<(u64, Pin<Box<Delay>>)>,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        // The platform's timers count in a signed 32-bit number of milliseconds.
+        const LONGEST: u64 = 24 * 3600 * 1000;
+        *lock(&self.0) = Some(cx.waker().clone());
+        loop {
+            let now = deadline::now();
+            if let Some(closed) = link.keep_time(now) {
+                link.closed(closed);
+            }
+            let Some(due) = link.next_due() else {
+                *sleep = None;
+                return Poll::Pending;
+            };
+            let until = due.min(now.saturating_add(LONGEST));
+            match sleep {
+                Some((at, delay)) if *at <= until => {
+                    if delay.as_mut().poll(cx).is_pending() {
+                        return Poll::Pending;
+                    }
+                    *sleep = None;
+                }
+                _ => {
+                    let time = Duration::from_millis(until.saturating_sub(now).max(1));
+                    *sleep = Some((until, Box::pin(Delay::from(time))));
+                }
+            }
+        }
+    }
+}

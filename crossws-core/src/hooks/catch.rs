@@ -1,0 +1,102 @@
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use crate::error::{Error, HookKind};
+use crate::hooks::HookResult;
+
+/// A panic's message, where it has one.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}
+
+/// Runs a future and turns a panic in it, or in its destructor, into an error text. A future that
+/// panicked is not polled again.
+///
+/// Unwind safety is asserted: what a hook shares, it shares through its own locks, whose
+/// poisoning is its own to handle; this crate's state is never changed while user code runs.
+pub(crate) fn catch_panic<F: Future>(future: F) -> CatchPanic<F> {
+    CatchPanic {
+        future: Some(future),
+    }
+}
+
+pin_project! {
+    /// See [`catch_panic`]. A type of its own, like the other wrappers on a hook's way: an
+    /// `async fn` would hold its argument twice, which doubles with every wrapper.
+    pub(crate) struct CatchPanic<F> {
+        #[pin]
+        future: Option<F>,
+    }
+}
+
+impl<F: Future> Future for CatchPanic<F> {
+    type Output = Result<F::Output, String>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut future = self.project().future;
+        let poll = catch_unwind(AssertUnwindSafe(|| {
+            let Some(running) = future.as_mut().as_pin_mut() else {
+                return Poll::Pending;
+            };
+            let poll = running.poll(cx);
+            if poll.is_ready() {
+                future.set(None);
+            }
+            poll
+        }));
+        match poll {
+            Ok(poll) => poll.map(Ok),
+            Err(panic) => {
+                contained(|| future.set(None));
+                Poll::Ready(Err(panic_text(&*panic).to_owned()))
+            }
+        }
+    }
+}
+
+/// Runs destructors of the user's: a panic in one is logged and goes no further.
+pub(crate) fn contained(drop: impl FnOnce()) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(drop)) {
+        let message = panic_text(&*panic);
+        tracing::error!(message, "a panic while dropping a future of a hook");
+    }
+}
+
+/// Runs a hook; a panic and an `Err` both become an [`Error`].
+pub(crate) fn catch<F: Future<Output = HookResult>>(hook: HookKind, future: F) -> Catch<F> {
+    Catch {
+        hook,
+        future: catch_panic(future),
+    }
+}
+
+pin_project! {
+    /// See [`catch`].
+    pub(crate) struct Catch<F> {
+        hook: HookKind,
+        #[pin]
+        future: CatchPanic<F>,
+    }
+}
+
+impl<F: Future<Output = HookResult>> Future for Catch<F> {
+    type Output = Result<(), Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let hook = *this.hook;
+        this.future.poll(cx).map(|result| match result {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(source)) => Err(Error::hook(hook, source)),
+            Err(message) => Err(Error::panic(hook, &message)),
+        })
+    }
+}

@@ -1,0 +1,79 @@
+use std::sync::Arc;
+
+use crate::error::Error;
+use crate::hub::limits::Overflow;
+
+/// A change of a peer's subscriptions, as the [`subscription`](crate::Hooks::subscription) hook is
+/// told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Subscription {
+    /// The topic, of the peer's namespace.
+    pub topic: Arc<str>,
+    /// Whether the peer has subscribed; else it is no longer subscribed.
+    pub joined: bool,
+    /// How many peers of the namespace are subscribed when the hook begins.
+    pub subscribers: usize,
+}
+
+/// Messages that were discarded, as the [`dropped`](crate::Hooks::dropped) hook is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Dropped {
+    /// How many.
+    pub messages: u64,
+    /// The policy that discarded them.
+    pub cause: DropCause,
+}
+
+impl Dropped {
+    /// So many messages, for this cause.
+    pub const fn new(messages: u64, cause: DropCause) -> Self {
+        Self { messages, cause }
+    }
+}
+
+/// Why messages were discarded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DropCause {
+    /// The peer's queue has reached a bound, and this is the policy.
+    Overflow(Overflow),
+    /// The messages were [volatile](crate::SendOptions::volatile), and would have had to wait.
+    Volatile,
+}
+
+/// Something that a session has to do while no hook runs: a hook that is due, or a failure that
+/// must be reported. [`Session::poll_notice`](crate::adapter::Session::poll_notice) yields it,
+/// [`Session::notice`](crate::adapter::Session::notice) runs it.
+#[derive(Debug)]
+pub struct Notice(pub(crate) Kind);
+
+#[derive(Debug)]
+pub(crate) enum Kind {
+    Failed(Error),
+    Subscription { topic: Arc<str>, joined: bool },
+    Dropped(Dropped),
+    Timer(Arc<str>),
+}
+
+impl Notice {
+    /// The failure, if it is one: of a future that the peer spawned.
+    pub fn failure(&self) -> Option<&Error> {
+        match &self.0 {
+            Kind::Failed(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Adds this to the one before, if they are of a kind that adds up. Otherwise gives it back.
+    pub(crate) fn merge(self, last: Option<&mut Self>) -> Option<Self> {
+        match (&self.0, last.map(|last| &mut last.0)) {
+            (Kind::Dropped(new), Some(Kind::Dropped(known))) if new.cause == known.cause => {
+                known.messages = known.messages.saturating_add(new.messages);
+                None
+            }
+            _ => Some(self),
+        }
+    }
+}

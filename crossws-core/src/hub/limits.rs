@@ -1,0 +1,307 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::error::SubscribeError;
+use crate::hub::settings::RouteSettings;
+
+/// A bound on a size or a count. To have none, write [`Limit::Unlimited`].
+// Exhaustive on purpose: there is a bound or there is none.
+#[allow(clippy::exhaustive_enums)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Limit {
+    /// At most this much.
+    At(usize),
+    /// No bound: whoever is on the other side decides how much memory is used.
+    Unlimited,
+}
+
+impl Limit {
+    /// Whether `amount` is within the bound.
+    pub fn allows(self, amount: usize) -> bool {
+        amount <= self.get()
+    }
+
+    /// The bound as a number, `usize::MAX` for none.
+    pub fn get(self) -> usize {
+        match self {
+            Self::At(most) => most,
+            Self::Unlimited => usize::MAX,
+        }
+    }
+}
+
+impl From<usize> for Limit {
+    fn from(most: usize) -> Self {
+        Self::At(most)
+    }
+}
+
+/// What happens to a peer whose outbound queue is full.
+///
+/// Every message lost to a policy is counted: per peer in `Peer::dropped`, in total in `Hub::stats`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Overflow {
+    /// Discard the queue and close with 1013 "slow consumer". The only policy under which a
+    /// connected peer has seen everything in order.
+    #[default]
+    Close,
+    /// Refuse the new message; `send` hands it back.
+    DropNewest,
+    /// Discard the oldest queued messages until the new one fits.
+    DropOldest,
+}
+
+/// Limits by their names, as numbers; `None` for no bound.
+pub(crate) type Stored = BTreeMap<String, Option<u64>>;
+
+/// A limit as a number: times in milliseconds.
+trait Number {
+    fn to_number(self) -> Option<u64>;
+    fn of(number: Option<u64>) -> Self;
+}
+
+impl Number for Limit {
+    fn to_number(self) -> Option<u64> {
+        match self {
+            Self::At(most) => u64::try_from(most).ok(),
+            Self::Unlimited => None,
+        }
+    }
+
+    fn of(number: Option<u64>) -> Self {
+        let most = number.and_then(|most| usize::try_from(most).ok());
+        most.map_or(Self::Unlimited, Self::At)
+    }
+}
+
+impl Number for bool {
+    fn to_number(self) -> Option<u64> {
+        Some(self.into())
+    }
+
+    fn of(number: Option<u64>) -> Self {
+        number == Some(1)
+    }
+}
+
+impl Number for Duration {
+    fn to_number(self) -> Option<u64> {
+        u64::try_from(self.as_millis()).ok()
+    }
+
+    fn of(number: Option<u64>) -> Self {
+        number.map_or(Self::MAX, Self::from_millis)
+    }
+}
+
+impl Number for Option<Duration> {
+    fn to_number(self) -> Option<u64> {
+        self.and_then(Duration::to_number)
+    }
+
+    fn of(number: Option<u64>) -> Self {
+        number.map(Duration::from_millis)
+    }
+}
+
+impl Number for Overflow {
+    fn to_number(self) -> Option<u64> {
+        Some(match self {
+            Self::Close => 0,
+            Self::DropNewest => 1,
+            Self::DropOldest => 2,
+        })
+    }
+
+    fn of(number: Option<u64>) -> Self {
+        match number {
+            Some(1) => Self::DropNewest,
+            Some(2) => Self::DropOldest,
+            _ => Self::Close,
+        }
+    }
+}
+
+macro_rules! limits {
+    ($($(#[doc = $doc:literal])+ $name:ident: $kind:ty = $default:expr;)+) => {
+        /// Every bound a server keeps, with safe defaults; `docs/limits.md` gives the reasons.
+        ///
+        /// ```
+        /// # use crossws_core::{Limit, Limits};
+        /// let limits = Limits::default().max_message_size(64 << 10).max_topics(Limit::Unlimited);
+        /// assert_eq!(limits.max_message_size, Limit::At(64 << 10));
+        /// ```
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct Limits {
+            $($(#[doc = $doc])+ pub $name: $kind,)+
+        }
+
+        impl Default for Limits {
+            fn default() -> Self {
+                Self { $($name: $default,)+ }
+            }
+        }
+
+        impl Limits {
+            $(
+                #[doc = concat!("Sets [`", stringify!($name), "`](field@Self::", stringify!($name), ").")]
+                #[must_use]
+                pub fn $name(mut self, value: impl Into<$kind>) -> Self {
+                    self.$name = value.into();
+                    self
+                }
+            )+
+        }
+
+        /// The limits that a route sets; the others are the hub's.
+        #[derive(Debug, Clone, Default)]
+        pub(crate) struct LimitChanges {
+            $($name: Option<$kind>,)+
+        }
+
+        impl LimitChanges {
+            /// Takes from `parent` what was not set here.
+            pub(crate) fn inherit(&mut self, parent: &Self) {
+                $(self.$name = self.$name.or(parent.$name);)+
+            }
+
+            /// What a route must have set to make `limits` of the hub's.
+            pub(crate) fn between(hub: &Limits, limits: &Limits) -> Self {
+                Self {
+                    $($name: (limits.$name != hub.$name).then_some(limits.$name),)+
+                }
+            }
+
+            /// By name, to be stored.
+            pub(crate) fn to_stored(&self) -> Stored {
+                let mut stored = Stored::new();
+                $(if let Some(value) = self.$name {
+                    stored.insert(stringify!($name).to_owned(), value.to_number());
+                })+
+                stored
+            }
+
+            /// What was stored; names that are not known are left out.
+            pub(crate) fn from_stored(stored: &Stored) -> Self {
+                Self {
+                    $($name: stored.get(stringify!($name)).map(|value| Number::of(*value)),)+
+                }
+            }
+
+            /// Changes what was set.
+            pub(crate) fn apply(&self, limits: &mut Limits) {
+                $(if let Some(value) = self.$name {
+                    limits.$name = value;
+                })+
+            }
+        }
+
+        impl RouteSettings {
+            $(
+                #[doc = concat!("Sets [`", stringify!($name), "`](field@Limits::", stringify!($name), ") for this route.")]
+                #[must_use]
+                pub fn $name(mut self, value: impl Into<$kind>) -> Self {
+                    self.limits.$name = Some(value.into());
+                    self.changed()
+                }
+            )+
+        }
+    };
+}
+
+limits! {
+    /// Largest message a peer may send, in bytes; larger ones close with 1009. Default 1 MiB.
+    max_message_size: Limit = Limit::At(1 << 20);
+    /// Most bytes that all connections of this hub hold of what is unfinished: parts of messages,
+    /// handshakes, and connections that speak plain HTTP. A message whose next part has no room
+    /// closes its peer with 1013; a request, or a new connection, is refused with 503. The last
+    /// quarter is for handshakes alone. Only where this library owns the socket and reads the frames
+    /// itself. Default 256 MiB.
+    max_unfinished: Limit = Limit::At(256 << 20);
+    /// Most frames that one message may come in, empty ones too; more close with 1008. Where the
+    /// platform joins fragments itself, as Workers do, it is not seen. Default 16,384.
+    max_fragments: Limit = Limit::At(16_384);
+    /// Longest time from the first byte of a message to its last, in which this side reads; then the
+    /// peer is closed with 3008. `None` for no bound. Only where this library reads the frames itself.
+    /// Default 120 s.
+    message_timeout: Option<Duration> = Some(Duration::from_secs(120));
+    /// Most messages read ahead of a busy hook; then the socket is not read. Default 16.
+    max_inbound: Limit = Limit::At(16);
+    /// Most control frames (ping, pong) a peer may send per second; more close with 1008.
+    /// Default 100.
+    max_control_rate: Limit = Limit::At(100);
+    /// Most bytes queued for one peer. Default 1 MiB.
+    max_buffered: Limit = Limit::At(1 << 20);
+    /// Most messages queued for one peer. Default 4,096.
+    max_queued: Limit = Limit::At(4096);
+    /// Longest time the queue's head may wait without any of the queue being written; `None` for no
+    /// bound. What is written counts, however slowly it goes: a client on a line of 10 KiB/s makes room
+    /// every ten seconds, when its system has emptied half of what it buffers. Default 30 s.
+    max_queue_age: Option<Duration> = Some(Duration::from_secs(30));
+    /// What happens when one of the three queue bounds is reached. Default [`Overflow::Close`].
+    overflow: Overflow = Overflow::Close;
+    /// Most topics one peer may be subscribed to. Default 128.
+    max_topics: Limit = Limit::At(128);
+    /// Most topics of this hub, in all of its namespaces together; a subscription to one more is
+    /// refused with [`SubscribeError::HubFull`]. Default 262,144.
+    max_hub_topics: Limit = Limit::At(262_144);
+    /// Longest name of a topic or a namespace, in bytes. Default 255.
+    max_name_len: Limit = Limit::At(255);
+    /// Longest target of a request, path and query together, in bytes; a longer one is refused with 414
+    /// before anything reads it. A bound of the hub. Default 8 KiB.
+    max_target: Limit = Limit::At(8 << 10);
+    /// Most namespaces with peers in them; an upgrade into one more is refused with 503.
+    /// Default 65,536.
+    max_namespaces: Limit = Limit::At(65_536);
+    /// Most peers on this hub; one more upgrade is refused with 503. Default 65,536.
+    max_peers: Limit = Limit::At(65_536);
+    /// Most bytes of its request that a peer keeps, the target among them, which it keeps in any
+    /// case; the largest headers are dropped first, after the `upgrade` hook, and those that
+    /// `HubBuilder::keep_headers` names last. A peer that hibernates keeps only the latter.
+    /// Default 4,096.
+    max_kept_head: Limit = Limit::At(4096);
+    /// Longest time the `upgrade` hook may take before the client gets a 503. Default 10 s.
+    upgrade_timeout: Duration = Duration::from_secs(10);
+    /// Longest wait for the client's answer to our close frame, and for a last write. Default 5 s.
+    close_timeout: Duration = Duration::from_secs(5);
+    /// Whether a client's pings are answered before its `ping` hook hears of them. Where not, the hook
+    /// answers with `Peer::pong`, or nothing does. Where the platform answers pings itself, as Workers
+    /// do, a connection that must not have that is closed with 1011. Default true.
+    auto_pong: bool = true;
+    /// How often a ping is sent, ± 10 % so that peers do not beat together; `None` for never.
+    /// Default 25 s.
+    ping_interval: Option<Duration> = Some(Duration::from_secs(25));
+    /// How long after a ping anything must have arrived. The time begins when the ping is written,
+    /// and later for a client that is slow: if a write has had to wait for it since its last pong, what
+    /// its system and this one buffer may take `max_queue_age` more. Default 20 s.
+    pong_timeout: Duration = Duration::from_secs(20);
+    /// Longest silence of a peer that is not pinged; `None` for no bound. Default 120 s.
+    idle_timeout: Option<Duration> = Some(Duration::from_secs(120));
+    /// Longest time without a message from the client, after which it is closed with 3008
+    /// "inactive"; pings and pongs do not count, and time in which it is not read for want of room
+    /// does not either. `None` for no bound. Default none.
+    inactivity_timeout: Option<Duration> = None;
+    /// Longest life of a connection, ± 10 %, after which it closes with 1012; `None` for no
+    /// bound. Default none.
+    max_lifetime: Option<Duration> = None;
+}
+
+impl Limits {
+    /// Whether a topic's name is short enough.
+    pub(crate) fn check_name(&self, name: &str) -> Result<(), SubscribeError> {
+        if self.max_name_len.allows(name.len()) {
+            Ok(())
+        } else {
+            Err(SubscribeError::NameTooLong {
+                len: name.len(),
+                most: self.max_name_len.get(),
+            })
+        }
+    }
+}
+
+/// Bytes queued for one peer above which the `drain` hook is told when the queue is empty again:
+/// 64 KiB, about what a socket's own buffer holds.
+pub const DRAIN_MARK: usize = 64 << 10;

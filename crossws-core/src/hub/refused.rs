@@ -1,0 +1,66 @@
+use http::StatusCode;
+
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::upgrade::origin::ForeignOrigin;
+use crate::upgrade::rejection::Rejection;
+
+/// How many requests for a WebSocket a hub has refused, by the reason: a part of
+/// [`Stats`](crate::Stats). What an adapter refuses before it asks the hub, such as a handshake that is none,
+/// is not among them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Refused {
+    /// From a page of an origin that may not connect. Behind a proxy that changes `Host` these may be all
+    /// browsers: the log says which origin and which host were compared.
+    pub origin: u64,
+    /// By a resolver, a layer or the `upgrade` hook, 401 among them, and by the bounds on names and targets.
+    pub rejected: u64,
+    /// 503: the hub was full, shut down, or not started.
+    pub unavailable: u64,
+    /// Because something failed on the server: a hook's error or panic.
+    pub failed: u64,
+}
+
+impl Refused {
+    /// Returns how many they are together.
+    pub fn total(self) -> u64 {
+        self.origin + self.rejected + self.unavailable + self.failed
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Counters {
+    origin: AtomicU64,
+    rejected: AtomicU64,
+    unavailable: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn count(&self, rejection: &Rejection) {
+        let status = rejection.status();
+        let is_origin = rejection
+            .source()
+            .is_some_and(|it| it.is::<ForeignOrigin>());
+        let counter = if is_origin {
+            &self.origin
+        } else if status == StatusCode::SERVICE_UNAVAILABLE {
+            &self.unavailable
+        } else if status.is_server_error() {
+            &self.failed
+        } else {
+            &self.rejected
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn now(&self) -> Refused {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Refused {
+            origin: read(&self.origin),
+            rejected: read(&self.rejected),
+            unavailable: read(&self.unavailable),
+            failed: read(&self.failed),
+        }
+    }
+}

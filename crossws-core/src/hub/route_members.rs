@@ -1,0 +1,243 @@
+//! The connections of each route, so that a message to a route needs no look at all peers.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, OnceLock, Weak};
+
+use smallvec::SmallVec;
+
+use crate::adapter::Publication;
+use crate::hub::settings::Settings;
+use crate::peer::Peer;
+use crate::pubsub::members::{Key, Members};
+use crate::pubsub::topic::Told;
+use crate::sync::Mutex;
+
+/// The connections of one route on one hub, whatever their namespaces.
+pub(crate) struct RouteMembers {
+    pattern: Option<Arc<str>>,
+    name: Option<Arc<str>>,
+    members: Mutex<Members<()>>,
+    /// Held for one publication, so that every member gets all of them in one order. Taken before the
+    /// one of the members, and before a peer's own locks.
+    order: Mutex<()>,
+}
+
+impl RouteMembers {
+    fn new(settings: &Settings) -> Self {
+        Self {
+            pattern: settings.route().cloned(),
+            name: settings.route_name().cloned(),
+            members: Mutex::default(),
+            order: Mutex::default(),
+        }
+    }
+
+    /// Adds a peer that is not a member yet. `remember` notes the key at the peer, or returns `false`
+    /// if the peer is leaving and must not be added.
+    pub(crate) fn insert(&self, peer: &Peer, remember: impl FnOnce(Key) -> bool) {
+        let mut members = self.members.lock();
+        let key = members.insert(peer.clone(), ());
+        if !remember(key) {
+            // The caller holds another handle: this one is not the last.
+            members.remove(key, peer);
+        }
+    }
+
+    /// Takes a member out. The handle is to be dropped where that may run user code.
+    pub(crate) fn remove(&self, key: Key, peer: &Peer) -> Option<Peer> {
+        let removed = self.members.lock().remove(key, peer);
+        removed.map(|(peer, ())| peer)
+    }
+
+    fn len(&self) -> usize {
+        self.members.lock().len()
+    }
+
+    fn peers_into(&self, peers: &mut Vec<Peer>) {
+        let members = self.members.lock();
+        peers.extend(members.iter().map(|(peer, ())| peer.clone()));
+    }
+
+    fn publish(&self, publication: &Publication, told: &mut Told) {
+        // Dropped after the lock: the last handle runs user code.
+        let mut peers = Vec::new();
+        let _order = self.order.lock();
+        self.peers_into(&mut peers);
+        for peer in &peers {
+            let receipt = peer.transport().publish(publication);
+            told.published.queued += usize::from(receipt.queued);
+            told.count(peer, receipt);
+        }
+    }
+
+    /// The keys by which the route is found: that of its pattern, which begins with a slash, and that of
+    /// its name, which is the pattern without the slash if it has none.
+    fn keys(&self) -> impl Iterator<Item = String> {
+        let pattern = self.pattern.as_deref().map(key);
+        let own = self.name.as_deref().map(|name| key(name).into_owned());
+        let name = own.or_else(|| Some(pattern.as_deref()?.trim_start_matches('/').to_owned()));
+        [pattern.map(Cow::into_owned), name].into_iter().flatten()
+    }
+
+    fn is_of(&self, settings: &Settings) -> bool {
+        self.pattern.as_ref() == settings.route() && self.name.as_ref() == settings.route_name()
+    }
+}
+
+/// The routes of a hub, by their keys.
+#[derive(Default)]
+pub(crate) struct Routes(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    by_key: HashMap<String, SmallVec<[Weak<RouteMembers>; 1]>>,
+    /// How many keys there are when those without a route are taken out again.
+    sweep_at: usize,
+}
+
+impl Routes {
+    /// The connections of the route with these settings; `None` where they are no route's.
+    pub(crate) fn of(&self, settings: &Settings) -> Option<Arc<RouteMembers>> {
+        if settings.route().is_none() && settings.route_name().is_none() {
+            return None;
+        }
+        let members = settings.members.0.get_or_init(|| self.register(settings));
+        Some(Arc::clone(members))
+    }
+
+    fn register(&self, settings: &Settings) -> Arc<RouteMembers> {
+        const FEW: usize = 64;
+        let new = Arc::new(RouteMembers::new(settings));
+        let mut state = self.0.lock();
+        if state.by_key.len() >= state.sweep_at.max(FEW) {
+            state.by_key.retain(|_, routes| {
+                routes.retain(|route| route.strong_count() > 0);
+                !routes.is_empty()
+            });
+            state.sweep_at = state.by_key.len() * 2;
+        }
+        for key in new.keys() {
+            let routes = state.by_key.entry(key).or_default();
+            routes.retain(|route| route.strong_count() > 0);
+            let mut known = routes.iter().filter_map(Weak::upgrade);
+            // The same route with settings that were made once more: of a peer that was restored.
+            if let Some(known) = known.find(|route| route.is_of(settings)) {
+                return known;
+            }
+            routes.push(Arc::downgrade(&new));
+        }
+        new
+    }
+
+    fn find(&self, route: &str) -> SmallVec<[Arc<RouteMembers>; 1]> {
+        let state = self.0.lock();
+        let found = state.by_key.get(&*key(route));
+        found.map_or_else(SmallVec::new, |found| {
+            found.iter().filter_map(Weak::upgrade).collect()
+        })
+    }
+
+    pub(crate) fn peers(&self, route: &str) -> Vec<Peer> {
+        let mut peers = Vec::new();
+        for route in self.find(route) {
+            route.peers_into(&mut peers);
+        }
+        peers
+    }
+
+    pub(crate) fn count(&self, route: &str) -> usize {
+        self.find(route).iter().map(|route| route.len()).sum()
+    }
+
+    pub(crate) fn publish(&self, route: &str, publication: &Publication, told: &mut Told) {
+        for route in self.find(route) {
+            route.publish(publication, told);
+        }
+    }
+}
+
+/// Where settings keep the connections of their route, so that a new one finds them without a look-up.
+/// A copy of settings is another's: it looks for itself.
+#[derive(Default)]
+pub(crate) struct MembersCell(OnceLock<Arc<RouteMembers>>);
+
+impl Clone for MembersCell {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for MembersCell {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for MembersCell {}
+
+impl fmt::Debug for MembersCell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("_")
+    }
+}
+
+/// A pattern or a name in one spelling: `[id]` and `:id` as `{id}`, `[...rest]` as `{*rest}`.
+fn key(text: &str) -> Cow<'_, str> {
+    if !text.contains(['[', ':']) {
+        return Cow::Borrowed(text);
+    }
+    let mut key = String::with_capacity(text.len());
+    for (number, segment) in text.split('/').enumerate() {
+        if number > 0 {
+            key.push('/');
+        }
+        let of_colon = segment.strip_prefix(':').map(|rest| {
+            let is_name = |c: char| c.is_alphanumeric() || c == '_';
+            rest.split_at(rest.find(|c| !is_name(c)).unwrap_or(rest.len()))
+        });
+        match of_colon {
+            Some((name, suffix)) => key.extend(["{", name, "}", suffix]),
+            None => key.push_str(
+                &segment
+                    .replace("[...", "{*")
+                    .replace('[', "{")
+                    .replace(']', "}"),
+            ),
+        }
+    }
+    Cow::Owned(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_three_spellings_of_a_pattern_are_one_key() {
+        for (text, same) in [
+            ("", ""),
+            ("/", "/"),
+            ("chat", "chat"),
+            ("rooms/[id]", "rooms/{id}"),
+            ("/rooms/:id", "/rooms/{id}"),
+            ("/img-[id].png", "/img-{id}.png"),
+            ("/:file.json/x", "/{file}.json/x"),
+            ("files/[...rest]", "files/{*rest}"),
+        ] {
+            assert_eq!(key(text), same);
+        }
+    }
+
+    #[test]
+    fn routes_without_connections_are_forgotten() {
+        let routes = Routes::default();
+        for number in 0..1_000 {
+            let pattern = Arc::from(format!("/rooms/{number}"));
+            let settings = Settings::default().on_route(Some(pattern), None);
+            routes.of(&settings);
+        }
+        assert!(routes.0.lock().by_key.len() < 200);
+    }
+}

@@ -1,0 +1,99 @@
+use std::sync::Arc;
+
+use crate::error::PublishError;
+use crate::hub::Hub;
+use crate::message::IntoMessage;
+use crate::message::close::CloseFrame;
+use crate::peer::Peer;
+use crate::peer::life::End;
+use crate::pubsub::published::Published;
+use crate::pubsub::to::{Target, To, Topics};
+
+/// One namespace of a hub, or all of them: see [`Hub::in_namespace`] and
+/// [`Hub::in_all_namespaces`].
+#[derive(Debug, Clone, Copy)]
+pub struct Scope<'a> {
+    hub: &'a Hub,
+    namespace: Option<&'a str>,
+}
+
+impl<'a> Scope<'a> {
+    pub(crate) fn new(hub: &'a Hub, namespace: Option<&'a str>) -> Self {
+        Self { hub, namespace }
+    }
+
+    /// Sends a message to every subscriber of a topic, once each. The same as
+    /// [`topic(name)`](Self::topic)`.send(message)`.
+    ///
+    /// # Errors
+    /// When the value cannot be encoded. A subscriber's full queue is no error: it is counted in
+    /// what is returned.
+    pub fn publish(
+        self,
+        topic: impl AsRef<str>,
+        message: impl IntoMessage,
+    ) -> Result<Published, PublishError> {
+        self.topic(topic.as_ref()).send(message)
+    }
+
+    /// Sends a message to every peer, once each. The same as [`all()`](Self::all)`.send(message)`.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish).
+    pub fn broadcast(self, message: impl IntoMessage) -> Result<Published, PublishError> {
+        self.all().send(message)
+    }
+
+    /// A message to every subscriber of a topic, or of any of several, once each: how it is sent, and
+    /// whom it leaves out, is said before [`send`](To::send).
+    pub fn topic<'t>(self, topics: impl Into<Topics<'t>>) -> To<'t>
+    where
+        'a: 't,
+    {
+        To::new(
+            self.hub,
+            self.namespace,
+            Target::Topics(topics.into()),
+            None,
+        )
+    }
+
+    /// A message to every peer, as [`topic`](Self::topic).
+    pub fn all(self) -> To<'a> {
+        To::new(self.hub, self.namespace, Target::Everyone, None)
+    }
+
+    /// How many peers there are. Takes the same time however many there are.
+    pub fn peer_count(self) -> usize {
+        self.hub.registry().peer_count(self.namespace)
+    }
+
+    /// The peers. Two callers between whom nobody came or left get the same list. Creates a handle
+    /// to each: [`peer_count`](Self::peer_count) counts them without.
+    pub fn peers(self) -> Vec<Peer> {
+        self.hub.registry().peers(self.namespace)
+    }
+
+    /// The topics with subscribers, sorted by name.
+    pub fn topics(self) -> Vec<Arc<str>> {
+        self.hub.registry().topics(self.namespace)
+    }
+
+    /// Returns how many subscribers of a topic are [behind](Peer::is_behind): what publishes in a loop
+    /// waits while there are any, or they are closed as slow consumers. See
+    /// [`yield_now`](crate::yield_now).
+    pub fn behind(self, topic: impl AsRef<str>) -> usize {
+        let topic = Some(topic.as_ref());
+        self.hub.registry().behind(self.namespace, topic)
+    }
+
+    /// How many peers are subscribed to a topic.
+    pub fn count(self, topic: impl AsRef<str>) -> usize {
+        self.hub.registry().count(self.namespace, topic.as_ref())
+    }
+
+    /// Closes every peer with this frame. New ones may come meanwhile.
+    pub fn close_all(self, frame: impl Into<CloseFrame>) {
+        Peer::close_all(self.peers(), &frame.into(), End::Server);
+    }
+}

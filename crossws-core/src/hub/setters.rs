@@ -1,0 +1,177 @@
+//! The settings that every builder takes, by the same names.
+
+use crate::hub::{Hub, HubBuilder};
+
+/// The hub that a server is made with: one that exists, or one of its own. A builder holds it as
+/// `hub`, and takes its settings with [`hub_setters!`](crate::hub_setters).
+#[derive(Debug, Clone, Default)]
+pub struct HubChoice {
+    /// The one that exists.
+    given: Option<Hub>,
+    own: HubBuilder,
+}
+
+impl HubChoice {
+    /// Takes a hub that exists.
+    #[must_use]
+    pub fn give(mut self, hub: Hub) -> Self {
+        self.given = Some(hub);
+        self
+    }
+
+    /// Changes the settings of the server's own hub.
+    #[must_use]
+    pub fn change(mut self, change: impl FnOnce(HubBuilder) -> HubBuilder) -> Self {
+        self.own = change(self.own);
+        self
+    }
+
+    /// The settings of the server's own hub.
+    pub fn own(&self) -> &HubBuilder {
+        &self.own
+    }
+
+    /// The hub.
+    pub fn build(self) -> Hub {
+        match self.given {
+            Some(hub) => hub,
+            None => self.own.build(),
+        }
+    }
+}
+
+/// The setters of one connection's settings, for a builder that keeps them in a field.
+macro_rules! settings_setters {
+    ($($field:ident).+) => {
+        /// The bounds and times that every connection keeps.
+        pub fn limits(mut self, limits: $crate::Limits) -> Self {
+            self.$($field).+.limits = limits;
+            self
+        }
+
+        /// Which pages may connect. By default only those from the same host.
+        pub fn origin(mut self, origin: $crate::Origin) -> Self {
+            self.$($field).+.origin = origin;
+            self
+        }
+
+        /// Compresses messages with clients that offer it: see [`Deflate`](crate::Deflate). Off by
+        /// default.
+        pub fn deflate(mut self, deflate: impl Into<Option<$crate::Deflate>>) -> Self {
+            self.$($field).+.deflate = deflate.into();
+            self
+        }
+
+        /// The subprotocols that the server speaks, the preferred one first: see
+        /// [`Settings::protocols`](field@crate::Settings::protocols).
+        pub fn protocols<P: Into<String>>(
+            mut self,
+            protocols: impl IntoIterator<Item = P>,
+        ) -> Self {
+            self.$($field).+.protocols = protocols.into_iter().map(Into::into).collect();
+            self
+        }
+
+        /// Subscribes every peer to a topic before its `open` hook: see
+        /// [`Settings::topics`](field@crate::Settings::topics).
+        pub fn topic(mut self, topic: impl Into<std::sync::Arc<str>>) -> Self {
+            self.$($field).+.topics.push(topic.into());
+            self
+        }
+    };
+}
+pub(crate) use settings_setters;
+
+/// The setters of a hub's settings, for a builder whose field `hub` is a
+/// [`HubChoice`](crate::adapter::HubChoice): those of [`HubBuilder`](crate::HubBuilder), and `hub`.
+///
+/// To be called in an `impl` of the builder. Every builder of a server takes the same settings by the
+/// same names in this way. Without `given` there is no `hub`: for a platform that makes its hubs
+/// itself.
+///
+/// ```
+/// use crossws_core::adapter::HubChoice;
+/// use crossws_core::{Hub, Limits, hub_setters};
+///
+/// #[derive(Default)]
+/// struct MyServer {
+///     hub: HubChoice,
+/// }
+///
+/// impl MyServer {
+///     hub_setters!(given);
+///
+///     fn start(self) -> Hub {
+///         self.hub.build()
+///     }
+/// }
+///
+/// let hub = MyServer::default().limits(Limits::default().max_peers(10)).start();
+/// assert_eq!(hub.limits().max_peers.get(), 10);
+/// ```
+#[macro_export]
+macro_rules! hub_setters {
+    (given) => {
+        /// The hub that peers join, with its settings: those that are set here do not change it. By
+        /// default the server has one of its own.
+        pub fn hub(mut self, hub: $crate::Hub) -> Self {
+            self.hub = self.hub.give(hub);
+            self
+        }
+
+        $crate::hub_setters!();
+    };
+    () => {
+        /// What holds for every connection whose route does not say otherwise. Replaces what was set
+        /// before.
+        pub fn settings(mut self, settings: $crate::Settings) -> Self {
+            self.hub = self.hub.change(|hub| hub.settings(settings));
+            self
+        }
+
+        /// The bounds and times that every connection keeps.
+        pub fn limits(mut self, limits: $crate::Limits) -> Self {
+            self.hub = self.hub.change(|hub| hub.limits(limits));
+            self
+        }
+
+        /// Which pages may connect. By default only those from the same host.
+        pub fn origin(mut self, origin: $crate::Origin) -> Self {
+            self.hub = self.hub.change(|hub| hub.origin(origin));
+            self
+        }
+
+        /// Compresses messages with clients that offer it, where the platform leaves that to the
+        /// server. Off by default.
+        pub fn deflate(mut self, deflate: impl Into<Option<$crate::Deflate>>) -> Self {
+            self.hub = self.hub.change(|hub| hub.deflate(deflate));
+            self
+        }
+
+        /// The subprotocols that the server speaks, the preferred one first. Unless the `upgrade`
+        /// hook or the route chooses, the first that the client offers too is answered.
+        pub fn protocols<P: Into<String>>(
+            mut self,
+            protocols: impl IntoIterator<Item = P>,
+        ) -> Self {
+            self.hub = self.hub.change(|hub| hub.protocols(protocols));
+            self
+        }
+
+        /// Subscribes every peer to a topic before its `open` hook.
+        pub fn topic(mut self, topic: impl Into<std::sync::Arc<str>>) -> Self {
+            self.hub = self.hub.change(|hub| hub.topic(topic));
+            self
+        }
+
+        /// Keeps these headers of a request: a peer still has them when it was restored, and drops
+        /// them last where there is no room for all.
+        pub fn keep_headers(
+            mut self,
+            names: impl IntoIterator<Item = $crate::http::HeaderName>,
+        ) -> Self {
+            self.hub = self.hub.change(|hub| hub.keep_headers(names));
+            self
+        }
+    };
+}

@@ -1,0 +1,299 @@
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use crate::hub::capabilities::Capabilities;
+use crate::hub::deflate::Deflate;
+use crate::hub::limits::{LimitChanges, Limits};
+use crate::hub::route_members::MembersCell;
+use crate::message::close::{CloseCode, CloseFrame};
+use crate::peer::id::PeerId;
+use crate::upgrade::origin::Origin;
+
+/// Everything that is configured about a connection: the hub's, changed by its route's
+/// [`RouteSettings`]. One value per route and hub, shared by the route's peers.
+///
+/// A peer's is [`Peer::settings`](crate::Peer::settings), an accepted upgrade's
+/// [`Accepted::settings`](crate::adapter::Accepted::settings).
+///
+/// ```
+/// # use crossws_core::{Hub, Limits, Origin, Settings};
+/// let settings = Settings::default()
+///     .limits(Limits::default().max_message_size(64 << 10))
+///     .origin(Origin::listed(["https://app.example"]))
+///     .protocols(["chat.v2", "chat.v1"]);
+/// let hub = Hub::builder().settings(settings).build();
+/// assert_eq!(hub.settings().protocols, ["chat.v2", "chat.v1"]);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Settings {
+    /// The bounds and times that every connection keeps.
+    pub limits: Limits,
+    /// Which pages may connect. Default: only those from the same host.
+    pub origin: Origin,
+    /// How messages are compressed with clients that offer it; `None` for not at all, the default.
+    pub deflate: Option<Deflate>,
+    /// The subprotocols that the server speaks, the preferred one first. Unless the `upgrade` hook
+    /// [chooses](crate::Upgrade::protocol), the first that the client offers too is answered, and
+    /// none if they have none in common. Default empty.
+    pub protocols: Vec<String>,
+    /// The topics that every peer is subscribed to before its `open` hook. Default empty.
+    pub topics: Vec<Arc<str>>,
+    route: Option<Arc<str>>,
+    name: Option<Arc<str>>,
+    pub(crate) members: MembersCell,
+}
+
+impl Settings {
+    /// Sets [`limits`](field@Self::limits).
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets [`origin`](field@Self::origin).
+    #[must_use]
+    pub fn origin(mut self, origin: Origin) -> Self {
+        self.origin = origin;
+        self
+    }
+
+    /// Sets [`deflate`](field@Self::deflate).
+    #[must_use]
+    pub fn deflate(mut self, deflate: impl Into<Option<Deflate>>) -> Self {
+        self.deflate = deflate.into();
+        self
+    }
+
+    /// Sets [`protocols`](field@Self::protocols).
+    #[must_use]
+    pub fn protocols<P: Into<String>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
+        self.protocols = protocols.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Adds one of the [`topics`](field@Self::topics).
+    #[must_use]
+    pub fn topic(mut self, topic: impl Into<Arc<str>>) -> Self {
+        self.topics.push(topic.into());
+        self
+    }
+
+    /// The pattern of the route that these settings belong to, such as `/rooms/{room}`.
+    pub fn route(&self) -> Option<&Arc<str>> {
+        self.route.as_ref()
+    }
+
+    /// The name of the route that these settings belong to.
+    pub fn route_name(&self) -> Option<&Arc<str>> {
+        self.name.as_ref()
+    }
+
+    /// Checks that a transport can do what a connection with these settings must have.
+    pub(crate) fn check(
+        &self,
+        deflate: Option<&Deflate>,
+        peer: PeerId,
+        transport: Capabilities,
+    ) -> Result<(), CloseFrame> {
+        let lacks = |capability| !transport.contains(capability);
+        let missing = if !self.limits.auto_pong && lacks(Capabilities::PING) {
+            "pongs that hooks send, where the platform answers pings"
+        } else if deflate.is_some_and(|deflate| deflate.required)
+            && lacks(Capabilities::COMPRESSION)
+        {
+            "compression, which the transport does not have"
+        } else {
+            return Ok(());
+        };
+        tracing::error!(%peer, "closing a peer that was promised {missing}");
+        Err(CloseFrame::new(CloseCode::ERROR, "internal error"))
+    }
+
+    /// These settings for a route that is known by its pattern and name only.
+    pub(crate) fn on_route(&self, route: Option<Arc<str>>, name: Option<Arc<str>>) -> Self {
+        Self {
+            route,
+            name,
+            ..self.clone()
+        }
+    }
+}
+
+/// What a route says about its connections; what it leaves out is as the hub has it.
+///
+/// Make one per route, when the routes are made, and give it to every
+/// [`Route`](crate::Route): the route's peers then share one [`Settings`].
+///
+/// Each limit has a setter of its own here, by its name in [`Limits`]. `max_peers`,
+/// `max_namespaces`, `max_hub_topics`, `max_target` and `max_unfinished` bound the hub, and stay as it
+/// has them.
+///
+/// ```
+/// # use std::{sync::Arc, time::Duration};
+/// # use crossws_core::{Route, RouteSettings, hooks};
+/// let settings = Arc::new(
+///     RouteSettings::new()
+///         .route("/rooms/{room}")
+///         .ping_interval(Duration::from_secs(10))
+///         .max_message_size(64 << 10)
+///         .protocols(["chat.v2", "chat.v1"])
+///         .topic("general"),
+/// );
+/// let route = Route::new(Arc::new(hooks())).settings(&settings);
+/// ```
+#[derive(Default)]
+pub struct RouteSettings {
+    route: Option<Arc<str>>,
+    name: Option<Arc<str>>,
+    pub(crate) limits: LimitChanges,
+    origin: Option<Origin>,
+    deflate: Option<Option<Deflate>>,
+    protocols: Option<Vec<String>>,
+    topics: Vec<Arc<str>>,
+    /// The hub's settings that were changed first, and the result. An application has one hub.
+    resolved: OnceLock<(Arc<Settings>, Arc<Settings>)>,
+}
+
+impl RouteSettings {
+    /// Leaves everything as the hub has it.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The pattern by which the route is known, such as `/rooms/{room}`.
+    #[must_use]
+    pub fn route(mut self, pattern: impl Into<Arc<str>>) -> Self {
+        self.route = Some(pattern.into());
+        self.changed()
+    }
+
+    /// A name by which the route is known, beside its pattern.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = Some(name.into());
+        self.changed()
+    }
+
+    /// Which pages may connect.
+    #[must_use]
+    pub fn origin(mut self, origin: Origin) -> Self {
+        self.origin = Some(origin);
+        self.changed()
+    }
+
+    /// How messages are compressed; `None` for not at all.
+    #[must_use]
+    pub fn deflate(mut self, deflate: impl Into<Option<Deflate>>) -> Self {
+        self.deflate = Some(deflate.into());
+        self.changed()
+    }
+
+    /// The subprotocols that the route speaks, the preferred one first: see
+    /// [`Settings::protocols`](field@Settings::protocols).
+    #[must_use]
+    pub fn protocols<P: Into<String>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
+        self.protocols = Some(protocols.into_iter().map(Into::into).collect());
+        self.changed()
+    }
+
+    /// Subscribes the route's peers to a topic before their `open` hook, besides the hub's and
+    /// the parent's topics.
+    #[must_use]
+    pub fn topic(mut self, topic: impl Into<Arc<str>>) -> Self {
+        self.topics.push(topic.into());
+        self.changed()
+    }
+
+    /// Takes from `parent` what was not set here, for a route in a group. Topics add up, the
+    /// parent's first. Pattern and name are the route's own.
+    #[must_use]
+    pub fn inherit(mut self, parent: &Self) -> Self {
+        self.limits.inherit(&parent.limits);
+        self.origin = self.origin.or_else(|| parent.origin.clone());
+        self.deflate = self.deflate.or(parent.deflate);
+        self.protocols = self.protocols.or_else(|| parent.protocols.clone());
+        self.topics.splice(..0, parent.topics.iter().cloned());
+        self.changed()
+    }
+
+    /// The pattern that was set.
+    pub fn pattern(&self) -> Option<&Arc<str>> {
+        self.route.as_ref()
+    }
+
+    /// The name that was set.
+    pub fn route_name(&self) -> Option<&Arc<str>> {
+        self.name.as_ref()
+    }
+
+    /// The settings of the route's connections on a hub with these `defaults`.
+    pub fn apply(&self, defaults: &Arc<Settings>) -> Arc<Settings> {
+        let (known, resolved) = self
+            .resolved
+            .get_or_init(|| (Arc::clone(defaults), Arc::new(self.change(defaults))));
+        match Arc::ptr_eq(known, defaults) {
+            true => Arc::clone(resolved),
+            false => Arc::new(self.change(defaults)),
+        }
+    }
+
+    fn change(&self, defaults: &Settings) -> Settings {
+        let mut settings = defaults.on_route(self.route.clone(), self.name.clone());
+        self.limits.apply(&mut settings.limits);
+        // Bounds of the hub are not a route's to change.
+        let (limits, hub) = (&mut settings.limits, &defaults.limits);
+        limits.max_peers = hub.max_peers;
+        limits.max_namespaces = hub.max_namespaces;
+        limits.max_hub_topics = hub.max_hub_topics;
+        limits.max_unfinished = hub.max_unfinished;
+        limits.max_target = hub.max_target;
+        if let Some(origin) = &self.origin {
+            settings.origin = origin.clone();
+        }
+        if let Some(deflate) = self.deflate {
+            settings.deflate = deflate;
+        }
+        if let Some(protocols) = &self.protocols {
+            settings.protocols.clone_from(protocols);
+        }
+        settings.topics.extend(self.topics.iter().cloned());
+        settings
+    }
+
+    /// What was resolved before says less than this.
+    pub(crate) fn changed(mut self) -> Self {
+        self.resolved = OnceLock::new();
+        self
+    }
+}
+
+impl Clone for RouteSettings {
+    fn clone(&self) -> Self {
+        Self {
+            route: self.route.clone(),
+            name: self.name.clone(),
+            limits: self.limits.clone(),
+            origin: self.origin.clone(),
+            deflate: self.deflate,
+            protocols: self.protocols.clone(),
+            topics: self.topics.clone(),
+            resolved: OnceLock::new(),
+        }
+    }
+}
+
+impl fmt::Debug for RouteSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RouteSettings")
+            .field("route", &self.route)
+            .field("name", &self.name)
+            .field("limits", &self.limits)
+            .field("origin", &self.origin)
+            .field("deflate", &self.deflate)
+            .field("protocols", &self.protocols)
+            .field("topics", &self.topics)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,288 @@
+use std::fmt;
+use std::time::Duration;
+
+use crate::hub::Hub;
+use crate::message::close::{CloseCode, CloseFrame};
+use crate::peer::Peer;
+use crate::peer::id::PeerId;
+
+/// How a server stops.
+///
+/// ```
+/// use std::time::Duration;
+/// use crossws_core::Shutdown;
+///
+/// // A deploy: the load balancer sees a failing check for five seconds, then the clients are
+/// // closed within half a minute, so that they do not all come back at once.
+/// let shutdown = Shutdown::default()
+///     .delay(Duration::from_secs(5))
+///     .spread(Duration::from_secs(30));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Shutdown {
+    /// What every peer is told. Default 1012 "restarting", upon which clients reconnect.
+    pub frame: CloseFrame,
+    /// How long the server goes on as before, while [`Hub::is_ready`] is false already: time for a
+    /// load balancer to see a failing check and to send new clients elsewhere. Default none.
+    pub delay: Duration,
+    /// The time over which the closes are spread, so that the clients of a large server come back one
+    /// after the other. Each has its own moment, chosen by its id, and is told with the frame's reason
+    /// when to come back: see [`CloseFrame::retry`]. Default none: everyone is closed at once.
+    pub spread: Duration,
+    /// Longest time after the last close for peers to answer, queues to be written and hooks to end,
+    /// before the rest is dropped. Default 30 s.
+    pub grace: Duration,
+}
+
+impl Default for Shutdown {
+    fn default() -> Self {
+        Self {
+            frame: CloseFrame::new(CloseCode::RESTART, "restarting"),
+            delay: Duration::ZERO,
+            spread: Duration::ZERO,
+            grace: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Shutdown {
+    /// Sets [`frame`](field@Self::frame).
+    #[must_use]
+    pub fn frame(mut self, frame: impl Into<CloseFrame>) -> Self {
+        self.frame = frame.into();
+        self
+    }
+
+    /// Sets [`delay`](field@Self::delay).
+    #[must_use]
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.delay = delay;
+        self
+    }
+
+    /// Sets [`spread`](field@Self::spread).
+    #[must_use]
+    pub fn spread(mut self, spread: Duration) -> Self {
+        self.spread = spread;
+        self
+    }
+
+    /// Sets [`grace`](field@Self::grace).
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+}
+
+/// Clients that are closed one after the other come back within this time.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// How long to wait at least between two looks at who is due.
+const TICK: Duration = Duration::from_millis(10);
+
+/// A [`Shutdown`] at work, for an adapter that can wait: the closes, one after the other, and what has
+/// become of the connections.
+#[derive(Debug)]
+pub struct Closing {
+    hub: Hub,
+    frame: CloseFrame,
+    spread: Duration,
+    left: Vec<PeerId>,
+    all: usize,
+    /// Connections when it began, and how many had been flushed before.
+    sessions: usize,
+    flushed: usize,
+    /// A hook waits for its end.
+    within_hook: bool,
+}
+
+impl Closing {
+    /// Begins the shutdown: upgrades are refused with 503 from here on. `within_hook` says that a hook
+    /// waits for its end, which therefore does not wait for that hook, nor for others that wait in the same
+    /// way. It is to be a hook of a connection of this hub.
+    pub fn begin(hub: &Hub, shutdown: &Shutdown, within_hook: bool) -> Self {
+        if within_hook {
+            hub.hook_waits();
+        }
+        let (sessions, flushed) = (hub.stats().sessions, hub.flushed());
+        let frame = hub.refuse_upgrades(shutdown.frame.clone());
+        let mut left = Vec::new();
+        if shutdown.spread.is_zero() {
+            hub.close_for_shutdown(&frame);
+        } else {
+            left.extend(hub.peers().iter().map(Peer::id));
+            left.sort_unstable();
+        }
+        Self {
+            hub: hub.clone(),
+            frame,
+            spread: shutdown.spread,
+            all: left.len(),
+            left,
+            sessions,
+            flushed,
+            within_hook,
+        }
+    }
+
+    /// Closes those who are due so long after the beginning. Returns when the next are, `None` after
+    /// the last.
+    pub fn poll(&mut self, elapsed: Duration) -> Option<Duration> {
+        while let Some(due) = self.next_due() {
+            if due > elapsed {
+                return Some(due.max(elapsed.saturating_add(TICK)));
+            }
+            let id = self.left.pop()?;
+            if let Some(peer) = self.hub.peer(id) {
+                // Not the part of the id by which they are sorted.
+                let part = f64::from(id.as_u128() as u16) / f64::from(u16::MAX);
+                peer.close_for_shutdown(self.frame.clone().with_retry(RETRY.mul_f64(part)));
+            }
+        }
+        None
+    }
+
+    /// Waits until no connection has a hook left to run.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn ended(&self) {
+        self.hub.idle_but(|| self.own()).await;
+    }
+
+    /// What has become of the connections until now: those that have not ended count as forced.
+    pub fn report(&self) -> Report {
+        let own = self.own();
+        let left = self.hub.stats().sessions.saturating_sub(own);
+        let flushed = self.hub.flushed().wrapping_sub(self.flushed);
+        Report::new(self.sessions.saturating_sub(own), flushed, left)
+    }
+
+    /// How many connections have hooks that wait for the end of the shutdown, if one of them waits for
+    /// this.
+    fn own(&self) -> usize {
+        match self.within_hook {
+            true => self.hub.waiting_hooks(),
+            false => 0,
+        }
+    }
+
+    fn next_due(&self) -> Option<Duration> {
+        if self.left.is_empty() {
+            return None;
+        }
+        let told = self.all - self.left.len();
+        Some(self.spread.mul_f64(told as f64 / self.all as f64))
+    }
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        if self.within_hook {
+            self.hub.hook_goes_on();
+        }
+    }
+}
+
+/// What a shutdown came to. Of those that were [closed](field@Self::closed), each was flushed, dropped
+/// or forced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Report {
+    /// Connections that were open, or being upgraded, when the closing began.
+    pub closed: usize,
+    /// Of these, the ones whose clients have answered the close: they have read everything that was
+    /// sent to them before it.
+    pub flushed: usize,
+    /// Of these, the ones that ended in another way: the client was gone, or did not answer in time, or
+    /// its upgrade was refused.
+    pub dropped: usize,
+    /// Of these, the ones that were cut off when the grace was over: their `close` hook did not run to
+    /// its end.
+    pub forced: usize,
+}
+
+impl Report {
+    /// Of so many connections that were closed, so many have been flushed and so many were forced.
+    pub const fn new(closed: usize, flushed: usize, forced: usize) -> Self {
+        Self {
+            closed,
+            flushed,
+            dropped: closed.saturating_sub(flushed).saturating_sub(forced),
+            forced,
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            closed,
+            flushed,
+            dropped,
+            forced,
+        } = self;
+        write!(
+            f,
+            "{closed} closed: {flushed} flushed, {dropped} dropped, {forced} forced"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn closing(peers: u64, spread: Duration) -> Closing {
+        Closing {
+            hub: Hub::default(),
+            frame: CloseFrame::new(CloseCode::RESTART, "restarting"),
+            spread,
+            left: (0..peers).map(|id| PeerId::from_u128(id.into())).collect(),
+            all: peers as usize,
+            sessions: 0,
+            flushed: 0,
+            within_hook: false,
+        }
+    }
+
+    #[test]
+    fn the_closes_of_each_second_are_as_many_as_of_any_other() {
+        let mut closing = closing(10_000, 30 * SECOND);
+        let mut elapsed = Duration::ZERO;
+        let mut at = Vec::new();
+        while let Some(next) = closing.poll(elapsed) {
+            at.push((elapsed, closing.left.len()));
+            assert!(next >= elapsed + TICK, "{next:?} after {elapsed:?}");
+            elapsed = next;
+        }
+        assert!(elapsed <= 30 * SECOND, "{elapsed:?}");
+        let left = |until: Duration| {
+            at.iter()
+                .rev()
+                .find(|(at, _)| *at <= until)
+                .map(|(_, left)| *left)
+        };
+        for second in 0..29 {
+            let closed = left(second * SECOND).unwrap() - left((second + 1) * SECOND).unwrap();
+            assert!((320..=350).contains(&closed), "{closed} in second {second}");
+        }
+    }
+
+    #[test]
+    fn a_server_without_peers_is_closed_at_once() {
+        assert_eq!(closing(0, 30 * SECOND).poll(Duration::ZERO), None);
+    }
+
+    #[test]
+    fn one_that_looks_late_closes_everyone_who_is_due() {
+        let mut closing = closing(10, 10 * SECOND);
+        assert!(closing.poll(Duration::ZERO).is_some());
+        assert_eq!(closing.left.len(), 9);
+        assert_eq!(closing.poll(20 * SECOND), None);
+    }
+}

@@ -1,0 +1,71 @@
+use std::fmt;
+use std::sync::Arc;
+
+use crate::error::{Error, HookKind};
+use crate::hooks::catch::catch;
+use crate::hub::Hub;
+use crate::sync::Event;
+use crate::sync::atomic::{AtomicU8, Ordering};
+use crate::upgrade::rejection::Rejection;
+use crate::upgrade::resolve::Resolve;
+
+/// The beginning of an application: its `start` hook, which runs once, before the first upgrade.
+///
+/// For an adapter whose connections may come before that hook has ended. A server whose accept loop
+/// can wait needs only [`run`](Self::run).
+#[derive(Default)]
+pub struct Start {
+    state: AtomicU8,
+    event: Event,
+}
+
+const STARTED: u8 = 1;
+const FAILED: u8 = 2;
+
+impl Start {
+    /// Runs the `start` hook of what the resolver resolves to. A failure is logged too.
+    ///
+    /// # Errors
+    /// What the hook returned, or its panic.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the hook; who [waits](Self::ready) waits on.
+    pub async fn run<R: Resolve + ?Sized>(
+        &self,
+        resolver: &Arc<R>,
+        hub: &Hub,
+    ) -> Result<(), Error> {
+        let result = catch(HookKind::Start, async { resolver.start(hub).await }).await;
+        let state = if result.is_ok() { STARTED } else { FAILED };
+        if let Err(error) = &result {
+            tracing::error!(%error, "the application has not started");
+        }
+        self.state.store(state, Ordering::SeqCst);
+        self.event.notify_all();
+        result
+    }
+
+    /// Waits until the hook has ended.
+    ///
+    /// # Errors
+    /// The response to refuse an upgrade with: 503 when the hook has failed.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn ready(&self) -> Result<(), Rejection> {
+        loop {
+            let listener = self.event.listen();
+            match self.state.load(Ordering::SeqCst) {
+                STARTED => return Ok(()),
+                FAILED => return Err(Rejection::unavailable("the server has not started")),
+                _ => listener.await,
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Start").field(&self.state).finish()
+    }
+}

@@ -1,0 +1,189 @@
+use std::any::type_name;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::bounds::{AnyValue, MaybeSend, MaybeSync, share, shared};
+use crate::message::codec::{DecodeError, EncodeError};
+use crate::peer::snapshot::PersistError;
+use crate::sync::Mutex;
+
+/// What a peer's typed context must be: serializable, so that it outlives a sleeping object.
+///
+/// Implemented for every type that qualifies, and never by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a peer's context",
+    label = "a context is stored, and must implement `serde::Serialize` and `DeserializeOwned`",
+    note = "derive both, or keep a value that lives in memory only with `Upgrade::extension` or `UpgradeRequest::attach`"
+)]
+pub trait PeerContext: Serialize + DeserializeOwned + MaybeSend + MaybeSync + 'static {}
+impl<T: Serialize + DeserializeOwned + MaybeSend + MaybeSync + 'static> PeerContext for T {}
+
+/// Why a peer's context could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ContextError {
+    /// The upgrade hook set none, and nobody set one since.
+    #[error("this peer has no context: the upgrade hook set none")]
+    Missing,
+    /// The context has another type.
+    #[error("this peer's context is a {actual}, not a {asked}")]
+    Type {
+        /// The type asked for.
+        asked: &'static str,
+        /// The type it has.
+        actual: &'static str,
+    },
+    /// The value cannot be written as JSON.
+    #[error("this peer's context is not stored: {0}")]
+    Encode(#[from] EncodeError),
+    /// The stored JSON does not fit the type.
+    #[error("this peer's context is of another type: {0}")]
+    Decode(#[from] DecodeError),
+    /// The transport hibernates and could not store the new context.
+    #[error(transparent)]
+    Persist(#[from] PersistError),
+}
+
+/// A peer's context, whatever its type.
+#[derive(Default)]
+pub(crate) struct ContextCell(Mutex<Option<Held>>);
+
+/// Kept from a replaced context, so that the replacement can be undone.
+pub(crate) struct Replaced(Option<Held>);
+
+/// Three words, and no fourth that says whether it is typed or stored.
+#[derive(Clone)]
+struct Held {
+    value: Arc<AnyValue>,
+    kind: &'static Kind,
+}
+
+/// What is known of a context's type.
+struct Kind {
+    /// JSON that was restored, until somebody asks for a type that it fits.
+    stored: bool,
+    name: fn() -> &'static str,
+    to_json: fn(Arc<AnyValue>) -> Result<Value, serde_json::Error>,
+}
+
+struct KindOf<T>(PhantomData<T>);
+
+impl<T: PeerContext> KindOf<T> {
+    const KIND: Kind = Kind {
+        stored: false,
+        name: type_name::<T>,
+        to_json: |value| match shared::<T>(value) {
+            Some(value) => serde_json::to_value(&*value),
+            None => Ok(Value::Null),
+        },
+    };
+}
+
+static STORED: Kind = Kind {
+    stored: true,
+    ..KindOf::<Value>::KIND
+};
+
+impl Held {
+    fn typed<T: PeerContext>(value: T) -> Self {
+        Self {
+            value: share(value),
+            kind: &KindOf::<T>::KIND,
+        }
+    }
+
+    fn stored(json: Value) -> Self {
+        Self {
+            value: share(json),
+            kind: &STORED,
+        }
+    }
+
+    /// The JSON, if it is stored.
+    fn json(&self) -> Option<Arc<Value>> {
+        let value = self.kind.stored.then(|| Arc::clone(&self.value));
+        shared(value?)
+    }
+}
+
+impl ContextCell {
+    pub(crate) fn new<T: PeerContext>(value: T) -> Self {
+        Self(Mutex::new(Some(Held::typed(value))))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.lock().is_none()
+    }
+
+    /// A context that was stored as JSON.
+    pub(crate) fn stored(json: Option<Value>) -> Self {
+        Self(Mutex::new(json.map(Held::stored)))
+    }
+
+    /// Replaces the context and hands out the old one, whose destructor is user code: it runs
+    /// after the lock is gone.
+    pub(crate) fn set<T: PeerContext>(&self, value: T) -> Replaced {
+        let new = Held::typed(value);
+        Replaced(self.0.lock().replace(new))
+    }
+
+    pub(crate) fn undo(&self, old: Replaced) {
+        let _new = std::mem::replace(&mut *self.0.lock(), old.0);
+    }
+
+    pub(crate) fn get<T: PeerContext>(&self) -> Result<Arc<T>, ContextError> {
+        let found = self.held()?;
+        let Some(json) = found.json() else {
+            return found.downcast();
+        };
+        // User code, on a clone of the handle, outside the lock.
+        let value = T::deserialize(&*json).map_err(DecodeError::new)?;
+        let typed = Held::typed(value);
+        let mut held = self.0.lock();
+        let same = |held: &&mut Held| Arc::ptr_eq(&held.value, &found.value);
+        if let Some(held) = held.as_mut().filter(same) {
+            // Nobody was faster: from here on all share this value.
+            let _stored = std::mem::replace(held, typed.clone());
+            return typed.downcast();
+        }
+        drop(held);
+        let other = self.held()?;
+        match other.kind.stored {
+            true => typed.downcast(),
+            false => other.downcast(),
+        }
+    }
+
+    pub(crate) fn to_json(&self) -> Result<Value, ContextError> {
+        // Serialising is user code too: on a clone of the handle, outside the lock.
+        let held = self.held()?;
+        let json = (held.kind.to_json)(held.value).map_err(EncodeError::new)?;
+        Ok(json)
+    }
+
+    /// The context as it is stored, if there is one.
+    pub(crate) fn to_stored(&self) -> Result<Option<Value>, PersistError> {
+        match self.to_json() {
+            Ok(json) => Ok(Some(json)),
+            Err(ContextError::Missing) => Ok(None),
+            Err(error) => Err(PersistError::Context(error.to_string())),
+        }
+    }
+
+    fn held(&self) -> Result<Held, ContextError> {
+        self.0.lock().clone().ok_or(ContextError::Missing)
+    }
+}
+
+impl Held {
+    fn downcast<T: PeerContext>(&self) -> Result<Arc<T>, ContextError> {
+        shared(Arc::clone(&self.value)).ok_or(ContextError::Type {
+            asked: type_name::<T>(),
+            actual: (self.kind.name)(),
+        })
+    }
+}

@@ -1,0 +1,161 @@
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::peer::snapshot::PersistError;
+use crate::sync::atomic::{AtomicU64, Ordering};
+
+/// When the credentials end that a peer was let in with. At that moment it is closed with 4401
+/// ([`CloseCode::CREDENTIALS_EXPIRED`](crate::CloseCode::CREDENTIALS_EXPIRED)), unless
+/// [`Peer::set_expiry`](crate::Peer::set_expiry) has named a later one.
+///
+/// ```
+/// # use std::time::{Duration, SystemTime};
+/// # use crossws_core::{Expiry, Upgrade};
+/// let claim = 1_900_000_000; // a token's `exp`
+/// let upgrade = Upgrade::new().expires(Expiry::unix(claim));
+/// let session = Upgrade::new().expires(Duration::from_secs(15 * 60));
+/// ```
+// Exhaustive on purpose: a moment, a time from now, or neither.
+#[allow(clippy::exhaustive_enums)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Expiry {
+    /// Never: the connection may last longer than what let it in.
+    #[default]
+    Never,
+    /// At this time of the server's wall clock, to the millisecond. Where the clock is set
+    /// afterwards, a native server keeps to the time that was left when it heard of the expiry.
+    ///
+    /// The type exists on `wasm32` too, where only `SystemTime::now` does not.
+    At(SystemTime),
+    /// So long from now, by the adapter's clock: when the peer joins, or when `renew` is called.
+    In(Duration),
+}
+
+impl Expiry {
+    /// At this time in seconds since the Unix epoch, as a JSON Web Token's `exp` says it
+    /// (RFC 7519 section 4.1.4). One that no clock can reach is [`Never`](Self::Never).
+    pub fn unix(seconds: u64) -> Self {
+        UNIX_EPOCH
+            .checked_add(Duration::from_secs(seconds))
+            .map_or(Self::Never, Self::At)
+    }
+
+    /// The moment, if there is one, where the clock says `now`.
+    pub(crate) fn moment(self, now: SystemTime) -> Moment {
+        match self {
+            Self::Never => Moment::NEVER,
+            Self::At(at) => Moment::at(at),
+            Self::In(time) => now.checked_add(time).map_or(Moment::NEVER, Moment::at),
+        }
+    }
+}
+
+impl From<SystemTime> for Expiry {
+    fn from(at: SystemTime) -> Self {
+        Self::At(at)
+    }
+}
+
+impl From<Duration> for Expiry {
+    fn from(time: Duration) -> Self {
+        Self::In(time)
+    }
+}
+
+/// A time in milliseconds of the Unix epoch, or never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Moment(u64);
+
+impl Moment {
+    pub(crate) const NEVER: Self = Self(u64::MAX);
+
+    fn at(time: SystemTime) -> Self {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub(crate) fn from_millis(millis: Option<u64>) -> Self {
+        millis.map_or(Self::NEVER, Self)
+    }
+
+    pub(crate) fn millis(self) -> Option<u64> {
+        (self != Self::NEVER).then_some(self.0)
+    }
+
+    pub(crate) fn time(self) -> Option<SystemTime> {
+        UNIX_EPOCH.checked_add(Duration::from_millis(self.millis()?))
+    }
+
+    /// Whether it has come where the clock says `now`.
+    pub(crate) fn is_past(self, now: SystemTime) -> bool {
+        self != Self::NEVER && self <= Self::at(now)
+    }
+}
+
+/// A peer's [`Moment`], which any thread may change.
+#[derive(Debug)]
+pub(crate) struct MomentCell(AtomicU64);
+
+impl MomentCell {
+    pub(crate) fn new(moment: Moment) -> Self {
+        Self(AtomicU64::new(moment.0))
+    }
+
+    pub(crate) fn get(&self) -> Moment {
+        Moment(self.0.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn replace(&self, moment: Moment) -> Moment {
+        Moment(self.0.swap(moment.0, Ordering::AcqRel))
+    }
+}
+
+/// Why a peer's credentials were not renewed: they end when they did before.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExpiryError {
+    /// The connection is closing or closed.
+    #[error("not renewed: the connection is closed")]
+    Closed,
+    /// The transport keeps no time.
+    #[error("not renewed: this transport does not end connections in time")]
+    Unsupported,
+    /// The transport hibernates and could not store the new moment.
+    #[error("not renewed: {0}")]
+    Persist(#[from] PersistError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(1_000_500)
+    }
+
+    #[test]
+    fn a_moment_is_absolute_to_the_millisecond() {
+        let millis = |expiry: Expiry| expiry.moment(now()).millis();
+        assert_eq!(millis(Expiry::Never), None);
+        assert_eq!(millis(Expiry::unix(7)), Some(7000));
+        assert_eq!(millis(Duration::from_millis(1).into()), Some(1_000_501));
+        assert_eq!(millis(now().into()), Some(1_000_500));
+        let time = Moment::from_millis(Some(1_000_500)).time();
+        assert_eq!(time, Some(now()));
+    }
+
+    #[test]
+    fn what_no_clock_reaches_is_never_and_what_is_before_the_epoch_is_past() {
+        assert_eq!(Expiry::In(Duration::MAX).moment(now()), Moment::NEVER);
+        assert_eq!(Expiry::unix(u64::MAX).moment(now()), Moment::NEVER);
+        let before = UNIX_EPOCH - Duration::from_secs(1);
+        assert!(Expiry::At(before).moment(now()).is_past(now()));
+    }
+
+    #[test]
+    fn it_is_past_from_its_very_millisecond_on() {
+        let at = |millis| Moment::from_millis(Some(millis));
+        assert!(!at(1_000_501).is_past(now()));
+        assert!(at(1_000_500).is_past(now()));
+        assert!(!Moment::NEVER.is_past(now()));
+    }
+}

@@ -1,0 +1,114 @@
+//! How far a connection has come, and who ended it.
+
+use crate::message::close::ClosedBy;
+use crate::sync::Event;
+use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+/// Where a connection is, with the numbers of the browser's `readyState`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PeerState {
+    /// Messages flow.
+    Open = 1,
+    /// A close is under way: nothing more is sent.
+    Closing = 2,
+    /// The connection is over.
+    Closed = 3,
+}
+
+/// Who takes the first step away from open. Only that one counts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum End {
+    /// A call of this side.
+    Server = 1,
+    Shutdown = 2,
+    /// The time of the client's credentials is over, or that for its next message.
+    Expiry = 3,
+    /// The client, the network, or a limit.
+    Others = 4,
+}
+
+#[derive(Default)]
+pub(crate) struct Life {
+    /// [`OPEN`], or an [`End`]; and [`OVER`].
+    phase: AtomicU8,
+    /// It has published something.
+    publishes: AtomicBool,
+    /// It is listed among those who are behind.
+    listed_behind: AtomicBool,
+    ended: Event,
+    drained: Event,
+}
+
+const OPEN: u8 = 0;
+/// Set on top of the end once the close hook may run.
+const OVER: u8 = 8;
+
+impl Life {
+    /// Answers whether this is the first end.
+    pub(crate) fn end(&self, end: End) -> bool {
+        self.phase
+            .compare_exchange(OPEN, end as u8, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+    }
+
+    /// From here on the state is `Closed`.
+    pub(crate) fn set_over(&self) {
+        self.phase.fetch_or(OVER, Ordering::AcqRel);
+    }
+
+    pub(crate) fn state(&self) -> PeerState {
+        match self.phase.load(Ordering::Acquire) {
+            OPEN => PeerState::Open,
+            phase if phase & OVER == 0 => PeerState::Closing,
+            _ => PeerState::Closed,
+        }
+    }
+
+    /// By whom of this side the connection was ended, if it was.
+    pub(crate) fn closed_here(&self) -> Option<ClosedBy> {
+        const SERVER: u8 = End::Server as u8;
+        const SHUTDOWN: u8 = End::Shutdown as u8;
+        const EXPIRY: u8 = End::Expiry as u8;
+        match self.phase.load(Ordering::Acquire) & !OVER {
+            SERVER => Some(ClosedBy::Server),
+            SHUTDOWN => Some(ClosedBy::Shutdown),
+            EXPIRY => Some(ClosedBy::Timeout),
+            _ => None,
+        }
+    }
+
+    /// It publishes.
+    pub(crate) fn set_publishes(&self) {
+        self.publishes.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn publishes(&self) -> bool {
+        self.publishes.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether it is listed among those who are behind. Returns whether it was.
+    pub(crate) fn is_listed_behind(&self, listed: bool) -> bool {
+        self.listed_behind.swap(listed, Ordering::AcqRel)
+    }
+
+    /// To be asked for before the state is looked at, so that no end is missed.
+    pub(crate) fn ended(&self) -> event_listener::EventListener {
+        self.ended.listen()
+    }
+
+    /// To be asked for before the amount is looked at.
+    pub(crate) fn drained(&self) -> event_listener::EventListener {
+        self.drained.listen()
+    }
+
+    /// Whoever waits for more to be written need not wait any more, either.
+    pub(crate) fn notify_ended(&self) {
+        self.ended.notify_all();
+        self.drained.notify_all();
+    }
+
+    pub(crate) fn notify_drained(&self) {
+        self.drained.notify_all();
+    }
+}

@@ -1,0 +1,293 @@
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Request};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+use crate::bounds::BoxError;
+use crate::hub::limits::{LimitChanges, Stored};
+use crate::hub::settings::Settings;
+use crate::peer::id::PeerId;
+use crate::upgrade::request::{Params, UpgradeRequest};
+
+/// Everything of a peer that outlives the memory it lives in: what a hibernating transport
+/// stores, and what travels from where the `upgrade` hook ran to where the peer lives.
+///
+/// The serialized form is short, and readable by later versions of this crate.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Snapshot {
+    #[serde(rename = "i")]
+    pub(crate) id: PeerId,
+    #[serde(rename = "n")]
+    pub(crate) namespace: String,
+    #[serde(rename = "u")]
+    target: String,
+    /// Left out for GET, as nearly all are.
+    #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
+    method: Option<String>,
+    #[serde(rename = "h", default, skip_serializing_if = "Vec::is_empty")]
+    headers: Vec<(String, String)>,
+    #[serde(rename = "s", default, skip_serializing_if = "is_false")]
+    secure: bool,
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    remote_addr: Option<SocketAddr>,
+    #[serde(rename = "r", default, skip_serializing_if = "Vec::is_empty")]
+    params: Vec<(String, String)>,
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) protocol: Option<String>,
+    #[serde(
+        rename = "c",
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) context: Option<Value>,
+    #[serde(rename = "t", default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) topics: Vec<String>,
+    /// The pattern of the route.
+    #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
+    route: Option<String>,
+    /// The name of the route.
+    #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
+    route_name: Option<String>,
+    /// The limits that the route sets.
+    #[serde(rename = "k", default, skip_serializing_if = "Stored::is_empty")]
+    limits: Stored,
+    /// When the credentials end, in milliseconds of the epoch.
+    #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) expires: Option<u64>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// A context that is there and `null`, as `()` is, is not a missing one.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+impl Snapshot {
+    /// A peer's lasting parts; of its request's headers those that `keep` names.
+    pub(crate) fn new(
+        id: PeerId,
+        namespace: &str,
+        request: &UpgradeRequest,
+        keep: impl Fn(&HeaderName) -> bool,
+    ) -> Self {
+        let header = |(name, value): (&HeaderName, &HeaderValue)| {
+            // A value's bytes as the characters of the same numbers, which lose nothing.
+            let value = value.as_bytes().iter().copied().map(char::from).collect();
+            (name.as_str().to_owned(), value)
+        };
+        let headers = request.headers().iter();
+        Self {
+            id,
+            namespace: namespace.to_owned(),
+            target: request.uri().to_string(),
+            method: (*request.method() != Method::GET).then(|| request.method().to_string()),
+            headers: headers.filter(|(name, _)| keep(name)).map(header).collect(),
+            secure: request.is_secure(),
+            remote_addr: request.remote_addr(),
+            params: request
+                .params()
+                .iter()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+            protocol: None,
+            context: None,
+            topics: Vec::new(),
+            route: None,
+            route_name: None,
+            limits: Stored::new(),
+            expires: None,
+        }
+    }
+
+    /// Notes the route that these settings belong to, and the limits that are not its hub's.
+    pub(crate) fn set_route(&mut self, settings: &Settings, hub: &Settings) {
+        let owned = |name: Option<&Arc<str>>| name.map(|name| String::from(&**name));
+        self.route = owned(settings.route());
+        self.route_name = owned(settings.route_name());
+        self.limits = LimitChanges::between(&hub.limits, &settings.limits).to_stored();
+    }
+
+    /// What is known of the route's settings without asking for its hooks: its pattern, its name and
+    /// its limits, over the hub's settings.
+    pub(crate) fn settings(&self, hub: &Arc<Settings>) -> Arc<Settings> {
+        if self.route.is_none() && self.route_name.is_none() && self.limits.is_empty() {
+            return Arc::clone(hub);
+        }
+        let shared = |name: &Option<String>| name.as_deref().map(Arc::from);
+        let mut settings = hub.on_route(shared(&self.route), shared(&self.route_name));
+        LimitChanges::from_stored(&self.limits).apply(&mut settings.limits);
+        Arc::new(settings)
+    }
+
+    /// The peer's id.
+    pub fn id(&self) -> PeerId {
+        self.id
+    }
+
+    /// The peer's namespace.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The subprotocol that was negotiated, if one was.
+    pub fn protocol(&self) -> Option<&str> {
+        self.protocol.as_deref()
+    }
+
+    /// The peer's topics.
+    pub fn topics(&self) -> impl Iterator<Item = &str> {
+        self.topics.iter().map(String::as_str)
+    }
+
+    /// Keeps only those of the request's headers that `keep` names.
+    #[must_use]
+    pub fn with_headers(mut self, keep: impl Fn(&str) -> bool) -> Self {
+        self.headers.retain(|(name, _)| keep(name));
+        self
+    }
+
+    /// The part that takes the most bytes, and how many.
+    pub fn largest(&self) -> (SnapshotPart, usize) {
+        let len = |pairs: &[(String, String)]| -> usize {
+            pairs
+                .iter()
+                .map(|(name, value)| name.len() + value.len())
+                .sum()
+        };
+        let context = self
+            .context
+            .as_ref()
+            .map_or(0, |json| json.to_string().len());
+        let name = |name: &Option<String>| name.as_ref().map_or(0, String::len);
+        let limits: usize = self.limits.keys().map(|name| name.len() + 12).sum();
+        let route = name(&self.route) + name(&self.route_name) + limits;
+        let target = self.target.len() + len(&self.params) + route;
+        [
+            (SnapshotPart::Target, target),
+            (SnapshotPart::Headers, len(&self.headers)),
+            (SnapshotPart::Namespace, self.namespace.len()),
+            (SnapshotPart::Context, context),
+            (
+                SnapshotPart::Topics,
+                self.topics.iter().map(|topic| topic.len() + 3).sum(),
+            ),
+        ]
+        .into_iter()
+        .max_by_key(|(_, len)| *len)
+        .unwrap_or((SnapshotPart::Context, 0))
+    }
+
+    /// The request as it was, with the headers that were kept.
+    pub(crate) fn request(&self) -> Result<UpgradeRequest, RestoreError> {
+        let mut headers = HeaderMap::with_capacity(self.headers.len());
+        for (name, value) in &self.headers {
+            let bytes: Option<Vec<u8>> = value.chars().map(|c| u8::try_from(c).ok()).collect();
+            let value = HeaderValue::from_bytes(&bytes.unwrap_or_default());
+            headers.append(
+                HeaderName::from_str(name).map_err(RestoreError::new)?,
+                value.map_err(RestoreError::new)?,
+            );
+        }
+        let request = Request::builder()
+            .method(self.method.as_deref().unwrap_or("GET"))
+            .uri(&self.target)
+            .body(());
+        let mut parts = request.map_err(RestoreError::new)?.into_parts().0;
+        parts.headers = headers;
+        let mut request = UpgradeRequest::new(parts)
+            .with_remote_addr(self.remote_addr)
+            .with_secure(self.secure);
+        request.set_params(Params::from_iter(self.params.iter().cloned()));
+        Ok(request)
+    }
+
+    pub(crate) fn topics_shared(&self) -> Vec<Arc<str>> {
+        self.topics().map(Arc::from).collect()
+    }
+}
+
+/// A part of a [`Snapshot`], as errors name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SnapshotPart {
+    /// The request's target, its route, the route's limits and parameters.
+    Target,
+    /// The request's headers that are kept.
+    Headers,
+    /// The namespace's name.
+    Namespace,
+    /// The context.
+    Context,
+    /// The topics.
+    Topics,
+}
+
+impl fmt::Display for SnapshotPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Target => "the request's target",
+            Self::Headers => "the request's headers",
+            Self::Namespace => "the namespace's name",
+            Self::Context => "the context",
+            Self::Topics => "the topics",
+        })
+    }
+}
+
+/// Why a peer could not be stored. What was to be stored was not changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PersistError {
+    /// There is no room for it.
+    #[error("not stored: {len} bytes, at most {most} fit; {part} alone: {part_len} bytes")]
+    TooBig {
+        /// All of it, in bytes.
+        len: usize,
+        /// The most there is room for.
+        most: usize,
+        /// The part that takes the most of it.
+        part: SnapshotPart,
+        /// That part, in bytes.
+        part_len: usize,
+    },
+    /// The context does not convert to JSON.
+    #[error("not stored: the context does not convert to JSON: {0}")]
+    Context(String),
+    /// The platform did not store it.
+    #[error("not stored: {0}")]
+    Platform(String),
+}
+
+impl PersistError {
+    /// There is no room for this snapshot's `len` bytes, but for `most`.
+    pub fn too_big(snapshot: &Snapshot, len: usize, most: usize) -> Self {
+        let (part, part_len) = snapshot.largest();
+        Self::TooBig {
+            len,
+            most,
+            part,
+            part_len,
+        }
+    }
+}
+
+/// Why a stored peer could not be brought back.
+#[derive(Debug, thiserror::Error)]
+#[error("a stored peer cannot be restored")]
+pub struct RestoreError(#[source] BoxError);
+
+impl RestoreError {
+    pub(crate) fn new(source: impl Into<BoxError>) -> Self {
+        Self(source.into())
+    }
+}

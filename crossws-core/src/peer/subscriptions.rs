@@ -1,0 +1,225 @@
+//! What a peer is a member of, kept with the peer: most have a topic or two, and need no maps for it.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use crate::error::SubscribeError;
+use crate::hub::limits::Limits;
+use crate::hub::route_members::RouteMembers;
+use crate::pubsub::members::Key;
+use crate::pubsub::topic::Topic;
+use crate::sync::{Mutex, MutexGuard};
+
+/// A peer's topics, and its key in each. The last in the order of locks: see `registry.rs`.
+#[derive(Default)]
+pub(crate) struct Subscriptions(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    stay: Stay,
+    /// By name.
+    topics: Topics,
+    /// The route, and the key there.
+    route: Option<(Arc<RouteMembers>, Key)>,
+}
+
+/// A peer's place among the peers of its namespace.
+#[derive(Clone, Copy, Default)]
+enum Stay {
+    /// It has not joined yet, or has left.
+    #[default]
+    Out,
+    In(Key),
+    /// It can be added nowhere any more. What it is still a member of stays known until it is a member
+    /// of nothing, because its publications need their author.
+    Leaving(Option<Key>),
+}
+
+impl Stay {
+    fn key(self) -> Option<Key> {
+        match self {
+            Self::Out => None,
+            Self::In(key) => Some(key),
+            Self::Leaving(key) => key,
+        }
+    }
+}
+
+/// So many topics are looked through one by one.
+const FEW: usize = 8;
+
+/// Topics, and the keys in them.
+pub(crate) type Topics = SmallVec<[(Arc<Topic>, Key); 1]>;
+
+impl Subscriptions {
+    /// The peer joins its namespace. Returns `false` if it is leaving.
+    pub(crate) fn join(&self, key: Key) -> bool {
+        let mut state = self.0.lock();
+        let joins = matches!(state.stay, Stay::Out);
+        if joins {
+            state.stay = Stay::In(key);
+        }
+        joins
+    }
+
+    /// The peer is listed on a route. Returns `false` if it is leaving.
+    pub(crate) fn join_route(&self, route: &Arc<RouteMembers>, key: Key) -> bool {
+        let mut state = self.0.lock();
+        let stays = matches!(state.stay, Stay::In(_)) && state.route.is_none();
+        if stays {
+            state.route = Some((Arc::clone(route), key));
+        }
+        stays
+    }
+
+    /// Whether the peer is listed on this route, or on none.
+    pub(crate) fn is_on(&self, route: Option<&Arc<RouteMembers>>) -> bool {
+        let state = self.0.lock();
+        match (&state.route, route) {
+            (Some((on, _)), Some(route)) => Arc::ptr_eq(on, route),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+
+    /// The peer is listed on no route any more. Returns where it was.
+    pub(crate) fn take_route(&self) -> Option<(Arc<RouteMembers>, Key)> {
+        self.0.lock().route.take()
+    }
+
+    /// The peer begins to leave: it is added nowhere from here on. Returns what it is a member of.
+    pub(crate) fn begin_leaving(&self) -> (Option<Key>, Topics) {
+        let mut state = self.0.lock();
+        let key = state.stay.key();
+        state.stay = Stay::Leaving(key);
+        let topics = match state.topics.is_empty() {
+            true => Topics::new(),
+            false => state.topics.clone(),
+        };
+        (key, topics)
+    }
+
+    /// Whether the peer has left everything, or was never anywhere and will not be.
+    pub(crate) fn has_left(&self) -> bool {
+        matches!(self.0.lock().stay, Stay::Leaving(None))
+    }
+
+    /// The peer has left everything.
+    pub(crate) fn clear(&self) {
+        let mut state = self.0.lock();
+        state.stay = Stay::Leaving(None);
+        let topics = std::mem::take(&mut state.topics);
+        drop(state);
+        drop(topics);
+    }
+
+    /// Whether the peer may be subscribed to one more topic, of this name: `false` if it is
+    /// already.
+    pub(crate) fn admits(&self, topic: &str, limits: &Limits) -> Result<bool, SubscribeError> {
+        let state = self.0.lock();
+        if !matches!(state.stay, Stay::In(_)) {
+            Err(SubscribeError::Closed)
+        } else if state.find(topic).is_ok() {
+            Ok(false)
+        } else if !limits.max_topics.allows(state.topics.len() + 1) {
+            Err(SubscribeError::TooMany(state.topics.len()))
+        } else {
+            Ok(true)
+        }
+    }
+
+    /// The peer is a member of one more topic. Returns `false` if it is leaving.
+    pub(crate) fn insert(&self, topic: Arc<Topic>, key: Key) -> bool {
+        let mut state = self.0.lock();
+        let stays = matches!(state.stay, Stay::In(_));
+        if stays && let Err(at) = state.find(topic.name()) {
+            state.topics.insert(at, (topic, key));
+        }
+        stays
+    }
+
+    pub(crate) fn get(&self, topic: &str) -> Option<(Arc<Topic>, Key)> {
+        let state = self.0.lock();
+        let at = state.find(topic).ok()?;
+        state.topics.get(at).cloned()
+    }
+
+    /// The peer is a member no more, under this key: it may be one again under another.
+    pub(crate) fn remove(&self, topic: &Arc<Topic>, key: Key) {
+        let mut state = self.0.lock();
+        let at = state.find(topic.name()).ok();
+        let is_it = |at: &usize| {
+            let found = state.topics.get(*at);
+            found.is_some_and(|(found, other)| Arc::ptr_eq(found, topic) && *other == key)
+        };
+        let removed = at.filter(is_it).map(|at| state.topics.remove(at));
+        drop(state);
+        drop(removed);
+    }
+
+    pub(crate) fn contains(&self, topic: &str) -> bool {
+        self.0.lock().find(topic).is_ok()
+    }
+
+    /// The names of the topics, in their order.
+    pub(crate) fn names(&self) -> Vec<Arc<str>> {
+        let state = self.0.lock();
+        let topics = state.topics.iter();
+        topics.map(|(topic, _)| topic.shared_name()).collect()
+    }
+
+    /// The topics.
+    pub(crate) fn topics(&self) -> impl Iterator<Item = Arc<Topic>> + use<> {
+        let topics = self.0.lock().topics.clone();
+        topics.into_iter().map(|(topic, _)| topic)
+    }
+
+    /// The key in this topic, to be looked up there.
+    pub(crate) fn key(&self, topic: &Topic) -> Option<Key> {
+        let state = self.0.lock();
+        if topic.is_everyone() {
+            return state.stay.key();
+        }
+        let is_it = |(found, _): &&(Arc<Topic>, Key)| std::ptr::eq(Arc::as_ptr(found), topic);
+        let found = match state.topics.len() {
+            // Nearly always: names take longer to compare.
+            ..=FEW => state.topics.iter().find(is_it),
+            _ => state.topics.get(state.find(topic.name()).ok()?),
+        };
+        Some(found?.1)
+    }
+
+    /// As it is now, for several questions.
+    pub(crate) fn lock(&self) -> Known<'_> {
+        Known(self.0.lock())
+    }
+}
+
+/// What a peer is a member of, while its list is locked.
+pub(crate) struct Known<'a>(MutexGuard<'a, State>);
+
+impl Known<'_> {
+    /// The key in this topic of a name, to be looked up there.
+    pub(crate) fn key(&self, topic: &Arc<Topic>) -> Option<Key> {
+        /// So few are compared faster by their addresses than by their names.
+        const FEW: usize = 8;
+        let topics = &self.0.topics;
+        let found = if topics.len() <= FEW {
+            topics.iter().find(|(found, _)| Arc::ptr_eq(found, topic))
+        } else {
+            let at = self.0.find(topic.name()).ok()?;
+            topics.get(at)
+        };
+        found.map(|(_, key)| *key)
+    }
+}
+
+impl State {
+    /// Where a topic is, or belongs.
+    fn find(&self, name: &str) -> Result<usize, usize> {
+        let by_name = |(topic, _): &(Arc<Topic>, Key)| -> Ordering { topic.name().cmp(name) };
+        self.topics.binary_search_by(by_name)
+    }
+}

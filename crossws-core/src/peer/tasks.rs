@@ -1,0 +1,235 @@
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use pin_project_lite::pin_project;
+
+use crate::bounds::{BoxError, BoxFuture, MaybeSend};
+use crate::error::{Error, HookKind};
+use crate::hooks::HookResult;
+use crate::hooks::catch::{catch, contained};
+use crate::hooks::notice::{Kind, Notice};
+use crate::peer::Peer;
+use crate::sync::Mutex;
+
+/// Futures that live as long as one connection: given to the peer, polled by its session.
+#[derive(Default)]
+pub(crate) struct Inbox(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// Boxed, because most peers have none.
+    new: Option<Box<New>>,
+    waker: Option<Waker>,
+    over: bool,
+}
+
+/// What came since the session looked.
+#[derive(Default)]
+struct New {
+    futures: Vec<BoxFuture<'static, HookResult>>,
+    notices: Vec<Notice>,
+}
+
+impl Inbox {
+    /// Hands a future to the session; drops it if the session is over.
+    pub(crate) fn push(&self, future: BoxFuture<'static, HookResult>) {
+        let mut state = self.0.lock();
+        if state.over {
+            drop(state);
+            contained(|| drop(future));
+            return;
+        }
+        state.new.get_or_insert_default().futures.push(future);
+        let waker = state.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Leaves a hook to be run, and wakes the session. Dropped if that is over.
+    pub(crate) fn notify(&self, notice: Notice) {
+        self.leave(notice);
+        self.wake();
+    }
+
+    /// Leaves a hook to be run once the session is woken. Dropped if that is over.
+    pub(crate) fn leave(&self, notice: Notice) {
+        let mut state = self.0.lock();
+        if state.over {
+            return;
+        }
+        let notices = &mut state.new.get_or_insert_default().notices;
+        if let Some(notice) = notice.merge(notices.last_mut()) {
+            notices.push(notice);
+        }
+    }
+
+    /// Wakes the session.
+    pub(crate) fn wake(&self) {
+        let waker = self.0.lock().waker.take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// No more futures; the ones that nobody polled yet are dropped.
+    pub(crate) fn close(&self) {
+        let mut state = self.0.lock();
+        state.over = true;
+        let new = std::mem::take(&mut state.new);
+        // A peer that is kept for long must not keep the task that once polled it.
+        let waker = state.waker.take();
+        drop(state);
+        drop(waker);
+        for future in new.into_iter().flat_map(|new| new.futures) {
+            contained(|| drop(future));
+        }
+    }
+}
+
+/// The futures of one connection while they run. Boxed, because most have none.
+#[derive(Default)]
+pub(crate) struct Tasks(Option<Box<Futures>>);
+
+#[derive(Default)]
+struct Futures {
+    running: Vec<BoxFuture<'static, Result<(), Error>>>,
+    due: VecDeque<Notice>,
+}
+
+impl Futures {
+    fn add(&mut self, notices: Vec<Notice>) {
+        for notice in notices {
+            let notice = notice.merge(self.due.back_mut());
+            self.due.extend(notice);
+        }
+    }
+}
+
+impl Tasks {
+    /// Polls every future, new ones taken over from `inbox` first.
+    ///
+    /// All of them are polled at each wake-up: a connection has few, and they share the
+    /// connection's own task.
+    pub(crate) fn poll(&mut self, inbox: &Inbox, cx: &mut Context<'_>) {
+        let mut state = inbox.0.lock();
+        let new = std::mem::take(&mut state.new);
+        let old = match &state.waker {
+            Some(waker) if waker.will_wake(cx.waker()) => None,
+            _ => state.waker.replace(cx.waker().clone()),
+        };
+        drop(state);
+        // Outside the lock: it may be the last handle to a task, whose destructors run here.
+        drop(old);
+        if new.is_some() {
+            self.0.get_or_insert_default();
+        }
+        let Some(tasks) = &mut self.0 else {
+            return;
+        };
+        let New { futures, notices } = new.map(|new| *new).unwrap_or_default();
+        tasks.add(notices);
+        let Futures { running, due } = &mut **tasks;
+        let futures = futures.into_iter();
+        running
+            .extend(futures.map(|future| -> BoxFuture<'static, _> {
+                Box::pin(catch(HookKind::Task, future))
+            }));
+        running.retain_mut(|future| match future.as_mut().poll(cx) {
+            Poll::Pending => true,
+            Poll::Ready(result) => {
+                due.extend(result.err().map(|error| Notice(Kind::Failed(error))));
+                false
+            }
+        });
+        if running.is_empty() && due.is_empty() {
+            self.0 = None;
+        }
+    }
+
+    /// The oldest of what is due.
+    pub(crate) fn take_notice(&mut self) -> Option<Notice> {
+        self.0.as_mut()?.due.pop_front()
+    }
+
+    /// Takes over the hooks that were left to be run, and polls no future.
+    pub(crate) fn collect(&mut self, inbox: &Inbox) {
+        let notices = match &mut inbox.0.lock().new {
+            Some(new) => std::mem::take(&mut new.notices),
+            None => return,
+        };
+        self.0.get_or_insert_default().add(notices);
+    }
+
+    /// Runs a hook's future to its end, and the peer's own futures beside it.
+    pub(crate) fn alongside<'a, F>(&'a mut self, peer: &'a Peer, future: F) -> Alongside<'a, F> {
+        Alongside {
+            tasks: self,
+            peer,
+            future,
+        }
+    }
+}
+
+pin_project! {
+    /// See [`Tasks::alongside`].
+    pub(crate) struct Alongside<'a, F> {
+        tasks: &'a mut Tasks,
+        peer: &'a Peer,
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future> Future for Alongside<'_, F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let output = this.future.poll(cx);
+        if output.is_pending() {
+            this.tasks.poll(this.peer.inbox(), cx);
+        }
+        output
+    }
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        let running = self.0.take().map(|tasks| tasks.running);
+        for future in running.into_iter().flatten() {
+            contained(|| drop(future));
+        }
+    }
+}
+
+/// What a closure's or a spawned future may return: nothing, or a result of anything, whose error
+/// reaches the `error` hook. Where a closure ends in `Ok(())` and the error's type is nowhere said,
+/// end it in [`ok()`](crate::ok).
+#[diagnostic::on_unimplemented(
+    message = "a hook cannot return `{Self}`",
+    label = "nothing, or a `Result`, is expected",
+    note = "the error of the `Result` must convert into `Box<dyn Error + Send + Sync>`"
+)]
+pub trait HookOutput: MaybeSend + 'static {
+    /// As a hook's result.
+    fn into_hook_result(self) -> HookResult;
+}
+
+impl HookOutput for () {
+    fn into_hook_result(self) -> HookResult {
+        Ok(())
+    }
+}
+
+impl<T, E> HookOutput for Result<T, E>
+where
+    T: MaybeSend + 'static,
+    E: Into<BoxError> + MaybeSend + 'static,
+{
+    fn into_hook_result(self) -> HookResult {
+        self.map(drop).map_err(Into::into)
+    }
+}

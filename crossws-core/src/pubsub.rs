@@ -1,0 +1,12 @@
+//! Topics and their subscribers, and what was published to them.
+
+pub(crate) mod cursor;
+pub(crate) mod flusher;
+pub(crate) mod log;
+pub(crate) mod members;
+pub(crate) mod publication;
+pub(crate) mod published;
+pub(crate) mod registry;
+pub(crate) mod to;
+pub(crate) mod topic;
+pub(crate) mod wire;

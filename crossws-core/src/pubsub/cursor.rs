@@ -1,0 +1,304 @@
+//! How a transport reads what was published: see [`Transport::wire`](crate::adapter::Transport::wire).
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::pubsub::members::Key;
+use crate::pubsub::topic::Topic;
+use crate::sync::atomic::{AtomicU64, Ordering};
+
+/// The order of a namespace: every publication in it gets the next number, whatever its topic.
+///
+/// A transport reads it to put what it sends itself in its place among the publications: what was
+/// published before has a smaller number than the time, what is published later does not.
+#[derive(Debug, Clone, Default)]
+pub struct Sequence(Arc<AtomicU64>);
+
+impl Sequence {
+    /// The number that the next publication gets.
+    pub fn now(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Takes the next number: under the topic's lock, so that a topic's numbers go up.
+    pub(crate) fn tick(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::AcqRel)
+    }
+}
+
+/// Publications that follow each other in a topic's log, encoded, as all of its readers share them.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct LogSlice {
+    /// The first one's number on the namespace's [`Sequence`].
+    pub seq: u64,
+    /// The messages, one behind the other.
+    pub bytes: Bytes,
+    /// How many they are.
+    pub messages: usize,
+}
+
+/// How much there is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct QueueSize {
+    /// In bytes, encoded.
+    pub bytes: usize,
+    /// In messages.
+    pub messages: usize,
+}
+
+impl QueueSize {
+    /// More than there ever is.
+    pub(crate) const MOST: Self = Self {
+        bytes: usize::MAX,
+        messages: usize::MAX,
+    };
+
+    /// One message more.
+    pub(crate) fn plus(self, len: usize) -> Self {
+        Self {
+            bytes: self.bytes.wrapping_add(len),
+            messages: self.messages.wrapping_add(1),
+        }
+    }
+
+    /// So much more.
+    pub(crate) fn plus_all(self, more: Self) -> Self {
+        Self {
+            bytes: self.bytes.saturating_add(more.bytes),
+            messages: self.messages.saturating_add(more.messages),
+        }
+    }
+
+    pub(crate) fn since(self, start: Self) -> Self {
+        Self {
+            bytes: self.bytes.saturating_sub(start.bytes),
+            messages: self.messages.saturating_sub(start.messages),
+        }
+    }
+
+    pub(crate) fn exceeds(self, most: Self) -> bool {
+        self.bytes > most.bytes || self.messages > most.messages
+    }
+
+    pub(crate) fn min(self, other: Self) -> Self {
+        Self {
+            bytes: self.bytes.min(other.bytes),
+            messages: self.messages.min(other.messages),
+        }
+    }
+}
+
+/// How much more may be appended to one log before the transport that reads it is asked again, with
+/// [`Transport::lags`](crate::adapter::Transport::lags).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Allowance {
+    /// In bytes.
+    pub bytes: usize,
+    /// In messages.
+    pub messages: usize,
+    /// Whether [`Transport::wake`](crate::adapter::Transport::wake) must be called.
+    pub wake: bool,
+    /// Whether [`Transport::settle`](crate::adapter::Transport::settle) must be called.
+    pub settle: bool,
+}
+
+impl Allowance {
+    /// Room for this many bytes in this many messages.
+    pub const fn new(bytes: usize, messages: usize) -> Self {
+        Self {
+            bytes,
+            messages,
+            wake: false,
+            settle: false,
+        }
+    }
+
+    /// Sets whether the writer sleeps and must be woken.
+    #[must_use]
+    pub const fn with_wake(mut self, wake: bool) -> Self {
+        self.wake = wake;
+        self
+    }
+
+    /// Sets whether so much waits that the transport must be settled.
+    #[must_use]
+    pub const fn with_settle(mut self, settle: bool) -> Self {
+        self.settle = settle;
+        self
+    }
+
+    pub(crate) fn lag(self) -> QueueSize {
+        QueueSize {
+            bytes: self.bytes,
+            messages: self.messages,
+        }
+    }
+}
+
+/// A transport's way to what a topic's log has for it. Dropped, what it has not read is given up.
+///
+/// Neither a call nor the drop may happen under a lock that [`Transport::news`] takes: they lock the
+/// topic, under which that one is called.
+///
+/// [`Transport::news`]: crate::adapter::Transport::news
+pub struct Cursor {
+    topic: Arc<Topic>,
+    /// What had been published to the topic before.
+    before: QueueSize,
+    // The reader's parts, which leave room for what else there is: every outbox has room for a feed.
+    number: u64,
+    key: Key,
+    armed: bool,
+    /// The peer has left the topic: so much as `before` says waits, and nothing is added.
+    ended: bool,
+}
+
+/// A reader's place in its topic. The key may be another's later, the number is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reader {
+    pub(crate) key: Key,
+    pub(crate) number: u64,
+}
+
+impl Cursor {
+    pub(crate) fn new(topic: Arc<Topic>, reader: Reader, before: QueueSize) -> Self {
+        Self {
+            topic,
+            before,
+            number: reader.number,
+            key: reader.key,
+            armed: true,
+            ended: false,
+        }
+    }
+
+    fn reader(&self) -> Reader {
+        Reader {
+            key: self.key,
+            number: self.number,
+        }
+    }
+
+    /// Drops it without a word to the topic, which is locked.
+    pub(crate) fn disarm(mut self) {
+        self.armed = false;
+    }
+
+    /// The order of the namespace.
+    pub fn clock(&self) -> &Sequence {
+        self.topic.clock()
+    }
+
+    /// Takes what was published before `before`, which is a time of the [`clock`](Self::clock)'s,
+    /// in slices as long as can be. If they are to be `sorted` among those of other topics, a
+    /// slice's numbers are consecutive. Gives the feed back if there is more.
+    ///
+    /// The time must be read before, or under, the lock under which the transport looks at which
+    /// feeds it has: then everything that was published before it is in one of them, and the order
+    /// of publications over several topics is kept.
+    #[must_use = "a feed that is dropped gives up what it has not read"]
+    pub fn take(mut self, before: u64, sorted: bool, into: &mut Vec<LogSlice>) -> Option<Self> {
+        let left = self.topic.take(self.reader(), before, sorted, into);
+        if let Some(Some(rest)) = left {
+            self.ends_behind(rest);
+        }
+        self.armed = left.is_some();
+        self.armed.then_some(self)
+    }
+
+    /// Returns whether this is the feed that is asked about.
+    pub fn is_of(&self, backlog: &Backlog) -> bool {
+        Arc::ptr_eq(&self.topic, &backlog.topic) && self.reader() == backlog.reader
+    }
+
+    /// The peer has left the topic, and so much waits: what [`Backlog::rest`] has said.
+    pub fn ends_behind(&mut self, rest: QueueSize) {
+        self.before = rest;
+        self.ended = true;
+    }
+
+    /// At most how much there is to read: without a lock, so also under one. The reader's own
+    /// publications count.
+    pub fn at_most(&self) -> QueueSize {
+        if self.ended {
+            return self.before;
+        }
+        self.topic.published().since(self.before)
+    }
+
+    /// Arranges for this feed's transport to be asked with
+    /// [`Transport::lags`](crate::adapter::Transport::lags) at the next publication, whatever room it has been
+    /// granted. Takes no lock.
+    pub fn recheck(&self) {
+        self.topic.recheck();
+    }
+
+    /// A way to ask how much there is to read while the feed is out of reach, under a lock.
+    pub fn backlog(&self) -> Backlog {
+        Backlog {
+            topic: Arc::clone(&self.topic),
+            reader: self.reader(),
+        }
+    }
+}
+
+impl Drop for Cursor {
+    fn drop(&mut self) {
+        if self.armed {
+            self.topic.forget(self.reader());
+        }
+    }
+}
+
+impl fmt::Debug for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Cursor").field(&self.at_most()).finish()
+    }
+}
+
+/// As what a transport gives back that reads no more: see
+/// [`Transport::news`](crate::adapter::Transport::news).
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the connection is closing: what is published is not read")
+    }
+}
+
+impl std::error::Error for Cursor {}
+
+/// What waits in a [`Cursor`].
+#[derive(Clone)]
+pub struct Backlog {
+    topic: Arc<Topic>,
+    reader: Reader,
+}
+
+impl Backlog {
+    /// How much there is to read now: nothing once the feed is gone. Locks the topic.
+    pub fn lag(&self) -> QueueSize {
+        self.topic.lag(self.reader)
+    }
+
+    /// Returns how much there is to read if the peer has left the topic: nothing is added to that. Locks
+    /// the topic.
+    pub fn rest(&self) -> Option<QueueSize> {
+        self.topic.rest(self.reader)
+    }
+
+    /// Returns how many bytes stay in memory because of this reader, if its peer has left the topic: a
+    /// log is kept in whole pieces. 0 while the peer is a member. Locks the topic.
+    pub fn kept(&self) -> usize {
+        self.topic.kept(self.reader)
+    }
+}
+
+impl fmt::Debug for Backlog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Backlog(..)")
+    }
+}

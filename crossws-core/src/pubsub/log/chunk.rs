@@ -1,0 +1,234 @@
+//! A piece of a log, and what is where in it.
+
+use bytes::Bytes;
+
+use super::{Slices, Total};
+use crate::pubsub::cursor::LogSlice;
+use crate::pubsub::members::Key;
+
+#[derive(Debug)]
+pub(super) struct Chunk {
+    pub(super) bytes: Bytes,
+    pub(super) index: Index,
+}
+
+/// The bytes of a chunk.
+#[derive(Clone, Copy)]
+pub(super) enum Written<'a> {
+    Closed(&'a Bytes),
+    Open(&'a [u8]),
+}
+
+impl Written<'_> {
+    fn slice(self, range: std::ops::Range<usize>) -> Bytes {
+        match self {
+            Self::Closed(bytes) => bytes.slice(range),
+            Self::Open(bytes) => Bytes::copy_from_slice(bytes.get(range).unwrap_or_default()),
+        }
+    }
+}
+
+/// See [`Log::read`](super::Log::read).
+pub(super) struct Take<'a> {
+    pub(super) bytes: Written<'a>,
+    pub(super) reader: Key,
+    pub(super) before: u64,
+    pub(super) slices: Slices,
+}
+
+/// What is where in a chunk.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    /// Where each message ends.
+    ends: Vec<usize>,
+    runs: Vec<Run>,
+}
+
+/// Consecutive messages of one author, whose numbers are consecutive too.
+#[derive(Debug)]
+struct Run {
+    author: Option<Key>,
+    /// The number of its first message.
+    seq: u64,
+    /// Its messages' places in `ends`.
+    from: usize,
+    to: usize,
+}
+
+impl Index {
+    /// Room for so many more.
+    pub(super) fn reserve(&mut self, messages: usize, runs: usize) {
+        self.ends.reserve(messages);
+        self.runs.reserve(runs);
+    }
+
+    /// A message that ends here.
+    pub(super) fn add(&mut self, seq: u64, author: Option<Key>, end: usize) {
+        let place = self.ends.len();
+        self.ends.push(end);
+        match self.runs.last_mut() {
+            Some(run) if run.author == author && run.seq + (place - run.from) as u64 == seq => {
+                run.to = place + 1;
+            }
+            _ => self.runs.push(Run {
+                author,
+                seq,
+                from: place,
+                to: place + 1,
+            }),
+        }
+    }
+
+    pub(super) fn messages(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(super) fn runs(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// Gives back room, if more than half of it is not used.
+    pub(super) fn shrink(&mut self) {
+        if self.ends.capacity() > 2 * self.ends.len() {
+            self.ends.shrink_to_fit();
+        }
+        if self.runs.capacity() > 2 * self.runs.len() {
+            self.runs.shrink_to_fit();
+        }
+    }
+
+    /// Returns how many bytes of memory it needs.
+    pub(super) fn memory(&self) -> usize {
+        self.ends.len() * size_of::<usize>() + self.runs.len() * size_of::<Run>()
+    }
+
+    /// Returns how many bytes of memory it takes.
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.ends.capacity() * size_of::<usize>() + self.runs.capacity() * size_of::<Run>()
+    }
+
+    /// From one message on. Answers where it stopped.
+    pub(super) fn take(
+        &self,
+        message: usize,
+        take: &Take<'_>,
+        into: &mut Vec<LogSlice>,
+        own: &mut Total,
+    ) -> usize {
+        let mut slice = Slice::default();
+        let first = self.runs.partition_point(|run| run.to <= message);
+        if take.slices == Slices::Adjacent
+            && let Some(last) = self.runs.last()
+            && last.seq + ((last.to - last.from) as u64) <= take.before
+        {
+            self.take_all_but_own(message, first, take, into, own);
+            return self.ends.len();
+        }
+        for run in self.runs.iter().skip(first) {
+            let from = run.from.max(message);
+            // Its messages from `from` to `to` have numbers below `before`.
+            let below = usize::try_from(take.before.saturating_sub(run.seq)).unwrap_or(usize::MAX);
+            let to = run.to.min(run.from.saturating_add(below));
+            if to > from {
+                let bytes = self.start_of(from)..self.start_of(to);
+                if run.author == Some(take.reader) {
+                    slice.flush(take.bytes, into);
+                    own.bytes = own.bytes.saturating_sub(bytes.len() as u64);
+                    own.messages = own.messages.saturating_sub((to - from) as u64);
+                } else {
+                    let seq = run.seq + (from - run.from) as u64;
+                    if take.slices == Slices::Consecutive && slice.next_seq != seq {
+                        slice.flush(take.bytes, into);
+                    }
+                    slice.extend(seq, bytes, to - from);
+                }
+            }
+            if to < run.to {
+                slice.flush(take.bytes, into);
+                return to.max(from);
+            }
+        }
+        slice.flush(take.bytes, into);
+        self.ends.len()
+    }
+
+    /// As [`take`](Self::take), of everything: only the reader's own messages stand between slices.
+    fn take_all_but_own(
+        &self,
+        mut message: usize,
+        first: usize,
+        take: &Take<'_>,
+        into: &mut Vec<LogSlice>,
+        own: &mut Total,
+    ) {
+        let mut emit = |run: Option<&Run>, messages: std::ops::Range<usize>| {
+            if let Some(run) = run
+                && !messages.is_empty()
+            {
+                let bytes = self.start_of(messages.start)..self.start_of(messages.end);
+                into.push(LogSlice {
+                    seq: run.seq + (messages.start - run.from) as u64,
+                    bytes: take.bytes.slice(bytes),
+                    messages: messages.len(),
+                });
+            }
+        };
+        let mut start = first;
+        for (at, run) in self.runs.iter().enumerate().skip(first) {
+            if own.messages == 0 {
+                // Nothing to look for.
+                break;
+            }
+            if run.author == Some(take.reader) {
+                let from = run.from.max(message);
+                emit(self.runs.get(start), message..from);
+                let bytes = self.start_of(run.to) - self.start_of(from);
+                own.bytes = own.bytes.saturating_sub(bytes as u64);
+                own.messages = own.messages.saturating_sub((run.to - from) as u64);
+                (start, message) = (at + 1, run.to);
+            }
+        }
+        emit(self.runs.get(start), message..self.ends.len());
+    }
+
+    /// Where a message begins.
+    pub(super) fn start_of(&self, message: usize) -> usize {
+        match message.checked_sub(1) {
+            Some(previous) => self.ends.get(previous).copied().unwrap_or_default(),
+            None => 0,
+        }
+    }
+}
+
+/// A slice that still grows.
+#[derive(Default)]
+struct Slice {
+    seq: u64,
+    next_seq: u64,
+    bytes: std::ops::Range<usize>,
+    messages: usize,
+}
+
+impl Slice {
+    fn extend(&mut self, seq: u64, bytes: std::ops::Range<usize>, messages: usize) {
+        if self.messages == 0 {
+            self.seq = seq;
+            self.bytes.start = bytes.start;
+        }
+        self.bytes.end = bytes.end;
+        self.messages += messages;
+        self.next_seq = seq + messages as u64;
+    }
+
+    fn flush(&mut self, chunk: Written<'_>, into: &mut Vec<LogSlice>) {
+        let slice = std::mem::take(self);
+        if slice.messages > 0 {
+            into.push(LogSlice {
+                seq: slice.seq,
+                bytes: chunk.slice(slice.bytes),
+                messages: slice.messages,
+            });
+        }
+    }
+}

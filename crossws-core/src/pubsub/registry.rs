@@ -1,0 +1,577 @@
+//! Who is where: peers by id and by namespace, subscriptions by `(namespace, topic)`.
+//!
+//! Four kinds of locks, always taken in this order: the hub's map, a namespace's index, a topic
+//! (of which "everyone here" is one; several at once only for a message to several, in the order of
+//! their addresses), a peer's list of its topics. A
+//! topic's lock is held while one publication is queued at each of its subscribers, which gives
+//! every subscriber the same order; nothing is woken, awaited or called back under any of them.
+//! Nothing proportional to messages, members or topics happens under the first two: a peer that
+//! leaves takes a topic's lock for each of its topics, and none of these meanwhile.
+
+use std::borrow::Borrow;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{Hash, Hasher};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use crate::adapter::Publication;
+use crate::error::SubscribeError;
+use crate::hub::behind::Behind;
+use crate::hub::budget::Budget;
+use crate::hub::limits::Limits;
+use crate::hub::route_members::Routes;
+use crate::peer::Peer;
+use crate::peer::id::PeerId;
+use crate::peer::subscriptions;
+use crate::pubsub::cursor::Sequence;
+use crate::pubsub::flusher::Asleep;
+use crate::pubsub::members::Key;
+use crate::pubsub::published::Published;
+use crate::pubsub::to::Topics;
+use crate::pubsub::topic::{Audience, Several, Told, Topic};
+use crate::sync::Mutex;
+
+/// How many namespaces one hold of the hub's lock looks up.
+const STEP: usize = 64;
+
+#[derive(Default)]
+pub(crate) struct Registry {
+    hub: Mutex<HubMap>,
+    /// How many topics all namespaces have together.
+    topics: Budget,
+    routes: Routes,
+    behind: Behind,
+}
+
+#[derive(Default)]
+struct HubMap {
+    peers: HashSet<ById>,
+    // Ordered, so that every listing of all namespaces reads the same.
+    namespaces: BTreeMap<Arc<str>, Arc<Namespace>>,
+}
+
+/// A peer, found by its id, which it has with it.
+struct ById(Peer);
+
+impl Borrow<PeerId> for ById {
+    fn borrow(&self) -> &PeerId {
+        self.0.id_ref()
+    }
+}
+
+impl Hash for ById {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.id_ref().hash(state);
+    }
+}
+
+impl PartialEq for ById {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id_ref() == other.0.id_ref()
+    }
+}
+
+impl Eq for ById {}
+
+struct Namespace {
+    /// The order of everything that is published here.
+    clock: Sequence,
+    /// Everyone here, as the topic that `broadcast` publishes to.
+    everyone: Arc<Topic>,
+    index: Mutex<Index>,
+}
+
+impl Default for Namespace {
+    fn default() -> Self {
+        let clock = Sequence::default();
+        Self {
+            everyone: Topic::new(None, clock.clone()),
+            clock,
+            index: Mutex::default(),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Index {
+    /// The other direction is each peer's own `Subscriptions`, changed under this lock too.
+    topics: BTreeMap<Arc<str>, Arc<Topic>>,
+}
+
+/// To whom a message goes.
+#[derive(Clone, Copy)]
+pub(crate) enum To<'a, 'n> {
+    /// To every peer of a namespace.
+    Everyone,
+    /// To the members of any of these.
+    Topics(&'a Topics<'n>),
+    /// To the members of any of this peer's topics.
+    TopicsOf(&'a Peer),
+}
+
+/// Why a peer could not join.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum JoinError {
+    DuplicateId,
+    TooManyPeers,
+    TooManyNamespaces,
+}
+
+/// A namespace and its name.
+type Found<'a> = (&'a Arc<str>, &'a Arc<Namespace>);
+
+impl HubMap {
+    /// Whether there is room for so many peers, the last of them in this namespace. Returns the
+    /// namespace, if it exists.
+    fn check(
+        &self,
+        peers: usize,
+        namespace: &str,
+        limits: &Limits,
+    ) -> Result<Option<Found<'_>>, JoinError> {
+        if !limits.max_peers.allows(peers) {
+            return Err(JoinError::TooManyPeers);
+        }
+        let found = self.namespaces.get_key_value(namespace);
+        if found.is_none() && !limits.max_namespaces.allows(self.namespaces.len() + 1) {
+            return Err(JoinError::TooManyNamespaces);
+        }
+        Ok(found)
+    }
+}
+
+impl Registry {
+    /// Whether a peer could join now. If others are in the namespace already, answers its name, to
+    /// be shared.
+    pub(crate) fn check(
+        &self,
+        id: PeerId,
+        namespace: &str,
+        limits: &Limits,
+    ) -> Result<Option<Arc<str>>, JoinError> {
+        let hub = self.hub.lock();
+        if hub.peers.contains(&id) {
+            return Err(JoinError::DuplicateId);
+        }
+        let found = hub.check(hub.peers.len() + 1, namespace, limits)?;
+        Ok(found.map(|(name, _)| Arc::clone(name)))
+    }
+
+    pub(crate) fn join(&self, peer: &Peer, limits: &Limits) -> Result<(), JoinError> {
+        let mut guard = self.hub.lock();
+        let hub = &mut *guard;
+        // The caller holds another handle: none of these is the last.
+        if !hub.peers.insert(ById(peer.clone())) {
+            return Err(JoinError::DuplicateId);
+        }
+        let found = match hub.check(hub.peers.len(), peer.namespace(), limits) {
+            Ok(found) => found.map(|(_, namespace)| Arc::clone(namespace)),
+            Err(full) => {
+                hub.peers.remove(peer.id_ref());
+                return Err(full);
+            }
+        };
+        let namespace = found.unwrap_or_else(|| {
+            let namespace = Arc::<Namespace>::default();
+            let name = Arc::clone(peer.namespace_shared());
+            hub.namespaces.insert(name, Arc::clone(&namespace));
+            namespace
+        });
+        let remember = |key| peer.subscriptions().join(key);
+        // Nobody has its handle yet who could make it leave.
+        namespace.everyone.insert(peer, remember);
+        drop(guard);
+        self.join_route(peer);
+        Ok(())
+    }
+
+    pub(crate) fn routes(&self) -> &Routes {
+        &self.routes
+    }
+
+    /// Lists the peer among the connections of its route, and no longer among those of another one.
+    pub(crate) fn join_route(&self, peer: &Peer) {
+        let route = self.routes.of(&peer.settings());
+        if peer.subscriptions().is_on(route.as_ref()) {
+            return;
+        }
+        if let Some((old, key)) = peer.subscriptions().take_route() {
+            drop(old.remove(key, peer));
+        }
+        if let Some(route) = route {
+            let remember = |key| peer.subscriptions().join_route(&route, key);
+            route.insert(peer, remember);
+        }
+    }
+
+    /// Takes the peer out of every list and topic. Whoever calls this, it is in none when this returns,
+    /// also if another thread is taking it out right now. Returns the topics that it was in, unless that
+    /// thread is done.
+    pub(crate) fn leave(&self, peer: &Peer) -> subscriptions::Topics {
+        if peer.subscriptions().has_left() {
+            return subscriptions::Topics::new();
+        }
+        // Handles and topics are dropped without a lock: the last one runs user code.
+        let (found, namespace) = self.take(peer);
+        let Some(namespace) = namespace else {
+            return subscriptions::Topics::new();
+        };
+        let mut gone = SmallVec::<[Peer; 4]>::new();
+        gone.extend(found);
+        let (everyone, topics) = peer.subscriptions().begin_leaving();
+        if let Some((route, key)) = peer.subscriptions().take_route() {
+            gone.extend(route.remove(key, peer));
+        }
+        for (topic, key) in &topics {
+            gone.extend(namespace.remove_member(topic, *key, peer, &self.topics));
+        }
+        gone.extend(everyone.and_then(|key| namespace.everyone.remove(key, peer)));
+        // Not before: what it publishes while it is a member has an author.
+        peer.subscriptions().clear();
+        if namespace.everyone.is_empty() {
+            self.forget(peer.namespace());
+        }
+        topics
+    }
+
+    /// Takes the peer out of the hub's map, if it is there. Returns its handle there, and its namespace.
+    fn take(&self, peer: &Peer) -> (Option<Peer>, Option<Arc<Namespace>>) {
+        let mut hub = self.hub.lock();
+        let found = match hub.peers.take(&peer.id()) {
+            Some(found) if !found.0.is(peer) => {
+                // Another peer has the same id by now.
+                hub.peers.insert(found);
+                None
+            }
+            found => found.map(|ById(peer)| peer),
+        };
+        (found, hub.namespaces.get(peer.namespace()).cloned())
+    }
+
+    /// Forgets a namespace, unless somebody has joined it.
+    fn forget(&self, name: &str) {
+        let mut hub = self.hub.lock();
+        // Nobody can join meanwhile: joining takes this lock.
+        let is_empty = |namespace: &Arc<Namespace>| namespace.everyone.is_empty();
+        let forgotten = match hub.namespaces.get(name) {
+            Some(namespace) if is_empty(namespace) => hub.namespaces.remove(name),
+            _ => None,
+        };
+        drop(hub);
+        drop(forgotten);
+    }
+
+    pub(crate) fn subscribe(
+        &self,
+        peer: &Peer,
+        topic: &str,
+        limits: &Limits,
+    ) -> Result<bool, SubscribeError> {
+        limits.check_name(topic)?;
+        let Some(namespace) = self.namespace_of(peer) else {
+            return Err(SubscribeError::Closed);
+        };
+        let mut index = namespace.index.lock();
+        if !peer.subscriptions().admits(topic, limits)? {
+            return Ok(false);
+        }
+        let topic = match index.topics.get(topic) {
+            Some(topic) => Arc::clone(topic),
+            None => {
+                if !self.topics.take(1, limits.max_hub_topics) {
+                    return Err(SubscribeError::HubFull(limits.max_hub_topics.get()));
+                }
+                let name: Arc<str> = Arc::from(topic);
+                let topic = Topic::new(Some(Arc::clone(&name)), namespace.clock.clone());
+                index.topics.insert(name, Arc::clone(&topic));
+                topic
+            }
+        };
+        let remember = |key| peer.subscriptions().insert(Arc::clone(&topic), key);
+        // Under the index's lock, so that nobody takes an empty topic out of it meanwhile.
+        if topic.insert(peer, remember) {
+            return Ok(true);
+        }
+        // The peer began to leave since it was asked.
+        let unused = index.take_if_empty(&topic, &self.topics);
+        drop(index);
+        drop(unused);
+        Err(SubscribeError::Closed)
+    }
+
+    /// Whether all of these topics of a namespace exist or could be made now.
+    pub(crate) fn has_room_for(
+        &self,
+        namespace: &str,
+        topics: &[Arc<str>],
+        limits: &Limits,
+    ) -> bool {
+        if topics.is_empty() {
+            return true;
+        }
+        let room = limits.max_hub_topics.get();
+        let room = room.saturating_sub(self.topics.used());
+        if topics.len() <= room {
+            return true;
+        }
+        let mut new: HashSet<_> = topics.iter().collect();
+        self.visit(Some(namespace), |namespace| {
+            let index = namespace.index.lock();
+            new.retain(|topic| !index.topics.contains_key(*topic));
+        });
+        new.len() <= room
+    }
+
+    pub(crate) fn unsubscribe(&self, peer: &Peer, topic: &str) -> bool {
+        let Some(namespace) = self.namespace_of(peer) else {
+            return false;
+        };
+        let Some((topic, key)) = peer.subscriptions().get(topic) else {
+            return false;
+        };
+        let handle = namespace.remove_member(&topic, key, peer, &self.topics);
+        if handle.is_some() {
+            peer.subscriptions().remove(&topic, key);
+        }
+        handle.is_some()
+    }
+
+    pub(crate) fn peer(&self, id: PeerId) -> Option<Peer> {
+        let hub = self.hub.lock();
+        hub.peers.get(&id).map(|ById(peer)| peer.clone())
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.hub.lock().peers.len()
+    }
+
+    pub(crate) fn namespaces(&self) -> Vec<Arc<str>> {
+        self.hub.lock().namespaces.keys().cloned().collect()
+    }
+
+    /// The peers of one namespace, or of all, namespace by namespace. Two callers between whom
+    /// nobody came or left get the same list.
+    pub(crate) fn peers(&self, scope: Option<&str>) -> Vec<Peer> {
+        let mut peers = Vec::new();
+        if scope.is_none() {
+            peers.reserve(self.len());
+        }
+        self.visit(scope, |namespace| {
+            namespace.everyone.peers_into(&mut peers);
+        });
+        peers
+    }
+
+    pub(crate) fn peer_count(&self, scope: Option<&str>) -> usize {
+        let Some(namespace) = scope else {
+            return self.len();
+        };
+        let found = self.hub.lock().namespaces.get(namespace).cloned();
+        found.map_or(0, |namespace| namespace.everyone.len())
+    }
+
+    /// The topics with subscribers, by name, each once.
+    pub(crate) fn topics(&self, scope: Option<&str>) -> Vec<Arc<str>> {
+        let mut topics = Vec::new();
+        self.visit(scope, |namespace| {
+            topics.extend(namespace.index.lock().topics.keys().cloned());
+        });
+        if scope.is_none() {
+            // Those of one namespace are sorted already.
+            topics.sort_unstable();
+            topics.dedup();
+        }
+        topics
+    }
+
+    pub(crate) fn count(&self, scope: Option<&str>, topic: &str) -> usize {
+        let mut count = 0;
+        self.visit(scope, |namespace| {
+            if let Some(topic) = namespace.topic(topic) {
+                count += topic.len();
+            }
+        });
+        count
+    }
+
+    /// Returns how many subscribers of a topic, or peers of a namespace, are behind.
+    pub(crate) fn behind(&self, scope: Option<&str>, topic: Option<&str>) -> usize {
+        let mut peers = Vec::new();
+        self.visit(scope, |namespace| match topic {
+            None => namespace.everyone.peers_into(&mut peers),
+            Some(topic) => {
+                if let Some(topic) = namespace.topic(topic) {
+                    topic.peers_into(&mut peers);
+                }
+            }
+        });
+        peers.iter().filter(|peer| peer.is_behind()).count()
+    }
+
+    /// Queues a publication at every subscriber of `topic`, or at every peer when there is none
+    /// given, and wakes their writers.
+    pub(crate) fn publish(
+        &self,
+        scope: Option<&str>,
+        topic: Option<&str>,
+        except: Option<&Peer>,
+        publication: &Publication,
+    ) -> Published {
+        let mut told = Told::default();
+        let mut deliver = |to: &Arc<Topic>| to.publish(except, publication, &mut told);
+        self.visit(scope, |namespace| match topic {
+            None => deliver(&namespace.everyone),
+            Some(topic) => {
+                if let Some(topic) = namespace.topic(topic) {
+                    deliver(&topic);
+                }
+            }
+        });
+        self.tell(told)
+    }
+
+    /// As [`publish`](Self::publish), to the connections of a route.
+    pub(crate) fn publish_to_route(&self, route: &str, publication: &Publication) -> Published {
+        let mut told = Told::default();
+        self.routes.publish(route, publication, &mut told);
+        self.tell(told)
+    }
+
+    /// As [`publish`](Self::publish), to the peers that these name: each is handed the message.
+    pub(crate) fn publish_to_each(
+        &self,
+        scope: Option<&str>,
+        (to, not_to): (To<'_, '_>, &Topics<'_>),
+        except: Option<&Peer>,
+        publication: &Publication,
+    ) -> Published {
+        let mut told = Told::default();
+        self.visit(scope, |namespace| {
+            let any = match to {
+                To::Everyone => std::iter::once(Arc::clone(&namespace.everyone)).collect(),
+                To::Topics(topics) => namespace.several(topics),
+                To::TopicsOf(peer) => peer.subscriptions().topics().collect(),
+            };
+            let audience = Audience::new(any, namespace.several(not_to));
+            audience.publish(except, publication, &mut told);
+        });
+        self.tell(told)
+    }
+
+    /// Wakes and writes what a publication has left to be done without a lock.
+    #[inline]
+    fn tell(&self, mut told: Told) -> Published {
+        if !told.asleep.is_empty() {
+            Asleep::new(told.asleep).hand_on();
+        }
+        if !told.grown.is_empty() {
+            self.settle(told.grown, &mut told.published);
+        }
+        told.published
+    }
+
+    #[cold]
+    fn settle(&self, grown: Vec<Peer>, published: &mut Published) {
+        for peer in grown {
+            let settled = peer.settle();
+            published.queued -= usize::from(settled.closed && published.queued > 0);
+            published.dropped += settled.lost;
+            if settled.behind {
+                published.behind += 1;
+                self.behind.add(&peer);
+            }
+        }
+    }
+
+    /// Who is behind.
+    pub(crate) fn behind_peers(&self) -> &Behind {
+        &self.behind
+    }
+
+    fn namespace_of(&self, peer: &Peer) -> Option<Arc<Namespace>> {
+        self.hub.lock().namespaces.get(peer.namespace()).cloned()
+    }
+
+    /// Visits one namespace, or all in order. The hub's lock is not held during the visits, and for
+    /// no more than [`STEP`] namespaces at once, so that no connection waits for a walk over many.
+    /// A namespace that comes or goes meanwhile may be visited or not.
+    fn visit(&self, scope: Option<&str>, mut visit: impl FnMut(&Namespace)) {
+        match scope {
+            Some(name) => {
+                let found = self.hub.lock().namespaces.get(name).cloned();
+                if let Some(namespace) = found {
+                    visit(&namespace);
+                }
+            }
+            None => {
+                let mut last: Option<Arc<str>> = None;
+                loop {
+                    let mut step = SmallVec::<[Arc<Namespace>; STEP]>::new();
+                    {
+                        let hub = self.hub.lock();
+                        let from = last.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+                        let rest = hub.namespaces.range::<str, _>((from, Bound::Unbounded));
+                        let mut name = None;
+                        for (found, namespace) in rest.take(STEP) {
+                            step.push(Arc::clone(namespace));
+                            name = Some(found);
+                        }
+                        last = name.cloned();
+                    }
+                    step.iter().for_each(|namespace| visit(namespace));
+                    if step.len() < STEP {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Namespace {
+    fn topic(&self, topic: &str) -> Option<Arc<Topic>> {
+        self.index.lock().topics.get(topic).cloned()
+    }
+
+    /// Those of these topics that have members.
+    fn several(&self, topics: &Topics<'_>) -> Several {
+        if topics.is_empty() {
+            return Several::new();
+        }
+        let index = self.index.lock();
+        let found = topics.names().filter_map(|name| index.topics.get(name));
+        found.cloned().collect()
+    }
+
+    /// Takes one peer out of a topic, and the topic out of the index with its last peer.
+    fn remove_member(
+        &self,
+        topic: &Arc<Topic>,
+        key: Key,
+        peer: &Peer,
+        count: &Budget,
+    ) -> Option<Peer> {
+        let removed = topic.remove(key, peer);
+        if topic.is_empty() {
+            let unused = self.index.lock().take_if_empty(topic, count);
+            drop(unused);
+        }
+        removed
+    }
+}
+
+impl Index {
+    /// Takes a topic out if it has no member, and off the count of all topics. Must be dropped
+    /// without the lock.
+    fn take_if_empty(&mut self, topic: &Arc<Topic>, count: &Budget) -> Option<Arc<Topic>> {
+        let found = self.topics.get(topic.name())?;
+        if Arc::ptr_eq(found, topic) && topic.is_empty() {
+            count.give_back(1);
+            self.topics.remove(topic.name())
+        } else {
+            None
+        }
+    }
+}

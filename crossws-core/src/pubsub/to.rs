@@ -1,0 +1,243 @@
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use crate::error::PublishError;
+use crate::hub::Hub;
+use crate::message::IntoMessage;
+use crate::message::send::SendOptions;
+use crate::peer::Peer;
+use crate::pubsub::publication::Publication;
+use crate::pubsub::published::Published;
+use crate::pubsub::registry;
+
+/// Topics by their names: one, or several in an array, a slice or a `Vec`. See [`Peer::to`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Topics<'a>(SmallVec<[Cow<'a, str>; 1]>);
+
+impl<'a> Topics<'a> {
+    /// The names, in the order in which they were given.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|name| &**name)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn one(name: impl Into<Cow<'a, str>>) -> Self {
+        Self(SmallVec::from_buf([name.into()]))
+    }
+}
+
+impl<'a> From<&'a str> for Topics<'a> {
+    fn from(topic: &'a str) -> Self {
+        Self::one(topic)
+    }
+}
+
+impl<'a> From<&'a String> for Topics<'a> {
+    fn from(topic: &'a String) -> Self {
+        Self::one(topic)
+    }
+}
+
+impl<'a> From<&'a Arc<str>> for Topics<'a> {
+    fn from(topic: &'a Arc<str>) -> Self {
+        Self::one(&**topic)
+    }
+}
+
+impl From<String> for Topics<'_> {
+    fn from(topic: String) -> Self {
+        Self::one(topic)
+    }
+}
+
+impl<'a, T: Into<Cow<'a, str>>> FromIterator<T> for Topics<'a> {
+    fn from_iter<I: IntoIterator<Item = T>>(topics: I) -> Self {
+        Self(topics.into_iter().map(Into::into).collect())
+    }
+}
+
+impl<'a, T: Into<Cow<'a, str>>, const N: usize> From<[T; N]> for Topics<'a> {
+    fn from(topics: [T; N]) -> Self {
+        topics.into_iter().collect()
+    }
+}
+
+impl<'a, T: Into<Cow<'a, str>>> From<Vec<T>> for Topics<'a> {
+    fn from(topics: Vec<T>) -> Self {
+        topics.into_iter().collect()
+    }
+}
+
+impl<'a, T: AsRef<str>> From<&'a [T]> for Topics<'a> {
+    fn from(topics: &'a [T]) -> Self {
+        topics.iter().map(AsRef::as_ref).collect()
+    }
+}
+
+impl<'a, T: AsRef<str>, const N: usize> From<&'a [T; N]> for Topics<'a> {
+    fn from(topics: &'a [T; N]) -> Self {
+        topics.as_slice().into()
+    }
+}
+
+impl<'a, T: AsRef<str>> From<&'a Vec<T>> for Topics<'a> {
+    fn from(topics: &'a Vec<T>) -> Self {
+        topics.as_slice().into()
+    }
+}
+
+/// Whose members get a message.
+#[derive(Debug, Clone)]
+pub(crate) enum Target<'a> {
+    /// Every peer.
+    Everyone,
+    /// The subscribers of any of these.
+    Topics(Topics<'a>),
+    /// The subscribers of any topic of the publishing peer.
+    Own(&'a Peer),
+}
+
+/// A message to many peers, before it is sent: made by [`Peer::to`], [`Peer::to_all`],
+/// [`Peer::to_own_topics`], [`Scope::topic`](crate::Scope::topic) and
+/// [`Scope::all`](crate::Scope::all).
+///
+/// Each recipient gets the message once, however many of the topics it is subscribed to. All
+/// subscribers of a topic see its messages in the same order, those to several topics among them.
+///
+/// ```
+/// # use crossws_core::{Json, Peer, PublishError};
+/// fn moved(peer: &Peer, at: (u32, u32)) -> Result<(), PublishError> {
+///     peer.to("board").including_self().volatile().key("cursor").send(Json(at))?;
+///     peer.to(["red", "blue"]).except("muted").send("moved")?;
+///     Ok(())
+/// }
+/// ```
+#[derive(Clone)]
+#[must_use = "nothing is sent until `send`"]
+pub struct To<'a> {
+    hub: &'a Hub,
+    namespace: Option<&'a str>,
+    target: Target<'a>,
+    except: Topics<'a>,
+    from: Option<&'a Peer>,
+    including_self: bool,
+    options: SendOptions,
+}
+
+impl<'a> To<'a> {
+    pub(crate) fn new(
+        hub: &'a Hub,
+        namespace: Option<&'a str>,
+        target: Target<'a>,
+        from: Option<&'a Peer>,
+    ) -> Self {
+        Self {
+            hub,
+            namespace,
+            target,
+            except: Topics::default(),
+            from,
+            including_self: false,
+            options: SendOptions::new(),
+        }
+    }
+
+    /// Leaves out the subscribers of these topics, besides those that were left out before.
+    ///
+    /// This, and a message to several topics, takes as long as sending the message to each
+    /// recipient, however busy the topics are. A message to one topic is cheaper in a busy topic.
+    pub fn except(mut self, topics: impl Into<Topics<'a>>) -> Self {
+        self.except.0.extend(topics.into().0);
+        self
+    }
+
+    /// Sends to the peer that publishes too, if it is subscribed. Without a publishing peer this
+    /// changes nothing.
+    pub fn including_self(mut self) -> Self {
+        self.including_self = true;
+        self
+    }
+
+    /// As [`SendOptions::uncompressed`].
+    pub fn uncompressed(mut self) -> Self {
+        self.options = self.options.uncompressed();
+        self
+    }
+
+    /// As [`SendOptions::volatile`].
+    pub fn volatile(mut self) -> Self {
+        self.options = self.options.volatile();
+        self
+    }
+
+    /// As [`SendOptions::key`].
+    pub fn key(mut self, key: impl Into<Arc<str>>) -> Self {
+        self.options = self.options.key(key);
+        self
+    }
+
+    /// Sends with these options, in place of those that were set before.
+    pub fn options(mut self, options: SendOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Sends the message, to each recipient once.
+    ///
+    /// # Errors
+    /// When the value cannot be encoded, or the publishing peer's transport has no topics. A
+    /// subscriber's full queue is no error: it is counted in what is returned.
+    pub fn send(mut self, message: impl IntoMessage) -> Result<Published, PublishError> {
+        if let Some(from) = self.from {
+            from.check_publishes()?;
+        }
+        let publication = Publication::of(message, std::mem::take(&mut self.options))?;
+        let without = self.from.filter(|_| !self.including_self);
+        let alike = self.except.is_empty() && publication.options().treats_all_alike();
+        let to = match &self.target {
+            Target::Everyone if alike => {
+                return Ok(self.deliver(None, without, &publication));
+            }
+            Target::Topics(Topics(topics)) if alike && topics.len() == 1 => {
+                let topic = topics.first().map(|topic| &**topic);
+                return Ok(self.deliver(topic, without, &publication));
+            }
+            Target::Everyone => registry::To::Everyone,
+            Target::Topics(topics) => registry::To::Topics(topics),
+            Target::Own(peer) => registry::To::TopicsOf(peer),
+        };
+        let to = (to, &self.except);
+        Ok(self
+            .hub
+            .deliver_to_each(self.namespace, to, without, &publication))
+    }
+
+    fn deliver(
+        &self,
+        topic: Option<&str>,
+        without: Option<&Peer>,
+        publication: &Publication,
+    ) -> Published {
+        self.hub
+            .deliver(self.namespace, topic, without, publication)
+    }
+}
+
+impl fmt::Debug for To<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("To")
+            .field("namespace", &self.namespace)
+            .field("target", &self.target)
+            .field("except", &self.except)
+            .field("including_self", &self.including_self)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}

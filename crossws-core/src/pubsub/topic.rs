@@ -1,0 +1,463 @@
+//! One topic: who has subscribed, and the logs from which they read.
+
+mod several;
+mod writing;
+
+use std::sync::Arc;
+
+use slab::Slab;
+
+pub(crate) use self::several::{Audience, Several};
+use self::writing::Writing;
+use crate::adapter::{Publication, Wire};
+use crate::peer::Peer;
+use crate::pubsub::cursor::{LogSlice, QueueSize, Reader, Sequence};
+use crate::pubsub::log::{Log, Position, Rest, Slices};
+use crate::pubsub::members::{Key, Members};
+use crate::pubsub::published::Published;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::transport::Receipt;
+
+pub(crate) struct Topic {
+    /// `None` for everyone in a namespace.
+    name: Option<Arc<str>>,
+    clock: Sequence,
+    /// What was ever published, in its longest encoding.
+    bytes: AtomicUsize,
+    messages: AtomicUsize,
+    /// Every reader must be asked again at the next publication.
+    recheck: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    members: Members<Place>,
+    /// Those that are handed each publication.
+    handed: Vec<Key>,
+    lanes: Vec<Lane>,
+    /// Those with something to read: members, and who was one when it was published.
+    readers: Slab<Reading>,
+}
+
+/// The members whose transports read the same wire format.
+struct Lane {
+    wire: Wire,
+    log: Log,
+    /// Members with nothing to read.
+    idle: Vec<Key>,
+    members: usize,
+    /// The first end of the log at which a reader must be asked again.
+    check: QueueSize,
+}
+
+/// Where a member is. As small as a pointer, because each member of each topic has one.
+enum Place {
+    /// In `handed`, at this index.
+    Handed(Key),
+    /// In its lane's `idle`, at this index.
+    Idle(LaneNumber, Key),
+    /// In `readers`.
+    Reading(Key),
+    /// Its connection is closing; it will leave.
+    Deaf,
+}
+
+/// Which of a topic's lanes.
+type LaneNumber = u16;
+
+struct Reading {
+    number: u64,
+    lane: LaneNumber,
+    member: Option<Key>,
+    /// `None` when it has left.
+    cursor: Option<Position>,
+    /// What waited for it when it left: the log keeps nothing for it.
+    rest: Option<Box<Rest>>,
+    /// The end of the log at which it must be asked again.
+    until: QueueSize,
+}
+
+/// What a publication leaves to be done without the lock.
+#[derive(Default)]
+pub(crate) struct Told {
+    pub(crate) published: Published,
+    /// To be woken.
+    pub(crate) asleep: Vec<Peer>,
+    /// To be [settled](crate::adapter::Transport::settle).
+    pub(crate) grown: Vec<Peer>,
+}
+
+impl Told {
+    /// Counts what became of the message at one subscriber.
+    #[inline(always)]
+    pub(crate) fn count(&mut self, peer: &Peer, receipt: Receipt) {
+        self.published.dropped += receipt.dropped;
+        if receipt.wake {
+            self.asleep.push(peer.clone());
+        }
+        if receipt.settle {
+            self.grown.push(peer.clone());
+        }
+    }
+}
+
+impl Topic {
+    pub(crate) fn new(name: Option<Arc<str>>, clock: Sequence) -> Arc<Self> {
+        Arc::new(Self {
+            name,
+            clock,
+            bytes: AtomicUsize::new(0),
+            messages: AtomicUsize::new(0),
+            recheck: AtomicBool::new(false),
+            state: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or_default()
+    }
+
+    /// Its name, to be shared.
+    pub(crate) fn shared_name(&self) -> Arc<str> {
+        self.name.clone().unwrap_or_default()
+    }
+
+    /// Whether it is the topic of everyone in a namespace.
+    pub(crate) fn is_everyone(&self) -> bool {
+        self.name.is_none()
+    }
+
+    pub(crate) fn clock(&self) -> &Sequence {
+        &self.clock
+    }
+
+    /// What was ever published.
+    pub(crate) fn published(&self) -> QueueSize {
+        QueueSize {
+            bytes: self.bytes.load(Ordering::Acquire),
+            messages: self.messages.load(Ordering::Acquire),
+        }
+    }
+
+    /// Adds a peer that is not a member yet. `remember` notes the key at the peer, or returns `false`
+    /// if the peer is leaving and must not be added: under the lock, so that no publication of the
+    /// peer's comes in between, which would not know its author.
+    pub(crate) fn insert(&self, peer: &Peer, remember: impl FnOnce(Key) -> bool) -> bool {
+        let wire = peer.transport().wire();
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        let key = state.members.insert(peer.clone(), Place::Deaf);
+        if !remember(key) {
+            // The caller holds another handle: this one is not the last.
+            state.members.remove(key, peer);
+            return false;
+        }
+        let place = match wire.and_then(|wire| state.lane(wire)) {
+            None => {
+                state.handed.push(key);
+                Place::Handed(state.handed.len() as Key - 1)
+            }
+            Some((number, lane)) => {
+                lane.members += 1;
+                lane.idle.push(key);
+                Place::Idle(number, lane.idle.len() as Key - 1)
+            }
+        };
+        state.put(key, place);
+        true
+    }
+
+    /// Takes a member out. What was published before is still its to read. The handle is given
+    /// back, to be dropped where that may run user code.
+    pub(crate) fn remove(&self, key: Key, peer: &Peer) -> Option<Peer> {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        let (peer, place) = state.members.remove(key, peer)?;
+        match place {
+            Place::Handed(at) => {
+                state.handed.swap_remove(at as usize);
+                if let Some(moved) = state.handed.get(at as usize).copied() {
+                    state.put(moved, Place::Handed(at));
+                }
+            }
+            Place::Idle(lane, at) => {
+                let found = state.lanes.get_mut(usize::from(lane))?;
+                found.members -= 1;
+                found.idle.swap_remove(at as usize);
+                if let Some(moved) = found.idle.get(at as usize).copied() {
+                    state.put(moved, Place::Idle(lane, at));
+                }
+            }
+            Place::Reading(reader) => {
+                let reading = state.readers.get_mut(reader as usize)?;
+                reading.member = None;
+                if let Some(lane) = state.lanes.get_mut(usize::from(reading.lane)) {
+                    lane.members -= 1;
+                    if let Some(cursor) = reading.cursor.take() {
+                        reading.rest = lane.log.detach(&cursor, key).map(Box::new);
+                    }
+                }
+            }
+            Place::Deaf => {}
+        }
+        Some(peer)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.state.lock().members.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.state.lock().members.is_empty()
+    }
+
+    pub(crate) fn peers_into(&self, peers: &mut Vec<Peer>) {
+        let state = self.state.lock();
+        peers.extend(state.members.iter().map(|(peer, _)| peer.clone()));
+    }
+
+    /// Hands a publication to those that want each, and appends it to the logs of the others.
+    pub(crate) fn publish(
+        self: &Arc<Self>,
+        except: Option<&Peer>,
+        publication: &Publication,
+        told: &mut Told,
+    ) {
+        let mut state = self.state.lock();
+        let (author, author_reads) = loop {
+            let author = except.and_then(|peer| {
+                let key = peer.subscriptions().key(self)?;
+                state.members.is_at(key, peer).then_some(key)
+            });
+            let reads = author.and_then(|key| state.reads(key));
+            let Some(wire) = state.wants_encoded(reads.map(|(lane, _)| lane), publication) else {
+                break (author, reads);
+            };
+            // Without the lock, or compressing would keep everybody else out.
+            drop(state);
+            publication.encoded(wire);
+            state = self.state.lock();
+        };
+        let State {
+            members,
+            handed,
+            lanes,
+            readers,
+        } = &mut *state;
+        for key in handed.iter().filter(|key| author != Some(**key)) {
+            if let Some((peer, _)) = members.get_mut(*key) {
+                let receipt = peer.transport().publish(publication);
+                told.published.queued += usize::from(receipt.queued);
+                told.count(peer, receipt);
+            }
+        }
+        if lanes.iter().all(|lane| lane.members == 0) {
+            return;
+        }
+        let seq = self.clock.tick();
+        let before = self.published();
+        let recheck =
+            self.recheck.load(Ordering::Relaxed) && self.recheck.swap(false, Ordering::AcqRel);
+        let mut longest = 0;
+        for (number, lane) in lanes.iter_mut().enumerate() {
+            let number = number as LaneNumber;
+            let mut write = Writing {
+                topic: self,
+                before,
+                number,
+                recheck,
+                author,
+                author_reads: author_reads
+                    .filter(|(lane, _)| *lane == number)
+                    .map(|(_, reader)| reader),
+                members,
+                readers,
+                told,
+            };
+            write.publish(lane, seq, publication, &mut longest);
+        }
+    }
+
+    /// Notes what has been published, before anyone is told of it. Under the lock.
+    fn set_published(&self, end: QueueSize) {
+        self.bytes.store(end.bytes, Ordering::Release);
+        self.messages.store(end.messages, Ordering::Release);
+    }
+
+    /// See [`Cursor::take`]. If there is more, answers with how much that is where the reader has left.
+    pub(crate) fn take(
+        &self,
+        reader: Reader,
+        before: u64,
+        sorted: bool,
+        into: &mut Vec<LogSlice>,
+    ) -> Option<Option<QueueSize>> {
+        let mut state = self.state.lock();
+        let reading = state.reading(reader)?;
+        let slices = match sorted {
+            true => Slices::Consecutive,
+            false => Slices::Adjacent,
+        };
+        if let Some(rest) = &mut reading.rest
+            && rest.read(before, slices, into)
+        {
+            return Some(Some(rest.lag()));
+        }
+        let (lane, member) = (reading.lane, reading.member);
+        if let Some(cursor) = reading.cursor.take()
+            && let Some(key) = member
+            && let Some(lane) = state.lanes.get_mut(usize::from(lane))
+        {
+            let left = lane.log.read(cursor, key, before, slices, into);
+            if left.is_some()
+                && let Some(reading) = state.reading(reader)
+            {
+                reading.cursor = left;
+                return Some(None);
+            }
+        }
+        state.rest(reader);
+        None
+    }
+
+    /// Arranges for every reader to be asked at the next publication.
+    pub(crate) fn recheck(&self) {
+        self.recheck.store(true, Ordering::Release);
+    }
+
+    /// A feed is gone.
+    pub(crate) fn forget(&self, reader: Reader) {
+        let mut state = self.state.lock();
+        let Some(reading) = state.reading(reader) else {
+            return;
+        };
+        if let Some(cursor) = reading.cursor.take() {
+            let lane = usize::from(reading.lane);
+            if let Some(lane) = state.lanes.get_mut(lane) {
+                lane.log.release(&cursor);
+            }
+        }
+        state.rest(reader);
+    }
+
+    /// What waits for a reader.
+    pub(crate) fn lag(&self, reader: Reader) -> QueueSize {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        let Some(reading) = state.reading(reader) else {
+            return QueueSize::default();
+        };
+        if let Some(rest) = &reading.rest {
+            return rest.lag();
+        }
+        let lane = usize::from(reading.lane);
+        let reading = state.readers.get(reader.key as usize);
+        match (reading, state.lanes.get(lane)) {
+            (Some(reading), Some(lane)) => {
+                let cursor = reading.cursor.as_ref();
+                cursor.map_or(QueueSize::default(), |cursor| lane.log.lag(cursor))
+            }
+            _ => QueueSize::default(),
+        }
+    }
+
+    /// Returns what waits for a reader that has left.
+    pub(crate) fn rest(&self, reader: Reader) -> Option<QueueSize> {
+        let mut state = self.state.lock();
+        let reading = state.reading(reader)?;
+        reading.rest.as_ref().map(|rest| rest.lag())
+    }
+
+    /// Returns how many bytes stay in memory because of a reader, if it has left: chunks of the log
+    /// are kept whole. 0 for a member, for which the log keeps them.
+    pub(crate) fn kept(&self, reader: Reader) -> usize {
+        let mut state = self.state.lock();
+        let reading = state.reading(reader);
+        let rest = reading.and_then(|reading| reading.rest.as_ref());
+        rest.map_or(0, |rest| rest.span())
+    }
+}
+
+impl State {
+    /// A wire format that others than the author read, and that the publication takes long to be
+    /// put into and is not yet in.
+    fn wants_encoded(&self, author: Option<LaneNumber>, publication: &Publication) -> Option<Wire> {
+        let mut lanes = self.lanes.iter().enumerate();
+        let wanted = lanes.find(|(number, lane)| {
+            lane.wire.takes_long(publication)
+                && lane.members > usize::from(author == Some(*number as LaneNumber))
+                && publication.known(lane.wire).is_none()
+        });
+        wanted.map(|(_, lane)| lane.wire)
+    }
+
+    /// The lane that a member reads, and the reader it is if it has something to read.
+    fn reads(&self, key: Key) -> Option<(LaneNumber, Option<Key>)> {
+        match self.members.get(key)? {
+            (_, Place::Idle(lane, _)) => Some((*lane, None)),
+            (_, Place::Reading(reader)) => {
+                let reading = self.readers.get(*reader as usize)?;
+                Some((reading.lane, Some(*reader)))
+            }
+            _ => None,
+        }
+    }
+
+    fn reading(&mut self, reader: Reader) -> Option<&mut Reading> {
+        let found = self.readers.get_mut(reader.key as usize)?;
+        (found.number == reader.number).then_some(found)
+    }
+
+    /// A reader has nothing more to read: as a member it waits for what comes.
+    fn rest(&mut self, reader: Reader) {
+        let Some(reading) = self.readers.try_remove(reader.key as usize) else {
+            return;
+        };
+        let Some(key) = reading.member else {
+            return;
+        };
+        if let Some(lane) = self.lanes.get_mut(usize::from(reading.lane)) {
+            lane.idle.push(key);
+            let place = Place::Idle(reading.lane, lane.idle.len() as Key - 1);
+            self.put(key, place);
+        }
+    }
+
+    fn put(&mut self, key: Key, place: Place) {
+        if let Some((_, old)) = self.members.get_mut(key) {
+            *old = place;
+        }
+    }
+
+    /// The lane of a wire format, made if there is none; `None` if there are more than can be
+    /// counted.
+    fn lane(&mut self, wire: Wire) -> Option<(LaneNumber, &mut Lane)> {
+        let found = self.lanes.iter().position(|lane| lane.wire == wire);
+        let at = found.unwrap_or(self.lanes.len());
+        let number = LaneNumber::try_from(at).ok()?;
+        if found.is_none() {
+            // Nearly every topic has one lane, and `push` would make room for four.
+            self.lanes.reserve_exact(1);
+            self.lanes.push(Lane {
+                wire,
+                log: Log::default(),
+                idle: Vec::new(),
+                members: 0,
+                check: QueueSize::MOST,
+            });
+        }
+        Some((number, self.lanes.get_mut(at)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_is_two_words() {
+        assert_eq!(size_of::<(Peer, Place)>(), 2 * size_of::<u64>());
+    }
+}

@@ -1,0 +1,168 @@
+//! One publication on its way to those who read one wire format.
+
+use std::sync::Arc;
+
+use slab::Slab;
+
+use super::{Lane, LaneNumber, Place, Reading, Told, Topic};
+use crate::adapter::Publication;
+use crate::pubsub::cursor::{Cursor, QueueSize, Reader};
+use crate::pubsub::log::Mark;
+use crate::pubsub::members::{Key, Members};
+
+/// A publication on its way into one lane.
+pub(super) struct Writing<'a> {
+    pub(super) topic: &'a Arc<Topic>,
+    pub(super) before: QueueSize,
+    pub(super) number: LaneNumber,
+    /// Every reader is asked, whatever room it has.
+    pub(super) recheck: bool,
+    pub(super) author: Option<Key>,
+    /// Set if the author reads this lane: the reader it is, if it has something to read.
+    pub(super) author_reads: Option<Option<Key>>,
+    pub(super) members: &'a mut Members<Place>,
+    pub(super) readers: &'a mut Slab<Reading>,
+    pub(super) told: &'a mut Told,
+}
+
+impl Writing<'_> {
+    /// Offers the message to those with nothing to read, appends it to the lane's log for all
+    /// others, and looks after those that have much. `longest` is how long it is in the longest format
+    /// so far.
+    pub(super) fn publish(
+        &mut self,
+        lane: &mut Lane,
+        seq: u64,
+        publication: &Publication,
+        longest: &mut usize,
+    ) {
+        let others = lane.members - usize::from(self.author_reads.is_some());
+        if others == 0 {
+            return;
+        }
+        self.told.published.queued += others;
+        let late = self.offer(lane, publication);
+        // All that are not idle, the late among them.
+        let readers = lane.members - lane.idle.len();
+        let author_reads = self.author_reads.flatten();
+        if readers == usize::from(author_reads.is_some()) {
+            return;
+        }
+        let wire = lane.wire;
+        let mark = lane.log.mark();
+        let len = lane.log.append(seq, self.author, |bytes| {
+            publication.append(wire, bytes);
+        });
+        *longest = len.max(*longest);
+        self.topic.set_published(self.before.plus(*longest));
+        if let Some(reader) = author_reads
+            && let Some(reading) = self.readers.get_mut(reader as usize)
+            && let Some(cursor) = &mut reading.cursor
+        {
+            cursor.skip_own(len);
+        }
+        if !late.is_empty() {
+            // Held meanwhile, or one that cannot be told would let go what the next is to read.
+            let held = lane.log.cursor(&mark);
+            for key in late {
+                self.tell(lane, key, &mark, seq);
+            }
+            lane.log.release(&held);
+        }
+        if self.recheck || lane.log.end().exceeds(lane.check) {
+            self.check(lane, seq);
+        }
+    }
+
+    /// Offers the message to the idle. Answers with those that are to read it; they are idle no
+    /// more.
+    fn offer(&mut self, lane: &mut Lane, publication: &Publication) -> Vec<Key> {
+        let mut late = Vec::new();
+        let mut at = 0;
+        while let Some(key) = lane.idle.get(at).copied() {
+            let Some((peer, place)) = self.members.get_mut(key) else {
+                break;
+            };
+            if self.author != Some(key) {
+                let Some(receipt) = peer.transport().offer(publication) else {
+                    lane.idle.swap_remove(at);
+                    late.push(key);
+                    continue;
+                };
+                self.told.count(peer, receipt);
+            }
+            *place = Place::Idle(self.number, at as Key);
+            at += 1;
+        }
+        late
+    }
+
+    /// Tells one member that there is something to read.
+    fn tell(&mut self, lane: &mut Lane, key: Key, mark: &Mark, seq: u64) {
+        let Some((peer, place)) = self.members.get_mut(key) else {
+            return;
+        };
+        let cursor = lane.log.cursor(mark);
+        let entry = self.readers.vacant_entry();
+        let reader = Reader {
+            key: entry.key() as Key,
+            number: seq,
+        };
+        let feed = Cursor::new(Arc::clone(self.topic), reader, self.before);
+        match peer.transport().news(feed) {
+            Ok(room) => {
+                let until = lane.log.end().plus_all(room.lag());
+                lane.check = lane.check.min(until);
+                entry.insert(Reading {
+                    number: reader.number,
+                    lane: self.number,
+                    member: Some(key),
+                    cursor: Some(cursor),
+                    rest: None,
+                    until,
+                });
+                *place = Place::Reading(reader.key);
+                if room.wake {
+                    self.told.asleep.push(peer.clone());
+                }
+                if room.settle {
+                    self.told.grown.push(peer.clone());
+                }
+            }
+            Err(feed) => {
+                feed.disarm();
+                lane.log.release(&cursor);
+                lane.members -= 1;
+                self.told.published.queued -= 1;
+                *place = Place::Deaf;
+            }
+        }
+    }
+
+    /// Asks the readers whose room is used up. No connection ends here: a reader that has too much is
+    /// settled once the topic is not locked any more.
+    fn check(&mut self, lane: &mut Lane, seq: u64) {
+        let end = lane.log.end();
+        lane.check = QueueSize::MOST;
+        for (_, reading) in self.readers.iter_mut() {
+            if reading.lane != self.number {
+                continue;
+            }
+            if reading.cursor.is_none() {
+                continue;
+            }
+            // Those that are told of this publication were asked a moment ago.
+            if (self.recheck || end.exceeds(reading.until))
+                && reading.number != seq
+                && let Some((peer, _)) = reading.member.and_then(|key| self.members.get(key))
+            {
+                let room = peer.transport().lags();
+                reading.until = end.plus_all(room.lag());
+                if room.settle {
+                    self.told.grown.push(peer.clone());
+                }
+            }
+            lane.check = lane.check.min(reading.until);
+        }
+    }
+}

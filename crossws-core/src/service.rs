@@ -1,0 +1,8 @@
+//! The application's HTTP service and its sockets, each reached from the other.
+
+pub(crate) mod api;
+#[cfg(feature = "http")]
+pub(crate) mod body;
+#[cfg(feature = "http")]
+pub(crate) mod sockets;
+pub(crate) mod upgrade_door;

@@ -1,0 +1,199 @@
+//! HTTP services of any kind, as this crate calls them.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use tower_service::Service;
+
+use crate::adapter::HttpService;
+use crate::bounds::{BoxError, BoxFuture};
+use crate::service::api::ApiError;
+
+/// The body of a request to an application's HTTP service: from a client or, whole, from
+/// [`Api`](crate::Api). The same type on every adapter, whatever reads the request.
+///
+/// An `axum::Router` is a service for it, as for any other. One of your own names it:
+/// `impl Service<Request<Body>> for Pages`.
+pub struct Body(UnsyncBoxBody<Bytes, BoxError>);
+
+impl Body {
+    /// A body of another type.
+    pub fn new<B>(body: B) -> Self
+    where
+        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        Self(body.map_err(Into::into).boxed_unsync())
+    }
+}
+
+/// A whole body.
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Self::new(Full::new(bytes))
+    }
+}
+
+/// An empty body.
+impl Default for Body {
+    fn default() -> Self {
+        Self::from(Bytes::new())
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        Pin::new(&mut self.0).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.size_hint()
+    }
+}
+
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Body(..)")
+    }
+}
+
+/// A tower service as [`HttpService`]. `prepare` completes each request, as the server does that reads
+/// requests from clients.
+pub fn http_service<S, B>(
+    service: S,
+    prepare: impl Fn(&mut http::Extensions) + Send + Sync + 'static,
+) -> Arc<dyn HttpService>
+where
+    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+    S::Error: Into<BoxError>,
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    Arc::new(Erased { service, prepare })
+}
+
+struct Erased<S, P> {
+    service: S,
+    prepare: P,
+}
+
+impl<S, B, P> HttpService for Erased<S, P>
+where
+    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+    S::Error: Into<BoxError>,
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+    P: Fn(&mut http::Extensions) + Send + Sync + 'static,
+{
+    fn call(
+        &self,
+        request: Request<Bytes>,
+        max_body: usize,
+    ) -> BoxFuture<'static, Result<Response<Bytes>, ApiError>> {
+        let mut service = self.service.clone();
+        let mut request = request.map(Body::from);
+        (self.prepare)(request.extensions_mut());
+        Box::pin(async move {
+            let ready = poll_fn(|cx| service.poll_ready(cx)).await;
+            ready.map_err(|error| ApiError::Failed(error.into()))?;
+            let response = service.call(request).await;
+            let response = response.map_err(|error| ApiError::Failed(error.into()))?;
+            let (parts, body) = response.into_parts();
+            let body = collect(body, max_body).await?;
+            Ok(Response::from_parts(parts, body))
+        })
+    }
+}
+
+/// Reads a body of at most this many bytes; trailers are skipped.
+async fn collect<B>(body: B, most: usize) -> Result<Bytes, ApiError>
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    let mut body = pin!(body);
+    let mut whole = Vec::new();
+    let mut first = Bytes::new();
+    while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
+        let frame = frame.map_err(|error| ApiError::Failed(error.into()))?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        if first.len() + whole.len() + data.len() > most {
+            return Err(ApiError::TooLarge { most });
+        }
+        // Nearly all bodies have one frame.
+        if first.is_empty() && whole.is_empty() {
+            first = data;
+            continue;
+        }
+        if whole.is_empty() {
+            whole.extend_from_slice(&std::mem::take(&mut first));
+        }
+        whole.extend_from_slice(&data);
+    }
+    Ok(match whole.is_empty() {
+        true => first,
+        false => whole.into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_lite::future::block_on;
+
+    use super::*;
+
+    /// Frames that follow each other.
+    struct Frames(Vec<&'static str>);
+
+    impl HttpBody for Frames {
+        type Data = Bytes;
+        type Error = BoxError;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+            let next = (!self.0.is_empty()).then(|| self.0.remove(0));
+            Poll::Ready(next.map(|text| Ok(Frame::data(Bytes::from(text)))))
+        }
+    }
+
+    #[test]
+    fn a_body_is_read_to_its_bound() {
+        let read = |frames: &[&'static str], most| {
+            block_on(collect(Body::new(Frames(frames.to_vec())), most))
+        };
+        assert_eq!(read(&[], 0).unwrap(), "");
+        assert_eq!(read(&["abc"], 3).unwrap(), "abc");
+        assert_eq!(read(&["ab", "", "c", "d"], 4).unwrap(), "abcd");
+        let error = read(&["ab", "c"], 2).unwrap_err();
+        assert!(matches!(error, ApiError::TooLarge { most: 2 }), "{error}");
+    }
+
+    #[test]
+    fn a_whole_body_knows_its_length() {
+        let body = Body::from(Bytes::from("abc"));
+        assert_eq!(body.size_hint().exact(), Some(3));
+        assert!(Body::default().is_end_stream());
+    }
+}

@@ -1,0 +1,179 @@
+//! An application's sockets inside its HTTP service.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Request, Response, StatusCode};
+use tower_service::Service;
+
+use crate::bounds::{BoxError, BoxFuture};
+use crate::hooks::HookResult;
+use crate::hooks::dyn_hooks::SharedHooks;
+use crate::hub::Hub;
+use crate::service::body::Body;
+use crate::upgrade::rejection::Rejection;
+use crate::upgrade::request::UpgradeRequest;
+use crate::upgrade::resolve::{Resolution, Resolve};
+
+/// The application's sockets as a tower service: where upgrades end up when they go **through** the HTTP
+/// service, with all of its middleware. From `http_through` of a server or a `TestServer`, and
+/// `Acceptor::sockets` in a server of your own.
+///
+/// It upgrades what the hooks claim, and responds 404 to everything else, or [passes it on](Self::or): in a
+/// router it is the fallback, or the service of a path. What middleware has put into the request's extensions is in
+/// `peer.request().parts().extensions`.
+#[derive(Clone, Default)]
+pub struct Sockets(Arc<OnceLock<Upgrader>>);
+
+type Upgraded = Result<Response<Bytes>, Box<Parts>>;
+
+type Upgrader = Box<dyn Fn(Parts) -> BoxFuture<'static, Upgraded> + Send + Sync + 'static>;
+
+impl Sockets {
+    /// Sockets of a server that is not there yet: 404 until it is [bound](Self::bind).
+    pub fn unbound() -> Self {
+        Self::default()
+    }
+
+    /// Sets what upgrades a request; an error gives back one that is no upgrade, or that no hooks claim. Does
+    /// nothing the second time.
+    pub fn bind<F, Fut>(&self, upgrade: F)
+    where
+        F: Fn(Parts) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Response<Bytes>, Box<Parts>>> + Send + 'static,
+    {
+        let _ = self.0.set(Box::new(move |parts| Box::pin(upgrade(parts))));
+    }
+
+    /// Passes what no hooks claim on to another service, with its body.
+    pub fn or<S>(self, service: S) -> SocketsOr<S> {
+        SocketsOr {
+            sockets: self,
+            service,
+        }
+    }
+
+    fn upgrade(&self, parts: Parts) -> BoxFuture<'static, Upgraded> {
+        match self.0.get() {
+            Some(upgrade) => upgrade(parts),
+            None => Box::pin(std::future::ready(Err(Box::new(parts)))),
+        }
+    }
+}
+
+impl<B> Service<Request<B>> for Sockets {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        // An upgrade has no body (RFC 6455 section 4.1: a `GET`).
+        let (parts, _) = request.into_parts();
+        let upgraded = self.upgrade(parts);
+        Box::pin(async move {
+            let not_found = |_| Rejection::from(StatusCode::NOT_FOUND).into_response();
+            Ok(upgraded.await.unwrap_or_else(not_found).map(Body::from))
+        })
+    }
+}
+
+impl fmt::Debug for Sockets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sockets(..)")
+    }
+}
+
+/// [`Sockets`] before another service: from [`Sockets::or`].
+#[derive(Debug, Clone)]
+pub struct SocketsOr<S> {
+    sockets: Sockets,
+    service: S,
+}
+
+impl<S, B, Answer> Service<Request<B>> for SocketsOr<S>
+where
+    S: Service<Request<B>, Response = Response<Answer>> + Clone + Send + 'static,
+    S::Future: Send,
+    B: Send + 'static,
+    Answer: http_body::Body<Data = Bytes> + Send + 'static,
+    Answer::Error: Into<BoxError>,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = BoxFuture<'static, Result<Self::Response, S::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.service.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (parts, body) = request.into_parts();
+        let upgraded = self.sockets.upgrade(parts);
+        // The instance that was polled ready is the one to be called.
+        let next = self.service.clone();
+        let mut service = std::mem::replace(&mut self.service, next);
+        Box::pin(async move {
+            match upgraded.await {
+                Ok(response) => Ok(response.map(Body::from)),
+                Err(parts) => {
+                    let response = service.call(Request::from_parts(*parts, body)).await?;
+                    Ok(response.map(Body::new))
+                }
+            }
+        })
+    }
+}
+
+/// What a server's own resolver is when upgrades go through its HTTP service: it starts the application
+/// and claims nothing, so that a service without its [`Sockets`] upgrades nothing at all.
+pub struct Through<R>(Arc<R>);
+
+impl<R> Through<R> {
+    /// The resolver whose hooks are behind the service.
+    pub fn new(resolver: Arc<R>) -> Self {
+        Self(resolver)
+    }
+}
+
+impl<R: Resolve> Resolve for Through<R> {
+    type Hooks = SharedHooks;
+
+    async fn start(self: &Arc<Self>, hub: &Hub) -> HookResult {
+        self.0.start(hub).await
+    }
+
+    async fn resolve(self: &Arc<Self>, _: &mut UpgradeRequest) -> Resolution<SharedHooks> {
+        Resolution::Pass
+    }
+}
+
+impl<R> fmt::Debug for Through<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Through(..)")
+    }
+}
+
+/// In a request's extensions: the target that the client asked for, whatever a router in between strips
+/// from the request's own. A server of this project leaves it there.
+#[derive(Debug, Clone)]
+pub struct OriginalTarget(http::Uri);
+
+impl OriginalTarget {
+    /// The target of a request that no router has seen yet.
+    pub fn of(target: &http::Uri) -> Self {
+        Self(target.clone())
+    }
+
+    /// The target.
+    pub fn get(&self) -> &http::Uri {
+        &self.0
+    }
+}

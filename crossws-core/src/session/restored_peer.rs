@@ -1,0 +1,95 @@
+use std::fmt;
+use std::sync::Arc;
+
+use crate::error::{Error, HookKind};
+use crate::hooks::catch::catch_panic;
+use crate::message::close::{CloseCode, CloseFrame};
+use crate::peer::membership::Membership;
+use crate::peer::{Peer, credentials_expired};
+use crate::session::{OpeningPeer, PeerEvents};
+use crate::upgrade::resolve::{Resolution, Resolve, Route};
+
+/// A peer whose hooks are not known yet: made from a [`Snapshot`](crate::adapter::Snapshot), where the
+/// `upgrade` hook ran elsewhere or before a sleep. It is listed, subscribed and can be sent to.
+///
+/// Dropped, the peer is gone and no hook runs.
+pub struct RestoredPeer {
+    membership: Membership,
+}
+
+impl RestoredPeer {
+    pub(crate) fn new(membership: Membership) -> Self {
+        Self { membership }
+    }
+
+    /// The peer.
+    pub fn peer(&self) -> &Peer {
+        &self.membership.peer
+    }
+
+    /// The adapter's way to say what happens while a hook runs.
+    pub fn lifeline(&self) -> PeerEvents {
+        PeerEvents::new(self.membership.peer.clone())
+    }
+
+    /// With what to close a peer that was just admitted, and whose credentials have ended already:
+    /// no hook shall hear of it. `None` if they have not.
+    pub fn expired(&self) -> Option<CloseFrame> {
+        self.peer().has_expired().then(credentials_expired)
+    }
+
+    /// Asks the resolver for the peer's hooks. The route's parameters stay those of the upgrade;
+    /// its settings hold from here on, and what its layers attach is attached to the peer.
+    ///
+    /// # Errors
+    /// The frame to close with, when no hooks claim the request (any more), it is refused, or the
+    /// resolver panicked.
+    pub async fn claim<R: Resolve + ?Sized>(
+        self,
+        resolver: &Arc<R>,
+    ) -> Result<OpeningPeer<R::Hooks>, CloseFrame> {
+        let peer = self.peer();
+        let mut request = peer.request().clone();
+        let resolution = async {
+            let resolution = resolver.resolve(&mut request).await;
+            if let Resolution::Route(Route {
+                before: Some(before),
+                ..
+            }) = &resolution
+                && let Err(rejection) = before.run(&mut request).await
+            {
+                return Resolution::Reject(rejection);
+            }
+            resolution
+        };
+        match catch_panic(resolution).await {
+            Ok(Resolution::Route(route)) => {
+                if let Some(settings) = &route.settings {
+                    peer.on_route(settings.apply(peer.hub().settings()));
+                }
+                let settings = peer.settings();
+                settings.check(settings.deflate.as_ref(), peer.id(), peer.capabilities())?;
+                peer.extensions().extend(request.into_volatile());
+                Ok(OpeningPeer::new(route.hooks, self.membership))
+            }
+            Ok(Resolution::Pass) => {
+                Err(CloseFrame::new(CloseCode::RESTART, "no longer served here"))
+            }
+            Ok(Resolution::Reject(rejection)) => {
+                rejection.log(request.path());
+                Err(CloseFrame::new(CloseCode::POLICY, "no longer allowed"))
+            }
+            Err(message) => {
+                let error = Error::panic(HookKind::Resolve, &message);
+                tracing::error!(peer = %self.peer(), %error, "closing a peer without hooks");
+                Err(CloseFrame::new(CloseCode::ERROR, "internal error"))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for RestoredPeer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RestoredPeer({})", self.peer())
+    }
+}

@@ -1,0 +1,196 @@
+use std::fmt;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::{Response, StatusCode};
+
+use crate::bounds::BoxError;
+use crate::upgrade::InvalidHeader;
+use crate::upgrade::origin::ForeignOrigin;
+use crate::upgrade::request::NotAttached;
+
+/// A refused upgrade: any HTTP response, and the error behind it for the server's own eyes.
+///
+/// `?` turns any error into a refusal that says how to: implement `From` for it.
+///
+/// ```
+/// # use crossws_core::{Rejection, Upgrade, UpgradeRequest};
+/// # use http::{Response, StatusCode};
+/// struct NoTicket;
+///
+/// impl From<NoTicket> for Rejection {
+///     fn from(_: NoTicket) -> Self {
+///         Rejection::unauthorized("Bearer realm=\"crossws\"")
+///     }
+/// }
+///
+/// fn ticket(req: &UpgradeRequest) -> Result<&str, NoTicket> {
+///     req.header("x-ticket").ok_or(NoTicket)
+/// }
+///
+/// async fn upgrade(req: &UpgradeRequest) -> Result<Upgrade, Rejection> {
+///     if ticket(req)? == "expired" {
+///         return Err(Rejection::new(StatusCode::GONE, "get a new ticket"));
+///     }
+///     Ok(Upgrade::new())
+/// }
+/// ```
+pub struct Rejection {
+    // Boxed: a response is large, and refusals travel in `Result`s beside small values.
+    response: Box<Response<Bytes>>,
+    source: Option<BoxError>,
+}
+
+impl Rejection {
+    /// A refusal with a status and a plain text body.
+    pub fn new(status: StatusCode, body: impl Into<Bytes>) -> Self {
+        let mut response = Response::new(body.into());
+        *response.status_mut() = status;
+        response.headers_mut().insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("text/plain; charset=utf-8"),
+        );
+        Self::from(response)
+    }
+
+    /// 401 with a `WWW-Authenticate` challenge; a challenge that is no header value is left out.
+    pub fn unauthorized(challenge: &str) -> Self {
+        let mut rejection = Self::new(StatusCode::UNAUTHORIZED, "unauthorized");
+        if let Ok(challenge) = HeaderValue::from_str(challenge) {
+            let headers = rejection.response.headers_mut();
+            headers.insert(http::header::WWW_AUTHENTICATE, challenge);
+        }
+        rejection
+    }
+
+    /// 503 with `Retry-After`: the server has no room now.
+    pub fn unavailable(body: &'static str) -> Self {
+        let mut rejection = Self::new(StatusCode::SERVICE_UNAVAILABLE, body);
+        let headers = rejection.response.headers_mut();
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        rejection
+    }
+
+    /// 500 for an error that the client shall not see; it is kept as the source.
+    pub fn internal(source: impl Into<BoxError>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal server error").with_source(source)
+    }
+
+    /// Adds the error behind the refusal: it is logged, not sent.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        self.response.status()
+    }
+
+    /// The response to send.
+    pub fn response(&self) -> &Response<Bytes> {
+        &self.response
+    }
+
+    /// The response to send, to be changed.
+    pub fn response_mut(&mut self) -> &mut Response<Bytes> {
+        &mut self.response
+    }
+
+    /// The response to send.
+    pub fn into_response(self) -> Response<Bytes> {
+        *self.response
+    }
+
+    /// Logs the refusal. Clients can cause most refusals at will, so only those are above `DEBUG` that
+    /// are the server's fault, or may be its configuration's.
+    pub(crate) fn log(&self, path: &str) {
+        let status = self.status();
+        match &self.source {
+            Some(error) if status.is_server_error() => {
+                tracing::error!(%status, path, %error, "refusing an upgrade");
+            }
+            Some(error) if error.is::<ForeignOrigin>() => {
+                tracing::info!(%status, path, %error, "refusing an upgrade");
+            }
+            Some(error) => tracing::debug!(%status, path, %error, "refusing an upgrade"),
+            None => tracing::debug!(%status, path, "refusing an upgrade"),
+        }
+    }
+
+    /// The error behind the refusal.
+    pub fn source(&self) -> Option<&BoxError> {
+        self.source.as_ref()
+    }
+}
+
+impl fmt::Debug for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rejection")
+            .field("status", &self.status())
+            .field("source", &self.source)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The status, and the error behind it.
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "refused with {}", self.status())?;
+        match &self.source {
+            Some(source) => write!(f, ": {source}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Rejection {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&**self.source.as_ref()?)
+    }
+}
+
+impl<B: Into<Bytes>> From<Response<B>> for Rejection {
+    /// A response of the class 1xx is no refusal, and becomes a 500.
+    fn from(response: Response<B>) -> Self {
+        if response.status().is_informational() {
+            return Self::internal(format!("an upgrade refused with {}", response.status()));
+        }
+        Self {
+            response: Box::new(response.map(Into::into)),
+            source: None,
+        }
+    }
+}
+
+impl From<StatusCode> for Rejection {
+    /// With the status's own words as the body.
+    fn from(status: StatusCode) -> Self {
+        Self::new(status, status.canonical_reason().unwrap_or_default())
+    }
+}
+
+impl From<InvalidHeader> for Rejection {
+    fn from(error: InvalidHeader) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<NotAttached> for Rejection {
+    fn from(error: NotAttached) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<http::Error> for Rejection {
+    fn from(error: http::Error) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<BoxError> for Rejection {
+    fn from(error: BoxError) -> Self {
+        Self::internal(error)
+    }
+}

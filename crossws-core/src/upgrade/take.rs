@@ -1,0 +1,153 @@
+//! An upgrade that is somebody else's to serve.
+
+use std::any::{Any, TypeId, type_name};
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use crate::bounds::{BoxFuture, MaybeSend};
+use crate::error::Unsupported;
+use crate::hooks::HookResult;
+use crate::hub::Hub;
+use crate::peer::membership::Ongoing;
+use crate::peer::tasks::HookOutput;
+
+/// A connection's stream as an adapter gives it to [`Upgrade::take`](crate::Upgrade::take): the
+/// adapter's `RawStream` implements it, with the traits of its runtime's streams.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the stream of a connection",
+    label = "the adapter's `RawStream` is expected",
+    note = "give the closure's parameter a type: `|stream: crossws::tokio::RawStream| async move {{ .. }}`"
+)]
+pub trait FromConnection: Sized + 'static {
+    /// What the adapter has of a connection.
+    type Connection: MaybeSend + 'static;
+
+    /// Wraps it.
+    fn from_connection(connection: Self::Connection) -> Self;
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) type Run<C> = Box<dyn FnOnce(C) -> BoxFuture<'static, HookResult> + Send>;
+#[cfg(target_arch = "wasm32")]
+pub(crate) type Run<C> = Box<dyn FnOnce(C) -> BoxFuture<'static, HookResult>>;
+
+#[cfg(not(target_arch = "wasm32"))]
+type AnyRun = Box<dyn Any + Send>;
+#[cfg(target_arch = "wasm32")]
+type AnyRun = Box<dyn Any>;
+
+/// What an `upgrade` hook does with the connection, for an adapter whose type of it is not known here.
+pub(crate) struct Take {
+    stream: &'static str,
+    connection: TypeId,
+    /// A [`Run`] for that type of connection. Locked by nobody: it makes this `Sync`.
+    run: Mutex<AnyRun>,
+}
+
+impl Take {
+    pub(crate) fn new<S, F, Fut>(with: F) -> Self
+    where
+        S: FromConnection,
+        F: FnOnce(S) -> Fut + MaybeSend + 'static,
+        Fut: Future<Output: HookOutput> + MaybeSend + 'static,
+    {
+        let run: Run<S::Connection> = Box::new(|connection| {
+            let future = with(S::from_connection(connection));
+            Box::pin(async { future.await.into_hook_result() })
+        });
+        Self {
+            stream: type_name::<S>(),
+            connection: TypeId::of::<S::Connection>(),
+            run: Mutex::new(Box::new(run)),
+        }
+    }
+
+    /// Whether an adapter that has connections of this type, if it can give them away, can do it.
+    ///
+    /// # Errors
+    /// Names the stream that the adapter does not have.
+    pub(crate) fn check(&self, connection: Option<TypeId>) -> Result<(), NoRawStream> {
+        match connection == Some(self.connection) {
+            true => Ok(()),
+            false => Err(NoRawStream {
+                stream: self.stream,
+                source: Unsupported::new("taking a connection's stream"),
+            }),
+        }
+    }
+
+    /// What is done with a connection of this type. Gives itself back if it takes another.
+    pub(crate) fn for_connection<C: 'static>(self: Box<Self>) -> Result<Run<C>, Box<Self>> {
+        if self.connection != TypeId::of::<C>() {
+            return Err(self);
+        }
+        let Self {
+            stream,
+            connection,
+            run,
+        } = *self;
+        let run = run.into_inner().unwrap_or_else(PoisonError::into_inner);
+        match run.downcast::<Run<C>>() {
+            Ok(run) => Ok(*run),
+            Err(run) => Err(Box::new(Self {
+                stream,
+                connection,
+                run: Mutex::new(run),
+            })),
+        }
+    }
+}
+
+impl fmt::Debug for Take {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Take({})", self.stream)
+    }
+}
+
+/// Why an upgrade that takes the stream is refused.
+#[derive(Debug, thiserror::Error)]
+#[error("this adapter has no `{stream}` to be taken")]
+pub(crate) struct NoRawStream {
+    stream: &'static str,
+    source: Unsupported,
+}
+
+/// A connection that an `upgrade` hook [takes](crate::Upgrade::take): from
+/// [`Accepted::taken`](crate::adapter::Accepted::taken). No peer is made of it.
+#[must_use = "the connection is served when this runs"]
+pub struct Taken<C> {
+    run: Run<C>,
+    path: String,
+    /// A shutdown waits for it.
+    ongoing: Ongoing,
+}
+
+impl<C> Taken<C> {
+    pub(crate) fn new(run: Run<C>, path: &str, ongoing: Ongoing) -> Self {
+        let path = path.to_owned();
+        Self { run, path, ongoing }
+    }
+
+    /// The hub of the server, whose shutdown waits for this.
+    pub fn hub(&self) -> &Hub {
+        self.ongoing.hub()
+    }
+
+    /// Serves the connection to its end, after the 101. What the hook's future fails with is logged.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the connection.
+    pub async fn run(self, connection: C) {
+        let Self { run, path, ongoing } = self;
+        if let Err(error) = run(connection).await {
+            tracing::error!(path, %error, "a connection that was taken has failed");
+        }
+        drop(ongoing);
+    }
+}
+
+impl<C> fmt::Debug for Taken<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Taken({})", self.path)
+    }
+}

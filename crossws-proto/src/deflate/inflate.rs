@@ -1,0 +1,187 @@
+use std::cell::RefCell;
+use std::collections::VecDeque;
+
+use crossws_core::{CloseCode, Message};
+use flate2::{Decompress, FlushDecompress, Status};
+
+use super::budget::Reservation;
+use super::{TAIL, window_bits};
+use crate::engine::{Kind, Partial, Violation};
+
+#[cfg(test)]
+mod tests;
+
+/// What is inflated in one step; also the largest message that is copied once.
+const STEP: usize = 16 << 10;
+
+thread_local! {
+    static SHARED: RefCell<Option<Decompress>> = const { RefCell::new(None) };
+    static OUTPUT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Decompresses the messages of one connection.
+///
+/// One state serves all connections of a thread. With context takeover a connection owns what its
+/// next message may refer to, and nothing else: the end of what it has received compressed. To hand
+/// the state 32 KiB of it takes less than a microsecond; a state of the connection's own would take
+/// 44 KiB from its first message on.
+#[derive(Debug)]
+pub struct Inflater(Option<Box<Window>>);
+
+/// The last bytes of what was decompressed.
+#[derive(Debug)]
+struct Window {
+    bytes: VecDeque<u8>,
+    /// Most of them.
+    most: usize,
+    #[expect(dead_code, reason = "gives the memory's share back when it is dropped")]
+    share: Reservation,
+}
+
+impl Inflater {
+    /// For messages that do not refer to one another.
+    pub fn per_message() -> Self {
+        Self(None)
+    }
+
+    /// For messages that may refer to those before them, 2 to the power of `bits` bytes back (9 to
+    /// 15: the nearest of them counts); `None` if the contexts of this process could own more than
+    /// `most` bytes.
+    pub fn with_context(bits: u8, most: usize) -> Option<Self> {
+        let window = 1 << window_bits(bits);
+        let share = Reservation::take(window, most)?;
+        let bytes = VecDeque::new();
+        Some(Self(Some(Box::new(Window {
+            bytes,
+            most: window,
+            share,
+        }))))
+    }
+
+    /// Whether messages may refer to those before them.
+    #[cfg(test)]
+    pub fn takes_context_over(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Decompresses one message of at most `most` bytes.
+    pub(crate) fn message(
+        &mut self,
+        kind: Kind,
+        payload: &[u8],
+        most: usize,
+    ) -> Result<Message, Violation> {
+        OUTPUT.with_borrow_mut(|output| {
+            output.resize(STEP, 0);
+            let message = SHARED.with_borrow_mut(|shared| {
+                let state = shared.get_or_insert_with(|| Decompress::new(false));
+                state.reset(false);
+                if let Some(window) = &self.0 {
+                    window.refer(state)?;
+                }
+                inflate(state, kind, payload, most, output)
+            })?;
+            if let Some(window) = &mut self.0 {
+                window.push(message.as_bytes());
+            }
+            Ok(message)
+        })
+    }
+
+    /// How many bytes are kept of earlier messages.
+    #[cfg(test)]
+    pub fn owned(&self) -> usize {
+        self.0.as_ref().map_or(0, |window| window.bytes.capacity())
+    }
+}
+
+impl Window {
+    /// Lets the next message refer to it.
+    fn refer(&self, state: &mut Decompress) -> Result<(), Violation> {
+        let (older, newer) = self.bytes.as_slices();
+        for bytes in [older, newer].into_iter().filter(|bytes| !bytes.is_empty()) {
+            // One that follows another is appended.
+            state.set_dictionary(bytes).map_err(|_| corrupt())?;
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, message: &[u8]) {
+        let from = message.len().saturating_sub(self.most);
+        let fresh = message.get(from..).unwrap_or_default();
+        let excess = (self.bytes.len() + fresh.len()).saturating_sub(self.most);
+        self.bytes.drain(..excess);
+        let len = self.bytes.len() + fresh.len();
+        if self.bytes.capacity() < len {
+            // Twice as much each time, but never more than can be of use.
+            let room = len.max(self.bytes.capacity() * 2).min(self.most);
+            self.bytes.reserve_exact(room - self.bytes.len());
+        }
+        self.bytes.extend(fresh);
+    }
+}
+
+/// Step by step, so that a message that grows without end is stopped at the limit, and text that is
+/// none where it is none.
+fn inflate(
+    state: &mut Decompress,
+    kind: Kind,
+    payload: &[u8],
+    most: usize,
+    output: &mut [u8],
+) -> Result<Message, Violation> {
+    let mut partial: Option<Partial> = None;
+    let mut filled = 0;
+    for mut input in [payload, &TAIL] {
+        loop {
+            let room = output.get_mut(filled..).unwrap_or_default();
+            let free = room.len();
+            let (read, written) = (state.total_in(), state.total_out());
+            let status = state
+                .decompress(input, room, FlushDecompress::Sync)
+                .map_err(|_| corrupt())?;
+            let read = (state.total_in() - read) as usize;
+            let written = (state.total_out() - written) as usize;
+            input = input.get(read..).unwrap_or_default();
+            filled += written;
+            let before = partial.as_ref().map_or(0, Partial::len);
+            if before + filled > most {
+                return Err(Violation::new(
+                    CloseCode::TOO_BIG,
+                    "decompressed, the message is over the limit",
+                ));
+            }
+            if written == free {
+                partial
+                    .get_or_insert_with(|| Partial::new(kind, false))
+                    .push(output, most - before)?;
+                filled = 0;
+            }
+            match status {
+                // A last block is allowed, and what follows it begins a new stream (RFC 7692
+                // section 7.2.3.4). What it refers to behind its beginning, zlib cannot tell us.
+                Status::StreamEnd => state.reset(false),
+                _ if written == free => continue,
+                _ if read == 0 && !input.is_empty() => return Err(corrupt()),
+                _ => {}
+            }
+            if input.is_empty() {
+                break;
+            }
+        }
+    }
+    let rest = output.get(..filled).unwrap_or_default();
+    match partial {
+        None => kind.whole(rest),
+        Some(mut partial) => {
+            partial.push(rest, rest.len())?;
+            partial.finish(None, most)
+        }
+    }
+}
+
+/// A payload that does not fit its type, as browsers and other servers say too: RFC 7692 names no
+/// code.
+fn corrupt() -> Violation {
+    Violation::new(CloseCode::INVALID, "invalid compression")
+}

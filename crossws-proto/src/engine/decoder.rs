@@ -1,0 +1,381 @@
+use std::mem;
+
+use bytes::Bytes;
+use crossws_core::{CloseCode, Limits, Message};
+
+use super::buffer::append;
+use super::header::{Header, MAX_HEADER};
+use super::message::{Kind, Partial};
+use super::{Engine, Event, Role, Violation, close};
+use crate::deflate::Inflater;
+use crate::frame::Opcode;
+use crate::frame::mask;
+
+/// This crate's own engine. Between messages it owns no memory but itself; of what has begun, what
+/// has arrived.
+#[derive(Debug)]
+pub struct Decoder {
+    role: Role,
+    /// The bounds, as in [`Limits`].
+    max_message: usize,
+    max_fragments: usize,
+    /// What has arrived in part. Boxed, because a connection that waits has nothing of the kind.
+    begun: Option<Box<Begun>>,
+    /// What decompresses messages, where that was negotiated.
+    inflater: Inflater,
+    inflates: bool,
+}
+
+#[derive(Debug, Default)]
+struct Begun {
+    /// The beginning of a header.
+    head: [u8; MAX_HEADER],
+    head_len: u8,
+    /// The frame whose payload is arriving.
+    frame: Option<Frame>,
+    /// What has arrived of a control frame's payload.
+    control: Vec<u8>,
+    /// The message whose frames, or whose frame's pieces, are arriving.
+    message: Option<Partial>,
+    /// How many frames it has had.
+    fragments: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Frame {
+    opcode: Opcode,
+    fin: bool,
+    compressed: bool,
+    /// Bytes of the payload that have not arrived.
+    left: usize,
+    /// The masking key, turned to where the payload goes on.
+    key: [u8; 4],
+}
+
+impl Frame {
+    /// What is known to come of its message. More frames may come behind one that is not the last,
+    /// and room for each alone would be copied for each.
+    fn coming(&self) -> usize {
+        match self.fin {
+            true => self.left,
+            false => usize::MAX,
+        }
+    }
+}
+
+/// The largest message, whatever the limits: no allocation can be larger than `isize::MAX`, and one
+/// of half that can grow as all do.
+const MOST: usize = isize::MAX as usize >> 1;
+
+/// The first byte of a final frame without extensions.
+const FIN_TEXT: u8 = 0x80 | Opcode::Text as u8;
+const FIN_BINARY: u8 = 0x80 | Opcode::Binary as u8;
+
+/// The bit of the second byte.
+const MASKED: u8 = 0x80;
+
+/// Two bytes, and the masking key.
+const SHORT_HEADER: usize = 6;
+
+impl Engine for Decoder {
+    fn new(role: Role, limits: &Limits) -> Self {
+        Self {
+            role,
+            max_message: limits.max_message_size.get().min(MOST),
+            max_fragments: limits.max_fragments.get(),
+            begun: None,
+            inflater: Inflater::per_message(),
+            inflates: false,
+        }
+    }
+
+    fn decode(&mut self, input: &mut &mut [u8]) -> Result<Option<Event>, Violation> {
+        loop {
+            let begun = self.begun.as_deref();
+            let frame = match begun.and_then(|begun| begun.frame) {
+                Some(frame) => frame,
+                None => match self.begin(input)? {
+                    Some(frame) => frame,
+                    None => return Ok(None),
+                },
+            };
+            let event = if frame.left <= input.len() {
+                let payload = take(input, frame.left);
+                mask::apply(payload, frame.key);
+                let event = self.end(frame, payload)?;
+                if let Some(begun) = &mut self.begun {
+                    begun.frame = None;
+                    if begun.message.is_none() {
+                        self.begun = None;
+                    }
+                }
+                event
+            } else {
+                let piece = take(input, input.len());
+                mask::apply(piece, frame.key);
+                self.piece(frame, piece)?;
+                return Ok(None);
+            };
+            if event.is_some() {
+                return Ok(event);
+            }
+        }
+    }
+
+    /// A client's message in one short frame without extensions, as most are. In a few steps, and
+    /// where it is wanted: to move a message a few times costs as much as to decode it.
+    #[inline(always)]
+    fn decode_short(&mut self, input: &mut &mut [u8]) -> Option<Message> {
+        let &[first, second, ref key @ ..] = input.first_chunk::<SHORT_HEADER>()?;
+        let key = *key;
+        let kind = match first {
+            FIN_TEXT => Kind::Text,
+            FIN_BINARY => Kind::Binary,
+            _ => return None,
+        };
+        // Without the bit that says that it is masked; with it, if that was not set.
+        let len = usize::from(second ^ MASKED);
+        let fits = len <= Self::MAX_SHORT.min(self.max_message) && self.max_fragments > 0;
+        if self.begun.is_some() || self.role == Role::Client || !fits {
+            return None;
+        }
+        let payload = input.get_mut(SHORT_HEADER..SHORT_HEADER + len)?;
+        mask::apply(payload, key);
+        let Ok(message) = kind.whole(payload) else {
+            mask::apply(payload, key);
+            return None;
+        };
+        take(input, SHORT_HEADER + len);
+        Some(message)
+    }
+}
+
+impl Decoder {
+    /// The longest payload whose length is in a header's second byte itself.
+    pub const MAX_SHORT: usize = 125;
+
+    /// Takes compressed messages too: permessage-deflate was negotiated.
+    #[must_use]
+    pub fn with_inflater(mut self, inflater: impl Into<Option<Inflater>>) -> Self {
+        if let Some(inflater) = inflater.into() {
+            self.inflater = inflater;
+            self.inflates = true;
+        }
+        self
+    }
+
+    /// Reads a header and says whether its frame may come now.
+    #[inline]
+    fn begin(&mut self, input: &mut &mut [u8]) -> Result<Option<Frame>, Violation> {
+        if input.is_empty() {
+            return Ok(None);
+        }
+        let in_pieces = self.begun.as_ref().is_some_and(|begun| begun.head_len > 0);
+        let header = if !in_pieces && let Some((header, len)) = Header::parse(input, self.role)? {
+            take(input, len);
+            header
+        } else {
+            match self.resume(input)? {
+                Some(header) => header,
+                None => return Ok(None),
+            }
+        };
+        self.admit(&header).map(Some)
+    }
+
+    /// Reads a header that arrives in pieces.
+    #[cold]
+    fn resume(&mut self, input: &mut &mut [u8]) -> Result<Option<Header>, Violation> {
+        let begun = self.begun.get_or_insert_default();
+        let had = usize::from(begun.head_len);
+        let count = input.len().min(MAX_HEADER - had);
+        let room = begun.head.iter_mut().skip(had);
+        for (to, from) in room.zip(input.iter()) {
+            *to = *from;
+        }
+        let have = had + count;
+        match Header::parse(begun.head.get(..have).unwrap_or_default(), self.role)? {
+            Some((header, len)) => {
+                begun.head_len = 0;
+                take(input, len - had);
+                Ok(Some(header))
+            }
+            // It is shorter than the longest, so all of the input belongs to it.
+            None => {
+                begun.head_len = have as u8;
+                take(input, count);
+                Ok(None)
+            }
+        }
+    }
+
+    /// The rules that need to know what came before, and the limits: before anything is kept.
+    #[inline]
+    fn admit(&mut self, header: &Header) -> Result<Frame, Violation> {
+        if header.rsv1 {
+            if !self.inflates {
+                return Err(Violation::protocol(
+                    "RSV1 is set, and no extension was negotiated",
+                ));
+            }
+            // RFC 7692 section 6: on the first frame of a message, which says it for all.
+            if !matches!(header.opcode, Opcode::Text | Opcode::Binary) {
+                return Err(Violation::protocol("RSV1 is set, and no message begins"));
+            }
+        }
+        if !header.opcode.is_control() {
+            let begun = self.begun.as_deref_mut();
+            let message =
+                begun.and_then(|begun| Some((begun.message.as_ref()?, &mut begun.fragments)));
+            let (had, compressed, fragments) = match (message, header.opcode) {
+                (None, Opcode::Continuation) => {
+                    return Err(Violation::protocol("a continuation of nothing"));
+                }
+                (Some((message, fragments)), Opcode::Continuation) => {
+                    *fragments += 1;
+                    let compressed = matches!(message, Partial::Compressed(..));
+                    (message.len(), compressed, *fragments)
+                }
+                (Some(_), _) => {
+                    return Err(Violation::protocol("a new message inside another"));
+                }
+                (None, _) => (0, header.rsv1, 1),
+            };
+            let most = match compressed {
+                true => most_compressed(self.max_message),
+                false => self.max_message,
+            };
+            if header.len > most.saturating_sub(had) as u64 {
+                return Err(too_big(header.len));
+            }
+            if fragments > self.max_fragments {
+                return Err(Violation::new(CloseCode::POLICY, "too many fragments"));
+            }
+        }
+        Ok(Frame {
+            opcode: header.opcode,
+            fin: header.fin,
+            compressed: header.rsv1,
+            // Within the limit, or 125.
+            left: usize::try_from(header.len).map_err(|_| too_big(header.len))?,
+            key: header.key,
+        })
+    }
+
+    /// Keeps a piece of a frame that has not arrived to its end.
+    fn piece(&mut self, frame: Frame, piece: &[u8]) -> Result<(), Violation> {
+        let begun = self.begun.get_or_insert_default();
+        begun.frame = Some(Frame {
+            left: frame.left - piece.len(),
+            key: mask::advance(frame.key, piece.len()),
+            // The message has begun: what follows goes on with it.
+            opcode: match frame.opcode {
+                Opcode::Text | Opcode::Binary => Opcode::Continuation,
+                other => other,
+            },
+            ..frame
+        });
+        match frame.opcode {
+            Opcode::Close | Opcode::Ping | Opcode::Pong => {
+                append(&mut begun.control, piece, frame.left);
+                Ok(())
+            }
+            _ => self.message(frame).push(piece, frame.coming()),
+        }
+    }
+
+    /// Takes a frame to its end. `None` if it is not the last of its message.
+    #[inline]
+    fn end(&mut self, frame: Frame, payload: &[u8]) -> Result<Option<Event>, Violation> {
+        let kind = match frame.opcode {
+            Opcode::Text => Kind::Text,
+            Opcode::Binary => Kind::Binary,
+            Opcode::Continuation => return self.end_piece(frame, payload),
+            control => return self.control(control, payload).map(Some),
+        };
+        if frame.fin {
+            let message = match frame.compressed {
+                true => self.inflater.message(kind, payload, self.max_message)?,
+                false => kind.whole(payload)?,
+            };
+            return Ok(Some(Event::Message(message)));
+        }
+        self.end_piece(frame, payload)
+    }
+
+    fn end_piece(&mut self, frame: Frame, payload: &[u8]) -> Result<Option<Event>, Violation> {
+        self.message(frame).push(payload, frame.coming())?;
+        if !frame.fin {
+            return Ok(None);
+        }
+        let begun = self.begun.as_mut();
+        let Some(message) = begun.and_then(|begun| begun.message.take()) else {
+            return Ok(None);
+        };
+        let message = message.finish(Some(&mut self.inflater), self.max_message)?;
+        Ok(Some(Event::Message(message)))
+    }
+
+    /// The message that a data frame belongs to.
+    fn message(&mut self, frame: Frame) -> &mut Partial {
+        let begun = self.begun.get_or_insert_default();
+        begun.message.get_or_insert_with(|| {
+            begun.fragments = 1;
+            let kind = match frame.opcode {
+                Opcode::Text => Kind::Text,
+                _ => Kind::Binary,
+            };
+            Partial::new(kind, frame.compressed)
+        })
+    }
+
+    /// How many bytes it holds of what has begun.
+    #[inline]
+    pub fn unfinished(&self) -> usize {
+        self.begun.as_ref().map_or(0, |begun| {
+            let message = begun.message.as_ref();
+            let kept = begun.control.capacity() + message.map_or(0, Partial::capacity);
+            size_of::<Begun>() + kept
+        })
+    }
+
+    /// Drops what has begun.
+    pub fn forget_unfinished(&mut self) {
+        self.begun = None;
+    }
+
+    fn control(&mut self, opcode: Opcode, payload: &[u8]) -> Result<Event, Violation> {
+        let begun = self.begun.as_mut();
+        let begun = begun.map_or(Vec::new(), |begun| mem::take(&mut begun.control));
+        let payload = if begun.is_empty() {
+            Bytes::copy_from_slice(payload)
+        } else {
+            Bytes::from([&begun, payload].concat())
+        };
+        match opcode {
+            Opcode::Ping => Ok(Event::Ping(payload)),
+            Opcode::Pong => Ok(Event::Pong(payload)),
+            _ => close::parse(&payload).map(Event::Close),
+        }
+    }
+}
+
+/// Takes bytes from the front.
+#[inline]
+fn take<'a>(input: &mut &'a mut [u8], count: usize) -> &'a mut [u8] {
+    let (taken, rest) = mem::take(input).split_at_mut(count);
+    *input = rest;
+    taken
+}
+
+/// The most bytes that a message of `most` bytes has when it is compressed: a byte in nine bits, as
+/// deflate's fixed code has it, or in blocks that are stored. Without such a bound a message of
+/// empty blocks would have none.
+fn most_compressed(most: usize) -> usize {
+    most.saturating_add(most / 8).saturating_add(64)
+}
+
+fn too_big(len: u64) -> Violation {
+    let text = format!("{len} more bytes are over the limit of a message");
+    Violation::new(CloseCode::TOO_BIG, text)
+}

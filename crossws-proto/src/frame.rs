@@ -1,0 +1,217 @@
+//! Outgoing frames (RFC 6455 section 5.2): one frame a message, final. A client's are masked.
+
+pub(crate) mod mask;
+
+use bytes::{BufMut, BytesMut};
+use crossws_core::adapter::{Encoding, Publication};
+use crossws_core::{CloseFrame, Message};
+use smallvec::SmallVec;
+
+/// The longest header of an unmasked frame.
+pub const MAX_HEADER: usize = 10;
+
+const FIN: u8 = 0x80;
+const RSV1: u8 = 0x40;
+const MASKED: u8 = 0x80;
+
+/// Which kind of frame.
+// Exhaustive on purpose: every other number is reserved.
+#[allow(clippy::exhaustive_enums)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Opcode {
+    /// More of the message that has begun.
+    Continuation = 0x0,
+    /// A text message, or its beginning.
+    Text = 0x1,
+    /// A binary message, or its beginning.
+    Binary = 0x2,
+    /// The closing handshake.
+    Close = 0x8,
+    /// To be answered with a pong.
+    Ping = 0x9,
+    /// The answer to a ping, or unsolicited.
+    Pong = 0xA,
+}
+
+impl Opcode {
+    /// Whether it is a control frame's (RFC 6455 section 5.5).
+    pub fn is_control(self) -> bool {
+        matches!(self, Self::Close | Self::Ping | Self::Pong)
+    }
+}
+
+impl From<&Message> for Opcode {
+    fn from(message: &Message) -> Self {
+        match message {
+            Message::Text(_) => Self::Text,
+            Message::Binary(_) => Self::Binary,
+        }
+    }
+}
+
+/// Appends the header of a frame whose payload has `len` bytes.
+#[inline]
+pub fn put_header(buf: &mut impl BufMut, opcode: Opcode, len: usize) {
+    put_bits_and_len(buf, FIN | opcode as u8, 0, len);
+}
+
+/// Appends the header of a frame whose payload is masked with this key.
+fn put_masked_header(buf: &mut impl BufMut, first: u8, len: usize, key: [u8; 4]) {
+    put_bits_and_len(buf, first, MASKED, len);
+    buf.put_slice(&key);
+}
+
+#[inline]
+fn put_bits_and_len(buf: &mut impl BufMut, first: u8, masked: u8, len: usize) {
+    // The shortest of the three length forms, as section 5.2 demands.
+    match len {
+        0..=125 => buf.put_slice(&[first, masked | len as u8]),
+        126..=0xffff => {
+            let [a, b] = (len as u16).to_be_bytes();
+            buf.put_slice(&[first, masked | 126, a, b]);
+        }
+        _ => {
+            buf.put_slice(&[first, masked | 127]);
+            buf.put_u64(len as u64);
+        }
+    }
+}
+
+/// Appends a frame with a compressed message (RFC 7692 section 6.1), masked if there is a key for
+/// it; then in place.
+pub fn put_compressed_frame(
+    buf: &mut impl BufMut,
+    opcode: Opcode,
+    payload: &mut [u8],
+    key: Option<[u8; 4]>,
+) {
+    let first = FIN | RSV1 | opcode as u8;
+    match key {
+        None => put_bits_and_len(buf, first, 0, payload.len()),
+        Some(key) => {
+            put_masked_header(buf, first, payload.len(), key);
+            mask::apply(payload, key);
+        }
+    }
+    buf.put_slice(payload);
+}
+
+/// Appends a whole frame.
+pub fn put_frame(buf: &mut impl BufMut, opcode: Opcode, payload: &[u8]) {
+    put_header(buf, opcode, payload.len());
+    buf.put_slice(payload);
+}
+
+/// Appends a whole frame as a client sends it: masked with a key of its own from the system's
+/// random source (RFC 6455 section 5.3).
+///
+/// # Errors
+/// When the system has no randomness to give; then nothing is appended.
+pub fn put_masked_frame(
+    buf: &mut BytesMut,
+    opcode: Opcode,
+    payload: &[u8],
+) -> Result<(), getrandom::Error> {
+    let key = mask::fresh_key()?;
+    buf.reserve(MAX_HEADER + key.len() + payload.len());
+    put_masked_header(buf, FIN | opcode as u8, payload.len(), key);
+    let start = buf.len();
+    buf.put_slice(payload);
+    mask::apply(buf.get_mut(start..).unwrap_or_default(), key);
+    Ok(())
+}
+
+/// Appends a close frame; without a payload if there is nothing to say.
+pub fn put_close(buf: &mut impl BufMut, frame: Option<&CloseFrame>) {
+    put_frame(buf, Opcode::Close, &close_payload(frame));
+}
+
+/// Appends a close frame as a client sends it: masked, and without a payload if there is nothing to
+/// say.
+///
+/// # Errors
+/// When the system has no randomness to give; then nothing is appended.
+pub fn put_masked_close(
+    buf: &mut BytesMut,
+    frame: Option<&CloseFrame>,
+) -> Result<(), getrandom::Error> {
+    put_masked_frame(buf, Opcode::Close, &close_payload(frame))
+}
+
+/// On the stack: no control frame has more than 125 bytes (RFC 6455 section 5.5).
+fn close_payload(frame: Option<&CloseFrame>) -> SmallVec<[u8; 128]> {
+    let mut payload = SmallVec::new();
+    if let Some(frame) = frame {
+        payload.extend_from_slice(&frame.code().get().to_be_bytes());
+        payload.extend_from_slice(frame.reason().as_bytes());
+    }
+    payload
+}
+
+/// The length, header included, of the frame that begins `head`, which holds at least its header.
+pub fn frame_len(head: &[u8]) -> Option<usize> {
+    let (header, payload): (usize, u64) = match head.get(1)? & 0x7f {
+        126 => (
+            4,
+            u16::from_be_bytes(head.get(2..4)?.try_into().ok()?).into(),
+        ),
+        127 => (10, u64::from_be_bytes(head.get(2..10)?.try_into().ok()?)),
+        len => (2, len.into()),
+    };
+    header.checked_add(usize::try_from(payload).ok()?)
+}
+
+/// The wire format of what a server publishes: whole frames.
+pub struct ServerFrame;
+
+impl Encoding for ServerFrame {
+    fn append(_: u64, publication: &Publication, to: &mut Vec<u8>) {
+        let message = publication.message();
+        put_frame(to, message.into(), message.as_bytes());
+    }
+}
+
+/// How long so many whole frames are that follow each other in `bytes`.
+pub fn frames_len(bytes: &[u8], frames: usize) -> usize {
+    let mut len = 0;
+    for _ in 0..frames {
+        let frame = bytes.get(len..).and_then(frame_len);
+        len = frame.map_or(bytes.len(), |frame| len.saturating_add(frame));
+    }
+    len.min(bytes.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shortest_length_form_is_used_and_read_back() {
+        for (len, header) in [
+            (0, 2),
+            (125, 2),
+            (126, 4),
+            (0xffff, 4),
+            (0x1_0000, 10),
+            (1 << 20, 10),
+        ] {
+            let mut frame = Vec::new();
+            let publication = Publication::new(vec![7; len].into());
+            ServerFrame::append(0, &publication, &mut frame);
+            assert_eq!(frame.len(), header + len);
+            assert_eq!(frame[0], 0x82);
+            assert_eq!(frame_len(&frame[..header]), Some(header + len));
+        }
+    }
+
+    #[test]
+    fn a_close_frame_carries_code_and_reason_or_nothing() {
+        let mut buf = Vec::new();
+        put_close(&mut buf, None);
+        put_close(
+            &mut buf,
+            Some(&CloseFrame::new(crossws_core::CloseCode::NORMAL, "ok")),
+        );
+        assert_eq!(&buf[..], b"\x88\x00\x88\x04\x03\xe8ok");
+    }
+}

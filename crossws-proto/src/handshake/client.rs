@@ -1,0 +1,285 @@
+//! The client's side of the opening handshake (RFC 6455 section 4.1).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use crossws_core::Deflate;
+use http::header::{
+    CONNECTION, HeaderMap, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
+    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use http::response::Parts;
+use http::{StatusCode, Version};
+
+use super::{Agreed, accept, has_token, only};
+use crate::deflate::{Malformed, Offer};
+use crate::engine::EngineKind;
+
+/// Why a server's answer opens no WebSocket: the connection is to be dropped, with nothing sent on
+/// it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AnswerError {
+    /// Another status than 101. What HTTP says about it applies: a redirection, a login, a refusal.
+    #[error("the server answered {0} where 101 opens a WebSocket")]
+    Status(StatusCode),
+    /// Another version than HTTP/1.1, of which alone 101 is a part.
+    #[error("the answer is not of HTTP/1.1")]
+    Version,
+    /// There is no single `Upgrade: websocket`.
+    #[error("the Upgrade header is not \"websocket\"")]
+    Upgrade,
+    /// `Connection` does not name `Upgrade`.
+    #[error("the Connection header does not name Upgrade")]
+    Connection,
+    /// `Sec-WebSocket-Accept` is not what follows from the key: whoever answered read no WebSocket
+    /// handshake, or another one.
+    #[error("the Sec-WebSocket-Accept header does not fit the key")]
+    Accept,
+    /// A subprotocol was chosen, and none was offered.
+    #[error("the server chose a subprotocol that was not offered")]
+    Protocol,
+    /// `Sec-WebSocket-Extensions` is no list of extensions.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    /// An extension that was not offered, or one twice.
+    #[error("the server uses an extension that was not offered")]
+    Extension,
+    /// permessage-deflate with parameters that its offer does not allow (RFC 7692 section 7.1).
+    #[error("the parameters of permessage-deflate do not fit the offer")]
+    Parameters,
+    /// permessage-deflate was declined, and is wanted strictly.
+    #[error("the server declined permessage-deflate")]
+    Declined,
+}
+
+/// A client's opening handshake: its headers, and the check of the answer. The connection behind it
+/// is an [engine](crate::engine)'s in its client's role.
+///
+/// ```
+/// use crossws_proto::handshake::{AnswerError, ClientHandshake};
+///
+/// let handshake = ClientHandshake::new(None)?;
+/// assert_eq!(handshake.headers()["sec-websocket-version"], "13");
+/// // … send them in a GET request, read what is answered …
+/// let answer = http::Response::builder().status(404).body(())?.into_parts().0;
+/// let error = handshake.check(&answer).unwrap_err();
+/// assert!(matches!(error, AnswerError::Status(status) if status == 404));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct ClientHandshake {
+    key: String,
+    offer: Option<Offer>,
+}
+
+impl ClientHandshake {
+    /// A handshake with a fresh key, from the system's random source.
+    ///
+    /// With a configuration, permessage-deflate is offered: what it says of the server is asked of
+    /// it (if the process has no memory for another context, that it takes none over), what it says
+    /// of the client holds whatever the server answers, and `strict` refuses a server that declines.
+    ///
+    /// # Errors
+    /// When the system has no randomness to give.
+    pub fn new(deflate: Option<&Deflate>) -> Result<Self, getrandom::Error> {
+        let mut nonce = [0; 16];
+        getrandom::fill(&mut nonce)?;
+        Ok(Self {
+            key: STANDARD.encode(nonce),
+            offer: deflate.map(Offer::new),
+        })
+    }
+
+    /// The headers of the request, which is a GET of HTTP/1.1: all that it needs but `Host`.
+    pub fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        let offer = self.offer.as_ref().map(Offer::header);
+        let values = [
+            (SEC_WEBSOCKET_KEY, Some(self.key.clone())),
+            (SEC_WEBSOCKET_EXTENSIONS, offer),
+        ];
+        for (name, value) in values {
+            // Of this crate's making, and ASCII.
+            if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
+                headers.insert(name, value);
+            }
+        }
+        headers
+    }
+
+    /// Checks the answer. What follows its head on the stream are the server's frames.
+    ///
+    /// # Errors
+    /// The first rule that it breaks.
+    pub fn check(self, answer: &Parts) -> Result<Agreed, AnswerError> {
+        let headers = &answer.headers;
+        if answer.status != StatusCode::SWITCHING_PROTOCOLS {
+            return Err(AnswerError::Status(answer.status));
+        }
+        if answer.version != Version::HTTP_11 {
+            return Err(AnswerError::Version);
+        }
+        let upgrade = only(headers, &UPGRADE);
+        if upgrade.is_none_or(|value| !value.eq_ignore_ascii_case(b"websocket")) {
+            return Err(AnswerError::Upgrade);
+        }
+        if !has_token(headers, &CONNECTION, "upgrade") {
+            return Err(AnswerError::Connection);
+        }
+        let expected = accept(self.key.as_bytes());
+        let accept = only(headers, &SEC_WEBSOCKET_ACCEPT);
+        if accept.is_none_or(|value| value != expected) {
+            return Err(AnswerError::Accept);
+        }
+        if headers.contains_key(SEC_WEBSOCKET_PROTOCOL) {
+            return Err(AnswerError::Protocol);
+        }
+        let extensions = headers.get_all(SEC_WEBSOCKET_EXTENSIONS);
+        let deflate = match self.offer {
+            Some(offer) => offer.answered(extensions.iter().map(HeaderValue::as_bytes))?,
+            None if headers.contains_key(SEC_WEBSOCKET_EXTENSIONS) => {
+                return Err(AnswerError::Extension);
+            }
+            None => None,
+        };
+        Ok(Agreed {
+            engine: EngineKind::Own,
+            deflate,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{Request, Response};
+
+    use super::*;
+    use crate::handshake::Handshake;
+
+    /// The answer to a handshake, with one of its headers as it is said here.
+    fn answer(handshake: &ClientHandshake, name: &'static str, values: &[&str]) -> Parts {
+        let accept = accept(handshake.key.as_bytes());
+        let accept = str::from_utf8(&accept).unwrap();
+        let good = [
+            ("upgrade", "websocket"),
+            ("connection", "Upgrade"),
+            ("sec-websocket-accept", accept),
+        ];
+        let mut response = Response::builder().status(101);
+        for (name, value) in good.iter().filter(|(one, _)| *one != name) {
+            response = response.header(*name, *value);
+        }
+        for value in values {
+            response = response.header(name, *value);
+        }
+        response.body(()).unwrap().into_parts().0
+    }
+
+    fn new(deflate: Option<&Deflate>) -> ClientHandshake {
+        ClientHandshake::new(deflate).unwrap()
+    }
+
+    #[test]
+    fn every_rule_has_its_error() {
+        use AnswerError::*;
+        let cases: &[(&'static str, &[&str], Result<(), AnswerError>)] = &[
+            ("x-other", &["1"], Ok(())),
+            ("upgrade", &["WebSocket"], Ok(())),
+            ("upgrade", &[], Err(Upgrade)),
+            ("upgrade", &["websocket", "h2c"], Err(Upgrade)),
+            ("upgrade", &["websocket, h2c"], Err(Upgrade)),
+            ("connection", &["keep-alive, upgrade"], Ok(())),
+            ("connection", &["keep-alive", "UPGRADE"], Ok(())),
+            ("connection", &[], Err(Connection)),
+            ("connection", &["close"], Err(Connection)),
+            ("sec-websocket-accept", &[], Err(Accept)),
+            (
+                "sec-websocket-accept",
+                &["s3pPLMBiTxaQ9kYGzzhZRbK+xOo="],
+                Err(Accept),
+            ),
+            ("sec-websocket-protocol", &["chat"], Err(Protocol)),
+            ("sec-websocket-extensions", &["foo"], Err(Extension)),
+            (
+                "sec-websocket-extensions",
+                &["permessage-deflate"],
+                Err(Extension),
+            ),
+        ];
+        for (name, values, expected) in cases {
+            let handshake = new(None);
+            let answer = answer(&handshake, name, values);
+            let checked = handshake.check(&answer).map(|_| ());
+            assert_eq!(checked, *expected, "{name}: {values:?}");
+        }
+        let status = |status| {
+            let handshake = new(None);
+            let mut answer = answer(&handshake, "x-other", &[]);
+            answer.status = status;
+            handshake.check(&answer).unwrap_err()
+        };
+        for code in [StatusCode::OK, StatusCode::FOUND, StatusCode::UNAUTHORIZED] {
+            assert_eq!(status(code), Status(code));
+        }
+        let handshake = new(None);
+        let mut old = answer(&handshake, "x-other", &[]);
+        old.version = http::Version::HTTP_10;
+        assert_eq!(handshake.check(&old).unwrap_err(), Version);
+    }
+
+    #[test]
+    fn the_accept_of_another_key_is_refused() {
+        let (one, other) = (new(None), new(None));
+        assert_ne!(one.key, other.key);
+        let answer = answer(&one, "x-other", &[]);
+        assert_eq!(other.check(&answer).unwrap_err(), AnswerError::Accept);
+        assert!(one.check(&answer).is_ok());
+    }
+
+    #[test]
+    fn strict_is_a_server_that_compresses() {
+        let config = Deflate::default();
+        for (strict, expected) in [(false, None), (true, Some(AnswerError::Declined))] {
+            let handshake = new(Some(&config.strict(strict)));
+            let answer = answer(&handshake, "x-other", &[]);
+            let checked = handshake.check(&answer);
+            assert_eq!(checked.err(), expected);
+        }
+    }
+
+    #[test]
+    fn our_own_server_opens_it_and_both_agree() {
+        let takeover = Deflate::default()
+            .server_no_context_takeover(false)
+            .client_no_context_takeover(false);
+        let small = takeover
+            .server_max_window_bits(10)
+            .client_max_window_bits(11);
+        let configs = [None, Some(Deflate::default()), Some(takeover), Some(small)];
+        for client in &configs {
+            for server in &configs {
+                let handshake = new(client.as_ref());
+                let mut request = Request::get("/").header("host", "a").body(()).unwrap();
+                request.headers_mut().extend(handshake.headers());
+                let (parts, ()) = request.into_parts();
+                let theirs = Handshake::check(&parts).unwrap();
+                let agreed = theirs.agree(server.as_ref(), EngineKind::Own).unwrap();
+                let (answer, _) = theirs.response(&HeaderMap::new(), &agreed).into_parts();
+                let ours = handshake.check(&answer).unwrap();
+                assert_eq!(ours.extensions(), agreed.extensions());
+                assert_eq!(
+                    ours.deflate().is_some(),
+                    client.is_some() && server.is_some()
+                );
+                if let (Some(ours), Some(theirs)) = (ours.deflate(), agreed.deflate()) {
+                    let they_take_over = theirs.outgoing.takes_context_over();
+                    assert_eq!(ours.incoming_takeover, they_take_over);
+                    assert!(theirs.incoming_takeover || !ours.outgoing.takes_context_over());
+                }
+            }
+        }
+    }
+}
