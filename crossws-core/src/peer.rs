@@ -25,7 +25,6 @@ use crate::error::{ControlError, PublishError, SendError, SubscribeError};
 use crate::hooks::notice::{Kind, Notice};
 use crate::hub::Hub;
 use crate::hub::capabilities::Capabilities;
-use crate::hub::limits::DRAIN_MARK;
 use crate::hub::settings::Settings;
 use crate::message::IntoMessage;
 use crate::message::close::{CloseCode, CloseFrame, ClosedBy};
@@ -360,10 +359,20 @@ impl Peer {
             return Err(SendError::Closed(message));
         }
         let sent = self.0.transport.send(message, options);
-        if matches!(sent, Ok(Sent::Queued { bytes }) if bytes > DRAIN_MARK) {
+        if let Ok(Sent::Queued { bytes }) = sent
+            && self.may_be_behind(bytes)
+        {
             self.note_behind();
         }
         sent
+    }
+
+    /// Returns whether more than half of a bound may wait, if so many bytes do. A frame takes at least
+    /// two.
+    #[inline]
+    fn may_be_behind(&self, bytes: usize) -> bool {
+        let limits = &self.0.settings.limits;
+        bytes > limits.max_queued.get() || bytes > limits.max_buffered.get() / 2
     }
 
     #[cold]
@@ -414,9 +423,9 @@ impl Peer {
     }
 
     /// Returns whether the client takes less than it is sent, so that a loop that sends to it should
-    /// wait: a write has had to wait for it, more than half of a bound waits
-    /// ([`Limits::max_buffered`](crate::Limits::max_buffered),
-    /// [`Limits::max_queued`](crate::Limits::max_queued)), and it has not had long to catch up.
+    /// wait: more than half of a bound waits ([`Limits::max_buffered`](crate::Limits::max_buffered),
+    /// [`Limits::max_queued`](crate::Limits::max_queued)) although what could be written at once was, and
+    /// it has not had long to catch up.
     ///
     /// A client that reads catches up within milliseconds, or a little longer on a busy machine. One
     /// that has not after 300 ms is not waited for: false from then on until it has taken a quarter of a

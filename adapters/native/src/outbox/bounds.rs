@@ -132,15 +132,18 @@ impl Outbox {
         frames > 1 && (!self.is_blocked() || self.is_over(bytes, frames) || self.is_given_time())
     }
 
-    /// Returns whether the client has let a write wait, more than half of a bound waits, and it has been
-    /// so for less than [`GRACE`].
+    /// Returns whether more than half of a bound waits, and has for less than [`GRACE`]. Whether a write
+    /// has had to wait does not matter: another thread may be writing, and this one would go on
+    /// publishing until that has to wait with more than a bound behind it.
     pub(crate) fn is_behind(&self) -> bool {
-        if !self.is_blocked() {
+        if !self.half_full.load(Ordering::Relaxed) {
             return false;
         }
         let state = self.state.lock();
         let (bytes, frames) = state.waiting();
-        !state.closing && self.is_half(bytes, frames) && self.is_given_time()
+        let half_full = self.is_half(bytes, frames);
+        self.half_full.store(half_full, Ordering::Relaxed);
+        half_full && !state.closing && self.is_given_time()
     }
 
     /// Returns whether the client, which is behind, may still take its time. That begins now if it has
