@@ -57,6 +57,9 @@ use crate::upgrade::request::{NotAttached, UpgradeRequest};
 #[derive(Clone)]
 pub struct Peer(Arc<Inner>);
 
+/// So many bytes may be more than half of a bound, by default: that many messages, of two bytes at least.
+const MAY_BE_BEHIND: usize = 4096;
+
 pub(crate) struct Inner {
     pub(crate) id: PeerId,
     pub(crate) namespace: Arc<str>,
@@ -360,19 +363,11 @@ impl Peer {
         }
         let sent = self.0.transport.send(message, options);
         if let Ok(Sent::Queued { bytes }) = sent
-            && self.may_be_behind(bytes)
+            && bytes > MAY_BE_BEHIND
         {
             self.note_behind();
         }
         sent
-    }
-
-    /// Returns whether more than half of a bound may wait, if so many bytes do. A frame takes at least
-    /// two.
-    #[inline]
-    fn may_be_behind(&self, bytes: usize) -> bool {
-        let limits = &self.0.settings.limits;
-        bytes > limits.max_queued.get() || bytes > limits.max_buffered.get() / 2
     }
 
     #[cold]

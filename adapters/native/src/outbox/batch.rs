@@ -181,14 +181,16 @@ impl Batch {
         self.frames as usize
     }
 
+    /// No machine has room for more frames than this can count. Only an unlimited queue could hold more,
+    /// and its count begins anew.
+    #[inline]
     fn count(&mut self, frames: usize) {
-        let frames = u32::try_from(frames).unwrap_or(u32::MAX);
-        self.frames = self.frames.saturating_add(frames);
+        self.frames = self.frames.wrapping_add(frames as u32);
     }
 
+    #[inline]
     fn uncount(&mut self, frames: usize) {
-        let frames = u32::try_from(frames).unwrap_or(u32::MAX);
-        self.frames = self.frames.saturating_sub(frames);
+        self.frames = self.frames.wrapping_sub(frames as u32);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
