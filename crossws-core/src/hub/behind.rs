@@ -44,14 +44,13 @@ impl Behind {
             let Some(peer) = peer.upgrade() else {
                 return false;
             };
+            // Before it is asked: who finds it behind meanwhile lists it again.
+            peer.life().is_listed_behind(false);
             let is_behind = peer.is_behind();
-            if is_behind {
-                any = peer.namespace() == namespace;
-            } else {
-                peer.life().is_listed_behind(false);
-            }
+            any = is_behind && peer.namespace() == namespace;
+            let stays = is_behind && !peer.life().is_listed_behind(true);
             handles.push(peer);
-            is_behind
+            stays
         });
         self.count.store(peers.len(), Ordering::Relaxed);
         drop(peers);

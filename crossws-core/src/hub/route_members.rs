@@ -61,6 +61,7 @@ impl RouteMembers {
     }
 
     fn publish(&self, publication: &Publication, told: &mut Told) {
+        self.encode(publication);
         // Dropped after the lock: the last handle runs user code.
         let mut peers = Vec::new();
         let _order = self.order.lock();
@@ -69,6 +70,20 @@ impl RouteMembers {
             let receipt = peer.transport().publish(publication);
             told.published.queued += usize::from(receipt.queued);
             told.count(peer, receipt);
+        }
+    }
+
+    /// Encodes what takes long before the lock is held: compressing would keep every other publisher
+    /// out. A member that joins meanwhile may have another format.
+    fn encode(&self, publication: &Publication) {
+        let mut peers = Vec::new();
+        self.peers_into(&mut peers);
+        for peer in &peers {
+            if let Some(wire) = peer.transport().wire()
+                && wire.takes_long(publication)
+            {
+                publication.encoded(wire);
+            }
         }
     }
 

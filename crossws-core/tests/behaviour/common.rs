@@ -156,6 +156,9 @@ impl Wire {
 
 struct TestTransport(Wire);
 
+/// A client is behind while more waits for it.
+const MUCH: usize = 5000;
+
 impl Transport for TestTransport {
     fn capabilities(&self) -> Capabilities {
         self.0.capabilities
@@ -172,7 +175,14 @@ impl Transport for TestTransport {
             Mode::Take | Mode::Replace => {}
         }
         state.out.push(Out::Sent(message.to_string()));
-        Ok(Sent::Written)
+        Ok(match state.buffered {
+            ..=MUCH => Sent::Written,
+            bytes => Sent::Queued { bytes },
+        })
+    }
+
+    fn is_behind(&self) -> bool {
+        self.0.state.lock().unwrap().buffered > MUCH
     }
 
     fn publish(&self, publication: &Publication) -> Receipt {
