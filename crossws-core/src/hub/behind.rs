@@ -22,10 +22,11 @@ impl Behind {
     /// Lists a peer that is behind, unless it is listed.
     #[cold]
     pub(crate) fn add(&self, peer: &Peer) {
+        // Under the lock: who finds it listed must find it in the list, too.
+        let mut peers = self.peers.lock();
         if peer.life().is_listed_behind(true) {
             return;
         }
-        let mut peers = self.peers.lock();
         peers.push(peer.downgrade());
         self.count.store(peers.len(), Ordering::Relaxed);
     }
@@ -44,13 +45,14 @@ impl Behind {
             let Some(peer) = peer.upgrade() else {
                 return false;
             };
-            // Before it is asked: who finds it behind meanwhile lists it again.
-            peer.life().is_listed_behind(false);
             let is_behind = peer.is_behind();
-            any = is_behind && peer.namespace() == namespace;
-            let stays = is_behind && !peer.life().is_listed_behind(true);
+            if is_behind {
+                any = peer.namespace() == namespace;
+            } else {
+                peer.life().is_listed_behind(false);
+            }
             handles.push(peer);
-            stays
+            is_behind
         });
         self.count.store(peers.len(), Ordering::Relaxed);
         drop(peers);

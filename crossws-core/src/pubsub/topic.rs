@@ -309,13 +309,12 @@ impl Topic {
         if let Some(cursor) = reading.cursor.take()
             && let Some(key) = member
             && let Some(lane) = state.lanes.get_mut(usize::from(lane))
+            && let Some(left) = lane.log.read(cursor, key, before, slices, into)
         {
-            if let Some(left) = lane.log.read(cursor, key, before, slices, into) {
-                let start = self.published().since(lane.log.lag(&left));
-                if let Some(reading) = state.reading(reader) {
-                    reading.cursor = Some(left);
-                    return Some(Remains::Since(start));
-                }
+            let start = self.published().since(lane.log.lag(&left));
+            if let Some(reading) = state.reading(reader) {
+                reading.cursor = Some(left);
+                return Some(Remains::Since(start));
             }
         }
         state.rest(reader);
