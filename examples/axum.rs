@@ -5,7 +5,7 @@
 //!     curl -b session=7f3a -d '{"text":"shipped"}' -H 'Content-Type: application/json' \
 //!         http://127.0.0.1:3000/orders/7/notify
 //!
-//! The session's user, the path's parameters and the state are those of any other route.
+//! The session's user, the path's parameters and the state work as in any other route.
 
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
@@ -31,7 +31,7 @@ struct Told {
     peers: usize,
 }
 
-/// Those who watch one order hear what becomes of it.
+/// Clients that watch one order get its news.
 struct Orders;
 
 impl Hooks for Orders {
@@ -44,7 +44,8 @@ impl Hooks for Orders {
     }
 }
 
-/// The namespace of an order, by which a handler finds its watchers however they spelled the path.
+/// Returns the namespace of an order. A handler finds the order's watchers by it, however they
+/// spelled the path.
 fn order(id: u64) -> String {
     format!("order:{id}")
 }
@@ -91,7 +92,7 @@ async fn main() -> Result<(), BoxError> {
     axum::serve(listener, shop(hub.clone()))
         .with_graceful_shutdown(stop_signal()?)
         .await?;
-    // axum knows nothing of the connections that were upgraded.
+    // axum's shutdown ignores upgraded connections.
     println!(
         "{}",
         crossws::axum::shutdown(&hub, Shutdown::default()).await
@@ -106,7 +107,7 @@ mod tests {
 
     use super::*;
 
-    /// The whole app, session included, without a port.
+    /// Returns a server of the whole app, session included, without a port.
     fn server() -> TestServer {
         let hub = Hub::default();
         TestServer::builder(pass())
@@ -157,7 +158,7 @@ mod tests {
         assert_eq!(server.post("/orders/7/notify").await.unwrap().status(), 401);
     }
 
-    /// Through the middleware, from the request to the message.
+    /// Runs through the middleware, from the request to the message.
     #[tokio::test]
     async fn a_test_of_the_whole_app_is_five_lines() {
         let hub = Hub::default();

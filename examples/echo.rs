@@ -1,4 +1,4 @@
-//! Sends every message back as it came, and nothing else.
+//! Sends every message back unchanged, and nothing else.
 //!
 //!     PORT=9001 cargo run --release --example echo
 //!
@@ -20,12 +20,12 @@ impl Hooks for Echo {
     }
 }
 
-/// The limits for suites such as Autobahn's, whose largest message has 16 MiB. A server for
-/// anyone else keeps the defaults.
+/// The limits for suites such as Autobahn's, whose largest message has 16 MiB. Any other server
+/// keeps the defaults.
 ///
 /// Only what such a suite needs is different, so that it tests the server that users run: a message
-/// may have 16 MiB and come in 65,536 fragments, the queue holds its echo behind as much that is
-/// still being written, and no ping is sent, which would be an answer that no case expects.
+/// may have 16 MiB and 65,536 fragments, the queue holds its echo while as much is still being
+/// written, and no ping is sent, because no case expects one.
 fn compliance_profile() -> Limits {
     const LARGEST: usize = 16 << 20;
     Limits::default()
@@ -35,7 +35,7 @@ fn compliance_profile() -> Limits {
         .ping_interval(None)
 }
 
-/// Compression with everything that the two sides can agree on, of messages of any length.
+/// Compression with everything that the two sides can agree on, for messages of any length.
 fn compliance_deflate() -> Deflate {
     Deflate::default()
         .server_no_context_takeover(false)
@@ -50,7 +50,7 @@ async fn main() -> io::Result<()> {
         Some(_) => (compliance_profile(), Some(compliance_deflate())),
         None => (Limits::default(), None),
     };
-    // Pages from anywhere may connect: there is nothing here that a page could abuse.
+    // Pages of any origin may connect: there is nothing here that a page could abuse.
     let hub = Hub::builder()
         .origin(Origin::Any)
         .limits(limits)

@@ -1,13 +1,13 @@
-//! The whole hook surface over HTTP and WebSocket, for clients and suites that are not ours.
+//! The whole hook surface over HTTP and WebSocket, for clients and suites of other projects.
 //!
 //!     PORT=9001 cargo run --example fixture
 //!     PORT=9001 BARE=1 cargo run --example fixture
 //!     PORT=9001 TLS=certificate.pem cargo run --example fixture
 //!
-//! `GET /peers` lists who is connected, `GET /publish?topic=chat&message=hello` publishes, and a
-//! WebSocket on any path is welcomed and echoed. With `TLS` all of it is encrypted, with a certificate
-//! that is made at the start and written to that file. `fixture/hooks.rs` and `fixture/http.rs` name no
-//! runtime: they are the same on every adapter.
+//! `GET /peers` lists the connected peers, `GET /publish?topic=chat&message=hello` publishes, and a
+//! WebSocket on any path gets a welcome and an echo. With `TLS` everything is encrypted, with a
+//! certificate that is created at the start and written to that file. `fixture/hooks.rs` and
+//! `fixture/http.rs` name no runtime: they are the same on every adapter.
 
 use std::env;
 use std::io;
@@ -24,9 +24,9 @@ mod http;
 #[path = "fixture/tls.rs"]
 mod tls;
 
-// One thread, so that events are handled in the order in which they came: a client that closes
-// and then asks `GET /peers` on another connection must not find itself listed. On several
-// threads the two would race, as they do in any server.
+// One thread, so that events are handled in the order of their arrival: a client that closes and
+// then asks `GET /peers` on another connection must not find itself listed. On several threads the
+// two would race, as they do in any server.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> io::Result<()> {
     if env::var_os("BARE").is_some() {
@@ -38,7 +38,7 @@ async fn main() -> io::Result<()> {
 
 async fn serve(hooks: impl Hooks) -> io::Result<()> {
     let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
-    // Pages from anywhere may connect: this is a test server without secrets.
+    // Pages of any origin may connect: this is a test server without secrets.
     let hub = Hub::builder().origin(Origin::Any).build();
     let http = Router::new().fallback({
         let hub = hub.clone();

@@ -28,7 +28,7 @@ fn main() -> io::Result<()> {
 
 async fn serve(hooks: impl Hooks) -> io::Result<()> {
     let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
-    // Pages from anywhere may connect: this is a test server without secrets.
+    // Pages of any origin may connect: this is a test server without secrets.
     let hub = Hub::builder().origin(Origin::Any).build();
     let mut server = Server::builder(hooks).hub(hub.clone()).http(Pages(hub));
     if let Some(tls) = tls::from_env()? {

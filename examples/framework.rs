@@ -18,7 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 type Pages = HashMap<&'static str, fn(&Hub) -> String>;
 
-/// What an app is written with.
+/// The site that an app of the framework builds.
 #[derive(Default)]
 pub struct Site {
     pages: Pages,
@@ -40,7 +40,7 @@ impl Site {
         self
     }
 
-    /// Serves until `stop` resolves, then closes what is open.
+    /// Serves until `stop` resolves, then closes the open connections.
     pub async fn serve(self, listener: TcpListener, stop: impl Future) -> io::Result<()> {
         let Self { pages, sockets } = self;
         let pages = Arc::new(pages);
@@ -54,14 +54,14 @@ impl Site {
                 _ = &mut stop => break,
             };
             let Ok((stream, addr)) = accepted else {
-                // Such as too many open files: those that are open are served all the same.
+                // For example too many open files: open connections are still served.
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             };
             let (acceptor, pages) = (acceptor.clone(), Arc::clone(&pages));
             tokio::spawn(async move {
                 let info = StreamInfo::new(Some(addr));
-                // A WebSocket is served to its end; anything else comes back as it was.
+                // A WebSocket is served to its end; any other request comes back unchanged.
                 if let Err(request) = acceptor.serve_stream(tcp(stream), info).await {
                     let _ = answer(&pages, acceptor.hub(), request).await;
                 }
@@ -93,7 +93,7 @@ async fn answer(
     stream.shutdown().await
 }
 
-/// An app of the framework's.
+/// Returns an app of the framework.
 fn app() -> Site {
     let echo = crossws_core::hooks().on_message(|peer, message| async move { peer.send(message) });
     Site::default()

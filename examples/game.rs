@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_message_of_the_game_closes_the_connection() {
+    async fn an_invalid_message_closes_the_connection() {
         let server = TestServer::new(app());
         let mut ann = server.connect("/game").await.unwrap();
         ann.send(r#"{"type":"cheat"}"#).unwrap();

@@ -18,7 +18,7 @@ async fn main() -> io::Result<()> {
         while low <= high {
             let guess = low + (high - low) / 2;
             peer.send(format!("{guess}?"))?;
-            // `None`: the client is gone, or the server stops.
+            // `None`: the client has disconnected, or the server stops.
             let Some(answer) = incoming.next().await else {
                 return Ok(());
             };

@@ -1,4 +1,4 @@
-//! JSON-RPC 2.0 in both directions: methods for the client, and a call that asks it back.
+//! JSON-RPC 2.0 in both directions: methods for the client, and a call back to it.
 //!
 //!     cargo run --example rpc
 //!     npx wscat --connect ws://127.0.0.1:3000

@@ -1,4 +1,5 @@
-//! Rules from a file: the server responds as `rules/echo.json` says, and hooks hear the rest.
+//! Rules from a file: the server responds as `rules/echo.json` says, and hooks get the other
+//! messages.
 //!
 //!     cargo run --example rules [FILE]
 //!     npx wscat --connect ws://127.0.0.1:3000
@@ -38,7 +39,7 @@ mod tests {
     use crossws::memory::TestServer;
 
     #[tokio::test]
-    async fn the_file_responds_and_hooks_hear_the_rest() {
+    async fn the_file_responds_and_hooks_get_the_rest() {
         let server = TestServer::new(app(include_str!("rules/echo.json")).unwrap());
         let mut client = server.connect("/").await.unwrap();
         for (sent, heard) in [

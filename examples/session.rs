@@ -3,7 +3,7 @@
 //!     cargo run --example session
 //!     websocat -H 'Cookie: session=7f3a' ws://127.0.0.1:3000/rooms/lobby
 //!
-//! Without a session that is known the answer is 401, and no hook runs.
+//! Without a known session the response is a 401, and no hook runs.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ struct User {
     name: String,
 }
 
-/// The sessions that a login would have stored, by what is in their cookies.
+/// The sessions that a login would have stored, by cookie.
 struct Sessions(HashMap<String, User>);
 
 impl Layer for Sessions {

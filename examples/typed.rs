@@ -1,11 +1,11 @@
-//! Typed messages with all that a route can say of them: formats, validation, what becomes of a
-//! client that sends something else.
+//! Typed messages with every setting of a route: formats, validation, and the handling of invalid
+//! messages.
 //!
 //!     cargo run --example typed
 //!     npx wscat --connect ws://127.0.0.1:3000/orders
 //!     > {"item":"tea","count":2}
 //!
-//! Clients that offer the subprotocol `orders.msgpack` speak MessagePack.
+//! Clients that offer the subprotocol `orders.msgpack` use MessagePack.
 
 use crossws::prelude::*;
 use crossws::{DecodeLimits, MessagePackCodec, OnMalformed, TypedPeer, messages, typed};
@@ -27,7 +27,7 @@ fn check(order: &Order) -> Result<(), &'static str> {
     match order.count {
         0 => Err("nothing was ordered"),
         1..=99 => Ok(()),
-        _ => Err("there are not so many"),
+        _ => Err("there are not enough"),
     }
 }
 
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn clients_that_ask_for_it_speak_message_pack() {
+    async fn clients_that_offer_it_use_message_pack() {
         let server = TestServer::new(app());
         let connect = server.connect("/orders").protocol("orders.msgpack");
         let mut client = connect.await.unwrap();

@@ -2,16 +2,17 @@
 #![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-// By name: what only authors of adapters and frameworks need is in `crossws_core::adapter`.
+// Listed by name. Items that only authors of adapters and frameworks need are in
+// `crossws_core::adapter`.
 #[doc(inline)]
 pub use crossws_app::{
     Admission, Admitted, AuthenticateFn, AutoCodec, BasicCredentials, BeforeFn, BeforeOutput,
-    BehindProxies, Challenge, Decode, DecodeLimits, Encode, FieldErrorKind, IntoRoute, JsonCodec,
-    Layer, LimitExceeded, Malformed, Messages, NoToken, OnMalformed, PathError, Pattern,
-    PatternError, PatternErrorKind, Payload, PeerExt, PerAddress, PreparedRoute, QueryError,
-    RequestExt, RouteBuilder, RouteInfo, Router, RouterError, Switch, TrailingSlash, Transformed,
-    Typed, TypedHooks, TypedPeer, TypedTo, behind_proxies, messages, route, transform, typed,
-    typed_as,
+    BehindProxies, Challenge, Decode, DecodeLimits, Encode, FieldErrorKind, HubExt, IncomingExt,
+    IntoRoute, JsonCodec, Layer, LimitExceeded, Malformed, Messages, NoToken, OnMalformed,
+    PathError, Pattern, PatternError, PatternErrorKind, Payload, PeerExt, PerAddress,
+    PreparedRoute, QueryError, RawCodec, RequestExt, RouteBuilder, RouteInfo, Router, RouterError,
+    Switch, TrailingSlash, Transformed, Typed, TypedHooks, TypedHub, TypedIncoming, TypedPeer,
+    TypedTo, behind_proxies, messages, route, transform, typed, typed_as,
 };
 #[cfg(feature = "cbor")]
 #[doc(inline)]
@@ -20,37 +21,38 @@ pub use crossws_app::{Cbor, CborCodec};
 #[doc(inline)]
 pub use crossws_app::{MessagePack, MessagePackCodec};
 #[doc(inline)]
-pub use crossws_app::{calls, rules};
+pub use crossws_app::{calls, rooms, rules};
 #[doc(inline)]
 pub use crossws_core::{
-    Api, ApiError, ApiRequest, ApiResponse, BeforeUpgrade, BoxError, BoxFuture, Bytes,
-    Capabilities, CloseCode, CloseFrame, Closed, ClosedBy, ContextError, ControlError, DRAIN_MARK,
-    DecodeError, Deflate, DropCause, Dropped, DuplicateId, DynHooks, DynResolve, EncodeError,
-    Error, ErrorKind, Expiry, ExpiryError, Extensions, Handler, HandlerEnd, HookKind, HookOutput,
-    HookResult, Hooks, HooksBuilder, Hub, HubBuilder, Incoming, IntoMessage, IntoResolution,
-    InvalidCloseCode, InvalidHeader, InvalidPeerId, Json, Limit, Limits, MaybeSend, MaybeSync,
-    Message, NotAttached, OnError, Origin, Overflow, Params, Pass, PathNotUtf8, Peer, PeerContext,
-    PeerId, PeerState, PersistError, PublishError, Published, Refused, Rejection, Report,
-    Resolution, Resolve, ResolveWith, Route, RouteScope, RouteSettings, Scope, SendError,
-    SendOptions, Sent, Settings, SharedHooks, SharedResolver, Shutdown, Sleep, Stats,
-    SubscribeError, Subscription, Swap, To, Topics, Unsupported, Upgrade, UpgradeRequest,
-    Utf8Bytes, WeakPeer, Wrap, Wrapped, handler, hooks, http, normal_path, ok, pass, resolve_with,
-    wrap, yield_now,
+    Api, ApiError, ApiRequest, ApiResponse, BeforeUpgrade, BoxError, BoxFuture, Bytes, CancelToken,
+    Capabilities, Cleanup, CloseCode, CloseFrame, Closed, ClosedBy, ContextError, ControlError,
+    DRAIN_MARK, DecodeError, Deflate, DropCause, Dropped, DuplicateId, DynHooks, DynResolve,
+    EncodeError, Error, ErrorKind, Expiry, ExpiryError, Extensions, Group, Handler, HandlerEnd,
+    HookKind, HookOutput, HookResult, Hooks, HooksBuilder, Hub, HubBuilder, Incoming, Interval,
+    IntoMessage, IntoResolution, InvalidCloseCode, InvalidHeader, InvalidPattern, InvalidPeerId,
+    Json, LabelError, Limit, Limits, MaybeSend, MaybeSync, Message, NotAttached, OnCloseError,
+    OnError, Origin, Overflow, Params, Pass, PathNotUtf8, Peer, PeerContext, PeerId, PeerState,
+    PeerStats, PersistError, PublishError, Published, Refused, Rejection, Report, Resolution,
+    Resolve, ResolveWith, Route, RouteSettings, Scope, SendError, SendOptions, Sent, Settings,
+    SharedHooks, SharedResolver, Shutdown, Sleep, Stats, SubscribeError, Subscription, Swap,
+    TimerError, To, TopicOverflow, TopicPattern, Topics, Traffic, Unsupported, Upgrade,
+    UpgradeRequest, Utf8Bytes, WeakPeer, Wrap, Wrapped, handler, hooks, http, keep_open,
+    keep_open_then, normal_path, ok, pass, resolve_with, wrap, yield_now,
 };
 
 #[cfg(any(feature = "http", feature = "memory"))]
 #[doc(inline)]
 pub use crossws_core::{Body, Sockets, SocketsOr, Through};
 
-/// What most hooks name, for one `use crossws::prelude::*`. The crate itself is not for glob
-/// imports: its modules carry the names of runtimes.
+/// The names that most hooks use, for one `use crossws::prelude::*`. The crate itself is not made
+/// for glob imports: its modules have the names of runtimes.
 pub mod prelude {
     #[doc(no_inline)]
-    pub use crossws_app::{PeerExt, RequestExt, Router, route};
+    pub use crossws_app::{IncomingExt, PeerExt, RequestExt, Router, route};
     #[doc(no_inline)]
     pub use crossws_core::{
         CloseCode, Closed, HookResult, Hooks, Hub, Json, Message, Peer, Rejection, Upgrade,
-        UpgradeRequest, handler, hooks,
+        UpgradeRequest, handler, hooks, keep_open,
     };
 }
 
@@ -92,14 +94,14 @@ pub use crossws_smol as smol;
 #[doc(inline)]
 pub use crossws_async_std as async_std;
 
-/// The routes that `crossws_codegen::routes(..).write()` has generated in the package's `build.rs`,
-/// as a [`Router`].
+/// Returns the routes that `crossws_codegen::routes(..).write()` has generated in the package's
+/// `build.rs`, as a [`Router`].
 ///
 /// ```ignore
 /// crossws::tokio::serve("127.0.0.1:3000", crossws::routes!()).await
 /// ```
 ///
-/// It contains the modules of the route files, so that it stands once in a program.
+/// It contains the modules of the route files, so use it once in a program.
 #[macro_export]
 macro_rules! routes {
     () => {{
@@ -107,6 +109,22 @@ macro_rules! routes {
             include!(concat!(env!("OUT_DIR"), "/crossws_routes.rs"));
         }
         routes::router()
+    }};
+}
+
+/// The routes that `crossws_codegen::sockets(..).write()` has generated in the package's `build.rs`
+/// from functions that its modules export, as a [`Router`].
+///
+/// ```ignore
+/// crossws::tokio::serve("127.0.0.1:3000", crossws::sockets!()).await
+/// ```
+#[macro_export]
+macro_rules! sockets {
+    () => {{
+        mod sockets {
+            include!(concat!(env!("OUT_DIR"), "/crossws_sockets.rs"));
+        }
+        sockets::router()
     }};
 }
 

@@ -1,5 +1,5 @@
-//! The application that every server here is: what is measured of ours goes through the public
-//! API, with the async hooks that any user writes.
+//! The application that every server here runs. For crossws it uses the public API, with the async
+//! hooks that any user writes.
 
 use std::sync::Arc;
 
@@ -9,23 +9,23 @@ use crossws::{
 };
 use serde::{Deserialize, Serialize};
 
-/// What a path stands for.
+/// The application that a path selects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum App {
-    /// `/echo`: every message goes back.
+    /// `/echo`: sends every message back.
     Echo,
-    /// `/chat`: one room, where every message goes to the others.
+    /// `/chat`: one room, in which every message goes to the other members.
     Chat,
-    /// `/topic/NAME`: a room of that name, and all of them in one namespace.
+    /// `/topic/NAME`: a room of that name; all rooms share one namespace.
     Topic,
-    /// `/many/FIRST/COUNT`: subscribed to so many topics beside the chat's room, and silent.
+    /// `/many/FIRST/COUNT`: subscribed to `COUNT` topics in the chat's namespace, and silent.
     Many,
-    /// `/idle`: a context, one topic, and silence.
+    /// `/idle`: a context, one topic, and no messages.
     Idle,
 }
 
-/// What a client of the echoes in JSON says.
+/// The message of a client of the JSON echoes.
 #[derive(Debug, Serialize, Deserialize)]
 struct Said {
     user: String,
@@ -34,7 +34,7 @@ struct Said {
     count: u32,
 }
 
-/// What something is about.
+/// The subject of a message.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Kind {
@@ -42,12 +42,12 @@ enum Kind {
     Place { at: (f64, f64) },
 }
 
-/// An echo in JSON, by hand.
+/// Returns an echo in JSON, with `serde_json` called by hand.
 pub fn json_echo() -> impl Hooks {
     JsonEcho
 }
 
-/// The same, typed.
+/// Returns the same echo with typed hooks.
 pub fn typed_echo() -> impl Hooks {
     typed(TypedEcho)
 }
@@ -74,7 +74,7 @@ impl Typed for TypedEcho {
     }
 }
 
-/// What a peer of `/topic` and `/idle` carries.
+/// The context of a peer of `/topic` and `/idle`.
 #[derive(Debug, Serialize, Deserialize)]
 struct Member {
     name: String,
@@ -123,7 +123,7 @@ impl Hooks for App {
                 }
             }
         }
-        // The load begins when every client has heard this.
+        // The load begins when every client has received this.
         peer.send("ready")?;
         Ok(())
     }
@@ -145,7 +145,7 @@ impl Hooks for App {
     }
 }
 
-/// The hooks of each path, and 404 for the others.
+/// Returns the hooks of each path, and 404 for other paths.
 pub fn hooks() -> impl Resolve<Hooks = App> {
     let apps = [App::Echo, App::Chat, App::Topic, App::Many, App::Idle].map(Arc::new);
     resolve_with(move |request| {
@@ -154,8 +154,8 @@ pub fn hooks() -> impl Resolve<Hooks = App> {
     })
 }
 
-/// A hub whose queues hold the largest burst of the benchmark, which is the load generator's to
-/// read: no message may be lost. The other servers are told the same.
+/// Returns a hub whose queues hold the largest burst of the benchmark: the load generator reads it
+/// all, and no message may be lost. The other servers have the same bounds.
 pub fn hub() -> Hub {
     let limits = Limits::default()
         .max_buffered(64 << 20)
@@ -163,7 +163,7 @@ pub fn hub() -> Hub {
     Hub::builder().limits(limits).build()
 }
 
-/// The address to listen on: the port comes from the environment.
+/// Returns the address to listen on. The environment sets the port.
 pub fn address() -> String {
     let port = std::env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
     format!("127.0.0.1:{port}")

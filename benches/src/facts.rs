@@ -1,4 +1,4 @@
-//! What ran, and on what.
+//! Facts about the servers that ran, and about the machine.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::peers::Peer;
 
-/// The machine's facts, and the versions of the servers.
+/// Returns the machine's facts and the servers' versions.
 pub(crate) fn gather(peers: &[&Peer]) -> BTreeMap<String, String> {
     let mut facts = BTreeMap::new();
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -42,7 +42,7 @@ pub(crate) fn gather(peers: &[&Peer]) -> BTreeMap<String, String> {
     facts
 }
 
-/// Somebody else's server says its versions when it is asked, instead of serving.
+/// Returns a foreign server's versions, which it prints on request instead of serving.
 fn version(peer: &Peer) -> Option<String> {
     if peer.is_of_this_crate() {
         return None;

@@ -1,5 +1,5 @@
-//! What the programs of the benchmark share: frames and the handshake, written for these programs
-//! and no other, and the application that our own servers run.
+//! The parts that the benchmark's programs share: frames and the handshake, written only for these
+//! programs, and the application that crossws's own servers run.
 
 pub mod app;
 pub mod wire;

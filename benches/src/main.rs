@@ -1,4 +1,4 @@
-//! Measures what messages, connections and silence cost servers, ours and others': see README.md.
+//! Measures what messages, connections and silence cost crossws and other servers: see README.md.
 
 mod facts;
 mod load;
@@ -92,7 +92,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether every server answered every message.
+/// Runs the benchmark. Returns whether every server delivered every message.
 fn bench(args: &Args) -> io::Result<bool> {
     if args.render {
         report::update(&kept()?)?;
@@ -137,7 +137,7 @@ fn bench(args: &Args) -> io::Result<bool> {
     Ok(whole)
 }
 
-/// The results of earlier runs.
+/// Reads the results of earlier runs.
 fn kept() -> io::Result<Results> {
     match fs::read_to_string(report::path()) {
         Ok(json) => Ok(serde_json::from_str(&json)?),

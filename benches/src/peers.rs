@@ -7,9 +7,9 @@ use crate::load::Framing;
 use crate::process::Launch;
 use crate::rows::Who;
 
-/// Where the server runs, where all cores are not its own.
+/// The core of the server, in the rows in which it does not have all cores.
 pub(crate) const SERVER_CORE: usize = 0;
-/// Where the load generator runs.
+/// The core of the load generator.
 pub(crate) const LOAD_CORE: usize = 1;
 
 /// A server.
@@ -25,20 +25,20 @@ pub(crate) struct Peer {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// Ours on tokio, the one that bounds are about.
+    /// crossws on tokio, which the bounds apply to.
     Ours,
-    /// Somebody else's, or ours elsewhere.
+    /// Another project's server, or crossws on another runtime.
     Server,
     /// The epoll loop of chats.
     Floor,
     /// The echo of bytes.
     Tcp,
-    /// Ours on tokio, for the rows about threads.
+    /// crossws on tokio, for the rows about threads.
     Threads,
 }
 
 impl Peer {
-    /// Whether it can do what a row asks for.
+    /// Returns whether the server supports the work of a row.
     pub(crate) fn takes_part(&self, who: Who) -> bool {
         match self.kind {
             Kind::Ours => who != Who::Threads,
@@ -52,24 +52,24 @@ impl Peer {
         }
     }
 
-    /// Whether it is a program of this crate.
+    /// Returns whether it is a program of this crate.
     pub(crate) fn is_of_this_crate(&self) -> bool {
         self.kind != Kind::Server || self.name == "ours-smol"
     }
 
-    /// Whether it is somebody's server, and no floor.
+    /// Returns whether it is a WebSocket server and not a floor.
     pub(crate) fn is_server(&self) -> bool {
         self.kind == Kind::Server
     }
 
-    /// Whether everything that starts it is there.
+    /// Returns whether everything that starts it is installed.
     pub(crate) fn is_installed(&self) -> bool {
         let has = |path: &Path| path.components().count() == 1 || path.exists();
         has(&self.launch.program) && self.launch.args.iter().all(|arg| has(arg))
     }
 }
 
-/// All servers, in the table's order.
+/// Returns all servers, in the table's order.
 pub(crate) fn all() -> io::Result<Vec<Peer>> {
     let ours = std::env::current_exe()?;
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));

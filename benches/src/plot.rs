@@ -1,4 +1,5 @@
-//! Results as a picture: for every row, how many times ours each server costs, on a logarithmic axis.
+//! Draws the results: for every row, the cost of each server relative to crossws, on a logarithmic
+//! axis.
 
 use std::fmt::Write as _;
 
@@ -14,7 +15,7 @@ const LEFT: f64 = 410.0;
 const RIGHT: f64 = 1040.0;
 const TOP: f64 = 110.0;
 const STEP: f64 = 36.0;
-/// The axis, in times ours.
+/// The axis, in multiples of crossws's cost.
 const LEAST: f64 = 0.05;
 const MOST: f64 = 200.0;
 
@@ -58,7 +59,7 @@ pub(crate) fn svg(results: &Results, peers: &[Peer]) -> String {
             let Some(value) = result.peers.get(peer.name).and_then(|peer| peer.median()) else {
                 continue;
             };
-            // To the right is always worse.
+            // Worse is always to the right.
             let times = if row.measure == Measure::Rate {
                 ours / value
             } else {

@@ -1,4 +1,4 @@
-//! A server's process: started on its core, and asked for what it used.
+//! A server's process: starts it on its core and measures what it used.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader};
@@ -10,14 +10,14 @@ use rustix::param::{clock_ticks_per_second, page_size};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_setaffinity};
 
-/// What a process has used so far, or between two moments.
+/// What a process has used in total, or between two moments.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Usage {
     /// User and system time of all its threads, in nanoseconds, from the scheduler.
     pub(crate) cpu: u64,
     /// User time alone, in nanoseconds, in ticks of the system's clock.
     pub(crate) user: u64,
-    /// Resident memory it gained, in bytes, where that was asked for.
+    /// Growth of resident memory, in bytes, if it was measured.
     pub(crate) resident: u64,
 }
 
@@ -45,19 +45,20 @@ impl Process {
         }
     }
 
-    /// What it has used since it began. Exact while it sleeps.
+    /// Returns what the process has used since its start. Exact while it sleeps.
     pub(crate) fn usage(self) -> io::Result<Usage> {
         let pid = self.pid;
         let mut cpu = 0;
         for task in fs::read_dir(format!("/proc/{pid}/task"))? {
-            // A thread that ended meanwhile is gone; those that matter stay.
+            // A thread that has ended is skipped; the threads that matter stay.
             let Ok(stat) = fs::read_to_string(task?.path().join("schedstat")) else {
                 continue;
             };
             cpu += number(stat.split(' ').next())?;
         }
         let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-        // Behind the name, which may hold anything; utime is field 14, the first behind it is 3.
+        // The fields after the name, which may contain anything. utime is field 14, and the first
+        // one after the name is 3.
         let user = stat
             .rsplit(')')
             .next()
@@ -70,7 +71,7 @@ impl Process {
         })
     }
 
-    /// Its resident memory, in bytes.
+    /// Returns its resident memory, in bytes.
     pub(crate) fn resident(self) -> io::Result<u64> {
         let stat = fs::read_to_string(format!("/proc/{}/statm", self.pid))?;
         Ok(number(stat.split(' ').nth(1))? * page_size() as u64)
@@ -89,7 +90,7 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
 }
 
-/// How a server is started.
+/// The command that starts a server.
 #[derive(Debug, Clone)]
 pub(crate) struct Launch {
     pub(crate) program: PathBuf,
@@ -98,12 +99,12 @@ pub(crate) struct Launch {
 }
 
 impl Launch {
-    /// Starts it on these cores and waits until it listens, which it says in a line.
+    /// Starts the server on these cores and waits until it prints that it listens.
     pub(crate) fn start(&self, cores: &[usize], own: &[usize]) -> io::Result<Server> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        // What is started inherits where this thread may run.
+        // The child inherits this thread's cores.
         pin(cores)?;
-        // Nor does it outlive this program, however that ends.
+        // The child ends with this program, however that ends.
         let child = Command::new("setpriv")
             .args(["--pdeathsig", "KILL", "--"])
             .arg(&self.program)
@@ -148,7 +149,7 @@ impl Drop for Server {
     }
 }
 
-/// Lets this thread, and what it starts, run on these cores only.
+/// Restricts this thread, and its children, to these cores.
 pub(crate) fn pin(cores: &[usize]) -> io::Result<()> {
     let mut set = CpuSet::new();
     for &core in cores {
@@ -157,7 +158,7 @@ pub(crate) fn pin(cores: &[usize]) -> io::Result<()> {
     Ok(sched_setaffinity(None, &set)?)
 }
 
-/// Room for a socket of each of so many connections, here and in what is started.
+/// Raises the limit of open files to `count` connections, here and in child processes.
 pub(crate) fn allow_files(count: u64) -> io::Result<()> {
     let now = getrlimit(Resource::Nofile);
     if now.current.is_none_or(|current| current >= count) {

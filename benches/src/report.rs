@@ -1,4 +1,4 @@
-//! Results as Markdown: what the two READMEs show between their marks.
+//! Formats results as Markdown, for the marked sections of the two READMEs.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -13,12 +13,12 @@ use crate::table::amount;
 const BEGIN: &str = "<!-- measured: written by `benches/run --update` -->\n";
 const END: &str = "<!-- /measured -->\n";
 
-/// Where results are kept.
+/// Returns the file of the results.
 pub(crate) fn path() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("results.json")
 }
 
-/// Rewrites what the documents show of the results.
+/// Rewrites the results in the documents.
 pub(crate) fn update(results: &Results) -> io::Result<()> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let peers = peers::all()?;
@@ -42,7 +42,7 @@ fn put(path: &Path, text: &str) -> io::Result<()> {
     fs::write(path, format!("{before}{BEGIN}\n{text}\n{END}{after}"))
 }
 
-/// The rows of the short table: one of each kind of work.
+/// The rows of the short table: one for each kind of work.
 const SHORT: &[&str] = &[
     "chat",
     "turns",
@@ -53,7 +53,8 @@ const SHORT: &[&str] = &[
     "connect",
 ];
 
-/// What a reader wants to know who has yet to choose: few rows, and no bounds of this project's own.
+/// Returns the table for readers who compare projects: few rows, and no bounds of this project's
+/// own.
 fn short(results: &Results) -> String {
     let mut out = "| work | crossws | Bun | uWebSockets | raw epoll loop |\n\
                    | --- | --- | --- | --- | --- |\n"
@@ -69,7 +70,7 @@ fn short(results: &Results) -> String {
     out
 }
 
-/// The server without a protocol that a row is compared with.
+/// Returns the server without a protocol that a row is compared with.
 fn floor_of(row: &Row) -> &'static str {
     match row.who {
         Who::Echoes => "tcp-echo",
@@ -79,7 +80,7 @@ fn floor_of(row: &Row) -> &'static str {
 
 fn full(results: &Results, peers: &[Peer]) -> String {
     let mut out = main_table(results);
-    out.push_str("\n![The same as a picture](results.svg)\n\n### Everybody\n\n");
+    out.push_str("\n![The same as a picture](results.svg)\n\n### Every server\n\n");
     out.push_str(&everybody(results, peers));
     out.push_str("\n### More connections, more topics\n\n");
     out.push_str(&scaling(results));
@@ -98,7 +99,7 @@ fn full(results: &Results, peers: &[Peer]) -> String {
     out
 }
 
-/// The rows that peers are compared in, in the table's order.
+/// Returns the rows in which peers are compared, in the table's order.
 fn compared(results: &Results) -> impl Iterator<Item = (&'static Row, &RowResult)> {
     measured(results).filter(|(row, _)| row.who.is_compared())
 }
@@ -198,13 +199,13 @@ fn threads(results: &Results) -> String {
     out
 }
 
-/// How many cores a server kept busy.
+/// Returns how many cores a server kept busy.
 fn cores(result: &RowResult, name: &str) -> String {
     let used = result.peers.get(name).and_then(|peer| median(&peer.cores));
     used.map_or_else(|| "–".to_owned(), |used| format!("{used:.2}"))
 }
 
-/// Every server that is better than ours in a row, named by the row.
+/// Lists, per row, every server that is better than crossws.
 fn losses(results: &Results, peers: &[Peer]) -> String {
     let mut out = String::new();
     for (row, result) in compared(results) {
@@ -273,7 +274,7 @@ fn ratio(ours: Option<f64>, theirs: Option<f64>) -> String {
     }
 }
 
-/// The bounds of a row, and whether each is kept.
+/// Formats the bounds of a row, and whether each is kept.
 fn wanted(row: &Row, result: &RowResult, results: &Results) -> String {
     let subject = if row.who == Who::Threads {
         "ours-two"
@@ -286,7 +287,7 @@ fn wanted(row: &Row, result: &RowResult, results: &Results) -> String {
     } else {
         "≤"
     };
-    // What nothing that makes a system call for each message can do better than.
+    // The lower bound for every server that makes a system call per message.
     let floors = ["floor", "tcp-echo"];
     let floor = floors.iter().filter_map(|name| value(result, name));
     let floor = floor
@@ -322,7 +323,7 @@ fn wanted(row: &Row, result: &RowResult, results: &Results) -> String {
             }
             Bound::Row(id, times) => {
                 let other = results.rows.get(id);
-                // What it grows by of itself, without a server that has anything to do with it.
+                // The growth of a server that does no work at all.
                 let floors = value(result, "floor")
                     .zip(other.and_then(|other| value(other, "floor")))
                     .map_or_else(String::new, |(floor, other)| {

@@ -1,4 +1,4 @@
-//! What a run found, as it is kept in a file.
+//! The results of a run, as stored in a file.
 
 use std::collections::BTreeMap;
 
@@ -7,36 +7,36 @@ use serde::{Deserialize, Serialize};
 use crate::load::Sample;
 use crate::rows::Measure;
 
-/// Everything that was measured, row by row. Rows may come from different runs; what stands in one
-/// row comes from one.
+/// All measurements, row by row. Rows may come from different runs; the values within a row come
+/// from one run.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Results {
-    /// By the row's name.
+    /// Keyed by the row's name.
     pub(crate) rows: BTreeMap<String, RowResult>,
 }
 
 /// One row.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct RowResult {
-    /// The machine, and the versions of what ran.
+    /// The machine, and the versions of the servers.
     pub(crate) facts: BTreeMap<String, String>,
-    /// By the peer's name.
+    /// Keyed by the peer's name.
     pub(crate) peers: BTreeMap<String, PeerResult>,
 }
 
-/// One server in one row: a value for each round.
+/// One server in one row, with a value for each round.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct PeerResult {
-    /// What the row is about: nanoseconds for each message, connections a second, or bytes.
+    /// The row's measure: nanoseconds per message, connections per second, or bytes.
     pub(crate) values: Vec<f64>,
-    /// User time for each message, nanoseconds.
+    /// User time per message, in nanoseconds.
     pub(crate) user: Vec<f64>,
-    /// Time on the wall for each message, nanoseconds.
+    /// Wall time per message, in nanoseconds.
     pub(crate) wall: Vec<f64>,
-    /// Cores that were busy.
+    /// Busy cores.
     #[serde(default)]
     pub(crate) cores: Vec<f64>,
-    /// Why there is no value, where there is none.
+    /// Why there are no values, if there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) failed: Option<String>,
 }
@@ -61,7 +61,7 @@ impl PeerResult {
         median(&self.values)
     }
 
-    /// The smallest and the largest value.
+    /// Returns the smallest and the largest value.
     pub(crate) fn range(&self) -> Option<(f64, f64)> {
         let least = self.values.iter().copied().reduce(f64::min)?;
         let most = self.values.iter().copied().reduce(f64::max)?;
@@ -69,7 +69,7 @@ impl PeerResult {
     }
 }
 
-/// The middle one, or the mean of the two in the middle.
+/// Returns the middle value, or the mean of the two in the middle.
 pub(crate) fn median(values: &[f64]) -> Option<f64> {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);

@@ -1,5 +1,5 @@
-//! The run: every server in turn, round after round, so that what disturbs the machine for a while
-//! disturbs all of them.
+//! The run: measures every server in turn, round after round, so that a disturbance of the machine
+//! affects all of them.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,7 +13,7 @@ use crate::results::{PeerResult, Results, RowResult};
 use crate::rows::Row;
 use crate::table;
 
-/// How long and how often.
+/// The duration and number of rounds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Plan {
     pub(crate) rounds: u32,
@@ -43,15 +43,15 @@ pub(crate) fn run(rows: &[Row], peers: &[Peer], plan: Plan) -> io::Result<Result
 fn measure(row: &Row, peers: &[&Peer], plan: Plan) -> io::Result<RowResult> {
     let mut found: BTreeMap<String, PeerResult> = BTreeMap::new();
     let mut servers: BTreeMap<&str, Server> = BTreeMap::new();
-    // What was held must not count as free memory for who comes next.
+    // Memory that one server releases must not count as free for the next.
     let fresh = matches!(row.work, Work::Idle { .. });
-    // Memory hardly differs between rounds, and each takes seconds.
+    // Memory hardly differs between rounds, and each round takes seconds.
     let rounds = if fresh {
         plan.rounds.min(3)
     } else {
         plan.rounds
     };
-    // One more, for code to be compiled, which does not count.
+    // One more round, so that code is compiled. It does not count.
     for round in 0..=rounds {
         if fresh && round == 0 {
             continue;

@@ -1,32 +1,32 @@
-//! What is measured, and how good it is meant to be.
+//! The rows that are measured, and their bounds.
 
 use crate::load::Work;
 
-/// What of a sample a row is about.
+/// The part of a sample that a row reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Measure {
-    /// The server's CPU time, user and system, for each message delivered.
+    /// The server's CPU time, user and system, per delivered message.
     Cpu,
-    /// The same for each connection: how many a second of it makes.
+    /// The same per connection: how many connections one second of CPU time serves.
     Rate,
-    /// The time on the wall for each message delivered.
+    /// The wall time per delivered message.
     Wall,
-    /// The server's resident memory for each connection.
+    /// The server's resident memory per connection.
     Memory,
 }
 
-/// What a row of ours is compared with.
+/// A bound of a crossws row.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Bound {
-    /// At most (of a rate: at least) so many times what this peer has in this row.
+    /// At most (for a rate: at least) this multiple of this peer's value in this row.
     Peer(&'static str, f64),
-    /// At most (of a rate: at least) so many times the best peer's in this row.
+    /// At most (for a rate: at least) this multiple of the best peer's value in this row.
     Best(f64),
-    /// At most so many times what we have in that other row.
+    /// At most this multiple of crossws's value in that other row.
     Row(&'static str, f64),
-    /// At most so many nanoseconds of user time for each message.
+    /// At most this many nanoseconds of user time per message.
     User(f64),
-    /// At most so many bytes.
+    /// At most this many bytes.
     Bytes(f64),
 }
 
@@ -37,12 +37,12 @@ pub(crate) struct Row {
     pub(crate) title: &'static str,
     pub(crate) measure: Measure,
     pub(crate) work: Work,
-    /// Who takes part.
+    /// The servers that take part.
     pub(crate) who: Who,
     pub(crate) bounds: &'static [Bound],
 }
 
-/// Who takes part in a row.
+/// The servers that take part in a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Who {
     /// Every server, and the floor of echoes.
@@ -51,23 +51,23 @@ pub(crate) enum Who {
     Rooms,
     /// Every server, and the floor of chats.
     Servers,
-    /// Ours on tokio, and what it grows like elsewhere: Bun and uWebSockets.
+    /// crossws on tokio, and two servers whose growth it is compared with: Bun and uWebSockets.
     Scale,
     /// The same in one room, and the floor of chats.
     ScaleOfRoom,
-    /// Ours on tokio alone: others have no such paths.
+    /// crossws on tokio alone: other servers have no such paths.
     Topics,
-    /// Ours on tokio, on one thread and on two, which may use all cores.
+    /// crossws on tokio, on one thread and on two, which may use all cores.
     Threads,
 }
 
 impl Who {
-    /// Whether it compares ours with everybody's.
+    /// Returns whether the row compares crossws with all other servers.
     pub(crate) fn is_compared(self) -> bool {
         self != Self::Threads && !self.is_scale()
     }
 
-    /// Whether it is about how the cost grows: such rows have a table of their own.
+    /// Returns whether the row shows how cost grows. Such rows have a table of their own.
     pub(crate) fn is_scale(self) -> bool {
         matches!(self, Self::Scale | Self::ScaleOfRoom | Self::Topics)
     }

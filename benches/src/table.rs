@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::results::RowResult;
 use crate::rows::{Measure, Row};
 
-/// A row with everything that was measured, for the terminal: medians, and least and most.
+/// Formats a row with all measurements, for the terminal: median, minimum and maximum.
 pub(crate) fn row(row: &Row, result: &RowResult) -> String {
     let mut out = format!("\n{}: {}\n", row.id, row.title);
     let ours = result
@@ -40,7 +40,7 @@ pub(crate) fn row(row: &Row, result: &RowResult) -> String {
     out
 }
 
-/// A value with its unit, to three digits.
+/// Formats a value with its unit, to three digits.
 pub(crate) fn amount(measure: Measure, value: f64) -> String {
     match measure {
         Measure::Cpu | Measure::Wall => match value {

@@ -1,5 +1,5 @@
-//! The part of RFC 6455 that the load generator and the floor need. It trusts its other end to
-//! speak the same part; it is no engine.
+//! The part of RFC 6455 that the load generator and the floor need. It trusts the other end to use
+//! the same part; it is not an engine.
 
 use std::io::{self, ErrorKind};
 use std::ops::Range;
@@ -19,27 +19,27 @@ pub const PING: u8 = 9;
 /// Opcode of a pong.
 pub const PONG: u8 = 10;
 
-/// The key that every client here sends, and the answer to it (RFC 6455, section 1.3).
+/// The key that every client here sends; [`ACCEPT`] is its response (RFC 6455, section 1.3).
 pub const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
-/// What a server answers to [`KEY`].
+/// The accept value for [`KEY`].
 pub const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 /// A whole frame at the front of a buffer.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Frame {
-    /// The opcode: FIN is set and no extension bit is, or [`frame`] had failed.
+    /// The opcode. FIN is set and no extension bit is, or [`frame`] would have failed.
     pub opcode: u8,
-    /// Where the payload lies.
+    /// The range of the payload.
     pub payload: Range<usize>,
-    /// The masking key, of a client's frame.
+    /// The masking key of a client's frame.
     pub mask: Option<[u8; 4]>,
 }
 
-/// The frame that `bytes` begin with; `None` until it is there as a whole.
+/// Returns the frame at the start of `bytes`, or `None` if it is incomplete.
 ///
 /// # Errors
-/// For what no peer here sends: fragments, extension bits, and lengths past 4 GiB.
+/// For frames that no peer here sends: fragments, extension bits, and lengths above 4 GiB.
 pub fn frame(bytes: &[u8]) -> io::Result<Option<Frame>> {
     let [first, second, ..] = *bytes else {
         return Ok(None);
@@ -75,7 +75,7 @@ pub fn frame(bytes: &[u8]) -> io::Result<Option<Frame>> {
     }))
 }
 
-/// Appends a frame's header. With a mask it is a client's, whose payload must then be masked.
+/// Appends a frame's header. With a mask, it is a client's, and the caller must mask the payload.
 pub fn put_header(out: &mut Vec<u8>, opcode: u8, length: usize, mask: Option<[u8; 4]>) {
     let masked = if mask.is_some() { 0x80 } else { 0 };
     out.push(0x80 | opcode);
@@ -93,7 +93,7 @@ pub fn put_header(out: &mut Vec<u8>, opcode: u8, length: usize, mask: Option<[u8
     }
 }
 
-/// Appends a frame; with a mask, a client's.
+/// Appends a frame. With a mask, it is a client's.
 pub fn put_frame(out: &mut Vec<u8>, opcode: u8, payload: &[u8], mask: Option<[u8; 4]>) {
     put_header(out, opcode, payload.len(), mask);
     let from = out.len();
@@ -103,7 +103,7 @@ pub fn put_frame(out: &mut Vec<u8>, opcode: u8, payload: &[u8], mask: Option<[u8
     }
 }
 
-/// Masks or unmasks, which is the same (RFC 6455, section 5.3).
+/// Masks or unmasks: both are the same operation (RFC 6455, section 5.3).
 pub fn apply_mask(bytes: &mut [u8], mask: [u8; 4]) {
     let [a, b, c, d] = mask;
     let word = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
@@ -116,7 +116,7 @@ pub fn apply_mask(bytes: &mut [u8], mask: [u8; 4]) {
     }
 }
 
-/// A client's request to upgrade.
+/// Returns a client's upgrade request.
 pub fn request(path: &str, host: &str) -> String {
     format!(
         "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -124,7 +124,7 @@ pub fn request(path: &str, host: &str) -> String {
     )
 }
 
-/// Where the head ends that `bytes` begin with.
+/// Returns the end of the head at the start of `bytes`.
 pub fn head_end(bytes: &[u8]) -> Option<usize> {
     bytes
         .windows(4)
@@ -132,7 +132,7 @@ pub fn head_end(bytes: &[u8]) -> Option<usize> {
         .map(|at| at + 4)
 }
 
-/// The value of a header in a head, whatever the case of its name.
+/// Returns the value of a header, matching its name case-insensitively.
 pub fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     head.lines().find_map(|line| {
         let (key, value) = line.split_once(':')?;
@@ -140,17 +140,17 @@ pub fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     })
 }
 
-/// Whether a head is the 101 that answers [`request`].
+/// Returns whether a head is the 101 that accepts [`request`].
 pub fn is_accepted(head: &[u8]) -> bool {
     std::str::from_utf8(head).is_ok_and(|head| {
         head.starts_with("HTTP/1.1 101") && header(head, "sec-websocket-accept") == Some(ACCEPT)
     })
 }
 
-/// A server's 101 to a request's head, and the path that the head asks for.
+/// Returns a server's 101 to a request's head, and the requested path.
 ///
 /// # Errors
-/// When the head is not UTF-8, or no upgrade.
+/// When the head is not UTF-8 or is not an upgrade.
 pub fn accept(head: &[u8]) -> io::Result<(String, String)> {
     let head = std::str::from_utf8(head).map_err(io::Error::other)?;
     let path = head
@@ -170,7 +170,7 @@ pub fn accept(head: &[u8]) -> io::Result<(String, String)> {
     Ok((path.to_owned(), answer))
 }
 
-/// An error about what was received.
+/// Creates an error about received bytes.
 pub fn invalid(what: impl Into<String>) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, what.into())
 }

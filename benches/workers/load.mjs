@@ -1,9 +1,9 @@
-// Loads one server for a while, as a process of its own, and prints what it took as JSON:
+// Loads one server for a while, as a separate process, and prints the result as JSON:
 //
 //   node load.mjs '{"url": "ws://…", "load": "echo", "clients": 16, "window": 8, "seconds": 3}'
 //
-// echo: each client keeps `window` messages on their way and waits for them to come back.
-// chat: each client keeps `window` messages on their way to all others.
+// echo: each client keeps `window` messages in flight and waits for them to come back.
+// chat: each client keeps `window` messages in flight to all others.
 import WebSocket from 'ws';
 
 const { url, load, clients: count, window, warm_up = 1, seconds = 3 } = JSON.parse(process.argv[2]);
@@ -22,7 +22,7 @@ let delivered = 0;
 if (load === 'echo') {
   for (const ws of clients) ws.on('message', () => (delivered++, ws.send(text)));
 } else {
-  // Who sent a message is its first two characters; when everybody has it, the next one goes.
+  // The first two characters name the sender. The next message follows once every client has this one.
   const arrived = clients.map(() => 0);
   for (const ws of clients) {
     ws.on('message', (data) => {

@@ -1,5 +1,5 @@
-// Measures this crossws beside the TypeScript one, and beside Workers written by hand, in one
-// workerd: see README.md.
+// Measures this crossws, the TypeScript one, and Workers written by hand, in one workerd: see
+// README.md.
 //
 //   node benches/workers/run.mjs OUT_DIR [--rounds N] [--seconds N] [--only LOAD]
 import { fork } from 'node:child_process';
@@ -48,9 +48,9 @@ const servers = {
 };
 
 process.env.WORKERD = workerd.default;
-process.env.MINIFLARE_WORKERD_PATH = here('../../tests/workerd/workerd.sh'); // which ends with its caller
+process.env.MINIFLARE_WORKERD_PATH = here('../../tests/workerd/workerd.sh'); // it ends with its caller
 const miniflare = new Miniflare({
-  cf: false, // or it would be downloaded
+  cf: false, // otherwise it would be downloaded
   workers: Object.entries(servers).map(([name, modules]) => ({
     name,
     modules,
@@ -74,7 +74,7 @@ function used() {
       const [, name, rest] = /^\d+ \((.*)\) (.*)$/s.exec(readFileSync(`/proc/${id}/stat`, 'utf8'));
       const fields = rest.split(' ');
       parents.set(Number(id), { name, parent: Number(fields[1]), time: (Number(fields[11]) + Number(fields[12])) / 100 });
-    } catch {} // it has ended meanwhile
+    } catch {} // it has already ended
   }
   for (let { name, parent, time: its } of parents.values()) {
     if (!name.startsWith('workerd')) continue;
@@ -106,7 +106,7 @@ const rows = [];
 for (const { name, ...load } of loads) {
   const results = Object.fromEntries(Object.keys(servers).map((server) => [server, []]));
   for (let round = 0; round < Number(values.rounds); round++) {
-    // One after the other within each round, so that a slow minute of the machine hits all.
+    // One after the other within each round, so that a slow minute of the machine affects all.
     for (const server in servers) results[server].push(await measure(server, load));
     process.stderr.write('.');
   }

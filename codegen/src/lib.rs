@@ -1,12 +1,13 @@
-//! Code for **crossws** apps, generated in `build.rs`: routes from the files of a folder.
+//! Code for **crossws** apps, generated in `build.rs`: routes from the files of a folder, and from
+//! functions that modules export by name ([`sockets`]).
 //!
 //! ```no_run
 //! // build.rs
 //! crossws_codegen::routes("src/sockets").base("/api/ws").write();
 //! ```
 //!
-//! Each file is a route: the file's name is its pattern, and its function `hooks` returns what
-//! handles it.
+//! Each file is a route: the file's name is its pattern, and its function `hooks` returns the
+//! route's hooks.
 //!
 //! | file | route |
 //! | --- | --- |
@@ -27,16 +28,18 @@
 
 mod emit;
 mod scan;
+mod sockets;
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io, process};
 
 pub use scan::ScanError;
+pub use sockets::{Sockets, sockets};
 
 /// The file in `OUT_DIR` that `crossws::routes!()` includes.
 const OUTPUT: &str = "crossws_routes.rs";
 
-/// Routes from the files in a folder, which is relative to the package's own.
+/// Generates routes from the files in a folder. The folder is relative to the package's own.
 ///
 /// A file whose name ends in `.rs` is a route. Its name without the ending is the last segment of
 /// the pattern, and the folders that it is in are the others:
@@ -46,12 +49,13 @@ const OUTPUT: &str = "crossws_routes.rs";
 /// - `[...rest]` is the rest of the path;
 /// - every other name is a literal of letters, digits, `-`, `_`, `.` and `~`, its case kept.
 ///
-/// A file `_layers.rs` is no route: its function `pub fn layers(routes: Router) -> Router` adds layers and
-/// settings to all routes of its folder and of the folders in it, whose own layers are inside of these.
+/// A file `_layers.rs` is not a route: its function `pub fn layers(routes: Router) -> Router` adds
+/// layers and settings to all routes of its folder and of the folders in it. The layers of those
+/// folders are inside of these.
 ///
-/// Files and folders whose names begin with `_` or `.` are no routes, and neither are files with
-/// another ending. What several routes share is in the package's own modules: a route file names
-/// them with `crate::`.
+/// Files and folders whose names begin with `_` or `.` are not routes, and neither are files with
+/// another ending. Code that several routes share belongs into the package's own modules: a route
+/// file names them with `crate::`.
 ///
 /// Each file has a function `pub fn hooks()`. It returns what `Router::route` takes: hooks, or
 /// `route(hooks)` with the route's own settings. The name of a route, unless it sets one, is its
@@ -81,29 +85,21 @@ impl Routes {
     /// Generates the routes, for `crossws::routes!()` in the package whose build script calls this.
     /// The build script runs again when something in the folder changes.
     ///
-    /// A folder that cannot be read, a name that is no segment of a pattern, and two files for one
-    /// route fail the build, with the names of the files.
+    /// The build fails, and names the files, if the folder cannot be read, if a name is not a valid
+    /// segment of a pattern, or if two files have the same route.
     pub fn write(self) {
-        if let Err(error) = self.try_write() {
-            // For the person who builds, as cargo shows it; a panic would bury it in a backtrace.
-            println!("cargo::error={error}");
-            process::exit(1);
-        }
+        or_exit(self.try_write());
     }
 
     fn try_write(&self) -> Result<(), WriteError> {
-        let folder = variable("CARGO_MANIFEST_DIR")?.join(&self.folder);
-        println!("cargo::rerun-if-changed={}", folder.display());
-        let code = self.generate_in(&folder)?;
-        let output = variable("OUT_DIR")?.join(OUTPUT);
-        fs::write(&output, code).map_err(|source| WriteError::Output { output, source })
+        write(&self.folder, OUTPUT, |folder| self.generate_in(folder))
     }
 
     /// Returns the code that [`write`](Self::write) writes, for a folder relative to the current
     /// one.
     ///
     /// # Errors
-    /// [`ScanError`] names the file that is wrong.
+    /// [`ScanError`] names the invalid file.
     pub fn generate(&self) -> Result<String, ScanError> {
         self.generate_in(&self.folder)
     }
@@ -112,6 +108,28 @@ impl Routes {
         let found = scan::scan(folder, &self.base)?;
         Ok(emit::code(&self.folder, &found))
     }
+}
+
+/// Fails the build where something is wrong.
+fn or_exit(written: Result<(), WriteError>) {
+    if let Err(error) = written {
+        // Printed in cargo's format for errors; a panic would bury it in a backtrace.
+        println!("cargo::error={error}");
+        process::exit(1);
+    }
+}
+
+/// Writes what is generated from a folder of the package into this file of `OUT_DIR`.
+fn write(
+    folder: &Path,
+    output: &str,
+    generate: impl FnOnce(&Path) -> Result<String, ScanError>,
+) -> Result<(), WriteError> {
+    let folder = variable("CARGO_MANIFEST_DIR")?.join(folder);
+    println!("cargo::rerun-if-changed={}", folder.display());
+    let code = generate(&folder)?;
+    let output = variable("OUT_DIR")?.join(output);
+    fs::write(&output, code).map_err(|source| WriteError::Output { output, source })
 }
 
 fn variable(name: &'static str) -> Result<PathBuf, WriteError> {

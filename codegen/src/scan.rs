@@ -1,4 +1,4 @@
-//! From the files in a folder to routes.
+//! Finds routes in the files of a folder.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -8,31 +8,32 @@ use std::{fs, io};
 pub(crate) struct RouteFile {
     /// Absolute, or relative to the current folder.
     pub(crate) path: PathBuf,
-    /// The path in the scanned folder, with slashes, without the ending; `""` for its index.
+    /// The path in the scanned folder, with slashes and without the ending; `""` for its index.
     pub(crate) name: String,
-    /// With the base.
+    /// The pattern, with the base.
     pub(crate) pattern: String,
 }
 
-/// What is found in a folder.
+/// The contents of a folder.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
-    /// Sorted by their names.
+    /// Sorted by name.
     pub(crate) files: Vec<RouteFile>,
-    /// Sorted by their folders.
+    /// Sorted by folder.
     pub(crate) layers: Vec<LayersFile>,
 }
 
-/// A file whose layers are for all routes of its folder.
+/// A file whose layers apply to all routes of its folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LayersFile {
     pub(crate) path: PathBuf,
-    /// The folder in the scanned one, as in the names of its routes; `""` for that itself.
+    /// The folder's path in the scanned one, as in the names of its routes; `""` for the scanned
+    /// folder.
     pub(crate) folder: String,
 }
 
 impl LayersFile {
-    /// Whether a route, or a folder, is in this folder.
+    /// Returns whether a route or folder is inside this folder.
     pub(crate) fn is_above(&self, name: &str) -> bool {
         let below = name.strip_prefix(self.folder.as_str());
         below.is_some_and(|below| {
@@ -41,41 +42,41 @@ impl LayersFile {
     }
 }
 
-/// The file that a folder's layers are in.
+/// The name of the file with a folder's layers.
 const LAYERS: &str = "_layers.rs";
 
-/// A folder that cannot be made into routes, and the file that is the reason.
+/// A folder that cannot be turned into routes, with the file that is the reason.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ScanError {
     /// The folder or a part of it cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Read {
-        /// What cannot be read.
+        /// The file or folder that cannot be read.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// A name that is no segment of a pattern.
-    #[error("{} is no route: {why}", path.display())]
+    /// A name that is not a valid segment of a pattern.
+    #[error("{} is not a route: {why}", path.display())]
     Name {
         /// The file or folder with this name.
         path: PathBuf,
-        /// What is wrong with the name.
+        /// Why the name is invalid.
         why: String,
     },
-    /// Two files that are routes for the same paths.
+    /// Two files that have the same route.
     #[error("{} and {} are both routes for `{pattern}`", first.display(), second.display())]
     Conflict {
-        /// The one.
+        /// The first file.
         first: PathBuf,
-        /// The other.
+        /// The second file.
         second: PathBuf,
-        /// The pattern of the other.
+        /// The pattern of the second file.
         pattern: String,
     },
-    /// A base path that is no pattern.
-    #[error("the base `{0}` is no pattern: write a path such as `/api/ws`")]
+    /// A base path that is not a valid pattern.
+    #[error("the base `{0}` is not a pattern: write a path such as `/api/ws`")]
     Base(String),
 }
 
@@ -149,7 +150,7 @@ fn join_name(above: &str, name: &str) -> String {
     }
 }
 
-fn join(base: &str, pattern: &str) -> String {
+pub(crate) fn join(base: &str, pattern: &str) -> String {
     match (base, pattern) {
         ("", "") => "/".to_owned(),
         ("", pattern) => format!("/{pattern}"),
@@ -158,7 +159,7 @@ fn join(base: &str, pattern: &str) -> String {
     }
 }
 
-/// The pattern of a name that has no folder's base yet.
+/// Returns the pattern of a name, without the base.
 fn pattern(name: &str) -> Result<String, String> {
     if name.is_empty() {
         return Ok(String::new());
@@ -167,7 +168,7 @@ fn pattern(name: &str) -> Result<String, String> {
     Ok(segments.collect::<Result<Vec<_>, _>>()?.join("/"))
 }
 
-/// One segment of a pattern from a file's name, as `{id}` and `{*rest}`.
+/// Returns one segment of a pattern from a file's name, as `{id}` or `{*rest}`.
 fn segment(name: &str) -> Result<String, String> {
     let Some((prefix, inside)) = name.split_once('[') else {
         return literal(name).map(str::to_owned);
@@ -190,7 +191,7 @@ fn segment(name: &str) -> Result<String, String> {
         return Err("`[...name]` must be the whole name".to_owned());
     }
     if suffix.contains('[') {
-        return Err("a name has one parameter at most".to_owned());
+        return Err("a name has at most one parameter".to_owned());
     }
     Ok(format!(
         "{}{{{star}{param}}}{}",
@@ -207,8 +208,8 @@ fn segment(name: &str) -> Result<String, String> {
     ))
 }
 
-/// A part of a name that stands for itself: the characters that need no encoding in a URL.
-fn literal(name: &str) -> Result<&str, String> {
+/// Returns a literal part of a name. It may only have characters that a URL does not encode.
+pub(crate) fn literal(name: &str) -> Result<&str, String> {
     let is_unreserved = |c: char| c.is_ascii_alphanumeric() || "-_.~".contains(c);
     match name.chars().find(|c| !is_unreserved(*c)) {
         Some(wrong) => Err(format!(
@@ -219,10 +220,10 @@ fn literal(name: &str) -> Result<&str, String> {
     }
 }
 
-fn check_base(base: &str) -> Result<(), ScanError> {
+pub(crate) fn check_base(base: &str) -> Result<(), ScanError> {
     let pattern = join(base, "");
     if pattern.matches('{').count() > MAX_PARAMS {
-        // More of them are a panic in the matcher.
+        // The matcher would panic on more of them.
         return Err(ScanError::Base(base.to_owned()));
     }
     let is_pattern = !pattern.contains(['[', ']', '?', '#', '*']) && !pattern.contains("//");
@@ -232,7 +233,7 @@ fn check_base(base: &str) -> Result<(), ScanError> {
     }
 }
 
-/// No pattern has two parameters of one name, or something after a catch-all.
+/// Checks that no pattern has two parameters of one name, or a segment after a catch-all.
 fn check_params(files: &[RouteFile]) -> Result<(), ScanError> {
     for file in files {
         let wrong = |why: String| ScanError::Name {
@@ -263,10 +264,10 @@ fn check_params(files: &[RouteFile]) -> Result<(), ScanError> {
     Ok(())
 }
 
-/// As many as the router takes.
+/// The number of parameters that the router supports.
 const MAX_PARAMS: usize = 25;
 
-fn check_conflicts(files: &[RouteFile]) -> Result<(), ScanError> {
+pub(crate) fn check_conflicts(files: &[RouteFile]) -> Result<(), ScanError> {
     let mut matcher = matchit::Router::new();
     for (index, file) in files.iter().enumerate() {
         if matcher.insert(file.pattern.as_str(), ()).is_ok() {
@@ -280,7 +281,7 @@ fn check_conflicts(files: &[RouteFile]) -> Result<(), ScanError> {
         let Some(other) = files[..index].iter().find(conflicts) else {
             return Err(ScanError::Name {
                 path: file.path.clone(),
-                why: format!("`{}` is no pattern", file.pattern),
+                why: format!("`{}` is not a pattern", file.pattern),
             });
         };
         return Err(ScanError::Conflict {

@@ -1,4 +1,4 @@
-//! What becomes of the files in a folder.
+//! The routes that the files in a folder become.
 
 #![allow(clippy::unwrap_used)]
 
@@ -19,7 +19,7 @@ fn folder(files: &[&str]) -> TempDir {
     folder
 }
 
-/// The patterns and names in the generated code, in its order.
+/// Returns the patterns and names in the generated code, in its order.
 fn table(folder: &Path, base: &str) -> Vec<(String, String)> {
     let code = routes(folder).base(base).generate().unwrap();
     let quoted = |line: &str| -> Vec<String> {
@@ -38,7 +38,7 @@ fn table(folder: &Path, base: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The error for these files, with the folder's own path taken out.
+/// Returns the error for these files, without the folder's own path.
 fn wrong(files: &[&str]) -> String {
     let folder = folder(files);
     let error = routes(folder.path()).generate().unwrap_err();
@@ -109,38 +109,41 @@ fn two_files_for_one_route_are_named() {
 #[test]
 fn bad_names_are_named() {
     for (file, why) in [
-        ("a b.rs", "a b.rs is no route: its name has ` `;"),
-        ("a b/c.rs", "a b is no route: its name has ` `;"),
-        ("{id}.rs", "{id}.rs is no route: its name has `{`;"),
-        ("[].rs", "[].rs is no route: `` is not a parameter's name"),
+        ("a b.rs", "a b.rs is not a route: its name has ` `;"),
+        ("a b/c.rs", "a b is not a route: its name has ` `;"),
+        ("{id}.rs", "{id}.rs is not a route: its name has `{`;"),
+        (
+            "[].rs",
+            "[].rs is not a route: `` is not a parameter's name",
+        ),
         (
             "[a b].rs",
-            "[a b].rs is no route: `a b` is not a parameter's name",
+            "[a b].rs is not a route: `a b` is not a parameter's name",
         ),
         (
             "[id.rs",
-            "[id.rs is no route: the brackets of its name do not match",
+            "[id.rs is not a route: the brackets of its name do not match",
         ),
-        ("id].rs", "id].rs is no route: its name has `]`;"),
+        ("id].rs", "id].rs is not a route: its name has `]`;"),
         (
             "[a][b].rs",
-            "[a][b].rs is no route: a name has one parameter at most",
+            "[a][b].rs is not a route: a name has at most one parameter",
         ),
         (
             "x[...r].rs",
-            "x[...r].rs is no route: `[...name]` must be the whole name",
+            "x[...r].rs is not a route: `[...name]` must be the whole name",
         ),
         (
             "[id]/[id].rs",
-            "[id]/[id].rs is no route: two parameters have the name `id`",
+            "[id]/[id].rs is not a route: two parameters have the name `id`",
         ),
         (
             "[...r]/a.rs",
-            "[...r]/a.rs is no route: nothing may be below `[...name]`",
+            "[...r]/a.rs is not a route: nothing may be below `[...name]`",
         ),
         (
             "mod.rs",
-            "mod.rs is no route: the route of a folder is its `index.rs`",
+            "mod.rs is not a route: the route of a folder is its `index.rs`",
         ),
     ] {
         let error = wrong(&[file]);

@@ -4,7 +4,7 @@ mod batch;
 mod call;
 mod error;
 mod handler;
-mod pending;
+pub(crate) mod pending;
 mod running;
 mod wire;
 mod wrapper;

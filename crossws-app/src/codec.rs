@@ -8,6 +8,7 @@ mod json;
 mod limits;
 #[cfg(feature = "message-pack")]
 mod message_pack;
+mod raw;
 
 pub use auto::{AutoCodec, Payload};
 #[cfg(feature = "cbor")]
@@ -16,6 +17,7 @@ pub use json::JsonCodec;
 pub use limits::{DecodeLimits, LimitExceeded};
 #[cfg(feature = "message-pack")]
 pub use message_pack::{MessagePack, MessagePackCodec};
+pub use raw::RawCodec;
 
 use crossws_core::{DecodeError, EncodeError, MaybeSend, MaybeSync, Message};
 
@@ -55,6 +57,16 @@ pub trait Decode<T>: MaybeSend + MaybeSync + 'static {
     /// # Errors
     /// When the payload is not in this format, does not fit `T`, or exceeds the limits.
     fn decode(&self, message: &Message, limits: &DecodeLimits) -> Result<T, DecodeError>;
+
+    /// Writes what a client is told whose message was malformed, where
+    /// [`OnMalformed::Reply`](crate::OnMalformed::Reply) says that it is:
+    /// `{"type":"error","message":…}`, by default as JSON.
+    ///
+    /// # Errors
+    /// When the message cannot be represented in this format.
+    fn encode_error(&self, message: &str) -> Result<Message, EncodeError> {
+        Message::from_json(&ErrorMessage::new(message))
+    }
 }
 
 /// The half of a codec that writes messages: see [`Decode`].
@@ -68,16 +80,6 @@ pub trait Encode<T>: MaybeSend + MaybeSync + 'static {
     /// # Errors
     /// When the value cannot be represented in this format.
     fn encode(&self, value: &T) -> Result<Message, EncodeError>;
-
-    /// Writes what a client is told whose message was malformed, where
-    /// [`OnMalformed::Reply`](crate::OnMalformed::Reply) says that it is:
-    /// `{"type":"error","message":…}`, by default as JSON.
-    ///
-    /// # Errors
-    /// When the message cannot be represented in this format.
-    fn encode_error(&self, message: &str) -> Result<Message, EncodeError> {
-        Message::from_json(&ErrorMessage::new(message))
-    }
 }
 
 /// What a client is told whose message was malformed.
@@ -111,6 +113,13 @@ macro_rules! binary_codec {
                     )),
                 }
             }
+
+            fn encode_error(
+                &self,
+                message: &str,
+            ) -> Result<crossws_core::Message, crossws_core::EncodeError> {
+                $write(&crate::codec::ErrorMessage::new(message)).map(Into::into)
+            }
         }
 
         impl<T: serde::Serialize> crate::Encode<T> for $codec {
@@ -119,13 +128,6 @@ macro_rules! binary_codec {
                 value: &T,
             ) -> Result<crossws_core::Message, crossws_core::EncodeError> {
                 $write(value).map(Into::into)
-            }
-
-            fn encode_error(
-                &self,
-                message: &str,
-            ) -> Result<crossws_core::Message, crossws_core::EncodeError> {
-                $write(&crate::codec::ErrorMessage::new(message)).map(Into::into)
             }
         }
 

@@ -14,6 +14,7 @@ mod codec;
 mod cookies;
 mod fields;
 mod global;
+mod identity;
 mod layer;
 mod messages;
 mod namespace;
@@ -24,6 +25,7 @@ mod prepared;
 mod proxies;
 mod query;
 mod request;
+pub mod rooms;
 mod route;
 mod router;
 pub mod rules;
@@ -34,7 +36,9 @@ pub use addresses::PerAddress;
 pub use authenticate::{Admission, Admitted, AuthenticateFn};
 pub use basic::BasicCredentials;
 pub use challenge::Challenge;
-pub use codec::{AutoCodec, Decode, DecodeLimits, Encode, JsonCodec, LimitExceeded, Payload};
+pub use codec::{
+    AutoCodec, Decode, DecodeLimits, Encode, JsonCodec, LimitExceeded, Payload, RawCodec,
+};
 #[cfg(feature = "cbor")]
 pub use codec::{Cbor, CborCodec};
 #[cfg(feature = "message-pack")]
@@ -42,8 +46,8 @@ pub use codec::{MessagePack, MessagePackCodec};
 pub use fields::FieldErrorKind;
 pub use layer::{BeforeFn, BeforeOutput, Layer};
 pub use messages::{
-    Malformed, Messages, OnMalformed, Transformed, Typed, TypedHooks, TypedPeer, TypedTo, messages,
-    transform, typed, typed_as,
+    HubExt, IncomingExt, Malformed, Messages, OnMalformed, Transformed, Typed, TypedHooks,
+    TypedHub, TypedIncoming, TypedPeer, TypedTo, messages, transform, typed, typed_as,
 };
 pub use params::PathError;
 pub use pattern::{Pattern, PatternError, PatternErrorKind};

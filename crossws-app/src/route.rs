@@ -10,6 +10,7 @@ use crossws_core::{
 use serde::de::DeserializeOwned;
 
 use crate::authenticate::{Authenticate, AuthenticateFn};
+use crate::identity::Identity;
 use crate::layer::{Adopt, Before, BeforeFn, Layer, SharedLayer, Wrap};
 use crate::namespace::Namespace;
 use crate::prepared::PreparedRoute;
@@ -149,6 +150,16 @@ impl RouteBuilder {
         F: for<'a> AuthenticateFn<'a> + MaybeSend + MaybeSync + 'static,
     {
         self.layer(Authenticate(authenticate))
+    }
+
+    /// Names each peer's identity: see [`Router::identity`](crate::Router::identity).
+    pub fn identity<T, F, N>(self, name: F) -> Self
+    where
+        T: MaybeSend + MaybeSync + 'static,
+        F: Fn(&T) -> N + MaybeSend + MaybeSync + 'static,
+        N: Into<Arc<str>> + 'static,
+    {
+        self.layer(Identity::new(name))
     }
 
     /// Wraps the hooks: see [`Router::wrap`](crate::Router::wrap).

@@ -12,7 +12,9 @@ use crossws_core::{
 
 use self::table::Table;
 use crate::authenticate::{Authenticate, AuthenticateFn};
+use crate::calls::pending::Starting;
 use crate::global::Global;
+use crate::identity::Identity;
 use crate::layer::{Before, BeforeFn, Layer, SharedLayer, Wrap};
 use crate::{IntoRoute, Pattern, PatternError, RouteBuilder};
 
@@ -209,11 +211,43 @@ impl Router {
         self.layer(Authenticate(authenticate))
     }
 
+    /// Names the [identity](crossws_core::Upgrade::identity) of each peer to which a layer before this one
+    /// has attached such a value, as [`authenticate`](Self::authenticate) does. A request without one gets
+    /// none.
+    ///
+    /// ```
+    /// use crossws_app::{NoToken, Router};
+    /// use crossws_core::{Hub, UpgradeRequest, hooks};
+    ///
+    /// struct User { name: String }
+    ///
+    /// async fn user(_: &UpgradeRequest) -> Result<Option<User>, NoToken> {
+    ///     Ok(Some(User { name: "ann".to_owned() }))
+    /// }
+    ///
+    /// let app = Router::new()
+    ///     .authenticate(user)
+    ///     .identity(|user: &User| user.name.clone())
+    ///     .route("/", hooks());
+    ///
+    /// fn notify(hub: &Hub) -> Result<usize, crossws_core::PublishError> {
+    ///     Ok(hub.identity("ann").send("for all of ann's connections")?.queued)
+    /// }
+    /// ```
+    pub fn identity<T, F, N>(self, name: F) -> Self
+    where
+        T: MaybeSend + MaybeSync + 'static,
+        F: Fn(&T) -> N + MaybeSend + MaybeSync + 'static,
+        N: Into<Arc<str>> + 'static,
+    {
+        self.layer(Identity::new(name))
+    }
+
     /// Adds hooks that run before those of each route, for every event but `error`, which is the
     /// route's alone.
     ///
-    /// - `upgrade`: the first that refuses decides. Where both accept, headers and topics add up, and
-    ///   the route's namespace, subprotocol, context and id come before the global ones.
+    /// - `upgrade`: the first that refuses decides. Where both accept, headers, topics and tags add
+    ///   up, and the route's namespace, subprotocol, context, identity and id come before the global ones.
     /// - An error of a global hook goes to the route's `error` hook, and the route's hook for the
     ///   event is not run. Only `close` always runs both.
     /// - `start` of the global hooks runs once, before those of the routes.
@@ -315,9 +349,14 @@ impl Resolve for Router {
 
     async fn start(self: &Arc<Self>, hub: &Hub) -> HookResult {
         let table = self.table().map_err(Clone::clone)?;
-        for hooks in self.globals.iter().chain(table.hooks()) {
+        for hooks in &self.globals {
             hooks.start(hub).await?;
         }
+        for (pattern, hooks) in table.hooks() {
+            Starting::set(hub, Some(pattern));
+            hooks.start(hub).await?;
+        }
+        Starting::set(hub, None);
         Ok(())
     }
 

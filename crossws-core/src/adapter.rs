@@ -12,6 +12,7 @@ pub use crate::hub::setters::HubChoice;
 pub use crate::hub::shutdown::Closing;
 pub use crate::hub::start::Start;
 pub use crate::message::codec::excerpt;
+pub use crate::peer::meter::{Meter, MeterCell};
 pub use crate::peer::snapshot::{RestoreError, Snapshot, SnapshotPart};
 pub use crate::pubsub::cursor::{Allowance, Backlog, Cursor, Left, LogSlice, QueueSize, Sequence};
 pub use crate::pubsub::flusher::{Asleep, Flusher};
@@ -19,7 +20,7 @@ pub use crate::pubsub::publication::Publication;
 pub use crate::pubsub::wire::{Encoding, Wire};
 pub use crate::service::api::HttpService;
 #[cfg(feature = "http")]
-pub use crate::service::body::http_service;
+pub use crate::service::body::{HttpApp, http_service};
 #[cfg(feature = "http")]
 pub use crate::service::sockets::OriginalTarget;
 pub use crate::service::upgrade_door::UpgradeDoor;

@@ -2,12 +2,14 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use crate::bounds::BoxError;
+use crate::hub::labels::LabelError;
 use crate::message::Message;
 use crate::message::codec::EncodeError;
 use crate::peer::Peer;
 use crate::peer::expiry::ExpiryError;
 use crate::peer::id::PeerId;
 use crate::peer::snapshot::PersistError;
+use crate::pubsub::pattern::InvalidPattern;
 
 /// A hook, by name: in errors, in logs and in tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,6 +43,8 @@ pub enum HookKind {
     Error,
     /// A future given to `Peer::spawn`, or a handler's loop.
     Task,
+    /// A future given to `Peer::on_close`.
+    OnClose,
 }
 
 impl fmt::Display for HookKind {
@@ -60,6 +64,7 @@ impl fmt::Display for HookKind {
             Self::Close => "close",
             Self::Error => "error",
             Self::Task => "task",
+            Self::OnClose => "on_close",
         })
     }
 }
@@ -119,6 +124,7 @@ impl Error {
             || matches!(self.downcast_ref(), Some(ControlError::Closed))
             || matches!(self.downcast_ref(), Some(SubscribeError::Closed))
             || matches!(self.downcast_ref(), Some(ExpiryError::Closed))
+            || matches!(self.downcast_ref(), Some(LabelError::Closed))
     }
 
     /// Writes the error to the log, as the default `error` hook does: what a client can cause at
@@ -224,6 +230,12 @@ pub enum SubscribeError {
     /// The peer has as many topics as `Limits::max_topics` allows.
     #[error("not subscribed: the peer already has {0} topics, the most it may have")]
     TooMany(usize),
+    /// The peer has as many patterns as `Limits::max_patterns` allows.
+    #[error("not subscribed: the peer already has {0} patterns, the most it may have")]
+    TooManyPatterns(usize),
+    /// The pattern is none.
+    #[error("not subscribed: {0}")]
+    Pattern(#[from] InvalidPattern),
     /// The hub has as many topics as `Limits::max_hub_topics` allows, and this would be a new one.
     #[error("not subscribed: the hub already has {0} topics, the most it may have")]
     HubFull(usize),
@@ -253,9 +265,9 @@ pub enum PublishError {
     /// The transport has no topics.
     #[error("not published: this transport has no topics")]
     Unsupported,
-    /// The route's connections are on several hubs, and this one does not know them all:
-    /// [`Capabilities::ROUTES`](crate::Capabilities::ROUTES) is absent. See
-    /// [`RouteScope::here`](crate::RouteScope::here).
+    /// The connections of the route, of the identity or with the tag are on several hubs, and this one
+    /// does not know them all: [`Capabilities::ROUTES`](crate::Capabilities::ROUTES) is absent. See
+    /// [`Group::here`](crate::Group::here).
     #[error("not published: {0}")]
     Route(#[from] Unsupported),
 }

@@ -159,7 +159,7 @@ pub trait Hooks: MaybeSend + MaybeSync + 'static {
         async { Ok(()) }
     }
 
-    /// The peer's timer of this name is due.
+    /// The peer's timer of this name is due: see [`Peer::set_timer`].
     fn timer(&self, peer: &Peer, name: &str) -> impl Future<Output = HookResult> + MaybeSend {
         let _ = (peer, name);
         async { Ok(()) }

@@ -2,15 +2,18 @@ pub(crate) mod behind;
 pub(crate) mod budget;
 pub(crate) mod capabilities;
 pub(crate) mod deflate;
+pub(crate) mod group;
+pub(crate) mod labels;
 pub(crate) mod limits;
 pub(crate) mod refused;
+pub(crate) mod roster;
 pub(crate) mod route_members;
-pub(crate) mod route_scope;
 pub(crate) mod scope;
 pub(crate) mod setters;
 pub(crate) mod settings;
 pub(crate) mod shutdown;
 pub(crate) mod start;
+pub(crate) mod topic_overflow;
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,12 +25,14 @@ use crate::error::{Error, HookKind, SubscribeError};
 use crate::hooks::catch::catch_panic;
 use crate::hub::budget::Budget;
 use crate::hub::capabilities::Capabilities;
+use crate::hub::group::{Group, GroupOf, Rosters};
+use crate::hub::labels::check_labels;
 use crate::hub::limits::{Limit, Limits};
 use crate::hub::refused::{Counters, Refused};
-use crate::hub::route_scope::RouteScope;
 use crate::hub::scope::Scope;
 use crate::hub::setters::settings_setters;
 use crate::hub::settings::Settings;
+use crate::hub::topic_overflow::{TopicOverflow, TopicOverflows};
 use crate::message::close::CloseFrame;
 use crate::peer;
 use crate::peer::Peer;
@@ -38,12 +43,16 @@ use crate::peer::id::PeerId;
 use crate::peer::life::{End, Life};
 use crate::peer::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_TOPICS};
 use crate::peer::rare::RareCell;
+use crate::peer::sleep::Sleepers;
 use crate::peer::subscriptions::Subscriptions;
 use crate::peer::tasks::Inbox;
+use crate::peer::timers::Timers;
+use crate::pubsub::filter::Filter;
 use crate::pubsub::publication::Publication;
 use crate::pubsub::published::Published;
 use crate::pubsub::registry::{self, Registry};
 use crate::pubsub::to::Topics;
+use crate::pubsub::topic::TopicKind;
 use crate::service::api::{Api, ServiceRef};
 use crate::session::claim::check_topics;
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -70,6 +79,8 @@ struct Inner {
     settings: Arc<Settings>,
     kept_headers: Vec<HeaderName>,
     partial: bool,
+    lacks: Capabilities,
+    topic_overflows: TopicOverflows,
     /// With what everyone is closed, once a shutdown has begun.
     shutdown: Mutex<Option<CloseFrame>>,
     turns_away: AtomicBool,
@@ -119,6 +130,8 @@ pub struct HubBuilder {
     settings: Settings,
     kept_headers: Vec<HeaderName>,
     partial: bool,
+    lacks: Capabilities,
+    topic_overflows: TopicOverflows,
     http: Option<Arc<dyn HttpService>>,
 }
 
@@ -149,9 +162,37 @@ impl HubBuilder {
     }
 
     /// Says that other hubs hold further connections of the application, as in Durable Objects:
-    /// [`Hub::route`] then fails unless it is asked for those [here](RouteScope::here).
+    /// [`Hub::route`] then fails unless it is asked for those [here](Group::here).
     pub fn partial(mut self) -> Self {
         self.partial = true;
+        self
+    }
+
+    /// Says what no connection of this hub can do, so that [`Hub::supports`] knows it before there is
+    /// one: for an adapter. Nothing by default.
+    pub fn lacks(mut self, capabilities: Capabilities) -> Self {
+        self.lacks = capabilities;
+        self
+    }
+
+    /// Says what becomes of messages to these topics where they would have to wait for a slow client: of
+    /// the topic of this name, or of all that match, where `*` stands for one segment between slashes and
+    /// a last `**` for all the rest. Of several that match, the one that was named first counts.
+    ///
+    /// ```
+    /// # use crossws_core::{Hub, TopicOverflow};
+    /// let hub = Hub::builder()
+    ///     .topic_overflow("cursor/*", TopicOverflow::DropNewest)
+    ///     .topic_overflow("price/**", TopicOverflow::KeepLatest)
+    ///     .build();
+    /// ```
+    ///
+    /// A message to several topics is sent as the first of them says that has a policy; options of its own
+    /// stay. Publishing to such a topic takes as long as sending the message to each subscriber.
+    /// A platform that does not tell what waits
+    /// ([`Capabilities::DRAIN`] is absent, as on Workers) sends each message.
+    pub fn topic_overflow(mut self, topics: impl Into<Arc<str>>, overflow: TopicOverflow) -> Self {
+        self.topic_overflows.add(topics.into(), overflow);
         self
     }
 
@@ -167,6 +208,8 @@ impl HubBuilder {
             settings: Arc::new(self.settings),
             kept_headers: self.kept_headers,
             partial: self.partial,
+            lacks: self.lacks,
+            topic_overflows: self.topic_overflows,
             shutdown: Mutex::new(None),
             turns_away: AtomicBool::new(false),
             sessions: AtomicUsize::new(0),
@@ -221,6 +264,13 @@ impl Hub {
     /// Which of a request's headers a restored peer still has.
     pub fn kept_headers(&self) -> &[HeaderName] {
         &self.0.kept_headers
+    }
+
+    /// Returns whether connections of this hub may have these capabilities, before there is one: `false`
+    /// where the adapter has said that none has all of them. What one connection can do is
+    /// [`Peer::capabilities`].
+    pub fn supports(&self, capabilities: Capabilities) -> bool {
+        !self.0.lacks.intersects(capabilities)
     }
 
     /// Values of the whole application, one per type: what its parts share besides peers.
@@ -292,6 +342,8 @@ impl Hub {
     ) -> Result<RestoredPeer, Rejection> {
         let topics = snapshot.topics_shared();
         check_topics(&topics, self.limits()).map_err(Rejection::internal)?;
+        let (identity, tags) = snapshot.labels();
+        check_labels(identity.as_ref(), tags.iter(), self.limits()).map_err(Rejection::internal)?;
         if snapshot.expires.is_some() && !transport.capabilities().contains(Capabilities::EXPIRY) {
             // Never let in for longer than asked.
             return Err(Rejection::internal(ExpiryError::Unsupported));
@@ -308,12 +360,16 @@ impl Hub {
             })?;
         for topic in &topics {
             self.registry()
-                .subscribe(&membership.peer, topic, self.limits())
+                .subscribe(&membership.peer, TopicKind::Topic, topic, self.limits())
                 .map_err(|error| match error {
                     SubscribeError::HubFull(_) => Rejection::unavailable(TOO_MANY_TOPICS),
                     other => Rejection::internal(other),
                 })?;
         }
+        membership
+            .peer
+            .label(identity, tags, self.limits())
+            .map_err(Rejection::internal)?;
         membership.peer.persist().map_err(Rejection::internal)?;
         self.count_accepted();
         Ok(RestoredPeer::new(membership))
@@ -335,15 +391,27 @@ impl Hub {
             .max_namespaces(Limit::Unlimited)
             .max_topics(Limit::Unlimited)
             .max_hub_topics(Limit::Unlimited)
+            .max_tags(Limit::Unlimited)
+            .max_patterns(Limit::Unlimited)
             .max_name_len(Limit::Unlimited);
         let peer = self.peer_of(snapshot, transport)?;
         let membership = Membership::begin(peer, Ongoing::new(self), &limits)
             .map_err(|frame| RestoreError::new(frame.reason().to_string()))?;
         for topic in snapshot.topics_shared() {
             self.registry()
-                .subscribe(&membership.peer, &topic, &limits)
+                .subscribe(&membership.peer, TopicKind::Topic, &topic, &limits)
                 .map_err(RestoreError::new)?;
         }
+        for pattern in &snapshot.patterns {
+            self.registry()
+                .subscribe(&membership.peer, TopicKind::Pattern, pattern, &limits)
+                .map_err(RestoreError::new)?;
+        }
+        let (identity, tags) = snapshot.labels();
+        membership
+            .peer
+            .label(identity, tags, &limits)
+            .map_err(RestoreError::new)?;
         Ok(RestoredPeer::new(membership))
     }
 
@@ -361,6 +429,7 @@ impl Hub {
             request: snapshot.request()?,
             context: ContextCell::stored(snapshot.context.clone()),
             expiry: MomentCell::new(Moment::from_millis(snapshot.expires)),
+            sleepers: Sleepers::restored(Timers::from_stored(&snapshot.timers)),
             settings,
             rare: RareCell::new(snapshot.protocol.clone()),
             transport: Box::new(transport),
@@ -398,8 +467,32 @@ impl Hub {
     ///
     /// A route that does not exist is one without connections. Hooks that are served without routes
     /// have none.
-    pub fn route<'a>(&'a self, route: &'a str) -> RouteScope<'a> {
-        RouteScope::new(self, route)
+    pub fn route<'a>(&'a self, route: &'a str) -> Group<'a> {
+        Group::new(self, GroupOf::Route, route)
+    }
+
+    /// The connections of one [identity](crate::Upgrade::identity), such as a user's tabs and devices,
+    /// in whatever namespaces they are. An identity that no peer has is a group without connections.
+    ///
+    /// ```
+    /// # use crossws_core::{Hub, Json, PublishError};
+    /// fn notify(hub: &Hub, user: &str, text: &str) -> Result<usize, PublishError> {
+    ///     Ok(hub.identity(user).send(Json(text))?.queued)
+    /// }
+    /// # assert_eq!(notify(&Hub::default(), "ann", "hi").unwrap(), 0);
+    /// ```
+    pub fn identity<'a>(&'a self, identity: &'a str) -> Group<'a> {
+        Group::new(self, GroupOf::Identity, identity)
+    }
+
+    /// The connections with a [tag](crate::Upgrade::tag), in whatever namespaces they are.
+    pub fn tagged<'a>(&'a self, tag: &'a str) -> Group<'a> {
+        Group::new(self, GroupOf::Tag, tag)
+    }
+
+    #[inline]
+    pub(crate) fn topic_overflows(&self) -> &TopicOverflows {
+        &self.0.topic_overflows
     }
 
     pub(crate) fn is_partial(&self) -> bool {
@@ -569,8 +662,15 @@ impl Hub {
         self.count_published(published)
     }
 
-    pub(crate) fn deliver_to_route(&self, route: &str, publication: &Publication) -> Published {
-        let published = self.registry().publish_to_route(route, publication);
+    pub(crate) fn deliver_to_rosters(
+        &self,
+        rosters: &Rosters,
+        only: &Filter<'_>,
+        publication: &Publication,
+    ) -> Published {
+        let published = self
+            .registry()
+            .publish_to_rosters(rosters, only, publication);
         self.count_published(published)
     }
 
@@ -578,7 +678,7 @@ impl Hub {
     pub(crate) fn deliver_to_each(
         &self,
         namespace: Option<&str>,
-        to: (registry::To<'_, '_>, &Topics<'_>),
+        to: (registry::To<'_, '_>, &Topics<'_>, &Filter<'_>),
         except: Option<&Peer>,
         publication: &Publication,
     ) -> Published {
@@ -586,6 +686,18 @@ impl Hub {
             .registry()
             .publish_to_each(namespace, to, except, publication);
         self.count_published(published)
+    }
+
+    /// As [`deliver_to_each`](Self::deliver_to_each), with a message of its own for each.
+    pub(crate) fn deliver_each<E>(
+        &self,
+        namespace: Option<&str>,
+        to: (registry::To<'_, '_>, &Topics<'_>, &Filter<'_>),
+        except: Option<&Peer>,
+        make: impl FnMut(&Peer) -> Result<Option<Publication>, E>,
+    ) -> Result<Published, E> {
+        let published = self.registry().publish_each(namespace, to, except, make)?;
+        Ok(self.count_published(published))
     }
 
     fn count_published(&self, published: Published) -> Published {

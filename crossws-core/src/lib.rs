@@ -39,34 +39,44 @@ pub use error::{
 };
 pub use hooks::closures::{HooksBuilder, hooks};
 pub use hooks::dyn_hooks::{DynHooks, SharedHooks};
-pub use hooks::handler::{Handler, HandlerEnd, Incoming, handler};
+pub use hooks::handler::{
+    Cleanup, Handler, HandlerEnd, Incoming, handler, keep_open, keep_open_then,
+};
 pub use hooks::notice::{DropCause, Dropped, Subscription};
 pub use hooks::wrap::{Wrap, Wrapped, wrap};
 pub use hooks::yielding::yield_now;
 pub use hooks::{HookResult, Hooks, OnError, ok};
 pub use hub::capabilities::Capabilities;
 pub use hub::deflate::Deflate;
+pub use hub::group::Group;
+pub use hub::labels::LabelError;
 pub use hub::limits::{DRAIN_MARK, Limit, Limits, Overflow};
 pub use hub::refused::Refused;
-pub use hub::route_scope::RouteScope;
 pub use hub::scope::Scope;
 pub use hub::settings::{RouteSettings, Settings};
 pub use hub::shutdown::{Report, Shutdown};
+pub use hub::topic_overflow::TopicOverflow;
 pub use hub::{Hub, HubBuilder, Stats};
 pub use message::close::{CloseCode, CloseFrame, Closed, ClosedBy, InvalidCloseCode};
 pub use message::codec::{DecodeError, EncodeError};
 pub use message::send::{SendOptions, Sent};
 pub use message::text::Utf8Bytes;
 pub use message::{IntoMessage, Json, Message};
+pub use peer::cancel::CancelToken;
+pub use peer::cleanup::OnCloseError;
 pub use peer::context::{ContextError, PeerContext};
 pub use peer::expiry::{Expiry, ExpiryError};
 pub use peer::extensions::Extensions;
 pub use peer::id::{InvalidPeerId, PeerId};
+pub use peer::interval::Interval;
 pub use peer::life::PeerState;
+pub use peer::meter::{PeerStats, Traffic};
 pub use peer::sleep::Sleep;
 pub use peer::snapshot::PersistError;
 pub use peer::tasks::HookOutput;
+pub use peer::timers::TimerError;
 pub use peer::{Peer, WeakPeer};
+pub use pubsub::pattern::{InvalidPattern, TopicPattern};
 pub use pubsub::published::Published;
 pub use pubsub::to::{To, Topics};
 pub use service::api::{Api, ApiError, ApiRequest, ApiResponse};
@@ -78,10 +88,10 @@ pub use upgrade::origin::Origin;
 pub use upgrade::path::{PathNotUtf8, normal_path};
 pub use upgrade::rejection::Rejection;
 pub use upgrade::request::{NotAttached, Params, Redacted, UpgradeRequest};
-pub use upgrade::resolve::{
-    BeforeUpgrade, DynResolve, IntoResolution, Pass, Resolution, Resolve, ResolveWith, Route,
-    SharedResolver, pass, resolve_with,
-};
+pub use upgrade::resolve::dynamic::{DynResolve, SharedResolver};
+pub use upgrade::resolve::function::{IntoResolution, ResolveWith, resolve_with};
+pub use upgrade::resolve::route::Route;
+pub use upgrade::resolve::{BeforeUpgrade, Pass, Resolution, Resolve, pass};
 pub use upgrade::swap::Swap;
 pub use upgrade::{InvalidHeader, Upgrade};
 

@@ -1,14 +1,22 @@
+pub(crate) mod cancel;
+pub(crate) mod cleanup;
 pub(crate) mod context;
 pub(crate) mod expiry;
 pub(crate) mod extensions;
 pub(crate) mod id;
+pub(crate) mod interval;
+mod labels;
 pub(crate) mod life;
 pub(crate) mod membership;
+pub(crate) mod meter;
+mod patterns;
 pub(crate) mod rare;
+pub(crate) mod send_line;
 pub(crate) mod sleep;
 pub(crate) mod snapshot;
 pub(crate) mod subscriptions;
 pub(crate) mod tasks;
+pub(crate) mod timers;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -37,7 +45,7 @@ use crate::peer::extensions::Extensions;
 use crate::peer::id::PeerId;
 use crate::peer::life::{End, Life, PeerState};
 use crate::peer::rare::RareCell;
-use crate::peer::sleep::Sleep;
+use crate::peer::sleep::{Sleep, Sleepers};
 use crate::peer::snapshot::PersistError;
 use crate::peer::subscriptions::Subscriptions;
 use crate::peer::tasks::{HookOutput, Inbox};
@@ -45,6 +53,7 @@ use crate::pubsub::flusher::Asleep;
 use crate::pubsub::publication::Publication;
 use crate::pubsub::published::Published;
 use crate::pubsub::to::{Target, To, Topics};
+use crate::pubsub::topic::{Topic, TopicKind};
 use crate::service::api::Api;
 use crate::transport::{Settled, Transport};
 use crate::upgrade::request::{NotAttached, UpgradeRequest};
@@ -69,6 +78,7 @@ pub(crate) struct Inner {
     /// As it began: see [`Peer::settings`].
     pub(crate) settings: Arc<Settings>,
     pub(crate) rare: RareCell,
+    pub(crate) sleepers: Sleepers,
     pub(crate) transport: Box<dyn Transport>,
     pub(crate) hub: Hub,
     pub(crate) inbox: Inbox,
@@ -87,7 +97,12 @@ impl Peer {
             let most = inner.hub.limits().max_kept_head.get();
             inner.request.settle(most, inner.hub.kept_headers());
         }
-        Self(Arc::new(inner))
+        let counts = inner.settings.limits.count_traffic;
+        let peer = Self(Arc::new(inner));
+        if counts {
+            peer.metered();
+        }
+        peer
     }
 
     pub(crate) fn is(&self, other: &Self) -> bool {
@@ -152,6 +167,9 @@ impl Peer {
 
     /// What the route says is known for a peer that was restored.
     pub(crate) fn on_route(&self, settings: Arc<Settings>) {
+        if settings.limits.count_traffic {
+            self.metered();
+        }
         self.0.rare.set_settings(settings);
         self.0.hub.registry().join_route(self);
     }
@@ -225,11 +243,11 @@ impl Peer {
     /// old one stays. Elsewhere it never fails.
     pub fn set_context<T: PeerContext>(&self, context: T) -> Result<(), ContextError> {
         let old = self.0.context.set(context);
-        if let Err(error) = self.persist() {
-            self.0.context.undo(old);
-            return Err(error.into());
-        }
-        Ok(())
+        self.persist_context(old)
+    }
+
+    pub(crate) fn context_cell(&self) -> &ContextCell {
+        &self.0.context
     }
 
     /// When the peer's credentials end, if they do: then it is closed with 4401.
@@ -287,14 +305,14 @@ impl Peer {
         Sleep::new(self, duration)
     }
 
-    pub(crate) fn rare(&self) -> &RareCell {
-        &self.0.rare
+    pub(crate) fn sleepers(&self) -> &Sleepers {
+        &self.0.sleepers
     }
 
     /// When the adapter must call [`is_due`](Self::is_due) next.
     pub(crate) fn due_at(&self) -> Option<SystemTime> {
         let expires = self.expires_at();
-        match self.0.rare.get().and_then(|rare| rare.sleepers.first()) {
+        match self.0.sleepers.first() {
             None => expires,
             Some(first) => Some(expires.map_or(first, |expires| expires.min(first))),
         }
@@ -302,21 +320,20 @@ impl Peer {
 
     /// This time, which the adapter was told, has come, whatever the wall clock says now. What was due
     /// then may have been renewed or given up meanwhile.
-    pub(crate) fn is_due(&self, at: SystemTime) {
+    /// Returns whether a `timer` hook must run.
+    pub(crate) fn is_due(&self, at: SystemTime) -> bool {
         let until = at.max(self.0.transport.now());
         if self.expires_at().is_some_and(|end| end <= until) {
             self.close_for_expiry();
-            return;
+            return false;
         }
-        self.ring(Some(until));
+        let timers = self.0.sleepers.ring(until);
+        let any = !timers.is_empty();
+        for name in timers {
+            self.notify(Notice(Kind::Timer(name)));
+        }
         self.0.transport.renewed(self.due_at());
-    }
-
-    /// Ends the sleeps until this time; `None` for all.
-    fn ring(&self, until: Option<SystemTime>) {
-        if let Some(rare) = self.0.rare.get() {
-            rare.sleepers.ring(until);
-        }
+        any
     }
 
     /// Whether the credentials have ended, on a transport that knows.
@@ -475,6 +492,12 @@ impl Peer {
         self.close_with(CloseFrame::new(code, reason), End::Server);
     }
 
+    /// Closes the connection as [`close`](Self::close) does, with this frame:
+    /// [`CloseFrame::without_code`] says neither a code nor a reason.
+    pub fn close_frame(&self, frame: impl Into<CloseFrame>) {
+        self.close_with(frame.into(), End::Server);
+    }
+
     pub(crate) fn close_for_shutdown(&self, frame: CloseFrame) {
         self.close_with(frame, End::Shutdown);
     }
@@ -558,13 +581,10 @@ impl Peer {
         let topics = self.0.hub.registry().leave(self);
         let hooks = topics.len();
         for (topic, _) in topics {
-            let (topic, joined) = (topic.shared_name(), false);
-            self.0
-                .inbox
-                .leave(Notice(Kind::Subscription { topic, joined }));
+            self.0.inbox.leave(subscription(&topic, false));
         }
         self.0.life.notify_ended();
-        self.ring(None);
+        self.0.sleepers.end();
         Some(hooks)
     }
 
@@ -581,44 +601,47 @@ impl Peer {
     /// When the connection is ending, the peer has too many topics, the name is too long, the
     /// transport has no topics, or it hibernates and has no room to store one more.
     pub fn subscribe(&self, topic: impl AsRef<str>) -> Result<bool, SubscribeError> {
-        if !self.capabilities().contains(Capabilities::PUBSUB) {
-            return Err(SubscribeError::Unsupported);
-        }
-        let hub = &self.0.hub;
-        let topic = topic.as_ref();
-        let settings = self.settings();
-        let new = hub.registry().subscribe(self, topic, &settings.limits)?;
-        if new && let Err(error) = self.persist() {
-            hub.registry().unsubscribe(self, topic);
-            return Err(error.into());
-        }
-        if new && let Some((topic, _)) = self.0.subscriptions.get(topic) {
-            self.subscription(topic.shared_name(), true);
-        }
-        Ok(new)
+        self.subscribe_to(TopicKind::Topic, topic.as_ref())
     }
 
     /// Ends a subscription. Answers whether there was one.
     pub fn unsubscribe(&self, topic: impl AsRef<str>) -> bool {
-        let topic = topic.as_ref();
-        let left = self.0.subscriptions.get(topic);
-        let was = self.0.hub.registry().unsubscribe(self, topic);
+        self.unsubscribe_from(TopicKind::Topic, topic.as_ref())
+    }
+
+    pub(crate) fn subscribe_to(&self, kind: TopicKind, name: &str) -> Result<bool, SubscribeError> {
+        if !self.capabilities().contains(Capabilities::PUBSUB) {
+            return Err(SubscribeError::Unsupported);
+        }
+        let hub = &self.0.hub;
+        let settings = self.settings();
+        let new = hub
+            .registry()
+            .subscribe(self, kind, name, &settings.limits)?;
+        if new && let Err(error) = self.persist() {
+            hub.registry().unsubscribe(self, kind, name);
+            return Err(error.into());
+        }
+        if new && let Some((topic, _)) = self.0.subscriptions.get(kind, name) {
+            self.notify(subscription(&topic, true));
+        }
+        Ok(new)
+    }
+
+    pub(crate) fn unsubscribe_from(&self, kind: TopicKind, name: &str) -> bool {
+        let left = self.0.subscriptions.get(kind, name);
+        let was = self.0.hub.registry().unsubscribe(self, kind, name);
         if was {
             self.settled(self.0.transport.left());
         }
         if was && let Some((topic, _)) = left {
-            self.subscription(topic.shared_name(), false);
+            self.notify(subscription(&topic, false));
         }
         if was && let Err(error) = self.persist() {
             // There is room for less than before, so only the platform itself can have refused.
             tracing::error!(peer = %self, %error, "an unsubscription was not stored");
         }
         was
-    }
-
-    /// Leaves the `subscription` hook to be run.
-    fn subscription(&self, topic: Arc<str>, joined: bool) {
-        self.notify(Notice(Kind::Subscription { topic, joined }));
     }
 
     /// Leaves a hook to be run by the session.
@@ -647,22 +670,35 @@ impl Peer {
         snapshot.protocol = self.protocol().map(str::to_owned);
         snapshot.context = self.0.context.to_stored()?;
         snapshot.expires = self.0.expiry.get().millis();
+        let timers = self.0.sleepers.timers(|timers| timers.stored());
+        snapshot.timers = timers.unwrap_or_default();
+        if let Some(labels) = self.labels() {
+            let owned = |name: &Arc<str>| (**name).to_owned();
+            let labels = labels.lock();
+            snapshot.identity = labels.identity().map(owned);
+            snapshot.tags = labels.tags().map(owned).collect();
+        }
         snapshot.topics = self
             .topics()
             .iter()
             .map(|topic| (**topic).to_owned())
             .collect();
+        snapshot.patterns = self
+            .patterns()
+            .iter()
+            .map(|pattern| (**pattern).to_owned())
+            .collect();
         Ok(snapshot)
     }
 
-    /// Whether the peer is subscribed to a topic.
+    /// Whether the peer is subscribed to a topic, by its name.
     pub fn is_subscribed(&self, topic: impl AsRef<str>) -> bool {
         self.0.subscriptions.contains(topic.as_ref())
     }
 
     /// The peer's topics, sorted by name.
     pub fn topics(&self) -> Vec<Arc<str>> {
-        self.0.subscriptions.names()
+        self.0.subscriptions.names(TopicKind::Topic)
     }
 
     /// The peers of this namespace, this one included while it is connected. Peers are here from
@@ -720,10 +756,25 @@ impl Peer {
         topic: Option<&str>,
         message: impl IntoMessage,
     ) -> Result<Published, PublishError> {
+        let hub = &self.0.hub;
+        if let Some(topic) = topic
+            && !hub.topic_overflows().is_empty()
+        {
+            return self.publish_by_policy(topic, message);
+        }
         self.check_publishes()?;
         let publication = Publication::of(message, SendOptions::new())?;
-        let hub = &self.0.hub;
         Ok(hub.deliver(Some(self.namespace()), topic, Some(self), &publication))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn publish_by_policy(
+        &self,
+        topic: &str,
+        message: impl IntoMessage,
+    ) -> Result<Published, PublishError> {
+        self.to(topic).send(message)
     }
 
     /// A message to every subscriber of a topic in this namespace, or of any of several, once each,
@@ -803,6 +854,15 @@ impl Peer {
     pub(crate) fn notify_drained(&self) {
         self.0.life.notify_drained();
     }
+}
+
+/// The `subscription` hook, to be run.
+fn subscription(topic: &Topic, joined: bool) -> Notice {
+    Notice(Kind::Subscription {
+        topic: topic.shared_name(),
+        kind: topic.kind(),
+        joined,
+    })
 }
 
 /// What a client hears whose credentials have ended.

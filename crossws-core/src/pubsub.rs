@@ -1,9 +1,11 @@
 //! Topics and their subscribers, and what was published to them.
 
 pub(crate) mod cursor;
+pub(crate) mod filter;
 pub(crate) mod flusher;
 pub(crate) mod log;
 pub(crate) mod members;
+pub(crate) mod pattern;
 pub(crate) mod publication;
 pub(crate) mod published;
 pub(crate) mod registry;

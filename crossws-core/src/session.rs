@@ -23,6 +23,7 @@ use crate::peer::Peer;
 use crate::peer::life::PeerState;
 use crate::peer::membership::Membership;
 use crate::peer::tasks::Tasks;
+use crate::pubsub::topic::TopicKind;
 
 /// A peer whose `open` hook has not run. Dropped, the peer is gone and no hook runs.
 pub struct OpeningPeer<H: Hooks + ?Sized> {
@@ -116,7 +117,8 @@ impl PeerEvents {
             && behind.any(self.0.namespace())
     }
 
-    /// When the peer's credentials or the first of its [sleeps](Peer::sleep) end, by the wall clock.
+    /// When the peer's credentials, the first of its [sleeps](Peer::sleep) or of its
+    /// [timers](Peer::set_timer) end, by the wall clock.
     /// The adapter keeps that time, as with
     /// [`Liveness::credentials`](crate::adapter::Liveness::credentials), and then calls
     /// [`expired`](Self::expired).
@@ -124,20 +126,16 @@ impl PeerEvents {
         self.0.due_at()
     }
 
-    /// The time that [`expires_at`](Self::expires_at) said has come: ends the sleeps until then, or
+    /// The time that [`expires_at`](Self::expires_at) said has come: ends the sleeps and timers until then, or
     /// closes the peer with 4401 if its credentials end by then.
-    pub fn expired(&self, at: SystemTime) {
-        self.0.is_due(at);
+    /// Returns whether a timer is due, whose hook [`Session::poll_notice`] yields.
+    pub fn expired(&self, at: SystemTime) -> bool {
+        self.0.is_due(at)
     }
 
     /// Messages for the peer were discarded: its `dropped` hook will be told.
     pub fn dropped(&self, dropped: Dropped) {
         self.0.notify(Notice(Kind::Dropped(dropped)));
-    }
-
-    /// The peer's timer of this name is due: its `timer` hook will be told.
-    pub fn timer(&self, name: impl Into<Arc<str>>) {
-        self.0.notify(Notice(Kind::Timer(name.into())));
     }
 
     /// The client has sent no message for longer than the peer's settings allow: closes it with
@@ -179,6 +177,7 @@ impl<H: Hooks + ?Sized> Session<H> {
     pub async fn message(&mut self, message: Message) {
         let peer = &self.membership.peer;
         if peer.closed_here().is_none() {
+            peer.count_received(message.len());
             let hook = async { self.hooks.message(peer, message).await };
             let result = self
                 .tasks
@@ -248,7 +247,7 @@ impl<H: Hooks + ?Sized> Session<H> {
             OnError::default()
         });
         match answer {
-            OnError::Close(frame) => peer.close(frame.code(), frame.reason().clone()),
+            OnError::Close(frame) => peer.close_frame(frame),
             OnError::Keep if must_close => peer.close(CloseCode::ERROR, "internal error"),
             OnError::Keep => {}
         }
@@ -268,10 +267,16 @@ impl<H: Hooks + ?Sized> Session<H> {
         let (hooks, tasks) = (&self.hooks, &mut self.tasks);
         let result = match notice.0 {
             Kind::Failed(error) => return self.error(error).await,
-            Kind::Subscription { topic, joined } => {
-                let subscribers = peer.hub().registry().count(Some(peer.namespace()), &topic);
+            Kind::Subscription {
+                topic,
+                kind,
+                joined,
+            } => {
+                let scope = Some(peer.namespace());
+                let subscribers = peer.hub().registry().count(scope, kind, &topic);
                 let event = Subscription {
                     topic,
+                    is_pattern: kind == TopicKind::Pattern,
                     joined,
                     subscribers,
                 };
@@ -285,6 +290,9 @@ impl<H: Hooks + ?Sized> Session<H> {
                 tasks.alongside(peer, catch(HookKind::Dropped, hook)).await
             }
             Kind::Timer(name) => {
+                if !peer.begin_timer(&name) {
+                    return;
+                }
                 let hook = async { hooks.timer(peer, &name).await };
                 tasks.alongside(peer, catch(HookKind::Timer, hook)).await
             }
@@ -320,6 +328,13 @@ impl<H: Hooks + ?Sized> Session<H> {
         // Reported like any other error; there is no connection left to close.
         if let Err(error) = result {
             self.settle(error).await;
+        }
+        while let Some(cleanup) = self.tasks.take_cleanup(self.membership.peer.inbox()) {
+            let peer = &self.membership.peer;
+            let cleanup = catch(HookKind::OnClose, cleanup);
+            if let Err(error) = self.tasks.alongside(peer, cleanup).await {
+                self.settle(error).await;
+            }
         }
         while let Some(notice) = self.take_notice() {
             if let Kind::Failed(error) = notice.0 {

@@ -2,7 +2,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 
-use crate::adapter::{Allowance, Cursor, Flusher, Publication, Snapshot, Wire};
+use crate::adapter::{Allowance, Cursor, Flusher, MeterCell, Publication, Snapshot, Wire};
 use crate::bounds::{MaybeSend, MaybeSync};
 use crate::error::{ControlError, SendError};
 use crate::hub::capabilities::Capabilities;
@@ -171,6 +171,21 @@ pub trait Transport: MaybeSend + MaybeSync + 'static {
     /// Messages for this peer that a policy discarded.
     fn dropped(&self) -> u64 {
         0
+    }
+
+    /// Whether one more message of this length may be queued without bringing the queue above half of a
+    /// bound; always where nothing waits, and where the platform does not tell what waits. What changes it
+    /// is followed by [`PeerEvents::drained`](crate::adapter::PeerEvents::drained).
+    fn has_room(&self, len: usize) -> bool {
+        let _ = len;
+        true
+    }
+
+    /// Where this connection's traffic is counted: the transport tells it what is
+    /// [sent](crate::adapter::Meter::sent), and of pings and pongs where there are any. What is received
+    /// the session counts. `None`, the default, for a transport that does not count.
+    fn meter(&self) -> Option<&MeterCell> {
+        None
     }
 
     /// Stores what of the peer must outlive the memory, in place of what was stored before. Called

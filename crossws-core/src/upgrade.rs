@@ -38,6 +38,8 @@ pub struct Upgrade {
     pub(crate) extensions: Extensions,
     pub(crate) id: Option<PeerId>,
     pub(crate) topics: Vec<Arc<str>>,
+    pub(crate) identity: Option<Arc<str>>,
+    pub(crate) tags: Vec<Arc<str>>,
     /// What the route says, if anything.
     pub(crate) deflate: Option<Option<Deflate>>,
     pub(crate) expiry: Expiry,
@@ -149,6 +151,17 @@ impl Upgrade {
         &self.topics
     }
 
+    /// The identity that was chosen here; `None` for the one that a layer
+    /// [set](crate::UpgradeRequest::set_identity), if any.
+    pub fn get_identity(&self) -> Option<&Arc<str>> {
+        self.identity.as_ref()
+    }
+
+    /// The tags.
+    pub fn get_tags(&self) -> &[Arc<str>] {
+        &self.tags
+    }
+
     /// When the credentials end.
     pub fn get_expiry(&self) -> Expiry {
         self.expiry
@@ -230,6 +243,27 @@ impl Upgrade {
         self
     }
 
+    /// Says whose connection this is: a user, a device, an account. Several connections may have one
+    /// identity; [`Hub::identity`](crate::Hub::identity) reaches all of them. Replaces what a layer has
+    /// [set](crate::UpgradeRequest::set_identity). An identity is kept when an object sleeps. A name
+    /// that is longer than `Limits::max_name_len` fails the upgrade with 500.
+    ///
+    /// It is the application's word for whom it has authenticated: what a client says of itself must
+    /// be checked before.
+    #[must_use]
+    pub fn identity(mut self, identity: impl Into<Arc<str>>) -> Self {
+        self.identity = Some(identity.into());
+        self
+    }
+
+    /// Gives the peer a tag before `open` runs, by which [`Hub::tagged`](crate::Hub::tagged) finds it.
+    /// More tags than `Limits` allows, or a name that is too long, fail the upgrade with 500.
+    #[must_use]
+    pub fn tag(mut self, tag: impl Into<Arc<str>>) -> Self {
+        self.tags.push(tag.into());
+        self
+    }
+
     /// Closes the peer with 4401 when the credentials end that it was let in with: at a
     /// `SystemTime`, after a `Duration`, or at [`Expiry::unix`] seconds. By default never.
     /// [`Peer::set_expiry`](crate::Peer::set_expiry) names another time.
@@ -243,7 +277,7 @@ impl Upgrade {
     }
 
     /// Takes from `outer` what was not said here: for hooks around other hooks, both of which accept.
-    /// Headers, topics and extensions add up, those of `outer` first. If one of them passes the request
+    /// Headers, topics, tags and extensions add up, those of `outer` first. If one of them passes the request
     /// on, or takes the stream, so does the result.
     #[must_use]
     pub fn inherit(mut self, outer: Self) -> Self {
@@ -266,6 +300,8 @@ impl Upgrade {
         self.extensions = outer.extensions;
         self.id = self.id.or(outer.id);
         self.topics.splice(..0, outer.topics);
+        self.identity = self.identity.or(outer.identity);
+        self.tags.splice(..0, outer.tags);
         self.deflate = self.deflate.or(outer.deflate);
         if self.expiry == Expiry::Never {
             self.expiry = outer.expiry;

@@ -1,5 +1,5 @@
-//! A client made of this crate's parts, on a blocking socket: it sends back every message as it
-//! came, in all cases of a fuzzing server of Autobahn|Testsuite.
+//! An echo client made of this crate's parts, on a blocking socket. It runs all cases of a fuzzing
+//! server of Autobahn|Testsuite.
 //!
 //!     AUTOBAHN_URL=ws://127.0.0.1:9001 AUTOBAHN_AGENT=echo_client \
 //!       cargo run --release -p crossws-proto --example echo_client
@@ -14,19 +14,17 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use crossws_core::{CloseFrame, Deflate, Limits, Message};
 use crossws_proto::deflate::Deflater;
-use crossws_proto::engine::{
-    Decoder, Engine, Event, Opcode, Role, put_masked_close, put_masked_frame,
-};
+use crossws_proto::engine::{Decoder, Event, Opcode, Role, put_masked_close, put_masked_frame};
 use crossws_proto::handshake::ClientHandshake;
 use http::response::Parts;
 use http::{Response, Uri, Version};
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
-/// What one read takes, and what is gathered before it is written.
+/// The size of a read, and of what is gathered before a write.
 const CHUNK: usize = 64 << 10;
 
-/// The longest head of an answer.
+/// The longest head of a response.
 const MAX_HEAD: usize = 16 << 10;
 
 /// How long the server may take to end the connection.
@@ -40,7 +38,7 @@ fn limits() -> Limits {
         .max_fragments(128 << 10)
 }
 
-/// Compression with everything that the two sides can agree on, of messages of any length.
+/// Compression with everything that the two sides can agree on, for messages of any length.
 fn deflate() -> Deflate {
     Deflate::default()
         .server_no_context_takeover(false)
@@ -52,9 +50,9 @@ struct Connection {
     stream: TcpStream,
     decoder: Decoder,
     deflater: Option<Deflater>,
-    /// Read together with the answer's head.
+    /// Bytes that arrived in the same read as the response's head.
     early: Vec<u8>,
-    /// To be written.
+    /// Bytes that wait to be written.
     out: BytesMut,
 }
 
@@ -84,7 +82,8 @@ impl Connection {
         })
     }
 
-    /// Takes every message, answers pings and the closing handshake, until the connection is over.
+    /// Passes every message to `message` and handles pings and the closing handshake, until the
+    /// connection ends.
     fn run(mut self, mut message: impl FnMut(&mut Self, Message) -> Outcome) -> Outcome {
         let mut early = mem::take(&mut self.early);
         let mut open = self.decode(&mut early, &mut message)?;
@@ -102,7 +101,7 @@ impl Connection {
         self.await_end(&mut chunk)
     }
 
-    /// Answers whether more is to be read. If not, the last to be written is a close frame.
+    /// Returns whether to read on. If not, a close frame was the last frame encoded.
     fn decode(
         &mut self,
         mut input: &mut [u8],
@@ -150,8 +149,8 @@ impl Connection {
         written
     }
 
-    /// The server ends the connection first (RFC 6455 section 7.1.1): what it still sends is read
-    /// and forgotten until then.
+    /// Waits for the server to end the connection, which it must do first (RFC 6455 section 7.1.1).
+    /// Discards what still arrives.
     fn await_end(mut self, chunk: &mut [u8]) -> Outcome {
         let from = Instant::now();
         while let Some(left) = CLOSE_TIMEOUT.checked_sub(from.elapsed())
@@ -170,13 +169,13 @@ impl Connection {
     }
 }
 
-/// Reads an answer's head, and gives what was read behind it too.
+/// Reads a response's head. Returns it with the bytes that followed it.
 fn read_answer(stream: &mut TcpStream) -> Outcome<(Parts, Vec<u8>)> {
     let mut bytes = Vec::new();
     let mut chunk = [0; 2048];
     while bytes.len() <= MAX_HEAD {
         let count = match stream.read(&mut chunk)? {
-            0 => return Err("the server left without an answer".into()),
+            0 => return Err("the server left without a response".into()),
             count => count,
         };
         bytes.extend_from_slice(chunk.get(..count).unwrap_or_default());
@@ -197,7 +196,7 @@ fn read_answer(stream: &mut TcpStream) -> Outcome<(Parts, Vec<u8>)> {
         let (parts, ()) = answer.body(())?.into_parts();
         return Ok((parts, bytes.split_off(end)));
     }
-    Err("the answer's head is too long".into())
+    Err("the response's head is too long".into())
 }
 
 fn main() -> Outcome {
@@ -210,7 +209,7 @@ fn main() -> Outcome {
     for case in 1..=count {
         let echo = Connection::open(&format!("{url}/runCase?case={case}&agent={agent}"))
             .and_then(|case| case.run(|connection, message| connection.send(&message)));
-        // The server's report says whether that is right.
+        // The server's report says whether the failure is correct behaviour.
         if let Err(error) = echo {
             eprintln!("case {case} of {count}: {error}");
         }

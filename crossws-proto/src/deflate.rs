@@ -1,9 +1,11 @@
-//! permessage-deflate (RFC 7692): its negotiation, the way in and the way out.
+//! permessage-deflate (RFC 7692): negotiation, decompression and compression.
 //!
-//! The library is `flate2` on `zlib-rs`: all Rust, permissive, kept by the Rust project and by
-//! Trifecta Tech, and of its backends in Rust the only one that compresses within a smaller window.
-//! One JSON message of 1,010 bytes, reset before each, on one core of the machine that this was
-//! written on:
+//! The library is `flate2` on `zlib-rs`. It is all Rust, permissively licensed, and maintained by
+//! the Rust project and by Trifecta Tech. Of flate2's backends in Rust it is the only one that
+//! compresses within a smaller window.
+//!
+//! One JSON message of 1,010 bytes, with a reset before each, on one core of the machine that this
+//! was written on:
 //!
 //! | level | zlib-rs | miniz_oxide |
 //! | --- | --- | --- |
@@ -31,12 +33,12 @@ pub(crate) use self::offer::negotiate;
 /// The extension's name.
 const NAME: &str = "permessage-deflate";
 
-/// What a compressed message ends with before it is sent, and again when it has arrived
-/// (RFC 7692 section 7.2.1).
+/// The end of a compressed message, which the sender cuts off and the receiver appends (RFC 7692
+/// section 7.2.1).
 const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
-/// How what leaves is compressed. Connections with equal parameters and without context takeover
-/// get the same bytes for the same message.
+/// How outgoing messages are compressed. Connections with equal parameters and without context
+/// takeover get the same bytes for the same message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Outgoing {
     window_bits: u8,
@@ -46,45 +48,45 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// Whether a message may refer to the ones before it on its connection, so that a compressor
+    /// Returns whether a message may refer to earlier ones on its connection. If so, a compressor
     /// of the connection's own makes it smaller: see [`Deflater`].
     pub fn takes_context_over(&self) -> bool {
         self.takeover
     }
 }
 
-/// What the two sides have agreed on.
+/// The compression parameters that the two sides have agreed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Negotiated {
-    /// For what leaves.
+    /// For outgoing messages.
     pub outgoing: Outgoing,
-    /// Whether a message that arrives may refer to those before it.
+    /// Whether an incoming message may refer to earlier ones.
     pub incoming_takeover: bool,
     max_context_memory: usize,
 }
 
-/// What the two sides have agreed on, and what one of them needs for it.
+/// The parameters that the two sides have agreed on, with the state that one side needs for them.
 #[derive(Debug)]
 pub(crate) struct Agreed {
     pub(crate) negotiated: Negotiated,
-    /// As in the answer's header.
+    /// The value of the response's header.
     pub(crate) answer: String,
     pub(crate) inflater: Inflater,
 }
 
-/// The window bits that zlib can have.
+/// Returns the number of window bits, brought into the range that zlib supports.
 fn window_bits(said: u8) -> u8 {
     said.clamp(9, 15)
 }
 
 impl Outgoing {
-    /// All of it but the takeover, as a number.
+    /// Returns the parameters as a number, without the takeover.
     pub fn to_bits(self) -> u64 {
         let threshold = (self.threshold as u64).min(u64::MAX >> 8);
         threshold << 8 | u64::from(self.level) << 4 | u64::from(self.window_bits)
     }
 
-    /// What [`to_bits`](Self::to_bits) made a number of.
+    /// Restores the parameters from a number that [`to_bits`](Self::to_bits) returned.
     pub fn from_bits(bits: u64) -> Self {
         Self {
             window_bits: (bits & 15) as u8,
@@ -94,8 +96,8 @@ impl Outgoing {
         }
     }
 
-    /// For a window of `window_bits`. zlib has none of 256 bytes, 8 bits: then nothing is compressed,
-    /// as either side may do with any message.
+    /// Creates the parameters for a window of `window_bits`. zlib has no window of 256 bytes (8
+    /// bits). Then nothing is compressed, which the RFC permits for every message.
     fn new(config: &Deflate, window_bits: u8, takeover: bool) -> Self {
         Self {
             window_bits,
@@ -114,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parameters_are_what_their_number_says() {
+    fn parameters_survive_the_conversion_to_a_number() {
         for window_bits in 9..=15 {
             for level in [1, 5, 9] {
                 for threshold in [0, 1, 1024, usize::MAX >> 8] {

@@ -1,4 +1,5 @@
-//! Outgoing frames (RFC 6455 section 5.2): one frame a message, final. A client's are masked.
+//! Outgoing frames (RFC 6455 section 5.2). Each message is one final frame. A client's frames are
+//! masked.
 
 pub(crate) mod mask;
 
@@ -14,27 +15,27 @@ const FIN: u8 = 0x80;
 const RSV1: u8 = 0x40;
 const MASKED: u8 = 0x80;
 
-/// Which kind of frame.
+/// The kind of a frame.
 // Exhaustive on purpose: every other number is reserved.
 #[allow(clippy::exhaustive_enums)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Opcode {
-    /// More of the message that has begun.
+    /// A further part of the message that has begun.
     Continuation = 0x0,
-    /// A text message, or its beginning.
+    /// A text message, or its first part.
     Text = 0x1,
-    /// A binary message, or its beginning.
+    /// A binary message, or its first part.
     Binary = 0x2,
     /// The closing handshake.
     Close = 0x8,
-    /// To be answered with a pong.
+    /// Requires a pong in reply.
     Ping = 0x9,
-    /// The answer to a ping, or unsolicited.
+    /// The reply to a ping, or unsolicited.
     Pong = 0xA,
 }
 
 impl Opcode {
-    /// Whether it is a control frame's (RFC 6455 section 5.5).
+    /// Returns whether this is a control frame's opcode (RFC 6455 section 5.5).
     pub fn is_control(self) -> bool {
         matches!(self, Self::Close | Self::Ping | Self::Pong)
     }
@@ -77,8 +78,8 @@ fn put_bits_and_len(buf: &mut impl BufMut, first: u8, masked: u8, len: usize) {
     }
 }
 
-/// Appends a frame with a compressed message (RFC 7692 section 6.1), masked if there is a key for
-/// it; then in place.
+/// Appends a frame with a compressed message (RFC 7692 section 6.1). With a key, the payload is
+/// masked in place.
 pub fn put_compressed_frame(
     buf: &mut impl BufMut,
     opcode: Opcode,
@@ -96,17 +97,17 @@ pub fn put_compressed_frame(
     buf.put_slice(payload);
 }
 
-/// Appends a whole frame.
+/// Appends an unmasked frame.
 pub fn put_frame(buf: &mut impl BufMut, opcode: Opcode, payload: &[u8]) {
     put_header(buf, opcode, payload.len());
     buf.put_slice(payload);
 }
 
-/// Appends a whole frame as a client sends it: masked with a key of its own from the system's
-/// random source (RFC 6455 section 5.3).
+/// Appends a frame as a client sends it: masked with a fresh key from the system's random source
+/// (RFC 6455 section 5.3).
 ///
 /// # Errors
-/// When the system has no randomness to give; then nothing is appended.
+/// When the system's random source fails. Then nothing is appended.
 pub fn put_masked_frame(
     buf: &mut BytesMut,
     opcode: Opcode,
@@ -121,16 +122,15 @@ pub fn put_masked_frame(
     Ok(())
 }
 
-/// Appends a close frame; without a payload if there is nothing to say.
+/// Appends a close frame. Its payload is empty for `None` and for a frame without a code.
 pub fn put_close(buf: &mut impl BufMut, frame: Option<&CloseFrame>) {
     put_frame(buf, Opcode::Close, &close_payload(frame));
 }
 
-/// Appends a close frame as a client sends it: masked, and without a payload if there is nothing to
-/// say.
+/// Appends a close frame as a client sends it: masked. `None` means an empty payload.
 ///
 /// # Errors
-/// When the system has no randomness to give; then nothing is appended.
+/// When the system's random source fails. Then nothing is appended.
 pub fn put_masked_close(
     buf: &mut BytesMut,
     frame: Option<&CloseFrame>,
@@ -138,17 +138,18 @@ pub fn put_masked_close(
     put_masked_frame(buf, Opcode::Close, &close_payload(frame))
 }
 
-/// On the stack: no control frame has more than 125 bytes (RFC 6455 section 5.5).
+/// Encodes the payload on the stack: a control frame has at most 125 bytes (RFC 6455 section 5.5).
 fn close_payload(frame: Option<&CloseFrame>) -> SmallVec<[u8; 128]> {
     let mut payload = SmallVec::new();
-    if let Some(frame) = frame {
+    if let Some(frame) = frame.filter(|frame| frame.has_code()) {
         payload.extend_from_slice(&frame.code().get().to_be_bytes());
         payload.extend_from_slice(frame.reason().as_bytes());
     }
     payload
 }
 
-/// The length, header included, of the frame that begins `head`, which holds at least its header.
+/// Returns the length, header included, of the frame at the start of `head`. Returns `None` if
+/// `head` does not hold the whole header.
 pub fn frame_len(head: &[u8]) -> Option<usize> {
     let (header, payload): (usize, u64) = match head.get(1)? & 0x7f {
         126 => (
@@ -171,7 +172,7 @@ impl Encoding for ServerFrame {
     }
 }
 
-/// How long so many whole frames are that follow each other in `bytes`.
+/// Returns the length of the first `frames` frames in `bytes`.
 pub fn frames_len(bytes: &[u8], frames: usize) -> usize {
     let mut len = 0;
     for _ in 0..frames {

@@ -17,17 +17,18 @@ use http::{Method, Response, StatusCode, Uri, Version};
 use sha1_smol::Sha1;
 
 use crate::deflate::{self, Negotiated};
-use crate::engine::{AnyEngine, Decoder, Engine, EngineKind, Role};
+use crate::engine::{Decoder, Role};
 
 pub use self::client::{AnswerError, ClientHandshake};
 
-/// Returns whether a request asks for a WebSocket, well-formed or not. Any other belongs to the
-/// HTTP service; so does one of HTTP/1.0, in which an `Upgrade` is ignored (RFC 9110 section 7.8).
+/// Returns whether a request asks for a WebSocket, well-formed or not. Any other request belongs to
+/// the HTTP service, and so does one of HTTP/1.0, in which `Upgrade` is ignored (RFC 9110 section
+/// 7.8).
 pub fn is_upgrade(parts: &Parts) -> bool {
     asks(parts.version == Version::HTTP_11, &parts.headers)
 }
 
-/// As [`is_upgrade`], of what a head was parsed into.
+/// As [`is_upgrade`], for a parsed head.
 pub fn asks<L: Lookup + ?Sized>(version_1_1: bool, headers: &L) -> bool {
     version_1_1 && has_token(headers, &UPGRADE, "websocket")
 }
@@ -48,10 +49,10 @@ pub fn is_target(target: &str) -> bool {
     has_form && !target.contains('#')
 }
 
-/// Checks what a target was parsed into, as [`is_target`]. The parser has cut a fragment off.
+/// Checks a parsed target, as [`is_target`] does. The parser has removed a fragment.
 ///
 /// # Errors
-/// The answer to another target.
+/// The response to an invalid target.
 pub fn check_target(uri: &Uri) -> Result<(), Rejection> {
     match is_target_uri(uri) {
         true => Ok(()),
@@ -66,12 +67,12 @@ fn is_target_uri(uri: &Uri) -> bool {
     }
 }
 
-/// What a client is told of another target.
+/// The text of the response to an invalid target.
 pub const BAD_TARGET: &str = "the request target is neither a path nor a URL of http or https";
 
-/// Where headers are looked up.
+/// Looks up headers.
 pub trait Lookup {
-    /// The values of one, line by line.
+    /// Returns the values of a header, line by line.
     fn values(&self, name: &HeaderName) -> impl Iterator<Item = &[u8]>;
 }
 
@@ -81,7 +82,7 @@ impl Lookup for HeaderMap {
     }
 }
 
-/// Those of a head as it was parsed, where a few are found sooner than a map of them is made.
+/// Headers of a parsed head: finding a few in it is faster than building a map.
 impl Lookup for [httparse::Header<'_>] {
     fn values(&self, name: &HeaderName) -> impl Iterator<Item = &[u8]> {
         Values {
@@ -91,7 +92,7 @@ impl Lookup for [httparse::Header<'_>] {
     }
 }
 
-/// As `filter`, whose closure the compiler calls for every header.
+/// Like `filter`, but without a closure call for every header.
 struct Values<'a, 'n> {
     rest: std::slice::Iter<'a, httparse::Header<'a>>,
     name: &'n str,
@@ -113,7 +114,7 @@ impl<'a> Iterator for Values<'a, '_> {
     }
 }
 
-/// A request for a WebSocket that keeps every rule of the handshake.
+/// A WebSocket request that follows every rule of the handshake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Handshake {
     accept: [u8; ACCEPT],
@@ -121,59 +122,47 @@ pub struct Handshake {
     extensions: Vec<HeaderValue>,
 }
 
-/// The length of the answer to a key: of 20 bytes in base64.
+/// The length of the `Sec-WebSocket-Accept` value: 20 bytes in base64.
 const ACCEPT: usize = 28;
 
-/// What a handshake has settled for the connection behind it, besides what its hooks say.
+/// What a handshake has agreed on for its connection, apart from the decisions of hooks.
 #[derive(Debug, Default)]
 pub struct Agreed {
-    engine: EngineKind,
     deflate: Option<deflate::Agreed>,
 }
 
 impl Agreed {
-    /// The extensions, as in the answer's header; empty for none.
+    /// Returns the extensions as in the response's header; empty for none.
     pub fn extensions(&self) -> &str {
         self.deflate.as_ref().map_or("", |deflate| &deflate.answer)
     }
 
-    /// Which engine decodes what arrives.
-    pub fn engine(&self) -> EngineKind {
-        self.engine
-    }
-
-    /// How messages are compressed, if they are.
+    /// Returns how messages are compressed, or `None` if they are not.
     pub fn deflate(&self) -> Option<&Negotiated> {
         self.deflate.as_ref().map(|deflate| &deflate.negotiated)
     }
 
-    /// This crate's own engine for the connection, on either of its sides.
+    /// Returns this crate's own engine for the connection, for either role.
     pub fn into_decoder(self, role: Role, limits: &Limits) -> Decoder {
         let inflater = self.deflate.map(|deflate| deflate.inflater);
         Decoder::new(role, limits).with_inflater(inflater)
     }
-
-    /// Returns the engine that the handshake has chosen, in a server's role.
-    pub fn into_engine(self, limits: &Limits) -> AnyEngine {
-        let inflater = self.deflate.map(|deflate| deflate.inflater);
-        AnyEngine::new(self.engine, limits, inflater)
-    }
 }
 
 impl Handshake {
-    /// Checks a request that [`is_upgrade`].
+    /// Checks a request for which [`is_upgrade`] holds.
     ///
     /// # Errors
-    /// The answer to a broken rule: 405 for another method than GET, 426 for another version
-    /// than 13, 400 for everything else.
+    /// The response to a broken rule: 405 for a method other than GET, 426 for a version other than
+    /// 13, 400 for everything else.
     pub fn check(parts: &Parts) -> Result<Self, Rejection> {
         check_target(&parts.uri)?;
         let get = parts.method == Method::GET;
         Self::check_headers(get, parts.version == Version::HTTP_11, &parts.headers)
     }
 
-    /// As [`check`](Self::check), of what a head was parsed into: whether it is a GET, and of
-    /// HTTP/1.1.
+    /// As [`check`](Self::check), for a parsed head: `get` and `version_1_1` say whether its method
+    /// is GET and its version HTTP/1.1.
     pub fn check_headers<L: Lookup + ?Sized>(
         get: bool,
         version_1_1: bool,
@@ -214,7 +203,8 @@ impl Handshake {
                 StatusCode::UPGRADE_REQUIRED,
                 "WebSocket version 13 is needed",
             );
-            // RFC 6455 section 4.4; and RFC 9110 section 15.5.22 demands Upgrade with a 426.
+            // RFC 6455 section 4.4 demands the version, RFC 9110 section 15.5.22 demands `Upgrade`
+            // with a 426.
             let headers = rejection.response_mut().headers_mut();
             headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
             headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
@@ -240,33 +230,28 @@ impl Handshake {
         })
     }
 
-    /// Answers the client's offers of extensions: with permessage-deflate if it is wanted, and one
-    /// of its offers can be accepted.
+    /// Replies to the client's offers of extensions. Accepts permessage-deflate if it is configured
+    /// and an offer is acceptable.
     ///
     /// # Errors
-    /// 400 when it is wanted and the offers are malformed, or when it is wanted strictly and was
-    /// offered in vain.
-    pub fn agree(
-        &self,
-        deflate: Option<&Deflate>,
-        engine: EngineKind,
-    ) -> Result<Agreed, Rejection> {
-        let deflate = match (deflate, engine) {
-            (Some(config), EngineKind::Own) => {
-                deflate::negotiate(config, self.extensions.iter().map(HeaderValue::as_bytes))?
-            }
-            _ => None,
+    /// 400 when it is configured and the offers are malformed, or when it is configured strictly
+    /// and no offer is acceptable.
+    pub fn agree(&self, deflate: Option<&Deflate>) -> Result<Agreed, Rejection> {
+        let offers = self.extensions.iter().map(HeaderValue::as_bytes);
+        let deflate = match deflate {
+            Some(config) => deflate::negotiate(config, offers)?,
+            None => None,
         };
-        Ok(Agreed { engine, deflate })
+        Ok(Agreed { deflate })
     }
 
-    /// The 101, with the headers of the accepted upgrade.
+    /// Returns the 101, with the headers of the accepted upgrade.
     pub fn response(&self, accepted: &HeaderMap, agreed: &Agreed) -> Response<Bytes> {
         let mut response = Response::new(Bytes::new());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         let headers = response.headers_mut();
         self.answer(accepted, agreed, |name, value| {
-            // What is said is of a `HeaderValue`, or base64.
+            // The value comes from a `HeaderValue`, or is base64.
             if let Ok(value) = HeaderValue::from_bytes(value) {
                 headers.append(name, value);
             }
@@ -274,7 +259,7 @@ impl Handshake {
         response
     }
 
-    /// Passes the 101's headers to `header`, one by one.
+    /// Passes each of the 101's headers to `header`.
     pub fn answer(
         &self,
         accepted: &HeaderMap,
@@ -293,9 +278,9 @@ impl Handshake {
     }
 }
 
-/// Returns whether this is a nonce of 16 bytes in base64: 22 characters of six bits, and the padding.
-/// The last four bits should be zero and need not be: the key that RFC 6455 section 4.1 prints has
-/// others, and nothing depends on them.
+/// Returns whether this is a nonce of 16 bytes in base64: 22 characters of six bits, and the
+/// padding. The last four bits should be zero but need not be: the key that RFC 6455 section 4.1
+/// prints has others, and nothing depends on them.
 fn is_key(key: &[u8]) -> bool {
     let in_alphabet = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
     let [nonce @ .., b'=', b'='] = key else {
@@ -304,14 +289,14 @@ fn is_key(key: &[u8]) -> bool {
     nonce.len() == 22 && nonce.iter().all(in_alphabet)
 }
 
-/// The answer to a key (RFC 6455 section 4.2.2, item 5.4).
+/// Returns the accept value for a key (RFC 6455 section 4.2.2, item 5.4).
 fn accept(key: &[u8]) -> [u8; ACCEPT] {
     let mut sha1 = Sha1::new();
     sha1.update(key);
     sha1.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
     let digest = sha1.digest().bytes();
     let mut accept = [0; ACCEPT];
-    // There is room for it.
+    // The value fits exactly.
     let _ = STANDARD.encode_slice(digest, &mut accept);
     accept
 }
@@ -320,7 +305,7 @@ fn bad(status: StatusCode, text: &'static str) -> Rejection {
     Rejection::new(status, text)
 }
 
-/// Whether a header's lists, over all of its lines, contain a token.
+/// Returns whether a list header, over all of its lines, contains a token.
 fn has_token<L: Lookup + ?Sized>(headers: &L, name: &HeaderName, token: &str) -> bool {
     headers
         .values(name)
@@ -328,7 +313,7 @@ fn has_token<L: Lookup + ?Sized>(headers: &L, name: &HeaderName, token: &str) ->
         .any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
 }
 
-/// A header that must be there exactly once.
+/// Returns the value of a header that must be present exactly once.
 fn only<'a, L: Lookup + ?Sized>(headers: &'a L, name: &'a HeaderName) -> Option<&'a [u8]> {
     let mut values = headers.values(name);
     match (values.next(), values.next()) {
@@ -371,7 +356,7 @@ mod tests {
         request("GET", &headers)
     }
 
-    /// By the parts, and by a head as it is parsed: it must be the same.
+    /// Checks the request both as parts and as a parsed head: the results must be equal.
     fn status(parts: &Parts) -> u16 {
         let headers: Vec<_> = parts.headers.iter().collect();
         let headers: Vec<_> = headers
@@ -399,13 +384,13 @@ mod tests {
     }
 
     #[test]
-    fn the_rfc_example_is_answered_as_the_rfc_says() {
+    fn the_rfc_example_gets_the_response_that_the_rfc_prints() {
         let handshake = Handshake::check(&request("GET", GOOD)).unwrap();
         assert_eq!(&handshake.accept, b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     }
 
     #[test]
-    fn every_rule_has_its_status() {
+    fn every_broken_rule_has_its_status() {
         let cases: &[(&'static str, &[&'static str], u16)] = &[
             ("connection", &["keep-alive, Upgrade"], 101),
             ("connection", &["keep-alive", "upgrade"], 101),
@@ -444,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn extensions_are_answered_where_they_are_wanted() {
+    fn extensions_are_negotiated_where_they_are_configured() {
         let offer = "permessage-deflate; client_max_window_bits";
         let handshake = Handshake::check(&with("sec-websocket-extensions", &[offer])).unwrap();
         let answer = |agreed: &Agreed| {
@@ -456,41 +441,25 @@ mod tests {
             );
             agreed.extensions().to_owned()
         };
-        let off = handshake.agree(None, EngineKind::Own).unwrap();
+        let off = handshake.agree(None).unwrap();
         assert_eq!(answer(&off), "");
         assert!(off.deflate().is_none());
         let config = Deflate::default();
-        let on = handshake.agree(Some(&config), EngineKind::Own).unwrap();
+        let on = handshake.agree(Some(&config)).unwrap();
         assert_eq!(
             answer(&on),
             "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
         );
         assert!(!on.deflate().unwrap().outgoing.takes_context_over());
-        let other = handshake
-            .agree(Some(&config), EngineKind::Tungstenite)
-            .unwrap();
-        assert_eq!(answer(&other), "", "tungstenite cannot");
         let twice = ["foo", "permessage-deflate; foo"];
         let twice = Handshake::check(&with("sec-websocket-extensions", &twice)).unwrap();
         let strict = config.strict(true);
-        assert!(
-            twice
-                .agree(Some(&config), EngineKind::Own)
-                .unwrap()
-                .deflate()
-                .is_none()
-        );
-        assert_eq!(
-            twice
-                .agree(Some(&strict), EngineKind::Own)
-                .unwrap_err()
-                .status(),
-            400
-        );
+        assert!(twice.agree(Some(&config)).unwrap().deflate().is_none());
+        assert_eq!(twice.agree(Some(&strict)).unwrap_err().status(), 400);
     }
 
     #[test]
-    fn a_wrong_version_is_told_the_right_one() {
+    fn the_response_to_a_wrong_version_names_the_right_one() {
         let rejection = Handshake::check(&with("sec-websocket-version", &["8"])).unwrap_err();
         let headers = rejection.response().headers();
         assert_eq!(headers["sec-websocket-version"], "13");
@@ -498,7 +467,7 @@ mod tests {
     }
 
     #[test]
-    fn an_upgrade_is_told_by_its_token() {
+    fn an_upgrade_is_recognized_by_its_token() {
         assert!(is_upgrade(&request(
             "GET",
             &[("upgrade", "h2c, websocket")]
@@ -534,7 +503,7 @@ mod tests {
             ("http://example.org/#", false),
         ] {
             assert_eq!(is_target(target), good, "{target:?}");
-            // A parsed target has lost its fragment.
+            // Parsing removes the fragment.
             if !target.contains('#')
                 && let Ok(uri) = target.parse::<Uri>()
             {
@@ -544,7 +513,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_what_decodes_to_16_bytes_whatever_its_last_bits_are() {
+    fn a_key_decodes_to_16_bytes_and_its_last_bits_are_ignored() {
         let config = GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true);
         let engine = GeneralPurpose::new(&alphabet::STANDARD, config);
         let is_16 = |key: &[u8]| engine.decode(key).is_ok_and(|nonce| nonce.len() == 16);

@@ -1,5 +1,5 @@
-//! The WebSocket protocol of **crossws**, without IO, clock or runtime: the opening handshake of both
-//! roles, frames both ways, and permessage-deflate (RFC 6455, RFC 7692).
+//! The WebSocket protocol of **crossws**, without IO, clock or runtime: the opening handshake of
+//! both roles, frames in both directions, and permessage-deflate (RFC 6455, RFC 7692).
 //!
 //! Adapters that own their sockets are built on it. [`engine`] decodes, [`frame`] encodes,
 //! [`deflate`] negotiates and compresses, [`handshake`] checks requests and answers.

@@ -1,4 +1,4 @@
-//! Makes the files of `src/sockets` routes below `/api/ws`.
+//! Turns the files of `src/sockets` into routes below `/api/ws`.
 
 fn main() {
     crossws_codegen::routes("src/sockets")

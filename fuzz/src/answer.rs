@@ -1,5 +1,4 @@
 use crossws_core::Deflate;
-use crossws_proto::engine::EngineKind;
 use crossws_proto::handshake::{AnswerError, ClientHandshake, Handshake};
 use http::{HeaderMap, HeaderValue, Request};
 
@@ -12,8 +11,8 @@ fn config(server: u8, client: u8, how: u8) -> Deflate {
         .max_context_memory(if how & 4 != 0 { 0 } else { usize::MAX >> 1 })
 }
 
-/// Answers to a client's offer: what it asked of the server holds, or it refuses; and it never
-/// refuses what our own server answers.
+/// Responses to a client's offer. The client accepts a response only if it keeps what the offer
+/// asked of the server, and it never refuses a response of our own server.
 pub fn answer(data: &[u8]) {
     let [
         server,
@@ -31,13 +30,13 @@ pub fn answer(data: &[u8]) {
 
     let (handshake, served) = pair(&ours);
     let agreed = served
-        .agree(Some(&theirs), EngineKind::Own)
+        .agree(Some(&theirs))
         .expect("an agreement");
     let (parts, ()) = served
         .response(&HeaderMap::new(), &agreed)
         .map(drop)
         .into_parts();
-    let checked = handshake.check(&parts).expect("an answer that fits");
+    let checked = handshake.check(&parts).expect("a response that fits");
     assert_eq!(checked.extensions(), agreed.extensions());
     let (here, there) = (
         checked.deflate().expect("both"),
@@ -47,7 +46,7 @@ pub fn answer(data: &[u8]) {
     assert!(there.incoming_takeover || !here.outgoing.takes_context_over());
 
     let (handshake, served) = pair(&ours.strict(how & 64 != 0));
-    let none = served.agree(None, EngineKind::Own).expect("no agreement");
+    let none = served.agree(None).expect("no agreement");
     let (mut parts, ()) = served
         .response(&HeaderMap::new(), &none)
         .map(drop)
@@ -84,7 +83,7 @@ pub fn answer(data: &[u8]) {
     assert!(bits <= ours.server_max_window_bits.clamp(9, 15));
 }
 
-/// A client's handshake, and what our server makes of it.
+/// Returns a client's handshake, and the server's check of it.
 fn pair(config: &Deflate) -> (ClientHandshake, Handshake) {
     let handshake = ClientHandshake::new(Some(config)).expect("randomness");
     let mut request = Request::get("/")

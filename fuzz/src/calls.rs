@@ -24,14 +24,14 @@ fn app(form: WireForm) -> Calls<impl Hooks> {
         })
         .event("e", |peer: Peer, _: Value| async move {
             peer.clone().spawn(async move {
-                // Whether it is answered is the client's.
+                // The client decides whether to answer.
                 let _ = peer.call::<Value>("c", ()).await;
             });
         })
 }
 
-/// Messages, one in each line, to calls in one form or the other: the connection stays, all that is said
-/// is of the form, and a call is answered at the end.
+/// Treats each line as a message to calls in one form or the other. The connection stays open,
+/// every reply has that form, and a call at the end is answered.
 pub fn messages_to_calls(data: &[u8]) {
     let Some((first, rest)) = data.split_first() else {
         return;

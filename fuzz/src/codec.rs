@@ -3,12 +3,12 @@ use crossws_core::{CloseCode, Deflate, Limits, Message};
 use crossws_proto::handshake::Handshake;
 use crossws_proto::deflate::{Deflater, Inflater, Negotiated};
 use crossws_proto::engine::{
-    Decoder, Engine, EngineKind, Event, Opcode, Role, Violation, put_masked_frame,
+    Decoder, Event, Opcode, Role, Violation, put_masked_frame,
 };
 use http::Request;
 
-/// Everything that a decoder makes of pieces, up to a close frame or a violation; by the shorter
-/// way to a message too, or without it.
+/// Returns everything that a decoder reads from the pieces, up to a close frame or a violation,
+/// with or without `decode_short`.
 fn decode<'a>(
     mut decoder: Decoder,
     pieces: impl Iterator<Item = &'a [u8]>,
@@ -40,8 +40,8 @@ fn decode<'a>(
     (events, None)
 }
 
-/// A frame stream of either role: no panic, no message over the limit, and the same events however
-/// it is cut.
+/// Decodes a frame stream in either role: no panic, no message over the limit, and the same events
+/// however the stream is cut.
 pub fn frames(data: &[u8]) {
     let [how, size, stream @ ..] = data else {
         return;
@@ -71,7 +71,7 @@ pub fn frames(data: &[u8]) {
     }
 }
 
-/// A frame of a client, whole.
+/// Encodes a whole frame of a client.
 fn masked(first: u8, payload: &[u8]) -> BytesMut {
     let mut frame = BytesMut::new();
     put_masked_frame(&mut frame, Opcode::Binary, payload).expect("randomness");
@@ -79,8 +79,8 @@ fn masked(first: u8, payload: &[u8]) -> BytesMut {
     frame
 }
 
-/// Bytes as a deflate stream, which stays within the limit; and as a message, which comes back as
-/// it was.
+/// Inflates the bytes as a deflate stream, which must stay within the limit. Compresses them as a
+/// message, which must come back unchanged.
 pub fn deflate(data: &[u8]) {
     let limits = Limits::default().max_message_size(50_000);
     let decoder = |inflater: Inflater| Decoder::new(Role::Server, &limits).with_inflater(inflater);
@@ -139,14 +139,14 @@ fn negotiated(how: u8) -> Negotiated {
         .into_parts()
         .0;
     let handshake = Handshake::check(&parts).expect("a handshake");
-    let agreed = handshake.agree(Some(&config), EngineKind::Own);
+    let agreed = handshake.agree(Some(&config));
     *agreed
         .expect("an agreement")
         .deflate()
         .expect("compression")
 }
 
-/// The payload of a close frame, judged by the rules written out once more.
+/// Compares the verdict on a close frame's payload with the rules written out once more.
 pub fn close(data: &[u8]) {
     let payload = &data[..data.len().min(125)];
     let frame = masked(0x88, payload);
@@ -174,7 +174,8 @@ pub fn close(data: &[u8]) {
     }
 }
 
-/// Text in pieces is judged as std judges the whole, and fails as soon as nothing can save it.
+/// Compares text in pieces with std's verdict on the whole. It must fail as soon as no further byte
+/// can complete it.
 pub fn utf8(data: &[u8]) {
     let [size, text @ ..] = data else {
         return;

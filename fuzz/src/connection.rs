@@ -9,34 +9,35 @@ use std::time::{Duration, Instant};
 use crossws_core::{Deflate, Hub, Limits, hooks};
 use crossws_native::{HeadLimits, Io, Runtime, StreamInfo, serve_stream};
 
-// What the first byte of an input says.
-/// The handshake is not part of the input, to get behind it sooner.
+// The meaning of the first byte's bits.
+/// The handshake is not part of the input, to skip it faster.
 const SHAKEN: u8 = 1;
 const COMPRESSED: u8 = 2;
-/// The client's bytes come with pauses, and so it takes what it gets.
+/// The client's bytes arrive with pauses, and it reads with pauses too.
 const SLOW: u8 = 4;
-/// After a while nothing can be written any more.
+/// After a while, writes fail.
 const BREAKS: u8 = 8;
-/// The hook waits before it answers, and little may be queued.
+/// The hook waits before it replies, and the queue's bound is small.
 const WAITS: u8 = 16;
 /// A drop ends the stream in order.
 const ENDS_ON_DROP: u8 = 32;
-/// Others publish while the connection rests.
+/// Other peers publish while the connection rests.
 const PUBLISHED: u8 = 64;
 /// The hook closes after a few messages.
 const CLOSES: u8 = 128;
 
-/// A client that sends these bytes, in pieces, and then its end; and reads what it gets.
+/// A client that sends these bytes in pieces, then ends its side, and reads what it gets.
 struct World {
     bytes: Vec<u8>,
     at: usize,
     piece: usize,
     slow: bool,
-    /// A slow one's next bytes are there.
+    /// Whether a slow client's next bytes have arrived.
     arrived: bool,
-    /// How much a slow one takes next. More each time: what it sent may inflate a thousandfold.
+    /// How many bytes a slow client reads next. It grows each time: what it sent may inflate a
+    /// thousandfold.
     takes: usize,
-    /// How much may be written until it takes more, and until nothing can be.
+    /// How many bytes may be written until the client reads, and until writes fail.
     room: usize,
     breaks: usize,
     reader: Option<Waker>,
@@ -45,7 +46,7 @@ struct World {
 }
 
 impl World {
-    /// Something happens at the client's end. Answers whom that wakes.
+    /// Advances the client's end. Returns the waker of the task that this wakes.
     fn go_on(&mut self) -> Option<Waker> {
         if self.writer.is_some() {
             self.room = self.takes;
@@ -113,7 +114,7 @@ impl Io for Client {
     }
 }
 
-/// Time stands still: no deadline comes. A moment is over when the client has done something.
+/// Time stands still: no deadline comes. A sleep ends when the client has acted.
 #[derive(Clone)]
 struct Still(Instant, Client);
 
@@ -148,7 +149,7 @@ impl Wake for Woken {
     }
 }
 
-/// Once round the runtime.
+/// Yields to the other tasks once.
 async fn others_run() {
     let mut ran = false;
     poll_fn(|cx| {
@@ -161,8 +162,8 @@ async fn others_run() {
     .await;
 }
 
-/// A whole connection: head, handshake, frames and hooks. It is polled only when it is woken, ends
-/// nevertheless, and leaves nothing behind.
+/// Runs a whole connection: head, handshake, frames and hooks. It is polled only when it is woken.
+/// It must still end, and must leave nothing in the hub.
 pub fn connection(data: &[u8]) {
     let [how, piece, bytes @ ..] = data else {
         return;
@@ -238,10 +239,10 @@ pub fn connection(data: &[u8]) {
         if let Some(next) = next {
             next.wake();
         }
-        assert!(woken.0.load(Ordering::SeqCst), "nobody wakes it any more");
+        assert!(woken.0.load(Ordering::SeqCst), "no waker is left to wake it");
         false
     });
-    assert!(ended, "it goes on for ever");
+    assert!(ended, "it never ends");
     let stats = hub.stats();
     assert_eq!((stats.peers, stats.sessions), (0, 0));
 }

@@ -1,4 +1,4 @@
-//! What the fuzz targets try: each a function of bytes that panics when a promise is broken.
+//! The functions of the fuzz targets: each takes bytes and panics when a promise is broken.
 
 mod answer;
 mod calls;

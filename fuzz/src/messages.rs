@@ -7,7 +7,7 @@ use serde_json::Value;
 
 const LIMITS: DecodeLimits = DecodeLimits::new().max_depth(16).max_items(256);
 
-/// A type with something of everything, which nests as deep as its message.
+/// A type that contains every kind of value and nests as deep as its message.
 #[derive(Serialize, Deserialize)]
 enum Tree {
     Leaf,
@@ -20,8 +20,8 @@ enum Tree {
     },
 }
 
-/// Bytes as a message in each format: what is decoded is within the limits, and can be written and read
-/// again.
+/// Decodes the bytes in each format. A decoded message is within the limits, and can be written and
+/// read again.
 pub fn messages(data: &[u8]) {
     let binary = Message::from(data);
     both(&MessagePackCodec, &binary);
@@ -64,7 +64,7 @@ fn measure(value: &Value, depth: usize, items: &mut usize) {
         .for_each(|value| measure(value, depth + 1, items));
 }
 
-/// Formats differ in what a level is: null may become an empty list.
+/// Formats count levels differently: null may become an empty list.
 fn again<C, T>(codec: &C, value: &T)
 where
     C: Decode<T> + Encode<T>,

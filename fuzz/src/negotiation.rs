@@ -1,9 +1,9 @@
 use crossws_core::Deflate;
-use crossws_proto::engine::EngineKind;
 use crossws_proto::handshake::Handshake;
 use http::{HeaderValue, Request};
 
-/// Offers of extensions: what is answered is one of what was offered, within what is configured.
+/// Negotiates offers of extensions. The response accepts one of the offers, within the
+/// configuration.
 pub fn negotiation(data: &[u8]) {
     let [server, client, how, offers @ ..] = data else {
         return;
@@ -31,7 +31,7 @@ pub fn negotiation(data: &[u8]) {
             .append("sec-websocket-extensions", value);
     }
     let handshake = Handshake::check(&request.into_parts().0).expect("a handshake");
-    let agreed = match handshake.agree(Some(&config), EngineKind::Own) {
+    let agreed = match handshake.agree(Some(&config)) {
         Ok(agreed) => agreed,
         Err(rejection) => return assert_eq!(rejection.status(), 400),
     };
@@ -55,7 +55,7 @@ pub fn negotiation(data: &[u8]) {
                 assert!(config.client_no_context_takeover || offered(name.as_bytes()));
             }
             "server_max_window_bits" => assert!((9..=15).contains(&bits)),
-            // Only a client that offers it understands it.
+            // Only a client that offers this parameter understands it.
             "client_max_window_bits" => {
                 assert!((8..=15).contains(&bits) && offered(name.as_bytes()));
             }

@@ -4,7 +4,7 @@ use crossws_app::RequestExt;
 use crossws_core::UpgradeRequest;
 use serde::Deserialize;
 
-/// A type whose fields want all kinds of values.
+/// A type whose fields require all kinds of values.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "only whether it can be read matters")]
@@ -19,8 +19,9 @@ struct Strict<'a> {
     f: Option<&'a str>,
 }
 
-/// A query in the first line, and cookies in the others: every piece of the query is read or named
-/// in an error that fits into a line of a log, and no cookie depends on another or on its line.
+/// Reads a query from the first line, and cookies from the others. Every piece of the query is
+/// read, or named in an error that fits into a line of a log. No cookie depends on another, or on
+/// its line.
 pub fn request(data: &[u8]) {
     let mut lines = data.split(|byte| *byte == b'\n');
     let query = lines.next().unwrap_or_default();

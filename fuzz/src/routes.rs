@@ -6,8 +6,8 @@ use crossws_app::{Pattern, Router, RouterError, TrailingSlash};
 use crossws_core::{Resolution, Resolve, UpgradeRequest, hooks};
 use http::Request;
 
-/// A path and patterns, one in each line: a pattern is displayed as what parses to it again, a router
-/// takes the patterns or names two of them, and a path finds the same route each time.
+/// Treats each line as a path or a pattern. A pattern's text parses to the same pattern, a router
+/// accepts the patterns or names two that conflict, and a path finds the same route each time.
 pub fn routes(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
@@ -51,7 +51,7 @@ pub fn routes(data: &[u8]) {
     }
 }
 
-/// Routes are found without waiting.
+/// Resolves a route, which never waits.
 fn resolve<R: Resolve>(router: &Arc<R>, request: &mut UpgradeRequest) -> Resolution<R::Hooks> {
     match pin!(router.resolve(request)).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(resolution) => resolution,

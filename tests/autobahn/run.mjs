@@ -1,13 +1,13 @@
-// Autobahn|Testsuite: its fuzzing client against our servers, its fuzzing server against our
-// clients. Every verdict must be what expected/TESTEE.txt says, so an improvement must be written
-// down there like a regression.
+// Autobahn|Testsuite: its fuzzing client against crossws's servers, its fuzzing server against
+// crossws's clients. Every verdict must be the one in expected/TESTEE.txt, so an improvement must
+// be recorded there like a regression.
 //
 //   node tests/autobahn/run.mjs                all testees that are ours, a subset of the cases
 //   node tests/autobahn/run.mjs --full echo    only this one, all cases
 //   node tests/autobahn/run.mjs --cases '9.*' --cases 2.10 ...
 //
-// The examples must be built, in release; scripts/test does it, and installs the suite. A report to
-// look at is left in target/autobahn/TESTEE/index.html.
+// The examples must be built, in release; scripts/test does it, and installs the suite. It leaves a
+// report in target/autobahn/TESTEE/index.html.
 import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,7 +25,7 @@ const example = (name) => join(target, 'release/examples', name);
 const testees = {
   echo: { role: 'server', command: [example('echo')], env: { COMPLIANCE: '1' } },
   echo_client: { role: 'client', command: [example('echo_client')] },
-  // Not ours: shows that this script judges a client that is known to be good.
+  // A foreign client: shows that this script judges a client correctly that is known to be good.
   'python-websockets': {
     role: 'client',
     command: [here('../../.cache/venv/bin/python'), here('python-websockets.py')],
@@ -33,8 +33,8 @@ const testees = {
   },
 };
 
-// Everything but most of the compression cases, of which each sends a thousand messages: of them
-// every data set and every negotiation, with tiny, small, and fragmented messages.
+// Everything but most of the compression cases, each of which sends a thousand messages. Of them it
+// includes every data set and every negotiation, with tiny, small, and fragmented messages.
 const subset = ['1.*', '2.*', '3.*', '4.*', '5.*', '6.*', '7.*', '9.*', '10.*'].concat(
   [1, 2, 3, 4, 5].flatMap((data) => [`12.${data}.1`, `12.${data}.4`, `12.${data}.11`]),
   [1, 2, 3, 4, 5, 6, 7].flatMap((offer) => [`13.${offer}.1`, `13.${offer}.4`, `13.${offer}.11`]),
@@ -95,7 +95,7 @@ function judge(name, expected, dir) {
   const log = join(dir, 'wstest.log');
   if (!existsSync(join(dir, 'index.json'))) throw new Error(`there is no report: see ${log}`);
   const reports = JSON.parse(readFileSync(join(dir, 'index.json'), 'utf8'))[name] ?? {};
-  // The suite resolves patterns itself, and says to what.
+  // The suite resolves patterns itself, and prints the result.
   const [, list] = /^Cases = \[(.*)\]$/m.exec(readFileSync(log, 'utf8'));
   const ids = list.split(', ').map((id) => /[\d.]+/.exec(id)[0]);
   const failures = [];

@@ -38,7 +38,7 @@ async function check(what, test) {
   console.log(`ok ${++count} - ${what}`);
 }
 
-// Reads until the value equals what is expected; the last value read is in the error.
+// Reads until the value equals the expected one. The error contains the last value.
 async function eventually(read, expected, deadline = DEADLINE) {
   const end = Date.now() + deadline;
   for (;;) {
@@ -123,7 +123,7 @@ class Chat {
 
 // ---- Clients that are not pages -------------------------------------------------
 
-// The status an upgrade request is answered with: 101, or the refusal's.
+// Returns the status of the response to an upgrade request: 101, or the refusal's.
 function upgradeStatus(path) {
   return new Promise((resolve, reject) => {
     const request = http.request(new URL(path, base), {
@@ -159,7 +159,7 @@ async function rawClient(name, room) {
   return { socket, received, send: (message) => socket.send(typeof message === "string" ? message : JSON.stringify(message)) };
 }
 
-// The native chat tells every room; in a Worker rooms are apart, and it must be told which.
+// The native chat sends to every room. A Worker's rooms are separate, so the request names one.
 async function announce(notice) {
   const response = await fetch(new URL(`/announce?room=${LOBBY}`, base), {
     method: "POST", body: notice, headers: { "Content-Type": "text/plain; charset=utf-8" },
@@ -210,7 +210,7 @@ async function chat(browser) {
     assert.deepEqual(ada.query(), { name: "Ada", room: LOBBY });
   });
 
-  // Alan sits in another room from the start; what he must not see is checked below.
+  // Alan is in another room from the start. Messages that must not reach him are checked below.
   const alan = await Chat.open(browser, "Alan", Chat.link("Alan", OTHER));
   await check("a link with name and room joins directly, whatever characters the room has", async () => {
     await eventually(() => alan.get("room-name").innerText(), OTHER);
@@ -353,8 +353,8 @@ async function chat(browser) {
 
 // ---- What the page does when a connection ends ----------------------------------
 
-// Here the server's side of the socket is played by the test and the page's clock
-// by Playwright, so that every close code and a minute of back-off take no time.
+// Here the test plays the server's side of the socket, and Playwright controls the page's clock, so
+// that every close code and a minute of back-off take no time.
 async function reconnecting(browser) {
   const sockets = [];
   let refuse = false;

@@ -1,5 +1,5 @@
-// The WebSocket of a real browser: the script runs inside a page that the fixture server serves,
-// so the fixture is of the page's own origin, and the echo and bare servers are of another.
+// The WebSocket of a real browser. The script runs inside a page of the fixture server, so the
+// fixture has the page's own origin, and the echo and bare servers have another.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ const context = await chromium.launchPersistentContext(profile, {
   args: [
     '--no-sandbox', // as root, as CI is, Chromium does not start with one
     '--disable-gpu',
-    // Talk to nobody but the servers under test.
+    // Connects only to the servers under test.
     '--disable-quic',
     '--no-first-run',
     '--disable-background-networking',
@@ -25,10 +25,10 @@ const context = await chromium.launchPersistentContext(profile, {
 
 try {
   const page = await context.newPage();
-  // The script's own lines; what the browser adds about refused connections is expected.
+  // Prints the script's own lines; the browser's messages about refused connections are expected.
   page.on('console', (message) => message.type() === 'log' && console.log(message.text()));
 
-  // A page cannot see the answer to its handshake; the browser's debugging protocol can.
+  // A page cannot read the response to its handshake; the browser's debugging protocol can.
   const answers = [];
   const debugging = await context.newCDPSession(page);
   await debugging.send('Network.enable');

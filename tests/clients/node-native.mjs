@@ -1,4 +1,4 @@
-// The WebSocket that Node itself brings (before Node 22: with --experimental-websocket).
+// The WebSocket of Node itself (before Node 22: with --experimental-websocket).
 import { get, main } from './node.mjs';
 
 await main({

@@ -1,4 +1,4 @@
-// What the clients that run in Node share.
+// The parts that the clients in Node share.
 import { run } from './script.mjs';
 
 export async function get(url) {

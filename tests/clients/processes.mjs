@@ -1,4 +1,4 @@
-// Programs that a script starts: they end with it, whatever ends it.
+// Child processes of a script, which end with it, however it ends.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import net from 'node:net';

@@ -1,5 +1,5 @@
-// Node's plain HTTP client: what the server answers, byte for byte, before a WebSocket client
-// makes its own sense of it. FIXTURE 1 and 2.
+// Node's plain HTTP client: the server's response, byte for byte, before a WebSocket client
+// interprets it. FIXTURE 1 and 2.
 import { createHash } from 'node:crypto';
 import http from 'node:http';
 import https from 'node:https';

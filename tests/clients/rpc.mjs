@@ -15,7 +15,7 @@ const texts = [];
 socket.on('message', (data) => {
   texts.push(String(data));
   const message = JSON.parse(data);
-  // Errors without an id belong to no request, and the client has no use for them.
+  // Errors without an id belong to no request, and the client ignores them.
   if (message.id === null) return;
   rpc.receiveAndSend(message);
 });
@@ -50,13 +50,13 @@ assert.equal(await rpc.request('order', { item: 'tea', count: 2 }), 'ordered');
 assert.equal(await rpc.request('order', { item: 'tea', count: 3 }), 'cancelled');
 assert.deepEqual(asked, ['2 × tea?', '3 × tea?']);
 
-// Notifications in both directions; those of the client are never answered.
+// Notifications in both directions. The client's never get a reply.
 const said = new Promise((done) => rpc.addMethod('said', done));
 rpc.notify('nothing', []);
 rpc.notify('say', { text: 'hello' });
 assert.deepEqual(await said, { text: 'hello' });
 
-// A batch, by the client's own means.
+// A batch, through the client's own API.
 const batch = [
   { jsonrpc: '2.0', method: 'add', params: [1, 1], id: 'b1' },
   { jsonrpc: '2.0', method: 'say', params: ['x'] },

@@ -1,4 +1,4 @@
-// Starts the echo and fixture examples and points every client at them, one after the other.
+// Starts the echo and fixture examples and runs every client against them, one after the other.
 //
 //   node tests/clients/run.mjs              all clients
 //   node tests/clients/run.mjs chromium     only this one
@@ -26,7 +26,7 @@ const client_time = 180_000;
 const adapter = process.env.FIXTURE ?? 'fixture';
 const { WORKER: worker, PLAIN: plain } = process.env;
 
-// Where the servers write the certificates that they make for themselves, with TLS=1.
+// The folder of the certificates that the servers create, with TLS=1.
 const certificates = process.env.TLS && mkdtempSync(join(tmpdir(), 'crossws-tls-'));
 process.on('exit', () => certificates && rmSync(certificates, { recursive: true, force: true }));
 
@@ -52,7 +52,7 @@ function in_workerd(port, hooks) {
 async function start(example, env = {}, certificate) {
   const port = await free_port();
   const tls = certificates && certificate && { TLS: join(certificates, certificate) };
-  // One thread, as in the tokio fixture and for its reason.
+  // One thread, as in the tokio fixture and for the same reason.
   const threads = { ASYNC_STD_THREAD_COUNT: '1', SMOL_THREADS: '1' };
   const server = worker
     ? run(process.execPath, in_workerd(port, env.BARE ? 'bare' : example))
@@ -67,7 +67,7 @@ async function get_trusting(url) {
   return { text: Buffer.concat(await response.toArray()).toString() };
 }
 
-// Who talks to an example of its own, which is a native server without TLS.
+// The client that uses an example of its own, a native server without TLS.
 const needs_rpc = 'json-rpc';
 const possible = Object.keys(clients).filter((name) => name !== needs_rpc || !(worker || certificates));
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : possible;
@@ -84,14 +84,14 @@ const [echo, fixture, bare, rpc] = await Promise.all([
   process.exit(1);
 });
 
-// Node reads it when it starts, so it is for the clients.
+// Node reads it at its start, so it is for the clients.
 const trusted = certificates && join(certificates, 'all.pem');
 if (trusted) {
   const all = ['fixture.pem', 'bare.pem'].map((file) => readFileSync(join(certificates, file), 'utf8'));
   writeFileSync(trusted, all.join('\n'));
 }
 
-// What the Worker says it can do; native servers can do everything.
+// The Worker's capabilities; native servers have all of them.
 const capabilities = worker && JSON.parse((await get(`${fixture.url}/capabilities`)).text);
 const shares = capabilities?.includes('shared-hub') ?? true;
 

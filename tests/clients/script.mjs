@@ -1,5 +1,5 @@
-// What every JavaScript client does to the echo and fixture servers, and what it must see.
-// Only web APIs are used, so the same file runs in Node and, unchanged, inside a page.
+// What every JavaScript client does with the echo and fixture servers, and the expected results. It
+// uses only web APIs, so the same file runs in Node and, unchanged, inside a page.
 // python-websockets.py is its twin; FIXTURE in the comments is the fixture's description.
 
 const DEADLINE = 15_000;
@@ -78,7 +78,7 @@ class Socket {
     this.closed = new Promise((closed) => {
       ws.onclose = ({ code, reason, wasClean }) => closed({ code, reason, wasClean });
     });
-    // Node 20 tells of a failed handshake by an error alone, the others close as well.
+    // Node 20 reports a failed handshake only by an error; other clients close as well.
     this.accepted = new Promise((accepted) => {
       ws.onopen = () => accepted(true);
       ws.onerror = () => accepted(false);
@@ -300,7 +300,7 @@ export async function run(client, { echo, fixture, bare, capabilities }) {
   await check('fixture: no other subprotocol is', async () => {
     for (const protocol of ['unsupported', 'crossws']) {
       if (client.needsProtocol) {
-        // RFC 6455 4.1 lets the server select none; this client gives up on it then.
+        // RFC 6455 4.1 lets the server select none; this client then fails the connection.
         await refused(fixture, { protocols: [protocol] });
       } else {
         const socket = await join('/', { protocols: [protocol] });
@@ -361,7 +361,7 @@ export async function run(client, { echo, fixture, bare, capabilities }) {
     equal(readyState, 1, 'websocket.readyState');
     equal(protocol, '', 'websocket.protocol');
     equal(url, `${fixture.replace(/^http/, 'ws')}/?foo=bar`, 'websocket.url');
-    // All these clients offer it; whether the server took it or not, the text starts like this.
+    // All these clients offer it. Whether or not the server accepts it, the text begins like this.
     equal(extensions.slice(0, 42), 'permessage-deflate; client_max_window_bits', 'extensions');
   });
 
@@ -432,8 +432,8 @@ export async function run(client, { echo, fixture, bare, capabilities }) {
     await settled(...sockets);
   });
 
-  // ---- bare: no welcome and no answers (FIXTURE 7). So a peer is asked whether it listens yet by
-  // publishing until it does, and a second publish tells that the first one came only once.
+  // ---- bare: no welcome and no replies (FIXTURE 7). So the test finds out whether a peer listens
+  // by publishing until it does, and a second publish shows that the first arrived only once.
 
   async function listening(...paths) {
     const sockets = await Promise.all(paths.map((path) => connect(bare + path)));

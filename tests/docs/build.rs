@@ -1,12 +1,12 @@
 //! Copies the code of the documents to where rustdoc tests it.
 //!
-//! The documents show only what a reader needs, and hide nothing: a registry's page would show
-//! hidden lines. What a block needs to compile is added here, by these rules:
+//! The documents show only what a reader needs, and hide nothing, because a registry's page would
+//! show hidden lines. The additions that a block needs to compile are made here, by these rules:
 //!
 //! - a block that names `Chat` and does not define it gets hooks of that name;
-//! - a block with a `#[tokio::test]` is compiled as tests, and they are run;
-//! - a block that is a Worker is a crate of its own;
-//! - where the first block of a document is nothing but `use`, every other one gets it.
+//! - a block with a `#[tokio::test]` is compiled and run as tests;
+//! - a block that is a Worker becomes a crate of its own;
+//! - if the first block of a document is nothing but `use`, every other block gets it.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
@@ -16,8 +16,10 @@ const DOCUMENTS: &[&str] = &[
     "README.md",
     "docs/coming-from.md",
     "docs/limits.md",
+    "docs/loops.md",
     "docs/messages.md",
     "docs/operations.md",
+    "docs/rooms.md",
     "docs/workers.md",
 ];
 
@@ -45,8 +47,8 @@ fn main() -> io::Result<()> {
     fs::write(out.join("documents.md"), code)
 }
 
-/// The blocks of Rust, ready to be tested. Those of `rust src/…` are parts of files, which other
-/// tests compare with the files; those of `rust theirs` are another library's.
+/// Returns the blocks of Rust, ready to be tested. Blocks of `rust src/…` are parts of files, which
+/// other tests compare with the files; blocks of `rust theirs` show another library.
 fn blocks(text: &str) -> impl Iterator<Item = String> {
     let imports = imports(text);
     text.split("\n```rust").skip(1).filter_map(move |block| {
@@ -80,7 +82,7 @@ fn blocks(text: &str) -> impl Iterator<Item = String> {
     })
 }
 
-/// The first block, if it only says what the others use.
+/// Returns the first block, if it contains only the imports of the others.
 fn imports(text: &str) -> &str {
     let first = text
         .split_once("\n```rust\n")

@@ -1,10 +1,11 @@
-// The chat behind Debian's nginx and haproxy, plain and encrypted, as their guides configure them.
+// Runs the chat with Debian's nginx and haproxy in front, plain and encrypted, configured as in
+// their guides.
 //
 //   node tests/proxies/run.mjs
 //
-// Behind each: a page of the proxy's own origin connects; a connection that says nothing lives for
-// longer than any time-out of the proxy; a reload under load loses nothing; a client on a line of
-// 10 KiB a second gets everything; and after a refused upgrade the client's connection goes on.
+// With each: a page of the proxy's own origin connects; a silent connection lives longer than any
+// time-out of the proxy; a reload under load loses nothing; a client on a line of 10 KiB a second
+// gets everything; and after a refused upgrade the client's connection continues.
 //
 // The chat must be built: `cargo build -p chat`; scripts/test does it.
 import assert from 'node:assert/strict';
@@ -129,7 +130,7 @@ async function refused(url) {
   const stream = protocol === 'wss:' ? tls.connect(options) : net.connect(options);
   let text = '';
   stream.setEncoding('latin1').on('data', (part) => (text += part)).on('error', () => {});
-  // Without a name, which the chat refuses.
+  // Without a name, so that the chat refuses it.
   stream.write(`GET /rooms/lobby HTTP/1.1\r\nHost: ${host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
     'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n');
   await until(`a refusal through ${url}`, () => /^HTTP\/1.1 400[^]*\r\n\r\n[^]*name/.test(text));
@@ -173,7 +174,7 @@ async function check(what, test) {
   }
 }
 
-// Each proxy has rooms of its own; what waits, waits at once.
+// Each proxy has separate rooms, and all waits run concurrently.
 const waits = proxies.flatMap(([name, url]) => [
   check(`${name}: idle for ${IDLE / 1000} s`, () => idle(url)),
   check(`${name}: a line of 10 KiB a second`, () => slow(url)),
@@ -183,7 +184,7 @@ for (const [name, url, reloads] of proxies) {
   await check(`${name}: a refused upgrade`, () => refused(url));
 }
 await Promise.all(waits);
-// In order: a master that is killed leaves its workers behind.
+// In order: a master that is killed leaves its workers running.
 for (const child of [nginx, haproxy]) child.kill('SIGTERM');
 await Promise.all([ends(nginx, 10_000), ends(haproxy, 10_000)]);
 process.exit(failed ? 1 : 0);

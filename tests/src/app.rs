@@ -1,18 +1,18 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use crossws_app::Router;
+use crossws_app::{IncomingExt, Router};
 use crossws_core::adapter::{FromConnection, HttpService};
 use crossws_core::{
-    ApiError, BoxFuture, DynHooks, Message, Params, Resolution, Resolve, Route, Upgrade,
-    UpgradeRequest, handler, hooks,
+    ApiError, BoxFuture, CloseCode, CloseFrame, Closed, DynHooks, HandlerEnd, Message, Params,
+    Resolution, Resolve, Route, Upgrade, UpgradeRequest, handler, hooks, keep_open, keep_open_then,
 };
 use http::{Request, Response};
 use serde_json::{Value, json};
 
 use crate::{Ask, Journal, Probe, routed};
 
-/// The whole application: the probe behind a router, and the other ways to write hooks.
+/// The whole application: the probe on a router, and the other kinds of hooks.
 ///
 /// | path | hooks |
 /// | --- | --- |
@@ -20,6 +20,7 @@ use crate::{Ask, Journal, Probe, routed};
 /// | `/broken…` | the resolver panics |
 /// | `/rooms/{room}` | the probe, with a route parameter |
 /// | `/routed…` | those of a [`Router`](crossws_app::Router): see `routed.rs` |
+/// | `/handler/json…` | a loop over numbers in JSON |
 /// | `/handler…` | a loop that owns the connection |
 /// | `/closures…` | closures |
 /// | `/taken…` | an upgrade that takes the stream: see [`App::taking`] |
@@ -28,22 +29,25 @@ pub struct App {
     journal: Arc<Journal>,
     probe: Arc<dyn DynHooks>,
     looped: Arc<dyn DynHooks>,
+    numbers: Arc<dyn DynHooks>,
     closures: Arc<dyn DynHooks>,
     taken: Arc<dyn DynHooks>,
     router: Arc<Router>,
 }
 
 impl App {
-    /// The application, writing into this journal.
+    /// Creates the application, which writes into this journal.
     pub fn new(journal: &Arc<Journal>) -> Self {
         Self::with(journal, Arc::new(Probe::new(Arc::clone(journal))))
     }
 
-    /// The application with other hooks in the probe's place: how the suite tests itself.
+    /// Creates the application with other hooks instead of the probe, which is how the suite tests
+    /// itself.
     pub fn with(journal: &Arc<Journal>, probe: Arc<dyn DynHooks>) -> Self {
         Self {
             probe,
             looped: looped(Arc::clone(journal)),
+            numbers: numbers(),
             closures: closures(Arc::clone(journal)),
             taken: taken(|| Upgrade::take(|_: Nowhere| async {})),
             router: Arc::new(routed::router(journal)),
@@ -51,15 +55,16 @@ impl App {
         }
     }
 
-    /// Answers an upgrade of `/taken` so, where the adapter has streams to be taken. The stream is read
-    /// until something came, a frame of the text `taken` is written, and it is ended.
+    /// Accepts an upgrade of `/taken` in this way, if the adapter has streams that can be taken.
+    /// The taker reads the stream until something arrives, writes a frame with the text `taken`,
+    /// and ends the stream.
     #[must_use]
     pub fn taking(mut self, take: fn() -> Upgrade) -> Self {
         self.taken = taken(take);
         self
     }
 
-    /// The HTTP service on the same port: says what it was asked.
+    /// Responds as the HTTP service on the same port: the body describes the request.
     pub fn http(request: &Request<Bytes>) -> Response<Bytes> {
         let seen = json!({
             "method": request.method().as_str(),
@@ -74,7 +79,7 @@ impl App {
     }
 }
 
-/// [`App::http`] as hooks call it, for targets whose server is somebody else's.
+/// [`App::http`] as hooks call it, for targets that run in a foreign server.
 pub struct Http;
 
 impl HttpService for Http {
@@ -106,6 +111,7 @@ impl Resolve for App {
             };
         }
         let hooks = match path {
+            _ if path.starts_with("/handler/json") => &self.numbers,
             _ if path.starts_with("/handler") => &self.looped,
             _ if path.starts_with("/closures") => &self.closures,
             _ if path.starts_with("/taken") => &self.taken,
@@ -120,7 +126,7 @@ impl Resolve for App {
     }
 }
 
-/// A stream that no adapter has.
+/// A stream type that no adapter has.
 struct Nowhere;
 
 impl FromConnection for Nowhere {
@@ -135,8 +141,9 @@ fn taken(take: fn() -> Upgrade) -> Arc<dyn DynHooks> {
     Arc::new(hooks().on_upgrade(move |_| std::future::ready(Ok(take()))))
 }
 
-/// Echoes, says when it begins and when its messages end. `quit` returns, `keep` returns and
-/// keeps the connection, `fail` fails.
+/// Echoes, and records when it begins, when its messages end and how. `quit` returns, `keep` returns and
+/// keeps the connection, `guard` and `then` with a cleanup, `code` closes with 4002, `fail` fails,
+/// `token` records in a spawned future that the connection ends.
 fn looped(journal: Arc<Journal>) -> Arc<dyn DynHooks> {
     Arc::new(handler(move |peer, mut incoming| {
         let journal = Arc::clone(&journal);
@@ -145,8 +152,28 @@ fn looped(journal: Arc<Journal>) -> Arc<dyn DynHooks> {
             journal.record(&who, "loop", Value::Null);
             while let Some(message) = incoming.next().await {
                 match message.text()? {
-                    "quit" => return Ok(crossws_core::HandlerEnd::Close),
-                    "keep" => return Ok(crossws_core::HandlerEnd::KeepOpen),
+                    "quit" => return Ok(HandlerEnd::Close),
+                    "keep" => return Ok(HandlerEnd::KeepOpen),
+                    "guard" => {
+                        peer.send(message)?;
+                        return Ok(keep_open(Cleanup(journal, who)));
+                    }
+                    "then" => {
+                        let note =
+                            move |closed: Closed| async move { ended(&journal, &who, &closed) };
+                        return Ok(keep_open_then(note));
+                    }
+                    "code" => return Ok(CloseFrame::new(OWN, "own").into()),
+                    "token" => {
+                        let (token, journal) = (peer.cancel_token(), Arc::clone(&journal));
+                        let who = who.clone();
+                        peer.spawn(async move {
+                            let never = token.run_until_cancelled(std::future::pending::<()>());
+                            assert_eq!(never.await, None);
+                            journal.record(&who, "token", json!(token.is_cancelled()));
+                        });
+                        peer.send(message)?;
+                    }
                     "fail" => return Err("the loop failed".into()),
                     "panic" => panic!("probe: panic in a loop"),
                     _ => {
@@ -155,12 +182,41 @@ fn looped(journal: Arc<Journal>) -> Arc<dyn DynHooks> {
                 }
             }
             journal.record(&who, "loop.end", json!(format!("{:?}", peer.state())));
-            Ok(crossws_core::HandlerEnd::Close)
+            ended(&journal, &who, &incoming.closed().await);
+            Ok(HandlerEnd::Close)
         }
     }))
 }
 
-/// An echo from closures, which writes down open and close.
+const OWN: CloseCode = CloseCode::new(4002).unwrap();
+
+/// Records how a loop's connection ended.
+fn ended(journal: &Journal, who: &str, closed: &Closed) {
+    let by = format!("{:?}", closed.by);
+    journal.record(who, "loop.closed", json!({ "code": closed.code, "by": by }));
+}
+
+/// A guard that records its end.
+struct Cleanup(Arc<Journal>, String);
+
+impl Drop for Cleanup {
+    fn drop(&mut self) {
+        self.0.record(&self.1, "loop.cleanup", Value::Null);
+    }
+}
+
+/// Doubles the numbers among its messages, which are JSON.
+fn numbers() -> Arc<dyn DynHooks> {
+    Arc::new(handler(|peer, incoming| async move {
+        let mut numbers = incoming.json::<u32>();
+        while let Some(number) = numbers.next().await {
+            peer.send((2 * number).to_string())?;
+        }
+        Ok(())
+    }))
+}
+
+/// An echo from closures, which records open and close.
 fn closures(journal: Arc<Journal>) -> Arc<dyn DynHooks> {
     let again = Arc::clone(&journal);
     Arc::new(

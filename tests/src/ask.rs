@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use crate::Do;
 
-/// What a request asks the probe to do. It travels in the request's query, so that it is there
-/// again in every later hook, also when the server slept in between.
+/// What a request asks the probe to do. It is in the request's query, so that every later hook has
+/// it, even if the server slept in between.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Ask {
@@ -23,7 +23,7 @@ pub struct Ask {
     /// Wait for this gate in the upgrade hook.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wait: Option<String>,
-    /// Put the peer there.
+    /// Put the peer into this namespace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
     /// Give the peer this context.
@@ -32,19 +32,28 @@ pub struct Ask {
     /// Give the peer this id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<PeerId>,
-    /// Answer this subprotocol, offered or not.
+    /// Choose this subprotocol, offered or not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protocol: Option<String>,
-    /// Answer the first of these that was offered.
+    /// Choose the first of these that was offered.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub choose: Vec<String>,
-    /// Append these to the answer.
+    /// Append these to the response.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<(String, String)>,
     /// Subscribe the peer before `open`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub topics: Vec<String>,
-    /// Let the peer's credentials end so many milliseconds from now.
+    /// Give the peer this identity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
+    /// Give the peer these tags.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Write down what the `subscription` hook is told.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub subscriptions: bool,
+    /// Let the peer's credentials expire after this many milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires: Option<u64>,
     /// Do this in `open`.
@@ -56,23 +65,23 @@ pub struct Ask {
     /// Do this in `close`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub close: Vec<Do>,
-    /// Answer this from `error`.
+    /// Return this from `error`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on_error: Option<Policy>,
 }
 
-/// A refusal, whole.
+/// A refusal's whole response.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Refuse {
     /// The status.
     pub status: u16,
-    /// The headers; a name may come twice.
+    /// The headers. A name may occur twice.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: String,
 }
 
-/// An answer of the `error` hook.
+/// The result of the `error` hook.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Policy {
@@ -111,14 +120,14 @@ impl Ask {
         }
     }
 
-    /// The request target that carries this ask to `path`, which may have a query.
+    /// Returns the request target for `path`, which may have a query, with this ask.
     pub fn target(&self, path: &str) -> String {
         let json = serde_json::to_string(self).unwrap();
         let separator = if path.contains('?') { '&' } else { '?' };
         format!("{path}{separator}ask={}", encode(&json))
     }
 
-    /// What a request asks; nothing, if it carries no ask.
+    /// Returns what a request asks; the default if it contains no ask.
     pub fn of(request: &UpgradeRequest) -> Self {
         request
             .query()

@@ -1,5 +1,5 @@
-//! The cases. Each is a plain async function named after what it says; a file holds those of one
-//! group of contracts.
+//! The cases. Each is a plain async function whose name is the statement that it checks. A file
+//! holds the cases of one group of contracts.
 
 use std::fmt;
 
@@ -11,22 +11,23 @@ use crate::{Fut, Scene, Target};
 pub struct Case {
     /// The group of contracts it belongs to: its file.
     pub group: &'static str,
-    /// What it says.
+    /// The statement that it checks.
     pub name: &'static str,
-    /// What an adapter must declare for it to apply.
+    /// The capabilities that an adapter must declare for it to apply.
     pub needs: Capabilities,
-    /// What an adapter must not declare: the case says what happens without it.
+    /// The capabilities that an adapter must not declare: the case checks what happens without
+    /// them.
     pub lacks: Capabilities,
-    /// Whether it is about the bounds of reading a request's head: see `Target::reads_heads`.
+    /// Whether it checks the bounds of reading a request's head: see `Target::reads_heads`.
     pub own_heads: bool,
-    /// Whether it is about what only memory keeps: see `Target::sleeps`.
+    /// Whether it checks state that exists only in memory: see `Target::sleeps`.
     pub in_memory: bool,
-    /// The statement.
+    /// The function that checks it.
     pub run: for<'a> fn(Scene<'a>) -> Fut<'a, ()>,
 }
 
 impl Case {
-    /// Why the case does not apply to an adapter, if so.
+    /// Returns why the case does not apply to an adapter, or `None` if it applies.
     pub fn inapplicable(&self, target: &dyn Target) -> Option<String> {
         let can = target.capabilities();
         let list = |these: Capabilities| these.names().collect::<Vec<_>>().join(", ");
@@ -52,7 +53,7 @@ impl fmt::Display for Case {
     }
 }
 
-/// Declares a group: its functions, and what each needs of an adapter.
+/// Declares a group: its functions, and the requirements of each.
 macro_rules! group {
     ($(
         $case:ident: [$($need:ident),*] $(but not [$($lack:ident),*])? $(and $own:ident heads)?
@@ -79,7 +80,7 @@ macro_rules! groups {
     ($($group:ident),+ $(,)?) => {
         $(mod $group;)+
 
-        /// Every case, group by group.
+        /// Returns every case, group by group.
         pub fn all() -> impl Iterator<Item = Case> {
             [$($group::cases()),+].into_iter().flatten()
         }
@@ -96,19 +97,25 @@ groups!(
     life,
     closing,
     failure,
-    looped,
+    loops,
     peer,
+    traffic,
+    ending,
+    waiting,
     pubsub,
+    rooms,
+    identities,
     hub,
     queue,
     timing,
+    timers,
     stopping,
     bad_http,
     bad_frames,
     compression,
 );
 
-/// A client's frame as bytes: this first byte, and a payload that is masked.
+/// Encodes a client's frame: this first byte, and a masked payload.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
     let mut bytes = vec![first];

@@ -1,10 +1,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// One thing for a hook to do with its peer. A text message that is a JSON array of these is
-/// done in order; any other message is sent back as it came.
+/// A command for a hook to run with its peer. A text message that is a JSON array of these is run
+/// in order; any other message is echoed unchanged.
 ///
-/// What a call answered goes into the journal as an entry `did`.
+/// The result of a command is recorded in the journal as an entry `did`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum Do {
@@ -49,13 +49,74 @@ pub enum Do {
         /// The topic.
         topic: String,
     },
+    /// Subscribe to a pattern.
+    SubscribePattern {
+        /// The pattern.
+        pattern: String,
+    },
+    /// Unsubscribe from a pattern.
+    UnsubscribePattern {
+        /// The pattern.
+        pattern: String,
+    },
+    /// Give the peer a tag.
+    Tag {
+        /// The tag.
+        tag: String,
+    },
+    /// Take a tag from the peer.
+    Untag {
+        /// The tag.
+        tag: String,
+    },
+    /// Give the peer an identity.
+    Identify {
+        /// The identity; none to take it away.
+        identity: Option<String>,
+    },
+    /// Send a text to the connections of an identity or with a tag.
+    SendToGroup {
+        /// The group.
+        group: Group,
+        /// Leave out those with this tag.
+        #[serde(default)]
+        except_tagged: Option<String>,
+        /// To those of this hub alone.
+        #[serde(default)]
+        here: bool,
+        /// The text.
+        text: String,
+    },
+    /// Close the connections of an identity or with a tag.
+    CloseGroup {
+        /// The group.
+        group: Group,
+        /// The code.
+        code: u16,
+    },
+    /// Publish a text to those subscribers that have the right labels.
+    PublishToSome {
+        /// The topic.
+        topic: String,
+        /// Only those with this tag.
+        #[serde(default)]
+        tagged: Option<String>,
+        /// Not those with this tag.
+        #[serde(default)]
+        except_tagged: Option<String>,
+        /// Not those of this identity.
+        #[serde(default)]
+        except_identity: Option<String>,
+        /// The text.
+        text: String,
+    },
     /// Publish a text.
     Publish {
         /// The topic.
         topic: String,
         /// The text.
         text: String,
-        /// To the publisher too.
+        /// Whether the publisher gets it too.
         #[serde(default)]
         itself: bool,
     },
@@ -75,25 +136,25 @@ pub enum Do {
     },
     /// Publish a text to the subscribers of several topics, without those of others.
     PublishToEach {
-        /// The topics; all of its own without any.
+        /// The topics; `None` for all topics of the peer.
         topics: Option<Vec<String>>,
-        /// Whose subscribers are left out.
+        /// The topics whose subscribers are excluded.
         #[serde(default)]
         except: Vec<String>,
         /// The text.
         text: String,
-        /// To the publisher too.
+        /// Whether the publisher gets it too.
         #[serde(default)]
         itself: bool,
     },
-    /// Send a text that is discarded where it would have to wait.
+    /// Send a text that is discarded if it would have to wait.
     Volatile {
         /// To the subscribers of this topic, or to the peer itself.
         topic: Option<String>,
         /// The text.
         text: String,
     },
-    /// Send a text that replaces one with the same key that waits.
+    /// Send a text that replaces a waiting one with the same key.
     Keyed {
         /// To the subscribers of this topic, or to the peer itself.
         topic: Option<String>,
@@ -106,7 +167,7 @@ pub enum Do {
     Broadcast {
         /// The text.
         text: String,
-        /// To the sender too.
+        /// Whether the sender gets it too.
         #[serde(default)]
         itself: bool,
     },
@@ -119,7 +180,7 @@ pub enum Do {
     Panic,
     /// Close.
     Close {
-        /// The code.
+        /// The code; 1005 for a frame without one.
         code: u16,
         /// The reason.
         reason: String,
@@ -128,6 +189,11 @@ pub enum Do {
     Terminate,
     /// Ping.
     Ping {
+        /// The payload.
+        data: String,
+    },
+    /// Send a pong.
+    Pong {
         /// The payload.
         data: String,
     },
@@ -157,9 +223,46 @@ pub enum Do {
         /// The new one.
         value: Value,
     },
-    /// Let the credentials end so many milliseconds from now.
+    /// Add one to the context, which is a number.
+    CountUp,
+    /// At the connection's end, put an entry `cleanup` into the journal.
+    OnClose {
+        /// Its detail.
+        text: String,
+    },
+    /// At the connection's end, drop a value that puts an entry `cleanup` into the journal.
+    Hold {
+        /// Its detail.
+        text: String,
+    },
+    /// As `Flood`, and waits for room before each.
+    FloodWhenReady {
+        /// How many.
+        count: usize,
+        /// How long each.
+        size: usize,
+    },
+    /// Let the credentials expire after this many milliseconds.
     Renew {
         /// How many.
+        millis: u64,
+    },
+    /// Set a timer. The `timer` hook does what its name says, if that is a script, and else sends the
+    /// name.
+    SetTimer {
+        /// The name.
+        name: String,
+        /// When it is due, in milliseconds from now.
+        millis: u64,
+    },
+    /// Clear a timer.
+    ClearTimer {
+        /// The name.
+        name: String,
+    },
+    /// Send numbered ticks until the connection ends, then note `ticks.end`.
+    Ticks {
+        /// The period in milliseconds.
         millis: u64,
     },
     /// Keep a volatile value.
@@ -169,12 +272,12 @@ pub enum Do {
     },
     /// Send the volatile value, or nothing.
     Recall,
-    /// Do this in a future of the peer's own.
+    /// Do this in a spawned future of the peer.
     Spawn {
         /// What the future does.
         then: Vec<Do>,
     },
-    /// Pass this to the peer with this id, found on the hub: send it a text.
+    /// Send a text to the peer with this id, found on the hub.
     SendTo {
         /// The id.
         id: crossws_core::PeerId,
@@ -183,13 +286,23 @@ pub enum Do {
     },
 }
 
+/// Connections that have something in common.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Group {
+    /// An identity.
+    Identity(String),
+    /// A tag.
+    Tag(String),
+}
+
 impl Do {
-    /// Several commands as the text of one message.
+    /// Encodes several commands as the text of one message.
     pub fn script(commands: &[Self]) -> String {
         serde_json::to_string(commands).unwrap()
     }
 
-    /// The numbered text that `Flood` sends at `index`.
+    /// Returns the numbered text that `Flood` sends at `index`.
     pub fn numbered(index: usize, size: usize) -> String {
         format!("{index:08}{}", "x".repeat(size.saturating_sub(8)))
     }

@@ -4,21 +4,21 @@ use serde_json::{Value, json};
 
 use crate::{Entry, Journal};
 
-/// A question or an order to the server from outside its connections, as an HTTP handler would
-/// give it. Serializable, so that it can travel to a server in another process.
+/// A query or command to the server from outside its connections, as from an HTTP handler.
+/// Serializable, so that it can be sent to a server in another process.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "control", rename_all = "snake_case")]
 pub enum Control {
-    /// Wait for `count` entries of the journal and give them.
+    /// Wait for `count` entries of the journal and return them.
     Wait {
         /// The connection.
         who: String,
-        /// What the entries are.
+        /// The kind of the entries.
         what: String,
         /// How many.
         count: usize,
     },
-    /// The journal so far.
+    /// Return the journal so far.
     Entries {
         /// Of one connection only.
         who: Option<String>,
@@ -74,37 +74,37 @@ pub enum Control {
         /// The reason.
         reason: String,
     },
-    /// The ids of the peers.
+    /// Return the ids of the peers.
     Peers {
         /// Of one namespace only.
         namespace: Option<String>,
     },
-    /// The topics.
+    /// Return the topics.
     Topics {
         /// Of one namespace only.
         namespace: Option<String>,
     },
-    /// The namespaces.
+    /// Return the namespaces.
     Namespaces,
-    /// How many subscribers a topic has.
+    /// Return the number of a topic's subscribers.
     Count {
         /// In one namespace only.
         namespace: Option<String>,
         /// The topic.
         topic: String,
     },
-    /// The hub's counters.
+    /// Return the hub's counters.
     Stats,
     /// Wait until no connection has a hook left to run.
     Idle,
-    /// What one peer has queued, and what a policy discarded.
+    /// Return what one peer has queued, and what a policy has discarded.
     Backlog {
         /// Its id.
         id: PeerId,
     },
 }
 
-/// An answer to a [`Control`].
+/// The reply to a [`Control`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reply {
@@ -115,7 +115,7 @@ pub enum Reply {
 }
 
 impl Control {
-    /// Does it, in the process where the hooks run.
+    /// Runs it, in the process of the hooks.
     pub async fn apply(self, hub: &Hub, journal: &Journal) -> Reply {
         let value = match self {
             Self::Wait { who, what, count } => {
@@ -197,7 +197,7 @@ fn scope<'a>(hub: &'a Hub, namespace: &'a Option<String>) -> Scope<'a> {
     }
 }
 
-/// Shared names as plain text, for JSON.
+/// Returns shared names as plain text, for JSON.
 pub(crate) fn names(names: &[std::sync::Arc<str>]) -> Vec<&str> {
     names.iter().map(|name| &**name).collect()
 }

@@ -7,36 +7,36 @@ use event_listener::Event;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// One thing that a hook saw or did.
+/// A record of something that a hook received or did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// The connection: the `who` of its request.
     pub who: String,
-    /// What: a hook's name when it begins, with `.end` when it ends; or what a command notes.
+    /// A hook's name when it begins, with `.end` when it ends; or what a command notes.
     pub what: String,
-    /// What the hook was told.
+    /// The hook's arguments.
     pub detail: Value,
 }
 
-/// What a journal is written in. Memory, unless the hooks' memory may be lost while a case runs.
+/// The storage of a journal. Memory, unless the hooks' memory may be lost while a case runs.
 pub trait Notebook: fmt::Debug + MaybeSend + MaybeSync + 'static {
     /// Adds an entry.
     fn record(&self, entry: Entry);
 
-    /// Every entry so far, in order.
+    /// Returns every entry so far, in order.
     fn entries(&self) -> Vec<Entry>;
 
-    /// Opens a gate for good.
+    /// Opens a gate permanently.
     fn open(&self, gate: &str);
 
-    /// Whether a gate is open.
+    /// Returns whether a gate is open.
     fn is_open(&self, gate: &str) -> bool;
 
-    /// Waits until there may be something new, since this was called. It may end early.
+    /// Waits until there may be something new since this was called. It may end early.
     fn changed(&self) -> BoxFuture<'static, ()>;
 }
 
-/// What the hooks saw, in order; and the gates at which they wait.
+/// What the hooks received, in order, and the gates at which they wait.
 #[derive(Debug)]
 pub struct Journal(Box<dyn Notebook>);
 
@@ -48,7 +48,7 @@ impl Default for Journal {
 }
 
 impl Journal {
-    /// A journal in this notebook.
+    /// Creates a journal in this notebook.
     pub fn new(notebook: impl Notebook) -> Self {
         Self(Box::new(notebook))
     }
@@ -62,14 +62,14 @@ impl Journal {
         });
     }
 
-    /// Everything so far, of one connection or of all.
+    /// Returns all entries so far, of one connection or of all.
     pub fn entries(&self, who: Option<&str>) -> Vec<Entry> {
         let mut entries = self.0.entries();
         entries.retain(|entry| who.is_none_or(|who| entry.who == who));
         entries
     }
 
-    /// Waits until `count` entries of this kind are there, and gives them all.
+    /// Waits until there are `count` entries of this kind. Returns all of them.
     pub async fn wait(&self, who: &str, what: &str, count: usize) -> Vec<Entry> {
         loop {
             let changed = self.0.changed();
@@ -82,7 +82,7 @@ impl Journal {
         }
     }
 
-    /// Opens a gate for good.
+    /// Opens a gate permanently.
     pub fn release(&self, gate: &str) {
         self.0.open(gate);
     }
@@ -113,7 +113,7 @@ struct State {
 
 impl Memory {
     fn state(&self) -> MutexGuard<'_, State> {
-        // Panicking hooks are part of the suite; what they leave here is whole.
+        // Panicking hooks are part of the suite, and leave this state complete.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

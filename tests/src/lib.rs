@@ -1,9 +1,9 @@
 //! What every adapter must do, as named cases.
 //!
-//! One application, [`Probe`], runs behind every adapter. Cases drive it from outside: by what a
+//! One application, [`Probe`], runs on every adapter. Cases drive it from outside: by what a
 //! request asks of the `upgrade` hook ([`Ask`]), by commands in messages ([`Do`]), and through
-//! [`Control`], which also reads what the hooks saw. So no case hands code to a server, and an
-//! adapter whose hooks run in another process is tested by the very same cases.
+//! [`Control`], which also reads the journal of the hooks. So no case passes code to a server, and
+//! the same cases test an adapter whose hooks run in another process.
 //!
 //! A new adapter implements [`Target`], [`Server`] and [`Client`], and calls [`runner::main`].
 
@@ -28,7 +28,7 @@ mod spoken;
 
 pub use app::{App, Http};
 pub use ask::{Ask, Policy, Refuse};
-pub use command::Do;
+pub use command::{Do, Group};
 pub use control::{Control, Reply};
 pub use journal::{Entry, Journal, Notebook};
 pub use probe::Probe;

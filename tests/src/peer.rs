@@ -4,11 +4,11 @@ use serde_json::Value;
 
 use crate::{Client, Do, Event, Frame};
 
-/// A client, with shorthands for what cases do.
+/// A client, with helper methods for cases.
 pub struct Peer {
     /// Its name in the journal.
     pub who: String,
-    /// The answer to its upgrade.
+    /// The response to its upgrade.
     pub response: Response<()>,
     pub(crate) client: Box<dyn Client>,
 }
@@ -20,7 +20,7 @@ impl Peer {
         assert!(sent.is_ok(), "{}: the connection is gone", self.who);
     }
 
-    /// Sends a frame, which the connection need not live to take.
+    /// Sends a frame. The connection may already be lost.
     pub async fn send_if_alive(&mut self, frame: Frame) {
         let _ = self.client.send(frame).await;
     }
@@ -30,17 +30,17 @@ impl Peer {
         self.send(Frame::Text(text.to_owned())).await;
     }
 
-    /// Asks the server's hooks to do something with this peer.
+    /// Sends commands to the server's hooks, for this peer.
     pub async fn perform(&mut self, script: &[Do]) {
         self.say(&Do::script(script)).await;
     }
 
-    /// The next event.
+    /// Returns the next event.
     pub async fn next(&mut self) -> Event {
         self.client.next().await
     }
 
-    /// The next event, which must be a text.
+    /// Returns the next event, which must be a text.
     pub async fn text(&mut self) -> String {
         match self.next().await {
             Event::Text(text) => text,
@@ -48,7 +48,7 @@ impl Peer {
         }
     }
 
-    /// The next event must be this text.
+    /// Asserts that the next event is this text.
     pub async fn hears(&mut self, text: &str) {
         assert_eq!(
             self.next().await,
@@ -58,25 +58,25 @@ impl Peer {
         );
     }
 
-    /// Everything sent to this peer so far was this: says something that comes back, and nothing
-    /// may come before it. How cases prove an absence without waiting.
+    /// Asserts that everything sent to this peer so far has been read: sends a message that comes
+    /// back, and nothing may arrive before it. Cases prove an absence with this, without waiting.
     pub async fn hears_nothing(&mut self) {
         self.say("fence").await;
         self.hears("fence").await;
     }
 
-    /// The peer's state, as its hooks see it. All that was asked before has been done.
+    /// Returns the peer's state, as its hooks see it. All earlier commands have been run.
     pub async fn report(&mut self) -> Value {
         self.perform(&[Do::Report]).await;
         serde_json::from_str(&self.text().await).unwrap()
     }
 
-    /// The peer's id.
+    /// Returns the peer's id.
     pub async fn id(&mut self) -> PeerId {
         serde_json::from_value(self.report().await["id"].clone()).unwrap()
     }
 
-    /// The next event must be a close frame, and the connection ends in order.
+    /// Asserts that the next event is a close frame, and that the connection then ends in order.
     pub async fn closes(&mut self) -> (u16, String) {
         let closed = self.next().await;
         let Event::Close(Some(closed)) = closed else {
@@ -86,7 +86,8 @@ impl Peer {
         closed
     }
 
-    /// As [`closes`](Self::closes), with what comes before it put aside, and without its end.
+    /// As [`closes`](Self::closes), but skips the events before the close frame, and does not wait
+    /// for the end.
     pub async fn closes_at_last(&mut self) -> (u16, String) {
         loop {
             match self.next().await {
@@ -99,7 +100,7 @@ impl Peer {
         }
     }
 
-    /// Closes with a code, and waits for the answer and the end.
+    /// Closes with a code, and waits for the reply and the end.
     pub async fn close(&mut self, code: u16, reason: &str) -> Event {
         self.send(Frame::Close(Some((code, reason.to_owned()))))
             .await;
@@ -113,12 +114,12 @@ impl Peer {
         self.close(1000, "").await;
     }
 
-    /// Is gone without a word.
+    /// Disappears without a close frame.
     pub fn vanish(self) {
         self.client.vanish();
     }
 
-    /// A header of the answer.
+    /// Returns a header of the response.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.response.headers().get(name)?.to_str().ok()
     }

@@ -1,14 +1,16 @@
 use std::time::Duration;
 
-use crossws_core::{Deflate, Hub, Limit, Limits, Origin, Overflow};
+use crossws_core::{Deflate, Hub, HubBuilder, Limit, Limits, Origin, Overflow, TopicOverflow};
 use serde::{Deserialize, Serialize};
 
-/// A server as a case wants it. What is not set keeps its default.
+/// The settings of a case's server. `None` keeps the default.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Profile {
     /// `Limits::max_message_size`.
     pub max_message_size: Option<usize>,
+    /// `Limits::max_frame_size`.
+    pub max_frame_size: Option<usize>,
     /// `Limits::max_inbound`.
     pub max_inbound: Option<usize>,
     /// `Limits::max_control_rate`.
@@ -37,24 +39,29 @@ pub struct Profile {
     pub ping_interval: Option<Duration>,
     /// Sets `Limits::ping_interval` to none.
     pub no_pings: bool,
+    /// Turns `Limits::auto_pong` off.
+    pub manual_pong: bool,
     /// `Limits::pong_timeout`.
     pub pong_timeout: Option<Duration>,
     /// `Limits::idle_timeout`.
     pub idle_timeout: Option<Duration>,
     /// `Limits::max_lifetime`.
     pub max_lifetime: Option<Duration>,
-    /// The longest time for a request's head, where the adapter reads it itself.
+    /// The longest time for a request's head, if the adapter reads it itself.
     pub handshake_timeout: Option<Duration>,
-    /// Which origins may connect.
+    /// `HubBuilder::topic_overflow`: the newest message to `cursor/*` is dropped where it would have to wait,
+    /// the latest to `price/**` kept.
+    pub topic_overflow: bool,
+    /// The origins that may connect.
     pub origin: OriginRule,
     /// `Deflate`: `on`, `strict`, or `takeover` of both contexts; off by default.
     pub deflate: Option<String>,
 }
 
-/// `Origin`, to be sent to a server.
+/// `Origin`, in a form that can be sent to a server.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub enum OriginRule {
-    /// The default of the library.
+    /// The library's default.
     #[default]
     Default,
     /// `Origin::Listed`.
@@ -64,7 +71,7 @@ pub enum OriginRule {
 }
 
 impl Profile {
-    /// The limits that a server of this profile keeps.
+    /// Returns the limits of a server with this profile.
     pub fn limits(&self) -> Limits {
         let mut limits = Limits::default();
         let size = |limit: &mut Limit, value: Option<usize>| {
@@ -73,6 +80,7 @@ impl Profile {
             }
         };
         size(&mut limits.max_message_size, self.max_message_size);
+        size(&mut limits.max_frame_size, self.max_frame_size);
         size(&mut limits.max_inbound, self.max_inbound);
         size(&mut limits.max_control_rate, self.max_control_rate);
         size(&mut limits.max_buffered, self.max_buffered);
@@ -101,13 +109,14 @@ impl Profile {
         maybe(&mut limits.ping_interval, self.ping_interval);
         maybe(&mut limits.idle_timeout, self.idle_timeout);
         maybe(&mut limits.max_lifetime, self.max_lifetime);
+        limits.auto_pong = !self.manual_pong;
         if self.no_pings {
             limits.ping_interval = None;
         }
         limits
     }
 
-    /// Which origins may connect.
+    /// Returns the origins that may connect.
     pub fn origin(&self) -> Origin {
         match &self.origin {
             OriginRule::Default => Origin::default(),
@@ -116,18 +125,28 @@ impl Profile {
         }
     }
 
-    /// A hub of this profile.
+    /// Returns a hub with this profile.
     pub fn hub(&self) -> Hub {
+        self.hub_builder().build()
+    }
+
+    /// What a hub of this profile is made with.
+    pub fn hub_builder(&self) -> HubBuilder {
         let deflate = self.deflate.as_deref().map(|how| {
             Deflate::default()
                 .strict(how == "strict")
                 .server_no_context_takeover(how != "takeover")
                 .client_no_context_takeover(how != "takeover")
         });
-        Hub::builder()
+        let mut hub = Hub::builder()
             .limits(self.limits())
             .deflate(deflate)
-            .origin(self.origin())
-            .build()
+            .origin(self.origin());
+        if self.topic_overflow {
+            hub = hub
+                .topic_overflow("cursor/*", TopicOverflow::DropNewest)
+                .topic_overflow("price/**", TopicOverflow::KeepLatest);
+        }
+        hub
     }
 }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::{Ask, Journal, spoken};
 
-/// Who is asking. It is in the query, which outlives a sleep.
+/// The user of a request. The name is in the query, which outlives a sleep.
 struct User(String);
 
 /// Attaches the user that the query names, and refuses a request without one.
@@ -27,7 +27,7 @@ async fn named(request: &mut UpgradeRequest) -> Result<(), Rejection> {
     Ok(())
 }
 
-/// Lets in who knows the token; fails for another.
+/// Accepts a request whose token is known; fails for the token `broken`.
 async fn trusted(request: &UpgradeRequest) -> Result<Option<User>, String> {
     match request.query_token("token").as_deref() {
         Ok("good") => Ok(Some(User("trusted".to_owned()))),
@@ -41,7 +41,7 @@ struct Page {
     page: u32,
 }
 
-/// The router of these paths.
+/// Returns the router of these paths.
 pub(crate) fn router(journal: &Arc<Journal>) -> Router {
     let says = || Says(Arc::clone(journal));
     let workers = Router::new()
@@ -76,7 +76,7 @@ pub(crate) fn router(journal: &Arc<Journal>) -> Router {
     router
 }
 
-/// Global hooks that mark each answer.
+/// Global hooks that mark each reply.
 struct Marks;
 
 impl Hooks for Marks {
@@ -85,7 +85,7 @@ impl Hooks for Marks {
     }
 }
 
-/// Says what it knows of its route when it opens, and whenever it is asked.
+/// Sends what it knows about its route when it opens, and on each message.
 struct Says(Arc<Journal>);
 
 impl Hooks for Says {
@@ -96,8 +96,8 @@ impl Hooks for Says {
         Ok(())
     }
 
-    /// `route NAME` sends to a route, `here NAME` to that of this hub alone, `api PATH` calls the
-    /// application's HTTP service.
+    /// `route NAME` sends to a route, `here NAME` to the same route of this hub only, and `api
+    /// PATH` calls the application's HTTP service.
     async fn message(&self, peer: &Peer, message: Message) -> HookResult {
         let said = match message.text()?.split_once(' ') {
             Some(("route", name)) => sent(peer.hub().route(name).send(format!("to {name}"))),

@@ -1,4 +1,4 @@
-//! Runs cases against a target, and prints what `cargo test` would.
+//! Runs cases against a target, and prints results as `cargo test` does.
 
 mod capture;
 
@@ -11,26 +11,26 @@ use std::time::{Duration, Instant};
 use crate::cases::{self, Case};
 use crate::{Scene, Target};
 
-/// A case that takes longer has hung. Generous: the slowest take a second.
+/// A case that takes longer has hung. Generous: the slowest cases take a second.
 pub const WATCHDOG: Duration = Duration::from_secs(30);
 
-/// How a case went.
+/// The result of a case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// It held.
+    /// The statement is true.
     Passed,
-    /// It did not hold, for this reason.
+    /// The statement is false, for this reason.
     Failed(String),
-    /// It says nothing about this target, for this reason.
+    /// The case does not apply to this target, for this reason.
     Skipped(String),
 }
 
-/// Runs one case on threads of its own.
+/// Runs one case on its own threads.
 pub fn run(target: &dyn Target, case: &Case, deadline: Duration) -> Outcome {
     if let Some(reason) = case.inapplicable(target) {
         return Outcome::Skipped(reason);
     }
-    // Two threads, so that servers meet real concurrency; the case itself stays on this one.
+    // Two threads, so that servers run concurrently; the case itself stays on this one.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -47,7 +47,7 @@ pub fn run(target: &dyn Target, case: &Case, deadline: Duration) -> Outcome {
         Ok(()) => Outcome::Passed,
         Err(failure) => Outcome::Failed(failure),
     };
-    // Not awaited: what a failed case left behind may never end.
+    // Not awaited, because tasks of a failed case may never end.
     runtime.shutdown_background();
     outcome
 }
@@ -63,7 +63,7 @@ pub fn main(target: &dyn Target) -> ExitCode {
     ExitCode::from(if is_ok(&results) { 0 } else { 101 })
 }
 
-/// Runs those of the cases that the arguments select, a few at a time, and prints the results.
+/// Runs the cases that the arguments select, a few at a time, and prints the results.
 pub fn report<'a>(target: &dyn Target, all: &'a [Case], args: &Args) -> Vec<(&'a Case, Outcome)> {
     let chosen: Vec<&Case> = all.iter().filter(|case| args.select(case)).collect();
     println!("\nrunning {} cases against {}", chosen.len(), target.name());
@@ -82,13 +82,13 @@ pub fn report<'a>(target: &dyn Target, all: &'a [Case], args: &Args) -> Vec<(&'a
     results
 }
 
-/// Whether no case failed.
+/// Returns whether no case failed.
 pub fn is_ok(results: &[(&Case, Outcome)]) -> bool {
     let failed = |(_, outcome): &(&Case, Outcome)| matches!(outcome, Outcome::Failed(_));
     !results.iter().any(failed)
 }
 
-/// Runs cases on several threads; the results come in the cases' order.
+/// Runs cases on several threads. The results are in the cases' order.
 pub fn run_all<'a>(
     target: &dyn Target,
     cases: &[&'a Case],
@@ -97,7 +97,7 @@ pub fn run_all<'a>(
 ) -> Vec<(&'a Case, Outcome)> {
     let next = AtomicUsize::new(0);
     let results = Mutex::new(Vec::new());
-    // One case's sleep is every case's.
+    // If one case makes the server sleep, all cases are affected.
     let threads = if target.sleeps() { 1 } else { threads };
     std::thread::scope(|scope| {
         for _ in 0..threads {
@@ -145,13 +145,13 @@ fn summary(results: &[(&Case, Outcome)], filtered: usize, took: Duration) {
 pub struct Args {
     filters: Vec<String>,
     exact: bool,
-    /// Only the names are asked for.
+    /// Whether only the names are requested.
     pub list: bool,
     threads: usize,
 }
 
 impl Args {
-    /// Those of this process.
+    /// Parses the arguments of this process.
     pub fn parse() -> Self {
         let mut parsed = Self {
             filters: Vec::new(),
@@ -168,7 +168,7 @@ impl Args {
                 other if other.starts_with("--test-threads=") => {
                     parsed.threads = number(other.split('=').nth(1).map(str::to_owned));
                 }
-                // Libtest's other options change nothing here.
+                // libtest's other options have no effect here.
                 other if other.starts_with('-') => {}
                 _ => parsed.filters.push(arg),
             }
@@ -176,7 +176,7 @@ impl Args {
         parsed
     }
 
-    /// Whether no case is left out.
+    /// Returns whether every case is selected.
     pub fn selects_all(&self) -> bool {
         self.filters.is_empty()
     }

@@ -10,27 +10,27 @@ use crate::{
     Ask, Connected, Control, Entry, Peer, Profile, Raw, Reply, Report, Server, Shutdown, Target,
 };
 
-/// What a case is given: an adapter, to start servers on.
+/// The argument of a case: an adapter on which it starts servers.
 #[derive(Clone, Copy)]
 pub struct Scene<'a>(pub &'a dyn Target);
 
 impl Scene<'_> {
-    /// A server with default limits.
+    /// Starts a server with default limits.
     pub async fn stage(self) -> Stage {
         self.stage_with(Profile::default()).await
     }
 
-    /// A server with other limits.
+    /// Starts a server with other limits.
     pub async fn stage_with(self, profile: Profile) -> Stage {
         Stage(self.0.start(profile).await)
     }
 }
 
-/// A server with shorthands for what cases do.
+/// A server with helper methods for cases.
 pub struct Stage(Box<dyn Server>);
 
 impl Stage {
-    /// Connects; the upgrade must be accepted.
+    /// Connects. The upgrade must be accepted.
     pub async fn connect(&self, path: &str, ask: Ask) -> Peer {
         match self.try_connect(path, ask, &[]).await {
             Ok(peer) => peer,
@@ -38,8 +38,8 @@ impl Stage {
         }
     }
 
-    /// Connects to `path` under a name. The peer is listed then: a client may see its 101 before
-    /// its server has gone on, which shows where the two are on different threads.
+    /// Connects to `path` under a name, and waits until the peer is listed: if client and server
+    /// run on different threads, the client may get its 101 before the server has listed the peer.
     pub async fn join(&self, path: &str, who: &str) -> Peer {
         let peer = self.connect(path, Ask::named(who)).await;
         let begun = if path.starts_with("/handler") {
@@ -51,7 +51,7 @@ impl Stage {
         peer
     }
 
-    /// Connects, with these headers besides.
+    /// Connects with these additional headers.
     pub async fn try_connect(
         &self,
         path: &str,
@@ -62,7 +62,7 @@ impl Stage {
         asked.map_err(|refusal| refusal.expect("the connection ended without an answer"))
     }
 
-    /// Connects; the error is `None` if the connection ends without an answer.
+    /// Connects. The error is `None` if the connection ends without a response.
     pub async fn ask(
         &self,
         path: &str,
@@ -82,7 +82,7 @@ impl Stage {
         })
     }
 
-    /// Connects; the upgrade must be refused with this status.
+    /// Connects. The upgrade must be refused with this status.
     pub async fn refused(
         &self,
         path: &str,
@@ -99,7 +99,7 @@ impl Stage {
         }
     }
 
-    /// The server itself.
+    /// Returns the server itself.
     pub fn server(&self) -> &dyn Server {
         &*self.0
     }
@@ -111,17 +111,17 @@ impl Stage {
         }
     }
 
-    /// Applies a control whose answer does not matter.
+    /// Applies a control, and ignores its reply.
     pub async fn order(&self, control: Control) {
         self.control(control).await;
     }
 
-    /// Waits for the first entry of this kind; its detail.
+    /// Waits for the first entry of this kind. Returns its detail.
     pub async fn wait(&self, who: &str, what: &str) -> Value {
         self.wait_for(who, what, 1).await.remove(0)
     }
 
-    /// Waits for `count` entries of this kind; the details of all.
+    /// Waits for `count` entries of this kind. Returns the details of all.
     pub async fn wait_for(&self, who: &str, what: &str, count: usize) -> Vec<Value> {
         let control = Control::Wait {
             who: who.to_owned(),
@@ -134,7 +134,7 @@ impl Stage {
         }
     }
 
-    /// The journal of one connection so far.
+    /// Returns the journal of one connection so far.
     pub async fn entries(&self, who: &str) -> Vec<Entry> {
         let who = Some(who.to_owned());
         match self.0.control(Control::Entries { who }).await {
@@ -143,14 +143,14 @@ impl Stage {
         }
     }
 
-    /// What the entries of one connection are, in order.
+    /// Returns the kinds of one connection's entries, in order.
     pub async fn story(&self, who: &str) -> Vec<String> {
         let entries = self.entries(who).await;
         entries.into_iter().map(|entry| entry.what).collect()
     }
 
-    /// What came after the `open` hook of one connection, in order. When the hooks were asked for
-    /// is left out: servers that sleep ask again when they wake.
+    /// Returns the kinds of one connection's entries after its `open` hook, in order. Entries about
+    /// resolving hooks are left out: servers that sleep resolve them again when they wake.
     pub async fn story_since_open(&self, who: &str) -> Vec<String> {
         let mut story = self.story(who).await;
         story.retain(|entry| entry != "resolve");
@@ -158,7 +158,7 @@ impl Stage {
         story.split_off(open + 1)
     }
 
-    /// How many entries of this kind there are.
+    /// Returns how many entries of this kind there are.
     pub async fn count(&self, who: &str, what: &str) -> usize {
         let story = self.story(who).await;
         story.iter().filter(|entry| *entry == what).count()
@@ -182,7 +182,7 @@ impl Stage {
         self.0.advance(time).await;
     }
 
-    /// Publishes from outside; how many queues took it.
+    /// Publishes from outside. Returns how many queues took the message.
     pub async fn publish(&self, namespace: Option<&str>, topic: &str, text: &str) -> u64 {
         let control = Control::Publish {
             namespace: namespace.map(str::to_owned),
@@ -192,7 +192,7 @@ impl Stage {
         self.control(control).await.as_u64().unwrap()
     }
 
-    /// Sends to every peer from outside; how many queues took it.
+    /// Sends to every peer from outside. Returns how many queues took the message.
     pub async fn broadcast(&self, namespace: Option<&str>, text: &str) -> u64 {
         let control = Control::Broadcast {
             namespace: namespace.map(str::to_owned),
@@ -201,24 +201,24 @@ impl Stage {
         self.control(control).await.as_u64().unwrap()
     }
 
-    /// The ids of the peers, of one namespace or of all.
+    /// Returns the ids of the peers, of one namespace or of all.
     pub async fn peers(&self, namespace: Option<&str>) -> Vec<PeerId> {
         let namespace = namespace.map(str::to_owned);
         serde_json::from_value(self.control(Control::Peers { namespace }).await).unwrap()
     }
 
-    /// The topics, of one namespace or of all.
+    /// Returns the topics, of one namespace or of all.
     pub async fn topics(&self, namespace: Option<&str>) -> Vec<String> {
         let namespace = namespace.map(str::to_owned);
         serde_json::from_value(self.control(Control::Topics { namespace }).await).unwrap()
     }
 
-    /// The namespaces.
+    /// Returns the namespaces.
     pub async fn namespaces(&self) -> Vec<String> {
         serde_json::from_value(self.control(Control::Namespaces).await).unwrap()
     }
 
-    /// How many subscribers a topic has.
+    /// Returns how many subscribers a topic has.
     pub async fn subscribers(&self, namespace: Option<&str>, topic: &str) -> u64 {
         let control = Control::Count {
             namespace: namespace.map(str::to_owned),
@@ -227,27 +227,27 @@ impl Stage {
         self.control(control).await.as_u64().unwrap()
     }
 
-    /// Applies a control that answers whether it found its peer.
+    /// Applies a control. Returns whether it found its peer.
     pub async fn found(&self, control: Control) -> bool {
         self.control(control).await.as_bool().unwrap()
     }
 
-    /// One of the hub's counters.
+    /// Returns one of the hub's counters.
     pub async fn stat(&self, name: &str) -> u64 {
         self.control(Control::Stats).await[name].as_u64().unwrap()
     }
 
-    /// What one peer has queued and lost: `buffered` and `dropped`.
+    /// Returns what one peer has queued and lost: `buffered` and `dropped`.
     pub async fn backlog(&self, id: PeerId) -> Value {
         self.control(Control::Backlog { id }).await
     }
 
-    /// A plain HTTP request.
+    /// Sends a plain HTTP request.
     pub async fn http(&self, request: Request<Bytes>) -> Response<Bytes> {
         self.0.http(request).await
     }
 
-    /// A raw connection.
+    /// Opens a raw connection.
     pub async fn raw(&self) -> Box<dyn Raw> {
         self.0.raw().await
     }
@@ -262,7 +262,7 @@ impl Stage {
             .await
     }
 
-    /// A new client is served as ever: what a case asserts after it did something evil.
+    /// Asserts that a new client is served as usual. Cases call it after hostile input.
     pub async fn serves(&self) {
         let mut peer = self.join("/well-behaved", "well-behaved").await;
         peer.say("still there?").await;
@@ -271,7 +271,7 @@ impl Stage {
     }
 }
 
-/// Runs two futures to their ends, side by side.
+/// Runs two futures concurrently to their ends.
 pub(crate) async fn both<A, B>(a: impl Future<Output = A>, b: impl Future<Output = B>) -> (A, B) {
     let (mut a, mut b) = (std::pin::pin!(a), std::pin::pin!(b));
     let (mut a_done, mut b_done) = (None, None);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossws_app::calls::{CallError, PeerCalls, calls};
+use crossws_app::rooms::{Allow, Wish, rooms};
 use crossws_app::rules::{RuleSet, rules};
 use crossws_app::{
     AutoCodec, MessagePackCodec, OnMalformed, Payload, Router, Typed, TypedPeer, messages, route,
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::{Ask, Journal};
 
-/// The router of these paths.
+/// Returns the router of these paths.
 pub(crate) fn router(journal: &Arc<Journal>) -> Router {
     let journal = Arc::clone(journal);
     let room = typed(Room)
@@ -27,6 +28,7 @@ pub(crate) fn router(journal: &Arc<Journal>) -> Router {
         .route("/strict", typed(Room))
         .route("/auto", auto())
         .route("/rules", route(rules(auto()).with(set)).topic("lobby"))
+        .route("/rooms", allowed())
         .route("/calls", called().json_rpc())
         .wrap(move |hooks| {
             let journal = Arc::clone(&journal);
@@ -34,7 +36,19 @@ pub(crate) fn router(journal: &Arc<Journal>) -> Router {
         })
 }
 
-/// What a member of the room says and hears.
+/// What clients may subscribe and publish to.
+fn allowed() -> impl Hooks {
+    rooms(auto())
+        .allow("lobby", Allow::Both)
+        .allow("news/**", Allow::Subscribe)
+        .allow_pattern("news/*")
+        .authorize("user/*", |peer: Peer, wish: Wish| async move {
+            let who = Ask::of(peer.request()).who;
+            wish.topic.strip_prefix("user/") == Some(&*who)
+        })
+}
+
+/// The messages of a member of the room.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 enum Said {
@@ -43,7 +57,7 @@ enum Said {
         /// The words.
         text: String,
     },
-    /// To the one who says it.
+    /// To the sender.
     Back {
         /// Something of any depth.
         value: Value,
@@ -65,7 +79,7 @@ impl Typed for Room {
     }
 }
 
-/// Says how it reads a message.
+/// Sends how it decodes each message.
 fn auto() -> impl Hooks {
     let auto = messages().on_message(|peer: TypedPeer<Value>, payload: Payload| async move {
         peer.send(match payload {
@@ -107,7 +121,7 @@ fn called() -> crossws_app::calls::Calls<impl Hooks> {
         })
 }
 
-/// Writes down that peers have opened.
+/// Records that peers have opened.
 struct Recorded {
     hooks: SharedHooks,
     journal: Arc<Journal>,

@@ -1,7 +1,7 @@
-//! The compatibility table in the docs: what runs of the suite say, a column for each target.
+//! The compatibility table in the docs: the results of the suite, with a column for each target.
 //!
-//! A run knows its own targets. The columns of the others stay as they are written, so that no run
-//! needs everything installed; each is compared by the run that has it.
+//! A run knows its own targets. The columns of other targets stay unchanged, so that no run needs
+//! everything installed. The run that has a target compares its column.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -13,10 +13,10 @@ use crate::Target;
 use crate::cases::Case;
 use crate::runner::Outcome;
 
-/// Where the table lives.
+/// The file with the table.
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/compatibility.md");
 
-/// The columns, in order: names of targets.
+/// The columns, in order: the names of the targets.
 const ORDER: [&str; 10] = [
     "tokio",
     "tokio, TLS",
@@ -30,8 +30,8 @@ const ORDER: [&str; 10] = [
     "worker",
 ];
 
-/// Compares the table with these columns, or with `CROSSWS_UPDATE=1` rewrites them, and says so.
-/// `command` is what runs them.
+/// Compares the table with these columns, or rewrites them with `CROSSWS_UPDATE=1`, and prints the
+/// result. `command` is the command of the run.
 pub fn is_true(columns: &[Column<'_>], command: &str) -> bool {
     let path = Path::new(PATH);
     let written = std::fs::read_to_string(path).unwrap_or_default();
@@ -52,7 +52,7 @@ pub fn is_true(columns: &[Column<'_>], command: &str) -> bool {
     false
 }
 
-/// One target, and what became of each case.
+/// One target, with the result of each case.
 #[allow(missing_debug_implementations)]
 pub struct Column<'a> {
     /// The target.
@@ -61,7 +61,7 @@ pub struct Column<'a> {
     pub results: Vec<(&'a Case, Outcome)>,
 }
 
-/// The table as it is written: the cell of each heading, row and column.
+/// The table in the file: the cell of each heading, row and column.
 struct Written<'a>(HashMap<(&'a str, &'a str, &'a str), &'a str>);
 
 impl<'a> Written<'a> {
@@ -92,14 +92,14 @@ impl<'a> Written<'a> {
         Self(cells)
     }
 
-    /// What is written there; a question mark where nothing is.
+    /// Returns the cell in the file, or a question mark if there is none.
     fn cell(&self, heading: &str, row: &str, name: &str) -> String {
         let cell = self.0.get(&(heading, row, name));
         cell.map_or_else(|| "?".to_owned(), |cell| (*cell).to_owned())
     }
 }
 
-/// What the groups' names say at length.
+/// The titles of the groups.
 const GROUPS: &[(&str, &str)] = &[
     (
         "upgrade",
@@ -119,12 +119,18 @@ const GROUPS: &[(&str, &str)] = &[
     ("life", "Order of hooks, and what is served while one runs"),
     ("closing", "Close codes and reasons, both ways"),
     ("failure", "Hooks that fail or panic"),
-    ("looped", "Loops and closures as hooks"),
+    ("loops", "Loops and closures as hooks"),
     ("peer", "The peer's handle"),
+    ("traffic", "Counters and round trips"),
+    ("ending", "Cleanups at a connection's end"),
+    ("waiting", "Sends that wait, and policies of topics"),
     ("pubsub", "Topics"),
+    ("rooms", "Rooms"),
+    ("identities", "Identities and tags"),
     ("hub", "Namespaces, and the hub from outside"),
     ("queue", "Slow clients, drain, size limits"),
     ("timing", "Heartbeat, idleness, time limits"),
+    ("timers", "Named timers and intervals of a peer"),
     ("stopping", "Shutdown"),
     ("bad_http", "Malformed and odd handshakes"),
     ("bad_frames", "Frames that no client may send"),
@@ -192,7 +198,7 @@ fn table(columns: &[Column<'_>], written: &Written<'_>) -> String {
     table
 }
 
-/// A heading, and the first lines of a table under it.
+/// Writes a heading, and the first lines of a table under it.
 fn begin(table: &mut String, heading: &str, rows: &str) {
     let lines = " --- |".repeat(ORDER.len());
     writeln!(
@@ -231,7 +237,7 @@ impl Column<'_> {
     }
 }
 
-/// Line by line: the table's rows keep their places.
+/// Compares line by line, because the table's rows keep their places.
 fn difference(old: &str, new: &str) {
     let (old, new): (Vec<_>, Vec<_>) = (old.lines().collect(), new.lines().collect());
     for index in 0..old.len().max(new.len()) {

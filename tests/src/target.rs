@@ -12,74 +12,74 @@ pub type Fut<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// An adapter under test.
 pub trait Target: Sync {
-    /// Its name, for the table and for messages. No case looks at it.
+    /// Returns its name, for the table and for messages. No case uses it.
     fn name(&self) -> &str;
 
-    /// What it declares to be able to do: this selects the cases.
+    /// Returns its declared capabilities, which select the cases.
     fn capabilities(&self) -> Capabilities;
 
-    /// Whether the adapter reads the requests' heads itself, and so bounds their size and time;
-    /// otherwise somebody else's HTTP server does.
+    /// Returns whether the adapter reads the requests' heads itself, and therefore bounds their
+    /// size and time. Otherwise a foreign HTTP server does.
     fn reads_heads(&self) -> bool {
         true
     }
 
-    /// Whether it forgets before each step of a case all that is not stored, as hibernating
-    /// servers do now and then.
+    /// Returns whether it drops all unstored state before each step of a case, as hibernating
+    /// servers do occasionally.
     fn sleeps(&self) -> bool {
         false
     }
 
-    /// A server of its own for one case: an [`App`](crate::App) with an empty journal.
+    /// Starts a server for one case: an [`App`](crate::App) with an empty journal.
     fn start(&self, profile: Profile) -> Fut<'_, Box<dyn Server>>;
 }
 
-/// A running server. Dropped, it and its connections end.
+/// A running server. Dropping it ends it and its connections.
 pub trait Server {
-    /// Asks for a WebSocket. The target adds what the handshake itself needs (`Host`, key,
+    /// Requests a WebSocket. The target adds the headers of the handshake itself (`Host`, key,
     /// version, …).
     ///
     /// # Errors
-    /// With the refusal, whole; with `None` when the connection ended without an answer.
+    /// Returns the whole refusal, or `None` when the connection ended without a response.
     fn connect(&self, request: Request<()>) -> Fut<'_, Result<Connected, Option<Response<Bytes>>>>;
 
-    /// Whether connections are encrypted, so that URLs read `https` and `wss`.
+    /// Returns whether connections are encrypted, so that URLs have `https` and `wss`.
     fn is_secure(&self) -> bool {
         false
     }
 
-    /// Applies a [`Control`] where the hooks run.
+    /// Applies a [`Control`] in the process of the hooks.
     fn control(&self, control: Control) -> Fut<'_, Reply>;
 
-    /// A plain HTTP request to the same port, without an upgrade. It is answered by
-    /// [`App::http`](crate::App::http) unless the adapter itself has an answer.
+    /// Sends a plain HTTP request to the same port, without an upgrade.
+    /// [`App::http`](crate::App::http) responds to it, unless the adapter does.
     fn http(&self, request: Request<Bytes>) -> Fut<'_, Response<Bytes>>;
 
-    /// A connection to write bytes to; only with `Capabilities::RAW_HTTP`.
+    /// Opens a connection for raw bytes. Only with `Capabilities::RAW_HTTP`.
     fn raw(&self) -> Fut<'_, Box<dyn Raw>> {
         panic!("this target declares RAW_HTTP and has no raw connection")
     }
 
-    /// Lets time pass: virtual time where there is, else real time.
+    /// Lets time pass: virtual time if the target has it, otherwise real time.
     fn advance(&self, time: Duration) -> Fut<'_, ()>;
 
-    /// Shuts the server down; only with `Capabilities::SHUTDOWN`.
+    /// Shuts the server down. Only with `Capabilities::SHUTDOWN`.
     fn shutdown(&self, order: Shutdown) -> Fut<'_, Report> {
         let _ = order;
         panic!("this target declares SHUTDOWN and has none")
     }
 }
 
-/// How to shut down.
+/// The settings of a shutdown.
 #[derive(Debug, Clone)]
 pub struct Shutdown {
-    /// The code and reason that peers are told; the adapter's default if `None`.
+    /// The code and reason that close the peers; `None` for the adapter's default.
     pub frame: Option<(u16, String)>,
-    /// How long it may take until what is left is dropped.
+    /// The time after which the rest is dropped.
     pub deadline: Duration,
 }
 
-/// What became of a shutdown.
+/// The result of a shutdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Report {
     /// Connections whose last hook ended in time.
@@ -90,30 +90,30 @@ pub struct Report {
 
 /// An upgrade that was accepted.
 pub struct Connected {
-    /// The 101, where the platform has one; else what the client gets to see.
+    /// The 101 if the platform exposes it, otherwise what the client can observe.
     pub response: Response<()>,
     /// The connection.
     pub client: Box<dyn Client>,
 }
 
-/// The client's end of a WebSocket. What is not taken with `next` is not read. A close frame is
-/// answered when it is read, as every client does; pings only if the case answers them.
+/// The client's end of a WebSocket. It reads only when `next` is called. It replies to a close
+/// frame when it reads it, as every client does. Only the case replies to pings.
 pub trait Client {
     /// Sends a frame.
     fn send(&mut self, frame: Frame) -> Fut<'_, Result<(), Gone>>;
 
-    /// Waits for the next frame, or the end.
+    /// Returns the next frame, or the end.
     fn next(&mut self) -> Fut<'_, Event>;
 
-    /// Is gone without a word.
+    /// Disappears without a close frame.
     fn vanish(self: Box<Self>);
 }
 
-/// The connection is gone.
+/// The connection is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gone;
 
-/// What a client sends.
+/// A frame that a client sends.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Frame {
     /// A text message.
@@ -128,7 +128,7 @@ pub enum Frame {
     Close(Option<(u16, String)>),
 }
 
-/// What a client gets.
+/// An event that a client receives.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// A text message.
@@ -141,7 +141,7 @@ pub enum Event {
     Pong(Vec<u8>),
     /// A close frame.
     Close(Option<(u16, String)>),
-    /// A message that is compressed, as it came; only from a [`Raw`].
+    /// A compressed message in its raw form; only from a [`Raw`].
     Compressed(Vec<u8>),
     /// The connection ended in order.
     End,
@@ -151,15 +151,15 @@ pub enum Event {
 
 /// A connection at the level of bytes.
 pub trait Raw {
-    /// Writes bytes, in one go.
+    /// Writes bytes at once.
     fn write<'a>(&'a mut self, bytes: &'a [u8]) -> Fut<'a, Result<(), Gone>>;
 
-    /// Reads an HTTP response; `None` if the connection ends before one.
+    /// Reads an HTTP response. Returns `None` if the connection ends first.
     fn response(&mut self) -> Fut<'_, Option<Response<Bytes>>>;
 
     /// Reads a frame, or the end. A frame that a server must not send fails the case.
     fn frame(&mut self) -> Fut<'_, Event>;
 
-    /// Sends the end of the stream, and goes on reading.
+    /// Ends the writing side, and continues to read.
     fn finish(&mut self) -> Fut<'_, ()>;
 }

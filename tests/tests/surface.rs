@@ -1,4 +1,5 @@
-//! What is the same on every adapter: the builders' settings, and that errors are errors.
+//! The parts that are the same on every adapter: the builders' settings, and that errors implement
+//! `Error`.
 
 #![allow(clippy::unwrap_used)]
 
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use crossws_core::http::header::COOKIE;
 use crossws_core::{Deflate, Hub, Limits, Origin, Settings, hooks};
 
-/// Sets everything that is set of a hub.
+/// Sets every setting of a hub.
 macro_rules! with_everything {
     ($builder:expr) => {
         $builder
@@ -57,7 +58,7 @@ fn every_builder_takes_the_same_settings() {
     let server = smol::block_on(server.bind("127.0.0.1:0")).unwrap();
     has_everything(server.handle().hub());
 
-    // An object makes its hub when the platform makes the object.
+    // An object creates its hub when the platform creates the object.
     let _ = with_everything!(crossws_worker::Options::new());
 }
 
@@ -74,7 +75,7 @@ fn a_hub_that_exists_keeps_its_settings() {
 }
 
 #[test]
-fn what_is_in_an_error_position_is_an_error() {
+fn types_in_an_error_position_implement_error() {
     fn is_error<E: std::error::Error>() {}
     is_error::<crossws_core::adapter::ClaimError>();
     is_error::<crossws_core::adapter::Cursor>();
@@ -104,7 +105,7 @@ fn what_is_in_an_error_position_is_an_error() {
     is_error::<crossws_memory::ConnectError>();
     is_error::<crossws_native::AnswerError>();
     is_error::<crossws_native::TlsError>();
-    // A stream need not print itself to be given back.
+    // A stream that does not implement `Debug` can be returned too.
     struct Stream;
     is_error::<crossws_native::NotHandled<Stream>>();
     is_error::<crossws_worker::Error>();

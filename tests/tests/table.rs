@@ -1,5 +1,5 @@
-//! The compatibility table in the docs is what a run of the suite says today. The columns of Workers
-//! are those of `scripts/test workers`.
+//! Compares the compatibility table in the docs with a run of the suite. `scripts/test workers`
+//! compares the columns of Workers.
 //!
 //! `CROSSWS_UPDATE=1 cargo test -p crossws-conformance --test table` rewrites it.
 

@@ -1,4 +1,4 @@
-//! The suite against servers whose sockets are behind the middleware of their HTTP service.
+//! The suite against servers whose sockets are inside the middleware of their HTTP service.
 
 #[path = "targets/native.rs"]
 mod target;

@@ -1,6 +1,6 @@
 //! The suite against a built Worker in real workerd: in a Durable Object, in one that sleeps before
-//! each step, and in a plain Worker. `scripts/test workers` builds the Worker and runs this; it is
-//! no part of a plain `cargo test`, which needs nothing but Rust.
+//! each step, and in a plain Worker. `scripts/test workers` builds the Worker and runs this. A
+//! plain `cargo test`, which needs only Rust, leaves it out.
 
 #![allow(clippy::unwrap_used)]
 
@@ -51,7 +51,7 @@ fn main() -> ExitCode {
 /// A case that a fault makes hang fails after this.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// The sleep of these cases is one: an object that wakes without what was stored fails each.
+/// These cases sleep once. An object that wakes without its stored state fails each of them.
 const NEED_MEMORY: [&str; 3] = [
     "upgrade::accepting_gives_a_context",
     "pubsub::unsubscribing_ends_delivery",

@@ -1,9 +1,9 @@
-// What only a hibernating Worker must do, asked of the probe (tests/workerd/probe) in real workerd.
-// What every adapter must do is in the conformance suite, which runs in workerd too.
+// Checks what only a hibernating Worker must do, with the probe (tests/workerd/probe) in real
+// workerd. The conformance suite, which runs in workerd too, covers what every adapter must do.
 //
 //   node tests/workerd/checks.mjs OUT_DIR
 //
-// Checks of `check_both` run twice, the second time with the object forgotten before every order.
+// Checks of `check_both` run twice, the second time with the object evicted before every command.
 import { createRequire } from 'node:module';
 import { Checks, assert, equal, until, within } from '../clients/script.mjs';
 import { start } from './workerd.mjs';
@@ -11,7 +11,7 @@ import { start } from './workerd.mjs';
 const require = createRequire(new URL('../clients/package.json', import.meta.url));
 const WebSocket = require('ws');
 
-// What workerd and the Worker print is full of panics that were asked for.
+// The output of workerd and the Worker is full of panics that the checks cause.
 let said = '';
 const listen = (...streams) => streams.forEach((stream) => stream.on('data', (part) => (said += part)));
 const server = await start(process.argv[2], { objects: { PROBE: 'Probe', QUICK: 'Quick', BRIEF: 'Brief', SILENT: 'Silent' }, evictable: true, listen });
@@ -43,7 +43,7 @@ class Client {
     const client = new Client(new WebSocket(server.url.replace('http', 'ws') + path, protocols, options));
     await within(`${path} to open`, new Promise((opened, failed) => client.ws.on('open', opened).on('error', failed)));
     client.ws.on('error', () => {});
-    // The server's close frame. workerd, whatever the Worker's language, may leave the connection
+    // The server's close frame. Whatever the Worker's language, workerd may leave the connection
     // itself open for long after a close that did not come from a handler of the same socket.
     client.told = new Promise((told) => {
       client.ws._receiver.on('conclude', (code, reason) => told({ code, reason: reason.toString() }));
@@ -154,7 +154,7 @@ await check('an object obeys no client whose requests an app forwards to it', as
   }
   await client.quiet('no command was obeyed');
   equal((await client.state()).peers, 1, 'no ticket was obeyed');
-  // The id is what the object goes by.
+  // The object recognizes the id.
   const { text: id } = await get(`/id?${new URLSearchParams({ object: room })}`);
   const known = { 'mf-cf-blob': JSON.stringify({ crossws: id }), 'crossws-command': command };
   equal((await fetch(server.url + forward(), { method: 'POST', headers: known, body: 'known' })).status, 200);
@@ -209,7 +209,7 @@ await check_both('of the request\'s headers those are kept that the options name
   await client.tell('subscribe news');
   const { headers } = await client.state();
   equal(headers['x-kept'], 'one');
-  // Until a sleep the object still has what the upgrade brought.
+  // Until a sleep the object still has the headers of the upgrade.
   if (asleep) equal(headers['x-lost'] ?? null, null);
   await client.close(1000);
 });
@@ -370,8 +370,8 @@ await check('a plain Worker keeps the time too', async () => {
 // ---- Real sleep: the platform's own, after ten idle seconds
 
 await check('a real sleep of some seconds keeps what a forced one keeps, and heartbeats do not disturb it', async (room) => {
-  // The alarm that is set for the first must not keep the object awake, and that for the third
-  // must wake it.
+  // The alarm for the first must not keep the object awake, and the alarm for the third must wake
+  // it.
   const [first, second] = [await Client.open(`${room}?context=ctx&expires=3600000`), await Client.open(room)];
   const third = await Client.open(`${room}?expires=14000`);
   let ended;
@@ -395,7 +395,7 @@ await check('a real sleep of some seconds keeps what a forced one keeps, and hea
   await second.close();
 });
 
-// ---- Last, because its object is at work for a minute, and evictions wait for that
+// ---- Last, because its object is busy for a minute, and evictions wait for that
 
 await check('an object that does not answer is a 503', async (room) => {
   const { status, body } = await refusal(`/silent${room}`);

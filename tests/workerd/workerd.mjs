@@ -2,7 +2,7 @@
 //
 //   node tests/workerd/workerd.mjs OUT_DIR [--object BINDING=Class]... [--var NAME=value]... [--port N] [--evictable] [--awake]
 //
-// prints its address as one line, and ends with its caller or on SIGTERM, workerd with it.
+// prints its address as one line. It ends with its caller or on SIGTERM, together with workerd.
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,20 +10,21 @@ import { parseArgs } from 'node:util';
 import { Miniflare } from 'miniflare';
 import workerd from 'workerd';
 
-// A later date than workerd's own is refused; that of wrangler.toml in examples/worker-chat.
+// workerd refuses a date later than its own. This is the date of wrangler.toml in
+// examples/worker-chat.
 const compatibilityDate = '2026-04-20';
 
 /** Where an evictable Worker is told to forget: nothing of ours answers there. */
 const EVICT = '/.evict';
 
 // workerd puts an object to sleep after ten idle seconds and cannot be asked to do so sooner. The
-// JavaScript that worker-build puts around a crate can: told of a critical error, it makes a new
+// JavaScript that worker-build puts around a crate can: after a critical error, it creates a new
 // Wasm instance and constructs every object anew before the next event, while sockets and their
-// attachments stay. To the crate that is a wake-up. This module is put in front of it, so no Worker
-// needs anything built in to be tested so.
+// attachments stay. For the crate that is a wake-up. This module is put in front of it, so that a
+// Worker needs no additions to be tested in this way.
 //
-// Like the platform it lets nobody sleep who works: an event in flight or a pending timer, which is
-// how a hook waits, keeps everyone awake. What a former instance left undone does not count.
+// Like the platform it spares busy objects: an event in flight or a pending timer, which is how a
+// hook waits, keeps every object awake. Unfinished work of an earlier instance does not count.
 const evictable = (classes) => `
   import * as inner from './index.js';
   export * from './index.js';
@@ -58,7 +59,7 @@ const evictable = (classes) => `
   const events = ['fetch', 'alarm', 'webSocketMessage', 'webSocketClose', 'webSocketError'];
   for (const { prototype } of [${classes.map((name) => `inner.${name}`)}]) {
     for (const event of events.filter((event) => event in prototype)) {
-      // Still of its kind, async or not, which worker-build looks at.
+      // It stays async or not, which worker-build checks.
       prototype[event] = new Proxy(prototype[event], {
         apply: (handler, object, args) => counted(() => handler.apply(object, args)),
       });
@@ -104,7 +105,7 @@ export async function start(dir, { objects = {}, vars = {}, port = 0, evictable:
     compatibilityDate,
     host: '127.0.0.1',
     port,
-    cf: false, // or it would be downloaded
+    cf: false, // otherwise it would be downloaded
     handleRuntimeStdio: listen,
     bindings: vars,
     durableObjects: Object.fromEntries(
@@ -150,7 +151,7 @@ async function main() {
 
   const end = () => stop().finally(() => process.exit(0));
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, end);
-  // A caller that was killed says nothing: its orphan would run on.
+  // A killed caller sends no signal, and its orphan would continue to run.
   const caller = process.ppid;
   setInterval(() => process.ppid === caller || end(), 500).unref();
 }

@@ -1,5 +1,5 @@
-//! **crossws on async-std**: serve hooks alone in one line, beside HTTP on one port, or from inside
-//! your own hyper server. No tokio runtime is needed, and none is brought along.
+//! **crossws on async-std**: serve hooks alone in one line, together with HTTP on one port, or from
+//! inside your own hyper server. It needs no tokio runtime and depends on none.
 //!
 //! ```no_run
 //! let echo = crossws_core::hooks().on_message(|peer, message| async move { peer.send(message) });
@@ -7,12 +7,12 @@
 //! # std::io::Result::Ok(())
 //! ```
 //!
-//! [`Server`] has everything that is more than one line: limits, HTTP on the same port (feature
-//! `http`), TLS (feature `tls`), any listener, such as one on a Unix-domain socket, and an orderly
-//! shutdown. [`Acceptor`] takes what another server has accepted: streams (see [`io`]), or requests.
+//! [`Server`] has the rest: limits, HTTP on the same port (feature `http`), TLS (feature `tls`),
+//! any listener, such as one on a Unix-domain socket, and an orderly shutdown. [`Acceptor`] takes
+//! streams that another server has accepted (see [`io`]), or its requests.
 //!
-//! async-std is discontinued (RUSTSEC-2025-0052). This adapter is for apps that run on it today;
-//! smol is the maintained choice, on the same executor and reactor crates, and moving is one line:
+//! async-std is discontinued (RUSTSEC-2025-0052). This adapter is for apps that run on it today.
+//! smol is the maintained choice, on the same executor and reactor crates. Moving is one line:
 //! `crossws_smol` (or `crossws::smol`) in place of `crossws_async_std`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -28,40 +28,38 @@ use crossws_core::{Resolve, SharedResolver};
 
 pub use runtime::AsyncStd;
 
-/// What this adapter can do.
+/// The capabilities of this adapter.
 pub use crossws_native::CAPABILITIES;
-pub use crossws_native::{
-    EngineKind, HeadLimits, Listen, NotHandled, RawStream, Report, Shutdown, StreamInfo,
-};
+pub use crossws_native::{HeadLimits, Listen, NotHandled, RawStream, Report, Shutdown, StreamInfo};
 pub use crossws_native::{StopSignal, stop_signal};
 #[cfg(feature = "tls")]
 pub use crossws_native::{Tls, TlsError, TlsStream};
 
-/// A server on async-std: [`Server::builder`](crossws_native::Server::builder) makes one.
+/// A server on async-std, created by [`Server::builder`](crossws_native::Server::builder).
 pub type Server<R> = crossws_native::Server<R, AsyncStd>;
-/// What a [`Server`] is made with.
+/// A builder of a [`Server`].
 pub type ServerBuilder<R> = crossws_native::ServerBuilder<R, AsyncStd>;
-/// A handle to a server, also while it runs.
+/// A handle to a server, usable while the server runs.
 pub type ServerHandle = crossws_native::ServerHandle<AsyncStd>;
 
 /// Takes streams that were accepted elsewhere and, with the feature `http`, upgrade requests of
-/// somebody else's HTTP server.
+/// another HTTP server.
 ///
-/// `Acceptor::new(hooks, hub)` makes an `Acceptor`, which has no type parameter: what an app's state
-/// holds.
+/// `Acceptor::new(hooks, hub)` creates an `Acceptor` without type parameters, for an app's state.
 pub type Acceptor<R = SharedResolver> = crossws_native::Acceptor<R, AsyncStd>;
-/// What an [`Acceptor`] is made with.
+/// A builder of an [`Acceptor`].
 pub type AcceptorBuilder<R> = crossws_native::AcceptorBuilder<R, AsyncStd>;
-/// Takes WebSocket upgrades out of a tower service's requests.
+/// A layer that takes WebSocket upgrades out of a tower service's requests.
 #[cfg(feature = "http")]
 pub type WebSocketLayer<R = SharedResolver> = crossws_native::WebSocketLayer<R, AsyncStd>;
-/// A service behind a [`WebSocketLayer`].
+/// A service wrapped by a [`WebSocketLayer`].
 #[cfg(feature = "http")]
 pub type WebSocketService<S, R = SharedResolver> = crossws_native::WebSocketService<R, S, AsyncStd>;
 
-/// Serves hooks on an address until the process is told to stop, then shuts down in an orderly way:
+/// Serves hooks on an address until a signal stops the process, then shuts down in an orderly way:
 /// [`Server::run_until`](crossws_native::Server::run_until) with [`stop_signal`] and the default
-/// [`Shutdown`]. Where the system has no such signals it serves until the future is dropped. Requests that do not ask for a WebSocket get a 404.
+/// [`Shutdown`]. On systems without such signals, it serves until the future is dropped. Requests
+/// that do not ask for a WebSocket get a 404.
 ///
 /// # Errors
 /// When the address cannot be bound, signals cannot be watched, or the `start` hook fails.

@@ -22,7 +22,7 @@ impl Listen<AsyncStd> for TcpListener {
         TcpListener::local_addr(self).map(Some)
     }
 
-    /// Nobody else has a handle of what was accepted here.
+    /// No other code has a handle to a stream that was accepted here.
     fn ends_on_drop(&self) -> bool {
         true
     }

@@ -18,7 +18,7 @@ use async_std::task::block_on;
 use crossws_async_std as adapter;
 use smol_hyper::rt::FuturesIo;
 
-/// How the threads are called that hooks run on.
+/// The name of the threads that run hooks.
 const THREADS: &str = "async-std/runtime";
 
 fn spawn(future: impl Future<Output = ()> + Send + 'static) {

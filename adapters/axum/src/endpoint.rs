@@ -11,12 +11,12 @@ use crossws_core::{
 use crossws_tokio::Acceptor;
 use tokio::sync::OnceCell;
 
-/// Where [`WebSockets::upgrade`](crate::WebSockets::upgrade) leads: hooks, or
-/// [`route`](crossws_app::route)`(hooks)` with settings. Cheap to clone; make it once and keep it in
-/// the app's state.
+/// The hooks of [`WebSockets::upgrade`](crate::WebSockets::upgrade), or
+/// [`route`](crossws_app::route)`(hooks)` with settings. Cheap to clone: create it once and keep it
+/// in the app's state.
 ///
 /// The `start` hook runs before the first upgrade, because axum has no event for the start of an
-/// app. If it fails, that upgrade is refused with 503, and the next one runs it again.
+/// app. If the hook fails, that upgrade is refused with 503, and the next one runs it again.
 #[derive(Clone)]
 pub struct Endpoint {
     route: PreparedRoute,
@@ -24,7 +24,7 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Makes an endpoint.
+    /// Creates an endpoint.
     pub fn new(route: impl IntoRoute) -> Self {
         Self {
             route: route.into_route().prepare(),
@@ -45,7 +45,7 @@ impl Endpoint {
             params,
         };
         let acceptor = Acceptor::sharing_hub(matched, hub);
-        // An error is in the log already.
+        // The error has already been logged.
         if self
             .started
             .get_or_try_init(|| acceptor.start())
@@ -57,7 +57,7 @@ impl Endpoint {
         }
         match acceptor.handle_upgrade(request).await {
             Ok(response) => response.into_response(),
-            // The hooks passed it on, and nothing follows.
+            // The hooks passed the request on, but no service follows.
             Err(_) => StatusCode::NOT_FOUND.into_response(),
         }
     }
@@ -69,7 +69,7 @@ impl fmt::Debug for Endpoint {
     }
 }
 
-/// The route that axum has found.
+/// The route that axum matched.
 struct Matched {
     route: PreparedRoute,
     pattern: String,

@@ -14,11 +14,11 @@ use crossws_tokio::is_upgrade;
 
 use crate::Endpoint;
 
-/// An extractor for handlers that decide themselves whether, and where, a WebSocket is upgraded. The
-/// whole of a route that is nothing but a WebSocket is [`websocket`](crate::websocket).
+/// An extractor for handlers that decide whether, and to which hooks, a WebSocket is upgraded. For
+/// a route that only serves a WebSocket, use [`websocket`](crate::websocket).
 ///
-/// A request that is not an upgrade gets a 426; `Option<WebSockets>` is `None` for it, for a handler
-/// that has a page for browsers at the same path.
+/// A request that is not an upgrade gets a 426. For it, `Option<WebSockets>` is `None`, for a
+/// handler that also serves a page at the same path.
 ///
 /// ```
 /// use axum::Router;
@@ -65,8 +65,8 @@ pub struct WebSockets {
 }
 
 impl WebSockets {
-    /// Upgrades the request, or refuses it as the route says. The response is the handler's, whole:
-    /// without it there is no WebSocket.
+    /// Upgrades the request, or refuses it as the route says. The handler must return the response
+    /// unchanged: without it there is no WebSocket.
     ///
     /// # Cancel safety
     /// Dropping the future drops the upgrade.
@@ -88,7 +88,7 @@ impl WebSockets {
     async fn of(parts: &mut Parts, hub: Hub) -> Result<Self, WebSocketsRejection> {
         let params = match RawPathParams::from_request_parts(parts, &()).await {
             Ok(params) => params.iter().collect(),
-            // Of a fallback.
+            // Only a fallback has no parameters.
             Err(RawPathParamsRejection::MissingPathParams(_)) => Params::default(),
             Err(error) => return Err(WebSocketsRejection::Path(error)),
         };

@@ -25,15 +25,16 @@
 //!
 //! - The app's state must contain the [`Hub`]: it is the state, or `FromRef` finds
 //!   it there. Handlers publish with the same `State<Hub>`.
-//! - The path of a peer, and so its default namespace, is the one that the client asked for: two
-//!   routers that are nested in different places are different namespaces.
+//! - The path of a peer, and therefore its default namespace, is the path that the client
+//!   requested: two routers that are nested in different places are different namespaces.
 //! - `peer.params()` and `peer.path::<T>()` are axum's parameters, `peer.route()` is axum's pattern.
-//! - What middleware puts into the request's extensions is in `peer.request().parts().extensions`;
-//!   with [`adopt`](crossws_app::RouteBuilder::adopt) it is `peer.attached::<T>()`.
+//! - Values that middleware puts into the request's extensions are in
+//!   `peer.request().parts().extensions`. With [`adopt`](crossws_app::RouteBuilder::adopt), they
+//!   are `peer.attached::<T>()`.
 //! - `peer.remote_addr()` needs `into_make_service_with_connect_info::<SocketAddr>()` under
 //!   `axum::serve`; [`Server::http`](crossws_tokio::ServerBuilder) knows it.
-//! - `peer.api()` calls the app itself after [`with_api`].
-//! - axum's graceful shutdown does not know of connections that were upgraded: call [`shutdown`].
+//! - `peer.api()` calls the app itself, once [`with_api`] has been applied.
+//! - axum's graceful shutdown ignores upgraded connections: call [`shutdown`].
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -54,11 +55,11 @@ use crossws_tokio::Acceptor;
 pub use endpoint::Endpoint;
 pub use extract::{WebSockets, WebSocketsRejection};
 
-/// Returns a method router that upgrades GET requests: hooks, or
+/// Returns a method router that upgrades GET requests to hooks, or to
 /// [`route`](crossws_app::route)`(hooks)` with settings.
 ///
 /// A request that is not an upgrade gets a 426. Add handlers of other methods to the same path with
-/// axum's own `.post(..)`. For a handler that decides itself, see [`WebSockets`].
+/// axum's own `.post(..)`. For a handler that decides about the upgrade, see [`WebSockets`].
 pub fn websocket<S>(route: impl IntoRoute) -> MethodRouter<S>
 where
     Hub: FromRef<S>,
@@ -71,9 +72,10 @@ where
     })
 }
 
-/// Gives the hooks of an app's WebSockets the app itself: [`Peer::api`](crossws_core::Peer::api) then calls
-/// it, with its layers. Call it last, on the app that is served. A [`Server`](crossws_tokio::Server) or a
-/// `TestServer` that is given the app with `.http(app)` does the same by itself.
+/// Gives the hooks of an app's WebSockets access to the app itself:
+/// [`Peer::api`](crossws_core::Peer::api) then calls it, with its layers. Call it last, on the app
+/// that is served. A [`Server`](crossws_tokio::Server) or a `TestServer` that gets the app by
+/// `.http(app)` does the same on its own.
 ///
 /// ```
 /// use axum::Router;
@@ -100,21 +102,21 @@ pub fn with_api(app: Router, hub: &Hub) -> Router {
         }
     });
     hub.lend_http(&service);
-    // The hub is only lent it: a handler may hold the hub.
+    // The hub borrows the service: a handler may hold the hub.
     app.layer(Extension(Kept { _service: service }))
 }
 
-/// What keeps the service for as long as the app that is served.
+/// Keeps the service for as long as the app that is served.
 #[derive(Clone)]
 struct Kept {
     _service: Arc<dyn HttpService>,
 }
 
-/// Stops the WebSockets of an app: refuses further upgrades, tells every peer, waits for their
+/// Stops the WebSockets of an app: refuses further upgrades, closes every peer, waits for their
 /// `close` hooks up to the grace, and drops the rest.
 ///
-/// Call it after `axum::serve(..).with_graceful_shutdown(..)` has returned, which waits for HTTP
-/// alone.
+/// Call it after `axum::serve(..).with_graceful_shutdown(..)` has returned. axum's shutdown waits
+/// only for HTTP.
 pub async fn shutdown(hub: &Hub, shutdown: Shutdown) -> Report {
     let acceptor = Acceptor::sharing_hub(hooks(), hub.clone());
     acceptor.shutdown(shutdown).await

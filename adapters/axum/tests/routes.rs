@@ -24,7 +24,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message as Wire, http};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-/// Longer than anything here takes: a test that hangs fails with what it waited for.
+/// Longer than anything here takes, so that a test that hangs fails and names the condition.
 async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     match tokio::time::timeout(Duration::from_secs(20), future).await {
         Ok(output) => output,
@@ -78,7 +78,7 @@ impl Client {
     }
 }
 
-/// One request, and all of its response.
+/// Sends one request and returns the whole response.
 async fn request(addr: SocketAddr, head: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(addr).await.unwrap();
     let len = body.len();
@@ -93,7 +93,7 @@ async fn request(addr: SocketAddr, head: &str, body: &str) -> String {
     response
 }
 
-/// Says where a peer is, and tells its namespace whatever it is told.
+/// Sends a peer's namespace to it, and publishes each of its messages there.
 struct Room;
 
 impl Hooks for Room {
@@ -126,7 +126,7 @@ async fn nested_routers_are_namespaces_of_their_own() {
     assert_eq!(public.text().await, at);
     staff.send("a secret").await;
     assert_eq!(staff.text().await, "a secret");
-    // What the staff said would be here first.
+    // If the staff's message had reached this namespace, it would be here first.
     public.send("hello").await;
     assert_eq!(public.text().await, "hello");
 }
@@ -163,7 +163,7 @@ async fn settings_of_a_route_hold_for_its_connections() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_no_upgrade_gets_426_and_other_methods_are_the_apps() {
+async fn a_request_without_an_upgrade_gets_426_and_other_methods_reach_the_app() {
     let posted = || async { "posted" };
     let app = Router::new().route("/", websocket(Room).post(posted));
     let addr = serve(app.with_state(Hub::default())).await;
@@ -173,7 +173,7 @@ async fn a_request_that_is_no_upgrade_gets_426_and_other_methods_are_the_apps() 
     assert!(request(addr, "POST /", "").await.ends_with("posted"));
 }
 
-/// Says the client's address.
+/// Sends the client's address.
 fn address() -> impl Hooks {
     hooks().on_open(|peer| async move {
         let addr = peer.remote_addr();
@@ -244,7 +244,7 @@ async fn session(mut request: Request, next: Next) -> Response {
 }
 
 #[tokio::test]
-async fn what_middleware_found_out_reaches_every_hook() {
+async fn extensions_of_middleware_reach_every_hook() {
     let greet = hooks()
         .on_open(|peer| async move {
             let user = peer.attached::<User>()?;
@@ -252,7 +252,7 @@ async fn what_middleware_found_out_reaches_every_hook() {
             Ok::<_, BoxError>(())
         })
         .on_message(|peer, _| async move {
-            // Without `adopt` it is where the middleware put it.
+            // Without `adopt`, the value is where the middleware put it.
             let user = peer.request().parts().extensions.get::<User>();
             peer.send(user.map_or("nobody", |user| &user.0).to_owned())
         });
@@ -311,7 +311,7 @@ async fn a_handler_decides_itself_whether_it_upgrades() {
     assert_eq!(client.text().await, at);
 }
 
-/// Fails to start the first time, and counts.
+/// Fails to start the first time, and counts the attempts.
 struct Starts(Arc<AtomicUsize>);
 
 impl Hooks for Starts {

@@ -20,15 +20,15 @@ use crate::server::World;
 
 /// A scripted client, connected without a socket.
 ///
-/// It behaves as a browser's WebSocket: it reads all the time into a memory of its own, whether
-/// or not the test takes what it read, and it answers pings and close frames by itself. All of
-/// that can be switched off.
+/// It behaves like a browser's WebSocket: it always reads into its own memory, whether or not the
+/// test takes the frames, and it replies to pings and close frames by itself. Each of these can be
+/// switched off.
 ///
-/// What it does (`send`, `close`, …) is on its way at once; the server's hooks run when the test
+/// What it sends (`send`, `close`, …) is under way at once. The server's hooks run when the test
 /// next awaits something of the toolkit: [`next`](Self::next), or
 /// [`TestServer::settle`](crate::TestServer::settle).
 ///
-/// Dropped, it [vanishes](Self::vanish). Also a [`Stream`] of messages.
+/// Dropping it makes it [vanish](Self::vanish). It is also a [`Stream`] of messages.
 #[must_use = "a client that is dropped is gone"]
 pub struct Client {
     world: Arc<World>,
@@ -50,7 +50,7 @@ pub struct CloseEvent {
     pub clean: bool,
 }
 
-/// Nothing arrived in the time that was given.
+/// Nothing arrived within the given time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("nothing arrived within {0:?} of virtual time")]
 pub struct Elapsed(Duration);
@@ -72,19 +72,19 @@ impl Client {
         }
     }
 
-    /// The 101, with the hook's headers. There is no `Sec-WebSocket-Accept`: nothing is proven
-    /// without a socket.
+    /// Returns the 101, with the hook's headers. It has no `Sec-WebSocket-Accept`, because without
+    /// a socket there is nothing to prove.
     pub fn response(&self) -> &Response<()> {
         &self.response
     }
 
-    /// The subprotocol that the server chose, if it chose one.
+    /// Returns the subprotocol that the server chose, or `None`.
     pub fn protocol(&self) -> Option<&str> {
         let value = self.response.headers().get(SEC_WEBSOCKET_PROTOCOL)?;
         value.to_str().ok()
     }
 
-    /// The peer's id on the server, where `hub.peer(id)` finds it while it is connected.
+    /// Returns the peer's id on the server. `hub.peer(id)` finds the peer while it is connected.
     pub fn id(&self) -> PeerId {
         self.id
     }
@@ -92,23 +92,23 @@ impl Client {
     /// Sends a message: text, bytes, or `Json`.
     ///
     /// # Errors
-    /// When this client has closed or the connection is over, with the message; when the value is
-    /// not JSON.
+    /// Returns the message if this client has closed, if the connection is over, or if the value
+    /// cannot be encoded as JSON.
     pub fn send(&mut self, message: impl IntoMessage) -> Result<(), SendError> {
         self.link.client_sends(message.into_message()?)
     }
 
-    /// Sends a ping. The answer is a [`Frame::Pong`].
+    /// Sends a ping. The reply is a [`Frame::Pong`].
     ///
     /// # Errors
-    /// When this client has closed or the connection is over, or the data has more than 125
+    /// When this client has closed, when the connection is over, or when the data has more than 125
     /// bytes.
     pub fn ping(&mut self, data: impl Into<Bytes>) -> Result<(), ControlError> {
         self.control(data.into(), Frame::Ping)
     }
 
-    /// Sends a pong that nobody asked for, or the answer to a ping when
-    /// [`auto_pong`](Self::auto_pong) is off.
+    /// Sends an unsolicited pong, or the reply to a ping when [`auto_pong`](Self::auto_pong) is
+    /// off.
     ///
     /// # Errors
     /// As [`ping`](Self::ping).
@@ -125,8 +125,8 @@ impl Client {
         self.link.client_controls(frame(data))
     }
 
-    /// Sends a close frame, the first time. The server's answer ends the connection; what it
-    /// sends before that is still received.
+    /// Sends a close frame, the first time. The server's reply ends the connection. Frames that the
+    /// server sends before its reply are still received.
     pub fn close(&mut self, code: CloseCode, reason: impl Into<Utf8Bytes>) {
         let frame = CloseFrame::new(code, reason);
         self.link.client_closes(Some(frame));
@@ -137,38 +137,39 @@ impl Client {
         self.link.client_closes(None);
     }
 
-    /// Is gone without a close frame, as by a lost network or a killed process. What it sent
-    /// before arrives; it receives nothing more.
+    /// Disappears without a close frame, as with a lost network or a killed process. What it has
+    /// sent arrives; it receives nothing more.
     pub fn vanish(&mut self) {
         self.link.vanish();
     }
 
-    /// Stops reading: what the server sends waits in its queue, and pings are not answered. What
-    /// was read before can still be taken.
+    /// Stops reading: the server's messages wait in its queue, and pings get no pong. Frames that
+    /// were already read can still be taken.
     pub fn pause(&mut self) {
         self.link.set_reads(false);
     }
 
-    /// Reads again.
+    /// Resumes reading.
     pub fn resume(&mut self) {
         self.link.set_reads(true);
     }
 
-    /// Whether pings are answered as they arrive. On at first.
+    /// Sets whether pings are answered as they arrive. On by default.
     pub fn auto_pong(&mut self, on: bool) {
         self.link.set_auto_pong(on);
     }
 
-    /// Whether the server's close frame is answered as it arrives. On at first; off, the server
-    /// waits for [`close`](Self::close) until `Limits::close_timeout`.
+    /// Sets whether the server's close frame is answered as it arrives. On by default. If off, the
+    /// server waits for [`close`](Self::close) until `Limits::close_timeout`.
     pub fn auto_close(&mut self, on: bool) {
         self.link.set_auto_close(on);
     }
 
-    /// The next message; `None` when the connection has ended and all messages were taken.
-    /// Control frames before it are skipped: [`next_frame`](Self::next_frame) gives them too.
+    /// Returns the next message, or `None` when the connection has ended and all messages were
+    /// taken. Control frames before it are skipped: [`next_frame`](Self::next_frame) returns them
+    /// too.
     ///
-    /// Waits as long as it takes, without moving virtual time.
+    /// Waits as long as necessary, without moving virtual time.
     ///
     /// # Cancel safety
     /// Dropping the future loses no message.
@@ -176,15 +177,15 @@ impl Client {
         poll_fn(|cx| self.poll_message(cx)).await
     }
 
-    /// The next message, while virtual time moves on by up to `limit`, from one timer to the
-    /// next. `Ok(None)` when the connection has ended.
+    /// Returns the next message, and moves virtual time on by up to `limit`, from one timer to the
+    /// next. Returns `Ok(None)` when the connection has ended.
     ///
     /// # Errors
-    /// When nothing arrived by then. A hook that waits for anything but virtual time (another
-    /// thread, a runtime's timer) is not waited for.
+    /// When nothing arrived by then. It does not wait for a hook that waits for anything but
+    /// virtual time (another thread, a runtime's timer).
     ///
     /// # Cancel safety
-    /// Dropping the future loses no message; the time that has passed has passed.
+    /// Dropping the future loses no message; virtual time does not move back.
     pub async fn next_within(&mut self, limit: Duration) -> Result<Option<Message>, Elapsed> {
         let until = self.world.clock.now().saturating_add(limit);
         poll_fn(|cx| {
@@ -201,14 +202,14 @@ impl Client {
         .await
     }
 
-    /// The next message that has arrived already, if there is one. The server does not get to
-    /// run: [`settle`](crate::TestServer::settle) before, to be sure that nothing is on its way.
+    /// Returns the next message if one has already arrived. The server does not run meanwhile: call
+    /// [`settle`](crate::TestServer::settle) before, so that every message has arrived.
     pub fn try_next(&mut self) -> Option<Message> {
         self.take_message(None).ok()
     }
 
-    /// The next frame, control frames included; `None` when the connection has ended and all
-    /// frames were taken.
+    /// Returns the next frame, control frames included, or `None` when the connection has ended and
+    /// all frames were taken.
     ///
     /// # Cancel safety
     /// Dropping the future loses no frame.
@@ -224,7 +225,7 @@ impl Client {
         .await
     }
 
-    /// Waits for the end of the connection. Messages that were not taken can be taken afterwards.
+    /// Waits for the end of the connection. Remaining messages can be taken afterwards.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::sync::lock;
 
-/// Virtual time: it stands still until somebody moves it.
+/// Virtual time. It stands still until the test moves it.
 pub(crate) struct Clock {
     /// The wall clock when virtual time began.
     began: SystemTime,
@@ -15,7 +15,7 @@ pub(crate) struct Clock {
 impl Default for Clock {
     fn default() -> Self {
         let began = match cfg!(target_arch = "wasm32") {
-            // Which has no wall clock of its own.
+            // This target has no wall clock of its own.
             true => UNIX_EPOCH,
             false => SystemTime::now(),
         };
@@ -35,29 +35,29 @@ struct State {
 
 struct Set {
     waker: Waker,
-    /// Goes off when time passes it, but time is not moved to reach it.
+    /// Goes off when time passes it, but time does not move by itself to reach it.
     passive: bool,
 }
 
 impl Clock {
-    /// The time since the server was made.
+    /// Returns the time since the server was created.
     pub(crate) fn now(&self) -> Duration {
         lock(&self.state).now
     }
 
-    /// The wall clock, which moves as virtual time does.
+    /// Returns the wall clock, which moves with virtual time.
     pub(crate) fn wall(&self) -> SystemTime {
         let now = self.began.checked_add(self.now());
         now.unwrap_or(self.began)
     }
 
-    /// Moves to the next alarm, but not past `until`, and sets it off with all others of that
-    /// time. Without one it moves to `until` and answers `false`.
+    /// Moves to the next alarm, but not past `until`, and sets off all alarms of that time. Without
+    /// an alarm, it moves to `until` and returns `false`.
     pub(crate) fn step(&self, until: Duration) -> bool {
         self.go(until, true)
     }
 
-    /// As [`step`](Self::step), but stays where it is when there is no alarm to reach.
+    /// As [`step`](Self::step), but does not move if there is no alarm before `until`.
     pub(crate) fn step_to_alarm(&self, until: Duration) -> bool {
         self.go(until, false)
     }
@@ -109,14 +109,14 @@ impl Alarm {
         }
     }
 
-    /// An alarm that time is not moved to reach when it moves by itself.
+    /// Creates an alarm that time does not move to when it moves by itself.
     pub(crate) fn passive(clock: &Arc<Clock>) -> Self {
         let mut alarm = Self::new(clock);
         alarm.passive = true;
         alarm
     }
 
-    /// Sets the alarm to a time, or clears it. One that is past goes off at the next step.
+    /// Sets the alarm to a time, or clears it. An alarm in the past goes off at the next step.
     pub(crate) fn set(&mut self, at: Option<Duration>, waker: &Waker) {
         let mut state = lock(&self.clock.state);
         let old = self

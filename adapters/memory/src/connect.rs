@@ -16,18 +16,18 @@ use crate::link::Link;
 use crate::server::World;
 use crate::{Client, ConnectError};
 
-/// The key of RFC 6455's own example. Nobody checks it here: there is no socket to prove.
+/// The key of RFC 6455's own example. No code checks it, because there is no socket.
 const SAMPLE_KEY: HeaderValue = HeaderValue::from_static("dGhlIHNhbXBsZSBub25jZQ==");
 
-/// A connection to be made: await it. See [`TestServer::connect`](crate::TestServer::connect).
+/// A connection to be opened: await it. See [`TestServer::connect`](crate::TestServer::connect).
 ///
 /// # Errors
-/// Awaited, it gives a [`ConnectError`] when the server answers anything but 101, and for a target or
-/// a header that is not valid HTTP (400).
+/// Awaiting it returns a [`ConnectError`] when the server's response is not a 101, and (with status
+/// 400) when the target or a header is not valid HTTP.
 ///
 /// # Cancel safety
-/// Dropping the future is a client that goes away: during the upgrade that hook is dropped,
-/// afterwards the peer is lost as with [`Client::vanish`].
+/// Dropping the future is a client that goes away. During the upgrade, the hook is dropped; after
+/// it, the peer is lost as with [`Client::vanish`].
 #[must_use = "nothing connects until it is awaited"]
 pub struct Connect {
     world: Arc<World>,
@@ -55,7 +55,7 @@ impl Connect {
         }
     }
 
-    /// Adds a header; several of one name are all sent.
+    /// Adds a header. Several with one name are all sent.
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
         if let Ok(request) = &mut self.request {
             let name = HeaderName::try_from(name.as_ref()).map_err(http::Error::from);
@@ -70,7 +70,7 @@ impl Connect {
         self
     }
 
-    /// Offers a subprotocol, after those offered before.
+    /// Offers a subprotocol, after the earlier ones.
     pub fn protocol(self, protocol: impl AsRef<str>) -> Self {
         self.header(SEC_WEBSOCKET_PROTOCOL, protocol.as_ref())
     }
@@ -80,20 +80,20 @@ impl Connect {
         protocols.into_iter().fold(self, Self::protocol)
     }
 
-    /// Connects as a page of this origin does, such as `https://app.example`. Without it the
-    /// client is no browser and is not asked for an origin.
+    /// Connects as a page of this origin does, such as `https://app.example`. Without it, the
+    /// client is not a browser, and its origin is not checked.
     pub fn origin(self, origin: impl AsRef<str>) -> Self {
         self.header(ORIGIN, origin.as_ref())
     }
 
-    /// The client's address. By default each has another port of 127.0.0.1.
+    /// Sets the client's address. By default, each client has another port of 127.0.0.1.
     pub fn remote_addr(mut self, addr: impl Into<SocketAddr>) -> Self {
         self.remote_addr = addr.into();
         self
     }
 
-    /// Connects as if through TLS, so that the request's URLs read `https` and `wss`. A target
-    /// that begins so does the same.
+    /// Connects as if through TLS, so that the request's URLs have `https` and `wss`. A target with
+    /// one of these schemes has the same effect.
     pub fn secure(mut self) -> Self {
         self.secure = true;
         self
@@ -109,7 +109,7 @@ impl Connect {
         let link = Arc::new(Link::new(Arc::clone(&world.clock)));
         let serve = world.app.serve(request, Arc::clone(&link));
         world.executor.spawn(serve);
-        // From here on, dropping it is the client going away.
+        // From here on, dropping the future means that the client goes away.
         let waiter = world.executor.waiter();
         let pending = Pending(Some((world, link)));
         let answer = poll_fn(|cx| {
@@ -124,7 +124,7 @@ impl Connect {
     }
 }
 
-/// A client whose server has not answered yet.
+/// A client that waits for the server's response.
 struct Pending(Option<(Arc<World>, Arc<Link>)>);
 
 impl Pending {
@@ -147,7 +147,8 @@ impl Drop for Pending {
     }
 }
 
-/// Forms the upgrade as a client would: what the caller set stays, what is missing is added.
+/// Completes the upgrade request as a client would: keeps what the caller set, and adds what is
+/// missing.
 fn complete(request: Request<()>, mut secure: bool) -> Result<UpgradeRequest, ConnectError> {
     let (mut parts, ()) = request.into_parts();
     let uri = std::mem::take(&mut parts.uri).into_parts();

@@ -22,12 +22,12 @@ use crate::link::{Answer, Link};
 use crate::pump::{Event, Pump, part};
 use crate::transport::MemoryTransport;
 
-/// An app whose type is forgotten, so that a hook can hold the server that runs it.
+/// An app without its type, so that a hook can hold the server that runs it.
 pub(crate) trait App: MaybeSend + MaybeSync {
     /// Runs the `start` hook.
     fn start(&self) -> BoxFuture<'static, ()>;
 
-    /// One connection's whole life.
+    /// Runs one connection's whole life.
     fn serve(&self, request: UpgradeRequest, link: Arc<Link>) -> BoxFuture<'static, ()>;
 }
 
@@ -44,7 +44,7 @@ impl<R: Resolve> App for Resolved<R> {
         let (hub, resolver) = (self.hub.clone(), Arc::clone(&self.resolver));
         let start = Arc::clone(&self.start);
         Box::pin(async move {
-            // It has been logged, and the upgrades that wait for it are refused.
+            // The error has been logged, and the upgrades that wait for the hook are refused.
             let _ = start.run(&resolver, &hub).await;
         })
     }
@@ -62,7 +62,7 @@ impl<R: Resolve> App for Resolved<R> {
     }
 }
 
-/// The server's end of a link: drops the connection when it is dropped, whatever happened.
+/// The server's end of a link. Dropping it drops the connection, whatever happened.
 struct Cable(Arc<Link>);
 
 impl Drop for Cable {
@@ -108,7 +108,7 @@ impl Driver {
         self.connect(accepted, response).await;
     }
 
-    /// What no hooks claim goes to the HTTP service, which may upgrade it itself.
+    /// Passes a request that no hooks claim to the HTTP service, which may upgrade it itself.
     async fn refused(self, hub: &Hub, refused: ClaimError) {
         let (request, http) = match (refused, &self.http) {
             (ClaimError::NotHandled(request), Some(http)) => (request, Arc::clone(http)),
@@ -137,7 +137,7 @@ impl Driver {
             let failed = |error| ConnectError::rejected(Rejection::internal(error));
             call.await.map_err(failed)
         };
-        // A server leaves an HTTP service its time.
+        // A server does not limit the time of an HTTP service.
         match self.in_time(call, Duration::MAX).await {
             Some(Ok(response)) => match door.take() {
                 Some(accepted) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
@@ -153,7 +153,7 @@ impl Driver {
         }
     }
 
-    /// Answers an accepted upgrade, and runs the connection.
+    /// Sends the response to an accepted upgrade, and runs the connection.
     async fn connect<H: Hooks + ?Sized>(self, accepted: Accepted<H>, response: Response<()>) {
         self.link.0.accept(&accepted.settings().limits);
         let answer = Answer {
@@ -168,7 +168,7 @@ impl Driver {
         }
     }
 
-    /// Runs an upgrade within its deadline; `None` when the client has gone away.
+    /// Runs an upgrade within its deadline. Returns `None` when the client has gone away.
     async fn in_time<T>(
         &self,
         upgrade: impl Future<Output = Result<T, ConnectError>>,
@@ -216,20 +216,20 @@ impl Driver {
     }
 }
 
-/// What a request does not say itself, on its way through an HTTP service.
+/// Facts about a request that it does not contain, on its way through an HTTP service.
 #[derive(Clone, Copy)]
 struct Seen {
     addr: Option<SocketAddr>,
     secure: bool,
 }
 
-/// Lets upgrades that come through the HTTP service end in these hooks.
+/// Makes upgrades that come through the HTTP service end in these hooks.
 pub(crate) fn bind<R: Resolve>(sockets: &Sockets, hub: &Hub, resolver: Arc<R>) {
     let hub = hub.clone();
     sockets.bind(move |mut parts| {
         let (hub, resolver) = (hub.clone(), Arc::clone(&resolver));
         async move {
-            // Without them the request is none of a client's.
+            // Without these, the request does not come from a client.
             let (Some(door), Some(seen)) = (
                 parts.extensions.get::<UpgradeDoor>().cloned(),
                 parts.extensions.get::<Seen>().copied(),
@@ -268,7 +268,7 @@ enum Next {
     Closed(Closed),
 }
 
-/// What is next while no hook runs.
+/// Returns what happens next while no hook runs.
 fn next<H: Hooks + ?Sized>(
     pump: &mut Pump,
     session: &mut Session<H>,
@@ -279,7 +279,7 @@ fn next<H: Hooks + ?Sized>(
         Poll::Ready(Err(closed)) => return Poll::Ready(Next::Closed(closed)),
         Poll::Pending => {}
     }
-    // What the peer's own futures send wakes this again.
+    // A message of the peer's own futures wakes this again.
     session.poll_notice(cx).map(Next::Notice)
 }
 

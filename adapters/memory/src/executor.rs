@@ -1,8 +1,8 @@
-//! Runs the connections' futures whenever somebody awaits anything of the toolkit.
+//! Runs the connections' futures whenever a caller awaits anything of the toolkit.
 //!
-//! There is no thread and no runtime: whoever polls a client's or the server's future first runs
-//! all connections until none can go on. Only one caller does so at a time; a hook that awaits
-//! the toolkit itself is inside that caller already and just waits to be woken. No lock is held
+//! There is no thread and no runtime: the first caller that polls a future of a client or the
+//! server runs all connections until none can go on. Only one caller does so at a time. A hook that
+//! awaits the toolkit already runs inside that caller, and only waits to be woken. No lock is held
 //! while a future runs.
 
 use std::collections::{HashMap, VecDeque};
@@ -15,8 +15,8 @@ use crossws_core::BoxFuture;
 
 use crate::sync::lock;
 
-/// After so many polls the caller's own task gets a turn: a hook that only yields must not keep
-/// it away for ever.
+/// After this many polls the caller's own task gets a turn, because a hook that only yields must
+/// not keep it away indefinitely.
 const BUDGET: usize = 1000;
 
 type TaskId = u64;
@@ -34,7 +34,7 @@ struct Task {
 }
 
 impl Executor {
-    /// Adds a future. It is polled when somebody next awaits the toolkit.
+    /// Adds a future. It is polled when a caller next awaits the toolkit.
     pub(crate) fn spawn(&self, future: BoxFuture<'static, ()>) {
         let waker = Arc::new(TaskWaker {
             id: self.queue.next_id(),
@@ -49,7 +49,7 @@ impl Executor {
         waker.wake();
     }
 
-    /// Drops every future; one that is being polled, when its poll has ended.
+    /// Drops every future. A future that is being polled is dropped after its poll.
     pub(crate) fn cancel_all(&self) {
         let tasks = std::mem::take(&mut *lock(&self.tasks));
         drop(tasks);
@@ -63,12 +63,13 @@ impl Executor {
         }
     }
 
-    /// Runs what can run. Afterwards the caller is woken whenever something can run again.
+    /// Runs the futures that are ready. Afterwards the caller is woken whenever a future becomes
+    /// ready.
     pub(crate) fn drive(&self, waiter: &Waiter, cx: &mut Context<'_>) {
         let _ = self.try_drive(waiter, cx);
     }
 
-    /// As [`drive`](Self::drive); ready when nothing can run any more.
+    /// As [`drive`](Self::drive). Ready when no future is ready any more.
     pub(crate) fn poll_quiet(&self, waiter: &Waiter, cx: &mut Context<'_>) -> Poll<()> {
         match self.try_drive(waiter, cx) {
             Drove::UntilQuiet => Poll::Ready(()),
@@ -79,7 +80,7 @@ impl Executor {
                     return Poll::Ready(());
                 }
                 if queue.driving.is_none() {
-                    // It ended in between: look again.
+                    // The futures became quiet in between: check again.
                     cx.waker().wake_by_ref();
                 } else {
                     queue.wait_for_quiet.push(cx.waker().clone());
@@ -102,7 +103,8 @@ impl Executor {
             (old, elsewhere)
         };
         let _driving = (!elsewhere).then(|| Driving(&self.queue));
-        // Outside the lock: it may be the last handle to a task, whose destructors run here.
+        // Dropped outside the lock: it may be the last handle to a task, whose destructors run
+        // here.
         drop(old);
         if elsewhere {
             return Drove::ElsewhereAlready;
@@ -126,7 +128,7 @@ impl Executor {
         let Some((mut future, task_waker)) = taken else {
             return;
         };
-        // If the poll panics, the future is dropped and its place is given up.
+        // If the poll panics, the future is dropped and its place is released.
         let place = Place { executor: self, id };
         task_waker.queued.store(false, Ordering::Release);
         let waker = Waker::from(task_waker);
@@ -141,7 +143,7 @@ impl Executor {
                 std::mem::forget(place);
                 return;
             }
-            // Cancelled meanwhile: dropped here, after the lock.
+            // Cancelled meanwhile: dropped here, after the lock is released.
             drop(tasks);
             drop(future);
         }
@@ -155,7 +157,7 @@ enum Drove {
     ElsewhereAlready,
 }
 
-/// A task's place in the executor, given up on drop.
+/// A task's place in the executor, released on drop.
 struct Place<'a> {
     executor: &'a Executor,
     id: TaskId,
@@ -168,7 +170,7 @@ impl Drop for Place<'_> {
     }
 }
 
-/// Says who runs the futures, until it is dropped.
+/// Marks that a caller runs the futures, until it is dropped.
 struct Driving<'a>(&'a Queue);
 
 impl Drop for Driving<'_> {
@@ -178,7 +180,8 @@ impl Drop for Driving<'_> {
             state.driving = None;
             let mut wakers = std::mem::take(&mut state.wait_for_quiet);
             if !state.ready.is_empty() {
-                // Out of budget, in a panic, or woken just now: somebody has to go on.
+                // The budget is used up, a future panicked, or one was just woken: another caller
+                // must go on.
                 wakers.extend(state.waiting.drain().map(|(_, waker)| waker));
             }
             wakers
@@ -187,7 +190,7 @@ impl Drop for Driving<'_> {
     }
 }
 
-/// What wakers reach from any thread; the futures themselves are not in it.
+/// The state that wakers reach from any thread. It does not contain the futures.
 #[derive(Default)]
 struct Queue {
     state: Mutex<QueueState>,
@@ -197,9 +200,9 @@ struct Queue {
 struct QueueState {
     ready: VecDeque<TaskId>,
     driving: Option<ThreadId>,
-    /// Callers from outside: woken to run what has become ready.
+    /// Callers from outside: woken to run futures that have become ready.
     waiting: HashMap<u64, Waker>,
-    /// Callers, hooks among them, that go on when nothing is ready any more.
+    /// Callers, hooks among them, that go on when no future is ready any more.
     wait_for_quiet: Vec<Waker>,
     last_id: u64,
 }
@@ -233,7 +236,7 @@ impl Queue {
             let mut state = lock(&self.state);
             state.ready.push_back(id);
             if state.driving.is_some() {
-                // Whoever drives looks at the queue again before it stops.
+                // The driving caller checks the queue again before it stops.
                 return;
             }
             std::mem::take(&mut state.waiting)
@@ -260,7 +263,7 @@ impl Wake for TaskWaker {
     }
 }
 
-/// One caller of the toolkit; forgotten when dropped.
+/// One caller of the toolkit. Dropping it removes its waker.
 pub(crate) struct Waiter {
     id: u64,
     queue: Arc<Queue>,

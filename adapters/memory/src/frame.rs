@@ -1,18 +1,18 @@
 use bytes::Bytes;
 use crossws_core::{CloseFrame, Message};
 
-/// What a client sees on the wire: messages, and the control frames around them.
+/// A frame as a client receives it: a message or a control frame.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Frame {
     /// A message.
     Message(Message),
-    /// A ping, from a hook or the heartbeat. Answered already, unless
+    /// A ping, from a hook or the heartbeat. The client has already answered it, unless
     /// [`auto_pong`](crate::Client::auto_pong) is off.
     Ping(Bytes),
-    /// A pong: the answer to [`ping`](crate::Client::ping), or unasked.
+    /// A pong: the reply to [`ping`](crate::Client::ping), or unsolicited.
     Pong(Bytes),
-    /// A close frame, `None` without a code. Answered already, unless
+    /// A close frame, `None` without a code. The client has already answered it, unless
     /// [`auto_close`](crate::Client::auto_close) is off. No frame follows it.
     Close(Option<CloseFrame>),
 }

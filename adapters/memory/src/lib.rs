@@ -1,8 +1,9 @@
 //! Tests of WebSocket apps without sockets, in virtual time: **crossws**' reference adapter.
 //!
 //! A [`TestServer`] runs the same hooks as a real server, through the same upgrade path, with the
-//! same limits. A [`Client`] connects to it, talks, and sees everything a socket would show:
-//! refusals, response headers, control frames, close codes. Time moves only when the test says so.
+//! same limits. A [`Client`] connects to it, exchanges messages, and observes everything that a
+//! socket would show: refusals, response headers, control frames, close codes. Time moves only when
+//! the test moves it.
 //!
 //! ```
 //! use std::time::Duration;
@@ -21,7 +22,7 @@
 //! assert_eq!(client.next().await.unwrap().text()?, "welcome");
 //! assert_eq!(client.next().await.unwrap().text()?, "hello");
 //!
-//! // Half a minute later the heartbeat has asked, and the client has answered.
+//! // Half a minute later the heartbeat has sent a ping, and the client has replied.
 //! server.advance(Duration::from_secs(30)).await;
 //! assert!(matches!(client.next_frame().await, Some(Frame::Ping(_))));
 //!

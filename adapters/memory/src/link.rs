@@ -1,4 +1,4 @@
-//! One connection, seen from both ends: what a socket and its buffers are elsewhere.
+//! One connection, seen from both ends: the counterpart of a socket and its buffers.
 
 mod client;
 mod server;
@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::task::Waker;
 use std::time::Duration;
 
+use crossws_core::adapter::MeterCell;
 use crossws_core::{CloseFrame, Closed, Limits, PeerId};
 use http::Response;
 
@@ -20,29 +21,31 @@ use crate::{ConnectError, Frame};
 
 pub(crate) struct Link {
     clock: Arc<Clock>,
-    /// Known once the upgrade was accepted.
+    /// Set once the upgrade is accepted.
     limits: OnceLock<Limits>,
     state: Mutex<State>,
+    meter: Arc<MeterCell>,
 }
 
 struct State {
+    meter: Arc<MeterCell>,
     // ---- the server's end
     outbox: Outbox,
-    /// Something was written before the pump looked; whether much had piled up.
+    /// Set if a write happened before the pump looked: whether many bytes had piled up.
     relieved: Option<bool>,
-    /// Our close frame, while the client's is awaited.
     /// Volatile messages that were discarded.
     skipped: u64,
+    /// Our close frame, while the client's is awaited.
     closing: Option<CloseFrame>,
-    /// Set as soon as it is known how the connection ended; the first to know is right.
+    /// Set as soon as it is known how the connection ended. The first value stays.
     closed: Option<Closed>,
-    /// When the client must have answered, or taken the last frame.
+    /// The deadline for the client's close frame, or for taking the last frame.
     close_by: Option<Duration>,
     driver: Option<Waker>,
     /// No frame passes any more, in either direction.
     over: bool,
 
-    // ---- on its way to the server, and not read by it yet
+    // ---- on its way to the server, and not yet read by it
     network: VecDeque<Frame>,
 
     // ---- the client's end
@@ -57,7 +60,7 @@ struct State {
     reader: Option<Waker>,
 }
 
-/// The 101, and who the client is now.
+/// The 101, and the client's identity from then on.
 pub(crate) struct Answer {
     pub(crate) response: Response<()>,
     pub(crate) id: PeerId,
@@ -65,10 +68,12 @@ pub(crate) struct Answer {
 
 impl Link {
     pub(crate) fn new(clock: Arc<Clock>) -> Self {
+        let meter = Arc::<MeterCell>::default();
         Self {
             clock,
             limits: OnceLock::new(),
             state: Mutex::new(State {
+                meter: Arc::clone(&meter),
                 outbox: Outbox::new(Limits::default()),
                 relieved: None,
                 skipped: 0,
@@ -88,6 +93,7 @@ impl Link {
                 vanished: false,
                 reader: None,
             }),
+            meter,
         }
     }
 
@@ -95,13 +101,13 @@ impl Link {
         lock(&self.state)
     }
 
-    /// The upgrade was accepted: these limits hold for the connection.
+    /// Marks the upgrade as accepted: these limits apply to the connection.
     pub(crate) fn accept(&self, limits: &Limits) {
         self.lock().outbox.set_limits(limits.clone());
         let _ = self.limits.set(limits.clone());
     }
 
-    /// When a last write or an answer that begins to be waited for now is given up.
+    /// Returns the deadline of a last write, or of a reply, that is awaited from now on.
     fn close_deadline(&self) -> Duration {
         let limits = self.limits.get();
         let time = limits.map_or(Duration::ZERO, |limits| limits.close_timeout);

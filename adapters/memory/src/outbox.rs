@@ -7,17 +7,17 @@ use crossws_core::{DRAIN_MARK, Limits, Message, Overflow};
 
 use crate::Frame;
 
-/// What waits to be written to one client, within the bounds of `Limits`.
+/// The frames that wait to be written to one client, within the bounds of `Limits`.
 pub(crate) struct Outbox {
     queue: VecDeque<Queued>,
     limits: Limits,
-    /// Payload of the queued messages; control frames are few and not counted.
+    /// The payload bytes of the queued messages. Control frames are few and do not count.
     bytes: usize,
     messages: usize,
     dropped: u64,
-    /// Since when messages wait without any of them being written.
+    /// The time since which messages have waited without any being written.
     stuck_since: Option<Duration>,
-    /// More than `DRAIN_MARK` bytes have piled up since the queue was last empty.
+    /// Whether more than `DRAIN_MARK` bytes have piled up since the queue was last empty.
     piled: bool,
     /// A bound was reached under `Overflow::Close`.
     overflowed: bool,
@@ -30,7 +30,7 @@ struct Queued {
     key: Option<Arc<str>>,
 }
 
-/// A message that did not fit, and how many were lost with it.
+/// A message that did not fit, and how many messages were lost with it.
 #[derive(Debug)]
 pub(crate) struct Full {
     pub(crate) message: Message,
@@ -51,12 +51,12 @@ impl Outbox {
         }
     }
 
-    /// Keeps these limits from here on.
+    /// Applies these limits from now on.
     pub(crate) fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
     }
 
-    /// Queues a message; answers how many older ones were discarded for it.
+    /// Queues a message. Returns how many older ones were discarded for it.
     pub(crate) fn push(
         &mut self,
         message: Message,
@@ -75,14 +75,14 @@ impl Outbox {
                 }
                 Overflow::DropNewest => {
                     if let Some((at, older)) = older {
-                        // Nothing replaces it.
+                        // No message replaces it.
                         self.put_back(at, older);
                     }
                     self.dropped += 1;
                     dropped += 1;
                     return Err(Full { message, dropped });
                 }
-                // `Close`, and what core may add.
+                // `Close`, and policies that core may add.
                 _ => {
                     dropped += self.overflow() + 1;
                     self.dropped += 1;
@@ -103,14 +103,14 @@ impl Outbox {
         Ok(dropped)
     }
 
-    /// Takes out the message with this key, if one waits, and returns where it was.
+    /// Takes out the queued message with this key, if there is one, with its position.
     fn take_out(&mut self, key: &Arc<str>) -> Option<(usize, Queued)> {
         let has_key = |queued: &Queued| queued.key.as_ref() == Some(key);
         let at = self.queue.iter().position(has_key)?;
         Some((at, self.remove(at)?))
     }
 
-    /// Puts a message where it was taken out.
+    /// Puts a message back at its position.
     fn put_back(&mut self, at: usize, queued: Queued) {
         if let Frame::Message(message) = &queued.frame {
             self.bytes += message.len();
@@ -119,8 +119,8 @@ impl Outbox {
         self.queue.insert(at, queued);
     }
 
-    /// One always fits where nothing waits: its size is the application's own choice, and no
-    /// sign of a slow client.
+    /// Returns whether a message fits. One always fits into an empty queue: its size is the
+    /// application's own choice, and not a sign of a slow client.
     fn fits(&self, message: &Message) -> bool {
         let bytes = self.bytes.saturating_add(message.len());
         self.messages == 0
@@ -151,7 +151,7 @@ impl Outbox {
         Some(queued)
     }
 
-    /// Discards everything; the connection closes for it.
+    /// Discards everything. The connection then closes.
     fn overflow(&mut self) -> u64 {
         let lost = self.messages as u64;
         self.dropped += lost;
@@ -160,14 +160,13 @@ impl Outbox {
         lost
     }
 
-    /// Does what the policy says about messages that have waited too long; answers how many it
-    /// discarded.
+    /// Applies the policy to messages that have waited too long. Returns how many it discarded.
     pub(crate) fn expire(&mut self, now: Duration) -> u64 {
         if self.age_deadline().is_none_or(|at| at > now) {
             return 0;
         }
         match self.limits.overflow {
-            // Nothing new to refuse: `push` does.
+            // There is no new message to refuse; `push` refuses those.
             Overflow::DropNewest => 0,
             Overflow::DropOldest => {
                 let mut dropped = 0;
@@ -180,7 +179,7 @@ impl Outbox {
         }
     }
 
-    /// When the queue's head will have waited too long.
+    /// Returns when the head of the queue will have waited too long.
     fn age_deadline(&self) -> Option<Duration> {
         let since = match self.limits.overflow {
             Overflow::DropOldest => self
@@ -193,7 +192,7 @@ impl Outbox {
         Some(since?.saturating_add(self.limits.max_queue_age?))
     }
 
-    /// When to call [`expire`](Self::expire).
+    /// Returns when to call [`expire`](Self::expire).
     pub(crate) fn next_due(&self) -> Option<Duration> {
         match self.limits.overflow {
             Overflow::DropNewest => None,
@@ -201,7 +200,7 @@ impl Outbox {
         }
     }
 
-    /// Queues a control frame behind what is queued.
+    /// Queues a control frame after what is queued.
     pub(crate) fn push_control(&mut self, frame: Frame, now: Duration) {
         self.queue.push_back(Queued {
             frame,
@@ -214,7 +213,7 @@ impl Outbox {
         self.frames().any(|frame| matches!(frame, Frame::Ping(_)))
     }
 
-    /// Queues a pong of the application's; of more than 16 the latest are kept.
+    /// Queues a pong of the application. Beyond 16, the latest ones are kept.
     pub(crate) fn push_pong(&mut self, data: Bytes, now: Duration) {
         const MOST_PONGS: usize = 16;
         let is_pong = |queued: &Queued| matches!(queued.frame, Frame::Pong(_));
@@ -226,14 +225,14 @@ impl Outbox {
         self.push_control(Frame::Pong(data), now);
     }
 
-    /// Answers a ping: only the latest needs one (RFC 6455 section 5.5.3).
+    /// Queues the reply to a ping: only the latest ping needs one (RFC 6455 section 5.5.3).
     pub(crate) fn answer_ping(&mut self, data: Bytes, now: Duration) {
         self.queue
             .retain(|queued| !matches!(queued.frame, Frame::Pong(_)));
         self.push_control(Frame::Pong(data), now);
     }
 
-    /// Takes everything to be written. Answers also whether the `drain` hook is to be told.
+    /// Takes everything to be written. Returns also whether the `drain` hook must be notified.
     pub(crate) fn take(&mut self) -> (impl Iterator<Item = Frame> + use<>, bool) {
         let drained = self.piled;
         let queue = std::mem::take(&mut self.queue);
@@ -257,13 +256,19 @@ impl Outbox {
         self.queue.is_empty()
     }
 
-    /// More than half of either bound is used, or an answer as long as the next message would
-    /// not fit behind what is queued.
+    /// Returns whether more than half of either bound is used, or whether a reply as long as the
+    /// next message would not fit.
     pub(crate) fn is_congested(&self, next: usize) -> bool {
         let most = self.limits.max_buffered.get();
         self.bytes > most / 2
             || self.messages > self.limits.max_queued.get() / 2
             || (self.bytes > 0 && self.bytes.saturating_add(next) > most)
+    }
+
+    /// Whether more than half of either bound would be used with a message of this length.
+    pub(crate) fn would_be_half(&self, len: usize) -> bool {
+        self.bytes.saturating_add(len) > self.limits.max_buffered.get() / 2
+            || self.messages + 1 > self.limits.max_queued.get() / 2
     }
 
     pub(crate) fn has_messages(&self) -> bool {

@@ -14,7 +14,7 @@ use crate::clock::{Alarm, Clock};
 use crate::link::Link;
 use crate::{Frame, Violation};
 
-/// Serves one connection beside its hooks: reads, writes, heartbeats, closes.
+/// Serves one connection while its hooks run: reads, writes, heartbeats, closes.
 pub(crate) struct Pump {
     link: Arc<Link>,
     clock: Arc<Clock>,
@@ -27,7 +27,7 @@ pub(crate) struct Pump {
     inbound: VecDeque<Event>,
     inbound_bytes: usize,
     drain_due: bool,
-    /// Discarded messages that the peer has been told of, and volatile ones.
+    /// Discarded messages that were reported to the peer, and volatile ones.
     dropped: u64,
     skipped: u64,
     /// How the connection ended, as soon as that is known.
@@ -35,7 +35,7 @@ pub(crate) struct Pump {
     over: bool,
 }
 
-/// What a hook is to be told.
+/// An event that a hook must be notified of.
 pub(crate) enum Event {
     Message(Message),
     Ping(Bytes),
@@ -83,19 +83,20 @@ impl Pump {
         }
     }
 
-    /// Runs a hook to its end, and the connection beside it.
+    /// Runs a hook to its end, and the connection concurrently.
     pub(crate) async fn alongside<F: Future>(&mut self, hook: F) -> F::Output {
         let mut hook = pin!(hook);
         std::future::poll_fn(|cx| {
             self.turn(cx);
-            // What it sends wakes this again, so that it goes out while the hook waits.
+            // A message of the hook wakes this again, so that it is written while the hook waits.
             hook.as_mut().poll(cx)
         })
         .await
     }
 
-    /// What is next for the hooks, in order of arrival; `Err` when the connection is ending and
-    /// nothing more will come. While the client does not take its answers, its messages wait.
+    /// Returns the next event for the hooks, in order of arrival, or `Err` when the connection is
+    /// ending and nothing more will come. While the client does not read its replies, its messages
+    /// wait.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, Closed>> {
         self.turn(cx);
         if std::mem::take(&mut self.drain_due) && self.closed.is_none() {
@@ -116,7 +117,7 @@ impl Pump {
         }
     }
 
-    /// Waits until the client has taken the last frame, or the time for it is up.
+    /// Waits until the client has taken the last frame, or the time for it is over.
     pub(crate) async fn finish(&mut self) {
         std::future::poll_fn(|cx| {
             self.turn(cx);
@@ -138,7 +139,7 @@ impl Pump {
         self.alarm.set(due, cx.waker());
     }
 
-    /// One look at everything; whether anything happened.
+    /// Checks everything once. Returns whether anything happened.
     fn step(&mut self) -> bool {
         let read = self.read();
         let due = self.keep_time();
@@ -174,7 +175,7 @@ impl Pump {
 
     fn read(&mut self) -> bool {
         if self.lifeline.closed_here() {
-            // A hook hears nothing more of a peer that it closed.
+            // A hook gets nothing more from a peer that it has closed.
             self.forget_inbound();
         }
         let mut any = false;
@@ -194,7 +195,10 @@ impl Pump {
                     }
                     self.control(Event::Ping(data));
                 }
-                Frame::Pong(data) => self.control(Event::Pong(data)),
+                Frame::Pong(data) => {
+                    self.link.ponged(&data);
+                    self.control(Event::Pong(data));
+                }
                 Frame::Close(frame) => {
                     self.lifeline.ended();
                     self.link.close_heard(frame);
@@ -204,7 +208,7 @@ impl Pump {
         any
     }
 
-    /// Whether frames have to wait in the network.
+    /// Returns whether frames must wait in the network.
     fn is_full(&self) -> bool {
         let bytes = self.limits.max_message_size.get().saturating_mul(2);
         let full = !self.limits.max_inbound.allows(self.inbound.len() + 1);
@@ -239,7 +243,7 @@ impl Pump {
         self.inbound.push_back(event);
     }
 
-    /// The client broke a limit: it is told which, and heard no more.
+    /// Closes a client that broke a limit: the close frame names it, and nothing more is read.
     fn violated(&mut self, violation: Violation, code: CloseCode, reason: &'static str) {
         self.lifeline.ended();
         self.link
@@ -253,7 +257,7 @@ impl Pump {
         self.inbound_bytes = 0;
     }
 
-    /// Acts on what is due of the connection's life. Answers whether anything was.
+    /// Acts on the deadlines that have passed. Returns whether there were any.
     fn keep_time(&mut self) -> bool {
         if !self.link.is_open() {
             return false;
@@ -263,7 +267,7 @@ impl Pump {
         let clock = &self.clock;
         self.live.credentials(expires_at, now, || clock.wall());
         if self.is_full() && !self.link.network_is_empty() {
-            // While this side does not read, silence says nothing about the client.
+            // While this side does not read, silence proves nothing about the client.
             self.live.heard(now);
             self.live.active(now);
         }
@@ -272,7 +276,7 @@ impl Pump {
         };
         match due {
             LivenessEvent::Ping => {
-                // If one is queued already, that one will do.
+                // If a ping is already queued, that one suffices.
                 let _ = self.link.ping(Bytes::new());
                 self.live.pinged(now);
             }
@@ -283,7 +287,7 @@ impl Pump {
                 }
             }
             LivenessEvent::Inactive => self.lifeline.inactive(),
-            // `Silent`, and what core may add.
+            // `Silent`, and cases that core may add.
             _ => {
                 let frame = CloseFrame::new(CloseCode::TIMEOUT, "silent for too long");
                 self.lifeline.ended();
@@ -324,7 +328,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_without_a_peer_is_told_and_given_up_in_time() {
+    fn a_connection_without_a_peer_is_closed_and_dropped_in_time() {
         for reads in [true, false] {
             let clock = Arc::new(Clock::default());
             let link = Link::new(Arc::clone(&clock));

@@ -7,7 +7,7 @@ use http::{Response, StatusCode};
 /// A connection that the server refused: the HTTP response in place of a 101.
 #[derive(Debug)]
 pub struct ConnectError {
-    // Boxed: it travels in `Result`s beside small values.
+    // Boxed, because `Result`s with small values contain it.
     response: Box<Response<Bytes>>,
     unclaimed: Option<Box<UpgradeRequest>>,
 }
@@ -37,30 +37,31 @@ impl ConnectError {
         Self::rejected(Rejection::unavailable("the connection was dropped"))
     }
 
-    /// The response: the hook's own; 400 for a request that is none (a header or a path that does
-    /// not parse); 403 for a foreign origin; 404 when no hooks claim the request; 503 when the
-    /// upgrade took longer than `Limits::upgrade_timeout`, the hub is full or shuts down.
+    /// Returns the response: the hook's own; 400 for an invalid request (a header or a path that
+    /// does not parse); 403 for a foreign origin; 404 when no hooks claim the request; 503 when the
+    /// upgrade took longer than `Limits::upgrade_timeout`, or when the hub is full or shutting
+    /// down.
     pub fn response(&self) -> &Response<Bytes> {
         &self.response
     }
 
-    /// The response, owned.
+    /// Returns the response, owned.
     pub fn into_response(self) -> Response<Bytes> {
         *self.response
     }
 
-    /// The response's status.
+    /// Returns the response's status.
     pub fn status(&self) -> StatusCode {
         self.response.status()
     }
 
-    /// The request as it was handed back, when no hooks claimed it: a server passes it on to its
-    /// HTTP service, and answers 404 without one. `None` for every other refusal.
+    /// Returns the request, if no hooks claimed it: a server passes it to its HTTP service, or
+    /// responds with 404 if there is none. `None` for every other refusal.
     pub fn unclaimed_request(&self) -> Option<&UpgradeRequest> {
         self.unclaimed.as_deref()
     }
 
-    /// Whether no hooks claimed the request.
+    /// Returns whether no hooks claimed the request.
     pub fn is_unclaimed(&self) -> bool {
         self.unclaimed.is_some()
     }

@@ -7,13 +7,12 @@ use std::task::{Poll, ready};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use crossws_core::adapter::{HttpService, HubChoice, http_service};
+use crossws_core::adapter::{HttpApp, HttpService, HubChoice, http_service};
 use crossws_core::{
-    Api, ApiError, ApiRequest, Body, BoxError, BoxFuture, Hub, Report, Resolve, Shutdown, Sockets,
-    Through, hub_setters,
+    Api, ApiError, ApiRequest, BoxFuture, Hub, Report, Resolve, Shutdown, Sockets, Through,
+    hub_setters,
 };
 use http::{Method, Request, Response};
-use tower_service::Service;
 
 use crate::Connect;
 use crate::clock::{Alarm, Clock};
@@ -21,25 +20,25 @@ use crate::driver::{self, App, Resolved};
 use crate::executor::Executor;
 use crate::shutdown::shut_down;
 
-/// A server without sockets, in virtual time: a cheap handle, which hooks may hold too (the
+/// A server without sockets, in virtual time. It is a cheap handle, which hooks may hold too (the
 /// server then lives as long as the test's process).
 ///
-/// Nothing runs by itself. Whenever anything of the toolkit is awaited ([`settle`](Self::settle),
-/// [`advance`](Self::advance), a client's `next`, …) all connections first run as far as they
-/// can, on the caller's own thread. Any executor will do; a hook may wait for other threads or a
-/// runtime's timers, which wake the toolkit as usual.
+/// Nothing runs by itself. Whenever the test awaits anything of the toolkit
+/// ([`settle`](Self::settle), [`advance`](Self::advance), a client's `next`, …), all connections
+/// first run as far as they can, on the caller's own thread. Any executor will do. A hook may wait
+/// for other threads or a runtime's timers, which wake the toolkit as usual.
 ///
-/// Virtual time stands still unless the test moves it, so that "within a second" is "without
-/// [`advance`](Self::advance)": the limit on control frames, for one, counts all of them.
+/// Virtual time stands still unless the test moves it, so that "within a second" means "without
+/// [`advance`](Self::advance)": the limit on control frames, for example, counts all of them.
 ///
-/// Connections live as long as their client; a [`Client`](crate::Client) that is dropped vanishes.
+/// A connection lives as long as its client. A [`Client`](crate::Client) that is dropped vanishes.
 #[derive(Clone)]
 #[must_use = "a server does nothing until a client connects"]
 pub struct TestServer {
     world: Arc<World>,
 }
 
-/// What a server and its clients share.
+/// The state that a server and its clients share.
 pub(crate) struct World {
     pub(crate) hub: Hub,
     pub(crate) clock: Arc<Clock>,
@@ -50,9 +49,9 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// An address for the next client.
+    /// Returns an address for the next client.
     pub(crate) fn next_addr(&self) -> SocketAddr {
-        // The ports that systems give to clients (RFC 6335 section 6).
+        // The first of the ports that systems assign to clients (RFC 6335 section 6).
         const FIRST: u16 = 49_152;
         let port = FIRST | (self.clients.fetch_add(1, Ordering::Relaxed) & !FIRST);
         SocketAddr::from((Ipv4Addr::LOCALHOST, port))
@@ -60,12 +59,13 @@ impl World {
 }
 
 impl TestServer {
-    /// A server for these hooks, or a resolver, with default limits and the same-origin policy.
+    /// Creates a server for these hooks, or for a resolver, with default limits and the same-origin
+    /// policy.
     pub fn new(hooks: impl Resolve) -> Self {
         Self::builder(hooks).build()
     }
 
-    /// A builder for limits and the origin policy.
+    /// Returns a builder for limits and the origin policy.
     pub fn builder<R: Resolve>(hooks: R) -> TestServerBuilder<R> {
         TestServerBuilder {
             resolver: Arc::new(hooks),
@@ -75,8 +75,8 @@ impl TestServer {
         }
     }
 
-    /// A client for this target: a path such as `/rooms/1?as=ada`, or a whole URL, whose host and
-    /// scheme then show in the request. The host is `localhost` otherwise.
+    /// Returns a client for this target: a path such as `/rooms/1?as=ada`, or a whole URL, whose
+    /// host and scheme the request then has. Otherwise the host is `localhost`.
     ///
     /// ```
     /// # use crossws_memory::TestServer;
@@ -91,15 +91,15 @@ impl TestServer {
         Connect::to(Arc::clone(&self.world), target)
     }
 
-    /// A client for a request of one's own. The headers of an upgrade are added where they are
-    /// missing; whether those that are there make sense is not checked. Its extensions reach the
-    /// hooks, as what a middleware has put there does behind a router.
+    /// Returns a client for your own request. Missing headers of an upgrade are added; present ones
+    /// are not checked. The request's extensions reach the hooks, like those that middleware adds
+    /// in front of a router.
     pub fn connect_with(&self, request: Request<()>) -> Connect {
         Connect::with(Arc::clone(&self.world), request)
     }
 
-    /// A request to the application's [HTTP service](TestServerBuilder::http). All connections run while
-    /// it waits.
+    /// Creates a request to the application's [HTTP service](TestServerBuilder::http). All
+    /// connections run while it waits.
     ///
     /// ```
     /// # use crossws_memory::TestServer;
@@ -122,34 +122,34 @@ impl TestServer {
         api.request(method, path)
     }
 
-    /// A `GET` [request](Self::request).
+    /// Creates a `GET` [request](Self::request).
     pub fn get(&self, path: impl AsRef<str>) -> ApiRequest {
         self.request(Method::GET, path)
     }
 
-    /// A `POST` [request](Self::request).
+    /// Creates a `POST` [request](Self::request).
     pub fn post(&self, path: impl AsRef<str>) -> ApiRequest {
         self.request(Method::POST, path)
     }
 
-    /// The hub: publish, list and address peers from outside.
+    /// Returns the hub: publish, list and address peers from outside.
     pub fn hub(&self) -> &Hub {
         &self.world.hub
     }
 
-    /// The virtual time since the server was made.
+    /// Returns the virtual time since the server was created.
     pub fn now(&self) -> Duration {
         self.world.clock.now()
     }
 
-    /// The wall clock that credentials end by: the real one when the server was made, and moved by
-    /// the test since.
+    /// Returns the wall clock that credentials expire by: the real one when the server was created,
+    /// plus the virtual time since.
     pub fn wall_clock(&self) -> SystemTime {
         self.world.clock.wall()
     }
 
-    /// Runs all connections until none can go on without the test, or without what a hook waits
-    /// for.
+    /// Runs all connections until none can go on without the test, or without an event that a hook
+    /// waits for.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
@@ -158,13 +158,13 @@ impl TestServer {
         poll_fn(|cx| self.world.executor.poll_quiet(&waiter, cx)).await;
     }
 
-    /// Moves virtual time on, from one timer to the next, and lets everything run in between:
+    /// Moves virtual time on, from one timer to the next, and runs everything in between:
     /// heartbeats, deadlines of upgrades and closes, ages of queues, [`sleep`](Self::sleep).
     ///
-    /// A hook that waits for anything but virtual time is not waited for.
+    /// It does not wait for a hook that waits for anything but virtual time.
     ///
     /// # Cancel safety
-    /// Dropping the future leaves the time where it came to.
+    /// Dropping the future leaves the time where it is.
     pub async fn advance(&self, by: Duration) {
         let World {
             clock, executor, ..
@@ -182,8 +182,8 @@ impl TestServer {
         .await;
     }
 
-    /// Waits until virtual time has moved on by this much: for hooks that shall take a while.
-    /// Time does not move by itself; somebody has to [`advance`](Self::advance) it.
+    /// Waits until virtual time has moved on by this much, for hooks that must take a while. Time
+    /// does not move by itself: the test must [`advance`](Self::advance) it.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
@@ -206,11 +206,12 @@ impl TestServer {
     }
 
     /// Shuts down: refuses upgrades with 503, closes every peer with 1012 or the frame that
-    /// `shutdown` says, and waits for the last `close` hook.
+    /// `shutdown` names, and waits for the last `close` hook.
     ///
     /// While it waits, virtual time moves on by itself, from one timer to the next, so that clients
-    /// that do not answer the close frame are given up. It does not move to the end of the grace: a
-    /// hook that waits for something real is waited for, unless the test advances the time past it.
+    /// that do not reply to the close frame are dropped. It does not move to the end of the grace:
+    /// it waits for a hook that waits for real time, unless the test advances the time past the
+    /// grace.
     ///
     /// # Cancel safety
     /// Dropping the future after its first poll leaves the server shutting down, without the wait.
@@ -229,10 +230,10 @@ impl fmt::Debug for TestServer {
     }
 }
 
-/// Called when the server is there.
+/// Called once the server exists.
 type BindSockets = Box<dyn FnOnce(&Hub) + Send + Sync>;
 
-/// The application's HTTP service, with all connections running beside its calls.
+/// The application's HTTP service. All connections run during its calls.
 struct Driven {
     world: Arc<World>,
     service: Arc<dyn HttpService>,
@@ -257,14 +258,14 @@ impl HttpService for Driven {
     }
 }
 
-/// What a [`TestServer`] is made with: see [`TestServer::builder`]. Times are virtual. There are no
+/// A builder of a [`TestServer`]: see [`TestServer::builder`]. Times are virtual. There are no
 /// bytes in memory, so that `deflate` changes nothing but what hooks read in a peer's settings.
-#[must_use = "a builder makes nothing until `build`"]
+#[must_use = "a builder has no effect until `build`"]
 pub struct TestServerBuilder<R> {
     resolver: Arc<R>,
     hub: HubChoice,
     http: Option<Arc<dyn HttpService>>,
-    /// Gives the service its sockets.
+    /// Gives the sockets to the service.
     bind: Option<BindSockets>,
 }
 
@@ -279,34 +280,21 @@ impl<R> fmt::Debug for TestServerBuilder<R> {
 impl<R: Resolve> TestServerBuilder<R> {
     hub_setters!(given);
 
-    /// Serves everything that no hooks claim with this service, as a server's `http` does: an
+    /// Serves every request that no hooks claim with this service, as a server's `http` does: an
     /// `axum::Router`, or any other tower service. Hooks call it with
     /// [`Peer::api`](crossws_core::Peer::api), the test with [`TestServer::request`].
-    pub fn http<S, B>(mut self, service: S) -> Self
-    where
-        S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
-        S::Future: Send,
-        S::Error: Into<BoxError>,
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
-    {
+    pub fn http(mut self, service: impl HttpApp) -> Self {
         self.http = Some(http_service(service, |_| {}));
         self
     }
 
-    /// As [`http`](Self::http), with sockets through HTTP, as a server's `http_through`: every request goes to
-    /// the service, whose middleware may refuse it, and upgrades end where the service places `sockets`.
-    pub fn http_through<S, B>(
+    /// As [`http`](Self::http), with sockets through HTTP, as a server's `http_through`: every
+    /// request goes to the service, whose middleware may refuse it, and upgrades end where the
+    /// service places `sockets`.
+    pub fn http_through<S: HttpApp>(
         self,
         service: impl FnOnce(Sockets) -> S,
-    ) -> TestServerBuilder<Through<R>>
-    where
-        S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
-        S::Future: Send,
-        S::Error: Into<BoxError>,
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
-    {
+    ) -> TestServerBuilder<Through<R>> {
         let sockets = Sockets::unbound();
         let service = service(sockets.clone());
         let resolver = Arc::clone(&self.resolver);
@@ -321,7 +309,7 @@ impl<R: Resolve> TestServerBuilder<R> {
         builder.http(service)
     }
 
-    /// The server.
+    /// Builds the server.
     pub fn build(self) -> TestServer {
         let hub = self.hub.build();
         if let Some(http) = &self.http {

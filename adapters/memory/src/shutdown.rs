@@ -20,20 +20,20 @@ pub(crate) async fn shut_down(world: &World, shutdown: Shutdown) -> Report {
         sleep_until(world, start.saturating_add(next)).await;
     }
     let deadline = clock.now().saturating_add(shutdown.grace);
-    // The grace is the last resort: time is not moved to reach it.
+    // The grace is the last resort: time does not move by itself to reach it.
     run_until(world, Alarm::passive(clock), deadline, closing.ended()).await;
     let report = closing.report();
-    // Those without a session too: upgrades, and last frames that no client takes.
+    // Includes connections without a session: upgrades, and last frames that no client takes.
     world.executor.cancel_all();
     report
 }
 
-/// Lets everything run until then, and moves time there.
+/// Runs everything until the deadline, and moves time there.
 async fn sleep_until(world: &World, deadline: Duration) {
     run_until(world, Alarm::new(&world.clock), deadline, pending()).await;
 }
 
-/// Lets everything run until then, or until this has ended.
+/// Runs everything until the deadline, or until `ended` resolves.
 async fn run_until(
     world: &World,
     mut alarm: Alarm,

@@ -2,12 +2,12 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use crossws_core::adapter::{Publication, Receipt, Transport};
+use crossws_core::adapter::{MeterCell, Publication, Receipt, Transport};
 use crossws_core::{Capabilities, CloseFrame, ControlError, Message, SendError, SendOptions, Sent};
 
 use crate::link::Link;
 
-/// What this adapter can do: everything but raw HTTP.
+/// The capabilities of this adapter: everything but raw HTTP.
 pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
     .with(Capabilities::BINARY)
     .with(Capabilities::CLOSE_CODE)
@@ -25,7 +25,8 @@ pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
     .with(Capabilities::SHARED_HUB)
     .with(Capabilities::ROUTES);
 
-/// One connection's way out. `publish` queues and wakes nobody: it runs under the topic's lock.
+/// One connection's outbound half. `publish` queues and wakes no task: it runs under the topic's
+/// lock.
 pub(crate) struct MemoryTransport(pub(crate) Arc<Link>);
 
 impl Transport for MemoryTransport {
@@ -72,5 +73,13 @@ impl Transport for MemoryTransport {
 
     fn dropped(&self) -> u64 {
         self.0.dropped()
+    }
+
+    fn has_room(&self, len: usize) -> bool {
+        self.0.has_room(len)
+    }
+
+    fn meter(&self) -> Option<&MeterCell> {
+        Some(self.0.meter())
     }
 }

@@ -1,4 +1,4 @@
-/// A limit that a client broke: the source of the error that the `error` hook is told.
+/// A limit that a client broke: the source of the `error` hook's error.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Violation {

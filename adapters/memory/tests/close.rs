@@ -1,4 +1,4 @@
-//! How connections end, and what each side sees of it.
+//! How connections end, and what each side observes.
 
 // Tests state what must hold; their helpers too.
 #![allow(clippy::unwrap_used)]
@@ -104,7 +104,7 @@ fn the_server_closes_after_what_was_queued() {
 }
 
 #[test]
-fn a_close_that_is_not_answered_ends_at_its_time() {
+fn a_close_without_a_reply_ends_at_its_timeout() {
     block_on(async {
         let log = Log::default();
         let server = TestServer::new(log.hooks());
@@ -112,7 +112,7 @@ fn a_close_that_is_not_answered_ends_at_its_time() {
         client.auto_close(false);
         server.hub().in_all_namespaces().close_all(KICKED);
         assert!(matches!(client.next_frame().await, Some(Frame::Close(_))));
-        // What it says now, nobody hears.
+        // No hook gets this message.
         client.send("unheard").unwrap();
         server.advance(secs(5) - Duration::from_nanos(1)).await;
         assert_eq!(log.take(), ["open"]);
@@ -124,7 +124,7 @@ fn a_close_that_is_not_answered_ends_at_its_time() {
 }
 
 #[test]
-fn an_answer_by_hand_is_an_answer() {
+fn a_pong_sent_by_hand_counts() {
     block_on(async {
         let log = Log::default();
         let server = TestServer::new(log.hooks());
@@ -171,7 +171,7 @@ fn terminate_cuts_a_close_short() {
     });
 }
 
-/// Hooks whose `message` waits for the gate; `closed()` is written down when it resolves.
+/// Returns hooks whose `message` waits for the gate. They record when `closed()` resolves.
 fn gated(log: &Log, gate: &Gate) -> TestServer {
     let (log_message, gate) = (log.clone(), gate.clone());
     TestServer::new(log.hooks().on_message(move |peer: Peer, message: Message| {
@@ -190,7 +190,7 @@ fn gated(log: &Log, gate: &Gate) -> TestServer {
 }
 
 #[test]
-fn the_end_is_seen_while_a_hook_runs_and_the_close_hook_waits() {
+fn a_running_hook_observes_the_end_and_the_close_hook_waits() {
     block_on(async {
         for close in [true, false] {
             let (log, gate) = (Log::default(), Gate::default());
@@ -200,7 +200,7 @@ fn the_end_is_seen_while_a_hook_runs_and_the_close_hook_waits() {
             client.send("b").unwrap();
             if close {
                 client.close(CloseCode::NORMAL, "");
-                // The answer does not wait for the hook.
+                // The client's reply does not wait for the hook.
                 assert!(client.closed().await.clean);
             } else {
                 client.vanish();
@@ -222,7 +222,7 @@ fn the_end_is_seen_while_a_hook_runs_and_the_close_hook_waits() {
 }
 
 #[test]
-fn what_arrives_after_our_close_reaches_no_hook() {
+fn frames_after_our_close_reach_no_hook() {
     block_on(async {
         let log = Log::default();
         let server = TestServer::new(log.hooks());

@@ -1,4 +1,4 @@
-//! Who runs the connections: any executor, several threads, and hooks that use the toolkit
+//! What runs the connections: any executor, several threads, and hooks that use the toolkit
 //! themselves.
 
 // Tests state what must hold; their helpers too.
@@ -158,7 +158,7 @@ fn a_hook_connects_talks_and_waits_itself() {
 }
 
 #[test]
-fn a_hook_may_settle_the_others() {
+fn a_hook_may_settle_the_other_connections() {
     block_on(async {
         let held = Arc::new(OnceLock::<TestServer>::new());
         let hooks = {
@@ -253,7 +253,7 @@ fn a_dropped_wait_loses_nothing() {
 
 #[test]
 fn a_task_that_owns_its_client_may_be_dropped_by_its_waker() {
-    /// A task that only its wakers keep alive, as executors make them.
+    /// A task that only its wakers keep alive, as in an executor.
     struct Task(Mutex<Option<BoxFuture<'static, ()>>>);
 
     impl Wake for Task {
@@ -274,7 +274,7 @@ fn a_task_that_owns_its_client_may_be_dropped_by_its_waker() {
         assert!(poll.is_pending());
         *task.0.lock().unwrap() = Some(running);
         drop((task, waker));
-        // Only the toolkit holds it now; the next wake drops it, and the client with it.
+        // Only the toolkit holds the task now; the next wake drops it, together with the client.
         other.send("wake everybody").unwrap();
         assert!(other.next().await.is_some());
         server

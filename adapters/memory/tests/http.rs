@@ -1,4 +1,4 @@
-//! The application's HTTP service beside its sockets, in memory.
+//! The application's HTTP service together with its sockets, in memory.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -12,7 +12,7 @@ use crossws_memory::TestServer;
 use futures_lite::future::block_on;
 use tower_service::Service;
 
-/// `POST /notify` tells all peers, `/big` has a large page, `/health` a small one.
+/// `POST /notify` sends to all peers, `/big` returns a large page, `/health` a small one.
 #[derive(Clone)]
 struct Pages(Hub);
 
@@ -133,7 +133,8 @@ fn an_upgrade_that_no_hooks_claim_is_the_services() {
     });
 }
 
-/// A session's layer around a service: refuses a request without a user, and names the user.
+/// A session's layer around a service: refuses a request without a user, and attaches the user to
+/// others.
 #[derive(Clone)]
 struct Session<S>(S);
 
@@ -168,7 +169,7 @@ where
     }
 }
 
-/// Says which user the request's extensions name.
+/// Sends the user that the request's extensions name.
 fn greets() -> crossws_core::HooksBuilder {
     hooks().on_open(|peer| async move {
         let parts = peer.request().parts();
@@ -208,7 +209,7 @@ fn sockets_through_http_pass_the_services_layers() {
 }
 
 #[test]
-fn a_service_that_places_its_sockets_nowhere_upgrades_nothing() {
+fn a_service_without_its_sockets_upgrades_nothing() {
     block_on(async {
         let hub = Hub::default();
         let through = TestServer::builder(greets()).http_through(|_| Pages(hub));

@@ -1,4 +1,4 @@
-//! Shutdowns, and what their reports say.
+//! Shutdowns, and their reports.
 
 // Tests state what must hold; their helpers too.
 #![allow(clippy::unwrap_used)]
@@ -14,7 +14,7 @@ use crossws_memory::TestServer;
 use futures_lite::future::{poll_once, zip};
 
 #[test]
-fn everybody_is_told_and_waited_for() {
+fn every_peer_is_closed_and_waited_for() {
     block_on(async {
         let log = Log::default();
         let server = TestServer::new(log.hooks());
@@ -48,7 +48,7 @@ fn the_frame_is_the_callers_choice() {
 }
 
 #[test]
-fn a_client_that_does_not_answer_is_given_up() {
+fn a_client_that_does_not_reply_is_dropped() {
     block_on(async {
         let log = Log::default();
         let server = TestServer::new(log.hooks());
@@ -160,7 +160,7 @@ impl Drop for OnDrop {
 }
 
 #[test]
-fn closes_are_spread_evenly_and_say_when_to_come_back() {
+fn closes_are_spread_evenly_and_name_the_time_to_reconnect() {
     block_on(async {
         const CLIENTS: usize = 300;
         let server = TestServer::new(hooks());

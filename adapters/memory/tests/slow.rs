@@ -33,7 +33,7 @@ async fn rest(client: &mut Client) -> Vec<String> {
 }
 
 #[test]
-fn what_a_paused_client_does_not_read_stays_queued() {
+fn messages_for_a_paused_client_stay_queued() {
     block_on(async {
         let server = server(&Log::default(), Limits::default());
         let (mut client, peer) = paused(&server).await;
@@ -92,7 +92,7 @@ fn the_last_frame_waits_five_seconds() {
 }
 
 #[test]
-fn a_full_queue_of_a_subscriber_closes_it_and_nobody_else() {
+fn a_full_queue_closes_only_its_own_subscriber() {
     block_on(async {
         let limits = Limits::default().max_queued(2);
         let hooks = hooks().on_open(|peer| async move { peer.subscribe("t").map(drop) });
@@ -135,7 +135,7 @@ fn the_newest_is_refused_where_that_is_the_policy() {
 }
 
 #[test]
-fn where_the_newest_are_discarded_one_with_a_key_that_does_not_fit_leaves_the_older() {
+fn under_drop_newest_a_keyed_message_that_does_not_fit_leaves_the_older() {
     block_on(async {
         let limits = Limits::default()
             .max_buffered(8)
@@ -228,7 +228,7 @@ fn old_messages_are_discarded_or_the_newest_refused() {
 }
 
 #[test]
-fn drain_is_told_once_after_much_had_piled_up() {
+fn the_drain_hook_runs_once_after_many_bytes_piled_up() {
     block_on(async {
         let log = Log::default();
         let server = server(&log, Limits::default());
@@ -293,12 +293,12 @@ fn requests_wait_while_their_answers_are_not_taken() {
 }
 
 #[test]
-fn a_client_that_vanishes_without_taking_its_answers_is_gone() {
+fn a_client_that_vanishes_without_reading_ends_its_connection() {
     block_on(async {
         let log = Log::default();
         let server = server(&log, Limits::default().max_queued(8));
         let (mut client, _) = paused(&server).await;
-        // More than what is read ahead: the rest waits in the network.
+        // More than the server reads ahead: the rest waits in the network.
         for n in 0..40 {
             client.send(n.to_string()).unwrap();
         }
@@ -312,7 +312,7 @@ fn a_client_that_vanishes_without_taking_its_answers_is_gone() {
 }
 
 #[test]
-fn a_slow_consumer_is_not_heard_any_more() {
+fn no_hook_gets_messages_of_a_closed_slow_consumer() {
     block_on(async {
         let (log, gate) = (Log::default(), Gate::default());
         let hooks = {
@@ -343,7 +343,7 @@ fn a_slow_consumer_is_not_heard_any_more() {
 }
 
 #[test]
-fn what_a_policy_discards_is_told_to_the_hook() {
+fn the_dropped_hook_gets_what_a_policy_discards() {
     block_on(async {
         let log = Log::default();
         let drops = log.clone();

@@ -1,4 +1,4 @@
-//! Messages, both ways, through hooks.
+//! Messages in both directions, through hooks.
 
 // Tests state what must hold; their helpers too.
 #![allow(clippy::unwrap_used)]
@@ -42,7 +42,7 @@ fn text_bytes_and_json_come_back() {
 }
 
 #[test]
-fn what_a_hook_sends_arrives_while_it_waits() {
+fn a_hooks_message_arrives_while_the_hook_waits() {
     block_on(async {
         let server = TestServer::new(hooks().on_message(|peer, _| async move {
             peer.send("before").unwrap();
@@ -65,7 +65,7 @@ fn hooks_of_one_peer_do_not_overlap_and_keep_the_order() {
                 let (log, in_hooks) = (log.clone(), Arc::clone(&in_hooks));
                 async move {
                     assert_eq!(in_hooks.fetch_add(1, Ordering::SeqCst), 0);
-                    // Later messages are quicker.
+                    // Later messages are faster.
                     for _ in 0..(5 - message.len().min(5)) {
                         futures_lite::future::yield_now().await;
                     }
@@ -85,7 +85,7 @@ fn hooks_of_one_peer_do_not_overlap_and_keep_the_order() {
 }
 
 #[test]
-fn a_publish_reaches_the_others_once() {
+fn a_publish_reaches_the_other_subscribers_once() {
     block_on(async {
         let server = TestServer::new(
             hooks()
@@ -222,7 +222,7 @@ fn frames_wait_in_the_network_while_a_hook_is_busy() {
             for n in 0..6 {
                 client.send(n.to_string()).unwrap();
             }
-            // One is with the hook, two wait, and the close frame is not seen yet.
+            // The hook has one message, two wait, and the server has not read the close frame yet.
             client.close_without_code();
             server.settle().await;
             let peer = server.hub().peer(client.id()).unwrap();
@@ -237,7 +237,7 @@ fn frames_wait_in_the_network_while_a_hook_is_busy() {
 }
 
 #[test]
-fn a_client_that_vanishes_is_missed_although_its_frames_wait() {
+fn a_vanished_client_is_detected_while_its_frames_wait() {
     block_on(async {
         let gate = Gate::default();
         let server = {

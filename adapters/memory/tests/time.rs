@@ -17,7 +17,8 @@ fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-/// Peers get an id in the middle of the spread, so that their times are as the limits say.
+/// Creates a server whose peers get an id in the middle of the spread, so that their times are
+/// exactly the limits.
 fn server(log: &Log, limits: Limits) -> TestServer {
     let hooks = log
         .hooks()
@@ -175,7 +176,7 @@ fn credentials_end_with_4401_in_virtual_time() {
     });
 }
 
-/// As an expiry is kept.
+/// Rounds a time as an expiry is stored.
 fn to_millis(time: SystemTime) -> SystemTime {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap();
     SystemTime::UNIX_EPOCH + Duration::from_millis(since.as_millis() as u64)
@@ -205,7 +206,7 @@ fn a_client_is_not_silent_while_its_hook_is_busy() {
         for _ in 0..3 {
             client.send("x").unwrap();
         }
-        // The third message, and every pong behind it, wait in the network.
+        // The third message, and every pong after it, wait in the network.
         server.advance(secs(119)).await;
         assert_eq!(server.hub().peers().len(), 1);
         server.advance(secs(1)).await;
@@ -214,7 +215,7 @@ fn a_client_is_not_silent_while_its_hook_is_busy() {
 }
 
 #[test]
-fn next_within_gives_up_in_virtual_time() {
+fn next_within_ends_in_virtual_time() {
     block_on(async {
         let held = Arc::new(OnceLock::<TestServer>::new());
         let hooks = {

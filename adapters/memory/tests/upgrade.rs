@@ -1,4 +1,4 @@
-//! The way to a connection: requests, answers, refusals.
+//! Opening a connection: requests, responses, refusals.
 
 // Tests state what must hold; their helpers too.
 #![allow(clippy::unwrap_used)]
@@ -66,7 +66,7 @@ fn a_whole_url_sets_host_and_scheme() {
 }
 
 #[test]
-fn a_request_of_ones_own_keeps_what_it_says() {
+fn a_custom_request_keeps_its_headers_and_extensions() {
     block_on(async {
         let server = TestServer::new(hooks());
         let request = Request::get("/own").header("host", "example.org:81");
@@ -79,7 +79,7 @@ fn a_request_of_ones_own_keeps_what_it_says() {
 }
 
 #[test]
-fn the_answer_carries_what_the_hook_said() {
+fn the_response_has_the_hooks_headers() {
     block_on(async {
         let id = PeerId::from_u128(7);
         let server = TestServer::new(hooks().on_upgrade(
@@ -128,7 +128,7 @@ fn a_refusal_is_the_hooks_own_response() {
 }
 
 #[test]
-fn an_unclaimed_request_is_told_apart() {
+fn an_unclaimed_request_is_distinguished() {
     block_on(async {
         let app = Arc::new(hooks());
         let server = TestServer::new(resolve_with(move |request| {
@@ -165,7 +165,7 @@ fn the_origin_policy_is_kept() {
 }
 
 #[test]
-fn what_is_no_request_is_answered_with_400() {
+fn an_invalid_request_gets_400() {
     block_on(async {
         let server = TestServer::new(hooks());
         let attempts = [

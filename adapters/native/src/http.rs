@@ -1,4 +1,5 @@
-//! HTTP on the same port: what the hooks do not claim goes to a tower service, through hyper.
+//! HTTP on the same port: requests that the hooks do not claim go to a tower service, through
+//! hyper.
 
 #[cfg(feature = "http")]
 pub(crate) mod hyper_io;
@@ -15,15 +16,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
-use bytes::Bytes;
-use crossws_core::adapter::{OriginalTarget, http_service};
+use crossws_core::adapter::{HttpApp, OriginalTarget, http_service};
 use crossws_core::{Body, BoxError, Rejection, Resolve, Sockets, Through};
-use http::{Request, Response};
+use http::Request;
 use http_body_util::Either;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use tower_service::Service;
 
 use crate::http::hyper_io::{HyperIo, HyperTimer};
 use crate::http::keep_alive::{Activity, KeepAlive, Served};
@@ -33,26 +32,20 @@ use crate::server::acceptor::Acceptor;
 use crate::server::{Fallback, Rest, ServerBuilder, ServerHandle};
 
 impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
-    /// Serves everything that no hooks claim with this service, on the same port: an
-    /// `axum::Router`, or any other tower service. Without one, that is answered with 404.
+    /// Serves every request that no hooks claim with this service, on the same port. The service is
+    /// an `axum::Router`, or any other tower service. Without one, such requests get a 404.
     ///
-    /// **Sockets come before HTTP**: middleware of the service does not run for what the hooks claim. With
-    /// [`http_through`](Self::http_through) it does.
+    /// **Sockets come before HTTP**: middleware of the service does not run for requests that the
+    /// hooks claim. With [`http_through`](Self::http_through) it does.
     ///
-    /// Hooks call the same service with [`Peer::api`](crossws_core::Peer::api), while the server runs.
+    /// Hooks call the same service with [`Peer::api`](crossws_core::Peer::api), while the server
+    /// runs.
     ///
-    /// In each request's extensions are the [`Hub`](crossws_core::Hub), so that a handler publishes, and the
-    /// client's address as a [`SocketAddr`](std::net::SocketAddr). On tokio with the feature `axum`, handlers that extract
-    /// axum's `ConnectInfo<SocketAddr>` get it too.
-    pub fn http<S, B>(mut self, service: S) -> Self
-    where
-        S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
-        S::Future: Send,
-        S::Error: Into<BoxError>,
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
-    {
-        // As a client's request says it.
+    /// Each request's extensions contain the [`Hub`](crossws_core::Hub), so that a handler can
+    /// publish, and the client's address as a [`SocketAddr`](std::net::SocketAddr). On tokio with
+    /// the feature `axum`, handlers that extract axum's `ConnectInfo<SocketAddr>` get it too.
+    pub fn http(mut self, service: impl HttpApp) -> Self {
+        // As in a client's request.
         self.api = Some(http_service(service.clone(), |extensions| {
             if let Some(addr) = extensions.get().copied() {
                 T::set_remote_addr(extensions, addr);
@@ -63,10 +56,10 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
         self
     }
 
-    /// As [`http`](Self::http), with **sockets through HTTP**: every request, upgrade or not, goes to the
-    /// service, whose middleware may refuse it and puts into its extensions what hooks read. Where the service
-    /// places `sockets`, upgrades end: in a router as the fallback, or for a path. A service that places them
-    /// nowhere upgrades nothing.
+    /// As [`http`](Self::http), with **sockets through HTTP**: every request, upgrade or not, goes
+    /// to the service. Its middleware may refuse the request, and puts values for hooks into its
+    /// extensions. Upgrades end where the service places `sockets`: in a router as the fallback, or
+    /// for a path. A service that does not place them upgrades nothing.
     ///
     /// ```
     /// # use crossws_core::{Resolve, BoxError, Sockets, Body};
@@ -78,17 +71,10 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
     /// let builder = builder.http_through(|sockets| with_session(sockets));
     /// # }
     /// ```
-    pub fn http_through<S, B>(
+    pub fn http_through<S: HttpApp>(
         self,
         service: impl FnOnce(Sockets) -> S,
-    ) -> ServerBuilder<Through<R>, T>
-    where
-        S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
-        S::Future: Send,
-        S::Error: Into<BoxError>,
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
-    {
+    ) -> ServerBuilder<Through<R>, T> {
         let sockets = Sockets::unbound();
         let service = service(sockets.clone());
         let resolver = Arc::clone(&self.resolver);
@@ -96,17 +82,15 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
             resolver: Arc::new(Through::new(self.resolver)),
             hub: self.hub,
             head: self.head,
-            engine: self.engine,
             fallback: None,
             api: None,
-            bind_sockets: Some(Box::new(move |handle: &ServerHandle<T>, engine| {
-                let mut acceptor = Acceptor::<R, T>::from_parts(
+            bind_sockets: Some(Box::new(move |handle: &ServerHandle<T>| {
+                let acceptor = Acceptor::<R, T>::from_parts(
                     resolver,
                     handle.hub().clone(),
                     handle.tasks().clone(),
                     Some(Arc::clone(handle.crew())),
                 );
-                acceptor.decode_with(engine);
                 acceptor.bind(&sockets);
             })),
             #[cfg(feature = "tls")]
@@ -116,8 +100,8 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
     }
 }
 
-/// The service's error, on its way through hyper. A type of its own, because the compiler cannot
-/// prove a future `Send` that converts a boxed error into itself.
+/// The service's error, on its way through hyper. It has a type of its own, because the compiler
+/// cannot prove a future `Send` that converts a boxed error into itself.
 #[derive(Debug)]
 struct Failed(BoxError);
 
@@ -130,15 +114,11 @@ impl fmt::Display for Failed {
 impl std::error::Error for Failed {}
 
 /// Serves one connection from its first request on. Later requests may be upgrades too.
-async fn serve<R, T, S, B>(rest: Rest<R, T>, service: S)
+async fn serve<R, T, S>(rest: Rest<R, T>, service: S)
 where
     R: Resolve,
     T: ServerRuntime,
-    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
-    S::Future: Send,
-    S::Error: Into<BoxError>,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
+    S: HttpApp,
 {
     let Rest {
         unclaimed,
@@ -147,7 +127,7 @@ where
         handle,
     } = rest;
     let limits = handle.head_limits();
-    // hyper's smallest is 8 KiB.
+    // hyper's minimum is 8 KiB.
     let max_buffer = limits.max_head.max(8 << 10);
     // Until the connection ends or becomes a WebSocket.
     let mut unfinished = unclaimed.unfinished;
@@ -168,13 +148,13 @@ where
         handle.tasks().clone(),
         Some(Arc::clone(handle.crew())),
     );
-    // The hooks have been asked about the first request already, and did not claim it.
+    // The hooks did not claim the first request.
     let first = AtomicBool::new(true);
     let service = service_fn(move |mut request: Request<Incoming>| {
         if let Some(addr) = info.remote_addr {
             T::set_remote_addr(request.extensions_mut(), addr);
         }
-        // For an upgrade that the service takes: whether the connection is encrypted.
+        // For an upgrade that the service accepts: whether the connection is encrypted.
         request.extensions_mut().insert(info);
         request.extensions_mut().insert(acceptor.hub().clone());
         // Routers may strip a prefix.
@@ -208,7 +188,8 @@ where
     let mut connection = pin!(
         http1::Builder::new()
             .timer(HyperTimer(T::default()))
-            // It would count from the end of the response before: `keep_alive` has the times.
+            // hyper's own time would count from the end of the previous response; `keep_alive` has
+            // the times.
             .header_read_timeout(None)
             .max_headers(limits.max_headers)
             .max_buf_size(max_buffer)
@@ -222,14 +203,14 @@ where
     let served = std::future::poll_fn(|cx| {
         if !told && stop.as_mut().poll(cx).is_ready() {
             told = true;
-            // The request at hand is answered; idle connections end at once.
+            // The current request gets its response; idle connections end at once.
             connection.as_mut().graceful_shutdown();
         }
         if let Poll::Ready(result) = connection.as_mut().poll(cx) {
             return Poll::Ready(result);
         }
         std::task::ready!(keep_alive.poll(&runtime, limits, cx));
-        // An idle connection ends at once, and in an orderly way. Others are dropped.
+        // An idle connection ends at once, and in an orderly way. Other connections are dropped.
         connection.as_mut().graceful_shutdown();
         match connection.as_mut().poll(cx) {
             Poll::Ready(result) => Poll::Ready(result),

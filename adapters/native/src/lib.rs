@@ -1,12 +1,12 @@
-//! What every **crossws** adapter that owns its sockets shares: the server, the outbox, and the pump
-//! that runs one connection. The protocol itself is in [`crossws_proto`].
+//! The parts that every **crossws** adapter with its own sockets shares: the server, the outbox,
+//! and the pump that runs one connection. The protocol itself is in [`crossws_proto`].
 //!
 //! An adapter implements [`Io`] for its streams, [`Listen`] for its listeners, and [`Runtime`] and
-//! [`ServerRuntime`] for its timers and tasks; then [`Server`] is its server, and [`Acceptor`] its
-//! door for whoever accepts connections elsewhere: `docs/runtimes.md` writes one, whole. Below that,
-//! [`serve_stream`] serves one stream, and [`is_upgrade`], [`Handshake`] and [`pump`] are its parts
-//! for those who read the request themselves. A client has [`ClientHandshake`], and the
-//! [`engine`](crossws_proto::engine) in its own role.
+//! [`ServerRuntime`] for its timers and tasks. Then [`Server`] is its server, and [`Acceptor`]
+//! takes connections that other code has accepted. `docs/runtimes.md` writes a whole adapter. Below
+//! that, [`serve_stream`] serves one stream. Code that reads the request itself uses its parts:
+//! [`is_upgrade`], [`Handshake`] and [`pump`]. A client uses [`ClientHandshake`], and the
+//! [`engine`](crossws_proto::engine) in the client's role.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -20,9 +20,8 @@ mod sync;
 #[cfg(feature = "tls")]
 mod tls;
 
-/// How a server stops, and what that came to.
+/// How a server stops, and the result.
 pub use crossws_core::{Report, Shutdown};
-pub use crossws_proto::engine::EngineKind;
 pub use crossws_proto::handshake::{Agreed, AnswerError, ClientHandshake, Handshake, is_upgrade};
 pub use driver::pump::pump;
 pub use driver::raw::RawStream;

@@ -6,6 +6,7 @@ pub(crate) mod bounds;
 #[cfg(test)]
 pub(crate) mod joined;
 mod lost;
+mod metering;
 #[cfg(all(test, crossws_shuttle))]
 mod model;
 mod queue;
@@ -18,7 +19,7 @@ use std::task::Waker;
 
 use atomic_waker::AtomicWaker;
 use bytes::{Bytes, BytesMut};
-use crossws_core::adapter::{Allowance, Backlog, Cursor, Receipt};
+use crossws_core::adapter::{Allowance, Backlog, Cursor, MeterCell, Receipt};
 use crossws_core::{CloseCode, CloseFrame, ControlError, DRAIN_MARK, Limits, Overflow};
 use futures_task::ArcWake;
 use smallvec::SmallVec;
@@ -59,6 +60,7 @@ pub(crate) struct Outbox {
     readable: AtomicBool,
     /// Of the server whose connection this is, if it has one.
     crew: Option<Arc<Crew>>,
+    meter: MeterCell,
 }
 
 /// The last write had to wait for the client: see [`settle`](Outbox::settle).
@@ -158,6 +160,7 @@ impl Outbox {
             asleep: AtomicBool::new(false),
             readable: AtomicBool::new(true),
             crew,
+            meter: MeterCell::default(),
         })
     }
 
@@ -279,7 +282,7 @@ impl Outbox {
         if state.queue.is_empty()
             && let Some(frame) = state.special.take_close()
         {
-            let controls = state.take_controls();
+            let controls = state.take_controls(&self.meter);
             batch.push_back(&controls.frames, controls.count);
             let mut buf = BytesMut::new();
             put_close(&mut buf, frame.as_ref());
@@ -327,7 +330,8 @@ impl Outbox {
     ) -> MutexGuard<'s, State> {
         self.sent.store(false, Ordering::Relaxed);
         let mut fetch = state.queue.take(batch);
-        let controls = state.take_controls();
+        let controls = state.take_controls(&self.meter);
+        let counted = (controls.count, controls.frames.len());
         batch.push_front(controls.frames, controls.count);
         while let Some(news) = fetch.take() {
             state.count_fetched(batch, &news);
@@ -344,6 +348,9 @@ impl Outbox {
             if batch.is_empty() {
                 fetch = state.queue.take(batch);
             }
+        }
+        if let Some(meter) = self.meter.get() {
+            metering::count(meter, batch, counted);
         }
         state
     }
@@ -400,7 +407,7 @@ impl Outbox {
     }
 
     /// The client has answered a ping.
-    pub(crate) fn answered(&self) {
+    fn answered(&self) {
         let mut state = self.state.lock();
         // So many that they are not counted any more stay so many.
         if state.unanswered < u16::MAX {
@@ -697,8 +704,8 @@ impl State {
     }
 
     /// The control frames that wait, encoded.
-    fn take_controls(&mut self) -> Controls {
-        let controls = self.special.take_controls();
+    fn take_controls(&mut self, meter: &MeterCell) -> Controls {
+        let controls = self.special.take_controls(meter);
         self.unanswered = self.unanswered.saturating_add(controls.pings);
         controls
     }

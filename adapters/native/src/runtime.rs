@@ -10,32 +10,32 @@ use std::time::{Duration, Instant};
 
 use crate::runtime::listen::Listen;
 
-/// The one door to a runtime: everything the pump needs besides a stream. It spawns nothing: a
-/// connection is one future, and whoever calls decides where it runs.
+/// The interface to a runtime: everything that the pump needs besides a stream. It spawns nothing:
+/// a connection is one future, and the caller decides where it runs.
 ///
-/// A value, not a feature: several runtimes may serve in one process.
+/// It is a value, not a feature: several runtimes may serve in one process.
 pub trait Runtime: Clone + Send + Sync + 'static {
     /// A timer.
     type Sleep: Future<Output = ()> + Send + 'static;
 
-    /// A timer that ends after this time, and not before it has passed by [`now`](Self::now). Its first
-    /// poll sees to the wake-up: it is polled again only when its time has come, or for another waker.
+    /// Returns a timer that ends after this time, and not before it has passed by
+    /// [`now`](Self::now). The timer's first poll must register the wake-up: it is polled again
+    /// only when its time has come, or for another waker.
     fn sleep(&self, duration: Duration) -> Self::Sleep;
 
-    /// The time by which the timers go. Monotonic; virtual in tests.
+    /// Returns the time of the runtime's timers. Monotonic; virtual in tests.
     fn now(&self) -> Instant;
 }
 
-/// A runtime that a [`Server`](crate::Server) runs on: all that tells one native adapter from
-/// another.
+/// A runtime that a [`Server`](crate::Server) runs on: everything in which native adapters differ.
 pub trait ServerRuntime: Runtime + Default {
     /// Its TCP listener.
     type TcpListener: Listen<Self>;
 
-    /// Runs a future on its own, to its end. It does not panic.
+    /// Spawns a future, which runs to its end. The future does not panic.
     fn spawn(&self, future: impl Future<Output = ()> + Send + 'static);
 
-    /// Takes over a listener that the standard library has bound; it does not block.
+    /// Wraps a non-blocking listener that the standard library has bound.
     ///
     /// # Errors
     /// When the runtime cannot watch it.
@@ -63,11 +63,11 @@ pub trait ServerRuntime: Runtime + Default {
     }
 
     /// Takes the runtime's own stream out of a connection that another HTTP server has upgraded,
-    /// with what that server had read ahead, where this finds one: the pump then writes to it
-    /// directly, and can reset it.
+    /// with the bytes that the server had read ahead. The pump then writes to the stream directly
+    /// and can reset it.
     ///
     /// # Errors
-    /// Gives back what holds another stream.
+    /// Returns the connection if it holds another stream.
     #[cfg(feature = "http")]
     fn reclaim(
         upgraded: hyper::upgrade::Upgraded,

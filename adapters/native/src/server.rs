@@ -30,38 +30,36 @@ use crate::server::stop::Stop;
 use crate::server::tasks::Tasks;
 #[cfg(feature = "tls")]
 use crate::tls::{Tls, TlsListener};
-use crossws_proto::engine::EngineKind;
 
-/// Serves what the hooks do not claim, one connection at a time.
+/// Serves a connection whose first request the hooks did not claim.
 pub(crate) type Fallback<R, T> = Arc<dyn Fn(Rest<R, T>) -> BoxFuture<'static, ()> + Send + Sync>;
 
-/// Called when the server is there.
-pub(crate) type BindSockets<T> = Box<dyn FnOnce(&ServerHandle<T>, EngineKind) + Send + Sync>;
+/// Called once the server exists.
+pub(crate) type BindSockets<T> = Box<dyn FnOnce(&ServerHandle<T>) + Send + Sync>;
 
-/// A connection that the hooks did not claim, and whom to ask about its later requests.
+/// A connection that the hooks did not claim, with the resolver of its later requests.
 #[cfg_attr(
     not(feature = "http"),
     expect(dead_code, reason = "read by the HTTP service")
 )]
 pub(crate) struct Rest<R, T> {
-    /// Boxed: listeners differ in their streams, and a page can afford it.
+    /// Boxed: listeners differ in their streams, and for a page the cost is acceptable.
     pub(crate) unclaimed: NotHandled<Box<dyn Io>>,
     pub(crate) info: StreamInfo,
     pub(crate) resolver: Arc<R>,
     pub(crate) handle: ServerHandle<T>,
 }
 
-/// What a [`Server`] is made with.
-#[must_use = "a builder makes nothing until `bind` or `listen`"]
+/// A builder of a [`Server`].
+#[must_use = "a builder has no effect until `bind` or `listen`"]
 pub struct ServerBuilder<R, T> {
     pub(crate) resolver: Arc<R>,
     pub(crate) hub: HubChoice,
     pub(crate) head: HeadLimits,
-    pub(crate) engine: EngineKind,
     pub(crate) fallback: Option<Fallback<R, T>>,
-    /// The same service, for hooks.
+    /// The same service, for calls by hooks.
     pub(crate) api: Option<Arc<dyn HttpService>>,
-    /// Gives the service its sockets.
+    /// Gives the sockets to the service.
     pub(crate) bind_sockets: Option<BindSockets<T>>,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<Tls>,
@@ -70,27 +68,21 @@ pub struct ServerBuilder<R, T> {
 impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
     hub_setters!(given);
 
-    /// The bounds of reading a request's head.
+    /// Sets the bounds of reading a request's head.
     pub fn head_limits(mut self, limits: HeadLimits) -> Self {
         self.head = limits;
         self
     }
 
-    /// Speaks TLS on every connection: `https` and `wss`, HTTP included. The TLS handshake is
-    /// part of what [`HeadLimits::timeout`] bounds.
+    /// Uses TLS on every connection: `https` and `wss`, HTTP included. [`HeadLimits::timeout`] also
+    /// bounds the TLS handshake.
     #[cfg(feature = "tls")]
     pub fn tls(mut self, tls: Tls) -> Self {
         self.tls = Some(tls);
         self
     }
 
-    /// Decodes with this engine instead of this crate's own.
-    pub fn engine(mut self, engine: EngineKind) -> Self {
-        self.engine = engine;
-        self
-    }
-
-    /// Binds an address; port 0 lets the system choose one. A host's name is looked up on this
+    /// Binds an address. Port 0 lets the system choose a port. A host name is resolved on this
     /// thread.
     ///
     /// # Errors
@@ -99,7 +91,7 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
         self.listen(T::default().tcp_listener(socket::bind(addr)?)?)
     }
 
-    /// Serves on a listener that exists already.
+    /// Serves on an existing listener.
     ///
     /// # Errors
     /// When the listener does not know its address.
@@ -123,14 +115,13 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
             hub,
             _api: self.api,
             head: self.head,
-            engine: self.engine,
             tasks: Tasks::default(),
             crew: Arc::new(Crew::new(runtime.now())),
             stop: Stop::default(),
             runtime,
         }));
         if let Some(bind) = self.bind_sockets {
-            bind(&handle, self.engine);
+            bind(&handle);
         }
         let run = run(listener, self.resolver, self.fallback, handle.clone());
         Ok(Server {
@@ -150,7 +141,7 @@ impl<R, T> fmt::Debug for ServerBuilder<R, T> {
     }
 }
 
-/// A server that listens: [`run`](Self::run) it.
+/// A server that listens. [`run`](Self::run) it.
 #[must_use = "a server accepts nothing until it runs"]
 pub struct Server<R, T> {
     local_addr: SocketAddr,
@@ -160,13 +151,12 @@ pub struct Server<R, T> {
 }
 
 impl<R: Resolve, T: ServerRuntime> Server<R, T> {
-    /// A builder for these hooks, or for a resolver that chooses among several.
+    /// Returns a builder for these hooks, or for a resolver that chooses among several.
     pub fn builder(resolver: R) -> ServerBuilder<R, T> {
         ServerBuilder {
             resolver: Arc::new(resolver),
             hub: HubChoice::default(),
             head: HeadLimits::default(),
-            engine: EngineKind::default(),
             fallback: None,
             api: None,
             bind_sockets: None,
@@ -175,25 +165,25 @@ impl<R: Resolve, T: ServerRuntime> Server<R, T> {
         }
     }
 
-    /// The address it listens on; the unspecified one where the listener has none, as with
-    /// Unix-domain sockets.
+    /// Returns the address that it listens on. For a listener without one, such as a Unix-domain
+    /// socket, it is the unspecified address.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
     }
 
-    /// A handle for publishing from outside and for the shutdown.
+    /// Returns a handle for publishing from outside and for the shutdown.
     pub fn handle(&self) -> ServerHandle<T> {
         self.handle.clone()
     }
 
     /// Runs the `start` hook, then accepts connections until [`ServerHandle::shutdown`] is called,
-    /// and stops listening. The shutdown's own future tells when the connections have ended.
+    /// and stops listening. The future of `shutdown` resolves when the connections have ended.
     ///
     /// # Errors
-    /// What the `start` hook returned: no connection was accepted.
+    /// The error of the `start` hook. No connection was accepted.
     ///
     /// # Cancel safety
-    /// Dropping the future stops accepting; connections go on.
+    /// Dropping the future stops accepting. Open connections continue.
     pub async fn run(self) -> io::Result<()> {
         self.run.await
     }
@@ -213,7 +203,7 @@ impl<R: Resolve, T: ServerRuntime> Server<R, T> {
             run.as_mut().poll(cx).map_ok(|()| true)
         })
         .await?;
-        // It runs on for the shutdown's delay, and then the shutdown ends it.
+        // The server runs on for the shutdown's delay, and then the shutdown ends it.
         let mut shutdown = pin!(handle.shutdown(shutdown));
         std::future::poll_fn(|cx| {
             if let Poll::Ready(report) = shutdown.as_mut().poll(cx) {
@@ -237,7 +227,7 @@ impl<R, T> fmt::Debug for Server<R, T> {
     }
 }
 
-/// The accept loop.
+/// Runs the accept loop.
 async fn run<R: Resolve, T: ServerRuntime, L: Listen<T>>(
     mut listener: L,
     resolver: Arc<R>,
@@ -253,8 +243,7 @@ async fn run<R: Resolve, T: ServerRuntime, L: Listen<T>>(
     let info = StreamInfo::new(None)
         .with_secure(listener.is_secure())
         .with_forwarded(!has_default_port(&listener))
-        .with_ends_on_drop(listener.ends_on_drop())
-        .with_engine(shared.engine);
+        .with_ends_on_drop(listener.ends_on_drop());
     loop {
         let accepted = {
             let mut accept = pin!(accept(&mut listener, &shared.runtime));
@@ -280,14 +269,14 @@ async fn run<R: Resolve, T: ServerRuntime, L: Listen<T>>(
     }
 }
 
-/// Returns whether browsers leave this listener's port out of `Host`. They cannot reach one without a
-/// port, such as a Unix-domain socket, but through a proxy.
+/// Returns whether browsers leave this listener's port out of `Host`. They can reach a listener
+/// without a port, such as a Unix-domain socket, only through a proxy.
 fn has_default_port<T>(listener: &impl Listen<T>) -> bool {
     let port = |addr: SocketAddr| matches!(addr.port(), 80 | 443);
     listener.local_addr().ok().flatten().is_some_and(port)
 }
 
-/// The beginning of a connection, up to its 101; answers what follows.
+/// Runs the beginning of a connection, up to its 101. Returns the next stage.
 async fn connection<I: Io, R: Resolve, T: ServerRuntime>(
     io: I,
     info: StreamInfo,
@@ -334,15 +323,14 @@ async fn connection<I: Io, R: Resolve, T: ServerRuntime>(
     }
 }
 
-/// A handle to a server, also while it runs. Cheap to clone.
+/// A handle to a server, usable while the server runs. Cheap to clone.
 pub struct ServerHandle<T>(Arc<Shared<T>>);
 
 struct Shared<T> {
     hub: Hub,
-    /// What the hub is lent: a service may hold the hub.
+    /// Owned here, because the hub only borrows it: a service may hold the hub.
     _api: Option<Arc<dyn HttpService>>,
     head: HeadLimits,
-    engine: EngineKind,
     tasks: Tasks,
     crew: Arc<Crew>,
     stop: Stop,
@@ -350,25 +338,26 @@ struct Shared<T> {
 }
 
 impl<T: ServerRuntime> ServerHandle<T> {
-    /// Peers, namespaces and topics.
+    /// Returns the hub of peers, namespaces and topics.
     pub fn hub(&self) -> &Hub {
         &self.0.hub
     }
 
-    /// Stops accepting, tells every peer, waits for their `close` hooks and for HTTP requests at
-    /// hand up to the grace, and drops the rest. When it resolves, nothing of this server runs
-    /// any more; where a hook awaits it, nothing but that hook's connection. An HTTP handler should
-    /// not await it, for it waits for the requests at hand.
+    /// Stops accepting, closes every peer, waits up to the grace for `close` hooks and for current
+    /// HTTP requests, and drops the rest. When it resolves, nothing of this server runs any more.
+    /// If a hook awaits it, that hook's connection still runs. An HTTP handler should not await it,
+    /// because it waits for current requests.
     ///
     /// # Cancel safety
-    /// Without a delay and a spread the peers have been told at the first poll; dropping the future
-    /// afterwards means only that nobody forces the rest. Dropped earlier, those who are left stay.
+    /// Without a delay and a spread, the first poll has closed the peers. Dropping the future after
+    /// that only means that the rest is not forced. If it is dropped earlier, the remaining peers
+    /// stay open.
     pub async fn shutdown(&self, shutdown: Shutdown) -> Report {
         let shared = &self.0;
         delay(&shared.runtime, &shared.hub, &shutdown).await;
         shared.stop.stop();
-        // Whoever still watches for the stop still works: the accept loop, and HTTP connections
-        // with a request at hand.
+        // These still run while they watch for the stop: the accept loop, and HTTP connections with
+        // a current request.
         let others = shared.stop.heeded();
         let runtime = &shared.runtime;
         shut_down(runtime, &shared.hub, &shared.tasks, &shutdown, others).await

@@ -23,18 +23,19 @@ use crate::runtime::io::Io;
 pub(crate) use listen::TlsListener;
 pub use stream::TlsStream;
 
-/// What a server needs to speak TLS: TLS 1.3 and 1.2, and HTTP/1.1 inside. Cheap to clone.
+/// The TLS configuration of a server: TLS 1.3 and 1.2, with HTTP/1.1 inside. Cheap to clone.
 #[derive(Clone)]
 pub struct Tls {
     config: Arc<ServerConfig>,
 }
 
 impl Tls {
-    /// From a chain of certificates, the server's own first, and its private key (PKCS#8, PKCS#1
-    /// or SEC1), both as PEM. Other sections are skipped, so both may be in one text.
+    /// Creates the configuration from a chain of certificates, the server's own first, and its
+    /// private key (PKCS#8, PKCS#1 or SEC1), both as PEM. Other sections are skipped, so that one
+    /// text may contain both.
     ///
     /// # Errors
-    /// Says which of the two is missing or broken, or that they do not belong together.
+    /// The error says which of the two is missing or invalid, or that they do not match.
     pub fn from_pem(chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Result<Self, TlsError> {
         let chain = certificates(chain.as_ref())?;
         let key = private_key(key.as_ref())?;
@@ -45,7 +46,7 @@ impl Tls {
             .map_err(TlsError::Key)?;
         let certified = CertifiedKey::new(chain, key);
         match certified.keys_match() {
-            // Not every kind of key can tell.
+            // Some kinds of keys cannot be compared.
             Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {}
             Err(rustls::Error::InconsistentKeys(_)) => return Err(TlsError::Mismatch),
             Err(error) => return Err(TlsError::Certificate(error)),
@@ -61,7 +62,7 @@ impl Tls {
     /// As [`from_pem`](Self::from_pem), from files, which are read on this thread.
     ///
     /// # Errors
-    /// As [`from_pem`](Self::from_pem); and which file cannot be read.
+    /// As [`from_pem`](Self::from_pem); and if a file cannot be read, which one.
     pub fn from_pem_files(
         chain: impl AsRef<Path>,
         key: impl AsRef<Path>,
@@ -69,56 +70,55 @@ impl Tls {
         Self::from_pem(read(chain.as_ref())?, read(key.as_ref())?)
     }
 
-    /// From rustls's own configuration: for clients that prove who they are, certificates that
+    /// Creates it from rustls's own configuration: for client certificates, certificates that
     /// change while the server runs, or another provider of cryptography.
     ///
-    /// Two of its settings are made here, whatever it says: ALPN offers `http/1.1` alone, since a
-    /// WebSocket begins with it, and early data is refused, since whoever records it can send it
-    /// again.
+    /// Two of its settings are overwritten. ALPN offers only `http/1.1`, since a WebSocket begins
+    /// with it. Early data is refused, since an attacker who records it can send it again.
     ///
     /// # Errors
-    /// When rustls cannot begin a connection with it.
+    /// When rustls cannot create a connection with it.
     pub fn from_config(mut config: ServerConfig) -> Result<Self, TlsError> {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         config.max_early_data_size = 0;
         let config = Arc::new(config);
-        // What this one connection finds, every other would find too.
+        // An error of this connection would be the error of every other.
         UnbufferedServerConnection::new(Arc::clone(&config)).map_err(TlsError::Config)?;
         Ok(Self { config })
     }
 
-    /// The encrypted stream over a plain one. The TLS handshake takes place in its reads and
-    /// writes, so that whoever bounds the time of the request's head bounds both.
+    /// Returns the encrypted stream over a plain one. The TLS handshake takes place in its reads
+    /// and writes, so that the deadline of the request's head bounds both.
     ///
-    /// A [`Server`](crate::Server) does this by itself: it is for streams that are accepted
-    /// elsewhere. Say there that they are [`secure`](crate::StreamInfo::with_secure).
+    /// A [`Server`](crate::Server) does this by itself: use this for streams that are accepted
+    /// elsewhere, and mark them there as [`secure`](crate::StreamInfo::with_secure).
     ///
     /// # Errors
-    /// When rustls cannot begin a connection.
+    /// When rustls cannot create a connection.
     pub fn stream<I: Io>(&self, io: I) -> Result<TlsStream<I>, TlsError> {
         let connection = UnbufferedServerConnection::new(Arc::clone(&self.config));
         Ok(TlsStream::new(io, connection.map_err(TlsError::Config)?))
     }
 }
 
-/// Names nothing of the configuration: there is a private key in it.
+/// Shows nothing of the configuration, which contains a private key.
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Tls(..)")
     }
 }
 
-/// Why there is no TLS. `Debug` is the same sentence as `Display`: a `main` that returns this error
-/// prints it so.
+/// Why TLS cannot be configured. `Debug` prints the same sentence as `Display`, because a `main`
+/// that returns this error prints `Debug`.
 #[derive(Error)]
 #[non_exhaustive]
 pub enum TlsError {
     /// A file could not be read.
     #[error("cannot read {}: {source}", path.display())]
     File {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// The text that should hold certificates is not PEM.
@@ -145,7 +145,7 @@ pub enum TlsError {
     /// The private key cannot be used.
     #[error("the private key cannot be used: {0}")]
     Key(#[source] rustls::Error),
-    /// The private key is another's than the first certificate's.
+    /// The private key does not belong to the first certificate.
     #[error("the private key does not belong to the first certificate of the chain")]
     Mismatch,
     /// rustls refuses the configuration.

@@ -1,5 +1,4 @@
-//! What a connection owns while nothing happens on it, and what a topic costs, counted by the
-//! allocator.
+//! The memory of an idle connection, and of a topic, counted by the allocator.
 
 #![allow(clippy::unwrap_used, clippy::panic, unreachable_pub)]
 
@@ -23,12 +22,12 @@ use common::{Script, Still, request};
 #[global_allocator]
 static MEMORY: Cap<System> = Cap::new(System, usize::MAX);
 
-/// Held by the test that counts.
+/// The test that counts holds it.
 static COUNTING: Mutex<()> = Mutex::new(());
 
 const PATH: &str = "/idle/room";
 
-/// A peer with what the measurement of the issue gives it: a context and a topic.
+/// A peer with the context and the topic of the measurement.
 struct Echo;
 
 #[derive(Serialize, Deserialize)]
@@ -58,7 +57,7 @@ impl Hooks for Echo {
 fn an_idle_connection_owns_little_before_a_burst_and_after() {
     const MANY: usize = 1000;
     const LARGE: usize = 16 << 10;
-    /// Beside what the runtime keeps for its task, its socket and its timer.
+    /// Besides the runtime's memory for its task, its socket and its timer.
     const MOST: usize = 1560;
 
     let _counting = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -91,7 +90,7 @@ fn an_idle_connection_owns_little_before_a_burst_and_after() {
                 .is_pending()
         );
     };
-    // What the first one brings into memory is the thread's, or the topic's.
+    // Memory that the first connection allocates belongs to the thread, or to the topic.
     connect(&mut connections);
 
     let before = MEMORY.allocated();
@@ -122,8 +121,8 @@ fn an_idle_connection_owns_little_before_a_burst_and_after() {
 fn a_topic_costs_its_name_and_little_more() {
     const MANY: usize = 120;
     const NAME: usize = 250;
-    /// Besides its name. What it is made of: the topic with its lane, its first member, its place in
-    /// the namespace's index and in the list of its peer.
+    /// Besides its name: the topic with its lane, its first member, and its places in the
+    /// namespace's index and in its peer's list.
     const MOST: usize = 608;
 
     let _counting = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -147,7 +146,7 @@ fn a_topic_costs_its_name_and_little_more() {
     for name in &names {
         assert!(peer.subscribe(name).unwrap());
     }
-    // Its hook has been told.
+    // The hook has run.
     assert!(served.as_mut().poll(&mut cx).is_pending());
     let each = (MEMORY.allocated() - before) / MANY;
     assert!(each <= NAME + MOST, "{each} bytes");
@@ -156,7 +155,7 @@ fn a_topic_costs_its_name_and_little_more() {
     }
     assert!(served.as_mut().poll(&mut cx).is_pending());
     let left = MEMORY.allocated().saturating_sub(before);
-    // The list of the peer may keep its room.
+    // The peer's list may keep its capacity.
     assert!(left < MANY * 32, "{left} bytes are left");
 }
 
@@ -166,8 +165,8 @@ fn an_idle_connection_keeps_a_bounded_part_of_a_large_head() {
     const MOST: usize = 2048;
 
     let _counting = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
-    // A browser with many cookies, a client with many small headers, and one whose request does not
-    // fit the form that most requests are kept in.
+    // A browser with many cookies, a client with many small headers, and a client whose request
+    // does not fit the compact form of most requests.
     let (cookie, name) = ("c".repeat(15_000), "n".repeat(200));
     let many: String = (0..90)
         .map(|n| format!("x-{n:03}: {}\r\n", "v".repeat(150)))

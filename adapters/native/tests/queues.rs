@@ -1,5 +1,5 @@
-//! What waits for clients that do not read: how much of it, and where it is kept. Counted by the
-//! allocator, over streams that take nothing.
+//! The memory of messages that wait for clients that do not read: how much, and where. Counted by
+//! the allocator, over streams that never take a byte.
 
 #![allow(clippy::unwrap_used, clippy::panic, unreachable_pub)]
 
@@ -21,14 +21,14 @@ use common::{Script, Still, request};
 #[global_allocator]
 static MEMORY: Cap<System> = Cap::new(System, usize::MAX);
 
-/// Held by the test that counts.
+/// The test that counts holds it.
 static COUNTING: Mutex<()> = Mutex::new(());
 
 static REQUEST: LazyLock<[Vec<u8>; 1]> = LazyLock::new(|| [request("/room")]);
 
 type Connection = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// A hub, and connections to it that take nothing.
+/// A hub, with connections that take nothing.
 struct Room {
     hub: Hub,
     resolver: Arc<HooksBuilder>,
@@ -65,7 +65,7 @@ impl Room {
         peers.remove(0)
     }
 
-    /// Lets every connection write, which it cannot.
+    /// Lets every connection try to write.
     fn poll(&mut self) {
         let mut cx = Context::from_waker(Waker::noop());
         for connection in &mut self.connections {
@@ -92,7 +92,7 @@ fn members_that_leave_share_what_waits_for_them() {
                 member.subscribe(topic).unwrap();
             }
         }
-        // Nearly what may wait: each publication has its own author, so that none are alike.
+        // Nearly as many as may wait. Each publication has its own author, so that none are alike.
         for _ in 0..4000 / TOPICS {
             for topic in &topics {
                 room.publish(topic, 1);
@@ -127,10 +127,10 @@ fn members_that_leave_share_what_waits_for_them() {
 }
 
 #[test]
-fn what_waits_in_topics_that_were_left_counts_against_the_bounds() {
+fn messages_of_left_topics_count_against_the_bounds() {
     let mut room = Room::new(Limits::default());
     let peer = room.join();
-    // Others may read along, and keep up.
+    // Other subscribers may read along, and keep up.
     let before = MEMORY.allocated();
     let mut rounds = 0;
     while peer.state() == PeerState::Open {
@@ -150,7 +150,7 @@ fn what_waits_in_topics_that_were_left_counts_against_the_bounds() {
 }
 
 #[test]
-fn all_topics_and_what_is_sent_are_one_sum() {
+fn all_topics_and_sent_messages_are_one_sum() {
     const TOPICS: usize = 100;
     for (len, most) in [(1000, 1 << 20), (1, 4096 * 3)] {
         let mut room = Room::new(Limits::default());
@@ -167,7 +167,7 @@ fn all_topics_and_what_is_sent_are_one_sum() {
                 sent += usize::from(peer.send(vec![7; len]).is_ok());
             }
             if round == 5 {
-                // It finds that the client takes nothing.
+                // The connection finds that the client takes nothing.
                 room.poll();
             }
             if peer.state() != PeerState::Open || peer.buffered_amount() < waits {

@@ -1,4 +1,4 @@
-//! Streams as the connections use them: what [`Acceptor::serve_stream`](crate::Acceptor::serve_stream)
+//! The streams that connections use: what [`Acceptor::serve_stream`](crate::Acceptor::serve_stream)
 //! takes.
 
 use std::net::Shutdown;
@@ -12,18 +12,18 @@ use smol::net::unix::UnixStream;
 /// A stream on smol.
 pub type Stream<S> = FuturesIo<S>;
 
-/// Any stream; an abort is an ordinary drop.
+/// Wraps any stream. An abort is an ordinary drop.
 pub fn stream<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(stream: S) -> Stream<S> {
     FuturesIo::new(stream)
 }
 
-/// A TCP stream, which an abort resets.
+/// Wraps a TCP stream. An abort resets it.
 pub fn tcp(stream: TcpStream) -> Stream<TcpStream> {
     let shutdown = |stream: &TcpStream| stream.shutdown(Shutdown::Write);
     FuturesIo::socket(stream, shutdown, reset_on_drop)
 }
 
-/// A Unix-domain stream; an abort is an ordinary drop.
+/// Wraps a Unix-domain stream. An abort is an ordinary drop.
 #[cfg(unix)]
 pub fn unix(stream: UnixStream) -> Stream<UnixStream> {
     let shutdown = |stream: &UnixStream| stream.shutdown(Shutdown::Write);

@@ -7,7 +7,7 @@ use crossws_native::{Runtime, ServerRuntime};
 use smol::Timer;
 use smol::net::TcpListener;
 
-/// smol's timers, sockets and global executor, whose threads `SMOL_THREADS` counts.
+/// smol's timers, sockets and global executor. `SMOL_THREADS` sets the number of its threads.
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct Smol;

@@ -18,7 +18,7 @@ use smol::net::TcpStream;
 use smol::net::unix::UnixListener;
 use smol_hyper::rt::FuturesIo;
 
-/// How the threads are called that hooks run on.
+/// The name of the threads that run hooks.
 const THREADS: &str = "smol-";
 
 fn spawn(future: impl Future<Output = ()> + Send + 'static) {

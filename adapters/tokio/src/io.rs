@@ -1,4 +1,4 @@
-//! Streams as the connections use them: what [`Acceptor::serve_stream`](crate::Acceptor::serve_stream)
+//! The streams that connections use: what [`Acceptor::serve_stream`](crate::Acceptor::serve_stream)
 //! takes.
 
 use std::fmt;
@@ -20,11 +20,11 @@ pub struct Stream<S: 'static> {
     system: Option<&'static System<S>>,
 }
 
-/// What can be asked of the system itself, where the stream is a socket.
+/// Direct system calls, if the stream is a socket.
 struct System<S> {
-    /// Writes what there is room for.
+    /// Writes as much as the socket has room for.
     write: fn(&S, &[IoSlice<'_>]) -> io::Result<usize>,
-    /// Makes the drop that follows a reset.
+    /// Makes dropping the stream reset the connection.
     abort: fn(&S),
 }
 
@@ -39,19 +39,19 @@ static UNIX: System<UnixStream> = System {
     abort: |_| {},
 };
 
-/// Any stream; an abort is an ordinary drop.
+/// Wraps any stream. An abort is an ordinary drop.
 pub fn stream<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(stream: S) -> Stream<S> {
     let system = None;
     Stream { stream, system }
 }
 
-/// A TCP stream, which an abort resets.
+/// Wraps a TCP stream. An abort resets it.
 pub fn tcp(stream: TcpStream) -> Stream<TcpStream> {
     let system = Some(&TCP);
     Stream { stream, system }
 }
 
-/// A Unix-domain stream; an abort is an ordinary drop.
+/// Wraps a Unix-domain stream. An abort is an ordinary drop.
 #[cfg(unix)]
 pub fn unix(stream: UnixStream) -> Stream<UnixStream> {
     let system = Some(&UNIX);
@@ -59,7 +59,8 @@ pub fn unix(stream: UnixStream) -> Stream<UnixStream> {
 }
 
 impl<S> Stream<S> {
-    /// Returns the stream itself: for the server that gets one back whose request is not for hooks.
+    /// Returns the stream itself, for a server that gets the stream back because its request is not
+    /// for hooks.
     pub fn into_inner(self) -> S {
         self.stream
     }
@@ -84,8 +85,9 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for Stream<S> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        // The system is asked first, and the task's budget never. tokio answers from what it last heard,
-        // and stops a task that has used its sockets often: neither says that the client is slow, which a
+        // Asks the system first, and never tokio's task budget. tokio reports the readiness that it
+        // last observed, and stops a task that has used its sockets often. Neither means that the
+        // client is slow, but a write that waits does.
         // write that waits does.
         if let Some(system) = self.system {
             match (system.write)(&self.stream, bufs) {

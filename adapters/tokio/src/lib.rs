@@ -1,5 +1,5 @@
-//! **crossws on tokio**: serve hooks alone in one line, beside HTTP on one port, or from inside
-//! your own hyper, tower or axum server.
+//! **crossws on tokio**: serve hooks alone in one line, together with HTTP on one port, or from
+//! inside your own hyper, tower or axum server.
 //!
 //! ```no_run
 //! # async fn run() -> std::io::Result<()> {
@@ -8,9 +8,9 @@
 //! # }
 //! ```
 //!
-//! [`Server`] has everything that is more than one line: limits, HTTP on the same port (feature
-//! `http`), TLS (feature `tls`), any listener, such as one on a Unix-domain socket, and an orderly
-//! shutdown. [`Acceptor`] takes what another server has accepted: streams (see [`io`]), or requests.
+//! [`Server`] has the rest: limits, HTTP on the same port (feature `http`), TLS (feature `tls`),
+//! any listener, such as one on a Unix-domain socket, and an orderly shutdown. [`Acceptor`] takes
+//! streams that another server has accepted (see [`io`]), or its requests.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -33,39 +33,36 @@ pub use signal::{StopSignal, stop_signal};
 #[cfg(feature = "tungstenite")]
 pub use take_over::take_over;
 
-/// What this adapter can do.
+/// The capabilities of this adapter.
 pub use crossws_native::CAPABILITIES;
-pub use crossws_native::{
-    EngineKind, HeadLimits, Listen, NotHandled, Report, Shutdown, StreamInfo,
-};
+pub use crossws_native::{HeadLimits, Listen, NotHandled, Report, Shutdown, StreamInfo};
 #[cfg(feature = "tls")]
 pub use crossws_native::{Tls, TlsError, TlsStream};
 
-/// A server on tokio: [`Server::builder`](crossws_native::Server::builder) makes one.
+/// A server on tokio, created by [`Server::builder`](crossws_native::Server::builder).
 pub type Server<R> = crossws_native::Server<R, Tokio>;
-/// What a [`Server`] is made with.
+/// A builder of a [`Server`].
 pub type ServerBuilder<R> = crossws_native::ServerBuilder<R, Tokio>;
-/// A handle to a server, also while it runs.
+/// A handle to a server, usable while the server runs.
 pub type ServerHandle = crossws_native::ServerHandle<Tokio>;
 
 /// Takes streams that were accepted elsewhere and, with the feature `http`, upgrade requests of
-/// somebody else's HTTP server.
+/// another HTTP server.
 ///
-/// `Acceptor::new(hooks, hub)` makes an `Acceptor`, which has no type parameter: what an app's state
-/// holds.
+/// `Acceptor::new(hooks, hub)` creates an `Acceptor` without type parameters, for an app's state.
 pub type Acceptor<R = SharedResolver> = crossws_native::Acceptor<R, Tokio>;
-/// What an [`Acceptor`] is made with.
+/// A builder of an [`Acceptor`].
 pub type AcceptorBuilder<R> = crossws_native::AcceptorBuilder<R, Tokio>;
 #[cfg(feature = "http")]
 pub use crossws_native::is_upgrade;
-/// Takes WebSocket upgrades out of a tower service's requests.
+/// A layer that takes WebSocket upgrades out of a tower service's requests.
 #[cfg(feature = "http")]
 pub type WebSocketLayer<R = SharedResolver> = crossws_native::WebSocketLayer<R, Tokio>;
-/// A service behind a [`WebSocketLayer`].
+/// A service wrapped by a [`WebSocketLayer`].
 #[cfg(feature = "http")]
 pub type WebSocketService<S, R = SharedResolver> = crossws_native::WebSocketService<R, S, Tokio>;
 
-/// Serves hooks on an address until the process is told to stop, then shuts down in an orderly way:
+/// Serves hooks on an address until a signal stops the process, then shuts down in an orderly way:
 /// [`Server::run_until`](crossws_native::Server::run_until) with [`stop_signal`] and the default
 /// [`Shutdown`]. Requests that do not ask for a WebSocket get a 404.
 ///

@@ -6,9 +6,9 @@ use crossws_core::adapter::FromConnection;
 use crossws_native::Io;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A connection's stream after its 101, for an upgrade that
-/// [takes](crossws_core::Upgrade::take) it: what the client has sent behind its request is read
-/// first. Dropping it ends the connection.
+/// A connection's stream after its 101, for an upgrade that [takes](crossws_core::Upgrade::take)
+/// it. It first yields the bytes that the client has sent after its request. Dropping it ends the
+/// connection.
 ///
 /// ```
 /// use crossws_core::{Hooks, Rejection, Upgrade, UpgradeRequest, ok};

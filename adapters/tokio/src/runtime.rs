@@ -10,14 +10,14 @@ use tokio::net::TcpListener;
 use tokio::task::coop::{Unconstrained, unconstrained};
 use tokio::time::Sleep;
 
-/// tokio's timers, tasks and sockets. Must be used inside a tokio runtime with its drivers
+/// tokio's timers, tasks and sockets. It must be used inside a tokio runtime whose drivers are
 /// enabled.
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct Tokio;
 
 impl Runtime for Tokio {
-    /// Not bound to the task's budget: with that used up it would not set its timer.
+    /// Not bound to the task's budget, because a timer is not set once the budget is used up.
     type Sleep = Unconstrained<Sleep>;
 
     fn sleep(&self, duration: Duration) -> Self::Sleep {
@@ -59,7 +59,8 @@ impl ServerRuntime for Tokio {
         extensions.insert(ConnectInfo(addr));
     }
 
-    /// The stream of `axum::serve`, and of whoever else gives hyper a bare TCP stream.
+    /// Recovers the stream of `axum::serve`, and of every server that gives hyper a bare TCP
+    /// stream.
     #[cfg(feature = "http")]
     fn reclaim(
         upgraded: hyper::upgrade::Upgraded,

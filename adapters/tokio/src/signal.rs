@@ -15,8 +15,8 @@ mod windows {
     use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown};
 
     /// Watches for Ctrl-C, Ctrl-Break, the console's close and the system's shutdown. The returned
-    /// future resolves at the first of them. The second ends the process at once, so that a
-    /// shutdown that takes too long can be cut short.
+    /// future resolves at the first of them. The second ends the process at once, which cuts a long
+    /// shutdown short.
     ///
     /// Windows itself ends the process some seconds after a close.
     ///
@@ -51,7 +51,7 @@ mod windows {
         })))
     }
 
-    /// A future that resolves when the process is told to stop: see [`stop_signal`].
+    /// A future that resolves when a signal stops the process: see [`stop_signal`].
     #[must_use = "a future does nothing until it is polled"]
     pub struct StopSignal(Pin<Box<dyn Future<Output = ()> + Send>>);
 

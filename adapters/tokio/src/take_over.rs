@@ -8,7 +8,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use crossws_core::adapter::ClaimError;
 use crossws_core::{CloseFrame, Hub, Limit, Limits, Resolve, UpgradeRequest};
 use crossws_native::{Agreed, Io, pump, run_claim, run_upgrade};
-use crossws_proto::engine::{Decoder, Engine, Event, Opcode, Role, put_masked_frame};
+use crossws_proto::engine::{Decoder, Event, Opcode, Role, put_masked_frame};
 use futures_util::{Sink, Stream};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
@@ -17,12 +17,13 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::runtime::Tokio;
 
-/// Runs hooks on a WebSocket that is open already: the server's side of a stream that
-/// tokio-tungstenite has accepted, with whatever it has read ahead. Ends with the connection.
+/// Runs hooks on a WebSocket that is already open: the server's side of a stream that
+/// tokio-tungstenite has accepted, with the bytes that it has read ahead. Ends with the connection.
 ///
-/// `request` is the one that was upgraded. The `upgrade` hook sees it, but its answer was given
-/// before: headers and a subprotocol that the hook chooses reach nobody. tungstenite goes on reading
-/// and writing the frames, so its own limits apply too, and there is no compression.
+/// `request` is the upgraded request. The `upgrade` hook gets it, but the response has already been
+/// sent: headers and a subprotocol that the hook chooses do not reach the client. tungstenite
+/// continues to read and write the frames, so its own limits apply too, and there is no
+/// compression.
 ///
 /// ```no_run
 /// # async fn run(stream: tokio::net::TcpStream, hub: crossws_core::Hub) {
@@ -37,7 +38,7 @@ use crate::runtime::Tokio;
 /// ```
 ///
 /// # Errors
-/// When no hooks claim the request, or it is refused. The stream is dropped then.
+/// When no hooks claim the request, or when it is refused. Then the stream is dropped.
 ///
 /// # Cancel safety
 /// Dropping the future drops the connection and the running hook; the `close` hook does not run.
@@ -64,18 +65,19 @@ where
     Ok(())
 }
 
-/// Most pings that are remembered. The pump answers the last sixteen of a burst, while it writes as
-/// many answers to the one before.
+/// At most this many pings are remembered. The pump answers the last sixteen of a burst while it
+/// writes as many pongs to the burst before.
 const MOST_PINGS: usize = 32;
 
-/// A stream of messages as the stream of bytes that the pump reads and writes.
+/// Presents a stream of messages as the stream of bytes that the pump reads and writes.
 struct Reframed<S> {
     socket: WebSocketStream<S>,
-    /// What has arrived, as frames of a client.
+    /// Incoming messages, encoded as frames of a client.
     incoming: BytesMut,
-    /// Makes messages of the frames that the pump writes.
+    /// Decodes the frames that the pump writes.
     outgoing: Decoder,
-    /// tungstenite answers pings and close frames by itself: so the pump's answers are left out.
+    /// tungstenite answers pings and close frames itself, so the pump's replies to these are left
+    /// out.
     pinged: VecDeque<Bytes>,
     closed: bool,
     ended: bool,
@@ -121,13 +123,13 @@ impl<S> Reframed<S> {
                 });
                 self.put(Opcode::Close, &payload)
             }
-            // Never given by a stream.
+            // A stream never yields it.
             Message::Frame(_) => Ok(()),
         }
     }
 
-    /// tungstenite has found a broken rule and says so to nobody: a frame that breaks the same rule
-    /// makes the pump close with the right code.
+    /// tungstenite has found a broken rule and does not tell the client. A frame that breaks the
+    /// same rule makes the pump close with the right code.
     fn failed(&mut self, error: &Error) -> io::Result<()> {
         match error {
             Error::Capacity(_) => {
@@ -137,7 +139,7 @@ impl<S> Reframed<S> {
                 Ok(())
             }
             Error::Utf8(_) => self.put(Opcode::Text, &[0xff]),
-            // A continuation of nothing.
+            // A continuation without a message.
             Error::Protocol(_) => self.put(Opcode::Continuation, &[]),
             error => Err(io::Error::other(error.to_string())),
         }
@@ -145,14 +147,15 @@ impl<S> Reframed<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Reframed<S> {
-    /// Hands a frame of the pump to tungstenite.
+    /// Passes a frame of the pump to tungstenite.
     fn send(&mut self, event: Event) -> io::Result<()> {
         let message = match event {
             Event::Message(crossws_core::Message::Text(text)) => Message::text(text.as_str()),
             Event::Message(message) => Message::Binary(message.into_bytes()),
             Event::Ping(data) => Message::Ping(data),
             Event::Pong(data) => match self.pinged.iter().position(|ping| *ping == data) {
-                // An answer; to those before it too, which the pump may have skipped.
+                // A pong. It also answers the pings before its own, which the pump may have
+                // skipped.
                 Some(at) => {
                     self.pinged.drain(..=at);
                     return Ok(());
@@ -207,7 +210,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Io for Reframed<S> {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         if self.closed {
-            // The client has closed, and tungstenite answers that: nothing more may be sent.
+            // The client has closed, and tungstenite replies to that: nothing more may be sent.
             return Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()));
         }
         ready!(Pin::new(&mut self.socket).poll_ready(cx)).map_err(io::Error::other)?;
@@ -225,7 +228,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Io for Reframed<S> {
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match ready!(Pin::new(&mut self.socket).poll_flush(cx)) {
-            // Its word for a close that is complete.
+            // tungstenite's result for a completed close.
             Ok(()) | Err(Error::ConnectionClosed | Error::AlreadyClosed) => Poll::Ready(Ok(())),
             Err(error) => Poll::Ready(Err(io::Error::other(error))),
         }

@@ -1,4 +1,4 @@
-//! What a server sends where permessage-deflate was negotiated, byte for byte.
+//! What a server sends after permessage-deflate was negotiated, byte for byte.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use crossws_core::{Deflate, Hub, Limits, Message, Overflow, SendOptions, Upgrade, hooks};
 use crossws_proto::deflate::Inflater;
-use crossws_proto::engine::{Decoder, Engine, Event, Opcode, Role, put_masked_frame};
+use crossws_proto::engine::{Decoder, Event, Opcode, Role, put_masked_frame};
 use crossws_tokio::Server;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -18,8 +18,8 @@ fn long(name: &str) -> String {
     format!("{{\"name\":\"{name}\",\"said\":\"something\"}},").repeat(60)
 }
 
-/// Serves an app that answers: an echo; `plain …` uncompressed; `topic …` to everybody, after a
-/// direct answer and before another. At `/off` nothing is compressed.
+/// Serves an app that replies: an echo; `plain …` sends uncompressed; `topic …` publishes to every
+/// peer, after one direct reply and before another. At `/off` nothing is compressed.
 async fn serve(hub: Hub) -> SocketAddr {
     let app = hooks()
         .on_upgrade(|request| async move {
@@ -54,7 +54,7 @@ async fn serve(hub: Hub) -> SocketAddr {
     addr
 }
 
-/// One frame as it came: whether it was compressed, how long it was, and what it says.
+/// One received frame: whether it was compressed, its length, and its text.
 #[derive(Debug, PartialEq)]
 struct Got {
     compressed: bool,
@@ -147,7 +147,7 @@ impl Client {
         wire
     }
 
-    /// Sends this, and the answer says the same.
+    /// Sends a text, and checks that the reply is the same text.
     async fn echo(&mut self, text: &str) -> Got {
         self.send(text).await;
         let got = self.next().await;
@@ -165,7 +165,7 @@ fn takeover() -> Deflate {
 }
 
 #[tokio::test]
-async fn what_is_long_enough_and_shrinks_is_compressed() {
+async fn long_messages_that_shrink_are_compressed() {
     let addr = serve(Hub::builder().deflate(Deflate::default()).build()).await;
     let mut client = Client::connect(addr, "/", OFFER).await;
     let text = long("one");
@@ -182,7 +182,7 @@ async fn what_is_long_enough_and_shrinks_is_compressed() {
 }
 
 #[tokio::test]
-async fn what_is_published_is_the_same_for_equal_parameters() {
+async fn publications_are_the_same_bytes_for_equal_parameters() {
     let addr = serve(Hub::builder().deflate(Deflate::default()).build()).await;
     let mut one = Client::connect(addr, "/", OFFER).await;
     let mut two = Client::connect(addr, "/", "permessage-deflate").await;

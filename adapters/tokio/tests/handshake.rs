@@ -1,5 +1,5 @@
-//! What a server does with requests that are odd, but good, and how it refuses those that are bad:
-//! through its own reader of heads, in a later request of a connection, and in a foreign server.
+//! How a server handles unusual but valid requests, and how it refuses invalid ones: through its
+//! own reader of heads, in a later request of a connection, and in a foreign server.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -44,14 +44,14 @@ fn pages() -> Router {
     Router::new().fallback(get(|| async { "a page" }))
 }
 
-/// The three doors: who reads the request's head differs.
+/// The three entrances. They differ in the code that reads the request's head.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Door {
-    /// The server itself.
+    /// The server's own reader.
     First,
     /// hyper in the server, because the connection began with a page.
     Later,
-    /// hyper in somebody else's server.
+    /// hyper in a foreign server.
     Foreign,
 }
 
@@ -59,7 +59,7 @@ const DOORS: [Door; 3] = [Door::First, Door::Later, Door::Foreign];
 
 const PAGE: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-/// A connection whose next request comes through this door.
+/// Opens a connection whose next request comes through this entrance.
 async fn connect(door: Door) -> TcpStream {
     let hub = Hub::builder().deflate(Deflate::default()).build();
     let addr = match door {
@@ -102,7 +102,7 @@ fn status(head: &str) -> u16 {
     head.split(' ').nth(1).unwrap().parse().unwrap()
 }
 
-/// The values of a header, whatever its name's case.
+/// Returns the values of a header, matching its name case-insensitively.
 fn header<'a>(head: &'a str, name: &str) -> Vec<&'a str> {
     head.lines()
         .filter_map(|line| line.split_once(": "))
@@ -111,7 +111,7 @@ fn header<'a>(head: &'a str, name: &str) -> Vec<&'a str> {
         .collect()
 }
 
-/// Whether the server ends the connection, without another request.
+/// Asserts that the server ends the connection without another request.
 async fn ends(stream: &mut TcpStream) {
     let mut rest = Vec::new();
     let ended = soon("the connection's end", stream.read_to_end(&mut rest)).await;
@@ -123,7 +123,7 @@ async fn odd_but_good_handshakes_are_accepted() {
     let plain = upgrade_request("/ws");
     let key = "dGhlIHNhbXBsZSBub25jZQ==";
     let odd = [
-        // RFC 6455 section 4.1 prints this key, which has bits behind its 16 bytes.
+        // RFC 6455 section 4.1 prints this key, whose last bits are not zero.
         plain.replace(key, "AQIDBAUGBwgJCgsMDQ4PEC=="),
         plain.replace("\r\n\r\n", "\r\nSec-WebSocket-Extensions:\r\n\r\n"),
         plain.replace("\r\n\r\n", "\r\nSec-WebSocket-Extensions: , \r\n\r\n"),
@@ -177,7 +177,7 @@ async fn a_101_spells_its_headers_as_the_rfc_does() {
 }
 
 #[tokio::test]
-async fn a_target_that_is_no_path_is_refused() {
+async fn a_target_that_is_not_a_path_is_refused() {
     for door in DOORS {
         for target in [
             "*",
@@ -188,7 +188,7 @@ async fn a_target_that_is_no_path_is_refused() {
             "/ws#fragment",
         ] {
             if target.contains('#') && door != Door::First {
-                // hyper cuts it off, so that nobody behind it knows.
+                // hyper cuts the fragment off before crossws sees the target.
                 continue;
             }
             let request = upgrade_request(target);
@@ -252,7 +252,7 @@ async fn an_upgrade_in_http_1_0_is_for_the_http_service() {
         let head = ask(&mut stream, &request).await;
         assert_eq!(status(&head), 200, "{door:?}: {head}");
     }
-    // Where there is none, too, it is no upgrade.
+    // Without an HTTP service it is not an upgrade either.
     let server = start(Server::builder(sockets())).await;
     let mut stream = TcpStream::connect(server.addr).await.unwrap();
     let request = upgrade_request("/ws").replace("HTTP/1.1", "HTTP/1.0");
@@ -261,7 +261,7 @@ async fn an_upgrade_in_http_1_0_is_for_the_http_service() {
 
 #[tokio::test]
 async fn a_page_whose_port_a_proxy_has_dropped_may_connect() {
-    // nginx's `proxy_set_header Host $host`: the page is of the proxy's port 8080.
+    // nginx's `proxy_set_header Host $host`: the page's origin has the proxy's port 8080.
     let origin = |host: &str| {
         let host = format!("Host: {host}\r\nOrigin: http://chat.example:8080");
         upgrade_request("/ws").replace("Host: localhost", &host)
@@ -269,7 +269,8 @@ async fn a_page_whose_port_a_proxy_has_dropped_may_connect() {
     for door in DOORS {
         let mut request = origin("chat.example");
         if door == Door::Foreign {
-            // What port it has is not known here; what else a proxy adds is.
+            // The server does not know the page's port. It does see the other headers that a proxy
+            // adds.
             assert_eq!(status(&ask(&mut connect(door).await, &request).await), 403);
             request = request.replace("Host:", "X-Forwarded-For: 192.0.2.1\r\nHost:");
         }

@@ -1,4 +1,4 @@
-//! WebSocket and HTTP on one port, and upgrades in somebody else's server.
+//! WebSocket and HTTP on one port, and upgrades in a foreign server.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -17,7 +17,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Echoes, and subscribes everyone to `news`.
+/// Echoes, and subscribes every peer to `news`.
 fn echo() -> crossws_core::HooksBuilder {
     hooks()
         .on_open(|peer| async move { peer.subscribe("news").map(drop) })
@@ -194,9 +194,9 @@ async fn a_route_of_axum_upgrades_by_hand() {
     assert!(read_head(&mut plain).await.starts_with("HTTP/1.1 426"));
 }
 
-/// One acceptor behind routers that strip their prefixes.
+/// One acceptor inside routers that strip their prefixes.
 #[tokio::test]
-async fn an_acceptor_behind_nested_routers_keeps_their_namespaces_apart() {
+async fn an_acceptor_under_nested_routers_keeps_their_namespaces_apart() {
     async fn connect(
         State(acceptor): State<Acceptor>,
         request: Request<Body>,
@@ -204,7 +204,7 @@ async fn an_acceptor_behind_nested_routers_keeps_their_namespaces_apart() {
         assert_eq!(request.uri().path(), "/orders/42");
         match acceptor.handle_upgrade(request).await {
             Ok(response) => response.into_response(),
-            // It comes back as it was.
+            // The request comes back unchanged.
             Err(request) => request.uri().to_string().into_response(),
         }
     }
@@ -289,15 +289,15 @@ async fn a_hook_calls_the_servers_own_http_service() {
     let mut stream = server.raw(request).await;
     assert!(read_head(&mut stream).await.starts_with("HTTP/1.1 200"));
     assert_eq!(body(&mut stream, 1).await, "1");
-    // Of a task that is no peer's, too.
+    // A task that belongs to no peer may call it too.
     assert_eq!(hub.api().get("/").await.unwrap().text().unwrap(), "a page");
 }
 
-/// Whom a session's layer lets in.
+/// The user whom a session's layer accepts.
 #[derive(Clone)]
 struct User(String);
 
-/// A session's layer: refuses a request without a user, and attaches one that it names.
+/// A session's layer: refuses a request without a user, and attaches the user to others.
 async fn session(
     mut request: axum::extract::Request,
     next: axum::middleware::Next,
@@ -315,7 +315,7 @@ async fn session(
     Ok(response)
 }
 
-/// Says which user the request's extensions name, and the namespace.
+/// Sends the user that the request's extensions name, and the namespace.
 fn greets() -> crossws_core::HooksBuilder {
     hooks().on_open(|peer| async move {
         let parts = peer.request().parts();
@@ -367,7 +367,7 @@ async fn sockets_through_http_pass_the_services_layers() {
 }
 
 #[tokio::test]
-async fn a_service_that_places_its_sockets_nowhere_upgrades_nothing() {
+async fn a_service_without_its_sockets_upgrades_nothing() {
     let started = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let flag = Arc::clone(&started);
     let app = greets().on_start(move |_| {
@@ -382,7 +382,7 @@ async fn a_service_that_places_its_sockets_nowhere_upgrades_nothing() {
 }
 
 #[tokio::test]
-async fn an_acceptors_sockets_are_behind_the_layers_of_somebody_elses_server() {
+async fn an_acceptors_sockets_run_the_layers_of_a_foreign_server() {
     let acceptor = Acceptor::new(greets(), Hub::default());
     let app = Router::new()
         .fallback_service(acceptor.sockets())

@@ -1,4 +1,4 @@
-//! What one connection does, or an app with it, holds up no other and no clock.
+//! A connection, or an app's hook on it, delays no other connection and no clock.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -24,11 +24,12 @@ async fn end(stream: &mut TcpStream) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_heartbeat_is_kept_although_a_hook_used_up_its_tasks_budget() {
+async fn heartbeats_continue_when_a_hook_uses_up_its_tasks_budget() {
     let soon = Duration::from_millis(200);
     let limits = Limits::default().ping_interval(soon).pong_timeout(soon);
     let hooks = hooks().on_open(|_: Peer| async {
-        // More than tokio lets a task do in one go, which then may not set a timer either.
+        // More than tokio lets a task do in one poll. After that the task may not set a timer
+        // either.
         let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
         for n in 0..200 {
             sender.send(n).unwrap();
@@ -45,7 +46,7 @@ async fn a_heartbeat_is_kept_although_a_hook_used_up_its_tasks_budget() {
 }
 
 #[tokio::test]
-async fn a_handle_that_is_kept_keeps_no_stream_open() {
+async fn a_stored_peer_keeps_no_stream_open() {
     let kept: Arc<Mutex<Vec<Peer>>> = Arc::default();
     let hooks = {
         let kept = Arc::clone(&kept);
@@ -63,7 +64,7 @@ async fn a_handle_that_is_kept_keeps_no_stream_open() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_room_hears_of_it_although_the_publishers_hook_goes_on() {
+async fn a_publication_arrives_while_the_publishers_hook_blocks() {
     let (done, wait) = mpsc::channel::<()>();
     let wait = Mutex::new(wait);
     let hooks = hooks()
@@ -73,7 +74,7 @@ async fn a_room_hears_of_it_although_the_publishers_hook_goes_on() {
         })
         .on_message(move |peer: Peer, _: Message| {
             peer.publish("room", "news").unwrap();
-            // As an app should not: its thread does nothing else meanwhile.
+            // A bad app: its thread does nothing else meanwhile.
             wait.lock().unwrap().recv_timeout(SOON).unwrap();
             async {}
         });
@@ -93,8 +94,8 @@ async fn a_room_hears_of_it_although_the_publishers_hook_goes_on() {
     done.send(()).unwrap();
 }
 
-/// A server whose close hook holds its thread up when a silent client has had its time, until it is
-/// told.
+/// A server whose close hook blocks its thread when a silent client's time is over, until the test
+/// releases it.
 struct HeldUp {
     server: Running,
     begun: UnboundedReceiver<()>,
@@ -111,13 +112,13 @@ impl HeldUp {
         let hooks = hooks().on_close(move |_: Peer, closed: Closed| {
             if closed.by == ClosedBy::Timeout {
                 begins.send(()).unwrap();
-                // As an app should not: its thread does nothing else meanwhile.
+                // A bad app: its thread does nothing else meanwhile.
                 ends.send(wait.lock().unwrap().recv_timeout(SOON)).unwrap();
             }
             async {}
         });
-        // The silent one's end is due before anything of the others': in one go its task sets a time
-        // before all others and runs the hook.
+        // The silent client's end is due before every deadline of the other clients: in one poll
+        // its task sets the earliest time and runs the hook.
         let limits = Limits::default()
             .ping_interval(Duration::from_millis(400))
             .pong_timeout(Duration::from_millis(100))
@@ -131,7 +132,7 @@ impl HeldUp {
         }
     }
 
-    /// Lets a hook go on.
+    /// Releases a hook.
     fn go_on(&self) {
         self.done.send(()).unwrap();
         let ended = self.ended.recv_timeout(SOON);
@@ -140,7 +141,7 @@ impl HeldUp {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn everybodys_time_goes_on_although_a_hook_does() {
+async fn heartbeats_continue_while_a_hook_blocks() {
     let held_up = HeldUp::start().await;
     let mut mute = held_up.server.raw(&upgrade_request("/")).await;
     read_head(&mut mute).await;
@@ -151,7 +152,7 @@ async fn everybodys_time_goes_on_although_a_hook_does() {
             assert!(matches!(next, Some(Ok(Received::Ping(_)))), "{next:?}");
         }
     });
-    // There is something else to do: a thread that blocks on an idle runtime may be the one that
+    // There is other work to do: a thread that blocks on an idle runtime may be the one that
     // watches tokio's own clock.
     while !pings.is_finished() {
         tokio::spawn(async {}).await.unwrap();
@@ -161,7 +162,7 @@ async fn everybodys_time_goes_on_although_a_hook_does() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 6)]
-async fn everybodys_time_goes_on_although_two_hooks_do() {
+async fn heartbeats_continue_while_two_hooks_block() {
     let mut held_up = HeldUp::start().await;
     let mut client = held_up.server.connect("/").await;
     let mut first = held_up.server.raw(&upgrade_request("/")).await;

@@ -1,4 +1,4 @@
-//! How long an HTTP connection is kept between requests: over pipes and in virtual time.
+//! How long an HTTP connection is kept between requests, over pipes and in virtual time.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -22,7 +22,7 @@ const SLOW: Duration = Duration::from_secs(100);
 /// More than the pipe and hyper's buffers hold.
 const LARGE: usize = 4 << 20;
 
-/// A client's side of a connection to a server of pages.
+/// Returns a client's side of a connection to a server of pages.
 async fn connect(limits: HeadLimits) -> DuplexStream {
     let pages = Router::new()
         .route("/", get(|| async { "a page" }))
@@ -35,7 +35,7 @@ async fn connect(limits: HeadLimits) -> DuplexStream {
     tokio::spawn(server.listen(Pipes(listener)).unwrap().run());
     let (client, server) = duplex(64 << 10);
     pipes.send(server).unwrap();
-    // The listener stays, whatever becomes of the test's half of the channel.
+    // Keeps the listener open when the test drops its half of the channel.
     tokio::spawn(async move { pipes.closed().await });
     client
 }
@@ -62,7 +62,7 @@ async fn page(client: &mut DuplexStream) {
     read_until(client, "a page").await;
 }
 
-/// How long the server keeps a connection on which nothing more is sent.
+/// Returns how long the server keeps a connection on which nothing more is sent.
 async fn kept(mut client: DuplexStream) -> Duration {
     let since = Instant::now();
     let mut rest = Vec::new();
@@ -82,7 +82,7 @@ async fn an_idle_connection_outlives_the_deadline_of_a_head() {
     // Longer than the usual 60 s of load balancers, after which they close.
     sleep(Duration::from_secs(70)).await;
     page(&mut client).await;
-    // Each response begins the time anew.
+    // Each response restarts the time.
     sleep(Duration::from_secs(70)).await;
     page(&mut client).await;
 }
@@ -114,7 +114,7 @@ async fn the_deadline_of_a_later_head_begins_with_its_first_byte() {
     client.write_all(rest).await.unwrap();
     read_until(&mut client, "a page").await;
 
-    // Bytes now and then do not prolong it.
+    // Occasional bytes do not prolong it.
     client.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
     let since = Instant::now();
     sleep(Duration::from_secs(9)).await;

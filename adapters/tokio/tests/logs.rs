@@ -1,4 +1,4 @@
-//! What an operator reads of refused upgrades: none is silent, and no token is shown.
+//! The log of refused upgrades: each refusal has a line, and no line shows a token.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -11,7 +11,7 @@ use common::{read_head, serve, upgrade_request};
 use crossws_core::{Hooks, Rejection, Upgrade, UpgradeRequest};
 use tracing_subscriber::fmt::MakeWriter;
 
-/// What has been logged.
+/// The logged lines.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
 
@@ -52,7 +52,7 @@ impl Hooks for Gate {
     }
 }
 
-/// The one line that a refused request leaves, on a server of the test's own thread.
+/// Returns the one line that a refused request logs, on a server on the test's own thread.
 async fn logged(request: String, status: u16) -> String {
     let lines = Lines::default();
     let subscriber = tracing_subscriber::fmt()

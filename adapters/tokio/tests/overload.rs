@@ -1,4 +1,4 @@
-//! Slow clients, hostile clients and a server out of file descriptors: each is contained.
+//! Slow clients, hostile clients and a server without free file descriptors: each is contained.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -19,7 +19,7 @@ fn hub(limits: Limits) -> Hub {
 }
 
 #[tokio::test]
-async fn a_client_that_never_reads_is_closed_and_delays_nobody() {
+async fn a_client_that_never_reads_is_closed_and_delays_no_other() {
     let (ended, mut seen) = mpsc::unbounded_channel();
     let app = hooks()
         .on_open(|peer| async move { peer.subscribe("room").map(drop) })
@@ -52,11 +52,11 @@ async fn a_client_that_never_reads_is_closed_and_delays_nobody() {
             .publish("room", text.as_str())
             .unwrap();
         published += 1;
-        // The reader gets every one, in time.
+        // The reader gets every message, in time.
         assert_eq!(reader.text().await.len(), text.len());
     }
     assert!(published > 32, "the kernel's buffers were filled first");
-    // The close frame is the last thing the slow one finds.
+    // The close frame is the last thing that the slow client reads.
     let mut rest = Vec::new();
     soon("the slow one's end", slow.read_to_end(&mut rest))
         .await
@@ -81,7 +81,7 @@ async fn a_client_that_never_reads_is_closed_and_delays_nobody() {
 }
 
 #[tokio::test]
-async fn a_queue_that_does_not_move_is_too_old() {
+async fn a_queue_of_which_nothing_is_written_becomes_too_old() {
     let (ended, mut seen) = mpsc::unbounded_channel();
     let app = hooks()
         .on_open(|peer| async move {
@@ -156,7 +156,8 @@ async fn an_oversized_message_gets_its_code_although_more_is_on_its_way() {
     let server = start(Server::builder(app).hub(hub(limits))).await;
     let mut stream = server.raw(&upgrade_request("/")).await;
     read_head(&mut stream).await;
-    // A frame of 1 MiB begins, and goes on: unread bytes must not reset the close frame away.
+    // A frame of 1 MiB begins, and its payload follows: unread bytes must not reset the connection
+    // before the close frame is read.
     let mut frame = vec![0x82, 0xff, 0, 0, 0, 0, 0, 0x10, 0, 0, 1, 2, 3, 4];
     frame.resize(20_000, 7);
     stream.write_all(&frame).await.unwrap();
@@ -176,7 +177,7 @@ async fn an_oversized_message_gets_its_code_although_more_is_on_its_way() {
 }
 
 #[tokio::test]
-async fn a_client_that_answers_a_ping_behind_its_close_frame_reads_everything() {
+async fn a_client_that_answers_a_ping_after_its_close_frame_reads_everything() {
     let (ended, mut seen) = mpsc::unbounded_channel();
     let app = hooks()
         .on_open(|peer| async move {
@@ -190,7 +191,7 @@ async fn a_client_that_answers_a_ping_behind_its_close_frame_reads_everything() 
             async move { ended.send(closed.clean).unwrap() }
         });
     let server = start(Server::builder(app)).await;
-    // The system keeps for it what it has not read yet, for a reset to destroy.
+    // The client's system buffers the unread bytes, which a reset would destroy.
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     let mut client = socket.connect(server.addr).await.unwrap();
@@ -199,7 +200,7 @@ async fn a_client_that_answers_a_ping_behind_its_close_frame_reads_everything() 
     read_head(&mut client).await;
     client.write_all(&CLOSE).await.unwrap();
     assert_eq!(soon("the close hook", seen.recv()).await, Some(true));
-    // It has not heard of the end, and so it answers (RFC 6455 section 5.5.2).
+    // The client has not read the end yet, so it answers the ping (RFC 6455 section 5.5.2).
     let mut ping = [0; 2];
     client.read_exact(&mut ping).await.unwrap();
     assert_eq!(ping, *b"\x89\x00");
@@ -212,15 +213,15 @@ async fn a_client_that_answers_a_ping_behind_its_close_frame_reads_everything() 
     assert!(rest.ends_with(b"\x88\x02\x03\xe8"));
 }
 
-/// More than the client has room for, and less than the server's system keeps.
+/// More than the client buffers, and less than the server's system buffers.
 const MESSAGES: usize = 32;
 
-/// A client's, masked with zeros.
+/// A client's close frame, masked with zeros.
 const CLOSE: [u8; 8] = *b"\x88\x82\0\0\0\0\x03\xe8";
 const PONG: [u8; 6] = *b"\x8a\x80\0\0\0\0";
 
 #[tokio::test]
-async fn a_head_that_dribbles_is_told_so_and_a_silent_one_is_dropped() {
+async fn a_slow_head_gets_408_and_a_silent_connection_is_dropped() {
     let mut limits = HeadLimits::default();
     limits.timeout = Duration::from_millis(100);
     let server = start(Server::builder(hooks()).head_limits(limits)).await;
@@ -317,7 +318,7 @@ async fn a_server_out_of_file_descriptors_recovers() {
         .spawn()
         .unwrap();
     let output = std::io::BufReader::new(child.stdout.take().unwrap());
-    // Kept to the end, so that the child's last words find a reader.
+    // Kept to the end, so that the child can still write its last lines.
     let mut lines = std::io::BufRead::lines(output).map(Result::unwrap);
     let line = lines.find(|line| line.contains("listening on ")).unwrap();
     let addr = line.rsplit(' ').next().unwrap().parse().unwrap();
@@ -333,9 +334,9 @@ async fn a_server_out_of_file_descriptors_recovers() {
     }
     for client in &mut first {
         client.send("during").await;
-        assert_eq!(client.text().await, "during", "those it has are served on");
+        assert_eq!(client.text().await, "during", "open connections go on");
     }
-    // Room again: a new one is accepted within the longest pause.
+    // Descriptors are free again: a new connection is accepted within the longest pause.
     drop(crowd);
     let stream = tokio::time::timeout(SOON, TcpStream::connect(addr))
         .await

@@ -15,10 +15,10 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-/// More than the crew takes in one go, and few enough for one machine's sockets.
+/// More than the crew takes at once, and few enough for one machine's sockets.
 const CLIENTS: usize = 80;
 
-/// Fit the queue of a client, together, and not what its system keeps for it.
+/// These fit into a client's queue together, but not into its system's buffers.
 const LARGE: usize = 50_000;
 const MANY: usize = 16;
 
@@ -30,8 +30,9 @@ async fn connect(addr: SocketAddr) -> WebSocketStream<TcpStream> {
     client
 }
 
-/// Everybody's sockets are full in the middle of what the crew writes, and their own tasks go on.
-async fn everybody_gets_everything_whole_and_in_order() {
+/// The sockets of all members are full in the middle of what the crew writes, and the connections'
+/// own tasks continue.
+async fn every_member_gets_every_message_whole_and_in_order() {
     let hub = Hub::default();
     let app = hooks()
         .on_upgrade(|_| async { Ok(Upgrade::new().topic("news")) })
@@ -57,7 +58,8 @@ async fn everybody_gets_everything_whole_and_in_order() {
         let large = vec![u8::try_from(n).unwrap(); LARGE];
         assert_eq!(room.publish("news", large).unwrap().queued, CLIENTS);
         if n == MANY / 2 {
-            // The crew has been there, and those it wrote for sleep or wait for their clients.
+            // The crew has written, and the connections that it wrote for sleep or wait for their
+            // clients.
             for client in &mut clients {
                 for n in 0..=n {
                     heard(client, n).await;
@@ -87,12 +89,12 @@ async fn heard(client: &mut WebSocketStream<TcpStream>, n: usize) {
 
 #[tokio::test]
 async fn on_one_thread() {
-    everybody_gets_everything_whole_and_in_order().await;
+    every_member_gets_every_message_whole_and_in_order().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn on_several_threads() {
-    everybody_gets_everything_whole_and_in_order().await;
+    every_member_gets_every_message_whole_and_in_order().await;
 }
 
 /// Clients that say much at the same moment, and the members that hear all of it.

@@ -19,7 +19,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpStream, UnixListener};
 use tokio::runtime::{Builder, Runtime};
 
-/// How the threads are called that hooks run on.
+/// The name of the threads that run hooks.
 const THREADS: &str = "tokio-of-the-test";
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {

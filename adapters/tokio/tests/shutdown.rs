@@ -1,4 +1,4 @@
-//! A shutdown stops accepting, tells peers, waits, forces the rest, and reports.
+//! A shutdown stops accepting, closes peers, waits, forces the rest, and reports.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -18,12 +18,12 @@ use tokio::time::Instant;
 use tokio_tungstenite::client_async;
 
 #[tokio::test]
-async fn peers_are_told_and_every_close_hook_has_ended() {
+async fn peers_are_closed_and_every_close_hook_has_ended() {
     let (ended, mut seen) = mpsc::unbounded_channel();
     let server = serve(hooks().on_close(move |_, closed| {
         let ended = ended.clone();
         async move {
-            // A hook that takes a while is waited for.
+            // The shutdown waits for a hook that takes a while.
             tokio::task::yield_now().await;
             ended.send(closed).unwrap();
         }
@@ -44,7 +44,7 @@ async fn peers_are_told_and_every_close_hook_has_ended() {
         let frame = client.close_frame().await.unwrap();
         assert_eq!(u16::from(frame.code), 1012);
         assert_eq!(frame.reason.as_str(), "restarting");
-        // The client's library answers the close while it is read on.
+        // The client's library replies to the close while the test reads on.
         let _ = client.0.get_mut();
         let _ = soon("the end", futures_util::StreamExt::next(&mut client.0)).await;
     }
@@ -62,7 +62,7 @@ async fn peers_are_told_and_every_close_hook_has_ended() {
 }
 
 #[tokio::test]
-async fn a_signal_stops_listening_and_does_not_wait_for_nobody() {
+async fn a_signal_stops_listening_and_ends_at_once_without_connections() {
     let server = Server::builder(hooks()).bind("127.0.0.1:0").await.unwrap();
     let addr = server.local_addr();
     // The grace is longer than `soon` waits.
@@ -73,7 +73,7 @@ async fn a_signal_stops_listening_and_does_not_wait_for_nobody() {
 }
 
 #[tokio::test]
-async fn what_outlives_the_grace_is_forced_and_reported() {
+async fn connections_that_outlive_the_grace_are_forced_and_reported() {
     let server =
         serve(hooks().on_message(|_, _| async { std::future::pending::<()>().await })).await;
     let mut stuck = server.connect("/").await;
@@ -119,7 +119,7 @@ async fn an_upgrade_in_progress_is_waited_for_and_refused() {
 }
 
 #[tokio::test]
-async fn a_request_at_hand_is_answered_before_the_server_is_gone() {
+async fn a_current_request_is_answered_before_the_server_ends() {
     let (entered, mut seen) = mpsc::unbounded_channel();
     let (release, _) = tokio::sync::broadcast::channel::<()>(1);
     let waiting = release.clone();
@@ -152,7 +152,8 @@ async fn a_request_at_hand_is_answered_before_the_server_is_gone() {
     soon("the report", stopping).await.unwrap();
 }
 
-/// It would wait for the whole grace: its own connection ends when it does.
+/// If it waited for itself, it would wait for the whole grace: its own connection ends when it
+/// returns.
 #[tokio::test]
 async fn a_hook_that_awaits_the_shutdown_does_not_wait_for_itself() {
     let own: Arc<OnceLock<ServerHandle>> = Arc::default();
@@ -177,13 +178,13 @@ async fn a_hook_that_awaits_the_shutdown_does_not_wait_for_itself() {
     let _ = soon("the end", futures_util::StreamExt::next(&mut other.0)).await;
     let report = soon("the report", seen.recv()).await.unwrap();
     assert_eq!((report.closed, report.flushed, report.forced), (1, 1, 0));
-    // Its own is closed as any other.
+    // Its own connection is closed like the others.
     assert_eq!(u16::from(admin.close_frame().await.unwrap().code), 1012);
 }
 
-/// A load balancer learns of it before the clients do.
+/// A load balancer learns of the shutdown before the clients do.
 #[tokio::test(start_paused = true)]
-async fn a_server_goes_on_for_the_delay_and_says_that_it_is_not_ready() {
+async fn a_server_serves_during_the_delay_and_reports_that_it_is_not_ready() {
     let hub = Hub::default();
     let (pipes, listener) = mpsc::unbounded_channel();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -222,7 +223,7 @@ async fn a_server_goes_on_for_the_delay_and_says_that_it_is_not_ready() {
     assert_eq!((report.closed, report.flushed), (2, 2));
 }
 
-/// Each would wait for the other's connection, for the whole grace.
+/// If they did, each would wait for the other's connection, for the whole grace.
 #[tokio::test]
 async fn hooks_that_await_the_shutdown_do_not_wait_for_each_other() {
     let own: Arc<OnceLock<ServerHandle>> = Arc::default();
@@ -254,7 +255,7 @@ async fn hooks_that_await_the_shutdown_do_not_wait_for_each_other() {
     }
 }
 
-/// It waits for every connection of that other one.
+/// It waits for every connection of that other server.
 #[tokio::test]
 async fn a_hook_that_awaits_another_servers_shutdown_waits_for_all_of_it() {
     let other: Arc<OnceLock<ServerHandle>> = Arc::default();

@@ -1,4 +1,4 @@
-//! Clients that are slow, and clients that only seem to be: over pipes and in virtual time.
+//! Clients that are slow, and clients that only seem slow, over pipes and in virtual time.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 /// What the systems on both sides buffer.
 const BUFFERS: usize = 192 << 10;
 
-/// A client's side of a connection, and how the other side sees its end.
+/// A client's side of a connection, and how the server reports its end.
 struct Client {
     pipe: DuplexStream,
     unread: BytesMut,
@@ -55,8 +55,8 @@ impl Client {
         }
     }
 
-    /// Takes so many bytes at most, and sends a pong for each ping among them. Returns how many bytes of
-    /// messages there were, or `None` at the end.
+    /// Takes `most` bytes at most, and sends a pong for each ping among them. Returns the number of
+    /// bytes of messages, or `None` at the end.
     async fn take(&mut self, most: usize) -> Option<usize> {
         let mut bytes = vec![0; most];
         let count = self.pipe.read(&mut bytes).await.unwrap();
@@ -72,7 +72,7 @@ impl Client {
         (count > 0).then_some(messages)
     }
 
-    /// Sends a short frame, its mask zero.
+    /// Sends a short frame, masked with zeros.
     async fn send(&mut self, opcode: u8, payload: &[u8]) {
         let len = u8::try_from(payload.len()).unwrap();
         let head = [0x80 | opcode, 0x80 | len, 0, 0, 0, 0];
@@ -87,7 +87,8 @@ impl Client {
     }
 }
 
-/// The first frame's opcode, and the lengths of its head and its payload, when all of it is here.
+/// Returns the first frame's opcode, and the lengths of its head and its payload, once the frame is
+/// complete.
 fn frame(bytes: &[u8]) -> Option<(u8, usize, usize)> {
     let (head, len) = match *bytes.get(1)? {
         126 => (
@@ -99,7 +100,7 @@ fn frame(bytes: &[u8]) -> Option<(u8, usize, usize)> {
     (bytes.len() >= head + len).then_some((bytes[0] & 0xf, head, len))
 }
 
-/// Sends so many messages of 1,000 bytes when a peer opens.
+/// Returns hooks that send `count` messages of 1,000 bytes when a peer opens.
 fn sends(count: usize) -> HooksBuilder {
     hooks().on_open(move |peer| async move {
         for _ in 0..count {
@@ -109,7 +110,7 @@ fn sends(count: usize) -> HooksBuilder {
     })
 }
 
-/// Its system says that there is room when half of its buffer is free.
+/// The client's system reports room once half of its buffer is free.
 #[tokio::test(start_paused = true)]
 async fn a_client_that_takes_ten_kib_a_second_stays() {
     let mut client = Client::connect(sends(1000), Limits::default()).await;
@@ -135,12 +136,12 @@ async fn a_client_that_takes_ten_kib_a_second_stays() {
     client.send(0x1, b"still here").await;
 }
 
-/// A ping that is written when the last of the queue is has all of that before it.
+/// A ping that is written together with the end of the queue has the whole queue before it.
 #[tokio::test(start_paused = true)]
-async fn a_ping_behind_full_buffers_may_take_its_time() {
+async fn a_ping_in_full_buffers_may_take_long() {
     let limits = Limits::default().ping_interval(Duration::from_secs(1));
     let mut client = Client::connect(sends(200), limits).await;
-    // The ping, which waits behind the queue, goes into the buffers when there is room.
+    // The ping waits after the queue, and goes into the buffers when there is room.
     sleep(Duration::from_secs(2)).await;
     client.take(16 << 10).await.unwrap();
     sleep(Duration::from_secs(45)).await;
@@ -160,9 +161,9 @@ async fn a_client_that_takes_nothing_is_closed_after_the_queues_age() {
     assert!((30..=31).contains(&age), "{age} s");
 }
 
-/// Bytes are life, so that nothing but this bounds it.
+/// Received bytes count as signs of life, so that only this limit bounds it.
 #[tokio::test(start_paused = true)]
-async fn a_message_that_drips_is_closed_after_its_time() {
+async fn a_message_that_arrives_slowly_is_closed_after_its_time() {
     let start = Instant::now();
     let mut client = Client::connect(hooks(), Limits::default()).await;
     client
@@ -185,7 +186,7 @@ async fn a_message_that_drips_is_closed_after_its_time() {
     assert!((120..=126).contains(&age), "{age} s");
 }
 
-/// Control frames between its parts do not begin its time again, and its last byte ends it.
+/// Control frames between its parts do not restart its time, and its last byte ends it.
 #[tokio::test(start_paused = true)]
 async fn the_time_is_a_messages_own() {
     let limits = Limits::default().message_timeout(Duration::from_secs(60));
@@ -215,7 +216,7 @@ async fn the_time_is_a_messages_own() {
     assert!((60..=66).contains(&age), "{age} s");
 }
 
-/// What the client has sent lies unread meanwhile.
+/// The client's bytes lie unread meanwhile.
 #[tokio::test(start_paused = true)]
 async fn a_message_does_not_age_while_this_side_does_not_read() {
     let waits = hooks().on_message(|_, _| sleep(Duration::from_secs(100)));
@@ -233,7 +234,7 @@ async fn a_message_does_not_age_while_this_side_does_not_read() {
         .write_all(&[0x82, 0x82, 0, 0, 0, 0, b'x'])
         .await
         .unwrap();
-    // The last of the four hooks has begun, and so it is read.
+    // The last of the four hooks has begun, so the server reads again.
     sleep(Duration::from_secs(330)).await;
     assert!(client.is_open());
     let closed = client.closed.recv().await.unwrap();

@@ -1,4 +1,4 @@
-//! Connections that an `upgrade` hook gives to another library.
+//! Connections that an `upgrade` hook passes to another library.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -20,7 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
-/// tokio-tungstenite answers each text, in upper case; with `/bytes`, each byte goes back.
+/// tokio-tungstenite replies to each text in upper case; with `/bytes`, each byte goes back.
 struct Taken;
 
 impl Hooks for Taken {
@@ -72,7 +72,7 @@ async fn another_library_serves_a_connection_after_the_101() {
     let mut client = Client(socket);
     client.send("hello").await;
     assert_eq!(client.text().await, "HELLO");
-    // No peer is made of it, but a shutdown knows of it.
+    // It has no peer, but a shutdown waits for it.
     let stats = server.hub().stats();
     assert_eq!((stats.peers, stats.sessions), (0, 1));
     client.0.close(None).await.unwrap();
@@ -81,7 +81,7 @@ async fn another_library_serves_a_connection_after_the_101() {
 }
 
 #[tokio::test]
-async fn what_the_client_sent_ahead_is_read_first() {
+async fn bytes_that_the_client_sent_ahead_are_read_first() {
     let server = serve(Taken).await;
     let request = upgrade_request("/bytes") + "sent ahead";
     let mut stream = server.raw(&request).await;

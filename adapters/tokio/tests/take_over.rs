@@ -21,7 +21,7 @@ fn request() -> UpgradeRequest {
     UpgradeRequest::new(Request::get("/room").body(()).unwrap().into_parts().0)
 }
 
-/// Serves what is accepted at the other end: an echo that closes when it is told to.
+/// Serves the other end: an echo that closes on request.
 fn serve(stream: DuplexStream, hub: Hub, config: WebSocketConfig) -> Ends {
     let ends = Ends::default();
     let seen = Arc::clone(&ends);
@@ -71,7 +71,7 @@ fn closes_with(message: Theirs) -> u16 {
 }
 
 #[tokio::test]
-async fn what_was_read_ahead_is_not_lost() {
+async fn bytes_that_were_read_ahead_are_not_lost() {
     let (client, server) = duplex(1 << 16);
     let read = b"\x81\x85\0\0\0\0hello".to_vec();
     let socket = WebSocketStream::from_partially_read(server, read, Role::Server, None).await;
@@ -124,7 +124,7 @@ async fn each_ping_of_a_burst_is_answered_once_at_most() {
         socket.feed(Theirs::Ping(vec![at].into())).await.unwrap();
     }
     socket.send(Theirs::text("end")).await.unwrap();
-    // The last answer may come behind the echo: it comes before the next one.
+    // The last pong may follow the echo, but precedes the next one.
     let mut pongs = Vec::new();
     let mut echoes = 0;
     while echoes < 2 {

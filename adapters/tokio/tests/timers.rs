@@ -1,4 +1,4 @@
-//! How many timers of the runtime connections have.
+//! The number of the runtime's timers that connections use.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -25,7 +25,7 @@ const CLIENTS: usize = 30;
 
 static SLEEPS: AtomicUsize = AtomicUsize::new(0);
 
-/// tokio, with its timers counted.
+/// tokio, with a count of its timers.
 #[derive(Clone, Default)]
 struct Counting(Tokio);
 
@@ -93,8 +93,8 @@ fn hub() -> Hub {
     Hub::builder().limits(limits).build()
 }
 
-/// Everybody is connected, and hears of two heartbeats. Answers with how many timers there were
-/// before these.
+/// Connects all clients, and waits until each has received two heartbeats. Returns how many timers
+/// existed before these.
 async fn hear(addr: SocketAddr) -> usize {
     let mut clients = Vec::new();
     for _ in 0..CLIENTS {
@@ -138,7 +138,7 @@ async fn a_servers_connections_share_one_timer() {
         .unwrap();
     all_sleeps_end().await;
 
-    // The connections of somebody else's server have one each.
+    // Each connection of a foreign server has its own timer.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     let acceptor = Arc::new(Acceptor::<_, Counting>::new(app(), hub()));

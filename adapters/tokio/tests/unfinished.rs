@@ -1,4 +1,4 @@
-//! One budget for all that is unfinished on a hub: parts of messages, handshakes, plain HTTP.
+//! One budget for all unfinished data of a hub: parts of messages, handshakes, plain HTTP.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -15,7 +15,7 @@ use crossws_tokio::{HeadLimits, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// What a connection counts for before its upgrade.
+/// The bytes that a connection counts for before its upgrade.
 const CONNECTION: usize = 4 << 10;
 
 fn hub(most: usize) -> Hub {
@@ -28,7 +28,7 @@ async fn echo(hub: Hub) -> Running {
     start(Server::builder(echo).hub(hub)).await
 }
 
-/// Waits until the hub's connections hold so much.
+/// Waits until the bytes that the hub's connections hold satisfy a condition.
 async fn holds(server: &Running, what: &str, enough: impl Fn(usize) -> bool) {
     soon(what, async {
         while !enough(server.hub().stats().unfinished) {
@@ -38,7 +38,7 @@ async fn holds(server: &Running, what: &str, enough: impl Fn(usize) -> bool) {
     .await;
 }
 
-/// Opens a WebSocket and says this, masked with zeros.
+/// Opens a WebSocket and sends these bytes, masked with zeros.
 async fn say(server: &Running, bytes: &[u8]) -> TcpStream {
     let mut stream = server.raw(&upgrade_request("/")).await;
     assert!(read_head(&mut stream).await.starts_with("HTTP/1.1 101"));
@@ -46,7 +46,7 @@ async fn say(server: &Running, bytes: &[u8]) -> TcpStream {
     stream
 }
 
-/// The header of a binary message of so many bytes in one frame.
+/// Encodes the header of a binary message of `len` bytes in one frame.
 fn header(len: u32) -> Vec<u8> {
     let mut header = vec![0x82, 0x80 | 127, 0, 0, 0, 0];
     header.extend(len.to_be_bytes());
@@ -54,7 +54,7 @@ fn header(len: u32) -> Vec<u8> {
     header
 }
 
-/// Everything up to the end of the stream, or to its reset.
+/// Returns all bytes up to the end of the stream, or its reset.
 async fn rest(stream: &mut TcpStream) -> Vec<u8> {
     let mut rest = Vec::new();
     let _ = soon("the end", stream.read_to_end(&mut rest)).await;
@@ -62,7 +62,7 @@ async fn rest(stream: &mut TcpStream) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn parts_of_messages_share_one_budget_and_a_finished_one_gives_it_back() {
+async fn parts_of_messages_share_one_budget_and_a_finished_one_releases_it() {
     const LEN: usize = 100_000;
     const PART: usize = 90_000;
     let server = echo(hub(400_000)).await;
@@ -72,14 +72,14 @@ async fn parts_of_messages_share_one_budget_and_a_finished_one_gives_it_back() {
     let mut second = say(&server, &part).await;
     holds(&server, "the second part", |bytes| bytes >= 2 * PART).await;
 
-    // 300,000 bytes are for what lasts: there is room for these two, and no third.
+    // 300,000 bytes are for messages: there is room for these two parts, and not for a third.
     let mut third = say(&server, &part).await;
     let end = rest(&mut third).await;
     assert_eq!(end, *b"\x88\x13\x03\xf5server overloaded");
     let held = server.hub().stats().unfinished;
     assert!((2 * PART..=300_000).contains(&held), "{held}");
 
-    // The others go on.
+    // The other connections continue.
     for stream in [&mut first, &mut second] {
         stream.write_all(&[7; LEN - PART]).await.unwrap();
         let mut answer = vec![0; 10 + LEN];
@@ -93,7 +93,7 @@ async fn parts_of_messages_share_one_budget_and_a_finished_one_gives_it_back() {
     holds(&server, "room again", |bytes| bytes >= PART).await;
     fourth.write_all(&[7; LEN - PART]).await.unwrap();
     assert_eq!(soon("an answer", fourth.read_u8()).await.unwrap(), 0x82);
-    // A part goes with its connection.
+    // A connection releases its part when it ends.
     drop((first, second, fourth));
     let lost = say(&server, &part).await;
     holds(&server, "one more part", |bytes| bytes >= PART).await;
@@ -108,7 +108,7 @@ async fn fragments_count_as_parts_of_one_frame_do() {
     let more = [&[0x00, 0x80 | 126, 0x40, 0, 0, 0, 0, 0][..], &[0; 16 << 10]].concat();
     let mut stream = say(&server, &fragment).await;
     for _ in 0..7 {
-        // A server that has closed already may reset.
+        // A server that has already closed may reset.
         let _ = stream.write_all(&more).await;
     }
     let end = rest(&mut stream).await;
@@ -127,7 +127,7 @@ async fn a_handshake_without_room_is_refused_and_one_that_ends_makes_room() {
     let answer = String::from_utf8(rest(&mut third).await).unwrap();
     assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
     assert!(answer.contains("retry-after"), "{answer}");
-    // The head of one that is here finds no room either.
+    // The head of a connection that is already accepted finds no room either.
     let head = format!(
         "GET / HTTP/1.1\r\nHost: localhost\r\nX-Large: {}",
         "x".repeat(3000)
@@ -162,8 +162,9 @@ async fn plain_http_without_a_request_ends_and_makes_room() {
 }
 
 #[tokio::test]
-async fn plain_http_leaves_room_for_handshakes_and_gives_it_back() {
-    // An HTTP connection counts for a head more. Room for one, with a quarter for handshakes.
+async fn plain_http_leaves_room_for_handshakes_and_releases_it() {
+    // An HTTP connection counts for an additional head. The budget has room for one, with a quarter
+    // for handshakes.
     let page = CONNECTION + (16 << 10);
     let hub = hub(page + page / 2);
     let claimed = Arc::new(hooks().on_message(|peer, message| async move { peer.send(message) }));
@@ -183,7 +184,7 @@ async fn plain_http_leaves_room_for_handshakes_and_gives_it_back() {
     socket.send("hello").await;
     assert_eq!(socket.text().await, "hello");
 
-    // One that becomes a WebSocket holds nothing more.
+    // A connection that becomes a WebSocket holds nothing more.
     let mut body = [0; 6];
     soon("the page", first.read_exact(&mut body)).await.unwrap();
     let mut upgraded = Client::over(first, server.addr, "/ws").await;

@@ -5,8 +5,10 @@ pub(crate) mod durable_object;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 
 use crossws_core::adapter::Start;
 use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, Hub, Message, Rejection, Resolve};
@@ -29,8 +31,8 @@ use crate::objects::ticket::{COMMAND, TICKET};
 use crate::options::Options;
 use crate::room::command::Command;
 
-/// The body of a Durable Object: what [`durable_object!`](crate::durable_object) wraps in the
-/// class that the platform needs.
+/// The body of a Durable Object: what [`durable_object!`](crate::durable_object) wraps in the class
+/// that the platform requires.
 ///
 /// All state is here and in the sockets' attachments: several objects may share an instance.
 pub struct Durable<R: Resolve> {
@@ -40,21 +42,22 @@ pub struct Durable<R: Resolve> {
     resolver: Arc<R>,
     links: Rc<RefCell<HashMap<u32, Rc<Link>>>>,
     next: Cell<u32>,
-    /// [`NUMBER`], as JavaScript has it.
+    /// [`NUMBER`] as a JavaScript value.
     number: JsValue,
     alarm: Arc<Alarm>,
     start: Arc<Start>,
 }
 
-/// Where a socket's JavaScript object carries its link's number while the object is awake.
+/// The property in which a socket's JavaScript object stores its link's number while the object is
+/// awake.
 const NUMBER: &str = "__crossws";
 
 const NOT_HERE: &str = "an object is reached through `crossws::worker::Objects`";
 
 impl<R: Resolve> Durable<R> {
-    /// The object, with every peer whose socket the platform still holds.
+    /// Creates the object, with every peer whose socket the platform still holds.
     pub fn new(state: State, resolver: R, options: &Options) -> Self {
-        let hub = options.hub();
+        let hub = options.hub(DURABLE_CAPABILITIES);
         let durable = Self {
             mark: Mark::of(&state),
             alarm: Alarm::new(&state),
@@ -77,12 +80,12 @@ impl<R: Resolve> Durable<R> {
                 worker::Error::from(error),
             ),
         }
-        // What was due while nobody was here comes at once.
+        // Deadlines that passed while the object slept are due at once.
         durable.set_alarm();
         durable
     }
 
-    /// Runs the `start` hook. Peers' hooks and upgrades wait for its end.
+    /// Runs the `start` hook. The peers' hooks and upgrades wait for its end.
     fn begin(&self) {
         let start = Arc::clone(&self.start);
         let (hub, resolver) = (self.hub.clone(), Arc::clone(&self.resolver));
@@ -93,7 +96,7 @@ impl<R: Resolve> Durable<R> {
         });
     }
 
-    /// The hub of this object: publish, list and address its peers, as from a hook.
+    /// Returns the hub of this object: publish, list and address its peers, as from a hook.
     pub fn hub(&self) -> &Hub {
         &self.hub
     }
@@ -117,7 +120,7 @@ impl<R: Resolve> Durable<R> {
         match self.hub.restore(&attachment.snapshot, transport) {
             Ok(seat) => {
                 if attachment.closing.is_some() {
-                    // This side closed before the sleep: only the client's answer is to come.
+                    // This side closed before the sleep: only the client's reply may still arrive.
                     seat.lifeline().ended();
                 }
                 self.list(Link::new(socket, seat));
@@ -128,6 +131,7 @@ impl<R: Resolve> Durable<R> {
 
     fn transport(&self, socket: &Arc<Socket>) -> WorkerTransport {
         WorkerTransport {
+            meter: Default::default(),
             socket: Arc::clone(socket),
             capabilities: DURABLE_CAPABILITIES,
             clock: Clock::Alarm(Arc::clone(&self.alarm)),
@@ -138,17 +142,17 @@ impl<R: Resolve> Durable<R> {
         let number = self.next.get();
         self.next.set(number.wrapping_add(1));
         let link = Rc::new(link.numbered(number));
-        // A look-up without it takes the attachment.
+        // Without the number, a look-up uses the attachment.
         let _ = Reflect::set(link.socket.raw(), &self.number, &number.into());
         self.links.borrow_mut().insert(number, Rc::clone(&link));
         link
     }
 
-    /// The peer of a socket that the platform names in an event.
+    /// Returns the link of a socket that the platform names in an event.
     fn find(&self, ws: &web_sys::WebSocket) -> Option<Rc<Link>> {
         let links = self.links.borrow();
         let number = Reflect::get(ws, &self.number).ok()?.as_f64();
-        // Whatever is no number of ours finds nothing, or another's link.
+        // A value that is not a number of ours finds no link, or another peer's.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let link = number.and_then(|number| links.get(&(number as u32)));
         // The number may be from before a sleep.
@@ -159,7 +163,7 @@ impl<R: Resolve> Durable<R> {
         links.values().find(|link| link.peer.id() == id).cloned()
     }
 
-    /// Sees to it that the peer's hooks run.
+    /// Ensures that the peer's hooks run.
     fn drive(&self, link: &Rc<Link>, fresh: bool) {
         if let Some(seat) = link.take_seat() {
             let resolver = Arc::clone(&self.resolver);
@@ -175,12 +179,12 @@ impl<R: Resolve> Durable<R> {
         }
     }
 
-    /// Answers the Worker: an upgrade that it accepted, or a command.
+    /// Handles a request of the Worker: an upgrade that it accepted, or a command.
     ///
     /// # Errors
     /// When the platform fails.
     pub async fn fetch(&self, mut request: worker::Request) -> worker::Result<worker::Response> {
-        // A Worker may forward its clients' requests to the object, which it should not.
+        // A Worker may forward its clients' requests to the object by mistake.
         if !self.mark.is_on(&request) {
             return worker::Response::error(NOT_HERE, 404);
         }
@@ -209,7 +213,7 @@ impl<R: Resolve> Durable<R> {
             Ok(seat) => seat,
             Err(rejection) => return response::refusal(rejection),
         };
-        // Not the wrapper's method, which panics where this fails.
+        // Not the wrapper's method, which panics if this fails.
         self.state.as_raw().accept_websocket(socket.raw())?;
         if let Some(frame) = seat.expired() {
             socket.close(frame, ClosedBy::Timeout, None);
@@ -235,10 +239,10 @@ impl<R: Resolve> Durable<R> {
         }
     }
 
-    /// A message arrived.
+    /// Handles a message.
     ///
     /// # Errors
-    /// None: the platform would swallow it. What fails reaches the `error` hook.
+    /// None: the platform would swallow it. Failures reach the `error` hook.
     pub async fn websocket_message(
         &self,
         ws: worker::WebSocket,
@@ -258,7 +262,7 @@ impl<R: Resolve> Durable<R> {
         Ok(())
     }
 
-    /// The connection ended.
+    /// Handles the end of a connection.
     ///
     /// # Errors
     /// As [`websocket_message`](Self::websocket_message).
@@ -271,7 +275,7 @@ impl<R: Resolve> Durable<R> {
     ) -> worker::Result<()> {
         let code = u16::try_from(code).unwrap_or(Closed::ABNORMAL);
         let Some(link) = self.find(ws.as_ref()) else {
-            // Of a peer that is over already.
+            // The event belongs to a peer that has already ended.
             Socket::new(ws.as_ref().clone(), 0).answer(code, &reason);
             return Ok(());
         };
@@ -282,7 +286,7 @@ impl<R: Resolve> Durable<R> {
         Ok(())
     }
 
-    /// The client broke the protocol, or the platform lost the connection.
+    /// Handles a broken protocol rule, or a lost connection.
     ///
     /// # Errors
     /// As [`websocket_message`](Self::websocket_message).
@@ -300,44 +304,58 @@ impl<R: Resolve> Durable<R> {
         Ok(())
     }
 
-    /// A timer is due.
+    /// Handles the alarm.
     ///
     /// # Errors
     /// When the platform fails.
     pub async fn alarm(&self) -> worker::Result<worker::Response> {
-        for link in self.keep_time(deadline::now()) {
-            self.settle(&link).await;
-        }
+        let told = self.keep_time(deadline::now());
+        let mut settled = pin!(async {
+            for link in told {
+                self.settle(&link).await;
+            }
+        });
+        // The next alarm comes only when this one is over, and the hooks may sleep until then.
+        let mut due = pin!(self.alarm.due());
+        poll_fn(|cx| match settled.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(()),
+            Poll::Pending => due.as_mut().poll(cx),
+        })
+        .await;
         worker::Response::empty()
     }
 
-    /// Acts on what is due before anything else happens, should the alarm for it be late: nothing
-    /// reaches a peer, or comes from it, when its time is over.
+    /// Acts on passed deadlines before any other event, in case the alarm is late: no message
+    /// reaches a peer, or comes from it, after its time is over.
     fn catch_up(&self, now: u64) {
         if self.alarm.is_due(now) {
             self.keep_time(now);
         }
     }
 
-    /// Acts on what is due of each peer, and sets the alarm for what is next. Answers with those
-    /// that are left with their `close` hook.
+    /// Acts on each peer's passed deadlines, and sets the alarm for the next one. Returns the peers
+    /// whose hooks run because of a deadline: `timer` and `close`.
     fn keep_time(&self, now: u64) -> Vec<Rc<Link>> {
         self.alarm.rang();
-        let mut links: Vec<_> = self.links.borrow().values().cloned().collect();
-        for link in &links {
+        let mut told: Vec<_> = self.links.borrow().values().cloned().collect();
+        told.retain(|link| {
+            let given = link.given();
             if let Some(at) = self.auto_responded(link) {
                 link.heard(at);
             }
             if let Some(closed) = link.keep_time(now) {
                 self.closed(link, closed);
             }
-        }
+            link.given() > given
+        });
         self.set_alarm();
-        links.retain(|link| link.is_ended());
-        links
+        for link in &told {
+            self.drive(link, false);
+        }
+        told
     }
 
-    /// When the platform last answered this client without waking the object.
+    /// Returns when the platform last answered this client without waking the object.
     fn auto_responded(&self, link: &Link) -> Option<u64> {
         let state = self.state.as_raw();
         let method = Reflect::get(state, &"getWebSocketAutoResponseTimestamp".into()).ok()?;
@@ -347,12 +365,12 @@ impl<R: Resolve> Durable<R> {
             .call1(state, link.socket.raw())
             .ok()?;
         let time = date.dyn_into::<Date>().ok()?.get_time();
-        // A time of the epoch: positive, and far below the type's limit.
+        // A time since the epoch: positive, and far below the type's limit.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         Some(time as u64)
     }
 
-    /// Has the alarm come when the next peer is due.
+    /// Sets the alarm for the next deadline of any peer.
     fn set_alarm(&self) {
         let links = self.links.borrow();
         if let Some(at) = links.values().filter_map(|link| link.next_due()).min() {
@@ -366,14 +384,14 @@ impl<R: Resolve> Durable<R> {
         self.drive(link, false);
     }
 
-    /// Waits for the hooks of what has arrived. Other events are handled meanwhile.
+    /// Waits for the hooks of the events so far. Other events are handled meanwhile.
     async fn settle(&self, link: &Rc<Link>) {
         self.drive(link, false);
         link.settled().await;
     }
 }
 
-/// A peer that cannot be brought back is closed: nobody would hear its client.
+/// Closes a peer that cannot be restored, because no hook would get its client's messages.
 fn lose(socket: &Socket, error: impl std::fmt::Display) {
     report("a peer is not restored", error);
     let frame = CloseFrame::new(CloseCode::ERROR, "internal error");
@@ -381,7 +399,8 @@ fn lose(socket: &Socket, error: impl std::fmt::Display) {
     socket.forget();
 }
 
-/// The platform has dropped the object: what waits in its memory must not run in another's place.
+/// The platform has dropped the object: futures in its memory must not run in another object's
+/// place.
 impl<R: Resolve> Drop for Durable<R> {
     fn drop(&mut self) {
         for link in self.links.take().into_values() {

@@ -21,23 +21,23 @@ pub enum Error {
         /// The response's text.
         text: String,
     },
-    /// The object is chosen by the request, so that it must be named: see
+    /// The request chooses the object, so that the object must be named: see
     /// [`Objects::object`](crate::Objects::object).
     #[error("the objects are sharded by request: a namespace alone does not name one")]
     Unnamed,
-    /// The route's connections are in several objects, which cannot be listed: name one with
-    /// [`Objects::object`](crate::Objects::object).
-    #[error("the connections of a route are in several objects: name one")]
-    RouteSpansObjects,
-    /// The object and this Worker do not speak the same version.
-    #[error("the object's answer does not read: {0}")]
+    /// The connections of the route, of the identity or with the tag are in several objects, which cannot
+    /// be listed: name one with [`Objects::object`](crate::Objects::object).
+    #[error("the connections of a route, an identity or a tag are in several objects: name one")]
+    GroupSpansObjects,
+    /// The object and this Worker run different versions.
+    #[error("the object's response cannot be decoded: {0}")]
     Answer(#[from] DecodeError),
-    /// The request, or the answer to it, is not HTTP as the `http` crate knows it.
+    /// The request, or the response to it, is not valid for the `http` crate.
     #[error("not an HTTP message: {0}")]
     Http(#[from] http::Error),
 }
 
-/// So that `?` works in a Worker's own handlers.
+/// Lets a Worker's own handlers use `?`.
 impl From<Error> for worker::Error {
     fn from(error: Error) -> Self {
         match error {
@@ -53,9 +53,9 @@ impl From<JsValue> for Error {
     }
 }
 
-/// Tells the Worker's log what nobody else can be told.
+/// Writes a failure to the Worker's log, if no caller can get it.
 pub(crate) fn report(what: &str, error: impl fmt::Display) {
-    // On other targets there is no console: `tracing` hears it, as it does here.
+    // Other targets have no console: there, `tracing` gets it, as it does here.
     #[cfg(target_arch = "wasm32")]
     worker::console_error!("crossws: {what}: {error}");
     tracing::error!(%error, "{what}");

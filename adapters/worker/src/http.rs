@@ -1,4 +1,4 @@
-//! The platform's requests and responses as those of `http`, both ways.
+//! Conversions between the platform's requests and responses and those of `http`.
 
 pub(crate) mod api;
 pub(crate) mod request;

@@ -52,8 +52,8 @@ pub use objects::shard::{NameByNamespace, NameByRequest, Shard};
 pub use objects::{Objects, Upgraded};
 pub use options::Options;
 pub use plain::Plain;
-pub use room::{PeerInfo, Room, RoomRoute, ToRoom};
+pub use room::{PeerInfo, Room, RoomGroup, ToRoom};
 
-// What the macro's expansion names.
+// The crate that the macro's expansion names.
 #[doc(hidden)]
 pub use worker;

@@ -18,16 +18,16 @@ use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, Error, Message, Peer
 use crate::link::socket::Socket;
 use crate::link::watch::Watch;
 
-/// Between the platform's events and the one task that runs a peer's hooks, in order of arrival.
+/// Connects the platform's events with the task that runs a peer's hooks, in order of arrival.
 pub(crate) struct Link {
     pub(crate) socket: Arc<Socket>,
     pub(crate) peer: Peer,
     pub(crate) number: u32,
     lifeline: PeerEvents,
-    /// Until the driver begins: a restored peer has none before its first event.
+    /// Present until the driver begins: a restored peer has no driver before its first event.
     seat: RefCell<Option<RestoredPeer>>,
     inbox: RefCell<VecDeque<Event>>,
-    /// What runs the hooks, while nobody polls it.
+    /// The future that runs the hooks, while it is not being polled.
     running: RefCell<Option<Driver>>,
     /// The driver's task, while it waits for an event.
     driver: RefCell<Option<Waker>>,
@@ -35,7 +35,7 @@ pub(crate) struct Link {
     handled: Cell<u64>,
     waiters: RefCell<Vec<Waker>>,
     over: Cell<bool>,
-    /// How the connection ended has been given.
+    /// Whether the driver got the end of the connection.
     ended: Cell<bool>,
     watch: RefCell<Watch>,
 }
@@ -45,8 +45,10 @@ type Driver = Pin<Box<dyn Future<Output = ()>>>;
 pub(crate) enum Event {
     Message(Message),
     Failed(Error),
+    /// Timers are due: their hooks run before the next event.
+    Due,
     Closed(Closed),
-    /// The object is gone from memory: no hook runs any more.
+    /// The object is no longer in memory: no hook runs any more.
     Abandoned,
 }
 
@@ -58,7 +60,7 @@ struct TooBig {
     most: usize,
 }
 
-/// The time of a peer's connection, by its settings.
+/// Returns the deadlines of a peer's connection, by its settings.
 fn watch(peer: &Peer, socket: &Socket) -> Watch {
     let limits = &peer.settings().limits;
     socket.set_close_timeout(limits.close_timeout);
@@ -97,32 +99,32 @@ impl Link {
         }
     }
 
-    /// Under this number in its object.
+    /// Sets the number that its object knows it by.
     pub(crate) fn numbered(mut self, number: u32) -> Self {
         self.number = number;
         self
     }
 
-    /// The seat, for the driver that begins.
+    /// Returns the seat, for the driver that begins.
     pub(crate) fn take_seat(&self) -> Option<RestoredPeer> {
         self.seat.borrow_mut().take()
     }
 
-    /// The peer's route was asked again, and may say something else than what was stored. Returns when
-    /// something is due by it.
+    /// Updates the deadlines after the peer's route was resolved again, because the route's
+    /// settings may differ from the stored ones. Returns the next deadline.
     pub(crate) fn routed(&self) -> Option<u64> {
         self.watch.replace(watch(&self.peer, &self.socket));
         self.next_due()
     }
 
-    /// The client was heard, now or at this earlier time.
+    /// Records that the client sent something, now or at this earlier time.
     pub(crate) fn heard(&self, at: u64) {
         if self.watch.borrow_mut().heard(at) {
             self.socket.heard(at);
         }
     }
 
-    /// A message of the client's arrived.
+    /// Records that the client sent a message.
     pub(crate) fn spoke(&self, at: u64) {
         self.heard(at);
         if self.watch.borrow_mut().spoke(at) {
@@ -130,7 +132,7 @@ impl Link {
         }
     }
 
-    /// When to call [`keep_time`](Self::keep_time) next.
+    /// Returns when to call [`keep_time`](Self::keep_time) next.
     pub(crate) fn next_due(&self) -> Option<u64> {
         if self.ended.get() {
             return None;
@@ -139,8 +141,8 @@ impl Link {
         closing.or_else(|| self.watch().next_due())
     }
 
-    /// Acts on what is due of the connection's time. How it ended, if that is the end: the client
-    /// did not answer our close.
+    /// Acts on passed deadlines of the connection. Returns how it ended if the client did not reply
+    /// to our close in time.
     pub(crate) fn keep_time(&self, now: u64) -> Option<Closed> {
         loop {
             if self.ended.get() {
@@ -167,26 +169,28 @@ impl Link {
         watch
     }
 
-    /// The client was silent for too long: it is told, and heard no more.
+    /// Closes a client that was silent for too long. Nothing more is read from it.
     fn silent(&self, until: u64) {
         self.lifeline.ended();
         let frame = CloseFrame::new(CloseCode::TIMEOUT, "silent for too long");
         self.socket.close(frame, ClosedBy::Timeout, Some(until));
     }
 
-    /// The peer's credentials have ended, or a sleep of its hooks.
+    /// Acts on the end of the peer's credentials, of its hooks' sleeps, or of its timers.
     fn expired(&self) {
         if self.peer.state() == PeerState::Open
             && let Some(at) = self.lifeline.expires_at()
         {
-            self.lifeline.expired(at);
+            if self.lifeline.expired(at) {
+                self.give(Event::Due);
+            }
             if self.peer.state() != PeerState::Open {
                 self.socket.closed_by_time();
             }
         }
     }
 
-    /// The client has sent no message for too long.
+    /// Closes a client that has sent no message for too long.
     fn inactive(&self) {
         if self.peer.state() == PeerState::Open {
             self.lifeline.inactive();
@@ -194,7 +198,7 @@ impl Link {
         }
     }
 
-    /// A message arrived; one that is too big ends the connection.
+    /// Queues a message. One that is too big ends the connection.
     pub(crate) fn message(&self, message: Message) {
         if self.peer.state() != PeerState::Open {
             return;
@@ -211,13 +215,13 @@ impl Link {
         self.failed(Error::protocol(error), frame);
     }
 
-    /// The client broke a rule: it is told which, and heard no more.
+    /// Closes a client that broke a rule: the close frame names it, and nothing more is read.
     pub(crate) fn failed(&self, error: Error, frame: CloseFrame) {
         self.peer.close(frame.code(), frame.reason().clone());
         self.give(Event::Failed(error));
     }
 
-    /// The platform reports that the client broke the protocol, or that it lost the connection.
+    /// Handles the platform's report of a broken protocol rule or a lost connection.
     pub(crate) fn broken(&self, error: &str) {
         if !self.lifeline.closed_here() {
             let frame = CloseFrame::new(CloseCode::PROTOCOL, "protocol error");
@@ -225,7 +229,7 @@ impl Link {
         }
     }
 
-    /// The connection is over: the peer leaves every list at once, its hook follows.
+    /// Ends the connection: the peer leaves every list at once, and then its hook runs.
     pub(crate) fn closed(&self, closed: Closed) {
         self.lifeline.ended();
         if !self.ended.replace(true) {
@@ -233,15 +237,15 @@ impl Link {
         }
     }
 
-    /// The peer's memory goes, its connection stays: no hook runs.
+    /// Drops the peer's memory without ending its connection: no hook runs.
     pub(crate) fn abandon(&self) {
         self.take_seat();
         self.give(Event::Abandoned);
     }
 
-    /// Whether all that is left is the `close` hook.
-    pub(crate) fn is_ended(&self) -> bool {
-        self.ended.get()
+    /// Returns how many events were given.
+    pub(crate) fn given(&self) -> u64 {
+        self.given.get()
     }
 
     fn give(&self, event: Event) {
@@ -250,20 +254,20 @@ impl Link {
         }
         self.given.set(self.given.get() + 1);
         self.inbox.borrow_mut().push_back(event);
-        // Taken first: what the hooks do may come back here.
+        // Taken first, because the hooks may call this method again.
         let idle = self.driver.borrow_mut().take();
         let Some(waker) = idle else {
             return;
         };
         let driver = self.running.borrow_mut().take();
         match driver {
-            // Here and now, which spares a turn of the platform's queue for each event.
+            // Polled at once, which saves a turn of the platform's queue for each event.
             Some(driver) => {
                 if self
                     .run(driver, &mut Context::from_waker(&waker))
                     .is_ready()
                 {
-                    // So that its task comes to its end too.
+                    // Woken so that its task ends too.
                     waker.wake();
                 }
             }
@@ -271,14 +275,14 @@ impl Link {
         }
     }
 
-    /// Makes this the future that runs the hooks, to be polled with [`poll_driver`].
+    /// Sets the future that runs the hooks, to be polled with [`poll_driver`].
     ///
     /// [`poll_driver`]: Self::poll_driver
     pub(crate) fn begin(&self, driver: impl Future<Output = ()> + 'static) {
         self.running.replace(Some(Box::pin(driver)));
     }
 
-    /// Goes on with the hooks; ready when there is nothing left to run.
+    /// Polls the hooks. Ready when there is nothing left to run.
     pub(crate) fn poll_driver(&self, cx: &mut Context<'_>) -> Poll<()> {
         let driver = self.running.borrow_mut().take();
         driver.map_or(Poll::Ready(()), |driver| self.run(driver, cx))
@@ -292,7 +296,7 @@ impl Link {
         poll
     }
 
-    /// The next event, for the driver.
+    /// Returns the next event, for the driver.
     pub(crate) fn poll_event(&self, cx: &mut Context<'_>) -> Poll<Event> {
         if let Some(event) = self.inbox.borrow_mut().pop_front() {
             return Poll::Ready(event);
@@ -301,13 +305,13 @@ impl Link {
         Poll::Pending
     }
 
-    /// One event was handled to its end.
+    /// Records that one event was handled to its end. Hooks that no event has caused do not count.
     pub(crate) fn handled(&self) {
         self.handled.set(self.handled.get() + 1);
         self.wake_waiters();
     }
 
-    /// No event will be handled any more.
+    /// Records that no event will be handled any more.
     pub(crate) fn over(&self) {
         self.over.set(true);
         self.inbox.borrow_mut().clear();
@@ -319,8 +323,8 @@ impl Link {
         waiters.into_iter().for_each(Waker::wake);
     }
 
-    /// Waits until everything given so far was handled, so that the platform sees an event in
-    /// flight for as long as its hook runs.
+    /// Waits until every event so far was handled, so that the platform regards an event as in
+    /// flight while its hook runs.
     pub(crate) async fn settled(&self) {
         let given = self.given.get();
         poll_fn(|cx| {

@@ -11,16 +11,17 @@ use crate::durable::attachment::Attachment;
 use crate::error::Error;
 use crate::http::{request, response};
 use crate::link::deadline;
+use crate::link::transport::DURABLE_CAPABILITIES;
 use crate::objects::internal::Address;
 use crate::objects::shard::Shard;
 use crate::objects::ticket::TICKET;
 use crate::options::Options;
-use crate::room::{Room, RoomRoute, unreadable};
+use crate::room::{Room, RoomGroup, unreadable};
 
-/// The Durable Objects of one binding, as a Worker uses them: upgrades go in here, and what the
-/// Worker itself has to say to their peers.
+/// The Durable Objects of one binding, as a Worker uses them: for upgrades, and to reach the
+/// objects' peers from the Worker.
 ///
-/// Made for each request; nothing is kept between them.
+/// Created for each request; nothing is kept between them.
 #[derive(Debug)]
 #[must_use]
 pub struct Objects {
@@ -29,19 +30,20 @@ pub struct Objects {
     options: Options,
 }
 
-/// What became of a request.
-// Exhaustive on purpose: a request is answered or it is not.
+/// The result of a request.
+// Exhaustive on purpose: a request gets a response or it does not.
 #[allow(clippy::exhaustive_enums)]
 #[derive(Debug)]
 pub enum Upgraded {
-    /// Here is the answer to it: the 101, or the refusal.
+    /// The response: the 101, or the refusal.
     Answered(Response),
-    /// It is no upgrade, or no hooks claim it: here it is back, untouched.
+    /// The unchanged request. It is not an upgrade, or no hooks claim it.
     NotHandled(Request),
 }
 
 impl Objects {
-    /// The objects behind a binding of `wrangler.toml`: one per namespace, with default options.
+    /// Returns the objects of a binding in `wrangler.toml`: one per namespace, with default
+    /// options.
     ///
     /// # Errors
     /// When there is no such binding.
@@ -53,23 +55,23 @@ impl Objects {
         })
     }
 
-    /// Which object a connection lives in.
+    /// Sets which object a connection lives in.
     pub fn shard(mut self, shard: Shard) -> Self {
         self.shard = shard;
         self
     }
 
-    /// The options that the object's class has too.
+    /// Sets the options. The object's class must have the same.
     pub fn options(mut self, options: Options) -> Self {
         self.options = options;
         self
     }
 
-    /// Answers an upgrade: runs the `upgrade` hook here, in the Worker, and hands the peer to its
+    /// Handles an upgrade: runs the `upgrade` hook here, in the Worker, and passes the peer to its
     /// object. A refused request does not reach an object.
     ///
     /// # Errors
-    /// When the platform fails. What the hooks or the client do wrong is a refusal.
+    /// When the platform fails. Errors of the hooks or the client are refusals.
     pub async fn upgrade<R: Resolve>(
         &self,
         request: Request,
@@ -80,15 +82,15 @@ impl Objects {
         }
         let asked = request::convert(&request)?;
         let resolver = std::sync::Arc::new(resolver);
-        // A hub for this one upgrade: its peers live in the objects.
-        let hub = self.options.hub();
+        // A hub for this upgrade alone: its peers live in the objects.
+        let hub = self.options.hub(DURABLE_CAPABILITIES);
         let limit = hub.limits().upgrade_timeout;
         let claim = deadline::within(limit, hub.claim(&resolver, asked)).await;
         let answer = match claim {
             Some(Ok(claim)) => {
                 let limit = claim.deadline();
                 let asked = claim.request().clone();
-                // The object is within the deadline too: one that died of a panic never answers.
+                // The deadline includes the object: one that died of a panic never responds.
                 let upgrade = async {
                     let accepted = claim.upgrade().await?;
                     Ok(self.hand_over(&asked, &accepted).await)
@@ -136,7 +138,7 @@ impl Objects {
         Ok(answer)
     }
 
-    /// Whether the peer can be stored: found out here, where a refusal still can say so.
+    /// Checks that the peer can be stored. Done here, where a refusal can still report it.
     fn check(&self, snapshot: &Snapshot) -> Result<(), Rejection> {
         let stored = snapshot
             .clone()
@@ -147,8 +149,8 @@ impl Objects {
         }
     }
 
-    /// Asks an object to admit a peer. What a client sent is in the ticket's strings and nowhere
-    /// else, so that no client can forge a ticket.
+    /// Asks an object to admit a peer. The client's data is only in the ticket's strings, so that
+    /// no client can forge a ticket.
     async fn ask(&self, name: &str, snapshot: &Snapshot) -> Result<Response, Error> {
         let headers = Headers::new();
         headers.set("upgrade", "websocket")?;
@@ -157,7 +159,7 @@ impl Objects {
         object.fetch(Method::Get, headers, None).await
     }
 
-    /// The peers and topics of one namespace, in whichever object they live.
+    /// Returns the peers and topics of one namespace, in the object where they live.
     ///
     /// # Errors
     /// [`Error::Unnamed`] under [`Shard::ByRequest`]; and when the platform fails.
@@ -169,21 +171,44 @@ impl Objects {
         Ok(Room::new(object, Some(namespace)))
     }
 
-    /// The connections of a route, by its pattern or name: see [`Hub::route`](crossws_core::Hub::route).
+    /// Returns the connections of a route, by its pattern or name: see
+    /// [`Hub::route`](crossws_core::Hub::route).
     ///
     /// # Errors
-    /// [`Error::RouteSpansObjects`] unless all are in one object ([`Shard::One`]): the platform does not
-    /// list objects. Those of one object are
-    /// [`object(name)`](Self::object)`?.`[`route(route)`](Room::route). And when the platform fails.
-    pub fn route(&self, route: impl Into<String>) -> Result<RoomRoute, Error> {
+    /// [`Error::GroupSpansObjects`] unless all are in one object ([`Shard::One`]), because the
+    /// platform does not list objects. For one object, use
+    /// [`object(name)`](Self::object)`?.`[`route(route)`](Room::route). And when the platform
+    /// fails.
+    pub fn route(&self, route: impl Into<String>) -> Result<RoomGroup, Error> {
+        Ok(self.whole()?.route(route))
+    }
+
+    /// Returns the connections of an identity: see [`Hub::identity`](crossws_core::Hub::identity).
+    ///
+    /// # Errors
+    /// As [`route`](Self::route).
+    pub fn identity(&self, identity: impl Into<String>) -> Result<RoomGroup, Error> {
+        Ok(self.whole()?.identity(identity))
+    }
+
+    /// Returns the connections with a tag: see [`Hub::tagged`](crossws_core::Hub::tagged).
+    ///
+    /// # Errors
+    /// As [`route`](Self::route).
+    pub fn tagged(&self, tag: impl Into<String>) -> Result<RoomGroup, Error> {
+        Ok(self.whole()?.tagged(tag))
+    }
+
+    /// Returns the object that all connections are in.
+    fn whole(&self) -> Result<Room, Error> {
         match &self.shard {
-            Shard::One(name) => Ok(self.object(name)?.route(route)),
-            _ => Err(Error::RouteSpansObjects),
+            Shard::One(name) => self.object(name),
+            _ => Err(Error::GroupSpansObjects),
         }
     }
 
-    /// Every namespace of the object with this name. Under [`Shard::Namespace`] the name is the
-    /// namespace.
+    /// Returns every namespace of the object with this name. Under [`Shard::Namespace`] the name is
+    /// the namespace.
     ///
     /// # Errors
     /// When the platform fails.
@@ -192,7 +217,8 @@ impl Objects {
     }
 }
 
-/// The response to a peer that there is no room to store: who is to blame decides.
+/// Returns the response to a peer that is too large to store. The status depends on whose data is
+/// too large.
 fn too_big(error: PersistError) -> Rejection {
     use crossws_core::adapter::SnapshotPart;
     let PersistError::TooBig { part, .. } = error else {

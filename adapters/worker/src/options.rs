@@ -2,19 +2,20 @@ use std::fmt;
 
 use crossws_core::adapter::HubChoice;
 use crossws_core::http::header::{HOST, ORIGIN, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL};
-use crossws_core::{Hub, HubBuilder, hub_setters};
+use crossws_core::{Capabilities, Hub, HubBuilder, hub_setters};
 
-/// How a Worker and its objects serve. Give the same to both: the Worker keeps the origin policy
-/// and `Limits::upgrade_timeout`, the object all other limits.
+/// How a Worker and its objects serve. Give the same options to both: the Worker applies the origin
+/// policy and `Limits::upgrade_timeout`, the object all other limits.
 ///
-/// The platform compresses by itself, whatever `deflate` says. It sends no pings and finds lost
-/// connections by itself: `Limits::ping_interval` only says that silence is no reason to close.
-/// Without it (`None`), `idle_timeout` counts what hooks hear, and auto-responses. What the platform
-/// queues for a slow client is not seen, so that the bounds of queues do not apply.
+/// The platform compresses by itself, whatever `deflate` says. It sends no pings and detects lost
+/// connections by itself: `Limits::ping_interval` only means that silence is no reason to close.
+/// Without it (`None`), `idle_timeout` counts events that hooks get, and auto-responses. The
+/// adapter cannot observe the platform's queue for a slow client, so the bounds of queues do not
+/// apply.
 ///
-/// Over a sleep a peer keeps the headers `host`, `origin`, what the client offered
-/// (`sec-websocket-protocol`, `sec-websocket-extensions`), and those that `keep_headers` names. They
-/// count against the budget of each peer.
+/// During a sleep a peer keeps the headers `host`, `origin`, the client's offers
+/// (`sec-websocket-protocol`, `sec-websocket-extensions`), and those that `keep_headers` names.
+/// They count against the budget of each peer.
 #[derive(Clone)]
 #[must_use]
 pub struct Options {
@@ -25,7 +26,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         let options = Self {
-            // Other objects hold the rest.
+            // Other objects hold the remaining peers.
             hub: HubChoice::default().change(HubBuilder::partial),
             auto_response: None,
         };
@@ -39,22 +40,22 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The defaults.
+    /// Returns the defaults.
     pub fn new() -> Self {
         Self::default()
     }
 
     hub_setters!();
 
-    /// Answers this text with that one without waking the object: no hook hears of it.
+    /// Replies to the text `ask` with `answer` without waking the object. No hook gets the text.
     pub fn auto_response(mut self, ask: impl Into<String>, answer: impl Into<String>) -> Self {
         self.auto_response = Some((ask.into(), answer.into()));
         self
     }
 
-    /// The application's own fetch handler, which hooks call without a network with
-    /// [`Peer::api`](crossws_core::Peer::api), in the object as in the Worker. Without one that is
-    /// [`ApiError::NoService`](crossws_core::ApiError::NoService).
+    /// Sets the application's own fetch handler, which hooks call without a network with
+    /// [`Peer::api`](crossws_core::Peer::api), in the object and in the Worker. Without a handler,
+    /// the call fails with [`ApiError::NoService`](crossws_core::ApiError::NoService).
     ///
     /// ```
     /// # async fn api(_: worker::Request, _: worker::Env) -> worker::Result<worker::Response> { worker::Response::ok("") }
@@ -82,8 +83,10 @@ impl Options {
             .any(|kept| kept == header)
     }
 
-    pub(crate) fn hub(&self) -> Hub {
-        self.hub.clone().build()
+    /// A hub of connections that can do this.
+    pub(crate) fn hub(&self, capabilities: Capabilities) -> Hub {
+        let lacks = capabilities.missing();
+        self.hub.clone().change(|hub| hub.lacks(lacks)).build()
     }
 }
 

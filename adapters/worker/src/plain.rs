@@ -25,10 +25,10 @@ use crate::objects::Upgraded;
 use crate::options::Options;
 
 /// Serves WebSockets in the Worker itself, without an object: the same hooks, no topics, and a
-/// connection that lives as long as its Worker does.
+/// connection that lives as long as its Worker.
 ///
-/// `subscribe` and `publish` answer `Unsupported`, as
-/// [`PLAIN_CAPABILITIES`](crate::PLAIN_CAPABILITIES) says beforehand.
+/// `subscribe` and `publish` return `Unsupported`, as
+/// [`PLAIN_CAPABILITIES`](crate::PLAIN_CAPABILITIES) declares.
 #[derive(Debug, Default)]
 #[must_use]
 pub struct Plain {
@@ -36,23 +36,23 @@ pub struct Plain {
 }
 
 impl Plain {
-    /// With default options.
+    /// Returns it with default options.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// With these options.
+    /// Sets the options.
     pub fn options(mut self, options: Options) -> Self {
         self.options = options;
         self
     }
 
-    /// Answers an upgrade and serves its connection. The context is that of the request's event:
-    /// it keeps the platform from dropping the hooks that still run when the connection has ended,
-    /// `close` among them. For how long, the platform decides: 30 seconds.
+    /// Handles an upgrade and serves its connection. `context` is that of the request's event. It
+    /// keeps the platform from dropping the hooks that still run when the connection has ended,
+    /// `close` among them. The platform decides for how long: 30 seconds.
     ///
     /// # Errors
-    /// When the platform fails. What the hooks or the client do wrong is a refusal.
+    /// When the platform fails. Errors of the hooks or the client are refusals.
     pub async fn upgrade<R: Resolve>(
         &self,
         request: Request,
@@ -64,7 +64,7 @@ impl Plain {
         }
         let asked = request::convert(&request)?;
         let resolver = Arc::new(resolver);
-        let hub = self.options.hub();
+        let hub = self.options.hub(PLAIN_CAPABILITIES);
         let limit = hub.limits().upgrade_timeout;
         let claim = deadline::within(limit, hub.claim(&resolver, asked)).await;
         let upgraded = match claim {
@@ -89,7 +89,7 @@ fn connect<H: Hooks + ?Sized>(
 ) -> Result<Response, Error> {
     let pair = WebSocketPair::new()?;
     let ws: web_sys::WebSocket = pair.server.as_ref().clone();
-    // Blobs by default since 2026-03-17, which only an asynchronous call can read.
+    // Blobs are the default since 2026-03-17, and only an asynchronous call can read them.
     ws.set_binary_type(web_sys::BinaryType::Arraybuffer);
     ws.accept()?;
     let answer = Response::from_websocket(pair.client)?;
@@ -98,6 +98,7 @@ fn connect<H: Hooks + ?Sized>(
     let timer = Timer::new();
     socket.set_close_timeout(accepted.settings().limits.close_timeout);
     let transport = WorkerTransport {
+        meter: Default::default(),
         socket: Arc::clone(&socket),
         capabilities: PLAIN_CAPABILITIES,
         clock: Clock::Timer(Arc::clone(&timer)),
@@ -117,24 +118,24 @@ fn connect<H: Hooks + ?Sized>(
         drop(ears);
         Ok(JsValue::UNDEFINED)
     }));
-    // Not the wrapper's method, which panics where this fails.
+    // Not the wrapper's method, which panics if this fails.
     context.as_ref().wait_until(&served)?;
     Ok(answer)
 }
 
-/// Runs the hooks, and beside them the connection's time.
+/// Runs the hooks, and the connection's deadlines concurrently.
 async fn serve<H: Hooks + ?Sized>(joined: OpeningPeer<H>, link: &Link, timer: &Timer) {
     let mut hooks = pin!(driver::run(joined, link, true));
     let mut time = pin!(timer.keep(link));
     poll_fn(|cx| {
-        // Never ready: time goes on for as long as the hooks do.
+        // Never ready: the deadlines run for as long as the hooks do.
         let _ = time.as_mut().poll(cx);
         hooks.as_mut().poll(cx)
     })
     .await;
 }
 
-/// The socket's listeners, while they are needed.
+/// The socket's listeners, for as long as they are needed.
 struct Ears {
     link: Rc<Link>,
     message: Closure<dyn FnMut(web_sys::MessageEvent)>,

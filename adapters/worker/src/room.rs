@@ -14,10 +14,10 @@ use worker::{Headers, Method};
 use crate::error::Error;
 use crate::objects::internal::Address;
 use crate::objects::ticket::{COMMAND, ascii};
-use crate::room::command::{Command, Told};
+use crate::room::command::{Command, GroupName, Told};
 
-/// The peers of one namespace, or of one whole object, as a Worker reaches them. Every call goes
-/// to the object and wakes it if it sleeps.
+/// The peers of one namespace, or of one whole object, as a Worker reaches them. Every call goes to
+/// the object, and wakes it if it sleeps.
 #[derive(Debug)]
 #[must_use]
 pub struct Room {
@@ -35,21 +35,30 @@ pub struct PeerInfo {
     pub namespace: String,
     /// Its topics, sorted by name.
     pub topics: Vec<String>,
+    /// Its identity, if it has one.
+    #[serde(default)]
+    pub identity: Option<String>,
+    /// Its tags, sorted by name.
+    #[serde(default)]
+    pub tags: Vec<String>,
     context: Option<serde_json::Value>,
 }
 
 impl PeerInfo {
-    /// Reads its context as this type.
+    /// Decodes its context as this type.
     ///
     /// # Errors
-    /// [`ContextError::Missing`] if it has none, [`ContextError::Decode`] if it does not fit.
+    /// [`ContextError::Missing`] if it has none, [`ContextError::Decode`] if it has another type.
     pub fn context<T: DeserializeOwned>(&self) -> Result<T, ContextError> {
         let context = self.context.as_ref().ok_or(ContextError::Missing)?;
         Ok(T::deserialize(context).map_err(DecodeError::new)?)
     }
 
     pub(crate) fn of(peer: &Peer) -> Self {
+        let owned = |name: &Arc<str>| (**name).to_owned();
         Self {
+            identity: peer.identity().as_ref().map(owned),
+            tags: peer.tags().iter().map(owned).collect(),
             id: peer.id(),
             namespace: peer.namespace().to_owned(),
             topics: peer
@@ -70,7 +79,7 @@ impl Room {
     /// Sends a message to every subscriber of a topic, once each.
     ///
     /// # Errors
-    /// When the value is not JSON, or the object is out of reach.
+    /// When the value cannot be encoded as JSON, or the object cannot be reached.
     pub async fn publish(
         &self,
         topic: impl Into<String>,
@@ -87,40 +96,40 @@ impl Room {
         self.to_all().send(message).await
     }
 
-    /// A message to every subscriber of a topic, or of any of several, once each: how it is sent, and
-    /// whom it leaves out, is said before [`send`](ToRoom::send). As
-    /// [`Scope::topic`](crossws_core::Scope::topic) does it in the object.
+    /// Prepares a message to every subscriber of a topic, or of any of several, once each. Options
+    /// and exceptions are set before [`send`](ToRoom::send). In the object it works as
+    /// [`Scope::topic`](crossws_core::Scope::topic).
     pub fn to<'a>(&self, topics: impl Into<Topics<'a>>) -> ToRoom<'_> {
         ToRoom::new(self, Some(names(&topics.into())))
     }
 
-    /// A message to every peer, as [`to`](Self::to).
+    /// Prepares a message to every peer, as [`to`](Self::to).
     pub fn to_all(&self) -> ToRoom<'_> {
         ToRoom::new(self, None)
     }
 
-    /// The peers.
+    /// Returns the peers.
     ///
     /// # Errors
-    /// When the object is out of reach.
+    /// When the object cannot be reached.
     pub async fn peers(&self) -> Result<Vec<PeerInfo>, Error> {
         let namespace = self.namespace.clone();
         self.ask(&Command::Peers { namespace }, None).await
     }
 
-    /// The topics with subscribers, sorted by name.
+    /// Returns the topics with subscribers, sorted by name.
     ///
     /// # Errors
-    /// When the object is out of reach.
+    /// When the object cannot be reached.
     pub async fn topics(&self) -> Result<Vec<String>, Error> {
         let namespace = self.namespace.clone();
         self.ask(&Command::Topics { namespace }, None).await
     }
 
-    /// How many peers are subscribed to a topic.
+    /// Returns how many peers are subscribed to a topic.
     ///
     /// # Errors
-    /// When the object is out of reach.
+    /// When the object cannot be reached.
     pub async fn count(&self, topic: impl Into<String>) -> Result<usize, Error> {
         let command = Command::Count {
             namespace: self.namespace.clone(),
@@ -132,18 +141,18 @@ impl Room {
     /// Closes every peer with this frame.
     ///
     /// # Errors
-    /// When the object is out of reach.
+    /// When the object cannot be reached.
     pub async fn close_all(&self, frame: impl Into<CloseFrame>) -> Result<(), Error> {
         let frame = frame.into();
         let command = Command::CloseAll {
             namespace: self.namespace.clone(),
-            code: frame.code().get(),
+            code: frame.status(),
             reason: frame.reason().to_string(),
         };
         self.ask(&command, None).await
     }
 
-    /// Sends a message to one peer of the object. Answers whether it was there to take it.
+    /// Sends a message to one peer of the object. Returns whether the peer existed and took it.
     ///
     /// # Errors
     /// As [`publish`](Self::publish).
@@ -153,27 +162,38 @@ impl Room {
         self.ask(&Command::Send { id, text }, Some(&message)).await
     }
 
-    /// Closes one peer of the object. Answers whether it was there.
+    /// Closes one peer of the object. Returns whether the peer existed.
     ///
     /// # Errors
-    /// When the object is out of reach.
+    /// When the object cannot be reached.
     pub async fn close(&self, id: PeerId, frame: impl Into<CloseFrame>) -> Result<bool, Error> {
         let frame = frame.into();
         let command = Command::Close {
             id,
-            code: frame.code().get(),
+            code: frame.status(),
             reason: frame.reason().to_string(),
         };
         self.ask(&command, None).await
     }
 
-    /// The connections of a route in this object: see [`Hub::route`](crossws_core::Hub::route). The
+    /// Returns the connections of a route in this object: see [`Hub::route`](crossws_core::Hub::route). The
     /// namespace of this room does not matter.
-    pub fn route(self, route: impl Into<String>) -> RoomRoute {
-        RoomRoute {
-            room: self,
-            route: route.into(),
-        }
+    pub fn route(self, route: impl Into<String>) -> RoomGroup {
+        self.group(GroupName::Route(route.into()))
+    }
+
+    /// Returns the connections of an identity in this object, as [`route`](Self::route).
+    pub fn identity(self, identity: impl Into<String>) -> RoomGroup {
+        self.group(GroupName::Identity(identity.into()))
+    }
+
+    /// Returns the connections with a tag in this object, as [`route`](Self::route).
+    pub fn tagged(self, tag: impl Into<String>) -> RoomGroup {
+        self.group(GroupName::Tag(tag.into()))
+    }
+
+    fn group(self, group: GroupName) -> RoomGroup {
+        RoomGroup { room: self, group }
     }
 
     async fn ask<T: DeserializeOwned>(
@@ -199,57 +219,57 @@ impl Room {
     }
 }
 
-/// The connections of a route in one object, as a Worker reaches them: see
+/// The connections of a route, of an identity or with a tag in one object, as a Worker reaches them: see
 /// [`Objects::route`](crate::Objects::route). Every call goes to the object and wakes it if it sleeps.
 #[derive(Debug)]
 #[must_use]
-pub struct RoomRoute {
+pub struct RoomGroup {
     room: Room,
-    route: String,
+    group: GroupName,
 }
 
-impl RoomRoute {
+impl RoomGroup {
     /// Sends a message to every connection, once each.
     ///
     /// # Errors
-    /// When the value cannot be encoded, or the object is out of reach.
+    /// When the value cannot be encoded, or the object cannot be reached.
     pub async fn send(&self, message: impl IntoMessage) -> Result<Published, Error> {
         let message = message.into_message().map_err(PublishError::from)?;
-        let command = Command::RouteSend {
-            route: self.route.clone(),
+        let command = Command::GroupSend {
+            group: self.group.clone(),
             text: message.is_text(),
         };
         let Told { queued, dropped } = self.room.ask(&command, Some(&message)).await?;
         Ok(Published::new(queued, dropped))
     }
 
-    /// The peers.
+    /// Returns the peers.
     ///
     /// # Errors
-    /// When the object is out of reach.
+    /// When the object cannot be reached.
     pub async fn peers(&self) -> Result<Vec<PeerInfo>, Error> {
-        let route = self.route.clone();
-        self.room.ask(&Command::RoutePeers { route }, None).await
+        let group = self.group.clone();
+        self.room.ask(&Command::GroupPeers { group }, None).await
     }
 
-    /// How many connections there are.
+    /// Returns the number of connections.
     ///
     /// # Errors
-    /// When the object is out of reach.
+    /// When the object cannot be reached.
     pub async fn peer_count(&self) -> Result<usize, Error> {
-        let route = self.route.clone();
-        self.room.ask(&Command::RouteCount { route }, None).await
+        let group = self.group.clone();
+        self.room.ask(&Command::GroupCount { group }, None).await
     }
 
     /// Closes every connection with this frame.
     ///
     /// # Errors
-    /// When the object is out of reach.
+    /// When the object cannot be reached.
     pub async fn close_all(&self, frame: impl Into<CloseFrame>) -> Result<(), Error> {
         let frame = frame.into();
-        let command = Command::RouteClose {
-            route: self.route.clone(),
-            code: frame.code().get(),
+        let command = Command::GroupClose {
+            group: self.group.clone(),
+            code: frame.status(),
             reason: frame.reason().to_string(),
         };
         self.room.ask(&command, None).await
@@ -260,7 +280,7 @@ fn names(topics: &Topics<'_>) -> Vec<String> {
     topics.names().map(str::to_owned).collect()
 }
 
-/// A message to many peers of an object, before it is sent: made by [`Room::to`] and
+/// A message to many peers of an object, before it is sent. Created by [`Room::to`] and
 /// [`Room::to_all`].
 #[derive(Debug)]
 #[must_use = "nothing is sent until `send`"]
@@ -281,7 +301,7 @@ impl<'a> ToRoom<'a> {
         }
     }
 
-    /// Leaves out the subscribers of these topics, besides those that were left out before.
+    /// Excludes the subscribers of these topics, in addition to earlier exclusions.
     pub fn except<'t>(mut self, topics: impl Into<Topics<'t>>) -> Self {
         self.except.extend(names(&topics.into()));
         self
@@ -299,7 +319,7 @@ impl<'a> ToRoom<'a> {
         self
     }
 
-    /// Sends with these options, in place of those that were set before.
+    /// Sends with these options, replacing those that were set before.
     pub fn options(mut self, options: SendOptions) -> Self {
         self.options = options;
         self
@@ -308,7 +328,7 @@ impl<'a> ToRoom<'a> {
     /// Sends the message, to each recipient once.
     ///
     /// # Errors
-    /// When the value is not JSON, or the object is out of reach.
+    /// When the value cannot be encoded as JSON, or the object cannot be reached.
     pub async fn send(self, message: impl IntoMessage) -> Result<Published, Error> {
         let message = message.into_message().map_err(PublishError::from)?;
         let command = Command::Publish {
@@ -324,7 +344,7 @@ impl<'a> ToRoom<'a> {
     }
 }
 
-/// The two sides do not speak the same version.
+/// Returns the error of two sides that run different versions.
 pub(crate) fn unreadable(error: serde_json::Error) -> Error {
     Error::Answer(DecodeError::new(error))
 }

@@ -1,4 +1,5 @@
-// What the servers of this folder share: the paths, which are those of benches/src/app.rs.
+// The parts that the servers of this folder share: the paths, which are those of
+// benches/src/app.rs.
 
 /** The port to listen on. */
 export const port = Number(process.env.PORT ?? 3000);

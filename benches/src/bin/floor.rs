@@ -1,6 +1,7 @@
-//! The floor of a chat: an epoll loop that knows its clients and nothing else. What one turn of the
-//! loop reads is one log of frames, made once; every member of the room gets that log but for what
-//! it said itself, in one write. No hooks, no limits, no pings, no topics but one, no UTF-8.
+//! The floor of a chat: an epoll loop that knows its clients and nothing else. Everything that one
+//! turn of the loop reads becomes one log of frames, encoded once. Every member of the room gets
+//! that log without its own messages, in one write. No hooks, no limits, no pings, one topic, no
+//! UTF-8 check.
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 
@@ -20,18 +21,18 @@ enum Mode {
 struct Conn {
     stream: TcpStream,
     mode: Mode,
-    /// The beginning of a frame whose end has not arrived.
+    /// The beginning of an incomplete frame.
     rest: Vec<u8>,
-    /// What the socket had no room for.
+    /// Bytes that the socket had no room for.
     owed: Vec<u8>,
     closing: bool,
 }
 
-/// What the room said in one turn.
+/// The room's messages of one turn.
 #[derive(Default)]
 struct Log {
     bytes: Vec<u8>,
-    /// Who said it, in order, and where it ends.
+    /// The sender of each part, in order, and the part's end.
     parts: Vec<(usize, usize)>,
 }
 
@@ -92,7 +93,7 @@ fn main() -> io::Result<()> {
         if !log.parts.is_empty() {
             for &member in &members {
                 if let Some(Some(conn)) = conns.get_mut(member) {
-                    // Its error is found again, and handled, by its next event.
+                    // The next event of the connection finds its error again and handles it.
                     let _ = tell(conn, member, &log);
                 }
             }
@@ -102,7 +103,7 @@ fn main() -> io::Result<()> {
     }
 }
 
-/// Reads what there is and handles it; an error is the end.
+/// Reads what has arrived and handles it. An error ends the connection.
 fn turn(conn: &mut Conn, at: usize, scratch: &mut [u8], log: &mut Log) -> io::Result<()> {
     flush(conn)?;
     loop {
@@ -125,7 +126,7 @@ fn turn(conn: &mut Conn, at: usize, scratch: &mut [u8], log: &mut Log) -> io::Re
     }
 }
 
-/// Handles the whole frames in `bytes`, and answers how much that was.
+/// Handles the whole frames in `bytes`. Returns their length.
 fn handle(conn: &mut Conn, at: usize, bytes: &mut [u8], log: &mut Log) -> io::Result<usize> {
     let mut used = 0;
     if conn.mode == Mode::Head {
@@ -165,7 +166,7 @@ fn handle(conn: &mut Conn, at: usize, bytes: &mut [u8], log: &mut Log) -> io::Re
     Ok(used)
 }
 
-/// Writes the log to a member, without its own part.
+/// Writes the log to a member, without that member's own parts.
 fn tell(conn: &mut Conn, member: usize, log: &Log) -> io::Result<()> {
     let mut slices = Vec::with_capacity(2);
     let mut from = 0;

@@ -1,4 +1,4 @@
-//! Our server on smol, whose executor has `SMOL_THREADS` threads: one, unless told otherwise.
+//! crossws on smol, whose executor has `SMOL_THREADS` threads: one by default.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! Our server on tokio: one thread, or as many workers as `THREADS` says.
+//! crossws on tokio: one thread, or `THREADS` workers.
 
 use std::env;
 use std::io;
@@ -16,7 +16,7 @@ fn main() -> io::Result<()> {
             .enable_all()
             .build()?,
     };
-    // Workers serve what they spawn; what `block_on` polls, it polls on this thread.
+    // Workers run spawned tasks. `block_on` polls its own future on this thread.
     runtime.block_on(async {
         let server = Server::builder(app::hooks())
             .hub(app::hub())

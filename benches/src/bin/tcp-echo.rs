@@ -1,5 +1,5 @@
-//! The floor of an echo: bytes go back as they came, without a handshake or a frame. One epoll
-//! loop, one read and one write for all that has arrived.
+//! The floor of an echo: bytes go back unchanged, without a handshake or a frame. One epoll loop,
+//! with one read and one write for everything that has arrived.
 
 use std::io::{self, ErrorKind, Read, Write};
 
@@ -11,7 +11,7 @@ const LISTENER: Token = Token(usize::MAX);
 
 struct Conn {
     stream: TcpStream,
-    /// Read and not yet written.
+    /// Read but not yet written.
     owed: Vec<u8>,
 }
 
@@ -51,7 +51,7 @@ fn main() -> io::Result<()> {
     }
 }
 
-/// Reads and writes until either would block; an error is the end.
+/// Reads and writes until either would block. An error ends the connection.
 fn turn(conn: &mut Conn, scratch: &mut [u8]) -> io::Result<()> {
     loop {
         while !conn.owed.is_empty() {
@@ -72,7 +72,7 @@ fn turn(conn: &mut Conn, scratch: &mut [u8]) -> io::Result<()> {
             other => other?,
         };
         conn.owed.extend_from_slice(&scratch[written..read]);
-        // Less than there was room for was all: the next edge tells of more.
+        // A short read took everything; the next edge reports more.
         if conn.owed.is_empty() && read < scratch.len() {
             return Ok(());
         }

@@ -1,4 +1,5 @@
-//! Rooms: every client says some messages, and again once it has heard as many from each other.
+//! Rooms: every client sends some messages, and sends again once it has received as many from each
+//! other client.
 
 use std::io;
 use std::time::Duration;
@@ -8,10 +9,10 @@ use super::clients::{Clients, Target, Then};
 use super::deck::Deck;
 use super::window::Window;
 
-/// Topics that each silent client is subscribed to.
+/// The number of topics that each silent client is subscribed to.
 const MANY: u32 = 100;
 
-/// Silent clients in the chat's namespace, subscribed to so many topics in all.
+/// Connects silent clients in the chat's namespace, subscribed to `topics` topics in all.
 pub(crate) fn others(target: &Target, topics: u32) -> io::Result<Clients> {
     let path = |number| format!("/many/{}/{MANY}", number * MANY);
     Clients::connect(target, topics / MANY, path)?.greeted()
@@ -30,7 +31,7 @@ pub(crate) fn chat(
     rooms(target, time, members, clients, clients, each, &deck)
 }
 
-/// A room for every two clients.
+/// A room for every pair of clients.
 pub(crate) fn pairs(target: &Target, time: Duration, clients: u32) -> io::Result<Sample> {
     let path = |number| format!("/topic/{}", number / 2);
     let members = Clients::connect(target, clients, path)?.greeted()?;
@@ -39,11 +40,11 @@ pub(crate) fn pairs(target: &Target, time: Duration, clients: u32) -> io::Result
 }
 
 struct Member {
-    /// Bursts it has begun.
+    /// Bursts that this client has begun.
     begun: u32,
-    /// Messages it has heard.
+    /// Messages that this client has received.
     heard: u64,
-    /// What it expects next of each member of its room.
+    /// The next expected number of each member of its room.
     next: Vec<u32>,
 }
 
@@ -76,7 +77,7 @@ fn rooms(
     }
     let mut heard = 0;
     let mut most = 1;
-    // Members that have heard all of the last burst.
+    // Members that have received the whole last burst.
     let mut finished = 0;
     let mut last = None;
     clients.drive(|who, opcode, payload, out| {
@@ -87,7 +88,7 @@ fn rooms(
             *next += 1;
             *next - 1
         });
-        // Its own messages must not come back.
+        // A member's own messages must not come back.
         let sender = if sender == who % room {
             u32::MAX
         } else {
@@ -99,9 +100,9 @@ fn rooms(
         if member.heard < per_burst * u64::from(member.begun) {
             return Ok(Then::Continue);
         }
-        // The time is looked at once in a burst, or once in a while of short ones.
+        // The time is checked once per burst, or less often if bursts are short.
         if last.is_none() && (each > 1 || who % room == 0) && window.is_over(heard)? {
-            // Others may be one burst ahead, and their rooms must follow.
+            // Other rooms may be one burst ahead, and the rest must catch up.
             last = Some(most.max(member.begun));
         }
         if last.is_some_and(|last| member.begun >= last) {
@@ -117,8 +118,8 @@ fn rooms(
     window.end(heard)
 }
 
-/// One room, whose members write their messages one by one, in turn: `each` of them, and again once
-/// everybody has heard everything.
+/// One room, whose members write their messages one by one, in turn: `each` per member, and again
+/// once every member has received everything.
 pub(crate) fn singles(
     target: &Target,
     time: Duration,
@@ -144,7 +145,7 @@ pub(crate) fn singles(
                 *next += 1;
                 *next - 1
             });
-            // Its own messages must not come back.
+            // A member's own messages must not come back.
             let sender = if sender == who { u32::MAX } else { sender };
             deck.check(opcode, payload, sender, number)?;
             heard += 1;
@@ -158,7 +159,7 @@ pub(crate) fn singles(
             for who in 0..count {
                 clients.send(who, |out| deck.put(out, who, number, mask))?;
             }
-            // What the last of the burst brings is for the wait below.
+            // The wait below handles what the last message of the burst brings.
             if number + 1 < from + each {
                 clients.glance(&mut hear)?;
             }

@@ -9,21 +9,22 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::process::Process;
 
-/// A server that says nothing for so long has lost a message.
+/// A server that sends nothing for this long has lost a message.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// The key of every frame. What the server does with it does not depend on its value.
+/// The key of every frame. The server's work does not depend on its value.
 pub(crate) const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-/// How a server takes its messages.
+/// How a server receives its messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Framing {
-    /// As a WebSocket server does.
+    /// As WebSocket frames.
     WebSocket,
-    /// As bytes, which it sends back: no handshake, and frames as they are to come back.
+    /// As bytes, which the server echoes: no handshake, and the frames are sent in the form in
+    /// which they must come back.
     Bytes,
 }
 
-/// Where the clients go.
+/// The server that clients connect to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Target {
     pub(crate) address: SocketAddr,
@@ -32,7 +33,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// The key that the clients' frames are masked with, if they are.
+    /// Returns the key that masks the clients' frames, or `None` if they are unmasked.
     pub(crate) fn mask(&self) -> Option<[u8; 4]> {
         (self.framing == Framing::WebSocket).then_some(MASK)
     }
@@ -41,9 +42,9 @@ impl Target {
 /// One client.
 struct Client {
     stream: TcpStream,
-    /// The beginning of a frame whose end has not arrived.
+    /// The beginning of an incomplete frame.
     rest: Vec<u8>,
-    /// To be sent, from `sent` on.
+    /// Bytes to send, from `sent` on.
     out: Vec<u8>,
     sent: usize,
 }
@@ -56,7 +57,7 @@ pub(crate) struct Clients {
     scratch: Vec<u8>,
 }
 
-/// Whether [`Clients::drive`] goes on.
+/// Whether [`Clients::drive`] continues.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Then {
     Continue,
@@ -64,7 +65,7 @@ pub(crate) enum Then {
 }
 
 impl Clients {
-    /// So many clients, upgraded, on the path that each number gets.
+    /// Connects and upgrades `count` clients. `path` returns the path of each.
     pub(crate) fn connect(
         target: &Target,
         count: u32,
@@ -93,7 +94,8 @@ impl Clients {
         })
     }
 
-    /// Waits until the server has greeted every client, which it does once it has subscribed it.
+    /// Waits until the server has greeted every client, which it does after it has subscribed the
+    /// client.
     pub(crate) fn greeted(mut self) -> io::Result<Self> {
         let mut missing = self.clients.len();
         if missing == 0 {
@@ -120,14 +122,14 @@ impl Clients {
         flush(client)
     }
 
-    /// Hands every message that arrives to `on`, with its client's number and a buffer for what that
-    /// client sends next, until it answers that it is done.
+    /// Passes every incoming message to `on`, with its client's number and a buffer for that
+    /// client's next bytes, until `on` returns that it is done.
     pub(crate) fn drive<F>(&mut self, mut on: F) -> io::Result<()>
     where
         F: FnMut(u32, u8, &[u8], &mut Vec<u8>) -> io::Result<Then>,
     {
         let mut then = Then::Continue;
-        // What came right behind the 101 has no event of its own.
+        // Bytes that arrived together with the 101 cause no event.
         for (number, client) in self.clients.iter_mut().enumerate() {
             if !client.rest.is_empty() {
                 let mut bytes = std::mem::take(&mut client.rest);
@@ -145,7 +147,7 @@ impl Clients {
         Ok(())
     }
 
-    /// The same for what has arrived by now, if anything has.
+    /// Does the same for messages that have already arrived.
     pub(crate) fn glance<F>(&mut self, mut on: F) -> io::Result<()>
     where
         F: FnMut(u32, u8, &[u8], &mut Vec<u8>) -> io::Result<Then>,
@@ -154,7 +156,7 @@ impl Clients {
         self.turn(Duration::ZERO, &mut on, &mut then).map(drop)
     }
 
-    /// One wait for events, and whether there were any.
+    /// Waits for events once. Returns whether there were any.
     fn turn<F>(&mut self, wait: Duration, on: &mut F, then: &mut Then) -> io::Result<bool>
     where
         F: FnMut(u32, u8, &[u8], &mut Vec<u8>) -> io::Result<Then>,
@@ -180,7 +182,7 @@ impl Clients {
 }
 
 impl Drop for Clients {
-    /// Resets the connections, or their ports would be taken for a minute.
+    /// Resets the connections. Otherwise their ports would stay occupied for a minute.
     fn drop(&mut self) {
         for client in &self.clients {
             reset_on_drop(&client.stream);
@@ -188,12 +190,12 @@ impl Drop for Clients {
     }
 }
 
-/// Makes the drop that follows a reset.
+/// Makes dropping the stream reset the connection.
 pub(crate) fn reset_on_drop(stream: &TcpStream) {
     let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }
 
-/// A connection that has been upgraded, and what the server said behind its 101.
+/// Opens and upgrades a connection. Returns it with the bytes that followed the 101.
 fn open(target: &Target, number: u32, path: &str) -> io::Result<(std::net::TcpStream, Vec<u8>)> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
     bind(&socket, number)?;
@@ -224,7 +226,7 @@ fn open(target: &Target, number: u32, path: &str) -> io::Result<(std::net::TcpSt
     Ok((stream, head))
 }
 
-/// Source addresses in turn: one has some 28,000 ports to give.
+/// Binds to source addresses in turn: one address has some 28,000 ports.
 pub(crate) fn bind(socket: &Socket, number: u32) -> io::Result<()> {
     let source = SocketAddr::from(([127, 0, 1, 1 + (number % 16) as u8], 0));
     socket.bind(&source.into())
@@ -254,14 +256,14 @@ where
         client.rest.clear();
         client.rest.extend_from_slice(&scratch[used..all]);
         flush(client)?;
-        // Less than there was room for was all: the next edge tells of more.
+        // A short read took everything; the next edge reports more.
         if all < scratch.len() {
             return Ok(());
         }
     }
 }
 
-/// Handles the whole frames in `bytes`, and answers how much that was.
+/// Handles the whole frames in `bytes`. Returns their length.
 fn handle<F>(
     client: &mut Client,
     number: u32,

@@ -2,14 +2,15 @@ use std::io;
 
 use crossws_bench::wire;
 
-/// Bytes of a payload that say who sent it, and as its how-manieth message.
+/// Bytes of a payload that encode its sender and its number.
 const HEADER: usize = 8;
-/// Characters to say them with, six bits each.
+/// The first of the characters that encode them, six bits each.
 const FIRST: u8 = b'0';
-/// The rest of a payload is a piece of this, which depends on the message's number.
+/// The rest of a payload is a piece of a text of this length; the message's number selects the
+/// piece.
 const LARGEST: usize = 16 << 10;
 
-/// Messages that can be told apart, and checked to the last byte.
+/// Messages that can be told apart and checked to the last byte.
 pub(crate) struct Deck {
     filler: Vec<u8>,
     size: usize,
@@ -17,13 +18,14 @@ pub(crate) struct Deck {
 }
 
 impl Deck {
-    /// Messages of this size in bytes, header included.
+    /// Creates messages of this size in bytes, header included.
     pub(crate) fn new(size: usize, binary: bool) -> Self {
         assert!(
             (HEADER..=LARGEST).contains(&size),
             "a size that messages can have"
         );
-        // ASCII without repetition inside 64 bytes, so that a shifted or torn payload shows.
+        // ASCII without repetition within 64 bytes, so that the check detects a shifted or torn
+        // payload.
         let filler = (0..LARGEST + 64).map(|i| b'!' + ((i * 7 + i / 64) % 90) as u8);
         Self {
             filler: filler.collect(),
@@ -37,7 +39,7 @@ impl Deck {
         &self.filler[from..from + self.size - HEADER]
     }
 
-    /// Appends a message as a frame; with a mask, a client's.
+    /// Appends a message as a frame. With a mask, it is a client's.
     pub(crate) fn put(&self, out: &mut Vec<u8>, sender: u32, number: u32, mask: Option<[u8; 4]>) {
         wire::put_header(out, self.opcode, self.size, mask);
         let from = out.len();
@@ -48,7 +50,7 @@ impl Deck {
         }
     }
 
-    /// Who sent this payload. That it is the right one is for [`Deck::check`] to say.
+    /// Returns the sender of this payload. [`Deck::check`] verifies that it is the right one.
     pub(crate) fn sender(payload: &[u8]) -> io::Result<u32> {
         let Some([a, b, c]) = payload.first_chunk() else {
             return Err(wire::invalid("a message too short to be ours"));
@@ -57,7 +59,7 @@ impl Deck {
         Ok(digit(a) | digit(b) << 6 | digit(c) << 12)
     }
 
-    /// Whether this is that message and no other.
+    /// Returns whether the payload is this message and no other.
     pub(crate) fn check(
         &self,
         opcode: u8,

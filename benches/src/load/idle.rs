@@ -7,11 +7,11 @@ use super::clients::{Clients, Target, Then};
 use super::deck::Deck;
 use crate::process::Usage;
 
-/// Connects the clients, lets the server settle, and counts what its memory grew by, in bytes: the
-/// sample's `usage.resident`. Where they are to say something first, it is one message of that size,
-/// which comes back.
+/// Connects the clients, lets the server settle, and measures the growth of its memory in bytes, as
+/// the sample's `usage.resident`. If `said` is not 0, each client first has one message of that
+/// size echoed.
 pub(crate) fn hold(target: &Target, count: u32, said: usize) -> io::Result<Sample> {
-    // What the first connections bring into memory is code, not theirs.
+    // The first connections load code into memory, which must not count.
     drop(connect(target, 16, said)?);
     sleep(Duration::from_millis(500));
     let before = target.process.resident()?;

@@ -1,4 +1,4 @@
-//! The load generator: one thread, one epoll, clients that check every message they get.
+//! The load generator: one thread, one epoll, clients that check every message that they receive.
 
 mod burst;
 mod clients;
@@ -17,57 +17,58 @@ use std::time::Duration;
 
 use crate::process::Usage;
 
-/// What one measured window came to.
+/// The result of one measured window.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sample {
     /// Messages delivered, or connections made, or connections held.
     pub(crate) count: u64,
-    /// What the server's process used meanwhile.
+    /// What the server's process used in the window.
     pub(crate) usage: Usage,
-    /// How long it took.
+    /// The window's duration.
     pub(crate) wall: Duration,
 }
 
-/// What the clients do.
+/// The work of the clients.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Work {
-    /// Every client says `each` messages, and again once it has heard as many from each other one.
+    /// Every client sends `each` messages, and again once it has received as many from each other
+    /// client.
     Chat {
         clients: u32,
         each: u32,
         size: usize,
         others: u32,
     },
-    /// Every client says `each` messages, which are written one by one, the clients in turn; and again
-    /// once everybody has heard everything.
+    /// Every client sends `each` messages, which are written one by one, the clients in turn. They
+    /// send again once every client has received everything.
     Singles {
         clients: u32,
         each: u32,
         size: usize,
     },
-    /// Every client sends `depth` messages, and again once all of them are back.
+    /// Every client sends `depth` messages, and again once all of them have come back.
     Echo {
         clients: u32,
         depth: u32,
         size: usize,
         binary: bool,
     },
-    /// One client publishes, and again once every subscriber has it.
+    /// One client publishes, and again once every subscriber has received the message.
     Publish {
         subscribers: u32,
         size: usize,
         binary: bool,
     },
-    /// Two clients to a topic, one message at a time each way.
+    /// Two clients per topic, one message at a time each way.
     Pairs { clients: u32 },
-    /// Clients connect, upgrade, close, and come again.
+    /// Clients connect, upgrade, close, and start again.
     Connect { clients: u32 },
-    /// Clients connect, have a message of `said` bytes echoed where that is not 0, and are silent.
+    /// Clients connect, have a message of `said` bytes echoed if that is not 0, and are silent.
     Idle { clients: u32, said: usize },
 }
 
 impl Work {
-    /// Does it for about this long, after a short while that is not counted.
+    /// Runs the work for about this long, after a short time that is not counted.
     pub(crate) fn run(self, target: &Target, time: Duration) -> io::Result<Sample> {
         match self {
             Self::Chat {

@@ -1,4 +1,4 @@
-//! Rounds of messages: all answers to one round come before the next.
+//! Rounds of messages: every reply to one round arrives before the next round.
 
 use std::io;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use super::clients::{Clients, Target, Then};
 use super::deck::Deck;
 use super::window::Window;
 
-/// Every client sends `depth` messages, and again once all of them are back.
+/// Every client sends `depth` messages, and again once all of them have come back.
 pub(crate) fn echo(
     target: &Target,
     time: Duration,
@@ -53,7 +53,7 @@ pub(crate) fn echo(
     window.end(echoed)
 }
 
-/// One client publishes, and again once every subscriber has it.
+/// One client publishes, and again once every subscriber has received the message.
 pub(crate) fn publish(
     target: &Target,
     time: Duration,

@@ -1,4 +1,4 @@
-//! Clients that connect, upgrade, close in order, and come again.
+//! Clients that connect, upgrade, close in order, and start again.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::Duration;
@@ -25,8 +25,8 @@ enum Step {
     Closing,
 }
 
-/// So many connections at a time; counts those that were closed by the book: close frame answered
-/// with a close frame, then the end.
+/// Keeps `count` connections open at a time. Counts those that closed in order: a close frame, the
+/// close frame in reply, then the end.
 pub(crate) fn connect(target: &Target, time: Duration, count: u32) -> io::Result<Sample> {
     let mut poll = Poll::new()?;
     let mut events = Events::with_capacity(1024);
@@ -84,7 +84,7 @@ fn visit(target: &Target, registry: &Registry, at: u32, number: u32) -> io::Resu
     })
 }
 
-/// Whether the visit is over.
+/// Advances a visit. Returns whether it is over.
 fn step(visitor: &mut Visitor, request: &[u8], close: &[u8]) -> io::Result<bool> {
     if visitor.step == Step::Connecting {
         if let Some(error) = visitor.stream.take_error()? {
@@ -110,7 +110,7 @@ fn step(visitor: &mut Visitor, request: &[u8], close: &[u8]) -> io::Result<bool>
             Ok(0) => ended = true,
             Ok(read) => visitor.read.extend_from_slice(&buf[..read]),
             Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-            // After both close frames a reset is an end too.
+            // After both close frames, a reset also counts as the end.
             Err(error) if error.kind() == ErrorKind::ConnectionReset => ended = true,
             Err(error) => return Err(error),
         }

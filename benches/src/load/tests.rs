@@ -1,5 +1,5 @@
-//! Does the load generator notice a server that does it wrong? Against one of a few lines, which is
-//! told what to do with its messages.
+//! Does the load generator notice a faulty server? The tests run it against a small server whose
+//! fault is a parameter.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -11,8 +11,8 @@ use crossws_bench::wire;
 use super::{Framing, Sample, Target, Work};
 use crate::process::Process;
 
-/// Runs four pipelined echoes of one client against a server that passes what it has read at a time,
-/// a frame each, through `fault`.
+/// Runs four pipelined echoes of one client against a server that passes the frames of each read
+/// through `fault`.
 fn echo(fault: impl Fn(&mut Vec<Vec<u8>>) + Send + 'static) -> std::io::Result<Sample> {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let target = Target {

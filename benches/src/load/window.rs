@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use super::Sample;
 use crate::process::{Process, Usage};
 
-/// The part of a load that counts: it begins after a while, when buffers have their sizes and code
+/// The part of a load that counts. It begins after a while, when buffers have their sizes and code
 /// is compiled, and ends with the load.
 pub(crate) struct Window {
     process: Process,
@@ -25,7 +25,8 @@ impl Window {
         }
     }
 
-    /// Whether the time is up. Called between messages, `count` of which have been delivered.
+    /// Returns whether the time is over. Called between messages, `count` of which have been
+    /// delivered.
     pub(crate) fn is_over(&mut self, count: u64) -> io::Result<bool> {
         let now = Instant::now();
         match self.from {
@@ -38,11 +39,11 @@ impl Window {
         }
     }
 
-    /// What it came to, when everything has been delivered.
+    /// Returns the sample, once everything has been delivered.
     pub(crate) fn end(self, count: u64) -> io::Result<Sample> {
         let (from, before, counted) = self.from.ok_or_else(|| io::Error::other("too short"))?;
         let wall = from.elapsed();
-        // What the server does after its last message, up to its next sleep, is its work too.
+        // The server's work after its last message, up to its next sleep, counts too.
         std::thread::sleep(Duration::from_millis(5));
         Ok(Sample {
             count: count - counted,

@@ -1,4 +1,4 @@
-// The same echo and chat by hand, without a library: what there is to be had.
+// The same echo and chat by hand, without a library: the best possible figures.
 import { DurableObject } from 'cloudflare:workers';
 
 class Sockets extends DurableObject {

@@ -1,4 +1,4 @@
-// The same echo and chat with the TypeScript crossws, as its documentation has them written.
+// The same echo and chat with the TypeScript crossws, written as in its documentation.
 import { DurableObject } from 'cloudflare:workers';
 import crossws from 'crossws/adapters/cloudflare';
 

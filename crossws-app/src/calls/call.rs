@@ -40,8 +40,8 @@ pub trait PeerCalls {
     ///
     /// # Errors
     /// As [`Peer::send`]; [`SendError::Unsupported`] where the route has no
-    /// [`calls`](crate::calls::calls), and in a Durable Object that has woken until a hook of one of the
-    /// route's peers has run.
+    /// [`calls`](crate::calls::calls). Where the hooks are in no [`Router`](crate::Router), a peer that has
+    /// slept in a Durable Object has none until one of its hooks has run.
     fn emit(&self, event: &str, payload: impl Serialize) -> Result<Sent, SendError>;
 }
 

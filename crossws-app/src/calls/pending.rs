@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use crossws_core::Peer;
+use crossws_core::{Hub, Peer};
 use serde_json::Value;
 
 use crate::calls::{CallError, Failure, WireForm};
@@ -29,7 +29,8 @@ pub(super) struct Settings {
 struct Kept(OnceLock<Arc<Connection>>);
 
 /// In a hub's extensions: the routes with calls, by their patterns. So a peer that has slept, and of which
-/// no hook has run since, is known to have calls when one of another peer's has.
+/// no hook has run since, is known to have calls: from the hooks' start, or when one of another peer's has
+/// run.
 #[derive(Default)]
 struct Known(Mutex<HashMap<Arc<str>, Settings>>);
 
@@ -42,6 +43,31 @@ struct State {
 enum Slot {
     Waiting(Option<Waker>),
     Answered(Answer),
+}
+
+/// In a hub's extensions: the route whose hooks are being started. A router says it, so that peers which
+/// have slept are known to have calls before a hook of any runs.
+#[derive(Default)]
+pub(crate) struct Starting(Mutex<Option<Arc<str>>>);
+
+impl Starting {
+    /// The hooks of this route are started next, or of none.
+    pub(crate) fn set(hub: &Hub, route: Option<Arc<str>>) {
+        let starting = hub.extensions().get_or_default::<Self>();
+        *starting.0.lock().unwrap_or_else(PoisonError::into_inner) = route;
+    }
+}
+
+/// The route whose hooks are being started has calls.
+pub(super) fn started(hub: &Hub, settings: Settings) {
+    let route = hub.extensions().get::<Starting>().and_then(|starting| {
+        let route = starting.0.lock();
+        route.unwrap_or_else(PoisonError::into_inner).clone()
+    });
+    if let Some(route) = route {
+        let known = hub.extensions().get_or_default::<Known>();
+        known.lock().insert(route, settings);
+    }
 }
 
 impl Connection {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::poll_fn;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
@@ -11,6 +12,9 @@ use serde_json::Value;
 /// The calls of one connection that run, by their ids.
 #[derive(Default)]
 pub(super) struct Running(Mutex<HashMap<String, State>>);
+
+/// How many calls without an id there have been.
+static NAMELESS: AtomicU64 = AtomicU64::new(0);
 
 enum State {
     Running(Option<Waker>),
@@ -30,9 +34,14 @@ impl Running {
     }
 
     /// Takes a call in, if fewer than `most` run and none of them has its id.
-    pub(super) fn begin(self: &Arc<Self>, id: &Value, most: usize) -> Result<Run, Refused> {
-        // As JSON: the number 1 and the text "1" are two ids.
-        let id = id.to_string();
+    /// One without an id cannot be withdrawn.
+    pub(super) fn begin(self: &Arc<Self>, id: Option<&Value>, most: usize) -> Result<Run, Refused> {
+        let id = match id {
+            // As JSON: the number 1 and the text "1" are two ids.
+            Some(id) => id.to_string(),
+            // Which this is not.
+            None => format!("#{}", NAMELESS.fetch_add(1, Ordering::Relaxed)),
+        };
         let mut running = self.lock();
         if running.len() >= most {
             return Err(Refused::TooMany);

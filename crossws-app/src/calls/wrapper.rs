@@ -3,14 +3,15 @@ use std::fmt;
 use std::sync::Arc;
 
 use crossws_core::{
-    BoxError, BoxFuture, Closed, HookResult, Hooks, Message, Peer, Subscription, Wrap,
+    BoxError, BoxFuture, Closed, DecodeError, HookResult, Hooks, Hub, Message, Peer, Subscription,
+    Wrap,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::calls::batch::Answers;
 use crate::calls::handler::{AnyHandler, Handler, Hearer};
-use crate::calls::pending::{Connection, Settings};
+use crate::calls::pending::{Connection, Settings, started};
 use crate::calls::running::{Refused, Run, Running};
 use crate::calls::wire::Incoming;
 use crate::calls::{Event, EventHandler, Failure, MethodHandler, WireForm};
@@ -34,6 +35,9 @@ use crate::{Decode, DecodeLimits, JsonCodec, LimitExceeded, Malformed, OnMalform
 ///     });
 /// # fn takes(_: impl crossws_core::Hooks) {} takes(app);
 /// ```
+///
+/// In JSON-RPC a notification is an event, or a call that nothing answers where a method has its name and
+/// no event.
 ///
 /// Events are heard one at a time, in order, as messages are. Methods run while the client's next
 /// messages are heard, at most [`max_running`](Calls::max_running) of them at a time, and end with the
@@ -159,6 +163,11 @@ impl<H: Hooks> Wrap for Inner<H> {
         &self.hooks
     }
 
+    async fn start(&self, hub: &Hub) -> HookResult {
+        started(hub, self.settings());
+        self.hooks.start(hub).await
+    }
+
     async fn open(&self, peer: &Peer) -> HookResult {
         self.connection(peer);
         self.hooks.open(peer).await
@@ -207,8 +216,12 @@ impl<H: Hooks> Wrap for Inner<H> {
 
 impl<H: Hooks> Inner<H> {
     fn connection(&self, peer: &Peer) -> Arc<Connection> {
+        Connection::of(peer, self.settings())
+    }
+
+    fn settings(&self) -> Settings {
         let (form, max_pending) = (self.form, self.max_pending);
-        Connection::of(peer, Settings { form, max_pending })
+        Settings { form, max_pending }
     }
 
     /// JSON-RPC 2.0, section 6.
@@ -269,6 +282,12 @@ impl<H: Hooks> Inner<H> {
                 Ok(heard) => return heard.await,
                 Err(error) => error.into(),
             },
+            (None, _) if self.form == WireForm::JsonRpc && self.methods.contains_key(&name) => {
+                match self.notified(peer, &name, payload) {
+                    Ok(()) => return Ok(()),
+                    Err(error) => error.into(),
+                }
+            }
             (None, Some(any)) => {
                 let event = Event { name, payload };
                 return any.hear(peer.clone(), event).await;
@@ -278,10 +297,32 @@ impl<H: Hooks> Inner<H> {
         self.unknown.apply(peer, malformed, |text| {
             // Notifications of JSON-RPC are never answered.
             if self.form == WireForm::Plain {
-                peer.send(crate::Encode::<()>::encode_error(&JsonCodec, text)?)?;
+                peer.send(crate::Decode::<()>::encode_error(&JsonCodec, text)?)?;
             }
             Ok(())
         })
+    }
+
+    /// Runs a method for a notification of JSON-RPC, which is a request without an id: nothing is answered.
+    fn notified(&self, peer: &Peer, method: &str, args: Value) -> Result<(), DecodeError> {
+        let Some(handler) = self.methods.get(method) else {
+            return Ok(());
+        };
+        let running = peer.extensions().get_or_default::<Arc<Running>>();
+        let Ok(run) = running.begin(None, self.max_running) else {
+            tracing::warn!(%peer, method, "a notification is dropped: too many calls at a time");
+            return Ok(());
+        };
+        let future = handler.handle(peer, args)?;
+        let peer = peer.clone();
+        peer.clone().spawn(async move {
+            if let Some(Err(error)) = run.until_cancelled(future).await {
+                // A notification's failure is only logged: the client gets no answer.
+                let failure = failure_of(&peer, error);
+                tracing::debug!(%peer, %failure, "a notification failed");
+            }
+        });
+        Ok(())
     }
 
     fn call(
@@ -328,7 +369,7 @@ impl<H: Hooks> Inner<H> {
         };
         let running = peer.extensions().get_or_default::<Arc<Running>>();
         let run = running
-            .begin(id, self.max_running)
+            .begin(Some(id), self.max_running)
             .map_err(|refused| match refused {
                 Refused::TooMany => Failure::new(Failure::TOO_MANY, "too many calls at a time"),
                 Refused::Duplicate => {

@@ -18,6 +18,24 @@ struct Format<Out> {
     codec: Arc<dyn Encode<Out>>,
 }
 
+impl<Out> Clone for Outgoing<Out> {
+    fn clone(&self) -> Self {
+        Self {
+            codecs: self.codecs.clone(),
+            transform: self.transform.clone(),
+        }
+    }
+}
+
+impl<Out> Clone for Format<Out> {
+    fn clone(&self) -> Self {
+        Self {
+            protocol: Arc::clone(&self.protocol),
+            codec: Arc::clone(&self.codec),
+        }
+    }
+}
+
 /// Between a topic's name and the subprotocol whose clients a topic of its own is for.
 const SEPARATOR: char = '\u{1f}';
 
@@ -66,11 +84,7 @@ impl<Out: 'static> Outgoing<Out> {
         self.transformed(self.codecs[index].codec.encode(value)?)
     }
 
-    pub(super) fn encode_error(&self, index: usize, text: &str) -> Result<Message, EncodeError> {
-        self.transformed(self.codecs[index].codec.encode_error(text)?)
-    }
-
-    fn transformed(&self, message: Message) -> Result<Message, EncodeError> {
+    pub(super) fn transformed(&self, message: Message) -> Result<Message, EncodeError> {
         match &self.transform {
             Some(transform) => transform.apply(message).map_err(EncodeError::new),
             None => Ok(message),

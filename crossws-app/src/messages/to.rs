@@ -1,9 +1,10 @@
+use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
 
-use crossws_core::{PublishError, Published, SendError, SendOptions, To, Topics};
+use crossws_core::{Peer, PublishError, Published, SendError, SendOptions, To, Topics};
 
 use crate::TypedPeer;
+use crate::messages::hub::add;
 
 /// Who gets a message.
 pub(super) enum Target<'a> {
@@ -21,8 +22,27 @@ pub struct TypedTo<'a, Out> {
     peer: &'a TypedPeer<Out>,
     target: Target<'a>,
     except: Vec<Topics<'a>>,
+    labels: Vec<Label<'a>>,
     including_self: bool,
     options: SendOptions,
+}
+
+/// What a recipient must be called, or must not.
+#[derive(Debug, Clone)]
+enum Label<'a> {
+    Tagged(Cow<'a, str>),
+    NotTagged(Cow<'a, str>),
+    NotIdentity(Cow<'a, str>),
+}
+
+impl Label<'_> {
+    fn admits(&self, peer: &Peer) -> bool {
+        match self {
+            Self::Tagged(tag) => peer.is_tagged(tag),
+            Self::NotTagged(tag) => !peer.is_tagged(tag),
+            Self::NotIdentity(name) => peer.identity().as_deref() != Some(&**name),
+        }
+    }
 }
 
 impl<'a, Out: 'static> TypedTo<'a, Out> {
@@ -31,6 +51,7 @@ impl<'a, Out: 'static> TypedTo<'a, Out> {
             peer,
             target,
             except: Vec::new(),
+            labels: Vec::new(),
             including_self: false,
             options: SendOptions::new(),
         }
@@ -48,23 +69,25 @@ impl<'a, Out: 'static> TypedTo<'a, Out> {
         self
     }
 
-    /// As [`SendOptions::uncompressed`].
-    pub fn uncompressed(mut self) -> Self {
-        self.options = self.options.uncompressed();
+    /// Sends only to peers with this tag: see [`To::tagged`].
+    pub fn tagged(mut self, tag: impl Into<Cow<'a, str>>) -> Self {
+        self.labels.push(Label::Tagged(tag.into()));
         self
     }
 
-    /// As [`SendOptions::volatile`].
-    pub fn volatile(mut self) -> Self {
-        self.options = self.options.volatile();
+    /// Excludes peers with this tag: see [`To::except_tagged`].
+    pub fn except_tagged(mut self, tag: impl Into<Cow<'a, str>>) -> Self {
+        self.labels.push(Label::NotTagged(tag.into()));
         self
     }
 
-    /// As [`SendOptions::key`].
-    pub fn key(mut self, key: impl Into<Arc<str>>) -> Self {
-        self.options = self.options.key(key);
+    /// Excludes the connections of this identity: see [`To::except_identity`].
+    pub fn except_identity(mut self, identity: impl Into<Cow<'a, str>>) -> Self {
+        self.labels.push(Label::NotIdentity(identity.into()));
         self
     }
+
+    crossws_core::send_setters!(options);
 
     /// Sends the message, to each recipient once, in its format. It is encoded once for each format
     /// that the route has.
@@ -94,9 +117,7 @@ impl<'a, Out: 'static> TypedTo<'a, Out> {
             let to = untyped.to(topics.names().map(of_format).collect::<Topics<'_>>());
             let to = to.except(self.left_out().map(of_format).collect::<Topics<'_>>());
             let published = self.options(to).send(outgoing.encode(format, &message)?)?;
-            sum.queued += published.queued;
-            sum.dropped += published.dropped;
-            sum.behind += published.behind;
+            add(&mut sum, published);
         }
         Ok(sum)
     }
@@ -116,6 +137,7 @@ impl<'a, Out: 'static> TypedTo<'a, Out> {
         let mut sum = Published::default();
         for peer in self.peer.peers() {
             if (peer == *self.peer && !self.including_self)
+                || !self.labels.iter().all(|label| label.admits(peer.untyped()))
                 || self.left_out().any(|topic| peer.is_subscribed(topic))
             {
                 continue;
@@ -130,7 +152,16 @@ impl<'a, Out: 'static> TypedTo<'a, Out> {
         Ok(sum)
     }
 
-    fn options<'t>(&self, to: To<'t>) -> To<'t> {
+    fn options<'t>(&self, to: To<'t>) -> To<'t>
+    where
+        'a: 't,
+    {
+        let label = |to: To<'t>, label: Label<'a>| match label {
+            Label::Tagged(tag) => to.tagged(tag),
+            Label::NotTagged(tag) => to.except_tagged(tag),
+            Label::NotIdentity(name) => to.except_identity(name),
+        };
+        let to = self.labels.iter().cloned().fold(to, label);
         let to = to.options(self.options.clone());
         match self.including_self {
             true => to.including_self(),
@@ -143,6 +174,7 @@ impl<Out> fmt::Debug for TypedTo<'_, Out> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TypedTo")
             .field("except", &self.except)
+            .field("labels", &self.labels)
             .field("including_self", &self.including_self)
             .field("options", &self.options)
             .finish_non_exhaustive()

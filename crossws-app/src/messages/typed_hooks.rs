@@ -8,8 +8,9 @@ use crossws_core::{
 };
 
 use crate::messages::outgoing::Outgoing;
-use crate::messages::transform::{Function, Transform};
-use crate::{Decode, DecodeLimits, Encode, JsonCodec, Malformed, OnMalformed, Typed, TypedPeer};
+use crate::messages::reader::Reader;
+use crate::messages::transform::Function;
+use crate::{Decode, DecodeLimits, Encode, JsonCodec, OnMalformed, Typed, TypedPeer};
 
 /// Makes hooks of a [`Typed`] application whose messages are JSON.
 ///
@@ -37,12 +38,8 @@ where
     let codec = Arc::new(codec);
     TypedHooks {
         app,
-        decoders: vec![Arc::clone(&codec) as _],
+        reader: Reader::new(Arc::clone(&codec) as _),
         outgoing: Arc::new(Outgoing::new(codec)),
-        incoming: None,
-        validate: None,
-        limits: DecodeLimits::new(),
-        on_malformed: OnMalformed::default(),
     }
 }
 
@@ -50,13 +47,9 @@ where
 #[must_use = "hooks do nothing until a server runs them"]
 pub struct TypedHooks<T: Typed> {
     app: T,
-    /// As many, and in the order of, those in `outgoing`.
-    decoders: Vec<Arc<dyn Decode<T::In>>>,
+    /// Its formats are as many as those of `outgoing`, and in their order.
+    reader: Reader<T::In>,
     outgoing: Arc<Outgoing<T::Out>>,
-    incoming: Option<Arc<dyn Transform>>,
-    validate: Option<Arc<dyn Validate<T::In>>>,
-    limits: DecodeLimits,
-    on_malformed: OnMalformed,
 }
 
 impl<T: Typed> TypedHooks<T> {
@@ -88,7 +81,7 @@ impl<T: Typed> TypedHooks<T> {
         C: Decode<T::In> + Encode<T::Out>,
     {
         let codec = Arc::new(codec);
-        self.decoders.push(Arc::clone(&codec) as _);
+        self.reader.add(Arc::clone(&codec) as _);
         self.outgoing_mut(|outgoing| outgoing.add(name.into(), codec));
         self
     }
@@ -100,7 +93,7 @@ impl<T: Typed> TypedHooks<T> {
         F: Fn(Message) -> Result<Message, E> + MaybeSend + MaybeSync + 'static,
         E: Into<BoxError> + 'static,
     {
-        self.incoming = Some(Arc::new(Function(transform, PhantomData)));
+        self.reader.set_transform(transform);
         self
     }
 
@@ -123,50 +116,33 @@ impl<T: Typed> TypedHooks<T> {
         F: Fn(&T::In) -> Result<(), E> + MaybeSend + MaybeSync + 'static,
         E: Into<BoxError> + 'static,
     {
-        self.validate = Some(Arc::new(Function(validate, PhantomData)));
+        self.reader.set_validate(validate);
         self
     }
 
     /// Sets what happens to a client whose message is malformed; by default it is closed with 1007.
     pub fn on_malformed(mut self, policy: OnMalformed) -> Self {
-        self.on_malformed = policy;
+        self.reader.on_malformed = policy;
         self
     }
 
     /// Sets what a message may consist of.
     pub fn decode_limits(mut self, limits: DecodeLimits) -> Self {
-        self.limits = limits;
+        self.reader.limits = limits;
         self
     }
 
     fn outgoing_mut(&mut self, change: impl FnOnce(&mut Outgoing<T::Out>)) {
-        // Nothing shares it before a server runs the hooks.
-        if let Some(outgoing) = Arc::get_mut(&mut self.outgoing) {
-            change(outgoing);
-        }
+        // A publisher that was asked for before keeps what it knew.
+        change(Arc::make_mut(&mut self.outgoing));
+    }
+
+    pub(super) fn outgoing_shared(&self) -> &Arc<Outgoing<T::Out>> {
+        &self.outgoing
     }
 
     fn peer(&self, peer: &Peer) -> TypedPeer<T::Out> {
         TypedPeer::new(peer, &self.outgoing)
-    }
-
-    fn read(&self, format: usize, mut message: Message) -> Result<T::In, Malformed> {
-        if let Some(transform) = &self.incoming {
-            message = transform.apply(message).map_err(Malformed::Transform)?;
-        }
-        let value = self.decoders[format].decode(&message, &self.limits)?;
-        if let Some(validate) = &self.validate {
-            validate.check(&value).map_err(Malformed::Invalid)?;
-        }
-        Ok(value)
-    }
-
-    #[cold]
-    fn refuse(&self, peer: &Peer, format: usize, malformed: Malformed) -> HookResult {
-        self.on_malformed.apply(peer, malformed, |text| {
-            peer.send(self.outgoing.encode_error(format, text)?)?;
-            Ok(())
-        })
     }
 
     /// Puts the peer's topics of the route and of the upgrade where those of its format are.
@@ -215,9 +191,12 @@ impl<T: Typed> Hooks for TypedHooks<T> {
 
     async fn message(&self, peer: &Peer, message: Message) -> HookResult {
         let format = self.outgoing.index(peer.protocol());
-        match self.read(format, message) {
+        match self.reader.read(format, message) {
             Ok(value) => self.app.message(&self.peer(peer), value).await,
-            Err(malformed) => self.refuse(peer, format, malformed),
+            Err(malformed) => {
+                let outgoing = |message| self.outgoing.transformed(message);
+                self.reader.refuse(peer, format, malformed, outgoing)
+            }
         }
     }
 
@@ -260,23 +239,8 @@ impl<T: Typed> Hooks for TypedHooks<T> {
 impl<T: Typed> fmt::Debug for TypedHooks<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TypedHooks")
-            .field("limits", &self.limits)
-            .field("on_malformed", &self.on_malformed)
+            .field("limits", &self.reader.limits)
+            .field("on_malformed", &self.reader.on_malformed)
             .finish_non_exhaustive()
-    }
-}
-
-/// A function that refuses values.
-trait Validate<T>: MaybeSend + MaybeSync + 'static {
-    fn check(&self, value: &T) -> Result<(), BoxError>;
-}
-
-impl<F, E, T> Validate<T> for Function<F, E>
-where
-    F: Fn(&T) -> Result<(), E> + MaybeSend + MaybeSync + 'static,
-    E: Into<BoxError> + 'static,
-{
-    fn check(&self, value: &T) -> Result<(), BoxError> {
-        (self.0)(value).map_err(Into::into)
     }
 }

@@ -130,10 +130,10 @@ impl Table {
         Ok(())
     }
 
-    /// Returns the hooks of each route and fallback.
-    pub(super) fn hooks(&self) -> impl Iterator<Item = &SharedHooks> {
+    /// Returns the hooks of each route and fallback, and the pattern by which their peers know the route.
+    pub(super) fn hooks(&self) -> impl Iterator<Item = (Arc<str>, &SharedHooks)> {
         let all = self.routes.iter().chain(&self.fallbacks);
-        all.map(|route| &*route.hooks)
+        all.map(|route| (route.pattern.to_string().into(), &*route.hooks))
     }
 
     /// Returns the route of a path as it was sent.

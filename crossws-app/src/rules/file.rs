@@ -15,7 +15,9 @@ use crate::rules::Rule;
 /// And a response: `reply` to the client, or `send` to the topics that `to` names, one or a list, with
 /// the client if `and_self` is true. In it `{{message}}`, `{{message.a.b}}` and `{{peer.id}}` stand for
 /// what the message says there, and for the peer's id: alone in a string for the value, which is null
-/// where the message has none, and with other text around it for the value as text.
+/// where the message has none, and with other text around it for the value as text. In a string that is JSON
+/// itself, such as `"{\"said\": {{message.data}}}"`, it stands for the value as JSON, so that what a client
+/// says stays one value.
 ///
 /// ```
 /// use crossws_app::rules::{RuleSet, rules};

@@ -20,6 +20,10 @@ pub(super) enum Template {
 pub(super) enum Piece {
     Text(String),
     Place(Place),
+    /// In a text that is JSON: the value as JSON.
+    Json(Place),
+    /// In a string of a text that is JSON: the value as text, escaped.
+    JsonString(Place),
 }
 
 /// `{{message}}`, `{{message.a.b}}` or `{{peer.id}}`.
@@ -42,6 +46,15 @@ impl Place {
         }
     }
 
+    /// The value as text: nothing for null.
+    fn text(&self, peer: &Peer, message: &Value) -> String {
+        match self.value(peer, message) {
+            Value::Null => String::new(),
+            Value::String(text) => text,
+            value => value.to_string(),
+        }
+    }
+
     fn value(&self, peer: &Peer, message: &Value) -> Value {
         match self {
             Self::PeerId => peer.id().to_string().into(),
@@ -61,6 +74,43 @@ impl Place {
             }
         }
     }
+}
+
+/// The pieces of a text that is JSON with values in its places: then the values are written as JSON, and
+/// what a client says cannot end a string or add a member. `None` for another text.
+fn as_json(pieces: &[Piece]) -> Option<Vec<Piece>> {
+    let mut sample = String::new();
+    let mut inside = false;
+    let mut json = Vec::with_capacity(pieces.len());
+    for piece in pieces {
+        match piece {
+            Piece::Text(text) => {
+                let mut escaped = false;
+                for c in text.chars() {
+                    match c {
+                        _ if escaped => escaped = false,
+                        '\\' if inside => escaped = true,
+                        '"' => inside = !inside,
+                        _ => {}
+                    }
+                }
+                sample.push_str(text);
+                json.push(piece.clone());
+            }
+            Piece::Place(place) | Piece::Json(place) | Piece::JsonString(place) => {
+                let place = place.clone();
+                sample.push_str(if inside { "x" } else { "null" });
+                json.push(match inside {
+                    true => Piece::JsonString(place),
+                    false => Piece::Json(place),
+                });
+            }
+        }
+    }
+    // A number or a name alone is a text like any other.
+    let composed = sample.trim_start().starts_with(['{', '[', '"']);
+    let is_json = composed && serde_json::from_str::<de::IgnoredAny>(&sample).is_ok();
+    is_json.then_some(json)
 }
 
 impl fmt::Display for Place {
@@ -99,7 +149,7 @@ impl Template {
         }
         match &pieces[..] {
             [Piece::Place(place)] => Ok(Self::Place(place.clone())),
-            _ => Ok(Self::Text(pieces)),
+            _ => Ok(Self::Text(as_json(&pieces).unwrap_or(pieces))),
         }
     }
 
@@ -113,11 +163,14 @@ impl Template {
                 for piece in pieces {
                     match piece {
                         Piece::Text(piece) => text.push_str(piece),
-                        Piece::Place(place) => match place.value(peer, message) {
-                            Value::Null => {}
-                            Value::String(value) => text.push_str(&value),
-                            value => text.push_str(&value.to_string()),
-                        },
+                        Piece::Place(place) => text.push_str(&place.text(peer, message)),
+                        Piece::Json(place) => {
+                            text.push_str(&place.value(peer, message).to_string());
+                        }
+                        Piece::JsonString(place) => {
+                            let string = Value::String(place.text(peer, message)).to_string();
+                            text.push_str(&string[1..string.len() - 1]);
+                        }
                     }
                 }
                 text.into()
@@ -137,7 +190,9 @@ impl Template {
             Self::Text(pieces) => {
                 let piece = |piece: &Piece| match piece {
                     Piece::Text(text) => text.clone(),
-                    Piece::Place(place) => place.to_string(),
+                    Piece::Place(place) | Piece::Json(place) | Piece::JsonString(place) => {
+                        place.to_string()
+                    }
                 };
                 pieces.iter().map(piece).collect::<String>().into()
             }

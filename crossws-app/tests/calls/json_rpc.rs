@@ -217,3 +217,25 @@ fn a_request_too_deep_is_refused_by_name() {
         assert!(answer.to_string().contains("deeper than 64 levels"));
     });
 }
+
+#[test]
+fn a_notification_with_a_methods_name_runs_it_and_is_not_answered() {
+    let app = app().method("shout", |peer: Peer, (text,): (String,)| async move {
+        peer.send(json!({"shouted": text}).to_string()).map(drop)
+    });
+    block_on(async {
+        let (server, mut client) = connect(app).await;
+        say(
+            &mut client,
+            json!({"jsonrpc": "2.0", "method": "shout", "params": ["hi"]}),
+        );
+        assert_eq!(next(&mut client).await, json!({"shouted": "hi"}));
+        silent(&server, &mut client).await;
+        // In a batch of notifications too, and where the parameters do not fit.
+        let one = json!({"jsonrpc": "2.0", "method": "shout", "params": ["again"]});
+        let other = json!({"jsonrpc": "2.0", "method": "shout", "params": {"a": 1}});
+        say(&mut client, json!([one, other]));
+        assert_eq!(next(&mut client).await, json!({"shouted": "again"}));
+        silent(&server, &mut client).await;
+    });
+}

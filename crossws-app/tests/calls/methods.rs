@@ -63,7 +63,7 @@ fn methods_answer_calls_by_their_ids() {
 }
 
 #[test]
-fn methods_run_while_the_next_messages_are_heard() {
+fn methods_run_while_later_messages_are_read() {
     block_on(async {
         let (server, mut client) = connect(app()).await;
         say(&mut client, json!({"call": "sleep", "id": 1, "args": 500}));

@@ -7,7 +7,8 @@ use crossws_app::Router;
 use crossws_app::calls::{PeerCalls, calls};
 use crossws_core::adapter::{Publication, Receipt, Snapshot, Transport};
 use crossws_core::{
-    Capabilities, CloseFrame, Hooks, Message, Peer, PeerId, SendError, SendOptions, Sent, hooks,
+    Capabilities, CloseFrame, Hooks, Hub, Message, Peer, PeerId, Resolve, SendError, SendOptions,
+    Sent, hooks,
 };
 use crossws_memory::TestServer;
 use serde_json::{Value, json};
@@ -72,4 +73,28 @@ fn an_event_reaches_a_peer_whose_hooks_have_not_run_since_it_woke() {
         assert_eq!(*on_paper.0.lock().unwrap(), [told]);
         assert!(of_others.0.lock().unwrap().is_empty());
     });
+}
+
+#[test]
+fn an_event_reaches_a_peer_although_no_hook_of_any_has_run() {
+    let app = Router::new()
+        .route("/calls/{id}", tells())
+        .route("/other", hooks());
+    let hub = Hub::default();
+    let app = Arc::new(app);
+    block_on(app.start(&hub)).unwrap();
+    let restore = |id: u128, path: &str, route: &str| {
+        let id = PeerId::from_u128(id);
+        let snapshot = json!({"i": id, "n": path, "u": path, "o": route});
+        let snapshot: Snapshot = serde_json::from_value(snapshot).unwrap();
+        let paper = Paper::default();
+        (hub.restore(&snapshot, paper.clone()).unwrap(), paper)
+    };
+    let (bob, on_paper) = restore(1, "/calls/2", "/calls/{id}");
+    let (eve, _) = restore(2, "/other", "/other");
+    bob.peer().emit("told", "hi").unwrap();
+    let told = json!({"event": "told", "payload": "hi"});
+    assert_eq!(*on_paper.0.lock().unwrap(), [told]);
+    let refused = eve.peer().emit("told", "hi");
+    assert!(matches!(refused, Err(SendError::Unsupported(_))));
 }

@@ -6,5 +6,8 @@ mod codecs;
 #[cfg(all(feature = "cbor", feature = "message-pack"))]
 mod formats;
 mod hostile;
+#[cfg(all(feature = "cbor", feature = "message-pack"))]
+mod hub;
+mod loops;
 mod malformed;
 mod typed;

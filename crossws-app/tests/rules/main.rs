@@ -222,3 +222,36 @@ fn places_of_a_response_are_filled_from_the_message() {
         assert_eq!(next_json(&mut ann).await, expected);
     });
 }
+
+#[test]
+fn what_a_client_says_stays_one_value_in_a_response_that_is_json() {
+    let set = r#"[
+        {"type": "quoted", "reply": "{\"said\":\"{{message.text}}\",\"by\":\"me\"}"},
+        {"type": "bare", "reply": "{\"said\": {{message.text}}, \"by\": \"me\"}"},
+        {"type": "list", "reply": "[\"{{peer.id}} {{message.text}}\"]"},
+        {"type": "text", "reply": "[{{message.type}}] \"{{message.text}}\""}
+    ]"#;
+    let hostile = r#"","by":"admin\"#;
+    let server = TestServer::new(rules(hooks()).with(set.parse().unwrap()));
+    block_on(async {
+        let mut client = server.connect("/").await.unwrap();
+        for kind in ["quoted", "bare"] {
+            client
+                .send(json!({"type": kind, "text": hostile}).to_string())
+                .unwrap();
+            assert_eq!(
+                next_json(&mut client).await,
+                json!({"said": hostile, "by": "me"})
+            );
+        }
+        client
+            .send(json!({"type": "list", "text": hostile}).to_string())
+            .unwrap();
+        let said = next_json(&mut client).await;
+        assert!(said[0].as_str().unwrap().ends_with(hostile), "{said}");
+        client
+            .send(json!({"type": "text", "text": "a\"b"}).to_string())
+            .unwrap();
+        assert_eq!(next_text(&mut client).await, "[text] \"a\"b\"");
+    });
+}

@@ -170,7 +170,7 @@ impl HooksBuilder {
     }
 }
 
-fn boxed<Fut>(future: Fut) -> crate::BoxFuture<'static, HookResult>
+pub(crate) fn boxed<Fut>(future: Fut) -> crate::BoxFuture<'static, HookResult>
 where
     Fut: Future<Output: HookOutput> + MaybeSend + 'static,
 {

@@ -1,34 +1,43 @@
-use std::collections::VecDeque;
-use std::fmt;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+//! The other handler style: a loop that owns the connection.
 
-use futures_core::Stream;
+mod end;
+mod incoming;
+
+use std::fmt;
+use std::sync::Arc;
 
 use crate::bounds::{BoxError, Callback, MaybeSend, MaybeSync};
 use crate::error::{Error, Unsupported};
-use crate::hooks::closures::Defaults;
+use crate::hooks::closures::{Defaults, boxed};
+use crate::hooks::handler::incoming::{Channel, Over};
 use crate::hooks::{HookResult, Hooks, OnError};
+use crate::hub::Hub;
 use crate::hub::capabilities::Capabilities;
 use crate::message::Message;
-use crate::message::close::{CloseCode, Closed};
+use crate::message::close::Closed;
 use crate::peer::Peer;
-use crate::sync::{Event, Mutex};
+use crate::peer::tasks::HookOutput;
 use crate::upgrade::Upgrade;
 use crate::upgrade::rejection::Rejection;
 use crate::upgrade::request::UpgradeRequest;
+
+pub use crate::hooks::handler::end::{Cleanup, HandlerEnd, keep_open, keep_open_then};
+pub use crate::hooks::handler::incoming::Incoming;
 
 /// Hooks from a loop that owns the connection: the other handler style.
 ///
 /// The function runs beside the connection. [`Incoming`] yields its messages and ends when the
 /// connection does, whoever ended it; the function may finish its work then, and the connection
 /// counts as alive until it has. When it returns before, the connection is closed with 1000,
-/// unless it returned [`HandlerEnd::KeepOpen`]. Its error reaches the `error` hook as any other.
+/// unless it returned another [`HandlerEnd`]: with a code of its own, or [`keep_open`]. Its error
+/// reaches the `error` hook as any other.
+///
+/// What the function owns is dropped once, however the connection ends: a guard's destructor is the
+/// cleanup.
 ///
 /// The socket is not read ahead of the loop: a slow loop slows its client down. A loop cannot
-/// survive hibernation, so it needs [`Capabilities::HANDLER`]: without it `open`
-/// fails with [`Unsupported`].
+/// survive hibernation, so it needs [`Capabilities::HANDLER`]: on a hub without it the
+/// [`start`](Hooks::start) hook fails with [`Unsupported`], and no client gets in.
 ///
 /// ```
 /// let echo = crossws_core::handler(|peer, mut incoming| async move {
@@ -47,6 +56,7 @@ where
 {
     Handler {
         upgrade: None,
+        timer: None,
         error: None,
         run: Box::new(move |(peer, incoming)| {
             let future = run(peer, incoming);
@@ -59,26 +69,12 @@ where
 #[must_use = "hooks do nothing until a server runs them"]
 pub struct Handler {
     upgrade: Option<Callback<UpgradeRequest, Result<Upgrade, Rejection>>>,
+    timer: Option<Callback<(Peer, String), HookResult>>,
     error: Option<Callback<(Peer, Error), OnError>>,
     run: Callback<(Peer, Incoming), Result<HandlerEnd, BoxError>>,
 }
 
-/// What happens to a connection whose handler has returned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum HandlerEnd {
-    /// It is closed with 1000.
-    #[default]
-    Close,
-    /// It stays open, for those who hold the peer; messages that arrive are discarded.
-    KeepOpen,
-}
-
-impl From<()> for HandlerEnd {
-    fn from((): ()) -> Self {
-        Self::Close
-    }
-}
+const UNSUPPORTED: Unsupported = Unsupported("a handler that owns the connection");
 
 impl Handler {
     /// Sets [`Hooks::upgrade`].
@@ -88,6 +84,17 @@ impl Handler {
         Fut: Future<Output = Result<Upgrade, Rejection>> + MaybeSend + 'static,
     {
         self.upgrade = Some(Box::new(move |request| Box::pin(hook(request))));
+        self
+    }
+
+    /// Sets [`Hooks::timer`], which runs while the loop waits. In the loop itself
+    /// [`Peer::sleep`] and [`Peer::interval`] keep time.
+    pub fn on_timer<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: Fn(Peer, String) -> Fut + MaybeSend + MaybeSync + 'static,
+        Fut: Future<Output: HookOutput> + MaybeSend + 'static,
+    {
+        self.timer = Some(Box::new(move |(peer, name)| boxed(hook(peer, name))));
         self
     }
 
@@ -103,6 +110,13 @@ impl Handler {
 }
 
 impl Hooks for Handler {
+    async fn start(&self, hub: &Hub) -> HookResult {
+        match hub.supports(Capabilities::HANDLER) {
+            true => Ok(()),
+            false => Err(UNSUPPORTED.into()),
+        }
+    }
+
     async fn upgrade(&self, request: &UpgradeRequest) -> Result<Upgrade, Rejection> {
         match &self.upgrade {
             Some(hook) => hook(request.clone()).await,
@@ -111,20 +125,18 @@ impl Hooks for Handler {
     }
 
     async fn open(&self, peer: &Peer) -> HookResult {
+        // A hub may hold peers of several transports.
         if !peer.capabilities().contains(Capabilities::HANDLER) {
-            return Err(Unsupported("a handler that owns the connection").into());
+            return Err(UNSUPPORTED.into());
         }
         let channel = Arc::new(Channel::default());
         peer.extensions().insert(Shared(Arc::clone(&channel)));
         let over = Over(Arc::clone(&channel));
-        let run = (self.run)((peer.clone(), Incoming(channel)));
-        let peer = peer.clone();
-        peer.clone().spawn(async move {
-            let _over = over;
-            if run.await? == HandlerEnd::Close {
-                peer.close(CloseCode::NORMAL, "");
-            }
-            Ok::<_, BoxError>(())
+        let run = (self.run)((peer.clone(), Incoming::new(channel, peer.clone())));
+        let owner = peer.clone();
+        peer.spawn(async move {
+            let end = run.await?;
+            end.apply(&owner, &over).await
         });
         Ok(())
     }
@@ -136,9 +148,16 @@ impl Hooks for Handler {
         Ok(())
     }
 
-    async fn close(&self, peer: &Peer, _: Closed) -> HookResult {
+    async fn timer(&self, peer: &Peer, name: &str) -> HookResult {
+        match &self.timer {
+            Some(hook) => hook((peer.clone(), name.to_owned())).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn close(&self, peer: &Peer, closed: Closed) -> HookResult {
         if let Some(channel) = channel(peer) {
-            channel.end();
+            channel.end(closed);
             channel.over().await;
         }
         Ok(())
@@ -164,145 +183,5 @@ struct Shared(Arc<Channel>);
 impl fmt::Debug for Handler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Handler(..)")
-    }
-}
-
-/// The messages of one connection, in order.
-///
-/// It is also a [`Stream`].
-///
-/// Dropping it does not close the connection; messages that arrive then are discarded.
-pub struct Incoming(Arc<Channel>);
-
-impl Incoming {
-    /// The next message; `None` when the connection is ending and all that had arrived was taken.
-    ///
-    /// # Cancel safety
-    /// Dropping the future loses no message.
-    pub async fn next(&mut self) -> Option<Message> {
-        std::future::poll_fn(|cx| self.0.poll_take(cx)).await
-    }
-}
-
-impl Stream for Incoming {
-    type Item = Message;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
-        self.0.poll_take(cx)
-    }
-}
-
-impl Drop for Incoming {
-    fn drop(&mut self) {
-        self.0.forsake();
-    }
-}
-
-impl fmt::Debug for Incoming {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Incoming(..)")
-    }
-}
-
-/// Between the `message` hook and the loop: one message at a time, so that the socket is read
-/// no faster than the loop takes.
-#[derive(Default)]
-struct Channel {
-    state: Mutex<Channeled>,
-    changed: Event,
-}
-
-#[derive(Default)]
-struct Channeled {
-    waiting: VecDeque<Message>,
-    reader: Option<Waker>,
-    /// No more messages will come.
-    ended: bool,
-    /// Nobody will take one.
-    forsaken: bool,
-    /// The loop has returned.
-    over: bool,
-}
-
-impl Channel {
-    /// Gives a message and waits until it was taken, or nobody is left to take it.
-    async fn give(&self, message: Message) {
-        let reader = {
-            let mut state = self.state.lock();
-            if state.forsaken {
-                return;
-            }
-            state.waiting.push_back(message);
-            state.reader.take()
-        };
-        if let Some(reader) = reader {
-            reader.wake();
-        }
-        self.wait(|state| state.waiting.is_empty() || state.forsaken)
-            .await;
-    }
-
-    fn end(&self) {
-        let reader = {
-            let mut state = self.state.lock();
-            state.ended = true;
-            state.reader.take()
-        };
-        if let Some(reader) = reader {
-            reader.wake();
-        }
-    }
-
-    async fn over(&self) {
-        self.wait(|state| state.over).await;
-    }
-
-    fn forsake(&self) {
-        let reader = {
-            let mut state = self.state.lock();
-            state.forsaken = true;
-            state.reader.take()
-        };
-        // A waker's destructor may be a task's: outside the lock.
-        drop(reader);
-        self.changed.notify_all();
-    }
-
-    fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
-        let mut state = self.state.lock();
-        match state.waiting.pop_front() {
-            Some(message) => {
-                drop(state);
-                self.changed.notify_all();
-                Poll::Ready(Some(message))
-            }
-            None if state.ended => Poll::Ready(None),
-            None => {
-                let old = state.reader.replace(cx.waker().clone());
-                drop(state);
-                drop(old);
-                Poll::Pending
-            }
-        }
-    }
-
-    async fn wait(&self, reached: impl Fn(&Channeled) -> bool) {
-        loop {
-            let listener = self.changed.listen();
-            if reached(&self.state.lock()) {
-                return;
-            }
-            listener.await;
-        }
-    }
-}
-
-/// Says that the loop is over, also when it panicked or was dropped.
-struct Over(Arc<Channel>);
-
-impl Drop for Over {
-    fn drop(&mut self) {
-        self.0.state.lock().over = true;
-        self.0.changed.notify_all();
     }
 }

@@ -2,17 +2,21 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::hub::limits::Overflow;
+use crate::pubsub::topic::TopicKind;
 
 /// A change of a peer's subscriptions, as the [`subscription`](crate::Hooks::subscription) hook is
 /// told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Subscription {
-    /// The topic, of the peer's namespace.
+    /// The topic, of the peer's namespace; or the pattern.
     pub topic: Arc<str>,
+    /// Whether it is a [pattern](crate::Peer::subscribe_pattern).
+    pub is_pattern: bool,
     /// Whether the peer has subscribed; else it is no longer subscribed.
     pub joined: bool,
-    /// How many peers of the namespace are subscribed when the hook begins.
+    /// How many peers of the namespace are subscribed to this topic, or to this pattern, when the hook
+    /// begins.
     pub subscribers: usize,
 }
 
@@ -52,7 +56,11 @@ pub struct Notice(pub(crate) Kind);
 #[derive(Debug)]
 pub(crate) enum Kind {
     Failed(Error),
-    Subscription { topic: Arc<str>, joined: bool },
+    Subscription {
+        topic: Arc<str>,
+        kind: TopicKind,
+        joined: bool,
+    },
     Dropped(Dropped),
     Timer(Arc<str>),
 }

@@ -58,7 +58,9 @@ capabilities! {
     /// Peers share their hub: they are listed beside each other, found by id, counted against
     /// `max_peers`, and sent to and closed from outside. Without it each has a hub of its own.
     SHARED_HUB = 17, "shared-hub";
-    /// The hub knows all connections of a route: [`Hub::route`](crate::Hub::route) reaches them.
+    /// The hub knows all connections of a route, of an identity and with a tag:
+    /// [`Hub::route`](crate::Hub::route), [`Hub::identity`](crate::Hub::identity) and
+    /// [`Hub::tagged`](crate::Hub::tagged) reach them.
     ROUTES = 18, "routes";
     /// An upgrade can hand the connection's stream to other code: see
     /// [`Upgrade::take`](crate::Upgrade::take).
@@ -72,6 +74,22 @@ impl Capabilities {
     /// Whether every capability of `other` is here.
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// The capabilities that are not here.
+    pub const fn missing(self) -> Self {
+        let mut all = Self::NONE;
+        let mut index = 0;
+        while index < Self::ALL.len() {
+            all = all.with(Self::ALL[index].0);
+            index += 1;
+        }
+        all.without(self)
+    }
+
+    /// Whether any capability of `other` is here.
+    pub const fn intersects(self, other: Self) -> bool {
+        self.0 & other.0 != 0
     }
 
     /// These and those.

@@ -214,6 +214,10 @@ macro_rules! limits {
 limits! {
     /// Largest message a peer may send, in bytes; larger ones close with 1009. Default 1 MiB.
     max_message_size: Limit = Limit::At(1 << 20);
+    /// Largest frame a peer may send, in bytes as they arrive, which may be compressed; larger ones close
+    /// with 1009. Only where this library reads the frames itself. Default none: what bounds a message
+    /// bounds its frames.
+    max_frame_size: Limit = Limit::Unlimited;
     /// Most bytes that all connections of this hub hold of what is unfinished: parts of messages,
     /// handshakes, and connections that speak plain HTTP. A message whose next part has no room
     /// closes its peer with 1013; a request, or a new connection, is refused with 503. The last
@@ -244,10 +248,17 @@ limits! {
     overflow: Overflow = Overflow::Close;
     /// Most topics one peer may be subscribed to. Default 128.
     max_topics: Limit = Limit::At(128);
-    /// Most topics of this hub, in all of its namespaces together; a subscription to one more is
+    /// Most named timers that one peer may have set at a time; one more is refused with
+    /// [`TimerError::TooMany`](crate::TimerError::TooMany). Default 16.
+    max_timers: Limit = Limit::At(16);
+    /// Most [patterns](crate::Peer::subscribe_pattern) one peer may be subscribed to. Default 16.
+    max_patterns: Limit = Limit::At(16);
+    /// Most [tags](crate::Peer::tag) one peer may have. Default 16.
+    max_tags: Limit = Limit::At(16);
+    /// Most topics of this hub, patterns among them, in all of its namespaces together; a subscription to one more is
     /// refused with [`SubscribeError::HubFull`]. Default 262,144.
     max_hub_topics: Limit = Limit::At(262_144);
-    /// Longest name of a topic or a namespace, in bytes. Default 255.
+    /// Longest name of a topic, a pattern, a namespace, an identity or a tag, in bytes. Default 255.
     max_name_len: Limit = Limit::At(255);
     /// Longest target of a request, path and query together, in bytes; a longer one is refused with 414
     /// before anything reads it. A bound of the hub. Default 8 KiB.
@@ -270,6 +281,10 @@ limits! {
     /// answers with `Peer::pong`, or nothing does. Where the platform answers pings itself, as Workers
     /// do, a connection that must not have that is closed with 1011. Default true.
     auto_pong: bool = true;
+    /// Whether what passes over a connection is counted from its beginning, and not only once
+    /// `Peer::stats` or `Peer::rtt` is asked for. It takes some 150 bytes of each connection, and a few
+    /// additions for each message. Default false.
+    count_traffic: bool = false;
     /// How often a ping is sent, ± 10 % so that peers do not beat together; `None` for never.
     /// Default 25 s.
     ping_interval: Option<Duration> = Some(Duration::from_secs(25));

@@ -7,21 +7,15 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use smallvec::SmallVec;
 
-use crate::adapter::Publication;
+use crate::hub::roster::Roster;
 use crate::hub::settings::Settings;
-use crate::peer::Peer;
-use crate::pubsub::members::{Key, Members};
-use crate::pubsub::topic::Told;
 use crate::sync::Mutex;
 
 /// The connections of one route on one hub, whatever their namespaces.
 pub(crate) struct RouteMembers {
     pattern: Option<Arc<str>>,
     name: Option<Arc<str>>,
-    members: Mutex<Members<()>>,
-    /// Held for one publication, so that every member gets all of them in one order. Taken before the
-    /// one of the members, and before a peer's own locks.
-    order: Mutex<()>,
+    roster: Roster,
 }
 
 impl RouteMembers {
@@ -29,62 +23,12 @@ impl RouteMembers {
         Self {
             pattern: settings.route().cloned(),
             name: settings.route_name().cloned(),
-            members: Mutex::default(),
-            order: Mutex::default(),
+            roster: Roster::default(),
         }
     }
 
-    /// Adds a peer that is not a member yet. `remember` notes the key at the peer, or returns `false`
-    /// if the peer is leaving and must not be added.
-    pub(crate) fn insert(&self, peer: &Peer, remember: impl FnOnce(Key) -> bool) {
-        let mut members = self.members.lock();
-        let key = members.insert(peer.clone(), ());
-        if !remember(key) {
-            // The caller holds another handle: this one is not the last.
-            members.remove(key, peer);
-        }
-    }
-
-    /// Takes a member out. The handle is to be dropped where that may run user code.
-    pub(crate) fn remove(&self, key: Key, peer: &Peer) -> Option<Peer> {
-        let removed = self.members.lock().remove(key, peer);
-        removed.map(|(peer, ())| peer)
-    }
-
-    fn len(&self) -> usize {
-        self.members.lock().len()
-    }
-
-    fn peers_into(&self, peers: &mut Vec<Peer>) {
-        let members = self.members.lock();
-        peers.extend(members.iter().map(|(peer, ())| peer.clone()));
-    }
-
-    fn publish(&self, publication: &Publication, told: &mut Told) {
-        self.encode(publication);
-        // Dropped after the lock: the last handle runs user code.
-        let mut peers = Vec::new();
-        let _order = self.order.lock();
-        self.peers_into(&mut peers);
-        for peer in &peers {
-            let receipt = peer.transport().publish(publication);
-            told.published.queued += usize::from(receipt.queued);
-            told.count(peer, receipt);
-        }
-    }
-
-    /// Encodes what takes long before the lock is held: compressing would keep every other publisher
-    /// out. A member that joins meanwhile may have another format.
-    fn encode(&self, publication: &Publication) {
-        let mut peers = Vec::new();
-        self.peers_into(&mut peers);
-        for peer in &peers {
-            if let Some(wire) = peer.transport().wire()
-                && wire.takes_long(publication)
-            {
-                publication.encoded(wire);
-            }
-        }
+    pub(crate) fn roster(&self) -> &Roster {
+        &self.roster
     }
 
     /// The keys by which the route is found: that of its pattern, which begins with a slash, and that of
@@ -146,30 +90,13 @@ impl Routes {
         new
     }
 
-    fn find(&self, route: &str) -> SmallVec<[Arc<RouteMembers>; 1]> {
+    /// The connections of the routes that are called so.
+    pub(crate) fn find(&self, route: &str) -> SmallVec<[Arc<RouteMembers>; 1]> {
         let state = self.0.lock();
         let found = state.by_key.get(&*key(route));
         found.map_or_else(SmallVec::new, |found| {
             found.iter().filter_map(Weak::upgrade).collect()
         })
-    }
-
-    pub(crate) fn peers(&self, route: &str) -> Vec<Peer> {
-        let mut peers = Vec::new();
-        for route in self.find(route) {
-            route.peers_into(&mut peers);
-        }
-        peers
-    }
-
-    pub(crate) fn count(&self, route: &str) -> usize {
-        self.find(route).iter().map(|route| route.len()).sum()
-    }
-
-    pub(crate) fn publish(&self, route: &str, publication: &Publication, told: &mut Told) {
-        for route in self.find(route) {
-            route.publish(publication, told);
-        }
     }
 }
 

@@ -8,6 +8,7 @@ use crate::peer::Peer;
 use crate::peer::life::End;
 use crate::pubsub::published::Published;
 use crate::pubsub::to::{Target, To, Topics};
+use crate::pubsub::topic::TopicKind;
 
 /// One namespace of a hub, or all of them: see [`Hub::in_namespace`] and
 /// [`Hub::in_all_namespaces`].
@@ -76,7 +77,22 @@ impl<'a> Scope<'a> {
 
     /// The topics with subscribers, sorted by name.
     pub fn topics(self) -> Vec<Arc<str>> {
-        self.hub.registry().topics(self.namespace)
+        self.hub.registry().topics(self.namespace, TopicKind::Topic)
+    }
+
+    /// The patterns with subscribers, sorted by name: see [`Peer::subscribe_pattern`].
+    pub fn patterns(self) -> Vec<Arc<str>> {
+        self.hub
+            .registry()
+            .topics(self.namespace, TopicKind::Pattern)
+    }
+
+    /// How many peers are subscribed to a pattern.
+    pub fn pattern_count(self, pattern: impl AsRef<str>) -> usize {
+        let kind = TopicKind::Pattern;
+        self.hub
+            .registry()
+            .count(self.namespace, kind, pattern.as_ref())
     }
 
     /// Returns how many subscribers of a topic are [behind](Peer::is_behind): what publishes in a loop
@@ -87,9 +103,11 @@ impl<'a> Scope<'a> {
         self.hub.registry().behind(self.namespace, topic)
     }
 
-    /// How many peers are subscribed to a topic.
+    /// How many peers are subscribed to a topic, without those of patterns that match it.
     pub fn count(self, topic: impl AsRef<str>) -> usize {
-        self.hub.registry().count(self.namespace, topic.as_ref())
+        self.hub
+            .registry()
+            .count(self.namespace, TopicKind::Topic, topic.as_ref())
     }
 
     /// Closes every peer with this frame. New ones may come meanwhile.

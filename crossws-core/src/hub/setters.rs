@@ -164,6 +164,17 @@ macro_rules! hub_setters {
             self
         }
 
+        /// Says what becomes of messages to these topics where they would have to wait for a slow
+        /// client.
+        pub fn topic_overflow(
+            mut self,
+            topics: impl Into<std::sync::Arc<str>>,
+            overflow: $crate::TopicOverflow,
+        ) -> Self {
+            self.hub = self.hub.change(|hub| hub.topic_overflow(topics, overflow));
+            self
+        }
+
         /// Keeps these headers of a request: a peer still has them when it was restored, and drops
         /// them last where there is no room for all.
         pub fn keep_headers(

@@ -95,10 +95,10 @@ impl TryFrom<u16> for CloseCode {
 #[error("close code {0} must not be sent: allowed are 1000-1003, 1007-1014 and 3000-4999")]
 pub struct InvalidCloseCode(u16);
 
-/// The payload of a close frame: a code and a short reason.
+/// The payload of a close frame: a code and a short reason, or [nothing](Self::without_code).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CloseFrame {
-    code: CloseCode,
+    code: Option<CloseCode>,
     reason: Utf8Bytes,
 }
 
@@ -117,12 +117,33 @@ impl CloseFrame {
         if reason.len() > Self::MAX_REASON {
             reason = reason[..reason.floor_char_boundary(Self::MAX_REASON)].into();
         }
+        let code = Some(code);
         Self { code, reason }
     }
 
-    /// The code.
+    /// A close frame without a payload (RFC 6455 section 7.1.5): the client is told neither a code nor
+    /// a reason. [`Closed::code`] is [`NO_STATUS`](Closed::NO_STATUS) then, on both sides.
+    pub fn without_code() -> Self {
+        Self {
+            code: None,
+            reason: Utf8Bytes::default(),
+        }
+    }
+
+    /// Returns the code; [`CloseCode::NORMAL`] for a frame [without one](Self::without_code), which
+    /// [`has_code`](Self::has_code) tells apart.
     pub fn code(&self) -> CloseCode {
-        self.code
+        self.code.unwrap_or(CloseCode::NORMAL)
+    }
+
+    /// Returns whether the frame has a payload.
+    pub fn has_code(&self) -> bool {
+        self.code.is_some()
+    }
+
+    /// Returns what [`Closed::code`] says of a close with this frame.
+    pub fn status(&self) -> u16 {
+        self.code.map_or(Closed::NO_STATUS, CloseCode::get)
     }
 
     /// The reason, possibly empty.
@@ -131,7 +152,7 @@ impl CloseFrame {
     }
 
     /// This frame, with the time after which the client is asked to come back at the end of its reason,
-    /// in whole milliseconds. Without it where the reason leaves no room.
+    /// in whole milliseconds. Without it where the reason leaves no room, or there is no code.
     ///
     /// ```
     /// use std::time::Duration;
@@ -145,10 +166,10 @@ impl CloseFrame {
     #[must_use]
     pub fn with_retry(self, after: Duration) -> Self {
         let reason = format!("{}{RETRY}{}", self.reason, after.as_millis());
-        if reason.len() > Self::MAX_REASON {
-            return self;
+        match self.code {
+            Some(code) if reason.len() <= Self::MAX_REASON => Self::new(code, reason),
+            _ => self,
         }
-        Self::new(self.code, reason)
     }
 
     /// The time after which the client is asked to come back, if the reason names one: see
@@ -161,7 +182,10 @@ impl CloseFrame {
 
 impl fmt::Display for CloseFrame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "closed with {}", self.code)?;
+        match self.code {
+            Some(code) => write!(f, "closed with {code}")?,
+            None => f.write_str("closed without a code")?,
+        }
         match self.reason.is_empty() {
             true => Ok(()),
             false => write!(f, ": {}", self.reason),
@@ -218,7 +242,7 @@ impl Closed {
     /// The client closed, with what its frame said.
     pub fn by_client(frame: Option<&CloseFrame>) -> Self {
         let (code, reason) = match frame {
-            Some(frame) => (frame.code.get(), frame.reason.clone()),
+            Some(frame) => (frame.status(), frame.reason.clone()),
             None => (Self::NO_STATUS, Utf8Bytes::default()),
         };
         Self {
@@ -232,7 +256,7 @@ impl Closed {
     /// This side closed with `frame`; `clean` when the client answered it.
     pub fn by_us(frame: &CloseFrame, by: ClosedBy, clean: bool) -> Self {
         Self {
-            code: frame.code.get(),
+            code: frame.status(),
             reason: frame.reason.clone(),
             clean,
             by,

@@ -106,3 +106,29 @@ impl SendOptions {
         self.key.as_ref()
     }
 }
+
+/// The setters of [`SendOptions`] for a type that keeps them in this field: one list for everything that
+/// sends.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! send_setters {
+    ($field:ident) => {
+        /// As [`SendOptions::uncompressed`]($crate::SendOptions::uncompressed).
+        pub fn uncompressed(mut self) -> Self {
+            self.$field = self.$field.uncompressed();
+            self
+        }
+
+        /// As [`SendOptions::volatile`]($crate::SendOptions::volatile).
+        pub fn volatile(mut self) -> Self {
+            self.$field = self.$field.volatile();
+            self
+        }
+
+        /// As [`SendOptions::key`]($crate::SendOptions::key).
+        pub fn key(mut self, key: impl Into<std::sync::Arc<str>>) -> Self {
+            self.$field = self.$field.key(key);
+            self
+        }
+    };
+}

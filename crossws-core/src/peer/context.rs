@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::bounds::{AnyValue, MaybeSend, MaybeSync, share, shared};
 use crate::message::codec::{DecodeError, EncodeError};
+use crate::peer::Peer;
 use crate::peer::snapshot::PersistError;
 use crate::sync::Mutex;
 
@@ -135,6 +136,17 @@ impl ContextCell {
         let _new = std::mem::replace(&mut *self.0.lock(), old.0);
     }
 
+    /// Puts a value in the place of the one that was read, unless another has been put there since.
+    fn swap<T: PeerContext>(&self, known: &Arc<T>, value: T) -> Option<Replaced> {
+        let new = Held::typed(value);
+        let mut held = self.0.lock();
+        let same = |held: &Held| Arc::as_ptr(&held.value).addr() == Arc::as_ptr(known).addr();
+        if !held.as_ref().is_some_and(same) {
+            return None;
+        }
+        Some(Replaced(held.replace(new)))
+    }
+
     pub(crate) fn get<T: PeerContext>(&self) -> Result<Arc<T>, ContextError> {
         let found = self.held()?;
         let Some(json) = found.json() else {
@@ -176,6 +188,59 @@ impl ContextCell {
 
     fn held(&self) -> Result<Held, ContextError> {
         self.0.lock().clone().ok_or(ContextError::Missing)
+    }
+}
+
+impl Peer {
+    /// Changes the peer's context: `change` is given a copy, which then takes the context's place. Returns
+    /// what `change` returns.
+    ///
+    /// No change is lost: where another has replaced the context meanwhile, `change` is called again, with
+    /// a copy of that one. It runs under no lock, and may use the peer. Where the transport hibernates, the
+    /// new context is stored, and outlives the memory.
+    ///
+    /// ```
+    /// # use crossws_core::{ContextError, Peer};
+    /// # use serde::{Deserialize, Serialize};
+    /// #[derive(Clone, Serialize, Deserialize)]
+    /// struct Player {
+    ///     score: u32,
+    /// }
+    ///
+    /// fn scores(peer: &Peer) -> Result<u32, ContextError> {
+    ///     peer.update_context(|player: &mut Player| {
+    ///         player.score += 1;
+    ///         player.score
+    ///     })
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ContextError::Missing`] if there is none, [`ContextError::Type`] if it is of another type, and
+    /// [`ContextError::Persist`] if the transport hibernates and cannot store the new one: the old one
+    /// stays.
+    pub fn update_context<T: PeerContext + Clone, R>(
+        &self,
+        mut change: impl FnMut(&mut T) -> R,
+    ) -> Result<R, ContextError> {
+        loop {
+            let known = self.context::<T>()?;
+            let mut value = T::clone(&known);
+            let result = change(&mut value);
+            if let Some(old) = self.context_cell().swap(&known, value) {
+                self.persist_context(old)?;
+                return Ok(result);
+            }
+        }
+    }
+
+    /// Stores the context that is there now, or takes the old one back.
+    pub(crate) fn persist_context(&self, old: Replaced) -> Result<(), ContextError> {
+        if let Err(error) = self.persist() {
+            self.context_cell().undo(old);
+            return Err(error.into());
+        }
+        Ok(())
     }
 }
 

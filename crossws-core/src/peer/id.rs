@@ -1,6 +1,3 @@
-#[cfg(not(target_arch = "wasm32"))]
-mod fresh;
-
 use std::fmt;
 use std::str::FromStr;
 
@@ -14,12 +11,11 @@ use uuid::Uuid;
 pub struct PeerId(Uuid);
 
 impl PeerId {
-    /// A new random id.
+    /// Returns a new random id.
+    ///
+    /// # Panics
+    /// If the system has no randomness.
     pub fn random() -> Self {
-        #[cfg(not(target_arch = "wasm32"))]
-        if let Some(bytes) = fresh::bytes() {
-            return Self(uuid::Builder::from_random_bytes(bytes).into_uuid());
-        }
         Self(Uuid::new_v4())
     }
 

@@ -36,6 +36,8 @@ pub(crate) struct Life {
     publishes: AtomicBool,
     /// It is listed among those who are behind.
     listed_behind: AtomicBool,
+    /// What passes is counted.
+    metered: AtomicBool,
     ended: Event,
     drained: Event,
 }
@@ -85,6 +87,16 @@ impl Life {
 
     pub(crate) fn publishes(&self) -> bool {
         self.publishes.load(Ordering::Relaxed)
+    }
+
+    /// What passes is counted from here on.
+    pub(crate) fn set_metered(&self) {
+        self.metered.store(true, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn is_metered(&self) -> bool {
+        self.metered.load(Ordering::Relaxed)
     }
 
     /// Notes whether it is listed among those who are behind. Returns whether it was.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use once_cell::race::OnceBox;
 
 use crate::hub::settings::Settings;
-use crate::peer::sleep::Sleepers;
 use crate::sync::Mutex;
 
 /// The parts that most peers do not have, behind one pointer. A peer without them owns only the pointer.
@@ -18,7 +17,6 @@ pub(crate) struct Rare {
     protocol: Option<Box<str>>,
     /// What is configured since the hooks of a restored peer are known.
     settings: Mutex<Option<Arc<Settings>>>,
-    pub(crate) sleepers: Sleepers,
 }
 
 impl RareCell {

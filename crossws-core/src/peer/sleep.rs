@@ -1,49 +1,91 @@
-//! Sleeps of a connection's hooks and tasks, kept by the adapter's timer for the credentials.
+//! Sleeps of a connection's hooks and tasks, and its named timers, kept by the adapter's timer for the
+//! credentials.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
+use once_cell::race::OnceBox;
+
 use crate::peer::Peer;
+use crate::peer::interval::after;
 use crate::peer::life::PeerState;
+use crate::peer::timers::Timers;
 use crate::sync::Mutex;
 
 /// When, and which of those at that time.
 type Key = (SystemTime, u64);
 
-/// The sleeps of one peer.
+/// The sleeps and the timers of one peer.
+// A pointer, because most peers have none.
 #[derive(Default)]
-pub(crate) struct Sleepers(Mutex<State>);
+pub(crate) struct Sleepers(OnceBox<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
     sleeping: BTreeMap<Key, Waker>,
     last: u64,
+    timers: Timers,
 }
 
 impl Sleepers {
     /// When the first of them ends.
     pub(crate) fn first(&self) -> Option<SystemTime> {
-        let state = self.0.lock();
-        Some(state.sleeping.first_key_value()?.0.0)
+        let state = self.0.get()?.lock();
+        let sleep = state.sleeping.first_key_value().map(|((at, _), _)| *at);
+        sleep.into_iter().chain(state.timers.first()).min()
     }
 
-    /// Ends those until this time; `None` for all.
-    pub(crate) fn ring(&self, until: Option<SystemTime>) {
-        let mut state = self.0.lock();
-        let rest = match until {
-            Some(until) => state.sleeping.split_off(&(until, u64::MAX)),
-            None => BTreeMap::new(),
+    /// Ends the sleeps until this time. Returns the names of the timers that have become due.
+    pub(crate) fn ring(&self, until: SystemTime) -> Vec<Arc<str>> {
+        let Some(state) = self.0.get() else {
+            return Vec::new();
         };
+        let mut state = state.lock();
+        let rest = state.sleeping.split_off(&(until, u64::MAX));
         let due = std::mem::replace(&mut state.sleeping, rest);
+        let timers = state.timers.take_due(until);
+        drop(state);
+        due.into_values().for_each(Waker::wake);
+        timers
+    }
+
+    /// Ends all sleeps, and forgets the timers.
+    pub(crate) fn end(&self) {
+        let Some(state) = self.0.get() else {
+            return;
+        };
+        let mut state = state.lock();
+        let due = std::mem::take(&mut state.sleeping);
+        state.timers = Timers::default();
         drop(state);
         due.into_values().for_each(Waker::wake);
     }
 
+    /// The timers; `None` if the peer has never had a sleep or a timer.
+    pub(crate) fn timers<T>(&self, look: impl FnOnce(&mut Timers) -> T) -> Option<T> {
+        Some(look(&mut self.0.get()?.lock().timers))
+    }
+
+    /// Changes the timers.
+    pub(crate) fn change_timers<T>(&self, change: impl FnOnce(&mut Timers) -> T) -> T {
+        change(&mut self.0.get_or_init(Box::default).lock().timers)
+    }
+
+    /// The timers that were stored with a peer.
+    pub(crate) fn restored(timers: Timers) -> Self {
+        let this = Self::default();
+        if !timers.is_empty() {
+            this.change_timers(|known| *known = timers);
+        }
+        this
+    }
+
     fn add(&self, at: SystemTime) -> Key {
-        let mut state = self.0.lock();
+        let mut state = self.0.get_or_init(Box::default).lock();
         state.last += 1;
         let key = (at, state.last);
         state.sleeping.insert(key, Waker::noop().clone());
@@ -52,7 +94,10 @@ impl Sleepers {
 
     /// Whether one of them goes on; then it is this waker that is woken.
     fn goes_on(&self, key: Key, waker: &Waker) -> bool {
-        let mut state = self.0.lock();
+        let Some(state) = self.0.get() else {
+            return false;
+        };
+        let mut state = state.lock();
         let Some(known) = state.sleeping.get_mut(&key) else {
             return false;
         };
@@ -64,7 +109,7 @@ impl Sleepers {
     }
 
     fn remove(&self, key: Key) {
-        let old = self.0.lock().sleeping.remove(&key);
+        let old = self.0.get().map(|state| state.lock().sleeping.remove(&key));
         drop(old);
     }
 }
@@ -78,12 +123,12 @@ pub struct Sleep {
 
 impl Sleep {
     pub(crate) fn new(peer: &Peer, duration: Duration) -> Self {
-        /// A time that no connection lives to see, where the clock has no time so late.
-        const LONG: Duration = Duration::from_secs(1 << 32);
-        let now = peer.transport().now();
-        let at = now.checked_add(duration).unwrap_or(now + LONG);
+        Self::until(peer, after(peer.transport().now(), duration))
+    }
+
+    pub(crate) fn until(peer: &Peer, at: SystemTime) -> Self {
         let first = peer.due_at();
-        let key = peer.rare().get_or_init().sleepers.add(at);
+        let key = peer.sleepers().add(at);
         if first.is_none_or(|first| at < first) {
             peer.transport().renewed(Some(at));
         }
@@ -96,8 +141,7 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let rare = self.peer.rare().get();
-        let goes_on = rare.is_some_and(|rare| rare.sleepers.goes_on(self.key, cx.waker()));
+        let goes_on = self.peer.sleepers().goes_on(self.key, cx.waker());
         // In this order: what ends the connection ends the sleeps that it finds.
         match goes_on && self.peer.state() == PeerState::Open {
             true => Poll::Pending,
@@ -108,9 +152,7 @@ impl Future for Sleep {
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        if let Some(rare) = self.peer.rare().get() {
-            rare.sleepers.remove(self.key);
-        }
+        self.peer.sleepers().remove(self.key);
     }
 }
 

@@ -48,6 +48,12 @@ pub struct Snapshot {
     pub(crate) context: Option<Value>,
     #[serde(rename = "t", default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) topics: Vec<String>,
+    #[serde(rename = "w", default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) patterns: Vec<String>,
+    #[serde(rename = "y", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) identity: Option<String>,
+    #[serde(rename = "g", default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tags: Vec<String>,
     /// The pattern of the route.
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     route: Option<String>,
@@ -60,6 +66,9 @@ pub struct Snapshot {
     /// When the credentials end, in milliseconds of the epoch.
     #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
     pub(crate) expires: Option<u64>,
+    /// The timers, with times in milliseconds of the epoch.
+    #[serde(rename = "d", default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) timers: Vec<(String, u64)>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
@@ -102,10 +111,14 @@ impl Snapshot {
             protocol: None,
             context: None,
             topics: Vec::new(),
+            patterns: Vec::new(),
+            identity: None,
+            tags: Vec::new(),
             route: None,
             route_name: None,
             limits: Stored::new(),
             expires: None,
+            timers: Vec::new(),
         }
     }
 
@@ -149,6 +162,13 @@ impl Snapshot {
         self.topics.iter().map(String::as_str)
     }
 
+    /// The peer's identity and its tags, to be shared.
+    pub(crate) fn labels(&self) -> (Option<Arc<str>>, Vec<Arc<str>>) {
+        let shared = |name: &String| Arc::from(name.as_str());
+        let identity = self.identity.as_ref().map(shared);
+        (identity, self.tags.iter().map(shared).collect())
+    }
+
     /// Keeps only those of the request's headers that `keep` names.
     #[must_use]
     pub fn with_headers(mut self, keep: impl Fn(&str) -> bool) -> Self {
@@ -179,7 +199,19 @@ impl Snapshot {
             (SnapshotPart::Context, context),
             (
                 SnapshotPart::Topics,
-                self.topics.iter().map(|topic| topic.len() + 3).sum(),
+                self.topics
+                    .iter()
+                    .chain(&self.patterns)
+                    .map(|topic| topic.len() + 3)
+                    .sum(),
+            ),
+            (
+                SnapshotPart::Labels,
+                name(&self.identity) + self.tags.iter().map(|tag| tag.len() + 3).sum::<usize>(),
+            ),
+            (
+                SnapshotPart::Timers,
+                self.timers.iter().map(|(name, _)| name.len() + 19).sum(),
             ),
         ]
         .into_iter()
@@ -228,8 +260,12 @@ pub enum SnapshotPart {
     Namespace,
     /// The context.
     Context,
-    /// The topics.
+    /// The topics and patterns.
     Topics,
+    /// The named timers.
+    Timers,
+    /// The identity and the tags.
+    Labels,
 }
 
 impl fmt::Display for SnapshotPart {
@@ -240,6 +276,8 @@ impl fmt::Display for SnapshotPart {
             Self::Namespace => "the namespace's name",
             Self::Context => "the context",
             Self::Topics => "the topics",
+            Self::Timers => "the timers",
+            Self::Labels => "the identity and the tags",
         })
     }
 }

@@ -9,7 +9,7 @@ use crate::error::SubscribeError;
 use crate::hub::limits::Limits;
 use crate::hub::route_members::RouteMembers;
 use crate::pubsub::members::Key;
-use crate::pubsub::topic::Topic;
+use crate::pubsub::topic::{Several, Topic, TopicKind};
 use crate::sync::{Mutex, MutexGuard};
 
 /// A peer's topics, and its key in each. The last in the order of locks: see `registry.rs`.
@@ -19,7 +19,7 @@ pub(crate) struct Subscriptions(Mutex<State>);
 #[derive(Default)]
 struct State {
     stay: Stay,
-    /// By name.
+    /// Topics, then patterns, each by name.
     topics: Topics,
     /// The route, and the key there.
     route: Option<(Arc<RouteMembers>, Key)>,
@@ -101,6 +101,11 @@ impl Subscriptions {
         (key, topics)
     }
 
+    /// Whether the peer has joined its namespace, and has not begun to leave.
+    pub(crate) fn is_listed(&self) -> bool {
+        matches!(self.0.lock().stay, Stay::In(_))
+    }
+
     /// Whether the peer has left everything, or was never anywhere and will not be.
     pub(crate) fn has_left(&self) -> bool {
         matches!(self.0.lock().stay, Stay::Leaving(None))
@@ -115,18 +120,30 @@ impl Subscriptions {
         drop(topics);
     }
 
-    /// Whether the peer may be subscribed to one more topic, of this name: `false` if it is
+    /// Whether the peer may be subscribed to one more topic or pattern, of this name: `false` if it is
     /// already.
-    pub(crate) fn admits(&self, topic: &str, limits: &Limits) -> Result<bool, SubscribeError> {
+    pub(crate) fn admits(
+        &self,
+        kind: TopicKind,
+        name: &str,
+        limits: &Limits,
+    ) -> Result<bool, SubscribeError> {
         let state = self.0.lock();
         if !matches!(state.stay, Stay::In(_)) {
-            Err(SubscribeError::Closed)
-        } else if state.find(topic).is_ok() {
-            Ok(false)
-        } else if !limits.max_topics.allows(state.topics.len() + 1) {
-            Err(SubscribeError::TooMany(state.topics.len()))
-        } else {
-            Ok(true)
+            return Err(SubscribeError::Closed);
+        }
+        if state.find(kind, name).is_ok() {
+            return Ok(false);
+        }
+        let count = state.of_kind(kind).len();
+        match kind {
+            TopicKind::Topic if !limits.max_topics.allows(count + 1) => {
+                Err(SubscribeError::TooMany(count))
+            }
+            TopicKind::Pattern if !limits.max_patterns.allows(count + 1) => {
+                Err(SubscribeError::TooManyPatterns(count))
+            }
+            _ => Ok(true),
         }
     }
 
@@ -134,22 +151,22 @@ impl Subscriptions {
     pub(crate) fn insert(&self, topic: Arc<Topic>, key: Key) -> bool {
         let mut state = self.0.lock();
         let stays = matches!(state.stay, Stay::In(_));
-        if stays && let Err(at) = state.find(topic.name()) {
+        if stays && let Err(at) = state.find_topic(&topic) {
             state.topics.insert(at, (topic, key));
         }
         stays
     }
 
-    pub(crate) fn get(&self, topic: &str) -> Option<(Arc<Topic>, Key)> {
+    pub(crate) fn get(&self, kind: TopicKind, name: &str) -> Option<(Arc<Topic>, Key)> {
         let state = self.0.lock();
-        let at = state.find(topic).ok()?;
+        let at = state.find(kind, name).ok()?;
         state.topics.get(at).cloned()
     }
 
     /// The peer is a member no more, under this key: it may be one again under another.
     pub(crate) fn remove(&self, topic: &Arc<Topic>, key: Key) {
         let mut state = self.0.lock();
-        let at = state.find(topic.name()).ok();
+        let at = state.find_topic(topic).ok();
         let is_it = |at: &usize| {
             let found = state.topics.get(*at);
             found.is_some_and(|(found, other)| Arc::ptr_eq(found, topic) && *other == key)
@@ -160,20 +177,21 @@ impl Subscriptions {
     }
 
     pub(crate) fn contains(&self, topic: &str) -> bool {
-        self.0.lock().find(topic).is_ok()
+        self.0.lock().find(TopicKind::Topic, topic).is_ok()
     }
 
-    /// The names of the topics, in their order.
-    pub(crate) fn names(&self) -> Vec<Arc<str>> {
+    /// The names of the topics, or of the patterns, in their order.
+    pub(crate) fn names(&self, kind: TopicKind) -> Vec<Arc<str>> {
         let state = self.0.lock();
-        let topics = state.topics.iter();
+        let topics = state.of_kind(kind).iter();
         topics.map(|(topic, _)| topic.shared_name()).collect()
     }
 
-    /// The topics.
-    pub(crate) fn topics(&self) -> impl Iterator<Item = Arc<Topic>> + use<> {
-        let topics = self.0.lock().topics.clone();
-        topics.into_iter().map(|(topic, _)| topic)
+    /// The topics, without the patterns.
+    pub(crate) fn topics(&self) -> Several {
+        let state = self.0.lock();
+        let topics = state.of_kind(TopicKind::Topic).iter();
+        topics.map(|(topic, _)| Arc::clone(topic)).collect()
     }
 
     /// The key in this topic, to be looked up there.
@@ -186,7 +204,9 @@ impl Subscriptions {
         let found = match state.topics.len() {
             // Nearly always: names take longer to compare.
             ..=FEW => state.topics.iter().find(is_it),
-            _ => state.topics.get(state.find(topic.name()).ok()?),
+            _ => state
+                .topics
+                .get(state.find(topic.kind(), topic.name()).ok()?),
         };
         Some(found?.1)
     }
@@ -209,7 +229,7 @@ impl Known<'_> {
         let found = if topics.len() <= FEW {
             topics.iter().find(|(found, _)| Arc::ptr_eq(found, topic))
         } else {
-            let at = self.0.find(topic.name()).ok()?;
+            let at = self.0.find_topic(topic).ok()?;
             topics.get(at)
         };
         found.map(|(_, key)| *key)
@@ -217,9 +237,27 @@ impl Known<'_> {
 }
 
 impl State {
-    /// Where a topic is, or belongs.
-    fn find(&self, name: &str) -> Result<usize, usize> {
-        let by_name = |(topic, _): &(Arc<Topic>, Key)| -> Ordering { topic.name().cmp(name) };
+    /// Where a topic or a pattern is, or belongs.
+    fn find(&self, kind: TopicKind, name: &str) -> Result<usize, usize> {
+        let by_name = |(topic, _): &(Arc<Topic>, Key)| -> Ordering {
+            let by_kind = topic.kind().cmp(&kind);
+            by_kind.then_with(|| topic.name().cmp(name))
+        };
         self.topics.binary_search_by(by_name)
+    }
+
+    fn find_topic(&self, topic: &Topic) -> Result<usize, usize> {
+        self.find(topic.kind(), topic.name())
+    }
+
+    fn of_kind(&self, kind: TopicKind) -> &[(Arc<Topic>, Key)] {
+        let topics = self
+            .topics
+            .partition_point(|(topic, _)| !topic.is_pattern());
+        let (topics, patterns) = self.topics.split_at(topics);
+        match kind {
+            TopicKind::Topic => topics,
+            TopicKind::Pattern => patterns,
+        }
     }
 }

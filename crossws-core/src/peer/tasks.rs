@@ -28,6 +28,7 @@ struct State {
 #[derive(Default)]
 struct New {
     futures: Vec<BoxFuture<'static, HookResult>>,
+    cleanups: Vec<BoxFuture<'static, HookResult>>,
     notices: Vec<Notice>,
 }
 
@@ -46,6 +47,20 @@ impl Inbox {
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+
+    /// Leaves a future to be run at the connection's end. Returns `false`, and drops it, if the session
+    /// is over.
+    pub(crate) fn push_cleanup(&self, future: BoxFuture<'static, HookResult>) -> bool {
+        let mut state = self.0.lock();
+        let over = state.over;
+        if over {
+            drop(state);
+            contained(|| drop(future));
+        } else {
+            state.new.get_or_insert_default().cleanups.push(future);
+        }
+        !over
     }
 
     /// Leaves a hook to be run, and wakes the session. Dropped if that is over.
@@ -83,9 +98,19 @@ impl Inbox {
         let waker = state.waker.take();
         drop(state);
         drop(waker);
-        for future in new.into_iter().flat_map(|new| new.futures) {
-            contained(|| drop(future));
+        if let Some(new) = new {
+            new.futures
+                .into_iter()
+                .for_each(|future| contained(|| drop(future)));
+            drop_cleanups(new.cleanups);
         }
+    }
+}
+
+/// The last one first.
+fn drop_cleanups(mut cleanups: Vec<BoxFuture<'static, HookResult>>) {
+    while let Some(future) = cleanups.pop() {
+        contained(|| drop(future));
     }
 }
 
@@ -96,6 +121,8 @@ pub(crate) struct Tasks(Option<Box<Futures>>);
 #[derive(Default)]
 struct Futures {
     running: Vec<BoxFuture<'static, Result<(), Error>>>,
+    /// To be run at the connection's end, the last one first.
+    cleanups: Vec<BoxFuture<'static, HookResult>>,
     due: VecDeque<Notice>,
 }
 
@@ -129,9 +156,15 @@ impl Tasks {
         let Some(tasks) = &mut self.0 else {
             return;
         };
-        let New { futures, notices } = new.map(|new| *new).unwrap_or_default();
+        let new = new.map(|new| *new).unwrap_or_default();
+        let New {
+            futures,
+            cleanups,
+            notices,
+        } = new;
         tasks.add(notices);
-        let Futures { running, due } = &mut **tasks;
+        tasks.cleanups.extend(cleanups);
+        let Futures { running, due, .. } = &mut **tasks;
         let futures = futures.into_iter();
         running
             .extend(futures.map(|future| -> BoxFuture<'static, _> {
@@ -144,7 +177,7 @@ impl Tasks {
                 false
             }
         });
-        if running.is_empty() && due.is_empty() {
+        if running.is_empty() && due.is_empty() && tasks.cleanups.is_empty() {
             self.0 = None;
         }
     }
@@ -154,13 +187,24 @@ impl Tasks {
         self.0.as_mut()?.due.pop_front()
     }
 
-    /// Takes over the hooks that were left to be run, and polls no future.
+    /// Takes over what was left to be run, and polls no future.
     pub(crate) fn collect(&mut self, inbox: &Inbox) {
-        let notices = match &mut inbox.0.lock().new {
-            Some(new) => std::mem::take(&mut new.notices),
+        let (notices, cleanups) = match &mut inbox.0.lock().new {
+            Some(new) => (
+                std::mem::take(&mut new.notices),
+                std::mem::take(&mut new.cleanups),
+            ),
             None => return,
         };
-        self.0.get_or_insert_default().add(notices);
+        let tasks = self.0.get_or_insert_default();
+        tasks.add(notices);
+        tasks.cleanups.extend(cleanups);
+    }
+
+    /// The next of what is to be done at the connection's end: what was left last.
+    pub(crate) fn take_cleanup(&mut self, inbox: &Inbox) -> Option<BoxFuture<'static, HookResult>> {
+        self.collect(inbox);
+        self.0.as_mut()?.cleanups.pop()
     }
 
     /// Runs a hook's future to its end, and the peer's own futures beside it.
@@ -198,8 +242,11 @@ impl<F: Future> Future for Alongside<'_, F> {
 
 impl Drop for Tasks {
     fn drop(&mut self) {
-        let running = self.0.take().map(|tasks| tasks.running);
-        for future in running.into_iter().flatten() {
+        let Some(tasks) = self.0.take() else {
+            return;
+        };
+        drop_cleanups(tasks.cleanups);
+        for future in tasks.running {
             contained(|| drop(future));
         }
     }

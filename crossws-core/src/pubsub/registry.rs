@@ -1,8 +1,8 @@
 //! Who is where: peers by id and by namespace, subscriptions by `(namespace, topic)`.
 //!
 //! Four kinds of locks, always taken in this order: the hub's map, a namespace's index, a topic
-//! (of which "everyone here" is one; several at once only for a message to several, in the order of
-//! their addresses), a peer's list of its topics. A
+//! (of which "everyone here" is one; several at once only for a message to several, or to one that patterns match, in the order of
+//! their addresses, patterns last), a peer's list of its topics. A
 //! topic's lock is held while one publication is queued at each of its subscribers, which gives
 //! every subscriber the same order; nothing is woken, awaited or called back under any of them.
 //! Nothing proportional to messages, members or topics happens under the first two: a peer that
@@ -20,17 +20,21 @@ use crate::adapter::Publication;
 use crate::error::SubscribeError;
 use crate::hub::behind::Behind;
 use crate::hub::budget::Budget;
+use crate::hub::group::Rosters;
+use crate::hub::labels::LabelIndex;
 use crate::hub::limits::Limits;
 use crate::hub::route_members::Routes;
 use crate::peer::Peer;
 use crate::peer::id::PeerId;
 use crate::peer::subscriptions;
 use crate::pubsub::cursor::Sequence;
+use crate::pubsub::filter::Filter;
 use crate::pubsub::flusher::Asleep;
 use crate::pubsub::members::Key;
+use crate::pubsub::pattern::{Patterns, check_pattern};
 use crate::pubsub::published::Published;
 use crate::pubsub::to::Topics;
-use crate::pubsub::topic::{Audience, Several, Told, Topic};
+use crate::pubsub::topic::{self, Audience, Several, Told, Topic, TopicKind};
 use crate::sync::Mutex;
 
 /// How many namespaces one hold of the hub's lock looks up.
@@ -42,6 +46,7 @@ pub(crate) struct Registry {
     /// How many topics all namespaces have together.
     topics: Budget,
     routes: Routes,
+    labels: LabelIndex,
     behind: Behind,
 }
 
@@ -87,7 +92,7 @@ impl Default for Namespace {
     fn default() -> Self {
         let clock = Sequence::default();
         Self {
-            everyone: Topic::new(None, clock.clone()),
+            everyone: Topic::everyone(clock.clone()),
             clock,
             index: Mutex::default(),
         }
@@ -98,6 +103,8 @@ impl Default for Namespace {
 struct Index {
     /// The other direction is each peer's own `Subscriptions`, changed under this lock too.
     topics: BTreeMap<Arc<str>, Arc<Topic>>,
+    // A pointer, because most namespaces have none.
+    patterns: Option<Box<Patterns>>,
 }
 
 /// To whom a message goes.
@@ -191,6 +198,10 @@ impl Registry {
         &self.routes
     }
 
+    pub(crate) fn labels(&self) -> &LabelIndex {
+        &self.labels
+    }
+
     /// Lists the peer among the connections of its route, and no longer among those of another one.
     pub(crate) fn join_route(&self, peer: &Peer) {
         let route = self.routes.of(&peer.settings());
@@ -198,11 +209,11 @@ impl Registry {
             return;
         }
         if let Some((old, key)) = peer.subscriptions().take_route() {
-            drop(old.remove(key, peer));
+            drop(old.roster().remove(key, peer));
         }
         if let Some(route) = route {
             let remember = |key| peer.subscriptions().join_route(&route, key);
-            route.insert(peer, remember);
+            route.roster().insert(peer, remember);
         }
     }
 
@@ -222,7 +233,10 @@ impl Registry {
         gone.extend(found);
         let (everyone, topics) = peer.subscriptions().begin_leaving();
         if let Some((route, key)) = peer.subscriptions().take_route() {
-            gone.extend(route.remove(key, peer));
+            gone.extend(route.roster().remove(key, peer));
+        }
+        if let Some(labels) = peer.labels() {
+            labels.leave(peer);
         }
         for (topic, key) in &topics {
             gone.extend(namespace.remove_member(topic, *key, peer, &self.topics));
@@ -266,26 +280,29 @@ impl Registry {
     pub(crate) fn subscribe(
         &self,
         peer: &Peer,
-        topic: &str,
+        kind: TopicKind,
+        name: &str,
         limits: &Limits,
     ) -> Result<bool, SubscribeError> {
-        limits.check_name(topic)?;
+        limits.check_name(name)?;
+        if kind == TopicKind::Pattern {
+            check_pattern(name)?;
+        }
         let Some(namespace) = self.namespace_of(peer) else {
             return Err(SubscribeError::Closed);
         };
         let mut index = namespace.index.lock();
-        if !peer.subscriptions().admits(topic, limits)? {
+        if !peer.subscriptions().admits(kind, name, limits)? {
             return Ok(false);
         }
-        let topic = match index.topics.get(topic) {
+        let topic = match index.get(kind, name) {
             Some(topic) => Arc::clone(topic),
             None => {
                 if !self.topics.take(1, limits.max_hub_topics) {
                     return Err(SubscribeError::HubFull(limits.max_hub_topics.get()));
                 }
-                let name: Arc<str> = Arc::from(topic);
-                let topic = Topic::new(Some(Arc::clone(&name)), namespace.clock.clone());
-                index.topics.insert(name, Arc::clone(&topic));
+                let topic = Topic::new(kind, Arc::from(name), namespace.clock.clone());
+                index.insert(Arc::clone(&topic));
                 topic
             }
         };
@@ -324,11 +341,11 @@ impl Registry {
         new.len() <= room
     }
 
-    pub(crate) fn unsubscribe(&self, peer: &Peer, topic: &str) -> bool {
+    pub(crate) fn unsubscribe(&self, peer: &Peer, kind: TopicKind, name: &str) -> bool {
         let Some(namespace) = self.namespace_of(peer) else {
             return false;
         };
-        let Some((topic, key)) = peer.subscriptions().get(topic) else {
+        let Some((topic, key)) = peer.subscriptions().get(kind, name) else {
             return false;
         };
         let handle = namespace.remove_member(&topic, key, peer, &self.topics);
@@ -372,11 +389,18 @@ impl Registry {
         found.map_or(0, |namespace| namespace.everyone.len())
     }
 
-    /// The topics with subscribers, by name, each once.
-    pub(crate) fn topics(&self, scope: Option<&str>) -> Vec<Arc<str>> {
+    /// The topics, or the patterns, with subscribers, by name, each once.
+    pub(crate) fn topics(&self, scope: Option<&str>, kind: TopicKind) -> Vec<Arc<str>> {
         let mut topics = Vec::new();
         self.visit(scope, |namespace| {
-            topics.extend(namespace.index.lock().topics.keys().cloned());
+            let index = namespace.index.lock();
+            match kind {
+                TopicKind::Topic => topics.extend(index.topics.keys().cloned()),
+                TopicKind::Pattern => {
+                    let patterns = index.patterns.iter().flat_map(|patterns| patterns.names());
+                    topics.extend(patterns.cloned());
+                }
+            }
         });
         if scope.is_none() {
             // Those of one namespace are sorted already.
@@ -386,12 +410,11 @@ impl Registry {
         topics
     }
 
-    pub(crate) fn count(&self, scope: Option<&str>, topic: &str) -> usize {
+    pub(crate) fn count(&self, scope: Option<&str>, kind: TopicKind, name: &str) -> usize {
         let mut count = 0;
         self.visit(scope, |namespace| {
-            if let Some(topic) = namespace.topic(topic) {
-                count += topic.len();
-            }
+            let topic = namespace.index.lock().get(kind, name).cloned();
+            count += topic.map_or(0, |topic| topic.len());
         });
         count
     }
@@ -402,7 +425,7 @@ impl Registry {
         self.visit(scope, |namespace| match topic {
             None => namespace.everyone.peers_into(&mut peers),
             Some(topic) => {
-                if let Some(topic) = namespace.topic(topic) {
+                for topic in namespace.several(&Topics::from(topic)) {
                     topic.peers_into(&mut peers);
                 }
             }
@@ -420,22 +443,30 @@ impl Registry {
         publication: &Publication,
     ) -> Published {
         let mut told = Told::default();
-        let mut deliver = |to: &Arc<Topic>| to.publish(except, publication, &mut told);
         self.visit(scope, |namespace| match topic {
-            None => deliver(&namespace.everyone),
-            Some(topic) => {
-                if let Some(topic) = namespace.topic(topic) {
-                    deliver(&topic);
+            None => namespace.everyone.publish(except, publication, &mut told),
+            Some(topic) => match namespace.find(topic) {
+                (topic, Some(patterns)) => {
+                    topic::publish_matched(topic, *patterns, except, publication, &mut told);
                 }
-            }
+                (Some(topic), None) => topic.publish(except, publication, &mut told),
+                (None, None) => {}
+            },
         });
         self.tell(told)
     }
 
-    /// As [`publish`](Self::publish), to the connections of a route.
-    pub(crate) fn publish_to_route(&self, route: &str, publication: &Publication) -> Published {
+    /// As [`publish`](Self::publish), to those on these rosters whom the filter admits.
+    pub(crate) fn publish_to_rosters(
+        &self,
+        rosters: &Rosters,
+        only: &Filter<'_>,
+        publication: &Publication,
+    ) -> Published {
         let mut told = Told::default();
-        self.routes.publish(route, publication, &mut told);
+        for roster in rosters.iter() {
+            roster.publish(only, publication, &mut told);
+        }
         self.tell(told)
     }
 
@@ -443,21 +474,47 @@ impl Registry {
     pub(crate) fn publish_to_each(
         &self,
         scope: Option<&str>,
-        (to, not_to): (To<'_, '_>, &Topics<'_>),
+        (to, not_to, only): (To<'_, '_>, &Topics<'_>, &Filter<'_>),
         except: Option<&Peer>,
         publication: &Publication,
     ) -> Published {
         let mut told = Told::default();
         self.visit(scope, |namespace| {
-            let any = match to {
-                To::Everyone => std::iter::once(Arc::clone(&namespace.everyone)).collect(),
-                To::Topics(topics) => namespace.several(topics),
-                To::TopicsOf(peer) => peer.subscriptions().topics().collect(),
-            };
-            let audience = Audience::new(any, namespace.several(not_to));
+            let audience = namespace.audience(to, not_to, only);
             audience.publish(except, publication, &mut told);
         });
         self.tell(told)
+    }
+
+    /// As [`publish_to_each`](Self::publish_to_each), with a message of its own for each that `make`
+    /// makes one for. It is called without a lock.
+    pub(crate) fn publish_each<E>(
+        &self,
+        scope: Option<&str>,
+        (to, not_to, only): (To<'_, '_>, &Topics<'_>, &Filter<'_>),
+        except: Option<&Peer>,
+        mut make: impl FnMut(&Peer) -> Result<Option<Publication>, E>,
+    ) -> Result<Published, E> {
+        let mut told = Told::default();
+        let mut failed = None;
+        self.visit(scope, |namespace| {
+            let audience = namespace.audience(to, not_to, only);
+            let mut publications = Vec::new();
+            for peer in audience.members(except) {
+                match make(&peer) {
+                    Ok(Some(publication)) => publications.push((peer, publication)),
+                    Ok(None) => {}
+                    Err(error) => {
+                        failed.get_or_insert(error);
+                    }
+                }
+            }
+            if failed.is_none() {
+                audience.publish_each(&publications, &mut told);
+            }
+        });
+        let published = self.tell(told);
+        failed.map_or(Ok(published), Err)
     }
 
     /// Wakes and writes what a publication has left to be done without a lock.
@@ -531,12 +588,46 @@ impl Registry {
 }
 
 impl Namespace {
-    fn topic(&self, topic: &str) -> Option<Arc<Topic>> {
-        self.index.lock().topics.get(topic).cloned()
+    /// The peers that these name.
+    fn audience<'a, 'f>(
+        &self,
+        to: To<'_, '_>,
+        not_to: &Topics<'_>,
+        only: &'a Filter<'f>,
+    ) -> Audience<'a, 'f> {
+        let any = match to {
+            To::Everyone => std::iter::once(Arc::clone(&self.everyone)).collect(),
+            To::Topics(topics) => self.several(topics),
+            To::TopicsOf(peer) => {
+                let mut any = peer.subscriptions().topics();
+                self.index.lock().add_matching(&mut any);
+                any
+            }
+        };
+        Audience::new(any, self.without_patterns(not_to), only)
+    }
+
+    /// The topic of this name, if it has members, and the patterns that match the name, if any do.
+    fn find(&self, name: &str) -> (Option<Arc<Topic>>, Option<Box<Several>>) {
+        let index = self.index.lock();
+        let topic = index.topics.get(name).cloned();
+        let patterns = index.patterns.as_ref();
+        (topic, patterns.and_then(|patterns| patterns.found(name)))
+    }
+
+    /// Those of these topics that have members, and the patterns that match one of their names.
+    fn several(&self, topics: &Topics<'_>) -> Several {
+        let mut several = self.without_patterns(topics);
+        if let Some(patterns) = &self.index.lock().patterns {
+            for name in topics.names() {
+                patterns.matching(name, &mut several);
+            }
+        }
+        several
     }
 
     /// Those of these topics that have members.
-    fn several(&self, topics: &Topics<'_>) -> Several {
+    fn without_patterns(&self, topics: &Topics<'_>) -> Several {
         if topics.is_empty() {
             return Several::new();
         }
@@ -563,15 +654,49 @@ impl Namespace {
 }
 
 impl Index {
+    fn get(&self, kind: TopicKind, name: &str) -> Option<&Arc<Topic>> {
+        match kind {
+            TopicKind::Topic => self.topics.get(name),
+            TopicKind::Pattern => self.patterns.as_ref()?.get(name),
+        }
+    }
+
+    fn insert(&mut self, topic: Arc<Topic>) {
+        match topic.kind() {
+            TopicKind::Topic => {
+                self.topics.insert(topic.shared_name(), topic);
+            }
+            TopicKind::Pattern => self.patterns.get_or_insert_default().insert(topic),
+        }
+    }
+
+    /// Adds the patterns that match one of these topics.
+    fn add_matching(&self, topics: &mut Several) {
+        if let Some(patterns) = &self.patterns {
+            for topic in topics.clone() {
+                patterns.matching(topic.name(), topics);
+            }
+        }
+    }
+
     /// Takes a topic out if it has no member, and off the count of all topics. Must be dropped
     /// without the lock.
     fn take_if_empty(&mut self, topic: &Arc<Topic>, count: &Budget) -> Option<Arc<Topic>> {
-        let found = self.topics.get(topic.name())?;
-        if Arc::ptr_eq(found, topic) && topic.is_empty() {
-            count.give_back(1);
-            self.topics.remove(topic.name())
-        } else {
-            None
+        let found = self.get(topic.kind(), topic.name())?;
+        if !Arc::ptr_eq(found, topic) || !topic.is_empty() {
+            return None;
+        }
+        count.give_back(1);
+        match topic.kind() {
+            TopicKind::Topic => self.topics.remove(topic.name()),
+            TopicKind::Pattern => {
+                let patterns = self.patterns.as_mut()?;
+                let unused = patterns.remove(topic.name());
+                if patterns.is_empty() {
+                    self.patterns = None;
+                }
+                unused
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::hub::Hub;
 use crate::message::IntoMessage;
 use crate::message::send::SendOptions;
 use crate::peer::Peer;
+use crate::pubsub::filter::Filter;
 use crate::pubsub::publication::Publication;
 use crate::pubsub::published::Published;
 use crate::pubsub::registry;
@@ -104,6 +105,16 @@ pub(crate) enum Target<'a> {
     Own(&'a Peer),
 }
 
+impl<'n> Target<'n> {
+    fn to(&self) -> registry::To<'_, 'n> {
+        match self {
+            Self::Everyone => registry::To::Everyone,
+            Self::Topics(topics) => registry::To::Topics(topics),
+            Self::Own(peer) => registry::To::TopicsOf(peer),
+        }
+    }
+}
+
 /// A message to many peers, before it is sent: made by [`Peer::to`], [`Peer::to_all`],
 /// [`Peer::to_own_topics`], [`Scope::topic`](crate::Scope::topic) and
 /// [`Scope::all`](crate::Scope::all).
@@ -126,6 +137,7 @@ pub struct To<'a> {
     namespace: Option<&'a str>,
     target: Target<'a>,
     except: Topics<'a>,
+    only: Filter<'a>,
     from: Option<&'a Peer>,
     including_self: bool,
     options: SendOptions,
@@ -143,6 +155,7 @@ impl<'a> To<'a> {
             namespace,
             target,
             except: Topics::default(),
+            only: Filter::default(),
             from,
             including_self: false,
             options: SendOptions::new(),
@@ -158,6 +171,27 @@ impl<'a> To<'a> {
         self
     }
 
+    /// Sends only to those that have this [tag](Peer::tag), besides the tags that were named before.
+    /// Takes as long as [`except`](Self::except).
+    pub fn tagged(mut self, tag: impl Into<Cow<'a, str>>) -> Self {
+        self.only.tagged(tag.into());
+        self
+    }
+
+    /// Leaves out those that have this tag. Takes as long as [`except`](Self::except).
+    pub fn except_tagged(mut self, tag: impl Into<Cow<'a, str>>) -> Self {
+        self.only.not_tagged(tag.into());
+        self
+    }
+
+    /// Leaves out the connections of this [identity](Peer::identity): with
+    /// [`Peer::identity`] of the publisher, all of its own devices. Takes as long as
+    /// [`except`](Self::except).
+    pub fn except_identity(mut self, identity: impl Into<Cow<'a, str>>) -> Self {
+        self.only.not_identity(identity.into());
+        self
+    }
+
     /// Sends to the peer that publishes too, if it is subscribed. Without a publishing peer this
     /// changes nothing.
     pub fn including_self(mut self) -> Self {
@@ -165,23 +199,7 @@ impl<'a> To<'a> {
         self
     }
 
-    /// As [`SendOptions::uncompressed`].
-    pub fn uncompressed(mut self) -> Self {
-        self.options = self.options.uncompressed();
-        self
-    }
-
-    /// As [`SendOptions::volatile`].
-    pub fn volatile(mut self) -> Self {
-        self.options = self.options.volatile();
-        self
-    }
-
-    /// As [`SendOptions::key`].
-    pub fn key(mut self, key: impl Into<Arc<str>>) -> Self {
-        self.options = self.options.key(key);
-        self
-    }
+    crate::send_setters!(options);
 
     /// Sends with these options, in place of those that were set before.
     pub fn options(mut self, options: SendOptions) -> Self {
@@ -198,10 +216,18 @@ impl<'a> To<'a> {
         if let Some(from) = self.from {
             from.check_publishes()?;
         }
-        let publication = Publication::of(message, std::mem::take(&mut self.options))?;
+        let mut options = std::mem::take(&mut self.options);
+        if let Target::Topics(topics) = &self.target
+            && !self.hub.topic_overflows().is_empty()
+        {
+            options = self.hub.topic_overflows().apply(topics, options);
+        }
+        let publication = Publication::of(message, options)?;
         let without = self.from.filter(|_| !self.including_self);
-        let alike = self.except.is_empty() && publication.options().treats_all_alike();
-        let to = match &self.target {
+        let alike = self.except.is_empty()
+            && self.only.is_empty()
+            && publication.options().treats_all_alike();
+        match &self.target {
             Target::Everyone if alike => {
                 return Ok(self.deliver(None, without, &publication));
             }
@@ -209,14 +235,45 @@ impl<'a> To<'a> {
                 let topic = topics.first().map(|topic| &**topic);
                 return Ok(self.deliver(topic, without, &publication));
             }
-            Target::Everyone => registry::To::Everyone,
-            Target::Topics(topics) => registry::To::Topics(topics),
-            Target::Own(peer) => registry::To::TopicsOf(peer),
-        };
-        let to = (to, &self.except);
+            _ => {}
+        }
+        let to = (self.target.to(), &self.except, &self.only);
         Ok(self
             .hub
             .deliver_to_each(self.namespace, to, without, &publication))
+    }
+
+    /// Sends each recipient a message of its own: what `message` returns for it, or nothing for `None`.
+    ///
+    /// `message` is called for the recipients of one namespace after the other, while nothing is locked.
+    /// Then all of them are sent theirs at one place in the order of their topics. A recipient that has
+    /// unsubscribed meanwhile gets nothing, nor does one that has come.
+    ///
+    /// ```
+    /// # use crossws_core::{Json, Peer, PublishError};
+    /// fn deal(peer: &Peer) -> Result<(), PublishError> {
+    ///     let to = peer.to("table").including_self();
+    ///     to.send_each(|player| player.identity().map(|name| format!("cards of {name}")))?;
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`send`](Self::send). Of a namespace in which a message cannot be encoded nobody gets one.
+    pub fn send_each<M: IntoMessage>(
+        self,
+        mut message: impl FnMut(&Peer) -> Option<M>,
+    ) -> Result<Published, PublishError> {
+        if let Some(from) = self.from {
+            from.check_publishes()?;
+        }
+        let without = self.from.filter(|_| !self.including_self);
+        let to = (self.target.to(), &self.except, &self.only);
+        self.hub.deliver_each(self.namespace, to, without, |peer| {
+            let message = message(peer);
+            let publish = |message| Publication::of(message, self.options.clone());
+            Ok(message.map(publish).transpose()?)
+        })
     }
 
     fn deliver(
@@ -236,6 +293,7 @@ impl fmt::Debug for To<'_> {
             .field("namespace", &self.namespace)
             .field("target", &self.target)
             .field("except", &self.except)
+            .field("only", &self.only)
             .field("including_self", &self.including_self)
             .field("options", &self.options)
             .finish_non_exhaustive()

@@ -1,5 +1,7 @@
 //! One topic: who has subscribed, and the logs from which they read.
 
+mod each;
+mod matched;
 mod several;
 mod writing;
 
@@ -7,6 +9,7 @@ use std::sync::Arc;
 
 use slab::Slab;
 
+pub(crate) use self::matched::publish_matched;
 pub(crate) use self::several::{Audience, Several};
 use self::writing::Writing;
 use crate::adapter::{Publication, Wire};
@@ -22,6 +25,7 @@ use crate::transport::Receipt;
 pub(crate) struct Topic {
     /// `None` for everyone in a namespace.
     name: Option<Arc<str>>,
+    kind: TopicKind,
     clock: Sequence,
     /// What was ever published, in its longest encoding.
     bytes: AtomicUsize,
@@ -29,6 +33,15 @@ pub(crate) struct Topic {
     /// Every reader must be asked again at the next publication.
     recheck: AtomicBool,
     state: Mutex<State>,
+}
+
+/// What a peer subscribes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum TopicKind {
+    /// What is published to a name; or, without one, to everyone.
+    Topic,
+    /// What is published to the names that match.
+    Pattern,
 }
 
 #[derive(Default)]
@@ -89,6 +102,9 @@ pub(crate) struct Told {
     pub(crate) grown: Vec<Peer>,
 }
 
+/// What is done for a publication once a topic's members have been told of it, under the lock.
+type Then<'a> = &'a dyn Fn(&State, &mut Told);
+
 impl Told {
     /// Counts what became of the message at one subscriber.
     #[inline(always)]
@@ -104,9 +120,19 @@ impl Told {
 }
 
 impl Topic {
-    pub(crate) fn new(name: Option<Arc<str>>, clock: Sequence) -> Arc<Self> {
+    pub(crate) fn new(kind: TopicKind, name: Arc<str>, clock: Sequence) -> Arc<Self> {
+        Self::of(kind, Some(name), clock)
+    }
+
+    /// The topic of everyone in a namespace.
+    pub(crate) fn everyone(clock: Sequence) -> Arc<Self> {
+        Self::of(TopicKind::Topic, None, clock)
+    }
+
+    fn of(kind: TopicKind, name: Option<Arc<str>>, clock: Sequence) -> Arc<Self> {
         Arc::new(Self {
             name,
+            kind,
             clock,
             bytes: AtomicUsize::new(0),
             messages: AtomicUsize::new(0),
@@ -122,6 +148,14 @@ impl Topic {
     /// Its name, to be shared.
     pub(crate) fn shared_name(&self) -> Arc<str> {
         self.name.clone().unwrap_or_default()
+    }
+
+    pub(crate) fn kind(&self) -> TopicKind {
+        self.kind
+    }
+
+    pub(crate) fn is_pattern(&self) -> bool {
+        self.kind == TopicKind::Pattern
     }
 
     /// Whether it is the topic of everyone in a namespace.
@@ -225,6 +259,18 @@ impl Topic {
         publication: &Publication,
         told: &mut Told,
     ) {
+        self.publish_then(except, publication, told, None);
+    }
+
+    /// As [`publish`](Self::publish), and does something more before the lock is released.
+    // Not generic: what it calls is inlined into one function only.
+    fn publish_then(
+        self: &Arc<Self>,
+        except: Option<&Peer>,
+        publication: &Publication,
+        told: &mut Told,
+        then: Option<Then<'_>>,
+    ) {
         let mut state = self.state.lock();
         let (author, author_reads) = loop {
             let author = except.and_then(|peer| {
@@ -254,6 +300,9 @@ impl Topic {
             }
         }
         if lanes.iter().all(|lane| lane.members == 0) {
+            if let Some(then) = then {
+                then(&state, told);
+            }
             return;
         }
         let seq = self.clock.tick();
@@ -277,6 +326,9 @@ impl Topic {
                 told,
             };
             write.publish(lane, seq, publication, &mut longest);
+        }
+        if let Some(then) = then {
+            then(&state, told);
         }
     }
 

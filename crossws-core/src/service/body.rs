@@ -73,19 +73,51 @@ impl std::fmt::Debug for Body {
     }
 }
 
+/// An application's HTTP service: any tower service of requests with a [`Body`], such as an `axum::Router`.
+/// Implemented for all of them, and not by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no HTTP service",
+    label = "expected a `tower` service for `http::Request<crossws::Body>`, which is `Clone`, `Send` and `Sync`",
+    note = "its error must convert into `BoxError`, and the data of its response's body must be `Bytes`"
+)]
+pub trait HttpApp:
+    Service<
+        Request<Body>,
+        Response = Response<Self::Answer>,
+        Error = Self::Failure,
+        Future: Send + 'static,
+    > + Clone
+    + Send
+    + Sync
+    + 'static
+{
+    /// The body of its responses.
+    type Answer: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static;
+    /// Its error.
+    type Failure: Into<BoxError>;
+}
+
+impl<S, B> HttpApp for S
+where
+    S: Service<
+            Request<Body>,
+            Response = Response<B>,
+            Error: Into<BoxError>,
+            Future: Send + 'static,
+        >,
+    S: Clone + Send + Sync + 'static,
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    type Answer = B;
+    type Failure = S::Error;
+}
+
 /// A tower service as [`HttpService`]. `prepare` completes each request, as the server does that reads
 /// requests from clients.
-pub fn http_service<S, B>(
-    service: S,
+pub fn http_service(
+    service: impl HttpApp,
     prepare: impl Fn(&mut http::Extensions) + Send + Sync + 'static,
-) -> Arc<dyn HttpService>
-where
-    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
-    S::Future: Send,
-    S::Error: Into<BoxError>,
-    B: HttpBody<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
+) -> Arc<dyn HttpService> {
     Arc::new(Erased { service, prepare })
 }
 
@@ -94,13 +126,9 @@ struct Erased<S, P> {
     prepare: P,
 }
 
-impl<S, B, P> HttpService for Erased<S, P>
+impl<S, P> HttpService for Erased<S, P>
 where
-    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
-    S::Future: Send,
-    S::Error: Into<BoxError>,
-    B: HttpBody<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
+    S: HttpApp,
     P: Fn(&mut http::Extensions) + Send + Sync + 'static,
 {
     fn call(

@@ -17,6 +17,7 @@ use crate::hooks::catch::catch_panic;
 use crate::hooks::dyn_hooks::SharedHooks;
 use crate::hub::capabilities::Capabilities;
 use crate::hub::deflate::Deflate;
+use crate::hub::labels::{LabelError, check_labels};
 use crate::hub::limits::Limits;
 use crate::hub::settings::Settings;
 use crate::hub::{ClaimError, Hub};
@@ -31,6 +32,7 @@ use crate::peer::membership::{
     Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_PEERS, TOO_MANY_TOPICS,
 };
 use crate::peer::rare::RareCell;
+use crate::peer::sleep::Sleepers;
 use crate::peer::snapshot::PersistError;
 use crate::peer::subscriptions::Subscriptions;
 use crate::peer::tasks::Inbox;
@@ -42,7 +44,8 @@ use crate::upgrade::origin::Origin;
 use crate::upgrade::path::normal_path;
 use crate::upgrade::rejection::Rejection;
 use crate::upgrade::request::UpgradeRequest;
-use crate::upgrade::resolve::{BeforeUpgrade, Route};
+use crate::upgrade::resolve::BeforeUpgrade;
+use crate::upgrade::resolve::route::Route;
 use crate::upgrade::take::{Take, Taken};
 
 /// A request with the hooks that claim it. The next step is [`upgrade`](Self::upgrade).
@@ -107,8 +110,8 @@ impl<H: Hooks + ?Sized> Claim<H> {
     /// Otherwise the response to refuse with: the hook's own; 403 for a foreign origin; 503 in a
     /// shutdown or when the hub is full of peers, namespaces or topics; 409 for an id in use; 414 for
     /// a namespace's name that is too long; 400 for a path that is not UTF-8 when it is percent-decoded;
-    /// 500 when the hook panicked, chose a subprotocol that was not offered, or more topics than a
-    /// peer may have.
+    /// 500 when the hook panicked, chose a subprotocol that was not offered, or more topics or tags than
+    /// a peer may have.
     ///
     /// # Cancel safety
     /// Dropping the future drops the hook; nothing was registered.
@@ -207,6 +210,8 @@ struct Settled<H: Hooks + ?Sized> {
     context: ContextCell,
     settings: Arc<Settings>,
     topics: Vec<Arc<str>>,
+    identity: Option<Arc<str>>,
+    tags: Vec<Arc<str>>,
     deflate: Option<Deflate>,
     expiry: Expiry,
     gives_extensions: bool,
@@ -255,6 +260,9 @@ impl<H: Hooks + ?Sized> Accepted<H> {
         let mut topics = settings.topics.clone();
         topics.extend(upgrade.topics);
         check_topics(&topics, limits).map_err(Rejection::internal)?;
+        let identity = upgrade.identity.or_else(|| request.identity());
+        check_labels(identity.as_ref(), upgrade.tags.iter(), limits)
+            .map_err(Rejection::internal)?;
         let id = upgrade.id.unwrap_or_else(PeerId::random);
         if !hub.registry().has_room_for(name, &topics, hub.limits()) {
             return Err(Rejection::unavailable(TOO_MANY_TOPICS));
@@ -282,6 +290,8 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             context: upgrade.context,
             settings,
             topics,
+            identity,
+            tags: upgrade.tags,
             deflate,
             expiry: upgrade.expiry,
             gives_extensions,
@@ -303,6 +313,8 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             context: settled.context,
             settings: settled.settings,
             topics: settled.topics,
+            identity: settled.identity,
+            tags: settled.tags,
             deflate: settled.deflate,
             expiry: settled.expiry,
             gives_extensions: settled.gives_extensions,
@@ -353,6 +365,9 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             .iter()
             .map(|topic| (**topic).to_owned())
             .collect();
+        let owned = |name: &Arc<str>| (**name).to_owned();
+        snapshot.identity = self.0.identity.as_ref().map(owned);
+        snapshot.tags = self.0.tags.iter().map(owned).collect();
         Ok(snapshot)
     }
 
@@ -427,6 +442,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             expiry: MomentCell::new(expiry),
             settings: Arc::clone(&accepted.settings),
             rare: RareCell::new(accepted.protocol),
+            sleepers: Sleepers::default(),
             transport: Box::new(transport),
             hub: hub.clone(),
             inbox: Inbox::default(),
@@ -445,6 +461,12 @@ impl<H: Hooks + ?Sized> Accepted<H> {
                 // The other limits were checked with the upgrade; a transport may have no topics.
                 Err(error) => tracing::error!(%error, %topic, "a topic from the upgrade hook"),
             }
+        }
+        let (peer, limits) = (&membership.peer, &accepted.settings.limits);
+        match peer.label(accepted.identity, accepted.tags, limits) {
+            Ok(()) | Err(LabelError::Closed) => {}
+            // Checked with the upgrade.
+            Err(error) => tracing::error!(%error, "a label from the upgrade hook"),
         }
         membership.peer.persist().map_err(|error| {
             tracing::error!(peer = %membership.peer, %error, "closing a peer at once");

@@ -7,7 +7,8 @@ use crate::message::close::{CloseCode, CloseFrame};
 use crate::peer::membership::Membership;
 use crate::peer::{Peer, credentials_expired};
 use crate::session::{OpeningPeer, PeerEvents};
-use crate::upgrade::resolve::{Resolution, Resolve, Route};
+use crate::upgrade::resolve::route::Route;
+use crate::upgrade::resolve::{Resolution, Resolve};
 
 /// A peer whose hooks are not known yet: made from a [`Snapshot`](crate::adapter::Snapshot), where the
 /// `upgrade` hook ran elsewhere or before a sleep. It is listed, subscribed and can be sent to.

@@ -1,6 +1,8 @@
 mod packed;
+mod params;
 mod redacted;
 mod shed;
+mod whole;
 
 use std::any::type_name;
 use std::fmt;
@@ -10,13 +12,13 @@ use std::sync::Arc;
 use http::header::{HOST, HeaderMap, HeaderName, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL};
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderValue, Method, Uri};
-use smallvec::SmallVec;
+use http::{Method, Uri};
 
 use self::packed::Packed;
 pub(crate) use self::packed::text;
+pub use self::params::Params;
 pub use self::redacted::Redacted;
-use self::shed::headers_to_drop;
+use self::whole::Whole;
 use crate::bounds::{MaybeSend, MaybeSync};
 use crate::peer::extensions::Extensions;
 
@@ -145,6 +147,18 @@ impl UpgradeRequest {
     /// [`NotAttached`], which names the type, if no layer has attached one.
     pub fn attached<T: MaybeSend + MaybeSync + 'static>(&self) -> Result<Arc<T>, NotAttached> {
         self.volatile.get().ok_or_else(NotAttached::new::<T>)
+    }
+
+    /// Says whose connection this will be, as a layer does that authenticates: see
+    /// [`Upgrade::identity`](crate::Upgrade::identity), which replaces it.
+    pub fn set_identity(&mut self, identity: impl Into<Arc<str>>) {
+        self.attach(Identity(identity.into()));
+    }
+
+    /// The identity that a layer has set.
+    pub fn identity(&self) -> Option<Arc<str>> {
+        let identity: Arc<Identity> = self.volatile.get()?;
+        Some(Arc::clone(&identity.0))
     }
 
     /// Attaches a clone of the value of this type that HTTP middleware has left in the request's
@@ -378,6 +392,9 @@ impl fmt::Debug for UpgradeRequest {
     }
 }
 
+/// Among the attached values: whose connection it will be.
+struct Identity(Arc<str>);
+
 /// No value of the type that was asked for is attached: no layer that ran before the upgrade
 /// attached one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -404,116 +421,4 @@ impl NotAttached {
 enum Head {
     Whole(Box<Whole>),
     Packed(Packed),
-}
-
-#[derive(Clone)]
-struct Whole {
-    parts: Parts,
-    remote_addr: Option<SocketAddr>,
-    secure: bool,
-    forwarded: bool,
-}
-
-impl Whole {
-    /// What a map of headers takes for each line besides its name and value.
-    const LINE: usize = 104;
-
-    /// See [`UpgradeRequest::settle`].
-    fn shed(&mut self, most: usize, kept: &[HeaderName]) {
-        let parts = &mut self.parts;
-        let size =
-            |name: &HeaderName, value: &HeaderValue| name.as_str().len() + value.len() + Self::LINE;
-        let lines = parts.headers.iter();
-        let lines: usize = lines.map(|(name, value)| size(name, value)).sum();
-        let target = parts.uri.to_string();
-        let excess = (lines + target.len()).saturating_sub(most);
-        let mut headers = HeaderMap::new();
-        {
-            let dropped = match excess {
-                0 => Default::default(),
-                _ => {
-                    let lines = parts.headers.iter();
-                    let lines = lines.map(|(name, value)| (name.as_str(), size(name, value)));
-                    headers_to_drop(lines, excess, kept)
-                }
-            };
-            for (name, value) in &parts.headers {
-                if !dropped.contains(name.as_str())
-                    && let Ok(mut copy) = HeaderValue::from_bytes(value.as_bytes())
-                {
-                    copy.set_sensitive(value.is_sensitive());
-                    headers.append(name, copy);
-                }
-            }
-        }
-        // Values and target may be slices that keep all of the read buffer in memory.
-        parts.headers = headers;
-        if let Ok(uri) = Uri::try_from(target) {
-            parts.uri = uri;
-        }
-    }
-}
-
-/// Route parameters: what a route's pattern matched, by name.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-// A pointer, because every peer has them and most are empty; then there are none.
-pub struct Params(Option<Box<Pairs>>);
-
-/// Names and values one after the other, in one piece of memory.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Pairs {
-    text: String,
-    /// Where each name and each value ends.
-    ends: SmallVec<[usize; 2]>,
-}
-
-impl Pairs {
-    fn push(&mut self, text: &str) {
-        self.text.push_str(text);
-        self.ends.push(self.text.len());
-    }
-
-    /// The text that ends there, which begins where the one before it ends.
-    fn text(&self, at: usize) -> &str {
-        let end = |at: usize| self.ends.get(at).copied();
-        let begin = at.checked_sub(1).and_then(end).unwrap_or_default();
-        let range = begin..end(at).unwrap_or(begin);
-        self.text.get(range).unwrap_or_default()
-    }
-}
-
-impl Params {
-    /// The value of one parameter.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.iter()
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| value)
-    }
-
-    /// All parameters, in the pattern's order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().flat_map(|pairs| {
-            let count = pairs.ends.len() / 2;
-            (0..count).map(|index| (pairs.text(2 * index), pairs.text(2 * index + 1)))
-        })
-    }
-}
-
-impl<K: AsRef<str>, V: AsRef<str>> FromIterator<(K, V)> for Params {
-    fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
-        /// Most have a short name and a short value.
-        const SHORT: usize = 24;
-        let mut params = None;
-        for (name, value) in pairs {
-            let pairs: &mut Box<Pairs> = params.get_or_insert_with(|| {
-                Box::new(Pairs {
-                    text: String::with_capacity(SHORT),
-                    ends: SmallVec::new(),
-                })
-            });
-            pairs.push(name.as_ref());
-            pairs.push(value.as_ref());
-        }
-        Self(params)
-    }
 }

@@ -10,8 +10,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, SystemTime};
 
 use crossws_core::adapter::{
-    Accepted, ClaimError, Notice, OpeningPeer, Publication, Receipt, Session, Snapshot, Transport,
-    Wire as Format,
+    Accepted, ClaimError, MeterCell, Notice, OpeningPeer, PeerEvents, Publication, Receipt,
+    Session, Snapshot, Transport, Wire as Format,
 };
 use crossws_core::http::Request;
 use crossws_core::{
@@ -66,6 +66,8 @@ pub struct Wire {
     capabilities: Capabilities,
     /// In which topics' logs are read.
     format: Option<Format>,
+    meter: Arc<MeterCell>,
+    counts: bool,
 }
 
 impl Default for Wire {
@@ -77,6 +79,8 @@ impl Default for Wire {
             // What is stored must convert: not the rule where nothing sleeps.
             capabilities: all.without(Capabilities::HIBERNATION),
             format: None,
+            meter: Arc::default(),
+            counts: true,
         }
     }
 }
@@ -106,6 +110,17 @@ impl Wire {
             format: Some(format),
             ..Self::default()
         }
+    }
+
+    /// One that does not count what passes.
+    pub fn uncounted(mut self) -> Self {
+        self.counts = false;
+        self
+    }
+
+    /// Where its traffic is counted.
+    pub fn meter(&self) -> &MeterCell {
+        &self.meter
     }
 
     /// What is stored of the peer.
@@ -175,6 +190,9 @@ impl Transport for TestTransport {
             Mode::Take | Mode::Replace => {}
         }
         state.out.push(Out::Sent(message.to_string()));
+        if let Some(meter) = self.0.meter.get() {
+            meter.sent(1, message.len());
+        }
         Ok(match state.buffered {
             ..=MUCH => Sent::Written,
             bytes => Sent::Queued { bytes },
@@ -263,9 +281,23 @@ impl Transport for TestTransport {
         self.0.state.lock().unwrap().dropped
     }
 
+    fn has_room(&self, _: usize) -> bool {
+        self.buffered_amount() <= 512 << 10
+    }
+
+    fn meter(&self) -> Option<&MeterCell> {
+        self.0.counts.then_some(&*self.0.meter)
+    }
+
     fn extensions(&self) -> &str {
         "permessage-test"
     }
+}
+
+/// A timer of this name is set, and becomes due.
+pub fn time_up<H: Hooks + ?Sized>(session: &Session<H>, events: &PeerEvents, name: &str) {
+    session.peer().set_timer(name, Duration::ZERO).unwrap();
+    assert!(events.expired(wall_clock()));
 }
 
 /// What every transport's clock says.
@@ -311,6 +343,13 @@ pub fn join<R: Resolve>(hub: &Hub, hooks: &Arc<R>, path: &str) -> (OpeningPeer<R
     let wire = Wire::default();
     let joined = accept(hub, hooks, path).join(wire.transport()).unwrap();
     (joined, wire)
+}
+
+/// As [`open`], with the adapter's way to say what happens.
+pub fn open_events<R: Resolve>(hub: &Hub, hooks: &Arc<R>) -> (Session<R::Hooks>, PeerEvents) {
+    let (joined, _wire) = join(hub, hooks, "/");
+    let events = joined.lifeline();
+    (block_on(joined.open()), events)
 }
 
 pub fn open<R: Resolve>(hub: &Hub, hooks: &Arc<R>, path: &str) -> (Session<R::Hooks>, Wire) {
@@ -372,6 +411,11 @@ impl<'a, T> Hand<'a, T> {
             }
         }
         None
+    }
+
+    /// Whether its waker has been woken since it was polled.
+    pub fn is_woken(&self) -> bool {
+        self.flag.0.load(Ordering::SeqCst)
     }
 
     #[track_caller]

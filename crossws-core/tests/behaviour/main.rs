@@ -8,24 +8,32 @@
 )]
 
 mod before;
+mod cleanup;
 mod common;
+mod context;
 mod encoding;
 mod expiry;
 mod failures;
 mod handler;
 mod hub;
+mod labels;
 mod life;
 mod limits;
+mod loops;
+mod meter;
 mod model;
 mod notices;
+mod patterns;
 mod peer;
 mod promises;
 mod routes;
+mod send_line;
 mod several;
 mod shutdown;
 mod sleep;
 mod take;
 mod tasks;
+mod timers;
 mod upgrade;
 mod values;
 mod wrappers;

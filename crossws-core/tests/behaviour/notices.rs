@@ -1,11 +1,12 @@
 //! Hooks that no frame of the client's causes: the start, subscriptions, dropped messages, timers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossws_core::adapter::Start;
 use crossws_core::{
     CloseCode, Closed, DropCause, Dropped, Error, ErrorKind, HookKind, Hooks, HooksBuilder, Hub,
-    OnError, Overflow, hooks,
+    OnError, Overflow, TimerError, hooks,
 };
 use futures_lite::future::block_on;
 
@@ -96,15 +97,19 @@ fn what_is_dropped_meanwhile_is_added_up_by_its_cause() {
     ];
     assert_eq!(log.take(), expected);
     lifeline.dropped(Dropped::new(1, newest));
-    lifeline.timer("typing");
+    time_up(&session, &lifeline, "typing");
     turn(&mut session);
     assert_eq!(
         log.take(),
         ["dropped 1 Overflow(DropNewest)", "timer typing"]
     );
+    let peer = session.peer().clone();
     drop(session);
     // It is over: nothing is kept, and nothing is told.
-    lifeline.timer("late");
+    assert_eq!(
+        peer.set_timer("late", Duration::ZERO),
+        Err(TimerError::Closed)
+    );
     assert_eq!(log.take(), [""; 0]);
 }
 
@@ -132,7 +137,7 @@ fn what_fails_there_reaches_error() {
     let (joined, wire) = join(&Hub::default(), &Arc::new(app), "/");
     let lifeline = joined.lifeline();
     let mut session = block_on(joined.open());
-    lifeline.timer("typing");
+    time_up(&session, &lifeline, "typing");
     turn(&mut session);
     assert_eq!(log.take(), ["Hook(Timer) the timer hook failed: typing"]);
     assert_eq!(wire.closes(), [0; 0]);

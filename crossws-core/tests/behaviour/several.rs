@@ -111,3 +111,35 @@ fn topics_are_named_in_any_usual_form() {
         assert_eq!(one, ["a"]);
     }
 }
+
+#[test]
+fn each_recipient_may_get_a_message_of_its_own_or_none() {
+    let hub = Hub::default();
+    let hooks = Arc::new(hooks());
+    let [ann, bob, eve, other] = [(); 4].map(|()| open(&hub, &hooks, "/"));
+    for (session, name) in [(&ann.0, "ann"), (&bob.0, "bob"), (&eve.0, "eve")] {
+        session.peer().subscribe("table").unwrap();
+        session.peer().subscribe("other").unwrap();
+        session.peer().set_identity(name).unwrap();
+    }
+    other.0.peer().subscribe_pattern("*").unwrap();
+    let gone = eve.0.peer().clone();
+    let told = ann.0.peer().to(["table", "other"]).send_each(|peer| {
+        // Nothing is locked: this may ask the hub, and change who is subscribed.
+        gone.unsubscribe("table");
+        gone.unsubscribe("other");
+        assert!(hub.in_namespace("/").count("table") >= 2);
+        let name = peer.identity()?;
+        Some(format!("for {name}"))
+    });
+    assert_eq!(told.unwrap().queued, 1);
+    assert_eq!(bob.1.texts(), ["for bob"]);
+    for (_, wire) in [&ann, &eve, &other] {
+        assert!(wire.texts().is_empty());
+    }
+    let to = hub.in_all_namespaces().topic("table");
+    let failed = to.send_each(|_| Some(crossws_core::Json(f64::NAN..f64::NAN)));
+    assert_eq!(failed.unwrap().queued, 3, "NaN is null in JSON");
+    drop((ann, bob, eve, other));
+    assert_empty(&hub);
+}

@@ -10,7 +10,7 @@ use crossws_core::{
 };
 use futures_lite::future::block_on;
 
-use crate::common::{Log, join, open, turn};
+use crate::common::{Log, join, open, time_up, turn};
 
 /// Sees every hook, and fails in `message` so that `error` is among them.
 #[derive(Clone, Default)]
@@ -97,7 +97,7 @@ fn sees_all<R: Resolve>(log: &Log, resolver: R) {
         session.pong("o".into()).await;
         session.peer().subscribe("t").unwrap();
         lifeline.dropped(Dropped::new(3, DropCause::Overflow(Overflow::DropOldest)));
-        lifeline.timer("typing");
+        time_up(&session, &lifeline, "typing");
         turn(&mut session);
         session.close(Closed::by_client(None)).await;
     });

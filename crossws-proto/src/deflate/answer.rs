@@ -1,4 +1,5 @@
-//! The client's side of the negotiation: its offer, and the server's answer (RFC 7692 section 7.1).
+//! The client's side of the negotiation: its offer, and the check of the server's response (RFC
+//! 7692 section 7.1).
 
 use crossws_core::Deflate;
 
@@ -10,19 +11,19 @@ use crate::handshake::AnswerError;
 #[cfg(test)]
 mod tests;
 
-/// What a client has offered.
+/// A client's offer.
 #[derive(Debug)]
 pub(crate) struct Offer {
     config: Deflate,
     terms: Terms,
-    /// Taken before it is offered that the server may take its context over: what is offered cannot
-    /// be refused when it is accepted.
+    /// Reserved before the offer is sent: if the server accepts context takeover, the client cannot
+    /// refuse it any more.
     context: Option<Inflater>,
 }
 
 impl Offer {
-    /// What a configuration asks for; and without memory for a context of the server's, that it
-    /// does without.
+    /// Creates the offer that a configuration asks for. If there is no memory for the server's
+    /// context, the offer asks the server for none.
     pub(crate) fn new(config: &Deflate) -> Self {
         let context = (!config.server_no_context_takeover)
             .then(|| {
@@ -42,15 +43,15 @@ impl Offer {
         }
     }
 
-    /// The header's value.
+    /// Returns the header's value.
     pub(crate) fn header(&self) -> String {
         self.terms.to_string()
     }
 
-    /// What the lines of the answer's header say to it; `None` when it was declined.
+    /// Evaluates the response's header lines. Returns `None` if the server declined.
     ///
     /// # Errors
-    /// An answer that is no answer to this.
+    /// A response that does not match this offer.
     pub(crate) fn answered<'a>(
         self,
         headers: impl Iterator<Item = &'a [u8]>,
@@ -72,7 +73,7 @@ impl Offer {
         }
     }
 
-    /// What the answer means.
+    /// Returns the agreement that the response's parameters mean.
     fn agree(self, terms: Terms) -> Agreed {
         let config = &self.config;
         let context = self.context.filter(|_| !terms.server_no_context_takeover);
@@ -92,8 +93,9 @@ impl Offer {
 }
 
 impl Terms {
-    /// Whether a server may answer so to these as an offer. A client's own restraint (its context,
-    /// its window) is a hint, which need not be repeated; what it asks of the server must be.
+    /// Returns whether a server may respond to this offer with `answer`. A client's own restraint
+    /// (its context, its window) is a hint, which the server need not repeat. The server must
+    /// repeat what the client asks of it.
     fn allow(&self, answer: &Self) -> bool {
         let server_forgets = answer.server_no_context_takeover || !self.server_no_context_takeover;
         let server_window = match (self.server_max_window_bits, answer.server_max_window_bits) {
@@ -101,7 +103,7 @@ impl Terms {
             (Some(_), None) => false,
             (None, _) => true,
         };
-        // Without a value it is only to be offered.
+        // Only an offer may have the parameter without a value.
         let has_value = answer.client_max_window_bits != Some(None);
         server_forgets && server_window && has_value
     }

@@ -8,21 +8,22 @@ use super::{Negotiated, Outgoing, TAIL};
 use crate::frame::mask;
 use crate::frame::{Opcode, put_compressed_frame};
 
-/// Most compressors that a thread keeps: clients choose among seven windows, 9 to 15 bits.
+/// At most this many compressors are kept by a thread. Clients choose among seven windows, 9 to 15
+/// bits.
 const KEPT: usize = 8;
 
-/// A larger buffer is given back after use.
+/// A larger buffer is released after use.
 const KEPT_BUFFER: usize = 256 << 10;
 
 thread_local! {
-    /// By window and level.
+    /// Keyed by window and level.
     static SHARED: RefCell<Vec<((u8, u8), Compress)>> = const { RefCell::new(Vec::new()) };
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Appends a message as a frame that is compressed by itself, or nothing if that is not worth it:
-/// answers which. A pure function of the parameters and the message, so that all connections with
-/// these parameters can share the frame.
+/// Appends a message as a frame that is compressed by itself. Returns `false`, and appends nothing,
+/// if compression does not make it smaller. The result depends only on the parameters and the
+/// message, so all connections with these parameters can share the frame.
 pub fn deflate_frame(
     outgoing: &Outgoing,
     opcode: Opcode,
@@ -32,7 +33,7 @@ pub fn deflate_frame(
     outgoing.wants(payload) && put_by_itself(outgoing, opcode, payload, None, out)
 }
 
-/// Of a message that the parameters want compressed.
+/// Compresses a message for which [`Outgoing::wants`] holds.
 fn put_by_itself(
     outgoing: &Outgoing,
     opcode: Opcode,
@@ -57,20 +58,22 @@ fn put_by_itself(
     })
 }
 
-/// Compresses what one connection sends. With context takeover a message may refer to those before
-/// it, and a context is kept while the budget of the process allows it; else each message is
-/// compressed by itself, which the other side need not know.
+/// Compresses the messages of one connection.
+///
+/// With context takeover, a message may refer to earlier ones, and the connection keeps a context
+/// while the process's budget allows it. Otherwise each message is compressed by itself, which the
+/// other side need not know.
 #[derive(Debug)]
 pub struct Deflater {
     outgoing: Outgoing,
     max_context_memory: usize,
     context: Option<(Box<Compress>, Reservation)>,
-    /// Used since it was last asked.
+    /// Whether the context was used since the last [`rest`](Self::rest).
     used: bool,
 }
 
 impl Deflater {
-    /// For a connection with these parameters. Owns no memory yet.
+    /// Creates a compressor with these parameters. It owns no memory yet.
     pub fn new(negotiated: &Negotiated) -> Self {
         Self {
             outgoing: negotiated.outgoing,
@@ -80,17 +83,18 @@ impl Deflater {
         }
     }
 
-    /// Appends a message as a compressed frame, or nothing if that is not worth it: answers which.
-    /// Frames must be sent in the order in which they were made.
+    /// Appends a message as a compressed frame. Returns `false`, and appends nothing, if
+    /// compression does not make it smaller. The caller must send frames in the order in which it
+    /// created them.
     pub fn put_frame(&mut self, opcode: Opcode, payload: &[u8], out: &mut impl BufMut) -> bool {
         self.outgoing.wants(payload) && self.put(opcode, payload, None, out)
     }
 
-    /// As [`put_frame`](Self::put_frame), as a client sends it: masked with a key of its own from
-    /// the system's random source (RFC 6455 section 5.3).
+    /// Appends a compressed frame as a client sends it. As [`put_frame`](Self::put_frame), but
+    /// masked with a fresh key from the system's random source (RFC 6455 section 5.3).
     ///
     /// # Errors
-    /// When the system has no randomness to give; then nothing is appended.
+    /// When the system's random source fails. Then nothing is appended.
     pub fn put_masked_frame(
         &mut self,
         opcode: Opcode,
@@ -100,7 +104,7 @@ impl Deflater {
         if !self.outgoing.wants(payload) {
             return Ok(false);
         }
-        // Before the context has seen a message that could then not be sent.
+        // Taken before the context sees the message: without a key the message could not be sent.
         let key = mask::fresh_key()?;
         Ok(self.put(opcode, payload, Some(key), out))
     }
@@ -123,54 +127,54 @@ impl Deflater {
         self.used = true;
         let done = put_frame(state, opcode, payload, key, out);
         if !done {
-            // It has seen what the other side will not: begin anew.
+            // The context refers to data that the other side does not receive, so it starts again.
             state.reset();
         }
         done
     }
 
-    /// A compressed frame of another making was sent on this connection, or one of this making was
-    /// not: what follows refers to nothing before it.
+    /// Drops the context's references. Call it when this connection sends a compressed frame from
+    /// elsewhere, or does not send a frame that this compressor created.
     pub fn interrupt(&mut self) {
         if let Some((state, _)) = &mut self.context {
             state.reset();
         }
     }
 
-    /// Gives the context's memory back, as an idle connection should. The next message begins a
-    /// new one.
+    /// Releases the context's memory, as an idle connection should. The next message starts a new
+    /// context.
     pub fn release(&mut self) {
         self.context = None;
     }
 
-    /// Called now and then: gives the context back if it was not used since the last time.
+    /// Releases the context if it was not used since the last call. Call it periodically.
     pub fn rest(&mut self) {
         if !std::mem::take(&mut self.used) {
             self.release();
         }
     }
 
-    /// Whether a context is owned.
+    /// Returns whether a context is kept.
     pub fn has_context(&self) -> bool {
         self.context.is_some()
     }
 }
 
 impl Outgoing {
-    /// Whether a message is worth trying. An empty one has nothing to compress.
+    /// Returns whether a message is worth compressing. An empty one has nothing to compress.
     pub fn wants(&self, payload: &[u8]) -> bool {
         payload.len() >= self.threshold.max(1)
     }
 
     fn compressor(&self) -> Compress {
-        // Both were brought into their ranges, or this would panic.
+        // Both must be in range, or `Compression` panics.
         let level = Compression::new(self.level.clamp(1, 9).into());
         Compress::new_with_window_bits(level, false, super::window_bits(self.window_bits))
     }
 }
 
-/// Appends the frame if it is smaller than the message; then the state has moved on. If not, the
-/// state is not to be used again before a reset.
+/// Appends the frame if it is smaller than the message; then the state has advanced. Otherwise the
+/// caller must reset the state before it uses it again.
 fn put_frame(
     state: &mut Compress,
     opcode: Opcode,
@@ -191,15 +195,15 @@ fn put_frame(
     })
 }
 
-/// Whether the payload became smaller.
+/// Compresses `payload` into `buffer`. Returns whether it became smaller.
 fn compress(state: &mut Compress, payload: &[u8], buffer: &mut Vec<u8>) -> bool {
-    // Room for what it becomes at worst, 9 bits a byte, though nothing larger than the message is of
-    // use: zlib-rs panics at level 1 when what it has compressed finds no room.
+    // Room for the worst case, 9 bits per byte, although output larger than the message is useless:
+    // zlib-rs panics at level 1 when its output does not fit.
     buffer.reserve(payload.len() + payload.len() / 8 + 64);
     let before = state.total_in();
     let result = state.compress_vec(payload, buffer, FlushCompress::Sync);
     let all = state.total_in() - before == payload.len() as u64;
-    // A full buffer means that more is to come.
+    // A full buffer means that more output follows.
     let complete = result.is_ok() && all && buffer.len() < buffer.capacity();
     if !complete || !buffer.ends_with(&TAIL) {
         return false;

@@ -40,7 +40,7 @@ pub(super) fn parse(header: &[u8]) -> Result<Vec<Extension<'_>>, Malformed> {
     }
 }
 
-/// What is left of a header. White space is skipped before and behind whatever is read.
+/// The unparsed rest of a header. White space before and after each token is skipped.
 struct Cursor<'a>(&'a str);
 
 impl<'a> Cursor<'a> {
@@ -65,14 +65,14 @@ impl<'a> Cursor<'a> {
         if end == 0 {
             return Err(Malformed);
         }
-        // Of ASCII alone, so that the end is no middle of a character.
+        // Only ASCII was counted, so the end is a character boundary.
         let (token, rest) = self.0.split_at(end);
         self.0 = rest;
         self.skip();
         Ok(token)
     }
 
-    /// A token, or a quoted string that holds one.
+    /// Reads a token, or a quoted string that holds one.
     fn value(&mut self) -> Result<Cow<'a, str>, Malformed> {
         if !self.0.starts_with('"') {
             return self.token().map(Cow::Borrowed);

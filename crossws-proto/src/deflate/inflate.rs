@@ -11,7 +11,7 @@ use crate::engine::{Kind, Partial, Violation};
 #[cfg(test)]
 mod tests;
 
-/// What is inflated in one step; also the largest message that is copied once.
+/// The number of bytes that one step inflates, and the largest message that is copied once.
 const STEP: usize = 16 << 10;
 
 thread_local! {
@@ -21,32 +21,32 @@ thread_local! {
 
 /// Decompresses the messages of one connection.
 ///
-/// One state serves all connections of a thread. With context takeover a connection owns what its
-/// next message may refer to, and nothing else: the end of what it has received compressed. To hand
-/// the state 32 KiB of it takes less than a microsecond; a state of the connection's own would take
-/// 44 KiB from its first message on.
+/// All connections of a thread share one state. With context takeover, a connection owns only what
+/// its next message may refer to: the end of its decompressed data. Loading 32 KiB of that into the
+/// state takes less than a microsecond. A state per connection would take 44 KiB from its first
+/// message on.
 #[derive(Debug)]
 pub struct Inflater(Option<Box<Window>>);
 
-/// The last bytes of what was decompressed.
+/// The last bytes of the decompressed data.
 #[derive(Debug)]
 struct Window {
     bytes: VecDeque<u8>,
-    /// Most of them.
+    /// The most bytes that are kept.
     most: usize,
-    #[expect(dead_code, reason = "gives the memory's share back when it is dropped")]
+    #[expect(dead_code, reason = "returns its share of the budget on drop")]
     share: Reservation,
 }
 
 impl Inflater {
-    /// For messages that do not refer to one another.
+    /// Returns an inflater for messages that do not refer to one another.
     pub fn per_message() -> Self {
         Self(None)
     }
 
-    /// For messages that may refer to those before them, 2 to the power of `bits` bytes back (9 to
-    /// 15: the nearest of them counts); `None` if the contexts of this process could own more than
-    /// `most` bytes.
+    /// Returns an inflater for messages that may refer 2 to the power of `bits` bytes back. `bits`
+    /// is from 9 to 15; other values are brought into that range. Returns `None` if the contexts of
+    /// this process could own more than `most` bytes.
     pub fn with_context(bits: u8, most: usize) -> Option<Self> {
         let window = 1 << window_bits(bits);
         let share = Reservation::take(window, most)?;
@@ -58,7 +58,7 @@ impl Inflater {
         }))))
     }
 
-    /// Whether messages may refer to those before them.
+    /// Returns whether messages may refer to earlier ones.
     #[cfg(test)]
     pub fn takes_context_over(&self) -> bool {
         self.0.is_some()
@@ -88,7 +88,7 @@ impl Inflater {
         })
     }
 
-    /// How many bytes are kept of earlier messages.
+    /// Returns how many bytes of earlier messages are kept.
     #[cfg(test)]
     pub fn owned(&self) -> usize {
         self.0.as_ref().map_or(0, |window| window.bytes.capacity())
@@ -96,11 +96,11 @@ impl Inflater {
 }
 
 impl Window {
-    /// Lets the next message refer to it.
+    /// Lets the next message refer to the kept bytes.
     fn refer(&self, state: &mut Decompress) -> Result<(), Violation> {
         let (older, newer) = self.bytes.as_slices();
         for bytes in [older, newer].into_iter().filter(|bytes| !bytes.is_empty()) {
-            // One that follows another is appended.
+            // zlib appends a second dictionary to the first.
             state.set_dictionary(bytes).map_err(|_| corrupt())?;
         }
         Ok(())
@@ -113,7 +113,7 @@ impl Window {
         self.bytes.drain(..excess);
         let len = self.bytes.len() + fresh.len();
         if self.bytes.capacity() < len {
-            // Twice as much each time, but never more than can be of use.
+            // Doubles, up to the size of the window.
             let room = len.max(self.bytes.capacity() * 2).min(self.most);
             self.bytes.reserve_exact(room - self.bytes.len());
         }
@@ -121,8 +121,8 @@ impl Window {
     }
 }
 
-/// Step by step, so that a message that grows without end is stopped at the limit, and text that is
-/// none where it is none.
+/// Inflates in steps, so that a message that grows without end is stopped at the limit, and invalid
+/// text at the step that decodes it.
 fn inflate(
     state: &mut Decompress,
     kind: Kind,
@@ -158,8 +158,8 @@ fn inflate(
                 filled = 0;
             }
             match status {
-                // A last block is allowed, and what follows it begins a new stream (RFC 7692
-                // section 7.2.3.4). What it refers to behind its beginning, zlib cannot tell us.
+                // RFC 7692 section 7.2.3.4 allows a last block; a new stream begins after it. zlib
+                // cannot report what refers to data before that stream.
                 Status::StreamEnd => state.reset(false),
                 _ if written == free => continue,
                 _ if read == 0 && !input.is_empty() => return Err(corrupt()),
@@ -180,8 +180,8 @@ fn inflate(
     }
 }
 
-/// A payload that does not fit its type, as browsers and other servers say too: RFC 7692 names no
-/// code.
+/// Returns the violation for a corrupt payload, with the code (1007) that browsers and other
+/// servers use too: RFC 7692 names none.
 fn corrupt() -> Violation {
     Violation::new(CloseCode::INVALID, "invalid compression")
 }

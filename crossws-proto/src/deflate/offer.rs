@@ -1,4 +1,5 @@
-//! The server's side of the negotiation: offers, and its answer (RFC 7692 section 7.1).
+//! The server's side of the negotiation: the client's offers, and the response to them (RFC 7692
+//! section 7.1).
 
 use crossws_core::{Deflate, Rejection};
 use http::StatusCode;
@@ -10,11 +11,11 @@ use super::{Agreed, Inflater, NAME, Negotiated, Outgoing, window_bits};
 #[cfg(test)]
 pub(super) mod tests;
 
-/// Accepts the first offer that can be; `None` if there is none.
+/// Accepts the first acceptable offer. Returns `None` if there is none.
 ///
 /// # Errors
-/// 400 when the header is malformed, when compression is required and nothing acceptable was offered,
-/// or when the configuration is strict and permessage-deflate was offered in vain.
+/// 400 when the header is malformed, when compression is required and no acceptable offer was made,
+/// or when the configuration is strict and no offer of permessage-deflate is acceptable.
 pub(crate) fn negotiate<'a>(
     config: &Deflate,
     headers: impl Iterator<Item = &'a [u8]>,
@@ -40,7 +41,7 @@ pub(crate) fn negotiate<'a>(
 }
 
 impl Terms {
-    /// The answer to these as an offer; `None` to decline.
+    /// Returns the response to these parameters as an offer, or `None` to decline.
     fn meet(self, config: &Deflate) -> Option<Self> {
         let server = window_bits(config.server_max_window_bits);
         let client = window_bits(config.client_max_window_bits);
@@ -51,11 +52,12 @@ impl Terms {
         let server = server.min(self.server_max_window_bits.unwrap_or(15));
         let said = self.server_max_window_bits.is_some() || server < 15;
         let client = match self.client_max_window_bits {
-            // It cannot be told. We can read every window, so only `strict` minds.
+            // The server cannot tell this client its window. The server can read every window, so
+            // only `strict` declines.
             None if client < 15 && config.strict => return None,
             None => None,
             Some(None) => Some(client).filter(|bits| *bits < 15),
-            // 8 too: what a client says that it can do, it can.
+            // Includes 8: a client can do what it offers.
             Some(Some(bits)) => Some(bits.min(client)),
         };
         Some(Self {
@@ -68,7 +70,7 @@ impl Terms {
         })
     }
 
-    /// What these mean as an answer.
+    /// Returns the agreement that these parameters mean as a response.
     fn agree(mut self, config: &Deflate) -> Agreed {
         let context = (!self.client_no_context_takeover)
             .then(|| {
@@ -76,7 +78,7 @@ impl Terms {
                 Inflater::with_context(bits, config.max_context_memory)
             })
             .flatten();
-        // No memory for one: the client has to do without.
+        // There is no memory for the client's context, so the client must not use one.
         self.client_no_context_takeover = context.is_none();
         let bits = self.server_max_window_bits.unwrap_or(15);
         Agreed {

@@ -5,19 +5,20 @@ use std::mem;
 use super::NAME;
 use super::extensions::Extension;
 
-/// The parameters of permessage-deflate: first as they are offered, then as they are answered.
+/// The parameters of permessage-deflate: first those of an offer, then those of the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Terms {
     pub(super) server_no_context_takeover: bool,
     pub(super) client_no_context_takeover: bool,
     pub(super) server_max_window_bits: Option<u8>,
-    /// In an offer, the inner `None` is a client that can be told any.
+    /// In an offer, the inner `None` means that the server may choose any value.
     pub(super) client_max_window_bits: Option<Option<u8>>,
 }
 
 impl Terms {
-    /// `None` for parameters that are unknown, doubled or out of range: such an offer must be
-    /// declined, and such an answer fails the connection (RFC 7692 section 7.1).
+    /// Reads an extension's parameters. Returns `None` if one is unknown, doubled or out of range:
+    /// the server must decline such an offer, and a client must fail the connection on such a
+    /// response (RFC 7692 section 7.1).
     pub(super) fn of(extension: &Extension<'_>) -> Option<Self> {
         let mut terms = Self::default();
         for (name, value) in &extension.params {
@@ -48,7 +49,7 @@ impl Terms {
     }
 }
 
-/// The value of the header.
+/// Writes the header's value.
 impl std::fmt::Display for Terms {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(NAME)?;
@@ -69,7 +70,7 @@ impl std::fmt::Display for Terms {
     }
 }
 
-/// A number from 8 to 15, without leading zeros.
+/// Parses a number from 8 to 15, without leading zeros.
 fn bits(value: &str) -> Option<u8> {
     let plain = value.bytes().all(|byte| byte.is_ascii_digit()) && !value.starts_with('0');
     let bits = value.parse().ok().filter(|bits| (8..=15).contains(bits))?;

@@ -1,14 +1,15 @@
-//! How buffers grow: with what has arrived, never with what was announced.
+//! How buffers grow: with the bytes that have arrived, never with an announced length.
 
-/// The first buffer of something that arrives in pieces.
+/// The size of a first buffer for data that arrives in pieces.
 const FIRST: usize = 64;
 
-/// How much room to reserve in a buffer that holds `len` bytes and has room for `capacity`, before
-/// `more` bytes are appended, of `coming` that are announced. 0 when there is room.
+/// Returns how much room to reserve before `more` bytes are appended to a buffer that holds `len`
+/// bytes and has room for `capacity`. `coming` bytes are announced, `more` among them. Returns 0
+/// when there is room.
 ///
-/// At most twice what has arrived is owned: an announcement costs its sender nothing. But no more
-/// than the announcement either, so that a message that arrives in pieces ends up in a buffer of
-/// its own size.
+/// At most twice the arrived bytes are owned, so an announcement alone allocates nothing. The
+/// buffer never exceeds the announcement either, so a message that arrives in pieces ends up in a
+/// buffer of its own size.
 pub(super) fn growth(len: usize, capacity: usize, more: usize, coming: usize) -> usize {
     if capacity - len >= more {
         return 0;
@@ -17,7 +18,7 @@ pub(super) fn growth(len: usize, capacity: usize, more: usize, coming: usize) ->
     doubled.min(coming).max(more)
 }
 
-/// Appends to a buffer, of whose content `coming` bytes are announced, these among them.
+/// Appends to a buffer that expects `coming` more bytes, `bytes` among them.
 pub(super) fn append(buffer: &mut Vec<u8>, bytes: &[u8], coming: usize) {
     let room = growth(buffer.len(), buffer.capacity(), bytes.len(), coming);
     buffer.reserve_exact(room);

@@ -2,7 +2,7 @@ use crossws_core::{CloseCode, CloseFrame};
 
 use super::{Violation, utf8};
 
-/// The payload of a close frame (RFC 6455 section 5.5.1): nothing, or a code and a reason.
+/// Parses the payload of a close frame (RFC 6455 section 5.5.1): empty, or a code and a reason.
 pub(super) fn parse(payload: &[u8]) -> Result<Option<CloseFrame>, Violation> {
     let (code, reason) = match payload {
         [] => return Ok(None),

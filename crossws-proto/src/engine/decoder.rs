@@ -1,27 +1,30 @@
 use std::mem;
 
 use bytes::Bytes;
-use crossws_core::{CloseCode, Limits, Message};
+use crossws_core::{CloseCode, Limit, Limits, Message};
 
 use super::buffer::append;
 use super::header::{Header, MAX_HEADER};
 use super::message::{Kind, Partial};
-use super::{Engine, Event, Role, Violation, close};
+use super::{Event, Role, Violation, close};
 use crate::deflate::Inflater;
 use crate::frame::Opcode;
 use crate::frame::mask;
 
-/// This crate's own engine. Between messages it owns no memory but itself; of what has begun, what
+/// This crate's own engine. Between messages it owns no heap memory; within a message, only what
 /// has arrived.
 #[derive(Debug)]
 pub struct Decoder {
     role: Role,
     /// The bounds, as in [`Limits`].
     max_message: usize,
-    max_fragments: usize,
-    /// What has arrived in part. Boxed, because a connection that waits has nothing of the kind.
+    max_fragments: u32,
+    max_frame: u32,
+    /// The longest short message, by these bounds.
+    max_short: u8,
+    /// The unfinished frame and message. Boxed, because an idle connection has neither.
     begun: Option<Box<Begun>>,
-    /// What decompresses messages, where that was negotiated.
+    /// Decompresses messages, if compression was negotiated.
     inflater: Inflater,
     inflates: bool,
 }
@@ -33,12 +36,12 @@ struct Begun {
     head_len: u8,
     /// The frame whose payload is arriving.
     frame: Option<Frame>,
-    /// What has arrived of a control frame's payload.
+    /// The arrived part of a control frame's payload.
     control: Vec<u8>,
-    /// The message whose frames, or whose frame's pieces, are arriving.
+    /// The message whose frames, or pieces of a frame, are arriving.
     message: Option<Partial>,
-    /// How many frames it has had.
-    fragments: usize,
+    /// The number of its frames so far.
+    fragments: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -48,13 +51,13 @@ struct Frame {
     compressed: bool,
     /// Bytes of the payload that have not arrived.
     left: usize,
-    /// The masking key, turned to where the payload goes on.
+    /// The masking key, rotated to the next byte of the payload.
     key: [u8; 4],
 }
 
 impl Frame {
-    /// What is known to come of its message. More frames may come behind one that is not the last,
-    /// and room for each alone would be copied for each.
+    /// Returns how many bytes the message is known to need. After a frame that is not the last,
+    /// more frames may follow, and reserving for each alone would copy the message each time.
     fn coming(&self) -> usize {
         match self.fin {
             true => self.left,
@@ -63,8 +66,8 @@ impl Frame {
     }
 }
 
-/// The largest message, whatever the limits: no allocation can be larger than `isize::MAX`, and one
-/// of half that can grow as all do.
+/// The largest message, whatever the limits. No allocation can be larger than `isize::MAX`, and
+/// buffers grow by doubling.
 const MOST: usize = isize::MAX as usize >> 1;
 
 /// The first byte of a final frame without extensions.
@@ -77,19 +80,30 @@ const MASKED: u8 = 0x80;
 /// Two bytes, and the masking key.
 const SHORT_HEADER: usize = 6;
 
-impl Engine for Decoder {
-    fn new(role: Role, limits: &Limits) -> Self {
+impl Decoder {
+    /// Creates a decoder for a connection whose handshake has just ended.
+    pub fn new(role: Role, limits: &Limits) -> Self {
         Self {
             role,
             max_message: limits.max_message_size.get().min(MOST),
-            max_fragments: limits.max_fragments.get(),
+            max_fragments: bound(limits.max_fragments),
+            max_frame: bound(limits.max_frame_size),
+            max_short: Self::max_short(limits),
             begun: None,
             inflater: Inflater::per_message(),
             inflates: false,
         }
     }
 
-    fn decode(&mut self, input: &mut &mut [u8]) -> Result<Option<Event>, Violation> {
+    /// Consumes bytes from the front of `input` up to the end of the next event.
+    ///
+    /// Returns `None` when all of `input` is consumed and more bytes are needed. The decoder changes the
+    /// bytes that it consumes, because it unmasks in place.
+    ///
+    /// # Errors
+    /// The rule that was broken. The caller must fail the connection (RFC 6455 section 7.1.7) and
+    /// must not decode again.
+    pub fn decode(&mut self, input: &mut &mut [u8]) -> Result<Option<Event>, Violation> {
         loop {
             let begun = self.begun.as_deref();
             let frame = match begun.and_then(|begun| begun.frame) {
@@ -122,10 +136,13 @@ impl Engine for Decoder {
         }
     }
 
-    /// A client's message in one short frame without extensions, as most are. In a few steps, and
-    /// where it is wanted: to move a message a few times costs as much as to decode it.
+    /// Decodes a client's message in one short frame without extensions, as most are. Returns `None`
+    /// if something else comes next; then nothing is consumed, and [`decode`](Self::decode) returns it.
+    ///
+    /// The few steps build the message in place: moving a message a few times costs as much as decoding
+    /// it.
     #[inline(always)]
-    fn decode_short(&mut self, input: &mut &mut [u8]) -> Option<Message> {
+    pub fn decode_short(&mut self, input: &mut &mut [u8]) -> Option<Message> {
         let &[first, second, ref key @ ..] = input.first_chunk::<SHORT_HEADER>()?;
         let key = *key;
         let kind = match first {
@@ -133,9 +150,10 @@ impl Engine for Decoder {
             FIN_BINARY => Kind::Binary,
             _ => return None,
         };
-        // Without the bit that says that it is masked; with it, if that was not set.
+        // Clears the mask bit. If it was not set, this sets it, and the length is too large for a
+        // short frame.
         let len = usize::from(second ^ MASKED);
-        let fits = len <= Self::MAX_SHORT.min(self.max_message) && self.max_fragments > 0;
+        let fits = len <= usize::from(self.max_short) && self.max_fragments > 0;
         if self.begun.is_some() || self.role == Role::Client || !fits {
             return None;
         }
@@ -151,10 +169,18 @@ impl Engine for Decoder {
 }
 
 impl Decoder {
-    /// The longest payload whose length is in a header's second byte itself.
+    /// The longest payload whose length fits into a header's second byte.
     pub const MAX_SHORT: usize = 125;
 
-    /// Takes compressed messages too: permessage-deflate was negotiated.
+    fn max_short(limits: &Limits) -> u8 {
+        let message = limits.max_message_size.get();
+        let most = message
+            .min(limits.max_frame_size.get())
+            .min(Self::MAX_SHORT);
+        most as u8
+    }
+
+    /// Accepts compressed messages too. Use it when permessage-deflate was negotiated.
     #[must_use]
     pub fn with_inflater(mut self, inflater: impl Into<Option<Inflater>>) -> Self {
         if let Some(inflater) = inflater.into() {
@@ -164,7 +190,7 @@ impl Decoder {
         self
     }
 
-    /// Reads a header and says whether its frame may come now.
+    /// Reads a header and checks that its frame may come now.
     #[inline]
     fn begin(&mut self, input: &mut &mut [u8]) -> Result<Option<Frame>, Violation> {
         if input.is_empty() {
@@ -200,7 +226,7 @@ impl Decoder {
                 take(input, len - had);
                 Ok(Some(header))
             }
-            // It is shorter than the longest, so all of the input belongs to it.
+            // The header so far is shorter than the longest one, so all of the input belongs to it.
             None => {
                 begun.head_len = have as u8;
                 take(input, count);
@@ -209,7 +235,7 @@ impl Decoder {
         }
     }
 
-    /// The rules that need to know what came before, and the limits: before anything is kept.
+    /// Checks the limits, and the rules that depend on earlier frames, before anything is stored.
     #[inline]
     fn admit(&mut self, header: &Header) -> Result<Frame, Violation> {
         if header.rsv1 {
@@ -218,7 +244,7 @@ impl Decoder {
                     "RSV1 is set, and no extension was negotiated",
                 ));
             }
-            // RFC 7692 section 6: on the first frame of a message, which says it for all.
+            // RFC 7692 section 6: the bit stands on a message's first frame, for the whole message.
             if !matches!(header.opcode, Opcode::Text | Opcode::Binary) {
                 return Err(Violation::protocol("RSV1 is set, and no message begins"));
             }
@@ -232,7 +258,7 @@ impl Decoder {
                     return Err(Violation::protocol("a continuation of nothing"));
                 }
                 (Some((message, fragments)), Opcode::Continuation) => {
-                    *fragments += 1;
+                    *fragments = fragments.saturating_add(1);
                     let compressed = matches!(message, Partial::Compressed(..));
                     (message.len(), compressed, *fragments)
                 }
@@ -248,6 +274,9 @@ impl Decoder {
             if header.len > most.saturating_sub(had) as u64 {
                 return Err(too_big(header.len));
             }
+            if self.max_frame < header.len.try_into().unwrap_or(u32::MAX) {
+                return Err(Violation::new(CloseCode::TOO_BIG, "frame too big"));
+            }
             if fragments > self.max_fragments {
                 return Err(Violation::new(CloseCode::POLICY, "too many fragments"));
             }
@@ -256,19 +285,19 @@ impl Decoder {
             opcode: header.opcode,
             fin: header.fin,
             compressed: header.rsv1,
-            // Within the limit, or 125.
+            // Within the limit, or at most 125.
             left: usize::try_from(header.len).map_err(|_| too_big(header.len))?,
             key: header.key,
         })
     }
 
-    /// Keeps a piece of a frame that has not arrived to its end.
+    /// Stores a piece of an incomplete frame.
     fn piece(&mut self, frame: Frame, piece: &[u8]) -> Result<(), Violation> {
         let begun = self.begun.get_or_insert_default();
         begun.frame = Some(Frame {
             left: frame.left - piece.len(),
             key: mask::advance(frame.key, piece.len()),
-            // The message has begun: what follows goes on with it.
+            // The message has begun, so its next frames are continuations.
             opcode: match frame.opcode {
                 Opcode::Text | Opcode::Binary => Opcode::Continuation,
                 other => other,
@@ -284,7 +313,7 @@ impl Decoder {
         }
     }
 
-    /// Takes a frame to its end. `None` if it is not the last of its message.
+    /// Completes a frame. Returns `None` if it is not the last of its message.
     #[inline]
     fn end(&mut self, frame: Frame, payload: &[u8]) -> Result<Option<Event>, Violation> {
         let kind = match frame.opcode {
@@ -316,7 +345,7 @@ impl Decoder {
         Ok(Some(Event::Message(message)))
     }
 
-    /// The message that a data frame belongs to.
+    /// Returns the message that a data frame belongs to.
     fn message(&mut self, frame: Frame) -> &mut Partial {
         let begun = self.begun.get_or_insert_default();
         begun.message.get_or_insert_with(|| {
@@ -329,7 +358,7 @@ impl Decoder {
         })
     }
 
-    /// How many bytes it holds of what has begun.
+    /// Returns how many bytes of unfinished frames and messages it holds.
     #[inline]
     pub fn unfinished(&self) -> usize {
         self.begun.as_ref().map_or(0, |begun| {
@@ -339,7 +368,7 @@ impl Decoder {
         })
     }
 
-    /// Drops what has begun.
+    /// Drops the unfinished frame and message.
     pub fn forget_unfinished(&mut self) {
         self.begun = None;
     }
@@ -368,11 +397,16 @@ fn take<'a>(input: &mut &'a mut [u8], count: usize) -> &'a mut [u8] {
     taken
 }
 
-/// The most bytes that a message of `most` bytes has when it is compressed: a byte in nine bits, as
-/// deflate's fixed code has it, or in blocks that are stored. Without such a bound a message of
-/// empty blocks would have none.
+/// Returns the most bytes that a message of `most` bytes can have in compressed form: nine bits per
+/// byte, as deflate's fixed code has, or stored blocks. Without such a bound, a message of empty
+/// blocks could grow indefinitely.
 fn most_compressed(most: usize) -> usize {
     most.saturating_add(most / 8).saturating_add(64)
+}
+
+/// A bound in fewer bytes: no connection comes to more.
+fn bound(limit: Limit) -> u32 {
+    u32::try_from(limit.get()).unwrap_or(u32::MAX)
 }
 
 fn too_big(len: u64) -> Violation {

@@ -7,7 +7,7 @@ pub(super) const MAX_HEADER: usize = 14;
 /// The longest payload of a control frame (RFC 6455 section 5.5).
 const MAX_CONTROL: u8 = 125;
 
-/// A frame's header (RFC 6455 section 5.2), every rule checked that needs nothing else.
+/// A frame's header (RFC 6455 section 5.2), after every check that needs no other state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) fin: bool,
@@ -15,12 +15,12 @@ pub(super) struct Header {
     pub(super) rsv1: bool,
     pub(super) opcode: Opcode,
     pub(super) len: u64,
-    /// Zeros, which change nothing, where frames are not masked.
+    /// Zeros, which change nothing, if the frame is unmasked.
     pub(super) key: [u8; 4],
 }
 
 impl Header {
-    /// Parses the header at the front of `bytes`; answers its own length too. `None` when it is
+    /// Parses the header at the front of `bytes`. Returns it with its length, or `None` if it is
     /// incomplete and no rule is broken so far.
     #[inline]
     pub(super) fn parse(bytes: &[u8], role: Role) -> Result<Option<(Self, usize)>, Violation> {
@@ -101,7 +101,8 @@ impl Header {
 mod tests {
     use super::*;
 
-    /// What the front of a server's input is: complete, incomplete, or why not.
+    /// Returns a server's verdict on the front of its input: complete, incomplete, or the broken
+    /// rule.
     fn server(bytes: &[u8]) -> Result<Option<(u64, usize)>, String> {
         match Header::parse(bytes, Role::Server) {
             Ok(header) => Ok(header.map(|(header, len)| (header.len, len))),
@@ -145,7 +146,7 @@ mod tests {
 
     #[test]
     #[cfg_attr(miri, ignore = "too many headers for an interpreter")]
-    fn two_bytes_are_enough_for_most_verdicts() {
+    fn two_bytes_of_a_header_suffice_for_most_verdicts() {
         for first in 0..=u8::MAX {
             for second in 0..=u8::MAX {
                 let opcode = first & 0x0f;

@@ -14,8 +14,8 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// A message that is here as a whole: one copy, into memory of its own size. A slice of the
-    /// read buffer would have to keep all of that alive.
+    /// Builds a message that has arrived whole. It makes one copy, into memory of the message's own
+    /// size, because a slice would keep the whole read buffer alive.
     #[inline(always)]
     pub(crate) fn whole(self, payload: &[u8]) -> Result<Message, Violation> {
         Ok(match self {
@@ -25,12 +25,12 @@ impl Kind {
     }
 }
 
-/// A message that arrives in pieces: of a frame, or frames.
+/// A message that arrives in pieces of a frame, or in several frames.
 #[derive(Debug)]
 pub(crate) enum Partial {
     Text(Text),
     Binary(Vec<u8>),
-    /// Decompressed when it is complete: the inflater may be the whole thread's.
+    /// Decompressed when complete, because the whole thread may share the inflater.
     Compressed(Kind, Vec<u8>),
 }
 
@@ -43,7 +43,7 @@ impl Partial {
         }
     }
 
-    /// Appends a piece of a message of which `coming` bytes are left, this piece among them.
+    /// Appends a piece of a message that expects `coming` more bytes, `piece` among them.
     pub(crate) fn push(&mut self, piece: &[u8], coming: usize) -> Result<(), Violation> {
         match self {
             Self::Text(text) => text.push(piece, coming),
@@ -54,7 +54,7 @@ impl Partial {
         }
     }
 
-    /// How many bytes have arrived.
+    /// Returns how many bytes have arrived.
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
@@ -69,7 +69,7 @@ impl Partial {
         }
     }
 
-    /// The whole message, of at most `most` bytes. Compressed ones need an inflater.
+    /// Returns the whole message, of at most `most` bytes. A compressed message needs an inflater.
     pub(crate) fn finish(
         self,
         inflater: Option<&mut Inflater>,
@@ -79,7 +79,7 @@ impl Partial {
             (Self::Text(text), _) => Ok(Message::Text(text.finish()?.into())),
             (Self::Binary(bytes), _) => Ok(Message::Binary(bytes.into())),
             (Self::Compressed(kind, bytes), Some(inflater)) => inflater.message(kind, &bytes, most),
-            // Not begun without one.
+            // `admit` rejects a compressed message if there is no inflater.
             (Self::Compressed(..), None) => Err(Violation::protocol("a compressed message")),
         }
     }

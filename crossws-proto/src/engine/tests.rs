@@ -1,4 +1,4 @@
-//! The engines as their users see them: bytes in, events or a verdict out.
+//! The engines as their users see them: bytes in, events or a violation out.
 
 mod chunks;
 mod client;
@@ -7,18 +7,43 @@ mod differential;
 mod memory;
 mod rules;
 mod stream;
+mod tungstenite;
 
 use crossws_core::{CloseCode, Limits, Message};
 
-use super::{
-    Decoder, Engine, EngineKind, Event, Opcode, Role, Tungstenite, Violation, put_masked_frame,
-};
+use self::tungstenite::Tungstenite;
+use super::{Decoder, Event, Opcode, Role, Violation, put_masked_frame};
 
-/// What became of a stream.
+/// A decoder of frames: ours, or the one that it is compared with.
+trait Engine {
+    fn new(role: Role, limits: &Limits) -> Self;
+
+    fn decode(&mut self, input: &mut &mut [u8]) -> Result<Option<Event>, Violation>;
+
+    fn decode_short(&mut self, _: &mut &mut [u8]) -> Option<Message> {
+        None
+    }
+}
+
+impl Engine for Decoder {
+    fn new(role: Role, limits: &Limits) -> Self {
+        Self::new(role, limits)
+    }
+
+    fn decode(&mut self, input: &mut &mut [u8]) -> Result<Option<Event>, Violation> {
+        self.decode(input)
+    }
+
+    fn decode_short(&mut self, input: &mut &mut [u8]) -> Option<Message> {
+        self.decode_short(input)
+    }
+}
+
+/// What a stream decoded to.
 #[derive(Debug, PartialEq)]
 struct Outcome {
     events: Vec<Event>,
-    /// What ended it, if it was not its end or a close frame.
+    /// The violation that ended it, if one did.
     violation: Option<Violation>,
 }
 
@@ -30,12 +55,12 @@ impl Outcome {
     }
 }
 
-/// Everything an engine makes of bytes that arrive in these pieces, whichever way it is asked. What
-/// follows a close frame is not looked at, as in the pump.
+/// Decodes bytes that arrive in these pieces, by each method of the engine. Ignores what follows a
+/// close frame, as the pump does.
 fn decode<E: Engine>(role: Role, limits: &Limits, pieces: &[&[u8]]) -> Outcome {
     let outcome = decode_by::<E>(|_, _| None, role, limits, pieces);
     let shorter = decode_by::<E>(E::decode_short, role, limits, pieces);
-    assert_eq!(shorter, outcome, "the shorter way leads elsewhere");
+    assert_eq!(shorter, outcome, "decode_short and decode return the same");
     outcome
 }
 
@@ -71,7 +96,7 @@ fn decode_by<E: Engine>(
                 }
             }
         }
-        assert!(input.is_empty(), "more is wanted although there is more");
+        assert!(input.is_empty(), "`None` only after all input is consumed");
     }
     Outcome {
         events,
@@ -79,12 +104,12 @@ fn decode_by<E: Engine>(
     }
 }
 
-/// One frame, masked as a client's.
+/// Encodes one frame, masked as a client's.
 fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     frame(Role::Server, first, payload)
 }
 
-/// One frame as an engine of this role wants it.
+/// Encodes one frame as an engine of this role requires it.
 fn frame(role: Role, first: u8, payload: &[u8]) -> Vec<u8> {
     let mask = match role {
         Role::Server => 0x80,

@@ -1,4 +1,4 @@
-//! UTF-8 that arrives in pieces, checked once.
+//! UTF-8 that arrives in pieces, with each byte checked once.
 
 use std::str;
 
@@ -7,10 +7,10 @@ use crossws_core::CloseCode;
 use super::Violation;
 use super::buffer::growth;
 
-/// The bytes as text.
+/// Returns the bytes as text.
 #[inline]
 pub(super) fn check(bytes: &[u8]) -> Result<&str, Violation> {
-    // Itself std's below 64 bytes.
+    // simdutf8 itself uses std's check below 64 bytes.
     simdutf8::basic::from_utf8(bytes).map_err(|_| invalid())
 }
 
@@ -19,18 +19,18 @@ fn invalid() -> Violation {
     Violation::new(CloseCode::INVALID, "invalid UTF-8")
 }
 
-/// A text message on its way. A piece that cannot become UTF-8 any more fails at once, not at
-/// the end of the message (RFC 6455 section 8.1).
+/// An incomplete text message. A piece that cannot become UTF-8 fails at once, not at the end of
+/// the message (RFC 6455 section 8.1).
 #[derive(Debug, Default)]
 pub(crate) struct Text {
     text: String,
-    /// The beginning of a character whose end has not arrived.
+    /// The beginning of an incomplete character.
     tail: [u8; 4],
     tail_len: usize,
 }
 
 impl Text {
-    /// Appends a piece, of `coming` bytes that are announced.
+    /// Appends a piece of a message that expects `coming` more bytes.
     pub(super) fn push(&mut self, mut bytes: &[u8], coming: usize) -> Result<(), Violation> {
         if self.tail_len > 0 {
             let count = (width(self.tail[0]) - self.tail_len).min(bytes.len());
@@ -77,7 +77,7 @@ impl Text {
         self.text.capacity()
     }
 
-    /// The whole text.
+    /// Returns the whole text.
     pub(super) fn finish(self) -> Result<String, Violation> {
         if self.tail_len == 0 {
             Ok(self.text)
@@ -87,7 +87,7 @@ impl Text {
     }
 }
 
-/// How many bytes a character has whose first byte is this one.
+/// Returns the number of bytes in a character with this first byte.
 fn width(lead: u8) -> usize {
     match lead {
         0..0xc0 => 1,
@@ -97,7 +97,7 @@ fn width(lead: u8) -> usize {
     }
 }
 
-/// Where a last character begins whose end is missing, or the end.
+/// Returns the start of an incomplete last character, or the end.
 fn boundary(bytes: &[u8]) -> usize {
     let from = bytes.len().saturating_sub(3);
     for (index, byte) in bytes.iter().enumerate().skip(from).rev() {
@@ -115,7 +115,7 @@ fn boundary(bytes: &[u8]) -> usize {
 mod tests {
     use super::*;
 
-    /// Whether pieces are taken to the end; else after how many bytes they failed.
+    /// Returns the text of the pieces, or the number of bytes after which they failed.
     fn pieces(pieces: &[&[u8]]) -> Result<String, usize> {
         let mut text = Text::default();
         let mut seen = 0;
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn every_sequence_is_judged_as_std_judges_it_however_it_is_split() {
+    fn every_sequence_has_the_verdict_of_std_however_it_is_split() {
         // All sequences of the bytes at which the rules of UTF-8 change.
         let edges = [
             0x00, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0,
@@ -151,7 +151,7 @@ mod tests {
                 );
             }
             let [a, b, c, d] = bytes;
-            // Byte by byte it fails exactly where std says that nothing can save it.
+            // Byte by byte it fails exactly where std says that no further byte can complete it.
             let failed = pieces(&[&[a], &[b], &[c], &[d]]);
             assert_eq!(failed.as_deref().ok(), expected, "{bytes:x?}");
             if let Err(seen) = failed {

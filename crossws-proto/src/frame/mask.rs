@@ -1,13 +1,11 @@
 //! Masking (RFC 6455 section 5.3).
 
-use std::cell::RefCell;
-
-/// Masks a payload, or unmasks it, which is the same.
+/// Masks or unmasks a payload: both are the same operation.
 #[inline]
 pub(crate) fn apply(bytes: &mut [u8], key: [u8; 4]) {
     let half = u64::from(u32::from_ne_bytes(key));
     let word = half << 32 | half;
-    // Words, which the compiler makes vectors of.
+    // In words, which the compiler vectorizes.
     let (words, rest) = bytes.as_chunks_mut();
     for bytes in words {
         *bytes = (u64::from_ne_bytes(*bytes) ^ word).to_ne_bytes();
@@ -17,34 +15,21 @@ pub(crate) fn apply(bytes: &mut [u8], key: [u8; 4]) {
     }
 }
 
-/// The key for what follows `count` masked bytes.
+/// Returns the key for what follows `count` masked bytes.
 pub(crate) fn advance(mut key: [u8; 4], count: usize) -> [u8; 4] {
     key.rotate_left(count % 4);
     key
 }
 
-/// Keys that are fetched at once.
-const KEYS: usize = 64;
-
-thread_local! {
-    static FRESH: RefCell<Vec<[u8; 4]>> = const { RefCell::new(Vec::new()) };
-}
-
-/// A key that nobody can predict, used once: from the system's random source, of which a thread
-/// fetches some at a time. RFC 6455 section 10.3 says what a predictable one costs.
+/// Returns an unpredictable key from the system's random source, for one frame. RFC 6455 section 10.3
+/// says what a predictable one costs.
 ///
 /// # Errors
-/// When the system has no randomness to give.
+/// When the system's random source fails.
 pub(crate) fn fresh_key() -> Result<[u8; 4], getrandom::Error> {
-    FRESH.with_borrow_mut(|keys| {
-        if keys.is_empty() {
-            let mut bytes = [0; 4 * KEYS];
-            getrandom::fill(&mut bytes)?;
-            keys.extend(bytes.as_chunks().0);
-        }
-        // Never empty here; if it were, a zero key would still be a valid one.
-        Ok(keys.pop().unwrap_or_default())
-    })
+    let mut key = [0; 4];
+    getrandom::fill(&mut key)?;
+    Ok(key)
 }
 
 #[cfg(test)]

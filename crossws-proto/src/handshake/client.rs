@@ -12,55 +12,54 @@ use http::{StatusCode, Version};
 
 use super::{Agreed, accept, has_token, only};
 use crate::deflate::{Malformed, Offer};
-use crate::engine::EngineKind;
 
-/// Why a server's answer opens no WebSocket: the connection is to be dropped, with nothing sent on
-/// it.
+/// Why a server's response opens no WebSocket. The client must drop the connection and send nothing
+/// on it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AnswerError {
-    /// Another status than 101. What HTTP says about it applies: a redirection, a login, a refusal.
+    /// A status other than 101. HTTP's rules for it apply: a redirection, a login, a refusal.
     #[error("the server answered {0} where 101 opens a WebSocket")]
     Status(StatusCode),
-    /// Another version than HTTP/1.1, of which alone 101 is a part.
+    /// A version other than HTTP/1.1, the only one that defines 101.
     #[error("the answer is not of HTTP/1.1")]
     Version,
-    /// There is no single `Upgrade: websocket`.
+    /// There is not exactly one `Upgrade: websocket`.
     #[error("the Upgrade header is not \"websocket\"")]
     Upgrade,
     /// `Connection` does not name `Upgrade`.
     #[error("the Connection header does not name Upgrade")]
     Connection,
-    /// `Sec-WebSocket-Accept` is not what follows from the key: whoever answered read no WebSocket
-    /// handshake, or another one.
+    /// `Sec-WebSocket-Accept` does not match the key: the response belongs to no WebSocket
+    /// handshake, or to another one.
     #[error("the Sec-WebSocket-Accept header does not fit the key")]
     Accept,
-    /// A subprotocol was chosen, and none was offered.
+    /// The server chose a subprotocol, but none was offered.
     #[error("the server chose a subprotocol that was not offered")]
     Protocol,
-    /// `Sec-WebSocket-Extensions` is no list of extensions.
+    /// `Sec-WebSocket-Extensions` is malformed.
     #[error(transparent)]
     Malformed(#[from] Malformed),
-    /// An extension that was not offered, or one twice.
+    /// The server chose an extension that was not offered, or one twice.
     #[error("the server uses an extension that was not offered")]
     Extension,
-    /// permessage-deflate with parameters that its offer does not allow (RFC 7692 section 7.1).
+    /// The parameters of permessage-deflate do not match the offer (RFC 7692 section 7.1).
     #[error("the parameters of permessage-deflate do not fit the offer")]
     Parameters,
-    /// permessage-deflate was declined, and is wanted strictly.
+    /// The server declined permessage-deflate, which the configuration requires strictly.
     #[error("the server declined permessage-deflate")]
     Declined,
 }
 
-/// A client's opening handshake: its headers, and the check of the answer. The connection behind it
-/// is an [engine](crate::engine)'s in its client's role.
+/// A client's opening handshake: its headers, and the check of the response. The connection then
+/// uses an [engine](crate::engine) in the client's role.
 ///
 /// ```
 /// use crossws_proto::handshake::{AnswerError, ClientHandshake};
 ///
 /// let handshake = ClientHandshake::new(None)?;
 /// assert_eq!(handshake.headers()["sec-websocket-version"], "13");
-/// // … send them in a GET request, read what is answered …
+/// // … send them in a GET request, read the response …
 /// let answer = http::Response::builder().status(404).body(())?.into_parts().0;
 /// let error = handshake.check(&answer).unwrap_err();
 /// assert!(matches!(error, AnswerError::Status(status) if status == 404));
@@ -73,14 +72,15 @@ pub struct ClientHandshake {
 }
 
 impl ClientHandshake {
-    /// A handshake with a fresh key, from the system's random source.
+    /// Creates a handshake with a fresh key from the system's random source.
     ///
-    /// With a configuration, permessage-deflate is offered: what it says of the server is asked of
-    /// it (if the process has no memory for another context, that it takes none over), what it says
-    /// of the client holds whatever the server answers, and `strict` refuses a server that declines.
+    /// With a configuration, permessage-deflate is offered. The server is asked for what the
+    /// configuration says about servers (and for no context takeover if the process has no memory
+    /// for another context). What it says about clients applies whatever the server responds.
+    /// `strict` refuses a server that declines.
     ///
     /// # Errors
-    /// When the system has no randomness to give.
+    /// When the system's random source fails.
     pub fn new(deflate: Option<&Deflate>) -> Result<Self, getrandom::Error> {
         let mut nonce = [0; 16];
         getrandom::fill(&mut nonce)?;
@@ -90,7 +90,7 @@ impl ClientHandshake {
         })
     }
 
-    /// The headers of the request, which is a GET of HTTP/1.1: all that it needs but `Host`.
+    /// Returns the headers of the request, which must be a GET of HTTP/1.1. Only `Host` is missing.
     pub fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
@@ -102,7 +102,7 @@ impl ClientHandshake {
             (SEC_WEBSOCKET_EXTENSIONS, offer),
         ];
         for (name, value) in values {
-            // Of this crate's making, and ASCII.
+            // This crate created the value, and it is ASCII.
             if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
                 headers.insert(name, value);
             }
@@ -110,7 +110,7 @@ impl ClientHandshake {
         headers
     }
 
-    /// Checks the answer. What follows its head on the stream are the server's frames.
+    /// Checks the response. On the stream, the server's frames follow its head.
     ///
     /// # Errors
     /// The first rule that it breaks.
@@ -145,10 +145,7 @@ impl ClientHandshake {
             }
             None => None,
         };
-        Ok(Agreed {
-            engine: EngineKind::Own,
-            deflate,
-        })
+        Ok(Agreed { deflate })
     }
 }
 
@@ -159,7 +156,7 @@ mod tests {
     use super::*;
     use crate::handshake::Handshake;
 
-    /// The answer to a handshake, with one of its headers as it is said here.
+    /// Returns the response to a handshake, with one header replaced.
     fn answer(handshake: &ClientHandshake, name: &'static str, values: &[&str]) -> Parts {
         let accept = accept(handshake.key.as_bytes());
         let accept = str::from_utf8(&accept).unwrap();
@@ -183,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn every_rule_has_its_error() {
+    fn every_broken_rule_has_its_error() {
         use AnswerError::*;
         let cases: &[(&'static str, &[&str], Result<(), AnswerError>)] = &[
             ("x-other", &["1"], Ok(())),
@@ -251,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn our_own_server_opens_it_and_both_agree() {
+    fn client_and_server_of_this_crate_agree() {
         let takeover = Deflate::default()
             .server_no_context_takeover(false)
             .client_no_context_takeover(false);
@@ -266,7 +263,7 @@ mod tests {
                 request.headers_mut().extend(handshake.headers());
                 let (parts, ()) = request.into_parts();
                 let theirs = Handshake::check(&parts).unwrap();
-                let agreed = theirs.agree(server.as_ref(), EngineKind::Own).unwrap();
+                let agreed = theirs.agree(server.as_ref()).unwrap();
                 let (answer, _) = theirs.response(&HeaderMap::new(), &agreed).into_parts();
                 let ours = handshake.check(&answer).unwrap();
                 assert_eq!(ours.extensions(), agreed.extensions());

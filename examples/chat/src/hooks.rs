@@ -1,8 +1,8 @@
 //! The chat itself. Nothing here names a runtime: the same file runs wherever crossws does.
 //!
-//! A client connects to `/rooms/ROOM?name=NAME`, both percent-encoded, and talks JSON. First it
-//! gets a `welcome` with everyone in the room, itself included; from then on whoever comes or goes
-//! is told once. A `left` of someone it never heard of means nothing.
+//! A client connects to `/rooms/ROOM?name=NAME`, both percent-encoded, and sends JSON. First it
+//! gets a `welcome` with every member of the room, itself included. After that it gets one message
+//! for each member who joins or leaves. It must ignore a `left` of a member that it does not know.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,7 +14,7 @@ use crossws::{
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
-/// What a client may send.
+/// A message of a client.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 enum FromClient {
@@ -22,7 +22,7 @@ enum FromClient {
     Typing { on: bool },
 }
 
-/// What a client gets.
+/// A message to a client.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 enum ToClient<'a> {
@@ -64,7 +64,7 @@ struct Person {
     name: String,
 }
 
-/// What the server knows of a peer: its typed context.
+/// The server's data about a peer: its typed context.
 #[derive(Serialize, Deserialize)]
 struct Member {
     name: String,
@@ -73,14 +73,15 @@ struct Member {
 
 const ROOMS: &str = "/rooms/";
 
-/// The one topic of each room. The room itself is the namespace, so rooms never hear each other.
+/// The one topic of each room. The room itself is the namespace, so no message crosses between
+/// rooms.
 const TALK: &str = "talk";
 
 const LONGEST_NAME: usize = 32;
 const LONGEST_ROOM: usize = 64;
 const LONGEST_TEXT: usize = 4_000;
 
-/// The chat at `/rooms/*`; every other path is left to the HTTP service.
+/// Returns the chat at `/rooms/*`. Every other path is left to the HTTP service.
 pub(crate) fn chat() -> impl Resolve<Hooks = Chat> {
     let chat = Arc::new(Chat::default());
     resolve_with(move |request| {
@@ -89,7 +90,7 @@ pub(crate) fn chat() -> impl Resolve<Hooks = Chat> {
     })
 }
 
-/// Tells everyone in every room.
+/// Sends to every member of every room.
 pub(crate) fn announce(hub: &Hub, text: &str) -> Result<Published, PublishError> {
     let everywhere = hub.in_all_namespaces();
     everywhere.publish(TALK, Json(ToClient::Announced { text }))
@@ -97,8 +98,8 @@ pub(crate) fn announce(hub: &Hub, text: &str) -> Result<Published, PublishError>
 
 #[derive(Default)]
 pub(crate) struct Chat {
-    /// Hooks of different peers run concurrently; coming and going happens one at a time, so that
-    /// a welcome's list and the `joined` and `left` after it fit together.
+    /// Hooks of different peers run concurrently. Joining and leaving take this lock, so that a
+    /// welcome's list is consistent with the `joined` and `left` after it.
     door: Mutex<()>,
 }
 
@@ -138,7 +139,7 @@ impl Hooks for Chat {
             room,
             people,
         }))?;
-        // Only now, so that nothing comes before the welcome.
+        // Subscribes only now, so that no message precedes the welcome.
         peer.subscribe(TALK)?;
         peer.publish(TALK, Json(ToClient::Joined { id, name }))?;
         Ok(())
@@ -153,7 +154,7 @@ impl Hooks for Chat {
                 peer.send(Json(ToClient::Error { message }))?;
             }
             Ok(FromClient::Say { text }) => {
-                // Including the sender, so that all of the room see one order.
+                // Including the sender, so that every member of the room gets the same order.
                 let text = &text;
                 peer.to(TALK)
                     .including_self()
@@ -186,7 +187,8 @@ impl Chat {
     }
 }
 
-/// A peer that has been let in: one whose `open` is still to come is not in the room yet.
+/// Returns the member of a peer whose `open` has run. A peer whose `open` has not run is not in the
+/// room yet.
 fn person_in_the_room(peer: &Peer) -> Option<Person> {
     let member = peer.context::<Member>().ok()?;
     peer.is_subscribed(TALK).then(|| Person {

@@ -1,17 +1,17 @@
-//! A chat with rooms, and the page that it is used with, on one port.
+//! A chat with rooms, and its page, on one port.
 //!
 //! ```sh
 //! cargo run -p chat
 //! ```
 //!
-//! Open the printed address in two windows. Then tell all rooms something from outside:
+//! Open the printed address in two windows. Then send a message to all rooms from outside:
 //!
 //! ```sh
 //! curl --data 'Deploy at 18:00' http://127.0.0.1:3000/announce
 //! ```
 //!
-//! `PORT` chooses another port. Ctrl-C or SIGTERM tells the peers, waits for them and prints how it
-//! went. The chat itself is in `hooks.rs`, its tests are in `tests.rs`.
+//! `PORT` chooses another port. Ctrl-C or SIGTERM closes the peers, waits for them and prints the
+//! result. The chat itself is in `hooks.rs`, its tests are in `tests.rs`.
 
 use std::env;
 use std::io;
@@ -30,7 +30,7 @@ mod tests;
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
-    // Prints what crossws logs: a hook that failed, for example.
+    // Prints crossws's log: a hook that failed, for example.
     tracing_subscriber::fmt().with_writer(io::stderr).init();
     let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
     let hub = Hub::default();
@@ -52,7 +52,7 @@ async fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// Announces without asking who it is: an app with something to lose would check.
+/// Announces without authentication, which a real app would need.
 async fn announce(State(hub): State<Hub>, text: String) -> (StatusCode, String) {
     match hooks::announce(&hub, &text) {
         Ok(published) => (

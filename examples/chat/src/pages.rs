@@ -1,5 +1,5 @@
 //! The chat's ordinary HTTP, as a tower service without a framework: for runtimes that axum does
-//! not know.
+//! not support.
 
 use std::convert::Infallible;
 use std::task::{Context, Poll};
@@ -12,7 +12,7 @@ use tower_service::Service;
 
 use crate::hooks;
 
-/// `GET /` is the page, `POST /announce` tells all rooms something.
+/// `GET /` is the page, `POST /announce` sends to all rooms.
 #[derive(Clone)]
 pub(crate) struct Pages(pub(crate) Hub);
 
@@ -47,7 +47,7 @@ fn page() -> Response<String> {
     response
 }
 
-/// Anyone may: an app with something to lose would ask who it is.
+/// Announces without authentication, which a real app would need.
 async fn announce(hub: &Hub, body: Body) -> Response<String> {
     let Ok(body) = Limited::new(body, LONGEST).collect().await else {
         return text(StatusCode::BAD_REQUEST, "the body is too long, or cut off");

@@ -13,7 +13,7 @@ async fn join(server: &TestServer, room: &str, name: &str) -> Client {
     server.connect(&target).await.unwrap()
 }
 
-/// What has arrived since this was last asked, when nothing more is on its way.
+/// Returns the messages since the last call, once nothing more is in flight.
 async fn heard(server: &TestServer, client: &mut Client) -> Vec<Value> {
     server.settle().await;
     std::iter::from_fn(|| client.try_next())
@@ -22,7 +22,7 @@ async fn heard(server: &TestServer, client: &mut Client) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_welcome_comes_first_and_then_who_comes_and_goes() {
+async fn a_welcome_comes_first_and_then_joins_and_leaves() {
     let server = TestServer::new(chat());
     let mut ada = join(&server, "lobby", "Ada").await;
     let mut grace = join(&server, "lobby", "Grace").await;
@@ -41,7 +41,7 @@ async fn a_welcome_comes_first_and_then_who_comes_and_goes() {
 }
 
 #[tokio::test]
-async fn what_is_said_stays_in_the_room_and_an_announcement_does_not() {
+async fn messages_stay_in_the_room_and_an_announcement_reaches_all() {
     let server = TestServer::new(chat());
     let mut ada = join(&server, "lobby", "Ada").await;
     let mut alan = join(&server, "B%C3%BCro", "Alan").await;
@@ -94,7 +94,7 @@ async fn a_bad_message_is_answered_and_an_idle_day_survived() {
     ada.send("no json").unwrap();
     assert_eq!(heard(&server, &mut ada).await[0]["type"], "error");
 
-    // All heartbeats of a day, in a moment.
+    // All heartbeats of a day, without waiting.
     server.advance(Duration::from_secs(24 * 60 * 60)).await;
     assert_eq!(server.hub().stats().peers, 1);
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// A chat server that runs, and is killed with the test.
+/// A running chat server, which is killed with the test.
 struct Chat {
     process: Child,
     output: Lines<BufReader<ChildStdout>>,
@@ -34,7 +34,7 @@ impl Chat {
         }
     }
 
-    /// A client that has been upgraded and has read its welcome.
+    /// Returns a client that has been upgraded and has read its welcome.
     fn connect(&self) -> TcpStream {
         let mut client = TcpStream::connect(&self.authority).unwrap();
         client
@@ -79,7 +79,7 @@ fn read_until(client: &mut TcpStream, end: &[u8]) {
     }
 }
 
-/// The first byte of a frame with at most 65,535 bytes, and its payload.
+/// Returns the first byte of a frame with at most 65,535 bytes, and its payload.
 fn read_frame(client: &mut TcpStream) -> (u8, Vec<u8>) {
     let mut head = [0; 2];
     client.read_exact(&mut head).unwrap();
@@ -108,7 +108,7 @@ fn the_first_signal_closes_the_peers_and_the_process_ends_with_0(binary: &str) {
     let mut client = chat.connect();
     chat.terminate();
     read_restart(&mut client);
-    // The same code back, masked with zeros.
+    // Replies with the same code, masked with zeros.
     let [high, low] = 1012_u16.to_be_bytes();
     client
         .write_all(&[0x88, 0x82, 0, 0, 0, 0, high, low])
@@ -122,7 +122,7 @@ fn the_second_signal_ends_the_process_at_once(binary: &str) {
     let mut chat = Chat::start(binary);
     let mut client = chat.connect();
     chat.terminate();
-    // The client does not answer, so that the server waits.
+    // The client does not reply, so that the server waits.
     read_restart(&mut client);
     chat.terminate();
     assert_eq!(chat.wait().signal(), Some(Signal::TERM.as_raw()));

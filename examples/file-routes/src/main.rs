@@ -1,4 +1,5 @@
-//! Files as routes: `src/sockets/rooms/[id].rs` is `/api/ws/rooms/{id}`.
+//! Files as routes: `src/sockets/rooms/[id].rs` is `/api/ws/rooms/{id}`. And functions beside pages:
+//! `socket_terminal` of `src/pages/tools.rs` is `/_socket/tools/terminal`.
 //!
 //!     cargo run -p file-routes
 //!     websocat ws://127.0.0.1:3000/api/ws/rooms/7
@@ -7,14 +8,16 @@ use std::io;
 
 use crossws::{HookResult, Peer};
 
-/// What several routes use.
+mod pages;
+
+/// Used by several routes.
 fn greet(peer: &Peer, what: &str, name: &str) -> HookResult {
     peer.send(format!("{what} {name}"))?;
     Ok(())
 }
 
 fn app() -> crossws::Router {
-    crossws::routes!()
+    crossws::routes!().merge(crossws::sockets!())
 }
 
 #[tokio::main]
@@ -47,6 +50,18 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn functions_beside_a_page_are_routes() {
+        let server = TestServer::new(super::app());
+        let mut client = server.connect("/_socket/tools/terminal").await.unwrap();
+        client.send("no input").unwrap();
+        let data = r#"{"type":"data","data":"ls"}"#;
+        client.send(data).unwrap();
+        assert_eq!(client.next().await.unwrap().text(), Ok(data));
+        client.send(r#"{"type":"exit"}"#).unwrap();
+        assert_eq!(client.closed().await.code, 1000);
+    }
+
     #[test]
     fn routes_are_named_after_their_files() {
         let router = super::app();
@@ -55,6 +70,15 @@ mod tests {
             .routes()
             .map(|route| route.name().unwrap().to_string());
         let names: Vec<_> = names.collect();
-        assert_eq!(names, ["", "talk", "files/[...rest]", "rooms/[id]"]);
+        assert_eq!(
+            names,
+            [
+                "",
+                "talk",
+                "files/[...rest]",
+                "rooms/[id]",
+                "tools/terminal"
+            ]
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! What HTTP says of the app, on every platform.
+//! The app's HTTP responses, on every platform.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,14 +7,14 @@ use crossws::{Hub, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// How many connections of a route have been cleaned up after.
+/// Counts, per route, the connections that have been cleaned up.
 #[derive(Default)]
 pub struct Cleanups {
     chat: AtomicUsize,
 }
 
 impl Cleanups {
-    /// Those of this hub's connections.
+    /// Returns the counts for this hub's connections.
     pub fn of(hub: &Hub) -> Arc<Self> {
         hub.extensions().get_or_default()
     }
@@ -23,21 +23,21 @@ impl Cleanups {
         self.chat.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The counts by route.
+    /// Returns the counts by route.
     pub fn to_json(&self) -> Value {
         json!({ "chat": self.chat.load(Ordering::Relaxed) })
     }
 }
 
-/// What the health check says.
+/// Returns the result of the health check.
 pub fn health() -> Value {
     json!({ "ok": true, "via": "http" })
 }
 
-/// What a note that comes with a request is for those who are told.
+/// Returns the message for peers from a request's note.
 ///
 /// # Errors
-/// When it is not JSON with a `message`.
+/// When the note is not JSON with a `message`.
 pub fn note(body: &str) -> Result<Json<Value>, serde_json::Error> {
     #[derive(Deserialize)]
     struct Note {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::api::{Cleanups, health, note};
 
-/// Everything that is not a WebSocket.
+/// Serves every request that is not a WebSocket.
 pub fn http(hub: Hub) -> Router {
     Router::new()
         .route("/api/health", get(async || Json(health())))
@@ -32,7 +32,7 @@ async fn cleanups(State(hub): State<Hub>) -> Json<Value> {
 
 type Refused = (StatusCode, String);
 
-/// Tells every connection of a route.
+/// Sends to every connection of a route.
 async fn notify(State(hub): State<Hub>, route: &str, body: String) -> Result<Json<Value>, Refused> {
     let note = note(&body).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
     let told = hub.route(route).send(note);

@@ -1,6 +1,6 @@
-//! What the documents that crossws was founded on show their readers, as one app. No module names a
-//! runtime: `src/bin/tokio.rs` and `src/bin/smol.rs` serve it, and `examples/worker-founding` is the
-//! same app on Cloudflare Workers.
+//! One app with everything that the documents before crossws show their readers. No module names a
+//! runtime: `src/bin/tokio.rs` and `src/bin/smol.rs` serve it, and `examples/worker-founding` is
+//! the same app on Cloudflare Workers.
 //!
 //!     cargo run -p founding
 //!     websocat ws://127.0.0.1:3000/ws/chat
@@ -17,7 +17,7 @@ use crossws::{Origin, RouteSettings, Router};
 #[cfg(feature = "http")]
 pub use http::http;
 
-/// Every route of the app, for every platform.
+/// Returns the app's routes for every platform.
 pub fn app() -> Router {
     crossws::routes!()
         .nest("/mock/ws", mock::routes())
@@ -26,14 +26,15 @@ pub fn app() -> Router {
         .settings(any_origin())
 }
 
-/// The routes that need a platform which leaves pings and compression to the server: Workers do not.
+/// Returns the routes that need a platform which leaves pings and compression to the server.
+/// Workers do not.
 pub fn native() -> Router {
     Router::new()
         .nest("/mock/ws", mock::native())
         .settings(any_origin())
 }
 
-/// Pages of any origin may connect: the app has nothing to lose.
+/// Pages of any origin may connect: the app has nothing to protect.
 fn any_origin() -> RouteSettings {
     RouteSettings::new().origin(Origin::Any)
 }

@@ -1,4 +1,4 @@
-//! `/mock/ws`: what a route can be told, one option each.
+//! `/mock/ws`: the options of a route, one each.
 
 mod chat;
 mod game;
@@ -10,7 +10,7 @@ use crossws::prelude::*;
 use crossws::{Bytes, Deflate, Error, OnError, RouteSettings, ok};
 use serde_json::json;
 
-/// What every platform can do.
+/// Returns the routes that every platform supports.
 pub(crate) fn routes() -> Router {
     Router::new()
         .route(
@@ -29,7 +29,7 @@ pub(crate) fn routes() -> Router {
         .route("/rooms", rooms::Rooms)
 }
 
-/// What needs pings, pongs or compression of the server's own.
+/// Returns the routes that need pings, pongs or compression of the server's own.
 pub(crate) fn native() -> Router {
     let beat = Duration::from_millis(200);
     Router::new()

@@ -1,4 +1,4 @@
-//! Hooks and rooms by path: the same chat, whose namespace each route chooses.
+//! Hooks and rooms by path: the same chat, with the namespace that each route chooses.
 
 use crossws::Closed;
 use crossws::http::StatusCode;

@@ -13,7 +13,7 @@ fn the_guide_shows_the_code_that_is_compiled() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let guide = fs::read_to_string(here.join("../../docs/runtimes.md")).unwrap();
     let mut shown = Vec::new();
-    // A block of code names its file behind its language.
+    // A block of code names its file after its language.
     for block in guide.split("\n```rust src/").skip(1) {
         let (file, rest) = block.split_once('\n').unwrap();
         let code = rest.split_once("\n```").unwrap().0;

@@ -3,7 +3,7 @@
 //!
 //!     npx wrangler dev
 //!
-//! Open the printed address in two windows. Then tell a room something from outside:
+//! Open the printed address in two windows. Then send a message to a room from outside:
 //!
 //!     curl --data 'Deploy at 18:00' 'http://127.0.0.1:8787/announce?room=lobby'
 
@@ -11,7 +11,8 @@ use crossws::Json;
 use crossws::worker::{Objects, Upgraded};
 use worker::{Context, Env, Method, Request, Response, Result, event};
 
-// Of the native chat; what tells all rooms at once is not for a Worker, whose rooms are objects.
+// The native chat's hooks. A Worker does not use `announce`, because its rooms are separate
+// objects.
 #[allow(dead_code)]
 #[path = "../../chat/src/hooks.rs"]
 mod hooks;
@@ -37,7 +38,7 @@ async fn page(mut request: Request, rooms: &Objects) -> Result<Response> {
     }
 }
 
-/// Anyone may: an app with something to lose would ask who it is.
+/// Announces without authentication, which a real app would need.
 async fn announce(request: &mut Request, rooms: &Objects) -> Result<Response> {
     let url = request.inner().url();
     let query = url.split_once('?').map(|(_, query)| query);

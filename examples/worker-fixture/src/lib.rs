@@ -2,7 +2,7 @@
 //! Object, or with the variable `PLAIN` in the Worker itself. `HOOKS` chooses between the fixture,
 //! `bare`, and `echo`.
 //!
-//! `GET /capabilities` says what it can do here; the rest is as on every other adapter.
+//! `GET /capabilities` lists what it supports here; the rest is as on every other adapter.
 
 use crossws::worker::{
     DURABLE_CAPABILITIES, Objects, Options, PLAIN_CAPABILITIES, Plain, Shard, Upgraded,
@@ -17,7 +17,7 @@ mod hooks;
 
 use hooks::{Bare, Fixture};
 
-/// Sends every message back as it came.
+/// Sends every message back unchanged.
 struct Echo;
 
 impl Hooks for Echo {
@@ -42,15 +42,15 @@ crossws::worker::durable_object! {
     options = |_env| options();
 }
 
-/// Pages from anywhere may connect: this is a test server without secrets.
+/// Pages of any origin may connect: this is a test server without secrets.
 fn options() -> Options {
     Options::new().origin(Origin::Any)
 }
 
-/// One object for all, so that one request can list everybody.
+/// One object for all connections, so that one request can list every peer.
 const EVERYBODY: &str = "everybody";
 
-/// Where the connections live.
+/// The place where the connections live.
 enum Place {
     Objects(Box<Objects>),
     Worker,
@@ -99,7 +99,7 @@ impl Place {
         })
     }
 
-    /// The ordinary HTTP of `fixture/http.rs`.
+    /// Responds with the ordinary HTTP of `fixture/http.rs`.
     async fn answer(&self, request: &Request) -> Result<Response> {
         let url = request.inner().url();
         let query = url.split_once('?').map_or("", |(_, query)| query);

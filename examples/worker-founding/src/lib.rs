@@ -17,7 +17,7 @@ crossws::worker::durable_object! {
 fn options(env: &Env) -> Options {
     let env = env.clone();
     Options::new()
-        // For the layer that runs again when the object wakes.
+        // Kept for the layer that runs again when the object wakes.
         .keep_headers([HeaderName::from_static("x-user")])
         .http(move |request| http(request, env.clone()))
 }

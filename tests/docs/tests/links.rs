@@ -1,4 +1,4 @@
-//! The documents can be read where they are shown: the README on a registry's page and as the
+//! The links of the documents work where they are shown: the README on a registry's page and in the
 //! crate's documentation, the others in the repository.
 
 #![allow(clippy::unwrap_used)]
@@ -6,14 +6,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where the repository's files are shown.
+/// The address of the repository's files.
 const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The targets of a document's links and pictures, of both forms of Markdown.
+/// Returns the targets of a document's links and pictures, in both forms of Markdown.
 fn links(text: &str) -> Vec<&str> {
     let mut links = Vec::new();
     for part in text.split("](").skip(1) {
@@ -78,5 +78,64 @@ fn the_guides_links_lead_to_files() {
             let target = path.parent().unwrap().join(file);
             assert!(target.exists(), "{}: {link}", path.display());
         }
+    }
+}
+
+/// Collects the code files below a folder.
+fn sources(folder: &Path, found: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() {
+            if !name.starts_with('.') && !["target", "node_modules"].contains(&name.as_str()) {
+                sources(&path, found);
+            }
+        } else if name.ends_with(".rs") {
+            found.push(path.to_string_lossy().into_owned());
+        }
+    }
+}
+
+#[test]
+fn the_source_files_that_the_guides_name_exist() {
+    let mut found = Vec::new();
+    sources(&root(), &mut found);
+    let mut missing = Vec::new();
+    for guide in [
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "tests/README.md",
+        "benches/README.md",
+    ] {
+        let text = fs::read_to_string(root().join(guide)).unwrap();
+        // Names between backticks, outside of code blocks.
+        for name in text.split('`').skip(1).step_by(2) {
+            let name = name.split("::").next().unwrap();
+            let is_file = name.ends_with(".rs") && !name.contains(char::is_whitespace);
+            if is_file && !found.iter().any(|path| path.ends_with(&format!("/{name}"))) {
+                missing.push(format!("{guide}: {name}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+}
+
+#[test]
+fn the_functions_that_the_architecture_names_exist() {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let named: Vec<_> = text
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter_map(|name| name.split_once(".rs::"))
+        .collect();
+    assert!(named.len() > 20, "{named:?}");
+    for (file, function) in named {
+        let code = fs::read_to_string(root().join(format!("{file}.rs"))).unwrap();
+        let is_defined = |after: &str| code.contains(&format!("fn {function}{after}"));
+        assert!(
+            is_defined("(") || is_defined("<"),
+            "{file}.rs has no {function}"
+        );
     }
 }

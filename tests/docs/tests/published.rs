@@ -1,4 +1,4 @@
-//! What is published is documented where its users look.
+//! Published packages are documented where their users look.
 
 #![allow(clippy::unwrap_used)]
 
@@ -9,7 +9,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The packages that are published, by their folders.
+/// Returns the folders of the published packages.
 fn published() -> Vec<PathBuf> {
     let mut folders = vec![root(), root().join("codegen")];
     folders.extend(["crossws-app", "crossws-core"].map(|folder| root().join(folder)));
@@ -19,7 +19,7 @@ fn published() -> Vec<PathBuf> {
     folders
 }
 
-/// A table of a manifest: its lines.
+/// Returns the lines of a manifest's table.
 fn table<'a>(manifest: &'a str, name: &str) -> Option<Vec<&'a str>> {
     let header = format!("[{name}]");
     let mut lines = manifest.lines().skip_while(|line| *line != header);
@@ -43,7 +43,7 @@ fn every_published_crate_is_documented_with_all_its_features() {
             .iter()
             .any(|line| line.contains(" = [") && !line.starts_with("default"));
         if has_features {
-            // Then each item says which feature it needs.
+            // With this, each item shows the feature that it needs.
             let args = r#"rustdoc-args = ["--cfg", "docsrs"]"#;
             assert!(docs.contains(&args), "{shown}");
             let lib = fs::read_to_string(folder.join("src/lib.rs")).unwrap();
@@ -54,7 +54,7 @@ fn every_published_crate_is_documented_with_all_its_features() {
 }
 
 #[test]
-fn every_published_crate_says_what_it_is() {
+fn every_published_crate_has_a_description_and_a_readme() {
     for folder in published() {
         let shown = folder.display();
         let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();

@@ -1,5 +1,5 @@
-//! Frames that no client may send: each is answered with the right close code, which really
-//! arrives, and the server goes on serving.
+//! Frames that no client may send. For each, the server closes with the right code, the close frame
+//! really arrives, and the server continues to serve.
 
 use crate::{Ask, Event, Profile, Raw, Scene, Stage};
 
@@ -18,6 +18,7 @@ group! {
     utf_8_split_between_fragments_is_text: [RAW_HTTP],
     pings_between_fragments_are_answered: [RAW_HTTP],
     a_declared_length_over_the_limit_is_1009: [RAW_HTTP],
+    a_frame_over_its_own_limit_is_1009: [RAW_HTTP],
     an_absurd_length_is_1009_or_1002: [RAW_HTTP],
     fragments_over_the_limit_together_are_1009: [RAW_HTTP],
     endless_empty_fragments_are_harmless: [RAW_HTTP],
@@ -30,7 +31,7 @@ group! {
 
 use super::frame;
 
-/// A connection of `a` after its handshake.
+/// Opens a connection of `a` with a completed handshake.
 async fn connected(stage: &Stage) -> Box<dyn Raw> {
     let mut raw = stage.raw().await;
     let head = format!(
@@ -43,8 +44,8 @@ async fn connected(stage: &Stage) -> Box<dyn Raw> {
     raw
 }
 
-/// The frames are answered with this close code, TCP ends after it in order, and nothing of them
-/// reached a message hook.
+/// Asserts that the server closes with this code, that TCP then ends in order, and that no message
+/// hook got any of the frames.
 async fn are_closed_with(scene: Scene<'_>, frames: &[&[u8]], code: u16) {
     let stage = scene.stage().await;
     let mut raw = connected(&stage).await;
@@ -70,7 +71,7 @@ pub(super) async fn closes(raw: &mut dyn Raw, code: u16) {
             _ => {}
         }
     }
-    // The client ends its side, as a client does; the server must not have reset the connection.
+    // The client ends its side, as clients do. The server must not have reset the connection.
     raw.finish().await;
     assert_eq!(raw.frame().await, Event::End);
 }
@@ -186,11 +187,26 @@ fn small_messages() -> Profile {
 async fn a_declared_length_over_the_limit_is_1009(scene: Scene<'_>) {
     let stage = scene.stage_with(small_messages()).await;
     let mut raw = connected(&stage).await;
-    // Only the header: nobody waits for what it declares.
+    // Only the header: the server must not wait for the announced payload.
     raw.write(b"\x82\xfe\x03\xe9\0\0\0\0").await.unwrap();
     closes(&mut *raw, 1009).await;
     assert_eq!(stage.wait("a", "close").await["code"], 1009);
     stage.serves().await;
+}
+
+async fn a_frame_over_its_own_limit_is_1009(scene: Scene<'_>) {
+    let profile = Profile {
+        max_frame_size: Some(1000),
+        ..Profile::default()
+    };
+    let stage = scene.stage_with(profile).await;
+    let mut raw = connected(&stage).await;
+    let pieces = [frame(0x01, &[b'x'; 1000]), frame(0x80, &[b'x'; 1000])];
+    raw.write(&pieces.concat()).await.unwrap();
+    assert_eq!(raw.frame().await, Event::Text("x".repeat(2000)));
+    raw.write(&frame(0x81, &[b'x'; 1001])).await.unwrap();
+    closes(&mut *raw, 1009).await;
+    assert_eq!(stage.count("a", "message").await, 1);
 }
 
 async fn an_absurd_length_is_1009_or_1002(scene: Scene<'_>) {
@@ -220,7 +236,7 @@ async fn endless_empty_fragments_are_harmless(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut raw = connected(&stage).await;
     raw.write(&frame(0x01, b"")).await.unwrap();
-    // The write fails when a server that counts them has had enough.
+    // The write fails once a server that counts fragments has closed.
     let many = frame(0x00, b"").repeat(1000);
     for _ in 0..100 {
         if raw.write(&many).await.is_err() {
@@ -232,7 +248,7 @@ async fn endless_empty_fragments_are_harmless(scene: Scene<'_>) {
     let fine = match &end {
         Event::Text(text) => text == "end",
         Event::Close(Some((code, _))) => *code == 1008 || *code == 1009,
-        // The close frame may be lost to what was still under way.
+        // Bytes still in flight may destroy the close frame.
         Event::Cut => true,
         _ => false,
     };
@@ -286,7 +302,7 @@ async fn what_follows_a_close_frame_is_not_delivered(scene: Scene<'_>) {
 async fn the_close_frame_arrives_although_much_is_unread(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut raw = connected(&stage).await;
-    // The violation comes first, and a lot that nobody will read after it.
+    // The violation comes first, followed by many bytes that the server does not read.
     let mut bytes = b"\x81\x05hello".to_vec();
     for _ in 0..40 {
         bytes.extend(frame(0x82, &[0; 1000]));

@@ -1,5 +1,5 @@
-//! Handshakes on the wire: malformed ones get the right HTTP answer, odd but valid ones are
-//! accepted, and in either case the server goes on serving.
+//! Handshakes as bytes. Malformed ones get the right HTTP response, unusual but valid ones are
+//! accepted, and in both cases the server continues to serve.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ group! {
     a_head_that_takes_too_long_is_408: [RAW_HTTP] and own heads,
     a_silent_connection_is_let_go: [RAW_HTTP] and own heads,
     a_target_in_absolute_form_is_harmless: [RAW_HTTP],
-    a_target_that_is_no_path_is_400: [RAW_HTTP],
+    a_target_that_is_not_a_path_is_400: [RAW_HTTP],
     a_fragment_in_the_target_is_400: [RAW_HTTP] and own heads,
     a_refused_upgrade_ends_the_connection: [RAW_HTTP],
     a_header_that_is_not_ascii_is_harmless: [RAW_HTTP],
@@ -38,7 +38,7 @@ const UPGRADE: &str = "Upgrade: websocket";
 const CONNECTION: &str = "Connection: Upgrade";
 const HOST: &str = "Host: localhost";
 
-/// A whole head out of its lines.
+/// Builds a head from its lines.
 fn head(line: &str, headers: &[&str]) -> String {
     let mut head = format!("{line}\r\n");
     for header in headers {
@@ -48,13 +48,13 @@ fn head(line: &str, headers: &[&str]) -> String {
     head + "\r\n"
 }
 
-/// A good handshake for `who`, with these headers in the place of the last two.
+/// Builds a valid handshake for `who`, with these headers instead of the last two.
 fn good(who: &str, connection: &[&str]) -> String {
     let line = format!("GET {} HTTP/1.1", Ask::named(who).target("/raw"));
     head(&line, &[&[HOST, KEY, VERSION], connection].concat())
 }
 
-/// What a request is answered with.
+/// Returns the status of the response to a request.
 async fn status(stage: &Stage, request: &str) -> u16 {
     let mut raw = stage.raw().await;
     let _ = raw.write(request.as_bytes()).await;
@@ -140,7 +140,7 @@ async fn another_method_is_400_or_405(scene: Scene<'_>) {
     stage.serves().await;
 }
 
-/// RFC 9110 section 7.8: it is a request like any other, for the HTTP service.
+/// RFC 9110 section 7.8: it is an ordinary request, for the HTTP service.
 async fn an_upgrade_in_http_1_0_is_ignored(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let line = format!("GET {} HTTP/1.0", Ask::named("a").target("/raw"));
@@ -192,8 +192,8 @@ async fn a_missing_or_bad_key_is_400(scene: Scene<'_>) {
     stage.serves().await;
 }
 
-/// In RFC 6455 section 4.1: the four bits behind the 16 bytes are not zero, and nothing depends on
-/// them.
+/// RFC 6455 section 4.1 prints this key: the four bits after the 16 bytes are not zero, and nothing
+/// depends on them.
 async fn the_key_that_the_rfc_prints_is_accepted(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let printed = "Sec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEC==";
@@ -242,7 +242,7 @@ async fn a_head_that_is_too_large_is_431(scene: Scene<'_>) {
     let headers = [HOST, KEY, VERSION, UPGRADE, CONNECTION, &large];
     let request = head("GET / HTTP/1.1", &headers);
     assert_eq!(status(&stage, &request).await, 431);
-    // The same without an end: it must not be waited for.
+    // The same without an end: the server must not wait for it.
     let endless = format!("GET / HTTP/1.1\r\n{HOST}\r\nx-large: {}", "x".repeat(64 << 10));
     assert_eq!(status(&stage, &endless).await, 431);
     stage.serves().await;
@@ -269,7 +269,7 @@ async fn a_head_that_takes_too_long_is_408(scene: Scene<'_>) {
     let stage = scene.stage_with(hasty()).await;
     let mut raw = stage.raw().await;
     let bytes = good("a", &[UPGRADE, CONNECTION]).into_bytes();
-    // A few bytes now and then do not prolong the time: it is one for the whole head.
+    // Occasional bytes do not prolong the time, which applies to the whole head.
     for part in bytes[..40].chunks(8) {
         raw.write(part).await.unwrap();
         stage.advance(Duration::from_millis(50)).await;
@@ -297,7 +297,7 @@ async fn a_target_in_absolute_form_is_harmless(scene: Scene<'_>) {
         let status = status(&stage, &head(&line, &headers)).await;
         assert!(status == 101 || (400..500).contains(&status), "{status}");
     }
-    // If it was accepted, the namespace is the path and not what the client chose to put before.
+    // If it was accepted, the namespace is the path, without the authority that the client chose.
     for namespace in stage.namespaces().await {
         assert_eq!(namespace, "/raw");
     }
@@ -305,7 +305,7 @@ async fn a_target_in_absolute_form_is_harmless(scene: Scene<'_>) {
 }
 
 /// RFC 9112 section 3.2: a GET has a path, or a URL of HTTP.
-async fn a_target_that_is_no_path_is_400(scene: Scene<'_>) {
+async fn a_target_that_is_not_a_path_is_400(scene: Scene<'_>) {
     let stage = scene.stage().await;
     for line in [
         "GET * HTTP/1.1",
@@ -331,7 +331,7 @@ async fn a_fragment_in_the_target_is_400(scene: Scene<'_>) {
     stage.serves().await;
 }
 
-/// What such a client sends next may be frames.
+/// The client's next bytes may be frames.
 async fn a_refused_upgrade_ends_the_connection(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let refused = Ask {

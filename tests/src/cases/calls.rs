@@ -10,8 +10,8 @@ group! {
     a_method_answers_a_call_by_its_id: [],
     mistakes_of_a_call_have_the_codes_of_the_specification: [],
     a_batch_is_answered_in_one_message: [],
-    an_event_is_heard_and_not_answered: [],
-    methods_run_while_the_next_messages_are_heard: [EXPIRY] in memory,
+    an_event_runs_its_handler_without_a_reply: [],
+    methods_run_while_later_messages_are_read: [EXPIRY] in memory,
     a_call_to_the_client_yields_its_answer: [] in memory,
     a_call_without_an_answer_times_out: [EXPIRY],
 }
@@ -66,7 +66,7 @@ async fn a_batch_is_answered_in_one_message(scene: Scene<'_>) {
     assert_eq!(ids, [Some(1), Some(2)]);
 }
 
-async fn an_event_is_heard_and_not_answered(scene: Scene<'_>) {
+async fn an_event_runs_its_handler_without_a_reply(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut peer = stage.join(CALLS, "a").await;
     say(&mut peer, json!({"jsonrpc": "2.0", "method": "nobody"})).await;
@@ -75,7 +75,7 @@ async fn an_event_is_heard_and_not_answered(scene: Scene<'_>) {
     assert_eq!(json(&mut peer).await, noted);
 }
 
-async fn methods_run_while_the_next_messages_are_heard(scene: Scene<'_>) {
+async fn methods_run_while_later_messages_are_read(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut peer = stage.join(CALLS, "a").await;
     say(&mut peer, call("sleep", json!([200]), 1)).await;
@@ -104,7 +104,7 @@ async fn a_call_without_an_answer_times_out(scene: Scene<'_>) {
     stage.advance(Duration::from_millis(500)).await;
     assert_eq!(json(&mut peer).await["method"], "$/cancelRequest");
     assert_eq!(json(&mut peer).await["result"], "timeout");
-    // Too late, and so for nothing.
+    // It is too late, and ignored.
     say(&mut peer, json!({"jsonrpc": "2.0", "id": asked["id"], "result": "ann"})).await;
     say(&mut peer, call("add", json!([1, 1]), 2)).await;
     assert_eq!(json(&mut peer).await["result"], 2);

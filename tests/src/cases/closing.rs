@@ -1,4 +1,4 @@
-//! What `close` is told, and what the client gets to see of an end.
+//! The arguments of `close`, and what the client receives at the end.
 
 use serde_json::{Value, json};
 
@@ -9,19 +9,20 @@ group! {
     a_close_frame_without_a_code_is_1005: [CLOSE_CODE],
     a_client_that_vanishes_is_1006_by_the_network: [],
     our_code_and_reason_reach_the_client: [CLOSE_CODE],
-    our_close_is_told_as_ours: [],
-    a_close_from_outside_is_told_as_ours: [SHARED_HUB],
+    the_servers_close_is_reported_as_the_servers: [],
+    a_close_from_outside_is_reported_as_the_servers: [SHARED_HUB],
+    a_close_frame_of_ours_may_have_no_code: [CLOSE_CODE],
     the_clients_close_frame_is_answered: [CLOSE_CODE],
     a_code_that_must_not_be_sent_is_never_answered: [CLOSE_CODE],
     a_long_reason_is_cut_between_characters: [CLOSE_CODE],
     what_was_queued_arrives_before_the_close_frame: [],
     only_the_first_close_counts: [CLOSE_CODE],
     terminate_sends_no_close_frame: [TERMINATE],
-    terminate_is_told_as_ours: [TERMINATE],
+    terminate_is_reported_as_the_servers: [TERMINATE],
     the_close_hook_can_no_longer_send: [],
 }
 
-/// What the close hook of `who` was told.
+/// Returns the arguments of `who`'s close hook.
 async fn told(stage: &Stage, who: &str) -> Value {
     stage.wait(who, "close").await
 }
@@ -67,7 +68,7 @@ async fn our_code_and_reason_reach_the_client(scene: Scene<'_>) {
     assert_eq!(peer.closes().await, (4321, "enough — 够了".to_owned()));
 }
 
-async fn our_close_is_told_as_ours(scene: Scene<'_>) {
+async fn the_servers_close_is_reported_as_the_servers(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut peer = stage.join("/", "a").await;
     peer.perform(&[close(4000, "enough")]).await;
@@ -76,7 +77,7 @@ async fn our_close_is_told_as_ours(scene: Scene<'_>) {
     assert_eq!(told(&stage, "a").await, expected);
 }
 
-async fn a_close_from_outside_is_told_as_ours(scene: Scene<'_>) {
+async fn a_close_from_outside_is_reported_as_the_servers(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut peer = stage.join("/", "a").await;
     let order = Control::Close {
@@ -87,6 +88,16 @@ async fn a_close_from_outside_is_told_as_ours(scene: Scene<'_>) {
     assert!(stage.found(order).await);
     assert_eq!(peer.closes_at_last().await, (4000, "kicked".to_owned()));
     let expected = json!({ "code": 4000, "reason": "kicked", "clean": true, "by": "Server" });
+    assert_eq!(told(&stage, "a").await, expected);
+}
+
+async fn a_close_frame_of_ours_may_have_no_code(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut peer = stage.join("/", "a").await;
+    peer.perform(&[close(1005, "nobody hears this")]).await;
+    assert_eq!(peer.next().await, Event::Close(None));
+    assert_eq!(peer.next().await, Event::End);
+    let expected = json!({ "code": 1005, "reason": "", "clean": true, "by": "Server" });
     assert_eq!(told(&stage, "a").await, expected);
 }
 
@@ -104,7 +115,7 @@ async fn a_code_that_must_not_be_sent_is_never_answered(scene: Scene<'_>) {
     let mut peer = stage.join("/", "a").await;
     peer.send(Frame::Close(None)).await;
     let answer = peer.next().await;
-    // 1005 and 1006 are words for the absence of a frame, and never on the wire.
+    // 1005 and 1006 mean that there was no frame or code, and are never sent.
     let fine = match &answer {
         Event::Close(None) => true,
         Event::Close(Some((code, _))) => *code == 1000,
@@ -118,7 +129,7 @@ async fn a_long_reason_is_cut_between_characters(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut peer = stage.join("/", "a").await;
     peer.perform(&[close(4000, &"é".repeat(100))]).await;
-    // 123 bytes fit; the character that would straddle the end is left out whole.
+    // 123 bytes fit. A character that would cross the end is left out whole.
     assert_eq!(peer.closes().await, (4000, "é".repeat(61)));
 }
 
@@ -152,7 +163,7 @@ async fn terminate_sends_no_close_frame(scene: Scene<'_>) {
     stage.wait("a", "close").await;
 }
 
-async fn terminate_is_told_as_ours(scene: Scene<'_>) {
+async fn terminate_is_reported_as_the_servers(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut peer = stage.join("/", "a").await;
     peer.perform(&[Do::Terminate]).await;

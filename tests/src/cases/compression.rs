@@ -1,4 +1,5 @@
-//! permessage-deflate (RFC 7692): off unless the server wants it, then as the client's offer allows.
+//! permessage-deflate (RFC 7692): off unless the server enables it, then as the client's offer
+//! allows.
 
 use serde_json::Value;
 
@@ -40,8 +41,8 @@ fn wanted(how: &str) -> Profile {
     }
 }
 
-/// What a handshake with this offer is answered with: a connection and its extensions, or another
-/// status.
+/// Returns the result of a handshake with this offer: a connection and its extensions, or a status
+/// other than 101.
 async fn offer(stage: &Stage, offer: &str) -> Result<(Box<dyn Raw>, String), u16> {
     let mut raw = stage.raw().await;
     let header = match offer {
@@ -63,7 +64,7 @@ async fn offer(stage: &Stage, offer: &str) -> Result<(Box<dyn Raw>, String), u16
     Ok((raw, extensions.to_owned()))
 }
 
-/// A connection that has permessage-deflate.
+/// Opens a connection with permessage-deflate.
 async fn connected(stage: &Stage) -> Box<dyn Raw> {
     let (raw, extensions) = offer(stage, OFFER).await.unwrap();
     assert!(extensions.starts_with("permessage-deflate"));
@@ -174,7 +175,7 @@ async fn a_message_that_is_not_compressed_is_read_too(scene: Scene<'_>) {
     assert_eq!(raw.frame().await, Event::Text("Hello".to_owned()));
 }
 
-/// What a message says that is compressed by itself.
+/// Returns the text of a message that is compressed by itself.
 fn inflated(payload: &[u8]) -> String {
     let mut text = vec![0; 1 << 16];
     let mut state = flate2::Decompress::new(false);
@@ -210,7 +211,7 @@ async fn what_is_published_is_compressed(scene: Scene<'_>) {
         panic!("it is not compressed");
     };
     assert_eq!(inflated(&payload), text);
-    // Not for whoever did not offer it.
+    // Uncompressed for a client that did not offer it.
     plain.hears(&text).await;
 }
 
@@ -258,7 +259,7 @@ async fn what_does_not_decompress_is_1007(scene: Scene<'_>) {
 async fn compressed_text_that_is_not_utf_8_is_1007(scene: Scene<'_>) {
     let stage = scene.stage_with(wanted("on")).await;
     let mut raw = connected(&stage).await;
-    // Stored, not squeezed.
+    // A stored block, without compression.
     raw.write(&frame(0xc1, b"\x00\x01\x00\xfe\xff\xff\x00")).await.unwrap();
     closes(&mut *raw, 1007).await;
     stage.serves().await;
@@ -282,7 +283,7 @@ fn zeros(times: usize) -> Vec<u8> {
     const LITERAL_0: &str = "00110000";
     const COPY_258_FROM_1_BACK: &str = "1100010100000";
     let copies = COPY_258_FROM_1_BACK.repeat(times);
-    // A block that is not the last, in the fixed code; its end; and an empty one behind it.
+    // A block that is not the last, in the fixed code; its end; and an empty block after it.
     let bits = format!("010{LITERAL_0}{copies}0000000000");
     let byte = |bits: &[u8]| {
         let bits = bits.iter().enumerate();

@@ -37,7 +37,7 @@ fn keeping(who: &str) -> Ask {
     }
 }
 
-/// The error of this kind reached the error hook of `a`, once.
+/// Asserts that the error hook of `a` got an error of this kind, once.
 async fn reported(stage: &Stage, kind: &str, text: &str) {
     let error = stage.wait("a", "error").await;
     assert_eq!(error["kind"], kind);

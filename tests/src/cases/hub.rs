@@ -1,4 +1,4 @@
-//! Namespaces, and the hub as it is used from outside.
+//! Namespaces, and the hub as code outside of hooks uses it.
 
 use serde_json::json;
 
@@ -15,7 +15,7 @@ group! {
     a_topic_vanishes_with_its_last_subscriber: [PUBSUB, SHARED_HUB],
     a_client_that_vanishes_leaves_nothing_subscribed: [PUBSUB, SHARED_HUB],
     close_all_closes_one_namespace: [CLOSE_CODE, SHARED_HUB],
-    close_all_closes_everyone_when_said: [CLOSE_CODE, SHARED_HUB],
+    close_all_on_all_namespaces_closes_every_peer: [CLOSE_CODE, SHARED_HUB],
     publications_are_counted: [PUBSUB, SHARED_HUB] in memory,
 }
 
@@ -135,7 +135,7 @@ async fn close_all_closes_one_namespace(scene: Scene<'_>) {
     c.hears_nothing().await;
 }
 
-async fn close_all_closes_everyone_when_said(scene: Scene<'_>) {
+async fn close_all_on_all_namespaces_closes_every_peer(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut a = stage.join("/one", "a").await;
     let mut b = stage.join("/two", "b").await;

@@ -1,4 +1,4 @@
-//! The order of a peer's hooks, and what is served while one of them runs.
+//! The order of a peer's hooks, and what the server does while one of them runs.
 
 use crate::{Ask, Control, Do, Event, Frame, Peer, Profile, Scene, Stage};
 
@@ -7,20 +7,20 @@ group! {
     a_peers_hooks_do_not_overlap: [CONCURRENT_WRITE],
     messages_keep_their_order: [],
     messages_of_slow_hooks_keep_their_order: [],
-    one_peers_slow_hook_holds_up_nobody: [],
+    one_peers_slow_hook_delays_no_other_peer: [],
     close_comes_once_however_the_connection_ends: [],
     close_comes_once_when_it_is_closed_from_outside: [SHARED_HUB],
     close_comes_after_the_last_message: [],
     nothing_is_delivered_after_the_server_closed: [],
-    what_is_sent_before_an_await_arrives_meanwhile: [CONCURRENT_WRITE],
+    a_message_sent_before_an_await_arrives_during_it: [CONCURRENT_WRITE],
     a_publish_arrives_while_a_hook_waits: [CONCURRENT_WRITE, PUBSUB],
     a_ping_is_answered_while_a_hook_waits: [CONCURRENT_WRITE, PING],
     closed_resolves_in_a_running_hook_when_the_client_closes: [],
     closed_resolves_in_a_running_hook_when_the_client_vanishes: [],
     closed_resolves_in_a_running_hook_when_the_server_closes: [SHARED_HUB],
     closed_resolves_although_messages_are_waiting: [],
-    a_peer_that_is_gone_is_off_the_lists_although_a_hook_runs: [SHARED_HUB],
-    a_spawned_future_runs_beside_the_hooks: [],
+    a_closed_peer_leaves_the_lists_while_its_hook_runs: [SHARED_HUB],
+    a_spawned_future_runs_while_hooks_run: [],
     a_spawned_future_ends_with_its_peer: [],
 }
 
@@ -42,8 +42,8 @@ fn note(text: &str) -> Do {
     }
 }
 
-/// Returns when the server has read everything that was sent, although hooks may be busy: pings
-/// are answered in order of arrival, and not by hooks.
+/// Waits until the server has read everything that was sent, although hooks may be busy: the server
+/// answers pings in order of arrival, without hooks.
 async fn is_read(peer: &mut Peer) {
     peer.send(Frame::Ping(b"read?".to_vec())).await;
     assert_eq!(peer.next().await, Event::Pong(b"read?".to_vec()));
@@ -58,7 +58,7 @@ async fn open_ends_before_the_first_message(scene: Scene<'_>) {
     let mut peer = stage.connect("/", ask).await;
     peer.say("hello").await;
     is_read(&mut peer).await;
-    // Time enough for a server that would deliver it too early.
+    // Gives a server that delivers too early the time to do so.
     stage.serves().await;
     stage.release("gate").await;
     peer.hears("hello").await;
@@ -103,7 +103,7 @@ async fn messages_of_slow_hooks_keep_their_order(scene: Scene<'_>) {
     peer.perform(&[wait("one"), send("first")]).await;
     peer.perform(&[wait("two"), send("second")]).await;
     peer.say("third").await;
-    // The second's gate is open long before the first's.
+    // The second hook's gate opens long before the first's.
     stage.release("two").await;
     stage.wait("a", "message").await;
     stage.serves().await;
@@ -113,7 +113,7 @@ async fn messages_of_slow_hooks_keep_their_order(scene: Scene<'_>) {
     }
 }
 
-async fn one_peers_slow_hook_holds_up_nobody(scene: Scene<'_>) {
+async fn one_peers_slow_hook_delays_no_other_peer(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut slow = stage.join("/", "slow").await;
     slow.perform(&[wait("gate"), send("done")]).await;
@@ -124,7 +124,7 @@ async fn one_peers_slow_hook_holds_up_nobody(scene: Scene<'_>) {
     slow.hears("done").await;
 }
 
-/// Joins as `who` and ends the connection in one of all ways.
+/// Joins as `who`, and ends the connection in one of the possible ways.
 async fn end(stage: &Stage, who: &str) {
     let ask = Ask {
         open: vec![send("open")],
@@ -237,7 +237,7 @@ async fn nothing_is_delivered_after_the_server_closed(scene: Scene<'_>) {
     assert_eq!(stage.story("a").await.last().unwrap(), "close.end");
 }
 
-async fn what_is_sent_before_an_await_arrives_meanwhile(scene: Scene<'_>) {
+async fn a_message_sent_before_an_await_arrives_during_it(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let ask = Ask {
         open: vec![send("welcome"), wait("open")],
@@ -287,7 +287,7 @@ async fn waits_for_closed(stage: &Stage) -> Peer {
     peer
 }
 
-/// `closed` came while the hook was still running, and `close` after it.
+/// Asserts that `closed` resolved while the hook was still running, and that `close` ran after it.
 async fn was_told(stage: &Stage) {
     stage.wait("a", "closed").await;
     stage.wait("a", "close.end").await;
@@ -331,7 +331,7 @@ async fn closed_resolves_although_messages_are_waiting(scene: Scene<'_>) {
     };
     let stage = scene.stage_with(profile).await;
     let mut peer = waits_for_closed(&stage).await;
-    // Fewer than the server reads ahead, so that it sees the end behind them.
+    // Fewer than the server reads ahead, so that it reads the end after them.
     for _ in 0..3 {
         peer.say("waiting").await;
     }
@@ -339,7 +339,7 @@ async fn closed_resolves_although_messages_are_waiting(scene: Scene<'_>) {
     stage.wait("a", "closed").await;
 }
 
-async fn a_peer_that_is_gone_is_off_the_lists_although_a_hook_runs(scene: Scene<'_>) {
+async fn a_closed_peer_leaves_the_lists_while_its_hook_runs(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut peer = stage.join("/room", "a").await;
     peer.perform(&[Do::AwaitClosed, wait("gate")]).await;
@@ -353,7 +353,7 @@ async fn a_peer_that_is_gone_is_off_the_lists_although_a_hook_runs(scene: Scene<
     stage.wait("a", "close.end").await;
 }
 
-async fn a_spawned_future_runs_beside_the_hooks(scene: Scene<'_>) {
+async fn a_spawned_future_runs_while_hooks_run(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut peer = stage.join("/", "a").await;
     let then = vec![wait("gate"), send("from the future")];

@@ -3,7 +3,7 @@
 use crossws_core::PeerId;
 use serde_json::{Value, json};
 
-use crate::{Ask, Control, Do, Event, Frame, Scene};
+use crate::{Ask, Control, Do, Event, Frame, Profile, Scene};
 
 group! {
     its_id_is_a_random_uuid: [],
@@ -13,6 +13,7 @@ group! {
     its_capabilities_are_the_targets: [],
     its_context_is_typed: [],
     its_context_can_be_replaced: [],
+    its_context_is_updated: [],
     its_volatile_values_are_kept: [] in memory,
     text_arrives_as_text: [],
     binary_arrives_as_binary: [BINARY],
@@ -23,9 +24,10 @@ group! {
     sending_after_closing_hands_the_message_back: [],
     a_ping_reaches_the_client_and_its_pong_the_hook: [PING],
     the_clients_ping_is_answered_and_reaches_the_hook: [PING],
+    the_ping_hook_may_answer_itself: [PING],
     a_ping_that_is_too_long_is_refused: [PING],
     it_is_found_by_its_id: [SHARED_HUB],
-    an_id_that_is_gone_finds_nobody: [SHARED_HUB],
+    the_id_of_a_closed_peer_finds_no_peer: [SHARED_HUB],
 }
 
 async fn its_id_is_a_random_uuid(scene: Scene<'_>) {
@@ -119,6 +121,24 @@ async fn its_context_can_be_replaced(scene: Scene<'_>) {
     assert_eq!(peer.report().await["context"], value);
 }
 
+async fn its_context_is_updated(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let ask = Ask {
+        context: Some(json!(1)),
+        ..Ask::named("a")
+    };
+    let mut peer = stage.connect("/", ask).await;
+    peer.perform(&[Do::CountUp, Do::CountUp]).await;
+    peer.perform(&[Do::CountUp]).await;
+    assert_eq!(peer.report().await["context"], 4);
+    let counted = stage.wait_for("a", "did", 3).await;
+    assert_eq!(counted[2]["answer"], 4);
+    // Where there is none, nothing is made up.
+    let mut other = stage.join("/", "b").await;
+    other.perform(&[Do::CountUp]).await;
+    assert_eq!(stage.wait("b", "did").await["answer"]["error"], "Missing");
+}
+
 async fn its_volatile_values_are_kept(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut peer = stage.join("/", "a").await;
@@ -167,7 +187,7 @@ async fn empty_messages_arrive(scene: Scene<'_>) {
 async fn a_large_message_arrives_whole(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut peer = stage.join("/", "a").await;
-    // Around the sizes at which a frame's length takes more bytes, and one near the limit.
+    // Around the sizes at which a frame's length field grows, and one near the limit.
     for size in [125, 126, 65_535, 65_536, 1_000_000] {
         let text = Do::numbered(size, size);
         peer.say(&text).await;
@@ -180,7 +200,7 @@ async fn sending_never_waits(scene: Scene<'_>) {
     let mut peer = stage.join("/", "a").await;
     let (count, size) = (4000, 100);
     peer.perform(&[Do::Flood { count, size }]).await;
-    // The hook has ended before the client reads a single message.
+    // The hook has ended before the client reads any message.
     stage.wait("a", "message.end").await;
     assert_eq!(stage.wait("a", "did").await["answer"]["queued"], count);
     for index in 0..count {
@@ -218,6 +238,21 @@ async fn the_clients_ping_is_answered_and_reaches_the_hook(scene: Scene<'_>) {
     assert_eq!(stage.wait("a", "ping").await, "hello?");
 }
 
+async fn the_ping_hook_may_answer_itself(scene: Scene<'_>) {
+    let profile = Profile {
+        manual_pong: true,
+        ..Profile::default()
+    };
+    let stage = scene.stage_with(profile).await;
+    let mut peer = stage.join("/", "a").await;
+    peer.send(Frame::Ping(b"hello?".to_vec())).await;
+    assert_eq!(stage.wait("a", "ping").await, "hello?");
+    peer.hears_nothing().await;
+    let data = "here".to_owned();
+    peer.perform(&[Do::Pong { data }]).await;
+    assert_eq!(peer.next().await, Event::Pong(b"here".to_vec()));
+}
+
 async fn a_ping_that_is_too_long_is_refused(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut peer = stage.join("/", "a").await;
@@ -241,7 +276,7 @@ async fn it_is_found_by_its_id(scene: Scene<'_>) {
     a.hears_nothing().await;
 }
 
-async fn an_id_that_is_gone_finds_nobody(scene: Scene<'_>) {
+async fn the_id_of_a_closed_peer_finds_no_peer(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut peer = stage.join("/", "a").await;
     let id = peer.id().await;

@@ -12,7 +12,7 @@ group! {
     a_publish_stays_in_its_namespace: [PUBSUB],
     a_publish_in_close_reaches_the_others: [PUBSUB],
     a_publish_keeps_the_kind_of_message: [PUBSUB, BINARY],
-    a_published_value_is_json_text_for_everyone: [PUBSUB],
+    a_published_value_is_json_text_for_every_subscriber: [PUBSUB],
     unsubscribing_ends_delivery: [PUBSUB],
     unsubscribing_holds_in_later_hooks: [PUBSUB],
     subscribing_twice_delivers_once: [PUBSUB],
@@ -40,7 +40,7 @@ pub(super) fn topic(topic: &str) -> String {
     topic.to_owned()
 }
 
-/// Joins as `who`, and is subscribed to `news`.
+/// Joins as `who`, and subscribes to `news`.
 pub(super) async fn subscribed(stage: &Stage, path: &str, who: &str) -> Peer {
     let ask = Ask {
         open: vec![Do::Subscribe {
@@ -140,7 +140,7 @@ async fn a_publish_keeps_the_kind_of_message(scene: Scene<'_>) {
     b.hears("text").await;
 }
 
-async fn a_published_value_is_json_text_for_everyone(scene: Scene<'_>) {
+async fn a_published_value_is_json_text_for_every_subscriber(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut a = stage.join("/", "a").await;
     let mut b = subscribed(&stage, "/", "b").await;
@@ -222,11 +222,11 @@ fn flood(size: usize) -> Do {
 async fn every_subscriber_sees_the_same_order(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut readers = Vec::new();
-    // So many that a server may write for them in one task.
+    // Enough that a server may write for them in one task.
     for who in ["r1", "r2", "r3", "r4", "r5", "r6"] {
         readers.push(subscribed(&stage, "/", who).await);
     }
-    // The sizes tell the two publishers' messages apart.
+    // The sizes tell the messages of the two publishers apart.
     let mut a = stage.join("/", "a").await;
     let mut b = stage.join("/", "b").await;
     a.perform(&[flood(10)]).await;
@@ -252,7 +252,8 @@ async fn a_publishers_messages_keep_their_order(scene: Scene<'_>) {
     }
 }
 
-/// To the subscribers of these topics, which are separated by spaces, and of none of those.
+/// Publishes to the subscribers of these topics, which are separated by spaces, without the
+/// subscribers of the excepted ones.
 fn to_each(topics: &str, except: &str, text: &str) -> Do {
     Do::PublishToEach {
         topics: Some(topics.split_whitespace().map(topic).collect()),

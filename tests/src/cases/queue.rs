@@ -1,4 +1,4 @@
-//! What waits for a client that reads slowly, or not at all.
+//! Messages that wait for a client that reads slowly, or not at all.
 
 use crate::{Ask, Do, Peer, Profile, Scene, Stage};
 
@@ -7,18 +7,18 @@ group! {
     drained_waits_for_the_client: [DRAIN],
     drained_ends_at_once_with_an_empty_queue: [DRAIN],
     drained_ends_early_when_the_peer_closes: [DRAIN],
-    the_drain_hook_is_told_after_a_burst: [DRAIN],
-    the_drain_hook_is_not_told_of_little: [DRAIN],
+    the_drain_hook_runs_after_a_burst: [DRAIN],
+    the_drain_hook_does_not_run_after_a_few_messages: [DRAIN],
     a_client_that_never_reads_is_closed_with_1013: [DRAIN, CLOSE_CODE],
     a_client_that_never_reads_is_bounded: [DRAIN],
     too_many_messages_are_too_much: [DRAIN, CLOSE_CODE],
-    a_burst_to_a_client_that_reads_closes_nobody: [DRAIN],
-    dropping_the_newest_hands_it_back: [DRAIN],
+    a_burst_to_a_client_that_reads_closes_no_connection: [DRAIN],
+    dropping_the_newest_returns_it: [DRAIN],
     dropping_the_oldest_keeps_the_newest: [DRAIN],
-    a_slow_subscriber_delays_nobody: [DRAIN, PUBSUB],
+    a_slow_subscriber_delays_no_other: [DRAIN, PUBSUB],
     what_a_slow_subscriber_loses_is_counted: [DRAIN, PUBSUB],
-    the_dropped_hook_is_told_what_a_policy_discards: [DRAIN],
-    the_dropped_hook_is_told_before_a_slow_consumer_is_closed: [DRAIN],
+    the_dropped_hook_reports_what_a_policy_discards: [DRAIN],
+    the_dropped_hook_runs_before_a_slow_consumer_is_closed: [DRAIN],
     a_volatile_message_is_discarded_for_a_slow_client: [DRAIN],
     a_volatile_publication_is_discarded_for_slow_clients_alone: [DRAIN, PUBSUB],
     a_newer_message_replaces_one_with_its_key_that_waits: [DRAIN],
@@ -28,10 +28,10 @@ group! {
     a_flood_of_pings_is_closed_with_1008: [PING, CLOSE_CODE],
 }
 
-/// More than any socket's buffers hold, so that some of it stays in ours.
+/// More than any socket's buffers hold, so that some of it stays in the outbound queue.
 const PLENTY: usize = 16 << 20;
 
-/// Queues of up to 64 MiB: what fills them is the client's not reading, not a limit.
+/// Queues of up to 64 MiB: a client that does not read fills them, without reaching a limit.
 fn roomy() -> Profile {
     Profile {
         max_buffered: Some(64 << 20),
@@ -41,7 +41,7 @@ fn roomy() -> Profile {
     }
 }
 
-/// As many messages of 64 KiB as make up `PLENTY`.
+/// Enough messages of 64 KiB to make up `PLENTY`.
 fn plenty() -> Do {
     Do::Flood {
         count: PLENTY >> 16,
@@ -70,7 +70,7 @@ async fn drained_waits_for_the_client(scene: Scene<'_>) {
     peer.perform(&[plenty(), Do::AwaitDrained { below: 1000 }])
         .await;
     stage.wait("a", "did").await;
-    // It has room for not a half of it without a client that reads.
+    // Without a client that reads, the system has room for less than half of it.
     assert_eq!(stage.count("a", "drained").await, 0);
     for index in 0..PLENTY >> 16 {
         peer.hears(&Do::numbered(index, 1 << 16)).await;
@@ -96,7 +96,7 @@ async fn drained_ends_early_when_the_peer_closes(scene: Scene<'_>) {
     stage.wait("a", "close.end").await;
 }
 
-async fn the_drain_hook_is_told_after_a_burst(scene: Scene<'_>) {
+async fn the_drain_hook_runs_after_a_burst(scene: Scene<'_>) {
     let stage = scene.stage_with(roomy()).await;
     let ask = Ask {
         drain: vec![Do::Send {
@@ -107,7 +107,7 @@ async fn the_drain_hook_is_told_after_a_burst(scene: Scene<'_>) {
     let mut peer = stage.connect("/", ask).await;
     peer.perform(&[plenty()]).await;
     stage.wait("a", "did").await;
-    // It may come early, where the queue is written out while the hook still fills it.
+    // The hook may run early, if the queue is written out while the other hook still fills it.
     let mut left = PLENTY >> 16;
     let mut told = false;
     while left > 0 || !told {
@@ -119,7 +119,7 @@ async fn the_drain_hook_is_told_after_a_burst(scene: Scene<'_>) {
     assert!(stage.count("a", "drain").await > 0);
 }
 
-async fn the_drain_hook_is_not_told_of_little(scene: Scene<'_>) {
+async fn the_drain_hook_does_not_run_after_a_few_messages(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut peer = stage.join("/", "a").await;
     for _ in 0..10 {
@@ -135,7 +135,7 @@ async fn a_client_that_never_reads_is_closed_with_1013(scene: Scene<'_>) {
     let mut peer = stage.join("/", "a").await;
     peer.perform(&[plenty()]).await;
     stage.wait("a", "did").await;
-    // Now it reads what was on its way, and finds why it was closed.
+    // The client now reads what was in flight, and then the close frame.
     let (code, reason) = peer.closes_at_last().await;
     assert_eq!((code, reason.as_str()), (1013, "slow consumer"));
     let closed = stage.wait("a", "close").await;
@@ -153,13 +153,13 @@ async fn a_client_that_never_reads_is_bounded(scene: Scene<'_>) {
     peer.perform(&[plenty()]).await;
     let did = stage.wait("a", "did").await;
     let most = did["answer"]["most_buffered"].as_u64().unwrap();
-    // The frames' own headers may count, and one message more.
+    // The frames' own headers may count, plus one message.
     assert!(most <= 200_000, "{most}");
     assert_ne!(did["answer"]["closed"], 0, "it was closed meanwhile");
     stage.serves().await;
 }
 
-/// Large messages, so that few of them are more than any socket's buffers hold.
+/// Large messages, so that a few of them are more than any socket's buffers hold.
 const LARGE: usize = 1 << 20;
 const MANY: usize = 40;
 
@@ -179,8 +179,8 @@ fn ten(overflow: &str) -> Profile {
     }
 }
 
-/// That about ten messages were queued, and not many more. In one hook that does not await, and the
-/// client does not read yet.
+/// Asserts that about ten messages were queued, and not many more. One hook sends them without an
+/// await, and the client does not read yet.
 async fn queues_ten(stage: &Stage, most: usize) {
     let did = stage.wait("a", "did").await;
     let queued = did["answer"]["most_buffered"].as_u64().unwrap() as usize / LARGE;
@@ -195,10 +195,10 @@ async fn too_many_messages_are_too_much(scene: Scene<'_>) {
     assert_eq!(peer.closes_at_last().await.0, 1013);
 }
 
-async fn a_burst_to_a_client_that_reads_closes_nobody(scene: Scene<'_>) {
+async fn a_burst_to_a_client_that_reads_closes_no_connection(scene: Scene<'_>) {
     let stage = scene.stage_with(Profile::default()).await;
     let mut peer = stage.join("/", "a").await;
-    // More messages than may wait, and nothing that a client has to be quick for.
+    // More messages than may wait, but few bytes, so that the client need not be fast.
     let (count, size) = (6000, 10);
     peer.perform(&[Do::Flood { count, size }]).await;
     for index in 0..count {
@@ -207,8 +207,8 @@ async fn a_burst_to_a_client_that_reads_closes_nobody(scene: Scene<'_>) {
     peer.hears_nothing().await;
 }
 
-/// Reads so many of the messages of a flood, each at most once and in their order. Returns the number of
-/// the last.
+/// Reads `count` messages of a flood, each at most once and in their order. Returns the number of
+/// the last one.
 async fn hears_some(peer: &mut Peer, count: usize) -> usize {
     let mut next = 0;
     for _ in 0..count {
@@ -222,7 +222,7 @@ async fn hears_some(peer: &mut Peer, count: usize) -> usize {
     next - 1
 }
 
-async fn dropping_the_newest_hands_it_back(scene: Scene<'_>) {
+async fn dropping_the_newest_returns_it(scene: Scene<'_>) {
     let stage = scene.stage_with(ten("drop-newest")).await;
     let mut peer = stage.join("/", "a").await;
     let text = "one more".to_owned();
@@ -240,7 +240,7 @@ async fn dropping_the_oldest_keeps_the_newest(scene: Scene<'_>) {
     let stage = scene.stage_with(ten("drop-oldest")).await;
     let mut peer = stage.join("/", "a").await;
     peer.perform(&[many(), Do::State]).await;
-    // What is being written cannot be taken back.
+    // A message that is being written cannot be taken back.
     queues_ten(&stage, 21).await;
     let dropped = stage.wait("a", "state").await["dropped"].as_u64().unwrap() as usize;
     assert!(dropped > 0);
@@ -248,7 +248,7 @@ async fn dropping_the_oldest_keeps_the_newest(scene: Scene<'_>) {
     peer.hears_nothing().await;
 }
 
-async fn a_slow_subscriber_delays_nobody(scene: Scene<'_>) {
+async fn a_slow_subscriber_delays_no_other(scene: Scene<'_>) {
     let stage = scene.stage_with(roomy()).await;
     let subscribed = |who| Ask {
         topics: vec!["news".to_owned()],
@@ -291,7 +291,7 @@ async fn what_a_slow_subscriber_loses_is_counted(scene: Scene<'_>) {
     assert_eq!(stage.backlog(id).await["dropped"], dropped);
 }
 
-/// Waits until the `dropped` hook was told of so many messages, for this cause.
+/// Waits until the `dropped` hook has reported this many messages, with this cause.
 async fn is_told(stage: &Stage, who: &str, cause: &str, messages: u64) {
     for count in 1.. {
         let told = stage.wait_for(who, "dropped", count).await;
@@ -304,7 +304,7 @@ async fn is_told(stage: &Stage, who: &str, cause: &str, messages: u64) {
     }
 }
 
-async fn the_dropped_hook_is_told_what_a_policy_discards(scene: Scene<'_>) {
+async fn the_dropped_hook_reports_what_a_policy_discards(scene: Scene<'_>) {
     for (policy, cause) in [
         ("drop-newest", "Overflow(DropNewest)"),
         ("drop-oldest", "Overflow(DropOldest)"),
@@ -320,7 +320,7 @@ async fn the_dropped_hook_is_told_what_a_policy_discards(scene: Scene<'_>) {
     }
 }
 
-async fn the_dropped_hook_is_told_before_a_slow_consumer_is_closed(scene: Scene<'_>) {
+async fn the_dropped_hook_runs_before_a_slow_consumer_is_closed(scene: Scene<'_>) {
     let stage = scene.stage_with(ten("close")).await;
     let mut peer = stage.join("/", "a").await;
     peer.perform(&[many()]).await;
@@ -343,7 +343,7 @@ fn volatile(topic: Option<&str>, text: &str) -> Do {
 }
 
 async fn a_volatile_message_is_discarded_for_a_slow_client(scene: Scene<'_>) {
-    // The policy would queue it. That it discards something shows that the client is slow.
+    // The policy would queue the message. That it is discarded shows that the client is slow.
     let stage = scene.stage_with(ten("drop-oldest")).await;
     let mut peer = stage.join("/", "a").await;
     peer.perform(&[volatile(None, "before")]).await;

@@ -1,4 +1,4 @@
-//! What becomes of a request that gets no WebSocket.
+//! Requests that get no WebSocket.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ group! {
     an_id_in_use_is_refused: [SHARED_HUB],
     a_namespace_with_too_long_a_name_is_refused: [],
     a_full_hub_refuses: [SHARED_HUB],
-    what_is_no_upgrade_goes_to_the_http_service: [],
+    a_request_without_an_upgrade_goes_to_the_http_service: [],
     an_unclaimed_route_goes_to_the_http_service: [],
     an_unclaimed_route_runs_no_hook: [],
     a_foreign_origin_is_refused: [],
@@ -202,7 +202,7 @@ async fn seen(stage: &Stage, request: Request<Bytes>) -> Value {
     serde_json::from_slice(response.body()).unwrap()
 }
 
-async fn what_is_no_upgrade_goes_to_the_http_service(scene: Scene<'_>) {
+async fn a_request_without_an_upgrade_goes_to_the_http_service(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let request = Request::post("/some/path?a=1")
         .header("x-test", "1")
@@ -273,7 +273,7 @@ async fn the_same_origin_and_no_origin_are_accepted(scene: Scene<'_>) {
     accepted(&stage, &[HOST, ("origin", "http://app.example:8080")]).await;
 }
 
-/// The proxy shows itself by a header that no page can set.
+/// A header that no page can set reveals the proxy.
 async fn a_port_that_a_proxy_has_dropped_is_forgiven(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let dropped = [
@@ -284,7 +284,7 @@ async fn a_port_that_a_proxy_has_dropped_is_forgiven(scene: Scene<'_>) {
     accepted(&stage, &dropped).await;
     let foreign = [dropped[0], dropped[1], ("origin", "http://evil.example:8080")];
     stage.refused("/", Ask::named("a"), &foreign, 403).await;
-    // The browser knows better.
+    // The browser's own header decides.
     let denied = [dropped[0], dropped[1], dropped[2], ("sec-fetch-site", "same-site")];
     stage.refused("/", Ask::named("a"), &denied, 403).await;
 }

@@ -26,7 +26,7 @@ group! {
     a_hook_calls_the_applications_own_http: [],
 }
 
-/// What the route's hooks say now.
+/// Returns the current report of the route's hooks.
 async fn known(peer: &mut Peer) -> Value {
     serde_json::from_str(&peer.text().await).unwrap()
 }
@@ -149,7 +149,7 @@ async fn a_route_has_its_own_times(scene: Scene<'_>) {
     let mut quick = stage.join("/routed/quick", "quick").await;
     known(&mut patient).await;
     known(&mut quick).await;
-    // Where servers sleep, this one wakes for it, and not for a word of the client's.
+    // A server that sleeps wakes for this, without a message of the client.
     assert_eq!(stage.peers(None).await.len(), 2);
     stage.advance(Duration::from_millis(700)).await;
     assert_eq!(quick.closes_at_last().await.0, 3008);
@@ -195,7 +195,7 @@ async fn a_message_to_a_route_reaches_its_connections_in_all_namespaces(scene: S
         }
     }
     two.leave().await;
-    // Until the server has heard of it.
+    // Until the server has processed it.
     loop {
         other.say("route worker").await;
         if known(&mut other).await == json!({ "sent": 1 }) {

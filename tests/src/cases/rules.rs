@@ -6,7 +6,7 @@ use crate::{Peer, Scene};
 
 group! {
     the_first_rule_that_applies_responds: [],
-    what_no_rule_is_for_reaches_the_hooks: [],
+    a_message_without_a_rule_reaches_the_hooks: [],
     a_rule_publishes_with_the_sender_or_without: [PUBSUB],
 }
 
@@ -31,7 +31,7 @@ async fn the_first_rule_that_applies_responds(scene: Scene<'_>) {
     peer.hears("hello there to you").await;
 }
 
-async fn what_no_rule_is_for_reaches_the_hooks(scene: Scene<'_>) {
+async fn a_message_without_a_rule_reaches_the_hooks(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut peer = stage.join(RULES, "a").await;
     peer.say(r#"{"type":"pinG"}"#).await;

@@ -6,18 +6,18 @@ use crate::scene::both;
 use crate::{Ask, Do, Report, Scene, Shutdown};
 
 group! {
-    peers_are_told_1012: [SHUTDOWN, CLOSE_CODE],
-    peers_are_told_a_code_of_choice: [SHUTDOWN, CLOSE_CODE],
+    a_shutdown_closes_peers_with_1012: [SHUTDOWN, CLOSE_CODE],
+    a_shutdown_closes_peers_with_a_chosen_code: [SHUTDOWN, CLOSE_CODE],
     what_was_queued_is_flushed: [SHUTDOWN],
-    close_hooks_are_told_and_waited_for: [SHUTDOWN],
-    what_does_not_end_in_time_is_forced: [SHUTDOWN],
+    close_hooks_run_and_are_waited_for: [SHUTDOWN],
+    connections_that_outlive_the_grace_are_forced: [SHUTDOWN],
     an_idle_server_stops_at_once: [SHUTDOWN],
-    nobody_new_is_accepted: [SHUTDOWN],
+    a_stopping_server_accepts_no_peer: [SHUTDOWN],
 }
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-async fn peers_are_told_1012(scene: Scene<'_>) {
+async fn a_shutdown_closes_peers_with_1012(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut a = stage.join("/one", "a").await;
     let mut b = stage.join("/two", "b").await;
@@ -31,7 +31,7 @@ async fn peers_are_told_1012(scene: Scene<'_>) {
     assert_eq!(report, expected);
 }
 
-async fn peers_are_told_a_code_of_choice(scene: Scene<'_>) {
+async fn a_shutdown_closes_peers_with_a_chosen_code(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut a = stage.join("/", "a").await;
     let order = Shutdown {
@@ -58,7 +58,7 @@ async fn what_was_queued_is_flushed(scene: Scene<'_>) {
     assert_eq!(code, 1012);
 }
 
-async fn close_hooks_are_told_and_waited_for(scene: Scene<'_>) {
+async fn close_hooks_run_and_are_waited_for(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let ask = Ask {
         close: vec![Do::Wait {
@@ -76,11 +76,11 @@ async fn close_hooks_are_told_and_waited_for(scene: Scene<'_>) {
     };
     let ((), report) = both(others, stage.shutdown(PATIENCE)).await;
     assert_eq!(report.forced, 0);
-    // Nothing is waited for here: the shutdown's end says that the hook had ended.
+    // The case does not wait here: the end of the shutdown implies that the hook has ended.
     assert_eq!(stage.count("a", "close.end").await, 1);
 }
 
-async fn what_does_not_end_in_time_is_forced(scene: Scene<'_>) {
+async fn connections_that_outlive_the_grace_are_forced(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let ask = Ask {
         close: vec![Do::Wait {
@@ -114,7 +114,7 @@ async fn an_idle_server_stops_at_once(scene: Scene<'_>) {
     assert_eq!(stage.shutdown(Duration::from_secs(3600)).await, expected);
 }
 
-async fn nobody_new_is_accepted(scene: Scene<'_>) {
+async fn a_stopping_server_accepts_no_peer(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let ask = Ask {
         wait: Some("gate".to_owned()),

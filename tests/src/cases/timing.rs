@@ -1,7 +1,7 @@
-//! What time does to a connection.
+//! The deadlines of a connection.
 //!
-//! The times are short because targets without virtual time wait for real, and far enough apart
-//! for a busy machine.
+//! The times are short because targets without virtual time wait for real, and far enough apart for
+//! a busy machine.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ group! {
     without_pings_idleness_is_a_timeout: [],
     a_longest_life_ends_with_1012: [CLOSE_CODE],
     credentials_that_end_close_with_4401: [EXPIRY, CLOSE_CODE],
-    nobody_whose_credentials_ended_is_listed: [EXPIRY, SHARED_HUB],
+    a_peer_whose_credentials_expired_is_not_listed: [EXPIRY, SHARED_HUB],
     credentials_end_although_a_hook_runs: [EXPIRY, CLOSE_CODE],
     renewed_credentials_keep_the_connection: [EXPIRY, CLOSE_CODE],
     credentials_may_be_made_to_end_sooner: [EXPIRY, CLOSE_CODE],
@@ -73,7 +73,7 @@ async fn anything_from_the_client_counts_as_an_answer(scene: Scene<'_>) {
     assert_eq!(stage.peers(None).await.len(), 1);
 }
 
-/// Lets enough time pass for a silent client to be given up, and its close to time out.
+/// Lets enough time pass that a silent client and its close both time out.
 async fn long_enough(stage: &crate::Stage) {
     stage.advance(ms(1500)).await;
 }
@@ -128,7 +128,7 @@ async fn a_longest_life_ends_with_1012(scene: Scene<'_>) {
     stage.wait("a", "close.end").await;
 }
 
-/// A peer whose credentials end so many milliseconds from now.
+/// Joins a peer whose credentials expire after this many milliseconds.
 async fn expiring(stage: &Stage, millis: u64) -> Peer {
     let ask = Ask {
         expires: Some(millis),
@@ -146,7 +146,7 @@ async fn credentials_that_end_close_with_4401(scene: Scene<'_>) {
     assert_eq!((&closed["code"], &closed["by"]), (&4401.into(), &"Timeout".into()));
 }
 
-async fn nobody_whose_credentials_ended_is_listed(scene: Scene<'_>) {
+async fn a_peer_whose_credentials_expired_is_not_listed(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut peer = expiring(&stage, 300).await;
     stage.advance(ms(400)).await;

@@ -1,16 +1,16 @@
-//! Messages of the application's types, and what becomes of others.
+//! Messages of the application's types, and the handling of others.
 
 use serde_json::{Value, json};
 
 use crate::{Ask, Event, Frame, Peer, Scene, Stage};
 
 group! {
-    a_typed_hook_hears_and_says_its_own_types: [],
+    a_typed_hook_receives_and_sends_its_own_types: [],
     a_malformed_message_is_answered_and_the_connection_stays: [],
     a_malformed_message_closes_with_1007_by_default: [CLOSE_CODE],
     a_message_that_is_too_deep_is_refused_by_name: [],
     json_is_read_as_json_else_text_else_bytes: [BINARY],
-    clients_hear_publications_in_the_format_of_their_subprotocol: [PUBSUB, SUBPROTOCOL, BINARY],
+    clients_receive_publications_in_the_format_of_their_subprotocol: [PUBSUB, SUBPROTOCOL, BINARY],
 }
 
 const ROOM: &str = "/routed/spoken/room";
@@ -19,7 +19,7 @@ async fn json(peer: &mut Peer) -> Value {
     serde_json::from_str(&peer.text().await).unwrap()
 }
 
-async fn a_typed_hook_hears_and_says_its_own_types(scene: Scene<'_>) {
+async fn a_typed_hook_receives_and_sends_its_own_types(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut peer = stage.join(ROOM, "a").await;
     let said = json!({"type": "back", "value": [1, {"x": null}]});
@@ -86,7 +86,7 @@ async fn speaks_message_pack(stage: &Stage, who: &str) -> Peer {
     peer
 }
 
-async fn clients_hear_publications_in_the_format_of_their_subprotocol(scene: Scene<'_>) {
+async fn clients_receive_publications_in_the_format_of_their_subprotocol(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut ann = stage.join(ROOM, "a").await;
     let mut bob = speaks_message_pack(&stage, "b").await;
@@ -96,7 +96,7 @@ async fn clients_hear_publications_in_the_format_of_their_subprotocol(scene: Sce
     bob.send(Frame::Binary(packed(b"yo"))).await;
     assert_eq!(bob.next().await, Event::Binary(packed(b"yo")));
     assert_eq!(json(&mut ann).await, json!({"type": "all", "text": "yo"}));
-    // And nothing twice.
+    // Each publication arrives once.
     ann.say("{").await;
     assert_eq!(json(&mut ann).await["type"], "error");
 }

@@ -1,4 +1,4 @@
-//! What the upgrade sees and what it answers when it accepts.
+//! What the upgrade hook gets, and the response when it accepts.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ group! {
     the_hook_sees_the_whole_request: [],
     the_hook_sees_the_remote_address: [REMOTE_ADDR],
     the_hooks_see_route_parameters: [],
-    the_hook_may_be_slow_and_holds_up_nobody: [],
+    a_slow_upgrade_hook_delays_no_other_client: [],
     accepting_appends_headers: [],
     repeated_cookies_are_all_kept: [],
     accepting_gives_a_namespace: [],
@@ -43,8 +43,8 @@ async fn the_hook_sees_the_whole_request(scene: Scene<'_>) {
     assert!(has_header(&report["headers"], "x-test", "2"), "in later hooks too");
 }
 
-/// Whether a header came, on a line of its own or in a list with others: to HTTP the two are one
-/// (RFC 9110 section 5.3).
+/// Returns whether a header arrived, on a line of its own or in a list with others: in HTTP both
+/// are the same (RFC 9110 section 5.3).
 fn has_header(headers: &Value, name: &str, value: &str) -> bool {
     let headers = headers.as_array().unwrap();
     let values = headers.iter().filter(|header| header[0] == name);
@@ -69,7 +69,7 @@ async fn the_hooks_see_route_parameters(scene: Scene<'_>) {
     assert_eq!(peer.report().await["params"], params);
 }
 
-async fn the_hook_may_be_slow_and_holds_up_nobody(scene: Scene<'_>) {
+async fn a_slow_upgrade_hook_delays_no_other_client(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let slow = Ask {
         wait: Some("gate".to_owned()),
@@ -202,7 +202,7 @@ async fn no_subprotocol_is_answered_unless_chosen(scene: Scene<'_>) {
     assert_eq!(peer.report().await["protocol"], Value::Null);
 }
 
-/// Where the hooks' memory may be lost they are asked for again, but not as long as it lasts.
+/// If the hooks' memory may be lost, they are resolved again, but not while it lasts.
 async fn hooks_are_not_resolved_for_each_message(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut peer = stage.join("/", "a").await;

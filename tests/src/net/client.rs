@@ -54,7 +54,7 @@ impl NetClient {
             }
             let frame = match self.socket.read_frame().await {
                 Ok(frame) => frame,
-                // Its word for a message that comes after we have closed: nobody wants it.
+                // The engine's result for a message that arrives after our close, which is ignored.
                 Err(WebSocketError::ConnectionClosed) => continue,
                 Err(WebSocketError::UnexpectedEOF) if self.close_sent && self.close_received => {
                     return Event::End;

@@ -1,8 +1,8 @@
-//! Frames as bytes, for what no well-behaved engine would write or let through.
+//! Frames as bytes, for tests that a correct engine does not permit.
 
 use crate::Event;
 
-/// A close frame's payload.
+/// Encodes a close frame's payload.
 pub(super) fn close_payload(closed: Option<(u16, String)>) -> Vec<u8> {
     let Some((code, reason)) = closed else {
         return Vec::new();
@@ -10,7 +10,7 @@ pub(super) fn close_payload(closed: Option<(u16, String)>) -> Vec<u8> {
     [&code.to_be_bytes(), reason.as_bytes()].concat()
 }
 
-/// What a close frame's payload says; a server must not send an invalid one.
+/// Decodes a close frame's payload. A server must not send an invalid one.
 pub(super) fn closed(payload: &[u8]) -> Option<(u16, String)> {
     if payload.is_empty() {
         return None;

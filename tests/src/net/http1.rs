@@ -1,4 +1,4 @@
-//! Just enough HTTP/1.1 to ask and to see the whole answer.
+//! A minimal HTTP/1.1 client that returns whole responses.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,14 +15,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::Stream;
 
-/// A key that no connection had before.
+/// Returns a key that no connection had before.
 pub(super) fn key() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let count = u128::from(COUNT.fetch_add(1, Ordering::Relaxed));
     BASE64_STANDARD.encode((count << 64 | 0xc0ff_ee00).to_be_bytes())
 }
 
-/// An upgrade's bytes: what is not given is added.
+/// Encodes an upgrade request, with missing headers added.
 pub(super) fn upgrade(request: Request<()>, addr: SocketAddr, key: &str) -> Vec<u8> {
     let (mut parts, ()) = request.into_parts();
     for (name, value) in [
@@ -38,7 +38,7 @@ pub(super) fn upgrade(request: Request<()>, addr: SocketAddr, key: &str) -> Vec<
     head(&Request::from_parts(parts, Bytes::new()))
 }
 
-/// A plain request's bytes, on a connection for it alone.
+/// Encodes a plain request, for a connection of its own.
 pub(super) fn plain(mut request: Request<Bytes>, addr: SocketAddr) -> Vec<u8> {
     let len = request.body().len();
     let headers = request.headers_mut();
@@ -62,7 +62,7 @@ fn head(request: &Request<Bytes>) -> Vec<u8> {
     bytes
 }
 
-/// Sends bytes and reads a response, with what comes behind it.
+/// Sends bytes and reads a response, with the bytes after it.
 pub(super) async fn exchange(
     stream: &mut Stream,
     bytes: &[u8],
@@ -73,7 +73,7 @@ pub(super) async fn exchange(
     Some((response, read))
 }
 
-/// Reads a response out of `read` and the stream; what comes behind it stays in `read`.
+/// Reads a response from `read` and the stream. The bytes after it stay in `read`.
 pub(super) async fn response(stream: &mut Stream, read: &mut Vec<u8>) -> Option<Response<Bytes>> {
     let response = loop {
         if let Some((response, end)) = parse(read) {
@@ -81,7 +81,7 @@ pub(super) async fn response(stream: &mut Stream, read: &mut Vec<u8>) -> Option<
             break response;
         }
         if stream.read_buf(read).await.ok()? == 0 {
-            assert!(read.is_empty(), "half an answer: {read:?}");
+            assert!(read.is_empty(), "half a response: {read:?}");
             return None;
         }
     };
@@ -109,7 +109,7 @@ pub(super) async fn response(stream: &mut Stream, read: &mut Vec<u8>) -> Option<
     Some(response.map(|()| Bytes::from(body)))
 }
 
-/// Reads a body in chunks (RFC 9112 section 7.1), to its end.
+/// Reads a chunked body (RFC 9112 section 7.1) to its end.
 async fn chunked(stream: &mut Stream, read: &mut Vec<u8>) -> Vec<u8> {
     let mut body = Vec::new();
     loop {
@@ -153,8 +153,8 @@ fn parse(bytes: &[u8]) -> Option<(Response<()>, usize)> {
     Some((response, end))
 }
 
-/// The 101 proves that it answers this key, and promises nothing that was not asked for
-/// (RFC 6455 section 4.1).
+/// Checks that the 101 accepts this key, and contains nothing that was not requested (RFC 6455
+/// section 4.1).
 pub(super) fn check_101(response: &Response<Bytes>, key: &str) {
     let one = |name: HeaderName| {
         let mut values = response.headers().get_all(&name).into_iter();

@@ -1,4 +1,4 @@
-//! Servers that are reached over TCP: the client's side of them, none of it ours.
+//! Servers that are reached over TCP, with clients of other libraries.
 
 mod client;
 mod frames;
@@ -34,14 +34,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Duplex for T {}
 #[derive(Debug, Clone)]
 pub struct Port {
     addr: SocketAddr,
-    /// Whom its clients trust, if it speaks TLS.
+    /// The certificates that its clients trust, if it uses TLS.
     tls: Option<Arc<ClientConfig>>,
     ends: bool,
 }
 
 impl Port {
-    /// A server that ends the connection once both close frames are sent, as servers should
-    /// (RFC 6455 section 7.1.1).
+    /// Creates the port of a server that ends the connection once both close frames are sent, as
+    /// servers should (RFC 6455 section 7.1.1).
     pub fn new(addr: SocketAddr) -> Self {
         Self {
             addr,
@@ -50,8 +50,8 @@ impl Port {
         }
     }
 
-    /// A server that leaves the end of the connection to its platform, which takes its time: with
-    /// both close frames the connection has ended for the case.
+    /// Creates the port of a server that leaves the end of the connection to its platform, which
+    /// may be slow: for the case, the connection has ended once both close frames are sent.
     pub fn on_a_platform(addr: SocketAddr) -> Self {
         Self {
             ends: false,
@@ -71,7 +71,7 @@ impl Port {
     /// See [`Server::connect`].
     ///
     /// # Errors
-    /// As there.
+    /// As [`Server::connect`].
     pub async fn upgrade(
         &self,
         request: Request<()>,
@@ -109,13 +109,13 @@ impl Port {
 pub struct Local {
     /// Where it listens.
     pub addr: SocketAddr,
-    /// Whom its clients trust, if it speaks TLS.
+    /// The certificates that its clients trust, if it uses TLS.
     pub tls: Option<Arc<ClientConfig>>,
     /// Its hub.
     pub hub: Hub,
-    /// What its hooks write into.
+    /// The journal of its hooks.
     pub journal: Arc<Journal>,
-    /// How it is shut down.
+    /// Shuts it down.
     pub stop: Box<dyn Fn(Shutdown) -> Fut<'static, Report>>,
 }
 

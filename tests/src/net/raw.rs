@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::{Stream, frames, http1};
 use crate::{Event, Fut, Gone, Raw};
 
-/// A TCP connection, and what was read from it.
+/// A TCP connection, with the bytes that were read from it.
 pub(super) struct NetRaw {
     stream: Stream,
     read: Vec<u8>,

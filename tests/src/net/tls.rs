@@ -10,11 +10,11 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-/// The client's side of TLS, of which no write is done before it is flushed: what was encrypted
-/// may wait otherwise, and the engine above never asks for it.
+/// The client's side of TLS. A write is complete only after a flush: otherwise encrypted bytes may
+/// wait, and the engine above never flushes.
 pub(super) struct Encrypted {
     stream: TlsStream<TcpStream>,
-    /// Taken, and not yet flushed.
+    /// The length of a write that is not yet flushed.
     taken: Option<usize>,
 }
 

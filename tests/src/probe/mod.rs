@@ -9,25 +9,25 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use crossws_core::{
-    Closed, Dropped, Error, HookResult, Hooks, Message, OnError, Peer, Rejection, Upgrade,
-    UpgradeRequest,
+    Closed, Dropped, Error, HookResult, Hooks, Message, OnError, Peer, Rejection, Subscription,
+    Upgrade, UpgradeRequest,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{Ask, Do, Journal};
 
-/// Hooks that do what requests and messages ask, and write down what they see.
+/// Hooks that run the commands in requests and messages, and record what they receive.
 ///
-/// They keep nothing of a connection: whatever they need is read again from the peer's request,
-/// as hooks that wake from a sleep must.
+/// They store nothing about a connection: they read everything again from the peer's request, as
+/// hooks that wake from a sleep must.
 #[derive(Debug, Clone, Default)]
 pub struct Probe {
     journal: Arc<Journal>,
 }
 
 /// The probe's typed context.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ProbeContext {
     value: Value,
 }
@@ -36,7 +36,7 @@ pub(crate) struct ProbeContext {
 struct Remembered(String);
 
 impl Probe {
-    /// A probe that writes into this journal.
+    /// Creates a probe that writes into this journal.
     pub fn new(journal: Arc<Journal>) -> Self {
         Self { journal }
     }
@@ -46,7 +46,7 @@ impl Probe {
             .record(&Ask::of(peer.request()).who, what, detail);
     }
 
-    /// The script of one hook, with an entry before and one after.
+    /// Runs the script of one hook, with an entry before it and one after it.
     async fn hook(&self, peer: &Peer, name: &str, detail: Value, script: Vec<Do>) -> HookResult {
         self.note(peer, name, detail);
         for command in script {
@@ -91,10 +91,32 @@ impl Hooks for Probe {
         self.hook(peer, "drain", buffered, script).await
     }
 
+    async fn subscription(&self, peer: &Peer, event: Subscription) -> HookResult {
+        if Ask::of(peer.request()).subscriptions {
+            let detail = json!({
+                "topic": &*event.topic,
+                "is_pattern": event.is_pattern,
+                "joined": event.joined,
+                "subscribers": event.subscribers,
+            });
+            self.note(peer, "subscription", detail);
+        }
+        Ok(())
+    }
+
     async fn dropped(&self, peer: &Peer, dropped: Dropped) -> HookResult {
         let cause = format!("{:?}", dropped.cause);
         let detail = json!({ "messages": dropped.messages, "cause": cause });
         self.hook(peer, "dropped", detail, Vec::new()).await
+    }
+
+    async fn timer(&self, peer: &Peer, name: &str) -> HookResult {
+        let script = serde_json::from_str::<Vec<Do>>(name);
+        if script.is_err() {
+            peer.send(format!("timer {name}"))?;
+        }
+        let script = script.unwrap_or_default();
+        self.hook(peer, "timer", json!(name), script).await
     }
 
     async fn ping(&self, peer: &Peer, data: Bytes) -> HookResult {

@@ -2,16 +2,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossws_core::{
-    BoxError, BoxFuture, CloseCode, HookResult, Json, Message, Peer, Published, SendError,
-    SendOptions, Sent,
+    BoxError, BoxFuture, CloseCode, CloseFrame, HookResult, Json, Message, Peer, Published,
+    SendError, SendOptions, Sent, WeakPeer,
 };
 use serde_json::{Value, json};
 
 use super::{Probe, ProbeContext, Remembered};
-use crate::Do;
+use crate::{Do, Group};
 
 impl Probe {
-    /// Does one command. Boxed, because spawned commands hold commands.
+    /// Runs one command. Boxed, because spawned commands contain commands.
     pub(super) fn perform<'a>(&'a self, peer: &'a Peer, command: Do) -> BoxFuture<'a, HookResult> {
         Box::pin(async move {
             let did = |call: &str, answer: Value| {
@@ -44,6 +44,62 @@ impl Probe {
                 }
                 Do::Subscribe { topic } => did("subscribe", answer(peer.subscribe(topic))),
                 Do::Unsubscribe { topic } => did("unsubscribe", json!(peer.unsubscribe(topic))),
+                Do::SubscribePattern { pattern } => {
+                    did("subscribe", answer(peer.subscribe_pattern(pattern)));
+                }
+                Do::UnsubscribePattern { pattern } => {
+                    did("unsubscribe", json!(peer.unsubscribe_pattern(pattern)));
+                }
+                Do::Tag { tag } => did("tag", answer(peer.tag(tag))),
+                Do::Untag { tag } => did("untag", json!(peer.untag(tag))),
+                Do::Identify { identity } => {
+                    let identified = match identity {
+                        Some(identity) => peer.set_identity(identity),
+                        None => peer.clear_identity(),
+                    };
+                    did("identify", answer(identified));
+                }
+                Do::SendToGroup {
+                    group,
+                    except_tagged,
+                    here,
+                    text,
+                } => {
+                    let mut to = found(peer, &group);
+                    if here {
+                        to = to.here();
+                    }
+                    if let Some(tag) = &except_tagged {
+                        to = to.except_tagged(tag);
+                    }
+                    let count = to.clone().peer_count();
+                    let told = to.send(text).map(|published| published.queued);
+                    did("send_to_group", json!([answer(told), answer(count)]));
+                }
+                Do::CloseGroup { group, code } => {
+                    let code = CloseCode::new(code).unwrap();
+                    did("close_group", answer(found(peer, &group).close_all(code)));
+                }
+                Do::PublishToSome {
+                    topic,
+                    tagged,
+                    except_tagged,
+                    except_identity,
+                    text,
+                } => {
+                    let mut to = peer.to(topic);
+                    if let Some(tag) = &tagged {
+                        to = to.tagged(tag);
+                    }
+                    if let Some(tag) = &except_tagged {
+                        to = to.except_tagged(tag);
+                    }
+                    if let Some(identity) = &except_identity {
+                        to = to.except_identity(identity);
+                    }
+                    let told = to.send(text).map(|published| published.queued);
+                    did("publish_to_some", answer(told));
+                }
                 Do::Publish {
                     topic,
                     text,
@@ -124,12 +180,14 @@ impl Probe {
                 }
                 Do::Fail { text } => return Err(BoxError::from(text)),
                 Do::Panic => panic!("probe: panic in a hook"),
+                Do::Close { code: 1005, .. } => peer.close_frame(CloseFrame::without_code()),
                 Do::Close { code, reason } => match CloseCode::new(code) {
                     Some(code) => peer.close(code, reason),
                     None => did("close", json!("invalid code")),
                 },
                 Do::Terminate => peer.terminate(),
                 Do::Ping { data } => did("ping", answer(peer.ping(data))),
+                Do::Pong { data } => did("pong", answer(peer.pong(data))),
                 Do::Wait { gate } => self.journal.pass(&gate).await,
                 Do::AwaitClosed => {
                     peer.closed().await;
@@ -143,10 +201,54 @@ impl Probe {
                 Do::Note { text } => self.note(peer, "note", json!(text)),
                 Do::State => self.note(peer, "state", report(peer)),
                 Do::SetContext { value } => peer.set_context(ProbeContext { value })?,
+                Do::CountUp => {
+                    let counted = peer.update_context(|context: &mut ProbeContext| {
+                        let next = context.value.as_u64().unwrap_or_default() + 1;
+                        context.value = json!(next);
+                        next
+                    });
+                    did("count_up", answer(counted));
+                }
+                Do::OnClose { text } => {
+                    let (probe, again) = (self.clone(), peer.clone());
+                    let cleanup = async move { probe.note(&again, "cleanup", json!(text)) };
+                    did("on_close", answer(peer.on_close(cleanup)));
+                }
+                Do::Hold { text } => {
+                    let held = Held(self.clone(), peer.downgrade(), text);
+                    did("hold", answer(peer.hold(held)));
+                }
+                Do::FloodWhenReady { count, size } => {
+                    let mut most = 0;
+                    for index in 0..count {
+                        let text = Do::numbered(index, size);
+                        if let Err(error) = peer.send_when_ready(text).await {
+                            did("flood_when_ready", sent(Err(error)));
+                            return Ok(());
+                        }
+                        most = most.max(peer.buffered_amount());
+                    }
+                    did("flood_when_ready", json!({ "most_buffered": most }));
+                }
                 Do::Renew { millis } => did(
                     "renew",
                     answer(peer.set_expiry(Duration::from_millis(millis))),
                 ),
+                Do::SetTimer { name, millis } => did(
+                    "set_timer",
+                    answer(peer.set_timer(name, Duration::from_millis(millis))),
+                ),
+                Do::ClearTimer { name } => did("clear_timer", json!(peer.clear_timer(name))),
+                Do::Ticks { millis } => {
+                    let mut ticks = peer.interval(Duration::from_millis(millis));
+                    for tick in 1.. {
+                        if !ticks.tick().await {
+                            break;
+                        }
+                        peer.send(format!("tick {tick}"))?;
+                    }
+                    self.note(peer, "ticks.end", Value::Null);
+                }
                 Do::Remember { text } => {
                     peer.extensions().insert(Remembered(text));
                 }
@@ -172,12 +274,30 @@ impl Probe {
     }
 }
 
-/// Notes the end of a spawned future, however it ends.
+fn found<'a>(peer: &'a Peer, group: &'a Group) -> crossws_core::Group<'a> {
+    match group {
+        Group::Identity(name) => peer.hub().identity(name),
+        Group::Tag(name) => peer.hub().tagged(name),
+    }
+}
+
+/// Records the end of a spawned future, however it ends.
 struct Dropped(Probe, Peer);
 
 impl Drop for Dropped {
     fn drop(&mut self) {
         self.0.note(&self.1, "spawn.end", Value::Null);
+    }
+}
+
+/// Notes that it is dropped, while its peer is there.
+struct Held(Probe, WeakPeer, String);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(peer) = self.1.upgrade() {
+            self.0.note(&peer, "cleanup", json!(self.2));
+        }
     }
 }
 
@@ -212,6 +332,16 @@ fn flood(peer: &Peer, count: usize, size: usize) -> Value {
     json!({ "queued": queued, "full": full, "closed": closed, "most_buffered": most })
 }
 
+fn stats(peer: &Peer) -> Value {
+    let stats = peer.stats();
+    json!({
+        "counts": stats.since.is_some(),
+        "received": [stats.received.messages, stats.received.bytes],
+        "sent": [stats.sent.messages, stats.sent.bytes],
+        "rtt_micros": peer.rtt().map(|rtt| rtt.as_micros() as u64),
+    })
+}
+
 fn report(peer: &Peer) -> Value {
     let context = peer.context::<ProbeContext>();
     let ids = |peers: Vec<Peer>| peers.iter().map(|peer| peer.id()).collect::<Vec<_>>();
@@ -220,6 +350,9 @@ fn report(peer: &Peer) -> Value {
         "display": peer.to_string(),
         "namespace": peer.namespace(),
         "topics": crate::control::names(&peer.topics()),
+        "patterns": crate::control::names(&peer.patterns()),
+        "identity": peer.identity(),
+        "tags": crate::control::names(&peer.tags()),
         "peers": ids(peer.peers()),
         "context": context.ok().map(|context: Arc<ProbeContext>| context.value.clone()),
         "wrong_context": peer.context::<u8>().err().map(|error| error.to_string()),
@@ -227,6 +360,7 @@ fn report(peer: &Peer) -> Value {
         "state": peer.state() as u8,
         "buffered": peer.buffered_amount(),
         "dropped": peer.dropped(),
+        "stats": stats(peer),
         "remote": peer.remote_addr().map(|addr| addr.ip().to_string()),
         "url": peer.request().url(),
         "websocket_url": peer.request().websocket_url(),

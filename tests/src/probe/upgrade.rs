@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::ProbeContext;
 use crate::{Ask, Journal, Refuse};
 
-/// An application's own error, which knows how it looks as a refusal.
+/// An application's own error, which converts into a refusal.
 struct Denied;
 
 impl From<Denied> for Rejection {
@@ -44,6 +44,12 @@ pub(super) async fn answer(
     for topic in ask.topics {
         upgrade = upgrade.topic(topic);
     }
+    for tag in ask.tags {
+        upgrade = upgrade.tag(tag);
+    }
+    if let Some(identity) = ask.identity {
+        upgrade = upgrade.identity(identity);
+    }
     if let Some(namespace) = ask.namespace {
         upgrade = upgrade.namespace(namespace);
     }
@@ -73,7 +79,7 @@ fn refusal(refuse: Refuse) -> Response<String> {
     response.body(refuse.body).unwrap()
 }
 
-/// The request as the hook sees it.
+/// Returns the request as the hook sees it.
 fn shown(request: &UpgradeRequest) -> Value {
     json!({
         "method": request.method().as_str(),
@@ -85,7 +91,7 @@ fn shown(request: &UpgradeRequest) -> Value {
     })
 }
 
-/// Headers as pairs, in order of their names.
+/// Returns headers as pairs, in order of their names.
 pub(crate) fn headers(headers: &http::HeaderMap) -> Vec<(String, String)> {
     let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let mut pairs: Vec<_> = headers

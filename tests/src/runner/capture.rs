@@ -1,14 +1,14 @@
-//! Panics are how cases fail, and some that hooks do on purpose: both are kept off the terminal.
+//! Cases fail by panics, and some hooks panic on purpose: both are kept off the terminal.
 
 use std::cell::RefCell;
 use std::sync::Once;
 
 thread_local! {
-    /// What panicked on a thread that runs a case.
+    /// The panics of a thread that runs a case.
     static CAUGHT: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
 }
 
-/// Runs a case; says what panicked in it.
+/// Runs a case. Returns the texts of its panics as the error.
 pub(super) fn failure<E>(case: impl FnOnce() -> Result<(), E>) -> Result<(), String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(install);

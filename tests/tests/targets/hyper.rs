@@ -1,4 +1,4 @@
-//! The tokio adapter inside somebody else's hyper server: the door that axum and tower use.
+//! The tokio adapter inside a foreign hyper server, which axum and tower use too.
 
 #![allow(clippy::unwrap_used, unreachable_pub, dead_code)]
 
@@ -68,7 +68,7 @@ async fn start<R: Resolve>(app: R, hub: Hub, journal: Arc<Journal>) -> Local {
         journal,
         stop: Box::new(move |order: Shutdown| {
             let acceptor = acceptor.clone();
-            // Lent for as long as the server is there.
+            // Owned here for as long as the server runs.
             let _ = &http;
             Box::pin(async move {
                 let mut shutdown = crossws_tokio::Shutdown::default().grace(order.deadline);

@@ -32,8 +32,7 @@ impl Target for Memory {
     fn start(&self, profile: Profile) -> Fut<'_, Box<dyn Server>> {
         let journal = Arc::new(Journal::default());
         let server = TestServer::builder(App::new(&journal))
-            .limits(profile.limits())
-            .origin(profile.origin())
+            .hub(profile.hub())
             .http(Service)
             .build();
         Box::pin(async { Box::new(MemoryServer { server, journal }) as Box<dyn Server> })
@@ -46,9 +45,9 @@ struct MemoryServer {
 }
 
 impl MemoryServer {
-    /// Nothing runs by itself here: runs the server while `future` waits for it.
+    /// Runs the server while `future` waits for it, because nothing runs by itself.
     async fn driving<T>(&self, future: impl Future<Output = T>) -> T {
-        // A sleep that nobody lives to see the end of drives the server for as long.
+        // A sleep that outlives every test keeps the server running.
         const FOR_EVER: Duration = Duration::from_secs(1 << 40);
         let mut server = std::pin::pin!(self.server.sleep(FOR_EVER));
         let mut future = std::pin::pin!(future);
@@ -125,8 +124,8 @@ impl tower_service::Service<Request<Body>> for Service {
     }
 }
 
-/// A client of this adapter as a case has it: the case decides when something is read, and which
-/// pings are answered.
+/// Wraps a client of this adapter for a case, which decides when something is read and which pings
+/// are answered.
 pub fn client(mut client: crossws_memory::Client) -> Connected {
     client.auto_pong(false);
     client.pause();

@@ -1,4 +1,4 @@
-//! Any native adapter as a target: real sockets, real time. They differ by their runtime alone.
+//! Any native adapter as a target: real sockets, real time. They differ only by their runtime.
 
 #![allow(clippy::unwrap_used, unreachable_pub, dead_code)]
 
@@ -15,7 +15,7 @@ use bytes::Bytes;
 use crossws_conformance::net::Local;
 use crossws_conformance::{App, Fut, Journal, Profile, Report, Server, Shutdown, Target};
 use crossws_core::{Body, BoxFuture, Capabilities, CloseCode, CloseFrame, Hub, Resolve};
-use crossws_native::{EngineKind, HeadLimits, ServerBuilder, ServerRuntime, Tls};
+use crossws_native::{HeadLimits, ServerBuilder, ServerRuntime, Tls};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
@@ -27,26 +27,20 @@ pub struct Native<T> {
     name: &'static str,
     secure: bool,
     through: bool,
-    engine: EngineKind,
     runtime: PhantomData<fn() -> T>,
 }
 
 impl<T> Native<T> {
     pub fn new(name: &'static str) -> Self {
-        Self::with_engine(name, EngineKind::default())
-    }
-
-    pub fn with_engine(name: &'static str, engine: EngineKind) -> Self {
         Self {
             name,
             secure: false,
             through: false,
-            engine,
             runtime: PhantomData,
         }
     }
 
-    /// With sockets through HTTP: behind the middleware of the service.
+    /// With sockets through HTTP: inside the middleware of the service.
     pub fn through(name: &'static str) -> Self {
         Self {
             through: true,
@@ -63,7 +57,7 @@ impl<T> Native<T> {
     }
 }
 
-/// A certificate that is made for this process, and the clients that trust it.
+/// A certificate that is created for this process, and clients that trust it.
 static AUTHORITY: LazyLock<(Tls, Arc<ClientConfig>)> = LazyLock::new(|| {
     let localhost = ["localhost".to_owned()];
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(localhost).unwrap();
@@ -82,7 +76,7 @@ impl<T: ServerRuntime> Target for Native<T> {
     }
 
     fn capabilities(&self) -> Capabilities {
-        self.engine.capabilities()
+        crossws_native::CAPABILITIES
     }
 
     fn start(&self, profile: Profile) -> Fut<'_, Box<dyn Server>> {
@@ -98,7 +92,6 @@ impl<T: ServerRuntime> Target for Native<T> {
                     app,
                     profile.hub(),
                     limits,
-                    self.engine,
                     journal,
                     self.secure,
                     self.through,
@@ -114,15 +107,13 @@ async fn start<R: Resolve, T: ServerRuntime>(
     app: R,
     hub: Hub,
     limits: HeadLimits,
-    engine: EngineKind,
     journal: Arc<Journal>,
     secure: bool,
     through: bool,
 ) -> Local {
     let server = crossws_native::Server::<R, T>::builder(app)
         .hub(hub.clone())
-        .head_limits(limits)
-        .engine(engine);
+        .head_limits(limits);
     match through {
         true => {
             let through = server.http_through(|sockets| Middleware(sockets.or(Fallback)));

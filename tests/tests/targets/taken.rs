@@ -1,4 +1,4 @@
-//! A connection that an upgrade takes, with no runtime's traits.
+//! A connection that an upgrade takes, without a runtime's traits.
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
@@ -6,7 +6,7 @@ use std::io::{self, IoSlice};
 use crossws_core::Upgrade;
 use crossws_native::{Io, RawStream};
 
-/// What the suite's application does with a connection that it takes: see `App::taking`.
+/// Returns the upgrade that takes a connection for the suite's application: see `App::taking`.
 pub fn take() -> Upgrade {
     Upgrade::take(|mut stream: RawStream| async move {
         let mut bytes = [0; 64];

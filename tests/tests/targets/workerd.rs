@@ -26,16 +26,16 @@ use crossws_core::Capabilities;
 use http::{Request, Response};
 use serde_json::{Value, json};
 
-/// The header that says for which stage a request is, where orders go, and where sleep comes from:
-/// see `tests/workerd`.
+/// The header that names the stage of a request, the destination of commands, and the source of
+/// sleep: see `tests/workerd`.
 const STAGE: &str = "x-stage";
 const CONTROL: &str = "/.control";
 const EVICT: &str = "/.evict";
 
-/// How often a journal is read again that has not what is waited for.
+/// The pause before a journal without the awaited entries is read again.
 const AGAIN: Duration = Duration::from_millis(2);
 
-/// workerd, with the suite's Worker in it. One serves all cases.
+/// workerd, with the suite's Worker in it. One process serves all cases.
 pub struct Workerd {
     process: Child,
     addr: SocketAddr,
@@ -69,7 +69,7 @@ impl Workerd {
         let printed = Arc::<Mutex<VecDeque<String>>>::default();
         let kept = Arc::clone(&printed);
         std::thread::spawn(move || {
-            // Of each sleep there is a line.
+            // workerd prints a line for each sleep.
             let told = |line: &String| line != "Reinitializing Wasm application";
             for line in lines.map_while(Result::ok).filter(told) {
                 let mut kept = kept.lock().unwrap();
@@ -86,13 +86,13 @@ impl Workerd {
         }
     }
 
-    /// The last that workerd and the Worker printed.
+    /// Returns the last lines that workerd and the Worker printed.
     pub fn printed(&self) -> String {
         let printed = self.printed.lock().unwrap();
         printed.iter().map(|line| format!("{line}\n")).collect()
     }
 
-    /// The Worker, in one of the ways to serve with it.
+    /// Returns the Worker, in one of its modes.
     pub fn mode(&self, mode: Mode) -> OnWorkerd {
         OnWorkerd {
             port: Port::on_a_platform(self.addr),
@@ -120,7 +120,7 @@ pub enum Mode {
     Asleep,
     /// In the Worker itself.
     Plain,
-    /// In a Durable Object that sleeps, and loses what is stored.
+    /// In a Durable Object that sleeps and loses its stored state.
     Forgetful,
 }
 
@@ -132,7 +132,7 @@ pub struct OnWorkerd {
     sleeps: Arc<Sleeps>,
 }
 
-/// How often it was put to sleep, and how often somebody worked who must not be.
+/// How often it was put to sleep, and how often a busy object had to be spared.
 #[derive(Debug, Default)]
 pub struct Sleeps {
     pub slept: AtomicUsize,
@@ -140,7 +140,7 @@ pub struct Sleeps {
 }
 
 impl OnWorkerd {
-    /// How it has slept so far.
+    /// Returns how often it has slept so far.
     pub fn slept(&self) -> &Sleeps {
         &self.sleeps
     }
@@ -192,11 +192,11 @@ impl Target for OnWorkerd {
     }
 }
 
-/// What a case's steps are preceded by.
+/// The sleep before a case's steps.
 #[derive(Clone)]
 struct Bed {
     port: Port,
-    /// `None` where nobody sleeps.
+    /// `None` if the target does not sleep.
     sleeps: Option<Arc<Sleeps>>,
 }
 
@@ -289,7 +289,7 @@ impl Server for Stage {
     fn control(&self, control: Control) -> Fut<'_, Reply> {
         Box::pin(async move {
             match control {
-                // The journal is not part of the server: reading it is no step.
+                // The journal is not part of the server: reading it is not a step.
                 Control::Wait { who, what, count } => self.wait(&who, &what, count).await,
                 Control::Entries { .. } | Control::Release { .. } => self.ask(&control).await,
                 Control::Idle if self.plain => self.idle().await,

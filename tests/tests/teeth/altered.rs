@@ -1,5 +1,6 @@
-//! Real adapters with a fault around them.
+//! Real adapters with a fault.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use http::{Request, Response, StatusCode};
 
 use super::faults::Fault;
 
-/// A target that does what another does, but for a fault.
+/// A target that behaves like another, except for a fault.
 pub struct Altered<T> {
     pub target: T,
     pub fault: Fault,
@@ -76,9 +77,11 @@ impl Server for AlteredServer {
         }
         Box::pin(async {
             let mut connected = self.server.connect(request).await?;
-            if self.fault == Fault::ForgetsRenewals {
-                connected.client = Box::new(AlteredClient(connected.client));
-            }
+            connected.client = Box::new(AlteredClient {
+                client: connected.client,
+                fault: self.fault,
+                timers: HashSet::new(),
+            });
             Ok(connected)
         })
     }
@@ -109,25 +112,71 @@ impl Server for AlteredServer {
 }
 
 /// A client whose renewals do not arrive.
-struct AlteredClient(Box<dyn Client>);
+/// Says other scripts than it is told to, for which a broken adapter would do what it was told.
+struct AlteredClient {
+    client: Box<dyn Client>,
+    fault: Fault,
+    /// Those that it has set.
+    timers: HashSet<String>,
+}
+
+impl AlteredClient {
+    fn distort(&mut self, command: Do) -> Option<Do> {
+        const NEVER: u64 = 1 << 40;
+        Some(match (self.fault, command) {
+            (Fault::ForgetsRenewals, Do::Renew { .. }) => {
+                let topic = "something else that is answered".to_owned();
+                Do::Subscribe { topic }
+            }
+            (Fault::ForgetsTimers, Do::SetTimer { .. }) => {
+                let (name, millis) = ("lost".to_owned(), NEVER);
+                Do::SetTimer { name, millis }
+            }
+            (Fault::TellsTimersAtOnce, Do::SetTimer { name, .. }) => {
+                Do::SetTimer { name, millis: 0 }
+            }
+            (Fault::KeepsTheOldTimer, Do::SetTimer { name, millis }) => {
+                match self.timers.insert(name.clone()) {
+                    true => Do::SetTimer { name, millis },
+                    false => Do::SetTimer {
+                        name: "another".to_owned(),
+                        millis,
+                    },
+                }
+            }
+            (Fault::KeepsClearedTimers, Do::ClearTimer { .. }) => {
+                let name = "another".to_owned();
+                Do::ClearTimer { name }
+            }
+            (Fault::RunsTimersBesideHooks, Do::Wait { .. }) => return None,
+            (Fault::NeverTicks, Do::Ticks { .. }) => Do::Ticks { millis: NEVER },
+            (_, command) => command,
+        })
+    }
+}
 
 impl Client for AlteredClient {
     fn send(&mut self, frame: Frame) -> Fut<'_, Result<(), Gone>> {
-        self.0.send(match frame {
-            Frame::Text(text) if text.contains("renew") => {
-                let topic = "something else that is answered".to_owned();
-                Frame::Text(Do::script(&[Do::Subscribe { topic }]))
-            }
+        let frame = match frame {
+            Frame::Text(text) => match serde_json::from_str::<Vec<Do>>(&text) {
+                Ok(script) => {
+                    let script = script.into_iter();
+                    let script: Vec<_> = script.filter_map(|it| self.distort(it)).collect();
+                    Frame::Text(Do::script(&script))
+                }
+                Err(_) => Frame::Text(text),
+            },
             other => other,
-        })
+        };
+        self.client.send(frame)
     }
 
     fn next(&mut self) -> Fut<'_, Event> {
-        self.0.next()
+        self.client.next()
     }
 
     fn vanish(self: Box<Self>) {
-        self.0.vanish();
+        self.client.vanish();
     }
 }
 

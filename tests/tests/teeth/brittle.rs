@@ -1,20 +1,21 @@
-//! The smallest adapter that does its job, and can be broken on purpose.
+//! The smallest adapter that works, and can be broken on purpose.
 //!
-//! It has no sockets: a client takes its events out of the transport's queue, and what it sends
-//! goes through a channel to one task per connection.
+//! It has no sockets: a client takes its events out of the transport's queue, and its own frames go
+//! through a channel to one task per connection.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use crossws_app::rooms::{Allow, rooms};
 use crossws_conformance::{
     App, Connected, Control, Fut, Http, Journal, Profile, Reply, Report, Server, Shutdown, Target,
 };
 use crossws_core::adapter::{ClaimError, HttpService};
 use crossws_core::{
     BeforeUpgrade, BoxFuture, Capabilities, CloseCode, CloseFrame, DynHooks, Hub, Params,
-    Rejection, Resolution, Resolve, Settings, UpgradeRequest,
+    Rejection, Resolution, Resolve, Route, UpgradeRequest, hooks,
 };
 use http::header::{ORIGIN, SEC_WEBSOCKET_PROTOCOL};
 use http::{Request, Response, StatusCode};
@@ -27,9 +28,9 @@ use super::wrapper::Wrapper;
 
 /// The adapter, with at most one fault.
 pub struct Brittle {
-    /// What is broken.
+    /// The fault.
     pub fault: Option<Fault>,
-    /// What it can do: `pump::CAPABILITIES`, or less.
+    /// Its capabilities: `pump::CAPABILITIES`, or less.
     pub capabilities: Capabilities,
 }
 
@@ -42,7 +43,8 @@ impl Target for Brittle {
         self.capabilities
     }
 
-    fn start(&self, profile: Profile) -> Fut<'_, Box<dyn Server>> {
+    fn start(&self, mut profile: Profile) -> Fut<'_, Box<dyn Server>> {
+        profile.topic_overflow &= self.fault != Some(Fault::ForgetsTopicPolicies);
         let journal = Arc::new(Journal::default());
         let probe = crossws_conformance::Probe::new(Arc::clone(&journal));
         let mut hooks: Arc<dyn DynHooks> = Arc::new(probe);
@@ -52,8 +54,7 @@ impl Target for Brittle {
         let mut hub = profile.hub();
         let is_whole = self.capabilities.contains(Capabilities::ROUTES);
         if !is_whole && self.fault != Some(Fault::SendsToAPartOfARoute) {
-            let settings = Settings::clone(hub.settings());
-            hub = Hub::builder().settings(settings).partial().build();
+            hub = profile.hub_builder().partial().build();
         }
         let http: Arc<dyn HttpService> = Arc::new(Http);
         if self.fault != Some(Fault::HasNoHttpService) {
@@ -83,7 +84,7 @@ fn rejected(refused: ClaimError) -> Rejection {
     }
 }
 
-/// The application, with routes that lose a part on the way.
+/// The application, with routes that lose a part of their effect.
 struct Skewed {
     app: Arc<App>,
     fault: Option<Fault>,
@@ -93,6 +94,10 @@ impl Resolve for Skewed {
     type Hooks = dyn DynHooks;
 
     async fn resolve(self: &Arc<Self>, request: &mut UpgradeRequest) -> Resolution<dyn DynHooks> {
+        if self.fault == Some(Fault::LetsClientsDoAnything) && request.path().ends_with("/rooms") {
+            let anything = rooms(hooks()).allow("**", Allow::Both).allow_pattern("**");
+            return Route::new(Arc::new(anything) as Arc<dyn DynHooks>).into();
+        }
         let route = match self.app.resolve(request).await {
             Resolution::Route(route) => route,
             other => return other,
@@ -107,7 +112,7 @@ impl Resolve for Skewed {
     }
 }
 
-/// Layers that let everything in.
+/// Layers that accept every request.
 struct Nothing;
 
 impl BeforeUpgrade for Nothing {
@@ -123,7 +128,7 @@ struct BrittleServer {
     journal: Arc<Journal>,
     fault: Option<Fault>,
     capabilities: Capabilities,
-    /// Those that ever were: only a fault looks at them.
+    /// All namespaces that ever existed. Only a fault uses it.
     namespaces: Mutex<BTreeSet<String>>,
 }
 
@@ -132,7 +137,7 @@ impl BrittleServer {
         self.fault == Some(fault)
     }
 
-    /// A 101 with nothing behind it.
+    /// Returns a 101 without a connection.
     fn hollow(&self) -> Connected {
         let pipe = Arc::new(Pipe::new(
             self.capabilities,

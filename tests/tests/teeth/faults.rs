@@ -1,6 +1,6 @@
-//! Everything that can be broken, and where.
+//! Every fault, and its place.
 
-/// One thing that an adapter does wrong.
+/// One mistake of an adapter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     // In the adapter's upgrade.
@@ -17,14 +17,19 @@ pub enum Fault {
     TellsErrorsToTheClient,
     UpgradesUnclaimedRoutes,
     // In its connections.
+    AlwaysHasRoom,
+    AnswersPingsItself,
     BuffersUntilTheHookEnds,
     BuffersWithoutBound,
     CallsALossClean,
     ClosesWithoutItsFrame,
+    CountsNothing,
     DeliversOutOfOrder,
     DeliversPublicationsTwice,
     DoesNotCountWhatItDrops,
+    DropsItsSessions,
     ForgetsSpawnedFutures,
+    ForgetsTopicPolicies,
     IgnoresPings,
     KeepsWhatIsReplaced,
     LosesCloseReasons,
@@ -34,21 +39,24 @@ pub enum Fault {
     PretendsToHaveTopics,
     QueuesWhatIsVolatile,
     ReordersPublications,
+    TakesAnyPong,
     TakesAnySize,
     TerminatesWithACloseFrame,
     TurnsBinaryIntoText,
+    LeaksConnections,
+    RefusesWhatIsNoJson,
     // In its shutdown.
     DoesNotWaitForCloseHooks,
     GoesOnAccepting,
     IgnoresTheGrace,
     StopsWithoutAWord,
-    // In what is asked of its hub.
+    // In its replies to queries about its hub.
     ClosesEveryNamespace,
     KeepsNamespacesForEver,
     PublishesFromOutsideEverywhere,
     PublishesFromOutsideToOneOnly,
     SendsByIdToEveryone,
-    // In how it asks for a route, and what it does with one.
+    // In how it resolves a route, and what it does with one.
     DecodesPathsSomehow,
     DropsRouteParameters,
     DropsTheAnswersHeaders,
@@ -64,10 +72,19 @@ pub enum Fault {
     DropsTheContext,
     DropsTheId,
     DropsTheNamespace,
+    DropsTheLabels,
     DeliversForEachTopic,
     LeavesNobodyOut,
     EchoesToThePublisher,
+    ForgetsUpdates,
     IgnoresUnsubscribe,
+    ForgetsLabelsThatChange,
+    LetsClientsDoAnything,
+    MatchesEveryPattern,
+    TakesAnyPattern,
+    SaysNothingOfSubscriptions,
+    SelectsNobodyByLabels,
+    SendsToOneOfAGroup,
     KeepsEveryoneAfterAnError,
     LetsPanicsSpread,
     OpensInTheBackground,
@@ -78,9 +95,15 @@ pub enum Fault {
     SwallowsErrors,
     // In its limits, on the memory adapter.
     ForgetsRenewals,
+    ForgetsTimers,
     IgnoresItsLimits,
     LetsCredentialsLiveForEver,
+    KeepsClearedTimers,
+    KeepsTheOldTimer,
     LivesForEver,
+    NeverTicks,
+    RunsTimersBesideHooks,
+    TellsTimersAtOnce,
     NeverGivesUp,
     NeverPings,
     WaitsForEverForAClose,

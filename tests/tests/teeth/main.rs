@@ -1,9 +1,9 @@
 //! The suite has teeth: each fault of an adapter makes exactly the cases fail that are about it.
 //!
-//! An argument selects faults by name. `CROSSWS_UPDATE=1` prints which cases each one fails now,
-//! to be reviewed and written into `mutants.rs`.
+//! An argument selects faults by name. `CROSSWS_UPDATE=1` prints which cases each fault fails now,
+//! for review and for `mutants.rs`.
 
-// A test: a panic is how it fails, and nobody reads its documentation.
+// A test: it fails by a panic, and its documentation is not published.
 #![allow(missing_docs, unreachable_pub)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -41,7 +41,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How often a case that must fail may pass by chance.
 const CHANCES: usize = 8;
 
-/// Many, because a case that hangs does nothing but wait.
+/// Many, because a case that hangs only waits.
 const THREADS: usize = 16;
 
 fn main() -> ExitCode {
@@ -84,7 +84,7 @@ fn main() -> ExitCode {
     ExitCode::from(if failed.is_empty() { 0 } else { 101 })
 }
 
-/// Runs the groups of each mutant against it; the cases that failed, in their order.
+/// Runs the groups of each mutant against it. Returns the cases that failed, in their order.
 fn bite(mutants: &[&Mutant]) -> Vec<Vec<String>> {
     let cases: Vec<Case> = cases::all().collect();
     let targets: Vec<_> = mutants.iter().map(|mutant| mutant.target()).collect();
@@ -110,8 +110,8 @@ fn bite(mutants: &[&Mutant]) -> Vec<Vec<String>> {
                         let outcome = runner::run(&*targets[*index], case, PATIENCE);
                         matches!(outcome, Outcome::Failed(_))
                     };
-                    // Some faults show only when threads happen to meet: one that must show has
-                    // several chances to.
+                    // Some faults show only under a certain interleaving of threads. A fault that
+                    // must show has several chances.
                     let mutant = mutants[*index];
                     let must = mutant.fails.contains(&case.to_string().as_str());
                     let chances = if must { CHANCES } else { 1 };
@@ -142,7 +142,7 @@ impl Mutant {
         self.groups.is_empty() || self.groups.contains(&case.group)
     }
 
-    /// Whether all failed that must, and no other than may.
+    /// Returns whether every case failed that must, and no other than may.
     fn is_as_expected(&self, bitten: &[String]) -> bool {
         let failed = |case: &&str| bitten.iter().any(|one| one == case);
         let foreseen = |case: &String| {

@@ -1,4 +1,4 @@
-//! Fault by fault: the cases it must make fail, and no others of these groups.
+//! The table of faults: for each, the cases that it must fail, and no others of these groups.
 
 use super::faults::Fault;
 
@@ -25,13 +25,13 @@ pub struct Mutant {
     pub place: Place,
     /// The groups of cases that are run; all if empty.
     pub groups: &'static [&'static str],
-    /// Those that must fail.
+    /// The cases that must fail.
     pub fails: &'static [&'static str],
-    /// Those that fail or not, as chance has it: no other case may.
+    /// The cases that may fail by chance. No other case may.
     pub may: &'static [&'static str],
 }
 
-/// An adapter without a fault.
+/// Returns an adapter without a fault.
 const fn sound(place: Place) -> Mutant {
     Mutant {
         fault: None,
@@ -71,8 +71,11 @@ pub const MUTANTS: &[Mutant] = &[
     sound(Place::WithoutTopics),
     sound(Place::InParts),
     Fault::PretendsToHaveTopics
-        .put(Place::WithoutTopics, &["pubsub"])
-        .fails(&["pubsub::without_topics_there_are_typed_errors"]),
+        .put(Place::WithoutTopics, &["pubsub", "rooms"])
+        .fails(&[
+            "pubsub::without_topics_there_are_typed_errors",
+            "rooms::without_topics_a_pattern_is_a_typed_error",
+        ]),
     Fault::AcceptsBeforeTheHookAnswers
         .put(Place::Brittle, &["refusal"])
         .fails(&[
@@ -171,8 +174,62 @@ pub const MUTANTS: &[Mutant] = &[
         .put(Place::Brittle, &["routes"])
         .fails(&["routes::a_hook_calls_the_applications_own_http"]),
     Fault::SendsToAPartOfARoute
-        .put(Place::InParts, &["routes"])
-        .fails(&["routes::where_a_route_spans_hubs_there_is_a_typed_error"]),
+        .put(Place::InParts, &["routes", "identities"])
+        .fails(&[
+            "routes::where_a_route_spans_hubs_there_is_a_typed_error",
+            "identities::where_labels_span_hubs_there_is_a_typed_error",
+        ]),
+    Fault::DropsTheLabels
+        .put(Place::Brittle, &["identities"])
+        .fails(&[
+            "identities::labels_of_the_upgrade_are_known_in_every_hook",
+            "identities::labels_that_change_stay_changed",
+            "identities::the_close_hook_knows_the_labels",
+            "identities::an_identity_reaches_its_connections_in_all_namespaces",
+            "identities::an_identity_reaches_its_connections_here",
+            "identities::an_identity_is_closed_everywhere",
+            "identities::a_tag_reaches_those_that_have_it",
+            "identities::labels_choose_among_subscribers",
+        ]),
+    Fault::ForgetsLabelsThatChange
+        .put(Place::Brittle, &["identities"])
+        .fails(&[
+            "identities::labels_that_change_stay_changed",
+            "identities::a_tag_reaches_those_that_have_it",
+            "identities::too_many_tags_are_a_typed_error",
+        ]),
+    Fault::MatchesEveryPattern
+        .put(Place::Brittle, &["rooms"])
+        .fails(&[
+            "rooms::a_pattern_hears_messages_to_several_topics_once",
+            "rooms::unsubscribing_from_a_pattern_ends_delivery",
+        ]),
+    Fault::LetsClientsDoAnything
+        .put(Place::Brittle, &["rooms"])
+        .fails(&[
+            "rooms::clients_subscribe_where_they_may",
+            "rooms::what_a_client_may_not_do_is_refused_by_name",
+        ]),
+    Fault::TakesAnyPattern
+        .put(Place::Brittle, &["rooms"])
+        .fails(&[
+            "rooms::a_pattern_that_is_none_is_a_typed_error",
+            "rooms::too_many_patterns_are_a_typed_error",
+            "rooms::subscriptions_are_told_with_their_count",
+        ]),
+    Fault::SaysNothingOfSubscriptions
+        .put(Place::Brittle, &["rooms"])
+        .fails(&["rooms::subscriptions_are_told_with_their_count"]),
+    Fault::SelectsNobodyByLabels
+        .put(Place::Brittle, &["identities"])
+        .fails(&["identities::labels_choose_among_subscribers"]),
+    Fault::SendsToOneOfAGroup
+        .put(Place::Brittle, &["identities"])
+        .fails(&[
+            "identities::an_identity_reaches_its_connections_in_all_namespaces",
+            "identities::an_identity_reaches_its_connections_here",
+            "identities::a_tag_reaches_those_that_have_it",
+        ]),
     Fault::SkipsLayers.put(Place::Brittle, &["routes"]).fails(&[
         "routes::a_layer_refuses_before_any_hook",
         "routes::what_a_layer_attaches_is_there_in_every_hook",
@@ -190,11 +247,11 @@ pub const MUTANTS: &[Mutant] = &[
     Fault::BuffersUntilTheHookEnds
         .put(Place::Brittle, &["life"])
         .fails(&[
-            "life::what_is_sent_before_an_await_arrives_meanwhile",
+            "life::a_message_sent_before_an_await_arrives_during_it",
             "life::a_publish_arrives_while_a_hook_waits",
             "life::a_ping_is_answered_while_a_hook_waits",
         ])
-        // Both wait for an answer to a ping that is sent while a hook runs, or just before it.
+        // Both wait for the pong to a ping that is sent while a hook runs, or just before it.
         .may_fail(&[
             "life::open_ends_before_the_first_message",
             "life::a_peers_hooks_do_not_overlap",
@@ -205,11 +262,11 @@ pub const MUTANTS: &[Mutant] = &[
             "queue::a_client_that_never_reads_is_closed_with_1013",
             "queue::a_client_that_never_reads_is_bounded",
             "queue::too_many_messages_are_too_much",
-            "queue::dropping_the_newest_hands_it_back",
+            "queue::dropping_the_newest_returns_it",
             "queue::dropping_the_oldest_keeps_the_newest",
             "queue::what_a_slow_subscriber_loses_is_counted",
-            "queue::the_dropped_hook_is_told_what_a_policy_discards",
-            "queue::the_dropped_hook_is_told_before_a_slow_consumer_is_closed",
+            "queue::the_dropped_hook_reports_what_a_policy_discards",
+            "queue::the_dropped_hook_runs_before_a_slow_consumer_is_closed",
             "queue::a_volatile_message_is_discarded_for_a_slow_client",
             "queue::a_volatile_publication_is_discarded_for_slow_clients_alone",
         ]),
@@ -220,8 +277,9 @@ pub const MUTANTS: &[Mutant] = &[
         .put(Place::Brittle, &["closing"])
         .fails(&[
             "closing::our_code_and_reason_reach_the_client",
-            "closing::our_close_is_told_as_ours",
-            "closing::a_close_from_outside_is_told_as_ours",
+            "closing::the_servers_close_is_reported_as_the_servers",
+            "closing::a_close_from_outside_is_reported_as_the_servers",
+            "closing::a_close_frame_of_ours_may_have_no_code",
             "closing::a_long_reason_is_cut_between_characters",
             "closing::what_was_queued_arrives_before_the_close_frame",
             "closing::only_the_first_close_counts",
@@ -239,9 +297,12 @@ pub const MUTANTS: &[Mutant] = &[
             "life::closed_resolves_in_a_running_hook_when_the_server_closes",
         ]),
     Fault::DeliversPublicationsTwice
-        .put(Place::Brittle, &["pubsub", "hub", "typed", "rules"])
+        .put(
+            Place::Brittle,
+            &["pubsub", "hub", "typed", "rules", "rooms"],
+        )
         .fails(&[
-            "typed::clients_hear_publications_in_the_format_of_their_subprotocol",
+            "typed::clients_receive_publications_in_the_format_of_their_subprotocol",
             "rules::a_rule_publishes_with_the_sender_or_without",
             "pubsub::a_publish_reaches_every_other_subscriber_once",
             "hub::a_publish_from_outside_reaches_all_namespaces_when_said",
@@ -250,6 +311,11 @@ pub const MUTANTS: &[Mutant] = &[
             "pubsub::subscribing_twice_delivers_once",
             "pubsub::a_broadcast_reaches_the_whole_namespace",
             "hub::a_broadcast_from_outside_reaches_every_peer",
+            "rooms::a_pattern_hears_each_matching_publication_once",
+            "rooms::a_pattern_hears_messages_to_several_topics_once",
+            "rooms::unsubscribing_from_a_pattern_ends_delivery",
+            "rooms::a_default_topic_is_left_like_any_other",
+            "rooms::clients_subscribe_where_they_may",
             "pubsub::a_publishers_messages_keep_their_order",
             "pubsub::a_message_to_several_topics_reaches_each_subscriber_once",
             "pubsub::subscribers_of_other_topics_are_left_out",
@@ -259,10 +325,10 @@ pub const MUTANTS: &[Mutant] = &[
     Fault::DoesNotCountWhatItDrops
         .put(Place::Brittle, &["queue"])
         .fails(&[
-            "queue::dropping_the_newest_hands_it_back",
+            "queue::dropping_the_newest_returns_it",
             "queue::dropping_the_oldest_keeps_the_newest",
             "queue::what_a_slow_subscriber_loses_is_counted",
-            "queue::the_dropped_hook_is_told_what_a_policy_discards",
+            "queue::the_dropped_hook_reports_what_a_policy_discards",
             "queue::a_volatile_message_is_discarded_for_a_slow_client",
             "queue::a_volatile_publication_is_discarded_for_slow_clients_alone",
         ]),
@@ -278,13 +344,44 @@ pub const MUTANTS: &[Mutant] = &[
         .put(Place::Brittle, &["closing"])
         .fails(&[
             "closing::our_code_and_reason_reach_the_client",
-            "closing::a_close_from_outside_is_told_as_ours",
+            "closing::a_close_from_outside_is_reported_as_the_servers",
             "closing::a_long_reason_is_cut_between_characters",
             "closing::only_the_first_close_counts",
         ]),
+    Fault::CountsNothing
+        .put(Place::Brittle, &["traffic"])
+        .fails(&[
+            "traffic::what_passes_is_counted",
+            "traffic::publications_are_counted_as_what_is_sent",
+        ]),
+    Fault::TakesAnyPong
+        .put(Place::Brittle, &["traffic"])
+        .fails(&["traffic::a_round_trip_is_measured"]),
+    Fault::DropsItsSessions
+        .put(Place::Brittle, &["ending"])
+        .fails(&[
+            "ending::what_is_left_for_the_end_runs_once_after_close",
+            "ending::however_a_connection_ends_its_cleanups_run",
+        ]),
+    Fault::AlwaysHasRoom
+        .put(Place::Brittle, &["waiting"])
+        .fails(&[
+            "waiting::a_send_that_waits_for_room_reaches_no_bound",
+            "waiting::a_send_that_waits_does_not_hold_up_one_that_does_not",
+            "waiting::a_message_that_waits_comes_back_when_the_connection_ends",
+        ]),
+    Fault::ForgetsTopicPolicies
+        .put(Place::Brittle, &["waiting"])
+        .fails(&["waiting::a_topics_policy_says_what_becomes_of_its_messages"]),
+    Fault::AnswersPingsItself
+        .put(Place::Brittle, &["peer"])
+        .fails(&["peer::the_ping_hook_may_answer_itself"]),
+    Fault::ForgetsUpdates
+        .put(Place::Brittle, &["peer"])
+        .fails(&["peer::its_context_is_updated"]),
     Fault::NeverSaysDrained
         .put(Place::Brittle, &["queue"])
-        .fails(&["queue::the_drain_hook_is_told_after_a_burst"])
+        .fails(&["queue::the_drain_hook_runs_after_a_burst"])
         .may_fail(&["queue::drained_waits_for_the_client"]),
     Fault::KeepsWhatIsReplaced
         .put(Place::Brittle, &["queue"])
@@ -295,8 +392,8 @@ pub const MUTANTS: &[Mutant] = &[
     Fault::NeverTellsWhatItDrops
         .put(Place::Brittle, &["queue"])
         .fails(&[
-            "queue::the_dropped_hook_is_told_what_a_policy_discards",
-            "queue::the_dropped_hook_is_told_before_a_slow_consumer_is_closed",
+            "queue::the_dropped_hook_reports_what_a_policy_discards",
+            "queue::the_dropped_hook_runs_before_a_slow_consumer_is_closed",
             "queue::a_volatile_message_is_discarded_for_a_slow_client",
             "queue::a_volatile_publication_is_discarded_for_slow_clients_alone",
         ]),
@@ -312,17 +409,24 @@ pub const MUTANTS: &[Mutant] = &[
             "life::closed_resolves_in_a_running_hook_when_the_client_closes",
             "life::closed_resolves_in_a_running_hook_when_the_client_vanishes",
             "life::closed_resolves_although_messages_are_waiting",
-            "life::a_peer_that_is_gone_is_off_the_lists_although_a_hook_runs",
+            "life::a_closed_peer_leaves_the_lists_while_its_hook_runs",
         ]),
     Fault::ReordersPublications
-        .put(Place::Brittle, &["pubsub", "hub"])
-        .fails(&["pubsub::a_publishers_messages_keep_their_order"])
+        .put(Place::Brittle, &["pubsub", "hub", "rooms"])
+        .fails(&[
+            "pubsub::a_publishers_messages_keep_their_order",
+            "rooms::a_pattern_sees_the_order_of_the_topic",
+        ])
         .may_fail(&[
+            "rooms::a_pattern_hears_each_matching_publication_once",
+            "rooms::a_pattern_hears_messages_to_several_topics_once",
+            "rooms::unsubscribing_from_a_pattern_ends_delivery",
+            "rooms::clients_subscribe_where_they_may",
             "pubsub::a_publish_keeps_the_kind_of_message",
             "pubsub::a_broadcast_reaches_the_whole_namespace",
             "hub::a_broadcast_from_outside_reaches_every_peer",
             "pubsub::every_subscriber_sees_the_same_order",
-            "pubsub::a_published_value_is_json_text_for_everyone",
+            "pubsub::a_published_value_is_json_text_for_every_subscriber",
             "pubsub::subscribers_of_other_topics_are_left_out",
             "pubsub::messages_to_several_topics_have_one_order",
         ]),
@@ -337,7 +441,7 @@ pub const MUTANTS: &[Mutant] = &[
         .fails(&[
             "peer::binary_arrives_as_binary",
             "typed::json_is_read_as_json_else_text_else_bytes",
-            "typed::clients_hear_publications_in_the_format_of_their_subprotocol",
+            "typed::clients_receive_publications_in_the_format_of_their_subprotocol",
         ]),
     Fault::ForgetsSpawnedFutures
         .put(Place::Brittle, &["calls"])
@@ -348,25 +452,25 @@ pub const MUTANTS: &[Mutant] = &[
         ]),
     Fault::DoesNotWaitForCloseHooks
         .put(Place::Brittle, &["stopping"])
-        .fails(&["stopping::what_does_not_end_in_time_is_forced"])
-        .may_fail(&["stopping::close_hooks_are_told_and_waited_for"]),
+        .fails(&["stopping::connections_that_outlive_the_grace_are_forced"])
+        .may_fail(&["stopping::close_hooks_run_and_are_waited_for"]),
     Fault::GoesOnAccepting
         .put(Place::Brittle, &["stopping"])
         .fails(&[
-            "stopping::close_hooks_are_told_and_waited_for",
-            "stopping::nobody_new_is_accepted",
+            "stopping::close_hooks_run_and_are_waited_for",
+            "stopping::a_stopping_server_accepts_no_peer",
         ]),
     Fault::IgnoresTheGrace
         .put(Place::Brittle, &["stopping"])
-        .fails(&["stopping::what_does_not_end_in_time_is_forced"]),
+        .fails(&["stopping::connections_that_outlive_the_grace_are_forced"]),
     Fault::StopsWithoutAWord
         .put(Place::Brittle, &["stopping"])
         .fails(&[
-            "stopping::peers_are_told_1012",
-            "stopping::peers_are_told_a_code_of_choice",
+            "stopping::a_shutdown_closes_peers_with_1012",
+            "stopping::a_shutdown_closes_peers_with_a_chosen_code",
             "stopping::what_was_queued_is_flushed",
-            "stopping::close_hooks_are_told_and_waited_for",
-            "stopping::what_does_not_end_in_time_is_forced",
+            "stopping::close_hooks_run_and_are_waited_for",
+            "stopping::connections_that_outlive_the_grace_are_forced",
         ]),
     Fault::ClosesEveryNamespace
         .put(Place::Brittle, &["hub"])
@@ -389,7 +493,7 @@ pub const MUTANTS: &[Mutant] = &[
         .put(Place::Brittle, &["peer"])
         .fails(&[
             "peer::it_is_found_by_its_id",
-            "peer::an_id_that_is_gone_finds_nobody",
+            "peer::the_id_of_a_closed_peer_finds_no_peer",
         ]),
     Fault::AnswersErrorsItself
         .put(Place::Brittle, &["failure"])
@@ -432,16 +536,18 @@ pub const MUTANTS: &[Mutant] = &[
         .fails(&[
             "upgrade::accepting_gives_a_context",
             "peer::its_context_is_typed",
+            "peer::its_context_is_updated",
         ]),
     Fault::DropsTheId
         .put(Place::Brittle, &["upgrade"])
         .fails(&["upgrade::accepting_gives_an_id"]),
     Fault::DropsTheNamespace
-        .put(Place::Brittle, &["upgrade", "pubsub", "hub"])
+        .put(Place::Brittle, &["upgrade", "pubsub", "hub", "rooms"])
         .fails(&[
             "upgrade::accepting_gives_a_namespace",
             "upgrade::accepting_gives_topics",
             "upgrade::without_a_choice_the_namespace_is_the_path",
+            "rooms::a_pattern_stays_in_its_namespace",
             "pubsub::a_publish_stays_in_its_namespace",
             "hub::a_publish_from_outside_reaches_one_namespace",
             "pubsub::a_broadcast_reaches_the_whole_namespace",
@@ -465,9 +571,12 @@ pub const MUTANTS: &[Mutant] = &[
         .put(Place::Brittle, &["pubsub"])
         .fails(&["pubsub::the_publisher_gets_it_only_if_asked"]),
     Fault::IgnoresUnsubscribe
-        .put(Place::Brittle, &["pubsub", "hub"])
+        .put(Place::Brittle, &["pubsub", "hub", "rooms"])
         .fails(&[
             "pubsub::unsubscribing_ends_delivery",
+            "rooms::unsubscribing_from_a_pattern_ends_delivery",
+            "rooms::a_default_topic_is_left_like_any_other",
+            "rooms::subscriptions_are_told_with_their_count",
             "pubsub::unsubscribing_holds_in_later_hooks",
             "hub::a_topic_vanishes_with_its_last_subscriber",
         ]),
@@ -497,7 +606,7 @@ pub const MUTANTS: &[Mutant] = &[
         .put(Place::Brittle, &["life"])
         .fails(&[
             "life::messages_of_slow_hooks_keep_their_order",
-            "life::one_peers_slow_hook_holds_up_nobody",
+            "life::one_peers_slow_hook_delays_no_other_peer",
         ])
         .may_fail(&["life::a_peers_hooks_do_not_overlap"]),
     Fault::PublishesForSubscribersOnly
@@ -514,7 +623,7 @@ pub const MUTANTS: &[Mutant] = &[
         ])
         .may_fail(&[
             "life::close_comes_after_the_last_message",
-            "life::a_peer_that_is_gone_is_off_the_lists_although_a_hook_runs",
+            "life::a_closed_peer_leaves_the_lists_while_its_hook_runs",
             "life::messages_keep_their_order",
             "life::nothing_is_delivered_after_the_server_closed",
         ]),
@@ -524,11 +633,12 @@ pub const MUTANTS: &[Mutant] = &[
             "closing::the_clients_code_and_reason_are_seen",
             "closing::a_close_frame_without_a_code_is_1005",
             "closing::a_client_that_vanishes_is_1006_by_the_network",
-            "closing::our_close_is_told_as_ours",
-            "closing::a_close_from_outside_is_told_as_ours",
+            "closing::the_servers_close_is_reported_as_the_servers",
+            "closing::a_close_from_outside_is_reported_as_the_servers",
+            "closing::a_close_frame_of_ours_may_have_no_code",
             "closing::only_the_first_close_counts",
             "closing::terminate_sends_no_close_frame",
-            "closing::terminate_is_told_as_ours",
+            "closing::terminate_is_reported_as_the_servers",
             "closing::the_close_hook_can_no_longer_send",
         ]),
     Fault::SwallowsErrors
@@ -547,6 +657,86 @@ pub const MUTANTS: &[Mutant] = &[
             "timing::renewed_credentials_keep_the_connection",
             "timing::credentials_may_be_made_to_end_sooner",
         ]),
+    Fault::TellsTimersAtOnce
+        .put(Place::Memory, &["timers"])
+        .fails(&[
+            "timers::a_timer_is_told_once_its_time_is_over",
+            "timers::timers_are_told_in_the_order_of_their_times",
+            "timers::a_timer_that_is_set_again_is_replaced",
+            "timers::a_timer_that_is_cleared_is_not_told",
+            "timers::the_end_of_the_connection_clears_its_timers",
+        ]),
+    Fault::ForgetsTimers
+        .put(Place::Memory, &["timers"])
+        .fails(&[
+            "timers::a_timer_is_told_once_its_time_is_over",
+            "timers::timers_are_told_in_the_order_of_their_times",
+            "timers::a_timer_that_is_set_again_is_replaced",
+            "timers::a_timer_that_is_cleared_is_not_told",
+            "timers::a_timer_may_set_itself_again",
+            "timers::a_timer_waits_for_the_hook_that_runs",
+            "timers::a_timer_that_was_due_while_a_hook_ran_may_be_cleared_by_it",
+            "timers::a_timer_that_fails_reaches_error",
+            "timers::timers_are_bounded_in_number",
+            "timers::each_peer_has_its_own_timers",
+        ]),
+    Fault::KeepsTheOldTimer
+        .put(Place::Memory, &["timers"])
+        .fails(&[
+            "timers::a_timer_that_is_set_again_is_replaced",
+            "timers::timers_are_bounded_in_number",
+        ]),
+    Fault::KeepsClearedTimers
+        .put(Place::Memory, &["timers"])
+        .fails(&[
+            "timers::a_timer_that_is_cleared_is_not_told",
+            "timers::a_timer_that_was_due_while_a_hook_ran_may_be_cleared_by_it",
+        ]),
+    Fault::RunsTimersBesideHooks
+        .put(Place::Memory, &["timers"])
+        .fails(&["timers::a_timer_waits_for_the_hook_that_runs"]),
+    Fault::NeverTicks
+        .put(Place::Memory, &["timers"])
+        .fails(&["timers::an_interval_ticks_until_the_connection_ends"]),
+    Fault::LeaksConnections
+        .put(Place::Brittle, &["loops"])
+        .fails(&[
+            "loops::a_loop_may_return_and_keep_the_connection",
+            "loops::a_loop_that_fails_closes_with_1011",
+            "loops::a_loop_that_panics_closes_with_1011",
+            "loops::a_loop_ends_when_the_client_closes",
+            "loops::a_loop_ends_when_the_client_vanishes",
+            "loops::a_loop_ends_when_the_server_closes",
+            "loops::a_loop_ends_when_the_app_stops",
+            "loops::a_loop_is_told_how_its_connection_ended",
+            "loops::a_loop_is_told_of_a_client_that_vanishes",
+            "loops::a_loops_guard_is_dropped_once_when_the_connection_has_ended",
+            "loops::a_loops_guard_is_dropped_once_when_the_client_vanishes",
+            "loops::a_loops_guard_is_dropped_once_when_the_app_stops",
+            "loops::a_loops_cleanup_is_told_how_its_connection_ended",
+            "loops::a_token_is_cancelled_when_the_connection_ends",
+            "loops::closures_are_hooks",
+        ]),
+    Fault::LosesCloseReasons
+        .put(Place::Brittle, &["loops"])
+        .fails(&["loops::a_loop_closes_with_its_own_code"]),
+    Fault::RefusesWhatIsNoJson
+        .put(Place::Brittle, &["loops"])
+        .fails(&[
+            "loops::a_loop_that_returns_closes_with_1000",
+            "loops::a_loop_may_return_and_keep_the_connection",
+            "loops::a_loop_that_fails_closes_with_1011",
+            "loops::a_loop_that_panics_closes_with_1011",
+            "loops::a_loop_ends_when_the_client_closes",
+            "loops::a_loop_closes_with_its_own_code",
+            "loops::a_loops_guard_is_dropped_once_when_the_connection_has_ended",
+            "loops::a_loops_guard_is_dropped_once_when_the_client_vanishes",
+            "loops::a_loops_guard_is_dropped_once_when_the_app_stops",
+            "loops::a_token_is_cancelled_when_the_connection_ends",
+            "loops::a_loop_over_json_skips_what_is_none",
+            "loops::closures_are_hooks",
+        ])
+        .may_fail(&["loops::a_loops_cleanup_is_told_how_its_connection_ended"]),
     Fault::IgnoresItsLimits
         .put(Place::Memory, &["refusal", "pubsub", "queue"])
         .fails(&[
@@ -555,12 +745,12 @@ pub const MUTANTS: &[Mutant] = &[
             "pubsub::too_many_topics_are_a_typed_error",
             "queue::what_is_queued_is_counted",
             "queue::drained_waits_for_the_client",
-            "queue::the_drain_hook_is_told_after_a_burst",
+            "queue::the_drain_hook_runs_after_a_burst",
             "queue::a_client_that_never_reads_is_bounded",
             "queue::too_many_messages_are_too_much",
-            "queue::dropping_the_newest_hands_it_back",
+            "queue::dropping_the_newest_returns_it",
             "queue::dropping_the_oldest_keeps_the_newest",
-            "queue::a_slow_subscriber_delays_nobody",
+            "queue::a_slow_subscriber_delays_no_other",
             "queue::a_newer_message_replaces_one_with_its_key_that_waits",
             "queue::a_newer_publication_replaces_one_with_its_key_that_waits",
             "queue::a_message_over_the_limit_is_closed_with_1009",
@@ -570,7 +760,7 @@ pub const MUTANTS: &[Mutant] = &[
         .put(Place::Memory, &["timing"])
         .fails(&[
             "timing::credentials_that_end_close_with_4401",
-            "timing::nobody_whose_credentials_ended_is_listed",
+            "timing::a_peer_whose_credentials_expired_is_not_listed",
             "timing::credentials_end_although_a_hook_runs",
             "timing::credentials_that_have_ended_reach_no_hook",
         ]),
@@ -619,7 +809,7 @@ pub const MUTANTS: &[Mutant] = &[
             "bad_http::a_missing_or_bad_key_is_400",
             "bad_http::what_is_not_http_is_400",
             "bad_http::a_missing_host_is_400",
-            "bad_http::a_target_that_is_no_path_is_400",
+            "bad_http::a_target_that_is_not_a_path_is_400",
             "bad_http::a_fragment_in_the_target_is_400",
             "bad_http::a_bad_handshake_reaches_no_hook",
         ]),
@@ -644,6 +834,7 @@ pub const MUTANTS: &[Mutant] = &[
             "bad_frames::text_that_is_not_utf_8_is_1007",
             "bad_frames::a_close_reason_that_is_not_utf_8_is_1007",
             "bad_frames::a_declared_length_over_the_limit_is_1009",
+            "bad_frames::a_frame_over_its_own_limit_is_1009",
             "bad_frames::an_absurd_length_is_1009_or_1002",
             "bad_frames::fragments_over_the_limit_together_are_1009",
             "bad_frames::the_close_frame_arrives_although_much_is_unread",
@@ -654,7 +845,7 @@ pub const MUTANTS: &[Mutant] = &[
             "compression::compressed_text_that_is_not_utf_8_is_1007",
             "compression::a_message_that_grows_over_the_limit_is_1009",
         ])
-        // Its close frame may be lost to what is still under way.
+        // Bytes still in flight may destroy its close frame.
         .may_fail(&["bad_frames::endless_empty_fragments_are_harmless"]),
     Fault::CompressesNothing
         .put(Place::Tokio, &["compression"])
@@ -681,6 +872,7 @@ pub const MUTANTS: &[Mutant] = &[
             "bad_frames::text_that_is_not_utf_8_is_1007",
             "bad_frames::a_close_reason_that_is_not_utf_8_is_1007",
             "bad_frames::a_declared_length_over_the_limit_is_1009",
+            "bad_frames::a_frame_over_its_own_limit_is_1009",
             "bad_frames::an_absurd_length_is_1009_or_1002",
             "bad_frames::fragments_over_the_limit_together_are_1009",
             "bad_frames::what_follows_a_close_frame_is_not_delivered",

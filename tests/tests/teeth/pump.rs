@@ -15,7 +15,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::faults::Fault;
 use super::wire::Pipe;
 
-/// What it can do: all but to keep time, and bytes.
+/// Its capabilities: everything except time and raw bytes.
 pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
     .with(Capabilities::BINARY)
     .with(Capabilities::CLOSE_CODE)
@@ -31,7 +31,7 @@ pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
     .with(Capabilities::SHARED_HUB)
     .with(Capabilities::ROUTES);
 
-/// What reaches a connection's task.
+/// An event for a connection's task.
 pub enum Inbound {
     Frame(Frame),
     Vanished,
@@ -44,7 +44,7 @@ pub enum Inbound {
     Violation(CloseCode),
 }
 
-/// Starts a connection's task. Generic, because of a trait object the compiler cannot tell here
+/// Starts a connection's task. Generic, because for a trait object the compiler cannot prove here
 /// that the hooks' futures are `Send`.
 pub fn spawn<H: Hooks + ?Sized>(
     joined: OpeningPeer<H>,
@@ -114,10 +114,14 @@ async fn run<H: Hooks + ?Sized>(
     } else {
         pipe.end(Event::Cut);
     }
-    session.close(closed).await;
+    match fault {
+        Some(Fault::LeaksConnections) => std::mem::forget(session),
+        Some(Fault::DropsItsSessions) => {}
+        _ => session.close(closed).await,
+    }
 }
 
-/// A connection's time. Without pings, so that silence counts only where it is asked for.
+/// A connection's deadlines. Without pings, so that silence counts only if the limits say so.
 struct Watch {
     began: Instant,
     live: Liveness,
@@ -136,7 +140,7 @@ impl Watch {
     }
 }
 
-/// The next thing that happens. Failures of the peer's own futures are reported on the way.
+/// Returns the next event. Failures of the peer's own futures are reported on the way.
 async fn next<H: Hooks + ?Sized>(
     session: &mut Session<H>,
     pipe: &Pipe,
@@ -153,7 +157,7 @@ async fn next<H: Hooks + ?Sized>(
             }
             inbound.poll_recv(cx).map(Ok)
         });
-        // Looks at the clock now and then: nobody's idea of a good adapter.
+        // Polls the clock, which a real adapter would not do.
         let Ok(happened) = tokio::time::timeout(Duration::from_millis(50), happens).await else {
             if pipe.is_stuck() {
                 return Inbound::TooSlow;
@@ -193,6 +197,12 @@ async fn deliver<H: Hooks + ?Sized>(
         Frame::Text(text) if !most.allows(text.len()) && fault != Some(Fault::TakesAnySize) => {
             violated(session, CloseCode::TOO_BIG).await;
         }
+        Frame::Text(text)
+            if fault == Some(Fault::RefusesWhatIsNoJson)
+                && serde_json::from_str::<serde_json::Value>(&text).is_err() =>
+        {
+            violated(session, CloseCode::INVALID).await;
+        }
         Frame::Text(text) => session.message(Message::from(text)).await,
         Frame::Binary(bytes) if fault == Some(Fault::TurnsBinaryIntoText) => {
             let text = String::from_utf8_lossy(&bytes).into_owned();
@@ -216,7 +226,7 @@ async fn violated<H: Hooks + ?Sized>(session: &mut Session<H>, code: CloseCode) 
     session.error(Error::protocol("a broken limit")).await;
 }
 
-/// Waits for the client's close frame; what comes before it is dropped.
+/// Waits for the client's close frame; earlier frames are dropped.
 async fn answer(inbound: &mut UnboundedReceiver<Inbound>) -> bool {
     loop {
         match inbound.recv().await {

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use crossws_conformance::{Client, Event, Frame, Fut, Gone};
-use crossws_core::adapter::{PeerEvents, Publication, Receipt, Transport};
+use crossws_core::adapter::{MeterCell, PeerEvents, Publication, Receipt, Transport};
 use crossws_core::{
     Capabilities, CloseCode, CloseFrame, ControlError, DRAIN_MARK, DropCause, Dropped, Limits,
     Message, Overflow, SendError, SendOptions, Sent,
@@ -22,26 +22,28 @@ pub struct Pipe {
     capabilities: Capabilities,
     limits: Limits,
     fault: Option<Fault>,
+    meter: MeterCell,
+    began: Instant,
 }
 
 #[derive(Default)]
 struct State {
-    /// With the key by which a later one replaces it.
+    /// The messages, each with the key by which a later one replaces it.
     queue: VecDeque<(Option<Arc<str>>, Event)>,
     buffered: usize,
     high: bool,
     dropped: u64,
-    /// Nothing more goes in.
+    /// Whether the queue accepts no more.
     closed: bool,
-    /// A hook runs: only a fault looks at it.
+    /// Whether a hook runs. Only a fault uses it.
     busy: bool,
     pings: usize,
-    /// Since when the queue has not moved.
+    /// The time since which the queue has not moved.
     waiting: Option<Instant>,
 }
 
-/// What a socket would hold, which this adapter does not have: a client that has so little to read is
-/// not slow.
+/// The bytes that a socket would hold, which this adapter does not have: a client with at most this
+/// many unread bytes is not slow.
 const SOCKET: usize = 256 << 10;
 
 impl Pipe {
@@ -52,6 +54,36 @@ impl Pipe {
             changed: Notify::new(),
             limits,
             fault,
+            meter: MeterCell::default(),
+            began: Instant::now(),
+        }
+    }
+
+    fn count(&self, event: &Event) {
+        let Some(meter) = self.meter.get() else {
+            return;
+        };
+        match event {
+            Event::Text(_) | Event::Binary(_) if self.fault == Some(Fault::CountsNothing) => {}
+            Event::Text(_) | Event::Binary(_) => meter.sent(1, size(event)),
+            Event::Ping(data) => {
+                let data = match self.fault {
+                    Some(Fault::TakesAnyPong) => Vec::new(),
+                    _ => data.clone(),
+                };
+                meter.pinged(data.into(), self.began.elapsed());
+            }
+            _ => {}
+        }
+    }
+
+    pub fn ponged(&self, data: &[u8]) {
+        if let Some(meter) = self.meter.get() {
+            let data = match self.fault {
+                Some(Fault::TakesAnyPong) => &[],
+                _ => data,
+            };
+            meter.ponged(data, self.began.elapsed());
         }
     }
 
@@ -72,7 +104,7 @@ impl Pipe {
         !self.limits.max_control_rate.allows(state.pings)
     }
 
-    /// Discards a queue that has not moved for too long; whether it has.
+    /// Discards a queue that has not moved for too long. Returns whether it did.
     pub fn is_stuck(&self) -> bool {
         let mut state = self.state.lock().unwrap();
         let age = state.waiting.map(|since| since.elapsed());
@@ -84,7 +116,7 @@ impl Pipe {
         stuck
     }
 
-    /// Swaps the last two messages, now and then.
+    /// Occasionally swaps the last two messages.
     fn shuffle(&self) {
         let mut state = self.state.lock().unwrap();
         let last = state.queue.len().saturating_sub(1);
@@ -97,7 +129,7 @@ impl Pipe {
         &self.limits
     }
 
-    /// The end of the connection, after what is queued.
+    /// Appends the end of the connection to the queue.
     pub fn end(&self, event: Event) {
         let mut state = self.state.lock().unwrap();
         state.closed = true;
@@ -192,7 +224,8 @@ impl Wire {
             let lost = Dropped::new(receipt.dropped, cause);
             let _ = self.1.send(Inbound::Lost(lost));
         }
-        if !receipt.queued && receipt.dropped > 0 && self.0.limits.overflow == Overflow::Close {
+        let refused = !receipt.queued && receipt.dropped > 0 && cause != DropCause::Volatile;
+        if refused && self.0.limits.overflow == Overflow::Close {
             let _ = self.1.send(Inbound::TooSlow);
         }
     }
@@ -241,15 +274,17 @@ impl Transport for Wire {
     }
 
     fn close(&self, frame: CloseFrame) {
+        let has_code = frame.has_code();
         let shown = (frame.code().get(), frame.reason().to_string());
-        // Told first: the client may answer at once.
+        // Sent first, because the client may reply at once.
         let _ = self.1.send(Inbound::Closing(frame));
         if self.0.fault == Some(Fault::ClosesWithoutItsFrame) {
             self.0.end(Event::End);
         } else if self.0.fault == Some(Fault::LosesCloseReasons) {
-            self.0.end(Event::Close(Some((shown.0, String::new()))));
+            let shown = has_code.then(|| (shown.0, String::new()));
+            self.0.end(Event::Close(shown));
         } else {
-            self.0.end(Event::Close(Some(shown)));
+            self.0.end(Event::Close(has_code.then_some(shown)));
         }
     }
 
@@ -264,6 +299,24 @@ impl Transport for Wire {
     fn ping(&self, data: Bytes) -> Result<(), ControlError> {
         self.0.push(Event::Ping(data.to_vec()));
         Ok(())
+    }
+
+    fn pong(&self, data: Bytes) -> Result<(), ControlError> {
+        self.0.push(Event::Pong(data.to_vec()));
+        Ok(())
+    }
+
+    fn has_room(&self, len: usize) -> bool {
+        let state = self.0.state.lock().unwrap();
+        let (bytes, messages) = (state.buffered + len, state.queue.len() + 1);
+        let limits = &self.0.limits;
+        self.0.fault == Some(Fault::AlwaysHasRoom)
+            || state.queue.is_empty()
+            || (bytes <= limits.max_buffered.get() / 2 && messages <= limits.max_queued.get() / 2)
+    }
+
+    fn meter(&self) -> Option<&MeterCell> {
+        Some(&self.0.meter)
     }
 
     fn buffered_amount(&self) -> usize {
@@ -287,7 +340,7 @@ pub struct BrittleClient {
     pub each_message: Option<EachMessage>,
 }
 
-/// What a fault does for every message.
+/// The effect of a fault on every message.
 pub type EachMessage = Box<dyn Fn() -> Fut<'static, ()>>;
 
 impl BrittleClient {
@@ -301,8 +354,9 @@ impl BrittleClient {
         state.waiting = (state.buffered > 0).then(Instant::now);
         let drained = state.buffered == 0 && std::mem::take(&mut state.high);
         drop(state);
+        self.pipe.count(&event);
         if let Event::Close(frame) = &event {
-            // As every client does: a close frame is answered when it is read.
+            // As in every client: a close frame is answered when it is read.
             let _ = self
                 .inbound
                 .send(Inbound::Frame(Frame::Close(frame.clone())));
@@ -340,9 +394,17 @@ impl Client for BrittleClient {
                     let _ = self.inbound.send(Inbound::Violation(CloseCode::POLICY));
                     return Ok(());
                 }
-                Frame::Ping(data) if self.fault != Some(Fault::IgnoresPings) => {
-                    self.pipe.push(Event::Pong(data.clone()));
+                Frame::Ping(data) => {
+                    let answers = match self.fault {
+                        Some(Fault::IgnoresPings) => false,
+                        Some(Fault::AnswersPingsItself) => true,
+                        _ => self.pipe.limits.auto_pong,
+                    };
+                    if answers {
+                        self.pipe.push(Event::Pong(data.clone()));
+                    }
                 }
+                Frame::Pong(data) => self.pipe.ponged(data),
                 Frame::Close(_) => self.ended(),
                 _ => {}
             }

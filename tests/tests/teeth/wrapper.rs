@@ -1,4 +1,4 @@
-//! Hooks around the probe's, which do to it what a broken adapter would.
+//! Hooks around the probe's, which behave as a broken adapter would.
 
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
-use crossws_conformance::Do;
+use crossws_conformance::{Do, Group};
 use crossws_core::{
     Closed, Dropped, DynHooks, Error, ErrorKind, HookResult, Hooks, Message, OnError, Peer, PeerId,
-    Rejection, Upgrade, UpgradeRequest,
+    Rejection, Subscription, Upgrade, UpgradeRequest,
 };
 use tokio::sync::Mutex;
 
@@ -35,7 +35,7 @@ impl Wrapper {
         self.fault == fault
     }
 
-    /// A script as a broken adapter would do it.
+    /// Changes a script as a broken adapter would.
     fn distort(&self, peer: &Peer, message: Message) -> Message {
         let Ok(script) = message.json::<Vec<Do>>() else {
             return message;
@@ -54,7 +54,38 @@ impl Wrapper {
             {
                 None
             }
-            Do::Unsubscribe { .. } if self.is(Fault::IgnoresUnsubscribe) => None,
+            Do::CountUp if self.is(Fault::ForgetsUpdates) => None,
+            Do::Unsubscribe { .. } | Do::UnsubscribePattern { .. }
+                if self.is(Fault::IgnoresUnsubscribe) =>
+            {
+                None
+            }
+            Do::SubscribePattern { pattern } if self.is(Fault::TakesAnyPattern) => {
+                Some(Do::Subscribe { topic: pattern })
+            }
+            Do::Tag { .. } | Do::Untag { .. } | Do::Identify { .. }
+                if self.is(Fault::ForgetsLabelsThatChange) =>
+            {
+                None
+            }
+            Do::PublishToSome { topic, text, .. } if self.is(Fault::SelectsNobodyByLabels) => {
+                let itself = false;
+                Some(Do::Publish {
+                    topic,
+                    text,
+                    itself,
+                })
+            }
+            Do::SendToGroup { group, text, .. } if self.is(Fault::SendsToOneOfAGroup) => {
+                let found = match &group {
+                    Group::Identity(name) => peer.hub().identity(name),
+                    Group::Tag(name) => peer.hub().tagged(name),
+                };
+                if let Ok(Some(one)) = found.here().peers().map(|peers| peers.first().cloned()) {
+                    let _ = one.send(text);
+                }
+                None
+            }
             Do::PublishToEach {
                 topics,
                 text,
@@ -76,7 +107,7 @@ impl Wrapper {
     }
 }
 
-/// A message to several topics, as one to each.
+/// Returns a message to several topics as one message for each.
 fn for_each_topic(command: Do) -> Vec<Do> {
     match command {
         Do::PublishToEach {
@@ -101,6 +132,13 @@ impl Hooks for Wrapper {
     async fn upgrade(&self, request: &UpgradeRequest) -> Result<Upgrade, Rejection> {
         let upgrade = self.inner.upgrade_dyn(request).await?;
         Ok(match self.fault {
+            Fault::DropsTheLabels => {
+                let mut without = Upgrade::new();
+                for topic in upgrade.get_topics() {
+                    without = without.topic(Arc::clone(topic));
+                }
+                without
+            }
             Fault::DropsTheContext => upgrade.context(()),
             Fault::DropsTheNamespace => upgrade.namespace("everyone"),
             Fault::DropsTheId => upgrade.id(PeerId::random()),
@@ -109,6 +147,13 @@ impl Hooks for Wrapper {
     }
 
     async fn open(&self, peer: &Peer) -> HookResult {
+        if self.is(Fault::MatchesEveryPattern) {
+            let script = self.inner.open_dyn(peer).await;
+            if !peer.patterns().is_empty() {
+                peer.subscribe_pattern("**")?;
+            }
+            return script;
+        }
         if self.is(Fault::OpensInTheBackground) {
             let (inner, peer) = (Arc::clone(&self.inner), peer.clone());
             peer.clone()
@@ -151,8 +196,19 @@ impl Hooks for Wrapper {
         self.inner.drain_dyn(peer).await
     }
 
+    async fn subscription(&self, peer: &Peer, event: Subscription) -> HookResult {
+        if self.is(Fault::SaysNothingOfSubscriptions) {
+            return Ok(());
+        }
+        self.inner.subscription_dyn(peer, event).await
+    }
+
     async fn dropped(&self, peer: &Peer, dropped: Dropped) -> HookResult {
         self.inner.dropped_dyn(peer, dropped).await
+    }
+
+    async fn timer(&self, peer: &Peer, name: &str) -> HookResult {
+        self.inner.timer_dyn(peer, name).await
     }
 
     async fn ping(&self, peer: &Peer, data: Bytes) -> HookResult {

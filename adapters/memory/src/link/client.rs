@@ -77,7 +77,8 @@ impl Link {
         self.lock().auto_close = on;
     }
 
-    /// The next frame the client received. With a context, it is woken for the one after.
+    /// Returns the next frame that the client received. With a context, it is woken for the one
+    /// after.
     pub(crate) fn take_frame(&self, cx: Option<&Context<'_>>) -> Result<Frame, Nothing> {
         let old = {
             let mut state = self.lock();
@@ -91,7 +92,7 @@ impl Link {
         Err(Nothing::Yet)
     }
 
-    /// How the connection ended, once the client can see that it has.
+    /// Returns how the connection ended, once the client can observe its end.
     pub(crate) fn seen(&self, cx: &Context<'_>) -> Option<Seen> {
         let old = {
             let mut state = self.lock();
@@ -109,8 +110,8 @@ impl Link {
 }
 
 impl State {
-    /// Has the client woken at the next change. The waker from before is to be dropped after the
-    /// lock: it may be the last handle to a task that owns this very client.
+    /// Wakes the client at the next change. Returns the previous waker. It must be dropped after
+    /// the lock is released: it may be the last handle to a task that owns this client.
     fn watch(&mut self, cx: &Context<'_>) -> Option<Waker> {
         self.reader.replace(cx.waker().clone())
     }
@@ -119,7 +120,7 @@ impl State {
         self.close_sent || self.over || self.vanished
     }
 
-    /// One frame reaches the client, which answers as it is told to.
+    /// Delivers one frame to the client, which replies according to its settings.
     pub(super) fn deliver(&mut self, frame: Frame) {
         match &frame {
             Frame::Ping(data) if self.auto_pong && !self.close_sent => {

@@ -1,10 +1,10 @@
-//! The server's end of a link: what the transport and the pump do.
+//! The server's end of a link: the operations of the transport and the pump.
 
 use std::task::Context;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use crossws_core::adapter::Receipt;
+use crossws_core::adapter::{MeterCell, Receipt};
 use crossws_core::{
     CloseCode, CloseFrame, Closed, ClosedBy, ControlError, Message, SendError, SendOptions, Sent,
 };
@@ -13,7 +13,7 @@ use super::{Answer, Link, State};
 use crate::outbox::Outbox;
 use crate::{ConnectError, Frame};
 
-/// What the transport does.
+/// The operations of the transport.
 impl Link {
     pub(crate) fn send(&self, message: Message, options: &SendOptions) -> Result<Sent, SendError> {
         let now = self.clock.now();
@@ -25,7 +25,7 @@ impl Link {
             if state.discards(options) {
                 return Ok(Sent::Dropped);
             }
-            state.relieve(message.len());
+            state.relieve(message.len(), now);
             let result = state.outbox.push(message, options.replaces(), now);
             state.heed_overflow(now, deadline);
             match result {
@@ -47,7 +47,7 @@ impl Link {
         if state.discards(options) {
             return Receipt::discarded(true);
         }
-        state.relieve(message.len());
+        state.relieve(message.len(), now);
         let result = state.outbox.push(message.clone(), options.replaces(), now);
         state.heed_overflow(now, deadline);
         match result {
@@ -116,19 +116,36 @@ impl Link {
         self.lock().outbox.bytes()
     }
 
+    /// Whether one more message of this length leaves half of each bound free, or nothing waits.
+    pub(crate) fn has_room(&self, len: usize) -> bool {
+        let state = self.lock();
+        !state.outbox.has_messages() || !state.outbox.would_be_half(len)
+    }
+
+    pub(crate) fn meter(&self) -> &MeterCell {
+        &self.meter
+    }
+
+    /// A pong has arrived.
+    pub(crate) fn ponged(&self, data: &[u8]) {
+        if let Some(meter) = self.meter.get() {
+            meter.ponged(data, self.clock.now());
+        }
+    }
+
     pub(crate) fn dropped(&self) -> u64 {
         let state = self.lock();
         state.outbox.dropped() + state.skipped
     }
 }
 
-/// What writing did, and how far the connection's end has come.
+/// The result of a write, and how far the connection's end has come.
 pub(crate) struct Progress {
-    /// Frames were written.
+    /// Whether frames were written.
     pub(crate) wrote: bool,
-    /// The queue has become shorter.
+    /// Whether the queue became shorter.
     pub(crate) shrunk: bool,
-    /// The queue was written to its end after much had piled up.
+    /// Whether the queue was written to its end after many bytes had piled up.
     pub(crate) drained: bool,
     /// Messages that the queue's policy has discarded so far.
     pub(crate) dropped: u64,
@@ -136,15 +153,15 @@ pub(crate) struct Progress {
     pub(crate) skipped: u64,
     /// How the connection ended, as soon as that is known.
     pub(crate) closed: Option<Closed>,
-    /// It ended because the client does not take what is sent.
+    /// Whether it ended because the client does not read.
     pub(crate) overflowed: bool,
-    /// The connection has been dropped.
+    /// Whether the connection has been dropped.
     pub(crate) over: bool,
 }
 
-/// What the pump does.
+/// The operations of the pump.
 impl Link {
-    /// Has the pump woken at the next change.
+    /// Wakes the pump at the next change.
     pub(crate) fn watch(&self, cx: &Context<'_>) {
         let old = self.lock().driver.replace(cx.waker().clone());
         drop(old);
@@ -154,8 +171,8 @@ impl Link {
         self.tell_reader(|state| state.answer = Some(answer));
     }
 
-    /// Takes the next frame from the network. Of a client that this side has closed, only its
-    /// close frame.
+    /// Takes the next frame from the network. After this side has closed, it returns only the
+    /// client's close frame.
     pub(crate) fn receive(&self) -> Option<Frame> {
         let mut state = self.lock();
         if state.closed.is_some() {
@@ -177,13 +194,13 @@ impl Link {
         self.lock().vanished
     }
 
-    /// Neither side has closed, and the client is there.
+    /// Returns whether neither side has closed and the client is present.
     pub(crate) fn is_open(&self) -> bool {
         let state = self.lock();
         state.is_open() && !state.vanished
     }
 
-    /// The client's close frame arrived: answers it, unless it is the answer to ours.
+    /// Handles the client's close frame: replies to it, unless it is the reply to ours.
     pub(crate) fn close_heard(&self, frame: Option<CloseFrame>) {
         let now = self.clock.now();
         let deadline = self.close_deadline();
@@ -202,7 +219,7 @@ impl Link {
         }
     }
 
-    /// Ends a connection that cannot go on: queues the close frame, and waits for no answer.
+    /// Ends a connection that cannot go on: queues the close frame, and does not wait for a reply.
     pub(crate) fn fail(&self, frame: CloseFrame, by: ClosedBy) {
         let now = self.clock.now();
         let deadline = self.close_deadline();
@@ -217,13 +234,14 @@ impl Link {
         }
     }
 
-    /// The client has yet to take so much that its next message, of this length, shall wait.
+    /// Returns whether the client has so much left to read that its next message, of this length,
+    /// must wait.
     pub(crate) fn is_congested(&self, next: usize) -> bool {
         let state = self.lock();
         state.is_open() && !state.vanished && state.outbox.is_congested(next)
     }
 
-    /// When the link has something to do without anybody's help.
+    /// Returns when the link next has something to do on its own.
     pub(crate) fn next_due(&self) -> Option<Duration> {
         let state = self.lock();
         match state.close_by {
@@ -232,7 +250,7 @@ impl Link {
         }
     }
 
-    /// Writes what the client takes, and sees how far the end has come.
+    /// Writes what the client takes, and checks how far the end has come.
     pub(crate) fn progress(&self) -> Progress {
         let now = self.clock.now();
         let deadline = self.close_deadline();
@@ -243,7 +261,7 @@ impl Link {
                 state.outbox.expire(now);
                 state.heed_overflow(now, deadline);
             }
-            let (mut wrote, mut drained) = state.write();
+            let (mut wrote, mut drained) = state.write(now);
             if let Some(early) = state.relieved.take() {
                 wrote = true;
                 drained |= early;
@@ -271,7 +289,7 @@ impl Link {
         progress
     }
 
-    /// Drops the connection: the client sees its end after what it has received.
+    /// Drops the connection: the client observes its end after the frames that it has received.
     pub(crate) fn end(&self) {
         self.tell_reader(State::end);
     }
@@ -283,6 +301,7 @@ impl State {
     }
 
     fn push_close(&mut self, frame: Option<CloseFrame>, now: Duration, deadline: Duration) {
+        let frame = frame.filter(CloseFrame::has_code);
         self.outbox.push_control(Frame::Close(frame), now);
         self.close_by = Some(deadline);
     }
@@ -294,8 +313,8 @@ impl State {
         }
     }
 
-    /// Discards a volatile message that would have to wait: returns whether it did. One into an empty
-    /// queue is as good as written, as into the buffer of a socket.
+    /// Discards a volatile message that would have to wait. Returns whether it did. A message into
+    /// an empty queue counts as written, as into the buffer of a socket.
     fn discards(&mut self, options: &SendOptions) -> bool {
         let discards = options.is_volatile() && !self.reads && self.outbox.has_messages();
         self.skipped += u64::from(discards);
@@ -310,24 +329,31 @@ impl State {
         }
     }
 
-    /// Writes a queue that has no room for a message of this length, if the client reads: only one that
-    /// does not is slow. Those who wait for it are told by the pump.
-    fn relieve(&mut self, next: usize) {
+    /// Writes a queue that has no room for a message of this length, if the client reads: only a
+    /// client that does not read is slow. The pump notifies the tasks that wait for the queue.
+    fn relieve(&mut self, next: usize, now: Duration) {
         if self.outbox.is_congested(next) {
-            let (wrote, drained) = self.write();
+            let (wrote, drained) = self.write(now);
             if wrote {
                 *self.relieved.get_or_insert_default() |= drained;
             }
         }
     }
 
-    /// Hands everything queued to the client, if it reads.
-    fn write(&mut self) -> (bool, bool) {
+    /// Passes all queued frames to the client, if it reads.
+    fn write(&mut self, now: Duration) -> (bool, bool) {
         if !self.reads || self.over || self.vanished || self.outbox.is_empty() {
             return (false, false);
         }
         let (frames, drained) = self.outbox.take();
         for frame in frames {
+            if let Some(meter) = self.meter.get() {
+                match &frame {
+                    Frame::Message(message) => meter.sent(1, message.len()),
+                    Frame::Ping(data) => meter.pinged(data.clone(), now),
+                    Frame::Pong(_) | Frame::Close(_) => {}
+                }
+            }
             self.deliver(frame);
         }
         (true, drained)
@@ -337,7 +363,8 @@ impl State {
         let timed_out = self.close_by.is_some_and(|at| at <= now);
         let lost = self.vanished && self.network.is_empty();
         if timed_out || lost {
-            // The client had its time, or is gone: whatever it has not taken or said is given up.
+            // The client's time is over, or the client is gone: what it has not taken or sent is
+            // dropped.
             let closed = match &self.closing {
                 Some(ours) => Closed::by_us(ours, ClosedBy::Server, false),
                 None => Closed::lost(ClosedBy::Network),
@@ -345,7 +372,7 @@ impl State {
             self.closed.get_or_insert(closed);
             self.end();
         } else if self.closed.is_some() && self.outbox.is_empty() {
-            // All was said and written.
+            // Everything was exchanged and written.
             self.end();
         }
     }

@@ -1,4 +1,4 @@
-//! What the tests share: hooks that write down what they are told.
+//! The parts that the tests share: hooks that record their events.
 
 #![allow(dead_code, clippy::unwrap_used)]
 
@@ -8,7 +8,7 @@ use std::task::{Poll, Waker};
 use crossws_core::{Closed, Error, HooksBuilder, Message, OnError, Peer, hooks};
 pub(crate) use futures_lite::future::block_on;
 
-/// What happened, in order.
+/// The events, in order.
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<String>>>);
 
@@ -17,12 +17,12 @@ impl Log {
         self.0.lock().unwrap().push(line.into());
     }
 
-    /// What happened since this was last asked.
+    /// Returns the events since the last call.
     pub(crate) fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
 
-    /// Hooks that write every event down; `message` also answers with the same.
+    /// Returns hooks that record every event; `message` also replies with the record.
     pub(crate) fn hooks(&self) -> HooksBuilder {
         let log = |log: &Self| log.clone();
         let (open, message, drain) = (log(self), log(self), log(self));
@@ -61,7 +61,7 @@ impl Log {
     }
 }
 
-/// A close as the log has it: `close 1000 bye, by Client, clean`.
+/// Formats a close as the log has it: `close 1000 bye, by Client, clean`.
 pub(crate) fn close_line(closed: &Closed) -> String {
     let clean = if closed.clean { "clean" } else { "not clean" };
     let reason = if closed.reason.is_empty() {
@@ -72,7 +72,7 @@ pub(crate) fn close_line(closed: &Closed) -> String {
     format!("close {}{reason}, by {:?}, {clean}", closed.code, closed.by)
 }
 
-/// Lets everybody through once it is open.
+/// A gate that every waiting task passes once it is open.
 #[derive(Clone, Default)]
 pub(crate) struct Gate(Arc<Mutex<(bool, Vec<Waker>)>>);
 

@@ -29,7 +29,7 @@ use crate::runtime::Runtime;
 use crate::runtime::io::Io;
 use crate::sync::Mutex;
 use crossws_proto::deflate::Deflater;
-use crossws_proto::engine::{AnyEngine, Decoder, Violation};
+use crossws_proto::engine::{Decoder, Violation};
 
 /// A message counts once more in a turn for each so many bytes: one of a few bytes on the wire may
 /// inflate to the largest that is allowed.
@@ -117,7 +117,7 @@ pub(crate) struct Link<I, R: Runtime> {
     /// What the engine holds in part, against the hub's limit.
     unfinished: Unfinished,
 
-    engine: AnyEngine,
+    engine: Decoder,
     input: Input,
     /// The engine may hold decodable bytes of its own.
     undecoded: bool,
@@ -169,7 +169,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         outbox: Arc<Outbox>,
         runtime: R,
         accepted: &Accepted<H>,
-        engine: AnyEngine,
+        engine: Decoder,
     ) -> Self {
         let start = runtime.now();
         let settings = Arc::clone(accepted.settings());

@@ -16,6 +16,7 @@ use crate::outbox::Outbox;
 use crate::runtime::Runtime;
 use crate::runtime::io::Io;
 use crate::sync::Mutex;
+use crossws_proto::engine::Role;
 use crossws_proto::handshake::Agreed;
 
 /// Runs a connection whose 101 has been written, from `open` to the end of the TCP connection.
@@ -63,7 +64,7 @@ where
     let outlet = Arc::new(Mutex::new(Outlet::new(io)));
     let flush = Arc::downgrade(&outlet);
     let transport = NativeTransport::new(outbox.clone(), &agreed).with_outlet(flush);
-    let engine = agreed.into_engine(limits);
+    let engine = agreed.into_decoder(Role::Server, limits);
     let mut link = Link::new(outlet, early, outbox, runtime, &accepted, engine);
     link.compress_in(transport.deflater());
     link.ends_on_drop(ends_on_drop);

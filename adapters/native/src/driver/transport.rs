@@ -3,7 +3,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use crossws_core::adapter::{
-    Allowance, Cursor, Flusher, Publication, Receipt, Settled, Transport, Wire,
+    Allowance, Cursor, Flusher, MeterCell, Publication, Receipt, Settled, Transport, Wire,
 };
 use crossws_core::{Capabilities, CloseFrame, ControlError, Message, SendError, SendOptions, Sent};
 
@@ -52,12 +52,11 @@ pub(crate) struct NativeTransport {
     #[expect(clippy::box_collection, reason = "seldom there, and then a pointer")]
     extensions: Option<Box<String>>,
     encoder: Encoder,
-    capabilities: Capabilities,
 }
 
 impl Transport for NativeTransport {
     fn capabilities(&self) -> Capabilities {
-        self.capabilities
+        CAPABILITIES
     }
 
     fn send(&self, message: Message, options: &SendOptions) -> Result<Sent, SendError> {
@@ -191,6 +190,14 @@ impl Transport for NativeTransport {
     fn dropped(&self) -> u64 {
         self.outbox.dropped()
     }
+
+    fn has_room(&self, len: usize) -> bool {
+        self.outbox.has_room(len)
+    }
+
+    fn meter(&self) -> Option<&MeterCell> {
+        Some(self.outbox.meter())
+    }
 }
 
 impl NativeTransport {
@@ -201,10 +208,6 @@ impl NativeTransport {
             outbox,
             outlet: None,
             extensions: (!extensions.is_empty()).then(|| Box::new(extensions.to_owned())),
-            capabilities: match agreed.engine().compresses() {
-                true => CAPABILITIES,
-                false => CAPABILITIES.without(Capabilities::COMPRESSION),
-            },
         }
     }
 

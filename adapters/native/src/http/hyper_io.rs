@@ -1,4 +1,4 @@
-//! hyper over any stream and any runtime's timers, and its upgraded connections as a stream.
+//! hyper over any stream and any runtime's timers, and hyper's upgraded connections as a stream.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -14,11 +14,11 @@ use crate::http::keep_alive::Activity;
 use crate::runtime::Runtime;
 use crate::runtime::io::Io;
 
-/// A stream as hyper uses it, with bytes that were read from it put back in front.
+/// A stream as hyper uses it. Bytes that were already read from it come first.
 pub(crate) struct HyperIo<I> {
     pub(crate) front: Bytes,
     pub(crate) io: I,
-    /// Told of what arrives.
+    /// Notified of incoming bytes.
     pub(crate) activity: Activity,
 }
 
@@ -34,7 +34,7 @@ impl<I: Io> Read for HyperIo<I> {
             buf.put_slice(&front);
             return Poll::Ready(Ok(()));
         }
-        // hyper's buffer may be uninitialised, and to say what was written into it is unsafe.
+        // hyper's buffer may be uninitialised, and reporting how much of it was written is unsafe.
         let mut chunk = [0; 4096];
         let most = chunk.len().min(buf.remaining());
         let chunk = chunk.get_mut(..most).unwrap_or_default();
@@ -125,7 +125,7 @@ impl<T: Runtime> Timer for HyperTimer<T> {
     }
 }
 
-/// hyper asks that a timer be `Sync`. Only its owner polls it, so the lock is never waited for.
+/// hyper requires a timer to be `Sync`. Only its owner polls it, so the lock is never contended.
 struct HyperSleep<S>(Mutex<Pin<Box<S>>>);
 
 impl<S: Future<Output = ()> + Send + 'static> Sleep for HyperSleep<S> {}

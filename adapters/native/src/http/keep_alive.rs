@@ -1,6 +1,7 @@
-//! How long an HTTP connection may wait for its next request, and for the rest of that one's head.
+//! How long an HTTP connection may wait for its next request, and for the rest of that request's
+//! head.
 //!
-//! hyper has one time for both, which begins with the end of a response.
+//! hyper has one time for both, which begins at the end of a response.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,43 +17,45 @@ use crate::driver::timer::{Timer, later};
 use crate::runtime::Runtime;
 use crate::server::head::HeadLimits;
 
-/// What an HTTP connection does. Cheap to clone: its stream, its service and its bodies know of it.
+/// The state of an HTTP connection. Cheap to clone: its stream, its service and its bodies update
+/// it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Activity(Arc<AtomicUsize>);
 
 /// The last two bits of an [`Activity`]; the others count how often it has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// The service has a request, or its response is being made.
+    /// The service has a request, or its response is being written.
     Serving = 0,
-    /// The response has been made, and nothing of the next request has come.
+    /// The response is complete, and nothing of the next request has arrived.
     Idle = 1,
-    /// A part of its head has.
+    /// A part of the next request's head has arrived.
     Head = 2,
 }
 
 impl Activity {
-    /// Bytes have been read.
+    /// Records that bytes were read.
     pub(crate) fn received(&self) {
         if self.phase() == Phase::Idle {
             self.enter(Phase::Head);
         }
     }
 
-    /// Bytes have been written. A response that its client reads slowly is not over when its body is.
+    /// Records that bytes were written. A response that its client reads slowly is not complete
+    /// when its body is.
     pub(crate) fn sent(&self) {
         if self.phase() == Phase::Idle {
             self.enter(Phase::Idle);
         }
     }
 
-    /// The service is called.
+    /// Records that the service was called.
     pub(crate) fn called(&self) {
         self.enter(Phase::Serving);
     }
 
     fn enter(&self, phase: Phase) {
-        // One task writes: that of the connection.
+        // Only the connection's task writes.
         let changes = self.0.load(Ordering::Relaxed) >> 2;
         let next = (changes.wrapping_add(1) << 2) | phase as usize;
         self.0.store(next, Ordering::Relaxed);
@@ -70,15 +73,15 @@ impl Activity {
 /// The deadlines that follow from a connection's activity.
 pub(crate) struct KeepAlive<R: Runtime> {
     activity: Activity,
-    /// The activity that `deadline` is of.
+    /// The activity that `deadline` was computed from.
     seen: usize,
     deadline: Option<Instant>,
     timer: Timer<R>,
 }
 
 impl<R: Runtime> KeepAlive<R> {
-    /// For a connection whose first head has been read, but not by hyper: if hyper wants more of it,
-    /// that has a deadline too.
+    /// Creates the deadlines of a connection whose first head has been read, but not by hyper. If
+    /// hyper needs more of that head, a deadline applies to it too.
     pub(crate) fn new(activity: Activity) -> Self {
         activity.enter(Phase::Head);
         Self {
@@ -111,7 +114,7 @@ impl<R: Runtime> KeepAlive<R> {
 }
 
 pin_project! {
-    /// A response's body, with whose end the connection becomes idle.
+    /// A response's body. When it ends, the connection becomes idle.
     pub(crate) struct Served<B> {
         #[pin]
         body: B,

@@ -11,8 +11,8 @@ use tower_service::Service;
 use crate::runtime::ServerRuntime;
 use crate::server::acceptor::Acceptor;
 
-/// Takes WebSocket upgrades out of a service's requests; everything else passes untouched. From
-/// [`Acceptor::layer`].
+/// A layer that takes WebSocket upgrades out of a service's requests. Every other request passes
+/// unchanged. Created by [`Acceptor::layer`].
 pub struct WebSocketLayer<R, T> {
     acceptor: Acceptor<R, T>,
 }
@@ -46,7 +46,7 @@ impl<R, T> fmt::Debug for WebSocketLayer<R, T> {
     }
 }
 
-/// A service behind a [`WebSocketLayer`].
+/// A service wrapped by a [`WebSocketLayer`].
 pub struct WebSocketService<R, S, T> {
     acceptor: Acceptor<R, T>,
     inner: S,
@@ -70,7 +70,8 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let acceptor = self.acceptor.clone();
-        // The instance that was polled ready is the one to be called; its clone waits its turn.
+        // The instance that was polled ready must be the one that is called; its clone takes its
+        // place.
         let next = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, next);
         Box::pin(async move {

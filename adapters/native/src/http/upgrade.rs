@@ -1,4 +1,4 @@
-//! Upgrades out of an `http::Request`: hyper 1, and whatever builds on it.
+//! Upgrades of an `http::Request`, with hyper 1 and frameworks on it.
 
 use std::sync::Arc;
 
@@ -22,42 +22,43 @@ use crate::server::acceptor::Acceptor;
 use crossws_proto::handshake::{Agreed, Handshake, check_target, is_upgrade};
 
 impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
-    /// Answers a request for a WebSocket: with a 101, after which the connection runs, or with its
-    /// refusal, after which the server ends the connection.
+    /// Responds to a request for a WebSocket: with a 101, after which the connection runs, or with
+    /// a refusal, after which the server ends the connection.
     ///
-    /// That server must keep upgrades alive: `axum::serve` does, and with hyper's own connection it
-    /// is `with_upgrades()`. The client's address is taken from the request's extensions, if there is
-    /// a [`SocketAddr`](std::net::SocketAddr), or, on tokio with the feature `axum`, axum's
-    /// `ConnectInfo`; [`handle_upgrade_from`](Self::handle_upgrade_from) takes it as an argument.
+    /// The server must keep upgrades alive: `axum::serve` does, and with hyper's own connection it
+    /// is `with_upgrades()`. The client's address is taken from the request's extensions: a
+    /// [`SocketAddr`](std::net::SocketAddr) or, on tokio with the feature `axum`, axum's
+    /// `ConnectInfo`. [`handle_upgrade_from`](Self::handle_upgrade_from) takes it as an argument.
     ///
-    /// **The namespace is by default the path of this request.** A router that strips a prefix, such
-    /// as axum's `nest`, passes requests for `/staff/orders` and `/public/orders` on as `/orders`. On
-    /// tokio with the feature `axum` the hooks and the resolver get the path that the client asked
-    /// for all the same. With another framework, or without the feature, the peers of both would
-    /// share a namespace: name it with
-    /// [`Upgrade::namespace`](crossws_core::Upgrade::namespace) there. Under a server of this project the path
-    /// that the client asked for is known, whatever the framework.
+    /// **By default, the namespace is the path of this request.** A router that strips a prefix,
+    /// such as axum's `nest`, passes requests for `/staff/orders` and `/public/orders` as
+    /// `/orders`. On tokio with the feature `axum`, the hooks and the resolver still get the path
+    /// that the client requested. With another framework, or without the feature, the peers of both
+    /// would share a namespace: name it with
+    /// [`Upgrade::namespace`](crossws_core::Upgrade::namespace) there. Under a
+    /// [`Server`](crate::Server), the requested path is known whatever the framework.
     ///
     /// # Errors
-    /// Gives the request back, untouched, when it is no upgrade or no hooks claim it.
+    /// Returns the request unchanged if it is not an upgrade, or if no hooks claim it.
     ///
     /// # Cancel safety
-    /// Dropping the future drops the upgrade; the client gets whatever its server then answers.
+    /// Dropping the future drops the upgrade. The client gets the response that its server then
+    /// sends.
     pub async fn handle_upgrade<B>(
         &self,
         request: Request<B>,
     ) -> Result<Response<Full<Bytes>>, Request<B>> {
         let extensions = request.extensions();
-        // A server of ours has left more than the address.
+        // A `Server` of this crate has stored more than the address.
         let info = extensions.get::<StreamInfo>().copied();
-        let mut info = info.unwrap_or_default().with_engine(self.decodes_with());
-        // Middleware may have put the address in that a proxy names.
+        let mut info = info.unwrap_or_default();
+        // Middleware may have stored the address that a proxy names.
         info.remote_addr = T::remote_addr(extensions).or(info.remote_addr);
         self.handle_upgrade_from(request, info).await
     }
 
-    /// As [`handle_upgrade`](Self::handle_upgrade), with what the caller knows of the connection:
-    /// its address, and whether it is encrypted.
+    /// As [`handle_upgrade`](Self::handle_upgrade), with the connection's address and whether it is
+    /// encrypted from the caller.
     ///
     /// # Errors
     /// As [`handle_upgrade`](Self::handle_upgrade).
@@ -70,7 +71,7 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         if !is_upgrade(&parts) {
             return Err(Request::from_parts(parts, body));
         }
-        // Before the resolver runs: such a target has no path to resolve.
+        // Checked before the resolver runs: such a target has no path to resolve.
         if let Err(rejection) = check_target(&parts.uri) {
             return Ok(bad_request(rejection, info));
         }
@@ -97,7 +98,7 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
             Err(rejection) => return Ok(bad_request(rejection, info)),
         };
         let Some(upgrade) = upgrade else {
-            // A request that was made by hand, or a layer that dropped its extensions.
+            // A request that was created by hand, or a layer that dropped its extensions.
             let error = "this server's connection cannot be upgraded";
             tracing::error!(error, "refusing an upgrade");
             return Ok(answer(Rejection::internal(error)));
@@ -105,7 +106,7 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         let claim = claim.with_raw_streams::<RawStream>();
         let accepted = run_upgrade(claim, &T::default()).await;
         let accepted = accepted.and_then(|accepted| {
-            let agreed = handshake.agree(accepted.deflate(), info.engine)?;
+            let agreed = handshake.agree(accepted.deflate())?;
             Ok::<_, ClaimError>((accepted, agreed))
         });
         match accepted {
@@ -113,7 +114,7 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
                 let response = handshake.response(accepted.headers(), &agreed);
                 let crew = self.crew();
                 let connection = Stage::new(async move {
-                    // An error is a client that left before its 101.
+                    // An error means that the client left before its 101.
                     let upgraded = upgrade.await.ok()?;
                     Some(connection::<T, _>(crew, upgraded, accepted, agreed))
                 });
@@ -124,8 +125,8 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         }
     }
 
-    /// Upgrades a request of a server that runs the connection itself: one in memory, which also bounds
-    /// how long this takes.
+    /// Upgrades a request of a server that runs the connection itself: a server in memory, which
+    /// also bounds how long this takes.
     async fn leave_at<B>(
         &self,
         door: &UpgradeDoor,
@@ -138,8 +139,8 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
             let claim = self.hub().claim(self.resolver(), request).await?;
             let handshake = handshake?;
             let accepted = claim.upgrade().await?;
-            // No bytes are compressed there.
-            let agreed = handshake.agree(None, self.decodes_with())?;
+            // A connection in memory does not compress.
+            let agreed = handshake.agree(None)?;
             let response = handshake.response(accepted.headers(), &agreed);
             Ok::<_, ClaimError>((accepted, response))
         };
@@ -152,9 +153,9 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         }
     }
 
-    /// The application's sockets as a tower service, for the middleware of a server of your own: what
-    /// [`ServerBuilder::http_through`](crate::ServerBuilder::http_through) places into its service. With
-    /// [`layer`](Self::layer) sockets come before HTTP instead.
+    /// Returns the application's sockets as a tower service, for the middleware of your own server:
+    /// what [`ServerBuilder::http_through`](crate::ServerBuilder::http_through) places into its
+    /// service. With [`layer`](Self::layer), sockets come before HTTP instead.
     pub fn sockets(&self) -> Sockets {
         let sockets = Sockets::unbound();
         self.clone().bind(&sockets);
@@ -176,13 +177,13 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         });
     }
 
-    /// A tower layer that takes the upgrades out of a service's requests.
+    /// Returns a tower layer that takes the upgrades out of a service's requests.
     pub fn layer(&self) -> WebSocketLayer<R, T> {
         WebSocketLayer::new(self.clone())
     }
 }
 
-/// The refusal, or the request as it came.
+/// Returns the refusal, or the request unchanged.
 #[expect(clippy::result_large_err, reason = "the caller's request")]
 fn not_upgraded<B>(
     refused: ClaimError,
@@ -211,14 +212,14 @@ fn bad_request(rejection: Rejection, info: StreamInfo) -> Response<Full<Bytes>> 
     answer(rejection)
 }
 
-/// A refusal, after which the server ends the connection.
+/// Returns a refusal as a response, after which the server ends the connection.
 fn answer(rejection: Rejection) -> Response<Full<Bytes>> {
     let mut response = rejection.into_response();
     close_after(response.headers_mut());
     response.map(Full::new)
 }
 
-/// The bytes of a body that is one piece.
+/// Returns the bytes of a body that is one piece.
 fn whole(body: Full<Bytes>) -> Bytes {
     let mut body = std::pin::pin!(body);
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
@@ -228,8 +229,8 @@ fn whole(body: Full<Bytes>) -> Bytes {
     }
 }
 
-/// An upgraded connection. A stream that is known below is taken out of hyper's wrapper, so that
-/// the pump writes to it directly and can reset it.
+/// Builds the upgraded connection. If [`unwrap`] knows the stream, it is taken out of hyper's
+/// wrapper, so that the pump writes to it directly and can reset it.
 fn connection<T: ServerRuntime, H: Hooks + ?Sized>(
     crew: Option<Arc<Crew>>,
     upgraded: Upgraded,
@@ -244,7 +245,8 @@ fn connection<T: ServerRuntime, H: Hooks + ?Sized>(
     Stage::last(pump_with(crew, false, io, early, accepted, agreed, runtime))
 }
 
-/// The stream of our own server or of one that the runtime knows, with what was read ahead.
+/// Returns the stream of a `Server` of this crate, or of a server that the runtime knows, with the
+/// bytes that were read ahead.
 fn unwrap<T: ServerRuntime>(upgraded: Upgraded) -> (Box<dyn Io>, BytesMut) {
     let upgraded = match upgraded.downcast::<HyperIo<Box<dyn Io>>>() {
         Ok(Parts { io, read_buf, .. }) => {

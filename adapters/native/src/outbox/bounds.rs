@@ -132,6 +132,14 @@ impl Outbox {
         frames > 1 && (!self.is_blocked() || self.is_over(bytes, frames) || self.is_given_time())
     }
 
+    /// Returns whether one more message of this length leaves at least half of each bound free, or nothing
+    /// waits.
+    pub(crate) fn has_room(&self, len: usize) -> bool {
+        let state = self.state.lock();
+        let (bytes, frames) = state.waiting();
+        frames == 0 || !self.is_half(bytes.saturating_add(len), frames + 1)
+    }
+
     /// Returns whether more than half of a bound waits, and has for less than [`GRACE`]. Whether a write
     /// has had to wait does not matter: another thread may be writing, and this one would go on
     /// publishing until that has to wait with more than a bound behind it.

@@ -3,7 +3,10 @@
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
+use crossws_core::adapter::MeterCell;
 use crossws_core::{CloseFrame, ControlError};
+
+use super::metering;
 
 use crossws_proto::frame::{Opcode, put_frame};
 
@@ -89,11 +92,11 @@ impl Special {
         Some(close.0)
     }
 
-    pub(super) fn take_controls(&mut self) -> Controls {
+    pub(super) fn take_controls(&mut self, meter: &MeterCell) -> Controls {
         let Some(frames) = &mut self.0 else {
             return Controls::default();
         };
-        let controls = frames.take_controls();
+        let controls = frames.take_controls(meter);
         if frames.close.is_none() {
             self.0 = None;
         }
@@ -111,7 +114,7 @@ impl Frames {
         self.ping.is_some() || !self.answers.is_empty()
     }
 
-    fn take_controls(&mut self) -> Controls {
+    fn take_controls(&mut self, meter: &MeterCell) -> Controls {
         let mut controls = Controls::default();
         for data in std::mem::take(&mut self.answers) {
             controls.put(Opcode::Pong, &data);
@@ -119,6 +122,9 @@ impl Frames {
         if let Some(data) = self.ping.take() {
             controls.put(Opcode::Ping, &data);
             controls.pings += 1;
+            if let Some(meter) = meter.get() {
+                metering::pinged(meter, data);
+            }
         }
         controls
     }

@@ -6,17 +6,17 @@ use futures_io::{AsyncRead, AsyncWrite};
 
 use crate::runtime::io::Io;
 
-/// Any stream of the futures-io traits, as the pump uses it.
+/// A stream of the futures-io traits, as the pump uses it.
 #[derive(Debug)]
 pub struct FuturesIo<S> {
     stream: S,
-    /// Ends the writing side; without one, `poll_close` does.
+    /// Ends the writing side. Without it, `poll_close` does.
     shutdown: Option<fn(&S) -> io::Result<()>>,
     abort: fn(&S),
 }
 
 impl<S> FuturesIo<S> {
-    /// Any stream: `poll_close` ends its writing side, and an abort is an ordinary drop.
+    /// Wraps any stream: `poll_close` ends its writing side, and an abort is an ordinary drop.
     pub fn new(stream: S) -> Self {
         Self {
             stream,
@@ -25,9 +25,9 @@ impl<S> FuturesIo<S> {
         }
     }
 
-    /// A socket: `shutdown` ends its writing side, and `abort` is [`Io::abort`] for it.
+    /// Wraps a socket: `shutdown` ends its writing side, and `abort` is its [`Io::abort`].
     ///
-    /// `shutdown` is asked for because `poll_close` is not enough: async-std's only flushes.
+    /// `shutdown` is needed because `poll_close` is not enough: async-std's only flushes.
     pub fn socket(stream: S, shutdown: fn(&S) -> io::Result<()>, abort: fn(&S)) -> Self {
         Self {
             stream,
@@ -36,7 +36,8 @@ impl<S> FuturesIo<S> {
         }
     }
 
-    /// Returns the stream itself: for the server that gets one back whose request is not for hooks.
+    /// Returns the stream itself, for a server that gets the stream back because its request is not
+    /// for hooks.
     pub fn into_inner(self) -> S {
         self.stream
     }

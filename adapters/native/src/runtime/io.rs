@@ -9,18 +9,18 @@ use std::task::{Context, Poll};
     note = "wrap it: `io::tcp(stream)` of the adapter takes a TCP stream, `io::stream(..)` any other"
 )]
 pub trait Io: Send + Unpin + 'static {
-    /// Reads into `buf`, and answers how much; 0 is the end. The waker of the last call with
-    /// `Pending` is woken when it is worth another.
+    /// Reads into `buf` and returns the number of bytes; 0 is the end. When it returns `Pending`,
+    /// the stream wakes the waker of that call once another call is worthwhile.
     ///
     /// # Errors
-    /// Whatever the stream reports; the connection is then lost.
+    /// Whatever the stream reports. The connection is then lost.
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>>;
 
-    /// Writes from the slices, and answers how much. Called in other tasks than the reading too, with
-    /// a waker that does nothing: the connection's own task then asks again.
+    /// Writes from the slices and returns the number of bytes. Other tasks than the reading one
+    /// call it too, with a waker that does nothing: the connection's own task then calls again.
     ///
     /// # Errors
-    /// Whatever the stream reports; the connection is then lost.
+    /// Whatever the stream reports. The connection is then lost.
     fn poll_write_vectored(
         &mut self,
         cx: &mut Context<'_>,
@@ -30,7 +30,7 @@ pub trait Io: Send + Unpin + 'static {
     /// Flushes what an inner layer, such as TLS, has buffered.
     ///
     /// # Errors
-    /// Whatever the stream reports; the connection is then lost.
+    /// Whatever the stream reports. The connection is then lost.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
     /// Ends the writing side: the client reads everything, then the end.
@@ -39,12 +39,13 @@ pub trait Io: Send + Unpin + 'static {
     /// Whatever the stream reports; the connection is over either way.
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// Makes the drop that follows reset the connection instead of waiting for unsent data,
-    /// where the stream can do that.
+    /// Makes the drop that follows reset the connection instead of waiting for unsent data, if the
+    /// stream supports that.
     fn abort(&mut self) {}
 
-    /// How many bytes of memory this stream holds besides the system's, for what has arrived in part
-    /// or could not be written yet. 0 by default, for streams without buffers of their own.
+    /// Returns how many bytes of memory this stream holds, besides the system's, for data that has
+    /// arrived in part or could not be written yet. 0 by default, for streams without buffers of
+    /// their own.
     fn buffered(&self) -> usize {
         0
     }

@@ -5,49 +5,49 @@ use std::time::Duration;
 use crate::runtime::Runtime;
 use crate::runtime::io::Io;
 
-/// Longest pause after an accept that failed for want of resources.
+/// The longest pause after an accept that failed for lack of resources.
 const MAX_PAUSE: Duration = Duration::from_secs(1);
 
-/// Whatever connections come from: TCP, Unix-domain sockets, or streams of one's own making, on
-/// the runtime `T`.
+/// A source of connections on the runtime `T`: TCP, Unix-domain sockets, or streams of your own.
 pub trait Listen<T>: Send + 'static {
-    /// Its connections.
+    /// The stream of a connection.
     type Io: Io;
 
-    /// The next connection, and the client's address where there is one.
+    /// Returns the next connection, and the client's address if it has one.
     ///
     /// # Errors
-    /// Whatever the listener reports. The server tries again: at once after a connection that
-    /// ended before it was accepted, else after a pause.
+    /// Whatever the listener reports. The server tries again: at once if a connection ended before
+    /// it was accepted, otherwise after a pause.
     ///
     /// # Cancel safety
     /// Dropping the future must lose no connection.
     fn accept(&mut self)
     -> impl Future<Output = io::Result<(Self::Io, Option<SocketAddr>)>> + Send;
 
-    /// The address it listens on, where it is one of a network.
+    /// Returns the address that it listens on, or `None` if it is not a network address.
     ///
     /// # Errors
-    /// When the listener should know its address and does not.
+    /// When the listener cannot determine its address.
     fn local_addr(&self) -> io::Result<Option<SocketAddr>>;
 
-    /// Whether its connections are encrypted, so that URLs read `https` and `wss`. They are not,
+    /// Returns whether its connections are encrypted, so that URLs have `https` and `wss`. `false`
     /// by default.
     fn is_secure(&self) -> bool {
         false
     }
 
-    /// Whether a drop is an orderly end of its connections: what was written still arrives, and the
-    /// end behind it. So it is with a socket of which nobody else has a handle. It is not with
-    /// layers that have last words of their own, such as TLS, and not by default: then the writing
-    /// side is ended, and the client's end awaited, also where both sides have said everything.
+    /// Returns whether a drop ends its connections in order: written data still arrives, and then
+    /// the end. That holds for a socket to which no other code has a handle. It does not hold for
+    /// layers that must send something at the end, such as TLS. `false` by default: then the
+    /// connection ends its writing side and waits for the client's end, even if both sides have
+    /// finished.
     fn ends_on_drop(&self) -> bool {
         false
     }
 }
 
-/// The next connection. Out of file descriptors or memory, it waits from 10 ms up to 1 s and tries
-/// again: connections that end meanwhile make room.
+/// Returns the next connection. Without file descriptors or memory, it waits from 10 ms up to 1 s
+/// and tries again: connections that end meanwhile release some.
 ///
 /// # Cancel safety
 /// Dropping the future loses no connection.
@@ -69,7 +69,7 @@ pub(crate) async fn accept<T: Runtime, L: Listen<T>>(
     }
 }
 
-/// Whether an accept failed because of the one connection it was about.
+/// Returns whether an accept failed because of the connection that it would have returned.
 fn is_the_clients(error: &io::Error) -> bool {
     matches!(
         error.kind(),

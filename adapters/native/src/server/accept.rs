@@ -1,4 +1,4 @@
-//! A fresh stream to a running connection: head, hooks, answer, pump.
+//! From a fresh stream to a running connection: head, hooks, response, pump.
 
 use std::fmt;
 use std::io::IoSlice;
@@ -24,21 +24,20 @@ use crate::driver::timer::within;
 use crate::runtime::Runtime;
 use crate::runtime::io::Io;
 use crate::server::head::{Ask, Head, HeadError, HeadLimits, read_head};
-use crossws_proto::engine::EngineKind;
 use crossws_proto::handshake::Agreed;
 
-/// A stream whose first request is not for the hooks. Whoever serves HTTP reads `read` first,
-/// then the stream: nothing is lost.
+/// A stream whose first request is not for the hooks. An HTTP server must read `read` first, then
+/// the stream: no byte is lost.
 #[derive(thiserror::Error)]
-#[error("the request is not for the hooks: it is no upgrade, or no hooks claim it")]
+#[error("the request is not for the hooks: it is not an upgrade, or no hooks claim it")]
 #[non_exhaustive]
 pub struct NotHandled<I> {
     /// The stream.
     pub io: I,
-    /// What has been read from it: the request's head, and what came behind.
+    /// The bytes that were read from it: the request's head, and what followed.
     pub read: Bytes,
-    /// What the connection holds of [`Limits::max_unfinished`](field@crossws_core::Limits) until
-    /// this is dropped. Boxed, because a connection that is claimed has room for this type too.
+    /// The connection's share of [`Limits::max_unfinished`](field@crossws_core::Limits), until this
+    /// is dropped. Boxed, because a claimed connection reserves room for this type too.
     pub(crate) unfinished: Box<Unfinished>,
 }
 
@@ -50,14 +49,14 @@ impl<I> fmt::Debug for NotHandled<I> {
     }
 }
 
-/// What a connection counts for in [`Limits::max_unfinished`](field@crossws_core::Limits) before its
-/// upgrade, besides its buffers: its task, its socket, what a single read brings.
+/// The bytes that a connection counts for in [`Limits::max_unfinished`](field@crossws_core::Limits)
+/// before its upgrade, besides its buffers: its task, its socket, and the result of a single read.
 pub(crate) const CONNECTION_BYTES: usize = 4 << 10;
 
-/// What a client is told that there is no room for.
+/// The text of the response when there is no room for a client.
 pub(crate) const OVERLOADED: &str = "the server is overloaded";
 
-/// What is known of a stream besides its bytes.
+/// Facts about a stream besides its bytes.
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct StreamInfo {
@@ -65,63 +64,54 @@ pub struct StreamInfo {
     pub remote_addr: Option<SocketAddr>,
     /// Whether the stream is encrypted.
     pub secure: bool,
-    /// Whether it arrived at a port that its client would have named in `Host`: see
+    /// Whether the stream arrived at a port that its client would have named in `Host`: see
     /// [`UpgradeRequest::with_forwarded`].
     pub forwarded: bool,
-    /// Which engine is to decode what arrives.
-    pub engine: EngineKind,
-    /// Whether a drop is an orderly end: see [`Listen::ends_on_drop`](crate::Listen::ends_on_drop).
+    /// Whether a drop ends the stream in order: see
+    /// [`Listen::ends_on_drop`](crate::Listen::ends_on_drop).
     pub ends_on_drop: bool,
 }
 
 impl StreamInfo {
-    /// A plain stream from this address.
+    /// Creates the facts about an unencrypted stream from this address.
     pub fn new(remote_addr: Option<SocketAddr>) -> Self {
         Self {
             remote_addr,
             secure: false,
             forwarded: false,
-            engine: EngineKind::default(),
             ends_on_drop: false,
         }
     }
 
-    /// Says that the stream is encrypted, so that URLs read `https` and `wss`.
+    /// Sets whether the stream is encrypted, so that URLs have `https` and `wss`.
     #[must_use]
     pub fn with_secure(mut self, secure: bool) -> Self {
         self.secure = secure;
         self
     }
 
-    /// Sets whether the stream arrived at a port that its client would have named in `Host`: at any
-    /// but 80 and 443. See [`UpgradeRequest::with_forwarded`].
+    /// Sets whether the stream arrived at a port that its client would have named in `Host`: any
+    /// port but 80 and 443. See [`UpgradeRequest::with_forwarded`].
     #[must_use]
     pub fn with_forwarded(mut self, forwarded: bool) -> Self {
         self.forwarded = forwarded;
         self
     }
 
-    /// Says that a drop is an orderly end, so that nothing else is done where both sides have said
-    /// everything.
+    /// Sets whether a drop ends the stream in order. If so, the stream is dropped at once when both
+    /// sides have finished.
     #[must_use]
     pub fn with_ends_on_drop(mut self, ends_on_drop: bool) -> Self {
         self.ends_on_drop = ends_on_drop;
         self
     }
-
-    /// Chooses the engine.
-    #[must_use]
-    pub fn with_engine(mut self, engine: EngineKind) -> Self {
-        self.engine = engine;
-        self
-    }
 }
 
 /// Serves a stream whose first request is for the hooks, to the end of the connection: reads the
-/// head, runs the upgrade, answers, and pumps. Every refusal is answered.
+/// head, runs the upgrade, sends the response, and pumps. Every refusal gets a response.
 ///
 /// # Errors
-/// [`NotHandled`] when the request is no upgrade or no hooks claim it.
+/// [`NotHandled`] when the request is not an upgrade, or no hooks claim it.
 ///
 /// # Cancel safety
 /// Dropping the future drops the connection.
@@ -138,7 +128,7 @@ where
     R: Runtime,
     S: Resolve + ?Sized,
 {
-    // In a box of its own, which is gone when the connection runs. An `async fn` would keep its
+    // In a box of its own, which is freed before the connection runs. An `async fn` would keep its
     // arguments too.
     let handshake = Box::pin(shake_hands(None, io, info, resolver, hub, runtime, limits));
     async move {
@@ -149,8 +139,8 @@ where
     }
 }
 
-/// Reads the head, runs the upgrade and answers. What follows is the connection; `None` when the
-/// stream has been answered and is over.
+/// Reads the head, runs the upgrade and sends the response. Returns the connection, or `None` if
+/// the response has ended the stream.
 pub(crate) async fn shake_hands<I, R, S>(
     crew: Option<Arc<Crew>>,
     mut io: I,
@@ -165,7 +155,7 @@ where
     R: Runtime,
     S: Resolve + ?Sized,
 {
-    // To the end of the handshake.
+    // Lasts to the end of the handshake.
     let mut unfinished = Unfinished::new(hub.clone());
     if unfinished.hold_briefly(CONNECTION_BYTES).is_err() {
         turn_away(&mut io).await;
@@ -190,8 +180,8 @@ where
     }
 }
 
-/// What follows the head. In a box of its own: clients take their time for the head, and own no room
-/// for this meanwhile.
+/// Runs the steps after the head. In a box of its own: a client may take long for the head, and the
+/// connection does not own this memory meanwhile.
 async fn answer<I, R, S>(
     crew: Option<Arc<Crew>>,
     mut io: I,
@@ -244,7 +234,7 @@ where
     }
 }
 
-/// Asks the hooks, and makes the 101.
+/// Runs the hooks and encodes the 101.
 async fn upgrade<R, S>(
     ask: Ask,
     info: StreamInfo,
@@ -267,12 +257,12 @@ where
         ClaimError::Rejected(rejection)
     })?;
     let accepted = run_upgrade(claim.with_raw_streams::<RawStream>(), runtime).await?;
-    let agreed = handshake.agree(accepted.deflate(), info.engine);
+    let agreed = handshake.agree(accepted.deflate());
     let agreed = agreed.map_err(|rejection| {
         log_bad_request(&rejection, info.remote_addr);
         ClaimError::Rejected(rejection)
     })?;
-    // Without a `Response`, whose map of headers would be made to be read once.
+    // Without a `Response`, whose header map would be built only to be read once.
     let mut answer = begin_head(StatusCode::SWITCHING_PROTOCOLS, 0);
     handshake.answer(accepted.headers(), &agreed, |name, value| {
         put_header(&mut answer, name, value);
@@ -281,7 +271,7 @@ where
     Ok((answer, accepted, agreed))
 }
 
-/// Asks the resolver within the time that an upgrade may take.
+/// Runs the resolver within the time that an upgrade may take.
 ///
 /// # Errors
 /// As [`Hub::claim`]; and 503 when the resolver took too long.
@@ -320,16 +310,16 @@ pub fn run_upgrade<R: Runtime, H: Hooks + ?Sized>(
     within(runtime, time, claim.upgrade(), || Err(too_long().into()))
 }
 
-/// Answers a stream with 404 and ends it: what an unclaimed request gets where no HTTP service
-/// is mounted.
+/// Responds to a stream with 404 and ends it: the response to an unclaimed request if there is no
+/// HTTP service.
 pub async fn not_found<I: Io, R: Runtime>(unclaimed: NotHandled<I>, runtime: &R) {
     let rejection = Rejection::new(StatusCode::NOT_FOUND, "not found");
     let _until_the_end = unclaimed.unfinished;
     refuse(unclaimed.io, runtime, rejection).await;
 }
 
-/// Answers a connection that there is no room for with 503, as far as the stream takes that at once:
-/// nothing of it is kept.
+/// Responds with 503 to a connection that there is no room for, as far as the stream takes that at
+/// once. Keeps nothing of it.
 async fn turn_away<I: Io>(io: &mut I) {
     let response = refusal(Rejection::unavailable(OVERLOADED));
     std::future::poll_fn(|cx| {
@@ -340,8 +330,8 @@ async fn turn_away<I: Io>(io: &mut I) {
     .await;
 }
 
-/// Logs the refusal of a request that breaks a rule of HTTP or of the handshake. Core logs refusals by
-/// hooks and policies.
+/// Logs the refusal of a request that breaks a rule of HTTP or of the handshake. Core logs refusals
+/// by hooks and policies.
 pub(crate) fn log_bad_request(rejection: &Rejection, remote_addr: Option<SocketAddr>) {
     let status = rejection.status();
     let reason = String::from_utf8_lossy(rejection.response().body());
@@ -349,9 +339,9 @@ pub(crate) fn log_bad_request(rejection: &Rejection, remote_addr: Option<SocketA
     tracing::debug!(%status, %reason, remote_addr, "refusing a bad request");
 }
 
-/// Makes a refusal the connection's last response: what a client that wanted a WebSocket sends next
-/// may be frames. If the refusal has an `Upgrade` header, `Connection` names it too, as RFC 9110
-/// section 7.8 requires.
+/// Makes a refusal the last response of its connection: the next bytes of a client that asked for a
+/// WebSocket may be frames. If the refusal has an `Upgrade` header, `Connection` names it too, as
+/// RFC 9110 section 7.8 requires.
 pub(crate) fn close_after(headers: &mut HeaderMap) {
     let last = match headers.contains_key(UPGRADE) {
         true => "upgrade, close",
@@ -360,7 +350,7 @@ pub(crate) fn close_after(headers: &mut HeaderMap) {
     headers.insert(CONNECTION, HeaderValue::from_static(last));
 }
 
-/// How long a refused client may take to read why.
+/// How long a refused client may take to read the response.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Writes a refusal and ends the stream so that it arrives.
@@ -378,7 +368,7 @@ pub(crate) fn refuse<I: Io, R: Runtime>(
     within(runtime, LAST_WORDS, refused, || ())
 }
 
-/// A refusal as HTTP/1.1 bytes.
+/// Encodes a refusal as HTTP/1.1.
 fn refusal(rejection: Rejection) -> BytesMut {
     let mut response = rejection.into_response();
     let len = HeaderValue::from(response.body().len());
@@ -389,7 +379,7 @@ fn refusal(rejection: Rejection) -> BytesMut {
 }
 
 /// Ends the writing side and reads the rest, so that unread bytes do not reset the connection
-/// before the answer was read.
+/// before the client has read the response.
 async fn linger<I: Io>(io: &mut I) {
     const MOST: usize = 64 << 10;
     if std::future::poll_fn(|cx| io.poll_shutdown(cx))
@@ -413,7 +403,7 @@ async fn linger<I: Io>(io: &mut I) {
     .await;
 }
 
-/// Answers whether all of it went out.
+/// Writes all bytes. Returns whether all of them were written.
 fn write_all<I: Io>(io: &mut I, mut bytes: BytesMut) -> impl Future<Output = bool> + Send {
     std::future::poll_fn(move |cx| {
         while !bytes.is_empty() {
@@ -427,7 +417,7 @@ fn write_all<I: Io>(io: &mut I, mut bytes: BytesMut) -> impl Future<Output = boo
     })
 }
 
-/// A response as HTTP/1.1 bytes.
+/// Encodes a response as HTTP/1.1.
 fn serialize(response: &Response<Bytes>) -> BytesMut {
     let mut bytes = begin_head(response.status(), response.body().len());
     for (name, value) in response.headers() {
@@ -438,8 +428,9 @@ fn serialize(response: &Response<Bytes>) -> BytesMut {
     bytes
 }
 
-/// Returns a name as RFC 6455 and RFC 9112 print it, where the server itself sends it: there are
-/// clients that compare bytes. The app's own are as the app's `HeaderName` has them, in lower case.
+/// Returns the spelling of a header name that the server itself sends, as RFC 6455 and RFC 9112
+/// print it: some clients compare bytes. The app's own names stay as in the app's `HeaderName`, in
+/// lower case.
 fn spelled(name: &HeaderName) -> &str {
     const SPELLED: [(&HeaderName, &str); 7] = [
         (&CONNECTION, "Connection"),
@@ -454,7 +445,7 @@ fn spelled(name: &HeaderName) -> &str {
     known.map_or(name.as_str(), |(_, spelled)| spelled)
 }
 
-/// A response's first line, with room for its headers and a body.
+/// Encodes a response's status line, with room for its headers and a body.
 fn begin_head(status: StatusCode, body: usize) -> BytesMut {
     let mut bytes = BytesMut::with_capacity(256 + body);
     bytes.extend_from_slice(b"HTTP/1.1 ");
@@ -465,8 +456,8 @@ fn begin_head(status: StatusCode, body: usize) -> BytesMut {
     bytes
 }
 
-/// Appends a header line. The value is of a `HeaderValue`, or as good as one: that none can hold a
-/// line break is a matter of types.
+/// Appends a header line. The value comes from a `HeaderValue` or is as safe: the types exclude
+/// line breaks.
 fn put_header(bytes: &mut BytesMut, name: &HeaderName, value: &[u8]) {
     bytes.extend_from_slice(spelled(name).as_bytes());
     bytes.extend_from_slice(b": ");

@@ -16,28 +16,29 @@ use crate::runtime::Runtime;
 use crate::runtime::io::Io;
 use crossws_proto::handshake::{BAD_TARGET, Handshake, asks, is_target};
 
-/// Bounds of the handshake.
+/// Bounds of reading a request's head.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HeadLimits {
-    /// Longest time from the accept to the end of the first request's head, and from a later
+    /// The longest time from the accept to the end of the first request's head, and from a later
     /// request's first byte to the end of its head. Default 10 s.
     pub timeout: Duration,
-    /// Longest time from the end of a response to the first byte of the connection's next request,
-    /// where an HTTP service is mounted. Default 75 s: longer than the 60 s after which many load
-    /// balancers close a connection, so that none sends a request into one that the server closes.
+    /// The longest time from the end of a response to the first byte of the connection's next
+    /// request, if there is an HTTP service. Default 75 s: longer than the 60 s after which many
+    /// load balancers close a connection, so that none sends a request into a connection that the
+    /// server closes.
     pub keep_alive: Duration,
-    /// Longest head, in bytes; a longer one is answered with 431. Default 16 KiB.
+    /// The longest head, in bytes. A longer one gets a 431. Default 16 KiB.
     pub max_head: usize,
-    /// Longest request line, in bytes; a longer one is answered with 414. Default 8 KiB.
+    /// The longest request line, in bytes. A longer one gets a 414. Default 8 KiB.
     pub max_line: usize,
-    /// Most headers; more are answered with 431. At most [`HeadLimits::MOST_HEADERS`] count.
+    /// The most headers. More get a 431. Values above [`HeadLimits::MOST_HEADERS`] count as that.
     /// Default 100.
     pub max_headers: usize,
 }
 
 impl HeadLimits {
-    /// The most headers that can be allowed.
+    /// The largest allowed value of `max_headers`.
     pub const MOST_HEADERS: usize = 256;
 }
 
@@ -55,34 +56,35 @@ impl Default for HeadLimits {
 
 /// A request whose head has been read.
 pub(crate) struct Head {
-    /// Of a request that asks for a WebSocket.
+    /// Present if the request asks for a WebSocket.
     pub(crate) ask: Option<Ask>,
-    /// Everything read: the head, and whatever came behind it.
+    /// All bytes that were read: the head, and what followed it.
     pub(crate) bytes: Bytes,
-    /// Where the head ends in `bytes`.
+    /// The end of the head in `bytes`.
     pub(crate) end: usize,
 }
 
 /// A request for a WebSocket.
 pub(crate) struct Ask {
     pub(crate) request: UpgradeRequest,
-    /// Or which rule it breaks.
+    /// The handshake, or the rule that it breaks.
     pub(crate) handshake: Result<Handshake, Rejection>,
 }
 
-/// Why there is no head.
+/// Why reading a head failed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum HeadError {
-    /// The client left without a request, or the stream failed: nobody to answer.
+    /// The client left without a request, or the stream failed. There is no one to send a response
+    /// to.
     Gone,
-    /// Answered with this status.
+    /// The request gets this status.
     Bad(StatusCode, &'static str),
     /// All connections together hold too much that is unfinished.
     Overloaded,
 }
 
-/// Reads until the head is complete. `unfinished` counts what has arrived besides what it holds
-/// already.
+/// Reads until the head is complete. `unfinished` counts the arrived bytes in addition to what it
+/// already holds.
 pub(crate) async fn read_head<I: Io, R: Runtime>(
     io: &mut I,
     runtime: &R,
@@ -94,7 +96,7 @@ pub(crate) async fn read_head<I: Io, R: Runtime>(
     let mut scanned = 0;
     let read = std::future::poll_fn(|cx| {
         loop {
-            // On the stack, so that a connection that dribbles owns no more than it sent.
+            // On the stack, so that a connection whose bytes arrive slowly owns only those bytes.
             let mut chunk = [0; 2048];
             let read = io.poll_read(cx, &mut chunk);
             match read {
@@ -105,7 +107,7 @@ pub(crate) async fn read_head<I: Io, R: Runtime>(
                         return Poll::Ready(Some(head));
                     }
                 }
-                // A TLS handshake may have gone on nevertheless.
+                // A TLS handshake may have advanced.
                 Poll::Pending => {}
             }
             let held = base + bytes.capacity() + io.buffered();
@@ -127,7 +129,7 @@ pub(crate) async fn read_head<I: Io, R: Runtime>(
     }
 }
 
-/// The head, with all the bytes, once it is complete.
+/// Returns the head, with all the bytes, once it is complete.
 fn take_head(
     bytes: &mut BytesMut,
     scanned: &mut usize,
@@ -149,20 +151,21 @@ fn take_head(
     }
 }
 
-/// Most bytes of blank lines before a request.
+/// At most this many bytes of blank lines may precede a request.
 const MOST_BLANK: usize = 4;
 
-/// Whether there is an end. `scanned` remembers how far it was looked for, so that a head sent byte
-/// by byte is not searched again and again.
+/// Returns whether the head is complete. `scanned` stores how far the search has got, so that a
+/// head that is sent byte by byte is not searched repeatedly.
 fn is_complete(bytes: &[u8], scanned: &mut usize, limits: &HeadLimits) -> Result<bool, HeadError> {
     let from = scanned.saturating_sub(2);
     *scanned = bytes.len();
     let fresh = bytes.get(from..).unwrap_or_default();
-    // A line may end without a CR (RFC 9112 section 2.2), also the one before the last.
+    // A line may end without a CR (RFC 9112 section 2.2), also the line before the last one.
     let complete = fresh.ends_with(b"\n\r\n")
         || fresh.windows(3).any(|end| end == b"\n\r\n")
         || fresh.windows(2).any(|end| end == b"\n\n");
-    // RFC 9112 section 2.2 asks to forgive an empty line before the request, not a stream of them.
+    // RFC 9112 section 2.2 asks servers to ignore an empty line before the request, not a stream of
+    // them.
     let blank = bytes
         .iter()
         .take_while(|byte| matches!(byte, b'\r' | b'\n'));
@@ -190,8 +193,7 @@ fn is_complete(bytes: &[u8], scanned: &mut usize, limits: &HeadLimits) -> Result
     Ok(complete)
 }
 
-/// Parses a head, and makes what is wanted of it. `None` if it goes on behind what looked like its
-/// end.
+/// Parses a head and converts it. Returns `None` if the head continues after its apparent end.
 fn parse<T>(
     bytes: &Bytes,
     limits: &HeadLimits,
@@ -214,17 +216,17 @@ fn parse<T>(
     Ok(Some((make(&parsed, bytes)?, end)))
 }
 
-/// The request, if it is one for a WebSocket. The HTTP service, which gets the others, reads their
-/// heads itself.
+/// Returns the request if it asks for a WebSocket. The HTTP service gets the other requests and
+/// reads their heads itself.
 fn to_ask(parsed: &httparse::Request<'_, '_>, head: &Bytes) -> Result<Option<Ask>, HeadError> {
     let headers = &*parsed.headers;
     let version_1_1 = parsed.version == Some(1);
     if !asks(version_1_1, headers) {
-        // Answered here, too, if it is malformed.
+        // A malformed request gets its response here, too.
         return to_parts(parsed, head).map(|_| None);
     }
     if !parsed.path.is_some_and(is_target) {
-        // Before the resolver runs: such a target has no path to resolve.
+        // Checked before the resolver runs: such a target has no path to resolve.
         return Err(bad(BAD_TARGET));
     }
     let get = parsed.method == Some("GET");
@@ -240,7 +242,7 @@ fn to_ask(parsed: &httparse::Request<'_, '_>, head: &Bytes) -> Result<Option<Ask
     Ok(Some(Ask { request, handshake }))
 }
 
-/// The parts, of which each is a slice of the head.
+/// Returns the parts. Each is a slice of the head.
 fn to_parts(parsed: &httparse::Request<'_, '_>, head: &Bytes) -> Result<Parts, HeadError> {
     let (Some(method), Some(path), Some(version)) = (parsed.method, parsed.path, parsed.version)
     else {
@@ -265,8 +267,8 @@ fn to_parts(parsed: &httparse::Request<'_, '_>, head: &Bytes) -> Result<Parts, H
     Ok(parts)
 }
 
-/// Whether the first bytes cannot become a request line: a TLS handshake on a plain port, or
-/// noise, is told so instead of waiting for the deadline.
+/// Returns whether the first bytes cannot become a request line: a TLS handshake on a plain port,
+/// or noise, gets a response at once instead of at the deadline.
 fn plainly_not_http(bytes: &[u8]) -> bool {
     let method = bytes.iter().take_while(|byte| **byte != b' ');
     let is_token =
@@ -293,7 +295,7 @@ mod tests {
         step(bytes, &mut 0)
     }
 
-    /// What is done after each read.
+    /// Does the work that follows each read.
     fn step(bytes: &[u8], scanned: &mut usize) -> Result<Option<(Parts, usize)>, HeadError> {
         let limits = HeadLimits::default();
         match is_complete(bytes, scanned, &limits)? {
@@ -312,7 +314,7 @@ mod tests {
     #[test]
     fn a_head_is_found_whatever_the_steps() {
         let bytes = "GET /chat?x=1 HTTP/1.1\r\nHost: a\r\nX-A: 1\r\nX-A: 2\r\n\r\nrest";
-        // Some ends of lines are bare.
+        // Some lines end without a CR.
         let all_bare = bytes.replace('\r', "");
         let one_bare = bytes.replace("2\r\n", "2\n");
         let last_bare = bytes.replace("\r\nrest", "\nrest");

@@ -8,7 +8,7 @@ use crate::driver::timer::{later, until};
 use crate::runtime::Runtime;
 use crate::server::tasks::Tasks;
 
-/// Waits for the shutdown's delay, in which everything goes on but the readiness check.
+/// Waits for the shutdown's delay, in which everything but the readiness check goes on.
 pub(crate) async fn delay<T: Runtime>(runtime: &T, hub: &Hub, shutdown: &Shutdown) {
     hub.turn_away();
     if !shutdown.delay.is_zero() {
@@ -16,7 +16,7 @@ pub(crate) async fn delay<T: Runtime>(runtime: &T, hub: &Hub, shutdown: &Shutdow
     }
 }
 
-/// Tells every peer, waits for the last hook and for `others` to end, forces the rest.
+/// Closes every peer, waits for the last hook and for `others` to end, forces the rest.
 pub(crate) async fn shut_down<T: Runtime>(
     runtime: &T,
     hub: &Hub,
@@ -33,22 +33,22 @@ pub(crate) async fn shut_down<T: Runtime>(
     }
     let all_ended = async {
         others.await;
-        // The last, because what has ended is reported at once.
+        // Awaited last, because ended peers are reported at once.
         closing.ended().await;
     };
     let deadline = later(runtime.now(), shutdown.grace);
     let ended = until(runtime, deadline, pin!(all_ended)).await;
     let report = closing.report();
     if within_hook && ended.is_some() {
-        // Nothing is left but the connections of this hook and of others that wait for the same.
+        // Only the connections of hooks that await a shutdown are left.
         return report;
     }
-    // Those without a session too: handshakes, and ends that no hook waits for.
+    // Includes connections without a session: handshakes, and ends that no hook waits for.
     tasks.abort_all();
     Tasks::of(hub).abort_all();
     if report.forced > 0 {
-        // A dropped task is gone at its next await; one that blocks its thread cannot be forced,
-        // and must not hold up the report.
+        // A dropped task ends at its next await. A task that blocks its thread cannot be forced,
+        // and must not delay the report.
         let deadline = later(runtime.now(), hub.limits().close_timeout);
         until(runtime, deadline, pin!(closing.ended())).await;
         tracing::warn!(

@@ -12,17 +12,17 @@ use event_listener::{Event, EventListener};
 /// Watches for SIGINT and SIGTERM: Ctrl-C in a terminal, and what systemd, Docker and Kubernetes
 /// send. The returned future resolves at the first of them.
 ///
-/// The second signal ends the process at once, as it would without this function, so that a
-/// shutdown that takes too long can be cut short. A thread of its own watches, so that this works
-/// while every task of the runtime is blocked.
+/// The second signal ends the process at once, as it would without this function, which cuts a long
+/// shutdown short. A separate thread watches, so that this works while every task of the runtime is
+/// blocked.
 ///
-/// The signals are the process's, not a server's: every future of this function resolves at the
-/// first signal, and at once if it has already come. From the first call on, neither signal ends
-/// the process by itself any more.
+/// The signals belong to the process, not to a server: every future of this function resolves at
+/// the first signal, and at once if the signal has already come. After the first call, neither
+/// signal ends the process by itself.
 ///
 /// # Errors
-/// When the signals cannot be watched, because threads or file descriptors have run out; then
-/// nothing has changed. [`Unsupported`](io::ErrorKind::Unsupported) where the system has no such
+/// When the signals cannot be watched because threads or file descriptors have run out. Then
+/// nothing has changed. [`Unsupported`](io::ErrorKind::Unsupported) if the system has no such
 /// signals: on Windows, `crossws-tokio` has its own function of this name.
 pub fn stop_signal() -> io::Result<StopSignal> {
     static WATCHED: Mutex<Option<Arc<Stopping>>> = Mutex::new(None);
@@ -49,7 +49,7 @@ fn watch() -> io::Result<Arc<Stopping>> {
 
     let stopping = Arc::new(Stopping::default());
     let told = Arc::clone(&stopping);
-    // The thread comes first: signals that are registered and not watched would be lost.
+    // The thread starts first: without it, registered signals would be lost.
     let (sender, receiver) = mpsc::channel::<Signals>();
     thread::Builder::new()
         .name("crossws-signals".to_owned())
@@ -76,7 +76,7 @@ fn watch() -> io::Result<Arc<Stopping>> {
     ))
 }
 
-/// Whether the process has been told to stop.
+/// Whether a signal has stopped the process.
 #[derive(Debug, Default)]
 struct Stopping {
     begun: AtomicBool,
@@ -93,7 +93,7 @@ impl Stopping {
     }
 }
 
-/// A future that resolves when the process is told to stop: see [`stop_signal`].
+/// A future that resolves when a signal stops the process: see [`stop_signal`].
 #[must_use = "a future does nothing until it is polled"]
 pub struct StopSignal {
     stopping: Arc<Stopping>,
@@ -110,7 +110,7 @@ impl Future for StopSignal {
                     ready!(Pin::new(listener).poll(cx));
                     self.listener = None;
                 }
-                // The loop looks again: the signal may have come before the listener was there.
+                // Checked again: the signal may have come before the listener existed.
                 None => self.listener = Some(self.stopping.changed.listen()),
             }
         }

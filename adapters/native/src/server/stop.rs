@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use event_listener::Event;
 
-/// The word that a server stops, and who still works until it has heeded it.
+/// The server's stop flag, and the count of watches that the shutdown waits for.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Stop(Arc<Shared>);
 
@@ -37,7 +37,7 @@ impl Shared {
     async fn until(&self, holds: impl Fn(&Self) -> bool) {
         while !holds(self) {
             let changed = self.changed.listen();
-            // Looked at again: it may have changed before the listener was there.
+            // Checked again: it may have changed before the listener existed.
             if holds(self) {
                 return;
             }
@@ -46,7 +46,7 @@ impl Shared {
     }
 }
 
-/// Held by whoever must have ended before the server has.
+/// Held by every task that must end before the server has stopped.
 #[derive(Debug)]
 pub(crate) struct Watch(Arc<Shared>);
 

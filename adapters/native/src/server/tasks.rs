@@ -14,8 +14,8 @@ use crate::driver::stage::Stage;
 use crate::runtime::ServerRuntime;
 use crate::sync::Mutex;
 
-/// The connections of one server, so that a shutdown can force the last of them. Not every
-/// runtime can abort a task: each of these looks at a switch of its own.
+/// The connections of one server, so that a shutdown can force the last of them. Some runtimes
+/// cannot abort a task, so each task checks a switch of its own.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tasks(Arc<Mutex<Switches>>);
 
@@ -25,13 +25,13 @@ type Switches = Slab<Arc<Switch>>;
 struct Switch {
     task: AtomicWaker,
     off: AtomicBool,
-    /// Where it is in the list. There are not so many tasks as this can count.
+    /// Its index in the list. A process has fewer tasks than this can count.
     key: u32,
     list: Tasks,
 }
 
 impl Tasks {
-    /// The connections of all acceptors that share a hub.
+    /// Returns the connections of all acceptors that share a hub.
     pub(crate) fn of(hub: &Hub) -> Self {
         Self::clone(&hub.extensions().get_or_default::<Self>())
     }
@@ -42,7 +42,7 @@ impl Tasks {
         });
     }
 
-    /// Runs a future inside the caller's. `None` when it was dropped early, by
+    /// Runs a future inside the caller's. Returns `None` if the future was dropped early, by
     /// [`abort_all`](Self::abort_all) or because it panicked.
     pub(crate) fn run<F: Future>(&self, future: F) -> Task<F> {
         Task {
@@ -79,8 +79,8 @@ impl Tasks {
     }
 }
 
-/// A task's place in the list, until it ends. One pointer: with that and a [`Stage`] a task of
-/// tokio's is as small as can be.
+/// A task's place in the list, until it ends. One pointer: together with a [`Stage`], a tokio task
+/// then has its minimal size.
 struct Entry(Arc<Switch>);
 
 impl Drop for Entry {
@@ -99,7 +99,7 @@ pin_project! {
 }
 
 pin_project! {
-    /// A task whose end nobody waits for. An `async` block would hold the future twice.
+    /// A task whose end is not awaited. An `async` block would store the future twice.
     struct Spawned {
         #[pin]
         task: Task<Stage>,
@@ -124,8 +124,8 @@ impl<F: Future> Future for Task<F> {
         if switch.off.load(Ordering::Acquire) {
             return Poll::Ready(None);
         }
-        // Some runtimes end the process, or their thread, upon a panic; core has already caught
-        // those of hooks. Nothing sees the future again.
+        // Some runtimes end the process, or their thread, on a panic; core has already caught the
+        // panics of hooks. No code uses the future after this.
         match catch_unwind(AssertUnwindSafe(|| this.future.poll(cx))) {
             Ok(polled) => polled.map(Some),
             Err(panic) => {
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_task_is_three_pointers() {
-        // What tokio's allocation for a task has room for in any case: one word more, and each
+        // tokio's allocation for a task has room for this in any case. With one word more, each
         // connection's takes 256 bytes instead of 128.
         assert_eq!(size_of::<Spawned>(), 3 * size_of::<usize>());
     }

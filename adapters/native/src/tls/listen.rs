@@ -13,7 +13,7 @@ pub(crate) struct TlsListener<L> {
 impl<T, L: Listen<T>> Listen<T> for TlsListener<L> {
     type Io = TlsStream<L::Io>;
 
-    /// Does not wait for the TLS handshake, which is the connection's own affair.
+    /// Does not wait for the TLS handshake, which the connection's own task does.
     async fn accept(&mut self) -> io::Result<(Self::Io, Option<SocketAddr>)> {
         let (io, addr) = self.listener.accept().await?;
         let stream = self.tls.stream(io).map_err(io::Error::other)?;

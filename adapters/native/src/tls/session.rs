@@ -16,41 +16,41 @@ type Said = Result<(), rustls::Error>;
 /// The longest plaintext of one TLS record (RFC 8446 section 5.1).
 const RECORD: usize = 16 << 10;
 
-/// Most plaintext that one write encrypts: four whole records.
+/// The most plaintext that one write encrypts: four whole records.
 const MOST_PLAIN: usize = 4 * RECORD;
 
-/// Room for that, encrypted: each record has at most 256 bytes more, and a header.
+/// Room for that in encrypted form: each record has at most 256 bytes more, and a header.
 const MOST_SEALED: usize = MOST_PLAIN + 8 * (256 + 5);
 
-/// Most bytes that wait for the rest of what they begin: a handshake message of 64 KiB, which is
-/// rustls's bound, in records. Memory grows with what has arrived, not with what was announced.
+/// The most bytes that wait for the rest of a message: a handshake message of 64 KiB, rustls's
+/// bound, in records. Memory grows with the arrived bytes, not with an announced length.
 const MOST_PARTIAL: usize = 80 << 10;
 
 thread_local! {
     static SEALED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-    /// Plaintext of several slices, on its way into one record.
+    /// Plaintext of several slices that becomes one record.
     static GATHERED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// The server's side of a TLS connection, without its stream: bytes go in and come out.
 pub(super) struct Session {
     connection: Box<UnbufferedServerConnection>,
-    /// Taken in, and not yet decrypted: the beginning of a record.
+    /// Received but not yet decrypted: the beginning of a record.
     partial: BytesMut,
-    /// Decrypted, and not yet read.
+    /// Decrypted but not yet read.
     pub(super) plain: BytesMut,
-    /// Encrypted, and not yet written.
+    /// Encrypted but not yet written.
     pub(super) outgoing: BytesMut,
-    /// The handshake is done.
+    /// Whether the handshake is complete.
     pub(super) established: bool,
-    /// The client has said that nothing more comes.
+    /// Whether the client has sent `close_notify`.
     pub(super) ended: bool,
-    /// The client broke TLS. rustls must not be asked again: it panics at a second look at what it
-    /// has refused.
+    /// Whether the client has broken TLS. rustls must not be called again: it panics if it
+    /// processes refused bytes a second time.
     failed: bool,
 }
 
-/// Where plaintext goes first; what does not fit waits in the session.
+/// The destination of plaintext. What does not fit waits in the session.
 struct Room<'a> {
     buf: &'a mut [u8],
     filled: usize,
@@ -69,7 +69,8 @@ impl Room<'_> {
 }
 
 impl Session {
-    /// How many bytes of memory wait here, and what rustls takes for the connection itself.
+    /// Returns how many bytes of memory wait here, plus what rustls takes for the connection
+    /// itself.
     pub(super) fn buffered(&self) -> usize {
         let buffers = [&self.partial, &self.plain, &self.outgoing];
         let waiting: usize = buffers.iter().map(|buffer| buffer.capacity()).sum();
@@ -88,17 +89,17 @@ impl Session {
         }
     }
 
-    /// The beginning of a record: what is taken in next must begin with it.
+    /// Returns the beginning of a record. The next input must begin with it.
     pub(super) fn partial(&self) -> &[u8] {
         &self.partial
     }
 
     /// Takes in records, the partial one first. Plaintext goes to `buf`, and what does not fit to
-    /// `plain`; what rustls has to say to the client goes to `outgoing`. Answers how much is in
+    /// `plain`. rustls's own messages for the client go to `outgoing`. Returns how much is in
     /// `buf`, also when it fails.
     ///
     /// # Errors
-    /// When the client breaks TLS; the alert that tells it so is in `outgoing`.
+    /// When the client breaks TLS. The alert for the client is in `outgoing`.
     pub(super) fn take_in(
         &mut self,
         records: &mut [u8],
@@ -107,7 +108,7 @@ impl Session {
         let mut room = Room { buf, filled: 0 };
         let done = self.process(records, &mut room, |_, _| Ok(()));
         let filled = room.filled;
-        // Given back and taken anew, so that an idle connection owns no memory.
+        // Released and allocated again, so that an idle connection owns no memory.
         self.partial = BytesMut::new();
         let done = match done {
             Ok(done) => done,
@@ -125,8 +126,8 @@ impl Session {
         (filled, Ok(()))
     }
 
-    /// Encrypts from the slices into `sealed`, up to a bound; it belongs behind `outgoing`.
-    /// Answers how much plaintext.
+    /// Encrypts from the slices into `sealed`, up to a bound. The caller must send it after
+    /// `outgoing`. Returns how much plaintext it encrypted.
     ///
     /// # Errors
     /// When nothing can be encrypted any more.
@@ -143,10 +144,10 @@ impl Session {
         Ok(taken)
     }
 
-    /// Says that nothing more comes from this side.
+    /// Encrypts `close_notify`.
     ///
     /// # Errors
-    /// When there is no key any more with which it could be said.
+    /// When there is no key left to encrypt it with.
     pub(super) fn close(&mut self) -> Result<(), rustls::Error> {
         self.speak(|traffic, outgoing| {
             let mut alert = [0; 512];
@@ -168,8 +169,8 @@ impl Session {
         Ok(())
     }
 
-    /// Goes on as far as the records allow; `traffic` is called at the end, if application data
-    /// may be sent then.
+    /// Processes as many records as possible. Calls `traffic` at the end, if application data may
+    /// be sent then.
     fn process(
         &mut self,
         records: &mut [u8],
@@ -198,7 +199,7 @@ impl Session {
                     false
                 }
                 Ok(ConnectionState::TransmitTlsData(transmit)) => {
-                    // A queue: what is in it is as good as sent.
+                    // `outgoing` is a queue, so its bytes count as sent.
                     transmit.done();
                     false
                 }
@@ -211,7 +212,7 @@ impl Session {
                     return traffic(&mut write, &mut self.outgoing).map(|()| done + discard);
                 }
                 Ok(ConnectionState::BlockedHandshake | ConnectionState::Closed) => true,
-                // Early data is switched off.
+                // Early data is disabled.
                 Ok(_) => return Err(rustls::Error::General("unknown state".into())),
                 Err(error) => {
                     self.failed = true;
@@ -226,7 +227,7 @@ impl Session {
         }
     }
 
-    /// What rustls has to tell a client that broke TLS. It looks at no record while it has.
+    /// Encodes rustls's alert for a client that broke TLS. rustls processes no record before that.
     fn last_words(&mut self) {
         while self.connection.wants_write() {
             let UnbufferedStatus { state, .. } = self.connection.process_tls_records(&mut []);
@@ -240,7 +241,7 @@ impl Session {
     }
 }
 
-/// Encrypted bytes, in a buffer of the thread's.
+/// Encrypted bytes, in a buffer of the thread.
 pub(super) struct Sealed {
     scratch: Scratch,
     len: usize,
@@ -266,7 +267,7 @@ impl Sealed {
                     self.len += count;
                     return Ok(());
                 }
-                // Tickets or a key update go first.
+                // Tickets or a key update come first.
                 Err(EncryptError::InsufficientSize(InsufficientSizeError { required_size })) => {
                     self.scratch.bytes.resize(self.len + required_size, 0);
                 }
@@ -276,8 +277,8 @@ impl Sealed {
     }
 }
 
-/// Encrypts from the slices: a long one as it is, short ones together, so that a header and the
-/// payload behind it are not two records.
+/// Encrypts from the slices. A long slice is encrypted as it is, short ones together, so that a
+/// header and its payload do not become two records.
 fn seal(
     traffic: &mut Traffic<'_>,
     bufs: &[IoSlice<'_>],
@@ -291,7 +292,7 @@ fn seal(
     let mut taken = 0;
     while !next.is_empty() && taken < MOST_PLAIN {
         if next.len() >= RECORD {
-            // Whole records only; what is left over is joined with what follows.
+            // Only whole records; the rest is joined with what follows.
             let most = next.len().min(MOST_PLAIN - taken).max(RECORD);
             let (now, later) = next.split_at(most - most % RECORD);
             sealed.push(traffic, now)?;
@@ -321,7 +322,7 @@ fn seal(
     Ok(taken)
 }
 
-/// Lets `encode` write behind the end of `bytes`, with as much room as it asks for.
+/// Lets `encode` append to `bytes`, with as much room as it asks for.
 fn append(
     bytes: &mut BytesMut,
     mut encode: impl FnMut(&mut [u8]) -> Result<usize, EncodeError>,

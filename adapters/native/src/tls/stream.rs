@@ -10,29 +10,29 @@ use super::scratch::Scratch;
 use super::session::{Sealed, Session};
 use crate::runtime::io::Io;
 
-/// How much one read takes from the inner stream.
+/// The number of bytes that one read takes from the inner stream.
 const READ: usize = 32 << 10;
 
 thread_local! {
     static RECORDS: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// An encrypted stream over a plain one: the server's side of TLS. From
+/// An encrypted stream over a plain one: the server's side of TLS. Created by
 /// [`Tls::stream`](crate::Tls::stream).
 ///
-/// The handshake takes place in the first reads. Records are decrypted and encrypted in buffers
-/// that belong to the thread: an idle connection owns no buffer at all.
+/// The handshake takes place in the first reads. Records are decrypted and encrypted in buffers of
+/// the thread: an idle connection owns no buffer.
 ///
-/// A write may leave encrypted bytes behind, as every buffering stream's may; they go out with
-/// the next write, read or flush.
+/// A write may leave encrypted bytes unsent, as every buffering stream's may. The next write, read
+/// or flush sends them.
 pub struct TlsStream<I> {
     io: I,
     session: Session,
-    /// The client broke TLS.
+    /// The error, if the client broke TLS.
     failed: Option<rustls::Error>,
-    /// The inner stream ended.
+    /// Whether the inner stream ended.
     cut: bool,
-    /// Our end has been said.
+    /// Whether `close_notify` has been encrypted.
     closing: bool,
 }
 
@@ -47,8 +47,8 @@ impl<I: Io> TlsStream<I> {
         }
     }
 
-    /// Reads from the inner stream once, and decrypts: into `buf`, and what does not fit into the
-    /// session's `plain`. Answers how much is in `buf`, which may be nothing.
+    /// Reads from the inner stream once and decrypts, into `buf`. What does not fit goes into the
+    /// session's `plain`. Returns how much is in `buf`, which may be 0.
     fn poll_fill(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         let held = self.session.partial().len();
         let mut records = Scratch::lend(&RECORDS, held + READ);
@@ -65,8 +65,8 @@ impl<I: Io> TlsStream<I> {
         let (filled, taken) = self.session.take_in(read, buf);
         if let Err(error) = taken {
             self.fail(error);
-            // The alert is sent as far as that can be done at once: whoever breaks the rules is
-            // not waited for. What came before the break is good.
+            // Sends the alert as far as that is possible at once: a client that breaks the rules is
+            // not waited for. The data before the violation is valid.
             let _ = self.poll_drain(cx);
         }
         Poll::Ready(Ok(filled))
@@ -78,7 +78,7 @@ impl<I: Io> TlsStream<I> {
         self.failed = Some(error);
     }
 
-    /// Why a read gives nothing: the end, in order or not, or an error.
+    /// Returns why a read yields nothing: the end, in order or not, or an error.
     fn end(&self) -> Option<io::Result<usize>> {
         if let Some(error) = &self.failed {
             return Some(Err(broken(error.clone())));
@@ -87,13 +87,13 @@ impl<I: Io> TlsStream<I> {
             return Some(Ok(0));
         }
         if self.cut {
-            // Without `close_notify` somebody else may have cut the stream.
+            // Without `close_notify`, an attacker may have cut the stream.
             return Some(Err(ErrorKind::UnexpectedEof.into()));
         }
         None
     }
 
-    /// Writes what is encrypted to the inner stream.
+    /// Writes encrypted bytes to the inner stream.
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.session.outgoing.is_empty() {
             let count = ready!(
@@ -111,7 +111,7 @@ impl<I: Io> TlsStream<I> {
         Poll::Ready(Ok(()))
     }
 
-    /// Reads until the handshake is done.
+    /// Reads until the handshake is complete.
     fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.session.established {
             let _ = self.poll_drain(cx)?;
@@ -129,7 +129,7 @@ impl<I: Io> TlsStream<I> {
     fn send(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut sealed = Sealed::new();
         let taken = self.session.seal(bufs, &mut sealed).map_err(broken)?;
-        // What rustls itself had to say comes first.
+        // rustls's own messages come first.
         let mut rest = sealed.bytes();
         if self.poll_drain(cx)?.is_ready() {
             while !rest.is_empty() {
@@ -162,8 +162,8 @@ impl<I: Io> Io for TlsStream<I> {
                 }
                 return Poll::Ready(Ok(count));
             }
-            // The handshake, and answers to key updates. Pending or not, there may be something to
-            // read; a failure will show there too.
+            // The handshake, and replies to key updates. Pending or not, there may be something to
+            // read; a read reports a failure too.
             let _ = self.poll_drain(cx);
             if let Some(end) = self.end() {
                 return Poll::Ready(end);
@@ -184,8 +184,8 @@ impl<I: Io> Io for TlsStream<I> {
         if self.closing || self.failed.is_some() {
             return Poll::Ready(Err(ErrorKind::BrokenPipe.into()));
         }
-        // Nothing is encrypted while something encrypted waits: so this side's memory is bounded,
-        // and the caller sees that the client takes nothing.
+        // Nothing is encrypted while encrypted bytes wait. That bounds this side's memory, and the
+        // caller notices that the client does not read.
         ready!(self.poll_drain(cx))?;
         Poll::Ready(self.send(cx, bufs))
     }

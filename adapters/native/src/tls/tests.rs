@@ -20,7 +20,7 @@ fn a_chain_and_its_key_make_tls() {
 }
 
 #[test]
-fn what_is_wrong_is_named() {
+fn each_error_names_what_is_wrong() {
     let (chain, key) = pem();
     let error = |chain: &str, key: &str| Tls::from_pem(chain, key).unwrap_err();
     assert!(matches!(error(&key, &key), TlsError::NoCertificate));
@@ -31,7 +31,7 @@ fn what_is_wrong_is_named() {
     assert!(matches!(error(&chain, &encrypted), TlsError::EncryptedKey));
     let (_, anothers) = pem();
     assert!(matches!(error(&chain, &anothers), TlsError::Mismatch));
-    // What a `main` prints.
+    // The text that a `main` prints.
     assert_eq!(
         format!("{:?}", error(&chain, &anothers)),
         "the private key does not belong to the first certificate of the chain"
@@ -43,7 +43,7 @@ fn what_is_wrong_is_named() {
         TlsError::CertificatePem(_)
     ));
     assert!(matches!(error(&chain, &half(&key)), TlsError::KeyPem(_)));
-    // Base64, but of something else.
+    // Valid base64 with other contents.
     let section =
         |label: &str| format!("-----BEGIN {label}-----\naGVsbG8gd29ybGQ=\n-----END {label}-----\n");
     assert!(matches!(

@@ -1,4 +1,4 @@
-//! The doors for servers that are not ours: a raw stream, and an `http::Request`.
+//! Connections of foreign servers: a raw stream, and an `http::Request`.
 
 use std::convert::Infallible;
 use std::io::{Read, Write};
@@ -17,7 +17,7 @@ use super::super::adapter::{Acceptor, HeadLimits, Server, Shutdown, StreamInfo, 
 use super::super::{adopt, block_on, hyper_io, send_back, spawn};
 use super::{assert_echoes, client, echo, read_head, start, upgrade};
 
-/// Somebody else's accept loop, for so many connections.
+/// A foreign accept loop, for a number of connections.
 fn accept(
     connections: usize,
     each: impl Fn(std::net::TcpStream, SocketAddr) + Send + 'static,
@@ -38,7 +38,7 @@ fn accept(
 fn a_raw_stream_is_served_and_an_unclaimed_one_handed_back() {
     let claimed = Arc::new(echo());
     let resolver = resolve_with(move |request| {
-        // What the caller said of the stream.
+        // The facts that the caller passed with the stream.
         assert!(request.remote_addr().is_some());
         assert!(request.url().starts_with("https://"));
         (request.path() == "/ws").then(|| Arc::clone(&claimed))
@@ -127,7 +127,7 @@ fn a_shutdown_forces_raw_streams_too() {
 }
 
 #[test]
-fn a_request_of_somebody_elses_hyper_server_is_upgraded() {
+fn a_request_of_a_foreign_hyper_server_is_upgraded() {
     let acceptor = Acceptor::new(echo(), Hub::default());
     let ours = acceptor.clone();
     let addr = accept(2, move |stream, addr| {

@@ -1,5 +1,5 @@
-//! The server of a native adapter, from clients on plain threads: no runtime but the adapter's is
-//! in this process. The including file says which `adapter` it is.
+//! The server of a native adapter, with clients on plain threads: this process has no runtime but
+//! the adapter's. The including file names the `adapter`.
 
 mod doors;
 mod threads;
@@ -33,7 +33,7 @@ fn echo() -> crossws_core::HooksBuilder {
 
 fn client(addr: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(addr).unwrap();
-    // Longer than anything here takes: a test that hangs fails.
+    // Longer than anything here takes, so that a test that hangs fails.
     let soon = Some(Duration::from_secs(20));
     stream.set_read_timeout(soon).unwrap();
     stream
@@ -115,7 +115,7 @@ fn a_shutdown_tells_peers_waits_for_them_and_stops_listening() {
     let mut frame = [0; 14];
     stream.read_exact(&mut frame).unwrap();
     assert_eq!(&frame, b"\x88\x0c\x03\xf4restarting");
-    // The same code back, masked with zeros.
+    // Replies with the same code, masked with zeros.
     stream
         .write_all(&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xf4])
         .unwrap();
@@ -127,7 +127,7 @@ fn a_shutdown_tells_peers_waits_for_them_and_stops_listening() {
 }
 
 #[test]
-fn what_outlives_the_grace_is_forced() {
+fn connections_that_outlive_the_grace_are_forced_to_end() {
     let stuck = hooks().on_open(|peer| async move {
         peer.send("stuck")?;
         std::future::pending::<()>().await;
@@ -148,7 +148,7 @@ fn what_outlives_the_grace_is_forced() {
 }
 
 #[test]
-fn it_accepts_nobody_when_the_start_hook_fails() {
+fn a_server_accepts_no_connection_when_the_start_hook_fails() {
     let broken = hooks().on_start(|_| async { Err::<(), _>("no database") });
     let server = block_on(Server::builder(broken).bind("127.0.0.1:0")).unwrap();
     let error = block_on(server.run()).unwrap_err();

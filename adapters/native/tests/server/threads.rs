@@ -1,5 +1,5 @@
-//! Where hooks run: on the runtime's own threads. For the adapters that need no tokio the whole
-//! process has none: `scripts/direction` shows that tokio's runtime is not even part of it.
+//! The threads that run hooks: the runtime's own. For adapters that need no tokio, the process has
+//! no tokio thread: `scripts/direction` shows that tokio's runtime is not even a dependency.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::super::adapter::{Server, Shutdown};
 use super::super::{THREADS, block_on};
 use super::{assert_echoes, client, start};
 
-/// Notes the thread of each hook.
+/// Records the thread of each hook.
 #[derive(Clone, Default)]
 struct Noting(Arc<Mutex<Vec<(&'static str, String)>>>);
 
@@ -64,7 +64,8 @@ fn hooks_run_on_the_runtimes_own_threads() {
     }
 }
 
-/// Every thread of the process, by the system's word: none is tokio's, unless tokio is the runtime.
+/// Every thread of the process, as the system reports it: none is tokio's, unless tokio is the
+/// runtime.
 #[cfg(target_os = "linux")]
 #[test]
 fn no_other_runtime_has_threads_in_this_process() {

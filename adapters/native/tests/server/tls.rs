@@ -17,10 +17,10 @@ use super::{Pages, TEXT_HI, assert_echoes, client, echo, read_head, start, upgra
 
 type Encrypted = StreamOwned<ClientConnection, TcpStream>;
 
-/// An hour: what ends sooner was not ended by the deadline.
+/// An hour, so that an earlier end is not caused by the deadline.
 const NEVER: Duration = Duration::from_secs(3600);
 
-/// A certificate made for this test alone, and who trusts it.
+/// A certificate of this test, and clients that trust it.
 struct Authority {
     tls: Tls,
     root: CertificateDer<'static>,
@@ -53,7 +53,7 @@ impl Authority {
         StreamOwned::new(self.connection(&[]), client(addr))
     }
 
-    /// The first bytes of a handshake, which is never finished.
+    /// Returns the first bytes of a handshake that is never finished.
     fn hello(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         self.connection(&[]).write_tls(&mut bytes).unwrap();
@@ -71,7 +71,7 @@ fn stop(handle: ServerHandle) {
     block_on(handle.shutdown(Shutdown::default().grace(Duration::from_millis(100))));
 }
 
-/// The end of a stream, and what came before it.
+/// Reads to the end of a stream, and returns the bytes before it.
 fn until_the_end(stream: &mut impl Read) -> Vec<u8> {
     let mut bytes = Vec::new();
     match stream.read_to_end(&mut bytes) {
@@ -156,7 +156,7 @@ fn a_large_message_comes_back_whole() {
 }
 
 #[test]
-fn the_tls_handshake_counts_against_the_deadline_and_holds_up_nobody() {
+fn the_tls_handshake_counts_against_the_deadline_and_delays_no_other() {
     let authority = Authority::new();
     let server = Server::builder(echo()).tls(authority.tls.clone());
     let (addr, handle) = start(server.head_limits(limits(Duration::from_millis(300))));
@@ -176,7 +176,7 @@ fn the_tls_handshake_counts_against_the_deadline_and_holds_up_nobody() {
 }
 
 #[test]
-fn what_is_no_tls_is_told_so_at_once() {
+fn a_client_without_tls_gets_an_alert_at_once() {
     let authority = Authority::new();
     let server = Server::builder(echo()).tls(authority.tls.clone());
     let (addr, handle) = start(server.head_limits(limits(NEVER)));
@@ -186,7 +186,7 @@ fn what_is_no_tls_is_told_so_at_once() {
     ] {
         let mut stream = client(addr);
         stream.write_all(garbage).unwrap();
-        // An alert, where the reset did not overtake it.
+        // An alert, unless the reset overtook it.
         let said = until_the_end(&mut stream);
         assert!(said.is_empty() || said[0] == 0x15, "{said:?}");
     }
@@ -209,7 +209,7 @@ fn a_stream_that_ends_early_ends_the_connection() {
     stream.write_all(&authority.hello()[..50]).unwrap();
     stream.shutdown(std::net::Shutdown::Write).unwrap();
     until_the_end(&mut stream);
-    // Behind the upgrade: with the end that TLS knows, and without.
+    // After the upgrade: with and without the end that TLS defines.
     for in_order in [true, false] {
         let mut stream = authority.connect(addr);
         assert!(upgrade(&mut stream).starts_with("HTTP/1.1 101"));
@@ -249,16 +249,17 @@ fn a_shutdown_ends_tls_in_order() {
     assert_eq!((report.closed, report.flushed, report.forced), (1, 1, 0));
 }
 
-/// More than are woken each by itself when something is published: the server's crew writes.
+/// More than the number that are woken one by one for a publication, so that the server's crew
+/// writes.
 const ROOM: usize = 8;
 
-/// Many of these are more than the systems keep for a socket whose client does not read; a few are
-/// little enough for the crew.
+/// Many of these exceed the systems' buffers for a client that does not read; a few are small
+/// enough for the crew.
 const LARGE: usize = 10_000;
 const MANY: usize = 500;
 
-/// The crew writes with a waker that wakes nobody, and what is encrypted then waits in the stream
-/// although it was taken: the connections' own tasks have to be woken for it, or the clients wait.
+/// The crew writes with a waker that does nothing. Encrypted bytes then wait in the stream although
+/// the write took them: the connections' own tasks must be woken for them, or the clients wait.
 #[test]
 fn a_room_gets_what_the_crew_could_not_write_to_full_sockets() {
     let app = hooks()
@@ -281,7 +282,8 @@ fn a_room_gets_what_the_crew_could_not_write_to_full_sockets() {
     for n in 0..MANY {
         let large = vec![n as u8; LARGE];
         assert_eq!(room.publish("news", large).unwrap().queued, ROOM);
-        // Until the sockets are full, the crew finds one at a time and its connections asleep.
+        // Until the sockets are full, the crew finds one message at a time and its connections
+        // asleep.
         for _ in 0..1000 {
             if peers.iter().all(|peer| peer.buffered_amount() == 0) {
                 break;
@@ -300,7 +302,7 @@ fn a_room_gets_what_the_crew_could_not_write_to_full_sockets() {
     stop(handle);
 }
 
-/// The payload of the next frame, of less than 64 KiB.
+/// Returns the payload of the next frame, of less than 64 KiB.
 fn message(stream: &mut impl Read) -> Vec<u8> {
     let mut head = [0; 2];
     stream.read_exact(&mut head).unwrap();

@@ -1,4 +1,4 @@
-//! A server on a free port, and clients that are not ours.
+//! A server on a free port, and clients of other libraries.
 
 #![allow(
     dead_code,
@@ -21,10 +21,10 @@ use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-/// Longer than anything here takes: a test that hangs fails with its name.
+/// Longer than anything here takes, so that a test that hangs fails with its name.
 pub const SOON: Duration = Duration::from_secs(20);
 
-/// Waits, and says what for when it does not come.
+/// Waits for a future. Panics with `what` if it does not complete.
 pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     match tokio::time::timeout(SOON, future).await {
         Ok(output) => output,
@@ -79,7 +79,7 @@ impl Running {
         Client::over(stream, self.addr, path).await
     }
 
-    /// A connection whose bytes the test writes and reads itself.
+    /// Opens a connection whose bytes the test writes and reads itself.
     pub async fn raw(&self, request: &str) -> TcpStream {
         let mut stream = TcpStream::connect(self.addr).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
@@ -94,7 +94,7 @@ pub fn upgrade_request(path: &str) -> String {
     )
 }
 
-/// Reads until the blank line behind a response's head.
+/// Reads until the blank line after a response's head.
 pub async fn read_head(stream: &mut TcpStream) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -117,7 +117,7 @@ impl Client {
         self.0.send(Message::text(text)).await.unwrap();
     }
 
-    /// The next text message.
+    /// Returns the next text message.
     pub async fn text(&mut self) -> String {
         loop {
             match soon("a message", self.0.next()).await.unwrap().unwrap() {
@@ -128,7 +128,7 @@ impl Client {
         }
     }
 
-    /// The server's close frame; messages before it are skipped.
+    /// Returns the server's close frame; messages before it are skipped.
     pub async fn close_frame(&mut self) -> Option<CloseFrame> {
         loop {
             let next = soon("a close frame", self.0.next()).await;

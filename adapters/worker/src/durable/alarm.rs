@@ -1,19 +1,27 @@
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Poll, Waker, ready};
+use std::time::Duration;
 
-use worker::State;
 use worker::js_sys::{Date, Object};
 use worker::wasm_bindgen::JsValue;
 use worker::wasm_bindgen_futures::{JsFuture, spawn_local};
 use worker::worker_sys::DurableObjectStorage;
+use worker::{Delay, State};
 
 use crate::error::report;
+use crate::link::deadline;
 use crate::sync::lock;
 
-/// The object's one alarm: it wakes a sleeping object, where a timer would keep it awake.
+/// The object's one alarm. It wakes a sleeping object, whereas a timer would keep it awake.
 pub(crate) struct Alarm {
     storage: Option<DurableObjectStorage>,
-    /// For when it is set, in milliseconds of the epoch, as far as this instance knows.
+    /// The time for which it is set, in milliseconds since the epoch, as far as this instance
+    /// knows.
     set: Mutex<Option<u64>>,
+    /// The task that waits in [`due`](Self::due).
+    changed: Mutex<Option<Waker>>,
 }
 
 impl Alarm {
@@ -23,10 +31,11 @@ impl Alarm {
         Arc::new(Self {
             storage: storage.ok(),
             set: Mutex::new(None),
+            changed: Mutex::new(None),
         })
     }
 
-    /// Sees to it that the alarm comes at this time or before.
+    /// Ensures that the alarm comes at this time or before.
     pub(crate) fn by(self: &Arc<Self>, at: u64) {
         let mut set = lock(&self.set);
         if set.is_some_and(|set| set <= at) {
@@ -34,6 +43,8 @@ impl Alarm {
         }
         *set = Some(at);
         drop(set);
+        let waiting = lock(&self.changed).take();
+        waiting.into_iter().for_each(Waker::wake);
         let Some(storage) = &self.storage else {
             return;
         };
@@ -53,7 +64,34 @@ impl Alarm {
         }
     }
 
-    /// It was not set: whatever happens next may try again.
+    /// Waits until the alarm is due. The platform delivers none while an earlier one is handled.
+    pub(crate) async fn due(&self) {
+        let mut sleep: Option<(u64, Delay)> = None;
+        poll_fn(|cx| {
+            *lock(&self.changed) = Some(cx.waker().clone());
+            loop {
+                let set = *lock(&self.set);
+                let Some(at) = set else {
+                    return Poll::Pending;
+                };
+                let left = at.saturating_sub(deadline::now());
+                if left == 0 {
+                    return Poll::Ready(());
+                }
+                if sleep.as_ref().is_none_or(|(until, _)| *until != at) {
+                    let time = Duration::from_millis(left.min(deadline::LONGEST));
+                    sleep = Some((at, Delay::from(time)));
+                }
+                if let Some((_, delay)) = &mut sleep {
+                    ready!(Pin::new(delay).poll(cx));
+                }
+                sleep = None;
+            }
+        })
+        .await
+    }
+
+    /// It was not set: the next event may try again.
     fn failed(&self, at: u64, error: JsValue) {
         report("the alarm was not set", worker::Error::from(error));
         let mut set = lock(&self.set);
@@ -62,12 +100,13 @@ impl Alarm {
         }
     }
 
-    /// Whether it should have come: the platform may be late, and another event come first.
+    /// Returns whether it should have come: the platform may be late, and another event may come
+    /// first.
     pub(crate) fn is_due(&self, now: u64) -> bool {
         lock(&self.set).is_some_and(|at| at <= now)
     }
 
-    /// It has come.
+    /// Records that it has come.
     pub(crate) fn rang(&self) {
         *lock(&self.set) = None;
     }

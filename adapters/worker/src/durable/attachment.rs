@@ -2,50 +2,50 @@ use crossws_core::adapter::Snapshot;
 use crossws_core::{CloseCode, CloseFrame, PersistError};
 use serde::{Deserialize, Serialize};
 
-/// Most bytes of a peer's stored state: the platform's 16,384, less what it adds of its own and
-/// what this adapter adds when a connection closes.
+/// The most bytes of a peer's stored state: the platform's 16,384, minus what the platform adds,
+/// and minus what this adapter adds when a connection closes.
 pub const BUDGET: usize = 16_000;
 
-/// What is stored with a socket, and found again when the object wakes.
+/// The state that is stored with a socket, and read again when the object wakes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Attachment {
     #[serde(rename = "s")]
     pub(crate) snapshot: Snapshot,
-    /// When the connection began, in milliseconds of the epoch.
+    /// When the connection began, in milliseconds since the epoch.
     #[serde(rename = "b", default)]
     pub(crate) began: u64,
-    /// When the client was last heard, as far as that is stored.
+    /// When the client last sent anything, as far as that is stored.
     #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
     pub(crate) heard: Option<u64>,
     /// When the client last sent a message, as far as that is stored.
     #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
     pub(crate) spoke: Option<u64>,
-    /// With what this side has closed, when it has.
+    /// How this side has closed, if it has.
     #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
     pub(crate) closing: Option<Closing>,
 }
 
-/// A close of ours that the client has not answered.
+/// A close of this side that the client has not answered.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Closing {
     #[serde(rename = "c")]
     code: u16,
     #[serde(rename = "r", default)]
     reason: String,
-    /// Whether its time was up, rather than the application closed.
+    /// Whether a deadline closed the connection, and not the application.
     #[serde(rename = "t", default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) by_time: bool,
-    /// Until when the client may answer, in milliseconds of the epoch.
+    /// Until when the client may reply, in milliseconds since the epoch.
     #[serde(rename = "u")]
     pub(crate) until: u64,
 }
 
 impl Closing {
     pub(crate) fn new(frame: &CloseFrame, by_time: bool, until: u64) -> Self {
-        // Control characters take six bytes each as JSON, and nobody misses them.
+        // Control characters take six bytes each as JSON, and carry no meaning in a reason.
         let reason = frame.reason().chars().filter(|c| !c.is_control());
         Self {
-            code: frame.code().get(),
+            code: frame.status(),
             reason: reason.collect(),
             by_time,
             until,
@@ -53,8 +53,10 @@ impl Closing {
     }
 
     pub(crate) fn frame(&self) -> CloseFrame {
-        let code = CloseCode::new(self.code).unwrap_or(CloseCode::ERROR);
-        CloseFrame::new(code, self.reason.clone())
+        let code = CloseCode::new(self.code);
+        code.map_or_else(CloseFrame::without_code, |code| {
+            CloseFrame::new(code, self.reason.clone())
+        })
     }
 }
 
@@ -69,12 +71,12 @@ impl Attachment {
         }
     }
 
-    /// As bytes, which the platform stores one to one; characters would be stored twice as wide
-    /// as soon as one of them is not Latin-1.
+    /// Encodes it as bytes, which the platform stores one to one. It would store characters in
+    /// twice the size as soon as one of them is not Latin-1.
     pub(crate) fn encode(&self) -> Result<Vec<u8>, PersistError> {
         let bytes =
             serde_json::to_vec(self).map_err(|error| PersistError::Platform(error.to_string()))?;
-        // A close needs no room of the budget: it must always be possible.
+        // A close does not count against the budget: it must always be possible.
         let spare = if self.closing.is_some() { CLOSING } else { 0 };
         if bytes.len() > BUDGET + spare {
             return Err(PersistError::too_big(&self.snapshot, bytes.len(), BUDGET));
@@ -87,7 +89,8 @@ impl Attachment {
     }
 }
 
-/// Most that `closing` adds: 123 bytes of reason, twice that with every one escaped, and the rest.
+/// The most bytes that `closing` adds: a reason of 123 bytes, twice that with every byte escaped,
+/// and the rest.
 const CLOSING: usize = 325;
 
 #[cfg(test)]
@@ -107,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_stored_is_found_again() {
+    fn stored_state_is_read_back() {
         let mut before = attachment("/rooms/1", 300);
         before.heard = Some(7);
         let bytes = before.encode().unwrap();
@@ -119,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn the_budget_is_kept_to_the_byte_and_names_who_took_it() {
+    fn the_budget_is_exact_and_its_error_names_the_largest_part() {
         let len = attachment("", 0).encode().unwrap().len();
         let fits = attachment(&"n".repeat(BUDGET - len), 0);
         assert_eq!(fits.encode().unwrap().len(), BUDGET);
@@ -145,7 +148,7 @@ mod tests {
     fn a_close_always_finds_room() {
         let len = attachment("", 0).encode().unwrap().len();
         let mut full = attachment(&"n".repeat(BUDGET - len), 0);
-        // The longest that there is: each character takes two bytes as JSON, or three, or six.
+        // The longest possible reasons: each character takes two bytes as JSON, or three, or six.
         for reason in ["\"".repeat(123), "日".repeat(41), "\u{1}".repeat(123)] {
             let frame = CloseFrame::new(CloseCode::AWAY, reason.clone());
             full.closing = Some(Closing::new(&frame, true, u64::MAX));

@@ -1,8 +1,8 @@
-/// Makes the Durable Object class that runs these hooks, for `class_name` in `wrangler.toml`.
+/// Defines the Durable Object class that runs these hooks, for `class_name` in `wrangler.toml`.
 ///
-/// The hooks are made by the function when the object is, and again whenever it wakes: it is given
-/// the Worker's `Env`. Any [`Resolve`](crossws_core::Resolve) will do, hooks among them. Options
-/// other than the defaults come from a second function.
+/// The function creates the hooks together with the object, and again whenever it wakes. It gets
+/// the Worker's `Env`. Any [`Resolve`](crossws_core::Resolve) will do, hooks among them. A second
+/// function returns options other than the defaults.
 ///
 /// ```
 /// # #[derive(Default)] struct Chat;

@@ -1,4 +1,4 @@
-//! The application's own fetch handler, as hooks call it with `peer.api()`.
+//! The application's own fetch handler, which hooks call with `peer.api()`.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -17,7 +17,7 @@ use worker::{Headers, Method, RequestInit, web_sys};
 use crate::error::Error;
 use crate::http::response;
 
-/// A fetch handler as an HTTP service.
+/// Wraps a fetch handler as an HTTP service.
 pub(crate) fn service<F, Fut>(handler: F) -> Arc<dyn HttpService>
 where
     F: Fn(worker::Request) -> Fut + 'static,
@@ -48,21 +48,21 @@ where
 }
 
 fn failed(error: impl std::fmt::Display) -> ApiError {
-    // The platform's errors hold handles, which belong to one thread.
+    // The platform's errors contain handles, which belong to one thread.
     ApiError::Failed(error.to_string().into())
 }
 
-/// The platform's request, whose URL has the host that the request names.
+/// Returns the platform's request. Its URL has the host that the request names.
 fn to_platform(request: &Request<Bytes>) -> Result<worker::Request, Error> {
     let host = request.headers().get(HOST);
     let host = host.and_then(|host| host.to_str().ok());
-    // A client names it: a path in it would come before the request's.
+    // The client chooses this value: a path in it would come before the request's path.
     let host = host.filter(|host| host.parse::<http::uri::Authority>().is_ok());
     let url = format!("https://{}{}", host.unwrap_or("localhost"), request.uri());
     let headers = Headers::new();
     response::append(&headers, request.headers())?;
     let body: Option<JsValue> = match request.body() {
-        // A `GET` has none.
+        // A `GET` has no body.
         body if body.is_empty() => None,
         body => Some(Uint8Array::from(&body[..]).into()),
     };
@@ -102,7 +102,7 @@ async fn from_platform(
                 body.extend_from_slice(&chunk);
             }
         }
-        // The body is here already.
+        // The body has already arrived.
         Err(_) => {
             body = response.bytes().await.map_err(failed)?;
             too_large(body.len())?;

@@ -6,18 +6,18 @@ use http::request::Parts;
 
 use crate::error::Error;
 
-/// The client's address as the platform tells it.
+/// The header in which the platform passes the client's address.
 const CLIENT_IP: &str = "cf-connecting-ip";
 
-/// Whether a request asks for a WebSocket.
+/// Returns whether a request asks for a WebSocket.
 pub(crate) fn is_upgrade(request: &worker::Request) -> Result<bool, Error> {
     let upgrade = request.headers().get(UPGRADE.as_str())?;
     Ok(upgrade.is_some_and(|value| value.trim().eq_ignore_ascii_case("websocket")))
 }
 
-/// The platform's request as every hook sees it.
+/// Returns the platform's request as every hook gets it.
 pub(crate) fn convert(request: &worker::Request) -> Result<UpgradeRequest, Error> {
-    // Not `Request::url`, which would pull an URL parser and its tables into the Worker.
+    // Not `Request::url`, which would link a URL parser and its tables into the Worker.
     let url = request.inner().url();
     let headers = request.headers().entries();
     let (parts, secure) = parts(request.method().as_ref(), &url, headers)?;
@@ -29,7 +29,7 @@ pub(crate) fn convert(request: &worker::Request) -> Result<UpgradeRequest, Error
     Ok(request)
 }
 
-/// The HTTP parts of a request with an absolute URL, and whether that is a secure one.
+/// Returns the HTTP parts of a request with an absolute URL, and whether the URL is secure.
 fn parts(
     method: &str,
     url: &str,

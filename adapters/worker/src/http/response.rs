@@ -3,7 +3,7 @@ use http::header::{HeaderMap, HeaderValue};
 
 use crate::error::Error;
 
-/// A refusal as the platform's response.
+/// Returns a refusal as the platform's response.
 pub(crate) fn refusal(rejection: Rejection) -> Result<worker::Response, Error> {
     if let Some(error) = rejection.source() {
         crate::error::report("refusing an upgrade", error);
@@ -13,12 +13,12 @@ pub(crate) fn refusal(rejection: Rejection) -> Result<worker::Response, Error> {
 
 pub(crate) fn plain(response: http::Response<Bytes>) -> Result<worker::Response, Error> {
     let (parts, body) = response.into_parts();
-    // A null body, where HTTP knows none: the platform refuses any other there.
+    // A null body for statuses without one: the platform refuses any other body there.
     let response = match parts.status.as_u16() {
         101 | 204 | 205 | 304 => worker::Response::empty()?,
         _ => worker::Response::from_bytes(body.to_vec())?,
     };
-    // The platform's constructor takes only these.
+    // The platform's constructor accepts only these.
     let status = match parts.status.as_u16() {
         status @ 200..=599 => status,
         _ => 500,
@@ -28,7 +28,7 @@ pub(crate) fn plain(response: http::Response<Bytes>) -> Result<worker::Response,
     Ok(response.with_headers(headers).with_status(status))
 }
 
-/// Appends headers, repeated ones repeatedly.
+/// Appends headers; repeated ones stay repeated.
 pub(crate) fn append(to: &worker::Headers, headers: &HeaderMap) -> Result<(), Error> {
     for (name, value) in headers {
         to.append(name.as_str(), &text(value))?;
@@ -36,7 +36,7 @@ pub(crate) fn append(to: &worker::Headers, headers: &HeaderMap) -> Result<(), Er
     Ok(())
 }
 
-/// A value's bytes as JavaScript's headers hold them: as characters of the same numbers.
+/// Returns a value's bytes as JavaScript's headers hold them: as characters of the same numbers.
 fn text(value: &HeaderValue) -> String {
     value.as_bytes().iter().copied().map(char::from).collect()
 }

@@ -9,7 +9,7 @@ use crossws_core::{CloseCode, CloseFrame, ClosedBy, Hooks, Resolve};
 use crate::durable::alarm::Alarm;
 use crate::link::{Event, Link};
 
-/// Runs the hooks of a peer in an object until the connection ends. `fresh` says that its `open`
+/// Runs the hooks of a peer in an object until the connection ends. `fresh` means that its `open`
 /// hook has not run.
 pub(crate) async fn drive<R: Resolve>(
     link: Rc<Link>,
@@ -35,7 +35,7 @@ pub(crate) async fn drive<R: Resolve>(
     }
 }
 
-/// No hooks claim the peer: its client is told, and no hook hears of it.
+/// Closes a peer that no hooks claim. No hook runs for it.
 fn part(link: &Link, frame: CloseFrame) {
     link.socket.close(frame, ClosedBy::Server, None);
     link.socket.forget();
@@ -52,7 +52,15 @@ pub(crate) async fn run<H: Hooks + ?Sized>(joined: OpeningPeer<H>, link: &Link, 
         match next(link, &mut session).await {
             Next::Event(Event::Message(message)) => session.message(message).await,
             Next::Event(Event::Failed(error)) => session.error(error).await,
-            Next::Notice(notice) => session.notice(notice).await,
+            Next::Notice(notice) => {
+                session.notice(notice).await;
+                continue;
+            }
+            Next::Event(Event::Due) => {
+                while let Some(notice) = due(&mut session).await {
+                    session.notice(notice).await;
+                }
+            }
             Next::Event(Event::Closed(closed)) => return session.close(closed).await,
             Next::Event(Event::Abandoned) => return,
         }
@@ -65,6 +73,15 @@ enum Next {
     Notice(Notice),
 }
 
+/// What is due by now.
+async fn due<H: Hooks + ?Sized>(session: &mut Session<H>) -> Option<Notice> {
+    poll_fn(|cx| match session.poll_notice(cx) {
+        Poll::Ready(notice) => Poll::Ready(Some(notice)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}
+
 async fn next<H: Hooks + ?Sized>(link: &Link, session: &mut Session<H>) -> Next {
     poll_fn(|cx| match link.poll_event(cx) {
         Poll::Ready(event) => Poll::Ready(Next::Event(event)),
@@ -73,7 +90,7 @@ async fn next<H: Hooks + ?Sized>(link: &Link, session: &mut Session<H>) -> Next 
     .await
 }
 
-/// Tells whoever waits for the driver that it is over, however it ended.
+/// Notifies the tasks that wait for the driver when it ends, however it ends.
 struct Over<'a>(&'a Link);
 
 impl Drop for Over<'_> {

@@ -17,21 +17,21 @@ use crate::sync::lock;
 /// One connection's JavaScript socket, shared by its transport and its driver.
 pub(crate) struct Socket {
     ws: web_sys::WebSocket,
-    /// With what this side has closed, why, and until when the client may answer.
+    /// The frame with which this side has closed, why, and until when the client may reply.
     closing: Mutex<Option<(CloseFrame, ClosedBy, Option<u64>)>>,
-    /// Whether something is stored with it, which objects find again.
+    /// Whether state is stored with it, which the object reads after a sleep.
     stores: bool,
-    /// When the connection began, in milliseconds of the epoch.
+    /// When the connection began, in milliseconds since the epoch.
     began: u64,
-    /// When the client was last heard, as far as that is stored.
+    /// When the client last sent anything, as far as that is stored.
     heard: Mutex<Option<u64>>,
     /// When it last sent a message, as far as that is stored.
     spoke: Mutex<Option<u64>>,
-    /// How long the client may take to answer our close, in milliseconds.
+    /// How long the client may take to reply to our close, in milliseconds.
     close_timeout: AtomicU64,
 }
 
-/// A message as the JavaScript value that every subscriber's socket is given.
+/// A message as the JavaScript value that every subscriber's socket gets.
 enum Prepared {
     Text(JsString),
     Binary(ArrayBuffer),
@@ -59,7 +59,7 @@ impl Socket {
         }
     }
 
-    /// The socket of a peer that lives in memory alone.
+    /// Creates the socket of a peer that exists in memory only.
     pub(crate) fn in_memory(ws: web_sys::WebSocket, began: u64) -> Self {
         Self {
             stores: false,
@@ -67,7 +67,7 @@ impl Socket {
         }
     }
 
-    /// The socket of a peer that is brought back.
+    /// Creates the socket of a restored peer.
     pub(crate) fn restored(ws: web_sys::WebSocket, attachment: &Attachment) -> Self {
         let closing = attachment.closing.as_ref();
         let closing = closing.map(|closing| {
@@ -92,7 +92,7 @@ impl Socket {
     pub(crate) fn send(&self, message: &Message) -> Result<(), JsValue> {
         match message {
             Message::Text(text) => self.ws.send_with_str(text),
-            // A copy in JavaScript's own memory: the runtime sends it later.
+            // A copy in JavaScript's own memory, because the runtime sends it later.
             Message::Binary(bytes) => {
                 let buffer = Uint8Array::from(&bytes[..]).buffer();
                 self.ws.send_with_array_buffer(&buffer)
@@ -100,18 +100,18 @@ impl Socket {
         }
     }
 
-    /// Sends a value that is made once for all subscribers.
+    /// Sends a value that is created once for all subscribers.
     pub(crate) fn publish(&self, publication: &Publication) -> Result<(), JsValue> {
         match publication.prepared(Prepared::new) {
-            // The one binding of `send` that hands on a value as it is. That of a text would make
-            // a new one for each subscriber.
+            // The only binding of `send` that passes a value unchanged. The binding for text would
+            // create a new value for each subscriber.
             Some(Prepared::Text(text)) => self.ws.send_with_array_buffer(text.unchecked_ref()),
             Some(Prepared::Binary(buffer)) => self.ws.send_with_array_buffer(buffer),
             None => self.send(publication.message()),
         }
     }
 
-    /// Closes with this frame; `until` is when an answer would be too late.
+    /// Closes with this frame. After `until`, a reply is too late.
     pub(crate) fn close(&self, frame: CloseFrame, by: ClosedBy, until: Option<u64>) {
         *lock(&self.closing) = Some((frame.clone(), by, until));
         if let Some(until) = until {
@@ -123,12 +123,14 @@ impl Socket {
                 report("a close was not stored", error);
             }
         }
-        let (code, reason) = (frame.code().get(), frame.reason());
-        // Fails when the client has closed just before: there is nothing left to close.
-        let _ = self.ws.close_with_code_and_reason(code, reason);
+        // Fails if the client has just closed: there is nothing left to close.
+        let _ = match frame.has_code() {
+            true => (self.ws).close_with_code_and_reason(frame.status(), frame.reason()),
+            false => self.ws.close(),
+        };
     }
 
-    /// What this side has closed with was not the application's doing, but time's.
+    /// Records that a deadline has closed the connection, and not the application.
     pub(crate) fn closed_by_time(&self) {
         if let Some((_, by, _)) = &mut *lock(&self.closing) {
             *by = ClosedBy::Timeout;
@@ -143,49 +145,49 @@ impl Socket {
         }
     }
 
-    /// Until when the client may answer our close.
+    /// Returns until when the client may reply to our close.
     pub(crate) fn closing_until(&self) -> Option<u64> {
         lock(&self.closing)
             .as_ref()
             .and_then(|(_, _, until)| *until)
     }
 
-    /// Sets how long the client may take to answer our close.
+    /// Sets how long the client may take to reply to our close.
     pub(crate) fn set_close_timeout(&self, time: Duration) {
         self.close_timeout.store(millis(time), Ordering::Relaxed);
     }
 
-    /// When an answer to a close of now would be too late, in milliseconds of the epoch.
+    /// Returns when a reply to a close at `now` would be too late, in milliseconds since the epoch.
     pub(crate) fn close_deadline(&self, now: u64) -> u64 {
         now.saturating_add(self.close_timeout.load(Ordering::Relaxed))
     }
 
-    /// When the connection began, in milliseconds of the epoch.
+    /// Returns when the connection began, in milliseconds since the epoch.
     pub(crate) fn began(&self) -> u64 {
         self.began
     }
 
-    /// When the client was last heard, as far as that is stored.
+    /// Returns when the client last sent anything, as far as that is stored.
     pub(crate) fn last_heard(&self) -> Option<u64> {
         *lock(&self.heard)
     }
 
-    /// As near to dropping the connection as the platform allows.
+    /// Drops the connection as far as the platform allows.
     pub(crate) fn terminate(&self) {
         let _ = self.ws.close();
     }
 
-    /// Answers the client's close, which the platform leaves to the application.
+    /// Replies to the client's close, which the platform leaves to the application.
     pub(crate) fn answer(&self, code: u16, reason: &str) {
-        // What must not be sent (1005, 1006 and the like) is answered without a code. Fails when
-        // this side has closed first, or the connection is gone: then nobody needs an answer.
+        // The reply to a code that must not be sent (1005, 1006 and the like) has no code. Fails if
+        // this side has closed first, or if the connection is lost: then no reply is needed.
         let _ = match crossws_core::CloseCode::new(code) {
             Some(code) => self.ws.close_with_code_and_reason(code.get(), reason),
             None => self.ws.close(),
         };
     }
 
-    /// How the connection ended, from what the platform reports.
+    /// Returns how the connection ended, from the platform's report.
     pub(crate) fn closed(&self, code: u16, reason: String, clean: bool) -> Closed {
         if let Some((frame, by, _)) = &*lock(&self.closing) {
             return Closed::by_us(frame, *by, clean);
@@ -200,7 +202,7 @@ impl Socket {
         closed
     }
 
-    /// When the client last sent a message, as far as that is stored.
+    /// Returns when the client last sent a message, as far as that is stored.
     pub(crate) fn last_spoke(&self) -> Option<u64> {
         *lock(&self.spoke)
     }
@@ -213,7 +215,7 @@ impl Socket {
         }
     }
 
-    /// Stores that the client was heard.
+    /// Stores that the client sent something.
     pub(crate) fn heard(&self, now: u64) {
         *lock(&self.heard) = Some(now);
         if let Err(error) = self.amend(|attachment| attachment.heard = Some(now)) {
@@ -228,7 +230,7 @@ impl Socket {
         self.store(&attachment)
     }
 
-    /// Changes what is stored, if anything is.
+    /// Changes the stored state, if there is any.
     pub(crate) fn amend(&self, change: impl FnOnce(&mut Attachment)) -> Result<(), PersistError> {
         if !self.stores {
             return Ok(());
@@ -247,7 +249,7 @@ impl Socket {
         self.ws.serialize_attachment(bytes.into()).map_err(platform)
     }
 
-    /// Forgets what is stored: the connection is over, and must not be restored.
+    /// Deletes the stored state: the connection is over, and must not be restored.
     pub(crate) fn forget(&self) {
         if let Err(error) = self.ws.serialize_attachment(JsValue::NULL) {
             report("a closed peer is still stored", worker::Error::from(error));
@@ -255,10 +257,11 @@ impl Socket {
     }
 }
 
-/// What is stored with a socket; `None` for one that is over, or is not ours.
+/// Returns the state that is stored with a socket, or `None` if the connection is over or belongs
+/// to other code.
 ///
 /// # Errors
-/// When it does not read, such as when a later version of this crate has stored it.
+/// When it cannot be decoded, for example because a later version of this crate has stored it.
 pub(crate) fn stored(ws: &web_sys::WebSocket) -> Result<Option<Attachment>, PersistError> {
     let value = ws.deserialize_attachment().map_err(platform)?;
     let Ok(bytes) = value.dyn_into::<Uint8Array>() else {

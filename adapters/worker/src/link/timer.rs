@@ -9,8 +9,8 @@ use worker::Delay;
 use crate::link::{Link, deadline};
 use crate::sync::lock;
 
-/// Has the time kept of a connection in a plain Worker, which stays awake with it and has no
-/// alarm.
+/// Runs the deadlines of a connection in a plain Worker, which stays awake with the connection and
+/// has no alarm.
 #[derive(Default)]
 pub(crate) struct Timer(Mutex<Option<Waker>>);
 
@@ -19,13 +19,13 @@ impl Timer {
         Arc::default()
     }
 
-    /// Something is due earlier than was thought.
+    /// Wakes the timer, because a deadline has become earlier.
     pub(crate) fn wake(&self) {
         let waker = lock(&self.0).take();
         waker.into_iter().for_each(Waker::wake);
     }
 
-    /// Keeps the connection's time; never ends.
+    /// Acts on the connection's deadlines. Never ends.
     pub(crate) async fn keep(&self, link: &Link) {
         let mut sleep = None;
         poll_fn(|cx| self.poll(link, &mut sleep, cx)).await
@@ -37,8 +37,6 @@ impl Timer {
         sleep: &mut Option<(u64, Pin<Box<Delay>>)>,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
-        // The platform's timers count in a signed 32-bit number of milliseconds.
-        const LONGEST: u64 = 24 * 3600 * 1000;
         *lock(&self.0) = Some(cx.waker().clone());
         loop {
             let now = deadline::now();
@@ -49,7 +47,7 @@ impl Timer {
                 *sleep = None;
                 return Poll::Pending;
             };
-            let until = due.min(now.saturating_add(LONGEST));
+            let until = due.min(now.saturating_add(deadline::LONGEST));
             match sleep {
                 Some((at, delay)) if *at <= until => {
                     if delay.as_mut().poll(cx).is_pending() {

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crossws_core::adapter::{Publication, Receipt, Snapshot, Transport};
+use crossws_core::adapter::{MeterCell, Publication, Receipt, Snapshot, Transport};
 use crossws_core::{
     Capabilities, CloseFrame, ClosedBy, Message, PersistError, SendError, SendOptions, Sent,
 };
@@ -12,16 +12,16 @@ use crate::link::socket::Socket;
 use crate::link::timer::Timer;
 use crate::link::watch::epoch_millis;
 
-/// What a peer in a Durable Object can do. There are no control frames of one's own, no
-/// buffered amount, and a panic takes the whole instance along.
+/// The capabilities of a peer in a Durable Object. The platform sends no control frames of the
+/// application, reports no buffered amount, and a panic ends the whole instance.
 pub const DURABLE_CAPABILITIES: Capabilities = PLAIN_CAPABILITIES
     .without(Capabilities::HANDLER)
     .with(Capabilities::PUBSUB)
     .with(Capabilities::HIBERNATION)
     .with(Capabilities::SHARED_HUB);
 
-/// What a peer in a plain Worker can do: as in an object, without topics, a hub for each
-/// connection, and without sleep.
+/// The capabilities of a peer in a plain Worker: as in an object, but without topics, with a hub
+/// for each connection, and without sleep.
 pub const PLAIN_CAPABILITIES: Capabilities = Capabilities::BINARY
     .with(Capabilities::CLOSE_CODE)
     .with(Capabilities::SUBPROTOCOL)
@@ -29,23 +29,33 @@ pub const PLAIN_CAPABILITIES: Capabilities = Capabilities::BINARY
     .with(Capabilities::CONCURRENT_WRITE)
     .with(Capabilities::EXPIRY);
 
-/// One connection's way out: the platform queues.
+/// One connection's outbound half: the platform queues.
 pub(crate) struct WorkerTransport {
     pub(crate) socket: Arc<Socket>,
     pub(crate) capabilities: Capabilities,
     pub(crate) clock: Clock,
+    pub(crate) meter: MeterCell,
 }
 
-/// Who keeps a connection's time.
+impl WorkerTransport {
+    /// Counts a message that the platform has taken.
+    fn count(&self, bytes: usize) {
+        if let Some(meter) = self.meter.get() {
+            meter.sent(1, bytes);
+        }
+    }
+}
+
+/// What runs a connection's deadlines.
 pub(crate) enum Clock {
-    /// An object, that sleeps in between.
+    /// An object, which may sleep in between.
     Alarm(Arc<Alarm>),
     /// The connection's own task.
     Timer(Arc<Timer>),
 }
 
 impl Clock {
-    /// Sees to it that somebody looks at what is due at this time or before.
+    /// Ensures that passed deadlines are acted on at this time or before.
     fn by(&self, at: u64) {
         match self {
             Self::Alarm(alarm) => alarm.by(at),
@@ -61,14 +71,20 @@ impl Transport for WorkerTransport {
 
     fn send(&self, message: Message, _: &SendOptions) -> Result<Sent, SendError> {
         match self.socket.send(&message) {
-            Ok(()) => Ok(Sent::Written),
+            Ok(()) => {
+                self.count(message.len());
+                Ok(Sent::Written)
+            }
             Err(_) => Err(SendError::Closed(message)),
         }
     }
 
     fn publish(&self, publication: &Publication) -> Receipt {
         match self.socket.publish(publication) {
-            Ok(()) => Receipt::queued(false),
+            Ok(()) => {
+                self.count(publication.message().len());
+                Receipt::queued(false)
+            }
             Err(_) => Receipt::closed(),
         }
     }
@@ -93,6 +109,10 @@ impl Transport for WorkerTransport {
 
     fn terminate(&self) {
         self.socket.terminate();
+    }
+
+    fn meter(&self) -> Option<&MeterCell> {
+        Some(&self.meter)
     }
 
     fn persist(&self, snapshot: Snapshot) -> Result<(), PersistError> {

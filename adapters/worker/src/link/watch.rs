@@ -3,22 +3,23 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crossws_core::adapter::{Liveness, LivenessEvent};
 use crossws_core::{Limits, PeerId};
 
-/// The time of one peer's connection, in milliseconds of the epoch: how long it lives, and how
-/// long it may be silent. There are no pings: the platform has no control frames to send.
+/// The deadlines of one peer's connection, in milliseconds since the epoch: its lifetime, and how
+/// long it may be silent. There are no pings, because the platform sends no control frames.
 pub(crate) struct Watch {
     live: Liveness,
-    /// How often it is stored that the client was heard; `None` where silence is not bounded.
+    /// How often the time of the client's last data is stored; `None` if silence is not bounded.
     store_every: Option<u64>,
     stored: u64,
     last: u64,
-    /// How often it is stored that the client sent a message; `None` where inactivity is not bounded.
+    /// How often the time of the client's last message is stored; `None` if inactivity is not
+    /// bounded.
     store_spoke_every: Option<u64>,
     stored_spoke: u64,
 }
 
 impl Watch {
-    /// `heard` and `spoke` say when the client was last heard, and last sent a message, if that is
-    /// known from before a sleep.
+    /// `heard` is when the client last sent anything, and `spoke` when it last sent a message, if
+    /// that is known from before a sleep.
     pub(crate) fn new(
         limits: &Limits,
         id: PeerId,
@@ -26,8 +27,8 @@ impl Watch {
         heard: Option<u64>,
         spoke: Option<u64>,
     ) -> Self {
-        // As everywhere, silence counts only for peers that are not pinged; where pings are asked
-        // for, the platform's own detection of lost connections takes their place.
+        // As on every adapter, silence counts only for peers that are not pinged. If the limits ask
+        // for pings, the platform's own detection of lost connections takes their place.
         let idle = limits
             .idle_timeout
             .filter(|_| limits.ping_interval.is_none());
@@ -47,10 +48,10 @@ impl Watch {
         }
     }
 
-    /// The client was heard. Answers whether that should be stored: not each time, but often
-    /// enough that a sleep does not make it look silent.
+    /// Records that the client sent something. Returns whether to store that: not each time, but
+    /// often enough that a sleep does not make the client look silent.
     pub(crate) fn heard(&mut self, now: u64) -> bool {
-        // What the platform has answered may be older than what a hook was told since.
+        // The platform's last auto-response may be older than an event that a hook got since.
         if now < self.last {
             return false;
         }
@@ -65,8 +66,8 @@ impl Watch {
         due
     }
 
-    /// The client sent a message. Returns whether that should be stored, as with
-    /// [`heard`](Self::heard).
+    /// Records that the client sent a message. Returns whether to store that, as
+    /// [`heard`](Self::heard) does.
     pub(crate) fn spoke(&mut self, now: u64) -> bool {
         self.live.active(Duration::from_millis(now));
         let due = self
@@ -78,15 +79,16 @@ impl Watch {
         due
     }
 
-    /// When the peer's credentials end, which may change: to be said before what is due is asked.
+    /// Sets when the peer's credentials expire. That may change, so call it before passed deadlines
+    /// are checked.
     pub(crate) fn credentials(&mut self, at: Option<SystemTime>) {
-        // This time is the wall clock's own.
+        // This time is in wall-clock time already.
         self.live.credentials(at, Duration::ZERO, || UNIX_EPOCH);
     }
 
-    /// When something is due next; not a part of a millisecond too early. Whoever comes too early
-    /// would ask for the same time again, and workerd may forget an alarm that is set while it
-    /// rings, for the time that it rings for.
+    /// Returns the next deadline, never a part of a millisecond too early. An alarm that comes too
+    /// early would ask for the same time again, and workerd may forget an alarm that is set, while
+    /// it rings, for the time that it rings for.
     pub(crate) fn next_due(&self) -> Option<u64> {
         self.live.next_due().map(millis_up)
     }
@@ -100,12 +102,12 @@ pub(crate) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Whole milliseconds, a part of one counted as one.
+/// Returns whole milliseconds, rounded up.
 fn millis_up(time: Duration) -> u64 {
     millis(time.saturating_add(Duration::from_nanos(999_999)))
 }
 
-/// When this time is over, in milliseconds of the epoch.
+/// Returns when this time is over, in milliseconds since the epoch.
 pub(crate) fn epoch_millis(time: SystemTime) -> u64 {
     millis_up(time.duration_since(UNIX_EPOCH).unwrap_or_default())
 }
@@ -121,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn pings_that_cannot_be_sent_do_not_end_anyone() {
+    fn pings_that_cannot_be_sent_end_no_connection() {
         let watch = Watch::new(&Limits::default(), id(), 5, None, None);
         assert_eq!(watch.next_due(), None);
     }
@@ -146,7 +148,7 @@ mod tests {
         let mut watch = Watch::new(&limits, id(), 0, None, None);
         assert!(!watch.spoke(24 * SECOND), "stored only every quarter");
         assert!(watch.spoke(25 * SECOND));
-        // What the platform answers by itself is a sign of life, and no message.
+        // An auto-response of the platform is a sign of life, not a message.
         watch.heard(90 * SECOND);
         assert_eq!(watch.next_due(), Some(125 * SECOND));
 
@@ -165,11 +167,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_due_is_due_when_it_was_said() {
+    fn a_deadline_is_due_at_the_time_that_was_returned() {
         let life = Duration::from_millis(1000);
         let limits = Limits::default().max_lifetime(life);
         for n in 0..100 {
-            // Lives are spread, to parts of a millisecond.
+            // Lifetimes are spread, to fractions of a millisecond.
             let mut watch = Watch::new(&limits, PeerId::from_u128(n * 651), 5, None, None);
             let due = watch.next_due().unwrap();
             assert_eq!(watch.poll(due - 1), None);

@@ -1,11 +1,11 @@
-//! The requests that a Worker sends to its objects, and how an object tells them from others.
+//! The requests that a Worker sends to its objects, and how an object tells them from other
+//! requests.
 //!
-//! An object must not obey a request that a client wrote, not even when the application forwards
-//! its clients' requests to the object by mistake, to whatever URL. So an internal request carries a
-//! mark where HTTP has no place for one: in `Request.cf`, which the platform fills in for a client
-//! and hands over as it is from a Worker to its object. The mark is the object's id, which the
-//! platform derives from its name with a key of the class: only the holder of the binding can ask
-//! for it.
+//! An object must not obey a request that a client wrote, even if the application forwards its
+//! clients' requests to the object by mistake, to whatever URL. So an internal request has a mark
+//! where HTTP has no place for one: in `Request.cf`. The platform fills `cf` in for a client, and
+//! passes it unchanged from a Worker to its object. The mark is the object's id, which the platform
+//! derives from its name with a key of the class: only the holder of the binding can ask for it.
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ use crate::error::{Error, report};
 /// The property of `Request.cf` that holds the mark.
 const MARK: &str = "crossws";
 
-/// Every request needs a URL, and only the object sees this one.
+/// Every request needs a URL, and only the object gets this one.
 const URL: &str = "http://crossws.internal/";
 
 /// An object, as the Worker reaches it.
@@ -30,7 +30,7 @@ pub(crate) struct Address {
 }
 
 impl Address {
-    /// The object of this name.
+    /// Returns the address of the object with this name.
     pub(crate) fn of(namespace: &ObjectNamespace, name: &str) -> Result<Self, Error> {
         let id = namespace.id_from_name(name)?;
         Ok(Self {
@@ -39,8 +39,8 @@ impl Address {
         })
     }
 
-    /// Sends an internal request. It is made from nothing: of a client's request it has what the
-    /// caller puts into it.
+    /// Sends an internal request. It is created from scratch, so that of a client's request it
+    /// contains only what the caller puts into it.
     pub(crate) async fn fetch(
         &self,
         method: Method,
@@ -61,7 +61,7 @@ impl Address {
     }
 }
 
-/// Without the mark, which is a secret.
+/// Omits the mark, which is a secret.
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Address").field(&self.stub).finish()
@@ -73,9 +73,9 @@ impl fmt::Debug for Address {
 pub(crate) struct Mark(Option<String>);
 
 impl Mark {
-    /// The mark of the object with this state.
+    /// Returns the mark of the object with this state.
     pub(crate) fn of(state: &State) -> Self {
-        // Not the wrapper's method, which panics where this fails.
+        // Not the wrapper's method, which panics if this fails.
         let id = state.as_raw().id().and_then(|id| id.to_string());
         if let Err(error) = &id {
             report("the object has no id", worker::Error::from(error.clone()));
@@ -83,11 +83,11 @@ impl Mark {
         Self(id.ok())
     }
 
-    /// Whether a request is an internal one, for this object.
+    /// Returns whether a request is an internal one, for this object.
     pub(crate) fn is_on(&self, request: &Request) -> bool {
         let get = |from: &JsValue, name: &str| Reflect::get(from, &name.into()).ok();
         let cf = get(request.inner(), "cf");
-        // Of what is no object, `get` is an error.
+        // `get` is an error if the value is not an object.
         let mark = cf.and_then(|cf| get(&cf, MARK)?.as_string());
         mark.is_some() && mark == self.0
     }

@@ -18,16 +18,16 @@ pub enum Shard {
     Namespace,
     /// One object for everything, under this name.
     One(String),
-    /// One object per name that this function makes of the namespace: several namespaces share
+    /// One object per name that this function returns for the namespace: several namespaces share
     /// an object, or the names are spread over a fixed number of them.
     ByNamespace(NameByNamespace),
-    /// One object per name that this function makes of the request and its namespace. Publishing
+    /// One object per name that this function returns for the request and its namespace. Publishing
     /// from outside must then name the object.
     ByRequest(NameByRequest),
 }
 
 impl Shard {
-    /// The object's name for a connection.
+    /// Returns the object's name for a connection.
     pub(crate) fn of(&self, request: &UpgradeRequest, namespace: &str) -> String {
         match self {
             Self::Namespace => namespace.to_owned(),
@@ -37,7 +37,7 @@ impl Shard {
         }
     }
 
-    /// The object's name for a namespace, where that alone decides.
+    /// Returns the object's name for a namespace, or `None` if the namespace alone does not decide.
     pub(crate) fn of_namespace(&self, namespace: &str) -> Option<String> {
         match self {
             Self::Namespace => Some(namespace.to_owned()),

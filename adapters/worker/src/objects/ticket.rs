@@ -16,8 +16,8 @@ pub(crate) fn read(ticket: &str) -> Result<Snapshot, serde_json::Error> {
     serde_json::from_str(ticket)
 }
 
-/// JSON as ASCII, which a header can carry: what is not ASCII can only stand in strings, where an
-/// escape says the same.
+/// Encodes JSON as ASCII, which a header can carry. Characters outside ASCII occur only in strings,
+/// where an escape means the same.
 pub(crate) fn ascii(json: &str) -> String {
     use std::fmt::Write;
     let mut out = String::with_capacity(json.len());

@@ -1,22 +1,22 @@
 use bytes::Bytes;
 use crossws_core::{
-    CloseCode, CloseFrame, Hub, Message, Peer, PeerId, Published, Scope, Utf8Bytes,
+    CloseCode, CloseFrame, Closed, Group, Hub, Message, Peer, PeerId, Published, Scope, Utf8Bytes,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::room::PeerInfo;
 
-/// What a Worker asks of an object. A message, where there is one, is the request's body.
+/// A command of a Worker to an object. If there is a message, it is the request's body.
 ///
-/// A member that this version does not know is an error: without it a message to some would be one to
-/// everyone.
+/// An unknown member is an error: if it were ignored, a message to some peers would become one to
+/// every peer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Command {
     Publish {
         namespace: Option<String>,
-        /// To everyone without any.
+        /// `None` means every peer.
         topics: Option<Vec<String>>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         except: Vec<String>,
@@ -41,19 +41,19 @@ pub(crate) enum Command {
         code: u16,
         reason: String,
     },
-    /// To the connections of a route in this object, as the others of its kind.
-    RouteSend {
-        route: String,
+    /// To the connections of a group in this object, as the others of its kind.
+    GroupSend {
+        group: GroupName,
         text: bool,
     },
-    RoutePeers {
-        route: String,
+    GroupPeers {
+        group: GroupName,
     },
-    RouteCount {
-        route: String,
+    GroupCount {
+        group: GroupName,
     },
-    RouteClose {
-        route: String,
+    GroupClose {
+        group: GroupName,
         code: u16,
         reason: String,
     },
@@ -68,7 +68,28 @@ pub(crate) enum Command {
     },
 }
 
-/// What became of a publication in an object.
+/// Connections that have something in common: see [`Group`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum GroupName {
+    Route(String),
+    Identity(String),
+    Tag(String),
+}
+
+impl GroupName {
+    /// Those of this object.
+    fn here<'a>(&'a self, hub: &'a Hub) -> Group<'a> {
+        match self {
+            Self::Route(name) => hub.route(name),
+            Self::Identity(name) => hub.identity(name),
+            Self::Tag(name) => hub.tagged(name),
+        }
+        .here()
+    }
+}
+
+/// The result of a publication in an object.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Told {
     pub(crate) queued: usize,
@@ -84,7 +105,7 @@ impl Told {
     }
 }
 
-/// A command that makes no sense: the object and the Worker are not of one version.
+/// An invalid command: the object and the Worker run different versions.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
     #[error("the message says it is text, and is not UTF-8")]
@@ -100,7 +121,7 @@ pub(crate) enum CommandError {
 }
 
 impl Command {
-    /// Does it, and answers as JSON.
+    /// Runs the command, and returns its result as JSON.
     pub(crate) fn run(self, hub: &Hub, body: Vec<u8>) -> Result<Value, CommandError> {
         Ok(match self {
             Self::Publish {
@@ -130,19 +151,19 @@ impl Command {
                 let peers = scope(hub, namespace.as_deref()).peers();
                 infos(&peers)?
             }
-            Self::RouteSend { route, text } => {
-                let told = hub.route(&route).here().send(message(body, text)?)?;
+            Self::GroupSend { group, text } => {
+                let told = group.here(hub).send(message(body, text)?)?;
                 serde_json::to_value(Told::of(told))?
             }
-            Self::RoutePeers { route } => infos(&hub.route(&route).here().peers()?)?,
-            Self::RouteCount { route } => Value::from(hub.route(&route).here().peer_count()?),
-            Self::RouteClose {
-                route,
+            Self::GroupPeers { group } => infos(&group.here(hub).peers()?)?,
+            Self::GroupCount { group } => Value::from(group.here(hub).peer_count()?),
+            Self::GroupClose {
+                group,
                 code,
                 reason,
             } => {
-                let frame = CloseFrame::new(CloseCode::try_from(code)?, reason);
-                hub.route(&route).here().close_all(frame)?;
+                let frame = frame(code, reason)?;
+                group.here(hub).close_all(frame)?;
                 Value::Null
             }
             Self::Topics { namespace } => {
@@ -157,7 +178,7 @@ impl Command {
                 code,
                 reason,
             } => {
-                let frame = CloseFrame::new(CloseCode::try_from(code)?, reason);
+                let frame = frame(code, reason)?;
                 scope(hub, namespace.as_deref()).close_all(frame);
                 Value::Null
             }
@@ -166,11 +187,19 @@ impl Command {
                 Value::from(hub.peer(id).is_some_and(|peer| peer.send(message).is_ok()))
             }
             Self::Close { id, code, reason } => {
-                let code = CloseCode::try_from(code)?;
+                let frame = frame(code, reason)?;
                 let peer = hub.peer(id);
-                Value::from(peer.map(|peer| peer.close(code, reason)).is_some())
+                Value::from(peer.map(|peer| peer.close_frame(frame)).is_some())
             }
         })
+    }
+}
+
+/// A close frame as a command says it.
+fn frame(code: u16, reason: String) -> Result<CloseFrame, CommandError> {
+    match code {
+        Closed::NO_STATUS => Ok(CloseFrame::without_code()),
+        code => Ok(CloseFrame::new(CloseCode::try_from(code)?, reason)),
     }
 }
 
@@ -205,7 +234,7 @@ mod tests {
 
     use super::*;
 
-    /// Writes down what a client would see.
+    /// Records what a client would receive.
     #[derive(Clone, Default)]
     struct Paper(Arc<Mutex<Vec<String>>>);
 
@@ -245,7 +274,7 @@ mod tests {
         (hub.admit(&snapshot, paper.clone()).unwrap(), paper)
     }
 
-    /// As it travels: through ASCII.
+    /// Encodes it as it travels: as ASCII.
     fn run(hub: &Hub, command: &Command, body: &[u8]) -> Value {
         let command = crate::objects::ticket::ascii(&serde_json::to_string(command).unwrap());
         let command: Command = serde_json::from_str(&command).unwrap();
@@ -360,29 +389,50 @@ mod tests {
         };
         let (_a, one) = join(1, "/rooms/1");
         let (_b, two) = join(2, "/rooms/2");
-        let route = || "/rooms/:id".to_owned();
-        let send = Command::RouteSend {
-            route: route(),
+        let group = || GroupName::Route("/rooms/:id".to_owned());
+        let send = Command::GroupSend {
+            group: group(),
             text: true,
         };
         let told = run(&hub, &send, b"hi");
         assert_eq!(told, json!({ "queued": 2, "dropped": 0 }));
         assert_eq!(one.lines(), two.lines());
-        assert_eq!(run(&hub, &Command::RouteCount { route: route() }, b""), 2);
-        let peers = run(&hub, &Command::RoutePeers { route: route() }, b"");
+        assert_eq!(run(&hub, &Command::GroupCount { group: group() }, b""), 2);
+        let peers = run(&hub, &Command::GroupPeers { group: group() }, b"");
         assert_eq!(peers.as_array().unwrap().len(), 2);
-        let close = Command::RouteClose {
-            route: "rooms/{id}".to_owned(),
+        let close = Command::GroupClose {
+            group: GroupName::Route("rooms/{id}".to_owned()),
             code: 4001,
             reason: String::new(),
         };
         run(&hub, &close, b"");
-        assert_eq!(run(&hub, &Command::RouteCount { route: route() }, b""), 0);
+        assert_eq!(run(&hub, &Command::GroupCount { group: group() }, b""), 0);
         let refused = hub.route("rooms/[id]").send("everywhere");
         assert!(
             matches!(refused, Err(PublishError::Route(_))),
             "{refused:?}"
         );
+    }
+
+    #[test]
+    fn a_worker_reaches_an_identity_and_a_tag_in_one_object() {
+        let hub = Hub::builder().partial().build();
+        let (a, one) = join(&hub, 1, "/1");
+        let (b, two) = join(&hub, 2, "/2");
+        a.peer().set_identity("ann").unwrap();
+        b.peer().set_identity("bob").unwrap();
+        b.peer().tag("vip").unwrap();
+        let send = |group| Command::GroupSend { group, text: true };
+        let ann = GroupName::Identity("ann".to_owned());
+        assert_eq!(run(&hub, &send(ann), b"hi")["queued"], 1);
+        let vip = GroupName::Tag("vip".to_owned());
+        assert_eq!(run(&hub, &send(vip.clone()), b"ho")["queued"], 1);
+        assert_eq!(one.lines(), ["Text(\"hi\", 2 bytes)"]);
+        assert_eq!(two.lines(), ["Text(\"ho\", 2 bytes)"]);
+        let peers = run(&hub, &Command::GroupPeers { group: vip }, b"");
+        let peers: Vec<PeerInfo> = serde_json::from_value(peers).unwrap();
+        assert_eq!(peers[0].identity.as_deref(), Some("bob"));
+        assert_eq!(peers[0].tags, ["vip"]);
     }
 
     /// During a deploy: what is left out of a command would make it another one.

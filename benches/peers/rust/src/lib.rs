@@ -1,11 +1,11 @@
-//! What these servers share: the paths of benches/src/app.rs, and topics.
+//! The parts that these servers share: the paths of benches/src/app.rs, and topics.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// What a path stands for.
+/// The application that a path selects.
 pub enum App {
     Echo,
     Room(String),
@@ -21,7 +21,7 @@ pub fn app(path: &str) -> App {
 
 type Members<M> = Vec<(u64, UnboundedSender<M>)>;
 
-/// Who is in which room. A message is made once, and cloned by reference.
+/// The members of each room. A message is encoded once and cloned by reference.
 pub struct Rooms<M>(Arc<Mutex<State<M>>>);
 
 struct State<M> {
@@ -43,7 +43,7 @@ impl<M> Default for Rooms<M> {
 }
 
 impl<M: Clone> Rooms<M> {
-    /// Joins a room: what others say comes out of the receiver.
+    /// Joins a room. The receiver yields the other members' messages.
     pub fn join(&self, name: String) -> (Member<M>, UnboundedReceiver<M>) {
         let (sender, receiver) = unbounded_channel();
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -61,7 +61,7 @@ pub struct Member<M> {
 }
 
 impl<M: Clone> Member<M> {
-    /// Tells the others.
+    /// Sends a message to the other members.
     pub fn publish(&self, message: &M) {
         for (id, member) in &*lock(&self.room) {
             if *id != self.id {
@@ -81,7 +81,7 @@ fn lock<M>(room: &Mutex<Members<M>>) -> std::sync::MutexGuard<'_, Members<M>> {
     room.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The address to listen on, after saying the versions if that was asked for.
+/// Returns the address to listen on. Prints the versions first if the arguments ask for them.
 pub fn address(version: &str) -> String {
     if std::env::args().any(|arg| arg == "--version") {
         println!("{version}");

@@ -1,4 +1,4 @@
-//! The members, who read at once; the one that does not; and the publishers.
+//! The members, which read at once; the one member that does not; and the publishers.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -11,20 +11,21 @@ use mio::{Events, Interest, Poll, Token};
 
 use super::{CROWD, Case, Publisher};
 
-/// A message takes no longer than this.
+/// The longest time that a message may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) const MASK: [u8; 4] = [1, 2, 3, 4];
 
-/// What became of a burst.
+/// The result of a burst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Outcome {
     /// Members that were closed although they read.
     closed: usize,
     /// Messages that did not arrive.
     lost: usize,
-    /// Messages that arrived in another order than they were sent in.
+    /// Messages that arrived in another order than they were sent.
     disordered: usize,
-    /// Whether the member that does not read was left alone although more than its bounds waited.
+    /// Whether the member that does not read stayed connected although more than its bounds waited
+    /// for it.
     spared: bool,
 }
 
@@ -37,7 +38,7 @@ impl Outcome {
     };
 }
 
-/// Ends the server with the run.
+/// The server. It ends when this is dropped.
 pub(crate) struct Server(Child);
 
 impl Drop for Server {
@@ -61,7 +62,7 @@ pub(crate) fn serve(case: &Case) -> io::Result<(Server, SocketAddr)> {
     Ok((server, address))
 }
 
-/// A connection that has heard that it is ready.
+/// Connects, and waits for the greeting.
 pub(crate) fn connect(address: SocketAddr, path: &str, number: usize) -> io::Result<TcpStream> {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
     let source = SocketAddr::from(([127, 0, 1, 1 + (number % 16) as u8], 0));
@@ -73,7 +74,7 @@ pub(crate) fn connect(address: SocketAddr, path: &str, number: usize) -> io::Res
     stream.write_all(wire::request(path, &address.to_string()).as_bytes())?;
     let mut bytes = Vec::new();
     let mut byte = [0];
-    // Byte by byte: nothing behind the greeting may be taken.
+    // Byte by byte: nothing after the greeting may be consumed.
     while !bytes.ends_with(b"\x81\x05ready") {
         stream.read_exact(&mut byte)?;
         bytes.push(byte[0]);
@@ -85,13 +86,13 @@ struct Member {
     stream: mio::net::TcpStream,
     rest: Vec<u8>,
     seen: usize,
-    /// The next number of each publisher.
+    /// The next expected number of each publisher.
     next: Vec<u64>,
-    /// It has seen everything, or is closed.
+    /// Whether it has received everything or was closed.
     done: bool,
 }
 
-/// The number of a message, and its publisher's.
+/// Returns a message's publisher and number.
 fn stamp(payload: &[u8]) -> Option<(usize, u64)> {
     let bytes: [u8; 8] = payload.get(..8)?.try_into().ok()?;
     let all = u64::from_be_bytes(bytes);
@@ -100,11 +101,11 @@ fn stamp(payload: &[u8]) -> Option<(usize, u64)> {
 
 pub(crate) fn run(case: &Case) -> io::Result<Outcome> {
     let (_server, address) = serve(case)?;
-    // It is in the room, and never reads.
+    // This member joins the room and never reads.
     let idler = connect(address, "/member", 0)?;
     let member = |number| connect(address, "/member", number);
     let streams: Vec<TcpStream> = (0..case.room).map(member).collect::<io::Result<_>>()?;
-    // A publisher that is a member hears the others.
+    // A publisher that is a member receives the other publishers' messages.
     let path = match case.publisher {
         Publisher::Member => "/member",
         Publisher::Outsider | Publisher::Crowd => "/outsider",
@@ -133,10 +134,11 @@ pub(crate) fn run(case: &Case) -> io::Result<Outcome> {
     Ok(outcome)
 }
 
-/// More than a queue's bound and what systems take for a client that does not read.
+/// More than a queue's bound plus what systems buffer for a client that does not read.
 const PLENTY: usize = 16 << 20;
 
-/// Reads what is still on its way to the member that has read nothing so far.
+/// Reads what is still in flight to the member that has read nothing so far. Returns whether the
+/// server closed it as a slow consumer.
 fn is_closed_as_slow(mut idler: TcpStream) -> io::Result<bool> {
     let mut bytes = Vec::new();
     match idler.read_to_end(&mut bytes) {
@@ -158,7 +160,7 @@ fn send(case: &Case, mut streams: Vec<TcpStream>, each: usize) -> io::Result<Vec
     }
     let mut payload = vec![b'x'; case.size];
     let mut buffer = Vec::new();
-    // In pieces of 64 messages, in turn.
+    // In pieces of 64 messages, round robin.
     for from in (0..each).step_by(64) {
         for (publisher, stream) in streams.iter_mut().enumerate() {
             buffer.clear();
@@ -217,7 +219,7 @@ fn read(streams: Vec<TcpStream>, publishers: usize, each: usize) -> io::Result<O
     Ok(outcome)
 }
 
-/// Reads what is there. Returns whether the server has closed.
+/// Reads what has arrived. Returns whether the server has closed.
 fn take(member: &mut Member, scratch: &mut [u8], outcome: &mut Outcome) -> bool {
     loop {
         let kept = member.rest.len();

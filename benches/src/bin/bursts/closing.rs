@@ -1,4 +1,5 @@
-//! How long it takes to close a room of members that lag, and how long another client waits meanwhile.
+//! Measures how long it takes to close a room of members that lag, and how long another client
+//! waits meanwhile.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -46,14 +47,14 @@ fn run(runtime: &'static str, threads: usize, members: usize) -> io::Result<(Dur
     let members: Vec<TcpStream> = (0..members)
         .map(|number| connect(address, "/member", number))
         .collect::<io::Result<_>>()?;
-    // More than systems take for a client that does not read, less than a queue's bound.
+    // More than systems buffer for a client that does not read, less than a queue's bound.
     let mut publisher = connect(address, "/outsider", 0)?;
     for _ in 0..600 {
         say(&mut publisher, &[b'x'; 1000])?;
     }
     let mut echo = connect(address, "/echo", 0)?;
     let mut closer = connect(address, "/close", 0)?;
-    // Until everything is published.
+    // Waits until everything is published.
     for _ in 0..200 {
         say(&mut echo, b"ping")?;
         hear(&mut echo)?;

@@ -1,15 +1,15 @@
-//! Bursts into rooms whose members read at once: none may be closed, and nothing may be lost. In each
-//! room there is one more member, which does not read: it is closed with 1013 within its bounds.
+//! Bursts into rooms whose members read at once: none may be closed, and nothing may be lost. Each
+//! room has one more member, which does not read: it must be closed with 1013 within its bounds.
 //!
 //! ```sh
 //! cargo run --release -p crossws-bench --bin bursts              # all of it, ten runs each
 //! cargo run --release -p crossws-bench --bin bursts short        # one run of a few
-//! cargo run --release -p crossws-bench --bin bursts close 10000  # closes so many members that lag
+//! cargo run --release -p crossws-bench --bin bursts close 10000  # closes 10,000 members that lag
 //! cargo run --release -p crossws-bench --bin bursts tokio 1 member 20 1000 20000   # one of them
 //! ```
 //!
-//! In this order: the runtime, its threads, who publishes, the room's size, the messages' size and
-//! their number.
+//! The arguments of one burst: the runtime, its threads, the publisher, the room's size, the
+//! messages' size and their number.
 
 mod clients;
 mod closing;
@@ -20,20 +20,20 @@ use std::time::Instant;
 
 use self::clients::Outcome;
 
-/// Who publishes.
+/// The task or client that publishes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Publisher {
     /// A client that is a member of the room.
     Member,
-    /// A client that is not.
+    /// A client that is not a member.
     Outsider,
-    /// As many clients as [`CROWD`], at once.
+    /// [`CROWD`] clients at once.
     Crowd,
-    /// A client's hook, which sends to each member by itself.
+    /// A client's hook, which sends to each member separately.
     Send,
-    /// A task that publishes through the hub, and waits as the docs say.
+    /// A task that publishes through the hub and yields as the docs say.
     Hub,
-    /// A task that sends to each peer by its id, and waits as the docs say.
+    /// A task that sends to each peer by its id and yields as the docs say.
     HubPeer,
 }
 
@@ -59,12 +59,12 @@ struct Case {
     count: usize,
 }
 
-/// What one run may move: messages and bytes, to all members together.
+/// Bounds of one run: messages and bytes, to all members together.
 const MOST_MESSAGES: usize = 20_000_000;
 const MOST_BYTES: usize = 3 << 30;
 
 impl Case {
-    /// With fewer messages, if these would take too long.
+    /// Lowers the number of messages if the run would exceed the bounds.
     fn bounded(mut self) -> Self {
         let members = self.room.max(1);
         let most = (MOST_MESSAGES / members).min(MOST_BYTES / members / self.size.max(1));
@@ -132,7 +132,7 @@ fn one(args: &[String]) -> Option<Case> {
 
 fn main() -> ExitCode {
     let mut args: Vec<String> = std::env::args().skip(1).collect();
-    // A child: this process is the server.
+    // A child process: this process is the server.
     if args.first().is_some_and(|arg| arg == "serve") {
         server::main(&args[1], args[2].parse().unwrap_or(1));
         return ExitCode::SUCCESS;

@@ -1,15 +1,15 @@
-//! The room. Only the public API, with default limits.
+//! The room. It uses only the public API, with default limits.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossws::{CloseCode, HookResult, Hooks, Hub, Message, Origin, Peer};
 
-/// `/echo` answers, `/close` closes the room and says how many microseconds that took.
-/// `/member`: in the room, and publishes to it. `/outsider`: publishes to it. `/send`: sends to each
-/// member. `/hub` and `/hub-peer`: the text `COUNT SIZE` starts a task that publishes.
+/// `/echo` echoes, `/close` closes the room and reports how many microseconds that took. `/member`
+/// is in the room and publishes to it. `/outsider` publishes to it. `/send` sends to each member.
+/// `/hub` and `/hub-peer` start a task that publishes when they receive the text `COUNT SIZE`.
 struct Room {
-    /// For those who send to each.
+    /// For the publishers that send to each member.
     members: Mutex<Vec<Peer>>,
 }
 
@@ -40,7 +40,7 @@ impl Hooks for Room {
             "/send" => {
                 let members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
                 for member in members.iter() {
-                    // One that is closed is told so to the clients by the close itself.
+                    // A closed member's client learns it from the close frame.
                     let _ = member.send(message.clone());
                 }
             }
@@ -64,7 +64,7 @@ impl Hooks for Room {
     }
 }
 
-/// Publishes as the docs of `yield_now` say.
+/// Publishes as the docs of `yield_now` describe.
 async fn publish(hub: Hub, message: Message, each: bool) -> HookResult {
     let text = message.text()?;
     let (count, size) = text.split_once(' ').ok_or("no numbers")?;
@@ -104,7 +104,7 @@ async fn publish(hub: Hub, message: Message, each: bool) -> HookResult {
     Ok(())
 }
 
-/// On the runtime that there is.
+/// Sleeps on the runtime of the current run.
 async fn sleep(time: Duration) {
     if tokio::runtime::Handle::try_current().is_ok() {
         tokio::time::sleep(time).await;

@@ -1,4 +1,4 @@
-//! A client that reads, answers pings, and counts.
+//! A client that reads, answers pings, and counts messages.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -8,7 +8,7 @@ use crossws_bench::wire;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
-/// Peers of one room.
+/// Peers per room.
 const ROOM: usize = 20;
 
 pub(crate) struct Client {
@@ -16,7 +16,7 @@ pub(crate) struct Client {
     unread: Vec<u8>,
 }
 
-/// What a client has seen.
+/// What a client has observed when its connection ended.
 pub(crate) struct End {
     pub(crate) messages: u64,
     pub(crate) close: Option<u16>,
@@ -26,7 +26,7 @@ pub(crate) struct End {
 impl Client {
     pub(crate) async fn connect(address: SocketAddr, number: usize) -> io::Result<Self> {
         let socket = TcpSocket::new_v4()?;
-        // One address has not enough ports.
+        // One address does not have enough ports.
         socket.bind(SocketAddr::from(([127, 0, 1, 1 + (number % 16) as u8], 0)))?;
         let mut stream = socket.connect(address).await?;
         let path = format!("/rooms/{}", number / ROOM);
@@ -47,7 +47,7 @@ impl Client {
         }
     }
 
-    /// Reads to the end.
+    /// Reads until the connection ends.
     pub(crate) async fn run(mut self) -> End {
         let mut end = End {
             messages: 0,

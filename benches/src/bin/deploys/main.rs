@@ -1,15 +1,15 @@
-//! What clients see of a deploy, and of a server that was stopped for a while.
+//! Measures what clients observe of a deploy, and of a server that was stopped for a while.
 //!
 //! ```sh
 //! cargo run --release -p crossws-bench --bin deploys            # 10,000 peers, 20 s without a processor
 //! cargo run --release -p crossws-bench --bin deploys short      # the same with less of everything
 //! ```
 //!
-//! *Deploy*: the server publishes to its rooms and gets SIGTERM. Everything that it has accepted for a
-//! client that reads must arrive before the close frame, with and without a spread; with one, no second
-//! has more than its part of the closes.
-//! *Suspended*: the server's process is stopped for longer than a ping may take, and goes on. No client
-//! that has answered its pings is dropped.
+//! *Deploy*: the server publishes to its rooms and receives SIGTERM. Every message that it has
+//! accepted for a client that reads must arrive before the close frame, with and without a spread.
+//! With a spread, no second has more than its share of the closes.
+//! *Suspended*: the server's process is stopped for longer than the ping timeout, and then
+//! continues. No client that has answered its pings may be dropped.
 
 mod client;
 mod server;
@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use self::client::{Client, End};
 
-/// The server, in a process of its own. Ends with the run.
+/// The server, in a process of its own. It ends when this is dropped.
 struct Server {
     child: Child,
     input: ChildStdin,
@@ -80,7 +80,8 @@ async fn connect(server: &Server, peers: usize) -> io::Result<Vec<Client>> {
     Ok(clients)
 }
 
-/// One deploy: whether nothing was lost, and no second had more than so many times its part of the closes.
+/// Runs one deploy. Returns whether nothing was lost and no second had more than `most` times its
+/// share of the closes.
 async fn deploy(peers: usize, rate: usize, spread: Duration, most: f64) -> io::Result<bool> {
     let mut server = Server::start(&[rate.to_string(), spread.as_millis().to_string()])?;
     let clients = connect(&server, peers).await?;
@@ -127,7 +128,7 @@ async fn deploy(peers: usize, rate: usize, spread: Duration, most: f64) -> io::R
     Ok(good)
 }
 
-/// One stop of the server's process: whether nobody was dropped.
+/// Stops the server's process once. Returns whether no client was dropped.
 async fn suspended(peers: usize, stopped: Duration) -> io::Result<bool> {
     let server = Server::start(&[
         "0".to_owned(),
@@ -139,7 +140,7 @@ async fn suspended(peers: usize, stopped: Duration) -> io::Result<bool> {
         .into_iter()
         .map(|client| tokio::spawn(client.run()))
         .collect();
-    // Several pings are answered before, and more are due after.
+    // Clients answer several pings before the stop, and more are due after it.
     tokio::time::sleep(stopped / 2).await;
     server.signal("STOP")?;
     tokio::time::sleep(stopped).await;
@@ -160,7 +161,7 @@ fn verdict(good: bool) -> &'static str {
 }
 
 async fn all(short: bool) -> io::Result<bool> {
-    // Of five seconds on a busy machine one may have another's closes, too.
+    // On a busy machine, one of five seconds may also get another second's closes.
     let (peers, rate, spread, most, stopped, runs) = match short {
         true => (1000, 500, 5, 2.0, 4, 1),
         false => (10_000, 5000, 30, 1.2, 20, 3),
@@ -184,7 +185,7 @@ fn main() -> ExitCode {
             .build(),
     };
     let ended = runtime.and_then(|runtime| match args.split_first() {
-        // A child: this process is the server.
+        // A child process: this process is the server.
         Some((serve, args)) if serve == "serve" => {
             runtime.block_on(server::run(args)).map(|()| true)
         }

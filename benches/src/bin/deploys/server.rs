@@ -1,4 +1,4 @@
-//! A server that publishes to its rooms until it is told to stop. Only the public API.
+//! A server that publishes to its rooms until it receives a signal. It uses only the public API.
 
 use std::io;
 use std::sync::Arc;
@@ -8,15 +8,15 @@ use std::time::Duration;
 use crossws::tokio::{Server, Shutdown, stop_signal};
 use crossws::{Hub, Limits, Origin, hooks};
 
-/// What is published each time.
+/// The text of each publication.
 const TEXT: &str = "a message of some hundred bytes, as long as a message of a chat is with the names and \
     the times that are in it";
 
-/// How often something is published.
+/// The interval between publications.
 const TICK: Duration = Duration::from_millis(10);
 
-/// `RATE SPREAD [STOPPED]`: messages a second, the shutdown's spread, and for how long the process is
-/// stopped, in milliseconds. A line of the input starts the messages.
+/// Takes `RATE SPREAD [STOPPED]`: messages per second, the shutdown's spread, and how long the
+/// process is stopped, in milliseconds. A line on the input starts the messages.
 pub(crate) async fn run(args: &[String]) -> io::Result<()> {
     let number = |at: usize| {
         args.get(at)
@@ -26,7 +26,7 @@ pub(crate) async fn run(args: &[String]) -> io::Result<()> {
     let (rate, spread, stopped) = (number(0), Duration::from_millis(number(1)), number(2));
     let mut limits = Limits::default();
     if stopped > 0 {
-        // Shorter than the stop, both together.
+        // Together shorter than the stop.
         limits = limits
             .ping_interval(Duration::from_millis(stopped / 8))
             .pong_timeout(Duration::from_millis(stopped / 2));

@@ -1,6 +1,6 @@
-//! Counts the instructions that a message takes, under callgrind: repeatable where time is not. One
-//! process, one thread, no sockets: the hooks of the benchmark behind the pump of every native
-//! adapter, over an `Io` in memory, in virtual time.
+//! Counts the instructions that a message takes, under callgrind: the count is repeatable where
+//! time is not. One process, one thread, no sockets: the benchmark's hooks run on the pump of every
+//! native adapter, over an `Io` in memory, in virtual time.
 //!
 //!     instructions check     fails where a row takes more than instructions.json allows
 //!     instructions update    writes what the rows take today to instructions.json
@@ -15,10 +15,10 @@ use std::{env, fs, io};
 
 use crate::rows::Row;
 
-/// What a row may take more than it did, in percent, before the check fails: more than compilers
-/// and C libraries differ by.
+/// The percentage by which a row may exceed its figure before the check fails: more than the
+/// difference between compilers and C libraries.
 const SLACK: f64 = 3.0;
-/// What a row takes less before the check asks for the new figure, in percent.
+/// The percentage by which a row may fall below its figure before the check asks for a new figure.
 const GAIN: f64 = 10.0;
 
 fn main() -> ExitCode {
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The part that callgrind watches.
+/// Runs the part that callgrind measures.
 fn run(row: &str, turns: &str) -> io::Result<()> {
     let row = Row::ALL.into_iter().find(|known| known.name() == row);
     let row = row.ok_or_else(|| io::Error::other("no such row"))?;
@@ -105,11 +105,11 @@ fn update() -> io::Result<()> {
     fs::write(path(), json + "\n")
 }
 
-/// Instructions for each message (or connection) of every row.
+/// Returns the instructions per message (or connection) of every row.
 fn count() -> io::Result<Vec<(Row, f64)>> {
     let mut found = Vec::new();
     for row in Row::ALL {
-        // What it takes to get there is in both, and so in neither's difference.
+        // The setup is in both counts, so it is not in their difference.
         let (few, many) = row.turns();
         let more = callgrind(row, many)?.saturating_sub(callgrind(row, few)?);
         let messages = u64::from(many - few) * row.messages();

@@ -1,4 +1,4 @@
-//! Connections without sockets, and the few lines of an executor that run them.
+//! Connections without sockets, and a minimal executor that runs them.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -21,7 +21,7 @@ pub(crate) struct Client(Arc<Mutex<Pipe>>);
 
 #[derive(Default)]
 struct Pipe {
-    /// What the server has yet to read.
+    /// Bytes that the server has not read yet.
     inbound: VecDeque<u8>,
     ended: bool,
     reader: Option<Waker>,
@@ -45,7 +45,7 @@ impl Client {
         self.send(&[]);
     }
 
-    /// Bytes written to it since it was last asked.
+    /// Returns the number of bytes written since the last call.
     pub(crate) fn written(&self) -> u64 {
         std::mem::take(&mut lock(&self.0).written)
     }
@@ -83,7 +83,7 @@ impl Io for Socket {
     }
 }
 
-/// Time stands still, so no timer ever ends.
+/// A clock that stands still, so no timer ever ends.
 #[derive(Clone)]
 struct Still(Instant);
 
@@ -146,7 +146,7 @@ impl<R: Resolve> Server<R> {
         }
     }
 
-    /// A connection, on which nothing has been said.
+    /// Opens a connection on which nothing has been sent.
     pub(crate) fn accept(&mut self) -> Client {
         let client = Client::default();
         let socket = Socket(Arc::clone(&client.0));
@@ -201,7 +201,7 @@ impl<R: Resolve> Server<R> {
         }
     }
 
-    /// Connections that have not ended.
+    /// Returns the number of open connections.
     pub(crate) fn open(&self) -> usize {
         self.tasks.len() - self.free.len()
     }

@@ -1,9 +1,9 @@
-//! What is counted.
+//! The rows that are counted.
 
 use std::io;
 
 use crossws::{
-    HookResult, Hooks, Message, Peer, Rejection, Resolve, Router, Upgrade, UpgradeRequest,
+    HookResult, Hooks, Hub, Message, Peer, Rejection, Resolve, Router, Upgrade, UpgradeRequest,
 };
 use crossws_bench::{app, wire};
 
@@ -15,38 +15,42 @@ const HELLO: &str = "a text of 64 bytes, which a server sends to somebody or to 
 /// A row of `instructions.json`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Row {
-    /// One connection, 64 messages of 64 bytes a turn, all of which come back.
+    /// One connection, 64 messages of 64 bytes per turn, all of which come back.
     Echo,
-    /// The same with one message a turn.
+    /// The same with one message per turn.
     EchoOne,
-    /// One message of 16 KiB a turn.
+    /// One message of 16 KiB per turn.
     EchoLarge,
     /// A message to 100 subscribers.
     Publish,
+    /// The same, while there are 10,000 patterns that begin with the topic's name and do not match it.
+    PublishPatterns,
     /// A message to 1,000 subscribers of one topic.
     PublishMany,
-    /// The same to as many of two topics, half of whom are in both, without 100 of a third.
+    /// The same to 1,000 subscribers of two topics, half of whom are in both, without 100 of a
+    /// third.
     PublishToEach,
-    /// A room of 32, of whom each says 20 messages a turn.
+    /// A room of 32, in which each member sends 20 messages per turn.
     Chat,
-    /// A room of 32, of whom each says one message a turn.
+    /// A room of 32, in which each member sends one message per turn.
     Turns,
     /// A connection from its request to its end.
     Connect,
     /// The same through a router with 1,000 routes that have a parameter.
     ConnectRouted,
-    /// As `EchoOne`, of JSON that the hook reads and writes with `serde_json`.
+    /// As `EchoOne`, with JSON that the hook reads and writes with `serde_json`.
     EchoJson,
-    /// The same with a typed hook: at most 1.1 times as much.
+    /// The same with a typed hook: at most 1.1 times the instructions.
     EchoTyped,
 }
 
 impl Row {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Echo,
         Self::EchoOne,
         Self::EchoLarge,
         Self::Publish,
+        Self::PublishPatterns,
         Self::PublishMany,
         Self::PublishToEach,
         Self::Chat,
@@ -63,6 +67,7 @@ impl Row {
             Self::EchoOne => "echo-1",
             Self::EchoLarge => "echo-16k",
             Self::Publish => "publish-64",
+            Self::PublishPatterns => "publish-patterns",
             Self::PublishMany => "publish-1k",
             Self::PublishToEach => "publish-each-1k",
             Self::Chat => "chat",
@@ -74,7 +79,7 @@ impl Row {
         }
     }
 
-    /// Messages delivered, or connections served, in a turn.
+    /// Returns the messages delivered, or connections served, per turn.
     pub(crate) fn messages(self) -> u64 {
         match self {
             Self::Echo => 64,
@@ -84,26 +89,29 @@ impl Row {
             | Self::EchoLarge
             | Self::Connect
             | Self::ConnectRouted => 1,
-            Self::Publish => 100,
+            Self::Publish | Self::PublishPatterns => 100,
             Self::PublishMany | Self::PublishToEach => 1000,
             Self::Chat => 32 * 31 * 20,
             Self::Turns => 32 * 31,
         }
     }
 
-    /// The row that this one is held against, and how many times as much it may take.
+    /// Returns the row that this one is compared with, and how many times its instructions this one
+    /// may take.
     pub(crate) fn bound(self) -> Option<(Self, f64)> {
         match self {
             Self::EchoTyped => Some((Self::EchoJson, 1.1)),
+            Self::PublishPatterns => Some((Self::Publish, 1.05)),
             Self::PublishToEach => Some((Self::PublishMany, 1.3)),
             _ => None,
         }
     }
 
-    /// After so few turns nothing is new any more, and after so many the count ends.
+    /// Returns the number of turns after which nothing is new any more, and the number at which the
+    /// count ends.
     pub(crate) fn turns(self) -> (u32, u32) {
         match self {
-            Self::Echo | Self::Publish => (20, 120),
+            Self::Echo | Self::Publish | Self::PublishPatterns => (20, 120),
             Self::PublishMany | Self::PublishToEach => (5, 25),
             Self::Connect | Self::ConnectRouted => (50, 250),
             Self::EchoOne | Self::EchoLarge | Self::EchoJson | Self::EchoTyped => (100, 1100),
@@ -112,13 +120,14 @@ impl Row {
         }
     }
 
-    /// Takes so many turns, and fails when not everything is delivered.
+    /// Runs `turns` turns. Fails if a message is not delivered.
     pub(crate) fn run(self, turns: u32) -> io::Result<()> {
         match self {
             Self::Echo => echo(turns, 64, 64),
             Self::EchoOne => echo(turns, 1, 64),
             Self::EchoLarge => echo(turns, 1, 16 << 10),
-            Self::Publish => publish(turns, 100),
+            Self::Publish => publish(turns, 100, 0),
+            Self::PublishPatterns => publish(turns, 100, 10_000),
             Self::PublishMany => publish_to(turns, "all"),
             Self::PublishToEach => publish_to(turns, "each"),
             Self::Chat => chat(turns, 32, 20),
@@ -135,7 +144,7 @@ fn server() -> Server<impl Resolve> {
     Server::new(app::hooks(), app::hub())
 }
 
-/// So many connections whose greetings, if any, have been read.
+/// Opens `count` connections, and reads their greetings if there are any.
 fn join<R: Resolve>(server: &mut Server<R>, count: usize, path: &str) -> io::Result<Vec<Client>> {
     let clients: Vec<_> = (0..count).map(|_| server.accept()).collect();
     for client in &clients {
@@ -150,7 +159,7 @@ fn join<R: Resolve>(server: &mut Server<R>, count: usize, path: &str) -> io::Res
     Ok(clients)
 }
 
-/// Frames of a client, and the length of what comes of them at the other end.
+/// Encodes a client's frames. Returns them with the length of the resulting bytes at the other end.
 fn burst(count: usize, size: usize) -> (Vec<u8>, u64) {
     let payload: Vec<u8> = HELLO.bytes().cycle().take(size).collect();
     let mut sent = Vec::new();
@@ -190,7 +199,7 @@ fn echo(turns: u32, depth: usize, size: usize) -> io::Result<()> {
 fn echo_json(turns: u32, hooks: impl Hooks) -> io::Result<()> {
     const SAID: &str =
         r#"{"user":"ann","kind":{"place":{"at":[52.5,13.25]}},"text":"meet me there","count":7}"#;
-    // The same type as in `routed`, so that the pump is compiled no more often for this.
+    // Uses the same type as `routed`, so that the pump is not compiled once more for it.
     let mut server = Server::new(Router::new().route("/", hooks), app::hub());
     let clients = join(&mut server, 1, "/")?;
     let (mut sent, mut back) = (Vec::new(), Vec::new());
@@ -204,9 +213,17 @@ fn echo_json(turns: u32, hooks: impl Hooks) -> io::Result<()> {
     Ok(())
 }
 
-fn publish(turns: u32, subscribers: usize) -> io::Result<()> {
-    let mut server = server();
+fn publish(turns: u32, subscribers: usize, patterns: usize) -> io::Result<()> {
+    let limits = app::hub().limits().clone().max_patterns(patterns);
+    let hub = Hub::builder().limits(limits).build();
+    let mut server = Server::new(app::hooks(), hub.clone());
     let clients = join(&mut server, subscribers + 1, "/chat")?;
+    if let Some(peer) = hub.peers().first() {
+        for number in 0..patterns {
+            let pattern = format!("room/{number:05}/*");
+            peer.subscribe_pattern(pattern).map_err(io::Error::other)?;
+        }
+    }
     let (burst, back) = burst(1, 64);
     for _ in 0..turns {
         clients[0].send(&burst);
@@ -219,8 +236,8 @@ fn publish(turns: u32, subscribers: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// `/TOPIC/TOPIC/…`: subscribed to these topics of one namespace. What the peer of `/all` says goes to
-/// one topic, what that of `/each` says to two, without a third.
+/// `/TOPIC/TOPIC/…`: subscribed to these topics of one namespace. Messages of the peer of `/all` go
+/// to one topic. Messages of the peer of `/each` go to two, without a third.
 struct Rooms;
 
 impl Hooks for Rooms {
@@ -282,7 +299,7 @@ fn chat(turns: u32, members: usize, each: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// A server whose hooks are found by the path.
+/// Creates a server that finds its hooks by the path.
 fn routed(routes: usize) -> Server<impl Resolve> {
     let mut router = Router::new();
     for number in 0..routes {

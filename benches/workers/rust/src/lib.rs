@@ -1,4 +1,4 @@
-//! An echo and a chat, to be measured: in objects, and the echo in a plain Worker too.
+//! An echo and a chat to measure: in objects, and the echo in a plain Worker too.
 
 use crossws::worker::{Objects, Plain, Upgraded};
 use crossws::{HookResult, Hooks, Message, Peer};

@@ -7,25 +7,37 @@ use smallvec::SmallVec;
 use super::{State, Told, Topic};
 use crate::adapter::Publication;
 use crate::peer::Peer;
+use crate::peer::subscriptions::Known;
+use crate::pubsub::filter::Filter;
 use crate::sync::MutexGuard;
 
 /// Several topics of one namespace.
 pub(crate) type Several = SmallVec<[Arc<Topic>; 4]>;
 
-/// The members of any of these topics that are members of none of those, each once.
-pub(crate) struct Audience {
-    any: Several,
-    none: Several,
+/// A topic and what is in it, while it is locked.
+pub(super) type Place<'a> = (&'a Arc<Topic>, &'a State);
+
+/// All topics that are locked together are locked in one order: patterns last, and otherwise that of
+/// their addresses.
+pub(super) fn lock_order(topic: &Arc<Topic>) -> (bool, *const Topic) {
+    (topic.is_pattern(), Arc::as_ptr(topic))
 }
 
-impl Audience {
-    pub(crate) fn new(mut any: Several, mut none: Several) -> Self {
-        // All topics that are locked together are locked in one order: that of their addresses.
+/// The members of any of these topics that are members of none of those and have the right labels,
+/// each once.
+pub(crate) struct Audience<'a, 'f> {
+    pub(super) any: Several,
+    none: Several,
+    only: &'a Filter<'f>,
+}
+
+impl<'a, 'f> Audience<'a, 'f> {
+    pub(crate) fn new(mut any: Several, mut none: Several, only: &'a Filter<'f>) -> Self {
         for topics in [&mut any, &mut none] {
-            topics.sort_unstable_by_key(Arc::as_ptr);
+            topics.sort_unstable_by_key(lock_order);
             topics.dedup_by(|one, other| Arc::ptr_eq(one, other));
         }
-        Self { any, none }
+        Self { any, none, only }
     }
 
     /// Hands the publication to each member, but for `except`.
@@ -39,19 +51,29 @@ impl Audience {
         told: &mut Told,
     ) {
         let states = self.lock(publication);
-        for (at, state) in states.iter().enumerate() {
-            let earlier = self.any.iter().zip(&states).take(at);
-            for (peer, _) in state.members.iter() {
-                if except.is_some_and(|except| except.is(peer))
-                    || self.leaves_out(peer, earlier.clone())
-                {
-                    continue;
-                }
-                let receipt = peer.transport().publish(publication);
-                told.published.queued += usize::from(receipt.queued);
-                told.count(peer, receipt);
-            }
-        }
+        let places = self.places(&states);
+        let is_left_out = |peer: &Peer| self.leaves_out(peer, except);
+        hand_on(&places, 0, is_left_out, publication, told);
+    }
+
+    pub(super) fn places<'s>(
+        &'s self,
+        states: &'s [MutexGuard<'_, State>],
+    ) -> SmallVec<[Place<'s>; 4]> {
+        let places = self.any.iter().zip(states);
+        places.map(|(topic, state)| (topic, &**state)).collect()
+    }
+
+    /// Whether a member does not get the message.
+    #[inline]
+    pub(super) fn leaves_out(&self, peer: &Peer, except: Option<&Peer>) -> bool {
+        let is_member = |known: &Known<'_>| {
+            let mut none = self.none.iter();
+            none.any(|topic| known.key(topic).is_some())
+        };
+        except.is_some_and(|except| except.is(peer))
+            || (!self.none.is_empty() && is_member(&peer.subscriptions().lock()))
+            || !self.only.admits(peer)
     }
 
     /// Locks every topic whose members get the message. What takes long is encoded before.
@@ -69,24 +91,39 @@ impl Audience {
             publication.encoded(wire);
         }
     }
+}
 
-    /// Whether the peer is a member of a topic that is left out, or of one whose members have been
-    /// handed the message.
-    fn leaves_out<'s>(
-        &self,
-        peer: &Peer,
-        earlier: impl Iterator<Item = (&'s Arc<Topic>, &'s MutexGuard<'s, State>)> + Clone,
-    ) -> bool {
-        if self.none.is_empty() && earlier.clone().next().is_none() {
-            return false;
+/// Hands the publication to each member of the topics from `first` on who is in no topic before its
+/// own, and is not left out.
+pub(super) fn hand_on(
+    places: &[Place<'_>],
+    first: usize,
+    is_left_out: impl Fn(&Peer) -> bool,
+    publication: &Publication,
+    told: &mut Told,
+) {
+    for (at, (_, state)) in places.iter().enumerate().skip(first) {
+        let earlier = places.get(..at).unwrap_or_default();
+        for (peer, _) in state.members.iter() {
+            if is_left_out(peer) || is_member(earlier, peer) {
+                continue;
+            }
+            let receipt = peer.transport().publish(publication);
+            told.published.queued += usize::from(receipt.queued);
+            told.count(peer, receipt);
         }
-        let known = peer.subscriptions().lock();
-        let is_member = |topic: &Arc<Topic>| known.key(topic).is_some();
-        // A peer knows a topic a moment longer than the topic knows the peer.
-        let was_handed = |(topic, state): (&Arc<Topic>, &MutexGuard<'_, State>)| {
-            let key = known.key(topic);
-            key.is_some_and(|key| state.members.is_at(key, peer))
-        };
-        self.none.iter().any(is_member) || earlier.clone().any(was_handed)
     }
+}
+
+/// Whether the peer is a member of one of these, whose members have been handed the message.
+pub(super) fn is_member(places: &[Place<'_>], peer: &Peer) -> bool {
+    if places.is_empty() {
+        return false;
+    }
+    let known = peer.subscriptions().lock();
+    // A peer knows a topic a moment longer than the topic knows the peer.
+    places.iter().any(|(topic, state)| {
+        let key = known.key(topic);
+        key.is_some_and(|key| state.members.is_at(key, peer))
+    })
 }

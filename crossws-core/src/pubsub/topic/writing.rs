@@ -29,6 +29,7 @@ impl Writing<'_> {
     /// Offers the message to those with nothing to read, appends it to the lane's log for all
     /// others, and looks after those that have much. `longest` is how long it is in the longest format
     /// so far.
+    #[inline(always)] // it has one caller
     pub(super) fn publish(
         &mut self,
         lane: &mut Lane,

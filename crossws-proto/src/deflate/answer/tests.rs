@@ -29,8 +29,9 @@ fn a_configuration_is_offered_as_it_is_meant() {
     assert_eq!(offers, expected.map(expand));
 }
 
-/// Each answer, and what it means to those offers. `s` is a server that takes its context over, `c`
-/// a client, and the number the client's window bits; `!` is an answer that does not fit the offer.
+/// Each response, and what it means to those offers. `s` is a server that takes its context over,
+/// `c` a client that does, and the number is the client's window bits. `!` is a response that does
+/// not match the offer.
 const TABLE: &[(&str, [&str; 4])] = &[
     ("pmd", ["!", "s c 15", "!", "!"]),
     ("pmd; snct", ["15", "c 15", "!", "c 15"]),
@@ -40,16 +41,16 @@ const TABLE: &[(&str, [&str; 4])] = &[
     ("pmd; snct; smwb=10", ["15", "c 15", "c 11", "c 15"]),
     ("pmd; smwb=10", ["!", "s c 15", "s c 11", "!"]),
     ("pmd; smwb=9", ["!", "s c 15", "s c 11", "!"]),
-    // Every window can be read.
+    // The client can read every window.
     ("pmd; smwb=8", ["!", "s c 15", "s c 11", "!"]),
     ("pmd; smwb=11", ["!", "s c 15", "!", "!"]),
-    // Of the client's window its own word counts, and the server's.
+    // The smaller of the client's own limit and the server's applies to the client's window.
     ("pmd; smwb=10; cmwb=15", ["!", "s c 15", "s c 11", "!"]),
     ("pmd; smwb=10; cmwb=12", ["!", "s c 12", "s c 11", "!"]),
     ("pmd; smwb=10; cmwb=9", ["!", "s c 9", "s c 9", "!"]),
     ("pmd; smwb=10; cmwb=8", ["!", "s c 8", "s c 8", "!"]),
     ("pmd; snct; cmwb=9", ["9", "c 9", "!", "c 9"]),
-    // What an answer must not say.
+    // Parameters that a response must not have.
     ("pmd; snct; smwb=10; cmwb", ["!", "!", "!", "!"]),
     ("pmd; snct; smwb", ["!", "!", "!", "!"]),
     ("pmd; snct; smwb=7", ["!", "!", "!", "!"]),
@@ -96,7 +97,7 @@ fn every_answer_has_its_meaning() {
 }
 
 #[test]
-fn only_what_was_offered_may_be_answered_and_once() {
+fn a_response_names_only_the_offered_extension_and_once() {
     let [config, ..] = configs();
     let good = expand("pmd; snct");
     let check = |lines: &[&str]| answered(&config, lines).map(|agreed| agreed.is_some());
@@ -116,7 +117,7 @@ fn only_what_was_offered_may_be_answered_and_once() {
 }
 
 #[test]
-fn what_the_answer_said_is_kept() {
+fn the_agreement_keeps_the_parameters_of_the_response() {
     let [_, takeover, ..] = configs();
     let answer = expand("pmd; snct; smwb=12; cmwb=9");
     let agreed = answered(&takeover, &[&answer.replace("=9", "=\"9\"")]);

@@ -5,7 +5,7 @@ use super::*;
 /// More than all contexts of the tests use.
 const ENOUGH: usize = 1 << 30;
 
-/// Every message that follows is like those before, and unlike all that are further back than
+/// Returns messages of which each is like the one before, and unlike all that are further back than
 /// `distance` bytes.
 fn messages(distance: usize, count: usize, len: usize) -> Vec<Vec<u8>> {
     let mut state = 7_u64;
@@ -21,7 +21,7 @@ fn messages(distance: usize, count: usize, len: usize) -> Vec<Vec<u8>> {
     bytes.chunks(len).map(<[u8]>::to_vec).collect()
 }
 
-/// As a sender with context takeover compresses them.
+/// Compresses the messages as a sender with context takeover does.
 fn compressed(bits: u8, messages: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let mut state = Compress::new_with_window_bits(Compression::new(9), false, bits);
     let one = |message: &Vec<u8>| {
@@ -45,7 +45,7 @@ fn read(inflater: &mut Inflater, payload: &[u8]) -> Result<Vec<u8>, u16> {
 #[test]
 fn a_message_refers_as_far_back_as_its_window_goes() {
     for bits in 9..=15 {
-        // What zlib leaves of its window, 262 bytes less.
+        // zlib uses 262 bytes less than its window.
         let distance = (1 << bits) - 262;
         for len in [distance / 3 + 1, 40_000] {
             let plain = messages(distance, 20, len);
@@ -63,7 +63,7 @@ fn a_message_refers_as_far_back_as_its_window_goes() {
 }
 
 #[test]
-fn what_is_further_back_is_gone() {
+fn data_further_back_than_the_window_is_dropped() {
     let plain = messages(20_000, 3, 10_000);
     let payloads = compressed(15, &plain);
     let outcomes = |bits| {
@@ -73,7 +73,7 @@ fn what_is_further_back_is_gone() {
     };
     assert_eq!(outcomes(15), [Ok(10_000), Ok(10_000), Ok(10_000)]);
     assert_eq!(outcomes(14), [Ok(10_000), Ok(10_000), Err(1007)]);
-    // Of those numbers that are none the nearest.
+    // Numbers out of range mean the nearest in range.
     assert_eq!(outcomes(99), outcomes(15));
     let mut inflater = Inflater::with_context(0, ENOUGH).unwrap();
     assert_eq!(read(&mut inflater, &payloads[0]), Ok(plain[0].clone()));
@@ -81,7 +81,7 @@ fn what_is_further_back_is_gone() {
 }
 
 #[test]
-fn a_context_owns_what_has_arrived() {
+fn a_context_owns_no_more_than_what_has_arrived() {
     let plain = messages(300, 40, 100);
     let payloads = compressed(15, &plain);
     let mut inflater = Inflater::with_context(15, ENOUGH).unwrap();
@@ -137,7 +137,7 @@ fn a_last_block_ends_no_context() {
 
 #[test]
 fn the_memory_is_that_of_the_window() {
-    // Of the tests that run beside this one none takes as much.
+    // None of the tests that run concurrently reserves as much.
     const MOST: usize = usize::MAX >> 1;
     let room = |bits, most| Inflater::with_context(bits, most).is_some();
     assert!(!room(15, (32 << 10) - 1) && !room(9, 511));

@@ -15,10 +15,10 @@ fn configs() -> [Deflate; 4] {
     ]
 }
 
-/// Each offer, and what is answered to it under each configuration: by default, with context
-/// takeover, with windows of 10 and 11 bits, and strictly with both a takeover and a client's
-/// window of 11 bits. In an answer, `s` and `c` are a side without takeover, `S` and `C` a side's
-/// window bits, `-` is none, `!` a 400.
+/// Each offer, and the response to it under each configuration: by default, with context takeover,
+/// with windows of 10 and 11 bits, and strictly with both a takeover and a client's window of 11
+/// bits. In a response, `s` and `c` are a side without takeover, `S` and `C` a side's window bits,
+/// `-` is none, `!` a 400.
 ///
 /// In an offer, `pmd` is permessage-deflate, `snct` and `cnct` the parameters without takeover,
 /// `smwb` and `cmwb` those of windows.
@@ -67,11 +67,11 @@ const TABLE: &[(&str, [&str; 4])] = &[
         "pmd; cmwb=15; smwb=15",
         ["s c S15 C15", "S15 C15", "s c S10 C11", "S15 C11"],
     ),
-    // A window of 256 bytes is beyond the server's zlib.
+    // The server's zlib has no window of 256 bytes.
     ("pmd; smwb=8", ["-", "-", "-", "!"]),
     ("pmd; smwb=8; cmwb", ["-", "-", "-", "!"]),
     ("pmd; smwb=8; snct; cmwb=8", ["-", "-", "-", "!"]),
-    // Values that are none.
+    // Invalid values.
     ("pmd; smwb", ["-", "-", "-", "!"]),
     ("pmd; smwb=7", ["-", "-", "-", "!"]),
     ("pmd; smwb=16", ["-", "-", "-", "!"]),
@@ -119,7 +119,7 @@ const TABLE: &[(&str, [&str; 4])] = &[
         ["s c S9 C9", "S9 C9", "s c S9 C9", "S9 C9"],
     ),
     ("pmd; smwb=\"8\"", ["-", "-", "-", "!"]),
-    // Several offers: the first that can be accepted is.
+    // Several offers: the server accepts the first acceptable one.
     ("pmd; smwb=8, pmd; cmwb", ["s c", "", "s c S10 C11", "C11"]),
     (
         "pmd; foo, pmd; cmwb=9",
@@ -141,7 +141,7 @@ const TABLE: &[(&str, [&str; 4])] = &[
         ["s c", "s", "s c S10 C11", "s C11"],
     ),
     (",, pmd; cmwb ,,", ["s c", "", "s c S10 C11", "C11"]),
-    // Offers of something else are not refused, however strict.
+    // Other extensions are not refused, even under `strict`.
     ("foo", ["-", "-", "-", "-"]),
     ("foo; cmwb=7, bar", ["-", "-", "-", "-"]),
     ("PMD", ["-", "-", "-", "-"]),
@@ -150,7 +150,7 @@ const TABLE: &[(&str, [&str; 4])] = &[
     ("", ["-", "-", "-", "-"]),
     (" \t", ["-", "-", "-", "-"]),
     (" , ,", ["-", "-", "-", "-"]),
-    // What is no list of extensions.
+    // Headers that are not lists of extensions.
     (";", ["!", "!", "!", "!"]),
     ("pmd;", ["!", "!", "!", "!"]),
     ("pmd; ; cmwb", ["!", "!", "!", "!"]),
@@ -168,7 +168,7 @@ const TABLE: &[(&str, [&str; 4])] = &[
     ("żółć", ["!", "!", "!", "!"]),
 ];
 
-/// What a table of cases abbreviates, for the client's side too.
+/// Expands the abbreviations of a table of cases. The client's side uses it too.
 pub(in crate::deflate) fn expand(short: &str) -> String {
     short
         .replace("pmd", "permessage-deflate")
@@ -193,7 +193,7 @@ fn answer(short: &str) -> String {
     answer
 }
 
-/// What is answered to the header's lines.
+/// Returns the response to the header's lines.
 fn answered(config: &Deflate, lines: &[&str]) -> String {
     match negotiate(config, lines.iter().map(|line| line.as_bytes())) {
         Ok(Some(agreed)) => agreed.answer,
@@ -206,7 +206,7 @@ fn answered(config: &Deflate, lines: &[&str]) -> String {
 }
 
 #[test]
-fn every_offer_has_its_answer() {
+fn every_offer_gets_its_response() {
     assert!(TABLE.len() * configs().len() > 300);
     let one_in = if cfg!(miri) { 20 } else { 1 };
     for (offer, answers) in TABLE.iter().step_by(one_in) {
@@ -231,7 +231,7 @@ fn the_lines_of_a_header_are_one_list() {
 }
 
 #[test]
-fn bytes_that_are_no_text_are_no_header() {
+fn bytes_that_are_not_text_are_not_a_header() {
     let [config, ..] = configs();
     let negotiated = negotiate(&config, [&b"permessage-deflate; \xff"[..]].into_iter());
     assert_eq!(negotiated.unwrap_err().status(), 400);
@@ -258,7 +258,7 @@ fn numbers_out_of_range_are_brought_into_it() {
 }
 
 #[test]
-fn without_memory_for_its_context_the_client_does_without() {
+fn a_client_gets_no_context_takeover_when_the_budget_is_used_up() {
     let config = configs()[1].max_context_memory(0_usize);
     let offers = expand("pmd; cmwb");
     let agreed = negotiate(&config, [offers.as_bytes()].into_iter())
@@ -268,12 +268,12 @@ fn without_memory_for_its_context_the_client_does_without() {
     assert!(!agreed.negotiated.incoming_takeover && !agreed.inflater.takes_context_over());
     assert!(
         agreed.negotiated.outgoing.takes_context_over(),
-        "its own it can do without at any time"
+        "the client may skip its own context at any time"
     );
 }
 
 #[test]
-fn required_compression_refuses_every_client_without() {
+fn required_compression_refuses_every_client_that_offers_none() {
     let config = Deflate::default().required(true);
     let offers: [&[&[u8]]; 4] = [&[], &[b""], &[b"foo"], &[b"permessage-deflate; foo"]];
     for offer in offers {

@@ -1,4 +1,4 @@
-//! What arrives together or apart means the same.
+//! Whether bytes arrive together or apart, they mean the same.
 
 use super::stream::{Random, broken, count, pieces, valid};
 use super::*;
@@ -24,7 +24,7 @@ fn pieces_mean_what_the_whole_means() {
 }
 
 #[test]
-fn nothing_but_what_is_consumed_is_touched() {
+fn the_engine_changes_only_consumed_bytes() {
     let one = masked(0x81, b"one");
     let mut bytes = [&one[..], &masked(0x81, b"two")].concat();
     let second = bytes[one.len()..].to_vec();
@@ -36,7 +36,7 @@ fn nothing_but_what_is_consumed_is_touched() {
 }
 
 #[test]
-fn a_violation_says_what_and_with_which_code() {
+fn a_violation_has_a_text_and_a_close_code() {
     let mut decoder = Decoder::new(Role::Server, &Limits::default());
     let mut bytes = *b"\x81\x00";
     let violation = decoder.decode(&mut &mut bytes[..]).unwrap_err();

@@ -10,7 +10,7 @@ use crate::deflate::Deflater;
 use crate::frame::put_masked_close;
 use crate::handshake::{ClientHandshake, Handshake};
 
-/// The two ends of a connection on which both sides do what these ask of them.
+/// Returns the two ends of a connection whose sides agreed on these configurations.
 fn ends(client: &Deflate, server: &Deflate) -> (Deflater, Decoder) {
     let handshake = ClientHandshake::new(Some(client)).unwrap();
     let mut request = http::Request::get("/")
@@ -19,7 +19,7 @@ fn ends(client: &Deflate, server: &Deflate) -> (Deflater, Decoder) {
         .unwrap();
     request.headers_mut().extend(handshake.headers());
     let theirs = Handshake::check(&request.into_parts().0).unwrap();
-    let agreed = theirs.agree(Some(server), EngineKind::Own).unwrap();
+    let agreed = theirs.agree(Some(server)).unwrap();
     let answer = theirs.response(&http::HeaderMap::new(), &agreed);
     let ours = handshake.check(&answer.into_parts().0).unwrap();
     (

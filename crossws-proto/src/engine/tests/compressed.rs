@@ -1,4 +1,4 @@
-//! permessage-deflate (RFC 7692), both ways.
+//! permessage-deflate (RFC 7692), in both directions.
 
 use bytes::BytesMut;
 use crossws_core::Deflate;
@@ -16,7 +16,7 @@ fn client(inflater: Inflater) -> Decoder {
     Decoder::new(Role::Client, &Limits::default()).with_inflater(inflater)
 }
 
-/// What a client makes of bytes; a violation is its code.
+/// Decodes bytes as a client does. A violation is represented by its code.
 fn read(decoder: &mut Decoder, bytes: &[u8]) -> Vec<Result<Event, u16>> {
     let mut bytes = bytes.to_vec();
     let mut input = &mut bytes[..];
@@ -49,7 +49,7 @@ fn takeover() -> Deflate {
         .max_context_memory(ENOUGH)
 }
 
-/// A payload as deflate, without the tail.
+/// Compresses a payload with deflate, without the tail.
 fn deflate(payload: &[u8], level: u32) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(payload.len() * 2 + 100);
     let mut state = Compress::new(Compression::new(level), false);
@@ -122,7 +122,7 @@ fn rsv1_belongs_to_the_first_frame_of_a_message() {
 }
 
 #[test]
-fn what_is_no_deflate_or_no_text_is_1007() {
+fn invalid_deflate_and_invalid_text_close_with_1007() {
     let read = |payload: &[u8]| {
         let bytes = frame(Role::Client, 0xc1, payload);
         read(&mut client(Inflater::per_message()), &bytes)
@@ -160,7 +160,7 @@ fn a_bomb_is_stopped_at_the_limit() {
 }
 
 #[test]
-fn blocks_that_hold_nothing_do_not_arrive_for_ever() {
+fn empty_blocks_are_refused_above_the_bound() {
     let limits = Limits::default().max_message_size(1000);
     let mut decoder = Decoder::new(Role::Client, &limits).with_inflater(Inflater::per_message());
     let empty = b"\x00\x00\x00\xff\xff".repeat(20);
@@ -168,7 +168,8 @@ fn blocks_that_hold_nothing_do_not_arrive_for_ever() {
     bytes.extend(frame(Role::Client, 0x00, &empty).repeat(20));
     assert_eq!(read(&mut decoder, &bytes), [Err(1009)]);
     assert!(decoder.unfinished() <= 2500);
-    // Within the bound, of any length to the byte; and what cannot be compressed is no longer.
+    // Within the bound, compressed input of every length passes, and incompressible input is no
+    // longer than the bound.
     let mut random = Random(7);
     for len in [999, 1000] {
         let noise: Vec<u8> = (0..len).map(|_| random.next() as u8).collect();
@@ -182,7 +183,7 @@ fn blocks_that_hold_nothing_do_not_arrive_for_ever() {
     }
 }
 
-/// Messages of all kinds: like one another, long, short, and not to be compressed.
+/// Returns messages of all kinds: like one another, long, short, and incompressible.
 pub(super) fn messages(random: &mut Random) -> Vec<Message> {
     (0..8)
         .map(|at| match random.below(6) {
@@ -201,7 +202,7 @@ pub(super) fn messages(random: &mut Random) -> Vec<Message> {
 }
 
 #[test]
-fn what_is_compressed_is_read_back_under_all_parameters() {
+fn compressed_messages_are_read_back_under_all_parameters() {
     for seed in 0..60 {
         let mut random = Random(seed);
         let bits = 9 + random.below(7);
@@ -252,7 +253,7 @@ fn what_is_compressed_is_read_back_under_all_parameters() {
 }
 
 #[test]
-fn a_smaller_window_is_enough_for_what_was_compressed_for_it() {
+fn a_message_compressed_for_a_smaller_window_needs_no_larger_one() {
     let mut random = Random(1);
     // Repeats at every distance up to 64 KiB.
     let block: Vec<u8> = (0..2000).map(|_| random.next() as u8 % 16).collect();
@@ -276,7 +277,8 @@ fn a_smaller_window_is_enough_for_what_was_compressed_for_it() {
             let mut input = frame[header..].to_vec();
             input.extend(b"\0\0\xff\xff");
             let mut state = Decompress::new_with_window_bits(false, bits);
-            // In small steps, so that it has its window and not the whole output to look back at.
+            // In small steps, so that the inflater looks back at its window and not at the whole
+            // output.
             let (mut output, mut at) = (Vec::<u8>::new(), 0);
             while output.len() < payload.len() {
                 let mut step = [0; 64];
@@ -293,7 +295,7 @@ fn a_smaller_window_is_enough_for_what_was_compressed_for_it() {
 }
 
 #[test]
-fn context_makes_like_messages_smaller_and_is_given_back() {
+fn context_makes_like_messages_smaller_and_is_released() {
     let negotiated = negotiated(&takeover(), "permessage-deflate");
     let message =
         "{\"type\":\"presence\",\"user\":\"someone\",\"state\":\"away\",\"since\":170000}";
@@ -310,7 +312,7 @@ fn context_makes_like_messages_smaller_and_is_given_back() {
     assert!(!deflater.has_context());
     let mut frame = Vec::new();
     assert!(deflater.put_frame(Opcode::Text, message.as_bytes(), &mut frame));
-    assert_eq!(frame.len(), sizes[0], "it begins anew");
+    assert_eq!(frame.len(), sizes[0], "the context starts again");
     deflater.rest();
     assert!(deflater.has_context(), "it was in use");
     deflater.rest();
@@ -318,7 +320,7 @@ fn context_makes_like_messages_smaller_and_is_given_back() {
 }
 
 #[test]
-fn without_memory_each_message_is_compressed_by_itself() {
+fn without_budget_each_message_is_compressed_by_itself() {
     let config = takeover().max_context_memory(0_usize);
     let negotiated = negotiated(&config, "permessage-deflate");
     let mut deflater = Deflater::new(&negotiated);
@@ -334,7 +336,7 @@ fn without_memory_each_message_is_compressed_by_itself() {
 }
 
 #[test]
-fn short_messages_and_those_that_do_not_shrink_are_left_as_they_are() {
+fn short_and_incompressible_messages_stay_uncompressed() {
     let negotiated = negotiated(&Deflate::default(), "permessage-deflate");
     let mut random = Random(3);
     let noise: Vec<u8> = (0..5000).map(|_| random.next() as u8).collect();
@@ -362,18 +364,18 @@ fn short_messages_and_those_that_do_not_shrink_are_left_as_they_are() {
         &[0; 1024],
         &mut again
     ));
-    assert_eq!(out, again, "the same for whoever shares it");
+    assert_eq!(out, again, "the same bytes for every connection");
 }
 
 #[test]
-fn what_hardly_shrinks_ends_no_connection() {
+fn a_message_that_hardly_shrinks_ends_no_connection() {
     let mut random = Random(3);
     for level in 1..=9 {
         let config = takeover().level(level);
         let negotiated = negotiated(&config, "permessage-deflate");
         let mut deflater = Deflater::new(&negotiated);
         let mut decoder = client(Inflater::with_context(15, ENOUGH).unwrap());
-        // From noise to what shrinks a little: the output has to fit, and may be of no use.
+        // From noise to what shrinks a little. The output must fit, even if it is not used.
         for noise in [255, 200, 128, 96, 64] {
             let payload: Vec<u8> = (0..300_000)
                 .map(|_| random.below(noise + 1) as u8)

@@ -1,4 +1,4 @@
-//! Our engine and tungstenite's on the same streams, cut at random.
+//! This crate's engine and tungstenite's on the same streams, cut at random.
 //!
 //! `CROSSWS_STREAMS=5000000 cargo test --release -p crossws-proto differential` tries more.
 
@@ -8,16 +8,17 @@ use super::*;
 /// Small enough that broken lengths pass it.
 const MOST: usize = 100_000;
 
-/// Why two verdicts may differ, each reviewed: in all of them ours is what RFC 6455 or IANA says.
+/// Why two verdicts may differ. Each reason was reviewed: in all of them this crate's verdict is
+/// what RFC 6455 or IANA says.
 #[derive(Debug, PartialEq)]
 enum Because {
-    /// Ours fails a frame when the rule is broken, tungstenite when the frame is complete.
+    /// This crate fails a frame when the rule is broken, tungstenite when the frame is complete.
     Sooner,
     /// Section 5.2: the shortest form of length; tungstenite takes any.
     LongForm,
-    /// Of several rules that one frame breaks, tungstenite looks at its size first.
+    /// If one frame breaks several rules, tungstenite checks its size first.
     SizeFirst,
-    /// Of a close frame whose code and reason are both bad, ours names the code.
+    /// If a close frame's code and reason are both invalid, this crate names the code.
     CodeFirst,
     /// IANA has assigned 1014; tungstenite does not know it.
     BadGateway,
@@ -45,7 +46,7 @@ fn difference(role: Role, limits: &Limits, pieces: &[&[u8]]) -> Result<Option<Be
         return Ok(Some(Because::BadGateway));
     }
     if ours.violation.is_some() && theirs.violation.is_none() {
-        // With its frame complete, tungstenite comes to a verdict too. (Zeros could complete a
+        // When its frame is complete, tungstenite reaches a verdict too. (Zeros could complete a
         // length to one in a longer form than it needs.)
         let rest = vec![0x7f; MOST + 100];
         theirs = decode::<Tungstenite>(role, limits, &[pieces, &[&rest[..]]].concat());
@@ -62,8 +63,8 @@ fn difference(role: Role, limits: &Limits, pieces: &[&[u8]]) -> Result<Option<Be
     Ok(Some(because))
 }
 
-/// Whether the first control frame with more than seven bits of length needs no more than those:
-/// ours takes the form for a length over 125, tungstenite goes on.
+/// Returns whether the first control frame with more than seven bits of length fits into seven.
+/// This crate takes the form for a length over 125; tungstenite goes on.
 fn control_in_long_form(mut bytes: &[u8]) -> bool {
     while let [first, second, rest @ ..] = bytes {
         let (form, len) = match second & 0x7f {
@@ -87,7 +88,7 @@ fn control_in_long_form(mut bytes: &[u8]) -> bool {
 
 #[test]
 fn differential_of_generated_streams() {
-    // tungstenite does not count fragments, of which a changed byte can make a payload many.
+    // tungstenite does not count fragments, and a changed byte can turn a payload into many.
     let limits = Limits::default()
         .max_message_size(MOST)
         .max_fragments(usize::MAX);
@@ -113,7 +114,7 @@ fn differential_of_generated_streams() {
 }
 
 #[test]
-fn the_reviewed_differences_are_differences() {
+fn the_reviewed_differences_still_exist() {
     let limits = Limits::default().max_message_size(MOST);
     let because = |bytes: &[u8]| difference(Role::Server, &limits, &[bytes]).unwrap();
     assert_eq!(because(b"\x82\xfe\0\x01kkkkx"), Some(Because::LongForm));

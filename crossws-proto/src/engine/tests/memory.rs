@@ -1,4 +1,4 @@
-//! What a decoder owns.
+//! The memory that a decoder owns.
 
 use super::*;
 
@@ -6,7 +6,7 @@ use super::*;
 const MANY: usize = if cfg!(miri) { 1500 } else { 300_000 };
 
 #[test]
-fn what_is_announced_costs_nothing() {
+fn an_announced_length_allocates_nothing() {
     let limits = Limits::default();
     for first in [0x81, 0x82] {
         let mut decoder = Decoder::new(Role::Server, &limits);
@@ -57,7 +57,7 @@ fn small_fragments_are_not_copied_over_and_over() {
 }
 
 #[test]
-fn a_control_frame_in_pieces_leaves_nothing_behind() {
+fn a_control_frame_in_pieces_leaves_no_memory_owned() {
     let mut decoder = Decoder::new(Role::Server, &Limits::default());
     for byte in masked(0x89, b"there?") {
         decoder.decode(&mut &mut [byte][..]).unwrap();

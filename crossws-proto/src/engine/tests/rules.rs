@@ -132,8 +132,8 @@ fn control_frames_come_between_fragments() {
 }
 
 #[test]
-fn bad_utf_8_fails_as_soon_as_it_is_there() {
-    // The message is far from its end, and the frame too.
+fn bad_utf_8_fails_as_soon_as_it_arrives() {
+    // The end of the message is far away, and that of the frame too.
     let bytes = masked(0x01, b"good \xf4\x90 and a lot that need not be waited for");
     let enough = 6 + "good ".len() + 2;
     let limits = Limits::default();
@@ -144,7 +144,7 @@ fn bad_utf_8_fails_as_soon_as_it_is_there() {
 }
 
 #[test]
-fn sizes_and_fragments_have_bounds_that_empty_ones_count_towards() {
+fn empty_fragments_count_towards_the_bounds() {
     let limits = Limits::default().max_message_size(10).max_fragments(3);
     let run = |frames: &[Vec<u8>]| {
         let outcome = decode::<Decoder>(Role::Server, &limits, &[&frames.concat()]);
@@ -160,9 +160,30 @@ fn sizes_and_fragments_have_bounds_that_empty_ones_count_towards() {
     );
     let four = [first.clone(), more.clone(), more.clone(), last.clone()];
     assert_eq!(run(&four), (0, Some(1008)));
-    // Each message begins anew, and control frames do not count.
+    // Each message starts a new count, and control frames do not count.
     let twice = [first, masked(0x89, b""), masked(0x89, b""), more, last];
     assert_eq!(run(&[twice.concat(), twice.concat()]), (6, None));
+
+    let frames = Limits::default().max_frame_size(5);
+    let run = |frames_of: &[Vec<u8>]| {
+        let outcome = decode::<Decoder>(Role::Server, &frames, &[&frames_of.concat()]);
+        (outcome.events.len(), outcome.code())
+    };
+    assert_eq!(run(&[masked(0x81, b"12345")]), (1, None));
+    assert_eq!(run(&[masked(0x81, b"123456")]), (0, Some(1009)));
+    assert_eq!(
+        run(&[masked(1, b"12345"), masked(0x80, b"67890")]),
+        (1, None)
+    );
+    assert_eq!(
+        run(&[masked(1, b"12345"), masked(0x80, b"678901")]),
+        (0, Some(1009))
+    );
+    assert_eq!(
+        run(&[masked(0x89, b"1234567")]),
+        (1, None),
+        "a ping is none of them"
+    );
 
     let none = Limits::default().max_message_size(0).max_fragments(0);
     let outcome = decode::<Decoder>(Role::Server, &none, &[&masked(0x81, b"")]);
@@ -180,7 +201,7 @@ fn sizes_and_fragments_have_bounds_that_empty_ones_count_towards() {
 }
 
 #[test]
-fn a_limit_is_checked_before_anything_is_kept() {
+fn a_limit_is_checked_before_anything_is_stored() {
     let limits = Limits::default().max_message_size(1000);
     let outcome = decode::<Decoder>(Role::Server, &limits, &[b"\x82\xfe\x03\xe9kkkk"]);
     assert_eq!(outcome.code(), Some(1009));

@@ -1,8 +1,8 @@
-//! Streams of frames from a seed, valid ones and broken ones.
+//! Generated streams of frames, valid and broken.
 
 use super::{Role, frame};
 
-/// How many streams a test tries: `CROSSWS_STREAMS`, or the test's own number.
+/// Returns how many streams a test tries: `CROSSWS_STREAMS`, or the test's own number.
 pub(super) fn count(default: u64) -> u64 {
     let said = std::env::var("CROSSWS_STREAMS").ok();
     said.and_then(|count| count.parse().ok()).unwrap_or(default)
@@ -33,7 +33,7 @@ impl Random {
     }
 }
 
-/// A stream that keeps every rule of RFC 6455.
+/// Returns a stream that keeps every rule of RFC 6455.
 pub(super) fn valid(random: &mut Random, role: Role) -> Vec<u8> {
     let mut bytes = Vec::new();
     for _ in 0..random.below(6) {
@@ -46,14 +46,14 @@ pub(super) fn valid(random: &mut Random, role: Role) -> Vec<u8> {
     bytes
 }
 
-/// A stream that may break one: a valid one with bytes changed, cut out or put in.
+/// Returns a stream that may break a rule: a valid one with bytes changed, removed or inserted.
 pub(super) fn broken(random: &mut Random, role: Role) -> Vec<u8> {
     let mut bytes = valid(random, role);
     for _ in 0..=random.below(3) {
         if bytes.is_empty() {
             break;
         }
-        // Mostly near the front: there are the headers of those streams that are short.
+        // Mostly near the front, where short streams have their headers.
         let near = if random.once_in(2) { 20 } else { usize::MAX };
         let at = random.below(bytes.len().min(near));
         match random.below(5) {
@@ -68,7 +68,7 @@ pub(super) fn broken(random: &mut Random, role: Role) -> Vec<u8> {
     bytes
 }
 
-/// A stream in pieces.
+/// Cuts a stream into pieces.
 pub(super) fn pieces<'a>(random: &mut Random, mut bytes: &'a [u8]) -> Vec<&'a [u8]> {
     let most = [1, 3, 20, 500, 100_000][random.below(5)];
     let mut pieces = Vec::new();
@@ -81,7 +81,7 @@ pub(super) fn pieces<'a>(random: &mut Random, mut bytes: &'a [u8]) -> Vec<&'a [u
     pieces
 }
 
-/// One message, in one or more frames with control frames between them.
+/// Appends one message, in one or more frames with control frames between them.
 fn message(random: &mut Random, role: Role, bytes: &mut Vec<u8>) {
     let (mut first, payload) = if random.once_in(2) {
         (0x1, text(random).into_bytes())

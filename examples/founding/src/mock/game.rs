@@ -51,7 +51,7 @@ impl Hooks for Game {
     }
 }
 
-/// Leaves the lobby, or the game before, for this game.
+/// Leaves the lobby, or the previous game, and joins this game.
 fn enter(peer: &Peer, game: &str) -> HookResult {
     for room in peer.topics() {
         peer.unsubscribe(room);

@@ -1,4 +1,4 @@
-//! `/api/ws`, whose socket asks the app's own HTTP.
+//! `/api/ws`, whose socket calls the app's own HTTP.
 
 use crossws::prelude::*;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! A client as the checks have it.
+//! The client of the checks.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ pub(crate) async fn connect(world: &dyn World, path: &str) -> Client {
     connected.unwrap_or_else(|refusal| panic!("{path}: {}", refusal.status()))
 }
 
-/// The status and the body of a refusal.
+/// Returns the status and the body of a refusal.
 pub(crate) async fn refused(
     world: &dyn World,
     path: &str,
@@ -72,7 +72,7 @@ impl Client {
         self.connection.send(frame).await.unwrap();
     }
 
-    /// The next frame; pings of the server's own are answered.
+    /// Returns the next frame. Answers pings of the server itself.
     pub(crate) async fn event(&mut self) -> Event {
         loop {
             match self.connection.next().await {
@@ -82,13 +82,13 @@ impl Client {
         }
     }
 
-    /// The next frame, whatever it is; time passes while it is waited for.
+    /// Returns the next frame of any kind. Time passes while it waits.
     pub(crate) async fn raw(&mut self, world: &dyn World) -> Event {
         let event = self.raw_within(world, Duration::from_secs(10)).await;
         event.unwrap_or_else(|| panic!("nothing came"))
     }
 
-    /// The next frame of any kind, if it comes within this time.
+    /// Returns the next frame of any kind, if it arrives within this time.
     pub(crate) async fn raw_within(&mut self, world: &dyn World, time: Duration) -> Option<Event> {
         ::tokio::select! {
             biased;
@@ -108,7 +108,7 @@ impl Client {
         serde_json::from_str(&self.text().await).unwrap()
     }
 
-    /// Sends, and returns what comes back.
+    /// Sends a message, and returns the reply.
     pub(crate) async fn ask(&mut self, text: impl ToString) -> Value {
         self.send(text).await;
         self.json().await

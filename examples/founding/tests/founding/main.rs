@@ -1,5 +1,5 @@
 //! The checks of the founding programs: in virtual time, and over sockets on tokio and smol. Each
-//! check is a row of the table that describes the app, or a part of one.
+//! check is a row, or a part of a row, of the table that describes the app.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -17,7 +17,7 @@ mod memory_target;
 
 use world::{World, memory, smol, tokio};
 
-/// A test of each check on each of the platforms.
+/// Defines a test of each check on each of the platforms.
 macro_rules! checks {
     ($($group:ident: $($check:ident)+;)+) => {
         /// The name of each check.
@@ -53,13 +53,13 @@ macro_rules! checks {
 checks! {
     files: root_echoes chat_echoes_and_cleans_up_once rooms_say_what_matched files_catch_the_rest
         paths_without_a_file_are_not_found;
-    notify: every_connection_of_a_route_is_told what_is_no_note_is_refused
+    notify: every_connection_of_a_route_gets_the_message an_invalid_note_is_refused
         a_socket_asks_the_apps_http;
-    mock: chat_names_who_comes_says_and_goes a_query_with_two_names_is_refused
+    mock: chat_names_the_user_who_joins_writes_and_leaves a_query_with_two_names_is_refused
         a_game_has_a_room_of_its_own
         only_a_good_token_is_let_in the_first_common_protocol_is_named
-        a_failed_hook_is_told_and_the_client_stays rooms_are_joined_left_and_told_once
-        some_rooms_are_told_and_members_of_others_are_left_out;
+        a_failed_hook_is_reported_and_the_client_stays rooms_are_joined_and_left_and_get_each_message_once
+        some_rooms_get_a_message_and_members_of_others_are_excluded;
     time: silence_of_data_ends_a_client a_client_that_sends_data_stays
         three_missed_pongs_end_a_client every_second_or_third_pong_is_enough
         the_hook_answers_pings compression_is_required;
@@ -68,7 +68,7 @@ checks! {
         a_channel_is_a_namespace a_token_is_a_context;
 }
 
-/// The same in a real workerd, which `scripts/test workers` starts.
+/// Runs the same checks in a real workerd, which `scripts/test workers` starts.
 #[test]
 #[ignore = "needs a Worker: scripts/test workers"]
 fn on_workerd() {

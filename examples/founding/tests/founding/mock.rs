@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::World;
 use crate::client::{Client, connect, connect_with, refused};
 
-/// Joins the chat, and returns the id that it was told.
+/// Joins the chat, and returns the id that the server sent.
 async fn join(world: &dyn World, path: &str) -> (Client, String) {
     let mut client = connect(world, path).await;
     let connected = client.json().await;
@@ -14,7 +14,7 @@ async fn join(world: &dyn World, path: &str) -> (Client, String) {
     (client, id)
 }
 
-pub(crate) async fn chat_names_who_comes_says_and_goes(world: &dyn World) {
+pub(crate) async fn chat_names_the_user_who_joins_writes_and_leaves(world: &dyn World) {
     let (mut ann, ann_id) = join(world, "/mock/ws/chat?username=Ann%20B").await;
     let (mut guest, guest_id) = join(world, "/mock/ws/chat").await;
     assert_ne!(ann_id, guest_id);
@@ -65,7 +65,7 @@ pub(crate) async fn a_game_has_a_room_of_its_own(world: &dyn World) {
     for client in [&mut host, &mut guest] {
         assert_eq!(client.json().await, update);
     }
-    // Only its own game's.
+    // Only the messages of its own game.
     let own = other
         .ask(json!({ "type": "game-action", "action": 2 }))
         .await;
@@ -105,7 +105,7 @@ pub(crate) async fn the_first_common_protocol_is_named(world: &dyn World) {
     }
 }
 
-pub(crate) async fn a_failed_hook_is_told_and_the_client_stays(world: &dyn World) {
+pub(crate) async fn a_failed_hook_is_reported_and_the_client_stays(world: &dyn World) {
     let mut client = connect(world, "/mock/ws/fails").await;
     let told = client.ask("fail").await;
     assert_eq!(told, json!({ "type": "error", "message": "boom" }));
@@ -117,7 +117,7 @@ fn order(kind: &str, room: &str) -> Value {
     json!({ "type": kind, "room": room })
 }
 
-pub(crate) async fn rooms_are_joined_left_and_told_once(world: &dyn World) {
+pub(crate) async fn rooms_are_joined_and_left_and_get_each_message_once(world: &dyn World) {
     let path = "/mock/ws/rooms";
     let mut ann = connect(world, path).await;
     let mut bob = connect(world, path).await;
@@ -136,7 +136,7 @@ pub(crate) async fn rooms_are_joined_left_and_told_once(world: &dyn World) {
     assert_eq!(eve.ask(order("join", "green")).await, rooms(&["green"]));
     ann.send(json!({ "type": "all", "data": [1] })).await;
     assert_eq!(bob.json().await, json!({ "type": "all", "data": [1] }));
-    // Bob once, the sender and who is in no room of hers not at all.
+    // Bob gets it once. The sender, and peers that are in none of its rooms, do not get it.
     assert_eq!(bob.ask(order("leave", "blue")).await, rooms(&["red"]));
     assert_eq!(ann.ask(order("leave", "red")).await, rooms(&["blue"]));
     assert_eq!(eve.ask(order("leave", "green")).await, rooms(&[]));
@@ -145,7 +145,7 @@ pub(crate) async fn rooms_are_joined_left_and_told_once(world: &dyn World) {
     assert_eq!(bob.ask(order("leave", "red")).await, rooms(&[]));
 }
 
-pub(crate) async fn some_rooms_are_told_and_members_of_others_are_left_out(world: &dyn World) {
+pub(crate) async fn some_rooms_get_a_message_and_members_of_others_are_excluded(world: &dyn World) {
     let path = "/mock/ws/rooms";
     let mut members = Vec::new();
     for rooms in [&["red"][..], &["red", "blue"], &["blue", "green"]] {
@@ -160,7 +160,7 @@ pub(crate) async fn some_rooms_are_told_and_members_of_others_are_left_out(world
     });
     members[0].send(only).await;
     assert_eq!(members[1].json().await, json!({ "type": "all", "data": 7 }));
-    // The second once, the sender and the member of the other room not at all.
+    // The second member gets it once. The sender and the member of the other room do not get it.
     for member in &mut members {
         let told = member.ask(order("leave", "none")).await;
         assert_eq!(told["type"], "rooms");

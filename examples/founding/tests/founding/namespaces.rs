@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::World;
 use crate::client::{Client, connect, refused};
 
-/// Joins, and returns the id that it was greeted with.
+/// Joins, and returns the id in the greeting.
 async fn join(world: &dyn World, path: &str) -> (Client, String) {
     let mut client = connect(world, path).await;
     let welcome = client.json().await;
@@ -35,7 +35,8 @@ pub(crate) async fn the_chat_greets_and_tells(world: &dyn World) {
     assert_eq!(ann.json().await, server(format!("{bob_id} left!")));
 }
 
-/// What is said in the first is not heard in the second, and is in a third that is the first.
+/// Checks that a message in the first path's room does not reach the second path, but reaches the
+/// third, which has the same room.
 async fn are_apart(world: &dyn World, here: &str, there: &str, here_too: &str) {
     let (mut one, id) = join(world, here).await;
     let (mut other, _) = join(world, there).await;

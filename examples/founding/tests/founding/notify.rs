@@ -11,7 +11,7 @@ async fn notify(world: &dyn World, path: &str) -> Value {
     serde_json::from_slice(&body).unwrap()
 }
 
-pub(crate) async fn every_connection_of_a_route_is_told(world: &dyn World) {
+pub(crate) async fn every_connection_of_a_route_gets_the_message(world: &dyn World) {
     let mut root = [
         connect(world, "/api/ws").await,
         connect(world, "/api/ws").await,
@@ -32,7 +32,7 @@ pub(crate) async fn every_connection_of_a_route_is_told(world: &dyn World) {
     for client in root.iter_mut().chain([&mut chat]).chain(&mut rooms) {
         assert_eq!(client.json().await, note);
     }
-    // And nothing else.
+    // And no other message.
     for client in &mut root {
         client.send("x").await;
         assert_eq!(client.text().await, "[root] Echo: x");
@@ -41,7 +41,7 @@ pub(crate) async fn every_connection_of_a_route_is_told(world: &dyn World) {
     assert_eq!(chat.text().await, "[chat] Echo: x");
 }
 
-pub(crate) async fn what_is_no_note_is_refused(world: &dyn World) {
+pub(crate) async fn an_invalid_note_is_refused(world: &dyn World) {
     let mut client = connect(world, "/api/ws").await;
     for body in ["", "text", "[]", "{}", r#"{"massage":"x"}"#] {
         let (status, _) = post(world, "/api/notify", body).await;

@@ -67,7 +67,7 @@ pub(crate) async fn three_missed_pongs_end_a_client(world: &dyn World) {
     assert!((ms(600)..ms(1500)).contains(&took), "{took:?}");
 }
 
-/// Answers every `nth` ping for three seconds.
+/// Replies to every `nth` ping for three seconds.
 async fn answers(world: &dyn World, client: &mut Client, nth: usize) {
     let mut pings = 0;
     let until = world.now() + ms(3000);
@@ -109,7 +109,7 @@ pub(crate) async fn the_hook_answers_pings(world: &dyn World) {
     }
 }
 
-/// Asks for the compressed route with this offer, and returns the answer.
+/// Requests the compressed route with this offer, and returns the response.
 async fn offer(raw: &mut dyn Raw, offer: &str) -> Response<Bytes> {
     let head = format!(
         "GET /mock/ws/deflate HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -121,7 +121,7 @@ async fn offer(raw: &mut dyn Raw, offer: &str) -> Response<Bytes> {
 
 pub(crate) async fn compression_is_required(world: &dyn World) {
     let Some(raw) = world.raw() else {
-        // Without compression no message is sent as if it did not matter.
+        // A platform without compression refuses to send, instead of sending uncompressed.
         let mut client = connect(world, "/mock/ws/deflate").await;
         let close = client.raw(world).await;
         assert!(matches!(close, Event::Close(Some((1011, _)))), "{close:?}");

@@ -1,4 +1,4 @@
-//! Where the app runs: one world per platform.
+//! The platforms that the app runs on: one world for each.
 
 use std::time::Duration;
 
@@ -8,21 +8,21 @@ use http::{Request, Response};
 
 /// The app on a platform.
 pub(crate) trait World {
-    /// Asks for a WebSocket; the error is the refusal.
+    /// Requests a WebSocket. The error is the refusal.
     fn connect(&self, request: Request<()>) -> Fut<'_, Result<Connected, Response<Bytes>>>;
 
-    /// Asks the app's HTTP.
+    /// Sends a request to the app's HTTP.
     fn http(&self, request: Request<Bytes>) -> Fut<'_, Response<Bytes>>;
 
-    /// A connection to write bytes to, where there are sockets.
+    /// Opens a connection for raw bytes, if the platform has sockets.
     fn raw(&self) -> Option<Fut<'_, Box<dyn Raw>>> {
         None
     }
 
-    /// Lets time pass: virtual time where there is.
+    /// Lets time pass: virtual time if the platform has it.
     fn sleep(&self, time: Duration) -> Fut<'_, ()>;
 
-    /// The time since some moment.
+    /// Returns the time since a fixed moment.
     fn now(&self) -> Duration;
 }
 
@@ -168,7 +168,7 @@ pub(crate) mod memory {
 
         fn sleep(&self, time: Duration) -> Fut<'_, ()> {
             Box::pin(async move {
-                // In between clients read and answer.
+                // Meanwhile clients read and reply.
                 let until = self.0.now() + time;
                 while let Some(left) = until
                     .checked_sub(self.0.now())
@@ -204,8 +204,8 @@ pub(crate) mod workerd {
     use super::net::Net;
     use super::*;
 
-    /// What the platform carries: pings and compression are its own, and a Worker's memory is not
-    /// its objects'.
+    /// Returns whether the platform supports a check: Workers do their own pings and compression,
+    /// and a Worker does not share memory with its objects.
     pub(crate) fn can(check: &str) -> bool {
         !check.starts_with("time::") && !check.ends_with("cleans_up_once")
     }
@@ -226,7 +226,7 @@ pub(crate) mod workerd {
                 .unwrap(),
         );
         let mut lines = BufReader::new(server.0.stdout.take().unwrap()).lines();
-        // Before it, what the Worker says that it leaves out.
+        // Before the address, the Worker prints what it leaves out.
         let addr = lines.find_map(|line| line.unwrap().strip_prefix("http://")?.parse().ok());
         std::thread::spawn(move || {
             lines
@@ -236,7 +236,7 @@ pub(crate) mod workerd {
         block_on(async { check(&Net::on_a_platform(addr.unwrap())).await });
     }
 
-    /// workerd, which ends with it.
+    /// workerd. It ends when this is dropped.
     struct Server(Child);
 
     impl Drop for Server {

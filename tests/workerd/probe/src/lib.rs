@@ -1,10 +1,11 @@
-//! A Worker that does what `tests/workerd/checks.mjs` tells it to: a client's messages are orders.
+//! A Worker that runs the commands of `tests/workerd/checks.mjs`: a client's messages are commands.
 //!
-//! Upgrades to `/plain` are served by the Worker itself, all others by the object of their
-//! namespace, which is the path or what `?namespace=` says. Below `/shared` all namespaces share
-//! one object; below `/one` there is one object for everything, and below `/by-request` the one
-//! that `?object=` names. `/forward` hands a client's request to an object as it came, and `/id`
-//! tells the object's id, which no application should. Below `/quick`, `/brief` and `/silent` objects are of these classes.
+//! The Worker itself serves upgrades to `/plain`. The object of their namespace serves all others;
+//! the namespace is the path, or `?namespace=`. Below `/shared` all namespaces share one object.
+//! Below `/one` there is one object for everything, and below `/by-request` the object that
+//! `?object=` names. `/forward` passes a client's request to an object unchanged, and `/id` returns
+//! the object's id, which no application should do. Below `/quick`, `/brief` and `/silent`, objects
+//! have these classes.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -26,7 +27,7 @@ crossws::worker::durable_object! {
 }
 
 crossws::worker::durable_object! {
-    /// Its clients must be heard every two seconds.
+    /// Its clients must send something every two seconds.
     pub struct Quick => Orders = |_env| Orders::default();
     options = |_env| options().limits(
         Limits::default().ping_interval(None).idle_timeout(Duration::from_secs(2)),
@@ -43,7 +44,7 @@ const _: () = {
     // The attribute's expansion names it unqualified.
     use worker::wasm_bindgen;
 
-    /// An object that does not answer, as one that died of a panic.
+    /// An object that never responds, like one that died of a panic.
     #[worker::durable_object]
     pub struct Silent;
 
@@ -68,7 +69,7 @@ fn options() -> Options {
 
 #[derive(Default)]
 struct Orders {
-    /// How many orders were obeyed since the hooks were made: few, once the object has slept.
+    /// The number of commands since the hooks were created: it is small after a sleep.
     obeyed: AtomicU32,
 }
 
@@ -136,7 +137,7 @@ impl Hooks for Orders {
             "context" => {
                 peer.send(said(peer.set_context(json!(rest))))?;
             }
-            // As many bytes of context as asked for.
+            // Grows the context to this many bytes.
             "grow" => {
                 peer.send(said(peer.set_context(json!("x".repeat(rest.parse()?)))))?;
             }
@@ -144,7 +145,7 @@ impl Hooks for Orders {
                 peer.send(said(peer.set_expiry(Duration::from_millis(rest.parse()?))))?;
             }
             "wait" => {
-                // Natively, where this is compiled to be linted, hooks must be `Send`.
+                // Natively, where this is compiled for lints, hooks must be `Send`.
                 SendFuture::new(Delay::from(Duration::from_millis(rest.parse()?))).await;
                 peer.send("waited")?;
             }
@@ -184,7 +185,7 @@ impl Hooks for Orders {
     }
 }
 
-/// How a call went, in words.
+/// Returns the result of a call as text.
 fn said<T>(result: std::result::Result<T, impl std::fmt::Display>) -> String {
     result.map_or_else(|error| format!("refused: {error}"), |_| "done".into())
 }
@@ -210,7 +211,7 @@ impl Orders {
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
     let path = request.path();
-    // The first part of the path, or what a route from outside says it is.
+    // The first part of the path, or the kind that a route from outside names.
     let kind = path.split('/').nth(1).unwrap_or_default();
     let asked = query_of(&request);
     let kind = asked.get("kind").map_or(kind, |kind| kind);
@@ -299,7 +300,7 @@ async fn from_outside(request: &Request, objects: &Objects) -> Result<Response> 
     }
 }
 
-/// Forwards a client's request to an object, which no application should: as it is, or to the
+/// Forwards a client's request to an object, which no application should do: unchanged, or to the
 /// address that the adapter itself uses.
 async fn forward(request: Request, env: &Env) -> Result<Response> {
     let query = query_of(&request);

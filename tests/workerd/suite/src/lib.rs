@@ -1,9 +1,9 @@
-//! The suite's application as a Worker: what `tests/tests/targets/workerd.rs` talks to.
+//! The suite's application as a Worker: the other end of `tests/tests/targets/workerd.rs`.
 //!
-//! Each request says in a header which stage it is for, so that every case has a server of its own:
-//! a journal, limits, and in object mode one Durable Object for all its namespaces.
+//! Each request has a header with its stage, so that every case has a server of its own: a journal,
+//! limits, and in object mode one Durable Object for all its namespaces.
 
-// Its class is public for the platform alone, with methods that the attribute adds.
+// Only the platform uses its public class, with methods that the attribute adds.
 #![allow(missing_docs)]
 
 mod notebook;
@@ -21,10 +21,10 @@ use worker::{
 
 use stage::Stage;
 
-/// Where orders to the application go. Its cases use no such path.
+/// The path of commands to the application. No case uses it.
 const CONTROL: &str = "/.control";
 
-/// Where the Worker passes an order on to the object.
+/// The URL with which the Worker passes a command to the object.
 const INTERNAL: &str = "http://suite.internal/";
 
 #[event(fetch)]
@@ -77,8 +77,8 @@ async fn http(mut request: Request) -> Result<Response> {
     Ok(response)
 }
 
-/// Does what the suite asks from outside: as far as there is a call for it with what Workers are
-/// offered, else where the peers are.
+/// Runs a control of the suite: in the Worker, if Workers have a call for it, otherwise where the
+/// peers are.
 async fn apply(control: Control, stage: &Stage, env: &Env) -> Result<Reply> {
     match &control {
         Control::Entries { who } => {
@@ -151,8 +151,8 @@ fn error(error: impl std::fmt::Display) -> worker::Error {
     worker::Error::RustError(error.to_string())
 }
 
-/// What `durable_object!` makes, except that what it is made of differs from object to object: it
-/// is the object's name.
+/// The equivalent of `durable_object!`, except that its settings differ from object to object: they
+/// are the object's name.
 #[durable_object]
 pub struct StageObject {
     stage: Stage,

@@ -7,9 +7,9 @@ use worker::js_sys::{Array, Map, Object, Reflect, Set, global};
 use worker::send::SendFuture;
 use worker::wasm_bindgen::{JsCast, JsValue};
 
-/// How often somebody who waits looks again. A wait across requests would wake a future outside of
-/// the request that it belongs to, which the platform forbids; and a timer that is pending is how
-/// the platform tells that somebody still works.
+/// The pause between checks of a waiting task. A wait across requests would wake a future outside
+/// of its request, which the platform forbids. A pending timer also shows the platform that a task
+/// is still working.
 const AGAIN: Duration = Duration::from_millis(2);
 
 /// One stage's part of a notebook in JavaScript's memory, which outlives the Worker's.
@@ -27,12 +27,12 @@ impl Page {
         page
     }
 
-    /// Whether there is another.
+    /// Returns whether there is another handle to it.
     pub(crate) fn is_shared(&self) -> bool {
         self.count(0.0) > 1.0
     }
 
-    /// What is kept under a name: made when it is first asked for.
+    /// Returns the value that is stored under a name, created on first use.
     fn keep<T: JsCast>(&self, name: &str, make: impl FnOnce() -> JsValue) -> T {
         let notebook: Map = member(&global(), "conformance", || Map::new().into());
         let key = JsValue::from_str(&self.stage);
@@ -50,7 +50,7 @@ impl Page {
         self.keep("gates", || Set::new(&JsValue::UNDEFINED).into())
     }
 
-    /// Adds to the number of these; that number.
+    /// Adds to the number of these. Returns the number.
     fn count(&self, change: f64) -> f64 {
         let pages: Array = self.keep("pages", || Array::of1(&JsValue::from_f64(0.0)).into());
         let count = pages.get(0).as_f64().unwrap_or_default() + change;
@@ -99,7 +99,7 @@ impl Notebook for Page {
     }
 
     fn changed(&self) -> BoxFuture<'static, ()> {
-        // Natively, where this is compiled to be linted, hooks must be `Send`.
+        // Natively, where this is compiled for lints, hooks must be `Send`.
         Box::pin(SendFuture::new(Delay::from(AGAIN)))
     }
 }

@@ -7,17 +7,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::notebook::Page;
 
-/// The header that says for which stage a request is.
+/// The header that names the stage of a request.
 pub(crate) const HEADER: &str = "x-stage";
 
 /// The server of one case.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Stage {
-    /// Like no other's.
+    /// Unique among stages.
     id: String,
     /// Whether the Worker itself serves the connections.
     pub(crate) plain: bool,
-    /// Whether its object loses what is stored when it sleeps: a fault, to see the suite notice.
+    /// Whether its object loses its stored state when it sleeps: a fault that the suite must
+    /// detect.
     pub(crate) forgetful: bool,
     profile: Profile,
 }
@@ -32,7 +33,7 @@ impl Stage {
         Arc::new(Journal::new(Page::of(&self.id)))
     }
 
-    /// Whether a connection has a hook left to run: they hold the journal.
+    /// Returns whether a connection has a hook left to run: such hooks hold the journal.
     pub(crate) fn is_live(&self) -> bool {
         Page::of(&self.id).is_shared()
     }
@@ -42,7 +43,7 @@ impl Stage {
             .limits(self.profile.limits())
             .origin(self.profile.origin())
             .http(crate::http)
-            // A case about what hooks see of a request asks for this one in a later hook.
+            // A case about a request's headers reads this one in a later hook.
             .keep_headers([HeaderName::from_static("x-test")])
     }
 }

@@ -229,7 +229,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
                 Step::Ping(data)
             }
             Event::Pong(data) => {
-                self.outbox.answered();
+                self.outbox.ponged(&data);
                 self.not_late(|late| late.slow = false);
                 Step::Pong(data)
             }

@@ -1,4 +1,4 @@
-//! Against rustls's own client, over a pipe in memory.
+//! Tests against rustls's own client, over a pipe in memory.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
@@ -31,7 +31,7 @@ struct Wire {
     carry_to_server: VecDeque<u8>,
     carry_to_client: VecDeque<u8>,
     ended: bool,
-    /// What the server's end may still write, and read at once.
+    /// What the server's end may still write and read at once.
     room: usize,
     step: usize,
     shut_down: bool,
@@ -122,7 +122,7 @@ impl Pair {
         self.wire.0.lock().unwrap()
     }
 
-    /// What the client has to send is on the wire.
+    /// Moves the client's outgoing bytes to the wire.
     fn carry_to_server(&mut self) {
         while self.client.wants_write() {
             let mut wire = self.wire.0.lock().unwrap();
@@ -130,7 +130,7 @@ impl Pair {
         }
     }
 
-    /// The client takes everything from the wire.
+    /// Passes everything on the wire to the client.
     fn carry_to_client(&mut self) {
         loop {
             let mut wire = self.wire.0.lock().unwrap();
@@ -189,7 +189,7 @@ impl Pair {
         self.server.poll_shutdown(&mut cx)
     }
 
-    /// The client's plaintext until now.
+    /// Returns the client's plaintext so far.
     fn received(&mut self) -> Vec<u8> {
         let mut all = Vec::new();
         loop {
@@ -252,7 +252,7 @@ fn an_unfinished_handshake_counts_what_it_holds() {
     let held = pair.server.buffered() - silent;
     assert!((hello - 1..4 * hello).contains(&held), "{held} of {hello}");
     pair.wire().carry_to_server.push_back(last);
-    // The answer that its client does not take is held too.
+    // The bytes of a reply that its client does not read count too.
     pair.wire().room = 0;
     assert!(pair.read().is_pending());
     assert!(pair.server.buffered() > silent);
@@ -302,7 +302,7 @@ fn slices_are_joined_into_records() {
     let all = slices.concat();
     let mut taken = 0;
     while taken < all.len() {
-        // As a caller goes on after a short write.
+        // Continues as a caller does after a short write.
         let mut skip = taken;
         let rest: Vec<&[u8]> = slices
             .iter()
@@ -389,7 +389,7 @@ fn keys_may_be_renewed() {
 }
 
 #[test]
-fn the_end_is_said_and_heard() {
+fn close_notify_is_sent_and_received() {
     let mut pair = Pair::established(&TLS13);
     assert!(pair.write(&[b"last"]).is_ready());
     assert!(pair.shut_down().is_ready());
@@ -410,7 +410,7 @@ fn the_end_is_said_and_heard() {
 }
 
 #[test]
-fn a_client_that_has_ended_can_still_be_answered() {
+fn a_client_that_has_ended_still_receives() {
     let mut pair = Pair::established(&TLS13);
     pair.client.writer().write_all(b"question").unwrap();
     pair.client.send_close_notify();
@@ -438,7 +438,7 @@ fn a_stream_that_is_cut_is_an_error() {
 }
 
 #[test]
-fn whoever_does_not_speak_tls_is_told_so() {
+fn a_client_without_tls_gets_an_alert() {
     let mut pair = Pair::new(&TLS13);
     pair.wire()
         .carry_to_server
@@ -460,7 +460,7 @@ fn bytes_that_were_changed_on_the_way_end_the_connection() {
     pair.client.writer().write_all(b"evil").unwrap();
     pair.carry_to_server();
     *pair.wire().carry_to_server.back_mut().unwrap() ^= 1;
-    // What came before is delivered all the same.
+    // The data before the changed bytes is delivered.
     let end = (b"good".to_vec(), Err(ErrorKind::InvalidData));
     assert_eq!(pair.read_all_until_end(), end);
     assert_eq!(
@@ -473,7 +473,7 @@ fn bytes_that_were_changed_on_the_way_end_the_connection() {
 #[test]
 fn memory_grows_with_what_arrives_and_has_a_bound() {
     let mut pair = Pair::new(&TLS13);
-    // Records of a handshake message that announces 16 MiB, of which the first bytes are here.
+    // Records of a handshake message that announces 16 MiB. Only its first bytes arrive.
     let record = |payload: &[u8]| {
         let len = u16::try_from(payload.len()).unwrap().to_be_bytes();
         [&[0x16, 3, 1, len[0], len[1]], payload].concat()
@@ -488,7 +488,7 @@ fn memory_grows_with_what_arrives_and_has_a_bound() {
         "too long, and refused at once"
     );
 
-    // The longest that is allowed, and never finished.
+    // The longest allowed message, which stays incomplete.
     let mut pair = Pair::new(&TLS13);
     let mut sent = 0;
     pair.wire()
@@ -511,7 +511,7 @@ impl Wake for Wakes {
 }
 
 #[test]
-fn a_task_is_woken_for_what_another_wrote_and_the_stream_still_holds() {
+fn a_task_is_woken_for_bytes_that_another_task_wrote_and_the_stream_holds() {
     let Pair {
         server,
         mut client,
@@ -524,7 +524,7 @@ fn a_task_is_woken_for_what_another_wrote_and_the_stream_still_holds() {
     outbox.take(&mut Batch::default());
     assert!(outbox.is_asleep());
 
-    // For the beginning of the record, of which all is taken.
+    // Room for the record's beginning, although the stream has taken all of it.
     wire.0.lock().unwrap().room = 3;
     outbox.enqueue(5, |batch| {
         batch.push(Opcode::Text, &Bytes::from_static(b"hello"))

@@ -1,4 +1,4 @@
-//! axum's WebSockets, with one flush for all that is queued.
+//! axum's WebSockets, with one flush for all queued messages.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! fastwebsockets, as in its examples; the writing half of a chat goes through a buffer.
+//! fastwebsockets, as in its examples. The writing half of a chat goes through a buffer.
 
 use std::convert::Infallible;
 use std::io;

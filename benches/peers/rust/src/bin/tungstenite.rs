@@ -1,5 +1,5 @@
-//! tokio-tungstenite, batched: what has arrived is handled, and what is queued is encoded, before
-//! anything is flushed.
+//! tokio-tungstenite, batched: it handles everything that has arrived and encodes everything that
+//! is queued before it flushes.
 
 use std::io;
 
@@ -25,7 +25,7 @@ async fn main() -> io::Result<()> {
 
 async fn serve(stream: TcpStream, rooms: Rooms<Message>) -> Result<(), Error> {
     let mut path = String::new();
-    // The type of the error is the library's.
+    // The library chose the error's type.
     #[allow(clippy::result_large_err)]
     let callback = |request: &Request, response: Response| {
         path = request.uri().path().to_owned();

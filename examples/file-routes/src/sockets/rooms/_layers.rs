@@ -1,4 +1,4 @@
-//! What is for all routes in this folder.
+//! Applies to all routes in this folder.
 
 use crossws::http::StatusCode;
 use crossws::prelude::*;

@@ -6,27 +6,27 @@ use crossws_core::{CloseCode, CloseFrame, Limit, Limits, Message, Utf8Bytes};
 use tungstenite::Error;
 use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 
-use super::Role as Side;
-use super::{Engine, Event, Violation};
+use super::Engine;
+use crate::engine::Role as Side;
+use crate::engine::{Event, Violation};
 
-/// tungstenite, used without IO: its state machine reads from a slice. What it would write
-/// (answers to pings and closes) is discarded, because the pump answers those itself, coalesced
-/// and in order with everything else it sends.
+/// tungstenite, used without IO: its state machine reads from a slice. What it would write (pongs
+/// and close replies) is discarded, because only what it decodes is compared.
 ///
-/// It does not count fragments, takes lengths in longer forms than they need, and looks at UTF-8
+/// It does not count fragments, accepts lengths in longer forms than they need, and validates UTF-8
 /// frame by frame.
 #[derive(Debug)]
-pub struct Tungstenite(Box<WebSocketContext>);
+pub(super) struct Tungstenite(Box<WebSocketContext>);
 
 /// tungstenite's own buffer: frames larger than this grow it, and it owns this much while idle.
 const BUFFER: usize = 4 << 10;
 
-/// Most bytes of one frame, however large a message may be: tungstenite reserves what a frame's
-/// header announces, and an announcement costs a client nothing.
+/// The most bytes of one frame, however large a message may be. tungstenite reserves the length
+/// that a frame's header announces, and an announcement costs a client nothing.
 const MAX_FRAME: usize = 64 << 20;
 
-/// Payloads up to this size are copied out: a slice would keep the whole buffer alive for as long
-/// as the application keeps the message.
+/// Payloads up to this size are copied: a slice would keep the whole buffer alive while the
+/// application keeps the message.
 const COPY_UP_TO: usize = 2 << 10;
 
 impl Engine for Tungstenite {
@@ -35,11 +35,16 @@ impl Engine for Tungstenite {
             Limit::At(most) => Some(most),
             Limit::Unlimited => None,
         };
+        let max_frame = limits
+            .max_message_size
+            .get()
+            .min(limits.max_frame_size.get());
+        let max_frame = max_frame.min(MAX_FRAME);
         let config = WebSocketConfig::default()
             .read_buffer_size(BUFFER)
             .write_buffer_size(0)
             .max_message_size(most)
-            .max_frame_size(Some(limits.max_message_size.get().min(MAX_FRAME)));
+            .max_frame_size(Some(max_frame));
         let role = match role {
             Side::Server => Role::Server,
             Side::Client => Role::Client,
@@ -58,7 +63,7 @@ impl Engine for Tungstenite {
             };
             return Ok(Some(match message {
                 tungstenite::Message::Text(text) => Event::Message(Message::Text(
-                    // Not validated again where it is copied.
+                    // The text is valid, so the copy is not validated again.
                     if text.len() <= COPY_UP_TO {
                         Utf8Bytes::from(text.as_str())
                     } else {
@@ -77,7 +82,7 @@ impl Engine for Tungstenite {
                 tungstenite::Message::Ping(data) => Event::Ping(Bytes::copy_from_slice(&data)),
                 tungstenite::Message::Pong(data) => Event::Pong(Bytes::copy_from_slice(&data)),
                 tungstenite::Message::Close(frame) => Event::Close(frame.map(close).transpose()?),
-                // Never given by `read`.
+                // `read` never returns it.
                 tungstenite::Message::Frame(_) => continue,
             }));
         }
@@ -85,8 +90,8 @@ impl Engine for Tungstenite {
 }
 
 fn close(frame: tungstenite::protocol::CloseFrame) -> Result<CloseFrame, Violation> {
-    // What tungstenite puts in the place of a code that must not be sent. (1014 too, which IANA
-    // has assigned since.)
+    // What tungstenite substitutes for a code that must not be sent. It includes 1014, which IANA
+    // has assigned since.
     if frame.code == tungstenite::protocol::frame::coding::CloseCode::Protocol
         && frame.reason.as_str() == "Protocol violation"
     {
@@ -115,7 +120,7 @@ struct Wire<'a, 'b>(&'a mut &'b mut [u8]);
 impl Read for Wire<'_, '_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         if self.0.is_empty() {
-            // Not the end of the stream, which 0 would mean.
+            // Returning 0 would mean the end of the stream.
             return Err(ErrorKind::WouldBlock.into());
         }
         let count = buf.len().min(self.0.len());

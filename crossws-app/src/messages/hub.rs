@@ -1,0 +1,170 @@
+use std::fmt;
+use std::sync::Arc;
+
+use crossws_core::{Hub, PublishError, Published, SendError, Topics};
+
+use crate::messages::outgoing::Outgoing;
+use crate::{Encode, JsonCodec, Typed, TypedHooks, TypedPeer};
+
+/// Typed messages from outside of the hooks, such as from an HTTP handler.
+pub trait HubExt {
+    /// Returns a handle that publishes nothing but `Out`, as JSON.
+    ///
+    /// ```
+    /// use crossws_app::HubExt;
+    /// use crossws_core::{Hub, PublishError};
+    ///
+    /// #[derive(serde::Serialize)]
+    /// #[serde(tag = "type", rename_all = "kebab-case")]
+    /// enum ToPlayer {
+    ///     Maintenance { minutes: u32 },
+    /// }
+    ///
+    /// fn announce(hub: &Hub) -> Result<usize, PublishError> {
+    ///     let players = hub.typed::<ToPlayer>();
+    ///     let told = players.route("game", ToPlayer::Maintenance { minutes: 10 })?;
+    ///     Ok(told.queued)
+    /// }
+    /// # assert_eq!(announce(&Hub::default()).unwrap(), 0);
+    /// ```
+    ///
+    /// Where clients of the route choose between formats, ask the hooks for it instead:
+    /// [`TypedHooks::publisher`].
+    fn typed<Out: 'static>(&self) -> TypedHub<Out>
+    where
+        JsonCodec: Encode<Out>;
+}
+
+impl HubExt for Hub {
+    fn typed<Out: 'static>(&self) -> TypedHub<Out>
+    where
+        JsonCodec: Encode<Out>,
+    {
+        TypedHub {
+            hub: self.clone(),
+            outgoing: Arc::new(Outgoing::new(Arc::new(JsonCodec))),
+        }
+    }
+}
+
+impl<T: Typed> TypedHooks<T> {
+    /// Returns a handle that publishes what these hooks do, from outside: in the format of each client, and
+    /// through [`outgoing`](Self::outgoing). Ask for it when the hooks are made, before they are given to a
+    /// router, and after their formats are added.
+    pub fn publisher(&self, hub: &Hub) -> TypedHub<T::Out> {
+        TypedHub {
+            hub: hub.clone(),
+            outgoing: Arc::clone(self.outgoing_shared()),
+        }
+    }
+}
+
+/// A [`Hub`] to which nothing but `Out` is published: see [`HubExt::typed`]. A cheap handle.
+pub struct TypedHub<Out> {
+    hub: Hub,
+    outgoing: Arc<Outgoing<Out>>,
+}
+
+impl<Out: 'static> TypedHub<Out> {
+    /// The hub to which anything is published.
+    pub fn untyped(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// Sends a message to every subscriber of a topic in a namespace, or of any of several, once each: see
+    /// [`Scope::topic`](crossws_core::Scope::topic).
+    ///
+    /// # Errors
+    /// As [`Scope::publish`](crossws_core::Scope::publish).
+    pub fn publish<'t>(
+        &self,
+        namespace: &str,
+        topics: impl Into<Topics<'t>>,
+        message: Out,
+    ) -> Result<Published, PublishError> {
+        let topics = topics.into();
+        let mut sum = Published::default();
+        for format in self.outgoing.formats() {
+            let of_format = |name| self.outgoing.topic(format, name);
+            let topics = topics.names().map(of_format).collect::<Topics<'_>>();
+            let to = self.hub.in_namespace(namespace).topic(topics);
+            let told = to.send(self.outgoing.encode(format, &message)?)?;
+            add(&mut sum, told);
+        }
+        Ok(sum)
+    }
+
+    /// Sends a message to every peer of a namespace: see [`Scope::broadcast`](crossws_core::Scope::broadcast).
+    ///
+    /// # Errors
+    /// As [`Scope::broadcast`](crossws_core::Scope::broadcast).
+    pub fn broadcast(&self, namespace: &str, message: Out) -> Result<Published, PublishError> {
+        let scope = self.hub.in_namespace(namespace);
+        if !self.outgoing.is_mixed() {
+            return scope.broadcast(self.outgoing.encode(0, &message)?);
+        }
+        self.each(scope.peers(), &message)
+    }
+
+    /// Sends a message to every connection of a route: see [`Hub::route`].
+    ///
+    /// # Errors
+    /// As [`RouteScope::send`](crossws_core::RouteScope::send).
+    pub fn route(&self, route: &str, message: Out) -> Result<Published, PublishError> {
+        let scope = self.hub.route(route);
+        if !self.outgoing.is_mixed() {
+            return scope.send(self.outgoing.encode(0, &message)?);
+        }
+        let peers = scope.peers().map_err(PublishError::Route)?;
+        self.each(peers, &message)
+    }
+
+    /// Returns the peer with this id, as one that is sent nothing but `Out`.
+    pub fn peer(&self, id: crossws_core::PeerId) -> Option<TypedPeer<Out>> {
+        let peer = self.hub.peer(id)?;
+        Some(TypedPeer::new(&peer, &self.outgoing))
+    }
+
+    /// Where clients read different formats.
+    fn each(
+        &self,
+        peers: Vec<crossws_core::Peer>,
+        message: &Out,
+    ) -> Result<Published, PublishError> {
+        let formats = self.outgoing.formats();
+        let encoded = formats.map(|format| self.outgoing.encode(format, message));
+        let encoded: Vec<_> = encoded.collect::<Result<_, _>>()?;
+        let mut sum = Published::default();
+        for peer in peers {
+            let format = self.outgoing.index(peer.protocol());
+            match peer.send(encoded[format].clone()) {
+                Ok(_) => sum.queued += 1,
+                Err(SendError::Full(_)) => sum.dropped += 1,
+                Err(_) => {}
+            }
+        }
+        Ok(sum)
+    }
+}
+
+/// What the publications of one message in several formats did together.
+pub(super) fn add(sum: &mut Published, told: Published) {
+    sum.queued += told.queued;
+    sum.dropped += told.dropped;
+    sum.behind += told.behind;
+}
+
+impl<Out> Clone for TypedHub<Out> {
+    fn clone(&self) -> Self {
+        Self {
+            hub: self.hub.clone(),
+            outgoing: Arc::clone(&self.outgoing),
+        }
+    }
+}
+
+impl<Out> fmt::Debug for TypedHub<Out> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TypedHub(..)")
+    }
+}

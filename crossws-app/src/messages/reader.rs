@@ -1,0 +1,91 @@
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use crossws_core::{BoxError, EncodeError, HookResult, MaybeSend, MaybeSync, Message, Peer};
+
+use crate::messages::transform::{Function, Transform};
+use crate::{Decode, DecodeLimits, Malformed, OnMalformed};
+
+/// How a route's messages become values, and what becomes of those that do not.
+pub(super) struct Reader<In> {
+    /// By format: the first is for clients with no subprotocol of the others'.
+    decoders: Vec<Arc<dyn Decode<In>>>,
+    transform: Option<Arc<dyn Transform>>,
+    validate: Option<Arc<dyn Validate<In>>>,
+    pub(super) limits: DecodeLimits,
+    pub(super) on_malformed: OnMalformed,
+}
+
+impl<In: 'static> Reader<In> {
+    pub(super) fn new(decoder: Arc<dyn Decode<In>>) -> Self {
+        Self {
+            decoders: vec![decoder],
+            transform: None,
+            validate: None,
+            limits: DecodeLimits::new(),
+            on_malformed: OnMalformed::default(),
+        }
+    }
+
+    pub(super) fn add(&mut self, decoder: Arc<dyn Decode<In>>) {
+        self.decoders.push(decoder);
+    }
+
+    pub(super) fn set_transform<F, E>(&mut self, transform: F)
+    where
+        F: Fn(Message) -> Result<Message, E> + MaybeSend + MaybeSync + 'static,
+        E: Into<BoxError> + 'static,
+    {
+        self.transform = Some(Arc::new(Function(transform, PhantomData)));
+    }
+
+    pub(super) fn set_validate<F, E>(&mut self, validate: F)
+    where
+        F: Fn(&In) -> Result<(), E> + MaybeSend + MaybeSync + 'static,
+        E: Into<BoxError> + 'static,
+    {
+        self.validate = Some(Arc::new(Function(validate, PhantomData)));
+    }
+
+    /// Reads a message of this format.
+    pub(super) fn read(&self, format: usize, mut message: Message) -> Result<In, Malformed> {
+        if let Some(transform) = &self.transform {
+            message = transform.apply(message).map_err(Malformed::Transform)?;
+        }
+        let value = self.decoders[format].decode(&message, &self.limits)?;
+        if let Some(validate) = &self.validate {
+            validate.check(&value).map_err(Malformed::Invalid)?;
+        }
+        Ok(value)
+    }
+
+    /// Does what the policy says. `outgoing` is what a reply goes through.
+    #[cold]
+    pub(super) fn refuse(
+        &self,
+        peer: &Peer,
+        format: usize,
+        malformed: Malformed,
+        outgoing: impl FnOnce(Message) -> Result<Message, EncodeError>,
+    ) -> HookResult {
+        self.on_malformed.apply(peer, malformed, |text| {
+            peer.send(outgoing(self.decoders[format].encode_error(text)?)?)?;
+            Ok(())
+        })
+    }
+}
+
+/// A function that refuses values.
+trait Validate<T>: MaybeSend + MaybeSync + 'static {
+    fn check(&self, value: &T) -> Result<(), BoxError>;
+}
+
+impl<F, E, T> Validate<T> for Function<F, E>
+where
+    F: Fn(&T) -> Result<(), E> + MaybeSend + MaybeSync + 'static,
+    E: Into<BoxError> + 'static,
+{
+    fn check(&self, value: &T) -> Result<(), BoxError> {
+        (self.0)(value).map_err(Into::into)
+    }
+}

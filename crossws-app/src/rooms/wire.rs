@@ -1,0 +1,139 @@
+//! What clients and the layer say to each other, as JSON.
+
+use crossws_core::{EncodeError, Message, SubscribeError};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// What a client asks for.
+pub(super) struct Request {
+    pub(super) verb: Verb,
+    pub(super) topic: String,
+    pub(super) data: Option<Value>,
+    /// Comes back with the answer.
+    pub(super) id: Option<Value>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verb {
+    Subscribe,
+    Unsubscribe,
+    Publish,
+}
+
+impl Verb {
+    const ALL: [Self; 3] = [Self::Subscribe, Self::Unsubscribe, Self::Publish];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Subscribe => "subscribe",
+            Self::Unsubscribe => "unsubscribe",
+            Self::Publish => "publish",
+        }
+    }
+
+    fn done(self) -> &'static str {
+        match self {
+            Self::Subscribe => "subscribed",
+            Self::Unsubscribe => "unsubscribed",
+            Self::Publish => "published",
+        }
+    }
+}
+
+impl Request {
+    /// Reads a request. Gives a message back that is for others: one that has none of the three verbs,
+    /// several, or a member besides `data` and `id`.
+    pub(super) fn read(mut object: Map<String, Value>) -> Option<Result<Self, Failed>> {
+        let mut verbs = Verb::ALL.into_iter();
+        let verb = verbs.find(|verb| object.contains_key(verb.name()))?;
+        let topic = object.remove(verb.name())?;
+        let data = object.remove("data");
+        let id = object.remove("id");
+        if !object.is_empty() {
+            return None;
+        }
+        let failed = |message| Failed {
+            verb,
+            topic: topic.clone(),
+            id: id.clone(),
+            code: "malformed",
+            message: String::from(message),
+        };
+        let Value::String(name) = &topic else {
+            return Some(Err(failed("the topic must be a string")));
+        };
+        if (verb == Verb::Publish) != data.is_some() {
+            return Some(Err(failed("`publish` has `data`, and nothing else has")));
+        }
+        let topic = name.clone();
+        Some(Ok(Self {
+            verb,
+            topic,
+            data,
+            id,
+        }))
+    }
+
+    pub(super) fn done(self, peers: Option<usize>) -> Result<Message, EncodeError> {
+        let mut answer = Map::new();
+        answer.insert(self.verb.done().to_owned(), self.topic.into());
+        if let Some(peers) = peers {
+            answer.insert("peers".to_owned(), peers.into());
+        }
+        if let Some(id) = self.id {
+            answer.insert("id".to_owned(), id);
+        }
+        Message::from_json(&answer)
+    }
+
+    pub(super) fn failed(self, code: &'static str, message: impl ToString) -> Failed {
+        Failed {
+            verb: self.verb,
+            topic: self.topic.into(),
+            id: self.id,
+            code,
+            message: message.to_string(),
+        }
+    }
+}
+
+/// A request that was not granted.
+pub(super) struct Failed {
+    verb: Verb,
+    topic: Value,
+    id: Option<Value>,
+    code: &'static str,
+    message: String,
+}
+
+impl Failed {
+    pub(super) fn into_message(self) -> Result<Message, EncodeError> {
+        let mut answer = Map::new();
+        answer.insert("error".to_owned(), self.code.into());
+        answer.insert("message".to_owned(), self.message.into());
+        answer.insert(self.verb.name().to_owned(), self.topic);
+        if let Some(id) = self.id {
+            answer.insert("id".to_owned(), id);
+        }
+        Message::from_json(&answer)
+    }
+}
+
+/// What a client is told of a subscription that failed.
+pub(super) fn code(error: &SubscribeError) -> &'static str {
+    match error {
+        SubscribeError::TooMany(_) | SubscribeError::TooManyPatterns(_) => "too_many",
+        SubscribeError::NameTooLong { .. } => "too_long",
+        SubscribeError::Pattern(_) => "malformed",
+        _ => "unavailable",
+    }
+}
+
+/// A publication, as subscribers get it.
+#[derive(Serialize)]
+pub(super) struct Published<'a> {
+    pub(super) topic: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) from: Option<&'a str>,
+    pub(super) data: &'a Value,
+}

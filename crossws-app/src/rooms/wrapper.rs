@@ -1,0 +1,223 @@
+use std::fmt;
+use std::sync::Arc;
+
+use crossws_core::{
+    BoxError, HookResult, Hooks, Hub, InvalidPattern, Json, Message, Peer, TopicPattern, Wrap,
+};
+use serde_json::Value;
+
+use super::grant::{Action, Allow, Authorize, Wish};
+use super::wire::{Failed, Published, Request, Verb, code};
+use crate::{Decode, DecodeLimits, JsonCodec};
+
+/// Hooks around which clients subscribe, unsubscribe and publish by themselves, as far as they may:
+/// nothing is allowed that is not said here.
+///
+/// ```
+/// use crossws_app::rooms::{Allow, Wish, rooms};
+/// use crossws_core::{Peer, hooks};
+///
+/// /// Whoever is called so may hear it.
+/// async fn own(peer: Peer, wish: Wish) -> bool {
+///     peer.identity().as_deref() == wish.topic.strip_prefix("user/")
+/// }
+///
+/// let app = rooms(hooks())
+///     .allow("lobby", Allow::Both)
+///     .allow("news/**", Allow::Subscribe)
+///     .authorize("user/*", own);
+/// # fn takes(_: impl crossws_core::Hooks) {} takes(app);
+/// ```
+///
+/// A client sends JSON, as text; `id` may be left out and is any value:
+///
+/// | the client sends | and gets |
+/// | --- | --- |
+/// | `{"subscribe":"news/eu","id":1}` | `{"subscribed":"news/eu","id":1}` |
+/// | `{"unsubscribe":"news/eu"}` | `{"unsubscribed":"news/eu"}`, also if it was not subscribed |
+/// | `{"publish":"lobby","data":{…}}` | `{"published":"lobby","peers":3}` |
+/// | one of them, in vain | `{"error":"forbidden","message":"…","subscribe":"x","id":1}` |
+///
+/// Subscribers get `{"topic":"lobby","from":"ann","data":{…}}`, with the publisher's
+/// [identity](Peer::identity) if it has one; the publisher itself does not. The errors are `forbidden`,
+/// `malformed`, `too_many`, `too_long` (see `Limits`) and `unavailable`, of which the log says more. The
+/// connection stays open after each. Between a subscription and the answer to it, publications may come.
+///
+/// Every other message is for the hooks inside, which may publish to the same topics in any form. Each
+/// text is read once more for that; JSON is read within [`DecodeLimits`].
+pub fn rooms<H: Hooks>(hooks: H) -> Rooms<H> {
+    Rooms(Layer {
+        hooks,
+        entries: Vec::new(),
+        patterns: Vec::new(),
+        invalid: None,
+    })
+}
+
+/// See [`rooms`].
+#[must_use = "hooks do nothing until a server runs them"]
+pub struct Rooms<H>(Layer<H>);
+
+impl<H: Hooks> Rooms<H> {
+    /// Lets every client do this with the topics that match: one topic's name, or a pattern as in
+    /// [`Peer::subscribe_pattern`]. Of several that match a topic, the first decides.
+    ///
+    /// A pattern that is none keeps the server from starting.
+    pub fn allow(self, topics: &str, allow: Allow) -> Self {
+        self.authorize(topics, allow)
+    }
+
+    /// Asks a function whether a client may do something with a topic that matches, each time. See
+    /// [`allow`](Self::allow) for which are asked.
+    ///
+    /// The client's next message waits meanwhile. What was granted holds until the client unsubscribes or
+    /// goes: to take it back, unsubscribe the peer.
+    pub fn authorize(mut self, topics: &str, authorize: impl Authorize) -> Self {
+        match TopicPattern::new(topics) {
+            Ok(topics) => self.0.entries.push((topics, Box::new(authorize))),
+            Err(error) => self.0.invalid = self.0.invalid.or(Some((topics.to_owned(), error))),
+        }
+        self
+    }
+
+    /// Lets every client subscribe to this pattern as a whole. Without this a topic with a segment `*` or
+    /// `**` is forbidden, because a pattern tells of topics whose names a client could not guess.
+    pub fn allow_pattern(mut self, pattern: &str) -> Self {
+        match TopicPattern::new(pattern) {
+            Ok(_) => self.0.patterns.push(pattern.to_owned()),
+            Err(error) => self.0.invalid = self.0.invalid.or(Some((pattern.to_owned(), error))),
+        }
+        self
+    }
+}
+
+impl<H: Hooks> Hooks for Rooms<H> {
+    crossws_core::forward_hooks!(self => self.0);
+}
+
+struct Layer<H> {
+    hooks: H,
+    entries: Vec<(TopicPattern, Box<dyn Authorize>)>,
+    /// Those that clients may subscribe to.
+    patterns: Vec<String>,
+    /// The first that is none.
+    invalid: Option<(String, InvalidPattern)>,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is no pattern of topics: {1}")]
+struct Invalid(String, InvalidPattern);
+
+impl<H: Hooks> Wrap for Layer<H> {
+    type Inner = H;
+
+    fn inner(&self) -> &H {
+        &self.hooks
+    }
+
+    async fn start(&self, hub: &Hub) -> HookResult {
+        if let Some((pattern, error)) = &self.invalid {
+            return Err(Invalid(pattern.clone(), *error).into());
+        }
+        self.hooks.start(hub).await
+    }
+
+    async fn message(&self, peer: &Peer, message: Message) -> HookResult {
+        match read(&message) {
+            None => self.hooks.message(peer, message).await,
+            Some(Err(failed)) => Ok(peer.send(failed.into_message()?).map(drop)?),
+            Some(Ok(request)) => {
+                let answer = self.answer(peer, request).await?;
+                Ok(peer.send(answer).map(drop)?)
+            }
+        }
+    }
+}
+
+fn read(message: &Message) -> Option<Result<Request, Failed>> {
+    let text = message.text().ok()?;
+    if !text.trim_start().starts_with('{') {
+        return None;
+    }
+    match JsonCodec.decode(message, &DecodeLimits::new()) {
+        Ok(Value::Object(object)) => Request::read(object),
+        _ => None,
+    }
+}
+
+impl<H: Hooks> Layer<H> {
+    async fn answer(&self, peer: &Peer, request: Request) -> Result<Message, BoxError> {
+        let action = match request.verb {
+            Verb::Subscribe => Action::Subscribe,
+            Verb::Publish => Action::Publish,
+            Verb::Unsubscribe => {
+                match TopicPattern::is_pattern(&request.topic) {
+                    true => peer.unsubscribe_pattern(&request.topic),
+                    false => peer.unsubscribe(&request.topic),
+                };
+                return Ok(request.done(None)?);
+            }
+        };
+        match self.grants(peer, action, &request.topic).await {
+            Ok(true) => {}
+            Ok(false) => {
+                let failed = request.failed("forbidden", "this is not allowed");
+                return Ok(failed.into_message()?);
+            }
+            Err(error) => {
+                let topic = &*request.topic;
+                tracing::error!(%peer, topic, ?action, %error, "an authorization failed");
+                let failed = request.failed("unavailable", "this could not be decided");
+                return Ok(failed.into_message()?);
+            }
+        }
+        let Some(data) = &request.data else {
+            let subscribed = match TopicPattern::is_pattern(&request.topic) {
+                true => peer.subscribe_pattern(&request.topic),
+                false => peer.subscribe(&request.topic),
+            };
+            return Ok(match subscribed {
+                Ok(_) => request.done(None)?,
+                Err(error) => request.failed(code(&error), &error).into_message()?,
+            });
+        };
+        let identity = peer.identity();
+        let published = peer.publish(
+            &request.topic,
+            Json(Published {
+                topic: &request.topic,
+                from: identity.as_deref(),
+                data,
+            }),
+        );
+        Ok(match published {
+            Ok(published) => request.done(Some(published.queued))?,
+            Err(error) => request.failed("unavailable", &error).into_message()?,
+        })
+    }
+
+    async fn grants(&self, peer: &Peer, action: Action, topic: &str) -> Result<bool, BoxError> {
+        if TopicPattern::is_pattern(topic) {
+            let is_known = self.patterns.iter().any(|pattern| pattern == topic);
+            return Ok(action == Action::Subscribe && is_known);
+        }
+        let mut entries = self.entries.iter();
+        match entries.find(|(topics, _)| topics.matches(topic)) {
+            None => Ok(false),
+            Some((_, authorize)) => {
+                let wish = Wish::new(action, Arc::from(topic));
+                authorize.authorize(peer.clone(), wish).await
+            }
+        }
+    }
+}
+
+impl<H> fmt::Debug for Rooms<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let entries = self.0.entries.iter().map(|(topics, _)| topics);
+        f.debug_struct("Rooms")
+            .field("topics", &entries.collect::<Vec<_>>())
+            .field("patterns", &self.0.patterns)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,230 @@
+//! Loops over values, and what becomes of messages that are none.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crossws_app::{DecodeLimits, IncomingExt, Malformed, OnMalformed, TypedIncoming};
+use crossws_core::{
+    BoxError, CloseCode, Handler, Incoming, Json, OnError, Peer, handler, hooks, keep_open,
+};
+use crossws_memory::TestServer;
+use futures_lite::StreamExt;
+use futures_lite::future::{self, block_on};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::typed::next_json;
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+enum Input {
+    Data { data: String },
+    Exit,
+}
+
+/// Echoes data, and ends with `exit`.
+fn echo(read: fn(Incoming) -> TypedIncoming<Input>) -> Handler {
+    handler(move |peer: Peer, incoming| async move {
+        let mut inputs = read(incoming);
+        while let Some(input) = inputs.next().await {
+            match input {
+                Input::Data { .. } => peer.send(Json(input))?,
+                Input::Exit => break,
+            };
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn a_loop_over_json_skips_what_is_none_and_goes_on() {
+    let server = TestServer::new(echo(|incoming| incoming.json()));
+    block_on(async {
+        let mut client = server.connect("/").await.unwrap();
+        for text in [
+            "{",
+            "[]",
+            "{\"type\":\"shout\"}",
+            "{\"type\":\"data\",\"data\":1}",
+        ] {
+            client.send(text).unwrap();
+        }
+        client.send(vec![0xff]).unwrap();
+        let data = json!({"type": "data", "data": "hello"});
+        client.send(Json(&data)).unwrap();
+        assert_eq!(next_json(&mut client).await, data);
+        client.send("{\"type\":\"exit\"}").unwrap();
+        assert_eq!(client.closed().await.code, 1000);
+    });
+}
+
+#[test]
+fn a_loops_malformed_messages_are_answered_where_the_policy_says_so() {
+    let server = TestServer::new(echo(|incoming| {
+        incoming
+            .json()
+            .on_malformed(OnMalformed::Reply)
+            .validate(|input: &Input| match input {
+                Input::Data { data } if data.is_empty() => Err("no data"),
+                _ => Ok(()),
+            })
+    }));
+    block_on(async {
+        let mut client = server.connect("/").await.unwrap();
+        client.send("{").unwrap();
+        assert_eq!(next_json(&mut client).await["type"], "error");
+        client.send("{\"type\":\"data\",\"data\":\"\"}").unwrap();
+        let reply = next_json(&mut client).await;
+        assert_eq!(reply["message"], "the message is invalid: no data");
+        client.send("{\"type\":\"data\",\"data\":\"x\"}").unwrap();
+        assert_eq!(next_json(&mut client).await["data"], "x");
+    });
+}
+
+#[test]
+fn a_loops_malformed_message_closes_where_the_policy_says_so() {
+    let server = TestServer::new(echo(|incoming| {
+        let inputs = incoming
+            .json()
+            .on_malformed(OnMalformed::Close(CloseCode::POLICY));
+        inputs.decode_limits(DecodeLimits::new().max_depth(2))
+    }));
+    block_on(async {
+        let mut client = server.connect("/").await.unwrap();
+        client.send("{\"type\":\"data\",\"data\":[[[]]]}").unwrap();
+        let closed = client.closed().await;
+        assert_eq!(closed.code, 1008);
+        assert!(closed.reason.contains("deeper than 2 levels"), "{closed:?}");
+    });
+}
+
+#[test]
+fn a_loops_malformed_message_reaches_error_where_the_policy_says_so() {
+    let errors = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&errors);
+    let looped = echo(|incoming| incoming.json().on_malformed(OnMalformed::Fail));
+    let server = TestServer::new(looped.on_error(move |_, error| {
+        let malformed = error.downcast_ref::<Malformed>().is_some();
+        seen.lock().unwrap().push(malformed);
+        async { OnError::Keep }
+    }));
+    block_on(async {
+        let mut client = server.connect("/").await.unwrap();
+        client.send("{").unwrap();
+        client.send("{\"type\":\"data\",\"data\":\"x\"}").unwrap();
+        assert_eq!(next_json(&mut client).await["data"], "x");
+        client.close(CloseCode::NORMAL, "");
+        client.closed().await;
+    });
+    assert_eq!(*errors.lock().unwrap(), [true]);
+}
+
+#[test]
+fn a_loop_may_look_at_what_is_malformed_itself() {
+    let server = TestServer::new(handler(|peer: Peer, incoming: Incoming| async move {
+        let mut inputs = incoming
+            .json::<u32>()
+            .transform(|message| Ok::<_, BoxError>(message.text()?.replace('_', "").into()));
+        loop {
+            match inputs.try_next().await {
+                Ok(Some(number)) => peer.send(number.to_string())?,
+                Ok(None) => return Ok(()),
+                Err(Malformed::Decode(_)) => peer.send("no number")?,
+                Err(other) => return Err(other.into()),
+            };
+        }
+    }));
+    block_on(async {
+        let mut client = server.connect("/").await.unwrap();
+        client.send("1_000").unwrap();
+        client.send("one").unwrap();
+        assert_eq!(client.next().await.unwrap().text().unwrap(), "1000");
+        assert_eq!(client.next().await.unwrap().text().unwrap(), "no number");
+    });
+}
+
+#[test]
+fn a_loop_waits_for_messages_and_ticks_at_the_same_time() {
+    let server = TestServer::new(handler(|peer: Peer, incoming: Incoming| async move {
+        let mut numbers = incoming.json::<u32>();
+        let mut ticks = peer.interval(Duration::from_secs(1));
+        let mut sum = 0;
+        loop {
+            // What `select!` does with two branches that may both be dropped.
+            let next = async { numbers.next().await.map(Some) };
+            let tick = async { ticks.tick().await.then_some(None) };
+            match future::or(next, tick).await {
+                Some(Some(number)) => sum += number,
+                Some(None) => drop(peer.send(sum.to_string())?),
+                None => return Ok(()),
+            }
+        }
+    }));
+    block_on(async {
+        let mut client = server.connect("/").await.unwrap();
+        for number in ["1", "2", "4"] {
+            client.send(number).unwrap();
+        }
+        server.advance(Duration::from_secs(1)).await;
+        assert_eq!(client.next().await.unwrap().text().unwrap(), "7");
+        client.send("8").unwrap();
+        server.advance(Duration::from_secs(1)).await;
+        assert_eq!(client.next().await.unwrap().text().unwrap(), "15");
+        client.close(CloseCode::NORMAL, "");
+        assert_eq!(client.closed().await.code, 1000);
+    });
+}
+
+#[test]
+fn an_interval_keeps_its_period_and_ends_with_the_connection() {
+    let server = TestServer::new(hooks().on_open(|peer| async move {
+        let mut ticks = peer.interval(Duration::from_secs(10));
+        let mut count = 0;
+        while ticks.tick().await {
+            count += 1;
+            peer.send(count.to_string())?;
+            // Longer than a period: of the ticks meanwhile one is late, and the next is in step.
+            peer.sleep(Duration::from_secs(if count == 1 { 25 } else { 1 }))
+                .await;
+        }
+        crossws_core::ok()
+    }));
+    let start = server.now();
+    block_on(async {
+        let mut client = server.connect("/").await.unwrap();
+        let mut times = Vec::new();
+        while times.len() < 4 {
+            server.advance(Duration::from_secs(1)).await;
+            if client.try_next().is_some() {
+                times.push((server.now() - start).as_secs());
+            }
+        }
+        assert_eq!(times, [10, 35, 40, 50]);
+        client.close(CloseCode::NORMAL, "");
+        client.closed().await;
+    });
+}
+
+#[test]
+fn a_stream_of_values_ends_with_the_connection() {
+    let sums = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&sums);
+    let server = TestServer::new(handler(move |_, incoming: Incoming| {
+        let seen = Arc::clone(&seen);
+        async move {
+            let numbers: Vec<u32> = incoming.json::<u32>().collect().await;
+            seen.lock().unwrap().push(numbers.into_iter().sum::<u32>());
+            Ok(keep_open(()))
+        }
+    }));
+    block_on(async {
+        let mut client = server.connect("/").await.unwrap();
+        client.send("1").unwrap();
+        client.send("x").unwrap();
+        client.send("2").unwrap();
+        client.close(CloseCode::NORMAL, "");
+        client.closed().await;
+    });
+    block_on(server.settle());
+    assert_eq!(*sums.lock().unwrap(), [3]);
+}

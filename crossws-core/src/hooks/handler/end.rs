@@ -1,0 +1,129 @@
+use std::fmt;
+
+use crate::bounds::{BoxFuture, MaybeSend};
+use crate::hooks::HookResult;
+use crate::hooks::closures::boxed;
+use crate::hooks::handler::incoming::Over;
+use crate::message::close::{CloseCode, CloseFrame, Closed};
+use crate::peer::Peer;
+use crate::peer::tasks::HookOutput;
+
+/// What happens to a connection whose loop has returned: what the function of a
+/// [`handler`](crate::handler) returns. `()`, a [`CloseCode`] and a [`CloseFrame`] convert into it.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub enum HandlerEnd {
+    /// The connection is closed with 1000.
+    #[default]
+    Close,
+    /// The connection is closed with this frame.
+    CloseWith(CloseFrame),
+    /// The connection stays open, for those that hold the peer. Messages that arrive are discarded,
+    /// unless [`Incoming`](crate::Incoming) is read elsewhere.
+    KeepOpen,
+    /// The connection stays open as with `KeepOpen`. When it has ended the cleanup runs:
+    /// see [`keep_open`] and [`keep_open_then`].
+    KeepOpenUntil(Cleanup),
+}
+
+/// Keeps the connection of a loop that returns open, and this value until the connection has ended:
+/// its destructor is the cleanup, and runs exactly once, however the connection ends.
+///
+/// ```
+/// # use crossws_core::{Handler, Peer, handler, keep_open};
+/// # struct Listener; fn listen(_: Peer) -> Listener { Listener }
+/// let notifications: Handler = handler(|peer, _| async move {
+///     let listener = listen(peer); // calls `peer.send`, and stops when it is dropped
+///     Ok(keep_open(listener))
+/// });
+/// ```
+pub fn keep_open<G: MaybeSend + 'static>(guard: G) -> HandlerEnd {
+    HandlerEnd::KeepOpenUntil(Cleanup(Box::new(Guard(guard))))
+}
+
+/// Keeps the connection of a loop that returns open, and runs this function when it has ended, once,
+/// with how. A failure reaches the `error` hook.
+///
+/// Where a shutdown's deadline passes, or the server is dropped, the function is dropped without a
+/// call: what must happen in any case belongs into a destructor ([`keep_open`]).
+///
+/// ```
+/// # use crossws_core::{Closed, Handler, handler, keep_open_then};
+/// let counted: Handler = handler(|peer, _| async move {
+///     peer.send("welcome")?;
+///     Ok(keep_open_then(|closed: Closed| async move { println!("{:?}", closed.by) }))
+/// });
+/// ```
+pub fn keep_open_then<F, Fut>(cleanup: F) -> HandlerEnd
+where
+    F: FnOnce(Closed) -> Fut + MaybeSend + 'static,
+    Fut: Future<Output: HookOutput> + MaybeSend + 'static,
+{
+    HandlerEnd::KeepOpenUntil(Cleanup(Box::new(Function(cleanup))))
+}
+
+/// What runs when a connection has ended whose loop returned before: see [`keep_open`] and
+/// [`keep_open_then`]. Dropped, its value or function is.
+pub struct Cleanup(Box<dyn Run>);
+
+trait Run: MaybeSend {
+    fn run(self: Box<Self>, closed: Closed) -> BoxFuture<'static, HookResult>;
+}
+
+struct Guard<G>(G);
+
+impl<G: MaybeSend + 'static> Run for Guard<G> {
+    fn run(self: Box<Self>, _: Closed) -> BoxFuture<'static, HookResult> {
+        drop(self);
+        Box::pin(async { Ok(()) })
+    }
+}
+
+struct Function<F>(F);
+
+impl<F, Fut> Run for Function<F>
+where
+    F: FnOnce(Closed) -> Fut + MaybeSend + 'static,
+    Fut: Future<Output: HookOutput> + MaybeSend + 'static,
+{
+    fn run(self: Box<Self>, closed: Closed) -> BoxFuture<'static, HookResult> {
+        boxed((self.0)(closed))
+    }
+}
+
+impl HandlerEnd {
+    /// Closes the connection, or waits for its end.
+    pub(super) async fn apply(self, peer: &Peer, over: &Over) -> HookResult {
+        match self {
+            Self::Close => peer.close(CloseCode::NORMAL, ""),
+            Self::CloseWith(frame) => peer.close_frame(frame),
+            Self::KeepOpen => drop(over.closed().await),
+            Self::KeepOpenUntil(cleanup) => return cleanup.0.run(over.closed().await).await,
+        }
+        Ok(())
+    }
+}
+
+impl From<()> for HandlerEnd {
+    fn from((): ()) -> Self {
+        Self::Close
+    }
+}
+
+impl From<CloseFrame> for HandlerEnd {
+    fn from(frame: CloseFrame) -> Self {
+        Self::CloseWith(frame)
+    }
+}
+
+impl From<CloseCode> for HandlerEnd {
+    fn from(code: CloseCode) -> Self {
+        Self::CloseWith(code.into())
+    }
+}
+
+impl fmt::Debug for Cleanup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Cleanup(..)")
+    }
+}

@@ -1,0 +1,249 @@
+//! What an application calls a peer: its identity and its tags, and who else is called so.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use crate::hub::limits::Limits;
+use crate::hub::roster::Roster;
+use crate::peer::Peer;
+use crate::peer::snapshot::PersistError;
+use crate::pubsub::members::Key;
+use crate::sync::{Mutex, MutexGuard};
+
+/// Why a peer did not get an identity or a tag.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LabelError {
+    /// The connection is closing or closed.
+    #[error("not labelled: the connection is closed")]
+    Closed,
+    /// The peer has as many tags as `Limits::max_tags` allows.
+    #[error("not labelled: the peer may have {0} tags at most")]
+    TooMany(usize),
+    /// The name is longer than `Limits::max_name_len`.
+    #[error("not labelled: the name has {len} bytes, at most {most} are allowed")]
+    NameTooLong {
+        /// The name's length in bytes.
+        len: usize,
+        /// The longest length allowed.
+        most: usize,
+    },
+    /// The label could not be stored, on a transport that hibernates.
+    #[error("not labelled: {0}")]
+    Persist(#[from] PersistError),
+}
+
+/// Checks an identity and tags before there is a peer.
+pub(crate) fn check_labels<'a>(
+    identity: Option<&Arc<str>>,
+    tags: impl Iterator<Item = &'a Arc<str>> + Clone,
+    limits: &Limits,
+) -> Result<(), LabelError> {
+    let mut distinct: SmallVec<[&str; 8]> = SmallVec::new();
+    for tag in tags.clone() {
+        check_name(tag, limits)?;
+        if !distinct.contains(&&**tag) {
+            distinct.push(tag);
+        }
+        if !limits.max_tags.allows(distinct.len()) {
+            return Err(LabelError::TooMany(limits.max_tags.get()));
+        }
+    }
+    identity.map_or(Ok(()), |identity| check_name(identity, limits))
+}
+
+fn check_name(name: &str, limits: &Limits) -> Result<(), LabelError> {
+    match limits.max_name_len.allows(name.len()) {
+        true => Ok(()),
+        false => Err(LabelError::NameTooLong {
+            len: name.len(),
+            most: limits.max_name_len.get(),
+        }),
+    }
+}
+
+/// A kind of label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LabelKind {
+    Identity,
+    Tag,
+}
+
+/// The peers of a hub by their labels.
+#[derive(Default)]
+pub(crate) struct LabelIndex {
+    identities: Rosters,
+    tags: Rosters,
+}
+
+type Rosters = Mutex<HashMap<Arc<str>, Arc<Roster>>>;
+
+impl LabelIndex {
+    fn rosters(&self, kind: LabelKind) -> &Rosters {
+        match kind {
+            LabelKind::Identity => &self.identities,
+            LabelKind::Tag => &self.tags,
+        }
+    }
+
+    /// The peers with a label, if there are any.
+    pub(crate) fn find(&self, kind: LabelKind, name: &str) -> Option<Arc<Roster>> {
+        self.rosters(kind).lock().get(name).cloned()
+    }
+
+    fn insert(&self, kind: LabelKind, name: Arc<str>, peer: &Peer) -> Label {
+        let mut rosters = self.rosters(kind).lock();
+        let (name, roster) = match rosters.get_key_value(&*name) {
+            Some((name, roster)) => (Arc::clone(name), Arc::clone(roster)),
+            None => {
+                let roster = Arc::<Roster>::default();
+                rosters.insert(Arc::clone(&name), Arc::clone(&roster));
+                (name, roster)
+            }
+        };
+        let mut at = 0;
+        // Under the index's lock, so that nobody takes an empty roster out of it meanwhile.
+        roster.insert(peer, |key| {
+            at = key;
+            true
+        });
+        let place = Some((roster, at));
+        Label { name, place }
+    }
+
+    /// Takes a peer out of a roster, and the roster out of the index with its last peer. The handle is
+    /// to be dropped where that may run user code.
+    fn remove(&self, kind: LabelKind, label: &mut Label, peer: &Peer) -> Option<Peer> {
+        let (roster, key) = label.place.take()?;
+        let removed = roster.remove(key, peer);
+        if roster.is_empty() {
+            let mut rosters = self.rosters(kind).lock();
+            let is_it = |found: &Arc<Roster>| Arc::ptr_eq(found, &roster) && found.is_empty();
+            if rosters.get(&label.name).is_some_and(is_it) {
+                rosters.remove(&label.name);
+            }
+        }
+        removed
+    }
+}
+
+/// A peer's identity and tags. Kept among its volatile values, because most peers have none.
+///
+/// Its lock is taken after a topic's or a roster's order, and before those of the [`LabelIndex`], of a
+/// roster's members and of the peer's subscriptions.
+#[derive(Default)]
+pub(crate) struct Labels(Mutex<Known>);
+
+/// A peer's labels, while they are locked.
+#[derive(Default)]
+pub(crate) struct Known {
+    identity: Option<Label>,
+    /// By name.
+    tags: Vec<Label>,
+}
+
+struct Label {
+    name: Arc<str>,
+    /// `None` once the peer has left.
+    place: Option<(Arc<Roster>, Key)>,
+}
+
+impl Labels {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Known> {
+        self.0.lock()
+    }
+
+    /// Gives the peer this identity, or takes it away. Returns the one before.
+    pub(crate) fn identify(
+        &self,
+        peer: &Peer,
+        identity: Option<Arc<str>>,
+        limits: &Limits,
+    ) -> Result<Option<Arc<str>>, LabelError> {
+        check_labels(identity.as_ref(), [].iter(), limits)?;
+        let index = peer.hub().registry().labels();
+        let mut known = self.lock();
+        if !peer.subscriptions().is_listed() {
+            return Err(LabelError::Closed);
+        }
+        let new = identity.map(|name| index.insert(LabelKind::Identity, name, peer));
+        let mut old = std::mem::replace(&mut known.identity, new);
+        // Not the last handle: the caller holds one.
+        if let Some(old) = &mut old {
+            index.remove(LabelKind::Identity, old, peer);
+        }
+        Ok(old.map(|old| old.name))
+    }
+
+    /// Gives the peer a tag. Returns `false` if it has it already.
+    pub(crate) fn tag(
+        &self,
+        peer: &Peer,
+        tag: Arc<str>,
+        limits: &Limits,
+    ) -> Result<bool, LabelError> {
+        check_name(&tag, limits)?;
+        let index = peer.hub().registry().labels();
+        let mut known = self.lock();
+        if !peer.subscriptions().is_listed() {
+            return Err(LabelError::Closed);
+        }
+        let Err(at) = known.find(&tag) else {
+            return Ok(false);
+        };
+        if !limits.max_tags.allows(known.tags.len() + 1) {
+            return Err(LabelError::TooMany(limits.max_tags.get()));
+        }
+        let label = index.insert(LabelKind::Tag, tag, peer);
+        known.tags.insert(at, label);
+        Ok(true)
+    }
+
+    /// Takes a tag from the peer. Returns whether it had it.
+    pub(crate) fn untag(&self, peer: &Peer, tag: &str) -> bool {
+        let mut known = self.lock();
+        let Ok(at) = known.find(tag) else {
+            return false;
+        };
+        let mut label = known.tags.remove(at);
+        let index = peer.hub().registry().labels();
+        // Not the last handle: the caller holds one.
+        index.remove(LabelKind::Tag, &mut label, peer);
+        true
+    }
+
+    /// The peer leaves its hub: it is found by none of its labels, which it keeps.
+    pub(crate) fn leave(&self, peer: &Peer) {
+        let index = peer.hub().registry().labels();
+        let mut known = self.lock();
+        let Known { identity, tags } = &mut *known;
+        // None is the last handle: the caller holds one.
+        if let Some(label) = identity {
+            index.remove(LabelKind::Identity, label, peer);
+        }
+        for label in tags {
+            index.remove(LabelKind::Tag, label, peer);
+        }
+    }
+}
+
+impl Known {
+    pub(crate) fn identity(&self) -> Option<&Arc<str>> {
+        self.identity.as_ref().map(|label| &label.name)
+    }
+
+    /// The tags, by name.
+    pub(crate) fn tags(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.tags.iter().map(|label| &label.name)
+    }
+
+    pub(crate) fn has_tag(&self, tag: &str) -> bool {
+        self.find(tag).is_ok()
+    }
+
+    fn find(&self, tag: &str) -> Result<usize, usize> {
+        self.tags.binary_search_by(|label| (*label.name).cmp(tag))
+    }
+}

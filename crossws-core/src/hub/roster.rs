@@ -1,0 +1,75 @@
+use crate::adapter::Publication;
+use crate::peer::Peer;
+use crate::pubsub::filter::Filter;
+use crate::pubsub::members::{Key, Members};
+use crate::pubsub::topic::Told;
+use crate::sync::Mutex;
+
+/// Peers that are reached together whatever their namespaces: those of a route, of an identity or with
+/// a tag.
+#[derive(Default)]
+pub(crate) struct Roster {
+    members: Mutex<Members<()>>,
+    /// Held for one publication, so that every member gets all of them in one order. Taken before the
+    /// one of the members, and before a peer's own locks.
+    order: Mutex<()>,
+}
+
+impl Roster {
+    /// Adds a peer that is not a member yet. `remember` notes the key at the peer, or returns `false`
+    /// if the peer is leaving and must not be added.
+    pub(crate) fn insert(&self, peer: &Peer, remember: impl FnOnce(Key) -> bool) {
+        let mut members = self.members.lock();
+        let key = members.insert(peer.clone(), ());
+        if !remember(key) {
+            // The caller holds another handle: this one is not the last.
+            members.remove(key, peer);
+        }
+    }
+
+    /// Takes a member out. The handle is to be dropped where that may run user code.
+    pub(crate) fn remove(&self, key: Key, peer: &Peer) -> Option<Peer> {
+        let removed = self.members.lock().remove(key, peer);
+        removed.map(|(peer, ())| peer)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.members.lock().len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.members.lock().is_empty()
+    }
+
+    pub(crate) fn peers_into(&self, peers: &mut Vec<Peer>) {
+        let members = self.members.lock();
+        peers.extend(members.iter().map(|(peer, ())| peer.clone()));
+    }
+
+    /// Encodes what takes long before the lock is held: compressing would keep every other publisher
+    /// out. A member that joins meanwhile may have another format.
+    fn encode(&self, only: &Filter<'_>, publication: &Publication) {
+        let mut peers = Vec::new();
+        self.peers_into(&mut peers);
+        for peer in peers.iter().filter(|peer| only.admits(peer)) {
+            if let Some(wire) = peer.transport().wire()
+                && wire.takes_long(publication)
+            {
+                publication.encoded(wire);
+            }
+        }
+    }
+
+    pub(crate) fn publish(&self, only: &Filter<'_>, publication: &Publication, told: &mut Told) {
+        self.encode(only, publication);
+        // Dropped after the lock: the last handle runs user code.
+        let mut peers = Vec::new();
+        let _order = self.order.lock();
+        self.peers_into(&mut peers);
+        for peer in peers.iter().filter(|peer| only.admits(peer)) {
+            let receipt = peer.transport().publish(publication);
+            told.published.queued += usize::from(receipt.queued);
+            told.count(peer, receipt);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
+
+use futures_core::Stream;
+
+use crate::peer::Peer;
+use crate::peer::life::PeerState;
+use crate::peer::sleep::Sleep;
+
+impl Peer {
+    /// Ticks every `period`, first after one, for as long as the connection is open. It names no
+    /// runtime: see [`sleep`](Self::sleep), which says where time is kept, and when it is not. A period
+    /// is at least a millisecond.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use crossws_core::{Peer, SendError};
+    /// async fn ticks(peer: Peer) -> Result<(), SendError> {
+    ///     let mut ticks = peer.interval(Duration::from_secs(1));
+    ///     while ticks.tick().await {
+    ///         peer.send("tick")?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn interval(&self, period: Duration) -> Interval {
+        Interval::new(self, period)
+    }
+}
+
+/// Ticks of one connection: see [`Peer::interval`]. It is also a [`Stream`], which ends with the
+/// connection.
+#[must_use = "an interval does nothing until `tick`"]
+pub struct Interval {
+    peer: Peer,
+    period: Duration,
+    /// When the next tick is due.
+    next: SystemTime,
+    sleep: Option<Sleep>,
+}
+
+impl Interval {
+    pub(crate) fn new(peer: &Peer, period: Duration) -> Self {
+        /// A loop of ticks must give way to others.
+        const SHORTEST: Duration = Duration::from_millis(1);
+        let period = period.max(SHORTEST);
+        Self {
+            next: after(peer.transport().now(), period),
+            peer: peer.clone(),
+            period,
+            sleep: None,
+        }
+    }
+
+    /// Waits for the next tick. Returns `true` then, and `false` when the connection is ending.
+    ///
+    /// Ticks keep to their period, however long the work between them takes. Of those that were missed
+    /// one comes at once, and the next is a whole number of periods after the first.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses no tick, so that it fits into a `select!`.
+    pub async fn tick(&mut self) -> bool {
+        poll_fn(|cx| self.poll_tick(cx)).await
+    }
+
+    fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let (peer, next) = (&self.peer, self.next);
+        let sleep = self.sleep.get_or_insert_with(|| Sleep::until(peer, next));
+        if Pin::new(sleep).poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        self.sleep = None;
+        self.advance();
+        Poll::Ready(self.peer.state() == PeerState::Open)
+    }
+
+    fn advance(&mut self) {
+        let late = self.peer.transport().now().duration_since(self.next);
+        let missed = late.unwrap_or_default().as_nanos() / self.period.as_nanos();
+        let missed = u32::try_from(missed).unwrap_or(u32::MAX);
+        let by = self.period.saturating_mul(missed.saturating_add(1));
+        self.next = after(self.next, by);
+    }
+}
+
+/// A time that no connection lives to see, where the clock has no time so late.
+pub(crate) fn after(now: SystemTime, duration: Duration) -> SystemTime {
+    const LONG: Duration = Duration::from_secs(1 << 32);
+    now.checked_add(duration).unwrap_or(now + LONG)
+}
+
+impl Stream for Interval {
+    type Item = ();
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<()>> {
+        self.poll_tick(cx).map(|ticks| ticks.then_some(()))
+    }
+}
+
+impl fmt::Debug for Interval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Interval")
+            .field("period", &self.period)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,114 @@
+//! A peer's identity and tags, as it gives and takes them.
+
+use std::sync::Arc;
+
+use crate::hub::labels::{LabelError, Labels};
+use crate::hub::limits::Limits;
+use crate::peer::Peer;
+
+impl Peer {
+    /// Whose connection this is, if that was [said](crate::Upgrade::identity). Also in the `close`
+    /// hook.
+    pub fn identity(&self) -> Option<Arc<str>> {
+        self.labels()?.lock().identity().cloned()
+    }
+
+    /// Says whose connection this is, in place of what was said before: for a client that
+    /// authenticates by a message. See [`Upgrade::identity`](crate::Upgrade::identity).
+    ///
+    /// # Errors
+    /// When the connection is ending, the name is too long, or the transport hibernates and has no
+    /// room to store it: then the identity stays what it was.
+    pub fn set_identity(&self, identity: impl Into<Arc<str>>) -> Result<(), LabelError> {
+        self.identify(Some(identity.into()))
+    }
+
+    /// Says that this is no identity's connection any more: for a client that has logged out.
+    ///
+    /// # Errors
+    /// As [`set_identity`](Self::set_identity).
+    pub fn clear_identity(&self) -> Result<(), LabelError> {
+        match self.labels() {
+            Some(_) => self.identify(None),
+            None => Ok(()),
+        }
+    }
+
+    fn identify(&self, identity: Option<Arc<str>>) -> Result<(), LabelError> {
+        let labels: Arc<Labels> = self.extensions().get_or_default();
+        let limits = &self.settings().limits;
+        let old = labels.identify(self, identity, limits)?;
+        if let Err(error) = self.persist() {
+            labels.identify(self, old, limits)?;
+            return Err(error.into());
+        }
+        Ok(())
+    }
+
+    /// Gives the peer a tag, by which [`Hub::tagged`](crate::Hub::tagged) and
+    /// [`To::tagged`](crate::To::tagged) find it. `Ok(false)` if it has it already. Tags are kept when
+    /// an object sleeps, and end with the connection.
+    ///
+    /// # Errors
+    /// When the connection is ending, the peer has too many tags, the name is too long, or the
+    /// transport hibernates and has no room to store one more.
+    pub fn tag(&self, tag: impl Into<Arc<str>>) -> Result<bool, LabelError> {
+        let tag = tag.into();
+        let labels: Arc<Labels> = self.extensions().get_or_default();
+        let new = labels.tag(self, Arc::clone(&tag), &self.settings().limits)?;
+        if new && let Err(error) = self.persist() {
+            labels.untag(self, &tag);
+            return Err(error.into());
+        }
+        Ok(new)
+    }
+
+    /// Takes a tag from the peer. Returns whether the peer had it.
+    pub fn untag(&self, tag: impl AsRef<str>) -> bool {
+        let had = self
+            .labels()
+            .is_some_and(|labels| labels.untag(self, tag.as_ref()));
+        if had && let Err(error) = self.persist() {
+            // There is room for less than before, so only the platform itself can have refused.
+            tracing::error!(peer = %self, %error, "a tag that is gone was not stored as gone");
+        }
+        had
+    }
+
+    /// The peer's tags, sorted by name. Also in the `close` hook.
+    pub fn tags(&self) -> Vec<Arc<str>> {
+        let Some(labels) = self.labels() else {
+            return Vec::new();
+        };
+        labels.lock().tags().cloned().collect()
+    }
+
+    /// Whether the peer has a tag.
+    pub fn is_tagged(&self, tag: impl AsRef<str>) -> bool {
+        self.labels()
+            .is_some_and(|labels| labels.lock().has_tag(tag.as_ref()))
+    }
+
+    /// The peer's labels, if it has had any.
+    pub(crate) fn labels(&self) -> Option<Arc<Labels>> {
+        self.extensions().get()
+    }
+
+    /// Gives the peer what the upgrade, or a snapshot, says; it is to be stored afterwards.
+    pub(crate) fn label(
+        &self,
+        identity: Option<Arc<str>>,
+        tags: Vec<Arc<str>>,
+        limits: &Limits,
+    ) -> Result<(), LabelError> {
+        if identity.is_none() && tags.is_empty() {
+            return Ok(());
+        }
+        let labels: Arc<Labels> = self.extensions().get_or_default();
+        labels.identify(self, identity, limits)?;
+        for tag in tags {
+            labels.tag(self, tag, limits)?;
+        }
+        Ok(())
+    }
+}

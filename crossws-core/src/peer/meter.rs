@@ -1,0 +1,284 @@
+//! What has passed over one connection, counted once somebody wants to know.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use once_cell::race::OnceBox;
+
+use crate::peer::Peer;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU64, Ordering};
+
+/// What has passed over a connection since [`since`](Self::since): see [`Peer::stats`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct PeerStats {
+    /// When counting began. `None` on a transport that does not count: then [`received`](Self::received)
+    /// and [`sent`](Self::sent) stay zero.
+    pub since: Option<SystemTime>,
+    /// The messages that the `message` hook was given, the one that it is at among them, and the bytes of
+    /// their payloads.
+    pub received: Traffic,
+    /// The messages that were taken from the peer's queue to be written. Bytes are those of the frames,
+    /// compressed and with their headers, where this library writes frames; elsewhere those of the
+    /// payloads.
+    pub sent: Traffic,
+    /// Messages that a policy has discarded, from the connection's beginning: [`Peer::dropped`].
+    pub dropped: u64,
+    /// The bytes that wait now: [`Peer::buffered_amount`].
+    pub buffered: usize,
+    /// The last round trip that was measured: [`Peer::rtt`].
+    pub rtt: Option<Duration>,
+}
+
+/// Messages that went one way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Traffic {
+    /// How many.
+    pub messages: u64,
+    /// How many bytes they had.
+    pub bytes: u64,
+}
+
+/// Where a transport keeps its connection's [`Meter`]: a pointer, which is null until somebody asks for
+/// [`Peer::stats`] or [`Peer::rtt`], unless [`count_traffic`](field@crate::Limits::count_traffic) is on.
+#[derive(Default)]
+pub struct MeterCell(OnceBox<Meter>);
+
+/// Counts what passes over one connection.
+pub struct Meter {
+    since: SystemTime,
+    received: Counter,
+    sent: Counter,
+    /// In microseconds, and one more; 0 for none.
+    rtt: AtomicU64,
+    /// The ping that waits for its pong, and when it was sent.
+    ping: Mutex<Option<(Bytes, Duration)>>,
+}
+
+#[derive(Default)]
+struct Counter {
+    messages: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl MeterCell {
+    /// Returns the meter, if counting has begun.
+    #[inline]
+    pub fn get(&self) -> Option<&Meter> {
+        self.0.get()
+    }
+
+    /// Begins to count, unless that was begun before.
+    pub(crate) fn begin(&self, now: SystemTime) -> &Meter {
+        self.0.get_or_init(|| {
+            Box::new(Meter {
+                since: now,
+                received: Counter::default(),
+                sent: Counter::default(),
+                rtt: AtomicU64::new(0),
+                ping: Mutex::new(None),
+            })
+        })
+    }
+}
+
+impl Meter {
+    /// Counts a message that the client has sent.
+    pub(crate) fn received(&self, bytes: usize) {
+        self.received.add(1, bytes);
+    }
+
+    /// Counts messages that are about to be written, and the bytes of their frames.
+    pub fn sent(&self, messages: usize, bytes: usize) {
+        self.sent.add(messages, bytes);
+    }
+
+    /// A ping with this payload is being sent, at this time since any fixed point. Its pong is waited
+    /// for, unless a ping with the same payload waits for one already.
+    pub fn pinged(&self, data: Bytes, at: Duration) {
+        let mut ping = self.ping.lock();
+        if ping.as_ref().is_none_or(|(known, _)| *known != data) {
+            *ping = Some((data, at));
+        }
+    }
+
+    /// A pong has arrived. If it answers the ping that waits, the time in between is the round trip.
+    pub fn ponged(&self, data: &[u8], at: Duration) {
+        let mut ping = self.ping.lock();
+        let Some((_, sent)) = ping.take_if(|(known, _)| known == data) else {
+            return;
+        };
+        let micros = at.saturating_sub(sent).as_micros();
+        let micros = u64::try_from(micros).unwrap_or(u64::MAX);
+        self.rtt.store(micros.saturating_add(1), Ordering::Relaxed);
+    }
+
+    fn rtt(&self) -> Option<Duration> {
+        let micros = self.rtt.load(Ordering::Relaxed).checked_sub(1)?;
+        Some(Duration::from_micros(micros))
+    }
+}
+
+impl Counter {
+    fn add(&self, messages: usize, bytes: usize) {
+        self.messages.fetch_add(messages as u64, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    fn read(&self) -> Traffic {
+        Traffic {
+            messages: self.messages.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl Peer {
+    /// Returns what has passed over the connection.
+    ///
+    /// Counting begins with the first call of this or of [`rtt`](Self::rtt), so that connections of which
+    /// nothing is asked cost nothing. Where
+    /// [`Limits::count_traffic`](field@crate::Limits::count_traffic) is on, for a hub or a route, it
+    /// begins with the connection. In a Durable Object it begins anew when the object wakes.
+    ///
+    /// Inside the `message` hook `stats().received.messages` is the number of the message on its
+    /// connection.
+    ///
+    /// ```
+    /// # use crossws_core::{Json, Peer};
+    /// # fn show(peer: &Peer) -> Result<(), crossws_core::SendError> {
+    /// let stats = peer.stats();
+    /// peer.send(Json((stats.received.messages, stats.sent.bytes)))?;
+    /// # Ok(()) }
+    /// ```
+    pub fn stats(&self) -> PeerStats {
+        let counts = PeerStats {
+            dropped: self.dropped(),
+            buffered: self.buffered_amount(),
+            ..PeerStats::default()
+        };
+        match self.metered() {
+            None => counts,
+            Some(meter) => PeerStats {
+                since: Some(meter.since),
+                received: meter.received.read(),
+                sent: meter.sent.read(),
+                rtt: meter.rtt(),
+                ..counts
+            },
+        }
+    }
+
+    /// Returns how long the last ping took to the client and its pong back, of those that were sent since
+    /// counting began: see [`stats`](Self::stats). Pings are the heartbeat's
+    /// ([`Limits::ping_interval`](field@crate::Limits::ping_interval)) and those of
+    /// [`ping`](Self::ping), whose payload the pong must have.
+    ///
+    /// `None` until one was answered, and on transports without pings
+    /// ([`Capabilities::PING`](crate::Capabilities::PING)), such as a Worker's. A client that sends pongs
+    /// unasked can make it shorter than it is.
+    pub fn rtt(&self) -> Option<Duration> {
+        self.metered()?.rtt()
+    }
+
+    /// Begins to count, where the transport does.
+    pub(crate) fn metered(&self) -> Option<&Meter> {
+        let cell = self.transport().meter()?;
+        Some(match cell.get() {
+            Some(meter) => meter,
+            None => {
+                self.life().set_metered();
+                cell.begin(self.transport().now())
+            }
+        })
+    }
+
+    /// Counts a message that the client has sent, if somebody wants to know.
+    #[inline]
+    pub(crate) fn count_received(&self, bytes: usize) {
+        if self.life().is_metered()
+            && let Some(meter) = self.metered()
+        {
+            meter.received(bytes);
+        }
+    }
+}
+
+impl fmt::Debug for Meter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Meter")
+            .field("since", &self.since)
+            .field("received", &self.received.read())
+            .field("sent", &self.sent.read())
+            .field("rtt", &self.rtt())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for MeterCell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("MeterCell").field(&self.get()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn millis(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    fn cell() -> MeterCell {
+        let cell = MeterCell::default();
+        cell.begin(SystemTime::UNIX_EPOCH);
+        cell
+    }
+
+    #[test]
+    fn a_cell_is_a_pointer() {
+        assert_eq!(size_of::<MeterCell>(), size_of::<usize>());
+        assert!(MeterCell::default().get().is_none());
+    }
+
+    #[test]
+    fn a_round_trip_ends_with_the_pong_of_its_ping() {
+        let cell = cell();
+        let meter = cell.get().unwrap();
+        meter.ponged(b"", millis(1));
+        assert_eq!(meter.rtt(), None, "nothing was asked");
+        meter.pinged(Bytes::from_static(b"a"), millis(10));
+        meter.ponged(b"b", millis(11));
+        assert_eq!(meter.rtt(), None, "another answer");
+        meter.ponged(b"a", millis(13));
+        assert_eq!(meter.rtt(), Some(millis(3)));
+        meter.ponged(b"a", millis(99));
+        assert_eq!(meter.rtt(), Some(millis(3)), "answered before");
+    }
+
+    #[test]
+    fn of_two_pings_alike_the_first_is_waited_for_and_of_others_the_last() {
+        let cell = cell();
+        let meter = cell.get().unwrap();
+        meter.pinged(Bytes::new(), millis(10));
+        meter.pinged(Bytes::new(), millis(20));
+        meter.ponged(b"", millis(21));
+        assert_eq!(meter.rtt(), Some(millis(11)));
+        meter.pinged(Bytes::from_static(b"lost"), millis(30));
+        meter.pinged(Bytes::from_static(b"found"), millis(40));
+        meter.ponged(b"found", millis(41));
+        assert_eq!(meter.rtt(), Some(millis(1)));
+    }
+
+    #[test]
+    fn a_trip_of_no_time_is_one() {
+        let cell = cell();
+        let meter = cell.get().unwrap();
+        meter.pinged(Bytes::new(), millis(10));
+        meter.ponged(b"", millis(10));
+        assert_eq!(meter.rtt(), Some(Duration::ZERO));
+    }
+}

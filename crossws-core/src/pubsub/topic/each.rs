@@ -1,0 +1,42 @@
+//! A message of its own for each of many peers.
+
+use smallvec::SmallVec;
+
+use super::several::{Audience, Place, is_member};
+use super::{State, Told};
+use crate::adapter::Publication;
+use crate::peer::Peer;
+use crate::sync::MutexGuard;
+
+impl Audience<'_, '_> {
+    /// The members, each once, but for `except`.
+    pub(crate) fn members(&self, except: Option<&Peer>) -> Vec<Peer> {
+        let states: SmallVec<[MutexGuard<'_, State>; 4]> =
+            self.any.iter().map(|topic| topic.state.lock()).collect();
+        let places = self.places(&states);
+        let mut members = Vec::new();
+        for (at, (_, state)) in places.iter().enumerate() {
+            let earlier = places.get(..at).unwrap_or_default();
+            let new = state.members.iter().map(|(peer, _)| peer);
+            let new =
+                new.filter(|peer| !self.leaves_out(peer, except) && !is_member(earlier, peer));
+            members.extend(new.cloned());
+        }
+        members
+    }
+
+    /// Hands each peer what is for it, if it is still a member. All topics are locked meanwhile, as in
+    /// [`publish`](Self::publish).
+    pub(crate) fn publish_each(&self, publications: &[(Peer, Publication)], told: &mut Told) {
+        let states: SmallVec<[MutexGuard<'_, State>; 4]> =
+            self.any.iter().map(|topic| topic.state.lock()).collect();
+        let places: SmallVec<[Place<'_>; 4]> = self.places(&states);
+        for (peer, publication) in publications {
+            if is_member(&places, peer) {
+                let receipt = peer.transport().publish(publication);
+                told.published.queued += usize::from(receipt.queued);
+                told.count(peer, receipt);
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! A publication to a topic that patterns match.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::several::{Place, hand_on, lock_order};
+use super::{Audience, Several, State, Told, Topic};
+use crate::adapter::Publication;
+use crate::peer::Peer;
+use crate::pubsub::filter::Filter;
+
+/// Hands a publication to the members of a topic, which may have none, and to those of patterns that
+/// match its name, to each once.
+#[cold]
+pub(crate) fn publish_matched(
+    topic: Option<Arc<Topic>>,
+    patterns: Several,
+    except: Option<&Peer>,
+    publication: &Publication,
+    told: &mut Told,
+) {
+    match topic {
+        Some(topic) => topic.publish_matched(patterns, except, publication, told),
+        None => {
+            let only = Filter::default();
+            let audience = Audience::new(patterns, Several::new(), &only);
+            audience.publish(except, publication, told);
+        }
+    }
+}
+
+impl Topic {
+    /// As [`publish`](Self::publish), and hands the publication to the members of these patterns who are
+    /// not members of the topic.
+    ///
+    /// The topic is locked before the patterns, and all of them until the end. So the members of the
+    /// patterns see the topic's messages in its members' order, who still read them from its log.
+    fn publish_matched(
+        self: &Arc<Self>,
+        mut patterns: Several,
+        except: Option<&Peer>,
+        publication: &Publication,
+        told: &mut Told,
+    ) {
+        patterns.sort_unstable_by_key(lock_order);
+        for pattern in &patterns {
+            // Before the locks, or compressing would keep everybody else out.
+            loop {
+                let wanted = pattern.state.lock().wants_encoded(None, publication);
+                let Some(wire) = wanted else { break };
+                publication.encoded(wire);
+            }
+        }
+        let then = |state: &State, told: &mut Told| {
+            let states: SmallVec<[_; 4]> = patterns
+                .iter()
+                .map(|pattern| pattern.state.lock())
+                .collect();
+            let mut places: SmallVec<[Place<'_>; 4]> = SmallVec::new();
+            places.push((self, state));
+            places.extend(
+                patterns
+                    .iter()
+                    .zip(&states)
+                    .map(|(topic, state)| (topic, &**state)),
+            );
+            let leaves_out = |peer: &Peer| except.is_some_and(|except| except.is(peer));
+            hand_on(&places, 1, leaves_out, publication, told);
+        };
+        self.publish_then(except, publication, told, Some(&then));
+    }
+}

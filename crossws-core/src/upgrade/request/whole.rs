@@ -1,0 +1,55 @@
+use std::net::SocketAddr;
+
+use http::header::{HeaderMap, HeaderName};
+use http::request::Parts;
+use http::{HeaderValue, Uri};
+
+use super::shed::headers_to_drop;
+
+#[derive(Clone)]
+pub(super) struct Whole {
+    pub(super) parts: Parts,
+    pub(super) remote_addr: Option<SocketAddr>,
+    pub(super) secure: bool,
+    pub(super) forwarded: bool,
+}
+
+impl Whole {
+    /// What a map of headers takes for each line besides its name and value.
+    const LINE: usize = 104;
+
+    /// See [`UpgradeRequest::settle`].
+    pub(super) fn shed(&mut self, most: usize, kept: &[HeaderName]) {
+        let parts = &mut self.parts;
+        let size =
+            |name: &HeaderName, value: &HeaderValue| name.as_str().len() + value.len() + Self::LINE;
+        let lines = parts.headers.iter();
+        let lines: usize = lines.map(|(name, value)| size(name, value)).sum();
+        let target = parts.uri.to_string();
+        let excess = (lines + target.len()).saturating_sub(most);
+        let mut headers = HeaderMap::new();
+        {
+            let dropped = match excess {
+                0 => Default::default(),
+                _ => {
+                    let lines = parts.headers.iter();
+                    let lines = lines.map(|(name, value)| (name.as_str(), size(name, value)));
+                    headers_to_drop(lines, excess, kept)
+                }
+            };
+            for (name, value) in &parts.headers {
+                if !dropped.contains(name.as_str())
+                    && let Ok(mut copy) = HeaderValue::from_bytes(value.as_bytes())
+                {
+                    copy.set_sensitive(value.is_sensitive());
+                    headers.append(name, copy);
+                }
+            }
+        }
+        // Values and target may be slices that keep all of the read buffer in memory.
+        parts.headers = headers;
+        if let Ok(uri) = Uri::try_from(target) {
+            parts.uri = uri;
+        }
+    }
+}

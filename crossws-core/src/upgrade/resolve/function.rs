@@ -1,0 +1,102 @@
+use std::fmt;
+use std::sync::Arc;
+
+use crate::bounds::{MaybeSend, MaybeSync};
+use crate::hooks::Hooks;
+use crate::upgrade::rejection::Rejection;
+use crate::upgrade::request::UpgradeRequest;
+use crate::upgrade::resolve::route::Route;
+use crate::upgrade::resolve::{Resolution, Resolve};
+
+/// A resolver from a function: `resolve_with(|req| (req.path() == "/ws").then(|| chat.clone()))`.
+///
+/// The function returns what [`IntoResolution`] is implemented for: hooks or a [`Route`], an
+/// `Option` of them, a `Result` whose error refuses, or a [`Resolution`]. For a choice that
+/// awaits, and for hooks with a `start` of their own, implement [`Resolve`].
+pub fn resolve_with<F, T>(choose: F) -> ResolveWith<F>
+where
+    F: Fn(&mut UpgradeRequest) -> T + MaybeSend + MaybeSync + 'static,
+    T: IntoResolution,
+{
+    ResolveWith(choose)
+}
+
+/// See [`resolve_with`].
+#[derive(Clone)]
+pub struct ResolveWith<F>(F);
+
+impl<F> fmt::Debug for ResolveWith<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ResolveWith(..)")
+    }
+}
+
+impl<F, T> Resolve for ResolveWith<F>
+where
+    F: Fn(&mut UpgradeRequest) -> T + MaybeSend + MaybeSync + 'static,
+    T: IntoResolution,
+{
+    type Hooks = T::Hooks;
+
+    async fn resolve(self: &Arc<Self>, request: &mut UpgradeRequest) -> Resolution<T::Hooks> {
+        (self.0)(request).into_resolution()
+    }
+}
+
+/// What the function of [`resolve_with`] may return.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say which hooks a request gets",
+    label = "`Arc<hooks>`, a `Route`, an `Option` or `Result` of them, or a `Resolution` is expected"
+)]
+pub trait IntoResolution {
+    /// The hooks.
+    type Hooks: Hooks + ?Sized;
+
+    /// Converts into a resolution.
+    fn into_resolution(self) -> Resolution<Self::Hooks>;
+}
+
+impl<H: Hooks + ?Sized> IntoResolution for Resolution<H> {
+    type Hooks = H;
+
+    fn into_resolution(self) -> Self {
+        self
+    }
+}
+
+impl<H: Hooks + ?Sized> IntoResolution for Route<H> {
+    type Hooks = H;
+
+    fn into_resolution(self) -> Resolution<H> {
+        self.into()
+    }
+}
+
+impl<H: Hooks + ?Sized> IntoResolution for Arc<H> {
+    type Hooks = H;
+
+    fn into_resolution(self) -> Resolution<H> {
+        self.into()
+    }
+}
+
+/// `None` passes the request on.
+impl<T: IntoResolution> IntoResolution for Option<T> {
+    type Hooks = T::Hooks;
+
+    fn into_resolution(self) -> Resolution<T::Hooks> {
+        self.map_or(Resolution::Pass, T::into_resolution)
+    }
+}
+
+/// An error refuses the request.
+impl<T: IntoResolution, E: Into<Rejection>> IntoResolution for Result<T, E> {
+    type Hooks = T::Hooks;
+
+    fn into_resolution(self) -> Resolution<T::Hooks> {
+        match self {
+            Ok(chosen) => chosen.into_resolution(),
+            Err(error) => Resolution::Reject(error.into()),
+        }
+    }
+}

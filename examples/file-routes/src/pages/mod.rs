@@ -1,0 +1,3 @@
+//! The pages of the application. Each module has the sockets that its page uses.
+
+pub(crate) mod tools;
