@@ -14,7 +14,7 @@ pub use crate::hub::start::Start;
 pub use crate::message::codec::excerpt;
 pub use crate::peer::meter::{Meter, MeterCell};
 pub use crate::peer::snapshot::{RestoreError, Snapshot, SnapshotPart};
-pub use crate::pubsub::cursor::{Allowance, Backlog, Cursor, LogSlice, QueueSize, Sequence};
+pub use crate::pubsub::cursor::{Allowance, Backlog, Cursor, Left, LogSlice, QueueSize, Sequence};
 pub use crate::pubsub::flusher::{Asleep, Flusher};
 pub use crate::pubsub::publication::Publication;
 pub use crate::pubsub::wire::{Encoding, Wire};

@@ -37,6 +37,7 @@ use crate::hub::stats::{Counts, Stats};
 use crate::hub::topic_overflow::{TopicOverflow, TopicOverflows};
 use crate::message::close::CloseFrame;
 use crate::observe::{Audience, Observer, RejectReason, Trace, Watch, watch};
+use crate::peer;
 use crate::peer::Peer;
 use crate::peer::context::ContextCell;
 use crate::peer::expiry::{ExpiryError, Moment, MomentCell};
@@ -44,11 +45,11 @@ use crate::peer::extensions::Extensions;
 use crate::peer::id::PeerId;
 use crate::peer::life::{End, Life};
 use crate::peer::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_TOPICS};
+use crate::peer::rare::RareCell;
 use crate::peer::sleep::Sleepers;
 use crate::peer::subscriptions::Subscriptions;
 use crate::peer::tasks::Inbox;
 use crate::peer::timers::Timers;
-use crate::peer::{self, Protocol, SettingsCell};
 use crate::pubsub::filter::Filter;
 use crate::pubsub::publication::Publication;
 use crate::pubsub::published::Published;
@@ -463,11 +464,11 @@ impl Hub {
             id: snapshot.id,
             namespace: Arc::from(snapshot.namespace()),
             request: snapshot.request()?,
-            protocol: Protocol::new(snapshot.protocol.clone()),
             context: ContextCell::stored(snapshot.context.clone()),
             expiry: MomentCell::new(Moment::from_millis(snapshot.expires)),
             sleepers: Sleepers::restored(Timers::from_stored(&snapshot.timers)),
-            settings: SettingsCell::new(settings),
+            settings,
+            rare: RareCell::new(snapshot.protocol.clone()),
             transport: Box::new(transport),
             hub: self.clone(),
             inbox: Inbox::default(),

@@ -10,6 +10,7 @@ pub(crate) mod life;
 pub(crate) mod membership;
 pub(crate) mod meter;
 mod patterns;
+pub(crate) mod rare;
 pub(crate) mod send_line;
 pub(crate) mod sleep;
 pub(crate) mod snapshot;
@@ -24,7 +25,6 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::HeaderValue;
-use once_cell::race::OnceBox;
 use serde::de::DeserializeOwned;
 
 use crate::adapter::Snapshot;
@@ -33,7 +33,6 @@ use crate::error::{ControlError, PublishError, SendError, SubscribeError};
 use crate::hooks::notice::{Kind, Notice};
 use crate::hub::Hub;
 use crate::hub::capabilities::Capabilities;
-use crate::hub::limits::DRAIN_MARK;
 use crate::hub::settings::Settings;
 use crate::message::IntoMessage;
 use crate::message::close::{CloseCode, CloseFrame, ClosedBy};
@@ -46,6 +45,7 @@ use crate::peer::expiry::{Expiry, ExpiryError, MomentCell};
 use crate::peer::extensions::Extensions;
 use crate::peer::id::PeerId;
 use crate::peer::life::{End, Life, PeerState};
+use crate::peer::rare::RareCell;
 use crate::peer::sleep::{Sleep, Sleepers};
 use crate::peer::snapshot::PersistError;
 use crate::peer::subscriptions::Subscriptions;
@@ -56,7 +56,6 @@ use crate::pubsub::published::Published;
 use crate::pubsub::to::{Target, To, Topics};
 use crate::pubsub::topic::{Topic, TopicKind};
 use crate::service::api::Api;
-use crate::sync::Mutex;
 use crate::transport::{Settled, Transport};
 use crate::upgrade::request::{NotAttached, UpgradeRequest};
 
@@ -68,61 +67,24 @@ use crate::upgrade::request::{NotAttached, UpgradeRequest};
 #[derive(Clone)]
 pub struct Peer(Arc<Inner>);
 
+/// So many bytes may be more than half of a bound, by default: that many messages, of two bytes at least.
+const MAY_BE_BEHIND: usize = 4096;
+
 pub(crate) struct Inner {
     pub(crate) id: PeerId,
     pub(crate) namespace: Arc<str>,
     pub(crate) request: UpgradeRequest,
-    pub(crate) protocol: Protocol,
     pub(crate) context: ContextCell,
     pub(crate) expiry: MomentCell,
+    /// As it began: see [`Peer::settings`].
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) rare: RareCell,
     pub(crate) sleepers: Sleepers,
-    pub(crate) settings: SettingsCell,
     pub(crate) transport: Box<dyn Transport>,
     pub(crate) hub: Hub,
     pub(crate) inbox: Inbox,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) life: Life,
-}
-
-/// The subprotocol that was negotiated. A pointer, because most peers have none.
-pub(crate) struct Protocol(Option<Box<Name>>);
-
-struct Name(Box<str>);
-
-impl Protocol {
-    pub(crate) fn new(name: Option<String>) -> Self {
-        Self(name.map(|name| Box::new(Name(name.into_boxed_str()))))
-    }
-}
-
-/// What is configured for a connection. It is replaced for a peer that was restored, when its hooks are
-/// known.
-pub(crate) struct SettingsCell {
-    settings: Arc<Settings>,
-    // A pointer, as above.
-    replaced: OnceBox<Mutex<Arc<Settings>>>,
-}
-
-impl SettingsCell {
-    pub(crate) fn new(settings: Arc<Settings>) -> Self {
-        Self {
-            settings,
-            replaced: OnceBox::new(),
-        }
-    }
-
-    fn get(&self) -> Arc<Settings> {
-        match self.replaced.get() {
-            None => Arc::clone(&self.settings),
-            Some(settings) => Arc::clone(&settings.lock()),
-        }
-    }
-
-    fn replace(&self, settings: Arc<Settings>) {
-        let new = Arc::clone(&settings);
-        let cell = self.replaced.get_or_init(|| Box::new(Mutex::new(new)));
-        *cell.lock() = settings;
-    }
 }
 
 impl Peer {
@@ -136,7 +98,7 @@ impl Peer {
             let most = inner.hub.limits().max_kept_head.get();
             inner.request.settle(most, inner.hub.kept_headers());
         }
-        let counts = inner.settings.settings.limits.count_traffic;
+        let counts = inner.settings.limits.count_traffic;
         let peer = Self(Arc::new(inner));
         if counts {
             peer.metered();
@@ -201,7 +163,8 @@ impl Peer {
 
     /// What is configured for this connection: the settings of its route, over the hub's.
     pub fn settings(&self) -> Arc<Settings> {
-        self.0.settings.get()
+        let replaced = self.0.rare.settings();
+        replaced.unwrap_or_else(|| Arc::clone(&self.0.settings))
     }
 
     /// The pattern of the route that led here, such as `/rooms/{room}`, where routes have one.
@@ -219,7 +182,7 @@ impl Peer {
         if settings.limits.count_traffic {
             self.metered();
         }
-        self.0.settings.replace(settings);
+        self.0.rare.set_settings(settings);
         self.0.hub.registry().join_route(self);
     }
 
@@ -239,7 +202,7 @@ impl Peer {
 
     /// The subprotocol that was negotiated, if one was.
     pub fn protocol(&self) -> Option<&str> {
-        self.0.protocol.0.as_deref().map(|name| &*name.0)
+        self.0.rare.protocol()
     }
 
     /// The WebSocket extensions that were negotiated, as in the answer's header; empty for none.
@@ -431,7 +394,9 @@ impl Peer {
             None => self.0.transport.send(message, options),
             Some(watch) => watch.send(self, message, options),
         };
-        if matches!(sent, Ok(Sent::Queued { bytes }) if bytes > DRAIN_MARK) {
+        if let Ok(Sent::Queued { bytes }) = sent
+            && bytes > MAY_BE_BEHIND
+        {
             self.note_behind();
         }
         sent
@@ -485,9 +450,9 @@ impl Peer {
     }
 
     /// Returns whether the client takes less than it is sent, so that a loop that sends to it should
-    /// wait: a write has had to wait for it, more than half of a bound waits
-    /// ([`Limits::max_buffered`](crate::Limits::max_buffered),
-    /// [`Limits::max_queued`](crate::Limits::max_queued)), and it has not had long to catch up.
+    /// wait: more than half of a bound waits ([`Limits::max_buffered`](crate::Limits::max_buffered),
+    /// [`Limits::max_queued`](crate::Limits::max_queued)) although what could be written at once was, and
+    /// it has not had long to catch up.
     ///
     /// A client that reads catches up within milliseconds, or a little longer on a busy machine. One
     /// that has not after 300 ms is not waited for: false from then on until it has taken a quarter of a

@@ -37,7 +37,7 @@ pub trait Transport: MaybeSend + MaybeSync + 'static {
 
     /// The wire format in which this transport reads its topics' logs by itself: publications are
     /// encoded once, appended to a log that all readers of the format share, and fetched with
-    /// [`Cursor::take`]. Asked when the peer joins a topic. `None`, the default, for a transport that
+    /// [`Backlog::take`](crate::adapter::Backlog::take). Asked when the peer joins a topic. `None`, the default, for a transport that
     /// is handed every publication with [`publish`](Self::publish).
     fn wire(&self) -> Option<Wire> {
         None
@@ -116,8 +116,9 @@ pub trait Transport: MaybeSend + MaybeSync + 'static {
         false
     }
 
-    /// Returns whether the client takes less than it is sent, so that those who send should wait: a write
-    /// has had to wait for it, more than half of a bound waits, and it has not had long to catch up.
+    /// Returns whether the client takes less than it is sent, so that those who send should wait: more
+    /// than half of a bound waits although what could be written at once was, and it has not had long to
+    /// catch up.
     fn is_behind(&self) -> bool {
         false
     }

@@ -26,7 +26,7 @@ use crossws_core::{
 use shuttle::future::block_on;
 use shuttle::thread;
 
-use common::{Log, Out, Wire, accept, assert_empty, open, poll_tasks};
+use common::{Log, Out, Wire, accept, assert_empty, join, open, poll_tasks};
 
 const ITERATIONS: usize = 20_000;
 
@@ -222,6 +222,32 @@ fn a_ghost_is_not_seen_through_another_member() {
         assert_eq!(hub.in_namespace("/").publish("t", "x").unwrap().queued, 0);
         assert!(gone.texts().is_empty());
         assert!(wire.texts().is_empty());
+    });
+}
+
+#[test]
+fn publishers_wait_for_who_is_behind_also_where_it_has_just_caught_up() {
+    check(|| {
+        let hub = Hub::default();
+        let join = || join(&hub, &Arc::new(hooks()), "/");
+        let ((slow, wire), (publisher, _other)) = (join(), join());
+        let must_wait = move || publisher.lifeline().must_wait(true);
+        wire.buffer(10_000);
+        slow.peer().send("listed").unwrap();
+        // It has caught up, and nobody has noticed.
+        wire.buffer(0);
+        let sender = {
+            let (peer, wire) = (slow.peer().clone(), wire.clone());
+            thread::spawn(move || {
+                wire.buffer(10_000);
+                peer.send("much").unwrap();
+            })
+        };
+        must_wait();
+        sender.join().unwrap();
+        assert!(must_wait(), "it is behind, and not listed");
+        wire.buffer(0);
+        assert!(!must_wait());
     });
 }
 

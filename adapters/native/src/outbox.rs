@@ -25,7 +25,7 @@ use futures_task::ArcWake;
 use smallvec::SmallVec;
 
 use self::lost::Lost;
-use self::queue::Queue;
+use self::queue::{Fetch, Queue};
 use self::special::{Controls, Special};
 use crate::driver::crew::Crew;
 use crate::driver::timers::Timers;
@@ -334,10 +334,11 @@ impl Outbox {
         let counted = (controls.count, controls.frames.len());
         batch.push_front(controls.frames, controls.count);
         while let Some(news) = fetch.take() {
+            state.count_fetched(batch, &news);
             drop(state);
-            let left = news.into_batch(batch);
+            let fetched = news.into_batch(batch);
             state = self.state.lock();
-            state.queue.fetched(left);
+            state.queue.fetched(&fetched);
             if state.gives_up && state.queue.has_news() {
                 // The connection ended meanwhile.
                 drop(state);
@@ -674,6 +675,15 @@ impl State {
     fn set_taken(&mut self, batch: &Batch) {
         self.taken_bytes = batch.bytes();
         self.taken_frames = u32::try_from(batch.frames()).unwrap_or(u32::MAX);
+    }
+
+    /// What was sent still counts while the news are fetched. These count themselves.
+    fn count_fetched(&mut self, batch: &Batch, news: &Fetch) {
+        let (bytes, frames) = news.sent();
+        self.set_taken(batch);
+        self.taken_bytes += bytes;
+        let frames = u32::try_from(frames).unwrap_or(u32::MAX);
+        self.taken_frames = self.taken_frames.saturating_add(frames);
     }
 
     /// As [`sent`](Self::sent), where the queue is [plain](Queue::is_plain).

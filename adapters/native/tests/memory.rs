@@ -1,20 +1,23 @@
 //! The memory of an idle connection, and of a topic, counted by the allocator.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, unreachable_pub)]
+
+mod common;
 
 use std::alloc::System;
-use std::future::{Future, Pending, pending};
-use std::io::{self, IoSlice};
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::task::{Context, Waker};
+use std::time::Instant;
 
 use cap::Cap;
 use crossws_core::{HookResult, Hooks, Hub, Message, Peer, Rejection, Upgrade, UpgradeRequest};
-use crossws_native::{HeadLimits, Io, Runtime, StreamInfo, serve_stream};
+use crossws_native::{HeadLimits, StreamInfo, serve_stream};
 use serde::{Deserialize, Serialize};
+
+use common::{Script, Still, request};
 
 #[global_allocator]
 static MEMORY: Cap<System> = Cap::new(System, usize::MAX);
@@ -22,10 +25,7 @@ static MEMORY: Cap<System> = Cap::new(System, usize::MAX);
 /// The test that counts holds it.
 static COUNTING: Mutex<()> = Mutex::new(());
 
-/// A request of a client that is not a browser.
-const REQUEST: &[u8] = b"GET /idle/room HTTP/1.1\r\nHost: 127.0.0.1:3000\r\nUpgrade: websocket\r\n\
-    Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
-    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+const PATH: &str = "/idle/room";
 
 /// A peer with the context and the topic of the measurement.
 struct Echo;
@@ -53,76 +53,19 @@ impl Hooks for Echo {
     }
 }
 
-/// A client that sends its bytes in `chunks`, and reads every reply.
-struct Script {
-    chunks: &'static [Vec<u8>],
-    said: usize,
-    /// How many of the chunks may be sent by now.
-    cue: Arc<AtomicUsize>,
-    heard: Arc<AtomicUsize>,
-}
-
-impl Io for Script {
-    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        if self.said == self.cue.load(Ordering::SeqCst) {
-            // Wakes the task, so that each poll of the test tries again.
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        let chunk = &self.chunks[self.said];
-        self.said += 1;
-        buf[..chunk.len()].copy_from_slice(chunk);
-        Poll::Ready(Ok(chunk.len()))
-    }
-
-    fn poll_write_vectored(
-        &mut self,
-        _: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let count = bufs.iter().map(|buf| buf.len()).sum();
-        self.heard.fetch_add(count, Ordering::SeqCst);
-        Poll::Ready(Ok(count))
-    }
-
-    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
-/// Time that stands still.
-#[derive(Clone)]
-struct Still(Instant);
-
-impl Runtime for Still {
-    type Sleep = Pending<()>;
-
-    fn sleep(&self, _: Duration) -> Pending<()> {
-        pending()
-    }
-
-    fn now(&self) -> Instant {
-        self.0
-    }
-}
-
 #[test]
 fn an_idle_connection_owns_little_before_a_burst_and_after() {
     const MANY: usize = 1000;
     const LARGE: usize = 16 << 10;
     /// Besides the runtime's memory for its task, its socket and its timer.
-    const MOST: usize = 1600;
+    const MOST: usize = 1560;
 
     let _counting = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
     let mut frame = vec![0x82, 0x80 | 126];
     frame.extend(u16::try_from(LARGE).unwrap().to_be_bytes());
     frame.extend([0; 4 + LARGE]);
     let (first, second) = frame.split_at(LARGE / 2);
-    let chunks = [REQUEST.to_vec(), first.to_vec(), second.to_vec()];
+    let chunks = [request(PATH), first.to_vec(), second.to_vec()];
     let chunks: &'static [Vec<u8>] = Vec::leak(chunks.to_vec());
     let (cue, heard) = (Arc::new(AtomicUsize::new(1)), Arc::new(AtomicUsize::new(0)));
     let (hub, runtime) = (Hub::default(), Still(Instant::now()));
@@ -131,10 +74,9 @@ fn an_idle_connection_owns_little_before_a_burst_and_after() {
     let mut connections = Vec::with_capacity(2 * MANY);
     let mut connect = |connections: &mut Vec<Pin<Box<dyn Future<Output = _> + Send>>>| {
         let io = Script {
-            chunks,
-            said: 0,
             cue: Arc::clone(&cue),
             heard: Arc::clone(&heard),
+            ..Script::new(chunks)
         };
         let info = StreamInfo::default();
         let served = serve_stream(io, info, &resolver, &hub, &runtime, &head);
@@ -184,12 +126,7 @@ fn a_topic_costs_its_name_and_little_more() {
     const MOST: usize = 608;
 
     let _counting = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
-    let io = Script {
-        chunks: Vec::leak(vec![REQUEST.to_vec()]),
-        said: 0,
-        cue: Arc::new(AtomicUsize::new(1)),
-        heard: Arc::default(),
-    };
+    let io = Script::new(Vec::leak(vec![request(PATH)]));
     let (hub, runtime) = (Hub::default(), Still(Instant::now()));
     let (resolver, head) = (Arc::new(Echo), HeadLimits::default());
     let mut served = Box::pin(serve_stream(
@@ -240,20 +177,17 @@ fn an_idle_connection_keeps_a_bounded_part_of_a_large_head() {
         format!("{name}: a\r\n{many}"),
     ];
     for more in heads {
-        let end = REQUEST.len() - 2;
-        let request = [&REQUEST[..end], more.as_bytes(), b"\r\n"].concat();
+        let mut request = request(PATH);
+        request.truncate(request.len() - 2);
+        request.extend_from_slice(more.as_bytes());
+        request.extend_from_slice(b"\r\n");
         let chunks: Vec<_> = request.chunks(2048).map(<[u8]>::to_vec).collect();
         let chunks: &'static [Vec<u8>] = Vec::leak(chunks);
         let (hub, runtime) = (Hub::default(), Still(Instant::now()));
         let (resolver, head) = (Arc::new(Echo), HeadLimits::default());
         let mut cx = Context::from_waker(Waker::noop());
         let mut connect = || {
-            let io = Script {
-                chunks,
-                said: 0,
-                cue: Arc::new(AtomicUsize::new(chunks.len())),
-                heard: Arc::default(),
-            };
+            let io = Script::new(chunks);
             let info = StreamInfo::default();
             let served = serve_stream(io, info, &resolver, &hub, &runtime, &head);
             let mut served = Box::pin(served);

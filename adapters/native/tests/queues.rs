@@ -1,19 +1,22 @@
 //! The memory of messages that wait for clients that do not read: how much, and where. Counted by
 //! the allocator, over streams that never take a byte.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, unreachable_pub)]
+
+mod common;
 
 use std::alloc::System;
-use std::future::{Future, Pending, pending};
-use std::io::{self, IoSlice};
+use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Waker};
+use std::time::Instant;
 
 use cap::Cap;
 use crossws_core::{CloseCode, HooksBuilder, Hub, Limits, Peer, PeerState, hooks};
-use crossws_native::{HeadLimits, Io, Runtime, StreamInfo, serve_stream};
+use crossws_native::{HeadLimits, StreamInfo, serve_stream};
+
+use common::{Script, Still, request};
 
 #[global_allocator]
 static MEMORY: Cap<System> = Cap::new(System, usize::MAX);
@@ -21,60 +24,7 @@ static MEMORY: Cap<System> = Cap::new(System, usize::MAX);
 /// The test that counts holds it.
 static COUNTING: Mutex<()> = Mutex::new(());
 
-const REQUEST: &[u8] = b"GET /room HTTP/1.1\r\nHost: 127.0.0.1:3000\r\nUpgrade: websocket\r\n\
-    Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
-    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-
-/// A client that reads the response to its request and nothing else.
-struct Deaf {
-    asked: bool,
-    answered: bool,
-}
-
-impl Io for Deaf {
-    fn poll_read(&mut self, _: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        if std::mem::replace(&mut self.asked, true) {
-            return Poll::Pending;
-        }
-        buf[..REQUEST.len()].copy_from_slice(REQUEST);
-        Poll::Ready(Ok(REQUEST.len()))
-    }
-
-    fn poll_write_vectored(
-        &mut self,
-        _: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        if std::mem::replace(&mut self.answered, true) {
-            return Poll::Pending;
-        }
-        Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()))
-    }
-
-    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
-/// Time that stands still.
-#[derive(Clone)]
-struct Still(Instant);
-
-impl Runtime for Still {
-    type Sleep = Pending<()>;
-
-    fn sleep(&self, _: Duration) -> Pending<()> {
-        pending()
-    }
-
-    fn now(&self) -> Instant {
-        self.0
-    }
-}
+static REQUEST: LazyLock<[Vec<u8>; 1]> = LazyLock::new(|| [request("/room")]);
 
 type Connection = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -100,9 +50,10 @@ impl Room {
         let before: Vec<_> = self.hub.peers().iter().map(Peer::id).collect();
         let (resolver, hub) = (Arc::clone(&self.resolver), self.hub.clone());
         self.connections.push(Box::pin(async move {
-            let io = Deaf {
-                asked: false,
-                answered: false,
+            // Takes the answer to its request and nothing else.
+            let io = Script {
+                writes: 1,
+                ..Script::new(&REQUEST[..])
             };
             let (runtime, head) = (Still(Instant::now()), HeadLimits::default());
             let info = StreamInfo::default();

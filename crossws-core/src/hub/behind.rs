@@ -23,10 +23,11 @@ impl Behind {
     /// Lists a peer that is behind, unless it is listed.
     #[cold]
     pub(crate) fn add(&self, peer: &Peer) {
+        // Under the lock: who finds it listed must find it in the list, too.
+        let mut peers = self.peers.lock();
         if peer.life().is_listed_behind(true) {
             return;
         }
-        let mut peers = self.peers.lock();
         peers.push(peer.downgrade());
         self.count.store(peers.len(), Ordering::Relaxed);
         drop(peers);

@@ -46,7 +46,22 @@ impl Roster {
         peers.extend(members.iter().map(|(peer, ())| peer.clone()));
     }
 
+    /// Encodes what takes long before the lock is held: compressing would keep every other publisher
+    /// out. A member that joins meanwhile may have another format.
+    fn encode(&self, only: &Filter<'_>, publication: &Publication) {
+        let mut peers = Vec::new();
+        self.peers_into(&mut peers);
+        for peer in peers.iter().filter(|peer| only.admits(peer)) {
+            if let Some(wire) = peer.transport().wire()
+                && wire.takes_long(publication)
+            {
+                publication.encoded(wire);
+            }
+        }
+    }
+
     pub(crate) fn publish(&self, only: &Filter<'_>, publication: &Publication, told: &mut Told) {
+        self.encode(only, publication);
         // Dropped after the lock: the last handle runs user code.
         let mut peers = Vec::new();
         let _order = self.order.lock();

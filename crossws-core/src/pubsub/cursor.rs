@@ -194,21 +194,17 @@ impl Cursor {
         self.topic.clock()
     }
 
-    /// Takes what was published before `before`, which is a time of the [`clock`](Self::clock)'s,
-    /// in slices as long as can be. If they are to be `sorted` among those of other topics, a
-    /// slice's numbers are consecutive. Gives the feed back if there is more.
-    ///
-    /// The time must be read before, or under, the lock under which the transport looks at which
-    /// feeds it has: then everything that was published before it is in one of them, and the order
-    /// of publications over several topics is kept.
-    #[must_use = "a feed that is dropped gives up what it has not read"]
-    pub fn take(mut self, before: u64, sorted: bool, into: &mut Vec<LogSlice>) -> Option<Self> {
-        let left = self.topic.take(self.reader(), before, sorted, into);
-        if let Some(Some(rest)) = left {
-            self.ends_behind(rest);
+    /// Notes what [`Backlog::take`] has left. Returns whether that is anything. Otherwise the feed is
+    /// read to its end, and must be dropped.
+    pub fn has_left(&mut self, left: Left) -> bool {
+        match left.0 {
+            None => self.armed = false,
+            Some(Remains::Ended(rest)) => self.ends_behind(rest),
+            // The peer has left the topic since.
+            Some(Remains::Since(_)) if self.ended => {}
+            Some(Remains::Since(start)) => self.before = start,
         }
-        self.armed = left.is_some();
-        self.armed.then_some(self)
+        self.armed
     }
 
     /// Returns whether this is the feed that is asked about.
@@ -238,7 +234,7 @@ impl Cursor {
         self.topic.recheck();
     }
 
-    /// A way to ask how much there is to read while the feed is out of reach, under a lock.
+    /// Returns a handle that reads the feed while that stays where it is, under a lock.
     pub fn backlog(&self) -> Backlog {
         Backlog {
             topic: Arc::clone(&self.topic),
@@ -271,6 +267,19 @@ impl fmt::Display for Cursor {
 
 impl std::error::Error for Cursor {}
 
+/// What [`Backlog::take`] has left: see [`Cursor::has_left`].
+#[derive(Debug, Clone, Copy)]
+pub struct Left(Option<Remains>);
+
+/// What is left of a feed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Remains {
+    /// What was published since so much had been.
+    Since(QueueSize),
+    /// So much. The peer has left the topic.
+    Ended(QueueSize),
+}
+
 /// What waits in a [`Cursor`].
 #[derive(Clone)]
 pub struct Backlog {
@@ -279,6 +288,18 @@ pub struct Backlog {
 }
 
 impl Backlog {
+    /// Takes what was published before `before`, which is a time of the [`clock`](Cursor::clock)'s,
+    /// in slices as long as can be. If they are to be `sorted` among those of other topics, a
+    /// slice's numbers are consecutive. The [`Cursor`] must be told what is left. Locks the topic.
+    ///
+    /// The time must be read before, or under, the lock under which the transport looks at which
+    /// feeds it has: then everything that was published before it is in one of them, and the order
+    /// of publications over several topics is kept.
+    #[must_use = "the feed counts what was taken until it is told what is left"]
+    pub fn take(&self, before: u64, sorted: bool, into: &mut Vec<LogSlice>) -> Left {
+        Left(self.topic.take(self.reader, before, sorted, into))
+    }
+
     /// How much there is to read now: nothing once the feed is gone. Locks the topic.
     pub fn lag(&self) -> QueueSize {
         self.topic.lag(self.reader)

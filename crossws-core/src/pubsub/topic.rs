@@ -14,7 +14,7 @@ pub(crate) use self::several::{Audience, Several};
 use self::writing::Writing;
 use crate::adapter::{Publication, Wire};
 use crate::peer::Peer;
-use crate::pubsub::cursor::{LogSlice, QueueSize, Reader, Sequence};
+use crate::pubsub::cursor::{LogSlice, QueueSize, Reader, Remains, Sequence};
 use crate::pubsub::log::{Log, Position, Rest, Slices};
 use crate::pubsub::members::{Key, Members};
 use crate::pubsub::published::Published;
@@ -351,14 +351,14 @@ impl Topic {
         self.messages.store(end.messages, Ordering::Release);
     }
 
-    /// See [`Cursor::take`]. If there is more, answers with how much that is where the reader has left.
+    /// See [`Backlog::take`](crate::adapter::Backlog::take). Returns what is left, if anything is.
     pub(crate) fn take(
         &self,
         reader: Reader,
         before: u64,
         sorted: bool,
         into: &mut Vec<LogSlice>,
-    ) -> Option<Option<QueueSize>> {
+    ) -> Option<Remains> {
         let mut state = self.state.lock();
         let reading = state.reading(reader)?;
         let slices = match sorted {
@@ -368,19 +368,18 @@ impl Topic {
         if let Some(rest) = &mut reading.rest
             && rest.read(before, slices, into)
         {
-            return Some(Some(rest.lag()));
+            return Some(Remains::Ended(rest.lag()));
         }
         let (lane, member) = (reading.lane, reading.member);
         if let Some(cursor) = reading.cursor.take()
             && let Some(key) = member
             && let Some(lane) = state.lanes.get_mut(usize::from(lane))
+            && let Some(left) = lane.log.read(cursor, key, before, slices, into)
         {
-            let left = lane.log.read(cursor, key, before, slices, into);
-            if left.is_some()
-                && let Some(reading) = state.reading(reader)
-            {
-                reading.cursor = left;
-                return Some(None);
+            let start = self.published().since(lane.log.lag(&left));
+            if let Some(reading) = state.reading(reader) {
+                reading.cursor = Some(left);
+                return Some(Remains::Since(start));
             }
         }
         state.rest(reader);

@@ -32,11 +32,12 @@ use crate::peer::life::Life;
 use crate::peer::membership::{
     Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_PEERS, TOO_MANY_TOPICS,
 };
+use crate::peer::rare::RareCell;
 use crate::peer::sleep::Sleepers;
 use crate::peer::snapshot::PersistError;
 use crate::peer::subscriptions::Subscriptions;
 use crate::peer::tasks::Inbox;
-use crate::peer::{Inner, Protocol, SettingsCell, credentials_expired};
+use crate::peer::{Inner, credentials_expired};
 use crate::session::OpeningPeer;
 use crate::transport::Transport;
 use crate::upgrade::Upgrade;
@@ -459,11 +460,11 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             id: accepted.id,
             namespace: accepted.namespace,
             request: accepted.request,
-            protocol: Protocol::new(accepted.protocol),
             context: accepted.context,
             expiry: MomentCell::new(expiry),
+            settings: Arc::clone(&accepted.settings),
+            rare: RareCell::new(accepted.protocol),
             sleepers: Sleepers::default(),
-            settings: SettingsCell::new(Arc::clone(&accepted.settings)),
             transport: Box::new(transport),
             hub: hub.clone(),
             inbox: Inbox::default(),

@@ -171,6 +171,9 @@ impl Wire {
 
 struct TestTransport(Wire);
 
+/// A client is behind while more waits for it.
+const MUCH: usize = 5000;
+
 impl Transport for TestTransport {
     fn capabilities(&self) -> Capabilities {
         self.0.capabilities
@@ -190,7 +193,14 @@ impl Transport for TestTransport {
         if let Some(meter) = self.0.meter.get() {
             meter.sent(1, message.len());
         }
-        Ok(Sent::Written)
+        Ok(match state.buffered {
+            ..=MUCH => Sent::Written,
+            bytes => Sent::Queued { bytes },
+        })
+    }
+
+    fn is_behind(&self) -> bool {
+        self.0.state.lock().unwrap().buffered > MUCH
     }
 
     fn publish(&self, publication: &Publication) -> Receipt {

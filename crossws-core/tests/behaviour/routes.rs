@@ -1,9 +1,10 @@
 //! Which hooks a request gets, what their route configures, and what layers attach on the way.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossws_core::adapter::{ClaimError, Snapshot};
+use crossws_core::adapter::{ClaimError, Encoding, Publication, Snapshot, Wire as Format};
 use crossws_core::{
     Capabilities, Deflate, DynHooks, DynResolve, Hooks, HooksBuilder, Hub, Limit, Limits, Origin,
     Rejection, Resolution, Resolve, Route, RouteSettings, Settings, SharedResolver, SubscribeError,
@@ -471,4 +472,36 @@ fn a_connection_that_lacks_what_its_settings_need_is_closed() {
         let frame = block_on(seat.claim(&Arc::new(hooks())));
         assert_eq!(frame.unwrap_err().code().get(), 1011);
     }
+}
+
+thread_local! {
+    static MEANWHILE: RefCell<Option<Hub>> = const { RefCell::new(None) };
+}
+
+/// A format in which a message takes so long that another is published meanwhile.
+struct Slow;
+
+impl Encoding for Slow {
+    fn append(_: u64, publication: &Publication, to: &mut Vec<u8>) {
+        to.extend_from_slice(publication.message().as_bytes());
+        if let Some(hub) = MEANWHILE.take() {
+            hub.route("/slow").send("short").unwrap();
+        }
+    }
+
+    fn takes_long(_: u64, _: &Publication) -> bool {
+        true
+    }
+}
+
+#[test]
+fn what_takes_long_to_encode_for_a_route_keeps_nobody_else_out() {
+    let hub = Hub::default();
+    let resolver = routed(RouteSettings::new().route("/slow"));
+    let wire = Wire::reading(Format::new::<Slow>(0));
+    let joined = accept(&hub, &resolver, "/slow").join(wire.transport());
+    let _joined = joined.unwrap();
+    MEANWHILE.set(Some(hub.clone()));
+    hub.route("/slow").send("long").unwrap();
+    assert_eq!(wire.texts(), ["short", "long"]);
 }

@@ -1,12 +1,12 @@
 //! The socket side of one connection: everything of the pump that does not run hooks.
 
 mod alarm;
+mod inbound;
 mod input;
 mod reading;
 mod timing;
 mod writing;
 
-use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -20,6 +20,7 @@ use crossws_core::{
 use pin_project_lite::pin_project;
 
 use self::alarm::Alarm;
+use self::inbound::Inbound;
 use self::input::Input;
 use crate::driver::outlet::Outlet;
 use crate::driver::pace::{self, Grown};
@@ -120,9 +121,7 @@ pub(crate) struct Link<I, R: Runtime> {
     input: Input,
     /// The engine may hold decodable bytes of its own.
     undecoded: bool,
-    /// Decoded while a hook ran.
-    inbound: VecDeque<Step>,
-    inbound_bytes: usize,
+    inbound: Inbound,
     controls: ControlRate,
 
     /// What this connection compresses in: given back when it rests.
@@ -182,8 +181,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             engine,
             input: Input::new(&early),
             undecoded: true,
-            inbound: VecDeque::new(),
-            inbound_bytes: 0,
+            inbound: Inbound::default(),
             controls: ControlRate::new(limits.max_control_rate),
             deflater: None,
             late: None,
@@ -321,13 +319,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         if self.must_wait(next) {
             return None;
         }
-        let next = self.inbound.pop_front()?;
-        self.inbound_bytes -= next.len();
-        if self.inbound.is_empty() {
-            // An idle connection owns no queue.
-            self.inbound = VecDeque::new();
-        }
-        Some(next)
+        self.inbound.pop()
     }
 
     /// Whether it must wait for what is to be written.
@@ -473,11 +465,6 @@ impl<I: Io, R: Runtime> Link<I, R> {
                 settled: false,
             };
         }
-    }
-
-    fn forget_inbound(&mut self) {
-        self.inbound = VecDeque::new();
-        self.inbound_bytes = 0;
     }
 }
 

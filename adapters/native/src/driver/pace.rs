@@ -2,9 +2,9 @@
 //!
 //! A hook never waits for a client that it writes to. Between two messages of a client, its connection
 //! does. Its turn ends when a queue that it writes to is a quarter full, so that the queue is written.
-//! And before the next message it waits while one of these clients is behind: a write has had to wait
-//! for it, and more than half of a bound waits. A client that reads has caught up within milliseconds,
-//! even on a machine where it must first get a core. One that does not read holds up others' messages
+//! And before the next message it waits while one of these clients is behind: more than half of a
+//! bound waits for it, because its socket is full or another thread is still writing. A client that reads
+//! has caught up within milliseconds, even on a machine where it must first get a core. One that does not read holds up others' messages
 //! for 300 ms in all, and is then judged by the limits.
 //!
 //! The same for what others write: the messages of a client that publishes, and the first of any, wait

@@ -14,11 +14,11 @@ use crossws_proto::frame::{self, MAX_HEADER, Opcode, frame_len};
 pub(crate) struct Batch {
     chunks: Chunks,
     bytes: usize,
-    frames: usize,
+    frames: u32,
     /// What is left of the first frame, if a part of it is gone; else 0.
     first_left: usize,
-    /// How large the first buffer is to be.
-    hint: usize,
+    /// How large the first buffer should be.
+    hint: u32,
 }
 
 /// From this payload size on, sharing is cheaper than copying.
@@ -30,7 +30,7 @@ const MIN_BUFFER: usize = 256;
 impl Batch {
     /// So many bytes are expected next.
     pub(crate) fn expect(&mut self, bytes: usize) {
-        self.hint = bytes;
+        self.hint = u32::try_from(bytes).unwrap_or(u32::MAX);
     }
 
     /// Appends one frame.
@@ -48,14 +48,14 @@ impl Batch {
             self.bytes += payload.len();
             self.chunks.push_back(Chunk::Shared(payload.clone()));
         }
-        self.frames += 1;
+        self.count(1);
     }
 
     /// Appends frames that are encoded already, and others send too.
     pub(crate) fn push_encoded(&mut self, frames: Bytes, count: usize) {
         let len = frames.len();
         self.bytes += len;
-        self.frames += count;
+        self.count(count);
         if len >= SHARE_FROM {
             self.chunks.push_back(Chunk::Shared(frames));
         } else if len > 0 {
@@ -66,7 +66,7 @@ impl Batch {
     /// Appends a frame that [`take_out`](Self::take_out) finds by this key, until it moves on.
     pub(crate) fn push_keyed(&mut self, key: Arc<str>, frame: Bytes) {
         self.bytes += frame.len();
-        self.frames += 1;
+        self.count(1);
         let keyed = Keyed { key, frame };
         self.chunks.push_back(Chunk::Keyed(Box::new(keyed)));
     }
@@ -77,7 +77,7 @@ impl Batch {
         let (at, before, len) = self.find(key)?;
         self.chunks.remove(at)?;
         self.bytes -= len;
-        self.frames -= 1;
+        self.uncount(1);
         Some((before, len))
     }
 
@@ -125,9 +125,9 @@ impl Batch {
             to.push_chunk(chunk);
         }
         self.bytes -= bytes;
-        self.frames -= frames;
+        self.uncount(frames);
         to.bytes += bytes;
-        to.frames += frames;
+        to.count(frames);
     }
 
     /// A large chunk is shared, or handed on; a small one is copied, so that many are one slice.
@@ -144,7 +144,7 @@ impl Batch {
     pub(crate) fn push_front(&mut self, frames: BytesMut, count: usize) {
         if !frames.is_empty() {
             self.bytes += frames.len();
-            self.frames += count;
+            self.count(count);
             self.chunks.push_front(Chunk::Own(frames));
         }
     }
@@ -153,7 +153,7 @@ impl Batch {
     pub(crate) fn push_back(&mut self, frames: &[u8], count: usize) {
         self.tail(frames.len()).extend_from_slice(frames);
         self.bytes += frames.len();
-        self.frames += count;
+        self.count(count);
     }
 
     /// The buffer at the end, with room for so much more.
@@ -161,7 +161,7 @@ impl Batch {
     fn tail(&mut self, room: usize) -> &mut BytesMut {
         if !matches!(self.chunks.back_mut(), Some(Chunk::Own(_))) {
             let hint = std::mem::take(&mut self.hint);
-            let buf = BytesMut::with_capacity(room.max(hint).max(MIN_BUFFER));
+            let buf = BytesMut::with_capacity(room.max(hint as usize).max(MIN_BUFFER));
             self.chunks.push_back(Chunk::Own(buf));
         }
         match self.chunks.back_mut() {
@@ -178,7 +178,19 @@ impl Batch {
     }
 
     pub(crate) fn frames(&self) -> usize {
-        self.frames
+        self.frames as usize
+    }
+
+    /// No machine has room for more frames than this can count. Only an unlimited queue could hold more,
+    /// and its count begins anew.
+    #[inline]
+    fn count(&mut self, frames: usize) {
+        self.frames = self.frames.wrapping_add(frames as u32);
+    }
+
+    #[inline]
+    fn uncount(&mut self, frames: usize) {
+        self.frames = self.frames.wrapping_sub(frames as u32);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -235,8 +247,8 @@ impl Batch {
             left = left.saturating_sub(len);
             kept.push_back(chunk);
         }
-        let frames = usize::from(begun > 0);
-        let dropped = self.frames - frames;
+        let frames = u32::from(begun > 0);
+        let dropped = (self.frames - frames) as usize;
         *self = Self {
             chunks: kept,
             bytes: begun,
@@ -265,7 +277,7 @@ impl Batch {
         self.first_left = rest;
         self.bytes -= count;
         if rest == 0 {
-            self.frames -= 1;
+            self.uncount(1);
         }
         let mut left = count;
         while left > 0

@@ -365,3 +365,132 @@ fn nothing_is_written_behind_the_close() {
         3,
     );
 }
+
+/// A subscriber that reads the topic's log: its pump is awake, and something waits.
+fn busy_subscriber(hub: &Hub) -> (OpeningPeer<HooksBuilder>, Arc<Outbox>) {
+    let (joined, outbox) = subscriber(hub);
+    outbox.stay_awake();
+    hub.in_namespace("/").publish("a", vec![0]).unwrap();
+    (joined, outbox)
+}
+
+fn frames(outbox: &Outbox) -> usize {
+    outbox.state.lock().waiting().1
+}
+
+#[test]
+fn what_was_published_counts_while_the_pump_fetches() {
+    shuttle::check_pct(
+        || {
+            let hub = Hub::default();
+            let (joined, outbox) = busy_subscriber(&hub);
+            let pumping = {
+                let outbox = Arc::clone(&outbox);
+                thread::spawn(move || {
+                    let mut batch = Batch::default();
+                    outbox.take(&mut batch);
+                    batch.frames()
+                })
+            };
+            // Nothing is written meanwhile.
+            for published in 2..5 {
+                joined
+                    .peer()
+                    .hub()
+                    .in_namespace("/")
+                    .publish("a", vec![1])
+                    .unwrap();
+                let counted = frames(&outbox);
+                assert!(counted >= published, "{counted} of {published} count");
+            }
+            let taken = pumping.join().unwrap();
+            assert_eq!(frames(&outbox), 4, "{taken} of them were taken");
+        },
+        RUNS,
+        3,
+    );
+}
+
+#[test]
+fn publishers_that_wait_for_who_is_behind_close_nobody() {
+    shuttle::check_pct(
+        || {
+            // Half of it, and a message of each thread's.
+            let limits = Limits::default().max_queued(Limit::At(6));
+            let hub = Hub::builder().limits(limits).build();
+            let (joined, outbox) = busy_subscriber(&hub);
+            let pumping = {
+                let outbox = Arc::clone(&outbox);
+                thread::spawn(move || {
+                    let mut batch = Batch::default();
+                    outbox.take(&mut batch);
+                })
+            };
+            let publishers: Vec<_> = (0..2)
+                .map(|_| {
+                    let hub = hub.clone();
+                    let (publisher, _) = join(&hub);
+                    thread::spawn(move || {
+                        let mut published = 0;
+                        while published < 5 && !publisher.lifeline().must_wait(true) {
+                            hub.in_namespace("/").publish("a", vec![1]).unwrap();
+                            published += 1;
+                        }
+                        published
+                    })
+                })
+                .collect();
+            let published: Vec<_> = publishers
+                .into_iter()
+                .map(|publisher| publisher.join().unwrap())
+                .collect();
+            pumping.join().unwrap();
+            assert_eq!(outbox.dropped(), 0, "{published:?}");
+            assert!(joined.peer().is_behind());
+        },
+        RUNS,
+        3,
+    );
+}
+
+#[test]
+fn nothing_is_added_to_a_topic_that_was_left_and_nothing_of_it_is_lost() {
+    shuttle::check_pct(
+        || {
+            let hub = Hub::default();
+            let (joined, outbox) = busy_subscriber(&hub);
+            let pumping = {
+                let outbox = Arc::clone(&outbox);
+                thread::spawn(move || {
+                    let mut batch = Batch::default();
+                    outbox.take(&mut batch);
+                    payloads(&batch)
+                })
+            };
+            let publisher = {
+                let hub = hub.clone();
+                thread::spawn(move || {
+                    for n in 1..4 {
+                        hub.in_namespace("/").publish("a", vec![n]).unwrap();
+                    }
+                })
+            };
+            joined.peer().unsubscribe("a");
+            publisher.join().unwrap();
+            let mut seen = pumping.join().unwrap();
+            let counted = frames(&outbox) - seen.len();
+            hub.in_namespace("/").publish("a", vec![9]).unwrap();
+            assert_eq!(frames(&outbox) - seen.len(), counted, "one was added");
+            outbox.written(&Batch::default());
+            let mut batch = Batch::default();
+            outbox.take(&mut batch);
+            let rest = payloads(&batch);
+            assert!(rest.len() <= counted, "{rest:?} of {counted}");
+            seen.extend(rest);
+            // What was published before it left, from the first on.
+            assert_eq!(seen, (0..seen.len() as u8).collect::<Vec<_>>());
+        },
+        RUNS,
+        3,
+    );
+}

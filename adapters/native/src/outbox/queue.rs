@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 
-use crossws_core::adapter::{Backlog, Cursor, LogSlice, QueueSize, Sequence};
+use crossws_core::adapter::{Backlog, Cursor, Left, LogSlice, QueueSize};
 use smallvec::SmallVec;
 
 use crate::outbox::batch::Batch;
@@ -20,8 +20,9 @@ pub(super) struct Queue {
     feeds: SmallVec<[Cursor; 1]>,
     /// What was sent since, if anything was.
     behind: Option<Box<Behind>>,
-    /// The pump is fetching the news, and what is sent meanwhile is behind them.
-    fetching: Option<Sequence>,
+    /// The pump is fetching the news, which count until it has, and what is sent meanwhile is behind
+    /// them.
+    fetching: bool,
 }
 
 /// What was sent behind news. Seldom there, and so not part of what every connection owns.
@@ -47,14 +48,13 @@ impl Queue {
     /// `direct`.
     #[inline]
     pub(super) fn is_plain(&self) -> bool {
-        self.feeds.is_empty() && self.fetching.is_none() && self.behind.is_none()
+        self.feeds.is_empty() && !self.fetching && self.behind.is_none()
     }
 
     /// Appends frames that were sent to this connection while there is something to fetch, with `push`.
     #[cold]
     pub(super) fn push_behind(&mut self, push: impl FnOnce(&mut Batch)) {
-        let feed = self.feeds.first().map(Cursor::clock);
-        let time = feed.or(self.fetching.as_ref()).map(Sequence::now);
+        let time = self.feeds.first().map(|feed| feed.clock().now());
         let Behind { batch, parts } = &mut **self.behind.get_or_insert_default();
         let (bytes, frames) = (batch.bytes(), batch.frames());
         push(batch);
@@ -102,7 +102,7 @@ impl Queue {
 
     /// Returns whether the news are one topic's, and nothing is being fetched.
     pub(super) fn has_one_feed(&self) -> bool {
-        self.feeds.len() == 1 && self.fetching.is_none()
+        self.feeds.len() == 1 && !self.fetching
     }
 
     /// Returns of how many topics there are news.
@@ -178,7 +178,7 @@ impl Queue {
         std::mem::swap(batch, &mut self.direct);
         // The next burst may be as long as this one was.
         self.direct.expect(batch.bytes().min(MOST_EXPECTED));
-        let Some(clock) = self.feeds.first().map(Cursor::clock) else {
+        let Some(feed) = self.feeds.first() else {
             if let Some(mut behind) = self.behind.take() {
                 let (bytes, frames) = (behind.batch.bytes(), behind.batch.frames());
                 behind.batch.move_front(batch, bytes, frames);
@@ -186,19 +186,27 @@ impl Queue {
             return None;
         };
         // Read under the lock under which feeds are announced, as a feed demands.
-        let before = clock.now();
-        self.fetching = Some(clock.clone());
+        let before = feed.clock().now();
+        self.fetching = true;
         Some(Fetch {
             before,
-            feeds: std::mem::take(&mut self.feeds),
+            feeds: self.backlogs(),
             behind: self.behind.take(),
         })
     }
 
-    /// The news are fetched but for these, which were published meanwhile.
-    pub(super) fn fetched(&mut self, left: SmallVec<[Cursor; 1]>) {
-        self.fetching = None;
-        self.feeds.extend(left);
+    /// The news are fetched, but for what is left in each feed.
+    pub(super) fn fetched(&mut self, fetched: &Fetched) {
+        self.fetching = false;
+        for (backlog, left) in fetched {
+            let mut feeds = self.feeds.iter_mut().enumerate();
+            let found = feeds.find(|(_, feed)| feed.is_of(backlog));
+            if let Some((at, feed)) = found
+                && !feed.has_left(*left)
+            {
+                self.feeds.swap_remove(at);
+            }
+        }
     }
 
     /// The feeds, to be dropped without the lock.
@@ -214,9 +222,12 @@ impl Queue {
 /// News on their way, with what was sent while they waited.
 pub(super) struct Fetch {
     before: u64,
-    feeds: SmallVec<[Cursor; 1]>,
+    feeds: SmallVec<[Backlog; 1]>,
     behind: Option<Box<Behind>>,
 }
+
+/// The feeds of a [`Fetch`] with what is left in each.
+pub(super) type Fetched = SmallVec<[(Backlog, Left); 1]>;
 
 thread_local! {
     /// Every fetch needs such a list for a moment.
@@ -224,8 +235,14 @@ thread_local! {
 }
 
 impl Fetch {
-    /// Appends everything in its order, without a lock. Answers which feeds have more.
-    pub(super) fn into_batch(self, batch: &mut Batch) -> SmallVec<[Cursor; 1]> {
+    /// Returns how many bytes and frames it holds that were sent.
+    pub(super) fn sent(&self) -> (usize, usize) {
+        let batch = self.behind.as_ref().map(|behind| &behind.batch);
+        batch.map_or((0, 0), |batch| (batch.bytes(), batch.frames()))
+    }
+
+    /// Appends everything in its order, without a lock.
+    pub(super) fn into_batch(self, batch: &mut Batch) -> Fetched {
         let mut ranges = RANGES.take();
         let behind = self.behind.map(|behind| *behind);
         let Behind {
@@ -233,9 +250,10 @@ impl Fetch {
             parts,
         } = behind.unwrap_or_default();
         let sorted = self.feeds.len() > 1 || !parts.is_empty();
-        let mut left = SmallVec::new();
+        let mut fetched = Fetched::new();
         for feed in self.feeds {
-            left.extend(feed.take(self.before, sorted, &mut ranges));
+            let left = feed.take(self.before, sorted, &mut ranges);
+            fetched.push((feed, left));
         }
         if sorted {
             ranges.sort_unstable_by_key(|range| range.seq);
@@ -253,7 +271,7 @@ impl Fetch {
             sent.move_front(batch, part.bytes, part.frames);
         }
         RANGES.set(ranges);
-        left
+        fetched
     }
 }
 

@@ -144,6 +144,8 @@ fn is_closed_as_slow(mut idler: TcpStream) -> io::Result<bool> {
     match idler.read_to_end(&mut bytes) {
         Ok(_) => Ok(bytes.ends_with(b"\x03\xf5slow consumer")),
         Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
+        // Where the burst took longer than `close_timeout`.
+        Err(error) if error.kind() == ErrorKind::ConnectionReset => Ok(true),
         Err(error) => Err(error),
     }
 }

@@ -22,9 +22,6 @@ const LINGER_BYTES: usize = 64 << 20;
 /// else does where none runs, as for the pieces of a large message and for what follows a close.
 const MOST_READS: u8 = 64;
 
-/// Room for so many messages that wait is made at once.
-const BURST: usize = 16;
-
 impl<I: Io, R: Runtime> Link<I, R> {
     /// While no hook runs: reads once. Answers whether that may bring something for a hook.
     pub(super) fn read(&mut self) -> bool {
@@ -202,7 +199,8 @@ impl<I: Io, R: Runtime> Link<I, R> {
     fn is_full(&self) -> bool {
         let most = self.limits().max_inbound.get();
         let bytes = self.limits().max_message_size.get().saturating_mul(2);
-        !self.inbound.is_empty() && (self.inbound.len() >= most || self.inbound_bytes >= bytes)
+        let (waiting, waiting_bytes) = self.inbound.len();
+        waiting > 0 && (waiting >= most || waiting_bytes >= bytes)
     }
 
     /// Whether the socket is left unread for want of room.
@@ -251,13 +249,8 @@ impl<I: Io, R: Runtime> Link<I, R> {
     /// Lets something wait for its hook.
     #[cold]
     pub(super) fn enqueue(&mut self, step: Step) {
-        self.inbound_bytes += step.len();
-        if self.inbound.capacity() == 0 {
-            // For a burst at once, instead of step by step.
-            self.inbound
-                .reserve(self.limits().max_inbound.get().min(BURST));
-        }
-        self.inbound.push_back(step);
+        let most = self.limits().max_inbound.get();
+        self.inbound.push(step, most);
     }
 
     fn client_closed(&mut self, frame: Option<CloseFrame>) {
@@ -308,7 +301,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
                 let frame = CloseFrame::new(violation.code(), violation.reason());
                 self.outbox.close_with(Some(frame.clone()));
                 let error = Error::protocol(violation);
-                self.inbound.push_back(Step::Failed(error));
+                self.inbound.push(Step::Failed(error), 1);
                 frame
             }
         };

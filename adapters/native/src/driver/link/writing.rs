@@ -100,12 +100,12 @@ impl<I: Io, R: Runtime> Link<I, R> {
         } else if taken.overflowed {
             let frame = CloseFrame::new(CloseCode::TRY_AGAIN, "slow consumer");
             self.end(Closed::by_us(&frame, ClosedBy::Server, false));
-            self.forget_inbound();
+            self.inbound.clear();
             self.flush_and_end();
         } else if let Some(frame) = &taken.close {
             match self.phase {
                 Phase::Open => {
-                    self.forget_inbound();
+                    self.inbound.clear();
                     self.phase = Phase::Closing {
                         frame: Box::new(frame.clone()),
                         deadline: self.close_deadline(),
@@ -113,7 +113,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
                 }
                 // Nothing that it sends can be decoded any more, an answer neither.
                 Phase::Violated { .. } => {
-                    self.forget_inbound();
+                    self.inbound.clear();
                     self.end(Closed::by_us(frame, ClosedBy::Server, false));
                     self.flush_and_end();
                 }
