@@ -24,20 +24,23 @@ pub use crossws_app::{MessagePack, MessagePackCodec};
 pub use crossws_app::{calls, rooms, rules};
 #[doc(inline)]
 pub use crossws_core::{
-    Api, ApiError, ApiRequest, ApiResponse, BeforeUpgrade, BoxError, BoxFuture, Bytes, CancelToken,
-    Capabilities, Cleanup, CloseCode, CloseFrame, Closed, ClosedBy, ContextError, ControlError,
-    DRAIN_MARK, DecodeError, Deflate, DropCause, Dropped, DuplicateId, DynHooks, DynResolve,
+    Api, ApiError, ApiRequest, ApiResponse, Audience, BeforeUpgrade, BoxError, BoxFuture, Bytes,
+    CancelToken, Capabilities, Cleanup, CloseCode, CloseCount, CloseFrame, Closed, ClosedBy,
+    Closes, ContextError, ControlError, Counters, CountersSnapshot, DRAIN_MARK, DecodeError,
+    Deflate, Disconnected, DropCause, Dropped, DuplicateId, DynHooks, DynResolve, Emitted,
     EncodeError, Error, ErrorKind, Expiry, ExpiryError, Extensions, Group, Handler, HandlerEnd,
-    HookKind, HookOutput, HookResult, Hooks, HooksBuilder, Hub, HubBuilder, Incoming, Interval,
-    IntoMessage, IntoResolution, InvalidCloseCode, InvalidHeader, InvalidPattern, InvalidPeerId,
-    Json, LabelError, Limit, Limits, MaybeSend, MaybeSync, Message, NotAttached, OnCloseError,
-    OnError, Origin, Overflow, Params, Pass, PathNotUtf8, Peer, PeerContext, PeerId, PeerState,
-    PeerStats, PersistError, PublishError, Published, Refused, Rejection, Report, Resolution,
-    Resolve, ResolveWith, Route, RouteSettings, Scope, SendError, SendOptions, Sent, Settings,
-    SharedHooks, SharedResolver, Shutdown, Sleep, Stats, SubscribeError, Subscription, Swap,
-    TimerError, To, TopicOverflow, TopicPattern, Topics, Traffic, Unsupported, Upgrade,
-    UpgradeRequest, Utf8Bytes, WeakPeer, Wrap, Wrapped, handler, hooks, http, keep_open,
-    keep_open_then, normal_path, ok, pass, resolve_with, wrap, yield_now,
+    Histogram, HistogramSnapshot, HookKind, HookOutput, HookResult, Hooks, HooksBuilder, Hub,
+    HubBuilder, HubSnapshot, HubTraffic, Incoming, Interval, IntoMessage, IntoResolution,
+    InvalidCloseCode, InvalidHeader, InvalidPattern, InvalidPeerId, Json, LabelError, Level, Limit,
+    Limits, MaybeSend, MaybeSync, Message, NamespaceSnapshot, NotAttached, Observer, OnCloseError,
+    OnError, Origin, Overflow, Params, Pass, PathNotUtf8, Peer, PeerContext, PeerId, PeerSnapshot,
+    PeerState, PeerStats, PersistError, PublishError, Published, Refused, RejectReason, Rejected,
+    Rejection, Report, Resolution, Resolve, ResolveWith, Responded, Route, RouteSettings,
+    RouteSnapshot, Scope, SendError, SendOptions, Sent, Settings, SharedHooks, SharedResolver,
+    Shutdown, Sleep, Stats, SubscribeError, Subscription, Swap, TimerError, To, TopicOverflow,
+    TopicPattern, TopicSnapshot, Topics, Trace, Traffic, Unsupported, Upgrade, UpgradeRequest,
+    Utf8Bytes, WeakPeer, Wrap, Wrapped, handler, hooks, http, keep_open, keep_open_then,
+    normal_path, ok, pass, resolve_with, wrap, yield_now,
 };
 
 #[cfg(any(feature = "http", feature = "memory"))]
@@ -73,6 +76,10 @@ compile_error!(
 #[cfg(feature = "memory")]
 #[doc(inline)]
 pub use crossws_memory as memory;
+
+#[cfg(feature = "metrics")]
+#[doc(inline)]
+pub use crossws_metrics as metrics;
 
 #[cfg(all(feature = "tokio", not(target_family = "wasm")))]
 #[doc(inline)]

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use crossws::{
-    HookResult, Hooks, Hub, Limit, Limits, Message, Peer, Rejection, Resolve, Typed, TypedPeer,
-    Upgrade, UpgradeRequest, resolve_with, typed,
+    HookResult, Hooks, Hub, HubBuilder, Limit, Limits, Message, Peer, Rejection, Resolve, Typed,
+    TypedPeer, Upgrade, UpgradeRequest, resolve_with, typed,
 };
 use serde::{Deserialize, Serialize};
 
@@ -157,10 +157,15 @@ pub fn hooks() -> impl Resolve<Hooks = App> {
 /// Returns a hub whose queues hold the largest burst of the benchmark: the load generator reads it
 /// all, and no message may be lost. The other servers have the same bounds.
 pub fn hub() -> Hub {
+    hub_builder().build()
+}
+
+/// The same, to be built with more.
+pub fn hub_builder() -> HubBuilder {
     let limits = Limits::default()
         .max_buffered(64 << 20)
         .max_queued(Limit::Unlimited);
-    Hub::builder().limits(limits).build()
+    Hub::builder().limits(limits)
 }
 
 /// Returns the address to listen on. The environment sets the port.

@@ -1,10 +1,13 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use tracing::Level;
+
 use crate::bounds::BoxError;
 use crate::hub::labels::LabelError;
 use crate::message::Message;
 use crate::message::codec::EncodeError;
+use crate::observe::trace;
 use crate::peer::Peer;
 use crate::peer::expiry::ExpiryError;
 use crate::peer::id::PeerId;
@@ -130,10 +133,11 @@ impl Error {
     /// Writes the error to the log, as the default `error` hook does: what a client can cause at
     /// will at the level of debugging, everything else as an error.
     pub fn log(&self, peer: &Peer) {
-        match self.0.kind {
-            ErrorKind::Protocol => tracing::debug!(%peer, error = %self, "a client's error"),
-            _ => tracing::error!(%peer, error = %self, "a peer's error"),
-        }
+        let level = match self.0.kind {
+            ErrorKind::Protocol => Level::DEBUG,
+            _ => Level::ERROR,
+        };
+        trace::failed(level, peer, self);
     }
 
     /// The kind of failure.

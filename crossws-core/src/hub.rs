@@ -13,9 +13,11 @@ pub(crate) mod setters;
 pub(crate) mod settings;
 pub(crate) mod shutdown;
 pub(crate) mod start;
+pub(crate) mod stats;
 pub(crate) mod topic_overflow;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::{HeaderName, StatusCode};
@@ -28,12 +30,13 @@ use crate::hub::capabilities::Capabilities;
 use crate::hub::group::{Group, GroupOf, Rosters};
 use crate::hub::labels::check_labels;
 use crate::hub::limits::{Limit, Limits};
-use crate::hub::refused::{Counters, Refused};
 use crate::hub::scope::Scope;
 use crate::hub::setters::settings_setters;
 use crate::hub::settings::Settings;
+use crate::hub::stats::{Counts, Stats};
 use crate::hub::topic_overflow::{TopicOverflow, TopicOverflows};
 use crate::message::close::CloseFrame;
+use crate::observe::{Audience, Observer, RejectReason, Trace, Watch, watch};
 use crate::peer::Peer;
 use crate::peer::context::ContextCell;
 use crate::peer::expiry::{ExpiryError, Moment, MomentCell};
@@ -54,7 +57,7 @@ use crate::pubsub::to::Topics;
 use crate::pubsub::topic::TopicKind;
 use crate::service::api::{Api, ServiceRef};
 use crate::session::claim::check_topics;
-use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Event, Mutex};
 use crate::upgrade::rejection::Rejection;
 use crate::upgrade::request::UpgradeRequest;
@@ -92,34 +95,9 @@ struct Inner {
     http: Mutex<Option<ServiceRef>>,
     /// What all connections hold of [`Limits::max_unfinished`].
     unfinished: Budget,
-    accepted: AtomicU64,
-    refused: Counters,
-    published: AtomicU64,
-    queued: AtomicU64,
-    dropped: AtomicU64,
-}
-
-/// Counters of a hub since it was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct Stats {
-    /// Peers connected now.
-    pub peers: usize,
-    /// Connections with a hook still to end, upgrades in progress included.
-    pub sessions: usize,
-    /// Bytes that connections hold of what is unfinished: see
-    /// [`Limits::max_unfinished`](field@Limits::max_unfinished).
-    pub unfinished: usize,
-    /// Connections ever opened.
-    pub accepted: u64,
-    /// Requests that were refused, by the reason.
-    pub refused: Refused,
-    /// Publications, from peers and from outside.
-    pub published: u64,
-    /// Copies of publications that a subscriber's queue took.
-    pub queued: u64,
-    /// Messages that full queues discarded because of a publication.
-    pub dropped: u64,
+    counts: Counts,
+    /// Who watches. Boxed, because most hubs have nobody.
+    watch: Option<Box<Watch>>,
 }
 
 /// What a [`Hub`] is made with.
@@ -132,6 +110,9 @@ pub struct HubBuilder {
     lacks: Capabilities,
     topic_overflows: TopicOverflows,
     http: Option<Arc<dyn HttpService>>,
+    counters: bool,
+    observers: Vec<Arc<dyn Observer>>,
+    trace: Option<Trace>,
 }
 
 impl HubBuilder {
@@ -165,6 +146,32 @@ impl HubBuilder {
     pub fn partial(mut self) -> Self {
         self.partial = true;
         self
+    }
+
+    /// Tells this observer what happens on the hub, besides those that were installed before. Counts as
+    /// [`counters`](Self::counters) does, too. None by default.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observers.push(Arc::new(observer));
+        self
+    }
+
+    /// Counts messages and bytes in both directions: [`Stats::traffic`](field@Stats::traffic) and
+    /// [`Hub::counters`]. Off by default.
+    pub fn counters(mut self) -> Self {
+        self.counters = true;
+        self
+    }
+
+    /// Logs connections, messages and HTTP requests with `tracing`, at this level: see [`Trace`]. By
+    /// default connections alone are logged, at `DEBUG`.
+    pub fn trace(mut self, trace: impl Into<Trace>) -> Self {
+        self.trace = Some(trace.into());
+        self
+    }
+
+    fn watch(&mut self) -> Option<Box<Watch>> {
+        let watch = Watch::new(std::mem::take(&mut self.observers), self.trace.take());
+        (self.counters || watch.has_watcher()).then(|| Box::new(watch))
     }
 
     /// Says what no connection of this hub can do, so that [`Hub::supports`] knows it before there is
@@ -201,8 +208,9 @@ impl HubBuilder {
     }
 
     /// The hub.
-    pub fn build(self) -> Hub {
+    pub fn build(mut self) -> Hub {
         Hub(Arc::new(Inner {
+            watch: self.watch(),
             registry: Registry::default(),
             settings: Arc::new(self.settings),
             kept_headers: self.kept_headers,
@@ -218,11 +226,7 @@ impl HubBuilder {
             extensions: Extensions::default(),
             http: Mutex::new(self.http.map(ServiceRef::Kept)),
             unfinished: Budget::default(),
-            accepted: AtomicU64::new(0),
-            refused: Counters::default(),
-            published: AtomicU64::new(0),
-            queued: AtomicU64::new(0),
-            dropped: AtomicU64::new(0),
+            counts: Counts::default(),
         }))
     }
 }
@@ -306,25 +310,57 @@ impl Hub {
                 "the path and the query are too long: {len} bytes, at most {most} are allowed"
             );
             let rejection = Rejection::new(StatusCode::URI_TOO_LONG, body);
-            return Err(self.refuse(rejection, request.path()).into());
+            return Err(self.refuse(rejection, &request).into());
         }
         match catch_panic(async { resolver.resolve(&mut request).await }).await {
             Ok(Resolution::Route(route)) => Ok(Claim::new(self.clone(), request, route)),
             Ok(Resolution::Pass) => Err(ClaimError::NotHandled(Box::new(request))),
-            Ok(Resolution::Reject(rejection)) => Err(self.refuse(rejection, request.path()).into()),
+            Ok(Resolution::Reject(rejection)) => Err(self.refuse(rejection, &request).into()),
             Err(message) => {
                 let error = Error::panic(HookKind::Resolve, &message);
                 let rejection = Rejection::internal(error);
-                Err(self.refuse(rejection, request.path()).into())
+                Err(self.refuse(rejection, &request).into())
             }
         }
     }
 
-    /// Logs and counts a refusal.
-    pub(crate) fn refuse(&self, rejection: Rejection, path: &str) -> Rejection {
-        rejection.log(path);
-        self.0.refused.count(&rejection);
+    /// Logs, counts and tells a refusal.
+    fn refuse(&self, rejection: Rejection, request: &UpgradeRequest) -> Rejection {
+        let reason = RejectReason::of(&rejection);
+        self.rejected(reason, &rejection, request.path(), request.remote_addr());
         rejection
+    }
+
+    /// Logs, counts and tells a refusal. For an adapter's own: of a request that never came to a
+    /// [claim](Self::claim). `path` is without the query, and empty where there is none.
+    pub fn rejected(
+        &self,
+        reason: RejectReason,
+        rejection: &Rejection,
+        path: &str,
+        remote_addr: Option<SocketAddr>,
+    ) {
+        self.0.counts.refused.count(reason);
+        watch::rejected(self, reason, rejection, (path, remote_addr));
+    }
+
+    /// Refuses a request with 503 whose claim or upgrade has taken longer than its
+    /// [deadline](Claim::deadline), which an adapter keeps.
+    pub fn upgrade_timed_out(&self) -> Rejection {
+        let rejection = Rejection::unavailable("the upgrade took too long")
+            .with_source("the upgrade took longer than `Limits::upgrade_timeout`");
+        self.rejected(RejectReason::Unavailable, &rejection, "", None);
+        rejection
+    }
+
+    /// Who watches.
+    #[inline]
+    pub(crate) fn watch(&self) -> Option<&Watch> {
+        self.0.watch.as_deref()
+    }
+
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.0.counts
     }
 
     /// Makes the peer of an upgrade that was accepted elsewhere: see [`Accepted::snapshot`].
@@ -370,7 +406,7 @@ impl Hub {
             .label(identity, tags, self.limits())
             .map_err(Rejection::internal)?;
         membership.peer.persist().map_err(Rejection::internal)?;
-        self.count_accepted();
+        watch::connected(&membership.peer);
         Ok(RestoredPeer::new(membership))
     }
 
@@ -411,6 +447,7 @@ impl Hub {
             .peer
             .label(identity, tags, &limits)
             .map_err(RestoreError::new)?;
+        watch::restored(&membership.peer);
         Ok(RestoredPeer::new(membership))
     }
 
@@ -530,16 +567,12 @@ impl Hub {
 
     /// The counters now.
     pub fn stats(&self) -> Stats {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Stats {
             peers: self.registry().len(),
             sessions: self.0.sessions.load(Ordering::Acquire),
             unfinished: self.0.unfinished.used(),
-            accepted: read(&self.0.accepted),
-            refused: self.0.refused.now(),
-            published: read(&self.0.published),
-            queued: read(&self.0.queued),
-            dropped: read(&self.0.dropped),
+            traffic: self.watch().map(Watch::traffic),
+            ..self.0.counts.now()
         }
     }
 
@@ -637,10 +670,6 @@ impl Hub {
         self.0.sessions.fetch_add(1, Ordering::SeqCst);
     }
 
-    pub(crate) fn count_accepted(&self) {
-        self.0.accepted.fetch_add(1, Ordering::Relaxed);
-    }
-
     pub(crate) fn session_ends(&self) {
         let left = self.0.sessions.fetch_sub(1, Ordering::SeqCst) - 1;
         if left <= self.waiting_hooks() {
@@ -655,10 +684,14 @@ impl Hub {
         except: Option<&Peer>,
         publication: &Publication,
     ) -> Published {
-        let published = self
-            .registry()
-            .publish(namespace, topic, except, publication);
-        self.count_published(published)
+        let registry = self.registry();
+        let publish = || registry.publish(namespace, topic, except, publication);
+        let Some(watch) = self.watch() else {
+            return self.count_published(publish());
+        };
+        let recipients = || without(except, registry.members(namespace, topic));
+        let to = Audience::of(namespace, topic);
+        self.count_published(watch.publish(publication.message(), to, publish, recipients))
     }
 
     pub(crate) fn deliver_to_rosters(
@@ -667,10 +700,21 @@ impl Hub {
         only: &Filter<'_>,
         publication: &Publication,
     ) -> Published {
-        let published = self
-            .registry()
-            .publish_to_rosters(rosters, only, publication);
-        self.count_published(published)
+        let registry = self.registry();
+        let publish = || registry.publish_to_rosters(rosters, only, publication);
+        let Some(watch) = self.watch() else {
+            return self.count_published(publish());
+        };
+        let recipients = || {
+            let mut peers = Vec::new();
+            rosters
+                .iter()
+                .for_each(|roster| roster.peers_into(&mut peers));
+            peers.retain(|peer| only.admits(peer));
+            peers
+        };
+        let to = Audience::Several(None);
+        self.count_published(watch.publish(publication.message(), to, publish, recipients))
     }
 
     /// As [`deliver`](Self::deliver), to the peers that are named and without those that are.
@@ -681,10 +725,14 @@ impl Hub {
         except: Option<&Peer>,
         publication: &Publication,
     ) -> Published {
-        let published = self
-            .registry()
-            .publish_to_each(namespace, to, except, publication);
-        self.count_published(published)
+        let registry = self.registry();
+        let publish = || registry.publish_to_each(namespace, to, except, publication);
+        let Some(watch) = self.watch() else {
+            return self.count_published(publish());
+        };
+        let recipients = || without(except, registry.members_of_each(namespace, to));
+        let to = Audience::Several(namespace);
+        self.count_published(watch.publish(publication.message(), to, publish, recipients))
     }
 
     /// As [`deliver_to_each`](Self::deliver_to_each), with a message of its own for each.
@@ -700,15 +748,18 @@ impl Hub {
     }
 
     fn count_published(&self, published: Published) -> Published {
-        self.0.published.fetch_add(1, Ordering::Relaxed);
-        self.0
+        let counts = &self.0.counts;
+        counts.published.fetch_add(1, Ordering::Relaxed);
+        counts
             .queued
             .fetch_add(published.queued as u64, Ordering::Relaxed);
-        self.0
-            .dropped
-            .fetch_add(published.dropped, Ordering::Relaxed);
         published
     }
+}
+
+fn without(except: Option<&Peer>, mut peers: Vec<Peer>) -> Vec<Peer> {
+    peers.retain(|peer| Some(peer) != except);
+    peers
 }
 
 impl fmt::Debug for Hub {

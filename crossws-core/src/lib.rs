@@ -24,6 +24,7 @@ mod error;
 mod hooks;
 mod hub;
 mod message;
+mod observe;
 mod peer;
 mod pubsub;
 mod service;
@@ -55,13 +56,19 @@ pub use hub::refused::Refused;
 pub use hub::scope::Scope;
 pub use hub::settings::{RouteSettings, Settings};
 pub use hub::shutdown::{Report, Shutdown};
+pub use hub::stats::Stats;
 pub use hub::topic_overflow::TopicOverflow;
-pub use hub::{Hub, HubBuilder, Stats};
+pub use hub::{Hub, HubBuilder};
 pub use message::close::{CloseCode, CloseFrame, Closed, ClosedBy, InvalidCloseCode};
 pub use message::codec::{DecodeError, EncodeError};
 pub use message::send::{SendOptions, Sent};
 pub use message::text::Utf8Bytes;
 pub use message::{IntoMessage, Json, Message};
+pub use observe::{
+    Audience, CloseCount, Closes, Counters, CountersSnapshot, Disconnected, Emitted, Histogram,
+    HistogramSnapshot, HubSnapshot, HubTraffic, NamespaceSnapshot, Observer, PeerSnapshot,
+    RejectReason, Rejected, Responded, RouteSnapshot, TopicSnapshot, Trace,
+};
 pub use peer::cancel::CancelToken;
 pub use peer::cleanup::OnCloseError;
 pub use peer::context::{ContextError, PeerContext};
@@ -98,3 +105,4 @@ pub use upgrade::{InvalidHeader, Upgrade};
 // The vocabulary that the signatures above use.
 pub use bytes::Bytes;
 pub use http;
+pub use tracing::Level;

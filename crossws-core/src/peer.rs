@@ -40,6 +40,7 @@ use crate::message::close::{CloseCode, CloseFrame, ClosedBy};
 use crate::message::codec::DecodeError;
 use crate::message::send::{SendOptions, Sent};
 use crate::message::text::Utf8Bytes;
+use crate::observe::{Watch, Watched};
 use crate::peer::context::{ContextCell, ContextError, PeerContext};
 use crate::peer::expiry::{Expiry, ExpiryError, MomentCell};
 use crate::peer::extensions::Extensions;
@@ -153,6 +154,17 @@ impl Peer {
 
     pub(crate) fn namespace_shared(&self) -> &Arc<str> {
         &self.0.namespace
+    }
+
+    /// Who watches the hub.
+    #[inline]
+    pub(crate) fn watch(&self) -> Option<&Watch> {
+        self.0.hub.watch()
+    }
+
+    /// What is remembered of it for those who watch.
+    pub(crate) fn watched(&self) -> Option<Arc<Watched>> {
+        self.extensions().get()
     }
 
     pub(crate) fn life(&self) -> &Life {
@@ -415,7 +427,10 @@ impl Peer {
         if self.state() != PeerState::Open {
             return Err(SendError::Closed(message));
         }
-        let sent = self.0.transport.send(message, options);
+        let sent = match self.watch() {
+            None => self.0.transport.send(message, options),
+            Some(watch) => watch.send(self, message, options),
+        };
         if matches!(sent, Ok(Sent::Queued { bytes }) if bytes > DRAIN_MARK) {
             self.note_behind();
         }

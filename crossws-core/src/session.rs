@@ -19,6 +19,7 @@ use crate::hooks::notice::{Dropped, Kind, Notice, Subscription};
 use crate::hooks::{Hooks, OnError};
 use crate::message::Message;
 use crate::message::close::{CloseCode, Closed, ClosedBy};
+use crate::observe::watch;
 use crate::peer::Peer;
 use crate::peer::life::PeerState;
 use crate::peer::membership::Membership;
@@ -135,6 +136,7 @@ impl PeerEvents {
 
     /// Messages for the peer were discarded: its `dropped` hook will be told.
     pub fn dropped(&self, dropped: Dropped) {
+        watch::dropped(&self.0, dropped);
         self.0.notify(Notice(Kind::Dropped(dropped)));
     }
 
@@ -177,11 +179,14 @@ impl<H: Hooks + ?Sized> Session<H> {
     pub async fn message(&mut self, message: Message) {
         let peer = &self.membership.peer;
         if peer.closed_here().is_none() {
+            if let Some(watch) = peer.watch() {
+                watch.received(peer, &message, &mut self.tasks);
+            }
             peer.count_received(message.len());
             let hook = async { self.hooks.message(peer, message).await };
             let result = self
                 .tasks
-                .alongside(peer, catch(HookKind::Message, hook))
+                .alongside_message(peer, catch(HookKind::Message, hook))
                 .await;
             if let Err(error) = result {
                 self.settle(error).await;
@@ -238,6 +243,9 @@ impl<H: Hooks + ?Sized> Session<H> {
     pub async fn error(&mut self, error: Error) {
         let must_close = !matches!(error.kind(), ErrorKind::Hook(_));
         let peer = &self.membership.peer;
+        if let Some(watch) = peer.watch() {
+            watch.failed(peer, &error);
+        }
         let hook = catch_panic(async { self.hooks.error(peer, error).await });
         // A panic here has nobody left to be reported to; it closes as the default does.
         let answer = self.tasks.alongside(peer, hook).await;
@@ -320,6 +328,7 @@ impl<H: Hooks + ?Sized> Session<H> {
         let clean = closed.clean;
         let peer = &self.membership.peer;
         peer.over();
+        watch::disconnected(peer, &closed);
         let hook = async { self.hooks.close(peer, closed).await };
         let result = self
             .tasks

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use crossws_app::{IncomingExt, Router};
@@ -24,6 +25,7 @@ use crate::{Ask, Journal, Probe, routed};
 /// | `/handler…` | a loop that owns the connection |
 /// | `/closures…` | closures |
 /// | `/taken…` | an upgrade that takes the stream: see [`App::taking`] |
+/// | `/taken/for-a-time` | the same with credentials that end, for which no stream is given |
 /// | anything else | the probe |
 pub struct App {
     journal: Arc<Journal>,
@@ -138,7 +140,13 @@ impl FromConnection for Nowhere {
 }
 
 fn taken(take: fn() -> Upgrade) -> Arc<dyn DynHooks> {
-    Arc::new(hooks().on_upgrade(move |_| std::future::ready(Ok(take()))))
+    Arc::new(hooks().on_upgrade(move |request| {
+        let upgrade = match request.path() {
+            "/taken/for-a-time" => take().expires(Duration::from_secs(1)),
+            _ => take(),
+        };
+        std::future::ready(Ok(upgrade))
+    }))
 }
 
 /// Echoes, and records when it begins, when its messages end and how. `quit` returns, `keep` returns and

@@ -6,7 +6,11 @@
 use std::sync::Arc;
 
 use crossws_core::http::header::COOKIE;
-use crossws_core::{Deflate, Hub, Limits, Origin, Settings, hooks};
+use crossws_core::{Deflate, Hub, Level, Limits, Observer, Origin, Settings, hooks};
+
+struct Silent;
+
+impl Observer for Silent {}
 
 /// Sets every setting of a hub.
 macro_rules! with_everything {
@@ -19,6 +23,9 @@ macro_rules! with_everything {
             .protocols(["chat.v2", "chat.v1"])
             .topic("second")
             .keep_headers([COOKIE])
+            .counters()
+            .observer(Silent)
+            .trace(Level::TRACE)
     };
 }
 
@@ -33,6 +40,7 @@ fn has_everything(hub: &Hub) {
         .topic("second");
     assert_eq!(**hub.settings(), expected);
     assert_eq!(hub.kept_headers(), [COOKIE]);
+    assert!(hub.is_watched() && hub.counters().is_some());
 }
 
 #[test]

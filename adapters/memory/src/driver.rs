@@ -95,7 +95,7 @@ impl Driver {
             start.ready().await.map_err(ConnectError::rejected)?;
             Ok(hub.claim(&resolver, request).await)
         };
-        let claim = match self.in_time(claim, limit).await {
+        let claim = match self.in_time(&hub, claim, limit).await {
             Some(Ok(Ok(claim))) => claim,
             Some(Ok(Err(refused))) => return self.refused(&hub, refused).await,
             Some(Err(refusal)) => return self.link.0.answer(Err(refusal)),
@@ -107,7 +107,7 @@ impl Driver {
         };
         let limit = claim.deadline();
         let upgrade = async { Ok(claim.upgrade().await) };
-        let accepted = match self.in_time(upgrade, limit).await {
+        let accepted = match self.in_time(&hub, upgrade, limit).await {
             Some(Ok(Ok(accepted))) => accepted,
             Some(Ok(Err(refused))) => return self.refused(&hub, refused).await,
             Some(Err(refusal)) => return self.link.0.answer(Err(refusal)),
@@ -148,7 +148,7 @@ impl Driver {
             call.await.map_err(failed)
         };
         // A server does not limit the time of an HTTP service.
-        match self.in_time(call, Duration::MAX).await {
+        match self.in_time(&hub, call, Duration::MAX).await {
             Some(Ok(response)) => match door.take() {
                 Some(accepted) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                     self.connect(accepted, response.map(drop)).await;
@@ -181,6 +181,7 @@ impl Driver {
     /// Runs an upgrade within its deadline. Returns `None` when the client has gone away.
     async fn in_time<T>(
         &self,
+        hub: &Hub,
         upgrade: impl Future<Output = Result<T, ConnectError>>,
         limit: Duration,
     ) -> Option<Result<T, ConnectError>> {
@@ -196,7 +197,7 @@ impl Driver {
                 return Poll::Ready(Some(result));
             }
             if self.clock.now() >= deadline {
-                let rejection = Rejection::unavailable("the upgrade took too long");
+                let rejection = hub.upgrade_timed_out();
                 return Poll::Ready(Some(Err(ConnectError::rejected(rejection))));
             }
             alarm.set(Some(deadline), cx.waker());

@@ -45,6 +45,21 @@ fn an_hour_of_heartbeats_takes_no_time() {
 }
 
 #[test]
+fn pings_without_a_pong_timeout_end_no_connection() {
+    block_on(async {
+        let log = Log::default();
+        let limits = Limits::default().pong_timeout(Duration::MAX);
+        let server = server(&log, limits);
+        let mut client = server.connect("/").await.unwrap();
+        client.auto_pong(false);
+        server.advance(secs(3600)).await;
+        assert!(matches!(client.next_frame().await, Some(Frame::Ping(_))));
+        client.send("still here").unwrap();
+        assert_eq!(client.next().await.unwrap().text(), Ok("still here"));
+    });
+}
+
+#[test]
 fn a_client_that_only_answers_pings_is_inactive() {
     block_on(async {
         let log = Log::default();

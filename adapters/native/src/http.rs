@@ -15,10 +15,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
+use std::time::Instant;
 
 use crossws_core::adapter::{HttpApp, OriginalTarget, http_service};
-use crossws_core::{Body, BoxError, Rejection, Resolve, Sockets, Through};
-use http::Request;
+use crossws_core::{Body, BoxError, Hub, Resolve, Responded, Sockets, Through};
+use http::{Method, Request, StatusCode};
 use http_body_util::Either;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -27,7 +28,7 @@ use hyper::service::service_fn;
 use crate::http::hyper_io::{HyperIo, HyperTimer};
 use crate::http::keep_alive::{Activity, KeepAlive, Served};
 use crate::runtime::ServerRuntime;
-use crate::server::accept::{CONNECTION_BYTES, OVERLOADED, refuse};
+use crate::server::accept::{CONNECTION_BYTES, overloaded, refuse};
 use crate::server::acceptor::Acceptor;
 use crate::server::{Fallback, Rest, ServerBuilder, ServerHandle};
 
@@ -82,6 +83,7 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
             resolver: Arc::new(Through::new(self.resolver)),
             hub: self.hub,
             head: self.head,
+            shares_port: self.shares_port,
             fallback: None,
             api: None,
             bind_sockets: Some(Box::new(move |handle: &ServerHandle<T>| {
@@ -113,6 +115,32 @@ impl fmt::Display for Failed {
 
 impl std::error::Error for Failed {}
 
+/// A request, for those who watch the hub.
+struct Exchange<T> {
+    method: Method,
+    path: String,
+    since: Instant,
+    runtime: T,
+}
+
+impl<T: ServerRuntime> Exchange<T> {
+    /// Notes the request, if anybody watches.
+    fn begin<B>(hub: &Hub, request: &Request<B>, runtime: T) -> Option<Self> {
+        hub.is_watched().then(|| Self {
+            method: request.method().clone(),
+            path: request.uri().path().to_owned(),
+            since: runtime.now(),
+            runtime,
+        })
+    }
+
+    fn end(self, hub: &Hub, status: StatusCode) {
+        let took = self.runtime.now().saturating_duration_since(self.since);
+        let method = self.method.as_str();
+        hub.responded(&Responded::new(method, &self.path, status, took));
+    }
+}
+
 /// Serves one connection from its first request on. Later requests may be upgrades too.
 async fn serve<R, T, S>(rest: Rest<R, T>, service: S)
 where
@@ -132,7 +160,7 @@ where
     // Until the connection ends or becomes a WebSocket.
     let mut unfinished = unclaimed.unfinished;
     if unfinished.hold(CONNECTION_BYTES + max_buffer).is_err() {
-        let rejection = Rejection::unavailable(OVERLOADED);
+        let rejection = overloaded(handle.hub(), info.remote_addr);
         return refuse(unclaimed.io, &T::default(), rejection).await;
     }
     let activity = Activity::default();
@@ -175,11 +203,15 @@ where
             match claimed {
                 Ok(response) => Ok(response.map(Either::Left).map(served)),
                 Err(request) => {
+                    let told = Exchange::begin(acceptor.hub(), &request, T::default());
                     std::future::poll_fn(|cx| service.poll_ready(cx))
                         .await
                         .map_err(|error| Failed(error.into()))?;
                     let response = service.call(request.map(Body::new)).await;
                     let response = response.map_err(|error| Failed(error.into()))?;
+                    if let Some(told) = told {
+                        told.end(acceptor.hub(), response.status());
+                    }
                     Ok::<_, Failed>(response.map(Either::Right).map(served))
                 }
             }

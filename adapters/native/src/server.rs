@@ -56,6 +56,7 @@ pub struct ServerBuilder<R, T> {
     pub(crate) resolver: Arc<R>,
     pub(crate) hub: HubChoice,
     pub(crate) head: HeadLimits,
+    pub(crate) shares_port: bool,
     pub(crate) fallback: Option<Fallback<R, T>>,
     /// The same service, for calls by hooks.
     pub(crate) api: Option<Arc<dyn HttpService>>,
@@ -82,13 +83,23 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
         self
     }
 
+    /// Shares the port with other servers that share it, of this process or of the same user's others
+    /// (`SO_REUSEPORT`): the next version starts before this one stops. The system chooses which of them
+    /// gets a new connection. [`bind`](Self::bind) fails with
+    /// [`Unsupported`](io::ErrorKind::Unsupported) where the system has no such thing, as on Windows.
+    pub fn share_port(mut self) -> Self {
+        self.shares_port = true;
+        self
+    }
+
     /// Binds an address. Port 0 lets the system choose a port. A host name is resolved on this
     /// thread.
     ///
     /// # Errors
     /// When the address cannot be bound.
     pub async fn bind(self, addr: impl ToSocketAddrs) -> io::Result<Server<R, T>> {
-        self.listen(T::default().tcp_listener(socket::bind(addr)?)?)
+        let listener = socket::bind(addr, self.shares_port)?;
+        self.listen(T::default().tcp_listener(listener)?)
     }
 
     /// Serves on an existing listener.
@@ -157,6 +168,7 @@ impl<R: Resolve, T: ServerRuntime> Server<R, T> {
             resolver: Arc::new(resolver),
             hub: HubChoice::default(),
             head: HeadLimits::default(),
+            shares_port: false,
             fallback: None,
             api: None,
             bind_sockets: None,

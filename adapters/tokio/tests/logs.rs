@@ -86,7 +86,7 @@ async fn a_foreign_origin_is_logged_with_both_values_and_the_setting() {
     let line = logged(request, 403).await;
     for part in [
         " INFO ",
-        "crossws_core",
+        "crossws: rejected",
         "`https://app.example`",
         "`127.0.0.1:3000`",
         "Origin::listed",
@@ -100,7 +100,7 @@ async fn a_foreign_origin_is_logged_with_both_values_and_the_setting() {
 #[tokio::test]
 async fn a_refusal_without_a_source_is_logged() {
     let line = logged(upgrade_request("/closed?token=secret"), 401).await;
-    for part in ["DEBUG ", "401", "path=\"/closed\""] {
+    for part in ["DEBUG ", "401", "path=\"/closed\"", "reason=\"rejected\""] {
         assert!(line.contains(part), "{part} in {line}");
     }
     assert!(!line.contains("secret"), "{line}");

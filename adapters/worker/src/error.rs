@@ -55,8 +55,10 @@ impl From<JsValue> for Error {
 
 /// Writes a failure to the Worker's log, if no caller can get it.
 pub(crate) fn report(what: &str, error: impl fmt::Display) {
-    // Other targets have no console: there, `tracing` gets it, as it does here.
+    // The console gets it where no subscriber does. Other targets have no console.
     #[cfg(target_arch = "wasm32")]
-    worker::console_error!("crossws: {what}: {error}");
+    if !tracing::enabled!(tracing::Level::ERROR) {
+        worker::console_error!("crossws: {what}: {error}");
+    }
     tracing::error!(%error, "{what}");
 }

@@ -34,6 +34,7 @@
 //! }
 //! ```
 
+mod console;
 mod durable;
 mod error;
 mod http;
@@ -44,6 +45,7 @@ mod plain;
 mod room;
 mod sync;
 
+pub use console::log_to_console;
 pub use durable::Durable;
 pub use durable::attachment::BUDGET;
 pub use error::Error;

@@ -77,7 +77,7 @@ impl Plain {
             Some(Err(ClaimError::NotHandled(_))) => return Ok(Upgraded::NotHandled(request)),
             Some(Err(ClaimError::Rejected(rejection))) => response::refusal(rejection)?,
             Some(Err(_)) => response::refusal(Rejection::from(StatusCode::NOT_FOUND))?,
-            None => response::refusal(Rejection::unavailable("the upgrade took too long"))?,
+            None => response::refusal(hub.upgrade_timed_out())?,
         };
         Ok(Upgraded::Answered(response))
     }

@@ -87,7 +87,7 @@ impl<T: Typed> TypedHooks<T> {
     }
 
     /// Runs a function on each message before it is decoded. What it refuses is
-    /// [`Malformed::Transform`].
+    /// [`Malformed::Transform`](crate::Malformed::Transform).
     pub fn incoming<F, E>(mut self, transform: F) -> Self
     where
         F: Fn(Message) -> Result<Message, E> + MaybeSend + MaybeSync + 'static,
@@ -109,7 +109,8 @@ impl<T: Typed> TypedHooks<T> {
         self
     }
 
-    /// Runs a function on each decoded message. What it refuses is [`Malformed::Invalid`], and does
+    /// Runs a function on each decoded message. What it refuses is
+    /// [`Malformed::Invalid`](crate::Malformed::Invalid), and does
     /// not reach the `message` hook.
     pub fn validate<F, E>(mut self, validate: F) -> Self
     where

@@ -1,5 +1,6 @@
 //! Who takes less than it is sent, so that those who may write to it wait.
 
+use crate::observe::watch;
 use crate::peer::{Peer, WeakPeer};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering};
@@ -28,6 +29,8 @@ impl Behind {
         let mut peers = self.peers.lock();
         peers.push(peer.downgrade());
         self.count.store(peers.len(), Ordering::Relaxed);
+        drop(peers);
+        watch::slow(peer);
     }
 
     /// Whether anybody in this namespace is behind. Those who have caught up are listed no more.

@@ -1,13 +1,14 @@
 use http::StatusCode;
+use serde::Serialize;
 
+use crate::observe::RejectReason;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::upgrade::origin::ForeignOrigin;
 use crate::upgrade::rejection::Rejection;
 
 /// How many requests for a WebSocket a hub has refused, by the reason: a part of
-/// [`Stats`](crate::Stats). What an adapter refuses before it asks the hub, such as a handshake that is none,
-/// is not among them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// [`Stats`](crate::Stats).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct Refused {
     /// From a page of an origin that may not connect. Behind a proxy that changes `Host` these may be all
@@ -19,12 +20,14 @@ pub struct Refused {
     pub unavailable: u64,
     /// Because something failed on the server: a hook's error or panic.
     pub failed: u64,
+    /// Because they break a rule of HTTP or of the handshake: what an adapter refuses before it asks the hub.
+    pub malformed: u64,
 }
 
 impl Refused {
     /// Returns how many they are together.
     pub fn total(self) -> u64 {
-        self.origin + self.rejected + self.unavailable + self.failed
+        self.origin + self.rejected + self.unavailable + self.failed + self.malformed
     }
 }
 
@@ -34,22 +37,30 @@ pub(crate) struct Counters {
     rejected: AtomicU64,
     unavailable: AtomicU64,
     failed: AtomicU64,
+    malformed: AtomicU64,
+}
+
+impl RejectReason {
+    /// Why hooks or policies refused a request.
+    pub(crate) fn of(rejection: &Rejection) -> Self {
+        let status = rejection.status();
+        match rejection.source() {
+            Some(source) if source.is::<ForeignOrigin>() => Self::Origin,
+            _ if status == StatusCode::SERVICE_UNAVAILABLE => Self::Unavailable,
+            _ if status.is_server_error() => Self::Failed,
+            _ => Self::Rejected,
+        }
+    }
 }
 
 impl Counters {
-    pub(crate) fn count(&self, rejection: &Rejection) {
-        let status = rejection.status();
-        let is_origin = rejection
-            .source()
-            .is_some_and(|it| it.is::<ForeignOrigin>());
-        let counter = if is_origin {
-            &self.origin
-        } else if status == StatusCode::SERVICE_UNAVAILABLE {
-            &self.unavailable
-        } else if status.is_server_error() {
-            &self.failed
-        } else {
-            &self.rejected
+    pub(crate) fn count(&self, reason: RejectReason) {
+        let counter = match reason {
+            RejectReason::Origin => &self.origin,
+            RejectReason::Rejected => &self.rejected,
+            RejectReason::Unavailable => &self.unavailable,
+            RejectReason::Failed => &self.failed,
+            RejectReason::Malformed => &self.malformed,
         };
         counter.fetch_add(1, Ordering::Relaxed);
     }
@@ -61,6 +72,7 @@ impl Counters {
             rejected: read(&self.rejected),
             unavailable: read(&self.unavailable),
             failed: read(&self.failed),
+            malformed: read(&self.malformed),
         }
     }
 }

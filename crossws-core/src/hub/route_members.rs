@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 
 use crate::hub::roster::Roster;
 use crate::hub::settings::Settings;
+use crate::observe::RouteSnapshot;
 use crate::sync::Mutex;
 
 /// The connections of one route on one hub, whatever their namespaces.
@@ -97,6 +98,29 @@ impl Routes {
         found.map_or_else(SmallVec::new, |found| {
             found.iter().filter_map(Weak::upgrade).collect()
         })
+    }
+
+    /// The routes with connections, and how many each has.
+    pub(crate) fn survey(&self) -> Vec<RouteSnapshot> {
+        let state = self.0.lock();
+        let mut routes: Vec<_> = state
+            .by_key
+            .values()
+            .flatten()
+            .filter_map(Weak::upgrade)
+            .collect();
+        drop(state);
+        // Each is listed by its pattern and by its name.
+        routes.sort_unstable_by_key(Arc::as_ptr);
+        routes.dedup_by(|one, other| Arc::ptr_eq(one, other));
+        let counted = routes.iter().map(|route| RouteSnapshot {
+            pattern: route.pattern.clone(),
+            name: route.name.clone(),
+            peers: route.roster().len(),
+        });
+        let mut counted: Vec<_> = counted.filter(|route| route.peers > 0).collect();
+        counted.sort_unstable();
+        counted
     }
 }
 

@@ -184,5 +184,24 @@ macro_rules! hub_setters {
             self.hub = self.hub.change(|hub| hub.keep_headers(names));
             self
         }
+
+        /// Tells this observer what happens on the hub, besides those that were installed before.
+        pub fn observer(mut self, observer: impl $crate::Observer) -> Self {
+            self.hub = self.hub.change(|hub| hub.observer(observer));
+            self
+        }
+
+        /// Counts messages and bytes in both directions, which are not counted by default.
+        pub fn counters(mut self) -> Self {
+            self.hub = self.hub.change(|hub| hub.counters());
+            self
+        }
+
+        /// Logs connections, messages and HTTP requests with `tracing`, at this level. By default
+        /// connections alone are logged, at `DEBUG`.
+        pub fn trace(mut self, trace: impl Into<$crate::Trace>) -> Self {
+            self.hub = self.hub.change(|hub| hub.trace(trace));
+            self
+        }
     };
 }

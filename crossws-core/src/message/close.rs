@@ -203,7 +203,7 @@ impl From<CloseCode> for CloseFrame {
 }
 
 /// Who ended a connection.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 #[non_exhaustive]
 pub enum ClosedBy {
     /// The client sent a close frame.
@@ -216,6 +216,19 @@ pub enum ClosedBy {
     Timeout,
     /// The server is shutting down.
     Shutdown,
+}
+
+impl ClosedBy {
+    /// Returns the name in lower case, for a log or a metric's label.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+            Self::Network => "network",
+            Self::Timeout => "timeout",
+            Self::Shutdown => "shutdown",
+        }
+    }
 }
 
 /// How a connection ended, as the `close` hook sees it.

@@ -113,19 +113,19 @@ impl SendOptions {
 #[macro_export]
 macro_rules! send_setters {
     ($field:ident) => {
-        /// As [`SendOptions::uncompressed`]($crate::SendOptions::uncompressed).
+        /// As `SendOptions::uncompressed`.
         pub fn uncompressed(mut self) -> Self {
             self.$field = self.$field.uncompressed();
             self
         }
 
-        /// As [`SendOptions::volatile`]($crate::SendOptions::volatile).
+        /// As `SendOptions::volatile`.
         pub fn volatile(mut self) -> Self {
             self.$field = self.$field.volatile();
             self
         }
 
-        /// As [`SendOptions::key`]($crate::SendOptions::key).
+        /// As `SendOptions::key`.
         pub fn key(mut self, key: impl Into<std::sync::Arc<str>>) -> Self {
             self.$field = self.$field.key(key);
             self

@@ -36,6 +36,10 @@ pub(crate) struct Life {
     publishes: AtomicBool,
     /// It is listed among those who are behind.
     listed_behind: AtomicBool,
+    /// Whoever watches the hub has been told of the connection, and not of its end.
+    announced: AtomicBool,
+    /// It has been a slow consumer.
+    slow: AtomicBool,
     /// What passes is counted.
     metered: AtomicBool,
     ended: Event,
@@ -102,6 +106,21 @@ impl Life {
     /// Notes whether it is listed among those who are behind. Returns whether it was.
     pub(crate) fn is_listed_behind(&self, listed: bool) -> bool {
         self.listed_behind.swap(listed, Ordering::AcqRel)
+    }
+
+    /// The connection is told to whoever watches, who will be told of its end.
+    pub(crate) fn announce(&self) {
+        self.announced.store(true, Ordering::Release);
+    }
+
+    /// Returns whether the end is to be told. It is not again.
+    pub(crate) fn take_announced(&self) -> bool {
+        self.announced.swap(false, Ordering::AcqRel)
+    }
+
+    /// Notes that it is a slow consumer. Returns whether it has been one before.
+    pub(crate) fn was_slow(&self) -> bool {
+        self.slow.swap(true, Ordering::Relaxed)
     }
 
     /// To be asked for before the state is looked at, so that no end is missed.

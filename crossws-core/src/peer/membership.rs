@@ -2,7 +2,8 @@ use http::StatusCode;
 
 use crate::hub::Hub;
 use crate::hub::limits::Limits;
-use crate::message::close::{CloseCode, CloseFrame};
+use crate::message::close::{CloseCode, CloseFrame, Closed, ClosedBy};
+use crate::observe::watch;
 use crate::peer::Peer;
 use crate::peer::id::PeerId;
 use crate::pubsub::registry::JoinError;
@@ -68,6 +69,9 @@ impl Membership {
 impl Drop for Membership {
     fn drop(&mut self) {
         self.peer.over();
+        // Where the session was dropped before its end.
+        let by = self.peer.closed_here().unwrap_or(ClosedBy::Network);
+        watch::disconnected(&self.peer, &Closed::lost(by));
         self.peer.inbox().close();
     }
 }

@@ -9,6 +9,7 @@ use crate::error::{Error, HookKind};
 use crate::hooks::HookResult;
 use crate::hooks::catch::{catch, contained};
 use crate::hooks::notice::{Kind, Notice};
+use crate::observe::watch::WatchedHook;
 use crate::peer::Peer;
 use crate::sync::Mutex;
 
@@ -124,9 +125,18 @@ struct Futures {
     /// To be run at the connection's end, the last one first.
     cleanups: Vec<BoxFuture<'static, HookResult>>,
     due: VecDeque<Notice>,
+    /// What is watched of the hook that runs.
+    watched: Option<WatchedHook>,
 }
 
 impl Futures {
+    fn is_empty(&self) -> bool {
+        self.running.is_empty()
+            && self.due.is_empty()
+            && self.cleanups.is_empty()
+            && self.watched.is_none()
+    }
+
     fn add(&mut self, notices: Vec<Notice>) {
         for notice in notices {
             let notice = notice.merge(self.due.back_mut());
@@ -177,9 +187,7 @@ impl Tasks {
                 false
             }
         });
-        if running.is_empty() && due.is_empty() && tasks.cleanups.is_empty() {
-            self.0 = None;
-        }
+        self.0.take_if(|tasks| tasks.is_empty());
     }
 
     /// The oldest of what is due.
@@ -209,11 +217,50 @@ impl Tasks {
 
     /// Runs a hook's future to its end, and the peer's own futures beside it.
     pub(crate) fn alongside<'a, F>(&'a mut self, peer: &'a Peer, future: F) -> Alongside<'a, F> {
+        if let Some(watch) = peer.watch() {
+            watch.hook(peer, self);
+        }
+        self.alongside_message(peer, future)
+    }
+
+    /// As [`alongside`](Self::alongside), for the hook of a message, of which who watches has been told.
+    pub(crate) fn alongside_message<'a, F>(
+        &'a mut self,
+        peer: &'a Peer,
+        future: F,
+    ) -> Alongside<'a, F> {
         Alongside {
             tasks: self,
             peer,
             future,
         }
+    }
+
+    /// Keeps what is watched of the next hook, until it ends.
+    pub(crate) fn set_watched(&mut self, watched: WatchedHook) {
+        self.0.get_or_insert_default().watched = Some(watched);
+    }
+
+    /// A hook is polled: enters its span, if it is watched.
+    #[cold]
+    fn enter(&self) {
+        if let Some(watched) = self.0.as_ref().and_then(|it| it.watched.as_ref()) {
+            watched.enter();
+        }
+    }
+
+    /// A hook has been polled, and has ended if `is_over`: leaves its span.
+    #[cold]
+    fn exit(&mut self, peer: &Peer, is_over: bool) {
+        if let Some(futures) = &mut self.0
+            && let Some(watched) = &futures.watched
+        {
+            watched.exit();
+            if is_over && let Some(watched) = futures.watched.take() {
+                watched.end(peer);
+            }
+        }
+        self.0.take_if(|futures| futures.is_empty());
     }
 }
 
@@ -230,11 +277,20 @@ pin_project! {
 impl<F: Future> Future for Alongside<'_, F> {
     type Output = F::Output;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
+        let is_busy = this.tasks.0.is_some();
+        if is_busy {
+            this.tasks.enter();
+        }
+        // A panic of a hook is caught within: the span is left in any case.
         let output = this.future.poll(cx);
         if output.is_pending() {
             this.tasks.poll(this.peer.inbox(), cx);
+        }
+        if is_busy {
+            this.tasks.exit(this.peer, output.is_ready());
         }
         output
     }

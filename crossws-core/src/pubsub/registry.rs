@@ -421,6 +421,12 @@ impl Registry {
 
     /// Returns how many subscribers of a topic, or peers of a namespace, are behind.
     pub(crate) fn behind(&self, scope: Option<&str>, topic: Option<&str>) -> usize {
+        let peers = self.members(scope, topic);
+        peers.iter().filter(|peer| peer.is_behind()).count()
+    }
+
+    /// The subscribers of a topic, or the peers of a namespace.
+    pub(crate) fn members(&self, scope: Option<&str>, topic: Option<&str>) -> Vec<Peer> {
         let mut peers = Vec::new();
         self.visit(scope, |namespace| match topic {
             None => namespace.everyone.peers_into(&mut peers),
@@ -430,7 +436,62 @@ impl Registry {
                 }
             }
         });
-        peers.iter().filter(|peer| peer.is_behind()).count()
+        peers
+    }
+
+    /// The peers that these name, each once.
+    pub(crate) fn members_of_each(
+        &self,
+        scope: Option<&str>,
+        (to, not_to, only): (To<'_, '_>, &Topics<'_>, &Filter<'_>),
+    ) -> Vec<Peer> {
+        let of = |topic: &str| self.members(scope, Some(topic));
+        let mut peers: Vec<Peer> = match to {
+            To::Everyone => self.members(scope, None),
+            To::Topics(topics) => topics.names().flat_map(of).collect(),
+            To::TopicsOf(peer) => peer.topics().iter().flat_map(|topic| of(topic)).collect(),
+        };
+        peers.sort_unstable_by_key(Peer::id);
+        peers.dedup();
+        let none: HashSet<_> = not_to.names().flat_map(of).map(|peer| peer.id()).collect();
+        peers.retain(|peer| only.admits(peer) && !none.contains(&peer.id()));
+        peers
+    }
+
+    /// The first namespaces by name, at most so many of them, of all their topics, and of their peers.
+    pub(crate) fn survey(&self, most: usize) -> Survey {
+        let hub = self.hub.lock();
+        let named = |(name, namespace): (&Arc<str>, &Arc<Namespace>)| {
+            (Arc::clone(name), Arc::clone(namespace))
+        };
+        let found: Vec<_> = hub.namespaces.iter().take(most).map(named).collect();
+        let mut survey = Survey {
+            is_whole: found.len() == hub.namespaces.len(),
+            all: hub.namespaces.len(),
+            ..Survey::default()
+        };
+        drop(hub);
+        let mut room = most;
+        for (name, namespace) in found {
+            let index = namespace.index.lock();
+            let all = index.topics.len();
+            let topics: Vec<_> = index.topics.values().take(room).map(Arc::clone).collect();
+            drop(index);
+            room -= topics.len();
+            let left = most - survey.peers.len();
+            let peers = namespace.everyone.some_peers_into(&mut survey.peers, left);
+            survey.is_whole &= topics.len() == all && peers <= left;
+            survey.namespaces.push(Surveyed {
+                name,
+                peers,
+                topics: topics
+                    .iter()
+                    .map(|it| (it.shared_name(), it.len()))
+                    .collect(),
+                all_topics: all,
+            });
+        }
+        survey
     }
 
     /// Queues a publication at every subscriber of `topic`, or at every peer when there is none
@@ -585,6 +646,26 @@ impl Registry {
             }
         }
     }
+}
+
+/// What a hub holds, or a part of it.
+#[derive(Default)]
+pub(crate) struct Survey {
+    pub(crate) namespaces: Vec<Surveyed>,
+    pub(crate) peers: Vec<Peer>,
+    /// How many namespaces there are.
+    pub(crate) all: usize,
+    /// Nothing was left out.
+    pub(crate) is_whole: bool,
+}
+
+/// A namespace.
+pub(crate) struct Surveyed {
+    pub(crate) name: Arc<str>,
+    pub(crate) peers: usize,
+    pub(crate) topics: Vec<(Arc<str>, usize)>,
+    /// How many topics it has.
+    pub(crate) all_topics: usize,
 }
 
 impl Namespace {

@@ -247,6 +247,19 @@ impl Topic {
         self.state.lock().members.is_empty()
     }
 
+    /// Adds the first members, at most so many. Returns how many there are.
+    pub(crate) fn some_peers_into(&self, peers: &mut Vec<Peer>, most: usize) -> usize {
+        let state = self.state.lock();
+        peers.extend(
+            state
+                .members
+                .iter()
+                .take(most)
+                .map(|(peer, _)| peer.clone()),
+        );
+        state.members.len()
+    }
+
     pub(crate) fn peers_into(&self, peers: &mut Vec<Peer>) {
         let state = self.state.lock();
         peers.extend(state.members.iter().map(|(peer, _)| peer.clone()));

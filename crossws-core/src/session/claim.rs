@@ -22,6 +22,7 @@ use crate::hub::limits::Limits;
 use crate::hub::settings::Settings;
 use crate::hub::{ClaimError, Hub};
 use crate::message::close::{CloseCode, CloseFrame};
+use crate::observe::{RejectReason, watch};
 use crate::peer::Peer;
 use crate::peer::context::ContextCell;
 use crate::peer::expiry::{Expiry, ExpiryError, Moment, MomentCell};
@@ -101,6 +102,11 @@ impl<H: Hooks + ?Sized> Claim<H> {
         &self.request
     }
 
+    /// The hub that the peer will join.
+    pub fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
     /// How long [`upgrade`](Self::upgrade) may take; the adapter, which has a clock, bounds it.
     pub fn deadline(&self) -> Duration {
         self.settings.limits.upgrade_timeout
@@ -125,12 +131,17 @@ impl<H: Hooks + ?Sized> Claim<H> {
     /// Dropping the future drops the hook; nothing was registered.
     pub async fn upgrade(self) -> Result<Accepted<H>, ClaimError> {
         // Without the query, which may hold a token.
-        let path = tracing::enabled!(tracing::Level::ERROR).then(|| self.request.path().to_owned());
+        let is_told = self.hub.is_watched() || tracing::enabled!(tracing::Level::ERROR);
+        let path = is_told.then(|| self.request.path().to_owned());
+        let remote_addr = self.request.remote_addr();
         let hub = self.hub.clone();
         self.run().await.map_err(|error| match error {
-            ClaimError::Rejected(rejection) => hub
-                .refuse(rejection, path.as_deref().unwrap_or_default())
-                .into(),
+            ClaimError::Rejected(rejection) => {
+                let reason = RejectReason::of(&rejection);
+                let path = path.as_deref().unwrap_or_default();
+                hub.rejected(reason, &rejection, path, remote_addr);
+                rejection.into()
+            }
             other => other,
         })
     }
@@ -460,7 +471,6 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             life: Life::default(),
         });
         let membership = Membership::begin(peer, ongoing, &accepted.settings.limits)?;
-        hub.count_accepted();
         for topic in accepted.topics {
             match membership.peer.subscribe(&topic) {
                 Ok(_) | Err(SubscribeError::Closed) => {}
@@ -482,6 +492,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             tracing::error!(peer = %membership.peer, %error, "closing a peer at once");
             CloseFrame::new(CloseCode::ERROR, "internal error")
         })?;
+        watch::connected(&membership.peer);
         Ok(OpeningPeer::new(accepted.hooks, membership))
     }
 }

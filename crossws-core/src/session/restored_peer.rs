@@ -4,6 +4,7 @@ use std::sync::Arc;
 use crate::error::{Error, HookKind};
 use crate::hooks::catch::catch_panic;
 use crate::message::close::{CloseCode, CloseFrame};
+use crate::observe::{RejectReason, watch};
 use crate::peer::membership::Membership;
 use crate::peer::{Peer, credentials_expired};
 use crate::session::{OpeningPeer, PeerEvents};
@@ -77,7 +78,9 @@ impl RestoredPeer {
                 Err(CloseFrame::new(CloseCode::RESTART, "no longer served here"))
             }
             Ok(Resolution::Reject(rejection)) => {
-                rejection.log(request.path());
+                let reason = RejectReason::of(&rejection);
+                let from = (request.path(), request.remote_addr());
+                watch::rejected(peer.hub(), reason, &rejection, from);
                 Err(CloseFrame::new(CloseCode::POLICY, "no longer allowed"))
             }
             Err(message) => {

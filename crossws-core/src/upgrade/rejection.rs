@@ -6,7 +6,6 @@ use http::{Response, StatusCode};
 
 use crate::bounds::BoxError;
 use crate::upgrade::InvalidHeader;
-use crate::upgrade::origin::ForeignOrigin;
 use crate::upgrade::request::NotAttached;
 
 /// A refused upgrade: any HTTP response, and the error behind it for the server's own eyes.
@@ -101,22 +100,6 @@ impl Rejection {
     /// The response to send.
     pub fn into_response(self) -> Response<Bytes> {
         *self.response
-    }
-
-    /// Logs the refusal. Clients can cause most refusals at will, so only those are above `DEBUG` that
-    /// are the server's fault, or may be its configuration's.
-    pub(crate) fn log(&self, path: &str) {
-        let status = self.status();
-        match &self.source {
-            Some(error) if status.is_server_error() => {
-                tracing::error!(%status, path, %error, "refusing an upgrade");
-            }
-            Some(error) if error.is::<ForeignOrigin>() => {
-                tracing::info!(%status, path, %error, "refusing an upgrade");
-            }
-            Some(error) => tracing::debug!(%status, path, %error, "refusing an upgrade"),
-            None => tracing::debug!(%status, path, "refusing an upgrade"),
-        }
     }
 
     /// The error behind the refusal.

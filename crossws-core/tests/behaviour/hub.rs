@@ -139,7 +139,7 @@ fn close_all_closes_one_namespace_or_all() {
 }
 
 #[test]
-fn stats_count_everything_and_every_drop() {
+fn stats_count_everything() {
     let hub = Hub::default();
     let peers = peers(&hub, &["/", "/", "/", "/"]);
     for (session, _) in &peers {
@@ -153,7 +153,7 @@ fn stats_count_everything_and_every_drop() {
     peers[0].0.peer().publish("t", "y").unwrap();
     let stats = hub.stats();
     assert_eq!((stats.peers, stats.sessions, stats.accepted), (4, 4, 4));
-    assert_eq!((stats.published, stats.queued, stats.dropped), (2, 3, 6));
+    assert_eq!((stats.published, stats.queued), (2, 3));
     let lost: Vec<_> = peers.iter().map(|(one, _)| one.peer().dropped()).collect();
     assert_eq!(lost, [0, 2, 4, 0]);
     drop(peers);

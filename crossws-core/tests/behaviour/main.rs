@@ -23,6 +23,7 @@ mod loops;
 mod meter;
 mod model;
 mod notices;
+mod observe;
 mod patterns;
 mod peer;
 mod promises;

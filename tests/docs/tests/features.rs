@@ -5,14 +5,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Returns the numbers of the features that the page lists.
+/// Returns the numbers of the features that the page lists at least.
 fn numbers() -> impl Iterator<Item = usize> {
     (1..=64)
-        .chain([67, 74, 79, 83])
-        .chain(89..=94)
-        .chain(98..=192)
+        .chain(67..=192)
         .chain([197])
+        .chain(220..=225)
         .chain(276..=280)
+        .chain([301])
+        .chain(303..=307)
         .chain(308..=313)
 }
 
@@ -47,6 +48,8 @@ fn folders(package: &str) -> Vec<PathBuf> {
         "suite" => vec![root.join("tests/src/cases")],
         "crossws" => vec![root.join("examples")],
         "crossws-codegen" => of("codegen"),
+        "crossws-metrics" => of("metrics"),
+        "crossws-docs-tests" => of("tests/docs"),
         "crossws-app" | "crossws-core" | "crossws-proto" => of(package),
         example if root.join("examples").join(example).is_dir() => {
             of(&format!("examples/{example}"))
@@ -148,6 +151,25 @@ fn every_feature_names_tests_that_exist_or_says_not_yet() {
     assert!(page.contains(&said), "the page should say: {said}");
     let said = format!("{left_out} are left out");
     assert!(page.contains(&said), "the page should say: {said}");
+}
+
+#[test]
+fn every_fault_that_others_have_seen_names_tests_that_exist() {
+    let page = fs::read_to_string(root().join("docs/operations.md")).unwrap();
+    let (_, table) = page.split_once("\n| seen elsewhere | ").unwrap();
+    let rows: Vec<_> = table
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with("| "))
+        .collect();
+    assert!(rows.len() >= 27, "{} rows", rows.len());
+    for row in rows {
+        let cell = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        for name in cell.split(", ") {
+            let name = name.trim_matches('`');
+            assert!(exists(name), "`{name}` is no test: {row}");
+        }
+    }
 }
 
 #[test]

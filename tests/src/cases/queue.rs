@@ -287,6 +287,7 @@ async fn what_a_slow_subscriber_loses_is_counted(scene: Scene<'_>) {
     let did = stage.wait("publisher", "did").await;
     let dropped = did["answer"]["dropped"].as_u64().unwrap();
     assert!(dropped > 0);
+    is_told(&stage, "slow", "Overflow(DropOldest)", dropped).await;
     assert_eq!(stage.stat("dropped").await, dropped);
     assert_eq!(stage.backlog(id).await["dropped"], dropped);
 }
@@ -315,6 +316,7 @@ async fn the_dropped_hook_reports_what_a_policy_discards(scene: Scene<'_>) {
         let dropped = stage.wait("a", "state").await["dropped"].as_u64().unwrap();
         assert!(dropped > 0);
         is_told(&stage, "a", cause, dropped).await;
+        assert_eq!(stage.stat("dropped").await, dropped);
         hears_some(&mut peer, MANY - dropped as usize).await;
         peer.hears_nothing().await;
     }
@@ -380,7 +382,7 @@ async fn a_volatile_publication_is_discarded_for_slow_clients_alone(scene: Scene
     assert_eq!(did["answer"], serde_json::json!([1, 1]));
     quick.hears("now").await;
     is_told(&stage, "slow", "Volatile", 1).await;
-    assert_eq!(stage.stat("dropped").await, 1);
+    assert_eq!(stage.stat("dropped").await, dropped + 1);
     assert_eq!(hears_some(&mut slow, MANY - dropped as usize).await, MANY - 1);
     slow.hears_nothing().await;
     publisher.perform(&[volatile(Some("news"), "again")]).await;

@@ -29,6 +29,7 @@ group! {
     the_origin_null_is_refused: [],
     the_same_origin_and_no_origin_are_accepted: [],
     a_port_that_a_proxy_has_dropped_is_forgiven: [],
+    a_stream_is_not_taken_for_a_time: [],
     a_listed_origin_is_accepted: [],
     any_origin_is_accepted_where_written_out: [],
 }
@@ -271,6 +272,15 @@ async fn the_same_origin_and_no_origin_are_accepted(scene: Scene<'_>) {
     let stage = scene.stage().await;
     accepted(&stage, &[HOST]).await;
     accepted(&stage, &[HOST, ("origin", "http://app.example:8080")]).await;
+}
+
+/// No task would end the stream when the credentials end.
+async fn a_stream_is_not_taken_for_a_time(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    stage
+        .refused("/taken/for-a-time", Ask::named("a"), &[], 500)
+        .await;
+    stage.serves().await;
 }
 
 /// A header that no page can set reveals the proxy.

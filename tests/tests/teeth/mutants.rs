@@ -79,6 +79,7 @@ pub const MUTANTS: &[Mutant] = &[
     Fault::AcceptsBeforeTheHookAnswers
         .put(Place::Brittle, &["refusal"])
         .fails(&[
+            "refusal::a_stream_is_not_taken_for_a_time",
             "refusal::a_refusal_is_any_response",
             "refusal::a_refusal_comes_before_any_101",
             "refusal::an_error_that_converts_is_a_refusal",
@@ -392,6 +393,7 @@ pub const MUTANTS: &[Mutant] = &[
     Fault::NeverTellsWhatItDrops
         .put(Place::Brittle, &["queue"])
         .fails(&[
+            "queue::what_a_slow_subscriber_loses_is_counted",
             "queue::the_dropped_hook_reports_what_a_policy_discards",
             "queue::the_dropped_hook_runs_before_a_slow_consumer_is_closed",
             "queue::a_volatile_message_is_discarded_for_a_slow_client",

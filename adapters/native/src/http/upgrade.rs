@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use crossws_core::adapter::{Accepted, ClaimError, OriginalTarget, UpgradeDoor};
-use crossws_core::{Hooks, Rejection, Resolve, Sockets, UpgradeRequest};
+use crossws_core::{Hooks, RejectReason, Rejection, Resolve, Sockets, UpgradeRequest};
 use http::{Request, Response, Uri};
 use http_body_util::Full;
 use hyper::upgrade::{OnUpgrade, Parts, Upgraded};
@@ -17,7 +17,7 @@ use crate::http::hyper_io::{HyperIo, UpgradedIo};
 use crate::http::layer::WebSocketLayer;
 use crate::runtime::ServerRuntime;
 use crate::runtime::io::Io;
-use crate::server::accept::{StreamInfo, close_after, log_bad_request, run_claim, run_upgrade};
+use crate::server::accept::{StreamInfo, close_after, run_claim, run_upgrade};
 use crate::server::acceptor::Acceptor;
 use crossws_proto::handshake::{Agreed, Handshake, check_target, is_upgrade};
 
@@ -73,7 +73,7 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         }
         // Checked before the resolver runs: such a target has no path to resolve.
         if let Err(rejection) = check_target(&parts.uri) {
-            return Ok(bad_request(rejection, info));
+            return Ok(self.malformed(rejection, info));
         }
         let handshake = Handshake::check(&parts);
         let original = T::original_uri(&parts.extensions).cloned();
@@ -96,18 +96,22 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         };
         let handshake = match handshake {
             Ok(handshake) => handshake,
-            Err(rejection) => return Ok(bad_request(rejection, info)),
+            Err(rejection) => return Ok(self.malformed(rejection, info)),
         };
         let Some(upgrade) = upgrade else {
             // A request that was created by hand, or a layer that dropped its extensions.
             let error = "this server's connection cannot be upgraded";
-            tracing::error!(error, "refusing an upgrade");
-            return Ok(answer(Rejection::internal(error)));
+            let rejection = Rejection::internal(error);
+            let (path, addr) = (claim.request().path(), info.remote_addr);
+            self.hub()
+                .rejected(RejectReason::Failed, &rejection, path, addr);
+            return Ok(answer(rejection));
         };
         let claim = claim.with_raw_streams::<RawStream>();
         let accepted = run_upgrade(claim, &T::default()).await;
         let accepted = accepted.and_then(|accepted| {
-            let agreed = handshake.agree(accepted.deflate())?;
+            let agreed = handshake.agree(accepted.deflate());
+            let agreed = agreed.inspect_err(|it| self.tell_malformed(it, info))?;
             Ok::<_, ClaimError>((accepted, agreed))
         });
         match accepted {
@@ -163,6 +167,16 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         sockets
     }
 
+    fn tell_malformed(&self, rejection: &Rejection, info: StreamInfo) {
+        self.hub()
+            .rejected(RejectReason::Malformed, rejection, "", info.remote_addr);
+    }
+
+    fn malformed(&self, rejection: Rejection, info: StreamInfo) -> Response<Full<Bytes>> {
+        self.tell_malformed(&rejection, info);
+        answer(rejection)
+    }
+
     pub(crate) fn bind(self, sockets: &Sockets) {
         sockets.bind(move |parts| {
             let acceptor = self.clone();
@@ -206,11 +220,6 @@ fn not_upgraded<B>(
         }
         other => Ok(answer(Rejection::internal(other))),
     }
-}
-
-fn bad_request(rejection: Rejection, info: StreamInfo) -> Response<Full<Bytes>> {
-    log_bad_request(&rejection, info.remote_addr);
-    answer(rejection)
 }
 
 /// Returns a refusal as a response, after which the server ends the connection.

@@ -679,7 +679,7 @@ fn a_message_with_a_key_that_comes_after_the_close_takes_no_other_out() {
 }
 
 #[test]
-fn where_the_newest_are_discarded_one_with_a_key_that_does_not_fit_leaves_the_older() {
+fn under_drop_newest_a_keyed_message_that_does_not_fit_leaves_the_older() {
     let limits = Limits::default()
         .overflow(Overflow::DropNewest)
         .max_buffered(40);

@@ -1,10 +1,12 @@
 //! The options that an adapter sets on its TCP sockets, whatever the runtime.
 
-use std::io::{self, IoSlice};
-use std::net::{TcpListener, ToSocketAddrs};
+use std::io::{self, ErrorKind, IoSlice};
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::time::Duration;
 
 use socket2::SockRef;
+#[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos"))))]
+use socket2::{Domain, Socket, Type};
 
 /// Connections that may wait for their accept. The system may have a smaller bound.
 const BACKLOG: i32 = 1024;
@@ -56,7 +58,7 @@ where
 /// Writes what the system has room for now, without the runtime's readiness.
 ///
 /// # Errors
-/// [`WouldBlock`](io::ErrorKind::WouldBlock) if it has no room; otherwise whatever the socket
+/// [`WouldBlock`](ErrorKind::WouldBlock) if it has no room; otherwise whatever the socket
 /// reports.
 pub fn write_now<S>(stream: &S, bufs: &[IoSlice<'_>]) -> io::Result<usize>
 where
@@ -75,10 +77,14 @@ where
     }
 }
 
-/// Binds a listener that a runtime can wrap.
-pub(crate) fn bind(addr: impl ToSocketAddrs) -> io::Result<TcpListener> {
+/// Binds a listener that a runtime can wrap. With `shares_port`, other servers may bind the same port.
+pub(crate) fn bind(addr: impl ToSocketAddrs, shares_port: bool) -> io::Result<TcpListener> {
     let addrs: Vec<_> = addr.to_socket_addrs()?.collect();
-    let listener = TcpListener::bind(&addrs[..]).map_err(|error| {
+    let listener = match shares_port {
+        true => bind_shared(&addrs),
+        false => TcpListener::bind(&addrs[..]),
+    };
+    let listener = listener.map_err(|error| {
         // The system's error does not name the address.
         let addrs: Vec<_> = addrs.iter().map(ToString::to_string).collect();
         let message = format!("cannot listen on {}: {error}", addrs.join(", "));
@@ -89,4 +95,31 @@ pub(crate) fn bind(addr: impl ToSocketAddrs) -> io::Result<TcpListener> {
     SockRef::from(&listener).listen(BACKLOG)?;
     listener.set_nonblocking(true)?;
     Ok(listener)
+}
+
+/// As the standard library binds the first address that it can, with `SO_REUSEPORT`.
+#[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos"))))]
+fn bind_shared(addrs: &[SocketAddr]) -> io::Result<TcpListener> {
+    let bind = |addr: &SocketAddr| {
+        let socket = Socket::new(Domain::for_address(*addr), Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        socket.set_reuse_port(true)?;
+        socket.bind(&(*addr).into())?;
+        socket.listen(BACKLOG)?;
+        Ok(socket.into())
+    };
+    let mut last = io::Error::new(ErrorKind::InvalidInput, "no address");
+    for addr in addrs {
+        match bind(addr) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+#[cfg(not(all(unix, not(any(target_os = "solaris", target_os = "illumos")))))]
+fn bind_shared(_: &[SocketAddr]) -> io::Result<TcpListener> {
+    let message = "this system has no ports that are shared";
+    Err(io::Error::new(ErrorKind::Unsupported, message))
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use crossws_core::adapter::{Accepted, Claim, ClaimError, Unfinished};
-use crossws_core::{Hooks, Hub, Rejection, Resolve, UpgradeRequest};
+use crossws_core::{Hooks, Hub, RejectReason, Rejection, Resolve, UpgradeRequest};
 use http::header::{
     CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT,
     SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
@@ -53,8 +53,12 @@ impl<I> fmt::Debug for NotHandled<I> {
 /// before its upgrade, besides its buffers: its task, its socket, and the result of a single read.
 pub(crate) const CONNECTION_BYTES: usize = 4 << 10;
 
-/// The text of the response when there is no room for a client.
-pub(crate) const OVERLOADED: &str = "the server is overloaded";
+/// Refuses a client that there is no room for, and counts it.
+pub(crate) fn overloaded(hub: &Hub, remote_addr: Option<SocketAddr>) -> Rejection {
+    let rejection = Rejection::unavailable("the server is overloaded");
+    hub.rejected(RejectReason::Unavailable, &rejection, "", remote_addr);
+    rejection
+}
 
 /// Facts about a stream besides its bytes.
 #[derive(Debug, Clone, Copy, Default)]
@@ -158,7 +162,7 @@ where
     // Lasts to the end of the handshake.
     let mut unfinished = Unfinished::new(hub.clone());
     if unfinished.hold_briefly(CONNECTION_BYTES).is_err() {
-        turn_away(&mut io).await;
+        turn_away(&mut io, hub, info.remote_addr).await;
         return Ok(None);
     }
     match read_head(&mut io, runtime, limits, &mut unfinished).await {
@@ -168,12 +172,12 @@ where
         }
         Err(HeadError::Gone) => Ok(None),
         Err(HeadError::Overloaded) => {
-            refuse(io, runtime, Rejection::unavailable(OVERLOADED)).await;
+            refuse(io, runtime, overloaded(hub, info.remote_addr)).await;
             Ok(None)
         }
         Err(HeadError::Bad(status, text)) => {
             let rejection = Rejection::new(status, text);
-            log_bad_request(&rejection, info.remote_addr);
+            hub.rejected(RejectReason::Malformed, &rejection, "", info.remote_addr);
             refuse(io, runtime, rejection).await;
             Ok(None)
         }
@@ -251,17 +255,15 @@ where
         .with_remote_addr(info.remote_addr)
         .with_secure(info.secure)
         .with_forwarded(info.forwarded);
-    let claim = run_claim(hub, resolver, request, runtime).await?;
-    let handshake = handshake.map_err(|rejection| {
-        log_bad_request(&rejection, info.remote_addr);
+    let malformed = |rejection, path: &str| {
+        hub.rejected(RejectReason::Malformed, &rejection, path, info.remote_addr);
         ClaimError::Rejected(rejection)
-    })?;
+    };
+    let claim = run_claim(hub, resolver, request, runtime).await?;
+    let handshake = handshake.map_err(|it| malformed(it, claim.request().path()))?;
     let accepted = run_upgrade(claim.with_raw_streams::<RawStream>(), runtime).await?;
     let agreed = handshake.agree(accepted.deflate());
-    let agreed = agreed.map_err(|rejection| {
-        log_bad_request(&rejection, info.remote_addr);
-        ClaimError::Rejected(rejection)
-    })?;
+    let agreed = agreed.map_err(|it| malformed(it, ""))?;
     // Without a `Response`, whose header map would be built only to be read once.
     let mut answer = begin_head(StatusCode::SWITCHING_PROTOCOLS, 0);
     handshake.answer(accepted.headers(), &agreed, |name, value| {
@@ -286,13 +288,8 @@ pub fn run_claim<'a, R: Runtime, S: Resolve + ?Sized>(
 ) -> impl Future<Output = Result<Claim<S::Hooks>, ClaimError>> + 'a {
     let time = hub.limits().upgrade_timeout;
     within(runtime, time, hub.claim(resolver, request), || {
-        Err(ClaimError::Rejected(too_long()))
+        Err(hub.upgrade_timed_out().into())
     })
-}
-
-fn too_long() -> Rejection {
-    tracing::warn!("refusing an upgrade that took too long");
-    Rejection::unavailable("the upgrade took too long")
 }
 
 /// Runs the upgrade of a claimed request within its deadline.
@@ -307,7 +304,10 @@ pub fn run_upgrade<R: Runtime, H: Hooks + ?Sized>(
     runtime: &R,
 ) -> impl Future<Output = Result<Accepted<H>, ClaimError>> {
     let time = claim.deadline();
-    within(runtime, time, claim.upgrade(), || Err(too_long().into()))
+    let hub = claim.hub().clone();
+    within(runtime, time, claim.upgrade(), move || {
+        Err(hub.upgrade_timed_out().into())
+    })
 }
 
 /// Responds to a stream with 404 and ends it: the response to an unclaimed request if there is no
@@ -320,23 +320,14 @@ pub async fn not_found<I: Io, R: Runtime>(unclaimed: NotHandled<I>, runtime: &R)
 
 /// Responds with 503 to a connection that there is no room for, as far as the stream takes that at
 /// once. Keeps nothing of it.
-async fn turn_away<I: Io>(io: &mut I) {
-    let response = refusal(Rejection::unavailable(OVERLOADED));
+async fn turn_away<I: Io>(io: &mut I, hub: &Hub, remote_addr: Option<SocketAddr>) {
+    let response = refusal(overloaded(hub, remote_addr));
     std::future::poll_fn(|cx| {
         let _ = io.poll_write_vectored(cx, &[IoSlice::new(&response)]);
         let _ = io.poll_flush(cx);
         Poll::Ready(())
     })
     .await;
-}
-
-/// Logs the refusal of a request that breaks a rule of HTTP or of the handshake. Core logs refusals
-/// by hooks and policies.
-pub(crate) fn log_bad_request(rejection: &Rejection, remote_addr: Option<SocketAddr>) {
-    let status = rejection.status();
-    let reason = String::from_utf8_lossy(rejection.response().body());
-    let remote_addr = remote_addr.map(tracing::field::display);
-    tracing::debug!(%status, %reason, remote_addr, "refusing a bad request");
 }
 
 /// Makes a refusal the last response of its connection: the next bytes of a client that asked for a

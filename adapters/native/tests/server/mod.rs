@@ -87,6 +87,60 @@ fn assert_echoes(stream: &mut (impl Read + Write)) {
 }
 
 #[test]
+fn a_restart_overlaps_where_the_port_is_shared() {
+    let new = || ServerBuilder::share_port(Server::builder(echo()));
+    let (addr, old) = start(new());
+    let other = block_on(Server::builder(echo()).bind(addr));
+    assert_eq!(other.unwrap_err().kind(), std::io::ErrorKind::AddrInUse);
+    let server = block_on(new().bind(addr)).unwrap();
+    assert_eq!(server.local_addr(), addr);
+    let next = server.handle();
+    spawn(async {
+        server.run().await.unwrap();
+    });
+    // The system chooses by the client's port: so many do not all go to one.
+    let connect = || {
+        let mut stream = client(addr);
+        upgrade(&mut stream);
+        stream
+    };
+    let mut clients: Vec<_> = (0..64).map(|_| connect()).collect();
+    let peers = || (old.hub().stats().peers, next.hub().stats().peers);
+    // The last to get its 101 may not have joined yet.
+    while peers().0 + peers().1 < 64 {
+        std::thread::yield_now();
+    }
+    let (before, after) = peers();
+    assert!(before > 0 && after > 0, "{before} and {after}");
+    // The old one goes. Its clients are told, the new one's are not, and new clients find the new one.
+    let hub = old.hub().clone();
+    let told = spawn_shutdown(old);
+    while hub.stats().peers > 0 {
+        std::thread::yield_now();
+    }
+    let mut restarts = 0;
+    for stream in &mut clients {
+        stream.write_all(TEXT_HI).unwrap();
+        let mut opcode = [0];
+        stream.read_exact(&mut opcode).unwrap();
+        restarts += usize::from(opcode[0] == 0x88);
+    }
+    drop(clients);
+    assert_eq!(told.join().unwrap().closed, before);
+    assert_eq!(restarts, before);
+    let again: Vec<_> = (0..32).map(|_| connect()).collect();
+    while next.hub().stats().accepted < after as u64 + 32 {
+        std::thread::yield_now();
+    }
+    drop(again);
+    block_on(next.shutdown(Shutdown::default()));
+}
+
+fn spawn_shutdown(handle: ServerHandle) -> std::thread::JoinHandle<crossws_core::Report> {
+    std::thread::spawn(move || block_on(handle.shutdown(Shutdown::default())))
+}
+
+#[test]
 fn it_echoes_over_tcp_and_answers_pages_with_404() {
     let (addr, handle) = start(Server::builder(echo()));
     assert_echoes(&mut client(addr));

@@ -3,7 +3,8 @@
 use std::io;
 
 use crossws::{
-    HookResult, Hooks, Hub, Message, Peer, Rejection, Resolve, Router, Upgrade, UpgradeRequest,
+    HookResult, Hooks, Hub, Level, Message, Observer, Peer, Rejection, Resolve, Router, Upgrade,
+    UpgradeRequest,
 };
 use crossws_bench::{app, wire};
 
@@ -32,6 +33,10 @@ pub(crate) enum Row {
     PublishToEach,
     /// A room of 32, in which each member sends 20 messages per turn.
     Chat,
+    /// The same on a hub that is watched: counters, an observer, and a log of connections. What is
+    /// watched costs some 250 instructions per message that arrives, and none per recipient: at most
+    /// 1.15 times as many here, where a delivery costs less than anywhere else.
+    ChatWatched,
     /// A room of 32, in which each member sends one message per turn.
     Turns,
     /// A connection from its request to its end.
@@ -45,7 +50,7 @@ pub(crate) enum Row {
 }
 
 impl Row {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Echo,
         Self::EchoOne,
         Self::EchoLarge,
@@ -54,6 +59,7 @@ impl Row {
         Self::PublishMany,
         Self::PublishToEach,
         Self::Chat,
+        Self::ChatWatched,
         Self::Turns,
         Self::Connect,
         Self::ConnectRouted,
@@ -71,6 +77,7 @@ impl Row {
             Self::PublishMany => "publish-1k",
             Self::PublishToEach => "publish-each-1k",
             Self::Chat => "chat",
+            Self::ChatWatched => "chat-watched",
             Self::Turns => "turns",
             Self::Connect => "connect",
             Self::ConnectRouted => "connect-routed",
@@ -91,7 +98,7 @@ impl Row {
             | Self::ConnectRouted => 1,
             Self::Publish | Self::PublishPatterns => 100,
             Self::PublishMany | Self::PublishToEach => 1000,
-            Self::Chat => 32 * 31 * 20,
+            Self::Chat | Self::ChatWatched => 32 * 31 * 20,
             Self::Turns => 32 * 31,
         }
     }
@@ -101,6 +108,7 @@ impl Row {
     pub(crate) fn bound(self) -> Option<(Self, f64)> {
         match self {
             Self::EchoTyped => Some((Self::EchoJson, 1.1)),
+            Self::ChatWatched => Some((Self::Chat, 1.15)),
             Self::PublishPatterns => Some((Self::Publish, 1.05)),
             Self::PublishToEach => Some((Self::PublishMany, 1.3)),
             _ => None,
@@ -115,7 +123,7 @@ impl Row {
             Self::PublishMany | Self::PublishToEach => (5, 25),
             Self::Connect | Self::ConnectRouted => (50, 250),
             Self::EchoOne | Self::EchoLarge | Self::EchoJson | Self::EchoTyped => (100, 1100),
-            Self::Chat => (5, 15),
+            Self::Chat | Self::ChatWatched => (5, 15),
             Self::Turns => (10, 60),
         }
     }
@@ -130,8 +138,9 @@ impl Row {
             Self::PublishPatterns => publish(turns, 100, 10_000),
             Self::PublishMany => publish_to(turns, "all"),
             Self::PublishToEach => publish_to(turns, "each"),
-            Self::Chat => chat(turns, 32, 20),
-            Self::Turns => chat(turns, 32, 1),
+            Self::Chat => chat(turns, server(), 32, 20),
+            Self::ChatWatched => chat(turns, watched(), 32, 20),
+            Self::Turns => chat(turns, server(), 32, 1),
             Self::EchoJson => echo_json(turns, app::json_echo()),
             Self::EchoTyped => echo_json(turns, app::typed_echo()),
             Self::Connect => connect(turns, server(), "/echo"),
@@ -283,8 +292,24 @@ fn publish_to(turns: u32, publisher: &str) -> io::Result<()> {
     Ok(())
 }
 
-fn chat(turns: u32, members: usize, each: usize) -> io::Result<()> {
-    let mut server = server();
+/// Counts, tells an observer, and logs connections; messages would be logged at a level that is not.
+fn watched() -> Server<impl Resolve> {
+    struct Silent;
+    impl Observer for Silent {}
+    tracing_subscriber::fmt()
+        .with_max_level(Level::DEBUG)
+        .with_writer(io::sink)
+        .init();
+    let hub = app::hub_builder().observer(Silent).trace(Level::TRACE);
+    Server::new(app::hooks(), hub.build())
+}
+
+fn chat<R: Resolve>(
+    turns: u32,
+    mut server: Server<R>,
+    members: usize,
+    each: usize,
+) -> io::Result<()> {
     let clients = join(&mut server, members, "/chat")?;
     let (burst, back) = burst(each, 32);
     for _ in 0..turns {

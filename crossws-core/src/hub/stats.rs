@@ -1,0 +1,66 @@
+use serde::Serialize;
+
+use crate::hub::refused::{Counters, Refused};
+use crate::observe::{CloseCounters, Closes, HubTraffic};
+use crate::sync::atomic::{AtomicU64, Ordering};
+
+/// Counters of a hub since it was made: [`Hub::stats`](crate::Hub::stats).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Peers connected now.
+    pub peers: usize,
+    /// Connections with a hook still to end, upgrades in progress included.
+    pub sessions: usize,
+    /// Bytes that connections hold of what is unfinished: see
+    /// [`Limits::max_unfinished`](field@crate::Limits::max_unfinished).
+    pub unfinished: usize,
+    /// Connections ever opened.
+    pub accepted: u64,
+    /// Connections that have ended, by who ended them. [`Hub::closes`](crate::Hub::closes) counts them by
+    /// their codes.
+    pub closed: Closes,
+    /// Requests that were refused, by the reason.
+    pub refused: Refused,
+    /// Publications, from peers and from outside.
+    pub published: u64,
+    /// Copies of publications that a subscriber's queue took.
+    pub queued: u64,
+    /// Messages that policies discarded, whether they were sent or published: what the `dropped` hooks
+    /// are told, and as soon as they are.
+    pub dropped: u64,
+    /// Connections whose outbound queue has reached a bound, or half of one while writes had to wait.
+    pub slow: u64,
+    /// Messages and bytes in both directions. `None` on a hub that does not
+    /// [count](crate::HubBuilder::counters) them, as by default.
+    pub traffic: Option<HubTraffic>,
+}
+
+/// What a hub counts, whoever watches.
+#[derive(Default)]
+pub(crate) struct Counts {
+    pub(crate) accepted: AtomicU64,
+    pub(crate) refused: Counters,
+    pub(crate) closed: CloseCounters,
+    pub(crate) published: AtomicU64,
+    pub(crate) queued: AtomicU64,
+    pub(crate) dropped: AtomicU64,
+    pub(crate) slow: AtomicU64,
+}
+
+impl Counts {
+    /// Returns the counters, without what the hub knows better.
+    pub(crate) fn now(&self) -> Stats {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Stats {
+            accepted: read(&self.accepted),
+            closed: self.closed.total(),
+            refused: self.refused.now(),
+            published: read(&self.published),
+            queued: read(&self.queued),
+            dropped: read(&self.dropped),
+            slow: read(&self.slow),
+            ..Stats::default()
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! What happens on a hub, for those who watch it: observers, counters, events and spans.
+
+mod closes;
+mod counters;
+mod histogram;
+mod observer;
+pub(crate) mod trace;
+mod view;
+pub(crate) mod watch;
+
+pub(crate) use self::closes::CloseCounters;
+pub use self::closes::{CloseCount, Closes};
+pub use self::counters::{Counters, CountersSnapshot, HubTraffic};
+pub use self::histogram::{Histogram, HistogramSnapshot};
+pub use self::observer::{
+    Audience, Disconnected, Emitted, Observer, RejectReason, Rejected, Responded,
+};
+pub use self::trace::Trace;
+pub(crate) use self::trace::Watched;
+pub use self::view::{HubSnapshot, NamespaceSnapshot, PeerSnapshot, RouteSnapshot, TopicSnapshot};
+pub(crate) use self::watch::Watch;

@@ -1,0 +1,138 @@
+use serde::Serialize;
+
+use crate::sync::atomic::{AtomicU64, Ordering};
+
+/// Buckets by powers of two: values up to 0, 1, 3, 7, … 2³⁹−1, and everything above.
+const BUCKETS: usize = 41;
+
+/// Counts values by their size, in buckets that double: 41 counters and a sum, no lock, no allocation.
+///
+/// ```
+/// use crossws_core::Histogram;
+///
+/// let sizes = Histogram::default();
+/// sizes.record(100);
+/// sizes.record_many(2_000, 3);
+/// let now = sizes.now();
+/// assert_eq!((now.count, now.sum), (4, 6_100));
+/// assert_eq!(now.quantile(0.5), 2_047);
+/// ```
+#[derive(Debug)]
+pub struct Histogram {
+    buckets: [AtomicU64; BUCKETS],
+    sum: AtomicU64,
+}
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Self {
+            buckets: std::array::from_fn(|_| AtomicU64::new(0)),
+            sum: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Histogram {
+    /// Counts a value. Returns how many were counted before in the same bucket.
+    #[inline]
+    pub fn record(&self, value: u64) -> u64 {
+        self.record_many(value, 1)
+    }
+
+    /// Counts a value so many times. Returns how many were counted before in the same bucket.
+    #[inline]
+    pub fn record_many(&self, value: u64, times: u64) -> u64 {
+        self.sum
+            .fetch_add(value.wrapping_mul(times), Ordering::Relaxed);
+        let bucket = (u64::BITS - value.leading_zeros()) as usize;
+        // The last bucket has no bound.
+        let bucket = &self.buckets[bucket.min(BUCKETS - 1)];
+        bucket.fetch_add(times, Ordering::Relaxed)
+    }
+
+    /// Returns what was counted until now. Values that come meanwhile may be in a part of it.
+    pub fn now(&self) -> HistogramSnapshot {
+        let counts = self.buckets.each_ref().map(|it| it.load(Ordering::Relaxed));
+        let last = counts.iter().rposition(|count| *count > 0);
+        let buckets = counts.iter().enumerate().take(last.map_or(0, |at| at + 1));
+        HistogramSnapshot {
+            count: counts.iter().sum(),
+            sum: self.sum.load(Ordering::Relaxed),
+            buckets: buckets.map(|(at, count)| (upper(at), *count)).collect(),
+        }
+    }
+}
+
+/// The largest value of a bucket.
+fn upper(bucket: usize) -> u64 {
+    match bucket {
+        at if at >= BUCKETS - 1 => u64::MAX,
+        at => (1 << at) - 1,
+    }
+}
+
+/// What a [`Histogram`] has counted.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
+pub struct HistogramSnapshot {
+    /// How many values.
+    pub count: u64,
+    /// Their sum.
+    pub sum: u64,
+    /// The largest value of each bucket up to the last that is not empty, and how many values are in it.
+    pub buckets: Vec<(u64, u64)>,
+}
+
+impl HistogramSnapshot {
+    /// Returns the largest value of the bucket that holds this quantile, 0 to 1: at most twice the
+    /// quantile itself. 0 if nothing was counted.
+    pub fn quantile(&self, quantile: f64) -> u64 {
+        let rank = (quantile.clamp(0.0, 1.0) * self.count as f64)
+            .ceil()
+            .max(1.0) as u64;
+        let mut seen = 0;
+        for (upper, count) in &self.buckets {
+            seen += count;
+            if seen >= rank {
+                return *upper;
+            }
+        }
+        0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_in_the_bucket_whose_bounds_hold_it() {
+        for value in [0, 1, 2, 3, 4, 1_000, (1 << 39) - 1, 1 << 39, u64::MAX] {
+            let histogram = Histogram::default();
+            histogram.record(value);
+            let now = histogram.now();
+            let (upper, count) = now.buckets.last().copied().unwrap_or_default();
+            assert_eq!(count, 1);
+            assert!(value <= upper, "{value} in {upper}");
+            assert!(
+                upper == u64::MAX || upper / 2 <= value,
+                "{value} in {upper}"
+            );
+            assert_eq!(now.quantile(1.0), upper);
+        }
+    }
+
+    #[test]
+    fn quantiles_are_those_of_the_buckets() {
+        let histogram = Histogram::default();
+        assert_eq!(histogram.now().quantile(0.5), 0);
+        histogram.record_many(1, 90);
+        histogram.record_many(100, 10);
+        let now = histogram.now();
+        assert_eq!((now.count, now.sum), (100, 1_090));
+        assert_eq!(
+            (now.quantile(0.0), now.quantile(0.9), now.quantile(0.91)),
+            (1, 1, 127)
+        );
+    }
+}

@@ -1,0 +1,253 @@
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use http::StatusCode;
+
+use crate::bounds::{BoxError, MaybeSend, MaybeSync};
+use crate::error::{Error, HookKind};
+use crate::hooks::notice::Dropped;
+use crate::message::Message;
+use crate::message::close::Closed;
+use crate::peer::Peer;
+
+/// Is told what happens on a hub: for metrics, audit logs, an admin page. Install it with
+/// [`HubBuilder::observer`](crate::HubBuilder::observer).
+///
+/// Every method does nothing by default. The hub calls them under none of its locks, in the task that
+/// does the thing, so a method must return quickly and must not block. A panic in one is logged and
+/// goes no further. A hub without observers pays one look at a pointer for each call.
+///
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use crossws_core::{Hub, Message, Observer, Peer};
+///
+/// #[derive(Default)]
+/// struct Bytes(AtomicU64);
+///
+/// impl Observer for Bytes {
+///     fn received(&self, _: &Peer, message: &Message) {
+///         self.0.fetch_add(message.len() as u64, Ordering::Relaxed);
+///     }
+/// }
+///
+/// let hub = Hub::builder().observer(Bytes::default()).build();
+/// ```
+pub trait Observer: MaybeSend + MaybeSync + 'static {
+    /// A peer has joined the hub; its `open` hook has not run. A peer that wakes from hibernation does
+    /// not connect again.
+    fn connected(&self, peer: &Peer) {
+        let _ = peer;
+    }
+
+    /// A connection has ended; its `close` hook has not run. Comes once for each peer that
+    /// [connected](Self::connected).
+    fn disconnected(&self, peer: &Peer, disconnected: &Disconnected) {
+        let _ = (peer, disconnected);
+    }
+
+    /// A message of the client's comes to the `message` hook.
+    fn received(&self, peer: &Peer, message: &Message) {
+        let _ = (peer, message);
+    }
+
+    /// A message was queued for one peer or for many.
+    fn emitted(&self, emitted: &Emitted<'_>) {
+        let _ = emitted;
+    }
+
+    /// A request for a WebSocket was refused.
+    fn rejected(&self, rejected: &Rejected<'_>) {
+        let _ = rejected;
+    }
+
+    /// A peer has become a slow consumer: its outbound queue has reached a bound, or half of one while
+    /// writes had to wait. Comes at most once for each connection.
+    fn slow(&self, peer: &Peer) {
+        let _ = peer;
+    }
+
+    /// A policy has discarded messages for a peer.
+    fn dropped(&self, peer: &Peer, dropped: Dropped) {
+        let _ = (peer, dropped);
+    }
+
+    /// A hook has failed or panicked, or a client has broken a rule: what the `error` hook is told next.
+    fn failed(&self, peer: &Peer, error: &Error) {
+        let _ = (peer, error);
+    }
+
+    /// A hook has taken this long, waiting included. Measured for one of every
+    /// [64](crate::Counters::SAMPLE) messages, with the transport's clock: zero where the transport has
+    /// none.
+    fn hook_ended(&self, peer: &Peer, hook: HookKind, took: Duration) {
+        let _ = (peer, hook, took);
+    }
+
+    /// A server has answered an HTTP request on the port of the hub's sockets.
+    fn responded(&self, responded: &Responded<'_>) {
+        let _ = responded;
+    }
+}
+
+/// How a connection ended: see [`Observer::disconnected`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Disconnected {
+    /// What the `close` hook is told. Where no `close` hook runs, because the connection's task was
+    /// dropped, the code is [`Closed::ABNORMAL`].
+    pub closed: Closed,
+    /// How long the connection was open, by the transport's clock. `None` where the transport has none,
+    /// and for a peer that was restored.
+    pub duration: Option<Duration>,
+}
+
+/// A message that was queued: see [`Observer::emitted`].
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Emitted<'a> {
+    /// The message.
+    pub message: &'a Message,
+    /// Whom it was for.
+    pub to: Audience<'a>,
+    /// How many queues took it.
+    pub queued: usize,
+    /// How many messages full queues discarded for it.
+    pub dropped: u64,
+}
+
+/// Whom a message was for.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum Audience<'a> {
+    /// One peer.
+    Peer(&'a Peer),
+    /// The subscribers of a topic.
+    Topic {
+        /// The namespace, `None` for all.
+        namespace: Option<&'a str>,
+        /// The topic.
+        topic: &'a str,
+    },
+    /// Every peer of a namespace, `None` for all.
+    Namespace(Option<&'a str>),
+    /// Peers of a namespace, `None` for all: the subscribers of several topics, or of one with
+    /// exceptions or options.
+    Several(Option<&'a str>),
+    /// The connections of a route.
+    Route(&'a str),
+}
+
+impl<'a> Audience<'a> {
+    pub(crate) fn of(namespace: Option<&'a str>, topic: Option<&'a str>) -> Self {
+        match topic {
+            Some(topic) => Self::Topic { namespace, topic },
+            None => Self::Namespace(namespace),
+        }
+    }
+
+    /// Returns the namespace, if the audience is within one.
+    pub fn namespace(&self) -> Option<&'a str> {
+        match *self {
+            Self::Peer(peer) => Some(peer.namespace()),
+            Self::Topic { namespace, .. }
+            | Self::Namespace(namespace)
+            | Self::Several(namespace) => namespace,
+            Self::Route(_) => None,
+        }
+    }
+
+    /// Returns the topic, if the audience is that of one.
+    pub fn topic(&self) -> Option<&'a str> {
+        match *self {
+            Self::Topic { topic, .. } => Some(topic),
+            _ => None,
+        }
+    }
+
+    /// Returns the route, if the audience is that of one.
+    pub fn route(&self) -> Option<&'a str> {
+        match *self {
+            Self::Route(route) => Some(route),
+            _ => None,
+        }
+    }
+
+    /// Returns the peer, if the audience is one peer.
+    pub fn peer(&self) -> Option<&'a Peer> {
+        match *self {
+            Self::Peer(peer) => Some(peer),
+            _ => None,
+        }
+    }
+}
+
+/// A refused request: see [`Observer::rejected`].
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Rejected<'a> {
+    /// The response's status.
+    pub status: StatusCode,
+    /// Why.
+    pub reason: RejectReason,
+    /// The path, without the query, which may hold a token. Empty where the request has none.
+    pub path: &'a str,
+    /// The client's address, where it is known.
+    pub remote_addr: Option<SocketAddr>,
+    /// The error behind the refusal, if there is one.
+    pub error: Option<&'a BoxError>,
+}
+
+/// Why a request was refused: the field of [`Refused`](crate::Refused) that counts it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RejectReason {
+    /// See [`Refused::origin`](field@crate::Refused::origin).
+    Origin,
+    /// See [`Refused::rejected`](field@crate::Refused::rejected).
+    Rejected,
+    /// See [`Refused::unavailable`](field@crate::Refused::unavailable).
+    Unavailable,
+    /// See [`Refused::failed`](field@crate::Refused::failed).
+    Failed,
+    /// See [`Refused::malformed`](field@crate::Refused::malformed).
+    Malformed,
+}
+
+impl RejectReason {
+    /// Returns the name of the field of [`Refused`](crate::Refused), for a metric's label.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Origin => "origin",
+            Self::Rejected => "rejected",
+            Self::Unavailable => "unavailable",
+            Self::Failed => "failed",
+            Self::Malformed => "malformed",
+        }
+    }
+}
+
+/// An HTTP request and its response: see [`Observer::responded`].
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Responded<'a> {
+    /// The request's method.
+    pub method: &'a str,
+    /// The request's path, without the query.
+    pub path: &'a str,
+    /// The response's status.
+    pub status: StatusCode,
+    /// How long the service took to begin the response.
+    pub took: Duration,
+}
+
+impl<'a> Responded<'a> {
+    /// A response to a request.
+    pub const fn new(method: &'a str, path: &'a str, status: StatusCode, took: Duration) -> Self {
+        Self {
+            method,
+            path,
+            status,
+            took,
+        }
+    }
+}

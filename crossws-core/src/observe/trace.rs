@@ -1,0 +1,364 @@
+//! What a hub says with `tracing`: events and spans with fixed names.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tracing::field::Empty;
+use tracing::level_filters::LevelFilter;
+use tracing::{Level, Span};
+
+use super::observer::{Audience, Disconnected, Emitted, Rejected, Responded};
+use super::watch::Watch;
+use crate::bounds::{MaybeSend, MaybeSync};
+use crate::error::Error;
+use crate::hooks::notice::{DropCause, Dropped};
+use crate::message::Message;
+use crate::peer::Peer;
+
+/// The target of all events and spans.
+pub(crate) const TARGET: &str = "crossws";
+
+/// The level of the events that are not errors, where a hub has no [`Trace`].
+const QUIET: Level = Level::DEBUG;
+
+#[cfg(not(target_arch = "wasm32"))]
+type Redact = dyn Fn(&Message) -> String + Send + Sync;
+#[cfg(target_arch = "wasm32")]
+type Redact = dyn Fn(&Message) -> String;
+
+/// What a hub logs with `tracing`: HTTP and sockets alike, at one level. A [`Level`] converts into it.
+///
+/// Without it a hub logs connections at `DEBUG`, and neither messages nor HTTP requests. The events and
+/// their fields are listed in the guide to operations. No event shows a header, a query, or a message.
+///
+/// ```
+/// use crossws_core::{Hub, Level, Trace};
+///
+/// let hub = Hub::builder().trace(Level::INFO).build();
+/// let hub = Hub::builder().trace(Trace::new(Level::INFO).preview(64)).build();
+/// ```
+#[derive(Clone)]
+#[must_use = "nothing is logged until a hub is built with it"]
+pub struct Trace {
+    level: Level,
+    messages: bool,
+    deliveries: bool,
+    preview: usize,
+    redact: Option<Arc<Redact>>,
+}
+
+impl Trace {
+    /// Logs connections, messages and HTTP requests at this level, those of a failure at their own if
+    /// that is higher. Creates a span for each connection and each message.
+    pub const fn new(level: Level) -> Self {
+        Self {
+            level,
+            messages: true,
+            deliveries: false,
+            preview: 0,
+            redact: None,
+        }
+    }
+
+    /// Sets whether messages are logged and have spans. Default true.
+    pub const fn messages(mut self, messages: bool) -> Self {
+        self.messages = messages;
+        self
+    }
+
+    /// Creates a span `deliver` for each recipient of a publication, which follows from the span
+    /// `publish`: in OpenTelemetry a span with a link. Off by default: a room of a thousand peers creates a thousand
+    /// spans for each message.
+    pub const fn deliveries(mut self, deliveries: bool) -> Self {
+        self.deliveries = deliveries;
+        self
+    }
+
+    /// Shows this many bytes of each message, at most. 0 by default: messages may hold secrets.
+    pub const fn preview(mut self, bytes: usize) -> Self {
+        self.preview = bytes;
+        self
+    }
+
+    /// Shows of each message what this function returns, up to [`preview`](Self::preview) bytes. It is called only for
+    /// messages that are logged. If it panics, the message is logged without a preview.
+    pub fn redact(
+        mut self,
+        redact: impl Fn(&Message) -> String + MaybeSend + MaybeSync + 'static,
+    ) -> Self {
+        self.redact = Some(Arc::new(redact));
+        self
+    }
+
+    /// Returns whether a subscriber may want events of this level.
+    #[inline]
+    fn is_on(&self) -> bool {
+        self.level <= LevelFilter::current()
+    }
+
+    /// Returns whether messages are logged.
+    #[inline]
+    pub(super) fn says_messages(&self) -> bool {
+        self.messages && self.is_on()
+    }
+
+    /// Returns whether each recipient has a span.
+    pub(super) fn says_deliveries(&self) -> bool {
+        self.deliveries && self.says_messages()
+    }
+
+    fn preview_of(&self, message: &Message) -> Option<String> {
+        if self.preview == 0 {
+            return None;
+        }
+        let mut text = match &self.redact {
+            // The application's own code, which must not end the connection.
+            Some(redact) => catch_unwind(AssertUnwindSafe(|| redact(message))).ok()?,
+            None => {
+                // Whole characters of what is shown at most.
+                let shown = message.as_bytes().get(..self.preview.saturating_add(4));
+                String::from_utf8_lossy(shown.unwrap_or(message.as_bytes())).into_owned()
+            }
+        };
+        text.truncate(text.floor_char_boundary(self.preview));
+        Some(text)
+    }
+}
+
+impl From<Level> for Trace {
+    fn from(level: Level) -> Self {
+        Self::new(level)
+    }
+}
+
+impl fmt::Debug for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trace")
+            .field("level", &self.level)
+            .field("messages", &self.messages)
+            .field("deliveries", &self.deliveries)
+            .field("preview", &self.preview)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An event at a level that is known when the program runs: `tracing` wants one place for each.
+macro_rules! event_at {
+    ($level:expr, $name:literal, $($fields:tt)*) => {
+        match $level {
+            Level::ERROR => tracing::event!(name: $name, target: TARGET, Level::ERROR, $($fields)*, $name),
+            Level::WARN => tracing::event!(name: $name, target: TARGET, Level::WARN, $($fields)*, $name),
+            Level::INFO => tracing::event!(name: $name, target: TARGET, Level::INFO, $($fields)*, $name),
+            Level::DEBUG => tracing::event!(name: $name, target: TARGET, Level::DEBUG, $($fields)*, $name),
+            _ => tracing::event!(name: $name, target: TARGET, Level::TRACE, $($fields)*, $name),
+        }
+    };
+}
+
+/// As [`event_at`], a span: with a parent, or with the current one as its parent.
+macro_rules! span_at {
+    ($level:expr, parent: $parent:expr, $($rest:tt)*) => {
+        match $level {
+            Level::ERROR => tracing::span!(target: TARGET, parent: $parent, Level::ERROR, $($rest)*),
+            Level::WARN => tracing::span!(target: TARGET, parent: $parent, Level::WARN, $($rest)*),
+            Level::INFO => tracing::span!(target: TARGET, parent: $parent, Level::INFO, $($rest)*),
+            Level::DEBUG => tracing::span!(target: TARGET, parent: $parent, Level::DEBUG, $($rest)*),
+            _ => tracing::span!(target: TARGET, parent: $parent, Level::TRACE, $($rest)*),
+        }
+    };
+    ($level:expr, $($rest:tt)*) => {
+        span_at!($level, parent: &Span::current(), $($rest)*)
+    };
+}
+
+/// The state of a watched peer, in its extensions.
+pub(crate) struct Watched {
+    /// When it connected, by its transport's clock.
+    since: Option<SystemTime>,
+    connection: Span,
+}
+
+impl Watched {
+    pub(super) fn new(trace: Option<&Trace>, peer: &Peer, since: Option<SystemTime>) -> Self {
+        Self {
+            since,
+            connection: trace.map_or_else(Span::none, |trace| trace.connection(peer)),
+        }
+    }
+
+    /// Returns how long the connection has been open at this time.
+    pub(super) fn duration(&self, now: SystemTime) -> Option<Duration> {
+        now.duration_since(self.since?).ok()
+    }
+
+    pub(super) fn connection(&self) -> &Span {
+        &self.connection
+    }
+}
+
+impl Trace {
+    fn connection(&self, peer: &Peer) -> Span {
+        span_at!(
+            self.level,
+            parent: None,
+            "connection",
+            peer = %peer,
+            path = peer.request().path(),
+            remote_addr = peer.remote_addr().map(display),
+        )
+    }
+
+    /// The span of a message, while its hook runs.
+    pub(super) fn message(&self, connection: &Span, message: &Message) -> Span {
+        span_at!(
+            self.level,
+            parent: connection,
+            "message",
+            kind = kind(message),
+            bytes = message.len(),
+        )
+    }
+
+    /// The span of a publication, from its call to when all queues have it.
+    pub(super) fn publish(&self, audience: Audience<'_>) -> Span {
+        span_at!(
+            self.level,
+            "publish",
+            namespace = audience.namespace(),
+            topic = audience.topic(),
+            route = audience.route(),
+            queued = Empty,
+        )
+    }
+
+    /// The span of a publication at one recipient, which follows from that of the publication.
+    pub(super) fn deliver(&self, publish: &Span, connection: &Span, peer: &Peer) {
+        let span = span_at!(self.level, parent: connection, "deliver", peer = %peer);
+        span.follows_from(publish);
+    }
+
+    pub(super) fn received(&self, peer: &Peer, message: &Message) {
+        event_at!(
+            self.level,
+            "received",
+            peer = %peer,
+            kind = kind(message),
+            bytes = message.len(),
+            preview = self.preview_of(message)
+        );
+    }
+
+    pub(super) fn emitted(&self, emitted: &Emitted<'_>) {
+        event_at!(
+            self.level,
+            "emitted",
+            peer = emitted.to.peer().map(display),
+            namespace = emitted.to.namespace(),
+            topic = emitted.to.topic(),
+            route = emitted.to.route(),
+            queued = emitted.queued,
+            kind = kind(emitted.message),
+            bytes = emitted.message.len(),
+            preview = self.preview_of(emitted.message)
+        );
+    }
+
+    pub(super) fn responded(&self, responded: &Responded<'_>) {
+        event_at!(
+            self.level,
+            "responded",
+            method = responded.method,
+            path = responded.path,
+            status = responded.status.as_u16(),
+            took = ?responded.took
+        );
+    }
+}
+
+fn kind(message: &Message) -> &'static str {
+    match message {
+        Message::Text(_) => "text",
+        Message::Binary(_) => "binary",
+    }
+}
+
+/// The level of an event that is not the server's fault.
+fn level(trace: Option<&Trace>) -> Level {
+    trace.map_or(QUIET, |trace| trace.level)
+}
+
+pub(super) fn connected(trace: Option<&Trace>, peer: &Peer) {
+    event_at!(
+        level(trace),
+        "connected",
+        peer = %peer,
+        path = peer.request().path(),
+        namespace = peer.namespace(),
+        route = peer.route().as_deref(),
+        remote_addr = peer.remote_addr().map(display)
+    );
+}
+
+pub(super) fn disconnected(trace: Option<&Trace>, peer: &Peer, it: &Disconnected) {
+    event_at!(
+        level(trace),
+        "disconnected",
+        peer = %peer,
+        code = it.closed.code,
+        reason = &*it.closed.reason,
+        by = it.closed.by.name(),
+        clean = it.closed.clean,
+        duration = it.duration.map(tracing::field::debug)
+    );
+}
+
+/// Clients can cause most refusals at will, so only those are above the usual level that are the
+/// server's fault, or may be its configuration's.
+pub(super) fn rejected(trace: Option<&Trace>, own: Level, it: &Rejected<'_>, said: Option<&str>) {
+    event_at!(
+        own.min(level(trace)),
+        "rejected",
+        status = it.status.as_u16(),
+        reason = it.reason.name(),
+        path = it.path,
+        remote_addr = it.remote_addr.map(display),
+        error = it.error.map(display),
+        said = said
+    );
+}
+
+pub(super) fn slow(trace: Option<&Trace>, peer: &Peer) {
+    event_at!(
+        level(trace).min(Level::INFO),
+        "slow",
+        peer = %peer,
+        buffered = peer.buffered_amount()
+    );
+}
+
+pub(super) fn dropped(trace: Option<&Trace>, peer: &Peer, dropped: Dropped) {
+    let cause = match dropped.cause {
+        DropCause::Overflow(_) => "overflow",
+        DropCause::Volatile => "volatile",
+    };
+    event_at!(
+        level(trace),
+        "dropped",
+        peer = %peer,
+        messages = dropped.messages,
+        cause = cause
+    );
+}
+
+/// A hook has failed, or a client has broken a rule, and the `error` hook logs it.
+pub(crate) fn failed(own: Level, peer: &Peer, error: &Error) {
+    let trace = peer.watch().and_then(Watch::trace);
+    event_at!(
+        own.min(level(trace)),
+        "failed",
+        peer = %peer,
+        error = %error
+    );
+}

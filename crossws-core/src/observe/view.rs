@@ -1,0 +1,179 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::closes::CloseCount;
+use super::counters::CountersSnapshot;
+use super::watch::Watch;
+use crate::hub::Hub;
+use crate::hub::stats::Stats;
+use crate::peer::Peer;
+use crate::peer::id::PeerId;
+use crate::peer::life::PeerState;
+
+/// What a hub holds, as JSON for an admin page: [`Hub::snapshot`]. It shows no query, header or message.
+#[derive(Debug, Clone, Default, Serialize)]
+#[non_exhaustive]
+pub struct HubSnapshot {
+    /// As [`Hub::stats`].
+    pub stats: Stats,
+    /// As [`Hub::closes`].
+    pub closes: Vec<CloseCount>,
+    /// As [`Hub::counters`].
+    pub counters: Option<CountersSnapshot>,
+    /// As [`Hub::is_ready`].
+    pub ready: bool,
+    /// Routes with connections.
+    pub routes: Vec<RouteSnapshot>,
+    /// How many namespaces there are.
+    pub namespace_count: usize,
+    /// The first of them, by name.
+    pub namespaces: Vec<NamespaceSnapshot>,
+    /// Peers of these namespaces, each namespace's together.
+    pub peers: Vec<PeerSnapshot>,
+    /// Bytes that wait in these peers' outbound queues.
+    pub buffered: usize,
+    /// Whether nothing was left out.
+    pub complete: bool,
+}
+
+/// A route of a [`HubSnapshot`].
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[non_exhaustive]
+pub struct RouteSnapshot {
+    /// Its pattern.
+    pub pattern: Option<Arc<str>>,
+    /// Its name, if it was given one.
+    pub name: Option<Arc<str>>,
+    /// How many connections it has.
+    pub peers: usize,
+}
+
+/// A namespace of a [`HubSnapshot`].
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct NamespaceSnapshot {
+    /// Its name.
+    pub name: Arc<str>,
+    /// How many peers it has.
+    pub peers: usize,
+    /// How many topics it has.
+    pub topic_count: usize,
+    /// The first of them, by name.
+    pub topics: Vec<TopicSnapshot>,
+}
+
+/// A topic of a [`HubSnapshot`].
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct TopicSnapshot {
+    /// Its name.
+    pub name: Arc<str>,
+    /// How many peers are subscribed.
+    pub subscribers: usize,
+}
+
+/// A peer of a [`HubSnapshot`].
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct PeerSnapshot {
+    /// Its id.
+    pub id: PeerId,
+    /// Its namespace.
+    pub namespace: Arc<str>,
+    /// The path that it asked for, without the query.
+    pub path: String,
+    /// The pattern of its route.
+    pub route: Option<Arc<str>>,
+    /// Its client's address.
+    pub remote_addr: Option<SocketAddr>,
+    /// Whether it is open, and not closing.
+    pub open: bool,
+    /// How many topics it is subscribed to.
+    pub topics: usize,
+    /// Bytes that wait in its outbound queue.
+    pub buffered: usize,
+    /// Messages that its queue's policy discarded.
+    pub dropped: u64,
+    /// Whether its client takes less than it is sent: [`Peer::is_behind`].
+    pub behind: bool,
+}
+
+impl From<&Peer> for PeerSnapshot {
+    fn from(peer: &Peer) -> Self {
+        Self {
+            id: peer.id(),
+            namespace: Arc::clone(peer.namespace_shared()),
+            path: peer.request().path().to_owned(),
+            route: peer.route(),
+            remote_addr: peer.remote_addr(),
+            open: peer.state() == PeerState::Open,
+            topics: peer.subscriptions().topics().len(),
+            buffered: peer.buffered_amount(),
+            dropped: peer.dropped(),
+            behind: peer.is_behind(),
+        }
+    }
+}
+
+impl Hub {
+    /// Returns what the hub holds, at most 1,000 namespaces, topics and peers each: for an admin page.
+    ///
+    /// ```
+    /// # use crossws_core::Hub;
+    /// # fn page(hub: &Hub) -> serde_json::Result<String> {
+    /// serde_json::to_string(&hub.snapshot())
+    /// # }
+    /// # assert!(page(&Hub::default()).unwrap().contains("\"complete\":true"));
+    /// ```
+    ///
+    /// The hub's lock is held for as long as 1,000 handles take to be copied, and each namespace's,
+    /// topic's and peer's own for a moment: about a millisecond in all, while messages flow. What happens
+    /// meanwhile may be in a part of it.
+    pub fn snapshot(&self) -> HubSnapshot {
+        self.snapshot_of(1_000)
+    }
+
+    /// As [`snapshot`](Self::snapshot), with at most so many namespaces, topics and peers each.
+    pub fn snapshot_of(&self, most: usize) -> HubSnapshot {
+        let survey = self.registry().survey(most);
+        let peers: Vec<_> = survey.peers.iter().map(PeerSnapshot::from).collect();
+        let mut routes = self.registry().routes().survey();
+        let complete = survey.is_whole && routes.len() <= most;
+        routes.truncate(most);
+        let namespaces = survey.namespaces.into_iter().map(|it| NamespaceSnapshot {
+            name: it.name,
+            peers: it.peers,
+            topic_count: it.all_topics,
+            topics: it
+                .topics
+                .into_iter()
+                .map(|(name, subscribers)| TopicSnapshot { name, subscribers })
+                .collect(),
+        });
+        HubSnapshot {
+            stats: self.stats(),
+            closes: self.closes(),
+            counters: self.counters(),
+            ready: self.is_ready(),
+            routes,
+            namespace_count: survey.all,
+            namespaces: namespaces.collect(),
+            buffered: peers.iter().map(|peer| peer.buffered).sum(),
+            peers,
+            complete,
+        }
+    }
+
+    /// Returns how many connections have ended, by their codes and by who ended them.
+    pub fn closes(&self) -> Vec<CloseCount> {
+        self.counts().closed.by_code()
+    }
+
+    /// Returns what the hub has counted of messages; `None` if it does not
+    /// [count](crate::HubBuilder::counters) them.
+    pub fn counters(&self) -> Option<CountersSnapshot> {
+        self.watch().map(|watch| Watch::counters(watch).now())
+    }
+}

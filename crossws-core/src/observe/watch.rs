@@ -1,0 +1,359 @@
+//! The observers and the log of a hub, and the one place that tells them what happens.
+
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tracing::{Level, Span};
+
+use super::counters::{Counters, HubTraffic};
+use super::observer::{
+    Audience, Disconnected, Emitted, Observer, RejectReason, Rejected, Responded,
+};
+use super::trace::{self, Trace, Watched};
+use crate::error::{Error, HookKind, SendError};
+use crate::hooks::catch::panic_text;
+use crate::hooks::notice::{DropCause, Dropped};
+use crate::hub::Hub;
+use crate::hub::capabilities::Capabilities;
+use crate::message::Message;
+use crate::message::close::Closed;
+use crate::message::send::{SendOptions, Sent};
+use crate::peer::Peer;
+use crate::peer::tasks::Tasks;
+use crate::pubsub::published::Published;
+use crate::sync::atomic::Ordering;
+use crate::upgrade::rejection::Rejection;
+
+/// The observers and the log of a hub, and what it counts for them. A hub that is not watched has none, and
+/// pays one look at a pointer.
+pub(crate) struct Watch {
+    counters: Counters,
+    observers: Vec<Arc<dyn Observer>>,
+    trace: Option<Trace>,
+}
+
+impl Watch {
+    pub(crate) fn new(observers: Vec<Arc<dyn Observer>>, trace: Option<Trace>) -> Self {
+        Self {
+            counters: Counters::default(),
+            observers,
+            trace,
+        }
+    }
+
+    /// Returns whether there is an observer or a log besides the counters.
+    pub(crate) fn has_watcher(&self) -> bool {
+        !self.observers.is_empty() || self.trace.is_some()
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    pub(crate) fn traffic(&self) -> HubTraffic {
+        HubTraffic::from(&self.counters.now())
+    }
+
+    /// Tells every observer. A panic in one is logged and goes no further.
+    #[inline]
+    fn tell(&self, tell: impl Fn(&dyn Observer)) {
+        for observer in &self.observers {
+            let told = catch_unwind(AssertUnwindSafe(|| tell(&**observer)));
+            if let Err(panic) = told {
+                let message = panic_text(&*panic);
+                tracing::error!(message, "an observer panicked");
+            }
+        }
+    }
+
+    pub(super) fn trace(&self) -> Option<&Trace> {
+        self.trace.as_ref()
+    }
+
+    /// Returns the log, if it wants messages.
+    #[inline]
+    fn message_trace(&self) -> Option<&Trace> {
+        self.trace.as_ref().filter(|trace| trace.says_messages())
+    }
+
+    /// A message comes to its hook, which runs with these tasks.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn received(&self, peer: &Peer, message: &Message, tasks: &mut Tasks) {
+        let is_timed = self.counters.count_received(message);
+        self.tell(|it| it.received(peer, message));
+        let trace = self.message_trace();
+        if !is_timed && trace.is_none() {
+            return;
+        }
+        let span = trace.map(|trace| {
+            let watched = peer.watched();
+            let connection = watched.as_ref().map(|watched| watched.connection());
+            let span = trace.message(connection.unwrap_or(&Span::none()), message);
+            span.in_scope(|| trace.received(peer, message));
+            span
+        });
+        tasks.set_watched(WatchedHook {
+            span: span.unwrap_or_else(Span::none),
+            hook: HookKind::Message,
+            since: is_timed.then(|| now(peer)).flatten(),
+        });
+    }
+
+    /// Another hook begins, which runs with these tasks.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn hook(&self, peer: &Peer, tasks: &mut Tasks) {
+        if self.message_trace().is_some()
+            && let Some(watched) = peer.watched()
+        {
+            tasks.set_watched(WatchedHook {
+                span: watched.connection().clone(),
+                hook: HookKind::Task,
+                since: None,
+            });
+        }
+    }
+
+    /// Sends a message to one peer.
+    #[cold]
+    pub(crate) fn send(
+        &self,
+        peer: &Peer,
+        message: Message,
+        options: &SendOptions,
+    ) -> Result<Sent, SendError> {
+        // A handle, because the transport keeps the message.
+        let kept = message.clone();
+        let sent = peer.transport().send(message, options);
+        if matches!(sent, Ok(Sent::Written | Sent::Queued { .. })) {
+            self.emitted(&Emitted {
+                message: &kept,
+                to: Audience::Peer(peer),
+                queued: 1,
+                dropped: 0,
+            });
+        }
+        sent
+    }
+
+    /// A message was queued.
+    pub(crate) fn emitted(&self, emitted: &Emitted<'_>) {
+        self.counters.emitted(emitted);
+        self.tell(|it| it.emitted(emitted));
+        if let Some(trace) = self.message_trace() {
+            trace.emitted(emitted);
+        }
+    }
+
+    /// Publishes in a span, and tells what was published. `recipients` are the peers that got it.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn publish(
+        &self,
+        message: &Message,
+        to: Audience<'_>,
+        publish: impl FnOnce() -> Published,
+        recipients: impl FnOnce() -> Vec<Peer>,
+    ) -> Published {
+        let trace = self.message_trace();
+        let span = trace.map(|trace| trace.publish(to).entered());
+        let published = publish();
+        if let Some(span) = &span {
+            span.record("queued", published.queued);
+            self.link(span, recipients);
+        }
+        self.emitted(&Emitted {
+            message,
+            to,
+            queued: published.queued,
+            dropped: published.dropped,
+        });
+        published
+    }
+
+    /// Links a publication's span to one for each recipient.
+    fn link(&self, publish: &Span, recipients: impl FnOnce() -> Vec<Peer>) {
+        let Some(trace) = self.trace().filter(|trace| trace.says_deliveries()) else {
+            return;
+        };
+        for peer in recipients() {
+            if let Some(watched) = peer.watched() {
+                trace.deliver(publish, watched.connection(), &peer);
+            }
+        }
+    }
+
+    pub(crate) fn failed(&self, peer: &Peer, error: &Error) {
+        self.tell(|it| it.failed(peer, error));
+    }
+}
+
+/// A hook that runs in a span, or whose time is taken.
+pub(crate) struct WatchedHook {
+    span: Span,
+    hook: HookKind,
+    since: Option<SystemTime>,
+}
+
+impl WatchedHook {
+    /// Enters the span, without a guard: [`exit`](Self::exit) follows.
+    pub(crate) fn enter(&self) {
+        self.span.with_subscriber(|(id, to)| to.enter(id));
+    }
+
+    pub(crate) fn exit(&self) {
+        self.span.with_subscriber(|(id, to)| to.exit(id));
+    }
+
+    /// The hook has ended.
+    pub(crate) fn end(self, peer: &Peer) {
+        if let Some(since) = self.since
+            && let Some(now) = now(peer)
+            && let Some(watch) = peer.watch()
+        {
+            let took = now.duration_since(since).unwrap_or_default();
+            watch.counters.hook_ended(peer, self.hook, took);
+            watch.tell(|it| it.hook_ended(peer, self.hook, took));
+        }
+    }
+}
+
+/// The time by the peer's transport, if it has a clock.
+fn now(peer: &Peer) -> Option<SystemTime> {
+    let has_clock = peer.capabilities().contains(Capabilities::EXPIRY);
+    has_clock.then(|| peer.transport().now())
+}
+
+/// A peer has joined.
+pub(crate) fn connected(peer: &Peer) {
+    let hub = peer.hub();
+    hub.counts().accepted.fetch_add(1, Ordering::Relaxed);
+    peer.life().announce();
+    let watch = hub.watch();
+    let trace = watch.and_then(Watch::trace);
+    if watch.is_some() || tracing::enabled!(target: trace::TARGET, Level::DEBUG) {
+        let watched = Watched::new(trace, peer, now(peer));
+        let connection = watched.connection().clone();
+        peer.extensions().insert(watched);
+        connection.in_scope(|| trace::connected(trace, peer));
+    }
+    if let Some(watch) = watch {
+        watch.tell(|it| it.connected(peer));
+    }
+}
+
+/// A peer that has connected before is in memory again.
+pub(crate) fn restored(peer: &Peer) {
+    peer.life().announce();
+    if let Some(watch) = peer.watch() {
+        let watched = Watched::new(watch.trace(), peer, None);
+        peer.extensions().insert(watched);
+    }
+}
+
+/// A peer's connection has ended in this way. Does nothing the second time, nor for one that has not
+/// connected.
+pub(crate) fn disconnected(peer: &Peer, closed: &Closed) {
+    if !peer.life().take_announced() {
+        return;
+    }
+    let hub = peer.hub();
+    hub.counts().closed.count(closed);
+    let watch = hub.watch();
+    let watched = peer.watched();
+    let now = watched.as_ref().and_then(|_| now(peer));
+    let disconnected = Disconnected {
+        closed: closed.clone(),
+        duration: now.and_then(|now| watched.as_ref()?.duration(now)),
+    };
+    let trace = watch.and_then(Watch::trace);
+    let say = || trace::disconnected(trace, peer, &disconnected);
+    match &watched {
+        Some(watched) => watched.connection().in_scope(say),
+        None => say(),
+    }
+    if let Some(watch) = watch {
+        watch.tell(|it| it.disconnected(peer, &disconnected));
+    }
+}
+
+/// A peer has become a slow consumer.
+pub(crate) fn slow(peer: &Peer) {
+    if peer.life().was_slow() {
+        return;
+    }
+    let hub = peer.hub();
+    hub.counts().slow.fetch_add(1, Ordering::Relaxed);
+    let watch = hub.watch();
+    trace::slow(watch.and_then(Watch::trace), peer);
+    if let Some(watch) = watch {
+        watch.tell(|it| it.slow(peer));
+    }
+}
+
+/// Messages for a peer were discarded.
+pub(crate) fn dropped(peer: &Peer, dropped: Dropped) {
+    if let DropCause::Overflow(_) = dropped.cause {
+        slow(peer);
+    }
+    let hub = peer.hub();
+    let counter = &hub.counts().dropped;
+    counter.fetch_add(dropped.messages, Ordering::Relaxed);
+    let watch = hub.watch();
+    trace::dropped(watch.and_then(Watch::trace), peer, dropped);
+    if let Some(watch) = watch {
+        watch.tell(|it| it.dropped(peer, dropped));
+    }
+}
+
+/// A request was refused, as the hub's counters say.
+pub(crate) fn rejected(
+    hub: &Hub,
+    reason: RejectReason,
+    rejection: &Rejection,
+    (path, remote_addr): (&str, Option<SocketAddr>),
+) {
+    let watch = hub.watch();
+    let rejected = Rejected {
+        status: rejection.status(),
+        reason,
+        path,
+        remote_addr,
+        error: rejection.source(),
+    };
+    let level = match reason {
+        RejectReason::Failed => Level::ERROR,
+        RejectReason::Unavailable if rejected.error.is_some() => Level::ERROR,
+        RejectReason::Origin => Level::INFO,
+        _ => Level::DEBUG,
+    };
+    // Ours, and about HTTP: a body of the application's may say more than a log should.
+    let body = rejection.response().body();
+    let said = (reason == RejectReason::Malformed).then(|| String::from_utf8_lossy(body));
+    let trace = watch.and_then(Watch::trace);
+    trace::rejected(trace, level, &rejected, said.as_deref());
+    if let Some(watch) = watch {
+        watch.tell(|it| it.rejected(&rejected));
+    }
+}
+
+impl Hub {
+    /// Tells who watches the hub that its server has answered an HTTP request. To be called by servers
+    /// that serve HTTP beside sockets.
+    pub fn responded(&self, responded: &Responded<'_>) {
+        let Some(watch) = self.watch() else { return };
+        watch.tell(|it| it.responded(responded));
+        if let Some(trace) = watch.trace() {
+            trace.responded(responded);
+        }
+    }
+
+    /// Returns whether anybody wants to know of HTTP responses: else [`responded`](Self::responded) need
+    /// not be called.
+    pub fn is_watched(&self) -> bool {
+        self.watch().is_some()
+    }
+}

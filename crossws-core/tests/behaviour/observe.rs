@@ -1,0 +1,317 @@
+//! What those who watch a hub are told, and what it counts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossws_core::adapter::ClaimError;
+use crossws_core::{
+    CloseCode, CloseCount, Closed, ClosedBy, Disconnected, DropCause, Dropped, Emitted, Error,
+    HookKind, Hub, Message, Observer, Overflow, Peer, RejectReason, Rejected, Rejection, hooks,
+};
+use futures_lite::future::block_on;
+
+use crate::common::{Log, Wire, accept, assert_empty, join, open, request, request_with, upgrade};
+
+/// Logs everything, and calls back into the hub, which would never return under a lock.
+struct Recorder(Log);
+
+impl Recorder {
+    fn add(&self, hub: Option<&Hub>, line: String) {
+        if let Some(hub) = hub {
+            hub.snapshot();
+            hub.in_all_namespaces().count("t");
+        }
+        self.0.add(line);
+    }
+}
+
+impl Observer for Recorder {
+    fn connected(&self, peer: &Peer) {
+        let line = format!("connected {}", peer.request().path());
+        self.add(Some(peer.hub()), line);
+    }
+
+    fn disconnected(&self, peer: &Peer, it: &Disconnected) {
+        let (code, by) = (it.closed.code, it.closed.by.name());
+        let line = format!("disconnected {code} {by} {:?}", it.duration);
+        self.add(Some(peer.hub()), line);
+    }
+
+    fn received(&self, peer: &Peer, message: &Message) {
+        self.add(Some(peer.hub()), format!("received {message}"));
+    }
+
+    fn emitted(&self, it: &Emitted<'_>) {
+        let to = (it.to.peer().is_some(), it.to.namespace(), it.to.topic());
+        self.add(None, format!("emitted {} {to:?} {}", it.message, it.queued));
+    }
+
+    fn rejected(&self, it: &Rejected<'_>) {
+        let line = format!("rejected {} {} {}", it.status, it.reason.name(), it.path);
+        self.add(None, line);
+    }
+
+    fn slow(&self, peer: &Peer) {
+        self.add(Some(peer.hub()), "slow".to_owned());
+    }
+
+    fn dropped(&self, peer: &Peer, dropped: Dropped) {
+        self.add(Some(peer.hub()), format!("dropped {}", dropped.messages));
+    }
+
+    fn failed(&self, peer: &Peer, error: &Error) {
+        self.add(Some(peer.hub()), format!("failed {error}"));
+    }
+
+    fn hook_ended(&self, peer: &Peer, hook: HookKind, took: Duration) {
+        self.add(Some(peer.hub()), format!("{hook} {took:?}"));
+    }
+}
+
+fn recorded() -> (Hub, Log) {
+    let log = Log::default();
+    let hub = Hub::builder().observer(Recorder(log.clone())).build();
+    (hub, log)
+}
+
+#[test]
+fn an_observer_hears_of_everything_once_and_under_no_lock() {
+    let (hub, log) = recorded();
+    let app = Arc::new(
+        hooks()
+            .on_open(|peer| async move { peer.subscribe("t").map(drop) })
+            .on_message(|peer, message| async move {
+                peer.publish("t", message)?;
+                peer.send("thanks")?;
+                Err::<(), _>("no".into()) as crossws_core::HookResult
+            }),
+    );
+    let (mut ann, _wire) = open(&hub, &app, "/a?token=secret");
+    assert_eq!(log.take(), ["connected /a"]);
+    block_on(ann.message("hi".into()));
+    assert_eq!(
+        log.take(),
+        [
+            "received hi",
+            "emitted hi (false, Some(\"/a\"), Some(\"t\")) 0",
+            "emitted thanks (true, Some(\"/a\"), None) 1",
+            "message 0ns",
+            "failed the message hook failed: no",
+        ]
+    );
+    // The default `error` hook has closed.
+    block_on(ann.close(Closed::by_us(
+        &CloseCode::ERROR.into(),
+        ClosedBy::Server,
+        true,
+    )));
+    assert_eq!(log.take(), ["disconnected 1011 server Some(0ns)"]);
+    assert_empty(&hub);
+}
+
+#[test]
+fn every_peer_that_connected_disconnects_once() {
+    let (hub, log) = recorded();
+    let app = Arc::new(hooks());
+    let (session, _wire) = open(&hub, &app, "/");
+    drop(session);
+    let lost = "disconnected 1006 network Some(0ns)";
+    assert_eq!(log.take(), ["connected /", lost]);
+    let (joined, _wire) = join(&hub, &app, "/");
+    joined.peer().close(CloseCode::NORMAL, "");
+    drop(joined);
+    let closed = "disconnected 1006 server Some(0ns)";
+    assert_eq!(log.take(), ["connected /", closed]);
+    // One that could not join has not connected.
+    let accepted = accept(&hub, &app, "/");
+    hub.shutdown(CloseCode::RESTART.into());
+    assert!(accepted.join(Wire::default().transport()).is_err());
+    assert_eq!(log.take(), [] as [&str; 0]);
+    assert_eq!(hub.stats().closed.total(), 2);
+    assert_eq!(hub.stats().accepted, 2);
+}
+
+#[test]
+fn refusals_are_told_with_their_reason_and_without_the_query() {
+    let (hub, log) = recorded();
+    let app = hooks().on_upgrade(|request| async move {
+        match request.path() {
+            "/failed" => Err(Rejection::internal("gone")),
+            _ => Err(Rejection::unauthorized("Bearer")),
+        }
+    });
+    let app = Arc::new(app);
+    let foreign = [("origin", "https://app.example")];
+    assert!(upgrade(&hub, &app, request_with("/o?token=secret", &foreign)).is_err());
+    assert!(upgrade(&hub, &app, request("/failed")).is_err());
+    assert!(upgrade(&hub, &app, request("/closed?token=secret")).is_err());
+    hub.rejected(
+        RejectReason::Malformed,
+        &Rejection::from(http_400()),
+        "",
+        None,
+    );
+    hub.shutdown(CloseCode::RESTART.into());
+    let claim = block_on(hub.claim(&app, request("/late"))).unwrap();
+    let late = block_on(claim.upgrade()).unwrap_err();
+    assert!(matches!(late, ClaimError::Rejected(_)));
+    assert_eq!(
+        log.take(),
+        [
+            "rejected 403 Forbidden origin /o",
+            "rejected 500 Internal Server Error failed /failed",
+            "rejected 401 Unauthorized rejected /closed",
+            "rejected 400 Bad Request malformed ",
+            "rejected 503 Service Unavailable unavailable /late",
+        ]
+    );
+    let refused = hub.stats().refused;
+    let counted = [
+        refused.origin,
+        refused.failed,
+        refused.rejected,
+        refused.malformed,
+        refused.unavailable,
+    ];
+    assert_eq!((counted, refused.total()), ([1; 5], 5));
+}
+
+fn http_400() -> crossws_core::http::StatusCode {
+    crossws_core::http::StatusCode::BAD_REQUEST
+}
+
+#[test]
+fn drops_are_counted_and_a_slow_consumer_is_told_once() {
+    let (hub, log) = recorded();
+    let (joined, _wire) = join(&hub, &Arc::new(hooks()), "/");
+    let lifeline = joined.lifeline();
+    log.take();
+    lifeline.dropped(Dropped::new(1, DropCause::Volatile));
+    assert_eq!(log.take(), ["dropped 1"]);
+    let overflow = DropCause::Overflow(Overflow::DropOldest);
+    lifeline.dropped(Dropped::new(2, overflow));
+    lifeline.dropped(Dropped::new(3, overflow));
+    assert_eq!(log.take(), ["slow", "dropped 2", "dropped 3"]);
+    let stats = hub.stats();
+    assert_eq!((stats.dropped, stats.slow), (6, 1));
+    drop(joined);
+}
+
+#[test]
+fn a_panic_of_an_observer_goes_no_further() {
+    struct Fragile;
+    impl Observer for Fragile {
+        fn connected(&self, _: &Peer) {
+            panic!("an observer's");
+        }
+    }
+    let log = Log::default();
+    let hub = Hub::builder()
+        .observer(Fragile)
+        .observer(Recorder(log.clone()))
+        .build();
+    let (session, _wire) = open(&hub, &Arc::new(hooks()), "/");
+    assert_eq!(log.take(), ["connected /"]);
+    drop(session);
+}
+
+#[test]
+fn counters_count_messages_and_bytes_both_ways() {
+    let silent = Hub::default();
+    assert_eq!((silent.stats().traffic, silent.counters()), (None, None));
+    let hub = Hub::builder().counters().build();
+    let app = hooks()
+        .on_open(|peer| async move { peer.subscribe("t").map(drop) })
+        .on_message(|peer, message| async move {
+            peer.send(message.clone())?;
+            peer.to("t").including_self().send(message).map(drop)?;
+            crossws_core::ok()
+        });
+    let app = Arc::new(app);
+    let (mut ann, _ann) = open(&hub, &app, "/");
+    let (bob, _bob) = open(&hub, &app, "/");
+    for _ in 0..20 {
+        block_on(ann.message("12345".into()));
+    }
+    let traffic = hub.stats().traffic.unwrap();
+    assert_eq!((traffic.received, traffic.received_bytes), (20, 100));
+    assert_eq!((traffic.sent, traffic.sent_bytes), (60, 300));
+    let counters = hub.counters().unwrap();
+    assert_eq!(counters.hooks.count, 1, "one hook in 64 is timed");
+    for _ in 20..65 {
+        block_on(ann.message("12345".into()));
+    }
+    assert_eq!(hub.counters().unwrap().hooks.count, 2);
+    drop((ann, bob));
+}
+
+#[test]
+fn closes_are_counted_by_code_and_by_cause() {
+    let hub = Hub::default();
+    let app = Arc::new(hooks());
+    for (code, by) in [
+        (1000, ClosedBy::Client),
+        (1000, ClosedBy::Client),
+        (4001, ClosedBy::Server),
+    ] {
+        let (session, _wire) = open(&hub, &app, "/");
+        let code = CloseCode::new(code).unwrap();
+        block_on(session.close(Closed::by_us(&code.into(), by, true)));
+    }
+    let closed = hub.stats().closed;
+    assert_eq!((closed.client, closed.server, closed.total()), (2, 1, 3));
+    let closes = hub.closes();
+    let counts: Vec<_> = closes.iter().map(|it| (it.code, it.by, it.count)).collect();
+    assert_eq!(
+        counts,
+        [(1000, ClosedBy::Client, 2), (4001, ClosedBy::Server, 1)]
+    );
+    let json = serde_json::to_value::<&CloseCount>(&closes[1]).unwrap();
+    assert_eq!(
+        json,
+        serde_json::json!({"code": 4001, "by": "server", "count": 1})
+    );
+}
+
+#[test]
+fn a_snapshot_is_json_and_bounded() {
+    let hub = Hub::builder().counters().build();
+    let app = Arc::new(hooks().on_open(|peer| async move {
+        for topic in ["a", "b"] {
+            peer.subscribe(topic)?;
+        }
+        crossws_core::ok()
+    }));
+    let open: Vec<_> = ["/1?token=secret", "/1", "/2"]
+        .map(|path| open(&hub, &app, path))
+        .into();
+    open[0].1.buffer(7);
+    let whole = hub.snapshot();
+    assert!(whole.complete);
+    let json = serde_json::to_value(&whole).unwrap();
+    assert!(!json.to_string().contains("secret"));
+    assert_eq!(json["stats"]["peers"], 3);
+    assert_eq!(json["buffered"], 7);
+    assert_eq!(json["namespaces"][0]["name"], "/1");
+    assert_eq!(json["namespaces"][0]["peers"], 2);
+    assert_eq!(json["namespaces"][0]["topics"][1]["name"], "b");
+    assert_eq!(json["namespaces"][0]["topics"][1]["subscribers"], 2);
+    assert_eq!(json["peers"][0]["path"], "/1");
+    assert_eq!(json["peers"][0]["topics"], 2);
+    let few = hub.snapshot_of(1);
+    assert!(!few.complete);
+    assert_eq!(
+        (few.namespace_count, few.namespaces.len(), few.peers.len()),
+        (2, 1, 1)
+    );
+    assert_eq!(
+        (
+            few.namespaces[0].topic_count,
+            few.namespaces[0].topics.len()
+        ),
+        (2, 1)
+    );
+    assert_eq!(few.namespaces[0].peers, 2);
+    drop(open);
+    assert!(hub.snapshot().complete);
+}
