@@ -50,7 +50,7 @@ pub(crate) enum Row {
 }
 
 impl Row {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Echo,
         Self::EchoOne,
         Self::EchoLarge,
