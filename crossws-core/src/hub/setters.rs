@@ -165,7 +165,7 @@ macro_rules! hub_setters {
         }
 
         /// Says what becomes of messages to these topics where they would have to wait for a slow
-        /// client.
+        /// client: one topic's name, or a pattern.
         pub fn topic_overflow(
             mut self,
             topics: impl Into<std::sync::Arc<str>>,

@@ -26,7 +26,8 @@ impl Start {
     /// Runs the `start` hook of what the resolver resolves to. A failure is logged too.
     ///
     /// # Errors
-    /// What the hook returned, or its panic.
+    /// What the hook returned, or its panic; or what is wrong with the hub's own configuration, such as a
+    /// [policy](crate::HubBuilder::topic_overflow) for topics that cannot be.
     ///
     /// # Cancel safety
     /// Dropping the future drops the hook; who [waits](Self::ready) waits on.
@@ -35,7 +36,11 @@ impl Start {
         resolver: &Arc<R>,
         hub: &Hub,
     ) -> Result<(), Error> {
-        let result = catch(HookKind::Start, async { resolver.start(hub).await }).await;
+        let start = async {
+            hub.topic_overflows().check()?;
+            resolver.start(hub).await
+        };
+        let result = catch(HookKind::Start, start).await;
         let state = if result.is_ok() { STARTED } else { FAILED };
         if let Err(error) = &result {
             tracing::error!(%error, "the application has not started");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::message::send::SendOptions;
-use crate::pubsub::to::Topics;
+use crate::pubsub::pattern::{InvalidPattern, TopicPattern};
 
 /// What becomes of a message to a topic that would have to wait for a slow client, besides the policy of
 /// the client's queue ([`Overflow`](crate::Overflow)): see
@@ -20,45 +20,57 @@ pub enum TopicOverflow {
 
 /// The topics that have one, in the order in which they were named.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct TopicOverflows(Vec<(Arc<str>, TopicOverflow)>);
+pub(crate) struct TopicOverflows {
+    policies: Vec<(TopicPattern, TopicOverflow)>,
+    /// The first that is none.
+    invalid: Option<InvalidTopics>,
+}
+
+/// What was named as topics is no pattern.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("a policy is for the topics `{topics}`: {source}")]
+pub(crate) struct InvalidTopics {
+    topics: Arc<str>,
+    source: InvalidPattern,
+}
 
 impl TopicOverflows {
     pub(crate) fn add(&mut self, topics: Arc<str>, overflow: TopicOverflow) {
-        self.0.push((topics, overflow));
+        match TopicPattern::new(Arc::clone(&topics)) {
+            Ok(topics) => self.policies.push((topics, overflow)),
+            Err(source) => {
+                self.invalid.get_or_insert(InvalidTopics { topics, source });
+            }
+        }
+    }
+
+    /// Whether all of them are for topics that can be.
+    pub(crate) fn check(&self) -> Result<(), InvalidTopics> {
+        self.invalid.clone().map_or(Ok(()), Err)
     }
 
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.policies.is_empty()
     }
 
     /// The options of a message to these topics: those that it has, and what the first topic says that has
     /// a policy.
-    pub(crate) fn apply(&self, topics: &Topics<'_>, options: SendOptions) -> SendOptions {
+    pub(crate) fn apply<'t>(
+        &self,
+        mut topics: impl Iterator<Item = &'t str>,
+        options: SendOptions,
+    ) -> SendOptions {
         let policy = |topic: &str| {
-            let mut all = self.0.iter();
-            let found = all.find(|(pattern, _)| matches(pattern, topic))?;
+            let mut all = self.policies.iter();
+            let found = all.find(|(pattern, _)| pattern.matches(topic))?;
             Some((Arc::<str>::from(topic), found.1))
         };
-        match topics.names().find_map(policy) {
+        match topics.find_map(policy) {
             None => options,
             Some((_, TopicOverflow::DropNewest)) => options.volatile(),
             Some(_) if options.replaces().is_some() => options,
             Some((topic, TopicOverflow::KeepLatest)) => options.key(topic),
-        }
-    }
-}
-
-/// Whether a topic's name matches: `*` stands for one segment between slashes, `**` for all the rest.
-fn matches(pattern: &str, topic: &str) -> bool {
-    let (mut pattern, mut segments) = (pattern.split('/'), topic.split('/'));
-    loop {
-        match (pattern.next(), segments.next()) {
-            (None, None) => return true,
-            (Some("**"), Some(_)) => return true,
-            (Some("*"), Some(_)) => {}
-            (Some(expected), Some(segment)) if expected == segment => {}
-            _ => return false,
         }
     }
 }
@@ -68,27 +80,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stars_stand_for_segments() {
-        for (pattern, topic, expected) in [
-            ("news", "news", true),
-            ("news", "news/1", false),
-            ("news/*", "news/1", true),
-            ("news/*", "news/1/2", false),
-            ("news/**", "news/1/2", true),
-            ("news/**", "news", false),
-            ("*/position", "ann/position", true),
-            ("**", "anything", true),
-        ] {
-            assert_eq!(matches(pattern, topic), expected, "{pattern} {topic}");
-        }
-    }
-
-    #[test]
     fn the_first_policy_of_the_first_topic_counts() {
         let mut all = TopicOverflows::default();
         all.add("cursor/*".into(), TopicOverflow::DropNewest);
         all.add("**".into(), TopicOverflow::KeepLatest);
-        let apply = |topics: &[&str], options| all.apply(&topics.into(), options);
+        all.check().unwrap();
+        let apply = |topics: &[&str], options| all.apply(topics.iter().copied(), options);
         let new = SendOptions::new;
         assert_eq!(apply(&["cursor/a"], new()), new().volatile());
         assert_eq!(apply(&["price"], new()), new().key("price"));

@@ -216,12 +216,7 @@ impl<'a> To<'a> {
         if let Some(from) = self.from {
             from.check_publishes()?;
         }
-        let mut options = std::mem::take(&mut self.options);
-        if let Target::Topics(topics) = &self.target
-            && !self.hub.topic_overflows().is_empty()
-        {
-            options = self.hub.topic_overflows().apply(topics, options);
-        }
+        let options = self.take_options();
         let publication = Publication::of(message, options)?;
         let without = self.from.filter(|_| !self.including_self);
         let alike = self.except.is_empty()
@@ -261,19 +256,37 @@ impl<'a> To<'a> {
     /// # Errors
     /// As [`send`](Self::send). Of a namespace in which a message cannot be encoded nobody gets one.
     pub fn send_each<M: IntoMessage>(
-        self,
+        mut self,
         mut message: impl FnMut(&Peer) -> Option<M>,
     ) -> Result<Published, PublishError> {
         if let Some(from) = self.from {
             from.check_publishes()?;
         }
+        let options = self.take_options();
         let without = self.from.filter(|_| !self.including_self);
         let to = (self.target.to(), &self.except, &self.only);
         self.hub.deliver_each(self.namespace, to, without, |peer| {
             let message = message(peer);
-            let publish = |message| Publication::of(message, self.options.clone());
+            let publish = |message| Publication::of(message, options.clone());
             Ok(message.map(publish).transpose()?)
         })
+    }
+
+    /// The options that were set, and what the hub says of the topics.
+    fn take_options(&mut self) -> SendOptions {
+        let options = std::mem::take(&mut self.options);
+        let policies = self.hub.topic_overflows();
+        if policies.is_empty() {
+            return options;
+        }
+        match &self.target {
+            Target::Everyone => options,
+            Target::Topics(topics) => policies.apply(topics.names(), options),
+            Target::Own(peer) => {
+                let topics = peer.topics();
+                policies.apply(topics.iter().map(|topic| &**topic), options)
+            }
+        }
     }
 
     fn deliver(

@@ -55,6 +55,7 @@ struct WireState {
     room: Option<usize>,
     mode: Mode,
     wakes: usize,
+    volatile: usize,
     buffered: usize,
     dropped: u64,
 }
@@ -163,6 +164,11 @@ impl Wire {
         closes.collect()
     }
 
+    /// How many volatile messages were published to it.
+    pub fn volatile(&self) -> usize {
+        self.state.lock().unwrap().volatile
+    }
+
     /// How often the writer was woken.
     pub fn wakes(&self) -> usize {
         self.state.lock().unwrap().wakes
@@ -219,6 +225,7 @@ impl Transport for TestTransport {
             Mode::Take => Receipt::queued(state.out.is_empty()),
         };
         let text = publication.message().to_string();
+        state.volatile += usize::from(publication.options().is_volatile());
         state.out.push(Out::Published(text));
         receipt
     }

@@ -35,6 +35,7 @@ mod sleep;
 mod take;
 mod tasks;
 mod timers;
+mod topic_overflow;
 mod upgrade;
 mod values;
 mod wrappers;
