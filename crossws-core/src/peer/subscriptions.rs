@@ -196,19 +196,7 @@ impl Subscriptions {
 
     /// The key in this topic, to be looked up there.
     pub(crate) fn key(&self, topic: &Topic) -> Option<Key> {
-        let state = self.0.lock();
-        if topic.is_everyone() {
-            return state.stay.key();
-        }
-        let is_it = |(found, _): &&(Arc<Topic>, Key)| std::ptr::eq(Arc::as_ptr(found), topic);
-        let found = match state.topics.len() {
-            // Nearly always: names take longer to compare.
-            ..=FEW => state.topics.iter().find(is_it),
-            _ => state
-                .topics
-                .get(state.find(topic.kind(), topic.name()).ok()?),
-        };
-        Some(found?.1)
+        self.0.lock().key(topic)
     }
 
     /// As it is now, for several questions.
@@ -221,22 +209,26 @@ impl Subscriptions {
 pub(crate) struct Known<'a>(MutexGuard<'a, State>);
 
 impl Known<'_> {
-    /// The key in this topic of a name, to be looked up there.
-    pub(crate) fn key(&self, topic: &Arc<Topic>) -> Option<Key> {
-        /// So few are compared faster by their addresses than by their names.
-        const FEW: usize = 8;
-        let topics = &self.0.topics;
-        let found = if topics.len() <= FEW {
-            topics.iter().find(|(found, _)| Arc::ptr_eq(found, topic))
-        } else {
-            let at = self.0.find_topic(topic).ok()?;
-            topics.get(at)
-        };
-        found.map(|(_, key)| *key)
+    /// The key in this topic, to be looked up there.
+    pub(crate) fn key(&self, topic: &Topic) -> Option<Key> {
+        self.0.key(topic)
     }
 }
 
 impl State {
+    fn key(&self, topic: &Topic) -> Option<Key> {
+        if topic.is_everyone() {
+            return self.stay.key();
+        }
+        let is_it = |(found, _): &&(Arc<Topic>, Key)| std::ptr::eq(Arc::as_ptr(found), topic);
+        let found = match self.topics.len() {
+            // Nearly always: names take longer to compare.
+            ..=FEW => self.topics.iter().find(is_it),
+            _ => self.topics.get(self.find_topic(topic).ok()?),
+        };
+        Some(found?.1)
+    }
+
     /// Where a topic or a pattern is, or belongs.
     fn find(&self, kind: TopicKind, name: &str) -> Result<usize, usize> {
         let by_name = |(topic, _): &(Arc<Topic>, Key)| -> Ordering {

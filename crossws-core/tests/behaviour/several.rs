@@ -143,3 +143,17 @@ fn each_recipient_may_get_a_message_of_its_own_or_none() {
     drop((ann, bob, eve, other));
     assert_empty(&hub);
 }
+
+#[test]
+fn a_message_of_its_own_reaches_each_peer_of_a_namespace() {
+    let hub = Hub::default();
+    let hooks = Arc::new(hooks());
+    let [ann, bob] = [(); 2].map(|()| open(&hub, &hooks, "/"));
+    let own = |peer: &crossws_core::Peer| Some(peer.id().to_string());
+    let told = ann.0.peer().to_all().send_each(own).unwrap();
+    assert_eq!(told.queued, 1);
+    assert!(ann.1.texts().is_empty());
+    assert_eq!(bob.1.texts(), [bob.0.peer().id().to_string()]);
+    let told = hub.in_all_namespaces().all().send_each(own).unwrap();
+    assert_eq!(told.queued, 2);
+}
