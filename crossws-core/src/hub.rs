@@ -183,8 +183,9 @@ impl HubBuilder {
     }
 
     /// Says what becomes of messages to these topics where they would have to wait for a slow client: of
-    /// the topic of this name, or of all that match, where `*` stands for one segment between slashes and
-    /// a last `**` for all the rest. Of several that match, the one that was named first counts.
+    /// one topic's name, or a [`TopicPattern`](crate::TopicPattern), as in
+    /// [`Peer::subscribe_pattern`]. Of several that match a topic, the one that was named first counts.
+    /// A pattern that is none keeps the server from starting.
     ///
     /// ```
     /// # use crossws_core::{Hub, TopicOverflow};
@@ -697,6 +698,7 @@ impl Hub {
 
     pub(crate) fn deliver_to_rosters(
         &self,
+        to: Audience<'_>,
         rosters: &Rosters,
         only: &Filter<'_>,
         publication: &Publication,
@@ -714,7 +716,6 @@ impl Hub {
             peers.retain(|peer| only.admits(peer));
             peers
         };
-        let to = Audience::Several(None);
         self.count_published(watch.publish(publication.message(), to, publish, recipients))
     }
 
@@ -744,8 +745,14 @@ impl Hub {
         except: Option<&Peer>,
         make: impl FnMut(&Peer) -> Result<Option<Publication>, E>,
     ) -> Result<Published, E> {
-        let published = self.registry().publish_each(namespace, to, except, make)?;
-        Ok(self.count_published(published))
+        let watch = self.watch();
+        let registry = self.registry();
+        let publish = || registry.publish_each(namespace, to, except, make, watch.is_some());
+        let published = match watch {
+            None => publish().1,
+            Some(watch) => watch.publish_each(Audience::Several(namespace), publish),
+        };
+        published.map(|published| self.count_published(published))
     }
 
     fn count_published(&self, published: Published) -> Published {

@@ -11,6 +11,7 @@ use crate::hub::route_members::RouteMembers;
 use crate::message::IntoMessage;
 use crate::message::close::CloseFrame;
 use crate::message::send::SendOptions;
+use crate::observe::Audience;
 use crate::peer::Peer;
 use crate::peer::life::End;
 use crate::pubsub::filter::Filter;
@@ -122,9 +123,14 @@ impl<'a> Group<'a> {
     ) -> Result<Published, PublishError> {
         let rosters = self.rosters()?;
         let publication = Publication::of(message, options)?;
+        let to = match self.of {
+            GroupOf::Route => Audience::Route(self.name),
+            GroupOf::Identity => Audience::Identity(self.name),
+            GroupOf::Tag => Audience::Tag(self.name),
+        };
         Ok(self
             .hub
-            .deliver_to_rosters(&rosters, &self.only, &publication))
+            .deliver_to_rosters(to, &rosters, &self.only, &publication))
     }
 
     /// Returns how many connections the group has. Takes the same time however many they are, unless

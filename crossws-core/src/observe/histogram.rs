@@ -39,7 +39,7 @@ impl Histogram {
         self.record_many(value, 1)
     }
 
-    /// Counts a value so many times. Returns how many were counted before in the same bucket.
+    /// Counts a value so many times: the sum wraps around where it is too large. Returns how many were counted before in the same bucket.
     #[inline]
     pub fn record_many(&self, value: u64, times: u64) -> u64 {
         self.sum
@@ -56,7 +56,7 @@ impl Histogram {
         let last = counts.iter().rposition(|count| *count > 0);
         let buckets = counts.iter().enumerate().take(last.map_or(0, |at| at + 1));
         HistogramSnapshot {
-            count: counts.iter().sum(),
+            count: counts.iter().copied().fold(0, u64::saturating_add),
             sum: self.sum.load(Ordering::Relaxed),
             buckets: buckets.map(|(at, count)| (upper(at), *count)).collect(),
         }
@@ -92,7 +92,7 @@ impl HistogramSnapshot {
             .max(1.0) as u64;
         let mut seen = 0;
         for (upper, count) in &self.buckets {
-            seen += count;
+            seen = count.saturating_add(seen);
             if seen >= rank {
                 return *upper;
             }
@@ -120,6 +120,16 @@ mod tests {
             );
             assert_eq!(now.quantile(1.0), upper);
         }
+    }
+
+    #[test]
+    fn more_than_can_be_counted_is_the_most_that_can() {
+        let histogram = Histogram::default();
+        for value in [0, 9] {
+            histogram.record_many(value, u64::MAX);
+        }
+        assert_eq!(histogram.now().count, u64::MAX);
+        assert_eq!(histogram.now().quantile(1.0), 0);
     }
 
     #[test]

@@ -50,7 +50,8 @@ pub trait Observer: MaybeSend + MaybeSync + 'static {
         let _ = (peer, message);
     }
 
-    /// A message was queued for one peer or for many.
+    /// A message was queued for one peer or for many. Of messages that [differ](crate::To::send_each) each
+    /// comes apart. What this method sends comes here, too.
     fn emitted(&self, emitted: &Emitted<'_>) {
         let _ = emitted;
     }
@@ -133,8 +134,12 @@ pub enum Audience<'a> {
     /// Peers of a namespace, `None` for all: the subscribers of several topics, or of one with
     /// exceptions or options.
     Several(Option<&'a str>),
-    /// The connections of a route.
+    /// Connections of a route.
     Route(&'a str),
+    /// Connections of an identity.
+    Identity(&'a str),
+    /// Connections with a tag.
+    Tag(&'a str),
 }
 
 impl<'a> Audience<'a> {
@@ -152,7 +157,7 @@ impl<'a> Audience<'a> {
             Self::Topic { namespace, .. }
             | Self::Namespace(namespace)
             | Self::Several(namespace) => namespace,
-            Self::Route(_) => None,
+            Self::Route(_) | Self::Identity(_) | Self::Tag(_) => None,
         }
     }
 
@@ -168,6 +173,22 @@ impl<'a> Audience<'a> {
     pub fn route(&self) -> Option<&'a str> {
         match *self {
             Self::Route(route) => Some(route),
+            _ => None,
+        }
+    }
+
+    /// Returns the identity, if the audience is that of one.
+    pub fn identity(&self) -> Option<&'a str> {
+        match *self {
+            Self::Identity(identity) => Some(identity),
+            _ => None,
+        }
+    }
+
+    /// Returns the tag, if the audience is that of one.
+    pub fn tag(&self) -> Option<&'a str> {
+        match *self {
+            Self::Tag(tag) => Some(tag),
             _ => None,
         }
     }

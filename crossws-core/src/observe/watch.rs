@@ -23,6 +23,7 @@ use crate::message::send::{SendOptions, Sent};
 use crate::peer::Peer;
 use crate::peer::tasks::Tasks;
 use crate::pubsub::published::Published;
+use crate::pubsub::topic::Each;
 use crate::sync::atomic::Ordering;
 use crate::upgrade::rejection::Rejection;
 
@@ -171,6 +172,35 @@ impl Watch {
             queued: published.queued,
             dropped: published.dropped,
         });
+        published
+    }
+
+    /// Publishes to each peer a message of its own, in one span, and tells of each.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn publish_each<T>(
+        &self,
+        to: Audience<'_>,
+        publish: impl FnOnce() -> (Vec<Each>, T),
+    ) -> T {
+        let trace = self.message_trace();
+        let span = trace.map(|trace| trace.publish(to).entered());
+        let (each, published) = publish();
+        let queued = each.iter().filter(|each| each.receipt.queued);
+        if let Some(span) = &span {
+            span.record("queued", queued.clone().count());
+            self.link(span, || {
+                queued.clone().map(|each| each.peer.clone()).collect()
+            });
+        }
+        for each in queued {
+            self.emitted(&Emitted {
+                message: each.publication.message(),
+                to: Audience::Peer(&each.peer),
+                queued: 1,
+                dropped: each.receipt.dropped,
+            });
+        }
         published
     }
 

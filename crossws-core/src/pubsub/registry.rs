@@ -34,7 +34,7 @@ use crate::pubsub::members::Key;
 use crate::pubsub::pattern::{Patterns, check_pattern};
 use crate::pubsub::published::Published;
 use crate::pubsub::to::Topics;
-use crate::pubsub::topic::{self, Audience, Several, Told, Topic, TopicKind};
+use crate::pubsub::topic::{self, Audience, Each, Several, Told, Topic, TopicKind};
 use crate::sync::Mutex;
 
 /// How many namespaces one hold of the hub's lock looks up.
@@ -548,22 +548,24 @@ impl Registry {
     }
 
     /// As [`publish_to_each`](Self::publish_to_each), with a message of its own for each that `make`
-    /// makes one for. It is called without a lock.
+    /// makes one for. It is called without a lock. Returns what became of each, if that is `watched`.
     pub(crate) fn publish_each<E>(
         &self,
         scope: Option<&str>,
         (to, not_to, only): (To<'_, '_>, &Topics<'_>, &Filter<'_>),
         except: Option<&Peer>,
         mut make: impl FnMut(&Peer) -> Result<Option<Publication>, E>,
-    ) -> Result<Published, E> {
+        watched: bool,
+    ) -> (Vec<Each>, Result<Published, E>) {
         let mut told = Told::default();
         let mut failed = None;
+        let mut all = Vec::new();
         self.visit(scope, |namespace| {
             let audience = namespace.audience(to, not_to, only);
             let mut publications = Vec::new();
             for peer in audience.members(except) {
                 match make(&peer) {
-                    Ok(Some(publication)) => publications.push((peer, publication)),
+                    Ok(Some(publication)) => publications.push(Each::new(peer, publication)),
                     Ok(None) => {}
                     Err(error) => {
                         failed.get_or_insert(error);
@@ -571,11 +573,14 @@ impl Registry {
                 }
             }
             if failed.is_none() {
-                audience.publish_each(&publications, &mut told);
+                audience.publish_each(&mut publications, &mut told);
+                if watched {
+                    all.append(&mut publications);
+                }
             }
         });
         let published = self.tell(told);
-        failed.map_or(Ok(published), Err)
+        (all, failed.map_or(Ok(published), Err))
     }
 
     /// Wakes and writes what a publication has left to be done without a lock.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use slab::Slab;
 
+pub(crate) use self::each::Each;
 pub(crate) use self::matched::publish_matched;
 pub(crate) use self::several::{Audience, Several};
 use self::writing::Writing;

@@ -315,3 +315,46 @@ fn a_snapshot_is_json_and_bounded() {
     drop(open);
     assert!(hub.snapshot().complete);
 }
+
+#[test]
+fn an_observer_hears_to_which_group_a_message_went() {
+    struct Groups(Log);
+
+    impl Observer for Groups {
+        fn emitted(&self, it: &Emitted<'_>) {
+            let to = (it.to.route(), it.to.identity(), it.to.tag());
+            self.0.add(format!("{to:?} {} {}", it.message, it.queued));
+        }
+    }
+
+    let log = Log::default();
+    let hub = Hub::builder().observer(Groups(log.clone())).build();
+    let (session, _wire) = open(&hub, &Arc::new(hooks()), "/");
+    session.peer().set_identity("ann").unwrap();
+    session.peer().tag("beta").unwrap();
+    hub.route("chat").send("1").unwrap();
+    hub.identity("ann").send("2").unwrap();
+    hub.tagged("beta").except_tagged("gamma").send("3").unwrap();
+    assert_eq!(
+        log.take(),
+        [
+            r#"(Some("chat"), None, None) 1 0"#,
+            r#"(None, Some("ann"), None) 2 1"#,
+            r#"(None, None, Some("beta")) 3 1"#,
+        ]
+    );
+}
+
+#[test]
+fn an_observer_hears_of_each_of_the_messages_that_differ() {
+    let (hub, log) = recorded();
+    let app = Arc::new(hooks());
+    let [ann, bob] = [(); 2].map(|()| open(&hub, &app, "/a"));
+    log.take();
+    bob.1.mode(crate::common::Mode::Closed);
+    let of = |peer: &Peer| (peer == ann.0.peer() || peer == bob.0.peer()).then_some("yours");
+    let to = hub.in_namespace("/a").all();
+    assert_eq!(to.send_each(of).unwrap().queued, 1);
+    assert_eq!(log.take(), ["emitted yours (true, Some(\"/a\"), None) 1"]);
+    assert_eq!(hub.counters().unwrap().sent.count, 1);
+}

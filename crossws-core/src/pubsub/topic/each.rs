@@ -7,6 +7,24 @@ use super::{State, Told};
 use crate::adapter::Publication;
 use crate::peer::Peer;
 use crate::sync::MutexGuard;
+use crate::transport::Receipt;
+
+/// What one peer is sent, and what became of it.
+pub(crate) struct Each {
+    pub(crate) peer: Peer,
+    pub(crate) publication: Publication,
+    pub(crate) receipt: Receipt,
+}
+
+impl Each {
+    pub(crate) fn new(peer: Peer, publication: Publication) -> Self {
+        Self {
+            peer,
+            publication,
+            receipt: Receipt::closed(),
+        }
+    }
+}
 
 impl Audience<'_, '_> {
     /// The members, each once, but for `except`.
@@ -27,15 +45,16 @@ impl Audience<'_, '_> {
 
     /// Hands each peer what is for it, if it is still a member. All topics are locked meanwhile, as in
     /// [`publish`](Self::publish).
-    pub(crate) fn publish_each(&self, publications: &[(Peer, Publication)], told: &mut Told) {
+    pub(crate) fn publish_each(&self, publications: &mut [Each], told: &mut Told) {
         let states: SmallVec<[MutexGuard<'_, State>; 4]> =
             self.any.iter().map(|topic| topic.state.lock()).collect();
         let places: SmallVec<[Place<'_>; 4]> = self.places(&states);
-        for (peer, publication) in publications {
-            if is_member(&places, peer) {
-                let receipt = peer.transport().publish(publication);
+        for each in publications {
+            if is_member(&places, &each.peer) {
+                let receipt = each.peer.transport().publish(&each.publication);
                 told.published.queued += usize::from(receipt.queued);
-                told.count(peer, receipt);
+                told.count(&each.peer, receipt);
+                each.receipt = receipt;
             }
         }
     }
