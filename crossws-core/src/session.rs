@@ -338,21 +338,29 @@ impl<H: Hooks + ?Sized> Session<H> {
         if let Err(error) = result {
             self.settle(error).await;
         }
-        while let Some(cleanup) = self.tasks.take_cleanup(self.membership.peer.inbox()) {
-            let peer = &self.membership.peer;
-            let cleanup = catch(HookKind::OnClose, cleanup);
-            if let Err(error) = self.tasks.alongside(peer, cleanup).await {
-                self.settle(error).await;
+        // What was left to be done must be done, also if an `error` hook here has left it.
+        while !self.has_ended() {
+            while let Some(cleanup) = self.tasks.take_cleanup(self.membership.peer.inbox()) {
+                let peer = &self.membership.peer;
+                let cleanup = catch(HookKind::OnClose, cleanup);
+                if let Err(error) = self.tasks.alongside(peer, cleanup).await {
+                    self.settle(error).await;
+                }
             }
-        }
-        while let Some(notice) = self.take_notice() {
-            if let Kind::Failed(error) = notice.0 {
-                self.error(error).await;
+            while let Some(notice) = self.take_notice() {
+                if let Kind::Failed(error) = notice.0 {
+                    self.error(error).await;
+                }
             }
         }
         if clean {
             self.membership.hub().count_flushed();
         }
+    }
+
+    /// Ends the session, if nothing is left that must run. Nothing is left to it from then on.
+    fn has_ended(&self) -> bool {
+        self.tasks.is_done() && self.membership.peer.inbox().end()
     }
 
     async fn settle(&mut self, error: Error) {

@@ -90,6 +90,15 @@ impl Inbox {
         }
     }
 
+    /// Takes no more, unless there is something new that must run. Returns whether it takes no more.
+    pub(crate) fn end(&self) -> bool {
+        let mut state = self.0.lock();
+        let new = state.new.as_deref();
+        let must_run = new.is_some_and(|new| !new.cleanups.is_empty() || !new.notices.is_empty());
+        state.over |= !must_run;
+        state.over
+    }
+
     /// No more futures; the ones that nobody polled yet are dropped.
     pub(crate) fn close(&self) {
         let mut state = self.0.lock();
@@ -193,6 +202,12 @@ impl Tasks {
     /// The oldest of what is due.
     pub(crate) fn take_notice(&mut self) -> Option<Notice> {
         self.0.as_mut()?.due.pop_front()
+    }
+
+    /// Whether nothing is left to be run but futures that run beside others.
+    pub(crate) fn is_done(&self) -> bool {
+        let tasks = self.0.as_ref();
+        tasks.is_none_or(|tasks| tasks.cleanups.is_empty() && tasks.due.is_empty())
     }
 
     /// Takes over what was left to be run, and polls no future.

@@ -77,6 +77,28 @@ fn a_cleanup_that_fails_or_panics_reaches_error_and_stops_no_other() {
 }
 
 #[test]
+fn what_the_error_hook_leaves_after_the_last_task_has_failed_runs_too() {
+    let (hub, log) = (Hub::default(), Log::default());
+    let line = log.clone();
+    let hooks = hooks().on_error(move |peer, _| {
+        let (line, guard) = (line.clone(), Dropped(line.clone(), "dropped"));
+        let left = peer.on_close(async move {
+            line.add("ran");
+            drop(guard);
+        });
+        left.unwrap();
+        async { OnError::Keep }
+    });
+    let (session, _wire) = open(&hub, &Arc::new(hooks), "/");
+    let peer = session.peer().clone();
+    peer.on_close(futures_lite::future::yield_now()).unwrap();
+    // Fails beside the cleanup.
+    peer.spawn(async { Err::<(), _>("broken") });
+    block_on(session.close(closed()));
+    assert_eq!(log.take(), ["ran", "dropped"]);
+}
+
+#[test]
 fn a_session_that_is_dropped_runs_no_cleanup_and_drops_each() {
     let (hub, log) = (Hub::default(), Log::default());
     let (mut session, _wire) = open(&hub, &Arc::new(hooks()), "/");
