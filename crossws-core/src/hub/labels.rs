@@ -168,6 +168,10 @@ impl Labels {
         if !peer.subscriptions().is_listed() {
             return Err(LabelError::Closed);
         }
+        if known.identity() == identity.as_ref() {
+            // It would be on the same roster twice for a moment, and get a message twice.
+            return Ok(identity);
+        }
         let new = identity.map(|name| index.insert(LabelKind::Identity, name, peer));
         let mut old = std::mem::replace(&mut known.identity, new);
         // Not the last handle: the caller holds one.

@@ -241,3 +241,19 @@ fn labels_outlive_the_memory_within_what_can_be_stored() {
     drop(awake);
     assert_empty(&hub);
 }
+
+#[test]
+fn a_peer_that_says_its_identity_again_gets_each_message_once() {
+    let hub = Hub::default();
+    let (session, _wire) = open(&hub, &Arc::new(Labelled), "/?ann");
+    let peer = session.peer().clone();
+    let again = std::thread::spawn(move || {
+        for _ in 0..20_000 {
+            peer.set_identity("ann").unwrap();
+        }
+    });
+    while !again.is_finished() {
+        assert_eq!(hub.identity("ann").peer_count().unwrap(), 1);
+    }
+    again.join().unwrap();
+}
