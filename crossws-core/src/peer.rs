@@ -913,10 +913,15 @@ impl PartialEq for Peer {
 impl Eq for Peer {}
 
 /// A handle to a peer that does not keep it alive: what a long-lived collection should hold.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct WeakPeer(Weak<Inner>);
 
 impl WeakPeer {
+    /// Whether anyone still holds the peer.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+
     /// The peer, if anyone still holds it.
     pub fn upgrade(&self) -> Option<Peer> {
         self.0.upgrade().map(Peer)

@@ -10,7 +10,25 @@ use crate::sync::atomic::{AtomicUsize, Ordering};
 pub(crate) struct Behind {
     /// How many are listed: nearly always none.
     count: AtomicUsize,
-    peers: Mutex<Vec<WeakPeer>>,
+    peers: Mutex<List>,
+}
+
+#[derive(Default)]
+struct List {
+    peers: Vec<WeakPeer>,
+    /// How many there are when those that are gone are taken out again: nobody may ever look.
+    sweep_at: usize,
+}
+
+impl List {
+    fn push(&mut self, peer: WeakPeer) {
+        const FEW: usize = 16;
+        if self.peers.len() >= self.sweep_at.max(FEW) {
+            self.peers.retain(WeakPeer::is_alive);
+            self.sweep_at = self.peers.len() * 2;
+        }
+        self.peers.push(peer);
+    }
 }
 
 impl Behind {
@@ -24,13 +42,13 @@ impl Behind {
     #[cold]
     pub(crate) fn add(&self, peer: &Peer) {
         // Under the lock: who finds it listed must find it in the list, too.
-        let mut peers = self.peers.lock();
+        let mut list = self.peers.lock();
         if peer.life().is_listed_behind(true) {
             return;
         }
-        peers.push(peer.downgrade());
-        self.count.store(peers.len(), Ordering::Relaxed);
-        drop(peers);
+        list.push(peer.downgrade());
+        self.count.store(list.peers.len(), Ordering::Relaxed);
+        drop(list);
         watch::slow(peer);
     }
 
@@ -40,8 +58,8 @@ impl Behind {
         let mut any = false;
         // Dropped without the lock: the last handle runs user code.
         let mut handles = Vec::new();
-        let mut peers = self.peers.lock();
-        peers.retain(|peer| {
+        let mut list = self.peers.lock();
+        list.peers.retain(|peer| {
             if any {
                 return true;
             }
@@ -57,8 +75,22 @@ impl Behind {
             handles.push(peer);
             is_behind
         });
-        self.count.store(peers.len(), Ordering::Relaxed);
-        drop(peers);
+        self.count.store(list.peers.len(), Ordering::Relaxed);
+        drop(list);
         any
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn peers_that_are_gone_are_taken_out_although_nobody_looks() {
+        let mut list = List::default();
+        for _ in 0..10_000 {
+            list.push(WeakPeer::default());
+        }
+        assert!(list.peers.len() < 32, "{}", list.peers.len());
     }
 }
