@@ -162,7 +162,9 @@ pub fn frame_len(head: &[u8]) -> Option<usize> {
     header.checked_add(usize::try_from(payload).ok()?)
 }
 
-/// The wire format of what a server publishes: whole frames.
+/// The wire format of what a server publishes: whole frames. Only its name is used, as a type.
+#[derive(Debug)]
+#[non_exhaustive]
 pub struct ServerFrame;
 
 impl Encoding for ServerFrame {

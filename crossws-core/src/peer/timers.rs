@@ -65,6 +65,11 @@ impl Peer {
             self.sleepers().change_timers(|timers| *timers = old);
             return Err(error.into());
         }
+        if self.state() != PeerState::Open {
+            // What has ended the connection may have cleared the timers before this one was set.
+            self.sleepers().change_timers(|timers| timers.remove(name));
+            return Err(TimerError::Closed);
+        }
         if first.is_none_or(|first| at < first) {
             self.transport().renewed(Some(at));
         }
