@@ -265,8 +265,21 @@ impl<H: Hooks + ?Sized> Session<H> {
     /// due. The adapter calls it while no hook runs, and gives what it yields to
     /// [`notice`](Self::notice).
     pub fn poll_notice(&mut self, cx: &mut Context<'_>) -> Poll<Notice> {
+        self.poll_tasks(cx);
+        self.next_notice().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Polls the futures that the peer spawned, and leaves what is due to
+    /// [`next_notice`](Self::next_notice): for an adapter that lets other tasks run before.
+    pub fn poll_tasks(&mut self, cx: &mut Context<'_>) {
         self.tasks.poll(self.membership.peer.inbox(), cx);
-        self.tasks.take_notice().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Returns what was due when the futures were last polled, the oldest first. An adapter takes all of
+    /// it before the client's next message: what messages bring about must not pile up behind them.
+    #[inline]
+    pub fn next_notice(&mut self) -> Option<Notice> {
+        self.tasks.take_notice()
     }
 
     /// Runs the hook that is due: `error`, `subscription`, `dropped` or `timer`.

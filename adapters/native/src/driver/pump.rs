@@ -139,7 +139,19 @@ where
             Step::Pong(data) => link.beside(session.pong(data)).await,
             Step::Drain => link.beside(session.drain()).await,
             Step::Failed(error) => link.beside(session.error(error)).await,
-            Step::Notice(notice) => link.beside(session.notice(notice)).await,
+            Step::Notice(notice) => {
+                link.beside(session.notice(notice)).await;
+                // Others that were due with it come before the next message.
+                let next =
+                    std::future::poll_fn(|cx| Poll::Ready(poll_step(link, session, turn, cx)));
+                match next.await {
+                    Poll::Ready(next) => {
+                        step = next;
+                        continue;
+                    }
+                    Poll::Pending => return false,
+                }
+            }
             Step::Closed => return true,
         }
         // What most often comes next, and in numbers.
@@ -174,7 +186,12 @@ where
     H: Hooks + ?Sized,
 {
     let mut again = *turn >= TURN;
+    let is_over = again;
     if !again {
+        // Before the next message: what messages bring about must not pile up behind them.
+        if let Some(notice) = session.next_notice() {
+            return Poll::Ready(Step::Notice(notice));
+        }
         // Everything that can be read is answered before anything is written: a burst of requests
         // leaves as one burst of answers.
         if let Some(step) = link.next() {
@@ -197,11 +214,16 @@ where
         link.attend(cx);
         link.poll_rest(cx);
     }
-    *turn = 0;
     again |= link.end_turn();
     if again {
         // At once, after the others.
         cx.waker().wake_by_ref();
     }
-    session.poll_notice(cx).map(Step::Notice)
+    session.poll_tasks(cx);
+    // What brings about itself would never let others run.
+    if !is_over && let Some(notice) = session.next_notice() {
+        return Poll::Ready(Step::Notice(notice));
+    }
+    *turn = 0;
+    Poll::Pending
 }

@@ -24,6 +24,63 @@ fn a_spawned_future_runs_although_messages_never_stop() {
     assert!((1..200).contains(&polled.load(Ordering::SeqCst)));
 }
 
+/// What a hook is told later waits in memory until then: a client that subscribes and unsubscribes must not
+/// be able to fill that.
+#[test]
+fn hooks_that_messages_bring_about_keep_up_with_messages_that_never_stop() {
+    let (left, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (more, less, seen) = (Arc::clone(&left), Arc::clone(&left), Arc::clone(&most));
+    let hooks = hooks()
+        .on_message(move |peer, _| {
+            peer.subscribe("topic").unwrap();
+            peer.unsubscribe("topic");
+            seen.fetch_max(more.fetch_add(2, Ordering::SeqCst), Ordering::SeqCst);
+            async {}
+        })
+        .on_subscription(move |_, _| {
+            less.fetch_sub(1, Ordering::SeqCst);
+            async {}
+        });
+    let mut connection = Connection::open(hooks, Limits::default());
+    connection.receive(&frame(0x81, b"").repeat(5000));
+    assert_eq!(left.load(Ordering::SeqCst), 0);
+    let most = most.load(Ordering::SeqCst);
+    assert!(most < 200, "{most} hooks waited");
+}
+
+#[test]
+fn a_hook_that_brings_about_itself_lets_messages_and_other_tasks_run() {
+    let (heard, told) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (hears, tells) = (Arc::clone(&heard), Arc::clone(&told));
+    let hooks = hooks()
+        .on_message(move |peer, _| {
+            hears.fetch_add(1, Ordering::SeqCst);
+            peer.subscribe("topic").unwrap();
+            async {}
+        })
+        .on_subscription(move |peer, it| {
+            tells.fetch_add(1, Ordering::SeqCst);
+            match it.joined {
+                true => drop(peer.unsubscribe("topic")),
+                false => drop(peer.subscribe("topic")),
+            }
+            async {}
+        });
+    let mut connection = Connection::open(hooks, Limits::default());
+    connection.settle();
+    connection.arrive(&frame(0x81, b"").repeat(1000));
+    for polls in 1..=200 {
+        let before = told.load(Ordering::SeqCst);
+        assert!(connection.poll(), "it comes back");
+        let told = told.load(Ordering::SeqCst) - before;
+        assert!(told < 200, "{told} hooks in one go");
+        if heard.load(Ordering::SeqCst) == 1000 {
+            return;
+        }
+        assert!(polls < 200, "the messages are not heard");
+    }
+}
+
 #[test]
 fn a_client_that_never_pauses_is_written_to_and_lets_other_tasks_run() {
     let limits = Limits::default().max_message_size(100);
