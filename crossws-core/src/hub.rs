@@ -1,5 +1,6 @@
 pub(crate) mod behind;
 pub(crate) mod budget;
+pub(crate) mod builder;
 pub(crate) mod capabilities;
 pub(crate) mod deflate;
 pub(crate) mod group;
@@ -26,17 +27,17 @@ use crate::adapter::{Claim, HttpService, RestoreError, RestoredPeer, Snapshot, T
 use crate::error::{Error, HookKind, SubscribeError};
 use crate::hooks::catch::catch_panic;
 use crate::hub::budget::Budget;
+use crate::hub::builder::HubBuilder;
 use crate::hub::capabilities::Capabilities;
 use crate::hub::group::{Group, GroupOf, Rosters};
 use crate::hub::labels::check_labels;
 use crate::hub::limits::{Limit, Limits};
 use crate::hub::scope::Scope;
-use crate::hub::setters::settings_setters;
 use crate::hub::settings::Settings;
 use crate::hub::stats::{Counts, Stats};
-use crate::hub::topic_overflow::{TopicOverflow, TopicOverflows};
+use crate::hub::topic_overflow::TopicOverflows;
 use crate::message::close::CloseFrame;
-use crate::observe::{Audience, Observer, RejectReason, Trace, Watch, watch};
+use crate::observe::{Audience, RejectReason, Watch, watch};
 use crate::peer;
 use crate::peer::Peer;
 use crate::peer::context::ContextCell;
@@ -99,147 +100,6 @@ struct Inner {
     counts: Counts,
     /// Who watches. Boxed, because most hubs have nobody.
     watch: Option<Box<Watch>>,
-}
-
-/// What a [`Hub`] is made with.
-#[derive(Clone, Default)]
-#[must_use = "a builder makes nothing until `build`"]
-pub struct HubBuilder {
-    settings: Settings,
-    kept_headers: Vec<HeaderName>,
-    partial: bool,
-    lacks: Capabilities,
-    topic_overflows: TopicOverflows,
-    http: Option<Arc<dyn HttpService>>,
-    counters: bool,
-    observers: Vec<Arc<dyn Observer>>,
-    trace: Option<Trace>,
-}
-
-impl HubBuilder {
-    /// What holds for every connection whose route does not say otherwise. Replaces what was set
-    /// before.
-    pub fn settings(mut self, settings: Settings) -> Self {
-        self.settings = settings;
-        self
-    }
-
-    settings_setters!(settings);
-
-    /// Keeps these headers of a request, besides those that were named before: a peer still has them
-    /// when it was restored, and drops them last where
-    /// [`Limits::max_kept_head`](field@Limits::max_kept_head) has no room for all. None by default:
-    /// they count against what a hibernating transport has room for.
-    pub fn keep_headers(mut self, names: impl IntoIterator<Item = HeaderName>) -> Self {
-        self.kept_headers.extend(names);
-        self
-    }
-
-    /// The HTTP service that [`Peer::api`] calls, kept as long as the hub. A server lends its own to the
-    /// hub instead: see [`Hub::lend_http`].
-    pub fn http(mut self, service: Arc<dyn HttpService>) -> Self {
-        self.http = Some(service);
-        self
-    }
-
-    /// Says that other hubs hold further connections of the application, as in Durable Objects:
-    /// [`Hub::route`] then fails unless it is asked for those [here](Group::here).
-    pub fn partial(mut self) -> Self {
-        self.partial = true;
-        self
-    }
-
-    /// Tells this observer what happens on the hub, besides those that were installed before. Counts as
-    /// [`counters`](Self::counters) does, too. None by default.
-    pub fn observer(mut self, observer: impl Observer) -> Self {
-        self.observers.push(Arc::new(observer));
-        self
-    }
-
-    /// Counts messages and bytes in both directions: [`Stats::traffic`](field@Stats::traffic) and
-    /// [`Hub::counters`]. Off by default.
-    pub fn counters(mut self) -> Self {
-        self.counters = true;
-        self
-    }
-
-    /// Logs connections, messages and HTTP requests with `tracing`, at this level: see [`Trace`]. By
-    /// default connections alone are logged, at `DEBUG`.
-    pub fn trace(mut self, trace: impl Into<Trace>) -> Self {
-        self.trace = Some(trace.into());
-        self
-    }
-
-    fn watch(&mut self) -> Option<Box<Watch>> {
-        let watch = Watch::new(std::mem::take(&mut self.observers), self.trace.take());
-        (self.counters || watch.has_watcher()).then(|| Box::new(watch))
-    }
-
-    /// Says what no connection of this hub can do, so that [`Hub::supports`] knows it before there is
-    /// one: for an adapter. Nothing by default.
-    pub fn lacks(mut self, capabilities: Capabilities) -> Self {
-        self.lacks = capabilities;
-        self
-    }
-
-    /// Says what becomes of messages to these topics where they would have to wait for a slow client: of
-    /// one topic's name, or a [`TopicPattern`](crate::TopicPattern), as in
-    /// [`Peer::subscribe_pattern`]. Of several that match a topic, the one that was named first counts.
-    /// A pattern that is none keeps the server from starting.
-    ///
-    /// ```
-    /// # use crossws_core::{Hub, TopicOverflow};
-    /// let hub = Hub::builder()
-    ///     .topic_overflow("cursor/*", TopicOverflow::DropNewest)
-    ///     .topic_overflow("price/**", TopicOverflow::KeepLatest)
-    ///     .build();
-    /// ```
-    ///
-    /// A message to several topics is sent as the first of them says that has a policy; options of its own
-    /// stay. Publishing to such a topic takes as long as sending the message to each subscriber.
-    /// A platform that does not tell what waits
-    /// ([`Capabilities::DRAIN`] is absent, as on Workers) sends each message.
-    pub fn topic_overflow(mut self, topics: impl Into<Arc<str>>, overflow: TopicOverflow) -> Self {
-        self.topic_overflows.add(topics.into(), overflow);
-        self
-    }
-
-    /// The headers that are [kept](Self::keep_headers).
-    pub fn kept_headers(&self) -> &[HeaderName] {
-        &self.kept_headers
-    }
-
-    /// The hub.
-    pub fn build(mut self) -> Hub {
-        Hub(Arc::new(Inner {
-            watch: self.watch(),
-            registry: Registry::default(),
-            settings: Arc::new(self.settings),
-            kept_headers: self.kept_headers,
-            partial: self.partial,
-            lacks: self.lacks,
-            topic_overflows: self.topic_overflows,
-            shutdown: Mutex::new(None),
-            turns_away: AtomicBool::new(false),
-            sessions: AtomicUsize::new(0),
-            waiting: AtomicUsize::new(0),
-            flushed: AtomicUsize::new(0),
-            idle: Event::new(),
-            extensions: Extensions::default(),
-            http: Mutex::new(self.http.map(ServiceRef::Kept)),
-            unfinished: Budget::default(),
-            counts: Counts::default(),
-        }))
-    }
-}
-
-impl fmt::Debug for HubBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HubBuilder")
-            .field("settings", &self.settings)
-            .field("kept_headers", &self.kept_headers)
-            .finish_non_exhaustive()
-    }
 }
 
 /// A hub with default limits and the same-origin policy.
