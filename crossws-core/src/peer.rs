@@ -1,5 +1,6 @@
 pub(crate) mod cancel;
 pub(crate) mod cleanup;
+mod closing;
 pub(crate) mod context;
 pub(crate) mod expiry;
 pub(crate) mod extensions;
@@ -10,6 +11,8 @@ pub(crate) mod life;
 pub(crate) mod membership;
 pub(crate) mod meter;
 mod patterns;
+mod persisting;
+mod publishing;
 pub(crate) mod rare;
 pub(crate) mod send_line;
 pub(crate) mod sleep;
@@ -17,6 +20,7 @@ pub(crate) mod snapshot;
 pub(crate) mod subscriptions;
 pub(crate) mod tasks;
 pub(crate) mod timers;
+mod topics;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -27,34 +31,26 @@ use bytes::Bytes;
 use http::HeaderValue;
 use serde::de::DeserializeOwned;
 
-use crate::adapter::Snapshot;
 use crate::bounds::{MaybeSend, MaybeSync};
-use crate::error::{ControlError, PublishError, SendError, SubscribeError};
+use crate::error::{ControlError, SendError};
 use crate::hooks::notice::{Kind, Notice};
 use crate::hub::Hub;
 use crate::hub::capabilities::Capabilities;
 use crate::hub::settings::Settings;
 use crate::message::IntoMessage;
-use crate::message::close::{CloseCode, CloseFrame, ClosedBy};
+use crate::message::close::{CloseCode, CloseFrame};
 use crate::message::codec::DecodeError;
 use crate::message::send::{SendOptions, Sent};
-use crate::message::text::Utf8Bytes;
 use crate::observe::{Watch, Watched};
 use crate::peer::context::{ContextCell, ContextError, PeerContext};
 use crate::peer::expiry::{Expiry, ExpiryError, MomentCell};
 use crate::peer::extensions::Extensions;
 use crate::peer::id::PeerId;
-use crate::peer::life::{End, Life, PeerState};
+use crate::peer::life::{Life, PeerState};
 use crate::peer::rare::RareCell;
 use crate::peer::sleep::{Sleep, Sleepers};
-use crate::peer::snapshot::PersistError;
 use crate::peer::subscriptions::Subscriptions;
 use crate::peer::tasks::{HookOutput, Inbox};
-use crate::pubsub::flusher::Asleep;
-use crate::pubsub::publication::Publication;
-use crate::pubsub::published::Published;
-use crate::pubsub::to::{Target, To, Topics};
-use crate::pubsub::topic::{Topic, TopicKind};
 use crate::service::api::Api;
 use crate::transport::{Settled, Transport};
 use crate::upgrade::request::{NotAttached, UpgradeRequest};
@@ -484,80 +480,6 @@ impl Peer {
         }
     }
 
-    /// Waits until the connection is ending: the client is gone, this side closed, or the server
-    /// stops. It resolves although a hook is running. While so many messages wait behind that hook
-    /// that the client is not read any further (`Limits::max_inbound`), its end is seen only once
-    /// a message is taken, or something cannot be sent.
-    ///
-    /// # Cancel safety
-    /// Dropping the future loses nothing.
-    pub async fn closed(&self) {
-        loop {
-            let listener = self.0.life.ended();
-            if self.state() != PeerState::Open {
-                return;
-            }
-            listener.await;
-        }
-    }
-
-    /// Closes the connection: what was queued before is sent first, then the close frame. Later
-    /// calls do nothing. The reason is cut to [`CloseFrame::MAX_REASON`] bytes.
-    pub fn close(&self, code: CloseCode, reason: impl Into<Utf8Bytes>) {
-        self.close_with(CloseFrame::new(code, reason), End::Server);
-    }
-
-    /// Closes the connection as [`close`](Self::close) does, with this frame:
-    /// [`CloseFrame::without_code`] says neither a code nor a reason.
-    pub fn close_frame(&self, frame: impl Into<CloseFrame>) {
-        self.close_with(frame.into(), End::Server);
-    }
-
-    pub(crate) fn close_for_shutdown(&self, frame: CloseFrame) {
-        self.close_with(frame, End::Shutdown);
-    }
-
-    pub(crate) fn close_for_expiry(&self) {
-        self.close_with(credentials_expired(), End::Expiry);
-    }
-
-    pub(crate) fn close_for_inactivity(&self) {
-        self.close_with(CloseFrame::new(CloseCode::TIMEOUT, "inactive"), End::Expiry);
-    }
-
-    fn close_with(&self, frame: CloseFrame, end: End) {
-        if let Some(hooks) = self.begin_close(frame, end) {
-            self.wake_for(hooks);
-            self.0.transport.wake();
-        }
-    }
-
-    /// Closes the connection as far as that needs no task of its own: that is to be woken if this is
-    /// the first end, for so many hooks.
-    fn begin_close(&self, frame: CloseFrame, end: End) -> Option<usize> {
-        let first = self.end_asleep(end);
-        if first.is_some() {
-            self.0.transport.close(frame);
-        }
-        first
-    }
-
-    /// Closes peers of which there may be many. Their tasks are woken in groups, and others run in
-    /// between.
-    pub(crate) fn close_all(peers: Vec<Self>, frame: &CloseFrame, end: End) {
-        let close = |peer: &Self| {
-            let first = peer.begin_close(frame.clone(), end);
-            // With a flusher the session runs in the task that the group wakes.
-            if let Some(hooks) = first
-                && peer.0.transport.flusher().is_none()
-            {
-                peer.wake_for(hooks);
-            }
-            first.is_some()
-        };
-        Asleep::new(peers.into_iter().filter(close).collect()).hand_on();
-    }
-
     /// See [`Transport::settle`].
     pub(crate) fn settle(&self) -> Settled {
         self.settled(self.0.transport.settle())
@@ -571,149 +493,9 @@ impl Peer {
         settled
     }
 
-    /// Drops the connection at once, without a close frame, also when a close is under way.
-    pub fn terminate(&self) {
-        self.end(End::Server);
-        self.0.transport.terminate();
-    }
-
-    /// Takes the first step away from open: the peer leaves every list, and whoever waits for
-    /// its end is told. Answers whether this call was the first.
-    fn end(&self, end: End) -> bool {
-        let first = self.end_asleep(end);
-        if let Some(hooks) = first {
-            self.wake_for(hooks);
-        }
-        first.is_some()
-    }
-
-    /// As [`end`](Self::end), without waking the session for the hooks that are left to be run: how
-    /// many it returns, if it is the first.
-    fn end_asleep(&self, end: End) -> Option<usize> {
-        if !self.0.life.end(end) {
-            return None;
-        }
-        let topics = self.0.hub.registry().leave(self);
-        let hooks = topics.len();
-        for (topic, _) in topics {
-            self.0.inbox.leave(subscription(&topic, false));
-        }
-        self.0.life.notify_ended();
-        self.0.sleepers.end();
-        Some(hooks)
-    }
-
-    /// Wakes the session, if so many hooks are left to be run.
-    fn wake_for(&self, hooks: usize) {
-        if hooks > 0 {
-            self.0.inbox.wake();
-        }
-    }
-
-    /// Subscribes to a topic of the peer's namespace. `Ok(false)` if it already was.
-    ///
-    /// # Errors
-    /// When the connection is ending, the peer has too many topics, the name is too long, the
-    /// transport has no topics, or it hibernates and has no room to store one more.
-    pub fn subscribe(&self, topic: impl AsRef<str>) -> Result<bool, SubscribeError> {
-        self.subscribe_to(TopicKind::Topic, topic.as_ref())
-    }
-
-    /// Ends a subscription. Answers whether there was one.
-    pub fn unsubscribe(&self, topic: impl AsRef<str>) -> bool {
-        self.unsubscribe_from(TopicKind::Topic, topic.as_ref())
-    }
-
-    pub(crate) fn subscribe_to(&self, kind: TopicKind, name: &str) -> Result<bool, SubscribeError> {
-        if !self.capabilities().contains(Capabilities::PUBSUB) {
-            return Err(SubscribeError::Unsupported);
-        }
-        let hub = &self.0.hub;
-        let settings = self.settings();
-        let new = hub
-            .registry()
-            .subscribe(self, kind, name, &settings.limits)?;
-        if new && let Err(error) = self.persist() {
-            hub.registry().unsubscribe(self, kind, name);
-            return Err(error.into());
-        }
-        if new && let Some((topic, _)) = self.0.subscriptions.get(kind, name) {
-            self.notify(subscription(&topic, true));
-        }
-        Ok(new)
-    }
-
-    pub(crate) fn unsubscribe_from(&self, kind: TopicKind, name: &str) -> bool {
-        let left = self.0.subscriptions.get(kind, name);
-        let was = self.0.hub.registry().unsubscribe(self, kind, name);
-        if was {
-            self.settled(self.0.transport.left());
-        }
-        if was && let Some((topic, _)) = left {
-            self.notify(subscription(&topic, false));
-        }
-        if was && let Err(error) = self.persist() {
-            // There is room for less than before, so only the platform itself can have refused.
-            tracing::error!(peer = %self, %error, "an unsubscription was not stored");
-        }
-        was
-    }
-
     /// Leaves a hook to be run by the session.
     pub(crate) fn notify(&self, notice: Notice) {
         self.0.inbox.notify(notice);
-    }
-
-    /// Stores what must outlive the memory, where the transport does that.
-    pub(crate) fn persist(&self) -> Result<(), PersistError> {
-        if self.state() == PeerState::Open
-            && self.capabilities().contains(Capabilities::HIBERNATION)
-        {
-            self.0.transport.persist(self.snapshot()?)
-        } else {
-            Ok(())
-        }
-    }
-
-    fn snapshot(&self) -> Result<Snapshot, PersistError> {
-        let kept = self.0.hub.kept_headers();
-        let request = self.request();
-        let mut snapshot = Snapshot::new(self.id(), self.namespace(), request, |name| {
-            kept.contains(name)
-        });
-        snapshot.set_route(&self.settings(), self.0.hub.settings());
-        snapshot.protocol = self.protocol().map(str::to_owned);
-        snapshot.context = self.0.context.to_stored()?;
-        snapshot.expires = self.0.expiry.get().millis();
-        let timers = self.0.sleepers.timers(|timers| timers.stored());
-        snapshot.timers = timers.unwrap_or_default();
-        if let Some(labels) = self.labels() {
-            let owned = |name: &Arc<str>| (**name).to_owned();
-            let labels = labels.lock();
-            snapshot.identity = labels.identity().map(owned);
-            snapshot.tags = labels.tags().map(owned).collect();
-        }
-        snapshot.topics = self
-            .topics()
-            .iter()
-            .map(|topic| (**topic).to_owned())
-            .collect();
-        snapshot.patterns = self
-            .patterns()
-            .iter()
-            .map(|pattern| (**pattern).to_owned())
-            .collect();
-        Ok(snapshot)
-    }
-
-    /// Whether the peer is subscribed to a topic, by its name.
-    pub fn is_subscribed(&self, topic: impl AsRef<str>) -> bool {
-        self.0.subscriptions.contains(topic.as_ref())
-    }
-
-    /// The peer's topics, sorted by name.
-    pub fn topics(&self) -> Vec<Arc<str>> {
-        self.0.subscriptions.names(TopicKind::Topic)
     }
 
     /// The peers of this namespace, this one included while it is connected. Peers are here from
@@ -721,114 +503,6 @@ impl Peer {
     /// greeted.
     pub fn peers(&self) -> Vec<Peer> {
         self.0.hub.registry().peers(Some(self.namespace()))
-    }
-
-    /// Sends a message to every subscriber of a topic in this namespace except this peer, which
-    /// need not be subscribed itself. Works until the `close` hook has ended.
-    ///
-    /// The same as [`to(topic)`](Self::to)`.send(message)`.
-    ///
-    /// A closure may end in it; a method of [`Hooks`](crate::Hooks) ends in `Ok(())`:
-    ///
-    /// ```
-    /// # use crossws_core::{HookResult, Hooks, Message, Peer, hooks};
-    /// let echo = hooks().on_message(|peer, message| async move { peer.publish("talk", message) });
-    ///
-    /// struct Talk;
-    ///
-    /// impl Hooks for Talk {
-    ///     async fn message(&self, peer: &Peer, message: Message) -> HookResult {
-    ///         peer.publish("talk", message)?;
-    ///         Ok(())
-    ///     }
-    /// }
-    /// ```
-    ///
-    /// # Errors
-    /// When the value cannot be encoded, or the transport has no topics. A subscriber's full queue
-    /// is no error: it is counted in what is returned.
-    pub fn publish(
-        &self,
-        topic: impl AsRef<str>,
-        message: impl IntoMessage,
-    ) -> Result<Published, PublishError> {
-        self.publish_to(Some(topic.as_ref()), message)
-    }
-
-    /// Sends a message to every peer of this namespace except this one.
-    ///
-    /// The same as [`to_all()`](Self::to_all)`.send(message)`.
-    ///
-    /// # Errors
-    /// As [`publish`](Self::publish).
-    pub fn broadcast(&self, message: impl IntoMessage) -> Result<Published, PublishError> {
-        self.publish_to(None, message)
-    }
-
-    /// The short way, without a [`To`] in between.
-    fn publish_to(
-        &self,
-        topic: Option<&str>,
-        message: impl IntoMessage,
-    ) -> Result<Published, PublishError> {
-        let hub = &self.0.hub;
-        if let Some(topic) = topic
-            && !hub.topic_overflows().is_empty()
-        {
-            return self.publish_by_policy(topic, message);
-        }
-        self.check_publishes()?;
-        let publication = Publication::of(message, SendOptions::new())?;
-        Ok(hub.deliver(Some(self.namespace()), topic, Some(self), &publication))
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn publish_by_policy(
-        &self,
-        topic: &str,
-        message: impl IntoMessage,
-    ) -> Result<Published, PublishError> {
-        self.to(topic).send(message)
-    }
-
-    /// A message to every subscriber of a topic in this namespace, or of any of several, once each,
-    /// except this peer unless [`including_self`](To::including_self) says so: how it is sent, and
-    /// whom it leaves out, is said before [`send`](To::send).
-    ///
-    /// ```
-    /// # use crossws_core::{Peer, PublishError};
-    /// # fn say(peer: &Peer) -> Result<(), PublishError> {
-    /// peer.to("red").send("to one room")?;
-    /// peer.to(["red", "blue"]).except("muted").send("to two")?;
-    /// # Ok(()) }
-    /// ```
-    pub fn to<'a>(&'a self, topics: impl Into<Topics<'a>>) -> To<'a> {
-        self.publishing(Target::Topics(topics.into()))
-    }
-
-    /// A message to every subscriber of any topic that this peer is subscribed to when it is sent,
-    /// as [`to`](Self::to). In the `close` hook the peer is subscribed to none.
-    pub fn to_own_topics(&self) -> To<'_> {
-        self.publishing(Target::Own(self))
-    }
-
-    /// A message to every peer of this namespace, as [`to`](Self::to).
-    pub fn to_all(&self) -> To<'_> {
-        self.publishing(Target::Everyone)
-    }
-
-    fn publishing<'a>(&'a self, target: Target<'a>) -> To<'a> {
-        To::new(&self.0.hub, Some(self.namespace()), target, Some(self))
-    }
-
-    /// Whether the transport has topics.
-    pub(crate) fn check_publishes(&self) -> Result<(), PublishError> {
-        self.0.life.set_publishes();
-        match self.capabilities().contains(Capabilities::PUBSUB) {
-            true => Ok(()),
-            false => Err(PublishError::Unsupported),
-        }
     }
 
     /// Runs a future as part of this connection: polled by its task, its failure reported to
@@ -847,37 +521,9 @@ impl Peer {
         WeakPeer(Arc::downgrade(&self.0))
     }
 
-    /// Whether this side ended the connection, so that nothing more that arrives is delivered.
-    pub(crate) fn closed_here(&self) -> Option<ClosedBy> {
-        self.0.life.closed_here()
-    }
-
-    /// The connection is ending, and not by a call of ours. Does nothing the second time.
-    pub(crate) fn ended(&self) {
-        self.end(End::Others);
-    }
-
-    /// The connection is over: it is in no list or topic, and from here on the state is `Closed`.
-    pub(crate) fn over(&self) {
-        if !self.end(End::Others) {
-            // Whoever took the first step may not have come as far as to leave.
-            self.0.hub.registry().leave(self);
-        }
-        self.0.life.set_over();
-    }
-
     pub(crate) fn notify_drained(&self) {
         self.0.life.notify_drained();
     }
-}
-
-/// The `subscription` hook, to be run.
-fn subscription(topic: &Topic, joined: bool) -> Notice {
-    Notice(Kind::Subscription {
-        topic: topic.shared_name(),
-        kind: topic.kind(),
-        joined,
-    })
 }
 
 /// What a client hears whose credentials have ended.

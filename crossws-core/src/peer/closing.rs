@@ -1,0 +1,142 @@
+//! How a connection is ended, and who waits for that.
+
+use super::{credentials_expired, topics::subscription};
+use crate::message::close::{CloseCode, CloseFrame, ClosedBy};
+use crate::message::text::Utf8Bytes;
+use crate::peer::Peer;
+use crate::peer::life::{End, PeerState};
+use crate::pubsub::flusher::Asleep;
+
+impl Peer {
+    /// Waits until the connection is ending: the client is gone, this side closed, or the server
+    /// stops. It resolves although a hook is running. While so many messages wait behind that hook
+    /// that the client is not read any further (`Limits::max_inbound`), its end is seen only once
+    /// a message is taken, or something cannot be sent.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn closed(&self) {
+        loop {
+            let listener = self.0.life.ended();
+            if self.state() != PeerState::Open {
+                return;
+            }
+            listener.await;
+        }
+    }
+
+    /// Closes the connection: what was queued before is sent first, then the close frame. Later
+    /// calls do nothing. The reason is cut to [`CloseFrame::MAX_REASON`] bytes.
+    pub fn close(&self, code: CloseCode, reason: impl Into<Utf8Bytes>) {
+        self.close_with(CloseFrame::new(code, reason), End::Server);
+    }
+
+    /// Closes the connection as [`close`](Self::close) does, with this frame:
+    /// [`CloseFrame::without_code`] says neither a code nor a reason.
+    pub fn close_frame(&self, frame: impl Into<CloseFrame>) {
+        self.close_with(frame.into(), End::Server);
+    }
+
+    pub(crate) fn close_for_shutdown(&self, frame: CloseFrame) {
+        self.close_with(frame, End::Shutdown);
+    }
+
+    pub(crate) fn close_for_expiry(&self) {
+        self.close_with(credentials_expired(), End::Expiry);
+    }
+
+    pub(crate) fn close_for_inactivity(&self) {
+        self.close_with(CloseFrame::new(CloseCode::TIMEOUT, "inactive"), End::Expiry);
+    }
+
+    fn close_with(&self, frame: CloseFrame, end: End) {
+        if let Some(hooks) = self.begin_close(frame, end) {
+            self.wake_for(hooks);
+            self.0.transport.wake();
+        }
+    }
+
+    /// Closes the connection as far as that needs no task of its own: that is to be woken if this is
+    /// the first end, for so many hooks.
+    fn begin_close(&self, frame: CloseFrame, end: End) -> Option<usize> {
+        let first = self.end_asleep(end);
+        if first.is_some() {
+            self.0.transport.close(frame);
+        }
+        first
+    }
+
+    /// Closes peers of which there may be many. Their tasks are woken in groups, and others run in
+    /// between.
+    pub(crate) fn close_all(peers: Vec<Self>, frame: &CloseFrame, end: End) {
+        let close = |peer: &Self| {
+            let first = peer.begin_close(frame.clone(), end);
+            // With a flusher the session runs in the task that the group wakes.
+            if let Some(hooks) = first
+                && peer.0.transport.flusher().is_none()
+            {
+                peer.wake_for(hooks);
+            }
+            first.is_some()
+        };
+        Asleep::new(peers.into_iter().filter(close).collect()).hand_on();
+    }
+
+    /// Drops the connection at once, without a close frame, also when a close is under way.
+    pub fn terminate(&self) {
+        self.end(End::Server);
+        self.0.transport.terminate();
+    }
+
+    /// Takes the first step away from open: the peer leaves every list, and whoever waits for
+    /// its end is told. Answers whether this call was the first.
+    fn end(&self, end: End) -> bool {
+        let first = self.end_asleep(end);
+        if let Some(hooks) = first {
+            self.wake_for(hooks);
+        }
+        first.is_some()
+    }
+
+    /// As [`end`](Self::end), without waking the session for the hooks that are left to be run: how
+    /// many it returns, if it is the first.
+    fn end_asleep(&self, end: End) -> Option<usize> {
+        if !self.0.life.end(end) {
+            return None;
+        }
+        let topics = self.0.hub.registry().leave(self);
+        let hooks = topics.len();
+        for (topic, _) in topics {
+            self.0.inbox.leave(subscription(&topic, false));
+        }
+        self.0.life.notify_ended();
+        self.0.sleepers.end();
+        Some(hooks)
+    }
+
+    /// Wakes the session, if so many hooks are left to be run.
+    fn wake_for(&self, hooks: usize) {
+        if hooks > 0 {
+            self.0.inbox.wake();
+        }
+    }
+
+    /// Whether this side ended the connection, so that nothing more that arrives is delivered.
+    pub(crate) fn closed_here(&self) -> Option<ClosedBy> {
+        self.0.life.closed_here()
+    }
+
+    /// The connection is ending, and not by a call of ours. Does nothing the second time.
+    pub(crate) fn ended(&self) {
+        self.end(End::Others);
+    }
+
+    /// The connection is over: it is in no list or topic, and from here on the state is `Closed`.
+    pub(crate) fn over(&self) {
+        if !self.end(End::Others) {
+            // Whoever took the first step may not have come as far as to leave.
+            self.0.hub.registry().leave(self);
+        }
+        self.0.life.set_over();
+    }
+}

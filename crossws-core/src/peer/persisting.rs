@@ -1,0 +1,53 @@
+//! What of a peer outlives the memory, where the transport stores it.
+
+use std::sync::Arc;
+
+use crate::adapter::Snapshot;
+use crate::hub::capabilities::Capabilities;
+use crate::peer::Peer;
+use crate::peer::life::PeerState;
+use crate::peer::snapshot::PersistError;
+
+impl Peer {
+    /// Stores what must outlive the memory, where the transport does that.
+    pub(crate) fn persist(&self) -> Result<(), PersistError> {
+        if self.state() == PeerState::Open
+            && self.capabilities().contains(Capabilities::HIBERNATION)
+        {
+            self.0.transport.persist(self.snapshot()?)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn snapshot(&self) -> Result<Snapshot, PersistError> {
+        let kept = self.0.hub.kept_headers();
+        let request = self.request();
+        let mut snapshot = Snapshot::new(self.id(), self.namespace(), request, |name| {
+            kept.contains(name)
+        });
+        snapshot.set_route(&self.settings(), self.0.hub.settings());
+        snapshot.protocol = self.protocol().map(str::to_owned);
+        snapshot.context = self.0.context.to_stored()?;
+        snapshot.expires = self.0.expiry.get().millis();
+        let timers = self.0.sleepers.timers(|timers| timers.stored());
+        snapshot.timers = timers.unwrap_or_default();
+        if let Some(labels) = self.labels() {
+            let owned = |name: &Arc<str>| (**name).to_owned();
+            let labels = labels.lock();
+            snapshot.identity = labels.identity().map(owned);
+            snapshot.tags = labels.tags().map(owned).collect();
+        }
+        snapshot.topics = self
+            .topics()
+            .iter()
+            .map(|topic| (**topic).to_owned())
+            .collect();
+        snapshot.patterns = self
+            .patterns()
+            .iter()
+            .map(|pattern| (**pattern).to_owned())
+            .collect();
+        Ok(snapshot)
+    }
+}
