@@ -76,7 +76,7 @@ impl<H: Hooks> Rooms<H> {
     /// Asks a function whether a client may do something with a topic that matches, each time. See
     /// [`allow`](Self::allow) for which are asked.
     ///
-    /// The client's next message waits meanwhile. What was granted holds until the client unsubscribes or
+    /// The client's next message waits meanwhile; the future is dropped when the connection ends. What was granted holds until the client unsubscribes or
     /// goes: to take it back, unsubscribe the peer.
     pub fn authorize(self, topics: &str, authorize: impl Authorize) -> Self {
         self.entry(topics, Grant::Asked(Box::new(authorize)))
@@ -215,7 +215,10 @@ impl<H: Hooks> Layer<H> {
             Some(Grant::Every(allow)) => Ok(allow.allows(action)),
             Some(Grant::Asked(authorize)) => {
                 let wish = Wish::new(action, Arc::from(topic));
-                authorize.authorize(peer.clone(), wish).await
+                let asked = authorize.authorize(peer.clone(), wish);
+                // A function that never ends must not keep the connection.
+                let token = peer.cancel_token();
+                token.run_until_cancelled(asked).await.unwrap_or(Ok(false))
             }
         }
     }

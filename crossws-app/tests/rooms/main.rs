@@ -165,6 +165,20 @@ fn subscriptions_of_the_hooks_are_not_the_clients_to_end() {
 }
 
 #[test]
+fn a_function_that_never_ends_keeps_no_connection() {
+    block_on(async {
+        let never = |_: Peer, _: Wish| std::future::pending::<bool>();
+        let server = TestServer::new(rooms(hooks()).authorize("**", never));
+        let mut ann = server.connect("/").await.unwrap();
+        ann.send(Json(json!({"subscribe": "talk"}))).unwrap();
+        server.settle().await;
+        ann.vanish();
+        server.settle().await;
+        assert_eq!(server.hub().stats().sessions, 0);
+    });
+}
+
+#[test]
 fn every_other_message_is_for_the_hooks_inside() {
     block_on(async {
         let server = server(Limits::default());
