@@ -163,6 +163,7 @@ pub fn frame_len(head: &[u8]) -> Option<usize> {
 }
 
 /// The wire format of what a server publishes: whole frames.
+#[allow(clippy::exhaustive_structs)]
 pub struct ServerFrame;
 
 impl Encoding for ServerFrame {

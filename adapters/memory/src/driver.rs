@@ -176,7 +176,7 @@ impl Driver {
             call.await.map_err(failed)
         };
         // A server does not limit the time of an HTTP service.
-        match self.in_time(&hub, call, Duration::MAX).await {
+        match self.in_time(hub, call, Duration::MAX).await {
             Some(Ok(response)) => match door.take() {
                 Some(accepted) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                     self.connect(accepted, response.map(drop)).await;
