@@ -246,6 +246,11 @@ impl Outbox {
         }
     }
 
+    /// Returns the close frame that has not been written yet.
+    pub(crate) fn unsent_close(&self) -> Option<CloseFrame> {
+        self.state.lock().special.close().cloned()
+    }
+
     /// Nothing could be written for as long as the limits allow: the queue counts as full until
     /// something is.
     pub(crate) fn too_old(&self) {
