@@ -22,7 +22,8 @@ fn main() {
     eprintln!("the example needs the pseudo-terminals of a Unix");
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
     use crossws::memory::{Client, TestServer};

@@ -27,33 +27,42 @@ enum ToClient {
     Exit { code: i32 },
 }
 
-/// A terminal for each connection, with this program on it. The program dies with the connection.
+/// A terminal for each connection, with this program on it. The program dies with the connection, and what
+/// it has started is hung up on.
 pub(crate) fn terminal(program: &'static str) -> impl Hooks {
     handler(move |peer, incoming| async move {
         /// The client is not shown more before it has taken what it was.
         const AHEAD: usize = 64 * 1024;
 
         let mut shell = Shell::spawn(program)?;
-        let typed = async {
-            let mut inputs = incoming.json();
-            while let Some(FromClient::Data { data }) = inputs.next().await {
-                (&shell.terminal).write_all(data.as_bytes()).await?;
+        let session = async {
+            let typed = async {
+                let mut inputs = incoming.json();
+                while let Some(FromClient::Data { data }) = inputs.next().await {
+                    (&shell.terminal).write_all(data.as_bytes()).await?;
+                }
+                Ok::<_, BoxError>(false)
+            };
+            let shown = async {
+                let mut output = shell.output();
+                while let Some(data) = output.next().await? {
+                    peer.send(Json(ToClient::Data { data }))?;
+                    peer.drained(AHEAD).await;
+                }
+                Ok(true)
+            };
+            if future::or(typed, shown).await? {
+                let code = shell.exit_code().await?;
+                peer.send(Json(ToClient::Exit { code }))?;
             }
-            Ok::<_, BoxError>(false)
+            Ok(())
         };
-        let shown = async {
-            let mut output = shell.output();
-            while let Some(data) = output.next().await? {
-                peer.send(Json(ToClient::Data { data }))?;
-                peer.drained(AHEAD).await;
-            }
-            Ok(true)
+        // A program that takes no input, or that runs on without its terminal, must not keep it.
+        let gone = async {
+            peer.closed().await;
+            Ok(())
         };
-        if future::or(typed, shown).await? {
-            let code = shell.exit_code().await?;
-            peer.send(Json(ToClient::Exit { code }))?;
-        }
-        Ok(())
+        future::or(session, gone).await
     })
 }
 

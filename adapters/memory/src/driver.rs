@@ -2,6 +2,7 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -31,6 +32,9 @@ pub(crate) trait App: MaybeSend + MaybeSync {
 
     /// Runs one connection's whole life.
     fn serve(&self, request: UpgradeRequest, link: Arc<Link>) -> BoxFuture<'static, ()>;
+
+    /// Whether a connection that has no session is being told so.
+    fn is_parting(&self) -> bool;
 }
 
 pub(crate) struct Resolved<R: ?Sized> {
@@ -40,6 +44,8 @@ pub(crate) struct Resolved<R: ?Sized> {
     pub(crate) start: Arc<Start>,
     pub(crate) http: Option<Arc<dyn HttpService>>,
     pub(crate) chance: Chance,
+    /// How many connections are being closed without a session.
+    pub(crate) partings: Arc<AtomicUsize>,
 }
 
 impl<R: Resolve> App for Resolved<R> {
@@ -58,11 +64,16 @@ impl<R: Resolve> App for Resolved<R> {
             clock: Arc::clone(&self.clock),
             http: self.http.clone(),
             chance: self.chance.clone(),
+            partings: Arc::clone(&self.partings),
         };
         let hub = self.hub.clone();
         let resolver = Arc::clone(&self.resolver);
         let start = Arc::clone(&self.start);
         Box::pin(async move { driver.serve(start, hub, resolver, request).await })
+    }
+
+    fn is_parting(&self) -> bool {
+        self.partings.load(Ordering::Relaxed) > 0
     }
 }
 
@@ -75,11 +86,28 @@ impl Drop for Cable {
     }
 }
 
+/// Counts a connection that is closed without a session, until it is dropped.
+struct Parting<'a>(&'a AtomicUsize);
+
+impl<'a> Parting<'a> {
+    fn begin(partings: &'a AtomicUsize) -> Self {
+        partings.fetch_add(1, Ordering::Relaxed);
+        Self(partings)
+    }
+}
+
+impl Drop for Parting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 struct Driver {
     link: Cable,
     clock: Arc<Clock>,
     http: Option<Arc<dyn HttpService>>,
     chance: Chance,
+    partings: Arc<AtomicUsize>,
 }
 
 impl Driver {
@@ -148,7 +176,7 @@ impl Driver {
             call.await.map_err(failed)
         };
         // A server does not limit the time of an HTTP service.
-        match self.in_time(&hub, call, Duration::MAX).await {
+        match self.in_time(hub, call, Duration::MAX).await {
             Some(Ok(response)) => match door.take() {
                 Some(accepted) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                     self.connect(accepted, response.map(drop)).await;
@@ -174,7 +202,10 @@ impl Driver {
         self.link.0.answer(Ok(answer));
         match joined {
             Ok(joined) => self.run(joined).await,
-            Err(frame) => part(&self.link.0, &self.clock, frame).await,
+            Err(frame) => {
+                let _parting = Parting::begin(&self.partings);
+                part(&self.link.0, &self.clock, frame).await;
+            }
         }
     }
 

@@ -360,6 +360,7 @@ impl<R: Resolve> TestServerBuilder<R> {
             start: Arc::default(),
             http: self.http.clone(),
             chance: self.chance.clone(),
+            partings: Arc::default(),
         };
         let executor = Executor::new(self.chance.clone());
         executor.spawn(app.start());

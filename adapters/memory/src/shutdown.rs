@@ -22,8 +22,18 @@ pub(crate) async fn shut_down(world: &World, shutdown: Shutdown) -> Report {
         sleep_until(world, start.saturating_add(next)).await;
     }
     let deadline = clock.now().saturating_add(shutdown.grace);
+    // Connections that came too late are told so, as those with a session are. No waker is needed: they
+    // are looked at again whenever everything has run.
+    let told = poll_fn(|_| match world.app.is_parting() {
+        true => Poll::Pending,
+        false => Poll::Ready(()),
+    });
+    let ended = async {
+        closing.ended().await;
+        told.await;
+    };
     // The grace is the last resort: time does not move by itself to reach it.
-    run_until(world, Alarm::passive(clock), deadline, closing.ended()).await;
+    run_until(world, Alarm::passive(clock), deadline, ended).await;
     let report = closing.report();
     if within_hook && report.forced == 0 {
         // Only the connections of this hook, and of others that wait for the same, are left.

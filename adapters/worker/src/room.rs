@@ -307,17 +307,7 @@ impl<'a> ToRoom<'a> {
         self
     }
 
-    /// As [`SendOptions::volatile`].
-    pub fn volatile(mut self) -> Self {
-        self.options = self.options.volatile();
-        self
-    }
-
-    /// As [`SendOptions::key`].
-    pub fn key(mut self, key: impl Into<Arc<str>>) -> Self {
-        self.options = self.options.key(key);
-        self
-    }
+    crossws_core::send_setters!(options);
 
     /// Sends with these options, replacing those that were set before.
     pub fn options(mut self, options: SendOptions) -> Self {

@@ -20,6 +20,9 @@ pub enum Payload {
 /// Reads a text as JSON if it is that, and as text otherwise, and leaves binary messages as they
 /// are. What is sent is JSON.
 ///
+/// A text that exceeds [`DecodeLimits`] counts as malformed, and not as text: it may be JSON. JSON that is
+/// nested deeper than 127 levels is read as text where the limits allow that depth.
+///
 /// ```
 /// use crossws_app::{AutoCodec, Payload, messages, typed_as};
 ///

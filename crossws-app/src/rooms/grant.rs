@@ -22,7 +22,7 @@ impl Wish {
     }
 }
 
-/// What a client wants to do with a topic. To unsubscribe is always allowed.
+/// What a client wants to do with a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Action {
@@ -106,8 +106,10 @@ where
     }
 }
 
-impl Authorize for Allow {
-    fn authorize(&self, _: Peer, wish: Wish) -> BoxFuture<'static, Result<bool, BoxError>> {
-        Box::pin(std::future::ready(Ok(self.allows(wish.action))))
-    }
+/// What one entry says of its topics.
+pub(super) enum Grant {
+    /// To every client.
+    Every(Allow),
+    /// Whatever this function returns.
+    Asked(Box<dyn Authorize>),
 }

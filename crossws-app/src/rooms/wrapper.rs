@@ -6,7 +6,7 @@ use crossws_core::{
 };
 use serde_json::Value;
 
-use super::grant::{Action, Allow, Authorize, Wish};
+use super::grant::{Action, Allow, Authorize, Grant, Wish};
 use super::wire::{Failed, Published, Request, Verb, code};
 use crate::{Decode, DecodeLimits, JsonCodec};
 
@@ -38,6 +38,12 @@ use crate::{Decode, DecodeLimits, JsonCodec};
 /// | `{"publish":"lobby","data":{…}}` | `{"published":"lobby","peers":3}` |
 /// | one of them, in vain | `{"error":"forbidden","message":"…","subscribe":"x","id":1}` |
 ///
+/// A client may unsubscribe from what [`allow`](Rooms::allow) lets it subscribe to and from every topic of
+/// [`authorize`](Rooms::authorize), without the function being asked. Other subscriptions are the
+/// application's: to leave those is `forbidden`.
+///
+/// A topic with a control character is `malformed`.
+///
 /// Subscribers get `{"topic":"lobby","from":"ann","data":{…}}`, with the publisher's
 /// [identity](Peer::identity) if it has one; the publisher itself does not. The errors are `forbidden`,
 /// `malformed`, `too_many`, `too_long` (see `Limits`) and `unavailable`, of which the log says more. The
@@ -64,17 +70,21 @@ impl<H: Hooks> Rooms<H> {
     ///
     /// A pattern that is none keeps the server from starting.
     pub fn allow(self, topics: &str, allow: Allow) -> Self {
-        self.authorize(topics, allow)
+        self.entry(topics, Grant::Every(allow))
     }
 
     /// Asks a function whether a client may do something with a topic that matches, each time. See
     /// [`allow`](Self::allow) for which are asked.
     ///
-    /// The client's next message waits meanwhile. What was granted holds until the client unsubscribes or
+    /// The client's next message waits meanwhile; the future is dropped when the connection ends. What was granted holds until the client unsubscribes or
     /// goes: to take it back, unsubscribe the peer.
-    pub fn authorize(mut self, topics: &str, authorize: impl Authorize) -> Self {
+    pub fn authorize(self, topics: &str, authorize: impl Authorize) -> Self {
+        self.entry(topics, Grant::Asked(Box::new(authorize)))
+    }
+
+    fn entry(mut self, topics: &str, grant: Grant) -> Self {
         match TopicPattern::new(topics) {
-            Ok(topics) => self.0.entries.push((topics, Box::new(authorize))),
+            Ok(topics) => self.0.entries.push((topics, grant)),
             Err(error) => self.0.invalid = self.0.invalid.or(Some((topics.to_owned(), error))),
         }
         self
@@ -97,7 +107,7 @@ impl<H: Hooks> Hooks for Rooms<H> {
 
 struct Layer<H> {
     hooks: H,
-    entries: Vec<(TopicPattern, Box<dyn Authorize>)>,
+    entries: Vec<(TopicPattern, Grant)>,
     /// Those that clients may subscribe to.
     patterns: Vec<String>,
     /// The first that is none.
@@ -151,6 +161,9 @@ impl<H: Hooks> Layer<H> {
             Verb::Subscribe => Action::Subscribe,
             Verb::Publish => Action::Publish,
             Verb::Unsubscribe => {
+                if !self.may_leave(&request.topic) {
+                    return Ok(request.forbidden().into_message()?);
+                }
                 match TopicPattern::is_pattern(&request.topic) {
                     true => peer.unsubscribe_pattern(&request.topic),
                     false => peer.unsubscribe(&request.topic),
@@ -160,10 +173,7 @@ impl<H: Hooks> Layer<H> {
         };
         match self.grants(peer, action, &request.topic).await {
             Ok(true) => {}
-            Ok(false) => {
-                let failed = request.failed("forbidden", "this is not allowed");
-                return Ok(failed.into_message()?);
-            }
+            Ok(false) => return Ok(request.forbidden().into_message()?),
             Err(error) => {
                 let topic = &*request.topic;
                 tracing::error!(%peer, topic, ?action, %error, "an authorization failed");
@@ -198,17 +208,43 @@ impl<H: Hooks> Layer<H> {
 
     async fn grants(&self, peer: &Peer, action: Action, topic: &str) -> Result<bool, BoxError> {
         if TopicPattern::is_pattern(topic) {
-            let is_known = self.patterns.iter().any(|pattern| pattern == topic);
-            return Ok(action == Action::Subscribe && is_known);
+            return Ok(action == Action::Subscribe && self.is_allowed_pattern(topic));
         }
-        let mut entries = self.entries.iter();
-        match entries.find(|(topics, _)| topics.matches(topic)) {
+        match self.of(topic) {
             None => Ok(false),
-            Some((_, authorize)) => {
+            Some(Grant::Every(allow)) => Ok(allow.allows(action)),
+            Some(Grant::Asked(authorize)) => {
                 let wish = Wish::new(action, Arc::from(topic));
-                authorize.authorize(peer.clone(), wish).await
+                let asked = authorize.authorize(peer.clone(), wish);
+                // A function that never ends must not keep the connection.
+                let token = peer.cancel_token();
+                token.run_until_cancelled(asked).await.unwrap_or(Ok(false))
             }
         }
+    }
+
+    /// Whether clients may leave what they could have subscribed to themselves. All other subscriptions
+    /// belong to the hooks: one that excludes, as in `except("muted")`, would otherwise end on demand.
+    fn may_leave(&self, topic: &str) -> bool {
+        if TopicPattern::is_pattern(topic) {
+            return self.is_allowed_pattern(topic);
+        }
+        match self.of(topic) {
+            None => false,
+            Some(Grant::Every(allow)) => allow.allows(Action::Subscribe),
+            Some(Grant::Asked(_)) => true,
+        }
+    }
+
+    fn is_allowed_pattern(&self, topic: &str) -> bool {
+        self.patterns.iter().any(|pattern| pattern == topic)
+    }
+
+    /// Returns what the first entry that matches says.
+    fn of(&self, topic: &str) -> Option<&Grant> {
+        let mut entries = self.entries.iter();
+        let (_, grant) = entries.find(|(topics, _)| topics.matches(topic))?;
+        Some(grant)
     }
 }
 

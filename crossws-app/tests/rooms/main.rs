@@ -79,8 +79,8 @@ fn clients_subscribe_publish_and_unsubscribe_where_they_may() {
         assert_eq!(answer, json!({"unsubscribed": "lobby", "id": null}));
         let answer = ask(&mut bob, json!({"publish": "lobby", "data": 1})).await;
         assert_eq!(answer["peers"], 0);
-        let answer = ask(&mut ann, json!({"unsubscribe": "never"})).await;
-        assert_eq!(answer, json!({"unsubscribed": "never"}));
+        let answer = ask(&mut ann, json!({"unsubscribe": "news/never"})).await;
+        assert_eq!(answer, json!({"unsubscribed": "news/never"}));
     });
 }
 
@@ -101,7 +101,11 @@ fn what_is_not_allowed_is_refused_by_name_and_the_connection_stays() {
             (json!({"subscribe": "news/**"}), "forbidden"),
             (json!({"subscribe": "box/*"}), "forbidden"),
             (json!({"publish": "news/*", "data": 1}), "forbidden"),
+            (json!({"unsubscribe": "elsewhere"}), "forbidden"),
+            (json!({"unsubscribe": "box/1"}), "forbidden"),
+            (json!({"unsubscribe": "news/**"}), "forbidden"),
             (json!({"subscribe": 7}), "malformed"),
+            (json!({"subscribe": "news/secret\u{1f}v2"}), "malformed"),
             (json!({"subscribe": "lobby", "data": 1}), "malformed"),
             (json!({"publish": "lobby"}), "malformed"),
             (
@@ -137,6 +141,40 @@ fn what_is_not_allowed_is_refused_by_name_and_the_connection_stays() {
         let answer = ask(&mut ann, json!({"unsubscribe": "news/*"})).await;
         assert_eq!(answer, json!({"unsubscribed": "news/*"}));
         assert!(scope.patterns().is_empty());
+    });
+}
+
+#[test]
+fn subscriptions_of_the_hooks_are_not_the_clients_to_end() {
+    block_on(async {
+        let inside = hooks().on_open(|peer: Peer| async move {
+            peer.subscribe("muted")?;
+            peer.subscribe_pattern("audit/**").map(drop)
+        });
+        let app = rooms(inside).allow("talk", Allow::Both);
+        let server = TestServer::new(app);
+        let mut ann = server.connect("/").await.unwrap();
+        for topic in ["muted", "audit/**"] {
+            let answer = ask(&mut ann, json!({"unsubscribe": topic})).await;
+            assert_eq!(answer["error"], "forbidden", "{answer}");
+        }
+        let scope = server.hub().in_namespace("/");
+        assert_eq!(scope.publish("muted", "1").unwrap().queued, 1);
+        assert_eq!(scope.publish("audit/a", "2").unwrap().queued, 1);
+    });
+}
+
+#[test]
+fn a_function_that_never_ends_keeps_no_connection() {
+    block_on(async {
+        let never = |_: Peer, _: Wish| std::future::pending::<bool>();
+        let server = TestServer::new(rooms(hooks()).authorize("**", never));
+        let mut ann = server.connect("/").await.unwrap();
+        ann.send(Json(json!({"subscribe": "talk"}))).unwrap();
+        server.settle().await;
+        ann.vanish();
+        server.settle().await;
+        assert_eq!(server.hub().stats().sessions, 0);
     });
 }
 

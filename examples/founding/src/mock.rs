@@ -73,8 +73,14 @@ fn protocol() -> impl Hooks {
 }
 
 fn manual() -> impl Hooks {
-    hooks()
-        .on_ping(|peer: Peer, data: Bytes| async move { peer.pong([b"manual:", &*data].concat()) })
+    /// The most that a pong carries.
+    const MOST: usize = 125;
+
+    hooks().on_ping(|peer: Peer, data: Bytes| async move {
+        let mut answer = [b"manual:", &*data].concat();
+        answer.truncate(MOST);
+        peer.pong(answer)
+    })
 }
 
 fn echo() -> impl Hooks {

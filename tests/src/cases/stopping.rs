@@ -121,21 +121,20 @@ async fn a_stopping_server_accepts_no_peer(scene: Scene<'_>) {
         ..Ask::named("late")
     };
     // Its upgrade begins before the shutdown, and would end after it.
-    let (_, late) = both(
-        async {
-            stage.wait("late", "upgrade").await;
-            let release = async {
-                stage.release("gate").await;
-            };
-            both(stage.shutdown(PATIENCE), release).await;
-        },
-        stage.ask("/", ask, &[]),
-    )
-    .await;
-    match late {
-        Err(Some(response)) => assert_eq!(response.status(), 503),
-        Err(None) => {}
-        Ok(mut late) => assert_eq!(late.closes_at_last().await.0, 1012),
-    }
+    let stop = async {
+        stage.wait("late", "upgrade").await;
+        let release = async {
+            stage.release("gate").await;
+        };
+        both(stage.shutdown(PATIENCE), release).await;
+    };
+    let late = async {
+        match stage.ask("/", ask, &[]).await {
+            Err(Some(response)) => assert_eq!(response.status(), 503),
+            Err(None) => {}
+            Ok(mut late) => assert_eq!(late.closes_at_last().await.0, 1012),
+        }
+    };
+    both(stop, late).await;
     assert_eq!(stage.peers(None).await, []);
 }

@@ -1,7 +1,9 @@
 //! `/mock/ws/data` and `/mock/ws/upper`: how a frame is read.
 
 use crossws::prelude::*;
-use crossws::{AutoCodec, BoxError, Payload, TypedPeer, messages, transform, typed_as};
+use crossws::{
+    AutoCodec, BoxError, DecodeLimits, Payload, TypedPeer, messages, transform, typed_as,
+};
 use serde_json::{Value, json};
 
 pub(super) fn data() -> impl Hooks {
@@ -12,7 +14,9 @@ pub(super) fn data() -> impl Hooks {
             Payload::Binary(bytes) => json!({ "kind": "binary", "length": bytes.len() }),
         })
     });
-    typed_as(AutoCodec, shows)
+    // Whatever is JSON is shown as such: as deep as the reader of JSON goes, and as long as a message is.
+    let limits = DecodeLimits::new().max_depth(128).max_items(usize::MAX);
+    typed_as(AutoCodec, shows).decode_limits(limits)
 }
 
 pub(super) fn upper(hooks: impl Hooks) -> impl Hooks {

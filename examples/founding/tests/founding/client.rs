@@ -74,6 +74,11 @@ impl Client {
         self.connection.send(frame).await.unwrap();
     }
 
+    /// Replies to what was read, if the connection has not ended since.
+    pub(crate) async fn reply(&mut self, frame: Frame) {
+        let _ = self.connection.send(frame).await;
+    }
+
     /// Returns the next frame. Answers pings of the server itself.
     pub(crate) async fn event(&mut self) -> Event {
         loop {

@@ -141,24 +141,33 @@ pub(crate) async fn a_shell_has_a_real_terminal(world: &dyn World) {
 }
 
 pub(crate) async fn a_shell_dies_with_its_connection(world: &dyn World) {
-    for vanishes in [false, true] {
-        let mut client = connect(world, "/_socket/pty").await;
-        let shown = type_until(&mut client, "echo pid=$$=\"\"pid; sleep 1000\n", "=pid").await;
-        let pid = shown.rsplit("pid=").next().unwrap();
-        let pid: i32 = pid.split('=').next().unwrap().parse().unwrap();
-        let pid = rustix::process::Pid::from_raw(pid).unwrap();
-        let lives = || rustix::process::test_kill_process(pid).is_ok();
-        assert!(lives());
-        match vanishes {
-            true => client.vanish(),
-            false => client.close().await,
-        }
-        for _ in 0..500 {
-            if !lives() {
-                break;
+    // One that has let its terminal go, and one that takes nothing of what is typed.
+    let alone = "echo pid=$$=\"\"pid; exec sleep 1000 <&- >&- 2>&-\n";
+    let deaf = "echo pid=$$=\"\"pid; sleep 1000\n";
+    for (program, typed) in [(deaf, 0), (deaf, 8), (alone, 0)] {
+        for vanishes in [false, true] {
+            let mut client = connect(world, "/_socket/pty").await;
+            let shown = type_until(&mut client, program, "=pid").await;
+            let pid = shown.rsplit("pid=").next().unwrap();
+            let pid: i32 = pid.split('=').next().unwrap().parse().unwrap();
+            let pid = rustix::process::Pid::from_raw(pid).unwrap();
+            let lives = || rustix::process::test_kill_process(pid).is_ok();
+            assert!(lives());
+            for _ in 0..typed {
+                let line = format!("{}\n", "y".repeat(4000));
+                client.send(json!({ "type": "data", "data": line })).await;
             }
-            world.sleep(Duration::from_millis(10)).await;
+            match vanishes {
+                true => client.vanish(),
+                false => client.close().await,
+            }
+            for _ in 0..500 {
+                if !lives() {
+                    break;
+                }
+                world.sleep(Duration::from_millis(10)).await;
+            }
+            assert!(!lives(), "{program}");
         }
-        assert!(!lives());
     }
 }

@@ -212,6 +212,13 @@ pub(crate) async fn a_frame_is_shown_as_it_was_read(world: &dyn World) {
         let shown = json!({ "kind": "json", "value": value });
         assert_eq!(client.ask(text).await, shown);
     }
+    let deep = format!("{}{}", "[".repeat(120), "]".repeat(120));
+    let long = format!("[0{}]", ",0".repeat(70_000));
+    for text in [&deep, &long] {
+        let shown = client.ask(text).await;
+        assert_eq!(shown["kind"], "json");
+        assert_eq!(shown["value"].to_string(), *text);
+    }
     for text in ["hello", "", "{"] {
         let shown = json!({ "kind": "text", "value": text });
         assert_eq!(client.ask(text).await, shown);

@@ -20,9 +20,9 @@ pub(crate) async fn silence_of_data_ends_a_client(world: &dyn World) {
         let close = loop {
             match client.raw(world).await {
                 Event::Ping(data) => {
-                    client.frame(Frame::Pong(data)).await;
+                    client.reply(Frame::Pong(data)).await;
                     if pings {
-                        client.frame(Frame::Ping(b"mine".to_vec())).await;
+                        client.reply(Frame::Ping(b"mine".to_vec())).await;
                     }
                 }
                 Event::Pong(_) => {}
@@ -107,6 +107,10 @@ pub(crate) async fn the_hook_answers_pings(world: &dyn World) {
             assert_eq!(client.raw(world).await, Event::Pong(pong));
         }
     }
+    // As much as a pong carries.
+    client.frame(Frame::Ping(vec![b'x'; 125])).await;
+    let pong = [b"manual:".as_slice(), &[b'x'; 118]].concat();
+    assert_eq!(client.raw(world).await, Event::Pong(pong));
 }
 
 /// Requests the compressed route with this offer, and returns the response.
