@@ -546,14 +546,36 @@ impl Hub {
         except: Option<&Peer>,
         publication: &Publication,
     ) -> Published {
-        let registry = self.registry();
-        let publish = || registry.publish(namespace, topic, except, publication);
-        let Some(watch) = self.watch() else {
-            return self.count_published(publish());
+        let published = match self.watch() {
+            None => self
+                .registry()
+                .publish(namespace, topic, except, publication),
+            Some(watch) => self.deliver_watched(watch, namespace, topic, except, publication),
         };
-        let recipients = || without(except, registry.members(namespace, topic));
-        let to = Audience::of(namespace, topic);
-        self.count_published(watch.publish(publication.message(), to, publish, recipients))
+        self.count_published(published)
+    }
+
+    // Out of line, for those whom nobody watches.
+    #[cold]
+    #[inline(never)]
+    fn deliver_watched(
+        &self,
+        watch: &Watch,
+        namespace: Option<&str>,
+        topic: Option<&str>,
+        except: Option<&Peer>,
+        publication: &Publication,
+    ) -> Published {
+        let registry = self.registry();
+        let (message, to) = (publication.message(), Audience::of(namespace, topic));
+        if watch.says_messages() {
+            let publish = || registry.publish(namespace, topic, except, publication);
+            let recipients = || without(except, registry.members(namespace, topic));
+            return watch.publish(message, to, publish, recipients);
+        }
+        let published = registry.publish(namespace, topic, except, publication);
+        watch.published(message, to, published);
+        published
     }
 
     pub(crate) fn deliver_to_rosters(

@@ -41,7 +41,7 @@ use crate::message::IntoMessage;
 use crate::message::close::{CloseCode, CloseFrame};
 use crate::message::codec::DecodeError;
 use crate::message::send::{SendOptions, Sent};
-use crate::observe::{Watch, Watched};
+use crate::observe::{Watch, Watched, watch};
 use crate::peer::context::{ContextCell, ContextError, PeerContext};
 use crate::peer::expiry::{Expiry, ExpiryError, MomentCell};
 use crate::peer::extensions::Extensions;
@@ -96,6 +96,9 @@ impl Peer {
         }
         let counts = inner.settings.limits.count_traffic;
         let peer = Self(Arc::new(inner));
+        if peer.watch().is_some() {
+            peer.life().set_followed();
+        }
         if counts {
             peer.metered();
         }
@@ -386,9 +389,9 @@ impl Peer {
         if self.state() != PeerState::Open {
             return Err(SendError::Closed(message));
         }
-        let sent = match self.watch() {
-            None => self.0.transport.send(message, options),
-            Some(watch) => watch.send(self, message, options),
+        let sent = match self.0.life.is_followed() {
+            false => self.0.transport.send(message, options),
+            true => watch::send(self, message, options),
         };
         if let Ok(Sent::Queued { bytes }) = sent
             && bytes > MAY_BE_BEHIND

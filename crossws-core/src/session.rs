@@ -179,10 +179,11 @@ impl<H: Hooks + ?Sized> Session<H> {
     pub async fn message(&mut self, message: Message) {
         let peer = &self.membership.peer;
         if peer.closed_here().is_none() {
-            if let Some(watch) = peer.watch() {
-                watch.received(peer, &message, &mut self.tasks);
-            }
-            peer.count_received(message.len());
+            // Moved and handed back: a message that is borrowed here is copied once more.
+            let message = match peer.life().is_followed() {
+                false => message,
+                true => watch::received(peer, message, &mut self.tasks),
+            };
             let hook = async { self.hooks.message(peer, message).await };
             let result = self
                 .tasks

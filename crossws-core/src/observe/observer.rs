@@ -9,6 +9,7 @@ use crate::hooks::notice::Dropped;
 use crate::message::Message;
 use crate::message::close::Closed;
 use crate::peer::Peer;
+use crate::pubsub::published::Published;
 
 /// Is told what happens on a hub: for metrics, audit logs, an admin page. Install it with
 /// [`HubBuilder::observer`](crate::HubBuilder::observer).
@@ -114,6 +115,17 @@ pub struct Emitted<'a> {
     pub queued: usize,
     /// How many messages full queues discarded for it.
     pub dropped: u64,
+}
+
+impl<'a> Emitted<'a> {
+    pub(crate) fn published(message: &'a Message, to: Audience<'a>, published: Published) -> Self {
+        Self {
+            message,
+            to,
+            queued: published.queued,
+            dropped: published.dropped,
+        }
+    }
 }
 
 /// Whom a message was for.

@@ -92,21 +92,14 @@ impl Trace {
         self
     }
 
-    /// Returns whether a subscriber may want events of this level.
-    #[inline]
-    fn is_on(&self) -> bool {
-        self.level <= LevelFilter::current()
-    }
-
-    /// Returns whether messages are logged.
-    #[inline]
-    pub(super) fn says_messages(&self) -> bool {
-        self.messages && self.is_on()
+    /// Returns the level of messages, if they are to be logged.
+    pub(super) fn level_of_messages(&self) -> Option<Level> {
+        self.messages.then_some(self.level)
     }
 
     /// Returns whether each recipient has a span.
     pub(super) fn says_deliveries(&self) -> bool {
-        self.deliveries && self.says_messages()
+        self.deliveries
     }
 
     fn preview_of(&self, message: &Message) -> Option<String> {
@@ -125,6 +118,12 @@ impl Trace {
         text.truncate(text.floor_char_boundary(self.preview));
         Some(text)
     }
+}
+
+/// Returns whether a subscriber may want events of this level.
+#[inline]
+pub(super) fn is_on(level: Level) -> bool {
+    level <= LevelFilter::current()
 }
 
 impl From<Level> for Trace {

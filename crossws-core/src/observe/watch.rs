@@ -1,5 +1,6 @@
 //! The observers and the log of a hub, and the one place that tells them what happens.
 
+use std::any::Any;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -33,12 +34,15 @@ pub(crate) struct Watch {
     counters: Counters,
     observers: Vec<Arc<dyn Observer>>,
     trace: Option<Trace>,
+    /// The level of messages in the log, if they are to be in it.
+    messages: Option<Level>,
 }
 
 impl Watch {
     pub(crate) fn new(observers: Vec<Arc<dyn Observer>>, trace: Option<Trace>) -> Self {
         Self {
             counters: Counters::default(),
+            messages: trace.as_ref().and_then(Trace::level_of_messages),
             observers,
             trace,
         }
@@ -60,12 +64,12 @@ impl Watch {
     /// Tells every observer. A panic in one is logged and goes no further.
     #[inline]
     fn tell(&self, tell: impl Fn(&dyn Observer)) {
-        for observer in &self.observers {
-            let told = catch_unwind(AssertUnwindSafe(|| tell(&**observer)));
-            if let Err(panic) = told {
-                let message = panic_text(&*panic);
-                tracing::error!(message, "an observer panicked");
-            }
+        let mut rest = self.observers.iter();
+        // Once for all of them, and once more for those that come after one that panics.
+        while let Err(panic) = catch_unwind(AssertUnwindSafe(|| {
+            rest.by_ref().for_each(|observer| tell(&**observer));
+        })) {
+            log_panic(&*panic);
         }
     }
 
@@ -73,22 +77,32 @@ impl Watch {
         self.trace.as_ref()
     }
 
-    /// Returns the log, if it wants messages.
+    /// Returns whether messages are logged.
     #[inline]
+    pub(crate) fn says_messages(&self) -> bool {
+        self.messages.is_some_and(trace::is_on)
+    }
+
+    /// Returns the log, if it wants messages.
     fn message_trace(&self) -> Option<&Trace> {
-        self.trace.as_ref().filter(|trace| trace.says_messages())
+        self.trace.as_ref().filter(|_| self.says_messages())
     }
 
     /// A message comes to its hook, which runs with these tasks.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn received(&self, peer: &Peer, message: &Message, tasks: &mut Tasks) {
+    #[inline]
+    fn received(&self, peer: &Peer, message: &Message, tasks: &mut Tasks) {
         let is_timed = self.counters.count_received(message);
         self.tell(|it| it.received(peer, message));
-        let trace = self.message_trace();
-        if !is_timed && trace.is_none() {
-            return;
+        if is_timed || self.says_messages() {
+            self.watch_hook(peer, message, tasks, is_timed);
         }
+    }
+
+    /// The hook of a message gets a span, if there is a log, or its time is taken.
+    #[cold]
+    #[inline(never)]
+    fn watch_hook(&self, peer: &Peer, message: &Message, tasks: &mut Tasks, is_timed: bool) {
+        let trace = self.message_trace();
         let span = trace.map(|trace| {
             let watched = peer.watched();
             let connection = watched.as_ref().map(|watched| watched.connection());
@@ -119,8 +133,7 @@ impl Watch {
     }
 
     /// Sends a message to one peer.
-    #[cold]
-    pub(crate) fn send(
+    fn send(
         &self,
         peer: &Peer,
         message: Message,
@@ -130,26 +143,30 @@ impl Watch {
         let kept = message.clone();
         let sent = peer.transport().send(message, options);
         if matches!(sent, Ok(Sent::Written | Sent::Queued { .. })) {
-            self.emitted(&Emitted {
-                message: &kept,
-                to: Audience::Peer(peer),
-                queued: 1,
-                dropped: 0,
-            });
+            let emitted = Emitted::published(&kept, Audience::Peer(peer), Published::new(1, 0));
+            self.emitted(&emitted, self.message_trace());
         }
         sent
     }
 
     /// A message was queued.
-    pub(crate) fn emitted(&self, emitted: &Emitted<'_>) {
+    #[inline]
+    fn emitted(&self, emitted: &Emitted<'_>, trace: Option<&Trace>) {
         self.counters.emitted(emitted);
         self.tell(|it| it.emitted(emitted));
-        if let Some(trace) = self.message_trace() {
+        if let Some(trace) = trace {
             trace.emitted(emitted);
         }
     }
 
-    /// Publishes in a span, and tells what was published. `recipients` are the peers that got it.
+    /// What was published without a span is told.
+    #[inline]
+    pub(crate) fn published(&self, message: &Message, to: Audience<'_>, published: Published) {
+        self.emitted(&Emitted::published(message, to, published), None);
+    }
+
+    /// Publishes, in a span if messages are logged, and tells what was published. `recipients` are the peers
+    /// that got it.
     #[cold]
     #[inline(never)]
     pub(crate) fn publish(
@@ -159,19 +176,16 @@ impl Watch {
         publish: impl FnOnce() -> Published,
         recipients: impl FnOnce() -> Vec<Peer>,
     ) -> Published {
-        let trace = self.message_trace();
-        let span = trace.map(|trace| trace.publish(to).entered());
+        let Some(trace) = self.message_trace() else {
+            let published = publish();
+            self.published(message, to, published);
+            return published;
+        };
+        let span = trace.publish(to).entered();
         let published = publish();
-        if let Some(span) = &span {
-            span.record("queued", published.queued);
-            self.link(span, recipients);
-        }
-        self.emitted(&Emitted {
-            message,
-            to,
-            queued: published.queued,
-            dropped: published.dropped,
-        });
+        span.record("queued", published.queued);
+        self.link(&span, recipients);
+        self.emitted(&Emitted::published(message, to, published), Some(trace));
         published
     }
 
@@ -249,6 +263,37 @@ impl WatchedHook {
             watch.tell(|it| it.hook_ended(peer, self.hook, took));
         }
     }
+}
+
+/// A message comes to its hook, which runs with these tasks, and somebody follows its peer.
+#[cold]
+#[inline(never)]
+pub(crate) fn received(peer: &Peer, message: Message, tasks: &mut Tasks) -> Message {
+    if let Some(watch) = peer.watch() {
+        watch.received(peer, &message, tasks);
+    }
+    peer.count_received(message.len());
+    message
+}
+
+/// Sends a message to one peer that somebody follows.
+#[cold]
+#[inline(never)]
+pub(crate) fn send(
+    peer: &Peer,
+    message: Message,
+    options: &SendOptions,
+) -> Result<Sent, SendError> {
+    match peer.watch() {
+        None => peer.transport().send(message, options),
+        Some(watch) => watch.send(peer, message, options),
+    }
+}
+
+#[cold]
+fn log_panic(panic: &(dyn Any + Send)) {
+    let message = panic_text(panic);
+    tracing::error!(message, "an observer panicked");
 }
 
 /// The time by the peer's transport, if it has a clock.

@@ -42,6 +42,8 @@ pub(crate) struct Life {
     slow: AtomicBool,
     /// What passes is counted.
     metered: AtomicBool,
+    /// Somebody wants to know of its messages.
+    followed: AtomicBool,
     ended: Event,
     drained: Event,
 }
@@ -96,11 +98,23 @@ impl Life {
     /// What passes is counted from here on.
     pub(crate) fn set_metered(&self) {
         self.metered.store(true, Ordering::Relaxed);
+        self.set_followed();
     }
 
-    #[inline]
     pub(crate) fn is_metered(&self) -> bool {
         self.metered.load(Ordering::Relaxed)
+    }
+
+    /// Somebody wants to know of its messages from here on.
+    pub(crate) fn set_followed(&self) {
+        self.followed.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether somebody wants to know of its messages: who watches the hub, or who counts. The one
+    /// question that a message of a peer that nobody follows has to ask.
+    #[inline]
+    pub(crate) fn is_followed(&self) -> bool {
+        self.followed.load(Ordering::Relaxed)
     }
 
     /// Notes whether it is listed among those who are behind. Returns whether it was.

@@ -197,7 +197,6 @@ impl Peer {
     }
 
     /// Counts a message that the client has sent, if somebody wants to know.
-    #[inline]
     pub(crate) fn count_received(&self, bytes: usize) {
         if self.life().is_metered()
             && let Some(meter) = self.metered()

@@ -385,7 +385,7 @@ impl Registry {
         let Some(namespace) = scope else {
             return self.len();
         };
-        let found = self.hub.lock().namespaces.get(namespace).cloned();
+        let found = self.namespace(namespace);
         found.map_or(0, |namespace| namespace.everyone.len())
     }
 
@@ -504,16 +504,16 @@ impl Registry {
         publication: &Publication,
     ) -> Published {
         let mut told = Told::default();
-        self.visit(scope, |namespace| match topic {
-            None => namespace.everyone.publish(except, publication, &mut told),
-            Some(topic) => match namespace.find(topic) {
-                (topic, Some(patterns)) => {
-                    topic::publish_matched(topic, *patterns, except, publication, &mut told);
+        match scope {
+            Some(name) => {
+                if let Some(namespace) = self.namespace(name) {
+                    namespace.publish(topic, except, publication, &mut told);
                 }
-                (Some(topic), None) => topic.publish(except, publication, &mut told),
-                (None, None) => {}
-            },
-        });
+            }
+            None => self.visit_all(&mut |namespace| {
+                namespace.publish(topic, except, publication, &mut told);
+            }),
+        }
         self.tell(told)
     }
 
@@ -613,41 +613,50 @@ impl Registry {
         &self.behind
     }
 
-    fn namespace_of(&self, peer: &Peer) -> Option<Arc<Namespace>> {
-        self.hub.lock().namespaces.get(peer.namespace()).cloned()
+    #[inline(always)] // each publication asks
+    fn namespace(&self, name: &str) -> Option<Arc<Namespace>> {
+        self.hub.lock().namespaces.get(name).cloned()
     }
 
-    /// Visits one namespace, or all in order. The hub's lock is not held during the visits, and for
-    /// no more than [`STEP`] namespaces at once, so that no connection waits for a walk over many.
-    /// A namespace that comes or goes meanwhile may be visited or not.
+    fn namespace_of(&self, peer: &Peer) -> Option<Arc<Namespace>> {
+        self.namespace(peer.namespace())
+    }
+
+    /// Visits one namespace, or [all](Self::visit_all). The hub's lock is not held during the visits.
+    #[inline]
     fn visit(&self, scope: Option<&str>, mut visit: impl FnMut(&Namespace)) {
         match scope {
             Some(name) => {
-                let found = self.hub.lock().namespaces.get(name).cloned();
-                if let Some(namespace) = found {
+                if let Some(namespace) = self.namespace(name) {
                     visit(&namespace);
                 }
             }
-            None => {
-                let mut last: Option<Arc<str>> = None;
-                loop {
-                    let mut step = SmallVec::<[Arc<Namespace>; STEP]>::new();
-                    {
-                        let hub = self.hub.lock();
-                        let from = last.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-                        let rest = hub.namespaces.range::<str, _>((from, Bound::Unbounded));
-                        let mut name = None;
-                        for (found, namespace) in rest.take(STEP) {
-                            step.push(Arc::clone(namespace));
-                            name = Some(found);
-                        }
-                        last = name.cloned();
-                    }
-                    step.iter().for_each(|namespace| visit(namespace));
-                    if step.len() < STEP {
-                        return;
-                    }
+            None => self.visit_all(&mut visit),
+        }
+    }
+
+    /// Visits all namespaces in order. The hub's lock is held for no more than [`STEP`] of them at once,
+    /// so that no connection waits for a walk over many. A namespace that comes or goes meanwhile may be
+    /// visited or not.
+    #[inline(never)] // its frame is large
+    fn visit_all(&self, visit: &mut dyn FnMut(&Namespace)) {
+        let mut last: Option<Arc<str>> = None;
+        loop {
+            let mut step = SmallVec::<[Arc<Namespace>; STEP]>::new();
+            {
+                let hub = self.hub.lock();
+                let from = last.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+                let rest = hub.namespaces.range::<str, _>((from, Bound::Unbounded));
+                let mut name = None;
+                for (found, namespace) in rest.take(STEP) {
+                    step.push(Arc::clone(namespace));
+                    name = Some(found);
                 }
+                last = name.cloned();
+            }
+            step.iter().for_each(|namespace| visit(namespace));
+            if step.len() < STEP {
+                return;
             }
         }
     }
@@ -693,12 +702,30 @@ impl Namespace {
         Audience::new(any, self.without_patterns(not_to), only)
     }
 
-    /// The topic of this name, if it has members, and the patterns that match the name, if any do.
-    fn find(&self, name: &str) -> (Option<Arc<Topic>>, Option<Box<Several>>) {
+    /// Queues a publication at every subscriber of `topic`, or at every peer when there is none given.
+    #[inline(never)]
+    fn publish(
+        &self,
+        topic: Option<&str>,
+        except: Option<&Peer>,
+        publication: &Publication,
+        told: &mut Told,
+    ) {
+        let Some(name) = topic else {
+            return self.everyone.publish(except, publication, told);
+        };
         let index = self.index.lock();
         let topic = index.topics.get(name).cloned();
-        let patterns = index.patterns.as_ref();
-        (topic, patterns.and_then(|patterns| patterns.found(name)))
+        if let Some(patterns) = &index.patterns
+            && let Some(patterns) = patterns.found(name)
+        {
+            drop(index);
+            return topic::publish_matched(topic, *patterns, except, publication, told);
+        }
+        drop(index);
+        if let Some(topic) = topic {
+            topic.publish(except, publication, told);
+        }
     }
 
     /// Those of these topics that have members, and the patterns that match one of their names.

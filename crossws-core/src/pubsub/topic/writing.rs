@@ -77,6 +77,7 @@ impl Writing<'_> {
 
     /// Offers the message to the idle. Answers with those that are to read it; they are idle no
     /// more.
+    #[inline(always)] // it has one caller
     fn offer(&mut self, lane: &mut Lane, publication: &Publication) -> Vec<Key> {
         let mut late = Vec::new();
         let mut at = 0;
@@ -99,6 +100,7 @@ impl Writing<'_> {
     }
 
     /// Tells one member that there is something to read.
+    #[inline(always)] // it has one caller
     fn tell(&mut self, lane: &mut Lane, key: Key, mark: &Mark, seq: u64) {
         let Some((peer, place)) = self.members.get_mut(key) else {
             return;
@@ -142,6 +144,7 @@ impl Writing<'_> {
 
     /// Asks the readers whose room is used up. No connection ends here: a reader that has too much is
     /// settled once the topic is not locked any more.
+    #[inline(always)] // it has one caller, and without calls no `Writing` is ever put together
     fn check(&mut self, lane: &mut Lane, seq: u64) {
         let end = lane.log.end();
         lane.check = QueueSize::MOST;
