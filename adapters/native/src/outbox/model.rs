@@ -17,8 +17,8 @@ use crossws_proto::handshake::Agreed;
 
 const RUNS: usize = 10_000;
 
-/// What a pump does with its outbox, writing everything at once: runs until the close frame.
-/// Answers the payloads' first bytes in the order they were written.
+/// Runs an outbox's pump until the close frame, and writes everything at once. Returns the
+/// payloads' first bytes in the order in which they were written.
 fn pump(outbox: Arc<Outbox>) -> Vec<u8> {
     block_on(async move {
         let mut seen = Vec::new();
@@ -45,14 +45,14 @@ fn pump(outbox: Arc<Outbox>) -> Vec<u8> {
     })
 }
 
-/// A peer that reads the topic.
+/// Returns a peer that reads the topic.
 fn subscriber(hub: &Hub) -> (OpeningPeer<HooksBuilder>, Arc<Outbox>) {
     let (joined, outbox) = join(hub);
     joined.peer().subscribe("a").unwrap();
     (joined, outbox)
 }
 
-/// The first payload byte of every one-byte message in a batch.
+/// No pump took anything: two fit, the third closed.
 fn payloads(batch: &Batch) -> Vec<u8> {
     let mut slices = [IoSlice::new(&[]); 4];
     let count = batch.slices(&mut slices);
@@ -174,7 +174,7 @@ fn an_overflow_always_reaches_the_pump() {
             for sender in senders {
                 sender.join().unwrap();
             }
-            // Nobody took anything: two fit, the third closed.
+            // Its own publications are in the log too, and not sent to it.
             let mut batch = Batch::default();
             let taken = outbox.take(&mut batch);
             assert!(taken.overflowed && taken.close.is_some());
@@ -366,7 +366,7 @@ fn nothing_is_written_behind_the_close() {
     );
 }
 
-/// A subscriber that reads the topic's log: its pump is awake, and something waits.
+/// Returns a subscriber that reads the topic's log: its pump is awake, and something waits.
 fn busy_subscriber(hub: &Hub) -> (OpeningPeer<HooksBuilder>, Arc<Outbox>) {
     let (joined, outbox) = subscriber(hub);
     outbox.stay_awake();
@@ -415,7 +415,7 @@ fn what_was_published_counts_while_the_pump_fetches() {
 fn publishers_that_wait_for_who_is_behind_close_nobody() {
     shuttle::check_pct(
         || {
-            // Half of it, and a message of each thread's.
+            // Half of the bound, and a message of each thread.
             let limits = Limits::default().max_queued(Limit::At(6));
             let hub = Hub::builder().limits(limits).build();
             let (joined, outbox) = busy_subscriber(&hub);
@@ -487,7 +487,7 @@ fn nothing_is_added_to_a_topic_that_was_left_and_nothing_of_it_is_lost() {
             let rest = payloads(&batch);
             assert!(rest.len() <= counted, "{rest:?} of {counted}");
             seen.extend(rest);
-            // What was published before it left, from the first on.
+            // The publications before it left, from the first on.
             assert_eq!(seen, (0..seen.len() as u8).collect::<Vec<_>>());
         },
         RUNS,

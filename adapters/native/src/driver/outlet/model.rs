@@ -88,7 +88,7 @@ fn pump(outlet: Arc<Mutex<Outlet<Paper>>>, outbox: Arc<Outbox>) {
     }));
 }
 
-/// Waits until so many messages of one byte are written, and gives them.
+/// Waits until this many messages of one byte are written, and returns them.
 fn written(paper: &(Lock<Vec<u8>>, Condvar), messages: usize) -> Vec<u8> {
     let (written, changed) = paper;
     let mut bytes = written.lock().unwrap();

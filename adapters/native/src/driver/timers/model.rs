@@ -13,7 +13,7 @@ use super::*;
 
 const RUNS: usize = 10_000;
 
-/// Sleeps of a minute or more last for ever; at the end of others, this is the time.
+/// Sleeps of a minute or more never end; when a shorter one ends, this is the time.
 #[derive(Clone)]
 struct Hasty(Arc<Mutex<Instant>>);
 
@@ -88,7 +88,7 @@ fn whoever_sets_a_time_is_woken_for_it() {
                 connection.join().unwrap();
             }
             assert!(timers.0.state.lock().alarms.is_empty());
-            // And the task ends with the last who could set one.
+            // The task ends with the last connection that could set a time.
             drop(timers);
             driving.join().unwrap();
         },

@@ -74,7 +74,7 @@ impl Future for Sleep {
 struct Woken(AtomicUsize);
 
 impl Woken {
-    /// How often since it was last asked.
+    /// Returns how often the connection was woken since the last call.
     fn take(&self) -> usize {
         self.0.swap(0, Memory::Relaxed)
     }
@@ -86,7 +86,7 @@ impl Wake for Woken {
     }
 }
 
-/// A connection's outbox, and whether its task was woken.
+/// Returns a connection's outbox, and whether its task was woken.
 fn connection() -> (Arc<Outbox>, Arc<Woken>) {
     let (outbox, woken) = (Outbox::new(&Limits::default()), Arc::new(Woken::default()));
     outbox.attend(&Waker::from(Arc::clone(&woken)));
@@ -130,7 +130,7 @@ const LATE: Duration = Duration::from_nanos(TICK);
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// One of the connections is to be woken after so many microseconds.
+    /// Sets the wake-up of one connection to a time in microseconds.
     Set(usize, u64),
     Cancel(usize),
     Advance(u64),
@@ -153,7 +153,7 @@ proptest! {
         let timers = Timers::new(runtime.now());
         let mut task = Task::new(&timers, &runtime);
         let connections: Vec<_> = (0..8).map(|_| connection()).collect();
-        // What the list should have.
+        // The times that the list should contain.
         let mut times = [None; 8];
         for step in steps {
             match step {

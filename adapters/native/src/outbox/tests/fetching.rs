@@ -9,7 +9,7 @@ fn hub() -> Hub {
         .build()
 }
 
-/// A subscriber of `t` whose pump is awake, so that it reads the topic's log.
+/// Returns a subscriber of `t` whose pump is awake, so that it reads the topic's log.
 fn subscriber(hub: &Hub) -> Subject {
     let subject = join(hub);
     subject.peer.send("x").unwrap();
