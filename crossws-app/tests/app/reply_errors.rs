@@ -54,10 +54,10 @@ fn the_client_is_told_of_a_hooks_error_and_stays() {
         for path in ["/route", "/nest/in", "/hooks"] {
             let mut client = server.connect(path).await.unwrap();
             is_told_and_stays(&mut client).await;
-            // The error hook inside hears it.
+            // The inner error hook gets it.
             let heard = "the message hook failed: boom";
             assert_eq!(log.take(), [heard, heard], "{path}");
-            // A panic says nothing, and closes.
+            // A panic sends no message, and closes.
             client.send("panic").unwrap();
             assert_eq!(client.closed().await.code, 1011);
             assert_eq!(client.try_next(), None, "{path}");

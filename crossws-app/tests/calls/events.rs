@@ -53,7 +53,7 @@ fn events_are_dispatched_by_name_and_other_messages_reach_the_hooks_inside() {
             "{\"event\":1}",
             "{\"x\":\"y\"}",
             "text",
-            // What applications say has ids, too, and things to cancel.
+            // Messages of applications have ids and things to cancel, too.
             r#"{"id":7,"text":"hi"}"#,
             r#"{"type":"order","cancel":true}"#,
             r#"{"cancel":{"order":1}}"#,

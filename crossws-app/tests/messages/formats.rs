@@ -172,7 +172,7 @@ fn a_message_to_several_topics_is_heard_once_in_every_format() {
     });
 }
 
-/// What a topic is called in another format cannot be said in its name.
+/// A topic's name cannot spell another format's topic.
 #[test]
 fn a_topics_name_reaches_no_other_topic() {
     let server = server();

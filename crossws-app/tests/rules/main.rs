@@ -17,7 +17,7 @@ async fn next_text(client: &mut Client) -> String {
     client.next().await.unwrap().text().unwrap().to_owned()
 }
 
-/// The message hook of `/mock/ws/echo`.
+/// Returns the message hook of `/mock/ws/echo`.
 fn fallback() -> impl Hooks {
     let fallback = messages().on_message(|peer: TypedPeer<Value>, payload: Payload| async move {
         let data = match payload {
