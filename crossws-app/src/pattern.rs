@@ -387,10 +387,10 @@ pub enum PatternErrorKind {
     /// A segment that begins with `*`.
     #[error("write `{{*name}}` for the rest of the path, not `{0}`")]
     BareStar(String),
-    /// An optional parameter: `[[id]]`.
+    /// A catch-all without a name.
     #[error("the catch-all `{0}` needs a name, such as `{{*rest}}`")]
     BareWildcard(String),
-    /// `[[id]]`.
+    /// An optional parameter: `[[id]]`.
     #[error("`{0}`: there are no optional parameters; add a route without it")]
     OptionalParam(String),
     /// A bracket without its counterpart.

@@ -61,13 +61,14 @@ use crate::upgrade::request::{NotAttached, UpgradeRequest};
 
 /// A connected client: a cheap handle, the same on every adapter.
 ///
-/// Clones share everything. A handle may be kept and used from anywhere; once the connection is
-/// over its calls answer with errors. A handle kept for ever keeps the request and the context
-/// alive: store a [`WeakPeer`], or the id and [`Hub::peer`].
+/// Clones share everything. A handle may be kept and used from any task; once the connection is
+/// over its calls return errors. A stored handle keeps the request and the context alive
+/// indefinitely: store a [`WeakPeer`], or the id and use [`Hub::peer`].
 #[derive(Clone)]
 pub struct Peer(Arc<Inner>);
 
-/// So many bytes may be more than half of a bound, by default: that many messages, of two bytes at least.
+/// This many bytes may be more than half of a bound, by default: that many messages, of at least
+/// two bytes.
 const MAY_BE_BEHIND: usize = 4096;
 
 pub(crate) struct Inner {
@@ -76,7 +77,7 @@ pub(crate) struct Inner {
     pub(crate) request: UpgradeRequest,
     pub(crate) context: ContextCell,
     pub(crate) expiry: MomentCell,
-    /// As it began: see [`Peer::settings`].
+    /// The settings at the beginning: see [`Peer::settings`].
     pub(crate) settings: Arc<Settings>,
     pub(crate) rare: RareCell,
     pub(crate) sleepers: Sleepers,
@@ -89,7 +90,7 @@ pub(crate) struct Inner {
 
 impl Peer {
     pub(crate) fn new(mut inner: Inner) -> Self {
-        // A transport that stores the request with the peer reads all of it again and again.
+        // A transport that stores the request with the peer reads all of it on every change.
         if !inner
             .transport
             .capabilities()
@@ -118,13 +119,13 @@ impl Peer {
         &self.0.namespace
     }
 
-    /// Who watches the hub.
+    /// Returns the hub's observers and counters.
     #[inline]
     pub(crate) fn watch(&self) -> Option<&Watch> {
         self.0.hub.watch()
     }
 
-    /// What is remembered of it for those who watch.
+    /// Returns the state that observers have of this peer.
     pub(crate) fn watched(&self) -> Option<Arc<Watched>> {
         self.extensions().get()
     }
@@ -145,39 +146,39 @@ impl Peer {
         &self.0.id
     }
 
-    /// The peer's name on its hub.
+    /// Returns the peer's id on its hub.
     pub fn id(&self) -> PeerId {
         self.0.id
     }
 
-    /// The namespace whose topics and peers this one can reach.
+    /// Returns the namespace whose topics and peers this peer can reach.
     pub fn namespace(&self) -> &str {
         &self.0.namespace
     }
 
-    /// The request that asked for this connection, with the headers that
-    /// [`Limits::max_kept_head`](field@crate::Limits::max_kept_head) has room for.
+    /// Returns the request that asked for this connection, with the headers that fit into
+    /// [`Limits::max_kept_head`](field@crate::Limits::max_kept_head).
     pub fn request(&self) -> &UpgradeRequest {
         &self.0.request
     }
 
-    /// What is configured for this connection: the settings of its route, over the hub's.
+    /// Returns the settings of this connection: those of its route, over the hub's.
     pub fn settings(&self) -> Arc<Settings> {
         let replaced = self.0.rare.settings();
         replaced.unwrap_or_else(|| Arc::clone(&self.0.settings))
     }
 
-    /// The pattern of the route that led here, such as `/rooms/{room}`, where routes have one.
+    /// Returns the pattern of the connection's route, such as `/rooms/{room}`, if it has one.
     pub fn route(&self) -> Option<Arc<str>> {
         self.settings().route().cloned()
     }
 
-    /// The name of the route that led here, where it has one.
+    /// Returns the name of the connection's route, if it has one.
     pub fn route_name(&self) -> Option<Arc<str>> {
         self.settings().route_name().cloned()
     }
 
-    /// What the route says is known for a peer that was restored.
+    /// Applies the route's settings to a restored peer.
     pub(crate) fn on_route(&self, settings: Arc<Settings>) {
         if settings.limits.count_traffic {
             self.metered();
@@ -186,8 +187,8 @@ impl Peer {
         self.0.hub.registry().join_route(self);
     }
 
-    /// The value of this type that a layer has attached to the request before the upgrade: one of
-    /// the [`extensions`](Self::extensions).
+    /// Returns the value of this type that a layer has attached to the request before the upgrade:
+    /// one of the [`extensions`](Self::extensions).
     ///
     /// # Errors
     /// [`NotAttached`], which names the type, if no layer has attached one.
@@ -195,51 +196,53 @@ impl Peer {
         self.0.request.attached()
     }
 
-    /// The client's address, where the platform knows it.
+    /// Returns the client's address, if the platform knows it.
     pub fn remote_addr(&self) -> Option<SocketAddr> {
         self.0.request.remote_addr()
     }
 
-    /// The subprotocol that was negotiated, if one was.
+    /// Returns the negotiated subprotocol, if there is one.
     pub fn protocol(&self) -> Option<&str> {
         self.0.rare.protocol()
     }
 
-    /// The WebSocket extensions that were negotiated, as in the answer's header; empty for none.
+    /// Returns the negotiated WebSocket extensions, as in the response's header; empty if there are
+    /// none.
     pub fn negotiated_extensions(&self) -> &str {
         self.0.transport.extensions()
     }
 
-    /// What this connection's transport can do.
+    /// Returns the capabilities of this connection's transport.
     pub fn capabilities(&self) -> Capabilities {
         self.0.transport.capabilities()
     }
 
-    /// The hub this peer is connected to.
+    /// Returns the hub of this peer.
     pub fn hub(&self) -> &Hub {
         &self.0.hub
     }
 
-    /// The application's own HTTP service, called without a network: see [`Api`]. What it says of the
-    /// client is the address and the host that it asked for, and no header else.
+    /// Returns the application's own HTTP service, called without a network: see [`Api`]. Its
+    /// requests carry the client's address and the host of the client's request, and no other
+    /// header of it.
     pub fn api(&self) -> Api {
         let host = self.request().header("host").map(HeaderValue::from_str);
         let host = host.and_then(Result::ok);
         self.hub().api().on_behalf_of(host, self.remote_addr())
     }
 
-    /// Where the connection is.
+    /// Returns the state of the connection.
     pub fn state(&self) -> PeerState {
         self.0.life.state()
     }
 
-    /// Volatile values of this connection; not the WebSocket extensions, which are
+    /// Returns the volatile values of this connection; the WebSocket extensions are
     /// [`negotiated_extensions`](Self::negotiated_extensions).
     pub fn extensions(&self) -> &Extensions {
         self.0.request.volatile()
     }
 
-    /// The peer's context.
+    /// Returns the peer's context.
     ///
     /// # Errors
     /// [`ContextError::Missing`] if there is none, [`ContextError::Type`] if it is of another
@@ -252,7 +255,7 @@ impl Peer {
     ///
     /// # Errors
     /// [`ContextError::Persist`] if the transport hibernates and cannot store the new context: the
-    /// old one stays. Elsewhere it never fails.
+    /// old one stays. On other transports it never fails.
     pub fn set_context<T: PeerContext>(&self, context: T) -> Result<(), ContextError> {
         let old = self.0.context.set(context);
         self.persist_context(old)
@@ -262,19 +265,18 @@ impl Peer {
         &self.0.context
     }
 
-    /// When the peer's credentials end, if they do: then it is closed with 4401.
+    /// Returns when the peer's credentials end, if they do: then the peer is closed with 4401.
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.0.expiry.get().time()
     }
 
-    /// The peer's credentials end at another time: later, because it has shown new ones; sooner,
-    /// because they were revoked; or [`Expiry::Never`]. From wherever the peer is known, a hook or
-    /// not.
+    /// Sets when the peer's credentials end: later, because the client has shown new ones; sooner,
+    /// because they were revoked; or [`Expiry::Never`]. May be called from any task that holds the
+    /// peer.
     ///
     /// # Errors
-    /// When the connection is ending, the transport keeps no time
-    /// ([`Capabilities::EXPIRY`]), or it hibernates and cannot store the new time: the old one
-    /// stays.
+    /// If the connection is ending, the transport keeps no time ([`Capabilities::EXPIRY`]), or it
+    /// hibernates and cannot store the new time: the old one stays.
     pub fn set_expiry(&self, expiry: impl Into<Expiry>) -> Result<(), ExpiryError> {
         if !self.capabilities().contains(Capabilities::EXPIRY) {
             return Err(ExpiryError::Unsupported);
@@ -292,10 +294,10 @@ impl Peer {
         Ok(())
     }
 
-    /// Waits for this long, or until the connection is ending, whichever comes first. It names no
-    /// runtime: the connection's adapter keeps the time, to the millisecond or so, and in tests it
-    /// is virtual. Where the transport keeps no time ([`Capabilities::EXPIRY`]) only the end is waited
-    /// for.
+    /// Waits for a duration, or until the connection is ending, whichever comes first. It depends
+    /// on no runtime: the connection's adapter keeps the time, with a precision of about a
+    /// millisecond, and in tests the time is virtual. If the transport keeps no time
+    /// ([`Capabilities::EXPIRY`]) only the end ends the wait.
     ///
     /// In a Durable Object a sleep does not outlast the object's memory.
     ///
@@ -312,7 +314,7 @@ impl Peer {
     /// ```
     ///
     /// # Cancel safety
-    /// Dropping the future ends the sleep and leaves nothing behind.
+    /// Dropping the future ends the sleep without further effect.
     pub fn sleep(&self, duration: Duration) -> Sleep {
         Sleep::new(self, duration)
     }
@@ -321,7 +323,7 @@ impl Peer {
         &self.0.sleepers
     }
 
-    /// When the adapter must call [`is_due`](Self::is_due) next.
+    /// Returns when the adapter must call [`is_due`](Self::is_due) next.
     pub(crate) fn due_at(&self) -> Option<SystemTime> {
         let expires = self.expires_at();
         match self.0.sleepers.first() {
@@ -330,9 +332,9 @@ impl Peer {
         }
     }
 
-    /// This time, which the adapter was told, has come, whatever the wall clock says now. What was due
-    /// then may have been renewed or given up meanwhile.
-    /// Returns whether a `timer` hook must run.
+    /// Handles a time that the adapter was told and that has come, whatever the wall clock says
+    /// now. The deadline may have been moved or cancelled meanwhile. Returns whether a `timer` hook
+    /// must run.
     pub(crate) fn is_due(&self, at: SystemTime) -> bool {
         let until = at.max(self.0.transport.now());
         if self.expires_at().is_some_and(|end| end <= until) {
@@ -348,7 +350,7 @@ impl Peer {
         any
     }
 
-    /// Whether the credentials have ended, on a transport that knows.
+    /// Returns whether the credentials have ended, on a transport that keeps time.
     pub(crate) fn has_expired(&self) -> bool {
         self.0.expiry.get().is_past(self.0.transport.now())
     }
@@ -363,12 +365,13 @@ impl Peer {
         Ok(T::deserialize(json).map_err(DecodeError::new)?)
     }
 
-    /// Queues a message: text, bytes, or [`Json`](crate::Json). Never waits; it is on the wire
-    /// while the hook goes on.
+    /// Queues a message: text, bytes, or [`Json`](crate::Json). Never waits; the message is on the
+    /// wire while the hook goes on.
     ///
     /// # Errors
-    /// The message is handed back when the connection is closed, or when the peer's queue is full
-    /// and the policy refuses the newest. Under the default policy a full queue closes the peer.
+    /// The error returns the message if the connection is closed, or if the peer's queue is full
+    /// and its policy refuses the newest message. Under the default policy a full queue closes the
+    /// peer.
     pub fn send(&self, message: impl IntoMessage) -> Result<Sent, SendError> {
         self.send_as(message, const { &SendOptions::new() })
     }
@@ -412,18 +415,18 @@ impl Peer {
     /// Queues a ping with up to 125 bytes.
     ///
     /// # Errors
-    /// When the connection is closed, the data is too long, a ping is still queued, or the
-    /// transport has no control frames.
+    /// If the connection is closed, the data is too long, a ping is still queued, or the transport
+    /// has no control frames.
     pub fn ping(&self, data: impl Into<Bytes>) -> Result<(), ControlError> {
         self.control(data.into(), |data| self.0.transport.ping(data))
     }
 
-    /// Queues a pong with up to 125 bytes: unasked, or where the `ping` hook answers pings, because
-    /// the limit `auto_pong` is off. Of more than 16 that wait only the latest are kept, and only one
-    /// while the client does not take what it gets (RFC 6455 section 5.5.3).
+    /// Queues a pong with up to 125 bytes: unsolicited, or as the answer of a `ping` hook if the
+    /// limit `auto_pong` is off. If more than 16 wait, only the latest are kept, and only one while
+    /// the client does not take its frames (RFC 6455 section 5.5.3).
     ///
     /// # Errors
-    /// When the connection is closed, the data is too long, or the transport has no control frames.
+    /// If the connection is closed, the data is too long, or the transport has no control frames.
     pub fn pong(&self, data: impl Into<Bytes>) -> Result<(), ControlError> {
         self.control(data.into(), |data| self.0.transport.pong(data))
     }
@@ -444,36 +447,37 @@ impl Peer {
         send(data)
     }
 
-    /// Bytes queued for this peer and not yet handed to the platform.
+    /// Returns how many bytes are queued for this peer and not yet handed to the platform.
     pub fn buffered_amount(&self) -> usize {
         self.0.transport.buffered_amount()
     }
 
-    /// Returns whether the client takes less than it is sent, so that a loop that sends to it should
-    /// wait: more than half of a bound waits ([`Limits::max_buffered`](crate::Limits::max_buffered),
-    /// [`Limits::max_queued`](crate::Limits::max_queued)) although what could be written at once was, and
-    /// it has not had long to catch up.
+    /// Returns whether the client takes less than it is sent, so that a loop that sends to it
+    /// should wait: more than half of a bound waits
+    /// ([`Limits::max_buffered`](crate::Limits::max_buffered),
+    /// [`Limits::max_queued`](crate::Limits::max_queued)) although the platform took all that it
+    /// could at once, and the client has not had long to catch up.
     ///
-    /// A client that reads catches up within milliseconds, or a little longer on a busy machine. One
-    /// that has not after 300 ms is not waited for: false from then on until it has taken a quarter of a
-    /// bound.
-    /// False on transports that do not know.
+    /// A client that reads catches up within milliseconds, or a little longer on a busy machine. A
+    /// client that has not caught up after 300 ms is not waited for: the result is false from then
+    /// on until the client has taken a quarter of a bound. Always false on transports that do not
+    /// know.
     pub fn is_behind(&self) -> bool {
         self.0.transport.is_behind()
     }
 
-    /// Messages for this peer that a queue's policy discarded.
+    /// Returns how many messages for this peer its queue's policy discarded.
     pub fn dropped(&self) -> u64 {
         self.0.transport.dropped()
     }
 
     /// Waits until at most `threshold` bytes are queued, or the connection is over.
     ///
-    /// Woken by the writer, not by polling. Where the transport cannot tell (no
-    /// [`Capabilities::DRAIN`]) the amount is always 0 and this ends at once.
+    /// The writer wakes the future; it does not poll. On a transport without
+    /// [`Capabilities::DRAIN`] the amount is always 0 and the future is ready at once.
     ///
     /// # Cancel safety
-    /// Dropping the future loses nothing.
+    /// Dropping the future has no effect on the queue.
     pub async fn drained(&self, threshold: usize) {
         loop {
             let listener = self.0.life.drained();
@@ -485,12 +489,12 @@ impl Peer {
     }
 
     /// Waits until the connection is ending: the client is gone, this side closed, or the server
-    /// stops. It resolves although a hook is running. While so many messages wait behind that hook
-    /// that the client is not read any further (`Limits::max_inbound`), its end is seen only once
-    /// a message is taken, or something cannot be sent.
+    /// stops. It resolves although a hook is running. If so many messages wait for that hook that
+    /// the client is not read any further (`Limits::max_inbound`), the end is noticed only once a
+    /// message is taken, or a write fails.
     ///
     /// # Cancel safety
-    /// Dropping the future loses nothing.
+    /// Dropping the future has no effect on the connection.
     pub async fn closed(&self) {
         loop {
             let listener = self.0.life.ended();
@@ -501,14 +505,14 @@ impl Peer {
         }
     }
 
-    /// Closes the connection: what was queued before is sent first, then the close frame. Later
-    /// calls do nothing. The reason is cut to [`CloseFrame::MAX_REASON`] bytes.
+    /// Closes the connection: messages that were queued before are sent first, then the close
+    /// frame. Later calls do nothing. The reason is cut to [`CloseFrame::MAX_REASON`] bytes.
     pub fn close(&self, code: CloseCode, reason: impl Into<Utf8Bytes>) {
         self.close_with(CloseFrame::new(code, reason), End::Server);
     }
 
     /// Closes the connection as [`close`](Self::close) does, with this frame:
-    /// [`CloseFrame::without_code`] says neither a code nor a reason.
+    /// [`CloseFrame::without_code`] has neither a code nor a reason.
     pub fn close_frame(&self, frame: impl Into<CloseFrame>) {
         self.close_with(frame.into(), End::Server);
     }
@@ -532,8 +536,8 @@ impl Peer {
         }
     }
 
-    /// Closes the connection as far as that needs no task of its own: that is to be woken if this is
-    /// the first end, for so many hooks.
+    /// Closes the connection without waking its task. If this is the first end, returns how many
+    /// hooks the task must be woken for.
     fn begin_close(&self, frame: CloseFrame, end: End) -> Option<usize> {
         let first = self.end_asleep(end);
         if first.is_some() {
@@ -542,12 +546,12 @@ impl Peer {
         first
     }
 
-    /// Closes peers of which there may be many. Their tasks are woken in groups, and others run in
+    /// Closes peers, possibly many. Their tasks are woken in groups, and other tasks run in
     /// between.
     pub(crate) fn close_all(peers: Vec<Self>, frame: &CloseFrame, end: End) {
         let close = |peer: &Self| {
             let first = peer.begin_close(frame.clone(), end);
-            // With a flusher the session runs in the task that the group wakes.
+            // With a flusher, the session runs in the task that the group wakes.
             if let Some(hooks) = first
                 && peer.0.transport.flusher().is_none()
             {
@@ -563,7 +567,7 @@ impl Peer {
         self.settled(self.0.transport.settle())
     }
 
-    /// Tells those who wait for it what was written.
+    /// Reports the writes and discards of a settled queue to the waiting tasks and observers.
     fn settled(&self, settled: Settled) -> Settled {
         if settled.wrote {
             self.notify_drained();
@@ -571,14 +575,14 @@ impl Peer {
         settled
     }
 
-    /// Drops the connection at once, without a close frame, also when a close is under way.
+    /// Drops the connection at once, without a close frame, also during a close.
     pub fn terminate(&self) {
         self.end(End::Server);
         self.0.transport.terminate();
     }
 
-    /// Takes the first step away from open: the peer leaves every list, and whoever waits for
-    /// its end is told. Answers whether this call was the first.
+    /// Takes the first step away from open: the peer leaves every list, and the tasks that wait for
+    /// its end are woken. Returns whether this call was the first.
     fn end(&self, end: End) -> bool {
         let first = self.end_asleep(end);
         if let Some(hooks) = first {
@@ -587,8 +591,8 @@ impl Peer {
         first.is_some()
     }
 
-    /// As [`end`](Self::end), without waking the session for the hooks that are left to be run: how
-    /// many it returns, if it is the first.
+    /// As [`end`](Self::end), without waking the session for the remaining hooks. Returns how many
+    /// there are if this call was the first.
     fn end_asleep(&self, end: End) -> Option<usize> {
         if !self.0.life.end(end) {
             return None;
@@ -603,23 +607,24 @@ impl Peer {
         Some(hooks)
     }
 
-    /// Wakes the session, if so many hooks are left to be run.
+    /// Wakes the session, if any hooks remain to run.
     fn wake_for(&self, hooks: usize) {
         if hooks > 0 {
             self.0.inbox.wake();
         }
     }
 
-    /// Subscribes to a topic of the peer's namespace. `Ok(false)` if it already was.
+    /// Subscribes to a topic of the peer's namespace. Returns `Ok(false)` if the peer already was
+    /// subscribed.
     ///
     /// # Errors
-    /// When the connection is ending, the peer has too many topics, the name is too long, the
+    /// If the connection is ending, the peer has too many topics, the name is too long, the
     /// transport has no topics, or it hibernates and has no room to store one more.
     pub fn subscribe(&self, topic: impl AsRef<str>) -> Result<bool, SubscribeError> {
         self.subscribe_to(TopicKind::Topic, topic.as_ref())
     }
 
-    /// Ends a subscription. Answers whether there was one.
+    /// Ends a subscription. Returns whether there was one.
     pub fn unsubscribe(&self, topic: impl AsRef<str>) -> bool {
         self.unsubscribe_from(TopicKind::Topic, topic.as_ref())
     }
@@ -653,18 +658,18 @@ impl Peer {
             self.notify(subscription(&topic, false));
         }
         if was && let Err(error) = self.persist() {
-            // There is room for less than before, so only the platform itself can have refused.
+            // Less room is needed than before, so only the platform itself can have refused.
             tracing::error!(peer = %self, %error, "an unsubscription was not stored");
         }
         was
     }
 
-    /// Leaves a hook to be run by the session.
+    /// Queues a hook for the session to run.
     pub(crate) fn notify(&self, notice: Notice) {
         self.0.inbox.notify(notice);
     }
 
-    /// Stores what must outlive the memory, where the transport does that.
+    /// Stores the peer's persistent state, on a transport that hibernates.
     pub(crate) fn persist(&self) -> Result<(), PersistError> {
         if self.state() == PeerState::Open
             && self.capabilities().contains(Capabilities::HIBERNATION)
@@ -706,19 +711,19 @@ impl Peer {
         Ok(snapshot)
     }
 
-    /// Whether the peer is subscribed to a topic, by its name.
+    /// Returns whether the peer is subscribed to a topic, by its name.
     pub fn is_subscribed(&self, topic: impl AsRef<str>) -> bool {
         self.0.subscriptions.contains(topic.as_ref())
     }
 
-    /// The peer's topics, sorted by name.
+    /// Returns the peer's topics, sorted by name.
     pub fn topics(&self) -> Vec<Arc<str>> {
         self.0.subscriptions.names(TopicKind::Topic)
     }
 
-    /// The peers of this namespace, this one included while it is connected. Peers are here from
-    /// just before their `open` hook; an application's presence is who has subscribed or been
-    /// greeted.
+    /// Returns the peers of this namespace, including this one while it is connected. Peers are
+    /// listed from just before their `open` hook; for presence, use subscriptions or the
+    /// application's own greeting.
     pub fn peers(&self) -> Vec<Peer> {
         self.0.hub.registry().peers(Some(self.namespace()))
     }
@@ -728,7 +733,7 @@ impl Peer {
     ///
     /// The same as [`to(topic)`](Self::to)`.send(message)`.
     ///
-    /// A closure may end in it; a method of [`Hooks`](crate::Hooks) ends in `Ok(())`:
+    /// A closure may end with this call; a method of [`Hooks`](crate::Hooks) ends with `Ok(())`:
     ///
     /// ```
     /// # use crossws_core::{HookResult, Hooks, Message, Peer, hooks};
@@ -745,8 +750,8 @@ impl Peer {
     /// ```
     ///
     /// # Errors
-    /// When the value cannot be encoded, or the transport has no topics. A subscriber's full queue
-    /// is no error: it is counted in what is returned.
+    /// If the value cannot be encoded, or the transport has no topics. A subscriber's full queue is
+    /// no error: the result counts it.
     pub fn publish(
         &self,
         topic: impl AsRef<str>,
@@ -765,7 +770,7 @@ impl Peer {
         self.publish_to(None, message)
     }
 
-    /// The short way, without a [`To`] in between.
+    /// Publishes directly, without a [`To`] in between.
     fn publish_to(
         &self,
         topic: Option<&str>,
@@ -792,9 +797,9 @@ impl Peer {
         self.to(topic).send(message)
     }
 
-    /// A message to every subscriber of a topic in this namespace, or of any of several, once each,
-    /// except this peer unless [`including_self`](To::including_self) says so: how it is sent, and
-    /// whom it leaves out, is said before [`send`](To::send).
+    /// Addresses every subscriber of a topic in this namespace, or of any of several, once each,
+    /// except this peer unless [`including_self`](To::including_self) is called. Options and
+    /// exclusions are set before [`send`](To::send).
     ///
     /// ```
     /// # use crossws_core::{Peer, PublishError};
@@ -807,13 +812,13 @@ impl Peer {
         self.publishing(Target::Topics(topics.into()))
     }
 
-    /// A message to every subscriber of any topic that this peer is subscribed to when it is sent,
-    /// as [`to`](Self::to). In the `close` hook the peer is subscribed to none.
+    /// Addresses every subscriber of any topic that this peer is subscribed to at the time of
+    /// sending, as [`to`](Self::to). In the `close` hook the peer has no subscriptions.
     pub fn to_own_topics(&self) -> To<'_> {
         self.publishing(Target::Own(self))
     }
 
-    /// A message to every peer of this namespace, as [`to`](Self::to).
+    /// Addresses every peer of this namespace, as [`to`](Self::to).
     pub fn to_all(&self) -> To<'_> {
         self.publishing(Target::Everyone)
     }
@@ -822,7 +827,7 @@ impl Peer {
         To::new(&self.0.hub, Some(self.namespace()), target, Some(self))
     }
 
-    /// Whether the transport has topics.
+    /// Checks that the transport has topics.
     pub(crate) fn check_publishes(&self) -> Result<(), PublishError> {
         self.0.life.set_publishes();
         match self.capabilities().contains(Capabilities::PUBSUB) {
@@ -831,8 +836,8 @@ impl Peer {
         }
     }
 
-    /// Runs a future as part of this connection: polled by its task, its failure reported to
-    /// `error`, dropped when the `close` hook has ended.
+    /// Runs a future as part of this connection: the connection's task polls it, the `error` hook
+    /// gets its failure, and it is dropped when the `close` hook has ended.
     pub fn spawn<F>(&self, future: F)
     where
         F: Future<Output: HookOutput> + MaybeSend + 'static,
@@ -842,25 +847,27 @@ impl Peer {
             .push(Box::pin(async { future.await.into_hook_result() }));
     }
 
-    /// A handle that does not keep the peer alive.
+    /// Returns a handle that does not keep the peer alive.
     pub fn downgrade(&self) -> WeakPeer {
         WeakPeer(Arc::downgrade(&self.0))
     }
 
-    /// Whether this side ended the connection, so that nothing more that arrives is delivered.
+    /// Returns which call of this side ended the connection, if one did: then nothing more that
+    /// arrives is delivered.
     pub(crate) fn closed_here(&self) -> Option<ClosedBy> {
         self.0.life.closed_here()
     }
 
-    /// The connection is ending, and not by a call of ours. Does nothing the second time.
+    /// Notes that the connection is ending by no call of this side. Does nothing the second time.
     pub(crate) fn ended(&self) {
         self.end(End::Others);
     }
 
-    /// The connection is over: it is in no list or topic, and from here on the state is `Closed`.
+    /// Notes that the connection is over: the peer is in no list or topic, and its state is
+    /// `Closed` from here on.
     pub(crate) fn over(&self) {
         if !self.end(End::Others) {
-            // Whoever took the first step may not have come as far as to leave.
+            // The thread that took the first step may not have left the registry yet.
             self.0.hub.registry().leave(self);
         }
         self.0.life.set_over();
@@ -871,7 +878,7 @@ impl Peer {
     }
 }
 
-/// The `subscription` hook, to be run.
+/// Builds the notice for the `subscription` hook.
 fn subscription(topic: &Topic, joined: bool) -> Notice {
     Notice(Kind::Subscription {
         topic: topic.shared_name(),
@@ -880,12 +887,12 @@ fn subscription(topic: &Topic, joined: bool) -> Notice {
     })
 }
 
-/// What a client hears whose credentials have ended.
+/// Returns the close frame for a client whose credentials have ended.
 pub(crate) fn credentials_expired() -> CloseFrame {
     CloseFrame::new(CloseCode::CREDENTIALS_EXPIRED, "credentials expired")
 }
 
-/// The id.
+/// Writes the id.
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.id().fmt(f)
@@ -903,7 +910,7 @@ impl fmt::Debug for Peer {
     }
 }
 
-/// Two handles are equal when they are the same connection's.
+/// Two handles are equal if they belong to the same connection.
 impl PartialEq for Peer {
     fn eq(&self, other: &Self) -> bool {
         self.is(other)
@@ -912,12 +919,12 @@ impl PartialEq for Peer {
 
 impl Eq for Peer {}
 
-/// A handle to a peer that does not keep it alive: what a long-lived collection should hold.
+/// A handle to a peer that does not keep it alive: long-lived collections should hold these.
 #[derive(Clone)]
 pub struct WeakPeer(Weak<Inner>);
 
 impl WeakPeer {
-    /// The peer, if anyone still holds it.
+    /// Returns the peer, if another handle still keeps it alive.
     pub fn upgrade(&self) -> Option<Peer> {
         self.0.upgrade().map(Peer)
     }

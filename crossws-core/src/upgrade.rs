@@ -23,11 +23,11 @@ use crate::peer::id::PeerId;
 use crate::peer::tasks::HookOutput;
 use crate::upgrade::take::Take;
 
-/// An accepted upgrade, as the `upgrade` hook answers it: what goes into the 101, and what the
-/// peer is born with. To refuse, the hook returns a [`Rejection`](crate::Rejection) instead; to
-/// leave the request to the HTTP service, [`Upgrade::pass`].
+/// An accepted upgrade, the result of the `upgrade` hook: the contents of the 101, and the peer's
+/// initial state. To refuse, the hook returns a [`Rejection`](crate::Rejection) instead; to leave
+/// the request to the HTTP service, [`Upgrade::pass`].
 ///
-/// Each setter has a getter, `get_…`, for hooks around the hooks that made it.
+/// Each setter has a getter, `get_…`, for hooks around the hooks that set it.
 #[derive(Default)]
 pub struct Upgrade {
     pub(crate) headers: HeaderMap,
@@ -40,23 +40,23 @@ pub struct Upgrade {
     pub(crate) topics: Vec<Arc<str>>,
     pub(crate) identity: Option<Arc<str>>,
     pub(crate) tags: Vec<Arc<str>>,
-    /// What the route says, if anything.
+    /// The choice of the route, if it has one.
     pub(crate) deflate: Option<Option<Deflate>>,
     pub(crate) expiry: Expiry,
-    /// Not to be upgraded here.
+    /// The request is not upgraded here.
     pub(crate) pass: bool,
-    /// Who gets the connection, if that is no hook.
+    /// The code that gets the connection, if hooks do not.
     pub(crate) take: Option<Box<Take>>,
 }
 
 impl Upgrade {
-    /// Accepts, with every default: namespace from the path, a random id, nothing added.
+    /// Accepts with every default: namespace from the path, a random id, nothing added.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Leaves the request to others, as if no hooks had claimed it: it goes to the HTTP service, and
-    /// where there is none the client gets a 404.
+    /// Leaves the request to the HTTP service, as if no hooks had claimed it. Without a service the
+    /// client gets a 404.
     pub fn pass() -> Self {
         Self {
             pass: true,
@@ -64,25 +64,26 @@ impl Upgrade {
         }
     }
 
-    /// Whether the request is left to others.
+    /// Returns whether the request is left to the HTTP service.
     pub fn is_pass(&self) -> bool {
         self.pass
     }
 
-    /// Accepts, and gives the connection's stream to other code, such as another WebSocket library: it
-    /// is that code's from the 101 on, with whatever the client has sent since.
+    /// Accepts, and passes the connection's stream to other code, such as another WebSocket
+    /// library. The stream is that code's from the 101 on, with everything that the client has sent
+    /// since.
     ///
-    /// The handshake is answered here: with the headers and the subprotocol that are set, and without
-    /// extensions, so that messages are not compressed. No peer is made and no hook runs for the
-    /// connection. It counts for no limit, and what is set for a peer (a context, topics, an id) is
-    /// dropped. A shutdown waits for the future up to its grace, then drops it. What the future fails
-    /// with is logged.
+    /// The server answers the handshake: with the headers and the subprotocol that are set, and
+    /// without extensions, so that messages are not compressed. No peer is created and no hook runs
+    /// for the connection. It counts for no limit, and settings for a peer (a context, topics, an
+    /// id) are dropped. A shutdown waits for the future up to its grace, then drops it. The
+    /// future's error is logged.
     ///
     /// The stream is the adapter's `RawStream`, which natively implements the runtime's own traits
-    /// for reading and writing. Where the adapter has no such stream
-    /// ([`Capabilities::RAW_STREAM`](crate::Capabilities::RAW_STREAM) is absent: in memory, on Workers),
-    /// and where the credentials [expire](Self::expires), which nothing would watch, the upgrade is
-    /// refused with 500 instead.
+    /// for reading and writing. If the adapter has no such stream
+    /// ([`Capabilities::RAW_STREAM`](crate::Capabilities::RAW_STREAM) is absent: in memory, on
+    /// Workers), or if the credentials [expire](Self::expires), which no component would watch, the
+    /// upgrade is refused with 500 instead.
     ///
     /// A library that answers the handshake itself, such as an HTTP service, gets the request with
     /// [`pass`](Self::pass).
@@ -108,27 +109,27 @@ impl Upgrade {
         }
     }
 
-    /// Whether the connection's stream is given to other code.
+    /// Returns whether the connection's stream is passed to other code.
     pub fn is_take(&self) -> bool {
         self.take.is_some()
     }
 
-    /// The headers that were added to the 101.
+    /// Returns the headers that were added to the 101.
     pub fn get_headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// The subprotocol that was chosen; `None` if none was, or the choice is left to the route.
+    /// Returns the chosen subprotocol; `None` for no subprotocol, or if the route chooses.
     pub fn get_protocol(&self) -> Option<&str> {
         self.protocol.as_ref()?.as_deref()
     }
 
-    /// The namespace that was chosen; `None` for the request's path.
+    /// Returns the chosen namespace; `None` for the request's path.
     pub fn get_namespace(&self) -> Option<&str> {
         self.namespace.as_deref()
     }
 
-    /// The peer's context.
+    /// Returns the peer's context.
     ///
     /// # Errors
     /// As [`Peer::context`](crate::Peer::context).
@@ -136,33 +137,33 @@ impl Upgrade {
         self.context.get()
     }
 
-    /// The volatile value of this type.
+    /// Returns the volatile value of this type.
     pub fn get_extension<T: MaybeSend + MaybeSync + 'static>(&self) -> Option<Arc<T>> {
         self.extensions.get()
     }
 
-    /// The id that was chosen; `None` for a random one.
+    /// Returns the chosen id; `None` for a random one.
     pub fn get_id(&self) -> Option<PeerId> {
         self.id
     }
 
-    /// The topics that were added to the route's.
+    /// Returns the topics in addition to the route's.
     pub fn get_topics(&self) -> &[Arc<str>] {
         &self.topics
     }
 
-    /// The identity that was chosen here; `None` for the one that a layer
+    /// Returns the identity that was set here; `None` for the one that a layer
     /// [set](crate::UpgradeRequest::set_identity), if any.
     pub fn get_identity(&self) -> Option<&Arc<str>> {
         self.identity.as_ref()
     }
 
-    /// The tags.
+    /// Returns the tags.
     pub fn get_tags(&self) -> &[Arc<str>] {
         &self.tags
     }
 
-    /// When the credentials end.
+    /// Returns when the credentials end.
     pub fn get_expiry(&self) -> Expiry {
         self.expiry
     }
@@ -170,7 +171,7 @@ impl Upgrade {
     /// Appends a header to the 101; several of one name are all kept.
     ///
     /// # Errors
-    /// When the name or value is not a header, or the handshake itself owns the name
+    /// If the name or value is not a valid header, or the handshake itself owns the name
     /// (`connection`, `upgrade`, `sec-websocket-*`, `content-length`, `transfer-encoding`).
     pub fn header(mut self, name: impl AsRef<str>, value: &str) -> Result<Self, InvalidHeader> {
         let name = name.as_ref();
@@ -191,9 +192,9 @@ impl Upgrade {
         Ok(self)
     }
 
-    /// Answers this subprotocol, or with `None` none, whatever the route's
-    /// [list](field@crate::Settings::protocols) says. It must be one that the client offered:
-    /// anything else fails the upgrade with 500.
+    /// Selects this subprotocol, or none with `None`, regardless of the route's
+    /// [list](field@crate::Settings::protocols). The client must have offered it: any other
+    /// subprotocol fails the upgrade with 500.
     #[must_use]
     pub fn protocol<'a>(mut self, protocol: impl Into<Option<&'a str>>) -> Self {
         self.protocol = Some(protocol.into().map(str::to_owned));
@@ -228,7 +229,7 @@ impl Upgrade {
         self
     }
 
-    /// Compresses this peer's messages, or not, whatever the hub says.
+    /// Turns compression of this peer's messages on or off, regardless of the hub's setting.
     #[must_use]
     pub fn deflate(mut self, deflate: impl Into<Option<Deflate>>) -> Self {
         self.deflate = Some(deflate.into());
@@ -243,13 +244,13 @@ impl Upgrade {
         self
     }
 
-    /// Says whose connection this is: a user, a device, an account. Several connections may have one
-    /// identity; [`Hub::identity`](crate::Hub::identity) reaches all of them. Replaces what a layer has
-    /// [set](crate::UpgradeRequest::set_identity). An identity is kept when an object sleeps. A name
-    /// that is longer than `Limits::max_name_len` fails the upgrade with 500.
+    /// Sets the identity of the connection: a user, a device, an account. Several connections may
+    /// have one identity; [`Hub::identity`](crate::Hub::identity) reaches all of them. It replaces
+    /// the identity that a layer has [set](crate::UpgradeRequest::set_identity). An identity is
+    /// kept when an object sleeps. A name that is longer than `Limits::max_name_len` fails the
+    /// upgrade with 500.
     ///
-    /// It is the application's word for whom it has authenticated: what a client says of itself must
-    /// be checked before.
+    /// The application vouches for the identity: verify a client's own claim before.
     #[must_use]
     pub fn identity(mut self, identity: impl Into<Arc<str>>) -> Self {
         self.identity = Some(identity.into());
@@ -264,25 +265,25 @@ impl Upgrade {
         self
     }
 
-    /// Closes the peer with 4401 when the credentials end that it was let in with: at a
-    /// `SystemTime`, after a `Duration`, or at [`Expiry::unix`] seconds. By default never.
-    /// [`Peer::set_expiry`](crate::Peer::set_expiry) names another time.
+    /// Closes the peer with 4401 when the credentials that admitted it end: at a `SystemTime`,
+    /// after a `Duration`, or at [`Expiry::unix`] seconds. By default never.
+    /// [`Peer::set_expiry`](crate::Peer::set_expiry) sets another time.
     ///
-    /// With credentials that have ended already the client gets its 101 and is closed at once,
-    /// because a browser's page is told close codes and no refusals; no hook hears of it.
+    /// If the credentials have already ended, the client gets its 101 and is closed at once,
+    /// because a browser's page sees close codes and no refusals; no hook runs.
     #[must_use]
     pub fn expires(mut self, expiry: impl Into<Expiry>) -> Self {
         self.expiry = expiry.into();
         self
     }
 
-    /// Takes from `outer` what was not said here: for hooks around other hooks, both of which accept.
-    /// Headers, topics, tags and extensions add up, those of `outer` first. If one of them passes the request
-    /// on, or takes the stream, so does the result.
+    /// Takes from `outer` what was not set here: for hooks around other hooks, both of which
+    /// accept. Headers, topics, tags and extensions add up, those of `outer` first. If one of them
+    /// passes the request on, or takes the stream, so does the result.
     #[must_use]
     pub fn inherit(mut self, outer: Self) -> Self {
         let mut headers = outer.headers;
-        // `extend` would replace, and a map's own iterator names each name once.
+        // `extend` would replace, and a map's own iterator yields each name once.
         let mut name = None;
         for (next, value) in self.headers {
             name = next.or(name);
@@ -312,7 +313,7 @@ impl Upgrade {
     }
 }
 
-/// A header that a hook must not, or cannot, put into the answer.
+/// A header that a hook must not, or cannot, add to the response.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("header `{name}` cannot be added to the upgrade's answer: {why}")]
 pub struct InvalidHeader {

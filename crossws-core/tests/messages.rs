@@ -1,4 +1,4 @@
-//! What the compiler says about the mistakes that users make: it names what to write instead.
+//! The compiler's messages for users' mistakes: they name what to write instead.
 
 #[test]
 fn mistakes_are_told_what_to_write_instead() {

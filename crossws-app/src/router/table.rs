@@ -39,7 +39,7 @@ impl Target {
     }
 }
 
-/// The name in one spelling, if it is spelled like a pattern.
+/// A route, ready for any number of connections.
 struct Found {
     pattern: Pattern,
     hooks: Arc<SharedHooks>,
@@ -62,7 +62,7 @@ impl Table {
             });
         }
         let name = route.settings.route_name();
-        // In one spelling, if it is spelled like a pattern.
+        // The name in one spelling, if it is spelled like a pattern.
         let spelled = name.and_then(|name| Pattern::parse(name).ok());
         let key = match (&spelled, name) {
             (None, Some(name)) => name.to_string(),

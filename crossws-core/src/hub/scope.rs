@@ -27,8 +27,7 @@ impl<'a> Scope<'a> {
     /// [`topic(name)`](Self::topic)`.send(message)`.
     ///
     /// # Errors
-    /// When the value cannot be encoded. A subscriber's full queue is no error: it is counted in
-    /// what is returned.
+    /// If the value cannot be encoded. A subscriber's full queue is no error: the result counts it.
     pub fn publish(
         self,
         topic: impl AsRef<str>,
@@ -45,8 +44,8 @@ impl<'a> Scope<'a> {
         self.all().send(message)
     }
 
-    /// A message to every subscriber of a topic, or of any of several, once each: how it is sent, and
-    /// whom it leaves out, is said before [`send`](To::send).
+    /// Addresses every subscriber of a topic, or of any of several, once each. Options and
+    /// exclusions are set before [`send`](To::send).
     pub fn topic<'t>(self, topics: impl Into<Topics<'t>>) -> To<'t>
     where
         'a: 't,
@@ -59,35 +58,35 @@ impl<'a> Scope<'a> {
         )
     }
 
-    /// A message to every peer, as [`topic`](Self::topic).
+    /// Addresses every peer, as [`topic`](Self::topic).
     pub fn all(self) -> To<'a> {
         To::new(self.hub, self.namespace, Target::Everyone, None)
     }
 
-    /// How many peers there are. Takes the same time however many there are.
+    /// Returns how many peers there are. Takes constant time.
     pub fn peer_count(self) -> usize {
         self.hub.registry().peer_count(self.namespace)
     }
 
-    /// The peers. Two callers between whom nobody came or left get the same list. Creates a handle
-    /// to each: [`peer_count`](Self::peer_count) counts them without.
+    /// Returns the peers. Two calls without a join or leave in between return the same list.
+    /// Creates a handle to each: [`peer_count`](Self::peer_count) counts them without.
     pub fn peers(self) -> Vec<Peer> {
         self.hub.registry().peers(self.namespace)
     }
 
-    /// The topics with subscribers, sorted by name.
+    /// Returns the topics with subscribers, sorted by name.
     pub fn topics(self) -> Vec<Arc<str>> {
         self.hub.registry().topics(self.namespace, TopicKind::Topic)
     }
 
-    /// The patterns with subscribers, sorted by name: see [`Peer::subscribe_pattern`].
+    /// Returns the patterns with subscribers, sorted by name: see [`Peer::subscribe_pattern`].
     pub fn patterns(self) -> Vec<Arc<str>> {
         self.hub
             .registry()
             .topics(self.namespace, TopicKind::Pattern)
     }
 
-    /// How many peers are subscribed to a pattern.
+    /// Returns how many peers are subscribed to a pattern.
     pub fn pattern_count(self, pattern: impl AsRef<str>) -> usize {
         let kind = TopicKind::Pattern;
         self.hub
@@ -95,22 +94,22 @@ impl<'a> Scope<'a> {
             .count(self.namespace, kind, pattern.as_ref())
     }
 
-    /// Returns how many subscribers of a topic are [behind](Peer::is_behind): what publishes in a loop
-    /// waits while there are any, or they are closed as slow consumers. See
+    /// Returns how many subscribers of a topic are [behind](Peer::is_behind). A loop that publishes
+    /// should wait while there are any, or they are closed as slow consumers. See
     /// [`yield_now`](crate::yield_now).
     pub fn behind(self, topic: impl AsRef<str>) -> usize {
         let topic = Some(topic.as_ref());
         self.hub.registry().behind(self.namespace, topic)
     }
 
-    /// How many peers are subscribed to a topic, without those of patterns that match it.
+    /// Returns how many peers are subscribed to a topic, without those of patterns that match it.
     pub fn count(self, topic: impl AsRef<str>) -> usize {
         self.hub
             .registry()
             .count(self.namespace, TopicKind::Topic, topic.as_ref())
     }
 
-    /// Closes every peer with this frame. New ones may come meanwhile.
+    /// Closes every peer with this frame. New peers may join meanwhile.
     pub fn close_all(self, frame: impl Into<CloseFrame>) {
         Peer::close_all(self.peers(), &frame.into(), End::Server);
     }

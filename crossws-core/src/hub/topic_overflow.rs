@@ -1,24 +1,25 @@
-//! What becomes of a topic's messages where they would have to wait for a slow client.
+//! What happens to a topic's messages that would have to wait for a slow client.
 
 use std::sync::Arc;
 
 use crate::message::send::SendOptions;
 use crate::pubsub::to::Topics;
 
-/// What becomes of a message to a topic that would have to wait for a slow client, besides the policy of
-/// the client's queue ([`Overflow`](crate::Overflow)): see
+/// What happens to a message to a topic that would have to wait for a slow client, in addition to
+/// the policy of the client's queue ([`Overflow`](crate::Overflow)): see
 /// [`HubBuilder::topic_overflow`](crate::HubBuilder::topic_overflow).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TopicOverflow {
-    /// It is discarded, as a [volatile](SendOptions::volatile) one: for what is worthless later.
+    /// The message is discarded, like a [volatile](SendOptions::volatile) one: for messages that
+    /// are worthless later.
     DropNewest,
-    /// It takes the place of an older message of the topic that waits, as one with a
-    /// [key](SendOptions::key): for what only the latest of matters.
+    /// The message replaces an older one of the topic that waits, as if both had the same
+    /// [key](SendOptions::key): for topics of which only the latest message matters.
     KeepLatest,
 }
 
-/// The topics that have one, in the order in which they were named.
+/// The topics with a policy, in the order in which they were set.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TopicOverflows(Vec<(Arc<str>, TopicOverflow)>);
 
@@ -32,8 +33,8 @@ impl TopicOverflows {
         self.0.is_empty()
     }
 
-    /// The options of a message to these topics: those that it has, and what the first topic says that has
-    /// a policy.
+    /// Returns the options of a message to these topics: its own, and the policy of the first topic
+    /// that has one.
     pub(crate) fn apply(&self, topics: &Topics<'_>, options: SendOptions) -> SendOptions {
         let policy = |topic: &str| {
             let mut all = self.0.iter();
@@ -49,7 +50,8 @@ impl TopicOverflows {
     }
 }
 
-/// Whether a topic's name matches: `*` stands for one segment between slashes, `**` for all the rest.
+/// Returns whether a topic's name matches: `*` stands for one segment between slashes, a last `**`
+/// for all the rest.
 fn matches(pattern: &str, topic: &str) -> bool {
     let (mut pattern, mut segments) = (pattern.split('/'), topic.split('/'));
     loop {

@@ -1,5 +1,5 @@
-//! What is published becomes bytes once for each wire format, and without the topic's lock if that
-//! takes long.
+//! A publication is encoded once for each wire format, and without the topic's lock if that takes
+//! long.
 
 use std::cell::RefCell;
 use std::sync::{Arc, mpsc};
@@ -47,7 +47,7 @@ struct Runs {
 }
 
 thread_local! {
-    /// Of the publisher.
+    /// The state of the publisher.
     static RUNS: RefCell<Runs> = RefCell::default();
 }
 

@@ -11,7 +11,7 @@ use futures_lite::future::block_on;
 
 use crate::common::*;
 
-/// Lets peers in for a minute, or for as long as the path says, and publishes how they end.
+/// Admits peers for a minute, or for as long as the path says, and publishes how they end.
 struct Guard(Expiry);
 
 impl Hooks for Guard {
@@ -183,7 +183,8 @@ fn a_sleep_that_is_given_up_when_it_is_due_ends_nothing_else() {
     let peer = session.peer();
     let sleep = peer.sleep(Duration::from_secs(1));
     let mut longer = std::pin::pin!(peer.sleep(Duration::from_secs(3600)));
-    // The adapter is told of the first, which a task gives up while the adapter looks at the clock.
+    // The adapter gets the first sleep's end, which a task drops while the adapter looks at the
+    // clock.
     let at = lifeline.expires_at().unwrap();
     assert_eq!(Some(at), after(1));
     drop(sleep);

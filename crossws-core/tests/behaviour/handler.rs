@@ -1,4 +1,4 @@
-//! The other handler style: a loop that owns the connection.
+//! The second handler style: a loop that owns the connection.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use futures_lite::future::block_on;
 
 use crate::common::{Gate, Hand, Log, Wire, accept, assert_empty, open, poll_tasks, ready, turn};
 
-/// A loop that logs what it gets and waits for `gate` after each message.
+/// Returns a loop that logs its messages and waits for `gate` after each.
 fn looping(log: &Log, gate: &Gate) -> Arc<Handler> {
     let (log, gate) = (log.clone(), gate.clone());
     Arc::new(handler(move |_, mut incoming: Incoming| {

@@ -1,4 +1,5 @@
-//! What a loop is told and leaves behind at its connection's end, and what ends with a connection.
+//! The end of a connection with a loop: what the loop gets, what it leaves behind, and what ends
+//! with it.
 
 use std::pin::pin;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What those who watch a hub are told, and what it counts.
+//! The events that observers of a hub get, and the hub's counters.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use futures_lite::future::block_on;
 
 use crate::common::{Log, Wire, accept, assert_empty, join, open, request, request_with, upgrade};
 
-/// Logs everything, and calls back into the hub, which would never return under a lock.
+/// Logs every event, and calls back into the hub, which would never return under a lock.
 struct Recorder(Log);
 
 impl Recorder {
@@ -122,7 +122,7 @@ fn every_peer_that_connected_disconnects_once() {
     drop(joined);
     let closed = "disconnected 1006 server Some(0ns)";
     assert_eq!(log.take(), ["connected /", closed]);
-    // One that could not join has not connected.
+    // A peer that could not join has not connected.
     let accepted = accept(&hub, &app, "/");
     hub.shutdown(CloseCode::RESTART.into());
     assert!(accepted.join(Wire::default().transport()).is_err());

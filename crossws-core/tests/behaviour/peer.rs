@@ -1,4 +1,4 @@
-//! What a peer carries and answers.
+//! The values and methods of a peer.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -268,7 +268,7 @@ fn all_topics_of_a_hub_have_a_bound() {
     assert_eq!(other.peer().topics(), ["a".into()], "nothing is left of it");
     assert_eq!(two.peer().subscribe("a"), Ok(true), "it exists already");
 
-    // A topic counts until its last member has left, in whichever way.
+    // A topic counts until its last member has left, in any way.
     assert!(one.peer().unsubscribe("a"));
     assert_eq!(other.peer().subscribe("b"), Err(full.clone()));
     assert!(two.peer().unsubscribe("a"));

@@ -1,4 +1,5 @@
-//! Which hooks a request gets, what their route configures, and what layers attach on the way.
+//! Which hooks a request gets, the settings of their route, and the values that layers attach on
+//! the way.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ fn says(text: &'static str) -> HooksBuilder {
         .on_message(move |peer, _| async move { peer.send(text) })
 }
 
-/// How a request with this path is resolved.
+/// Returns how a request with this path is resolved.
 fn resolution(resolver: impl Resolve, path: &str) -> String {
     let hub = Hub::default();
     match block_on(hub.claim(&Arc::new(resolver), request(path))) {
@@ -181,7 +182,7 @@ fn what_nobody_attached_is_an_error_that_names_the_type() {
     let missing = request.attached::<User>().unwrap_err();
     assert!(missing.type_name().ends_with("User"), "{missing:?}");
     assert!(missing.to_string().contains("User"), "{missing}");
-    // As a refusal it is the server's fault, and says nothing to the client.
+    // As a refusal it is a fault of the server, and tells the client nothing.
     let hooks = hooks().on_upgrade(|request| async move {
         request.attached::<User>()?;
         Ok(Upgrade::new())
@@ -201,7 +202,7 @@ fn a_layer_adopts_what_http_middleware_left() {
     assert!(!request.adopt::<u8>());
 }
 
-/// A route to hooks that do nothing.
+/// Returns a route to hooks that do nothing.
 fn routed(settings: RouteSettings) -> Arc<impl Resolve<Hooks = HooksBuilder>> {
     let (app, settings) = (Arc::new(hooks()), Arc::new(settings));
     Arc::new(resolve_with(move |_| {
@@ -253,7 +254,7 @@ fn a_routes_peers_share_their_settings() {
     let (one, _wire) = open(&hub, &resolver, "/");
     let (two, _wire) = open(&hub, &resolver, "/");
     assert!(Arc::ptr_eq(&one.peer().settings(), &two.peer().settings()));
-    // On another hub with other defaults the same route is another matter.
+    // On another hub with other defaults the same route has other settings.
     let other = Hub::builder()
         .limits(Limits::default().max_topics(3))
         .build();

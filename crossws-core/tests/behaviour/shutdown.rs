@@ -1,4 +1,4 @@
-//! The end of a hub: everyone is told, nobody new comes, and the last close hook is awaited.
+//! The end of a hub: every peer is closed, no new one joins, and the last close hook is awaited.
 
 use std::sync::Arc;
 

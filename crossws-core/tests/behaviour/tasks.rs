@@ -1,4 +1,5 @@
-//! Futures that a peer spawns: beside the hooks, and no longer than the connection.
+//! Futures that a peer spawns: they run concurrently with the hooks, and no longer than the
+//! connection.
 
 use std::sync::Arc;
 
@@ -126,7 +127,7 @@ fn they_are_dropped_when_the_close_hook_has_ended() {
     gate.open();
     closing.done();
     assert_eq!(log.take(), ["close hook ends", "task dropped"]);
-    // Nobody polls it any more.
+    // No task polls it any more.
     let guard = Dropped(log.clone(), "too late");
     peer.spawn(async move { drop(guard) });
     assert_eq!(log.take(), ["too late"]);

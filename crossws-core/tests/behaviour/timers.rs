@@ -1,4 +1,5 @@
-//! Named timers: when they are told, replaced and cleared, and that they outlive a sleep.
+//! Named timers: when their hooks run, how they are replaced and cleared, and that they outlive a
+//! sleep.
 
 use std::sync::Arc;
 use std::time::Duration;

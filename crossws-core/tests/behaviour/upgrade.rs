@@ -1,4 +1,4 @@
-//! What an upgrade may answer, and what is refused before and after it.
+//! The results of an upgrade, and the refusals before and after it.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::common::{Wire, accept, assert_empty, join, open, request, request_wit
 
 type Answer = Result<Upgrade, Rejection>;
 
-/// Hooks whose upgrade answers by the path.
+/// Hooks whose upgrade decides by the path.
 fn answering(
     answer: impl Fn(&UpgradeRequest) -> Answer + Send + Sync + 'static,
 ) -> Arc<crossws_core::HooksBuilder> {
@@ -290,7 +290,7 @@ fn topics_from_the_upgrade_count_against_the_hubs_bound() {
         "those of another namespace are others"
     );
     let accepted = upgrade(&hub, &fits, request("/")).unwrap();
-    // Between the 101 and here, somebody else takes the room.
+    // Between the 101 and here, another peer takes the room.
     session.peer().subscribe("last").unwrap();
     let wire = Wire::default();
     let frame = accepted.join(wire.transport()).map(drop).unwrap_err();

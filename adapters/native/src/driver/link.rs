@@ -359,7 +359,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         self.outbox.attend(cx.waker());
     }
 
-    /// The first half of a turn, while no hook runs. Reads once. Returns whether that may bring a
+    /// Reads once: the first half of a turn, while no hook runs. Returns whether that may bring a
     /// step for a hook.
     pub(crate) fn poll_read(&mut self) -> bool {
         let read = self.read();
@@ -382,7 +382,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         defers
     }
 
-    /// The second half of a turn: writes, and acts on deadlines.
+    /// Writes, and acts on deadlines: the second half of a turn.
     pub(crate) fn poll_rest(&mut self, cx: &mut Context<'_>) {
         self.deferred = false;
         self.input.park();

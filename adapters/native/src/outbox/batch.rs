@@ -305,7 +305,7 @@ mod tests {
         slices.concat()
     }
 
-    /// Small, large, small, published: every kind of chunk.
+    /// Returns a batch with every kind of chunk: small, large, small, published.
     fn batch() -> (Batch, Vec<usize>) {
         let mut batch = Batch::default();
         batch.push(Opcode::Text, &Bytes::from_static(b"one"));

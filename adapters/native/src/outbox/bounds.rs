@@ -257,17 +257,18 @@ impl Outbox {
         }
     }
 
-    /// Each publisher must learn of it.
+    /// Writes the queue if it is more than half of a bound, and closes the connection if the queue
+    /// is over a bound although a write has had to wait for the client. `flush` writes what it can.
+    /// It returns whether it wrote, or `None` if another task is writing right now; its argument
+    /// says whether to wait for that task.
     pub(crate) fn settle(&self, flush: impl Fn(bool) -> Option<bool>) -> Settled {
         let mut settled = Settled::default();
         if self.has_much() {
             settled.wrote |= flush(false).unwrap_or_default();
         }
         if self.has_too_much() {
-            // Writes the queue if it is more than half of a bound, and closes the connection if the
-            // queue is over a bound although a write has had to wait for the client. `flush` writes
-            // what it can. It returns whether it wrote, or `None` if another task is writing right
-            // now; its argument says whether to wait for that task.
+            // The queue is not judged before an attempt to write it: the client may have made room
+            // since.
             let attempt = flush(true);
             settled.wrote |= attempt.unwrap_or_default();
             if attempt.is_some() && self.is_blocked() && self.has_too_much() {

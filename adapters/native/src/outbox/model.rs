@@ -52,7 +52,7 @@ fn subscriber(hub: &Hub) -> (OpeningPeer<HooksBuilder>, Arc<Outbox>) {
     (joined, outbox)
 }
 
-/// No pump took anything: two fit, the third closed.
+/// Returns the first payload byte of every one-byte message in a batch.
 fn payloads(batch: &Batch) -> Vec<u8> {
     let mut slices = [IoSlice::new(&[]); 4];
     let count = batch.slices(&mut slices);
@@ -174,7 +174,7 @@ fn an_overflow_always_reaches_the_pump() {
             for sender in senders {
                 sender.join().unwrap();
             }
-            // Its own publications are in the log too, and not sent to it.
+            // No pump took anything: two fit, the third closed.
             let mut batch = Batch::default();
             let taken = outbox.take(&mut batch);
             assert!(taken.overflowed && taken.close.is_some());
@@ -236,7 +236,7 @@ fn what_one_thread_sends_and_publishes_arrives_in_its_order() {
                         room.publish("b", vec![base + 1]).unwrap();
                         peer.send(vec![base + 2]).unwrap();
                         room.publish("a", vec![base + 3]).unwrap();
-                        // Its own are in the log too, and not for it.
+                        // Its own publications are in the log too, and not sent to it.
                         peer.publish("b", vec![99]).unwrap();
                         room.broadcast(vec![base + 4]).unwrap();
                     })

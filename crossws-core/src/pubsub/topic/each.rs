@@ -9,7 +9,7 @@ use crate::peer::Peer;
 use crate::sync::MutexGuard;
 
 impl Audience<'_, '_> {
-    /// The members, each once, but for `except`.
+    /// Returns the members, each once, except `except`.
     pub(crate) fn members(&self, except: Option<&Peer>) -> Vec<Peer> {
         let states: SmallVec<[MutexGuard<'_, State>; 4]> =
             self.any.iter().map(|topic| topic.state.lock()).collect();
@@ -25,8 +25,8 @@ impl Audience<'_, '_> {
         members
     }
 
-    /// Hands each peer what is for it, if it is still a member. All topics are locked meanwhile, as in
-    /// [`publish`](Self::publish).
+    /// Passes each peer its message, if it is still a member. All topics are locked meanwhile, as
+    /// in [`publish`](Self::publish).
     pub(crate) fn publish_each(&self, publications: &[(Peer, Publication)], told: &mut Told) {
         let states: SmallVec<[MutexGuard<'_, State>; 4]> =
             self.any.iter().map(|topic| topic.state.lock()).collect();

@@ -68,7 +68,7 @@ impl Paper {
     }
 }
 
-/// The writing half of a connection's task, to the close frame.
+/// Runs the writing half of a connection's task, to the close frame.
 fn pump(outlet: Arc<Mutex<Outlet<Paper>>>, outbox: Arc<Outbox>) {
     let mut closing = false;
     block_on(std::future::poll_fn(|cx| {

@@ -49,7 +49,8 @@ impl Future for Sleep {
     }
 }
 
-/// A connection's task: waits for a second of its own, however late or early the others are.
+/// Runs a connection's task, which waits for a second of its own, however late or early the other
+/// tasks are.
 fn wait(timers: &Timers, runtime: &Hasty, first: u64) {
     let outbox = Outbox::new(&Limits::default());
     let mut set = runtime.now() + Duration::from_secs(first);

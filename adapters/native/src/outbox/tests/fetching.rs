@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Half of these is not yet too much.
+/// Creates a hub with these bounds, half of which is not yet too much.
 fn hub() -> Hub {
     Hub::builder()
         .limits(Limits::default().max_buffered(1000))
