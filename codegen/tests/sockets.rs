@@ -122,19 +122,19 @@ fn what_is_wrong_is_said_with_the_files_name() {
         ),
         (
             vec![("odd-name.rs", function)],
-            "odd-name.rs is no route: `odd-name` is no module's name",
+            "odd-name.rs is not a route: `odd-name` is no module's name",
         ),
         (
             vec![("a.rs", "pub async fn socket_a() {}")],
-            "a.rs is no route: `socket_a` is async: it returns hooks at once",
+            "a.rs is not a route: `socket_a` is async: it returns hooks at once",
         ),
         (
             vec![("a.rs", "pub fn socket_a(peer: Peer) {}")],
-            "a.rs is no route: `socket_a` takes arguments: it is called without any",
+            "a.rs is not a route: `socket_a` takes arguments: it is called without any",
         ),
         (
             vec![("a.rs", "pub fn socket_ä() {}")],
-            "a.rs is no route: its name has `ä`; use letters, digits, `-`, `_`, `.`, `~`, or a parameter in brackets",
+            "a.rs is not a route: its name has `ä`; use letters, digits, `-`, `_`, `.`, `~`, or a parameter in brackets",
         ),
     ] {
         let said = wrong(&files);
@@ -143,7 +143,7 @@ fn what_is_wrong_is_said_with_the_files_name() {
     }
     let broken = wrong(&[("a.rs", "pub fn socket_a() {")]);
     assert!(
-        broken.starts_with("a.rs is no route: it is no Rust"),
+        broken.starts_with("a.rs is not a route: it is no Rust"),
         "{broken}"
     );
 }

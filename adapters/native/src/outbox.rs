@@ -248,6 +248,11 @@ impl Outbox {
         }
     }
 
+    /// Returns the close frame that has not been written yet.
+    pub(crate) fn unsent_close(&self) -> Option<CloseFrame> {
+        self.state.lock().special.close().cloned()
+    }
+
     /// Notes that no write succeeded for as long as the limits allow: the queue counts as full
     /// until one does.
     pub(crate) fn too_old(&self) {

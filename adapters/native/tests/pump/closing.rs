@@ -190,3 +190,24 @@ fn a_terminate_while_the_clients_end_is_awaited_does_not_wait() {
     connection.settle();
     assert!(connection.over && connection.world().aborted);
 }
+
+#[test]
+fn a_close_whose_frame_was_never_written_is_this_sides() {
+    let (hooks, ends) = recording();
+    let mut connection = Connection::open(hooks, Limits::default());
+    connection.set_room(0);
+    let everyone = connection.hub.in_namespace("/room");
+    everyone.broadcast(vec![7; 100_000]).unwrap();
+    connection.settle();
+    let everyone = connection.hub.in_namespace("/room");
+    everyone.close_all(crossws_core::CloseCode::AWAY);
+    // The client is gone before the connection's task looks at its queue again.
+    connection.world().input_ended = true;
+    connection.arrive(b"");
+    connection.settle();
+    let closed = ends.lock().unwrap().pop().unwrap();
+    assert_eq!(
+        (closed.code, closed.by, closed.clean),
+        (1001, ClosedBy::Server, false)
+    );
+}

@@ -325,11 +325,15 @@ impl<I: Io, R: Runtime> Link<I, R> {
 
     /// Notes that the stream ended or failed.
     pub(super) fn lost(&mut self) {
-        let closed = match &self.phase {
-            Phase::Closing { frame, .. } => Closed::by_us(frame, ClosedBy::Server, false),
-            _ => Closed::lost(ClosedBy::Network),
+        // A close of this side that could not be written any more came first all the same.
+        let ours = match &self.phase {
+            Phase::Closing { frame, .. } => Some(CloseFrame::clone(frame)),
+            _ => self.outbox.unsent_close(),
         };
-        self.end(closed);
+        self.end(match ours {
+            Some(frame) => Closed::by_us(&frame, ClosedBy::Server, false),
+            None => Closed::lost(ClosedBy::Network),
+        });
         self.phase = Phase::Done;
     }
 
