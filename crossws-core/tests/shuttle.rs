@@ -226,7 +226,7 @@ fn a_ghost_is_not_seen_through_another_member() {
 }
 
 #[test]
-fn publishers_wait_for_who_is_behind_also_where_it_has_just_caught_up() {
+fn publishers_wait_for_a_slow_subscriber_that_has_just_caught_up() {
     check(|| {
         let hub = Hub::default();
         let join = || join(&hub, &Arc::new(hooks()), "/");
@@ -276,7 +276,7 @@ fn topics_and_namespaces_may_vanish_and_come_back() {
 }
 
 #[test]
-fn a_connection_closes_once_whoever_wants_it() {
+fn a_connection_closes_once_whichever_thread_closes_it() {
     check(|| {
         let hub = Hub::default();
         // Logged, because a panic in a hook would be contained.

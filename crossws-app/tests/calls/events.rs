@@ -110,7 +110,7 @@ fn the_reason_repeats_little_of_an_unknown_name() {
 }
 
 #[test]
-fn a_catch_all_hears_every_other_event() {
+fn the_catch_all_handler_gets_every_other_event() {
     let app = app().any_event(|peer: Peer, event: Event| async move {
         peer.emit("any", (event.name, event.payload))
     });

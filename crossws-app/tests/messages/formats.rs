@@ -89,7 +89,7 @@ fn server() -> TestServer {
 }
 
 #[test]
-fn each_client_hears_publications_in_the_format_of_its_subprotocol() {
+fn each_client_gets_publications_in_the_format_of_its_subprotocol() {
     let server = server();
     block_on(async {
         let mut clients = Vec::new();
@@ -132,7 +132,7 @@ fn each_client_hears_publications_in_the_format_of_its_subprotocol() {
 }
 
 #[test]
-fn a_message_to_several_topics_is_heard_once_in_every_format() {
+fn a_message_to_several_topics_arrives_once_in_every_format() {
     let server = server();
     block_on(async {
         let mut clients = Vec::new();

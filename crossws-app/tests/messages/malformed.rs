@@ -116,7 +116,7 @@ fn malformed_messages_close_with_the_code_of_the_policy() {
 }
 
 #[test]
-fn the_error_hook_is_told_of_malformed_messages() {
+fn the_error_hook_gets_malformed_messages() {
     block_on(async {
         let (_server, mut client) = client(OnMalformed::Fail).await;
         for (text, answer) in MALFORMED

@@ -141,7 +141,7 @@ fn what_is_not_allowed_is_refused_by_name_and_the_connection_stays() {
 }
 
 #[test]
-fn every_other_message_is_for_the_hooks_inside() {
+fn every_other_message_reaches_the_inner_hooks() {
     block_on(async {
         let server = server(Limits::default());
         let mut ann = join(&server, "ann").await;

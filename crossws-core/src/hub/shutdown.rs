@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn the_closes_of_each_second_are_as_many_as_of_any_other() {
+    fn closes_are_spread_evenly_over_the_seconds() {
         let mut closing = closing(10_000, 30 * SECOND);
         let mut elapsed = Duration::ZERO;
         let mut at = Vec::new();
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_looks_late_closes_everyone_who_is_due() {
+    fn a_late_poll_closes_every_due_peer() {
         let mut closing = closing(10, 10 * SECOND);
         assert!(closing.poll(Duration::ZERO).is_some());
         assert_eq!(closing.left.len(), 9);

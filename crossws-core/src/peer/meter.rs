@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_pings_alike_the_first_is_waited_for_and_of_others_the_last() {
+    fn the_first_of_two_equal_pings_and_the_last_of_different_ones_are_measured() {
         let cell = cell();
         let meter = cell.get().unwrap();
         meter.pinged(Bytes::new(), millis(10));

@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ping_that_is_not_written_yet_ends_nobody() {
+    fn a_ping_that_is_not_written_yet_closes_no_peer() {
         let mut live = live(&Limits::default());
         assert_eq!(live.poll(secs(26)), Some(LivenessEvent::Ping));
         assert_eq!(live.poll(secs(40)), None);

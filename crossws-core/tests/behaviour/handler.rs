@@ -109,7 +109,7 @@ fn the_stream_yields_the_same() {
 }
 
 #[test]
-fn incoming_ends_whoever_ended_the_connection() {
+fn incoming_ends_whichever_side_ended_the_connection() {
     // The client.
     let (hub, session, log, _) = opened(true);
     block_on(session.close(Closed::by_client(None)));
@@ -160,7 +160,7 @@ fn a_message_that_waited_when_the_client_left_is_not_lost() {
 }
 
 #[test]
-fn a_loop_that_returns_closes_with_1000_unless_it_says_otherwise() {
+fn a_loop_that_returns_closes_with_1000_unless_it_returns_another_end() {
     let hub = Hub::default();
     let closes = Arc::new(handler(|_, _| async { Ok(()) }));
     let (mut session, wire) = open(&hub, &closes, "/");

@@ -38,7 +38,7 @@ fn listener(log: &Log) -> HooksBuilder {
 }
 
 #[test]
-fn a_subscription_says_how_many_are_subscribed_when_it_is_told() {
+fn the_subscription_hook_gets_the_number_of_subscribers_at_its_beginning() {
     let (hub, log) = (Hub::default(), Log::default());
     let app = Arc::new(listener(&log));
     let (mut ann, _wire) = open(&hub, &app, "/");
@@ -57,7 +57,7 @@ fn a_subscription_says_how_many_are_subscribed_when_it_is_told() {
 }
 
 #[test]
-fn the_topics_that_a_peer_leaves_as_it_ends_are_told_before_close() {
+fn subscription_hooks_for_an_ending_peers_topics_run_before_close() {
     let (hub, log) = (Hub::default(), Log::default());
     let app = Arc::new(listener(&log));
     let (mut ann, _wire) = open(&hub, &app, "/");

@@ -311,7 +311,7 @@ fn a_handle_kept_too_long_does_not_touch_its_successor() {
 }
 
 #[test]
-fn draining_ends_at_once_where_nothing_is_queued_or_nobody_is_there() {
+fn drained_resolves_at_once_for_an_empty_queue_or_a_closed_peer() {
     let hub = Hub::default();
     let (session, wire) = open(&hub, &Arc::new(hooks()), "/");
     let peer = session.peer().clone();

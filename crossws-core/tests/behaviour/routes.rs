@@ -177,7 +177,7 @@ fn what_a_layer_attaches_reaches_every_hook_by_its_type() {
 }
 
 #[test]
-fn what_nobody_attached_is_an_error_that_names_the_type() {
+fn a_value_that_no_layer_attached_is_an_error_that_names_the_type() {
     let request = request("/");
     let missing = request.attached::<User>().unwrap_err();
     assert!(missing.type_name().ends_with("User"), "{missing:?}");
@@ -312,7 +312,7 @@ fn a_routes_origin_policy_decides_before_its_hooks() {
 }
 
 #[test]
-fn a_route_answers_the_first_of_its_protocols_that_the_client_offers() {
+fn a_route_selects_the_first_of_its_protocols_that_the_client_offers() {
     let hub = Hub::default();
     let speaks = routed(RouteSettings::new().protocols(["chat.v2", "chat.v1"]));
     let answered = |offer: &str| {
@@ -496,7 +496,7 @@ impl Encoding for Slow {
 }
 
 #[test]
-fn what_takes_long_to_encode_for_a_route_keeps_nobody_else_out() {
+fn a_slow_encoding_for_a_route_does_not_block_other_publishers() {
     let hub = Hub::default();
     let resolver = routed(RouteSettings::new().route("/slow"));
     let wire = Wire::reading(Format::new::<Slow>(0));

@@ -11,7 +11,7 @@ fn frame() -> CloseFrame {
 }
 
 #[test]
-fn it_closes_everyone_and_idle_waits_for_the_last_close_hook() {
+fn a_shutdown_closes_every_peer_and_idle_waits_for_the_last_close_hook() {
     let (hub, gate) = (Hub::default(), Gate::default());
     let wait = gate.clone();
     let hooks = Arc::new(hooks().on_close(move |_, _| {

@@ -79,7 +79,7 @@ fn wake(hub: &Hub, stored: &Wire) -> (crossws_core::adapter::Session<App>, Wire)
 }
 
 #[test]
-fn an_upgrade_travels_with_everything_the_hook_answered() {
+fn an_upgrade_travels_with_everything_the_hook_set() {
     let wire = Wire::sleepy(ROOM);
     let session = admit(&Hub::default(), &wire);
     let peer = session.peer();

@@ -35,7 +35,7 @@ fn they_run_between_hooks_and_their_spawning_wakes_the_session() {
 }
 
 #[test]
-fn they_run_beside_a_hook_and_their_failures_wait_for_its_end() {
+fn spawned_futures_run_while_a_hook_runs_and_their_failures_wait_for_its_end() {
     let (hub, log) = (Hub::default(), Log::default());
     let (gate, task_gate) = (Gate::default(), Gate::default());
     let (wait, task_wait, line) = (gate.clone(), task_gate.clone(), log.clone());

@@ -378,7 +378,7 @@ fn a_hook_may_pass_the_request_on() {
 }
 
 #[test]
-fn what_a_hook_answered_can_be_read_by_what_wraps_it() {
+fn a_wrapper_can_read_what_a_hook_set_on_the_upgrade() {
     let id = PeerId::random();
     let upgrade = Upgrade::new()
         .header("x-one", "1")
@@ -410,7 +410,7 @@ fn what_a_hook_answered_can_be_read_by_what_wraps_it() {
 }
 
 #[test]
-fn refusals_are_errors_that_say_what_is_behind_them() {
+fn refusals_are_errors_that_name_their_cause() {
     let rejection = Rejection::internal("db is down");
     assert_eq!(
         rejection.to_string(),

@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn others_that_fall_behind_again_and_again_are_waited_for_a_while() {
+    fn clients_of_others_that_fall_behind_repeatedly_are_waited_for_a_bounded_time() {
         let outbox = Outbox::new(&Limits::default());
         let start = Instant::now();
         let runtime = Relapses(outbox, Arc::new(Mutex::new(start)));
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_is_behind_again_and_again_is_waited_for_once() {
+    fn a_client_that_falls_behind_repeatedly_is_waited_for_once() {
         let outbox = Outbox::new(&Limits::default().max_buffered(1000));
         let start = Instant::now();
         let runtime = Relapses(Arc::clone(&outbox), Arc::new(Mutex::new(start)));

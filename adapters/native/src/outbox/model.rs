@@ -258,7 +258,7 @@ fn what_one_thread_sends_and_publishes_arrives_in_its_order() {
 }
 
 #[test]
-fn everybody_sees_a_topic_in_one_order_and_a_leaver_a_part_of_it() {
+fn subscribers_see_a_topic_in_one_order_and_a_leaver_a_part_of_it() {
     shuttle::check_pct(
         || {
             let hub = Hub::default();
@@ -338,7 +338,7 @@ fn what_was_sent_before_the_close_is_written_before_it() {
 }
 
 #[test]
-fn nothing_is_written_behind_the_close() {
+fn no_frame_is_written_after_the_close_frame() {
     shuttle::check_pct(
         || {
             let hub = Hub::default();
@@ -412,7 +412,7 @@ fn what_was_published_counts_while_the_pump_fetches() {
 }
 
 #[test]
-fn publishers_that_wait_for_who_is_behind_close_nobody() {
+fn publishers_that_wait_for_slow_subscribers_close_no_reader() {
     shuttle::check_pct(
         || {
             // Half of the bound, and a message of each thread.

@@ -513,7 +513,7 @@ fn nothing_is_added_to_what_waits_in_a_topic_that_was_left() {
 }
 
 #[test]
-fn who_finds_a_queue_closed_by_another_is_told_so() {
+fn a_publisher_learns_that_another_thread_closed_the_queue() {
     let limits = Limits::default().max_queued(2);
     let hub = Hub::builder().limits(limits).build();
     let subject = join(&hub);
@@ -523,7 +523,7 @@ fn who_finds_a_queue_closed_by_another_is_told_so() {
 }
 
 #[test]
-fn a_queue_that_nobody_could_try_to_write_is_not_judged() {
+fn a_queue_is_not_judged_before_an_attempt_to_write_it() {
     let limits = Limits::default().max_queued(2);
     let outbox = Outbox::new(&limits);
     for _ in 0..4 {

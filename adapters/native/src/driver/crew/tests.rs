@@ -183,7 +183,7 @@ fn members_end_with_their_crew() {
 }
 
 #[test]
-fn a_stream_that_panics_takes_nobody_else_along() {
+fn a_stream_that_panics_affects_no_other_connection() {
     let (_crew, mut members, hub, room) = room(1);
     hub.in_namespace("/").publish("news", "one").unwrap();
     room[2].outlet.lock().io.broken = true;

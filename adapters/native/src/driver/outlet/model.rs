@@ -101,7 +101,7 @@ fn written(paper: &(Lock<Vec<u8>>, Condvar), messages: usize) -> Vec<u8> {
 }
 
 #[test]
-fn what_senders_flush_beside_the_pump_is_written_once_and_in_order() {
+fn frames_that_senders_flush_while_the_pump_runs_are_written_once_and_in_order() {
     shuttle::check_random(
         || {
             let outbox = Outbox::new(&Limits::default());
@@ -193,7 +193,7 @@ fn a_queue_that_its_senders_settle_is_written_or_closed_as_slow() {
 }
 
 #[test]
-fn a_room_that_others_write_for_misses_nothing() {
+fn a_room_that_other_tasks_write_for_misses_no_message() {
     shuttle::check_random(
         || {
             let hub = Hub::default();

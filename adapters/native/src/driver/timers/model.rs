@@ -71,7 +71,7 @@ fn wait(timers: &Timers, runtime: &Hasty, first: u64) {
 }
 
 #[test]
-fn whoever_sets_a_time_is_woken_for_it() {
+fn every_connection_is_woken_at_its_time() {
     shuttle::check_random(
         || {
             let runtime = Hasty(Arc::new(Mutex::new(Instant::now())));

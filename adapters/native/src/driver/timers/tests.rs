@@ -148,7 +148,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 proptest! {
     #[test]
-    fn everyone_is_woken_in_time_and_nobody_early(steps in steps()) {
+    fn every_connection_is_woken_in_time_and_none_early(steps in steps()) {
         let runtime = Virtual::new();
         let timers = Timers::new(runtime.now());
         let mut task = Task::new(&timers, &runtime);
@@ -207,7 +207,7 @@ fn nothing_is_kept_of_who_is_not_in_the_list() {
 }
 
 #[test]
-fn the_task_sleeps_until_somebody_is_due() {
+fn the_task_sleeps_until_a_connection_is_due() {
     let runtime = Virtual::new();
     let timers = Timers::new(runtime.now());
     let mut task = Task::new(&timers, &runtime);
@@ -238,7 +238,7 @@ fn the_task_ends_with_the_timers() {
 }
 
 #[test]
-fn who_waits_for_a_task_that_is_gone_is_told() {
+fn connections_are_woken_when_the_timer_task_is_dropped() {
     let runtime = Virtual::new();
     let timers = Timers::new(runtime.now());
     let (outbox, woken) = connection();
