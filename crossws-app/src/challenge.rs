@@ -41,6 +41,13 @@ impl Challenge {
     }
 
     /// Names the protected space.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let rejection: Rejection = Challenge::bearer().realm("chat").into()
+    /// ;assert_eq!(rejection.status(), 401);
+    /// ```
     #[must_use]
     pub fn realm(self, realm: impl Into<String>) -> Self {
         self.param("realm", realm.into())

@@ -52,6 +52,13 @@ pub struct Pattern {
 impl Pattern {
     /// Parses a pattern.
     ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// assert_eq!(Pattern::parse("/rooms/[id]")?.to_string(), "/rooms/{id}");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`PatternError`] if the pattern is malformed. It names the pattern and the part that is wrong.
     pub fn parse(text: &str) -> Result<Self, PatternError> {
@@ -89,6 +96,14 @@ impl Pattern {
     /// Appends another pattern to this one. The root appended is this pattern itself: `/a` and `/`
     /// are `/a`.
     ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let rooms = Pattern::parse("/rooms")?.join(&Pattern::parse("/{id}")?)?
+    /// ;assert_eq!(rooms.to_string(), "/rooms/{id}");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`PatternError`] if both have a parameter of one name, this one ends in a catch-all, or the
     /// result has too many parameters.
@@ -107,6 +122,13 @@ impl Pattern {
     }
 
     /// Returns the names of the parameters, in the order of the path.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// assert!(Pattern::parse("/rooms/{room}/{*rest}")?.params().eq(["room", "rest"]));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn params(&self) -> impl Iterator<Item = &str> {
         self.segments
             .iter()

@@ -11,6 +11,13 @@ use crate::layer::SharedLayer;
 
 /// A route for a framework that matches paths itself: [`RouteBuilder::prepare`] returns it. Cheap to
 /// clone; clones are one route.
+///
+/// ```
+/// # use crossws_core::*;
+/// # use crossws_app::*;
+/// let prepared = route(hooks()).prepare()
+/// ;let route = prepared.route("/rooms/{room}", [("room", "7")].into_iter().collect());
+/// ```
 #[derive(Clone)]
 pub struct PreparedRoute(Arc<Inner>);
 

@@ -54,10 +54,34 @@ pub trait RequestExt {
 
     /// Returns the value of the first cookie with this name. Browsers send the one with the most
     /// specific path first.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// # let request = http::Request::get("/rooms/7?token=abc&page=2")
+    /// #     .header("host", "example.com").header("cookie", "session=s1")
+    /// #     .header("authorization", "Bearer abc").header("sec-websocket-protocol", "chat.v2, chat.v1")
+    /// #     .body(()).unwrap();
+    /// # let mut request = UpgradeRequest::new(request.into_parts().0);
+    /// assert_eq!(request.cookie("session"), Some("s1"));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     fn cookie(&self, name: &str) -> Option<&str>;
 
     /// Returns the token of the header `Authorization: Bearer …`. Browsers cannot send it with a
     /// WebSocket; other clients should.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// # let request = http::Request::get("/rooms/7?token=abc&page=2")
+    /// #     .header("host", "example.com").header("cookie", "session=s1")
+    /// #     .header("authorization", "Bearer abc").header("sec-websocket-protocol", "chat.v2, chat.v1")
+    /// #     .body(()).unwrap();
+    /// # let mut request = UpgradeRequest::new(request.into_parts().0);
+    /// assert_eq!(request.bearer_token()?, "abc");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`NoToken`] if there is none: as a rejection 401.
@@ -92,11 +116,35 @@ pub trait RequestExt {
     /// Returns a token in the query, decoded. Proxies write queries to their logs, so that such a
     /// token should be valid once or for seconds.
     ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// # let request = http::Request::get("/rooms/7?token=abc&page=2")
+    /// #     .header("host", "example.com").header("cookie", "session=s1")
+    /// #     .header("authorization", "Bearer abc").header("sec-websocket-protocol", "chat.v2, chat.v1")
+    /// #     .body(()).unwrap();
+    /// # let mut request = UpgradeRequest::new(request.into_parts().0);
+    /// assert_eq!(request.query_token("token")?, "abc");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`NoToken`] if there is none, or it is empty: as a rejection 401.
     fn query_token(&self, name: &'static str) -> Result<Cow<'_, str>, NoToken>;
 
     /// Returns a token in a cookie, as it was sent.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// # let request = http::Request::get("/rooms/7?token=abc&page=2")
+    /// #     .header("host", "example.com").header("cookie", "session=s1")
+    /// #     .header("authorization", "Bearer abc").header("sec-websocket-protocol", "chat.v2, chat.v1")
+    /// #     .body(()).unwrap();
+    /// # let mut request = UpgradeRequest::new(request.into_parts().0);
+    /// assert_eq!(request.cookie_token("session")?, "s1");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`NoToken`] if there is none, or it is empty: as a rejection 401.

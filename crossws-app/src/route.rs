@@ -61,6 +61,12 @@ impl RouteBuilder {
 
     /// Gives the route a name, by which `hub.route(..)` finds its connections. Two routes of one
     /// name are an error of the router.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let app = Router::new().route("/rooms/{room}", route(hooks()).name("rooms"));
+    /// ```
     pub fn name(self, name: impl Into<Arc<str>>) -> Self {
         self.set(|settings| settings.name(name))
     }
@@ -75,6 +81,12 @@ impl RouteBuilder {
 
     /// Subscribes every peer to a topic before its `open` hook. Topics of the hub and of the router
     /// come first.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let app = Router::new().route("/chat", route(hooks()).topic("news"));
+    /// ```
     pub fn topic(self, topic: impl Into<Arc<str>>) -> Self {
         self.set(|settings| settings.topic(topic))
     }
@@ -82,11 +94,24 @@ impl RouteBuilder {
     /// Sets the subprotocols of the route, the preferred one first. The response names the first
     /// that the client offers too, and none if they have none in common. A protocol that the
     /// `upgrade` hook chooses takes precedence.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let app = Router::new().route("/chat", route(hooks()).protocols(["chat.v2", "chat.v1"]));
+    /// ```
     pub fn protocols<P: Into<String>>(self, protocols: impl IntoIterator<Item = P>) -> Self {
         self.set(|settings| settings.protocols(protocols))
     }
 
     /// Sends a ping this often and closes a peer that does not answer: the limit `ping_interval`.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// use std::time::Duration
+    /// ;let app = Router::new().route("/chat", route(hooks()).heartbeat(Duration::from_secs(10)));
+    /// ```
     pub fn heartbeat(self, interval: Duration) -> Self {
         self.set(|settings| settings.ping_interval(Some(interval)))
     }
@@ -100,6 +125,13 @@ impl RouteBuilder {
 
     /// Closes a peer that sends no message for this long, even if it responds to pings: the limit
     /// `inactivity_timeout`.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// use std::time::Duration
+    /// ;let app = Router::new().route("/chat", route(hooks()).inactivity(Duration::from_secs(600)));
+    /// ```
     pub fn inactivity(self, timeout: Duration) -> Self {
         self.set(|settings| settings.inactivity_timeout(Some(timeout)))
     }
@@ -111,16 +143,34 @@ impl RouteBuilder {
     }
 
     /// Changes any limit of the route's connections. Limits that are not set are the hub's.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let small = route(hooks()).limits(|limits| limits.max_message_size(4 << 10));
+    /// ```
     pub fn limits(self, limits: impl FnOnce(RouteSettings) -> RouteSettings) -> Self {
         self.set(limits)
     }
 
     /// Sets which origins may connect.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let open = route(hooks()).origin(Origin::Any);
+    /// ```
     pub fn origin(self, origin: Origin) -> Self {
         self.set(|settings| settings.origin(origin))
     }
 
     /// Sets how messages are compressed with clients that offer it; `None` turns compression off.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let compressed = route(hooks()).deflate(Deflate::default());
+    /// ```
     pub fn deflate(self, deflate: impl Into<Option<Deflate>>) -> Self {
         self.set(|settings| settings.deflate(deflate))
     }

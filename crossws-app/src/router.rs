@@ -91,6 +91,13 @@ impl Router {
 
     /// Adds a route: hooks, or [`route`](crate::route)`(hooks)` with settings. See [`Pattern`] for
     /// the syntax; `""` is the root of this router.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let app = Router::new().route("/chat", hooks()).route("/rooms/{room}", hooks())
+    /// ;assert_eq!(app.routes().count(), 2);
+    /// ```
     pub fn route(self, pattern: &str, route: impl IntoRoute) -> Self {
         let route = route.into_route();
         self.change(|router| {
@@ -106,6 +113,14 @@ impl Router {
     /// Adds the routes of another router below a path, which may have parameters. The root of the
     /// other router is the path itself. Layers and settings of this router hold for them, outside of
     /// those of the other one.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let rooms = Router::new().route("/{room}", hooks())
+    /// ;let app = Router::new().nest("/rooms", rooms)
+    /// ;assert_eq!(app.routes().next().unwrap().pattern.to_string(), "/rooms/{room}");
+    /// ```
     pub fn nest(self, path: &str, router: Self) -> Self {
         let Self {
             routes,
@@ -143,6 +158,13 @@ impl Router {
     }
 
     /// Adds the routes of another router, as [`nest`](Self::nest) does at the root.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let app = Router::new().route("/a", hooks()).merge(Router::new().route("/b", hooks()))
+    /// ;assert_eq!(app.routes().count(), 2);
+    /// ```
     pub fn merge(self, router: Self) -> Self {
         self.nest("", router)
     }
@@ -150,6 +172,13 @@ impl Router {
     /// Handles the requests without a route, below the path where this router is nested. Without a
     /// fallback they pass on to the HTTP service. If several fallbacks match, the one with the
     /// longest path handles the request.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let app = Router::new().route("/chat", hooks()).fallback(hooks())
+    /// ;assert!(app.check().is_ok());
+    /// ```
     pub fn fallback(self, route: impl IntoRoute) -> Self {
         let route = route.into_route();
         self.change(|router| {
@@ -163,6 +192,12 @@ impl Router {
     }
 
     /// Adds a layer to all routes of this router, inside the layers that it has.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let app = Router::new().layer(behind_proxies(1)).route("/chat", hooks());
+    /// ```
     pub fn layer(self, layer: impl Layer) -> Self {
         self.change(|router| {
             router.layers.push(SharedLayer::new(layer));
@@ -273,11 +308,23 @@ impl Router {
 
     /// Tells the clients of each route `{"type":"error","message":TEXT}` when a hook returns an error,
     /// and keeps their connections: see [`reply_errors`](crate::reply_errors()).
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let app = Router::new().reply_errors().route("/chat", hooks());
+    /// ```
     pub fn reply_errors(self) -> Self {
         self.wrap(crate::reply_errors)
     }
 
     /// Sets the defaults of all routes. Topics add up. A pattern and a name in it are ignored.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let app = Router::new().settings(RouteSettings::new().max_topics(8)).route("/chat", hooks());
+    /// ```
     pub fn settings(self, settings: RouteSettings) -> Self {
         self.change(|router| {
             router.settings = settings;
@@ -287,6 +334,12 @@ impl Router {
 
     /// Sets whether a slash at the end of a path matters. Default [`TrailingSlash::Matters`]. It
     /// holds for nested routers without a setting of their own.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let app = Router::new().trailing_slash(TrailingSlash::Optional).route("/chat", hooks());
+    /// ```
     pub fn trailing_slash(self, trailing_slash: TrailingSlash) -> Self {
         self.change(|router| {
             router.trailing_slash = Some(trailing_slash);
@@ -295,6 +348,15 @@ impl Router {
     }
 
     /// Returns a switch that turns all routes off and on while the server runs.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let app = Router::new().route("/chat", hooks())
+    /// ;let switch = app.switch()
+    /// ;switch.set(false)
+    /// ;assert!(!switch.is_on());
+    /// ```
     pub fn switch(&self) -> Switch {
         self.switch.clone()
     }
@@ -308,6 +370,13 @@ impl Router {
     }
 
     /// Checks the routes.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let app = Router::new().route("/{id}", hooks()).route("/{name}", hooks())
+    /// ;assert!(matches!(app.check(), Err(RouterError::Conflict { .. })));
+    /// ```
     ///
     /// # Errors
     /// [`RouterError`] names the patterns that are wrong.

@@ -141,11 +141,25 @@ impl Error {
     }
 
     /// Returns the kind of failure.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// fn is_panic(error: &Error) -> bool {
+    ///     matches!(error.kind(), ErrorKind::Panic(_))
+    /// }
+    /// ```
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
     /// Returns the source as a concrete type, such as the error type a hook returned.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// fn is_malformed(error: &Error) -> bool {
+    ///     error.downcast_ref::<DecodeError>().is_some()
+    /// }
+    /// ```
     pub fn downcast_ref<T: StdError + 'static>(&self) -> Option<&T> {
         self.0.source.as_ref()?.downcast_ref()
     }
@@ -198,6 +212,15 @@ pub enum SendError {
 
 impl SendError {
     /// Returns the message that was not sent, if there is one.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// if let Err(error) = peer.send("hello") {
+    ///     println!("{:?} was not sent", error.into_message())
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn into_message(self) -> Option<Message> {
         match self {
             Self::Closed(message) | Self::Full(message) => Some(message),

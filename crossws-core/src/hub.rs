@@ -130,6 +130,12 @@ impl HubBuilder {
     /// still has them, and they are dropped last if
     /// [`Limits::max_kept_head`](field@Limits::max_kept_head) has no room for all. None by default:
     /// they take room that a hibernating transport has for each peer.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let hub = Hub::builder().keep_headers([http::header::USER_AGENT]).build()
+    /// ;assert_eq!(hub.kept_headers(), [http::header::USER_AGENT]);
+    /// ```
     pub fn keep_headers(mut self, names: impl IntoIterator<Item = HeaderName>) -> Self {
         self.kept_headers.extend(names);
         self
@@ -158,6 +164,12 @@ impl HubBuilder {
 
     /// Counts messages and bytes in both directions: [`Stats::traffic`](field@Stats::traffic) and
     /// [`Hub::counters`]. Off by default.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let hub = Hub::builder().counters().build()
+    /// ;assert_eq!(hub.stats().traffic.unwrap().received, 0);
+    /// ```
     pub fn counters(mut self) -> Self {
         self.counters = true;
         self
@@ -250,6 +262,15 @@ impl Default for Hub {
 
 impl Hub {
     /// Creates a builder for limits and the origin policy.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let hub = Hub::builder()
+    ///     .limits(Limits::default().max_peers(10_000))
+    ///     .origin(Origin::listed(["https://app.example"]))
+    ///     .build()
+    /// ;assert_eq!(hub.limits().max_peers, Limit::At(10_000));
+    /// ```
     pub fn builder() -> HubBuilder {
         HubBuilder::default()
     }
@@ -273,12 +294,24 @@ impl Hub {
     /// Returns whether connections of this hub may have these capabilities, before there is a
     /// connection: `false` if the adapter has declared that no connection has all of them. For one
     /// connection, use [`Peer::capabilities`].
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// assert!(hub.supports(Capabilities::PUBSUB));
+    /// ```
     pub fn supports(&self, capabilities: Capabilities) -> bool {
         !self.0.lacks.intersects(capabilities)
     }
 
     /// Returns the values of the whole application, one per type, which its parts share besides
     /// peers.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// hub.extensions().insert("shared by all hooks".to_owned());
+    /// ```
     pub fn extensions(&self) -> &Extensions {
         &self.0.extensions
     }
@@ -479,12 +512,28 @@ impl Hub {
     }
 
     /// Returns the topics and peers of one namespace.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// let lobby = hub.in_namespace("/rooms/lobby")
+    /// ;lobby.publish("news", "hello")?
+    /// ;assert_eq!(lobby.peer_count(), 0);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn in_namespace<'a>(&'a self, namespace: &'a str) -> Scope<'a> {
         Scope::new(self, Some(namespace))
     }
 
     /// Returns the topics and peers of all namespaces. Namespaces isolate, so crossing them is
     /// explicit.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// hub.in_all_namespaces().broadcast("maintenance at 18:00")?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn in_all_namespaces(&self) -> Scope<'_> {
         Scope::new(self, None)
     }
@@ -525,6 +574,14 @@ impl Hub {
     }
 
     /// Returns the connections with a [tag](crate::Upgrade::tag), in all namespaces.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// let reached = hub.tagged("beta").send("try the new editor")?.queued
+    /// ;assert_eq!(reached, 0);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn tagged<'a>(&'a self, tag: &'a str) -> Group<'a> {
         Group::new(self, GroupOf::Tag, tag)
     }
@@ -554,6 +611,12 @@ impl Hub {
     }
 
     /// Returns one peer by its id.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// assert!(hub.peer(PeerId::random()).is_none());
+    /// ```
     pub fn peer(&self, id: PeerId) -> Option<Peer> {
         self.registry().peer(id)
     }
@@ -569,6 +632,13 @@ impl Hub {
     }
 
     /// Returns the current counters.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// let stats = hub.stats()
+    /// ;println!("{} peers, {} of {} connections left", stats.peers, stats.closed.total(), stats.accepted);
+    /// ```
     pub fn stats(&self) -> Stats {
         Stats {
             peers: self.registry().len(),
@@ -582,6 +652,13 @@ impl Hub {
     /// Begins a shutdown: upgrades are refused with 503 from here on, and every peer is closed with
     /// `frame`. Await [`idle`](Self::idle) for the last `close` hook. If it is called several
     /// times, the first frame counts. A hub that two servers share stops for both.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// hub.shutdown(CloseCode::RESTART.into())
+    /// ;assert!(hub.is_shutting_down() && !hub.is_ready());
+    /// ```
     pub fn shutdown(&self, frame: CloseFrame) {
         let frame = self.refuse_upgrades(frame);
         self.close_for_shutdown(&frame);
@@ -600,12 +677,26 @@ impl Hub {
     /// Returns whether a load balancer should send new clients here: for a readiness check. False
     /// from the first moment of a shutdown, also during its
     /// [`delay`](field@crate::Shutdown::delay), in which everything else goes on as before.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// fn readiness(hub: &Hub) -> http::StatusCode {
+    ///     if hub.is_ready() { http::StatusCode::OK } else { http::StatusCode::SERVICE_UNAVAILABLE }
+    /// }
+    /// ```
     pub fn is_ready(&self) -> bool {
         !self.0.turns_away.load(Ordering::Relaxed)
     }
 
     /// Makes [`is_ready`](Self::is_ready) false, and has no other effect: the first step of a
     /// [`Shutdown`](crate::Shutdown) with a delay.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// hub.turn_away()
+    /// ;assert!(!hub.is_ready());
+    /// ```
     pub fn turn_away(&self) {
         self.0.turns_away.store(true, Ordering::Relaxed);
     }

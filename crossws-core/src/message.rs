@@ -29,6 +29,12 @@ pub enum Message {
 impl Message {
     /// Creates a text message that holds `value` as JSON.
     ///
+    /// ```
+    /// # use crossws_core::*;
+    /// assert_eq!(Message::from_json(&[1, 2])?.text()?, "[1,2]");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The error of the value's `Serialize`, such as for a map whose keys are not strings.
     pub fn from_json<T: Serialize + ?Sized>(value: &T) -> Result<Self, EncodeError> {
@@ -50,6 +56,11 @@ impl Message {
     }
 
     /// Returns the message as text, with U+FFFD in place of invalid UTF-8.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// assert_eq!(Message::from(vec![0x68, 0x69, 0xff]).text_lossy(), "hi\u{fffd}");
+    /// ```
     pub fn text_lossy(&self) -> Cow<'_, str> {
         match self {
             Self::Text(text) => Cow::Borrowed(text),
@@ -58,6 +69,13 @@ impl Message {
     }
 
     /// Parses the message as JSON; borrowed fields point into the message.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let point: [i32; 2] = Message::from("[3, 4]").json()?
+    /// ;assert_eq!(point, [3, 4]);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// If the payload is not JSON or does not fit `T`.

@@ -64,6 +64,16 @@ use crate::upgrade::request::{NotAttached, UpgradeRequest};
 /// Clones share everything. A handle may be kept and used from any task; once the connection is
 /// over its calls return errors. A stored handle keeps the request and the context alive
 /// indefinitely: store a [`WeakPeer`], or the id and use [`Hub::peer`].
+///
+/// ```
+/// # use crossws_core::*;
+/// async fn greet(peer: Peer) -> Result<(), Box<dyn std::error::Error>> {
+///     peer.subscribe("news")?
+/// ;    peer.send("welcome")?
+/// ;    peer.publish("news", format!("{peer} has joined"))?
+/// ;    Ok(())
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Peer(Arc<Inner>);
 
@@ -147,22 +157,54 @@ impl Peer {
     }
 
     /// Returns the peer's id on its hub.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// let id = peer.id()
+    /// ;assert_eq!(peer.hub().peer(id).as_ref(), Some(peer));
+    /// # Ok(()) }
+    /// ```
     pub fn id(&self) -> PeerId {
         self.0.id
     }
 
     /// Returns the namespace whose topics and peers this peer can reach.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// let everyone = peer.hub().in_namespace(peer.namespace())
+    /// ;everyone.broadcast("hello")?;
+    /// # Ok(()) }
+    /// ```
     pub fn namespace(&self) -> &str {
         &self.0.namespace
     }
 
     /// Returns the request that asked for this connection, with the headers that fit into
     /// [`Limits::max_kept_head`](field@crate::Limits::max_kept_head).
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// let page = peer.request().header("referer").unwrap_or("unknown")
+    /// ;println!("{peer} came from {page}");
+    /// # Ok(()) }
+    /// ```
     pub fn request(&self) -> &UpgradeRequest {
         &self.0.request
     }
 
     /// Returns the settings of this connection: those of its route, over the hub's.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// let most = peer.settings().limits.max_message_size
+    /// ;println!("at most {most:?} bytes");
+    /// # Ok(()) }
+    /// ```
     pub fn settings(&self) -> Arc<Settings> {
         let replaced = self.0.rare.settings();
         replaced.unwrap_or_else(|| Arc::clone(&self.0.settings))
@@ -213,6 +255,15 @@ impl Peer {
     }
 
     /// Returns the capabilities of this connection's transport.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// if peer.capabilities().contains(Capabilities::PING) {
+    ///     peer.ping("")?
+    /// ;}
+    /// # Ok(()) }
+    /// ```
     pub fn capabilities(&self) -> Capabilities {
         self.0.transport.capabilities()
     }
@@ -232,17 +283,42 @@ impl Peer {
     }
 
     /// Returns the state of the connection.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// if peer.state() == PeerState::Open {
+    ///     peer.send("tick")?
+    /// ;}
+    /// # Ok(()) }
+    /// ```
     pub fn state(&self) -> PeerState {
         self.0.life.state()
     }
 
     /// Returns the volatile values of this connection; the WebSocket extensions are
     /// [`negotiated_extensions`](Self::negotiated_extensions).
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// struct Started(std::time::Instant)
+    /// ;peer.extensions().insert(Started(std::time::Instant::now()));
+    /// # Ok(()) }
+    /// ```
     pub fn extensions(&self) -> &Extensions {
         self.0.request.volatile()
     }
 
     /// Returns the peer's context.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// let name = peer.context::<String>()?
+    /// ;println!("{name} has connected");
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`ContextError::Missing`] if there is none, [`ContextError::Type`] if it is of another
@@ -252,6 +328,13 @@ impl Peer {
     }
 
     /// Replaces the peer's context.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.set_context("ann".to_owned())?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`ContextError::Persist`] if the transport hibernates and cannot store the new context: the
@@ -273,6 +356,14 @@ impl Peer {
     /// Sets when the peer's credentials end: later, because the client has shown new ones; sooner,
     /// because they were revoked; or [`Expiry::Never`]. May be called from any task that holds the
     /// peer.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// // A refreshed token is valid for another hour.
+    /// peer.set_expiry(std::time::Duration::from_secs(3600))?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// If the connection is ending, the transport keeps no time ([`Capabilities::EXPIRY`]), or it
@@ -357,6 +448,14 @@ impl Peer {
 
     /// Reads the peer's context as another type than its own, such as `serde_json::Value`.
     ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// let user: std::collections::HashMap<String, String> = peer.context_as()?
+    /// ;println!("{}", user["name"]);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`ContextError::Missing`] if there is none, [`ContextError::Encode`] and
     /// [`ContextError::Decode`] if it does not convert.
@@ -368,6 +467,15 @@ impl Peer {
     /// Queues a message: text, bytes, or [`Json`](crate::Json). Never waits; the message is on the
     /// wire while the hook goes on.
     ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.send("text")?
+    /// ;peer.send(vec![1, 2, 3])?
+    /// ;peer.send(Json(["a", "b"]))?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// The error returns the message if the connection is closed, or if the peer's queue is full
     /// and its policy refuses the newest message. Under the default policy a full queue closes the
@@ -377,6 +485,13 @@ impl Peer {
     }
 
     /// As [`send`](Self::send), with options.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.send_with("42", SendOptions::new().key("price"))?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// As [`send`](Self::send).
@@ -462,6 +577,18 @@ impl Peer {
     /// client that has not caught up after 300 ms is not waited for: the result is false from then
     /// on until the client has taken a quarter of a bound. Always false on transports that do not
     /// know.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # async fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// for part in 0..1_000_000_u32 {
+    ///     peer.send(part.to_string())?
+    /// ;    if peer.is_behind() {
+    ///         peer.drained(1 << 10).await
+    /// ;    }
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn is_behind(&self) -> bool {
         self.0.transport.is_behind()
     }
@@ -475,6 +602,14 @@ impl Peer {
     ///
     /// The writer wakes the future; it does not poll. On a transport without
     /// [`Capabilities::DRAIN`] the amount is always 0 and the future is ready at once.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # async fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.send(vec![0; 1 << 20])?
+    /// ;peer.drained(0).await;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Cancel safety
     /// Dropping the future has no effect on the queue.
@@ -493,6 +628,14 @@ impl Peer {
     /// the client is not read any further (`Limits::max_inbound`), the end is noticed only once a
     /// message is taken, or a write fails.
     ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # async fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.closed().await
+    /// ;println!("{peer} is leaving");
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Cancel safety
     /// Dropping the future has no effect on the connection.
     pub async fn closed(&self) {
@@ -507,12 +650,26 @@ impl Peer {
 
     /// Closes the connection: messages that were queued before are sent first, then the close
     /// frame. Later calls do nothing. The reason is cut to [`CloseFrame::MAX_REASON`] bytes.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.close(CloseCode::POLICY, "one connection per user");
+    /// # Ok(()) }
+    /// ```
     pub fn close(&self, code: CloseCode, reason: impl Into<Utf8Bytes>) {
         self.close_with(CloseFrame::new(code, reason), End::Server);
     }
 
     /// Closes the connection as [`close`](Self::close) does, with this frame:
     /// [`CloseFrame::without_code`] has neither a code nor a reason.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.close_frame(CloseFrame::without_code());
+    /// # Ok(()) }
+    /// ```
     pub fn close_frame(&self, frame: impl Into<CloseFrame>) {
         self.close_with(frame.into(), End::Server);
     }
@@ -617,6 +774,14 @@ impl Peer {
     /// Subscribes to a topic of the peer's namespace. Returns `Ok(false)` if the peer already was
     /// subscribed.
     ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// let is_new = peer.subscribe("news")?
+    /// ;assert!(!is_new || peer.is_subscribed("news"));
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// If the connection is ending, the peer has too many topics, the name is too long, the
     /// transport has no topics, or it hibernates and has no room to store one more.
@@ -625,6 +790,14 @@ impl Peer {
     }
 
     /// Ends a subscription. Returns whether there was one.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.subscribe("news")?
+    /// ;assert!(peer.unsubscribe("news"));
+    /// # Ok(()) }
+    /// ```
     pub fn unsubscribe(&self, topic: impl AsRef<str>) -> bool {
         self.unsubscribe_from(TopicKind::Topic, topic.as_ref())
     }
@@ -724,6 +897,14 @@ impl Peer {
     /// Returns the peers of this namespace, including this one while it is connected. Peers are
     /// listed from just before their `open` hook; for presence, use subscriptions or the
     /// application's own greeting.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// let others = peer.peers().into_iter().filter(|other| other != peer)
+    /// ;println!("{} others are here", others.count());
+    /// # Ok(()) }
+    /// ```
     pub fn peers(&self) -> Vec<Peer> {
         self.0.hub.registry().peers(Some(self.namespace()))
     }
@@ -763,6 +944,14 @@ impl Peer {
     /// Sends a message to every peer of this namespace except this one.
     ///
     /// The same as [`to_all()`](Self::to_all)`.send(message)`.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// let published = peer.broadcast("hello")?
+    /// ;println!("{} peers get it", published.queued);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// As [`publish`](Self::publish).
@@ -814,11 +1003,25 @@ impl Peer {
 
     /// Addresses every subscriber of any topic that this peer is subscribed to at the time of
     /// sending, as [`to`](Self::to). In the `close` hook the peer has no subscriptions.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.to_own_topics().send("back in a minute")?;
+    /// # Ok(()) }
+    /// ```
     pub fn to_own_topics(&self) -> To<'_> {
         self.publishing(Target::Own(self))
     }
 
     /// Addresses every peer of this namespace, as [`to`](Self::to).
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.to_all().including_self().send("the round begins")?;
+    /// # Ok(()) }
+    /// ```
     pub fn to_all(&self) -> To<'_> {
         self.publishing(Target::Everyone)
     }
@@ -838,6 +1041,20 @@ impl Peer {
 
     /// Runs a future as part of this connection: the connection's task polls it, the `error` hook
     /// gets its failure, and it is dropped when the `close` hook has ended.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// let weak = peer.downgrade()
+    /// ;peer.spawn(async move {
+    ///     while let Some(peer) = weak.upgrade() {
+    ///         peer.sleep(std::time::Duration::from_secs(60)).await
+    /// ;        peer.send("still there?")?
+    /// ;    }
+    ///     Ok::<_, SendError>(())
+    /// });
+    /// # Ok(()) }
+    /// ```
     pub fn spawn<F>(&self, future: F)
     where
         F: Future<Output: HookOutput> + MaybeSend + 'static,
@@ -920,6 +1137,16 @@ impl PartialEq for Peer {
 impl Eq for Peer {}
 
 /// A handle to a peer that does not keep it alive: long-lived collections should hold these.
+///
+/// ```
+/// # use crossws_core::*;
+/// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+/// let weak = peer.downgrade()
+/// ;if let Some(peer) = weak.upgrade() {
+///     peer.send("still here")?
+/// ;}
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct WeakPeer(Weak<Inner>);
 

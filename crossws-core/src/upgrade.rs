@@ -28,6 +28,14 @@ use crate::upgrade::take::Take;
 /// the request to the HTTP service, [`Upgrade::pass`].
 ///
 /// Each setter has a getter, `get_…`, for hooks around the hooks that set it.
+///
+/// ```
+/// # use crossws_core::*;
+/// async fn upgrade(request: &UpgradeRequest) -> Result<Upgrade, Rejection> {
+///     let name = request.query().ok_or(http::StatusCode::UNAUTHORIZED)?
+/// ;    Ok(Upgrade::new().context(name.to_owned()).topic("news").identity(name))
+/// }
+/// ```
 #[derive(Default)]
 pub struct Upgrade {
     pub(crate) headers: HeaderMap,
@@ -51,12 +59,23 @@ pub struct Upgrade {
 
 impl Upgrade {
     /// Accepts with every default: namespace from the path, a random id, nothing added.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let upgrade = Upgrade::new()
+    /// ;assert_eq!(upgrade.get_namespace(), None);
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Leaves the request to the HTTP service, as if no hooks had claimed it. Without a service the
     /// client gets a 404.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// assert!(Upgrade::pass().is_pass());
+    /// ```
     pub fn pass() -> Self {
         Self {
             pass: true,
@@ -170,6 +189,13 @@ impl Upgrade {
 
     /// Appends a header to the 101; several of one name are all kept.
     ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let upgrade = Upgrade::new().header("x-server", "blue")?
+    /// ;assert_eq!(upgrade.get_headers()["x-server"], "blue");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// If the name or value is not a valid header, or the handshake itself owns the name
     /// (`connection`, `upgrade`, `sec-websocket-*`, `content-length`, `transfer-encoding`).
@@ -195,6 +221,12 @@ impl Upgrade {
     /// Selects this subprotocol, or none with `None`, regardless of the route's
     /// [list](field@crate::Settings::protocols). The client must have offered it: any other
     /// subprotocol fails the upgrade with 500.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let upgrade = Upgrade::new().protocol("chat.v2")
+    /// ;assert_eq!(upgrade.get_protocol(), Some("chat.v2"));
+    /// ```
     #[must_use]
     pub fn protocol<'a>(mut self, protocol: impl Into<Option<&'a str>>) -> Self {
         self.protocol = Some(protocol.into().map(str::to_owned));
@@ -202,6 +234,12 @@ impl Upgrade {
     }
 
     /// Puts the peer into this namespace instead of its request's path.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let upgrade = Upgrade::new().namespace("lobby")
+    /// ;assert_eq!(upgrade.get_namespace(), Some("lobby"));
+    /// ```
     #[must_use]
     pub fn namespace(mut self, namespace: impl Into<Arc<str>>) -> Self {
         self.namespace = Some(namespace.into());
@@ -209,6 +247,13 @@ impl Upgrade {
     }
 
     /// Gives the peer its typed context.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let upgrade = Upgrade::new().context("ann".to_owned())
+    /// ;assert_eq!(*upgrade.get_context::<String>()?, "ann");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn context<T: PeerContext>(mut self, context: T) -> Self {
         self.context = ContextCell::new(context);
@@ -216,6 +261,12 @@ impl Upgrade {
     }
 
     /// Gives the peer a volatile value, one per type.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let upgrade = Upgrade::new().extension(7_u32)
+    /// ;assert_eq!(upgrade.get_extension::<u32>().as_deref(), Some(&7));
+    /// ```
     #[must_use]
     pub fn extension<T: MaybeSend + MaybeSync + 'static>(self, value: T) -> Self {
         self.extensions.insert(value);
@@ -223,6 +274,12 @@ impl Upgrade {
     }
 
     /// Gives the peer this id instead of a random one. An id in use refuses the upgrade with 409.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let upgrade = Upgrade::new().id(PeerId::from_u128(7))
+    /// ;assert_eq!(upgrade.get_id(), Some(PeerId::from_u128(7)));
+    /// ```
     #[must_use]
     pub fn id(mut self, id: PeerId) -> Self {
         self.id = Some(id);
@@ -230,6 +287,11 @@ impl Upgrade {
     }
 
     /// Turns compression of this peer's messages on or off, regardless of the hub's setting.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let upgrade = Upgrade::new().deflate(Deflate::default());
+    /// ```
     #[must_use]
     pub fn deflate(mut self, deflate: impl Into<Option<Deflate>>) -> Self {
         self.deflate = Some(deflate.into());
@@ -238,6 +300,12 @@ impl Upgrade {
 
     /// Subscribes the peer to a topic before `open` runs. More topics than `Limits` allows, or a
     /// name that is too long, fail the upgrade with 500.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let upgrade = Upgrade::new().topic("news").topic("sports")
+    /// ;assert_eq!(upgrade.get_topics().len(), 2);
+    /// ```
     #[must_use]
     pub fn topic(mut self, topic: impl Into<Arc<str>>) -> Self {
         self.topics.push(topic.into());
@@ -251,6 +319,12 @@ impl Upgrade {
     /// upgrade with 500.
     ///
     /// The application vouches for the identity: verify a client's own claim before.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let upgrade = Upgrade::new().identity("ann")
+    /// ;assert_eq!(upgrade.get_identity().map(|name| &**name), Some("ann"));
+    /// ```
     #[must_use]
     pub fn identity(mut self, identity: impl Into<Arc<str>>) -> Self {
         self.identity = Some(identity.into());
@@ -259,6 +333,12 @@ impl Upgrade {
 
     /// Gives the peer a tag before `open` runs, by which [`Hub::tagged`](crate::Hub::tagged) finds it.
     /// More tags than `Limits` allows, or a name that is too long, fail the upgrade with 500.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let upgrade = Upgrade::new().tag("beta")
+    /// ;assert_eq!(&*upgrade.get_tags()[0], "beta");
+    /// ```
     #[must_use]
     pub fn tag(mut self, tag: impl Into<Arc<str>>) -> Self {
         self.tags.push(tag.into());
@@ -271,6 +351,12 @@ impl Upgrade {
     ///
     /// If the credentials have already ended, the client gets its 101 and is closed at once,
     /// because a browser's page sees close codes and no refusals; no hook runs.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// use std::time::Duration
+    /// ;let upgrade = Upgrade::new().expires(Duration::from_secs(3600));
+    /// ```
     #[must_use]
     pub fn expires(mut self, expiry: impl Into<Expiry>) -> Self {
         self.expiry = expiry.into();

@@ -11,6 +11,13 @@ use crate::codec::bounded::{Bounded, Budget};
 ///
 /// Arrays of empty values are the reason why a bound of the length is not enough: one or two bytes
 /// of a message can become an element of any size.
+///
+/// ```
+/// # use crossws_core::*;
+/// # use crossws_app::*;
+/// let limits = DecodeLimits::new().max_depth(16).max_items(1_000)
+/// ;assert_eq!(limits.max_depth, 16);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DecodeLimits {

@@ -45,6 +45,14 @@ impl<Out: 'static> TypedPeer<Out> {
     }
 
     /// Returns the untyped peer.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// # async fn example(peer: &TypedPeer<String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.untyped().send("anything")?;
+    /// # Ok(()) }
+    /// ```
     pub fn untyped(&self) -> &Peer {
         &self.peer
     }
@@ -59,6 +67,14 @@ impl<Out: 'static> TypedPeer<Out> {
     }
 
     /// Queues a message: see [`Peer::send`].
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// # async fn example(peer: &TypedPeer<String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.send("hello".to_owned())?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// As [`Peer::send`].
@@ -81,6 +97,14 @@ impl<Out: 'static> TypedPeer<Out> {
     /// Sends a message to every subscriber of a topic in this namespace except this peer: see
     /// [`Peer::publish`].
     ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// # async fn example(peer: &TypedPeer<String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.publish("news", "hello".to_owned())?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// As [`Peer::publish`].
     pub fn publish(&self, topic: impl AsRef<str>, message: Out) -> Result<Published, PublishError> {
@@ -88,6 +112,14 @@ impl<Out: 'static> TypedPeer<Out> {
     }
 
     /// Sends a message to every peer of this namespace except this one: see [`Peer::broadcast`].
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// # async fn example(peer: &TypedPeer<String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.broadcast("hello".to_owned())?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// As [`Peer::broadcast`].
@@ -97,6 +129,14 @@ impl<Out: 'static> TypedPeer<Out> {
 
     /// Addresses every subscriber of a topic, or of any of several, once each, except this peer
     /// unless [`including_self`](TypedTo::including_self) is called: see [`Peer::to`].
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// # async fn example(peer: &TypedPeer<String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.to(["red", "blue"]).including_self().send("hello".to_owned())?;
+    /// # Ok(()) }
+    /// ```
     pub fn to<'a>(&'a self, topics: impl Into<Topics<'a>>) -> TypedTo<'a, Out> {
         TypedTo::new(self, Target::Topics(topics.into()))
     }

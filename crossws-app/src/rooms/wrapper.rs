@@ -64,6 +64,13 @@ impl<H: Hooks> Rooms<H> {
     /// in [`Peer::subscribe_pattern`]. If several match a topic, the first decides.
     ///
     /// An invalid pattern prevents the server's start.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// use crossws_app::rooms::{Allow, rooms}
+    /// ;let app = rooms(hooks()).allow("news", Allow::Subscribe).allow("room/*", Allow::Both);
+    /// ```
     pub fn allow(self, topics: &str, allow: Allow) -> Self {
         self.authorize(topics, allow)
     }
@@ -73,6 +80,15 @@ impl<H: Hooks> Rooms<H> {
     ///
     /// The client's next message waits meanwhile. A grant holds until the client unsubscribes or
     /// disconnects: to revoke it, unsubscribe the peer.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// use crossws_app::rooms::{Wish, rooms}
+    /// ;let app = rooms(hooks()).authorize("user/*", |peer: Peer, wish: Wish| async move {
+    ///     wish.topic.strip_prefix("user/") == peer.identity().as_deref()
+    /// });
+    /// ```
     pub fn authorize(mut self, topics: &str, authorize: impl Authorize) -> Self {
         match TopicPattern::new(topics) {
             Ok(topics) => self.0.entries.push((topics, Box::new(authorize))),
@@ -84,6 +100,13 @@ impl<H: Hooks> Rooms<H> {
     /// Allows every client to subscribe to this pattern as a whole. Without it a topic with a
     /// segment `*` or `**` is forbidden, because a pattern also matches topics whose names a client
     /// could not guess.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// use crossws_app::rooms::{Allow, rooms}
+    /// ;let app = rooms(hooks()).allow("room/*", Allow::Both).allow_pattern("room/*");
+    /// ```
     pub fn allow_pattern(mut self, pattern: &str) -> Self {
         match TopicPattern::new(pattern) {
             Ok(_) => self.0.patterns.push(pattern.to_owned()),

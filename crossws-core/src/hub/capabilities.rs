@@ -5,6 +5,13 @@ use std::ops::BitOr;
 /// cases.
 ///
 /// A call that needs an absent capability returns a typed error; it never fails silently.
+///
+/// ```
+/// # use crossws_core::*;
+/// let needed = Capabilities::PUBSUB.with(Capabilities::DRAIN)
+/// ;assert!(needed.contains(Capabilities::DRAIN))
+/// ;assert!(needed.names().eq(["pubsub", "drain"]));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Capabilities(u32);
 

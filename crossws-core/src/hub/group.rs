@@ -82,18 +82,39 @@ impl<'a> Group<'a> {
     }
 
     /// Restricts the group to connections with this tag, in addition to earlier tags.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// hub.identity("ann").tagged("mobile").send("a push message")?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn tagged(mut self, tag: impl Into<Cow<'a, str>>) -> Self {
         self.only.tagged(tag.into());
         self
     }
 
     /// Excludes connections with this tag.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// hub.route("chat").except_tagged("bot").send("are you human?")?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn except_tagged(mut self, tag: impl Into<Cow<'a, str>>) -> Self {
         self.only.not_tagged(tag.into());
         self
     }
 
     /// Excludes the connections of this identity.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// hub.tagged("staff").except_identity("ann").send("ann is on call")?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn except_identity(mut self, identity: impl Into<Cow<'a, str>>) -> Self {
         self.only.not_identity(identity.into());
         self
@@ -113,6 +134,13 @@ impl<'a> Group<'a> {
 
     /// As [`send`](Self::send), with options.
     ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// hub.route("chart").send_with("42", SendOptions::new().key("price"))?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`send`](Self::send).
     pub fn send_with(
@@ -129,6 +157,13 @@ impl<'a> Group<'a> {
 
     /// Returns how many connections the group has. Takes constant time, unless some are excluded.
     ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// assert_eq!(hub.identity("ann").peer_count()?, 0);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Unsupported`] if the hub holds only a part of the application's connections.
     pub fn peer_count(self) -> Result<usize, Unsupported> {
@@ -139,6 +174,15 @@ impl<'a> Group<'a> {
     }
 
     /// Returns the peers of the group, in no particular order.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// for peer in hub.route("chat").peers()? {
+    ///     println!("{peer}")
+    /// }
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`peer_count`](Self::peer_count).
@@ -152,6 +196,13 @@ impl<'a> Group<'a> {
     }
 
     /// Closes every connection of the group with this frame. New connections may join meanwhile.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// hub.identity("eve").close_all(CloseCode::POLICY)?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`peer_count`](Self::peer_count).

@@ -12,6 +12,15 @@ use crate::pubsub::topic::TopicKind;
 
 /// One namespace of a hub, or all of them: see [`Hub::in_namespace`] and
 /// [`Hub::in_all_namespaces`].
+///
+/// ```
+/// # use crossws_core::*;
+/// # let hub = Hub::default();
+/// let room = hub.in_namespace("/rooms/lobby")
+/// ;room.publish("news", "for the subscribers of a topic")?
+/// ;room.broadcast("for every peer of the room")?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Scope<'a> {
     hub: &'a Hub,
@@ -25,6 +34,14 @@ impl<'a> Scope<'a> {
 
     /// Sends a message to every subscriber of a topic, once each. The same as
     /// [`topic(name)`](Self::topic)`.send(message)`.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// let published = hub.in_namespace("/chat").publish("news", "hello")?
+    /// ;assert_eq!(published.queued, 0);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// If the value cannot be encoded. A subscriber's full queue is no error: the result counts it.
@@ -46,6 +63,13 @@ impl<'a> Scope<'a> {
 
     /// Addresses every subscriber of a topic, or of any of several, once each. Options and
     /// exclusions are set before [`send`](To::send).
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// hub.in_namespace("/chat").topic(["red", "blue"]).except("muted").send("hello")?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn topic<'t>(self, topics: impl Into<Topics<'t>>) -> To<'t>
     where
         'a: 't,
@@ -59,6 +83,13 @@ impl<'a> Scope<'a> {
     }
 
     /// Addresses every peer, as [`topic`](Self::topic).
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// hub.in_namespace("/chat").all().tagged("beta").send("hello")?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn all(self) -> To<'a> {
         To::new(self.hub, self.namespace, Target::Everyone, None)
     }
@@ -75,6 +106,12 @@ impl<'a> Scope<'a> {
     }
 
     /// Returns the topics with subscribers, sorted by name.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// assert!(hub.in_all_namespaces().topics().is_empty());
+    /// ```
     pub fn topics(self) -> Vec<Arc<str>> {
         self.hub.registry().topics(self.namespace, TopicKind::Topic)
     }
@@ -103,6 +140,12 @@ impl<'a> Scope<'a> {
     }
 
     /// Returns how many peers are subscribed to a topic, without those of patterns that match it.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// assert_eq!(hub.in_namespace("/chat").count("news"), 0);
+    /// ```
     pub fn count(self, topic: impl AsRef<str>) -> usize {
         self.hub
             .registry()
@@ -110,6 +153,12 @@ impl<'a> Scope<'a> {
     }
 
     /// Closes every peer with this frame. New peers may join meanwhile.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// hub.in_namespace("/rooms/7").close_all(CloseCode::NORMAL);
+    /// ```
     pub fn close_all(self, frame: impl Into<CloseFrame>) {
         Peer::close_all(self.peers(), &frame.into(), End::Server);
     }

@@ -125,6 +125,12 @@ impl CloseFrame {
 
     /// Creates a close frame without a payload (RFC 6455 section 7.1.5): the client gets neither a
     /// code nor a reason. [`Closed::code`] is then [`NO_STATUS`](Closed::NO_STATUS) on both sides.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let frame = CloseFrame::without_code()
+    /// ;assert_eq!(frame.status(), Closed::NO_STATUS);
+    /// ```
     pub fn without_code() -> Self {
         Self {
             code: None,
@@ -234,6 +240,13 @@ impl ClosedBy {
 }
 
 /// How a connection ended, the argument of the `close` hook.
+///
+/// ```
+/// # use crossws_core::*;
+/// fn left(peer: &Peer, closed: &Closed) {
+///     println!("{peer}: {} {} by {:?}", closed.code, closed.reason, closed.by)
+/// }
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Closed {

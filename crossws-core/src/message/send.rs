@@ -48,6 +48,13 @@ impl SendOptions {
 
     /// Does not compress the message, whatever was negotiated: for a message that holds a secret
     /// together with text that others may choose, or that is already compressed.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.send_with("a secret", SendOptions::new().uncompressed())?;
+    /// # Ok(()) }
+    /// ```
     pub fn uncompressed(mut self) -> Self {
         self.uncompressed = true;
         self
@@ -64,6 +71,13 @@ impl SendOptions {
     /// sending it to each subscriber, however busy the topic is.
     ///
     /// [`Capabilities::DRAIN`]: crate::Capabilities::DRAIN
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.send_with("x=3,y=4", SendOptions::new().volatile())?;
+    /// # Ok(()) }
+    /// ```
     pub fn volatile(mut self) -> Self {
         self.volatile = true;
         self
@@ -81,6 +95,13 @@ impl SendOptions {
     /// the message to each subscriber, however busy the topic is.
     ///
     /// [`Capabilities::DRAIN`]: crate::Capabilities::DRAIN
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.to("prices").key("EUR/USD").send("1.0843")?;
+    /// # Ok(()) }
+    /// ```
     pub fn key(mut self, key: impl Into<Arc<str>>) -> Self {
         self.key = Some(key.into());
         self

@@ -12,6 +12,13 @@ use crate::peer::Peer;
 /// [`HubBuilder::counters`](crate::HubBuilder::counters) installs one for [`Hub::stats`](crate::Hub::stats).
 ///
 /// A message costs two additions to atomic numbers, and so does a publication.
+///
+/// ```
+/// # use crossws_core::*;
+/// let hub = Hub::builder().counters().build()
+/// ;let counters = hub.counters().expect("the hub counts")
+/// ;println!("the median message had at most {} bytes", counters.received.quantile(0.5));
+/// ```
 #[derive(Debug, Default)]
 pub struct Counters {
     received: Histogram,

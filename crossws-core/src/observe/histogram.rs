@@ -87,6 +87,14 @@ pub struct HistogramSnapshot {
 impl HistogramSnapshot {
     /// Returns the largest value of the bucket that holds this quantile, 0 to 1: at most twice the
     /// quantile itself. Returns 0 if nothing was counted.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// use adapter::Histogram
+    /// ;let times = Histogram::default()
+    /// ;times.record_many(900, 99)
+    /// ;assert_eq!(times.now().quantile(0.5), 1023);
+    /// ```
     pub fn quantile(&self, quantile: f64) -> u64 {
         let rank = (quantile.clamp(0.0, 1.0) * self.count as f64)
             .ceil()

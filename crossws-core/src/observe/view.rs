@@ -169,6 +169,14 @@ impl Hub {
     }
 
     /// Returns how many connections have ended, by their codes and by the side that ended them.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// for ended in hub.closes() {
+    ///     println!("{} with {} by {:?}", ended.count, ended.code, ended.by)
+    /// }
+    /// ```
     pub fn closes(&self) -> Vec<CloseCount> {
         self.counts().closed.by_code()
     }

@@ -9,6 +9,14 @@ use crate::peer::{Peer, WeakPeer};
 impl Peer {
     /// Returns a token that is cancelled when the connection ends, and does not keep the peer
     /// alive.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// let token = peer.cancel_token()
+    /// ;assert!(!token.is_cancelled() || peer.state() != PeerState::Open);
+    /// # Ok(()) }
+    /// ```
     pub fn cancel_token(&self) -> CancelToken {
         CancelToken::new(self)
     }
@@ -51,6 +59,15 @@ impl CancelToken {
     }
 
     /// Waits until the connection is ending, as [`Peer::closed`] does.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # async fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// let token = peer.cancel_token()
+    /// ;token.cancelled().await
+    /// ;println!("the connection has ended");
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Cancel safety
     /// Dropping the future has no effect on the connection.

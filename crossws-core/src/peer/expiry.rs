@@ -34,6 +34,13 @@ pub enum Expiry {
 impl Expiry {
     /// Converts seconds since the Unix epoch, like a JSON Web Token's `exp` (RFC 7519 section
     /// 4.1.4). A time beyond the clock's range is [`Never`](Self::Never).
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// // The claim `exp` of a JSON Web Token.
+    /// let upgrade = Upgrade::new().expires(Expiry::unix(1_900_000_000))
+    /// ;assert_ne!(upgrade.get_expiry(), Expiry::Never);
+    /// ```
     pub fn unix(seconds: u64) -> Self {
         UNIX_EPOCH
             .checked_add(Duration::from_secs(seconds))

@@ -31,6 +31,13 @@ impl Extensions {
     }
 
     /// Returns the value of this type. Inserts its default first if there is none.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// use std::sync::atomic::{AtomicU64, Ordering}
+    /// ;hub.extensions().get_or_default::<AtomicU64>().fetch_add(1, Ordering::Relaxed);
+    /// ```
     pub fn get_or_default<T: Default + MaybeSend + MaybeSync + 'static>(&self) -> Arc<T> {
         let fresh: Arc<AnyValue> = share(T::default());
         let mut values = self.0.get_or_init(Box::default).lock();
@@ -71,6 +78,14 @@ impl Extensions {
     }
 
     /// Removes and returns the value of this type.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// hub.extensions().insert(7_u32)
+    /// ;assert_eq!(hub.extensions().remove::<u32>().as_deref(), Some(&7))
+    /// ;assert!(hub.extensions().get::<u32>().is_none());
+    /// ```
     pub fn remove<T: MaybeSend + MaybeSync + 'static>(&self) -> Option<Arc<T>> {
         let value = self.0.get()?.lock().remove(&TypeId::of::<T>());
         shared(value?)

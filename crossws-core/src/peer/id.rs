@@ -6,6 +6,13 @@ use uuid::Uuid;
 
 /// A peer's id on its hub: a random UUID, version 4 (RFC 9562), unless the upgrade hook chose
 /// another. It is public: knowing an id must not authorise any action.
+///
+/// ```
+/// # use crossws_core::*;
+/// let id: PeerId = "67e55044-10b1-426f-9247-bb680e5fe0c8".parse()?
+/// ;assert_eq!(id.to_string(), "67e55044-10b1-426f-9247-bb680e5fe0c8");
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PeerId(Uuid);
@@ -20,6 +27,11 @@ impl PeerId {
     }
 
     /// Creates the id with these 128 bits.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// assert_eq!(PeerId::from_u128(7).as_u128(), 7);
+    /// ```
     pub const fn from_u128(bits: u128) -> Self {
         Self(Uuid::from_u128(bits))
     }

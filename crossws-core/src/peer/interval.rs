@@ -61,6 +61,16 @@ impl Interval {
     /// Ticks keep to their period, however long the work between them takes. If ticks were missed,
     /// one comes at once, and the next is a whole number of periods after the first.
     ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # async fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut seconds = peer.interval(std::time::Duration::from_secs(1))
+    /// ;while seconds.tick().await {
+    ///     peer.send("tick")?
+    /// ;}
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Cancel safety
     /// Dropping the future loses no tick, so that it can be used in a `select!`.
     pub async fn tick(&mut self) -> bool {

@@ -16,6 +16,14 @@ impl Peer {
     /// Sets the connection's identity, and replaces the earlier one: for a client that
     /// authenticates by a message. See [`Upgrade::identity`](crate::Upgrade::identity).
     ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.set_identity("ann")?
+    /// ;peer.hub().identity("ann").send("signed in on another device")?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// If the connection is ending, the name is too long, or the transport hibernates and has no
     /// room to store it: then the identity stays unchanged.
@@ -49,6 +57,14 @@ impl Peer {
     /// [`To::tagged`](crate::To::tagged) find it. Returns `Ok(false)` if the peer already has it.
     /// Tags are kept when an object sleeps, and end with the connection.
     ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.tag("beta")?
+    /// ;assert!(peer.is_tagged("beta"));
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// If the connection is ending, the peer has too many tags, the name is too long, or the
     /// transport hibernates and has no room to store one more.
@@ -64,6 +80,14 @@ impl Peer {
     }
 
     /// Removes a tag from the peer. Returns whether the peer had it.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.tag("beta")?
+    /// ;assert!(peer.untag("beta"));
+    /// # Ok(()) }
+    /// ```
     pub fn untag(&self, tag: impl AsRef<str>) -> bool {
         let had = self
             .labels()

@@ -11,6 +11,14 @@ use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// The traffic of a connection since [`since`](Self::since): see [`Peer::stats`].
+///
+/// ```
+/// # use crossws_core::*;
+/// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+/// let stats = peer.stats()
+/// ;println!("{} messages received, {} bytes sent", stats.received.messages, stats.sent.bytes);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct PeerStats {
@@ -183,6 +191,15 @@ impl Peer {
     /// `None` until a ping was answered, and on transports without pings
     /// ([`Capabilities::PING`](crate::Capabilities::PING)), such as a Worker's. A client that sends
     /// unsolicited pongs can make the time shorter than it is.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// if let Some(rtt) = peer.rtt() {
+    ///     peer.send(Json(rtt.as_millis() as u64))?
+    /// ;}
+    /// # Ok(()) }
+    /// ```
     pub fn rtt(&self) -> Option<Duration> {
         self.metered()?.rtt()
     }

@@ -38,6 +38,14 @@ impl Peer {
     }
 
     /// Ends a subscription by pattern. Returns whether there was one.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.subscribe_pattern("room/*")?
+    /// ;assert!(peer.unsubscribe_pattern("room/*"));
+    /// # Ok(()) }
+    /// ```
     pub fn unsubscribe_pattern(&self, pattern: impl AsRef<str>) -> bool {
         self.unsubscribe_from(TopicKind::Pattern, pattern.as_ref())
     }

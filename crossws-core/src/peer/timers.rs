@@ -74,6 +74,14 @@ impl Peer {
 
     /// Clears the timer of this name. Returns whether there was one whose hook had not begun; it
     /// will not run.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.set_timer("idle", std::time::Duration::from_secs(60))?
+    /// ;peer.clear_timer("idle");
+    /// # Ok(()) }
+    /// ```
     pub fn clear_timer(&self, name: impl AsRef<str>) -> bool {
         self.change_stored_timers(|timers| timers.remove(name.as_ref()))
     }

@@ -32,11 +32,24 @@ pub enum InvalidPattern {
 
 /// One topic by its name, or all topics that match a pattern. See
 /// [`Peer::subscribe_pattern`](crate::Peer::subscribe_pattern) for the syntax.
+///
+/// ```
+/// # use crossws_core::*;
+/// let rooms = TopicPattern::new("room/*")?
+/// ;assert!(rooms.matches("room/7"))
+/// ;assert!(!rooms.matches("room/7/log"));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicPattern(Arc<str>);
 
 impl TopicPattern {
     /// Creates the pattern for the topic of this name, or for the topics that match.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// assert!(TopicPattern::new("room/**/log").is_err());
+    /// ```
     ///
     /// # Errors
     /// If it has a `*` and is no valid pattern.
@@ -49,6 +62,12 @@ impl TopicPattern {
     }
 
     /// Returns whether a segment of this name is `*` or `**`.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// assert!(TopicPattern::is_pattern("room/*"))
+    /// ;assert!(!TopicPattern::is_pattern("room/7"));
+    /// ```
     pub fn is_pattern(name: &str) -> bool {
         name.split('/').any(|segment| matches!(segment, ONE | REST))
     }

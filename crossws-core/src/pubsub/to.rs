@@ -166,6 +166,13 @@ impl<'a> To<'a> {
     ///
     /// This, and a message to several topics, takes as long as sending the message to each
     /// recipient, however busy the topics are. In a busy topic a message to one topic is cheaper.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.to("news").except("muted").send("hello")?;
+    /// # Ok(()) }
+    /// ```
     pub fn except(mut self, topics: impl Into<Topics<'a>>) -> Self {
         self.except.0.extend(topics.into().0);
         self
@@ -173,12 +180,26 @@ impl<'a> To<'a> {
 
     /// Sends only to peers with this [tag](Peer::tag), in addition to earlier required tags. Takes
     /// as long as [`except`](Self::except).
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.to_all().tagged("moderator").send("a report came in")?;
+    /// # Ok(()) }
+    /// ```
     pub fn tagged(mut self, tag: impl Into<Cow<'a, str>>) -> Self {
         self.only.tagged(tag.into());
         self
     }
 
     /// Excludes peers with this tag. Takes as long as [`except`](Self::except).
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.to("news").except_tagged("bot").send("hello")?;
+    /// # Ok(()) }
+    /// ```
     pub fn except_tagged(mut self, tag: impl Into<Cow<'a, str>>) -> Self {
         self.only.not_tagged(tag.into());
         self
@@ -186,6 +207,15 @@ impl<'a> To<'a> {
 
     /// Excludes the connections of this [identity](Peer::identity): with the publisher's own
     /// [`Peer::identity`], all of the user's devices. Takes as long as [`except`](Self::except).
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// if let Some(me) = peer.identity() {
+    ///     peer.to("news").except_identity(&*me).send("not for my own devices")?
+    /// ;}
+    /// # Ok(()) }
+    /// ```
     pub fn except_identity(mut self, identity: impl Into<Cow<'a, str>>) -> Self {
         self.only.not_identity(identity.into());
         self
@@ -193,6 +223,13 @@ impl<'a> To<'a> {
 
     /// Includes the publishing peer, if it is subscribed. Without a publishing peer this changes
     /// nothing.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.to("game").including_self().send("the round begins")?;
+    /// # Ok(()) }
+    /// ```
     pub fn including_self(mut self) -> Self {
         self.including_self = true;
         self
@@ -201,6 +238,14 @@ impl<'a> To<'a> {
     crate::send_setters!(options);
 
     /// Sends with these options, and replaces earlier ones.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// let options = SendOptions::new().volatile()
+    /// ;peer.to("cursors").options(options).send("x=3,y=4")?;
+    /// # Ok(()) }
+    /// ```
     pub fn options(mut self, options: SendOptions) -> Self {
         self.options = options;
         self

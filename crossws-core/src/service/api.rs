@@ -100,6 +100,14 @@ impl Api {
     }
 
     /// Begins every path with this one: with `/api`, `health` and `/health` are both `/api/health`.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # async fn example(api: Api) -> Result<(), ApiError> {
+    /// let api = api.base("/api/v1")
+    /// ;api.get("health").await?.success()?;
+    /// # Ok(()) }
+    /// ```
     pub fn base(mut self, base: impl AsRef<str>) -> Self {
         self.base = base.as_ref().trim_matches('/').to_owned();
         self
@@ -129,11 +137,26 @@ impl Api {
     }
 
     /// Creates a `GET` request.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # async fn example(api: Api) -> Result<(), ApiError> {
+    /// let pages = api.get("/pages").await?
+    /// ;println!("{}", pages.status());
+    /// # Ok(()) }
+    /// ```
     pub fn get(&self, path: impl AsRef<str>) -> ApiRequest {
         self.request(Method::GET, path)
     }
 
     /// Creates a `POST` request.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # async fn example(api: Api) -> Result<(), ApiError> {
+    /// api.post("/orders").json(&["apple"]).await?.success()?;
+    /// # Ok(()) }
+    /// ```
     pub fn post(&self, path: impl AsRef<str>) -> ApiRequest {
         self.request(Method::POST, path)
     }
@@ -193,6 +216,13 @@ impl ApiRequest {
     pub const MAX_BODY: usize = 1 << 20;
 
     /// Adds a pair to the query, percent-encoded.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # async fn example(api: Api) -> Result<(), ApiError> {
+    /// api.get("/search").query("q", "web sockets").query("page", 2).await?;
+    /// # Ok(()) }
+    /// ```
     pub fn query(mut self, name: impl AsRef<str>, value: impl fmt::Display) -> Self {
         let separator = if self.target.contains('?') { '&' } else { '?' };
         self.target.push(separator);
@@ -203,6 +233,13 @@ impl ApiRequest {
     }
 
     /// Adds a header; several of one name are all sent.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # async fn example(api: Api) -> Result<(), ApiError> {
+    /// api.get("/private").header("authorization", "Bearer abc").await?;
+    /// # Ok(()) }
+    /// ```
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
         let name = HeaderName::try_from(name.as_ref()).map_err(http::Error::from);
         let value = HeaderValue::from_bytes(value.as_ref()).map_err(http::Error::from);
@@ -243,6 +280,13 @@ impl ApiRequest {
 
     /// Sets the most bytes of the response's body. A longer one is an error. Default
     /// [`MAX_BODY`](Self::MAX_BODY).
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # async fn example(api: Api) -> Result<(), ApiError> {
+    /// let page = api.get("/page").max_body(4 << 10).await?;
+    /// # Ok(()) }
+    /// ```
     pub fn max_body(mut self, bytes: usize) -> Self {
         self.max_body = bytes;
         self
@@ -325,6 +369,13 @@ impl ApiResponse {
 
     /// Reads the body as JSON, whatever the status and the `Content-Type`.
     ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(response: ApiResponse) -> Result<(), Box<dyn std::error::Error>> {
+    /// let names: Vec<String> = response.json()?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`DecodeError`] if it is not valid JSON for the type.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
@@ -332,6 +383,13 @@ impl ApiResponse {
     }
 
     /// Returns the response if its status is a success (2xx).
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(response: ApiResponse) -> Result<(), Box<dyn std::error::Error>> {
+    /// println!("{}", response.success()?.text()?);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`ApiError::Status`] otherwise.

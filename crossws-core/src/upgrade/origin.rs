@@ -35,6 +35,18 @@ pub enum Origin {
 
 impl Origin {
     /// Admits pages from the same host, or from one of `origins`.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let request = http::Request::get("/rooms/7?token=abc&page=2")
+    /// #     .header("host", "example.com").header("cookie", "session=s1")
+    /// #     .header("authorization", "Bearer abc").header("sec-websocket-protocol", "chat.v2, chat.v1")
+    /// #     .body(()).unwrap();
+    /// # let mut request = UpgradeRequest::new(request.into_parts().0);
+    /// let origin = Origin::listed(["https://app.example"])
+    /// ;assert!(origin.admits(&request)); // no browser's page
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn listed<S: Into<String>>(origins: impl IntoIterator<Item = S>) -> Self {
         Self::Listed(origins.into_iter().map(Into::into).collect())
     }

@@ -42,6 +42,12 @@ pub struct Rejection {
 
 impl Rejection {
     /// Creates a refusal with a status and a plain text body.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let rejection = Rejection::new(http::StatusCode::FORBIDDEN, "members only")
+    /// ;assert_eq!(rejection.status(), 403);
+    /// ```
     pub fn new(status: StatusCode, body: impl Into<Bytes>) -> Self {
         let mut response = Response::new(body.into());
         *response.status_mut() = status;
@@ -54,6 +60,11 @@ impl Rejection {
 
     /// Creates a 401 with a `WWW-Authenticate` challenge; a challenge that is not a valid header
     /// value is left out.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// assert_eq!(Rejection::unauthorized("Bearer").response().headers()["www-authenticate"], "Bearer");
+    /// ```
     pub fn unauthorized(challenge: &str) -> Self {
         let mut rejection = Self::new(StatusCode::UNAUTHORIZED, "unauthorized");
         if let Ok(challenge) = HeaderValue::from_str(challenge) {
@@ -72,6 +83,12 @@ impl Rejection {
     }
 
     /// Creates a 500 for an error that the client must not see; the error becomes the source.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let rejection = Rejection::internal("the database is down")
+    /// ;assert!(rejection.source().is_some() && rejection.response().body() != "the database is down");
+    /// ```
     pub fn internal(source: impl Into<BoxError>) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal server error").with_source(source)
     }

@@ -49,6 +49,13 @@ pub struct UpgradeRequest {
 
 impl UpgradeRequest {
     /// Creates a request from its HTTP parts.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let (parts, ()) = http::Request::get("/chat").body(())?.into_parts()
+    /// ;assert_eq!(UpgradeRequest::new(parts).path(), "/chat");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new(parts: Parts) -> Self {
         let secure = parts.uri.scheme_str() == Some("https");
         Self {
@@ -138,6 +145,18 @@ impl UpgradeRequest {
     ///
     /// A peer's attached values are its [`extensions`](crate::Peer::extensions). They are not
     /// stored when an object sleeps: the layers run again, and attach them again, when it wakes.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let request = http::Request::get("/rooms/7?token=abc&page=2")
+    /// #     .header("host", "example.com").header("cookie", "session=s1")
+    /// #     .header("authorization", "Bearer abc").header("sec-websocket-protocol", "chat.v2, chat.v1")
+    /// #     .body(()).unwrap();
+    /// # let mut request = UpgradeRequest::new(request.into_parts().0);
+    /// request.attach("ann".to_owned())
+    /// ;assert_eq!(*request.attached::<String>()?, "ann");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn attach<T: MaybeSend + MaybeSync + 'static>(&mut self, value: T) -> Option<Arc<T>> {
         self.volatile.insert(value)
     }
@@ -163,6 +182,18 @@ impl UpgradeRequest {
 
     /// Sets the identity of the connection, for a layer that authenticates: see
     /// [`Upgrade::identity`](crate::Upgrade::identity), which replaces it.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let request = http::Request::get("/rooms/7?token=abc&page=2")
+    /// #     .header("host", "example.com").header("cookie", "session=s1")
+    /// #     .header("authorization", "Bearer abc").header("sec-websocket-protocol", "chat.v2, chat.v1")
+    /// #     .body(()).unwrap();
+    /// # let mut request = UpgradeRequest::new(request.into_parts().0);
+    /// request.set_identity("ann")
+    /// ;assert_eq!(request.identity().as_deref(), Some("ann"));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_identity(&mut self, identity: impl Into<Arc<str>>) {
         self.attach(Identity(identity.into()));
     }
@@ -255,6 +286,17 @@ impl UpgradeRequest {
     }
 
     /// Returns the path as it was sent, not percent-decoded.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let request = http::Request::get("/rooms/7?token=abc&page=2")
+    /// #     .header("host", "example.com").header("cookie", "session=s1")
+    /// #     .header("authorization", "Bearer abc").header("sec-websocket-protocol", "chat.v2, chat.v1")
+    /// #     .body(()).unwrap();
+    /// # let mut request = UpgradeRequest::new(request.into_parts().0);
+    /// assert_eq!(request.path(), "/rooms/7");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn path(&self) -> &str {
         match &self.head {
             Head::Whole(whole) => whole.parts.uri.path(),
@@ -274,6 +316,17 @@ impl UpgradeRequest {
     }
 
     /// Returns the query as it was sent, without the question mark.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let request = http::Request::get("/rooms/7?token=abc&page=2")
+    /// #     .header("host", "example.com").header("cookie", "session=s1")
+    /// #     .header("authorization", "Bearer abc").header("sec-websocket-protocol", "chat.v2, chat.v1")
+    /// #     .body(()).unwrap();
+    /// # let mut request = UpgradeRequest::new(request.into_parts().0);
+    /// assert_eq!(request.query(), Some("token=abc&page=2"));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn query(&self) -> Option<&str> {
         match &self.head {
             Head::Whole(whole) => whole.parts.uri.query(),
@@ -287,6 +340,17 @@ impl UpgradeRequest {
     }
 
     /// Returns one header as text; `None` if it is absent or not visible ASCII.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let request = http::Request::get("/rooms/7?token=abc&page=2")
+    /// #     .header("host", "example.com").header("cookie", "session=s1")
+    /// #     .header("authorization", "Bearer abc").header("sec-websocket-protocol", "chat.v2, chat.v1")
+    /// #     .body(()).unwrap();
+    /// # let mut request = UpgradeRequest::new(request.into_parts().0);
+    /// assert_eq!(request.header("host"), Some("example.com"));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn header(&self, name: impl AsRef<str>) -> Option<&str> {
         let name = HeaderName::try_from(name.as_ref()).ok()?;
         self.values(&name).next().and_then(text)
@@ -334,11 +398,33 @@ impl UpgradeRequest {
 
     /// Returns the absolute URL: `http` or `https`, the `Host` header's host and port, path and
     /// query as they were sent.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let request = http::Request::get("/rooms/7?token=abc&page=2")
+    /// #     .header("host", "example.com").header("cookie", "session=s1")
+    /// #     .header("authorization", "Bearer abc").header("sec-websocket-protocol", "chat.v2, chat.v1")
+    /// #     .body(()).unwrap();
+    /// # let mut request = UpgradeRequest::new(request.into_parts().0);
+    /// assert_eq!(request.url(), "http://example.com/rooms/7?token=abc&page=2");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn url(&self) -> String {
         self.url_with(if self.is_secure() { "https" } else { "http" })
     }
 
     /// Returns the absolute URL that the client dialled: as [`url`](Self::url), with `ws` or `wss`.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let request = http::Request::get("/rooms/7?token=abc&page=2")
+    /// #     .header("host", "example.com").header("cookie", "session=s1")
+    /// #     .header("authorization", "Bearer abc").header("sec-websocket-protocol", "chat.v2, chat.v1")
+    /// #     .body(()).unwrap();
+    /// # let mut request = UpgradeRequest::new(request.into_parts().0);
+    /// assert_eq!(request.websocket_url(), "ws://example.com/rooms/7?token=abc&page=2");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn websocket_url(&self) -> String {
         self.url_with(if self.is_secure() { "wss" } else { "ws" })
     }
@@ -361,6 +447,17 @@ impl UpgradeRequest {
 
     /// Returns the subprotocols the client offers, in its order of preference (RFC 6455 section
     /// 11.3.4; several headers count as one list).
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let request = http::Request::get("/rooms/7?token=abc&page=2")
+    /// #     .header("host", "example.com").header("cookie", "session=s1")
+    /// #     .header("authorization", "Bearer abc").header("sec-websocket-protocol", "chat.v2, chat.v1")
+    /// #     .body(()).unwrap();
+    /// # let mut request = UpgradeRequest::new(request.into_parts().0);
+    /// assert!(request.protocols().eq(["chat.v2", "chat.v1"]));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn protocols(&self) -> impl Iterator<Item = &str> {
         self.values(&SEC_WEBSOCKET_PROTOCOL)
             .filter_map(text)

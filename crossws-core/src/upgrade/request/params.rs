@@ -30,6 +30,12 @@ impl Pairs {
 
 impl Params {
     /// Returns the value of one parameter.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let params: Params = [("room", "7")].into_iter().collect()
+    /// ;assert_eq!(params.get("room"), Some("7"));
+    /// ```
     pub fn get(&self, name: &str) -> Option<&str> {
         self.iter()
             .find(|(key, _)| *key == name)
