@@ -109,7 +109,7 @@ impl<Out: 'static> TypedHub<Out> {
     /// Sends a message to every connection of a route: see [`Hub::route`].
     ///
     /// # Errors
-    /// As [`RouteScope::send`](crossws_core::RouteScope::send).
+    /// As [`Group::send`](crossws_core::Group::send).
     pub fn route(&self, route: &str, message: Out) -> Result<Published, PublishError> {
         let scope = self.hub.route(route);
         if !self.outgoing.is_mixed() {
