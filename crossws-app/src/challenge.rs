@@ -45,8 +45,8 @@ impl Challenge {
     /// ```
     /// # use crossws_core::*;
     /// # use crossws_app::*;
-    /// let rejection: Rejection = Challenge::bearer().realm("chat").into()
-    /// ;assert_eq!(rejection.status(), 401);
+    /// let rejection: Rejection = Challenge::bearer().realm("chat").into();
+    /// assert_eq!(rejection.status(), 401);
     /// ```
     #[must_use]
     pub fn realm(self, realm: impl Into<String>) -> Self {

@@ -99,8 +99,8 @@ impl Pattern {
     /// ```
     /// # use crossws_core::*;
     /// # use crossws_app::*;
-    /// let rooms = Pattern::parse("/rooms")?.join(&Pattern::parse("/{id}")?)?
-    /// ;assert_eq!(rooms.to_string(), "/rooms/{id}");
+    /// let rooms = Pattern::parse("/rooms")?.join(&Pattern::parse("/{id}")?)?;
+    /// assert_eq!(rooms.to_string(), "/rooms/{id}");
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     ///

@@ -15,8 +15,8 @@ use crate::layer::SharedLayer;
 /// ```
 /// # use crossws_core::*;
 /// # use crossws_app::*;
-/// let prepared = route(hooks()).prepare()
-/// ;let route = prepared.route("/rooms/{room}", [("room", "7")].into_iter().collect());
+/// let prepared = route(hooks()).prepare();
+/// let route = prepared.route("/rooms/{room}", [("room", "7")].into_iter().collect());
 /// ```
 #[derive(Clone)]
 pub struct PreparedRoute(Arc<Inner>);

@@ -109,8 +109,8 @@ impl RouteBuilder {
     /// ```
     /// # use crossws_core::*;
     /// # use crossws_app::*;
-    /// use std::time::Duration
-    /// ;let app = Router::new().route("/chat", route(hooks()).heartbeat(Duration::from_secs(10)));
+    /// use std::time::Duration;
+    /// let app = Router::new().route("/chat", route(hooks()).heartbeat(Duration::from_secs(10)));
     /// ```
     pub fn heartbeat(self, interval: Duration) -> Self {
         self.set(|settings| settings.ping_interval(Some(interval)))
@@ -129,8 +129,8 @@ impl RouteBuilder {
     /// ```
     /// # use crossws_core::*;
     /// # use crossws_app::*;
-    /// use std::time::Duration
-    /// ;let app = Router::new().route("/chat", route(hooks()).inactivity(Duration::from_secs(600)));
+    /// use std::time::Duration;
+    /// let app = Router::new().route("/chat", route(hooks()).inactivity(Duration::from_secs(600)));
     /// ```
     pub fn inactivity(self, timeout: Duration) -> Self {
         self.set(|settings| settings.inactivity_timeout(Some(timeout)))

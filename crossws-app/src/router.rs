@@ -95,8 +95,8 @@ impl Router {
     /// ```
     /// # use crossws_core::*;
     /// # use crossws_app::*;
-    /// let app = Router::new().route("/chat", hooks()).route("/rooms/{room}", hooks())
-    /// ;assert_eq!(app.routes().count(), 2);
+    /// let app = Router::new().route("/chat", hooks()).route("/rooms/{room}", hooks());
+    /// assert_eq!(app.routes().count(), 2);
     /// ```
     pub fn route(self, pattern: &str, route: impl IntoRoute) -> Self {
         let route = route.into_route();
@@ -117,9 +117,9 @@ impl Router {
     /// ```
     /// # use crossws_core::*;
     /// # use crossws_app::*;
-    /// let rooms = Router::new().route("/{room}", hooks())
-    /// ;let app = Router::new().nest("/rooms", rooms)
-    /// ;assert_eq!(app.routes().next().unwrap().pattern.to_string(), "/rooms/{room}");
+    /// let rooms = Router::new().route("/{room}", hooks());
+    /// let app = Router::new().nest("/rooms", rooms);
+    /// assert_eq!(app.routes().next().unwrap().pattern.to_string(), "/rooms/{room}");
     /// ```
     pub fn nest(self, path: &str, router: Self) -> Self {
         let Self {
@@ -162,8 +162,8 @@ impl Router {
     /// ```
     /// # use crossws_core::*;
     /// # use crossws_app::*;
-    /// let app = Router::new().route("/a", hooks()).merge(Router::new().route("/b", hooks()))
-    /// ;assert_eq!(app.routes().count(), 2);
+    /// let app = Router::new().route("/a", hooks()).merge(Router::new().route("/b", hooks()));
+    /// assert_eq!(app.routes().count(), 2);
     /// ```
     pub fn merge(self, router: Self) -> Self {
         self.nest("", router)
@@ -176,8 +176,8 @@ impl Router {
     /// ```
     /// # use crossws_core::*;
     /// # use crossws_app::*;
-    /// let app = Router::new().route("/chat", hooks()).fallback(hooks())
-    /// ;assert!(app.check().is_ok());
+    /// let app = Router::new().route("/chat", hooks()).fallback(hooks());
+    /// assert!(app.check().is_ok());
     /// ```
     pub fn fallback(self, route: impl IntoRoute) -> Self {
         let route = route.into_route();
@@ -352,10 +352,10 @@ impl Router {
     /// ```
     /// # use crossws_core::*;
     /// # use crossws_app::*;
-    /// let app = Router::new().route("/chat", hooks())
-    /// ;let switch = app.switch()
-    /// ;switch.set(false)
-    /// ;assert!(!switch.is_on());
+    /// let app = Router::new().route("/chat", hooks());
+    /// let switch = app.switch();
+    /// switch.set(false);
+    /// assert!(!switch.is_on());
     /// ```
     pub fn switch(&self) -> Switch {
         self.switch.clone()
@@ -374,8 +374,8 @@ impl Router {
     /// ```
     /// # use crossws_core::*;
     /// # use crossws_app::*;
-    /// let app = Router::new().route("/{id}", hooks()).route("/{name}", hooks())
-    /// ;assert!(matches!(app.check(), Err(RouterError::Conflict { .. })));
+    /// let app = Router::new().route("/{id}", hooks()).route("/{name}", hooks());
+    /// assert!(matches!(app.check(), Err(RouterError::Conflict { .. })));
     /// ```
     ///
     /// # Errors

@@ -133,8 +133,8 @@ impl HubBuilder {
     ///
     /// ```
     /// # use crossws_core::*;
-    /// let hub = Hub::builder().keep_headers([http::header::USER_AGENT]).build()
-    /// ;assert_eq!(hub.kept_headers(), [http::header::USER_AGENT]);
+    /// let hub = Hub::builder().keep_headers([http::header::USER_AGENT]).build();
+    /// assert_eq!(hub.kept_headers(), [http::header::USER_AGENT]);
     /// ```
     pub fn keep_headers(mut self, names: impl IntoIterator<Item = HeaderName>) -> Self {
         self.kept_headers.extend(names);
@@ -167,8 +167,8 @@ impl HubBuilder {
     ///
     /// ```
     /// # use crossws_core::*;
-    /// let hub = Hub::builder().counters().build()
-    /// ;assert_eq!(hub.stats().traffic.unwrap().received, 0);
+    /// let hub = Hub::builder().counters().build();
+    /// assert_eq!(hub.stats().traffic.unwrap().received, 0);
     /// ```
     pub fn counters(mut self) -> Self {
         self.counters = true;
@@ -268,8 +268,8 @@ impl Hub {
     /// let hub = Hub::builder()
     ///     .limits(Limits::default().max_peers(10_000))
     ///     .origin(Origin::listed(["https://app.example"]))
-    ///     .build()
-    /// ;assert_eq!(hub.limits().max_peers, Limit::At(10_000));
+    ///     .build();
+    /// assert_eq!(hub.limits().max_peers, Limit::At(10_000));
     /// ```
     pub fn builder() -> HubBuilder {
         HubBuilder::default()
@@ -516,9 +516,9 @@ impl Hub {
     /// ```
     /// # use crossws_core::*;
     /// # let hub = Hub::default();
-    /// let lobby = hub.in_namespace("/rooms/lobby")
-    /// ;lobby.publish("news", "hello")?
-    /// ;assert_eq!(lobby.peer_count(), 0);
+    /// let lobby = hub.in_namespace("/rooms/lobby");
+    /// lobby.publish("news", "hello")?;
+    /// assert_eq!(lobby.peer_count(), 0);
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     pub fn in_namespace<'a>(&'a self, namespace: &'a str) -> Scope<'a> {
@@ -578,8 +578,8 @@ impl Hub {
     /// ```
     /// # use crossws_core::*;
     /// # let hub = Hub::default();
-    /// let reached = hub.tagged("beta").send("try the new editor")?.queued
-    /// ;assert_eq!(reached, 0);
+    /// let reached = hub.tagged("beta").send("try the new editor")?.queued;
+    /// assert_eq!(reached, 0);
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     pub fn tagged<'a>(&'a self, tag: &'a str) -> Group<'a> {
@@ -636,8 +636,8 @@ impl Hub {
     /// ```
     /// # use crossws_core::*;
     /// # let hub = Hub::default();
-    /// let stats = hub.stats()
-    /// ;println!("{} peers, {} of {} connections left", stats.peers, stats.closed.total(), stats.accepted);
+    /// let stats = hub.stats();
+    /// println!("{} peers, {} of {} connections left", stats.peers, stats.closed.total(), stats.accepted);
     /// ```
     pub fn stats(&self) -> Stats {
         Stats {
@@ -656,8 +656,8 @@ impl Hub {
     /// ```
     /// # use crossws_core::*;
     /// # let hub = Hub::default();
-    /// hub.shutdown(CloseCode::RESTART.into())
-    /// ;assert!(hub.is_shutting_down() && !hub.is_ready());
+    /// hub.shutdown(CloseCode::RESTART.into());
+    /// assert!(hub.is_shutting_down() && !hub.is_ready());
     /// ```
     pub fn shutdown(&self, frame: CloseFrame) {
         let frame = self.refuse_upgrades(frame);
@@ -694,8 +694,8 @@ impl Hub {
     /// ```
     /// # use crossws_core::*;
     /// # let hub = Hub::default();
-    /// hub.turn_away()
-    /// ;assert!(!hub.is_ready());
+    /// hub.turn_away();
+    /// assert!(!hub.is_ready());
     /// ```
     pub fn turn_away(&self) {
         self.0.turns_away.store(true, Ordering::Relaxed);

@@ -72,8 +72,8 @@ impl Message {
     ///
     /// ```
     /// # use crossws_core::*;
-    /// let point: [i32; 2] = Message::from("[3, 4]").json()?
-    /// ;assert_eq!(point, [3, 4]);
+    /// let point: [i32; 2] = Message::from("[3, 4]").json()?;
+    /// assert_eq!(point, [3, 4]);
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     ///

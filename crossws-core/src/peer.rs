@@ -68,10 +68,10 @@ use crate::upgrade::request::{NotAttached, UpgradeRequest};
 /// ```
 /// # use crossws_core::*;
 /// async fn greet(peer: Peer) -> Result<(), Box<dyn std::error::Error>> {
-///     peer.subscribe("news")?
-/// ;    peer.send("welcome")?
-/// ;    peer.publish("news", format!("{peer} has joined"))?
-/// ;    Ok(())
+///     peer.subscribe("news")?;
+///     peer.send("welcome")?;
+///     peer.publish("news", format!("{peer} has joined"))?;
+///     Ok(())
 /// }
 /// ```
 #[derive(Clone)]
@@ -161,8 +161,8 @@ impl Peer {
     /// ```
     /// # use crossws_core::*;
     /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// let id = peer.id()
-    /// ;assert_eq!(peer.hub().peer(id).as_ref(), Some(peer));
+    /// let id = peer.id();
+    /// assert_eq!(peer.hub().peer(id).as_ref(), Some(peer));
     /// # Ok(()) }
     /// ```
     pub fn id(&self) -> PeerId {
@@ -174,8 +174,8 @@ impl Peer {
     /// ```
     /// # use crossws_core::*;
     /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// let everyone = peer.hub().in_namespace(peer.namespace())
-    /// ;everyone.broadcast("hello")?;
+    /// let everyone = peer.hub().in_namespace(peer.namespace());
+    /// everyone.broadcast("hello")?;
     /// # Ok(()) }
     /// ```
     pub fn namespace(&self) -> &str {
@@ -188,8 +188,8 @@ impl Peer {
     /// ```
     /// # use crossws_core::*;
     /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// let page = peer.request().header("referer").unwrap_or("unknown")
-    /// ;println!("{peer} came from {page}");
+    /// let page = peer.request().header("referer").unwrap_or("unknown");
+    /// println!("{peer} came from {page}");
     /// # Ok(()) }
     /// ```
     pub fn request(&self) -> &UpgradeRequest {
@@ -201,8 +201,8 @@ impl Peer {
     /// ```
     /// # use crossws_core::*;
     /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// let most = peer.settings().limits.max_message_size
-    /// ;println!("at most {most:?} bytes");
+    /// let most = peer.settings().limits.max_message_size;
+    /// println!("at most {most:?} bytes");
     /// # Ok(()) }
     /// ```
     pub fn settings(&self) -> Arc<Settings> {
@@ -260,8 +260,8 @@ impl Peer {
     /// # use crossws_core::*;
     /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
     /// if peer.capabilities().contains(Capabilities::PING) {
-    ///     peer.ping("")?
-    /// ;}
+    ///     peer.ping("")?;
+    /// }
     /// # Ok(()) }
     /// ```
     pub fn capabilities(&self) -> Capabilities {
@@ -288,8 +288,8 @@ impl Peer {
     /// # use crossws_core::*;
     /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
     /// if peer.state() == PeerState::Open {
-    ///     peer.send("tick")?
-    /// ;}
+    ///     peer.send("tick")?;
+    /// }
     /// # Ok(()) }
     /// ```
     pub fn state(&self) -> PeerState {
@@ -302,8 +302,8 @@ impl Peer {
     /// ```
     /// # use crossws_core::*;
     /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// struct Started(std::time::Instant)
-    /// ;peer.extensions().insert(Started(std::time::Instant::now()));
+    /// struct Started(std::time::Instant);
+    /// peer.extensions().insert(Started(std::time::Instant::now()));
     /// # Ok(()) }
     /// ```
     pub fn extensions(&self) -> &Extensions {
@@ -315,8 +315,8 @@ impl Peer {
     /// ```
     /// # use crossws_core::*;
     /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// let name = peer.context::<String>()?
-    /// ;println!("{name} has connected");
+    /// let name = peer.context::<String>()?;
+    /// println!("{name} has connected");
     /// # Ok(()) }
     /// ```
     ///
@@ -451,8 +451,8 @@ impl Peer {
     /// ```
     /// # use crossws_core::*;
     /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// let user: std::collections::HashMap<String, String> = peer.context_as()?
-    /// ;println!("{}", user["name"]);
+    /// let user: std::collections::HashMap<String, String> = peer.context_as()?;
+    /// println!("{}", user["name"]);
     /// # Ok(()) }
     /// ```
     ///
@@ -470,9 +470,9 @@ impl Peer {
     /// ```
     /// # use crossws_core::*;
     /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// peer.send("text")?
-    /// ;peer.send(vec![1, 2, 3])?
-    /// ;peer.send(Json(["a", "b"]))?;
+    /// peer.send("text")?;
+    /// peer.send(vec![1, 2, 3])?;
+    /// peer.send(Json(["a", "b"]))?;
     /// # Ok(()) }
     /// ```
     ///
@@ -582,10 +582,10 @@ impl Peer {
     /// # use crossws_core::*;
     /// # async fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
     /// for part in 0..1_000_000_u32 {
-    ///     peer.send(part.to_string())?
-    /// ;    if peer.is_behind() {
-    ///         peer.drained(1 << 10).await
-    /// ;    }
+    ///     peer.send(part.to_string())?;
+    ///     if peer.is_behind() {
+    ///         peer.drained(1 << 10).await;
+    ///     }
     /// }
     /// # Ok(()) }
     /// ```
@@ -606,8 +606,8 @@ impl Peer {
     /// ```
     /// # use crossws_core::*;
     /// # async fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// peer.send(vec![0; 1 << 20])?
-    /// ;peer.drained(0).await;
+    /// peer.send(vec![0; 1 << 20])?;
+    /// peer.drained(0).await;
     /// # Ok(()) }
     /// ```
     ///
@@ -631,8 +631,8 @@ impl Peer {
     /// ```
     /// # use crossws_core::*;
     /// # async fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// peer.closed().await
-    /// ;println!("{peer} is leaving");
+    /// peer.closed().await;
+    /// println!("{peer} is leaving");
     /// # Ok(()) }
     /// ```
     ///
@@ -777,8 +777,8 @@ impl Peer {
     /// ```
     /// # use crossws_core::*;
     /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// let is_new = peer.subscribe("news")?
-    /// ;assert!(!is_new || peer.is_subscribed("news"));
+    /// let is_new = peer.subscribe("news")?;
+    /// assert!(!is_new || peer.is_subscribed("news"));
     /// # Ok(()) }
     /// ```
     ///
@@ -794,8 +794,8 @@ impl Peer {
     /// ```
     /// # use crossws_core::*;
     /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// peer.subscribe("news")?
-    /// ;assert!(peer.unsubscribe("news"));
+    /// peer.subscribe("news")?;
+    /// assert!(peer.unsubscribe("news"));
     /// # Ok(()) }
     /// ```
     pub fn unsubscribe(&self, topic: impl AsRef<str>) -> bool {
@@ -901,8 +901,8 @@ impl Peer {
     /// ```
     /// # use crossws_core::*;
     /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// let others = peer.peers().into_iter().filter(|other| other != peer)
-    /// ;println!("{} others are here", others.count());
+    /// let others = peer.peers().into_iter().filter(|other| other != peer);
+    /// println!("{} others are here", others.count());
     /// # Ok(()) }
     /// ```
     pub fn peers(&self) -> Vec<Peer> {
@@ -948,8 +948,8 @@ impl Peer {
     /// ```
     /// # use crossws_core::*;
     /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// let published = peer.broadcast("hello")?
-    /// ;println!("{} peers get it", published.queued);
+    /// let published = peer.broadcast("hello")?;
+    /// println!("{} peers get it", published.queued);
     /// # Ok(()) }
     /// ```
     ///
@@ -1045,12 +1045,12 @@ impl Peer {
     /// ```
     /// # use crossws_core::*;
     /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// let weak = peer.downgrade()
-    /// ;peer.spawn(async move {
+    /// let weak = peer.downgrade();
+    /// peer.spawn(async move {
     ///     while let Some(peer) = weak.upgrade() {
-    ///         peer.sleep(std::time::Duration::from_secs(60)).await
-    /// ;        peer.send("still there?")?
-    /// ;    }
+    ///         peer.sleep(std::time::Duration::from_secs(60)).await;
+    ///         peer.send("still there?")?;
+    ///     }
     ///     Ok::<_, SendError>(())
     /// });
     /// # Ok(()) }
@@ -1141,10 +1141,10 @@ impl Eq for Peer {}
 /// ```
 /// # use crossws_core::*;
 /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-/// let weak = peer.downgrade()
-/// ;if let Some(peer) = weak.upgrade() {
-///     peer.send("still here")?
-/// ;}
+/// let weak = peer.downgrade();
+/// if let Some(peer) = weak.upgrade() {
+///     peer.send("still here")?;
+/// }
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]

@@ -32,8 +32,8 @@ use crate::upgrade::take::Take;
 /// ```
 /// # use crossws_core::*;
 /// async fn upgrade(request: &UpgradeRequest) -> Result<Upgrade, Rejection> {
-///     let name = request.query().ok_or(http::StatusCode::UNAUTHORIZED)?
-/// ;    Ok(Upgrade::new().context(name.to_owned()).topic("news").identity(name))
+///     let name = request.query().ok_or(http::StatusCode::UNAUTHORIZED)?;
+///     Ok(Upgrade::new().context(name.to_owned()).topic("news").identity(name))
 /// }
 /// ```
 #[derive(Default)]
@@ -62,8 +62,8 @@ impl Upgrade {
     ///
     /// ```
     /// # use crossws_core::*;
-    /// let upgrade = Upgrade::new()
-    /// ;assert_eq!(upgrade.get_namespace(), None);
+    /// let upgrade = Upgrade::new();
+    /// assert_eq!(upgrade.get_namespace(), None);
     /// ```
     pub fn new() -> Self {
         Self::default()
@@ -191,8 +191,8 @@ impl Upgrade {
     ///
     /// ```
     /// # use crossws_core::*;
-    /// let upgrade = Upgrade::new().header("x-server", "blue")?
-    /// ;assert_eq!(upgrade.get_headers()["x-server"], "blue");
+    /// let upgrade = Upgrade::new().header("x-server", "blue")?;
+    /// assert_eq!(upgrade.get_headers()["x-server"], "blue");
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -224,8 +224,8 @@ impl Upgrade {
     ///
     /// ```
     /// # use crossws_core::*;
-    /// let upgrade = Upgrade::new().protocol("chat.v2")
-    /// ;assert_eq!(upgrade.get_protocol(), Some("chat.v2"));
+    /// let upgrade = Upgrade::new().protocol("chat.v2");
+    /// assert_eq!(upgrade.get_protocol(), Some("chat.v2"));
     /// ```
     #[must_use]
     pub fn protocol<'a>(mut self, protocol: impl Into<Option<&'a str>>) -> Self {
@@ -237,8 +237,8 @@ impl Upgrade {
     ///
     /// ```
     /// # use crossws_core::*;
-    /// let upgrade = Upgrade::new().namespace("lobby")
-    /// ;assert_eq!(upgrade.get_namespace(), Some("lobby"));
+    /// let upgrade = Upgrade::new().namespace("lobby");
+    /// assert_eq!(upgrade.get_namespace(), Some("lobby"));
     /// ```
     #[must_use]
     pub fn namespace(mut self, namespace: impl Into<Arc<str>>) -> Self {
@@ -250,8 +250,8 @@ impl Upgrade {
     ///
     /// ```
     /// # use crossws_core::*;
-    /// let upgrade = Upgrade::new().context("ann".to_owned())
-    /// ;assert_eq!(*upgrade.get_context::<String>()?, "ann");
+    /// let upgrade = Upgrade::new().context("ann".to_owned());
+    /// assert_eq!(*upgrade.get_context::<String>()?, "ann");
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
@@ -264,8 +264,8 @@ impl Upgrade {
     ///
     /// ```
     /// # use crossws_core::*;
-    /// let upgrade = Upgrade::new().extension(7_u32)
-    /// ;assert_eq!(upgrade.get_extension::<u32>().as_deref(), Some(&7));
+    /// let upgrade = Upgrade::new().extension(7_u32);
+    /// assert_eq!(upgrade.get_extension::<u32>().as_deref(), Some(&7));
     /// ```
     #[must_use]
     pub fn extension<T: MaybeSend + MaybeSync + 'static>(self, value: T) -> Self {
@@ -277,8 +277,8 @@ impl Upgrade {
     ///
     /// ```
     /// # use crossws_core::*;
-    /// let upgrade = Upgrade::new().id(PeerId::from_u128(7))
-    /// ;assert_eq!(upgrade.get_id(), Some(PeerId::from_u128(7)));
+    /// let upgrade = Upgrade::new().id(PeerId::from_u128(7));
+    /// assert_eq!(upgrade.get_id(), Some(PeerId::from_u128(7)));
     /// ```
     #[must_use]
     pub fn id(mut self, id: PeerId) -> Self {
@@ -303,8 +303,8 @@ impl Upgrade {
     ///
     /// ```
     /// # use crossws_core::*;
-    /// let upgrade = Upgrade::new().topic("news").topic("sports")
-    /// ;assert_eq!(upgrade.get_topics().len(), 2);
+    /// let upgrade = Upgrade::new().topic("news").topic("sports");
+    /// assert_eq!(upgrade.get_topics().len(), 2);
     /// ```
     #[must_use]
     pub fn topic(mut self, topic: impl Into<Arc<str>>) -> Self {
@@ -322,8 +322,8 @@ impl Upgrade {
     ///
     /// ```
     /// # use crossws_core::*;
-    /// let upgrade = Upgrade::new().identity("ann")
-    /// ;assert_eq!(upgrade.get_identity().map(|name| &**name), Some("ann"));
+    /// let upgrade = Upgrade::new().identity("ann");
+    /// assert_eq!(upgrade.get_identity().map(|name| &**name), Some("ann"));
     /// ```
     #[must_use]
     pub fn identity(mut self, identity: impl Into<Arc<str>>) -> Self {
@@ -336,8 +336,8 @@ impl Upgrade {
     ///
     /// ```
     /// # use crossws_core::*;
-    /// let upgrade = Upgrade::new().tag("beta")
-    /// ;assert_eq!(&*upgrade.get_tags()[0], "beta");
+    /// let upgrade = Upgrade::new().tag("beta");
+    /// assert_eq!(&*upgrade.get_tags()[0], "beta");
     /// ```
     #[must_use]
     pub fn tag(mut self, tag: impl Into<Arc<str>>) -> Self {
@@ -354,8 +354,8 @@ impl Upgrade {
     ///
     /// ```
     /// # use crossws_core::*;
-    /// use std::time::Duration
-    /// ;let upgrade = Upgrade::new().expires(Duration::from_secs(3600));
+    /// use std::time::Duration;
+    /// let upgrade = Upgrade::new().expires(Duration::from_secs(3600));
     /// ```
     #[must_use]
     pub fn expires(mut self, expiry: impl Into<Expiry>) -> Self {

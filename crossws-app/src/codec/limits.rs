@@ -15,8 +15,8 @@ use crate::codec::bounded::{Bounded, Budget};
 /// ```
 /// # use crossws_core::*;
 /// # use crossws_app::*;
-/// let limits = DecodeLimits::new().max_depth(16).max_items(1_000)
-/// ;assert_eq!(limits.max_depth, 16);
+/// let limits = DecodeLimits::new().max_depth(16).max_items(1_000);
+/// assert_eq!(limits.max_depth, 16);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

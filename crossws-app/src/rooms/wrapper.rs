@@ -68,8 +68,8 @@ impl<H: Hooks> Rooms<H> {
     /// ```
     /// # use crossws_core::*;
     /// # use crossws_app::*;
-    /// use crossws_app::rooms::{Allow, rooms}
-    /// ;let app = rooms(hooks()).allow("news", Allow::Subscribe).allow("room/*", Allow::Both);
+    /// use crossws_app::rooms::{Allow, rooms};
+    /// let app = rooms(hooks()).allow("news", Allow::Subscribe).allow("room/*", Allow::Both);
     /// ```
     pub fn allow(self, topics: &str, allow: Allow) -> Self {
         self.authorize(topics, allow)
@@ -84,8 +84,8 @@ impl<H: Hooks> Rooms<H> {
     /// ```
     /// # use crossws_core::*;
     /// # use crossws_app::*;
-    /// use crossws_app::rooms::{Wish, rooms}
-    /// ;let app = rooms(hooks()).authorize("user/*", |peer: Peer, wish: Wish| async move {
+    /// use crossws_app::rooms::{Wish, rooms};
+    /// let app = rooms(hooks()).authorize("user/*", |peer: Peer, wish: Wish| async move {
     ///     wish.topic.strip_prefix("user/") == peer.identity().as_deref()
     /// });
     /// ```
@@ -104,8 +104,8 @@ impl<H: Hooks> Rooms<H> {
     /// ```
     /// # use crossws_core::*;
     /// # use crossws_app::*;
-    /// use crossws_app::rooms::{Allow, rooms}
-    /// ;let app = rooms(hooks()).allow("room/*", Allow::Both).allow_pattern("room/*");
+    /// use crossws_app::rooms::{Allow, rooms};
+    /// let app = rooms(hooks()).allow("room/*", Allow::Both).allow_pattern("room/*");
     /// ```
     pub fn allow_pattern(mut self, pattern: &str) -> Self {
         match TopicPattern::new(pattern) {

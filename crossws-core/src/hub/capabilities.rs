@@ -8,9 +8,9 @@ use std::ops::BitOr;
 ///
 /// ```
 /// # use crossws_core::*;
-/// let needed = Capabilities::PUBSUB.with(Capabilities::DRAIN)
-/// ;assert!(needed.contains(Capabilities::DRAIN))
-/// ;assert!(needed.names().eq(["pubsub", "drain"]));
+/// let needed = Capabilities::PUBSUB.with(Capabilities::DRAIN);
+/// assert!(needed.contains(Capabilities::DRAIN));
+/// assert!(needed.names().eq(["pubsub", "drain"]));
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Capabilities(u32);

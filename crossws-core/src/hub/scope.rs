@@ -16,9 +16,9 @@ use crate::pubsub::topic::TopicKind;
 /// ```
 /// # use crossws_core::*;
 /// # let hub = Hub::default();
-/// let room = hub.in_namespace("/rooms/lobby")
-/// ;room.publish("news", "for the subscribers of a topic")?
-/// ;room.broadcast("for every peer of the room")?;
+/// let room = hub.in_namespace("/rooms/lobby");
+/// room.publish("news", "for the subscribers of a topic")?;
+/// room.broadcast("for every peer of the room")?;
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy)]
@@ -38,8 +38,8 @@ impl<'a> Scope<'a> {
     /// ```
     /// # use crossws_core::*;
     /// # let hub = Hub::default();
-    /// let published = hub.in_namespace("/chat").publish("news", "hello")?
-    /// ;assert_eq!(published.queued, 0);
+    /// let published = hub.in_namespace("/chat").publish("news", "hello")?;
+    /// assert_eq!(published.queued, 0);
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     ///

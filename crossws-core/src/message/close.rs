@@ -128,8 +128,8 @@ impl CloseFrame {
     ///
     /// ```
     /// # use crossws_core::*;
-    /// let frame = CloseFrame::without_code()
-    /// ;assert_eq!(frame.status(), Closed::NO_STATUS);
+    /// let frame = CloseFrame::without_code();
+    /// assert_eq!(frame.status(), Closed::NO_STATUS);
     /// ```
     pub fn without_code() -> Self {
         Self {

@@ -15,9 +15,9 @@ use crate::peer::Peer;
 ///
 /// ```
 /// # use crossws_core::*;
-/// let hub = Hub::builder().counters().build()
-/// ;let counters = hub.counters().expect("the hub counts")
-/// ;println!("the median message had at most {} bytes", counters.received.quantile(0.5));
+/// let hub = Hub::builder().counters().build();
+/// let counters = hub.counters().expect("the hub counts");
+/// println!("the median message had at most {} bytes", counters.received.quantile(0.5));
 /// ```
 #[derive(Debug, Default)]
 pub struct Counters {

@@ -90,10 +90,9 @@ impl HistogramSnapshot {
     ///
     /// ```
     /// # use crossws_core::*;
-    /// use adapter::Histogram
-    /// ;let times = Histogram::default()
-    /// ;times.record_many(900, 99)
-    /// ;assert_eq!(times.now().quantile(0.5), 1023);
+    /// let times = Histogram::default();
+    /// times.record_many(900, 99);
+    /// assert_eq!(times.now().quantile(0.5), 1023);
     /// ```
     pub fn quantile(&self, quantile: f64) -> u64 {
         let rank = (quantile.clamp(0.0, 1.0) * self.count as f64)

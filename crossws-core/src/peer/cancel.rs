@@ -13,8 +13,8 @@ impl Peer {
     /// ```
     /// # use crossws_core::*;
     /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// let token = peer.cancel_token()
-    /// ;assert!(!token.is_cancelled() || peer.state() != PeerState::Open);
+    /// let token = peer.cancel_token();
+    /// assert!(!token.is_cancelled() || peer.state() != PeerState::Open);
     /// # Ok(()) }
     /// ```
     pub fn cancel_token(&self) -> CancelToken {
@@ -63,9 +63,9 @@ impl CancelToken {
     /// ```
     /// # use crossws_core::*;
     /// # async fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// let token = peer.cancel_token()
-    /// ;token.cancelled().await
-    /// ;println!("the connection has ended");
+    /// let token = peer.cancel_token();
+    /// token.cancelled().await;
+    /// println!("the connection has ended");
     /// # Ok(()) }
     /// ```
     ///

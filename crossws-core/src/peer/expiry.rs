@@ -38,8 +38,8 @@ impl Expiry {
     /// ```
     /// # use crossws_core::*;
     /// // The claim `exp` of a JSON Web Token.
-    /// let upgrade = Upgrade::new().expires(Expiry::unix(1_900_000_000))
-    /// ;assert_ne!(upgrade.get_expiry(), Expiry::Never);
+    /// let upgrade = Upgrade::new().expires(Expiry::unix(1_900_000_000));
+    /// assert_ne!(upgrade.get_expiry(), Expiry::Never);
     /// ```
     pub fn unix(seconds: u64) -> Self {
         UNIX_EPOCH

@@ -35,8 +35,8 @@ impl Extensions {
     /// ```
     /// # use crossws_core::*;
     /// # let hub = Hub::default();
-    /// use std::sync::atomic::{AtomicU64, Ordering}
-    /// ;hub.extensions().get_or_default::<AtomicU64>().fetch_add(1, Ordering::Relaxed);
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    /// hub.extensions().get_or_default::<AtomicU64>().fetch_add(1, Ordering::Relaxed);
     /// ```
     pub fn get_or_default<T: Default + MaybeSend + MaybeSync + 'static>(&self) -> Arc<T> {
         let fresh: Arc<AnyValue> = share(T::default());
@@ -82,9 +82,9 @@ impl Extensions {
     /// ```
     /// # use crossws_core::*;
     /// # let hub = Hub::default();
-    /// hub.extensions().insert(7_u32)
-    /// ;assert_eq!(hub.extensions().remove::<u32>().as_deref(), Some(&7))
-    /// ;assert!(hub.extensions().get::<u32>().is_none());
+    /// hub.extensions().insert(7_u32);
+    /// assert_eq!(hub.extensions().remove::<u32>().as_deref(), Some(&7));
+    /// assert!(hub.extensions().get::<u32>().is_none());
     /// ```
     pub fn remove<T: MaybeSend + MaybeSync + 'static>(&self) -> Option<Arc<T>> {
         let value = self.0.get()?.lock().remove(&TypeId::of::<T>());

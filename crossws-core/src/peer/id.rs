@@ -9,8 +9,8 @@ use uuid::Uuid;
 ///
 /// ```
 /// # use crossws_core::*;
-/// let id: PeerId = "67e55044-10b1-426f-9247-bb680e5fe0c8".parse()?
-/// ;assert_eq!(id.to_string(), "67e55044-10b1-426f-9247-bb680e5fe0c8");
+/// let id: PeerId = "67e55044-10b1-426f-9247-bb680e5fe0c8".parse()?;
+/// assert_eq!(id.to_string(), "67e55044-10b1-426f-9247-bb680e5fe0c8");
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -64,10 +64,10 @@ impl Interval {
     /// ```
     /// # use crossws_core::*;
     /// # async fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// let mut seconds = peer.interval(std::time::Duration::from_secs(1))
-    /// ;while seconds.tick().await {
-    ///     peer.send("tick")?
-    /// ;}
+    /// let mut seconds = peer.interval(std::time::Duration::from_secs(1));
+    /// while seconds.tick().await {
+    ///     peer.send("tick")?;
+    /// }
     /// # Ok(()) }
     /// ```
     ///

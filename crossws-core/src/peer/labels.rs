@@ -19,8 +19,8 @@ impl Peer {
     /// ```
     /// # use crossws_core::*;
     /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// peer.set_identity("ann")?
-    /// ;peer.hub().identity("ann").send("signed in on another device")?;
+    /// peer.set_identity("ann")?;
+    /// peer.hub().identity("ann").send("signed in on another device")?;
     /// # Ok(()) }
     /// ```
     ///
@@ -60,8 +60,8 @@ impl Peer {
     /// ```
     /// # use crossws_core::*;
     /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// peer.tag("beta")?
-    /// ;assert!(peer.is_tagged("beta"));
+    /// peer.tag("beta")?;
+    /// assert!(peer.is_tagged("beta"));
     /// # Ok(()) }
     /// ```
     ///
@@ -84,8 +84,8 @@ impl Peer {
     /// ```
     /// # use crossws_core::*;
     /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// peer.tag("beta")?
-    /// ;assert!(peer.untag("beta"));
+    /// peer.tag("beta")?;
+    /// assert!(peer.untag("beta"));
     /// # Ok(()) }
     /// ```
     pub fn untag(&self, tag: impl AsRef<str>) -> bool {

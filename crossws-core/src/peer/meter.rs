@@ -15,8 +15,8 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 /// ```
 /// # use crossws_core::*;
 /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-/// let stats = peer.stats()
-/// ;println!("{} messages received, {} bytes sent", stats.received.messages, stats.sent.bytes);
+/// let stats = peer.stats();
+/// println!("{} messages received, {} bytes sent", stats.received.messages, stats.sent.bytes);
 /// # Ok(()) }
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -196,8 +196,8 @@ impl Peer {
     /// # use crossws_core::*;
     /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
     /// if let Some(rtt) = peer.rtt() {
-    ///     peer.send(Json(rtt.as_millis() as u64))?
-    /// ;}
+    ///     peer.send(Json(rtt.as_millis() as u64))?;
+    /// }
     /// # Ok(()) }
     /// ```
     pub fn rtt(&self) -> Option<Duration> {

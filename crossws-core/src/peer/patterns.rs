@@ -42,8 +42,8 @@ impl Peer {
     /// ```
     /// # use crossws_core::*;
     /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// peer.subscribe_pattern("room/*")?
-    /// ;assert!(peer.unsubscribe_pattern("room/*"));
+    /// peer.subscribe_pattern("room/*")?;
+    /// assert!(peer.unsubscribe_pattern("room/*"));
     /// # Ok(()) }
     /// ```
     pub fn unsubscribe_pattern(&self, pattern: impl AsRef<str>) -> bool {

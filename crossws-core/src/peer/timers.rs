@@ -78,8 +78,8 @@ impl Peer {
     /// ```
     /// # use crossws_core::*;
     /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// peer.set_timer("idle", std::time::Duration::from_secs(60))?
-    /// ;peer.clear_timer("idle");
+    /// peer.set_timer("idle", std::time::Duration::from_secs(60))?;
+    /// peer.clear_timer("idle");
     /// # Ok(()) }
     /// ```
     pub fn clear_timer(&self, name: impl AsRef<str>) -> bool {

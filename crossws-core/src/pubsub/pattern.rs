@@ -35,9 +35,9 @@ pub enum InvalidPattern {
 ///
 /// ```
 /// # use crossws_core::*;
-/// let rooms = TopicPattern::new("room/*")?
-/// ;assert!(rooms.matches("room/7"))
-/// ;assert!(!rooms.matches("room/7/log"));
+/// let rooms = TopicPattern::new("room/*")?;
+/// assert!(rooms.matches("room/7"));
+/// assert!(!rooms.matches("room/7/log"));
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,8 +65,8 @@ impl TopicPattern {
     ///
     /// ```
     /// # use crossws_core::*;
-    /// assert!(TopicPattern::is_pattern("room/*"))
-    /// ;assert!(!TopicPattern::is_pattern("room/7"));
+    /// assert!(TopicPattern::is_pattern("room/*"));
+    /// assert!(!TopicPattern::is_pattern("room/7"));
     /// ```
     pub fn is_pattern(name: &str) -> bool {
         name.split('/').any(|segment| matches!(segment, ONE | REST))

@@ -212,8 +212,8 @@ impl<'a> To<'a> {
     /// # use crossws_core::*;
     /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
     /// if let Some(me) = peer.identity() {
-    ///     peer.to("news").except_identity(&*me).send("not for my own devices")?
-    /// ;}
+    ///     peer.to("news").except_identity(&*me).send("not for my own devices")?;
+    /// }
     /// # Ok(()) }
     /// ```
     pub fn except_identity(mut self, identity: impl Into<Cow<'a, str>>) -> Self {
@@ -242,8 +242,8 @@ impl<'a> To<'a> {
     /// ```
     /// # use crossws_core::*;
     /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// let options = SendOptions::new().volatile()
-    /// ;peer.to("cursors").options(options).send("x=3,y=4")?;
+    /// let options = SendOptions::new().volatile();
+    /// peer.to("cursors").options(options).send("x=3,y=4")?;
     /// # Ok(()) }
     /// ```
     pub fn options(mut self, options: SendOptions) -> Self {

@@ -104,8 +104,8 @@ impl Api {
     /// ```
     /// # use crossws_core::*;
     /// # async fn example(api: Api) -> Result<(), ApiError> {
-    /// let api = api.base("/api/v1")
-    /// ;api.get("health").await?.success()?;
+    /// let api = api.base("/api/v1");
+    /// api.get("health").await?.success()?;
     /// # Ok(()) }
     /// ```
     pub fn base(mut self, base: impl AsRef<str>) -> Self {
@@ -141,8 +141,8 @@ impl Api {
     /// ```
     /// # use crossws_core::*;
     /// # async fn example(api: Api) -> Result<(), ApiError> {
-    /// let pages = api.get("/pages").await?
-    /// ;println!("{}", pages.status());
+    /// let pages = api.get("/pages").await?;
+    /// println!("{}", pages.status());
     /// # Ok(()) }
     /// ```
     pub fn get(&self, path: impl AsRef<str>) -> ApiRequest {

@@ -43,8 +43,8 @@ impl Origin {
     /// #     .header("authorization", "Bearer abc").header("sec-websocket-protocol", "chat.v2, chat.v1")
     /// #     .body(()).unwrap();
     /// # let mut request = UpgradeRequest::new(request.into_parts().0);
-    /// let origin = Origin::listed(["https://app.example"])
-    /// ;assert!(origin.admits(&request)); // no browser's page
+    /// let origin = Origin::listed(["https://app.example"]);
+    /// assert!(origin.admits(&request)); // no browser's page
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     pub fn listed<S: Into<String>>(origins: impl IntoIterator<Item = S>) -> Self {

@@ -45,8 +45,8 @@ impl Rejection {
     ///
     /// ```
     /// # use crossws_core::*;
-    /// let rejection = Rejection::new(http::StatusCode::FORBIDDEN, "members only")
-    /// ;assert_eq!(rejection.status(), 403);
+    /// let rejection = Rejection::new(http::StatusCode::FORBIDDEN, "members only");
+    /// assert_eq!(rejection.status(), 403);
     /// ```
     pub fn new(status: StatusCode, body: impl Into<Bytes>) -> Self {
         let mut response = Response::new(body.into());
@@ -86,8 +86,8 @@ impl Rejection {
     ///
     /// ```
     /// # use crossws_core::*;
-    /// let rejection = Rejection::internal("the database is down")
-    /// ;assert!(rejection.source().is_some() && rejection.response().body() != "the database is down");
+    /// let rejection = Rejection::internal("the database is down");
+    /// assert!(rejection.source().is_some() && rejection.response().body() != "the database is down");
     /// ```
     pub fn internal(source: impl Into<BoxError>) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal server error").with_source(source)

@@ -52,8 +52,8 @@ impl UpgradeRequest {
     ///
     /// ```
     /// # use crossws_core::*;
-    /// let (parts, ()) = http::Request::get("/chat").body(())?.into_parts()
-    /// ;assert_eq!(UpgradeRequest::new(parts).path(), "/chat");
+    /// let (parts, ()) = http::Request::get("/chat").body(())?.into_parts();
+    /// assert_eq!(UpgradeRequest::new(parts).path(), "/chat");
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     pub fn new(parts: Parts) -> Self {
@@ -153,8 +153,8 @@ impl UpgradeRequest {
     /// #     .header("authorization", "Bearer abc").header("sec-websocket-protocol", "chat.v2, chat.v1")
     /// #     .body(()).unwrap();
     /// # let mut request = UpgradeRequest::new(request.into_parts().0);
-    /// request.attach("ann".to_owned())
-    /// ;assert_eq!(*request.attached::<String>()?, "ann");
+    /// request.attach("ann".to_owned());
+    /// assert_eq!(*request.attached::<String>()?, "ann");
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     pub fn attach<T: MaybeSend + MaybeSync + 'static>(&mut self, value: T) -> Option<Arc<T>> {
@@ -190,8 +190,8 @@ impl UpgradeRequest {
     /// #     .header("authorization", "Bearer abc").header("sec-websocket-protocol", "chat.v2, chat.v1")
     /// #     .body(()).unwrap();
     /// # let mut request = UpgradeRequest::new(request.into_parts().0);
-    /// request.set_identity("ann")
-    /// ;assert_eq!(request.identity().as_deref(), Some("ann"));
+    /// request.set_identity("ann");
+    /// assert_eq!(request.identity().as_deref(), Some("ann"));
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     pub fn set_identity(&mut self, identity: impl Into<Arc<str>>) {

@@ -33,8 +33,8 @@ impl Params {
     ///
     /// ```
     /// # use crossws_core::*;
-    /// let params: Params = [("room", "7")].into_iter().collect()
-    /// ;assert_eq!(params.get("room"), Some("7"));
+    /// let params: Params = [("room", "7")].into_iter().collect();
+    /// assert_eq!(params.get("room"), Some("7"));
     /// ```
     pub fn get(&self, name: &str) -> Option<&str> {
         self.iter()
