@@ -2,7 +2,6 @@
 //! what it leaves alone.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
-#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod broken;
 mod closing;
