@@ -11,13 +11,13 @@ use crossws_core::{
 
 use crate::Layer;
 
-/// Most connections that one address may have at once, and may begin in a time: more are refused
-/// with 429 and a `Retry-After`.
+/// Limits how many connections one address may have at once, and may begin in a time. Further ones
+/// are refused with 429 and a `Retry-After`.
 ///
-/// An address is the client's of version 4, or the first 64 bits of one of version 6, which is what
+/// An address is the client's IPv4 address, or the first 64 bits of its IPv6 address, which is what
 /// a household gets. Behind a proxy put [`behind_proxies`](crate::behind_proxies) before it, or all
-/// clients have the proxy's. A connection without an address, as over Unix-domain sockets, is not
-/// limited. What is counted is this process's, for the routes that the layer is on.
+/// clients have the proxy's address. A connection without an address, as over Unix-domain sockets,
+/// is not limited. The counts are this process's, for the routes that the layer is on.
 ///
 /// ```
 /// use std::time::Duration;
@@ -36,29 +36,30 @@ pub struct PerAddress {
     known: Arc<Mutex<HashMap<IpAddr, Known>>>,
 }
 
-/// What is known of an address, as long as it has connections or has begun one lately.
+/// The counts of an address, as long as it has connections or has begun one lately.
 #[derive(Debug, Default)]
 struct Known {
     connections: usize,
-    /// When all that it has begun counts no more, since the layer's first request.
+    /// When none of the begun connections counts any more. The time is since the layer's first
+    /// request.
     busy_until: Duration,
 }
 
 impl PerAddress {
-    /// No limits yet.
+    /// Creates a layer without limits.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Most connections at once.
+    /// Sets how many connections an address may have at once.
     pub fn connections(mut self, most: usize) -> Self {
         self.connections = Some(most);
         self
     }
 
-    /// Most connections that may begin `per` this time: so many at once, and then one after each
-    /// equal part of it. On Workers, which have no clock that moves while a request is handled, it
-    /// has no effect.
+    /// Sets how many connections may begin `per` this time: this many at once, and then one after
+    /// each equal part of the time. On Workers, whose clock stands still while a request is
+    /// handled, it has no effect.
     pub fn rate(mut self, most: u32, per: Duration) -> Self {
         self.rate = (!cfg!(target_family = "wasm")).then_some((most, per));
         self
@@ -68,7 +69,7 @@ impl PerAddress {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Admits a connection at this time, or says after which time the next may come.
+    /// Admits a connection at this time, or returns how long until the next may begin.
     fn admit(&self, ip: IpAddr, now: Duration) -> Result<Slot, Duration> {
         let mut known = self.known();
         self.forget(&mut known, now);
@@ -93,7 +94,7 @@ impl PerAddress {
         Ok(Slot { known, ip })
     }
 
-    /// Forgets addresses of which nothing counts any more, when there are many.
+    /// Removes addresses without counts, when there are many.
     fn forget(&self, known: &mut HashMap<IpAddr, Known>, now: Duration) {
         if known.len() < known.capacity() || known.len() < 64 {
             return;
@@ -102,7 +103,7 @@ impl PerAddress {
     }
 }
 
-/// Since the process asked first. Where there is no clock, time stands still.
+/// Returns the time since the process first asked. Without a clock, time stands still.
 fn now() -> Duration {
     #[cfg(target_family = "wasm")]
     return Duration::ZERO;
@@ -143,7 +144,7 @@ impl Layer for PerAddress {
     }
 }
 
-/// What counts as one address.
+/// Returns the network that counts as one address.
 fn network(addr: SocketAddr) -> IpAddr {
     match addr.ip().to_canonical() {
         IpAddr::V6(ip) => {
@@ -169,7 +170,7 @@ impl Drop for Slot {
     }
 }
 
-/// Gives the slot back with the connection, also where handles of the peer live on.
+/// Frees the slot with the connection, also where handles of the peer live on.
 struct Counted(SharedHooks);
 
 impl Wrap for Counted {

@@ -4,8 +4,8 @@ use crossws_core::{BoxError, MaybeSend, MaybeSync, Rejection, UpgradeRequest};
 
 use crate::{Challenge, Layer, NoToken};
 
-/// A function that says who is asking: `async fn(&UpgradeRequest)`, or a closure
-/// `async |request: &UpgradeRequest| { … }`.
+/// A function that identifies the client: `async fn(&UpgradeRequest)`, or a closure `async
+/// |request: &UpgradeRequest| { … }`.
 ///
 /// Implemented for all of these, and not by hand. A closure that captures values clones them for
 /// each request: see [`BeforeFn`](crate::BeforeFn).
@@ -27,15 +27,15 @@ where
     type Future = Fut;
 }
 
-/// What a function that authenticates returns: `true` or `Some(user)` let the request in, and the
-/// user is attached to it; `false`, `None` and an error are a 401.
+/// What a function that authenticates returns. `true` or `Some(user)` admits the request, and the
+/// user is attached to it. `false`, `None` and an error refuse it with 401.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say whether a request is let in",
     label = "expected `bool`, `Option<User>`, or a `Result` of one of them",
     note = "return `Ok(Some(user))` to let the user in, and `Ok(None)` to refuse with 401"
 )]
 pub trait Admission {
-    /// Returns what was decided.
+    /// Returns the decision.
     ///
     /// # Errors
     /// The response to refuse with.
@@ -76,10 +76,10 @@ impl<A: Admission, E: Into<BoxError>> Admission for Result<A, E> {
     }
 }
 
-/// A request that is let in, with what is attached to it.
+/// An admitted request, with the value attached to it.
 pub struct Admitted(Option<Attach>);
 
-// Not the value itself: what the function returns may borrow the request until it is here.
+// Not the value itself: the function's output may borrow the request until here.
 type Attach = Box<dyn FnOnce(&mut UpgradeRequest)>;
 
 impl fmt::Debug for Admitted {

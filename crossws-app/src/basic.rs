@@ -16,8 +16,9 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// A name and a password that a client has sent: from
-/// [`RequestExt::basic_credentials`](crate::RequestExt::basic_credentials). Its `Debug` shows neither.
+/// A name and a password that a client has sent: see
+/// [`RequestExt::basic_credentials`](crate::RequestExt::basic_credentials). Its `Debug` shows
+/// neither.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BasicCredentials {
     realm: &'static str,
@@ -27,7 +28,7 @@ pub struct BasicCredentials {
 }
 
 impl BasicCredentials {
-    /// Returns the name. It has no colon in it, and may be empty.
+    /// Returns the name. It contains no colon, and may be empty.
     pub fn user(&self) -> &str {
         &self.text[..self.colon]
     }
@@ -37,8 +38,8 @@ impl BasicCredentials {
         &self.text[self.colon + 1..]
     }
 
-    /// Returns whether the password is this one. How long that takes says nothing about where they
-    /// differ.
+    /// Returns whether the password is this one. The time that this takes does not depend on where
+    /// they differ.
     pub fn password_is(&self, expected: &str) -> bool {
         let password = self.password().as_bytes();
         let pairs = password.iter().zip(expected.as_bytes());
@@ -46,8 +47,8 @@ impl BasicCredentials {
         password.len() == expected.len() && std::hint::black_box(difference) == 0
     }
 
-    /// Returns the error for credentials that are wrong: as a rejection 401 with the same challenge as for
-    /// none.
+    /// Returns the error for wrong credentials: as a rejection, a 401 with the same challenge as
+    /// for missing ones.
     pub fn refused(&self) -> NoToken {
         NoToken(Place::Basic(self.realm))
     }
@@ -70,7 +71,7 @@ pub(crate) fn basic(
         }
         let text = BASE64.decode(encoded.trim_start()).ok()?;
         let text = String::from_utf8(text).ok()?;
-        // Section 2: neither of them has any.
+        // Section 2: neither may have control characters.
         if text.chars().any(char::is_control) {
             return None;
         }
@@ -99,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_name_and_a_password_are_read() {
-        // The first two are the RFC's own.
+        // The first two are the RFC's own examples.
         for (header, user, password) in [
             (
                 "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==",

@@ -2,10 +2,9 @@ use std::fmt::{self, Write};
 
 use crossws_core::Rejection;
 
-/// What a 401 asks the client for: the value of its `WWW-Authenticate` header (RFC 9110 section
-/// 11.6.1).
+/// The challenge of a 401: the value of its `WWW-Authenticate` header (RFC 9110 section 11.6.1).
 ///
-/// As a [`Rejection`] it is the 401.
+/// It converts into a [`Rejection`] with status 401.
 ///
 /// ```
 /// use crossws_app::Challenge;
@@ -42,18 +41,26 @@ impl Challenge {
     }
 
     /// Names the protected space.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let rejection: Rejection = Challenge::bearer().realm("chat").into();
+    /// assert_eq!(rejection.status(), 401);
+    /// ```
     #[must_use]
     pub fn realm(self, realm: impl Into<String>) -> Self {
         self.param("realm", realm.into())
     }
 
-    /// Says which scope a token needs.
+    /// Names the scope that a token needs.
     #[must_use]
     pub fn scope(self, scope: impl Into<String>) -> Self {
         self.param("scope", scope.into())
     }
 
-    /// Says what is wrong with the token that came, such as `invalid_token` (RFC 6750 section 3.1).
+    /// Names what is wrong with the token in the request, such as `invalid_token` (RFC 6750 section
+    /// 3.1).
     #[must_use]
     pub fn error(self, code: impl Into<String>) -> Self {
         self.param("error", code.into())
@@ -79,7 +86,7 @@ impl fmt::Display for Challenge {
             for c in value.chars() {
                 match c {
                     '"' | '\\' => write!(f, "\\{c}")?,
-                    // The rest is not allowed in a header.
+                    // No other character is allowed in a header.
                     ' '..='~' => f.write_char(c)?,
                     _ => f.write_char('?')?,
                 }

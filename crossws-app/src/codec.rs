@@ -1,4 +1,4 @@
-//! What messages are on the wire: JSON and others, within bounds.
+//! How messages are encoded: JSON and other formats, within limits.
 
 mod auto;
 mod bounded;
@@ -23,8 +23,8 @@ use crossws_core::{DecodeError, EncodeError, MaybeSend, MaybeSync, Message};
 
 /// The half of a codec that reads messages: see [`typed`](crate::typed).
 ///
-/// [`JsonCodec`] reads every type that implements `serde::Deserialize`. Implement this and [`Encode`]
-/// for a format of your own.
+/// [`JsonCodec`] reads every type that implements `serde::Deserialize`. For another format,
+/// implement this and [`Encode`].
 ///
 /// ```
 /// use crossws_app::{Decode, DecodeLimits, Encode};
@@ -55,15 +55,15 @@ pub trait Decode<T>: MaybeSend + MaybeSync + 'static {
     /// Reads a message.
     ///
     /// # Errors
-    /// When the payload is not in this format, does not fit `T`, or exceeds the limits.
+    /// If the payload is not in this format, does not fit `T`, or exceeds the limits.
     fn decode(&self, message: &Message, limits: &DecodeLimits) -> Result<T, DecodeError>;
 
-    /// Writes what a client is told whose message was malformed, where
-    /// [`OnMalformed::Reply`](crate::OnMalformed::Reply) says that it is:
-    /// `{"type":"error","message":…}`, by default as JSON.
+    /// Encodes the error for a client whose message was malformed, if
+    /// [`OnMalformed::Reply`](crate::OnMalformed::Reply) is set: `{"type":"error","message":…}`, by
+    /// default as JSON.
     ///
     /// # Errors
-    /// When the message cannot be represented in this format.
+    /// If the message cannot be represented in this format.
     fn encode_error(&self, message: &str) -> Result<Message, EncodeError> {
         Message::from_json(&ErrorMessage::new(message))
     }
@@ -78,11 +78,11 @@ pub trait Encode<T>: MaybeSend + MaybeSync + 'static {
     /// Writes a message.
     ///
     /// # Errors
-    /// When the value cannot be represented in this format.
+    /// If the value cannot be represented in this format.
     fn encode(&self, value: &T) -> Result<Message, EncodeError>;
 }
 
-/// What a client is told whose message was malformed.
+/// The error message for a client whose message was malformed.
 #[derive(serde::Serialize)]
 pub(crate) struct ErrorMessage<'a> {
     r#type: &'static str,

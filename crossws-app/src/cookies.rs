@@ -3,7 +3,7 @@
 /// Returns the cookies in the values of `Cookie` headers, as they were sent, name and value: several
 /// headers count as one list.
 ///
-/// What is not a pair is skipped alone. So is one that is not UTF-8, which hides no other.
+/// An entry that is not a pair, or not UTF-8, is skipped without affecting the others.
 pub(crate) fn cookies<'h>(
     headers: impl Iterator<Item = &'h [u8]>,
 ) -> impl Iterator<Item = (&'h str, &'h str)> {

@@ -1,5 +1,4 @@
-//! Named text values as a type: what the parameters of a path and the pairs of a query have in
-//! common.
+//! Named text values as a type: the common part of a path's parameters and a query's pairs.
 
 mod value;
 
@@ -12,12 +11,12 @@ use serde::forward_to_deserialize_any;
 
 use self::value::{Name, Value};
 
-/// A name that a client chose, as an error shows it.
+/// Returns a name that a client chose, as an error message shows it.
 pub(crate) fn shown(name: &str) -> String {
     excerpt(name, 64)
 }
 
-/// A name with the values that it was given, at least one.
+/// A name with its values, at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Field<'de> {
     name: Cow<'de, str>,
@@ -43,12 +42,12 @@ impl<'de> Field<'de> {
     }
 }
 
-/// What the values may be read as, besides a map or a struct.
+/// The shapes that the values may be read as, besides a map or a struct.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Positions {
-    /// By their position too: a tuple, and alone where there is one.
+    /// By position too: as a tuple, or the only value as it is.
     Matter,
-    /// By their name only.
+    /// By name only.
     Ignored,
 }
 
@@ -234,7 +233,7 @@ impl<'de> SeqAccess<'de> for Elements<'de> {
     }
 }
 
-/// What is wrong with one of the values, and its name where it has one.
+/// What is wrong with one of the values, and its name if it has one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FieldError {
     pub(crate) field: Option<String>,
@@ -282,7 +281,7 @@ impl FieldError {
         Self::shape(format!("the type wants {wanted}, and there are {found}"))
     }
 
-    /// The error with the name of the field, if it has none yet.
+    /// Creates the error with the name of the field, if it has none yet.
     fn of(mut self, name: &str) -> Self {
         self.field.get_or_insert_with(|| name.to_owned());
         self

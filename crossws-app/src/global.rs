@@ -22,7 +22,7 @@ struct Both {
     route: SharedHooks,
 }
 
-/// The `error` hook is the route's alone: an error has one answer.
+/// The route alone runs the `error` hook: an error has one answer.
 impl Wrap for Both {
     type Inner = SharedHooks;
 
@@ -83,7 +83,7 @@ impl Wrap for Both {
         self.route.timer(peer, name).await
     }
 
-    /// Both clean up, whatever becomes of the first.
+    /// Both clean up, even if the first fails.
     async fn close(&self, peer: &Peer, closed: Closed) -> HookResult {
         let global = self.global.close(peer, closed.clone()).await;
         let route = self.route.close(peer, closed).await;

@@ -5,11 +5,11 @@ use crossws_core::{
     BoxFuture, Hooks, MaybeSend, MaybeSync, Rejection, SharedHooks, UpgradeRequest,
 };
 
-/// What a [`Router`](crate::Router) or a route puts around its hooks: it runs before the upgrade,
-/// and may wrap every hook.
+/// A layer of a [`Router`](crate::Router) or a route: it runs before the upgrade, and may wrap
+/// every hook.
 ///
-/// For a function that runs before the upgrade see [`Router::before`](crate::Router::before). Implement
-/// this for a type of your own where it has state, or wraps hooks.
+/// For a function that runs before the upgrade see [`Router::before`](crate::Router::before).
+/// Implement this for a type that has state, or wraps hooks.
 ///
 /// ```
 /// use crossws_app::Layer;
@@ -32,8 +32,8 @@ pub trait Layer: MaybeSend + MaybeSync + 'static {
     /// has been checked. It may refuse the request with any response, and
     /// [attach](UpgradeRequest::attach) values that every hook reads. By default it does nothing.
     ///
-    /// Where connections sleep it runs again when they wake, on the request as it was stored, with
-    /// the headers that [`HubBuilder::keep_headers`](crossws_core::HubBuilder::keep_headers) names.
+    /// Where connections sleep it runs again when they wake, on the stored request, with the
+    /// headers that [`HubBuilder::keep_headers`](crossws_core::HubBuilder::keep_headers) names.
     fn before(
         &self,
         request: &mut UpgradeRequest,
@@ -42,9 +42,9 @@ pub trait Layer: MaybeSend + MaybeSync + 'static {
         async { Ok(()) }
     }
 
-    /// Returns whether [`before`](Self::before) decides who may connect, and attaches who that is. It
-    /// does not run for a test's client that comes with a user of the test's: see `attach` of the test
-    /// toolkit. By default it does.
+    /// Returns whether [`before`](Self::before) decides who may connect, and attaches the user. It
+    /// does not run for a test client that comes with a user of the test: see `attach` of the test
+    /// toolkit. By default it decides.
     fn decides_who(&self) -> bool {
         true
     }
@@ -56,7 +56,7 @@ pub trait Layer: MaybeSend + MaybeSync + 'static {
     }
 }
 
-/// A layer of any type.
+/// A layer with an erased type.
 #[derive(Clone)]
 pub(crate) struct SharedLayer(Arc<dyn DynLayer>);
 
@@ -136,7 +136,7 @@ where
     type Future = Fut;
 }
 
-/// What a function that runs before the upgrade returns.
+/// The output of a function that runs before the upgrade.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot let a request in or refuse it",
     label = "expected `()` or `Result<(), E>` where `E` converts into `Rejection`"
@@ -186,7 +186,7 @@ where
     }
 }
 
-/// Attaches what HTTP middleware has left, as a layer.
+/// Attaches the value that HTTP middleware has stored, as a layer.
 pub(crate) struct Adopt<T>(pub(crate) PhantomData<fn() -> T>);
 
 impl<T: Clone + Send + Sync + 'static> Layer for Adopt<T> {

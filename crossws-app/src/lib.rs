@@ -1,4 +1,4 @@
-//! What WebSocket apps are written with, on every adapter: routes, layers that run before the
+//! The application's side of WebSockets, on every adapter: routes, layers that run before the
 //! upgrade, authentication, and typed access to the path, the query and cookies.
 //!
 //! Applications use the `crossws` crate, which exports all of this.

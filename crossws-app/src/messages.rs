@@ -1,4 +1,4 @@
-//! Typed messages: what a connection says and hears as types of the application's.
+//! Typed messages: messages in both directions as types of the application.
 
 mod closures;
 mod hub;

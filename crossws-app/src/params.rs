@@ -19,14 +19,14 @@ pub(crate) fn read<'de, T: Deserialize<'de>>(params: &'de Params) -> Result<T, P
     T::deserialize(Fields { fields, positions }).map_err(PathError)
 }
 
-/// Parameters of a path that do not convert to the type that is wanted. As a rejection it is a 400
-/// that names the parameter.
+/// A path's parameters that do not convert to the requested type. As a rejection it is a 400 that
+/// names the parameter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the path's parameters: {0}")]
 pub struct PathError(FieldError);
 
 impl PathError {
-    /// Returns the name of the parameter that is wrong. `None` if no single one is.
+    /// Returns the name of the wrong parameter; `None` if no single one is wrong.
     pub fn field(&self) -> Option<&str> {
         self.0.field.as_deref()
     }

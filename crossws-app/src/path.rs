@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 pub(crate) use crossws_core::normal_path as normalize;
 
-/// Returns a part of a normal form, decoded.
+/// Decodes a part of a normal form.
 pub(crate) fn decode(part: &str) -> Cow<'_, str> {
     if part.contains('%') {
-        // The form has no other percent sign than these two.
+        // The normal form has no other percent sign than these two.
         Cow::Owned(part.replace("%2F", "/").replace("%25", "%"))
     } else {
         Cow::Borrowed(part)

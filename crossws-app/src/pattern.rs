@@ -4,11 +4,11 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 
 use crate::path::normalize;
 
-/// Parameters that one pattern may have: the matcher names them `a` to `y`.
+/// How many parameters one pattern may have: the matcher names them `a` to `y`.
 const MAX_PARAMS: usize = 25;
 
-/// What [`Pattern`] writes percent-encoded, so that a literal is never read as a parameter. `%` is
-/// not here: the normal form of a path has it encoded already.
+/// The characters that [`Pattern`] writes percent-encoded, so that a literal is never read as a
+/// parameter. `%` is not among them: the normal form of a path already encodes it.
 const RESERVED: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'#')
@@ -28,10 +28,10 @@ const RESERVED: &AsciiSet = &CONTROLS
 /// | `img-{id}.png`, `img-[id].png` | one segment with this prefix and suffix |
 /// | `{*rest}`, `[...rest]` | the rest of the path, at least one character; only at the end |
 ///
-/// The three ways to write a parameter mean the same, and [`Display`](fmt::Display) writes the first.
-/// `{{` and `}}` are literal braces; any character can be written percent-encoded. A literal matches
-/// however the client encodes it: `/café` and `/caf%C3%A9` are one pattern. The leading slash may be
-/// left out; `""` is the root.
+/// The three ways to write a parameter mean the same, and [`Display`](fmt::Display) writes the
+/// first. `{{` and `}}` are literal braces; any character can be percent-encoded. A literal matches
+/// however the client encodes it: `/café` and `/caf%C3%A9` are one pattern. The leading slash may
+/// be left out; `""` is the root.
 ///
 /// ```
 /// use crossws_app::Pattern;
@@ -51,6 +51,13 @@ pub struct Pattern {
 
 impl Pattern {
     /// Parses a pattern.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// assert_eq!(Pattern::parse("/rooms/[id]")?.to_string(), "/rooms/{id}");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`PatternError`] if the pattern is malformed. It names the pattern and the part that is wrong.
@@ -86,8 +93,16 @@ impl Pattern {
         }
     }
 
-    /// Returns this pattern with another one below it. The root of `below` is this pattern itself:
-    /// `/a` and `/` are `/a`.
+    /// Appends another pattern to this one. The root appended is this pattern itself: `/a` and `/`
+    /// are `/a`.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let rooms = Pattern::parse("/rooms")?.join(&Pattern::parse("/{id}")?)?;
+    /// assert_eq!(rooms.to_string(), "/rooms/{id}");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`PatternError`] if both have a parameter of one name, this one ends in a catch-all, or the
@@ -107,6 +122,13 @@ impl Pattern {
     }
 
     /// Returns the names of the parameters, in the order of the path.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// assert!(Pattern::parse("/rooms/{room}/{*rest}")?.params().eq(["room", "rest"]));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn params(&self) -> impl Iterator<Item = &str> {
         self.segments
             .iter()
@@ -118,8 +140,8 @@ impl Pattern {
         self.segments.last().is_some_and(Segment::is_catch_all)
     }
 
-    /// The same pattern, with a slash at its end or without. The root and a catch-all have no other
-    /// form.
+    /// Returns the same pattern with a slash at its end, or without. The root and a catch-all have
+    /// no other form.
     pub(crate) fn other_slash(&self) -> Option<Self> {
         (!self.segments.is_empty() && !self.is_catch_all()).then(|| Self {
             segments: self.segments.clone(),
@@ -127,7 +149,7 @@ impl Pattern {
         })
     }
 
-    /// The pattern in the syntax of matchit, for paths in their normal form.
+    /// Returns the pattern in the syntax of matchit, for paths in their normal form.
     pub(crate) fn to_matchit(&self) -> String {
         let mut text = String::new();
         for segment in &self.segments {
@@ -144,7 +166,7 @@ impl Pattern {
         text
     }
 
-    /// What must hold between segments.
+    /// Checks what must hold between segments.
     fn check(&self) -> Result<(), PatternErrorKind> {
         if self.params().count() > MAX_PARAMS {
             return Err(PatternErrorKind::TooManyParams(MAX_PARAMS));
@@ -230,7 +252,7 @@ impl Segment {
             [b'[', b'[', ..] => return Err(OptionalParam(text.to_owned())),
             [b'[', ..] => (']', "..."),
             [b'{', ..] => ('}', "*"),
-            // A closing bracket that nothing opened.
+            // A closing bracket without an opening one.
             _ => return Err(Unclosed(text.to_owned())),
         };
         let inside = &inside[1..];
@@ -274,7 +296,7 @@ impl Segment {
 
 impl fmt::Display for Segment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Read back, these would begin a parameter.
+        // Parsed again, these would begin a parameter.
         let (first, prefix) = match self.prefix.as_bytes() {
             [b':', ..] => ("%3A", &self.prefix[1..]),
             [b'*', ..] => ("%2A", &self.prefix[1..]),
@@ -319,7 +341,7 @@ fn is_name_char(c: char) -> bool {
     c.is_alphanumeric() || c == '_' || c == '-'
 }
 
-/// The first bracket that is not a doubled brace.
+/// Returns the first bracket that is not a doubled brace.
 fn first_bracket(text: &str) -> Option<usize> {
     let mut rest = text.char_indices().peekable();
     while let Some((at, c)) = rest.next() {
@@ -332,7 +354,7 @@ fn first_bracket(text: &str) -> Option<usize> {
     None
 }
 
-/// A literal as it stands in paths of the normal form.
+/// Converts a literal to the normal form of paths.
 fn literal(text: &str) -> Result<String, PatternErrorKind> {
     let text = text.replace("{{", "{").replace("}}", "}");
     match normalize(&text) {
@@ -390,7 +412,7 @@ pub enum PatternErrorKind {
     /// A catch-all without a name.
     #[error("the catch-all `{0}` needs a name, such as `{{*rest}}`")]
     BareWildcard(String),
-    /// `[[id]]`.
+    /// An optional parameter: `[[id]]`.
     #[error("`{0}`: there are no optional parameters; add a route without it")]
     OptionalParam(String),
     /// A bracket without its counterpart.
@@ -408,7 +430,7 @@ pub enum PatternErrorKind {
     /// A catch-all that is not at the end.
     #[error("the catch-all `{0}` must be the last segment")]
     CatchAllNotLast(String),
-    /// A name with other characters than letters, digits, `_` and `-`.
+    /// A name with characters other than letters, digits, `_` and `-`.
     #[error("`{0}` is not a parameter's name: use letters, digits, `_` and `-`")]
     ParamName(String),
     /// Two parameters of one name.

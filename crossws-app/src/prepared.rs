@@ -11,6 +11,13 @@ use crate::layer::SharedLayer;
 
 /// A route for a framework that matches paths itself: [`RouteBuilder::prepare`] returns it. Cheap to
 /// clone; clones are one route.
+///
+/// ```
+/// # use crossws_core::*;
+/// # use crossws_app::*;
+/// let prepared = route(hooks()).prepare();
+/// let route = prepared.route("/rooms/{room}", [("room", "7")].into_iter().collect());
+/// ```
 #[derive(Clone)]
 pub struct PreparedRoute(Arc<Inner>);
 
@@ -34,15 +41,15 @@ impl PreparedRoute {
         }))
     }
 
-    /// Runs the `start` hook. Call it once, before the first connection.
+    /// Runs the `start` hook. Must be called once, before the first connection.
     ///
     /// # Errors
-    /// What the hook returned.
+    /// The error that the hook returned.
     pub async fn start(&self, hub: &Hub) -> HookResult {
         self.0.hooks.start(hub).await
     }
 
-    /// Returns the route of a request, for the framework's pattern and what it matched. The
+    /// Returns the route of a request, for the framework's pattern and its parameters. The
     /// connections of one pattern share their settings.
     pub fn route(&self, pattern: &str, params: Params) -> Route<SharedHooks> {
         let inner = &self.0;
@@ -77,7 +84,8 @@ impl fmt::Debug for PreparedRoute {
     }
 }
 
-/// The parts of a route: its hooks inside of its layers, what runs before them, its settings.
+/// Returns the parts of a route: its hooks inside of its layers, the layers that run before them,
+/// its settings.
 pub(crate) fn layered(
     route: RouteBuilder,
 ) -> (SharedHooks, Option<Arc<dyn BeforeUpgrade>>, RouteSettings) {

@@ -4,13 +4,13 @@ use crossws_core::{Rejection, UpgradeRequest};
 
 use crate::Layer;
 
-/// Believes what this many proxies before the server have said of the client: its address
-/// (`X-Forwarded-For`) and whether it speaks TLS (`X-Forwarded-Proto`).
+/// Trusts what this many proxies before the server report about the client: its address
+/// (`X-Forwarded-For`) and whether it uses TLS (`X-Forwarded-Proto`).
 ///
-/// Each proxy adds one entry at the end, so the client's is that many from the right; what stands
-/// before it the client may have written itself. A header with fewer entries changes nothing. Use
-/// this only where nobody reaches the server without the proxies. By default nothing is believed:
-/// [`UpgradeRequest::remote_addr`] is the socket's, and URLs say `ws` where the socket is plain.
+/// Each proxy adds one entry at the end, so the client's is that many from the right. The client
+/// may have written the entries before it. A header with fewer entries changes nothing. Use this
+/// only if every connection comes through the proxies. By default no header is trusted:
+/// [`UpgradeRequest::remote_addr`] is the socket's, and URLs say `ws` if the socket is plain.
 ///
 /// ```
 /// use crossws_app::{Router, behind_proxies};
@@ -52,7 +52,7 @@ impl Layer for BehindProxies {
 }
 
 impl BehindProxies {
-    /// The entry of the outermost of the proxies, in a header that may stand on several lines.
+    /// Returns the entry of the outermost proxy, in a header that may have several lines.
     fn entry(&self, request: &UpgradeRequest, name: &str) -> Option<String> {
         let lines = request.headers().get_all(name);
         let entries: Vec<_> = lines
@@ -65,7 +65,7 @@ impl BehindProxies {
     }
 }
 
-/// An address with or without a port; one of version 6 may be in brackets.
+/// Parses an address with or without a port; an IPv6 address may be in brackets.
 fn address(entry: &str) -> Option<SocketAddr> {
     let bare = entry
         .strip_prefix('[')

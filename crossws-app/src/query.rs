@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::fields::{Field, FieldError, FieldErrorKind, Fields, Positions};
 
-/// Reads a query, as it was sent, as a struct or a map.
+/// Reads a query in the form in which it was sent, as a struct or a map.
 pub(crate) fn read<'de, T: Deserialize<'de>>(query: &'de str) -> Result<T, QueryError> {
     let mut pairs = Vec::new();
     for piece in query.split('&').filter(|piece| !piece.is_empty()) {
@@ -39,7 +39,7 @@ pub(crate) fn first<'q>(query: &'q str, wanted: &str) -> Option<Cow<'q, str>> {
     })
 }
 
-/// Decodes as forms are encoded: `+` is a space. `None` if the result is not UTF-8.
+/// Decodes as forms are encoded: `+` is a space. Returns `None` if the result is not UTF-8.
 fn decode(part: &str) -> Option<Cow<'_, str>> {
     if !part.contains(['%', '+']) {
         return Some(Cow::Borrowed(part));
@@ -49,8 +49,8 @@ fn decode(part: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(decoded.into_owned()))
 }
 
-/// A query that does not convert to the type that is wanted. As a rejection it is a 400 that names
-/// the field.
+/// A query that does not convert to the requested type. As a rejection it is a 400 that names the
+/// field.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the query: {0}")]
 pub struct QueryError(FieldError);
@@ -60,7 +60,7 @@ impl QueryError {
         Self(FieldError::named(name, FieldErrorKind::NotUtf8))
     }
 
-    /// Returns the name of the field that is wrong. `None` if no single field is.
+    /// Returns the name of the wrong field; `None` if no single field is wrong.
     pub fn field(&self) -> Option<&str> {
         self.0.field.as_deref()
     }

@@ -5,17 +5,16 @@ use crossws_core::{Error, ErrorKind, HookKind, Hooks, Json, OnError, Peer, Wrap,
 
 use crate::codec::ErrorMessage;
 
-/// Hooks whose errors the client is told: `{"type":"error","message":TEXT}` with the text of the error
-/// that a hook returned, and the connection stays.
+/// Wraps hooks so that the client is told of their errors: `{"type":"error","message":TEXT}` with
+/// the text of the error that a hook returned. The connection stays open.
 ///
-/// By default a client is told nothing of an error but the code 1011, because its text may say what is
-/// none of the client's business. For a route there is
-/// [`RouteBuilder::reply_errors`](crate::RouteBuilder::reply_errors), for all routes of a router
-/// [`Router::reply_errors`](crate::Router::reply_errors).
+/// By default a client learns only the code 1011 of an error, because the text may contain internal
+/// details. For a route there is [`RouteBuilder::reply_errors`](crate::RouteBuilder::reply_errors),
+/// for all routes of a router [`Router::reply_errors`](crate::Router::reply_errors).
 ///
-/// The `error` hook inside hears every error as before, and logs it by default. What it returns counts
-/// for a panic, for a client that broke the protocol, and for a loop or a task that failed: a client is
-/// told of the latter, and closed as the `error` hook says.
+/// The inner `error` hook gets every error as before, and logs it by default. Its decision counts
+/// for a panic, for a client that broke the protocol, and for a loop or a task that failed: in the
+/// last case the client is told, and closed as the `error` hook decides.
 ///
 /// ```
 /// use crossws_app::reply_errors;
@@ -49,12 +48,12 @@ impl<H: Hooks> Wrap for ReplyErrors<H> {
             return self.hooks.error(peer, error).await;
         };
         if let Some(source) = error.source() {
-            // A peer that has left needs no answer.
+            // A peer that has left needs no reply.
             let _ = peer.send(Json(ErrorMessage::new(&source.to_string())));
         }
         let decision = self.hooks.error(peer, error).await;
         match hook {
-            // Without its loop the connection would have nobody.
+            // Without its loop no code would read the connection.
             HookKind::Task => decision,
             _ => OnError::Keep,
         }

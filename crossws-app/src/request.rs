@@ -7,11 +7,11 @@ use serde::Deserialize;
 use crate::cookies::cookies;
 use crate::{BasicCredentials, NoToken, PathError, QueryError, basic, params, query, token};
 
-/// What a request says beyond its headers: the path's parameters and the query as types, cookies,
-/// and tokens. Each is a method of a [`Peer`] too: [`PeerExt`].
+/// Typed access to a request: the path's parameters and the query as types, cookies, and tokens.
+/// Each is a method of a [`Peer`] too: [`PeerExt`].
 ///
-/// Every error converts into a [`Rejection`](crossws_core::Rejection) that says what is wrong, so
-/// that an `upgrade` hook and a layer use `?`.
+/// Every error converts into a [`Rejection`](crossws_core::Rejection) that names what is wrong, so
+/// that an `upgrade` hook and a layer can use `?`.
 ///
 /// ```
 /// use crossws_app::RequestExt;
@@ -33,8 +33,8 @@ use crate::{BasicCredentials, NoToken, PathError, QueryError, basic, params, que
 /// }
 /// ```
 pub trait RequestExt {
-    /// Reads the parameters of the path: as a struct or a map by their names, as a tuple by their
-    /// positions, or the only one as it is. Values are percent-decoded.
+    /// Reads the parameters of the path: as a struct or a map by name, as a tuple by position, or
+    /// the only one as it is. Values are percent-decoded.
     ///
     /// # Errors
     /// [`PathError`] names the parameter that does not convert or is missing.
@@ -54,18 +54,42 @@ pub trait RequestExt {
 
     /// Returns the value of the first cookie with this name. Browsers send the one with the most
     /// specific path first.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// # let request = http::Request::get("/rooms/7?token=abc&page=2")
+    /// #     .header("host", "example.com").header("cookie", "session=s1")
+    /// #     .header("authorization", "Bearer abc").header("sec-websocket-protocol", "chat.v2, chat.v1")
+    /// #     .body(()).unwrap();
+    /// # let mut request = UpgradeRequest::new(request.into_parts().0);
+    /// assert_eq!(request.cookie("session"), Some("s1"));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     fn cookie(&self, name: &str) -> Option<&str>;
 
     /// Returns the token of the header `Authorization: Bearer …`. Browsers cannot send it with a
     /// WebSocket; other clients should.
     ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// # let request = http::Request::get("/rooms/7?token=abc&page=2")
+    /// #     .header("host", "example.com").header("cookie", "session=s1")
+    /// #     .header("authorization", "Bearer abc").header("sec-websocket-protocol", "chat.v2, chat.v1")
+    /// #     .body(()).unwrap();
+    /// # let mut request = UpgradeRequest::new(request.into_parts().0);
+    /// assert_eq!(request.bearer_token()?, "abc");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`NoToken`] if there is none: as a rejection 401.
     fn bearer_token(&self) -> Result<&str, NoToken>;
 
-    /// Returns the name and the password of the header `Authorization: Basic …` (RFC 7617), which is no more
-    /// secret than the connection: use it with TLS. Browsers send it where a person has entered it for the
-    /// page.
+    /// Returns the name and the password of the header `Authorization: Basic …` (RFC 7617). They
+    /// are only as secret as the connection: use TLS. Browsers send them if a person has entered
+    /// them for the page.
     ///
     /// ```
     /// use crossws_app::{NoToken, RequestExt, Router};
@@ -85,12 +109,24 @@ pub trait RequestExt {
     /// ```
     ///
     /// # Errors
-    /// [`NoToken`] if there are none, or not as the RFC has them: as a rejection 401 that asks for those of
-    /// `realm`.
+    /// [`NoToken`] if there are none, or they are not in the RFC's form: as a rejection, a 401 that
+    /// asks for those of `realm`.
     fn basic_credentials(&self, realm: &'static str) -> Result<BasicCredentials, NoToken>;
 
     /// Returns a token in the query, decoded. Proxies write queries to their logs, so that such a
     /// token should be valid once or for seconds.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// # let request = http::Request::get("/rooms/7?token=abc&page=2")
+    /// #     .header("host", "example.com").header("cookie", "session=s1")
+    /// #     .header("authorization", "Bearer abc").header("sec-websocket-protocol", "chat.v2, chat.v1")
+    /// #     .body(()).unwrap();
+    /// # let mut request = UpgradeRequest::new(request.into_parts().0);
+    /// assert_eq!(request.query_token("token")?, "abc");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`NoToken`] if there is none, or it is empty: as a rejection 401.
@@ -98,16 +134,29 @@ pub trait RequestExt {
 
     /// Returns a token in a cookie, as it was sent.
     ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// # let request = http::Request::get("/rooms/7?token=abc&page=2")
+    /// #     .header("host", "example.com").header("cookie", "session=s1")
+    /// #     .header("authorization", "Bearer abc").header("sec-websocket-protocol", "chat.v2, chat.v1")
+    /// #     .body(()).unwrap();
+    /// # let mut request = UpgradeRequest::new(request.into_parts().0);
+    /// assert_eq!(request.cookie_token("session")?, "s1");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`NoToken`] if there is none, or it is empty: as a rejection 401.
     fn cookie_token(&self, name: &'static str) -> Result<&str, NoToken>;
 
-    /// Returns a token among the subprotocols: the one that follows `marker`. It is what a page can
-    /// send besides cookies and the query: `new WebSocket(url, ["chat.v1", "bearer", token])`.
+    /// Returns a token among the subprotocols: the one that follows `marker`. A page can send it
+    /// besides cookies and the query: `new WebSocket(url, ["chat.v1", "bearer", token])`.
     ///
-    /// The server answers `chat.v1` if that is one of the route's
+    /// The server selects `chat.v1` if it is one of the route's
     /// [protocols](crate::RouteBuilder::protocols), and never the token. A browser fails a
-    /// connection whose subprotocols are all ignored: where there is no other, list the marker.
+    /// connection if the server selects none of its subprotocols: if there is no other, list the
+    /// marker.
     ///
     /// # Errors
     /// [`NoToken`] if the marker is missing or the last one: as a rejection 401.
@@ -153,10 +202,10 @@ impl RequestExt for UpgradeRequest {
     }
 }
 
-/// What a peer's request says, for hooks: see [`RequestExt`].
+/// Typed access to a peer's request, for hooks: see [`RequestExt`].
 ///
-/// In a hook an error reaches the `error` hook. To refuse the request instead, read in `upgrade`, or
-/// let the route ask for the type: [`RouteBuilder::path`](crate::RouteBuilder::path) and
+/// An error in a hook reaches the `error` hook. To refuse the request instead, read in `upgrade`,
+/// or let the route require the type: [`RouteBuilder::path`](crate::RouteBuilder::path) and
 /// [`RouteBuilder::query`](crate::RouteBuilder::query).
 ///
 /// ```
@@ -180,22 +229,22 @@ impl RequestExt for UpgradeRequest {
 /// }
 /// ```
 pub trait PeerExt {
-    /// Returns what the route's pattern matched, by name, percent-decoded.
+    /// Returns the parameters that the route's pattern matched, by name, percent-decoded.
     fn params(&self) -> &Params;
 
-    /// Reads the parameters of the path: [`RequestExt::path_as`].
+    /// Reads the parameters of the path: see [`RequestExt::path_as`].
     ///
     /// # Errors
-    /// As there.
+    /// As [`RequestExt::path_as`].
     fn path<'a, T: Deserialize<'a>>(&'a self) -> Result<T, PathError>;
 
-    /// Reads the query: [`RequestExt::query_as`].
+    /// Reads the query: see [`RequestExt::query_as`].
     ///
     /// # Errors
-    /// As there.
+    /// As [`RequestExt::query_as`].
     fn query<'a, T: Deserialize<'a>>(&'a self) -> Result<T, QueryError>;
 
-    /// Returns the value of the first cookie with this name: [`RequestExt::cookie`].
+    /// Returns the value of the first cookie with this name: see [`RequestExt::cookie`].
     fn cookie(&self, name: &str) -> Option<&str>;
 }
 
@@ -225,7 +274,7 @@ mod tests {
 
     use super::*;
 
-    /// The request in both forms: as an adapter parses it, and as another server hands it over.
+    /// Returns the request in both forms: as an adapter parses it, and as another server passes it.
     fn requests(target: &str, headers: &[(&str, &[u8])]) -> [UpgradeRequest; 2] {
         let mut builder = Request::get(target);
         for (name, value) in headers {

@@ -16,8 +16,8 @@ use crate::namespace::Namespace;
 use crate::prepared::PreparedRoute;
 use crate::typed::{TypedPath, TypedQuery};
 
-/// A route with settings of its own, for [`Router::route`](crate::Router::route): hooks, and what
-/// holds for their connections where the hub says otherwise.
+/// Creates a route with settings of its own, for [`Router::route`](crate::Router::route): hooks,
+/// and the settings of their connections that differ from the hub's.
 ///
 /// ```
 /// use std::time::Duration;
@@ -61,6 +61,12 @@ impl RouteBuilder {
 
     /// Gives the route a name, by which `hub.route(..)` finds its connections. Two routes of one
     /// name are an error of the router.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let app = Router::new().route("/rooms/{room}", route(hooks()).name("rooms"));
+    /// ```
     pub fn name(self, name: impl Into<Arc<str>>) -> Self {
         self.set(|settings| settings.name(name))
     }
@@ -75,18 +81,37 @@ impl RouteBuilder {
 
     /// Subscribes every peer to a topic before its `open` hook. Topics of the hub and of the router
     /// come first.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let app = Router::new().route("/chat", route(hooks()).topic("news"));
+    /// ```
     pub fn topic(self, topic: impl Into<Arc<str>>) -> Self {
         self.set(|settings| settings.topic(topic))
     }
 
-    /// Sets the subprotocols that the route speaks, the preferred one first. The answer names the
-    /// first that the client offers too, and none if they have none in common. A protocol that the
-    /// `upgrade` hook chooses comes before.
+    /// Sets the subprotocols of the route, the preferred one first. The response names the first
+    /// that the client offers too, and none if they have none in common. A protocol that the
+    /// `upgrade` hook chooses takes precedence.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let app = Router::new().route("/chat", route(hooks()).protocols(["chat.v2", "chat.v1"]));
+    /// ```
     pub fn protocols<P: Into<String>>(self, protocols: impl IntoIterator<Item = P>) -> Self {
         self.set(|settings| settings.protocols(protocols))
     }
 
     /// Sends a ping this often and closes a peer that does not answer: the limit `ping_interval`.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// use std::time::Duration;
+    /// let app = Router::new().route("/chat", route(hooks()).heartbeat(Duration::from_secs(10)));
+    /// ```
     pub fn heartbeat(self, interval: Duration) -> Self {
         self.set(|settings| settings.ping_interval(Some(interval)))
     }
@@ -100,6 +125,13 @@ impl RouteBuilder {
 
     /// Closes a peer that sends no message for this long, even if it responds to pings: the limit
     /// `inactivity_timeout`.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// use std::time::Duration;
+    /// let app = Router::new().route("/chat", route(hooks()).inactivity(Duration::from_secs(600)));
+    /// ```
     pub fn inactivity(self, timeout: Duration) -> Self {
         self.set(|settings| settings.inactivity_timeout(Some(timeout)))
     }
@@ -110,22 +142,40 @@ impl RouteBuilder {
         self.set(|settings| settings.upgrade_timeout(timeout))
     }
 
-    /// Changes any limit of the route's connections; what is not set is as the hub has it.
+    /// Changes any limit of the route's connections. Limits that are not set are the hub's.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let small = route(hooks()).limits(|limits| limits.max_message_size(4 << 10));
+    /// ```
     pub fn limits(self, limits: impl FnOnce(RouteSettings) -> RouteSettings) -> Self {
         self.set(limits)
     }
 
-    /// Sets which pages may connect.
+    /// Sets which origins may connect.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let open = route(hooks()).origin(Origin::Any);
+    /// ```
     pub fn origin(self, origin: Origin) -> Self {
         self.set(|settings| settings.origin(origin))
     }
 
-    /// Sets how messages are compressed with clients that offer it; `None` for not at all.
+    /// Sets how messages are compressed with clients that offer it; `None` turns compression off.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let compressed = route(hooks()).deflate(Deflate::default());
+    /// ```
     pub fn deflate(self, deflate: impl Into<Option<Deflate>>) -> Self {
         self.set(|settings| settings.deflate(deflate))
     }
 
-    /// Takes all of these settings instead of those that were set before.
+    /// Replaces all settings that were set before.
     pub fn settings(self, settings: RouteSettings) -> Self {
         self.set(|_| settings)
     }
@@ -144,7 +194,8 @@ impl RouteBuilder {
         self.layer(Before(before))
     }
 
-    /// Asks a function who the client is: see [`Router::authenticate`](crate::Router::authenticate).
+    /// Identifies the client with a function: see
+    /// [`Router::authenticate`](crate::Router::authenticate).
     pub fn authenticate<F>(self, authenticate: F) -> Self
     where
         F: for<'a> AuthenticateFn<'a> + MaybeSend + MaybeSync + 'static,
@@ -152,7 +203,7 @@ impl RouteBuilder {
         self.layer(Authenticate(authenticate))
     }
 
-    /// Names each peer's identity: see [`Router::identity`](crate::Router::identity).
+    /// Sets each peer's identity: see [`Router::identity`](crate::Router::identity).
     pub fn identity<T, F, N>(self, name: F) -> Self
     where
         T: MaybeSend + MaybeSync + 'static,
@@ -177,16 +228,16 @@ impl RouteBuilder {
         self.wrap(crate::reply_errors)
     }
 
-    /// Names the namespace of each peer, where its `upgrade` hook does not: for routes that are
-    /// published to from outside.
+    /// Sets the namespace of each peer whose `upgrade` hook does not: for routes that are published
+    /// to from outside.
     ///
     /// The default namespace is the path in its [normal form](crossws_core::normal_path), in which
-    /// `/orders/7` and `/orders/%37` are one, and `/orders/07` is another. A name made of typed
-    /// parameters is the same for all three. An error refuses the request; a parameter that does not
-    /// convert is a 400.
+    /// `/orders/7` and `/orders/%37` are one, and `/orders/07` is another. A name built from typed
+    /// parameters is the same for all three. An error refuses the request; a parameter that does
+    /// not convert is a 400.
     ///
-    /// Clients choose the parameters: of two texts in one name, the first must not contain what stands
-    /// between them, or two pairs of texts have one name.
+    /// Clients choose the parameters. If a name consists of two of them, the first must not contain
+    /// the separator, or two different pairs have one name.
     ///
     /// ```
     /// use crossws_app::{RequestExt, Router, route};
@@ -213,7 +264,7 @@ impl RouteBuilder {
         self.layer(Namespace::new(name))
     }
 
-    /// Attaches the value of this type that HTTP middleware has left in the request's extensions,
+    /// Attaches the value of this type that HTTP middleware has stored in the request's extensions,
     /// such as a session's user. Every hook reads it with `peer.attached::<T>()`.
     pub fn adopt<T: Clone + Send + Sync + 'static>(self) -> Self {
         self.layer(Adopt::<T>(PhantomData))
@@ -250,7 +301,8 @@ impl fmt::Debug for RouteBuilder {
     }
 }
 
-/// What [`Router::route`](crate::Router::route) takes: hooks, or [`route`]`(hooks)` with settings.
+/// The argument of [`Router::route`](crate::Router::route): hooks, or [`route`]`(hooks)` with
+/// settings.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot handle a route",
     label = "expected hooks, or `route(hooks)` with settings",

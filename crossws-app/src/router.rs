@@ -18,7 +18,7 @@ use crate::identity::Identity;
 use crate::layer::{Before, BeforeFn, Layer, SharedLayer, Wrap};
 use crate::{IntoRoute, Pattern, PatternError, RouteBuilder};
 
-/// Routes: which hooks are for which path. It resolves requests for a server, as hooks alone do.
+/// A set of routes: it maps paths to hooks, and resolves a server's requests, as hooks alone do.
 ///
 /// ```
 /// use crossws_app::{Router, route};
@@ -51,11 +51,11 @@ use crate::{IntoRoute, Pattern, PatternError, RouteBuilder};
 /// [fallback](Self::fallback) takes it. A path that is not UTF-8 when it is percent-decoded is a 400.
 ///
 /// # Layers
-/// A layer is for all routes of its router and of the routers in it, whatever the order of the
-/// calls. Before an upgrade the layers run from the outside in: those of the outer router first,
-/// in a router in the order in which they were added, then the route's own, then the `upgrade` hook.
-/// The first that refuses ends it. Hooks are wrapped in the same order, so that the hooks of the
-/// outermost layer are called first.
+/// A layer holds for all routes of its router and of the routers in it, whatever the order of the
+/// calls. Before an upgrade the layers run from the outside in: those of the outer router first, in
+/// a router in the order in which they were added, then the route's own, then the `upgrade` hook.
+/// The first refusal ends the upgrade. Hooks are wrapped in the same order, so that the hooks of
+/// the outermost layer are called first.
 ///
 /// # Errors in routes
 /// The calls that build a router never fail. [`check`](Self::check) returns their first error, and
@@ -67,7 +67,7 @@ pub struct Router {
     fallbacks: Vec<Entry>,
     /// The outermost first.
     layers: Vec<SharedLayer>,
-    /// Those of the routers in this one too.
+    /// Including those of the nested routers.
     globals: Vec<SharedHooks>,
     settings: RouteSettings,
     trailing_slash: Option<TrailingSlash>,
@@ -84,13 +84,20 @@ struct Entry {
 }
 
 impl Router {
-    /// Returns a router without routes.
+    /// Creates a router without routes.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a route: hooks, or [`route`](crate::route)`(hooks)` with settings. The pattern's syntax
-    /// is [`Pattern`]'s; `""` is the root of this router.
+    /// Adds a route: hooks, or [`route`](crate::route)`(hooks)` with settings. See [`Pattern`] for
+    /// the syntax; `""` is the root of this router.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let app = Router::new().route("/chat", hooks()).route("/rooms/{room}", hooks());
+    /// assert_eq!(app.routes().count(), 2);
+    /// ```
     pub fn route(self, pattern: &str, route: impl IntoRoute) -> Self {
         let route = route.into_route();
         self.change(|router| {
@@ -106,6 +113,14 @@ impl Router {
     /// Adds the routes of another router below a path, which may have parameters. The root of the
     /// other router is the path itself. Layers and settings of this router hold for them, outside of
     /// those of the other one.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let rooms = Router::new().route("/{room}", hooks());
+    /// let app = Router::new().nest("/rooms", rooms);
+    /// assert_eq!(app.routes().next().unwrap().pattern.to_string(), "/rooms/{room}");
+    /// ```
     pub fn nest(self, path: &str, router: Self) -> Self {
         let Self {
             routes,
@@ -143,13 +158,27 @@ impl Router {
     }
 
     /// Adds the routes of another router, as [`nest`](Self::nest) does at the root.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let app = Router::new().route("/a", hooks()).merge(Router::new().route("/b", hooks()));
+    /// assert_eq!(app.routes().count(), 2);
+    /// ```
     pub fn merge(self, router: Self) -> Self {
         self.nest("", router)
     }
 
-    /// Takes the requests that no route takes, below the path where this router is nested. Without
-    /// a fallback they pass on to the HTTP service. Of several fallbacks the one with the longest
-    /// path is asked.
+    /// Handles the requests without a route, below the path where this router is nested. Without a
+    /// fallback they pass on to the HTTP service. If several fallbacks match, the one with the
+    /// longest path handles the request.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let app = Router::new().route("/chat", hooks()).fallback(hooks());
+    /// assert!(app.check().is_ok());
+    /// ```
     pub fn fallback(self, route: impl IntoRoute) -> Self {
         let route = route.into_route();
         self.change(|router| {
@@ -163,6 +192,12 @@ impl Router {
     }
 
     /// Adds a layer to all routes of this router, inside the layers that it has.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let app = Router::new().layer(behind_proxies(1)).route("/chat", hooks());
+    /// ```
     pub fn layer(self, layer: impl Layer) -> Self {
         self.change(|router| {
             router.layers.push(SharedLayer::new(layer));
@@ -170,10 +205,10 @@ impl Router {
         })
     }
 
-    /// Runs a function before the `upgrade` hook of each route: an
-    /// `async fn(&mut UpgradeRequest) -> Result<(), E>`. An error refuses the request, with the
-    /// response that it converts into; what the function
-    /// [attaches](UpgradeRequest::attach) to the request is read by every hook.
+    /// Runs a function before the `upgrade` hook of each route: an `async fn(&mut UpgradeRequest)
+    /// -> Result<(), E>`. An error refuses the request, with the response that it converts into.
+    /// Every hook can read a value that the function [attaches](UpgradeRequest::attach) to the
+    /// request.
     pub fn before<F>(self, before: F) -> Self
     where
         F: for<'a> BeforeFn<'a> + MaybeSend + MaybeSync + 'static,
@@ -181,9 +216,10 @@ impl Router {
         self.layer(Before(before))
     }
 
-    /// Asks a function who the client is, before the `upgrade` hook of each route. `Some(user)` is
-    /// let in, and every hook reads it with `peer.attached::<User>()`; `true` is let in without. With
-    /// `false`, `None` or an error the request is refused with 401, and the error logged.
+    /// Identifies the client with a function, before the `upgrade` hook of each route. `Some(user)`
+    /// admits the client, and every hook reads the user with `peer.attached::<User>()`; `true`
+    /// admits it without a user. With `false`, `None` or an error the request is refused with 401,
+    /// and the error is logged.
     ///
     /// ```
     /// use crossws_app::{NoToken, RequestExt, Router};
@@ -211,9 +247,9 @@ impl Router {
         self.layer(Authenticate(authenticate))
     }
 
-    /// Names the [identity](crossws_core::Upgrade::identity) of each peer to which a layer before this one
-    /// has attached such a value, as [`authenticate`](Self::authenticate) does. A request without one gets
-    /// none.
+    /// Sets the [identity](crossws_core::Upgrade::identity) of each peer to which an earlier layer
+    /// has attached such a value, as [`authenticate`](Self::authenticate) does. A request without
+    /// the value gets no identity.
     ///
     /// ```
     /// use crossws_app::{NoToken, Router};
@@ -243,13 +279,14 @@ impl Router {
         self.layer(Identity::new(name))
     }
 
-    /// Adds hooks that run before those of each route, for every event but `error`, which is the
-    /// route's alone.
+    /// Adds hooks that run before those of each route, for every event except `error`, which only
+    /// the route's hook handles.
     ///
-    /// - `upgrade`: the first that refuses decides. Where both accept, headers, topics and tags add
-    ///   up, and the route's namespace, subprotocol, context, identity and id come before the global ones.
+    /// - `upgrade`: the first refusal decides. If both accept, headers, topics and tags add up, and
+    ///   the route's namespace, subprotocol, context, identity and id take precedence over the
+    ///   global ones.
     /// - An error of a global hook goes to the route's `error` hook, and the route's hook for the
-    ///   event is not run. Only `close` always runs both.
+    ///   event does not run. Only `close` always runs both.
     /// - `start` of the global hooks runs once, before those of the routes.
     pub fn global(self, hooks: impl Hooks) -> Self {
         let hooks = SharedHooks::new(hooks);
@@ -271,12 +308,23 @@ impl Router {
 
     /// Tells the clients of each route `{"type":"error","message":TEXT}` when a hook returns an error,
     /// and keeps their connections: see [`reply_errors`](crate::reply_errors()).
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let app = Router::new().reply_errors().route("/chat", hooks());
+    /// ```
     pub fn reply_errors(self) -> Self {
         self.wrap(crate::reply_errors)
     }
 
-    /// Sets what holds for each route that does not say otherwise. Topics add up. A pattern and a
-    /// name in it are ignored.
+    /// Sets the defaults of all routes. Topics add up. A pattern and a name in it are ignored.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let app = Router::new().settings(RouteSettings::new().max_topics(8)).route("/chat", hooks());
+    /// ```
     pub fn settings(self, settings: RouteSettings) -> Self {
         self.change(|router| {
             router.settings = settings;
@@ -285,7 +333,13 @@ impl Router {
     }
 
     /// Sets whether a slash at the end of a path matters. Default [`TrailingSlash::Matters`]. It
-    /// holds for the routers in this one that do not say otherwise.
+    /// holds for nested routers without a setting of their own.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let app = Router::new().trailing_slash(TrailingSlash::Optional).route("/chat", hooks());
+    /// ```
     pub fn trailing_slash(self, trailing_slash: TrailingSlash) -> Self {
         self.change(|router| {
             router.trailing_slash = Some(trailing_slash);
@@ -294,6 +348,15 @@ impl Router {
     }
 
     /// Returns a switch that turns all routes off and on while the server runs.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let app = Router::new().route("/chat", hooks());
+    /// let switch = app.switch();
+    /// switch.set(false);
+    /// assert!(!switch.is_on());
+    /// ```
     pub fn switch(&self) -> Switch {
         self.switch.clone()
     }
@@ -307,6 +370,13 @@ impl Router {
     }
 
     /// Checks the routes.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let app = Router::new().route("/{id}", hooks()).route("/{name}", hooks());
+    /// assert!(matches!(app.check(), Err(RouterError::Conflict { .. })));
+    /// ```
     ///
     /// # Errors
     /// [`RouterError`] names the patterns that are wrong.
@@ -340,7 +410,7 @@ impl Router {
         Ok(table)
     }
 
-    /// Keeps the first error, and does nothing after it.
+    /// Applies a change, and keeps the first error. Does nothing after an error.
     fn change(mut self, change: impl FnOnce(&mut Self) -> Result<(), RouterError>) -> Self {
         if self.error.is_none() {
             self.error = change(&mut self).err();
@@ -390,7 +460,7 @@ impl fmt::Debug for Router {
     }
 }
 
-/// The route inside of the layers and settings of its router.
+/// Wraps a route in the layers and settings of its router.
 fn inside(
     mut route: RouteBuilder,
     layers: &[SharedLayer],
@@ -407,7 +477,7 @@ fn inside(
 pub struct RouteInfo<'r> {
     /// The pattern of the whole path, below this router.
     pub pattern: &'r Pattern,
-    /// What is set for it here and in the routers that it is in, with its name.
+    /// The settings from this route and from the routers that contain it, with its name.
     pub settings: RouteSettings,
 }
 
@@ -425,14 +495,14 @@ pub enum TrailingSlash {
     /// `/chat` and `/chat/` are different paths.
     #[default]
     Matters,
-    /// A route for one of them is for the other too, where that has none of its own.
+    /// A route for one of them is for the other too, unless that has a route of its own.
     Optional,
 }
 
 /// Turns the routes of a router off and on while the server runs. Clones share it.
 ///
-/// While it is off, every request passes on to the HTTP service, as if there were no routes. Peers
-/// that are connected stay.
+/// While the switch is off, every request passes on to the HTTP service, as if there were no
+/// routes. Connected peers stay.
 #[derive(Debug, Clone)]
 pub struct Switch(Arc<AtomicBool>);
 
@@ -442,7 +512,7 @@ impl Switch {
         self.0.store(on, Ordering::Release);
     }
 
-    /// Returns whether the routes are on. They are from the beginning.
+    /// Returns whether the routes are on. They are on initially.
     pub fn is_on(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
@@ -454,19 +524,19 @@ impl Default for Switch {
     }
 }
 
-/// Routes that cannot be served.
+/// An error of the routes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RouterError {
-    /// A pattern that cannot be parsed, or not nested.
+    /// A pattern that cannot be parsed or nested.
     #[error(transparent)]
     Pattern(#[from] PatternError),
-    /// Two patterns that match the same paths, and neither comes before the other.
+    /// Two patterns that match the same paths, neither of which takes precedence.
     #[error("the route `{pattern}` conflicts with the route `{existing}`")]
     Conflict {
         /// The pattern that was added later.
         pattern: Pattern,
-        /// The one that it conflicts with.
+        /// The pattern that it conflicts with.
         existing: Pattern,
     },
     /// Two fallbacks for one path.

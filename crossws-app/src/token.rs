@@ -1,4 +1,4 @@
-//! Where clients put tokens.
+//! The places where clients put tokens.
 
 use std::borrow::Cow;
 
@@ -50,7 +50,7 @@ pub(crate) fn in_protocol<'r>(
         .ok_or(NoToken(Place::Protocol(marker)))
 }
 
-/// A request without the token that was looked for. As a rejection it is a 401 with a challenge.
+/// A request without the required token. As a rejection it is a 401 with a challenge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct NoToken(pub(crate) Place);
@@ -71,7 +71,7 @@ pub(crate) enum Place {
 }
 
 impl NoToken {
-    /// Returns what the client is asked for.
+    /// Returns the challenge for the client.
     pub fn challenge(self) -> Challenge {
         match self.0 {
             Place::Basic(realm) => Challenge::basic(realm),

@@ -1,4 +1,4 @@
-//! Layers that ask for a typed path or query before any hook.
+//! Layers that require a typed path or query before any hook.
 
 use std::marker::PhantomData;
 
@@ -10,7 +10,7 @@ use crate::{Layer, RequestExt};
 macro_rules! typed {
     ($(#[doc = $doc:literal] $name:ident $read:ident;)+) => {$(
         #[doc = $doc]
-        // A function's type is `Send` and `Sync`, whatever `T` is.
+        // A function pointer is `Send` and `Sync`, whatever `T` is.
         pub(crate) struct $name<T>(PhantomData<fn() -> T>);
 
         impl<T> $name<T> {

@@ -1,10 +1,10 @@
-//! What a server, a transport or a framework is made of. Applications need none of it.
+//! The parts of a server, a transport or a framework. Applications need none of them.
 //!
 //! A connection goes from [`Hub::claim`](crate::Hub::claim) through [`Claim`], [`Accepted`] and
-//! [`OpeningPeer`] to its [`Session`], or, where it was upgraded elsewhere or has slept, from a
-//! [`Snapshot`] through [`RestoredPeer`]. An adapter implements [`Transport`] for its outbound half, tells
-//! the peer through its [`PeerEvents`] what happens while a hook runs, and asks [`Liveness`] what is
-//! due.
+//! [`OpeningPeer`] to its [`Session`]. A connection that was upgraded elsewhere or has slept goes
+//! there from a [`Snapshot`] through [`RestoredPeer`]. An adapter implements [`Transport`] for its
+//! outbound half, reports events during a hook to the peer's [`PeerEvents`], and asks [`Liveness`]
+//! which deadlines have passed.
 
 pub use crate::hooks::notice::Notice;
 pub use crate::hub::ClaimError;

@@ -1,34 +1,34 @@
 //! `Send` where threads exist, nothing where they do not.
 //!
 //! The bounds follow the target, never a Cargo feature: features add up across a build, and one
-//! crate must not change what another one's types promise. On `wasm32` (Cloudflare Workers)
-//! futures hold JavaScript handles and cannot be `Send`; everywhere else a connection may move
-//! between threads. Documentation built natively shows the native bounds.
+//! crate must not change what another crate's types promise. On `wasm32` (Cloudflare Workers)
+//! futures hold JavaScript handles and cannot be `Send`; on every other target a connection may
+//! move between threads. Documentation built natively shows the native bounds.
 
 use std::any::Any;
 use std::error::Error;
 use std::pin::Pin;
 use std::sync::Arc;
 
-/// `Send` on every target but `wasm32`, where it asks for nothing.
+/// `Send` on every target but `wasm32`, where it requires nothing.
 #[cfg(not(target_arch = "wasm32"))]
 pub trait MaybeSend: Send {}
 #[cfg(not(target_arch = "wasm32"))]
 impl<T: Send + ?Sized> MaybeSend for T {}
 
-/// `Sync` on every target but `wasm32`, where it asks for nothing.
+/// `Sync` on every target but `wasm32`, where it requires nothing.
 #[cfg(not(target_arch = "wasm32"))]
 pub trait MaybeSync: Sync {}
 #[cfg(not(target_arch = "wasm32"))]
 impl<T: Sync + ?Sized> MaybeSync for T {}
 
-/// `Send` on every target but `wasm32`, where it asks for nothing.
+/// `Send` on every target but `wasm32`, where it requires nothing.
 #[cfg(target_arch = "wasm32")]
 pub trait MaybeSend {}
 #[cfg(target_arch = "wasm32")]
 impl<T: ?Sized> MaybeSend for T {}
 
-/// `Sync` on every target but `wasm32`, where it asks for nothing.
+/// `Sync` on every target but `wasm32`, where it requires nothing.
 #[cfg(target_arch = "wasm32")]
 pub trait MaybeSync {}
 #[cfg(target_arch = "wasm32")]
@@ -41,10 +41,10 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 #[cfg(target_arch = "wasm32")]
 pub type BoxError = Box<dyn Error>;
 
-/// A boxed future, for those who opt into erased hooks.
+/// A boxed future, for code that erases the types of hooks.
 #[cfg(not(target_arch = "wasm32"))]
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-/// A boxed future, for those who opt into erased hooks.
+/// A boxed future, for code that erases the types of hooks.
 #[cfg(target_arch = "wasm32")]
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
@@ -68,20 +68,20 @@ pub(crate) fn share<T: MaybeSend + MaybeSync + 'static>(value: T) -> Arc<AnyValu
     Arc::new(Arc::new(value))
 }
 
-/// What was [`share`]d, if it is of this type.
+/// Returns a [`share`]d value, if it is of this type.
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) fn shared<T: MaybeSend + MaybeSync + 'static>(value: Arc<AnyValue>) -> Option<Arc<T>> {
     value.downcast().ok()
 }
-/// What was [`share`]d, if it is of this type.
+/// Returns a [`share`]d value, if it is of this type.
 #[cfg(target_arch = "wasm32")]
 pub(crate) fn shared<T: MaybeSend + MaybeSync + 'static>(value: Arc<AnyValue>) -> Option<Arc<T>> {
     (&*value as &dyn Any).downcast_ref().cloned()
 }
 
-/// A closure as the hook builder keeps it.
+/// A closure in the form that the hook builder stores.
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) type Callback<A, R> = Box<dyn Fn(A) -> BoxFuture<'static, R> + Send + Sync>;
-/// A closure as the hook builder keeps it.
+/// A closure in the form that the hook builder stores.
 #[cfg(target_arch = "wasm32")]
 pub(crate) type Callback<A, R> = Box<dyn Fn(A) -> BoxFuture<'static, R>>;

@@ -18,9 +18,9 @@ use crate::pubsub::pattern::InvalidPattern;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HookKind {
-    /// The application starts.
+    /// The start of the application.
     Start,
-    /// Choosing the hooks for a request.
+    /// The choice of the hooks for a request.
     Resolve,
     /// Before the 101.
     Upgrade,
@@ -42,7 +42,7 @@ pub enum HookKind {
     Timer,
     /// The connection ended.
     Close,
-    /// Something failed.
+    /// A failure.
     Error,
     /// A future given to `Peer::spawn`, or a handler's loop.
     Task,
@@ -72,24 +72,24 @@ impl fmt::Display for HookKind {
     }
 }
 
-/// What kind of failure an [`Error`] is.
+/// The kind of an [`Error`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// A hook returned an error.
     Hook(HookKind),
-    /// A hook panicked. The peer is closed whatever the `error` hook answers.
+    /// A hook panicked. The peer is closed whatever the `error` hook returns.
     Panic(HookKind),
     /// The client broke the protocol or a limit. The peer is closed whatever the `error` hook
-    /// answers.
+    /// returns.
     Protocol,
 }
 
-/// What the `error` hook is told: a kind, a text, and the source where there is one.
+/// The argument of the `error` hook: a kind, a text, and the source if there is one.
 ///
 /// The text is for people and may change; decide by [`kind`](Self::kind) and
 /// [`downcast_ref`](Self::downcast_ref).
-// Boxed, so that what nearly never fails answers with a pointer.
+// Boxed, so that a `Result` that hardly ever fails carries only a pointer.
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -99,19 +99,19 @@ struct Inner {
 }
 
 impl Error {
-    /// An error that a hook returned.
+    /// Creates the error for a hook that returned one.
     pub fn hook(hook: HookKind, source: BoxError) -> Self {
         let text = format!("the {hook} hook failed");
         Self::new(ErrorKind::Hook(hook), text, Some(source))
     }
 
-    /// A panic that was caught in a hook.
+    /// Creates the error for a panic that was caught in a hook.
     pub fn panic(hook: HookKind, message: &str) -> Self {
         let text = format!("the {hook} hook panicked: {message}");
         Self::new(ErrorKind::Panic(hook), text, None)
     }
 
-    /// A broken protocol rule or limit, as an adapter reports it.
+    /// Creates the error for a broken protocol rule or limit, as an adapter reports it.
     pub fn protocol(source: impl Into<BoxError>) -> Self {
         let text = "the client broke the protocol or a limit".to_owned();
         Self::new(ErrorKind::Protocol, text, Some(source.into()))
@@ -121,7 +121,7 @@ impl Error {
         Self(Box::new(Inner { kind, text, source }))
     }
 
-    /// Whether a hook failed only because its peer was gone already.
+    /// Returns whether a hook failed only because its peer had already left.
     pub(crate) fn is_departure(&self) -> bool {
         matches!(self.downcast_ref(), Some(SendError::Closed(_)))
             || matches!(self.downcast_ref(), Some(ControlError::Closed))
@@ -130,8 +130,8 @@ impl Error {
             || matches!(self.downcast_ref(), Some(LabelError::Closed))
     }
 
-    /// Writes the error to the log, as the default `error` hook does: what a client can cause at
-    /// will at the level of debugging, everything else as an error.
+    /// Logs the error, as the default `error` hook does. Errors that a client can cause at will are
+    /// logged at the debug level, all others as errors.
     pub fn log(&self, peer: &Peer) {
         let level = match self.0.kind {
             ErrorKind::Protocol => Level::DEBUG,
@@ -140,12 +140,26 @@ impl Error {
         trace::failed(level, peer, self);
     }
 
-    /// The kind of failure.
+    /// Returns the kind of failure.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// fn is_panic(error: &Error) -> bool {
+    ///     matches!(error.kind(), ErrorKind::Panic(_))
+    /// }
+    /// ```
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The source as a concrete type, such as the error type a hook returned.
+    /// Returns the source as a concrete type, such as the error type a hook returned.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// fn is_malformed(error: &Error) -> bool {
+    ///     error.downcast_ref::<DecodeError>().is_some()
+    /// }
+    /// ```
     pub fn downcast_ref<T: StdError + 'static>(&self) -> Option<&T> {
         self.0.source.as_ref()?.downcast_ref()
     }
@@ -178,26 +192,35 @@ impl StdError for Error {
     }
 }
 
-/// A message that was not queued, and why.
+/// Why a message was not queued.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
-    /// The connection is closing or closed. The message is handed back.
+    /// The connection is closing or closed. The message is returned.
     #[error("not sent: the connection is closed")]
     Closed(Message),
-    /// The peer's queue is full and the policy refuses. The message is handed back.
+    /// The peer's queue is full and its policy refuses the message. The message is returned.
     #[error("not sent: the peer's queue is full")]
     Full(Message),
     /// The value cannot be encoded.
     #[error("not sent: {0}")]
     Encode(#[from] EncodeError),
-    /// The transport cannot send this.
+    /// The transport cannot send this message.
     #[error("not sent: this transport does not support {0}")]
     Unsupported(&'static str),
 }
 
 impl SendError {
-    /// The message that was not sent, where there was one.
+    /// Returns the message that was not sent, if there is one.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// if let Err(error) = peer.send("hello") {
+    ///     println!("{:?} was not sent", error.into_message())
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn into_message(self) -> Option<Message> {
         match self {
             Self::Closed(message) | Self::Full(message) => Some(message),
@@ -206,7 +229,7 @@ impl SendError {
     }
 }
 
-/// A ping or pong that was not queued, and why.
+/// Why a ping or pong was not queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ControlError {
@@ -216,7 +239,7 @@ pub enum ControlError {
     /// A control frame holds at most 125 bytes (RFC 6455 section 5.5).
     #[error("not sent: {0} bytes do not fit into a control frame of 125")]
     TooLong(usize),
-    /// A ping of ours is still waiting to be written; one at a time is kept.
+    /// A ping of this side is still waiting to be written; one is kept at a time.
     #[error("not sent: the one before is still waiting to be written")]
     Busy,
     /// The transport has no control frames of its own.
@@ -237,7 +260,7 @@ pub enum SubscribeError {
     /// The peer has as many patterns as `Limits::max_patterns` allows.
     #[error("not subscribed: the peer already has {0} patterns, the most it may have")]
     TooManyPatterns(usize),
-    /// The pattern is none.
+    /// The pattern is invalid.
     #[error("not subscribed: {0}")]
     Pattern(#[from] InvalidPattern),
     /// The hub has as many topics as `Limits::max_hub_topics` allows, and this would be a new one.
@@ -259,7 +282,7 @@ pub enum SubscribeError {
     Persist(#[from] PersistError),
 }
 
-/// Why a message was not published at all.
+/// Why a message was not published.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublishError {
@@ -269,20 +292,20 @@ pub enum PublishError {
     /// The transport has no topics.
     #[error("not published: this transport has no topics")]
     Unsupported,
-    /// The connections of the route, of the identity or with the tag are on several hubs, and this one
-    /// does not know them all: [`Capabilities::ROUTES`](crate::Capabilities::ROUTES) is absent. See
-    /// [`Group::here`](crate::Group::here).
+    /// The connections of the route, of the identity or with the tag are on several hubs, and this
+    /// hub does not know all of them: [`Capabilities::ROUTES`](crate::Capabilities::ROUTES) is
+    /// absent. See [`Group::here`](crate::Group::here).
     #[error("not published: {0}")]
     Route(#[from] Unsupported),
 }
 
-/// What a transport cannot do, by name.
+/// A capability that a transport lacks, by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this transport does not support {0}")]
 pub struct Unsupported(pub(crate) &'static str);
 
 impl Unsupported {
-    /// A transport that cannot do `what`.
+    /// Creates the error for a transport without `what`.
     pub const fn new(what: &'static str) -> Self {
         Self(what)
     }

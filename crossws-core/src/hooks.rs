@@ -24,8 +24,8 @@ use crate::upgrade::request::UpgradeRequest;
 /// What a hook returns: nothing, or any error.
 pub type HookResult = Result<(), BoxError>;
 
-/// `Ok(())` as hooks return it: the last line of a closure that uses `?`, where nothing else says
-/// what its errors become.
+/// Returns `Ok(())` as hooks return it: the last line of a closure that uses `?` and has no other
+/// annotation of its error type.
 ///
 /// ```
 /// let app = crossws_core::hooks().on_open(|peer| async move {
@@ -46,53 +46,53 @@ pub fn ok() -> HookResult {
 pub enum OnError {
     /// Close it with this frame.
     Close(CloseFrame),
-    /// Go on. After a panic or a protocol error the peer is closed all the same.
+    /// Keep the connection open. After a panic or a protocol error the peer is closed nevertheless.
     Keep,
 }
 
 impl Default for OnError {
-    /// Close with 1011.
+    /// Returns `Close` with 1011.
     fn default() -> Self {
         Self::Close(CloseFrame::new(CloseCode::ERROR, "internal error"))
     }
 }
 
-/// The application: every event of a connection's life. All methods have a default body, and are
-/// written as plain `async fn`.
+/// The application: one method for each event in a connection's life. All methods have a default
+/// body, and are written as plain `async fn`.
 ///
-/// Order, for one peer: `upgrade`, then `open`, then any of `message`, `drain`, `ping`, `pong`
-/// one at a time in order of arrival, then `close`, exactly once. Nothing follows `close`, except
-/// `error` when `close` itself failed. `subscription`, `dropped` and `timer` come between these, one
-/// at a time too, after the hook during which they arose.
-/// Different peers' hooks run concurrently.
+/// Order, for one peer: `upgrade`, then `open`, then any of `message`, `drain`, `ping`, `pong` one
+/// at a time in order of arrival, then `close`, exactly once. No hook follows `close`, except
+/// `error` if `close` itself failed. `subscription`, `dropped` and `timer` run between these, one
+/// at a time too, after the hook during which their event occurred. Different peers' hooks run
+/// concurrently.
 ///
 /// A hook that returns `Err` or panics is reported to `error`.
 ///
-/// Hooks around other hooks are best written as a [`Wrap`](crate::Wrap), which forwards all that it
-/// does not know.
+/// Hooks around other hooks are best written as a [`Wrap`](crate::Wrap), which forwards every
+/// method that is not written.
 ///
 /// # Cancel safety
-/// A hook runs to its end although its client may be gone ([`Peer::closed`] tells); it is
-/// dropped at an await only when a shutdown's deadline has passed.
+/// A hook runs to its end although its client may be gone ([`Peer::closed`] tells). It is dropped
+/// at an await only if a shutdown's deadline has passed.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not implement `Hooks`",
     label = "a type with `impl Hooks`, `hooks()` or `handler(..)` is expected",
     note = "hooks must be `Send`, `Sync` and `'static`"
 )]
 pub trait Hooks: MaybeSend + MaybeSync + 'static {
-    /// The application starts: before the first upgrade of a server, and whenever an object wakes or
-    /// is made. The place to subscribe to a backplane or to start a timer. In a plain Worker, which
-    /// has no beginning, it is not called.
+    /// Runs when the application starts: before the first upgrade of a server, and whenever an
+    /// object wakes or is created. Here an application subscribes to a backplane or starts a timer.
+    /// A plain Worker, which has no start, does not call it.
     ///
-    /// An error keeps a server from serving: its `run` returns it. In an object it is logged, and
-    /// upgrades are refused with 503.
+    /// An error prevents a server from serving: its `run` returns the error. In an object the error
+    /// is logged, and upgrades are refused with 503.
     fn start(&self, hub: &Hub) -> impl Future<Output = HookResult> + MaybeSend {
         let _ = hub;
         async { Ok(()) }
     }
 
-    /// Before the handshake is answered: accept, or refuse with any HTTP response. Bounded by
-    /// `Limits::upgrade_timeout`. Accepts by default.
+    /// Runs before the handshake is answered: accepts, or refuses with any HTTP response. Bounded
+    /// by `Limits::upgrade_timeout`. Accepts by default.
     fn upgrade(
         &self,
         request: &UpgradeRequest,
@@ -101,13 +101,13 @@ pub trait Hooks: MaybeSend + MaybeSync + 'static {
         async { Ok(Upgrade::new()) }
     }
 
-    /// The connection is open.
+    /// Runs when the connection is open.
     fn open(&self, peer: &Peer) -> impl Future<Output = HookResult> + MaybeSend {
         let _ = peer;
         async { Ok(()) }
     }
 
-    /// A message arrived.
+    /// Runs for each message.
     fn message(
         &self,
         peer: &Peer,
@@ -117,28 +117,30 @@ pub trait Hooks: MaybeSend + MaybeSync + 'static {
         async { Ok(()) }
     }
 
-    /// Everything queued for the peer has been written, after more than
+    /// Runs when everything queued for the peer has been written, after more than
     /// [`DRAIN_MARK`](crate::DRAIN_MARK) bytes had piled up.
     fn drain(&self, peer: &Peer) -> impl Future<Output = HookResult> + MaybeSend {
         let _ = peer;
         async { Ok(()) }
     }
 
-    /// The client pinged. It has been answered already, unless the limit `auto_pong` is off.
+    /// Runs for each ping of the client. It has been answered already, unless the limit `auto_pong`
+    /// is off.
     fn ping(&self, peer: &Peer, data: Bytes) -> impl Future<Output = HookResult> + MaybeSend {
         let _ = (peer, data);
         async { Ok(()) }
     }
 
-    /// The client sent a pong, to a ping or unasked.
+    /// Runs for each pong of the client, to a ping or unsolicited.
     fn pong(&self, peer: &Peer, data: Bytes) -> impl Future<Output = HookResult> + MaybeSend {
         let _ = (peer, data);
         async { Ok(()) }
     }
 
-    /// The peer has subscribed to a topic, or is no longer subscribed: see [`Subscription`]. Of the
-    /// topics that a peer leaves because its connection ends, it is told before `close`. What a
-    /// sleeping object's peers were subscribed to is not told again.
+    /// Runs when the peer has subscribed to a topic, or is no longer subscribed: see
+    /// [`Subscription`]. For topics that a peer leaves because its connection ends, it runs before
+    /// `close`. It does not run again for the subscriptions of an object's peers when the object
+    /// wakes.
     fn subscription(
         &self,
         peer: &Peer,
@@ -148,8 +150,8 @@ pub trait Hooks: MaybeSend + MaybeSync + 'static {
         async { Ok(()) }
     }
 
-    /// Messages for the peer were discarded by a policy, after they were accepted or instead: see
-    /// [`Dropped`]. What is discarded while this waits for its turn is added up.
+    /// Runs when a policy has discarded messages for the peer, after they were accepted or instead:
+    /// see [`Dropped`]. Messages that are discarded before the hook begins are added up.
     fn dropped(
         &self,
         peer: &Peer,
@@ -159,33 +161,34 @@ pub trait Hooks: MaybeSend + MaybeSync + 'static {
         async { Ok(()) }
     }
 
-    /// The peer's timer of this name is due: see [`Peer::set_timer`].
+    /// Runs when the peer's timer of this name is due: see [`Peer::set_timer`].
     fn timer(&self, peer: &Peer, name: &str) -> impl Future<Output = HookResult> + MaybeSend {
         let _ = (peer, name);
         async { Ok(()) }
     }
 
-    /// The connection ended. The peer has left every list and topic; it can still publish.
+    /// Runs when the connection has ended. The peer has left every list and topic; it can still
+    /// publish.
     fn close(&self, peer: &Peer, closed: Closed) -> impl Future<Output = HookResult> + MaybeSend {
         let _ = (peer, closed);
         async { Ok(()) }
     }
 
-    /// A hook failed, or the client broke the protocol: close or keep the peer. By default the
-    /// error is logged ([`Error::log`]) and the peer closed with 1011.
+    /// Runs when a hook failed, or the client broke the protocol: closes or keeps the peer. By
+    /// default the error is logged ([`Error::log`]) and the peer closed with 1011.
     ///
-    /// Not called when a hook failed only because its peer had left before it could send.
+    /// Not called if a hook failed only because its peer had left before it could send.
     fn error(&self, peer: &Peer, error: Error) -> impl Future<Output = OnError> + MaybeSend {
         error.log(peer);
         async { OnError::default() }
     }
 }
 
-/// Implements [`Hooks`] by forwarding every method. One list for every wrapper: a method
+/// Implements [`Hooks`] by forwarding every method. All wrappers share this list: a method
 /// forgotten in one of them would compile and silently drop that hook.
 ///
-/// For wrappers with methods of their own around a [`Wrap`](crate::Wrap); others are made with
-/// [`wrap`](crate::wrap).
+/// For wrappers with methods of their own around a [`Wrap`](crate::Wrap); other wrappers are built
+/// with [`wrap`](crate::wrap).
 ///
 /// ```
 /// # use crossws_core::{Hooks, Wrap};

@@ -65,8 +65,8 @@ use crate::upgrade::rejection::Rejection;
 use crate::upgrade::request::UpgradeRequest;
 use crate::upgrade::resolve::{Resolution, Resolve};
 
-/// Everything that is connected to one server: peers, namespaces, topics. A cheap handle that
-/// HTTP handlers, timers and other tasks publish through.
+/// The registry of one application's peers, namespaces and topics. A cheap handle that HTTP
+/// handlers, timers and other tasks publish through.
 ///
 /// ```
 /// # use crossws_core::Hub;
@@ -85,20 +85,20 @@ struct Inner {
     partial: bool,
     lacks: Capabilities,
     topic_overflows: TopicOverflows,
-    /// With what everyone is closed, once a shutdown has begun.
+    /// The frame that closes every peer, once a shutdown has begun.
     shutdown: Mutex<Option<CloseFrame>>,
     turns_away: AtomicBool,
     sessions: AtomicUsize,
-    /// Hooks that wait for the end of a shutdown, which therefore does not wait for them.
+    /// How many hooks wait for the end of a shutdown, which therefore does not wait for them.
     waiting: AtomicUsize,
     flushed: AtomicUsize,
     idle: Event,
     extensions: Extensions,
     http: Mutex<Option<ServiceRef>>,
-    /// What all connections hold of [`Limits::max_unfinished`].
+    /// The sum of all connections' shares of [`Limits::max_unfinished`].
     unfinished: Budget,
     counts: Counts,
-    /// Who watches. Boxed, because most hubs have nobody.
+    /// The observers and counters. Boxed, because most hubs have none.
     watch: Option<Box<Watch>>,
 }
 
@@ -110,35 +110,57 @@ impl Default for Hub {
 }
 
 impl Hub {
-    /// A builder for limits and the origin policy.
+    /// Creates a builder for limits and the origin policy.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let hub = Hub::builder()
+    ///     .limits(Limits::default().max_peers(10_000))
+    ///     .origin(Origin::listed(["https://app.example"]))
+    ///     .build();
+    /// assert_eq!(hub.limits().max_peers, Limit::At(10_000));
+    /// ```
     pub fn builder() -> HubBuilder {
         HubBuilder::default()
     }
 
-    /// What holds where a route does not say otherwise. Of a connection, ask
+    /// Returns the settings of connections whose route has none of its own. For one connection, use
     /// [`Peer::settings`].
     pub fn settings(&self) -> &Arc<Settings> {
         &self.0.settings
     }
 
-    /// The limits among the [`settings`](Self::settings).
+    /// Returns the limits among the [`settings`](Self::settings).
     pub fn limits(&self) -> &Limits {
         &self.0.settings.limits
     }
 
-    /// Which of a request's headers a restored peer still has.
+    /// Returns the names of the headers that a restored peer still has.
     pub fn kept_headers(&self) -> &[HeaderName] {
         &self.0.kept_headers
     }
 
-    /// Returns whether connections of this hub may have these capabilities, before there is one: `false`
-    /// where the adapter has said that none has all of them. What one connection can do is
-    /// [`Peer::capabilities`].
+    /// Returns whether connections of this hub may have these capabilities, before there is a
+    /// connection: `false` if the adapter has declared that no connection has all of them. For one
+    /// connection, use [`Peer::capabilities`].
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// assert!(hub.supports(Capabilities::PUBSUB));
+    /// ```
     pub fn supports(&self, capabilities: Capabilities) -> bool {
         !self.0.lacks.intersects(capabilities)
     }
 
-    /// Values of the whole application, one per type: what its parts share besides peers.
+    /// Returns the values of the whole application, one per type, which its parts share besides
+    /// peers.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// hub.extensions().insert("shared by all hooks".to_owned());
+    /// ```
     pub fn extensions(&self) -> &Extensions {
         &self.0.extensions
     }
@@ -154,12 +176,12 @@ impl Hub {
     /// Asks the resolver for this request's hooks: the first step of an upgrade.
     ///
     /// # Errors
-    /// [`ClaimError::NotHandled`] gives the request back when it is not for any hooks;
-    /// [`ClaimError::Rejected`] refuses it, as the resolver says or because it panicked, and with 414 if its
-    /// target is longer than [`Limits::max_target`](field@Limits::max_target).
+    /// [`ClaimError::NotHandled`] returns the request if no hooks claim it.
+    /// [`ClaimError::Rejected`] refuses it, because the resolver does or panicked, and with 414 if
+    /// its target is longer than [`Limits::max_target`](field@Limits::max_target).
     ///
     /// # Cancel safety
-    /// Nothing has happened if the future is dropped.
+    /// Dropping the future has no effect on the hub.
     pub async fn claim<R: Resolve + ?Sized>(
         &self,
         resolver: &Arc<R>,
@@ -186,15 +208,15 @@ impl Hub {
         }
     }
 
-    /// Logs, counts and tells a refusal.
+    /// Logs, counts and reports a refusal.
     fn refuse(&self, rejection: Rejection, request: &UpgradeRequest) -> Rejection {
         let reason = RejectReason::of(&rejection);
         self.rejected(reason, &rejection, request.path(), request.remote_addr());
         rejection
     }
 
-    /// Logs, counts and tells a refusal. For an adapter's own: of a request that never came to a
-    /// [claim](Self::claim). `path` is without the query, and empty where there is none.
+    /// Logs, counts and reports a refusal of an adapter's own, of a request that never reached a
+    /// [claim](Self::claim). `path` has no query, and is empty if there is none.
     pub fn rejected(
         &self,
         reason: RejectReason,
@@ -215,7 +237,7 @@ impl Hub {
         rejection
     }
 
-    /// Who watches.
+    /// Returns the observers and counters.
     #[inline]
     pub(crate) fn watch(&self) -> Option<&Watch> {
         self.0.watch.as_deref()
@@ -225,11 +247,11 @@ impl Hub {
         &self.0.counts
     }
 
-    /// Makes the peer of an upgrade that was accepted elsewhere: see [`Accepted::snapshot`].
+    /// Creates the peer of an upgrade that was accepted elsewhere: see [`Accepted::snapshot`].
     ///
     /// # Errors
     /// The response to refuse with: 409 for an id in use, 503 when the hub is full or shuts down,
-    /// 500 when the transport cannot store the peer, or not say when its credentials end.
+    /// 500 if the transport cannot store the peer, or cannot keep the time of its credentials' end.
     ///
     /// [`Accepted::snapshot`]: crate::adapter::Accepted::snapshot
     pub fn admit(
@@ -242,7 +264,7 @@ impl Hub {
         let (identity, tags) = snapshot.labels();
         check_labels(identity.as_ref(), tags.iter(), self.limits()).map_err(Rejection::internal)?;
         if snapshot.expires.is_some() && !transport.capabilities().contains(Capabilities::EXPIRY) {
-            // Never let in for longer than asked.
+            // A peer is never admitted for longer than asked.
             return Err(Rejection::internal(ExpiryError::Unsupported));
         }
         let peer = self.peer_of(snapshot, transport);
@@ -250,7 +272,7 @@ impl Hub {
         self.registry()
             .check(peer.id(), peer.namespace(), self.limits())
             .map_err(|error| error.into_rejection(peer.id()))?;
-        // The check above has given every reason but a shutdown a response of its own.
+        // The check above has handled every reason except a shutdown.
         let membership =
             Membership::begin(peer, Ongoing::new(self), self.limits()).map_err(|frame| {
                 Rejection::unavailable(SHUTTING_DOWN).with_source(frame.reason().to_string())
@@ -272,12 +294,12 @@ impl Hub {
         Ok(RestoredPeer::new(membership))
     }
 
-    /// Brings back a peer that was open when the memory was lost: it is listed and subscribed
-    /// again as its transport has stored it. Limits are not checked again, nothing is stored, and
-    /// no hook runs.
+    /// Restores a peer that was open when its memory was lost. It is listed and subscribed again as
+    /// its transport has stored it. Limits are not checked again, nothing is stored, and no hook
+    /// runs.
     ///
     /// # Errors
-    /// When the snapshot's request is none, or its id is in use.
+    /// If the snapshot's request is invalid, or its id is in use.
     pub fn restore(
         &self,
         snapshot: &Snapshot,
@@ -318,8 +340,8 @@ impl Hub {
         snapshot: &Snapshot,
         transport: impl Transport,
     ) -> Result<Peer, RestoreError> {
-        // Its limits hold at once. What the route says beyond them is known when it has been asked
-        // for the hooks.
+        // The snapshot's limits hold at once. The route's further settings are known once the
+        // resolver has returned it.
         let settings = snapshot.settings(self.settings());
         Ok(Peer::new(peer::Inner {
             id: snapshot.id,
@@ -338,22 +360,39 @@ impl Hub {
         }))
     }
 
-    /// Topics and peers of one namespace.
+    /// Returns the topics and peers of one namespace.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// let lobby = hub.in_namespace("/rooms/lobby");
+    /// lobby.publish("news", "hello")?;
+    /// assert_eq!(lobby.peer_count(), 0);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn in_namespace<'a>(&'a self, namespace: &'a str) -> Scope<'a> {
         Scope::new(self, Some(namespace))
     }
 
-    /// Topics and peers of every namespace: said explicitly, because namespaces isolate.
+    /// Returns the topics and peers of all namespaces. Namespaces isolate, so crossing them is
+    /// explicit.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// hub.in_all_namespaces().broadcast("maintenance at 18:00")?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn in_all_namespaces(&self) -> Scope<'_> {
         Scope::new(self, None)
     }
 
-    /// The connections of a route, whatever their parameters and namespaces.
+    /// Returns the connections of a route, whatever their parameters and namespaces.
     ///
-    /// With a slash in front it is the route's whole pattern, spelled in any of the three ways:
-    /// `/rooms/{id}`, `/rooms/[id]`, `/rooms/:id`. Without, it is the route's name, which is the pattern
-    /// without the first slash where no other was given; `""` is the root. A route file's name is its path
-    /// below the folder, whatever the base: `rooms/[id]`.
+    /// With a leading slash it is the route's whole pattern, spelled in any of the three ways:
+    /// `/rooms/{id}`, `/rooms/[id]`, `/rooms/:id`. Without, it is the route's name. The default
+    /// name is the pattern without its leading slash; `""` is the root. A route file's name is its
+    /// path below the folder, whatever the base: `rooms/[id]`.
     ///
     /// ```
     /// # use crossws_core::{Hub, PublishError};
@@ -363,14 +402,14 @@ impl Hub {
     /// # assert_eq!(announce(&Hub::default()).unwrap(), 0);
     /// ```
     ///
-    /// A route that does not exist is one without connections. Hooks that are served without routes
-    /// have none.
+    /// An unknown route is a group without connections. Hooks that are served without routes have
+    /// none.
     pub fn route<'a>(&'a self, route: &'a str) -> Group<'a> {
         Group::new(self, GroupOf::Route, route)
     }
 
-    /// The connections of one [identity](crate::Upgrade::identity), such as a user's tabs and devices,
-    /// in whatever namespaces they are. An identity that no peer has is a group without connections.
+    /// Returns the connections of one [identity](crate::Upgrade::identity), such as a user's tabs
+    /// and devices, in all namespaces. An unknown identity is a group without connections.
     ///
     /// ```
     /// # use crossws_core::{Hub, Json, PublishError};
@@ -383,7 +422,15 @@ impl Hub {
         Group::new(self, GroupOf::Identity, identity)
     }
 
-    /// The connections with a [tag](crate::Upgrade::tag), in whatever namespaces they are.
+    /// Returns the connections with a [tag](crate::Upgrade::tag), in all namespaces.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// let reached = hub.tagged("beta").send("try the new editor")?.queued;
+    /// assert_eq!(reached, 0);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn tagged<'a>(&'a self, tag: &'a str) -> Group<'a> {
         Group::new(self, GroupOf::Tag, tag)
     }
@@ -397,37 +444,50 @@ impl Hub {
         self.0.partial
     }
 
-    /// The application's own HTTP service, for hooks and tasks: see [`Api`].
+    /// Returns the application's own HTTP service, for hooks and tasks: see [`Api`].
     pub fn api(&self) -> Api {
         let service = self.0.http.lock().as_ref().and_then(ServiceRef::get);
         Api::new(service, self.clone())
     }
 
-    /// Lends the hub the HTTP service of a server, which [`api`](Self::api) calls while the server holds
-    /// it: a service may hold the hub. Of several servers the last one's counts.
+    /// Lends a server's HTTP service to the hub, which [`api`](Self::api) calls while the server
+    /// holds it: a service may hold the hub. If several servers lend theirs, the last one counts.
     pub fn lend_http(&self, service: &Arc<dyn HttpService>) {
         let lent = ServiceRef::Lent(Arc::downgrade(service));
         let old = self.0.http.lock().replace(lent);
-        // Without the lock: it may be the last handle.
+        // Dropped without the lock: it may be the last handle.
         drop(old);
     }
 
-    /// One peer by its id.
+    /// Returns one peer by its id.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// assert!(hub.peer(PeerId::random()).is_none());
+    /// ```
     pub fn peer(&self, id: PeerId) -> Option<Peer> {
         self.registry().peer(id)
     }
 
-    /// Every peer, namespace by namespace.
+    /// Returns every peer, namespace by namespace.
     pub fn peers(&self) -> Vec<Peer> {
         self.registry().peers(None)
     }
 
-    /// The namespaces with peers in them, sorted by name.
+    /// Returns the namespaces with peers in them, sorted by name.
     pub fn namespaces(&self) -> Vec<Arc<str>> {
         self.registry().namespaces()
     }
 
-    /// The counters now.
+    /// Returns the current counters.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// let stats = hub.stats();
+    /// println!("{} peers, {} of {} connections left", stats.peers, stats.closed.total(), stats.accepted);
+    /// ```
     pub fn stats(&self) -> Stats {
         Stats {
             peers: self.registry().len(),
@@ -438,9 +498,16 @@ impl Hub {
         }
     }
 
-    /// Begins a shutdown: upgrades are refused with 503 from here on, and every peer is closed
-    /// with `frame`. Await [`idle`](Self::idle) for the last `close` hook. Of several calls, the
-    /// first one's frame stands. A hub that two servers share stops for both.
+    /// Begins a shutdown: upgrades are refused with 503 from here on, and every peer is closed with
+    /// `frame`. Await [`idle`](Self::idle) for the last `close` hook. If it is called several
+    /// times, the first frame counts. A hub that two servers share stops for both.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// hub.shutdown(CloseCode::RESTART.into());
+    /// assert!(hub.is_shutting_down() && !hub.is_ready());
+    /// ```
     pub fn shutdown(&self, frame: CloseFrame) {
         let frame = self.refuse_upgrades(frame);
         self.close_for_shutdown(&frame);
@@ -450,26 +517,40 @@ impl Hub {
         Peer::close_all(self.peers(), frame, End::Shutdown);
     }
 
-    /// Refuses upgrades from here on. Returns with what everyone is to be closed.
+    /// Refuses upgrades from here on. Returns the frame that closes every peer.
     pub(crate) fn refuse_upgrades(&self, frame: CloseFrame) -> CloseFrame {
         self.turn_away();
         self.0.shutdown.lock().get_or_insert(frame).clone()
     }
 
-    /// Whether new clients should be sent here: false from the first moment of a shutdown on, also
-    /// while its [`delay`](field@crate::Shutdown::delay) lets everything go on as before. What a
-    /// readiness check answers.
+    /// Returns whether a load balancer should send new clients here: for a readiness check. False
+    /// from the first moment of a shutdown, also during its
+    /// [`delay`](field@crate::Shutdown::delay), in which everything else goes on as before.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// fn readiness(hub: &Hub) -> http::StatusCode {
+    ///     if hub.is_ready() { http::StatusCode::OK } else { http::StatusCode::SERVICE_UNAVAILABLE }
+    /// }
+    /// ```
     pub fn is_ready(&self) -> bool {
         !self.0.turns_away.load(Ordering::Relaxed)
     }
 
-    /// Makes [`is_ready`](Self::is_ready) false, and nothing else: what a
-    /// [`Shutdown`](crate::Shutdown) with a delay begins with.
+    /// Makes [`is_ready`](Self::is_ready) false, and has no other effect: the first step of a
+    /// [`Shutdown`](crate::Shutdown) with a delay.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// hub.turn_away();
+    /// assert!(!hub.is_ready());
+    /// ```
     pub fn turn_away(&self) {
         self.0.turns_away.store(true, Ordering::Relaxed);
     }
 
-    /// Whether a shutdown has begun.
+    /// Returns whether a shutdown has begun.
     pub fn is_shutting_down(&self) -> bool {
         self.0.shutdown.lock().is_some()
     }
@@ -481,12 +562,12 @@ impl Hub {
     /// Waits until no connection has a hook left to run.
     ///
     /// # Cancel safety
-    /// Dropping the future loses nothing.
+    /// Dropping the future has no effect on the hub.
     pub async fn idle(&self) {
         self.idle_but(|| 0).await;
     }
 
-    /// As [`idle`](Self::idle), but for so many connections, whose hooks wait for it.
+    /// As [`idle`](Self::idle), except for this many connections, whose hooks wait for it.
     pub(crate) async fn idle_but(&self, own: impl Fn() -> usize) {
         loop {
             let listener = self.0.idle.listen();
@@ -497,29 +578,29 @@ impl Hub {
         }
     }
 
-    /// A hook begins to wait for the end of a shutdown.
+    /// Notes that a hook begins to wait for the end of a shutdown.
     pub(crate) fn hook_waits(&self) {
         self.0.waiting.fetch_add(1, Ordering::SeqCst);
         self.0.idle.notify_all();
     }
 
-    /// A hook waits no more.
+    /// Notes that a hook no longer waits.
     pub(crate) fn hook_goes_on(&self) {
         self.0.waiting.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// How many hooks wait for the end of a shutdown.
+    /// Returns how many hooks wait for the end of a shutdown.
     pub(crate) fn waiting_hooks(&self) -> usize {
         self.0.waiting.load(Ordering::SeqCst)
     }
 
-    /// Where the hub is: another's while this one lives is another. For an adapter that must tell hubs
-    /// apart without a handle.
+    /// Returns an address that identifies the hub while it lives: for an adapter that must tell
+    /// hubs apart without a handle.
     pub fn address(&self) -> usize {
         Arc::as_ptr(&self.0).addr()
     }
 
-    /// How many connections have ended with both close frames exchanged.
+    /// Returns how many connections have ended with both close frames exchanged.
     pub(crate) fn flushed(&self) -> usize {
         self.0.flushed.load(Ordering::Acquire)
     }
@@ -601,7 +682,7 @@ impl Hub {
         self.count_published(watch.publish(publication.message(), to, publish, recipients))
     }
 
-    /// As [`deliver`](Self::deliver), to the peers that are named and without those that are.
+    /// As [`deliver`](Self::deliver), to the named peers and without the excluded ones.
     pub(crate) fn deliver_to_each(
         &self,
         namespace: Option<&str>,
@@ -664,10 +745,10 @@ impl fmt::Debug for Hub {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClaimError {
-    /// No hooks claim it: here it is back, untouched.
+    /// No hooks claim the request, which is returned unchanged.
     #[error("no hooks claim `{}`", .0.path())]
     NotHandled(Box<UpgradeRequest>),
-    /// It is refused with this response.
+    /// The request is refused with this response.
     #[error(transparent)]
     Rejected(#[from] Rejection),
 }

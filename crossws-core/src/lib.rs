@@ -1,7 +1,7 @@
 //! The runtime-free core of **crossws**: WebSocket apps as hooks, peers and pub/sub.
 //!
 //! Applications use the `crossws` crate. This one is for authors of other frameworks and of
-//! adapters: it does no IO, reads no clock and spawns nothing. What only they need is in
+//! adapters: it does no IO, reads no clock and spawns nothing. The items that only they need are in
 //! [`adapter`]. The path of a connection:
 //!
 //! ```text
@@ -9,12 +9,12 @@
 //!                                                             .message(..)  .close(..)
 //! ```
 //!
-//! Where the upgrade hook runs elsewhere than the peer lives, or a peer is brought back to memory,
-//! a [`Snapshot`](adapter::Snapshot) stands between: `Accepted::snapshot`, then `Hub::admit` or `Hub::restore` →
-//! `RestoredPeer::claim` → `OpeningPeer`.
+//! If the upgrade hook runs elsewhere than the peer lives, or a peer is restored, a
+//! [`Snapshot`](adapter::Snapshot) stands between: `Accepted::snapshot`, then `Hub::admit` or
+//! `Hub::restore` → `RestoredPeer::claim` → `OpeningPeer`.
 //!
-//! Each step consumes the one before, so that `open` precedes `message`, hooks do not overlap,
-//! and `close` comes once. Dropping any of them leaves nothing behind.
+//! Each step consumes the one before, so that `open` precedes `message`, hooks do not overlap, and
+//! `close` runs once. Dropping any of them leaves nothing behind.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -13,10 +13,10 @@ use serde::{Deserialize, Serialize};
 use crate::message::codec::{DecodeError, EncodeError};
 use crate::message::text::Utf8Bytes;
 
-/// A whole message: fragments are joined and control frames kept apart before a hook sees it.
+/// A whole message: fragments are joined, and control frames are kept apart, before a hook gets it.
 ///
 /// Both kinds share their storage, so a clone copies a pointer.
-// Exhaustive on purpose: RFC 6455 section 5.6 knows these two data frames and no more.
+// Exhaustive on purpose: RFC 6455 section 5.6 defines these two data frames and no more.
 #[allow(clippy::exhaustive_enums)]
 #[derive(Clone, PartialEq, Eq)]
 pub enum Message {
@@ -27,10 +27,16 @@ pub enum Message {
 }
 
 impl Message {
-    /// A text message that holds `value` as JSON.
+    /// Creates a text message that holds `value` as JSON.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// assert_eq!(Message::from_json(&[1, 2])?.text()?, "[1,2]");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
-    /// Whatever the value's `Serialize` reports, such as a map whose keys are not strings.
+    /// The error of the value's `Serialize`, such as for a map whose keys are not strings.
     pub fn from_json<T: Serialize + ?Sized>(value: &T) -> Result<Self, EncodeError> {
         match serde_json::to_string(value) {
             Ok(json) => Ok(Self::Text(json.into())),
@@ -38,10 +44,10 @@ impl Message {
         }
     }
 
-    /// The message as text. Binary is decoded as UTF-8, without a copy.
+    /// Returns the message as text. Binary is decoded as UTF-8, without a copy.
     ///
     /// # Errors
-    /// When a binary message is not UTF-8.
+    /// If a binary message is not UTF-8.
     pub fn text(&self) -> Result<&str, Utf8Error> {
         match self {
             Self::Text(text) => Ok(text),
@@ -49,7 +55,12 @@ impl Message {
         }
     }
 
-    /// The message as text, with U+FFFD in place of what is not UTF-8.
+    /// Returns the message as text, with U+FFFD in place of invalid UTF-8.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// assert_eq!(Message::from(vec![0x68, 0x69, 0xff]).text_lossy(), "hi\u{fffd}");
+    /// ```
     pub fn text_lossy(&self) -> Cow<'_, str> {
         match self {
             Self::Text(text) => Cow::Borrowed(text),
@@ -57,20 +68,27 @@ impl Message {
         }
     }
 
-    /// The message read as JSON; borrowed fields point into the message.
+    /// Parses the message as JSON; borrowed fields point into the message.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let point: [i32; 2] = Message::from("[3, 4]").json()?;
+    /// assert_eq!(point, [3, 4]);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
-    /// When the payload is not JSON or does not fit `T`.
+    /// If the payload is not JSON or does not fit `T`.
     pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, DecodeError> {
         serde_json::from_slice(self.as_bytes()).map_err(DecodeError::new)
     }
 
-    /// The payload, shared with the message: no copy.
+    /// Returns the payload, shared with the message: no copy.
     pub fn bytes(&self) -> Bytes {
         self.as_bytes().clone()
     }
 
-    /// The payload.
+    /// Returns the payload.
     pub fn as_bytes(&self) -> &Bytes {
         match self {
             Self::Text(text) => text.as_bytes(),
@@ -78,7 +96,7 @@ impl Message {
         }
     }
 
-    /// The payload, without a copy.
+    /// Returns the payload, without a copy.
     pub fn into_bytes(self) -> Bytes {
         match self {
             Self::Text(text) => text.into_bytes(),
@@ -86,35 +104,35 @@ impl Message {
         }
     }
 
-    /// The payload's length in bytes.
+    /// Returns the payload's length in bytes.
     pub fn len(&self) -> usize {
         self.as_bytes().len()
     }
 
-    /// Whether the payload is empty.
+    /// Returns whether the payload is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether this is a text message.
+    /// Returns whether this is a text message.
     pub fn is_text(&self) -> bool {
         matches!(self, Self::Text(_))
     }
 
-    /// Whether this is a binary message.
+    /// Returns whether this is a binary message.
     pub fn is_binary(&self) -> bool {
         matches!(self, Self::Binary(_))
     }
 }
 
-/// The message as text, lossily for binary.
+/// Writes the message as text, lossily for binary.
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text_lossy())
     }
 }
 
-/// The kind and a short preview: payloads may be large, and may be secret.
+/// Writes the kind and a short preview: payloads may be large, and may be secret.
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const PREVIEW: usize = 64;
@@ -194,8 +212,8 @@ pub struct Json<T>(
     pub T,
 );
 
-/// What `send`, `publish` and `broadcast` take: text, bytes, a [`Message`], or a value in a codec,
-/// such as [`Json`].
+/// The argument of `send`, `publish` and `broadcast`: text, bytes, a [`Message`], or a value in a
+/// codec, such as [`Json`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a message",
     label = "text, bytes, or a value in a codec is expected",
@@ -205,11 +223,12 @@ pub trait IntoMessage {
     /// Encodes the message to send.
     ///
     /// # Errors
-    /// When the codec cannot encode the value; text and bytes never fail.
+    /// If the codec cannot encode the value; text and bytes never fail.
     fn into_message(self) -> Result<Message, EncodeError>;
 }
 
-/// One by one and not for all `T: Into<Message>`, so that the compiler can say what is missing.
+/// Implemented one by one and not for all `T: Into<Message>`, so that the compiler can name what is
+/// missing.
 macro_rules! into_message {
     ($($(#[$generics:ident $kind:ty])? $type:ty,)+) => {
         $(impl$(<const $generics: $kind>)? IntoMessage for $type {

@@ -1,4 +1,4 @@
-//! What happens on a hub, for those who watch it: observers, counters, events and spans.
+//! What happens on a hub, for monitoring: observers, counters, events and spans.
 
 mod closes;
 mod counters;

@@ -57,13 +57,24 @@ use crate::upgrade::request::{NotAttached, UpgradeRequest};
 
 /// A connected client: a cheap handle, the same on every adapter.
 ///
-/// Clones share everything. A handle may be kept and used from anywhere; once the connection is
-/// over its calls answer with errors. A handle kept for ever keeps the request and the context
-/// alive: store a [`WeakPeer`], or the id and [`Hub::peer`].
+/// Clones share everything. A handle may be kept and used from any task; once the connection is
+/// over its calls return errors. A stored handle keeps the request and the context alive
+/// indefinitely: store a [`WeakPeer`], or the id and use [`Hub::peer`].
+///
+/// ```
+/// # use crossws_core::*;
+/// async fn greet(peer: Peer) -> Result<(), Box<dyn std::error::Error>> {
+///     peer.subscribe("news")?;
+///     peer.send("welcome")?;
+///     peer.publish("news", format!("{peer} has joined"))?;
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Peer(Arc<Inner>);
 
-/// So many bytes may be more than half of a bound, by default: that many messages, of two bytes at least.
+/// This many bytes may be more than half of a bound, by default: that many messages, of at least
+/// two bytes.
 const MAY_BE_BEHIND: usize = 4096;
 
 pub(crate) struct Inner {
@@ -72,7 +83,7 @@ pub(crate) struct Inner {
     pub(crate) request: UpgradeRequest,
     pub(crate) context: ContextCell,
     pub(crate) expiry: MomentCell,
-    /// As it began: see [`Peer::settings`].
+    /// The settings at the beginning: see [`Peer::settings`].
     pub(crate) settings: Arc<Settings>,
     pub(crate) rare: RareCell,
     pub(crate) sleepers: Sleepers,
@@ -85,7 +96,7 @@ pub(crate) struct Inner {
 
 impl Peer {
     pub(crate) fn new(mut inner: Inner) -> Self {
-        // A transport that stores the request with the peer reads all of it again and again.
+        // A transport that stores the request with the peer reads all of it on every change.
         if !inner
             .transport
             .capabilities()
@@ -117,13 +128,13 @@ impl Peer {
         &self.0.namespace
     }
 
-    /// Who watches the hub.
+    /// Returns the hub's observers and counters.
     #[inline]
     pub(crate) fn watch(&self) -> Option<&Watch> {
         self.0.hub.watch()
     }
 
-    /// What is remembered of it for those who watch.
+    /// Returns the state that observers have of this peer.
     pub(crate) fn watched(&self) -> Option<Arc<Watched>> {
         self.extensions().get()
     }
@@ -144,39 +155,71 @@ impl Peer {
         &self.0.id
     }
 
-    /// The peer's name on its hub.
+    /// Returns the peer's id on its hub.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// let id = peer.id();
+    /// assert_eq!(peer.hub().peer(id).as_ref(), Some(peer));
+    /// # Ok(()) }
+    /// ```
     pub fn id(&self) -> PeerId {
         self.0.id
     }
 
-    /// The namespace whose topics and peers this one can reach.
+    /// Returns the namespace whose topics and peers this peer can reach.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// let everyone = peer.hub().in_namespace(peer.namespace());
+    /// everyone.broadcast("hello")?;
+    /// # Ok(()) }
+    /// ```
     pub fn namespace(&self) -> &str {
         &self.0.namespace
     }
 
-    /// The request that asked for this connection, with the headers that
-    /// [`Limits::max_kept_head`](field@crate::Limits::max_kept_head) has room for.
+    /// Returns the request that asked for this connection, with the headers that fit into
+    /// [`Limits::max_kept_head`](field@crate::Limits::max_kept_head).
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// let page = peer.request().header("referer").unwrap_or("unknown");
+    /// println!("{peer} came from {page}");
+    /// # Ok(()) }
+    /// ```
     pub fn request(&self) -> &UpgradeRequest {
         &self.0.request
     }
 
-    /// What is configured for this connection: the settings of its route, over the hub's.
+    /// Returns the settings of this connection: those of its route, over the hub's.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// let most = peer.settings().limits.max_message_size;
+    /// println!("at most {most:?} bytes");
+    /// # Ok(()) }
+    /// ```
     pub fn settings(&self) -> Arc<Settings> {
         let replaced = self.0.rare.settings();
         replaced.unwrap_or_else(|| Arc::clone(&self.0.settings))
     }
 
-    /// The pattern of the route that led here, such as `/rooms/{room}`, where routes have one.
+    /// Returns the pattern of the connection's route, such as `/rooms/{room}`, if it has one.
     pub fn route(&self) -> Option<Arc<str>> {
         self.settings().route().cloned()
     }
 
-    /// The name of the route that led here, where it has one.
+    /// Returns the name of the connection's route, if it has one.
     pub fn route_name(&self) -> Option<Arc<str>> {
         self.settings().route_name().cloned()
     }
 
-    /// What the route says is known for a peer that was restored.
+    /// Applies the route's settings to a restored peer.
     pub(crate) fn on_route(&self, settings: Arc<Settings>) {
         if settings.limits.count_traffic {
             self.metered();
@@ -185,8 +228,8 @@ impl Peer {
         self.0.hub.registry().join_route(self);
     }
 
-    /// The value of this type that a layer has attached to the request before the upgrade: one of
-    /// the [`extensions`](Self::extensions).
+    /// Returns the value of this type that a layer has attached to the request before the upgrade:
+    /// one of the [`extensions`](Self::extensions).
     ///
     /// # Errors
     /// [`NotAttached`], which names the type, if no layer has attached one.
@@ -194,51 +237,87 @@ impl Peer {
         self.0.request.attached()
     }
 
-    /// The client's address, where the platform knows it.
+    /// Returns the client's address, if the platform knows it.
     pub fn remote_addr(&self) -> Option<SocketAddr> {
         self.0.request.remote_addr()
     }
 
-    /// The subprotocol that was negotiated, if one was.
+    /// Returns the negotiated subprotocol, if there is one.
     pub fn protocol(&self) -> Option<&str> {
         self.0.rare.protocol()
     }
 
-    /// The WebSocket extensions that were negotiated, as in the answer's header; empty for none.
+    /// Returns the negotiated WebSocket extensions, as in the response's header; empty if there are
+    /// none.
     pub fn negotiated_extensions(&self) -> &str {
         self.0.transport.extensions()
     }
 
-    /// What this connection's transport can do.
+    /// Returns the capabilities of this connection's transport.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// if peer.capabilities().contains(Capabilities::PING) {
+    ///     peer.ping("")?;
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn capabilities(&self) -> Capabilities {
         self.0.transport.capabilities()
     }
 
-    /// The hub this peer is connected to.
+    /// Returns the hub of this peer.
     pub fn hub(&self) -> &Hub {
         &self.0.hub
     }
 
-    /// The application's own HTTP service, called without a network: see [`Api`]. What it says of the
-    /// client is the address and the host that it asked for, and no header else.
+    /// Returns the application's own HTTP service, called without a network: see [`Api`]. Its
+    /// requests carry the client's address and the host of the client's request, and no other
+    /// header of it.
     pub fn api(&self) -> Api {
         let host = self.request().header("host").map(HeaderValue::from_str);
         let host = host.and_then(Result::ok);
         self.hub().api().on_behalf_of(host, self.remote_addr())
     }
 
-    /// Where the connection is.
+    /// Returns the state of the connection.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// if peer.state() == PeerState::Open {
+    ///     peer.send("tick")?;
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn state(&self) -> PeerState {
         self.0.life.state()
     }
 
-    /// Volatile values of this connection; not the WebSocket extensions, which are
+    /// Returns the volatile values of this connection; the WebSocket extensions are
     /// [`negotiated_extensions`](Self::negotiated_extensions).
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// struct Started(std::time::Instant);
+    /// peer.extensions().insert(Started(std::time::Instant::now()));
+    /// # Ok(()) }
+    /// ```
     pub fn extensions(&self) -> &Extensions {
         self.0.request.volatile()
     }
 
-    /// The peer's context.
+    /// Returns the peer's context.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// let name = peer.context::<String>()?;
+    /// println!("{name} has connected");
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`ContextError::Missing`] if there is none, [`ContextError::Type`] if it is of another
@@ -249,9 +328,16 @@ impl Peer {
 
     /// Replaces the peer's context.
     ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.set_context("ann".to_owned())?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`ContextError::Persist`] if the transport hibernates and cannot store the new context: the
-    /// old one stays. Elsewhere it never fails.
+    /// old one stays. On other transports it never fails.
     pub fn set_context<T: PeerContext>(&self, context: T) -> Result<(), ContextError> {
         let old = self.0.context.set(context);
         self.persist_context(old)
@@ -261,19 +347,26 @@ impl Peer {
         &self.0.context
     }
 
-    /// When the peer's credentials end, if they do: then it is closed with 4401.
+    /// Returns when the peer's credentials end, if they do: then the peer is closed with 4401.
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.0.expiry.get().time()
     }
 
-    /// The peer's credentials end at another time: later, because it has shown new ones; sooner,
-    /// because they were revoked; or [`Expiry::Never`]. From wherever the peer is known, a hook or
-    /// not.
+    /// Sets when the peer's credentials end: later, because the client has shown new ones; sooner,
+    /// because they were revoked; or [`Expiry::Never`]. May be called from any task that holds the
+    /// peer.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// // A refreshed token is valid for another hour.
+    /// peer.set_expiry(std::time::Duration::from_secs(3600))?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
-    /// When the connection is ending, the transport keeps no time
-    /// ([`Capabilities::EXPIRY`]), or it hibernates and cannot store the new time: the old one
-    /// stays.
+    /// If the connection is ending, the transport keeps no time ([`Capabilities::EXPIRY`]), or it
+    /// hibernates and cannot store the new time: the old one stays.
     pub fn set_expiry(&self, expiry: impl Into<Expiry>) -> Result<(), ExpiryError> {
         if !self.capabilities().contains(Capabilities::EXPIRY) {
             return Err(ExpiryError::Unsupported);
@@ -291,10 +384,10 @@ impl Peer {
         Ok(())
     }
 
-    /// Waits for this long, or until the connection is ending, whichever comes first. It names no
-    /// runtime: the connection's adapter keeps the time, to the millisecond or so, and in tests it
-    /// is virtual. Where the transport keeps no time ([`Capabilities::EXPIRY`]) only the end is waited
-    /// for.
+    /// Waits for a duration, or until the connection is ending, whichever comes first. It depends
+    /// on no runtime: the connection's adapter keeps the time, with a precision of about a
+    /// millisecond, and in tests the time is virtual. If the transport keeps no time
+    /// ([`Capabilities::EXPIRY`]) only the end ends the wait.
     ///
     /// In a Durable Object a sleep does not outlast the object's memory.
     ///
@@ -311,7 +404,7 @@ impl Peer {
     /// ```
     ///
     /// # Cancel safety
-    /// Dropping the future ends the sleep and leaves nothing behind.
+    /// Dropping the future ends the sleep without further effect.
     pub fn sleep(&self, duration: Duration) -> Sleep {
         Sleep::new(self, duration)
     }
@@ -320,7 +413,7 @@ impl Peer {
         &self.0.sleepers
     }
 
-    /// When the adapter must call [`is_due`](Self::is_due) next.
+    /// Returns when the adapter must call [`is_due`](Self::is_due) next.
     pub(crate) fn due_at(&self) -> Option<SystemTime> {
         let expires = self.expires_at();
         match self.0.sleepers.first() {
@@ -329,9 +422,9 @@ impl Peer {
         }
     }
 
-    /// This time, which the adapter was told, has come, whatever the wall clock says now. What was due
-    /// then may have been renewed or given up meanwhile.
-    /// Returns whether a `timer` hook must run.
+    /// Handles a time that the adapter was told and that has come, whatever the wall clock says
+    /// now. The deadline may have been moved or cancelled meanwhile. Returns whether a `timer` hook
+    /// must run.
     pub(crate) fn is_due(&self, at: SystemTime) -> bool {
         let until = at.max(self.0.transport.now());
         if self.expires_at().is_some_and(|end| end <= until) {
@@ -347,12 +440,20 @@ impl Peer {
         any
     }
 
-    /// Whether the credentials have ended, on a transport that knows.
+    /// Returns whether the credentials have ended, on a transport that keeps time.
     pub(crate) fn has_expired(&self) -> bool {
         self.0.expiry.get().is_past(self.0.transport.now())
     }
 
     /// Reads the peer's context as another type than its own, such as `serde_json::Value`.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// let user: std::collections::HashMap<String, String> = peer.context_as()?;
+    /// println!("{}", user["name"]);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`ContextError::Missing`] if there is none, [`ContextError::Encode`] and
@@ -362,17 +463,34 @@ impl Peer {
         Ok(T::deserialize(json).map_err(DecodeError::new)?)
     }
 
-    /// Queues a message: text, bytes, or [`Json`](crate::Json). Never waits; it is on the wire
-    /// while the hook goes on.
+    /// Queues a message: text, bytes, or [`Json`](crate::Json). Never waits; the message is on the
+    /// wire while the hook goes on.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.send("text")?;
+    /// peer.send(vec![1, 2, 3])?;
+    /// peer.send(Json(["a", "b"]))?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
-    /// The message is handed back when the connection is closed, or when the peer's queue is full
-    /// and the policy refuses the newest. Under the default policy a full queue closes the peer.
+    /// The error returns the message if the connection is closed, or if the peer's queue is full
+    /// and its policy refuses the newest message. Under the default policy a full queue closes the
+    /// peer.
     pub fn send(&self, message: impl IntoMessage) -> Result<Sent, SendError> {
         self.send_as(message, const { &SendOptions::new() })
     }
 
     /// As [`send`](Self::send), with options.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.send_with("42", SendOptions::new().key("price"))?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// As [`send`](Self::send).
@@ -411,18 +529,18 @@ impl Peer {
     /// Queues a ping with up to 125 bytes.
     ///
     /// # Errors
-    /// When the connection is closed, the data is too long, a ping is still queued, or the
-    /// transport has no control frames.
+    /// If the connection is closed, the data is too long, a ping is still queued, or the transport
+    /// has no control frames.
     pub fn ping(&self, data: impl Into<Bytes>) -> Result<(), ControlError> {
         self.control(data.into(), |data| self.0.transport.ping(data))
     }
 
-    /// Queues a pong with up to 125 bytes: unasked, or where the `ping` hook answers pings, because
-    /// the limit `auto_pong` is off. Of more than 16 that wait only the latest are kept, and only one
-    /// while the client does not take what it gets (RFC 6455 section 5.5.3).
+    /// Queues a pong with up to 125 bytes: unsolicited, or as the answer of a `ping` hook if the
+    /// limit `auto_pong` is off. If more than 16 wait, only the latest are kept, and only one while
+    /// the client does not take its frames (RFC 6455 section 5.5.3).
     ///
     /// # Errors
-    /// When the connection is closed, the data is too long, or the transport has no control frames.
+    /// If the connection is closed, the data is too long, or the transport has no control frames.
     pub fn pong(&self, data: impl Into<Bytes>) -> Result<(), ControlError> {
         self.control(data.into(), |data| self.0.transport.pong(data))
     }
@@ -443,36 +561,57 @@ impl Peer {
         send(data)
     }
 
-    /// Bytes queued for this peer and not yet handed to the platform.
+    /// Returns how many bytes are queued for this peer and not yet handed to the platform.
     pub fn buffered_amount(&self) -> usize {
         self.0.transport.buffered_amount()
     }
 
-    /// Returns whether the client takes less than it is sent, so that a loop that sends to it should
-    /// wait: more than half of a bound waits ([`Limits::max_buffered`](crate::Limits::max_buffered),
-    /// [`Limits::max_queued`](crate::Limits::max_queued)) although what could be written at once was, and
-    /// it has not had long to catch up.
+    /// Returns whether the client takes less than it is sent, so that a loop that sends to it
+    /// should wait: more than half of a bound waits
+    /// ([`Limits::max_buffered`](crate::Limits::max_buffered),
+    /// [`Limits::max_queued`](crate::Limits::max_queued)) although the platform took all that it
+    /// could at once, and the client has not had long to catch up.
     ///
-    /// A client that reads catches up within milliseconds, or a little longer on a busy machine. One
-    /// that has not after 300 ms is not waited for: false from then on until it has taken a quarter of a
-    /// bound.
-    /// False on transports that do not know.
+    /// A client that reads catches up within milliseconds, or a little longer on a busy machine. A
+    /// client that has not caught up after 300 ms is not waited for: the result is false from then
+    /// on until the client has taken a quarter of a bound. Always false on transports that do not
+    /// know.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # async fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// for part in 0..1_000_000_u32 {
+    ///     peer.send(part.to_string())?;
+    ///     if peer.is_behind() {
+    ///         peer.drained(1 << 10).await;
+    ///     }
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn is_behind(&self) -> bool {
         self.0.transport.is_behind()
     }
 
-    /// Messages for this peer that a queue's policy discarded.
+    /// Returns how many messages for this peer its queue's policy discarded.
     pub fn dropped(&self) -> u64 {
         self.0.transport.dropped()
     }
 
     /// Waits until at most `threshold` bytes are queued, or the connection is over.
     ///
-    /// Woken by the writer, not by polling. Where the transport cannot tell (no
-    /// [`Capabilities::DRAIN`]) the amount is always 0 and this ends at once.
+    /// The writer wakes the future; it does not poll. On a transport without
+    /// [`Capabilities::DRAIN`] the amount is always 0 and the future is ready at once.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # async fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.send(vec![0; 1 << 20])?;
+    /// peer.drained(0).await;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Cancel safety
-    /// Dropping the future loses nothing.
+    /// Dropping the future has no effect on the queue.
     pub async fn drained(&self, threshold: usize) {
         loop {
             let listener = self.0.life.drained();
@@ -488,7 +627,7 @@ impl Peer {
         self.settled(self.0.transport.settle())
     }
 
-    /// Tells those who wait for it what was written.
+    /// Reports the writes and discards of a settled queue to the waiting tasks and observers.
     fn settled(&self, settled: Settled) -> Settled {
         if settled.wrote {
             self.notify_drained();
@@ -519,7 +658,7 @@ impl Peer {
             .push(Box::pin(async { future.await.into_hook_result() }));
     }
 
-    /// A handle that does not keep the peer alive.
+    /// Returns a handle that does not keep the peer alive.
     pub fn downgrade(&self) -> WeakPeer {
         WeakPeer(Arc::downgrade(&self.0))
     }
@@ -534,7 +673,7 @@ pub(crate) fn credentials_expired() -> CloseFrame {
     CloseFrame::new(CloseCode::CREDENTIALS_EXPIRED, "credentials expired")
 }
 
-/// The id.
+/// Writes the id.
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.id().fmt(f)
@@ -552,7 +691,7 @@ impl fmt::Debug for Peer {
     }
 }
 
-/// Two handles are equal when they are the same connection's.
+/// Two handles are equal if they belong to the same connection.
 impl PartialEq for Peer {
     fn eq(&self, other: &Self) -> bool {
         self.is(other)

@@ -1,4 +1,4 @@
-//! Topics and their subscribers, and what was published to them.
+//! Topics, their subscribers, and their publications.
 
 pub(crate) mod cursor;
 pub(crate) mod filter;

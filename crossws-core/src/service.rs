@@ -1,4 +1,4 @@
-//! The application's HTTP service and its sockets, each reached from the other.
+//! The application's HTTP service and its sockets, each reachable from the other.
 
 pub(crate) mod api;
 #[cfg(feature = "http")]

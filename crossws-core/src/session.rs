@@ -26,7 +26,7 @@ use crate::peer::membership::Membership;
 use crate::peer::tasks::Tasks;
 use crate::pubsub::topic::TopicKind;
 
-/// A peer whose `open` hook has not run. Dropped, the peer is gone and no hook runs.
+/// A peer whose `open` hook has not run. If it is dropped, the peer is gone and no hook runs.
 pub struct OpeningPeer<H: Hooks + ?Sized> {
     hooks: Arc<H>,
     membership: Membership,
@@ -37,17 +37,17 @@ impl<H: Hooks + ?Sized> OpeningPeer<H> {
         Self { hooks, membership }
     }
 
-    /// The peer.
+    /// Returns the peer.
     pub fn peer(&self) -> &Peer {
         &self.membership.peer
     }
 
-    /// The adapter's way to say what happens while a hook runs.
+    /// Returns the handle with which the adapter reports events while a hook runs.
     pub fn lifeline(&self) -> PeerEvents {
         PeerEvents(self.membership.peer.clone())
     }
 
-    /// Runs the `open` hook to its end. Messages come after it, by type.
+    /// Runs the `open` hook to its end. The returned type is the one that has messages.
     ///
     /// # Cancel safety
     /// Dropping the future drops the hook and the peer; its `close` hook does not run.
@@ -69,7 +69,7 @@ impl<H: Hooks + ?Sized> OpeningPeer<H> {
         session
     }
 
-    /// The session of a peer whose `open` hook has run before: a restored one.
+    /// Returns the session of a restored peer, whose `open` hook has run before.
     pub fn resume(self) -> Session<H> {
         Session {
             hooks: self.hooks,
@@ -85,7 +85,7 @@ impl<H: Hooks + ?Sized> fmt::Debug for OpeningPeer<H> {
     }
 }
 
-/// What an adapter tells a peer while a hook may be running.
+/// Reports an adapter's events to a peer while a hook may be running.
 #[derive(Clone, Debug)]
 pub struct PeerEvents(Peer);
 
@@ -94,22 +94,22 @@ impl PeerEvents {
         Self(peer)
     }
 
-    /// The connection is ending: the client closed or is gone. The peer leaves every list and
-    /// topic at once, and `Peer::closed` resolves. The `close` hook follows later.
+    /// Reports that the connection is ending: the client closed or is gone. The peer leaves every
+    /// list and topic at once, and `Peer::closed` resolves. The `close` hook follows later.
     pub fn ended(&self) {
         self.0.ended();
     }
 
-    /// The outbound queue has become shorter: whoever waits in `Peer::drained` looks again.
-    /// Cheap when nobody waits.
+    /// Reports that the outbound queue has become shorter: the tasks in `Peer::drained` look again.
+    /// Cheap if no task waits.
     pub fn drained(&self) {
         self.0.notify_drained();
     }
 
-    /// Whether the peer's next message must wait, because somebody in its namespace is behind
-    /// ([`Transport::is_behind`](crate::adapter::Transport::is_behind)) to whom it may write: it has
-    /// published before, or `may_write` says so of a peer of which nothing is known yet. Cheap while
-    /// nobody is behind.
+    /// Returns whether the peer's next message must wait, because a peer in its namespace to which
+    /// it may write is behind ([`Transport::is_behind`](crate::adapter::Transport::is_behind)). A
+    /// peer that has published before may write; for a peer of which nothing is known yet,
+    /// `may_write` decides. Cheap while no peer is behind.
     #[inline]
     pub fn must_wait(&self, may_write: bool) -> bool {
         let behind = self.0.hub().registry().behind_peers();
@@ -118,45 +118,46 @@ impl PeerEvents {
             && behind.any(self.0.namespace())
     }
 
-    /// When the peer's credentials, the first of its [sleeps](Peer::sleep) or of its
-    /// [timers](Peer::set_timer) end, by the wall clock.
-    /// The adapter keeps that time, as with
+    /// Returns when the peer's credentials, the first of its [sleeps](Peer::sleep) or of its
+    /// [timers](Peer::set_timer) end, by the wall clock. The adapter keeps that time, as with
     /// [`Liveness::credentials`](crate::adapter::Liveness::credentials), and then calls
     /// [`expired`](Self::expired).
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.0.due_at()
     }
 
-    /// The time that [`expires_at`](Self::expires_at) said has come: ends the sleeps and timers until then, or
-    /// closes the peer with 4401 if its credentials end by then.
-    /// Returns whether a timer is due, whose hook [`Session::poll_notice`] yields.
+    /// Reports that the time of [`expires_at`](Self::expires_at) has come. Ends the sleeps and
+    /// timers until then, or closes the peer with 4401 if its credentials end by then. Returns
+    /// whether a timer is due, whose hook [`Session::poll_notice`] yields.
     pub fn expired(&self, at: SystemTime) -> bool {
         self.0.is_due(at)
     }
 
-    /// Messages for the peer were discarded: its `dropped` hook will be told.
+    /// Reports that messages for the peer were discarded: its `dropped` hook will run.
     pub fn dropped(&self, dropped: Dropped) {
         watch::dropped(&self.0, dropped);
         self.0.notify(Notice(Kind::Dropped(dropped)));
     }
 
-    /// The client has sent no message for longer than the peer's settings allow: closes it with
+    /// Closes a peer whose client has sent no message for longer than the peer's settings allow,
+    /// with
     /// 3008. The adapter keeps that time with [`Liveness::active`](crate::adapter::Liveness::active).
     pub fn inactive(&self) {
         self.0.close_for_inactivity();
     }
 
-    /// Whether this side closed, so that what still arrives must not reach a hook. True from just
-    /// before `Transport::close` or `Transport::terminate` is called, on whatever thread.
+    /// Returns whether this side closed, so that messages that still arrive must not reach a hook.
+    /// True from just before `Transport::close` or `Transport::terminate` is called, on any thread.
     pub fn closed_here(&self) -> bool {
         self.0.closed_here().is_some()
     }
 }
 
-/// An open connection: runs the hooks, one at a time. That `open` came first, that hooks do not
-/// overlap and that `close` comes once are what its methods' receivers say.
+/// An open connection: runs the hooks, one at a time. The receivers of its methods ensure that
+/// `open` came first, that hooks do not overlap and that `close` runs once.
 ///
-/// Dropped without [`close`](Self::close), the peer is gone and its `close` hook does not run.
+/// If it is dropped without [`close`](Self::close), the peer is gone and its `close` hook does not
+/// run.
 pub struct Session<H: Hooks + ?Sized> {
     hooks: Arc<H>,
     // Before `membership`: the peer's own futures are dropped while it is still whole.
@@ -165,13 +166,13 @@ pub struct Session<H: Hooks + ?Sized> {
 }
 
 impl<H: Hooks + ?Sized> Session<H> {
-    /// The peer.
+    /// Returns the peer.
     pub fn peer(&self) -> &Peer {
         &self.membership.peer
     }
 
-    /// Runs the `message` hook. Does nothing if this side has closed: a hook hears nothing more
-    /// of a peer that it closed but `close`.
+    /// Runs the `message` hook. Does nothing if this side has closed: of a peer that a hook closed,
+    /// only `close` runs.
     ///
     /// # Cancel safety
     /// None of the session's hooks is safe to drop in the middle: the hook's work stops at its
@@ -240,7 +241,7 @@ impl<H: Hooks + ?Sized> Session<H> {
         }
     }
 
-    /// Reports an error to the `error` hook and does what it answers.
+    /// Reports an error to the `error` hook and applies its decision.
     pub async fn error(&mut self, error: Error) {
         let must_close = !matches!(error.kind(), ErrorKind::Hook(_));
         let peer = &self.membership.peer;
@@ -248,7 +249,7 @@ impl<H: Hooks + ?Sized> Session<H> {
             watch.failed(peer, &error);
         }
         let hook = catch_panic(async { self.hooks.error(peer, error).await });
-        // A panic here has nobody left to be reported to; it closes as the default does.
+        // No hook is left to report a panic here to; the peer is closed as by default.
         let answer = self.tasks.alongside(peer, hook).await;
         let answer = answer.unwrap_or_else(|message| {
             let error = Error::panic(HookKind::Error, &message);
@@ -262,8 +263,8 @@ impl<H: Hooks + ?Sized> Session<H> {
         }
     }
 
-    /// Polls the futures that the peer spawned; ready with a failure among them, or a hook that is
-    /// due. The adapter calls it while no hook runs, and gives what it yields to
+    /// Polls the futures that the peer spawned. Ready with a failure among them, or a hook that is
+    /// due. The adapter calls it while no hook runs, and passes the result to
     /// [`notice`](Self::notice).
     pub fn poll_notice(&mut self, cx: &mut Context<'_>) -> Poll<Notice> {
         self.poll_tasks(cx);
@@ -334,7 +335,7 @@ impl<H: Hooks + ?Sized> Session<H> {
             closed.by = by;
         }
         peer.ended();
-        // Now, because no hook but `error` for its own sake comes after `close`.
+        // Now, because no hook except `error` for its own failure runs after `close`.
         self.tasks.collect(self.membership.peer.inbox());
         while let Some(notice) = self.take_notice() {
             self.notice(notice).await;
@@ -348,7 +349,7 @@ impl<H: Hooks + ?Sized> Session<H> {
             .tasks
             .alongside(peer, catch(HookKind::Close, hook))
             .await;
-        // Reported like any other error; there is no connection left to close.
+        // Reported like any other error, without a connection left to close.
         if let Err(error) = result {
             self.settle(error).await;
         }
@@ -383,7 +384,7 @@ impl<H: Hooks + ?Sized> Session<H> {
         }
     }
 
-    /// The oldest of what is due, without the failures that are none.
+    /// Returns the oldest notice, without those that report a departure.
     fn take_notice(&mut self) -> Option<Notice> {
         loop {
             let notice = self.tasks.take_notice()?;
@@ -396,8 +397,9 @@ impl<H: Hooks + ?Sized> Session<H> {
         }
     }
 
-    /// Whether something failed only because the peer had left. Everyone writes `peer.send(..)?`,
-    /// and clients leave while hooks run: that is how connections end, and no failure.
+    /// Returns whether an error only says that the peer had left. Applications write
+    /// `peer.send(..)?`, and clients leave while hooks run: that is how connections end, and no
+    /// failure.
     fn is_departure(&self, error: &Error) -> bool {
         let departed = error.is_departure() && self.peer().state() != PeerState::Open;
         if departed {

@@ -1,9 +1,9 @@
 //! This crate's lock, atomics and events: std's, without poisoning, or shuttle's under model
 //! checking.
 //!
-//! Poisoning would let one panicking hook make every later use of the shared state panic too.
-//! All state behind these locks is consistent at every point where user code could panic,
-//! because no user code runs under them.
+//! Poisoning would let one panicking hook make every later use of the shared state panic too. The
+//! state inside these locks is consistent at every point where user code could panic, because no
+//! user code runs under them.
 
 #[cfg(crossws_shuttle)]
 use shuttle::sync as imp;
@@ -12,8 +12,8 @@ use std::sync as imp;
 
 pub(crate) use imp::{MutexGuard, atomic};
 
-/// An event that owns no memory until somebody listens. Under shuttle every call is a point where
-/// it may switch threads; what goes on inside stays std's.
+/// An event that owns no memory until a task listens. Under shuttle every call is a point where it
+/// may switch threads; std does the rest.
 #[derive(Default)]
 pub(crate) struct Event {
     event: event_listener::Event,
@@ -31,13 +31,13 @@ impl Event {
         self.event.listen()
     }
 
-    /// Wakes all who listen.
+    /// Wakes all listeners.
     pub(crate) fn notify_all(&self) {
         self.switch();
-        // Between what has changed and the look at who listens: as `listen` has one between
-        // listening and the look at what has changed.
+        // Between the change and the look at the listeners: `listen` has one between listening and
+        // the look at the change.
         std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
-        // `notify` would allocate the list to find nobody on it.
+        // `notify` would allocate the list to find no listener on it.
         if self.event.total_listeners() > 0 {
             self.event.notify(usize::MAX);
         }

@@ -11,135 +11,135 @@ use crate::message::close::CloseFrame;
 use crate::message::send::{SendOptions, Sent};
 use crate::peer::snapshot::PersistError;
 
-/// One connection's way out, as an adapter provides it: queues, and never waits.
+/// One connection's outbound half, as an adapter provides it: it queues, and never waits.
 ///
-/// Publications reach it in one of two ways, as [`wire`](Transport::wire) says: it is handed each
-/// of them, or it reads the topic's log when it is about to write.
+/// Publications reach it in one of two ways, which [`wire`](Transport::wire) selects: core passes
+/// each of them, or the transport reads the topic's log when it is about to write.
 ///
-/// No method may call back into the hub or a peer. `publish`, `offer`, `news` and `lags` run while the
-/// topic is locked, so that every subscriber sees the same order: they use no [`Cursor`] but for what
-/// needs no lock, they neither write nor close. What wakes a task belongs into [`wake`](Self::wake),
-/// and what writes or judges into [`settle`](Self::settle); both run after the lock is gone.
+/// No method may call back into the hub or a peer. `publish`, `offer`, `news` and `lags` run while
+/// the topic is locked, so that every subscriber sees the same order. They use no [`Cursor`] except
+/// for what needs no lock, and neither write nor close. Waking a task belongs into
+/// [`wake`](Self::wake); writing and judging belong into [`settle`](Self::settle). Both run after
+/// the lock is released.
 pub trait Transport: MaybeSend + MaybeSync + 'static {
-    /// What this transport can do. Constant for its life.
+    /// Returns the transport's capabilities. Constant for its life.
     fn capabilities(&self) -> Capabilities;
 
-    /// Queues a message and ensures that it is written. It must not be compressed where the options
-    /// say so, and where they say that it is volatile and it would have to wait for the client it is
-    /// discarded instead ([`Sent::Dropped`]), as far as the platform tells. Where they have a key, and a
-    /// message with the same key waits for the client, the older one is taken out, where the platform
-    /// allows that.
+    /// Queues a message and ensures that it is written. The options apply. An uncompressed message
+    /// must not be compressed. A volatile message that would have to wait for the client is
+    /// discarded instead ([`Sent::Dropped`]), as far as the platform tells. If a message with the
+    /// same key waits for the client, the older one is removed, if the platform allows that.
     ///
     /// # Errors
-    /// [`SendError::Closed`] after `close` or `terminate`, or when the client is gone;
-    /// [`SendError::Full`] when the queue's policy refuses.
+    /// [`SendError::Closed`] after `close` or `terminate`, or if the client is gone;
+    /// [`SendError::Full`] if the queue's policy refuses.
     fn send(&self, message: Message, options: &SendOptions) -> Result<Sent, SendError>;
 
-    /// The wire format in which this transport reads its topics' logs by itself: publications are
-    /// encoded once, appended to a log that all readers of the format share, and fetched with
-    /// [`Backlog::take`](crate::adapter::Backlog::take). Asked when the peer joins a topic. `None`, the default, for a transport that
-    /// is handed every publication with [`publish`](Self::publish).
+    /// Returns the wire format in which this transport reads its topics' logs by itself:
+    /// publications are encoded once, appended to a log that all readers of the format share, and
+    /// fetched with [`Backlog::take`](crate::adapter::Backlog::take). Called when the peer joins a
+    /// topic. `None`, the default, is for a transport to which core passes every publication with
+    /// [`publish`](Self::publish).
     fn wire(&self) -> Option<Wire> {
         None
     }
 
-    /// Queues a published message, without waking anyone; one that is volatile is discarded as with
+    /// Queues a published message, without waking a task; a volatile one is discarded as with
     /// [`send`](Self::send). One call per subscriber, in the topic's order.
     ///
-    /// Where there is a [`wire`](Self::wire) only messages come this way that are not in a topic's
-    /// log: those to a route ([`Hub::route`](crate::Hub::route)) or to several topics, or with
-    /// subscribers left out, with a key, and volatile ones. They
-    /// are [`encoded`](Publication::encoded) once for all of a format.
+    /// With a [`wire`](Self::wire), only messages outside a topic's log arrive here: those to a
+    /// route ([`Hub::route`](crate::Hub::route)) or to several topics, or with excluded
+    /// subscribers, with a key, and volatile ones. They are [`encoded`](Publication::encoded) once
+    /// for all of a format.
     fn publish(&self, publication: &Publication) -> Receipt;
 
-    /// Takes a published message at once, if nothing else waits here: then it is as cheap as a
-    /// message that is sent, and nothing has to be fetched. One call per publication at most, for
-    /// a subscriber that has read its topic's log to the end, where there is a
-    /// [`wire`](Self::wire). Wakes nobody. `None` sends it the way of [`news`](Self::news).
+    /// Takes a published message at once, if nothing else waits here: then it is as cheap as a sent
+    /// message, and nothing has to be fetched. At most one call per publication, for a subscriber
+    /// that has read its topic's log to the end, with a [`wire`](Self::wire). Wakes no task. With
+    /// `None`, the message takes the path of [`news`](Self::news).
     fn offer(&self, publication: &Publication) -> Option<Receipt> {
         let _ = publication;
         None
     }
 
-    /// A topic's log has news: `feed` is the way to them, to be kept until this transport writes.
-    /// Only called where there is a [`wire`](Self::wire), and not again for this topic until the
-    /// feed has been read to its end or dropped; what is published meanwhile is in the log.
-    /// Wakes nobody. Returns how much more may be
-    /// appended to this log before [`lags`](Self::lags) is called.
+    /// Notes that a topic's log has news. `feed` reads them, and must be kept until this transport
+    /// writes. Only called with a [`wire`](Self::wire), and not again for this topic until the feed
+    /// has been read to its end or dropped; meanwhile publications are in the log. Wakes no task.
+    /// Returns how much more may be appended to this log before [`lags`](Self::lags) is called.
     ///
     /// # Errors
-    /// Gives the feed back when the connection is closing: it must not be dropped here.
+    /// Returns the feed if the connection is closing: it must not be dropped here.
     fn news(&self, feed: Cursor) -> Result<Allowance, Cursor> {
         Err(feed)
     }
 
-    /// More was appended to a log that this transport reads than it had room for when it was last
-    /// asked; [`Cursor::at_most`] tells how much waits there. Returns how much more may be appended before
-    /// it is asked again.
+    /// Notes that more was appended to a log that this transport reads than the last allowance;
+    /// [`Cursor::at_most`] bounds how much waits there. Returns how much more may be appended
+    /// before the next call.
     fn lags(&self) -> Allowance {
         Allowance::default()
     }
 
-    /// So much waits for this transport that it must be looked after: what its client takes is written
-    /// now, in the caller's task, and if that leaves more than the limits allow, the queue's policy
-    /// applies. Only a transport whose client has let a write wait may have too much: a queue that
-    /// nobody has had the time to write is no sign of a slow client.
+    /// Handles a queue that has grown long. The transport writes what its client takes now, in the
+    /// caller's task. If that leaves more than the limits allow, the queue's policy applies. Only a
+    /// transport whose client has let a write wait may have too much: a queue that no task has had
+    /// the time to write is no sign of a slow client.
     ///
-    /// Called outside all locks by the thread that let the queue grow, when a [`Receipt`] or an [`Allowance`]
-    /// asked for it. It may take as long as writing what waits does, and never waits for the client.
+    /// The thread that let the queue grow calls it outside all locks, if a [`Receipt`] or an
+    /// [`Allowance`] asked for it. It may take as long as writing the queue does, and never waits
+    /// for the client.
     fn settle(&self) -> Settled {
         Settled::default()
     }
 
-    /// The peer has left a topic of which something may wait for this transport: nothing is added to that,
-    /// but it stays in memory in whole pieces. To be looked after as in [`settle`](Self::settle).
-    /// Called outside all locks.
+    /// Notes that the peer has left a topic of which something may wait for this transport. Nothing
+    /// is added to that backlog, but it stays in memory in whole pieces, which the transport
+    /// handles as in [`settle`](Self::settle). Called outside all locks.
     fn left(&self) -> Settled {
         Settled::default()
     }
 
-    /// Arranges for what `publish` queued, `news` announced, or `close` asked for to be written. Called
-    /// after the former two when they asked for it.
+    /// Arranges the write of messages that `publish` queued, `news` announced, or of the frame that
+    /// `close` asked for. Called after the first two if they asked for it.
     fn wake(&self);
 
-    /// Who writes for this transport together with others, when many are to be woken at once.
-    /// Constant. `None`, the default, for one that is woken by itself.
+    /// Returns the flusher that writes for this transport together with others, when many must be
+    /// woken at once. Constant. `None`, the default, for a transport that is woken by itself.
     fn flusher(&self) -> Option<&dyn Flusher> {
         None
     }
 
     /// As [`wake`](Self::wake), but writes at once what can be written without waiting, in the
-    /// caller's task, so that the connection's own can sleep on. Answers whether anything was
+    /// caller's task, so that the connection's own task can sleep on. Returns whether anything was
     /// written. Called outside all locks, for a [`flusher`](Self::flusher).
     fn flush(&self) -> bool {
         self.wake();
         false
     }
 
-    /// Returns whether the client takes less than it is sent, so that those who send should wait: more
-    /// than half of a bound waits although what could be written at once was, and it has not had long to
-    /// catch up.
+    /// Returns whether the client takes less than it is sent, so that publishers should wait: more
+    /// than half of a bound waits although the transport wrote all that it could at once, and the
+    /// client has not had long to catch up.
     fn is_behind(&self) -> bool {
         false
     }
 
-    /// Sends a close frame after everything queued, and ends the connection when the client
-    /// answers or the time for it is up. Wakes nobody: [`wake`](Self::wake) follows. Called at most
-    /// once; does nothing after `terminate`, which another thread may have called just before.
+    /// Sends a close frame after everything queued, and ends the connection when the client answers
+    /// or its time is over. Wakes no task: [`wake`](Self::wake) follows. Called at most once; does
+    /// nothing after `terminate`, which another thread may have called just before.
     fn close(&self, frame: CloseFrame);
 
     /// Drops the connection at once, without a close frame.
     fn terminate(&self);
 
-    /// The wall clock that credentials end by. Asked only where [`Capabilities::EXPIRY`] is
-    /// declared; by default it stands still at the epoch.
+    /// Returns the time of the wall clock that ends credentials. Called only if
+    /// [`Capabilities::EXPIRY`] is declared; by default it stands still at the epoch.
     fn now(&self) -> SystemTime {
         UNIX_EPOCH
     }
 
-    /// The peer's credentials end at another time than before, `None` for never: what
-    /// [`PeerEvents::expires_at`](crate::adapter::PeerEvents::expires_at) answers from now on. By default
-    /// wakes the writer, which keeps the time.
+    /// Notes that the result of [`PeerEvents::expires_at`](crate::adapter::PeerEvents::expires_at)
+    /// has changed, to `None` for never. By default wakes the writer, which keeps the time.
     fn renewed(&self, until: Option<SystemTime>) {
         let _ = until;
         self.wake();
@@ -163,44 +163,46 @@ pub trait Transport: MaybeSend + MaybeSync + 'static {
         Err(ControlError::Unsupported)
     }
 
-    /// Bytes queued and not yet handed to the platform; 0 where that is not known.
+    /// Returns how many bytes are queued and not yet handed to the platform; 0 if that is not
+    /// known.
     fn buffered_amount(&self) -> usize {
         0
     }
 
-    /// Messages for this peer that a policy discarded.
+    /// Returns how many messages for this peer a policy discarded.
     fn dropped(&self) -> u64 {
         0
     }
 
-    /// Whether one more message of this length may be queued without bringing the queue above half of a
-    /// bound; always where nothing waits, and where the platform does not tell what waits. What changes it
-    /// is followed by [`PeerEvents::drained`](crate::adapter::PeerEvents::drained).
+    /// Returns whether one more message of this length may be queued without bringing the queue
+    /// above half of a bound. True if nothing waits, and if the platform does not report its queue.
+    /// A call of [`PeerEvents::drained`](crate::adapter::PeerEvents::drained) follows each change
+    /// of the result.
     fn has_room(&self, len: usize) -> bool {
         let _ = len;
         true
     }
 
-    /// Where this connection's traffic is counted: the transport tells it what is
-    /// [sent](crate::adapter::Meter::sent), and of pings and pongs where there are any. What is received
-    /// the session counts. `None`, the default, for a transport that does not count.
+    /// Returns where this connection's traffic is counted. The transport counts
+    /// [sent](crate::adapter::Meter::sent) messages, and pings and pongs if there are any. The
+    /// session counts received messages. `None`, the default, for a transport that does not count.
     fn meter(&self) -> Option<&MeterCell> {
         None
     }
 
-    /// Stores what of the peer must outlive the memory, in place of what was stored before. Called
-    /// when the peer has joined, and whenever its topics, context or expiry have changed, where
+    /// Stores the peer's persistent state, in place of the earlier one. Called when the peer has
+    /// joined, and whenever its topics, context or expiry have changed, if
     /// [`Capabilities::HIBERNATION`] is declared. Calls do not overlap.
     ///
     /// # Errors
-    /// When there is no room for it, or the platform refuses: then what was stored before stands,
+    /// If there is no room for it, or the platform refuses: then the earlier state stays stored,
     /// and the change is undone.
     fn persist(&self, snapshot: Snapshot) -> Result<(), PersistError> {
         let _ = snapshot;
         Ok(())
     }
 
-    /// The extensions that were negotiated, as in the answer's header; empty for none.
+    /// Returns the negotiated extensions, as in the response's header; empty if there are none.
     fn extensions(&self) -> &str {
         ""
     }
@@ -220,7 +222,7 @@ pub struct Settled {
     pub lost: u64,
 }
 
-/// What became of a published message at one subscriber.
+/// What happened to a published message at one subscriber.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Receipt {
@@ -232,12 +234,12 @@ pub struct Receipt {
     pub settle: bool,
     /// How many messages, this one or older ones, were discarded for it.
     pub dropped: u64,
-    /// How many bytes wait, this message's among them, where that is known.
+    /// How many bytes wait, this message's included, if that is known.
     pub waiting: usize,
 }
 
 impl Receipt {
-    /// Queued; `wake` when the writer sleeps.
+    /// Creates the receipt of a queued message; `wake` if the writer sleeps.
     pub const fn queued(wake: bool) -> Self {
         Self {
             queued: true,
@@ -248,7 +250,7 @@ impl Receipt {
         }
     }
 
-    /// Not queued, because the connection is closing.
+    /// Creates the receipt of a message that is not queued, because the connection is closing.
     pub const fn closed() -> Self {
         Self {
             queued: false,
@@ -259,8 +261,8 @@ impl Receipt {
         }
     }
 
-    /// Not queued, because the queue is full: `dropped` messages are lost. Wakes the writer,
-    /// which may have a connection to close.
+    /// Creates the receipt of a message that is not queued, because the queue is full: `dropped`
+    /// messages are lost. Wakes the writer, which may have a connection to close.
     pub const fn full(dropped: u64) -> Self {
         Self {
             queued: false,
@@ -271,8 +273,8 @@ impl Receipt {
         }
     }
 
-    /// Not queued, because the message is volatile and would have had to wait. `wake` if the peer is
-    /// to be told.
+    /// Creates the receipt of a volatile message that is not queued, because it would have had to
+    /// wait. `wake` if the peer must be told.
     pub const fn discarded(wake: bool) -> Self {
         Self {
             queued: false,
@@ -283,7 +285,7 @@ impl Receipt {
         }
     }
 
-    /// Queued in place of `dropped` older messages.
+    /// Creates the receipt of a message that is queued in place of `dropped` older ones.
     pub const fn replaced(dropped: u64, wake: bool) -> Self {
         Self {
             queued: true,
@@ -294,7 +296,7 @@ impl Receipt {
         }
     }
 
-    /// Says how many bytes wait.
+    /// Sets how many bytes wait.
     #[must_use]
     pub const fn with_waiting(mut self, bytes: usize) -> Self {
         self.waiting = bytes;

@@ -23,11 +23,19 @@ use crate::peer::id::PeerId;
 use crate::peer::tasks::HookOutput;
 use crate::upgrade::take::Take;
 
-/// An accepted upgrade, as the `upgrade` hook answers it: what goes into the 101, and what the
-/// peer is born with. To refuse, the hook returns a [`Rejection`](crate::Rejection) instead; to
-/// leave the request to the HTTP service, [`Upgrade::pass`].
+/// An accepted upgrade, the result of the `upgrade` hook: the contents of the 101, and the peer's
+/// initial state. To refuse, the hook returns a [`Rejection`](crate::Rejection) instead; to leave
+/// the request to the HTTP service, [`Upgrade::pass`].
 ///
-/// Each setter has a getter, `get_…`, for hooks around the hooks that made it.
+/// Each setter has a getter, `get_…`, for hooks around the hooks that set it.
+///
+/// ```
+/// # use crossws_core::*;
+/// async fn upgrade(request: &UpgradeRequest) -> Result<Upgrade, Rejection> {
+///     let name = request.query().ok_or(http::StatusCode::UNAUTHORIZED)?;
+///     Ok(Upgrade::new().context(name.to_owned()).topic("news").identity(name))
+/// }
+/// ```
 #[derive(Default)]
 pub struct Upgrade {
     pub(crate) headers: HeaderMap,
@@ -40,23 +48,34 @@ pub struct Upgrade {
     pub(crate) topics: Vec<Arc<str>>,
     pub(crate) identity: Option<Arc<str>>,
     pub(crate) tags: Vec<Arc<str>>,
-    /// What the route says, if anything.
+    /// The choice of the route, if it has one.
     pub(crate) deflate: Option<Option<Deflate>>,
     pub(crate) expiry: Expiry,
-    /// Not to be upgraded here.
+    /// The request is not upgraded here.
     pub(crate) pass: bool,
-    /// Who gets the connection, if that is no hook.
+    /// The code that gets the connection, if hooks do not.
     pub(crate) take: Option<Box<Take>>,
 }
 
 impl Upgrade {
-    /// Accepts, with every default: namespace from the path, a random id, nothing added.
+    /// Accepts with every default: namespace from the path, a random id, nothing added.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let upgrade = Upgrade::new();
+    /// assert_eq!(upgrade.get_namespace(), None);
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Leaves the request to others, as if no hooks had claimed it: it goes to the HTTP service, and
-    /// where there is none the client gets a 404.
+    /// Leaves the request to the HTTP service, as if no hooks had claimed it. Without a service the
+    /// client gets a 404.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// assert!(Upgrade::pass().is_pass());
+    /// ```
     pub fn pass() -> Self {
         Self {
             pass: true,
@@ -64,25 +83,26 @@ impl Upgrade {
         }
     }
 
-    /// Whether the request is left to others.
+    /// Returns whether the request is left to the HTTP service.
     pub fn is_pass(&self) -> bool {
         self.pass
     }
 
-    /// Accepts, and gives the connection's stream to other code, such as another WebSocket library: it
-    /// is that code's from the 101 on, with whatever the client has sent since.
+    /// Accepts, and passes the connection's stream to other code, such as another WebSocket
+    /// library. The stream is that code's from the 101 on, with everything that the client has sent
+    /// since.
     ///
-    /// The handshake is answered here: with the headers and the subprotocol that are set, and without
-    /// extensions, so that messages are not compressed. No peer is made and no hook runs for the
-    /// connection. It counts for no limit, and what is set for a peer (a context, topics, an id) is
-    /// dropped. A shutdown waits for the future up to its grace, then drops it. What the future fails
-    /// with is logged.
+    /// The server answers the handshake: with the headers and the subprotocol that are set, and
+    /// without extensions, so that messages are not compressed. No peer is created and no hook runs
+    /// for the connection. It counts for no limit, and settings for a peer (a context, topics, an
+    /// id) are dropped. A shutdown waits for the future up to its grace, then drops it. The
+    /// future's error is logged.
     ///
     /// The stream is the adapter's `RawStream`, which natively implements the runtime's own traits
-    /// for reading and writing. Where the adapter has no such stream
-    /// ([`Capabilities::RAW_STREAM`](crate::Capabilities::RAW_STREAM) is absent: in memory, on Workers),
-    /// and where the credentials [expire](Self::expires), which nothing would watch, the upgrade is
-    /// refused with 500 instead.
+    /// for reading and writing. If the adapter has no such stream
+    /// ([`Capabilities::RAW_STREAM`](crate::Capabilities::RAW_STREAM) is absent: in memory, on
+    /// Workers), or if the credentials [expire](Self::expires), which no component would watch, the
+    /// upgrade is refused with 500 instead.
     ///
     /// A library that answers the handshake itself, such as an HTTP service, gets the request with
     /// [`pass`](Self::pass).
@@ -108,27 +128,27 @@ impl Upgrade {
         }
     }
 
-    /// Whether the connection's stream is given to other code.
+    /// Returns whether the connection's stream is passed to other code.
     pub fn is_take(&self) -> bool {
         self.take.is_some()
     }
 
-    /// The headers that were added to the 101.
+    /// Returns the headers that were added to the 101.
     pub fn get_headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// The subprotocol that was chosen; `None` if none was, or the choice is left to the route.
+    /// Returns the chosen subprotocol; `None` for no subprotocol, or if the route chooses.
     pub fn get_protocol(&self) -> Option<&str> {
         self.protocol.as_ref()?.as_deref()
     }
 
-    /// The namespace that was chosen; `None` for the request's path.
+    /// Returns the chosen namespace; `None` for the request's path.
     pub fn get_namespace(&self) -> Option<&str> {
         self.namespace.as_deref()
     }
 
-    /// The peer's context.
+    /// Returns the peer's context.
     ///
     /// # Errors
     /// As [`Peer::context`](crate::Peer::context).
@@ -136,41 +156,48 @@ impl Upgrade {
         self.context.get()
     }
 
-    /// The volatile value of this type.
+    /// Returns the volatile value of this type.
     pub fn get_extension<T: MaybeSend + MaybeSync + 'static>(&self) -> Option<Arc<T>> {
         self.extensions.get()
     }
 
-    /// The id that was chosen; `None` for a random one.
+    /// Returns the chosen id; `None` for a random one.
     pub fn get_id(&self) -> Option<PeerId> {
         self.id
     }
 
-    /// The topics that were added to the route's.
+    /// Returns the topics in addition to the route's.
     pub fn get_topics(&self) -> &[Arc<str>] {
         &self.topics
     }
 
-    /// The identity that was chosen here; `None` for the one that a layer
+    /// Returns the identity that was set here; `None` for the one that a layer
     /// [set](crate::UpgradeRequest::set_identity), if any.
     pub fn get_identity(&self) -> Option<&Arc<str>> {
         self.identity.as_ref()
     }
 
-    /// The tags.
+    /// Returns the tags.
     pub fn get_tags(&self) -> &[Arc<str>] {
         &self.tags
     }
 
-    /// When the credentials end.
+    /// Returns when the credentials end.
     pub fn get_expiry(&self) -> Expiry {
         self.expiry
     }
 
     /// Appends a header to the 101; several of one name are all kept.
     ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let upgrade = Upgrade::new().header("x-server", "blue")?;
+    /// assert_eq!(upgrade.get_headers()["x-server"], "blue");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
-    /// When the name or value is not a header, or the handshake itself owns the name
+    /// If the name or value is not a valid header, or the handshake itself owns the name
     /// (`connection`, `upgrade`, `sec-websocket-*`, `content-length`, `transfer-encoding`).
     pub fn header(mut self, name: impl AsRef<str>, value: &str) -> Result<Self, InvalidHeader> {
         let name = name.as_ref();
@@ -191,9 +218,15 @@ impl Upgrade {
         Ok(self)
     }
 
-    /// Answers this subprotocol, or with `None` none, whatever the route's
-    /// [list](field@crate::Settings::protocols) says. It must be one that the client offered:
-    /// anything else fails the upgrade with 500.
+    /// Selects this subprotocol, or none with `None`, regardless of the route's
+    /// [list](field@crate::Settings::protocols). The client must have offered it: any other
+    /// subprotocol fails the upgrade with 500.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let upgrade = Upgrade::new().protocol("chat.v2");
+    /// assert_eq!(upgrade.get_protocol(), Some("chat.v2"));
+    /// ```
     #[must_use]
     pub fn protocol<'a>(mut self, protocol: impl Into<Option<&'a str>>) -> Self {
         self.protocol = Some(protocol.into().map(str::to_owned));
@@ -201,6 +234,12 @@ impl Upgrade {
     }
 
     /// Puts the peer into this namespace instead of its request's path.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let upgrade = Upgrade::new().namespace("lobby");
+    /// assert_eq!(upgrade.get_namespace(), Some("lobby"));
+    /// ```
     #[must_use]
     pub fn namespace(mut self, namespace: impl Into<Arc<str>>) -> Self {
         self.namespace = Some(namespace.into());
@@ -208,6 +247,13 @@ impl Upgrade {
     }
 
     /// Gives the peer its typed context.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let upgrade = Upgrade::new().context("ann".to_owned());
+    /// assert_eq!(*upgrade.get_context::<String>()?, "ann");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn context<T: PeerContext>(mut self, context: T) -> Self {
         self.context = ContextCell::new(context);
@@ -215,6 +261,12 @@ impl Upgrade {
     }
 
     /// Gives the peer a volatile value, one per type.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let upgrade = Upgrade::new().extension(7_u32);
+    /// assert_eq!(upgrade.get_extension::<u32>().as_deref(), Some(&7));
+    /// ```
     #[must_use]
     pub fn extension<T: MaybeSend + MaybeSync + 'static>(self, value: T) -> Self {
         self.extensions.insert(value);
@@ -222,13 +274,24 @@ impl Upgrade {
     }
 
     /// Gives the peer this id instead of a random one. An id in use refuses the upgrade with 409.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let upgrade = Upgrade::new().id(PeerId::from_u128(7));
+    /// assert_eq!(upgrade.get_id(), Some(PeerId::from_u128(7)));
+    /// ```
     #[must_use]
     pub fn id(mut self, id: PeerId) -> Self {
         self.id = Some(id);
         self
     }
 
-    /// Compresses this peer's messages, or not, whatever the hub says.
+    /// Turns compression of this peer's messages on or off, regardless of the hub's setting.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let upgrade = Upgrade::new().deflate(Deflate::default());
+    /// ```
     #[must_use]
     pub fn deflate(mut self, deflate: impl Into<Option<Deflate>>) -> Self {
         self.deflate = Some(deflate.into());
@@ -237,19 +300,31 @@ impl Upgrade {
 
     /// Subscribes the peer to a topic before `open` runs. More topics than `Limits` allows, or a
     /// name that is too long, fail the upgrade with 500.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let upgrade = Upgrade::new().topic("news").topic("sports");
+    /// assert_eq!(upgrade.get_topics().len(), 2);
+    /// ```
     #[must_use]
     pub fn topic(mut self, topic: impl Into<Arc<str>>) -> Self {
         self.topics.push(topic.into());
         self
     }
 
-    /// Says whose connection this is: a user, a device, an account. Several connections may have one
-    /// identity; [`Hub::identity`](crate::Hub::identity) reaches all of them. Replaces what a layer has
-    /// [set](crate::UpgradeRequest::set_identity). An identity is kept when an object sleeps. A name
-    /// that is longer than `Limits::max_name_len` fails the upgrade with 500.
+    /// Sets the identity of the connection: a user, a device, an account. Several connections may
+    /// have one identity; [`Hub::identity`](crate::Hub::identity) reaches all of them. It replaces
+    /// the identity that a layer has [set](crate::UpgradeRequest::set_identity). An identity is
+    /// kept when an object sleeps. A name that is longer than `Limits::max_name_len` fails the
+    /// upgrade with 500.
     ///
-    /// It is the application's word for whom it has authenticated: what a client says of itself must
-    /// be checked before.
+    /// The application vouches for the identity: verify a client's own claim before.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let upgrade = Upgrade::new().identity("ann");
+    /// assert_eq!(upgrade.get_identity().map(|name| &**name), Some("ann"));
+    /// ```
     #[must_use]
     pub fn identity(mut self, identity: impl Into<Arc<str>>) -> Self {
         self.identity = Some(identity.into());
@@ -258,31 +333,43 @@ impl Upgrade {
 
     /// Gives the peer a tag before `open` runs, by which [`Hub::tagged`](crate::Hub::tagged) finds it.
     /// More tags than `Limits` allows, or a name that is too long, fail the upgrade with 500.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let upgrade = Upgrade::new().tag("beta");
+    /// assert_eq!(&*upgrade.get_tags()[0], "beta");
+    /// ```
     #[must_use]
     pub fn tag(mut self, tag: impl Into<Arc<str>>) -> Self {
         self.tags.push(tag.into());
         self
     }
 
-    /// Closes the peer with 4401 when the credentials end that it was let in with: at a
-    /// `SystemTime`, after a `Duration`, or at [`Expiry::unix`] seconds. By default never.
-    /// [`Peer::set_expiry`](crate::Peer::set_expiry) names another time.
+    /// Closes the peer with 4401 when the credentials that admitted it end: at a `SystemTime`,
+    /// after a `Duration`, or at [`Expiry::unix`] seconds. By default never.
+    /// [`Peer::set_expiry`](crate::Peer::set_expiry) sets another time.
     ///
-    /// With credentials that have ended already the client gets its 101 and is closed at once,
-    /// because a browser's page is told close codes and no refusals; no hook hears of it.
+    /// If the credentials have already ended, the client gets its 101 and is closed at once,
+    /// because a browser's page sees close codes and no refusals; no hook runs.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// use std::time::Duration;
+    /// let upgrade = Upgrade::new().expires(Duration::from_secs(3600));
+    /// ```
     #[must_use]
     pub fn expires(mut self, expiry: impl Into<Expiry>) -> Self {
         self.expiry = expiry.into();
         self
     }
 
-    /// Takes from `outer` what was not said here: for hooks around other hooks, both of which accept.
-    /// Headers, topics, tags and extensions add up, those of `outer` first. If one of them passes the request
-    /// on, or takes the stream, so does the result.
+    /// Takes from `outer` what was not set here: for hooks around other hooks, both of which
+    /// accept. Headers, topics, tags and extensions add up, those of `outer` first. If one of them
+    /// passes the request on, or takes the stream, so does the result.
     #[must_use]
     pub fn inherit(mut self, outer: Self) -> Self {
         let mut headers = outer.headers;
-        // `extend` would replace, and a map's own iterator names each name once.
+        // `extend` would replace, and a map's own iterator yields each name once.
         let mut name = None;
         for (next, value) in self.headers {
             name = next.or(name);
@@ -312,7 +399,7 @@ impl Upgrade {
     }
 }
 
-/// A header that a hook must not, or cannot, put into the answer.
+/// A header that a hook must not, or cannot, add to the response.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("header `{name}` cannot be added to the upgrade's answer: {why}")]
 pub struct InvalidHeader {

@@ -171,7 +171,7 @@ fn what_takes_long_to_encode_has_one_order_too() {
             let at = |text| seen.iter().position(|one| one == text).unwrap();
             assert!(at(pair[0]) < at(pair[1]), "{seen:?}");
         }
-        // Whoever comes later sees the end of it.
+        // A peer that joins later sees the end of it.
         assert!(seen.ends_with(&three_wire.texts()));
         drop((one, two, three));
         assert_empty(&hub);
@@ -226,7 +226,7 @@ fn a_ghost_is_not_seen_through_another_member() {
 }
 
 #[test]
-fn publishers_wait_for_who_is_behind_also_where_it_has_just_caught_up() {
+fn publishers_wait_for_a_slow_subscriber_that_has_just_caught_up() {
     check(|| {
         let hub = Hub::default();
         let join = || join(&hub, &Arc::new(hooks()), "/");
@@ -234,7 +234,7 @@ fn publishers_wait_for_who_is_behind_also_where_it_has_just_caught_up() {
         let must_wait = move || publisher.lifeline().must_wait(true);
         wire.buffer(10_000);
         slow.peer().send("listed").unwrap();
-        // It has caught up, and nobody has noticed.
+        // It has caught up, and no task has noticed.
         wire.buffer(0);
         let sender = {
             let (peer, wire) = (slow.peer().clone(), wire.clone());
@@ -276,7 +276,7 @@ fn topics_and_namespaces_may_vanish_and_come_back() {
 }
 
 #[test]
-fn a_connection_closes_once_whoever_wants_it() {
+fn a_connection_closes_once_whichever_thread_closes_it() {
     check(|| {
         let hub = Hub::default();
         // Logged, because a panic in a hook would be contained.
@@ -347,7 +347,7 @@ fn nothing_runs_after_idle() {
                 sent = 1;
                 let peer = joined.peer().clone();
                 let session = block_on(joined.open());
-                // As an adapter does: it runs until somebody ends it.
+                // As an adapter does: it runs until another task ends it.
                 block_on(peer.closed());
                 block_on(session.close(Closed::by_us(&frame(), ClosedBy::Server, true)));
             }
@@ -447,7 +447,7 @@ fn a_loop_elsewhere_gets_every_message_and_the_end() {
             block_on(async {
                 let first = incoming.next().await.unwrap().to_string();
                 let second = incoming.next().await.unwrap().to_string();
-                // The rest goes nowhere, and holds nobody up.
+                // The rest goes nowhere, and delays no task.
                 drop(incoming);
                 [first, second]
             })

@@ -1,4 +1,5 @@
-//! The way out of one connection: what every thread may queue into, and its pump empties.
+//! The outbound half of one connection: every thread may queue frames into it, and its pump empties
+//! it.
 
 pub(crate) mod batch;
 
@@ -39,15 +40,15 @@ pub(crate) struct Outbox {
     state: Mutex<State>,
     /// The pump's task.
     task: AtomicWaker,
-    /// The pump found the outbox empty and sleeps: the next to queue something wakes it.
+    /// The pump found the outbox empty and sleeps: the next call that queues a frame wakes it.
     asleep: AtomicBool,
     /// More than half of a bound may be used: see [`is_congested`](Self::is_congested).
     half_full: AtomicBool,
     /// [`BLOCKED`], [`RELIEVED`] and [`LOST`].
     flags: AtomicU8,
-    /// Until when publishers wait for the client; `NOT_BEHIND` unless it is behind.
+    /// Until when publishers wait for the client; `NOT_BEHIND` if the client is not behind.
     behind_until: AtomicU16,
-    /// What was queued since the pump last took it is not only what others are sent too.
+    /// Since the pump last took the queue, a message for this connection alone was queued.
     sent: AtomicBool,
     /// More than [`DRAIN_MARK`](crossws_core::DRAIN_MARK) bytes had piled up since the outbox was last
     /// empty.
@@ -58,35 +59,35 @@ pub(crate) struct Outbox {
     /// The stream may have something to read. Kept apart from other wake-ups, so that a task
     /// that was woken to write does not try to read.
     readable: AtomicBool,
-    /// Of the server whose connection this is, if it has one.
+    /// The crew of the server, if the connection has one.
     crew: Option<Arc<Crew>>,
     meter: MeterCell,
 }
 
 /// The last write had to wait for the client: see [`settle`](Outbox::settle).
 const BLOCKED: u8 = 1;
-/// Something was written in the pump's place, and those who wait for that are to be told.
+/// Frames were written in the pump's place, and the tasks that wait for that must be woken.
 const RELIEVED: u8 = 2;
-/// Messages were discarded of which the peer does not know yet.
+/// Messages were discarded, and the peer does not know it yet.
 const LOST: u8 = 4;
 
 struct State {
     queue: Queue,
-    /// What the pump has taken and not yet written.
+    /// The frames that the pump has taken and not yet written.
     taken_bytes: usize,
     taken_frames: u32,
-    /// How much the client has taken since it was given time, in parts of a bound.
+    /// How much the client has taken since it was last given time, in parts of a bound.
     progress: u32,
-    /// Pings of ours that were taken, and not answered yet.
+    /// Our pings that were taken and not answered yet.
     unanswered: u16,
     overflow: Overflow,
-    /// What is queued is too old, and counts as a full queue.
+    /// The queue is too old, and counts as full.
     stale: bool,
     special: Special,
-    /// Nothing more is queued; what was is still sent.
+    /// Nothing more is queued; frames that were queued before are still sent.
     closing: bool,
     slow: Slow,
-    /// What is still to be fetched is not for this client any more.
+    /// The feeds are not read for this client any more.
     gives_up: bool,
     terminated: bool,
     dropped: u64,
@@ -98,13 +99,13 @@ struct State {
 enum Slow {
     #[default]
     No,
-    /// The pump does not know yet.
+    /// The pump has not been told yet.
     Unsaid,
     Said,
 }
 
 impl Slow {
-    /// Returns whether the pump must be told, once.
+    /// Returns whether the pump must be told. Returns `true` once.
     fn say(&mut self) -> bool {
         let unsaid = *self == Self::Unsaid;
         if unsaid {
@@ -114,14 +115,14 @@ impl Slow {
     }
 }
 
-/// What the pump learns when it takes.
+/// What the pump learns when it takes the queue.
 #[derive(Debug, Default)]
 pub(crate) struct Taken {
-    /// This side's close frame: the last of the batch, or of what is still queued.
+    /// This side's close frame: the last of the batch, or of the frames that are still queued.
     pub(crate) close: Option<CloseFrame>,
-    /// The queue overflowed: what was taken before is cut to the frame that has begun.
+    /// The queue overflowed: the batch that was taken before is cut to the frame that has begun.
     pub(crate) overflowed: bool,
-    /// The connection is to be dropped at once.
+    /// The connection must be dropped at once.
     pub(crate) terminated: bool,
 }
 
@@ -164,46 +165,47 @@ impl Outbox {
         })
     }
 
-    /// Who writes in the pump's place.
+    /// Returns the crew that writes in the pump's place.
     pub(crate) fn crew(&self) -> Option<&Crew> {
         self.crew.as_deref()
     }
 
-    /// Who wakes the pump for its time.
+    /// Returns the timers that wake the pump at its deadlines.
     pub(crate) fn timers(&self) -> Option<&Timers> {
         self.crew().map(Crew::timers)
     }
 
-    /// The pump is being polled: it will look at everything by itself.
+    /// Notes that the pump is being polled: it will look at everything by itself.
     pub(crate) fn attend(&self, waker: &Waker) {
         self.task.register(waker);
         self.stay_awake();
     }
 
-    /// The pump runs, and will look at everything before it sleeps.
+    /// Notes that the pump runs, and will look at everything before it sleeps.
     pub(crate) fn stay_awake(&self) {
-        // Only the pump lets it be true.
+        // Only the pump sets it to true.
         if self.asleep.load(Ordering::Relaxed) {
             self.asleep.store(false, Ordering::Release);
         }
     }
 
-    /// Whether the pump sleeps, so that nothing waits; for now.
+    /// Returns whether the pump sleeps, so that nothing waits, at this moment.
     pub(crate) fn is_asleep(&self) -> bool {
         self.asleep.load(Ordering::Relaxed)
     }
 
-    /// Whether the pump sleeps, and is to be woken. Under the lock, as its falling asleep.
+    /// Returns whether the pump sleeps and must be woken. Called under the lock, as is the pump's
+    /// falling asleep.
     fn rouse(&self) -> bool {
         self.asleep.load(Ordering::Relaxed) && self.asleep.swap(false, Ordering::AcqRel)
     }
 
-    /// A message is queued that is for this connection alone.
+    /// Notes that a message for this connection alone is queued.
     pub(crate) fn note_sent(&self) {
         self.sent.store(true, Ordering::Relaxed);
     }
 
-    /// Whether something waits, and all of it was published; as far as is known.
+    /// Returns whether the queue has messages, and only published ones, as far as is known.
     pub(crate) fn has_only_published(&self) -> bool {
         let state = self.state.lock();
         !self.sent.load(Ordering::Relaxed)
@@ -212,17 +214,17 @@ impl Outbox {
             && !state.closing
     }
 
-    /// Whether the stream's waker has been woken since the last time this was asked.
+    /// Returns whether the stream's waker has been woken since the last call.
     pub(crate) fn take_readable(&self) -> bool {
         self.readable.swap(false, Ordering::AcqRel)
     }
 
-    /// As [`take_readable`](Self::take_readable), for now.
+    /// As [`take_readable`](Self::take_readable), without resetting it.
     pub(crate) fn is_readable(&self) -> bool {
         self.readable.load(Ordering::Acquire)
     }
 
-    /// Reading stopped although there may be more.
+    /// Notes that reading stopped although there may be more to read.
     pub(crate) fn set_readable(&self) {
         self.readable.store(true, Ordering::Release);
     }
@@ -251,8 +253,8 @@ impl Outbox {
         self.state.lock().special.close().cloned()
     }
 
-    /// Nothing could be written for as long as the limits allow: the queue counts as full until
-    /// something is.
+    /// Notes that no write succeeded for as long as the limits allow: the queue counts as full
+    /// until one does.
     pub(crate) fn too_old(&self) {
         let mut state = self.state.lock();
         match state.overflow {
@@ -265,8 +267,8 @@ impl Outbox {
         }
     }
 
-    /// Moves everything queued into `batch`, which must be empty, and says what else is to be
-    /// done. When there is nothing the next to queue will wake the pump.
+    /// Moves everything queued into `batch`, which must be empty, and returns what else must be
+    /// done. If the queue is empty, the next call that queues a frame wakes the pump.
     pub(crate) fn take(&self, batch: &mut Batch) -> Taken {
         let mut state = self.state.lock();
         if state.gives_up && state.queue.has_news() {
@@ -283,7 +285,8 @@ impl Outbox {
             overflowed: state.slow.say(),
             terminated: state.terminated,
         };
-        // The last thing: behind what was sent, published and asked while the pump fetched.
+        // The close frame is last: after everything that was sent, published and answered while the
+        // pump fetched.
         if state.queue.is_empty()
             && let Some(frame) = state.special.take_close()
         {
@@ -301,8 +304,8 @@ impl Outbox {
         taken
     }
 
-    /// As [`take`](Self::take), for a task that writes in the pump's place. Returns `false`, and takes
-    /// nothing, if the connection is ending, which is the pump's to do.
+    /// As [`take`](Self::take), for a task that writes in the pump's place. Returns `false`, and
+    /// takes nothing, if the connection is ending, which the pump handles.
     pub(crate) fn take_messages(&self, batch: &mut Batch) -> bool {
         let mut state = self.state.lock();
         if state.closing {
@@ -316,7 +319,8 @@ impl Outbox {
         true
     }
 
-    /// Whether there is nothing to do; then the next to queue something wakes the pump.
+    /// Returns whether there is nothing to do. If so, the next call that queues a frame wakes the
+    /// pump.
     fn may_sleep(&self, state: &mut State) -> bool {
         let quiet = state.is_quiet();
         if quiet {
@@ -360,13 +364,13 @@ impl Outbox {
         state
     }
 
-    /// What was taken still counts, until it is written.
+    /// Keeps counting the taken frames until they are written.
     fn hold(&self, state: &mut State, batch: &Batch) {
         state.set_taken(batch);
         self.note(batch.bytes(), batch.frames());
     }
 
-    /// The connection is over: nothing is queued any more, nor kept for it anywhere.
+    /// Ends the outbox with its connection: nothing more is queued, nor kept for it anywhere.
     pub(crate) fn end(&self) {
         let mut state = self.state.lock();
         state.closing = true;
@@ -376,7 +380,7 @@ impl Outbox {
         self.give_up();
     }
 
-    /// Lets go of what was to be fetched, and counts it as lost. Returns how many messages that is.
+    /// Releases the feeds, and counts their messages as lost. Returns how many messages that is.
     fn give_up(&self) -> u64 {
         let feeds = self.state.lock().queue.give_up();
         if feeds.is_empty() {
@@ -393,7 +397,7 @@ impl Outbox {
         lost
     }
 
-    /// What is to be done at once, while the pump still has a batch to write.
+    /// Returns what must be done at once, while the pump still has a batch to write.
     pub(crate) fn urgent(&self) -> Taken {
         let mut state = self.state.lock();
         Taken {
@@ -411,22 +415,22 @@ impl Outbox {
         }
     }
 
-    /// The client has answered a ping.
+    /// Notes that the client has answered a ping.
     fn answered(&self) {
         let mut state = self.state.lock();
-        // So many that they are not counted any more stay so many.
+        // The count saturates.
         if state.unanswered < u16::MAX {
             state.unanswered = state.unanswered.saturating_sub(1);
         }
     }
 
-    /// Whether a ping was taken that the client may still answer. It may answer the latest of several
-    /// alone (RFC 6455 section 5.5.3): then this stays so.
+    /// Returns whether a ping was taken that the client may still answer. The client may answer
+    /// only the latest of several (RFC 6455 section 5.5.3): then this stays true.
     pub(crate) fn awaits_answer(&self) -> bool {
         self.state.lock().unanswered > 0
     }
 
-    /// Something was written: so much of what was taken is left.
+    /// Notes a write, after which `left` remains of the taken frames.
     #[inline]
     pub(crate) fn written(&self, left: &Batch) {
         let mut state = self.state.lock();
@@ -446,22 +450,22 @@ impl Outbox {
         self.has_taken(state, bytes, frames);
     }
 
-    /// So many messages that were taken are not written any more.
+    /// Notes that `lost` of the taken messages will not be written.
     pub(crate) fn discarded(&self, lost: usize, left: &Batch) {
         let mut state = self.state.lock();
         state.set_taken(left);
         self.note_lost(&mut state, lost as u64);
     }
 
-    /// A write has to wait for the client, or has failed: from here on what waits is judged by the
-    /// limits.
+    /// Notes that a write has to wait for the client, or has failed: from here on the limits judge
+    /// the queue.
     pub(crate) fn must_wait(&self) {
         if self.is_blocked() {
             return;
         }
         let state = self.state.lock();
         self.flags.fetch_or(BLOCKED, Ordering::Relaxed);
-        // They have room as if everything could be written.
+        // The topics have room as if everything could be written.
         state.queue.recheck();
     }
 
@@ -470,26 +474,26 @@ impl Outbox {
         self.flags.load(Ordering::Relaxed) & BLOCKED != 0
     }
 
-    /// Whether something was written in the pump's place since this was last asked.
+    /// Returns whether frames were written in the pump's place since the last call.
     pub(crate) fn take_relieved(&self) -> bool {
         self.flags.load(Ordering::Relaxed) & RELIEVED != 0
             && self.flags.fetch_and(!RELIEVED, Ordering::Relaxed) & RELIEVED != 0
     }
 
-    /// Whether everything has been written after more than [`DRAIN_MARK`](crossws_core::DRAIN_MARK)
-    /// bytes had piled up; said once.
+    /// Returns whether everything has been written after more than
+    /// [`DRAIN_MARK`](crossws_core::DRAIN_MARK) bytes had piled up. Returns `true` once.
     pub(crate) fn take_drained(&self) -> bool {
         self.has_piled_up()
             && self.state.lock().waiting() == (0, 0)
             && self.piled_up.swap(false, Ordering::Relaxed)
     }
 
-    /// Whether [`take_drained`](Self::take_drained) is to be asked.
+    /// Returns whether [`take_drained`](Self::take_drained) must be called.
     pub(crate) fn has_piled_up(&self) -> bool {
         self.piled_up.load(Ordering::Relaxed)
     }
 
-    /// Bytes that wait.
+    /// Returns how many bytes wait.
     pub(crate) fn buffered(&self) -> usize {
         let state = self.state.lock();
         let (bytes, _) = state.sent();
@@ -498,17 +502,18 @@ impl Outbox {
         bytes + queue::lag(&backlogs).bytes
     }
 
-    /// Whether what is published is fetched, and not handed in. Constant.
+    /// Returns whether publications are read from the topics' logs, and not queued one by one.
+    /// Constant.
     pub(crate) fn reads_logs(&self) -> bool {
         matches!(self.state.lock().overflow, Overflow::Close)
     }
 
-    /// Messages that a policy discarded.
+    /// Returns how many messages a policy discarded.
     pub(crate) fn dropped(&self) -> u64 {
         self.state.lock().dropped
     }
 
-    /// The connection is to be dropped at once.
+    /// Drops the connection at once.
     pub(crate) fn terminate(&self) {
         let mut state = self.state.lock();
         state.closing = true;
@@ -516,7 +521,7 @@ impl Outbox {
         state.terminated = true;
     }
 
-    /// Queues a ping (or else a pong) of the application's.
+    /// Queues an application's ping or pong.
     pub(crate) fn control(&self, opcode: Opcode, data: Bytes) -> Result<(), ControlError> {
         let mut state = self.state.lock();
         if state.closing {
@@ -530,14 +535,15 @@ impl Outbox {
         Ok(())
     }
 
-    /// There is something to fetch. Returns how much more there may be before this is asked again.
+    /// Notes a feed with news. Returns how much more may be appended to it before this is called
+    /// again.
     pub(crate) fn announce(&self, feed: Cursor) -> Result<Allowance, Cursor> {
         let mut state = self.state.lock();
         if state.closing {
             return Err(feed);
         }
         if self.is_blocked() {
-            // What is free was promised to the others.
+            // The free room was promised to the other topics.
             state.queue.recheck();
         }
         state.queue.announce(feed);
@@ -552,22 +558,23 @@ impl Outbox {
         Ok(room.with_wake(self.rouse()))
     }
 
-    /// More is to be fetched than there was room for. Returns how much more there may be before this
-    /// is asked again.
+    /// Handles a feed that has more news than there was room for. Returns how much more may be
+    /// appended before this is called again.
     pub(crate) fn lags(&self) -> Allowance {
         let state = self.state.lock();
         if state.closing {
-            // It will leave.
+            // The peer will leave.
             return Allowance::new(usize::MAX, usize::MAX);
         }
         let (bytes, frames) = state.waiting();
-        // What its own peer publishes is not for it, but kept for it: it is made to read first.
+        // Its own peer's publications are kept for it although it is not sent them: it must read
+        // first.
         let settle = self.has_grown(bytes, frames);
         self.room(&state, bytes, frames).with_settle(settle)
     }
 
-    /// The peer has left topics, of which some may have something for it. Returns whether the outbox
-    /// must be settled.
+    /// Notes that the peer has left topics, some of which may have news for it. Returns whether the
+    /// outbox must be settled.
     #[cold]
     pub(crate) fn left(&self) -> bool {
         let state = self.state.lock();
@@ -587,9 +594,9 @@ impl Outbox {
         self.task.wake();
     }
 
-    /// Queues a message that is for this connection alone, where that is all there is to do: the pump is
-    /// awake, and so little waits that nobody need look at it. Returns how many bytes wait now. `None`
-    /// if there is more to do: then it is not queued.
+    /// Queues a message for this connection alone, in the simple case: the pump is awake, and so
+    /// little waits that no other component must look at it. Returns how many bytes wait now. In
+    /// every other case returns `None`, and queues nothing.
     #[inline]
     pub(crate) fn push_at_once(&self, opcode: Opcode, payload: &Bytes) -> Option<usize> {
         let mut state = self.state.lock();
@@ -609,14 +616,14 @@ impl Outbox {
         Some(state.sent_plainly().0)
     }
 
-    /// Queues one message, and wakes nobody.
+    /// Queues one message without waking the pump.
     #[inline]
     pub(crate) fn enqueue(&self, len: usize, push: impl FnOnce(&mut Batch)) -> Receipt {
         self.enqueue_in(self.state.lock(), len, push)
     }
 
-    /// Queues one message in place of the one with the same key that waits, and wakes nobody. Returns
-    /// `None`, and does nothing, while no write has to wait for the client.
+    /// Queues one message in place of the waiting one with the same key, without waking the pump.
+    /// Returns `None`, and does nothing, while no write has to wait for the client.
     #[cold]
     pub(crate) fn replace(&self, key: &Arc<str>, frame: impl FnOnce() -> Bytes) -> Option<Receipt> {
         if !self.is_blocked() {
@@ -666,7 +673,8 @@ impl Outbox {
 }
 
 impl State {
-    /// Bytes and frames that were sent to this connection, or fetched for it, and not yet written.
+    /// Returns how many bytes and frames were sent to this connection, or fetched for it, and are
+    /// not yet written.
     fn sent(&self) -> (usize, usize) {
         let (bytes, frames) = self.queue.sent();
         (
@@ -675,14 +683,14 @@ impl State {
         )
     }
 
-    /// So much is taken, and not yet written.
+    /// Counts the taken frames that are not yet written.
     #[inline]
     fn set_taken(&mut self, batch: &Batch) {
         self.taken_bytes = batch.bytes();
         self.taken_frames = u32::try_from(batch.frames()).unwrap_or(u32::MAX);
     }
 
-    /// What was sent still counts while the news are fetched. These count themselves.
+    /// Keeps counting sent frames while the news are fetched. The news count themselves.
     fn count_fetched(&mut self, batch: &Batch, news: &Fetch) {
         let (bytes, frames) = news.sent();
         self.set_taken(batch);
@@ -701,22 +709,22 @@ impl State {
         )
     }
 
-    /// With at most what is still to be fetched.
+    /// Returns the queue's bytes and frames, with an upper bound of the unfetched news.
     fn waiting(&self) -> (usize, usize) {
         let (bytes, frames) = self.sent();
         let news = self.queue.news();
         (bytes + news.bytes, frames + news.messages)
     }
 
-    /// The control frames that wait, encoded.
+    /// Takes the waiting control frames, encoded.
     fn take_controls(&mut self, meter: &MeterCell) -> Controls {
         let controls = self.special.take_controls(meter);
         self.unanswered = self.unanswered.saturating_add(controls.pings);
         controls
     }
 
-    /// Closes the connection as a slow consumer's. Returns how many messages were discarded, to be
-    /// [noted](Outbox::note_lost).
+    /// Closes the connection as a slow consumer's. Returns how many messages were discarded, for
+    /// [`note_lost`](Outbox::note_lost).
     fn overflow(&mut self) -> u64 {
         let (_, lost) = self.queue.sent();
         self.queue.clear();
@@ -728,7 +736,7 @@ impl State {
         lost as u64
     }
 
-    /// Whether there is nothing to take, and nothing to say.
+    /// Returns whether the pump has nothing to take and nothing to learn.
     fn is_quiet(&self) -> bool {
         self.queue.is_empty()
             && self.special.is_empty()
@@ -737,8 +745,8 @@ impl State {
     }
 }
 
-/// The stream's waker: notes that there is something to read, then wakes the pump. Not `Wake`: a read
-/// would have to count one more handle, or the link to keep one.
+/// The stream's waker: notes that there is something to read, then wakes the pump. It does not use
+/// `Wake`, for which a read would have to count one more handle, or the link keep one.
 impl ArcWake for Outbox {
     fn wake_by_ref(outbox: &Arc<Self>) {
         outbox.set_readable();

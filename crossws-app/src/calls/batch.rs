@@ -7,14 +7,15 @@ use serde_json::Value;
 
 use crate::calls::wire::message;
 
-/// Where answers go: each as a message, or all of a batch in one when the last of its calls is over.
+/// Where answers go: each into a message of its own, or all of a batch into one when the last of
+/// its calls is over.
 #[derive(Clone)]
 pub(super) enum Answers {
     Single,
     Batch(Arc<Batch>),
 }
 
-/// The answers of a batch. When nothing refers to it any more, all of them are there.
+/// The answers of a batch. It is sent when its last reference is dropped.
 pub(super) struct Batch {
     peer: Peer,
     answers: Mutex<Vec<Value>>,
@@ -41,7 +42,7 @@ impl Answers {
 
 impl Batch {
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Value>> {
-        // Nothing that is done under the lock can panic halfway.
+        // No code under the lock can panic halfway.
         self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

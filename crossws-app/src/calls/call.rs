@@ -16,9 +16,9 @@ use crate::calls::pending::{Connection, Place};
 use crate::calls::wire::message;
 use crate::calls::{CallError, WireForm};
 
-/// Calls to the client, and events for it, on routes with [`calls`](crate::calls::calls).
+/// Calls to the client and events for it, on routes with [`calls`](crate::calls::calls).
 pub trait PeerCalls {
-    /// Calls a method of the client's, and waits for its result.
+    /// Calls a method of the client, and waits for its result.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -30,17 +30,17 @@ pub trait PeerCalls {
     /// }
     /// ```
     ///
-    /// The answer is a message from the client, and a connection's hooks run one at a time: await a
-    /// call in a method, or in a task of [`Peer::spawn`], and not in another hook or in the handler of an
-    /// event, during which it would not arrive.
+    /// The answer is a message from the client, and a connection's hooks run one at a time. Await a
+    /// call in a method, or in a task of [`Peer::spawn`]. In another hook, or in an event's
+    /// handler, the answer would not arrive.
     fn call<T: DeserializeOwned>(&self, method: impl Into<String>, args: impl Serialize)
     -> Call<T>;
 
     /// Sends an event.
     ///
     /// # Errors
-    /// As [`Peer::send`]; [`SendError::Unsupported`] where the route has no
-    /// [`calls`](crate::calls::calls). Where the hooks are in no [`Router`](crate::Router), a peer that has
+    /// As [`Peer::send`]; [`SendError::Unsupported`] if the route has no
+    /// [`calls`](crate::calls::calls). Outside of a [`Router`](crate::Router), a peer that has
     /// slept in a Durable Object has none until one of its hooks has run.
     fn emit(&self, event: &str, payload: impl Serialize) -> Result<Sent, SendError>;
 }
@@ -66,7 +66,7 @@ impl PeerCalls for Peer {
     }
 }
 
-/// An event as the message that it is for this peer's client.
+/// Encodes an event for this peer's client.
 fn event_message(peer: &Peer, event: &str, payload: impl Serialize) -> Result<Message, SendError> {
     let Some(connection) = Connection::find(peer) else {
         return Err(SendError::Unsupported("calls, which its route lacks"));
@@ -75,7 +75,7 @@ fn event_message(peer: &Peer, event: &str, payload: impl Serialize) -> Result<Me
     Ok(message(&connection.settings.form.event(event, payload))?)
 }
 
-/// A call to the client: see [`PeerCalls::call`]. It is made when it is awaited.
+/// A call to the client: see [`PeerCalls::call`]. It is sent when it is first polled.
 ///
 /// # Cancel safety
 /// Dropping the future withdraws the call: the client is told, and its answer is ignored.
@@ -109,7 +109,7 @@ impl<T: DeserializeOwned> Call<T> {
             place: &place,
             due: true,
         };
-        // It ends with the connection, too.
+        // The sleep ends with the connection, too.
         let mut time = pin!(peer.sleep(self.timeout));
         let answer = poll_fn(|cx| match place.poll(cx) {
             Poll::Ready(answer) => Poll::Ready(Some(answer)),
@@ -127,7 +127,7 @@ impl<T: DeserializeOwned> Call<T> {
     }
 }
 
-/// Tells the client of a call whose answer is no longer waited for.
+/// Tells the client of a withdrawn call.
 struct Withdrawal<'a> {
     peer: &'a Peer,
     form: WireForm,
@@ -140,7 +140,7 @@ impl Drop for Withdrawal<'_> {
         if self.due
             && let Ok(message) = message(&self.form.cancel(self.place.id))
         {
-            // Where it cannot be sent, there is nobody to be told.
+            // If it cannot be sent, the client is gone.
             let _ = self.peer.send(message);
         }
     }

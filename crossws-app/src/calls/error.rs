@@ -5,12 +5,12 @@ use crossws_core::{BoxError, DecodeError, EncodeError, SendError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The error that answers a call, on the wire: a code, a text, and data if there are any. The codes
-/// are those of JSON-RPC 2.0 (section 5.1); from -32099 to -32000 they are the server's, and all
+/// The error in the answer to a call, on the wire: a code, a text, and optional data. The codes are
+/// those of JSON-RPC 2.0 (section 5.1). Codes from -32099 to -32000 are the server's, and all
 /// others the application's.
 ///
-/// A method that returns it answers with it. Any other error of a method is logged and answered with
-/// [`INTERNAL`](Self::INTERNAL), whose text says nothing of it.
+/// A method that returns it answers the call with it. Any other error of a method is logged, and
+/// the call is answered with [`INTERNAL`](Self::INTERNAL), whose text does not contain the error.
 ///
 /// ```
 /// use crossws_app::calls::Failure;
@@ -23,19 +23,20 @@ use serde_json::Value;
 #[error("{} ({code})", excerpt(.message, 1_000))]
 #[non_exhaustive]
 pub struct Failure {
-    /// What kind of error it is.
+    /// The kind of the error.
     pub code: i64,
-    /// A short text for people. A client's may be anything: `Display` shows its beginning, in one line.
+    /// A short text for people. A client's text may be anything: `Display` shows its beginning, in
+    /// one line.
     pub message: String,
-    /// What else there is to say.
+    /// Further data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Value>,
 }
 
 impl Failure {
-    /// The message is no JSON.
+    /// The message is not JSON.
     pub const PARSE: i64 = -32_700;
-    /// The message is JSON, and no call.
+    /// The message is JSON, but not a call.
     pub const INVALID_REQUEST: i64 = -32_600;
     /// There is no method of this name.
     pub const METHOD_NOT_FOUND: i64 = -32_601;
@@ -45,10 +46,10 @@ impl Failure {
     pub const INTERNAL: i64 = -32_603;
     /// The client withdrew the call (Language Server Protocol 3.17).
     pub const CANCELLED: i64 = -32_800;
-    /// As many calls of this connection run as may.
+    /// This connection already runs as many calls as it may.
     pub const TOO_MANY: i64 = -32_000;
 
-    /// An error with this code and text.
+    /// Creates an error with this code and text.
     pub fn new(code: i64, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -64,7 +65,7 @@ impl Failure {
         self
     }
 
-    /// The answer for an error that a method returned.
+    /// Creates the answer for an error that a method returned. Returns any other error as it is.
     pub(super) fn of(error: BoxError) -> Result<Self, BoxError> {
         error.downcast().map(|failure| *failure)
     }
@@ -83,7 +84,7 @@ pub enum CallError {
     /// The connection ended before the client answered.
     #[error("the connection ended before the call was answered")]
     Closed,
-    /// As many calls to this client wait for their answers as may.
+    /// As many calls to this client as may already wait for their answers.
     #[error("{0} calls to the client wait for their answers already")]
     TooMany(usize),
     /// The client's result does not fit the type.

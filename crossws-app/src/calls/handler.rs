@@ -7,18 +7,18 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// An event that no handler is for, as the catch-all hears it.
+/// An event without a handler, as the catch-all gets it.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Event {
-    /// Its name.
+    /// The event's name.
     pub name: String,
-    /// What came with it; null if nothing did.
+    /// The event's payload; null if it has none.
     pub payload: Value,
 }
 
-/// A function that answers calls: `async |peer: Peer, args: Args| -> Result<T, E>`. The arguments are
-/// what `serde` makes of them: a struct of an object, a tuple of a list.
+/// A function that answers calls: `async |peer: Peer, args: Args| -> Result<T, E>`. `serde` reads
+/// the arguments: a struct from an object, a tuple from a list.
 ///
 /// Implemented for all such functions, and not by hand.
 #[diagnostic::on_unimplemented(
@@ -27,7 +27,7 @@ pub struct Event {
     note = "`Args` must implement `serde::Deserialize` and `T` `serde::Serialize`; `E` must convert into `BoxError`"
 )]
 pub trait MethodHandler<Args>: MaybeSend + MaybeSync + 'static {
-    /// Answers a call.
+    /// Runs the method.
     fn call(&self, peer: Peer, args: Args) -> BoxFuture<'static, Result<Value, BoxError>>;
 }
 
@@ -44,8 +44,8 @@ where
     }
 }
 
-/// A function that hears an event: `async |peer: Peer, payload: Payload|`, which returns nothing or a
-/// `Result`.
+/// A function that handles an event: `async |peer: Peer, payload: Payload|`, which returns nothing
+/// or a `Result`.
 ///
 /// Implemented for all such functions, and not by hand.
 #[diagnostic::on_unimplemented(
@@ -53,7 +53,7 @@ where
     label = "expected `|peer: Peer, payload: Payload| async move {{ .. }}`"
 )]
 pub trait EventHandler<Payload>: MaybeSend + MaybeSync + 'static {
-    /// Hears an event.
+    /// Handles an event.
     fn hear(&self, peer: Peer, payload: Payload) -> BoxFuture<'static, HookResult>;
 }
 
@@ -68,7 +68,7 @@ where
     }
 }
 
-/// A handler of any types. `Err` for arguments that do not fit.
+/// A handler with erased types. Returns `Err` for arguments that do not fit.
 pub(super) trait AnyHandler<T>: MaybeSend + MaybeSync + 'static {
     fn handle(&self, peer: &Peer, value: Value) -> Result<BoxFuture<'static, T>, DecodeError>;
 }

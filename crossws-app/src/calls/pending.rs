@@ -11,26 +11,26 @@ use crate::calls::{CallError, Failure, WireForm};
 
 type Answer = Result<Value, Failure>;
 
-/// What a connection with calls keeps in its peer's extensions.
+/// The state that a connection with calls keeps in its peer's extensions.
 pub(super) struct Connection {
     pub(super) settings: Settings,
     state: Mutex<State>,
 }
 
-/// How the calls of a route are.
+/// The settings of a route's calls.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Settings {
     pub(super) form: WireForm,
     pub(super) max_pending: usize,
 }
 
-/// In a peer's extensions.
+/// Stored in a peer's extensions.
 #[derive(Default)]
 struct Kept(OnceLock<Arc<Connection>>);
 
-/// In a hub's extensions: the routes with calls, by their patterns. So a peer that has slept, and of which
-/// no hook has run since, is known to have calls: from the hooks' start, or when one of another peer's has
-/// run.
+/// Stored in a hub's extensions: the routes with calls, by their patterns. With it a peer that has
+/// slept, and of which no hook has run since, is known to have calls: from the hooks' start, or
+/// after a hook of another peer has run.
 #[derive(Default)]
 struct Known(Mutex<HashMap<Arc<str>, Settings>>);
 
@@ -45,20 +45,20 @@ enum Slot {
     Answered(Answer),
 }
 
-/// In a hub's extensions: the route whose hooks are being started. A router says it, so that peers which
-/// have slept are known to have calls before a hook of any runs.
+/// Stored in a hub's extensions: the route whose hooks are being started. A router sets it, so that
+/// peers which have slept are known to have calls before any of their hooks runs.
 #[derive(Default)]
 pub(crate) struct Starting(Mutex<Option<Arc<str>>>);
 
 impl Starting {
-    /// The hooks of this route are started next, or of none.
+    /// Sets the route whose hooks are started next; `None` for no route.
     pub(crate) fn set(hub: &Hub, route: Option<Arc<str>>) {
         let starting = hub.extensions().get_or_default::<Self>();
         *starting.0.lock().unwrap_or_else(PoisonError::into_inner) = route;
     }
 }
 
-/// The route whose hooks are being started has calls.
+/// Notes that the route whose hooks are being started has calls.
 pub(super) fn started(hub: &Hub, settings: Settings) {
     let route = hub.extensions().get::<Starting>().and_then(|starting| {
         let route = starting.0.lock();
@@ -71,7 +71,7 @@ pub(super) fn started(hub: &Hub, settings: Settings) {
 }
 
 impl Connection {
-    /// That of a peer whose route has calls.
+    /// Returns the state of a peer whose route has calls.
     pub(super) fn of(peer: &Peer, settings: Settings) -> Arc<Self> {
         let kept = peer.extensions().get_or_default::<Kept>();
         let connection = kept.0.get_or_init(|| {
@@ -87,7 +87,7 @@ impl Connection {
         Arc::clone(connection)
     }
 
-    /// That of a peer; `None` if its route has no calls.
+    /// Returns the state of a peer; `None` if its route has no calls.
     pub(super) fn find(peer: &Peer) -> Option<Arc<Self>> {
         if let Some(kept) = peer.extensions().get::<Kept>()
             && let Some(connection) = kept.0.get()
@@ -100,11 +100,11 @@ impl Connection {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing that is done under the lock can panic halfway.
+        // No code under the lock can panic halfway.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for the answer to a call that will be made.
+    /// Reserves a place for the answer to a new call.
     pub(super) fn begin(self: &Arc<Self>) -> Result<Place, CallError> {
         let mut state = self.lock();
         let most = self.settings.max_pending;
@@ -119,8 +119,8 @@ impl Connection {
         Ok(Place { connection, id })
     }
 
-    /// The client answered. Returns whether a call waits for it: answers may be late, or to calls that
-    /// were never made.
+    /// Handles the client's answer. Returns whether a call waits for it: answers may be late, or to
+    /// calls that were never made.
     pub(super) fn answered(&self, id: &Value, answer: Answer) -> bool {
         let Some(id) = id.as_u64() else {
             return false;
@@ -140,12 +140,12 @@ impl Connection {
 
 impl Known {
     fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Settings>> {
-        // Nothing that is done under the lock can panic halfway.
+        // No code under the lock can panic halfway.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Where the answer to one call arrives. Dropped, the call waits no more.
+/// Where the answer to one call arrives. Dropping it ends the wait.
 pub(super) struct Place {
     connection: Arc<Connection>,
     pub(super) id: u64,
@@ -163,7 +163,7 @@ impl Place {
             }
             _ => match state.waiting.remove(&self.id) {
                 Some(Slot::Answered(answer)) => Poll::Ready(answer),
-                // It was taken before.
+                // The answer was taken before.
                 _ => Poll::Pending,
             },
         }

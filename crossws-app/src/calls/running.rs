@@ -1,4 +1,4 @@
-//! Calls of a client that are being answered.
+//! The client's calls that are being answered.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -13,7 +13,7 @@ use serde_json::Value;
 #[derive(Default)]
 pub(super) struct Running(Mutex<HashMap<String, State>>);
 
-/// How many calls without an id there have been.
+/// The number of calls without an id so far.
 static NAMELESS: AtomicU64 = AtomicU64::new(0);
 
 enum State {
@@ -29,17 +29,17 @@ pub(super) enum Refused {
 
 impl Running {
     fn lock(&self) -> MutexGuard<'_, HashMap<String, State>> {
-        // Nothing that is done under the lock can panic halfway.
+        // No code under the lock can panic halfway.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a call in, if fewer than `most` run and none of them has its id.
-    /// One without an id cannot be withdrawn.
+    /// Registers a call, if fewer than `most` run and none of them has its id. A call without an id
+    /// cannot be withdrawn.
     pub(super) fn begin(self: &Arc<Self>, id: Option<&Value>, most: usize) -> Result<Run, Refused> {
         let id = match id {
             // As JSON: the number 1 and the text "1" are two ids.
             Some(id) => id.to_string(),
-            // Which this is not.
+            // This text is not JSON.
             None => format!("#{}", NAMELESS.fetch_add(1, Ordering::Relaxed)),
         };
         let mut running = self.lock();
@@ -55,7 +55,7 @@ impl Running {
         Ok(Run { running, id })
     }
 
-    /// The client withdraws a call.
+    /// Withdraws a call for the client.
     pub(super) fn cancel(&self, id: &Value) {
         let mut running = self.lock();
         let Some(state) = running.get_mut(&id.to_string()) else {
@@ -69,14 +69,14 @@ impl Running {
     }
 }
 
-/// One call that runs. Dropped, it no longer does.
+/// One running call. Dropping it removes the call.
 pub(super) struct Run {
     running: Arc<Running>,
     id: String,
 }
 
 impl Run {
-    /// Runs the call's future; `None` if the client withdrew it.
+    /// Runs the call's future. Returns `None` if the client withdrew it.
     pub(super) async fn until_cancelled<T>(&self, mut future: BoxFuture<'static, T>) -> Option<T> {
         poll_fn(|cx| {
             let mut running = self.running.lock();

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::calls::Failure;
 
-/// How events, calls and answers look on the wire. All are JSON in text messages.
+/// The wire format of events, calls and answers. All are JSON in text messages.
 ///
 /// | | [`Plain`](Self::Plain) | [`JsonRpc`](Self::JsonRpc) |
 /// |---|---|---|
@@ -14,17 +14,17 @@ use crate::calls::Failure;
 /// | failure | `{"id":I,"error":F}` | `{"jsonrpc":"2.0","id":I,"error":F}` |
 /// | cancellation | `{"cancel":I}` | the notification `$/cancelRequest` with `{"id":I}` |
 ///
-/// An id is a number or a string of at most 128 bytes. Payloads and arguments may be left out: they are
-/// null then.
+/// An id is a number or a string of at most 128 bytes. A missing payload, or missing arguments, are
+/// null.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum WireForm {
-    /// The form of this crate. What is neither of these is a message for the hooks inside.
+    /// The form of this crate. A message that is none of these reaches the inner hooks.
     #[default]
     Plain,
-    /// JSON-RPC 2.0. What is not is answered with an error, as the specification says. Cancellations
-    /// are those of the Language Server Protocol: a call that the client withdraws is answered with
-    /// [`Failure::CANCELLED`].
+    /// JSON-RPC 2.0. Any other message is answered with an error, as the specification says.
+    /// Cancellations are those of the Language Server Protocol: a call that the client withdraws is
+    /// answered with [`Failure::CANCELLED`].
     JsonRpc,
 }
 
@@ -34,34 +34,34 @@ const CANCEL: &str = "$/cancelRequest";
 /// The longest id that is a string, in bytes.
 const MAX_ID: usize = 128;
 
-/// What a message is in a [`WireForm`]: for clients, and for tests of servers.
+/// A parsed message of a [`WireForm`]: for clients, and for tests of servers.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 #[allow(missing_docs)] // the parts are those of the form's table
 pub enum CallMessage {
-    /// Something happened.
+    /// An event.
     Event { name: String, payload: Value },
-    /// A method is called.
+    /// A call of a method.
     Call {
         id: Value,
         method: String,
         args: Value,
     },
-    /// A call is answered.
+    /// The answer to a call.
     Answer {
         id: Value,
         result: Result<Value, Failure>,
     },
-    /// A call is withdrawn.
+    /// The withdrawal of a call.
     Cancel { id: Value },
-    /// None of these; answered under this id where the form has errors for it.
+    /// None of these; answered under this id if the form has errors for it.
     Invalid { id: Value },
-    /// No message of this form.
+    /// Not a message of this form.
     Other,
 }
 
 impl WireForm {
-    /// Returns what a message is.
+    /// Parses a message.
     pub fn read(self, message: Value) -> CallMessage {
         match (self, message) {
             (Self::Plain, Value::Object(members)) => plain(members),
@@ -71,7 +71,7 @@ impl WireForm {
         }
     }
 
-    /// An event, as it is sent.
+    /// Builds an event.
     pub fn event(self, name: &str, payload: Value) -> Value {
         match self {
             Self::Plain => json!({"event": name, "payload": payload}),
@@ -79,7 +79,7 @@ impl WireForm {
         }
     }
 
-    /// A call, as it is sent.
+    /// Builds a call.
     pub fn call(self, id: u64, method: &str, args: Value) -> Value {
         match self {
             Self::Plain => json!({"call": method, "id": id, "args": args}),
@@ -91,7 +91,7 @@ impl WireForm {
         }
     }
 
-    /// The withdrawal of a call, as it is sent.
+    /// Builds the withdrawal of a call.
     pub fn cancel(self, id: u64) -> Value {
         match self {
             Self::Plain => json!({"cancel": id}),
@@ -99,7 +99,7 @@ impl WireForm {
         }
     }
 
-    /// The answer to a call, as it is sent.
+    /// Builds the answer to a call.
     pub fn answer(self, id: Value, result: Result<Value, Failure>) -> Value {
         let mut answer = match result {
             Ok(result) => json!({"id": id, "result": result}),
@@ -112,7 +112,7 @@ impl WireForm {
     }
 }
 
-/// Parameters of JSON-RPC are an object or a list, and may be left out.
+/// Builds a request of JSON-RPC, whose parameters are an object or a list, and may be left out.
 fn request(method: &str, params: Value) -> Value {
     let mut request = json!({"jsonrpc": "2.0", "method": method});
     match params {
@@ -156,8 +156,8 @@ fn json_rpc(mut members: Map<String, Value>) -> CallMessage {
         return CallMessage::Invalid { id };
     }
     let Some(method) = members.remove("method") else {
-        // An error without an id tells of a message that the client could not read: answered, it might
-        // be answered without end.
+        // An error without an id reports a message that the client could not read. Two sides that
+        // answered it could answer each other without end.
         return match id {
             None if members.contains_key("error") => answer(Value::Null, members),
             None => CallMessage::Invalid { id: Value::Null },
@@ -212,12 +212,12 @@ fn is_id(id: &Value) -> bool {
     }
 }
 
-/// An id as it may be repeated to the client.
+/// Returns an id in the form that may be repeated to the client.
 fn known(id: Value) -> Value {
     if is_id(&id) { id } else { Value::Null }
 }
 
-/// A value as a message.
+/// Encodes a value as a message.
 pub(super) fn message(value: &(impl Serialize + ?Sized)) -> Result<Message, EncodeError> {
     Message::from_json(value)
 }

@@ -17,9 +17,9 @@ use crate::calls::wire::CallMessage;
 use crate::calls::{Event, EventHandler, Failure, MethodHandler, WireForm};
 use crate::{Decode, DecodeLimits, JsonCodec, LimitExceeded, Malformed, OnMalformed};
 
-/// Hooks with named events and calls around them. Methods answer the client's calls, and
-/// [`PeerCalls::call`](crate::calls::PeerCalls::call) makes calls to the client. What is neither an event
-/// nor a call nor an answer reaches the hooks inside.
+/// Wraps hooks with named events and calls. Methods answer the client's calls, and
+/// [`PeerCalls::call`](crate::calls::PeerCalls::call) calls the client. A message that is neither
+/// an event nor a call nor an answer reaches the inner hooks.
 ///
 /// ```
 /// use crossws_app::calls::{PeerCalls, calls};
@@ -36,12 +36,12 @@ use crate::{Decode, DecodeLimits, JsonCodec, LimitExceeded, Malformed, OnMalform
 /// # fn takes(_: impl crossws_core::Hooks) {} takes(app);
 /// ```
 ///
-/// In JSON-RPC a notification is an event, or a call that nothing answers where a method has its name and
-/// no event.
+/// In JSON-RPC a notification is an event. If a method has its name and no event does, the
+/// notification is a call without an answer.
 ///
-/// Events are heard one at a time, in order, as messages are. Methods run while the client's next
-/// messages are heard, at most [`max_running`](Calls::max_running) of them at a time, and end with the
-/// connection.
+/// Events are handled one at a time, in order, as messages are. Methods run while the client's next
+/// messages are handled, at most [`max_running`](Calls::max_running) of them at a time, and end
+/// with the connection.
 pub fn calls<H: Hooks>(hooks: H) -> Calls<H> {
     Calls(Inner {
         hooks,
@@ -77,7 +77,8 @@ struct Inner<H> {
 }
 
 impl<H: Hooks> Calls<H> {
-    /// Answers calls of this method. Another one of the same name is replaced.
+    /// Registers a method that answers calls of this name. It replaces an earlier one of the same
+    /// name.
     pub fn method<M, Args>(mut self, name: impl Into<String>, method: M) -> Self
     where
         M: MethodHandler<Args>,
@@ -88,7 +89,7 @@ impl<H: Hooks> Calls<H> {
         self
     }
 
-    /// Hears events of this name. Another handler of the same name is replaced.
+    /// Registers a handler for events of this name. It replaces an earlier one of the same name.
     pub fn event<E, Payload>(mut self, name: impl Into<String>, hear: E) -> Self
     where
         E: EventHandler<Payload>,
@@ -99,13 +100,13 @@ impl<H: Hooks> Calls<H> {
         self
     }
 
-    /// Hears all events that no other handler is for.
+    /// Registers a handler for all events without a handler of their own.
     pub fn any_event(mut self, hear: impl EventHandler<Event>) -> Self {
         self.0.any_event = Some(Box::new(hear));
         self
     }
 
-    /// Sets what happens to a client with an event that no handler is for ([`Malformed::Unknown`]), or
+    /// Sets what happens to a client with an event without a handler ([`Malformed::Unknown`]), or
     /// whose payload does not fit ([`Malformed::Decode`]); by default the event is skipped, with a
     /// warning. A call of an unknown method is answered with an error.
     pub fn on_unknown(mut self, policy: OnMalformed) -> Self {
@@ -113,26 +114,26 @@ impl<H: Hooks> Calls<H> {
         self
     }
 
-    /// Sets how events, calls and answers look on the wire.
+    /// Sets the wire format of events, calls and answers.
     pub fn form(mut self, form: WireForm) -> Self {
         self.0.form = form;
         self
     }
 
-    /// As [`form`](Self::form), JSON-RPC 2.0: for the clients that exist.
+    /// Selects JSON-RPC 2.0 as [`form`](Self::form), for existing clients.
     pub fn json_rpc(self) -> Self {
         self.form(WireForm::JsonRpc)
     }
 
-    /// Sets how many methods may run at a time for one connection; by default 100. A call above that is
-    /// answered with [`Failure::TOO_MANY`].
+    /// Sets how many methods may run at a time for one connection; by default 100. A further call
+    /// is answered with [`Failure::TOO_MANY`].
     pub fn max_running(mut self, most: usize) -> Self {
         self.0.max_running = most;
         self
     }
 
-    /// Sets how many calls to one client may wait for their answers; by default 1,000. A call above
-    /// that fails with [`CallError::TooMany`](crate::calls::CallError::TooMany).
+    /// Sets how many calls to one client may wait for their answers; by default 1,000. A further
+    /// call fails with [`CallError::TooMany`](crate::calls::CallError::TooMany).
     pub fn max_pending(mut self, most: usize) -> Self {
         self.0.max_pending = most;
         self
@@ -145,7 +146,7 @@ impl<H: Hooks> Calls<H> {
         self
     }
 
-    /// Sets what a message may consist of.
+    /// Sets the limits of a message's content.
     pub fn decode_limits(mut self, limits: DecodeLimits) -> Self {
         self.0.limits = limits;
         self
@@ -224,7 +225,7 @@ impl<H: Hooks> Inner<H> {
         Settings { form, max_pending }
     }
 
-    /// JSON-RPC 2.0, section 6.
+    /// Handles a batch (JSON-RPC 2.0, section 6).
     async fn batch(&self, peer: &Peer, batch: Vec<Value>) -> HookResult {
         let text = match batch.len() {
             0 => "an empty batch".to_owned(),
@@ -233,7 +234,7 @@ impl<H: Hooks> Inner<H> {
                 let answers = Answers::batch(peer);
                 let mut result = Ok(());
                 for value in batch {
-                    // An event that fails keeps no call from its answer.
+                    // A failed event does not prevent the answer to a call.
                     result = result.and(self.incoming(peer, value, None, &answers).await);
                 }
                 return result;
@@ -303,7 +304,8 @@ impl<H: Hooks> Inner<H> {
         })
     }
 
-    /// Runs a method for a notification of JSON-RPC, which is a request without an id: nothing is answered.
+    /// Runs a method for a notification of JSON-RPC, which is a request without an id and gets no
+    /// answer.
     fn notified(&self, peer: &Peer, method: &str, args: Value) -> Result<(), DecodeError> {
         let Some(handler) = self.methods.get(method) else {
             return Ok(());
@@ -356,7 +358,7 @@ impl<H: Hooks> Inner<H> {
         self.fail(peer, id, failure, answers)
     }
 
-    /// The method's future, and the place that it takes while it runs.
+    /// Returns the method's future, and the slot that it holds while it runs.
     fn begin(
         &self,
         peer: &Peer,
@@ -388,7 +390,7 @@ impl<H: Hooks> Inner<H> {
     }
 }
 
-/// What the client is told of a method's error.
+/// Returns the error that the client gets for a method's error.
 fn failure_of(peer: &Peer, error: BoxError) -> Failure {
     Failure::of(error).unwrap_or_else(|error| {
         tracing::error!(%peer, %error, "a method failed");

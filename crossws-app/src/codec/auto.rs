@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{Decode, DecodeLimits, Encode, JsonCodec, LimitExceeded};
 
-/// A message as it reads best: what [`AutoCodec`] yields.
+/// A message in the most specific form that fits: what [`AutoCodec`] yields.
 // Exhaustive on purpose: a message is one of these three.
 #[allow(clippy::exhaustive_enums)]
 #[derive(Debug, Clone, PartialEq)]
@@ -17,8 +17,8 @@ pub enum Payload {
     Binary(Bytes),
 }
 
-/// Reads a text as JSON if it is that, and as text otherwise, and leaves binary messages as they
-/// are. What is sent is JSON.
+/// Reads a text as JSON if it is JSON, and as text otherwise, and leaves binary messages as they
+/// are. Messages to the client are JSON.
 ///
 /// A text that exceeds [`DecodeLimits`] counts as malformed, and not as text: it may be JSON. JSON that is
 /// nested deeper than 127 levels is read as text where the limits allow that depth.

@@ -1,4 +1,4 @@
-//! A deserializer around any other, which counts what it yields.
+//! A deserializer around any other. It counts what that yields.
 
 use std::cell::Cell;
 use std::fmt;
@@ -8,7 +8,7 @@ use serde::de::{DeserializeSeed, EnumAccess, Error, MapAccess, SeqAccess, Varian
 
 use crate::{DecodeLimits, LimitExceeded};
 
-/// What is left of the limits.
+/// The unused part of the limits.
 pub(super) struct Budget {
     pub(super) limits: DecodeLimits,
     pub(super) depth: Cell<usize>,
@@ -56,7 +56,7 @@ impl Drop for Level<'_> {
     }
 }
 
-/// Any of serde's traits for reading, within a budget.
+/// Wraps any of serde's deserialization traits, within a budget.
 pub(super) struct Bounded<'b, T> {
     inner: T,
     budget: &'b Budget,
@@ -144,7 +144,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Bounded<'_, V> {
         visit_enum<A: EnumAccess<'de>>
     }
 
-    /// No level of its own: it is as its field is.
+    /// A newtype adds no level: it reads as its field.
     #[inline]
     fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
         self.inner

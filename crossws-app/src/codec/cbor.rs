@@ -9,8 +9,8 @@ use crate::codec::binary_codec;
 
 /// CBOR (RFC 8949) in binary messages.
 ///
-/// `None` is null. The unit type, and so the null of a `serde_json::Value`, is written as an empty
-/// array. Tags other than those of big integers are refused.
+/// `None` is null. The unit type, and therefore the null of a `serde_json::Value`, is written as an
+/// empty array. Tags other than those of big integers are refused.
 #[allow(clippy::exhaustive_structs)]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CborCodec;
@@ -32,7 +32,7 @@ fn write<T: Serialize>(value: &T) -> Result<Vec<u8>, EncodeError> {
 fn read<T: DeserializeOwned>(bytes: &Bytes, limits: &DecodeLimits) -> Result<T, DecodeError> {
     let mut reader = SliceReader::new(bytes);
     let value = limits.deserialize(&mut cbor4ii::serde::Deserializer::new(&mut reader))?;
-    // Where the value has ended.
+    // The end of the value.
     let rest = reader.fill(1).map_err(DecodeError::new)?;
     if !rest.as_ref().is_empty() {
         return Err(DecodeError::new("bytes follow the value"));

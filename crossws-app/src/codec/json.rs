@@ -4,10 +4,11 @@ use serde::de::DeserializeOwned;
 
 use crate::{Decode, DecodeLimits, Encode};
 
-/// JSON (RFC 8259) in text messages, read from binary ones too: the codec of
+/// JSON (RFC 8259) in text messages; it reads binary ones too. The codec of
 /// [`typed`](crate::typed).
 ///
-/// Of the [`DecodeLimits`], no depth greater than 127 is reached: the parser's own limit is 128.
+/// The parser's own depth limit is 128, so that a
+/// [`DecodeLimits::max_depth`](field@super::DecodeLimits::max_depth) above 127 has no effect.
 #[allow(clippy::exhaustive_structs)]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct JsonCodec;
@@ -15,7 +16,7 @@ pub struct JsonCodec;
 impl<T: DeserializeOwned> Decode<T> for JsonCodec {
     fn decode(&self, message: &Message, limits: &DecodeLimits) -> Result<T, DecodeError> {
         match message {
-            // Known to be UTF-8: strings need not be checked again.
+            // The text is known to be UTF-8: strings need no second check.
             Message::Text(text) => read(serde_json::Deserializer::from_str(text), limits),
             Message::Binary(bytes) => read(serde_json::Deserializer::from_slice(bytes), limits),
         }

@@ -5,23 +5,31 @@ use serde::{Deserialize, Deserializer};
 
 use crate::codec::bounded::{Bounded, Budget};
 
-/// What a message may consist of, whatever its format: bounds for the work and the memory that a
-/// decoder spends on a client's behalf. How long a message may be is the connection's limit
-/// `max_message_size`.
+/// Limits of a message's content, whatever its format: they bound the work and the memory that a
+/// decoder spends on a client's behalf. The connection's limit `max_message_size` bounds the length
+/// of a message.
 ///
-/// Arrays of empty values are why the length is not enough: a byte or two of a message can become
-/// an element of any size.
+/// Arrays of empty values are the reason why a bound of the length is not enough: one or two bytes
+/// of a message can become an element of any size.
+///
+/// ```
+/// # use crossws_core::*;
+/// # use crossws_app::*;
+/// let limits = DecodeLimits::new().max_depth(16).max_items(1_000);
+/// assert_eq!(limits.max_depth, 16);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DecodeLimits {
-    /// How deep sequences, maps, options and enums may be nested: 64.
+    /// How deep sequences, maps, options and enums may be nested. Default 64.
     pub max_depth: usize,
-    /// How many elements of sequences and entries of maps a message may have in all: 65,536.
+    /// How many elements of sequences and entries of maps a message may have in total. Default
+    /// 65,536.
     pub max_items: usize,
 }
 
 impl DecodeLimits {
-    /// The defaults.
+    /// Creates the default limits.
     pub const fn new() -> Self {
         Self {
             max_depth: 64,
@@ -74,7 +82,7 @@ impl Default for DecodeLimits {
     }
 }
 
-/// A message that consists of more than [`DecodeLimits`] allow.
+/// A limit of [`DecodeLimits`] that a message exceeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LimitExceeded {
@@ -87,7 +95,7 @@ pub enum LimitExceeded {
 }
 
 impl LimitExceeded {
-    /// Returns the limit that a message exceeded, if that is why it could not be decoded.
+    /// Returns the limit that a message exceeded, if that is the cause of a decode error.
     pub fn of(error: &DecodeError) -> Option<Self> {
         std::error::Error::source(error)?.downcast_ref().copied()
     }

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::DecodeLimits;
 use crate::codec::binary_codec;
 
-/// MessagePack in binary messages, structs as maps with the names of their fields, as other
-/// languages' libraries write them. Structs as arrays are read too.
+/// MessagePack in binary messages. Structs are written as maps with the names of their fields, as
+/// libraries of other languages write them. Structs as arrays are read too.
 #[allow(clippy::exhaustive_structs)]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct MessagePackCodec;
@@ -30,10 +30,11 @@ fn write<T: Serialize>(value: &T) -> Result<Vec<u8>, EncodeError> {
 
 fn read<T: DeserializeOwned>(bytes: &Bytes, limits: &DecodeLimits) -> Result<T, DecodeError> {
     let mut reader = rmp_serde::Deserializer::from_read_ref(&bytes[..]);
-    // Beyond ours, so that ours is the one that is reported: it counts some values twice.
+    // Above ours, so that ours is the limit that is reported: the reader counts some values twice.
     reader.set_max_depth(limits.max_depth.saturating_mul(2).saturating_add(2));
     let value = limits.deserialize(&mut reader)?;
-    // The reader does not say how much is left: another value must have no first byte.
+    // The reader does not report how many bytes are left: reading the first byte of another value
+    // must fail.
     match u8::deserialize(&mut reader) {
         Err(Error::InvalidMarkerRead(end)) if end.kind() == ErrorKind::UnexpectedEof => Ok(value),
         _ => Err(DecodeError::new("bytes follow the value")),

@@ -2,8 +2,8 @@ use crossws_core::{DecodeError, EncodeError, Message};
 
 use crate::{Decode, DecodeLimits, Encode};
 
-/// Leaves messages as they are, for hooks that speak no types and have functions around all that they
-/// hear and say: [`incoming`](crate::TypedHooks::incoming) and [`outgoing`](crate::TypedHooks::outgoing).
+/// Leaves messages as they are, for hooks without types that transform all messages: see
+/// [`incoming`](crate::TypedHooks::incoming) and [`outgoing`](crate::TypedHooks::outgoing).
 ///
 /// ```
 /// use crossws_app::{RawCodec, TypedPeer, messages, typed_as};

@@ -45,7 +45,7 @@ impl<'de> Deserializer<'de> for Name<'de> {
 pub(super) struct Value<'de>(pub(super) Field<'de>);
 
 impl<'de> Value<'de> {
-    /// The only value.
+    /// Returns the only value.
     fn one(self) -> Result<Cow<'de, str>, FieldError> {
         if self.0.others.is_empty() {
             Ok(self.0.first)
@@ -92,7 +92,7 @@ impl<'de> Deserializer<'de> for Value<'de> {
         deserialize_f64 visit_f64 "a number"
     }
 
-    /// For types that look at what is there: a text, or a list of texts.
+    /// For self-describing types: a text, or a list of texts.
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FieldError> {
         if self.0.others.is_empty() {
             visit(self.0.first, visitor)

@@ -7,8 +7,8 @@ use crossws_core::{
 
 use crate::{Typed, TypedPeer};
 
-/// A [`Typed`] application from closures, for small apps and tests. What clients say and are told is
-/// written in the closures' arguments.
+/// Builds a [`Typed`] application from closures, for small apps and tests. The closures' arguments
+/// name the message types.
 ///
 /// ```
 /// use crossws_app::{TypedPeer, messages, typed};

@@ -8,7 +8,7 @@ use crate::{Encode, JsonCodec, Typed, TypedHooks, TypedPeer};
 
 /// Typed messages from outside of the hooks, such as from an HTTP handler.
 pub trait HubExt {
-    /// Returns a handle that publishes nothing but `Out`, as JSON.
+    /// Returns a handle that publishes only `Out`, as JSON.
     ///
     /// ```
     /// use crossws_app::HubExt;
@@ -48,9 +48,9 @@ impl HubExt for Hub {
 }
 
 impl<T: Typed> TypedHooks<T> {
-    /// Returns a handle that publishes what these hooks do, from outside: in the format of each client, and
-    /// through [`outgoing`](Self::outgoing). Ask for it when the hooks are made, before they are given to a
-    /// router, and after their formats are added.
+    /// Returns a handle that publishes from outside as these hooks do: in the format of each
+    /// client, and through [`outgoing`](Self::outgoing). Call it after the formats are added, and
+    /// before the hooks are given to a router.
     pub fn publisher(&self, hub: &Hub) -> TypedHub<T::Out> {
         TypedHub {
             hub: hub.clone(),
@@ -59,14 +59,14 @@ impl<T: Typed> TypedHooks<T> {
     }
 }
 
-/// A [`Hub`] to which nothing but `Out` is published: see [`HubExt::typed`]. A cheap handle.
+/// A [`Hub`] handle that publishes only `Out`: see [`HubExt::typed`]. Cheap to clone.
 pub struct TypedHub<Out> {
     hub: Hub,
     outgoing: Arc<Outgoing<Out>>,
 }
 
 impl<Out: 'static> TypedHub<Out> {
-    /// The hub to which anything is published.
+    /// Returns the untyped hub.
     pub fn untyped(&self) -> &Hub {
         &self.hub
     }
@@ -119,13 +119,13 @@ impl<Out: 'static> TypedHub<Out> {
         self.each(peers, &message)
     }
 
-    /// Returns the peer with this id, as one that is sent nothing but `Out`.
+    /// Returns the peer with this id, as a handle that sends only `Out`.
     pub fn peer(&self, id: crossws_core::PeerId) -> Option<TypedPeer<Out>> {
         let peer = self.hub.peer(id)?;
         Some(TypedPeer::new(&peer, &self.outgoing))
     }
 
-    /// Where clients read different formats.
+    /// Publishes in each format, where clients read different ones.
     fn each(
         &self,
         peers: Vec<crossws_core::Peer>,
@@ -147,7 +147,7 @@ impl<Out: 'static> TypedHub<Out> {
     }
 }
 
-/// What the publications of one message in several formats did together.
+/// Adds up the results of one message that was published in several formats.
 pub(super) fn add(sum: &mut Published, told: Published) {
     sum.queued += told.queued;
     sum.dropped += told.dropped;

@@ -6,17 +6,17 @@ use crate::fields::shown;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Malformed {
-    /// It is not in the route's format, does not fit the type, or exceeds
+    /// The message is not in the route's format, does not fit the type, or exceeds
     /// [`DecodeLimits`](crate::DecodeLimits).
     #[error(transparent)]
     Decode(#[from] DecodeError),
     /// The route's transform refused it.
     #[error("the message cannot be transformed: {0}")]
     Transform(#[source] BoxError),
-    /// It was decoded, and the route's validation refused the value.
+    /// The message was decoded, and the route's validation refused the value.
     #[error("the message is invalid: {0}")]
     Invalid(#[source] BoxError),
-    /// It names an event or a method that the route does not have.
+    /// The message names an event or a method that the route does not have.
     #[error("`{}` is unknown", shown(.0))]
     Unknown(String),
 }
@@ -27,11 +27,11 @@ pub enum Malformed {
 pub enum OnMalformed {
     /// The message is skipped, with a warning in the log. The connection stays.
     Skip,
-    /// The client is told `{"type":"error","message":…}` in the route's format, and the reason,
-    /// which may name the fields and variants of the application's types. The connection stays.
+    /// The client gets `{"type":"error","message":…}` in the route's format, with the reason, which
+    /// may name fields and variants of the application's types. The connection stays.
     Reply,
-    /// The connection is closed with this code and the reason, cut to the length that a close frame
-    /// has room for.
+    /// The connection is closed with this code and the reason, cut to the length that fits into a
+    /// close frame.
     Close(CloseCode),
     /// The `error` hook gets the [`Malformed`] as any other error of the `message` hook:
     /// [`Error::downcast_ref`](crossws_core::Error::downcast_ref) finds it.
@@ -39,14 +39,14 @@ pub enum OnMalformed {
 }
 
 impl Default for OnMalformed {
-    /// Close with 1007.
+    /// Returns `Close` with 1007.
     fn default() -> Self {
         Self::Close(CloseCode::INVALID)
     }
 }
 
 impl OnMalformed {
-    /// Does what the policy says. `reply` tells the client.
+    /// Applies the policy. `reply` sends the error to the client.
     pub(crate) fn apply(
         self,
         peer: &crossws_core::Peer,

@@ -6,9 +6,9 @@ use crossws_core::{EncodeError, Message};
 use crate::Encode;
 use crate::messages::transform::Transform;
 
-/// How a route's messages are written: by the codec of each client's subprotocol.
+/// Encodes a route's messages with the codec of each client's subprotocol.
 pub(crate) struct Outgoing<Out> {
-    /// The first is for clients with no subprotocol of the others'.
+    /// The first codec is for clients without a subprotocol of the others.
     codecs: Vec<Format<Out>>,
     transform: Option<Arc<dyn Transform>>,
 }
@@ -36,7 +36,7 @@ impl<Out> Clone for Format<Out> {
     }
 }
 
-/// Between a topic's name and the subprotocol whose clients a topic of its own is for.
+/// Separates a topic's name from the subprotocol in the name of a format's topic.
 const SEPARATOR: char = '\u{1f}';
 
 impl<Out: 'static> Outgoing<Out> {
@@ -57,12 +57,12 @@ impl<Out: 'static> Outgoing<Out> {
         self.transform = Some(transform);
     }
 
-    /// The subprotocols that have a codec of their own.
+    /// Returns the subprotocols that have a codec of their own.
     pub(super) fn protocols(&self) -> impl Iterator<Item = &str> {
         self.codecs[1..].iter().map(|format| &*format.protocol)
     }
 
-    /// The codec of a client's subprotocol.
+    /// Returns the index of the codec of a client's subprotocol.
     pub(super) fn index(&self, protocol: Option<&str>) -> usize {
         let of = |protocol: &str| self.protocols().position(|it| it == protocol);
         match protocol {
@@ -71,7 +71,7 @@ impl<Out: 'static> Outgoing<Out> {
         }
     }
 
-    /// Whether clients of the route may read different formats.
+    /// Returns whether clients of the route may read different formats.
     pub(super) fn is_mixed(&self) -> bool {
         self.codecs.len() > 1
     }
@@ -91,11 +91,11 @@ impl<Out: 'static> Outgoing<Out> {
         }
     }
 
-    /// The topic for the clients of one format. A publication is the same bytes for all who get it, so
-    /// that clients of different formats are in different topics.
+    /// Returns the topic for the clients of one format. A publication is the same bytes for all
+    /// recipients, so that clients of different formats are in different topics.
     ///
-    /// No two names become one, whatever a client has put into them: the last separator is always
-    /// this function's.
+    /// Two names never become one, whatever a client has put into them: the last separator is
+    /// always this function's.
     pub(super) fn topic<'t>(&self, index: usize, topic: &'t str) -> Cow<'t, str> {
         if !self.is_mixed() || (index == 0 && !topic.contains(SEPARATOR)) {
             return Cow::Borrowed(topic);
@@ -103,7 +103,7 @@ impl<Out: 'static> Outgoing<Out> {
         Cow::Owned(format!("{topic}{SEPARATOR}{}", self.codecs[index].protocol))
     }
 
-    /// The application's name of such a topic; `None` for a topic of another format.
+    /// Returns the application's name of a format's topic; `None` for a topic of another format.
     pub(super) fn name<'t>(&self, index: usize, topic: &'t str) -> Option<&'t str> {
         if !self.is_mixed() || (index == 0 && !topic.contains(SEPARATOR)) {
             return Some(topic);

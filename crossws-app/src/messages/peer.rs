@@ -14,10 +14,10 @@ use crate::messages::outgoing::Outgoing;
 use crate::messages::to::Target;
 use crate::{PathError, PeerExt, QueryError, TypedTo};
 
-/// A [`Peer`] that sends and publishes nothing but `Out`, in the format of each client. A cheap
-/// handle, as the peer is.
+/// A [`Peer`] handle that sends and publishes only `Out`, in the format of each client. Cheap to
+/// clone, as the peer is.
 ///
-/// What is not here is what the [untyped](Self::untyped) peer does.
+/// For every other method, use the [untyped](Self::untyped) peer.
 ///
 /// ```compile_fail,E0308
 /// # use crossws_app::TypedPeer;
@@ -28,9 +28,9 @@ use crate::{PathError, PeerExt, QueryError, TypedTo};
 /// }
 /// ```
 ///
-/// Topics are the [`Peer`]'s. Only where a route has
-/// [several formats](crate::TypedHooks::protocol) there is a topic for each, because a publication is
-/// the same bytes for all who get it: subscribe, publish and broadcast with this handle there.
+/// Topics are the [`Peer`]'s. A route with [several formats](crate::TypedHooks::protocol) has one
+/// topic for each format, because a publication is the same bytes for all recipients. On such a
+/// route use this handle to subscribe, publish and broadcast.
 pub struct TypedPeer<Out> {
     peer: Peer,
     outgoing: Arc<Outgoing<Out>>,
@@ -44,7 +44,15 @@ impl<Out: 'static> TypedPeer<Out> {
         }
     }
 
-    /// The peer that sends anything.
+    /// Returns the untyped peer.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// # async fn example(peer: &TypedPeer<String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.untyped().send("anything")?;
+    /// # Ok(()) }
+    /// ```
     pub fn untyped(&self) -> &Peer {
         &self.peer
     }
@@ -53,12 +61,20 @@ impl<Out: 'static> TypedPeer<Out> {
         &self.outgoing
     }
 
-    /// Which of the route's formats the client reads.
+    /// Returns the index of the client's format.
     pub(super) fn format(&self) -> usize {
         self.outgoing.index(self.peer.protocol())
     }
 
     /// Queues a message: see [`Peer::send`].
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// # async fn example(peer: &TypedPeer<String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.send("hello".to_owned())?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// As [`Peer::send`].
@@ -81,6 +97,14 @@ impl<Out: 'static> TypedPeer<Out> {
     /// Sends a message to every subscriber of a topic in this namespace except this peer: see
     /// [`Peer::publish`].
     ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// # async fn example(peer: &TypedPeer<String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.publish("news", "hello".to_owned())?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// As [`Peer::publish`].
     pub fn publish(&self, topic: impl AsRef<str>, message: Out) -> Result<Published, PublishError> {
@@ -89,29 +113,45 @@ impl<Out: 'static> TypedPeer<Out> {
 
     /// Sends a message to every peer of this namespace except this one: see [`Peer::broadcast`].
     ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// # async fn example(peer: &TypedPeer<String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.broadcast("hello".to_owned())?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// As [`Peer::broadcast`].
     pub fn broadcast(&self, message: Out) -> Result<Published, PublishError> {
         self.to_all().send(message)
     }
 
-    /// A message to every subscriber of a topic, or of any of several, once each, except this peer
-    /// unless [`including_self`](TypedTo::including_self) says so: see [`Peer::to`].
+    /// Addresses every subscriber of a topic, or of any of several, once each, except this peer
+    /// unless [`including_self`](TypedTo::including_self) is called: see [`Peer::to`].
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// # async fn example(peer: &TypedPeer<String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.to(["red", "blue"]).including_self().send("hello".to_owned())?;
+    /// # Ok(()) }
+    /// ```
     pub fn to<'a>(&'a self, topics: impl Into<Topics<'a>>) -> TypedTo<'a, Out> {
         TypedTo::new(self, Target::Topics(topics.into()))
     }
 
-    /// A message to every subscriber of any topic of this peer: see [`Peer::to_own_topics`].
+    /// Addresses every subscriber of any topic of this peer: see [`Peer::to_own_topics`].
     pub fn to_own_topics(&self) -> TypedTo<'_, Out> {
         TypedTo::new(self, Target::Own)
     }
 
-    /// A message to every peer of this namespace: see [`Peer::to_all`].
+    /// Addresses every peer of this namespace: see [`Peer::to_all`].
     pub fn to_all(&self) -> TypedTo<'_, Out> {
         TypedTo::new(self, Target::Everyone)
     }
 
-    /// The topic of this name for clients of this one's format.
+    /// Returns the topic of this name for clients of this peer's format.
     fn topic<'t>(&self, topic: &'t str) -> Cow<'t, str> {
         self.outgoing.topic(self.format(), topic)
     }
@@ -134,7 +174,7 @@ impl<Out: 'static> TypedPeer<Out> {
         self.peer.is_subscribed(self.topic(topic.as_ref()))
     }
 
-    /// The peer's topics, sorted by name.
+    /// Returns the peer's topics, sorted by name.
     pub fn topics(&self) -> Vec<Arc<str>> {
         let topics = self.peer.topics();
         if !self.outgoing.is_mixed() {
@@ -145,7 +185,8 @@ impl<Out: 'static> TypedPeer<Out> {
         topics.into_iter().filter_map(name).collect()
     }
 
-    /// The peers of this namespace, this one included while it is connected: see [`Peer::peers`].
+    /// Returns the peers of this namespace, this one included while it is connected: see
+    /// [`Peer::peers`].
     pub fn peers(&self) -> Vec<Self> {
         let peers = self.peer.peers();
         peers
@@ -170,7 +211,7 @@ impl<Out: 'static> TypedPeer<Out> {
     /// Waits until the connection is ending: see [`Peer::closed`].
     ///
     /// # Cancel safety
-    /// Dropping the future loses nothing.
+    /// Dropping the future has no effect on the connection.
     pub async fn closed(&self) {
         self.peer.closed().await;
     }
@@ -178,12 +219,12 @@ impl<Out: 'static> TypedPeer<Out> {
     /// Waits until at most `threshold` bytes are queued: see [`Peer::drained`].
     ///
     /// # Cancel safety
-    /// Dropping the future loses nothing.
+    /// Dropping the future has no effect on the queue.
     pub async fn drained(&self, threshold: usize) {
         self.peer.drained(threshold).await;
     }
 
-    /// The value of this type that a layer has attached: see [`Peer::attached`].
+    /// Returns the value of this type that a layer has attached: see [`Peer::attached`].
     ///
     /// # Errors
     /// As [`Peer::attached`].
@@ -191,7 +232,7 @@ impl<Out: 'static> TypedPeer<Out> {
         self.peer.attached()
     }
 
-    /// The peer's context: see [`Peer::context`].
+    /// Returns the peer's context: see [`Peer::context`].
     ///
     /// # Errors
     /// As [`Peer::context`].
@@ -207,7 +248,7 @@ impl<Out: 'static> TypedPeer<Out> {
         self.peer.set_context(context)
     }
 
-    /// The parameters of the path as a type: see [`PeerExt::path`].
+    /// Returns the parameters of the path as a type: see [`PeerExt::path`].
     ///
     /// # Errors
     /// As [`PeerExt::path`].
@@ -215,7 +256,7 @@ impl<Out: 'static> TypedPeer<Out> {
         PeerExt::path(&self.peer)
     }
 
-    /// The query as a type: see [`PeerExt::query`].
+    /// Returns the query as a type: see [`PeerExt::query`].
     ///
     /// # Errors
     /// As [`PeerExt::query`].
@@ -236,25 +277,25 @@ macro_rules! forward {
 }
 
 forward! {
-    /// The peer's name on its hub.
+    /// Returns the peer's id on its hub.
     id -> PeerId;
-    /// The namespace whose topics and peers this one can reach.
+    /// Returns the namespace whose topics and peers this peer can reach.
     namespace -> &str;
-    /// The request that asked for this connection: see [`Peer::request`].
+    /// Returns the request that asked for this connection: see [`Peer::request`].
     request -> &UpgradeRequest;
-    /// The hub this peer is connected to.
+    /// Returns the hub of this peer.
     hub -> &Hub;
-    /// The subprotocol that was negotiated, if one was.
+    /// Returns the negotiated subprotocol, if there is one.
     protocol -> Option<&str>;
-    /// Where the connection is.
+    /// Returns the state of the connection.
     state -> PeerState;
-    /// Volatile values of this connection: see [`Peer::extensions`].
+    /// Returns the volatile values of this connection: see [`Peer::extensions`].
     extensions -> &Extensions;
-    /// The client's address, where the platform knows it.
+    /// Returns the client's address, if the platform knows it.
     remote_addr -> Option<SocketAddr>;
-    /// Bytes queued for this peer and not yet handed to the platform.
+    /// Returns how many bytes are queued for this peer and not yet handed to the platform.
     buffered_amount -> usize;
-    /// Whether the client takes less than it is sent: see [`Peer::is_behind`].
+    /// Returns whether the client takes less than it is sent: see [`Peer::is_behind`].
     is_behind -> bool;
     /// Drops the connection at once: see [`Peer::terminate`].
     terminate -> ();
@@ -266,7 +307,7 @@ impl<Out: 'static> Clone for TypedPeer<Out> {
     }
 }
 
-/// The id.
+/// Writes the id.
 impl<Out> fmt::Display for TypedPeer<Out> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.peer.fmt(f)
@@ -279,7 +320,7 @@ impl<Out> fmt::Debug for TypedPeer<Out> {
     }
 }
 
-/// Two handles are equal when they are the same connection's.
+/// Two handles are equal if they belong to the same connection.
 impl<Out> PartialEq for TypedPeer<Out> {
     fn eq(&self, other: &Self) -> bool {
         self.peer == other.peer

@@ -6,9 +6,9 @@ use crossws_core::{BoxError, EncodeError, HookResult, MaybeSend, MaybeSync, Mess
 use crate::messages::transform::{Function, Transform};
 use crate::{Decode, DecodeLimits, Malformed, OnMalformed};
 
-/// How a route's messages become values, and what becomes of those that do not.
+/// Decodes a route's messages, and applies the policy for malformed ones.
 pub(super) struct Reader<In> {
-    /// By format: the first is for clients with no subprotocol of the others'.
+    /// Indexed by format. The first is for clients without a subprotocol of the others.
     decoders: Vec<Arc<dyn Decode<In>>>,
     transform: Option<Arc<dyn Transform>>,
     validate: Option<Arc<dyn Validate<In>>>,
@@ -47,7 +47,7 @@ impl<In: 'static> Reader<In> {
         self.validate = Some(Arc::new(Function(validate, PhantomData)));
     }
 
-    /// Reads a message of this format.
+    /// Decodes a message of this format.
     pub(super) fn read(&self, format: usize, mut message: Message) -> Result<In, Malformed> {
         if let Some(transform) = &self.transform {
             message = transform.apply(message).map_err(Malformed::Transform)?;
@@ -59,7 +59,7 @@ impl<In: 'static> Reader<In> {
         Ok(value)
     }
 
-    /// Does what the policy says. `outgoing` is what a reply goes through.
+    /// Applies the policy. A reply is encoded by `outgoing`.
     #[cold]
     pub(super) fn refuse(
         &self,

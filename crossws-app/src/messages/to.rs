@@ -6,7 +6,7 @@ use crossws_core::{Peer, PublishError, Published, SendError, SendOptions, To, To
 use crate::TypedPeer;
 use crate::messages::hub::add;
 
-/// Who gets a message.
+/// The recipients of a message.
 pub(super) enum Target<'a> {
     /// Every peer of the namespace.
     Everyone,
@@ -27,7 +27,7 @@ pub struct TypedTo<'a, Out> {
     options: SendOptions,
 }
 
-/// What a recipient must be called, or must not.
+/// A tag that a recipient must have or lack, or an identity that it must lack.
 #[derive(Debug, Clone)]
 enum Label<'a> {
     Tagged(Cow<'a, str>),
@@ -122,12 +122,13 @@ impl<'a, Out: 'static> TypedTo<'a, Out> {
         Ok(sum)
     }
 
-    /// The topics whose subscribers are left out.
+    /// Returns the topics whose subscribers are excluded.
     fn left_out(&self) -> impl Iterator<Item = &str> {
         self.except.iter().flat_map(Topics::names)
     }
 
-    /// Where clients read different formats, and there is no topic of all those of one.
+    /// Sends to each peer by itself, where clients read different formats and no topic has all
+    /// clients of one.
     fn send_to_all(&self, message: &Out) -> Result<Published, PublishError> {
         let outgoing = self.peer.outgoing();
         let formats = outgoing.formats();

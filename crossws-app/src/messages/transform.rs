@@ -25,8 +25,8 @@ where
     }
 }
 
-/// Hooks whose `message` hook hears what a function returns for each message. A message that the
-/// function refuses closes the connection with 1007.
+/// Wraps hooks so that their `message` hook gets what a function returns for each message. A
+/// message that the function refuses closes the connection with 1007.
 ///
 /// ```
 /// use crossws_app::transform;
@@ -39,7 +39,7 @@ where
 /// # fn takes(_: impl crossws_core::Hooks) {} takes(app);
 /// ```
 ///
-/// Messages to the client are transformed where the hooks are [typed](crate::typed): see
+/// To transform messages to the client, use [typed](crate::typed) hooks: see
 /// [`TypedHooks::outgoing`](crate::TypedHooks::outgoing).
 pub fn transform<H, F, E>(hooks: H, incoming: F) -> Wrapped<Transformed<H>>
 where
@@ -67,7 +67,7 @@ impl<H: Hooks> Wrap for Transformed<H> {
     async fn message(&self, peer: &Peer, message: Message) -> HookResult {
         match self.incoming.apply(message) {
             Ok(message) => self.hooks.message(peer, message).await,
-            // The default policy tells the client nothing but the close frame.
+            // Under the default policy the client gets only the close frame.
             Err(error) => {
                 OnMalformed::default().apply(peer, Malformed::Transform(error), |_| Ok(()))
             }

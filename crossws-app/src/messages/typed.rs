@@ -5,11 +5,11 @@ use crossws_core::{
 
 use crate::TypedPeer;
 
-/// The application as hooks over messages of its own types: what does not parse as [`In`](Self::In)
-/// never reaches [`message`](Self::message), and the peer sends and publishes nothing but
-/// [`Out`](Self::Out). [`typed`](crate::typed) makes [`Hooks`](crossws_core::Hooks) of it.
+/// The application as hooks over its own message types. A message that does not parse as
+/// [`In`](Self::In) never reaches [`message`](Self::message), and the peer sends and publishes only
+/// [`Out`](Self::Out). [`typed`](crate::typed) turns it into [`Hooks`](crossws_core::Hooks).
 ///
-/// The hooks run when those of [`Hooks`](crossws_core::Hooks) do.
+/// Each hook runs when the hook of the same name in [`Hooks`](crossws_core::Hooks) does.
 ///
 /// ```
 /// use crossws_app::{Router, Typed, TypedPeer, typed};
@@ -59,10 +59,10 @@ use crate::TypedPeer;
     label = "a type with `impl Typed`, or `messages()` with closures, is expected"
 )]
 pub trait Typed: MaybeSend + MaybeSync + 'static {
-    /// What clients say.
+    /// The type of messages from clients.
     type In: MaybeSend + 'static;
 
-    /// What clients are told.
+    /// The type of messages to clients.
     type Out: 'static;
 
     /// As [`Hooks::start`](crossws_core::Hooks::start).
@@ -86,7 +86,7 @@ pub trait Typed: MaybeSend + MaybeSync + 'static {
         async { Ok(()) }
     }
 
-    /// A message arrived, and was decoded.
+    /// Runs for each decoded message.
     fn message(
         &self,
         peer: &TypedPeer<Self::Out>,
@@ -159,8 +159,9 @@ pub trait Typed: MaybeSend + MaybeSync + 'static {
         async { Ok(()) }
     }
 
-    /// As [`Hooks::error`](crossws_core::Hooks::error). It gets the
-    /// [`Malformed`](crate::Malformed) where [`OnMalformed::Fail`](crate::OnMalformed::Fail) says so.
+    /// As [`Hooks::error`](crossws_core::Hooks::error). With
+    /// [`OnMalformed::Fail`](crate::OnMalformed::Fail) it also gets [`Malformed`](crate::Malformed)
+    /// messages.
     fn error(
         &self,
         peer: &TypedPeer<Self::Out>,

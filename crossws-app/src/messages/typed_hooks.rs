@@ -12,11 +12,10 @@ use crate::messages::reader::Reader;
 use crate::messages::transform::Function;
 use crate::{Decode, DecodeLimits, Encode, JsonCodec, OnMalformed, Typed, TypedPeer};
 
-/// Makes hooks of a [`Typed`] application whose messages are JSON.
+/// Turns a [`Typed`] application whose messages are JSON into hooks.
 ///
 /// By default a malformed message closes the connection with 1007
-/// ([`on_malformed`](TypedHooks::on_malformed)), and [`DecodeLimits`] bound what a message may consist
-/// of.
+/// ([`on_malformed`](TypedHooks::on_malformed)), and [`DecodeLimits`] bound a message's content.
 pub fn typed<T: Typed>(app: T) -> TypedHooks<T>
 where
     JsonCodec: Decode<T::In> + Encode<T::Out>,
@@ -24,7 +23,8 @@ where
     typed_as(JsonCodec, app)
 }
 
-/// Makes hooks of a [`Typed`] application whose messages are in this codec: [`AutoCodec`](crate::AutoCodec),
+/// Turns a [`Typed`] application whose messages are in this codec into hooks:
+/// [`AutoCodec`](crate::AutoCodec),
 #[cfg_attr(
     all(feature = "cbor", feature = "message-pack"),
     doc = "[`MessagePackCodec`](crate::MessagePackCodec), [`CborCodec`](crate::CborCodec),"
@@ -47,18 +47,18 @@ where
 #[must_use = "hooks do nothing until a server runs them"]
 pub struct TypedHooks<T: Typed> {
     app: T,
-    /// Its formats are as many as those of `outgoing`, and in their order.
+    /// It has the formats of `outgoing`, in the same order.
     reader: Reader<T::In>,
     outgoing: Arc<Outgoing<T::Out>>,
 }
 
 impl<T: Typed> TypedHooks<T> {
-    /// Adds a format that clients choose by this subprotocol. Those with none of these subprotocols
-    /// have the format that [`typed`] or [`typed_as`] says.
+    /// Adds a format that clients choose by this subprotocol. Clients with none of these
+    /// subprotocols have the format of [`typed`] or [`typed_as`].
     ///
-    /// Of the subprotocols that the client offers, the first that was added is negotiated, unless the
-    /// `upgrade` hook names one. With several formats, topics are to be joined and published to by
-    /// [`TypedPeer`]s: what others publish reaches the clients of the first format.
+    /// Of the subprotocols that the client offers, the first that was added is negotiated, unless
+    /// the `upgrade` hook names one. With several formats, join topics and publish with
+    /// [`TypedPeer`]s: an untyped publication reaches only the clients of the first format.
     ///
     /// ```
     /// # #[cfg(all(feature = "cbor", feature = "message-pack"))] {
@@ -86,7 +86,7 @@ impl<T: Typed> TypedHooks<T> {
         self
     }
 
-    /// Runs a function on each message before it is decoded. What it refuses is
+    /// Runs a function on each message before it is decoded. A message that it refuses is
     /// [`Malformed::Transform`](crate::Malformed::Transform).
     pub fn incoming<F, E>(mut self, transform: F) -> Self
     where
@@ -97,8 +97,8 @@ impl<T: Typed> TypedHooks<T> {
         self
     }
 
-    /// Runs a function on each encoded message before it is sent. What it refuses is not sent, and
-    /// the call that sends it fails with [`EncodeError`](crossws_core::EncodeError).
+    /// Runs a function on each encoded message before it is sent. A message that it refuses is not
+    /// sent, and the call that sends it fails with [`EncodeError`](crossws_core::EncodeError).
     pub fn outgoing<F, E>(mut self, transform: F) -> Self
     where
         F: Fn(Message) -> Result<Message, E> + MaybeSend + MaybeSync + 'static,
@@ -109,9 +109,8 @@ impl<T: Typed> TypedHooks<T> {
         self
     }
 
-    /// Runs a function on each decoded message. What it refuses is
-    /// [`Malformed::Invalid`](crate::Malformed::Invalid), and does
-    /// not reach the `message` hook.
+    /// Runs a function on each decoded message. A message that it refuses is
+    /// [`Malformed::Invalid`](crate::Malformed::Invalid), and does not reach the `message` hook.
     pub fn validate<F, E>(mut self, validate: F) -> Self
     where
         F: Fn(&T::In) -> Result<(), E> + MaybeSend + MaybeSync + 'static,
@@ -127,14 +126,14 @@ impl<T: Typed> TypedHooks<T> {
         self
     }
 
-    /// Sets what a message may consist of.
+    /// Sets the limits of a message's content.
     pub fn decode_limits(mut self, limits: DecodeLimits) -> Self {
         self.reader.limits = limits;
         self
     }
 
     fn outgoing_mut(&mut self, change: impl FnOnce(&mut Outgoing<T::Out>)) {
-        // A publisher that was asked for before keeps what it knew.
+        // An existing publisher keeps its formats.
         change(Arc::make_mut(&mut self.outgoing));
     }
 
@@ -146,7 +145,7 @@ impl<T: Typed> TypedHooks<T> {
         TypedPeer::new(peer, &self.outgoing)
     }
 
-    /// Puts the peer's topics of the route and of the upgrade where those of its format are.
+    /// Moves the peer's topics of the route and of the upgrade to those of its format.
     fn move_topics(&self, peer: &Peer) -> HookResult {
         let format = self.outgoing.index(peer.protocol());
         for topic in peer.topics() {
@@ -159,7 +158,8 @@ impl<T: Typed> TypedHooks<T> {
         Ok(())
     }
 
-    /// The subscription as the application knows it; `None` for one that it did not cause.
+    /// Returns the subscription with the application's name of its topic; `None` for one of another
+    /// format.
     fn known(&self, peer: &Peer, mut subscription: Subscription) -> Option<Subscription> {
         if self.outgoing.is_mixed() {
             let format = self.outgoing.index(peer.protocol());

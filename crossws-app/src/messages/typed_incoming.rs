@@ -32,12 +32,12 @@ use crate::{Decode, DecodeLimits, JsonCodec, Malformed, OnMalformed};
 /// # fn takes(_: impl crossws_core::Hooks) {} takes(echo);
 /// ```
 pub trait IncomingExt: Sized {
-    /// Reads each message as JSON of this type.
+    /// Decodes each message as JSON of this type.
     fn json<T: DeserializeOwned + MaybeSend + 'static>(self) -> TypedIncoming<T> {
         self.decode(JsonCodec)
     }
 
-    /// Reads each message with this codec, as [`typed_as`](crate::typed_as) does.
+    /// Decodes each message with this codec, as [`typed_as`](crate::typed_as) does.
     fn decode<T, C>(self, codec: C) -> TypedIncoming<T>
     where
         T: MaybeSend + 'static,
@@ -59,8 +59,8 @@ impl IncomingExt for Incoming {
 
 /// The messages of one connection as values, in order: see [`IncomingExt`]. It is also a [`Stream`].
 ///
-/// A message that is malformed yields no value. By default it is skipped, with a warning in the log:
-/// see [`on_malformed`](Self::on_malformed).
+/// A malformed message yields no value. By default it is skipped, with a warning in the log: see
+/// [`on_malformed`](Self::on_malformed).
 pub struct TypedIncoming<T> {
     incoming: Incoming,
     reader: Reader<T>,
@@ -68,16 +68,17 @@ pub struct TypedIncoming<T> {
 
 impl<T: MaybeSend + 'static> TypedIncoming<T> {
     /// Sets what happens to a client whose message is malformed, as
-    /// [`TypedHooks::on_malformed`](crate::TypedHooks::on_malformed); by default the message is skipped.
-    /// With [`OnMalformed::Fail`] the `error` hook gets it, and the loop goes on if that keeps the
-    /// connection; [`try_next`](Self::try_next) gives it to the loop instead.
+    /// [`TypedHooks::on_malformed`](crate::TypedHooks::on_malformed); by default the message is
+    /// skipped. With [`OnMalformed::Fail`] the `error` hook gets it, and the loop goes on if that
+    /// keeps the connection. [`try_next`](Self::try_next) returns it to the loop instead.
     #[must_use]
     pub fn on_malformed(mut self, policy: OnMalformed) -> Self {
         self.reader.on_malformed = policy;
         self
     }
 
-    /// Runs a function on each decoded message. What it refuses is [`Malformed::Invalid`].
+    /// Runs a function on each decoded message. A message that it refuses is
+    /// [`Malformed::Invalid`].
     #[must_use]
     pub fn validate<F, E>(mut self, validate: F) -> Self
     where
@@ -88,7 +89,7 @@ impl<T: MaybeSend + 'static> TypedIncoming<T> {
         self
     }
 
-    /// Runs a function on each message before it is decoded. What it refuses is
+    /// Runs a function on each message before it is decoded. A message that it refuses is
     /// [`Malformed::Transform`].
     #[must_use]
     pub fn transform<F, E>(mut self, transform: F) -> Self
@@ -100,18 +101,18 @@ impl<T: MaybeSend + 'static> TypedIncoming<T> {
         self
     }
 
-    /// Sets what a message may consist of.
+    /// Sets the limits of a message's content.
     #[must_use]
     pub fn decode_limits(mut self, limits: DecodeLimits) -> Self {
         self.reader.limits = limits;
         self
     }
 
-    /// Returns the next message that is not malformed; `None` when the connection is ending and all
-    /// that had arrived was taken.
+    /// Returns the next message that is not malformed; `None` when the connection is ending and
+    /// every message that had arrived was taken.
     ///
     /// # Cancel safety
-    /// Dropping the future loses no message, so that it fits into a `select!`.
+    /// Dropping the future loses no message, so that it can be used in a `select!`.
     pub async fn next(&mut self) -> Option<T> {
         std::future::poll_fn(|cx| self.poll_value(cx)).await
     }
@@ -138,7 +139,7 @@ impl<T: MaybeSend + 'static> TypedIncoming<T> {
         self.incoming.closed().await
     }
 
-    /// The peer whose messages these are.
+    /// Returns the peer whose messages these are.
     pub fn peer(&self) -> &Peer {
         self.incoming.peer()
     }
@@ -159,7 +160,7 @@ impl<T: MaybeSend + 'static> TypedIncoming<T> {
     fn refuse(&self, malformed: Malformed) {
         let peer = self.incoming.peer();
         if let Err(error) = self.reader.refuse(peer, 0, malformed, Ok) {
-            // Where a failure of the loop itself goes, which goes on.
+            // The place for a failure of the loop, which goes on.
             peer.spawn(async move { Err::<(), _>(error) });
         }
     }

@@ -116,7 +116,7 @@ proptest! {
     fn what_is_displayed_parses_to_the_same(text in "[/a{}\\[\\].:*%é2fF -]{0,24}") {
         if let Ok(pattern) = Pattern::parse(&text) {
             prop_assert_eq!(Pattern::parse(&pattern.to_string()).unwrap(), pattern.clone());
-            // The matcher reads it as we do: each parameter is found by its name.
+            // The matcher parses it as we do: each parameter is found by its name.
             let mut matcher = matchit::Router::new();
             matcher.insert(pattern.to_matchit(), ()).unwrap();
             let mut path = pattern.to_matchit();

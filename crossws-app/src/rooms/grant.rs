@@ -1,21 +1,21 @@
-//! Who may subscribe and publish to what.
+//! Which topics a client may subscribe and publish to.
 
 use std::sync::Arc;
 
 use crossws_core::{BoxError, BoxFuture, MaybeSend, MaybeSync, Peer};
 
-/// What a client wants.
+/// An action that a client requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Wish {
-    /// What it wants to do.
+    /// The requested action.
     pub action: Action,
-    /// The topic, of the peer's namespace.
+    /// The topic, in the peer's namespace.
     pub topic: Arc<str>,
 }
 
 impl Wish {
-    /// This action on this topic.
+    /// Creates a wish for this action on this topic.
     pub fn new(action: Action, topic: impl Into<Arc<str>>) -> Self {
         let topic = topic.into();
         Self { action, topic }
@@ -26,19 +26,20 @@ impl Wish {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Action {
-    /// Hear what is published there.
+    /// Receive the publications of the topic.
     Subscribe,
-    /// Publish there.
+    /// Publish to the topic.
     Publish,
 }
 
-/// What every client may do with the topics of a pattern: see [`Rooms::allow`](super::Rooms::allow).
+/// The actions that every client may perform on the topics of a pattern: see
+/// [`Rooms::allow`](super::Rooms::allow).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums)]
 pub enum Allow {
-    /// Subscribe, and not publish.
+    /// Subscribe, but not publish.
     Subscribe,
-    /// Publish, and not subscribe.
+    /// Publish, but not subscribe.
     Publish,
     /// Both.
     Both,
@@ -57,8 +58,8 @@ impl Allow {
     }
 }
 
-/// What a function that authorizes returns: `bool`, or a `Result` of one. An error is logged, and the
-/// wish is not granted.
+/// The output of a function that authorizes: `bool`, or a `Result` of one. An error is logged, and
+/// the wish is not granted.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say whether a wish is granted",
     label = "expected `bool` or `Result<bool, E>`"
@@ -67,7 +68,7 @@ pub trait Verdict {
     /// Returns whether the wish is granted.
     ///
     /// # Errors
-    /// When that could not be found out.
+    /// If the decision could not be made.
     fn decide(self) -> Result<bool, BoxError>;
 }
 

@@ -1,15 +1,15 @@
-//! What clients and the layer say to each other, as JSON.
+//! The JSON messages between clients and the layer.
 
 use crossws_core::{EncodeError, Message, SubscribeError};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// What a client asks for.
+/// A client's request.
 pub(super) struct Request {
     pub(super) verb: Verb,
     pub(super) topic: String,
     pub(super) data: Option<Value>,
-    /// Comes back with the answer.
+    /// Repeated in the answer.
     pub(super) id: Option<Value>,
 }
 
@@ -41,8 +41,8 @@ impl Verb {
 }
 
 impl Request {
-    /// Reads a request. Gives a message back that is for others: one that has none of the three verbs,
-    /// several, or a member besides `data` and `id`.
+    /// Parses a request. Returns a message that is not a request: one that has none of the three
+    /// verbs, several, or a member besides `data` and `id`.
     pub(super) fn read(mut object: Map<String, Value>) -> Option<Result<Self, Failed>> {
         let mut verbs = Verb::ALL.into_iter();
         let verb = verbs.find(|verb| object.contains_key(verb.name()))?;
@@ -127,7 +127,7 @@ impl Failed {
     }
 }
 
-/// What a client is told of a subscription that failed.
+/// Returns the error code that a client gets for a failed subscription.
 pub(super) fn code(error: &SubscribeError) -> &'static str {
     match error {
         SubscribeError::TooMany(_) | SubscribeError::TooManyPatterns(_) => "too_many",
@@ -137,7 +137,7 @@ pub(super) fn code(error: &SubscribeError) -> &'static str {
     }
 }
 
-/// A publication, as subscribers get it.
+/// A publication in the form that subscribers get.
 #[derive(Serialize)]
 pub(super) struct Published<'a> {
     pub(super) topic: &'a str,

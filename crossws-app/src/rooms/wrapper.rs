@@ -10,14 +10,14 @@ use super::grant::{Action, Allow, Authorize, Grant, Wish};
 use super::wire::{Failed, Published, Request, Verb, code};
 use crate::{Decode, DecodeLimits, JsonCodec};
 
-/// Hooks around which clients subscribe, unsubscribe and publish by themselves, as far as they may:
-/// nothing is allowed that is not said here.
+/// Wraps hooks so that clients subscribe, unsubscribe and publish by themselves. Only what is
+/// allowed here is allowed.
 ///
 /// ```
 /// use crossws_app::rooms::{Allow, Wish, rooms};
 /// use crossws_core::{Peer, hooks};
 ///
-/// /// Whoever is called so may hear it.
+/// /// The user of that name may subscribe.
 /// async fn own(peer: Peer, wish: Wish) -> bool {
 ///     peer.identity().as_deref() == wish.topic.strip_prefix("user/")
 /// }
@@ -29,7 +29,7 @@ use crate::{Decode, DecodeLimits, JsonCodec};
 /// # fn takes(_: impl crossws_core::Hooks) {} takes(app);
 /// ```
 ///
-/// A client sends JSON, as text; `id` may be left out and is any value:
+/// A client sends JSON as text. `id` is optional, and may be any value:
 ///
 /// | the client sends | and gets |
 /// | --- | --- |
@@ -45,12 +45,13 @@ use crate::{Decode, DecodeLimits, JsonCodec};
 /// A topic with a control character is `malformed`.
 ///
 /// Subscribers get `{"topic":"lobby","from":"ann","data":{…}}`, with the publisher's
-/// [identity](Peer::identity) if it has one; the publisher itself does not. The errors are `forbidden`,
-/// `malformed`, `too_many`, `too_long` (see `Limits`) and `unavailable`, of which the log says more. The
-/// connection stays open after each. Between a subscription and the answer to it, publications may come.
+/// [identity](Peer::identity) if it has one. The publisher itself does not get it. The errors are
+/// `forbidden`, `malformed`, `too_many`, `too_long` (see `Limits`) and `unavailable`, whose cause
+/// is logged. The connection stays open after each. Publications may arrive between a subscription
+/// and its answer.
 ///
-/// Every other message is for the hooks inside, which may publish to the same topics in any form. Each
-/// text is read once more for that; JSON is read within [`DecodeLimits`].
+/// Every other message reaches the inner hooks, which may publish to the same topics in any form.
+/// Each text is parsed once more for that; JSON is read within [`DecodeLimits`].
 pub fn rooms<H: Hooks>(hooks: H) -> Rooms<H> {
     Rooms(Layer {
         hooks,
@@ -65,16 +66,23 @@ pub fn rooms<H: Hooks>(hooks: H) -> Rooms<H> {
 pub struct Rooms<H>(Layer<H>);
 
 impl<H: Hooks> Rooms<H> {
-    /// Lets every client do this with the topics that match: one topic's name, or a pattern as in
-    /// [`Peer::subscribe_pattern`]. Of several that match a topic, the first decides.
+    /// Allows every client this action on the topics that match: one topic's name, or a pattern as
+    /// in [`Peer::subscribe_pattern`]. If several match a topic, the first decides.
     ///
-    /// A pattern that is none keeps the server from starting.
+    /// An invalid pattern prevents the server's start.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// use crossws_app::rooms::{Allow, rooms};
+    /// let app = rooms(hooks()).allow("news", Allow::Subscribe).allow("room/*", Allow::Both);
+    /// ```
     pub fn allow(self, topics: &str, allow: Allow) -> Self {
         self.entry(topics, Grant::Every(allow))
     }
 
-    /// Asks a function whether a client may do something with a topic that matches, each time. See
-    /// [`allow`](Self::allow) for which are asked.
+    /// Asks a function, for each wish, whether a client may perform an action on a matching topic.
+    /// See [`allow`](Self::allow) for the order.
     ///
     /// The client's next message waits meanwhile; the future is dropped when the connection ends. What was granted holds until the client unsubscribes or
     /// goes: to take it back, unsubscribe the peer.
@@ -90,8 +98,16 @@ impl<H: Hooks> Rooms<H> {
         self
     }
 
-    /// Lets every client subscribe to this pattern as a whole. Without this a topic with a segment `*` or
-    /// `**` is forbidden, because a pattern tells of topics whose names a client could not guess.
+    /// Allows every client to subscribe to this pattern as a whole. Without it a topic with a
+    /// segment `*` or `**` is forbidden, because a pattern also matches topics whose names a client
+    /// could not guess.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// use crossws_app::rooms::{Allow, rooms};
+    /// let app = rooms(hooks()).allow("room/*", Allow::Both).allow_pattern("room/*");
+    /// ```
     pub fn allow_pattern(mut self, pattern: &str) -> Self {
         match TopicPattern::new(pattern) {
             Ok(_) => self.0.patterns.push(pattern.to_owned()),
@@ -110,7 +126,7 @@ struct Layer<H> {
     entries: Vec<(TopicPattern, Grant)>,
     /// Those that clients may subscribe to.
     patterns: Vec<String>,
-    /// The first that is none.
+    /// The first invalid pattern.
     invalid: Option<(String, InvalidPattern)>,
 }
 

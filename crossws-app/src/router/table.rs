@@ -1,4 +1,4 @@
-//! The routes of a router in the form in which they are found.
+//! The routes of a router in the form for matching.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::path::{decode, normalize};
 use crate::prepared::layered;
 use crate::{Pattern, RouteBuilder};
 
-/// The name of the parameter for what a fallback does not look at: none that a pattern can have.
+/// The name of the parameter that matches the rest of a fallback's path. A pattern cannot have it.
 const REST: &str = ".rest";
 
 #[derive(Default)]
@@ -18,13 +18,13 @@ pub(super) struct Table {
     routes: Vec<Found>,
     matcher: matchit::Router<Target>,
     fallbacks: Vec<Found>,
-    /// Apart, because a catch-all may be a route of its own.
+    /// Separate, because a catch-all may be a route of its own.
     fallback_matcher: matchit::Router<usize>,
     /// By the names that `Hub::route` takes: a route's own, or its pattern.
     names: HashMap<String, usize>,
 }
 
-/// Where a pattern leads.
+/// The target of a pattern.
 #[derive(Clone, Copy)]
 struct Target {
     index: usize,
@@ -62,7 +62,7 @@ impl Table {
             });
         }
         let name = route.settings.route_name();
-        // In one spelling, if it is spelled like a pattern.
+        // The name in one spelling, if it is spelled like a pattern.
         let spelled = name.and_then(|name| Pattern::parse(name).ok());
         let key = match (&spelled, name) {
             (None, Some(name)) => name.to_string(),
@@ -80,7 +80,7 @@ impl Table {
         Ok(())
     }
 
-    /// The route that a pattern conflicts with.
+    /// Returns the route that a pattern conflicts with.
     fn conflicting<'a>(&'a self, pattern: &'a Pattern) -> &'a Pattern {
         let conflicts = |existing: &&Pattern| {
             let mut two = matchit::Router::new();
@@ -88,7 +88,7 @@ impl Table {
             inserted.is_ok() && two.insert(pattern.to_matchit(), ()).is_err()
         };
         let mut existing = self.routes.iter().map(|route| &route.pattern);
-        // What conflicts with several together conflicts with one of them.
+        // A pattern that conflicts with several together conflicts with one of them.
         existing.find(conflicts).unwrap_or(pattern)
     }
 
@@ -104,7 +104,7 @@ impl Table {
                 index,
                 other_slash: true,
             };
-            // An error says that another route takes it.
+            // An error means that another route has it.
             let _ = self.matcher.insert(other.to_matchit(), target);
         }
     }
@@ -157,7 +157,7 @@ impl Table {
     }
 }
 
-/// A path without the slash at its end, or with one.
+/// Returns a path without the slash at its end, or with one.
 fn other_slash(path: &str) -> Arc<str> {
     match path.strip_suffix('/') {
         Some(path) => Arc::from(path),

@@ -1,11 +1,11 @@
 use crossws_core::{MaybeSend, MaybeSync, Peer};
 use serde_json::Value;
 
-/// What a rule asks of a message: [`kind`], [`matching`], [`text`], or a predicate on the peer and the
+/// The condition of a rule: [`kind`], [`matching`], [`text`], or a predicate on the peer and the
 /// message.
 ///
-/// The message is a text, read as JSON if it is that; a text that is not is a string. Rules do not
-/// apply to binary messages.
+/// The message is a text. It is parsed as JSON if it is JSON, and is a string otherwise. Rules do
+/// not apply to binary messages.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no condition of a rule",
     note = "expected `kind(\"..\")`, `matching(json!(..))`, `text(\"..\")` or a closure `|peer: &Peer, message: &Value| -> bool`"
@@ -24,7 +24,7 @@ where
     }
 }
 
-/// The message is an object whose `type` is this.
+/// Holds if the message is an object whose `type` is this.
 pub fn kind(name: impl Into<String>) -> Kind {
     Kind(name.into())
 }
@@ -43,8 +43,8 @@ pub(super) fn has_kind(message: &Value, name: &str) -> bool {
     message.get("type").and_then(Value::as_str) == Some(name)
 }
 
-/// The message contains this: an object has its members, and may have others; anything else is equal
-/// to it.
+/// Holds if the message contains this: an object must have these members, and may have others; any
+/// other value must be equal.
 ///
 /// ```
 /// use crossws_app::rules::matching;
@@ -68,7 +68,7 @@ impl Condition for Matching {
     }
 }
 
-// As deep as the pattern, which is the application's.
+// As deep as the pattern, which the application wrote.
 pub(super) fn contains(value: &Value, pattern: &Value) -> bool {
     match (value, pattern) {
         (Value::Object(members), Value::Object(pattern)) => pattern
@@ -78,7 +78,8 @@ pub(super) fn contains(value: &Value, pattern: &Value) -> bool {
     }
 }
 
-/// The message is a text of this pattern, in which `*` stands for any characters, or none.
+/// Holds if the message is a text that matches this pattern, in which `*` stands for any
+/// characters, or none.
 pub fn text(pattern: impl Into<String>) -> Text {
     Text(pattern.into())
 }
@@ -97,8 +98,8 @@ pub(super) fn is_text(message: &Value, pattern: &str) -> bool {
     message.as_str().is_some_and(|text| glob(pattern, text))
 }
 
-/// Whether a text is of a pattern with `*`. Each part is looked for once, from where the one before
-/// ended.
+/// Returns whether a text matches a pattern with `*`. Each part is searched for once, from the end
+/// of the part before it.
 fn glob(pattern: &str, text: &str) -> bool {
     let Some((first, rest)) = pattern.split_once('*') else {
         return pattern == text;

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::rules::Rule;
 
-/// Rules as data: a list of them in JSON, tried in this order.
+/// Rules as data: a JSON list of rules, tried in this order.
 ///
 /// A rule has one condition or several, all of which must hold:
 ///
@@ -12,12 +12,12 @@ use crate::rules::Rule;
 /// | `match` | what contains this, as [`matching`](crate::rules::matching) |
 /// | `text` | a text of this pattern with `*`, as [`text`](crate::rules::text) |
 ///
-/// And a response: `reply` to the client, or `send` to the topics that `to` names, one or a list, with
-/// the client if `and_self` is true. In it `{{message}}`, `{{message.a.b}}` and `{{peer.id}}` stand for
-/// what the message says there, and for the peer's id: alone in a string for the value, which is null
-/// where the message has none, and with other text around it for the value as text. In a string that is JSON
-/// itself, such as `"{\"said\": {{message.data}}}"`, it stands for the value as JSON, so that what a client
-/// says stays one value.
+/// And a response: `reply` to the client, or `send` to the topics that `to` names, one or a list,
+/// including the client if `and_self` is true. In it `{{message}}`, `{{message.a.b}}` and
+/// `{{peer.id}}` stand for the message, for its value at this place, and for the peer's id. A
+/// string that is only a place becomes the value, or null if the message has none. In other text
+/// the value is inserted as text. In a string that is itself JSON, such as `"{\"said\":
+/// {{message.data}}}"`, the value is inserted as JSON, so that a client's value stays one value.
 ///
 /// ```
 /// use crossws_app::rules::{RuleSet, rules};
@@ -37,7 +37,7 @@ use crate::rules::Rule;
 pub struct RuleSet(pub(super) Vec<Rule>);
 
 impl RuleSet {
-    /// How many rules there are.
+    /// Returns how many rules there are.
     pub fn len(&self) -> usize {
         self.0.len()
     }
@@ -51,24 +51,24 @@ impl RuleSet {
 impl std::str::FromStr for RuleSet {
     type Err = RulesError;
 
-    /// Reads rules in JSON.
+    /// Parses rules in JSON.
     fn from_str(json: &str) -> Result<Self, RulesError> {
         serde_json::from_str(json).map_err(RulesError)
     }
 }
 
-/// Rules that cannot be read: where, and why.
+/// An error in the JSON of rules, with its place and cause.
 #[derive(Debug, thiserror::Error)]
 #[error("the rules cannot be read: {0}")]
 pub struct RulesError(#[source] serde_json::Error);
 
 impl RulesError {
-    /// The line of the mistake, from 1 on.
+    /// Returns the line of the mistake, from 1 on.
     pub fn line(&self) -> usize {
         self.0.line()
     }
 
-    /// The column of the mistake, from 1 on.
+    /// Returns the column of the mistake, from 1 on.
     pub fn column(&self) -> usize {
         self.0.column()
     }

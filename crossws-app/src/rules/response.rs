@@ -3,7 +3,7 @@ use std::sync::Arc;
 use crossws_core::{HookResult, MaybeSend, MaybeSync, Message, Peer, Topics};
 use serde_json::Value;
 
-/// What a rule says, and to whom: [`reply`] makes one, and [`to`].
+/// The response of a rule and its recipients: see [`reply`] and [`to`].
 #[derive(Debug, Clone)]
 #[must_use = "a response does nothing until a rule has it"]
 pub struct Response {
@@ -11,21 +11,21 @@ pub struct Response {
     pub(super) message: Value,
 }
 
-/// Whom a response is for, besides the client.
+/// The recipients of a response, besides the client.
 #[derive(Debug, Clone)]
 pub(super) struct Audience {
     pub(super) topics: Arc<[String]>,
     pub(super) and_self: bool,
 }
 
-/// Answers the client. A string is sent as it is, anything else as JSON.
+/// Builds a response to the client. A string is sent as it is, any other value as JSON.
 pub fn reply(message: impl Into<Value>) -> Response {
     let message = message.into();
     Response { to: None, message }
 }
 
-/// Publishes to a topic of the peer's namespace, or to several: `to("lobby")`, `to(["red", "blue"])`.
-/// Who is in several of them hears it once.
+/// Builds a publication to a topic of the peer's namespace, or to several: `to("lobby")`,
+/// `to(["red", "blue"])`. A subscriber of several of them gets it once.
 pub fn to<'a>(topics: impl Into<Topics<'a>>) -> ResponseTo {
     ResponseTo(Audience {
         topics: topics.into().names().map(str::to_owned).collect(),
@@ -39,13 +39,13 @@ pub fn to<'a>(topics: impl Into<Topics<'a>>) -> ResponseTo {
 pub struct ResponseTo(Audience);
 
 impl ResponseTo {
-    /// To the client that sent the message too, if it is in one of the topics.
+    /// Includes the client that sent the message, if it is in one of the topics.
     pub fn and_self(mut self) -> Self {
         self.0.and_self = true;
         self
     }
 
-    /// Says what is published. A string is sent as it is, anything else as JSON.
+    /// Sets the published message. A string is sent as it is, any other value as JSON.
     pub fn send(self, message: impl Into<Value>) -> Response {
         Response {
             to: Some(self.0),
@@ -101,7 +101,7 @@ where
 }
 
 impl Response {
-    /// Sends it.
+    /// Sends the response.
     pub(super) fn say(self, peer: &Peer) -> HookResult {
         let message = match self.message {
             Value::String(text) => Message::from(text),

@@ -10,12 +10,12 @@ use crate::rules::condition::{Condition, contains, has_kind, is_text};
 use crate::rules::response::{Audience, Respond, Response};
 use crate::rules::template::Template;
 
-/// A rule as data, to be kept in a file: see [`RuleSet`](crate::rules::RuleSet).
+/// A rule as data, for storage in a file: see [`RuleSet`](crate::rules::RuleSet).
 #[derive(Debug, Clone, Serialize)]
 #[serde(transparent)]
 pub struct Rule(Written);
 
-/// The rule as it is written.
+/// The rule in its written form.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -46,7 +46,7 @@ enum OneOrMany {
 }
 
 impl Written {
-    /// What is wrong with the rule as a whole.
+    /// Returns the mistake in the rule as a whole, if there is one.
     fn mistake(&self) -> Option<&'static str> {
         if self.r#type.is_none() && self.r#match.is_none() && self.text.is_none() {
             return Some("a rule needs a condition: `type`, `match` or `text`");
@@ -61,7 +61,7 @@ impl Written {
     }
 }
 
-/// By hand, because a mistake in the rule has the rule's line only while that is read.
+/// Implemented by hand, because a mistake in the rule has the rule's line only while that is read.
 impl<'de> Deserialize<'de> for Rule {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Members;

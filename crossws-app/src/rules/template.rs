@@ -5,11 +5,11 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Number, Value};
 
-/// JSON with places for what a message and its peer say.
+/// JSON with places for values of a message and its peer.
 #[derive(Debug, Clone)]
 pub(super) enum Template {
     Fixed(Value),
-    /// A string that is one place: it becomes the value found there.
+    /// A string that is one place: it becomes the value at that place.
     Place(Place),
     Text(Vec<Piece>),
     List(Vec<Template>),
@@ -20,9 +20,9 @@ pub(super) enum Template {
 pub(super) enum Piece {
     Text(String),
     Place(Place),
-    /// In a text that is JSON: the value as JSON.
+    /// A place in a text that is JSON: the value is inserted as JSON.
     Json(Place),
-    /// In a string of a text that is JSON: the value as text, escaped.
+    /// A place in a string of a text that is JSON: the value is inserted as text, escaped.
     JsonString(Place),
 }
 
@@ -46,7 +46,7 @@ impl Place {
         }
     }
 
-    /// The value as text: nothing for null.
+    /// Returns the value as text: empty for null.
     fn text(&self, peer: &Peer, message: &Value) -> String {
         match self.value(peer, message) {
             Value::Null => String::new(),
@@ -76,8 +76,9 @@ impl Place {
     }
 }
 
-/// The pieces of a text that is JSON with values in its places: then the values are written as JSON, and
-/// what a client says cannot end a string or add a member. `None` for another text.
+/// Returns the pieces of a text that is JSON with values in its places: then the values are written
+/// as JSON, and a client's value cannot end a string or add a member. Returns `None` for any other
+/// text.
 fn as_json(pieces: &[Piece]) -> Option<Vec<Piece>> {
     let mut sample = String::new();
     let mut inside = false;
@@ -107,7 +108,7 @@ fn as_json(pieces: &[Piece]) -> Option<Vec<Piece>> {
             }
         }
     }
-    // A number or a name alone is a text like any other.
+    // A number or a name alone is treated as plain text.
     let composed = sample.trim_start().starts_with(['{', '[', '"']);
     let is_json = composed && serde_json::from_str::<de::IgnoredAny>(&sample).is_ok();
     is_json.then_some(json)
@@ -127,7 +128,7 @@ impl fmt::Display for Place {
 }
 
 impl Template {
-    /// A string, with its places.
+    /// Parses a string with its places.
     fn text(text: &str) -> Result<Self, String> {
         let mut pieces = Vec::new();
         let mut rest = text;
@@ -153,7 +154,7 @@ impl Template {
         }
     }
 
-    /// Fills the places in.
+    /// Fills in the places.
     pub(super) fn value(&self, peer: &Peer, message: &Value) -> Value {
         match self {
             Self::Fixed(value) => value.clone(),
@@ -211,7 +212,7 @@ impl Serialize for Template {
     }
 }
 
-/// By hand, because an error in a string has the string's line only while that is read.
+/// Implemented by hand, because an error in a string has the string's line only while that is read.
 impl<'de> Deserialize<'de> for Template {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Json;

@@ -8,8 +8,8 @@ use crate::rules::condition::Condition;
 use crate::rules::response::{Respond, Response};
 use crate::{AutoCodec, Decode, DecodeLimits, Payload};
 
-/// Hooks with rules around them: the first rule whose condition holds responds to a message, and what
-/// none of them is for reaches the hooks inside.
+/// Wraps hooks with rules: the first rule whose condition holds responds to a message. A message
+/// for which no rule's condition holds reaches the inner hooks.
 ///
 /// ```
 /// use crossws_app::rules::{kind, reply, rules, to};
@@ -26,7 +26,7 @@ use crate::{AutoCodec, Decode, DecodeLimits, Payload};
 /// # fn takes(_: impl crossws_core::Hooks) {} takes(app);
 /// ```
 ///
-/// Rules are for text messages. Those within [`DecodeLimits`] are read once for all rules.
+/// Rules apply to text messages. A text within [`DecodeLimits`] is parsed once for all rules.
 pub fn rules<H: Hooks>(hooks: H) -> Rules<H> {
     Rules(Ruled {
         hooks,
@@ -39,7 +39,7 @@ pub fn rules<H: Hooks>(hooks: H) -> Rules<H> {
 pub struct Rules<H>(Ruled<H>);
 
 impl<H: Hooks> Rules<H> {
-    /// Adds a rule behind those that are there.
+    /// Appends a rule.
     pub fn on<A: 'static>(mut self, condition: impl Condition, response: impl Respond<A>) -> Self {
         self.0.rules.push(Box::new(Pair {
             condition,
@@ -49,7 +49,7 @@ impl<H: Hooks> Rules<H> {
         self
     }
 
-    /// Adds rules that were read from a file.
+    /// Appends the rules of a file.
     pub fn with(mut self, set: RuleSet) -> Self {
         for rule in set.0 {
             self = self.on(rule.clone(), rule);
@@ -95,7 +95,7 @@ impl<H> Ruled<H> {
     }
 }
 
-/// A rule of any types.
+/// A rule with erased types.
 trait AnyRule: MaybeSend + MaybeSync {
     fn response(&self, peer: &Peer, message: &Value) -> Option<Response>;
 }

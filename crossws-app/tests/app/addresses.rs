@@ -1,4 +1,4 @@
-//! What is known of a client's address, and how much one may have.
+//! The client's address behind proxies, and the limits per address.
 
 use std::net::SocketAddr;
 
@@ -32,7 +32,7 @@ fn an_address_has_so_many_connections_at_once() {
         let refused = server.connect("/").remote_addr(from(1)).await.unwrap_err();
         assert_eq!(refused.status(), 429);
         assert!(refused.response().headers().contains_key("retry-after"));
-        // A handle that lives on holds no place.
+        // A remaining handle holds no slot.
         let handles = server.hub().peers();
         drop(one);
         server.settle().await;

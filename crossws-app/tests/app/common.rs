@@ -20,7 +20,7 @@ pub(crate) async fn first_text(client: &mut Client) -> String {
     client.next().await.unwrap().text().unwrap().to_owned()
 }
 
-/// What the server says first to a client of this path, or the status of its refusal.
+/// Returns the server's first message to a client of this path, or the status of its refusal.
 pub(crate) fn answer(server: &TestServer, path: &str) -> String {
     block_on(async {
         match server.connect(path).await {
@@ -40,7 +40,7 @@ pub(crate) fn expect(router: Router, answers: &[(&str, &str)]) {
     }
 }
 
-/// What happened, in order.
+/// The events, in order.
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<String>>>);
 

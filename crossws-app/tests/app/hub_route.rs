@@ -6,7 +6,7 @@ use crossws_memory::{Client, TestServer};
 
 use crate::common::block_on;
 
-/// The routes below `/api/ws` as `crossws_codegen` names them, and two others.
+/// Returns the routes below `/api/ws` as `crossws_codegen` names them, and two others.
 fn app() -> Router {
     let quiet = || hooks();
     let files = Router::new()

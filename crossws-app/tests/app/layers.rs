@@ -10,7 +10,7 @@ use crossws_memory::TestServer;
 
 use crate::common::*;
 
-/// Logs when it runs, and refuses where a header says so.
+/// Logs when it runs, and refuses if a header says so.
 struct Note(&'static str, Log);
 
 impl Layer for Note {
@@ -160,7 +160,7 @@ fn a_panic_in_a_layer_is_a_500() {
     assert_eq!(answer(&server, "/"), "500");
 }
 
-/// Sees every hook. Fails in `message` where the text says so, and keeps the peer.
+/// Logs every hook. Fails in `message` if the text says so, and keeps the peer.
 #[derive(Clone)]
 struct Recorder(&'static str, Log);
 
@@ -224,7 +224,7 @@ impl Hooks for Recorder {
     }
 }
 
-/// Runs every hook of the route of `/in/a`, with a peer of the server's, and returns what was seen.
+/// Runs every hook of the route of `/in/a`, with a peer of the server, and returns the log.
 fn every_hook(router: Router, log: &Log) -> Vec<String> {
     let server = TestServer::new(says("peer"));
     let _client = block_on(async { server.connect("/").await.unwrap() });

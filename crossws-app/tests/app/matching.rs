@@ -6,7 +6,7 @@ use crate::common::*;
 
 #[test]
 fn a_literal_comes_before_a_parameter_and_before_a_catch_all() {
-    // In the order in which none is right by chance.
+    // The order is chosen so that no outcome is right by chance.
     let router = Router::new()
         .route("/{*rest}", says("rest"))
         .route("/rooms/{id}", says("room"))

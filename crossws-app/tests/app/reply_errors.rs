@@ -39,7 +39,7 @@ async fn is_told_and_stays(client: &mut Client) {
 }
 
 #[test]
-fn the_client_is_told_of_a_hooks_error_and_stays() {
+fn the_client_gets_a_hooks_error_and_stays_connected() {
     block_on(async {
         let log = Log::default();
         let app = Router::new()
@@ -54,10 +54,10 @@ fn the_client_is_told_of_a_hooks_error_and_stays() {
         for path in ["/route", "/nest/in", "/hooks"] {
             let mut client = server.connect(path).await.unwrap();
             is_told_and_stays(&mut client).await;
-            // The error hook inside hears it.
+            // The inner error hook gets it.
             let heard = "the message hook failed: boom";
             assert_eq!(log.take(), [heard, heard], "{path}");
-            // A panic says nothing, and closes.
+            // A panic sends no message, and closes.
             client.send("panic").unwrap();
             assert_eq!(client.closed().await.code, 1011);
             assert_eq!(client.try_next(), None, "{path}");
@@ -71,7 +71,7 @@ fn the_client_is_told_of_a_hooks_error_and_stays() {
 }
 
 #[test]
-fn a_loop_that_fails_is_told_and_over() {
+fn the_client_gets_a_loops_error_and_is_closed() {
     block_on(async {
         let fails = handler(|_, mut incoming| async move {
             incoming.next().await;
@@ -87,7 +87,7 @@ fn a_loop_that_fails_is_told_and_over() {
 }
 
 #[test]
-fn a_failed_open_is_told_too() {
+fn the_client_gets_the_error_of_open_too() {
     block_on(async {
         let app = hooks()
             .on_open(|_| async { Err::<(), BoxError>("no room".into()) })

@@ -11,7 +11,7 @@ pub(crate) async fn connect(app: impl Hooks) -> (TestServer, Client) {
     (server, client)
 }
 
-/// The next message, without moving the time past what methods wait for.
+/// Returns the next message, without moving the time beyond what methods wait for.
 pub(crate) async fn next(client: &mut Client) -> Value {
     let message = client.next_within(Duration::from_secs(1)).await;
     message.unwrap().unwrap().json().unwrap()

@@ -53,7 +53,7 @@ fn events_are_dispatched_by_name_and_other_messages_reach_the_hooks_inside() {
             "{\"event\":1}",
             "{\"x\":\"y\"}",
             "text",
-            // What applications say has ids, too, and things to cancel.
+            // Messages of applications have ids and things to cancel, too.
             r#"{"id":7,"text":"hi"}"#,
             r#"{"type":"order","cancel":true}"#,
             r#"{"cancel":{"order":1}}"#,
@@ -110,7 +110,7 @@ fn the_reason_repeats_little_of_an_unknown_name() {
 }
 
 #[test]
-fn a_catch_all_hears_every_other_event() {
+fn the_catch_all_handler_gets_every_other_event() {
     let app = app().any_event(|peer: Peer, event: Event| async move {
         peer.emit("any", (event.name, event.payload))
     });

@@ -1,4 +1,4 @@
-//! What a client may do to make calls cost more than they should.
+//! Clients that try to make calls cost more than they should.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Peers that were restored, whose own hooks have not run yet: as in an object that another's message
+//! Restored peers whose own hooks have not run yet: as in an object that another peer's message
 //! woke.
 
 use std::sync::{Arc, Mutex};
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::common::*;
 
-/// Writes down what a client would see.
+/// Records what a client would receive.
 #[derive(Clone, Default)]
 struct Paper(Arc<Mutex<Vec<Value>>>);
 
@@ -36,7 +36,7 @@ impl Transport for Paper {
     fn terminate(&self) {}
 }
 
-/// Tells every peer on the hub of an event.
+/// Sends an event to every peer on the hub.
 fn tells() -> impl Hooks {
     calls(hooks()).event("tell", |peer: Peer, text: String| async move {
         for other in peer.hub().in_all_namespaces().peers() {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
-/// Something of everything that serde knows.
+/// A type with something of everything in serde's data model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Everything {
     text: String,
@@ -144,7 +144,7 @@ fn nothing_may_follow_the_value() {
 }
 
 proptest! {
-    /// The limits change no verdict on what they allow.
+    /// The limits do not change the result for input within them.
     #[test]
     fn json_within_the_limits_is_read_as_serde_json_reads_it(text in "[\\[\\]{}:,\"a1.e\\- tnul]{0,40}") {
         let plain: Result<Value, _> = serde_json::from_str(&text);

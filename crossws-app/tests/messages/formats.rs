@@ -89,7 +89,7 @@ fn server() -> TestServer {
 }
 
 #[test]
-fn each_client_hears_publications_in_the_format_of_its_subprotocol() {
+fn each_client_gets_publications_in_the_format_of_its_subprotocol() {
     let server = server();
     block_on(async {
         let mut clients = Vec::new();
@@ -132,7 +132,7 @@ fn each_client_hears_publications_in_the_format_of_its_subprotocol() {
 }
 
 #[test]
-fn a_message_to_several_topics_is_heard_once_in_every_format() {
+fn a_message_to_several_topics_arrives_once_in_every_format() {
     let server = server();
     block_on(async {
         let mut clients = Vec::new();
@@ -172,7 +172,7 @@ fn a_message_to_several_topics_is_heard_once_in_every_format() {
     });
 }
 
-/// What a topic is called in another format cannot be said in its name.
+/// A topic's name cannot spell another format's topic.
 #[test]
 fn a_topics_name_reaches_no_other_topic() {
     let server = server();

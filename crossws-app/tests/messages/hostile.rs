@@ -1,4 +1,4 @@
-//! What a client may send to make a decoder work, allocate or recurse.
+//! Clients that try to make a decoder work, allocate or recurse.
 
 use crossws_app::{
     Decode, DecodeLimits, JsonCodec, LimitExceeded, OnMalformed, TypedPeer, messages, typed,
@@ -30,7 +30,7 @@ fn exceeds<T>(result: Result<T, DecodeError>) -> LimitExceeded {
     }
 }
 
-/// The decoders' verdicts on a message, read as three types.
+/// Returns the decoders' errors for a message that is read as two types.
 fn verdicts<C>(codec: &C, message: &Message) -> [LimitExceeded; 2]
 where
     C: Decode<Tree> + Decode<Value>,

@@ -88,7 +88,7 @@ fn a_publisher_speaks_the_format_of_each_client() {
 }
 
 #[test]
-fn plain_hooks_have_a_layer_around_what_they_hear_and_say() {
+fn raw_hooks_can_transform_messages_in_both_directions() {
     let seal = |message: Message| Ok::<Message, BoxError>(format!("<{message}>").into());
     let unseal = |message: Message| {
         let text = message.text()?;

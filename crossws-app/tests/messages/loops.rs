@@ -1,4 +1,4 @@
-//! Loops over values, and what becomes of messages that are none.
+//! Loops over values, and the policy for malformed messages.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

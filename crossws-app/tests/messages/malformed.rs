@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::typed::next_json;
 
-/// Answers numbers under 100 with their double.
+/// Returns hooks that send back the double of each number under 100.
 fn doubles() -> TypedHooks<impl Typed<In = u8, Out = u32>> {
     let app = messages()
         .on_message(
@@ -108,7 +108,7 @@ fn malformed_messages_close_with_the_code_of_the_policy() {
                 let closed = client.closed().await;
                 assert_eq!(closed.code, code, "{text}");
                 assert!(closed.reason.contains("the "), "{}", closed.reason);
-                // What came after it reached no hook.
+                // The messages after it reached no hook.
                 assert!(client.next().await.is_none());
             }
         }
@@ -116,7 +116,7 @@ fn malformed_messages_close_with_the_code_of_the_policy() {
 }
 
 #[test]
-fn the_error_hook_is_told_of_malformed_messages() {
+fn the_error_hook_gets_malformed_messages() {
     block_on(async {
         let (_server, mut client) = client(OnMalformed::Fail).await;
         for (text, answer) in MALFORMED

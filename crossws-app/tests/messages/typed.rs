@@ -64,7 +64,7 @@ pub(crate) async fn next_json(client: &mut Client) -> Value {
 }
 
 #[test]
-fn a_typed_app_hears_and_says_its_own_types() {
+fn a_typed_app_receives_and_sends_its_own_types() {
     let server = TestServer::new(Router::new().route("/game", typed(Game)));
     block_on(async {
         let mut ann = server.connect("/game").await.unwrap();
@@ -110,7 +110,7 @@ fn closures_are_a_typed_app_too() {
 }
 
 #[test]
-fn closures_hear_every_hook() {
+fn closures_run_for_every_hook() {
     let app = messages()
         .on_start(|hub: Hub| async move { drop(hub.extensions().insert("started")) })
         .on_message(|peer: TypedPeer<String>, topic: String| async move { peer.subscribe(topic) })

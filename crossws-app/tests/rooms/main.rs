@@ -16,7 +16,7 @@ async fn user(request: &UpgradeRequest) -> Option<User> {
     Some(User(name.into_owned()))
 }
 
-/// Topics below `user/` are for whoever is called so. Asking for `user/broken` fails.
+/// Topics below `user/` are for the user of that name. Asking for `user/broken` fails.
 async fn own(peer: Peer, wish: Wish) -> Result<bool, &'static str> {
     futures_lite::future::yield_now().await;
     if &*wish.topic == "user/broken" {

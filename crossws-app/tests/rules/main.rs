@@ -17,7 +17,7 @@ async fn next_text(client: &mut Client) -> String {
     client.next().await.unwrap().text().unwrap().to_owned()
 }
 
-/// The message hook of `/mock/ws/echo`.
+/// Returns the message hook of `/mock/ws/echo`.
 fn fallback() -> impl Hooks {
     let fallback = messages().on_message(|peer: TypedPeer<Value>, payload: Payload| async move {
         let data = match payload {
@@ -134,7 +134,7 @@ fn the_first_rule_that_applies_is_the_only_one() {
 }
 
 #[test]
-fn a_member_of_several_topics_hears_a_response_once() {
+fn a_member_of_several_topics_gets_a_response_once() {
     let join = hooks()
         .on_open(|peer| async move {
             for topic in peer.request().query().unwrap_or_default().split('&') {

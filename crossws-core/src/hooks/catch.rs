@@ -8,7 +8,7 @@ use pin_project_lite::pin_project;
 use crate::error::{Error, HookKind};
 use crate::hooks::HookResult;
 
-/// A panic's message, where it has one.
+/// Returns a panic's message, if it has one.
 pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
     panic
         .downcast_ref::<&str>()
@@ -20,8 +20,8 @@ pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
 /// Runs a future and turns a panic in it, or in its destructor, into an error text. A future that
 /// panicked is not polled again.
 ///
-/// Unwind safety is asserted: what a hook shares, it shares through its own locks, whose
-/// poisoning is its own to handle; this crate's state is never changed while user code runs.
+/// Unwind safety is asserted. A hook shares values through its own locks, and handles their
+/// poisoning itself. This crate's state never changes while user code runs.
 pub(crate) fn catch_panic<F: Future>(future: F) -> CatchPanic<F> {
     CatchPanic {
         future: Some(future),
@@ -29,8 +29,8 @@ pub(crate) fn catch_panic<F: Future>(future: F) -> CatchPanic<F> {
 }
 
 pin_project! {
-    /// See [`catch_panic`]. A type of its own, like the other wrappers on a hook's way: an
-    /// `async fn` would hold its argument twice, which doubles with every wrapper.
+    /// See [`catch_panic`]. A named type, like the other wrappers around a hook's future: an `async
+    /// fn` would hold its argument twice, which doubles with every wrapper.
     pub(crate) struct CatchPanic<F> {
         #[pin]
         future: Option<F>,
@@ -62,7 +62,7 @@ impl<F: Future> Future for CatchPanic<F> {
     }
 }
 
-/// Runs destructors of the user's: a panic in one is logged and goes no further.
+/// Runs user destructors. A panic in one is logged and goes no further.
 pub(crate) fn contained(drop: impl FnOnce()) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(drop)) {
         let message = panic_text(&*panic);

@@ -15,10 +15,10 @@ use crate::upgrade::Upgrade;
 use crate::upgrade::rejection::Rejection;
 use crate::upgrade::request::UpgradeRequest;
 
-/// Hooks from closures, for small apps and tests.
+/// Creates hooks from closures, for small apps and tests.
 ///
-/// Closures take an owned [`Peer`] and return nothing or a `Result`. Each call boxes its future;
-/// implement [`Hooks`] for a type of your own where that matters.
+/// Closures take an owned [`Peer`] and return nothing or a `Result`. Each call boxes its future; if
+/// that matters, implement [`Hooks`] for a type instead.
 ///
 /// ```
 /// let echo = crossws_core::hooks()
@@ -177,7 +177,7 @@ where
     Box::pin(async { future.await.into_hook_result() })
 }
 
-/// A hook that was not set behaves as the trait's own default.
+/// The default of a hook that was not set is the trait's own.
 pub(crate) struct Defaults;
 impl Hooks for Defaults {}
 

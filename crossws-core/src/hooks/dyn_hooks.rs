@@ -17,10 +17,11 @@ use crate::upgrade::Upgrade;
 use crate::upgrade::rejection::Rejection;
 use crate::upgrade::request::UpgradeRequest;
 
-/// Hooks of any type behind one pointer: `Arc<dyn DynHooks>` is itself [`Hooks`].
+/// Hooks with an erased type: `Arc<dyn DynHooks>` is itself [`Hooks`].
 ///
-/// For routers and plugin tables that hold several kinds. Every call boxes its future, which only
-/// those pay who choose this; the trait is implemented for all hooks and by nobody by hand.
+/// For routers and plugin tables that hold several kinds. Every call boxes its future, a cost that
+/// only users of this trait pay. The trait is implemented for all hooks, and cannot be implemented
+/// by hand.
 pub trait DynHooks: MaybeSend + MaybeSync + 'static {
     /// [`Hooks::start`], boxed.
     fn start_dyn<'a>(&'a self, hub: &'a Hub) -> BoxFuture<'a, HookResult>;
@@ -55,9 +56,9 @@ pub trait DynHooks: MaybeSend + MaybeSync + 'static {
     fn error_dyn<'a>(&'a self, peer: &'a Peer, error: Error) -> BoxFuture<'a, OnError>;
 }
 
-/// Shared hooks of any type, as a type of its own: what a router holds, and what a wrapper around
-/// hooks is best made of, because the compiler proves less about `dyn DynHooks` inside generic
-/// futures than about this.
+/// Shared hooks with an erased type, as a named type. A router holds them, and wrappers around
+/// hooks are best built on them: inside generic futures the compiler can prove less about `dyn
+/// DynHooks` than about this type.
 #[derive(Clone)]
 pub struct SharedHooks(Arc<dyn DynHooks>);
 
@@ -67,8 +68,8 @@ impl SharedHooks {
         Self(Arc::new(hooks))
     }
 
-    /// Forgets the type of hooks, and takes what is forgotten already as it is: each layer of it is
-    /// a box for every call.
+    /// Erases the type of hooks. Erased hooks stay as they are: each further layer would box every
+    /// call's future again.
     pub(crate) fn erase<H: Hooks + ?Sized>(hooks: Arc<H>) -> Arc<dyn DynHooks> {
         let any = &hooks as &dyn Any;
         if let Some(shared) = any.downcast_ref::<Arc<Self>>() {

@@ -1,4 +1,4 @@
-//! The other handler style: a loop that owns the connection.
+//! The second handler style: a loop that owns the connection.
 
 mod end;
 mod incoming;
@@ -24,20 +24,20 @@ use crate::upgrade::request::UpgradeRequest;
 pub use crate::hooks::handler::end::{Cleanup, HandlerEnd, keep_open, keep_open_then};
 pub use crate::hooks::handler::incoming::Incoming;
 
-/// Hooks from a loop that owns the connection: the other handler style.
+/// Creates hooks from a loop that owns the connection: the second handler style.
 ///
-/// The function runs beside the connection. [`Incoming`] yields its messages and ends when the
-/// connection does, whoever ended it; the function may finish its work then, and the connection
-/// counts as alive until it has. When it returns before, the connection is closed with 1000,
-/// unless it returned another [`HandlerEnd`]: with a code of its own, or [`keep_open`]. Its error
-/// reaches the `error` hook as any other.
+/// The function runs concurrently with the connection. [`Incoming`] yields its messages and ends
+/// when the connection does, whichever side ended it. The function may then finish its work, and
+/// the connection counts as alive until it has. If the function returns earlier, the connection is
+/// closed with 1000, unless the function returned another [`HandlerEnd`]: a code, or [`keep_open`].
+/// Its error reaches the `error` hook like any other.
 ///
-/// What the function owns is dropped once, however the connection ends: a guard's destructor is the
-/// cleanup.
+/// Values that the function owns are dropped once, however the connection ends: a guard's
+/// destructor is the cleanup.
 ///
-/// The socket is not read ahead of the loop: a slow loop slows its client down. A loop cannot
-/// survive hibernation, so it needs [`Capabilities::HANDLER`]: on a hub without it the
-/// [`start`](Hooks::start) hook fails with [`Unsupported`], and no client gets in.
+/// The adapter does not read ahead of the loop: a slow loop slows its client down. A loop cannot
+/// survive hibernation, so it needs [`Capabilities::HANDLER`]. On a hub without it the
+/// [`start`](Hooks::start) hook fails with [`Unsupported`], and every client is refused.
 ///
 /// ```
 /// let echo = crossws_core::handler(|peer, mut incoming| async move {
@@ -171,13 +171,14 @@ impl Hooks for Handler {
     }
 }
 
-/// The connection's channel, as `open` left it.
+/// Returns the connection's channel, which `open` created.
 fn channel(peer: &Peer) -> Option<Arc<Channel>> {
     let shared = peer.extensions().get::<Shared>()?;
     Some(Arc::clone(&shared.0))
 }
 
-/// What `open` leaves in the peer's extensions: a type of its own, so that no user's value meets it.
+/// The value that `open` stores in the peer's extensions. A private type, so that it never collides
+/// with a user's value.
 struct Shared(Arc<Channel>);
 
 impl fmt::Debug for Handler {

@@ -4,34 +4,34 @@ use crate::error::Error;
 use crate::hub::limits::Overflow;
 use crate::pubsub::topic::TopicKind;
 
-/// A change of a peer's subscriptions, as the [`subscription`](crate::Hooks::subscription) hook is
-/// told.
+/// A change of a peer's subscriptions, the argument of the
+/// [`subscription`](crate::Hooks::subscription) hook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Subscription {
-    /// The topic, of the peer's namespace; or the pattern.
+    /// The topic, in the peer's namespace; or the pattern.
     pub topic: Arc<str>,
     /// Whether it is a [pattern](crate::Peer::subscribe_pattern).
     pub is_pattern: bool,
-    /// Whether the peer has subscribed; else it is no longer subscribed.
+    /// Whether the peer has subscribed; otherwise it is no longer subscribed.
     pub joined: bool,
     /// How many peers of the namespace are subscribed to this topic, or to this pattern, when the hook
     /// begins.
     pub subscribers: usize,
 }
 
-/// Messages that were discarded, as the [`dropped`](crate::Hooks::dropped) hook is told.
+/// Discarded messages, the argument of the [`dropped`](crate::Hooks::dropped) hook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Dropped {
-    /// How many.
+    /// How many messages were discarded.
     pub messages: u64,
     /// The policy that discarded them.
     pub cause: DropCause,
 }
 
 impl Dropped {
-    /// So many messages, for this cause.
+    /// Creates the notice of this many discarded messages.
     pub const fn new(messages: u64, cause: DropCause) -> Self {
         Self { messages, cause }
     }
@@ -41,14 +41,14 @@ impl Dropped {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DropCause {
-    /// The peer's queue has reached a bound, and this is the policy.
+    /// The peer's queue has reached a bound, and this is its policy.
     Overflow(Overflow),
     /// The messages were [volatile](crate::SendOptions::volatile), and would have had to wait.
     Volatile,
 }
 
-/// Something that a session has to do while no hook runs: a hook that is due, or a failure that
-/// must be reported. [`Session::poll_notice`](crate::adapter::Session::poll_notice) yields it,
+/// Work for a session while no hook runs: a hook that is due, or a failure that must be reported.
+/// [`Session::poll_notice`](crate::adapter::Session::poll_notice) yields it,
 /// [`Session::notice`](crate::adapter::Session::notice) runs it.
 #[derive(Debug)]
 pub struct Notice(pub(crate) Kind);
@@ -66,7 +66,7 @@ pub(crate) enum Kind {
 }
 
 impl Notice {
-    /// The failure, if it is one: of a future that the peer spawned.
+    /// Returns the failure of a future that the peer spawned, if this is one.
     pub fn failure(&self) -> Option<&Error> {
         match &self.0 {
             Kind::Failed(error) => Some(error),
@@ -74,7 +74,7 @@ impl Notice {
         }
     }
 
-    /// Adds this to the one before, if they are of a kind that adds up. Otherwise gives it back.
+    /// Merges this into the last notice, if both are of a kind that adds up. Otherwise returns it.
     pub(crate) fn merge(self, last: Option<&mut Self>) -> Option<Self> {
         match (&self.0, last.map(|last| &mut last.0)) {
             (Kind::Dropped(new), Some(Kind::Dropped(known))) if new.cause == known.cause => {

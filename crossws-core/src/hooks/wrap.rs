@@ -14,10 +14,10 @@ use crate::upgrade::rejection::Rejection;
 use crate::upgrade::request::UpgradeRequest;
 
 /// Hooks around other hooks: every method forwards to [`inner`](Self::inner) unless it is written.
-/// [`wrap`] makes [`Hooks`] of it.
+/// [`wrap`] turns it into [`Hooks`].
 ///
-/// A wrapper that implements [`Hooks`] itself has to forward every method by hand, and a hook that is
-/// forgotten, or added in a later version of this crate, is silently dropped.
+/// A wrapper that implements [`Hooks`] itself has to forward every method by hand. It silently
+/// drops a hook that it forgets, or that a later version of this crate adds.
 ///
 /// ```
 /// # use crossws_core::{HookResult, Hooks, Message, Peer, Wrap, hooks, wrap};
@@ -42,10 +42,10 @@ use crate::upgrade::request::UpgradeRequest;
 /// # fn takes(_: impl Hooks) {} takes(app);
 /// ```
 pub trait Wrap: MaybeSend + MaybeSync + 'static {
-    /// The hooks inside.
+    /// The type of the inner hooks.
     type Inner: Hooks + ?Sized;
 
-    /// The hooks inside.
+    /// Returns the inner hooks.
     fn inner(&self) -> &Self::Inner;
 
     /// As [`Hooks::start`].
@@ -124,7 +124,7 @@ pub trait Wrap: MaybeSend + MaybeSync + 'static {
     }
 }
 
-/// Makes hooks of a [`Wrap`].
+/// Turns a [`Wrap`] into hooks.
 pub fn wrap<W: Wrap>(wrapper: W) -> Wrapped<W> {
     Wrapped(wrapper)
 }

@@ -1,14 +1,14 @@
 use std::future::poll_fn;
 use std::task::Poll;
 
-/// Lets other tasks run, on any runtime: ready the next time that it is polled, for which it has woken
-/// its task.
+/// Lets other tasks run, on any runtime. The future wakes its task, and is ready when it is polled
+/// the next time.
 ///
-/// What publishes or sends in a loop must let others run, or the runtime has no chance to deliver what
-/// waits and to hear which clients have read. And it must not publish faster than the subscribers
-/// read, or they are closed as slow consumers: it waits while any is
-/// [behind](crate::Scope::behind), or [a peer is](crate::Peer::is_behind). A connection does both
-/// between two messages of its client.
+/// A loop that publishes or sends must let other tasks run. Otherwise the runtime cannot deliver
+/// the queued messages, nor notice which clients have read. The loop must also not publish faster
+/// than the subscribers read, or they are closed as slow consumers: it waits while any is
+/// [behind](crate::Scope::behind), or while [a peer is](crate::Peer::is_behind). A connection does
+/// both between two messages of its client.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -29,7 +29,7 @@ use std::task::Poll;
 /// ```
 ///
 /// # Cancel safety
-/// Dropping the future loses nothing.
+/// Dropping the future has no effect.
 pub fn yield_now() -> impl Future<Output = ()> {
     let mut yielded = false;
     poll_fn(move |cx| {

@@ -1,11 +1,11 @@
-//! Who takes less than it is sent, so that those who may write to it wait.
+//! The peers that take less than they are sent, so that publishers wait for them.
 
 use crate::observe::watch;
 use crate::peer::{Peer, WeakPeer};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 
-/// The peers of a hub that were behind when somebody last looked.
+/// The peers of a hub that were behind at the last look.
 #[derive(Default)]
 pub(crate) struct Behind {
     /// How many are listed: nearly always none.
@@ -32,7 +32,7 @@ impl List {
 }
 
 impl Behind {
-    /// Whether anybody is listed.
+    /// Returns whether no peer is listed.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.count.load(Ordering::Relaxed) == 0
@@ -52,7 +52,8 @@ impl Behind {
         watch::slow(peer);
     }
 
-    /// Whether anybody in this namespace is behind. Those who have caught up are listed no more.
+    /// Returns whether a peer of this namespace is behind. Peers that have caught up are removed
+    /// from the list.
     #[cold]
     pub(crate) fn any(&self, namespace: &str) -> bool {
         let mut any = false;

@@ -1,15 +1,14 @@
 use crate::hub::limits::Limit;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 
-/// An amount that many share, and that a limit bounds.
+/// An amount that many connections share, and that a limit bounds.
 #[derive(Debug, Default)]
 pub(crate) struct Budget {
     used: AtomicUsize,
 }
 
 impl Budget {
-    /// Takes `amount` if the sum of all that is taken then stays within `most`. Returns whether it
-    /// was taken.
+    /// Takes `amount` if the sum then stays within `most`. Returns whether it was taken.
     pub(crate) fn take(&self, amount: usize, most: Limit) -> bool {
         let more = |used: usize| used.checked_add(amount).filter(|used| most.allows(*used));
         self.used
@@ -17,12 +16,12 @@ impl Budget {
             .is_ok()
     }
 
-    /// Gives back what was taken.
+    /// Returns an amount to the budget.
     pub(crate) fn give_back(&self, amount: usize) {
         self.used.fetch_sub(amount, Ordering::Relaxed);
     }
 
-    /// The sum of what is taken.
+    /// Returns the sum of the taken amounts.
     pub(crate) fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
     }

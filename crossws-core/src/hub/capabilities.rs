@@ -1,9 +1,17 @@
 use std::fmt;
 use std::ops::BitOr;
 
-/// What a transport can do, as data: asked before a call, and what selects conformance cases.
+/// The features of a transport, as data: checked before a call, and used to select conformance
+/// cases.
 ///
-/// A call that needs an absent capability answers with a typed error, never with silence.
+/// A call that needs an absent capability returns a typed error; it never fails silently.
+///
+/// ```
+/// # use crossws_core::*;
+/// let needed = Capabilities::PUBSUB.with(Capabilities::DRAIN);
+/// assert!(needed.contains(Capabilities::DRAIN));
+/// assert!(needed.names().eq(["pubsub", "drain"]));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Capabilities(u32);
 
@@ -29,7 +37,7 @@ capabilities! {
     TERMINATE = 3, "terminate";
     /// `ping` is sent, and the client's pings and pongs reach the hooks.
     PING = 4, "ping";
-    /// Silent peers are found and closed by a heartbeat.
+    /// A heartbeat finds and closes silent peers.
     HEARTBEAT = 5, "heartbeat";
     /// `buffered_amount` is a real number and `drained` waits for it to fall.
     DRAIN = 6, "drain";
@@ -37,26 +45,26 @@ capabilities! {
     REMOTE_ADDR = 7, "remote-addr";
     /// Subprotocols are negotiated.
     SUBPROTOCOL = 8, "subprotocol";
-    /// A handler may own the connection in a loop; it cannot survive hibernation.
+    /// A handler may own the connection in a loop; a loop cannot survive hibernation.
     HANDLER = 9, "handler";
     /// A panic in a hook is contained to its peer.
     PANIC = 10, "panic";
-    /// `shutdown` tells peers, waits and reports.
+    /// `shutdown` closes peers, waits and reports.
     SHUTDOWN = 11, "shutdown";
-    /// What is sent before an await is on the wire while the hook still waits.
+    /// A message that is sent before an await is on the wire while the hook still waits.
     CONCURRENT_WRITE = 12, "concurrent-write";
-    /// Connections begin as HTTP/1.1 on a byte stream, so that a client can send what is no
-    /// request, or no frame.
+    /// Connections begin as HTTP/1.1 on a byte stream, so that a client can send malformed requests
+    /// and frames.
     RAW_HTTP = 13, "raw-http";
-    /// A peer outlives the memory it lives in: subscriptions and the context are stored as they
-    /// change, and a sleeping server wakes with its peers.
+    /// A peer outlives its memory: subscriptions and the context are stored as they change, and a
+    /// sleeping server wakes with its peers.
     HIBERNATION = 14, "hibernation";
-    /// Messages are compressed with clients that offer it, where [`Deflate`](crate::Deflate) says so.
+    /// Messages are compressed with clients that offer it, if [`Deflate`](crate::Deflate) is set.
     COMPRESSION = 15, "compression";
     /// A peer is closed in time when its credentials end.
     EXPIRY = 16, "expiry";
-    /// Peers share their hub: they are listed beside each other, found by id, counted against
-    /// `max_peers`, and sent to and closed from outside. Without it each has a hub of its own.
+    /// Peers share their hub: they are listed together, found by id, counted against `max_peers`,
+    /// and can be sent to and closed from outside. Without it each has a hub of its own.
     SHARED_HUB = 17, "shared-hub";
     /// The hub knows all connections of a route, of an identity and with a tag:
     /// [`Hub::route`](crate::Hub::route), [`Hub::identity`](crate::Hub::identity) and
@@ -71,12 +79,12 @@ impl Capabilities {
     /// No capability.
     pub const NONE: Self = Self(0);
 
-    /// Whether every capability of `other` is here.
+    /// Returns whether every capability of `other` is in this set.
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// The capabilities that are not here.
+    /// Returns the capabilities that are not in this set.
     pub const fn missing(self) -> Self {
         let mut all = Self::NONE;
         let mut index = 0;
@@ -87,22 +95,22 @@ impl Capabilities {
         all.without(self)
     }
 
-    /// Whether any capability of `other` is here.
+    /// Returns whether any capability of `other` is in this set.
     pub const fn intersects(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
 
-    /// These and those.
+    /// Returns the union of both sets.
     pub const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// These but not those.
+    /// Returns this set without those of `other`.
     pub const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 
-    /// The names of the capabilities that are here.
+    /// Returns the names of the capabilities in this set.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         Self::ALL
             .iter()

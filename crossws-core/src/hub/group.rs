@@ -18,8 +18,8 @@ use crate::pubsub::filter::Filter;
 use crate::pubsub::publication::Publication;
 use crate::pubsub::published::Published;
 
-/// The peers of a hub that have something in common, whatever their namespaces: the connections of a
-/// route ([`Hub::route`]), those of an identity ([`Hub::identity`]), those with a tag
+/// The peers of a hub with something in common, in all namespaces: the connections of a route
+/// ([`Hub::route`]), those of an identity ([`Hub::identity`]), or those with a tag
 /// ([`Hub::tagged`]).
 ///
 /// ```
@@ -48,7 +48,7 @@ pub(crate) enum GroupOf {
     Tag,
 }
 
-/// The rosters of a group: a route's name may be that of several.
+/// The rosters of a group: several routes may have one name.
 pub(crate) enum Rosters {
     Routes(SmallVec<[Arc<RouteMembers>; 1]>),
     Label(Option<Arc<Roster>>),
@@ -75,44 +75,72 @@ impl<'a> Group<'a> {
         }
     }
 
-    /// Only the connections of this hub, where it holds a part of the application's: in a Durable Object,
-    /// those of the object. Elsewhere this changes nothing.
+    /// Restricts the group to the connections of this hub, if it holds a part of the application's:
+    /// in a Durable Object, those of the object. On other hubs this changes nothing.
     pub fn here(mut self) -> Self {
         self.here = true;
         self
     }
 
-    /// Only those that have this tag, besides the tags that were named before.
+    /// Restricts the group to connections with this tag, in addition to earlier tags.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// hub.identity("ann").tagged("mobile").send("a push message")?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn tagged(mut self, tag: impl Into<Cow<'a, str>>) -> Self {
         self.only.tagged(tag.into());
         self
     }
 
-    /// Leaves out those that have this tag.
+    /// Excludes connections with this tag.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// hub.route("chat").except_tagged("bot").send("are you human?")?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn except_tagged(mut self, tag: impl Into<Cow<'a, str>>) -> Self {
         self.only.not_tagged(tag.into());
         self
     }
 
-    /// Leaves out the connections of this identity.
+    /// Excludes the connections of this identity.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// hub.tagged("staff").except_identity("ann").send("ann is on call")?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn except_identity(mut self, identity: impl Into<Cow<'a, str>>) -> Self {
         self.only.not_identity(identity.into());
         self
     }
 
-    /// Sends a message to every connection of the group, once each, whatever it has subscribed to. All
-    /// of them see the messages that are sent to the group in one order.
-    /// [`queued`](field@Published::queued) counts them.
+    /// Sends a message to every connection of the group, once each, regardless of subscriptions.
+    /// All of them see the messages to the group in one order. [`queued`](field@Published::queued)
+    /// counts them.
     ///
     /// # Errors
-    /// [`PublishError::Route`] where the hub holds only a part of the application's connections;
-    /// [`PublishError::Encode`] if the value cannot be encoded. A full queue is no error: it is counted in
-    /// what is returned.
+    /// [`PublishError::Route`] if the hub holds only a part of the application's connections;
+    /// [`PublishError::Encode`] if the value cannot be encoded. A full queue is no error: the
+    /// result counts it.
     pub fn send(self, message: impl IntoMessage) -> Result<Published, PublishError> {
         self.send_with(message, SendOptions::new())
     }
 
     /// As [`send`](Self::send), with options.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// hub.route("chart").send_with("42", SendOptions::new().key("price"))?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`send`](Self::send).
@@ -133,11 +161,17 @@ impl<'a> Group<'a> {
             .deliver_to_rosters(to, &rosters, &self.only, &publication))
     }
 
-    /// Returns how many connections the group has. Takes the same time however many they are, unless
-    /// some are left out.
+    /// Returns how many connections the group has. Takes constant time, unless some are excluded.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// assert_eq!(hub.identity("ann").peer_count()?, 0);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Unsupported`] where the hub holds only a part of the application's connections.
+    /// [`Unsupported`] if the hub holds only a part of the application's connections.
     pub fn peer_count(self) -> Result<usize, Unsupported> {
         if !self.only.is_empty() {
             return Ok(self.peers()?.len());
@@ -146,6 +180,15 @@ impl<'a> Group<'a> {
     }
 
     /// Returns the peers of the group, in no particular order.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// for peer in hub.route("chat").peers()? {
+    ///     println!("{peer}")
+    /// }
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`peer_count`](Self::peer_count).
@@ -158,7 +201,14 @@ impl<'a> Group<'a> {
         Ok(peers)
     }
 
-    /// Closes every connection of the group with this frame. New ones may come meanwhile.
+    /// Closes every connection of the group with this frame. New connections may join meanwhile.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// hub.identity("eve").close_all(CloseCode::POLICY)?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`peer_count`](Self::peer_count).

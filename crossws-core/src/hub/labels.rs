@@ -1,4 +1,4 @@
-//! What an application calls a peer: its identity and its tags, and who else is called so.
+//! The application's names for a peer, its identity and its tags, and the peers that share them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -88,7 +88,7 @@ impl LabelIndex {
         }
     }
 
-    /// The peers with a label, if there are any.
+    /// Returns the peers with a label, if there are any.
     pub(crate) fn find(&self, kind: LabelKind, name: &str) -> Option<Arc<Roster>> {
         self.rosters(kind).lock().get(name).cloned()
     }
@@ -104,7 +104,7 @@ impl LabelIndex {
             }
         };
         let mut at = 0;
-        // Under the index's lock, so that nobody takes an empty roster out of it meanwhile.
+        // Under the index's lock, so that no thread removes an empty roster meanwhile.
         roster.insert(peer, |key| {
             at = key;
             true
@@ -113,8 +113,8 @@ impl LabelIndex {
         Label { name, place }
     }
 
-    /// Takes a peer out of a roster, and the roster out of the index with its last peer. The handle is
-    /// to be dropped where that may run user code.
+    /// Removes a peer from a roster, and the roster from the index with its last peer. The caller
+    /// must drop the handle where that may run user code.
     fn remove(&self, kind: LabelKind, label: &mut Label, peer: &Peer) -> Option<Peer> {
         let (roster, key) = label.place.take()?;
         let removed = roster.remove(key, peer);
@@ -155,7 +155,7 @@ impl Labels {
         self.0.lock()
     }
 
-    /// Gives the peer this identity, or takes it away. Returns the one before.
+    /// Sets or removes the peer's identity. Returns the earlier one.
     pub(crate) fn identify(
         &self,
         peer: &Peer,
@@ -181,7 +181,7 @@ impl Labels {
         Ok(old.map(|old| old.name))
     }
 
-    /// Gives the peer a tag. Returns `false` if it has it already.
+    /// Gives the peer a tag. Returns `false` if it already has the tag.
     pub(crate) fn tag(
         &self,
         peer: &Peer,
@@ -205,7 +205,7 @@ impl Labels {
         Ok(true)
     }
 
-    /// Takes a tag from the peer. Returns whether it had it.
+    /// Removes a tag from the peer. Returns whether it had the tag.
     pub(crate) fn untag(&self, peer: &Peer, tag: &str) -> bool {
         let mut known = self.lock();
         let Ok(at) = known.find(tag) else {
@@ -218,7 +218,7 @@ impl Labels {
         true
     }
 
-    /// The peer leaves its hub: it is found by none of its labels, which it keeps.
+    /// Removes the peer from the index: it is found by none of its labels, which it keeps.
     pub(crate) fn leave(&self, peer: &Peer) {
         let index = peer.hub().registry().labels();
         let mut known = self.lock();
@@ -238,7 +238,7 @@ impl Known {
         self.identity.as_ref().map(|label| &label.name)
     }
 
-    /// The tags, by name.
+    /// Returns the tags, sorted by name.
     pub(crate) fn tags(&self) -> impl Iterator<Item = &Arc<str>> {
         self.tags.iter().map(|label| &label.name)
     }

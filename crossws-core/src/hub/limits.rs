@@ -4,24 +4,24 @@ use std::time::Duration;
 use crate::error::SubscribeError;
 use crate::hub::settings::RouteSettings;
 
-/// A bound on a size or a count. To have none, write [`Limit::Unlimited`].
+/// A bound on a size or a count. For no bound, write [`Limit::Unlimited`].
 // Exhaustive on purpose: there is a bound or there is none.
 #[allow(clippy::exhaustive_enums)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Limit {
     /// At most this much.
     At(usize),
-    /// No bound: whoever is on the other side decides how much memory is used.
+    /// No bound: the other side decides how much memory is used.
     Unlimited,
 }
 
 impl Limit {
-    /// Whether `amount` is within the bound.
+    /// Returns whether `amount` is within the bound.
     pub fn allows(self, amount: usize) -> bool {
         amount <= self.get()
     }
 
-    /// The bound as a number, `usize::MAX` for none.
+    /// Returns the bound as a number, `usize::MAX` for no bound.
     pub fn get(self) -> usize {
         match self {
             Self::At(most) => most,
@@ -38,15 +38,16 @@ impl From<usize> for Limit {
 
 /// What happens to a peer whose outbound queue is full.
 ///
-/// Every message lost to a policy is counted: per peer in `Peer::dropped`, in total in `Hub::stats`.
+/// Every message that a policy discards is counted: per peer in `Peer::dropped`, in total in
+/// `Hub::stats`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Overflow {
-    /// Discard the queue and close with 1013 "slow consumer". The only policy under which a
-    /// connected peer has seen everything in order.
+    /// Discard the queue and close with 1013 "slow consumer". Only under this policy has a
+    /// connected peer seen every message in order.
     #[default]
     Close,
-    /// Refuse the new message; `send` hands it back.
+    /// Refuse the new message; the error of `send` returns it.
     DropNewest,
     /// Discard the oldest queued messages until the new one fits.
     DropOldest,
@@ -125,7 +126,7 @@ impl Number for Overflow {
 
 macro_rules! limits {
     ($($(#[doc = $doc:literal])+ $name:ident: $kind:ty = $default:expr;)+) => {
-        /// Every bound a server keeps, with safe defaults; `docs/limits.md` gives the reasons.
+        /// The limits of a server, with safe defaults; `docs/limits.md` gives the reasons.
         ///
         /// ```
         /// # use crossws_core::{Limit, Limits};
@@ -167,14 +168,14 @@ macro_rules! limits {
                 $(self.$name = self.$name.or(parent.$name);)+
             }
 
-            /// What a route must have set to make `limits` of the hub's.
+            /// Returns the changes that turn the hub's limits into `limits`.
             pub(crate) fn between(hub: &Limits, limits: &Limits) -> Self {
                 Self {
                     $($name: (limits.$name != hub.$name).then_some(limits.$name),)+
                 }
             }
 
-            /// By name, to be stored.
+            /// Converts the limits for storage, by name.
             pub(crate) fn to_stored(&self) -> Stored {
                 let mut stored = Stored::new();
                 $(if let Some(value) = self.$name {
@@ -183,14 +184,14 @@ macro_rules! limits {
                 stored
             }
 
-            /// What was stored; names that are not known are left out.
+            /// Restores stored limits; unknown names are ignored.
             pub(crate) fn from_stored(stored: &Stored) -> Self {
                 Self {
                     $($name: stored.get(stringify!($name)).map(|value| Number::of(*value)),)+
                 }
             }
 
-            /// Changes what was set.
+            /// Applies the changes.
             pub(crate) fn apply(&self, limits: &mut Limits) {
                 $(if let Some(value) = self.$name {
                     limits.$name = value;
@@ -214,18 +215,18 @@ macro_rules! limits {
 limits! {
     /// Largest message a peer may send, in bytes; larger ones close with 1009. Default 1 MiB.
     max_message_size: Limit = Limit::At(1 << 20);
-    /// Largest frame a peer may send, in bytes as they arrive, which may be compressed; larger ones close
-    /// with 1009. Only where this library reads the frames itself. Default none: what bounds a message
-    /// bounds its frames.
+    /// Largest frame a peer may send, in bytes as they arrive, which may be compressed; larger ones
+    /// close with 1009. Only where this library reads the frames itself. Default unlimited: the
+    /// bound on a message bounds its frames, too.
     max_frame_size: Limit = Limit::Unlimited;
-    /// Most bytes that all connections of this hub hold of what is unfinished: parts of messages,
+    /// Most bytes that all connections of this hub hold of unfinished input: parts of messages,
     /// handshakes, and connections that speak plain HTTP. A message whose next part has no room
     /// closes its peer with 1013; a request, or a new connection, is refused with 503. The last
-    /// quarter is for handshakes alone. Only where this library owns the socket and reads the frames
-    /// itself. Default 256 MiB.
+    /// quarter is for handshakes alone. Only where this library owns the socket and reads the
+    /// frames itself. Default 256 MiB.
     max_unfinished: Limit = Limit::At(256 << 20);
-    /// Most frames that one message may come in, empty ones too; more close with 1008. Where the
-    /// platform joins fragments itself, as Workers do, it is not seen. Default 16,384.
+    /// Most frames of one message, empty ones included; more close with 1008. Where the platform
+    /// joins fragments itself, as Workers do, this limit has no effect. Default 16,384.
     max_fragments: Limit = Limit::At(16_384);
     /// Longest time from the first byte of a message to its last, in which this side reads; then the
     /// peer is closed with 3008. `None` for no bound. Only where this library reads the frames itself.
@@ -240,9 +241,9 @@ limits! {
     max_buffered: Limit = Limit::At(1 << 20);
     /// Most messages queued for one peer. Default 4,096.
     max_queued: Limit = Limit::At(4096);
-    /// Longest time the queue's head may wait without any of the queue being written; `None` for no
-    /// bound. What is written counts, however slowly it goes: a client on a line of 10 KiB/s makes room
-    /// every ten seconds, when its system has emptied half of what it buffers. Default 30 s.
+    /// Longest time the queue's head may wait without a write of any part of the queue; `None` for
+    /// no bound. Each write counts, however slow: a client on a line of 10 KiB/s makes room every
+    /// ten seconds, when its system has emptied half of its buffer. Default 30 s.
     max_queue_age: Option<Duration> = Some(Duration::from_secs(30));
     /// What happens when one of the three queue bounds is reached. Default [`Overflow::Close`].
     overflow: Overflow = Overflow::Close;
@@ -260,43 +261,43 @@ limits! {
     max_hub_topics: Limit = Limit::At(262_144);
     /// Longest name of a topic, a pattern, a namespace, an identity or a tag, in bytes. Default 255.
     max_name_len: Limit = Limit::At(255);
-    /// Longest target of a request, path and query together, in bytes; a longer one is refused with 414
-    /// before anything reads it. A bound of the hub. Default 8 KiB.
+    /// Longest target of a request, path and query together, in bytes; a longer one is refused with
+    /// 414 before any other code reads it. A bound of the hub. Default 8 KiB.
     max_target: Limit = Limit::At(8 << 10);
     /// Most namespaces with peers in them; an upgrade into one more is refused with 503.
     /// Default 65,536.
     max_namespaces: Limit = Limit::At(65_536);
     /// Most peers on this hub; one more upgrade is refused with 503. Default 65,536.
     max_peers: Limit = Limit::At(65_536);
-    /// Most bytes of its request that a peer keeps, the target among them, which it keeps in any
-    /// case; the largest headers are dropped first, after the `upgrade` hook, and those that
-    /// `HubBuilder::keep_headers` names last. A peer that hibernates keeps only the latter.
-    /// Default 4,096.
+    /// Most bytes of its request that a peer keeps, including the target, which it always keeps.
+    /// The largest headers are dropped first, after the `upgrade` hook, and those that
+    /// `HubBuilder::keep_headers` names last. A peer that hibernates keeps only the latter. Default
+    /// 4,096.
     max_kept_head: Limit = Limit::At(4096);
     /// Longest time the `upgrade` hook may take before the client gets a 503. Default 10 s.
     upgrade_timeout: Duration = Duration::from_secs(10);
     /// Longest wait for the client's answer to our close frame, and for a last write. Default 5 s.
     close_timeout: Duration = Duration::from_secs(5);
-    /// Whether a client's pings are answered before its `ping` hook hears of them. Where not, the hook
-    /// answers with `Peer::pong`, or nothing does. Where the platform answers pings itself, as Workers
-    /// do, a connection that must not have that is closed with 1011. Default true.
+    /// Whether a client's pings are answered before its `ping` hook runs. If not, only the hook can
+    /// answer, with `Peer::pong`. Where the platform answers pings itself, as Workers do, a
+    /// connection that turns this off is closed with 1011. Default true.
     auto_pong: bool = true;
-    /// Whether what passes over a connection is counted from its beginning, and not only once
-    /// `Peer::stats` or `Peer::rtt` is asked for. It takes some 150 bytes of each connection, and a few
+    /// Whether a connection's traffic is counted from its beginning, and not only after the first
+    /// call of `Peer::stats` or `Peer::rtt`. It takes some 150 bytes of each connection, and a few
     /// additions for each message. Default false.
     count_traffic: bool = false;
-    /// How often a ping is sent, ± 10 % so that peers do not beat together; `None` for never.
-    /// Default 25 s.
+    /// How often a ping is sent, ± 10 % so that peers do not ping at the same moment; `None` for
+    /// never. Default 25 s.
     ping_interval: Option<Duration> = Some(Duration::from_secs(25));
-    /// How long after a ping anything must have arrived. The time begins when the ping is written,
-    /// and later for a client that is slow: if a write has had to wait for it since its last pong, what
-    /// its system and this one buffer may take `max_queue_age` more. Default 20 s.
+    /// How long after a ping the client must have sent any data. The time begins when the ping is
+    /// written, and later for a slow client: if a write has had to wait for it since its last pong,
+    /// the data in the buffers of both systems may take `max_queue_age` more. Default 20 s.
     pong_timeout: Duration = Duration::from_secs(20);
     /// Longest silence of a peer that is not pinged; `None` for no bound. Default 120 s.
     idle_timeout: Option<Duration> = Some(Duration::from_secs(120));
     /// Longest time without a message from the client, after which it is closed with 3008
-    /// "inactive"; pings and pongs do not count, and time in which it is not read for want of room
-    /// does not either. `None` for no bound. Default none.
+    /// "inactive". Pings and pongs do not count, nor does time in which the client is not read
+    /// because there is no room. `None` for no bound. Default `None`.
     inactivity_timeout: Option<Duration> = None;
     /// Longest life of a connection, ± 10 %, after which it closes with 1012; `None` for no
     /// bound. Default none.
@@ -304,7 +305,7 @@ limits! {
 }
 
 impl Limits {
-    /// Whether a topic's name is short enough.
+    /// Returns whether a topic's name is short enough.
     pub(crate) fn check_name(&self, name: &str) -> Result<(), SubscribeError> {
         if self.max_name_len.allows(name.len()) {
             Ok(())
@@ -317,6 +318,6 @@ impl Limits {
     }
 }
 
-/// Bytes queued for one peer above which the `drain` hook is told when the queue is empty again:
-/// 64 KiB, about what a socket's own buffer holds.
+/// How many bytes must have been queued for one peer before the `drain` hook runs when the queue is
+/// empty again: 64 KiB, about the size of a socket's own buffer.
 pub const DRAIN_MARK: usize = 64 << 10;

@@ -6,26 +6,28 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::upgrade::origin::ForeignOrigin;
 use crate::upgrade::rejection::Rejection;
 
-/// How many requests for a WebSocket a hub has refused, by the reason: a part of
+/// How many requests for a WebSocket a hub has refused, by reason: a part of
 /// [`Stats`](crate::Stats).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct Refused {
-    /// From a page of an origin that may not connect. Behind a proxy that changes `Host` these may be all
-    /// browsers: the log says which origin and which host were compared.
+    /// From a page of an origin that may not connect. Behind a proxy that changes `Host` these may
+    /// be all browsers: the log names the origin and the host that were compared.
     pub origin: u64,
-    /// By a resolver, a layer or the `upgrade` hook, 401 among them, and by the bounds on names and targets.
+    /// By a resolver, a layer or the `upgrade` hook, 401 included, and by the bounds on names and
+    /// targets.
     pub rejected: u64,
     /// 503: the hub was full, shut down, or not started.
     pub unavailable: u64,
-    /// Because something failed on the server: a hook's error or panic.
+    /// Because of a failure on the server: a hook's error or panic.
     pub failed: u64,
-    /// Because they break a rule of HTTP or of the handshake: what an adapter refuses before it asks the hub.
+    /// Because they break a rule of HTTP or of the handshake: an adapter refuses these before it
+    /// asks the hub.
     pub malformed: u64,
 }
 
 impl Refused {
-    /// Returns how many they are together.
+    /// Returns the sum.
     pub fn total(self) -> u64 {
         self.origin + self.rejected + self.unavailable + self.failed + self.malformed
     }
@@ -41,7 +43,7 @@ pub(crate) struct Counters {
 }
 
 impl RejectReason {
-    /// Why hooks or policies refused a request.
+    /// Counts a refusal by hooks or policies.
     pub(crate) fn of(rejection: &Rejection) -> Self {
         let status = rejection.status();
         match rejection.source() {

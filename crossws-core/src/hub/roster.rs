@@ -5,13 +5,13 @@ use crate::pubsub::members::{Key, Members};
 use crate::pubsub::topic::Told;
 use crate::sync::Mutex;
 
-/// Peers that are reached together whatever their namespaces: those of a route, of an identity or with
-/// a tag.
+/// Peers that are addressed together in all namespaces: those of a route, of an identity or with a
+/// tag.
 #[derive(Default)]
 pub(crate) struct Roster {
     members: Mutex<Members<()>>,
-    /// Held for one publication, so that every member gets all of them in one order. Taken before the
-    /// one of the members, and before a peer's own locks.
+    /// Held for one publication, so that every member gets all of them in one order. Taken before
+    /// the members' lock, and before a peer's own locks.
     order: Mutex<()>,
 }
 
@@ -27,7 +27,7 @@ impl Roster {
         }
     }
 
-    /// Takes a member out. The handle is to be dropped where that may run user code.
+    /// Removes a member. The caller must drop the handle where that may run user code.
     pub(crate) fn remove(&self, key: Key, peer: &Peer) -> Option<Peer> {
         let removed = self.members.lock().remove(key, peer);
         removed.map(|(peer, ())| peer)
@@ -46,8 +46,8 @@ impl Roster {
         peers.extend(members.iter().map(|(peer, ())| peer.clone()));
     }
 
-    /// Encodes what takes long before the lock is held: compressing would keep every other publisher
-    /// out. A member that joins meanwhile may have another format.
+    /// Encodes before the lock is held, if encoding takes long: compressing would keep every other
+    /// publisher out. A member that joins meanwhile may have another format.
     fn encode(&self, only: &Filter<'_>, publication: &Publication) {
         let mut peers = Vec::new();
         self.peers_into(&mut peers);

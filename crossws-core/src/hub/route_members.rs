@@ -1,4 +1,4 @@
-//! The connections of each route, so that a message to a route needs no look at all peers.
+//! The connections of each route, so that a message to a route does not visit all peers.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -12,7 +12,7 @@ use crate::hub::settings::Settings;
 use crate::observe::RouteSnapshot;
 use crate::sync::Mutex;
 
-/// The connections of one route on one hub, whatever their namespaces.
+/// The connections of one route on one hub, in all namespaces.
 pub(crate) struct RouteMembers {
     pattern: Option<Arc<str>>,
     name: Option<Arc<str>>,
@@ -32,8 +32,8 @@ impl RouteMembers {
         &self.roster
     }
 
-    /// The keys by which the route is found: that of its pattern, which begins with a slash, and that of
-    /// its name, which is the pattern without the slash if it has none.
+    /// Returns the keys by which the route is found: that of its pattern, which begins with a
+    /// slash, and that of its name, which is the pattern without the slash if it has none.
     fn keys(&self) -> impl Iterator<Item = String> {
         let pattern = self.pattern.as_deref().map(key);
         let own = self.name.as_deref().map(|name| key(name).into_owned());
@@ -53,12 +53,12 @@ pub(crate) struct Routes(Mutex<State>);
 #[derive(Default)]
 struct State {
     by_key: HashMap<String, SmallVec<[Weak<RouteMembers>; 1]>>,
-    /// How many keys there are when those without a route are taken out again.
+    /// How many keys there are when those without a route are removed.
     sweep_at: usize,
 }
 
 impl Routes {
-    /// The connections of the route with these settings; `None` where they are no route's.
+    /// Returns the connections of the route with these settings; `None` if they belong to no route.
     pub(crate) fn of(&self, settings: &Settings) -> Option<Arc<RouteMembers>> {
         if settings.route().is_none() && settings.route_name().is_none() {
             return None;
@@ -82,7 +82,7 @@ impl Routes {
             let routes = state.by_key.entry(key).or_default();
             routes.retain(|route| route.strong_count() > 0);
             let mut known = routes.iter().filter_map(Weak::upgrade);
-            // The same route with settings that were made once more: of a peer that was restored.
+            // The same route with settings that were created again: of a restored peer.
             if let Some(known) = known.find(|route| route.is_of(settings)) {
                 return known;
             }
@@ -91,7 +91,7 @@ impl Routes {
         new
     }
 
-    /// The connections of the routes that are called so.
+    /// Returns the connections of the routes with this pattern or name.
     pub(crate) fn find(&self, route: &str) -> SmallVec<[Arc<RouteMembers>; 1]> {
         let state = self.0.lock();
         let found = state.by_key.get(&*key(route));
@@ -100,7 +100,7 @@ impl Routes {
         })
     }
 
-    /// The routes with connections, and how many each has.
+    /// Returns the routes with connections, and how many each has.
     pub(crate) fn survey(&self) -> Vec<RouteSnapshot> {
         let state = self.0.lock();
         let mut routes: Vec<_> = state
@@ -124,8 +124,8 @@ impl Routes {
     }
 }
 
-/// Where settings keep the connections of their route, so that a new one finds them without a look-up.
-/// A copy of settings is another's: it looks for itself.
+/// Caches the connections of a route in its settings, so that a new connection finds them without a
+/// look-up. A copy of the settings starts with an empty cache.
 #[derive(Default)]
 pub(crate) struct MembersCell(OnceLock<Arc<RouteMembers>>);
 
@@ -149,7 +149,8 @@ impl fmt::Debug for MembersCell {
     }
 }
 
-/// A pattern or a name in one spelling: `[id]` and `:id` as `{id}`, `[...rest]` as `{*rest}`.
+/// Returns a pattern or a name in one spelling: `[id]` and `:id` as `{id}`, `[...rest]` as
+/// `{*rest}`.
 fn key(text: &str) -> Cow<'_, str> {
     if !text.contains(['[', ':']) {
         return Cow::Borrowed(text);

@@ -12,6 +12,15 @@ use crate::pubsub::topic::TopicKind;
 
 /// One namespace of a hub, or all of them: see [`Hub::in_namespace`] and
 /// [`Hub::in_all_namespaces`].
+///
+/// ```
+/// # use crossws_core::*;
+/// # let hub = Hub::default();
+/// let room = hub.in_namespace("/rooms/lobby");
+/// room.publish("news", "for the subscribers of a topic")?;
+/// room.broadcast("for every peer of the room")?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Scope<'a> {
     hub: &'a Hub,
@@ -26,9 +35,16 @@ impl<'a> Scope<'a> {
     /// Sends a message to every subscriber of a topic, once each. The same as
     /// [`topic(name)`](Self::topic)`.send(message)`.
     ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// let published = hub.in_namespace("/chat").publish("news", "hello")?;
+    /// assert_eq!(published.queued, 0);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
-    /// When the value cannot be encoded. A subscriber's full queue is no error: it is counted in
-    /// what is returned.
+    /// If the value cannot be encoded. A subscriber's full queue is no error: the result counts it.
     pub fn publish(
         self,
         topic: impl AsRef<str>,
@@ -45,8 +61,15 @@ impl<'a> Scope<'a> {
         self.all().send(message)
     }
 
-    /// A message to every subscriber of a topic, or of any of several, once each: how it is sent, and
-    /// whom it leaves out, is said before [`send`](To::send).
+    /// Addresses every subscriber of a topic, or of any of several, once each. Options and
+    /// exclusions are set before [`send`](To::send).
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// hub.in_namespace("/chat").topic(["red", "blue"]).except("muted").send("hello")?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn topic<'t>(self, topics: impl Into<Topics<'t>>) -> To<'t>
     where
         'a: 't,
@@ -59,35 +82,48 @@ impl<'a> Scope<'a> {
         )
     }
 
-    /// A message to every peer, as [`topic`](Self::topic).
+    /// Addresses every peer, as [`topic`](Self::topic).
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// hub.in_namespace("/chat").all().tagged("beta").send("hello")?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn all(self) -> To<'a> {
         To::new(self.hub, self.namespace, Target::Everyone, None)
     }
 
-    /// How many peers there are. Takes the same time however many there are.
+    /// Returns how many peers there are. Takes constant time.
     pub fn peer_count(self) -> usize {
         self.hub.registry().peer_count(self.namespace)
     }
 
-    /// The peers. Two callers between whom nobody came or left get the same list. Creates a handle
-    /// to each: [`peer_count`](Self::peer_count) counts them without.
+    /// Returns the peers. Two calls without a join or leave in between return the same list.
+    /// Creates a handle to each: [`peer_count`](Self::peer_count) counts them without.
     pub fn peers(self) -> Vec<Peer> {
         self.hub.registry().peers(self.namespace)
     }
 
-    /// The topics with subscribers, sorted by name.
+    /// Returns the topics with subscribers, sorted by name.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// assert!(hub.in_all_namespaces().topics().is_empty());
+    /// ```
     pub fn topics(self) -> Vec<Arc<str>> {
         self.hub.registry().topics(self.namespace, TopicKind::Topic)
     }
 
-    /// The patterns with subscribers, sorted by name: see [`Peer::subscribe_pattern`].
+    /// Returns the patterns with subscribers, sorted by name: see [`Peer::subscribe_pattern`].
     pub fn patterns(self) -> Vec<Arc<str>> {
         self.hub
             .registry()
             .topics(self.namespace, TopicKind::Pattern)
     }
 
-    /// How many peers are subscribed to a pattern.
+    /// Returns how many peers are subscribed to a pattern.
     pub fn pattern_count(self, pattern: impl AsRef<str>) -> usize {
         let kind = TopicKind::Pattern;
         self.hub
@@ -95,22 +131,34 @@ impl<'a> Scope<'a> {
             .count(self.namespace, kind, pattern.as_ref())
     }
 
-    /// Returns how many subscribers of a topic are [behind](Peer::is_behind): what publishes in a loop
-    /// waits while there are any, or they are closed as slow consumers. See
+    /// Returns how many subscribers of a topic are [behind](Peer::is_behind). A loop that publishes
+    /// should wait while there are any, or they are closed as slow consumers. See
     /// [`yield_now`](crate::yield_now).
     pub fn behind(self, topic: impl AsRef<str>) -> usize {
         let topic = Some(topic.as_ref());
         self.hub.registry().behind(self.namespace, topic)
     }
 
-    /// How many peers are subscribed to a topic, without those of patterns that match it.
+    /// Returns how many peers are subscribed to a topic, without those of patterns that match it.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// assert_eq!(hub.in_namespace("/chat").count("news"), 0);
+    /// ```
     pub fn count(self, topic: impl AsRef<str>) -> usize {
         self.hub
             .registry()
             .count(self.namespace, TopicKind::Topic, topic.as_ref())
     }
 
-    /// Closes every peer with this frame. New ones may come meanwhile.
+    /// Closes every peer with this frame. New peers may join meanwhile.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// hub.in_namespace("/rooms/7").close_all(CloseCode::NORMAL);
+    /// ```
     pub fn close_all(self, frame: impl Into<CloseFrame>) {
         Peer::close_all(self.peers(), &frame.into(), End::Server);
     }

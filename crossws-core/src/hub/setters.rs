@@ -1,18 +1,18 @@
-//! The settings that every builder takes, by the same names.
+//! The settings that every builder takes, under the same names.
 
 use crate::hub::{Hub, HubBuilder};
 
-/// The hub that a server is made with: one that exists, or one of its own. A builder holds it as
-/// `hub`, and takes its settings with [`hub_setters!`](crate::hub_setters).
+/// The hub of a server: an existing one, or one of its own. A builder stores it in the field `hub`,
+/// and gets the settings' setters from [`hub_setters!`](crate::hub_setters).
 #[derive(Debug, Clone, Default)]
 pub struct HubChoice {
-    /// The one that exists.
+    /// The existing hub.
     given: Option<Hub>,
     own: HubBuilder,
 }
 
 impl HubChoice {
-    /// Takes a hub that exists.
+    /// Uses an existing hub.
     #[must_use]
     pub fn give(mut self, hub: Hub) -> Self {
         self.given = Some(hub);
@@ -26,12 +26,12 @@ impl HubChoice {
         self
     }
 
-    /// The settings of the server's own hub.
+    /// Returns the settings of the server's own hub.
     pub fn own(&self) -> &HubBuilder {
         &self.own
     }
 
-    /// The hub.
+    /// Returns the hub.
     pub fn build(self) -> Hub {
         match self.given {
             Some(hub) => hub,
@@ -43,13 +43,13 @@ impl HubChoice {
 /// The setters of one connection's settings, for a builder that keeps them in a field.
 macro_rules! settings_setters {
     ($($field:ident).+) => {
-        /// The bounds and times that every connection keeps.
+        /// Sets the bounds and times of every connection.
         pub fn limits(mut self, limits: $crate::Limits) -> Self {
             self.$($field).+.limits = limits;
             self
         }
 
-        /// Which pages may connect. By default only those from the same host.
+        /// Sets which origins may connect. By default only those with the same host.
         pub fn origin(mut self, origin: $crate::Origin) -> Self {
             self.$($field).+.origin = origin;
             self
@@ -62,7 +62,7 @@ macro_rules! settings_setters {
             self
         }
 
-        /// The subprotocols that the server speaks, the preferred one first: see
+        /// Sets the subprotocols of the server, the preferred one first: see
         /// [`Settings::protocols`](field@crate::Settings::protocols).
         pub fn protocols<P: Into<String>>(
             mut self,
@@ -85,8 +85,8 @@ pub(crate) use settings_setters;
 /// The setters of a hub's settings, for a builder whose field `hub` is a
 /// [`HubChoice`](crate::adapter::HubChoice): those of [`HubBuilder`](crate::HubBuilder), and `hub`.
 ///
-/// To be called in an `impl` of the builder. Every builder of a server takes the same settings by the
-/// same names in this way. Without `given` there is no `hub`: for a platform that makes its hubs
+/// Must be called in an `impl` of the builder. All server builders get their settings from it,
+/// under the same names. Without `given` there is no `hub`: for a platform that creates its hubs
 /// itself.
 ///
 /// ```
@@ -112,8 +112,8 @@ pub(crate) use settings_setters;
 #[macro_export]
 macro_rules! hub_setters {
     (given) => {
-        /// The hub that peers join, with its settings: those that are set here do not change it. By
-        /// default the server has one of its own.
+        /// Sets the hub that peers join, with its settings: settings on this builder do not change
+        /// it. By default the server has a hub of its own.
         pub fn hub(mut self, hub: $crate::Hub) -> Self {
             self.hub = self.hub.give(hub);
             self
@@ -122,34 +122,34 @@ macro_rules! hub_setters {
         $crate::hub_setters!();
     };
     () => {
-        /// What holds for every connection whose route does not say otherwise. Replaces what was set
-        /// before.
+        /// Sets the defaults of every connection, which its route may override. Replaces all
+        /// earlier settings.
         pub fn settings(mut self, settings: $crate::Settings) -> Self {
             self.hub = self.hub.change(|hub| hub.settings(settings));
             self
         }
 
-        /// The bounds and times that every connection keeps.
+        /// Sets the bounds and times of every connection.
         pub fn limits(mut self, limits: $crate::Limits) -> Self {
             self.hub = self.hub.change(|hub| hub.limits(limits));
             self
         }
 
-        /// Which pages may connect. By default only those from the same host.
+        /// Sets which origins may connect. By default only those with the same host.
         pub fn origin(mut self, origin: $crate::Origin) -> Self {
             self.hub = self.hub.change(|hub| hub.origin(origin));
             self
         }
 
-        /// Compresses messages with clients that offer it, where the platform leaves that to the
+        /// Compresses messages with clients that offer it, if the platform leaves that to the
         /// server. Off by default.
         pub fn deflate(mut self, deflate: impl Into<Option<$crate::Deflate>>) -> Self {
             self.hub = self.hub.change(|hub| hub.deflate(deflate));
             self
         }
 
-        /// The subprotocols that the server speaks, the preferred one first. Unless the `upgrade`
-        /// hook or the route chooses, the first that the client offers too is answered.
+        /// Sets the subprotocols of the server, the preferred one first. Unless the `upgrade` hook
+        /// or the route chooses, the first that the client offers too is selected.
         pub fn protocols<P: Into<String>>(
             mut self,
             protocols: impl IntoIterator<Item = P>,
@@ -175,8 +175,8 @@ macro_rules! hub_setters {
             self
         }
 
-        /// Keeps these headers of a request: a peer still has them when it was restored, and drops
-        /// them last where there is no room for all.
+        /// Keeps these headers of a request: a restored peer still has them, and they are dropped
+        /// last if there is no room for all.
         pub fn keep_headers(
             mut self,
             names: impl IntoIterator<Item = $crate::http::HeaderName>,
@@ -185,13 +185,13 @@ macro_rules! hub_setters {
             self
         }
 
-        /// Tells this observer what happens on the hub, besides those that were installed before.
+        /// Installs an observer of the hub's events, in addition to earlier ones.
         pub fn observer(mut self, observer: impl $crate::Observer) -> Self {
             self.hub = self.hub.change(|hub| hub.observer(observer));
             self
         }
 
-        /// Counts messages and bytes in both directions, which are not counted by default.
+        /// Counts messages and bytes in both directions. Off by default.
         pub fn counters(mut self) -> Self {
             self.hub = self.hub.change(|hub| hub.counters());
             self

@@ -9,11 +9,11 @@ use crate::message::close::{CloseCode, CloseFrame};
 use crate::peer::id::PeerId;
 use crate::upgrade::origin::Origin;
 
-/// Everything that is configured about a connection: the hub's, changed by its route's
-/// [`RouteSettings`]. One value per route and hub, shared by the route's peers.
+/// The configuration of a connection: the hub's, changed by its route's [`RouteSettings`]. One
+/// value per route and hub, shared by the route's peers.
 ///
-/// A peer's is [`Peer::settings`](crate::Peer::settings), an accepted upgrade's
-/// [`Accepted::settings`](crate::adapter::Accepted::settings).
+/// [`Peer::settings`](crate::Peer::settings) returns a peer's,
+/// [`Accepted::settings`](crate::adapter::Accepted::settings) an accepted upgrade's.
 ///
 /// ```
 /// # use crossws_core::{Hub, Limits, Origin, Settings};
@@ -27,14 +27,15 @@ use crate::upgrade::origin::Origin;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Settings {
-    /// The bounds and times that every connection keeps.
+    /// The bounds and times of every connection.
     pub limits: Limits,
-    /// Which pages may connect. Default: only those from the same host.
+    /// Which origins may connect. Default: only those with the same host.
     pub origin: Origin,
-    /// How messages are compressed with clients that offer it; `None` for not at all, the default.
+    /// How messages are compressed with clients that offer it. Default `None`, which turns
+    /// compression off.
     pub deflate: Option<Deflate>,
-    /// The subprotocols that the server speaks, the preferred one first. Unless the `upgrade` hook
-    /// [chooses](crate::Upgrade::protocol), the first that the client offers too is answered, and
+    /// The subprotocols of the server, the preferred one first. Unless the `upgrade` hook
+    /// [chooses](crate::Upgrade::protocol), the first that the client offers too is selected, and
     /// none if they have none in common. Default empty.
     pub protocols: Vec<String>,
     /// The topics that every peer is subscribed to before its `open` hook. Default empty.
@@ -80,17 +81,17 @@ impl Settings {
         self
     }
 
-    /// The pattern of the route that these settings belong to, such as `/rooms/{room}`.
+    /// Returns the pattern of the route that these settings belong to, such as `/rooms/{room}`.
     pub fn route(&self) -> Option<&Arc<str>> {
         self.route.as_ref()
     }
 
-    /// The name of the route that these settings belong to.
+    /// Returns the name of the route that these settings belong to.
     pub fn route_name(&self) -> Option<&Arc<str>> {
         self.name.as_ref()
     }
 
-    /// Checks that a transport can do what a connection with these settings must have.
+    /// Checks that a transport has the capabilities that these settings require.
     pub(crate) fn check(
         &self,
         deflate: Option<&Deflate>,
@@ -111,7 +112,7 @@ impl Settings {
         Err(CloseFrame::new(CloseCode::ERROR, "internal error"))
     }
 
-    /// These settings for a route that is known by its pattern and name only.
+    /// Copies these settings for a route of which only the pattern and the name are known.
     pub(crate) fn on_route(&self, route: Option<Arc<str>>, name: Option<Arc<str>>) -> Self {
         Self {
             route,
@@ -121,14 +122,13 @@ impl Settings {
     }
 }
 
-/// What a route says about its connections; what it leaves out is as the hub has it.
+/// The settings of a route that differ from the hub's.
 ///
-/// Make one per route, when the routes are made, and give it to every
-/// [`Route`](crate::Route): the route's peers then share one [`Settings`].
+/// Create one per route, together with the routes, and pass it to every [`Route`](crate::Route):
+/// the route's peers then share one [`Settings`].
 ///
-/// Each limit has a setter of its own here, by its name in [`Limits`]. `max_peers`,
-/// `max_namespaces`, `max_hub_topics`, `max_target` and `max_unfinished` bound the hub, and stay as it
-/// has them.
+/// Each limit has a setter of its own here, named as in [`Limits`]. `max_peers`, `max_namespaces`,
+/// `max_hub_topics`, `max_target` and `max_unfinished` bound the hub, and keep the hub's values.
 ///
 /// ```
 /// # use std::{sync::Arc, time::Duration};
@@ -152,45 +152,46 @@ pub struct RouteSettings {
     deflate: Option<Option<Deflate>>,
     protocols: Option<Vec<String>>,
     topics: Vec<Arc<str>>,
-    /// The hub's settings that were changed first, and the result. An application has one hub.
+    /// The first hub's settings to which the changes were applied, and the result. An application
+    /// has one hub.
     resolved: OnceLock<(Arc<Settings>, Arc<Settings>)>,
 }
 
 impl RouteSettings {
-    /// Leaves everything as the hub has it.
+    /// Creates settings without changes.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The pattern by which the route is known, such as `/rooms/{room}`.
+    /// Sets the route's pattern, such as `/rooms/{room}`.
     #[must_use]
     pub fn route(mut self, pattern: impl Into<Arc<str>>) -> Self {
         self.route = Some(pattern.into());
         self.changed()
     }
 
-    /// A name by which the route is known, beside its pattern.
+    /// Sets the route's name, in addition to its pattern.
     #[must_use]
     pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
         self.name = Some(name.into());
         self.changed()
     }
 
-    /// Which pages may connect.
+    /// Sets which origins may connect.
     #[must_use]
     pub fn origin(mut self, origin: Origin) -> Self {
         self.origin = Some(origin);
         self.changed()
     }
 
-    /// How messages are compressed; `None` for not at all.
+    /// Sets how messages are compressed; `None` turns compression off.
     #[must_use]
     pub fn deflate(mut self, deflate: impl Into<Option<Deflate>>) -> Self {
         self.deflate = Some(deflate.into());
         self.changed()
     }
 
-    /// The subprotocols that the route speaks, the preferred one first: see
+    /// Sets the subprotocols of the route, the preferred one first: see
     /// [`Settings::protocols`](field@Settings::protocols).
     #[must_use]
     pub fn protocols<P: Into<String>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
@@ -198,8 +199,8 @@ impl RouteSettings {
         self.changed()
     }
 
-    /// Subscribes the route's peers to a topic before their `open` hook, besides the hub's and
-    /// the parent's topics.
+    /// Subscribes the route's peers to a topic before their `open` hook, in addition to the hub's
+    /// and the parent's topics.
     #[must_use]
     pub fn topic(mut self, topic: impl Into<Arc<str>>) -> Self {
         self.topics.push(topic.into());
@@ -218,17 +219,17 @@ impl RouteSettings {
         self.changed()
     }
 
-    /// The pattern that was set.
+    /// Returns the pattern, if it was set.
     pub fn pattern(&self) -> Option<&Arc<str>> {
         self.route.as_ref()
     }
 
-    /// The name that was set.
+    /// Returns the name, if it was set.
     pub fn route_name(&self) -> Option<&Arc<str>> {
         self.name.as_ref()
     }
 
-    /// The settings of the route's connections on a hub with these `defaults`.
+    /// Returns the settings of the route's connections on a hub with these `defaults`.
     pub fn apply(&self, defaults: &Arc<Settings>) -> Arc<Settings> {
         let (known, resolved) = self
             .resolved
@@ -242,7 +243,7 @@ impl RouteSettings {
     fn change(&self, defaults: &Settings) -> Settings {
         let mut settings = defaults.on_route(self.route.clone(), self.name.clone());
         self.limits.apply(&mut settings.limits);
-        // Bounds of the hub are not a route's to change.
+        // A route cannot change the hub's bounds.
         let (limits, hub) = (&mut settings.limits, &defaults.limits);
         limits.max_peers = hub.max_peers;
         limits.max_namespaces = hub.max_namespaces;
@@ -262,7 +263,7 @@ impl RouteSettings {
         settings
     }
 
-    /// What was resolved before says less than this.
+    /// Discards the cached result of earlier changes.
     pub(crate) fn changed(mut self) -> Self {
         self.resolved = OnceLock::new();
         self

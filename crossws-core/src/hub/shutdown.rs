@@ -21,17 +21,19 @@ use crate::peer::id::PeerId;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Shutdown {
-    /// What every peer is told. Default 1012 "restarting", upon which clients reconnect.
+    /// The frame that closes every peer. Default 1012 "restarting", after which clients reconnect.
     pub frame: CloseFrame,
-    /// How long the server goes on as before, while [`Hub::is_ready`] is false already: time for a
-    /// load balancer to see a failing check and to send new clients elsewhere. Default none.
+    /// How long the server goes on as before, while [`Hub::is_ready`] is already false. During this
+    /// time a load balancer can notice the failing check and send new clients elsewhere. Default
+    /// zero.
     pub delay: Duration,
-    /// The time over which the closes are spread, so that the clients of a large server come back one
-    /// after the other. Each has its own moment, chosen by its id, and is told with the frame's reason
-    /// when to come back: see [`CloseFrame::retry`]. Default none: everyone is closed at once.
+    /// The time over which the closes are spread, so that the clients of a large server reconnect
+    /// one after the other. Each peer's moment depends on its id, and the frame's reason tells its
+    /// client when to reconnect: see [`CloseFrame::retry`]. Default zero: all peers are closed at
+    /// once.
     pub spread: Duration,
-    /// Longest time after the last close for peers to answer, queues to be written and hooks to end,
-    /// before the rest is dropped. Default 30 s.
+    /// Longest time after the last close for clients to answer, queues to be written and hooks to
+    /// end, before the remaining connections are dropped. Default 30 s.
     pub grace: Duration,
 }
 
@@ -76,14 +78,14 @@ impl Shutdown {
     }
 }
 
-/// Clients that are closed one after the other come back within this time.
+/// Clients that are closed one after the other reconnect within this time.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// How long to wait at least between two looks at who is due.
+/// The shortest time between two looks at the peers that are due.
 const TICK: Duration = Duration::from_millis(10);
 
-/// A [`Shutdown`] at work, for an adapter that can wait: the closes, one after the other, and what has
-/// become of the connections.
+/// A [`Shutdown`] in progress, for an adapter that can wait: the closes, one after the other, and
+/// the fate of the connections.
 #[derive(Debug)]
 pub struct Closing {
     hub: Hub,
@@ -91,17 +93,17 @@ pub struct Closing {
     spread: Duration,
     left: Vec<PeerId>,
     all: usize,
-    /// Connections when it began, and how many had been flushed before.
+    /// How many connections there were at the start, and how many had been flushed before.
     sessions: usize,
     flushed: usize,
-    /// A hook waits for its end.
+    /// A hook waits for the end of the shutdown.
     within_hook: bool,
 }
 
 impl Closing {
-    /// Begins the shutdown: upgrades are refused with 503 from here on. `within_hook` says that a hook
-    /// waits for its end, which therefore does not wait for that hook, nor for others that wait in the same
-    /// way. It is to be a hook of a connection of this hub.
+    /// Begins the shutdown: upgrades are refused with 503 from here on. `within_hook` says that a
+    /// hook waits for the shutdown's end, which therefore does not wait for that hook, nor for
+    /// others that wait in the same way. The hook must be of a connection of this hub.
     pub fn begin(hub: &Hub, shutdown: &Shutdown, within_hook: bool) -> Self {
         if within_hook {
             hub.hook_waits();
@@ -127,8 +129,8 @@ impl Closing {
         }
     }
 
-    /// Closes those who are due so long after the beginning. Returns when the next are, `None` after
-    /// the last.
+    /// Closes the peers that are due at this time after the beginning. Returns when the next are
+    /// due, `None` after the last.
     pub fn poll(&mut self, elapsed: Duration) -> Option<Duration> {
         while let Some(due) = self.next_due() {
             if due > elapsed {
@@ -136,7 +138,7 @@ impl Closing {
             }
             let id = self.left.pop()?;
             if let Some(peer) = self.hub.peer(id) {
-                // Not the part of the id by which they are sorted.
+                // Not the part of the id by which the peers are sorted.
                 let part = f64::from(id.as_u128() as u16) / f64::from(u16::MAX);
                 peer.close_for_shutdown(self.frame.clone().with_retry(RETRY.mul_f64(part)));
             }
@@ -147,12 +149,12 @@ impl Closing {
     /// Waits until no connection has a hook left to run.
     ///
     /// # Cancel safety
-    /// Dropping the future loses nothing.
+    /// Dropping the future has no effect on the shutdown.
     pub async fn ended(&self) {
         self.hub.idle_but(|| self.own()).await;
     }
 
-    /// What has become of the connections until now: those that have not ended count as forced.
+    /// Returns the report so far: connections that have not ended count as forced.
     pub fn report(&self) -> Report {
         let own = self.own();
         let left = self.hub.stats().sessions.saturating_sub(own);
@@ -160,8 +162,8 @@ impl Closing {
         Report::new(self.sessions.saturating_sub(own), flushed, left)
     }
 
-    /// How many connections have hooks that wait for the end of the shutdown, if one of them waits for
-    /// this.
+    /// Returns how many connections have hooks that wait for the end of the shutdown, if a hook
+    /// waits for this one.
     fn own(&self) -> usize {
         match self.within_hook {
             true => self.hub.waiting_hooks(),
@@ -186,26 +188,27 @@ impl Drop for Closing {
     }
 }
 
-/// What a shutdown came to. Of those that were [closed](field@Self::closed), each was flushed, dropped
-/// or forced.
+/// The result of a shutdown. Each of the [closed](field@Self::closed) connections was flushed,
+/// dropped or forced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Report {
     /// Connections that were open, or being upgraded, when the closing began.
     pub closed: usize,
-    /// Of these, the ones whose clients have answered the close: they have read everything that was
-    /// sent to them before it.
+    /// How many of these have answered the close: their clients have read everything that was sent
+    /// before it.
     pub flushed: usize,
-    /// Of these, the ones that ended in another way: the client was gone, or did not answer in time, or
-    /// its upgrade was refused.
+    /// How many of these ended in another way: the client was gone, did not answer in time, or its
+    /// upgrade was refused.
     pub dropped: usize,
-    /// Of these, the ones that were cut off when the grace was over: their `close` hook did not run to
+    /// How many of these were cut off when the grace was over: their `close` hook did not run to
     /// its end.
     pub forced: usize,
 }
 
 impl Report {
-    /// Of so many connections that were closed, so many have been flushed and so many were forced.
+    /// Creates a report of `closed` connections, of which `flushed` have answered and `forced` were
+    /// cut off.
     pub const fn new(closed: usize, flushed: usize, forced: usize) -> Self {
         Self {
             closed,
@@ -251,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn the_closes_of_each_second_are_as_many_as_of_any_other() {
+    fn closes_are_spread_evenly_over_the_seconds() {
         let mut closing = closing(10_000, 30 * SECOND);
         let mut elapsed = Duration::ZERO;
         let mut at = Vec::new();
@@ -279,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_looks_late_closes_everyone_who_is_due() {
+    fn a_late_poll_closes_every_due_peer() {
         let mut closing = closing(10, 10 * SECOND);
         assert!(closing.poll(Duration::ZERO).is_some());
         assert_eq!(closing.left.len(), 9);

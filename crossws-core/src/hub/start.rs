@@ -11,8 +11,8 @@ use crate::upgrade::resolve::Resolve;
 
 /// The beginning of an application: its `start` hook, which runs once, before the first upgrade.
 ///
-/// For an adapter whose connections may come before that hook has ended. A server whose accept loop
-/// can wait needs only [`run`](Self::run).
+/// For an adapter whose connections may arrive before that hook has ended. A server whose accept
+/// loop can wait needs only [`run`](Self::run).
 #[derive(Default)]
 pub struct Start {
     state: AtomicU8,
@@ -23,14 +23,14 @@ const STARTED: u8 = 1;
 const FAILED: u8 = 2;
 
 impl Start {
-    /// Runs the `start` hook of what the resolver resolves to. A failure is logged too.
+    /// Runs the `start` hook of the resolver's hooks. A failure is logged, too.
     ///
     /// # Errors
     /// What the hook returned, or its panic; or what is wrong with the hub's own configuration, such as a
     /// [policy](crate::HubBuilder::topic_overflow) for topics that cannot be.
     ///
     /// # Cancel safety
-    /// Dropping the future drops the hook; who [waits](Self::ready) waits on.
+    /// Dropping the future drops the hook; tasks in [`ready`](Self::ready) wait on.
     pub async fn run<R: Resolve + ?Sized>(
         &self,
         resolver: &Arc<R>,
@@ -56,7 +56,7 @@ impl Start {
     /// The response to refuse an upgrade with: 503 when the hook has failed.
     ///
     /// # Cancel safety
-    /// Dropping the future loses nothing.
+    /// Dropping the future has no effect on the hook.
     pub async fn ready(&self) -> Result<(), Rejection> {
         loop {
             let listener = self.event.listen();

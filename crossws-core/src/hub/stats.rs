@@ -4,39 +4,39 @@ use crate::hub::refused::{Counters, Refused};
 use crate::observe::{CloseCounters, Closes, HubTraffic};
 use crate::sync::atomic::{AtomicU64, Ordering};
 
-/// Counters of a hub since it was made: [`Hub::stats`](crate::Hub::stats).
+/// Counters of a hub since its creation: see [`Hub::stats`](crate::Hub::stats).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct Stats {
     /// Peers connected now.
     pub peers: usize,
-    /// Connections with a hook still to end, upgrades in progress included.
+    /// Connections with a hook that has not ended, including upgrades in progress.
     pub sessions: usize,
-    /// Bytes that connections hold of what is unfinished: see
+    /// Bytes that connections hold of unfinished messages: see
     /// [`Limits::max_unfinished`](field@crate::Limits::max_unfinished).
     pub unfinished: usize,
     /// Connections ever opened.
     pub accepted: u64,
-    /// Connections that have ended, by who ended them. [`Hub::closes`](crate::Hub::closes) counts them by
-    /// their codes.
+    /// Connections that have ended, by the side that ended them.
+    /// [`Hub::closes`](crate::Hub::closes) counts them by their codes.
     pub closed: Closes,
     /// Requests that were refused, by the reason.
     pub refused: Refused,
     /// Publications, from peers and from outside.
     pub published: u64,
-    /// Copies of publications that a subscriber's queue took.
+    /// Copies of publications that subscribers' queues accepted.
     pub queued: u64,
-    /// Messages that policies discarded, whether they were sent or published: what the `dropped` hooks
-    /// are told, and as soon as they are.
+    /// Messages that policies discarded, whether they were sent or published: the sum that
+    /// `dropped` hooks get, counted when they get it.
     pub dropped: u64,
     /// Connections whose outbound queue has reached a bound, or half of one while writes had to wait.
     pub slow: u64,
     /// Messages and bytes in both directions. `None` on a hub that does not
-    /// [count](crate::HubBuilder::counters) them, as by default.
+    /// [count](crate::HubBuilder::counters) them, which is the default.
     pub traffic: Option<HubTraffic>,
 }
 
-/// What a hub counts, whoever watches.
+/// The counts that every hub keeps, with or without observers.
 #[derive(Default)]
 pub(crate) struct Counts {
     pub(crate) accepted: AtomicU64,
@@ -49,7 +49,7 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    /// Returns the counters, without what the hub knows better.
+    /// Returns the counters, without those that the hub computes.
     pub(crate) fn now(&self) -> Stats {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Stats {

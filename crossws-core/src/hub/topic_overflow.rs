@@ -1,24 +1,25 @@
-//! What becomes of a topic's messages where they would have to wait for a slow client.
+//! What happens to a topic's messages that would have to wait for a slow client.
 
 use std::sync::Arc;
 
 use crate::message::send::SendOptions;
 use crate::pubsub::pattern::{InvalidPattern, TopicPattern};
 
-/// What becomes of a message to a topic that would have to wait for a slow client, besides the policy of
-/// the client's queue ([`Overflow`](crate::Overflow)): see
+/// What happens to a message to a topic that would have to wait for a slow client, in addition to
+/// the policy of the client's queue ([`Overflow`](crate::Overflow)): see
 /// [`HubBuilder::topic_overflow`](crate::HubBuilder::topic_overflow).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TopicOverflow {
-    /// It is discarded, as a [volatile](SendOptions::volatile) one: for what is worthless later.
+    /// The message is discarded, like a [volatile](SendOptions::volatile) one: for messages that
+    /// are worthless later.
     DropNewest,
-    /// It takes the place of an older message of the topic that waits, as one with a
-    /// [key](SendOptions::key): for what only the latest of matters.
+    /// The message replaces an older one of the topic that waits, as if both had the same
+    /// [key](SendOptions::key): for topics of which only the latest message matters.
     KeepLatest,
 }
 
-/// The topics that have one, in the order in which they were named.
+/// The topics with a policy, in the order in which they were set.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TopicOverflows {
     policies: Vec<(TopicPattern, TopicOverflow)>,

@@ -5,8 +5,9 @@ use crate::message::text::Utf8Bytes;
 
 /// A close code that may be sent in a close frame (RFC 6455 section 7.4, IANA's registry).
 ///
-/// The type admits only codes an endpoint may send: 1000 to 1003, 1007 to 1014 and 3000 to 4999.
-/// What a close may *report* besides (no code, connection lost) is a number in [`Closed::code`].
+/// The type admits only codes that an endpoint may send: 1000 to 1003, 1007 to 1014 and 3000 to
+/// 4999. The further codes that a close may *report* (no code, connection lost) are numbers in
+/// [`Closed::code`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CloseCode(u16);
 
@@ -39,12 +40,13 @@ impl CloseCode {
     pub const FORBIDDEN: Self = Self(3003);
     /// 3008: the connection was silent for too long.
     pub const TIMEOUT: Self = Self(3008);
-    /// 4401: the credentials ended while the connection was open. A client should get new ones
-    /// and reconnect. Of the private range, because the registered 3000 says that nothing will
-    /// help.
+    /// 4401: the credentials ended while the connection was open. A client should get new ones and
+    /// reconnect. From the private range, because the registered 3000 says that reconnecting is
+    /// useless.
     pub const CREDENTIALS_EXPIRED: Self = Self(4401);
 
-    /// The code, if it may be sent; `None` for 1004 to 1006, 1015 and everything unassigned.
+    /// Returns the code, if it may be sent; `None` for 1004 to 1006, 1015 and every unassigned
+    /// code.
     ///
     /// ```
     /// # use crossws_core::CloseCode;
@@ -58,7 +60,7 @@ impl CloseCode {
         }
     }
 
-    /// The number on the wire.
+    /// Returns the number on the wire.
     pub const fn get(self) -> u16 {
         self.0
     }
@@ -102,7 +104,7 @@ pub struct CloseFrame {
     reason: Utf8Bytes,
 }
 
-/// What stands before the milliseconds of a retry.
+/// Precedes the milliseconds of a retry.
 const RETRY: &str = "; retry=";
 
 impl CloseFrame {
@@ -110,8 +112,8 @@ impl CloseFrame {
     /// (RFC 6455 section 5.5).
     pub const MAX_REASON: usize = 123;
 
-    /// A close frame. A reason of more than [`MAX_REASON`](Self::MAX_REASON) bytes is cut at
-    /// the last character that fits.
+    /// Creates a close frame. A reason of more than [`MAX_REASON`](Self::MAX_REASON) bytes is cut
+    /// at the last character that fits.
     pub fn new(code: CloseCode, reason: impl Into<Utf8Bytes>) -> Self {
         let mut reason = reason.into();
         if reason.len() > Self::MAX_REASON {
@@ -121,8 +123,14 @@ impl CloseFrame {
         Self { code, reason }
     }
 
-    /// A close frame without a payload (RFC 6455 section 7.1.5): the client is told neither a code nor
-    /// a reason. [`Closed::code`] is [`NO_STATUS`](Closed::NO_STATUS) then, on both sides.
+    /// Creates a close frame without a payload (RFC 6455 section 7.1.5): the client gets neither a
+    /// code nor a reason. [`Closed::code`] is then [`NO_STATUS`](Closed::NO_STATUS) on both sides.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let frame = CloseFrame::without_code();
+    /// assert_eq!(frame.status(), Closed::NO_STATUS);
+    /// ```
     pub fn without_code() -> Self {
         Self {
             code: None,
@@ -130,8 +138,8 @@ impl CloseFrame {
         }
     }
 
-    /// Returns the code; [`CloseCode::NORMAL`] for a frame [without one](Self::without_code), which
-    /// [`has_code`](Self::has_code) tells apart.
+    /// Returns the code; [`CloseCode::NORMAL`] for a frame [without one](Self::without_code).
+    /// [`has_code`](Self::has_code) distinguishes the two.
     pub fn code(&self) -> CloseCode {
         self.code.unwrap_or(CloseCode::NORMAL)
     }
@@ -141,18 +149,18 @@ impl CloseFrame {
         self.code.is_some()
     }
 
-    /// Returns what [`Closed::code`] says of a close with this frame.
+    /// Returns the [`Closed::code`] of a close with this frame.
     pub fn status(&self) -> u16 {
         self.code.map_or(Closed::NO_STATUS, CloseCode::get)
     }
 
-    /// The reason, possibly empty.
+    /// Returns the reason, possibly empty.
     pub fn reason(&self) -> &Utf8Bytes {
         &self.reason
     }
 
-    /// This frame, with the time after which the client is asked to come back at the end of its reason,
-    /// in whole milliseconds. Without it where the reason leaves no room, or there is no code.
+    /// Adds to the end of the reason the time, in whole milliseconds, after which the client should
+    /// reconnect. Returns the frame unchanged if the reason leaves no room, or there is no code.
     ///
     /// ```
     /// use std::time::Duration;
@@ -172,7 +180,7 @@ impl CloseFrame {
         }
     }
 
-    /// The time after which the client is asked to come back, if the reason names one: see
+    /// Returns the time after which the client should reconnect, if the reason names one: see
     /// [`with_retry`](Self::with_retry).
     pub fn retry(&self) -> Option<Duration> {
         let (_, millis) = self.reason.rsplit_once(RETRY)?;
@@ -193,7 +201,7 @@ impl fmt::Display for CloseFrame {
     }
 }
 
-/// As what a connection that cannot go on is closed with.
+/// The error with which a connection that cannot go on is closed.
 impl std::error::Error for CloseFrame {}
 
 impl From<CloseCode> for CloseFrame {
@@ -202,7 +210,7 @@ impl From<CloseCode> for CloseFrame {
     }
 }
 
-/// Who ended a connection.
+/// The side or event that ended a connection.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 #[non_exhaustive]
 pub enum ClosedBy {
@@ -212,7 +220,7 @@ pub enum ClosedBy {
     Server,
     /// The connection was lost without a close frame.
     Network,
-    /// The client did not answer in time, or was silent for too long, or its credentials ended.
+    /// The client did not answer in time, was silent for too long, or its credentials ended.
     Timeout,
     /// The server is shutting down.
     Shutdown,
@@ -231,18 +239,25 @@ impl ClosedBy {
     }
 }
 
-/// How a connection ended, as the `close` hook sees it.
+/// How a connection ended, the argument of the `close` hook.
+///
+/// ```
+/// # use crossws_core::*;
+/// fn left(peer: &Peer, closed: &Closed) {
+///     println!("{peer}: {} {} by {:?}", closed.code, closed.reason, closed.by)
+/// }
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Closed {
-    /// The code: the client's when it closed, ours when we did; [`NO_STATUS`](Self::NO_STATUS)
-    /// for a close frame without one, [`ABNORMAL`](Self::ABNORMAL) when there was no close frame.
+    /// The code: the client's if it closed, ours if this side did; [`NO_STATUS`](Self::NO_STATUS)
+    /// for a close frame without one, [`ABNORMAL`](Self::ABNORMAL) if there was no close frame.
     pub code: u16,
     /// The reason that came with the code, possibly empty.
     pub reason: Utf8Bytes,
     /// Whether both close frames were exchanged.
     pub clean: bool,
-    /// Who ended it.
+    /// The side or event that ended it.
     pub by: ClosedBy,
 }
 
@@ -252,7 +267,7 @@ impl Closed {
     /// 1006: the connection ended without a close frame. Never sent (RFC 6455 section 7.4.1).
     pub const ABNORMAL: u16 = 1006;
 
-    /// The client closed, with what its frame said.
+    /// Creates the result of a close by the client, with the contents of its frame.
     pub fn by_client(frame: Option<&CloseFrame>) -> Self {
         let (code, reason) = match frame {
             Some(frame) => (frame.status(), frame.reason.clone()),
@@ -266,7 +281,7 @@ impl Closed {
         }
     }
 
-    /// This side closed with `frame`; `clean` when the client answered it.
+    /// Creates the result of a close by this side with `frame`; `clean` if the client answered it.
     pub fn by_us(frame: &CloseFrame, by: ClosedBy, clean: bool) -> Self {
         Self {
             code: frame.status(),
@@ -276,7 +291,7 @@ impl Closed {
         }
     }
 
-    /// The connection ended without a close frame.
+    /// Creates the result of a connection that ended without a close frame.
     pub fn lost(by: ClosedBy) -> Self {
         Self {
             code: Self::ABNORMAL,

@@ -12,22 +12,22 @@ use bytestring::ByteString;
 pub struct Utf8Bytes(ByteString);
 
 impl Utf8Bytes {
-    /// Text known at compile time; allocates nothing.
+    /// Creates a text from a static string; allocates nothing.
     pub const fn from_static(text: &'static str) -> Self {
         Self(ByteString::from_static(text))
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The text's bytes, shared.
+    /// Returns the text's bytes, shared.
     pub fn as_bytes(&self) -> &Bytes {
         self.0.as_bytes()
     }
 
-    /// The text's bytes, without a copy.
+    /// Returns the text's bytes, without a copy.
     pub fn into_bytes(self) -> Bytes {
         self.0.into_bytes()
     }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::message::close::{Closed, ClosedBy};
 use crate::sync::Mutex;
 
-/// How many connections have ended, by who ended them: a part of [`Stats`](crate::Stats).
+/// How many connections have ended, by the side that ended them: a part of [`Stats`](crate::Stats).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct Closes {
@@ -15,14 +15,14 @@ pub struct Closes {
     pub server: u64,
     /// The connection was lost.
     pub network: u64,
-    /// The client was silent for too long, or its credentials ended.
+    /// The client did not answer in time, was silent for too long, or its credentials ended.
     pub timeout: u64,
     /// The server shut down.
     pub shutdown: u64,
 }
 
 impl Closes {
-    /// Returns how many they are together.
+    /// Returns the sum.
     pub fn total(self) -> u64 {
         self.client + self.server + self.network + self.timeout + self.shutdown
     }
@@ -42,19 +42,21 @@ impl Closes {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct CloseCount {
-    /// The code, as in [`Closed::code`]. [`OTHER`](Self::OTHER) for all that have no entry of their own.
+    /// The code, as in [`Closed::code`]. [`OTHER`](Self::OTHER) for all codes without an entry of
+    /// their own.
     pub code: u16,
-    /// Who ended the connections.
+    /// The side or event that ended the connections.
     #[serde(serialize_with = "by_name")]
     pub by: ClosedBy,
-    /// How many.
+    /// How many connections have ended so.
     pub count: u64,
 }
 
 impl CloseCount {
-    /// Stands for all codes but the first [`MOST`](Self::MOST): clients may choose among thousands.
+    /// Stands for all codes after the first [`MOST`](Self::MOST): clients may choose among
+    /// thousands.
     pub const OTHER: u16 = 0;
-    /// So many pairs of a code and a cause are counted apart.
+    /// At most this many pairs of a code and a cause have an entry of their own.
     pub const MOST: usize = 64;
 }
 
@@ -62,7 +64,7 @@ fn by_name<S: serde::Serializer>(by: &ClosedBy, to: S) -> Result<S::Ok, S::Error
     to.serialize_str(by.name())
 }
 
-/// Ended connections, by code and by who ended them.
+/// Ended connections, by code and by the side that ended them.
 #[derive(Default)]
 pub(crate) struct CloseCounters(Mutex<BTreeMap<(u16, ClosedBy), u64>>);
 

@@ -12,6 +12,13 @@ use crate::peer::Peer;
 /// [`HubBuilder::counters`](crate::HubBuilder::counters) installs one for [`Hub::stats`](crate::Hub::stats).
 ///
 /// A message costs two additions to atomic numbers, and so does a publication.
+///
+/// ```
+/// # use crossws_core::*;
+/// let hub = Hub::builder().counters().build();
+/// let counters = hub.counters().expect("the hub counts");
+/// println!("the median message had at most {} bytes", counters.received.quantile(0.5));
+/// ```
 #[derive(Debug, Default)]
 pub struct Counters {
     received: Histogram,
@@ -20,10 +27,10 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// The time of a hook is taken for one message in so many.
+    /// The time of a hook is measured for one message in this many.
     pub const SAMPLE: u64 = 64;
 
-    /// Returns the counters now.
+    /// Returns the current counters.
     pub fn now(&self) -> CountersSnapshot {
         CountersSnapshot {
             received: self.received.now(),
@@ -32,7 +39,7 @@ impl Counters {
         }
     }
 
-    /// Counts a message. Returns whether its hook is one to be timed.
+    /// Counts a message. Returns whether its hook must be timed.
     #[inline]
     pub(super) fn count_received(&self, message: &Message) -> bool {
         self.received
@@ -61,16 +68,16 @@ impl Observer for Counters {
     }
 }
 
-/// What [`Counters`] have counted.
+/// The values of [`Counters`] at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct CountersSnapshot {
-    /// Messages that came to hooks, by the bytes of their payloads, inflated.
+    /// Messages that reached hooks, by the bytes of their payloads, inflated.
     pub received: HistogramSnapshot,
-    /// Messages that queues took, one for each recipient, by the bytes of their payloads before they are
-    /// compressed.
+    /// Messages that queues accepted, one for each recipient, by the bytes of their payloads before
+    /// compression.
     pub sent: HistogramSnapshot,
-    /// `message` hooks, by the microseconds that they took: one in [`Counters::SAMPLE`].
+    /// `message` hooks, by their duration in microseconds: one in [`Counters::SAMPLE`].
     pub hooks: HistogramSnapshot,
 }
 
@@ -78,13 +85,13 @@ pub struct CountersSnapshot {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct HubTraffic {
-    /// Messages that came to hooks.
+    /// Messages that reached hooks.
     pub received: u64,
     /// The bytes of their payloads, inflated.
     pub received_bytes: u64,
-    /// Messages that queues took, one for each recipient.
+    /// Messages that queues accepted, one for each recipient.
     pub sent: u64,
-    /// The bytes of their payloads, before they are compressed.
+    /// The bytes of their payloads, before compression.
     pub sent_bytes: u64,
 }
 

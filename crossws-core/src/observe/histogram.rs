@@ -2,7 +2,7 @@ use serde::Serialize;
 
 use crate::sync::atomic::{AtomicU64, Ordering};
 
-/// Buckets by powers of two: values up to 0, 1, 3, 7, … 2³⁹−1, and everything above.
+/// Buckets by powers of two: values up to 0, 1, 3, 7, … 2³⁹−1, and all larger ones.
 const BUCKETS: usize = 41;
 
 /// Counts values by their size, in buckets that double: 41 counters and a sum, no lock, no allocation.
@@ -33,7 +33,7 @@ impl Default for Histogram {
 }
 
 impl Histogram {
-    /// Counts a value. Returns how many were counted before in the same bucket.
+    /// Counts a value. Returns the earlier count of its bucket.
     #[inline]
     pub fn record(&self, value: u64) -> u64 {
         self.record_many(value, 1)
@@ -50,7 +50,7 @@ impl Histogram {
         bucket.fetch_add(times, Ordering::Relaxed)
     }
 
-    /// Returns what was counted until now. Values that come meanwhile may be in a part of it.
+    /// Returns the current counts. Values that are recorded meanwhile may be in a part of them.
     pub fn now(&self) -> HistogramSnapshot {
         let counts = self.buckets.each_ref().map(|it| it.load(Ordering::Relaxed));
         let last = counts.iter().rposition(|count| *count > 0);
@@ -63,7 +63,7 @@ impl Histogram {
     }
 }
 
-/// The largest value of a bucket.
+/// Returns the largest value of a bucket.
 fn upper(bucket: usize) -> u64 {
     match bucket {
         at if at >= BUCKETS - 1 => u64::MAX,
@@ -71,21 +71,29 @@ fn upper(bucket: usize) -> u64 {
     }
 }
 
-/// What a [`Histogram`] has counted.
+/// The counts of a [`Histogram`] at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct HistogramSnapshot {
-    /// How many values.
+    /// How many values were counted.
     pub count: u64,
     /// Their sum.
     pub sum: u64,
-    /// The largest value of each bucket up to the last that is not empty, and how many values are in it.
+    /// The largest value of each bucket, up to the last bucket that is not empty, and the bucket's
+    /// count.
     pub buckets: Vec<(u64, u64)>,
 }
 
 impl HistogramSnapshot {
     /// Returns the largest value of the bucket that holds this quantile, 0 to 1: at most twice the
-    /// quantile itself. 0 if nothing was counted.
+    /// quantile itself. Returns 0 if nothing was counted.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let times = Histogram::default();
+    /// times.record_many(900, 99);
+    /// assert_eq!(times.now().quantile(0.5), 1023);
+    /// ```
     pub fn quantile(&self, quantile: f64) -> u64 {
         let rank = (quantile.clamp(0.0, 1.0) * self.count as f64)
             .ceil()

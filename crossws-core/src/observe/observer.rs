@@ -11,12 +11,12 @@ use crate::message::close::Closed;
 use crate::peer::Peer;
 use crate::pubsub::published::Published;
 
-/// Is told what happens on a hub: for metrics, audit logs, an admin page. Install it with
+/// Observes the events of a hub: for metrics, audit logs, an admin page. Install it with
 /// [`HubBuilder::observer`](crate::HubBuilder::observer).
 ///
-/// Every method does nothing by default. The hub calls them under none of its locks, in the task that
-/// does the thing, so a method must return quickly and must not block. A panic in one is logged and
-/// goes no further. A hub without observers pays one look at a pointer for each call.
+/// Every method does nothing by default. The hub calls them under none of its locks, in the task
+/// that causes the event, so a method must return quickly and must not block. A panic in one is
+/// logged and goes no further. A hub without observers pays one look at a pointer for each call.
 ///
 /// ```
 /// use std::sync::atomic::{AtomicU64, Ordering};
@@ -40,13 +40,13 @@ pub trait Observer: MaybeSend + MaybeSync + 'static {
         let _ = peer;
     }
 
-    /// A connection has ended; its `close` hook has not run. Comes once for each peer that
+    /// A connection has ended; its `close` hook has not run. Called once for each peer that
     /// [connected](Self::connected).
     fn disconnected(&self, peer: &Peer, disconnected: &Disconnected) {
         let _ = (peer, disconnected);
     }
 
-    /// A message of the client's comes to the `message` hook.
+    /// A message of the client has reached the `message` hook.
     fn received(&self, peer: &Peer, message: &Message) {
         let _ = (peer, message);
     }
@@ -62,8 +62,8 @@ pub trait Observer: MaybeSend + MaybeSync + 'static {
         let _ = rejected;
     }
 
-    /// A peer has become a slow consumer: its outbound queue has reached a bound, or half of one while
-    /// writes had to wait. Comes at most once for each connection.
+    /// A peer has become a slow consumer: its outbound queue has reached a bound, or half of one
+    /// while writes had to wait. Called at most once for each connection.
     fn slow(&self, peer: &Peer) {
         let _ = peer;
     }
@@ -73,14 +73,15 @@ pub trait Observer: MaybeSend + MaybeSync + 'static {
         let _ = (peer, dropped);
     }
 
-    /// A hook has failed or panicked, or a client has broken a rule: what the `error` hook is told next.
+    /// A hook has failed or panicked, or a client has broken a rule: the `error` hook gets the same
+    /// error next.
     fn failed(&self, peer: &Peer, error: &Error) {
         let _ = (peer, error);
     }
 
     /// A hook has taken this long, waiting included. Measured for one of every
-    /// [64](crate::Counters::SAMPLE) messages, with the transport's clock: zero where the transport has
-    /// none.
+    /// [64](crate::Counters::SAMPLE) messages, with the transport's clock: zero if the transport
+    /// has none.
     fn hook_ended(&self, peer: &Peer, hook: HookKind, took: Duration) {
         let _ = (peer, hook, took);
     }
@@ -95,11 +96,11 @@ pub trait Observer: MaybeSend + MaybeSync + 'static {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Disconnected {
-    /// What the `close` hook is told. Where no `close` hook runs, because the connection's task was
+    /// The argument of the `close` hook. If no `close` hook runs, because the connection's task was
     /// dropped, the code is [`Closed::ABNORMAL`].
     pub closed: Closed,
-    /// How long the connection was open, by the transport's clock. `None` where the transport has none,
-    /// and for a peer that was restored.
+    /// How long the connection was open, by the transport's clock. `None` if the transport has no
+    /// clock, and for a restored peer.
     pub duration: Option<Duration>,
 }
 
@@ -109,9 +110,9 @@ pub struct Disconnected {
 pub struct Emitted<'a> {
     /// The message.
     pub message: &'a Message,
-    /// Whom it was for.
+    /// The recipients.
     pub to: Audience<'a>,
-    /// How many queues took it.
+    /// How many queues accepted it.
     pub queued: usize,
     /// How many messages full queues discarded for it.
     pub dropped: u64,
@@ -220,13 +221,13 @@ impl<'a> Audience<'a> {
 pub struct Rejected<'a> {
     /// The response's status.
     pub status: StatusCode,
-    /// Why.
+    /// The reason of the refusal.
     pub reason: RejectReason,
-    /// The path, without the query, which may hold a token. Empty where the request has none.
+    /// The path, without the query, which may hold a token. Empty if the request has none.
     pub path: &'a str,
-    /// The client's address, where it is known.
+    /// The client's address, if it is known.
     pub remote_addr: Option<SocketAddr>,
-    /// The error behind the refusal, if there is one.
+    /// The error that caused the refusal, if there is one.
     pub error: Option<&'a BoxError>,
 }
 
@@ -274,7 +275,7 @@ pub struct Responded<'a> {
 }
 
 impl<'a> Responded<'a> {
-    /// A response to a request.
+    /// Creates a response to a request.
     pub const fn new(method: &'a str, path: &'a str, status: StatusCode, took: Duration) -> Self {
         Self {
             method,

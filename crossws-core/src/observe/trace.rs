@@ -1,4 +1,4 @@
-//! What a hub says with `tracing`: events and spans with fixed names.
+//! The events and spans with fixed names that a hub emits with `tracing`.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,7 +20,7 @@ use crate::peer::Peer;
 /// The target of all events and spans.
 pub(crate) const TARGET: &str = "crossws";
 
-/// The level of the events that are not errors, where a hub has no [`Trace`].
+/// The level of the events that are not errors, if a hub has no [`Trace`].
 const QUIET: Level = Level::DEBUG;
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -28,7 +28,8 @@ type Redact = dyn Fn(&Message) -> String + Send + Sync;
 #[cfg(target_arch = "wasm32")]
 type Redact = dyn Fn(&Message) -> String;
 
-/// What a hub logs with `tracing`: HTTP and sockets alike, at one level. A [`Level`] converts into it.
+/// The logging of a hub with `tracing`: HTTP and sockets alike, at one level. A [`Level`] converts
+/// into it.
 ///
 /// Without it a hub logs connections at `DEBUG`, and neither messages nor HTTP requests. The events and
 /// their fields are listed in the guide to operations. No event shows a header, a query, or a message.
@@ -50,8 +51,8 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// Logs connections, messages and HTTP requests at this level, those of a failure at their own if
-    /// that is higher. Creates a span for each connection and each message.
+    /// Logs connections, messages and HTTP requests at this level, and failures at their own level
+    /// if that is higher. Creates a span for each connection and each message.
     pub const fn new(level: Level) -> Self {
         Self {
             level,
@@ -82,8 +83,9 @@ impl Trace {
         self
     }
 
-    /// Shows of each message what this function returns, up to [`preview`](Self::preview) bytes. It is called only for
-    /// messages that are logged. If it panics, the message is logged without a preview.
+    /// Shows the result of this function for each message, up to [`preview`](Self::preview) bytes.
+    /// It is called only for messages that are logged. If it panics, the message is logged without
+    /// a preview.
     pub fn redact(
         mut self,
         redact: impl Fn(&Message) -> String + MaybeSend + MaybeSync + 'static,
@@ -110,7 +112,7 @@ impl Trace {
             // The application's own code, which must not end the connection.
             Some(redact) => catch_unwind(AssertUnwindSafe(|| redact(message))).ok()?,
             None => {
-                // Whole characters of what is shown at most.
+                // Cut to whole characters.
                 let shown = message.as_bytes().get(..self.preview.saturating_add(4));
                 String::from_utf8_lossy(shown.unwrap_or(message.as_bytes())).into_owned()
             }
@@ -143,7 +145,7 @@ impl fmt::Debug for Trace {
     }
 }
 
-/// An event at a level that is known when the program runs: `tracing` wants one place for each.
+/// An event at a level that is known at run time: `tracing` requires one call site for each.
 macro_rules! event_at {
     ($level:expr, $name:literal, $($fields:tt)*) => {
         match $level {
@@ -156,7 +158,7 @@ macro_rules! event_at {
     };
 }
 
-/// As [`event_at`], a span: with a parent, or with the current one as its parent.
+/// As [`event_at`], for a span: with a parent, or with the current one as its parent.
 macro_rules! span_at {
     ($level:expr, parent: $parent:expr, $($rest:tt)*) => {
         match $level {
@@ -172,9 +174,9 @@ macro_rules! span_at {
     };
 }
 
-/// The state of a watched peer, in its extensions.
+/// The state of an observed peer, in its extensions.
 pub(crate) struct Watched {
-    /// When it connected, by its transport's clock.
+    /// When the peer connected, by its transport's clock.
     since: Option<SystemTime>,
     connection: Span,
 }
@@ -209,7 +211,7 @@ impl Trace {
         )
     }
 
-    /// The span of a message, while its hook runs.
+    /// Returns the span of a message, while its hook runs.
     pub(super) fn message(&self, connection: &Span, message: &Message) -> Span {
         span_at!(
             self.level,
@@ -220,7 +222,7 @@ impl Trace {
         )
     }
 
-    /// The span of a publication, from its call to when all queues have it.
+    /// Returns the span of a publication, from its call to when all queues have it.
     pub(super) fn publish(&self, audience: Audience<'_>) -> Span {
         span_at!(
             self.level,
@@ -232,7 +234,8 @@ impl Trace {
         )
     }
 
-    /// The span of a publication at one recipient, which follows from that of the publication.
+    /// Creates the span of a publication at one recipient, which follows from the publication's
+    /// span.
     pub(super) fn deliver(&self, publish: &Span, connection: &Span, peer: &Peer) {
         let span = span_at!(self.level, parent: connection, "deliver", peer = %peer);
         span.follows_from(publish);
@@ -283,7 +286,7 @@ fn kind(message: &Message) -> &'static str {
     }
 }
 
-/// The level of an event that is not the server's fault.
+/// Returns the level of an event that is not a fault of the server.
 fn level(trace: Option<&Trace>) -> Level {
     trace.map_or(QUIET, |trace| trace.level)
 }
@@ -313,8 +316,8 @@ pub(super) fn disconnected(trace: Option<&Trace>, peer: &Peer, it: &Disconnected
     );
 }
 
-/// Clients can cause most refusals at will, so only those are above the usual level that are the
-/// server's fault, or may be its configuration's.
+/// Logs a refusal. Clients can cause most refusals at will, so only those that are a fault of the
+/// server, or may be one of its configuration, are above the usual level.
 pub(super) fn rejected(trace: Option<&Trace>, own: Level, it: &Rejected<'_>, said: Option<&str>) {
     event_at!(
         own.min(level(trace)),
@@ -351,7 +354,7 @@ pub(super) fn dropped(trace: Option<&Trace>, peer: &Peer, dropped: Dropped) {
     );
 }
 
-/// A hook has failed, or a client has broken a rule, and the `error` hook logs it.
+/// Logs that a hook has failed, or that a client has broken a rule.
 pub(crate) fn failed(own: Level, peer: &Peer, error: &Error) {
     let trace = peer.watch().and_then(Watch::trace);
     event_at!(

@@ -12,7 +12,8 @@ use crate::peer::Peer;
 use crate::peer::id::PeerId;
 use crate::peer::life::PeerState;
 
-/// What a hub holds, as JSON for an admin page: [`Hub::snapshot`]. It shows no query, header or message.
+/// The contents of a hub, as JSON for an admin page: see [`Hub::snapshot`]. It shows no query,
+/// header or message.
 #[derive(Debug, Clone, Default, Serialize)]
 #[non_exhaustive]
 pub struct HubSnapshot {
@@ -28,11 +29,11 @@ pub struct HubSnapshot {
     pub routes: Vec<RouteSnapshot>,
     /// How many namespaces there are.
     pub namespace_count: usize,
-    /// The first of them, by name.
+    /// The first namespaces, by name.
     pub namespaces: Vec<NamespaceSnapshot>,
-    /// Peers of these namespaces, each namespace's together.
+    /// Peers of these namespaces, grouped by namespace.
     pub peers: Vec<PeerSnapshot>,
-    /// Bytes that wait in these peers' outbound queues.
+    /// How many bytes wait in these peers' outbound queues.
     pub buffered: usize,
     /// Whether nothing was left out.
     pub complete: bool,
@@ -42,9 +43,9 @@ pub struct HubSnapshot {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[non_exhaustive]
 pub struct RouteSnapshot {
-    /// Its pattern.
+    /// The route's pattern.
     pub pattern: Option<Arc<str>>,
-    /// Its name, if it was given one.
+    /// The route's name, if it has one.
     pub name: Option<Arc<str>>,
     /// How many connections it has.
     pub peers: usize,
@@ -54,13 +55,13 @@ pub struct RouteSnapshot {
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct NamespaceSnapshot {
-    /// Its name.
+    /// The namespace's name.
     pub name: Arc<str>,
     /// How many peers it has.
     pub peers: usize,
     /// How many topics it has.
     pub topic_count: usize,
-    /// The first of them, by name.
+    /// The first topics, by name.
     pub topics: Vec<TopicSnapshot>,
 }
 
@@ -68,7 +69,7 @@ pub struct NamespaceSnapshot {
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct TopicSnapshot {
-    /// Its name.
+    /// The topic's name.
     pub name: Arc<str>,
     /// How many peers are subscribed.
     pub subscribers: usize,
@@ -78,25 +79,25 @@ pub struct TopicSnapshot {
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct PeerSnapshot {
-    /// Its id.
+    /// The peer's id.
     pub id: PeerId,
-    /// Its namespace.
+    /// The peer's namespace.
     pub namespace: Arc<str>,
-    /// The path that it asked for, without the query.
+    /// The path of its request, without the query.
     pub path: String,
     /// The pattern of its route.
     pub route: Option<Arc<str>>,
-    /// Its client's address.
+    /// The client's address.
     pub remote_addr: Option<SocketAddr>,
-    /// Whether it is open, and not closing.
+    /// Whether the connection is open, and not closing.
     pub open: bool,
     /// How many topics it is subscribed to.
     pub topics: usize,
-    /// Bytes that wait in its outbound queue.
+    /// How many bytes wait in its outbound queue.
     pub buffered: usize,
-    /// Messages that its queue's policy discarded.
+    /// How many messages its queue's policy discarded.
     pub dropped: u64,
-    /// Whether its client takes less than it is sent: [`Peer::is_behind`].
+    /// Whether the client takes less than it is sent: see [`Peer::is_behind`].
     pub behind: bool,
 }
 
@@ -118,7 +119,8 @@ impl From<&Peer> for PeerSnapshot {
 }
 
 impl Hub {
-    /// Returns what the hub holds, at most 1,000 namespaces, topics and peers each: for an admin page.
+    /// Returns the hub's contents, at most 1,000 namespaces, topics and peers each: for an admin
+    /// page.
     ///
     /// ```
     /// # use crossws_core::Hub;
@@ -128,14 +130,14 @@ impl Hub {
     /// # assert!(page(&Hub::default()).unwrap().contains("\"complete\":true"));
     /// ```
     ///
-    /// The hub's lock is held for as long as 1,000 handles take to be copied, and each namespace's,
-    /// topic's and peer's own for a moment: about a millisecond in all, while messages flow. What happens
-    /// meanwhile may be in a part of it.
+    /// The hub's lock is held while 1,000 handles are copied, and each namespace's, topic's and
+    /// peer's own for a moment: about a millisecond in total, while messages flow. Changes
+    /// meanwhile may be in a part of the result.
     pub fn snapshot(&self) -> HubSnapshot {
         self.snapshot_of(1_000)
     }
 
-    /// As [`snapshot`](Self::snapshot), with at most so many namespaces, topics and peers each.
+    /// As [`snapshot`](Self::snapshot), with at most `most` namespaces, topics and peers each.
     pub fn snapshot_of(&self, most: usize) -> HubSnapshot {
         let survey = self.registry().survey(most);
         let peers: Vec<_> = survey.peers.iter().map(PeerSnapshot::from).collect();
@@ -166,12 +168,20 @@ impl Hub {
         }
     }
 
-    /// Returns how many connections have ended, by their codes and by who ended them.
+    /// Returns how many connections have ended, by their codes and by the side that ended them.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// for ended in hub.closes() {
+    ///     println!("{} with {} by {:?}", ended.count, ended.code, ended.by)
+    /// }
+    /// ```
     pub fn closes(&self) -> Vec<CloseCount> {
         self.counts().closed.by_code()
     }
 
-    /// Returns what the hub has counted of messages; `None` if it does not
+    /// Returns the hub's counts of messages; `None` if it does not
     /// [count](crate::HubBuilder::counters) them.
     pub fn counters(&self) -> Option<CountersSnapshot> {
         self.watch().map(|watch| Watch::counters(watch).now())

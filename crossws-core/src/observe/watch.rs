@@ -1,4 +1,4 @@
-//! The observers and the log of a hub, and the one place that tells them what happens.
+//! The observers and the log of a hub, and the one place that calls them.
 
 use std::any::Any;
 use std::net::SocketAddr;
@@ -28,8 +28,8 @@ use crate::pubsub::topic::Each;
 use crate::sync::atomic::Ordering;
 use crate::upgrade::rejection::Rejection;
 
-/// The observers and the log of a hub, and what it counts for them. A hub that is not watched has none, and
-/// pays one look at a pointer.
+/// The observers and the log of a hub, and its counters for them. A hub without observers has none,
+/// and pays one look at a pointer.
 pub(crate) struct Watch {
     counters: Counters,
     observers: Vec<Arc<dyn Observer>>,
@@ -61,7 +61,7 @@ impl Watch {
         HubTraffic::from(&self.counters.now())
     }
 
-    /// Tells every observer. A panic in one is logged and goes no further.
+    /// Calls every observer. A panic in one is logged and goes no further.
     #[inline]
     fn tell(&self, tell: impl Fn(&dyn Observer)) {
         let mut rest = self.observers.iter();
@@ -117,7 +117,7 @@ impl Watch {
         });
     }
 
-    /// Another hook begins, which runs with these tasks.
+    /// Reports another hook that begins, and runs with these tasks.
     #[cold]
     #[inline(never)]
     pub(crate) fn hook(&self, peer: &Peer, tasks: &mut Tasks) {
@@ -235,7 +235,7 @@ impl Watch {
     }
 }
 
-/// A hook that runs in a span, or whose time is taken.
+/// A hook that runs in a span, or is timed.
 pub(crate) struct WatchedHook {
     span: Span,
     hook: HookKind,
@@ -252,7 +252,7 @@ impl WatchedHook {
         self.span.with_subscriber(|(id, to)| to.exit(id));
     }
 
-    /// The hook has ended.
+    /// Reports the hook's end.
     pub(crate) fn end(self, peer: &Peer) {
         if let Some(since) = self.since
             && let Some(now) = now(peer)
@@ -302,7 +302,7 @@ fn now(peer: &Peer) -> Option<SystemTime> {
     has_clock.then(|| peer.transport().now())
 }
 
-/// A peer has joined.
+/// Reports that a peer has joined.
 pub(crate) fn connected(peer: &Peer) {
     let hub = peer.hub();
     hub.counts().accepted.fetch_add(1, Ordering::Relaxed);
@@ -320,7 +320,7 @@ pub(crate) fn connected(peer: &Peer) {
     }
 }
 
-/// A peer that has connected before is in memory again.
+/// Reports that a peer that has connected before is in memory again.
 pub(crate) fn restored(peer: &Peer) {
     peer.life().announce();
     if let Some(watch) = peer.watch() {
@@ -329,8 +329,8 @@ pub(crate) fn restored(peer: &Peer) {
     }
 }
 
-/// A peer's connection has ended in this way. Does nothing the second time, nor for one that has not
-/// connected.
+/// Reports how a peer's connection has ended. Does nothing the second time, nor for a peer that has
+/// not connected.
 pub(crate) fn disconnected(peer: &Peer, closed: &Closed) {
     if !peer.life().take_announced() {
         return;
@@ -355,7 +355,7 @@ pub(crate) fn disconnected(peer: &Peer, closed: &Closed) {
     }
 }
 
-/// A peer has become a slow consumer.
+/// Reports that a peer has become a slow consumer.
 pub(crate) fn slow(peer: &Peer) {
     if peer.life().was_slow() {
         return;
@@ -369,7 +369,7 @@ pub(crate) fn slow(peer: &Peer) {
     }
 }
 
-/// Messages for a peer were discarded.
+/// Reports discarded messages of a peer.
 pub(crate) fn dropped(peer: &Peer, dropped: Dropped) {
     if let DropCause::Overflow(_) = dropped.cause {
         slow(peer);
@@ -384,7 +384,7 @@ pub(crate) fn dropped(peer: &Peer, dropped: Dropped) {
     }
 }
 
-/// A request was refused, as the hub's counters say.
+/// Reports a refused request, with the reason of the hub's counters.
 pub(crate) fn rejected(
     hub: &Hub,
     reason: RejectReason,
@@ -405,7 +405,8 @@ pub(crate) fn rejected(
         RejectReason::Origin => Level::INFO,
         _ => Level::DEBUG,
     };
-    // Ours, and about HTTP: a body of the application's may say more than a log should.
+    // Written by this project, and about HTTP: a body of the application may contain more than a
+    // log should.
     let body = rejection.response().body();
     let said = (reason == RejectReason::Malformed).then(|| String::from_utf8_lossy(body));
     let trace = watch.and_then(Watch::trace);
@@ -416,8 +417,8 @@ pub(crate) fn rejected(
 }
 
 impl Hub {
-    /// Tells who watches the hub that its server has answered an HTTP request. To be called by servers
-    /// that serve HTTP beside sockets.
+    /// Reports to the observers that the hub's server has answered an HTTP request. Servers that
+    /// serve HTTP together with sockets must call it.
     pub fn responded(&self, responded: &Responded<'_>) {
         let Some(watch) = self.watch() else { return };
         watch.tell(|it| it.responded(responded));
@@ -426,8 +427,8 @@ impl Hub {
         }
     }
 
-    /// Returns whether anybody wants to know of HTTP responses: else [`responded`](Self::responded) need
-    /// not be called.
+    /// Returns whether there is an observer or a log for HTTP responses: otherwise
+    /// [`responded`](Self::responded) need not be called.
     pub fn is_watched(&self) -> bool {
         self.watch().is_some()
     }

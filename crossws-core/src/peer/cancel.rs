@@ -7,17 +7,26 @@ use crate::peer::life::PeerState;
 use crate::peer::{Peer, WeakPeer};
 
 impl Peer {
-    /// A handle that tells work elsewhere when the connection ends, and does not keep the peer alive.
+    /// Returns a token that is cancelled when the connection ends, and does not keep the peer
+    /// alive.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// let token = peer.cancel_token();
+    /// assert!(!token.is_cancelled() || peer.state() != PeerState::Open);
+    /// # Ok(()) }
+    /// ```
     pub fn cancel_token(&self) -> CancelToken {
         CancelToken::new(self)
     }
 }
 
-/// Is cancelled when a connection ends: the client is gone, this side closes, or the server stops.
-/// See [`Peer::cancel_token`].
+/// A token that is cancelled when a connection ends: the client is gone, this side closes, or the
+/// server stops. See [`Peer::cancel_token`].
 ///
-/// A cheap handle that does not keep the peer alive, for work that runs elsewhere, such as in a task
-/// of the runtime's. Its futures name no runtime, and fit into any `select!`.
+/// A cheap handle that does not keep the peer alive, for work that runs elsewhere, such as in a
+/// task of the runtime. Its futures depend on no runtime, and can be used in any `select!`.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -51,10 +60,19 @@ impl CancelToken {
 
     /// Waits until the connection is ending, as [`Peer::closed`] does.
     ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # async fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// let token = peer.cancel_token();
+    /// token.cancelled().await;
+    /// println!("the connection has ended");
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Cancel safety
-    /// Dropping the future loses nothing.
+    /// Dropping the future has no effect on the connection.
     pub async fn cancelled(&self) {
-        // Not `Peer::closed`, which would hold the peer.
+        // Not `Peer::closed`, which would keep the peer alive.
         while let Some(listener) = self.0.upgrade().map(|peer| peer.life().ended()) {
             if self.is_cancelled() {
                 return;
@@ -63,8 +81,8 @@ impl CancelToken {
         }
     }
 
-    /// Runs a future until the connection is ending. Returns its output, or `None` where the
-    /// connection ended first: the future is dropped then.
+    /// Runs a future until the connection is ending. Returns its output, or `None` if the
+    /// connection ended first: then the future is dropped.
     ///
     /// # Cancel safety
     /// Dropping it drops the future.

@@ -1,11 +1,11 @@
-//! What a connection leaves to be done at its end.
+//! Work that a connection's hooks and tasks leave for its end.
 
 use crate::bounds::MaybeSend;
 use crate::hub::capabilities::Capabilities;
 use crate::peer::Peer;
 use crate::peer::tasks::HookOutput;
 
-/// Why something was not left to be done at a connection's end.
+/// Why work was not accepted for a connection's end.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OnCloseError {
@@ -13,8 +13,8 @@ pub enum OnCloseError {
     #[error("the connection is over: nothing more runs at its end")]
     Closed,
     /// The connection outlives the memory that holds the future
-    /// ([`Capabilities::HIBERNATION`](crate::Capabilities::HIBERNATION)): what must run there at the end
-    /// belongs into the `close` hook.
+    /// ([`Capabilities::HIBERNATION`](crate::Capabilities::HIBERNATION)): work at its end belongs
+    /// into the `close` hook.
     #[error(
         "the connection outlives this memory: what runs at its end belongs into the `close` hook"
     )]
@@ -22,13 +22,14 @@ pub enum OnCloseError {
 }
 
 impl Peer {
-    /// Runs a future once, at the connection's end: after the `close` hook, whose peer it still has, the
-    /// one that was left last first. However the connection ends, and whichever hook or task has left it.
-    /// What fails in it, or panics, reaches the `error` hook.
+    /// Runs a future once, at the connection's end, after the `close` hook. Several run in reverse
+    /// order of their registration. A future runs however the connection ends, whichever hook or
+    /// task has registered it, and may use the peer. Its failure or panic reaches the `error` hook.
     ///
-    /// A shutdown waits for it as for the `close` hook. It is dropped without being run when the
-    /// shutdown's deadline passes, or the server is dropped: what must happen even then belongs into the
-    /// destructor of a value, which the future may own, or [`hold`](Self::hold) alone.
+    /// A shutdown waits for it as for the `close` hook. The future is dropped without running when
+    /// the shutdown's deadline passes, or the server is dropped. Cleanup that must happen even then
+    /// belongs into a destructor: of a value that the future owns, or of one passed to
+    /// [`hold`](Self::hold).
     ///
     /// ```
     /// # use crossws_core::{HookResult, Peer};
@@ -40,7 +41,8 @@ impl Peer {
     /// ```
     ///
     /// # Errors
-    /// The future is dropped when the connection is over, or outlives this memory, as in a Durable Object.
+    /// If the connection is over, or outlives this memory, as in a Durable Object. The future is
+    /// dropped.
     pub fn on_close<F>(&self, future: F) -> Result<(), OnCloseError>
     where
         F: Future<Output: HookOutput> + MaybeSend + 'static,
@@ -55,8 +57,9 @@ impl Peer {
         }
     }
 
-    /// Keeps a value until the connection's end, and drops it then: after the `close` hook, or with the
-    /// connection if that never runs. In order with what [`on_close`](Self::on_close) runs.
+    /// Keeps a value until the connection's end, and then drops it: after the `close` hook, or with
+    /// the connection if that hook never runs. It has its place in the order of
+    /// [`on_close`](Self::on_close).
     ///
     /// ```
     /// # use crossws_core::{HookResult, Peer};

@@ -12,9 +12,10 @@ use crate::peer::Peer;
 use crate::peer::snapshot::PersistError;
 use crate::sync::Mutex;
 
-/// What a peer's typed context must be: serializable, so that it outlives a sleeping object.
+/// The requirements on a peer's typed context: it is serializable, so that it outlives a sleeping
+/// object.
 ///
-/// Implemented for every type that qualifies, and never by hand.
+/// Implemented for every type that qualifies, and cannot be implemented by hand.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a peer's context",
     label = "a context is stored, and must implement `serde::Serialize` and `DeserializeOwned`",
@@ -27,15 +28,15 @@ impl<T: Serialize + DeserializeOwned + MaybeSend + MaybeSync + 'static> PeerCont
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ContextError {
-    /// The upgrade hook set none, and nobody set one since.
+    /// The upgrade hook set no context, and no later call did.
     #[error("this peer has no context: the upgrade hook set none")]
     Missing,
     /// The context has another type.
     #[error("this peer's context is a {actual}, not a {asked}")]
     Type {
-        /// The type asked for.
+        /// The requested type.
         asked: &'static str,
-        /// The type it has.
+        /// The type of the context.
         actual: &'static str,
     },
     /// The value cannot be written as JSON.
@@ -49,23 +50,23 @@ pub enum ContextError {
     Persist(#[from] PersistError),
 }
 
-/// A peer's context, whatever its type.
+/// A peer's context of any type.
 #[derive(Default)]
 pub(crate) struct ContextCell(Mutex<Option<Held>>);
 
 /// Kept from a replaced context, so that the replacement can be undone.
 pub(crate) struct Replaced(Option<Held>);
 
-/// Three words, and no fourth that says whether it is typed or stored.
+/// Three words; a fourth would say whether it is typed or stored.
 #[derive(Clone)]
 struct Held {
     value: Arc<AnyValue>,
     kind: &'static Kind,
 }
 
-/// What is known of a context's type.
+/// What is known about a context's type.
 struct Kind {
-    /// JSON that was restored, until somebody asks for a type that it fits.
+    /// Restored JSON, until a call asks for a type that it fits.
     stored: bool,
     name: fn() -> &'static str,
     to_json: fn(Arc<AnyValue>) -> Result<Value, serde_json::Error>,
@@ -104,7 +105,7 @@ impl Held {
         }
     }
 
-    /// The JSON, if it is stored.
+    /// Returns the JSON, if it is stored.
     fn json(&self) -> Option<Arc<Value>> {
         let value = self.kind.stored.then(|| Arc::clone(&self.value));
         shared(value?)
@@ -120,13 +121,13 @@ impl ContextCell {
         self.0.lock().is_none()
     }
 
-    /// A context that was stored as JSON.
+    /// Creates a context from stored JSON.
     pub(crate) fn stored(json: Option<Value>) -> Self {
         Self(Mutex::new(json.map(Held::stored)))
     }
 
-    /// Replaces the context and hands out the old one, whose destructor is user code: it runs
-    /// after the lock is gone.
+    /// Replaces the context and returns the old one, whose destructor is user code: it runs after
+    /// the lock is released.
     pub(crate) fn set<T: PeerContext>(&self, value: T) -> Replaced {
         let new = Held::typed(value);
         Replaced(self.0.lock().replace(new))
@@ -136,7 +137,7 @@ impl ContextCell {
         let _new = std::mem::replace(&mut *self.0.lock(), old.0);
     }
 
-    /// Puts a value in the place of the one that was read, unless another has been put there since.
+    /// Replaces the value that was read, unless another has replaced it since.
     fn swap<T: PeerContext>(&self, known: &Arc<T>, value: T) -> Option<Replaced> {
         let new = Held::typed(value);
         let mut held = self.0.lock();
@@ -158,7 +159,7 @@ impl ContextCell {
         let mut held = self.0.lock();
         let same = |held: &&mut Held| Arc::ptr_eq(&held.value, &found.value);
         if let Some(held) = held.as_mut().filter(same) {
-            // Nobody was faster: from here on all share this value.
+            // No other thread was faster: from here on all share this value.
             let _stored = std::mem::replace(held, typed.clone());
             return typed.downcast();
         }
@@ -171,13 +172,13 @@ impl ContextCell {
     }
 
     pub(crate) fn to_json(&self) -> Result<Value, ContextError> {
-        // Serialising is user code too: on a clone of the handle, outside the lock.
+        // Serialising is user code too: it runs on a clone of the handle, outside the lock.
         let held = self.held()?;
         let json = (held.kind.to_json)(held.value).map_err(EncodeError::new)?;
         Ok(json)
     }
 
-    /// The context as it is stored, if there is one.
+    /// Returns the context in its stored form, if there is one.
     pub(crate) fn to_stored(&self) -> Result<Option<Value>, PersistError> {
         match self.to_json() {
             Ok(json) => Ok(Some(json)),
@@ -192,12 +193,12 @@ impl ContextCell {
 }
 
 impl Peer {
-    /// Changes the peer's context: `change` is given a copy, which then takes the context's place. Returns
-    /// what `change` returns.
+    /// Changes the peer's context: `change` gets a copy, which then replaces the context. Returns
+    /// the result of `change`.
     ///
-    /// No change is lost: where another has replaced the context meanwhile, `change` is called again, with
-    /// a copy of that one. It runs under no lock, and may use the peer. Where the transport hibernates, the
-    /// new context is stored, and outlives the memory.
+    /// No change is lost: if another call has replaced the context meanwhile, `change` runs again
+    /// with a copy of the new one. `change` runs under no lock, and may use the peer. If the
+    /// transport hibernates, the new context is stored, and outlives the memory.
     ///
     /// ```
     /// # use crossws_core::{ContextError, Peer};
@@ -234,7 +235,7 @@ impl Peer {
         }
     }
 
-    /// Stores the context that is there now, or takes the old one back.
+    /// Stores the current context, or restores the old one on failure.
     pub(crate) fn persist_context(&self, old: Replaced) -> Result<(), ContextError> {
         if let Err(error) = self.persist() {
             self.context_cell().undo(old);

@@ -3,9 +3,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::peer::snapshot::PersistError;
 use crate::sync::atomic::{AtomicU64, Ordering};
 
-/// When the credentials end that a peer was let in with. At that moment it is closed with 4401
+/// When the credentials that admitted a peer end. At that moment the peer is closed with 4401
 /// ([`CloseCode::CREDENTIALS_EXPIRED`](crate::CloseCode::CREDENTIALS_EXPIRED)), unless
-/// [`Peer::set_expiry`](crate::Peer::set_expiry) has named a later one.
+/// [`Peer::set_expiry`](crate::Peer::set_expiry) has set a later one.
 ///
 /// ```
 /// # use std::time::{Duration, SystemTime};
@@ -18,28 +18,36 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 #[allow(clippy::exhaustive_enums)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Expiry {
-    /// Never: the connection may last longer than what let it in.
+    /// Never: the connection may outlast the credentials that admitted it.
     #[default]
     Never,
-    /// At this time of the server's wall clock, to the millisecond. Where the clock is set
-    /// afterwards, a native server keeps to the time that was left when it heard of the expiry.
+    /// At this time of the server's wall clock, to the millisecond. If the clock is set afterwards,
+    /// a native server keeps to the time that was left when the expiry was set.
     ///
     /// The type exists on `wasm32` too, where only `SystemTime::now` does not.
     At(SystemTime),
-    /// So long from now, by the adapter's clock: when the peer joins, or when `renew` is called.
+    /// After this duration, by the adapter's clock. It begins when the peer joins, or when
+    /// [`Peer::set_expiry`](crate::Peer::set_expiry) is called.
     In(Duration),
 }
 
 impl Expiry {
-    /// At this time in seconds since the Unix epoch, as a JSON Web Token's `exp` says it
-    /// (RFC 7519 section 4.1.4). One that no clock can reach is [`Never`](Self::Never).
+    /// Converts seconds since the Unix epoch, like a JSON Web Token's `exp` (RFC 7519 section
+    /// 4.1.4). A time beyond the clock's range is [`Never`](Self::Never).
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// // The claim `exp` of a JSON Web Token.
+    /// let upgrade = Upgrade::new().expires(Expiry::unix(1_900_000_000));
+    /// assert_ne!(upgrade.get_expiry(), Expiry::Never);
+    /// ```
     pub fn unix(seconds: u64) -> Self {
         UNIX_EPOCH
             .checked_add(Duration::from_secs(seconds))
             .map_or(Self::Never, Self::At)
     }
 
-    /// The moment, if there is one, where the clock says `now`.
+    /// Returns the moment, if there is one, for a clock that shows `now`.
     pub(crate) fn moment(self, now: SystemTime) -> Moment {
         match self {
             Self::Never => Moment::NEVER,
@@ -85,7 +93,7 @@ impl Moment {
         UNIX_EPOCH.checked_add(Duration::from_millis(self.millis()?))
     }
 
-    /// Whether it has come where the clock says `now`.
+    /// Returns whether the moment has come for a clock that shows `now`.
     pub(crate) fn is_past(self, now: SystemTime) -> bool {
         self != Self::NEVER && self <= Self::at(now)
     }
@@ -109,7 +117,7 @@ impl MomentCell {
     }
 }
 
-/// Why a peer's credentials were not renewed: they end when they did before.
+/// Why a peer's credentials were not renewed. They still end at the earlier time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExpiryError {

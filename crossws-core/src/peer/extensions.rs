@@ -10,8 +10,8 @@ use crate::sync::Mutex;
 
 /// Volatile values of one peer or hub, one per type: handles, senders, caches.
 ///
-/// A peer's live as long as the connection does in memory, and are not restored when a sleeping
-/// object wakes. What must survive belongs into the peer's context.
+/// A peer's values live as long as the connection does in memory, and are not restored when a
+/// sleeping object wakes. Values that must survive belong into the peer's context.
 #[derive(Default)]
 // A pointer, because most peers have none.
 pub struct Extensions(OnceBox<Mutex<Values>>);
@@ -19,7 +19,7 @@ pub struct Extensions(OnceBox<Mutex<Values>>);
 type Values = HashMap<TypeId, Arc<AnyValue>>;
 
 impl Extensions {
-    /// Puts a value in, and gives back the one of the same type that it replaces.
+    /// Inserts a value, and returns the one of the same type that it replaces.
     pub fn insert<T: MaybeSend + MaybeSync + 'static>(&self, value: T) -> Option<Arc<T>> {
         let new = share(value);
         let old = self
@@ -30,7 +30,14 @@ impl Extensions {
         shared(old?)
     }
 
-    /// Returns the value of this type. Puts a default in first if there is none.
+    /// Returns the value of this type. Inserts its default first if there is none.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    /// hub.extensions().get_or_default::<AtomicU64>().fetch_add(1, Ordering::Relaxed);
+    /// ```
     pub fn get_or_default<T: Default + MaybeSend + MaybeSync + 'static>(&self) -> Arc<T> {
         let fresh: Arc<AnyValue> = share(T::default());
         let mut values = self.0.get_or_init(Box::default).lock();
@@ -40,13 +47,13 @@ impl Extensions {
         shared(value).unwrap_or_default()
     }
 
-    /// The value of this type, if there is one.
+    /// Returns the value of this type, if there is one.
     pub fn get<T: MaybeSend + MaybeSync + 'static>(&self) -> Option<Arc<T>> {
         let value = self.0.get()?.lock().get(&TypeId::of::<T>()).cloned();
         shared(value?)
     }
 
-    /// Puts all of these values in, in place of those of the same types.
+    /// Inserts all of these values, and replaces those of the same types.
     pub(crate) fn extend(&self, others: Self) {
         let Some(others) = others.0.get() else {
             return;
@@ -65,12 +72,20 @@ impl Extensions {
         drop(old);
     }
 
-    /// Whether there is no value.
+    /// Returns whether there is no value.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Takes the value of this type out.
+    /// Removes and returns the value of this type.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// hub.extensions().insert(7_u32);
+    /// assert_eq!(hub.extensions().remove::<u32>().as_deref(), Some(&7));
+    /// assert!(hub.extensions().get::<u32>().is_none());
+    /// ```
     pub fn remove<T: MaybeSend + MaybeSync + 'static>(&self) -> Option<Arc<T>> {
         let value = self.0.get()?.lock().remove(&TypeId::of::<T>());
         shared(value?)
@@ -81,7 +96,8 @@ impl Extensions {
     }
 }
 
-/// The same values; what is put into one later is not in the other.
+/// Copies the handles to the same values. A later insertion into one copy does not change the
+/// other.
 impl Clone for Extensions {
     fn clone(&self) -> Self {
         let clone = Self::default();

@@ -4,8 +4,15 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// A peer's name on its hub: a random UUID, version 4 (RFC 9562), unless the upgrade hook chose
-/// another. It is public: knowing an id must not authorise anything.
+/// A peer's id on its hub: a random UUID, version 4 (RFC 9562), unless the upgrade hook chose
+/// another. It is public: knowing an id must not authorise any action.
+///
+/// ```
+/// # use crossws_core::*;
+/// let id: PeerId = "67e55044-10b1-426f-9247-bb680e5fe0c8".parse()?;
+/// assert_eq!(id.to_string(), "67e55044-10b1-426f-9247-bb680e5fe0c8");
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PeerId(Uuid);
@@ -19,18 +26,23 @@ impl PeerId {
         Self(Uuid::new_v4())
     }
 
-    /// The id with these 128 bits.
+    /// Creates the id with these 128 bits.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// assert_eq!(PeerId::from_u128(7).as_u128(), 7);
+    /// ```
     pub const fn from_u128(bits: u128) -> Self {
         Self(Uuid::from_u128(bits))
     }
 
-    /// The id's 128 bits.
+    /// Returns the id's 128 bits.
     pub const fn as_u128(self) -> u128 {
         self.0.as_u128()
     }
 }
 
-/// The usual lower-case form with hyphens.
+/// Writes the usual lower-case form with hyphens.
 impl fmt::Display for PeerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

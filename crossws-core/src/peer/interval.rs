@@ -11,9 +11,9 @@ use crate::peer::life::PeerState;
 use crate::peer::sleep::Sleep;
 
 impl Peer {
-    /// Ticks every `period`, first after one, for as long as the connection is open. It names no
-    /// runtime: see [`sleep`](Self::sleep), which says where time is kept, and when it is not. A period
-    /// is at least a millisecond.
+    /// Creates an interval that ticks every `period`, first after one period, for as long as the
+    /// connection is open. It depends on no runtime: [`sleep`](Self::sleep) explains how time is
+    /// kept, and on which transports it is not. A period is at least a millisecond.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -31,8 +31,8 @@ impl Peer {
     }
 }
 
-/// Ticks of one connection: see [`Peer::interval`]. It is also a [`Stream`], which ends with the
-/// connection.
+/// The ticks of one connection: see [`Peer::interval`]. It is also a [`Stream`], which ends with
+/// the connection.
 #[must_use = "an interval does nothing until `tick`"]
 pub struct Interval {
     peer: Peer,
@@ -44,7 +44,7 @@ pub struct Interval {
 
 impl Interval {
     pub(crate) fn new(peer: &Peer, period: Duration) -> Self {
-        /// A loop of ticks must give way to others.
+        /// A loop of ticks must let other tasks run.
         const SHORTEST: Duration = Duration::from_millis(1);
         let period = period.max(SHORTEST);
         Self {
@@ -55,13 +55,24 @@ impl Interval {
         }
     }
 
-    /// Waits for the next tick. Returns `true` then, and `false` when the connection is ending.
+    /// Waits for the next tick. Returns `true` at the tick, and `false` when the connection is
+    /// ending.
     ///
-    /// Ticks keep to their period, however long the work between them takes. Of those that were missed
+    /// Ticks keep to their period, however long the work between them takes. If ticks were missed,
     /// one comes at once, and the next is a whole number of periods after the first.
     ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # async fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut seconds = peer.interval(std::time::Duration::from_secs(1));
+    /// while seconds.tick().await {
+    ///     peer.send("tick")?;
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Cancel safety
-    /// Dropping the future loses no tick, so that it fits into a `select!`.
+    /// Dropping the future loses no tick, so that it can be used in a `select!`.
     pub async fn tick(&mut self) -> bool {
         poll_fn(|cx| self.poll_tick(cx)).await
     }
@@ -86,7 +97,8 @@ impl Interval {
     }
 }
 
-/// A time that no connection lives to see, where the clock has no time so late.
+/// Returns `now` plus a duration, or a time beyond any connection's life if the clock's range ends
+/// before that.
 pub(crate) fn after(now: SystemTime, duration: Duration) -> SystemTime {
     const LONG: Duration = Duration::from_secs(1 << 32);
     now.checked_add(duration).unwrap_or(now + LONG)

@@ -1,4 +1,4 @@
-//! A peer's identity and tags, as it gives and takes them.
+//! Setting and reading a peer's identity and tags.
 
 use std::sync::Arc;
 
@@ -7,23 +7,31 @@ use crate::hub::limits::Limits;
 use crate::peer::Peer;
 
 impl Peer {
-    /// Whose connection this is, if that was [said](crate::Upgrade::identity). Also in the `close`
-    /// hook.
+    /// Returns the connection's identity, if it was [set](crate::Upgrade::identity). Also in the
+    /// `close` hook.
     pub fn identity(&self) -> Option<Arc<str>> {
         self.labels()?.lock().identity().cloned()
     }
 
-    /// Says whose connection this is, in place of what was said before: for a client that
+    /// Sets the connection's identity, and replaces the earlier one: for a client that
     /// authenticates by a message. See [`Upgrade::identity`](crate::Upgrade::identity).
     ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.set_identity("ann")?;
+    /// peer.hub().identity("ann").send("signed in on another device")?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
-    /// When the connection is ending, the name is too long, or the transport hibernates and has no
-    /// room to store it: then the identity stays what it was.
+    /// If the connection is ending, the name is too long, or the transport hibernates and has no
+    /// room to store it: then the identity stays unchanged.
     pub fn set_identity(&self, identity: impl Into<Arc<str>>) -> Result<(), LabelError> {
         self.identify(Some(identity.into()))
     }
 
-    /// Says that this is no identity's connection any more: for a client that has logged out.
+    /// Removes the connection's identity: for a client that has logged out.
     ///
     /// # Errors
     /// As [`set_identity`](Self::set_identity).
@@ -46,11 +54,19 @@ impl Peer {
     }
 
     /// Gives the peer a tag, by which [`Hub::tagged`](crate::Hub::tagged) and
-    /// [`To::tagged`](crate::To::tagged) find it. `Ok(false)` if it has it already. Tags are kept when
-    /// an object sleeps, and end with the connection.
+    /// [`To::tagged`](crate::To::tagged) find it. Returns `Ok(false)` if the peer already has it.
+    /// Tags are kept when an object sleeps, and end with the connection.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.tag("beta")?;
+    /// assert!(peer.is_tagged("beta"));
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
-    /// When the connection is ending, the peer has too many tags, the name is too long, or the
+    /// If the connection is ending, the peer has too many tags, the name is too long, or the
     /// transport hibernates and has no room to store one more.
     pub fn tag(&self, tag: impl Into<Arc<str>>) -> Result<bool, LabelError> {
         let tag = tag.into();
@@ -63,19 +79,27 @@ impl Peer {
         Ok(new)
     }
 
-    /// Takes a tag from the peer. Returns whether the peer had it.
+    /// Removes a tag from the peer. Returns whether the peer had it.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.tag("beta")?;
+    /// assert!(peer.untag("beta"));
+    /// # Ok(()) }
+    /// ```
     pub fn untag(&self, tag: impl AsRef<str>) -> bool {
         let had = self
             .labels()
             .is_some_and(|labels| labels.untag(self, tag.as_ref()));
         if had && let Err(error) = self.persist() {
-            // There is room for less than before, so only the platform itself can have refused.
+            // Less room is needed than before, so only the platform itself can have refused.
             tracing::error!(peer = %self, %error, "a tag that is gone was not stored as gone");
         }
         had
     }
 
-    /// The peer's tags, sorted by name. Also in the `close` hook.
+    /// Returns the peer's tags, sorted by name. Also in the `close` hook.
     pub fn tags(&self) -> Vec<Arc<str>> {
         let Some(labels) = self.labels() else {
             return Vec::new();
@@ -83,18 +107,19 @@ impl Peer {
         labels.lock().tags().cloned().collect()
     }
 
-    /// Whether the peer has a tag.
+    /// Returns whether the peer has a tag.
     pub fn is_tagged(&self, tag: impl AsRef<str>) -> bool {
         self.labels()
             .is_some_and(|labels| labels.lock().has_tag(tag.as_ref()))
     }
 
-    /// The peer's labels, if it has had any.
+    /// Returns the peer's labels, if it has ever had any.
     pub(crate) fn labels(&self) -> Option<Arc<Labels>> {
         self.extensions().get()
     }
 
-    /// Gives the peer what the upgrade, or a snapshot, says; it is to be stored afterwards.
+    /// Gives the peer the labels of its upgrade, or of a snapshot. The caller must store them
+    /// afterwards.
     pub(crate) fn label(
         &self,
         identity: Option<Arc<str>>,

@@ -1,28 +1,28 @@
-//! How far a connection has come, and who ended it.
+//! How far a connection has come, and which side ended it.
 
 use crate::message::close::ClosedBy;
 use crate::sync::Event;
 use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
-/// Where a connection is, with the numbers of the browser's `readyState`.
+/// The state of a connection, with the numbers of the browser's `readyState`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PeerState {
-    /// Messages flow.
+    /// Messages are sent and received.
     Open = 1,
-    /// A close is under way: nothing more is sent.
+    /// The connection is closing: nothing more is sent.
     Closing = 2,
     /// The connection is over.
     Closed = 3,
 }
 
-/// Who takes the first step away from open. Only that one counts.
+/// The cause that takes the first step away from open. Only the first counts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum End {
     /// A call of this side.
     Server = 1,
     Shutdown = 2,
-    /// The time of the client's credentials is over, or that for its next message.
+    /// The time of the client's credentials, or the time for its next message, is over.
     Expiry = 3,
     /// The client, the network, or a limit.
     Others = 4,
@@ -32,15 +32,15 @@ pub(crate) enum End {
 pub(crate) struct Life {
     /// [`OPEN`], or an [`End`]; and [`OVER`].
     phase: AtomicU8,
-    /// It has published something.
+    /// The peer has published a message.
     publishes: AtomicBool,
-    /// It is listed among those who are behind.
+    /// The peer is listed among those that are behind.
     listed_behind: AtomicBool,
-    /// Whoever watches the hub has been told of the connection, and not of its end.
+    /// The observers know of the connection, and not of its end.
     announced: AtomicBool,
-    /// It has been a slow consumer.
+    /// The peer has been a slow consumer.
     slow: AtomicBool,
-    /// What passes is counted.
+    /// The traffic is counted.
     metered: AtomicBool,
     /// Somebody wants to know of its messages.
     followed: AtomicBool,
@@ -53,14 +53,14 @@ const OPEN: u8 = 0;
 const OVER: u8 = 8;
 
 impl Life {
-    /// Answers whether this is the first end.
+    /// Sets the end. Returns whether it is the first.
     pub(crate) fn end(&self, end: End) -> bool {
         self.phase
             .compare_exchange(OPEN, end as u8, Ordering::AcqRel, Ordering::Acquire)
             .is_ok()
     }
 
-    /// From here on the state is `Closed`.
+    /// Sets the state to `Closed`.
     pub(crate) fn set_over(&self) {
         self.phase.fetch_or(OVER, Ordering::AcqRel);
     }
@@ -73,7 +73,7 @@ impl Life {
         }
     }
 
-    /// By whom of this side the connection was ended, if it was.
+    /// Returns which cause of this side ended the connection, if one did.
     pub(crate) fn closed_here(&self) -> Option<ClosedBy> {
         const SERVER: u8 = End::Server as u8;
         const SHUTDOWN: u8 = End::Shutdown as u8;
@@ -86,7 +86,7 @@ impl Life {
         }
     }
 
-    /// It publishes.
+    /// Notes that the peer publishes.
     pub(crate) fn set_publishes(&self) {
         self.publishes.store(true, Ordering::Relaxed);
     }
@@ -95,7 +95,7 @@ impl Life {
         self.publishes.load(Ordering::Relaxed)
     }
 
-    /// What passes is counted from here on.
+    /// Notes that the traffic is counted from here on.
     pub(crate) fn set_metered(&self) {
         self.metered.store(true, Ordering::Relaxed);
         self.set_followed();
@@ -122,32 +122,33 @@ impl Life {
         self.listed_behind.swap(listed, Ordering::AcqRel)
     }
 
-    /// The connection is told to whoever watches, who will be told of its end.
+    /// Notes that the observers were told of the connection, and must be told of its end.
     pub(crate) fn announce(&self) {
         self.announced.store(true, Ordering::Release);
     }
 
-    /// Returns whether the end is to be told. It is not again.
+    /// Returns whether the observers must be told of the end. Returns `true` once.
     pub(crate) fn take_announced(&self) -> bool {
         self.announced.swap(false, Ordering::AcqRel)
     }
 
-    /// Notes that it is a slow consumer. Returns whether it has been one before.
+    /// Notes that the peer is a slow consumer. Returns whether it has been one before.
     pub(crate) fn was_slow(&self) -> bool {
         self.slow.swap(true, Ordering::Relaxed)
     }
 
-    /// To be asked for before the state is looked at, so that no end is missed.
+    /// Returns a listener for the end. It must be created before the state is checked, so that no
+    /// end is missed.
     pub(crate) fn ended(&self) -> event_listener::EventListener {
         self.ended.listen()
     }
 
-    /// To be asked for before the amount is looked at.
+    /// Returns a listener for the queue. It must be created before the amount is checked.
     pub(crate) fn drained(&self) -> event_listener::EventListener {
         self.drained.listen()
     }
 
-    /// Whoever waits for more to be written need not wait any more, either.
+    /// Tasks that wait for more to be written stop waiting, too.
     pub(crate) fn notify_ended(&self) {
         self.ended.notify_all();
         self.drained.notify_all();

@@ -9,7 +9,7 @@ use crate::peer::id::PeerId;
 use crate::pubsub::registry::JoinError;
 use crate::upgrade::rejection::Rejection;
 
-// The same words, whether the client hears them before the 101 or after it.
+// The client gets the same words, whether before the 101 or after it.
 const DUPLICATE_ID: &str = "peer id in use";
 pub(crate) const SHUTTING_DOWN: &str = "shutting down";
 pub(crate) const TOO_MANY_PEERS: &str = "too many connections";
@@ -36,10 +36,10 @@ impl Drop for Ongoing {
     }
 }
 
-/// A peer's place on its hub: gone when this is dropped, whatever happened before.
+/// A peer's place on its hub. Dropping this removes it, whatever happened before.
 pub(crate) struct Membership {
     pub(crate) peer: Peer,
-    // Dropped after `Drop::drop` below: the hub is idle when the peer is gone.
+    // Dropped after `Drop::drop` below: the hub is idle once the peer is gone.
     ongoing: Ongoing,
 }
 
@@ -55,7 +55,7 @@ impl Membership {
             .join(&membership.peer, limits)
             .map_err(JoinError::into_frame)?;
         if let Some(frame) = hub.shutdown_frame() {
-            // Joined between the shutdown's beginning and its list, so it may not be on it.
+            // Joined between the shutdown's beginning and its list, so the list may not contain it.
             membership.peer.close_for_shutdown(frame);
         }
         Ok(membership)
@@ -69,7 +69,7 @@ impl Membership {
 impl Drop for Membership {
     fn drop(&mut self) {
         self.peer.over();
-        // Where the session was dropped before its end.
+        // If the session was dropped before its end.
         let by = self.peer.closed_here().unwrap_or(ClosedBy::Network);
         watch::disconnected(&self.peer, &Closed::lost(by));
         self.peer.inbox().close();
@@ -77,7 +77,7 @@ impl Drop for Membership {
 }
 
 impl JoinError {
-    /// What a client hears that got its 101 already.
+    /// Returns the close frame for a client that already got its 101.
     fn into_frame(self) -> CloseFrame {
         match self {
             Self::DuplicateId => CloseFrame::new(CloseCode::POLICY, DUPLICATE_ID),
@@ -86,7 +86,7 @@ impl JoinError {
         }
     }
 
-    /// What a client hears before its 101.
+    /// Returns the rejection for a client before its 101.
     pub(crate) fn into_rejection(self, id: PeerId) -> Rejection {
         match self {
             Self::DuplicateId => Rejection::new(StatusCode::CONFLICT, DUPLICATE_ID)

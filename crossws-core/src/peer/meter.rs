@@ -1,4 +1,4 @@
-//! What has passed over one connection, counted once somebody wants to know.
+//! The traffic of one connection, counted once the application asks for it.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -10,49 +10,59 @@ use crate::peer::Peer;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering};
 
-/// What has passed over a connection since [`since`](Self::since): see [`Peer::stats`].
+/// The traffic of a connection since [`since`](Self::since): see [`Peer::stats`].
+///
+/// ```
+/// # use crossws_core::*;
+/// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+/// let stats = peer.stats();
+/// println!("{} messages received, {} bytes sent", stats.received.messages, stats.sent.bytes);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct PeerStats {
     /// When counting began. `None` on a transport that does not count: then [`received`](Self::received)
     /// and [`sent`](Self::sent) stay zero.
     pub since: Option<SystemTime>,
-    /// The messages that the `message` hook was given, the one that it is at among them, and the bytes of
+    /// The messages that reached the `message` hook, including the current one, and the bytes of
     /// their payloads.
     pub received: Traffic,
-    /// The messages that were taken from the peer's queue to be written. Bytes are those of the frames,
-    /// compressed and with their headers, where this library writes frames; elsewhere those of the
-    /// payloads.
+    /// The messages that were taken from the peer's queue for writing. The bytes are those of the
+    /// frames, compressed and with their headers, if this library writes the frames; otherwise
+    /// those of the payloads.
     pub sent: Traffic,
-    /// Messages that a policy has discarded, from the connection's beginning: [`Peer::dropped`].
+    /// Messages that a policy has discarded, from the connection's beginning: see
+    /// [`Peer::dropped`].
     pub dropped: u64,
-    /// The bytes that wait now: [`Peer::buffered_amount`].
+    /// The bytes that wait now: see [`Peer::buffered_amount`].
     pub buffered: usize,
-    /// The last round trip that was measured: [`Peer::rtt`].
+    /// The last round trip that was measured: see [`Peer::rtt`].
     pub rtt: Option<Duration>,
 }
 
-/// Messages that went one way.
+/// Messages in one direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Traffic {
-    /// How many.
+    /// How many messages there were.
     pub messages: u64,
     /// How many bytes they had.
     pub bytes: u64,
 }
 
-/// Where a transport keeps its connection's [`Meter`]: a pointer, which is null until somebody asks for
-/// [`Peer::stats`] or [`Peer::rtt`], unless [`count_traffic`](field@crate::Limits::count_traffic) is on.
+/// Holds a connection's [`Meter`] in its transport: a pointer, which is null until the application
+/// calls [`Peer::stats`] or [`Peer::rtt`], unless
+/// [`count_traffic`](field@crate::Limits::count_traffic) is on.
 #[derive(Default)]
 pub struct MeterCell(OnceBox<Meter>);
 
-/// Counts what passes over one connection.
+/// Counts the traffic of one connection.
 pub struct Meter {
     since: SystemTime,
     received: Counter,
     sent: Counter,
-    /// In microseconds, and one more; 0 for none.
+    /// In microseconds, plus one; 0 if there is none.
     rtt: AtomicU64,
     /// The ping that waits for its pong, and when it was sent.
     ping: Mutex<Option<(Bytes, Duration)>>,
@@ -71,7 +81,7 @@ impl MeterCell {
         self.0.get()
     }
 
-    /// Begins to count, unless that was begun before.
+    /// Begins to count, unless counting has already begun.
     pub(crate) fn begin(&self, now: SystemTime) -> &Meter {
         self.0.get_or_init(|| {
             Box::new(Meter {
@@ -96,8 +106,8 @@ impl Meter {
         self.sent.add(messages, bytes);
     }
 
-    /// A ping with this payload is being sent, at this time since any fixed point. Its pong is waited
-    /// for, unless a ping with the same payload waits for one already.
+    /// Notes that a ping with this payload is being sent, at this time since any fixed point. Its
+    /// pong is awaited, unless a ping with the same payload already awaits one.
     pub fn pinged(&self, data: Bytes, at: Duration) {
         let mut ping = self.ping.lock();
         if ping.as_ref().is_none_or(|(known, _)| *known != data) {
@@ -105,7 +115,8 @@ impl Meter {
         }
     }
 
-    /// A pong has arrived. If it answers the ping that waits, the time in between is the round trip.
+    /// Notes that a pong has arrived. If it answers the awaited ping, the time in between is the
+    /// round trip.
     pub fn ponged(&self, data: &[u8], at: Duration) {
         let mut ping = self.ping.lock();
         let Some((_, sent)) = ping.take_if(|(known, _)| known == data) else {
@@ -137,12 +148,12 @@ impl Counter {
 }
 
 impl Peer {
-    /// Returns what has passed over the connection.
+    /// Returns the traffic of the connection.
     ///
-    /// Counting begins with the first call of this or of [`rtt`](Self::rtt), so that connections of which
-    /// nothing is asked cost nothing. Where
-    /// [`Limits::count_traffic`](field@crate::Limits::count_traffic) is on, for a hub or a route, it
-    /// begins with the connection. In a Durable Object it begins anew when the object wakes.
+    /// Counting begins with the first call of this or of [`rtt`](Self::rtt), so that connections
+    /// without such a call cost nothing. If
+    /// [`Limits::count_traffic`](field@crate::Limits::count_traffic) is on, for a hub or a route,
+    /// it begins with the connection. In a Durable Object it begins anew when the object wakes.
     ///
     /// Inside the `message` hook `stats().received.messages` is the number of the message on its
     /// connection.
@@ -172,19 +183,28 @@ impl Peer {
         }
     }
 
-    /// Returns how long the last ping took to the client and its pong back, of those that were sent since
-    /// counting began: see [`stats`](Self::stats). Pings are the heartbeat's
+    /// Returns the last measured round-trip time of a ping, of those that were sent since counting
+    /// began: see [`stats`](Self::stats). Pings are the heartbeat's
     /// ([`Limits::ping_interval`](field@crate::Limits::ping_interval)) and those of
-    /// [`ping`](Self::ping), whose payload the pong must have.
+    /// [`ping`](Self::ping). The pong must have the ping's payload.
     ///
-    /// `None` until one was answered, and on transports without pings
-    /// ([`Capabilities::PING`](crate::Capabilities::PING)), such as a Worker's. A client that sends pongs
-    /// unasked can make it shorter than it is.
+    /// `None` until a ping was answered, and on transports without pings
+    /// ([`Capabilities::PING`](crate::Capabilities::PING)), such as a Worker's. A client that sends
+    /// unsolicited pongs can make the time shorter than it is.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// if let Some(rtt) = peer.rtt() {
+    ///     peer.send(Json(rtt.as_millis() as u64))?;
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn rtt(&self) -> Option<Duration> {
         self.metered()?.rtt()
     }
 
-    /// Begins to count, where the transport does.
+    /// Begins to count, if the transport supports it.
     pub(crate) fn metered(&self) -> Option<&Meter> {
         let cell = self.transport().meter()?;
         Some(match cell.get() {
@@ -259,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_pings_alike_the_first_is_waited_for_and_of_others_the_last() {
+    fn the_first_of_two_equal_pings_and_the_last_of_different_ones_are_measured() {
         let cell = cell();
         let meter = cell.get().unwrap();
         meter.pinged(Bytes::new(), millis(10));

@@ -1,4 +1,4 @@
-//! What few peers have.
+//! The parts that only a few peers have.
 
 use std::sync::Arc;
 
@@ -7,15 +7,15 @@ use once_cell::race::OnceBox;
 use crate::hub::settings::Settings;
 use crate::sync::Mutex;
 
-/// The parts that most peers do not have, behind one pointer. A peer without them owns only the pointer.
+/// The parts that most peers do not have, in one box. A peer without them owns only the pointer.
 #[derive(Default)]
 pub(crate) struct RareCell(OnceBox<Rare>);
 
 #[derive(Default)]
 pub(crate) struct Rare {
-    /// The subprotocol that was negotiated.
+    /// The negotiated subprotocol.
     protocol: Option<Box<str>>,
-    /// What is configured since the hooks of a restored peer are known.
+    /// The settings since the hooks of a restored peer are known.
     settings: Mutex<Option<Arc<Settings>>>,
 }
 
@@ -44,7 +44,7 @@ impl RareCell {
         self.get()?.protocol.as_deref()
     }
 
-    /// Returns what replaces the settings with which the peer began.
+    /// Returns the settings that replace the peer's initial ones.
     pub(crate) fn settings(&self) -> Option<Arc<Settings>> {
         self.get()?.settings.lock().clone()
     }

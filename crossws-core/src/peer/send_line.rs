@@ -1,4 +1,4 @@
-//! Those who wait for room in a peer's queue, in the order in which they came.
+//! The tasks that wait for room in a peer's queue, in the order of their arrival.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -12,7 +12,7 @@ use crate::peer::Peer;
 use crate::peer::life::PeerState;
 use crate::sync::Mutex;
 
-/// Among a peer's extensions, because few peers have anybody waiting.
+/// Stored in a peer's extensions, because few peers have waiting tasks.
 #[derive(Default)]
 struct SendLine(Mutex<Line>);
 
@@ -22,7 +22,7 @@ struct Line {
     waiting: VecDeque<(u64, Waker)>,
 }
 
-/// A place in the line, from the back to the front. Dropped, it lets the next one go on.
+/// A place in the line. Dropping it lets the next task go on.
 struct Place {
     line: Arc<SendLine>,
     number: u64,
@@ -83,16 +83,18 @@ impl Drop for Place {
 }
 
 impl Peer {
-    /// Queues a message as [`send`](Self::send) does, once there is room for it: while more than half of a
-    /// bound waits for the client ([`Limits::max_buffered`](field@crate::Limits::max_buffered),
-    /// [`Limits::max_queued`](field@crate::Limits::max_queued)) it waits too. Those who wait are served in
-    /// the order in which they came. So a loop that sends much is as fast as its client, and neither
-    /// reaches a bound nor loses a message to a policy.
+    /// Queues a message as [`send`](Self::send) does, once there is room for it. It waits while
+    /// more than half of a bound waits for the client
+    /// ([`Limits::max_buffered`](field@crate::Limits::max_buffered),
+    /// [`Limits::max_queued`](field@crate::Limits::max_queued)). Waiting tasks are served in the
+    /// order of their arrival. A loop that sends much is therefore as fast as its client, and
+    /// neither reaches a bound nor loses a message to a policy.
     ///
-    /// [`send`](Self::send) never waits: a message that is sent meanwhile is queued at once, and so
-    /// before those that wait here. Neither waits until the client has the message:
-    /// [`drained`](Self::drained) tells when it is written. Where the platform does not tell what waits
-    /// ([`Capabilities::DRAIN`](crate::Capabilities::DRAIN) is absent, as on Workers) there is always room.
+    /// [`send`](Self::send) never waits: a message that it sends meanwhile is queued at once,
+    /// before those that wait here. Neither waits until the client has the message;
+    /// [`drained`](Self::drained) waits until it is written. On a platform that does not report its
+    /// queue ([`Capabilities::DRAIN`](crate::Capabilities::DRAIN) is absent, as on Workers) there
+    /// is always room.
     ///
     /// ```
     /// # use crossws_core::{Peer, SendError};
@@ -105,11 +107,11 @@ impl Peer {
     /// ```
     ///
     /// # Errors
-    /// As [`send`](Self::send): the message is returned in the error when the connection is ending, also while
-    /// this waits.
+    /// As [`send`](Self::send): the error returns the message if the connection is ending, also
+    /// during the wait.
     ///
     /// # Cancel safety
-    /// When the future is dropped before it is ready, the message was not queued.
+    /// If the future is dropped before it is ready, the message was not queued.
     pub async fn send_when_ready(&self, message: impl IntoMessage) -> Result<Sent, SendError> {
         let mut message = message.into_message()?;
         let place = Place::take(self.extensions().get_or_default::<SendLine>());
@@ -121,7 +123,7 @@ impl Peer {
             }
             if self.transport().has_room(message.len()) {
                 match self.send(message) {
-                    // Another has been faster.
+                    // Another task has been faster.
                     Err(SendError::Full(back)) if self.state() == PeerState::Open => message = back,
                     sent => return sent,
                 }

@@ -1,5 +1,5 @@
-//! Sleeps of a connection's hooks and tasks, and its named timers, kept by the adapter's timer for the
-//! credentials.
+//! The sleeps of a connection's hooks and tasks, and its named timers. The adapter's timer for the
+//! credentials keeps their time.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,7 +16,7 @@ use crate::peer::life::PeerState;
 use crate::peer::timers::Timers;
 use crate::sync::Mutex;
 
-/// When, and which of those at that time.
+/// The time, and a number that distinguishes sleeps of the same time.
 type Key = (SystemTime, u64);
 
 /// The sleeps and the timers of one peer.
@@ -32,7 +32,7 @@ struct State {
 }
 
 impl Sleepers {
-    /// When the first of them ends.
+    /// Returns when the first of them ends.
     pub(crate) fn first(&self) -> Option<SystemTime> {
         let state = self.0.get()?.lock();
         let sleep = state.sleeping.first_key_value().map(|((at, _), _)| *at);
@@ -53,7 +53,7 @@ impl Sleepers {
         timers
     }
 
-    /// Ends all sleeps, and forgets the timers.
+    /// Ends all sleeps, and removes the timers.
     pub(crate) fn end(&self) {
         let Some(state) = self.0.get() else {
             return;
@@ -65,7 +65,7 @@ impl Sleepers {
         due.into_values().for_each(Waker::wake);
     }
 
-    /// The timers; `None` if the peer has never had a sleep or a timer.
+    /// Returns the timers; `None` if the peer has never had a sleep or a timer.
     pub(crate) fn timers<T>(&self, look: impl FnOnce(&mut Timers) -> T) -> Option<T> {
         Some(look(&mut self.0.get()?.lock().timers))
     }
@@ -75,7 +75,7 @@ impl Sleepers {
         change(&mut self.0.get_or_init(Box::default).lock().timers)
     }
 
-    /// The timers that were stored with a peer.
+    /// Restores the timers that were stored with a peer.
     pub(crate) fn restored(timers: Timers) -> Self {
         let this = Self::default();
         if !timers.is_empty() {
@@ -92,7 +92,7 @@ impl Sleepers {
         key
     }
 
-    /// Whether one of them goes on; then it is this waker that is woken.
+    /// Returns whether a sleep goes on. If so, this waker is woken at its end.
     fn goes_on(&self, key: Key, waker: &Waker) -> bool {
         let Some(state) = self.0.get() else {
             return false;
@@ -142,7 +142,7 @@ impl Future for Sleep {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let goes_on = self.peer.sleepers().goes_on(self.key, cx.waker());
-        // In this order: what ends the connection ends the sleeps that it finds.
+        // In this order: the connection's end wakes the sleeps that it finds.
         match goes_on && self.peer.state() == PeerState::Open {
             true => Poll::Pending,
             false => Poll::Ready(()),

@@ -14,8 +14,8 @@ use crate::hub::settings::Settings;
 use crate::peer::id::PeerId;
 use crate::upgrade::request::{Params, UpgradeRequest};
 
-/// Everything of a peer that outlives the memory it lives in: what a hibernating transport
-/// stores, and what travels from where the `upgrade` hook ran to where the peer lives.
+/// The persistent state of a peer: a hibernating transport stores it, and it travels from where the
+/// `upgrade` hook ran to where the peer lives.
 ///
 /// The serialized form is short, and readable by later versions of this crate.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -26,7 +26,7 @@ pub struct Snapshot {
     pub(crate) namespace: String,
     #[serde(rename = "u")]
     target: String,
-    /// Left out for GET, as nearly all are.
+    /// Absent for GET, the method of nearly all requests.
     #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
     method: Option<String>,
     #[serde(rename = "h", default, skip_serializing_if = "Vec::is_empty")]
@@ -76,13 +76,13 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-/// A context that is there and `null`, as `()` is, is not a missing one.
+/// Distinguishes a context that is `null`, as `()` is, from a missing one.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }
 
 impl Snapshot {
-    /// A peer's lasting parts; of its request's headers those that `keep` names.
+    /// Creates the snapshot of a peer, with those of its request's headers that `keep` names.
     pub(crate) fn new(
         id: PeerId,
         namespace: &str,
@@ -90,7 +90,7 @@ impl Snapshot {
         keep: impl Fn(&HeaderName) -> bool,
     ) -> Self {
         let header = |(name, value): (&HeaderName, &HeaderValue)| {
-            // A value's bytes as the characters of the same numbers, which lose nothing.
+            // Each byte of a value becomes the character of the same number, which loses nothing.
             let value = value.as_bytes().iter().copied().map(char::from).collect();
             (name.as_str().to_owned(), value)
         };
@@ -130,8 +130,8 @@ impl Snapshot {
         self.limits = LimitChanges::between(&hub.limits, &settings.limits).to_stored();
     }
 
-    /// What is known of the route's settings without asking for its hooks: its pattern, its name and
-    /// its limits, over the hub's settings.
+    /// Returns what is known of the route's settings before its hooks are: its pattern, its name
+    /// and its limits, over the hub's settings.
     pub(crate) fn settings(&self, hub: &Arc<Settings>) -> Arc<Settings> {
         if self.route.is_none() && self.route_name.is_none() && self.limits.is_empty() {
             return Arc::clone(hub);
@@ -142,27 +142,27 @@ impl Snapshot {
         Arc::new(settings)
     }
 
-    /// The peer's id.
+    /// Returns the peer's id.
     pub fn id(&self) -> PeerId {
         self.id
     }
 
-    /// The peer's namespace.
+    /// Returns the peer's namespace.
     pub fn namespace(&self) -> &str {
         &self.namespace
     }
 
-    /// The subprotocol that was negotiated, if one was.
+    /// Returns the negotiated subprotocol, if there is one.
     pub fn protocol(&self) -> Option<&str> {
         self.protocol.as_deref()
     }
 
-    /// The peer's topics.
+    /// Returns the peer's topics.
     pub fn topics(&self) -> impl Iterator<Item = &str> {
         self.topics.iter().map(String::as_str)
     }
 
-    /// The peer's identity and its tags, to be shared.
+    /// Returns the peer's identity and its tags.
     pub(crate) fn labels(&self) -> (Option<Arc<str>>, Vec<Arc<str>>) {
         let shared = |name: &String| Arc::from(name.as_str());
         let identity = self.identity.as_ref().map(shared);
@@ -176,7 +176,7 @@ impl Snapshot {
         self
     }
 
-    /// The part that takes the most bytes, and how many.
+    /// Returns the part that takes the most bytes, and how many.
     pub fn largest(&self) -> (SnapshotPart, usize) {
         let len = |pairs: &[(String, String)]| -> usize {
             pairs
@@ -219,7 +219,7 @@ impl Snapshot {
         .unwrap_or((SnapshotPart::Context, 0))
     }
 
-    /// The request as it was, with the headers that were kept.
+    /// Returns the original request, with the kept headers.
     pub(crate) fn request(&self) -> Result<UpgradeRequest, RestoreError> {
         let mut headers = HeaderMap::with_capacity(self.headers.len());
         for (name, value) in &self.headers {
@@ -282,20 +282,20 @@ impl fmt::Display for SnapshotPart {
     }
 }
 
-/// Why a peer could not be stored. What was to be stored was not changed.
+/// Why a peer could not be stored. The stored state did not change.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PersistError {
     /// There is no room for it.
     #[error("not stored: {len} bytes, at most {most} fit; {part} alone: {part_len} bytes")]
     TooBig {
-        /// All of it, in bytes.
+        /// The whole length, in bytes.
         len: usize,
-        /// The most there is room for.
+        /// The room, in bytes.
         most: usize,
-        /// The part that takes the most of it.
+        /// The largest part.
         part: SnapshotPart,
-        /// That part, in bytes.
+        /// The length of that part, in bytes.
         part_len: usize,
     },
     /// The context does not convert to JSON.
@@ -307,7 +307,7 @@ pub enum PersistError {
 }
 
 impl PersistError {
-    /// There is no room for this snapshot's `len` bytes, but for `most`.
+    /// Creates the error for a snapshot of `len` bytes, when there is room for `most`.
     pub fn too_big(snapshot: &Snapshot, len: usize, most: usize) -> Self {
         let (part, part_len) = snapshot.largest();
         Self::TooBig {
@@ -319,7 +319,7 @@ impl PersistError {
     }
 }
 
-/// Why a stored peer could not be brought back.
+/// Why a stored peer could not be restored.
 #[derive(Debug, thiserror::Error)]
 #[error("a stored peer cannot be restored")]
 pub struct RestoreError(#[source] BoxError);

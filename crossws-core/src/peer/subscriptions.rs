@@ -1,4 +1,4 @@
-//! What a peer is a member of, kept with the peer: most have a topic or two, and need no maps for it.
+//! A peer's memberships, stored with the peer: most have a topic or two, and need no maps for it.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -32,8 +32,8 @@ enum Stay {
     #[default]
     Out,
     In(Key),
-    /// It can be added nowhere any more. What it is still a member of stays known until it is a member
-    /// of nothing, because its publications need their author.
+    /// The peer cannot be added anywhere any more. Its remaining memberships stay known until it
+    /// has none, because its publications need their author.
     Leaving(Option<Key>),
 }
 
@@ -47,14 +47,14 @@ impl Stay {
     }
 }
 
-/// So many topics are looked through one by one.
+/// Up to this many topics are searched one by one.
 const FEW: usize = 8;
 
 /// Topics, and the keys in them.
 pub(crate) type Topics = SmallVec<[(Arc<Topic>, Key); 1]>;
 
 impl Subscriptions {
-    /// The peer joins its namespace. Returns `false` if it is leaving.
+    /// Notes that the peer joins its namespace. Returns `false` if it is leaving.
     pub(crate) fn join(&self, key: Key) -> bool {
         let mut state = self.0.lock();
         let joins = matches!(state.stay, Stay::Out);
@@ -64,7 +64,7 @@ impl Subscriptions {
         joins
     }
 
-    /// The peer is listed on a route. Returns `false` if it is leaving.
+    /// Notes that the peer is listed on a route. Returns `false` if it is leaving.
     pub(crate) fn join_route(&self, route: &Arc<RouteMembers>, key: Key) -> bool {
         let mut state = self.0.lock();
         let stays = matches!(state.stay, Stay::In(_)) && state.route.is_none();
@@ -74,7 +74,7 @@ impl Subscriptions {
         stays
     }
 
-    /// Whether the peer is listed on this route, or on none.
+    /// Returns whether the peer is listed on this route, or on none.
     pub(crate) fn is_on(&self, route: Option<&Arc<RouteMembers>>) -> bool {
         let state = self.0.lock();
         match (&state.route, route) {
@@ -84,12 +84,13 @@ impl Subscriptions {
         }
     }
 
-    /// The peer is listed on no route any more. Returns where it was.
+    /// Notes that the peer is listed on no route any more. Returns the earlier one.
     pub(crate) fn take_route(&self) -> Option<(Arc<RouteMembers>, Key)> {
         self.0.lock().route.take()
     }
 
-    /// The peer begins to leave: it is added nowhere from here on. Returns what it is a member of.
+    /// Notes that the peer begins to leave: it is added nowhere from here on. Returns its
+    /// memberships.
     pub(crate) fn begin_leaving(&self) -> (Option<Key>, Topics) {
         let mut state = self.0.lock();
         let key = state.stay.key();
@@ -101,17 +102,17 @@ impl Subscriptions {
         (key, topics)
     }
 
-    /// Whether the peer has joined its namespace, and has not begun to leave.
+    /// Returns whether the peer has joined its namespace, and has not begun to leave.
     pub(crate) fn is_listed(&self) -> bool {
         matches!(self.0.lock().stay, Stay::In(_))
     }
 
-    /// Whether the peer has left everything, or was never anywhere and will not be.
+    /// Returns whether the peer has left everything, or never joined and will not.
     pub(crate) fn has_left(&self) -> bool {
         matches!(self.0.lock().stay, Stay::Leaving(None))
     }
 
-    /// The peer has left everything.
+    /// Notes that the peer has left everything.
     pub(crate) fn clear(&self) {
         let mut state = self.0.lock();
         state.stay = Stay::Leaving(None);
@@ -120,8 +121,8 @@ impl Subscriptions {
         drop(topics);
     }
 
-    /// Whether the peer may be subscribed to one more topic or pattern, of this name: `false` if it is
-    /// already.
+    /// Checks that the peer may be subscribed to one more topic or pattern, of this name. Returns
+    /// `false` if it already is.
     pub(crate) fn admits(
         &self,
         kind: TopicKind,
@@ -147,7 +148,7 @@ impl Subscriptions {
         }
     }
 
-    /// The peer is a member of one more topic. Returns `false` if it is leaving.
+    /// Notes that the peer is a member of one more topic. Returns `false` if it is leaving.
     pub(crate) fn insert(&self, topic: Arc<Topic>, key: Key) -> bool {
         let mut state = self.0.lock();
         let stays = matches!(state.stay, Stay::In(_));
@@ -163,7 +164,8 @@ impl Subscriptions {
         state.topics.get(at).cloned()
     }
 
-    /// The peer is a member no more, under this key: it may be one again under another.
+    /// Notes that the membership with this key has ended: the peer may join again under another
+    /// key.
     pub(crate) fn remove(&self, topic: &Arc<Topic>, key: Key) {
         let mut state = self.0.lock();
         let at = state.find_topic(topic).ok();
@@ -180,32 +182,32 @@ impl Subscriptions {
         self.0.lock().find(TopicKind::Topic, topic).is_ok()
     }
 
-    /// The names of the topics, or of the patterns, in their order.
+    /// Returns the names of the topics, or of the patterns, in their order.
     pub(crate) fn names(&self, kind: TopicKind) -> Vec<Arc<str>> {
         let state = self.0.lock();
         let topics = state.of_kind(kind).iter();
         topics.map(|(topic, _)| topic.shared_name()).collect()
     }
 
-    /// The topics, without the patterns.
+    /// Returns the topics, without the patterns.
     pub(crate) fn topics(&self) -> Several {
         let state = self.0.lock();
         let topics = state.of_kind(TopicKind::Topic).iter();
         topics.map(|(topic, _)| Arc::clone(topic)).collect()
     }
 
-    /// The key in this topic, to be looked up there.
+    /// Returns the key in this topic.
     pub(crate) fn key(&self, topic: &Topic) -> Option<Key> {
         self.0.lock().key(topic)
     }
 
-    /// As it is now, for several questions.
+    /// Locks the list, for several look-ups.
     pub(crate) fn lock(&self) -> Known<'_> {
         Known(self.0.lock())
     }
 }
 
-/// What a peer is a member of, while its list is locked.
+/// A peer's memberships, while their list is locked.
 pub(crate) struct Known<'a>(MutexGuard<'a, State>);
 
 impl Known<'_> {

@@ -13,7 +13,8 @@ use crate::observe::watch::WatchedHook;
 use crate::peer::Peer;
 use crate::sync::Mutex;
 
-/// Futures that live as long as one connection: given to the peer, polled by its session.
+/// The futures that live as long as one connection: the application passes them to the peer, and
+/// the session polls them.
 #[derive(Default)]
 pub(crate) struct Inbox(Mutex<State>);
 
@@ -25,7 +26,7 @@ struct State {
     over: bool,
 }
 
-/// What came since the session looked.
+/// New work since the session's last look.
 #[derive(Default)]
 struct New {
     futures: Vec<BoxFuture<'static, HookResult>>,
@@ -34,7 +35,7 @@ struct New {
 }
 
 impl Inbox {
-    /// Hands a future to the session; drops it if the session is over.
+    /// Passes a future to the session; drops it if the session is over.
     pub(crate) fn push(&self, future: BoxFuture<'static, HookResult>) {
         let mut state = self.0.lock();
         if state.over {
@@ -50,8 +51,8 @@ impl Inbox {
         }
     }
 
-    /// Leaves a future to be run at the connection's end. Returns `false`, and drops it, if the session
-    /// is over.
+    /// Adds a future that runs at the connection's end. Returns `false`, and drops it, if the
+    /// session is over.
     pub(crate) fn push_cleanup(&self, future: BoxFuture<'static, HookResult>) -> bool {
         let mut state = self.0.lock();
         let over = state.over;
@@ -64,13 +65,13 @@ impl Inbox {
         !over
     }
 
-    /// Leaves a hook to be run, and wakes the session. Dropped if that is over.
+    /// Queues a hook, and wakes the session. Drops it if the session is over.
     pub(crate) fn notify(&self, notice: Notice) {
         self.leave(notice);
         self.wake();
     }
 
-    /// Leaves a hook to be run once the session is woken. Dropped if that is over.
+    /// Queues a hook for when the session is woken. Drops it if the session is over.
     pub(crate) fn leave(&self, notice: Notice) {
         let mut state = self.0.lock();
         if state.over {
@@ -117,7 +118,7 @@ impl Inbox {
     }
 }
 
-/// The last one first.
+/// Drops the last one first.
 fn drop_cleanups(mut cleanups: Vec<BoxFuture<'static, HookResult>>) {
     while let Some(future) = cleanups.pop() {
         contained(|| drop(future));
@@ -131,10 +132,10 @@ pub(crate) struct Tasks(Option<Box<Futures>>);
 #[derive(Default)]
 struct Futures {
     running: Vec<BoxFuture<'static, Result<(), Error>>>,
-    /// To be run at the connection's end, the last one first.
+    /// Run at the connection's end, the last one first.
     cleanups: Vec<BoxFuture<'static, HookResult>>,
     due: VecDeque<Notice>,
-    /// What is watched of the hook that runs.
+    /// The observed state of the running hook.
     watched: Option<WatchedHook>,
 }
 
@@ -155,7 +156,7 @@ impl Futures {
 }
 
 impl Tasks {
-    /// Polls every future, new ones taken over from `inbox` first.
+    /// Polls every future, after taking over new ones from `inbox`.
     ///
     /// All of them are polled at each wake-up: a connection has few, and they share the
     /// connection's own task.
@@ -199,7 +200,7 @@ impl Tasks {
         self.0.take_if(|tasks| tasks.is_empty());
     }
 
-    /// The oldest of what is due.
+    /// Returns the oldest notice that is due.
     pub(crate) fn take_notice(&mut self) -> Option<Notice> {
         self.0.as_mut()?.due.pop_front()
     }
@@ -224,13 +225,13 @@ impl Tasks {
         tasks.cleanups.extend(cleanups);
     }
 
-    /// The next of what is to be done at the connection's end: what was left last.
+    /// Returns the next work for the connection's end: the one that was registered last.
     pub(crate) fn take_cleanup(&mut self, inbox: &Inbox) -> Option<BoxFuture<'static, HookResult>> {
         self.collect(inbox);
         self.0.as_mut()?.cleanups.pop()
     }
 
-    /// Runs a hook's future to its end, and the peer's own futures beside it.
+    /// Runs a hook's future to its end, and the peer's own futures concurrently.
     pub(crate) fn alongside<'a, F>(&'a mut self, peer: &'a Peer, future: F) -> Alongside<'a, F> {
         if let Some(watch) = peer.watch() {
             watch.hook(peer, self);
@@ -238,7 +239,7 @@ impl Tasks {
         self.alongside_message(peer, future)
     }
 
-    /// As [`alongside`](Self::alongside), for the hook of a message, of which who watches has been told.
+    /// As [`alongside`](Self::alongside), for the hook of a message that the observers know of.
     pub(crate) fn alongside_message<'a, F>(
         &'a mut self,
         peer: &'a Peer,
@@ -251,12 +252,12 @@ impl Tasks {
         }
     }
 
-    /// Keeps what is watched of the next hook, until it ends.
+    /// Sets the observed state of the next hook, until it ends.
     pub(crate) fn set_watched(&mut self, watched: WatchedHook) {
         self.0.get_or_insert_default().watched = Some(watched);
     }
 
-    /// A hook is polled: enters its span, if it is watched.
+    /// Enters the span of a hook that is being polled, if it is observed.
     #[cold]
     fn enter(&self) {
         if let Some(watched) = self.0.as_ref().and_then(|it| it.watched.as_ref()) {
@@ -264,7 +265,7 @@ impl Tasks {
         }
     }
 
-    /// A hook has been polled, and has ended if `is_over`: leaves its span.
+    /// Leaves the span of a hook that was polled, and ends it if `is_over`.
     #[cold]
     fn exit(&mut self, peer: &Peer, is_over: bool) {
         if let Some(futures) = &mut self.0
@@ -299,7 +300,7 @@ impl<F: Future> Future for Alongside<'_, F> {
         if is_busy {
             this.tasks.enter();
         }
-        // A panic of a hook is caught within: the span is left in any case.
+        // A hook's panic is caught inside: the span is left in any case.
         let output = this.future.poll(cx);
         if output.is_pending() {
             this.tasks.poll(this.peer.inbox(), cx);
@@ -323,16 +324,16 @@ impl Drop for Tasks {
     }
 }
 
-/// What a closure's or a spawned future may return: nothing, or a result of anything, whose error
-/// reaches the `error` hook. Where a closure ends in `Ok(())` and the error's type is nowhere said,
-/// end it in [`ok()`](crate::ok).
+/// The output of a closure or a spawned future: nothing, or a `Result`, whose error reaches the
+/// `error` hook. If a closure ends in `Ok(())` and the type of its error is ambiguous, end it in
+/// [`ok()`](crate::ok).
 #[diagnostic::on_unimplemented(
     message = "a hook cannot return `{Self}`",
     label = "nothing, or a `Result`, is expected",
     note = "the error of the `Result` must convert into `Box<dyn Error + Send + Sync>`"
 )]
 pub trait HookOutput: MaybeSend + 'static {
-    /// As a hook's result.
+    /// Converts into a hook's result.
     fn into_hook_result(self) -> HookResult;
 }
 

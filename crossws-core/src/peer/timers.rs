@@ -1,4 +1,4 @@
-//! Named timers of a connection, which outlive its memory where the transport stores it.
+//! Named timers of a connection, which outlive its memory if the transport stores them.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -10,12 +10,13 @@ use crate::peer::life::PeerState;
 use crate::peer::snapshot::PersistError;
 
 impl Peer {
-    /// Sets the timer of this name: the [`timer`](crate::Hooks::timer) hook is told after `duration`, one
-    /// hook at a time as any other. A timer of the same name is replaced: only the new time counts, also
-    /// where the old one was due and its hook had not begun. The connection's end clears all timers.
+    /// Sets the timer of this name: the [`timer`](crate::Hooks::timer) hook runs after `duration`,
+    /// one hook at a time like any other. A timer of the same name is replaced: only the new time
+    /// counts, even if the old timer was due and its hook had not begun. The connection's end
+    /// clears all timers.
     ///
-    /// Where the transport hibernates, timers are stored with the peer and wake the object. Each is told
-    /// at most once: it is stored no more when its hook begins.
+    /// If the transport hibernates, timers are stored with the peer and wake the object. The hook
+    /// runs at most once for each: the timer is removed from storage when its hook begins.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -39,7 +40,7 @@ impl Peer {
     /// ```
     ///
     /// # Errors
-    /// See [`TimerError`]. The timer that had this name goes on.
+    /// See [`TimerError`]. The earlier timer of this name goes on.
     pub fn set_timer(&self, name: impl AsRef<str>, duration: Duration) -> Result<(), TimerError> {
         let name = name.as_ref();
         if !self.capabilities().contains(Capabilities::EXPIRY) {
@@ -76,14 +77,22 @@ impl Peer {
         Ok(())
     }
 
-    /// Clears the timer of this name. Returns whether there was one whose hook had not begun: it will
-    /// not.
+    /// Clears the timer of this name. Returns whether there was one whose hook had not begun; it
+    /// will not run.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.set_timer("idle", std::time::Duration::from_secs(60))?;
+    /// peer.clear_timer("idle");
+    /// # Ok(()) }
+    /// ```
     pub fn clear_timer(&self, name: impl AsRef<str>) -> bool {
         self.change_stored_timers(|timers| timers.remove(name.as_ref()))
     }
 
-    /// The hook of a timer that was due begins. Returns `false` if it was cleared meanwhile, or set
-    /// again.
+    /// Begins the hook of a timer that was due. Returns `false` if the timer was cleared meanwhile,
+    /// or set again.
     pub(crate) fn begin_timer(&self, name: &str) -> bool {
         self.change_stored_timers(|timers| timers.begin(name))
     }
@@ -91,7 +100,7 @@ impl Peer {
     fn change_stored_timers(&self, change: impl FnOnce(&mut Timers) -> bool) -> bool {
         let changed = self.sleepers().timers(change).unwrap_or(false);
         if changed && let Err(error) = self.persist() {
-            // There is room for less than before, so only the platform itself can have refused.
+            // Less room is needed than before, so only the platform itself can have refused.
             tracing::error!(peer = %self, %error, "a timer is still stored");
         }
         changed
@@ -106,18 +115,19 @@ pub(crate) struct Timers(Vec<Timer>);
 struct Timer {
     name: Arc<str>,
     at: SystemTime,
-    /// It is due, and its hook has not begun.
+    /// The timer is due, and its hook has not begun.
     due: bool,
 }
 
 impl Timers {
-    /// When the first of them is due.
+    /// Returns when the first of them is due.
     pub(crate) fn first(&self) -> Option<SystemTime> {
         let waiting = self.0.iter().filter(|timer| !timer.due);
         waiting.map(|timer| timer.at).min()
     }
 
-    /// Sets a timer, in place of the one with this name. Returns `false` if there are as many as may be.
+    /// Sets a timer, and replaces the one with this name. Returns `false` if there are already as
+    /// many as allowed.
     pub(crate) fn set(&mut self, name: &str, at: SystemTime, most: usize) -> bool {
         let others = self.0.iter().filter(|timer| *timer.name != *name).count();
         if others >= most {
@@ -139,8 +149,8 @@ impl Timers {
         self.0.len() < before
     }
 
-    /// The names of those that become due until this time, the earliest first, and of equal ones the
-    /// one that was set first.
+    /// Marks the timers that become due until this time, and returns their names. They are sorted
+    /// by time, then by the order in which they were set.
     pub(crate) fn take_due(&mut self, until: SystemTime) -> Vec<Arc<str>> {
         let is_due = |timer: &&mut Timer| !timer.due && timer.at <= until;
         let mut due: Vec<_> = self.0.iter_mut().filter(is_due).collect();
@@ -152,16 +162,16 @@ impl Timers {
         due.collect()
     }
 
-    /// The hook of a timer begins: it is one no more. Returns `false` if it was cleared, or set again,
-    /// since it was due.
+    /// Removes a timer whose hook begins. Returns `false` if it was cleared, or set again, since it
+    /// was due.
     pub(crate) fn begin(&mut self, name: &str) -> bool {
         let is_due = |timer: &Timer| timer.due && *timer.name == *name;
         let due = self.0.iter().position(is_due);
         due.map(|index| self.0.remove(index)).is_some()
     }
 
-    /// As they are stored: names, and times in milliseconds of the epoch. Those that are due and have
-    /// not begun are among them.
+    /// Returns the timers in their stored form: names, and times in milliseconds since the epoch.
+    /// Due timers whose hooks have not begun are included.
     pub(crate) fn stored(&self) -> Vec<(String, u64)> {
         let stored = |timer: &Timer| (String::from(&*timer.name), millis(timer.at));
         self.0.iter().map(stored).collect()
@@ -184,15 +194,15 @@ impl Timers {
     }
 }
 
-/// Whole milliseconds, a part of one counted as one: a timer is never early.
+/// Converts a time to whole milliseconds, rounded up: a timer is never early.
 fn millis(at: SystemTime) -> u64 {
     let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
     let since = since.saturating_add(Duration::from_nanos(999_999));
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Why a timer was not set: see [`Peer::set_timer`](crate::Peer::set_timer). The one with its name, if
-/// there is one, is as it was.
+/// Why a timer was not set: see [`Peer::set_timer`](crate::Peer::set_timer). An existing timer of
+/// the name stays unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TimerError {
@@ -209,9 +219,9 @@ pub enum TimerError {
     /// The name is longer than [`Limits::max_name_len`](field@crate::Limits::max_name_len).
     #[error("no timer was set: a name of {len} bytes, at most {most} are allowed")]
     NameTooLong {
-        /// Its length in bytes.
+        /// The name's length in bytes.
         len: usize,
-        /// The longest that is allowed.
+        /// The longest length allowed.
         most: usize,
     },
     /// The transport hibernates and could not store the timer.

@@ -1,4 +1,4 @@
-//! How a transport reads what was published: see [`Transport::wire`](crate::adapter::Transport::wire).
+//! How a transport reads publications: see [`Transport::wire`](crate::adapter::Transport::wire).
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,38 +9,38 @@ use crate::pubsub::members::Key;
 use crate::pubsub::topic::Topic;
 use crate::sync::atomic::{AtomicU64, Ordering};
 
-/// The order of a namespace: every publication in it gets the next number, whatever its topic.
+/// The order of a namespace: every publication in it gets the next number, in any topic.
 ///
-/// A transport reads it to put what it sends itself in its place among the publications: what was
-/// published before has a smaller number than the time, what is published later does not.
+/// A transport reads it to place its own sent messages among the publications: an earlier
+/// publication has a smaller number than the time, a later one does not.
 #[derive(Debug, Clone, Default)]
 pub struct Sequence(Arc<AtomicU64>);
 
 impl Sequence {
-    /// The number that the next publication gets.
+    /// Returns the number of the next publication.
     pub fn now(&self) -> u64 {
         self.0.load(Ordering::Acquire)
     }
 
-    /// Takes the next number: under the topic's lock, so that a topic's numbers go up.
+    /// Takes the next number. Called under the topic's lock, so that a topic's numbers increase.
     pub(crate) fn tick(&self) -> u64 {
         self.0.fetch_add(1, Ordering::AcqRel)
     }
 }
 
-/// Publications that follow each other in a topic's log, encoded, as all of its readers share them.
+/// Consecutive publications of a topic's log, encoded and shared by all of its readers.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct LogSlice {
-    /// The first one's number on the namespace's [`Sequence`].
+    /// The first publication's number on the namespace's [`Sequence`].
     pub seq: u64,
-    /// The messages, one behind the other.
+    /// The messages, one after the other.
     pub bytes: Bytes,
-    /// How many they are.
+    /// How many messages there are.
     pub messages: usize,
 }
 
-/// How much there is.
+/// A size of a queue or a log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct QueueSize {
@@ -57,7 +57,7 @@ impl QueueSize {
         messages: usize::MAX,
     };
 
-    /// One message more.
+    /// Adds one message.
     pub(crate) fn plus(self, len: usize) -> Self {
         Self {
             bytes: self.bytes.wrapping_add(len),
@@ -65,7 +65,7 @@ impl QueueSize {
         }
     }
 
-    /// So much more.
+    /// Adds a size.
     pub(crate) fn plus_all(self, more: Self) -> Self {
         Self {
             bytes: self.bytes.saturating_add(more.bytes),
@@ -92,7 +92,7 @@ impl QueueSize {
     }
 }
 
-/// How much more may be appended to one log before the transport that reads it is asked again, with
+/// How much more may be appended to one log before the topic asks the reading transport again, with
 /// [`Transport::lags`](crate::adapter::Transport::lags).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -108,7 +108,7 @@ pub struct Allowance {
 }
 
 impl Allowance {
-    /// Room for this many bytes in this many messages.
+    /// Allows this many bytes in this many messages.
     pub const fn new(bytes: usize, messages: usize) -> Self {
         Self {
             bytes,
@@ -140,25 +140,26 @@ impl Allowance {
     }
 }
 
-/// A transport's way to what a topic's log has for it. Dropped, what it has not read is given up.
+/// A transport's position in a topic's log. Dropping it discards the unread part.
 ///
-/// Neither a call nor the drop may happen under a lock that [`Transport::news`] takes: they lock the
-/// topic, under which that one is called.
+/// Neither a call nor the drop may happen under a lock that [`Transport::news`] takes: they lock
+/// the topic, and `news` is called under that lock.
 ///
 /// [`Transport::news`]: crate::adapter::Transport::news
 pub struct Cursor {
     topic: Arc<Topic>,
-    /// What had been published to the topic before.
+    /// The size of all earlier publications to the topic.
     before: QueueSize,
-    // The reader's parts, which leave room for what else there is: every outbox has room for a feed.
+    // The reader's fields, inlined so that they leave room for the others: every outbox has room
+    // for a feed.
     number: u64,
     key: Key,
     armed: bool,
-    /// The peer has left the topic: so much as `before` says waits, and nothing is added.
+    /// The peer has left the topic: `before` is the size that waits, and nothing is added.
     ended: bool,
 }
 
-/// A reader's place in its topic. The key may be another's later, the number is not.
+/// A reader's place in its topic. The key may be reused later, the number is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Reader {
     pub(crate) key: Key,
@@ -184,42 +185,42 @@ impl Cursor {
         }
     }
 
-    /// Drops it without a word to the topic, which is locked.
+    /// Drops it without notifying the topic, which is locked.
     pub(crate) fn disarm(mut self) {
         self.armed = false;
     }
 
-    /// The order of the namespace.
+    /// Returns the order of the namespace.
     pub fn clock(&self) -> &Sequence {
         self.topic.clock()
     }
 
-    /// Notes what [`Backlog::take`] has left. Returns whether that is anything. Otherwise the feed is
+    /// Notes what [`Backlog::take`] has left. Returns whether that is anything. If not, the feed is
     /// read to its end, and must be dropped.
     pub fn has_left(&mut self, left: Left) -> bool {
         match left.0 {
             None => self.armed = false,
             Some(Remains::Ended(rest)) => self.ends_behind(rest),
-            // The peer has left the topic since.
+            // The peer has left the topic meanwhile.
             Some(Remains::Since(_)) if self.ended => {}
             Some(Remains::Since(start)) => self.before = start,
         }
         self.armed
     }
 
-    /// Returns whether this is the feed that is asked about.
+    /// Returns whether the backlog is this feed's.
     pub fn is_of(&self, backlog: &Backlog) -> bool {
         Arc::ptr_eq(&self.topic, &backlog.topic) && self.reader() == backlog.reader
     }
 
-    /// The peer has left the topic, and so much waits: what [`Backlog::rest`] has said.
+    /// Notes that the peer has left the topic, and how much waits: the result of [`Backlog::rest`].
     pub fn ends_behind(&mut self, rest: QueueSize) {
         self.before = rest;
         self.ended = true;
     }
 
-    /// At most how much there is to read: without a lock, so also under one. The reader's own
-    /// publications count.
+    /// Returns an upper bound of the unread size. It takes no lock, so that it may be called under
+    /// one. The reader's own publications count.
     pub fn at_most(&self) -> QueueSize {
         if self.ended {
             return self.before;
@@ -227,14 +228,13 @@ impl Cursor {
         self.topic.published().since(self.before)
     }
 
-    /// Arranges for this feed's transport to be asked with
-    /// [`Transport::lags`](crate::adapter::Transport::lags) at the next publication, whatever room it has been
-    /// granted. Takes no lock.
+    /// Arranges for the topic to call [`Transport::lags`](crate::adapter::Transport::lags) of this
+    /// feed's transport at the next publication, whatever allowance it has. Takes no lock.
     pub fn recheck(&self) {
         self.topic.recheck();
     }
 
-    /// Returns a handle that reads the feed while that stays where it is, under a lock.
+    /// Returns a handle that reads the feed while the feed stays in place, under a lock.
     pub fn backlog(&self) -> Backlog {
         Backlog {
             topic: Arc::clone(&self.topic),
@@ -257,7 +257,7 @@ impl fmt::Debug for Cursor {
     }
 }
 
-/// As what a transport gives back that reads no more: see
+/// The form in which a transport that no longer reads returns it: see
 /// [`Transport::news`](crate::adapter::Transport::news).
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -267,20 +267,20 @@ impl fmt::Display for Cursor {
 
 impl std::error::Error for Cursor {}
 
-/// What [`Backlog::take`] has left: see [`Cursor::has_left`].
+/// The rest after [`Backlog::take`]: see [`Cursor::has_left`].
 #[derive(Debug, Clone, Copy)]
 pub struct Left(Option<Remains>);
 
-/// What is left of a feed.
+/// The rest of a feed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Remains {
-    /// What was published since so much had been.
+    /// The publications after this size.
     Since(QueueSize),
-    /// So much. The peer has left the topic.
+    /// This size. The peer has left the topic.
     Ended(QueueSize),
 }
 
-/// What waits in a [`Cursor`].
+/// The unread part of a [`Cursor`].
 #[derive(Clone)]
 pub struct Backlog {
     topic: Arc<Topic>,
@@ -288,19 +288,20 @@ pub struct Backlog {
 }
 
 impl Backlog {
-    /// Takes what was published before `before`, which is a time of the [`clock`](Cursor::clock)'s,
-    /// in slices as long as can be. If they are to be `sorted` among those of other topics, a
-    /// slice's numbers are consecutive. The [`Cursor`] must be told what is left. Locks the topic.
+    /// Takes the publications before `before`, a time of the [`clock`](Cursor::clock), in slices as
+    /// long as possible. If the caller sorts them among those of other topics (`sorted`), the
+    /// numbers of a slice are consecutive. The caller must report the rest to the [`Cursor`]. Locks
+    /// the topic.
     ///
-    /// The time must be read before, or under, the lock under which the transport looks at which
-    /// feeds it has: then everything that was published before it is in one of them, and the order
-    /// of publications over several topics is kept.
+    /// The transport must read the time before, or under, the lock under which it lists its feeds.
+    /// Then every publication before that time is in one of them, and the order of publications
+    /// over several topics is kept.
     #[must_use = "the feed counts what was taken until it is told what is left"]
     pub fn take(&self, before: u64, sorted: bool, into: &mut Vec<LogSlice>) -> Left {
         Left(self.topic.take(self.reader, before, sorted, into))
     }
 
-    /// How much there is to read now: nothing once the feed is gone. Locks the topic.
+    /// Returns how much there is to read now: nothing once the feed is dropped. Locks the topic.
     pub fn lag(&self) -> QueueSize {
         self.topic.lag(self.reader)
     }

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::peer::Peer;
 
-/// Which of the peers that a message could go to get it, by their labels.
+/// Selects, by label, the recipients of a message.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Filter<'a> {
     tagged: Names<'a>,
@@ -27,13 +27,13 @@ impl<'a> Filter<'a> {
         self.not_identity.push(identity);
     }
 
-    /// Whether every peer is admitted.
+    /// Returns whether every peer is admitted.
     pub(crate) fn is_empty(&self) -> bool {
         self.tagged.is_empty() && self.not_tagged.is_empty() && self.not_identity.is_empty()
     }
 
-    /// Whether the peer has every tag that it must have, and no label that it must not have. Takes the
-    /// lock of the peer's labels.
+    /// Returns whether the peer has every required tag, and no excluded label. Takes the lock of
+    /// the peer's labels.
     pub(crate) fn admits(&self, peer: &Peer) -> bool {
         if self.is_empty() {
             return true;

@@ -5,26 +5,26 @@ use std::ptr::addr_eq;
 use crate::bounds::{MaybeSend, MaybeSync};
 use crate::peer::Peer;
 
-/// What writes for connections whose own tasks sleep when something is published: to wake a thousand
-/// tasks costs more than the writing. A transport names it with
+/// Writes for connections whose own tasks sleep at a publication: waking a thousand tasks costs
+/// more than the writing. A transport names it with
 /// [`Transport::flusher`](crate::adapter::Transport::flusher).
 pub trait Flusher: MaybeSend + MaybeSync + 'static {
-    /// Sees to it that [`Asleep::flush`] is called soon, outside this call: what is published until
-    /// then leaves in the same writes. Does not block, and publishes nothing.
+    /// Ensures that [`Asleep::flush`] is called soon, outside this call. Publications until then
+    /// leave in the same writes. Does not block, and publishes nothing.
     fn flush(&self, asleep: Asleep);
 }
 
-/// Peers that have something to write and whose tasks sleep. Dropped, it wakes them.
+/// Peers with queued messages whose tasks sleep. Dropping it wakes them.
 #[derive(Debug)]
 pub struct Asleep(Vec<Peer>);
 
 impl Asleep {
-    /// So few are woken each by itself: a task is woken for any number.
+    /// Up to this many are woken one by one: above it a task is woken for the group.
     const FEW: usize = 3;
 
-    /// So many are written for in one go: a runtime's other tasks wait for so long, and its other
-    /// threads can take their part of a large room. tokio lets a task use its sockets 128 times in
-    /// one go.
+    /// At most this many are written for in one turn. A runtime's other tasks wait for that long,
+    /// and its other threads can take their part of a large room. tokio lets a task use its sockets
+    /// 128 times in one turn.
     const MANY: usize = 32;
 
     pub(crate) fn new(peers: Vec<Peer>) -> Self {
@@ -35,7 +35,8 @@ impl Asleep {
         self.0.len() > Self::FEW
     }
 
-    /// Hands them on in groups, to each its own flusher; wakes those without one, and a last few.
+    /// Passes the peers to their flushers in groups; wakes the peers without a flusher, and a last
+    /// few.
     pub(crate) fn hand_on(mut self) {
         while self.are_many()
             && let Some(one) = self.0.last().cloned()
@@ -67,10 +68,10 @@ impl Asleep {
         }
     }
 
-    /// Writes what waits for each of them, as far as that goes without waiting; the rest is their
-    /// tasks' to do.
+    /// Writes for each of the peers what can be written without waiting. Their own tasks write the
+    /// rest.
     pub fn flush(mut self) {
-        // One by one: if a stream panics, the drop wakes the others.
+        // One by one: if a stream panics, the drop wakes the other peers.
         while let Some(peer) = self.0.pop() {
             if peer.transport().flush() {
                 peer.notify_drained();

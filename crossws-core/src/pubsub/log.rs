@@ -1,8 +1,8 @@
-//! What was published to one topic in one wire format, until its last reader has taken it.
+//! The publications of one topic in one wire format, until the last reader has taken them.
 //!
-//! A publication is encoded once, at the end. A reader is a cursor: it takes everything from there
-//! to the end at once, as slices that all readers share, however many messages that is. What is
-//! behind the last cursor is freed.
+//! A publication is encoded once, at the end. A reader is a cursor: it takes everything from its
+//! position to the end at once, as slices that all readers share, however many messages that is.
+//! Memory before the last cursor is freed.
 
 mod chunk;
 mod rest;
@@ -19,27 +19,27 @@ pub(crate) use self::rest::Rest;
 use crate::pubsub::cursor::{LogSlice, QueueSize};
 use crate::pubsub::members::Key;
 
-/// What a reader takes of the chunk that is written to is copied below this size: to share so little
-/// would close the chunk, and a busy room's log would be nothing but chunks.
+/// Below this size, a reader's part of the chunk that is being written is copied. Sharing so little
+/// would close the chunk, and a busy room's log would consist of small chunks.
 const SHARE_FROM: usize = 2048;
 
-/// From this size on a chunk is closed, so that a slow reader's memory is given back in steps.
+/// A chunk is closed from this size on, so that a slow reader's memory is freed in steps.
 const CHUNK: usize = 64 << 10;
 
-/// As [`CHUNK`], in messages: what is known of each takes more memory than a short message.
+/// As [`CHUNK`], in messages: the index entry of a message takes more memory than a short message.
 const CHUNK_MESSAGES: usize = 1024;
 
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     /// Closed chunks, the oldest with the slowest reader first.
     chunks: VecDeque<Kept>,
-    /// The number of the first of them; numbers go up.
+    /// The number of the first closed chunk; numbers increase.
     first: u64,
-    /// The chunk that is written to: the last one.
+    /// The chunk that is being written: the last one.
     tail: Tail,
-    /// How large the last chunk was: a hint for the next.
+    /// The size of the last chunk: a hint for the next.
     hint: Size,
-    /// All that was ever appended.
+    /// The size of everything that was ever appended.
     end: Total,
 }
 
@@ -47,7 +47,7 @@ pub(crate) struct Log {
 struct Tail {
     bytes: Vec<u8>,
     index: Index,
-    /// How many cursors stand in this chunk.
+    /// How many cursors are in this chunk.
     readers: usize,
 }
 
@@ -55,7 +55,7 @@ struct Tail {
 #[derive(Debug)]
 struct Kept {
     chunk: Arc<Chunk>,
-    /// How many cursors stand in this chunk.
+    /// How many cursors are in this chunk.
     readers: usize,
 }
 
@@ -80,25 +80,25 @@ pub(crate) struct Mark {
     at: Total,
 }
 
-/// Where a reader stands: what is before it is taken.
+/// A reader's position: everything before it is taken.
 #[derive(Debug)]
 pub(crate) struct Position {
     mark: Mark,
-    /// What the reader itself published since: it is in the log, and not for it.
+    /// The size of the reader's own publications since: they are in the log, and not for it.
     own: Total,
 }
 
-/// What a slice may hold.
+/// Which messages a slice may combine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Slices {
-    /// All that is adjacent.
+    /// All adjacent messages.
     Adjacent,
-    /// Messages of consecutive numbers, to be sorted among those of other logs.
+    /// Messages of consecutive numbers, for sorting among those of other logs.
     Consecutive,
 }
 
 impl Position {
-    /// A reader has published this itself.
+    /// Skips a publication of the reader itself.
     pub(crate) fn skip_own(&mut self, len: usize) {
         self.own.bytes += len as u64;
         self.own.messages += 1;
@@ -115,8 +115,8 @@ impl Total {
 }
 
 impl Log {
-    /// Appends a message, which `encode` writes, behind a [`mark`](Self::mark) that was just made.
-    /// Answers its length.
+    /// Appends a message, which `encode` writes, after a [`mark`](Self::mark) that was just made.
+    /// Returns its length.
     pub(crate) fn append(
         &mut self,
         seq: u64,
@@ -137,7 +137,8 @@ impl Log {
         len
     }
 
-    /// The end: what is appended from here on is behind it. A reader there keeps no full chunk.
+    /// Returns the end: later messages are appended after it. A reader at the end keeps no full
+    /// chunk.
     pub(crate) fn mark(&mut self) -> Mark {
         self.close_full();
         Mark {
@@ -147,8 +148,8 @@ impl Log {
         }
     }
 
-    /// A cursor at a mark, while nobody has read or been released since. It must be given back,
-    /// with [`read`](Self::read) or [`release`](Self::release).
+    /// Returns a cursor at a mark. No reader may have read or been released since the mark was
+    /// made. The cursor must be returned, with [`read`](Self::read) or [`release`](Self::release).
     pub(crate) fn cursor(&mut self, mark: &Mark) -> Position {
         if let Some(readers) = self.readers_mut(mark.chunk) {
             *readers += 1;
@@ -159,23 +160,23 @@ impl Log {
         }
     }
 
-    /// Everything that was ever appended.
+    /// Returns the size of everything that was ever appended.
     pub(crate) fn end(&self) -> QueueSize {
         self.end.lag()
     }
 
-    /// Returns what waits for a reader.
+    /// Returns how much waits for a reader.
     pub(crate) fn lag(&self, cursor: &Position) -> QueueSize {
         self.span(cursor).since(cursor.own.lag())
     }
 
-    /// What a reader keeps in memory: its own publications too.
+    /// Returns how much a reader keeps in memory: its own publications included.
     pub(crate) fn span(&self, cursor: &Position) -> QueueSize {
         self.end().since(cursor.mark.at.lag())
     }
 
-    /// Takes what is before the number `before`, and not by `reader` itself, in such slices. Gives a
-    /// cursor back if something is left.
+    /// Takes the messages before the number `before` that `reader` has not published itself, in
+    /// such slices. Returns a cursor if something is left.
     pub(crate) fn read(
         &mut self,
         cursor: Position,
@@ -216,8 +217,8 @@ impl Log {
         left
     }
 
-    /// Takes out a reader that leaves, with what still waits for it: the log keeps nothing for it,
-    /// and nothing is copied. Returns `None` if nothing waits.
+    /// Removes a reader that leaves, with the messages that still wait for it: the log keeps
+    /// nothing for it, and nothing is copied. Returns `None` if nothing waits.
     pub(crate) fn detach(&mut self, cursor: &Position, reader: Key) -> Option<Rest> {
         let waits = self.lag(cursor);
         let rest = (waits.messages > 0).then(|| {
@@ -236,7 +237,7 @@ impl Log {
         rest
     }
 
-    /// A reader is gone, or has taken what there was.
+    /// Removes a reader that is gone, or has read to the end.
     pub(crate) fn release(&mut self, cursor: &Position) {
         if let Some(readers) = self.readers_mut(cursor.mark.chunk) {
             *readers -= 1;
@@ -249,7 +250,7 @@ impl Log {
         }
         if self.chunks.is_empty() {
             if self.tail.readers == 0 {
-                // Nobody is left to read it.
+                // No reader is left.
                 self.take_tail();
                 self.first += 1;
             }
@@ -263,7 +264,7 @@ impl Log {
         usize::try_from(number.checked_sub(self.first)?).ok()
     }
 
-    /// A chunk, the one that is written to included.
+    /// Returns a chunk, including the one that is being written.
     fn piece(&self, number: u64) -> Option<(&Index, Written<'_>)> {
         let place = self.place(number)?;
         if place == self.chunks.len() {
@@ -273,7 +274,7 @@ impl Log {
         Some((&chunk.index, Written::Closed(&chunk.bytes)))
     }
 
-    /// How much of the chunk that is written to is behind a mark.
+    /// Returns how much of the chunk that is being written is after a mark.
     fn left_of_tail(&self, mark: &Mark) -> usize {
         let before = match self.place(mark.chunk) {
             Some(place) if place == self.chunks.len() => self.tail.index.start_of(mark.message),
@@ -308,7 +309,7 @@ impl Log {
         }
     }
 
-    /// Makes what was written shareable.
+    /// Makes the written part shareable.
     fn close_tail(&mut self) {
         if self.tail.index.messages() == 0 {
             return;
@@ -318,7 +319,7 @@ impl Log {
             mut index,
             readers,
         } = self.take_tail();
-        // There was room for as much as the chunk before held, and this one may be kept for long.
+        // There was room for as much as the previous chunk held, and this one may be kept for long.
         if bytes.capacity() > 2 * bytes.len() {
             bytes.shrink_to_fit();
         }

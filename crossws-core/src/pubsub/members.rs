@@ -2,13 +2,14 @@ use slab::Slab;
 
 use crate::peer::Peer;
 
-/// A member's place in its topic: stable while it is there, another's afterwards. The peer itself
-/// remembers it, in its `Subscriptions`, so that a topic needs no map from peers to places.
+/// A member's place in its topic. It is stable during the membership, and may be reused afterwards.
+/// The peer itself remembers it, in its `Subscriptions`, so that a topic needs no map from peers to
+/// places.
 ///
-/// No machine has room for more members than this can count, and each costs four of them.
+/// No machine has room for more members than this can count: each costs four keys.
 pub(crate) type Key = u32;
 
-/// The peers of a topic with what the topic knows of each.
+/// The peers of a topic with the topic's data about each.
 pub(crate) struct Members<T>(Slab<(Peer, T)>);
 
 impl<T> Default for Members<T> {
@@ -26,12 +27,12 @@ impl<T> Members<T> {
         self.0.insert((peer, value)) as Key
     }
 
-    /// Takes a peer out, if it is there under this key.
+    /// Removes a peer, if it is there under this key.
     pub(crate) fn remove(&mut self, key: Key, peer: &Peer) -> Option<(Peer, T)> {
         self.is_at(key, peer).then(|| self.0.remove(key as usize))
     }
 
-    /// Whether a key is this very peer's.
+    /// Returns whether a key is this peer's.
     pub(crate) fn is_at(&self, key: Key, peer: &Peer) -> bool {
         self.0
             .get(key as usize)

@@ -1,45 +1,58 @@
-//! Patterns of topics' names: which are valid, and which of many match a name.
+//! Patterns of topic names: which are valid, and which of many match a name.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::pubsub::topic::{Several, Topic};
 
-/// Most segments of a pattern. A publish looks at `2^MAX_SEGMENTS` places at most, however many
+/// Most segments of a pattern. A publication visits at most `2^MAX_SEGMENTS` nodes, however many
 /// patterns there are.
 const MAX_SEGMENTS: usize = 8;
 
 const ONE: &str = "*";
 const REST: &str = "**";
 
-/// Why a pattern of topics is none.
+/// Why a pattern of topics is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidPattern {
     /// No segment is `*` or `**`.
     #[error("a pattern needs a segment `*` or `**`; a topic is subscribed to with `subscribe`")]
     NoWildcard,
-    /// A `*` stands beside other characters.
+    /// A `*` together with other characters in one segment.
     #[error("`*` and `**` stand for whole segments, between slashes")]
     PartOfSegment,
-    /// Something follows `**`.
+    /// Segments after `**`.
     #[error("`**` must be the last segment")]
     NotLast,
-    /// There are more than eight segments.
+    /// More than eight segments.
     #[error("a pattern has at most {MAX_SEGMENTS} segments")]
     TooLong,
 }
 
-/// Names of topics: one that is written out, or all that match a pattern. See
-/// [`Peer::subscribe_pattern`](crate::Peer::subscribe_pattern) for what matches.
+/// One topic by its name, or all topics that match a pattern. See
+/// [`Peer::subscribe_pattern`](crate::Peer::subscribe_pattern) for the syntax.
+///
+/// ```
+/// # use crossws_core::*;
+/// let rooms = TopicPattern::new("room/*")?;
+/// assert!(rooms.matches("room/7"));
+/// assert!(!rooms.matches("room/7/log"));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicPattern(Arc<str>);
 
 impl TopicPattern {
-    /// The topic of this name, or those that match this pattern.
+    /// Creates the pattern for the topic of this name, or for the topics that match.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// assert!(TopicPattern::new("room/**/log").is_err());
+    /// ```
     ///
     /// # Errors
-    /// When it has a `*` and is no pattern.
+    /// If it has a `*` and is no valid pattern.
     pub fn new(pattern: impl Into<Arc<str>>) -> Result<Self, InvalidPattern> {
         let pattern = pattern.into();
         match check_pattern(&pattern) {
@@ -48,12 +61,18 @@ impl TopicPattern {
         }
     }
 
-    /// Whether a segment of this name is `*` or `**`.
+    /// Returns whether a segment of this name is `*` or `**`.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// assert!(TopicPattern::is_pattern("room/*"));
+    /// assert!(!TopicPattern::is_pattern("room/7"));
+    /// ```
     pub fn is_pattern(name: &str) -> bool {
         name.split('/').any(|segment| matches!(segment, ONE | REST))
     }
 
-    /// Whether a topic's name matches.
+    /// Returns whether a topic's name matches.
     pub fn matches(&self, topic: &str) -> bool {
         let (mut pattern, mut segments) = (self.0.split('/'), topic.split('/'));
         loop {
@@ -92,14 +111,14 @@ pub(crate) fn check_pattern(pattern: &str) -> Result<(), InvalidPattern> {
     }
 }
 
-/// The patterns that are subscribed to in a namespace, each as the topic of its subscribers.
+/// The patterns with subscribers in a namespace, each as the topic of its subscribers.
 #[derive(Default)]
 pub(crate) struct Patterns {
     by_name: BTreeMap<Arc<str>, Arc<Topic>>,
     root: Node,
 }
 
-/// What the patterns that begin alike have next.
+/// The continuations of the patterns with one prefix.
 #[derive(Default)]
 struct Node {
     literal: HashMap<Box<str>, Node>,
@@ -124,7 +143,7 @@ impl Patterns {
         self.by_name.is_empty()
     }
 
-    /// Adds a valid pattern that is not there yet.
+    /// Adds a valid pattern that is not present yet.
     pub(crate) fn insert(&mut self, topic: Arc<Topic>) {
         let name = topic.shared_name();
         *self.root.place(&name) = Some(Arc::clone(&topic));
@@ -137,7 +156,8 @@ impl Patterns {
         Some(topic)
     }
 
-    /// Those that match a topic's name, if any do. Out of line, for those who have no patterns.
+    /// Returns the patterns that match a topic's name, if any do. Out of line, for namespaces
+    /// without patterns.
     #[cold]
     #[inline(never)]
     pub(crate) fn found(&self, name: &str) -> Option<Box<Several>> {
@@ -146,7 +166,7 @@ impl Patterns {
         (!found.is_empty()).then(|| Box::new(found))
     }
 
-    /// Adds those that match a topic's name.
+    /// Adds the patterns that match a topic's name.
     pub(crate) fn matching(&self, name: &str, into: &mut Several) {
         self.root.matching(Some(name), into);
     }
@@ -165,7 +185,7 @@ impl Node {
         &mut node.end
     }
 
-    /// Takes a pattern out, and what is only there for it.
+    /// Removes a pattern, and the nodes that only it used.
     fn remove<'p>(&mut self, mut segments: impl Iterator<Item = &'p str>) {
         match segments.next() {
             None => self.end = None,
@@ -193,7 +213,7 @@ impl Node {
         self.literal.is_empty() && self.one.is_none() && self.end.is_none() && self.rest.is_none()
     }
 
-    /// As deep as the longest pattern at most.
+    /// Recurses at most as deep as the longest pattern.
     fn matching(&self, name: Option<&str>, into: &mut Several) {
         let Some(name) = name else {
             into.extend(self.end.clone());
@@ -301,8 +321,8 @@ mod tests {
         assert!(patterns.is_empty() && patterns.root.is_empty());
     }
 
-    /// As many as there are ways to write one name of eight segments as a pattern, none of which ends as
-    /// the name does.
+    /// Tries all ways to write one name of eight segments as a pattern, none of which ends as the
+    /// name does.
     #[test]
     fn a_look_up_takes_bounded_work_among_patterns_that_nearly_match() {
         let mut patterns = patterns(&[]);

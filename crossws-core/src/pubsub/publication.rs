@@ -16,13 +16,13 @@ pub struct Publication {
     message: Message,
     options: SendOptions,
     encoded: OnceLock<(Wire, Bytes)>,
-    /// In further formats, of which there are few.
+    /// The encodings in further formats, of which there are few.
     others: Mutex<Vec<(Wire, Bytes)>>,
     prepared: OnceLock<Box<AnyValue>>,
 }
 
 impl Publication {
-    /// A publication of `message`.
+    /// Creates a publication of `message`.
     pub fn new(message: Message) -> Self {
         Self {
             message,
@@ -33,7 +33,7 @@ impl Publication {
         }
     }
 
-    /// A publication of what `publish` was called with.
+    /// Creates a publication from the arguments of `publish`.
     pub(crate) fn of(message: impl IntoMessage, options: SendOptions) -> Result<Self, EncodeError> {
         Ok(Self {
             options,
@@ -41,27 +41,27 @@ impl Publication {
         })
     }
 
-    /// Whether the message may be compressed on its way.
+    /// Returns whether the message may be compressed.
     pub fn may_compress(&self) -> bool {
         self.options.may_compress()
     }
 
-    /// How the message is sent.
+    /// Returns the options of the message.
     pub fn options(&self) -> &SendOptions {
         &self.options
     }
 
-    /// The message.
+    /// Returns the message.
     pub fn message(&self) -> &Message {
         &self.message
     }
 
-    /// The message in a wire format: computed once for each, and shared.
+    /// Returns the message in a wire format. It is encoded once for each format, and shared.
     pub fn encoded(&self, wire: Wire) -> Bytes {
         self.with_encoded(wire, Bytes::clone)
     }
 
-    /// As [`encoded`](Self::encoded), for who only looks at it, or copies what is short.
+    /// As [`encoded`](Self::encoded), for callers that only read the bytes, or copy a few.
     #[inline]
     pub fn with_encoded<R>(&self, wire: Wire, read: impl FnOnce(&Bytes) -> R) -> R {
         let (first, bytes) = self.encoded.get_or_init(|| (wire, self.encode(wire)));
@@ -77,7 +77,7 @@ impl Publication {
         Bytes::from(bytes)
     }
 
-    /// In a format that is not the first.
+    /// Encodes in a format that is not the first.
     fn encoded_too(&self, wire: Wire) -> Bytes {
         let mut others = self.others.lock();
         if let Some((_, bytes)) = others.iter().find(|(other, _)| *other == wire) {
@@ -88,7 +88,7 @@ impl Publication {
         bytes
     }
 
-    /// What was computed for a wire format already.
+    /// Returns the encoding in a wire format, if it exists already.
     pub(crate) fn known(&self, wire: Wire) -> Option<Bytes> {
         let (first, bytes) = self.encoded.get()?;
         if *first == wire {
@@ -99,7 +99,7 @@ impl Publication {
         Some(bytes.clone())
     }
 
-    /// Appends the message in a wire format, in which it may have been computed already.
+    /// Appends the message in a wire format, in which it may have been encoded already.
     pub(crate) fn append(&self, wire: Wire, to: &mut Vec<u8>) {
         match self.known(wire) {
             None => wire.append(self, to),
@@ -107,8 +107,8 @@ impl Publication {
         }
     }
 
-    /// The message as a platform's own value, made by the first subscriber that asks and shared
-    /// by the others. `None` if the value that was made first is of another type.
+    /// Returns the message as a platform's own value, which the first subscriber creates and the
+    /// others share. Returns `None` if the first value is of another type.
     pub fn prepared<T: MaybeSend + MaybeSync + 'static>(
         &self,
         make: impl FnOnce(&Message) -> T,

@@ -1,18 +1,19 @@
-/// What became of one publication on this node.
+/// What happened to one publication on this node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Published {
-    /// Subscribers whose queue took the message.
+    /// How many subscribers' queues took the message.
     pub queued: usize,
-    /// Messages, this one or older ones, that full queues discarded for it; or subscribers that this
-    /// one would have had to wait for, if it was [volatile](crate::SendOptions::volatile).
+    /// How many messages, this one or older ones, full queues discarded for it; or, for a
+    /// [volatile](crate::SendOptions::volatile) message, at how many subscribers it would have had
+    /// to wait.
     pub dropped: u64,
-    /// Subscribers that are [behind](crate::Peer::is_behind).
+    /// How many subscribers are [behind](crate::Peer::is_behind).
     pub behind: usize,
 }
 
 impl Published {
-    /// So many subscribers, and so many discarded messages.
+    /// Creates a result with this many subscribers and discarded messages.
     pub const fn new(queued: usize, dropped: u64) -> Self {
         Self {
             queued,

@@ -1,12 +1,12 @@
-//! Who is where: peers by id and by namespace, subscriptions by `(namespace, topic)`.
+//! The places of all peers: by id and by namespace, and subscriptions by `(namespace, topic)`.
 //!
 //! Four kinds of locks, always taken in this order: the hub's map, a namespace's index, a topic
-//! (of which "everyone here" is one; several at once only for a message to several, or to one that patterns match, in the order of
-//! their addresses, patterns last), a peer's list of its topics. A
+//! (the peers of a namespace are one; several at once only for a message to several, or to one that
+//! patterns match, in the order of their addresses, patterns last), a peer's list of its topics. A
 //! topic's lock is held while one publication is queued at each of its subscribers, which gives
-//! every subscriber the same order; nothing is woken, awaited or called back under any of them.
-//! Nothing proportional to messages, members or topics happens under the first two: a peer that
-//! leaves takes a topic's lock for each of its topics, and none of these meanwhile.
+//! every subscriber the same order. No code wakes, awaits or calls back under any of these locks.
+//! No work proportional to messages, members or topics happens under the first two: a peer that
+//! leaves takes a topic's lock for each of its topics, and none of the first two meanwhile.
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashSet};
@@ -57,7 +57,7 @@ struct HubMap {
     namespaces: BTreeMap<Arc<str>, Arc<Namespace>>,
 }
 
-/// A peer, found by its id, which it has with it.
+/// A peer in a map by its id, which the peer itself contains.
 struct ById(Peer);
 
 impl Borrow<PeerId> for ById {
@@ -81,9 +81,9 @@ impl PartialEq for ById {
 impl Eq for ById {}
 
 struct Namespace {
-    /// The order of everything that is published here.
+    /// The order of all publications in this namespace.
     clock: Sequence,
-    /// Everyone here, as the topic that `broadcast` publishes to.
+    /// The peers of the namespace, as the topic that `broadcast` publishes to.
     everyone: Arc<Topic>,
     index: Mutex<Index>,
 }
@@ -101,13 +101,13 @@ impl Default for Namespace {
 
 #[derive(Default)]
 struct Index {
-    /// The other direction is each peer's own `Subscriptions`, changed under this lock too.
+    /// Each peer's own `Subscriptions` are the other direction, changed under this lock too.
     topics: BTreeMap<Arc<str>, Arc<Topic>>,
     // A pointer, because most namespaces have none.
     patterns: Option<Box<Patterns>>,
 }
 
-/// To whom a message goes.
+/// The recipients of a message.
 #[derive(Clone, Copy)]
 pub(crate) enum To<'a, 'n> {
     /// To every peer of a namespace.
@@ -130,8 +130,8 @@ pub(crate) enum JoinError {
 type Found<'a> = (&'a Arc<str>, &'a Arc<Namespace>);
 
 impl HubMap {
-    /// Whether there is room for so many peers, the last of them in this namespace. Returns the
-    /// namespace, if it exists.
+    /// Checks that there is room for this many peers, the last of them in this namespace. Returns
+    /// the namespace, if it exists.
     fn check(
         &self,
         peers: usize,
@@ -150,8 +150,8 @@ impl HubMap {
 }
 
 impl Registry {
-    /// Whether a peer could join now. If others are in the namespace already, answers its name, to
-    /// be shared.
+    /// Checks that a peer could join now. Returns the namespace's name, to be shared, if it has
+    /// peers already.
     pub(crate) fn check(
         &self,
         id: PeerId,
@@ -187,7 +187,7 @@ impl Registry {
             namespace
         });
         let remember = |key| peer.subscriptions().join(key);
-        // Nobody has its handle yet who could make it leave.
+        // No other thread has its handle yet that could make it leave.
         namespace.everyone.insert(peer, remember);
         drop(guard);
         self.join_route(peer);
@@ -202,7 +202,7 @@ impl Registry {
         &self.labels
     }
 
-    /// Lists the peer among the connections of its route, and no longer among those of another one.
+    /// Lists the peer among the connections of its route, and removes it from another route's.
     pub(crate) fn join_route(&self, peer: &Peer) {
         let route = self.routes.of(&peer.settings());
         if peer.subscriptions().is_on(route.as_ref()) {
@@ -217,14 +217,14 @@ impl Registry {
         }
     }
 
-    /// Takes the peer out of every list and topic. Whoever calls this, it is in none when this returns,
-    /// also if another thread is taking it out right now. Returns the topics that it was in, unless that
-    /// thread is done.
+    /// Removes the peer from every list and topic. When this returns, the peer is in none, even if
+    /// another thread is removing it at the same time. Returns the topics that it was in, unless
+    /// that thread is done.
     pub(crate) fn leave(&self, peer: &Peer) -> subscriptions::Topics {
         if peer.subscriptions().has_left() {
             return subscriptions::Topics::new();
         }
-        // Handles and topics are dropped without a lock: the last one runs user code.
+        // Handles and topics are dropped without a lock: the last handle runs user code.
         let (found, namespace) = self.take(peer);
         let Some(namespace) = namespace else {
             return subscriptions::Topics::new();
@@ -242,7 +242,7 @@ impl Registry {
             gone.extend(namespace.remove_member(topic, *key, peer, &self.topics));
         }
         gone.extend(everyone.and_then(|key| namespace.everyone.remove(key, peer)));
-        // Not before: what it publishes while it is a member has an author.
+        // Not before: publications while it is a member have an author.
         peer.subscriptions().clear();
         if namespace.everyone.is_empty() {
             self.forget(peer.namespace());
@@ -250,12 +250,13 @@ impl Registry {
         topics
     }
 
-    /// Takes the peer out of the hub's map, if it is there. Returns its handle there, and its namespace.
+    /// Removes the peer from the hub's map, if it is there. Returns the map's handle, and the
+    /// namespace.
     fn take(&self, peer: &Peer) -> (Option<Peer>, Option<Arc<Namespace>>) {
         let mut hub = self.hub.lock();
         let found = match hub.peers.take(&peer.id()) {
             Some(found) if !found.0.is(peer) => {
-                // Another peer has the same id by now.
+                // Another peer has this id by now.
                 hub.peers.insert(found);
                 None
             }
@@ -264,10 +265,10 @@ impl Registry {
         (found, hub.namespaces.get(peer.namespace()).cloned())
     }
 
-    /// Forgets a namespace, unless somebody has joined it.
+    /// Removes a namespace, unless a peer has joined it.
     fn forget(&self, name: &str) {
         let mut hub = self.hub.lock();
-        // Nobody can join meanwhile: joining takes this lock.
+        // No peer can join meanwhile: joining takes this lock.
         let is_empty = |namespace: &Arc<Namespace>| namespace.everyone.is_empty();
         let forgotten = match hub.namespaces.get(name) {
             Some(namespace) if is_empty(namespace) => hub.namespaces.remove(name),
@@ -307,18 +308,18 @@ impl Registry {
             }
         };
         let remember = |key| peer.subscriptions().insert(Arc::clone(&topic), key);
-        // Under the index's lock, so that nobody takes an empty topic out of it meanwhile.
+        // Under the index's lock, so that no thread removes an empty topic meanwhile.
         if topic.insert(peer, remember) {
             return Ok(true);
         }
-        // The peer began to leave since it was asked.
+        // The peer began to leave since the check.
         let unused = index.take_if_empty(&topic, &self.topics);
         drop(index);
         drop(unused);
         Err(SubscribeError::Closed)
     }
 
-    /// Whether all of these topics of a namespace exist or could be made now.
+    /// Checks that all of these topics of a namespace exist or could be created now.
     pub(crate) fn has_room_for(
         &self,
         namespace: &str,
@@ -368,8 +369,8 @@ impl Registry {
         self.hub.lock().namespaces.keys().cloned().collect()
     }
 
-    /// The peers of one namespace, or of all, namespace by namespace. Two callers between whom
-    /// nobody came or left get the same list.
+    /// Returns the peers of one namespace, or of all, namespace by namespace. Two calls without a
+    /// join or leave in between return the same list.
     pub(crate) fn peers(&self, scope: Option<&str>) -> Vec<Peer> {
         let mut peers = Vec::new();
         if scope.is_none() {
@@ -389,7 +390,7 @@ impl Registry {
         found.map_or(0, |namespace| namespace.everyone.len())
     }
 
-    /// The topics, or the patterns, with subscribers, by name, each once.
+    /// Returns the topics, or the patterns, with subscribers, by name, each once.
     pub(crate) fn topics(&self, scope: Option<&str>, kind: TopicKind) -> Vec<Arc<str>> {
         let mut topics = Vec::new();
         self.visit(scope, |namespace| {
@@ -425,7 +426,7 @@ impl Registry {
         peers.iter().filter(|peer| peer.is_behind()).count()
     }
 
-    /// The subscribers of a topic, or the peers of a namespace.
+    /// Returns the subscribers of a topic, or the peers of a namespace.
     pub(crate) fn members(&self, scope: Option<&str>, topic: Option<&str>) -> Vec<Peer> {
         let mut peers = Vec::new();
         self.visit(scope, |namespace| match topic {
@@ -439,7 +440,7 @@ impl Registry {
         peers
     }
 
-    /// The peers that these name, each once.
+    /// Returns the addressed peers, each once.
     pub(crate) fn members_of_each(
         &self,
         scope: Option<&str>,
@@ -458,7 +459,8 @@ impl Registry {
         peers
     }
 
-    /// The first namespaces by name, at most so many of them, of all their topics, and of their peers.
+    /// Returns the first namespaces by name, at most this many of them, of all their topics, and of
+    /// their peers.
     pub(crate) fn survey(&self, most: usize) -> Survey {
         let hub = self.hub.lock();
         let named = |(name, namespace): (&Arc<str>, &Arc<Namespace>)| {
@@ -494,8 +496,8 @@ impl Registry {
         survey
     }
 
-    /// Queues a publication at every subscriber of `topic`, or at every peer when there is none
-    /// given, and wakes their writers.
+    /// Queues a publication at every subscriber of `topic`, or at every peer if `topic` is `None`,
+    /// and wakes their writers.
     pub(crate) fn publish(
         &self,
         scope: Option<&str>,
@@ -517,7 +519,7 @@ impl Registry {
         self.tell(told)
     }
 
-    /// As [`publish`](Self::publish), to those on these rosters whom the filter admits.
+    /// As [`publish`](Self::publish), to the members of these rosters that the filter admits.
     pub(crate) fn publish_to_rosters(
         &self,
         rosters: &Rosters,
@@ -531,7 +533,7 @@ impl Registry {
         self.tell(told)
     }
 
-    /// As [`publish`](Self::publish), to the peers that these name: each is handed the message.
+    /// As [`publish`](Self::publish), to the addressed peers, each of which is passed the message.
     pub(crate) fn publish_to_each(
         &self,
         scope: Option<&str>,
@@ -583,7 +585,8 @@ impl Registry {
         (all, failed.map_or(Ok(published), Err))
     }
 
-    /// Wakes and writes what a publication has left to be done without a lock.
+    /// Wakes and settles, without a lock, the subscribers that a publication has left to wake and
+    /// settle.
     #[inline]
     fn tell(&self, mut told: Told) -> Published {
         if !told.asleep.is_empty() {
@@ -608,7 +611,7 @@ impl Registry {
         }
     }
 
-    /// Who is behind.
+    /// Returns the peers that are behind.
     pub(crate) fn behind_peers(&self) -> &Behind {
         &self.behind
     }
@@ -662,14 +665,14 @@ impl Registry {
     }
 }
 
-/// What a hub holds, or a part of it.
+/// The contents of a hub, or a part of them.
 #[derive(Default)]
 pub(crate) struct Survey {
     pub(crate) namespaces: Vec<Surveyed>,
     pub(crate) peers: Vec<Peer>,
     /// How many namespaces there are.
     pub(crate) all: usize,
-    /// Nothing was left out.
+    /// Whether nothing was left out.
     pub(crate) is_whole: bool,
 }
 
@@ -683,7 +686,7 @@ pub(crate) struct Surveyed {
 }
 
 impl Namespace {
-    /// The peers that these name.
+    /// Returns the topics of the addressed peers.
     fn audience<'a, 'f>(
         &self,
         to: To<'_, '_>,
@@ -728,7 +731,7 @@ impl Namespace {
         }
     }
 
-    /// Those of these topics that have members, and the patterns that match one of their names.
+    /// Returns those of these topics with members, and the patterns that match one of their names.
     fn several(&self, topics: &Topics<'_>) -> Several {
         let mut several = self.without_patterns(topics);
         if let Some(patterns) = &self.index.lock().patterns {
@@ -739,7 +742,7 @@ impl Namespace {
         several
     }
 
-    /// Those of these topics that have members.
+    /// Returns those of these topics with members.
     fn without_patterns(&self, topics: &Topics<'_>) -> Several {
         if topics.is_empty() {
             return Several::new();
@@ -749,7 +752,7 @@ impl Namespace {
         found.cloned().collect()
     }
 
-    /// Takes one peer out of a topic, and the topic out of the index with its last peer.
+    /// Removes one peer from a topic, and the topic from the index with its last peer.
     fn remove_member(
         &self,
         topic: &Arc<Topic>,
@@ -792,7 +795,7 @@ impl Index {
         }
     }
 
-    /// Takes a topic out if it has no member, and off the count of all topics. Must be dropped
+    /// Removes a topic without members, also from the count of all topics. The caller must drop it
     /// without the lock.
     fn take_if_empty(&mut self, topic: &Arc<Topic>, count: &Budget) -> Option<Arc<Topic>> {
         let found = self.get(topic.kind(), topic.name())?;

@@ -19,12 +19,12 @@ use crate::pubsub::registry;
 pub struct Topics<'a>(SmallVec<[Cow<'a, str>; 1]>);
 
 impl<'a> Topics<'a> {
-    /// The names, in the order in which they were given.
+    /// Returns the names, in the order in which they were given.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|name| &**name)
     }
 
-    /// Whether there is none.
+    /// Returns whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -94,7 +94,7 @@ impl<'a, T: AsRef<str>> From<&'a Vec<T>> for Topics<'a> {
     }
 }
 
-/// Whose members get a message.
+/// The recipients of a message.
 #[derive(Debug, Clone)]
 pub(crate) enum Target<'a> {
     /// Every peer.
@@ -115,12 +115,12 @@ impl<'n> Target<'n> {
     }
 }
 
-/// A message to many peers, before it is sent: made by [`Peer::to`], [`Peer::to_all`],
+/// A message to many peers, before it is sent: see [`Peer::to`], [`Peer::to_all`],
 /// [`Peer::to_own_topics`], [`Scope::topic`](crate::Scope::topic) and
 /// [`Scope::all`](crate::Scope::all).
 ///
 /// Each recipient gets the message once, however many of the topics it is subscribed to. All
-/// subscribers of a topic see its messages in the same order, those to several topics among them.
+/// subscribers of a topic see its messages in the same order, messages to several topics included.
 ///
 /// ```
 /// # use crossws_core::{Json, Peer, PublishError};
@@ -162,38 +162,74 @@ impl<'a> To<'a> {
         }
     }
 
-    /// Leaves out the subscribers of these topics, besides those that were left out before.
+    /// Excludes the subscribers of these topics, in addition to earlier exclusions.
     ///
     /// This, and a message to several topics, takes as long as sending the message to each
-    /// recipient, however busy the topics are. A message to one topic is cheaper in a busy topic.
+    /// recipient, however busy the topics are. In a busy topic a message to one topic is cheaper.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.to("news").except("muted").send("hello")?;
+    /// # Ok(()) }
+    /// ```
     pub fn except(mut self, topics: impl Into<Topics<'a>>) -> Self {
         self.except.0.extend(topics.into().0);
         self
     }
 
-    /// Sends only to those that have this [tag](Peer::tag), besides the tags that were named before.
-    /// Takes as long as [`except`](Self::except).
+    /// Sends only to peers with this [tag](Peer::tag), in addition to earlier required tags. Takes
+    /// as long as [`except`](Self::except).
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.to_all().tagged("moderator").send("a report came in")?;
+    /// # Ok(()) }
+    /// ```
     pub fn tagged(mut self, tag: impl Into<Cow<'a, str>>) -> Self {
         self.only.tagged(tag.into());
         self
     }
 
-    /// Leaves out those that have this tag. Takes as long as [`except`](Self::except).
+    /// Excludes peers with this tag. Takes as long as [`except`](Self::except).
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.to("news").except_tagged("bot").send("hello")?;
+    /// # Ok(()) }
+    /// ```
     pub fn except_tagged(mut self, tag: impl Into<Cow<'a, str>>) -> Self {
         self.only.not_tagged(tag.into());
         self
     }
 
-    /// Leaves out the connections of this [identity](Peer::identity): with
-    /// [`Peer::identity`] of the publisher, all of its own devices. Takes as long as
-    /// [`except`](Self::except).
+    /// Excludes the connections of this [identity](Peer::identity): with the publisher's own
+    /// [`Peer::identity`], all of the user's devices. Takes as long as [`except`](Self::except).
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// if let Some(me) = peer.identity() {
+    ///     peer.to("news").except_identity(&*me).send("not for my own devices")?;
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn except_identity(mut self, identity: impl Into<Cow<'a, str>>) -> Self {
         self.only.not_identity(identity.into());
         self
     }
 
-    /// Sends to the peer that publishes too, if it is subscribed. Without a publishing peer this
-    /// changes nothing.
+    /// Includes the publishing peer, if it is subscribed. Without a publishing peer this changes
+    /// nothing.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.to("game").including_self().send("the round begins")?;
+    /// # Ok(()) }
+    /// ```
     pub fn including_self(mut self) -> Self {
         self.including_self = true;
         self
@@ -201,7 +237,15 @@ impl<'a> To<'a> {
 
     crate::send_setters!(options);
 
-    /// Sends with these options, in place of those that were set before.
+    /// Sends with these options, and replaces earlier ones.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// let options = SendOptions::new().volatile();
+    /// peer.to("cursors").options(options).send("x=3,y=4")?;
+    /// # Ok(()) }
+    /// ```
     pub fn options(mut self, options: SendOptions) -> Self {
         self.options = options;
         self
@@ -210,8 +254,8 @@ impl<'a> To<'a> {
     /// Sends the message, to each recipient once.
     ///
     /// # Errors
-    /// When the value cannot be encoded, or the publishing peer's transport has no topics. A
-    /// subscriber's full queue is no error: it is counted in what is returned.
+    /// If the value cannot be encoded, or the publishing peer's transport has no topics. A
+    /// subscriber's full queue is no error: the result counts it.
     pub fn send(mut self, message: impl IntoMessage) -> Result<Published, PublishError> {
         if let Some(from) = self.from {
             from.check_publishes()?;
@@ -238,11 +282,13 @@ impl<'a> To<'a> {
             .deliver_to_each(self.namespace, to, without, &publication))
     }
 
-    /// Sends each recipient a message of its own: what `message` returns for it, or nothing for `None`.
+    /// Sends each recipient a message of its own: the result of `message` for it, or nothing for
+    /// `None`.
     ///
-    /// `message` is called for the recipients of one namespace after the other, while nothing is locked.
-    /// Then all of them are sent theirs at one place in the order of their topics. A recipient that has
-    /// unsubscribed meanwhile gets nothing, nor does one that has come.
+    /// `message` is called for the recipients of one namespace after the other, under no lock. Then
+    /// all of them are sent their messages, at one place in the order of their topics. A recipient
+    /// that has unsubscribed meanwhile gets nothing, and neither does one that has subscribed
+    /// meanwhile.
     ///
     /// ```
     /// # use crossws_core::{Json, Peer, PublishError};
@@ -254,7 +300,8 @@ impl<'a> To<'a> {
     /// ```
     ///
     /// # Errors
-    /// As [`send`](Self::send). Of a namespace in which a message cannot be encoded nobody gets one.
+    /// As [`send`](Self::send). If a message cannot be encoded, no recipient of its namespace gets
+    /// one.
     pub fn send_each<M: IntoMessage>(
         mut self,
         mut message: impl FnMut(&Peer) -> Option<M>,

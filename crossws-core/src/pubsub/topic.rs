@@ -1,4 +1,4 @@
-//! One topic: who has subscribed, and the logs from which they read.
+//! One topic: its subscribers, and the logs from which they read.
 
 mod each;
 mod matched;
@@ -24,11 +24,11 @@ use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::transport::Receipt;
 
 pub(crate) struct Topic {
-    /// `None` for everyone in a namespace.
+    /// `None` for the topic of all peers of a namespace.
     name: Option<Arc<str>>,
     kind: TopicKind,
     clock: Sequence,
-    /// What was ever published, in its longest encoding.
+    /// The size of all publications, in their longest encoding.
     bytes: AtomicUsize,
     messages: AtomicUsize,
     /// Every reader must be asked again at the next publication.
@@ -36,22 +36,22 @@ pub(crate) struct Topic {
     state: Mutex<State>,
 }
 
-/// What a peer subscribes to.
+/// The kinds of subscriptions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum TopicKind {
-    /// What is published to a name; or, without one, to everyone.
+    /// The publications to a name; or, without one, to all peers.
     Topic,
-    /// What is published to the names that match.
+    /// The publications to all names that match.
     Pattern,
 }
 
 #[derive(Default)]
 struct State {
     members: Members<Place>,
-    /// Those that are handed each publication.
+    /// The members that are passed each publication.
     handed: Vec<Key>,
     lanes: Vec<Lane>,
-    /// Those with something to read: members, and who was one when it was published.
+    /// The readers with news: members, and former members.
     readers: Slab<Reading>,
 }
 
@@ -66,7 +66,7 @@ struct Lane {
     check: QueueSize,
 }
 
-/// Where a member is. As small as a pointer, because each member of each topic has one.
+/// The place of a member. As small as a pointer, because each member of each topic has one.
 enum Place {
     /// In `handed`, at this index.
     Handed(Key),
@@ -74,40 +74,40 @@ enum Place {
     Idle(LaneNumber, Key),
     /// In `readers`.
     Reading(Key),
-    /// Its connection is closing; it will leave.
+    /// The connection is closing; the peer will leave.
     Deaf,
 }
 
-/// Which of a topic's lanes.
+/// The number of a topic's lane.
 type LaneNumber = u16;
 
 struct Reading {
     number: u64,
     lane: LaneNumber,
     member: Option<Key>,
-    /// `None` when it has left.
+    /// `None` if the reader has left.
     cursor: Option<Position>,
-    /// What waited for it when it left: the log keeps nothing for it.
+    /// The messages that waited for it when it left: the log keeps nothing for it.
     rest: Option<Box<Rest>>,
     /// The end of the log at which it must be asked again.
     until: QueueSize,
 }
 
-/// What a publication leaves to be done without the lock.
+/// The work that a publication leaves for after the lock.
 #[derive(Default)]
 pub(crate) struct Told {
     pub(crate) published: Published,
-    /// To be woken.
+    /// The peers that must be woken.
     pub(crate) asleep: Vec<Peer>,
-    /// To be [settled](crate::adapter::Transport::settle).
+    /// The peers that must be [settled](crate::adapter::Transport::settle).
     pub(crate) grown: Vec<Peer>,
 }
 
-/// What is done for a publication once a topic's members have been told of it, under the lock.
+/// Runs under the lock, after a topic's members have got a publication.
 type Then<'a> = &'a dyn Fn(&State, &mut Told);
 
 impl Told {
-    /// Counts what became of the message at one subscriber.
+    /// Counts what happened to the message at one subscriber.
     #[inline(always)]
     pub(crate) fn count(&mut self, peer: &Peer, receipt: Receipt) {
         self.published.dropped += receipt.dropped;
@@ -125,7 +125,7 @@ impl Topic {
         Self::of(kind, Some(name), clock)
     }
 
-    /// The topic of everyone in a namespace.
+    /// Creates the topic of all peers of a namespace.
     pub(crate) fn everyone(clock: Sequence) -> Arc<Self> {
         Self::of(TopicKind::Topic, None, clock)
     }
@@ -146,7 +146,7 @@ impl Topic {
         self.name.as_deref().unwrap_or_default()
     }
 
-    /// Its name, to be shared.
+    /// Returns the topic's name, to be shared.
     pub(crate) fn shared_name(&self) -> Arc<str> {
         self.name.clone().unwrap_or_default()
     }
@@ -159,7 +159,7 @@ impl Topic {
         self.kind == TopicKind::Pattern
     }
 
-    /// Whether it is the topic of everyone in a namespace.
+    /// Returns whether it is the topic of all peers of a namespace.
     pub(crate) fn is_everyone(&self) -> bool {
         self.name.is_none()
     }
@@ -168,7 +168,7 @@ impl Topic {
         &self.clock
     }
 
-    /// What was ever published.
+    /// Returns the size of all publications.
     pub(crate) fn published(&self) -> QueueSize {
         QueueSize {
             bytes: self.bytes.load(Ordering::Acquire),
@@ -176,9 +176,9 @@ impl Topic {
         }
     }
 
-    /// Adds a peer that is not a member yet. `remember` notes the key at the peer, or returns `false`
-    /// if the peer is leaving and must not be added: under the lock, so that no publication of the
-    /// peer's comes in between, which would not know its author.
+    /// Adds a peer that is not a member yet. `remember` notes the key at the peer, or returns
+    /// `false` if the peer is leaving and must not be added. It runs under the lock, so that no
+    /// publication of the peer comes in between, whose author would be unknown.
     pub(crate) fn insert(&self, peer: &Peer, remember: impl FnOnce(Key) -> bool) -> bool {
         let wire = peer.transport().wire();
         let mut state = self.state.lock();
@@ -204,8 +204,8 @@ impl Topic {
         true
     }
 
-    /// Takes a member out. What was published before is still its to read. The handle is given
-    /// back, to be dropped where that may run user code.
+    /// Removes a member. Earlier publications are still its to read. Returns the handle, which the
+    /// caller must drop where that may run user code.
     pub(crate) fn remove(&self, key: Key, peer: &Peer) -> Option<Peer> {
         let mut state = self.state.lock();
         let state = &mut *state;
@@ -248,7 +248,7 @@ impl Topic {
         self.state.lock().members.is_empty()
     }
 
-    /// Adds the first members, at most so many. Returns how many there are.
+    /// Adds the first members, at most this many. Returns how many members there are.
     pub(crate) fn some_peers_into(&self, peers: &mut Vec<Peer>, most: usize) -> usize {
         let state = self.state.lock();
         peers.extend(
@@ -266,7 +266,8 @@ impl Topic {
         peers.extend(state.members.iter().map(|(peer, _)| peer.clone()));
     }
 
-    /// Hands a publication to those that want each, and appends it to the logs of the others.
+    /// Passes a publication to the members that want each, and appends it to the logs of the
+    /// others.
     pub(crate) fn publish(
         self: &Arc<Self>,
         except: Option<&Peer>,
@@ -276,8 +277,8 @@ impl Topic {
         self.publish_then(except, publication, told, None);
     }
 
-    /// As [`publish`](Self::publish), and does something more before the lock is released.
-    // Not generic: what it calls is inlined into one function only.
+    /// As [`publish`](Self::publish), and calls a function before the lock is released.
+    // Not generic: inlining its callees into one function is enough.
     fn publish_then(
         self: &Arc<Self>,
         except: Option<&Peer>,
@@ -295,7 +296,7 @@ impl Topic {
             let Some(wire) = state.wants_encoded(reads.map(|(lane, _)| lane), publication) else {
                 break (author, reads);
             };
-            // Without the lock, or compressing would keep everybody else out.
+            // Without the lock, because compressing would keep every other publisher out.
             drop(state);
             publication.encoded(wire);
             state = self.state.lock();
@@ -346,13 +347,14 @@ impl Topic {
         }
     }
 
-    /// Notes what has been published, before anyone is told of it. Under the lock.
+    /// Notes the size of all publications, before any member gets the newest. Called under the
+    /// lock.
     fn set_published(&self, end: QueueSize) {
         self.bytes.store(end.bytes, Ordering::Release);
         self.messages.store(end.messages, Ordering::Release);
     }
 
-    /// See [`Backlog::take`](crate::adapter::Backlog::take). Returns what is left, if anything is.
+    /// See [`Backlog::take`](crate::adapter::Backlog::take). Returns the rest, if there is one.
     pub(crate) fn take(
         &self,
         reader: Reader,
@@ -392,7 +394,7 @@ impl Topic {
         self.recheck.store(true, Ordering::Release);
     }
 
-    /// A feed is gone.
+    /// Removes a feed.
     pub(crate) fn forget(&self, reader: Reader) {
         let mut state = self.state.lock();
         let Some(reading) = state.reading(reader) else {
@@ -407,7 +409,7 @@ impl Topic {
         state.rest(reader);
     }
 
-    /// What waits for a reader.
+    /// Returns how much waits for a reader.
     pub(crate) fn lag(&self, reader: Reader) -> QueueSize {
         let mut state = self.state.lock();
         let state = &mut *state;
@@ -428,7 +430,7 @@ impl Topic {
         }
     }
 
-    /// Returns what waits for a reader that has left.
+    /// Returns how much waits for a reader that has left.
     pub(crate) fn rest(&self, reader: Reader) -> Option<QueueSize> {
         let mut state = self.state.lock();
         let reading = state.reading(reader)?;
@@ -446,8 +448,8 @@ impl Topic {
 }
 
 impl State {
-    /// A wire format that others than the author read, and that the publication takes long to be
-    /// put into and is not yet in.
+    /// Returns a wire format in which the publication is not yet encoded, that readers other than
+    /// the author use, and whose encoding takes long.
     fn wants_encoded(&self, author: Option<LaneNumber>, publication: &Publication) -> Option<Wire> {
         let mut lanes = self.lanes.iter().enumerate();
         let wanted = lanes.find(|(number, lane)| {
@@ -458,7 +460,7 @@ impl State {
         wanted.map(|(_, lane)| lane.wire)
     }
 
-    /// The lane that a member reads, and the reader it is if it has something to read.
+    /// Returns the lane that a member reads, and its reader if it has news.
     fn reads(&self, key: Key) -> Option<(LaneNumber, Option<Key>)> {
         match self.members.get(key)? {
             (_, Place::Idle(lane, _)) => Some((*lane, None)),
@@ -475,7 +477,7 @@ impl State {
         (found.number == reader.number).then_some(found)
     }
 
-    /// A reader has nothing more to read: as a member it waits for what comes.
+    /// Ends a reader without news: as a member it waits for the next publication.
     fn rest(&mut self, reader: Reader) {
         let Some(reading) = self.readers.try_remove(reader.key as usize) else {
             return;
@@ -496,7 +498,7 @@ impl State {
         }
     }
 
-    /// The lane of a wire format, made if there is none; `None` if there are more than can be
+    /// Returns the lane of a wire format, created if needed; `None` if there are more than can be
     /// counted.
     fn lane(&mut self, wire: Wire) -> Option<(LaneNumber, &mut Lane)> {
         let found = self.lanes.iter().position(|lane| lane.wire == wire);

@@ -3,23 +3,23 @@ use std::fmt;
 
 use crate::adapter::Publication;
 
-/// A family of wire formats, told apart by a number that means something to the family alone:
-/// the parameters of a compression, for example.
+/// A family of wire formats. A number with a meaning for the family alone distinguishes them: the
+/// parameters of a compression, for example.
 pub trait Encoding: 'static {
-    /// Appends the message as bytes on the wire. A pure function of the variant and the
-    /// publication, because what it gives is shared by everyone who reads this format.
+    /// Appends the message as bytes on the wire. It must be a pure function of the variant and the
+    /// publication, because all readers of this format share the result.
     fn append(variant: u64, publication: &Publication, to: &mut Vec<u8>);
 
-    /// Whether that takes long, as compression does: then it is done before the topic is locked.
-    /// False by default, for encodings that cost no more than a copy.
+    /// Returns whether that takes long, as compression does: then it runs before the topic is
+    /// locked. False by default, for encodings that cost no more than a copy.
     fn takes_long(variant: u64, publication: &Publication) -> bool {
         let _ = (variant, publication);
         false
     }
 }
 
-/// One wire format: what a message becomes for all connections that share it. Two are equal when
-/// they are the same variant of the same [`Encoding`].
+/// One wire format: the encoding that all connections with it share. Two are equal if they are the
+/// same variant of the same [`Encoding`].
 #[derive(Clone, Copy)]
 pub struct Wire {
     family: TypeId,
@@ -29,7 +29,7 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// A variant of an encoding.
+    /// Creates a variant of an encoding.
     pub fn new<E: Encoding>(variant: u64) -> Self {
         Self {
             family: TypeId::of::<E>(),
@@ -44,13 +44,14 @@ impl Wire {
         (self.append)(self.variant, publication, to);
     }
 
-    /// See [`Encoding::takes_long`].
+    /// Returns whether encoding takes long: see [`Encoding::takes_long`].
     pub(crate) fn takes_long(&self, publication: &Publication) -> bool {
         (self.takes_long)(self.variant, publication)
     }
 }
 
-// Not by the function: the compiler may give one function two addresses, or two functions one.
+// Not by the function's address: the compiler may give one function two addresses, or two functions
+// one.
 impl PartialEq for Wire {
     fn eq(&self, other: &Self) -> bool {
         (self.family, self.variant) == (other.family, other.variant)

@@ -14,7 +14,7 @@ use crate::bounds::{BoxError, BoxFuture, MaybeSend, MaybeSync};
 use crate::hub::Hub;
 use crate::message::codec::{DecodeError, EncodeError};
 
-/// The HTTP service of an application, as hooks call it: what an adapter makes of the service that a server
+/// The HTTP service of an application, as hooks call it: an adapter wraps the service that a server
 /// was given.
 pub trait HttpService: MaybeSend + MaybeSync + 'static {
     /// Returns the response to a request, with a body of at most `max_body` bytes.
@@ -29,11 +29,11 @@ pub trait HttpService: MaybeSend + MaybeSync + 'static {
     ) -> BoxFuture<'static, Result<Response<Bytes>, ApiError>>;
 }
 
-/// Where a hub finds the service.
+/// The place where a hub finds the service.
 pub(crate) enum ServiceRef {
-    /// The hub's own.
+    /// Owned by the hub.
     Kept(Arc<dyn HttpService>),
-    /// A server's, which may hold the hub itself.
+    /// Owned by a server, whose service may hold the hub itself.
     Lent(Weak<dyn HttpService>),
 }
 
@@ -59,9 +59,9 @@ impl ServiceRef {
 /// }
 /// ```
 ///
-/// The service is the one that the server was given: `.http(service)` of a server and of `TestServer`,
-/// `Options::http` on Workers. The request goes through its middleware, with the headers that are set here and
-/// the `Host` of the peer's own request: nobody is signed in by it.
+/// The service is the server's: `.http(service)` of a server and of `TestServer`, `Options::http`
+/// on Workers. The request goes through its middleware, with the headers that are set here and the
+/// `Host` of the peer's own request. It carries no credentials of the client.
 #[derive(Clone)]
 #[must_use = "nothing is called until a request is awaited"]
 pub struct Api {
@@ -83,8 +83,8 @@ impl Api {
         }
     }
 
-    /// An API of any service, and the hub of its application: for what drives a service itself, such as a
-    /// test server.
+    /// Creates an API for any service, and the hub of its application: for code that drives a
+    /// service itself, such as a test server.
     pub fn of(service: Arc<dyn HttpService>, hub: Hub) -> Self {
         Self::new(Some(service), hub)
     }
@@ -100,12 +100,20 @@ impl Api {
     }
 
     /// Begins every path with this one: with `/api`, `health` and `/health` are both `/api/health`.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # async fn example(api: Api) -> Result<(), ApiError> {
+    /// let api = api.base("/api/v1");
+    /// api.get("health").await?.success()?;
+    /// # Ok(()) }
+    /// ```
     pub fn base(mut self, base: impl AsRef<str>) -> Self {
         self.base = base.as_ref().trim_matches('/').to_owned();
         self
     }
 
-    /// A request with this method, for a path below the base, which may have a query.
+    /// Creates a request with this method, for a path below the base, which may have a query.
     pub fn request(&self, method: Method, path: impl AsRef<str>) -> ApiRequest {
         let path = path.as_ref().trim_start_matches('/');
         let target = match self.base.as_str() {
@@ -128,32 +136,47 @@ impl Api {
         }
     }
 
-    /// A `GET` request.
+    /// Creates a `GET` request.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # async fn example(api: Api) -> Result<(), ApiError> {
+    /// let pages = api.get("/pages").await?;
+    /// println!("{}", pages.status());
+    /// # Ok(()) }
+    /// ```
     pub fn get(&self, path: impl AsRef<str>) -> ApiRequest {
         self.request(Method::GET, path)
     }
 
-    /// A `POST` request.
+    /// Creates a `POST` request.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # async fn example(api: Api) -> Result<(), ApiError> {
+    /// api.post("/orders").json(&["apple"]).await?.success()?;
+    /// # Ok(()) }
+    /// ```
     pub fn post(&self, path: impl AsRef<str>) -> ApiRequest {
         self.request(Method::POST, path)
     }
 
-    /// A `PUT` request.
+    /// Creates a `PUT` request.
     pub fn put(&self, path: impl AsRef<str>) -> ApiRequest {
         self.request(Method::PUT, path)
     }
 
-    /// A `PATCH` request.
+    /// Creates a `PATCH` request.
     pub fn patch(&self, path: impl AsRef<str>) -> ApiRequest {
         self.request(Method::PATCH, path)
     }
 
-    /// A `DELETE` request.
+    /// Creates a `DELETE` request.
     pub fn delete(&self, path: impl AsRef<str>) -> ApiRequest {
         self.request(Method::DELETE, path)
     }
 
-    /// Whether there is a service to call.
+    /// Returns whether there is a service to call.
     pub fn is_there(&self) -> bool {
         self.service.is_some()
     }
@@ -171,17 +194,17 @@ impl fmt::Debug for Api {
 /// A request to the application's own HTTP service: await it.
 ///
 /// # Errors
-/// Awaited, it gives [`ApiError`]. A status is no error: see [`ApiResponse::status`].
+/// The result may be an [`ApiError`]. An error status is not an error: see [`ApiResponse::status`].
 ///
 /// # Cancel safety
-/// Dropping the future drops the service's.
+/// Dropping the future drops the service's future.
 #[must_use = "nothing is called until it is awaited"]
 pub struct ApiRequest {
     service: Option<Arc<dyn HttpService>>,
     method: Method,
     target: String,
     headers: HeaderMap,
-    /// An error until the request is awaited, so that building never fails.
+    /// An error is kept until the request is awaited, so that building never fails.
     body: Result<Bytes, ApiError>,
     remote_addr: Option<SocketAddr>,
     hub: Hub,
@@ -193,6 +216,13 @@ impl ApiRequest {
     pub const MAX_BODY: usize = 1 << 20;
 
     /// Adds a pair to the query, percent-encoded.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # async fn example(api: Api) -> Result<(), ApiError> {
+    /// api.get("/search").query("q", "web sockets").query("page", 2).await?;
+    /// # Ok(()) }
+    /// ```
     pub fn query(mut self, name: impl AsRef<str>, value: impl fmt::Display) -> Self {
         let separator = if self.target.contains('?') { '&' } else { '?' };
         self.target.push(separator);
@@ -203,6 +233,13 @@ impl ApiRequest {
     }
 
     /// Adds a header; several of one name are all sent.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # async fn example(api: Api) -> Result<(), ApiError> {
+    /// api.get("/private").header("authorization", "Bearer abc").await?;
+    /// # Ok(()) }
+    /// ```
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
         let name = HeaderName::try_from(name.as_ref()).map_err(http::Error::from);
         let value = HeaderValue::from_bytes(value.as_ref()).map_err(http::Error::from);
@@ -243,12 +280,19 @@ impl ApiRequest {
 
     /// Sets the most bytes of the response's body. A longer one is an error. Default
     /// [`MAX_BODY`](Self::MAX_BODY).
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # async fn example(api: Api) -> Result<(), ApiError> {
+    /// let page = api.get("/page").max_body(4 << 10).await?;
+    /// # Ok(()) }
+    /// ```
     pub fn max_body(mut self, bytes: usize) -> Self {
         self.max_body = bytes;
         self
     }
 
-    /// The first error stays.
+    /// Keeps the first error.
     fn fail(&mut self, error: ApiError) {
         if self.body.is_ok() {
             self.body = Err(error);
@@ -262,7 +306,7 @@ impl ApiRequest {
         *request.uri_mut() = uri.map_err(|error| ApiError::Request(error.into()))?;
         *request.method_mut() = self.method;
         *request.headers_mut() = self.headers;
-        // What is in a request must be `Send`, as no hub is on Workers.
+        // A request's extensions must be `Send`, which a hub on Workers is not.
         #[cfg(not(target_arch = "wasm32"))]
         request.extensions_mut().insert(self.hub);
         #[cfg(target_arch = "wasm32")]
@@ -295,7 +339,7 @@ impl fmt::Debug for ApiRequest {
     }
 }
 
-/// What the application's HTTP service responded: any status, and the whole body.
+/// The response of the application's HTTP service: any status, and the whole body.
 #[derive(Debug, Clone)]
 pub struct ApiResponse(Response<Bytes>);
 
@@ -325,13 +369,27 @@ impl ApiResponse {
 
     /// Reads the body as JSON, whatever the status and the `Content-Type`.
     ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(response: ApiResponse) -> Result<(), Box<dyn std::error::Error>> {
+    /// let names: Vec<String> = response.json()?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
-    /// [`DecodeError`] if it is not that.
+    /// [`DecodeError`] if it is not valid JSON for the type.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
         serde_json::from_slice(self.0.body()).map_err(DecodeError::new)
     }
 
     /// Returns the response if its status is a success (2xx).
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(response: ApiResponse) -> Result<(), Box<dyn std::error::Error>> {
+    /// println!("{}", response.success()?.text()?);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`ApiError::Status`] otherwise.
@@ -352,7 +410,7 @@ impl ApiResponse {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ApiError {
-    /// The server was given no HTTP service, or is over.
+    /// The server was given no HTTP service, or has ended.
     #[error("this application has no HTTP service: give the server one with `http(..)`")]
     NoService,
     /// The path or a header is not valid HTTP.
@@ -370,12 +428,12 @@ pub enum ApiError {
         /// The most that was allowed, in bytes.
         most: usize,
     },
-    /// The status is no success: only from [`ApiResponse::success`].
+    /// The status is not a success: only from [`ApiResponse::success`].
     #[error("the HTTP service responded {0}")]
     Status(StatusCode),
 }
 
-/// Appends a part of a query. What RFC 3986 section 2.3 calls unreserved stays.
+/// Appends a part of a query. The unreserved characters of RFC 3986 section 2.3 stay unencoded.
 fn encode(part: &str, to: &mut String) {
     for byte in part.bytes() {
         match byte {
@@ -403,7 +461,7 @@ mod tests {
 
     use super::*;
 
-    /// Says what it was asked.
+    /// Responds with a description of the request.
     struct Mirror;
 
     impl HttpService for Mirror {

@@ -17,14 +17,14 @@ use crate::bounds::{BoxError, BoxFuture};
 use crate::service::api::ApiError;
 
 /// The body of a request to an application's HTTP service: from a client or, whole, from
-/// [`Api`](crate::Api). The same type on every adapter, whatever reads the request.
+/// [`Api`](crate::Api). The same type on every adapter, whichever server reads the request.
 ///
-/// An `axum::Router` is a service for it, as for any other. One of your own names it:
+/// An `axum::Router` is a service for it, as for any other body. A hand-written service names it:
 /// `impl Service<Request<Body>> for Pages`.
 pub struct Body(UnsyncBoxBody<Bytes, BoxError>);
 
 impl Body {
-    /// A body of another type.
+    /// Wraps a body of another type.
     pub fn new<B>(body: B) -> Self
     where
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
@@ -112,8 +112,8 @@ where
     type Failure = S::Error;
 }
 
-/// A tower service as [`HttpService`]. `prepare` completes each request, as the server does that reads
-/// requests from clients.
+/// Wraps a tower service as an [`HttpService`]. `prepare` completes each request, as the server
+/// that reads requests from clients does.
 pub fn http_service(
     service: impl HttpApp,
     prepare: impl Fn(&mut http::Extensions) + Send + Sync + 'static,
@@ -190,7 +190,7 @@ mod tests {
 
     use super::*;
 
-    /// Frames that follow each other.
+    /// Consecutive frames.
     struct Frames(Vec<&'static str>);
 
     impl HttpBody for Frames {

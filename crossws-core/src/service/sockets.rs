@@ -19,13 +19,13 @@ use crate::upgrade::rejection::Rejection;
 use crate::upgrade::request::UpgradeRequest;
 use crate::upgrade::resolve::{Resolution, Resolve};
 
-/// The application's sockets as a tower service: where upgrades end up when they go **through** the HTTP
-/// service, with all of its middleware. From `http_through` of a server or a `TestServer`, and
-/// `Acceptor::sockets` in a server of your own.
+/// The application's sockets as a tower service: the target of upgrades that go **through** the
+/// HTTP service, with all of its middleware. From `http_through` of a server or a `TestServer`, and
+/// `Acceptor::sockets` in a custom server.
 ///
-/// It upgrades what the hooks claim, and responds 404 to everything else, or [passes it on](Self::or): in a
-/// router it is the fallback, or the service of a path. What middleware has put into the request's extensions is in
-/// `peer.request().parts().extensions`.
+/// It upgrades the requests that hooks claim, and responds 404 to all others, or [passes them
+/// on](Self::or): in a router it is the fallback, or the service of a path. Values that middleware
+/// has put into the request's extensions are in `peer.request().parts().extensions`.
 #[derive(Clone, Default)]
 pub struct Sockets(Arc<OnceLock<Upgrader>>);
 
@@ -34,13 +34,14 @@ type Upgraded = Result<Response<Bytes>, Box<Parts>>;
 type Upgrader = Box<dyn Fn(Parts) -> BoxFuture<'static, Upgraded> + Send + Sync + 'static>;
 
 impl Sockets {
-    /// Sockets of a server that is not there yet: 404 until it is [bound](Self::bind).
+    /// Creates the sockets of a server that does not exist yet: they respond 404 until they are
+    /// [bound](Self::bind).
     pub fn unbound() -> Self {
         Self::default()
     }
 
-    /// Sets what upgrades a request; an error gives back one that is no upgrade, or that no hooks claim. Does
-    /// nothing the second time.
+    /// Sets the function that upgrades a request. Its error returns a request that is not an
+    /// upgrade, or that no hooks claim. Does nothing the second time.
     pub fn bind<F, Fut>(&self, upgrade: F)
     where
         F: Fn(Parts) -> Fut + Send + Sync + 'static,
@@ -49,7 +50,7 @@ impl Sockets {
         let _ = self.0.set(Box::new(move |parts| Box::pin(upgrade(parts))));
     }
 
-    /// Passes what no hooks claim on to another service, with its body.
+    /// Passes the requests that no hooks claim on to another service, with their bodies.
     pub fn or<S>(self, service: S) -> SocketsOr<S> {
         SocketsOr {
             sockets: self,
@@ -117,7 +118,7 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (parts, body) = request.into_parts();
         let upgraded = self.sockets.upgrade(parts);
-        // The instance that was polled ready is the one to be called.
+        // The instance that was polled ready must be the one that is called.
         let next = self.service.clone();
         let mut service = std::mem::replace(&mut self.service, next);
         Box::pin(async move {
@@ -132,12 +133,12 @@ where
     }
 }
 
-/// What a server's own resolver is when upgrades go through its HTTP service: it starts the application
-/// and claims nothing, so that a service without its [`Sockets`] upgrades nothing at all.
+/// The resolver of a server whose upgrades go through its HTTP service: it starts the application
+/// and claims no request, so that a service without its [`Sockets`] upgrades none.
 pub struct Through<R>(Arc<R>);
 
 impl<R> Through<R> {
-    /// The resolver whose hooks are behind the service.
+    /// Creates the resolver for hooks inside the service.
     pub fn new(resolver: Arc<R>) -> Self {
         Self(resolver)
     }
@@ -161,18 +162,18 @@ impl<R> fmt::Debug for Through<R> {
     }
 }
 
-/// In a request's extensions: the target that the client asked for, whatever a router in between strips
-/// from the request's own. A server of this project leaves it there.
+/// The target that the client asked for, in a request's extensions. A router in between may strip a
+/// part from the request's own target. A server of this project stores it there.
 #[derive(Debug, Clone)]
 pub struct OriginalTarget(http::Uri);
 
 impl OriginalTarget {
-    /// The target of a request that no router has seen yet.
+    /// Creates the target of a request before any router has changed it.
     pub fn of(target: &http::Uri) -> Self {
         Self(target.clone())
     }
 
-    /// The target.
+    /// Returns the target.
     pub fn get(&self) -> &http::Uri {
         &self.0
     }

@@ -8,37 +8,37 @@ use crate::session::claim::Accepted;
 use crate::sync::Mutex;
 use crate::upgrade::request::UpgradeRequest;
 
-/// In the extensions of a request that an adapter passes to an HTTP service: where that service leaves
-/// the upgrade, if it accepts one, instead of taking over a connection. A server without sockets has
-/// nothing to take over.
+/// A place for an upgrade, in the extensions of a request that an adapter passes to an HTTP
+/// service. The service leaves an accepted upgrade there, instead of taking over a connection. A
+/// server without sockets has none to take over.
 ///
-/// The service responds 101 with the upgrade's headers; the adapter that gets such a response through the
-/// service's middleware [takes](Self::take) the upgrade and runs the connection. Every other response refuses,
-/// and drops what was left here.
+/// The service responds 101 with the upgrade's headers. The adapter that gets such a response
+/// through the service's middleware [takes](Self::take) the upgrade and runs the connection. Every
+/// other response refuses, and drops the upgrade.
 #[derive(Clone, Default)]
 pub struct UpgradeDoor(Arc<Mutex<Inner>>);
 
 #[derive(Default)]
 struct Inner {
     accepted: Option<Accepted<SharedHooks>>,
-    /// What was attached to the request before it became one for HTTP.
+    /// The values that were attached to the request before it became one for HTTP.
     attached: Extensions,
 }
 
 impl UpgradeDoor {
-    /// A door that nothing has gone through.
+    /// Creates an empty door.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes what is attached to a request along, which its HTTP parts do not have.
+    /// Takes the values that are attached to a request, which its HTTP parts do not contain.
     pub fn carry(&self, request: &mut UpgradeRequest) {
         let attached = std::mem::take(request.volatile_mut());
         let old = std::mem::replace(&mut self.0.lock().attached, attached);
         drop(old);
     }
 
-    /// Attaches what it carries to the request that was made of the parts.
+    /// Attaches the carried values to the request that was rebuilt from the parts.
     pub fn attach_to(&self, request: &mut UpgradeRequest) {
         let attached = std::mem::take(&mut self.0.lock().attached);
         request.volatile().extend(attached);
@@ -51,7 +51,7 @@ impl UpgradeDoor {
         drop(old);
     }
 
-    /// Takes the upgrade, if one was left.
+    /// Takes the upgrade, if the service left one.
     pub fn take(&self) -> Option<Accepted<SharedHooks>> {
         self.0.lock().accepted.take()
     }

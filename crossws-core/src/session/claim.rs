@@ -58,9 +58,9 @@ pub struct Claim<H: Hooks + ?Sized> {
     path_is_normal: bool,
     settings: Arc<Settings>,
     before: Option<Arc<dyn BeforeUpgrade>>,
-    /// What the adapter can give to an upgrade that takes the stream.
+    /// The type of connection that the adapter can pass to an upgrade that takes the stream.
     connection: Option<TypeId>,
-    /// The peer's, if its hook names none.
+    /// The peer's id, if its hook sets none.
     id: Option<PeerId>,
 }
 
@@ -84,49 +84,51 @@ impl<H: Hooks + ?Sized> Claim<H> {
         }
     }
 
-    /// Gives the peer this id, unless the `upgrade` hook names one. By default it is random.
+    /// Sets the peer's id, unless the `upgrade` hook sets one. By default it is random.
     pub fn with_id(mut self, id: PeerId) -> Self {
         self.id = Some(id);
         self
     }
 
-    /// Lets the `upgrade` hook [take](Upgrade::take) the connection, which the adapter has as a `C`.
-    /// The adapter must look for that with [`Accepted::taken`]. Without this such an upgrade is
+    /// Lets the `upgrade` hook [take](Upgrade::take) the connection, which is a `C` of the
+    /// adapter's. The adapter must then call [`Accepted::taken`]. Without this such an upgrade is
     /// refused with 500.
     pub fn with_raw_streams<C: 'static>(mut self) -> Self {
         self.connection = Some(TypeId::of::<C>());
         self
     }
 
-    /// The request.
+    /// Returns the request.
     pub fn request(&self) -> &UpgradeRequest {
         &self.request
     }
 
-    /// The hub that the peer will join.
+    /// Returns the hub that the peer will join.
     pub fn hub(&self) -> &Hub {
         &self.hub
     }
 
-    /// How long [`upgrade`](Self::upgrade) may take; the adapter, which has a clock, bounds it.
+    /// Returns how long [`upgrade`](Self::upgrade) may take. The adapter, which has a clock,
+    /// enforces it.
     pub fn deadline(&self) -> Duration {
         self.settings.limits.upgrade_timeout
     }
 
-    /// What is configured for the connection that the request asks for.
+    /// Returns the settings of the connection that the request asks for.
     pub fn settings(&self) -> &Arc<Settings> {
         &self.settings
     }
 
-    /// Checks the origin, runs the route's layers and the `upgrade` hook, and checks what it answered.
+    /// Checks the origin, runs the route's layers and the `upgrade` hook, and checks the hook's
+    /// result.
     ///
     /// # Errors
-    /// [`ClaimError::NotHandled`] gives the request back when the hook [passes](Upgrade::pass) it on.
+    /// [`ClaimError::NotHandled`] returns the request if the hook [passes](Upgrade::pass) it on.
     /// Otherwise the response to refuse with: the hook's own; 403 for a foreign origin; 503 in a
-    /// shutdown or when the hub is full of peers, namespaces or topics; 409 for an id in use; 414 for
-    /// a namespace's name that is too long; 400 for a path that is not UTF-8 when it is percent-decoded;
-    /// 500 when the hook panicked, chose a subprotocol that was not offered, or more topics or tags than
-    /// a peer may have.
+    /// shutdown or when the hub is full of peers, namespaces or topics; 409 for an id in use; 414
+    /// for a namespace's name that is too long; 400 for a path that is not UTF-8 when it is
+    /// percent-decoded; 500 if the hook panicked, chose a subprotocol that was not offered, or more
+    /// topics or tags than a peer may have.
     ///
     /// # Cancel safety
     /// Dropping the future drops the hook; nothing was registered.
@@ -159,12 +161,13 @@ impl<H: Hooks + ?Sized> Claim<H> {
             connection,
             id,
         } = self;
-        // Counted before the look at the shutdown: either that waits for this, or this sees it.
+        // Counted before the check for a shutdown: either the shutdown waits for this upgrade, or
+        // this upgrade sees the shutdown.
         let ongoing = Ongoing::new(&hub);
         if hub.is_shutting_down() {
             return Err(Rejection::unavailable(SHUTTING_DOWN).into());
         }
-        // Before the hook, so that a full server does no work for those it refuses.
+        // Before the hook, so that a full server does no work for the peers that it refuses.
         if !hub.limits().max_peers.allows(hub.registry().len() + 1) {
             return Err(Rejection::unavailable(TOO_MANY_PEERS).into());
         }
@@ -175,7 +178,7 @@ impl<H: Hooks + ?Sized> Claim<H> {
             let path = normal_path(request.path()).map_err(|error| {
                 Rejection::new(StatusCode::BAD_REQUEST, error.to_string()).with_source(error)
             })?;
-            // Most paths are their own normal form, and the namespace may be there already.
+            // Most paths are their own normal form, and the namespace may exist already.
             if let Cow::Owned(path) = path {
                 namespace = Some(Arc::from(path));
             }
@@ -198,7 +201,7 @@ impl<H: Hooks + ?Sized> Claim<H> {
         if let Some(take) = &upgrade.take {
             take.check(connection).map_err(Rejection::internal)?;
             if upgrade.expiry != Expiry::Never {
-                // Never let in for longer than asked.
+                // A peer is never admitted for longer than asked.
                 return Err(Rejection::internal(ExpiryError::Unsupported).into());
             }
         }
@@ -216,11 +219,11 @@ impl<H: Hooks + ?Sized> fmt::Debug for Claim<H> {
 }
 
 /// An upgrade that the hooks accepted. The adapter answers the client with
-/// [`headers`](Self::headers), then calls [`join`](Self::join). Dropped, it leaves no trace.
-// A pointer, because it is handed on from future to future.
+/// [`headers`](Self::headers), then calls [`join`](Self::join). Dropping it leaves no trace.
+// A pointer, because it moves from future to future.
 pub struct Accepted<H: Hooks + ?Sized>(Box<Settled<H>>);
 
-/// What an upgrade has settled.
+/// The results of an upgrade.
 struct Settled<H: Hooks + ?Sized> {
     ongoing: Ongoing,
     hooks: Arc<H>,
@@ -297,7 +300,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             .or_else(|| asked.clone())
             .unwrap_or_else(|| Arc::from(name));
         let deflate = match upgrade.take {
-            // Whoever takes the stream reads frames without extensions.
+            // The code that takes the stream reads frames without extensions.
             Some(_) => None,
             None => upgrade.deflate.unwrap_or(settings.deflate),
         };
@@ -321,7 +324,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
         })))
     }
 
-    /// The same upgrade, with hooks whose type is forgotten.
+    /// Returns the same upgrade, with the type of its hooks erased.
     pub(crate) fn erase(self) -> Accepted<SharedHooks> {
         let settled = *self.0;
         Accepted(Box::new(Settled {
@@ -344,9 +347,9 @@ impl<H: Hooks + ?Sized> Accepted<H> {
         }))
     }
 
-    /// What the `upgrade` hook [takes](Upgrade::take) the connection for, if it does:
-    /// [`Taken::run`] follows the 101, and no peer is made. `None` for an upgrade that becomes a peer.
-    /// To be asked by an adapter that has said [`Claim::with_raw_streams`].
+    /// Returns the code that [takes](Upgrade::take) the connection, if the `upgrade` hook set one:
+    /// [`Taken::run`] follows the 101, and no peer is created. `None` for an upgrade that becomes a
+    /// peer. An adapter that has called [`Claim::with_raw_streams`] must call it.
     pub fn taken<C: 'static>(&mut self) -> Option<Taken<C>> {
         match self.0.take.take()?.for_connection() {
             Ok(run) => {
@@ -360,21 +363,22 @@ impl<H: Hooks + ?Sized> Accepted<H> {
         }
     }
 
-    /// The headers for the 101, the chosen subprotocol among them.
+    /// Returns the headers for the 101, including the chosen subprotocol.
     pub fn headers(&self) -> &HeaderMap {
         &self.0.headers
     }
 
-    /// The id that the peer will have.
+    /// Returns the id that the peer will have.
     pub fn id(&self) -> PeerId {
         self.0.id
     }
 
-    /// What the peer will be, to be admitted where it will live: see [`Hub::admit`]. The wall
-    /// clock says `now`: an expiry that counts from there becomes a moment.
+    /// Returns the peer's future state, to be admitted where the peer will live: see
+    /// [`Hub::admit`]. `now` is the time of the wall clock: an expiry relative to it becomes
+    /// absolute.
     ///
     /// # Errors
-    /// When the context does not convert to JSON.
+    /// If the context does not convert to JSON.
     pub fn snapshot(&self, now: SystemTime) -> Result<Snapshot, PersistError> {
         let mut snapshot = Snapshot::new(self.0.id, &self.0.namespace, &self.0.request, |_| true);
         snapshot.set_route(&self.0.settings, self.hub().settings());
@@ -393,38 +397,39 @@ impl<H: Hooks + ?Sized> Accepted<H> {
         Ok(snapshot)
     }
 
-    /// The volatile values that the peer will have; a snapshot leaves them behind.
+    /// Returns the volatile values that the peer will have; a snapshot does not contain them.
     pub fn extensions(&self) -> &Extensions {
         self.0.request.volatile()
     }
 
-    /// Returns whether the `upgrade` hook gave the peer volatile values, which a snapshot loses. What
-    /// layers have attached is not among them: they attach it again where the peer will live.
+    /// Returns whether the `upgrade` hook gave the peer volatile values, which a snapshot loses.
+    /// Values that layers have attached do not count: the layers attach them again where the peer
+    /// will live.
     pub fn gives_extensions(&self) -> bool {
         self.0.gives_extensions
     }
 
-    /// How messages are compressed if the client offers it; `None` for not at all.
+    /// Returns how messages are compressed if the client offers it; `None` if compression is off.
     pub fn deflate(&self) -> Option<&Deflate> {
         self.0.deflate.as_ref()
     }
 
-    /// The hub that the peer will be connected to.
+    /// Returns the hub that the peer will join.
     pub fn hub(&self) -> &Hub {
         self.0.ongoing.hub()
     }
 
-    /// What is configured for the connection: the route's settings, over the hub's.
+    /// Returns the settings of the connection: the route's, over the hub's.
     pub fn settings(&self) -> &Arc<Settings> {
         &self.0.settings
     }
 
-    /// Makes the peer: it is listed and can be sent to from here on; no hook has run.
+    /// Creates the peer. It is listed and can be sent to from here on; no hook has run.
     ///
     /// # Errors
-    /// When the id has come into use, the hub is full of peers or topics, or a shutdown has begun since the upgrade
-    /// was accepted; when the credentials have ended, or the transport cannot say when they do. A
-    /// server that has already answered 101 closes with the frame.
+    /// If the id is now in use, the hub is full of peers or topics, or a shutdown has begun since
+    /// the upgrade was accepted; if the credentials have ended, or the transport cannot keep the
+    /// time of their end. A server that has already answered 101 closes with the frame.
     pub fn join(self, transport: impl Transport) -> Result<OpeningPeer<H>, CloseFrame> {
         let accepted = *self.0;
         let ongoing = accepted.ongoing;
@@ -439,7 +444,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
         if accepted.expiry != Expiry::Never
             && !transport.capabilities().contains(Capabilities::EXPIRY)
         {
-            // Never let in for longer than asked.
+            // A peer is never admitted for longer than asked.
             tracing::error!(peer = %accepted.id, "credentials that expire, on a transport that keeps no time");
             return Err(CloseFrame::new(CloseCode::ERROR, "internal error"));
         }
@@ -448,7 +453,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
             .settings
             .check(deflate, accepted.id, transport.capabilities())?;
         let mut expiry = Moment::NEVER;
-        // Most have none, and need no clock.
+        // Most peers have no expiry, and need no clock.
         if accepted.expiry != Expiry::Never {
             let now = transport.now();
             expiry = accepted.expiry.moment(now);
@@ -475,7 +480,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
         for topic in accepted.topics {
             match membership.peer.subscribe(&topic) {
                 Ok(_) | Err(SubscribeError::Closed) => {}
-                // Others have taken the room since the upgrade was accepted.
+                // Other peers have taken the room since the upgrade was accepted.
                 Err(SubscribeError::HubFull(_)) => {
                     return Err(CloseFrame::new(CloseCode::TRY_AGAIN, TOO_MANY_TOPICS));
                 }
@@ -531,7 +536,7 @@ impl NamespaceTooLong {
 #[error("the upgrade hook chose the subprotocol `{0}`, which the client did not offer")]
 struct NotOffered(String);
 
-/// Whether a peer may be subscribed to all of these.
+/// Checks that a peer may be subscribed to all of these.
 pub(crate) fn check_topics(topics: &[Arc<str>], limits: &Limits) -> Result<(), SubscribeError> {
     if topics.is_empty() {
         return Ok(());

@@ -2,11 +2,11 @@ use std::time::Duration;
 
 use crate::hub::limits::Limit;
 
-/// Counts a peer's control frames within a second: a state machine like
-/// [`Liveness`](crate::adapter::Liveness), which an adapter feeds with the time.
+/// Counts a peer's control frames within a second. It is a state machine like
+/// [`Liveness`](crate::adapter::Liveness), to which an adapter passes the time.
 #[derive(Debug, Clone)]
 pub struct ControlRate {
-    /// More than a second has room for is as good as no limit.
+    /// A limit above what a second has room for is as good as none.
     most: u32,
     count: u32,
     /// In nanoseconds.
@@ -14,7 +14,7 @@ pub struct ControlRate {
 }
 
 impl ControlRate {
-    /// At most this many a second, as in `Limits::max_control_rate`.
+    /// Admits at most this many control frames a second, as in `Limits::max_control_rate`.
     pub fn new(most: Limit) -> Self {
         Self {
             most: u32::try_from(most.get()).unwrap_or(u32::MAX),
@@ -23,8 +23,8 @@ impl ControlRate {
         }
     }
 
-    /// Counts one more; answers whether it is within the limit. Times are durations since any
-    /// fixed point.
+    /// Counts one more. Returns whether it is within the limit. Times are durations since any fixed
+    /// point.
     pub fn admits(&mut self, now: Duration) -> bool {
         const SECOND: u64 = 1_000_000_000;
         let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);

@@ -3,21 +3,21 @@ use std::time::{Duration, SystemTime};
 use crate::hub::limits::Limits;
 use crate::peer::id::PeerId;
 
-/// Decides when to ping a peer and when to give it up: a state machine that an adapter feeds
-/// with the time, so that core reads no clock and tests need no waiting.
+/// Decides when to ping a peer and when to close it. It is a state machine to which an adapter
+/// passes the time, so that core reads no clock and tests need no waiting.
 ///
 /// Times are durations since any fixed point, such as the start of the connection.
 #[derive(Debug, Clone)]
 pub struct Liveness {
-    /// Never, if there are no pings.
+    /// Never, if pings are off.
     ping_interval: Nanos,
     next_ping: Nanos,
-    /// How long the peer may be silent: behind a ping, or ever.
+    /// How long the peer may be silent: after a ping, or at all.
     silence: Nanos,
-    /// Since when it is: with pings, since one went out that nothing has followed yet.
+    /// The beginning of the silence: with pings, the first ping after the last bytes.
     silent_since: Nanos,
     expires: Nanos,
-    /// Boxed, because most peers have none of it.
+    /// Boxed, because most peers have none of these.
     rare: Option<Box<Rare>>,
 }
 
@@ -52,9 +52,9 @@ impl Rare {
 /// When a peer's credentials end.
 #[derive(Debug, Clone)]
 struct Credentials {
-    /// As it was said.
+    /// The time by the wall clock, as it was set.
     at: SystemTime,
-    /// In this connection's time, until it was due.
+    /// The same time on this connection's clock, until it is reported.
     due: Nanos,
 }
 
@@ -66,7 +66,7 @@ struct Nanos(u64);
 impl Nanos {
     const NEVER: Self = Self(u64::MAX);
 
-    /// The last moment that is not never: in five centuries.
+    /// The last moment before never: in five centuries.
     const LAST: Self = Self(u64::MAX - 1);
 
     fn plus(self, by: Self) -> Self {
@@ -93,13 +93,13 @@ impl From<Option<Duration>> for Nanos {
     }
 }
 
-/// What is due for a peer.
+/// An action that is due for a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LivenessEvent {
-    /// Send a ping, and say so with [`Liveness::pinged`] when it is written.
+    /// Send a ping, and call [`Liveness::pinged`] when it is written.
     Ping,
-    /// Nothing came after a ping, or for too long: the peer is gone.
+    /// No bytes came after a ping, or for too long: the peer is gone.
     Silent,
     /// No message came for too long, although the peer lives.
     Inactive,
@@ -110,15 +110,15 @@ pub enum LivenessEvent {
 }
 
 impl Liveness {
-    /// The state for a connection that begins at `now`. The peer's id spreads pings and
-    /// lifetimes by ± 10 %, so that peers that came together do not act together.
+    /// Creates the state for a connection that begins at `now`. The peer's id spreads pings and
+    /// lifetimes by ± 10 %, so that peers that connected together do not act together.
     pub fn new(limits: &Limits, peer: PeerId, now: Duration) -> Self {
         let spread = |time: Duration| {
             let random = (peer.as_u128() & 0xffff) as f64 / f64::from(0xffff_u16);
             let seconds = time.as_secs_f64() * (0.9 + 0.2 * random);
             Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
         };
-        // Not more than a thousand pings a second, or `poll` would never come to its end.
+        // At most a thousand pings a second, or `poll` would never end.
         let shortest = Duration::from_millis(1);
         let ping_interval = limits
             .ping_interval
@@ -144,14 +144,14 @@ impl Liveness {
         }
     }
 
-    /// A message arrived from the peer, or would have if it had been read.
+    /// Notes that a message arrived from the peer, or would have arrived if the peer had been read.
     pub fn active(&mut self, now: Duration) {
         if let Some(rare) = &mut self.rare {
             rare.inactive_since = now.into();
         }
     }
 
-    /// Bytes arrived from the peer: any bytes prove that it lives.
+    /// Notes that bytes arrived from the peer: any bytes prove that it lives.
     pub fn heard(&mut self, now: Duration) {
         self.silent_since = match self.ping_interval {
             Nanos::NEVER => now.into(),
@@ -159,17 +159,17 @@ impl Liveness {
         };
     }
 
-    /// The ping that was due has been written: from now on the peer's time to answer runs. Not
-    /// earlier, or a peer that is busy reading what was queued before the ping would be given up.
+    /// Notes that the due ping has been written: from now on the peer's time to answer runs. It
+    /// does not run earlier, or a peer that is busy reading data before the ping would be closed.
     pub fn pinged(&mut self, now: Duration) {
         if self.silent_since == Nanos::NEVER {
             self.silent_since = now.into();
         }
     }
 
-    /// The peer's credentials end `at` this time of the wall clock, which is asked for its time
-    /// only if that is news. To be said before each look at what is due: it may change at any
-    /// time. Ends of which the wall clock says that they are past are due at once.
+    /// Sets when the peer's credentials end, by the wall clock. The clock is read only if the time
+    /// has changed. Must be called before each [`poll`](Self::poll), because the time may change at
+    /// any moment. A time that the wall clock has passed is due at once.
     pub fn credentials(
         &mut self,
         at: Option<SystemTime>,
@@ -187,7 +187,7 @@ impl Liveness {
         }
     }
 
-    /// When to ask [`poll`](Self::poll) next; `None` if nothing will ever be due.
+    /// Returns when to call [`poll`](Self::poll) next; `None` if no action will ever be due.
     pub fn next_due(&self) -> Option<Duration> {
         self.next_ping
             .min(self.silent_since.plus(self.silence))
@@ -200,7 +200,7 @@ impl Liveness {
             .duration()
     }
 
-    /// What is due now, if anything; ask again until it says `None`.
+    /// Returns an action that is due now, if there is one. Must be called until it returns `None`.
     pub fn poll(&mut self, now: Duration) -> Option<LivenessEvent> {
         let now = Nanos::from(now);
         let reached = |at: Nanos| at != Nanos::NEVER && at <= now;
@@ -212,7 +212,7 @@ impl Liveness {
                 return Some(LivenessEvent::CredentialsExpired);
             }
             if reached(rare.inactive_since.plus(rare.inactivity)) {
-                // Said once: the connection ends now.
+                // Reported once: the connection ends now.
                 rare.inactivity = Nanos::NEVER;
                 return Some(LivenessEvent::Inactive);
             }
@@ -222,7 +222,7 @@ impl Liveness {
             return Some(LivenessEvent::Expired);
         }
         if reached(self.silent_since.plus(self.silence)) {
-            // Said once: the connection ends now.
+            // Reported once: the connection ends now.
             self.silence = Nanos::NEVER;
             self.next_ping = Nanos::NEVER;
             return Some(LivenessEvent::Silent);
@@ -243,7 +243,7 @@ mod tests {
         Duration::from_secs(n)
     }
 
-    /// An id in the middle of the spread, for round numbers.
+    /// Returns an id in the middle of the spread, for round numbers.
     fn middle() -> PeerId {
         PeerId::from_u128(0x7fff)
     }
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ping_that_is_not_written_yet_ends_nobody() {
+    fn a_ping_that_is_not_written_yet_closes_no_peer() {
         let mut live = live(&Limits::default());
         assert_eq!(live.poll(secs(26)), Some(LivenessEvent::Ping));
         assert_eq!(live.poll(secs(40)), None);
@@ -335,7 +335,7 @@ mod tests {
         let mut live = live(&Limits::default().ping_interval(None).idle_timeout(None));
         live.credentials(Some(wall(60)), secs(10), || wall(20));
         assert_eq!(live.next_due(), Some(secs(50)));
-        // The same again, by a clock that was set since.
+        // The same time again, by a clock that was set since.
         live.credentials(Some(wall(60)), secs(20), || wall(59));
         assert_eq!(live.poll(secs(49)), None);
         live.credentials(Some(wall(90)), secs(49), || wall(59));

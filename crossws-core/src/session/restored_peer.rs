@@ -11,10 +11,10 @@ use crate::session::{OpeningPeer, PeerEvents};
 use crate::upgrade::resolve::route::Route;
 use crate::upgrade::resolve::{Resolution, Resolve};
 
-/// A peer whose hooks are not known yet: made from a [`Snapshot`](crate::adapter::Snapshot), where the
-/// `upgrade` hook ran elsewhere or before a sleep. It is listed, subscribed and can be sent to.
+/// A peer whose hooks are not known yet: created from a [`Snapshot`](crate::adapter::Snapshot), if
+/// the `upgrade` hook ran elsewhere or before a sleep. It is listed, subscribed and can be sent to.
 ///
-/// Dropped, the peer is gone and no hook runs.
+/// If it is dropped, the peer is gone and no hook runs.
 pub struct RestoredPeer {
     membership: Membership,
 }
@@ -24,27 +24,27 @@ impl RestoredPeer {
         Self { membership }
     }
 
-    /// The peer.
+    /// Returns the peer.
     pub fn peer(&self) -> &Peer {
         &self.membership.peer
     }
 
-    /// The adapter's way to say what happens while a hook runs.
+    /// Returns the handle with which the adapter reports events while a hook runs.
     pub fn lifeline(&self) -> PeerEvents {
         PeerEvents::new(self.membership.peer.clone())
     }
 
-    /// With what to close a peer that was just admitted, and whose credentials have ended already:
-    /// no hook shall hear of it. `None` if they have not.
+    /// Returns the frame that must close a peer that was just admitted, if its credentials have
+    /// already ended: then no hook may run for it. `None` if they have not.
     pub fn expired(&self) -> Option<CloseFrame> {
         self.peer().has_expired().then(credentials_expired)
     }
 
-    /// Asks the resolver for the peer's hooks. The route's parameters stay those of the upgrade;
-    /// its settings hold from here on, and what its layers attach is attached to the peer.
+    /// Asks the resolver for the peer's hooks. The route's parameters stay those of the upgrade.
+    /// The route's settings hold from here on, and its layers' values are attached to the peer.
     ///
     /// # Errors
-    /// The frame to close with, when no hooks claim the request (any more), it is refused, or the
+    /// The frame to close with, if no hooks claim the request (any more), it is refused, or the
     /// resolver panicked.
     pub async fn claim<R: Resolve + ?Sized>(
         self,

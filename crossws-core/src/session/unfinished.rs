@@ -3,36 +3,36 @@ use std::fmt;
 use crate::hub::Hub;
 use crate::hub::limits::Limit;
 
-/// What one connection holds of its hub's
+/// One connection's share of its hub's
 /// [`Limits::max_unfinished`](field@crate::Limits::max_unfinished), for adapters that own their
-/// sockets. The drop gives it back.
+/// sockets. Dropping it returns the share.
 pub struct Unfinished {
     hub: Hub,
     bytes: usize,
 }
 
 impl Unfinished {
-    /// Holds nothing yet.
+    /// Creates an empty share.
     pub fn new(hub: Hub) -> Self {
         Self { hub, bytes: 0 }
     }
 
-    /// The hub whose limit it is.
+    /// Returns the hub of the limit.
     pub fn hub(&self) -> &Hub {
         &self.hub
     }
 
-    /// How many bytes the connection holds.
+    /// Returns how many bytes the connection holds.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Holds `bytes` from here on, instead of what it held, for as long as the client likes: a part
-    /// of a message, a connection that speaks plain HTTP. Less is always granted. More leaves the
-    /// last quarter of the limit to handshakes, so that nothing that lasts keeps new clients out.
+    /// Changes the share to `bytes`, for input that may last as long as the client likes: a part of
+    /// a message, a connection that speaks plain HTTP. Less is always granted. More leaves the last
+    /// quarter of the limit to handshakes, so that lasting input does not keep new clients out.
     ///
     /// # Errors
-    /// [`Overloaded`] if there is no room; then the connection holds what it held.
+    /// [`Overloaded`] if there is no room; the share then stays unchanged.
     pub fn hold(&mut self, bytes: usize) -> Result<(), Overloaded> {
         let most = match self.hub.limits().max_unfinished {
             Limit::At(most) => Limit::At(most - most / 4),
@@ -41,8 +41,8 @@ impl Unfinished {
         self.change(bytes, most)
     }
 
-    /// As [`hold`](Self::hold), for what ends within a deadline, as a handshake does: of the whole
-    /// limit.
+    /// As [`hold`](Self::hold), for input that ends within a deadline, as a handshake does: from
+    /// the whole limit.
     ///
     /// # Errors
     /// As [`hold`](Self::hold).
@@ -79,7 +79,7 @@ impl fmt::Debug for Unfinished {
     }
 }
 
-/// All connections of a hub together hold as much of what is unfinished as
+/// All connections of a hub together hold as much unfinished input as
 /// [`Limits::max_unfinished`](field@crate::Limits::max_unfinished) allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the server is overloaded: its connections hold too much that is unfinished")]
@@ -107,7 +107,7 @@ mod tests {
         assert_eq!(handshake.hold_briefly(26), Err(Overloaded));
         assert_eq!(handshake.hold_briefly(25), Ok(()));
         assert_eq!(hub.stats().unfinished, 100);
-        // Over three quarters, less is granted.
+        // Above three quarters, less is granted.
         assert_eq!(message.hold(59), Ok(()));
         drop((message, handshake));
         assert_eq!(hub.stats().unfinished, 15);

@@ -6,23 +6,23 @@ use http::header::{HOST, HeaderName, ORIGIN};
 use crate::upgrade::rejection::Rejection;
 use crate::upgrade::request::{UpgradeRequest, text};
 
-/// Which pages may connect. Browsers send the page's origin with every WebSocket request and
-/// enforce nothing themselves, so that without a check any page can use a visitor's cookies
-/// (RFC 6455 section 10.2).
+/// Which origins may connect. Browsers send the page's origin with every WebSocket request and
+/// enforce nothing themselves, so that without a check any page can use a visitor's cookies (RFC
+/// 6455 section 10.2).
 ///
-/// A request without an `Origin` header does not come from a browser page and is admitted by
-/// every policy. The origin `null` is opaque and only [`Origin::Any`] admits it.
+/// A request without an `Origin` header does not come from a browser page, and every policy admits
+/// it. The origin `null` is opaque and only [`Origin::Any`] admits it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Origin {
     /// Only pages from the host and port that the request itself names. The default.
     ///
     /// Some proxies drop the port from the `Host` header, as nginx's `$host` does; browsers leave
-    /// out only the scheme's own. So where `Host` has no port and the hosts are equal, a page of
-    /// another port is admitted if the browser itself says that it is of the same origin
-    /// (`Sec-Fetch-Site`). If it says nothing, the request must have come through a proxy: it has a
-    /// header that only proxies add (`Forwarded`, `Via`, `X-Forwarded-..`, `X-Real-IP`), or
-    /// [came by a port](UpgradeRequest::with_forwarded) that a browser would have named. Where
+    /// out only the scheme's own. If `Host` has no port and the hosts are equal, a page of another
+    /// port is therefore admitted if the browser itself says that it is of the same origin
+    /// (`Sec-Fetch-Site`). If the browser does not say, the request must have come through a proxy:
+    /// it has a header that only proxies add (`Forwarded`, `Via`, `X-Forwarded-..`, `X-Real-IP`),
+    /// or [came by a port](UpgradeRequest::with_forwarded) that a browser would have named. Where
     /// clients reach the server's own port, this admits no page of another one.
     #[default]
     Same,
@@ -34,7 +34,19 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// Pages from the same host, or from one of `origins`.
+    /// Admits pages from the same host, or from one of `origins`.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let request = http::Request::get("/rooms/7?token=abc&page=2")
+    /// #     .header("host", "example.com").header("cookie", "session=s1")
+    /// #     .header("authorization", "Bearer abc").header("sec-websocket-protocol", "chat.v2, chat.v1")
+    /// #     .body(()).unwrap();
+    /// # let mut request = UpgradeRequest::new(request.into_parts().0);
+    /// let origin = Origin::listed(["https://app.example"]);
+    /// assert!(origin.admits(&request)); // no browser's page
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn listed<S: Into<String>>(origins: impl IntoIterator<Item = S>) -> Self {
         Self::Listed(origins.into_iter().map(Into::into).collect())
     }
@@ -60,7 +72,7 @@ impl Origin {
         }
     }
 
-    /// The refusal of a request that this policy does not admit.
+    /// Returns the refusal of a request that this policy does not admit.
     pub(crate) fn refusal(request: &UpgradeRequest) -> Rejection {
         let error = ForeignOrigin {
             origins: request.values(&ORIGIN).map(shown).collect(),
@@ -70,8 +82,8 @@ impl Origin {
     }
 }
 
-/// A page of an origin that the policy does not admit. It names what was compared, for those who
-/// look for the proxy that changed it.
+/// A page of an origin that the policy does not admit. The text names the values that were
+/// compared, to help find a proxy that changed them.
 #[derive(Debug)]
 pub(crate) struct ForeignOrigin {
     origins: Vec<String>,
@@ -92,7 +104,7 @@ impl fmt::Display for ForeignOrigin {
 
 impl std::error::Error for ForeignOrigin {}
 
-/// A header's value for people: without control characters, and of a bounded length.
+/// Returns a header's value for a log: without control characters, and of a bounded length.
 fn shown(value: &[u8]) -> String {
     const MOST: usize = 128;
     let part = value.get(..MOST).unwrap_or(value);
@@ -100,7 +112,7 @@ fn shown(value: &[u8]) -> String {
     format!("{}{more}", part.escape_ascii())
 }
 
-/// What the request was sent to, by its own words.
+/// Returns the host that the request itself names.
 fn host(request: &UpgradeRequest) -> Option<&str> {
     let mut hosts = request.values(&HOST);
     match (hosts.next(), hosts.next()) {
@@ -110,8 +122,8 @@ fn host(request: &UpgradeRequest) -> Option<&str> {
     }
 }
 
-/// Whether the origin's host and port are those the request was sent to. The scheme is left
-/// aside: behind a proxy that ends TLS the server does not know it.
+/// Returns whether the origin's host and port are those of the request. The scheme is ignored:
+/// behind a proxy that ends TLS the server does not know it.
 fn is_same(origin: &str, request: &UpgradeRequest) -> bool {
     let Some((scheme, authority)) = origin.split_once("://") else {
         return false;
@@ -132,7 +144,8 @@ fn is_same(origin: &str, request: &UpgradeRequest) -> bool {
         && (port(&origin) == port(&host) || host.port.is_none() && has_lost_its_port(request))
 }
 
-/// Returns whether a request whose `Host` has no port can have had one: see [`Origin::Same`].
+/// Returns whether a proxy may have dropped the port of a request whose `Host` has none: see
+/// [`Origin::Same`].
 fn has_lost_its_port(request: &UpgradeRequest) -> bool {
     const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
     const BY_PROXIES: [HeaderName; 6] = [

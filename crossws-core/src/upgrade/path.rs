@@ -1,11 +1,12 @@
 use std::borrow::Cow;
 
-/// Returns the normal form of a path: what routes are matched in, and what a namespace is named by default,
-/// however the client spelled it.
+/// Returns the normal form of a path, however the client spelled it. Routes are matched in it, and
+/// it is the default name of a namespace.
 ///
-/// Everything is percent-decoded but the slash, which would become a separator, and the percent sign.
-/// These two stand as `%2F` and `%25`, so that no two paths of different meaning have one normal form,
-/// and the form of a form is itself. Slashes at the end and empty segments stay: they are other paths.
+/// Everything is percent-decoded except the slash, which would become a separator, and the percent
+/// sign. These two stay `%2F` and `%25`, so that no two paths of different meaning have one normal
+/// form, and a normal form is its own. Slashes at the end and empty segments stay: they make a
+/// different path.
 ///
 /// ```
 /// # use crossws_core::normal_path;

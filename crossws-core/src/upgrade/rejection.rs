@@ -8,9 +8,9 @@ use crate::bounds::BoxError;
 use crate::upgrade::InvalidHeader;
 use crate::upgrade::request::NotAttached;
 
-/// A refused upgrade: any HTTP response, and the error behind it for the server's own eyes.
+/// A refused upgrade: any HTTP response, and its cause for the server's log.
 ///
-/// `?` turns any error into a refusal that says how to: implement `From` for it.
+/// `?` turns any error into a refusal if `From` is implemented for it.
 ///
 /// ```
 /// # use crossws_core::{Rejection, Upgrade, UpgradeRequest};
@@ -35,13 +35,19 @@ use crate::upgrade::request::NotAttached;
 /// }
 /// ```
 pub struct Rejection {
-    // Boxed: a response is large, and refusals travel in `Result`s beside small values.
+    // Boxed: a response is large, and refusals travel in `Result`s of small values.
     response: Box<Response<Bytes>>,
     source: Option<BoxError>,
 }
 
 impl Rejection {
-    /// A refusal with a status and a plain text body.
+    /// Creates a refusal with a status and a plain text body.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let rejection = Rejection::new(http::StatusCode::FORBIDDEN, "members only");
+    /// assert_eq!(rejection.status(), 403);
+    /// ```
     pub fn new(status: StatusCode, body: impl Into<Bytes>) -> Self {
         let mut response = Response::new(body.into());
         *response.status_mut() = status;
@@ -52,7 +58,13 @@ impl Rejection {
         Self::from(response)
     }
 
-    /// 401 with a `WWW-Authenticate` challenge; a challenge that is no header value is left out.
+    /// Creates a 401 with a `WWW-Authenticate` challenge; a challenge that is not a valid header
+    /// value is left out.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// assert_eq!(Rejection::unauthorized("Bearer").response().headers()["www-authenticate"], "Bearer");
+    /// ```
     pub fn unauthorized(challenge: &str) -> Self {
         let mut rejection = Self::new(StatusCode::UNAUTHORIZED, "unauthorized");
         if let Ok(challenge) = HeaderValue::from_str(challenge) {
@@ -62,7 +74,7 @@ impl Rejection {
         rejection
     }
 
-    /// 503 with `Retry-After`: the server has no room now.
+    /// Creates a 503 with `Retry-After`: the server has no room now.
     pub fn unavailable(body: &'static str) -> Self {
         let mut rejection = Self::new(StatusCode::SERVICE_UNAVAILABLE, body);
         let headers = rejection.response.headers_mut();
@@ -70,39 +82,45 @@ impl Rejection {
         rejection
     }
 
-    /// 500 for an error that the client shall not see; it is kept as the source.
+    /// Creates a 500 for an error that the client must not see; the error becomes the source.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let rejection = Rejection::internal("the database is down");
+    /// assert!(rejection.source().is_some() && rejection.response().body() != "the database is down");
+    /// ```
     pub fn internal(source: impl Into<BoxError>) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal server error").with_source(source)
     }
 
-    /// Adds the error behind the refusal: it is logged, not sent.
+    /// Adds the cause of the refusal: it is logged, not sent.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.source = Some(source.into());
         self
     }
 
-    /// The status.
+    /// Returns the status.
     pub fn status(&self) -> StatusCode {
         self.response.status()
     }
 
-    /// The response to send.
+    /// Returns the response to send.
     pub fn response(&self) -> &Response<Bytes> {
         &self.response
     }
 
-    /// The response to send, to be changed.
+    /// Returns the response to send, to change it.
     pub fn response_mut(&mut self) -> &mut Response<Bytes> {
         &mut self.response
     }
 
-    /// The response to send.
+    /// Returns the response to send.
     pub fn into_response(self) -> Response<Bytes> {
         *self.response
     }
 
-    /// The error behind the refusal.
+    /// Returns the cause of the refusal.
     pub fn source(&self) -> Option<&BoxError> {
         self.source.as_ref()
     }
@@ -117,7 +135,7 @@ impl fmt::Debug for Rejection {
     }
 }
 
-/// The status, and the error behind it.
+/// Writes the status, and the cause.
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "refused with {}", self.status())?;
@@ -135,7 +153,7 @@ impl std::error::Error for Rejection {
 }
 
 impl<B: Into<Bytes>> From<Response<B>> for Rejection {
-    /// A response of the class 1xx is no refusal, and becomes a 500.
+    /// Converts a response. One of the class 1xx is not a refusal, and becomes a 500.
     fn from(response: Response<B>) -> Self {
         if response.status().is_informational() {
             return Self::internal(format!("an upgrade refused with {}", response.status()));
@@ -148,7 +166,7 @@ impl<B: Into<Bytes>> From<Response<B>> for Rejection {
 }
 
 impl From<StatusCode> for Rejection {
-    /// With the status's own words as the body.
+    /// Converts a status, with its reason phrase as the body.
     fn from(status: StatusCode) -> Self {
         Self::new(status, status.canonical_reason().unwrap_or_default())
     }

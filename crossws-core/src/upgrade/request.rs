@@ -22,20 +22,20 @@ use self::whole::Whole;
 use crate::bounds::{MaybeSend, MaybeSync};
 use crate::peer::extensions::Extensions;
 
-/// The request that asks for a WebSocket, as every hook sees it: the standard `http` parts, and
-/// what the platform knows besides.
+/// The request for a WebSocket, as every hook gets it: the standard `http` parts, and the
+/// platform's knowledge of the client.
 ///
-/// A peer keeps its request packed, in one piece of memory of the head's own size, and adapters that
-/// read heads themselves make it so: see [`from_head`](Self::from_head). [`path`](Self::path),
-/// [`query`](Self::query), [`header`](Self::header) and what is named after a header read it there;
-/// [`headers`](Self::headers), [`uri`](Self::uri) and [`parts`](Self::parts) unpack it, once, and it
-/// stays unpacked beside that: some 1 KiB. Only what was unpacked up to the end of the `upgrade` hook
-/// is let go.
+/// A peer stores its request packed, in one allocation of the head's own size. Adapters that parse
+/// heads themselves build it so: see [`from_head`](Self::from_head). [`path`](Self::path),
+/// [`query`](Self::query), [`header`](Self::header) and the methods that are named after a header
+/// read the packed form. [`headers`](Self::headers), [`uri`](Self::uri) and [`parts`](Self::parts)
+/// unpack it once, and keep both forms: some 1 KiB more. A form that was unpacked before the end of
+/// the `upgrade` hook is freed.
 ///
-/// The `upgrade` hook sees every header. A peer keeps as many as
-/// [`Limits::max_kept_head`](field@crate::Limits::max_kept_head) has room for and drops the largest
-/// of the others, whole: an `upgrade` hook puts what the later hooks need of a large one into the
-/// context, and [`HubBuilder::keep_headers`](crate::HubBuilder::keep_headers) names those that are
+/// The `upgrade` hook sees every header. A peer keeps as many as fit into
+/// [`Limits::max_kept_head`](field@crate::Limits::max_kept_head), and drops the largest of the
+/// others, whole. An `upgrade` hook copies what later hooks need of a large header into the
+/// context. [`HubBuilder::keep_headers`](crate::HubBuilder::keep_headers) names those that are
 /// dropped last.
 ///
 /// Its `Debug` output is [`redacted`](Self::redacted).
@@ -43,12 +43,19 @@ use crate::peer::extensions::Extensions;
 pub struct UpgradeRequest {
     head: Head,
     params: Params,
-    /// What was attached; a peer's volatile values from there on.
+    /// The attached values, which become a peer's volatile values.
     volatile: Extensions,
 }
 
 impl UpgradeRequest {
-    /// A request from its HTTP parts.
+    /// Creates a request from its HTTP parts.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let (parts, ()) = http::Request::get("/chat").body(())?.into_parts();
+    /// assert_eq!(UpgradeRequest::new(parts).path(), "/chat");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new(parts: Parts) -> Self {
         let secure = parts.uri.scheme_str() == Some("https");
         Self {
@@ -63,9 +70,10 @@ impl UpgradeRequest {
         }
     }
 
-    /// A GET by HTTP/1.1 from the pieces of its head, packed from the beginning: for an adapter that
-    /// parses heads itself. `None` for what is to be made [of its parts](Self::new): a target that is
-    /// no plain path, names and values that HTTP does not allow, a head that is too large.
+    /// Creates a packed `GET` by HTTP/1.1 from the pieces of its head: for an adapter that parses
+    /// heads itself. Returns `None` for a head that must be built [from its parts](Self::new): one
+    /// with a target that is no plain path, with names and values that HTTP does not allow, or that
+    /// is too large.
     pub fn from_head<'a>(
         target: &str,
         headers: impl IntoIterator<Item = (&'a str, &'a [u8])>,
@@ -84,7 +92,7 @@ impl UpgradeRequest {
         self
     }
 
-    /// Replaces the client's address, as a layer does that knows a proxy.
+    /// Replaces the client's address, for a layer that knows a proxy.
     pub fn set_remote_addr(&mut self, addr: Option<SocketAddr>) {
         match &mut self.head {
             Head::Whole(whole) => whole.remote_addr = addr,
@@ -92,14 +100,14 @@ impl UpgradeRequest {
         }
     }
 
-    /// Says that the connection is encrypted, so that URLs read `https` and `wss`.
+    /// Sets whether the connection is encrypted, so that URLs read `https` and `wss`.
     #[must_use]
     pub fn with_secure(mut self, secure: bool) -> Self {
         self.set_secure(secure);
         self
     }
 
-    /// Says whether the client's connection is encrypted, as a layer does that knows a proxy.
+    /// Sets whether the client's connection is encrypted, for a layer that knows a proxy.
     pub fn set_secure(&mut self, secure: bool) {
         match &mut self.head {
             Head::Whole(whole) => whole.secure = secure,
@@ -108,8 +116,8 @@ impl UpgradeRequest {
     }
 
     /// Sets whether the request arrived at a port that a browser would have named in `Host`: at any
-    /// but 80 and 443. Then a `Host` without a port means that a proxy, or something else that
-    /// forwards ports, is in front of the server. [`Origin::Same`](crate::Origin::Same) uses it.
+    /// but 80 and 443. Then a `Host` without a port means that a proxy, or another port forwarder,
+    /// is in front of the server. [`Origin::Same`](crate::Origin::Same) uses it.
     #[must_use]
     pub fn with_forwarded(mut self, forwarded: bool) -> Self {
         match &mut self.head {
@@ -130,18 +138,30 @@ impl UpgradeRequest {
         self.params = params;
     }
 
-    /// Attaches a value for the hooks, one per type: what a layer that runs before the upgrade has
-    /// found out. Read it with [`attached`](Self::attached) or
+    /// Attaches a value for the hooks, one per type: the result of a layer that runs before the
+    /// upgrade. Read it with [`attached`](Self::attached) or
     /// [`Peer::attached`](crate::Peer::attached). Returns the value of the same type that it
     /// replaces.
     ///
     /// A peer's attached values are its [`extensions`](crate::Peer::extensions). They are not
     /// stored when an object sleeps: the layers run again, and attach them again, when it wakes.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let request = http::Request::get("/rooms/7?token=abc&page=2")
+    /// #     .header("host", "example.com").header("cookie", "session=s1")
+    /// #     .header("authorization", "Bearer abc").header("sec-websocket-protocol", "chat.v2, chat.v1")
+    /// #     .body(()).unwrap();
+    /// # let mut request = UpgradeRequest::new(request.into_parts().0);
+    /// request.attach("ann".to_owned());
+    /// assert_eq!(*request.attached::<String>()?, "ann");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn attach<T: MaybeSend + MaybeSync + 'static>(&mut self, value: T) -> Option<Arc<T>> {
         self.volatile.insert(value)
     }
 
-    /// The attached value of this type.
+    /// Returns the attached value of this type.
     ///
     /// # Errors
     /// [`NotAttached`], which names the type, if no layer has attached one.
@@ -149,8 +169,8 @@ impl UpgradeRequest {
         self.volatile.get().ok_or_else(NotAttached::new::<T>)
     }
 
-    /// Says that what layers would attach is attached already, by a test: layers that decide who may
-    /// connect leave the request alone.
+    /// Declares that a test has already attached the values of the layers: layers that decide who
+    /// may connect then leave the request alone.
     pub fn admit(&mut self) {
         self.attach(IsAdmitted);
     }
@@ -160,19 +180,31 @@ impl UpgradeRequest {
         self.volatile.get::<IsAdmitted>().is_some()
     }
 
-    /// Says whose connection this will be, as a layer does that authenticates: see
+    /// Sets the identity of the connection, for a layer that authenticates: see
     /// [`Upgrade::identity`](crate::Upgrade::identity), which replaces it.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let request = http::Request::get("/rooms/7?token=abc&page=2")
+    /// #     .header("host", "example.com").header("cookie", "session=s1")
+    /// #     .header("authorization", "Bearer abc").header("sec-websocket-protocol", "chat.v2, chat.v1")
+    /// #     .body(()).unwrap();
+    /// # let mut request = UpgradeRequest::new(request.into_parts().0);
+    /// request.set_identity("ann");
+    /// assert_eq!(request.identity().as_deref(), Some("ann"));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_identity(&mut self, identity: impl Into<Arc<str>>) {
         self.attach(Identity(identity.into()));
     }
 
-    /// The identity that a layer has set.
+    /// Returns the identity that a layer has set.
     pub fn identity(&self) -> Option<Arc<str>> {
         let identity: Arc<Identity> = self.volatile.get()?;
         Some(Arc::clone(&identity.0))
     }
 
-    /// Attaches a clone of the value of this type that HTTP middleware has left in the request's
+    /// Attaches a clone of the value of this type that HTTP middleware has stored in the request's
     /// `http` extensions, such as a session's user. Returns whether there was one.
     pub fn adopt<T: Clone + Send + Sync + 'static>(&mut self) -> bool {
         let extensions = match &self.head {
@@ -183,7 +215,7 @@ impl UpgradeRequest {
         value.map(|value| self.attach(value)).is_some()
     }
 
-    /// What was attached.
+    /// Returns the attached values.
     pub(crate) fn volatile(&self) -> &Extensions {
         &self.volatile
     }
@@ -192,27 +224,27 @@ impl UpgradeRequest {
         &mut self.volatile
     }
 
-    /// What was attached, without the rest.
+    /// Returns only the attached values.
     pub(crate) fn into_volatile(self) -> Extensions {
         self.volatile
     }
 
-    /// Takes at most `most` bytes from here on, or what the target takes if that is more: packed, if
-    /// the request is of the usual kind, and without the headers that there is no room for. Those
-    /// that `kept` names are the last to go.
+    /// Shrinks the request to at most `most` bytes, or to its target's size if that is more:
+    /// packed, if the request is of the usual kind, and without the headers that do not fit. Those
+    /// that `kept` names are dropped last.
     pub(crate) fn settle(&mut self, most: usize, kept: &[HeaderName]) {
         self.pack();
         match &mut self.head {
             Head::Packed(packed) => packed.shed(most, kept),
             Head::Whole(whole) => {
                 whole.shed(most, kept);
-                // What does not fit the packed form may be gone.
+                // The part that does not fit the packed form may be gone.
                 self.pack();
             }
         }
     }
 
-    /// Takes less memory from here on, where the request is of the usual kind.
+    /// Packs the request, if it is of the usual kind.
     fn pack(&mut self) {
         match &mut self.head {
             Head::Whole(whole) => {
@@ -224,7 +256,7 @@ impl UpgradeRequest {
         }
     }
 
-    /// The HTTP parts: method, URI, version, headers, extensions.
+    /// Returns the HTTP parts: method, URI, version, headers, extensions.
     pub fn parts(&self) -> &Parts {
         match &self.head {
             Head::Whole(whole) => &whole.parts,
@@ -232,7 +264,7 @@ impl UpgradeRequest {
         }
     }
 
-    /// Gives the HTTP parts back, untouched.
+    /// Returns the HTTP parts, unchanged.
     pub fn into_parts(self) -> Parts {
         match self.head {
             Head::Whole(whole) => whole.parts,
@@ -240,7 +272,7 @@ impl UpgradeRequest {
         }
     }
 
-    /// The method.
+    /// Returns the method.
     pub fn method(&self) -> &Method {
         match &self.head {
             Head::Whole(whole) => &whole.parts.method,
@@ -248,12 +280,23 @@ impl UpgradeRequest {
         }
     }
 
-    /// The request target as it was sent.
+    /// Returns the request target as it was sent.
     pub fn uri(&self) -> &Uri {
         &self.parts().uri
     }
 
-    /// The path as it was sent, not percent-decoded.
+    /// Returns the path as it was sent, not percent-decoded.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let request = http::Request::get("/rooms/7?token=abc&page=2")
+    /// #     .header("host", "example.com").header("cookie", "session=s1")
+    /// #     .header("authorization", "Bearer abc").header("sec-websocket-protocol", "chat.v2, chat.v1")
+    /// #     .body(()).unwrap();
+    /// # let mut request = UpgradeRequest::new(request.into_parts().0);
+    /// assert_eq!(request.path(), "/rooms/7");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn path(&self) -> &str {
         match &self.head {
             Head::Whole(whole) => whole.parts.uri.path(),
@@ -261,7 +304,7 @@ impl UpgradeRequest {
         }
     }
 
-    /// How long path and query are together, in bytes.
+    /// Returns how long path and query are together, in bytes.
     pub(crate) fn target_len(&self) -> usize {
         match &self.head {
             Head::Whole(whole) => {
@@ -272,7 +315,18 @@ impl UpgradeRequest {
         }
     }
 
-    /// The query as it was sent, without the question mark.
+    /// Returns the query as it was sent, without the question mark.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let request = http::Request::get("/rooms/7?token=abc&page=2")
+    /// #     .header("host", "example.com").header("cookie", "session=s1")
+    /// #     .header("authorization", "Bearer abc").header("sec-websocket-protocol", "chat.v2, chat.v1")
+    /// #     .body(()).unwrap();
+    /// # let mut request = UpgradeRequest::new(request.into_parts().0);
+    /// assert_eq!(request.query(), Some("token=abc&page=2"));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn query(&self) -> Option<&str> {
         match &self.head {
             Head::Whole(whole) => whole.parts.uri.query(),
@@ -280,18 +334,29 @@ impl UpgradeRequest {
         }
     }
 
-    /// The headers.
+    /// Returns the headers.
     pub fn headers(&self) -> &HeaderMap {
         &self.parts().headers
     }
 
-    /// One header as text; `None` when it is absent or not visible ASCII.
+    /// Returns one header as text; `None` if it is absent or not visible ASCII.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let request = http::Request::get("/rooms/7?token=abc&page=2")
+    /// #     .header("host", "example.com").header("cookie", "session=s1")
+    /// #     .header("authorization", "Bearer abc").header("sec-websocket-protocol", "chat.v2, chat.v1")
+    /// #     .body(()).unwrap();
+    /// # let mut request = UpgradeRequest::new(request.into_parts().0);
+    /// assert_eq!(request.header("host"), Some("example.com"));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn header(&self, name: impl AsRef<str>) -> Option<&str> {
         let name = HeaderName::try_from(name.as_ref()).ok()?;
         self.values(&name).next().and_then(text)
     }
 
-    /// The host and port of an absolute target.
+    /// Returns the host and port of an absolute target.
     pub(crate) fn authority(&self) -> Option<&str> {
         match &self.head {
             Head::Whole(whole) => whole.parts.uri.authority().map(Authority::as_str),
@@ -299,8 +364,8 @@ impl UpgradeRequest {
         }
     }
 
-    /// Returns the values of a header, one for each of its lines. They may hold bytes above ASCII,
-    /// where [`header`](Self::header) is `None`.
+    /// Returns the values of a header, one for each of its lines. They may contain bytes above
+    /// ASCII, for which [`header`](Self::header) returns `None`.
     pub fn values(&self, name: &HeaderName) -> impl Iterator<Item = &[u8]> {
         let (whole, packed) = match &self.head {
             Head::Whole(whole) => (Some(whole.parts.headers.get_all(name)), None),
@@ -310,7 +375,7 @@ impl UpgradeRequest {
         whole.chain(packed.into_iter().flatten())
     }
 
-    /// The client's address, where the platform knows it.
+    /// Returns the client's address, if the platform knows it.
     pub fn remote_addr(&self) -> Option<SocketAddr> {
         match &self.head {
             Head::Whole(whole) => whole.remote_addr,
@@ -318,7 +383,7 @@ impl UpgradeRequest {
         }
     }
 
-    /// Whether the connection is encrypted.
+    /// Returns whether the connection is encrypted.
     pub fn is_secure(&self) -> bool {
         match &self.head {
             Head::Whole(whole) => whole.secure,
@@ -326,18 +391,40 @@ impl UpgradeRequest {
         }
     }
 
-    /// What the route's pattern matched.
+    /// Returns the parameters that the route's pattern matched.
     pub fn params(&self) -> &Params {
         &self.params
     }
 
-    /// The absolute URL: `http` or `https`, the `Host` header's host and port, path and query as
-    /// they were sent.
+    /// Returns the absolute URL: `http` or `https`, the `Host` header's host and port, path and
+    /// query as they were sent.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let request = http::Request::get("/rooms/7?token=abc&page=2")
+    /// #     .header("host", "example.com").header("cookie", "session=s1")
+    /// #     .header("authorization", "Bearer abc").header("sec-websocket-protocol", "chat.v2, chat.v1")
+    /// #     .body(()).unwrap();
+    /// # let mut request = UpgradeRequest::new(request.into_parts().0);
+    /// assert_eq!(request.url(), "http://example.com/rooms/7?token=abc&page=2");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn url(&self) -> String {
         self.url_with(if self.is_secure() { "https" } else { "http" })
     }
 
-    /// The absolute URL that the client dialled: as [`url`](Self::url), with `ws` or `wss`.
+    /// Returns the absolute URL that the client dialled: as [`url`](Self::url), with `ws` or `wss`.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let request = http::Request::get("/rooms/7?token=abc&page=2")
+    /// #     .header("host", "example.com").header("cookie", "session=s1")
+    /// #     .header("authorization", "Bearer abc").header("sec-websocket-protocol", "chat.v2, chat.v1")
+    /// #     .body(()).unwrap();
+    /// # let mut request = UpgradeRequest::new(request.into_parts().0);
+    /// assert_eq!(request.websocket_url(), "ws://example.com/rooms/7?token=abc&page=2");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn websocket_url(&self) -> String {
         self.url_with(if self.is_secure() { "wss" } else { "ws" })
     }
@@ -358,8 +445,19 @@ impl UpgradeRequest {
         format!("{scheme}://{host}{target}")
     }
 
-    /// The subprotocols the client offers, in its order of preference (RFC 6455 section 11.3.4;
-    /// several headers count as one list).
+    /// Returns the subprotocols the client offers, in its order of preference (RFC 6455 section
+    /// 11.3.4; several headers count as one list).
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let request = http::Request::get("/rooms/7?token=abc&page=2")
+    /// #     .header("host", "example.com").header("cookie", "session=s1")
+    /// #     .header("authorization", "Bearer abc").header("sec-websocket-protocol", "chat.v2, chat.v1")
+    /// #     .body(()).unwrap();
+    /// # let mut request = UpgradeRequest::new(request.into_parts().0);
+    /// assert!(request.protocols().eq(["chat.v2", "chat.v1"]));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn protocols(&self) -> impl Iterator<Item = &str> {
         self.values(&SEC_WEBSOCKET_PROTOCOL)
             .filter_map(text)
@@ -368,7 +466,7 @@ impl UpgradeRequest {
             .filter(|item| !item.is_empty())
     }
 
-    /// The first of `supported` that the client offers: the server's preference decides.
+    /// Returns the first of `supported` that the client offers: the server's preference decides.
     ///
     /// ```
     /// # use crossws_core::{Rejection, Upgrade, UpgradeRequest};
@@ -383,9 +481,9 @@ impl UpgradeRequest {
             .find(|supported| self.protocols().any(|offered| offered == *supported))
     }
 
-    /// Returns the request as it may stand in a log: without the values of the query, and of the
-    /// headers that may hold secrets: cookies, authorization, subprotocols, and all that is not known
-    /// to be harmless. The path is shown.
+    /// Returns the request in a form for logs: without the values of the query, and of headers that
+    /// may hold secrets: cookies, authorization, subprotocols, and all that are not known to be
+    /// harmless. The path is shown.
     ///
     /// ```
     /// # let request = crossws_core::UpgradeRequest::from_head("/a?token=x", []).unwrap();
@@ -395,7 +493,7 @@ impl UpgradeRequest {
         Redacted(self)
     }
 
-    /// The extensions the client offers, as sent.
+    /// Returns the extensions the client offers, as sent.
     pub fn extensions_offered(&self) -> Option<&str> {
         self.header(SEC_WEBSOCKET_EXTENSIONS)
     }
@@ -410,11 +508,10 @@ impl fmt::Debug for UpgradeRequest {
 /// See [`UpgradeRequest::admit`].
 struct IsAdmitted;
 
-/// Among the attached values: whose connection it will be.
+/// The connection's identity, among the attached values.
 struct Identity(Arc<str>);
 
-/// No value of the type that was asked for is attached: no layer that ran before the upgrade
-/// attached one.
+/// No value of the requested type is attached: no layer before the upgrade attached one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no `{type_name}` is attached to this request: no layer before the upgrade attached one")]
 pub struct NotAttached {
@@ -428,13 +525,13 @@ impl NotAttached {
         }
     }
 
-    /// The name of the type that was asked for, as [`type_name`] has it.
+    /// Returns the name of the requested type, in the form of [`type_name`].
     pub fn type_name(&self) -> &'static str {
         self.type_name
     }
 }
 
-/// The request as HTTP knows it, and what the platform knows besides.
+/// The two forms of the request, each with the platform's knowledge of the client.
 #[derive(Clone)]
 enum Head {
     Whole(Box<Whole>),

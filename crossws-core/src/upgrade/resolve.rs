@@ -17,8 +17,9 @@ use crate::upgrade::resolve::route::Route;
 ///
 /// All hooks resolve to themselves, so that a single app is passed as it is, and its hooks are
 /// called without a table or a box in between. For several apps of different types, resolve to
-/// [`SharedHooks`](crate::SharedHooks) or `dyn DynHooks`. For a function, see [`resolve_with`](crate::resolve_with);
-/// for a resolver behind a pointer [`DynResolve`](crate::DynResolve), for one that is replaced while the server runs
+/// [`SharedHooks`](crate::SharedHooks) or `dyn DynHooks`. For a function, see
+/// [`resolve_with`](crate::resolve_with); for a resolver with an erased type
+/// [`DynResolve`](crate::DynResolve); for one that is replaced while the server runs
 /// [`Swap`](crate::Swap).
 ///
 /// ```
@@ -50,20 +51,20 @@ use crate::upgrade::resolve::route::Route;
     note = "a function that chooses hooks is a resolver as `resolve_with(function)`"
 )]
 pub trait Resolve: MaybeSend + MaybeSync + 'static {
-    /// The hooks this resolves to.
+    /// The type of the resolved hooks.
     type Hooks: Hooks + ?Sized;
 
-    /// Chooses the hooks for this request. What is [attached](UpgradeRequest::attach) to it here
-    /// is readable in every hook.
+    /// Chooses the hooks for this request. Every hook can read the values that it
+    /// [attaches](UpgradeRequest::attach) to the request.
     ///
-    /// Runs again, on the request as it was stored, when a sleeping object wakes and its peers'
-    /// hooks are needed.
+    /// It runs again, on the stored request, when a sleeping object wakes and its peers' hooks are
+    /// needed.
     fn resolve(
         self: &Arc<Self>,
         request: &mut UpgradeRequest,
     ) -> impl Future<Output = Resolution<Self::Hooks>> + MaybeSend;
 
-    /// Runs the `start` hook of everything that this may resolve to, once each: see
+    /// Runs the `start` hook of every application that this may resolve to, once each: see
     /// [`Hooks::start`]. Does nothing by default.
     fn start(self: &Arc<Self>, hub: &Hub) -> impl Future<Output = HookResult> + MaybeSend {
         let _ = hub;
@@ -83,17 +84,16 @@ impl<H: Hooks> Resolve for H {
     }
 }
 
-/// What a resolver says about a request.
+/// A resolver's decision about a request.
 #[derive(Debug)]
-// Exhaustive on purpose: a request is taken, left to others, or refused.
+// Exhaustive on purpose: a request is claimed, passed on, or refused.
 #[allow(clippy::exhaustive_enums)]
 pub enum Resolution<H: ?Sized> {
-    /// These hooks take it.
+    /// These hooks claim the request.
     Route(Route<H>),
-    /// It is not for any hooks: the request goes to the HTTP service, and where there is none the
-    /// client gets a 404.
+    /// No hooks claim the request: it goes to the HTTP service; without one the client gets a 404.
     Pass,
-    /// It is refused with this response.
+    /// The request is refused with this response.
     Reject(Rejection),
 }
 
@@ -115,24 +115,24 @@ impl<H: ?Sized> From<Rejection> for Resolution<H> {
     }
 }
 
-/// What runs for a route before its `upgrade` hook: what a resolver does that may wait, such as
-/// asking who the user is.
+/// Runs for a route before its `upgrade` hook: the part of a resolver that may wait, such as
+/// identifying the user.
 ///
-/// A resolver itself runs before anything is known of the request. This runs when the request is
-/// known to be let in by the origin and the limits, within the route's deadline for the upgrade, and
-/// with the route's parameters in the request. A panic is a 500.
+/// A resolver itself runs before any check of the request. This runs once the origin and the limits
+/// admit the request, within the route's deadline for the upgrade, and with the route's parameters
+/// in the request. A panic is a 500.
 ///
-/// It runs again where the hooks are asked for again: see [`Resolve::resolve`].
+/// It runs again when the hooks are resolved again: see [`Resolve::resolve`].
 pub trait BeforeUpgrade: MaybeSend + MaybeSync + 'static {
-    /// Looks at the request, and attaches values to it or refuses it.
+    /// Inspects the request, and attaches values to it or refuses it.
     ///
     /// # Errors
     /// The response to refuse with.
     fn run<'a>(&'a self, request: &'a mut UpgradeRequest) -> BoxFuture<'a, Result<(), Rejection>>;
 }
 
-/// A resolver that passes every request on to the HTTP service: for an application whose sockets are routes
-/// of that service, such as those of an axum app.
+/// Creates a resolver that passes every request on to the HTTP service: for an application whose
+/// sockets are routes of that service, such as those of an axum app.
 ///
 /// ```
 /// # use crossws_core::{Resolve, pass};

@@ -7,12 +7,11 @@ use crate::sync::Mutex;
 use crate::upgrade::request::UpgradeRequest;
 use crate::upgrade::resolve::{Resolution, Resolve};
 
-/// A resolver that can be replaced while the server runs: routes that are reloaded, sockets that
-/// are turned off. A cheap handle; keep a clone and give the other to the server.
+/// A resolver that can be replaced while the server runs: to reload routes, or turn sockets off. A
+/// cheap handle; keep a clone and pass the other to the server.
 ///
-/// Peers keep the hooks they have; upgrades that begin after [`set`](Self::set) get the new ones.
-/// For resolvers of different types swap an `Arc<dyn DynResolve>`
-/// ([`DynResolve`](crate::DynResolve)).
+/// Peers keep their hooks; upgrades that begin after [`set`](Self::set) get the new ones. For
+/// resolvers of different types swap an `Arc<dyn DynResolve>` ([`DynResolve`](crate::DynResolve)).
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -26,7 +25,7 @@ use crate::upgrade::resolve::{Resolution, Resolve};
 pub struct Swap<R>(Arc<Mutex<Arc<R>>>);
 
 impl<R: Resolve> Swap<R> {
-    /// Resolves with this, until it is replaced.
+    /// Creates a swap with its first resolver.
     pub fn new(resolver: R) -> Self {
         Self(Arc::new(Mutex::new(Arc::new(resolver))))
     }
@@ -39,7 +38,7 @@ impl<R: Resolve> Swap<R> {
         let _old = std::mem::replace(&mut *self.0.lock(), new);
     }
 
-    /// The resolver now.
+    /// Returns the current resolver.
     pub fn get(&self) -> Arc<R> {
         Arc::clone(&self.0.lock())
     }

@@ -1,4 +1,4 @@
-//! An upgrade that is somebody else's to serve.
+//! An upgrade whose connection other code serves.
 
 use std::any::{Any, TypeId, type_name};
 use std::fmt;
@@ -11,18 +11,18 @@ use crate::hub::Hub;
 use crate::peer::membership::Ongoing;
 use crate::peer::tasks::HookOutput;
 
-/// A connection's stream as an adapter gives it to [`Upgrade::take`](crate::Upgrade::take): the
-/// adapter's `RawStream` implements it, with the traits of its runtime's streams.
+/// A connection's stream for [`Upgrade::take`](crate::Upgrade::take): an adapter's `RawStream`
+/// implements it, together with the traits of its runtime's streams.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the stream of a connection",
     label = "the adapter's `RawStream` is expected",
     note = "give the closure's parameter a type: `|stream: crossws::tokio::RawStream| async move {{ .. }}`"
 )]
 pub trait FromConnection: Sized + 'static {
-    /// What the adapter has of a connection.
+    /// The adapter's type of a connection.
     type Connection: MaybeSend + 'static;
 
-    /// Wraps it.
+    /// Wraps a connection.
     fn from_connection(connection: Self::Connection) -> Self;
 }
 
@@ -36,11 +36,12 @@ type AnyRun = Box<dyn Any + Send>;
 #[cfg(target_arch = "wasm32")]
 type AnyRun = Box<dyn Any>;
 
-/// What an `upgrade` hook does with the connection, for an adapter whose type of it is not known here.
+/// The function that an `upgrade` hook gave for the connection. The adapter's type of it is not
+/// known here.
 pub(crate) struct Take {
     stream: &'static str,
     connection: TypeId,
-    /// A [`Run`] for that type of connection. Locked by nobody: it makes this `Sync`.
+    /// A [`Run`] for that type of connection. It is never locked: the mutex makes it `Sync`.
     run: Mutex<AnyRun>,
 }
 
@@ -62,7 +63,7 @@ impl Take {
         }
     }
 
-    /// Whether an adapter that has connections of this type, if it can give them away, can do it.
+    /// Checks that the adapter can pass on connections, and that they are of this type.
     ///
     /// # Errors
     /// Names the stream that the adapter does not have.
@@ -76,7 +77,7 @@ impl Take {
         }
     }
 
-    /// What is done with a connection of this type. Gives itself back if it takes another.
+    /// Returns the function for a connection of this type. Returns itself if it takes another type.
     pub(crate) fn for_connection<C: 'static>(self: Box<Self>) -> Result<Run<C>, Box<Self>> {
         if self.connection != TypeId::of::<C>() {
             return Err(self);
@@ -113,7 +114,7 @@ pub(crate) struct NoRawStream {
 }
 
 /// A connection that an `upgrade` hook [takes](crate::Upgrade::take): from
-/// [`Accepted::taken`](crate::adapter::Accepted::taken). No peer is made of it.
+/// [`Accepted::taken`](crate::adapter::Accepted::taken). It does not become a peer.
 #[must_use = "the connection is served when this runs"]
 pub struct Taken<C> {
     run: Run<C>,
@@ -128,12 +129,12 @@ impl<C> Taken<C> {
         Self { run, path, ongoing }
     }
 
-    /// The hub of the server, whose shutdown waits for this.
+    /// Returns the hub of the server, whose shutdown waits for this.
     pub fn hub(&self) -> &Hub {
         self.ongoing.hub()
     }
 
-    /// Serves the connection to its end, after the 101. What the hook's future fails with is logged.
+    /// Serves the connection to its end, after the 101. The error of the hook's future is logged.
     ///
     /// # Cancel safety
     /// Dropping the future drops the connection.

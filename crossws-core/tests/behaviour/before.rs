@@ -1,4 +1,4 @@
-//! What runs for a route before its `upgrade` hook.
+//! Code that runs for a route before its `upgrade` hook.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use http::StatusCode;
 
 use crate::common::*;
 
-/// Attaches the parameter `user`, or refuses one that is named `nobody`, or panics.
+/// Attaches the parameter `user`, or refuses one without rights, or panics.
 struct Gate(Log);
 
 struct User(String);

@@ -1,4 +1,4 @@
-//! What a connection leaves to be done at its end: once, after `close`, the last first.
+//! Work for a connection's end: it runs once, after `close`, in reverse order.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! A transport that records, hooks that wait for a signal, and futures polled by hand: with them
-//! a test says exactly what happens when, and nothing sleeps.
+//! A transport that records, hooks that wait for a signal, and futures polled by hand: with them a
+//! test controls the order of events, and nothing sleeps.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use futures_lite::future::{block_on, poll_fn};
 #[cfg(crossws_shuttle)]
 use shuttle::sync::Mutex;
 
-/// What reached the transport, in order.
+/// The calls that reached the transport, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Out {
     Sent(String),
@@ -60,12 +60,12 @@ struct WireState {
     dropped: u64,
 }
 
-/// The test's end of a transport.
+/// The test's side of a transport.
 #[derive(Clone)]
 pub struct Wire {
     state: Arc<Mutex<WireState>>,
     capabilities: Capabilities,
-    /// In which topics' logs are read.
+    /// The format in which topics' logs are read.
     format: Option<Format>,
     meter: Arc<MeterCell>,
     counts: bool,
@@ -77,7 +77,7 @@ impl Default for Wire {
         let all = all.fold(Capabilities::NONE, |all, (one, _)| all.with(*one));
         Self {
             state: Arc::default(),
-            // What is stored must convert: not the rule where nothing sleeps.
+            // Stored values must convert, which is not required where nothing sleeps.
             capabilities: all.without(Capabilities::HIBERNATION),
             format: None,
             meter: Arc::default(),
@@ -95,7 +95,7 @@ impl Wire {
         }
     }
 
-    /// One that hibernates, and has room for this many bytes.
+    /// Creates a transport that hibernates, and has room for this many bytes.
     pub fn sleepy(room: usize) -> Self {
         let wire = Self::default();
         wire.state.lock().unwrap().room = Some(room);
@@ -105,7 +105,7 @@ impl Wire {
         }
     }
 
-    /// One that takes what is published in this format, and always at once.
+    /// Creates a transport that takes publications in this format, and always at once.
     pub fn reading(format: Format) -> Self {
         Self {
             format: Some(format),
@@ -113,18 +113,18 @@ impl Wire {
         }
     }
 
-    /// One that does not count what passes.
+    /// Turns counting of the traffic off.
     pub fn uncounted(mut self) -> Self {
         self.counts = false;
         self
     }
 
-    /// Where its traffic is counted.
+    /// Returns where the traffic is counted.
     pub fn meter(&self) -> &MeterCell {
         &self.meter
     }
 
-    /// What is stored of the peer.
+    /// Returns the stored snapshot of the peer.
     pub fn stored(&self) -> Option<Snapshot> {
         self.state.lock().unwrap().stored.clone()
     }
@@ -141,12 +141,12 @@ impl Wire {
         self.state.lock().unwrap().buffered = bytes;
     }
 
-    /// What came since the last call.
+    /// Returns the calls since the last call.
     pub fn take(&self) -> Vec<Out> {
         std::mem::take(&mut self.state.lock().unwrap().out)
     }
 
-    /// The texts that came since the last call.
+    /// Returns the texts that were sent since the last call.
     pub fn texts(&self) -> Vec<String> {
         let texts = self.take().into_iter().filter_map(|out| match out {
             Out::Sent(text) | Out::Published(text) => Some(text),
@@ -155,7 +155,7 @@ impl Wire {
         texts.collect()
     }
 
-    /// The close frames that came since the last call.
+    /// Returns the close frames that were sent since the last call.
     pub fn closes(&self) -> Vec<u16> {
         let closes = self.take().into_iter().filter_map(|out| match out {
             Out::Close(code, _) => Some(code),
@@ -177,7 +177,7 @@ impl Wire {
 
 struct TestTransport(Wire);
 
-/// A client is behind while more waits for it.
+/// A client is behind while more than this waits for it.
 const MUCH: usize = 5000;
 
 impl Transport for TestTransport {
@@ -301,13 +301,13 @@ impl Transport for TestTransport {
     }
 }
 
-/// A timer of this name is set, and becomes due.
+/// Makes a timer of this name due.
 pub fn time_up<H: Hooks + ?Sized>(session: &Session<H>, events: &PeerEvents, name: &str) {
     session.peer().set_timer(name, Duration::ZERO).unwrap();
     assert!(events.expired(wall_clock()));
 }
 
-/// What every transport's clock says.
+/// Returns the time of every transport's clock.
 pub fn wall_clock() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000)
 }
@@ -324,7 +324,7 @@ pub fn request_with(path: &str, headers: &[(&str, &str)]) -> UpgradeRequest {
     UpgradeRequest::new(request.body(()).unwrap().into_parts().0)
 }
 
-/// The upgrade path up to the answer.
+/// Runs the upgrade path up to the response.
 pub fn upgrade<R: Resolve>(
     hub: &Hub,
     hooks: &Arc<R>,
@@ -352,7 +352,7 @@ pub fn join<R: Resolve>(hub: &Hub, hooks: &Arc<R>, path: &str) -> (OpeningPeer<R
     (joined, wire)
 }
 
-/// As [`open`], with the adapter's way to say what happens.
+/// As [`open`], with the handle for the adapter's events.
 pub fn open_events<R: Resolve>(hub: &Hub, hooks: &Arc<R>) -> (Session<R::Hooks>, PeerEvents) {
     let (joined, _wire) = join(hub, hooks, "/");
     let events = joined.lifeline();
@@ -364,8 +364,8 @@ pub fn open<R: Resolve>(hub: &Hub, hooks: &Arc<R>, path: &str) -> (Session<R::Ho
     (block_on(joined.open()), wire)
 }
 
-/// What an adapter does while no hook runs: the spawned futures go on, and a failure among them
-/// is reported; hooks that are due run. Returns the last failure's kind.
+/// Does the work of an adapter while no hook runs: polls the spawned futures, reports a failure
+/// among them, and runs due hooks. Returns the last failure's kind.
 pub fn turn<H: Hooks + ?Sized>(session: &mut Session<H>) -> Option<crossws_core::ErrorKind> {
     let mut last = None;
     while let Some(notice) = ready(poll_fn(|cx| session.poll_notice(cx))) {
@@ -385,7 +385,7 @@ pub fn ready<F: Future>(future: F) -> Option<F::Output> {
     block_on(futures_lite::future::poll_once(future))
 }
 
-/// A future that the test polls by hand, and whose wake-ups it sees.
+/// A future that the test polls by hand, and whose wake-ups it can check.
 pub struct Hand<'a, T> {
     future: Pin<Box<dyn Future<Output = T> + 'a>>,
     flag: Arc<Flag>,
@@ -420,7 +420,7 @@ impl<'a, T> Hand<'a, T> {
         None
     }
 
-    /// Whether its waker has been woken since it was polled.
+    /// Returns whether its waker has been woken since it was polled.
     pub fn is_woken(&self) -> bool {
         self.flag.0.load(Ordering::SeqCst)
     }
@@ -436,7 +436,7 @@ impl<'a, T> Hand<'a, T> {
     }
 }
 
-/// Something that happens once, and that hooks can wait for.
+/// An event that happens once, and that hooks can wait for.
 #[derive(Clone, Default)]
 pub struct Gate(Arc<(AtomicBool, Event)>);
 
@@ -457,7 +457,7 @@ impl Gate {
     }
 }
 
-/// What happened, in order.
+/// A log of events, in order.
 #[derive(Clone, Default)]
 pub struct Log(Arc<Mutex<Vec<String>>>);
 
@@ -466,7 +466,7 @@ impl Log {
         self.0.lock().unwrap().push(line.into());
     }
 
-    /// What came since the last call.
+    /// Returns the lines since the last call.
     pub fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
@@ -481,7 +481,7 @@ impl Drop for Dropped {
     }
 }
 
-/// Nothing is left on a hub that everyone has left.
+/// Checks that nothing is left on a hub that all peers have left.
 #[track_caller]
 pub fn assert_empty(hub: &Hub) {
     assert_eq!(hub.peers(), []);

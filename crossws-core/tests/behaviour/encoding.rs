@@ -1,5 +1,5 @@
-//! What is published becomes bytes once for each wire format, and without the topic's lock if that
-//! takes long.
+//! A publication is encoded once for each wire format, and without the topic's lock if that takes
+//! long.
 
 use std::cell::RefCell;
 use std::sync::{Arc, mpsc};
@@ -47,7 +47,7 @@ struct Runs {
 }
 
 thread_local! {
-    /// Of the publisher.
+    /// The state of the publisher.
     static RUNS: RefCell<Runs> = RefCell::default();
 }
 
@@ -69,7 +69,7 @@ fn runs(hub: &Hub, publish: impl FnOnce()) -> Runs {
 }
 
 #[test]
-fn what_takes_long_keeps_nobody_out_of_the_topic() {
+fn a_slow_encoding_does_not_hold_the_topics_lock() {
     let hub = Hub::default();
     let subscribers = [SLOW, SLOW + 1, SLOW, SLOW + 1].map(|variant| subscriber(&hub, variant));
     let seen = runs(&hub, || {

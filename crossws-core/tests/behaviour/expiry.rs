@@ -11,7 +11,7 @@ use futures_lite::future::block_on;
 
 use crate::common::*;
 
-/// Lets peers in for a minute, or for as long as the path says, and publishes how they end.
+/// Admits peers for a minute, or for as long as the path says, and publishes how they end.
 struct Guard(Expiry);
 
 impl Hooks for Guard {
@@ -54,7 +54,7 @@ fn a_peer_knows_when_its_credentials_end() {
 }
 
 #[test]
-fn at_the_end_the_peer_is_closed_with_4401_and_heard_no_more() {
+fn a_peer_is_closed_with_4401_when_its_credentials_end_and_no_hook_runs_after() {
     let hub = Hub::default();
     let (_other, seen) = open(&hub, &minute(), "/");
     let (joined, wire) = join(&hub, &minute(), "/");
@@ -84,7 +84,7 @@ fn who_closed_first_is_who_ended_it() {
 }
 
 #[test]
-fn renewing_tells_the_writer_another_time() {
+fn a_renewal_reports_the_new_time_to_the_writer() {
     let (session, wire) = open(&Hub::default(), &minute(), "/");
     let peer = session.peer();
     let wakes = wire.wakes();
@@ -106,7 +106,7 @@ fn a_peer_that_is_gone_is_not_renewed() {
 }
 
 #[test]
-fn credentials_that_have_ended_let_nobody_in() {
+fn expired_credentials_admit_no_peer() {
     let hub = Hub::default();
     for expiry in [
         Expiry::In(Duration::ZERO),
@@ -121,7 +121,7 @@ fn credentials_that_have_ended_let_nobody_in() {
 }
 
 #[test]
-fn where_nobody_keeps_the_time_nobody_is_let_in_for_a_while() {
+fn a_transport_without_time_refuses_peers_with_an_expiry() {
     let hub = Hub::default();
     let timeless = || Wire::without(Capabilities::EXPIRY);
     let frame = accept(&hub, &minute(), "/").join(timeless().transport());
@@ -183,7 +183,8 @@ fn a_sleep_that_is_given_up_when_it_is_due_ends_nothing_else() {
     let peer = session.peer();
     let sleep = peer.sleep(Duration::from_secs(1));
     let mut longer = std::pin::pin!(peer.sleep(Duration::from_secs(3600)));
-    // The adapter is told of the first, which a task gives up while the adapter looks at the clock.
+    // The adapter gets the first sleep's end, which a task drops while the adapter looks at the
+    // clock.
     let at = lifeline.expires_at().unwrap();
     assert_eq!(Some(at), after(1));
     drop(sleep);

@@ -1,4 +1,5 @@
-//! A hook that fails or panics: `error` hears of it, the answer is obeyed, nobody else notices.
+//! A hook that fails or panics: `error` gets it, its decision is applied, and no other peer
+//! notices.
 
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ enum How {
     Panic,
 }
 
-/// Hooks of which one fails, and whose `error` hook answers as told.
+/// Hooks of which one fails, and whose `error` hook returns a given decision.
 struct Failing {
     at: HookKind,
     how: How,
@@ -105,7 +106,7 @@ const RUNNING: [HookKind; 6] = [
     HookKind::Task,
 ];
 
-/// Runs every hook of a connection up to `close`; gives the state before it and the closes sent.
+/// Runs every hook of a connection up to `close`. Returns the state before it and the closes sent.
 fn run(hooks: &Arc<Failing>) -> (PeerState, Vec<u16>) {
     let hub = Hub::default();
     let (bystander, bystander_wire) = open(&hub, &Arc::new(crossws_core::hooks()), "/");
@@ -256,7 +257,7 @@ fn a_failure_after_the_close_began_is_still_reported() {
     assert_eq!(log.take().len(), 3);
 }
 
-/// A future whose destructor panics: nothing a user writes may pass the hook's border.
+/// A future whose destructor panics: no panic of user code may leave the hook.
 struct PanicsWhenDropped;
 
 impl Future for PanicsWhenDropped {

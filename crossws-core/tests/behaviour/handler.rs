@@ -1,4 +1,4 @@
-//! The other handler style: a loop that owns the connection.
+//! The second handler style: a loop that owns the connection.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use futures_lite::future::block_on;
 
 use crate::common::{Gate, Hand, Log, Wire, accept, assert_empty, open, poll_tasks, ready, turn};
 
-/// A loop that logs what it gets and waits for `gate` after each message.
+/// Returns a loop that logs its messages and waits for `gate` after each.
 fn looping(log: &Log, gate: &Gate) -> Arc<Handler> {
     let (log, gate) = (log.clone(), gate.clone());
     Arc::new(handler(move |_, mut incoming: Incoming| {
@@ -109,7 +109,7 @@ fn the_stream_yields_the_same() {
 }
 
 #[test]
-fn incoming_ends_whoever_ended_the_connection() {
+fn incoming_ends_whichever_side_ended_the_connection() {
     // The client.
     let (hub, session, log, _) = opened(true);
     block_on(session.close(Closed::by_client(None)));
@@ -160,7 +160,7 @@ fn a_message_that_waited_when_the_client_left_is_not_lost() {
 }
 
 #[test]
-fn a_loop_that_returns_closes_with_1000_unless_it_says_otherwise() {
+fn a_loop_that_returns_closes_with_1000_unless_it_returns_another_end() {
     let hub = Hub::default();
     let closes = Arc::new(handler(|_, _| async { Ok(()) }));
     let (mut session, wire) = open(&hub, &closes, "/");

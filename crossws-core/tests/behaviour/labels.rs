@@ -122,7 +122,7 @@ fn tags_select_recipients_alone_and_among_subscribers() {
 }
 
 #[test]
-fn a_layer_says_who_it_is_and_the_hook_may_say_otherwise() {
+fn a_layer_sets_the_identity_and_the_hook_may_replace_it() {
     let hub = Hub::default();
     let hooks = Arc::new(Labelled);
     for (path, expected) in [("/", "layer"), ("/?ann", "ann")] {

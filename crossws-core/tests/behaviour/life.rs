@@ -129,7 +129,7 @@ fn what_arrived_before_the_client_left_is_still_delivered() {
     assert!(!lifeline.closed_here());
     block_on(async {
         session.message("queued".into()).await;
-        // Nobody is left to be sent to, so there is nothing to be told about a queue.
+        // No client is left to send to, so no hook runs for its queue.
         session.drain().await;
         session.close(Closed::lost(ClosedBy::Network)).await;
     });
@@ -163,7 +163,7 @@ fn the_first_to_end_it_is_the_one_who_did() {
     let (hub, log) = (Hub::default(), Log::default());
     let frame = CloseFrame::from(CloseCode::RESTART);
     let by_us = || Closed::by_us(&frame, ClosedBy::Server, false);
-    // The hub, in a shutdown: an adapter knows only that our side closed.
+    // The hub, in a shutdown: an adapter knows only that this side closed.
     let (session, wire) = open(&hub, &logging(&log), "/");
     session.peer().hub().shutdown(frame.clone());
     session.peer().close(CloseCode::NORMAL, "late");

@@ -2,7 +2,7 @@
 
 use crossws_core::Limits;
 
-/// A default as the table writes it.
+/// Returns a default in the form of the table.
 fn written(debug: &str) -> String {
     let inner = |prefix: &str| debug.strip_prefix(prefix)?.strip_suffix(')');
     if debug == "None" {

@@ -1,4 +1,5 @@
-//! What a loop is told and leaves behind at its connection's end, and what ends with a connection.
+//! The end of a connection with a loop: what the loop gets, what it leaves behind, and what ends
+//! with it.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use futures_lite::future::{block_on, poll_once};
 use crate::common::*;
 
 #[test]
-fn a_loop_is_told_how_its_connection_ended() {
+fn a_loop_learns_how_its_connection_ended() {
     let (hub, log) = (Hub::default(), Log::default());
     let line = log.clone();
     let hooks = Arc::new(handler(move |peer, mut incoming: Incoming| {

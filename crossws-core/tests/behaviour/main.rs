@@ -1,4 +1,4 @@
-//! What core promises, one behaviour group per file.
+//! The contract of core, one behaviour group per file.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! What has passed over a connection, once somebody wants to know.
+//! The traffic of a connection, once the application asks for it.
 
 use std::sync::Arc;
 use std::time::Duration;

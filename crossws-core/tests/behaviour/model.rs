@@ -1,5 +1,5 @@
-//! The registry against a naive model: random operations, and after each one everybody has got
-//! exactly what the model says, in order, and every list reads as the model's.
+//! The registry against a naive model: random operations, and after each one every peer has got
+//! exactly the model's messages, in order, and every list equals the model's.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -15,8 +15,8 @@ use proptest::sample::{Index, select};
 
 use crate::common::{Wire, assert_empty, open};
 
-/// Names that run together if they are joined with any separator, are prefixes of each other,
-/// look like patterns, or are nothing at all. Namespaces and topics share them.
+/// Names that become equal if they are joined with any separator, that are prefixes of each other,
+/// that look like patterns, or that are empty. Namespaces and topics share them.
 const NAMES: [&str; 12] = [
     "", "a", "b", "ab", "a:b", "a:", ":b", ":", "a\0b", "*", "a/b", "/",
 ];
@@ -24,7 +24,7 @@ const MAX_TOPICS: usize = 4;
 
 #[derive(Debug, Clone)]
 enum Op {
-    /// Joins a namespace, under the id of a peer that is gone if there is one and it is asked.
+    /// Joins a namespace, if asked under the id of a peer that is gone, if there is one.
     Join(&'static str, Option<Index>),
     Leave(Index, Way),
     Subscribe(Index, &'static str),
@@ -105,7 +105,7 @@ struct Member {
 struct World {
     hub: Hub,
     hooks: Arc<HooksBuilder>,
-    /// What the next upgrade answers.
+    /// The result of the next upgrade.
     next: Arc<Mutex<(&'static str, Option<PeerId>)>>,
     members: Vec<Member>,
     sent: usize,
@@ -284,7 +284,7 @@ impl World {
         format!("message {}", self.sent)
     }
 
-    /// Notes who must get a publication, and says how many.
+    /// Notes which peers must get a publication, and returns how many.
     fn expect(
         &mut self,
         namespace: Option<&str>,

@@ -1,4 +1,4 @@
-//! Hooks that no frame of the client's causes: the start, subscriptions, dropped messages, timers.
+//! Hooks without a frame of the client: the start, subscriptions, discarded messages, timers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use futures_lite::future::block_on;
 
 use crate::common::*;
 
-/// Writes down what of this it hears, and the close.
+/// Logs these hooks, and the close.
 fn listener(log: &Log) -> HooksBuilder {
     let (subscriptions, drops, timers) = (log.clone(), log.clone(), log.clone());
     let closes = log.clone();
@@ -38,7 +38,7 @@ fn listener(log: &Log) -> HooksBuilder {
 }
 
 #[test]
-fn a_subscription_says_how_many_are_subscribed_when_it_is_told() {
+fn the_subscription_hook_gets_the_number_of_subscribers_at_its_beginning() {
     let (hub, log) = (Hub::default(), Log::default());
     let app = Arc::new(listener(&log));
     let (mut ann, _wire) = open(&hub, &app, "/");
@@ -57,7 +57,7 @@ fn a_subscription_says_how_many_are_subscribed_when_it_is_told() {
 }
 
 #[test]
-fn the_topics_that_a_peer_leaves_as_it_ends_are_told_before_close() {
+fn subscription_hooks_for_an_ending_peers_topics_run_before_close() {
     let (hub, log) = (Hub::default(), Log::default());
     let app = Arc::new(listener(&log));
     let (mut ann, _wire) = open(&hub, &app, "/");
@@ -69,7 +69,7 @@ fn the_topics_that_a_peer_leaves_as_it_ends_are_told_before_close() {
     block_on(ann.close(Closed::by_client(None)));
     assert_eq!(log.take(), ["-a 0 Closing", "-b 0 Closing", "close"]);
 
-    // A closed peer's last subscriptions are told too, in order.
+    // The hook runs for a closed peer's last subscriptions too, in order.
     let (ann, _wire) = open(&hub, &app, "/");
     ann.peer().subscribe("a").unwrap();
     ann.peer().close(CloseCode::NORMAL, "");
@@ -105,7 +105,7 @@ fn what_is_dropped_meanwhile_is_added_up_by_its_cause() {
     );
     let peer = session.peer().clone();
     drop(session);
-    // It is over: nothing is kept, and nothing is told.
+    // The connection is over: nothing is kept, and no hook runs.
     assert_eq!(
         peer.set_timer("late", Duration::ZERO),
         Err(TimerError::Closed)

@@ -1,4 +1,4 @@
-//! What those who watch a hub are told, and what it counts.
+//! The events that observers of a hub get, and the hub's counters.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use futures_lite::future::block_on;
 
 use crate::common::{Log, Wire, accept, assert_empty, join, open, request, request_with, upgrade};
 
-/// Logs everything, and calls back into the hub, which would never return under a lock.
+/// Logs every event, and calls back into the hub, which would never return under a lock.
 struct Recorder(Log);
 
 impl Recorder {
@@ -75,7 +75,7 @@ fn recorded() -> (Hub, Log) {
 }
 
 #[test]
-fn an_observer_hears_of_everything_once_and_under_no_lock() {
+fn an_observer_gets_every_event_once_and_under_no_lock() {
     let (hub, log) = recorded();
     let app = Arc::new(
         hooks()
@@ -122,7 +122,7 @@ fn every_peer_that_connected_disconnects_once() {
     drop(joined);
     let closed = "disconnected 1006 server Some(0ns)";
     assert_eq!(log.take(), ["connected /", closed]);
-    // One that could not join has not connected.
+    // A peer that could not join has not connected.
     let accepted = accept(&hub, &app, "/");
     hub.shutdown(CloseCode::RESTART.into());
     assert!(accepted.join(Wire::default().transport()).is_err());
@@ -132,7 +132,7 @@ fn every_peer_that_connected_disconnects_once() {
 }
 
 #[test]
-fn refusals_are_told_with_their_reason_and_without_the_query() {
+fn observers_get_a_refusals_reason_and_no_query() {
     let (hub, log) = recorded();
     let app = hooks().on_upgrade(|request| async move {
         match request.path() {
@@ -181,7 +181,7 @@ fn http_400() -> crossws_core::http::StatusCode {
 }
 
 #[test]
-fn drops_are_counted_and_a_slow_consumer_is_told_once() {
+fn drops_are_counted_and_a_slow_consumer_is_reported_once() {
     let (hub, log) = recorded();
     let (joined, _wire) = join(&hub, &Arc::new(hooks()), "/");
     let lifeline = joined.lifeline();

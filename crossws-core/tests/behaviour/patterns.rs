@@ -169,7 +169,7 @@ fn patterns_have_bounds_of_their_own() {
 }
 
 #[test]
-fn the_subscription_hook_is_told_of_patterns() {
+fn the_subscription_hook_runs_for_patterns() {
     let (hub, log) = (Hub::default(), Log::default());
     let lines = log.clone();
     let app = Arc::new(hooks().on_subscription(move |_, event| {

@@ -1,4 +1,4 @@
-//! What a peer carries and answers.
+//! The values and methods of a peer.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -268,7 +268,7 @@ fn all_topics_of_a_hub_have_a_bound() {
     assert_eq!(other.peer().topics(), ["a".into()], "nothing is left of it");
     assert_eq!(two.peer().subscribe("a"), Ok(true), "it exists already");
 
-    // A topic counts until its last member has left, in whichever way.
+    // A topic counts until its last member has left, in any way.
     assert!(one.peer().unsubscribe("a"));
     assert_eq!(other.peer().subscribe("b"), Err(full.clone()));
     assert!(two.peer().unsubscribe("a"));
@@ -311,7 +311,7 @@ fn a_handle_kept_too_long_does_not_touch_its_successor() {
 }
 
 #[test]
-fn draining_ends_at_once_where_nothing_is_queued_or_nobody_is_there() {
+fn drained_resolves_at_once_for_an_empty_queue_or_a_closed_peer() {
     let hub = Hub::default();
     let (session, wire) = open(&hub, &Arc::new(hooks()), "/");
     let peer = session.peer().clone();

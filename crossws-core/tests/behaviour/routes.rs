@@ -1,4 +1,5 @@
-//! Which hooks a request gets, what their route configures, and what layers attach on the way.
+//! Which hooks a request gets, the settings of their route, and the values that layers attach on
+//! the way.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ fn says(text: &'static str) -> HooksBuilder {
         .on_message(move |peer, _| async move { peer.send(text) })
 }
 
-/// How a request with this path is resolved.
+/// Returns how a request with this path is resolved.
 fn resolution(resolver: impl Resolve, path: &str) -> String {
     let hub = Hub::default();
     match block_on(hub.claim(&Arc::new(resolver), request(path))) {
@@ -176,12 +177,12 @@ fn what_a_layer_attaches_reaches_every_hook_by_its_type() {
 }
 
 #[test]
-fn what_nobody_attached_is_an_error_that_names_the_type() {
+fn a_value_that_no_layer_attached_is_an_error_that_names_the_type() {
     let request = request("/");
     let missing = request.attached::<User>().unwrap_err();
     assert!(missing.type_name().ends_with("User"), "{missing:?}");
     assert!(missing.to_string().contains("User"), "{missing}");
-    // As a refusal it is the server's fault, and says nothing to the client.
+    // As a refusal it is a fault of the server, and tells the client nothing.
     let hooks = hooks().on_upgrade(|request| async move {
         request.attached::<User>()?;
         Ok(Upgrade::new())
@@ -201,7 +202,7 @@ fn a_layer_adopts_what_http_middleware_left() {
     assert!(!request.adopt::<u8>());
 }
 
-/// A route to hooks that do nothing.
+/// Returns a route to hooks that do nothing.
 fn routed(settings: RouteSettings) -> Arc<impl Resolve<Hooks = HooksBuilder>> {
     let (app, settings) = (Arc::new(hooks()), Arc::new(settings));
     Arc::new(resolve_with(move |_| {
@@ -253,7 +254,7 @@ fn a_routes_peers_share_their_settings() {
     let (one, _wire) = open(&hub, &resolver, "/");
     let (two, _wire) = open(&hub, &resolver, "/");
     assert!(Arc::ptr_eq(&one.peer().settings(), &two.peer().settings()));
-    // On another hub with other defaults the same route is another matter.
+    // On another hub with other defaults the same route has other settings.
     let other = Hub::builder()
         .limits(Limits::default().max_topics(3))
         .build();
@@ -311,7 +312,7 @@ fn a_routes_origin_policy_decides_before_its_hooks() {
 }
 
 #[test]
-fn a_route_answers_the_first_of_its_protocols_that_the_client_offers() {
+fn a_route_selects_the_first_of_its_protocols_that_the_client_offers() {
     let hub = Hub::default();
     let speaks = routed(RouteSettings::new().protocols(["chat.v2", "chat.v1"]));
     let answered = |offer: &str| {
@@ -495,7 +496,7 @@ impl Encoding for Slow {
 }
 
 #[test]
-fn what_takes_long_to_encode_for_a_route_keeps_nobody_else_out() {
+fn a_slow_encoding_for_a_route_does_not_block_other_publishers() {
     let hub = Hub::default();
     let resolver = routed(RouteSettings::new().route("/slow"));
     let wire = Wire::reading(Format::new::<Slow>(0));

@@ -1,4 +1,4 @@
-//! Sends that wait for room: in order, and nothing is queued of one that is given up.
+//! Sends that wait for room: in order, and nothing is queued for a send that is dropped.
 
 use std::sync::Arc;
 

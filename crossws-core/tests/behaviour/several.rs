@@ -1,4 +1,4 @@
-//! Messages to several topics at once, and to their subscribers but for some.
+//! Messages to several topics at once, and to their subscribers with exceptions.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The end of a hub: everyone is told, nobody new comes, and the last close hook is awaited.
+//! The end of a hub: every peer is closed, no new one joins, and the last close hook is awaited.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ fn frame() -> CloseFrame {
 }
 
 #[test]
-fn it_closes_everyone_and_idle_waits_for_the_last_close_hook() {
+fn a_shutdown_closes_every_peer_and_idle_waits_for_the_last_close_hook() {
     let (hub, gate) = (Hub::default(), Gate::default());
     let wait = gate.clone();
     let hooks = Arc::new(hooks().on_close(move |_, _| {

@@ -1,4 +1,4 @@
-//! Peers that outlive the memory they live in.
+//! Peers that outlive their memory.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,7 +55,8 @@ impl Hooks for App {
 
 const ROOM: usize = 16_000;
 
-/// A peer upgraded on one hub and admitted to another, as it travels: through bytes.
+/// Returns a peer that was upgraded on one hub and admitted to another, after a journey through
+/// bytes.
 fn admit(hub: &Hub, wire: &Wire) -> crossws_core::adapter::Session<App> {
     let headers = [("cookie", "secret"), ("sec-websocket-protocol", "chat")];
     let request = request_with("/ws?as=ada", &headers);
@@ -69,7 +70,7 @@ fn again(snapshot: &Snapshot) -> Snapshot {
     serde_json::from_slice(&serde_json::to_vec(snapshot).unwrap()).unwrap()
 }
 
-/// The same peer on a new hub, as after a sleep.
+/// Returns the same peer on a new hub, as after a sleep.
 fn wake(hub: &Hub, stored: &Wire) -> (crossws_core::adapter::Session<App>, Wire) {
     let wire = Wire::sleepy(ROOM);
     let seat = hub.restore(&again(&stored.stored().unwrap()), wire.transport());
@@ -78,7 +79,7 @@ fn wake(hub: &Hub, stored: &Wire) -> (crossws_core::adapter::Session<App>, Wire)
 }
 
 #[test]
-fn an_upgrade_travels_with_everything_the_hook_answered() {
+fn an_upgrade_travels_with_everything_the_hook_set() {
     let wire = Wire::sleepy(ROOM);
     let session = admit(&Hub::default(), &wire);
     let peer = session.peer();
@@ -311,7 +312,7 @@ fn the_limits_of_a_route_hold_before_its_hooks_are_asked_for() {
         assert_eq!(seat.peer().settings().limits, expected);
         seat.peer().set_context(user("bob")).unwrap();
     }
-    // What was stored before limits were, or by a later version, still reads.
+    // Snapshots from before limits were stored, or from a later version, still parse.
     let mut stored = serde_json::to_value(wire.stored().unwrap()).unwrap();
     stored["k"]["max_of_the_future"] = 1.into();
     let read: Snapshot = serde_json::from_value(stored.clone()).unwrap();

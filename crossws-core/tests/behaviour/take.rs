@@ -1,4 +1,4 @@
-//! Upgrades that give the connection's stream away.
+//! Upgrades that pass the connection's stream to other code.
 
 use std::sync::Arc;
 

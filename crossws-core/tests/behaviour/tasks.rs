@@ -1,4 +1,5 @@
-//! Futures that a peer spawns: beside the hooks, and no longer than the connection.
+//! Futures that a peer spawns: they run concurrently with the hooks, and no longer than the
+//! connection.
 
 use std::sync::Arc;
 
@@ -34,7 +35,7 @@ fn they_run_between_hooks_and_their_spawning_wakes_the_session() {
 }
 
 #[test]
-fn they_run_beside_a_hook_and_their_failures_wait_for_its_end() {
+fn spawned_futures_run_while_a_hook_runs_and_their_failures_wait_for_its_end() {
     let (hub, log) = (Hub::default(), Log::default());
     let (gate, task_gate) = (Gate::default(), Gate::default());
     let (wait, task_wait, line) = (gate.clone(), task_gate.clone(), log.clone());
@@ -126,7 +127,7 @@ fn they_are_dropped_when_the_close_hook_has_ended() {
     gate.open();
     closing.done();
     assert_eq!(log.take(), ["close hook ends", "task dropped"]);
-    // Nobody polls it any more.
+    // No task polls it any more.
     let guard = Dropped(log.clone(), "too late");
     peer.spawn(async move { drop(guard) });
     assert_eq!(log.take(), ["too late"]);

@@ -1,4 +1,5 @@
-//! Named timers: when they are told, replaced and cleared, and that they outlive a sleep.
+//! Named timers: when their hooks run, how they are replaced and cleared, and that they outlive a
+//! sleep.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,7 +45,7 @@ fn turn_all<H: Hooks>(session: &mut Session<H>) {
 }
 
 #[test]
-fn a_timer_is_told_once_in_the_order_of_times() {
+fn timer_hooks_run_once_in_the_order_of_their_times() {
     let (mut session, events, log) = opened(Limits::default());
     let peer = session.peer().clone();
     for (name, seconds) in [("c", 3), ("a", 1), ("b", 2)] {
@@ -79,7 +80,7 @@ fn a_timer_of_the_same_name_is_replaced_also_when_it_was_due() {
 }
 
 #[test]
-fn a_timer_that_is_cleared_is_not_told() {
+fn the_hook_of_a_cleared_timer_does_not_run() {
     let (mut session, events, log) = opened(Limits::default());
     let peer = session.peer().clone();
     assert!(!peer.clear_timer("a"), "there is none");

@@ -1,4 +1,4 @@
-//! What an upgrade may answer, and what is refused before and after it.
+//! The results of an upgrade, and the refusals before and after it.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::common::{Wire, accept, assert_empty, join, open, request, request_wit
 
 type Answer = Result<Upgrade, Rejection>;
 
-/// Hooks whose upgrade answers by the path.
+/// Hooks whose upgrade decides by the path.
 fn answering(
     answer: impl Fn(&UpgradeRequest) -> Answer + Send + Sync + 'static,
 ) -> Arc<crossws_core::HooksBuilder> {
@@ -290,7 +290,7 @@ fn topics_from_the_upgrade_count_against_the_hubs_bound() {
         "those of another namespace are others"
     );
     let accepted = upgrade(&hub, &fits, request("/")).unwrap();
-    // Between the 101 and here, somebody else takes the room.
+    // Between the 101 and here, another peer takes the room.
     session.peer().subscribe("last").unwrap();
     let wire = Wire::default();
     let frame = accepted.join(wire.transport()).map(drop).unwrap_err();
@@ -378,7 +378,7 @@ fn a_hook_may_pass_the_request_on() {
 }
 
 #[test]
-fn what_a_hook_answered_can_be_read_by_what_wraps_it() {
+fn a_wrapper_can_read_what_a_hook_set_on_the_upgrade() {
     let id = PeerId::random();
     let upgrade = Upgrade::new()
         .header("x-one", "1")
@@ -410,7 +410,7 @@ fn what_a_hook_answered_can_be_read_by_what_wraps_it() {
 }
 
 #[test]
-fn refusals_are_errors_that_say_what_is_behind_them() {
+fn refusals_are_errors_that_name_their_cause() {
     let rejection = Rejection::internal("db is down");
     assert_eq!(
         rejection.to_string(),

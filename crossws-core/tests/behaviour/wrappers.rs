@@ -12,7 +12,7 @@ use futures_lite::future::block_on;
 
 use crate::common::{Log, join, open, time_up, turn};
 
-/// Sees every hook, and fails in `message` so that `error` is among them.
+/// Logs every hook, and fails in `message` so that `error` runs, too.
 #[derive(Clone, Default)]
 struct Recorder(Log);
 

@@ -17,7 +17,7 @@ group! {
     a_loop_ends_when_the_client_vanishes: [HANDLER],
     a_loop_ends_when_the_server_closes: [HANDLER, SHARED_HUB],
     a_loop_ends_when_the_app_stops: [HANDLER, SHUTDOWN],
-    a_loop_is_told_how_its_connection_ended: [HANDLER, CLOSE_CODE],
+    a_loop_learns_how_its_connection_ended: [HANDLER, CLOSE_CODE],
     a_loop_is_told_of_a_client_that_vanishes: [HANDLER],
     a_loop_closes_with_its_own_code: [HANDLER, CLOSE_CODE],
     a_loops_guard_is_dropped_once_when_the_connection_has_ended: [HANDLER],
@@ -121,7 +121,7 @@ async fn a_loop_ends_when_the_app_stops(scene: Scene<'_>) {
     stage.wait("a", "loop.end").await;
 }
 
-async fn a_loop_is_told_how_its_connection_ended(scene: Scene<'_>) {
+async fn a_loop_learns_how_its_connection_ended(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut peer = stage.join("/handler", "a").await;
     peer.close(4001, "bye").await;

@@ -13,7 +13,7 @@ group! {
     a_timer_is_told_once_its_time_is_over: [EXPIRY],
     timers_are_told_in_the_order_of_their_times: [EXPIRY],
     a_timer_that_is_set_again_is_replaced: [EXPIRY],
-    a_timer_that_is_cleared_is_not_told: [EXPIRY],
+    the_hook_of_a_cleared_timer_does_not_run: [EXPIRY],
     a_timer_may_set_itself_again: [EXPIRY],
     a_timer_waits_for_the_hook_that_runs: [EXPIRY],
     a_timer_that_was_due_while_a_hook_ran_may_be_cleared_by_it: [EXPIRY],
@@ -80,7 +80,7 @@ async fn a_timer_that_is_set_again_is_replaced(scene: Scene<'_>) {
     peer.hears_nothing().await;
 }
 
-async fn a_timer_that_is_cleared_is_not_told(scene: Scene<'_>) {
+async fn the_hook_of_a_cleared_timer_does_not_run(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut peer = stage.join("/", "a").await;
     performs(&mut peer, &[set("gone", 200), set("kept", 300)]).await;

@@ -665,7 +665,7 @@ pub const MUTANTS: &[Mutant] = &[
             "timers::a_timer_is_told_once_its_time_is_over",
             "timers::timers_are_told_in_the_order_of_their_times",
             "timers::a_timer_that_is_set_again_is_replaced",
-            "timers::a_timer_that_is_cleared_is_not_told",
+            "timers::the_hook_of_a_cleared_timer_does_not_run",
             "timers::the_end_of_the_connection_clears_its_timers",
         ]),
     Fault::ForgetsTimers
@@ -674,7 +674,7 @@ pub const MUTANTS: &[Mutant] = &[
             "timers::a_timer_is_told_once_its_time_is_over",
             "timers::timers_are_told_in_the_order_of_their_times",
             "timers::a_timer_that_is_set_again_is_replaced",
-            "timers::a_timer_that_is_cleared_is_not_told",
+            "timers::the_hook_of_a_cleared_timer_does_not_run",
             "timers::a_timer_may_set_itself_again",
             "timers::a_timer_waits_for_the_hook_that_runs",
             "timers::a_timer_that_was_due_while_a_hook_ran_may_be_cleared_by_it",
@@ -691,7 +691,7 @@ pub const MUTANTS: &[Mutant] = &[
     Fault::KeepsClearedTimers
         .put(Place::Memory, &["timers"])
         .fails(&[
-            "timers::a_timer_that_is_cleared_is_not_told",
+            "timers::the_hook_of_a_cleared_timer_does_not_run",
             "timers::a_timer_that_was_due_while_a_hook_ran_may_be_cleared_by_it",
         ]),
     Fault::RunsTimersBesideHooks
@@ -710,7 +710,7 @@ pub const MUTANTS: &[Mutant] = &[
             "loops::a_loop_ends_when_the_client_vanishes",
             "loops::a_loop_ends_when_the_server_closes",
             "loops::a_loop_ends_when_the_app_stops",
-            "loops::a_loop_is_told_how_its_connection_ended",
+            "loops::a_loop_learns_how_its_connection_ended",
             "loops::a_loop_is_told_of_a_client_that_vanishes",
             "loops::a_loops_guard_is_dropped_once_when_the_connection_has_ended",
             "loops::a_loops_guard_is_dropped_once_when_the_client_vanishes",

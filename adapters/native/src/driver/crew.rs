@@ -1,4 +1,4 @@
-//! The tasks of a server that work for its connections while their own tasks sleep.
+//! The tasks of a server that work for its connections while the connections' own tasks sleep.
 
 #[cfg(all(test, not(crossws_shuttle)))]
 mod tests;
@@ -23,7 +23,8 @@ use crate::sync::Mutex;
 /// on its runtime, for its own connections; the tasks end with the last of these and the server's
 /// handle, or when a shutdown is over.
 ///
-/// They run no code of an app, so that a hook that takes its time holds up nobody's messages.
+/// The tasks run no application code, so that a hook that takes its time delays no other
+/// connection's messages.
 pub(crate) struct Crew {
     shared: Arc<Shared>,
     timers: Timers,
@@ -36,22 +37,22 @@ struct Shared(Mutex<Work>);
 struct Work {
     groups: VecDeque<Asleep>,
     members: usize,
-    /// Those with nothing to do.
+    /// The members that have nothing to do.
     resting: Vec<(usize, Waker)>,
     over: bool,
 }
 
-/// The fewest: see [`Crew::flush`].
+/// The smallest number of members: see [`Crew::flush`].
 const MEMBERS: usize = 2;
 
-/// More would not write faster than a system's network stack.
+/// The largest number of members: more would not write faster than a system's network stack.
 const MOST_MEMBERS: usize = 8;
 
-/// So many groups may wait; what comes then is woken, each by itself.
+/// At most this many groups wait; the connections of any further group are woken one by one.
 const MOST_GROUPS: usize = 1024;
 
 impl Crew {
-    /// One without members. `now` is the runtime's.
+    /// Creates a crew without members. `now` is the runtime's time.
     pub(crate) fn new(now: Instant) -> Self {
         Self {
             shared: Arc::default(),
@@ -59,12 +60,12 @@ impl Crew {
         }
     }
 
-    /// Who wakes connections for what is due.
+    /// Returns the timers that wake connections at their deadlines.
     pub(crate) fn timers(&self) -> &Timers {
         &self.timers
     }
 
-    /// Gives it members, which run on this runtime.
+    /// Adds members, which run on this runtime.
     pub(crate) fn hire<T: ServerRuntime>(&self, tasks: &Tasks, runtime: &T) {
         let count = available_parallelism()
             .map_or(MEMBERS, |count| count.get().clamp(MEMBERS, MOST_MEMBERS));
@@ -118,16 +119,17 @@ impl Drop for Crew {
     }
 }
 
-/// One task: takes a group of connections at a time, and lets others run in between.
+/// One task: takes a group of connections at a time, and lets other tasks run in between.
 pub(crate) struct Member {
     number: usize,
-    /// Whether it looks for work, or for whether there is work.
+    /// Whether the member looks for work, or for whether there is work.
     awake: bool,
     shared: Arc<Shared>,
 }
 
 impl Member {
-    /// The next group; or else it rests until there is one, or is told that it is over.
+    /// Returns the next group. Without one the member rests until there is one, or until the crew
+    /// ends.
     fn next(&mut self, cx: &Context<'_>) -> Next {
         let mut work = self.shared.0.lock();
         work.resting.retain(|(number, _)| *number != self.number);
@@ -148,7 +150,7 @@ impl Member {
 
 enum Next {
     Group(Asleep),
-    /// There is something to do, after those who are ready: they may publish to the same
+    /// There is something to do after the tasks that are ready: they may publish to the same
     /// connections.
     Later,
     Nothing,
@@ -193,7 +195,7 @@ impl Drop for Member {
         if let Some((_, waker)) = other {
             waker.wake();
         }
-        // Whoever is left is woken.
+        // The members of the remaining groups are woken.
         drop(groups);
     }
 }

@@ -1,4 +1,4 @@
-//! What a connection's messages become on the wire.
+//! How a connection's messages become bytes on the wire.
 
 use std::sync::Arc;
 
@@ -33,12 +33,12 @@ impl Encoder {
         }
     }
 
-    /// Whether messages become frames as they are.
+    /// Returns whether messages become frames as they are.
     pub(crate) fn is_plain(&self) -> bool {
         matches!(self, Self::Plain)
     }
 
-    /// The format of logs that this connection can read: any but one of its own.
+    /// Returns the format of logs that this connection can read: any but one of its own.
     pub(crate) fn wire(&self) -> Option<Wire> {
         match self {
             Self::Plain => Some(Wire::new::<ServerFrame>(0)),
@@ -47,7 +47,7 @@ impl Encoder {
         }
     }
 
-    /// Queues a message, and wakes nobody.
+    /// Queues a message without waking the pump.
     #[inline]
     pub(crate) fn send(&self, outbox: &Outbox, message: &Message, compress: bool) -> Receipt {
         match self {
@@ -94,7 +94,7 @@ impl Encoder {
         }
     }
 
-    /// As [`send`](Self::send), for what others are sent too.
+    /// As [`send`](Self::send), for a message that other connections are sent too.
     pub(crate) fn publish(&self, outbox: &Outbox, publication: &Publication) -> Receipt {
         let message = publication.message();
         match self.wire() {
@@ -105,8 +105,8 @@ impl Encoder {
         }
     }
 
-    /// As [`publish`](Self::publish), for what replaces a message with the same key while the client is
-    /// slow. `None` if it is not.
+    /// As [`publish`](Self::publish), for a message that replaces one with the same key while the
+    /// client is slow. Returns `None` if the client is not slow.
     pub(crate) fn replace(
         &self,
         outbox: &Outbox,
@@ -115,12 +115,12 @@ impl Encoder {
     ) -> Option<Receipt> {
         outbox.replace(key, || match self.wire() {
             Some(wire) => publication.encoded(wire),
-            // Of a context of its own a frame must not be missing.
+            // A frame must not be missing from a connection's own context.
             None => plain_frame(publication.message()),
         })
     }
 
-    /// As [`replace`](Self::replace), for what is sent to this connection alone: not compressed.
+    /// As [`replace`](Self::replace), for a message to this connection alone: not compressed.
     pub(crate) fn replace_sent(
         outbox: &Outbox,
         key: &Arc<str>,
@@ -129,7 +129,7 @@ impl Encoder {
         outbox.replace(key, || plain_frame(message))
     }
 
-    /// The context of the connection's own, if it may have one.
+    /// Returns the connection's own compression context, if it may have one.
     pub(crate) fn deflater(&self) -> Option<Arc<Mutex<Deflater>>> {
         match self {
             Self::Own(deflater) => Some(Arc::clone(deflater)),
@@ -144,7 +144,7 @@ fn plain_frame(message: &Message) -> Bytes {
     frame.freeze()
 }
 
-/// The wire format of what a server publishes compressed: the variant holds the parameters.
+/// The wire format of compressed publications: the variant holds the parameters.
 struct DeflatedFrame;
 
 impl Encoding for DeflatedFrame {

@@ -1,4 +1,4 @@
-//! The socket side of one connection: everything of the pump that does not run hooks.
+//! The socket side of one connection: every part of the pump that does not run hooks.
 
 mod alarm;
 mod inbound;
@@ -31,11 +31,11 @@ use crate::sync::Mutex;
 use crossws_proto::deflate::Deflater;
 use crossws_proto::engine::{Decoder, Violation};
 
-/// A message counts once more in a turn for each so many bytes: one of a few bytes on the wire may
-/// inflate to the largest that is allowed.
+/// A message counts once more in a turn for each this many bytes: a message of a few bytes on the
+/// wire may inflate to the largest that is allowed.
 const TURN_BYTES: usize = 64 << 10;
 
-/// What is next for the hooks.
+/// The next step for the hooks.
 pub(crate) enum Step {
     Message(Message),
     Ping(Bytes),
@@ -48,7 +48,7 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    /// How many bytes of the client's it holds.
+    /// Returns how many bytes of the client's data the step holds.
     fn len(&self) -> usize {
         match self {
             Self::Message(message) => message.len(),
@@ -57,33 +57,33 @@ impl Step {
         }
     }
 
-    /// How often it counts in a turn besides once.
+    /// Returns how often the step counts in a turn besides once.
     pub(crate) fn weight(&self) -> u32 {
         u32::try_from(self.len() / TURN_BYTES).unwrap_or(u32::MAX - 1)
     }
 }
 
-/// How far the connection's end has come. Deadlines are in the connection's time. What belongs to
-/// an end is in boxes: an open connection owns a pointer.
+/// How far the connection's end has come. Deadlines are in the connection's time. Values that only
+/// an end needs are boxed: an open connection owns a pointer.
 enum Phase {
     Open,
-    /// Nothing can be written any more. What has been read is still heard.
+    /// Nothing can be written any more. Messages that were read still reach their hooks.
     Broken,
-    /// The client broke a rule: it is heard no more, and told once what came before is answered.
+    /// The client broke a rule: nothing more is decoded. The client gets the close frame once its
+    /// earlier messages are answered.
     Violated {
         violation: Box<Violation>,
         deadline: Duration,
     },
-    /// Our close frame is sent, or on its way; the client's is awaited.
+    /// Our close frame is sent or queued; the client's is awaited.
     Closing {
         frame: Box<CloseFrame>,
         deadline: Duration,
     },
-    /// Both sides have said what there was to say: the rest is written, then the writing side
-    /// ended.
+    /// Both close frames are exchanged: the rest is written, then the writing side ends.
     Flushing {
         deadline: Duration,
-        /// Nothing is to come from the client any more, and it has taken everything so far.
+        /// Nothing more will come from the client, and it has taken everything so far.
         settled: bool,
     },
     /// Our end is sent; the client's is awaited.
@@ -94,12 +94,12 @@ enum Phase {
     Done,
 }
 
-/// What takes its time on a connection.
+/// The delays that a connection is timing.
 #[derive(Default, PartialEq)]
 struct Late {
-    /// Since when nothing could be written although something waits.
+    /// Since when no write has succeeded although bytes wait.
     stalled: Option<Duration>,
-    /// The queue was said to be too old; said again only when something has moved.
+    /// The queue was reported as too old; it is reported again only after a write.
     age_said: bool,
     /// Since when a message has been arriving.
     begun: Option<Duration>,
@@ -112,9 +112,9 @@ pub(crate) struct Link<I, R: Runtime> {
     runtime: R,
     outbox: Arc<Outbox>,
     lifeline: Option<PeerEvents>,
-    /// Shared with the other peers of the route.
+    /// The settings, which the peers of the route share.
     settings: Arc<Settings>,
-    /// What the engine holds in part, against the hub's limit.
+    /// How much of a partial message the engine holds, counted against the hub's limit.
     unfinished: Unfinished,
 
     engine: Decoder,
@@ -124,41 +124,41 @@ pub(crate) struct Link<I, R: Runtime> {
     inbound: Inbound,
     controls: ControlRate,
 
-    /// What this connection compresses in: given back when it rests.
+    /// The context in which this connection compresses. It is freed when the connection goes idle.
     deflater: Option<Arc<Mutex<Deflater>>>,
-    /// What takes its time. Boxed, because an idle connection has none of it.
+    /// The running delays. Boxed, because an idle connection has none.
     late: Option<Box<Late>>,
-    /// A heartbeat's ping is queued. The client's time begins when it is written.
+    /// A heartbeat's ping is queued. The client's time begins when the ping is written.
     ping_due: bool,
 
     start: Instant,
     liveness: Liveness,
-    /// How often something was read in this turn; what nobody hears counts by its size, too.
+    /// How many reads this turn has had; bytes that reach no hook count by their size, too.
     reads: u8,
-    /// Something was read since the time was last looked at.
+    /// Bytes were read since the time was last looked at.
     heard: bool,
     /// A message was decoded since then.
     active: bool,
-    /// What was published has been left to be written the next time.
+    /// Publications were left for the next write.
     deferred: bool,
-    /// To be told to others: something was written.
+    /// Must be reported outside the lock: bytes were written.
     wrote: bool,
-    /// To be told to others: the connection is ending.
+    /// Must be reported outside the lock: the connection is ending.
     has_ended: bool,
     alarm: Alarm<R>,
 
     /// A drop ends the stream in order.
     ends_on_drop: bool,
-    /// A message of the client's has come to its hook.
+    /// A message of the client has reached its hook.
     has_spoken: bool,
-    /// The last hook has let others' queues grow: the turn is over, and these are waited for.
+    /// The queues that the last hook let grow: the turn is over, and the connection waits for them.
     grown: Option<Box<Grown>>,
-    /// No hook is to run any more: when this is done it is dropped.
+    /// No further hook runs: the link is dropped when it is done.
     alone: bool,
     phase: Phase,
-    /// The connection is over, and so is what was kept for it, although a hook may still run.
+    /// The connection is over and its resources are released, although a hook may still run.
     let_go: bool,
-    /// Set as soon as it is known how the connection ended.
+    /// How the connection ended. Set as soon as that is known.
     closed: Option<Box<Closed>>,
 }
 
@@ -208,12 +208,12 @@ impl<I: Io, R: Runtime> Link<I, R> {
         }
     }
 
-    /// Sees to it that a context is given back when the connection rests.
+    /// Ensures that the compression context is freed when the connection goes idle.
     pub(crate) fn compress_in(&mut self, deflater: Option<Arc<Mutex<Deflater>>>) {
         self.deflater = deflater;
     }
 
-    /// Says what a drop does to the stream.
+    /// Sets what a drop does to the stream.
     pub(crate) fn ends_on_drop(&mut self, ends_on_drop: bool) {
         self.ends_on_drop = ends_on_drop;
     }
@@ -229,20 +229,20 @@ impl<I: Io, R: Runtime> Link<I, R> {
         self.flush_and_end();
     }
 
-    /// Runs a hook's future, and the socket beside it.
+    /// Runs a hook's future, and the socket concurrently.
     pub(crate) fn beside<F>(&mut self, future: F) -> Beside<'_, I, R, F> {
         Beside { link: self, future }
     }
 
-    /// Returns whether a hook has let others' queues grow, so that the turn is over and
+    /// Returns whether a hook has let other connections' queues grow, so that the turn is over and
     /// [`pace`](Self::pace) must be called before the next message.
     #[inline]
     pub(crate) fn must_pace(&self) -> bool {
         self.grown.is_some()
     }
 
-    /// Returns whether the next is a message that must wait for clients to whom its hook may write, so
-    /// that [`pace`](Self::pace) must be called.
+    /// Returns whether the next step is a message that must wait for clients to whom its hook may
+    /// write, so that [`pace`](Self::pace) must be called.
     #[inline]
     pub(crate) fn must_wait_for_others(&mut self, next: &Step) -> bool {
         let is_message = matches!(next, Step::Message(_));
@@ -251,7 +251,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         is_message && others.is_some_and(|others| others.must_wait(first))
     }
 
-    /// Waits for the clients that were sent more than they take, while the socket goes on.
+    /// Waits for the clients that were sent more than they take. The socket runs meanwhile.
     pub(crate) async fn pace(&mut self) {
         let mut grown = self.grown.take();
         let Some(others) = self.lifeline.clone() else {
@@ -265,7 +265,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         self.beside(Box::pin(wait)).await;
     }
 
-    /// Runs the socket alone until the connection is over. The drop of this follows.
+    /// Runs the socket alone until the connection is over. The drop of the link follows.
     pub(crate) async fn finish(&mut self) {
         self.alone = true;
         std::future::poll_fn(|cx| {
@@ -278,7 +278,8 @@ impl<I: Io, R: Runtime> Link<I, R> {
         .await;
     }
 
-    /// As [`next`](Self::next), for the most usual: a short message before which nothing waits.
+    /// As [`next`](Self::next), for the most frequent case: a short message before which nothing
+    /// waits.
     #[inline(always)]
     pub(crate) fn next_message(&mut self) -> Option<Message> {
         let others_first = self.closed.is_some()
@@ -291,7 +292,8 @@ impl<I: Io, R: Runtime> Link<I, R> {
         self.decode_short()
     }
 
-    /// What is next, if that is here. While the client does not take its answers, its messages wait.
+    /// Returns the next step, if there is one. While the client does not take its answers, its
+    /// messages wait.
     pub(crate) fn next(&mut self) -> Option<Step> {
         if self.closed.is_none() && self.outbox.take_drained() {
             return Some(Step::Drain);
@@ -322,7 +324,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         self.inbound.pop()
     }
 
-    /// Whether it must wait for what is to be written.
+    /// Returns whether the step must wait until more is written.
     fn must_wait(&self, next: &Step) -> bool {
         match next {
             Step::Message(message) => {
@@ -341,7 +343,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         }
     }
 
-    /// Does everything that can be done now while a hook runs, and sees to a wake-up for the rest.
+    /// Does everything that can be done now while a hook runs, and arranges a wake-up for the rest.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) {
         self.attend(cx);
         self.read_ahead();
@@ -352,22 +354,22 @@ impl<I: Io, R: Runtime> Link<I, R> {
         }
     }
 
-    /// The task is being polled.
+    /// Registers the task that is polling the link.
     pub(crate) fn attend(&self, cx: &Context<'_>) {
         self.outbox.attend(cx.waker());
     }
 
-    /// The first half, while no hook runs: reads once. Answers whether that may bring something for
-    /// a hook.
+    /// Reads once: the first half of a turn, while no hook runs. Returns whether that may bring a
+    /// step for a hook.
     pub(crate) fn poll_read(&mut self) -> bool {
         let read = self.read();
         self.tell();
         read
     }
 
-    /// Whether the second half comes the next time, for which the task is to be woken: something was
-    /// read, and nothing is to be written but what others have published. The tasks that are ready
-    /// too may be about to publish more, and all of it leaves in one write.
+    /// Returns whether the second half waits for the next poll, for which the caller wakes the
+    /// task: bytes were read, and only publications wait to be written. Other ready tasks may be
+    /// about to publish more, and all of it leaves in one write.
     pub(crate) fn defers_rest(&mut self) -> bool {
         let defers = self.heard
             && !self.deferred
@@ -380,7 +382,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         defers
     }
 
-    /// The second half: what is to be written, and what is due.
+    /// Writes, and acts on deadlines: the second half of a turn.
     pub(crate) fn poll_rest(&mut self, cx: &mut Context<'_>) {
         self.deferred = false;
         self.input.park();
@@ -400,8 +402,8 @@ impl<I: Io, R: Runtime> Link<I, R> {
         }
     }
 
-    /// The task is about to let others run. Answers whether it is to be woken at once, because it
-    /// may read more: nobody wakes it for what it has not asked the stream for.
+    /// Notes that the task is about to let other tasks run. Returns whether the task must be woken
+    /// at once, because it may read more: the stream wakes it only after a read that found nothing.
     pub(crate) fn end_turn(&mut self) -> bool {
         self.reads = 0;
         self.reads_on()
@@ -409,14 +411,14 @@ impl<I: Io, R: Runtime> Link<I, R> {
 
     // ---- the end
 
-    /// It is known how the connection ended. The first to know is right.
+    /// Records how the connection ended. The first record counts.
     fn end(&mut self, closed: Closed) {
         self.closed.get_or_insert_with(|| Box::new(closed));
         self.has_ended = true;
     }
 
-    /// Tells others what has become of the connection: not where it is known, where the stream is
-    /// locked, because it may run anybody's code.
+    /// Reports what has become of the connection. Not called where the event is noticed, because
+    /// the stream is locked there and a report may run any code.
     fn tell(&mut self) {
         let wrote = std::mem::take(&mut self.wrote);
         let has_ended = std::mem::take(&mut self.has_ended);
@@ -425,13 +427,13 @@ impl<I: Io, R: Runtime> Link<I, R> {
                 lifeline.drained();
             }
             if has_ended {
-                // The peer leaves every list, and whoever waits for its end is told.
+                // The peer leaves every list, and the tasks that wait for its end are woken.
                 lifeline.ended();
             }
         }
     }
 
-    /// Tells the peer what was discarded.
+    /// Reports discarded messages to the peer.
     #[cold]
     fn tell_lost(&self) {
         let Some(lifeline) = &self.lifeline else {
@@ -453,7 +455,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         &self.settings.limits
     }
 
-    /// When the client's time for its part of the close is over.
+    /// Returns when the client's time for its part of the close is over.
     fn close_deadline(&self) -> Duration {
         self.elapsed().saturating_add(self.limits().close_timeout)
     }
@@ -471,7 +473,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
 impl<I, R: Runtime> Drop for Link<I, R> {
     fn drop(&mut self) {
         self.alarm.cancel(&self.outbox, self.start);
-        // Handles of the peer may live on, and must keep nothing that was to be read.
+        // Handles of the peer may live on, and must not keep unread topics in memory.
         self.outbox.end();
     }
 }
@@ -490,8 +492,7 @@ impl<I: Io, R: Runtime, F: Future> Future for Beside<'_, I, R, F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        // What the hook queues is written below, or before the task sleeps: nobody need wake it
-        // for that.
+        // The hook's output is written below, or before the task sleeps: it needs no wake-up.
         this.link.outbox.stay_awake();
         pace::begin_hook(this.link.unfinished.hub());
         let output = this.future.poll(cx);

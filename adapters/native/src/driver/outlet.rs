@@ -1,4 +1,4 @@
-//! Where an outbox is emptied into: the stream, with what is on its way into it.
+//! Where an outbox is emptied into: the stream, with the bytes on their way into it.
 
 #[cfg(all(test, crossws_shuttle))]
 mod model;
@@ -19,14 +19,14 @@ const SLICES: usize = 32;
 /// How often a flush looks whether more was queued while it wrote.
 const ROUNDS: usize = 4;
 
-/// A connection's stream. Its own task reads and writes it; what is published while that sleeps,
-/// another may write.
+/// A connection's stream. Its own task reads and writes it. While that task sleeps, another task
+/// may write publications.
 pub(crate) struct Outlet<I> {
     pub(crate) io: I,
     /// Taken out of the outbox, and not yet written.
     pub(crate) writing: Batch,
     unflushed: bool,
-    /// How a write failed that another task tried: the connection's own has to know.
+    /// How another task's write failed. The connection's own task must learn of it.
     failed: Option<io::Error>,
 }
 
@@ -35,8 +35,8 @@ thread_local! {
     static HELD: Cell<usize> = const { Cell::new(0) };
 }
 
-/// A stream that this thread has to itself. Code of others may run meanwhile: the stream's, and that of
-/// a subscriber of the events that the stream logs.
+/// A stream that this thread has to itself. Foreign code may run meanwhile: the stream's, and that
+/// of a subscriber of the events that the stream logs.
 pub(crate) struct Held<'a, I>(MutexGuard<'a, Outlet<I>>);
 
 impl<'a, I> Held<'a, I> {
@@ -95,7 +95,7 @@ impl<I: Io> Outlet<I> {
         }
     }
 
-    /// Writes once from what was taken. An answer of 0 is an error, too.
+    /// Writes once from the taken frames. A write of 0 bytes is an error, too.
     pub(crate) fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
@@ -122,7 +122,7 @@ impl<I: Io> Outlet<I> {
         })
     }
 
-    /// Sees to it that nothing stays in an inner layer.
+    /// Ensures that no bytes stay in an inner layer.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if let Some(error) = self.failed.take() {
             return Poll::Ready(Err(error));
@@ -136,14 +136,15 @@ impl<I: Io> Outlet<I> {
 
     /// Takes and writes messages. Returns whether all is done and the connection's task may sleep on.
     fn write_messages(&mut self, outbox: &Outbox, wrote: &mut bool) -> bool {
-        // Not woken for this stream: the connection's task is, which then asks for it itself.
+        // Not woken for this stream: the connection's task is woken, and then polls the stream
+        // itself.
         let cx = &mut Context::from_waker(Waker::noop());
         for _ in 0..ROUNDS {
             if self.writing.is_empty() && !outbox.take_messages(&mut self.writing) {
                 return false;
             }
             if self.writing.is_empty() {
-                // The task has a hook to run when what had piled up is gone.
+                // The task has a hook to run when the queue has drained.
                 return !outbox.has_piled_up();
             }
             let mut written = self.poll_write(cx, outbox);
@@ -165,15 +166,15 @@ impl<I: Io> Outlet<I> {
     }
 }
 
-/// What is asked of an outlet whose stream's type is not known.
+/// The operations on an outlet whose stream's type is erased.
 pub(crate) trait Flush: Send + Sync {
-    /// Writes the messages that wait, in the caller's task, as far as the client takes them; the rest,
-    /// and every failure, is left to the connection's task, which is woken for it. Returns whether
-    /// anything was written.
+    /// Writes the messages that wait, in the caller's task, as far as the client takes them. The
+    /// connection's task is woken for the rest and for every failure. Returns whether anything was
+    /// written.
     ///
-    /// If another task is writing right now it is left to that one, and `None` is returned. If this
-    /// `waits`, then only where this thread is writing into a stream already: a write never waits for
-    /// the client, so otherwise neither does this.
+    /// Returns `None` if another task is writing right now; that task then writes these messages.
+    /// With `waits`, returns `None` only where this thread is writing into a stream already: a
+    /// write never waits for the client, so otherwise this call does not wait for it either.
     fn flush(&self, outbox: &Outbox, waits: bool) -> Option<bool>;
 }
 
@@ -190,7 +191,7 @@ impl<I: Io> Flush for Mutex<Outlet<I>> {
     }
 }
 
-/// Wakes the connection's task for what is left, also if its stream panics.
+/// Wakes the connection's task for the rest, also if its stream panics.
 struct Unfinished<'a> {
     outbox: &'a Outbox,
     done: bool,

@@ -1,15 +1,16 @@
-//! How a connection whose hooks write to others is paced.
+//! How a connection whose hooks write to other connections is paced.
 //!
-//! A hook never waits for a client that it writes to. Between two messages of a client, its connection
-//! does. Its turn ends when a queue that it writes to is a quarter full, so that the queue is written.
-//! And before the next message it waits while one of these clients is behind: more than half of a
-//! bound waits for it, because its socket is full or another thread is still writing. A client that reads
-//! has caught up within milliseconds, even on a machine where it must first get a core. One that does not read holds up others' messages
-//! for 300 ms in all, and is then judged by the limits.
+//! A hook never waits for a client that it writes to. Its connection waits, between two messages of
+//! its own client. The connection's turn ends when a queue that its hook writes to is a quarter
+//! full, so that the queue is written. Before the next message, the connection waits while one of
+//! these clients is behind: more than half of a bound waits for it, because its socket is full or
+//! another thread is still writing. A client that reads has caught up within milliseconds, even on
+//! a machine where it must first get a core. A client that does not read holds up other clients'
+//! messages for 300 ms in all, and is then judged by the limits.
 //!
-//! The same for what others write: the messages of a client that publishes, and the first of any, wait
-//! while somebody in its namespace is behind. Many clients may begin at the same moment, with messages
-//! that are more than a bound together.
+//! The same holds for what other connections write. The messages of a client that publishes, and
+//! the first message of any client, wait while a peer in its namespace is behind. Many clients may
+//! begin at the same moment, with messages that are more than a bound together.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -20,18 +21,18 @@ use crossws_core::Hub;
 use crate::outbox::{Outbox, bounds};
 use crate::runtime::Runtime;
 
-/// How long to wait between two looks at those who are behind.
+/// How long to wait between two looks at the clients that are behind.
 const MOMENT: Duration = Duration::from_millis(1);
 
-/// How long to wait in all for those that the connection's own hooks have written to, as each of them may
-/// be behind.
+/// How long to wait in all for the clients that the connection's own hooks have written to, as each
+/// of them may be behind.
 const GRACE: Duration = Duration::from_millis(bounds::GRACE as u64);
 
-/// How long to wait in all for clients that fall behind again and again, because others write to them
-/// whose messages have waited, too.
+/// How long to wait in all for clients that fall behind again and again, because other connections,
+/// whose messages have waited too, write to them.
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// More are not waited for at once.
+/// At most this many queues are waited for at once.
 const MOST: usize = 4096;
 
 thread_local! {
@@ -49,7 +50,7 @@ const TURN_OVER: usize = 1;
 /// The queues that a hook has let grow.
 pub(crate) type Grown = Vec<Arc<Outbox>>;
 
-/// A hook of a connection of this hub is polled on this thread from here on.
+/// Notes that this thread polls a hook of a connection of this hub from here on.
 #[inline]
 pub(crate) fn begin_hook(hub: &Hub) {
     HOOK.set(hub.address());
@@ -60,7 +61,7 @@ pub(crate) fn is_in_hook_of(hub: &Hub) -> bool {
     HOOK.get() & !TURN_OVER == hub.address()
 }
 
-/// The hook is not polled any more. Returns the queues that grew, if the turn is over.
+/// Notes that the hook is not polled any more. Returns the queues that grew, if the turn is over.
 #[inline]
 pub(crate) fn end_hook() -> Option<Box<Grown>> {
     match HOOK.replace(NO_HOOK) & TURN_OVER {
@@ -76,7 +77,7 @@ fn take_grown() -> Option<Box<Grown>> {
     Some(Box::new(grown))
 }
 
-/// A hook was not done: what it let grow counts with what it lets grow when it goes on.
+/// Merges the queues that an unfinished hook let grow with those that it lets grow when it resumes.
 #[cold]
 pub(crate) fn add(to: &mut Option<Box<Grown>>, more: Box<Grown>) {
     match to {
@@ -94,7 +95,7 @@ fn keep_each_once(grown: &mut Grown) {
     grown.truncate(MOST);
 }
 
-/// The hook that this thread polls, if it does, has let this queue grow.
+/// Notes that the hook that this thread polls, if any, has let this queue grow.
 pub(crate) fn has_grown(outbox: &Arc<Outbox>) {
     let hook = HOOK.get();
     if hook == NO_HOOK {
@@ -102,7 +103,7 @@ pub(crate) fn has_grown(outbox: &Arc<Outbox>) {
     }
     GROWN.with_borrow_mut(|grown| {
         if HOOK.replace(hook | TURN_OVER) & TURN_OVER == 0 {
-            // What a hook that panicked has left.
+            // Left by a hook that panicked.
             grown.clear();
         }
         let room = grown.capacity();
@@ -128,9 +129,10 @@ pub(crate) fn must_wait(grown: &mut Option<Box<Grown>>) -> bool {
     !grown.is_empty()
 }
 
-/// Waits until none of these is behind, for [`GRACE`] at most, as others may write to them meanwhile; and
-/// until none of the `others` is to whom the next hook may write, for [`LONGEST`] at most. To be
-/// followed by the next message at once: many may have waited for the same client.
+/// Waits until none of these is behind, for [`GRACE`] at most, as other connections may write to
+/// them meanwhile; and until none of the `others` is to whom the next hook may write, for
+/// [`LONGEST`] at most. The next message must follow at once: many connections may have waited for
+/// the same client.
 pub(crate) async fn wait<R: Runtime>(
     mut grown: Option<Box<Grown>>,
     mut others: impl FnMut() -> bool,
@@ -209,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn others_that_fall_behind_again_and_again_are_waited_for_a_while() {
+    fn clients_of_others_that_fall_behind_repeatedly_are_waited_for_a_bounded_time() {
         let outbox = Outbox::new(&Limits::default());
         let start = Instant::now();
         let runtime = Relapses(outbox, Arc::new(Mutex::new(start)));
@@ -220,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_is_behind_again_and_again_is_waited_for_once() {
+    fn a_client_that_falls_behind_repeatedly_is_waited_for_once() {
         let outbox = Outbox::new(&Limits::default().max_buffered(1000));
         let start = Instant::now();
         let runtime = Relapses(Arc::clone(&outbox), Arc::new(Mutex::new(start)));

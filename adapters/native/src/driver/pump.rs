@@ -1,5 +1,5 @@
-//! One connection's task: runs its hooks, and beside whatever hook is running reads, answers
-//! control frames, writes the outbox, keeps time, and sees the client go.
+//! One connection's task. It runs the hooks. Concurrently with any running hook it reads, answers
+//! control frames, writes the outbox, keeps time, and notices the client's end.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -20,7 +20,8 @@ use crossws_proto::engine::Role;
 use crossws_proto::handshake::Agreed;
 
 /// Runs a connection whose 101 has been written, from `open` to the end of the TCP connection.
-/// `early` is what the client sent behind its request, `agreed` what its handshake settled.
+/// `early` holds the bytes that the client sent after its request, `agreed` the result of the
+/// handshake.
 ///
 /// The peer has joined the hub when this returns, before the future is polled.
 ///
@@ -41,8 +42,8 @@ where
     pump_with(None, false, io, early, accepted, agreed, runtime)
 }
 
-/// As [`pump`], for a connection of a server that has a crew, and for a stream of which it is known
-/// what a drop does: see [`Listen::ends_on_drop`](crate::Listen::ends_on_drop).
+/// As [`pump`], for a connection of a server that has a crew, and for a stream whose behaviour on a
+/// drop is known: see [`Listen::ends_on_drop`](crate::Listen::ends_on_drop).
 pub(crate) fn pump_with<I, R, H>(
     crew: Option<Arc<Crew>>,
     ends_on_drop: bool,
@@ -57,8 +58,8 @@ where
     R: Runtime,
     H: Hooks + ?Sized,
 {
-    // Prepared before the future, which then owns the link and not its ingredients too. What runs
-    // hooks is in boxes of its own, so that a connection that waits owns no room for it.
+    // Prepared before the future, which then owns the link and not its ingredients too. The part
+    // that runs hooks is boxed by itself, so that a waiting connection owns no room for it.
     let limits = &accepted.settings().limits;
     let outbox = Outbox::with_crew(limits, crew);
     let outlet = Arc::new(Mutex::new(Outlet::new(io)));
@@ -92,7 +93,7 @@ where
 /// Hooks run in one poll before the pump looks at its socket again and lets other tasks run.
 const TURN: u32 = 64;
 
-/// Runs hooks until the connection is ending and everything that had arrived is delivered.
+/// Runs hooks until the connection is ending and every message that had arrived is delivered.
 async fn run<I, R, H>(link: &mut Link<I, R>, session: &mut Session<H>)
 where
     I: Io,
@@ -105,7 +106,7 @@ where
         let step = std::future::poll_fn(|cx| poll_step(link, session, &mut turn, cx)).await;
         over = Box::pin(work(link, session, &mut turn, step)).await;
         if !over {
-            // The work has seen to its wake-up.
+            // The work has arranged its wake-up.
             let mut slept = false;
             std::future::poll_fn(|_| match std::mem::replace(&mut slept, true) {
                 true => Poll::Ready(()),
@@ -116,7 +117,8 @@ where
     }
 }
 
-/// Takes this step, and others until there is none for now. Answers whether it was the last of all.
+/// Takes this step, and others until there is none for now. Returns whether it was the last step of
+/// all.
 async fn work<I, R, H>(
     link: &mut Link<I, R>,
     session: &mut Session<H>,
@@ -154,7 +156,7 @@ where
             }
             Step::Closed => return true,
         }
-        // What most often comes next, and in numbers.
+        // The most frequent next step.
         while *turn < TURN
             && !link.must_pace()
             && let Some(message) = link.next_message()
@@ -173,7 +175,7 @@ where
     }
 }
 
-/// The next step; if there is none for now, the task is woken for it.
+/// Returns the next step. If there is none for now, arranges a wake-up of the task for it.
 fn poll_step<I, R, H>(
     link: &mut Link<I, R>,
     session: &mut Session<H>,
@@ -216,7 +218,7 @@ where
     }
     again |= link.end_turn();
     if again {
-        // At once, after the others.
+        // At once, after the other ready tasks.
         cx.waker().wake_by_ref();
     }
     session.poll_tasks(cx);

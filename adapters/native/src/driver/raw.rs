@@ -7,11 +7,12 @@ use crossws_core::adapter::FromConnection;
 
 use crate::runtime::io::Io;
 
-/// A connection's stream after its 101, for an upgrade that [takes](crossws_core::Upgrade::take) it:
-/// what the client has sent behind its request is read first. Dropping it ends the connection.
+/// A connection's stream after its 101, for an upgrade that [takes](crossws_core::Upgrade::take)
+/// it. Reads first return the bytes that the client sent after its request. Dropping it ends the
+/// connection.
 ///
-/// Adapters have it with their runtime's traits: on smol and async-std it implements `AsyncRead` and
-/// `AsyncWrite` of futures-io, on tokio a type around it tokio's.
+/// Adapters wrap it with their runtime's traits: on smol and async-std it implements `AsyncRead`
+/// and `AsyncWrite` of futures-io, on tokio a type around it implements tokio's.
 pub struct RawStream {
     early: BytesMut,
     io: Box<dyn Io>,

@@ -4,18 +4,18 @@ use std::task::{Context, Poll, ready};
 use crossws_core::BoxFuture;
 use pin_project_lite::pin_project;
 
-/// A part of a connection's life, and after it the next. Each owns its own memory and nothing of
-/// the others': one future for all of them would be as large as the largest, to the end.
+/// A part of a connection's life, followed by the next. Each part owns only its own memory: one
+/// future for all of them would be as large as the largest, to the end.
 pub(crate) struct Stage(BoxFuture<'static, Option<Stage>>);
 
 impl Stage {
-    /// A stage that answers what follows it.
+    /// Creates a stage whose future returns the next stage.
     #[inline]
     pub(crate) fn new(future: impl Future<Output = Option<Self>> + Send + 'static) -> Self {
         Self(Box::pin(future))
     }
 
-    /// The last one.
+    /// Creates the last stage.
     #[inline]
     pub(crate) fn last(future: impl Future<Output = ()> + Send + 'static) -> Self {
         Self::new(Last { future })

@@ -15,7 +15,7 @@ pin_project! {
         at: Instant,
         #[pin]
         sleep: S,
-        // Whom it wakes.
+        // The waker that the timer wakes.
         waker: Waker,
     }
 }
@@ -25,19 +25,20 @@ impl<R: Runtime> Timer<R> {
         Self(None)
     }
 
-    /// For when it is armed.
+    /// Returns the time for which the timer is armed.
     pub(crate) fn armed(&self) -> Option<Instant> {
         self.0.as_ref().map(|armed| armed.at)
     }
 
-    /// Whether it is armed, and for this task.
+    /// Returns whether the timer is armed, and for this task.
     pub(crate) fn wakes(&self, waker: &Waker) -> bool {
         self.0
             .as_ref()
             .is_some_and(|armed| armed.waker.will_wake(waker))
     }
 
-    /// Sees to a wake-up at `deadline` or before; `now` is the runtime's. Ready if it has passed.
+    /// Arranges a wake-up at `deadline` or before; `now` is the runtime's time. Ready if the
+    /// deadline has passed.
     pub(crate) fn poll(
         &mut self,
         runtime: &R,
@@ -78,14 +79,14 @@ impl<R: Runtime> Timer<R> {
     }
 }
 
-/// A point in time, or one that nobody will see if a configured duration is beyond the clock's
-/// reach.
+/// Returns `now` plus a duration, or a time in the far future if the duration is beyond the clock's
+/// range.
 pub(crate) fn later(now: Instant, by: Duration) -> Instant {
     const DECADES: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
     now.checked_add(by).unwrap_or(now + DECADES)
 }
 
-/// Runs a future until a deadline. `None` when it was not done by then.
+/// Runs a future until a deadline. Returns `None` if the future is not done by then.
 pub(crate) async fn until<R: Runtime, F: Future>(
     runtime: &R,
     deadline: Instant,
@@ -103,8 +104,9 @@ pub(crate) async fn until<R: Runtime, F: Future>(
     .await
 }
 
-/// Runs a future for so long, and answers with `late` when it was not done by then. The time counts
-/// from the poll that finds it unfinished: what is done at once asks for no clock.
+/// Runs a future for at most a duration, and returns the value of `late` if the future is not done
+/// by then. The time counts from the poll that finds the future unfinished: a future that is done
+/// at once reads no clock.
 pub(crate) fn within<R: Runtime, F: Future, L: FnOnce() -> F::Output>(
     runtime: &R,
     time: Duration,
@@ -147,7 +149,7 @@ impl<R: Runtime, F: Future, L: FnOnce() -> F::Output> Future for Within<'_, R, F
         std::task::ready!(timer.poll(this.runtime, now, Some(*deadline), cx));
         match this.late.take() {
             Some(late) => Poll::Ready(late()),
-            // Polled again behind its end, against the rules.
+            // Polled again after its end, against the rules.
             None => Poll::Pending,
         }
     }

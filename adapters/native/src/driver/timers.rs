@@ -1,5 +1,5 @@
-//! The time of all connections of a server: one list of who is to be woken when, and one task that
-//! sleeps until the next of them.
+//! The time of all connections of a server: one list of deadlines, and one task that sleeps until
+//! the next of them.
 
 #[cfg(all(test, crossws_shuttle))]
 mod model;
@@ -18,18 +18,18 @@ use crate::runtime::Runtime;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering as Memory};
 
-/// Wakes connections at their times: never early, and late by at most [`TICK`] and what the runtime
-/// itself is late. Connections of one tick are woken together.
+/// Wakes connections at their times: never early, and late by at most [`TICK`] and the runtime's
+/// own delay. Connections of one tick are woken together.
 ///
-/// An ordered set, and no wheel of slots: it knows its next time, so that its task wakes up for
-/// nobody else; it takes some 20 bytes for each connection, where a wheel's links and their slots take
-/// more; and it is as fast. To move one of 10,000 takes 0.3 µs, of 100,000 0.8 and of a million 1.3,
-/// where a timer of tokio's, which are in a wheel, takes 0.5, 0.9 and 1.2. A connection is moved about
-/// once in ten seconds.
+/// An ordered set, and no wheel of slots. It knows its next time, so that its task never wakes up
+/// without a due connection. It takes some 20 bytes for each connection, where a wheel's links and
+/// slots take more. It is as fast: to move one of 10,000 entries takes 0.3 µs, of 100,000 0.8 and
+/// of a million 1.3, where a timer of tokio, which keeps them in a wheel, takes 0.5, 0.9 and 1.2. A
+/// connection is moved about once in ten seconds.
 pub(crate) struct Timers(Arc<Shared>);
 
 struct Shared {
-    /// Of the first tick.
+    /// The time of the first tick.
     start: Instant,
     /// Whether there is a task.
     driven: AtomicBool,
@@ -39,32 +39,33 @@ struct Shared {
 #[derive(Default)]
 struct State {
     alarms: BTreeSet<Alarm>,
-    /// The tick until which the task sleeps; 0 while it is awake, and looks before it sleeps.
+    /// The tick until which the task sleeps; 0 while the task is awake, which looks at the list
+    /// before it sleeps.
     until: u64,
     task: Option<Waker>,
-    /// Of the tasks of which one is woken behind it.
+    /// The wakers of the tasks of which one is woken after the driver.
     followers: Vec<Waker>,
     over: bool,
 }
 
-/// By time; at the same time in any order, in which each has a place of its own.
+/// Ordered by time. Alarms of the same time have any fixed order.
 struct Alarm {
-    /// In ticks.
+    /// The time in ticks.
     at: u64,
     outbox: Arc<Outbox>,
 }
 
-/// Two to the power of so many nanoseconds are a tick.
+/// A tick is two to the power of this many nanoseconds.
 const TICK_BITS: u32 = 22;
 
 /// 4.2 ms.
 const TICK: u64 = 1 << TICK_BITS;
 
-/// So many are woken in one turn, before other tasks run.
+/// At most this many connections are woken in one turn, before other tasks run.
 const TURN: usize = 64;
 
 impl Timers {
-    /// Ticks begin `now`.
+    /// Creates timers without a task. Ticks begin at `now`.
     pub(crate) fn new(now: Instant) -> Self {
         Self(Arc::new(Shared {
             start: now,
@@ -73,7 +74,8 @@ impl Timers {
         }))
     }
 
-    /// The task, which ends with these timers. Without it nobody is woken.
+    /// Returns the future that wakes connections. It ends with these timers. Without it no
+    /// connection is woken.
     pub(crate) fn driver<R: Runtime>(
         &self,
         runtime: R,
@@ -84,11 +86,11 @@ impl Timers {
         std::future::poll_fn(move |cx| driver.poll(&runtime, &mut sleep, cx))
     }
 
-    /// A task that does nothing: it is woken behind the other, and ends with these timers. A runtime
-    /// may let who is woken run next on the same thread, and no other thread take it from there: it
-    /// would wait for a hook that goes on in the task that woke it, and with it everybody's time. Who
-    /// is woken behind it takes that place, and is stuck there: one of these is needed for each thread
-    /// that may be held up so.
+    /// Returns a task that does nothing: it is woken after the driver, and ends with these timers.
+    /// A runtime may run a woken task next on the same thread, and let no other thread steal it:
+    /// the task would wait for a hook that goes on in the task that woke it, and every connection's
+    /// time with it. A task that is woken after the driver takes that place, and is stuck there
+    /// instead. One of these is needed for each thread that may be held up so.
     pub(crate) fn follower(&self) -> impl Future<Output = ()> + Send + use<> {
         let shared = Arc::clone(&self.0);
         std::future::poll_fn(move |cx| {
@@ -104,13 +106,13 @@ impl Timers {
         })
     }
 
-    /// Whether who is in the list is woken.
+    /// Returns whether a task wakes the connections in the list.
     pub(crate) fn is_driven(&self) -> bool {
         self.0.driven.load(Memory::Acquire)
     }
 
-    /// Wakes the task of this outbox at a time, instead of at `old`. `false`, and nothing is kept,
-    /// where nobody would be woken.
+    /// Wakes the task of this outbox at a time, instead of at `old`. Returns `false`, and keeps
+    /// nothing, where there is no task to wake it.
     pub(crate) fn set(&self, outbox: &Arc<Outbox>, old: Option<Instant>, at: Instant) -> bool {
         let mut alarm = Alarm {
             at: old.map_or(0, |old| self.0.tick(old)),
@@ -118,7 +120,7 @@ impl Timers {
         };
         let mut state = self.0.state.lock();
         state.alarms.remove(&alarm);
-        // Under the lock, under which the task takes its leave.
+        // Under the lock under which the driver ends.
         if !self.is_driven() {
             return false;
         }
@@ -135,7 +137,7 @@ impl Timers {
         true
     }
 
-    /// Nobody is to be woken at `old` any more.
+    /// Removes the wake-up at `old`.
     pub(crate) fn cancel(&self, outbox: &Arc<Outbox>, old: Instant) {
         let alarm = Alarm {
             at: self.0.tick(old),
@@ -164,18 +166,18 @@ fn wake(tasks: impl IntoIterator<Item = Option<Waker>>) {
 }
 
 impl Shared {
-    /// The first tick that is not before a time.
+    /// Returns the first tick that is not before a time.
     fn tick(&self, at: Instant) -> u64 {
         self.nanos(at).saturating_add(TICK - 1) >> TICK_BITS
     }
 
-    /// In five centuries at the latest.
+    /// Converts a time to nanoseconds since the first tick, at most five centuries.
     fn nanos(&self, at: Instant) -> u64 {
         let since = at.saturating_duration_since(self.start);
         u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// Takes who is due, so many as one turn wakes; and when somebody is due next.
+    /// Takes the due alarms, at most one turn's worth. Returns them with the next time.
     fn due(&self, now: Instant, task: &Waker) -> Due {
         let now = self.nanos(now) >> TICK_BITS;
         let mut woken = Vec::new();
@@ -209,16 +211,16 @@ impl Shared {
 }
 
 enum Due {
-    /// These; and until when then to sleep, if nobody else is due now.
+    /// The due alarms; and until when to sleep, if no other is due now.
     Woken(Vec<Alarm>, Option<Option<Instant>>),
     Over,
 }
 
-/// The task's hold on the timers, until it ends or is dropped.
+/// The driver's hold on the timers, until it ends or is dropped.
 struct Driver(Arc<Shared>);
 
 impl Driver {
-    /// Wakes who is due, and sees to its own wake-up for the next.
+    /// Wakes the due connections, and arranges the driver's own wake-up for the next.
     fn poll<R: Runtime>(
         &self,
         runtime: &R,
@@ -256,7 +258,7 @@ impl Drop for Driver {
             self.0.driven.store(false, Memory::Release);
             std::mem::take(&mut state.alarms)
         };
-        // They see to their time themselves.
+        // The connections keep their time themselves.
         for alarm in alarms {
             alarm.outbox.wake_pump();
         }

@@ -16,7 +16,7 @@ use crossws_proto::deflate::Deflater;
 use crossws_proto::frame::Opcode;
 use crossws_proto::handshake::Agreed;
 
-/// What native transports can do.
+/// The capabilities of native transports.
 pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
     .with(Capabilities::BINARY)
     .with(Capabilities::CLOSE_CODE)
@@ -37,7 +37,7 @@ pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
     .with(Capabilities::ROUTES)
     .with(Capabilities::RAW_STREAM);
 
-/// Whether what becomes of a message depends on what waits for the client.
+/// Returns whether the bytes that wait for the client decide what becomes of a message.
 #[inline]
 fn depends_on_the_client(options: &SendOptions) -> bool {
     options.is_volatile() || options.replaces().is_some()
@@ -46,9 +46,9 @@ fn depends_on_the_client(options: &SendOptions) -> bool {
 /// [`Transport`] over an outbox.
 pub(crate) struct NativeTransport {
     outbox: Arc<Outbox>,
-    /// The connection's own task keeps it: a handle of the peer keeps no stream open.
+    /// The connection's own task keeps it: a peer's handle keeps no stream open.
     outlet: Option<Weak<dyn Flush>>,
-    /// What was negotiated, as in the answer's header, if anything was.
+    /// The negotiated extensions, as in the response's header, if there are any.
     #[expect(clippy::box_collection, reason = "seldom there, and then a pointer")]
     extensions: Option<Box<String>>,
     encoder: Encoder,
@@ -90,8 +90,8 @@ impl Transport for NativeTransport {
         self.sent(message, receipt)
     }
 
-    /// A policy that discards messages must know each of them; otherwise the pump fetches them,
-    /// unless this connection's are like no other's.
+    /// A policy that discards messages must know each of them. Without one, the pump fetches them,
+    /// unless this connection's frames are like no other's.
     fn wire(&self) -> Option<Wire> {
         let reads_logs = self.outbox.reads_logs();
         self.encoder.wire().filter(|_| reads_logs)
@@ -211,7 +211,7 @@ impl NativeTransport {
         }
     }
 
-    /// Writes what waits if it is much, and judges the client if it is too much.
+    /// Writes the queue if it is long, and judges the client if it is too long.
     fn look_after(&self) -> Settled {
         match self.outlet.as_ref().and_then(Weak::upgrade) {
             Some(outlet) => self
@@ -225,18 +225,19 @@ impl NativeTransport {
         }
     }
 
-    /// Lets others write into this connection's stream.
+    /// Lets other tasks write into this connection's stream.
     pub(crate) fn with_outlet(mut self, outlet: Weak<dyn Flush>) -> Self {
         self.outlet = Some(outlet);
         self
     }
 
-    /// The context that this connection compresses in, if it may have one.
+    /// Returns the context in which this connection compresses, if it may have one.
     pub(crate) fn deflater(&self) -> Option<Arc<Mutex<Deflater>>> {
         self.encoder.deflater()
     }
 
-    /// What becomes of a message that is volatile or has a key, if the client is slow.
+    /// Queues a message that is volatile or has a key, if the client is slow. Returns what became
+    /// of it.
     #[cold]
     fn publish_to_slow(&self, publication: &Publication) -> Option<Receipt> {
         let options = publication.options();
@@ -260,7 +261,7 @@ impl NativeTransport {
         self.heed(message, receipt)
     }
 
-    /// Does what a receipt asks for.
+    /// Acts on a receipt.
     fn heed(&self, message: Message, receipt: Receipt) -> Result<Sent, SendError> {
         if receipt.wake {
             self.outbox.wake_pump();
@@ -271,7 +272,7 @@ impl NativeTransport {
                 return Err(SendError::Full(message));
             }
             if settled.wrote {
-                // Its task tells those who wait for that.
+                // The connection's task wakes the tasks that wait for that.
                 self.outbox.wake_pump();
                 return Ok(match self.outbox.buffered() {
                     0 => Sent::Written,

@@ -8,14 +8,14 @@ use bytes::{Bytes, BytesMut};
 use self::chunks::{Chunk, Chunks, Keyed};
 use crossws_proto::frame::{self, MAX_HEADER, Opcode, frame_len};
 
-/// Whole frames on their way out: small ones copied into one buffer, so that many leave in one
-/// write; large payloads shared, so that many slow peers cost pointers.
+/// Whole frames on their way out. Small frames are copied into one buffer, so that many leave in
+/// one write. Large payloads are shared, so that many slow peers cost pointers.
 #[derive(Default)]
 pub(crate) struct Batch {
     chunks: Chunks,
     bytes: usize,
     frames: u32,
-    /// What is left of the first frame, if a part of it is gone; else 0.
+    /// How many bytes of the first frame are left, if a part of it is written; else 0.
     first_left: usize,
     /// How large the first buffer should be.
     hint: u32,
@@ -28,7 +28,7 @@ const SHARE_FROM: usize = 2048;
 const MIN_BUFFER: usize = 256;
 
 impl Batch {
-    /// So many bytes are expected next.
+    /// Sizes the next buffer for this many bytes.
     pub(crate) fn expect(&mut self, bytes: usize) {
         self.hint = u32::try_from(bytes).unwrap_or(u32::MAX);
     }
@@ -51,7 +51,7 @@ impl Batch {
         self.count(1);
     }
 
-    /// Appends frames that are encoded already, and others send too.
+    /// Appends frames that are encoded already, and that other connections send too.
     pub(crate) fn push_encoded(&mut self, frames: Bytes, count: usize) {
         let len = frames.len();
         self.bytes += len;
@@ -71,8 +71,8 @@ impl Batch {
         self.chunks.push_back(Chunk::Keyed(Box::new(keyed)));
     }
 
-    /// Takes out the frame with this key, if there is one of which nothing is gone. Returns how many
-    /// bytes are before it, and how long it is.
+    /// Removes the frame with this key, if no part of it is written. Returns how many bytes are
+    /// before it, and its length.
     pub(crate) fn take_out(&mut self, key: &str) -> Option<(usize, usize)> {
         let (at, before, len) = self.find(key)?;
         self.chunks.remove(at)?;
@@ -81,12 +81,12 @@ impl Batch {
         Some((before, len))
     }
 
-    /// How long the frame is that [`take_out`](Self::take_out) would take out.
+    /// Returns the length of the frame that [`take_out`](Self::take_out) would remove.
     pub(crate) fn len_of(&self, key: &str) -> Option<usize> {
         self.find(key).map(|(_, _, len)| len)
     }
 
-    /// In which chunk it is, how many bytes are before it, and how long it is.
+    /// Returns the frame's chunk, how many bytes are before it, and its length.
     fn find(&self, key: &str) -> Option<(usize, usize, usize)> {
         let mut before = 0;
         for (at, chunk) in self.chunks.iter().enumerate() {
@@ -101,7 +101,7 @@ impl Batch {
         None
     }
 
-    /// As [`push_encoded`](Self::push_encoded), of frames that somebody else keeps.
+    /// As [`push_encoded`](Self::push_encoded), of frames whose memory has another owner, too.
     pub(crate) fn push_shared(&mut self, frames: &Bytes, count: usize) {
         if frames.len() < SHARE_FROM {
             self.push_back(frames, count);
@@ -110,7 +110,7 @@ impl Batch {
         }
     }
 
-    /// Moves so much of the front of this batch, whole frames, to the end of another.
+    /// Moves this much of the front of the batch, in whole frames, to the end of another.
     pub(crate) fn move_front(&mut self, to: &mut Self, bytes: usize, frames: usize) {
         let mut left = bytes;
         while left > 0
@@ -130,7 +130,8 @@ impl Batch {
         to.count(frames);
     }
 
-    /// A large chunk is shared, or handed on; a small one is copied, so that many are one slice.
+    /// Appends a chunk. A large one is shared or moved; a small one is copied, so that many are one
+    /// slice.
     fn push_chunk(&mut self, chunk: Chunk) {
         let len = chunk.as_slice().len();
         if len >= SHARE_FROM {
@@ -140,7 +141,7 @@ impl Batch {
         }
     }
 
-    /// Puts frames before all others. Only where no frame is partly taken.
+    /// Puts frames before all others. Must be called only while no frame is partly written.
     pub(crate) fn push_front(&mut self, frames: BytesMut, count: usize) {
         if !frames.is_empty() {
             self.bytes += frames.len();
@@ -156,7 +157,7 @@ impl Batch {
         self.count(count);
     }
 
-    /// The buffer at the end, with room for so much more.
+    /// Returns the buffer at the end, with room for this many more bytes.
     #[inline]
     fn tail(&mut self, room: usize) -> &mut BytesMut {
         if !matches!(self.chunks.back_mut(), Some(Chunk::Own(_))) {
@@ -181,8 +182,8 @@ impl Batch {
         self.frames as usize
     }
 
-    /// No machine has room for more frames than this can count. Only an unlimited queue could hold more,
-    /// and its count begins anew.
+    /// Adds to the count of frames. No machine has room for more frames than the count can
+    /// represent. Only an unlimited queue could hold more, and its count wraps.
     #[inline]
     fn count(&mut self, frames: usize) {
         self.frames = self.frames.wrapping_add(frames as u32);
@@ -197,7 +198,7 @@ impl Batch {
         self.bytes == 0
     }
 
-    /// The first bytes, as many slices as fit; answers how many there are.
+    /// Fills in the first bytes, as many slices as fit. Returns the number of slices.
     pub(crate) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let mut count = 0;
         for (slot, chunk) in slices.iter_mut().zip(self.chunks.iter()) {
@@ -207,10 +208,10 @@ impl Batch {
         count
     }
 
-    /// Takes `count` bytes from the front: they are written.
+    /// Removes `count` bytes from the front, which are written.
     pub(crate) fn advance(&mut self, count: usize) {
         if count >= self.bytes {
-            // The common case: everything went out at once, and the memory goes back.
+            // The common case: everything left at once, and the memory is freed.
             *self = Self::default();
             return;
         }
@@ -223,7 +224,7 @@ impl Batch {
         }
     }
 
-    /// Discards the first frame; answers whether there was a whole one.
+    /// Discards the first frame. Returns whether there was a whole one.
     pub(crate) fn drop_first(&mut self) -> bool {
         if self.is_empty() || self.first_left != 0 {
             return false;
@@ -233,8 +234,8 @@ impl Batch {
         true
     }
 
-    /// Discards everything but the rest of a frame of which a part is gone: a close frame may be
-    /// sent only between frames. Answers how many frames were discarded.
+    /// Discards everything but the rest of a partly written frame: a close frame may be sent only
+    /// between frames. Returns how many frames were discarded.
     pub(crate) fn keep_begun(&mut self) -> usize {
         let begun = self.first_left;
         let mut kept = Chunks::default();
@@ -259,7 +260,7 @@ impl Batch {
         dropped
     }
 
-    /// What is left of the first frame.
+    /// Returns what is left of the first frame.
     fn first_left(&self) -> usize {
         if self.first_left != 0 {
             return self.first_left;
@@ -271,7 +272,7 @@ impl Batch {
             .min(self.bytes)
     }
 
-    /// Takes bytes of the first frame, at most its rest.
+    /// Removes bytes of the first frame, at most its rest.
     fn skip(&mut self, count: usize) {
         let rest = self.first_left() - count;
         self.first_left = rest;
@@ -304,7 +305,7 @@ mod tests {
         slices.concat()
     }
 
-    /// Small, large, small, published: every kind of chunk.
+    /// Returns a batch with every kind of chunk: small, large, small, published.
     fn batch() -> (Batch, Vec<usize>) {
         let mut batch = Batch::default();
         batch.push(Opcode::Text, &Bytes::from_static(b"one"));
@@ -380,7 +381,7 @@ mod tests {
         let rest = [&all[..], b"\x81\x07between\x81\x05other"].concat();
         assert!(contents(&batch) == rest);
         assert_eq!((batch.bytes(), batch.frames()), (rest.len(), 6));
-        // One of which a part is written stays.
+        // A partly written frame stays.
         batch.advance(rest.len() - 3);
         assert_eq!(batch.take_out("b"), None);
         assert_eq!(contents(&batch), b"her");

@@ -1,4 +1,4 @@
-//! How much may wait in an outbox, and what becomes of more.
+//! How much may wait in an outbox, and what happens to more.
 
 use std::sync::OnceLock;
 use std::time::Instant;
@@ -11,12 +11,12 @@ use crate::outbox::batch::Batch;
 use crate::sync::atomic::Ordering;
 
 impl Outbox {
-    /// Whether the next message, of this length, shall wait until more is written: more than
+    /// Returns whether the next message, of this length, must wait until more is written: more than
     /// half of a bound is used, or an answer as long as the message would not fit. Request and
     /// response traffic thus slows its client down instead of overflowing.
     #[inline]
     pub(crate) fn is_congested(&self, next: usize) -> bool {
-        // Asked for every message, and nearly never so.
+        // Called for every message, and nearly never true.
         (self.half_full.load(Ordering::Relaxed) || next > self.max_bytes / 2)
             && self.would_overflow(next)
     }
@@ -30,20 +30,20 @@ impl Outbox {
         half_full || (bytes > 0 && bytes.saturating_add(next) > self.max_bytes)
     }
 
-    /// Whether more than half of a bound is used.
+    /// Returns whether more than half of a bound is used.
     pub(super) fn is_half(&self, bytes: usize, frames: usize) -> bool {
         bytes > self.max_bytes / 2 || frames > self.max_frames / 2
     }
 
-    /// Remembers that so much waits, if it is much. Returns whether the outbox must be settled: see
-    /// [`must_settle`](Self::must_settle). Under the lock.
+    /// Remembers this queue size, if it is large. Returns whether the outbox must be settled: see
+    /// [`must_settle`](Self::must_settle). Called under the lock.
     #[inline]
     pub(super) fn has_grown(&self, bytes: usize, frames: usize) -> bool {
         self.note(bytes, frames) && self.must_settle(bytes, frames)
     }
 
-    /// Remembers that so much waits, if it is much. Returns whether it is more than half of a bound.
-    /// Under the lock.
+    /// Remembers this queue size, if it is large. Returns whether it is more than half of a bound.
+    /// Called under the lock.
     #[inline]
     pub(super) fn note(&self, bytes: usize, frames: usize) -> bool {
         if bytes > DRAIN_MARK {
@@ -56,11 +56,11 @@ impl Outbox {
         half
     }
 
-    /// Does what the policy says where there may be no room for a message. Returns how many were
-    /// discarded for it; or else that it is refused.
+    /// Applies the policy where there may be no room for a message. Returns how many messages were
+    /// discarded for it, or that it is refused.
     ///
-    /// While nothing shows that the client is slow, there is room: [`settle`](Self::settle) follows.
-    /// Under [`Overflow::Close`] there always is, and that decides.
+    /// While there is no sign that the client is slow, there is room: [`settle`](Self::settle)
+    /// follows. Under [`Overflow::Close`] there always is, and `settle` decides.
     #[cold]
     pub(super) fn make_room(&self, state: &mut State, len: usize) -> Result<u64, Receipt> {
         if state.closing {
@@ -75,9 +75,9 @@ impl Outbox {
                 Err(Receipt::full(1))
             }
             Overflow::DropOldest => {
-                // What the pump has in its hands cannot be taken back. It is left out of
-                // account here, or a blocked pump would turn this into refusing the newest:
-                // at most twice the bounds are used.
+                // The batch that the pump has taken cannot be cut. It is left out of account here,
+                // or a blocked pump would turn this into refusing the newest: at most twice the
+                // bounds are used.
                 let mut dropped = 0;
                 while (state.stale || !self.fits_behind(len, state.queue.sent()))
                     && state.queue.drop_first()
@@ -97,8 +97,8 @@ impl Outbox {
         }
     }
 
-    /// Returns whether the policy refuses a message of this length, although the one with the same key
-    /// that waits made room for it: then that one stays.
+    /// Returns whether the policy refuses a message of this length, although it would replace the
+    /// waiting one with the same key: then the older one stays.
     #[cold]
     pub(super) fn refuses_in_place(&self, state: &State, key: &str, len: usize) -> bool {
         if !matches!(state.overflow, Overflow::DropNewest) {
@@ -110,24 +110,25 @@ impl Outbox {
             .is_some_and(|older| state.stale || !self.fits_behind(len, (bytes - older, frames - 1)))
     }
 
-    /// Returns whether a message fits behind what was sent.
+    /// Returns whether a message fits after those that were sent.
     fn fits(&self, state: &State, len: usize) -> bool {
         self.fits_behind(len, state.sent())
     }
 
-    /// Returns whether a message fits behind so much. One always fits where nothing waits: its
-    /// size is the application's own choice, and no sign of a slow client.
+    /// Returns whether a message fits after this many bytes and frames. A message always fits in an
+    /// empty queue: its size is the application's own choice, and no sign of a slow client.
     fn fits_behind(&self, len: usize, (bytes, frames): (usize, usize)) -> bool {
         bytes == 0 || (bytes.saturating_add(len) <= self.max_bytes && frames < self.max_frames)
     }
 
-    /// Returns whether this is more than may wait. One message always may.
+    /// Returns whether this is more than may wait. One message may always wait.
     fn is_over(&self, bytes: usize, frames: usize) -> bool {
         frames > 1 && (bytes > self.max_bytes || frames > self.max_frames)
     }
 
-    /// Returns whether something must be done, if so much waits, which is more than half of a bound:
-    /// it must be written, or its publisher must be told that this client is behind, or it is too much.
+    /// Returns whether the outbox must be settled at this queue size, which is more than half of a
+    /// bound: the queue must be written, or its publisher must learn that this client is behind, or
+    /// the queue is too long.
     pub(super) fn must_settle(&self, bytes: usize, frames: usize) -> bool {
         frames > 1 && (!self.is_blocked() || self.is_over(bytes, frames) || self.is_given_time())
     }
@@ -140,9 +141,9 @@ impl Outbox {
         frames == 0 || !self.is_half(bytes.saturating_add(len), frames + 1)
     }
 
-    /// Returns whether more than half of a bound waits, and has for less than [`GRACE`]. Whether a write
-    /// has had to wait does not matter: another thread may be writing, and this one would go on
-    /// publishing until that has to wait with more than a bound behind it.
+    /// Returns whether more than half of a bound waits, and has for less than [`GRACE`]. Whether a
+    /// write has had to wait does not matter: another thread may be writing, and this one would go
+    /// on publishing until that write has to wait with more than a bound after it.
     pub(crate) fn is_behind(&self) -> bool {
         if !self.half_full.load(Ordering::Relaxed) {
             return false;
@@ -154,8 +155,8 @@ impl Outbox {
         half_full && !state.closing && self.is_given_time()
     }
 
-    /// Returns whether the client, which is behind, may still take its time. That begins now if it has
-    /// taken enough since it last began.
+    /// Returns whether the client, which is behind, still has time. Its time begins anew if the
+    /// client has taken enough since it last began.
     fn is_given_time(&self) -> bool {
         let now = ticks();
         match self.behind_until.load(Ordering::Relaxed) {
@@ -172,9 +173,9 @@ impl Outbox {
         }
     }
 
-    /// The client has taken so much. A client that takes a quarter of a bound is given its time anew. To
-    /// be less behind is not enough: publishers would wait at each message for a client that takes a
-    /// little now and then.
+    /// Notes how much the client has taken. A client that takes a quarter of a bound is given its
+    /// time anew. To be less behind is not enough: publishers would wait at each message for a
+    /// client that takes a little now and then.
     pub(super) fn has_taken(&self, state: &mut State, bytes: usize, frames: usize) {
         if self.behind_until.load(Ordering::Relaxed) == NOT_BEHIND {
             return;
@@ -201,12 +202,12 @@ impl Outbox {
         state.queue.push_behind(push);
         let (sent, _) = state.sent();
         if self.is_blocked() {
-            // What is free was promised to what is to be fetched.
+            // The free room was promised to the unfetched news.
             state.queue.recheck();
         }
         let (bytes, frames) = state.waiting();
         let mut settle = self.has_grown(bytes, frames);
-        // What topics keep that were left is looked at in steps.
+        // The memory of topics that the peer has left is looked at in steps.
         let step = (self.max_bytes / 8).max(1);
         if self.is_blocked() && before / step != sent / step {
             settle |= self.may_keep_much(state.queue.feeds());
@@ -214,8 +215,8 @@ impl Outbox {
         (sent, settle)
     }
 
-    /// Returns how much may be appended to one topic's log before anyone looks at the sum, while writes
-    /// succeed. What many topics have brought is written at half of a bound.
+    /// Returns how much may be appended to one topic's log before the sum is checked, while writes
+    /// succeed. The news of many topics are written at half of a bound.
     #[inline]
     pub(super) fn first_room(&self, state: &State) -> Allowance {
         let feeds = state.queue.feeds();
@@ -225,16 +226,17 @@ impl Outbox {
             let (bytes, frames) = state.waiting();
             settle = self.has_grown(bytes, frames);
         }
-        // A quarter, then smaller parts: those of all topics together are about as much as a bound.
+        // A quarter, then smaller parts: those of all topics together are about a bound.
         let part = 2 + (usize::BITS - feeds.saturating_sub(1).leading_zeros());
         Allowance::new(self.max_bytes >> part, self.max_frames >> part).with_settle(settle)
     }
 
-    /// Returns how much more may be appended to one topic's log, if so much waits in all.
+    /// Returns how much more may be appended to one topic's log at this total queue size.
     ///
-    /// This is asked again when a quarter of a bound is used, and then at each sixteenth. Once a write
-    /// has had to wait, the sum of everything must not exceed the bounds: one topic may use what is
-    /// left, of several each publication is looked at, as while publishers wait for the client.
+    /// The topic asks again when a quarter of a bound is used, and then at each sixteenth. Once a
+    /// write has had to wait, the sum of everything must not exceed the bounds: one topic may use
+    /// the rest; with several, each publication is checked, as while publishers wait for the
+    /// client.
     pub(super) fn room(&self, state: &State, bytes: usize, frames: usize) -> Allowance {
         let half = self.is_half(bytes, frames);
         let blocked = self.is_blocked();
@@ -255,24 +257,25 @@ impl Outbox {
         }
     }
 
-    /// Writes what waits if it is more than half of a bound, and closes the connection if it is more
-    /// than may wait although a write has had to wait for the client. `flush` writes what it can, and
-    /// returns whether it wrote, or `None` if another task is writing right now; it is told whether to
-    /// wait for that.
+    /// Writes the queue if it is more than half of a bound, and closes the connection if the queue
+    /// is over a bound although a write has had to wait for the client. `flush` writes what it can.
+    /// It returns whether it wrote, or `None` if another task is writing right now; its argument
+    /// says whether to wait for that task.
     pub(crate) fn settle(&self, flush: impl Fn(bool) -> Option<bool>) -> Settled {
         let mut settled = Settled::default();
         if self.has_much() {
             settled.wrote |= flush(false).unwrap_or_default();
         }
         if self.has_too_much() {
-            // Nothing is judged before an attempt: the client may have made room since.
+            // The queue is not judged before an attempt to write it: the client may have made room
+            // since.
             let attempt = flush(true);
             settled.wrote |= attempt.unwrap_or_default();
             if attempt.is_some() && self.is_blocked() && self.has_too_much() {
                 settled.lost = self.overflow();
             }
         }
-        // By this thread, or by another that looked after it at the same moment.
+        // By this thread, or by another that settled at the same moment.
         settled.closed = self.is_slow();
         if settled.wrote {
             self.flags.fetch_or(RELIEVED, Ordering::Relaxed);
@@ -286,23 +289,23 @@ impl Outbox {
         self.state.lock().slow != Slow::No
     }
 
-    /// Returns whether there is reason to write in the pump's place.
+    /// Returns whether there is a reason to write in the pump's place.
     fn has_much(&self) -> bool {
         let state = self.state.lock();
         let (bytes, frames) = state.waiting();
         !state.closing && self.is_half(bytes, frames) && self.must_settle(bytes, frames)
     }
 
-    /// Returns whether more waits than may wait.
+    /// Returns whether the queue is over a bound.
     fn has_too_much(&self) -> bool {
         let state = self.state.lock();
         if state.closing || !matches!(state.overflow, Overflow::Close) {
             return false;
         }
         let (bytes, frames) = state.waiting();
-        // By an estimate: it counts what the peer itself has published, and what was published since
-        // it has left, but not all that a topic keeps that it has left. The exact number is the topics'
-        // to say, and not under this lock.
+        // An estimate. It counts the peer's own publications and those since it left, but not all
+        // that a topic that it has left keeps in memory. The topics know the exact number, which
+        // cannot be asked under this lock.
         if !self.is_over(bytes, frames) && !self.may_keep_much(state.queue.feeds()) {
             return false;
         }
@@ -313,13 +316,14 @@ impl Outbox {
         self.is_over(bytes + kept.bytes, frames + kept.messages)
     }
 
-    /// Returns whether so many topics, if the peer has left them, may keep more than half of a bound that
-    /// does not wait.
+    /// Returns whether this many topics, if the peer has left them, may keep more than half of a
+    /// bound in memory that does not wait.
     pub(super) fn may_keep_much(&self, feeds: usize) -> bool {
         feeds > 1 && feeds.saturating_mul(PIECE) > self.max_bytes / 2
     }
 
-    /// Returns whether the last of so many feeds is one to look at what topics keep that were left.
+    /// Returns whether the last of this many feeds requires a look at the memory that topics keep
+    /// after the peer has left them.
     pub(super) fn must_look_at_kept(&self, feeds: usize) -> bool {
         let step = (self.max_bytes / (8 * PIECE)).max(1);
         self.may_keep_much(feeds) && feeds.is_multiple_of(step)
@@ -340,20 +344,21 @@ impl Outbox {
     }
 }
 
-/// What a topic that was left may keep besides what waits in it, at least: a piece of its log.
+/// How much a topic that the peer has left may keep besides the waiting messages, at least: a piece
+/// of its log.
 const PIECE: usize = 64 << 10;
 
-/// From so many feeds on not each new one is a reason to add up what waits.
+/// From this many feeds on, not each new one requires adding up what waits.
 const MANY_FEEDS: usize = 64;
 
-/// The client is not behind, or nobody has looked since it is.
+/// The client is not behind, or no call has checked since it is.
 pub(super) const NOT_BEHIND: u16 = 0;
 
-/// It has been for longer than publishers wait.
+/// The client has been behind for longer than publishers wait.
 const LATE: u16 = u16::MAX;
 
-/// How long publishers wait for a client that is behind: see [`pace`](crate::pace). Longer than a client
-/// with 500 connections needs to come back to the first of them on a busy machine.
+/// How long publishers wait for a client that is behind: see [`pace`](crate::pace). Longer than a
+/// client with 500 connections needs to return to the first of them on a busy machine.
 pub(crate) const GRACE: u16 = 300;
 
 /// A whole bound, in parts of it.
@@ -372,7 +377,7 @@ fn ticks() -> u16 {
     1 + u16::try_from(since % MINUTE).unwrap_or_default()
 }
 
-/// A model has no time.
+/// Returns the stopped clock: a model has no time.
 #[cfg(all(test, crossws_shuttle))]
 fn stopped_clock() -> Option<u16> {
     Some(1)

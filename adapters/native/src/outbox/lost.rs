@@ -1,4 +1,4 @@
-//! What was discarded, until the peer is told of it.
+//! Discarded messages, until the peer is told of them.
 
 use crossws_core::adapter::Receipt;
 
@@ -8,9 +8,9 @@ use crate::sync::atomic::Ordering;
 /// Discarded messages of which the peer has not been told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Lost {
-    /// By the policy.
+    /// Discarded by the policy.
     pub(crate) overflow: u32,
-    /// Because they were volatile.
+    /// Discarded because they were volatile.
     pub(crate) volatile: u32,
 }
 
@@ -26,7 +26,7 @@ impl Outbox {
     }
 
     /// Discards a volatile message, if it would have to wait for the client. Returns `None` if it
-    /// would not.
+    /// would not wait.
     pub(crate) fn discard_volatile(&self) -> Option<Receipt> {
         if !self.is_blocked() {
             return None;
@@ -42,13 +42,12 @@ impl Outbox {
         Some(Receipt::discarded(first))
     }
 
-    /// Returns whether messages were discarded of which the peer does not know yet.
+    /// Returns whether there are discarded messages of which the peer does not know yet.
     pub(crate) fn has_lost(&self) -> bool {
         self.flags.load(Ordering::Relaxed) & LOST != 0
     }
 
-    /// Returns how many messages were discarded of which the peer does not know yet. It does from here
-    /// on.
+    /// Returns how many messages were discarded since the last call, for the peer to be told.
     #[cold]
     pub(crate) fn take_lost(&self) -> Lost {
         let mut state = self.state.lock();

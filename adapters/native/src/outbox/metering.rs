@@ -1,4 +1,4 @@
-//! What passes through an outbox, counted where somebody wants to know.
+//! Counts the traffic of an outbox, if the application meters the connection.
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -10,12 +10,12 @@ use super::Outbox;
 use crate::outbox::batch::Batch;
 
 impl Outbox {
-    /// Where the connection's traffic is counted.
+    /// Returns where the connection's traffic is counted.
     pub(crate) fn meter(&self) -> &MeterCell {
         &self.meter
     }
 
-    /// The client has answered a ping, or sent a pong unasked.
+    /// Notes a pong of the client, asked for or not.
     pub(crate) fn ponged(&self, data: &[u8]) {
         self.answered();
         if let Some(meter) = self.meter.get() {
@@ -24,7 +24,7 @@ impl Outbox {
     }
 }
 
-/// Counts what was taken, but for so many control frames of so many bytes.
+/// Counts the taken frames, except the control frames, whose number and bytes are given.
 #[cold]
 pub(super) fn count(meter: &Meter, batch: &Batch, controls: (usize, usize)) {
     meter.sent(
@@ -33,12 +33,12 @@ pub(super) fn count(meter: &Meter, batch: &Batch, controls: (usize, usize)) {
     );
 }
 
-/// A ping was taken to be written.
+/// Notes that a ping was taken to be written.
 pub(super) fn pinged(meter: &Meter, data: Bytes) {
     meter.pinged(data, since_start());
 }
 
-/// The time since this process first asked for it.
+/// Returns the time since this process first asked for it.
 fn since_start() -> Duration {
     static START: OnceLock<Instant> = OnceLock::new();
     START.get_or_init(Instant::now).elapsed()

@@ -17,8 +17,8 @@ use crossws_proto::handshake::Agreed;
 
 const RUNS: usize = 10_000;
 
-/// What a pump does with its outbox, writing everything at once: runs until the close frame.
-/// Answers the payloads' first bytes in the order they were written.
+/// Runs an outbox's pump until the close frame, and writes everything at once. Returns the
+/// payloads' first bytes in the order in which they were written.
 fn pump(outbox: Arc<Outbox>) -> Vec<u8> {
     block_on(async move {
         let mut seen = Vec::new();
@@ -45,14 +45,14 @@ fn pump(outbox: Arc<Outbox>) -> Vec<u8> {
     })
 }
 
-/// A peer that reads the topic.
+/// Returns a peer that reads the topic.
 fn subscriber(hub: &Hub) -> (OpeningPeer<HooksBuilder>, Arc<Outbox>) {
     let (joined, outbox) = join(hub);
     joined.peer().subscribe("a").unwrap();
     (joined, outbox)
 }
 
-/// The first payload byte of every one-byte message in a batch.
+/// Returns the first payload byte of every one-byte message in a batch.
 fn payloads(batch: &Batch) -> Vec<u8> {
     let mut slices = [IoSlice::new(&[]); 4];
     let count = batch.slices(&mut slices);
@@ -174,7 +174,7 @@ fn an_overflow_always_reaches_the_pump() {
             for sender in senders {
                 sender.join().unwrap();
             }
-            // Nobody took anything: two fit, the third closed.
+            // No pump took anything: two fit, the third closed.
             let mut batch = Batch::default();
             let taken = outbox.take(&mut batch);
             assert!(taken.overflowed && taken.close.is_some());
@@ -236,7 +236,7 @@ fn what_one_thread_sends_and_publishes_arrives_in_its_order() {
                         room.publish("b", vec![base + 1]).unwrap();
                         peer.send(vec![base + 2]).unwrap();
                         room.publish("a", vec![base + 3]).unwrap();
-                        // Its own are in the log too, and not for it.
+                        // Its own publications are in the log too, and not sent to it.
                         peer.publish("b", vec![99]).unwrap();
                         room.broadcast(vec![base + 4]).unwrap();
                     })
@@ -258,7 +258,7 @@ fn what_one_thread_sends_and_publishes_arrives_in_its_order() {
 }
 
 #[test]
-fn everybody_sees_a_topic_in_one_order_and_a_leaver_a_part_of_it() {
+fn subscribers_see_a_topic_in_one_order_and_a_leaver_a_part_of_it() {
     shuttle::check_pct(
         || {
             let hub = Hub::default();
@@ -338,7 +338,7 @@ fn what_was_sent_before_the_close_is_written_before_it() {
 }
 
 #[test]
-fn nothing_is_written_behind_the_close() {
+fn no_frame_is_written_after_the_close_frame() {
     shuttle::check_pct(
         || {
             let hub = Hub::default();
@@ -366,7 +366,7 @@ fn nothing_is_written_behind_the_close() {
     );
 }
 
-/// A subscriber that reads the topic's log: its pump is awake, and something waits.
+/// Returns a subscriber that reads the topic's log: its pump is awake, and something waits.
 fn busy_subscriber(hub: &Hub) -> (OpeningPeer<HooksBuilder>, Arc<Outbox>) {
     let (joined, outbox) = subscriber(hub);
     outbox.stay_awake();
@@ -412,10 +412,10 @@ fn what_was_published_counts_while_the_pump_fetches() {
 }
 
 #[test]
-fn publishers_that_wait_for_who_is_behind_close_nobody() {
+fn publishers_that_wait_for_slow_subscribers_close_no_reader() {
     shuttle::check_pct(
         || {
-            // Half of it, and a message of each thread's.
+            // Half of the bound, and a message of each thread.
             let limits = Limits::default().max_queued(Limit::At(6));
             let hub = Hub::builder().limits(limits).build();
             let (joined, outbox) = busy_subscriber(&hub);
@@ -487,7 +487,7 @@ fn nothing_is_added_to_a_topic_that_was_left_and_nothing_of_it_is_lost() {
             let rest = payloads(&batch);
             assert!(rest.len() <= counted, "{rest:?} of {counted}");
             seen.extend(rest);
-            // What was published before it left, from the first on.
+            // The publications before it left, from the first on.
             assert_eq!(seen, (0..seen.len() as u8).collect::<Vec<_>>());
         },
         RUNS,

@@ -1,4 +1,4 @@
-//! What waits for one connection: what was sent to it, and where to fetch what was published.
+//! The queue of one connection: frames that were sent to it, and where to fetch publications.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -9,43 +9,42 @@ use smallvec::SmallVec;
 use crate::outbox::batch::Batch;
 use crossws_proto::frame::frames_len;
 
-/// Frames of its own, in the order in which they were sent, and the feeds of topics with news. They
-/// leave in one order: what is sent while there are news remembers the time, and so its place among
-/// them.
+/// The connection's own frames, in the order in which they were sent, and the feeds of topics with
+/// news. They leave in one order: a frame that is sent while there are news remembers the time, and
+/// so its place among them.
 #[derive(Default)]
 pub(super) struct Queue {
-    /// What was sent before there were any news.
+    /// The frames that were sent before there were any news.
     pub(super) direct: Batch,
     /// Nearly always one.
     feeds: SmallVec<[Cursor; 1]>,
-    /// What was sent since, if anything was.
+    /// The frames that were sent since, if there are any.
     behind: Option<Box<Behind>>,
-    /// The pump is fetching the news, which count until it has, and what is sent meanwhile is behind
-    /// them.
+    /// The pump is fetching the news. They count until it has fetched them, and frames that are
+    /// sent meanwhile follow them.
     fetching: bool,
 }
 
-/// What was sent behind news. Seldom there, and so not part of what every connection owns.
+/// Frames that were sent after news. Rare, and therefore not a part of every connection.
 #[derive(Default)]
 struct Behind {
     batch: Batch,
-    /// By time.
+    /// Ordered by time.
     parts: VecDeque<Part>,
 }
 
-/// A buffer that a burst is expected to fill is at most so large.
+/// A buffer that a burst is expected to fill is at most this large.
 const MOST_EXPECTED: usize = 16 << 10;
 
 struct Part {
-    /// What was published before this is before it.
+    /// Publications before this time precede the part.
     time: u64,
     bytes: usize,
     frames: usize,
 }
 
 impl Queue {
-    /// Returns whether there is nothing but what was sent, so that what is sent next goes behind it, into
-    /// `direct`.
+    /// Returns whether there are only sent frames, so that the next frame is appended to `direct`.
     #[inline]
     pub(super) fn is_plain(&self) -> bool {
         self.feeds.is_empty() && !self.fetching && self.behind.is_none()
@@ -76,7 +75,7 @@ impl Queue {
         self.feeds.push(feed);
     }
 
-    /// Bytes and frames of its own.
+    /// Returns how many bytes and frames were sent to this connection.
     pub(super) fn sent(&self) -> (usize, usize) {
         let (bytes, frames) = self.behind.as_ref().map_or((0, 0), |behind| {
             (behind.batch.bytes(), behind.batch.frames())
@@ -84,7 +83,7 @@ impl Queue {
         (self.direct.bytes() + bytes, self.direct.frames() + frames)
     }
 
-    /// At most what is to be fetched.
+    /// Returns an upper bound of the unfetched news.
     pub(super) fn news(&self) -> QueueSize {
         let mut news = QueueSize::default();
         for feed in &self.feeds {
@@ -100,7 +99,7 @@ impl Queue {
         self.feeds.iter().for_each(Cursor::recheck);
     }
 
-    /// Returns whether the news are one topic's, and nothing is being fetched.
+    /// Returns whether the news are one topic's, and no fetch is under way.
     pub(super) fn has_one_feed(&self) -> bool {
         self.feeds.len() == 1 && !self.fetching
     }
@@ -110,7 +109,7 @@ impl Queue {
         self.feeds.len()
     }
 
-    /// The peer has left the topics of which so much waits: nothing is added to that.
+    /// Notes that the peer has left these topics: nothing is added to their backlogs.
     pub(super) fn left(&mut self, backlogs: &[Backlog], rests: &[Option<QueueSize>]) {
         for feed in &mut self.feeds {
             let known = backlogs.iter().zip(rests).find(|(of, _)| feed.is_of(of));
@@ -124,7 +123,7 @@ impl Queue {
         self.feeds.iter().map(Cursor::backlog).collect()
     }
 
-    /// Takes out what was sent with this key and waits.
+    /// Removes the waiting frame that was sent with this key.
     #[cold]
     pub(super) fn take_out(&mut self, key: &str) {
         if self.direct.take_out(key).is_some() {
@@ -136,7 +135,7 @@ impl Queue {
         let Some((mut before, len)) = behind.batch.take_out(key) else {
             return;
         };
-        // It is of the part in which its place was.
+        // The key is of the part that holds its place.
         for part in &mut behind.parts {
             if before < part.bytes {
                 part.bytes -= len;
@@ -151,7 +150,7 @@ impl Queue {
         }
     }
 
-    /// How long what [`take_out`](Self::take_out) would take out is.
+    /// Returns the length of the frame that [`take_out`](Self::take_out) would remove.
     pub(super) fn len_of(&self, key: &str) -> Option<usize> {
         let behind = || self.behind.as_ref()?.batch.len_of(key);
         self.direct.len_of(key).or_else(behind)
@@ -161,19 +160,19 @@ impl Queue {
         self.direct.drop_first()
     }
 
-    /// Discards what was sent. The feeds stay, because they may not be dropped under a lock.
+    /// Discards the sent frames. The feeds stay, because they must not be dropped under a lock.
     pub(super) fn clear(&mut self) {
         self.direct = Batch::default();
         self.behind = None;
     }
 
-    /// Whether nothing waits.
+    /// Returns whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
         self.direct.is_empty() && self.behind.is_none() && self.feeds.is_empty()
     }
 
-    /// Moves what is first into `batch`, which is empty, and begins to fetch the rest if there is
-    /// something to fetch.
+    /// Moves the first frames into `batch`, which is empty, and begins to fetch the rest if there
+    /// are news.
     pub(super) fn take(&mut self, batch: &mut Batch) -> Option<Fetch> {
         std::mem::swap(batch, &mut self.direct);
         // The next burst may be as long as this one was.
@@ -195,7 +194,7 @@ impl Queue {
         })
     }
 
-    /// The news are fetched, but for what is left in each feed.
+    /// Ends a fetch, and keeps counting what is left in each feed.
     pub(super) fn fetched(&mut self, fetched: &Fetched) {
         self.fetching = false;
         for (backlog, left) in fetched {
@@ -209,7 +208,7 @@ impl Queue {
         }
     }
 
-    /// The feeds, to be dropped without the lock.
+    /// Removes the feeds. The caller drops them without the lock.
     pub(super) fn give_up(&mut self) -> SmallVec<[Cursor; 1]> {
         std::mem::take(&mut self.feeds)
     }
@@ -219,14 +218,14 @@ impl Queue {
     }
 }
 
-/// News on their way, with what was sent while they waited.
+/// News on their way, with the frames that were sent while they waited.
 pub(super) struct Fetch {
     before: u64,
     feeds: SmallVec<[Backlog; 1]>,
     behind: Option<Box<Behind>>,
 }
 
-/// The feeds of a [`Fetch`] with what is left in each.
+/// The feeds of a [`Fetch`] with the rest in each.
 pub(super) type Fetched = SmallVec<[(Backlog, Left); 1]>;
 
 thread_local! {
@@ -235,7 +234,7 @@ thread_local! {
 }
 
 impl Fetch {
-    /// Returns how many bytes and frames it holds that were sent.
+    /// Returns how many bytes and frames of it were sent.
     pub(super) fn sent(&self) -> (usize, usize) {
         let batch = self.behind.as_ref().map(|behind| &behind.batch);
         batch.map_or((0, 0), |batch| (batch.bytes(), batch.frames()))
@@ -275,11 +274,11 @@ impl Fetch {
     }
 }
 
-/// What a range of consecutive numbers is asked.
+/// The operations on a range of consecutive numbers.
 trait Consecutive {
-    /// The number behind its last one.
+    /// Returns the number after the last one.
     fn end(&self) -> u64;
-    /// Takes off what was published before a time.
+    /// Splits off the publications before a time.
     fn split_before(&mut self, time: u64) -> Self;
 }
 
@@ -301,8 +300,8 @@ impl Consecutive for LogSlice {
     }
 }
 
-/// As [`lag`], but of what a topic that the peer has left keeps in memory because of it, if that is
-/// more. Not to be called under a lock.
+/// As [`lag`], but counts what a topic that the peer has left keeps in memory because of it, if
+/// that is more. Must not be called under a lock.
 pub(super) fn kept(backlogs: &[Backlog]) -> QueueSize {
     let mut sum = QueueSize::default();
     for backlog in backlogs {
@@ -313,7 +312,7 @@ pub(super) fn kept(backlogs: &[Backlog]) -> QueueSize {
     sum
 }
 
-/// How much waits in feeds that are out of reach: exact, and not to be asked under a lock.
+/// Returns how much waits in feeds that are being fetched. Exact. Must not be called under a lock.
 pub(super) fn lag(backlogs: &[Backlog]) -> QueueSize {
     let mut sum = QueueSize::default();
     for backlog in backlogs {

@@ -1,4 +1,4 @@
-//! What waits in an outbox besides messages: control frames, and the close frame.
+//! The waiting control frames, and the close frame.
 
 use std::collections::VecDeque;
 
@@ -13,18 +13,18 @@ use crossws_proto::frame::{Opcode, put_frame};
 /// Most pings of one burst that are answered, the latest: 2 KiB of answers.
 const MOST_ANSWERS: usize = 16;
 
-/// One frame at least, or nothing: seldom there, and so not part of what every connection owns.
+/// At least one frame, or nothing. Rare, and therefore not a part of every connection.
 #[derive(Default)]
 pub(super) struct Special(Option<Box<Frames>>);
 
 #[derive(Default)]
 struct Frames {
-    /// One ping of ours may wait.
+    /// At most one of our pings may wait.
     ping: Option<Bytes>,
-    /// Pongs, which are the answers to the client's pings: to all of a burst, and only to the latest
-    /// while the client does not take what it gets (RFC 6455 section 5.5.3 allows that).
+    /// Pongs, which are the answers to the client's pings: to all of a burst, and only to the
+    /// latest while the client does not take its frames (RFC 6455 section 5.5.3 allows that).
     answers: VecDeque<Bytes>,
-    /// To be sent after everything else.
+    /// Sent after everything else.
     close: Option<Close>,
 }
 
@@ -34,7 +34,7 @@ struct Close(Option<CloseFrame>);
 /// Control frames on their way out.
 #[derive(Default)]
 pub(super) struct Controls {
-    /// Encoded, one behind the other.
+    /// The encoded frames, one after the other.
     pub(super) frames: BytesMut,
     pub(super) count: usize,
     /// How many of them are pings.
@@ -46,7 +46,7 @@ impl Special {
         self.0.is_none()
     }
 
-    /// Answers a ping, or sends a pong unasked.
+    /// Queues the answer to a ping, or an unsolicited pong.
     pub(super) fn answer(&mut self, data: Bytes, client_is_slow: bool) {
         let answers = &mut self.frames().answers;
         if client_is_slow {
@@ -57,12 +57,12 @@ impl Special {
         answers.push_back(data);
     }
 
-    /// A ping of this side's own, unless one waits.
+    /// Queues a ping of this side's own, unless one waits.
     pub(super) fn heartbeat(&mut self) {
         self.frames().ping.get_or_insert_default();
     }
 
-    /// A ping of the application's.
+    /// Queues a ping of the application.
     pub(super) fn ping(&mut self, data: Bytes) -> Result<(), ControlError> {
         let ping = &mut self.frames().ping;
         if ping.is_some() {
@@ -72,17 +72,17 @@ impl Special {
         Ok(())
     }
 
-    /// A close frame; `None` for one without a code.
+    /// Queues a close frame; `None` for one without a code.
     pub(super) fn close_with(&mut self, frame: Option<CloseFrame>) {
         self.frames().close = Some(Close(frame));
     }
 
-    /// The close frame that waits, if it has a code.
+    /// Returns the close frame that waits, if it has a code.
     pub(super) fn close(&self) -> Option<&CloseFrame> {
         self.0.as_ref()?.close.as_ref()?.0.as_ref()
     }
 
-    /// The close frame, if one waits.
+    /// Takes the close frame, if one waits.
     pub(super) fn take_close(&mut self) -> Option<Option<CloseFrame>> {
         let frames = self.0.as_mut()?;
         let close = frames.close.take()?;
@@ -103,7 +103,7 @@ impl Special {
         controls
     }
 
-    /// For one more.
+    /// Returns the frames, allocated if needed.
     fn frames(&mut self) -> &mut Frames {
         self.0.get_or_insert_default()
     }

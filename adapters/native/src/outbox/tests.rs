@@ -1,5 +1,5 @@
-//! The outbox behind a real hub, against a naive model: whatever is sent, published, subscribed
-//! and fetched, in whatever order, a peer's frames are those of a plain queue.
+//! The outbox with a real hub, against a naive model: whatever is sent, published, subscribed and
+//! fetched, in whatever order, a peer's frames are those of a plain queue.
 
 // Helpers here unwrap as the tests do.
 #![allow(clippy::unwrap_used, clippy::panic)]
@@ -22,11 +22,12 @@ const PEERS: usize = 3;
 #[derive(Debug, Clone)]
 enum Op {
     Send(usize, usize),
-    /// By a peer or by the hub, to a topic or to all, with or without itself, so long.
+    /// A publication by a peer or by the hub, to a topic or to all, with or without its sender, of
+    /// this length.
     Publish(Option<usize>, Option<usize>, bool, usize),
     Subscribe(usize, usize),
     Unsubscribe(usize, usize),
-    /// And perhaps the pump looks once more, finds nothing, and sleeps.
+    /// Whether the pump looks once more, finds nothing, and sleeps.
     Take(usize, bool),
     Leave(usize),
 }
@@ -68,7 +69,7 @@ fn join(hub: &Hub) -> Subject {
     }
 }
 
-/// What the pump gets, as whole frames.
+/// Returns the frames that the pump takes, each whole.
 fn take(outbox: &Outbox) -> (Vec<Vec<u8>>, Taken) {
     let mut batch = Batch::default();
     let taken = outbox.take(&mut batch);
@@ -512,7 +513,7 @@ fn nothing_is_added_to_what_waits_in_a_topic_that_was_left() {
 }
 
 #[test]
-fn who_finds_a_queue_closed_by_another_is_told_so() {
+fn a_publisher_learns_that_another_thread_closed_the_queue() {
     let limits = Limits::default().max_queued(2);
     let hub = Hub::builder().limits(limits).build();
     let subject = join(&hub);
@@ -522,7 +523,7 @@ fn who_finds_a_queue_closed_by_another_is_told_so() {
 }
 
 #[test]
-fn a_queue_that_nobody_could_try_to_write_is_not_judged() {
+fn a_queue_is_not_judged_before_an_attempt_to_write_it() {
     let limits = Limits::default().max_queued(2);
     let outbox = Outbox::new(&limits);
     for _ in 0..4 {
@@ -552,7 +553,7 @@ fn a_subscriber_that_is_behind_is_counted_once() {
     }
     assert!(subject.peer.is_behind());
     subject.peer.subscribe("b").unwrap();
-    // What this one may still be sent is looked at anew.
+    // How much this peer may still be sent is checked anew.
     other.outbox.must_wait();
     let told = publish("b", 10);
     assert_eq!((told.queued, told.behind), (2, 1));
@@ -630,7 +631,7 @@ fn what_left_topics_keep_is_judged_although_little_waits_in_them() {
     panic!("nobody has looked");
 }
 
-/// A peer with little in its queue, for whom a write has to wait.
+/// Returns a peer with a short queue, for whom a write has to wait.
 fn slow_with_little() -> (OpeningPeer<HooksBuilder>, Arc<Outbox>) {
     let (joined, outbox) = joined::join(&Hub::default());
     joined.peer().send("first").unwrap();

@@ -8,8 +8,9 @@ use crate::message::close::{CloseCode, CloseFrame, Closed};
 use crate::peer::Peer;
 use crate::peer::tasks::HookOutput;
 
-/// What happens to a connection whose loop has returned: what the function of a
-/// [`handler`](crate::handler) returns. `()`, a [`CloseCode`] and a [`CloseFrame`] convert into it.
+/// What happens to a connection whose loop has returned: the return value of a
+/// [`handler`](crate::handler)'s function. `()`, a [`CloseCode`] and a [`CloseFrame`] convert into
+/// it.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub enum HandlerEnd {
@@ -18,16 +19,17 @@ pub enum HandlerEnd {
     Close,
     /// The connection is closed with this frame.
     CloseWith(CloseFrame),
-    /// The connection stays open, for those that hold the peer. Messages that arrive are discarded,
-    /// unless [`Incoming`](crate::Incoming) is read elsewhere.
+    /// The connection stays open, for the tasks that hold the peer. Messages that arrive are
+    /// discarded, unless other code reads [`Incoming`](crate::Incoming).
     KeepOpen,
-    /// The connection stays open as with `KeepOpen`. When it has ended the cleanup runs:
-    /// see [`keep_open`] and [`keep_open_then`].
+    /// The connection stays open as with `KeepOpen`. The cleanup runs when it has ended: see
+    /// [`keep_open`] and [`keep_open_then`].
     KeepOpenUntil(Cleanup),
 }
 
-/// Keeps the connection of a loop that returns open, and this value until the connection has ended:
-/// its destructor is the cleanup, and runs exactly once, however the connection ends.
+/// Keeps the connection open after the loop has returned, and holds this value until the connection
+/// has ended. The value's destructor is the cleanup, and runs exactly once, however the connection
+/// ends.
 ///
 /// ```
 /// # use crossws_core::{Handler, Peer, handler, keep_open};
@@ -41,11 +43,11 @@ pub fn keep_open<G: MaybeSend + 'static>(guard: G) -> HandlerEnd {
     HandlerEnd::KeepOpenUntil(Cleanup(Box::new(Guard(guard))))
 }
 
-/// Keeps the connection of a loop that returns open, and runs this function when it has ended, once,
-/// with how. A failure reaches the `error` hook.
+/// Keeps the connection open after the loop has returned, and calls this function once, when the
+/// connection has ended, with how it ended. A failure reaches the `error` hook.
 ///
-/// Where a shutdown's deadline passes, or the server is dropped, the function is dropped without a
-/// call: what must happen in any case belongs into a destructor ([`keep_open`]).
+/// If a shutdown's deadline passes, or the server is dropped, the function is dropped without a
+/// call. Cleanup that must happen in any case belongs into a destructor ([`keep_open`]).
 ///
 /// ```
 /// # use crossws_core::{Closed, Handler, handler, keep_open_then};
@@ -62,8 +64,8 @@ where
     HandlerEnd::KeepOpenUntil(Cleanup(Box::new(Function(cleanup))))
 }
 
-/// What runs when a connection has ended whose loop returned before: see [`keep_open`] and
-/// [`keep_open_then`]. Dropped, its value or function is.
+/// The cleanup of a connection whose loop has returned: see [`keep_open`] and [`keep_open_then`].
+/// Dropping it drops its value or function.
 pub struct Cleanup(Box<dyn Run>);
 
 trait Run: MaybeSend {

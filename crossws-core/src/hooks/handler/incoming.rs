@@ -26,11 +26,11 @@ impl Incoming {
         Self { channel, peer }
     }
 
-    /// Returns the next message; `None` when the connection is ending and all that had arrived was
-    /// taken. [`closed`](Self::closed) then says how it ended.
+    /// Returns the next message; `None` when the connection is ending and every message that had
+    /// arrived was taken. [`closed`](Self::closed) then returns how it ended.
     ///
     /// # Cancel safety
-    /// Dropping the future loses no message, so that it fits into a `select!`.
+    /// Dropping the future loses no message, so that it can be used in a `select!`.
     pub async fn next(&mut self) -> Option<Message> {
         std::future::poll_fn(|cx| self.poll_next_message(cx)).await
     }
@@ -39,8 +39,8 @@ impl Incoming {
         self.channel.poll_take(cx).map(Result::ok)
     }
 
-    /// Waits for the connection's end and returns how it ended, as the `close` hook is told.
-    /// Messages that arrive meanwhile are discarded. Returns at once where [`next`](Self::next) has
+    /// Waits for the connection's end and returns how it ended, as the `close` hook gets it.
+    /// Messages that arrive meanwhile are discarded. Returns at once after [`next`](Self::next) has
     /// returned `None`.
     ///
     /// ```
@@ -64,7 +64,7 @@ impl Incoming {
         }
     }
 
-    /// The peer whose messages these are.
+    /// Returns the peer whose messages these are.
     pub fn peer(&self) -> &Peer {
         &self.peer
     }
@@ -90,8 +90,8 @@ impl fmt::Debug for Incoming {
     }
 }
 
-/// Between the `message` hook and the loop: one message at a time, so that the socket is read
-/// no faster than the loop takes.
+/// Between the `message` hook and the loop: holds one message at a time, so that the socket is read
+/// no faster than the loop takes messages.
 #[derive(Default)]
 pub(super) struct Channel {
     state: Mutex<Channeled>,
@@ -102,16 +102,16 @@ pub(super) struct Channel {
 struct Channeled {
     waiting: VecDeque<Message>,
     reader: Option<Waker>,
-    /// No more messages will come: this is how the connection ended.
+    /// How the connection ended. No more messages will come.
     ended: Option<Closed>,
-    /// No reader will take one.
+    /// No reader will take another message.
     forsaken: bool,
-    /// The loop has returned, and its cleanup run.
+    /// The loop has returned, and its cleanup has run.
     over: bool,
 }
 
 impl Channel {
-    /// Gives a message and waits until it was taken, or there is no reader left to take it.
+    /// Passes a message and waits until the reader has taken it, or there is no reader left.
     pub(super) async fn give(&self, message: Message) {
         let reader = {
             let mut state = self.state.lock();
@@ -128,7 +128,7 @@ impl Channel {
             .await;
     }
 
-    /// The connection has ended. Does nothing the second time.
+    /// Ends the channel with the connection. Does nothing the second time.
     pub(super) fn end(&self, closed: Closed) {
         let reader = {
             let mut state = self.state.lock();
@@ -152,12 +152,12 @@ impl Channel {
             state.forsaken = true;
             state.reader.take()
         };
-        // A waker's destructor may be a task's: outside the lock.
+        // A waker's destructor may be a task's: it must run outside the lock.
         drop(reader);
         self.changed.notify_all();
     }
 
-    /// The next message, or how the connection ended.
+    /// Returns the next message, or how the connection ended.
     fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Result<Message, Closed>> {
         let mut state = self.state.lock();
         if let Some(message) = state.waiting.pop_front() {
@@ -185,7 +185,7 @@ impl Channel {
     }
 }
 
-/// Says that the loop is over, also when it panicked or was dropped.
+/// Marks the loop as over when dropped, also after a panic.
 pub(super) struct Over(pub(super) Arc<Channel>);
 
 impl Over {

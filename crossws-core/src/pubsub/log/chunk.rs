@@ -1,4 +1,4 @@
-//! A piece of a log, and what is where in it.
+//! A piece of a log, with an index of its messages.
 
 use bytes::Bytes;
 
@@ -36,7 +36,7 @@ pub(super) struct Take<'a> {
     pub(super) slices: Slices,
 }
 
-/// What is where in a chunk.
+/// The index of a chunk.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     /// Where each message ends.
@@ -50,19 +50,19 @@ struct Run {
     author: Option<Key>,
     /// The number of its first message.
     seq: u64,
-    /// Its messages' places in `ends`.
+    /// The indices of its messages in `ends`.
     from: usize,
     to: usize,
 }
 
 impl Index {
-    /// Room for so many more.
+    /// Reserves room for this many more.
     pub(super) fn reserve(&mut self, messages: usize, runs: usize) {
         self.ends.reserve(messages);
         self.runs.reserve(runs);
     }
 
-    /// A message that ends here.
+    /// Adds a message that ends here.
     pub(super) fn add(&mut self, seq: u64, author: Option<Key>, end: usize) {
         let place = self.ends.len();
         self.ends.push(end);
@@ -87,7 +87,7 @@ impl Index {
         self.runs.len()
     }
 
-    /// Gives back room, if more than half of it is not used.
+    /// Frees unused room, if it is more than half.
     pub(super) fn shrink(&mut self) {
         if self.ends.capacity() > 2 * self.ends.len() {
             self.ends.shrink_to_fit();
@@ -97,18 +97,18 @@ impl Index {
         }
     }
 
-    /// Returns how many bytes of memory it needs.
+    /// Returns how many bytes of memory the contents need.
     pub(super) fn memory(&self) -> usize {
         self.ends.len() * size_of::<usize>() + self.runs.len() * size_of::<Run>()
     }
 
-    /// Returns how many bytes of memory it takes.
+    /// Returns how many bytes of memory are allocated.
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
         self.ends.capacity() * size_of::<usize>() + self.runs.capacity() * size_of::<Run>()
     }
 
-    /// From one message on. Answers where it stopped.
+    /// Takes messages from one on. Returns where it stopped.
     pub(super) fn take(
         &self,
         message: usize,
@@ -153,7 +153,7 @@ impl Index {
         self.ends.len()
     }
 
-    /// As [`take`](Self::take), of everything: only the reader's own messages stand between slices.
+    /// As [`take`](Self::take), for everything: only the reader's own messages separate slices.
     fn take_all_but_own(
         &self,
         mut message: usize,
@@ -192,7 +192,7 @@ impl Index {
         emit(self.runs.get(start), message..self.ends.len());
     }
 
-    /// Where a message begins.
+    /// Returns the offset at which a message begins.
     pub(super) fn start_of(&self, message: usize) -> usize {
         match message.checked_sub(1) {
             Some(previous) => self.ends.get(previous).copied().unwrap_or_default(),

@@ -6,23 +6,24 @@ use super::{Slices, Total};
 use crate::pubsub::cursor::{LogSlice, QueueSize};
 use crate::pubsub::members::Key;
 
-/// What waits for a reader that has left its log: the chunks, shared with everyone who reads them.
+/// The messages that wait for a reader that has left its log: the chunks, shared with all of their
+/// readers.
 ///
-/// A chunk is kept whole, so a reader that left may keep more than what waits for it:
-/// [`span`](Self::span) tells how much.
+/// A chunk is kept whole, so a reader that left may keep more than the waiting messages:
+/// [`span`](Self::span) returns how much.
 #[derive(Debug)]
 pub(crate) struct Rest {
     pub(super) chunks: VecDeque<Arc<Chunk>>,
     /// The place in the first chunk.
     pub(super) message: usize,
-    /// What the reader itself published: it is in the chunks, and not for it.
+    /// The reader's own publications: they are in the chunks, and not for it.
     pub(super) own: Total,
     pub(super) reader: Key,
     pub(super) waits: QueueSize,
 }
 
 impl Rest {
-    /// Takes what is before the number `before`. Returns whether something is left.
+    /// Takes the messages before the number `before`. Returns whether something is left.
     pub(crate) fn read(&mut self, before: u64, slices: Slices, into: &mut Vec<LogSlice>) -> bool {
         let taken = into.len();
         let mut more = false;
@@ -48,7 +49,7 @@ impl Rest {
         more
     }
 
-    /// Returns what waits.
+    /// Returns how much waits.
     pub(crate) fn lag(&self) -> QueueSize {
         self.waits
     }

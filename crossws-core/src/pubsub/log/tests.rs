@@ -1,6 +1,6 @@
 //! The log against a naive model, a list of everything that was ever appended: whatever is written
-//! and read, in whatever order, a reader gets what the model says, in the slices that it says, and
-//! the log keeps what its slowest reader needs and no more.
+//! and read, in whatever order, a reader gets the model's messages, in the model's slices, and the
+//! log keeps no more than its slowest reader needs.
 
 use std::collections::BTreeMap;
 
@@ -14,25 +14,25 @@ const READERS: Key = 4;
 #[derive(Debug, Clone)]
 enum Op {
     Append(Append),
-    /// A reader takes what is numbered below that of one of the messages, or everything.
+    /// A reader takes the messages numbered below one of the messages, or everything.
     Read(Key, Option<Pick>, Slices),
     /// A reader is gone.
     Release(Key),
-    /// A reader leaves, and what waits for it stays its to read.
+    /// A reader leaves, and keeps the messages that wait for it.
     Detach(Key),
-    /// The first of those that left takes what is numbered below that of one of the messages, or
+    /// The first reader that left takes the messages numbered below one of the messages, or
     /// everything.
     ReadRest(Option<Pick>, Slices),
 }
 
-/// A message of so many bytes.
+/// A message of this many bytes.
 #[derive(Debug, Clone)]
 struct Append {
     author: Option<Key>,
     len: usize,
-    /// How many numbers before its own were other topics'.
+    /// How many numbers before its own belong to other topics.
     skipped: u64,
-    /// Those that begin to read with it, and whether they turn out to be gone at once.
+    /// The readers that begin with it, and whether they turn out to be gone at once.
     late: Vec<(Key, bool)>,
 }
 
@@ -56,7 +56,7 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// What was appended, for ever.
+/// An appended message, kept indefinitely.
 struct Entry {
     seq: u64,
     author: Option<Key>,
@@ -64,12 +64,12 @@ struct Entry {
     chunk: u64,
 }
 
-/// A reader in the model, beside its cursor in the log.
+/// A reader in the model, together with its cursor in the log.
 struct Reader {
     cursor: Position,
     /// Its first entry that is not taken.
     at: usize,
-    /// The chunk that is kept for it: where it stands, perhaps at the end.
+    /// The chunk that is kept for it: at its position, which may be the end.
     chunk: u64,
 }
 
@@ -242,7 +242,8 @@ impl Model {
         self.free();
     }
 
-    /// That the ranges are these entries without the reader's own, as few as may be.
+    /// Checks that the ranges are these entries without the reader's own, in as few slices as
+    /// possible.
     fn check_slices(&self, key: Key, entries: &[Entry], slices: Slices, ranges: &[LogSlice]) {
         let mut expected: Vec<Vec<&Entry>> = Vec::new();
         let mut apart = true;
@@ -280,7 +281,7 @@ impl Model {
         self.chunk_bytes = 0;
     }
 
-    /// Somebody has read or is gone.
+    /// Frees the chunks that no reader needs any more.
     fn free(&mut self) {
         match self.readers.values().map(|reader| reader.chunk).min() {
             Some(slowest) => self.freed = self.freed.max(slowest),
@@ -291,7 +292,7 @@ impl Model {
         }
     }
 
-    /// What the log says of itself and its readers.
+    /// Checks the sizes that the log reports.
     fn check(&self) {
         let kept = self
             .entries
@@ -400,7 +401,7 @@ fn a_leaver_keeps_no_chunk_before_its_first_message() {
     log.release(&reader);
 }
 
-/// Returns what a chunk that nobody shares takes in memory.
+/// Returns how much memory an unshared chunk takes.
 fn memory(chunk: Arc<Chunk>) -> usize {
     let Chunk { bytes, index } = Arc::try_unwrap(chunk).unwrap();
     // The same buffer.

@@ -27,7 +27,7 @@ impl Each {
 }
 
 impl Audience<'_, '_> {
-    /// The members, each once, but for `except`.
+    /// Returns the members, each once, except `except`.
     pub(crate) fn members(&self, except: Option<&Peer>) -> Vec<Peer> {
         let states: SmallVec<[MutexGuard<'_, State>; 4]> =
             self.any.iter().map(|topic| topic.state.lock()).collect();

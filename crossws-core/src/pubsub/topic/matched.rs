@@ -1,4 +1,4 @@
-//! A publication to a topic that patterns match.
+//! A publication to a topic whose name patterns match.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use crate::adapter::Publication;
 use crate::peer::Peer;
 use crate::pubsub::filter::Filter;
 
-/// Hands a publication to the members of a topic, which may have none, and to those of patterns that
-/// match its name, to each once.
+/// Passes a publication to the members of a topic, which may have none, and to those of patterns
+/// that match its name, once each.
 #[cold]
 pub(crate) fn publish_matched(
     topic: Option<Arc<Topic>>,
@@ -31,11 +31,12 @@ pub(crate) fn publish_matched(
 }
 
 impl Topic {
-    /// As [`publish`](Self::publish), and hands the publication to the members of these patterns who are
-    /// not members of the topic.
+    /// As [`publish`](Self::publish), and passes the publication to the members of these patterns
+    /// that are not members of the topic.
     ///
-    /// The topic is locked before the patterns, and all of them until the end. So the members of the
-    /// patterns see the topic's messages in its members' order, who still read them from its log.
+    /// The topic is locked before the patterns, and all of them until the end. The members of the
+    /// patterns therefore see the topic's messages in the order of its members, which still read
+    /// them from its log.
     fn publish_matched(
         self: &Arc<Self>,
         mut patterns: Several,
@@ -45,7 +46,7 @@ impl Topic {
     ) {
         patterns.sort_unstable_by_key(lock_order);
         for pattern in &patterns {
-            // Before the locks, or compressing would keep everybody else out.
+            // Before the locks, because compressing would keep every other publisher out.
             loop {
                 let wanted = pattern.state.lock().wants_encoded(None, publication);
                 let Some(wire) = wanted else { break };

@@ -1,4 +1,4 @@
-//! A publication to the members of several topics, or to members that must be asked one by one.
+//! A publication to the members of several topics, or to members that must be checked one by one.
 
 use std::sync::Arc;
 
@@ -14,17 +14,17 @@ use crate::sync::MutexGuard;
 /// Several topics of one namespace.
 pub(crate) type Several = SmallVec<[Arc<Topic>; 4]>;
 
-/// A topic and what is in it, while it is locked.
+/// A topic and its state, while it is locked.
 pub(super) type Place<'a> = (&'a Arc<Topic>, &'a State);
 
-/// All topics that are locked together are locked in one order: patterns last, and otherwise that of
-/// their addresses.
+/// Returns the sort key of a topic. Topics that are locked together are locked in one order:
+/// patterns last, and otherwise by address.
 pub(super) fn lock_order(topic: &Arc<Topic>) -> (bool, *const Topic) {
     (topic.is_pattern(), Arc::as_ptr(topic))
 }
 
-/// The members of any of these topics that are members of none of those and have the right labels,
-/// each once.
+/// The members of any of these topics that are members of no excluded topic and that the filter
+/// admits, once each.
 pub(crate) struct Audience<'a, 'f> {
     pub(super) any: Several,
     none: Several,
@@ -40,10 +40,10 @@ impl<'a, 'f> Audience<'a, 'f> {
         Self { any, none, only }
     }
 
-    /// Hands the publication to each member, but for `except`.
+    /// Passes the publication to each member, except `except`.
     ///
-    /// All topics are locked meanwhile. So every member of one of them has this message at the same
-    /// place among the topic's messages, although it is in no topic's log.
+    /// All topics are locked meanwhile. Every member of one of them therefore sees this message at
+    /// the same place among the topic's messages, although it is in no topic's log.
     pub(crate) fn publish(
         &self,
         except: Option<&Peer>,
@@ -64,7 +64,7 @@ impl<'a, 'f> Audience<'a, 'f> {
         places.map(|(topic, state)| (topic, &**state)).collect()
     }
 
-    /// Whether a member does not get the message.
+    /// Returns whether a member is excluded.
     #[inline]
     pub(super) fn leaves_out(&self, peer: &Peer, except: Option<&Peer>) -> bool {
         let is_member = |known: &Known<'_>| {
@@ -76,7 +76,7 @@ impl<'a, 'f> Audience<'a, 'f> {
             || !self.only.admits(peer)
     }
 
-    /// Locks every topic whose members get the message. What takes long is encoded before.
+    /// Locks every topic whose members get the message. Slow encodings are computed before.
     fn lock(&self, publication: &Publication) -> SmallVec<[MutexGuard<'_, State>; 4]> {
         loop {
             let states: SmallVec<[_; 4]> =
@@ -93,8 +93,8 @@ impl<'a, 'f> Audience<'a, 'f> {
     }
 }
 
-/// Hands the publication to each member of the topics from `first` on who is in no topic before its
-/// own, and is not left out.
+/// Passes the publication to each member of the topics from `first` on that is in no earlier topic,
+/// and is not excluded.
 pub(super) fn hand_on(
     places: &[Place<'_>],
     first: usize,
@@ -115,7 +115,8 @@ pub(super) fn hand_on(
     }
 }
 
-/// Whether the peer is a member of one of these, whose members have been handed the message.
+/// Returns whether the peer is a member of one of these topics, whose members have already got the
+/// message.
 pub(super) fn is_member(places: &[Place<'_>], peer: &Peer) -> bool {
     if places.is_empty() {
         return false;

@@ -1,4 +1,4 @@
-//! One publication on its way to those who read one wire format.
+//! One publication on its way to the readers of one wire format.
 
 use std::sync::Arc;
 
@@ -15,10 +15,10 @@ pub(super) struct Writing<'a> {
     pub(super) topic: &'a Arc<Topic>,
     pub(super) before: QueueSize,
     pub(super) number: LaneNumber,
-    /// Every reader is asked, whatever room it has.
+    /// Every reader is asked, regardless of its allowance.
     pub(super) recheck: bool,
     pub(super) author: Option<Key>,
-    /// Set if the author reads this lane: the reader it is, if it has something to read.
+    /// Set if the author reads this lane: its reader, if it has news.
     pub(super) author_reads: Option<Option<Key>>,
     pub(super) members: &'a mut Members<Place>,
     pub(super) readers: &'a mut Slab<Reading>,
@@ -26,9 +26,9 @@ pub(super) struct Writing<'a> {
 }
 
 impl Writing<'_> {
-    /// Offers the message to those with nothing to read, appends it to the lane's log for all
-    /// others, and looks after those that have much. `longest` is how long it is in the longest format
-    /// so far.
+    /// Offers the message to the members without news, appends it to the lane's log for all others,
+    /// and checks the readers whose allowance is used up. `longest` is its length in the longest
+    /// format so far.
     #[inline(always)] // it has one caller
     pub(super) fn publish(
         &mut self,
@@ -43,7 +43,7 @@ impl Writing<'_> {
         }
         self.told.published.queued += others;
         let late = self.offer(lane, publication);
-        // All that are not idle, the late among them.
+        // All members that are not idle, including those that join late.
         let readers = lane.members - lane.idle.len();
         let author_reads = self.author_reads.flatten();
         if readers == usize::from(author_reads.is_some()) {
@@ -63,7 +63,8 @@ impl Writing<'_> {
             cursor.skip_own(len);
         }
         if !late.is_empty() {
-            // Held meanwhile, or one that cannot be told would let go what the next is to read.
+            // Held meanwhile, or a reader that refuses the news would free what the next one must
+            // read.
             let held = lane.log.cursor(&mark);
             for key in late {
                 self.tell(lane, key, &mark, seq);
@@ -155,7 +156,7 @@ impl Writing<'_> {
             if reading.cursor.is_none() {
                 continue;
             }
-            // Those that are told of this publication were asked a moment ago.
+            // Members that are told of this publication were asked a moment ago.
             if (self.recheck || end.exceeds(reading.until))
                 && reading.number != seq
                 && let Some((peer, _)) = reading.member.and_then(|key| self.members.get(key))

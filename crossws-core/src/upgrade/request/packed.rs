@@ -1,5 +1,5 @@
-//! A request's head in one piece of memory, for as long as its peer lives. As `http` keeps it, a
-//! small one takes a kilobyte.
+//! A request's head in one allocation, for as long as its peer lives. The form of `http` takes a
+//! kilobyte for a small head.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
@@ -13,7 +13,7 @@ use super::whole::Whole;
 
 static GET: Method = Method::GET;
 
-/// What handshakes are made of: half of a short one are such names.
+/// The usual names of a handshake: half of a short one consists of them.
 const NAMES: [&str; 22] = [
     "host",
     "upgrade",
@@ -39,28 +39,29 @@ const NAMES: [&str; 22] = [
     "forwarded",
 ];
 
-/// Most headers that are packed from a head: far fewer than `HeaderMap` has room for.
+/// Most headers of a packed head: far fewer than `HeaderMap` has room for.
 const MOST_HEADERS: usize = 1024;
 
-/// The byte for the first of [`NAMES`]. Every length of a name is below.
+/// The byte for the first of [`NAMES`]. Every length of a name is below it.
 const NAMED: u8 = 0x80;
 
-/// A GET by HTTP/1.1 of a path on this host, which is what nearly every upgrade is.
+/// A `GET` by HTTP/1.1 of a path on this host, which nearly every upgrade is.
 #[derive(Clone)]
 pub(super) struct Packed {
-    /// One byte that says which address follows, and whether the connection is encrypted; the address;
-    /// the target behind its length in two bytes; then header by header one byte for the name, two
-    /// with the value's length, the name if it is none of [`NAMES`], the value. The byte for the name
-    /// is its length, or, from [`NAMED`] on, which of those it is.
+    /// One byte that says which kind of address follows, and whether the connection is encrypted;
+    /// the address; the target with its length in two bytes before it; then for each header one
+    /// byte for the name, two with the value's length, the name if it is none of [`NAMES`], the
+    /// value. The byte for the name is its length, or, from [`NAMED`] on, the index of a name in
+    /// the table.
     bytes: Box<[u8]>,
     extensions: Extensions,
-    /// For those who asked for it.
+    /// The unpacked form, for callers that have asked for it.
     parts: OnceBox<Parts>,
 }
 
 impl Packed {
-    /// `None` for a request that does not fit the form, which keeps its parts. Of one that does, the
-    /// extensions are taken.
+    /// Packs a request. Returns `None` for a request that does not fit the form, which keeps its
+    /// parts. From one that does, the extensions are taken.
     pub(super) fn of(whole: &mut Whole) -> Option<Self> {
         let Whole { parts, .. } = whole;
         let uri = &parts.uri;
@@ -87,8 +88,8 @@ impl Packed {
         Some(packed)
     }
 
-    /// From the pieces of a head. `None` for what does not fit the form, and for what takes a second
-    /// look to say whether HTTP allows it.
+    /// Packs the pieces of a head. Returns `None` for a head that does not fit the form, or that
+    /// needs a closer check of whether HTTP allows it.
     pub(super) fn of_head<'a>(
         target: &str,
         headers: impl IntoIterator<Item = (&'a str, &'a [u8])>,
@@ -134,12 +135,12 @@ impl Packed {
         self.forget_parts();
     }
 
-    /// Forgets the form of `http`, which is made again for whoever asks.
+    /// Drops the unpacked form, which is created again on demand.
     pub(super) fn forget_parts(&mut self) {
         self.parts = OnceBox::new();
     }
 
-    /// Says what the platform knows.
+    /// Sets the platform's knowledge.
     pub(super) fn set_platform(&mut self, addr: Option<SocketAddr>, secure: bool) {
         let (was_secure, was_addr, rest) = self.platform();
         if (was_secure, was_addr) != (secure, addr) {
@@ -162,7 +163,7 @@ impl Packed {
         self.bytes.first().is_some_and(|kind| kind & FORWARDED != 0)
     }
 
-    /// As `http` knows it, made when it is asked for first.
+    /// Returns the form of `http`, created on the first call.
     pub(super) fn parts(&self) -> &Parts {
         self.parts.get_or_init(|| Box::new(self.unpack()))
     }
@@ -192,7 +193,7 @@ impl Packed {
         &GET
     }
 
-    /// Path and query.
+    /// Returns path and query.
     pub(super) fn target(&self) -> &str {
         let (target, _) = self.split();
         str::from_utf8(target).unwrap_or_default()
@@ -210,7 +211,7 @@ impl Packed {
         }
     }
 
-    /// The values of a header whose name is in lower case.
+    /// Returns the values of a header whose name is in lower case.
     pub(super) fn values(&self, name: &str) -> impl Iterator<Item = &[u8]> {
         let name = name.as_bytes();
         self.headers()
@@ -222,9 +223,9 @@ impl Packed {
         Headers(headers)
     }
 
-    /// What the platform knows, and the rest.
+    /// Returns the platform's knowledge, and the rest.
     fn platform(&self) -> (bool, Option<SocketAddr>, &[u8]) {
-        // As it was packed: nothing here is missing.
+        // The packed form is complete: nothing here is missing.
         let Some((kind, rest)) = self.bytes.split_first() else {
             return (false, None, &[]);
         };
@@ -237,7 +238,7 @@ impl Packed {
         (kind & SECURE != 0, addr, rest)
     }
 
-    /// The target, and the headers.
+    /// Returns the target, and the headers.
     fn split(&self) -> (&[u8], &[u8]) {
         let (_, _, rest) = self.platform();
         rest.split_first_chunk()
@@ -247,7 +248,7 @@ impl Packed {
 
     fn unpack(&self) -> Parts {
         let (mut parts, ()) = Request::new(()).into_parts();
-        // What was parsed once is parsed again: nothing here fails.
+        // Text that was parsed once is parsed again: nothing here fails.
         parts.uri = Uri::try_from(self.target()).unwrap_or_default();
         parts.headers = HeaderMap::with_capacity(self.headers().count());
         for (name, value) in self.headers() {
@@ -267,10 +268,10 @@ const V6: u8 = 2;
 const SECURE: u8 = 0x80;
 const FORWARDED: u8 = 0x40;
 
-/// Of what the platform knows, at most.
+/// Most bytes of the platform's knowledge.
 const MOST_PLATFORM: usize = 1 + 16 + 2 + 4 + 4;
 
-/// What the platform knows of a request, in front of it.
+/// Writes the platform's knowledge of a request, before its head.
 fn put_platform(bytes: &mut Vec<u8>, addr: Option<SocketAddr>, secure: bool) {
     let kind = match addr {
         None => 0,
@@ -322,12 +323,12 @@ impl Packing {
         Some(Self(bytes))
     }
 
-    /// A header whose name is one of [`NAMES`].
+    /// Adds a header whose name is one of [`NAMES`].
     fn known(&mut self, at: usize, value: &[u8]) -> Option<()> {
         self.header(NAMED | at as u8, "", value)
     }
 
-    /// A header of another name, in lower case.
+    /// Adds a header of another name, in lower case.
     fn other(&mut self, name: &str, value: &[u8]) -> Option<()> {
         let code = u8::try_from(name.len()).ok().filter(|len| *len < NAMED)?;
         self.header(code, name, value)
@@ -343,7 +344,7 @@ impl Packing {
 
     fn finish(self, extensions: Extensions) -> Packed {
         Packed {
-            // In memory of its own size: it is kept for long.
+            // In an allocation of its own size: it is kept for long.
             bytes: Box::from(&self.0[..]),
             extensions,
             parts: OnceBox::new(),
@@ -351,22 +352,23 @@ impl Packing {
     }
 }
 
-/// Whether a target is a path, with a query or without, of characters that `Uri` takes as they are.
+/// Returns whether a target is a path, with a query or without, of characters that `Uri` accepts
+/// unchanged.
 fn is_plain(target: &str) -> bool {
     let is_taken =
         |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~%?=&+,:;@!$*'()".contains(&byte);
     target.starts_with('/') && target.len() < usize::from(u16::MAX) && target.bytes().all(is_taken)
 }
 
-/// Whether these bytes are a header's value, as `HeaderValue` has it. Without a way out in the middle
-/// the compiler makes vectors of it.
+/// Returns whether these bytes are a valid header value, by the rules of `HeaderValue`. Without an
+/// early return the compiler vectorizes it.
 fn is_value(bytes: &[u8]) -> bool {
     bytes.iter().fold(true, |so_far, byte| {
         so_far & (*byte == b'\t' || (*byte >= b' ' && *byte != 0x7f))
     })
 }
 
-/// Which of [`NAMES`] this is, in whatever case.
+/// Returns the index of a name in [`NAMES`], ignoring case.
 fn position(name: &str) -> Option<usize> {
     NAMES
         .iter()
@@ -406,7 +408,8 @@ impl<'a> Iterator for Lines<'a> {
     }
 }
 
-/// A header's value as text, as `HeaderValue::to_str` has it: if all of it is visible ASCII.
+/// Returns a header's value as text, by the rules of `HeaderValue::to_str`: if all of it is visible
+/// ASCII.
 pub(crate) fn text(value: &[u8]) -> Option<&str> {
     let visible = |byte: &u8| matches!(byte, b'\t' | b' '..=b'~');
     let text = value.iter().all(visible).then_some(value)?;

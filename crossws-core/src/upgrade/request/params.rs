@@ -1,11 +1,11 @@
 use smallvec::SmallVec;
 
-/// Route parameters: what a route's pattern matched, by name.
+/// Route parameters: the values that a route's pattern matched, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 // A pointer, because every peer has them and most are empty; then there are none.
 pub struct Params(Option<Box<Pairs>>);
 
-/// Names and values one after the other, in one piece of memory.
+/// Names and values one after the other, in one allocation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Pairs {
     text: String,
@@ -19,7 +19,7 @@ impl Pairs {
         self.ends.push(self.text.len());
     }
 
-    /// The text that ends there, which begins where the one before it ends.
+    /// Returns the text that ends there, and begins at the previous end.
     fn text(&self, at: usize) -> &str {
         let end = |at: usize| self.ends.get(at).copied();
         let begin = at.checked_sub(1).and_then(end).unwrap_or_default();
@@ -29,14 +29,20 @@ impl Pairs {
 }
 
 impl Params {
-    /// The value of one parameter.
+    /// Returns the value of one parameter.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// let params: Params = [("room", "7")].into_iter().collect();
+    /// assert_eq!(params.get("room"), Some("7"));
+    /// ```
     pub fn get(&self, name: &str) -> Option<&str> {
         self.iter()
             .find(|(key, _)| *key == name)
             .map(|(_, value)| value)
     }
 
-    /// All parameters, in the pattern's order.
+    /// Returns all parameters, in the pattern's order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().flat_map(|pairs| {
             let count = pairs.ends.len() / 2;

@@ -1,4 +1,4 @@
-//! A request as it may stand in a log.
+//! A request in a form for logs.
 
 use std::fmt::{self, Write};
 
@@ -30,7 +30,7 @@ const SHOWN: [&str; 18] = [
 #[derive(Clone, Copy)]
 pub struct Redacted<'r>(pub(super) &'r UpgradeRequest);
 
-/// The method and the target; of the query only the names.
+/// Writes the method and the target; of the query only the names.
 impl fmt::Display for Redacted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.0.method(), self.0.path())?;
@@ -41,7 +41,7 @@ impl fmt::Display for Redacted<'_> {
             f.write_char(if index == 0 { '?' } else { '&' })?;
             match piece.split_once('=') {
                 Some((name, _)) => write!(f, "{name}=…")?,
-                // Without a value the name may be the token.
+                // Without a value the name itself may be the token.
                 None if piece.is_empty() => {}
                 None => f.write_char('…')?,
             }
@@ -50,7 +50,7 @@ impl fmt::Display for Redacted<'_> {
     }
 }
 
-/// With the headers; the values only of those that hold no secrets.
+/// Writes the headers too; values only of headers that hold no secrets.
 impl fmt::Debug for Redacted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UpgradeRequest")

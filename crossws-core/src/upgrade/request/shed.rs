@@ -1,11 +1,11 @@
-//! Which of a request's headers a peer does not keep.
+//! Selects the headers of a request that a peer does not keep.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 
 use http::header::{HOST, HeaderName, ORIGIN, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL};
 
-/// What this crate reads itself, or what says what was agreed: small, and the last to go.
+/// Headers that this crate reads itself, or that say what was agreed: small, and dropped last.
 const LAST: [HeaderName; 4] = [
     HOST,
     ORIGIN,
@@ -13,9 +13,9 @@ const LAST: [HeaderName; 4] = [
     SEC_WEBSOCKET_EXTENSIONS,
 ];
 
-/// The names of the headers to drop so that at least `excess` bytes go: the largest first, and those
-/// that `kept` or [`LAST`] names after all others. All lines of a header count together and go
-/// together: a hook must not take a part of a list for the whole.
+/// Returns the names of the headers to drop so that at least `excess` bytes are freed: the largest
+/// first, and those in `kept` or [`LAST`] after all others. All lines of a header count together
+/// and are dropped together: a hook must not take a part of a list for the whole.
 ///
 /// `headers` has a name and a size for each line.
 #[cold]

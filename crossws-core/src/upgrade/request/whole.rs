@@ -15,7 +15,7 @@ pub(super) struct Whole {
 }
 
 impl Whole {
-    /// What a map of headers takes for each line besides its name and value.
+    /// How much a map of headers takes for each line besides its name and value.
     const LINE: usize = 104;
 
     /// See [`UpgradeRequest::settle`].

@@ -8,10 +8,10 @@ use crate::hub::Hub;
 use crate::upgrade::request::UpgradeRequest;
 use crate::upgrade::resolve::{Resolution, Resolve};
 
-/// A resolver of any type behind a pointer: `Arc<dyn DynResolve>` is itself a [`Resolve`].
+/// A resolver with an erased type: `Arc<dyn DynResolve>` is itself a [`Resolve`].
 ///
-/// Implemented for all resolvers, and by nobody by hand. Its future is boxed once per connection, and
-/// each hook's with every call, as [`DynHooks`] says.
+/// Implemented for all resolvers, and cannot be implemented by hand. Its future is boxed once per
+/// connection, and each hook's with every call: see [`DynHooks`].
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -67,10 +67,10 @@ impl Resolve for Arc<dyn DynResolve> {
     }
 }
 
-/// A shared resolver of any type, as a type of its own: what an acceptor in an app's state holds.
+/// A shared resolver with an erased type, as a named type: for an acceptor in an app's state.
 ///
-/// The compiler proves less about `Arc<dyn DynResolve>` inside generic futures than about this, as
-/// with [`SharedHooks`] and `dyn DynHooks`.
+/// Inside generic futures the compiler can prove less about `Arc<dyn DynResolve>` than about this
+/// type, as with [`SharedHooks`] and `dyn DynHooks`.
 #[derive(Clone)]
 pub struct SharedResolver(Arc<dyn DynResolve>);
 

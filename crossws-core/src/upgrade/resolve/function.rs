@@ -8,11 +8,12 @@ use crate::upgrade::request::UpgradeRequest;
 use crate::upgrade::resolve::route::Route;
 use crate::upgrade::resolve::{Resolution, Resolve};
 
-/// A resolver from a function: `resolve_with(|req| (req.path() == "/ws").then(|| chat.clone()))`.
+/// Creates a resolver from a function: `resolve_with(|req| (req.path() == "/ws").then(||
+/// chat.clone()))`.
 ///
-/// The function returns what [`IntoResolution`] is implemented for: hooks or a [`Route`], an
-/// `Option` of them, a `Result` whose error refuses, or a [`Resolution`]. For a choice that
-/// awaits, and for hooks with a `start` of their own, implement [`Resolve`].
+/// The function returns a type that implements [`IntoResolution`]: hooks or a [`Route`], an
+/// `Option` of them, a `Result` whose error refuses, or a [`Resolution`]. For a choice that awaits,
+/// and for hooks with a `start` of their own, implement [`Resolve`].
 pub fn resolve_with<F, T>(choose: F) -> ResolveWith<F>
 where
     F: Fn(&mut UpgradeRequest) -> T + MaybeSend + MaybeSync + 'static,
@@ -43,13 +44,13 @@ where
     }
 }
 
-/// What the function of [`resolve_with`] may return.
+/// The output of a [`resolve_with`] function.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say which hooks a request gets",
     label = "`Arc<hooks>`, a `Route`, an `Option` or `Result` of them, or a `Resolution` is expected"
 )]
 pub trait IntoResolution {
-    /// The hooks.
+    /// The type of the hooks.
     type Hooks: Hooks + ?Sized;
 
     /// Converts into a resolution.

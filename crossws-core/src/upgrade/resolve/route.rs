@@ -6,20 +6,20 @@ use crate::hub::settings::RouteSettings;
 use crate::upgrade::request::Params;
 use crate::upgrade::resolve::BeforeUpgrade;
 
-/// The hooks chosen for a request, with what the route's pattern matched and what is configured
-/// for the route.
+/// The hooks chosen for a request, with the parameters that the route's pattern matched and the
+/// route's settings.
 pub struct Route<H: ?Sized> {
     pub(crate) hooks: Arc<H>,
     pub(crate) params: Params,
     pub(crate) namespace: Option<Arc<str>>,
-    /// Without another one the path is the namespace, as it is.
+    /// Whether the path is its own normal form, and so the default namespace.
     pub(crate) path_is_normal: bool,
     pub(crate) settings: Option<Arc<RouteSettings>>,
     pub(crate) before: Option<Arc<dyn BeforeUpgrade>>,
 }
 
 impl<H: ?Sized> Route<H> {
-    /// A route to these hooks, without parameters, with the hub's settings.
+    /// Creates a route to these hooks, without parameters, with the hub's settings.
     pub fn new(hooks: Arc<H>) -> Self {
         Self {
             hooks,
@@ -38,14 +38,14 @@ impl<H: ?Sized> Route<H> {
         self
     }
 
-    /// Names the default namespace, in place of the path in its [normal form](crate::normal_path).
+    /// Sets the default namespace, in place of the path in its [normal form](crate::normal_path).
     #[must_use]
     pub fn namespace(mut self, namespace: impl Into<Arc<str>>) -> Self {
         self.namespace = Some(namespace.into());
         self
     }
 
-    /// Says what the [normal form](crate::normal_path) of the request's path is, for a resolver that knows
+    /// Sets the [normal form](crate::normal_path) of the request's path, for a resolver that knows
     /// it: it is not computed again.
     #[must_use]
     pub fn normal_path(mut self, path: Cow<'_, str>) -> Self {
@@ -56,27 +56,27 @@ impl<H: ?Sized> Route<H> {
         self
     }
 
-    /// Adds the route's pattern, name and settings. Made once per route, so that its peers share
-    /// them.
+    /// Adds the route's pattern, name and settings. Create them once per route, so that its peers
+    /// share them.
     #[must_use]
     pub fn settings(mut self, settings: &Arc<RouteSettings>) -> Self {
         self.settings = Some(Arc::clone(settings));
         self
     }
 
-    /// Adds what runs before the `upgrade` hook, such as a router's layers.
+    /// Adds the code that runs before the `upgrade` hook, such as a router's layers.
     #[must_use]
     pub fn before(mut self, before: Arc<dyn BeforeUpgrade>) -> Self {
         self.before = Some(before);
         self
     }
 
-    /// The hooks.
+    /// Returns the hooks.
     pub fn hooks(&self) -> &Arc<H> {
         &self.hooks
     }
 
-    /// This route to other hooks: for what wraps them.
+    /// Returns this route with other hooks: for wrappers.
     pub fn map<W: ?Sized>(self, wrap: impl FnOnce(Arc<H>) -> Arc<W>) -> Route<W> {
         Route {
             hooks: wrap(self.hooks),

@@ -1,4 +1,4 @@
-//! The crew behind a real hub, polled by hand.
+//! The crew with a real hub, polled by hand.
 
 // Helpers here unwrap as the tests do.
 #![allow(clippy::unwrap_used)]
@@ -20,7 +20,7 @@ use crate::outbox::joined::join_with;
 use crate::runtime::io::Io;
 use crossws_proto::handshake::Agreed;
 
-/// Takes everything, or nothing.
+/// Takes every byte, or none.
 struct Paper {
     written: Arc<AtomicUsize>,
     full: bool,
@@ -98,14 +98,14 @@ impl Subscriber {
         }
     }
 
-    /// Bytes that were written, and whether its task was woken.
+    /// Returns how many bytes were written, and whether the task was woken.
     fn seen(&self) -> (usize, bool) {
         let woken = self.woken.0.load(Ordering::Relaxed) > 0;
         (self.written.load(Ordering::Relaxed), woken)
     }
 }
 
-/// A crew of so many, and a room of five.
+/// Returns a crew of this many members, and a room of five.
 fn room(members: usize) -> (Arc<Crew>, Vec<Member>, Hub, Vec<Subscriber>) {
     let crew = Arc::new(Crew::new(Instant::now()));
     let members = (0..members).map(|number| crew.member(number)).collect();
@@ -141,7 +141,7 @@ fn a_room_is_written_for_once_those_who_are_ready_have_run() {
 fn a_task_is_woken_for_what_must_wait() {
     let (_crew, mut members, hub, room) = room(1);
     room[0].outlet.lock().io.full = true;
-    // Somebody is at it.
+    // Another task holds this stream.
     let held = room[1].outlet.lock();
     // Control frames leave with the messages.
     room[2].outbox.heartbeat();
@@ -183,7 +183,7 @@ fn members_end_with_their_crew() {
 }
 
 #[test]
-fn a_stream_that_panics_takes_nobody_else_along() {
+fn a_stream_that_panics_affects_no_other_connection() {
     let (_crew, mut members, hub, room) = room(1);
     hub.in_namespace("/").publish("news", "one").unwrap();
     room[2].outlet.lock().io.broken = true;

@@ -6,10 +6,11 @@ use crate::driver::timer::{Timer, later};
 use crate::outbox::Outbox;
 use crate::runtime::Runtime;
 
-/// When a connection's task is woken for what is due: its server's timers see to it, and where there
-/// are none one of its own. Set for the nearest deadline, and not moved when that one moves away.
+/// When a connection's task is woken for its deadlines. The server's timers wake it; a connection
+/// without a server has a timer of its own. Set for the nearest deadline, and not moved when that
+/// one moves away.
 pub(super) struct Alarm<R: Runtime> {
-    /// For when it is set, in nanoseconds of the connection's time.
+    /// The time for which it is set, in nanoseconds of the connection's time.
     at: u64,
     own: Timer<R>,
 }
@@ -24,8 +25,8 @@ impl<R: Runtime> Alarm<R> {
         }
     }
 
-    /// Sees to a wake-up of the outbox's task at `deadline` or before. Ready if it has passed. Times
-    /// are the connection's, which began at `start`.
+    /// Arranges a wake-up of the outbox's task at `deadline` or before. Ready if the deadline has
+    /// passed. Times are the connection's, which began at `start`.
     pub(super) fn poll(
         &mut self,
         outbox: &Arc<Outbox>,
@@ -50,7 +51,7 @@ impl<R: Runtime> Alarm<R> {
         self.set(outbox, runtime, start, elapsed, deadline, cx)
     }
 
-    /// Whether it wakes this task.
+    /// Returns whether the alarm wakes this task.
     fn wakes(&self, outbox: &Outbox, cx: &Context<'_>) -> bool {
         match outbox.timers() {
             Some(timers) => timers.is_driven(),
@@ -87,7 +88,7 @@ impl<R: Runtime> Alarm<R> {
         polled
     }
 
-    /// Nobody is to be woken any more.
+    /// Cancels the wake-up.
     pub(super) fn cancel(&mut self, outbox: &Arc<Outbox>, start: Instant) {
         if self.at != NEVER {
             if let Some(timers) = outbox.timers() {
@@ -102,7 +103,7 @@ fn moment(start: Instant, nanos: u64) -> Instant {
     later(start, Duration::from_nanos(nanos))
 }
 
-/// Not never: in five centuries at the latest.
+/// Converts a time to nanoseconds. A time beyond the range becomes five centuries.
 fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).map_or(NEVER - 1, |nanos| nanos.min(NEVER - 1))
 }

@@ -5,14 +5,14 @@ use super::Step;
 /// Most messages for which room is made at once.
 const BURST: usize = 16;
 
-/// What was decoded while a hook ran. An idle connection owns no queue.
+/// The steps that were decoded while a hook ran. An idle connection owns no queue.
 #[derive(Default)]
 pub(super) struct Inbound(Option<Box<Waiting>>);
 
 #[derive(Default)]
 struct Waiting {
     steps: VecDeque<Step>,
-    /// How many bytes of the client's they hold.
+    /// How many bytes of the client's data the steps hold.
     bytes: usize,
 }
 
@@ -22,7 +22,7 @@ impl Inbound {
         self.0.is_none()
     }
 
-    /// Returns how many steps wait, and how many bytes of the client's they hold.
+    /// Returns how many steps wait, and how many bytes of the client's data they hold.
     pub(super) fn len(&self) -> (usize, usize) {
         let waiting = self.0.as_ref();
         waiting.map_or((0, 0), |waiting| (waiting.steps.len(), waiting.bytes))
@@ -32,7 +32,7 @@ impl Inbound {
         self.0.as_ref()?.steps.front()
     }
 
-    /// Appends a step, where as many as `most` may wait.
+    /// Appends a step. At most `most` steps may wait.
     #[cold]
     pub(super) fn push(&mut self, step: Step, most: usize) {
         let waiting = self.0.get_or_insert_with(|| {

@@ -1,4 +1,4 @@
-//! What was read and is not decoded yet.
+//! Bytes that were read and are not decoded yet.
 
 use std::cell::Cell;
 use std::io;
@@ -8,22 +8,23 @@ use std::task::Poll;
 const SCRATCH: usize = 64 << 10;
 
 thread_local! {
-    /// The buffer that this thread reads into, while nobody does.
+    /// The buffer that this thread reads into, while no connection uses it.
     static IDLE: Cell<Option<Box<Buffer>>> = const { Cell::new(None) };
 }
 
 /// Bytes that were read.
 struct Buffer {
     bytes: Box<[u8]>,
-    /// Where what is not decoded begins and ends.
+    /// Where the undecoded bytes begin and end.
     start: usize,
     end: usize,
-    /// The thread's, and not the connection's own.
+    /// Whether the buffer is the thread's, and not the connection's own.
     lent: bool,
 }
 
 impl Buffer {
-    /// This thread's, or a new one if somebody on the thread is reading already.
+    /// Returns this thread's buffer, or a new one if another connection on the thread is reading
+    /// already.
     fn borrow() -> Box<Self> {
         IDLE.try_with(Cell::take).ok().flatten().unwrap_or_else(|| {
             Box::new(Self {
@@ -35,7 +36,7 @@ impl Buffer {
         })
     }
 
-    /// One of the connection's own.
+    /// Creates a buffer of the connection's own.
     fn own(bytes: &[u8]) -> Box<Self> {
         Box::new(Self {
             bytes: bytes.into(),
@@ -45,7 +46,7 @@ impl Buffer {
         })
     }
 
-    /// Back to the thread, if it was lent.
+    /// Returns the buffer to the thread, if it was lent.
     fn give_back(self: Box<Self>) {
         if self.lent {
             // A thread that ends keeps nothing.
@@ -63,7 +64,7 @@ impl Input {
         Self((!early.is_empty()).then(|| Buffer::own(early)))
     }
 
-    /// How many bytes there are.
+    /// Returns how many bytes there are.
     pub(super) fn len(&self) -> usize {
         self.0
             .as_ref()
@@ -74,7 +75,8 @@ impl Input {
         self.0.is_none()
     }
 
-    /// Fills it with `read`, which answers how much it has read. To be called when it is empty.
+    /// Fills the buffer with `read`, which returns how many bytes it has read. Must be called only
+    /// when the buffer is empty.
     pub(super) fn fill(
         &mut self,
         read: impl FnOnce(&mut [u8]) -> Poll<io::Result<usize>>,
@@ -92,7 +94,7 @@ impl Input {
         result
     }
 
-    /// The bytes.
+    /// Returns the bytes.
     #[inline]
     pub(super) fn bytes(&mut self) -> &mut [u8] {
         self.0
@@ -101,7 +103,7 @@ impl Input {
             .unwrap_or_default()
     }
 
-    /// All but the last `left` bytes are done with.
+    /// Discards all but the last `left` bytes.
     #[inline]
     pub(super) fn keep(&mut self, left: usize) {
         match &mut self.0 {
@@ -117,7 +119,7 @@ impl Input {
         }
     }
 
-    /// Before the task sleeps, or others run: gives the thread's buffer back.
+    /// Returns the thread's buffer. Must be called before the task sleeps, or lets others run.
     pub(super) fn park(&mut self) {
         if self.0.as_ref().is_some_and(|buffer| buffer.lent) {
             let own = Buffer::own(self.bytes());

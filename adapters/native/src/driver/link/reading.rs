@@ -1,4 +1,4 @@
-//! In: from the socket through the engine to what waits for its hook.
+//! In: from the socket through the engine to the steps that wait for their hooks.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -18,27 +18,28 @@ use crossws_proto::engine::{Event, Violation};
 /// all of it first. It costs no memory, and `close_timeout` bounds the time.
 const LINGER_BYTES: usize = 64 << 20;
 
-/// Most reads in one turn, before other tasks run. Where hooks run their number bounds it; nothing
-/// else does where none runs, as for the pieces of a large message and for what follows a close.
+/// Most reads in one turn, before other tasks run. Where hooks run, their number bounds a turn.
+/// This bounds it where none runs: for the pieces of a large message, and for bytes after a close.
 const MOST_READS: u8 = 64;
 
 impl<I: Io, R: Runtime> Link<I, R> {
-    /// While no hook runs: reads once. Answers whether that may bring something for a hook.
+    /// Reads once, while no hook runs. Returns whether that may bring a step for a hook.
     pub(super) fn read(&mut self) -> bool {
         if !self.inbound.is_empty() {
-            // They wait for the client, who may still ask, answer and leave.
+            // The messages wait for the client, which may still ping, answer and leave.
             self.read_ahead();
             return false;
         }
         self.may_read() && self.read_once()
     }
 
-    /// While a hook runs: reads and decodes until enough waits for the next ones.
+    /// Reads and decodes while a hook runs, until enough messages wait for the next hooks.
     pub(super) fn read_ahead(&mut self) {
         while self.may_read() && self.decode_ahead() && self.read_once() {}
     }
 
-    /// Whether what comes is to be decoded. After the end of this side it is not, but read.
+    /// Returns whether received bytes must be decoded. After this side's end they are read and
+    /// discarded.
     fn may_read(&mut self) -> bool {
         if let Phase::Lingering { .. } = self.phase {
             let outlet = Arc::clone(&self.outlet);
@@ -47,8 +48,8 @@ impl<I: Io, R: Runtime> Link<I, R> {
         matches!(self.phase, Phase::Open | Phase::Closing { .. })
     }
 
-    /// Decodes what was read, as long as there is room. Answers whether all of it is decoded, so
-    /// that more may be read.
+    /// Decodes the bytes that were read, as long as there is room. Returns whether all of them are
+    /// decoded, so that more may be read.
     fn decode_ahead(&mut self) -> bool {
         while !self.is_full() {
             match self.decode_one() {
@@ -59,7 +60,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         self.input.is_empty() && !self.undecoded
     }
 
-    /// Reads once. Answers whether another read may give more.
+    /// Reads once. Returns whether another read may give more.
     fn read_once(&mut self) -> bool {
         if self.reads >= MOST_READS || !self.outbox.take_readable() {
             return false;
@@ -77,7 +78,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
                 false
             }
             Poll::Ready(Ok(_)) => {
-                // Not woken until a read has found nothing: there may be more.
+                // The stream wakes the task only after a read has found nothing: there may be more.
                 self.outbox.set_readable();
                 self.reads += 1;
                 self.heard = true;
@@ -87,8 +88,8 @@ impl<I: Io, R: Runtime> Link<I, R> {
         }
     }
 
-    /// Whether there may be more to read now, and room for it: the turn is over, or the end of this
-    /// side, which came behind the reading, has made room.
+    /// Returns whether there may be more to read now, and room for it: the turn is over, or the end
+    /// of this side, which followed the reading, has made room.
     pub(super) fn reads_on(&self) -> bool {
         match self.phase {
             Phase::Open | Phase::Closing { .. } => {
@@ -99,7 +100,8 @@ impl<I: Io, R: Runtime> Link<I, R> {
         }
     }
 
-    /// As [`decode_one`](Self::decode_one), for the most usual: a short message, here as a whole.
+    /// As [`decode_one`](Self::decode_one), for the most frequent case: a short message that has
+    /// arrived whole.
     #[inline(always)]
     pub(super) fn decode_short(&mut self) -> Option<Message> {
         if !self.undecoded || !matches!(self.phase, Phase::Open) {
@@ -113,7 +115,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         Some(message)
     }
 
-    /// Decodes up to the next of what a hook is to hear. `None` if there is nothing more for now.
+    /// Decodes up to the next step for a hook. Returns `None` if there is no further one for now.
     pub(super) fn decode_one(&mut self) -> Option<Step> {
         if !self.undecoded && self.input.is_empty() {
             return None;
@@ -129,7 +131,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             match decoded {
                 Ok(Some(event)) => {
                     let step = self.event(event);
-                    // What nobody hears no turn of hooks bounds.
+                    // The number of hooks in a turn does not bound frames that reach no hook.
                     let is_over =
                         self.reads >= MOST_READS && matches!(self.phase, Phase::Closing { .. });
                     if step.is_some() || is_over {
@@ -152,21 +154,21 @@ impl<I: Io, R: Runtime> Link<I, R> {
                 Err(violation) => self.violates(violation),
             }
         }
-        // Nothing more is wanted from this client.
+        // This client's further bytes are not decoded.
         self.undecoded = false;
         self.input.clear();
         None
     }
 
-    /// Counts what the engine holds of what has arrived in part. Returns whether all connections
-    /// together may hold so much.
+    /// Counts the partial message that the engine holds. Returns whether all connections together
+    /// may hold that much.
     #[inline]
     fn hold_unfinished(&mut self) -> bool {
         let bytes = self.engine.unfinished();
         bytes == self.unfinished.bytes() || self.unfinished.hold(bytes).is_ok()
     }
 
-    /// Remembers since when the message has been arriving of which a part is here.
+    /// Remembers since when the partial message has been arriving.
     #[inline]
     fn keep_begun(&mut self) {
         if self.unfinished.bytes() == 0 {
@@ -177,7 +179,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         }
     }
 
-    /// The client breaks a rule: what came before is answered first, within the time of a close.
+    /// Handles a broken rule: messages before it are answered first, within the time of a close.
     fn violates(&mut self, violation: Violation) {
         if matches!(self.phase, Phase::Open) {
             self.phase = Phase::Violated {
@@ -189,13 +191,14 @@ impl<I: Io, R: Runtime> Link<I, R> {
         }
     }
 
-    /// A peer that this side closed has nothing more to say.
+    /// Returns whether the client's messages still reach hooks: not once this side has closed.
     fn is_heard(&self) -> bool {
         let closed_here = self.lifeline.as_ref().is_some_and(PeerEvents::closed_here);
         !closed_here && matches!(self.phase, Phase::Open | Phase::Broken)
     }
 
-    /// Whether enough messages wait for their hooks. One may always wait, whatever the limits.
+    /// Returns whether enough messages wait for their hooks. One message may always wait, whatever
+    /// the limits.
     fn is_full(&self) -> bool {
         let most = self.limits().max_inbound.get();
         let bytes = self.limits().max_message_size.get().saturating_mul(2);
@@ -203,12 +206,12 @@ impl<I: Io, R: Runtime> Link<I, R> {
         waiting > 0 && (waiting >= most || waiting_bytes >= bytes)
     }
 
-    /// Whether the socket is left unread for want of room.
+    /// Returns whether the socket is left unread because there is no room.
     pub(super) fn is_paused(&self) -> bool {
         self.is_full() || self.undecoded || !self.input.is_empty()
     }
 
-    /// What a hook is to hear of it.
+    /// Returns the step for a hook that the event becomes, if any.
     fn event(&mut self, event: Event) -> Option<Step> {
         let step = match event {
             Event::Message(message) => {
@@ -246,7 +249,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         self.is_heard().then_some(step)
     }
 
-    /// Lets something wait for its hook.
+    /// Queues a step for its hook.
     #[cold]
     pub(super) fn enqueue(&mut self, step: Step) {
         let most = self.limits().max_inbound.get();
@@ -287,10 +290,10 @@ impl<I: Io, R: Runtime> Link<I, R> {
         }
     }
 
-    /// The client broke a rule: it is told which, and heard no more.
+    /// Closes with the code of the broken rule. Nothing more is decoded.
     fn violated(&mut self, violation: Violation) {
         if matches!(self.phase, Phase::Broken) {
-            // Nobody can be told.
+            // The close frame cannot be sent.
             return self.lost();
         }
         // If this side closed a moment ago, that is how it ended, and no hook hears of more.
@@ -309,7 +312,8 @@ impl<I: Io, R: Runtime> Link<I, R> {
         self.flush_and_end();
     }
 
-    /// A write failed: the connection is lost once what was read is heard.
+    /// Notes that a write failed: the connection is lost once the messages that were read have
+    /// reached their hooks.
     pub(super) fn broken(&mut self) {
         if !matches!(self.phase, Phase::Open) || (self.input.is_empty() && !self.undecoded) {
             return self.lost();
@@ -319,7 +323,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         self.outbox.end();
     }
 
-    /// The stream ended or failed.
+    /// Notes that the stream ended or failed.
     pub(super) fn lost(&mut self) {
         // A close of this side that could not be written any more came first all the same.
         let ours = match &self.phase {
@@ -333,9 +337,9 @@ impl<I: Io, R: Runtime> Link<I, R> {
         self.phase = Phase::Done;
     }
 
-    /// Whether the drop that follows, and nothing before it, ends the stream so that the client reads
-    /// all that was written to it and then the end (RFC 6455 section 7.1.1: the server is the first
-    /// to close).
+    /// Returns whether the drop that follows, and nothing before it, ends the stream so that the
+    /// client reads all that was written to it and then the end (RFC 6455 section 7.1.1: the server
+    /// is the first to close).
     ///
     /// To close a socket on which something is unread, or still arrives, resets the connection, and a
     /// reset destroys what is on its way to the client. Here neither is: the client's close frame was
@@ -357,7 +361,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         !matches!(read, Poll::Ready(Ok(1..)))
     }
 
-    /// After our end: reads and forgets until the client ends too.
+    /// Reads and discards, after our end, until the client ends too.
     pub(super) fn linger(&mut self, outlet: &mut Outlet<I>) {
         let Phase::Lingering { read, .. } = &mut self.phase else {
             return;

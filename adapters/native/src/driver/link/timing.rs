@@ -1,4 +1,4 @@
-//! Time: what is due, and until when the other side may take.
+//! Time: which deadlines have passed, and how long the other side may take.
 
 use std::task::Context;
 use std::time::{Duration, SystemTime};
@@ -12,7 +12,7 @@ use crate::runtime::Runtime;
 use crate::runtime::io::Io;
 
 impl<I: Io, R: Runtime> Link<I, R> {
-    /// Acts on what is due. Answers whether there is something to write for it.
+    /// Acts on passed deadlines. Returns whether there is something to write for them.
     pub(super) fn keep_time(&mut self, cx: &mut Context<'_>) -> bool {
         if matches!(self.phase, Phase::Done) {
             self.alarm.cancel(&self.outbox, self.start);
@@ -42,7 +42,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             return true;
         }
         if !matches!(self.phase, Phase::Open) {
-            // The client had its time: whatever it has not taken or said is given up.
+            // The client's time is over: bytes that it has not taken or sent are lost.
             self.lost();
             hold(&self.outlet).io.abort();
             return false;
@@ -97,7 +97,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         true
     }
 
-    /// The nearest, in the connection's time.
+    /// Returns the nearest deadline, in the connection's time.
     fn deadline(&self) -> Option<Duration> {
         match self.phase {
             Phase::Open => {
@@ -115,20 +115,21 @@ impl<I: Io, R: Runtime> Link<I, R> {
         }
     }
 
-    /// When what waits to be written is too old.
+    /// Returns when the bytes that wait to be written are too old.
     fn age_limit(&self) -> Option<Duration> {
         let late = self.late.as_ref().filter(|late| !late.age_said)?;
         Some(late.stalled?.saturating_add(self.limits().max_queue_age?))
     }
 
-    /// When the message that is arriving has taken too long.
+    /// Returns when the message that is arriving has taken too long.
     fn message_limit(&self) -> Option<Duration> {
         let begun = self.late.as_ref()?.begun?;
         Some(begun.saturating_add(self.limits().message_timeout?))
     }
 
-    /// When the ping that was just written may have arrived. Of a client that is slow, the systems on
-    /// both sides may hold some hundred KiB before it, and do not tell how fast it takes them.
+    /// Returns when the ping that was just written may have arrived. Of a client that is slow, the
+    /// systems on both sides may hold some hundred KiB before it, and do not tell how fast it takes
+    /// them.
     pub(super) fn ping_arrives(&self) -> Duration {
         let slow = self.late.as_ref().is_some_and(|late| late.slow);
         let on_its_way = match slow {
@@ -138,7 +139,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         self.elapsed().saturating_add(on_its_way)
     }
 
-    /// The client had its time.
+    /// Closes the connection because the client's time is over.
     fn time_out(&mut self, reason: &'static str) {
         let frame = CloseFrame::new(CloseCode::TIMEOUT, reason);
         self.outbox.close_with(Some(frame.clone()));
@@ -146,12 +147,12 @@ impl<I: Io, R: Runtime> Link<I, R> {
         self.flush_and_end();
     }
 
-    /// Where to note what takes its time.
+    /// Returns the running delays, to change them.
     pub(super) fn late(&mut self) -> &mut Late {
         self.late.get_or_insert_default()
     }
 
-    /// Forgets something that takes no time any more.
+    /// Stops timing a delay.
     #[inline]
     pub(super) fn not_late(&mut self, forget: impl FnOnce(&mut Late)) {
         if let Some(late) = &mut self.late {

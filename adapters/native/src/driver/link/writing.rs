@@ -11,8 +11,8 @@ use crate::outbox::Taken;
 use crate::runtime::Runtime;
 use crate::runtime::io::Io;
 
-/// Most writes in one turn, before the clock is looked at and other tasks run: what others publish
-/// meanwhile may never end.
+/// Most writes in one turn, before the clock is looked at and other tasks run: other tasks may
+/// publish meanwhile without an end.
 const MOST_WRITES: usize = 64;
 
 impl<I: Io, R: Runtime> Link<I, R> {
@@ -69,19 +69,19 @@ impl<I: Io, R: Runtime> Link<I, R> {
                 }
             }
         }
-        // At once, after the others.
+        // At once, after the other ready tasks.
         cx.waker().wake_by_ref();
     }
 
-    /// Takes what is queued, when everything taken before is written, and acts on what the
-    /// outbox has to say.
+    /// Takes the queued frames once everything taken before is written, and acts on the outbox's
+    /// other news.
     pub(super) fn load(&mut self, outlet: &mut Outlet<I>) {
         if !outlet.writing.is_empty() {
             let urgent = self.outbox.urgent();
             self.heed(&urgent, outlet);
             if urgent.overflowed {
-                // The frame that has begun is finished; its successors are gone, and the close
-                // frame follows.
+                // The frame that has begun is finished; the frames after it are discarded, and the
+                // close frame follows.
                 let lost = outlet.writing.keep_begun();
                 self.outbox.discarded(lost, &outlet.writing);
             }
@@ -111,7 +111,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
                         deadline: self.close_deadline(),
                     };
                 }
-                // Nothing that it sends can be decoded any more, an answer neither.
+                // The client's further bytes cannot be decoded, its answers neither.
                 Phase::Violated { .. } => {
                     self.inbound.clear();
                     self.end(Closed::by_us(frame, ClosedBy::Server, false));

@@ -68,7 +68,7 @@ impl Paper {
     }
 }
 
-/// The writing half of a connection's task, to the close frame.
+/// Runs the writing half of a connection's task, to the close frame.
 fn pump(outlet: Arc<Mutex<Outlet<Paper>>>, outbox: Arc<Outbox>) {
     let mut closing = false;
     block_on(std::future::poll_fn(|cx| {
@@ -88,7 +88,7 @@ fn pump(outlet: Arc<Mutex<Outlet<Paper>>>, outbox: Arc<Outbox>) {
     }));
 }
 
-/// Waits until so many messages of one byte are written, and gives them.
+/// Waits until this many messages of one byte are written, and returns them.
 fn written(paper: &(Lock<Vec<u8>>, Condvar), messages: usize) -> Vec<u8> {
     let (written, changed) = paper;
     let mut bytes = written.lock().unwrap();
@@ -101,7 +101,7 @@ fn written(paper: &(Lock<Vec<u8>>, Condvar), messages: usize) -> Vec<u8> {
 }
 
 #[test]
-fn what_senders_flush_beside_the_pump_is_written_once_and_in_order() {
+fn frames_that_senders_flush_while_the_pump_runs_are_written_once_and_in_order() {
     shuttle::check_random(
         || {
             let outbox = Outbox::new(&Limits::default());
@@ -193,7 +193,7 @@ fn a_queue_that_its_senders_settle_is_written_or_closed_as_slow() {
 }
 
 #[test]
-fn a_room_that_others_write_for_misses_nothing() {
+fn a_room_that_other_tasks_write_for_misses_no_message() {
     shuttle::check_random(
         || {
             let hub = Hub::default();

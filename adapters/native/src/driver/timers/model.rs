@@ -13,7 +13,7 @@ use super::*;
 
 const RUNS: usize = 10_000;
 
-/// Sleeps of a minute or more last for ever; at the end of others, this is the time.
+/// Sleeps of a minute or more never end; when a shorter one ends, this is the time.
 #[derive(Clone)]
 struct Hasty(Arc<Mutex<Instant>>);
 
@@ -49,7 +49,8 @@ impl Future for Sleep {
     }
 }
 
-/// A connection's task: waits for a second of its own, however late or early the others are.
+/// Runs a connection's task, which waits for a second of its own, however late or early the other
+/// tasks are.
 fn wait(timers: &Timers, runtime: &Hasty, first: u64) {
     let outbox = Outbox::new(&Limits::default());
     let mut set = runtime.now() + Duration::from_secs(first);
@@ -70,7 +71,7 @@ fn wait(timers: &Timers, runtime: &Hasty, first: u64) {
 }
 
 #[test]
-fn whoever_sets_a_time_is_woken_for_it() {
+fn every_connection_is_woken_at_its_time() {
     shuttle::check_random(
         || {
             let runtime = Hasty(Arc::new(Mutex::new(Instant::now())));
@@ -88,7 +89,7 @@ fn whoever_sets_a_time_is_woken_for_it() {
                 connection.join().unwrap();
             }
             assert!(timers.0.state.lock().alarms.is_empty());
-            // And the task ends with the last who could set one.
+            // The task ends with the last connection that could set a time.
             drop(timers);
             driving.join().unwrap();
         },

@@ -74,7 +74,7 @@ impl Future for Sleep {
 struct Woken(AtomicUsize);
 
 impl Woken {
-    /// How often since it was last asked.
+    /// Returns how often the connection was woken since the last call.
     fn take(&self) -> usize {
         self.0.swap(0, Memory::Relaxed)
     }
@@ -86,7 +86,7 @@ impl Wake for Woken {
     }
 }
 
-/// A connection's outbox, and whether its task was woken.
+/// Returns a connection's outbox, and whether its task was woken.
 fn connection() -> (Arc<Outbox>, Arc<Woken>) {
     let (outbox, woken) = (Outbox::new(&Limits::default()), Arc::new(Woken::default()));
     outbox.attend(&Waker::from(Arc::clone(&woken)));
@@ -130,7 +130,7 @@ const LATE: Duration = Duration::from_nanos(TICK);
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// One of the connections is to be woken after so many microseconds.
+    /// Sets the wake-up of one connection to a time in microseconds.
     Set(usize, u64),
     Cancel(usize),
     Advance(u64),
@@ -148,12 +148,12 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 proptest! {
     #[test]
-    fn everyone_is_woken_in_time_and_nobody_early(steps in steps()) {
+    fn every_connection_is_woken_in_time_and_none_early(steps in steps()) {
         let runtime = Virtual::new();
         let timers = Timers::new(runtime.now());
         let mut task = Task::new(&timers, &runtime);
         let connections: Vec<_> = (0..8).map(|_| connection()).collect();
-        // What the list should have.
+        // The times that the list should contain.
         let mut times = [None; 8];
         for step in steps {
             match step {
@@ -207,7 +207,7 @@ fn nothing_is_kept_of_who_is_not_in_the_list() {
 }
 
 #[test]
-fn the_task_sleeps_until_somebody_is_due() {
+fn the_task_sleeps_until_a_connection_is_due() {
     let runtime = Virtual::new();
     let timers = Timers::new(runtime.now());
     let mut task = Task::new(&timers, &runtime);
@@ -238,7 +238,7 @@ fn the_task_ends_with_the_timers() {
 }
 
 #[test]
-fn who_waits_for_a_task_that_is_gone_is_told() {
+fn connections_are_woken_when_the_timer_task_is_dropped() {
     let runtime = Virtual::new();
     let timers = Timers::new(runtime.now());
     let (outbox, woken) = connection();

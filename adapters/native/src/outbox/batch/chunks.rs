@@ -3,7 +3,8 @@ use std::sync::Arc;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-/// A piece of what is on its way out: a buffer of this connection's own, or one that others share.
+/// A piece of the bytes on their way out: a buffer of this connection's own, or one that several
+/// connections share.
 pub(super) enum Chunk {
     Own(BytesMut),
     Shared(Bytes),
@@ -50,12 +51,12 @@ impl Chunk {
     }
 }
 
-/// Chunks in their order. Nearly always there is one, which needs no memory but its own.
+/// Chunks in their order. Nearly always there is one, which needs no further memory.
 #[derive(Default)]
 pub(super) struct Chunks {
     first: Option<Chunk>,
-    /// None where there is no first. Boxed, so that what is empty is small: every connection has
-    /// such lists.
+    /// `None` if there is no first chunk. Boxed, so that an empty list is small: every connection
+    /// has such lists.
     #[expect(
         clippy::box_collection,
         reason = "nearly always empty, and then a pointer"
@@ -103,7 +104,7 @@ impl Chunks {
         }
     }
 
-    /// Takes out the chunk at a place, where 0 is the first.
+    /// Removes the chunk at an index, where 0 is the first.
     pub(super) fn remove(&mut self, at: usize) -> Option<Chunk> {
         let Some(at) = at.checked_sub(1) else {
             return self.pop_front();

@@ -2,14 +2,14 @@
 
 use super::*;
 
-/// Half of these is not yet too much.
+/// Creates a hub with these bounds, half of which is not yet too much.
 fn hub() -> Hub {
     Hub::builder()
         .limits(Limits::default().max_buffered(1000))
         .build()
 }
 
-/// A subscriber of `t` whose pump is awake, so that it reads the topic's log.
+/// Returns a subscriber of `t` whose pump is awake, so that it reads the topic's log.
 fn subscriber(hub: &Hub) -> Subject {
     let subject = join(hub);
     subject.peer.send("x").unwrap();
@@ -107,7 +107,7 @@ fn a_queue_that_another_thread_is_writing_is_behind_before_a_write_has_to_wait()
 }
 
 #[test]
-fn a_client_that_is_behind_by_many_small_messages_is_listed_by_who_sends_to_it() {
+fn a_sender_lists_a_client_that_is_behind_by_many_small_messages() {
     bounds::stop_clock_at(1);
     let hub = Hub::default();
     let (subject, other) = (join(&hub), join(&hub));

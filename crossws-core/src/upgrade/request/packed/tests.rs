@@ -13,7 +13,7 @@ fn request(target: &str, headers: Pairs<'_>) -> UpgradeRequest {
     UpgradeRequest::new(parts)
 }
 
-/// What anybody can see of a request.
+/// Returns everything that is observable of a request.
 fn seen(request: &UpgradeRequest) -> String {
     let header = |name| request.header(name);
     let protocols: Vec<_> = request.protocols().collect();
