@@ -636,7 +636,7 @@ impl Hub {
         self.count_published(published)
     }
 
-    // Out of line, for those whom nobody watches.
+    // Out of line: most hubs have no watcher.
     #[cold]
     #[inline(never)]
     fn deliver_watched(

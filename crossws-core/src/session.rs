@@ -180,7 +180,7 @@ impl<H: Hooks + ?Sized> Session<H> {
     pub async fn message(&mut self, message: Message) {
         let peer = &self.membership.peer;
         if peer.closed_here().is_none() {
-            // Moved and handed back: a message that is borrowed here is copied once more.
+            // Moved and returned: borrowing the message here would copy it once more.
             let message = match peer.life().is_followed() {
                 false => message,
                 true => watch::received(peer, message, &mut self.tasks),

@@ -16,7 +16,8 @@ pub(crate) struct Behind {
 #[derive(Default)]
 struct List {
     peers: Vec<WeakPeer>,
-    /// How many there are when those that are gone are taken out again: nobody may ever look.
+    /// The length at which dropped peers are removed again. A hub whose clients only listen has no
+    /// other occasion.
     sweep_at: usize,
 }
 

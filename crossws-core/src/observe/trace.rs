@@ -94,7 +94,7 @@ impl Trace {
         self
     }
 
-    /// Returns the level of messages, if they are to be logged.
+    /// Returns the level of messages; `None` if messages are not logged.
     pub(super) fn level_of_messages(&self) -> Option<Level> {
         self.messages.then_some(self.level)
     }

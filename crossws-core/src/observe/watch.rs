@@ -34,7 +34,7 @@ pub(crate) struct Watch {
     counters: Counters,
     observers: Vec<Arc<dyn Observer>>,
     trace: Option<Trace>,
-    /// The level of messages in the log, if they are to be in it.
+    /// The level of messages in the log; `None` if messages are not logged.
     messages: Option<Level>,
 }
 
@@ -149,7 +149,7 @@ impl Watch {
         sent
     }
 
-    /// A message was queued.
+    /// Reports a queued message.
     #[inline]
     fn emitted(&self, emitted: &Emitted<'_>, trace: Option<&Trace>) {
         self.counters.emitted(emitted);
@@ -159,14 +159,14 @@ impl Watch {
         }
     }
 
-    /// What was published without a span is told.
+    /// Reports a publication without a span.
     #[inline]
     pub(crate) fn published(&self, message: &Message, to: Audience<'_>, published: Published) {
         self.emitted(&Emitted::published(message, to, published), None);
     }
 
-    /// Publishes, in a span if messages are logged, and tells what was published. `recipients` are the peers
-    /// that got it.
+    /// Publishes, in a span if messages are logged, and reports the publication. `recipients` are the
+    /// peers that got it.
     #[cold]
     #[inline(never)]
     pub(crate) fn publish(
@@ -189,7 +189,7 @@ impl Watch {
         published
     }
 
-    /// Publishes to each peer a message of its own, in one span, and tells of each.
+    /// Publishes to each peer a message of its own, in one span, and reports each.
     #[cold]
     #[inline(never)]
     pub(crate) fn publish_each<T>(
@@ -208,12 +208,10 @@ impl Watch {
             });
         }
         for each in queued {
-            self.emitted(&Emitted {
-                message: each.publication.message(),
-                to: Audience::Peer(&each.peer),
-                queued: 1,
-                dropped: each.receipt.dropped,
-            });
+            let published = Published::new(1, each.receipt.dropped);
+            let message = each.publication.message();
+            let emitted = Emitted::published(message, Audience::Peer(&each.peer), published);
+            self.emitted(&emitted, trace);
         }
         published
     }
@@ -265,7 +263,7 @@ impl WatchedHook {
     }
 }
 
-/// A message comes to its hook, which runs with these tasks, and somebody follows its peer.
+/// Reports a message of a followed peer before its hook, which runs with these tasks.
 #[cold]
 #[inline(never)]
 pub(crate) fn received(peer: &Peer, message: Message, tasks: &mut Tasks) -> Message {
@@ -276,7 +274,7 @@ pub(crate) fn received(peer: &Peer, message: Message, tasks: &mut Tasks) -> Mess
     message
 }
 
-/// Sends a message to one peer that somebody follows.
+/// Sends a message to one followed peer.
 #[cold]
 #[inline(never)]
 pub(crate) fn send(

@@ -56,8 +56,8 @@ impl Peer {
         }
     }
 
-    /// Closes the connection as far as that needs no task of its own: that is to be woken if this is
-    /// the first end, for so many hooks.
+    /// Closes the connection without waking its task. If this is the first end, returns how many
+    /// hooks the task must be woken for.
     fn begin_close(&self, frame: CloseFrame, end: End) -> Option<usize> {
         let first = self.end_asleep(end);
         if first.is_some() {
@@ -88,8 +88,8 @@ impl Peer {
         self.0.transport.terminate();
     }
 
-    /// Takes the first step away from open: the peer leaves every list, and whoever waits for
-    /// its end is told. Answers whether this call was the first.
+    /// Takes the first step away from open: the peer leaves every list, and the tasks that wait for
+    /// its end are woken. Returns whether this call was the first.
     fn end(&self, end: End) -> bool {
         let first = self.end_asleep(end);
         if let Some(hooks) = first {
@@ -134,7 +134,7 @@ impl Peer {
     /// The connection is over: it is in no list or topic, and from here on the state is `Closed`.
     pub(crate) fn over(&self) {
         if !self.end(End::Others) {
-            // Whoever took the first step may not have come as far as to leave.
+            // The thread that took the first step may not have left the lists yet.
             self.0.hub.registry().leave(self);
         }
         self.0.life.set_over();

@@ -42,7 +42,7 @@ pub(crate) struct Life {
     slow: AtomicBool,
     /// The traffic is counted.
     metered: AtomicBool,
-    /// Somebody wants to know of its messages.
+    /// Whether the hub's watcher or a counter follows its messages.
     followed: AtomicBool,
     ended: Event,
     drained: Event,
@@ -105,13 +105,13 @@ impl Life {
         self.metered.load(Ordering::Relaxed)
     }
 
-    /// Somebody wants to know of its messages from here on.
+    /// Starts reporting the peer's messages to the hub's watcher or a counter.
     pub(crate) fn set_followed(&self) {
         self.followed.store(true, Ordering::Relaxed);
     }
 
-    /// Returns whether somebody wants to know of its messages: who watches the hub, or who counts. The one
-    /// question that a message of a peer that nobody follows has to ask.
+    /// Returns whether the hub's watcher or a counter follows its messages. The only check that a
+    /// message of any other peer pays for.
     #[inline]
     pub(crate) fn is_followed(&self) -> bool {
         self.followed.load(Ordering::Relaxed)

@@ -216,7 +216,7 @@ impl Peer {
         })
     }
 
-    /// Counts a message that the client has sent, if somebody wants to know.
+    /// Counts a message that the client has sent, if counting has begun.
     pub(crate) fn count_received(&self, bytes: usize) {
         if self.life().is_metered()
             && let Some(meter) = self.metered()

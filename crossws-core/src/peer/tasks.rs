@@ -100,7 +100,7 @@ impl Inbox {
         state.over
     }
 
-    /// No more futures; the ones that nobody polled yet are dropped.
+    /// Refuses further futures, and drops those that were never polled.
     pub(crate) fn close(&self) {
         let mut state = self.0.lock();
         state.over = true;
