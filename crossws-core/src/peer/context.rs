@@ -141,7 +141,11 @@ impl ContextCell {
     fn swap<T: PeerContext>(&self, known: &Arc<T>, value: T) -> Option<Replaced> {
         let new = Held::typed(value);
         let mut held = self.0.lock();
-        let same = |held: &Held| Arc::as_ptr(&held.value).addr() == Arc::as_ptr(known).addr();
+        // Not by the address of `held.value`, which on `wasm32` is a box around the value.
+        let same = |held: &Held| {
+            let value = shared::<T>(Arc::clone(&held.value));
+            value.is_some_and(|value| Arc::ptr_eq(&value, known))
+        };
         if !held.as_ref().is_some_and(same) {
             return None;
         }
