@@ -7,7 +7,7 @@ use http::{Request, Response, StatusCode};
 use serde_json::Value;
 
 use crate::{
-    Ask, Connected, Control, Entry, Peer, Profile, Raw, Reply, Report, Server, Shutdown, Target,
+    Ask, Connected, Control, Do, Entry, Peer, Profile, Raw, Reply, Report, Server, Shutdown, Target,
 };
 
 /// The argument of a case: an adapter on which it starts servers.
@@ -170,6 +170,29 @@ impl Stage {
             gate: gate.to_owned(),
         })
         .await;
+    }
+
+    /// Makes a peer's hook queue what `flood` says, for a client that does not read, and waits until
+    /// no more of it can be written: a client is slow only once a write has had to wait for it.
+    pub async fn fill(&self, peer: &mut Peer, who: &str, flood: Do) {
+        const ROUNDS: usize = 32;
+        let gate = |round: usize| format!("{who} is full {round}");
+        let mut script = vec![flood];
+        for round in 0..ROUNDS {
+            script.extend([Do::Wait { gate: gate(round) }, Do::State]);
+        }
+        peer.perform(&script).await;
+        // While the hook waits at a gate, its connection writes what it can.
+        let mut last = (Value::Null, 0);
+        for round in 0..ROUNDS {
+            self.release(&gate(round)).await;
+            if last.1 < 3 {
+                let state = self.wait_for(who, "state", round + 1).await.remove(round);
+                let buffered = state["buffered"].clone();
+                let times = if buffered == last.0 { last.1 + 1 } else { 0 };
+                last = (buffered, times);
+            }
+        }
     }
 
     /// Waits until the last hook of every connection has ended.

@@ -435,8 +435,7 @@ async fn a_newer_publication_replaces_one_with_its_key_that_waits(scene: Scene<'
     };
     let mut slow = stage.connect("/", subscribed("slow")).await;
     let mut quick = stage.connect("/", subscribed("quick")).await;
-    slow.perform(&[many()]).await;
-    stage.wait("slow", "did").await;
+    stage.fill(&mut slow, "slow", many()).await;
     let mut publisher = stage.join("/", "publisher").await;
     let publish = |text: &str| Do::Publish {
         topic: "news".to_owned(),
