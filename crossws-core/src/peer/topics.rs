@@ -18,7 +18,7 @@ impl Peer {
         self.subscribe_to(TopicKind::Topic, topic.as_ref())
     }
 
-    /// Ends a subscription. Answers whether there was one.
+    /// Ends a subscription. Returns whether there was one.
     pub fn unsubscribe(&self, topic: impl AsRef<str>) -> bool {
         self.unsubscribe_from(TopicKind::Topic, topic.as_ref())
     }
