@@ -76,7 +76,7 @@ impl Writing<'_> {
         }
     }
 
-    /// Offers the message to the idle. Answers with those that are to read it; they are idle no
+    /// Offers the message to the idle. Returns those that must read it; they are idle no
     /// more.
     #[inline(always)] // it has one caller
     fn offer(&mut self, lane: &mut Lane, publication: &Publication) -> Vec<Key> {
