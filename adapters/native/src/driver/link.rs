@@ -114,12 +114,12 @@ pub(crate) struct Link<I, R: Runtime> {
     lifeline: Option<PeerEvents>,
     /// The settings, which the peers of the route share.
     settings: Arc<Settings>,
-    /// How much of a partial message the engine holds, counted against the hub's limit.
+    /// How much of a partial message the decoder holds, counted against the hub's limit.
     unfinished: Unfinished,
 
-    engine: Decoder,
+    decoder: Decoder,
     input: Input,
-    /// The engine may hold decodable bytes of its own.
+    /// The decoder may hold decodable bytes of its own.
     undecoded: bool,
     inbound: Inbound,
     controls: ControlRate,
@@ -169,7 +169,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
         outbox: Arc<Outbox>,
         runtime: R,
         accepted: &Accepted<H>,
-        engine: Decoder,
+        decoder: Decoder,
     ) -> Self {
         let start = runtime.now();
         let settings = Arc::clone(accepted.settings());
@@ -178,7 +178,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             outlet,
             outbox,
             lifeline: None,
-            engine,
+            decoder,
             input: Input::new(&early),
             undecoded: true,
             inbound: Inbound::default(),

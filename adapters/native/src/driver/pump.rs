@@ -65,8 +65,8 @@ where
     let outlet = Arc::new(Mutex::new(Outlet::new(io)));
     let flush = Arc::downgrade(&outlet);
     let transport = NativeTransport::new(outbox.clone(), &agreed).with_outlet(flush);
-    let engine = agreed.into_decoder(Role::Server, limits);
-    let mut link = Link::new(outlet, early, outbox, runtime, &accepted, engine);
+    let decoder = agreed.into_decoder(Role::Server, limits);
+    let mut link = Link::new(outlet, early, outbox, runtime, &accepted, decoder);
     link.compress_in(transport.deflater());
     link.ends_on_drop(ends_on_drop);
     let opening = match accepted.join(transport) {

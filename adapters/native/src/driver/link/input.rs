@@ -55,7 +55,7 @@ impl Buffer {
     }
 }
 
-/// The bytes between the socket and the engine: in the thread's buffer while the task runs through
+/// The bytes between the socket and the decoder: in the thread's buffer while the task runs through
 /// them, in one of the connection's own if they have to wait. An idle connection has neither.
 pub(super) struct Input(Option<Box<Buffer>>);
 

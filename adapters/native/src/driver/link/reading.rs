@@ -1,4 +1,4 @@
-//! In: from the socket through the engine to the steps that wait for their hooks.
+//! In: from the socket through the decoder to the steps that wait for their hooks.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -108,7 +108,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             return None;
         }
         let mut rest = self.input.bytes();
-        let message = self.engine.decode_short(&mut rest)?;
+        let message = self.decoder.decode_short(&mut rest)?;
         let left = rest.len();
         self.input.keep(left);
         self.active = true;
@@ -125,7 +125,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
             Phase::Open | Phase::Broken | Phase::Closing { .. }
         ) {
             let mut rest = self.input.bytes();
-            let decoded = self.engine.decode(&mut rest);
+            let decoded = self.decoder.decode(&mut rest);
             let left = rest.len();
             self.input.keep(left);
             match decoded {
@@ -147,7 +147,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
                         self.keep_begun();
                         return None;
                     }
-                    self.engine.forget_unfinished();
+                    self.decoder.forget_unfinished();
                     self.hold_unfinished();
                     self.violates(Violation::overloaded());
                 }
@@ -160,11 +160,11 @@ impl<I: Io, R: Runtime> Link<I, R> {
         None
     }
 
-    /// Counts the partial message that the engine holds. Returns whether all connections together
+    /// Counts the partial message that the decoder holds. Returns whether all connections together
     /// may hold that much.
     #[inline]
     fn hold_unfinished(&mut self) -> bool {
-        let bytes = self.engine.unfinished();
+        let bytes = self.decoder.unfinished();
         bytes == self.unfinished.bytes() || self.unfinished.hold(bytes).is_ok()
     }
 
