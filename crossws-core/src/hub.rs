@@ -55,6 +55,7 @@ use crate::pubsub::filter::Filter;
 use crate::pubsub::publication::Publication;
 use crate::pubsub::published::Published;
 use crate::pubsub::registry::{self, Registry};
+use crate::pubsub::retained::{RetainError, RetainedBy, RetainedMessage};
 use crate::pubsub::to::Topics;
 use crate::pubsub::topic::TopicKind;
 use crate::service::api::{Api, ServiceRef};
@@ -318,12 +319,12 @@ impl Hub {
             .map_err(|frame| RestoreError::new(frame.reason().to_string()))?;
         for topic in snapshot.topics_shared() {
             self.registry()
-                .subscribe(&membership.peer, TopicKind::Topic, &topic, &limits)
+                .resubscribe(&membership.peer, TopicKind::Topic, &topic, &limits)
                 .map_err(RestoreError::new)?;
         }
         for pattern in &snapshot.patterns {
             self.registry()
-                .subscribe(&membership.peer, TopicKind::Pattern, pattern, &limits)
+                .resubscribe(&membership.peer, TopicKind::Pattern, pattern, &limits)
                 .map_err(RestoreError::new)?;
         }
         let (identity, tags) = snapshot.labels();
@@ -333,6 +334,13 @@ impl Hub {
             .map_err(RestoreError::new)?;
         watch::restored(&membership.peer);
         Ok(RestoredPeer::new(membership))
+    }
+
+    /// Returns a retained message to a hub whose memory was lost, from the platform's
+    /// [store](crate::adapter::RetainedStore). No subscriber gets it. What a peer has retained is
+    /// dropped if the namespace has no peers: restore them first.
+    pub fn restore_retained(&self, stored: RetainedMessage) {
+        self.registry().restore_retained(stored);
     }
 
     fn peer_of(
@@ -493,6 +501,7 @@ impl Hub {
             peers: self.registry().len(),
             sessions: self.0.sessions.load(Ordering::Acquire),
             unfinished: self.0.unfinished.used(),
+            retained: self.registry().retained_bytes(),
             traffic: self.watch().map(Watch::traffic),
             ..self.0.counts.now()
         }
@@ -698,6 +707,35 @@ impl Hub {
         let recipients = || without(except, registry.members_of_each(namespace, to));
         let to = Audience::Several(namespace);
         self.count_published(watch.publish(publication.message(), to, publish, recipients))
+    }
+
+    /// As [`deliver`](Self::deliver), to the subscribers of topics that retain the message.
+    pub(crate) fn deliver_retained(
+        &self,
+        namespace: &str,
+        topics: &Topics<'_>,
+        by: RetainedBy,
+        except: Option<&Peer>,
+        publication: &Publication,
+    ) -> Result<Published, RetainError> {
+        let registry = self.registry();
+        let retention = registry.retain(namespace, topics, by, publication, self.limits())?;
+        let publish = || retention.publish(topics, except, publication);
+        let Some(watch) = self.watch() else {
+            return Ok(self.count_published(publish()));
+        };
+        let mut names = topics.names();
+        let to = match (names.next(), names.next()) {
+            (topic, None) => Audience::of(Some(namespace), topic),
+            _ => Audience::Several(Some(namespace)),
+        };
+        let (none, all) = (Topics::default(), Filter::default());
+        let recipients = || {
+            let to = (registry::To::Topics(topics), &none, &all);
+            without(except, registry.members_of_each(Some(namespace), to))
+        };
+        let published = watch.publish(publication.message(), to, publish, recipients);
+        Ok(self.count_published(published))
     }
 
     /// As [`deliver_to_each`](Self::deliver_to_each), with a message of its own for each.

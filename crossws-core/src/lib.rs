@@ -86,6 +86,7 @@ pub use peer::timers::TimerError;
 pub use peer::{Peer, WeakPeer};
 pub use pubsub::pattern::{InvalidPattern, TopicPattern};
 pub use pubsub::published::Published;
+pub use pubsub::retained::RetainError;
 pub use pubsub::to::{To, Topics};
 pub use service::api::{Api, ApiError, ApiRequest, ApiResponse};
 #[cfg(feature = "http")]

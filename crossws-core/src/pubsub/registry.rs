@@ -1,12 +1,15 @@
 //! The places of all peers: by id and by namespace, and subscriptions by `(namespace, topic)`.
 //!
-//! Four kinds of locks, always taken in this order: the hub's map, a namespace's index, a topic
+//! Five kinds of locks, always taken in this order: the hub's map, a namespace's retained messages (by
+//! subscribers, and by publications that are retained), a namespace's index, a topic
 //! (the peers of a namespace are one; several at once only for a message to several, or to one that
 //! patterns match, in the order of their addresses, patterns last), a peer's list of its topics. A
 //! topic's lock is held while one publication is queued at each of its subscribers, which gives
 //! every subscriber the same order. No code wakes, awaits or calls back under any of these locks.
 //! No work proportional to messages, members or topics happens under the first two: a peer that
 //! leaves takes a topic's lock for each of its topics, and none of the first two meanwhile.
+
+mod retaining;
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashSet};
@@ -16,6 +19,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use self::retaining::{Holds, Retaining};
 use crate::adapter::Publication;
 use crate::error::SubscribeError;
 use crate::hub::behind::Behind;
@@ -33,6 +37,7 @@ use crate::pubsub::flusher::Asleep;
 use crate::pubsub::members::Key;
 use crate::pubsub::pattern::{Patterns, check_pattern};
 use crate::pubsub::published::Published;
+use crate::pubsub::retained::Retained;
 use crate::pubsub::to::Topics;
 use crate::pubsub::topic::{self, Audience, Each, Several, Told, Topic, TopicKind};
 use crate::sync::Mutex;
@@ -45,6 +50,7 @@ pub(crate) struct Registry {
     hub: Mutex<HubMap>,
     /// How many topics all namespaces have together.
     topics: Budget,
+    retaining: Retaining,
     routes: Routes,
     labels: LabelIndex,
     behind: Behind,
@@ -85,6 +91,8 @@ struct Namespace {
     clock: Sequence,
     /// The peers of the namespace, as the topic that `broadcast` publishes to.
     everyone: Arc<Topic>,
+    retained: Retained,
+    holds: Holds,
     index: Mutex<Index>,
 }
 
@@ -94,6 +102,8 @@ impl Default for Namespace {
         Self {
             everyone: Topic::everyone(clock.clone()),
             clock,
+            retained: Retained::default(),
+            holds: Holds::default(),
             index: Mutex::default(),
         }
     }
@@ -265,25 +275,53 @@ impl Registry {
         (found, hub.namespaces.get(peer.namespace()).cloned())
     }
 
-    /// Removes a namespace, unless a peer has joined it.
+    /// Removes a namespace and what its peers retained, unless a peer has joined it. The namespace
+    /// stays while the hub retains messages in it.
     fn forget(&self, name: &str) {
         let mut hub = self.hub.lock();
         // No peer can join meanwhile: joining takes this lock.
-        let is_empty = |namespace: &Arc<Namespace>| namespace.everyone.is_empty();
-        let forgotten = match hub.namespaces.get(name) {
-            Some(namespace) if is_empty(namespace) => hub.namespaces.remove(name),
-            _ => None,
+        let is_empty = |namespace: &&Arc<Namespace>| namespace.everyone.is_empty();
+        let Some(namespace) = hub.namespaces.get(name).filter(is_empty) else {
+            return;
+        };
+        self.forget_peers_messages(name, namespace);
+        let forgotten = match namespace.holds.any() {
+            true => None,
+            false => hub.namespaces.remove(name),
         };
         drop(hub);
         drop(forgotten);
     }
 
+    /// Subscribes a peer to a topic or a pattern, and sends it what is retained there.
     pub(crate) fn subscribe(
         &self,
         peer: &Peer,
         kind: TopicKind,
         name: &str,
         limits: &Limits,
+    ) -> Result<bool, SubscribeError> {
+        self.subscribe_after(peer, kind, name, limits, true)
+    }
+
+    /// As [`subscribe`](Self::subscribe), for a peer that was subscribed before a sleep.
+    pub(crate) fn resubscribe(
+        &self,
+        peer: &Peer,
+        kind: TopicKind,
+        name: &str,
+        limits: &Limits,
+    ) -> Result<bool, SubscribeError> {
+        self.subscribe_after(peer, kind, name, limits, false)
+    }
+
+    fn subscribe_after(
+        &self,
+        peer: &Peer,
+        kind: TopicKind,
+        name: &str,
+        limits: &Limits,
+        is_new: bool,
     ) -> Result<bool, SubscribeError> {
         limits.check_name(name)?;
         if kind == TopicKind::Pattern {
@@ -292,6 +330,8 @@ impl Registry {
         let Some(namespace) = self.namespace_of(peer) else {
             return Err(SubscribeError::Closed);
         };
+        // Held until the peer has joined: no message is published and retained meanwhile.
+        let retained = namespace.retained.lock();
         let mut index = namespace.index.lock();
         if !peer.subscriptions().admits(kind, name, limits)? {
             return Ok(false);
@@ -307,9 +347,27 @@ impl Registry {
                 topic
             }
         };
-        let remember = |key| peer.subscriptions().insert(Arc::clone(&topic), key);
+        let mut told = Told::default();
+        let first = match is_new {
+            true => retained.publications(kind, name),
+            false => Vec::new(),
+        };
+        // Under the topic's lock: whatever is published from here on follows what was retained.
+        let remember = |key| {
+            let joins = peer.subscriptions().insert(Arc::clone(&topic), key);
+            if joins {
+                for publication in &first {
+                    let receipt = peer.transport().publish(publication);
+                    told.count(peer, receipt);
+                }
+            }
+            joins
+        };
         // Under the index's lock, so that no thread removes an empty topic meanwhile.
         if topic.insert(peer, remember) {
+            drop(index);
+            drop(retained);
+            self.tell(told);
             return Ok(true);
         }
         // The peer began to leave since the check.
@@ -366,7 +424,12 @@ impl Registry {
     }
 
     pub(crate) fn namespaces(&self) -> Vec<Arc<str>> {
-        self.hub.lock().namespaces.keys().cloned().collect()
+        let hub = self.hub.lock();
+        let has_peers = |(_, namespace): &(&Arc<str>, &Arc<Namespace>)| {
+            !namespace.holds.any() || !namespace.everyone.is_empty()
+        };
+        let namespaces = hub.namespaces.iter().filter(has_peers);
+        namespaces.map(|(name, _)| Arc::clone(name)).collect()
     }
 
     /// Returns the peers of one namespace, or of all, namespace by namespace. Two calls without a

@@ -13,6 +13,7 @@ use crate::pubsub::filter::Filter;
 use crate::pubsub::publication::Publication;
 use crate::pubsub::published::Published;
 use crate::pubsub::registry;
+use crate::pubsub::retained::{RetainError, RetainedBy};
 
 /// Topics by their names: one, or several in an array, a slice or a `Vec`. See [`Peer::to`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -140,6 +141,7 @@ pub struct To<'a> {
     only: Filter<'a>,
     from: Option<&'a Peer>,
     including_self: bool,
+    retained: bool,
     options: SendOptions,
 }
 
@@ -158,6 +160,7 @@ impl<'a> To<'a> {
             only: Filter::default(),
             from,
             including_self: false,
+            retained: false,
             options: SendOptions::new(),
         }
     }
@@ -235,6 +238,35 @@ impl<'a> To<'a> {
         self
     }
 
+    /// Retains the message: each later subscriber of its topics gets the topic's last retained
+    /// message first, before whatever follows it there. A subscriber by a
+    /// [pattern](Peer::subscribe_pattern) gets those of all topics that match, sorted by name.
+    ///
+    /// A topic retains one message, until another one replaces it or
+    /// [`Scope::clear_retained`](crate::Scope::clear_retained) forgets it. What a peer publishes is
+    /// also forgotten when the last peer leaves the namespace. What the application publishes
+    /// through the [hub](crate::Scope::topic) stays, also before the first peer comes. The hub bounds all of
+    /// them together: [`Limits::max_retained`](field@crate::Limits::max_retained).
+    ///
+    /// In a Durable Object retained messages outlive its sleep. Retained publications of one
+    /// namespace are sent one after the other.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(hub: &Hub, peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// hub.in_namespace("/prices").topic("EUR/USD").retained().send("1.0843")?;
+    /// peer.to("game/score").including_self().retained().send("2:1")?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`send`](Self::send) fails with [`PublishError::Retain`], and sends nothing, if there is no
+    /// room, or if the message is not for all subscribers of topics of one namespace.
+    pub fn retained(mut self) -> Self {
+        self.retained = true;
+        self
+    }
+
     crate::send_setters!(options);
 
     /// Sends with these options, and replaces earlier ones.
@@ -262,6 +294,9 @@ impl<'a> To<'a> {
         }
         let options = self.take_options();
         let publication = Publication::of(message, options)?;
+        if self.retained {
+            return self.deliver_retained(&publication);
+        }
         let without = self.from.filter(|_| !self.including_self);
         let alike = self.except.is_empty()
             && self.only.is_empty()
@@ -309,6 +344,9 @@ impl<'a> To<'a> {
         if let Some(from) = self.from {
             from.check_publishes()?;
         }
+        if self.retained {
+            return Err(RetainError::Audience.into());
+        }
         let options = self.take_options();
         let without = self.from.filter(|_| !self.including_self);
         let to = (self.target.to(), &self.except, &self.only);
@@ -336,6 +374,26 @@ impl<'a> To<'a> {
         }
     }
 
+    #[cold]
+    #[inline(never)]
+    fn deliver_retained(&self, publication: &Publication) -> Result<Published, PublishError> {
+        let is_narrowed = !self.except.is_empty() || !self.only.is_empty();
+        let (Some(namespace), Target::Topics(topics), false) =
+            (self.namespace, &self.target, is_narrowed)
+        else {
+            return Err(RetainError::Audience.into());
+        };
+        let by = match self.from {
+            Some(_) => RetainedBy::Peer,
+            None => RetainedBy::Hub,
+        };
+        let without = self.from.filter(|_| !self.including_self);
+        let published = self
+            .hub
+            .deliver_retained(namespace, topics, by, without, publication)?;
+        Ok(published)
+    }
+
     fn deliver(
         &self,
         topic: Option<&str>,
@@ -355,6 +413,7 @@ impl fmt::Debug for To<'_> {
             .field("except", &self.except)
             .field("only", &self.only)
             .field("including_self", &self.including_self)
+            .field("retained", &self.retained)
             .field("options", &self.options)
             .finish_non_exhaustive()
     }
