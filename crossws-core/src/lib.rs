@@ -84,6 +84,8 @@ pub use peer::snapshot::PersistError;
 pub use peer::tasks::HookOutput;
 pub use peer::timers::TimerError;
 pub use peer::{Peer, WeakPeer};
+#[doc(hidden)]
+pub use pubsub::filter::Filter;
 pub use pubsub::pattern::{InvalidPattern, TopicPattern};
 pub use pubsub::published::Published;
 pub use pubsub::retained::RetainError;

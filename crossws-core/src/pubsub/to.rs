@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 
 use crate::error::PublishError;
 use crate::hub::Hub;
+use crate::hub::capabilities::Capabilities;
 use crate::message::IntoMessage;
 use crate::message::send::SendOptions;
 use crate::peer::Peer;
@@ -181,46 +182,17 @@ impl<'a> To<'a> {
         self
     }
 
-    /// Sends only to peers with this [tag](Peer::tag), in addition to earlier required tags. Takes
-    /// as long as [`except`](Self::except).
-    ///
-    /// ```
-    /// # use crossws_core::*;
-    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// peer.to_all().tagged("moderator").send("a report came in")?;
-    /// # Ok(()) }
-    /// ```
-    pub fn tagged(mut self, tag: impl Into<Cow<'a, str>>) -> Self {
-        self.only.tagged(tag.into());
-        self
-    }
+    crate::filter_setters!(
+        only,
+        "fn example(peer: &Peer)",
+        "peer.to(\"news\")",
+        "\"hello\""
+    );
 
-    /// Excludes peers with this tag. Takes as long as [`except`](Self::except).
-    ///
-    /// ```
-    /// # use crossws_core::*;
-    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// peer.to("news").except_tagged("bot").send("hello")?;
-    /// # Ok(()) }
-    /// ```
-    pub fn except_tagged(mut self, tag: impl Into<Cow<'a, str>>) -> Self {
-        self.only.not_tagged(tag.into());
-        self
-    }
-
-    /// Excludes the connections of this [identity](Peer::identity): with the publisher's own
-    /// [`Peer::identity`], all of the user's devices. Takes as long as [`except`](Self::except).
-    ///
-    /// ```
-    /// # use crossws_core::*;
-    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// if let Some(me) = peer.identity() {
-    ///     peer.to("news").except_identity(&*me).send("not for my own devices")?;
-    /// }
-    /// # Ok(()) }
-    /// ```
-    pub fn except_identity(mut self, identity: impl Into<Cow<'a, str>>) -> Self {
-        self.only.not_identity(identity.into());
+    /// Restricts the recipients to those that this filter admits, and replaces an earlier one.
+    #[doc(hidden)]
+    pub fn filter(mut self, only: Filter<'a>) -> Self {
+        self.only = only;
         self
     }
 
@@ -248,7 +220,7 @@ impl<'a> To<'a> {
     /// through the [hub](crate::Scope::topic) stays, also before the first peer comes. The hub bounds all of
     /// them together: [`Limits::max_retained`](field@crate::Limits::max_retained).
     ///
-    /// In a Durable Object retained messages outlive its sleep. Retained publications of one
+    /// A Durable Object retains messages if its options ask for it, also while it sleeps. Retained publications of one
     /// namespace are sent one after the other.
     ///
     /// ```
@@ -383,6 +355,9 @@ impl<'a> To<'a> {
         else {
             return Err(RetainError::Audience.into());
         };
+        if !self.hub.supports(Capabilities::RETAINED) {
+            return Err(RetainError::Unsupported.into());
+        }
         let by = match self.from {
             Some(_) => RetainedBy::Peer,
             None => RetainedBy::Hub,

@@ -35,7 +35,8 @@ pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
     .with(Capabilities::EXPIRY)
     .with(Capabilities::SHARED_HUB)
     .with(Capabilities::ROUTES)
-    .with(Capabilities::RAW_STREAM);
+    .with(Capabilities::RAW_STREAM)
+    .with(Capabilities::RETAINED);
 
 /// Returns whether the bytes that wait for the client decide what becomes of a message.
 #[inline]

@@ -3,6 +3,10 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RetainError {
+    /// The hub retains no messages: [`Capabilities::RETAINED`](crate::Capabilities::RETAINED) is
+    /// absent, as in a Durable Object whose options do not ask for it.
+    #[error("this hub retains no messages")]
+    Unsupported,
     /// The hub's retained messages have [`Limits::max_retained`](field@crate::Limits::max_retained)
     /// bytes, and this one has no room among them.
     #[error("the hub retains at most {most} bytes")]
