@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::observe::watch;
-use crate::peer::{Peer, WeakPeer};
+use crate::peer::Peer;
+use crate::peer::weak::WeakPeer;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::{Namespace, Registry, To};
+use super::namespace::Namespace;
+use super::{Registry, To};
 use crate::adapter::Publication;
 use crate::hub::budget::Budget;
 use crate::hub::limits::{Limit, Limits};
