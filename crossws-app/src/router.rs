@@ -16,7 +16,7 @@ use crate::calls::pending::Starting;
 use crate::global::Global;
 use crate::identity::Identity;
 use crate::layer::{Before, BeforeFn, Layer, SharedLayer, Wrap};
-use crate::{IntoRoute, Pattern, PatternError, RouteBuilder};
+use crate::{Description, IntoRoute, Pattern, PatternError, RouteBuilder};
 
 /// A set of routes: it maps paths to hooks, and resolves a server's requests, as hooks alone do.
 ///
@@ -367,6 +367,25 @@ impl Router {
             pattern: &entry.pattern,
             settings: entry.route.settings.clone().inherit(&self.settings),
         })
+    }
+
+    /// Describes the routes, for generated clients and documents.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let app = Router::new().route("/rooms/{room}", hooks());
+    /// let description = app.describe()?;
+    /// assert_eq!(description.routes[0].pattern.to_string(), "/rooms/{room}");
+    /// # Ok::<_, RouterError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`RouterError`], as [`check`](Self::check).
+    pub fn describe(&self) -> Result<Description, RouterError> {
+        self.check()?;
+        let about = self.routes.iter().map(|entry| entry.route.about.as_deref());
+        Ok(Description::of(self.routes().zip(about)))
     }
 
     /// Checks the routes.
