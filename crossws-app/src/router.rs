@@ -72,6 +72,8 @@ pub struct Router {
     settings: RouteSettings,
     trailing_slash: Option<TrailingSlash>,
     error: Option<RouterError>,
+    /// For the description of its routes.
+    reports_errors: bool,
     switch: Switch,
     table: OnceLock<Result<Table, RouterError>>,
 }
@@ -130,6 +132,7 @@ impl Router {
             settings,
             trailing_slash,
             error,
+            reports_errors,
             // A router that was nested is a part of this one, and turned off with it.
             switch: _,
             table: _,
@@ -141,9 +144,13 @@ impl Router {
             outer.globals.extend(globals);
             let path = Pattern::parse(path)?;
             let below = |entry: Entry| -> Result<Entry, RouterError> {
+                let mut route = inside(entry.route, &layers, &settings);
+                if reports_errors {
+                    route = route.tell(|about| about.reports_errors = true);
+                }
                 Ok(Entry {
                     pattern: path.join(&entry.pattern)?,
-                    route: inside(entry.route, &layers, &settings),
+                    route,
                     trailing_slash: entry.trailing_slash.or(trailing_slash),
                 })
             };
@@ -314,7 +321,8 @@ impl Router {
     /// # use crossws_app::*;
     /// let app = Router::new().reply_errors().route("/chat", hooks());
     /// ```
-    pub fn reply_errors(self) -> Self {
+    pub fn reply_errors(mut self) -> Self {
+        self.reports_errors = true;
         self.wrap(crate::reply_errors)
     }
 
@@ -385,7 +393,11 @@ impl Router {
     pub fn describe(&self) -> Result<Description, RouterError> {
         self.check()?;
         let about = self.routes.iter().map(|entry| entry.route.about.as_deref());
-        Ok(Description::of(self.routes().zip(about)))
+        let mut description = Description::of(self.routes().zip(about));
+        for route in &mut description.routes {
+            route.reports_errors |= self.reports_errors;
+        }
+        Ok(description)
     }
 
     /// Checks the routes.

@@ -115,7 +115,15 @@ fn calls_and_reported_errors_are_described() {
     let routes = Router::new()
         .route("/calls", app.described())
         .route("/replies", replies.described());
+    let group = Router::new().reply_errors().route("/a", hooks());
+    let routes = routes.nest("/group", group).route("/quiet", hooks());
     let described = describe(routes);
+    let reports: Vec<_> = described
+        .routes
+        .iter()
+        .map(|it| it.reports_errors)
+        .collect();
+    assert_eq!(reports, [false, true, true, false]);
     assert!(described.routes[1].reports_errors);
     let calls = described.routes[0].calls.as_ref().unwrap();
     assert_eq!(calls.form, crate::calls::WireForm::JsonRpc);
