@@ -84,7 +84,10 @@ impl Typed for Room {
 fn frank() -> impl Hooks {
     crossws_core::hooks().on_message(|peer: Peer, message: crossws_core::Message| async move {
         match message.text()? {
-            "fine" => Ok::<_, BoxError>(drop(peer.send("fine")?)),
+            "fine" => {
+                peer.send("fine")?;
+                Ok::<_, BoxError>(())
+            }
             other => Err(format!("`{other}` is not fine").into()),
         }
     })
