@@ -46,7 +46,7 @@ async function check(what, test) {
 
 function run(file, args, options = {}) {
   try {
-    return execFileSync(file, args, { encoding: "utf8", ...options });
+    return execFileSync(file, args, { encoding: "utf8", stdio: "pipe", ...options });
   } catch (error) {
     throw new Error(`${file} ${args.join(" ")}\n${error.stdout ?? ""}${error.stderr ?? ""}`);
   }

@@ -180,6 +180,20 @@ test("the server's hint is the wait, within the bound", async () => {
   assert.deepEqual(closes, [740, 999999999]);
 });
 
+test("a server that always says now is believed once", async () => {
+  connectEverything(options);
+  await settled();
+  Fake.last.opens();
+  Fake.last.ends(1012, "; retry=0", true);
+  await later(0);
+  assert.equal(Fake.all.length, 2);
+  Fake.last.ends(1012, "; retry=0", true);
+  await later(499);
+  assert.equal(Fake.all.length, 2);
+  await later(1);
+  assert.equal(Fake.all.length, 3);
+});
+
 test("a close that another try cannot mend is the end, until the socket is opened again", async () => {
   const socket = connectEverything(options);
   const statuses = [];

@@ -509,8 +509,10 @@ function openSocket<Send, Receive>(
       return closes.call(close);
     }
     const bound = Math.min(options.maxDelay, options.minDelay * 2 ** Math.min(attempts - 1, 30));
-    const wait = Math.min(close.retry ?? Math.random() * bound, options.maxDelay);
-    timer = environment.setTimeout(connect, wait);
+    const random = Math.random() * bound;
+    // A server that always says "now" is believed once.
+    const wait = attempts > 1 ? Math.max(close.retry ?? 0, random) : (close.retry ?? random);
+    timer = environment.setTimeout(connect, Math.min(wait, options.maxDelay));
     change("connecting");
     closes.call(close);
   }
