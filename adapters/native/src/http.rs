@@ -59,9 +59,9 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
     /// by ALPN, where a browser then opens all WebSockets of a page in one connection; and without
     /// TLS if [`Http2::prior_knowledge`] allows it. HTTP/1.1 works as before, on the same port.
     ///
-    /// Hooks see a request whose method is `CONNECT` and whose version is HTTP/2, with the host as
-    /// a `Host` header. All else is the same over both: hooks, limits, origins, subprotocols,
-    /// compression, and the service of [`http`](Self::http), which serves the connection's other
+    /// Hooks get the request as over HTTP/1.1, a `GET` of a path with a `Host` header, but of the
+    /// version HTTP/2. All else is the same over both: limits, origins, subprotocols, compression,
+    /// and the service of [`http`](Self::http), which serves the connection's other
     /// requests. A shutdown sends `GOAWAY` and lets the streams end.
     #[cfg(feature = "http2")]
     pub fn http2(mut self, settings: Http2) -> Self {

@@ -24,9 +24,9 @@ mod tls;
 
 /// How a server stops, and the result.
 pub use crossws_core::{Report, Shutdown};
-pub use crossws_proto::handshake::{Agreed, AnswerError, ClientHandshake, Handshake};
 #[cfg(not(feature = "http"))]
 pub use crossws_proto::handshake::is_upgrade;
+pub use crossws_proto::handshake::{Agreed, AnswerError, ClientHandshake, Handshake};
 pub use driver::pump::pump;
 pub use driver::raw::RawStream;
 pub use driver::transport::CAPABILITIES;

@@ -14,9 +14,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use crossws_core::adapter::{HttpService, HubChoice, Start};
 #[cfg(feature = "http2")]
 use crossws_core::Sockets;
+use crossws_core::adapter::{HttpService, HubChoice, Start};
 use crossws_core::{BoxFuture, Hub, Report, Resolve, Shutdown, hub_setters};
 
 use crate::driver::crew::Crew;
@@ -136,7 +136,10 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
         self.serve(listener)
     }
 
-    #[cfg_attr(not(feature = "http2"), expect(unused_mut, reason = "HTTP/2 alone changes it"))]
+    #[cfg_attr(
+        not(feature = "http2"),
+        expect(unused_mut, reason = "HTTP/2 alone changes it")
+    )]
     fn serve(mut self, listener: impl Listen<T>) -> io::Result<Server<R, T>> {
         #[cfg(feature = "http2")]
         if let Some(http2) = &self.http2 {

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use crossws_core::adapter::{Accepted, ClaimError, OriginalTarget, UpgradeDoor};
 use crossws_core::{Hooks, RejectReason, Rejection, Resolve, Sockets, UpgradeRequest};
 use http::header::{HOST, HeaderValue};
-use http::{Request, Response, Uri};
+use http::{Method, Request, Response, Uri};
 use http_body_util::Full;
 use hyper::upgrade::{Parts, Upgraded};
 
@@ -89,11 +89,13 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         let original = T::original_uri(&parts.extensions).cloned();
         let target = || Some(parts.extensions.get::<OriginalTarget>()?.get().clone());
         let original = original.or_else(target);
-        let asked = Asked {
+        let mut asked = Asked {
             routed: original.map(|original| std::mem::replace(&mut parts.uri, original)),
-            named_host: is_connect && name_host(&mut parts),
-            is_connect,
+            connect: None,
         };
+        if is_connect {
+            asked.connect = Some(Connect::unify(&mut parts));
+        }
         let way = Way::take(&mut parts.extensions);
         let door = parts.extensions.get::<UpgradeDoor>().cloned();
         let mut request = UpgradeRequest::new(parts)
@@ -236,10 +238,9 @@ pub fn is_upgrade(parts: &http::request::Parts) -> bool {
 #[cfg(feature = "http2")]
 fn is_connect(parts: &http::request::Parts) -> bool {
     let protocol = parts.extensions.get::<hyper::ext::Protocol>();
-    let is_ours = |protocol: &hyper::ext::Protocol| {
-        protocol.as_str().eq_ignore_ascii_case("websocket")
-    };
-    parts.method == http::Method::CONNECT && protocol.is_some_and(is_ours)
+    let is_ours =
+        |protocol: &hyper::ext::Protocol| protocol.as_str().eq_ignore_ascii_case("websocket");
+    parts.method == Method::CONNECT && protocol.is_some_and(is_ours)
 }
 
 #[cfg(not(feature = "http2"))]
@@ -247,26 +248,45 @@ fn is_connect(_: &http::request::Parts) -> bool {
     false
 }
 
-/// Adds the host of the request's target as a `Host` header, which RFC 9113 section 8.3.1 asks of a
-/// server that passes a request on. Returns whether it did.
-fn name_host(parts: &mut http::request::Parts) -> bool {
-    let host = parts.uri.authority();
-    let host = host.and_then(|host| HeaderValue::try_from(host.as_str()).ok());
-    match (host, parts.headers.contains_key(HOST)) {
-        (Some(host), false) => {
-            parts.headers.insert(HOST, host);
-            true
-        }
-        _ => false,
-    }
-}
-
 /// What must be restored in a request that is not upgraded.
 struct Asked {
     /// The target, if a router had stripped a part of it.
     routed: Option<Uri>,
+    connect: Option<Connect>,
+}
+
+/// The parts of an extended CONNECT in which it differs from the same request over HTTP/1.1.
+struct Connect {
+    target: Uri,
     named_host: bool,
-    is_connect: bool,
+}
+
+impl Connect {
+    /// Turns an extended CONNECT into the request that the client would have sent over HTTP/1.1,
+    /// except for its version, so that hooks and layers get one form: a `GET` of a path, with the
+    /// host as RFC 9113 section 8.3.1 asks of a server that converts a request.
+    fn unify(parts: &mut http::request::Parts) -> Self {
+        let host = parts.uri.authority();
+        let host = host.and_then(|host| HeaderValue::try_from(host.as_str()).ok());
+        let host = host.filter(|_| !parts.headers.contains_key(HOST));
+        let named_host = host.is_some();
+        if let Some(host) = host {
+            parts.headers.insert(HOST, host);
+        }
+        parts.method = Method::GET;
+        let path = parts.uri.path_and_query().cloned();
+        let path = path.map_or_else(Uri::default, Uri::from);
+        let target = std::mem::replace(&mut parts.uri, path);
+        Self { target, named_host }
+    }
+
+    fn restore(self, parts: &mut http::request::Parts) {
+        parts.method = Method::CONNECT;
+        parts.uri = self.target;
+        if self.named_host {
+            parts.headers.remove(HOST);
+        }
+    }
 }
 
 /// Returns the refusal, or the request unchanged.
@@ -278,21 +298,21 @@ fn not_upgraded<B>(
     body: B,
 ) -> Result<Response<Full<Bytes>>, Request<B>> {
     match refused {
-        ClaimError::Rejected(rejection) => Ok(answer(rejection, asked.is_connect)),
+        ClaimError::Rejected(rejection) => Ok(answer(rejection, asked.connect.is_some())),
         ClaimError::NotHandled(request) => {
             let mut parts = request.into_parts();
             if let Some(way) = way {
                 way.put_back(&mut parts.extensions);
             }
-            if asked.named_host {
-                parts.headers.remove(HOST);
+            if let Some(connect) = asked.connect {
+                connect.restore(&mut parts);
             }
             if let Some(routed) = asked.routed {
                 parts.uri = routed;
             }
             Err(Request::from_parts(parts, body))
         }
-        other => Ok(answer(Rejection::internal(other), asked.is_connect)),
+        other => Ok(answer(Rejection::internal(other), asked.connect.is_some())),
     }
 }
 

@@ -46,13 +46,19 @@ impl Body for Received {
             return Poll::Ready(Some(data.map(|data| {
                 // An error means that the stream has ended, and nobody waits for room.
                 let _ = stream.flow_control().release_capacity(data.len());
-                let left = this.announced.map(|left| left.saturating_sub(data.len() as u64));
+                let left = this
+                    .announced
+                    .map(|left| left.saturating_sub(data.len() as u64));
                 this.announced = left;
                 Frame::data(data)
             })));
         }
         let trailers = ready!(stream.poll_trailers(cx));
-        Poll::Ready(trailers.transpose().map(|trailers| trailers.map(Frame::trailers)))
+        Poll::Ready(
+            trailers
+                .transpose()
+                .map(|trailers| trailers.map(Frame::trailers)),
+        )
     }
 
     fn is_end_stream(&self) -> bool {
@@ -63,6 +69,7 @@ impl Body for Received {
         if self.is_end_stream() {
             return SizeHint::with_exact(0);
         }
-        self.announced.map_or_else(SizeHint::default, SizeHint::with_exact)
+        self.announced
+            .map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }

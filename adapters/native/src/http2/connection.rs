@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use atomic_waker::AtomicWaker;
 use bytes::Bytes;
-use crossws_core::adapter::{HttpApp, Unfinished};
 use crossws_core::Resolve;
+use crossws_core::adapter::{HttpApp, Unfinished};
 use h2::server::{Connection, SendResponse};
 use h2::{Reason, RecvStream};
 use http::Request;
@@ -167,10 +167,13 @@ where
         let deadline = match self.streams.live.load(Ordering::Acquire) {
             0 => {
                 let since = *self.idle_since.get_or_insert(now);
-                Some(later(since, match self.ends {
-                    true => self.handle.hub().limits().close_timeout,
-                    false => self.handle.head_limits().keep_alive,
-                }))
+                Some(later(
+                    since,
+                    match self.ends {
+                        true => self.handle.hub().limits().close_timeout,
+                        false => self.handle.head_limits().keep_alive,
+                    },
+                ))
             }
             _ => {
                 self.idle_since = None;

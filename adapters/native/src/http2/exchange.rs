@@ -12,7 +12,8 @@ use crossws_core::{Rejection, Resolve};
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, DATE, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, DATE, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING,
+    UPGRADE,
 };
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
@@ -73,7 +74,7 @@ where
         // The client no longer wants it.
         respond.poll_reset(cx).map(|_| None)
     });
-    let response = match responded.await {
+    let mut response = match responded.await {
         Some(Ok(response)) => response,
         Some(Err(error)) => {
             tracing::debug!(%error, "the HTTP service failed");
@@ -87,18 +88,16 @@ where
     };
     live.answered();
     if let (Some(stream), true) = (stream, response.status().is_success()) {
-        let Some(run) = door.take() else {
-            // Over HTTP/1.1 such a response opens nothing. Here it would open a tunnel.
-            let text = "there is no WebSocket here";
-            let refused = Rejection::new(StatusCode::NOT_FOUND, text).into_response();
-            send(refused.map(Full::new), respond).await;
-            return None;
-        };
-        let (mut head, _) = response.into_parts();
-        complete(&mut head.headers);
-        let head = Response::from_parts(head, ());
-        let sender = respond.send_response(head, false).ok()?;
-        return Some(run(StreamIo::new(sender, stream, live.into_socket())));
+        if let Some(run) = door.take() {
+            let (mut head, _) = response.into_parts();
+            complete(&mut head.headers);
+            let head = Response::from_parts(head, ());
+            let sender = respond.send_response(head, false).ok()?;
+            return Some(run(StreamIo::new(sender, stream, live.into_socket())));
+        }
+        // A page of the service. Over HTTP/1.1 it is no upgrade. Here a success would open a
+        // tunnel, and there is no WebSocket at its end.
+        *response.status_mut() = StatusCode::NOT_FOUND;
     }
     send(response, respond).await;
     None
@@ -106,9 +105,15 @@ where
 
 /// Checks the bounds that HTTP/2 does not know.
 fn check_head(parts: &Parts, limits: &HeadLimits) -> Result<(), Rejection> {
-    let target = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
+    let target = parts
+        .uri
+        .path_and_query()
+        .map_or(0, |target| target.as_str().len());
     if target > limits.max_line {
-        return Err(Rejection::new(StatusCode::URI_TOO_LONG, "the request target is too long"));
+        return Err(Rejection::new(
+            StatusCode::URI_TOO_LONG,
+            "the request target is too long",
+        ));
     }
     if parts.headers.len() > limits.max_headers {
         let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
@@ -168,7 +173,9 @@ async fn send<B: Body<Data = Bytes>>(response: Response<B>, mut respond: SendRes
     complete(&mut head.headers);
     let is_empty = body.is_end_stream();
     if let (false, Some(len)) = (is_empty, body.size_hint().exact()) {
-        head.headers.entry(CONTENT_LENGTH).or_insert_with(|| len.into());
+        head.headers
+            .entry(CONTENT_LENGTH)
+            .or_insert_with(|| len.into());
     }
     let sent = respond.send_response(Response::from_parts(head, ()), is_empty);
     let mut stream = match sent {
