@@ -52,7 +52,11 @@ fn what_is_packed_looks_as_before() {
                 let mut parts = request(target, headers).into_parts();
                 // Either version is packed.
                 let is_2 = headers.len() == 1;
-                parts.version = if is_2 { Version::HTTP_2 } else { Version::HTTP_11 };
+                parts.version = if is_2 {
+                    Version::HTTP_2
+                } else {
+                    Version::HTTP_11
+                };
                 let request = UpgradeRequest::new(parts);
                 let mut packed = request.with_remote_addr(addr).with_secure(secure);
                 let before = seen(&packed);
