@@ -132,6 +132,19 @@ fn a_page_does_not_open_a_tunnel() {
 }
 
 #[test]
+fn sockets_inside_the_service_are_upgraded_too() {
+    run(async {
+        let builder = Server::builder(echo()).http2(known());
+        let server = start(builder.http_through(|sockets| sockets.or(Page))).await;
+        let connection = server.dial().await;
+        works(&mut open(&connection, "/").await).await;
+        let page = Request::get("/page").body(Bytes::new()).unwrap();
+        let page = soon("a page", connection.request(page)).await.unwrap();
+        assert_eq!(page.body(), "GET /page");
+    });
+}
+
+#[test]
 fn without_a_service_other_requests_are_404() {
     run(async {
         let server = serve().await;

@@ -106,10 +106,8 @@ impl Io for UpgradedIo {
             return upgraded.poll_write_vectored(cx, bufs);
         }
         let mut joined = Vec::new();
-        let first = bufs.first().map_or(&[][..], |buf| buf);
         let joined = match bufs {
-            // Nothing to join.
-            [_] => first.get(..MOST_JOINED).unwrap_or(first),
+            [one] => one.get(..MOST_JOINED).unwrap_or(one),
             _ => {
                 for buf in bufs {
                     let room = MOST_JOINED - joined.len();

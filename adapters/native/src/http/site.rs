@@ -125,7 +125,7 @@ impl fmt::Display for Failed {
 
 impl std::error::Error for Failed {}
 
-/// A request, for those who watch the hub.
+/// A request, as the hub's observers are told of it.
 struct Exchange<T> {
     method: Method,
     path: String,
@@ -134,7 +134,7 @@ struct Exchange<T> {
 }
 
 impl<T: ServerRuntime> Exchange<T> {
-    /// Notes the request, if anybody watches.
+    /// Notes the request, if the hub has observers.
     fn begin<B>(hub: &Hub, request: &Request<B>, runtime: T) -> Option<Self> {
         hub.is_watched().then(|| Self {
             method: request.method().clone(),

@@ -44,7 +44,7 @@ impl Body for Received {
         };
         if let Some(data) = ready!(stream.poll_data(cx)) {
             return Poll::Ready(Some(data.map(|data| {
-                // An error means that the stream has ended, and nobody waits for room.
+                // An error means that the stream has ended: no room is needed any more.
                 let _ = stream.flow_control().release_capacity(data.len());
                 let left = this
                     .announced

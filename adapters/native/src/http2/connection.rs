@@ -28,8 +28,6 @@ use crate::server::{Rest, ServerHandle};
 /// Streams that one poll accepts before other tasks run.
 const TURN: usize = 64;
 
-type Io2 = Transport<Box<dyn Io>>;
-
 /// Serves a connection that has begun with the client's preface.
 pub(crate) async fn serve<R, T, S>(rest: Rest<R, T>, settings: &Http2, service: S)
 where
@@ -86,7 +84,7 @@ where
 }
 
 struct Serving<R, T: ServerRuntime, S> {
-    h2: Connection<Io2, Bytes>,
+    h2: Connection<Transport<Box<dyn Io>>, Bytes>,
     streams: Arc<Streams>,
     site: Site<R, T, S>,
     /// The client has been told to open no more streams.

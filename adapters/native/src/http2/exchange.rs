@@ -91,6 +91,8 @@ where
         if let Some(run) = door.take() {
             let (mut head, _) = response.into_parts();
             complete(&mut head.headers);
+            // A tunnel has no length (RFC 9110 section 9.3.6).
+            head.headers.remove(CONTENT_LENGTH);
             let head = Response::from_parts(head, ());
             let sender = respond.send_response(head, false).ok()?;
             return Some(run(StreamIo::new(sender, stream, live.into_socket())));

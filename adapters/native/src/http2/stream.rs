@@ -70,7 +70,7 @@ impl Io for StreamIo {
         if self.rest.is_empty() {
             self.rest = Bytes::new();
         }
-        // An error means that the stream has ended, and nobody waits for room.
+        // An error means that the stream has ended: no room is needed any more.
         let _ = self.recv.flow_control().release_capacity(count);
         Poll::Ready(Ok(count))
     }
