@@ -30,6 +30,8 @@ pub use runtime::AsyncStd;
 
 /// The capabilities of this adapter.
 pub use crossws_native::CAPABILITIES;
+#[cfg(feature = "http2")]
+pub use crossws_native::Http2;
 pub use crossws_native::{HeadLimits, Listen, NotHandled, RawStream, Report, Shutdown, StreamInfo};
 pub use crossws_native::{StopSignal, stop_signal};
 #[cfg(feature = "tls")]

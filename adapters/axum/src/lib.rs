@@ -56,7 +56,8 @@ pub use endpoint::Endpoint;
 pub use extract::{WebSockets, WebSocketsRejection};
 
 /// Returns a method router that upgrades GET requests to hooks, or to
-/// [`route`](crossws_app::route)`(hooks)` with settings.
+/// [`route`](crossws_app::route)`(hooks)` with settings. With the feature `http2`, it also upgrades
+/// the CONNECT requests of WebSockets over HTTP/2 (RFC 8441), which `axum::serve` then accepts.
 ///
 /// A request that is not an upgrade gets a 426. Add handlers of other methods to the same path with
 /// axum's own `.post(..)`. For a handler that decides about the upgrade, see [`WebSockets`].
@@ -66,10 +67,15 @@ where
     S: Clone + Send + Sync + 'static,
 {
     let endpoint = Endpoint::new(route);
-    get(move |sockets: WebSockets| {
+    let upgrade = move |sockets: WebSockets| {
         let endpoint = endpoint.clone();
         async move { sockets.upgrade(&endpoint).await }
-    })
+    };
+    #[cfg(feature = "http2")]
+    let router = get(upgrade.clone()).connect(upgrade);
+    #[cfg(not(feature = "http2"))]
+    let router = get(upgrade);
+    router
 }
 
 /// Gives the hooks of an app's WebSockets access to the app itself:

@@ -26,6 +26,8 @@ pub use runtime::Smol;
 
 /// The capabilities of this adapter.
 pub use crossws_native::CAPABILITIES;
+#[cfg(feature = "http2")]
+pub use crossws_native::Http2;
 pub use crossws_native::{HeadLimits, Listen, NotHandled, RawStream, Report, Shutdown, StreamInfo};
 pub use crossws_native::{StopSignal, stop_signal};
 #[cfg(feature = "tls")]

@@ -35,6 +35,8 @@ pub use take_over::take_over;
 
 /// The capabilities of this adapter.
 pub use crossws_native::CAPABILITIES;
+#[cfg(feature = "http2")]
+pub use crossws_native::Http2;
 pub use crossws_native::{HeadLimits, Listen, NotHandled, Report, Shutdown, StreamInfo};
 #[cfg(feature = "tls")]
 pub use crossws_native::{Tls, TlsError, TlsStream};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Returns the numbers of the features that the page lists at least.
 fn numbers() -> impl Iterator<Item = usize> {
-    (1..=64)
+    (1..=65)
         .chain(67..=193)
         .chain([197])
         .chain(220..=225)
@@ -50,6 +50,7 @@ fn folders(package: &str) -> Vec<PathBuf> {
         "crossws" => vec![root.join("examples")],
         "crossws-codegen" => of("codegen"),
         "crossws-metrics" => of("metrics"),
+        "crossws-conformance" => of("tests"),
         "crossws-docs-tests" => of("tests/docs"),
         "crossws-app" | "crossws-core" | "crossws-proto" => of(package),
         example if root.join("examples").join(example).is_dir() => {
