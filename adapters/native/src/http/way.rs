@@ -1,3 +1,5 @@
+#[cfg(feature = "http2")]
+use crossws_proto::sync::Mutex;
 use http::Extensions;
 use hyper::upgrade::OnUpgrade;
 
@@ -5,8 +7,6 @@ use hyper::upgrade::OnUpgrade;
 use crate::driver::stage::Stage;
 #[cfg(feature = "http2")]
 use crate::http2::stream::StreamIo;
-#[cfg(feature = "http2")]
-use crate::sync::Mutex;
 #[cfg(feature = "http2")]
 use std::sync::Arc;
 
