@@ -35,6 +35,7 @@ use crate::pubsub::pattern::{Patterns, check_pattern};
 use crate::pubsub::published::Published;
 use crate::pubsub::to::Topics;
 use crate::pubsub::topic::{self, Audience, Each, Several, Told, Topic, TopicKind};
+use crate::sort::sort_by;
 use crate::sync::Mutex;
 
 /// How many namespaces one hold of the hub's lock looks up.
@@ -405,7 +406,7 @@ impl Registry {
         });
         if scope.is_none() {
             // Those of one namespace are sorted already.
-            topics.sort_unstable();
+            sort_by(&mut topics, |one, other| one.cmp(other));
             topics.dedup();
         }
         topics
@@ -452,7 +453,7 @@ impl Registry {
             To::Topics(topics) => topics.names().flat_map(of).collect(),
             To::TopicsOf(peer) => peer.topics().iter().flat_map(|topic| of(topic)).collect(),
         };
-        peers.sort_unstable_by_key(Peer::id);
+        sort_by(&mut peers, |one, other| one.id().cmp(&other.id()));
         peers.dedup();
         let none: HashSet<_> = not_to.names().flat_map(of).map(|peer| peer.id()).collect();
         peers.retain(|peer| only.admits(peer) && !none.contains(&peer.id()));
