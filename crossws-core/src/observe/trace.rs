@@ -5,8 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tracing::field::Empty;
+use tracing::field::{Empty, Value, debug, display};
 use tracing::level_filters::LevelFilter;
+use tracing::span::Id;
 use tracing::{Level, Span};
 
 use super::observer::{Audience, Disconnected, Emitted, Rejected, Responded};
@@ -145,32 +146,62 @@ impl fmt::Debug for Trace {
     }
 }
 
-/// An event at a level that is known at run time: `tracing` requires one call site for each.
+/// Returns whether a subscriber wants events or spans of a level.
+// One function for all of them: each level needs a call site of its own.
+#[inline(never)]
+fn is_wanted(level: Level) -> bool {
+    match level {
+        Level::ERROR => tracing::enabled!(target: TARGET, Level::ERROR),
+        Level::WARN => tracing::enabled!(target: TARGET, Level::WARN),
+        Level::INFO => tracing::enabled!(target: TARGET, Level::INFO),
+        Level::DEBUG => tracing::enabled!(target: TARGET, Level::DEBUG),
+        _ => tracing::enabled!(target: TARGET, Level::TRACE),
+    }
+}
+
+/// An event at a level that is known at run time. `tracing` requires a call site for each level, so
+/// the values are computed before, once for all of them: a Worker's code is smaller.
 macro_rules! event_at {
-    ($level:expr, $name:literal, $($fields:tt)*) => {
-        match $level {
-            Level::ERROR => tracing::event!(name: $name, target: TARGET, Level::ERROR, $($fields)*, $name),
-            Level::WARN => tracing::event!(name: $name, target: TARGET, Level::WARN, $($fields)*, $name),
-            Level::INFO => tracing::event!(name: $name, target: TARGET, Level::INFO, $($fields)*, $name),
-            Level::DEBUG => tracing::event!(name: $name, target: TARGET, Level::DEBUG, $($fields)*, $name),
-            _ => tracing::event!(name: $name, target: TARGET, Level::TRACE, $($fields)*, $name),
+    ($level:expr, $name:literal, $($field:ident = $value:expr),* $(,)?) => {{
+        let level = $level;
+        if is_on(level) && is_wanted(level) {
+            let message: &dyn Value = &format_args!($name);
+            // In one step, because a value may use what has the name of a field.
+            let ($($field,)*) = ($(&$value as &dyn Value,)*);
+            match level {
+                Level::ERROR => event_at!(@ Level::ERROR, $name, message, $($field),*),
+                Level::WARN => event_at!(@ Level::WARN, $name, message, $($field),*),
+                Level::INFO => event_at!(@ Level::INFO, $name, message, $($field),*),
+                Level::DEBUG => event_at!(@ Level::DEBUG, $name, message, $($field),*),
+                _ => event_at!(@ Level::TRACE, $name, message, $($field),*),
+            }
         }
+    }};
+    (@ $level:expr, $name:literal, $($field:ident),*) => {
+        tracing::event!(name: $name, target: TARGET, $level, $($field = $field),*)
     };
 }
 
-/// As [`event_at`], for a span: with a parent, or with the current one as its parent.
+/// As [`event_at`], for a span with a parent.
 macro_rules! span_at {
-    ($level:expr, parent: $parent:expr, $($rest:tt)*) => {
-        match $level {
-            Level::ERROR => tracing::span!(target: TARGET, parent: $parent, Level::ERROR, $($rest)*),
-            Level::WARN => tracing::span!(target: TARGET, parent: $parent, Level::WARN, $($rest)*),
-            Level::INFO => tracing::span!(target: TARGET, parent: $parent, Level::INFO, $($rest)*),
-            Level::DEBUG => tracing::span!(target: TARGET, parent: $parent, Level::DEBUG, $($rest)*),
-            _ => tracing::span!(target: TARGET, parent: $parent, Level::TRACE, $($rest)*),
+    ($level:expr, parent: $parent:expr, $name:literal, $($field:ident = $value:expr),* $(,)?) => {{
+        let level = $level;
+        if is_on(level) && is_wanted(level) {
+            let parent: Option<Id> = $parent;
+            let ($($field,)*) = ($(&$value as &dyn Value,)*);
+            match level {
+                Level::ERROR => span_at!(@ Level::ERROR, parent, $name, $($field),*),
+                Level::WARN => span_at!(@ Level::WARN, parent, $name, $($field),*),
+                Level::INFO => span_at!(@ Level::INFO, parent, $name, $($field),*),
+                Level::DEBUG => span_at!(@ Level::DEBUG, parent, $name, $($field),*),
+                _ => span_at!(@ Level::TRACE, parent, $name, $($field),*),
+            }
+        } else {
+            Span::none()
         }
-    };
-    ($level:expr, $($rest:tt)*) => {
-        span_at!($level, parent: &Span::current(), $($rest)*)
+    }};
+    (@ $level:expr, $parent:ident, $name:literal, $($field:ident),*) => {
+        tracing::span!(target: TARGET, parent: $parent, $level, $name, $($field = $field),*)
     };
 }
 
@@ -205,7 +236,7 @@ impl Trace {
             self.level,
             parent: None,
             "connection",
-            peer = %peer,
+            peer = display(peer),
             path = peer.request().path(),
             remote_addr = peer.remote_addr().map(display),
         )
@@ -215,7 +246,7 @@ impl Trace {
     pub(super) fn message(&self, connection: &Span, message: &Message) -> Span {
         span_at!(
             self.level,
-            parent: connection,
+            parent: connection.id(),
             "message",
             kind = kind(message),
             bytes = message.len(),
@@ -226,6 +257,7 @@ impl Trace {
     pub(super) fn publish(&self, audience: Audience<'_>) -> Span {
         span_at!(
             self.level,
+            parent: Span::current().id(),
             "publish",
             namespace = audience.namespace(),
             topic = audience.topic(),
@@ -237,7 +269,7 @@ impl Trace {
     /// Creates the span of a publication at one recipient, which follows from the publication's
     /// span.
     pub(super) fn deliver(&self, publish: &Span, connection: &Span, peer: &Peer) {
-        let span = span_at!(self.level, parent: connection, "deliver", peer = %peer);
+        let span = span_at!(self.level, parent: connection.id(), "deliver", peer = display(peer));
         span.follows_from(publish);
     }
 
@@ -245,7 +277,7 @@ impl Trace {
         event_at!(
             self.level,
             "received",
-            peer = %peer,
+            peer = display(peer),
             kind = kind(message),
             bytes = message.len(),
             preview = self.preview_of(message)
@@ -274,7 +306,7 @@ impl Trace {
             method = responded.method,
             path = responded.path,
             status = responded.status.as_u16(),
-            took = ?responded.took
+            took = debug(responded.took)
         );
     }
 }
@@ -292,13 +324,14 @@ fn level(trace: Option<&Trace>) -> Level {
 }
 
 pub(super) fn connected(trace: Option<&Trace>, peer: &Peer) {
+    let route = peer.route();
     event_at!(
         level(trace),
         "connected",
-        peer = %peer,
+        peer = display(peer),
         path = peer.request().path(),
         namespace = peer.namespace(),
-        route = peer.route().as_deref(),
+        route = route.as_deref(),
         remote_addr = peer.remote_addr().map(display)
     );
 }
@@ -307,12 +340,12 @@ pub(super) fn disconnected(trace: Option<&Trace>, peer: &Peer, it: &Disconnected
     event_at!(
         level(trace),
         "disconnected",
-        peer = %peer,
+        peer = display(peer),
         code = it.closed.code,
         reason = &*it.closed.reason,
         by = it.closed.by.name(),
         clean = it.closed.clean,
-        duration = it.duration.map(tracing::field::debug)
+        duration = it.duration.map(debug)
     );
 }
 
@@ -335,7 +368,7 @@ pub(super) fn slow(trace: Option<&Trace>, peer: &Peer) {
     event_at!(
         level(trace).min(Level::INFO),
         "slow",
-        peer = %peer,
+        peer = display(peer),
         buffered = peer.buffered_amount()
     );
 }
@@ -348,7 +381,7 @@ pub(super) fn dropped(trace: Option<&Trace>, peer: &Peer, dropped: Dropped) {
     event_at!(
         level(trace),
         "dropped",
-        peer = %peer,
+        peer = display(peer),
         messages = dropped.messages,
         cause = cause
     );
@@ -360,7 +393,7 @@ pub(crate) fn failed(own: Level, peer: &Peer, error: &Error) {
     event_at!(
         own.min(level(trace)),
         "failed",
-        peer = %peer,
-        error = %error
+        peer = display(peer),
+        error = display(error)
     );
 }
