@@ -620,6 +620,7 @@ impl Hub {
         }
     }
 
+    #[inline(always)] // each publication comes here
     pub(crate) fn deliver(
         &self,
         namespace: Option<&str>,
@@ -657,7 +658,7 @@ impl Hub {
         };
         let recipients = || without(except, registry.members(namespace, topic));
         let (message, to) = (publication.message(), Audience::of(namespace, topic));
-        self.count_published(watch.publish(message, to, publish, recipients))
+        self.count_published(watch.publish(message, to, &publish, &recipients))
     }
 
     pub(crate) fn deliver_to_rosters(
@@ -680,7 +681,7 @@ impl Hub {
             peers.retain(|peer| only.admits(peer));
             peers
         };
-        self.count_published(watch.publish(publication.message(), to, publish, recipients))
+        self.count_published(watch.publish(publication.message(), to, &publish, &recipients))
     }
 
     /// As [`deliver`](Self::deliver), to the named peers and without the excluded ones.
@@ -698,7 +699,7 @@ impl Hub {
         };
         let recipients = || without(except, registry.members_of_each(namespace, to));
         let to = Audience::Several(namespace);
-        self.count_published(watch.publish(publication.message(), to, publish, recipients))
+        self.count_published(watch.publish(publication.message(), to, &publish, &recipients))
     }
 
     /// As [`deliver_to_each`](Self::deliver_to_each), with a message of its own for each.

@@ -146,39 +146,30 @@ impl fmt::Debug for Trace {
     }
 }
 
-/// Returns whether a subscriber wants events or spans of a level.
-// One function for all of them: each level needs a call site of its own.
-#[inline(never)]
-fn is_wanted(level: Level) -> bool {
-    match level {
-        Level::ERROR => tracing::enabled!(target: TARGET, Level::ERROR),
-        Level::WARN => tracing::enabled!(target: TARGET, Level::WARN),
-        Level::INFO => tracing::enabled!(target: TARGET, Level::INFO),
-        Level::DEBUG => tracing::enabled!(target: TARGET, Level::DEBUG),
-        _ => tracing::enabled!(target: TARGET, Level::TRACE),
-    }
-}
-
 /// An event at a level that is known at run time. `tracing` requires a call site for each level, so
-/// the values are computed before, once for all of them: a Worker's code is smaller.
+/// the values are computed before, once for all of them: a Worker's code is smaller. What is after
+/// the semicolon is called by the one call site whose event is wanted.
 macro_rules! event_at {
-    ($level:expr, $name:literal, $($field:ident = $value:expr),* $(,)?) => {{
+    ($level:expr, $name:literal, $($field:ident = $value:expr),* $(; $late:ident = $make:expr)?) => {{
         let level = $level;
-        if is_on(level) && is_wanted(level) {
+        if is_on(level) {
             let message: &dyn Value = &format_args!($name);
             // In one step, because a value may use what has the name of a field.
             let ($($field,)*) = ($(&$value as &dyn Value,)*);
+            $(let $late = $make;)?
             match level {
-                Level::ERROR => event_at!(@ Level::ERROR, $name, message, $($field),*),
-                Level::WARN => event_at!(@ Level::WARN, $name, message, $($field),*),
-                Level::INFO => event_at!(@ Level::INFO, $name, message, $($field),*),
-                Level::DEBUG => event_at!(@ Level::DEBUG, $name, message, $($field),*),
-                _ => event_at!(@ Level::TRACE, $name, message, $($field),*),
+                Level::ERROR => event_at!(@ Level::ERROR, $name, message, $($field),* $(; $late)?),
+                Level::WARN => event_at!(@ Level::WARN, $name, message, $($field),* $(; $late)?),
+                Level::INFO => event_at!(@ Level::INFO, $name, message, $($field),* $(; $late)?),
+                Level::DEBUG => event_at!(@ Level::DEBUG, $name, message, $($field),* $(; $late)?),
+                _ => event_at!(@ Level::TRACE, $name, message, $($field),* $(; $late)?),
             }
         }
     }};
-    (@ $level:expr, $name:literal, $($field:ident),*) => {
-        tracing::event!(name: $name, target: TARGET, $level, $($field = $field),*)
+    (@ $level:expr, $name:literal, $($field:ident),* $(; $late:ident)?) => {
+        tracing::event!(
+            name: $name, target: TARGET, $level, $($field = $field,)* $($late = $late())?
+        )
     };
 }
 
@@ -186,7 +177,7 @@ macro_rules! event_at {
 macro_rules! span_at {
     ($level:expr, parent: $parent:expr, $name:literal, $($field:ident = $value:expr),* $(,)?) => {{
         let level = $level;
-        if is_on(level) && is_wanted(level) {
+        if is_on(level) {
             let parent: Option<Id> = $parent;
             let ($($field,)*) = ($(&$value as &dyn Value,)*);
             match level {
@@ -279,8 +270,8 @@ impl Trace {
             "received",
             peer = display(peer),
             kind = kind(message),
-            bytes = message.len(),
-            preview = self.preview_of(message)
+            bytes = message.len();
+            preview = || self.preview_of(message)
         );
     }
 
@@ -294,8 +285,8 @@ impl Trace {
             route = emitted.to.route(),
             queued = emitted.queued,
             kind = kind(emitted.message),
-            bytes = emitted.message.len(),
-            preview = self.preview_of(emitted.message)
+            bytes = emitted.message.len();
+            preview = || self.preview_of(emitted.message)
         );
     }
 

@@ -205,8 +205,8 @@ impl Watch {
         &self,
         message: &Message,
         to: Audience<'_>,
-        publish: impl FnOnce() -> Published,
-        recipients: impl FnOnce() -> Vec<Peer>,
+        publish: &dyn Fn() -> Published,
+        recipients: &dyn Fn() -> Vec<Peer>,
     ) -> Published {
         let Some(trace) = self.message_trace() else {
             let published = publish();
