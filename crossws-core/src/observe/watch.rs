@@ -205,7 +205,7 @@ impl Watch {
         &self,
         message: &Message,
         to: Audience<'_>,
-        publish: &dyn Fn() -> Published,
+        publish: impl FnOnce() -> Published,
         recipients: &dyn Fn() -> Vec<Peer>,
     ) -> Published {
         let Some(trace) = self.message_trace() else {
