@@ -29,6 +29,7 @@ mod peer;
 mod pubsub;
 mod service;
 mod session;
+mod sort;
 mod sync;
 mod transport;
 mod upgrade;

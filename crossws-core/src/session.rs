@@ -20,7 +20,7 @@ use crate::hooks::notice::{Kind, Notice, Subscription};
 use crate::hooks::{Hooks, OnError};
 use crate::message::Message;
 use crate::message::close::{CloseCode, Closed, ClosedBy};
-use crate::observe::watch;
+use crate::observe::watch::{self, Rest};
 use crate::peer::Peer;
 use crate::peer::life::PeerState;
 use crate::peer::membership::Membership;
@@ -114,10 +114,14 @@ impl<H: Hooks + ?Sized> Session<H> {
     pub async fn message(&mut self, message: Message) {
         let peer = &self.membership.peer;
         if peer.closed_here().is_none() {
+            let rest = match peer.life().is_followed() {
+                false => Rest::Counted,
+                true => watch::count(peer, message.len()),
+            };
             // Moved and returned: borrowing the message here would copy it once more.
-            let message = match peer.life().is_followed() {
-                false => message,
-                true => watch::received(peer, message, &mut self.tasks),
+            let message = match rest {
+                Rest::Counted => message,
+                rest => watch::received(peer, message, &mut self.tasks, rest),
             };
             let hook = async { self.hooks.message(peer, message).await };
             let result = self

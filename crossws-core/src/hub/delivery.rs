@@ -13,6 +13,7 @@ use crate::pubsub::to::Topics;
 use crate::sync::atomic::Ordering;
 
 impl Hub {
+    #[inline(always)] // each publication comes here
     pub(crate) fn deliver(
         &self,
         namespace: Option<&str>,
@@ -20,36 +21,37 @@ impl Hub {
         except: Option<&Peer>,
         publication: &Publication,
     ) -> Published {
-        let published = match self.watch() {
-            None => self
-                .registry()
-                .publish(namespace, topic, except, publication),
-            Some(watch) => self.deliver_watched(watch, namespace, topic, except, publication),
-        };
+        let watch = self.watch();
+        if watch.is_some_and(Watch::says_messages) {
+            return self.deliver_in_a_span(namespace, topic, except, publication);
+        }
+        let published = self
+            .registry()
+            .publish(namespace, topic, except, publication);
+        if let Some(watch) = watch {
+            let to = || Audience::of(namespace, topic);
+            watch.published(publication.message(), to, published);
+        }
         self.count_published(published)
     }
 
-    // Out of line: most hubs have no watcher.
     #[cold]
     #[inline(never)]
-    fn deliver_watched(
+    fn deliver_in_a_span(
         &self,
-        watch: &Watch,
         namespace: Option<&str>,
         topic: Option<&str>,
         except: Option<&Peer>,
         publication: &Publication,
     ) -> Published {
         let registry = self.registry();
+        let publish = || registry.publish(namespace, topic, except, publication);
+        let Some(watch) = self.watch() else {
+            return self.count_published(publish());
+        };
+        let recipients = || without(except, registry.members(namespace, topic));
         let (message, to) = (publication.message(), Audience::of(namespace, topic));
-        if watch.says_messages() {
-            let publish = || registry.publish(namespace, topic, except, publication);
-            let recipients = || without(except, registry.members(namespace, topic));
-            return watch.publish(message, to, publish, recipients);
-        }
-        let published = registry.publish(namespace, topic, except, publication);
-        watch.published(message, to, published);
-        published
+        self.count_published(watch.publish(message, to, publish, &recipients))
     }
 
     pub(crate) fn deliver_to_rosters(
@@ -72,7 +74,7 @@ impl Hub {
             peers.retain(|peer| only.admits(peer));
             peers
         };
-        self.count_published(watch.publish(publication.message(), to, publish, recipients))
+        self.count_published(watch.publish(publication.message(), to, publish, &recipients))
     }
 
     /// As [`deliver`](Self::deliver), to the named peers and without the excluded ones.
@@ -90,7 +92,7 @@ impl Hub {
         };
         let recipients = || without(except, registry.members_of_each(namespace, to));
         let to = Audience::Several(namespace);
-        self.count_published(watch.publish(publication.message(), to, publish, recipients))
+        self.count_published(watch.publish(publication.message(), to, publish, &recipients))
     }
 
     /// As [`deliver`](Self::deliver), to the subscribers of topics that retain the message.
@@ -118,7 +120,7 @@ impl Hub {
             let to = (registry::To::Topics(topics), &none, &all);
             without(except, registry.members_of_each(Some(namespace), to))
         };
-        let published = watch.publish(publication.message(), to, publish, recipients);
+        let published = watch.publish(publication.message(), to, publish, &recipients);
         Ok(self.count_published(published))
     }
 

@@ -124,6 +124,17 @@ impl Number for Overflow {
     }
 }
 
+// Out of line, because each limit calls them.
+#[inline(never)]
+fn store(stored: &mut Stored, name: &str, number: Option<u64>) {
+    stored.insert(name.to_owned(), number);
+}
+
+#[inline(never)]
+fn find(stored: &Stored, name: &str) -> Option<Option<u64>> {
+    stored.get(name).copied()
+}
+
 macro_rules! limits {
     ($($(#[doc = $doc:literal])+ $name:ident: $kind:ty = $default:expr;)+) => {
         /// The limits of a server, with safe defaults; `docs/limits.md` gives the reasons.
@@ -179,7 +190,7 @@ macro_rules! limits {
             pub(crate) fn to_stored(&self) -> Stored {
                 let mut stored = Stored::new();
                 $(if let Some(value) = self.$name {
-                    stored.insert(stringify!($name).to_owned(), value.to_number());
+                    store(&mut stored, stringify!($name), value.to_number());
                 })+
                 stored
             }
@@ -187,7 +198,7 @@ macro_rules! limits {
             /// Restores stored limits; unknown names are ignored.
             pub(crate) fn from_stored(stored: &Stored) -> Self {
                 Self {
-                    $($name: stored.get(stringify!($name)).map(|value| Number::of(*value)),)+
+                    $($name: find(stored, stringify!($name)).map(Number::of),)+
                 }
             }
 

@@ -12,6 +12,7 @@ use crate::pubsub::registry::hub_map::ById;
 use crate::pubsub::registry::namespace::Namespace;
 use crate::pubsub::to::Topics;
 use crate::pubsub::topic::TopicKind;
+use crate::sort::sort_by;
 
 impl Registry {
     pub(crate) fn peer(&self, id: PeerId) -> Option<Peer> {
@@ -68,7 +69,7 @@ impl Registry {
         });
         if scope.is_none() {
             // Those of one namespace are sorted already.
-            topics.sort_unstable();
+            sort_by(&mut topics, |one, other| one.cmp(other));
             topics.dedup();
         }
         topics
@@ -115,7 +116,7 @@ impl Registry {
             To::Topics(topics) => topics.names().flat_map(of).collect(),
             To::TopicsOf(peer) => peer.topics().iter().flat_map(|topic| of(topic)).collect(),
         };
-        peers.sort_unstable_by_key(Peer::id);
+        sort_by(&mut peers, |one, other| one.id().cmp(&other.id()));
         peers.dedup();
         let none: HashSet<_> = not_to.names().flat_map(of).map(|peer| peer.id()).collect();
         peers.retain(|peer| only.admits(peer) && !none.contains(&peer.id()));

@@ -123,12 +123,12 @@ impl Packed {
         }
         let (_, headers) = self.split();
         let lines = || Lines(Headers(headers));
-        let dropped = lines().map(|(name, line)| (name, line.len()));
-        let dropped = headers_to_drop(dropped, excess, kept);
+        let mut sizes = lines().map(|(name, line)| (name, line.len()));
+        let dropped = headers_to_drop(&mut sizes, excess, kept);
         let front = self.bytes.len() - headers.len();
         let mut bytes = self.bytes.get(..front).unwrap_or_default().to_vec();
         for (name, line) in lines() {
-            if !dropped.contains(name) {
+            if dropped.binary_search(&name).is_err() {
                 bytes.extend_from_slice(line);
             }
         }
