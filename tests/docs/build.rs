@@ -21,6 +21,7 @@ const DOCUMENTS: &[&str] = &[
     "docs/operations.md",
     "docs/rooms.md",
     "docs/testing.md",
+    "docs/typescript.md",
     "docs/workers.md",
 ];
 

@@ -106,6 +106,7 @@ groups!(
     waiting,
     pubsub,
     rooms,
+    retained,
     identities,
     hub,
     queue,

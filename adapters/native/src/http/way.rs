@@ -6,7 +6,7 @@ use crate::driver::stage::Stage;
 #[cfg(feature = "http2")]
 use crate::http2::stream::StreamIo;
 #[cfg(feature = "http2")]
-use crate::sync::Mutex;
+use crossws_proto::sync::Mutex;
 #[cfg(feature = "http2")]
 use std::sync::Arc;
 

@@ -2,11 +2,14 @@
 
 use std::{env, io};
 
-use crossws::Hub;
 use crossws::tokio::{Server, Shutdown, stop_signal};
+use crossws::{BoxError, Hub};
 
 #[tokio::main]
-async fn main() -> io::Result<()> {
+async fn main() -> Result<(), BoxError> {
+    if founding::describes(env::args().skip(1))? {
+        return Ok(());
+    }
     tracing_subscriber::fmt().with_writer(io::stderr).init();
     let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
     let hub = Hub::default();

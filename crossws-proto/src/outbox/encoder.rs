@@ -1,0 +1,231 @@
+//! How a connection's messages become bytes on the wire.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use crossws_core::adapter::{Encoding, Publication, Receipt, Wire};
+use crossws_core::{Message, SendOptions};
+
+use super::{Clock, Outbox};
+use crate::deflate::{Deflater, Outgoing, deflate_frame};
+use crate::frame::{Opcode, ServerFrame, put_frame};
+use crate::handshake::Agreed;
+use crate::sync::Mutex;
+
+/// How one connection's messages become frames.
+// Exhaustive on purpose: RFC 7692 knows these ways.
+#[allow(clippy::exhaustive_enums)]
+#[derive(Debug)]
+pub enum Encoder {
+    /// Not compressed.
+    Plain,
+    /// Compressed, each message by itself, so that connections with equal parameters share them.
+    Shared(Outgoing),
+    /// Compressed in the connection's own context: in the order in which they are sent.
+    Own(Arc<Mutex<Deflater>>),
+}
+
+impl Encoder {
+    /// Creates the encoder that the handshake has agreed on.
+    pub fn new(agreed: &Agreed, outbox: &Outbox<ServerFrame, impl Clock>) -> Self {
+        match agreed.deflate() {
+            None => Self::Plain,
+            // A policy that discards messages would discard what others refer to.
+            Some(negotiated) if negotiated.outgoing.takes_context_over() && outbox.reads_logs() => {
+                Self::Own(Arc::new(Mutex::new(Deflater::new(negotiated))))
+            }
+            Some(negotiated) => Self::Shared(negotiated.outgoing),
+        }
+    }
+
+    /// Returns the format of logs that this connection can read: any but one of its own.
+    pub fn wire(&self) -> Option<Wire> {
+        match self {
+            Self::Plain => Some(Wire::new::<ServerFrame>(0)),
+            Self::Shared(outgoing) => Some(Wire::new::<DeflatedFrame>(outgoing.to_bits())),
+            Self::Own(_) => None,
+        }
+    }
+
+    /// Queues a message in the simple case: see [`Outbox::push_at_once`]. Returns how many bytes wait
+    /// now. In every other case returns `None`, and queues nothing.
+    #[inline]
+    pub fn send_at_once(
+        &self,
+        outbox: &Outbox<ServerFrame, impl Clock>,
+        message: &Message,
+        options: &SendOptions,
+    ) -> Option<usize> {
+        if !matches!(self, Self::Plain) || depends_on_the_client(options) {
+            return None;
+        }
+        outbox.push_at_once(Opcode::from(message), message.as_bytes())
+    }
+
+    /// Queues a message without waking the writer. The options apply.
+    #[inline]
+    pub fn send(
+        &self,
+        outbox: &Outbox<ServerFrame, impl Clock>,
+        message: &Message,
+        options: &SendOptions,
+    ) -> Receipt {
+        if depends_on_the_client(options)
+            && let Some(receipt) = Self::send_to_slow(outbox, message, options)
+        {
+            return receipt;
+        }
+        self.encode(outbox, message, options.may_compress())
+    }
+
+    /// Queues a message that is volatile or has a key, if the client is slow.
+    #[cold]
+    fn send_to_slow(
+        outbox: &Outbox<ServerFrame, impl Clock>,
+        message: &Message,
+        options: &SendOptions,
+    ) -> Option<Receipt> {
+        if options.is_volatile()
+            && let Some(receipt) = outbox.discard_volatile()
+        {
+            return Some(receipt);
+        }
+        // Not compressed: in a connection's own context, no frame may be taken out again.
+        outbox.replace(options.replaces()?, || plain_frame(message))
+    }
+
+    #[inline]
+    fn encode(
+        &self,
+        outbox: &Outbox<ServerFrame, impl Clock>,
+        message: &Message,
+        compress: bool,
+    ) -> Receipt {
+        match self {
+            Self::Shared(_) | Self::Own(_) if compress => self.send_compressed(outbox, message),
+            _ => Self::send_plain(outbox, message),
+        }
+    }
+
+    #[inline]
+    fn send_plain(outbox: &Outbox<ServerFrame, impl Clock>, message: &Message) -> Receipt {
+        let payload = message.as_bytes();
+        let opcode = Opcode::from(message);
+        outbox.enqueue(payload.len(), |batch| batch.push(opcode, payload))
+    }
+
+    fn send_compressed(
+        &self,
+        outbox: &Outbox<ServerFrame, impl Clock>,
+        message: &Message,
+    ) -> Receipt {
+        let payload = message.as_bytes();
+        let opcode = Opcode::from(message);
+        match self {
+            Self::Shared(outgoing) => {
+                let mut frame = Vec::new();
+                if deflate_frame(outgoing, opcode, payload, &mut frame) {
+                    let frame = Bytes::from(frame);
+                    outbox.enqueue(payload.len(), |batch| batch.push_encoded(frame, 1))
+                } else {
+                    Self::send_plain(outbox, message)
+                }
+            }
+            Self::Own(deflater) => {
+                // Held until the frame is queued: it refers to those that were queued before.
+                let mut deflater = deflater.lock();
+                let mut frame = Vec::new();
+                if !deflater.put_frame(opcode, payload, &mut frame) {
+                    return Self::send_plain(outbox, message);
+                }
+                let frame = Bytes::from(frame);
+                let receipt = outbox.enqueue(payload.len(), |batch| batch.push_encoded(frame, 1));
+                if !receipt.queued {
+                    deflater.interrupt();
+                }
+                receipt
+            }
+            Self::Plain => Self::send_plain(outbox, message),
+        }
+    }
+
+    /// As [`send`](Self::send), for a message that other connections are sent too.
+    pub fn publish(
+        &self,
+        outbox: &Outbox<ServerFrame, impl Clock>,
+        publication: &Publication,
+    ) -> Receipt {
+        let message = publication.message();
+        if depends_on_the_client(publication.options())
+            && let Some(receipt) = self.publish_to_slow(outbox, publication)
+        {
+            return receipt;
+        }
+        match self.wire() {
+            Some(wire) => publication.with_encoded(wire, |frame| {
+                outbox.enqueue(message.len(), |batch| batch.push_shared(frame, 1))
+            }),
+            None => self.encode(outbox, message, publication.may_compress()),
+        }
+    }
+
+    /// As [`publish`](Self::publish), for a message that is volatile or has a key. Returns `None` if
+    /// the client is not slow.
+    #[cold]
+    fn publish_to_slow(
+        &self,
+        outbox: &Outbox<ServerFrame, impl Clock>,
+        publication: &Publication,
+    ) -> Option<Receipt> {
+        let options = publication.options();
+        if options.is_volatile()
+            && let Some(receipt) = outbox.discard_volatile()
+        {
+            return Some(receipt);
+        }
+        outbox.replace(options.replaces()?, || match self.wire() {
+            Some(wire) => publication.encoded(wire),
+            // A frame must not be missing from a connection's own context.
+            None => plain_frame(publication.message()),
+        })
+    }
+
+    /// Returns the connection's own compression context, if it may have one.
+    pub fn deflater(&self) -> Option<Arc<Mutex<Deflater>>> {
+        match self {
+            Self::Own(deflater) => Some(Arc::clone(deflater)),
+            _ => None,
+        }
+    }
+}
+
+/// Returns whether the bytes that wait for the client decide what becomes of a message.
+#[inline]
+fn depends_on_the_client(options: &SendOptions) -> bool {
+    options.is_volatile() || options.replaces().is_some()
+}
+
+fn plain_frame(message: &Message) -> Bytes {
+    let mut frame = BytesMut::new();
+    put_frame(&mut frame, Opcode::from(message), message.as_bytes());
+    frame.freeze()
+}
+
+/// The wire format of compressed publications: the variant holds the parameters.
+struct DeflatedFrame;
+
+impl Encoding for DeflatedFrame {
+    fn append(variant: u64, publication: &Publication, to: &mut Vec<u8>) {
+        let message = publication.message();
+        let (opcode, payload) = (Opcode::from(message), message.as_bytes());
+        let outgoing = Outgoing::from_bits(variant);
+        if !(publication.may_compress() && deflate_frame(&outgoing, opcode, payload, to)) {
+            put_frame(to, opcode, payload);
+        }
+    }
+
+    fn takes_long(variant: u64, publication: &Publication) -> bool {
+        let payload = publication.message().as_bytes();
+        publication.may_compress() && Outgoing::from_bits(variant).wants(payload)
+    }
+}

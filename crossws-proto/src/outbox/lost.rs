@@ -1,0 +1,59 @@
+//! Discarded messages, until the peer is told of them.
+
+use crossws_core::adapter::Receipt;
+
+use super::state::State;
+use super::{Clock, Framing, LOST, Outbox};
+use crate::sync::atomic::Ordering;
+
+/// Discarded messages of which the peer has not been told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Lost {
+    /// Discarded by the policy.
+    pub overflow: u32,
+    /// Discarded because they were volatile.
+    pub volatile: u32,
+}
+
+impl<F: Framing, C: Clock> Outbox<F, C> {
+    /// Notes that the policy has discarded messages. The writer tells the peer when it is woken.
+    pub(super) fn note_lost(&self, state: &mut State<F>, messages: u64) {
+        if messages > 0 {
+            state.dropped += messages;
+            let messages = u32::try_from(messages).unwrap_or(u32::MAX);
+            state.lost.overflow = state.lost.overflow.saturating_add(messages);
+            self.flags.fetch_or(LOST, Ordering::Relaxed);
+        }
+    }
+
+    /// Discards a volatile message, if it would have to wait for the client. Returns `None` if it
+    /// would not wait.
+    pub fn discard_volatile(&self) -> Option<Receipt> {
+        if !self.is_blocked() {
+            return None;
+        }
+        let mut state = self.state.lock();
+        if state.closing {
+            return Some(Receipt::closed());
+        }
+        state.dropped += 1;
+        state.lost.volatile = state.lost.volatile.saturating_add(1);
+        // Once is enough until the writer has looked.
+        let first = self.flags.fetch_or(LOST, Ordering::Relaxed) & LOST == 0;
+        Some(Receipt::discarded(first))
+    }
+
+    /// Returns whether there are discarded messages of which the peer does not know yet.
+    pub fn has_lost(&self) -> bool {
+        self.flags.load(Ordering::Relaxed) & LOST != 0
+    }
+
+    /// Returns how many messages were discarded since the last call, for the peer to be told.
+    #[cold]
+    pub fn take_lost(&self) -> Lost {
+        let mut state = self.state.lock();
+        self.flags.fetch_and(!LOST, Ordering::Relaxed);
+        std::mem::take(&mut state.lost)
+    }
+}

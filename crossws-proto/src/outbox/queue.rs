@@ -1,0 +1,343 @@
+//! The queue of one connection: frames that were sent to it, and where to fetch publications.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+
+use crossws_core::adapter::{Backlog, Cursor, Left, LogSlice, QueueSize};
+use smallvec::SmallVec;
+
+use super::{Batch, Framing};
+
+/// The connection's own frames, in the order in which they were sent, and the feeds of topics with
+/// news. They leave in one order: a frame that is sent while there are news remembers the time, and
+/// so its place among them.
+#[derive(Debug)]
+pub(super) struct Queue<F> {
+    /// The frames that were sent before there were any news.
+    pub(super) direct: Batch<F>,
+    /// Nearly always one.
+    feeds: SmallVec<[Cursor; 1]>,
+    /// The frames that were sent since, if there are any.
+    behind: Option<Box<Behind<F>>>,
+    /// The writer is fetching the news. They count until it has fetched them, and frames that are
+    /// sent meanwhile follow them.
+    fetching: bool,
+}
+
+/// Frames that were sent after news. Rare, and therefore not a part of every connection.
+#[derive(Debug)]
+struct Behind<F> {
+    batch: Batch<F>,
+    /// Ordered by time.
+    parts: VecDeque<Part>,
+}
+
+/// A buffer that a burst is expected to fill is at most this large.
+const MOST_EXPECTED: usize = 16 << 10;
+
+#[derive(Debug)]
+struct Part {
+    /// Publications before this time precede the part.
+    time: u64,
+    bytes: usize,
+    frames: usize,
+}
+
+impl<F> Default for Queue<F> {
+    fn default() -> Self {
+        Self {
+            direct: Batch::default(),
+            feeds: SmallVec::new(),
+            behind: None,
+            fetching: false,
+        }
+    }
+}
+
+impl<F> Default for Behind<F> {
+    fn default() -> Self {
+        Self {
+            batch: Batch::default(),
+            parts: VecDeque::new(),
+        }
+    }
+}
+
+impl<F: Framing> Queue<F> {
+    /// Returns whether there are only sent frames, so that the next frame is appended to `direct`.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        self.feeds.is_empty() && !self.fetching && self.behind.is_none()
+    }
+
+    /// Appends frames that were sent to this connection while there is something to fetch, with `push`.
+    #[cold]
+    pub(super) fn push_behind(&mut self, push: impl FnOnce(&mut Batch<F>)) {
+        let time = self.feeds.first().map(|feed| feed.clock().now());
+        let Behind { batch, parts } = &mut **self.behind.get_or_insert_default();
+        let (bytes, frames) = (batch.bytes(), batch.frames());
+        push(batch);
+        let (bytes, frames) = (batch.bytes() - bytes, batch.frames() - frames);
+        match parts.back_mut() {
+            Some(part) if time.is_none_or(|time| time == part.time) => {
+                part.bytes += bytes;
+                part.frames += frames;
+            }
+            _ => parts.push_back(Part {
+                time: time.unwrap_or_default(),
+                bytes,
+                frames,
+            }),
+        }
+    }
+
+    pub(super) fn announce(&mut self, feed: Cursor) {
+        self.feeds.push(feed);
+    }
+
+    /// Returns how many bytes and frames were sent to this connection.
+    pub(super) fn sent(&self) -> (usize, usize) {
+        let (bytes, frames) = self.behind.as_ref().map_or((0, 0), |behind| {
+            (behind.batch.bytes(), behind.batch.frames())
+        });
+        (self.direct.bytes() + bytes, self.direct.frames() + frames)
+    }
+
+    /// Returns an upper bound of the unfetched news.
+    pub(super) fn news(&self) -> QueueSize {
+        let mut news = QueueSize::default();
+        for feed in &self.feeds {
+            let lag = feed.at_most();
+            news.bytes += lag.bytes;
+            news.messages += lag.messages;
+        }
+        news
+    }
+
+    /// Arranges for every topic with news to ask at its next publication how much more may wait.
+    pub(super) fn recheck(&self) {
+        self.feeds.iter().for_each(Cursor::recheck);
+    }
+
+    /// Returns whether the news are one topic's, and no fetch is under way.
+    pub(super) fn has_one_feed(&self) -> bool {
+        self.feeds.len() == 1 && !self.fetching
+    }
+
+    /// Returns of how many topics there are news.
+    pub(super) fn feeds(&self) -> usize {
+        self.feeds.len()
+    }
+
+    /// Notes that the peer has left these topics: nothing is added to their backlogs.
+    pub(super) fn left(&mut self, backlogs: &[Backlog], rests: &[Option<QueueSize>]) {
+        for feed in &mut self.feeds {
+            let known = backlogs.iter().zip(rests).find(|(of, _)| feed.is_of(of));
+            if let Some((_, Some(rest))) = known {
+                feed.ends_behind(*rest);
+            }
+        }
+    }
+
+    pub(super) fn backlogs(&self) -> SmallVec<[Backlog; 1]> {
+        self.feeds.iter().map(Cursor::backlog).collect()
+    }
+
+    /// Removes the waiting frame that was sent with this key.
+    #[cold]
+    pub(super) fn take_out(&mut self, key: &str) {
+        if self.direct.take_out(key).is_some() {
+            return;
+        }
+        let Some(behind) = &mut self.behind else {
+            return;
+        };
+        let Some((mut before, len)) = behind.batch.take_out(key) else {
+            return;
+        };
+        // The key is of the part that holds its place.
+        for part in &mut behind.parts {
+            if before < part.bytes {
+                part.bytes -= len;
+                part.frames -= 1;
+                break;
+            }
+            before -= part.bytes;
+        }
+        behind.parts.retain(|part| part.frames > 0);
+        if behind.batch.is_empty() {
+            self.behind = None;
+        }
+    }
+
+    /// Returns the length of the frame that [`take_out`](Self::take_out) would remove.
+    pub(super) fn len_of(&self, key: &str) -> Option<usize> {
+        let behind = || self.behind.as_ref()?.batch.len_of(key);
+        self.direct.len_of(key).or_else(behind)
+    }
+
+    pub(super) fn drop_first(&mut self) -> bool {
+        self.direct.drop_first()
+    }
+
+    /// Discards the sent frames. The feeds stay, because they must not be dropped under a lock.
+    pub(super) fn clear(&mut self) {
+        self.direct = Batch::default();
+        self.behind = None;
+    }
+
+    /// Returns whether nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.direct.is_empty() && self.behind.is_none() && self.feeds.is_empty()
+    }
+
+    /// Moves the first frames into `batch`, which is empty, and begins to fetch the rest if there
+    /// are news.
+    pub(super) fn take(&mut self, batch: &mut Batch<F>) -> Option<Fetch<F>> {
+        std::mem::swap(batch, &mut self.direct);
+        // The next burst may be as long as this one was.
+        self.direct.expect(batch.bytes().min(MOST_EXPECTED));
+        let Some(feed) = self.feeds.first() else {
+            if let Some(mut behind) = self.behind.take() {
+                let (bytes, frames) = (behind.batch.bytes(), behind.batch.frames());
+                behind.batch.move_front(batch, bytes, frames);
+            }
+            return None;
+        };
+        // Read under the lock under which feeds are announced, as a feed demands.
+        let before = feed.clock().now();
+        self.fetching = true;
+        Some(Fetch {
+            before,
+            feeds: self.backlogs(),
+            behind: self.behind.take(),
+        })
+    }
+
+    /// Ends a fetch, and keeps counting what is left in each feed.
+    pub(super) fn fetched(&mut self, fetched: &Fetched) {
+        self.fetching = false;
+        for (backlog, left) in fetched {
+            let mut feeds = self.feeds.iter_mut().enumerate();
+            let found = feeds.find(|(_, feed)| feed.is_of(backlog));
+            if let Some((at, feed)) = found
+                && !feed.has_left(*left)
+            {
+                self.feeds.swap_remove(at);
+            }
+        }
+    }
+
+    /// Removes the feeds. The caller drops them without the lock.
+    pub(super) fn give_up(&mut self) -> SmallVec<[Cursor; 1]> {
+        std::mem::take(&mut self.feeds)
+    }
+
+    pub(super) fn has_news(&self) -> bool {
+        !self.feeds.is_empty()
+    }
+}
+
+/// News on their way, with the frames that were sent while they waited.
+pub(super) struct Fetch<F> {
+    before: u64,
+    feeds: SmallVec<[Backlog; 1]>,
+    behind: Option<Box<Behind<F>>>,
+}
+
+/// The feeds of a [`Fetch`] with the rest in each.
+pub(super) type Fetched = SmallVec<[(Backlog, Left); 1]>;
+
+thread_local! {
+    /// Every fetch needs such a list for a moment.
+    static RANGES: Cell<Vec<LogSlice>> = const { Cell::new(Vec::new()) };
+}
+
+impl<F: Framing> Fetch<F> {
+    /// Returns how many bytes and frames of it were sent.
+    pub(super) fn sent(&self) -> (usize, usize) {
+        let batch = self.behind.as_ref().map(|behind| &behind.batch);
+        batch.map_or((0, 0), |batch| (batch.bytes(), batch.frames()))
+    }
+
+    /// Appends everything in its order, without a lock.
+    pub(super) fn into_batch(self, batch: &mut Batch<F>) -> Fetched {
+        let mut ranges = RANGES.take();
+        let behind = self.behind.map(|behind| *behind);
+        let Behind {
+            batch: mut sent,
+            parts,
+        } = behind.unwrap_or_default();
+        let sorted = self.feeds.len() > 1 || !parts.is_empty();
+        let mut fetched = Fetched::new();
+        for feed in self.feeds {
+            let left = feed.take(self.before, sorted, &mut ranges);
+            fetched.push((feed, left));
+        }
+        if sorted {
+            ranges.sort_unstable_by_key(|range| range.seq);
+        }
+        let mut parts = parts.into_iter().peekable();
+        for mut range in ranges.drain(..) {
+            while let Some(part) =
+                parts.next_if(|part| part.time < range.seq + range.messages as u64)
+            {
+                let earlier = split_before::<F>(&mut range, part.time);
+                batch.push_encoded(earlier.bytes, earlier.messages);
+                sent.move_front(batch, part.bytes, part.frames);
+            }
+            batch.push_encoded(range.bytes, range.messages);
+        }
+        for part in parts {
+            sent.move_front(batch, part.bytes, part.frames);
+        }
+        RANGES.set(ranges);
+        fetched
+    }
+}
+
+/// Splits off the publications of a slice before a time. Their numbers are consecutive.
+fn split_before<F: Framing>(slice: &mut LogSlice, time: u64) -> LogSlice {
+    let count = usize::try_from(time.saturating_sub(slice.seq)).unwrap_or(usize::MAX);
+    let count = count.min(slice.messages);
+    let mut earlier = slice.clone();
+    let bytes = len_of_many::<F>(&slice.bytes, count);
+    earlier.bytes = slice.bytes.split_to(bytes);
+    earlier.messages = count;
+    slice.seq += count as u64;
+    slice.messages -= count;
+    earlier
+}
+
+/// Returns the length of the first `count` messages.
+fn len_of_many<F: Framing>(bytes: &[u8], count: usize) -> usize {
+    let mut len = 0;
+    for _ in 0..count {
+        let first = bytes.get(len..).and_then(F::len_of_first);
+        len = first.map_or(bytes.len(), |first| len.saturating_add(first));
+    }
+    len.min(bytes.len())
+}
+
+/// As [`lag`], but counts what a topic that the peer has left keeps in memory because of it, if
+/// that is more. Must not be called under a lock.
+pub(super) fn kept(backlogs: &[Backlog]) -> QueueSize {
+    let mut sum = QueueSize::default();
+    for backlog in backlogs {
+        let lag = backlog.lag();
+        sum.bytes += lag.bytes.max(backlog.kept());
+        sum.messages += lag.messages;
+    }
+    sum
+}
+
+/// Returns how much waits in feeds that are being fetched. Exact. Must not be called under a lock.
+pub(super) fn lag(backlogs: &[Backlog]) -> QueueSize {
+    let mut sum = QueueSize::default();
+    for backlog in backlogs {
+        let lag = backlog.lag();
+        sum.bytes += lag.bytes;
+        sum.messages += lag.messages;
+    }
+    sum
+}
