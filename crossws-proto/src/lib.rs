@@ -7,10 +7,12 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod connection;
 pub mod deflate;
 pub mod engine;
 pub mod frame;
 pub mod handshake;
 pub mod outbox;
+pub mod reasons;
 #[doc(hidden)]
 pub mod sync;

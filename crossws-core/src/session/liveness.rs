@@ -187,6 +187,12 @@ impl Liveness {
         }
     }
 
+    /// Returns when the peer's credentials end, as it was last set.
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        let credentials = self.rare.as_ref()?.credentials.as_ref()?;
+        Some(credentials.at)
+    }
+
     /// Returns when to call [`poll`](Self::poll) next; `None` if no action will ever be due.
     pub fn next_due(&self) -> Option<Duration> {
         self.next_ping

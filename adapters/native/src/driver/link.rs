@@ -1,216 +1,93 @@
-//! The socket side of one connection: every part of the pump that does not run hooks.
+//! The socket side of one connection: drives a [`Connection`] on a stream, concurrently with hooks.
 
 mod alarm;
-mod inbound;
 mod input;
-mod reading;
-mod timing;
-mod writing;
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use bytes::{Bytes, BytesMut};
-use crossws_core::adapter::{Accepted, ControlRate, Liveness, Notice, PeerEvents, Unfinished};
-use crossws_core::{
-    CloseFrame, Closed, ClosedBy, DropCause, Dropped, Error, Hooks, Limits, Message, Settings,
-};
+use bytes::BytesMut;
+use crossws_core::adapter::{Accepted, PeerEvents};
+use crossws_core::{CloseFrame, Closed, Hooks, Message};
+use crossws_proto::connection::{Connection, Queue, Step, Transmit};
+use crossws_proto::deflate::Deflater;
+use crossws_proto::engine::Decoder;
+use crossws_proto::frame::ServerFrame;
+use crossws_proto::outbox::Outbox;
+use crossws_proto::sync::Mutex;
+use futures_task::waker_ref;
 use pin_project_lite::pin_project;
 
 use self::alarm::Alarm;
-use self::inbound::Inbound;
 use self::input::Input;
-use crate::driver::outlet::Outlet;
+use crate::driver::outlet::{Outlet, hold};
 use crate::driver::pace::{self, Grown};
-use crate::driver::task_handle::TaskHandle;
+use crate::driver::task_handle::{ProcessClock, TaskHandle};
 use crate::runtime::Runtime;
 use crate::runtime::io::Io;
-use crossws_proto::deflate::Deflater;
-use crossws_proto::engine::{Decoder, Violation};
-use crossws_proto::sync::Mutex;
 
-/// A message counts once more in a turn for each this many bytes: a message of a few bytes on the
-/// wire may inflate to the largest that is allowed.
-const TURN_BYTES: usize = 64 << 10;
-
-/// The next step for the hooks.
-pub(crate) enum Step {
-    Message(Message),
-    Ping(Bytes),
-    Pong(Bytes),
-    Failed(Error),
-    Notice(Notice),
-    Drain,
-    /// The connection is ending, and nothing more will arrive.
-    Closed,
-}
-
-impl Step {
-    /// Returns how many bytes of the client's data the step holds.
-    fn len(&self) -> usize {
-        match self {
-            Self::Message(message) => message.len(),
-            Self::Ping(data) | Self::Pong(data) => data.len(),
-            Self::Failed(_) | Self::Notice(_) | Self::Drain | Self::Closed => 0,
-        }
-    }
-
-    /// Returns how often the step counts in a turn besides once.
-    pub(crate) fn weight(&self) -> u32 {
-        u32::try_from(self.len() / TURN_BYTES).unwrap_or(u32::MAX - 1)
-    }
-}
-
-/// How far the connection's end has come. Deadlines are in the connection's time. Values that only
-/// an end needs are boxed: an open connection owns a pointer.
-enum Phase {
-    Open,
-    /// Nothing can be written any more. Messages that were read still reach their hooks.
-    Broken,
-    /// The client broke a rule: nothing more is decoded. The client gets the close frame once its
-    /// earlier messages are answered.
-    Violated {
-        violation: Box<Violation>,
-        deadline: Duration,
-    },
-    /// Our close frame is sent or queued; the client's is awaited.
-    Closing {
-        frame: Box<CloseFrame>,
-        deadline: Duration,
-    },
-    /// Both close frames are exchanged: the rest is written, then the writing side ends.
-    Flushing {
-        deadline: Duration,
-        /// Nothing more will come from the client, and it has taken everything so far.
-        settled: bool,
-    },
-    /// Our end is sent; the client's is awaited.
-    Lingering {
-        deadline: Duration,
-        read: usize,
-    },
-    Done,
-}
-
-/// The delays that a connection is timing.
-#[derive(Default, PartialEq)]
-struct Late {
-    /// Since when no write has succeeded although bytes wait.
-    stalled: Option<Duration>,
-    /// The queue was reported as too old; it is reported again only after a write.
-    age_said: bool,
-    /// Since when a message has been arriving.
-    begun: Option<Duration>,
-    /// A write has had to wait for the client since its last pong.
-    slow: bool,
-}
+/// Most writes in one turn, before the clock is looked at and other tasks run: other tasks may
+/// publish meanwhile without an end.
+const MOST_WRITES: usize = 64;
 
 pub(crate) struct Link<I, R: Runtime> {
+    connection: Connection<TaskHandle>,
     outlet: Arc<Mutex<Outlet<I>>>,
-    runtime: R,
-    outbox: Arc<TaskHandle>,
-    lifeline: Option<PeerEvents>,
-    /// The settings, which the peers of the route share.
-    settings: Arc<Settings>,
-    /// How much of a partial message the decoder holds, counted against the hub's limit.
-    unfinished: Unfinished,
-
-    decoder: Decoder,
     input: Input,
-    /// The decoder may hold decodable bytes of its own.
-    undecoded: bool,
-    inbound: Inbound,
-    controls: ControlRate,
-
-    /// The context in which this connection compresses. It is freed when the connection goes idle.
-    deflater: Option<Arc<Mutex<Deflater>>>,
-    /// The running delays. Boxed, because an idle connection has none.
-    late: Option<Box<Late>>,
-    /// A heartbeat's ping is queued. The client's time begins when the ping is written.
-    ping_due: bool,
-
+    runtime: R,
     start: Instant,
-    liveness: Liveness,
-    /// How many reads this turn has had; bytes that reach no hook count by their size, too.
-    reads: u8,
-    /// Bytes were read since the time was last looked at.
-    heard: bool,
-    /// A message was decoded since then.
-    active: bool,
-    /// Publications were left for the next write.
-    deferred: bool,
-    /// Must be reported outside the lock: bytes were written.
-    wrote: bool,
-    /// Must be reported outside the lock: the connection is ending.
-    has_ended: bool,
     alarm: Alarm<R>,
-
-    /// A drop ends the stream in order.
-    ends_on_drop: bool,
-    /// A message of the client has reached its hook.
-    has_spoken: bool,
     /// The queues that the last hook let grow: the turn is over, and the connection waits for them.
     grown: Option<Box<Grown>>,
+    /// Publications were left for the next write.
+    deferred: bool,
+    /// A message of the client has reached its hook.
+    has_spoken: bool,
+    /// A drop ends the stream in order.
+    ends_on_drop: bool,
     /// No further hook runs: the link is dropped when it is done.
     alone: bool,
-    phase: Phase,
-    /// The connection is over and its resources are released, although a hook may still run.
-    let_go: bool,
-    /// How the connection ended. Set as soon as that is known.
-    closed: Option<Box<Closed>>,
+}
+
+impl Queue for TaskHandle {
+    type Framing = ServerFrame;
+    type Clock = ProcessClock;
+
+    #[inline]
+    fn outbox(&self) -> &Outbox<ServerFrame, ProcessClock> {
+        self
+    }
 }
 
 impl<I: Io, R: Runtime> Link<I, R> {
     pub(crate) fn new<H: Hooks + ?Sized>(
         outlet: Arc<Mutex<Outlet<I>>>,
         early: BytesMut,
-        outbox: Arc<TaskHandle>,
+        handle: Arc<TaskHandle>,
         runtime: R,
         accepted: &Accepted<H>,
         decoder: Decoder,
     ) -> Self {
-        let start = runtime.now();
-        let settings = Arc::clone(accepted.settings());
-        let limits = &settings.limits;
         Self {
+            connection: Connection::new(handle, accepted, decoder),
             outlet,
-            outbox,
-            lifeline: None,
-            decoder,
             input: Input::new(&early),
-            undecoded: true,
-            inbound: Inbound::default(),
-            controls: ControlRate::new(limits.max_control_rate),
-            deflater: None,
-            late: None,
-            ping_due: false,
-            start,
-            liveness: Liveness::new(limits, accepted.id(), Duration::ZERO),
-            reads: 0,
-            heard: false,
-            active: false,
-            deferred: false,
-            wrote: false,
-            has_ended: false,
+            start: runtime.now(),
             alarm: Alarm::new(),
-            ends_on_drop: false,
-            has_spoken: false,
             grown: None,
+            deferred: false,
+            has_spoken: false,
+            ends_on_drop: false,
             alone: false,
-            phase: Phase::Open,
-            let_go: false,
-            closed: None,
-            settings,
-            unfinished: Unfinished::new(accepted.hub().clone()),
             runtime,
         }
     }
 
     /// Ensures that the compression context is freed when the connection goes idle.
     pub(crate) fn compress_in(&mut self, deflater: Option<Arc<Mutex<Deflater>>>) {
-        self.deflater = deflater;
+        self.connection.compress_in(deflater);
     }
 
     /// Sets what a drop does to the stream.
@@ -218,51 +95,24 @@ impl<I: Io, R: Runtime> Link<I, R> {
         self.ends_on_drop = ends_on_drop;
     }
 
-    pub(crate) fn attach(&mut self, lifeline: PeerEvents) {
-        self.lifeline = Some(lifeline);
+    pub(crate) fn attach(&mut self, events: PeerEvents) {
+        self.connection.attach(events);
     }
 
     /// Closes a connection that got its 101 but could not join.
     pub(crate) fn refuse(&mut self, frame: CloseFrame) {
-        self.outbox.close_with(Some(frame.clone()));
-        self.end(Closed::by_us(&frame, ClosedBy::Server, false));
-        self.flush_and_end();
+        self.connection.refuse(frame, self.elapsed());
     }
+
+    pub(crate) fn closed(&self) -> Closed {
+        self.connection.closed()
+    }
+
+    // ---- with hooks
 
     /// Runs a hook's future, and the socket concurrently.
     pub(crate) fn beside<F>(&mut self, future: F) -> Beside<'_, I, R, F> {
         Beside { link: self, future }
-    }
-
-    /// Returns whether a hook has let other connections' queues grow, so that the turn is over and
-    /// [`pace`](Self::pace) must be called before the next message.
-    #[inline]
-    pub(crate) fn must_pace(&self) -> bool {
-        self.grown.is_some()
-    }
-
-    /// Returns whether the next step is a message that must wait for clients to whom its hook may
-    /// write, so that [`pace`](Self::pace) must be called.
-    #[inline]
-    pub(crate) fn must_wait_for_others(&mut self, next: &Step) -> bool {
-        let is_message = matches!(next, Step::Message(_));
-        let first = is_message && !std::mem::replace(&mut self.has_spoken, true);
-        let others = self.lifeline.as_ref();
-        is_message && others.is_some_and(|others| others.must_wait(first))
-    }
-
-    /// Waits for the clients that were sent more than they take. The socket runs meanwhile.
-    pub(crate) async fn pace(&mut self) {
-        let mut grown = self.grown.take();
-        let Some(others) = self.lifeline.clone() else {
-            return;
-        };
-        let others = move || others.must_wait(true);
-        if !pace::must_wait(&mut grown) && !others() {
-            return;
-        }
-        let wait = pace::wait(grown, others, self.runtime.clone());
-        self.beside(Box::pin(wait)).await;
     }
 
     /// Runs the socket alone until the connection is over. The drop of the link follows.
@@ -270,84 +120,19 @@ impl<I: Io, R: Runtime> Link<I, R> {
         self.alone = true;
         std::future::poll_fn(|cx| {
             self.poll(cx);
-            match self.phase {
-                Phase::Done => Poll::Ready(()),
-                _ => Poll::Pending,
+            match self.connection.is_over() {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
             }
         })
         .await;
     }
 
-    /// As [`next`](Self::next), for the most frequent case: a short message before which nothing
-    /// waits.
-    #[inline(always)]
-    pub(crate) fn next_message(&mut self) -> Option<Message> {
-        let others_first = self.closed.is_some()
-            || !self.inbound.is_empty()
-            || self.outbox.has_piled_up()
-            || self.outbox.is_congested(Decoder::MAX_SHORT);
-        if others_first {
-            return None;
-        }
-        self.decode_short()
-    }
-
-    /// Returns the next step, if there is one. While the client does not take its answers, its
-    /// messages wait.
-    pub(crate) fn next(&mut self) -> Option<Step> {
-        if self.closed.is_none() && self.outbox.take_drained() {
-            return Some(Step::Drain);
-        }
-        if !self.inbound.is_empty() {
-            return self.next_waiting();
-        }
-        // Straight to its hook: nothing waits before it.
-        match self.decode_one() {
-            Some(next) if self.must_wait(&next) => self.enqueue(next),
-            Some(next) => return Some(next),
-            None => {
-                self.fail_violated();
-                self.tell();
-                return self.next_waiting();
-            }
-        }
-        None
-    }
-
-    fn next_waiting(&mut self) -> Option<Step> {
-        let Some(next) = self.inbound.front() else {
-            return self.closed.as_ref().map(|_| Step::Closed);
-        };
-        if self.must_wait(next) {
-            return None;
-        }
-        self.inbound.pop()
-    }
-
-    /// Returns whether the step must wait until more is written.
-    fn must_wait(&self, next: &Step) -> bool {
-        match next {
-            Step::Message(message) => {
-                self.closed.is_none()
-                    && !matches!(self.phase, Phase::Broken)
-                    && self.outbox.is_congested(message.len())
-            }
-            _ => false,
-        }
-    }
-
-    pub(crate) fn closed(&self) -> Closed {
-        match &self.closed {
-            Some(closed) => Closed::clone(closed),
-            None => Closed::lost(ClosedBy::Network),
-        }
-    }
-
     /// Does everything that can be done now while a hook runs, and arranges a wake-up for the rest.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) {
+    fn poll(&mut self, cx: &mut Context<'_>) {
         self.attend(cx);
         self.read_ahead();
-        self.tell();
+        self.connection.tell();
         self.poll_rest(cx);
         if self.end_turn() {
             cx.waker().wake_by_ref();
@@ -356,25 +141,131 @@ impl<I: Io, R: Runtime> Link<I, R> {
 
     /// Registers the task that is polling the link.
     pub(crate) fn attend(&self, cx: &Context<'_>) {
-        self.outbox.attend(cx.waker());
+        self.handle().attend(cx.waker());
     }
 
-    /// Reads once: the first half of a turn, while no hook runs. Returns whether that may bring a
-    /// step for a hook.
+    /// Notes that the task is about to let other tasks run. Returns whether the task must be woken
+    /// at once, because it may read more: the stream wakes it only after a read that found nothing.
+    pub(crate) fn end_turn(&mut self) -> bool {
+        self.connection.end_turn();
+        self.connection.reads_on(self.handle().is_readable())
+    }
+
+    // ---- in
+
+    /// As [`next`](Self::next), for the most frequent case: a short message before which nothing
+    /// waits.
+    #[inline(always)]
+    pub(crate) fn next_message(&mut self) -> Option<Message> {
+        let mut rest = self.input.bytes();
+        let message = self.connection.next_message(&mut rest)?;
+        let left = rest.len();
+        self.input.keep(left);
+        Some(message)
+    }
+
+    /// Returns the next step, if there is one.
+    pub(crate) fn next(&mut self) -> Option<Step> {
+        let (runtime, start) = (&self.runtime, self.start);
+        let mut rest = self.input.bytes();
+        let step = self.connection.next(&mut rest, || since(runtime, start));
+        let left = rest.len();
+        self.input.keep(left);
+        step
+    }
+
+    /// Reads once, while no hook runs: the first half of a turn. Returns whether that may bring a step
+    /// for a hook.
     pub(crate) fn poll_read(&mut self) -> bool {
-        let read = self.read();
-        self.tell();
+        let read = if self.connection.has_waiting() {
+            // The messages wait for the client, which may still ping, answer and leave.
+            self.read_ahead();
+            false
+        } else {
+            self.linger();
+            self.read_once()
+        };
+        self.connection.tell();
         read
     }
+
+    /// Reads and decodes while a hook runs, until enough messages wait for the next hooks.
+    fn read_ahead(&mut self) {
+        self.linger();
+        loop {
+            let (runtime, start) = (&self.runtime, self.start);
+            let mut rest = self.input.bytes();
+            let decoded = self
+                .connection
+                .read_ahead(&mut rest, || since(runtime, start));
+            let left = rest.len();
+            self.input.keep(left);
+            if !(decoded && self.read_once()) {
+                return;
+            }
+        }
+    }
+
+    /// Reads once. Returns whether there is anything to decode.
+    fn read_once(&mut self) -> bool {
+        if !self.connection.wants_read() || !self.handle().take_readable() {
+            return false;
+        }
+        match self.fill(&mut hold(&Arc::clone(&self.outlet))) {
+            Poll::Pending => false,
+            Poll::Ready(0) => {
+                self.connection.lost();
+                false
+            }
+            Poll::Ready(_) => {
+                // The stream wakes the task only after a read has found nothing: there may be more.
+                self.handle().set_readable();
+                self.connection.received();
+                true
+            }
+        }
+    }
+
+    /// Reads and discards, after our end, until the client ends too.
+    fn linger(&mut self) {
+        if self.connection.is_lingering() {
+            self.discard(&mut hold(&Arc::clone(&self.outlet)));
+        }
+    }
+
+    fn discard(&mut self, outlet: &mut Outlet<I>) {
+        while self.connection.wants_discard() {
+            self.handle().take_readable();
+            let read = self.fill(outlet);
+            self.input.clear();
+            match read {
+                Poll::Pending => return,
+                Poll::Ready(0) => self.connection.lost(),
+                Poll::Ready(count) => self.connection.discarded(count),
+            }
+        }
+        // The turn is over, and there may be more.
+        self.handle().set_readable();
+    }
+
+    /// Fills the input with one read. Returns 0 if the stream ended or failed.
+    fn fill(&mut self, outlet: &mut Outlet<I>) -> Poll<usize> {
+        let waker = waker_ref(self.connection.queue());
+        let mut cx = Context::from_waker(&waker);
+        let read = self.input.fill(|room| outlet.io.poll_read(&mut cx, room));
+        read.map(Result::unwrap_or_default)
+    }
+
+    // ---- out
 
     /// Returns whether the second half waits for the next poll, for which the caller wakes the
     /// task: bytes were read, and only publications wait to be written. Other ready tasks may be
     /// about to publish more, and all of it leaves in one write.
     pub(crate) fn defers_rest(&mut self) -> bool {
-        let defers = self.heard
+        let defers = self.connection.has_heard()
             && !self.deferred
-            && matches!(self.phase, Phase::Open)
-            && self.outbox.has_only_published();
+            && self.connection.is_open()
+            && self.handle().has_only_published();
         if defers {
             self.deferred = true;
             self.input.park();
@@ -392,89 +283,146 @@ impl<I: Io, R: Runtime> Link<I, R> {
         while self.keep_time(cx) {
             self.write(cx);
         }
-        self.wrote |= self.outbox.take_relieved();
-        if self.outbox.has_lost() {
-            self.tell_lost();
-        }
-        self.tell();
-        if matches!(self.phase, Phase::Done) && !std::mem::replace(&mut self.let_go, true) {
-            self.outbox.end();
-        }
+        self.connection.end_transmit();
     }
 
-    /// Notes that the task is about to let other tasks run. Returns whether the task must be woken
-    /// at once, because it may read more: the stream wakes it only after a read that found nothing.
-    pub(crate) fn end_turn(&mut self) -> bool {
-        self.reads = 0;
-        self.reads_on()
-    }
-
-    // ---- the end
-
-    /// Records how the connection ended. The first record counts.
-    fn end(&mut self, closed: Closed) {
-        self.closed.get_or_insert_with(|| Box::new(closed));
-        self.has_ended = true;
-    }
-
-    /// Reports what has become of the connection. Not called where the event is noticed, because
-    /// the stream is locked there and a report may run any code.
-    fn tell(&mut self) {
-        let wrote = std::mem::take(&mut self.wrote);
-        let has_ended = std::mem::take(&mut self.has_ended);
-        if let Some(lifeline) = &self.lifeline {
-            if wrote {
-                lifeline.drained();
-            }
-            if has_ended {
-                // The peer leaves every list, and the tasks that wait for its end are woken.
-                lifeline.ended();
+    fn write(&mut self, cx: &mut Context<'_>) {
+        let outlet = Arc::clone(&self.outlet);
+        let outlet = &mut *hold(&outlet);
+        for _ in 0..MOST_WRITES {
+            let (runtime, start) = (&self.runtime, self.start);
+            let now = || since(runtime, start);
+            let next = self.connection.poll_transmit(&mut outlet.writing, now);
+            let done = match next {
+                Transmit::Nothing => return,
+                Transmit::Abort => return outlet.io.abort(),
+                Transmit::Write => outlet.poll_write(cx, self.connection.queue()),
+                Transmit::Flush | Transmit::Shutdown => outlet.poll_flush(cx),
+            };
+            match (done, next) {
+                (Poll::Ready(Err(_)), _) => return self.connection.write_failed(),
+                (Poll::Ready(Ok(())), Transmit::Write) => self.connection.wrote(),
+                (Poll::Pending, Transmit::Write) => {
+                    return self.connection.write_waits(self.elapsed());
+                }
+                (Poll::Ready(Ok(())), Transmit::Shutdown) => return self.shut_down(outlet, cx),
+                _ => return,
             }
         }
+        // At once, after the other ready tasks.
+        cx.waker().wake_by_ref();
     }
 
-    /// Reports discarded messages to the peer.
-    #[cold]
-    fn tell_lost(&self) {
-        let Some(lifeline) = &self.lifeline else {
+    fn shut_down(&mut self, outlet: &mut Outlet<I>, cx: &mut Context<'_>) {
+        if self.is_dropped_in_order(outlet) {
+            return self.connection.lost();
+        }
+        match outlet.io.poll_shutdown(cx) {
+            Poll::Pending => {}
+            Poll::Ready(Ok(())) => {
+                let unread = self.input.len();
+                self.input.clear();
+                self.connection.shut(unread, self.elapsed());
+                self.discard(outlet);
+            }
+            Poll::Ready(Err(_)) => self.connection.lost(),
+        }
+    }
+
+    /// Returns whether the drop that follows, and nothing before it, ends the stream so that the
+    /// client reads all that was written to it and then the end (RFC 6455 section 7.1.1: the server
+    /// is the first to close).
+    ///
+    /// To close a socket on which something is unread, or still arrives, resets the connection, and a
+    /// reset destroys what is on its way to the client. Here neither is: the client's close frame was
+    /// the first to be sent, nothing may follow it (section 5.5.1) but answers to pings that reach the
+    /// client before our close frame does (section 5.5.2), of which none is outstanding, and this read
+    /// finds nothing that did. Nor has a write had to wait for the client. What the system has taken
+    /// for one that reads no more it keeps without this server, which gives up after `close_timeout`,
+    /// until `TCP_USER_TIMEOUT`: see [`tune`](crate::tune). In every other case the writing side is
+    /// ended and the rest read. And while a hook runs no drop follows.
+    fn is_dropped_in_order(&mut self, outlet: &mut Outlet<I>) -> bool {
+        if !(self.alone && self.ends_on_drop && self.connection.is_settled()) {
+            return false;
+        }
+        let read = self.fill(outlet);
+        self.input.clear();
+        !matches!(read, Poll::Ready(1..))
+    }
+
+    // ---- time
+
+    /// Acts on passed deadlines. Returns whether there is something to write for them.
+    fn keep_time(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.connection.is_over() {
+            self.alarm.cancel(self.connection.queue(), self.start);
+            return false;
+        }
+        let elapsed = self.elapsed();
+        let deadline = self.connection.poll_timeout(elapsed, SystemTime::now);
+        let handle = self.connection.queue();
+        let due = self
+            .alarm
+            .poll(handle, &self.runtime, self.start, elapsed, deadline, cx);
+        if due.is_ready() {
+            self.connection.handle_timeout(self.elapsed());
+        }
+        due.is_ready()
+    }
+
+    fn elapsed(&self) -> Duration {
+        since(&self.runtime, self.start)
+    }
+
+    // ---- pace
+
+    /// Returns whether a hook has let other connections' queues grow, so that the turn is over and
+    /// [`pace`](Self::pace) must be called before the next message.
+    #[inline]
+    pub(crate) fn must_pace(&self) -> bool {
+        self.grown.is_some()
+    }
+
+    /// Returns whether the next step is a message that must wait for clients to whom its hook may
+    /// write, so that [`pace`](Self::pace) must be called.
+    #[inline]
+    pub(crate) fn must_wait_for_others(&mut self, is_message: bool) -> bool {
+        let first = is_message && !std::mem::replace(&mut self.has_spoken, true);
+        let others = self.connection.events();
+        is_message && others.is_some_and(|others| others.must_wait(first))
+    }
+
+    /// Waits for the clients that were sent more than they take. The socket runs meanwhile.
+    pub(crate) async fn pace(&mut self) {
+        let mut grown = self.grown.take();
+        let Some(others) = self.connection.events().cloned() else {
             return;
         };
-        let lost = self.outbox.take_lost();
-        let causes = [
-            (lost.overflow, DropCause::Overflow(self.limits().overflow)),
-            (lost.volatile, DropCause::Volatile),
-        ];
-        for (messages, cause) in causes {
-            if messages > 0 {
-                lifeline.dropped(Dropped::new(messages.into(), cause));
-            }
+        let others = move || others.must_wait(true);
+        if !pace::must_wait(&mut grown) && !others() {
+            return;
         }
+        let wait = pace::wait(grown, others, self.runtime.clone());
+        self.beside(Box::pin(wait)).await;
     }
+}
 
-    fn limits(&self) -> &Limits {
-        &self.settings.limits
+impl<I, R: Runtime> Link<I, R> {
+    #[inline]
+    fn handle(&self) -> &TaskHandle {
+        self.connection.queue()
     }
+}
 
-    /// Returns when the client's time for its part of the close is over.
-    fn close_deadline(&self) -> Duration {
-        self.elapsed().saturating_add(self.limits().close_timeout)
-    }
-
-    fn flush_and_end(&mut self) {
-        if !matches!(self.phase, Phase::Done) {
-            self.phase = Phase::Flushing {
-                deadline: self.close_deadline(),
-                settled: false,
-            };
-        }
-    }
+/// Returns the connection's time.
+#[inline]
+fn since<R: Runtime>(runtime: &R, start: Instant) -> Duration {
+    runtime.now().saturating_duration_since(start)
 }
 
 impl<I, R: Runtime> Drop for Link<I, R> {
     fn drop(&mut self) {
-        self.alarm.cancel(&self.outbox, self.start);
-        // Handles of the peer may live on, and must not keep unread topics in memory.
-        self.outbox.end();
+        self.alarm.cancel(self.connection.queue(), self.start);
     }
 }
 
@@ -493,8 +441,8 @@ impl<I: Io, R: Runtime, F: Future> Future for Beside<'_, I, R, F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         // The hook's output is written below, or before the task sleeps: it needs no wake-up.
-        this.link.outbox.stay_awake();
-        pace::begin_hook(this.link.unfinished.hub());
+        this.link.handle().stay_awake();
+        pace::begin_hook(this.link.connection.hub());
         let output = this.future.poll(cx);
         if let Some(grown) = pace::end_hook() {
             pace::add(&mut this.link.grown, grown);

@@ -6,15 +6,16 @@ use std::task::{Context, Poll};
 
 use bytes::BytesMut;
 use crossws_core::Hooks;
-use crossws_core::adapter::{Accepted, Session};
+use crossws_core::adapter::{Accepted, Notice, Session};
 
 use crate::driver::crew::Crew;
-use crate::driver::link::{Link, Step};
+use crate::driver::link::Link;
 use crate::driver::outlet::Outlet;
 use crate::driver::task_handle::TaskHandle;
 use crate::driver::transport::NativeTransport;
 use crate::runtime::Runtime;
 use crate::runtime::io::Io;
+use crossws_proto::connection::Step;
 use crossws_proto::engine::Role;
 use crossws_proto::handshake::Agreed;
 use crossws_proto::sync::Mutex;
@@ -90,6 +91,14 @@ where
     }
 }
 
+/// What the connection's task does next.
+enum Next {
+    /// Run the hook of something that happened on the connection.
+    Step(Step),
+    /// Run a hook that other code has brought about.
+    Notice(Notice),
+}
+
 /// Hooks run in one poll before the pump looks at its socket again and lets other tasks run.
 const TURN: u32 = 64;
 
@@ -123,7 +132,7 @@ async fn work<I, R, H>(
     link: &mut Link<I, R>,
     session: &mut Session<H>,
     turn: &mut u32,
-    mut step: Step,
+    mut next: Next,
 ) -> bool
 where
     I: Io,
@@ -131,30 +140,34 @@ where
     H: Hooks + ?Sized,
 {
     loop {
-        *turn = turn.saturating_add(1 + step.weight());
-        if link.must_pace() || link.must_wait_for_others(&step) {
+        let (is_message, weight) = match &next {
+            Next::Step(step) => (matches!(step, Step::Message(_)), step.weight()),
+            Next::Notice(_) => (false, 0),
+        };
+        *turn = turn.saturating_add(1 + weight);
+        if link.must_pace() || link.must_wait_for_others(is_message) {
             Box::pin(link.pace()).await;
         }
-        match step {
-            Step::Message(message) => link.beside(session.message(message)).await,
-            Step::Ping(data) => link.beside(session.ping(data)).await,
-            Step::Pong(data) => link.beside(session.pong(data)).await,
-            Step::Drain => link.beside(session.drain()).await,
-            Step::Failed(error) => link.beside(session.error(error)).await,
-            Step::Notice(notice) => {
+        match next {
+            Next::Step(Step::Message(message)) => link.beside(session.message(message)).await,
+            Next::Step(Step::Ping(data)) => link.beside(session.ping(data)).await,
+            Next::Step(Step::Pong(data)) => link.beside(session.pong(data)).await,
+            Next::Step(Step::Drain) => link.beside(session.drain()).await,
+            Next::Step(Step::Failed(error)) => link.beside(session.error(error)).await,
+            Next::Step(Step::Closed) => return true,
+            Next::Notice(notice) => {
                 link.beside(session.notice(notice)).await;
                 // Others that were due with it come before the next message.
-                let next =
+                let polled =
                     std::future::poll_fn(|cx| Poll::Ready(poll_step(link, session, turn, cx)));
-                match next.await {
-                    Poll::Ready(next) => {
-                        step = next;
+                match polled.await {
+                    Poll::Ready(then) => {
+                        next = then;
                         continue;
                     }
                     Poll::Pending => return false,
                 }
             }
-            Step::Closed => return true,
         }
         // The most frequent next step.
         while *turn < TURN
@@ -167,9 +180,9 @@ where
         if link.must_pace() {
             *turn = TURN;
         }
-        let next = std::future::poll_fn(|cx| Poll::Ready(poll_step(link, session, turn, cx)));
-        match next.await {
-            Poll::Ready(next) => step = next,
+        let polled = std::future::poll_fn(|cx| Poll::Ready(poll_step(link, session, turn, cx)));
+        match polled.await {
+            Poll::Ready(then) => next = then,
             Poll::Pending => return false,
         }
     }
@@ -181,7 +194,7 @@ fn poll_step<I, R, H>(
     session: &mut Session<H>,
     turn: &mut u32,
     cx: &mut Context<'_>,
-) -> Poll<Step>
+) -> Poll<Next>
 where
     I: Io,
     R: Runtime,
@@ -192,24 +205,24 @@ where
     if !again {
         // Before the next message: what messages bring about must not pile up behind them.
         if let Some(notice) = session.next_notice() {
-            return Poll::Ready(Step::Notice(notice));
+            return Poll::Ready(Next::Notice(notice));
         }
         // Everything that can be read is answered before anything is written: a burst of requests
         // leaves as one burst of answers.
         if let Some(step) = link.next() {
-            return Poll::Ready(step);
+            return Poll::Ready(Next::Step(step));
         }
         link.attend(cx);
         while link.poll_read() {
             if let Some(step) = link.next() {
-                return Poll::Ready(step);
+                return Poll::Ready(Next::Step(step));
             }
         }
         again = link.defers_rest();
         if !again {
             link.poll_rest(cx);
             if let Some(step) = link.next() {
-                return Poll::Ready(step);
+                return Poll::Ready(Next::Step(step));
             }
         }
     } else {
@@ -224,7 +237,7 @@ where
     session.poll_tasks(cx);
     // What brings about itself would never let others run.
     if !is_over && let Some(notice) = session.next_notice() {
-        return Poll::Ready(Step::Notice(notice));
+        return Poll::Ready(Next::Notice(notice));
     }
     *turn = 0;
     Poll::Pending

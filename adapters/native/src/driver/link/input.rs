@@ -71,10 +71,6 @@ impl Input {
             .map_or(0, |buffer| buffer.end - buffer.start)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_none()
-    }
-
     /// Fills the buffer with `read`, which returns how many bytes it has read. Must be called only
     /// when the buffer is empty.
     pub(super) fn fill(
@@ -149,11 +145,11 @@ mod tests {
         one.park();
         fill(&mut other, b"xyz");
         assert_eq!(one.bytes(), b"cdef");
-        assert_eq!((one.len(), one.is_empty()), (4, false));
+        assert_eq!(one.len(), 4);
         one.keep(1);
         assert_eq!(one.bytes(), b"f");
         one.keep(0);
-        assert!(one.is_empty(), "an idle connection owns no buffer");
+        assert!(one.0.is_none(), "an idle connection owns no buffer");
         assert_eq!(other.bytes(), b"xyz");
     }
 
@@ -180,7 +176,7 @@ mod tests {
             input.fill(|_| Poll::Ready(Ok(0))),
             Poll::Ready(Ok(0))
         ));
-        assert!(input.is_empty());
+        assert!(input.0.is_none());
         assert!(IDLE.take().is_some());
     }
 }

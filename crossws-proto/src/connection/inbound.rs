@@ -6,10 +6,10 @@ use super::Step;
 const BURST: usize = 16;
 
 /// The steps that were decoded while a hook ran. An idle connection owns no queue.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Inbound(Option<Box<Waiting>>);
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Waiting {
     steps: VecDeque<Step>,
     /// How many bytes of the client's data the steps hold.

@@ -1,0 +1,168 @@
+//! How far a connection's end has come, in one place.
+
+use std::time::Duration;
+
+use crossws_core::{CloseFrame, Closed, ClosedBy};
+
+use crate::engine::Violation;
+
+/// The only record of how a connection ends. Deadlines are in the connection's time. Values that only
+/// an end needs are boxed: an open connection owns a pointer.
+#[derive(Debug)]
+pub(super) enum Phase {
+    Open,
+    /// Nothing can be written any more. Messages that were read still reach their hooks.
+    Broken,
+    /// The client broke a rule: nothing more is decoded. The client gets the close frame once its
+    /// earlier messages are answered.
+    Violated {
+        violation: Box<Violation>,
+        deadline: Duration,
+    },
+    /// Our close frame is sent or queued; the client's is awaited.
+    Closing {
+        frame: Box<CloseFrame>,
+        deadline: Duration,
+    },
+    /// How the connection ended is known: the rest is written, then the writing side ends.
+    Flushing {
+        closed: Box<Closed>,
+        deadline: Duration,
+        /// Nothing more will come from the client, and it has taken everything so far.
+        settled: bool,
+    },
+    /// Our end is sent; the client's is awaited.
+    Lingering {
+        closed: Box<Closed>,
+        deadline: Duration,
+        /// How many bytes were discarded since.
+        discarded: usize,
+    },
+    Over {
+        closed: Box<Closed>,
+        /// The stream must be dropped at once, and has not been yet.
+        abort: bool,
+    },
+}
+
+/// What moves a connection towards its end.
+pub(super) enum Change {
+    /// A write failed while the client's messages still reach their hooks.
+    WriteFailed,
+    /// The client broke a rule.
+    Broke(Violation, Duration),
+    /// This side's close frame is sent or queued.
+    ClosedHere(CloseFrame, Duration),
+    /// How the connection ended is known. The deadline is that of the last frames.
+    Ended {
+        closed: Closed,
+        deadline: Duration,
+        settled: bool,
+    },
+    /// The writing side has ended by then this many bytes were unread.
+    Shut(Duration, usize),
+    /// The stream is gone. If it is not known yet how the connection ended, so.
+    Gone(Closed),
+    /// The stream must be dropped at once.
+    Dropped(Closed),
+}
+
+impl Phase {
+    /// Applies a change. The first record of an end counts: later ones change only what is still to
+    /// be done. Returns whether the connection's end became known by it.
+    pub(super) fn transition(&mut self, change: Change) -> bool {
+        let known = self.closed().is_some();
+        let old = std::mem::replace(self, Self::Open);
+        *self = match (old, change) {
+            (over @ Self::Over { .. }, _) => over,
+            (Self::Open, Change::WriteFailed) => Self::Broken,
+            (Self::Open, Change::Broke(violation, deadline)) => Self::Violated {
+                violation: Box::new(violation),
+                deadline,
+            },
+            (Self::Open, Change::ClosedHere(frame, deadline)) => Self::Closing {
+                frame: Box::new(frame),
+                deadline,
+            },
+            (Self::Flushing { closed, .. }, Change::Shut(deadline, discarded)) => Self::Lingering {
+                closed,
+                deadline,
+                discarded,
+            },
+            (
+                Self::Flushing { closed, .. },
+                Change::Ended {
+                    deadline, settled, ..
+                },
+            ) => Self::Flushing {
+                closed,
+                deadline,
+                settled,
+            },
+            (lingering @ Self::Lingering { .. }, Change::Ended { .. }) => lingering,
+            (
+                _,
+                Change::Ended {
+                    closed,
+                    deadline,
+                    settled,
+                },
+            ) => Self::Flushing {
+                closed: Box::new(closed),
+                deadline,
+                settled,
+            },
+            (old, Change::Gone(closed)) => old.over(closed, false),
+            (old, Change::Dropped(closed)) => old.over(closed, true),
+            (old, _) => old,
+        };
+        !known && self.closed().is_some()
+    }
+
+    fn over(self, closed: Closed, abort: bool) -> Self {
+        let closed = match self {
+            Self::Flushing { closed, .. } | Self::Lingering { closed, .. } => closed,
+            _ => Box::new(closed),
+        };
+        Self::Over { closed, abort }
+    }
+
+    /// Returns how the connection ended, once that is known.
+    pub(super) fn closed(&self) -> Option<&Closed> {
+        match self {
+            Self::Flushing { closed, .. }
+            | Self::Lingering { closed, .. }
+            | Self::Over { closed, .. } => Some(closed),
+            _ => None,
+        }
+    }
+
+    /// Returns how the connection ended if its stream ends now. `unsent` is a close frame of this
+    /// side that could not be written any more: it came first all the same.
+    pub(super) fn lost(&self, unsent: Option<CloseFrame>) -> Closed {
+        let ours = match self {
+            Self::Closing { frame, .. } => Some(CloseFrame::clone(frame)),
+            _ => unsent,
+        };
+        match ours {
+            Some(frame) => Closed::by_us(&frame, ClosedBy::Server, false),
+            None => Closed::lost(ClosedBy::Network),
+        }
+    }
+
+    /// Returns when the client's time for its part is over.
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        match self {
+            Self::Violated { deadline, .. }
+            | Self::Closing { deadline, .. }
+            | Self::Flushing { deadline, .. }
+            | Self::Lingering { deadline, .. } => Some(*deadline),
+            Self::Open | Self::Broken | Self::Over { .. } => None,
+        }
+    }
+
+    /// Returns whether what arrives is decoded.
+    pub(super) fn decodes(&self) -> bool {
+        matches!(self, Self::Open | Self::Broken | Self::Closing { .. })
+    }
+}

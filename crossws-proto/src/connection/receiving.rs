@@ -1,0 +1,280 @@
+//! In: from bytes to steps.
+
+use std::time::Duration;
+
+use crossws_core::adapter::PeerEvents;
+use crossws_core::{CloseFrame, Closed, ClosedBy, Error};
+
+use super::{Change, Connection, MOST_READS, Phase, Queue, Step};
+use crate::engine::{Event, Violation};
+use crate::reasons;
+
+/// Most bytes read and discarded after the close. Unread bytes would turn our FIN into a reset
+/// that destroys the close frame on its way, and a client in the middle of a large message sends
+/// all of it first. It costs no memory, and `close_timeout` bounds the time.
+const LINGER_BYTES: usize = 64 << 20;
+
+impl<Q: Queue> Connection<Q> {
+    /// Returns whether received bytes are decoded, and this turn may read more.
+    #[inline]
+    pub fn wants_read(&self) -> bool {
+        self.used < MOST_READS && matches!(self.phase, Phase::Open | Phase::Closing { .. })
+    }
+
+    /// Returns whether received bytes are [discarded](Self::discarded), and this turn may read more:
+    /// after this side's end, until the client ends too.
+    pub fn wants_discard(&self) -> bool {
+        self.used < MOST_READS && self.is_lingering()
+    }
+
+    /// Returns whether received bytes are only discarded.
+    pub fn is_lingering(&self) -> bool {
+        matches!(self.phase, Phase::Lingering { .. })
+    }
+
+    /// Returns whether steps wait for their hooks, so that the input is read
+    /// [ahead](Self::read_ahead).
+    #[inline]
+    pub fn has_waiting(&self) -> bool {
+        !self.inbound.is_empty()
+    }
+
+    /// Returns whether bytes that can be read now have room: the turn is over, or the end of this side,
+    /// which followed the reading, has made room. `readable` if there may be such bytes.
+    #[inline]
+    pub fn reads_on(&self, readable: bool) -> bool {
+        match self.phase {
+            Phase::Open | Phase::Closing { .. } => !self.is_full() && (self.undecoded || readable),
+            Phase::Lingering { .. } => readable,
+            _ => false,
+        }
+    }
+
+    /// Notes that bytes were read, which the next input begins with.
+    #[inline]
+    pub fn received(&mut self) {
+        self.used += 1;
+        self.heard = true;
+        self.undecoded = true;
+    }
+
+    /// Returns whether bytes were received since the time was last looked at.
+    pub fn has_heard(&self) -> bool {
+        self.heard
+    }
+
+    /// Notes that this many bytes were read and discarded, after this side's end.
+    pub fn discarded(&mut self, count: usize) {
+        self.used += 1;
+        if let Phase::Lingering { discarded, .. } = &mut self.phase {
+            *discarded = discarded.saturating_add(count);
+            if *discarded > LINGER_BYTES {
+                self.lost();
+            }
+        }
+    }
+
+    /// Notes that the driver is about to let other tasks run.
+    pub fn end_turn(&mut self) {
+        self.used = 0;
+    }
+
+    /// Decodes while a hook runs, until enough messages wait for the next hooks. Returns whether all of
+    /// the input is decoded, so that more may be read.
+    pub fn read_ahead(&mut self, input: &mut &mut [u8], now: impl Fn() -> Duration) -> bool {
+        while !self.is_full() {
+            match self.decode(input, &now) {
+                Some(step) => self.enqueue(step),
+                None => break,
+            }
+        }
+        !self.undecoded
+    }
+
+    /// Decodes up to the next step for a hook. Returns `None` if there is no further one for now.
+    #[inline]
+    pub(super) fn decode(
+        &mut self,
+        input: &mut &mut [u8],
+        now: &impl Fn() -> Duration,
+    ) -> Option<Step> {
+        if !self.undecoded {
+            return None;
+        }
+        while self.phase.decodes() {
+            match self.decoder.decode(input) {
+                Ok(Some(event)) => {
+                    let step = self.event(event, now);
+                    // The number of hooks in a turn does not bound frames that reach no hook.
+                    let is_over =
+                        self.used >= MOST_READS && matches!(self.phase, Phase::Closing { .. });
+                    if step.is_some() || is_over {
+                        return step;
+                    }
+                }
+                Ok(None) => {
+                    self.undecoded = false;
+                    if matches!(self.phase, Phase::Broken) {
+                        self.lost();
+                    }
+                    if self.hold_unfinished() {
+                        self.keep_begun(now);
+                        return None;
+                    }
+                    self.decoder.forget_unfinished();
+                    self.hold_unfinished();
+                    self.violates(Violation::overloaded(), now);
+                }
+                Err(violation) => self.violates(violation, now),
+            }
+        }
+        // This client's further bytes are not decoded.
+        self.undecoded = false;
+        *input = &mut [];
+        None
+    }
+
+    /// Counts the partial message that the decoder holds. Returns whether all connections together
+    /// may hold that much.
+    #[inline]
+    fn hold_unfinished(&mut self) -> bool {
+        let bytes = self.decoder.unfinished();
+        bytes == self.unfinished.bytes() || self.unfinished.hold(bytes).is_ok()
+    }
+
+    /// Remembers since when the partial message has been arriving.
+    #[inline]
+    fn keep_begun(&mut self, now: &impl Fn() -> Duration) {
+        if self.unfinished.bytes() == 0 {
+            self.delays.end(|late| late.begun = None);
+        } else {
+            self.delays.begin().begun.get_or_insert_with(now);
+        }
+    }
+
+    /// Returns the step for a hook that the event becomes, if any.
+    fn event(&mut self, event: Event, now: &impl Fn() -> Duration) -> Option<Step> {
+        let step = match event {
+            Event::Message(message) => {
+                self.active = true;
+                self.delays.end(|late| late.begun = None);
+                let step = Step::Message(message);
+                if self.is_heard() {
+                    return Some(step);
+                }
+                let weight = u8::try_from(step.weight()).unwrap_or(u8::MAX);
+                self.used = self.used.saturating_add(weight);
+                return None;
+            }
+            Event::Ping(data) => {
+                if self.limits().auto_pong {
+                    self.outbox().answer_ping(data.clone());
+                }
+                Step::Ping(data)
+            }
+            Event::Pong(data) => {
+                self.outbox().ponged(&data);
+                self.delays.end(|late| late.slow = false);
+                Step::Pong(data)
+            }
+            Event::Close(frame) => {
+                self.client_closed(frame, now());
+                return None;
+            }
+        };
+        let now = now();
+        if !self.controls.admits(now) {
+            self.fail(reasons::too_many_control_frames(), now);
+            return None;
+        }
+        self.is_heard().then_some(step)
+    }
+
+    /// Returns whether the client's messages still reach hooks: not once this side has closed.
+    fn is_heard(&self) -> bool {
+        let closed_here = self.events.as_ref().is_some_and(PeerEvents::closed_here);
+        !closed_here && matches!(self.phase, Phase::Open | Phase::Broken)
+    }
+
+    /// Returns whether enough messages wait for their hooks. One message may always wait, whatever
+    /// the limits.
+    pub(super) fn is_full(&self) -> bool {
+        let (waiting, waiting_bytes) = self.inbound.len();
+        if waiting == 0 {
+            return false;
+        }
+        let most = self.limits().max_inbound.get();
+        let bytes = self.limits().max_message_size.get().saturating_mul(2);
+        waiting >= most || waiting_bytes >= bytes
+    }
+
+    /// Queues a step for its hook.
+    #[cold]
+    pub(super) fn enqueue(&mut self, step: Step) {
+        let most = self.limits().max_inbound.get();
+        self.inbound.push(step, most);
+    }
+
+    fn client_closed(&mut self, frame: Option<CloseFrame>, now: Duration) {
+        // This side may have closed a moment ago: then this is the answer.
+        self.heed_urgent(now);
+        let was_open = self.is_open();
+        let closed = match &self.phase {
+            Phase::Closing { frame, .. } => Closed::by_us(frame, ClosedBy::Server, true),
+            _ => {
+                let mut closed = Closed::by_client(frame.as_ref());
+                // Then it gets no answer.
+                closed.clean &= !matches!(self.phase, Phase::Broken);
+                self.outbox().close_with(frame);
+                closed
+            }
+        };
+        let deadline = self.close_deadline(now);
+        self.change(Change::Ended {
+            closed,
+            deadline,
+            settled: was_open,
+        });
+    }
+
+    /// Handles a broken rule: messages before it are answered first, within the time of a close.
+    fn violates(&mut self, violation: Violation, now: &impl Fn() -> Duration) {
+        let now = now();
+        if self.is_open() {
+            let deadline = self.close_deadline(now);
+            self.change(Change::Broke(violation, deadline));
+        } else {
+            self.fail(violation, now);
+        }
+    }
+
+    /// Closes with the code of the rule that was broken before.
+    pub(super) fn fail_violated(&mut self, now: Duration) {
+        if let Phase::Violated { violation, .. } = &self.phase {
+            let violation = Violation::clone(violation);
+            self.fail(violation, now);
+        }
+    }
+
+    /// Closes with the code of a broken rule. Nothing more is decoded.
+    fn fail(&mut self, violation: Violation, now: Duration) {
+        if matches!(self.phase, Phase::Broken) {
+            // The close frame cannot be sent.
+            return self.lost();
+        }
+        // If this side closed a moment ago, that is how it ended, and no hook hears of more.
+        self.heed_urgent(now);
+        let frame = match &self.phase {
+            Phase::Closing { frame, .. } => CloseFrame::clone(frame),
+            Phase::Open | Phase::Violated { .. } => {
+                let frame = CloseFrame::new(violation.code(), violation.reason());
+                self.outbox().close_with(Some(frame.clone()));
+                self.inbound
+                    .push(Step::Failed(Error::protocol(violation)), 1);
+                frame
+            }
+            _ => return,
+        };
+        self.end(Closed::by_us(&frame, ClosedBy::Server, false), now);
+    }
+}

@@ -1,0 +1,123 @@
+//! Time: which deadlines have passed, and how long the other side may take.
+
+use std::time::{Duration, SystemTime};
+
+use crossws_core::adapter::{LivenessEvent, PeerEvents};
+use crossws_core::{CloseFrame, Closed, ClosedBy};
+
+use super::{Change, Connection, Phase, Queue};
+use crate::reasons;
+
+impl<Q: Queue> Connection<Q> {
+    /// Returns the nearest deadline, which passes no earlier. `wall` reads the clock by which
+    /// credentials expire.
+    pub fn poll_timeout(
+        &mut self,
+        now: Duration,
+        wall: impl FnOnce() -> SystemTime,
+    ) -> Option<Duration> {
+        if std::mem::take(&mut self.heard) {
+            self.liveness.heard(now);
+        }
+        if std::mem::take(&mut self.active) {
+            self.liveness.active(now);
+        }
+        let expires_at = self.events.as_ref().and_then(PeerEvents::expires_at);
+        self.liveness.credentials(expires_at, now, wall);
+        if !self.is_open() {
+            return self.phase.deadline();
+        }
+        let due = self.liveness.next_due();
+        [due, self.age_limit(), self.message_limit()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Acts on a deadline that has passed. [`poll_transmit`](Self::poll_transmit) must follow.
+    pub fn handle_timeout(&mut self, now: Duration) {
+        if matches!(self.phase, Phase::Violated { .. }) {
+            return self.fail_violated(now);
+        }
+        if !self.is_open() {
+            // Bytes that the client has not taken or sent are lost.
+            let closed = self.phase.lost(self.outbox().unsent_close());
+            return self.change(Change::Dropped(closed));
+        }
+        if self.age_limit().is_some_and(|limit| limit <= now) {
+            self.delays.begin().age_said = true;
+            return self.outbox().too_old();
+        }
+        if self.is_full() || self.undecoded {
+            // While this side does not read, silence says nothing about the client.
+            self.liveness.heard(now);
+            self.liveness.active(now);
+            self.delays.end(|late| late.begun = late.begun.map(|_| now));
+        }
+        if self.message_limit().is_some_and(|limit| limit <= now) {
+            return self.time_out(reasons::message_too_slow(), now);
+        }
+        while let Some(due) = self.liveness.poll(now) {
+            self.due(due, now);
+        }
+    }
+
+    fn due(&mut self, due: LivenessEvent, now: Duration) {
+        match due {
+            LivenessEvent::Silent => self.time_out(reasons::silent(), now),
+            LivenessEvent::Inactive => {
+                if let Some(events) = &self.events {
+                    events.inactive();
+                }
+            }
+            LivenessEvent::Expired => {
+                self.outbox().close_with(Some(reasons::expired()));
+                self.has_ended = true;
+            }
+            LivenessEvent::CredentialsExpired => {
+                if let Some(events) = &self.events
+                    && let Some(at) = self.liveness.expires_at()
+                {
+                    events.expired(at);
+                }
+            }
+            _ => {
+                self.ping_due = true;
+                self.outbox().heartbeat();
+                if let Some(deflater) = &self.deflater {
+                    deflater.lock().rest();
+                }
+            }
+        }
+    }
+
+    /// Returns when the bytes that wait to be written are too old.
+    fn age_limit(&self) -> Option<Duration> {
+        let late = self.delays.get().filter(|late| !late.age_said)?;
+        Some(late.stalled?.saturating_add(self.limits().max_queue_age?))
+    }
+
+    /// Returns when the message that is arriving has taken too long.
+    fn message_limit(&self) -> Option<Duration> {
+        let begun = self.delays.get()?.begun?;
+        Some(begun.saturating_add(self.limits().message_timeout?))
+    }
+
+    /// Returns when the ping that was just written may have arrived. Of a client that is slow, the
+    /// systems on both sides may hold some hundred KiB before it, and do not tell how fast it takes
+    /// them.
+    pub(super) fn ping_arrives(&self, now: Duration) -> Duration {
+        let slow = self.delays.get().is_some_and(|late| late.slow);
+        let on_its_way = match slow {
+            true => self.limits().max_queue_age.unwrap_or_default(),
+            false => Duration::ZERO,
+        };
+        now.saturating_add(on_its_way)
+    }
+
+    /// Closes the connection because the client's time is over.
+    fn time_out(&mut self, frame: CloseFrame, now: Duration) {
+        self.outbox().close_with(Some(frame.clone()));
+        self.end(Closed::by_us(&frame, ClosedBy::Timeout, false), now);
+    }
+}

@@ -1,0 +1,167 @@
+//! Out: from the outbox to the driver's stream.
+
+use std::time::Duration;
+
+use crossws_core::{Closed, ClosedBy};
+
+use super::{Change, Connection, Phase, Queue};
+use crate::outbox::{Batch, Taken};
+use crate::reasons;
+
+/// What the driver's stream must do next.
+// Exhaustive on purpose: a driver must do each.
+#[allow(clippy::exhaustive_enums)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transmit {
+    /// Write from the batch, and report [`wrote`](Connection::wrote),
+    /// [`write_waits`](Connection::write_waits) or [`write_failed`](Connection::write_failed).
+    Write,
+    /// Flush: everything is written.
+    Flush,
+    /// Flush, then end the writing side and report [`shut`](Connection::shut).
+    Shutdown,
+    /// Drop the connection at once: the connection is over.
+    Abort,
+    /// Nothing.
+    Nothing,
+}
+
+impl<Q: Queue> Connection<Q> {
+    /// Takes the queued frames into `batch`, if all of it is written, and returns what to do next.
+    pub fn poll_transmit(
+        &mut self,
+        batch: &mut Batch<Q::Framing>,
+        now: impl Fn() -> Duration,
+    ) -> Transmit {
+        match self.phase {
+            Phase::Lingering { .. } if self.outbox().urgent().terminated => {
+                self.change(Change::Dropped(Closed::lost(ClosedBy::Server)));
+            }
+            Phase::Broken | Phase::Lingering { .. } => return Transmit::Nothing,
+            Phase::Over { .. } => {}
+            _ => self.load(batch, &now),
+        }
+        if let Phase::Over { abort, .. } = &mut self.phase {
+            return match std::mem::take(abort) {
+                true => Transmit::Abort,
+                false => Transmit::Nothing,
+            };
+        }
+        if !batch.is_empty() {
+            return Transmit::Write;
+        }
+        self.delays.end(|late| late.stalled = None);
+        if std::mem::take(&mut self.ping_due) {
+            let arrives = self.ping_arrives(now());
+            self.liveness.pinged(arrives);
+        }
+        match self.phase {
+            Phase::Flushing { .. } => Transmit::Shutdown,
+            _ => Transmit::Flush,
+        }
+    }
+
+    /// Takes the queued frames once everything taken before is written, and acts on the outbox's
+    /// other news.
+    #[inline]
+    fn load(&mut self, batch: &mut Batch<Q::Framing>, now: &impl Fn() -> Duration) {
+        if !batch.is_empty() {
+            let urgent = self.outbox().urgent();
+            self.heed(&urgent, now);
+        }
+        if std::mem::take(&mut self.cut) {
+            // The frame that has begun is finished; the frames after it are discarded, and the
+            // close frame follows.
+            let lost = batch.keep_begun();
+            self.outbox().discarded(lost, batch);
+        }
+        if batch.is_empty() && !self.is_over() {
+            let taken = self.outbox().take(batch);
+            self.heed(&taken, now);
+        }
+    }
+
+    /// Acts on the outbox's news before the queue is taken.
+    pub(super) fn heed_urgent(&mut self, now: Duration) {
+        let urgent = self.outbox().urgent();
+        self.heed(&urgent, &|| now);
+    }
+
+    fn heed(&mut self, taken: &Taken, now: &impl Fn() -> Duration) {
+        if taken.terminated {
+            self.change(Change::Dropped(Closed::lost(ClosedBy::Server)));
+        } else if taken.overflowed {
+            let frame = reasons::slow_consumer();
+            self.inbound.clear();
+            self.cut = true;
+            self.end(Closed::by_us(&frame, ClosedBy::Server, false), now());
+        } else if let Some(frame) = &taken.close {
+            match self.phase {
+                Phase::Open => {
+                    self.inbound.clear();
+                    let deadline = self.close_deadline(now());
+                    self.change(Change::ClosedHere(frame.clone(), deadline));
+                }
+                // The client's further bytes cannot be decoded, its answers neither.
+                Phase::Violated { .. } => {
+                    self.inbound.clear();
+                    self.end(Closed::by_us(frame, ClosedBy::Server, false), now());
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Notes that some of the batch was written.
+    #[inline]
+    pub fn wrote(&mut self) {
+        self.delays.end(|late| {
+            late.stalled = None;
+            late.age_said = false;
+        });
+        self.wrote = true;
+    }
+
+    /// Notes that a write has to wait for the client.
+    pub fn write_waits(&mut self, now: Duration) {
+        let late = self.delays.begin();
+        late.stalled.get_or_insert(now);
+        late.slow = true;
+        if let Phase::Flushing { settled, .. } = &mut self.phase {
+            *settled = false;
+        }
+    }
+
+    /// Notes that a write failed: the connection is lost once the messages that were read have
+    /// reached their hooks.
+    pub fn write_failed(&mut self) {
+        if !self.is_open() || !self.undecoded {
+            return self.lost();
+        }
+        self.change(Change::WriteFailed);
+        self.has_ended = true;
+        self.outbox().end();
+    }
+
+    /// Returns whether the client has closed in order, has taken everything so far, and has answered
+    /// every ping, so that no more than its end is still to come.
+    pub fn is_settled(&self) -> bool {
+        matches!(self.phase, Phase::Flushing { settled: true, .. })
+            && !self.outbox().awaits_answer()
+    }
+
+    /// Notes that the writing side has ended while this many bytes were unread.
+    pub fn shut(&mut self, unread: usize, now: Duration) {
+        let deadline = self.close_deadline(now);
+        self.change(Change::Shut(deadline, unread));
+    }
+
+    /// Reports to the peer also what other tasks wrote and discarded. May run any code, as [`tell`](Self::tell).
+    pub fn end_transmit(&mut self) {
+        self.wrote |= self.outbox().take_relieved();
+        if self.outbox().has_lost() {
+            self.tell_lost();
+        }
+        self.tell();
+    }
+}
