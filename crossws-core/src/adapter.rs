@@ -19,6 +19,7 @@ pub use crate::pubsub::flusher::{Asleep, Flusher};
 pub use crate::pubsub::publication::Publication;
 pub use crate::pubsub::wire::{Encoding, Wire};
 pub use crate::service::api::HttpService;
+pub use crate::service::background::Background;
 #[cfg(feature = "http")]
 pub use crate::service::body::{HttpApp, http_service};
 #[cfg(feature = "http")]

@@ -23,7 +23,10 @@ use std::sync::Arc;
 
 use http::{HeaderName, StatusCode};
 
-use crate::adapter::{Claim, HttpService, RestoreError, RestoredPeer, Snapshot, Transport};
+use crate::adapter::{
+    Background, Claim, HttpService, RestoreError, RestoredPeer, Snapshot, Transport,
+};
+use crate::bounds::MaybeSend;
 use crate::error::{Error, HookKind, SubscribeError};
 use crate::hooks::catch::catch_panic;
 use crate::hub::budget::Budget;
@@ -93,8 +96,11 @@ struct Inner {
     waiting: AtomicUsize,
     flushed: AtomicUsize,
     idle: Event,
+    /// A shutdown has begun.
+    stops: Event,
     extensions: Extensions,
     http: Mutex<Option<ServiceRef>>,
+    background: Mutex<Option<Arc<dyn Background>>>,
     /// The sum of all connections' shares of [`Limits::max_unfinished`].
     unfinished: Budget,
     counts: Counts,
@@ -459,6 +465,19 @@ impl Hub {
         drop(old);
     }
 
+    /// Lends an adapter's time and tasks to the hub. If several adapters lend theirs, the last one
+    /// counts.
+    pub fn lend_background(&self, background: Arc<dyn Background>) {
+        let old = self.0.background.lock().replace(background);
+        // Dropped without the lock: the adapter's code runs then.
+        drop(old);
+    }
+
+    /// Returns the time and the tasks of the adapter that serves this hub. `None` until one does.
+    pub fn background(&self) -> Option<Arc<dyn Background>> {
+        self.0.background.lock().clone()
+    }
+
     /// Returns one peer by its id.
     ///
     /// ```
@@ -520,7 +539,9 @@ impl Hub {
     /// Refuses upgrades from here on. Returns the frame that closes every peer.
     pub(crate) fn refuse_upgrades(&self, frame: CloseFrame) -> CloseFrame {
         self.turn_away();
-        self.0.shutdown.lock().get_or_insert(frame).clone()
+        let frame = self.0.shutdown.lock().get_or_insert(frame).clone();
+        self.0.stops.notify_all();
+        frame
     }
 
     /// Returns whether a load balancer should send new clients here: for a readiness check. False
@@ -553,6 +574,24 @@ impl Hub {
     /// Returns whether a shutdown has begun.
     pub fn is_shutting_down(&self) -> bool {
         self.0.shutdown.lock().is_some()
+    }
+
+    /// Waits until a shutdown has begun: for responses that would not end by themselves, such as
+    /// event streams. The future holds the hub.
+    ///
+    /// # Cancel safety
+    /// Dropping the future has no effect on the hub.
+    pub fn stopping(&self) -> impl Future<Output = ()> + MaybeSend + use<> {
+        let hub = self.clone();
+        async move {
+            loop {
+                let listener = hub.0.stops.listen();
+                if hub.is_shutting_down() {
+                    return;
+                }
+                listener.await;
+            }
+        }
     }
 
     pub(crate) fn shutdown_frame(&self) -> Option<CloseFrame> {

@@ -13,6 +13,8 @@ use serde::de::DeserializeOwned;
 use crate::bounds::{BoxError, BoxFuture, MaybeSend, MaybeSync};
 use crate::hub::Hub;
 use crate::message::codec::{DecodeError, EncodeError};
+#[cfg(feature = "http")]
+use crate::service::body::Body;
 
 /// The HTTP service of an application, as hooks call it: an adapter wraps the service that a server
 /// was given.
@@ -27,6 +29,20 @@ pub trait HttpService: MaybeSend + MaybeSync + 'static {
         request: Request<Bytes>,
         max_body: usize,
     ) -> BoxFuture<'static, Result<Response<Bytes>, ApiError>>;
+
+    /// Returns the response when its head is there; its body arrives later, and may have no end. By
+    /// default the body is read first, up to [`ApiRequest::MAX_BODY`].
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    #[cfg(feature = "http")]
+    fn stream(
+        &self,
+        request: Request<Bytes>,
+    ) -> BoxFuture<'static, Result<Response<Body>, ApiError>> {
+        let whole = self.call(request, ApiRequest::MAX_BODY);
+        Box::pin(async move { Ok(whole.await?.map(Body::from)) })
+    }
 }
 
 /// The place where a hub finds the service.
@@ -299,7 +315,37 @@ impl ApiRequest {
         }
     }
 
+    /// Sends the request, and returns the response when its head is there. The body arrives later,
+    /// and may have no end, as an event stream's. The most bytes of a body do not apply.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # async fn example(api: Api) -> Result<(), ApiError> {
+    /// let response = api.get("/events").header("last-event-id", "7").stream().await?;
+    /// let body: Body = response.into_body();
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As awaiting the request itself.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the service's future.
+    #[cfg(feature = "http")]
+    pub async fn stream(self) -> Result<Response<Body>, ApiError> {
+        let (service, request, _) = self.into_request()?;
+        service.stream(request).await
+    }
+
     async fn run(self) -> Result<ApiResponse, ApiError> {
+        let (service, request, max_body) = self.into_request()?;
+        let response = service.call(request, max_body).await?;
+        Ok(ApiResponse(response))
+    }
+
+    /// Returns the service, the request and the most bytes of the response's body.
+    #[allow(clippy::type_complexity)]
+    fn into_request(self) -> Result<(Arc<dyn HttpService>, Request<Bytes>, usize), ApiError> {
         let service = self.service.ok_or(ApiError::NoService)?;
         let mut request = Request::new(self.body?);
         let uri = Uri::try_from(self.target);
@@ -314,8 +360,7 @@ impl ApiRequest {
         if let Some(addr) = self.remote_addr {
             request.extensions_mut().insert(addr);
         }
-        let response = service.call(request, self.max_body).await?;
-        Ok(ApiResponse(response))
+        Ok((service, request, self.max_body))
     }
 }
 
