@@ -5,10 +5,12 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use crossws::Hub;
+use crossws::sse::{EventResponse, EventStream};
 use serde_json::{Value, json};
 
 use crate::api::{Cleanups, health, note};
 use crate::loops;
+use crate::sse::{self, Streams};
 
 /// Serves every request that is not a WebSocket.
 pub fn http(hub: Hub) -> Router {
@@ -26,6 +28,13 @@ pub fn http(hub: Hub) -> Router {
         )
         .route("/_socket/cleanups", get(loops_cleanups))
         .route("/_socket/push", post(push))
+        .route("/sse", get(ticks))
+        .route("/sse/open", get(open_streams))
+        .route(
+            "/sse/structured",
+            get(async |stream| sse::structured(stream)),
+        )
+        .route("/sse/lines", get(async |stream| sse::lines(stream)))
         .with_state(hub)
 }
 
@@ -35,6 +44,14 @@ async fn cleanups(State(hub): State<Hub>) -> Json<Value> {
 
 async fn loops_cleanups(State(hub): State<Hub>) -> Json<Value> {
     Json(Cleanups::of(&hub).of_loops())
+}
+
+async fn ticks(State(hub): State<Hub>, stream: EventStream) -> EventResponse {
+    sse::ticks(stream, &Streams::of(&hub))
+}
+
+async fn open_streams(State(hub): State<Hub>) -> Json<Value> {
+    Json(json!({ "open": Streams::of(&hub).open() }))
 }
 
 /// Tells every connection of a user.

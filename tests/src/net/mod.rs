@@ -4,6 +4,7 @@ mod client;
 mod frames;
 mod http1;
 mod raw;
+mod streamed;
 mod tls;
 
 use std::net::SocketAddr;
@@ -18,6 +19,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::rustls::ClientConfig;
 
 use crate::{Connected, Control, Fut, Journal, Raw, Reply, Report, Server, Shutdown};
+
+pub use streamed::Streamed;
 
 use client::NetClient;
 use raw::NetRaw;
@@ -97,6 +100,12 @@ impl Port {
         let bytes = http1::plain(request, self.addr);
         let answered = http1::exchange(&mut stream, &bytes).await;
         answered.expect("an answer").0
+    }
+
+    /// Sends a plain request whose response has no end, such as an event stream.
+    pub async fn stream(&self, request: Request<Bytes>) -> Response<Streamed> {
+        let bytes = http1::plain(request, self.addr);
+        Streamed::open(self.dial().await, &bytes).await
     }
 
     /// See [`Server::raw`].

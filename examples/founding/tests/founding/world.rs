@@ -14,6 +14,9 @@ pub(crate) trait World {
     /// Sends a request to the app's HTTP.
     fn http(&self, request: Request<Bytes>) -> Fut<'_, Response<Bytes>>;
 
+    /// Sends a request whose response has no end.
+    fn stream(&self, request: Request<Bytes>) -> Fut<'_, Response<Box<dyn Chunks>>>;
+
     /// Opens a connection for raw bytes, if the platform has sockets.
     fn raw(&self) -> Option<Fut<'_, Box<dyn Raw>>> {
         None
@@ -24,6 +27,12 @@ pub(crate) trait World {
 
     /// Returns the time since a fixed moment.
     fn now(&self) -> Duration;
+}
+
+/// A response's body, as it arrives. Dropping it is a client that goes.
+pub(crate) trait Chunks {
+    /// Returns the next bytes, or `None` at the end.
+    fn next(&mut self) -> Fut<'_, Option<Bytes>>;
 }
 
 /// A check, or several, in a world.
@@ -46,7 +55,7 @@ mod net {
     use std::net::SocketAddr;
     use std::time::Instant;
 
-    use crossws_conformance::net::Port;
+    use crossws_conformance::net::{Port, Streamed};
 
     use super::*;
 
@@ -71,6 +80,12 @@ mod net {
         }
     }
 
+    impl Chunks for Streamed {
+        fn next(&mut self) -> Fut<'_, Option<Bytes>> {
+            Box::pin(Streamed::next(self))
+        }
+    }
+
     impl World for Net {
         fn connect(&self, request: Request<()>) -> Fut<'_, Result<Connected, Response<Bytes>>> {
             Box::pin(async move { self.port.upgrade(request).await.map_err(Option::unwrap) })
@@ -78,6 +93,13 @@ mod net {
 
         fn http(&self, request: Request<Bytes>) -> Fut<'_, Response<Bytes>> {
             Box::pin(self.port.http(request))
+        }
+
+        fn stream(&self, request: Request<Bytes>) -> Fut<'_, Response<Box<dyn Chunks>>> {
+            Box::pin(async move {
+                let response = self.port.stream(request).await;
+                response.map(|body| Box::new(body) as Box<dyn Chunks>)
+            })
         }
 
         fn raw(&self) -> Option<Fut<'_, Box<dyn Raw>>> {
@@ -141,13 +163,24 @@ pub(crate) mod smol {
 }
 
 pub(crate) mod memory {
+    use crossws::Body;
     use crossws::Hub;
     use crossws::memory::TestServer;
+    use http_body_util::BodyExt;
 
     use super::*;
     use crate::memory_target;
 
     struct Memory(TestServer);
+
+    impl Chunks for Body {
+        fn next(&mut self) -> Fut<'_, Option<Bytes>> {
+            Box::pin(async move {
+                let frame = self.frame().await?.unwrap();
+                Some(frame.into_data().unwrap())
+            })
+        }
+    }
 
     impl World for Memory {
         fn connect(&self, request: Request<()>) -> Fut<'_, Result<Connected, Response<Bytes>>> {
@@ -163,6 +196,18 @@ pub(crate) mod memory {
             Box::pin(async move {
                 let request = self.0.request(parts.method, parts.uri.to_string());
                 request.body(body).await.unwrap().into_response()
+            })
+        }
+
+        fn stream(&self, request: Request<Bytes>) -> Fut<'_, Response<Box<dyn Chunks>>> {
+            Box::pin(async move {
+                let (parts, body) = request.into_parts();
+                let mut request = self.0.request(parts.method, parts.uri.to_string());
+                for (name, value) in &parts.headers {
+                    request = request.header(name, value);
+                }
+                let response = request.body(body).stream().await.unwrap();
+                response.map(|body| Box::new(body) as Box<dyn Chunks>)
             })
         }
 
