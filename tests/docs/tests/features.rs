@@ -11,6 +11,7 @@ fn numbers() -> impl Iterator<Item = usize> {
         .chain(67..=192)
         .chain([197])
         .chain(220..=225)
+        .chain(241..=247)
         .chain(276..=280)
         .chain([301])
         .chain(303..=313)
