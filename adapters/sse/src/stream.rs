@@ -116,11 +116,17 @@ impl EventStream {
 
     /// Reads what the client's headers say about the stream: its `Last-Event-ID`.
     #[must_use]
-    pub fn with_headers(mut self, headers: &HeaderMap) -> Self {
+    pub fn with_headers(self, headers: &HeaderMap) -> Self {
         let id = headers.get(LAST_EVENT_ID).map(HeaderValue::as_bytes);
         // Clients send it as UTF-8, which `HeaderValue::to_str` refuses.
         let id = id.and_then(|id| std::str::from_utf8(id).ok());
-        self.last_event_id = id.filter(|id| !id.is_empty()).map(Box::from);
+        self.with_last_event_id(id.unwrap_or_default())
+    }
+
+    /// Sets the last id, for a platform whose requests have no such headers.
+    #[must_use]
+    pub fn with_last_event_id(mut self, id: &str) -> Self {
+        self.last_event_id = Some(id).filter(|id| !id.is_empty()).map(Box::from);
         self
     }
 

@@ -4,6 +4,8 @@ use crossws_core::adapter::HubChoice;
 use crossws_core::http::header::{HOST, ORIGIN, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL};
 use crossws_core::{Capabilities, Hub, HubBuilder, hub_setters};
 
+use crate::background::background;
+
 /// How a Worker and its objects serve. Give the same options to both: the Worker applies the origin
 /// policy and `Limits::upgrade_timeout`, the object all other limits.
 ///
@@ -86,7 +88,9 @@ impl Options {
     /// A hub of connections that can do this.
     pub(crate) fn hub(&self, capabilities: Capabilities) -> Hub {
         let lacks = capabilities.missing();
-        self.hub.clone().change(|hub| hub.lacks(lacks)).build()
+        let hub = self.hub.clone().change(|hub| hub.lacks(lacks)).build();
+        hub.lend_background(background());
+        hub
     }
 }
 

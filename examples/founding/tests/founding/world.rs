@@ -260,7 +260,10 @@ pub(crate) mod workerd {
         let native = ["time::", "loops::"]
             .iter()
             .any(|group| check.starts_with(group));
-        !native && !check.ends_with("cleans_up_once")
+        let shares = ["cleans_up_once", "when_the_client_goes"]
+            .iter()
+            .any(|end| check.ends_with(end));
+        !native && !shares
     }
 
     pub(crate) fn run(check: Check) {
