@@ -159,6 +159,8 @@ pub fn frame_len(head: &[u8]) -> Option<usize> {
         127 => (10, u64::from_be_bytes(head.get(2..10)?.try_into().ok()?)),
         len => (2, len.into()),
     };
+    let key = if head.get(1)? & MASKED == 0 { 0 } else { 4 };
+    let header: usize = header + key;
     header.checked_add(usize::try_from(payload).ok()?)
 }
 
@@ -167,21 +169,16 @@ pub fn frame_len(head: &[u8]) -> Option<usize> {
 #[non_exhaustive]
 pub struct ServerFrame;
 
+/// What a client sends: whole frames, masked. Only its name is used, as a type.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ClientFrame;
+
 impl Encoding for ServerFrame {
     fn append(_: u64, publication: &Publication, to: &mut Vec<u8>) {
         let message = publication.message();
         put_frame(to, message.into(), message.as_bytes());
     }
-}
-
-/// Returns the length of the first `frames` frames in `bytes`.
-pub fn frames_len(bytes: &[u8], frames: usize) -> usize {
-    let mut len = 0;
-    for _ in 0..frames {
-        let frame = bytes.get(len..).and_then(frame_len);
-        len = frame.map_or(bytes.len(), |frame| len.saturating_add(frame));
-    }
-    len.min(bytes.len())
 }
 
 #[cfg(test)]

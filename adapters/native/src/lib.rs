@@ -1,5 +1,6 @@
-//! The parts that every **crossws** adapter with its own sockets shares: the server, the outbox,
-//! and the pump that runs one connection. The protocol itself is in [`crossws_proto`].
+//! The parts that every **crossws** adapter with its own sockets shares: the server,
+//! and the pump that runs one connection. The protocol and the outbound queue are in
+//! [`crossws_proto`].
 //!
 //! An adapter implements [`Io`] for its streams, [`Listen`] for its listeners, and [`Runtime`] and
 //! [`ServerRuntime`] for its timers and tasks. Then [`Server`] is its server, and [`Acceptor`]
@@ -13,10 +14,8 @@
 mod driver;
 #[cfg(feature = "http")]
 mod http;
-mod outbox;
 mod runtime;
 mod server;
-mod sync;
 #[cfg(feature = "tls")]
 mod tls;
 

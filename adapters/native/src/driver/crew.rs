@@ -17,7 +17,7 @@ use crate::driver::stage::Stage;
 use crate::driver::timers::Timers;
 use crate::runtime::ServerRuntime;
 use crate::server::tasks::Tasks;
-use crate::sync::Mutex;
+use crossws_proto::sync::Mutex;
 
 /// Writes a room's messages in a few tasks of its own, and keeps time in one more. A server has one,
 /// on its runtime, for its own connections; the tasks end with the last of these and the server's

@@ -24,12 +24,12 @@ use self::inbound::Inbound;
 use self::input::Input;
 use crate::driver::outlet::Outlet;
 use crate::driver::pace::{self, Grown};
-use crate::outbox::Outbox;
+use crate::driver::task_handle::TaskHandle;
 use crate::runtime::Runtime;
 use crate::runtime::io::Io;
-use crate::sync::Mutex;
 use crossws_proto::deflate::Deflater;
 use crossws_proto::engine::{Decoder, Violation};
+use crossws_proto::sync::Mutex;
 
 /// A message counts once more in a turn for each this many bytes: a message of a few bytes on the
 /// wire may inflate to the largest that is allowed.
@@ -110,7 +110,7 @@ struct Late {
 pub(crate) struct Link<I, R: Runtime> {
     outlet: Arc<Mutex<Outlet<I>>>,
     runtime: R,
-    outbox: Arc<Outbox>,
+    outbox: Arc<TaskHandle>,
     lifeline: Option<PeerEvents>,
     /// The settings, which the peers of the route share.
     settings: Arc<Settings>,
@@ -166,7 +166,7 @@ impl<I: Io, R: Runtime> Link<I, R> {
     pub(crate) fn new<H: Hooks + ?Sized>(
         outlet: Arc<Mutex<Outlet<I>>>,
         early: BytesMut,
-        outbox: Arc<Outbox>,
+        outbox: Arc<TaskHandle>,
         runtime: R,
         accepted: &Accepted<H>,
         decoder: Decoder,

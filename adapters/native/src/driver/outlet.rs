@@ -8,10 +8,10 @@ use std::io::{self, IoSlice};
 use std::ops::{Deref, DerefMut};
 use std::task::{Context, Poll, Waker};
 
-use crate::outbox::Outbox;
-use crate::outbox::batch::Batch;
+use crate::driver::task_handle::Batch;
+use crate::driver::task_handle::TaskHandle;
 use crate::runtime::io::Io;
-use crate::sync::{Mutex, MutexGuard, thread_local};
+use crossws_proto::sync::{Mutex, MutexGuard, thread_local};
 
 /// Most slices in one write: a burst of small messages is one slice, a large payload two.
 const SLICES: usize = 32;
@@ -99,7 +99,7 @@ impl<I: Io> Outlet<I> {
     pub(crate) fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
-        outbox: &Outbox,
+        outbox: &TaskHandle,
     ) -> Poll<io::Result<()>> {
         if let Some(error) = self.failed.take() {
             return Poll::Ready(Err(error));
@@ -135,7 +135,7 @@ impl<I: Io> Outlet<I> {
     }
 
     /// Takes and writes messages. Returns whether all is done and the connection's task may sleep on.
-    fn write_messages(&mut self, outbox: &Outbox, wrote: &mut bool) -> bool {
+    fn write_messages(&mut self, outbox: &TaskHandle, wrote: &mut bool) -> bool {
         // Not woken for this stream: the connection's task is woken, and then polls the stream
         // itself.
         let cx = &mut Context::from_waker(Waker::noop());
@@ -175,11 +175,11 @@ pub(crate) trait Flush: Send + Sync {
     /// Returns `None` if another task is writing right now; that task then writes these messages.
     /// With `waits`, returns `None` only where this thread is writing into a stream already: a
     /// write never waits for the client, so otherwise this call does not wait for it either.
-    fn flush(&self, outbox: &Outbox, waits: bool) -> Option<bool>;
+    fn flush(&self, outbox: &TaskHandle, waits: bool) -> Option<bool>;
 }
 
 impl<I: Io> Flush for Mutex<Outlet<I>> {
-    fn flush(&self, outbox: &Outbox, waits: bool) -> Option<bool> {
+    fn flush(&self, outbox: &TaskHandle, waits: bool) -> Option<bool> {
         let mut unfinished = Unfinished {
             outbox,
             done: false,
@@ -193,14 +193,14 @@ impl<I: Io> Flush for Mutex<Outlet<I>> {
 
 /// Wakes the connection's task for the rest, also if its stream panics.
 struct Unfinished<'a> {
-    outbox: &'a Outbox,
+    outbox: &'a TaskHandle,
     done: bool,
 }
 
 impl Drop for Unfinished<'_> {
     fn drop(&mut self) {
         if !self.done {
-            self.outbox.wake_pump();
+            self.outbox.wake();
         }
     }
 }
@@ -214,7 +214,7 @@ mod tests {
     use super::*;
 
     /// A stream whose code publishes to its own connection, as a log's listener may.
-    struct Publishes(Weak<Mutex<Outlet<Self>>>, Arc<Outbox>);
+    struct Publishes(Weak<Mutex<Outlet<Self>>>, Arc<TaskHandle>);
 
     impl Io for Publishes {
         fn poll_read(&mut self, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_thread_that_writes_into_a_stream_waits_for_none() {
-        let outbox = Outbox::new(&Limits::default());
+        let outbox = TaskHandle::new(&Limits::default());
         let outlet = Arc::new_cyclic(|outlet| {
             let io = Publishes(outlet.clone(), Arc::clone(&outbox));
             Mutex::new(Outlet::new(io))

@@ -18,7 +18,9 @@ use std::time::Duration;
 
 use crossws_core::Hub;
 
-use crate::outbox::{Outbox, bounds};
+use crossws_proto::outbox;
+
+use crate::driver::task_handle::TaskHandle;
 use crate::runtime::Runtime;
 
 /// How long to wait between two looks at the clients that are behind.
@@ -26,7 +28,7 @@ const MOMENT: Duration = Duration::from_millis(1);
 
 /// How long to wait in all for the clients that the connection's own hooks have written to, as each
 /// of them may be behind.
-const GRACE: Duration = Duration::from_millis(bounds::GRACE as u64);
+const GRACE: Duration = outbox::GRACE;
 
 /// How long to wait in all for clients that fall behind again and again, because other connections,
 /// whose messages have waited too, write to them.
@@ -48,7 +50,7 @@ const NO_HOOK: usize = 0;
 const TURN_OVER: usize = 1;
 
 /// The queues that a hook has let grow.
-pub(crate) type Grown = Vec<Arc<Outbox>>;
+pub(crate) type Grown = Vec<Arc<TaskHandle>>;
 
 /// Notes that this thread polls a hook of a connection of this hub from here on.
 #[inline]
@@ -96,7 +98,7 @@ fn keep_each_once(grown: &mut Grown) {
 }
 
 /// Notes that the hook that this thread polls, if any, has let this queue grow.
-pub(crate) fn has_grown(outbox: &Arc<Outbox>) {
+pub(crate) fn has_grown(outbox: &Arc<TaskHandle>) {
     let hook = HOOK.get();
     if hook == NO_HOOK {
         return;
@@ -159,12 +161,12 @@ mod tests {
     use futures_lite::future::block_on;
 
     use super::*;
-    use crate::outbox::batch::Batch;
-    use crate::sync::Mutex;
+    use crate::driver::task_handle::Batch;
+    use crossws_proto::sync::Mutex;
 
     /// While it sleeps a client catches up, and is sent so much that it is behind again.
     #[derive(Clone)]
-    struct Relapses(Arc<Outbox>, Arc<Mutex<Instant>>);
+    struct Relapses(Arc<TaskHandle>, Arc<Mutex<Instant>>);
 
     impl Relapses {
         fn fill(&self) {
@@ -195,7 +197,9 @@ mod tests {
 
     #[test]
     fn a_hook_counts_from_its_first_poll_to_its_last_and_each_queue_once() {
-        let outboxes: Vec<_> = (0..3).map(|_| Outbox::new(&Limits::default())).collect();
+        let outboxes: Vec<_> = (0..3)
+            .map(|_| TaskHandle::new(&Limits::default()))
+            .collect();
         let hub = Hub::default();
         let mut all = None;
         for polled in [&outboxes[..2], &outboxes[1..]] {
@@ -212,7 +216,7 @@ mod tests {
 
     #[test]
     fn clients_of_others_that_fall_behind_repeatedly_are_waited_for_a_bounded_time() {
-        let outbox = Outbox::new(&Limits::default());
+        let outbox = TaskHandle::new(&Limits::default());
         let start = Instant::now();
         let runtime = Relapses(outbox, Arc::new(Mutex::new(start)));
         block_on(wait(None, || true, runtime.clone()));
@@ -223,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_client_that_falls_behind_repeatedly_is_waited_for_once() {
-        let outbox = Outbox::new(&Limits::default().max_buffered(1000));
+        let outbox = TaskHandle::new(&Limits::default().max_buffered(1000));
         let start = Instant::now();
         let runtime = Relapses(Arc::clone(&outbox), Arc::new(Mutex::new(start)));
         runtime.fill();

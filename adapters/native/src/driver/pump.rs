@@ -11,13 +11,13 @@ use crossws_core::adapter::{Accepted, Session};
 use crate::driver::crew::Crew;
 use crate::driver::link::{Link, Step};
 use crate::driver::outlet::Outlet;
+use crate::driver::task_handle::TaskHandle;
 use crate::driver::transport::NativeTransport;
-use crate::outbox::Outbox;
 use crate::runtime::Runtime;
 use crate::runtime::io::Io;
-use crate::sync::Mutex;
 use crossws_proto::engine::Role;
 use crossws_proto::handshake::Agreed;
+use crossws_proto::sync::Mutex;
 
 /// Runs a connection whose 101 has been written, from `open` to the end of the TCP connection.
 /// `early` holds the bytes that the client sent after its request, `agreed` the result of the
@@ -61,7 +61,7 @@ where
     // Prepared before the future, which then owns the link and not its ingredients too. The part
     // that runs hooks is boxed by itself, so that a waiting connection owns no room for it.
     let limits = &accepted.settings().limits;
-    let outbox = Outbox::with_crew(limits, crew);
+    let outbox = TaskHandle::with_crew(limits, crew);
     let outlet = Arc::new(Mutex::new(Outlet::new(io)));
     let flush = Arc::downgrade(&outlet);
     let transport = NativeTransport::new(outbox.clone(), &agreed).with_outlet(flush);

@@ -12,11 +12,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use crate::driver::task_handle::TaskHandle;
 use crate::driver::timer::Timer;
-use crate::outbox::Outbox;
 use crate::runtime::Runtime;
-use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicBool, Ordering as Memory};
+use crossws_proto::sync::Mutex;
+use crossws_proto::sync::atomic::{AtomicBool, Ordering as Memory};
 
 /// Wakes connections at their times: never early, and late by at most [`TICK`] and the runtime's
 /// own delay. Connections of one tick are woken together.
@@ -52,7 +52,7 @@ struct State {
 struct Alarm {
     /// The time in ticks.
     at: u64,
-    outbox: Arc<Outbox>,
+    outbox: Arc<TaskHandle>,
 }
 
 /// A tick is two to the power of this many nanoseconds.
@@ -113,7 +113,7 @@ impl Timers {
 
     /// Wakes the task of this outbox at a time, instead of at `old`. Returns `false`, and keeps
     /// nothing, where there is no task to wake it.
-    pub(crate) fn set(&self, outbox: &Arc<Outbox>, old: Option<Instant>, at: Instant) -> bool {
+    pub(crate) fn set(&self, outbox: &Arc<TaskHandle>, old: Option<Instant>, at: Instant) -> bool {
         let mut alarm = Alarm {
             at: old.map_or(0, |old| self.0.tick(old)),
             outbox: Arc::clone(outbox),
@@ -138,7 +138,7 @@ impl Timers {
     }
 
     /// Removes the wake-up at `old`.
-    pub(crate) fn cancel(&self, outbox: &Arc<Outbox>, old: Instant) {
+    pub(crate) fn cancel(&self, outbox: &Arc<TaskHandle>, old: Instant) {
         let alarm = Alarm {
             at: self.0.tick(old),
             outbox: Arc::clone(outbox),
@@ -234,7 +234,7 @@ impl Driver {
                 Due::Over => return Poll::Ready(()),
             };
             for alarm in woken {
-                alarm.outbox.wake_pump();
+                alarm.outbox.wake();
             }
             let Some(next) = next else {
                 cx.waker().wake_by_ref();
@@ -260,13 +260,13 @@ impl Drop for Driver {
         };
         // The connections keep their time themselves.
         for alarm in alarms {
-            alarm.outbox.wake_pump();
+            alarm.outbox.wake();
         }
     }
 }
 
 impl Alarm {
-    fn key(&self) -> (u64, *const Outbox) {
+    fn key(&self) -> (u64, *const TaskHandle) {
         (self.at, Arc::as_ptr(&self.outbox))
     }
 }

@@ -1,3 +1,8 @@
+#[cfg(test)]
+pub(crate) mod joined;
+#[cfg(all(test, crossws_shuttle))]
+mod model;
+
 use std::sync::{Arc, Weak};
 use std::time::SystemTime;
 
@@ -7,14 +12,14 @@ use crossws_core::adapter::{
 };
 use crossws_core::{Capabilities, CloseFrame, ControlError, Message, SendError, SendOptions, Sent};
 
-use crate::driver::encoder::Encoder;
 use crate::driver::outlet::Flush;
 use crate::driver::pace;
-use crate::outbox::Outbox;
-use crate::sync::Mutex;
+use crate::driver::task_handle::TaskHandle;
 use crossws_proto::deflate::Deflater;
 use crossws_proto::frame::Opcode;
 use crossws_proto::handshake::Agreed;
+use crossws_proto::outbox::Encoder;
+use crossws_proto::sync::Mutex;
 
 /// The capabilities of native transports.
 pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
@@ -37,15 +42,9 @@ pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
     .with(Capabilities::ROUTES)
     .with(Capabilities::RAW_STREAM);
 
-/// Returns whether the bytes that wait for the client decide what becomes of a message.
-#[inline]
-fn depends_on_the_client(options: &SendOptions) -> bool {
-    options.is_volatile() || options.replaces().is_some()
-}
-
 /// [`Transport`] over an outbox.
 pub(crate) struct NativeTransport {
-    outbox: Arc<Outbox>,
+    outbox: Arc<TaskHandle>,
     /// The connection's own task keeps it: a peer's handle keeps no stream open.
     outlet: Option<Weak<dyn Flush>>,
     /// The negotiated extensions, as in the response's header, if there are any.
@@ -60,34 +59,17 @@ impl Transport for NativeTransport {
     }
 
     fn send(&self, message: Message, options: &SendOptions) -> Result<Sent, SendError> {
-        if self.encoder.is_plain()
-            && !depends_on_the_client(options)
-            && let Some(bytes) = self
-                .outbox
-                .push_at_once(Opcode::from(&message), message.as_bytes())
-        {
+        if let Some(bytes) = self.encoder.send_at_once(&self.outbox, &message, options) {
             return Ok(Sent::Queued { bytes });
         }
-        if options.is_volatile()
-            && let Some(receipt) = self.outbox.discard_volatile()
-        {
-            if receipt.wake {
-                self.outbox.wake_pump();
-            }
-            return match receipt.dropped {
-                0 => Err(SendError::Closed(message)),
-                _ => Ok(Sent::Dropped),
-            };
+        let receipt = self.encoder.send(&self.outbox, &message, options);
+        self.outbox.note_sent();
+        if receipt.queued && !receipt.wake && !receipt.settle {
+            return Ok(Sent::Queued {
+                bytes: receipt.waiting,
+            });
         }
-        if let Some(key) = options.replaces()
-            && let Some(receipt) = Encoder::replace_sent(&self.outbox, key, &message)
-        {
-            return self.sent(message, receipt);
-        }
-        let receipt = self
-            .encoder
-            .send(&self.outbox, &message, options.may_compress());
-        self.sent(message, receipt)
+        self.heed(message, options, receipt)
     }
 
     /// A policy that discards messages must know each of them. Without one, the pump fetches them,
@@ -98,12 +80,6 @@ impl Transport for NativeTransport {
     }
 
     fn publish(&self, publication: &Publication) -> Receipt {
-        let options = publication.options();
-        if depends_on_the_client(options)
-            && let Some(receipt) = self.publish_to_slow(publication)
-        {
-            return receipt;
-        }
         self.encoder.publish(&self.outbox, publication)
     }
 
@@ -137,7 +113,7 @@ impl Transport for NativeTransport {
     }
 
     fn wake(&self) {
-        self.outbox.wake_pump();
+        self.outbox.wake();
     }
 
     fn flusher(&self) -> Option<&dyn Flusher> {
@@ -148,7 +124,7 @@ impl Transport for NativeTransport {
         match self.outlet.as_ref().and_then(Weak::upgrade) {
             Some(outlet) => outlet.flush(&self.outbox, false).unwrap_or_default(),
             None => {
-                self.outbox.wake_pump();
+                self.outbox.wake();
                 false
             }
         }
@@ -168,7 +144,7 @@ impl Transport for NativeTransport {
 
     fn terminate(&self) {
         self.outbox.terminate();
-        self.outbox.wake_pump();
+        self.outbox.wake();
     }
 
     fn ping(&self, data: Bytes) -> Result<(), ControlError> {
@@ -201,7 +177,7 @@ impl Transport for NativeTransport {
 }
 
 impl NativeTransport {
-    pub(crate) fn new(outbox: Arc<Outbox>, agreed: &Agreed) -> Self {
+    pub(crate) fn new(outbox: Arc<TaskHandle>, agreed: &Agreed) -> Self {
         let extensions = agreed.extensions();
         Self {
             encoder: Encoder::new(agreed, &outbox),
@@ -213,7 +189,7 @@ impl NativeTransport {
 
     /// Writes the queue if it is long, and judges the client if it is too long.
     fn look_after(&self) -> Settled {
-        match self.outlet.as_ref().and_then(Weak::upgrade) {
+        let settled = match self.outlet.as_ref().and_then(Weak::upgrade) {
             Some(outlet) => self
                 .outbox
                 .settle(|waits| outlet.flush(&self.outbox, waits)),
@@ -222,7 +198,11 @@ impl NativeTransport {
                 self.outbox.must_wait();
                 self.outbox.settle(|_| Some(false))
             }
+        };
+        if settled.closed {
+            self.outbox.wake();
         }
+        settled
     }
 
     /// Lets other tasks write into this connection's stream.
@@ -236,35 +216,15 @@ impl NativeTransport {
         self.encoder.deflater()
     }
 
-    /// Queues a message that is volatile or has a key, if the client is slow. Returns what became
-    /// of it.
-    #[cold]
-    fn publish_to_slow(&self, publication: &Publication) -> Option<Receipt> {
-        let options = publication.options();
-        if options.is_volatile()
-            && let Some(receipt) = self.outbox.discard_volatile()
-        {
-            return Some(receipt);
-        }
-        let key = options.replaces()?;
-        self.encoder.replace(&self.outbox, key, publication)
-    }
-
-    #[inline]
-    fn sent(&self, message: Message, receipt: Receipt) -> Result<Sent, SendError> {
-        self.outbox.note_sent();
-        if receipt.queued && !receipt.wake && !receipt.settle {
-            return Ok(Sent::Queued {
-                bytes: receipt.waiting,
-            });
-        }
-        self.heed(message, receipt)
-    }
-
     /// Acts on a receipt.
-    fn heed(&self, message: Message, receipt: Receipt) -> Result<Sent, SendError> {
+    fn heed(
+        &self,
+        message: Message,
+        options: &SendOptions,
+        receipt: Receipt,
+    ) -> Result<Sent, SendError> {
         if receipt.wake {
-            self.outbox.wake_pump();
+            self.outbox.wake();
         }
         if receipt.settle {
             let settled = self.settle();
@@ -273,7 +233,7 @@ impl NativeTransport {
             }
             if settled.wrote {
                 // The connection's task wakes the tasks that wait for that.
-                self.outbox.wake_pump();
+                self.outbox.wake();
                 return Ok(match self.outbox.buffered() {
                     0 => Sent::Written,
                     bytes => Sent::Queued { bytes },
@@ -285,13 +245,14 @@ impl NativeTransport {
                 bytes: receipt.waiting,
             }),
             Receipt { dropped: 0, .. } => Err(SendError::Closed(message)),
+            _ if options.is_volatile() => Ok(Sent::Dropped),
             _ => Err(SendError::Full(message)),
         }
     }
 
     fn control(&self, opcode: Opcode, data: Bytes) -> Result<(), ControlError> {
         self.outbox.control(opcode, data)?;
-        self.outbox.wake_pump();
+        self.outbox.wake();
         Ok(())
     }
 }

@@ -12,7 +12,7 @@ use slab::Slab;
 
 use crate::driver::stage::Stage;
 use crate::runtime::ServerRuntime;
-use crate::sync::Mutex;
+use crossws_proto::sync::Mutex;
 
 /// The connections of one server, so that a shutdown can force the last of them. Some runtimes
 /// cannot abort a task, so each task checks a switch of its own.

@@ -13,10 +13,10 @@ use crossws_core::{HooksBuilder, Hub};
 
 use super::*;
 use crate::driver::outlet::Outlet;
+use crate::driver::task_handle::Batch;
+use crate::driver::task_handle::TaskHandle;
 use crate::driver::transport::NativeTransport;
-use crate::outbox::Outbox;
-use crate::outbox::batch::Batch;
-use crate::outbox::joined::join_with;
+use crate::driver::transport::joined::join_with;
 use crate::runtime::io::Io;
 use crossws_proto::handshake::Agreed;
 
@@ -67,7 +67,7 @@ impl Wake for Woken {
 /// A subscriber whose own task sleeps.
 struct Subscriber {
     _joined: OpeningPeer<HooksBuilder>,
-    outbox: Arc<Outbox>,
+    outbox: Arc<TaskHandle>,
     outlet: Arc<Mutex<Outlet<Paper>>>,
     written: Arc<AtomicUsize>,
     woken: Arc<Woken>,
@@ -75,7 +75,7 @@ struct Subscriber {
 
 impl Subscriber {
     fn join(hub: &Hub, crew: &Arc<Crew>) -> Self {
-        let outbox = Outbox::with_crew(hub.limits(), Some(Arc::clone(crew)));
+        let outbox = TaskHandle::with_crew(hub.limits(), Some(Arc::clone(crew)));
         let written = Arc::new(AtomicUsize::new(0));
         let outlet = Arc::new(Mutex::new(Outlet::new(Paper {
             written: Arc::clone(&written),

@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use crate::driver::task_handle::TaskHandle;
 use crate::driver::timer::{Timer, later};
-use crate::outbox::Outbox;
 use crate::runtime::Runtime;
 
 /// When a connection's task is woken for its deadlines. The server's timers wake it; a connection
@@ -29,7 +29,7 @@ impl<R: Runtime> Alarm<R> {
     /// passed. Times are the connection's, which began at `start`.
     pub(super) fn poll(
         &mut self,
-        outbox: &Arc<Outbox>,
+        outbox: &Arc<TaskHandle>,
         runtime: &R,
         start: Instant,
         elapsed: Duration,
@@ -52,7 +52,7 @@ impl<R: Runtime> Alarm<R> {
     }
 
     /// Returns whether the alarm wakes this task.
-    fn wakes(&self, outbox: &Outbox, cx: &Context<'_>) -> bool {
+    fn wakes(&self, outbox: &TaskHandle, cx: &Context<'_>) -> bool {
         match outbox.timers() {
             Some(timers) => timers.is_driven(),
             None => self.own.wakes(cx.waker()),
@@ -62,7 +62,7 @@ impl<R: Runtime> Alarm<R> {
     #[cold]
     fn set(
         &mut self,
-        outbox: &Arc<Outbox>,
+        outbox: &Arc<TaskHandle>,
         runtime: &R,
         start: Instant,
         elapsed: u64,
@@ -89,7 +89,7 @@ impl<R: Runtime> Alarm<R> {
     }
 
     /// Cancels the wake-up.
-    pub(super) fn cancel(&mut self, outbox: &Arc<Outbox>, start: Instant) {
+    pub(super) fn cancel(&mut self, outbox: &Arc<TaskHandle>, start: Instant) {
         if self.at != NEVER {
             if let Some(timers) = outbox.timers() {
                 timers.cancel(outbox, moment(start, self.at));

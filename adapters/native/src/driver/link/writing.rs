@@ -7,9 +7,9 @@ use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy};
 
 use super::{Link, Phase};
 use crate::driver::outlet::{Outlet, hold};
-use crate::outbox::Taken;
 use crate::runtime::Runtime;
 use crate::runtime::io::Io;
+use crossws_proto::outbox::Taken;
 
 /// Most writes in one turn, before the clock is looked at and other tasks run: other tasks may
 /// publish meanwhile without an end.

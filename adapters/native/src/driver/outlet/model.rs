@@ -14,7 +14,7 @@ use shuttle::thread;
 use super::*;
 use crate::driver::crew::Crew;
 use crate::driver::transport::NativeTransport;
-use crate::outbox::joined::join_with;
+use crate::driver::transport::joined::join_with;
 use crossws_proto::frame::frame_len;
 use crossws_proto::handshake::Agreed;
 
@@ -69,7 +69,7 @@ impl Paper {
 }
 
 /// Runs the writing half of a connection's task, to the close frame.
-fn pump(outlet: Arc<Mutex<Outlet<Paper>>>, outbox: Arc<Outbox>) {
+fn pump(outlet: Arc<Mutex<Outlet<Paper>>>, outbox: Arc<TaskHandle>) {
     let mut closing = false;
     block_on(std::future::poll_fn(|cx| {
         outbox.attend(cx.waker());
@@ -104,7 +104,7 @@ fn written(paper: &(Lock<Vec<u8>>, Condvar), messages: usize) -> Vec<u8> {
 fn frames_that_senders_flush_while_the_pump_runs_are_written_once_and_in_order() {
     shuttle::check_random(
         || {
-            let outbox = Outbox::new(&Limits::default());
+            let outbox = TaskHandle::new(&Limits::default());
             let (paper, seen) = Paper::new();
             let outlet = Arc::new(Mutex::new(Outlet::new(paper)));
             let pumping = {
@@ -136,7 +136,7 @@ fn frames_that_senders_flush_while_the_pump_runs_are_written_once_and_in_order()
                 sender.join().unwrap();
             }
             outbox.close_with(Some(CloseCode::NORMAL.into()));
-            outbox.wake_pump();
+            outbox.wake();
             pumping.join().unwrap();
         },
         RUNS,
@@ -148,7 +148,7 @@ fn a_queue_that_its_senders_settle_is_written_or_closed_as_slow() {
     shuttle::check_random(
         || {
             let limits = Limits::default().max_queued(3);
-            let outbox = Outbox::new(&limits);
+            let outbox = TaskHandle::new(&limits);
             let (paper, seen) = Paper::new();
             let outlet = Arc::new(Mutex::new(Outlet::new(paper)));
             let pumping = {
@@ -170,7 +170,7 @@ fn a_queue_that_its_senders_settle_is_written_or_closed_as_slow() {
                 .collect();
             let sent: usize = senders.into_iter().map(|one| one.join().unwrap()).sum();
             outbox.close_with(Some(CloseCode::NORMAL.into()));
-            outbox.wake_pump();
+            outbox.wake();
             pumping.join().unwrap();
 
             let bytes = seen.0.lock().unwrap().clone();
@@ -202,7 +202,7 @@ fn a_room_that_other_tasks_write_for_misses_no_message() {
             let writing = thread::spawn(move || block_on(member));
             let members: Vec<_> = (0..4)
                 .map(|_| {
-                    let outbox = Outbox::with_crew(hub.limits(), Some(Arc::clone(&crew)));
+                    let outbox = TaskHandle::with_crew(hub.limits(), Some(Arc::clone(&crew)));
                     let (paper, seen) = Paper::new();
                     let outlet = Arc::new(Mutex::new(Outlet::new(paper)));
                     let flush = Arc::downgrade(&outlet);

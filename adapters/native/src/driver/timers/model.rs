@@ -52,7 +52,7 @@ impl Future for Sleep {
 /// Runs a connection's task, which waits for a second of its own, however late or early the other
 /// tasks are.
 fn wait(timers: &Timers, runtime: &Hasty, first: u64) {
-    let outbox = Outbox::new(&Limits::default());
+    let outbox = TaskHandle::new(&Limits::default());
     let mut set = runtime.now() + Duration::from_secs(first);
     assert!(timers.set(&outbox, None, set));
     let at = runtime.now() + Duration::from_secs(1);

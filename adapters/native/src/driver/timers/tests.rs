@@ -87,8 +87,11 @@ impl Wake for Woken {
 }
 
 /// Returns a connection's outbox, and whether its task was woken.
-fn connection() -> (Arc<Outbox>, Arc<Woken>) {
-    let (outbox, woken) = (Outbox::new(&Limits::default()), Arc::new(Woken::default()));
+fn connection() -> (Arc<TaskHandle>, Arc<Woken>) {
+    let (outbox, woken) = (
+        TaskHandle::new(&Limits::default()),
+        Arc::new(Woken::default()),
+    );
     outbox.attend(&Waker::from(Arc::clone(&woken)));
     (outbox, woken)
 }

@@ -18,12 +18,12 @@ use rustls::{
 
 use super::TlsStream;
 use crate::driver::outlet::{Flush, Outlet};
-use crate::outbox::Outbox;
-use crate::outbox::batch::Batch;
+use crate::driver::task_handle::Batch;
+use crate::driver::task_handle::TaskHandle;
 use crate::runtime::io::Io;
-use crate::sync;
 use crate::tls::Tls;
 use crossws_proto::engine::Opcode;
+use crossws_proto::sync;
 
 /// Both directions of a connection in memory.
 #[derive(Default)]
@@ -517,7 +517,7 @@ fn a_task_is_woken_for_bytes_that_another_task_wrote_and_the_stream_holds() {
         mut client,
         wire,
     } = Pair::established(&TLS13);
-    let outbox = Outbox::new(&Limits::default());
+    let outbox = TaskHandle::new(&Limits::default());
     let wakes = Arc::new(Wakes(AtomicUsize::new(0)));
     let waker = Waker::from(Arc::clone(&wakes));
     outbox.attend(&waker);

@@ -10,15 +10,7 @@ use crossws_core::http::Request;
 use crossws_core::{HooksBuilder, Hub, UpgradeRequest, hooks};
 use futures_lite::future::block_on;
 
-use super::Outbox;
-use crate::driver::transport::NativeTransport;
-use crossws_proto::handshake::Agreed;
-
-pub(super) fn join(hub: &Hub) -> (OpeningPeer<HooksBuilder>, Arc<Outbox>) {
-    let outbox = Outbox::new(hub.limits());
-    let transport = NativeTransport::new(Arc::clone(&outbox), &Agreed::default());
-    (join_with(hub, transport), outbox)
-}
+use super::NativeTransport;
 
 pub(crate) fn join_with(hub: &Hub, transport: NativeTransport) -> OpeningPeer<HooksBuilder> {
     let request = UpgradeRequest::new(Request::get("/").body(()).unwrap().into_parts().0);

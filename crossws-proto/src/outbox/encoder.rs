@@ -3,17 +3,21 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use crossws_core::Message;
 use crossws_core::adapter::{Encoding, Publication, Receipt, Wire};
+use crossws_core::{Message, SendOptions};
 
-use crate::outbox::Outbox;
+use super::{Clock, Outbox};
+use crate::deflate::{Deflater, Outgoing, deflate_frame};
+use crate::frame::{Opcode, ServerFrame, put_frame};
+use crate::handshake::Agreed;
 use crate::sync::Mutex;
-use crossws_proto::deflate::{Deflater, Outgoing, deflate_frame};
-use crossws_proto::frame::{Opcode, ServerFrame, put_frame};
-use crossws_proto::handshake::Agreed;
 
 /// How one connection's messages become frames.
-pub(crate) enum Encoder {
+// Exhaustive on purpose: RFC 7692 knows these ways.
+#[allow(clippy::exhaustive_enums)]
+#[derive(Debug)]
+pub enum Encoder {
+    /// Not compressed.
     Plain,
     /// Compressed, each message by itself, so that connections with equal parameters share them.
     Shared(Outgoing),
@@ -22,7 +26,8 @@ pub(crate) enum Encoder {
 }
 
 impl Encoder {
-    pub(crate) fn new(agreed: &Agreed, outbox: &Outbox) -> Self {
+    /// Creates the encoder that the handshake has agreed on.
+    pub fn new(agreed: &Agreed, outbox: &Outbox<ServerFrame, impl Clock>) -> Self {
         match agreed.deflate() {
             None => Self::Plain,
             // A policy that discards messages would discard what others refer to.
@@ -33,13 +38,8 @@ impl Encoder {
         }
     }
 
-    /// Returns whether messages become frames as they are.
-    pub(crate) fn is_plain(&self) -> bool {
-        matches!(self, Self::Plain)
-    }
-
     /// Returns the format of logs that this connection can read: any but one of its own.
-    pub(crate) fn wire(&self) -> Option<Wire> {
+    pub fn wire(&self) -> Option<Wire> {
         match self {
             Self::Plain => Some(Wire::new::<ServerFrame>(0)),
             Self::Shared(outgoing) => Some(Wire::new::<DeflatedFrame>(outgoing.to_bits())),
@@ -47,9 +47,60 @@ impl Encoder {
         }
     }
 
-    /// Queues a message without waking the pump.
+    /// Queues a message in the simple case: see [`Outbox::push_at_once`]. Returns how many bytes wait
+    /// now. In every other case returns `None`, and queues nothing.
     #[inline]
-    pub(crate) fn send(&self, outbox: &Outbox, message: &Message, compress: bool) -> Receipt {
+    pub fn send_at_once(
+        &self,
+        outbox: &Outbox<ServerFrame, impl Clock>,
+        message: &Message,
+        options: &SendOptions,
+    ) -> Option<usize> {
+        if !matches!(self, Self::Plain) || depends_on_the_client(options) {
+            return None;
+        }
+        outbox.push_at_once(Opcode::from(message), message.as_bytes())
+    }
+
+    /// Queues a message without waking the writer. The options apply.
+    #[inline]
+    pub fn send(
+        &self,
+        outbox: &Outbox<ServerFrame, impl Clock>,
+        message: &Message,
+        options: &SendOptions,
+    ) -> Receipt {
+        if depends_on_the_client(options)
+            && let Some(receipt) = Self::send_to_slow(outbox, message, options)
+        {
+            return receipt;
+        }
+        self.encode(outbox, message, options.may_compress())
+    }
+
+    /// Queues a message that is volatile or has a key, if the client is slow.
+    #[cold]
+    fn send_to_slow(
+        outbox: &Outbox<ServerFrame, impl Clock>,
+        message: &Message,
+        options: &SendOptions,
+    ) -> Option<Receipt> {
+        if options.is_volatile()
+            && let Some(receipt) = outbox.discard_volatile()
+        {
+            return Some(receipt);
+        }
+        // Not compressed: in a connection's own context, no frame may be taken out again.
+        outbox.replace(options.replaces()?, || plain_frame(message))
+    }
+
+    #[inline]
+    fn encode(
+        &self,
+        outbox: &Outbox<ServerFrame, impl Clock>,
+        message: &Message,
+        compress: bool,
+    ) -> Receipt {
         match self {
             Self::Shared(_) | Self::Own(_) if compress => self.send_compressed(outbox, message),
             _ => Self::send_plain(outbox, message),
@@ -57,13 +108,17 @@ impl Encoder {
     }
 
     #[inline]
-    fn send_plain(outbox: &Outbox, message: &Message) -> Receipt {
+    fn send_plain(outbox: &Outbox<ServerFrame, impl Clock>, message: &Message) -> Receipt {
         let payload = message.as_bytes();
         let opcode = Opcode::from(message);
         outbox.enqueue(payload.len(), |batch| batch.push(opcode, payload))
     }
 
-    fn send_compressed(&self, outbox: &Outbox, message: &Message) -> Receipt {
+    fn send_compressed(
+        &self,
+        outbox: &Outbox<ServerFrame, impl Clock>,
+        message: &Message,
+    ) -> Receipt {
         let payload = message.as_bytes();
         let opcode = Opcode::from(message);
         match self {
@@ -95,47 +150,59 @@ impl Encoder {
     }
 
     /// As [`send`](Self::send), for a message that other connections are sent too.
-    pub(crate) fn publish(&self, outbox: &Outbox, publication: &Publication) -> Receipt {
+    pub fn publish(
+        &self,
+        outbox: &Outbox<ServerFrame, impl Clock>,
+        publication: &Publication,
+    ) -> Receipt {
         let message = publication.message();
+        if depends_on_the_client(publication.options())
+            && let Some(receipt) = self.publish_to_slow(outbox, publication)
+        {
+            return receipt;
+        }
         match self.wire() {
             Some(wire) => publication.with_encoded(wire, |frame| {
                 outbox.enqueue(message.len(), |batch| batch.push_shared(frame, 1))
             }),
-            None => self.send(outbox, message, publication.may_compress()),
+            None => self.encode(outbox, message, publication.may_compress()),
         }
     }
 
-    /// As [`publish`](Self::publish), for a message that replaces one with the same key while the
-    /// client is slow. Returns `None` if the client is not slow.
-    pub(crate) fn replace(
+    /// As [`publish`](Self::publish), for a message that is volatile or has a key. Returns `None` if
+    /// the client is not slow.
+    #[cold]
+    fn publish_to_slow(
         &self,
-        outbox: &Outbox,
-        key: &Arc<str>,
+        outbox: &Outbox<ServerFrame, impl Clock>,
         publication: &Publication,
     ) -> Option<Receipt> {
-        outbox.replace(key, || match self.wire() {
+        let options = publication.options();
+        if options.is_volatile()
+            && let Some(receipt) = outbox.discard_volatile()
+        {
+            return Some(receipt);
+        }
+        outbox.replace(options.replaces()?, || match self.wire() {
             Some(wire) => publication.encoded(wire),
             // A frame must not be missing from a connection's own context.
             None => plain_frame(publication.message()),
         })
     }
 
-    /// As [`replace`](Self::replace), for a message to this connection alone: not compressed.
-    pub(crate) fn replace_sent(
-        outbox: &Outbox,
-        key: &Arc<str>,
-        message: &Message,
-    ) -> Option<Receipt> {
-        outbox.replace(key, || plain_frame(message))
-    }
-
     /// Returns the connection's own compression context, if it may have one.
-    pub(crate) fn deflater(&self) -> Option<Arc<Mutex<Deflater>>> {
+    pub fn deflater(&self) -> Option<Arc<Mutex<Deflater>>> {
         match self {
             Self::Own(deflater) => Some(Arc::clone(deflater)),
             _ => None,
         }
     }
+}
+
+/// Returns whether the bytes that wait for the client decide what becomes of a message.
+#[inline]
+fn depends_on_the_client(options: &SendOptions) -> bool {
+    options.is_volatile() || options.replaces().is_some()
 }
 
 fn plain_frame(message: &Message) -> Bytes {

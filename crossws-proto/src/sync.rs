@@ -7,25 +7,25 @@ use shuttle::sync as imp;
 use std::sync as imp;
 
 #[cfg(crossws_shuttle)]
-pub(crate) use shuttle::thread_local;
+pub use shuttle::thread_local;
 #[cfg(not(crossws_shuttle))]
-pub(crate) use std::thread_local;
+pub use std::thread_local;
 
 use std::sync::TryLockError;
 
-pub(crate) use imp::{MutexGuard, atomic};
+pub use imp::{MutexGuard, atomic};
 
 /// A mutex that ignores poisoning.
 #[derive(Debug, Default)]
-pub(crate) struct Mutex<T>(imp::Mutex<T>);
+pub struct Mutex<T>(imp::Mutex<T>);
 
 impl<T> Mutex<T> {
-    pub(crate) fn new(value: T) -> Self {
+    pub fn new(value: T) -> Self {
         Self(imp::Mutex::new(value))
     }
 
     /// `None` while another caller has it.
-    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         match self.0.try_lock() {
             Ok(guard) => Some(guard),
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
@@ -33,7 +33,7 @@ impl<T> Mutex<T> {
         }
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+    pub fn lock(&self) -> MutexGuard<'_, T> {
         self.0
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)

@@ -1,23 +1,23 @@
 //! The waiting control frames, and the close frame.
 
 use std::collections::VecDeque;
+use std::marker::PhantomData;
 
 use bytes::{Bytes, BytesMut};
 use crossws_core::adapter::MeterCell;
 use crossws_core::{CloseFrame, ControlError};
 
-use super::metering;
-
-use crossws_proto::frame::{Opcode, put_frame};
+use super::{Clock, Framing, metering};
+use crate::frame::Opcode;
 
 /// Most pings of one burst that are answered, the latest: 2 KiB of answers.
 const MOST_ANSWERS: usize = 16;
 
 /// At least one frame, or nothing. Rare, and therefore not a part of every connection.
-#[derive(Default)]
-pub(super) struct Special(Option<Box<Frames>>);
+#[derive(Debug, Default)]
+pub(super) struct Controls(Option<Box<Frames>>);
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Frames {
     /// At most one of our pings may wait.
     ping: Option<Bytes>,
@@ -29,19 +29,31 @@ struct Frames {
 }
 
 /// `None` for a close frame without a code.
+#[derive(Debug)]
 struct Close(Option<CloseFrame>);
 
 /// Control frames on their way out.
-#[derive(Default)]
-pub(super) struct Controls {
+pub(super) struct ControlFrames<F> {
     /// The encoded frames, one after the other.
     pub(super) frames: BytesMut,
     pub(super) count: usize,
     /// How many of them are pings.
     pub(super) pings: u16,
+    framing: PhantomData<fn() -> F>,
 }
 
-impl Special {
+impl<F> Default for ControlFrames<F> {
+    fn default() -> Self {
+        Self {
+            frames: BytesMut::new(),
+            count: 0,
+            pings: 0,
+            framing: PhantomData,
+        }
+    }
+}
+
+impl Controls {
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_none()
     }
@@ -92,11 +104,15 @@ impl Special {
         Some(close.0)
     }
 
-    pub(super) fn take_controls(&mut self, meter: &MeterCell) -> Controls {
+    pub(super) fn take<F: Framing>(
+        &mut self,
+        meter: &MeterCell,
+        clock: &impl Clock,
+    ) -> ControlFrames<F> {
         let Some(frames) = &mut self.0 else {
-            return Controls::default();
+            return ControlFrames::default();
         };
-        let controls = frames.take_controls(meter);
+        let controls = frames.take(meter, clock);
         if frames.close.is_none() {
             self.0 = None;
         }
@@ -114,8 +130,8 @@ impl Frames {
         self.ping.is_some() || !self.answers.is_empty()
     }
 
-    fn take_controls(&mut self, meter: &MeterCell) -> Controls {
-        let mut controls = Controls::default();
+    fn take<F: Framing>(&mut self, meter: &MeterCell, clock: &impl Clock) -> ControlFrames<F> {
+        let mut controls = ControlFrames::default();
         for data in std::mem::take(&mut self.answers) {
             controls.put(Opcode::Pong, &data);
         }
@@ -123,16 +139,17 @@ impl Frames {
             controls.put(Opcode::Ping, &data);
             controls.pings += 1;
             if let Some(meter) = meter.get() {
-                metering::pinged(meter, data);
+                metering::pinged(meter, data, clock.now());
             }
         }
         controls
     }
 }
 
-impl Controls {
+impl<F: Framing> ControlFrames<F> {
     fn put(&mut self, opcode: Opcode, data: &[u8]) {
-        put_frame(&mut self.frames, opcode, data);
-        self.count += 1;
+        if F::put_control(&mut self.frames, opcode, data) {
+            self.count += 1;
+        }
     }
 }

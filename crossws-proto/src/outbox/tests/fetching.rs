@@ -27,7 +27,7 @@ fn publish(hub: &Hub, count: usize) {
 
 #[test]
 fn what_is_being_fetched_and_what_is_published_meanwhile_count() {
-    bounds::stop_clock_at(1);
+    stop_clock_at(1);
     let hub = hub();
     let Subject { peer, outbox, .. } = &subscriber(&hub);
     publish(&hub, 3);
@@ -92,7 +92,7 @@ fn a_connection_that_ends_during_a_fetch_fetches_nothing() {
 
 #[test]
 fn a_queue_that_another_thread_is_writing_is_behind_before_a_write_has_to_wait() {
-    bounds::stop_clock_at(1);
+    stop_clock_at(1);
     let hub = hub();
     let Subject { peer, outbox, .. } = &subscriber(&hub);
     publish(&hub, 6);
@@ -108,7 +108,7 @@ fn a_queue_that_another_thread_is_writing_is_behind_before_a_write_has_to_wait()
 
 #[test]
 fn a_sender_lists_a_client_that_is_behind_by_many_small_messages() {
-    bounds::stop_clock_at(1);
+    stop_clock_at(1);
     let hub = Hub::default();
     let (subject, other) = (join(&hub), join(&hub));
     let waits = || {

@@ -6,29 +6,28 @@ use std::collections::VecDeque;
 use crossws_core::adapter::{Backlog, Cursor, Left, LogSlice, QueueSize};
 use smallvec::SmallVec;
 
-use crate::outbox::batch::Batch;
-use crossws_proto::frame::frames_len;
+use super::{Batch, Framing};
 
 /// The connection's own frames, in the order in which they were sent, and the feeds of topics with
 /// news. They leave in one order: a frame that is sent while there are news remembers the time, and
 /// so its place among them.
-#[derive(Default)]
-pub(super) struct Queue {
+#[derive(Debug)]
+pub(super) struct Queue<F> {
     /// The frames that were sent before there were any news.
-    pub(super) direct: Batch,
+    pub(super) direct: Batch<F>,
     /// Nearly always one.
     feeds: SmallVec<[Cursor; 1]>,
     /// The frames that were sent since, if there are any.
-    behind: Option<Box<Behind>>,
-    /// The pump is fetching the news. They count until it has fetched them, and frames that are
+    behind: Option<Box<Behind<F>>>,
+    /// The writer is fetching the news. They count until it has fetched them, and frames that are
     /// sent meanwhile follow them.
     fetching: bool,
 }
 
 /// Frames that were sent after news. Rare, and therefore not a part of every connection.
-#[derive(Default)]
-struct Behind {
-    batch: Batch,
+#[derive(Debug)]
+struct Behind<F> {
+    batch: Batch<F>,
     /// Ordered by time.
     parts: VecDeque<Part>,
 }
@@ -36,6 +35,7 @@ struct Behind {
 /// A buffer that a burst is expected to fill is at most this large.
 const MOST_EXPECTED: usize = 16 << 10;
 
+#[derive(Debug)]
 struct Part {
     /// Publications before this time precede the part.
     time: u64,
@@ -43,7 +43,27 @@ struct Part {
     frames: usize,
 }
 
-impl Queue {
+impl<F> Default for Queue<F> {
+    fn default() -> Self {
+        Self {
+            direct: Batch::default(),
+            feeds: SmallVec::new(),
+            behind: None,
+            fetching: false,
+        }
+    }
+}
+
+impl<F> Default for Behind<F> {
+    fn default() -> Self {
+        Self {
+            batch: Batch::default(),
+            parts: VecDeque::new(),
+        }
+    }
+}
+
+impl<F: Framing> Queue<F> {
     /// Returns whether there are only sent frames, so that the next frame is appended to `direct`.
     #[inline]
     pub(super) fn is_plain(&self) -> bool {
@@ -52,7 +72,7 @@ impl Queue {
 
     /// Appends frames that were sent to this connection while there is something to fetch, with `push`.
     #[cold]
-    pub(super) fn push_behind(&mut self, push: impl FnOnce(&mut Batch)) {
+    pub(super) fn push_behind(&mut self, push: impl FnOnce(&mut Batch<F>)) {
         let time = self.feeds.first().map(|feed| feed.clock().now());
         let Behind { batch, parts } = &mut **self.behind.get_or_insert_default();
         let (bytes, frames) = (batch.bytes(), batch.frames());
@@ -173,7 +193,7 @@ impl Queue {
 
     /// Moves the first frames into `batch`, which is empty, and begins to fetch the rest if there
     /// are news.
-    pub(super) fn take(&mut self, batch: &mut Batch) -> Option<Fetch> {
+    pub(super) fn take(&mut self, batch: &mut Batch<F>) -> Option<Fetch<F>> {
         std::mem::swap(batch, &mut self.direct);
         // The next burst may be as long as this one was.
         self.direct.expect(batch.bytes().min(MOST_EXPECTED));
@@ -219,10 +239,10 @@ impl Queue {
 }
 
 /// News on their way, with the frames that were sent while they waited.
-pub(super) struct Fetch {
+pub(super) struct Fetch<F> {
     before: u64,
     feeds: SmallVec<[Backlog; 1]>,
-    behind: Option<Box<Behind>>,
+    behind: Option<Box<Behind<F>>>,
 }
 
 /// The feeds of a [`Fetch`] with the rest in each.
@@ -233,7 +253,7 @@ thread_local! {
     static RANGES: Cell<Vec<LogSlice>> = const { Cell::new(Vec::new()) };
 }
 
-impl Fetch {
+impl<F: Framing> Fetch<F> {
     /// Returns how many bytes and frames of it were sent.
     pub(super) fn sent(&self) -> (usize, usize) {
         let batch = self.behind.as_ref().map(|behind| &behind.batch);
@@ -241,7 +261,7 @@ impl Fetch {
     }
 
     /// Appends everything in its order, without a lock.
-    pub(super) fn into_batch(self, batch: &mut Batch) -> Fetched {
+    pub(super) fn into_batch(self, batch: &mut Batch<F>) -> Fetched {
         let mut ranges = RANGES.take();
         let behind = self.behind.map(|behind| *behind);
         let Behind {
@@ -259,8 +279,10 @@ impl Fetch {
         }
         let mut parts = parts.into_iter().peekable();
         for mut range in ranges.drain(..) {
-            while let Some(part) = parts.next_if(|part| part.time < range.end()) {
-                let earlier = range.split_before(part.time);
+            while let Some(part) =
+                parts.next_if(|part| part.time < range.seq + range.messages as u64)
+            {
+                let earlier = split_before::<F>(&mut range, part.time);
                 batch.push_encoded(earlier.bytes, earlier.messages);
                 sent.move_front(batch, part.bytes, part.frames);
             }
@@ -274,30 +296,27 @@ impl Fetch {
     }
 }
 
-/// The operations on a range of consecutive numbers.
-trait Consecutive {
-    /// Returns the number after the last one.
-    fn end(&self) -> u64;
-    /// Splits off the publications before a time.
-    fn split_before(&mut self, time: u64) -> Self;
+/// Splits off the publications of a slice before a time. Their numbers are consecutive.
+fn split_before<F: Framing>(slice: &mut LogSlice, time: u64) -> LogSlice {
+    let count = usize::try_from(time.saturating_sub(slice.seq)).unwrap_or(usize::MAX);
+    let count = count.min(slice.messages);
+    let mut earlier = slice.clone();
+    let bytes = len_of_many::<F>(&slice.bytes, count);
+    earlier.bytes = slice.bytes.split_to(bytes);
+    earlier.messages = count;
+    slice.seq += count as u64;
+    slice.messages -= count;
+    earlier
 }
 
-impl Consecutive for LogSlice {
-    fn end(&self) -> u64 {
-        self.seq + self.messages as u64
+/// Returns the length of the first `count` messages.
+fn len_of_many<F: Framing>(bytes: &[u8], count: usize) -> usize {
+    let mut len = 0;
+    for _ in 0..count {
+        let first = bytes.get(len..).and_then(F::len_of_first);
+        len = first.map_or(bytes.len(), |first| len.saturating_add(first));
     }
-
-    fn split_before(&mut self, time: u64) -> Self {
-        let count = usize::try_from(time.saturating_sub(self.seq)).unwrap_or(usize::MAX);
-        let count = count.min(self.messages);
-        let mut earlier = self.clone();
-        let bytes = frames_len(&self.bytes, count);
-        earlier.bytes = self.bytes.split_to(bytes);
-        earlier.messages = count;
-        self.seq += count as u64;
-        self.messages -= count;
-        earlier
-    }
+    len.min(bytes.len())
 }
 
 /// As [`lag`], but counts what a topic that the peer has left keeps in memory because of it, if

@@ -1,17 +1,21 @@
 mod chunks;
+#[cfg(test)]
+mod tests;
 
+use std::fmt;
 use std::io::IoSlice;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
 use self::chunks::{Chunk, Chunks, Keyed};
-use crossws_proto::frame::{self, MAX_HEADER, Opcode, frame_len};
+use super::Framing;
+use crate::frame::{self, MAX_HEADER, Opcode, ServerFrame};
 
 /// Whole frames on their way out. Small frames are copied into one buffer, so that many leave in
 /// one write. Large payloads are shared, so that many slow peers cost pointers.
-#[derive(Default)]
-pub(crate) struct Batch {
+pub struct Batch<F> {
     chunks: Chunks,
     bytes: usize,
     frames: u32,
@@ -19,6 +23,30 @@ pub(crate) struct Batch {
     first_left: usize,
     /// How large the first buffer should be.
     hint: u32,
+    framing: PhantomData<fn() -> F>,
+}
+
+impl<F> Default for Batch<F> {
+    #[inline]
+    fn default() -> Self {
+        Self {
+            chunks: Chunks::default(),
+            bytes: 0,
+            frames: 0,
+            first_left: 0,
+            hint: 0,
+            framing: PhantomData,
+        }
+    }
+}
+
+impl<F> fmt::Debug for Batch<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch")
+            .field("bytes", &self.bytes)
+            .field("frames", &self.frames)
+            .finish_non_exhaustive()
+    }
 }
 
 /// From this payload size on, sharing is cheaper than copying.
@@ -27,14 +55,9 @@ const SHARE_FROM: usize = 2048;
 /// The smallest buffer: a few chat messages.
 const MIN_BUFFER: usize = 256;
 
-impl Batch {
-    /// Sizes the next buffer for this many bytes.
-    pub(crate) fn expect(&mut self, bytes: usize) {
-        self.hint = u32::try_from(bytes).unwrap_or(u32::MAX);
-    }
-
+impl Batch<ServerFrame> {
     /// Appends one frame.
-    pub(crate) fn push(&mut self, opcode: Opcode, payload: &Bytes) {
+    pub fn push(&mut self, opcode: Opcode, payload: &Bytes) {
         let share = payload.len() >= SHARE_FROM;
         let copied = if share { 0 } else { payload.len() };
         let buf = self.tail(MAX_HEADER + copied);
@@ -50,9 +73,16 @@ impl Batch {
         }
         self.count(1);
     }
+}
+
+impl<F: Framing> Batch<F> {
+    /// Sizes the next buffer for this many bytes.
+    pub fn expect(&mut self, bytes: usize) {
+        self.hint = u32::try_from(bytes).unwrap_or(u32::MAX);
+    }
 
     /// Appends frames that are encoded already, and that other connections send too.
-    pub(crate) fn push_encoded(&mut self, frames: Bytes, count: usize) {
+    pub fn push_encoded(&mut self, frames: Bytes, count: usize) {
         let len = frames.len();
         self.bytes += len;
         self.count(count);
@@ -64,7 +94,7 @@ impl Batch {
     }
 
     /// Appends a frame that [`take_out`](Self::take_out) finds by this key, until it moves on.
-    pub(crate) fn push_keyed(&mut self, key: Arc<str>, frame: Bytes) {
+    pub fn push_keyed(&mut self, key: Arc<str>, frame: Bytes) {
         self.bytes += frame.len();
         self.count(1);
         let keyed = Keyed { key, frame };
@@ -73,7 +103,7 @@ impl Batch {
 
     /// Removes the frame with this key, if no part of it is written. Returns how many bytes are
     /// before it, and its length.
-    pub(crate) fn take_out(&mut self, key: &str) -> Option<(usize, usize)> {
+    pub fn take_out(&mut self, key: &str) -> Option<(usize, usize)> {
         let (at, before, len) = self.find(key)?;
         self.chunks.remove(at)?;
         self.bytes -= len;
@@ -82,7 +112,7 @@ impl Batch {
     }
 
     /// Returns the length of the frame that [`take_out`](Self::take_out) would remove.
-    pub(crate) fn len_of(&self, key: &str) -> Option<usize> {
+    pub fn len_of(&self, key: &str) -> Option<usize> {
         self.find(key).map(|(_, _, len)| len)
     }
 
@@ -102,7 +132,7 @@ impl Batch {
     }
 
     /// As [`push_encoded`](Self::push_encoded), of frames whose memory has another owner, too.
-    pub(crate) fn push_shared(&mut self, frames: &Bytes, count: usize) {
+    pub fn push_shared(&mut self, frames: &Bytes, count: usize) {
         if frames.len() < SHARE_FROM {
             self.push_back(frames, count);
         } else {
@@ -111,7 +141,7 @@ impl Batch {
     }
 
     /// Moves this much of the front of the batch, in whole frames, to the end of another.
-    pub(crate) fn move_front(&mut self, to: &mut Self, bytes: usize, frames: usize) {
+    pub fn move_front(&mut self, to: &mut Self, bytes: usize, frames: usize) {
         let mut left = bytes;
         while left > 0
             && let Some(mut chunk) = self.chunks.pop_front()
@@ -142,7 +172,7 @@ impl Batch {
     }
 
     /// Puts frames before all others. Must be called only while no frame is partly written.
-    pub(crate) fn push_front(&mut self, frames: BytesMut, count: usize) {
+    pub fn push_front(&mut self, frames: BytesMut, count: usize) {
         if !frames.is_empty() {
             self.bytes += frames.len();
             self.count(count);
@@ -151,7 +181,7 @@ impl Batch {
     }
 
     /// Appends frames that are encoded already.
-    pub(crate) fn push_back(&mut self, frames: &[u8], count: usize) {
+    pub fn push_back(&mut self, frames: &[u8], count: usize) {
         self.tail(frames.len()).extend_from_slice(frames);
         self.bytes += frames.len();
         self.count(count);
@@ -174,11 +204,13 @@ impl Batch {
         }
     }
 
-    pub(crate) fn bytes(&self) -> usize {
+    /// Returns how many bytes there are.
+    pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    pub(crate) fn frames(&self) -> usize {
+    /// Returns how many frames there are, the partly written one included.
+    pub fn frames(&self) -> usize {
         self.frames as usize
     }
 
@@ -194,12 +226,13 @@ impl Batch {
         self.frames = self.frames.wrapping_sub(frames as u32);
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Returns whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
         self.bytes == 0
     }
 
     /// Fills in the first bytes, as many slices as fit. Returns the number of slices.
-    pub(crate) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+    pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let mut count = 0;
         for (slot, chunk) in slices.iter_mut().zip(self.chunks.iter()) {
             *slot = IoSlice::new(chunk.as_slice());
@@ -209,7 +242,7 @@ impl Batch {
     }
 
     /// Removes `count` bytes from the front, which are written.
-    pub(crate) fn advance(&mut self, count: usize) {
+    pub fn advance(&mut self, count: usize) {
         if count >= self.bytes {
             // The common case: everything left at once, and the memory is freed.
             *self = Self::default();
@@ -225,7 +258,7 @@ impl Batch {
     }
 
     /// Discards the first frame. Returns whether there was a whole one.
-    pub(crate) fn drop_first(&mut self) -> bool {
+    pub fn drop_first(&mut self) -> bool {
         if self.is_empty() || self.first_left != 0 {
             return false;
         }
@@ -236,7 +269,7 @@ impl Batch {
 
     /// Discards everything but the rest of a partly written frame: a close frame may be sent only
     /// between frames. Returns how many frames were discarded.
-    pub(crate) fn keep_begun(&mut self) -> usize {
+    pub fn keep_begun(&mut self) -> usize {
         let begun = self.first_left;
         let mut kept = Chunks::default();
         let mut left = begun;
@@ -256,6 +289,7 @@ impl Batch {
             frames,
             first_left: begun,
             hint: 0,
+            framing: PhantomData,
         };
         dropped
     }
@@ -267,7 +301,7 @@ impl Batch {
         }
         // A header is never split between chunks; if it were, the rest would count as one frame.
         let head = self.chunks.front().map(Chunk::as_slice);
-        head.and_then(frame_len)
+        head.and_then(F::len_of_first)
             .unwrap_or(self.bytes)
             .min(self.bytes)
     }
@@ -291,111 +325,5 @@ impl Batch {
                 self.chunks.pop_front();
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn contents(batch: &Batch) -> Vec<u8> {
-        let mut slices = [IoSlice::new(&[]); 16];
-        let count = batch.slices(&mut slices);
-        let slices: Vec<&[u8]> = slices[..count].iter().map(|slice| &**slice).collect();
-        slices.concat()
-    }
-
-    /// Returns a batch with every kind of chunk: small, large, small, published.
-    fn batch() -> (Batch, Vec<usize>) {
-        let mut batch = Batch::default();
-        batch.push(Opcode::Text, &Bytes::from_static(b"one"));
-        batch.push(Opcode::Binary, &vec![2; 5000].into());
-        batch.push(Opcode::Text, &Bytes::from_static(b"three"));
-        let mut encoded = BytesMut::new();
-        frame::put_frame(&mut encoded, Opcode::Text, &[b'4'; 3000]);
-        batch.push_encoded(encoded.freeze(), 1);
-        (batch, vec![5, 5004, 7, 3004])
-    }
-
-    #[test]
-    fn advancing_by_any_steps_gives_the_same_bytes_and_counts_frames() {
-        let (whole, lens) = batch();
-        let all = contents(&whole);
-        assert_eq!(all.len(), lens.iter().sum::<usize>());
-        let steps = [1, 2, 3, 7, 100, 4096, 5009];
-        // Byte by byte takes Miri minutes.
-        for step in steps.into_iter().skip(if cfg!(miri) { 4 } else { 0 }) {
-            let (mut batch, _) = batch();
-            let mut seen = Vec::new();
-            while !batch.is_empty() {
-                let step = step.min(batch.bytes());
-                seen.extend_from_slice(&contents(&batch)[..step]);
-                batch.advance(step);
-                let mut ends = 0;
-                let gone = lens.iter().filter(|len| {
-                    ends += **len;
-                    ends <= seen.len()
-                });
-                assert_eq!(batch.frames(), lens.len() - gone.count());
-            }
-            assert!(seen == all, "step {step}");
-        }
-    }
-
-    #[test]
-    fn only_a_begun_frame_is_kept() {
-        let (mut batch, _) = batch();
-        let all = contents(&batch);
-        batch.advance(5 + 10);
-        assert_eq!(batch.keep_begun(), 2);
-        assert_eq!(contents(&batch), all[15..5009]);
-        assert_eq!((batch.bytes(), batch.frames()), (4994, 1));
-        batch.advance(4994);
-        assert!(batch.is_empty());
-    }
-
-    #[test]
-    fn between_frames_nothing_is_kept() {
-        let (mut batch, _) = batch();
-        batch.advance(5);
-        assert_eq!(batch.keep_begun(), 3);
-        assert!(batch.is_empty());
-        assert_eq!(batch.frames(), 0);
-    }
-
-    #[test]
-    fn a_frame_is_taken_out_by_its_key() {
-        let (mut batch, lens) = batch();
-        let all = contents(&batch);
-        let frame = |text: &'static [u8]| {
-            let mut frame = BytesMut::new();
-            frame::put_frame(&mut frame, Opcode::Text, text);
-            frame.freeze()
-        };
-        batch.push_keyed("a".into(), frame(b"first"));
-        batch.push(Opcode::Text, &Bytes::from_static(b"between"));
-        batch.push_keyed("b".into(), frame(b"other"));
-        assert_eq!(batch.take_out("c"), None);
-        assert_eq!(batch.take_out("a"), Some((lens.iter().sum(), 7)));
-        assert_eq!(batch.take_out("a"), None);
-        let rest = [&all[..], b"\x81\x07between\x81\x05other"].concat();
-        assert!(contents(&batch) == rest);
-        assert_eq!((batch.bytes(), batch.frames()), (rest.len(), 6));
-        // A partly written frame stays.
-        batch.advance(rest.len() - 3);
-        assert_eq!(batch.take_out("b"), None);
-        assert_eq!(contents(&batch), b"her");
-    }
-
-    #[test]
-    fn the_oldest_frames_go_first() {
-        let (mut batch, lens) = batch();
-        for (gone, len) in lens.iter().enumerate() {
-            let before = batch.bytes();
-            assert!(batch.drop_first());
-            assert_eq!(batch.bytes(), before - len);
-            assert_eq!(batch.frames(), lens.len() - gone - 1);
-        }
-        assert!(!batch.drop_first());
     }
 }

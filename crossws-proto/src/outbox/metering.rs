@@ -1,32 +1,30 @@
 //! Counts the traffic of an outbox, if the application meters the connection.
 
-use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use crossws_core::adapter::{Meter, MeterCell};
 
-use super::Outbox;
-use crate::outbox::batch::Batch;
+use super::{Batch, Clock, Framing, Outbox};
 
-impl Outbox {
+impl<F: Framing, C: Clock> Outbox<F, C> {
     /// Returns where the connection's traffic is counted.
-    pub(crate) fn meter(&self) -> &MeterCell {
+    pub fn meter(&self) -> &MeterCell {
         &self.meter
     }
 
     /// Notes a pong of the client, asked for or not.
-    pub(crate) fn ponged(&self, data: &[u8]) {
+    pub fn ponged(&self, data: &[u8]) {
         self.answered();
         if let Some(meter) = self.meter.get() {
-            meter.ponged(data, since_start());
+            meter.ponged(data, self.clock.now());
         }
     }
 }
 
 /// Counts the taken frames, except the control frames, whose number and bytes are given.
 #[cold]
-pub(super) fn count(meter: &Meter, batch: &Batch, controls: (usize, usize)) {
+pub(super) fn count<F: Framing>(meter: &Meter, batch: &Batch<F>, controls: (usize, usize)) {
     meter.sent(
         batch.frames().saturating_sub(controls.0),
         batch.bytes().saturating_sub(controls.1),
@@ -34,12 +32,6 @@ pub(super) fn count(meter: &Meter, batch: &Batch, controls: (usize, usize)) {
 }
 
 /// Notes that a ping was taken to be written.
-pub(super) fn pinged(meter: &Meter, data: Bytes) {
-    meter.pinged(data, since_start());
-}
-
-/// Returns the time since this process first asked for it.
-fn since_start() -> Duration {
-    static START: OnceLock<Instant> = OnceLock::new();
-    START.get_or_init(Instant::now).elapsed()
+pub(super) fn pinged(meter: &Meter, data: Bytes, now: Duration) {
+    meter.pinged(data, now);
 }

@@ -2,21 +2,23 @@
 
 use crossws_core::adapter::Receipt;
 
-use super::{LOST, Outbox, State};
+use super::state::State;
+use super::{Clock, Framing, LOST, Outbox};
 use crate::sync::atomic::Ordering;
 
 /// Discarded messages of which the peer has not been told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Lost {
+#[non_exhaustive]
+pub struct Lost {
     /// Discarded by the policy.
-    pub(crate) overflow: u32,
+    pub overflow: u32,
     /// Discarded because they were volatile.
-    pub(crate) volatile: u32,
+    pub volatile: u32,
 }
 
-impl Outbox {
-    /// Notes that the policy has discarded messages. The pump tells the peer when it is woken.
-    pub(super) fn note_lost(&self, state: &mut State, messages: u64) {
+impl<F: Framing, C: Clock> Outbox<F, C> {
+    /// Notes that the policy has discarded messages. The writer tells the peer when it is woken.
+    pub(super) fn note_lost(&self, state: &mut State<F>, messages: u64) {
         if messages > 0 {
             state.dropped += messages;
             let messages = u32::try_from(messages).unwrap_or(u32::MAX);
@@ -27,7 +29,7 @@ impl Outbox {
 
     /// Discards a volatile message, if it would have to wait for the client. Returns `None` if it
     /// would not wait.
-    pub(crate) fn discard_volatile(&self) -> Option<Receipt> {
+    pub fn discard_volatile(&self) -> Option<Receipt> {
         if !self.is_blocked() {
             return None;
         }
@@ -37,19 +39,19 @@ impl Outbox {
         }
         state.dropped += 1;
         state.lost.volatile = state.lost.volatile.saturating_add(1);
-        // Once is enough until the pump has looked.
+        // Once is enough until the writer has looked.
         let first = self.flags.fetch_or(LOST, Ordering::Relaxed) & LOST == 0;
         Some(Receipt::discarded(first))
     }
 
     /// Returns whether there are discarded messages of which the peer does not know yet.
-    pub(crate) fn has_lost(&self) -> bool {
+    pub fn has_lost(&self) -> bool {
         self.flags.load(Ordering::Relaxed) & LOST != 0
     }
 
     /// Returns how many messages were discarded since the last call, for the peer to be told.
     #[cold]
-    pub(crate) fn take_lost(&self) -> Lost {
+    pub fn take_lost(&self) -> Lost {
         let mut state = self.state.lock();
         self.flags.fetch_and(!LOST, Ordering::Relaxed);
         std::mem::take(&mut state.lost)

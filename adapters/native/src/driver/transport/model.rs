@@ -10,16 +10,22 @@ use shuttle::future::block_on;
 use shuttle::sync::atomic::{AtomicUsize, Ordering};
 use shuttle::thread;
 
-use super::joined::join;
+use super::joined::join_with;
 use super::*;
-use crate::driver::transport::NativeTransport;
+use crate::driver::task_handle::{Batch, TaskHandle};
 use crossws_proto::handshake::Agreed;
 
 const RUNS: usize = 10_000;
 
+fn join(hub: &Hub) -> (OpeningPeer<HooksBuilder>, Arc<TaskHandle>) {
+    let outbox = TaskHandle::new(hub.limits());
+    let transport = NativeTransport::new(Arc::clone(&outbox), &Agreed::default());
+    (join_with(hub, transport), outbox)
+}
+
 /// Runs an outbox's pump until the close frame, and writes everything at once. Returns the
 /// payloads' first bytes in the order in which they were written.
-fn pump(outbox: Arc<Outbox>) -> Vec<u8> {
+fn pump(outbox: Arc<TaskHandle>) -> Vec<u8> {
     block_on(async move {
         let mut seen = Vec::new();
         std::future::poll_fn(|cx| {
@@ -46,7 +52,7 @@ fn pump(outbox: Arc<Outbox>) -> Vec<u8> {
 }
 
 /// Returns a peer that reads the topic.
-fn subscriber(hub: &Hub) -> (OpeningPeer<HooksBuilder>, Arc<Outbox>) {
+fn subscriber(hub: &Hub) -> (OpeningPeer<HooksBuilder>, Arc<TaskHandle>) {
     let (joined, outbox) = join(hub);
     joined.peer().subscribe("a").unwrap();
     (joined, outbox)
@@ -72,7 +78,7 @@ fn payloads(batch: &Batch) -> Vec<u8> {
 fn everything_accepted_is_written_in_each_senders_order() {
     shuttle::check_random(
         || {
-            let outbox = Outbox::new(&Limits::default());
+            let outbox = TaskHandle::new(&Limits::default());
             let accepted = Arc::new(AtomicUsize::new(0));
             let senders: Vec<_> = [0u8, 10, 20]
                 .into_iter()
@@ -126,7 +132,7 @@ fn everything_accepted_is_written_in_each_senders_order() {
 fn a_close_that_races_with_senders_ends_the_pump() {
     shuttle::check_pct(
         || {
-            let outbox = Outbox::new(&Limits::default());
+            let outbox = TaskHandle::new(&Limits::default());
             let sender = {
                 let transport = NativeTransport::new(Arc::clone(&outbox), &Agreed::default());
                 thread::spawn(move || {
@@ -160,7 +166,7 @@ fn an_overflow_always_reaches_the_pump() {
     shuttle::check_pct(
         || {
             let limits = Limits::default().max_queued(2).overflow(Overflow::Close);
-            let outbox = Outbox::new(&limits);
+            let outbox = TaskHandle::new(&limits);
             let senders: Vec<_> = (0..2)
                 .map(|_| {
                     let transport = NativeTransport::new(Arc::clone(&outbox), &Agreed::default());
@@ -179,7 +185,7 @@ fn an_overflow_always_reaches_the_pump() {
             let taken = outbox.take(&mut batch);
             assert!(taken.overflowed && taken.close.is_some());
             assert!(payloads(&batch).is_empty(), "the queue was discarded");
-            assert!(outbox.state.lock().dropped >= 3);
+            assert!(outbox.dropped() >= 3);
         },
         RUNS,
         3,
@@ -193,7 +199,7 @@ fn dropping_the_oldest_keeps_the_newest_in_order() {
             let limits = Limits::default()
                 .max_queued(Limit::At(2))
                 .overflow(Overflow::DropOldest);
-            let outbox = Outbox::new(&limits);
+            let outbox = TaskHandle::new(&limits);
             let transport = NativeTransport::new(Arc::clone(&outbox), &Agreed::default());
             let sender = thread::spawn(move || {
                 for n in 0..6u8 {
@@ -357,9 +363,10 @@ fn no_frame_is_written_after_the_close_frame() {
             peer.close(CloseCode::NORMAL, "");
             publisher.join().unwrap();
             pumping.join().unwrap();
-            let state = outbox.state.lock();
-            assert!(state.special.is_empty(), "a ping would follow");
-            assert_eq!(state.unanswered, 1);
+            let mut rest = Batch::default();
+            outbox.take(&mut rest);
+            assert!(rest.is_empty(), "a ping would follow");
+            assert!(outbox.awaits_answer());
         },
         RUNS,
         3,
@@ -367,15 +374,15 @@ fn no_frame_is_written_after_the_close_frame() {
 }
 
 /// Returns a subscriber that reads the topic's log: its pump is awake, and something waits.
-fn busy_subscriber(hub: &Hub) -> (OpeningPeer<HooksBuilder>, Arc<Outbox>) {
+fn busy_subscriber(hub: &Hub) -> (OpeningPeer<HooksBuilder>, Arc<TaskHandle>) {
     let (joined, outbox) = subscriber(hub);
     outbox.stay_awake();
     hub.in_namespace("/").publish("a", vec![0]).unwrap();
     (joined, outbox)
 }
 
-fn frames(outbox: &Outbox) -> usize {
-    outbox.state.lock().waiting().1
+fn frames(outbox: &TaskHandle) -> usize {
+    outbox.waiting().1
 }
 
 #[test]

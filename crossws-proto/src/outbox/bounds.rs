@@ -1,21 +1,20 @@
 //! How much may wait in an outbox, and what happens to more.
 
-use std::sync::OnceLock;
-use std::time::Instant;
+use std::time::Duration;
 
 use crossws_core::adapter::{Allowance, Receipt, Settled};
 use crossws_core::{DRAIN_MARK, Overflow};
 
-use super::{Outbox, RELIEVED, Slow, State, queue};
-use crate::outbox::batch::Batch;
+use super::state::{Slow, State};
+use super::{Batch, Clock, Framing, Outbox, RELIEVED, queue};
 use crate::sync::atomic::Ordering;
 
-impl Outbox {
+impl<F: Framing, C: Clock> Outbox<F, C> {
     /// Returns whether the next message, of this length, must wait until more is written: more than
     /// half of a bound is used, or an answer as long as the message would not fit. Request and
     /// response traffic thus slows its client down instead of overflowing.
     #[inline]
-    pub(crate) fn is_congested(&self, next: usize) -> bool {
+    pub fn is_congested(&self, next: usize) -> bool {
         // Called for every message, and nearly never true.
         (self.half_full.load(Ordering::Relaxed) || next > self.max_bytes / 2)
             && self.would_overflow(next)
@@ -62,7 +61,7 @@ impl Outbox {
     /// While there is no sign that the client is slow, there is room: [`settle`](Self::settle)
     /// follows. Under [`Overflow::Close`] there always is, and `settle` decides.
     #[cold]
-    pub(super) fn make_room(&self, state: &mut State, len: usize) -> Result<u64, Receipt> {
+    pub(super) fn make_room(&self, state: &mut State<F>, len: usize) -> Result<u64, Receipt> {
         if state.closing {
             return Err(Receipt::closed());
         }
@@ -75,8 +74,8 @@ impl Outbox {
                 Err(Receipt::full(1))
             }
             Overflow::DropOldest => {
-                // The batch that the pump has taken cannot be cut. It is left out of account here,
-                // or a blocked pump would turn this into refusing the newest: at most twice the
+                // The batch that the writer has taken cannot be cut. It is left out of account here,
+                // or a blocked writer would turn this into refusing the newest: at most twice the
                 // bounds are used.
                 let mut dropped = 0;
                 while (state.stale || !self.fits_behind(len, state.queue.sent()))
@@ -100,7 +99,7 @@ impl Outbox {
     /// Returns whether the policy refuses a message of this length, although it would replace the
     /// waiting one with the same key: then the older one stays.
     #[cold]
-    pub(super) fn refuses_in_place(&self, state: &State, key: &str, len: usize) -> bool {
+    pub(super) fn refuses_in_place(&self, state: &State<F>, key: &str, len: usize) -> bool {
         if !matches!(state.overflow, Overflow::DropNewest) {
             return false;
         }
@@ -111,7 +110,7 @@ impl Outbox {
     }
 
     /// Returns whether a message fits after those that were sent.
-    fn fits(&self, state: &State, len: usize) -> bool {
+    fn fits(&self, state: &State<F>, len: usize) -> bool {
         self.fits_behind(len, state.sent())
     }
 
@@ -135,7 +134,7 @@ impl Outbox {
 
     /// Returns whether one more message of this length leaves at least half of each bound free, or nothing
     /// waits.
-    pub(crate) fn has_room(&self, len: usize) -> bool {
+    pub fn has_room(&self, len: usize) -> bool {
         let state = self.state.lock();
         let (bytes, frames) = state.waiting();
         frames == 0 || !self.is_half(bytes.saturating_add(len), frames + 1)
@@ -144,7 +143,7 @@ impl Outbox {
     /// Returns whether more than half of a bound waits, and has for less than [`GRACE`]. Whether a
     /// write has had to wait does not matter: another thread may be writing, and this one would go
     /// on publishing until that write has to wait with more than a bound after it.
-    pub(crate) fn is_behind(&self) -> bool {
+    pub fn is_behind(&self) -> bool {
         if !self.half_full.load(Ordering::Relaxed) {
             return false;
         }
@@ -158,14 +157,15 @@ impl Outbox {
     /// Returns whether the client, which is behind, still has time. Its time begins anew if the
     /// client has taken enough since it last began.
     fn is_given_time(&self) -> bool {
-        let now = ticks();
+        let now = ticks(self.clock.now());
         match self.behind_until.load(Ordering::Relaxed) {
             NOT_BEHIND => {
-                self.behind_until.store(now + GRACE, Ordering::Relaxed);
+                self.behind_until
+                    .store(now + GRACE_TICKS, Ordering::Relaxed);
                 true
             }
             LATE => false,
-            until if until > now && until - now <= GRACE => true,
+            until if until > now && until - now <= GRACE_TICKS => true,
             _ => {
                 self.behind_until.store(LATE, Ordering::Relaxed);
                 false
@@ -176,7 +176,7 @@ impl Outbox {
     /// Notes how much the client has taken. A client that takes a quarter of a bound is given its
     /// time anew. To be less behind is not enough: publishers would wait at each message for a
     /// client that takes a little now and then.
-    pub(super) fn has_taken(&self, state: &mut State, bytes: usize, frames: usize) {
+    pub(super) fn has_taken(&self, state: &mut State<F>, bytes: usize, frames: usize) {
         if self.behind_until.load(Ordering::Relaxed) == NOT_BEHIND {
             return;
         }
@@ -195,8 +195,8 @@ impl Outbox {
     #[cold]
     pub(super) fn push_behind(
         &self,
-        state: &mut State,
-        push: impl FnOnce(&mut Batch),
+        state: &mut State<F>,
+        push: impl FnOnce(&mut Batch<F>),
     ) -> (usize, bool) {
         let (before, _) = state.sent();
         state.queue.push_behind(push);
@@ -218,7 +218,7 @@ impl Outbox {
     /// Returns how much may be appended to one topic's log before the sum is checked, while writes
     /// succeed. The news of many topics are written at half of a bound.
     #[inline]
-    pub(super) fn first_room(&self, state: &State) -> Allowance {
+    pub(super) fn first_room(&self, state: &State<F>) -> Allowance {
         let feeds = state.queue.feeds();
         // To add up takes as long as there are feeds.
         let mut settle = false;
@@ -237,7 +237,7 @@ impl Outbox {
     /// write has had to wait, the sum of everything must not exceed the bounds: one topic may use
     /// the rest; with several, each publication is checked, as while publishers wait for the
     /// client.
-    pub(super) fn room(&self, state: &State, bytes: usize, frames: usize) -> Allowance {
+    pub(super) fn room(&self, state: &State<F>, bytes: usize, frames: usize) -> Allowance {
         let half = self.is_half(bytes, frames);
         let blocked = self.is_blocked();
         let left = |most: usize, used: usize| {
@@ -260,8 +260,8 @@ impl Outbox {
     /// Writes the queue if it is more than half of a bound, and closes the connection if the queue
     /// is over a bound although a write has had to wait for the client. `flush` writes what it can.
     /// It returns whether it wrote, or `None` if another task is writing right now; its argument
-    /// says whether to wait for that task.
-    pub(crate) fn settle(&self, flush: impl Fn(bool) -> Option<bool>) -> Settled {
+    /// says whether to wait for that task. If the connection is closed, the writer must be woken.
+    pub fn settle(&self, flush: impl Fn(bool) -> Option<bool>) -> Settled {
         let mut settled = Settled::default();
         if self.has_much() {
             settled.wrote |= flush(false).unwrap_or_default();
@@ -289,7 +289,7 @@ impl Outbox {
         self.state.lock().slow != Slow::No
     }
 
-    /// Returns whether there is a reason to write in the pump's place.
+    /// Returns whether there is a reason to write in the writer's place.
     fn has_much(&self) -> bool {
         let state = self.state.lock();
         let (bytes, frames) = state.waiting();
@@ -338,9 +338,7 @@ impl Outbox {
         let lost = state.overflow();
         self.note_lost(&mut state, lost);
         drop(state);
-        let lost = lost + self.give_up();
-        self.wake_pump();
-        lost
+        lost + self.give_up()
     }
 }
 
@@ -357,44 +355,18 @@ pub(super) const NOT_BEHIND: u16 = 0;
 /// The client has been behind for longer than publishers wait.
 const LATE: u16 = u16::MAX;
 
-/// How long publishers wait for a client that is behind: see [`pace`](crate::pace). Longer than a
-/// client with 500 connections needs to return to the first of them on a busy machine.
-pub(crate) const GRACE: u16 = 300;
+/// How long publishers wait for a client that is behind. Longer than a client with 500 connections
+/// needs to return to the first of them on a busy machine.
+pub const GRACE: Duration = Duration::from_millis(GRACE_TICKS as u64);
+
+const GRACE_TICKS: u16 = 300;
 
 /// A whole bound, in parts of it.
 const BOUND: usize = 1 << 16;
 
-/// Returns a clock's milliseconds. It begins anew at 1 every minute, long before it reaches [`LATE`]: a
-/// client that is behind then is late a little early.
-fn ticks() -> u16 {
+/// Returns a time in milliseconds. They begin anew at 1 every minute, long before they reach
+/// [`LATE`]: a client that is behind then is late a little early.
+fn ticks(now: Duration) -> u16 {
     const MINUTE: u128 = 60_000;
-    static START: OnceLock<Instant> = OnceLock::new();
-    #[cfg(test)]
-    if let Some(ticks) = stopped_clock() {
-        return ticks;
-    }
-    let since = START.get_or_init(Instant::now).elapsed().as_millis();
-    1 + u16::try_from(since % MINUTE).unwrap_or_default()
-}
-
-/// Returns the stopped clock: a model has no time.
-#[cfg(all(test, crossws_shuttle))]
-fn stopped_clock() -> Option<u16> {
-    Some(1)
-}
-
-#[cfg(all(test, not(crossws_shuttle)))]
-fn stopped_clock() -> Option<u16> {
-    STANDS_AT.get()
-}
-
-#[cfg(all(test, not(crossws_shuttle)))]
-thread_local! {
-    static STANDS_AT: std::cell::Cell<Option<u16>> = const { std::cell::Cell::new(None) };
-}
-
-/// Stops this thread's clock, for tests: an interpreter takes longer than any client is given.
-#[cfg(all(test, not(crossws_shuttle)))]
-pub(super) fn stop_clock_at(ticks: u16) {
-    STANDS_AT.set(Some(ticks));
+    1 + u16::try_from(now.as_millis() % MINUTE).unwrap_or_default()
 }

@@ -1,0 +1,118 @@
+//! How other threads reach a connection's task.
+
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use atomic_waker::AtomicWaker;
+use crossws_core::Limits;
+use crossws_proto::frame::ServerFrame;
+use crossws_proto::outbox::{Clock, Outbox};
+use crossws_proto::sync::atomic::{AtomicBool, Ordering};
+use futures_task::ArcWake;
+
+use crate::driver::crew::Crew;
+use crate::driver::timers::Timers;
+
+/// What a connection's task shares with a peer's handles: its outbox, and how the task is woken.
+pub(crate) struct TaskHandle {
+    outbox: Outbox<ServerFrame, ProcessClock>,
+    task: AtomicWaker,
+    /// The stream may have something to read. Kept apart from other wake-ups, so that a task
+    /// that was woken to write does not try to read.
+    readable: AtomicBool,
+    /// The crew of the server, if the connection has one.
+    crew: Option<Arc<Crew>>,
+}
+
+/// Frames that were taken out of a server's outbox.
+pub(crate) type Batch = crossws_proto::outbox::Batch<ServerFrame>;
+
+/// The time since the process first asked for it.
+#[derive(Debug)]
+pub(crate) struct ProcessClock;
+
+impl Clock for ProcessClock {
+    /// A model has no time.
+    #[cfg(all(test, crossws_shuttle))]
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    #[cfg(not(all(test, crossws_shuttle)))]
+    fn now(&self) -> Duration {
+        static START: OnceLock<Instant> = OnceLock::new();
+        START.get_or_init(Instant::now).elapsed()
+    }
+}
+
+impl TaskHandle {
+    #[cfg(test)]
+    pub(crate) fn new(limits: &Limits) -> Arc<Self> {
+        Self::with_crew(limits, None)
+    }
+
+    pub(crate) fn with_crew(limits: &Limits, crew: Option<Arc<Crew>>) -> Arc<Self> {
+        Arc::new(Self {
+            outbox: Outbox::new(limits, ProcessClock),
+            task: AtomicWaker::new(),
+            readable: AtomicBool::new(true),
+            crew,
+        })
+    }
+
+    /// Returns the crew that writes in the task's place.
+    pub(crate) fn crew(&self) -> Option<&Crew> {
+        self.crew.as_deref()
+    }
+
+    /// Returns the timers that wake the task at its deadlines.
+    pub(crate) fn timers(&self) -> Option<&Timers> {
+        self.crew().map(Crew::timers)
+    }
+
+    /// Notes that the task is being polled: it will look at everything by itself.
+    pub(crate) fn attend(&self, waker: &Waker) {
+        self.task.register(waker);
+        self.outbox.stay_awake();
+    }
+
+    /// Wakes the task.
+    pub(crate) fn wake(&self) {
+        self.task.wake();
+    }
+
+    /// Returns whether the stream's waker has been woken since the last call.
+    pub(crate) fn take_readable(&self) -> bool {
+        self.readable.swap(false, Ordering::AcqRel)
+    }
+
+    /// As [`take_readable`](Self::take_readable), without resetting it.
+    pub(crate) fn is_readable(&self) -> bool {
+        self.readable.load(Ordering::Acquire)
+    }
+
+    /// Notes that reading stopped although there may be more to read.
+    pub(crate) fn set_readable(&self) {
+        self.readable.store(true, Ordering::Release);
+    }
+}
+
+impl Deref for TaskHandle {
+    type Target = Outbox<ServerFrame, ProcessClock>;
+
+    #[inline]
+    fn deref(&self) -> &Self::Target {
+        &self.outbox
+    }
+}
+
+/// The stream's waker: notes that there is something to read, then wakes the task. It does not use
+/// `Wake`, for which a read would have to count one more handle, or the link keep one.
+impl ArcWake for TaskHandle {
+    fn wake_by_ref(handle: &Arc<Self>) {
+        handle.set_readable();
+        handle.task.wake();
+    }
+}

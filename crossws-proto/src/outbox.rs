@@ -1,0 +1,161 @@
+//! What waits for one connection: its own messages and control frames, and the places in topics' logs
+//! from which publications are fetched; with the bounds on all of it, and the policies for more.
+//!
+//! Any thread queues into an [`Outbox`]. One task at a time, the writer, [takes](Outbox::take) what
+//! waits into a [`Batch`], writes it, and reports what is left. The outbox wakes no task and reads no
+//! clock of its own: a [`Receipt`] says whether the writer sleeps and must be woken, and the adapter's
+//! [`Clock`] gives the time.
+//!
+//! A server's outbox holds [`ServerFrame`](crate::frame::ServerFrame)s. What other transports write
+//! between messages is a [`Framing`] of theirs.
+
+mod batch;
+mod bounds;
+mod closing;
+mod control;
+mod encoder;
+mod feeds;
+mod framing;
+mod lost;
+mod metering;
+mod queue;
+mod sending;
+mod state;
+mod taking;
+#[cfg(all(test, not(crossws_shuttle)))]
+mod tests;
+mod writing;
+
+use std::time::Duration;
+
+#[cfg(doc)]
+use crossws_core::DRAIN_MARK;
+use crossws_core::adapter::MeterCell;
+#[cfg(doc)]
+use crossws_core::adapter::Receipt;
+use crossws_core::{Limits, Overflow};
+
+pub use self::batch::Batch;
+pub use self::bounds::GRACE;
+pub use self::encoder::Encoder;
+pub use self::framing::Framing;
+pub use self::lost::Lost;
+use self::state::State;
+pub use self::taking::Taken;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, Ordering};
+
+/// The time of an [`Outbox`]. It is asked only while much waits, or when a ping leaves.
+pub trait Clock: Send + Sync + 'static {
+    /// Returns the time since any fixed point.
+    fn now(&self) -> Duration;
+}
+
+/// The outbound half of one connection: see the [module](self).
+#[derive(Debug)]
+pub struct Outbox<F, C> {
+    state: Mutex<State<F>>,
+    /// The writer found the outbox empty and sleeps: the next call that queues a frame reports that
+    /// it must be woken.
+    asleep: AtomicBool,
+    /// More than half of a bound may be used: see [`is_congested`](Self::is_congested).
+    half_full: AtomicBool,
+    /// [`BLOCKED`], [`RELIEVED`] and [`LOST`].
+    flags: AtomicU8,
+    /// Until when publishers wait for the client; `NOT_BEHIND` if the client is not behind.
+    behind_until: AtomicU16,
+    /// Since the writer last took the queue, a message for this connection alone was queued.
+    sent: AtomicBool,
+    /// More than [`DRAIN_MARK`] bytes had piled up since the outbox was last empty.
+    piled_up: AtomicBool,
+    /// The bounds, as in [`Limits`].
+    max_bytes: usize,
+    max_frames: usize,
+    clock: C,
+    meter: MeterCell,
+}
+
+/// The last write had to wait for the client: see [`settle`](Outbox::settle).
+const BLOCKED: u8 = 1;
+/// Frames were written in the writer's place, and the tasks that wait for that must be woken.
+const RELIEVED: u8 = 2;
+/// Messages were discarded, and the peer does not know it yet.
+const LOST: u8 = 4;
+
+impl<F: Framing, C: Clock> Outbox<F, C> {
+    /// Creates an empty outbox with the bounds and the policy of these limits. The writer counts as
+    /// awake until its first [`take`](Self::take).
+    pub fn new(limits: &Limits, clock: C) -> Self {
+        Self {
+            state: Mutex::new(State::new(limits.overflow)),
+            half_full: AtomicBool::new(false),
+            flags: AtomicU8::new(0),
+            behind_until: AtomicU16::new(bounds::NOT_BEHIND),
+            sent: AtomicBool::new(false),
+            piled_up: AtomicBool::new(false),
+            max_bytes: limits.max_buffered.get(),
+            max_frames: limits.max_queued.get(),
+            asleep: AtomicBool::new(false),
+            clock,
+            meter: MeterCell::default(),
+        }
+    }
+
+    /// Notes that the writer runs, and will look at everything before it sleeps.
+    pub fn stay_awake(&self) {
+        // Only the writer sets it to true.
+        if self.asleep.load(Ordering::Relaxed) {
+            self.asleep.store(false, Ordering::Release);
+        }
+    }
+
+    /// Returns whether the writer sleeps, so that nothing waits, at this moment.
+    pub fn is_asleep(&self) -> bool {
+        self.asleep.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether the writer sleeps and must be woken. Called under the lock, as is the writer's
+    /// falling asleep.
+    fn rouse(&self) -> bool {
+        self.asleep.load(Ordering::Relaxed) && self.asleep.swap(false, Ordering::AcqRel)
+    }
+
+    /// Notes that a message for this connection alone is queued.
+    pub fn note_sent(&self) {
+        self.sent.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether the queue has messages, and only published ones, as far as is known.
+    pub fn has_only_published(&self) -> bool {
+        let state = self.state.lock();
+        !self.sent.load(Ordering::Relaxed)
+            && !state.queue.is_empty()
+            && state.control.is_empty()
+            && !state.closing
+    }
+
+    /// Returns how many bytes wait.
+    pub fn buffered(&self) -> usize {
+        let state = self.state.lock();
+        let (bytes, _) = state.sent();
+        let backlogs = state.queue.backlogs();
+        drop(state);
+        bytes + queue::lag(&backlogs).bytes
+    }
+
+    /// Returns how many bytes and frames wait, with an upper bound of the unfetched publications.
+    pub fn waiting(&self) -> (usize, usize) {
+        self.state.lock().waiting()
+    }
+
+    /// Returns whether publications are read from the topics' logs, and not queued one by one.
+    /// Constant.
+    pub fn reads_logs(&self) -> bool {
+        matches!(self.state.lock().overflow, Overflow::Close)
+    }
+
+    /// Returns how many messages a policy discarded.
+    pub fn dropped(&self) -> u64 {
+        self.state.lock().dropped
+    }
+}

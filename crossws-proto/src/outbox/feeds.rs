@@ -1,0 +1,63 @@
+//! The topics' logs that the connection reads.
+
+use crossws_core::adapter::{Allowance, Backlog, Cursor};
+use smallvec::SmallVec;
+
+use super::{Clock, Framing, Outbox};
+
+impl<F: Framing, C: Clock> Outbox<F, C> {
+    /// Notes a feed with news. Returns how much more may be appended to it before this is called
+    /// again.
+    pub fn announce(&self, feed: Cursor) -> Result<Allowance, Cursor> {
+        let mut state = self.state.lock();
+        if state.closing {
+            return Err(feed);
+        }
+        if self.is_blocked() {
+            // The free room was promised to the other topics.
+            state.queue.recheck();
+        }
+        state.queue.announce(feed);
+        let room = if self.is_blocked() {
+            let (bytes, frames) = state.waiting();
+            let settle = self.has_grown(bytes, frames);
+            let settle = settle || self.must_look_at_kept(state.queue.feeds());
+            self.room(&state, bytes, frames).with_settle(settle)
+        } else {
+            self.first_room(&state)
+        };
+        Ok(room.with_wake(self.rouse()))
+    }
+
+    /// Handles a feed that has more news than there was room for. Returns how much more may be
+    /// appended before this is called again.
+    pub fn lags(&self) -> Allowance {
+        let state = self.state.lock();
+        if state.closing {
+            // The peer will leave.
+            return Allowance::new(usize::MAX, usize::MAX);
+        }
+        let (bytes, frames) = state.waiting();
+        // Its own peer's publications are kept for it although it is not sent them: it must read
+        // first.
+        let settle = self.has_grown(bytes, frames);
+        self.room(&state, bytes, frames).with_settle(settle)
+    }
+
+    /// Notes that the peer has left topics, some of which may have news for it. Returns whether the
+    /// outbox must be settled.
+    #[cold]
+    pub fn left(&self) -> bool {
+        let state = self.state.lock();
+        let backlogs = state.queue.backlogs();
+        drop(state);
+        if backlogs.is_empty() {
+            return false;
+        }
+        let rests: SmallVec<[_; 1]> = backlogs.iter().map(Backlog::rest).collect();
+        let mut state = self.state.lock();
+        state.queue.left(&backlogs, &rests);
+        let (bytes, frames) = state.waiting();
+        self.has_grown(bytes, frames) || self.may_keep_much(state.queue.feeds())
+    }
+}
