@@ -17,6 +17,8 @@ mod keep_alive;
 mod queue;
 mod reader;
 mod stream;
+#[cfg(all(feature = "transport", not(target_arch = "wasm32")))]
+mod transport;
 
 pub use body::EventBody;
 pub use error::{NotServed, PushError};
@@ -26,3 +28,7 @@ pub use format::invalid::InvalidEvent;
 pub use format::parser::{Parser, Received, TooLong};
 pub use reader::{ReadError, Reader};
 pub use stream::{EventResponse, EventStream, LAST_EVENT_ID};
+#[cfg(all(feature = "transport", not(target_arch = "wasm32")))]
+pub use transport::outbound::CAPABILITIES;
+#[cfg(all(feature = "transport", not(target_arch = "wasm32")))]
+pub use transport::service::{EventSockets, NotFound};

@@ -202,16 +202,7 @@ impl EventStream {
     pub fn open(self) -> (Events, EventResponse) {
         let queue = Queue::new(self.buffer);
         let mut start = BytesMut::new();
-        if self.padding > 0 {
-            start.extend_from_slice(b":");
-            start.resize(self.padding.max(1), b' ');
-            start.extend_from_slice(b"\n\n");
-        }
-        if let Some(retry) = self.retry
-            && let Ok(retry) = Event::default().retry(retry).encode()
-        {
-            start.extend_from_slice(&retry);
-        }
+        padding(&mut start, self.padding, self.retry);
         if !start.is_empty() {
             // An empty queue takes everything.
             let _ = queue.append(&start);
@@ -219,17 +210,36 @@ impl EventStream {
         let keep_alive = KeepAlive::new(Arc::clone(&self.background), self.keep_alive);
         let body = EventBody::new(Arc::clone(&queue), self.stopping, keep_alive);
         let events = Events::new(queue, self.background, self.last_event_id);
-        let mut response = Response::new(body);
-        let headers = response.headers_mut();
-        for (name, value) in [
-            (CONTENT_TYPE, "text/event-stream"),
-            // A proxy that transforms, such as by compressing, would collect.
-            (CACHE_CONTROL, "no-store, no-transform"),
-            (ACCEL_BUFFERING, "no"),
-        ] {
-            headers.insert(name, HeaderValue::from_static(value));
-        }
-        (events, response)
+        (events, event_response(body))
+    }
+}
+
+/// Returns a response with the headers of an event stream.
+pub(crate) fn event_response<B>(body: B) -> Response<B> {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (CONTENT_TYPE, "text/event-stream"),
+        // A proxy that transforms, such as by compressing, would collect.
+        (CACHE_CONTROL, "no-store, no-transform"),
+        (ACCEL_BUFFERING, "no"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Writes what begins a stream: a long comment, and the client's time to reconnect.
+pub(crate) fn padding(start: &mut BytesMut, padding: usize, retry: Option<Duration>) {
+    if padding > 0 {
+        start.extend_from_slice(b":");
+        start.resize(padding, b' ');
+        start.extend_from_slice(b"\n\n");
+    }
+    if let Some(retry) = retry
+        && let Ok(retry) = Event::default().retry(retry).encode()
+    {
+        start.extend_from_slice(&retry);
     }
 }
 
