@@ -261,6 +261,8 @@ impl Transporting {
         let claim = match within(&background, limit, claim).await {
             Some(Ok(claim)) => claim,
             Some(Err(ClaimError::NotHandled(_))) => return Err(Request::from_parts(parts, body)),
+            // The resolver speaks about streams; what else has this path is the pages' own.
+            Some(Err(_)) if asks != Asks::Stream => return Err(Request::from_parts(parts, body)),
             Some(Err(other)) => return Ok(refusal(other)),
             None => return Ok(rejected(hub.upgrade_timed_out())),
         };

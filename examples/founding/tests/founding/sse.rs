@@ -8,7 +8,7 @@ use http::{HeaderMap, Request};
 use serde_json::{Value, json};
 
 use crate::World;
-use crate::client::get;
+use crate::client::{connect, get};
 use crate::world::Chunks;
 
 /// A client of an event stream. Dropping it is a client that goes.
@@ -118,4 +118,94 @@ pub(crate) async fn lines_stay_lines_and_forge_nothing(world: &dyn World) {
     let raw = String::from_utf8(source.raw).unwrap();
     let fields = raw.split("\n\n").next().unwrap();
     assert_eq!(fields, "data: a\ndata: b\ndata: c\ndata: d");
+}
+
+/// The hooks of the chat over an event stream.
+struct Chat {
+    source: Source,
+    id: String,
+    secret: String,
+}
+
+async fn chat(world: &dyn World) -> Chat {
+    let mut source = open(world, "/ws/chat").await;
+    let open = source.next(world).await;
+    assert_eq!(open.event, "open");
+    let open: Value = serde_json::from_str(&open.data).unwrap();
+    assert_eq!(open["url"], "/ws/chat");
+    let text = |name: &str| open[name].as_str().unwrap().to_owned();
+    Chat {
+        id: text("id"),
+        secret: text("secret"),
+        source,
+    }
+}
+
+impl Chat {
+    async fn json(&mut self, world: &dyn World) -> Value {
+        let event = self.source.next(world).await;
+        assert_eq!(event.event, "message");
+        serde_json::from_str(&event.data).unwrap()
+    }
+}
+
+async fn post(world: &dyn World, secret: &str, text: &str) -> u16 {
+    let request = Request::post("/ws/chat").header("authorization", format!("Bearer {secret}"));
+    let request = request.body(Bytes::from(text.to_owned())).unwrap();
+    world.http(request).await.status().as_u16()
+}
+
+pub(crate) async fn the_chat_talks_over_a_stream_and_posts(world: &dyn World) {
+    let mut ann = chat(world).await;
+    let id = ann.id.clone();
+    let welcome = json!({ "user": "server", "message": format!("Welcome {id}!") });
+    assert_eq!(ann.json(world).await, welcome);
+    let mut bob = connect(world, "/ws/chat").await;
+    bob.json().await;
+    let joined = ann.json(world).await;
+    assert!(
+        joined["message"].as_str().unwrap().ends_with(" joined!"),
+        "{joined}"
+    );
+    assert_eq!(post(world, &ann.secret, "hello").await, 204);
+    let hello = json!({ "user": id, "message": "hello" });
+    assert_eq!(ann.json(world).await, hello);
+    bob.expect(&hello).await;
+    bob.send("ping").await;
+    bob.json().await;
+    bob.send("hi").await;
+    assert_eq!(ann.json(world).await["message"], "hi");
+}
+
+pub(crate) async fn the_secret_alone_posts(world: &dyn World) {
+    let (mut ann, mut bob) = (chat(world).await, chat(world).await);
+    assert_ne!(ann.secret, bob.secret);
+    assert!(!ann.id.contains(&ann.secret) && !"/ws/chat".contains(&ann.secret));
+    for secret in ["", &ann.id] {
+        assert_eq!(post(world, secret, "forged").await, 401);
+    }
+    let bare = Request::post("/ws/chat").body(Bytes::from("forged"));
+    assert_eq!(world.http(bare.unwrap()).await.status(), 401);
+    ann.json(world).await;
+    bob.json(world).await;
+    ann.json(world).await;
+    assert_eq!(post(world, &bob.secret, "mine").await, 204);
+    // It is the first that any hook has heard.
+    assert_eq!(
+        ann.json(world).await,
+        json!({ "user": bob.id, "message": "mine" })
+    );
+}
+
+pub(crate) async fn without_a_stream_the_connection_ends(world: &dyn World) {
+    let mut ann = chat(world).await;
+    ann.json(world).await;
+    let bob = chat(world).await;
+    ann.json(world).await;
+    let (id, secret) = (bob.id.clone(), bob.secret.clone());
+    drop(bob);
+    let left = ann.json(world).await;
+    let gone = json!({ "user": "server", "message": format!("{id} left!") });
+    assert_eq!(left, gone);
+    assert_eq!(post(world, &secret, "late").await, 401);
 }
