@@ -1,7 +1,7 @@
 //! The same hooks over event streams and posts, in virtual time.
 
 #![cfg(feature = "transport")]
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -304,7 +304,7 @@ fn a_cut_stream_goes_on_and_loses_nothing() {
 }
 
 #[test]
-fn nobody_else_takes_a_stream_up_again() {
+fn no_other_client_takes_a_stream_up_again() {
     block_on(async {
         let world = World::new();
         let ann = world.open("/room").await;

@@ -371,7 +371,7 @@ impl Transporting {
         match connection.attach(last) {
             Some((stream, events)) => Some((connection, stream, events)),
             None => {
-                // The client gets a new connection: nobody will take this one up again.
+                // The client gets a new connection, and this one has no client left.
                 connection.terminate();
                 None
             }
