@@ -22,6 +22,7 @@ const DOCUMENTS: &[&str] = &[
     "docs/rooms.md",
     "docs/sse.md",
     "docs/testing.md",
+    "docs/typescript.md",
     "docs/workers.md",
 ];
 

@@ -104,6 +104,7 @@ groups!(
     waiting,
     pubsub,
     rooms,
+    retained,
     identities,
     hub,
     queue,

@@ -126,6 +126,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("waiting", "Sends that wait, and policies of topics"),
     ("pubsub", "Topics"),
     ("rooms", "Rooms"),
+    ("retained", "Messages that topics retain"),
     ("identities", "Identities and tags"),
     ("hub", "Namespaces, and the hub from outside"),
     ("queue", "Slow clients, drain, size limits"),

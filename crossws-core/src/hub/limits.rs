@@ -259,12 +259,17 @@ limits! {
     /// Most topics of this hub, patterns among them, in all of its namespaces together; a subscription to one more is
     /// refused with [`SubscribeError::HubFull`]. Default 262,144.
     max_hub_topics: Limit = Limit::At(262_144);
+    /// Most bytes of the messages that this hub's topics [retain](crate::To::retained), in all of its
+    /// namespaces together. Each counts with its topic's name and 256 bytes, and while it is replaced the
+    /// earlier one counts as well. One more is refused with
+    /// [`RetainError::Full`](crate::RetainError::Full). A bound of the hub. Default 16 MiB.
+    max_retained: Limit = Limit::At(16 << 20);
     /// Longest name of a topic, a pattern, a namespace, an identity or a tag, in bytes. Default 255.
     max_name_len: Limit = Limit::At(255);
     /// Longest target of a request, path and query together, in bytes; a longer one is refused with
     /// 414 before any other code reads it. A bound of the hub. Default 8 KiB.
     max_target: Limit = Limit::At(8 << 10);
-    /// Most namespaces with peers in them; an upgrade into one more is refused with 503.
+    /// Most namespaces with peers in them, or with messages that the hub retains; an upgrade into one more is refused with 503.
     /// Default 65,536.
     max_namespaces: Limit = Limit::At(65_536);
     /// Most peers on this hub; one more upgrade is refused with 503. Default 65,536.

@@ -14,7 +14,7 @@ use tower_service::Service;
 
 use crate::adapter::HttpService;
 use crate::bounds::{BoxError, BoxFuture};
-use crate::service::api::ApiError;
+use crate::service::api::response::ApiError;
 
 /// The body of a request to an application's HTTP service: from a client or, whole, from
 /// [`Api`](crate::Api). The same type on every adapter, whichever server reads the request.

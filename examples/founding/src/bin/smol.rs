@@ -3,9 +3,12 @@
 use std::{env, io};
 
 use crossws::smol::{Server, Shutdown, stop_signal};
-use crossws::{Hub, SharedResolver};
+use crossws::{BoxError, Hub, SharedResolver};
 
-fn main() -> io::Result<()> {
+fn main() -> Result<(), BoxError> {
+    if founding::describes(env::args().skip(1))? {
+        return Ok(());
+    }
     tracing_subscriber::fmt().with_writer(io::stderr).init();
     smol::block_on(async {
         let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());

@@ -3,10 +3,13 @@
 use std::{env, io};
 
 use crossws::tokio::{Server, Shutdown, stop_signal};
-use crossws::{Hub, SharedResolver};
+use crossws::{BoxError, Hub, SharedResolver};
 
 #[tokio::main]
-async fn main() -> io::Result<()> {
+async fn main() -> Result<(), BoxError> {
+    if founding::describes(env::args().skip(1))? {
+        return Ok(());
+    }
     tracing_subscriber::fmt().with_writer(io::stderr).init();
     let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
     let hub = Hub::default();

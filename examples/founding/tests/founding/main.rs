@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod client;
+mod describe;
 mod files;
 mod loops;
 mod mock;
