@@ -82,6 +82,10 @@ pub use crossws_memory as memory;
 #[doc(inline)]
 pub use crossws_metrics as metrics;
 
+#[cfg(feature = "sse")]
+#[doc(inline)]
+pub use crossws_sse as sse;
+
 #[cfg(all(feature = "tokio", not(target_family = "wasm")))]
 #[doc(inline)]
 pub use crossws_tokio as tokio;

@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use http::HeaderName;
 
-use crate::adapter::HttpService;
+use crate::adapter::{Background, HttpService};
 use crate::hub::budget::Budget;
 use crate::hub::builder::HubBuilder;
 use crate::hub::capabilities::Capabilities;
@@ -73,8 +73,11 @@ struct Inner {
     waiting: AtomicUsize,
     flushed: AtomicUsize,
     idle: Event,
+    /// A shutdown has begun.
+    stops: Event,
     extensions: Extensions,
     http: Mutex<Option<ServiceRef>>,
+    background: Mutex<Option<Arc<dyn Background>>>,
     /// The sum of all connections' shares of [`Limits::max_unfinished`].
     unfinished: Budget,
     counts: Counts,
@@ -260,6 +263,19 @@ impl Hub {
         let old = self.0.http.lock().replace(lent);
         // Dropped without the lock: it may be the last handle.
         drop(old);
+    }
+
+    /// Lends an adapter's time and tasks to the hub. If several adapters lend theirs, the last one
+    /// counts.
+    pub fn lend_background(&self, background: Arc<dyn Background>) {
+        let old = self.0.background.lock().replace(background);
+        // Dropped without the lock: the adapter's code runs then.
+        drop(old);
+    }
+
+    /// Returns the time and the tasks of the adapter that serves this hub. `None` until one does.
+    pub fn background(&self) -> Option<Arc<dyn Background>> {
+        self.0.background.lock().clone()
     }
 
     /// Returns one peer by its id.

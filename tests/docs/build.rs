@@ -20,6 +20,7 @@ const DOCUMENTS: &[&str] = &[
     "docs/messages.md",
     "docs/operations.md",
     "docs/rooms.md",
+    "docs/sse.md",
     "docs/testing.md",
     "docs/typescript.md",
     "docs/workers.md",

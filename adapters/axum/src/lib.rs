@@ -50,7 +50,7 @@ use axum::{Extension, Router};
 use crossws_app::IntoRoute;
 use crossws_core::adapter::{HttpService, http_service};
 use crossws_core::{Hub, Report, Shutdown, hooks};
-use crossws_tokio::Acceptor;
+use crossws_tokio::{Acceptor, lend_background};
 
 pub use endpoint::Endpoint;
 pub use extract::{WebSockets, WebSocketsRejection};
@@ -108,8 +108,10 @@ pub fn with_api(app: Router, hub: &Hub) -> Router {
         }
     });
     hub.lend_http(&service);
+    lend_background(hub);
     // The hub borrows the service: a handler may hold the hub.
     app.layer(Extension(Kept { _service: service }))
+        .layer(Extension(hub.clone()))
 }
 
 /// Keeps the service for as long as the app that is served.

@@ -33,6 +33,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod background;
 mod calls;
 mod chance;
 mod client;
@@ -52,6 +53,7 @@ mod room;
 mod seeds;
 mod server;
 mod shutdown;
+mod stream;
 mod sync;
 mod transport;
 mod typed;

@@ -9,17 +9,19 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use crossws_core::adapter::{HttpApp, HttpService, HubChoice, http_service};
 use crossws_core::{
-    Api, ApiError, ApiRequest, BoxFuture, Hub, Report, Resolve, Shutdown, Sockets, Through,
+    Api, ApiError, ApiRequest, Body, BoxFuture, Hub, Report, Resolve, Shutdown, Sockets, Through,
     hub_setters,
 };
 use http::{Method, Request, Response};
 
 use crate::Connect;
+use crate::background::Virtual;
 use crate::chance::Chance;
 use crate::clock::{Alarm, Clock};
 use crate::driver::{self, App, Resolved};
 use crate::executor::Executor;
 use crate::shutdown::shut_down;
+use crate::stream::pipe;
 
 /// The default patience of a server.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -258,16 +260,31 @@ impl HttpService for Driven {
         max_body: usize,
     ) -> BoxFuture<'static, Result<Response<Bytes>, ApiError>> {
         let world = Arc::clone(&self.world);
-        let mut call = self.service.call(request, max_body);
+        let call = self.service.call(request, max_body);
+        Box::pin(async move { driven(&world, call).await })
+    }
+
+    fn stream(
+        &self,
+        request: Request<Bytes>,
+    ) -> BoxFuture<'static, Result<Response<Body>, ApiError>> {
+        let world = Arc::clone(&self.world);
+        let call = self.service.stream(request);
         Box::pin(async move {
-            let waiter = world.executor.waiter();
-            poll_fn(|cx| {
-                world.executor.drive(&waiter, cx);
-                call.as_mut().poll(cx)
-            })
-            .await
+            let response = driven(&world, call).await?;
+            Ok(response.map(|body| pipe(world, body)))
         })
     }
+}
+
+/// Runs a call of the service, and all connections concurrently.
+async fn driven<T>(world: &World, mut call: BoxFuture<'static, T>) -> T {
+    let waiter = world.executor.waiter();
+    poll_fn(|cx| {
+        world.executor.drive(&waiter, cx);
+        call.as_mut().poll(cx)
+    })
+    .await
 }
 
 /// A builder of a [`TestServer`]: see [`TestServer::builder`]. Times are virtual. There are no
@@ -364,17 +381,20 @@ impl<R: Resolve> TestServerBuilder<R> {
         };
         let executor = Executor::new(self.chance.clone());
         executor.spawn(app.start());
-        TestServer {
-            world: Arc::new(World {
-                hub,
-                clock,
-                executor,
-                app: Box::new(app),
-                http: self.http,
-                patience: self.patience,
-                chance: self.chance,
-                clients: AtomicU16::new(0),
-            }),
-        }
+        let world = Arc::new(World {
+            hub,
+            clock,
+            executor,
+            app: Box::new(app),
+            http: self.http,
+            patience: self.patience,
+            chance: self.chance,
+            clients: AtomicU16::new(0),
+        });
+        world.hub.lend_background(Arc::new(Virtual {
+            clock: Arc::clone(&world.clock),
+            world: Arc::downgrade(&world),
+        }));
+        TestServer { world }
     }
 }

@@ -43,6 +43,7 @@ pub use runtime::socket::{reset_on_drop, tune, write_now};
 pub use runtime::{Runtime, ServerRuntime};
 pub use server::accept::{NotHandled, StreamInfo, not_found, run_claim, run_upgrade, serve_stream};
 pub use server::acceptor::{Acceptor, AcceptorBuilder};
+pub use server::background::lend_background;
 pub use server::head::HeadLimits;
 pub use server::signal::{StopSignal, stop_signal};
 pub use server::{Server, ServerBuilder, ServerHandle};

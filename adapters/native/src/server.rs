@@ -1,5 +1,6 @@
 pub(crate) mod accept;
 pub(crate) mod acceptor;
+pub(crate) mod background;
 pub(crate) mod head;
 pub(crate) mod shutdown;
 pub(crate) mod signal;
@@ -163,6 +164,7 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
             stop: Stop::default(),
             runtime,
         }));
+        background::lend(&handle.0.runtime, &handle.0.hub, &handle.0.tasks);
         if let Some(bind) = self.bind_sockets {
             bind(&handle);
         }

@@ -5,6 +5,7 @@ use crossws_core::http::header::{HOST, ORIGIN, SEC_WEBSOCKET_EXTENSIONS, SEC_WEB
 use crossws_core::{Capabilities, Hub, HubBuilder, hub_setters};
 use worker::State;
 
+use crate::background::background;
 use crate::durable::retained::Retained;
 
 /// How a Worker and its objects serve. Give the same options to both: the Worker applies the origin
@@ -109,7 +110,9 @@ impl Options {
             Some(store) => hub.lacks(lacks).retained_store(store),
             None => hub.lacks(lacks),
         };
-        self.hub.clone().change(set).build()
+        let hub = self.hub.clone().change(set).build();
+        hub.lend_background(background());
+        hub
     }
 }
 

@@ -150,8 +150,10 @@ impl HubBuilder {
             waiting: AtomicUsize::new(0),
             flushed: AtomicUsize::new(0),
             idle: Event::new(),
+            stops: Event::new(),
             extensions: Extensions::default(),
             http: Mutex::new(self.http.map(ServiceRef::Kept)),
+            background: Mutex::new(None),
             unfinished: Budget::default(),
             counts: Counts::default(),
         }))

@@ -1,5 +1,6 @@
 //! The beginning of a shutdown, and the wait for its end.
 
+use crate::bounds::MaybeSend;
 use crate::hub::Hub;
 use crate::message::close::CloseFrame;
 use crate::peer::Peer;
@@ -29,7 +30,9 @@ impl Hub {
     /// Refuses upgrades from here on. Returns the frame that closes every peer.
     pub(crate) fn refuse_upgrades(&self, frame: CloseFrame) -> CloseFrame {
         self.turn_away();
-        self.0.shutdown.lock().get_or_insert(frame).clone()
+        let frame = self.0.shutdown.lock().get_or_insert(frame).clone();
+        self.0.stops.notify_all();
+        frame
     }
 
     /// Returns whether a load balancer should send new clients here: for a readiness check. False
@@ -62,6 +65,24 @@ impl Hub {
     /// Returns whether a shutdown has begun.
     pub fn is_shutting_down(&self) -> bool {
         self.0.shutdown.lock().is_some()
+    }
+
+    /// Waits until a shutdown has begun: for responses that would not end by themselves, such as
+    /// event streams. The future holds the hub.
+    ///
+    /// # Cancel safety
+    /// Dropping the future has no effect on the hub.
+    pub fn stopping(&self) -> impl Future<Output = ()> + MaybeSend + use<> {
+        let hub = self.clone();
+        async move {
+            loop {
+                let listener = hub.0.stops.listen();
+                if hub.is_shutting_down() {
+                    return;
+                }
+                listener.await;
+            }
+        }
     }
 
     pub(crate) fn shutdown_frame(&self) -> Option<CloseFrame> {

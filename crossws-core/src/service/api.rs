@@ -15,6 +15,8 @@ use crate::bounds::{BoxFuture, MaybeSend, MaybeSync};
 use crate::hub::Hub;
 use crate::service::api::request::ApiRequest;
 use crate::service::api::response::ApiError;
+#[cfg(feature = "http")]
+use crate::service::body::Body;
 
 /// The HTTP service of an application, as hooks call it: an adapter wraps the service that a server
 /// was given.
@@ -29,6 +31,20 @@ pub trait HttpService: MaybeSend + MaybeSync + 'static {
         request: Request<Bytes>,
         max_body: usize,
     ) -> BoxFuture<'static, Result<Response<Bytes>, ApiError>>;
+
+    /// Returns the response when its head is there; its body arrives later, and may have no end. By
+    /// default the body is read first, up to [`ApiRequest::MAX_BODY`].
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    #[cfg(feature = "http")]
+    fn stream(
+        &self,
+        request: Request<Bytes>,
+    ) -> BoxFuture<'static, Result<Response<Body>, ApiError>> {
+        let whole = self.call(request, ApiRequest::MAX_BODY);
+        Box::pin(async move { Ok(whole.await?.map(Body::from)) })
+    }
 }
 
 /// The place where a hub finds the service.

@@ -19,6 +19,7 @@ mod http;
 mod loops;
 mod mock;
 mod namespaces;
+pub mod sse;
 mod workers;
 
 use crossws::{Origin, RouteSettings, Router};

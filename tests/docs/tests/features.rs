@@ -11,6 +11,8 @@ fn numbers() -> impl Iterator<Item = usize> {
         .chain(67..=193)
         .chain([197])
         .chain(220..=225)
+        .chain(241..=252)
+        .chain([254])
         .chain(271..=273)
         .chain(276..=280)
         .chain([301])

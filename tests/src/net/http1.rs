@@ -79,6 +79,20 @@ pub(super) async fn exchange(
     Some((response, read))
 }
 
+/// Sends bytes and reads a response's head. Returns it with the bytes after it.
+pub(super) async fn head_of(stream: &mut Stream, bytes: &[u8]) -> (Response<()>, Vec<u8>) {
+    stream.write_all(bytes).await.unwrap();
+    let mut read = Vec::new();
+    loop {
+        if let Some((response, end)) = parse(&read) {
+            read.drain(..end);
+            return (response, read);
+        }
+        let count = stream.read_buf(&mut read).await.unwrap();
+        assert_ne!(count, 0, "half a response: {read:?}");
+    }
+}
+
 /// Reads a response from `read` and the stream. The bytes after it stay in `read`.
 pub(super) async fn response(stream: &mut Stream, read: &mut Vec<u8>) -> Option<Response<Bytes>> {
     let response = loop {

@@ -5,6 +5,7 @@ mod frames;
 mod http1;
 pub mod http2;
 mod raw;
+mod streamed;
 mod tls;
 mod translated;
 
@@ -21,6 +22,8 @@ use tokio::sync::OnceCell;
 use tokio_rustls::rustls::ClientConfig;
 
 use crate::{Connected, Control, Fut, Journal, Raw, Reply, Report, Server, Shutdown};
+
+pub use streamed::Streamed;
 
 use client::NetClient;
 use http2::Http2;
@@ -126,6 +129,12 @@ impl Port {
         let bytes = http1::plain(request, self.addr);
         let answered = http1::exchange(&mut stream, &bytes).await;
         answered.expect("an answer").0
+    }
+
+    /// Sends a plain request whose response has no end, such as an event stream.
+    pub async fn stream(&self, request: Request<Bytes>) -> Response<Streamed> {
+        let bytes = http1::plain(request, self.addr);
+        Streamed::open(self.dial().await, &bytes).await
     }
 
     /// See [`Server::raw`].

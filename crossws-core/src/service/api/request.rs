@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+#[cfg(feature = "http")]
+use http::Response;
 use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Uri};
 use serde::Serialize;
@@ -14,6 +16,8 @@ use crate::hub::Hub;
 use crate::message::codec::EncodeError;
 use crate::service::api::HttpService;
 use crate::service::api::response::{ApiError, ApiResponse};
+#[cfg(feature = "http")]
+use crate::service::body::Body;
 
 /// A request to the application's own HTTP service: await it.
 ///
@@ -123,7 +127,37 @@ impl ApiRequest {
         }
     }
 
+    /// Sends the request, and returns the response when its head is there. The body arrives later,
+    /// and may have no end, as an event stream's. The most bytes of a body do not apply.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # async fn example(api: Api) -> Result<(), ApiError> {
+    /// let response = api.get("/events").header("last-event-id", "7").stream().await?;
+    /// let body: Body = response.into_body();
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As awaiting the request itself.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the service's future.
+    #[cfg(feature = "http")]
+    pub async fn stream(self) -> Result<Response<Body>, ApiError> {
+        let (service, request, _) = self.into_request()?;
+        service.stream(request).await
+    }
+
     async fn run(self) -> Result<ApiResponse, ApiError> {
+        let (service, request, max_body) = self.into_request()?;
+        let response = service.call(request, max_body).await?;
+        Ok(ApiResponse(response))
+    }
+
+    /// Returns the service, the request and the most bytes of the response's body.
+    #[allow(clippy::type_complexity)]
+    fn into_request(self) -> Result<(Arc<dyn HttpService>, Request<Bytes>, usize), ApiError> {
         let service = self.service.ok_or(ApiError::NoService)?;
         let mut request = Request::new(self.body?);
         let uri = Uri::try_from(self.target);
@@ -138,8 +172,7 @@ impl ApiRequest {
         if let Some(addr) = self.remote_addr {
             request.extensions_mut().insert(addr);
         }
-        let response = service.call(request, self.max_body).await?;
-        Ok(ApiResponse(response))
+        Ok((service, request, self.max_body))
     }
 }
 
