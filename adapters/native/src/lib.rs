@@ -27,6 +27,7 @@ pub use driver::raw::RawStream;
 pub use driver::transport::CAPABILITIES;
 #[cfg(feature = "http")]
 pub use http::layer::{WebSocketLayer, WebSocketService};
+pub use runtime::connect::ConnectRuntime;
 #[cfg(feature = "futures-io")]
 pub use runtime::futures::FuturesIo;
 pub use runtime::io::Io;
@@ -39,4 +40,4 @@ pub use server::head::HeadLimits;
 pub use server::signal::{StopSignal, stop_signal};
 pub use server::{Server, ServerBuilder, ServerHandle};
 #[cfg(feature = "tls")]
-pub use tls::{Tls, TlsError, TlsStream};
+pub use tls::{ClientTls, Tls, TlsError, TlsStream};
