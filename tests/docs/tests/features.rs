@@ -11,7 +11,7 @@ fn numbers() -> impl Iterator<Item = usize> {
         .chain(67..=193)
         .chain([197])
         .chain(220..=225)
-        .chain(271..=273)
+        .chain(268..=273)
         .chain(276..=280)
         .chain([301])
         .chain(303..=313)
