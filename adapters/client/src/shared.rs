@@ -51,6 +51,8 @@ pub(crate) struct State {
     parked: bool,
     /// Whether the driver waits for room in the inbox.
     stalled: bool,
+    /// Whether the reader has made room since the driver last looked, perhaps before it parked.
+    pub(crate) has_new_room: bool,
     reader: Option<Waker>,
 }
 
@@ -86,6 +88,7 @@ impl Shared {
                 driver: None,
                 parked: false,
                 stalled: false,
+                has_new_room: false,
                 reader: None,
             }),
             changed: Event::new(),
@@ -151,6 +154,7 @@ impl Shared {
         let mut state = self.lock();
         if state.stalled {
             state.stalled = false;
+            state.has_new_room = true;
             wake(state);
         }
     }
@@ -161,6 +165,7 @@ impl Shared {
             Some(message) => {
                 if state.stalled {
                     state.stalled = false;
+                    state.has_new_room = true;
                     wake(state);
                 }
                 Poll::Ready(Some(message))
@@ -253,6 +258,7 @@ impl Shared {
         let mut state = self.lock();
         let has_room = self.limits.max_inbound.allows(state.inbox.len() + 1);
         state.stalled = !has_room;
+        state.has_new_room = false;
         has_room
     }
 

@@ -139,7 +139,9 @@ impl Live {
             }
             let (blocked, open) = (self.blocked.is_some(), matches!(self.close, Close::Open));
             let busy = |state: &crate::shared::State| {
-                (!blocked && !state.out.is_empty()) || (open && state.closing.is_some())
+                (!blocked && !state.out.is_empty())
+                    || (open && state.closing.is_some())
+                    || (!ready && state.has_new_room)
             };
             if handle.shared().park(cx, busy) {
                 return Poll::Pending;
