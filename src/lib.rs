@@ -78,6 +78,10 @@ compile_error!(
 #[doc(inline)]
 pub use crossws_memory as memory;
 
+#[cfg(feature = "client")]
+#[doc(inline)]
+pub use crossws_client as client;
+
 #[cfg(feature = "metrics")]
 #[doc(inline)]
 pub use crossws_metrics as metrics;

@@ -19,7 +19,7 @@ use sha1_smol::Sha1;
 use crate::deflate::{self, Negotiated};
 use crate::engine::{Decoder, Role};
 
-pub use self::client::{AnswerError, ClientHandshake};
+pub use self::client::{AnswerError, ClientHandshake, is_token};
 
 /// Returns whether a request asks for a WebSocket, well-formed or not. Any other request belongs to
 /// the HTTP service, and so does one of HTTP/1.0, in which `Upgrade` is ignored (RFC 9110 section

@@ -14,6 +14,7 @@ use std::{env, fs, io};
 /// The documents whose code is tested.
 const DOCUMENTS: &[&str] = &[
     "README.md",
+    "docs/client.md",
     "docs/coming-from.md",
     "docs/limits.md",
     "docs/loops.md",

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::task::{Poll, ready};
@@ -9,8 +10,8 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use crossws_core::adapter::{HttpApp, HttpService, HubChoice, http_service};
 use crossws_core::{
-    Api, ApiError, ApiRequest, Body, BoxFuture, Hub, Report, Resolve, Shutdown, Sockets, Through,
-    hub_setters,
+    Api, ApiError, ApiRequest, Body, BoxFuture, Hub, MaybeSend, Report, Resolve, Shutdown, Sockets,
+    Through, hub_setters,
 };
 use http::{Method, Request, Response};
 
@@ -217,6 +218,34 @@ impl TestServer {
             Poll::Pending
         })
         .await;
+    }
+
+    /// Runs a future together with the connections, whenever the test awaits the toolkit: a task of
+    /// the app, or a client of it.
+    pub fn spawn(&self, future: impl Future<Output = ()> + MaybeSend + 'static) {
+        self.world.executor.spawn(Box::pin(future));
+    }
+
+    /// Waits for a future that knows nothing of the toolkit, and runs all connections meanwhile.
+    ///
+    /// ```
+    /// # use crossws_memory::TestServer;
+    /// # futures_lite::future::block_on(async {
+    /// let server = TestServer::new(crossws_core::hooks());
+    /// assert_eq!(server.drive(async { 7 }).await, 7);
+    /// # });
+    /// ```
+    ///
+    /// # Cancel safety
+    /// As the future's.
+    pub async fn drive<F: Future>(&self, future: F) -> F::Output {
+        let waiter = self.world.executor.waiter();
+        let mut future = pin!(future);
+        poll_fn(|cx| {
+            self.world.executor.drive(&waiter, cx);
+            future.as_mut().poll(cx)
+        })
+        .await
     }
 
     /// Shuts down: refuses upgrades with 503, closes every peer with 1012 or the frame that

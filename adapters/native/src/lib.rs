@@ -35,6 +35,7 @@ pub use http::layer::{WebSocketLayer, WebSocketService};
 pub use http::upgrade::is_upgrade;
 #[cfg(feature = "http2")]
 pub use http2::Http2;
+pub use runtime::connect::ConnectRuntime;
 #[cfg(feature = "futures-io")]
 pub use runtime::futures::FuturesIo;
 pub use runtime::io::Io;
@@ -48,4 +49,4 @@ pub use server::head::HeadLimits;
 pub use server::signal::{StopSignal, stop_signal};
 pub use server::{Server, ServerBuilder, ServerHandle};
 #[cfg(feature = "tls")]
-pub use tls::{Tls, TlsError, TlsStream};
+pub use tls::{ClientTls, Tls, TlsError, TlsStream};

@@ -1,5 +1,6 @@
 //! Encrypted connections: certificates from PEM, and rustls over any [`Io`].
 
+mod client;
 mod listen;
 mod scratch;
 mod session;
@@ -20,6 +21,7 @@ use thiserror::Error;
 
 use crate::runtime::io::Io;
 
+pub use client::ClientTls;
 pub(crate) use listen::TlsListener;
 pub use stream::TlsStream;
 
@@ -157,6 +159,12 @@ pub enum TlsError {
     /// The private key does not belong to the first certificate.
     #[error("the private key does not belong to the first certificate of the chain")]
     Mismatch,
+    /// The system's store of trusted certificates could not be read, or is empty.
+    #[error("the system has no trusted certificates: {0}")]
+    NoRoots(String),
+    /// A URL's host is neither a name nor an address that a certificate can have.
+    #[error("`{0}` is not a name that a certificate can have")]
+    ServerName(String),
     /// rustls refuses the configuration.
     #[error("the TLS configuration cannot be used: {0}")]
     Config(#[source] rustls::Error),
