@@ -305,6 +305,7 @@ mod tests {
             except: Vec::new(),
             volatile: false,
             key: None,
+            retained: false,
             text,
         };
         let told = run(
@@ -338,6 +339,7 @@ mod tests {
             except: names(&["muted"]),
             volatile: true,
             key: Some("at".to_owned()),
+            retained: false,
             text: true,
         };
         assert_eq!(run(&hub, &command, b"hi")["queued"], 1);
