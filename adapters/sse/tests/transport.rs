@@ -5,14 +5,15 @@
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crossws_core::http::{Method, Request, Response, StatusCode};
 use crossws_core::{
-    Body, CloseCode, Closed, HookResult, Hooks, Hub, Limits, Message, Origin, Peer, Rejection,
-    SharedResolver, Shutdown, Upgrade, UpgradeRequest,
+    Body, Bytes, CloseCode, Closed, HookResult, Hooks, Hub, Limits, Message, Origin, Peer,
+    Rejection, SharedResolver, Shutdown, Upgrade, UpgradeRequest,
 };
 use crossws_memory::TestServer;
 use crossws_sse::{EventSockets, Reader, Received};
@@ -550,6 +551,47 @@ fn what_a_client_posts_is_bounded() {
         assert_eq!(posts.len(), 16);
         assert_eq!(told.iter().filter(|status| **status == 429).count(), 20);
         assert_eq!(world.seen(), ["wait"]);
+    });
+}
+
+/// A body that never arrives.
+struct Never;
+
+impl http_body::Body for Never {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+        Poll::Pending
+    }
+}
+
+#[test]
+fn posts_that_do_not_arrive_are_bounded_and_end() {
+    block_on(async {
+        let mut shared = None;
+        let world = World::with(Limits::default(), |sockets| shared.insert(sockets).clone());
+        let mut shared = shared.unwrap();
+        let mut ann = world.open("/room").await;
+        let mut post = || {
+            let request = Request::post("/room");
+            let request = request.header("authorization", format!("Bearer {}", ann.secret));
+            shared.call(request.body(Never).unwrap())
+        };
+        let mut posts: Vec<_> = (0..16).map(|_| post()).collect();
+        for post in &mut posts {
+            assert!(poll_once(post).await.is_none());
+        }
+        assert_eq!(post().await.unwrap().status(), 429);
+        world.advance(10).await;
+        for post in posts {
+            assert_eq!(post.await.unwrap().status(), 408);
+        }
+        assert_eq!(world.post(&ann, "now").await, 204);
+        ann.expect("you: now").await;
     });
 }
 

@@ -23,8 +23,9 @@ impl Clock for Time {
     }
 }
 
-/// Requests that may wait for room for their message, beyond those whose message is queued.
-const MOST_WAITING: usize = 16;
+/// Requests of one connection whose message may be on its way, or wait for room, at once. Each may hold
+/// a message of the largest size.
+const MOST_POSTS: usize = 16;
 
 /// One connection: what its stream, its posts, its driver and its peer share.
 pub(crate) struct Connection {
@@ -44,7 +45,7 @@ pub(crate) struct Connection {
 struct State {
     inbound: VecDeque<Message>,
     inbound_bytes: usize,
-    waiting: usize,
+    posts: usize,
     driver: Option<Waker>,
     stream: Option<Waker>,
     /// The stream that writes: the latest.
@@ -70,12 +71,6 @@ pub(crate) enum Write {
     Cut,
 }
 
-/// Why a message from the client was not taken.
-pub(crate) enum NotTaken {
-    Over,
-    Busy,
-}
-
 impl Connection {
     pub(crate) fn new(
         (secret, resume): (Key<32>, Key<16>),
@@ -94,7 +89,7 @@ impl Connection {
             state: Mutex::new(State {
                 inbound: VecDeque::new(),
                 inbound_bytes: 0,
-                waiting: 0,
+                posts: 0,
                 driver: None,
                 stream: None,
                 attached: None,
@@ -207,39 +202,14 @@ impl Connection {
         self.wake_stream();
     }
 
-    /// Queues a message from the client, in order, when there is room for it.
-    pub(crate) async fn receive(&self, message: Message) -> Result<(), NotTaken> {
-        let mut place = None;
-        loop {
-            let listener = self.changed.listen();
-            {
-                let mut state = self.lock();
-                if state.over || state.closed_by_client {
-                    return Err(NotTaken::Over);
-                }
-                let limits = &self.settings.limits;
-                let bytes = limits.max_message_size.get().saturating_mul(2);
-                let has_room = state.inbound.is_empty()
-                    || (limits.max_inbound.allows(state.inbound.len() + 1)
-                        && state.inbound_bytes.saturating_add(message.len()) <= bytes);
-                if has_room {
-                    state.inbound_bytes += message.len();
-                    state.inbound.push_back(message);
-                    let wakers = [state.driver.take()];
-                    drop(state);
-                    wake(wakers);
-                    return Ok(());
-                }
-                if place.is_none() {
-                    if state.waiting >= MOST_WAITING {
-                        return Err(NotTaken::Busy);
-                    }
-                    state.waiting += 1;
-                }
-            }
-            place.get_or_insert(Place(self));
-            listener.await;
+    /// Begins a request with a message, before its body is read. `None` if there are too many.
+    pub(crate) fn begin_post(&self) -> Option<Post<'_>> {
+        let mut state = self.lock();
+        if state.posts >= MOST_POSTS {
+            return None;
         }
+        state.posts += 1;
+        Some(Post(self))
     }
 
     /// Returns the next message from the client, unless its reply would have no room.
@@ -319,12 +289,43 @@ impl Connection {
     }
 }
 
-/// A request that waits for room.
-struct Place<'a>(&'a Connection);
+/// A request with a message from the client.
+pub(crate) struct Post<'a>(&'a Connection);
 
-impl Drop for Place<'_> {
+impl Post<'_> {
+    /// Queues the message, in order, when there is room for it. Returns `false` if the connection is
+    /// over.
+    pub(crate) async fn receive(self, message: Message) -> bool {
+        let connection = self.0;
+        loop {
+            let listener = connection.changed.listen();
+            {
+                let mut state = connection.lock();
+                if state.over || state.closed_by_client {
+                    return false;
+                }
+                let limits = &connection.settings.limits;
+                let bytes = limits.max_message_size.get().saturating_mul(2);
+                let has_room = state.inbound.is_empty()
+                    || (limits.max_inbound.allows(state.inbound.len() + 1)
+                        && state.inbound_bytes.saturating_add(message.len()) <= bytes);
+                if has_room {
+                    state.inbound_bytes += message.len();
+                    state.inbound.push_back(message);
+                    let wakers = [state.driver.take()];
+                    drop(state);
+                    wake(wakers);
+                    return true;
+                }
+            }
+            listener.await;
+        }
+    }
+}
+
+impl Drop for Post<'_> {
     fn drop(&mut self) {
-        self.0.lock().waiting -= 1;
+        self.0.lock().posts -= 1;
     }
 }
 

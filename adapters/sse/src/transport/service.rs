@@ -24,7 +24,7 @@ use tower_service::Service;
 use crate::format::event::Event;
 use crate::keep_alive::KeepAlive;
 use crate::stream::{EventStream, LAST_EVENT_ID, event_response, padding};
-use crate::transport::connection::{Connection, NotTaken};
+use crate::transport::connection::Connection;
 use crate::transport::downlink::Downlink;
 use crate::transport::driver;
 use crate::transport::key::Key;
@@ -408,16 +408,19 @@ impl Transporting {
         let Some(connection) = self.shared.of(parts) else {
             return StatusCode::UNAUTHORIZED;
         };
+        // Before its body takes memory.
+        let Some(post) = connection.begin_post() else {
+            return StatusCode::TOO_MANY_REQUESTS;
+        };
         let most = connection.settings.limits.max_message_size.get();
         let message = match uplink::read(body, most).await {
             Ok(body) => uplink::message(&parts.headers, body),
             Err(status) => return status,
         };
         match message {
-            Ok(message) => match connection.receive(message).await {
-                Ok(()) => StatusCode::NO_CONTENT,
-                Err(NotTaken::Over) => StatusCode::UNAUTHORIZED,
-                Err(NotTaken::Busy) => StatusCode::TOO_MANY_REQUESTS,
+            Ok(message) => match post.receive(message).await {
+                true => StatusCode::NO_CONTENT,
+                false => StatusCode::UNAUTHORIZED,
             },
             Err(status) => status,
         }
