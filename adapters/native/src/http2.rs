@@ -60,9 +60,11 @@ impl Http2 {
     }
 
     /// Sets the most bytes that a client may send on all streams of one connection before the
-    /// application reads them, which bounds the memory of that connection. Default 1 MiB: as much
-    /// as sixteen streams that are not read. At most 2³¹ − 1, and never below 65,535 (RFC 9113
-    /// section 6.9.2).
+    /// application reads them. Default 1 MiB: as much as sixteen streams that are not read. At most
+    /// 2³¹ − 1, and never below 65,535 (RFC 9113 section 6.9.2).
+    ///
+    /// It bounds the memory of that connection: nine times as many bytes, if the client sends them
+    /// in tiny frames, each of which costs more than its bytes. More end the connection.
     #[must_use]
     pub fn connection_window(mut self, bytes: u32) -> Self {
         self.connection_window = bytes.min(MOST_WINDOW);
@@ -83,6 +85,7 @@ impl Http2 {
             .initial_connection_window_size(self.connection_window)
             .max_frame_size(MAX_FRAME)
             .max_send_buffer_size(SEND_BUFFER)
+            .data_frame_budget((self.connection_window as usize).saturating_mul(OVERHEAD))
             // Also bounds the CONTINUATION frames of one list.
             .max_header_list_size(u32::try_from(max_head).unwrap_or(u32::MAX))
             .max_pending_accept_reset_streams(MOST_PENDING_RESETS)
@@ -113,6 +116,12 @@ const MAX_FRAME: u32 = 16 << 10;
 /// The most unsent bytes of one stream. What a slow client has not read waits in its peer's bounded
 /// queue, not here; a TCP connection of this crate has the same bound in the system.
 const SEND_BUFFER: usize = 64 << 10;
+
+/// Bytes that h2 may spend on unread small frames for each byte of the connection's window. It counts
+/// 256 for a frame, less its payload. A WebSocket message is often a frame of its own, and a stream
+/// whose hooks are slow must stop at its window: h2's default of a half would end the connection at
+/// 2,100 waiting messages.
+const OVERHEAD: usize = 8;
 
 /// Streams that a client may reset before the server has accepted them (CVE-2023-44487, "rapid
 /// reset"). More end the connection.

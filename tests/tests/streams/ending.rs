@@ -146,6 +146,37 @@ fn slow_hooks_stop_their_own_stream() {
 }
 
 #[test]
+fn a_window_of_tiny_messages_does_not_end_the_connection() {
+    run(async {
+        let gate = Arc::new(tokio::sync::Semaphore::new(0));
+        let wait = Arc::clone(&gate);
+        let hooks = hooks().on_message(move |peer, message| {
+            let wait = Arc::clone(&wait);
+            async move {
+                if peer.request().path() == "/slow" {
+                    wait.acquire().await?.forget();
+                }
+                peer.send(message)?;
+                Ok::<_, crossws_core::BoxError>(())
+            }
+        });
+        let server = start(Server::builder(hooks).http2(known())).await;
+        let connection = server.dial().await;
+        let mut slow = open(&connection, "/slow").await;
+        let mut quick = open(&connection, "/quick").await;
+        // Each is one frame of DATA with 7 bytes: 9,362 fill the stream's window.
+        for _ in 0..9_000 {
+            say(&mut slow, "x").await;
+        }
+        works(&mut quick).await;
+        gate.add_permits(9_000);
+        for _ in 0..9_000 {
+            assert_eq!(hear(&mut slow).await, Some((1, Bytes::from("x"))));
+        }
+    });
+}
+
+#[test]
 fn a_shutdown_closes_each_stream_and_then_the_connection() {
     run(async {
         let server = serve().await;
