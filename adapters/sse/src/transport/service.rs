@@ -369,7 +369,13 @@ impl Transporting {
             return None;
         }
         match connection.attach(last) {
-            Some((stream, events)) => Some((connection, stream, events)),
+            Some((stream, mut events)) => {
+                // By the standard, a stream that begins without an id makes the client forget the
+                // last one at its first empty line, such as a comment's.
+                let id = Event::default().id(format_args!("{}.{last}", connection.resume));
+                events.splice(..0, id.encode().ok());
+                Some((connection, stream, events))
+            }
             None => {
                 // The client gets a new connection, and this one has no client left.
                 connection.terminate();
