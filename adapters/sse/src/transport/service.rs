@@ -347,7 +347,10 @@ impl Transporting {
         });
         let open = Event::new(open.to_string()).event("open");
         let first = open.id(connection.first_id()).encode().ok();
-        let (stream, _) = connection.attach(0)?;
+        let Some((stream, _)) = connection.attach(0) else {
+            // Terminated meanwhile.
+            return Some(rejected(Rejection::unavailable("not now")));
+        };
         let downlink = self.downlink(Arc::clone(&connection), stream, first, background);
         let (grace, lent) = (self.settings.grace, Arc::clone(background));
         background.spawn(Box::pin(async move {
