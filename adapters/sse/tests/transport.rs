@@ -10,10 +10,11 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use crossws_core::adapter::OriginalTarget;
 use crossws_core::http::{Method, Request, Response, StatusCode};
 use crossws_core::{
     Body, Bytes, CloseCode, Closed, HookResult, Hooks, Hub, Limits, Message, Origin, Peer,
-    Rejection, SharedResolver, Shutdown, Upgrade, UpgradeRequest,
+    Rejection, SharedResolver, Shutdown, Upgrade, UpgradeRequest, hooks,
 };
 use crossws_memory::TestServer;
 use crossws_sse::{EventSockets, Reader, Received};
@@ -301,6 +302,64 @@ fn a_cut_stream_goes_on_and_loses_nothing() {
         world.advance(100).await;
         assert_eq!(world.server.hub().stats().peers, 2);
         assert!(!world.seen().iter().any(|it| it.starts_with("close")));
+    });
+}
+
+#[test]
+fn a_stream_that_was_taken_up_again_and_is_silent_keeps_the_last_id() {
+    block_on(async {
+        let world = World::with(Limits::default(), |sockets| {
+            sockets.padding(64).retry(Duration::from_secs(1))
+        });
+        let ann = world.open("/room").await;
+        let last = ann.last.clone();
+        drop(ann);
+        let mut again = Source::new(world.get("/room", &last).await);
+        assert!(poll_once(again.reader.next()).await.is_none());
+        world.advance(15).await;
+        // A comment.
+        assert!(poll_once(again.reader.next()).await.is_none());
+        assert_eq!(again.reader.parser().last_event_id(), last);
+    });
+}
+
+/// Strips a prefix, as routers do.
+#[derive(Clone)]
+struct Nest(EventSockets);
+
+impl Service<Request<Body>> for Nest {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = <EventSockets as Service<Request<Body>>>::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Service::<Request<Body>>::poll_ready(&mut self.0, cx)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let target = OriginalTarget::of(request.uri());
+        request.extensions_mut().insert(target);
+        let path = request.uri().path().strip_prefix("/staff").unwrap();
+        *request.uri_mut() = path.parse().unwrap();
+        self.0.call(request)
+    }
+}
+
+#[test]
+fn a_router_before_the_sockets_does_not_change_their_path() {
+    block_on(async {
+        let app = SharedResolver::new(
+            hooks().on_open(|peer| async move { peer.send(peer.request().path().to_owned()) }),
+        );
+        let hub = Hub::default();
+        let http = Nest(EventSockets::new(app.clone(), &hub));
+        let server = TestServer::builder(app).hub(hub).http(http).build();
+        let request = server.get("/staff/orders");
+        let request = request.header("accept", "text/event-stream");
+        let mut ann = Source::new(request.stream().await.unwrap());
+        let open = ann.next().await;
+        assert!(open.data.contains(r#""url":"/staff/orders""#), "{open:?}");
+        ann.expect("/staff/orders").await;
     });
 }
 

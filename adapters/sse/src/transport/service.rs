@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use crossws_core::adapter::{Background, Claim, ClaimError};
+use crossws_core::adapter::{Background, Claim, ClaimError, OriginalTarget};
 use crossws_core::{
     Body, BoxError, BoxFuture, Hub, Rejection, Resolve, SharedHooks, SharedResolver, UpgradeRequest,
 };
@@ -252,7 +252,13 @@ impl Transporting {
             tracing::error!("event streams need a server that serves their hub");
             return Ok(empty(StatusCode::INTERNAL_SERVER_ERROR));
         };
-        let (parts, body) = request.into_parts();
+        let (routed, body) = request.into_parts();
+        let mut parts = routed.clone();
+        // As for a WebSocket: a router before this service may have stripped a prefix, and the paths
+        // of two routers would be one namespace.
+        if let Some(target) = routed.extensions.get() {
+            parts.uri = OriginalTarget::get(target).clone();
+        }
         let request = UpgradeRequest::new(parts.clone())
             .with_remote_addr(parts.extensions.get::<SocketAddr>().copied());
         let hub = self.shared.hub.clone();
@@ -260,9 +266,9 @@ impl Transporting {
         let limit = hub.limits().upgrade_timeout;
         let claim = match within(&background, limit, claim).await {
             Some(Ok(claim)) => claim,
-            Some(Err(ClaimError::NotHandled(_))) => return Err(Request::from_parts(parts, body)),
+            Some(Err(ClaimError::NotHandled(_))) => return Err(Request::from_parts(routed, body)),
             // The resolver speaks about streams; what else has this path is the pages' own.
-            Some(Err(_)) if asks != Asks::Stream => return Err(Request::from_parts(parts, body)),
+            Some(Err(_)) if asks != Asks::Stream => return Err(Request::from_parts(routed, body)),
             Some(Err(other)) => return Ok(refusal(other)),
             None => return Ok(rejected(hub.upgrade_timed_out())),
         };
@@ -271,7 +277,7 @@ impl Transporting {
         let response = match asks {
             Asks::Stream => match self.stream(claim, &parts, &background).await {
                 Some(response) => response,
-                None => return Err(Request::from_parts(parts, body)),
+                None => return Err(Request::from_parts(routed, body)),
             },
             _ if !admits => empty(StatusCode::FORBIDDEN),
             Asks::Preflight => {
