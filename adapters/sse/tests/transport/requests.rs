@@ -1,0 +1,255 @@
+//! What guards and bounds a client's requests.
+
+use std::pin::Pin;
+
+use crossws_core::adapter::OriginalTarget;
+use crossws_core::{Bytes, Origin, hooks};
+
+use super::*;
+
+#[test]
+fn only_a_connections_own_secret_posts() {
+    block_on(async {
+        let world = World::new();
+        let (ann, bob) = (world.open("/room").await, world.open("/room/2").await);
+        assert!(!ann.last.contains(&ann.secret) && !ann.id.contains(&ann.secret));
+        world.seen();
+        let mut forged = ann.secret.clone();
+        let last = if forged.ends_with('A') { "B" } else { "A" };
+        forged.replace_range(forged.len() - 2..forged.len() - 1, last);
+        let resume = ann.last.split('.').next().unwrap().to_owned();
+        for secret in [
+            "",
+            "x",
+            &*ann.id,
+            &*forged,
+            &*resume,
+            &*ann.last,
+            &*bob.secret,
+        ] {
+            assert_eq!(world.post_to("/room", secret, "x").await, 401, "{secret}");
+        }
+        assert_eq!(
+            world.server.post("/room").body("x").await.unwrap().status(),
+            401
+        );
+        // Two headers are none.
+        let twice = world.server.post("/room").body("x");
+        let twice = twice.header("authorization", format!("Bearer {}", ann.secret));
+        let twice = twice.header("authorization", format!("Bearer {}", ann.secret));
+        assert_eq!(twice.await.unwrap().status(), 401);
+        // Another path is another place.
+        assert_eq!(world.post_to("/room/2", &ann.secret, "x").await, 401);
+        assert_eq!(world.seen(), [""; 0]);
+        assert_eq!(world.post(&ann, "close").await, 204);
+        world.server.settle().await;
+        assert_eq!(world.post(&ann, "x").await, 401);
+        assert_eq!(world.seen()[0], "close");
+    });
+}
+
+/// Strips a prefix, as routers do.
+#[derive(Clone)]
+struct Nest(EventSockets);
+
+impl Service<Request<Body>> for Nest {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = <EventSockets as Service<Request<Body>>>::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Service::<Request<Body>>::poll_ready(&mut self.0, cx)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let target = OriginalTarget::of(request.uri());
+        request.extensions_mut().insert(target);
+        let path = request.uri().path().strip_prefix("/staff").unwrap();
+        *request.uri_mut() = path.parse().unwrap();
+        self.0.call(request)
+    }
+}
+
+#[test]
+fn a_router_before_the_sockets_does_not_change_their_path() {
+    block_on(async {
+        let app = SharedResolver::new(
+            hooks().on_open(|peer| async move { peer.send(peer.request().path().to_owned()) }),
+        );
+        let hub = Hub::default();
+        let http = Nest(EventSockets::new(app.clone(), &hub));
+        let server = TestServer::builder(app).hub(hub).http(http).build();
+        let request = server.get("/staff/orders");
+        let request = request.header("accept", "text/event-stream");
+        let mut ann = Source::new(request.stream().await.unwrap());
+        let open = ann.next().await;
+        assert!(open.data.contains(r#""url":"/staff/orders""#), "{open:?}");
+        ann.expect("/staff/orders").await;
+    });
+}
+
+#[test]
+fn the_upgrade_hook_and_the_origin_guard_streams_and_posts() {
+    block_on(async {
+        let world = World::new();
+        let ask = |method: Method, path: &str, origin: &str| {
+            let request = world
+                .server
+                .request(method, path)
+                .header("accept", "text/event-stream");
+            request.header("origin", origin)
+        };
+        let refused = world.get("/room?token=bad", "").await;
+        assert_eq!(refused.status(), 401);
+        for (origin, status) in [
+            ("https://evil.example", 403),
+            ("null", 403),
+            ("http://localhost", 200),
+        ] {
+            let response = ask(Method::GET, "/room", origin).stream().await.unwrap();
+            assert_eq!(response.status(), status, "{origin}");
+        }
+        let ann = world.open("/room").await;
+        world.seen();
+        for (origin, status) in [("https://evil.example", 403), ("http://localhost", 204)] {
+            let post = ask(Method::POST, "/room", origin).body("x");
+            let post = post.header("authorization", format!("Bearer {}", ann.secret));
+            assert_eq!(post.await.unwrap().status(), status, "{origin}");
+        }
+        world.server.settle().await;
+        assert_eq!(world.seen().iter().filter(|it| *it == "x").count(), 1);
+        // Taking up again is a request like the first.
+        let resumed =
+            ask(Method::GET, "/room", "https://evil.example").header("last-event-id", &ann.last);
+        assert_eq!(resumed.stream().await.unwrap().status(), 403);
+    });
+}
+
+#[test]
+fn pages_of_an_admitted_origin_may_read_and_post() {
+    block_on(async {
+        let app = SharedResolver::new(Room::default());
+        let hub = Hub::builder()
+            .origin(Origin::listed(["https://app.example"]))
+            .build();
+        let http = EventSockets::new(app.clone(), &hub);
+        let server = TestServer::builder(app).hub(hub).http(http).build();
+        let asks = |origin: &'static str| {
+            server
+                .request(Method::OPTIONS, "/room")
+                .header("origin", origin)
+        };
+        let response = asks("https://app.example").await.unwrap();
+        assert_eq!(response.status(), 204);
+        let headers = response.headers();
+        assert_eq!(
+            headers["access-control-allow-origin"],
+            "https://app.example"
+        );
+        assert_eq!(headers["access-control-allow-methods"], "GET, POST, DELETE");
+        assert_eq!(
+            headers["access-control-allow-headers"],
+            "authorization, content-type"
+        );
+        let response = asks("https://evil.example").await.unwrap();
+        assert_eq!(response.status(), 403);
+        assert!(
+            !response
+                .headers()
+                .contains_key("access-control-allow-origin")
+        );
+    });
+}
+
+#[test]
+fn what_a_client_posts_is_bounded() {
+    block_on(async {
+        let limits = Limits::default().max_message_size(1000).max_inbound(4);
+        let world = World::with(limits, |sockets| sockets);
+        let mut ann = world.open("/room").await;
+        assert_eq!(world.post(&ann, "x".repeat(1001)).await, 413);
+        assert_eq!(world.post(&ann, b"\xff".to_vec()).await, 400);
+        // A body of newlines is one message.
+        let lines = "\n".repeat(1000);
+        assert_eq!(world.post(&ann, &*lines).await, 204);
+        ann.expect(&format!("you: {lines}")).await;
+        // A hook that takes its time: some messages are queued, some requests wait, the rest are told.
+        world.seen();
+        assert_eq!(world.post(&ann, "wait").await, 204);
+        world.server.settle().await;
+        let mut posts = Vec::new();
+        let mut told = Vec::new();
+        for n in 0..40 {
+            let mut post = Box::pin(world.post(&ann, format!("{n}")));
+            match poll_once(&mut post).await {
+                Some(status) => told.push(status),
+                None => posts.push(post),
+            }
+        }
+        assert_eq!(told.iter().filter(|status| **status == 204).count(), 4);
+        assert_eq!(posts.len(), 16);
+        assert_eq!(told.iter().filter(|status| **status == 429).count(), 20);
+        assert_eq!(world.seen(), ["wait"]);
+    });
+}
+
+/// A body that never arrives.
+struct Never;
+
+impl http_body::Body for Never {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+        Poll::Pending
+    }
+}
+
+#[test]
+fn posts_that_do_not_arrive_are_bounded_and_end() {
+    block_on(async {
+        let mut shared = None;
+        let world = World::with(Limits::default(), |sockets| shared.insert(sockets).clone());
+        let mut shared = shared.unwrap();
+        let mut ann = world.open("/room").await;
+        let mut post = || {
+            let request = Request::post("/room");
+            let request = request.header("authorization", format!("Bearer {}", ann.secret));
+            shared.call(request.body(Never).unwrap())
+        };
+        let mut posts: Vec<_> = (0..16).map(|_| post()).collect();
+        for post in &mut posts {
+            assert!(poll_once(post).await.is_none());
+        }
+        assert_eq!(post().await.unwrap().status(), 429);
+        world.advance(10).await;
+        for post in posts {
+            assert_eq!(post.await.unwrap().status(), 408);
+        }
+        assert_eq!(world.post(&ann, "now").await, 204);
+        ann.expect("you: now").await;
+    });
+}
+
+#[test]
+fn other_requests_go_on_to_the_pages() {
+    block_on(async {
+        let world = World::new();
+        for (method, path) in [
+            (Method::GET, "/page"),
+            (Method::POST, "/page"),
+            (Method::DELETE, "/page"),
+            (Method::GET, "/room"),
+            (Method::PUT, "/room"),
+        ] {
+            let response = world.server.request(method.clone(), path).await.unwrap();
+            assert_eq!(response.text().unwrap(), format!("{method} {path}"));
+        }
+        let page = world.get("/page", "").await;
+        assert_eq!(page.status(), 200);
+        assert!(!page.headers().contains_key("content-type"));
+    });
+}
