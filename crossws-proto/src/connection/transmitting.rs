@@ -28,6 +28,7 @@ pub enum Transmit {
 
 impl<Q: Queue> Connection<Q> {
     /// Takes the queued frames into `batch`, if all of it is written, and returns what to do next.
+    #[inline(always)]
     pub fn poll_transmit(
         &mut self,
         batch: &mut Batch<Q::Framing>,
