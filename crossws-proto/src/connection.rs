@@ -182,6 +182,18 @@ impl<Q: Queue> Connection<Q> {
         matches!(self.phase, Phase::Over { .. })
     }
 
+    /// Returns whether [`next`](Self::next) would find nothing, and tell nothing: most wake-ups are for
+    /// writing.
+    #[inline]
+    pub fn is_idle(&self) -> bool {
+        !self.undecoded
+            && self.is_open()
+            && self.inbound.is_empty()
+            && !self.wrote
+            && !self.has_ended
+            && !self.outbox().has_piled_up()
+    }
+
     /// Returns the next short message before which nothing waits: the most frequent case of
     /// [`next`](Self::next).
     #[inline(always)]
