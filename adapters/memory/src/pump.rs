@@ -191,6 +191,7 @@ impl Pump {
                     any = true;
                 }
                 Transmit::Write => {
+                    self.connection.ping_taken(now);
                     self.connection.write_waits(now);
                     return any;
                 }

@@ -133,6 +133,14 @@ impl<Q: Queue> Connection<Q> {
         }
     }
 
+    /// Notes that a queued heartbeat counts as written although the client takes nothing. For a stream
+    /// without a buffer: the systems on both sides of a socket take a ping for a client that does not.
+    pub fn ping_taken(&mut self, now: Duration) {
+        if std::mem::take(&mut self.ping_due) {
+            self.liveness.pinged(now);
+        }
+    }
+
     /// Notes that a write failed: the connection is lost once the messages that were read have
     /// reached their hooks.
     pub fn write_failed(&mut self) {
