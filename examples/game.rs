@@ -59,7 +59,10 @@ impl Typed for Game {
             }
             FromPlayer::GameAction { action } => {
                 let update = ToPlayer::GameUpdate { action, player_id };
-                peer.to_own_topics().including_self().send(update)?;
+                let mut games = peer.topics();
+                games.retain(|topic| &**topic != "lobby");
+                // A player who joins later begins with the last action.
+                peer.to(&games).including_self().retained().send(update)?;
             }
         }
         Ok(())
@@ -122,6 +125,9 @@ mod tests {
         }
         server.settle().await;
         assert!(cid.try_next().is_none());
+        let join = json!({"type": "join-game", "gameId": created["gameId"]});
+        cid.send(Json(join)).unwrap();
+        assert_eq!(next(&mut cid).await, update);
     }
 
     #[tokio::test]

@@ -7,12 +7,13 @@
 #[doc(inline)]
 pub use crossws_app::{
     Admission, Admitted, AuthenticateFn, AutoCodec, BasicCredentials, BeforeFn, BeforeOutput,
-    BehindProxies, Challenge, Decode, DecodeLimits, Encode, FieldErrorKind, HubExt, IncomingExt,
-    IntoRoute, JsonCodec, Layer, LimitExceeded, Malformed, Messages, NoToken, OnMalformed,
-    PathError, Pattern, PatternError, PatternErrorKind, Payload, PeerExt, PerAddress,
-    PreparedRoute, QueryError, RawCodec, ReplyErrors, RequestExt, RouteBuilder, RouteInfo, Router,
-    RouterError, Switch, TrailingSlash, Transformed, Typed, TypedHooks, TypedHub, TypedIncoming,
-    TypedPeer, TypedTo, behind_proxies, messages, reply_errors, route, transform, typed, typed_as,
+    BehindProxies, Challenge, Decode, DecodeLimits, Description, Encode, FieldErrorKind, HubExt,
+    IncomingExt, IntoRoute, JsonCodec, Layer, LimitExceeded, Malformed, Messages, NoToken,
+    OnMalformed, PathError, Pattern, PatternError, PatternErrorKind, PatternSegment, Payload,
+    PeerExt, PerAddress, PreparedRoute, QueryError, RawCodec, ReplyErrors, RequestExt,
+    RouteBuilder, RouteInfo, Router, RouterError, Switch, TrailingSlash, Transformed, Typed,
+    TypedHooks, TypedHub, TypedIncoming, TypedPeer, TypedTo, behind_proxies, messages,
+    reply_errors, route, transform, typed, typed_as,
 };
 #[cfg(feature = "cbor")]
 #[doc(inline)]
@@ -21,7 +22,7 @@ pub use crossws_app::{Cbor, CborCodec};
 #[doc(inline)]
 pub use crossws_app::{MessagePack, MessagePackCodec};
 #[doc(inline)]
-pub use crossws_app::{calls, rooms, rules};
+pub use crossws_app::{calls, description, rooms, rules};
 #[doc(inline)]
 pub use crossws_core::{
     Api, ApiError, ApiRequest, ApiResponse, Audience, BeforeUpgrade, BoxError, BoxFuture, Bytes,
@@ -77,9 +78,17 @@ compile_error!(
 #[doc(inline)]
 pub use crossws_memory as memory;
 
+#[cfg(feature = "client")]
+#[doc(inline)]
+pub use crossws_client as client;
+
 #[cfg(feature = "metrics")]
 #[doc(inline)]
 pub use crossws_metrics as metrics;
+
+#[cfg(feature = "sse")]
+#[doc(inline)]
+pub use crossws_sse as sse;
 
 #[cfg(all(feature = "tokio", not(target_family = "wasm")))]
 #[doc(inline)]

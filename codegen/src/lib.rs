@@ -1,5 +1,6 @@
 //! Code for **crossws** apps, generated in `build.rs`: routes from the files of a folder, and from
-//! functions that modules export by name ([`sockets`]).
+//! functions that modules export by name ([`sockets`]). With the feature `client`, a program of the app
+//! writes a TypeScript client and an AsyncAPI document from its routes (`typescript`, `asyncapi`).
 //!
 //! ```no_run
 //! // build.rs
@@ -26,6 +27,10 @@
 //! crossws::tokio::serve("127.0.0.1:3000", crossws::routes!()).await
 //! ```
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(feature = "client")]
+mod client;
 mod emit;
 mod scan;
 mod sockets;
@@ -33,6 +38,8 @@ mod sockets;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io, process};
 
+#[cfg(feature = "client")]
+pub use client::{AsyncApi, CheckError, Generated, asyncapi, javascript, typescript};
 pub use scan::ScanError;
 pub use sockets::{Sockets, sockets};
 

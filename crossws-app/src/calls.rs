@@ -11,6 +11,8 @@ mod wrapper;
 
 pub use call::{Call, PeerCalls};
 pub use error::{CallError, Failure};
+#[cfg(feature = "schema")]
+pub use handler::DescribedMethod;
 pub use handler::{Event, EventHandler, MethodHandler};
 pub use wire::{CallMessage, WireForm};
 pub use wrapper::{Calls, calls};

@@ -12,6 +12,7 @@ pub mod calls;
 mod challenge;
 mod codec;
 mod cookies;
+pub mod description;
 mod fields;
 mod global;
 mod identity;
@@ -44,6 +45,7 @@ pub use codec::{
 pub use codec::{Cbor, CborCodec};
 #[cfg(feature = "message-pack")]
 pub use codec::{MessagePack, MessagePackCodec};
+pub use description::Description;
 pub use fields::FieldErrorKind;
 pub use layer::{BeforeFn, BeforeOutput, Layer};
 pub use messages::{
@@ -51,7 +53,7 @@ pub use messages::{
     TypedHub, TypedIncoming, TypedPeer, TypedTo, messages, transform, typed, typed_as,
 };
 pub use params::PathError;
-pub use pattern::{Pattern, PatternError, PatternErrorKind};
+pub use pattern::{Pattern, PatternError, PatternErrorKind, PatternSegment};
 pub use prepared::PreparedRoute;
 pub use proxies::{BehindProxies, behind_proxies};
 pub use query::QueryError;

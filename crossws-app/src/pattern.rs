@@ -135,6 +135,29 @@ impl Pattern {
             .filter_map(|segment| Some(segment.param.as_ref()?.name.as_str()))
     }
 
+    /// Returns the segments, in the order of the path; the root has none.
+    ///
+    /// ```
+    /// # use crossws_app::*;
+    /// let pattern = Pattern::parse("/img/{id}.png")?;
+    /// let last = pattern.segments().last().unwrap();
+    /// assert_eq!((last.prefix, last.param, last.suffix), ("", Some("id"), ".png"));
+    /// # Ok::<_, PatternError>(())
+    /// ```
+    pub fn segments(&self) -> impl Iterator<Item = PatternSegment<'_>> {
+        self.segments.iter().map(|segment| PatternSegment {
+            prefix: &segment.prefix,
+            param: segment.param.as_ref().map(|param| param.name.as_str()),
+            is_catch_all: segment.is_catch_all(),
+            suffix: &segment.suffix,
+        })
+    }
+
+    /// Returns whether the pattern ends in a slash and is not the root.
+    pub fn has_trailing_slash(&self) -> bool {
+        self.trailing_slash
+    }
+
     /// Returns whether the pattern ends in a catch-all.
     pub fn is_catch_all(&self) -> bool {
         self.segments.last().is_some_and(Segment::is_catch_all)
@@ -202,6 +225,23 @@ impl std::str::FromStr for Pattern {
     fn from_str(text: &str) -> Result<Self, PatternError> {
         Self::parse(text)
     }
+}
+
+/// A segment of a [`Pattern`].
+///
+/// Its literals are in the [normal form](crossws_core::normal_path) of paths: percent-decoded, except
+/// for `%25` and `%2F`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PatternSegment<'p> {
+    /// The literal before the parameter, or the whole segment if it has none.
+    pub prefix: &'p str,
+    /// The name of the parameter.
+    pub param: Option<&'p str>,
+    /// Whether the parameter is the rest of the path.
+    pub is_catch_all: bool,
+    /// The literal after the parameter.
+    pub suffix: &'p str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -93,6 +93,8 @@ pub(crate) fn layered(
         mut hooks,
         layers,
         settings,
+        // The framework's own table knows the pattern.
+        about: _,
     } = route;
     for layer in layers.iter().rev() {
         hooks = layer.wrap(hooks);

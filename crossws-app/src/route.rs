@@ -10,6 +10,9 @@ use crossws_core::{
 use serde::de::DeserializeOwned;
 
 use crate::authenticate::{Authenticate, AuthenticateFn};
+use crate::description::About;
+#[cfg(feature = "schema")]
+use crate::description::SchemaOf;
 use crate::identity::Identity;
 use crate::layer::{Adopt, Before, BeforeFn, Layer, SharedLayer, Wrap};
 use crate::namespace::Namespace;
@@ -48,6 +51,8 @@ pub struct RouteBuilder {
     /// The outermost first.
     pub(crate) layers: Vec<SharedLayer>,
     pub(crate) settings: RouteSettings,
+    /// Most routes say nothing.
+    pub(crate) about: Option<Box<About>>,
 }
 
 impl RouteBuilder {
@@ -56,6 +61,7 @@ impl RouteBuilder {
             hooks: SharedHooks::new(hooks),
             layers: Vec::new(),
             settings: RouteSettings::new(),
+            about: None,
         }
     }
 
@@ -77,6 +83,67 @@ impl RouteBuilder {
             return self;
         }
         self.name(name)
+    }
+
+    /// Describes the route in a sentence or more, for generated clients and documents:
+    /// [`Router::describe`](crate::Router::describe).
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let app = Router::new().route("/rooms/{room}", route(hooks()).doc("The talk of one room."));
+    /// assert_eq!(app.describe()?.routes[0].doc.as_deref(), Some("The talk of one room."));
+    /// # Ok::<_, RouterError>(())
+    /// ```
+    pub fn doc(self, text: impl Into<Arc<str>>) -> Self {
+        let text = text.into();
+        self.tell(|about| about.doc = Some(text))
+    }
+
+    /// Names the type of the messages from clients, for generated clients and documents. What the hooks
+    /// read does not change. [`TypedHooks::described`](crate::TypedHooks::described) names both types
+    /// at once.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// use schemars::JsonSchema;
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Deserialize, JsonSchema)]
+    /// struct Question {
+    ///     text: String,
+    /// }
+    ///
+    /// #[derive(Serialize, JsonSchema)]
+    /// struct Answer {
+    ///     text: String,
+    /// }
+    ///
+    /// let answers = hooks().on_message(|peer: Peer, message: Message| async move {
+    ///     let Question { text } = message.json()?;
+    ///     peer.send(Json(Answer { text }))?;
+    ///     ok()
+    /// });
+    /// let app = Router::new().route("/ask", route(answers).receives::<Question>().sends::<Answer>());
+    /// assert!(app.describe()?.definitions.contains_key("Question"));
+    /// # Ok::<_, RouterError>(())
+    /// ```
+    #[cfg(feature = "schema")]
+    pub fn receives<T: schemars::JsonSchema>(self) -> Self {
+        self.tell(|about| about.receives = Some(SchemaOf::read::<T>()))
+    }
+
+    /// Names the type of the messages to clients: see [`receives`](Self::receives).
+    #[cfg(feature = "schema")]
+    pub fn sends<T: schemars::JsonSchema>(self) -> Self {
+        self.tell(|about| about.sends = Some(SchemaOf::written::<T>()))
+    }
+
+    /// Adds to the description.
+    pub(crate) fn tell(mut self, tell: impl FnOnce(&mut About)) -> Self {
+        tell(self.about.get_or_insert_default());
+        self
     }
 
     /// Subscribes every peer to a topic before its `open` hook. Topics of the hub and of the router
@@ -226,6 +293,7 @@ impl RouteBuilder {
     /// connection: see [`reply_errors`](crate::reply_errors()).
     pub fn reply_errors(self) -> Self {
         self.wrap(crate::reply_errors)
+            .tell(|about| about.reports_errors = true)
     }
 
     /// Sets the namespace of each peer whose `upgrade` hook does not: for routes that are published

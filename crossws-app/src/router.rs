@@ -16,7 +16,7 @@ use crate::calls::pending::Starting;
 use crate::global::Global;
 use crate::identity::Identity;
 use crate::layer::{Before, BeforeFn, Layer, SharedLayer, Wrap};
-use crate::{IntoRoute, Pattern, PatternError, RouteBuilder};
+use crate::{Description, IntoRoute, Pattern, PatternError, RouteBuilder};
 
 /// A set of routes: it maps paths to hooks, and resolves a server's requests, as hooks alone do.
 ///
@@ -72,6 +72,8 @@ pub struct Router {
     settings: RouteSettings,
     trailing_slash: Option<TrailingSlash>,
     error: Option<RouterError>,
+    /// For the description of its routes.
+    reports_errors: bool,
     switch: Switch,
     table: OnceLock<Result<Table, RouterError>>,
 }
@@ -130,6 +132,7 @@ impl Router {
             settings,
             trailing_slash,
             error,
+            reports_errors,
             // A router that was nested is a part of this one, and turned off with it.
             switch: _,
             table: _,
@@ -141,9 +144,13 @@ impl Router {
             outer.globals.extend(globals);
             let path = Pattern::parse(path)?;
             let below = |entry: Entry| -> Result<Entry, RouterError> {
+                let mut route = inside(entry.route, &layers, &settings);
+                if reports_errors {
+                    route = route.tell(|about| about.reports_errors = true);
+                }
                 Ok(Entry {
                     pattern: path.join(&entry.pattern)?,
-                    route: inside(entry.route, &layers, &settings),
+                    route,
                     trailing_slash: entry.trailing_slash.or(trailing_slash),
                 })
             };
@@ -314,7 +321,8 @@ impl Router {
     /// # use crossws_app::*;
     /// let app = Router::new().reply_errors().route("/chat", hooks());
     /// ```
-    pub fn reply_errors(self) -> Self {
+    pub fn reply_errors(mut self) -> Self {
+        self.reports_errors = true;
         self.wrap(crate::reply_errors)
     }
 
@@ -367,6 +375,29 @@ impl Router {
             pattern: &entry.pattern,
             settings: entry.route.settings.clone().inherit(&self.settings),
         })
+    }
+
+    /// Describes the routes, for generated clients and documents.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// let app = Router::new().route("/rooms/{room}", hooks());
+    /// let description = app.describe()?;
+    /// assert_eq!(description.routes[0].pattern.to_string(), "/rooms/{room}");
+    /// # Ok::<_, RouterError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`RouterError`], as [`check`](Self::check).
+    pub fn describe(&self) -> Result<Description, RouterError> {
+        self.check()?;
+        let about = self.routes.iter().map(|entry| entry.route.about.as_deref());
+        let mut description = Description::of(self.routes().zip(about));
+        for route in &mut description.routes {
+            route.reports_errors |= self.reports_errors;
+        }
+        Ok(description)
     }
 
     /// Checks the routes.

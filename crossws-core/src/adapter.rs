@@ -7,7 +7,7 @@
 //! which deadlines have passed.
 
 pub use crate::hooks::notice::Notice;
-pub use crate::hub::ClaimError;
+pub use crate::hub::admission::ClaimError;
 pub use crate::hub::setters::HubChoice;
 pub use crate::hub::shutdown::Closing;
 pub use crate::hub::start::Start;
@@ -17,18 +17,22 @@ pub use crate::peer::snapshot::{RestoreError, Snapshot, SnapshotPart};
 pub use crate::pubsub::cursor::{Allowance, Backlog, Cursor, Left, LogSlice, QueueSize, Sequence};
 pub use crate::pubsub::flusher::{Asleep, Flusher};
 pub use crate::pubsub::publication::Publication;
+pub use crate::pubsub::retained::{RetainedBy, RetainedMessage, RetainedStore};
 pub use crate::pubsub::wire::{Encoding, Wire};
 pub use crate::service::api::HttpService;
+pub use crate::service::background::Background;
 #[cfg(feature = "http")]
 pub use crate::service::body::{HttpApp, http_service};
 #[cfg(feature = "http")]
 pub use crate::service::sockets::OriginalTarget;
 pub use crate::service::upgrade_door::UpgradeDoor;
-pub use crate::session::claim::{Accepted, Claim};
+pub use crate::session::accepted::Accepted;
+pub use crate::session::claim::Claim;
 pub use crate::session::control_rate::ControlRate;
 pub use crate::session::liveness::{Liveness, LivenessEvent};
+pub use crate::session::peer_events::PeerEvents;
 pub use crate::session::restored_peer::RestoredPeer;
 pub use crate::session::unfinished::{Overloaded, Unfinished};
-pub use crate::session::{OpeningPeer, PeerEvents, Session};
+pub use crate::session::{OpeningPeer, Session};
 pub use crate::transport::{Receipt, Settled, Transport};
 pub use crate::upgrade::take::{FromConnection, Taken};

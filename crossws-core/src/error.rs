@@ -13,6 +13,7 @@ use crate::peer::expiry::ExpiryError;
 use crate::peer::id::PeerId;
 use crate::peer::snapshot::PersistError;
 use crate::pubsub::pattern::InvalidPattern;
+use crate::pubsub::retained::RetainError;
 
 /// A hook, by name: in errors, in logs and in tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -297,6 +298,9 @@ pub enum PublishError {
     /// absent. See [`Group::here`](crate::Group::here).
     #[error("not published: {0}")]
     Route(#[from] Unsupported),
+    /// The message cannot be [retained](crate::To::retained).
+    #[error("not published: {0}")]
+    Retain(#[from] RetainError),
 }
 
 /// A capability that a transport lacks, by name.

@@ -29,6 +29,7 @@ mod peer;
 mod pubsub;
 mod service;
 mod session;
+mod sort;
 mod sync;
 mod transport;
 mod upgrade;
@@ -70,6 +71,7 @@ pub use observe::{
     HistogramSnapshot, HubSnapshot, HubTraffic, NamespaceSnapshot, Observer, PeerSnapshot,
     RejectReason, Rejected, Responded, RouteSnapshot, TopicSnapshot, Trace,
 };
+pub use peer::Peer;
 pub use peer::cancel::CancelToken;
 pub use peer::cleanup::OnCloseError;
 pub use peer::context::{ContextError, PeerContext};
@@ -83,11 +85,16 @@ pub use peer::sleep::Sleep;
 pub use peer::snapshot::PersistError;
 pub use peer::tasks::HookOutput;
 pub use peer::timers::TimerError;
-pub use peer::{Peer, WeakPeer};
+pub use peer::weak::WeakPeer;
+#[doc(hidden)]
+pub use pubsub::filter::Filter;
 pub use pubsub::pattern::{InvalidPattern, TopicPattern};
 pub use pubsub::published::Published;
+pub use pubsub::retained::RetainError;
 pub use pubsub::to::{To, Topics};
-pub use service::api::{Api, ApiError, ApiRequest, ApiResponse};
+pub use service::api::Api;
+pub use service::api::request::ApiRequest;
+pub use service::api::response::{ApiError, ApiResponse};
 #[cfg(feature = "http")]
 pub use service::body::Body;
 #[cfg(feature = "http")]
@@ -95,7 +102,8 @@ pub use service::sockets::{Sockets, SocketsOr, Through};
 pub use upgrade::origin::Origin;
 pub use upgrade::path::{PathNotUtf8, normal_path};
 pub use upgrade::rejection::Rejection;
-pub use upgrade::request::{NotAttached, Params, Redacted, UpgradeRequest};
+pub use upgrade::request::attached::NotAttached;
+pub use upgrade::request::{Params, Redacted, UpgradeRequest};
 pub use upgrade::resolve::dynamic::{DynResolve, SharedResolver};
 pub use upgrade::resolve::function::{IntoResolution, ResolveWith, resolve_with};
 pub use upgrade::resolve::route::Route;

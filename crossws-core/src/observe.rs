@@ -4,6 +4,7 @@ mod closes;
 mod counters;
 mod histogram;
 mod observer;
+mod per_thread;
 pub(crate) mod trace;
 mod view;
 pub(crate) mod watch;

@@ -2,6 +2,7 @@ pub(crate) mod cancel;
 pub(crate) mod cleanup;
 mod closing;
 pub(crate) mod context;
+mod deadlines;
 pub(crate) mod expiry;
 pub(crate) mod extensions;
 pub(crate) mod id;
@@ -15,45 +16,42 @@ mod persisting;
 mod publishing;
 pub(crate) mod rare;
 pub(crate) mod send_line;
+mod sending;
 pub(crate) mod sleep;
 pub(crate) mod snapshot;
 pub(crate) mod subscriptions;
 pub(crate) mod tasks;
 pub(crate) mod timers;
 mod topics;
+pub(crate) mod weak;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Arc, Weak};
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
 
-use bytes::Bytes;
 use http::HeaderValue;
-use serde::de::DeserializeOwned;
 
 use crate::bounds::{MaybeSend, MaybeSync};
-use crate::error::{ControlError, SendError};
-use crate::hooks::notice::{Kind, Notice};
+use crate::hooks::notice::Notice;
 use crate::hub::Hub;
 use crate::hub::capabilities::Capabilities;
 use crate::hub::settings::Settings;
-use crate::message::IntoMessage;
 use crate::message::close::{CloseCode, CloseFrame};
-use crate::message::codec::DecodeError;
-use crate::message::send::{SendOptions, Sent};
-use crate::observe::{Watch, Watched, watch};
-use crate::peer::context::{ContextCell, ContextError, PeerContext};
-use crate::peer::expiry::{Expiry, ExpiryError, MomentCell};
+use crate::observe::{Watch, Watched};
+use crate::peer::context::ContextCell;
+use crate::peer::expiry::MomentCell;
 use crate::peer::extensions::Extensions;
 use crate::peer::id::PeerId;
 use crate::peer::life::{Life, PeerState};
 use crate::peer::rare::RareCell;
-use crate::peer::sleep::{Sleep, Sleepers};
+use crate::peer::sleep::Sleepers;
 use crate::peer::subscriptions::Subscriptions;
 use crate::peer::tasks::{HookOutput, Inbox};
+use crate::peer::weak::WeakPeer;
 use crate::service::api::Api;
-use crate::transport::{Settled, Transport};
-use crate::upgrade::request::{NotAttached, UpgradeRequest};
+use crate::transport::Transport;
+use crate::upgrade::request::UpgradeRequest;
+use crate::upgrade::request::attached::NotAttached;
 
 /// A connected client: a cheap handle, the same on every adapter.
 ///
@@ -72,10 +70,6 @@ use crate::upgrade::request::{NotAttached, UpgradeRequest};
 /// ```
 #[derive(Clone)]
 pub struct Peer(Arc<Inner>);
-
-/// This many bytes may be more than half of a bound, by default: that many messages, of at least
-/// two bytes.
-const MAY_BE_BEHIND: usize = 4096;
 
 pub(crate) struct Inner {
     pub(crate) id: PeerId,
@@ -309,332 +303,6 @@ impl Peer {
         self.0.request.volatile()
     }
 
-    /// Returns the peer's context.
-    ///
-    /// ```
-    /// # use crossws_core::*;
-    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// let name = peer.context::<String>()?;
-    /// println!("{name} has connected");
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    /// [`ContextError::Missing`] if there is none, [`ContextError::Type`] if it is of another
-    /// type.
-    pub fn context<T: PeerContext>(&self) -> Result<Arc<T>, ContextError> {
-        self.0.context.get()
-    }
-
-    /// Replaces the peer's context.
-    ///
-    /// ```
-    /// # use crossws_core::*;
-    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// peer.set_context("ann".to_owned())?;
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    /// [`ContextError::Persist`] if the transport hibernates and cannot store the new context: the
-    /// old one stays. On other transports it never fails.
-    pub fn set_context<T: PeerContext>(&self, context: T) -> Result<(), ContextError> {
-        let old = self.0.context.set(context);
-        self.persist_context(old)
-    }
-
-    pub(crate) fn context_cell(&self) -> &ContextCell {
-        &self.0.context
-    }
-
-    /// Returns when the peer's credentials end, if they do: then the peer is closed with 4401.
-    pub fn expires_at(&self) -> Option<SystemTime> {
-        self.0.expiry.get().time()
-    }
-
-    /// Sets when the peer's credentials end: later, because the client has shown new ones; sooner,
-    /// because they were revoked; or [`Expiry::Never`]. May be called from any task that holds the
-    /// peer.
-    ///
-    /// ```
-    /// # use crossws_core::*;
-    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// // A refreshed token is valid for another hour.
-    /// peer.set_expiry(std::time::Duration::from_secs(3600))?;
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    /// If the connection is ending, the transport keeps no time ([`Capabilities::EXPIRY`]), or it
-    /// hibernates and cannot store the new time: the old one stays.
-    pub fn set_expiry(&self, expiry: impl Into<Expiry>) -> Result<(), ExpiryError> {
-        if !self.capabilities().contains(Capabilities::EXPIRY) {
-            return Err(ExpiryError::Unsupported);
-        }
-        if self.state() != PeerState::Open {
-            return Err(ExpiryError::Closed);
-        }
-        let moment = expiry.into().moment(self.0.transport.now());
-        let old = self.0.expiry.replace(moment);
-        if let Err(error) = self.persist() {
-            self.0.expiry.replace(old);
-            return Err(error.into());
-        }
-        self.0.transport.renewed(self.due_at());
-        Ok(())
-    }
-
-    /// Waits for a duration, or until the connection is ending, whichever comes first. It depends
-    /// on no runtime: the connection's adapter keeps the time, with a precision of about a
-    /// millisecond, and in tests the time is virtual. If the transport keeps no time
-    /// ([`Capabilities::EXPIRY`]) only the end ends the wait.
-    ///
-    /// In a Durable Object a sleep does not outlast the object's memory.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use crossws_core::{Peer, PeerState, SendError};
-    /// async fn ticks(peer: Peer) -> Result<(), SendError> {
-    ///     while peer.state() == PeerState::Open {
-    ///         peer.send("tick")?;
-    ///         peer.sleep(Duration::from_secs(1)).await;
-    ///     }
-    ///     Ok(())
-    /// }
-    /// ```
-    ///
-    /// # Cancel safety
-    /// Dropping the future ends the sleep without further effect.
-    pub fn sleep(&self, duration: Duration) -> Sleep {
-        Sleep::new(self, duration)
-    }
-
-    pub(crate) fn sleepers(&self) -> &Sleepers {
-        &self.0.sleepers
-    }
-
-    /// Returns when the adapter must call [`is_due`](Self::is_due) next.
-    pub(crate) fn due_at(&self) -> Option<SystemTime> {
-        let expires = self.expires_at();
-        match self.0.sleepers.first() {
-            None => expires,
-            Some(first) => Some(expires.map_or(first, |expires| expires.min(first))),
-        }
-    }
-
-    /// Handles a time that the adapter was told and that has come, whatever the wall clock says
-    /// now. The deadline may have been moved or cancelled meanwhile. Returns whether a `timer` hook
-    /// must run.
-    pub(crate) fn is_due(&self, at: SystemTime) -> bool {
-        let until = at.max(self.0.transport.now());
-        if self.expires_at().is_some_and(|end| end <= until) {
-            self.close_for_expiry();
-            return false;
-        }
-        let timers = self.0.sleepers.ring(until);
-        let any = !timers.is_empty();
-        for name in timers {
-            self.notify(Notice(Kind::Timer(name)));
-        }
-        self.0.transport.renewed(self.due_at());
-        any
-    }
-
-    /// Returns whether the credentials have ended, on a transport that keeps time.
-    pub(crate) fn has_expired(&self) -> bool {
-        self.0.expiry.get().is_past(self.0.transport.now())
-    }
-
-    /// Reads the peer's context as another type than its own, such as `serde_json::Value`.
-    ///
-    /// ```
-    /// # use crossws_core::*;
-    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// let user: std::collections::HashMap<String, String> = peer.context_as()?;
-    /// println!("{}", user["name"]);
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    /// [`ContextError::Missing`] if there is none, [`ContextError::Encode`] and
-    /// [`ContextError::Decode`] if it does not convert.
-    pub fn context_as<T: DeserializeOwned>(&self) -> Result<T, ContextError> {
-        let json = self.0.context.to_json()?;
-        Ok(T::deserialize(json).map_err(DecodeError::new)?)
-    }
-
-    /// Queues a message: text, bytes, or [`Json`](crate::Json). Never waits; the message is on the
-    /// wire while the hook goes on.
-    ///
-    /// ```
-    /// # use crossws_core::*;
-    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// peer.send("text")?;
-    /// peer.send(vec![1, 2, 3])?;
-    /// peer.send(Json(["a", "b"]))?;
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    /// The error returns the message if the connection is closed, or if the peer's queue is full
-    /// and its policy refuses the newest message. Under the default policy a full queue closes the
-    /// peer.
-    pub fn send(&self, message: impl IntoMessage) -> Result<Sent, SendError> {
-        self.send_as(message, const { &SendOptions::new() })
-    }
-
-    /// As [`send`](Self::send), with options.
-    ///
-    /// ```
-    /// # use crossws_core::*;
-    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// peer.send_with("42", SendOptions::new().key("price"))?;
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub fn send_with(
-        &self,
-        message: impl IntoMessage,
-        options: SendOptions,
-    ) -> Result<Sent, SendError> {
-        self.send_as(message, &options)
-    }
-
-    fn send_as(&self, message: impl IntoMessage, options: &SendOptions) -> Result<Sent, SendError> {
-        let message = message.into_message()?;
-        if self.state() != PeerState::Open {
-            return Err(SendError::Closed(message));
-        }
-        let sent = match self.0.life.is_followed() {
-            false => self.0.transport.send(message, options),
-            true => watch::send(self, message, options),
-        };
-        if let Ok(Sent::Queued { bytes }) = sent
-            && bytes > MAY_BE_BEHIND
-        {
-            self.note_behind();
-        }
-        sent
-    }
-
-    #[cold]
-    fn note_behind(&self) {
-        if self.is_behind() {
-            self.0.hub.registry().behind_peers().add(self);
-        }
-    }
-
-    /// Queues a ping with up to 125 bytes.
-    ///
-    /// # Errors
-    /// If the connection is closed, the data is too long, a ping is still queued, or the transport
-    /// has no control frames.
-    pub fn ping(&self, data: impl Into<Bytes>) -> Result<(), ControlError> {
-        self.control(data.into(), |data| self.0.transport.ping(data))
-    }
-
-    /// Queues a pong with up to 125 bytes: unsolicited, or as the answer of a `ping` hook if the
-    /// limit `auto_pong` is off. If more than 16 wait, only the latest are kept, and only one while
-    /// the client does not take its frames (RFC 6455 section 5.5.3).
-    ///
-    /// # Errors
-    /// If the connection is closed, the data is too long, or the transport has no control frames.
-    pub fn pong(&self, data: impl Into<Bytes>) -> Result<(), ControlError> {
-        self.control(data.into(), |data| self.0.transport.pong(data))
-    }
-
-    fn control(
-        &self,
-        data: Bytes,
-        send: impl FnOnce(Bytes) -> Result<(), ControlError>,
-    ) -> Result<(), ControlError> {
-        /// RFC 6455 section 5.5.
-        const MAX_CONTROL: usize = 125;
-        if data.len() > MAX_CONTROL {
-            return Err(ControlError::TooLong(data.len()));
-        }
-        if self.state() != PeerState::Open {
-            return Err(ControlError::Closed);
-        }
-        send(data)
-    }
-
-    /// Returns how many bytes are queued for this peer and not yet handed to the platform.
-    pub fn buffered_amount(&self) -> usize {
-        self.0.transport.buffered_amount()
-    }
-
-    /// Returns whether the client takes less than it is sent, so that a loop that sends to it
-    /// should wait: more than half of a bound waits
-    /// ([`Limits::max_buffered`](crate::Limits::max_buffered),
-    /// [`Limits::max_queued`](crate::Limits::max_queued)) although the platform took all that it
-    /// could at once, and the client has not had long to catch up.
-    ///
-    /// A client that reads catches up within milliseconds, or a little longer on a busy machine. A
-    /// client that has not caught up after 300 ms is not waited for: the result is false from then
-    /// on until the client has taken a quarter of a bound. Always false on transports that do not
-    /// know.
-    ///
-    /// ```
-    /// # use crossws_core::*;
-    /// # async fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// for part in 0..1_000_000_u32 {
-    ///     peer.send(part.to_string())?;
-    ///     if peer.is_behind() {
-    ///         peer.drained(1 << 10).await;
-    ///     }
-    /// }
-    /// # Ok(()) }
-    /// ```
-    pub fn is_behind(&self) -> bool {
-        self.0.transport.is_behind()
-    }
-
-    /// Returns how many messages for this peer its queue's policy discarded.
-    pub fn dropped(&self) -> u64 {
-        self.0.transport.dropped()
-    }
-
-    /// Waits until at most `threshold` bytes are queued, or the connection is over.
-    ///
-    /// The writer wakes the future; it does not poll. On a transport without
-    /// [`Capabilities::DRAIN`] the amount is always 0 and the future is ready at once.
-    ///
-    /// ```
-    /// # use crossws_core::*;
-    /// # async fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// peer.send(vec![0; 1 << 20])?;
-    /// peer.drained(0).await;
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Cancel safety
-    /// Dropping the future has no effect on the queue.
-    pub async fn drained(&self, threshold: usize) {
-        loop {
-            let listener = self.0.life.drained();
-            if self.state() != PeerState::Open || self.buffered_amount() <= threshold {
-                return;
-            }
-            listener.await;
-        }
-    }
-
-    /// See [`Transport::settle`].
-    pub(crate) fn settle(&self) -> Settled {
-        self.settled(self.0.transport.settle())
-    }
-
-    /// Reports the writes and discards of a settled queue to the waiting tasks and observers.
-    fn settled(&self, settled: Settled) -> Settled {
-        if settled.wrote {
-            self.notify_drained();
-        }
-        settled
-    }
-
     /// Leaves a hook to be run by the session.
     pub(crate) fn notify(&self, notice: Notice) {
         self.0.inbox.notify(notice);
@@ -661,10 +329,6 @@ impl Peer {
     /// Returns a handle that does not keep the peer alive.
     pub fn downgrade(&self) -> WeakPeer {
         WeakPeer(Arc::downgrade(&self.0))
-    }
-
-    pub(crate) fn notify_drained(&self) {
-        self.0.life.notify_drained();
     }
 }
 
@@ -699,25 +363,3 @@ impl PartialEq for Peer {
 }
 
 impl Eq for Peer {}
-
-/// A handle to a peer that does not keep it alive: what a long-lived collection should hold.
-#[derive(Clone, Default)]
-pub struct WeakPeer(Weak<Inner>);
-
-impl WeakPeer {
-    /// Whether anyone still holds the peer.
-    pub(crate) fn is_alive(&self) -> bool {
-        self.0.strong_count() > 0
-    }
-
-    /// The peer, if anyone still holds it.
-    pub fn upgrade(&self) -> Option<Peer> {
-        self.0.upgrade().map(Peer)
-    }
-}
-
-impl fmt::Debug for WeakPeer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("WeakPeer(..)")
-    }
-}

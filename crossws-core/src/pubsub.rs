@@ -9,6 +9,7 @@ pub(crate) mod pattern;
 pub(crate) mod publication;
 pub(crate) mod published;
 pub(crate) mod registry;
+pub(crate) mod retained;
 pub(crate) mod to;
 pub(crate) mod topic;
 pub(crate) mod wire;

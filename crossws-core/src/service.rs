@@ -1,6 +1,7 @@
 //! The application's HTTP service and its sockets, each reachable from the other.
 
 pub(crate) mod api;
+pub(crate) mod background;
 #[cfg(feature = "http")]
 pub(crate) mod body;
 #[cfg(feature = "http")]

@@ -5,7 +5,7 @@
 //!
 //! A client encodes with [`put_masked_frame`], [`put_masked_close`] and
 //! [`Deflater::put_masked_frame`](crate::deflate::Deflater::put_masked_frame); its handshake is
-//! [`ClientHandshake`](crate::handshake::ClientHandshake). The example `echo_client` combines them.
+//! [`ClientHandshake`](crate::handshake::ClientHandshake). The crate `crossws-client` combines them.
 
 mod buffer;
 mod close;

@@ -19,7 +19,7 @@ use sha1_smol::Sha1;
 use crate::deflate::{self, Negotiated};
 use crate::engine::{Decoder, Role};
 
-pub use self::client::{AnswerError, ClientHandshake};
+pub use self::client::{AnswerError, ClientHandshake, is_token};
 
 /// Returns whether a request asks for a WebSocket, well-formed or not. Any other request belongs to
 /// the HTTP service, and so does one of HTTP/1.0, in which `Upgrade` is ignored (RFC 9110 section
@@ -117,7 +117,8 @@ impl<'a> Iterator for Values<'a, '_> {
 /// A WebSocket request that follows every rule of the handshake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Handshake {
-    accept: [u8; ACCEPT],
+    /// `None` for an extended CONNECT, which has no key.
+    accept: Option<[u8; ACCEPT]>,
     /// The extensions that the client offers, line by line.
     extensions: Vec<HeaderValue>,
 }
@@ -189,24 +190,14 @@ impl Handshake {
                 "the Connection header does not name Upgrade",
             ));
         }
-        let has_body = headers.values(&TRANSFER_ENCODING).next().is_some()
-            || headers.values(&CONTENT_LENGTH).any(|len| len != b"0");
-        if has_body {
-            return Err(bad(
-                StatusCode::BAD_REQUEST,
-                "a WebSocket request has no body",
-            ));
+        let has_body = headers.values(&TRANSFER_ENCODING).next().is_some();
+        if has_body || announces_body(headers) {
+            return Err(bad(StatusCode::BAD_REQUEST, HAS_BODY));
         }
-        let version = only(headers, &SEC_WEBSOCKET_VERSION);
-        if version.is_none_or(|version| version != b"13") {
-            let mut rejection = bad(
-                StatusCode::UPGRADE_REQUIRED,
-                "WebSocket version 13 is needed",
-            );
-            // RFC 6455 section 4.4 demands the version, RFC 9110 section 15.5.22 demands `Upgrade`
-            // with a 426.
+        if !has_version(headers) {
+            let mut rejection = other_version(StatusCode::UPGRADE_REQUIRED);
+            // RFC 9110 section 15.5.22 demands `Upgrade` with a 426.
             let headers = rejection.response_mut().headers_mut();
-            headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
             headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
             return Err(rejection);
         }
@@ -222,11 +213,29 @@ impl Handshake {
                 "the Sec-WebSocket-Key is not 16 bytes in base64",
             ));
         }
-        let extensions = headers.values(&SEC_WEBSOCKET_EXTENSIONS);
-        let extensions: Result<_, _> = extensions.map(HeaderValue::from_bytes).collect();
         Ok(Self {
-            accept: accept(key),
-            extensions: extensions.map_err(Rejection::internal)?,
+            accept: Some(accept(key)),
+            extensions: offers(headers)?,
+        })
+    }
+
+    /// Checks an extended CONNECT whose `:protocol` is `websocket` (RFC 8441 section 5), over
+    /// HTTP/2 or HTTP/3. It has no key, and its response is a 200.
+    ///
+    /// # Errors
+    /// The response to a broken rule: 400.
+    pub fn check_connect(parts: &Parts) -> Result<Self, Rejection> {
+        check_target(&parts.uri)?;
+        if announces_body(&parts.headers) {
+            return Err(bad(StatusCode::BAD_REQUEST, HAS_BODY));
+        }
+        if !has_version(&parts.headers) {
+            // Not 426, which needs `Upgrade`: a header that these versions of HTTP exclude.
+            return Err(other_version(StatusCode::BAD_REQUEST));
+        }
+        Ok(Self {
+            accept: None,
+            extensions: offers(&parts.headers)?,
         })
     }
 
@@ -245,10 +254,13 @@ impl Handshake {
         Ok(Agreed { deflate })
     }
 
-    /// Returns the 101, with the headers of the accepted upgrade.
+    /// Returns the 101, or the 200 to an extended CONNECT, with the headers of the accepted
+    /// upgrade.
     pub fn response(&self, accepted: &HeaderMap, agreed: &Agreed) -> Response<Bytes> {
         let mut response = Response::new(Bytes::new());
-        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        if self.accept.is_some() {
+            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        }
         let headers = response.headers_mut();
         self.answer(accepted, agreed, |name, value| {
             // The value comes from a `HeaderValue`, or is base64.
@@ -259,16 +271,18 @@ impl Handshake {
         response
     }
 
-    /// Passes each of the 101's headers to `header`.
+    /// Passes each of that response's headers to `header`.
     pub fn answer(
         &self,
         accepted: &HeaderMap,
         agreed: &Agreed,
         mut header: impl FnMut(&HeaderName, &[u8]),
     ) {
-        header(&CONNECTION, b"Upgrade");
-        header(&UPGRADE, b"websocket");
-        header(&SEC_WEBSOCKET_ACCEPT, &self.accept);
+        if let Some(accept) = &self.accept {
+            header(&CONNECTION, b"Upgrade");
+            header(&UPGRADE, b"websocket");
+            header(&SEC_WEBSOCKET_ACCEPT, accept);
+        }
         if !agreed.extensions().is_empty() {
             header(&SEC_WEBSOCKET_EXTENSIONS, agreed.extensions().as_bytes());
         }
@@ -299,6 +313,31 @@ fn accept(key: &[u8]) -> [u8; ACCEPT] {
     // The value fits exactly.
     let _ = STANDARD.encode_slice(digest, &mut accept);
     accept
+}
+
+const HAS_BODY: &str = "a WebSocket request has no body";
+
+fn announces_body<L: Lookup + ?Sized>(headers: &L) -> bool {
+    headers.values(&CONTENT_LENGTH).any(|len| len != b"0")
+}
+
+fn has_version<L: Lookup + ?Sized>(headers: &L) -> bool {
+    only(headers, &SEC_WEBSOCKET_VERSION).is_some_and(|version| version == b"13")
+}
+
+/// Returns the response to another version, with ours (RFC 6455 section 4.4).
+fn other_version(status: StatusCode) -> Rejection {
+    let mut rejection = bad(status, "WebSocket version 13 is needed");
+    let headers = rejection.response_mut().headers_mut();
+    headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    rejection
+}
+
+/// Returns the extensions that the client offers.
+fn offers<L: Lookup + ?Sized>(headers: &L) -> Result<Vec<HeaderValue>, Rejection> {
+    let offers = headers.values(&SEC_WEBSOCKET_EXTENSIONS);
+    let offers: Result<_, _> = offers.map(HeaderValue::from_bytes).collect();
+    offers.map_err(Rejection::internal)
 }
 
 fn bad(status: StatusCode, text: &'static str) -> Rejection {
@@ -386,7 +425,43 @@ mod tests {
     #[test]
     fn the_rfc_example_gets_the_response_that_the_rfc_prints() {
         let handshake = Handshake::check(&request("GET", GOOD)).unwrap();
-        assert_eq!(&handshake.accept, b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        let accept = handshake.accept.unwrap();
+        assert_eq!(&accept, b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+
+    #[test]
+    fn an_extended_connect_has_no_key_and_gets_a_200() {
+        let connect = |target: &str, headers: &[(&str, &str)]| {
+            let mut parts = request("CONNECT", headers);
+            parts.uri = target.parse().unwrap();
+            parts.version = Version::HTTP_2;
+            Handshake::check_connect(&parts)
+        };
+        let target = "https://example.org/chat";
+        let version = ("sec-websocket-version", "13");
+        let offer = ("sec-websocket-extensions", "permessage-deflate");
+        let handshake = connect(target, &[version, offer]).unwrap();
+        let agreed = handshake.agree(Some(&Deflate::default())).unwrap();
+        let response = handshake.response(&HeaderMap::new(), &agreed);
+        assert_eq!(response.status(), 200);
+        let names: Vec<_> = response.headers().keys().collect();
+        assert_eq!(names, [SEC_WEBSOCKET_EXTENSIONS]);
+        for headers in [
+            &[][..],
+            &[("sec-websocket-version", "8")],
+            &[version, version],
+        ] {
+            let rejection = connect(target, headers).unwrap_err();
+            assert_eq!(rejection.status(), 400);
+            let headers = rejection.response().headers();
+            assert_eq!(headers["sec-websocket-version"], "13");
+            assert!(!headers.contains_key("upgrade"));
+        }
+        let body = [version, ("content-length", "5")];
+        assert_eq!(connect(target, &body).unwrap_err().status(), 400);
+        for target in ["example.org:80", "ftp://example.org/"] {
+            assert_eq!(connect(target, &[version]).unwrap_err().status(), 400);
+        }
     }
 
     #[test]

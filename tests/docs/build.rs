@@ -14,13 +14,16 @@ use std::{env, fs, io};
 /// The documents whose code is tested.
 const DOCUMENTS: &[&str] = &[
     "README.md",
+    "docs/client.md",
     "docs/coming-from.md",
     "docs/limits.md",
     "docs/loops.md",
     "docs/messages.md",
     "docs/operations.md",
     "docs/rooms.md",
+    "docs/sse.md",
     "docs/testing.md",
+    "docs/typescript.md",
     "docs/workers.md",
 ];
 

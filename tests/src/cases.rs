@@ -39,6 +39,8 @@ impl Case {
             Some(format!("is about adapters without {}", list(present)))
         } else if self.own_heads && !target.reads_heads() {
             Some("is about adapters that read the request's head themselves".to_owned())
+        } else if self.group == "bad_http" && target.speaks_http2() {
+            Some("is about handshakes of HTTP/1.1".to_owned())
         } else if self.in_memory && target.sleeps() {
             Some("is about what a sleep forgets".to_owned())
         } else {
@@ -104,6 +106,7 @@ groups!(
     waiting,
     pubsub,
     rooms,
+    retained,
     identities,
     hub,
     queue,

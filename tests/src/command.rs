@@ -120,6 +120,16 @@ pub enum Do {
         #[serde(default)]
         itself: bool,
     },
+    /// Publish a text that the topic retains.
+    PublishRetained {
+        /// The topics.
+        topics: Vec<String>,
+        /// Not to the subscribers of these.
+        #[serde(default)]
+        except: Vec<String>,
+        /// The text.
+        text: String,
+    },
     /// Publish a value as JSON.
     PublishJson {
         /// The topic.

@@ -36,6 +36,16 @@ pub enum Control {
         topic: String,
         /// The text.
         text: String,
+        /// Whether the topic retains it.
+        #[serde(default)]
+        retained: bool,
+    },
+    /// Forget what a topic retains.
+    ClearRetained {
+        /// In one namespace only.
+        namespace: Option<String>,
+        /// The topic.
+        topic: String,
     },
     /// Send to every peer.
     Broadcast {
@@ -130,7 +140,15 @@ impl Control {
                 namespace,
                 topic,
                 text,
-            } => json!(scope(hub, &namespace).publish(topic, text).unwrap().queued),
+                retained,
+            } => {
+                let to = scope(hub, &namespace).topic(topic);
+                let to = if retained { to.retained() } else { to };
+                json!(to.send(text).unwrap().queued)
+            }
+            Self::ClearRetained { namespace, topic } => {
+                json!(scope(hub, &namespace).clear_retained(topic))
+            }
             Self::Broadcast { namespace, text } => {
                 json!(scope(hub, &namespace).broadcast(text).unwrap().queued)
             }

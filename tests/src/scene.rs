@@ -211,6 +211,27 @@ impl Stage {
             namespace: namespace.map(str::to_owned),
             topic: topic.to_owned(),
             text: text.to_owned(),
+            retained: false,
+        };
+        self.control(control).await.as_u64().unwrap()
+    }
+
+    /// As [`publish`](Self::publish), and lets the topic retain the text.
+    pub async fn publish_retained(&self, namespace: &str, topic: &str, text: &str) -> u64 {
+        let control = Control::Publish {
+            namespace: Some(namespace.to_owned()),
+            topic: topic.to_owned(),
+            text: text.to_owned(),
+            retained: true,
+        };
+        self.control(control).await.as_u64().unwrap()
+    }
+
+    /// Forgets what a topic retains. Returns in how many namespaces it retained a message.
+    pub async fn clear_retained(&self, namespace: &str, topic: &str) -> u64 {
+        let control = Control::ClearRetained {
+            namespace: Some(namespace.to_owned()),
+            topic: topic.to_owned(),
         };
         self.control(control).await.as_u64().unwrap()
     }

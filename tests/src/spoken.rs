@@ -29,6 +29,7 @@ pub(crate) fn router(journal: &Arc<Journal>) -> Router {
         .route("/auto", auto())
         .route("/rules", route(rules(auto()).with(set)).topic("lobby"))
         .route("/rooms", allowed())
+        .route("/frank", route(frank()).reply_errors())
         .route("/calls", called().json_rpc())
         .wrap(move |hooks| {
             let journal = Arc::clone(&journal);
@@ -77,6 +78,19 @@ impl Typed for Room {
         }
         Ok(())
     }
+}
+
+/// Fails with each message that is not `fine`.
+fn frank() -> impl Hooks {
+    crossws_core::hooks().on_message(|peer: Peer, message: crossws_core::Message| async move {
+        match message.text()? {
+            "fine" => {
+                peer.send("fine")?;
+                Ok::<_, BoxError>(())
+            }
+            other => Err(format!("`{other}` is not fine").into()),
+        }
+    })
 }
 
 /// Sends how it decodes each message.

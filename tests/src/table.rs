@@ -17,9 +17,10 @@ use crate::runner::Outcome;
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/compatibility.md");
 
 /// The columns, in order: the names of the targets.
-const ORDER: [&str; 10] = [
+const ORDER: [&str; 11] = [
     "tokio",
     "tokio, TLS",
+    "tokio, HTTP/2",
     "hyper",
     "smol",
     "async-std",
@@ -126,6 +127,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("waiting", "Sends that wait, and policies of topics"),
     ("pubsub", "Topics"),
     ("rooms", "Rooms"),
+    ("retained", "Messages that topics retain"),
     ("identities", "Identities and tags"),
     ("hub", "Namespaces, and the hub from outside"),
     ("queue", "Slow clients, drain, size limits"),

@@ -24,6 +24,11 @@ pub trait Target: Sync {
         true
     }
 
+    /// Returns whether its clients speak HTTP/2, so that handshakes of HTTP/1.1 do not reach it.
+    fn speaks_http2(&self) -> bool {
+        false
+    }
+
     /// Returns whether it drops all unstored state before each step of a case, as hibernating
     /// servers do occasionally.
     fn sleeps(&self) -> bool {

@@ -14,7 +14,7 @@ const WebSocket = require('ws');
 // The output of workerd and the Worker is full of panics that the checks cause.
 let said = '';
 const listen = (...streams) => streams.forEach((stream) => stream.on('data', (part) => (said += part)));
-const server = await start(process.argv[2], { objects: { PROBE: 'Probe', QUICK: 'Quick', BRIEF: 'Brief', SILENT: 'Silent' }, evictable: true, listen });
+const server = await start(process.argv[2], { objects: { PROBE: 'Probe', QUICK: 'Quick', BRIEF: 'Brief', LOOPED: 'Looped', SILENT: 'Silent' }, evictable: true, listen });
 const closed_door = 'an object is reached through `crossws::worker::Objects`';
 let asleep = false;
 let spaces = 0;
@@ -304,6 +304,15 @@ await check('an upgrade that panics does not leave its client hanging', async (r
 });
 
 // ---- Time, which an alarm keeps so that the object may sleep
+
+await check_both('an object with a loop does not start, and says why', async (room) => {
+  await nap();
+  const before = said.length;
+  const { status, body } = await refusal(`/looped${room}`);
+  equal([status, body], [503, 'the server has not started']);
+  const log = () => said.slice(before).includes('this transport does not support a handler that owns the connection');
+  await until('the reason to be in the log', log);
+});
 
 await check_both('a client that is silent for too long is closed, one that is heard is not', async (room) => {
   const [silent, heard] = [await Client.open(`/quick${room}`), await Client.open(`/quick${room}`)];

@@ -24,12 +24,14 @@ mod runtime;
 use std::io::{ErrorKind, Result};
 use std::net::ToSocketAddrs;
 
-use crossws_core::{Resolve, SharedResolver};
+use crossws_core::{Hub, Resolve, SharedResolver};
 
 pub use runtime::AsyncStd;
 
 /// The capabilities of this adapter.
 pub use crossws_native::CAPABILITIES;
+#[cfg(feature = "http2")]
+pub use crossws_native::Http2;
 pub use crossws_native::{HeadLimits, Listen, NotHandled, RawStream, Report, Shutdown, StreamInfo};
 pub use crossws_native::{StopSignal, stop_signal};
 #[cfg(feature = "tls")]
@@ -55,6 +57,12 @@ pub type WebSocketLayer<R = SharedResolver> = crossws_native::WebSocketLayer<R, 
 /// A service wrapped by a [`WebSocketLayer`].
 #[cfg(feature = "http")]
 pub type WebSocketService<S, R = SharedResolver> = crossws_native::WebSocketService<R, S, AsyncStd>;
+
+/// Lends this runtime's time and tasks to a hub that has none: for event streams in a foreign
+/// server. A [`Server`] and an [`Acceptor`] lend theirs themselves.
+pub fn lend_background(hub: &Hub) {
+    crossws_native::lend_background::<AsyncStd>(hub);
+}
 
 /// Serves hooks on an address until a signal stops the process, then shuts down in an orderly way:
 /// [`Server::run_until`](crossws_native::Server::run_until) with [`stop_signal`] and the default

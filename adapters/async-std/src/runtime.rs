@@ -1,10 +1,13 @@
 use std::io;
+use std::net::SocketAddr;
+#[cfg(unix)]
+use std::path::Path;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
-use async_std::net::TcpListener;
+use async_std::net::{TcpListener, TcpStream, ToSocketAddrs};
 use async_std::task;
-use crossws_native::{Runtime, ServerRuntime};
+use crossws_native::{ConnectRuntime, Io, Runtime, ServerRuntime, tune};
 
 /// async-std's timers, tasks and sockets.
 #[derive(Debug, Clone, Copy, Default)]
@@ -34,5 +37,23 @@ impl ServerRuntime for AsyncStd {
 
     fn tcp_listener(&self, listener: std::net::TcpListener) -> io::Result<TcpListener> {
         Ok(TcpListener::from(listener))
+    }
+}
+
+impl ConnectRuntime for AsyncStd {
+    async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        Ok((host, port).to_socket_addrs().await?.collect())
+    }
+
+    async fn connect(&self, addr: SocketAddr) -> io::Result<impl Io> {
+        let stream = TcpStream::connect(addr).await?;
+        tune(&stream);
+        Ok(crate::io::tcp(stream))
+    }
+
+    #[cfg(unix)]
+    async fn connect_unix(&self, path: &Path) -> io::Result<Box<dyn Io>> {
+        let stream = async_std::os::unix::net::UnixStream::connect(path).await?;
+        Ok(Box::new(crate::io::unix(stream)))
     }
 }

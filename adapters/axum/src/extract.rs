@@ -15,7 +15,9 @@ use crossws_tokio::is_upgrade;
 use crate::Endpoint;
 
 /// An extractor for handlers that decide whether, and to which hooks, a WebSocket is upgraded. For
-/// a route that only serves a WebSocket, use [`websocket`](crate::websocket).
+/// a route that only serves a WebSocket, use [`websocket`](crate::websocket). Over HTTP/2 (feature
+/// `http2`) a WebSocket begins with CONNECT: route the handler with axum's `any`, or with
+/// `get(..).connect(..)`.
 ///
 /// A request that is not an upgrade gets a 426. For it, `Option<WebSockets>` is `None`, for a
 /// handler that also serves a page at the same path.

@@ -50,13 +50,14 @@ use axum::{Extension, Router};
 use crossws_app::IntoRoute;
 use crossws_core::adapter::{HttpService, http_service};
 use crossws_core::{Hub, Report, Shutdown, hooks};
-use crossws_tokio::Acceptor;
+use crossws_tokio::{Acceptor, lend_background};
 
 pub use endpoint::Endpoint;
 pub use extract::{WebSockets, WebSocketsRejection};
 
 /// Returns a method router that upgrades GET requests to hooks, or to
-/// [`route`](crossws_app::route)`(hooks)` with settings.
+/// [`route`](crossws_app::route)`(hooks)` with settings. With the feature `http2`, it also upgrades
+/// the CONNECT requests of WebSockets over HTTP/2 (RFC 8441), which `axum::serve` then accepts.
 ///
 /// A request that is not an upgrade gets a 426. Add handlers of other methods to the same path with
 /// axum's own `.post(..)`. For a handler that decides about the upgrade, see [`WebSockets`].
@@ -66,10 +67,15 @@ where
     S: Clone + Send + Sync + 'static,
 {
     let endpoint = Endpoint::new(route);
-    get(move |sockets: WebSockets| {
+    let upgrade = move |sockets: WebSockets| {
         let endpoint = endpoint.clone();
         async move { sockets.upgrade(&endpoint).await }
-    })
+    };
+    #[cfg(feature = "http2")]
+    let router = get(upgrade.clone()).connect(upgrade);
+    #[cfg(not(feature = "http2"))]
+    let router = get(upgrade);
+    router
 }
 
 /// Gives the hooks of an app's WebSockets access to the app itself:
@@ -102,8 +108,10 @@ pub fn with_api(app: Router, hub: &Hub) -> Router {
         }
     });
     hub.lend_http(&service);
+    lend_background(hub);
     // The hub borrows the service: a handler may hold the hub.
     app.layer(Extension(Kept { _service: service }))
+        .layer(Extension(hub.clone()))
 }
 
 /// Keeps the service for as long as the app that is served.

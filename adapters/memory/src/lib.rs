@@ -33,6 +33,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod background;
 mod calls;
 mod chance;
 mod client;
@@ -51,6 +52,7 @@ mod room;
 mod seeds;
 mod server;
 mod shutdown;
+mod stream;
 mod sync;
 mod transport;
 mod typed;

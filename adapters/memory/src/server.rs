@@ -1,6 +1,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::task::{Poll, ready};
@@ -9,17 +10,19 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use crossws_core::adapter::{HttpApp, HttpService, HubChoice, http_service};
 use crossws_core::{
-    Api, ApiError, ApiRequest, BoxFuture, Hub, Report, Resolve, Shutdown, Sockets, Through,
-    hub_setters,
+    Api, ApiError, ApiRequest, Body, BoxFuture, Hub, MaybeSend, Report, Resolve, Shutdown, Sockets,
+    Through, hub_setters,
 };
 use http::{Method, Request, Response};
 
 use crate::Connect;
+use crate::background::Virtual;
 use crate::chance::Chance;
 use crate::clock::{Alarm, Clock};
 use crate::driver::{self, App, Resolved};
 use crate::executor::Executor;
 use crate::shutdown::shut_down;
+use crate::stream::pipe;
 
 /// The default patience of a server.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -217,6 +220,34 @@ impl TestServer {
         .await;
     }
 
+    /// Runs a future together with the connections, whenever the test awaits the toolkit: a task of
+    /// the app, or a client of it.
+    pub fn spawn(&self, future: impl Future<Output = ()> + MaybeSend + 'static) {
+        self.world.executor.spawn(Box::pin(future));
+    }
+
+    /// Waits for a future that knows nothing of the toolkit, and runs all connections meanwhile.
+    ///
+    /// ```
+    /// # use crossws_memory::TestServer;
+    /// # futures_lite::future::block_on(async {
+    /// let server = TestServer::new(crossws_core::hooks());
+    /// assert_eq!(server.drive(async { 7 }).await, 7);
+    /// # });
+    /// ```
+    ///
+    /// # Cancel safety
+    /// As the future's.
+    pub async fn drive<F: Future>(&self, future: F) -> F::Output {
+        let waiter = self.world.executor.waiter();
+        let mut future = pin!(future);
+        poll_fn(|cx| {
+            self.world.executor.drive(&waiter, cx);
+            future.as_mut().poll(cx)
+        })
+        .await
+    }
+
     /// Shuts down: refuses upgrades with 503, closes every peer with 1012 or the frame that
     /// `shutdown` names, and waits for the last `close` hook.
     ///
@@ -258,16 +289,31 @@ impl HttpService for Driven {
         max_body: usize,
     ) -> BoxFuture<'static, Result<Response<Bytes>, ApiError>> {
         let world = Arc::clone(&self.world);
-        let mut call = self.service.call(request, max_body);
+        let call = self.service.call(request, max_body);
+        Box::pin(async move { driven(&world, call).await })
+    }
+
+    fn stream(
+        &self,
+        request: Request<Bytes>,
+    ) -> BoxFuture<'static, Result<Response<Body>, ApiError>> {
+        let world = Arc::clone(&self.world);
+        let call = self.service.stream(request);
         Box::pin(async move {
-            let waiter = world.executor.waiter();
-            poll_fn(|cx| {
-                world.executor.drive(&waiter, cx);
-                call.as_mut().poll(cx)
-            })
-            .await
+            let response = driven(&world, call).await?;
+            Ok(response.map(|body| pipe(world, body)))
         })
     }
+}
+
+/// Runs a call of the service, and all connections concurrently.
+async fn driven<T>(world: &World, mut call: BoxFuture<'static, T>) -> T {
+    let waiter = world.executor.waiter();
+    poll_fn(|cx| {
+        world.executor.drive(&waiter, cx);
+        call.as_mut().poll(cx)
+    })
+    .await
 }
 
 /// A builder of a [`TestServer`]: see [`TestServer::builder`]. Times are virtual. The
@@ -365,17 +411,20 @@ impl<R: Resolve> TestServerBuilder<R> {
         };
         let executor = Executor::new(self.chance.clone());
         executor.spawn(app.start());
-        TestServer {
-            world: Arc::new(World {
-                hub,
-                clock,
-                executor,
-                app: Box::new(app),
-                http: self.http,
-                patience: self.patience,
-                chance: self.chance,
-                clients: AtomicU16::new(0),
-            }),
-        }
+        let world = Arc::new(World {
+            hub,
+            clock,
+            executor,
+            app: Box::new(app),
+            http: self.http,
+            patience: self.patience,
+            chance: self.chance,
+            clients: AtomicU16::new(0),
+        });
+        world.hub.lend_background(Arc::new(Virtual {
+            clock: Arc::clone(&world.clock),
+            world: Arc::downgrade(&world),
+        }));
+        TestServer { world }
     }
 }

@@ -28,7 +28,8 @@ pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
     .with(Capabilities::CONCURRENT_WRITE)
     .with(Capabilities::EXPIRY)
     .with(Capabilities::SHARED_HUB)
-    .with(Capabilities::ROUTES);
+    .with(Capabilities::ROUTES)
+    .with(Capabilities::RETAINED);
 
 /// One connection's outbound half.
 pub(crate) struct MemoryTransport {

@@ -1,32 +1,30 @@
 //! HTTP on the same port: requests that the hooks do not claim go to a tower service, through
 //! hyper.
 
-#[cfg(feature = "http")]
 pub(crate) mod hyper_io;
-#[cfg(feature = "http")]
 pub(crate) mod keep_alive;
-#[cfg(feature = "http")]
 pub(crate) mod layer;
-#[cfg(feature = "http")]
+pub(crate) mod site;
 pub(crate) mod upgrade;
+pub(crate) mod way;
 
-use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
-use std::time::Instant;
 
-use crossws_core::adapter::{HttpApp, OriginalTarget, http_service};
-use crossws_core::{Body, BoxError, Hub, Resolve, Responded, Sockets, Through};
-use http::{Method, Request, StatusCode};
-use http_body_util::Either;
+use crossws_core::adapter::{HttpApp, http_service};
+use crossws_core::{Resolve, Sockets, Through};
+use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 
 use crate::http::hyper_io::{HyperIo, HyperTimer};
 use crate::http::keep_alive::{Activity, KeepAlive, Served};
+use crate::http::site::{Failed, Site};
+#[cfg(feature = "http2")]
+use crate::http2::Http2;
 use crate::runtime::ServerRuntime;
 use crate::server::accept::{CONNECTION_BYTES, overloaded, refuse};
 use crate::server::acceptor::Acceptor;
@@ -54,6 +52,20 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
         }));
         let fallback: Fallback<R, T> = Arc::new(move |rest| Box::pin(serve(rest, service.clone())));
         self.fallback = Some(fallback);
+        self
+    }
+
+    /// Accepts HTTP/2 too, with WebSockets by extended CONNECT (RFC 8441): over [`tls`](Self::tls)
+    /// by ALPN, where a browser then opens all WebSockets of a page in one connection; and without
+    /// TLS if [`Http2::prior_knowledge`] allows it. HTTP/1.1 works as before, on the same port.
+    ///
+    /// Hooks get the request as over HTTP/1.1, a `GET` of a path with a `Host` header, but of the
+    /// version HTTP/2. All else is the same over both: limits, origins, subprotocols, compression,
+    /// and the service of [`http`](Self::http), which serves the connection's other
+    /// requests. A shutdown sends `GOAWAY` and lets the streams end.
+    #[cfg(feature = "http2")]
+    pub fn http2(mut self, settings: Http2) -> Self {
+        self.http2 = Some(settings);
         self
     }
 
@@ -86,6 +98,8 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
             shares_port: self.shares_port,
             fallback: None,
             api: None,
+            #[cfg(feature = "http2")]
+            http2: self.http2,
             bind_sockets: Some(Box::new(move |handle: &ServerHandle<T>| {
                 let acceptor = Acceptor::<R, T>::from_parts(
                     resolver,
@@ -102,52 +116,17 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
     }
 }
 
-/// The service's error, on its way through hyper. It has a type of its own, because the compiler
-/// cannot prove a future `Send` that converts a boxed error into itself.
-#[derive(Debug)]
-struct Failed(BoxError);
-
-impl fmt::Display for Failed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl std::error::Error for Failed {}
-
-/// A request, for those who watch the hub.
-struct Exchange<T> {
-    method: Method,
-    path: String,
-    since: Instant,
-    runtime: T,
-}
-
-impl<T: ServerRuntime> Exchange<T> {
-    /// Notes the request, if anybody watches.
-    fn begin<B>(hub: &Hub, request: &Request<B>, runtime: T) -> Option<Self> {
-        hub.is_watched().then(|| Self {
-            method: request.method().clone(),
-            path: request.uri().path().to_owned(),
-            since: runtime.now(),
-            runtime,
-        })
-    }
-
-    fn end(self, hub: &Hub, status: StatusCode) {
-        let took = self.runtime.now().saturating_duration_since(self.since);
-        let method = self.method.as_str();
-        hub.responded(&Responded::new(method, &self.path, status, took));
-    }
-}
-
 /// Serves one connection from its first request on. Later requests may be upgrades too.
-async fn serve<R, T, S>(rest: Rest<R, T>, service: S)
+pub(crate) async fn serve<R, T, S>(rest: Rest<R, T>, service: S)
 where
     R: Resolve,
     T: ServerRuntime,
     S: HttpApp,
 {
+    #[cfg(feature = "http2")]
+    if let Some(settings) = rest.http2().cloned() {
+        return Box::pin(crate::http2::connection::serve(rest, &settings, service)).await;
+    }
     let Rest {
         unclaimed,
         info,
@@ -170,51 +149,21 @@ where
         activity: activity.clone(),
     };
     let mut keep_alive = KeepAlive::new(activity.clone());
-    let acceptor = Acceptor::<R, T>::from_parts(
-        resolver,
-        handle.hub().clone(),
-        handle.tasks().clone(),
-        Some(Arc::clone(handle.crew())),
-    );
+    let site = Site::new(resolver, &handle, info, service);
     // The hooks did not claim the first request.
     let first = AtomicBool::new(true);
     let service = service_fn(move |mut request: Request<Incoming>| {
-        if let Some(addr) = info.remote_addr {
-            T::set_remote_addr(request.extensions_mut(), addr);
-        }
-        // For an upgrade that the service accepts: whether the connection is encrypted.
-        request.extensions_mut().insert(info);
-        request.extensions_mut().insert(acceptor.hub().clone());
-        // Routers may strip a prefix.
-        let target = OriginalTarget::of(request.uri());
-        request.extensions_mut().insert(target);
+        site.note(&mut request);
         activity.called();
         let activity = activity.clone();
-        let asked = first.swap(false, Ordering::Relaxed);
-        let acceptor = acceptor.clone();
-        let mut service = service.clone();
+        let is_unclaimed = first.swap(false, Ordering::Relaxed);
+        let site = site.clone();
         async move {
-            let claimed = if asked {
-                Err(request)
-            } else {
-                acceptor.handle_upgrade_from(request, info).await
+            let response = match is_unclaimed {
+                true => site.serve(request).await,
+                false => site.respond(request).await,
             };
-            let served = |body| Served::new(body, activity);
-            match claimed {
-                Ok(response) => Ok(response.map(Either::Left).map(served)),
-                Err(request) => {
-                    let told = Exchange::begin(acceptor.hub(), &request, T::default());
-                    std::future::poll_fn(|cx| service.poll_ready(cx))
-                        .await
-                        .map_err(|error| Failed(error.into()))?;
-                    let response = service.call(request.map(Body::new)).await;
-                    let response = response.map_err(|error| Failed(error.into()))?;
-                    if let Some(told) = told {
-                        told.end(acceptor.hub(), response.status());
-                    }
-                    Ok::<_, Failed>(response.map(Either::Right).map(served))
-                }
-            }
+            Ok::<_, Failed>(response?.map(|body| Served::new(body, activity)))
         }
     });
     let mut connection = pin!(

@@ -14,6 +14,8 @@
 mod driver;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "http2")]
+mod http2;
 mod runtime;
 mod server;
 #[cfg(feature = "tls")]
@@ -21,12 +23,19 @@ mod tls;
 
 /// How a server stops, and the result.
 pub use crossws_core::{Report, Shutdown};
-pub use crossws_proto::handshake::{Agreed, AnswerError, ClientHandshake, Handshake, is_upgrade};
+#[cfg(not(feature = "http"))]
+pub use crossws_proto::handshake::is_upgrade;
+pub use crossws_proto::handshake::{Agreed, AnswerError, ClientHandshake, Handshake};
 pub use driver::pump::pump;
 pub use driver::raw::RawStream;
 pub use driver::transport::CAPABILITIES;
 #[cfg(feature = "http")]
 pub use http::layer::{WebSocketLayer, WebSocketService};
+#[cfg(feature = "http")]
+pub use http::upgrade::is_upgrade;
+#[cfg(feature = "http2")]
+pub use http2::Http2;
+pub use runtime::connect::ConnectRuntime;
 #[cfg(feature = "futures-io")]
 pub use runtime::futures::FuturesIo;
 pub use runtime::io::Io;
@@ -35,8 +44,9 @@ pub use runtime::socket::{reset_on_drop, tune, write_now};
 pub use runtime::{Runtime, ServerRuntime};
 pub use server::accept::{NotHandled, StreamInfo, not_found, run_claim, run_upgrade, serve_stream};
 pub use server::acceptor::{Acceptor, AcceptorBuilder};
+pub use server::background::lend_background;
 pub use server::head::HeadLimits;
 pub use server::signal::{StopSignal, stop_signal};
 pub use server::{Server, ServerBuilder, ServerHandle};
 #[cfg(feature = "tls")]
-pub use tls::{Tls, TlsError, TlsStream};
+pub use tls::{ClientTls, Tls, TlsError, TlsStream};

@@ -1,3 +1,4 @@
+pub(crate) mod connect;
 #[cfg(feature = "futures-io")]
 pub(crate) mod futures;
 pub(crate) mod io;

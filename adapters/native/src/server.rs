@@ -1,5 +1,6 @@
 pub(crate) mod accept;
 pub(crate) mod acceptor;
+pub(crate) mod background;
 pub(crate) mod head;
 pub(crate) mod shutdown;
 pub(crate) mod signal;
@@ -14,11 +15,17 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
+#[cfg(feature = "http2")]
+use crossws_core::Sockets;
 use crossws_core::adapter::{HttpService, HubChoice, Start};
 use crossws_core::{BoxFuture, Hub, Report, Resolve, Shutdown, hub_setters};
 
 use crate::driver::crew::Crew;
 use crate::driver::stage::Stage;
+#[cfg(feature = "http2")]
+use crate::http::serve;
+#[cfg(feature = "http2")]
+use crate::http2::{Http2, PREFACE};
 use crate::runtime::ServerRuntime;
 use crate::runtime::io::Io;
 use crate::runtime::listen::{Listen, accept};
@@ -50,6 +57,15 @@ pub(crate) struct Rest<R, T> {
     pub(crate) handle: ServerHandle<T>,
 }
 
+#[cfg(feature = "http2")]
+impl<R, T> Rest<R, T> {
+    /// Returns the settings of HTTP/2, if the client speaks it.
+    pub(crate) fn http2(&self) -> Option<&Http2> {
+        let settings = self.handle.0.http2.as_ref();
+        settings.filter(|_| self.unclaimed.read.starts_with(PREFACE))
+    }
+}
+
 /// A builder of a [`Server`].
 #[must_use = "a builder has no effect until `bind` or `listen`"]
 pub struct ServerBuilder<R, T> {
@@ -62,6 +78,8 @@ pub struct ServerBuilder<R, T> {
     pub(crate) api: Option<Arc<dyn HttpService>>,
     /// Gives the sockets to the service.
     pub(crate) bind_sockets: Option<BindSockets<T>>,
+    #[cfg(feature = "http2")]
+    pub(crate) http2: Option<Http2>,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<Tls>,
 }
@@ -109,12 +127,25 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
     pub fn listen(self, listener: impl Listen<T>) -> io::Result<Server<R, T>> {
         #[cfg(feature = "tls")]
         if let Some(tls) = self.tls.clone() {
+            #[cfg(feature = "http2")]
+            let tls = match self.http2 {
+                Some(_) => tls.with_http2(),
+                None => tls,
+            };
             return self.serve(TlsListener { listener, tls });
         }
         self.serve(listener)
     }
 
-    fn serve(self, listener: impl Listen<T>) -> io::Result<Server<R, T>> {
+    #[cfg_attr(
+        not(feature = "http2"),
+        expect(unused_mut, reason = "HTTP/2 alone changes it")
+    )]
+    fn serve(mut self, listener: impl Listen<T>) -> io::Result<Server<R, T>> {
+        #[cfg(feature = "http2")]
+        if let Some(http2) = &self.http2 {
+            self.head.http2 = listener.is_secure() || http2.allows_prior_knowledge();
+        }
         let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
         let local_addr = listener.local_addr()?.unwrap_or(nowhere);
         let runtime = T::default();
@@ -126,11 +157,14 @@ impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
             hub,
             _api: self.api,
             head: self.head,
+            #[cfg(feature = "http2")]
+            http2: self.http2,
             tasks: Tasks::default(),
             crew: Arc::new(Crew::new(runtime.now())),
             stop: Stop::default(),
             runtime,
         }));
+        background::lend(&handle.0.runtime, &handle.0.hub, &handle.0.tasks);
         if let Some(bind) = self.bind_sockets {
             bind(&handle);
         }
@@ -172,6 +206,8 @@ impl<R: Resolve, T: ServerRuntime> Server<R, T> {
             fallback: None,
             api: None,
             bind_sockets: None,
+            #[cfg(feature = "http2")]
+            http2: None,
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -311,27 +347,26 @@ async fn connection<I: Io, R: Resolve, T: ServerRuntime>(
     .await
     {
         Ok(next) => next,
-        Err(unclaimed) => match fallback {
-            Some(fallback) => {
-                let rest = Rest {
-                    unclaimed: NotHandled {
-                        io: Box::new(unclaimed.io),
-                        read: unclaimed.read,
-                        unfinished: unclaimed.unfinished,
-                    },
-                    info,
-                    resolver,
-                    handle,
-                };
-                Some(Stage::last(fallback(rest)))
-            }
-            None => {
-                let runtime = runtime.clone();
-                Some(Stage::last(async move {
-                    not_found(unclaimed, &runtime).await;
-                }))
-            }
-        },
+        Err(unclaimed) => {
+            let rest = Rest {
+                unclaimed: NotHandled {
+                    io: Box::new(unclaimed.io) as Box<dyn Io>,
+                    read: unclaimed.read,
+                    unfinished: unclaimed.unfinished,
+                },
+                info,
+                resolver,
+                handle,
+            };
+            Some(match fallback {
+                Some(fallback) => Stage::last(fallback(rest)),
+                #[cfg(feature = "http2")]
+                None if rest.http2().is_some() => Stage::last(serve(rest, Sockets::unbound())),
+                None => Stage::last(async move {
+                    not_found(rest.unclaimed, &rest.handle.0.runtime).await;
+                }),
+            })
+        }
     }
 }
 
@@ -343,6 +378,8 @@ struct Shared<T> {
     /// Owned here, because the hub only borrows it: a service may hold the hub.
     _api: Option<Arc<dyn HttpService>>,
     head: HeadLimits,
+    #[cfg(feature = "http2")]
+    http2: Option<Http2>,
     tasks: Tasks,
     crew: Arc<Crew>,
     stop: Stop,

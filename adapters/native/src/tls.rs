@@ -1,5 +1,6 @@
 //! Encrypted connections: certificates from PEM, and rustls over any [`Io`].
 
+mod client;
 mod listen;
 mod scratch;
 mod session;
@@ -20,10 +21,11 @@ use thiserror::Error;
 
 use crate::runtime::io::Io;
 
+pub use client::ClientTls;
 pub(crate) use listen::TlsListener;
 pub use stream::TlsStream;
 
-/// The TLS configuration of a server: TLS 1.3 and 1.2, with HTTP/1.1 inside. Cheap to clone.
+/// The TLS configuration of a server: TLS 1.3 and 1.2. Cheap to clone.
 #[derive(Clone)]
 pub struct Tls {
     config: Arc<ServerConfig>,
@@ -73,8 +75,8 @@ impl Tls {
     /// Creates it from rustls's own configuration: for client certificates, certificates that
     /// change while the server runs, or another provider of cryptography.
     ///
-    /// Two of its settings are overwritten. ALPN offers only `http/1.1`, since a WebSocket begins
-    /// with it. Early data is refused, since an attacker who records it can send it again.
+    /// Two of its settings are overwritten. ALPN offers what the server speaks: `http/1.1`, and `h2` where
+    /// [`ServerBuilder::http2`](crate::ServerBuilder) is set. Early data is refused, since an attacker who records it can send it again.
     ///
     /// # Errors
     /// When rustls cannot create a connection with it.
@@ -85,6 +87,15 @@ impl Tls {
         // An error of this connection would be the error of every other.
         UnbufferedServerConnection::new(Arc::clone(&config)).map_err(TlsError::Config)?;
         Ok(Self { config })
+    }
+
+    /// Offers HTTP/2 too, and prefers it.
+    #[cfg(feature = "http2")]
+    pub(crate) fn with_http2(self) -> Self {
+        let mut config = Arc::unwrap_or_clone(self.config);
+        config.alpn_protocols.insert(0, b"h2".to_vec());
+        let config = Arc::new(config);
+        Self { config }
     }
 
     /// Returns the encrypted stream over a plain one. The TLS handshake takes place in its reads
@@ -148,6 +159,12 @@ pub enum TlsError {
     /// The private key does not belong to the first certificate.
     #[error("the private key does not belong to the first certificate of the chain")]
     Mismatch,
+    /// The system's store of trusted certificates could not be read, or is empty.
+    #[error("the system has no trusted certificates: {0}")]
+    NoRoots(String),
+    /// A URL's host is neither a name nor an address that a certificate can have.
+    #[error("`{0}` is not a name that a certificate can have")]
+    ServerName(String),
     /// rustls refuses the configuration.
     #[error("the TLS configuration cannot be used: {0}")]
     Config(#[source] rustls::Error),

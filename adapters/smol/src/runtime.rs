@@ -1,11 +1,14 @@
 use std::io;
+use std::net::SocketAddr;
+#[cfg(unix)]
+use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use crossws_native::{Runtime, ServerRuntime};
+use crossws_native::{ConnectRuntime, Io, Runtime, ServerRuntime, tune};
 use smol::Timer;
-use smol::net::TcpListener;
+use smol::net::{TcpListener, TcpStream};
 
 /// smol's timers, sockets and global executor. `SMOL_THREADS` sets the number of its threads.
 #[derive(Debug, Clone, Copy, Default)]
@@ -45,5 +48,23 @@ impl Future for Sleep {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         Pin::new(&mut self.0).poll(cx).map(drop)
+    }
+}
+
+impl ConnectRuntime for Smol {
+    async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        smol::net::resolve((host, port)).await
+    }
+
+    async fn connect(&self, addr: SocketAddr) -> io::Result<impl Io> {
+        let stream = TcpStream::connect(addr).await?;
+        tune(&stream);
+        Ok(crate::io::tcp(stream))
+    }
+
+    #[cfg(unix)]
+    async fn connect_unix(&self, path: &Path) -> io::Result<Box<dyn Io>> {
+        let stream = smol::net::unix::UnixStream::connect(path).await?;
+        Ok(Box::new(crate::io::unix(stream)))
     }
 }

@@ -1,12 +1,13 @@
 use std::io;
-#[cfg(feature = "axum")]
 use std::net::SocketAddr;
+#[cfg(unix)]
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 #[cfg(feature = "axum")]
 use axum::extract::ConnectInfo;
-use crossws_native::{Runtime, ServerRuntime};
-use tokio::net::TcpListener;
+use crossws_native::{ConnectRuntime, Io, Runtime, ServerRuntime, tune};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::coop::{Unconstrained, unconstrained};
 use tokio::time::Sleep;
 
@@ -69,5 +70,23 @@ impl ServerRuntime for Tokio {
         let stream = parts.io.into_inner();
         crossws_native::tune(&stream);
         Ok((Box::new(crate::io::tcp(stream)), parts.read_buf))
+    }
+}
+
+impl ConnectRuntime for Tokio {
+    async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        Ok(tokio::net::lookup_host((host, port)).await?.collect())
+    }
+
+    async fn connect(&self, addr: SocketAddr) -> io::Result<impl Io> {
+        let stream = TcpStream::connect(addr).await?;
+        tune(&stream);
+        Ok(crate::io::tcp(stream))
+    }
+
+    #[cfg(unix)]
+    async fn connect_unix(&self, path: &Path) -> io::Result<Box<dyn Io>> {
+        let stream = tokio::net::UnixStream::connect(path).await?;
+        Ok(Box::new(crate::io::unix(stream)))
     }
 }

@@ -1,6 +1,7 @@
 pub(crate) mod alarm;
 pub(crate) mod attachment;
 pub(crate) mod durable_object;
+pub(crate) mod retained;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -11,7 +12,9 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use crossws_core::adapter::Start;
-use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, Hub, Message, Rejection, Resolve};
+use crossws_core::{
+    Capabilities, CloseCode, CloseFrame, Closed, ClosedBy, Hub, Message, Rejection, Resolve,
+};
 use worker::js_sys::{Date, Function, Reflect};
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::{
@@ -19,6 +22,7 @@ use worker::{
 };
 
 use crate::durable::alarm::Alarm;
+use crate::durable::retained::Retained;
 use crate::error::{Error, report};
 use crate::http::response;
 use crate::link::Link;
@@ -46,6 +50,7 @@ pub struct Durable<R: Resolve> {
     number: JsValue,
     alarm: Arc<Alarm>,
     start: Arc<Start>,
+    capabilities: Capabilities,
 }
 
 /// The property in which a socket's JavaScript object stores its link's number while the object is
@@ -57,7 +62,12 @@ const NOT_HERE: &str = "an object is reached through `crossws::worker::Objects`"
 impl<R: Resolve> Durable<R> {
     /// Creates the object, with every peer whose socket the platform still holds.
     pub fn new(state: State, resolver: R, options: &Options) -> Self {
-        let hub = options.hub(DURABLE_CAPABILITIES);
+        let retained = options.retained.and_then(|of| of(&state));
+        let capabilities = match &retained {
+            Some(_) => DURABLE_CAPABILITIES.with(Capabilities::RETAINED),
+            None => DURABLE_CAPABILITIES,
+        };
+        let hub = options.hub(capabilities, retained.clone());
         let durable = Self {
             mark: Mark::of(&state),
             alarm: Alarm::new(&state),
@@ -67,6 +77,7 @@ impl<R: Resolve> Durable<R> {
             next: Cell::default(),
             number: NUMBER.into(),
             start: Arc::default(),
+            capabilities,
             hub,
         };
         durable.begin();
@@ -79,6 +90,9 @@ impl<R: Resolve> Durable<R> {
                 "the object's sockets cannot be listed",
                 worker::Error::from(error),
             ),
+        }
+        if let Some(retained) = retained {
+            durable.load(retained);
         }
         // Deadlines that passed while the object slept are due at once.
         durable.set_alarm();
@@ -93,6 +107,20 @@ impl<R: Resolve> Durable<R> {
             if let Err(error) = start.run(&resolver, &hub).await {
                 report("the object has not started", error);
             }
+        });
+    }
+
+    /// Loads the retained messages. The platform delivers no event before they are here.
+    fn load(&self, retained: Retained) {
+        let hub = self.hub.clone();
+        let _loaded = self.state.block_concurrency_while(async move {
+            match retained.load().await {
+                Ok(messages) => messages
+                    .into_iter()
+                    .for_each(|message| hub.restore_retained(message)),
+                Err(error) => report("the retained messages cannot be read", error),
+            }
+            Ok(())
         });
     }
 
@@ -133,7 +161,7 @@ impl<R: Resolve> Durable<R> {
         WorkerTransport {
             meter: Default::default(),
             socket: Arc::clone(socket),
-            capabilities: DURABLE_CAPABILITIES,
+            capabilities: self.capabilities,
             clock: Clock::Alarm(Arc::clone(&self.alarm)),
         }
     }
@@ -208,13 +236,15 @@ impl<R: Resolve> Durable<R> {
             Err(error) => return response::refusal(Rejection::internal(error)),
         };
         let pair = WebSocketPair::new()?;
-        let socket = Arc::new(Socket::new(pair.server.as_ref().clone(), deadline::now()));
+        let socket = Socket::admitted(pair.server.as_ref().clone(), deadline::now());
+        let socket = Arc::new(socket);
         let seat = match self.hub.admit(&snapshot, self.transport(&socket)) {
             Ok(seat) => seat,
             Err(rejection) => return response::refusal(rejection),
         };
         // Not the wrapper's method, which panics if this fails.
         self.state.as_raw().accept_websocket(socket.raw())?;
+        socket.accepted();
         if let Some(frame) = seat.expired() {
             socket.close(frame, ClosedBy::Timeout, None);
             socket.forget();

@@ -34,6 +34,7 @@
 //! }
 //! ```
 
+mod background;
 mod console;
 mod durable;
 mod error;
@@ -45,10 +46,12 @@ mod plain;
 mod room;
 mod sync;
 
+pub use background::background;
 pub use console::log_to_console;
 pub use durable::Durable;
 pub use durable::attachment::BUDGET;
 pub use error::Error;
+pub use http::stream::respond;
 pub use link::transport::{DURABLE_CAPABILITIES, PLAIN_CAPABILITIES};
 pub use objects::shard::{NameByNamespace, NameByRequest, Shard};
 pub use objects::{Objects, Upgraded};

@@ -83,7 +83,7 @@ impl Objects {
         let asked = request::convert(&request)?;
         let resolver = std::sync::Arc::new(resolver);
         // A hub for this upgrade alone: its peers live in the objects.
-        let hub = self.options.hub(DURABLE_CAPABILITIES);
+        let hub = self.options.hub(DURABLE_CAPABILITIES, None);
         let limit = hub.limits().upgrade_timeout;
         let claim = deadline::within(limit, hub.claim(&resolver, asked)).await;
         let answer = match claim {

@@ -3,6 +3,10 @@ use std::fmt;
 use crossws_core::adapter::HubChoice;
 use crossws_core::http::header::{HOST, ORIGIN, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL};
 use crossws_core::{Capabilities, Hub, HubBuilder, hub_setters};
+use worker::State;
+
+use crate::background::background;
+use crate::durable::retained::Retained;
 
 /// How a Worker and its objects serve. Give the same options to both: the Worker applies the origin
 /// policy and `Limits::upgrade_timeout`, the object all other limits.
@@ -21,6 +25,8 @@ use crossws_core::{Capabilities, Hub, HubBuilder, hub_setters};
 pub struct Options {
     hub: HubChoice,
     pub(crate) auto_response: Option<(String, String)>,
+    /// A function, so that a Worker that retains nothing has no code for it.
+    pub(crate) retained: Option<fn(&State) -> Option<Retained>>,
 }
 
 impl Default for Options {
@@ -29,6 +35,7 @@ impl Default for Options {
             // Other objects hold the remaining peers.
             hub: HubChoice::default().change(HubBuilder::partial),
             auto_response: None,
+            retained: None,
         };
         options.keep_headers([
             HOST,
@@ -50,6 +57,19 @@ impl Options {
     /// Replies to the text `ask` with `answer` without waking the object. No hook gets the text.
     pub fn auto_response(mut self, ask: impl Into<String>, answer: impl Into<String>) -> Self {
         self.auto_response = Some((ask.into(), answer.into()));
+        self
+    }
+
+    /// Lets topics [retain](crossws_core::To::retained) messages, which the object's storage keeps during a
+    /// sleep. The object reads them whenever it wakes, and delivers no event before. Messages to
+    /// clients wait until a retained one is stored. A message may have 120 KiB. Off by default: a
+    /// retained publication is then an error.
+    ///
+    /// ```
+    /// let options = crossws_worker::Options::new().retained();
+    /// ```
+    pub fn retained(mut self) -> Self {
+        self.retained = Some(Retained::of);
         self
     }
 
@@ -84,9 +104,15 @@ impl Options {
     }
 
     /// A hub of connections that can do this.
-    pub(crate) fn hub(&self, capabilities: Capabilities) -> Hub {
+    pub(crate) fn hub(&self, capabilities: Capabilities, retained: Option<Retained>) -> Hub {
         let lacks = capabilities.missing();
-        self.hub.clone().change(|hub| hub.lacks(lacks)).build()
+        let set = |hub: HubBuilder| match retained {
+            Some(store) => hub.lacks(lacks).retained_store(store),
+            None => hub.lacks(lacks),
+        };
+        let hub = self.hub.clone().change(set).build();
+        hub.lend_background(background());
+        hub
     }
 }
 

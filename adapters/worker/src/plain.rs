@@ -64,7 +64,7 @@ impl Plain {
         }
         let asked = request::convert(&request)?;
         let resolver = Arc::new(resolver);
-        let hub = self.options.hub(PLAIN_CAPABILITIES);
+        let hub = self.options.hub(PLAIN_CAPABILITIES, None);
         let limit = hub.limits().upgrade_timeout;
         let claim = deadline::within(limit, hub.claim(&resolver, asked)).await;
         let upgraded = match claim {

@@ -138,6 +138,18 @@ impl Room {
         self.ask(&command, None).await
     }
 
+    /// Forgets the message that a topic retains. Returns in how many namespaces there was one.
+    ///
+    /// # Errors
+    /// When the object cannot be reached.
+    pub async fn clear_retained(&self, topic: impl Into<String>) -> Result<usize, Error> {
+        let command = Command::ClearRetained {
+            namespace: self.namespace.clone(),
+            topic: topic.into(),
+        };
+        self.ask(&command, None).await
+    }
+
     /// Closes every peer with this frame.
     ///
     /// # Errors
@@ -288,6 +300,7 @@ pub struct ToRoom<'a> {
     room: &'a Room,
     topics: Option<Vec<String>>,
     except: Vec<String>,
+    retained: bool,
     options: SendOptions,
 }
 
@@ -297,6 +310,7 @@ impl<'a> ToRoom<'a> {
             room,
             topics,
             except: Vec::new(),
+            retained: false,
             options: SendOptions::new(),
         }
     }
@@ -304,6 +318,14 @@ impl<'a> ToRoom<'a> {
     /// Excludes the subscribers of these topics, in addition to earlier exclusions.
     pub fn except<'t>(mut self, topics: impl Into<Topics<'t>>) -> Self {
         self.except.extend(names(&topics.into()));
+        self
+    }
+
+    /// Retains the message for later subscribers, until [`Room::clear_retained`] forgets it: see
+    /// [`To::retained`](crossws_core::To::retained). The object needs
+    /// [`Options::retained`](crate::Options::retained).
+    pub fn retained(mut self) -> Self {
+        self.retained = true;
         self
     }
 
@@ -326,6 +348,7 @@ impl<'a> ToRoom<'a> {
             topics: self.topics,
             except: self.except,
             volatile: self.options.is_volatile(),
+            retained: self.retained,
             key: self.options.replaces().map(|key| String::from(&**key)),
             text: message.is_text(),
         };

@@ -71,23 +71,23 @@ impl Failure {
     }
 }
 
-/// Why a call to the client has no result.
+/// Why a call has no result: a server's to its client, or a client's to its server.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError {
-    /// The client answered with an error.
-    #[error("the client answered the call with an error: {0}")]
+    /// The other side answered with an error.
+    #[error("the call was answered with an error: {0}")]
     Failed(#[from] Failure),
-    /// The client did not answer in time.
-    #[error("the client did not answer the call within {0:?}")]
+    /// The other side did not answer in time.
+    #[error("the call was not answered within {0:?}")]
     Timeout(Duration),
-    /// The connection ended before the client answered.
+    /// The connection ended before the answer.
     #[error("the connection ended before the call was answered")]
     Closed,
-    /// As many calls to this client as may already wait for their answers.
-    #[error("{0} calls to the client wait for their answers already")]
+    /// As many calls as may already wait for their answers.
+    #[error("{0} calls wait for their answers already")]
     TooMany(usize),
-    /// The client's result does not fit the type.
+    /// The result does not fit the type.
     #[error("the result of the call: {0}")]
     Decode(#[from] DecodeError),
     /// The arguments cannot be encoded.

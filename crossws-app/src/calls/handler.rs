@@ -44,6 +44,31 @@ where
     }
 }
 
+/// A [`MethodHandler`] whose result has a schema.
+///
+/// Implemented for all such functions, and not by hand.
+#[cfg(feature = "schema")]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot answer described calls",
+    label = "expected `|peer: Peer, args: Args| async move {{ .. }}`, which returns `Result<T, E>`",
+    note = "derive `schemars::JsonSchema` for `Args` and `T`, or register it with `method`"
+)]
+pub trait DescribedMethod<Args>: MethodHandler<Args> {
+    /// The type of the result.
+    type Output: schemars::JsonSchema;
+}
+
+#[cfg(feature = "schema")]
+impl<F, Fut, Args, T, E> DescribedMethod<Args> for F
+where
+    F: Fn(Peer, Args) -> Fut + MaybeSend + MaybeSync + 'static,
+    Fut: Future<Output = Result<T, E>> + MaybeSend + 'static,
+    T: Serialize + schemars::JsonSchema,
+    E: Into<BoxError>,
+{
+    type Output = T;
+}
+
 /// A function that handles an event: `async |peer: Peer, payload: Payload|`, which returns nothing
 /// or a `Result`.
 ///

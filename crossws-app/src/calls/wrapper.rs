@@ -10,12 +10,19 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::calls::batch::Answers;
+#[cfg(feature = "schema")]
+use crate::calls::handler::DescribedMethod;
 use crate::calls::handler::{AnyHandler, Handler, Hearer};
 use crate::calls::pending::{Connection, Settings, started};
 use crate::calls::running::{Refused, Run, Running};
 use crate::calls::wire::CallMessage;
 use crate::calls::{Event, EventHandler, Failure, MethodHandler, WireForm};
-use crate::{Decode, DecodeLimits, JsonCodec, LimitExceeded, Malformed, OnMalformed};
+#[cfg(feature = "schema")]
+use crate::description::SchemaOf;
+use crate::description::{AboutCalls, AboutMethod};
+use crate::{
+    Decode, DecodeLimits, JsonCodec, LimitExceeded, Malformed, OnMalformed, RouteBuilder, route,
+};
 
 /// Wraps hooks with named events and calls. Methods answer the client's calls, and
 /// [`PeerCalls::call`](crate::calls::PeerCalls::call) calls the client. A message that is neither
@@ -54,6 +61,7 @@ pub fn calls<H: Hooks>(hooks: H) -> Calls<H> {
         max_running: 100,
         max_pending: 1_000,
         max_batch: 50,
+        about: AboutCalls::default(),
     })
 }
 
@@ -74,6 +82,7 @@ struct Inner<H> {
     max_running: usize,
     max_pending: usize,
     max_batch: usize,
+    about: AboutCalls,
 }
 
 impl<H: Hooks> Calls<H> {
@@ -84,8 +93,12 @@ impl<H: Hooks> Calls<H> {
         M: MethodHandler<Args>,
         Args: DeserializeOwned + 'static,
     {
-        let method = Arc::new(Handler::new(method));
-        self.0.methods.insert(name.into(), method);
+        let (name, method) = (name.into(), Arc::new(Handler::new(method)));
+        self.0
+            .about
+            .methods
+            .insert(name.clone(), AboutMethod::default());
+        self.0.methods.insert(name, method);
         self
     }
 
@@ -95,8 +108,9 @@ impl<H: Hooks> Calls<H> {
         E: EventHandler<Payload>,
         Payload: DeserializeOwned + 'static,
     {
-        let hearer = Box::new(Hearer::new(hear));
-        self.0.events.insert(name.into(), hearer);
+        let (name, hearer) = (name.into(), Box::new(Hearer::new(hear)));
+        self.0.about.events.insert(name.clone(), None);
+        self.0.events.insert(name, hearer);
         self
     }
 
@@ -104,6 +118,89 @@ impl<H: Hooks> Calls<H> {
     pub fn any_event(mut self, hear: impl EventHandler<Event>) -> Self {
         self.0.any_event = Some(Box::new(hear));
         self
+    }
+
+    /// Registers a method, as [`method`](Self::method), and names its types for
+    /// [`described`](Self::described).
+    #[cfg(feature = "schema")]
+    pub fn described_method<M, Args>(self, name: impl Into<String>, method: M) -> Self
+    where
+        M: DescribedMethod<Args>,
+        Args: DeserializeOwned + schemars::JsonSchema + 'static,
+    {
+        let name = name.into();
+        let mut calls = self.method(name.clone(), method);
+        let about = AboutMethod {
+            args: Some(SchemaOf::read::<Args>()),
+            result: Some(SchemaOf::written::<M::Output>()),
+        };
+        calls.0.about.methods.insert(name, about);
+        calls
+    }
+
+    /// Registers a handler for events, as [`event`](Self::event), and names the type of their payload
+    /// for [`described`](Self::described).
+    #[cfg(feature = "schema")]
+    pub fn described_event<E, Payload>(self, name: impl Into<String>, hear: E) -> Self
+    where
+        E: EventHandler<Payload>,
+        Payload: DeserializeOwned + schemars::JsonSchema + 'static,
+    {
+        let name = name.into();
+        let mut calls = self.event(name.clone(), hear);
+        let payload = Some(SchemaOf::read::<Payload>());
+        calls.0.about.events.insert(name, payload);
+        calls
+    }
+
+    /// Names a method of the client that the server calls, and its types, for
+    /// [`described`](Self::described).
+    #[cfg(feature = "schema")]
+    pub fn asks<Args, Output>(mut self, name: impl Into<String>) -> Self
+    where
+        Args: schemars::JsonSchema,
+        Output: schemars::JsonSchema,
+    {
+        let about = AboutMethod {
+            args: Some(SchemaOf::written::<Args>()),
+            result: Some(SchemaOf::read::<Output>()),
+        };
+        self.0.about.client_methods.insert(name.into(), about);
+        self
+    }
+
+    /// Names an event that the server sends, and the type of its payload, for
+    /// [`described`](Self::described).
+    #[cfg(feature = "schema")]
+    pub fn emits<Payload: schemars::JsonSchema>(mut self, name: impl Into<String>) -> Self {
+        let payload = Some(SchemaOf::written::<Payload>());
+        self.0.about.client_events.insert(name.into(), payload);
+        self
+    }
+
+    /// Returns the route of these hooks, whose calls and events are in
+    /// [`Router::describe`](crate::Router::describe): their names, and with the feature `schema` the
+    /// types of those that were registered with them.
+    ///
+    /// ```
+    /// use crossws_app::Router;
+    /// use crossws_app::calls::calls;
+    /// use crossws_core::{BoxError, Peer, hooks};
+    ///
+    /// let sums = calls(hooks())
+    ///     .method("add", |_: Peer, (a, b): (i64, i64)| async move { Ok::<_, BoxError>(a + b) });
+    /// let app = Router::new().route("/sums", sums.described().doc("Sums."));
+    /// let description = app.describe()?;
+    /// let calls = description.routes[0].calls.as_ref().unwrap();
+    /// assert!(calls.methods.contains_key("add"));
+    /// # Ok::<_, crossws_app::RouterError>(())
+    /// ```
+    pub fn described(self) -> RouteBuilder {
+        let about = AboutCalls {
+            form: self.0.form,
+            ..self.0.about.clone()
+        };
+        route(self).tell(|route| route.calls = Some(about))
     }
 
     /// Sets what happens to a client with an event without a handler ([`Malformed::Unknown`]), or

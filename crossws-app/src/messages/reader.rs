@@ -31,6 +31,11 @@ impl<In: 'static> Reader<In> {
         self.decoders.push(decoder);
     }
 
+    /// Sets the decoder of the first format.
+    pub(super) fn set(&mut self, decoder: Arc<dyn Decode<In>>) {
+        self.decoders[0] = decoder;
+    }
+
     pub(super) fn set_transform<F, E>(&mut self, transform: F)
     where
         F: Fn(Message) -> Result<Message, E> + MaybeSend + MaybeSync + 'static,

@@ -1,7 +1,8 @@
-use std::borrow::Cow;
 use std::fmt;
 
-use crossws_core::{Peer, PublishError, Published, SendError, SendOptions, To, Topics};
+use crossws_core::{
+    Filter, PublishError, Published, RetainError, SendError, SendOptions, To, Topics,
+};
 
 use crate::TypedPeer;
 use crate::messages::hub::add;
@@ -22,27 +23,10 @@ pub struct TypedTo<'a, Out> {
     peer: &'a TypedPeer<Out>,
     target: Target<'a>,
     except: Vec<Topics<'a>>,
-    labels: Vec<Label<'a>>,
+    only: Filter<'a>,
     including_self: bool,
+    retained: bool,
     options: SendOptions,
-}
-
-/// A tag that a recipient must have or lack, or an identity that it must lack.
-#[derive(Debug, Clone)]
-enum Label<'a> {
-    Tagged(Cow<'a, str>),
-    NotTagged(Cow<'a, str>),
-    NotIdentity(Cow<'a, str>),
-}
-
-impl Label<'_> {
-    fn admits(&self, peer: &Peer) -> bool {
-        match self {
-            Self::Tagged(tag) => peer.is_tagged(tag),
-            Self::NotTagged(tag) => !peer.is_tagged(tag),
-            Self::NotIdentity(name) => peer.identity().as_deref() != Some(&**name),
-        }
-    }
 }
 
 impl<'a, Out: 'static> TypedTo<'a, Out> {
@@ -51,8 +35,9 @@ impl<'a, Out: 'static> TypedTo<'a, Out> {
             peer,
             target,
             except: Vec::new(),
-            labels: Vec::new(),
+            only: Filter::default(),
             including_self: false,
+            retained: false,
             options: SendOptions::new(),
         }
     }
@@ -69,21 +54,23 @@ impl<'a, Out: 'static> TypedTo<'a, Out> {
         self
     }
 
-    /// Sends only to peers with this tag: see [`To::tagged`].
-    pub fn tagged(mut self, tag: impl Into<Cow<'a, str>>) -> Self {
-        self.labels.push(Label::Tagged(tag.into()));
-        self
-    }
+    crossws_core::filter_setters!(
+        only,
+        "fn example(peer: &crossws_app::TypedPeer<String>)",
+        "peer.to(\"news\")",
+        "\"hello\".to_owned()"
+    );
 
-    /// Excludes peers with this tag: see [`To::except_tagged`].
-    pub fn except_tagged(mut self, tag: impl Into<Cow<'a, str>>) -> Self {
-        self.labels.push(Label::NotTagged(tag.into()));
-        self
-    }
-
-    /// Excludes the connections of this identity: see [`To::except_identity`].
-    pub fn except_identity(mut self, identity: impl Into<Cow<'a, str>>) -> Self {
-        self.labels.push(Label::NotIdentity(identity.into()));
+    /// Retains the message for later subscribers, in each format of the route: see [`To::retained`].
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &crossws_app::TypedPeer<String>) -> Result<(), PublishError> {
+    /// peer.to("score").including_self().retained().send("2:1".to_owned())?;
+    /// # Ok(()) }
+    /// ```
+    pub fn retained(mut self) -> Self {
+        self.retained = true;
         self
     }
 
@@ -107,6 +94,7 @@ impl<'a, Out: 'static> TypedTo<'a, Out> {
             return self.options(to).send(outgoing.encode(0, &message)?);
         }
         let topics = match &self.target {
+            Target::Everyone if self.retained => return Err(RetainError::Audience.into()),
             Target::Everyone => return self.send_to_all(&message),
             Target::Own => self.peer.topics().iter().map(ToString::to_string).collect(),
             Target::Topics(topics) => topics.clone(),
@@ -138,7 +126,7 @@ impl<'a, Out: 'static> TypedTo<'a, Out> {
         let mut sum = Published::default();
         for peer in self.peer.peers() {
             if (peer == *self.peer && !self.including_self)
-                || !self.labels.iter().all(|label| label.admits(peer.untyped()))
+                || !self.only.admits(peer.untyped())
                 || self.left_out().any(|topic| peer.is_subscribed(topic))
             {
                 continue;
@@ -157,13 +145,12 @@ impl<'a, Out: 'static> TypedTo<'a, Out> {
     where
         'a: 't,
     {
-        let label = |to: To<'t>, label: Label<'a>| match label {
-            Label::Tagged(tag) => to.tagged(tag),
-            Label::NotTagged(tag) => to.except_tagged(tag),
-            Label::NotIdentity(name) => to.except_identity(name),
-        };
-        let to = self.labels.iter().cloned().fold(to, label);
+        let to = to.filter(self.only.shortened());
         let to = to.options(self.options.clone());
+        let to = match self.retained {
+            true => to.retained(),
+            false => to,
+        };
         match self.including_self {
             true => to.including_self(),
             false => to,
@@ -175,8 +162,9 @@ impl<Out> fmt::Debug for TypedTo<'_, Out> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TypedTo")
             .field("except", &self.except)
-            .field("labels", &self.labels)
+            .field("only", &self.only)
             .field("including_self", &self.including_self)
+            .field("retained", &self.retained)
             .field("options", &self.options)
             .finish_non_exhaustive()
     }

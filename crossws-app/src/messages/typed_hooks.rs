@@ -38,6 +38,8 @@ where
     let codec = Arc::new(codec);
     TypedHooks {
         app,
+        #[cfg(feature = "schema")]
+        is_json: std::any::TypeId::of::<C>() == std::any::TypeId::of::<JsonCodec>(),
         reader: Reader::new(Arc::clone(&codec) as _),
         outgoing: Arc::new(Outgoing::new(codec)),
     }
@@ -47,6 +49,9 @@ where
 #[must_use = "hooks do nothing until a server runs them"]
 pub struct TypedHooks<T: Typed> {
     app: T,
+    /// Whether the first format is JSON, of which schemas tell.
+    #[cfg(feature = "schema")]
+    is_json: bool,
     /// It has the formats of `outgoing`, in the same order.
     reader: Reader<T::In>,
     outgoing: Arc<Outgoing<T::Out>>,
@@ -130,6 +135,57 @@ impl<T: Typed> TypedHooks<T> {
     pub fn decode_limits(mut self, limits: DecodeLimits) -> Self {
         self.reader.limits = limits;
         self
+    }
+
+    /// Returns the route of these hooks, which names the types of its messages in
+    /// [`Router::describe`](crate::Router::describe). The types implement `schemars::JsonSchema`, whose
+    /// derive reads serde's attributes. A codec other than [`JsonCodec`] leaves the messages unknown.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// use schemars::JsonSchema;
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Deserialize, JsonSchema)]
+    /// #[serde(tag = "type", rename_all = "kebab-case")]
+    /// enum FromPlayer {
+    ///     Move { to: (u8, u8) },
+    ///     GiveUp,
+    /// }
+    ///
+    /// #[derive(Serialize, JsonSchema)]
+    /// #[serde(tag = "type", rename_all = "kebab-case")]
+    /// enum ToPlayer {
+    ///     Moved { to: (u8, u8) },
+    /// }
+    ///
+    /// let game = messages().on_message(|peer: TypedPeer<ToPlayer>, message| async move {
+    ///     if let FromPlayer::Move { to } = message {
+    ///         peer.send(ToPlayer::Moved { to })?;
+    ///     }
+    ///     ok()
+    /// });
+    /// let app = Router::new().route("/game", typed(game).described().topic("lobby"));
+    /// assert!(app.describe()?.definitions.contains_key("FromPlayer"));
+    /// # Ok::<_, RouterError>(())
+    /// ```
+    #[cfg(feature = "schema")]
+    pub fn described(self) -> crate::RouteBuilder
+    where
+        T::In: schemars::JsonSchema,
+        T::Out: schemars::JsonSchema,
+    {
+        let (is_json, policy) = (self.is_json, self.reader.on_malformed);
+        let route = crate::route(self);
+        if !is_json {
+            return route;
+        }
+        let route = route.receives::<T::In>().sends::<T::Out>();
+        match policy {
+            OnMalformed::Reply => route.tell(|about| about.reports_errors = true),
+            _ => route,
+        }
     }
 
     fn outgoing_mut(&mut self, change: impl FnOnce(&mut Outgoing<T::Out>)) {

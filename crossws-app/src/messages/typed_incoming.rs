@@ -67,6 +67,36 @@ pub struct TypedIncoming<T> {
 }
 
 impl<T: MaybeSend + 'static> TypedIncoming<T> {
+    /// Decodes the messages of clients that have negotiated this subprotocol with this codec. It may be
+    /// called several times; clients with none of these subprotocols keep the first codec.
+    ///
+    /// The route negotiates: see [`RouteBuilder::protocols`](crate::RouteBuilder::protocols).
+    ///
+    /// ```
+    /// # #[cfg(feature = "cbor")] {
+    /// use crossws_app::{CborCodec, IncomingExt, route};
+    /// use crossws_core::handler;
+    ///
+    /// let sum = handler(|peer, incoming| async move {
+    ///     let mut numbers = incoming.json::<u32>().protocol("sum.cbor", CborCodec);
+    ///     let mut sum = 0;
+    ///     while let Some(number) = numbers.next().await {
+    ///         sum += number;
+    ///     }
+    ///     println!("{peer}: {sum}");
+    ///     Ok(())
+    /// });
+    /// let route = route(sum).protocols(["sum.cbor"]);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn protocol<C: Decode<T>>(mut self, name: &str, codec: C) -> Self {
+        if self.incoming.peer().protocol() == Some(name) {
+            self.reader.set(Arc::new(codec));
+        }
+        self
+    }
+
     /// Sets what happens to a client whose message is malformed, as
     /// [`TypedHooks::on_malformed`](crate::TypedHooks::on_malformed); by default the message is
     /// skipped. With [`OnMalformed::Fail`] the `error` hook gets it, and the loop goes on if that

@@ -228,3 +228,35 @@ fn a_stream_of_values_ends_with_the_connection() {
     block_on(server.settle());
     assert_eq!(*sums.lock().unwrap(), [3]);
 }
+
+#[test]
+#[cfg(feature = "cbor")]
+fn a_loop_reads_the_format_of_the_negotiated_subprotocol() {
+    use crossws_app::{CborCodec, Encode, route};
+
+    let sums = handler(|peer: Peer, incoming: Incoming| async move {
+        let incoming = incoming.json::<u32>().protocol("sum.cbor", CborCodec);
+        let mut numbers = incoming.protocol("sum.other", CborCodec);
+        while let Some(number) = numbers.next().await {
+            peer.send((number + 1).to_string())?;
+        }
+        Ok(())
+    });
+    let server = TestServer::new(
+        crossws_app::Router::new().route("/", route(sums).protocols(["sum.cbor", "sum.json"])),
+    );
+    block_on(async {
+        let number = Encode::encode(&CborCodec, &41_u32).unwrap();
+        let mut cbor = server.connect("/").protocols(["sum.cbor"]).await.unwrap();
+        cbor.send("7").unwrap();
+        cbor.send(number.clone()).unwrap();
+        assert_eq!(cbor.next().await.unwrap().text().unwrap(), "42");
+        for protocols in [&[][..], &["sum.json"]] {
+            let client = server.connect("/").protocols(protocols);
+            let mut json = client.await.unwrap();
+            json.send(number.clone()).unwrap();
+            json.send("7").unwrap();
+            assert_eq!(json.next().await.unwrap().text().unwrap(), "8");
+        }
+    });
+}

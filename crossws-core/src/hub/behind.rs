@@ -1,7 +1,11 @@
 //! The peers that take less than they are sent, so that publishers wait for them.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use crate::observe::watch;
-use crate::peer::{Peer, WeakPeer};
+use crate::peer::Peer;
+use crate::peer::weak::WeakPeer;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 
@@ -15,20 +19,56 @@ pub(crate) struct Behind {
 
 #[derive(Default)]
 struct List {
-    peers: Vec<WeakPeer>,
+    /// By namespace, because a publisher asks for its own.
+    peers: HashMap<Arc<str>, Vec<WeakPeer>>,
+    len: usize,
     /// The length at which dropped peers are removed again. A hub whose clients only listen has no
     /// other occasion.
     sweep_at: usize,
 }
 
 impl List {
-    fn push(&mut self, peer: WeakPeer) {
+    fn push(&mut self, namespace: &Arc<str>, peer: WeakPeer) {
         const FEW: usize = 16;
-        if self.peers.len() >= self.sweep_at.max(FEW) {
-            self.peers.retain(WeakPeer::is_alive);
-            self.sweep_at = self.peers.len() * 2;
+        if self.len >= self.sweep_at.max(FEW) {
+            self.peers.retain(|_, peers| {
+                peers.retain(WeakPeer::is_alive);
+                !peers.is_empty()
+            });
+            self.len = self.peers.values().map(Vec::len).sum();
+            self.sweep_at = self.len * 2;
         }
-        self.peers.push(peer);
+        let peers = self.peers.entry(Arc::clone(namespace)).or_default();
+        peers.push(peer);
+        self.len += 1;
+    }
+
+    /// As [`Behind::any`], which drops the handles without the lock.
+    fn any(&mut self, namespace: &str, handles: &mut Vec<Peer>) -> bool {
+        let Some(peers) = self.peers.get_mut(namespace) else {
+            return false;
+        };
+        let before = peers.len();
+        let mut any = false;
+        peers.retain(|peer| {
+            if any {
+                return true;
+            }
+            let Some(peer) = peer.upgrade() else {
+                return false;
+            };
+            any = peer.is_behind();
+            if !any {
+                peer.life().is_listed_behind(false);
+            }
+            handles.push(peer);
+            any
+        });
+        self.len -= before - peers.len();
+        if peers.is_empty() {
+            self.peers.remove(namespace);
+        }
+        any
     }
 }
 
@@ -47,37 +87,21 @@ impl Behind {
         if peer.life().is_listed_behind(true) {
             return;
         }
-        list.push(peer.downgrade());
-        self.count.store(list.peers.len(), Ordering::Relaxed);
+        list.push(peer.namespace_shared(), peer.downgrade());
+        self.count.store(list.len, Ordering::Relaxed);
         drop(list);
         watch::slow(peer);
     }
 
-    /// Returns whether a peer of this namespace is behind. Peers that have caught up are removed
-    /// from the list.
+    /// Returns whether a peer of this namespace is behind. Those of the namespace that have caught up
+    /// are removed from the list. Others are not looked at.
     #[cold]
     pub(crate) fn any(&self, namespace: &str) -> bool {
-        let mut any = false;
         // Dropped without the lock: the last handle runs user code.
         let mut handles = Vec::new();
         let mut list = self.peers.lock();
-        list.peers.retain(|peer| {
-            if any {
-                return true;
-            }
-            let Some(peer) = peer.upgrade() else {
-                return false;
-            };
-            let is_behind = peer.is_behind();
-            if is_behind {
-                any = peer.namespace() == namespace;
-            } else {
-                peer.life().is_listed_behind(false);
-            }
-            handles.push(peer);
-            is_behind
-        });
-        self.count.store(list.peers.len(), Ordering::Relaxed);
+        let any = list.any(namespace, &mut handles);
+        self.count.store(list.len, Ordering::Relaxed);
         drop(list);
         any
     }
@@ -90,9 +114,13 @@ mod tests {
     #[test]
     fn peers_that_are_gone_are_taken_out_although_nobody_looks() {
         let mut list = List::default();
-        for _ in 0..10_000 {
-            list.push(WeakPeer::default());
+        for number in 0..10_000 {
+            let namespace = Arc::from(format!("/{number}"));
+            list.push(&namespace, WeakPeer::default());
         }
-        assert!(list.peers.len() < 32, "{}", list.peers.len());
+        assert!(list.len < 32 && list.peers.len() < 32, "{}", list.len);
+        list.any("/9999", &mut Vec::new());
+        assert!(!list.peers.contains_key("/9999"));
+        assert_eq!(list.len, list.peers.len());
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use http::HeaderName;
 
 use super::{Hub, Inner};
-use crate::adapter::HttpService;
+use crate::adapter::{HttpService, RetainedStore};
 use crate::hub::budget::Budget;
 use crate::hub::capabilities::Capabilities;
 use crate::hub::setters::settings_setters;
@@ -27,6 +27,7 @@ pub struct HubBuilder {
     partial: bool,
     lacks: Capabilities,
     topic_overflows: TopicOverflows,
+    retained_store: Option<Arc<dyn RetainedStore>>,
     http: Option<Arc<dyn HttpService>>,
     counters: bool,
     observers: Vec<Arc<dyn Observer>>,
@@ -63,6 +64,13 @@ impl HubBuilder {
     /// [`Hub::route`] then fails unless it is asked for those [here](crate::Group::here).
     pub fn partial(mut self) -> Self {
         self.partial = true;
+        self
+    }
+
+    /// Keeps retained messages in this store as well, from which the adapter returns them to the hub when
+    /// its memory was lost. None by default.
+    pub fn retained_store(mut self, store: impl RetainedStore) -> Self {
+        self.retained_store = Some(Arc::new(store));
         self
     }
 
@@ -130,7 +138,7 @@ impl HubBuilder {
     pub fn build(mut self) -> Hub {
         Hub(Arc::new(Inner {
             watch: self.watch(),
-            registry: Registry::default(),
+            registry: Registry::with_store(self.retained_store),
             settings: Arc::new(self.settings),
             kept_headers: self.kept_headers,
             partial: self.partial,
@@ -142,8 +150,10 @@ impl HubBuilder {
             waiting: AtomicUsize::new(0),
             flushed: AtomicUsize::new(0),
             idle: Event::new(),
+            stops: Event::new(),
             extensions: Extensions::default(),
             http: Mutex::new(self.http.map(ServiceRef::Kept)),
+            background: Mutex::new(None),
             unfinished: Budget::default(),
             counts: Counts::default(),
         }))

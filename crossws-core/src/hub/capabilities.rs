@@ -73,6 +73,8 @@ capabilities! {
     /// An upgrade can hand the connection's stream to other code: see
     /// [`Upgrade::take`](crate::Upgrade::take).
     RAW_STREAM = 19, "raw-stream";
+    /// Topics retain messages for later subscribers: see [`To::retained`](crate::To::retained).
+    RETAINED = 20, "retained";
 }
 
 impl Capabilities {

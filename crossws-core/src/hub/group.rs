@@ -1,4 +1,3 @@
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -37,6 +36,7 @@ pub struct Group<'a> {
     of: GroupOf,
     name: &'a str,
     only: Filter<'a>,
+    options: SendOptions,
     here: bool,
 }
 
@@ -71,6 +71,7 @@ impl<'a> Group<'a> {
             of,
             name,
             only: Filter::default(),
+            options: SendOptions::new(),
             here: false,
         }
     }
@@ -82,42 +83,26 @@ impl<'a> Group<'a> {
         self
     }
 
-    /// Restricts the group to connections with this tag, in addition to earlier tags.
-    ///
-    /// ```
-    /// # use crossws_core::*;
-    /// # let hub = Hub::default();
-    /// hub.identity("ann").tagged("mobile").send("a push message")?;
-    /// # Ok::<_, Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn tagged(mut self, tag: impl Into<Cow<'a, str>>) -> Self {
-        self.only.tagged(tag.into());
-        self
-    }
+    crate::filter_setters!(
+        only,
+        "fn example(hub: &Hub)",
+        "hub.route(\"chat\")",
+        "\"hello\""
+    );
 
-    /// Excludes connections with this tag.
-    ///
-    /// ```
-    /// # use crossws_core::*;
-    /// # let hub = Hub::default();
-    /// hub.route("chat").except_tagged("bot").send("are you human?")?;
-    /// # Ok::<_, Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn except_tagged(mut self, tag: impl Into<Cow<'a, str>>) -> Self {
-        self.only.not_tagged(tag.into());
-        self
-    }
+    crate::send_setters!(options);
 
-    /// Excludes the connections of this identity.
+    /// Sends with these options, and replaces earlier ones.
     ///
     /// ```
     /// # use crossws_core::*;
     /// # let hub = Hub::default();
-    /// hub.tagged("staff").except_identity("ann").send("ann is on call")?;
+    /// let options = SendOptions::new().key("price");
+    /// hub.route("chart").options(options).send("42")?;
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
-    pub fn except_identity(mut self, identity: impl Into<Cow<'a, str>>) -> Self {
-        self.only.not_identity(identity.into());
+    pub fn options(mut self, options: SendOptions) -> Self {
+        self.options = options;
         self
     }
 
@@ -130,27 +115,8 @@ impl<'a> Group<'a> {
     /// [`PublishError::Encode`] if the value cannot be encoded. A full queue is no error: the
     /// result counts it.
     pub fn send(self, message: impl IntoMessage) -> Result<Published, PublishError> {
-        self.send_with(message, SendOptions::new())
-    }
-
-    /// As [`send`](Self::send), with options.
-    ///
-    /// ```
-    /// # use crossws_core::*;
-    /// # let hub = Hub::default();
-    /// hub.route("chart").send_with("42", SendOptions::new().key("price"))?;
-    /// # Ok::<_, Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub fn send_with(
-        self,
-        message: impl IntoMessage,
-        options: SendOptions,
-    ) -> Result<Published, PublishError> {
         let rosters = self.rosters()?;
-        let publication = Publication::of(message, options)?;
+        let publication = Publication::of(message, self.options.clone())?;
         let to = match self.of {
             GroupOf::Route => Audience::Route(self.name),
             GroupOf::Identity => Audience::Identity(self.name),

@@ -124,6 +124,17 @@ impl Number for Overflow {
     }
 }
 
+// Out of line, because each limit calls them.
+#[inline(never)]
+fn store(stored: &mut Stored, name: &str, number: Option<u64>) {
+    stored.insert(name.to_owned(), number);
+}
+
+#[inline(never)]
+fn find(stored: &Stored, name: &str) -> Option<Option<u64>> {
+    stored.get(name).copied()
+}
+
 macro_rules! limits {
     ($($(#[doc = $doc:literal])+ $name:ident: $kind:ty = $default:expr;)+) => {
         /// The limits of a server, with safe defaults; `docs/limits.md` gives the reasons.
@@ -179,7 +190,7 @@ macro_rules! limits {
             pub(crate) fn to_stored(&self) -> Stored {
                 let mut stored = Stored::new();
                 $(if let Some(value) = self.$name {
-                    stored.insert(stringify!($name).to_owned(), value.to_number());
+                    store(&mut stored, stringify!($name), value.to_number());
                 })+
                 stored
             }
@@ -187,7 +198,7 @@ macro_rules! limits {
             /// Restores stored limits; unknown names are ignored.
             pub(crate) fn from_stored(stored: &Stored) -> Self {
                 Self {
-                    $($name: stored.get(stringify!($name)).map(|value| Number::of(*value)),)+
+                    $($name: find(stored, stringify!($name)).map(Number::of),)+
                 }
             }
 
@@ -259,12 +270,17 @@ limits! {
     /// Most topics of this hub, patterns among them, in all of its namespaces together; a subscription to one more is
     /// refused with [`SubscribeError::HubFull`]. Default 262,144.
     max_hub_topics: Limit = Limit::At(262_144);
+    /// Most bytes of the messages that this hub's topics [retain](crate::To::retained), in all of its
+    /// namespaces together. Each counts with its topic's name and 256 bytes, and while it is replaced the
+    /// earlier one counts as well. One more is refused with
+    /// [`RetainError::Full`](crate::RetainError::Full). A bound of the hub. Default 16 MiB.
+    max_retained: Limit = Limit::At(16 << 20);
     /// Longest name of a topic, a pattern, a namespace, an identity or a tag, in bytes. Default 255.
     max_name_len: Limit = Limit::At(255);
     /// Longest target of a request, path and query together, in bytes; a longer one is refused with
     /// 414 before any other code reads it. A bound of the hub. Default 8 KiB.
     max_target: Limit = Limit::At(8 << 10);
-    /// Most namespaces with peers in them; an upgrade into one more is refused with 503.
+    /// Most namespaces with peers in them, or with messages that the hub retains; an upgrade into one more is refused with 503.
     /// Default 65,536.
     max_namespaces: Limit = Limit::At(65_536);
     /// Most peers on this hub; one more upgrade is refused with 503. Default 65,536.

@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use crate::error::PublishError;
 use crate::hub::Hub;
-use crate::message::IntoMessage;
 use crate::message::close::CloseFrame;
+use crate::message::{IntoMessage, Message};
 use crate::peer::Peer;
 use crate::peer::life::End;
 use crate::pubsub::published::Published;
@@ -150,6 +150,43 @@ impl<'a> Scope<'a> {
         self.hub
             .registry()
             .count(self.namespace, TopicKind::Topic, topic.as_ref())
+    }
+
+    /// Returns the message that a topic [retains](To::retained), in all namespaces that of the first one that
+    /// has one.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// let prices = hub.in_namespace("/prices");
+    /// prices.topic("EUR/USD").retained().send("1.0843")?;
+    /// assert_eq!(prices.retained("EUR/USD").unwrap().text()?, "1.0843");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn retained(self, topic: impl AsRef<str>) -> Option<Message> {
+        let topic = topic.as_ref();
+        self.hub.registry().retained(self.namespace, topic)
+    }
+
+    /// Returns the topics that retain a message, sorted by name. They need not have subscribers.
+    pub fn retained_topics(self) -> Vec<Arc<str>> {
+        self.hub.registry().retained_topics(self.namespace)
+    }
+
+    /// Forgets the message that a topic retains. Returns in how many namespaces there was one.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # let hub = Hub::default();
+    /// let prices = hub.in_namespace("/prices");
+    /// prices.topic("EUR/USD").retained().send("1.0843")?;
+    /// assert_eq!(prices.clear_retained("EUR/USD"), 1);
+    /// assert!(prices.retained("EUR/USD").is_none());
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn clear_retained(self, topic: impl AsRef<str>) -> usize {
+        let topic = topic.as_ref();
+        self.hub.registry().clear_retained(self.namespace, topic)
     }
 
     /// Closes every peer with this frame. New peers may join meanwhile.

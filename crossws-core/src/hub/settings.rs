@@ -128,7 +128,7 @@ impl Settings {
 /// the route's peers then share one [`Settings`].
 ///
 /// Each limit has a setter of its own here, named as in [`Limits`]. `max_peers`, `max_namespaces`,
-/// `max_hub_topics`, `max_target` and `max_unfinished` bound the hub, and keep the hub's values.
+/// `max_hub_topics`, `max_retained`, `max_target` and `max_unfinished` bound the hub, and keep the hub's values.
 ///
 /// ```
 /// # use std::{sync::Arc, time::Duration};
@@ -249,6 +249,7 @@ impl RouteSettings {
         limits.max_namespaces = hub.max_namespaces;
         limits.max_hub_topics = hub.max_hub_topics;
         limits.max_unfinished = hub.max_unfinished;
+        limits.max_retained = hub.max_retained;
         limits.max_target = hub.max_target;
         if let Some(origin) = &self.origin {
             settings.origin = origin.clone();

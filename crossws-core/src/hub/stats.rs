@@ -15,6 +15,9 @@ pub struct Stats {
     /// Bytes that connections hold of unfinished messages: see
     /// [`Limits::max_unfinished`](field@crate::Limits::max_unfinished).
     pub unfinished: usize,
+    /// Bytes that retained messages count for: see
+    /// [`Limits::max_retained`](field@crate::Limits::max_retained).
+    pub retained: usize,
     /// Connections ever opened.
     pub accepted: u64,
     /// Connections that have ended, by the side that ended them.

@@ -19,6 +19,12 @@ pub enum TopicOverflow {
     KeepLatest,
 }
 
+/// Returns the key of a topic's messages, which is no key of the application's: a message that is sent
+/// to a peer with the topic's name as its key does not replace them.
+fn own_key(topic: &str) -> String {
+    format!("\0topic\0{topic}")
+}
+
 /// The topics with a policy, in the order in which they were set.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TopicOverflows {
@@ -71,7 +77,7 @@ impl TopicOverflows {
             None => options,
             Some((_, TopicOverflow::DropNewest)) => options.volatile(),
             Some(_) if options.replaces().is_some() => options,
-            Some((topic, TopicOverflow::KeepLatest)) => options.key(topic),
+            Some((topic, TopicOverflow::KeepLatest)) => options.key(own_key(&topic)),
         }
     }
 }
@@ -89,8 +95,10 @@ mod tests {
         let apply = |topics: &[&str], options| all.apply(topics.iter().copied(), options);
         let new = SendOptions::new;
         assert_eq!(apply(&["cursor/a"], new()), new().volatile());
-        assert_eq!(apply(&["price"], new()), new().key("price"));
-        assert_eq!(apply(&["price", "cursor/a"], new()), new().key("price"));
+        let own = new().key(own_key("price"));
+        assert_eq!(apply(&["price"], new()), own);
+        assert_eq!(apply(&["price", "cursor/a"], new()), own);
+        assert_ne!(own, new().key("price"), "a key of the application's");
         assert_eq!(apply(&["price"], new().key("own")), new().key("own"));
         assert_eq!(apply(&[], new()), new());
     }

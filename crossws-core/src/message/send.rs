@@ -117,6 +117,12 @@ impl SendOptions {
         self.volatile
     }
 
+    /// Removes [`volatile`](Self::volatile).
+    pub(crate) fn not_volatile(mut self) -> Self {
+        self.volatile = false;
+        self
+    }
+
     /// Returns whether a publication is treated the same at every subscriber, however long its
     /// queue is.
     pub(crate) fn treats_all_alike(&self) -> bool {

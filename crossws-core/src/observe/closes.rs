@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use crate::message::close::{Closed, ClosedBy};
@@ -64,34 +62,43 @@ fn by_name<S: serde::Serializer>(by: &ClosedBy, to: S) -> Result<S::Ok, S::Error
     to.serialize_str(by.name())
 }
 
-/// Ended connections, by code and by the side that ended them.
+/// Ended connections, sorted by code and by the side that ended them.
 #[derive(Default)]
-pub(crate) struct CloseCounters(Mutex<BTreeMap<(u16, ClosedBy), u64>>);
+pub(crate) struct CloseCounters(Mutex<Vec<CloseCount>>);
 
 impl CloseCounters {
     pub(crate) fn count(&self, closed: &Closed) {
         let mut counts = self.0.lock();
-        let mut key = (closed.code, closed.by);
-        if counts.len() >= CloseCount::MOST && !counts.contains_key(&key) {
-            key.0 = CloseCount::OTHER;
+        let by = closed.by;
+        let find = |counts: &[CloseCount], code: u16| {
+            counts.binary_search_by_key(&(code, by), |count| (count.code, count.by))
+        };
+        let mut code = closed.code;
+        let mut found = find(&counts, code);
+        if found.is_err() && counts.len() >= CloseCount::MOST {
+            code = CloseCount::OTHER;
+            found = find(&counts, code);
         }
-        *counts.entry(key).or_default() += 1;
+        match found {
+            Ok(at) => {
+                if let Some(known) = counts.get_mut(at) {
+                    known.count += 1;
+                }
+            }
+            Err(at) => counts.insert(at, CloseCount { code, by, count: 1 }),
+        }
     }
 
     pub(crate) fn total(&self) -> Closes {
         let mut total = Closes::default();
-        for ((_, by), count) in &*self.0.lock() {
-            *total.of(*by) += count;
+        for it in &*self.0.lock() {
+            *total.of(it.by) += it.count;
         }
         total
     }
 
     pub(crate) fn by_code(&self) -> Vec<CloseCount> {
-        let counts = self.0.lock();
-        let counts = counts.iter();
-        counts
-            .map(|(&(code, by), &count)| CloseCount { code, by, count })
-            .collect()
+        self.0.lock().clone()
     }
 }
 

@@ -5,7 +5,11 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 /// Buckets by powers of two: values up to 0, 1, 3, 7, … 2³⁹−1, and all larger ones.
 const BUCKETS: usize = 41;
 
-/// Counts values by their size, in buckets that double: 41 counters and a sum, no lock, no allocation.
+/// As many as there are logarithms, so that the choice of one takes no comparison: those from the
+/// last of [`BUCKETS`] on count as one.
+const COUNTERS: usize = u64::BITS as usize;
+
+/// Counts values by their size, in buckets that double: without a lock, in 520 bytes.
 ///
 /// ```
 /// use crossws_core::Histogram;
@@ -19,7 +23,7 @@ const BUCKETS: usize = 41;
 /// ```
 #[derive(Debug)]
 pub struct Histogram {
-    buckets: [AtomicU64; BUCKETS],
+    buckets: [AtomicU64; COUNTERS],
     sum: AtomicU64,
 }
 
@@ -39,20 +43,56 @@ impl Histogram {
         self.record_many(value, 1)
     }
 
-    /// Counts a value so many times: the sum wraps around where it is too large. Returns how many were counted before in the same bucket.
+    /// Counts a value so many times. The sum wraps around on overflow. Returns the earlier count of
+    /// the value's bucket.
     #[inline]
     pub fn record_many(&self, value: u64, times: u64) -> u64 {
         self.sum
             .fetch_add(value.wrapping_mul(times), Ordering::Relaxed);
-        let bucket = (u64::BITS - value.leading_zeros()) as usize;
-        // The last bucket has no bound.
-        let bucket = &self.buckets[bucket.min(BUCKETS - 1)];
-        bucket.fetch_add(times, Ordering::Relaxed)
+        self.bucket(value).fetch_add(times, Ordering::Relaxed)
+    }
+
+    /// As [`record_many`](Self::record_many), for the only thread that writes to this histogram.
+    #[inline]
+    pub(super) fn record_alone(&self, value: u64, times: u64) -> u64 {
+        let add = |counter: &AtomicU64, more: u64| {
+            let before = counter.load(Ordering::Relaxed);
+            counter.store(before.wrapping_add(more), Ordering::Relaxed);
+            before
+        };
+        add(&self.sum, value.wrapping_mul(times));
+        add(self.bucket(value), times)
+    }
+
+    #[inline]
+    fn bucket(&self, value: u64) -> &AtomicU64 {
+        // Shifted by one, because 0 has a bucket; and with the value itself, because of the bit that
+        // is shifted out.
+        let shifted = value << 1 | value | 1;
+        &self.buckets[shifted.ilog2() as usize]
+    }
+
+    /// Returns the sum of several histograms' counts.
+    pub(super) fn sum<'a>(all: impl Iterator<Item = &'a Self>) -> HistogramSnapshot {
+        let whole = Self::default();
+        for part in all {
+            for (at, count) in part.buckets.iter().enumerate() {
+                whole.buckets[at].fetch_add(count.load(Ordering::Relaxed), Ordering::Relaxed);
+            }
+            whole
+                .sum
+                .fetch_add(part.sum.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+        whole.now()
     }
 
     /// Returns the current counts. Values that are recorded meanwhile may be in a part of them.
     pub fn now(&self) -> HistogramSnapshot {
-        let counts = self.buckets.each_ref().map(|it| it.load(Ordering::Relaxed));
+        let mut counts = [0_u64; BUCKETS];
+        for (at, bucket) in self.buckets.iter().enumerate() {
+            let count = &mut counts[at.min(BUCKETS - 1)];
+            *count = count.saturating_add(bucket.load(Ordering::Relaxed));
+        }
         let last = counts.iter().rposition(|count| *count > 0);
         let buckets = counts.iter().enumerate().take(last.map_or(0, |at| at + 1));
         HistogramSnapshot {

@@ -46,6 +46,14 @@ pub trait Observer: MaybeSend + MaybeSync + 'static {
         let _ = (peer, disconnected);
     }
 
+    /// Returns whether [`received`](Self::received) and [`emitted`](Self::emitted) are called. They are by
+    /// default. An observer that needs neither returns `false` and saves their calls for each message:
+    /// the hub [counts](crate::HubBuilder::counters) messages without them. The hub asks once, when it is
+    /// built.
+    fn wants_messages(&self) -> bool {
+        true
+    }
+
     /// A message of the client has reached the `message` hook.
     fn received(&self, peer: &Peer, message: &Message) {
         let _ = (peer, message);

@@ -5,8 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tracing::field::Empty;
+use tracing::field::{Empty, Value, debug, display};
 use tracing::level_filters::LevelFilter;
+use tracing::span::Id;
 use tracing::{Level, Span};
 
 use super::observer::{Audience, Disconnected, Emitted, Rejected, Responded};
@@ -145,32 +146,53 @@ impl fmt::Debug for Trace {
     }
 }
 
-/// An event at a level that is known at run time: `tracing` requires one call site for each.
+/// An event at a level that is known at run time. `tracing` requires a call site for each level, so
+/// the values are computed before, once for all of them: a Worker's code is smaller. What is after
+/// the semicolon is called by the one call site whose event is wanted.
 macro_rules! event_at {
-    ($level:expr, $name:literal, $($fields:tt)*) => {
-        match $level {
-            Level::ERROR => tracing::event!(name: $name, target: TARGET, Level::ERROR, $($fields)*, $name),
-            Level::WARN => tracing::event!(name: $name, target: TARGET, Level::WARN, $($fields)*, $name),
-            Level::INFO => tracing::event!(name: $name, target: TARGET, Level::INFO, $($fields)*, $name),
-            Level::DEBUG => tracing::event!(name: $name, target: TARGET, Level::DEBUG, $($fields)*, $name),
-            _ => tracing::event!(name: $name, target: TARGET, Level::TRACE, $($fields)*, $name),
+    ($level:expr, $name:literal, $($field:ident = $value:expr),* $(; $late:ident = $make:expr)?) => {{
+        let level = $level;
+        if is_on(level) {
+            let message: &dyn Value = &format_args!($name);
+            // In one step, because a value may use what has the name of a field.
+            let ($($field,)*) = ($(&$value as &dyn Value,)*);
+            $(let $late = $make;)?
+            match level {
+                Level::ERROR => event_at!(@ Level::ERROR, $name, message, $($field),* $(; $late)?),
+                Level::WARN => event_at!(@ Level::WARN, $name, message, $($field),* $(; $late)?),
+                Level::INFO => event_at!(@ Level::INFO, $name, message, $($field),* $(; $late)?),
+                Level::DEBUG => event_at!(@ Level::DEBUG, $name, message, $($field),* $(; $late)?),
+                _ => event_at!(@ Level::TRACE, $name, message, $($field),* $(; $late)?),
+            }
         }
+    }};
+    (@ $level:expr, $name:literal, $($field:ident),* $(; $late:ident)?) => {
+        tracing::event!(
+            name: $name, target: TARGET, $level, $($field = $field,)* $($late = $late())?
+        )
     };
 }
 
-/// As [`event_at`], for a span: with a parent, or with the current one as its parent.
+/// As [`event_at`], for a span with a parent.
 macro_rules! span_at {
-    ($level:expr, parent: $parent:expr, $($rest:tt)*) => {
-        match $level {
-            Level::ERROR => tracing::span!(target: TARGET, parent: $parent, Level::ERROR, $($rest)*),
-            Level::WARN => tracing::span!(target: TARGET, parent: $parent, Level::WARN, $($rest)*),
-            Level::INFO => tracing::span!(target: TARGET, parent: $parent, Level::INFO, $($rest)*),
-            Level::DEBUG => tracing::span!(target: TARGET, parent: $parent, Level::DEBUG, $($rest)*),
-            _ => tracing::span!(target: TARGET, parent: $parent, Level::TRACE, $($rest)*),
+    ($level:expr, parent: $parent:expr, $name:literal, $($field:ident = $value:expr),* $(,)?) => {{
+        let level = $level;
+        if is_on(level) {
+            let parent: Option<Id> = $parent;
+            let ($($field,)*) = ($(&$value as &dyn Value,)*);
+            match level {
+                Level::ERROR => span_at!(@ Level::ERROR, parent, $name, $($field),*),
+                Level::WARN => span_at!(@ Level::WARN, parent, $name, $($field),*),
+                Level::INFO => span_at!(@ Level::INFO, parent, $name, $($field),*),
+                Level::DEBUG => span_at!(@ Level::DEBUG, parent, $name, $($field),*),
+                _ => span_at!(@ Level::TRACE, parent, $name, $($field),*),
+            }
+        } else {
+            Span::none()
         }
-    };
-    ($level:expr, $($rest:tt)*) => {
-        span_at!($level, parent: &Span::current(), $($rest)*)
+    }};
+    (@ $level:expr, $parent:ident, $name:literal, $($field:ident),*) => {
+        tracing::span!(target: TARGET, parent: $parent, $level, $name, $($field = $field),*)
     };
 }
 
@@ -205,7 +227,7 @@ impl Trace {
             self.level,
             parent: None,
             "connection",
-            peer = %peer,
+            peer = display(peer),
             path = peer.request().path(),
             remote_addr = peer.remote_addr().map(display),
         )
@@ -215,7 +237,7 @@ impl Trace {
     pub(super) fn message(&self, connection: &Span, message: &Message) -> Span {
         span_at!(
             self.level,
-            parent: connection,
+            parent: connection.id(),
             "message",
             kind = kind(message),
             bytes = message.len(),
@@ -226,6 +248,7 @@ impl Trace {
     pub(super) fn publish(&self, audience: Audience<'_>) -> Span {
         span_at!(
             self.level,
+            parent: Span::current().id(),
             "publish",
             namespace = audience.namespace(),
             topic = audience.topic(),
@@ -237,7 +260,7 @@ impl Trace {
     /// Creates the span of a publication at one recipient, which follows from the publication's
     /// span.
     pub(super) fn deliver(&self, publish: &Span, connection: &Span, peer: &Peer) {
-        let span = span_at!(self.level, parent: connection, "deliver", peer = %peer);
+        let span = span_at!(self.level, parent: connection.id(), "deliver", peer = display(peer));
         span.follows_from(publish);
     }
 
@@ -245,10 +268,10 @@ impl Trace {
         event_at!(
             self.level,
             "received",
-            peer = %peer,
+            peer = display(peer),
             kind = kind(message),
-            bytes = message.len(),
-            preview = self.preview_of(message)
+            bytes = message.len();
+            preview = || self.preview_of(message)
         );
     }
 
@@ -262,8 +285,8 @@ impl Trace {
             route = emitted.to.route(),
             queued = emitted.queued,
             kind = kind(emitted.message),
-            bytes = emitted.message.len(),
-            preview = self.preview_of(emitted.message)
+            bytes = emitted.message.len();
+            preview = || self.preview_of(emitted.message)
         );
     }
 
@@ -274,7 +297,7 @@ impl Trace {
             method = responded.method,
             path = responded.path,
             status = responded.status.as_u16(),
-            took = ?responded.took
+            took = debug(responded.took)
         );
     }
 }
@@ -292,13 +315,14 @@ fn level(trace: Option<&Trace>) -> Level {
 }
 
 pub(super) fn connected(trace: Option<&Trace>, peer: &Peer) {
+    let route = peer.route();
     event_at!(
         level(trace),
         "connected",
-        peer = %peer,
+        peer = display(peer),
         path = peer.request().path(),
         namespace = peer.namespace(),
-        route = peer.route().as_deref(),
+        route = route.as_deref(),
         remote_addr = peer.remote_addr().map(display)
     );
 }
@@ -307,12 +331,12 @@ pub(super) fn disconnected(trace: Option<&Trace>, peer: &Peer, it: &Disconnected
     event_at!(
         level(trace),
         "disconnected",
-        peer = %peer,
+        peer = display(peer),
         code = it.closed.code,
         reason = &*it.closed.reason,
         by = it.closed.by.name(),
         clean = it.closed.clean,
-        duration = it.duration.map(tracing::field::debug)
+        duration = it.duration.map(debug)
     );
 }
 
@@ -335,7 +359,7 @@ pub(super) fn slow(trace: Option<&Trace>, peer: &Peer) {
     event_at!(
         level(trace).min(Level::INFO),
         "slow",
-        peer = %peer,
+        peer = display(peer),
         buffered = peer.buffered_amount()
     );
 }
@@ -348,7 +372,7 @@ pub(super) fn dropped(trace: Option<&Trace>, peer: &Peer, dropped: Dropped) {
     event_at!(
         level(trace),
         "dropped",
-        peer = %peer,
+        peer = display(peer),
         messages = dropped.messages,
         cause = cause
     );
@@ -360,7 +384,7 @@ pub(crate) fn failed(own: Level, peer: &Peer, error: &Error) {
     event_at!(
         own.min(level(trace)),
         "failed",
-        peer = %peer,
-        error = %error
+        peer = display(peer),
+        error = display(error)
     );
 }

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use tracing::level_filters::LevelFilter;
 use tracing::{Level, Span};
 
 use super::counters::{Counters, HubTraffic};
@@ -33,16 +34,29 @@ use crate::upgrade::rejection::Rejection;
 pub(crate) struct Watch {
     counters: Counters,
     observers: Vec<Arc<dyn Observer>>,
+    /// Those of the observers that are told of each message.
+    listeners: Vec<Arc<dyn Observer>>,
     trace: Option<Trace>,
     /// The level of messages in the log; `None` if messages are not logged.
     messages: Option<Level>,
+    /// The level of the subscriber from which on messages are reported: [`LevelFilter::OFF`] if
+    /// there are listeners, `None` if no message is.
+    reports: Option<LevelFilter>,
 }
 
 impl Watch {
     pub(crate) fn new(observers: Vec<Arc<dyn Observer>>, trace: Option<Trace>) -> Self {
+        let listens = |observer: &&Arc<dyn Observer>| observer.wants_messages();
+        let listeners: Vec<_> = observers.iter().filter(listens).cloned().collect();
+        let messages = trace.as_ref().and_then(Trace::level_of_messages);
         Self {
             counters: Counters::default(),
-            messages: trace.as_ref().and_then(Trace::level_of_messages),
+            reports: match listeners.is_empty() {
+                true => messages.map(LevelFilter::from_level),
+                false => Some(LevelFilter::OFF),
+            },
+            listeners,
+            messages,
             observers,
             trace,
         }
@@ -62,15 +76,8 @@ impl Watch {
     }
 
     /// Calls every observer. A panic in one is logged and goes no further.
-    #[inline]
     fn tell(&self, tell: impl Fn(&dyn Observer)) {
-        let mut rest = self.observers.iter();
-        // Once for all of them, and once more for those that come after one that panics.
-        while let Err(panic) = catch_unwind(AssertUnwindSafe(|| {
-            rest.by_ref().for_each(|observer| tell(&**observer));
-        })) {
-            log_panic(&*panic);
-        }
+        tell_each(&self.observers, tell);
     }
 
     pub(super) fn trace(&self) -> Option<&Trace> {
@@ -88,11 +95,16 @@ impl Watch {
         self.trace.as_ref().filter(|_| self.says_messages())
     }
 
-    /// A message comes to its hook, which runs with these tasks.
+    /// Returns whether each message must be reported, and not only counted.
     #[inline]
-    fn received(&self, peer: &Peer, message: &Message, tasks: &mut Tasks) {
-        let is_timed = self.counters.count_received(message);
-        self.tell(|it| it.received(peer, message));
+    fn reports_messages(&self) -> bool {
+        self.reports
+            .is_some_and(|level| level <= LevelFilter::current())
+    }
+
+    /// Reports a message that comes to its hook, which runs with these tasks.
+    fn received(&self, peer: &Peer, message: &Message, tasks: &mut Tasks, is_timed: bool) {
+        tell_each(&self.listeners, |it| it.received(peer, message));
         if is_timed || self.says_messages() {
             self.watch_hook(peer, message, tasks, is_timed);
         }
@@ -139,30 +151,50 @@ impl Watch {
         message: Message,
         options: &SendOptions,
     ) -> Result<Sent, SendError> {
+        let bytes = message.len();
         // A handle, because the transport keeps the message.
-        let kept = message.clone();
+        let kept = self.reports_messages().then(|| message.clone());
         let sent = peer.transport().send(message, options);
         if matches!(sent, Ok(Sent::Written | Sent::Queued { .. })) {
-            let emitted = Emitted::published(&kept, Audience::Peer(peer), Published::new(1, 0));
-            self.emitted(&emitted, self.message_trace());
+            self.counters.count_sent(bytes, 1);
+            if let Some(message) = &kept {
+                let one = Published::new(1, 0);
+                let emitted = Emitted::published(message, Audience::Peer(peer), one);
+                self.report(&emitted, self.message_trace());
+            }
         }
         sent
     }
 
-    /// Reports a queued message.
-    #[inline]
+    /// Counts and reports a queued message.
     fn emitted(&self, emitted: &Emitted<'_>, trace: Option<&Trace>) {
-        self.counters.emitted(emitted);
-        self.tell(|it| it.emitted(emitted));
+        self.counters
+            .count_sent(emitted.message.len(), emitted.queued);
+        self.report(emitted, trace);
+    }
+
+    /// Reports a queued message that is counted.
+    #[cold]
+    #[inline(never)]
+    fn report(&self, emitted: &Emitted<'_>, trace: Option<&Trace>) {
+        tell_each(&self.listeners, |it| it.emitted(emitted));
         if let Some(trace) = trace {
             trace.emitted(emitted);
         }
     }
 
-    /// Reports a publication without a span.
+    /// Counts and reports a publication without a span.
     #[inline]
-    pub(crate) fn published(&self, message: &Message, to: Audience<'_>, published: Published) {
-        self.emitted(&Emitted::published(message, to, published), None);
+    pub(crate) fn published<'a>(
+        &self,
+        message: &'a Message,
+        to: impl FnOnce() -> Audience<'a>,
+        published: Published,
+    ) {
+        self.counters.count_sent(message.len(), published.queued);
+        if !self.listeners.is_empty() {
+            self.report(&Emitted::published(message, to(), published), None);
+        }
     }
 
     /// Publishes, in a span if messages are logged, and reports the publication. `recipients` are the
@@ -174,11 +206,11 @@ impl Watch {
         message: &Message,
         to: Audience<'_>,
         publish: impl FnOnce() -> Published,
-        recipients: impl FnOnce() -> Vec<Peer>,
+        recipients: &dyn Fn() -> Vec<Peer>,
     ) -> Published {
         let Some(trace) = self.message_trace() else {
             let published = publish();
-            self.published(message, to, published);
+            self.published(message, || to, published);
             return published;
         };
         let span = trace.publish(to).entered();
@@ -263,14 +295,47 @@ impl WatchedHook {
     }
 }
 
+/// Calls every one of these observers. A panic in one is logged and goes no further.
+#[inline]
+fn tell_each(observers: &[Arc<dyn Observer>], tell: impl Fn(&dyn Observer)) {
+    let mut rest = observers.iter();
+    // Once for all of them, and once more for those that come after one that panics.
+    while let Err(panic) = catch_unwind(AssertUnwindSafe(|| {
+        rest.by_ref().for_each(|observer| tell(&**observer));
+    })) {
+        log_panic(&*panic);
+    }
+}
+
+/// What is left to be done for a received message once it is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// Nothing.
+    Counted,
+    /// It must be reported.
+    Report,
+    /// It must be reported, and its hook timed.
+    Time,
+}
+
+/// Counts a message of a followed peer, of so many bytes, for its hub and for itself.
+#[inline]
+pub(crate) fn count(peer: &Peer, bytes: usize) -> Rest {
+    peer.count_received(bytes);
+    match peer.watch() {
+        Some(watch) if watch.counters.count_received(bytes) => Rest::Time,
+        Some(watch) if watch.reports_messages() => Rest::Report,
+        _ => Rest::Counted,
+    }
+}
+
 /// Reports a message of a followed peer before its hook, which runs with these tasks.
 #[cold]
 #[inline(never)]
-pub(crate) fn received(peer: &Peer, message: Message, tasks: &mut Tasks) -> Message {
+pub(crate) fn received(peer: &Peer, message: Message, tasks: &mut Tasks, rest: Rest) -> Message {
     if let Some(watch) = peer.watch() {
-        watch.received(peer, &message, tasks);
+        watch.received(peer, &message, tasks, rest == Rest::Time);
     }
-    peer.count_received(message.len());
     message
 }
 

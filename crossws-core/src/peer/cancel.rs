@@ -3,8 +3,9 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
+use crate::peer::Peer;
 use crate::peer::life::PeerState;
-use crate::peer::{Peer, WeakPeer};
+use crate::peer::weak::WeakPeer;
 
 impl Peer {
     /// Returns a token that is cancelled when the connection ends, and does not keep the peer

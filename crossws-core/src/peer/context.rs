@@ -257,3 +257,61 @@ impl Held {
         })
     }
 }
+
+impl Peer {
+    /// Returns the peer's context.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// let name = peer.context::<String>()?;
+    /// println!("{name} has connected");
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ContextError::Missing`] if there is none, [`ContextError::Type`] if it is of another
+    /// type.
+    pub fn context<T: PeerContext>(&self) -> Result<Arc<T>, ContextError> {
+        self.0.context.get()
+    }
+
+    /// Replaces the peer's context.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.set_context("ann".to_owned())?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ContextError::Persist`] if the transport hibernates and cannot store the new context: the
+    /// old one stays. On other transports it never fails.
+    pub fn set_context<T: PeerContext>(&self, context: T) -> Result<(), ContextError> {
+        let old = self.0.context.set(context);
+        self.persist_context(old)
+    }
+
+    pub(crate) fn context_cell(&self) -> &ContextCell {
+        &self.0.context
+    }
+
+    /// Reads the peer's context as another type than its own, such as `serde_json::Value`.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// let user: std::collections::HashMap<String, String> = peer.context_as()?;
+    /// println!("{}", user["name"]);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ContextError::Missing`] if there is none, [`ContextError::Encode`] and
+    /// [`ContextError::Decode`] if it does not convert.
+    pub fn context_as<T: DeserializeOwned>(&self) -> Result<T, ContextError> {
+        let json = self.0.context.to_json()?;
+        Ok(T::deserialize(json).map_err(DecodeError::new)?)
+    }
+}

@@ -8,6 +8,7 @@ use crate::peer::Peer;
 use crate::peer::interval::after;
 use crate::peer::life::PeerState;
 use crate::peer::snapshot::PersistError;
+use crate::sort::sort_by;
 
 impl Peer {
     /// Sets the timer of this name: the [`timer`](crate::Hooks::timer) hook runs after `duration`,
@@ -152,10 +153,12 @@ impl Timers {
     /// Marks the timers that become due until this time, and returns their names. They are sorted
     /// by time, then by the order in which they were set.
     pub(crate) fn take_due(&mut self, until: SystemTime) -> Vec<Arc<str>> {
-        let is_due = |timer: &&mut Timer| !timer.due && timer.at <= until;
-        let mut due: Vec<_> = self.0.iter_mut().filter(is_due).collect();
-        due.sort_by_key(|timer| timer.at);
-        let due = due.into_iter().map(|timer| {
+        let is_due = |(_, timer): &(usize, &mut Timer)| !timer.due && timer.at <= until;
+        let mut due: Vec<_> = self.0.iter_mut().enumerate().filter(is_due).collect();
+        sort_by(&mut due, |(one, timer), (other, later)| {
+            (timer.at, one).cmp(&(later.at, other))
+        });
+        let due = due.into_iter().map(|(_, timer)| {
             timer.due = true;
             Arc::clone(&timer.name)
         });

@@ -35,10 +35,15 @@ impl Publication {
 
     /// Creates a publication from the arguments of `publish`.
     pub(crate) fn of(message: impl IntoMessage, options: SendOptions) -> Result<Self, EncodeError> {
-        Ok(Self {
+        Ok(Self::with(message.into_message()?, options))
+    }
+
+    /// Creates a publication of `message` with these options.
+    pub(crate) fn with(message: Message, options: SendOptions) -> Self {
+        Self {
             options,
-            ..Self::new(message.into_message()?)
-        })
+            ..Self::new(message)
+        }
     }
 
     /// Returns whether the message may be compressed.

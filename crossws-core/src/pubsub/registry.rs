@@ -1,40 +1,45 @@
 //! The places of all peers: by id and by namespace, and subscriptions by `(namespace, topic)`.
 //!
-//! Four kinds of locks, always taken in this order: the hub's map, a namespace's index, a topic
+//! Five kinds of locks, always taken in this order: the hub's map, a namespace's retained messages (by
+//! subscribers, and by publications that are retained), a namespace's index, a topic
 //! (the peers of a namespace are one; several at once only for a message to several, or to one that
 //! patterns match, in the order of their addresses, patterns last), a peer's list of its topics. A
 //! topic's lock is held while one publication is queued at each of its subscribers, which gives
 //! every subscriber the same order. No code wakes, awaits or calls back under any of these locks.
-//! No work proportional to messages, members or topics happens under the first two: a peer that
-//! leaves takes a topic's lock for each of its topics, and none of the first two meanwhile.
+//! No work proportional to messages, members or topics happens under the hub's map and a namespace's
+//! index: a peer that leaves takes a topic's lock for each of its topics, and neither of these meanwhile.
+//! Only under the hub's map the messages of a namespace without peers are forgotten.
 
-use std::borrow::Borrow;
-use std::collections::{BTreeMap, HashSet};
-use std::hash::{Hash, Hasher};
+mod hub_map;
+mod listing;
+mod namespace;
+mod retaining;
+mod subscribing;
+pub(crate) mod survey;
+
 use std::ops::Bound;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+pub(crate) use self::hub_map::JoinError;
+use self::hub_map::{ById, HubMap};
+use self::namespace::Namespace;
+use self::retaining::Retaining;
 use crate::adapter::Publication;
-use crate::error::SubscribeError;
 use crate::hub::behind::Behind;
 use crate::hub::budget::Budget;
 use crate::hub::group::Rosters;
 use crate::hub::labels::LabelIndex;
 use crate::hub::limits::Limits;
 use crate::hub::route_members::Routes;
-use crate::peer::Peer;
 use crate::peer::id::PeerId;
-use crate::peer::subscriptions;
-use crate::pubsub::cursor::Sequence;
+use crate::peer::{Peer, subscriptions};
 use crate::pubsub::filter::Filter;
 use crate::pubsub::flusher::Asleep;
-use crate::pubsub::members::Key;
-use crate::pubsub::pattern::{Patterns, check_pattern};
 use crate::pubsub::published::Published;
 use crate::pubsub::to::Topics;
-use crate::pubsub::topic::{self, Audience, Each, Several, Told, Topic, TopicKind};
+use crate::pubsub::topic::{Each, Told};
 use crate::sync::Mutex;
 
 /// How many namespaces one hold of the hub's lock looks up.
@@ -45,66 +50,10 @@ pub(crate) struct Registry {
     hub: Mutex<HubMap>,
     /// How many topics all namespaces have together.
     topics: Budget,
+    retaining: Retaining,
     routes: Routes,
     labels: LabelIndex,
     behind: Behind,
-}
-
-#[derive(Default)]
-struct HubMap {
-    peers: HashSet<ById>,
-    // Ordered, so that every listing of all namespaces reads the same.
-    namespaces: BTreeMap<Arc<str>, Arc<Namespace>>,
-}
-
-/// A peer in a map by its id, which the peer itself contains.
-struct ById(Peer);
-
-impl Borrow<PeerId> for ById {
-    fn borrow(&self) -> &PeerId {
-        self.0.id_ref()
-    }
-}
-
-impl Hash for ById {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.id_ref().hash(state);
-    }
-}
-
-impl PartialEq for ById {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.id_ref() == other.0.id_ref()
-    }
-}
-
-impl Eq for ById {}
-
-struct Namespace {
-    /// The order of all publications in this namespace.
-    clock: Sequence,
-    /// The peers of the namespace, as the topic that `broadcast` publishes to.
-    everyone: Arc<Topic>,
-    index: Mutex<Index>,
-}
-
-impl Default for Namespace {
-    fn default() -> Self {
-        let clock = Sequence::default();
-        Self {
-            everyone: Topic::everyone(clock.clone()),
-            clock,
-            index: Mutex::default(),
-        }
-    }
-}
-
-#[derive(Default)]
-struct Index {
-    /// Each peer's own `Subscriptions` are the other direction, changed under this lock too.
-    topics: BTreeMap<Arc<str>, Arc<Topic>>,
-    // A pointer, because most namespaces have none.
-    patterns: Option<Box<Patterns>>,
 }
 
 /// The recipients of a message.
@@ -116,37 +65,6 @@ pub(crate) enum To<'a, 'n> {
     Topics(&'a Topics<'n>),
     /// To the members of any of this peer's topics.
     TopicsOf(&'a Peer),
-}
-
-/// Why a peer could not join.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum JoinError {
-    DuplicateId,
-    TooManyPeers,
-    TooManyNamespaces,
-}
-
-/// A namespace and its name.
-type Found<'a> = (&'a Arc<str>, &'a Arc<Namespace>);
-
-impl HubMap {
-    /// Checks that there is room for this many peers, the last of them in this namespace. Returns
-    /// the namespace, if it exists.
-    fn check(
-        &self,
-        peers: usize,
-        namespace: &str,
-        limits: &Limits,
-    ) -> Result<Option<Found<'_>>, JoinError> {
-        if !limits.max_peers.allows(peers) {
-            return Err(JoinError::TooManyPeers);
-        }
-        let found = self.namespaces.get_key_value(namespace);
-        if found.is_none() && !limits.max_namespaces.allows(self.namespaces.len() + 1) {
-            return Err(JoinError::TooManyNamespaces);
-        }
-        Ok(found)
-    }
 }
 
 impl Registry {
@@ -265,235 +183,22 @@ impl Registry {
         (found, hub.namespaces.get(peer.namespace()).cloned())
     }
 
-    /// Removes a namespace, unless a peer has joined it.
+    /// Removes a namespace and what its peers retained, unless a peer has joined it. The namespace
+    /// stays while the hub retains messages in it.
     fn forget(&self, name: &str) {
         let mut hub = self.hub.lock();
         // No peer can join meanwhile: joining takes this lock.
-        let is_empty = |namespace: &Arc<Namespace>| namespace.everyone.is_empty();
-        let forgotten = match hub.namespaces.get(name) {
-            Some(namespace) if is_empty(namespace) => hub.namespaces.remove(name),
-            _ => None,
+        let is_empty = |namespace: &&Arc<Namespace>| namespace.everyone.is_empty();
+        let Some(namespace) = hub.namespaces.get(name).filter(is_empty) else {
+            return;
+        };
+        self.forget_peers_messages(name, namespace);
+        let forgotten = match namespace.holds.any() {
+            true => None,
+            false => hub.namespaces.remove(name),
         };
         drop(hub);
         drop(forgotten);
-    }
-
-    pub(crate) fn subscribe(
-        &self,
-        peer: &Peer,
-        kind: TopicKind,
-        name: &str,
-        limits: &Limits,
-    ) -> Result<bool, SubscribeError> {
-        limits.check_name(name)?;
-        if kind == TopicKind::Pattern {
-            check_pattern(name)?;
-        }
-        let Some(namespace) = self.namespace_of(peer) else {
-            return Err(SubscribeError::Closed);
-        };
-        let mut index = namespace.index.lock();
-        if !peer.subscriptions().admits(kind, name, limits)? {
-            return Ok(false);
-        }
-        let topic = match index.get(kind, name) {
-            Some(topic) => Arc::clone(topic),
-            None => {
-                if !self.topics.take(1, limits.max_hub_topics) {
-                    return Err(SubscribeError::HubFull(limits.max_hub_topics.get()));
-                }
-                let topic = Topic::new(kind, Arc::from(name), namespace.clock.clone());
-                index.insert(Arc::clone(&topic));
-                topic
-            }
-        };
-        let remember = |key| peer.subscriptions().insert(Arc::clone(&topic), key);
-        // Under the index's lock, so that no thread removes an empty topic meanwhile.
-        if topic.insert(peer, remember) {
-            return Ok(true);
-        }
-        // The peer began to leave since the check.
-        let unused = index.take_if_empty(&topic, &self.topics);
-        drop(index);
-        drop(unused);
-        Err(SubscribeError::Closed)
-    }
-
-    /// Checks that all of these topics of a namespace exist or could be created now.
-    pub(crate) fn has_room_for(
-        &self,
-        namespace: &str,
-        topics: &[Arc<str>],
-        limits: &Limits,
-    ) -> bool {
-        if topics.is_empty() {
-            return true;
-        }
-        let room = limits.max_hub_topics.get();
-        let room = room.saturating_sub(self.topics.used());
-        if topics.len() <= room {
-            return true;
-        }
-        let mut new: HashSet<_> = topics.iter().collect();
-        self.visit(Some(namespace), |namespace| {
-            let index = namespace.index.lock();
-            new.retain(|topic| !index.topics.contains_key(*topic));
-        });
-        new.len() <= room
-    }
-
-    pub(crate) fn unsubscribe(&self, peer: &Peer, kind: TopicKind, name: &str) -> bool {
-        let Some(namespace) = self.namespace_of(peer) else {
-            return false;
-        };
-        let Some((topic, key)) = peer.subscriptions().get(kind, name) else {
-            return false;
-        };
-        let handle = namespace.remove_member(&topic, key, peer, &self.topics);
-        if handle.is_some() {
-            peer.subscriptions().remove(&topic, key);
-        }
-        handle.is_some()
-    }
-
-    pub(crate) fn peer(&self, id: PeerId) -> Option<Peer> {
-        let hub = self.hub.lock();
-        hub.peers.get(&id).map(|ById(peer)| peer.clone())
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.hub.lock().peers.len()
-    }
-
-    pub(crate) fn namespaces(&self) -> Vec<Arc<str>> {
-        self.hub.lock().namespaces.keys().cloned().collect()
-    }
-
-    /// Returns the peers of one namespace, or of all, namespace by namespace. Two calls without a
-    /// join or leave in between return the same list.
-    pub(crate) fn peers(&self, scope: Option<&str>) -> Vec<Peer> {
-        let mut peers = Vec::new();
-        if scope.is_none() {
-            peers.reserve(self.len());
-        }
-        self.visit(scope, |namespace| {
-            namespace.everyone.peers_into(&mut peers);
-        });
-        peers
-    }
-
-    pub(crate) fn peer_count(&self, scope: Option<&str>) -> usize {
-        let Some(namespace) = scope else {
-            return self.len();
-        };
-        let found = self.namespace(namespace);
-        found.map_or(0, |namespace| namespace.everyone.len())
-    }
-
-    /// Returns the topics, or the patterns, with subscribers, by name, each once.
-    pub(crate) fn topics(&self, scope: Option<&str>, kind: TopicKind) -> Vec<Arc<str>> {
-        let mut topics = Vec::new();
-        self.visit(scope, |namespace| {
-            let index = namespace.index.lock();
-            match kind {
-                TopicKind::Topic => topics.extend(index.topics.keys().cloned()),
-                TopicKind::Pattern => {
-                    let patterns = index.patterns.iter().flat_map(|patterns| patterns.names());
-                    topics.extend(patterns.cloned());
-                }
-            }
-        });
-        if scope.is_none() {
-            // Those of one namespace are sorted already.
-            topics.sort_unstable();
-            topics.dedup();
-        }
-        topics
-    }
-
-    pub(crate) fn count(&self, scope: Option<&str>, kind: TopicKind, name: &str) -> usize {
-        let mut count = 0;
-        self.visit(scope, |namespace| {
-            let topic = namespace.index.lock().get(kind, name).cloned();
-            count += topic.map_or(0, |topic| topic.len());
-        });
-        count
-    }
-
-    /// Returns how many subscribers of a topic, or peers of a namespace, are behind.
-    pub(crate) fn behind(&self, scope: Option<&str>, topic: Option<&str>) -> usize {
-        let peers = self.members(scope, topic);
-        peers.iter().filter(|peer| peer.is_behind()).count()
-    }
-
-    /// Returns the subscribers of a topic, or the peers of a namespace.
-    pub(crate) fn members(&self, scope: Option<&str>, topic: Option<&str>) -> Vec<Peer> {
-        let mut peers = Vec::new();
-        self.visit(scope, |namespace| match topic {
-            None => namespace.everyone.peers_into(&mut peers),
-            Some(topic) => {
-                for topic in namespace.several(&Topics::from(topic)) {
-                    topic.peers_into(&mut peers);
-                }
-            }
-        });
-        peers
-    }
-
-    /// Returns the addressed peers, each once.
-    pub(crate) fn members_of_each(
-        &self,
-        scope: Option<&str>,
-        (to, not_to, only): (To<'_, '_>, &Topics<'_>, &Filter<'_>),
-    ) -> Vec<Peer> {
-        let of = |topic: &str| self.members(scope, Some(topic));
-        let mut peers: Vec<Peer> = match to {
-            To::Everyone => self.members(scope, None),
-            To::Topics(topics) => topics.names().flat_map(of).collect(),
-            To::TopicsOf(peer) => peer.topics().iter().flat_map(|topic| of(topic)).collect(),
-        };
-        peers.sort_unstable_by_key(Peer::id);
-        peers.dedup();
-        let none: HashSet<_> = not_to.names().flat_map(of).map(|peer| peer.id()).collect();
-        peers.retain(|peer| only.admits(peer) && !none.contains(&peer.id()));
-        peers
-    }
-
-    /// Returns the first namespaces by name, at most this many of them, of all their topics, and of
-    /// their peers.
-    pub(crate) fn survey(&self, most: usize) -> Survey {
-        let hub = self.hub.lock();
-        let named = |(name, namespace): (&Arc<str>, &Arc<Namespace>)| {
-            (Arc::clone(name), Arc::clone(namespace))
-        };
-        let found: Vec<_> = hub.namespaces.iter().take(most).map(named).collect();
-        let mut survey = Survey {
-            is_whole: found.len() == hub.namespaces.len(),
-            all: hub.namespaces.len(),
-            ..Survey::default()
-        };
-        drop(hub);
-        let mut room = most;
-        for (name, namespace) in found {
-            let index = namespace.index.lock();
-            let all = index.topics.len();
-            let topics: Vec<_> = index.topics.values().take(room).map(Arc::clone).collect();
-            drop(index);
-            room -= topics.len();
-            let left = most - survey.peers.len();
-            let peers = namespace.everyone.some_peers_into(&mut survey.peers, left);
-            survey.is_whole &= topics.len() == all && peers <= left;
-            survey.namespaces.push(Surveyed {
-                name,
-                peers,
-                topics: topics
-                    .iter()
-                    .map(|it| (it.shared_name(), it.len()))
-                    .collect(),
-                all_topics: all,
-            });
-        }
-        survey
     }
 
     /// Queues a publication at every subscriber of `topic`, or at every peer if `topic` is `None`,
@@ -660,158 +365,6 @@ impl Registry {
             step.iter().for_each(|namespace| visit(namespace));
             if step.len() < STEP {
                 return;
-            }
-        }
-    }
-}
-
-/// The contents of a hub, or a part of them.
-#[derive(Default)]
-pub(crate) struct Survey {
-    pub(crate) namespaces: Vec<Surveyed>,
-    pub(crate) peers: Vec<Peer>,
-    /// How many namespaces there are.
-    pub(crate) all: usize,
-    /// Whether nothing was left out.
-    pub(crate) is_whole: bool,
-}
-
-/// A namespace.
-pub(crate) struct Surveyed {
-    pub(crate) name: Arc<str>,
-    pub(crate) peers: usize,
-    pub(crate) topics: Vec<(Arc<str>, usize)>,
-    /// How many topics it has.
-    pub(crate) all_topics: usize,
-}
-
-impl Namespace {
-    /// Returns the topics of the addressed peers.
-    fn audience<'a, 'f>(
-        &self,
-        to: To<'_, '_>,
-        not_to: &Topics<'_>,
-        only: &'a Filter<'f>,
-    ) -> Audience<'a, 'f> {
-        let any = match to {
-            To::Everyone => std::iter::once(Arc::clone(&self.everyone)).collect(),
-            To::Topics(topics) => self.several(topics),
-            To::TopicsOf(peer) => {
-                let mut any = peer.subscriptions().topics();
-                self.index.lock().add_matching(&mut any);
-                any
-            }
-        };
-        Audience::new(any, self.without_patterns(not_to), only)
-    }
-
-    /// Queues a publication at every subscriber of `topic`, or at every peer when there is none given.
-    #[inline(never)]
-    fn publish(
-        &self,
-        topic: Option<&str>,
-        except: Option<&Peer>,
-        publication: &Publication,
-        told: &mut Told,
-    ) {
-        let Some(name) = topic else {
-            return self.everyone.publish(except, publication, told);
-        };
-        let index = self.index.lock();
-        let topic = index.topics.get(name).cloned();
-        if let Some(patterns) = &index.patterns
-            && let Some(patterns) = patterns.found(name)
-        {
-            drop(index);
-            return topic::publish_matched(topic, *patterns, except, publication, told);
-        }
-        drop(index);
-        if let Some(topic) = topic {
-            topic.publish(except, publication, told);
-        }
-    }
-
-    /// Returns those of these topics with members, and the patterns that match one of their names.
-    fn several(&self, topics: &Topics<'_>) -> Several {
-        let mut several = self.without_patterns(topics);
-        if let Some(patterns) = &self.index.lock().patterns {
-            for name in topics.names() {
-                patterns.matching(name, &mut several);
-            }
-        }
-        several
-    }
-
-    /// Returns those of these topics with members.
-    fn without_patterns(&self, topics: &Topics<'_>) -> Several {
-        if topics.is_empty() {
-            return Several::new();
-        }
-        let index = self.index.lock();
-        let found = topics.names().filter_map(|name| index.topics.get(name));
-        found.cloned().collect()
-    }
-
-    /// Removes one peer from a topic, and the topic from the index with its last peer.
-    fn remove_member(
-        &self,
-        topic: &Arc<Topic>,
-        key: Key,
-        peer: &Peer,
-        count: &Budget,
-    ) -> Option<Peer> {
-        let removed = topic.remove(key, peer);
-        if topic.is_empty() {
-            let unused = self.index.lock().take_if_empty(topic, count);
-            drop(unused);
-        }
-        removed
-    }
-}
-
-impl Index {
-    fn get(&self, kind: TopicKind, name: &str) -> Option<&Arc<Topic>> {
-        match kind {
-            TopicKind::Topic => self.topics.get(name),
-            TopicKind::Pattern => self.patterns.as_ref()?.get(name),
-        }
-    }
-
-    fn insert(&mut self, topic: Arc<Topic>) {
-        match topic.kind() {
-            TopicKind::Topic => {
-                self.topics.insert(topic.shared_name(), topic);
-            }
-            TopicKind::Pattern => self.patterns.get_or_insert_default().insert(topic),
-        }
-    }
-
-    /// Adds the patterns that match one of these topics.
-    fn add_matching(&self, topics: &mut Several) {
-        if let Some(patterns) = &self.patterns {
-            for topic in topics.clone() {
-                patterns.matching(topic.name(), topics);
-            }
-        }
-    }
-
-    /// Removes a topic without members, also from the count of all topics. The caller must drop it
-    /// without the lock.
-    fn take_if_empty(&mut self, topic: &Arc<Topic>, count: &Budget) -> Option<Arc<Topic>> {
-        let found = self.get(topic.kind(), topic.name())?;
-        if !Arc::ptr_eq(found, topic) || !topic.is_empty() {
-            return None;
-        }
-        count.give_back(1);
-        match topic.kind() {
-            TopicKind::Topic => self.topics.remove(topic.name()),
-            TopicKind::Pattern => {
-                let patterns = self.patterns.as_mut()?;
-                let unused = patterns.remove(topic.name());
-                if patterns.is_empty() {
-                    self.patterns = None;
-                }
-                unused
             }
         }
     }

@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 
 use crate::error::PublishError;
 use crate::hub::Hub;
+use crate::hub::capabilities::Capabilities;
 use crate::message::IntoMessage;
 use crate::message::send::SendOptions;
 use crate::peer::Peer;
@@ -13,6 +14,7 @@ use crate::pubsub::filter::Filter;
 use crate::pubsub::publication::Publication;
 use crate::pubsub::published::Published;
 use crate::pubsub::registry;
+use crate::pubsub::retained::{RetainError, RetainedBy};
 
 /// Topics by their names: one, or several in an array, a slice or a `Vec`. See [`Peer::to`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -140,6 +142,7 @@ pub struct To<'a> {
     only: Filter<'a>,
     from: Option<&'a Peer>,
     including_self: bool,
+    retained: bool,
     options: SendOptions,
 }
 
@@ -158,6 +161,7 @@ impl<'a> To<'a> {
             only: Filter::default(),
             from,
             including_self: false,
+            retained: false,
             options: SendOptions::new(),
         }
     }
@@ -178,46 +182,17 @@ impl<'a> To<'a> {
         self
     }
 
-    /// Sends only to peers with this [tag](Peer::tag), in addition to earlier required tags. Takes
-    /// as long as [`except`](Self::except).
-    ///
-    /// ```
-    /// # use crossws_core::*;
-    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// peer.to_all().tagged("moderator").send("a report came in")?;
-    /// # Ok(()) }
-    /// ```
-    pub fn tagged(mut self, tag: impl Into<Cow<'a, str>>) -> Self {
-        self.only.tagged(tag.into());
-        self
-    }
+    crate::filter_setters!(
+        only,
+        "fn example(peer: &Peer)",
+        "peer.to(\"news\")",
+        "\"hello\""
+    );
 
-    /// Excludes peers with this tag. Takes as long as [`except`](Self::except).
-    ///
-    /// ```
-    /// # use crossws_core::*;
-    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// peer.to("news").except_tagged("bot").send("hello")?;
-    /// # Ok(()) }
-    /// ```
-    pub fn except_tagged(mut self, tag: impl Into<Cow<'a, str>>) -> Self {
-        self.only.not_tagged(tag.into());
-        self
-    }
-
-    /// Excludes the connections of this [identity](Peer::identity): with the publisher's own
-    /// [`Peer::identity`], all of the user's devices. Takes as long as [`except`](Self::except).
-    ///
-    /// ```
-    /// # use crossws_core::*;
-    /// # fn example(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
-    /// if let Some(me) = peer.identity() {
-    ///     peer.to("news").except_identity(&*me).send("not for my own devices")?;
-    /// }
-    /// # Ok(()) }
-    /// ```
-    pub fn except_identity(mut self, identity: impl Into<Cow<'a, str>>) -> Self {
-        self.only.not_identity(identity.into());
+    /// Restricts the recipients to those that this filter admits, and replaces an earlier one.
+    #[doc(hidden)]
+    pub fn filter(mut self, only: Filter<'a>) -> Self {
+        self.only = only;
         self
     }
 
@@ -232,6 +207,35 @@ impl<'a> To<'a> {
     /// ```
     pub fn including_self(mut self) -> Self {
         self.including_self = true;
+        self
+    }
+
+    /// Retains the message: each later subscriber of its topics gets the topic's last retained
+    /// message first, before whatever follows it there. A subscriber by a
+    /// [pattern](Peer::subscribe_pattern) gets those of all topics that match, sorted by name.
+    ///
+    /// A topic retains one message, until another one replaces it or
+    /// [`Scope::clear_retained`](crate::Scope::clear_retained) forgets it. What a peer publishes is
+    /// also forgotten when the last peer leaves the namespace. What the application publishes
+    /// through the [hub](crate::Scope::topic) stays, also before the first peer comes. The hub bounds all of
+    /// them together: [`Limits::max_retained`](field@crate::Limits::max_retained).
+    ///
+    /// A Durable Object retains messages if its options ask for it, also while it sleeps. Retained publications of one
+    /// namespace are sent one after the other.
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # fn example(hub: &Hub, peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
+    /// hub.in_namespace("/prices").topic("EUR/USD").retained().send("1.0843")?;
+    /// peer.to("game/score").including_self().retained().send("2:1")?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`send`](Self::send) fails with [`PublishError::Retain`], and sends nothing, if there is no
+    /// room, or if the message is not for all subscribers of topics of one namespace.
+    pub fn retained(mut self) -> Self {
+        self.retained = true;
         self
     }
 
@@ -262,6 +266,9 @@ impl<'a> To<'a> {
         }
         let options = self.take_options();
         let publication = Publication::of(message, options)?;
+        if self.retained {
+            return self.deliver_retained(&publication);
+        }
         let without = self.from.filter(|_| !self.including_self);
         let alike = self.except.is_empty()
             && self.only.is_empty()
@@ -309,6 +316,9 @@ impl<'a> To<'a> {
         if let Some(from) = self.from {
             from.check_publishes()?;
         }
+        if self.retained {
+            return Err(RetainError::Audience.into());
+        }
         let options = self.take_options();
         let without = self.from.filter(|_| !self.including_self);
         let to = (self.target.to(), &self.except, &self.only);
@@ -336,6 +346,29 @@ impl<'a> To<'a> {
         }
     }
 
+    #[cold]
+    #[inline(never)]
+    fn deliver_retained(&self, publication: &Publication) -> Result<Published, PublishError> {
+        let is_narrowed = !self.except.is_empty() || !self.only.is_empty();
+        let (Some(namespace), Target::Topics(topics), false) =
+            (self.namespace, &self.target, is_narrowed)
+        else {
+            return Err(RetainError::Audience.into());
+        };
+        if !self.hub.supports(Capabilities::RETAINED) {
+            return Err(RetainError::Unsupported.into());
+        }
+        let by = match self.from {
+            Some(_) => RetainedBy::Peer,
+            None => RetainedBy::Hub,
+        };
+        let without = self.from.filter(|_| !self.including_self);
+        let published = self
+            .hub
+            .deliver_retained(namespace, topics, by, without, publication)?;
+        Ok(published)
+    }
+
     fn deliver(
         &self,
         topic: Option<&str>,
@@ -355,6 +388,7 @@ impl fmt::Debug for To<'_> {
             .field("except", &self.except)
             .field("only", &self.only)
             .field("including_self", &self.including_self)
+            .field("retained", &self.retained)
             .field("options", &self.options)
             .finish_non_exhaustive()
     }

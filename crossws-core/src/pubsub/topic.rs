@@ -1,6 +1,8 @@
 //! One topic: its subscribers, and the logs from which they read.
 
+mod backlog;
 mod each;
+mod joining;
 mod matched;
 mod several;
 mod writing;
@@ -9,19 +11,20 @@ use std::sync::Arc;
 
 use slab::Slab;
 
-pub(crate) use self::each::Each;
-pub(crate) use self::matched::publish_matched;
-pub(crate) use self::several::{Audience, Several};
 use self::writing::Writing;
 use crate::adapter::{Publication, Wire};
 use crate::peer::Peer;
-use crate::pubsub::cursor::{LogSlice, QueueSize, Reader, Remains, Sequence};
-use crate::pubsub::log::{Log, Position, Rest, Slices};
+use crate::pubsub::cursor::{QueueSize, Reader, Sequence};
+use crate::pubsub::log::{Log, Position, Rest};
 use crate::pubsub::members::{Key, Members};
 use crate::pubsub::published::Published;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::transport::Receipt;
+
+pub(crate) use self::each::Each;
+pub(crate) use self::matched::publish_matched;
+pub(crate) use self::several::{Audience, Several};
 
 pub(crate) struct Topic {
     /// `None` for the topic of all peers of a namespace.
@@ -176,70 +179,6 @@ impl Topic {
         }
     }
 
-    /// Adds a peer that is not a member yet. `remember` notes the key at the peer, or returns
-    /// `false` if the peer is leaving and must not be added. It runs under the lock, so that no
-    /// publication of the peer comes in between, whose author would be unknown.
-    pub(crate) fn insert(&self, peer: &Peer, remember: impl FnOnce(Key) -> bool) -> bool {
-        let wire = peer.transport().wire();
-        let mut state = self.state.lock();
-        let state = &mut *state;
-        let key = state.members.insert(peer.clone(), Place::Deaf);
-        if !remember(key) {
-            // The caller holds another handle: this one is not the last.
-            state.members.remove(key, peer);
-            return false;
-        }
-        let place = match wire.and_then(|wire| state.lane(wire)) {
-            None => {
-                state.handed.push(key);
-                Place::Handed(state.handed.len() as Key - 1)
-            }
-            Some((number, lane)) => {
-                lane.members += 1;
-                lane.idle.push(key);
-                Place::Idle(number, lane.idle.len() as Key - 1)
-            }
-        };
-        state.put(key, place);
-        true
-    }
-
-    /// Removes a member. Earlier publications are still its to read. Returns the handle, which the
-    /// caller must drop where that may run user code.
-    pub(crate) fn remove(&self, key: Key, peer: &Peer) -> Option<Peer> {
-        let mut state = self.state.lock();
-        let state = &mut *state;
-        let (peer, place) = state.members.remove(key, peer)?;
-        match place {
-            Place::Handed(at) => {
-                state.handed.swap_remove(at as usize);
-                if let Some(moved) = state.handed.get(at as usize).copied() {
-                    state.put(moved, Place::Handed(at));
-                }
-            }
-            Place::Idle(lane, at) => {
-                let found = state.lanes.get_mut(usize::from(lane))?;
-                found.members -= 1;
-                found.idle.swap_remove(at as usize);
-                if let Some(moved) = found.idle.get(at as usize).copied() {
-                    state.put(moved, Place::Idle(lane, at));
-                }
-            }
-            Place::Reading(reader) => {
-                let reading = state.readers.get_mut(reader as usize)?;
-                reading.member = None;
-                if let Some(lane) = state.lanes.get_mut(usize::from(reading.lane)) {
-                    lane.members -= 1;
-                    if let Some(cursor) = reading.cursor.take() {
-                        reading.rest = lane.log.detach(&cursor, key).map(Box::new);
-                    }
-                }
-            }
-            Place::Deaf => {}
-        }
-        Some(peer)
-    }
-
     pub(crate) fn len(&self) -> usize {
         self.state.lock().members.len()
     }
@@ -352,98 +291,6 @@ impl Topic {
     fn set_published(&self, end: QueueSize) {
         self.bytes.store(end.bytes, Ordering::Release);
         self.messages.store(end.messages, Ordering::Release);
-    }
-
-    /// See [`Backlog::take`](crate::adapter::Backlog::take). Returns the rest, if there is one.
-    pub(crate) fn take(
-        &self,
-        reader: Reader,
-        before: u64,
-        sorted: bool,
-        into: &mut Vec<LogSlice>,
-    ) -> Option<Remains> {
-        let mut state = self.state.lock();
-        let reading = state.reading(reader)?;
-        let slices = match sorted {
-            true => Slices::Consecutive,
-            false => Slices::Adjacent,
-        };
-        if let Some(rest) = &mut reading.rest
-            && rest.read(before, slices, into)
-        {
-            return Some(Remains::Ended(rest.lag()));
-        }
-        let (lane, member) = (reading.lane, reading.member);
-        if let Some(cursor) = reading.cursor.take()
-            && let Some(key) = member
-            && let Some(lane) = state.lanes.get_mut(usize::from(lane))
-            && let Some(left) = lane.log.read(cursor, key, before, slices, into)
-        {
-            let start = self.published().since(lane.log.lag(&left));
-            if let Some(reading) = state.reading(reader) {
-                reading.cursor = Some(left);
-                return Some(Remains::Since(start));
-            }
-        }
-        state.rest(reader);
-        None
-    }
-
-    /// Arranges for every reader to be asked at the next publication.
-    pub(crate) fn recheck(&self) {
-        self.recheck.store(true, Ordering::Release);
-    }
-
-    /// Removes a feed.
-    pub(crate) fn forget(&self, reader: Reader) {
-        let mut state = self.state.lock();
-        let Some(reading) = state.reading(reader) else {
-            return;
-        };
-        if let Some(cursor) = reading.cursor.take() {
-            let lane = usize::from(reading.lane);
-            if let Some(lane) = state.lanes.get_mut(lane) {
-                lane.log.release(&cursor);
-            }
-        }
-        state.rest(reader);
-    }
-
-    /// Returns how much waits for a reader.
-    pub(crate) fn lag(&self, reader: Reader) -> QueueSize {
-        let mut state = self.state.lock();
-        let state = &mut *state;
-        let Some(reading) = state.reading(reader) else {
-            return QueueSize::default();
-        };
-        if let Some(rest) = &reading.rest {
-            return rest.lag();
-        }
-        let lane = usize::from(reading.lane);
-        let reading = state.readers.get(reader.key as usize);
-        match (reading, state.lanes.get(lane)) {
-            (Some(reading), Some(lane)) => {
-                let cursor = reading.cursor.as_ref();
-                cursor.map_or(QueueSize::default(), |cursor| lane.log.lag(cursor))
-            }
-            _ => QueueSize::default(),
-        }
-    }
-
-    /// Returns how much waits for a reader that has left.
-    pub(crate) fn rest(&self, reader: Reader) -> Option<QueueSize> {
-        let mut state = self.state.lock();
-        let reading = state.reading(reader)?;
-        reading.rest.as_ref().map(|rest| rest.lag())
-    }
-
-    /// Returns how many bytes stay in memory because of a reader, if it has left: chunks of the log
-    /// are kept whole. 0 for a member, for which the log keeps them.
-    pub(crate) fn kept(&self, reader: Reader) -> usize {
-        let mut state = self.state.lock();
-        let reading = state.reading(reader);
-        let rest = reading.and_then(|reading| reading.rest.as_ref());
-        rest.map_or(0, |rest| rest.span())
     }
 }
 

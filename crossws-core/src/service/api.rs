@@ -1,18 +1,22 @@
 //! From a socket to the application's own HTTP service, without a network.
 
+pub(crate) mod request;
+pub(crate) mod response;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, Request, Response, StatusCode, Uri};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use http::header::{HOST, HeaderMap, HeaderValue};
+use http::{Method, Request, Response};
 
-use crate::bounds::{BoxError, BoxFuture, MaybeSend, MaybeSync};
+use crate::bounds::{BoxFuture, MaybeSend, MaybeSync};
 use crate::hub::Hub;
-use crate::message::codec::{DecodeError, EncodeError};
+use crate::service::api::request::ApiRequest;
+use crate::service::api::response::ApiError;
+#[cfg(feature = "http")]
+use crate::service::body::Body;
 
 /// The HTTP service of an application, as hooks call it: an adapter wraps the service that a server
 /// was given.
@@ -27,6 +31,20 @@ pub trait HttpService: MaybeSend + MaybeSync + 'static {
         request: Request<Bytes>,
         max_body: usize,
     ) -> BoxFuture<'static, Result<Response<Bytes>, ApiError>>;
+
+    /// Returns the response when its head is there; its body arrives later, and may have no end. By
+    /// default the body is read first, up to [`ApiRequest::MAX_BODY`].
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    #[cfg(feature = "http")]
+    fn stream(
+        &self,
+        request: Request<Bytes>,
+    ) -> BoxFuture<'static, Result<Response<Body>, ApiError>> {
+        let whole = self.call(request, ApiRequest::MAX_BODY);
+        Box::pin(async move { Ok(whole.await?.map(Body::from)) })
+    }
 }
 
 /// The place where a hub finds the service.
@@ -191,275 +209,16 @@ impl fmt::Debug for Api {
     }
 }
 
-/// A request to the application's own HTTP service: await it.
-///
-/// # Errors
-/// The result may be an [`ApiError`]. An error status is not an error: see [`ApiResponse::status`].
-///
-/// # Cancel safety
-/// Dropping the future drops the service's future.
-#[must_use = "nothing is called until it is awaited"]
-pub struct ApiRequest {
-    service: Option<Arc<dyn HttpService>>,
-    method: Method,
-    target: String,
-    headers: HeaderMap,
-    /// An error is kept until the request is awaited, so that building never fails.
-    body: Result<Bytes, ApiError>,
-    remote_addr: Option<SocketAddr>,
-    hub: Hub,
-    max_body: usize,
-}
-
-impl ApiRequest {
-    /// The most bytes of a response's body, unless [`max_body`](Self::max_body) says otherwise: 1 MiB.
-    pub const MAX_BODY: usize = 1 << 20;
-
-    /// Adds a pair to the query, percent-encoded.
-    ///
-    /// ```
-    /// # use crossws_core::*;
-    /// # async fn example(api: Api) -> Result<(), ApiError> {
-    /// api.get("/search").query("q", "web sockets").query("page", 2).await?;
-    /// # Ok(()) }
-    /// ```
-    pub fn query(mut self, name: impl AsRef<str>, value: impl fmt::Display) -> Self {
-        let separator = if self.target.contains('?') { '&' } else { '?' };
-        self.target.push(separator);
-        encode(name.as_ref(), &mut self.target);
-        self.target.push('=');
-        encode(&value.to_string(), &mut self.target);
-        self
-    }
-
-    /// Adds a header; several of one name are all sent.
-    ///
-    /// ```
-    /// # use crossws_core::*;
-    /// # async fn example(api: Api) -> Result<(), ApiError> {
-    /// api.get("/private").header("authorization", "Bearer abc").await?;
-    /// # Ok(()) }
-    /// ```
-    pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
-        let name = HeaderName::try_from(name.as_ref()).map_err(http::Error::from);
-        let value = HeaderValue::from_bytes(value.as_ref()).map_err(http::Error::from);
-        match name.and_then(|name| Ok((name, value?))) {
-            Ok((HOST, value)) => {
-                self.headers.insert(HOST, value);
-            }
-            Ok((name, value)) => {
-                self.headers.append(name, value);
-            }
-            Err(error) => self.fail(ApiError::Request(error)),
-        }
-        self
-    }
-
-    /// Sets the body. Its `Content-Type` is a [header](Self::header).
-    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
-        if self.body.is_ok() {
-            self.body = Ok(body.into());
-        }
-        self
-    }
-
-    /// Sets a body of JSON, and `Content-Type: application/json`.
-    pub fn json(mut self, body: &(impl Serialize + ?Sized)) -> Self {
-        match serde_json::to_vec(body) {
-            Ok(json) => {
-                let json_type = HeaderValue::from_static("application/json");
-                self.headers.insert(CONTENT_TYPE, json_type);
-                self.body(json)
-            }
-            Err(error) => {
-                self.fail(ApiError::Encode(EncodeError::new(error)));
-                self
-            }
-        }
-    }
-
-    /// Sets the most bytes of the response's body. A longer one is an error. Default
-    /// [`MAX_BODY`](Self::MAX_BODY).
-    ///
-    /// ```
-    /// # use crossws_core::*;
-    /// # async fn example(api: Api) -> Result<(), ApiError> {
-    /// let page = api.get("/page").max_body(4 << 10).await?;
-    /// # Ok(()) }
-    /// ```
-    pub fn max_body(mut self, bytes: usize) -> Self {
-        self.max_body = bytes;
-        self
-    }
-
-    /// Keeps the first error.
-    fn fail(&mut self, error: ApiError) {
-        if self.body.is_ok() {
-            self.body = Err(error);
-        }
-    }
-
-    async fn run(self) -> Result<ApiResponse, ApiError> {
-        let service = self.service.ok_or(ApiError::NoService)?;
-        let mut request = Request::new(self.body?);
-        let uri = Uri::try_from(self.target);
-        *request.uri_mut() = uri.map_err(|error| ApiError::Request(error.into()))?;
-        *request.method_mut() = self.method;
-        *request.headers_mut() = self.headers;
-        // A request's extensions must be `Send`, which a hub on Workers is not.
-        #[cfg(not(target_arch = "wasm32"))]
-        request.extensions_mut().insert(self.hub);
-        #[cfg(target_arch = "wasm32")]
-        drop(self.hub);
-        if let Some(addr) = self.remote_addr {
-            request.extensions_mut().insert(addr);
-        }
-        let response = service.call(request, self.max_body).await?;
-        Ok(ApiResponse(response))
-    }
-}
-
-impl IntoFuture for ApiRequest {
-    type Output = Result<ApiResponse, ApiError>;
-    type IntoFuture = BoxFuture<'static, Self::Output>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run())
-    }
-}
-
-impl fmt::Debug for ApiRequest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Without the query and the headers, which may hold a token.
-        let path = self.target.split('?').next().unwrap_or_default();
-        f.debug_struct("ApiRequest")
-            .field("method", &self.method)
-            .field("path", &path)
-            .finish_non_exhaustive()
-    }
-}
-
-/// The response of the application's HTTP service: any status, and the whole body.
-#[derive(Debug, Clone)]
-pub struct ApiResponse(Response<Bytes>);
-
-impl ApiResponse {
-    /// Returns the status.
-    pub fn status(&self) -> StatusCode {
-        self.0.status()
-    }
-
-    /// Returns the headers.
-    pub fn headers(&self) -> &HeaderMap {
-        self.0.headers()
-    }
-
-    /// Returns the body.
-    pub fn bytes(&self) -> &Bytes {
-        self.0.body()
-    }
-
-    /// Reads the body as text.
-    ///
-    /// # Errors
-    /// [`DecodeError`] if it is not UTF-8.
-    pub fn text(&self) -> Result<&str, DecodeError> {
-        std::str::from_utf8(self.0.body()).map_err(DecodeError::new)
-    }
-
-    /// Reads the body as JSON, whatever the status and the `Content-Type`.
-    ///
-    /// ```
-    /// # use crossws_core::*;
-    /// # fn example(response: ApiResponse) -> Result<(), Box<dyn std::error::Error>> {
-    /// let names: Vec<String> = response.json()?;
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    /// [`DecodeError`] if it is not valid JSON for the type.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
-        serde_json::from_slice(self.0.body()).map_err(DecodeError::new)
-    }
-
-    /// Returns the response if its status is a success (2xx).
-    ///
-    /// ```
-    /// # use crossws_core::*;
-    /// # fn example(response: ApiResponse) -> Result<(), Box<dyn std::error::Error>> {
-    /// println!("{}", response.success()?.text()?);
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    /// [`ApiError::Status`] otherwise.
-    pub fn success(self) -> Result<Self, ApiError> {
-        match self.status() {
-            status if status.is_success() => Ok(self),
-            status => Err(ApiError::Status(status)),
-        }
-    }
-
-    /// Returns the HTTP response.
-    pub fn into_response(self) -> Response<Bytes> {
-        self.0
-    }
-}
-
-/// Why the application's own HTTP service was not called, or gave no response.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ApiError {
-    /// The server was given no HTTP service, or has ended.
-    #[error("this application has no HTTP service: give the server one with `http(..)`")]
-    NoService,
-    /// The path or a header is not valid HTTP.
-    #[error("not a request: {0}")]
-    Request(#[source] http::Error),
-    /// The request's body cannot be encoded.
-    #[error("the request's body: {0}")]
-    Encode(#[from] EncodeError),
-    /// The service failed, or its response's body did.
-    #[error("the HTTP service failed: {0}")]
-    Failed(#[source] BoxError),
-    /// The response's body is longer than [`ApiRequest::max_body`].
-    #[error("the response's body has more than {most} bytes")]
-    TooLarge {
-        /// The most that was allowed, in bytes.
-        most: usize,
-    },
-    /// The status is not a success: only from [`ApiResponse::success`].
-    #[error("the HTTP service responded {0}")]
-    Status(StatusCode),
-}
-
-/// Appends a part of a query. The unreserved characters of RFC 3986 section 2.3 stay unencoded.
-fn encode(part: &str, to: &mut String) {
-    for byte in part.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                to.push(char::from(byte));
-            }
-            _ => {
-                const HEX: [char; 16] = [
-                    '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',
-                ];
-                to.extend([
-                    '%',
-                    HEX[usize::from(byte >> 4)],
-                    HEX[usize::from(byte & 15)],
-                ]);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use futures_lite::future::block_on;
     use serde_json::{Value, json};
 
+    use http::StatusCode;
+    use http::header::CONTENT_TYPE;
+
     use super::*;
+    use crate::service::api::response::ApiResponse;
 
     /// Responds with a description of the request.
     struct Mirror;

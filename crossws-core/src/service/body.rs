@@ -14,7 +14,7 @@ use tower_service::Service;
 
 use crate::adapter::HttpService;
 use crate::bounds::{BoxError, BoxFuture};
-use crate::service::api::ApiError;
+use crate::service::api::response::ApiError;
 
 /// The body of a request to an application's HTTP service: from a client or, whole, from
 /// [`Api`](crate::Api). The same type on every adapter, whichever server reads the request.
@@ -136,6 +136,18 @@ where
         request: Request<Bytes>,
         max_body: usize,
     ) -> BoxFuture<'static, Result<Response<Bytes>, ApiError>> {
+        let response = self.stream(request);
+        Box::pin(async move {
+            let (parts, body) = response.await?.into_parts();
+            let body = collect(body, max_body).await?;
+            Ok(Response::from_parts(parts, body))
+        })
+    }
+
+    fn stream(
+        &self,
+        request: Request<Bytes>,
+    ) -> BoxFuture<'static, Result<Response<Body>, ApiError>> {
         let mut service = self.service.clone();
         let mut request = request.map(Body::from);
         (self.prepare)(request.extensions_mut());
@@ -144,9 +156,7 @@ where
             ready.map_err(|error| ApiError::Failed(error.into()))?;
             let response = service.call(request).await;
             let response = response.map_err(|error| ApiError::Failed(error.into()))?;
-            let (parts, body) = response.into_parts();
-            let body = collect(body, max_body).await?;
-            Ok(Response::from_parts(parts, body))
+            Ok(response.map(Body::new))
         })
     }
 }

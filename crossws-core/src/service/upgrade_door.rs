@@ -4,7 +4,7 @@ use std::sync::Arc;
 use crate::hooks::Hooks;
 use crate::hooks::dyn_hooks::SharedHooks;
 use crate::peer::extensions::Extensions;
-use crate::session::claim::Accepted;
+use crate::session::accepted::Accepted;
 use crate::sync::Mutex;
 use crate::upgrade::request::UpgradeRequest;
 

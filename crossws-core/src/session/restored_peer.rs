@@ -7,7 +7,8 @@ use crate::message::close::{CloseCode, CloseFrame};
 use crate::observe::{RejectReason, watch};
 use crate::peer::membership::Membership;
 use crate::peer::{Peer, credentials_expired};
-use crate::session::{OpeningPeer, PeerEvents};
+use crate::session::OpeningPeer;
+use crate::session::peer_events::PeerEvents;
 use crate::upgrade::resolve::route::Route;
 use crate::upgrade::resolve::{Resolution, Resolve};
 

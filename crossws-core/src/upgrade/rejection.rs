@@ -6,7 +6,7 @@ use http::{Response, StatusCode};
 
 use crate::bounds::BoxError;
 use crate::upgrade::InvalidHeader;
-use crate::upgrade::request::NotAttached;
+use crate::upgrade::request::attached::NotAttached;
 
 /// A refused upgrade: any HTTP response, and its cause for the server's log.
 ///

@@ -27,6 +27,7 @@ mod observe;
 mod patterns;
 mod peer;
 mod promises;
+mod retained;
 mod routes;
 mod send_line;
 mod several;

@@ -216,6 +216,76 @@ fn a_panic_of_an_observer_goes_no_further() {
 }
 
 #[test]
+fn an_observer_without_messages_gets_every_other_event() {
+    struct Connections(Recorder);
+
+    impl Observer for Connections {
+        fn wants_messages(&self) -> bool {
+            false
+        }
+
+        fn connected(&self, peer: &Peer) {
+            self.0.connected(peer);
+        }
+
+        fn received(&self, peer: &Peer, message: &Message) {
+            self.0.received(peer, message);
+        }
+
+        fn emitted(&self, emitted: &Emitted<'_>) {
+            self.0.emitted(emitted);
+        }
+
+        fn hook_ended(&self, peer: &Peer, hook: HookKind, took: Duration) {
+            self.0.hook_ended(peer, hook, took);
+        }
+    }
+
+    let (few, all) = (Log::default(), Log::default());
+    let hub = Hub::builder()
+        .observer(Connections(Recorder(few.clone())))
+        .observer(Recorder(all.clone()))
+        .build();
+    let app = hooks().on_message(|peer, message| async move {
+        peer.publish("t", message.clone())?;
+        peer.send(message).map(drop)?;
+        crossws_core::ok()
+    });
+    let (mut ann, _wire) = open(&hub, &Arc::new(app), "/");
+    block_on(ann.message("hi".into()));
+    assert_eq!(few.take(), ["connected /", "message 0ns"]);
+    assert_eq!(all.take().len(), 5);
+    let traffic = hub.stats().traffic.unwrap();
+    assert_eq!((traffic.received, traffic.sent), (1, 1));
+    drop(ann);
+}
+
+#[test]
+fn counters_count_what_several_threads_receive_and_send() {
+    const THREADS: u64 = 4;
+    const EACH: u64 = 200;
+    let hub = Hub::builder().counters().build();
+    let app =
+        Arc::new(hooks().on_message(|peer, message| async move { peer.send(message).map(drop) }));
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                let (mut session, _wire) = open(&hub, &app, "/");
+                (0..EACH).for_each(|_| block_on(session.message("12345".into())));
+            });
+        }
+    });
+    let counters = hub.counters().unwrap();
+    for counted in [&counters.received, &counters.sent] {
+        assert_eq!(
+            (counted.count, counted.sum),
+            (THREADS * EACH, 5 * THREADS * EACH)
+        );
+        assert_eq!(counted.buckets.last(), Some(&(7, THREADS * EACH)));
+    }
+}
+
+#[test]
 fn counters_count_messages_and_bytes_both_ways() {
     let silent = Hub::default();
     assert_eq!((silent.stats().traffic, silent.counters()), (None, None));

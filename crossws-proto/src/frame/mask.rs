@@ -1,5 +1,16 @@
 //! Masking (RFC 6455 section 5.3).
 
+use std::cell::RefCell;
+
+/// How many bytes of keys a thread asks the system for at a time: a system call for each frame would
+/// cost more than the frame.
+const AHEAD: usize = 1024;
+
+thread_local! {
+    /// Random bytes, and how many of them, from the front, have been used.
+    static KEYS: RefCell<(usize, [u8; AHEAD])> = const { RefCell::new((AHEAD, [0; AHEAD])) };
+}
+
 /// Masks or unmasks a payload: both are the same operation.
 #[inline]
 pub(crate) fn apply(bytes: &mut [u8], key: [u8; 4]) {
@@ -27,9 +38,16 @@ pub(crate) fn advance(mut key: [u8; 4], count: usize) -> [u8; 4] {
 /// # Errors
 /// When the system's random source fails.
 pub(crate) fn fresh_key() -> Result<[u8; 4], getrandom::Error> {
-    let mut key = [0; 4];
-    getrandom::fill(&mut key)?;
-    Ok(key)
+    KEYS.with_borrow_mut(|(used, keys)| {
+        if *used >= AHEAD {
+            getrandom::fill(keys)?;
+            *used = 0;
+        }
+        let key = keys.get(*used..).and_then(|rest| rest.first_chunk());
+        *used += size_of::<[u8; 4]>();
+        // `AHEAD` is a multiple of a key's length.
+        Ok(key.copied().unwrap_or_default())
+    })
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ pub enum AnswerError {
     /// handshake, or to another one.
     #[error("the Sec-WebSocket-Accept header does not fit the key")]
     Accept,
-    /// The server chose a subprotocol, but none was offered.
+    /// The server chose a subprotocol that was not offered, or several.
     #[error("the server chose a subprotocol that was not offered")]
     Protocol,
     /// `Sec-WebSocket-Extensions` is malformed.
@@ -68,6 +68,7 @@ pub enum AnswerError {
 #[derive(Debug)]
 pub struct ClientHandshake {
     key: String,
+    protocols: Vec<String>,
     offer: Option<Offer>,
 }
 
@@ -86,8 +87,24 @@ impl ClientHandshake {
         getrandom::fill(&mut nonce)?;
         Ok(Self {
             key: STANDARD.encode(nonce),
+            protocols: Vec::new(),
             offer: deflate.map(Offer::new),
         })
+    }
+
+    /// Offers these subprotocols, the preferred one first. A server need not choose any; the chosen
+    /// one is in the response's `Sec-WebSocket-Protocol`.
+    ///
+    /// They must be tokens (RFC 6455 section 4.1): others are not offered.
+    #[must_use]
+    pub fn with_protocols<S: Into<String>>(
+        mut self,
+        protocols: impl IntoIterator<Item = S>,
+    ) -> Self {
+        let tokens = protocols.into_iter().map(Into::into);
+        self.protocols
+            .extend(tokens.filter(|protocol| is_token(protocol)));
+        self
     }
 
     /// Returns the headers of the request, which must be a GET of HTTP/1.1. Only `Host` is missing.
@@ -97,7 +114,9 @@ impl ClientHandshake {
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         let offer = self.offer.as_ref().map(Offer::header);
+        let protocols = (!self.protocols.is_empty()).then(|| self.protocols.join(", "));
         let values = [
+            (SEC_WEBSOCKET_PROTOCOL, protocols),
             (SEC_WEBSOCKET_KEY, Some(self.key.clone())),
             (SEC_WEBSOCKET_EXTENSIONS, offer),
         ];
@@ -135,7 +154,11 @@ impl ClientHandshake {
             return Err(AnswerError::Accept);
         }
         if headers.contains_key(SEC_WEBSOCKET_PROTOCOL) {
-            return Err(AnswerError::Protocol);
+            let chosen = only(headers, &SEC_WEBSOCKET_PROTOCOL);
+            let offered = |one: &String| chosen.is_some_and(|chosen| chosen == one.as_bytes());
+            if !self.protocols.iter().any(offered) {
+                return Err(AnswerError::Protocol);
+            }
         }
         let extensions = headers.get_all(SEC_WEBSOCKET_EXTENSIONS);
         let deflate = match self.offer {
@@ -147,6 +170,12 @@ impl ClientHandshake {
         };
         Ok(Agreed { deflate })
     }
+}
+
+/// Returns whether a subprotocol's name is a token (RFC 9110 section 5.6.2).
+pub fn is_token(name: &str) -> bool {
+    let is_tchar = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !name.is_empty() && name.bytes().all(is_tchar)
 }
 
 #[cfg(test)]
@@ -234,6 +263,32 @@ mod tests {
         let answer = answer(&one, "x-other", &[]);
         assert_eq!(other.check(&answer).unwrap_err(), AnswerError::Accept);
         assert!(one.check(&answer).is_ok());
+    }
+
+    #[test]
+    fn a_chosen_subprotocol_is_one_that_was_offered() {
+        let cases: &[(&[&str], bool)] = &[
+            (&[], true),
+            (&["v2"], true),
+            (&["v1"], true),
+            (&["V2"], false),
+            (&["v3"], false),
+            (&["v1, v2"], false),
+            (&["v1", "v2"], false),
+            (&["not a token"], false),
+        ];
+        for (chosen, agreed) in cases {
+            let handshake = new(None).with_protocols(["v2", "not a token", "v1"]);
+            let headers = handshake.headers();
+            assert_eq!(headers["sec-websocket-protocol"], "v2, v1");
+            let answer = answer(&handshake, "sec-websocket-protocol", chosen);
+            let expected = match agreed {
+                true => Ok(()),
+                false => Err(AnswerError::Protocol),
+            };
+            let checked = handshake.check(&answer).map(|_| ());
+            assert_eq!(checked, expected, "{chosen:?}");
+        }
     }
 
     #[test]

@@ -1,17 +1,28 @@
 //! The app's HTTP on servers: an axum router, which is a service on every runtime.
 
+use std::time::Duration;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use crossws::Hub;
+use crossws::sse::{EventResponse, EventSockets, EventStream};
+use crossws::{Hub, SharedResolver};
 use serde_json::{Value, json};
 
 use crate::api::{Cleanups, health, note};
 use crate::loops;
+use crate::sse::{self, Streams};
 
-/// Serves every request that is not a WebSocket.
-pub fn http(hub: Hub) -> Router {
+/// Serves every request that is not a WebSocket: the same sockets for clients that cannot open one,
+/// and the app's pages.
+pub fn http(app: SharedResolver, hub: Hub) -> EventSockets<Router> {
+    EventSockets::new(app, &hub)
+        .grace(Duration::from_secs(1))
+        .or(pages(hub))
+}
+
+fn pages(hub: Hub) -> Router {
     Router::new()
         .route("/api/health", get(async || Json(health())))
         .route("/api/cleanups", get(cleanups))
@@ -26,6 +37,13 @@ pub fn http(hub: Hub) -> Router {
         )
         .route("/_socket/cleanups", get(loops_cleanups))
         .route("/_socket/push", post(push))
+        .route("/sse", get(ticks))
+        .route("/sse/open", get(open_streams))
+        .route(
+            "/sse/structured",
+            get(async |stream| sse::structured(stream)),
+        )
+        .route("/sse/lines", get(async |stream| sse::lines(stream)))
         .with_state(hub)
 }
 
@@ -35,6 +53,14 @@ async fn cleanups(State(hub): State<Hub>) -> Json<Value> {
 
 async fn loops_cleanups(State(hub): State<Hub>) -> Json<Value> {
     Json(Cleanups::of(&hub).of_loops())
+}
+
+async fn ticks(State(hub): State<Hub>, stream: EventStream) -> EventResponse {
+    sse::ticks(stream, &Streams::of(&hub))
+}
+
+async fn open_streams(State(hub): State<Hub>) -> Json<Value> {
+    Json(json!({ "open": Streams::of(&hub).open() }))
 }
 
 /// Tells every connection of a user.

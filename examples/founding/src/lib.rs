@@ -2,19 +2,30 @@
 //! runtime: `src/bin/tokio.rs` and `src/bin/smol.rs` serve it, and `examples/worker-founding` is
 //! the same app on Cloudflare Workers.
 //!
-//!     cargo run -p founding
+//!     cargo run --example founding
 //!     websocat ws://127.0.0.1:3000/ws/chat
+//!
+//! From the routes it generates an AsyncAPI document and a TypeScript client:
+//!
+//!     cargo run --example founding -- describe
+//!     cargo run --example founding -- client web/src
+//!     cargo run --example founding -- check web/src
 
 pub mod api;
+#[cfg(feature = "describe")]
+mod describe;
 #[cfg(feature = "http")]
 mod http;
 mod loops;
 mod mock;
 mod namespaces;
+pub mod sse;
 mod workers;
 
 use crossws::{Origin, RouteSettings, Router};
 
+#[cfg(feature = "describe")]
+pub use describe::{described, describes};
 #[cfg(feature = "http")]
 pub use http::http;
 pub use workers::User;

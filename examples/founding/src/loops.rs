@@ -7,6 +7,7 @@ mod shell;
 #[cfg(feature = "http")]
 use crossws::BoxError;
 use crossws::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -14,14 +15,17 @@ use crate::api::Cleanups;
 
 pub(crate) fn routes() -> Router {
     let routes = Router::new()
-        .route("/tools/terminal", terminal())
+        .route(
+            "/tools/terminal",
+            route(terminal()).receives::<Input>().sends::<Input>(),
+        )
         .route("/tools/notifications", notifications());
     #[cfg(unix)]
     let routes = routes.route("/pty", shell::terminal("sh"));
     routes
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "lowercase")]
 enum Input {
     Data { data: Value },

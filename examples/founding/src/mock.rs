@@ -19,9 +19,17 @@ pub(crate) fn routes() -> Router {
             "/chat",
             route(chat::Chat)
                 .topic(chat::GENERAL)
-                .query::<chat::Query>(),
+                .query::<chat::Query>()
+                .receives::<chat::FromGuest>()
+                .sends::<chat::ToGuest>(),
         )
-        .route("/game", route(game::Game).topic(game::LOBBY))
+        .route(
+            "/game",
+            route(game::Game)
+                .topic(game::LOBBY)
+                .receives::<game::FromPlayer>()
+                .sends::<game::ToPlayer>(),
+        )
         .route("/private", route(private()).authenticate(token))
         .route(
             "/protocols",

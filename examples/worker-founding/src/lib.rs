@@ -5,7 +5,9 @@
 
 use crossws::Router;
 use crossws::http::HeaderName;
-use crossws::worker::{Objects, Options, Shard, Upgraded};
+use crossws::sse::{EventResponse, EventStream, LAST_EVENT_ID};
+use crossws::worker::{Objects, Options, Shard, Upgraded, background, respond};
+use founding::sse::Streams;
 use serde_json::json;
 use worker::{Context, Env, Method, Request, Response, Result, console_log, event};
 
@@ -32,7 +34,7 @@ fn start() {
     console_log!(
         "left to the platform: heartbeats, pongs and compression (/mock/ws/quiet, pings, manual, \
          deflate); no loop outlasts a sleep (/_socket/tools, pty); without a memory of its own: \
-         /api/cleanups"
+         /api/cleanups, /sse/open"
     );
 }
 
@@ -47,11 +49,30 @@ async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
 async fn http(request: Request, env: Env) -> Result<Response> {
     match (request.method(), request.path().as_str()) {
         (Method::Get, "/api/health") => Response::from_json(&founding::api::health()),
+        (Method::Get, "/sse/structured") => events(&request, founding::sse::structured),
+        (Method::Get, "/sse/lines") => events(&request, founding::sse::lines),
+        (Method::Get, "/sse") => events(&request, |stream| {
+            // Nothing counts them: an instance shares no memory with others.
+            founding::sse::ticks(stream, &Streams::default())
+        }),
         (Method::Post, "/api/notify") => notify(request, &env, "").await,
         (Method::Post, "/api/notify/chat") => notify(request, &env, "chat").await,
         (Method::Post, "/api/notify/rooms") => notify(request, &env, "rooms/[id]").await,
         _ => Response::error("not found", 404),
     }
+}
+
+/// Responds with an event stream of the app.
+fn events(
+    request: &Request,
+    stream: impl FnOnce(EventStream) -> EventResponse,
+) -> Result<Response> {
+    let events = EventStream::on(background());
+    let events = match request.headers().get(LAST_EVENT_ID.as_str())? {
+        Some(id) => events.with_last_event_id(&id),
+        None => events,
+    };
+    Ok(respond(stream(events))?)
 }
 
 async fn notify(mut request: Request, env: &Env, route: &str) -> Result<Response> {

@@ -7,13 +7,17 @@ use std::path::{Path, PathBuf};
 
 /// Returns the numbers of the features that the page lists at least.
 fn numbers() -> impl Iterator<Item = usize> {
-    (1..=64)
-        .chain(67..=192)
+    (1..=65)
+        .chain(67..=193)
         .chain([197])
         .chain(220..=225)
+        .chain(241..=252)
+        .chain([254])
+        .chain(268..=273)
         .chain(276..=280)
         .chain([301])
         .chain(303..=313)
+        .chain([324])
 }
 
 const NOT_YET: &str = "not yet";
@@ -48,6 +52,7 @@ fn folders(package: &str) -> Vec<PathBuf> {
         "crossws" => vec![root.join("examples")],
         "crossws-codegen" => of("codegen"),
         "crossws-metrics" => of("metrics"),
+        "crossws-conformance" => of("tests"),
         "crossws-docs-tests" => of("tests/docs"),
         "crossws-app" | "crossws-core" | "crossws-proto" => of(package),
         example if root.join("examples").join(example).is_dir() => {

@@ -9,6 +9,7 @@ group! {
     a_malformed_message_is_answered_and_the_connection_stays: [],
     a_malformed_message_closes_with_1007_by_default: [CLOSE_CODE],
     a_message_that_is_too_deep_is_refused_by_name: [],
+    clients_are_told_of_errors_where_a_route_says_so: [],
     json_is_read_as_json_else_text_else_bytes: [BINARY],
     clients_receive_publications_in_the_format_of_their_subprotocol: [PUBSUB, SUBPROTOCOL, BINARY],
 }
@@ -47,6 +48,18 @@ async fn a_malformed_message_closes_with_1007_by_default(scene: Scene<'_>) {
     let mut peer = stage.join("/routed/spoken/strict", "a").await;
     peer.say("{").await;
     assert_eq!(peer.closes_at_last().await.0, 1007);
+}
+
+async fn clients_are_told_of_errors_where_a_route_says_so(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut peer = stage.join("/routed/spoken/frank", "a").await;
+    for _ in 0..2 {
+        peer.say("cold").await;
+        let told = json!({"type": "error", "message": "`cold` is not fine"});
+        assert_eq!(json(&mut peer).await, told);
+        peer.say("fine").await;
+        peer.hears("fine").await;
+    }
 }
 
 async fn a_message_that_is_too_deep_is_refused_by_name(scene: Scene<'_>) {

@@ -38,6 +38,12 @@ pub(super) fn upgrade(request: Request<()>, addr: SocketAddr, key: &str) -> Vec<
     head(&Request::from_parts(parts, Bytes::new()))
 }
 
+/// Adds the `Host` of this address, if there is none.
+pub(super) fn name_host(headers: &mut HeaderMap, addr: SocketAddr) {
+    let host = HeaderValue::from_str(&addr.to_string()).unwrap();
+    headers.entry(HOST).or_insert(host);
+}
+
 /// Encodes a plain request, for a connection of its own.
 pub(super) fn plain(mut request: Request<Bytes>, addr: SocketAddr) -> Vec<u8> {
     let len = request.body().len();
@@ -71,6 +77,20 @@ pub(super) async fn exchange(
     let mut read = Vec::new();
     let response = response(stream, &mut read).await?;
     Some((response, read))
+}
+
+/// Sends bytes and reads a response's head. Returns it with the bytes after it.
+pub(super) async fn head_of(stream: &mut Stream, bytes: &[u8]) -> (Response<()>, Vec<u8>) {
+    stream.write_all(bytes).await.unwrap();
+    let mut read = Vec::new();
+    loop {
+        if let Some((response, end)) = parse(&read) {
+            read.drain(..end);
+            return (response, read);
+        }
+        let count = stream.read_buf(&mut read).await.unwrap();
+        assert_ne!(count, 0, "half a response: {read:?}");
+    }
 }
 
 /// Reads a response from `read` and the stream. The bytes after it stay in `read`.
@@ -130,6 +150,20 @@ async fn chunked(stream: &mut Stream, read: &mut Vec<u8>) -> Vec<u8> {
             return body;
         }
     }
+}
+
+/// Parses a request's head, once it is complete. Returns its end too.
+pub(super) fn parse_request(bytes: &[u8]) -> Option<(Request<()>, usize)> {
+    let mut slots = [httparse::EMPTY_HEADER; 128];
+    let mut parsed = httparse::Request::new(&mut slots);
+    let httparse::Status::Complete(end) = parsed.parse(bytes).unwrap() else {
+        return None;
+    };
+    let mut request = Request::builder().uri(parsed.path.unwrap());
+    for header in parsed.headers.iter() {
+        request = request.header(header.name, header.value);
+    }
+    Some((request.body(()).unwrap(), end))
 }
 
 fn parse(bytes: &[u8]) -> Option<(Response<()>, usize)> {

@@ -3,8 +3,11 @@
 mod client;
 mod frames;
 mod http1;
+pub mod http2;
 mod raw;
+mod streamed;
 mod tls;
+mod translated;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,20 +18,25 @@ use crossws_core::Hub;
 use http::{Request, Response, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::OnceCell;
 use tokio_rustls::rustls::ClientConfig;
 
 use crate::{Connected, Control, Fut, Journal, Raw, Reply, Report, Server, Shutdown};
 
+pub use streamed::Streamed;
+
 use client::NetClient;
+use http2::Http2;
 use raw::NetRaw;
 use tls::Encrypted;
+use translated::Translated;
 
 /// A connection to a server, encrypted or not.
 type Stream = Box<dyn Duplex>;
 
-trait Duplex: AsyncRead + AsyncWrite + Unpin {}
+trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 
-impl<T: AsyncRead + AsyncWrite + Unpin> Duplex for T {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
 /// A server as its clients see it: an address.
 #[derive(Debug, Clone)]
@@ -36,6 +44,8 @@ pub struct Port {
     addr: SocketAddr,
     /// The certificates that its clients trust, if it uses TLS.
     tls: Option<Arc<ClientConfig>>,
+    /// The one connection of all clients, if they speak HTTP/2.
+    http2: Option<Arc<OnceCell<Http2>>>,
     ends: bool,
 }
 
@@ -46,6 +56,7 @@ impl Port {
         Self {
             addr,
             tls: None,
+            http2: None,
             ends: true,
         }
     }
@@ -68,14 +79,31 @@ impl Port {
         }
     }
 
+    /// Returns the connection of HTTP/2, if the clients speak it.
+    async fn http2(&self) -> Option<&Http2> {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let begin = async || Http2::over(self.dial().await, scheme).await.unwrap();
+        Some(self.http2.as_ref()?.get_or_init(begin).await)
+    }
+
     /// See [`Server::connect`].
     ///
     /// # Errors
     /// As [`Server::connect`].
     pub async fn upgrade(
         &self,
-        request: Request<()>,
+        mut request: Request<()>,
     ) -> Result<Connected, Option<Response<Bytes>>> {
+        if let Some(connection) = self.http2().await {
+            http1::name_host(request.headers_mut(), self.addr);
+            let (mut response, tunnel) = connection.open(request).await?;
+            // What a case understands.
+            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+            return Ok(Connected {
+                response,
+                client: Box::new(NetClient::new(Box::new(tunnel), Vec::new(), self.ends)),
+            });
+        }
         let mut stream = self.dial().await;
         let key = http1::key();
         let head = http1::upgrade(request, self.addr, &key);
@@ -92,15 +120,28 @@ impl Port {
     }
 
     /// See [`Server::http`].
-    pub async fn http(&self, request: Request<Bytes>) -> Response<Bytes> {
+    pub async fn http(&self, mut request: Request<Bytes>) -> Response<Bytes> {
+        if let Some(connection) = self.http2().await {
+            http1::name_host(request.headers_mut(), self.addr);
+            return connection.request(request).await.expect("an answer");
+        }
         let mut stream = self.dial().await;
         let bytes = http1::plain(request, self.addr);
         let answered = http1::exchange(&mut stream, &bytes).await;
         answered.expect("an answer").0
     }
 
+    /// Sends a plain request whose response has no end, such as an event stream.
+    pub async fn stream(&self, request: Request<Bytes>) -> Response<Streamed> {
+        let bytes = http1::plain(request, self.addr);
+        Streamed::open(self.dial().await, &bytes).await
+    }
+
     /// See [`Server::raw`].
     pub async fn raw(&self) -> Box<dyn Raw> {
+        if let Some(connection) = self.http2().await {
+            return Box::new(Translated::new(connection.clone()));
+        }
         Box::new(NetRaw::new(self.dial().await))
     }
 }
@@ -111,6 +152,8 @@ pub struct Local {
     pub addr: SocketAddr,
     /// The certificates that its clients trust, if it uses TLS.
     pub tls: Option<Arc<ClientConfig>>,
+    /// The one connection of its clients, if they speak HTTP/2.
+    pub http2: Option<Arc<OnceCell<Http2>>>,
     /// Its hub.
     pub hub: Hub,
     /// The journal of its hooks.
@@ -123,6 +166,7 @@ impl Local {
     fn port(&self) -> Port {
         Port {
             tls: self.tls.clone(),
+            http2: self.http2.clone(),
             ..Port::new(self.addr)
         }
     }

@@ -115,6 +115,15 @@ impl Probe {
                         answer(published.map(|published| published.queued)),
                     );
                 }
+                Do::PublishRetained {
+                    topics,
+                    except,
+                    text,
+                } => {
+                    let to = peer.to(&topics).except(&except).retained();
+                    let told = to.send(text).map(|published| published.queued);
+                    did("publish_retained", answer(told));
+                }
                 Do::PublishJson { topic, value } => {
                     let published = peer.publish(topic, Json(value));
                     did(

@@ -64,6 +64,7 @@ async fn start<R: Resolve>(app: R, hub: Hub, journal: Arc<Journal>) -> Local {
     Local {
         addr,
         tls: None,
+        http2: None,
         hub,
         journal,
         stop: Box::new(move |order: Shutdown| {

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use crossws_conformance::net::Local;
 use crossws_conformance::{App, Fut, Journal, Profile, Report, Server, Shutdown, Target};
 use crossws_core::{Body, BoxFuture, Capabilities, CloseCode, CloseFrame, Hub, Resolve};
-use crossws_native::{HeadLimits, ServerBuilder, ServerRuntime, Tls};
+use crossws_native::{HeadLimits, Http2, ServerBuilder, ServerRuntime, Tls};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
@@ -27,6 +27,7 @@ pub struct Native<T> {
     name: &'static str,
     secure: bool,
     through: bool,
+    http2: bool,
     runtime: PhantomData<fn() -> T>,
 }
 
@@ -36,6 +37,7 @@ impl<T> Native<T> {
             name,
             secure: false,
             through: false,
+            http2: false,
             runtime: PhantomData,
         }
     }
@@ -45,6 +47,14 @@ impl<T> Native<T> {
         Self {
             through: true,
             ..Self::new(name)
+        }
+    }
+
+    /// With every client's WebSocket in one connection of HTTP/2, over TLS.
+    pub fn http2(name: &'static str) -> Self {
+        Self {
+            http2: true,
+            ..Self::secure(name)
         }
     }
 
@@ -79,6 +89,10 @@ impl<T: ServerRuntime> Target for Native<T> {
         crossws_native::CAPABILITIES
     }
 
+    fn speaks_http2(&self) -> bool {
+        self.http2
+    }
+
     fn start(&self, profile: Profile) -> Fut<'_, Box<dyn Server>> {
         Box::pin(async move {
             let journal = Arc::new(Journal::default());
@@ -93,8 +107,7 @@ impl<T: ServerRuntime> Target for Native<T> {
                     profile.hub(),
                     limits,
                     journal,
-                    self.secure,
-                    self.through,
+                    [self.secure, self.through, self.http2],
                 )
                 .await,
             ) as Box<dyn Server>
@@ -108,8 +121,7 @@ async fn start<R: Resolve, T: ServerRuntime>(
     hub: Hub,
     limits: HeadLimits,
     journal: Arc<Journal>,
-    secure: bool,
-    through: bool,
+    [secure, through, http2]: [bool; 3],
 ) -> Local {
     let server = crossws_native::Server::<R, T>::builder(app)
         .hub(hub.clone())
@@ -117,9 +129,9 @@ async fn start<R: Resolve, T: ServerRuntime>(
     match through {
         true => {
             let through = server.http_through(|sockets| Middleware(sockets.or(Fallback)));
-            serve(through, hub, journal, secure).await
+            serve(through, hub, journal, secure, http2).await
         }
-        false => serve(server.http(Fallback), hub, journal, secure).await,
+        false => serve(server.http(Fallback), hub, journal, secure, http2).await,
     }
 }
 
@@ -128,12 +140,21 @@ async fn serve<R: Resolve, T: ServerRuntime>(
     hub: Hub,
     journal: Arc<Journal>,
     secure: bool,
+    http2: bool,
 ) -> Local {
     let mut tls = None;
     if secure {
         let (ours, theirs) = &*AUTHORITY;
         server = server.tls(ours.clone());
         tls = Some(Arc::clone(theirs));
+    }
+    if http2 {
+        server = server.http2(Http2::default());
+        tls = tls.map(|tls| {
+            let mut tls = Arc::unwrap_or_clone(tls);
+            tls.alpn_protocols = vec![b"h2".to_vec()];
+            Arc::new(tls)
+        });
     }
     let server = server.bind("127.0.0.1:0").await.unwrap();
     let handle = server.handle();
@@ -142,6 +163,7 @@ async fn serve<R: Resolve, T: ServerRuntime>(
     Local {
         addr,
         tls,
+        http2: http2.then(Arc::default),
         hub,
         journal,
         stop: Box::new(move |order: Shutdown| {

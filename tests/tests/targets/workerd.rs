@@ -159,7 +159,7 @@ impl Target for OnWorkerd {
     fn capabilities(&self) -> Capabilities {
         match self.mode {
             Mode::Plain => crossws_worker::PLAIN_CAPABILITIES,
-            _ => crossws_worker::DURABLE_CAPABILITIES,
+            _ => crossws_worker::DURABLE_CAPABILITIES.with(Capabilities::RETAINED),
         }
     }
 

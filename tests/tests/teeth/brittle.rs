@@ -283,12 +283,21 @@ impl Server for BrittleServer {
     fn control(&self, control: Control) -> Fut<'_, Reply> {
         let one = Some("/one".to_owned());
         let control = match (self.fault, control) {
-            (Some(Fault::PublishesFromOutsideEverywhere), Control::Publish { topic, text, .. }) => {
+            (
+                Some(Fault::PublishesFromOutsideEverywhere),
+                Control::Publish {
+                    topic,
+                    text,
+                    retained,
+                    ..
+                },
+            ) => {
                 let namespace = None;
                 Control::Publish {
                     namespace,
                     topic,
                     text,
+                    retained,
                 }
             }
             (
@@ -297,6 +306,7 @@ impl Server for BrittleServer {
                     namespace,
                     topic,
                     text,
+                    retained,
                 },
             ) => {
                 let namespace = namespace.or(one);
@@ -304,6 +314,7 @@ impl Server for BrittleServer {
                     namespace,
                     topic,
                     text,
+                    retained,
                 }
             }
             (Some(Fault::ClosesEveryNamespace), Control::CloseAll { code, reason, .. }) => {

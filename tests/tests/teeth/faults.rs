@@ -84,6 +84,7 @@ pub enum Fault {
     TakesAnyPattern,
     SaysNothingOfSubscriptions,
     SelectsNobodyByLabels,
+    RetainsNothing,
     SendsToOneOfAGroup,
     KeepsEveryoneAfterAnError,
     LetsPanicsSpread,

@@ -224,6 +224,15 @@ pub const MUTANTS: &[Mutant] = &[
     Fault::SelectsNobodyByLabels
         .put(Place::Brittle, &["identities"])
         .fails(&["identities::labels_choose_among_subscribers"]),
+    Fault::RetainsNothing
+        .put(Place::Brittle, &["retained"])
+        .fails(&[
+            "retained::a_new_subscriber_gets_the_retained_message_first",
+            "retained::a_topic_retains_its_last_message_only",
+            "retained::a_pattern_gets_what_matching_topics_retain",
+            "retained::what_a_peer_retains_goes_with_the_last_peer",
+            "retained::a_message_to_some_cannot_be_retained",
+        ]),
     Fault::SendsToOneOfAGroup
         .put(Place::Brittle, &["identities"])
         .fails(&[

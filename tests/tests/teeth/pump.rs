@@ -29,7 +29,8 @@ pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
     .with(Capabilities::SHUTDOWN)
     .with(Capabilities::CONCURRENT_WRITE)
     .with(Capabilities::SHARED_HUB)
-    .with(Capabilities::ROUTES);
+    .with(Capabilities::ROUTES)
+    .with(Capabilities::RETAINED);
 
 /// An event for a connection's task.
 pub enum Inbound {

@@ -68,6 +68,16 @@ impl Wrapper {
             {
                 None
             }
+            Do::PublishRetained {
+                topics,
+                except,
+                text,
+            } if self.is(Fault::RetainsNothing) => Some(Do::PublishToEach {
+                topics: Some(topics),
+                except,
+                text,
+                itself: false,
+            }),
             Do::PublishToSome { topic, text, .. } if self.is(Fault::SelectsNobodyByLabels) => {
                 let itself = false;
                 Some(Do::Publish {

@@ -40,7 +40,8 @@ pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
     .with(Capabilities::EXPIRY)
     .with(Capabilities::SHARED_HUB)
     .with(Capabilities::ROUTES)
-    .with(Capabilities::RAW_STREAM);
+    .with(Capabilities::RAW_STREAM)
+    .with(Capabilities::RETAINED);
 
 /// [`Transport`] over an outbox.
 pub(crate) struct NativeTransport {

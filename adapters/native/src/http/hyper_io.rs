@@ -81,8 +81,13 @@ impl<I: Io> Write for HyperIo<I> {
     }
 }
 
-/// An upgraded connection whose stream is not known.
+/// An upgraded connection whose stream is not known: of another server's own kind, or a stream of
+/// HTTP/2.
 pub(crate) struct UpgradedIo(pub(crate) Upgraded);
+
+/// The most bytes of one write to a stream that takes no several slices: hyper's streams of HTTP/2
+/// copy whole writes, and let two wait whatever their size.
+const MOST_JOINED: usize = 16 << 10;
 
 impl Io for UpgradedIo {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
@@ -96,7 +101,22 @@ impl Io for UpgradedIo {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
+        let upgraded = Pin::new(&mut self.0);
+        if upgraded.is_write_vectored() {
+            return upgraded.poll_write_vectored(cx, bufs);
+        }
+        let mut joined = Vec::new();
+        let joined = match bufs {
+            [one] => one.get(..MOST_JOINED).unwrap_or(one),
+            _ => {
+                for buf in bufs {
+                    let room = MOST_JOINED - joined.len();
+                    joined.extend_from_slice(buf.get(..room).unwrap_or(buf));
+                }
+                &joined[..]
+            }
+        };
+        upgraded.poll_write(cx, joined)
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use crossws_core::adapter::{Accepted, ClaimError, OriginalTarget, UpgradeDoor};
 use crossws_core::{Hooks, RejectReason, Rejection, Resolve, Sockets, UpgradeRequest};
-use http::{Request, Response, Uri};
+use http::header::{HOST, HeaderValue};
+use http::{Method, Request, Response, Uri};
 use http_body_util::Full;
-use hyper::upgrade::{OnUpgrade, Parts, Upgraded};
+use hyper::upgrade::{Parts, Upgraded};
 
 use crate::driver::crew::Crew;
 use crate::driver::pump::pump_with;
@@ -15,18 +16,23 @@ use crate::driver::raw::RawStream;
 use crate::driver::stage::Stage;
 use crate::http::hyper_io::{HyperIo, UpgradedIo};
 use crate::http::layer::WebSocketLayer;
+use crate::http::way::Way;
 use crate::runtime::ServerRuntime;
 use crate::runtime::io::Io;
 use crate::server::accept::{StreamInfo, close_after, run_claim, run_upgrade};
 use crate::server::acceptor::Acceptor;
-use crossws_proto::handshake::{Agreed, Handshake, check_target, is_upgrade};
+use crossws_proto::handshake::{self, Agreed, Handshake, check_target};
 
 impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     /// Responds to a request for a WebSocket: with a 101, after which the connection runs, or with
     /// a refusal, after which the server ends the connection.
     ///
+    /// With the feature `http2`, also to an extended CONNECT (RFC 8441): with a 200, after which
+    /// the stream is the WebSocket.
+    ///
     /// The server must keep upgrades alive: `axum::serve` does, and with hyper's own connection it
-    /// is `with_upgrades()`. The client's address is taken from the request's extensions: a
+    /// is `with_upgrades()`. Over HTTP/2, `axum::serve` with axum's feature `http2` offers extended
+    /// CONNECT, and hyper's own connection does with `enable_connect_protocol()`. The client's address is taken from the request's extensions: a
     /// [`SocketAddr`](std::net::SocketAddr) or, on tokio with the feature `axum`, axum's
     /// `ConnectInfo`. [`handle_upgrade_from`](Self::handle_upgrade_from) takes it as an argument.
     ///
@@ -71,16 +77,26 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         if !is_upgrade(&parts) {
             return Err(Request::from_parts(parts, body));
         }
+        let is_connect = is_connect(&parts);
         // Checked before the resolver runs: such a target has no path to resolve.
         if let Err(rejection) = check_target(&parts.uri) {
-            return Ok(self.malformed(rejection, info));
+            return Ok(self.malformed(rejection, info, is_connect));
         }
-        let handshake = Handshake::check(&parts);
+        let handshake = match is_connect {
+            true => Handshake::check_connect(&parts),
+            false => Handshake::check(&parts),
+        };
         let original = T::original_uri(&parts.extensions).cloned();
         let target = || Some(parts.extensions.get::<OriginalTarget>()?.get().clone());
         let original = original.or_else(target);
-        let routed = original.map(|original| std::mem::replace(&mut parts.uri, original));
-        let upgrade = parts.extensions.remove::<OnUpgrade>();
+        let mut asked = Asked {
+            routed: original.map(|original| std::mem::replace(&mut parts.uri, original)),
+            connect: None,
+        };
+        if is_connect {
+            asked.connect = Some(Connect::unify(&mut parts));
+        }
+        let way = Way::take(&mut parts.extensions);
         let door = parts.extensions.get::<UpgradeDoor>().cloned();
         let mut request = UpgradeRequest::new(parts)
             .with_remote_addr(info.remote_addr)
@@ -88,24 +104,24 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
             .with_forwarded(info.forwarded);
         if let Some(door) = door {
             door.attach_to(&mut request);
-            return self.leave_at(&door, request, handshake, routed, body).await;
+            return self.leave_at(&door, request, handshake, asked, body).await;
         }
         let claim = match run_claim(self.hub(), self.resolver(), request, &T::default()).await {
             Ok(claim) => claim,
-            Err(error) => return not_upgraded(error, upgrade, routed, body),
+            Err(error) => return not_upgraded(error, way, asked, body),
         };
         let handshake = match handshake {
             Ok(handshake) => handshake,
-            Err(rejection) => return Ok(self.malformed(rejection, info)),
+            Err(rejection) => return Ok(self.malformed(rejection, info, is_connect)),
         };
-        let Some(upgrade) = upgrade else {
+        let Some(way) = way else {
             // A request that was created by hand, or a layer that dropped its extensions.
             let error = "this server's connection cannot be upgraded";
             let rejection = Rejection::internal(error);
             let (path, addr) = (claim.request().path(), info.remote_addr);
             self.hub()
                 .rejected(RejectReason::Failed, &rejection, path, addr);
-            return Ok(answer(rejection));
+            return Ok(answer(rejection, is_connect));
         };
         let claim = claim.with_raw_streams::<RawStream>();
         let accepted = run_upgrade(claim, &T::default()).await;
@@ -118,15 +134,23 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
             Ok((accepted, agreed)) => {
                 let response = handshake.response(accepted.headers(), &agreed);
                 let crew = self.crew();
-                let connection = Stage::new(async move {
-                    // An error means that the client left before its 101.
-                    let upgraded = upgrade.await.ok()?;
-                    Some(connection::<T, _>(crew, upgraded, accepted, agreed))
-                });
-                self.tasks().spawn(&T::default(), connection);
+                match way {
+                    Way::Hyper(upgrade) => {
+                        let connection = Stage::new(async move {
+                            // An error means that the client left before its 101.
+                            let (io, early) = unwrap::<T>(upgrade.await.ok()?);
+                            Some(connection::<T, _, _>(crew, io, early, accepted, agreed))
+                        });
+                        self.tasks().spawn(&T::default(), connection);
+                    }
+                    #[cfg(feature = "http2")]
+                    Way::Stream(door) => door.leave(move |io| {
+                        connection::<T, _, _>(crew, io, BytesMut::new(), accepted, agreed)
+                    }),
+                }
                 Ok(response.map(Full::new))
             }
-            Err(error) => not_upgraded(error, Some(upgrade), routed, body),
+            Err(error) => not_upgraded(error, Some(way), asked, body),
         }
     }
 
@@ -137,7 +161,7 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
         door: &UpgradeDoor,
         request: UpgradeRequest,
         handshake: Result<Handshake, Rejection>,
-        routed: Option<Uri>,
+        asked: Asked,
         body: B,
     ) -> Result<Response<Full<Bytes>>, Request<B>> {
         let accepted = async {
@@ -154,7 +178,7 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
                 door.leave(accepted);
                 Ok(response.map(Full::new))
             }
-            Err(error) => not_upgraded(error, None, routed, body),
+            Err(error) => not_upgraded(error, None, asked, body),
         }
     }
 
@@ -172,9 +196,14 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
             .rejected(RejectReason::Malformed, rejection, "", info.remote_addr);
     }
 
-    fn malformed(&self, rejection: Rejection, info: StreamInfo) -> Response<Full<Bytes>> {
+    fn malformed(
+        &self,
+        rejection: Rejection,
+        info: StreamInfo,
+        is_connect: bool,
+    ) -> Response<Full<Bytes>> {
         self.tell_malformed(&rejection, info);
-        answer(rejection)
+        answer(rejection, is_connect)
     }
 
     pub(crate) fn bind(self, sockets: &Sockets) {
@@ -198,34 +227,102 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     }
 }
 
+/// Returns whether a request asks for a WebSocket, well-formed or not: by `Upgrade` in HTTP/1.1 or,
+/// with the feature `http2`, by an extended CONNECT. Any other request belongs to the HTTP service,
+/// and so does one of HTTP/1.0, in which `Upgrade` is ignored (RFC 9110 section 7.8).
+pub fn is_upgrade(parts: &http::request::Parts) -> bool {
+    handshake::is_upgrade(parts) || is_connect(parts)
+}
+
+/// Returns whether this is an extended CONNECT for a WebSocket (RFC 8441 section 5).
+#[cfg(feature = "http2")]
+fn is_connect(parts: &http::request::Parts) -> bool {
+    let protocol = parts.extensions.get::<hyper::ext::Protocol>();
+    let is_ours =
+        |protocol: &hyper::ext::Protocol| protocol.as_str().eq_ignore_ascii_case("websocket");
+    parts.method == Method::CONNECT && protocol.is_some_and(is_ours)
+}
+
+#[cfg(not(feature = "http2"))]
+fn is_connect(_: &http::request::Parts) -> bool {
+    false
+}
+
+/// What must be restored in a request that is not upgraded.
+struct Asked {
+    /// The target, if a router had stripped a part of it.
+    routed: Option<Uri>,
+    connect: Option<Connect>,
+}
+
+/// The parts of an extended CONNECT in which it differs from the same request over HTTP/1.1.
+struct Connect {
+    target: Uri,
+    named_host: bool,
+}
+
+impl Connect {
+    /// Turns an extended CONNECT into the request that the client would have sent over HTTP/1.1,
+    /// except for its version, so that hooks and layers get one form: a `GET` of a path, with the
+    /// host as RFC 9113 section 8.3.1 asks of a server that converts a request.
+    fn unify(parts: &mut http::request::Parts) -> Self {
+        let host = parts.uri.authority();
+        let host = host.and_then(|host| HeaderValue::try_from(host.as_str()).ok());
+        let host = host.filter(|_| !parts.headers.contains_key(HOST));
+        let named_host = host.is_some();
+        if let Some(host) = host {
+            parts.headers.insert(HOST, host);
+        }
+        parts.method = Method::GET;
+        let path = parts.uri.path_and_query().cloned();
+        let path = path.map_or_else(Uri::default, Uri::from);
+        let target = std::mem::replace(&mut parts.uri, path);
+        Self { target, named_host }
+    }
+
+    fn restore(self, parts: &mut http::request::Parts) {
+        parts.method = Method::CONNECT;
+        parts.uri = self.target;
+        if self.named_host {
+            parts.headers.remove(HOST);
+        }
+    }
+}
+
 /// Returns the refusal, or the request unchanged.
 #[expect(clippy::result_large_err, reason = "the caller's request")]
 fn not_upgraded<B>(
     refused: ClaimError,
-    upgrade: Option<OnUpgrade>,
-    routed: Option<Uri>,
+    way: Option<Way>,
+    asked: Asked,
     body: B,
 ) -> Result<Response<Full<Bytes>>, Request<B>> {
     match refused {
-        ClaimError::Rejected(rejection) => Ok(answer(rejection)),
+        ClaimError::Rejected(rejection) => Ok(answer(rejection, asked.connect.is_some())),
         ClaimError::NotHandled(request) => {
             let mut parts = request.into_parts();
-            if let Some(upgrade) = upgrade {
-                parts.extensions.insert(upgrade);
+            if let Some(way) = way {
+                way.put_back(&mut parts.extensions);
             }
-            if let Some(routed) = routed {
+            if let Some(connect) = asked.connect {
+                connect.restore(&mut parts);
+            }
+            if let Some(routed) = asked.routed {
                 parts.uri = routed;
             }
             Err(Request::from_parts(parts, body))
         }
-        other => Ok(answer(Rejection::internal(other))),
+        other => Ok(answer(Rejection::internal(other), asked.connect.is_some())),
     }
 }
 
-/// Returns a refusal as a response, after which the server ends the connection.
-fn answer(rejection: Rejection) -> Response<Full<Bytes>> {
+/// Returns a refusal as a response, after which the server ends the connection. A refused CONNECT
+/// ends only its stream.
+fn answer(rejection: Rejection, is_connect: bool) -> Response<Full<Bytes>> {
     let mut response = rejection.into_response();
-    close_after(response.headers_mut());
+    if !is_connect {
+        close_after(response.headers_mut());
+    }
     response.map(Full::new)
 }
 
@@ -239,15 +336,14 @@ fn whole(body: Full<Bytes>) -> Bytes {
     }
 }
 
-/// Builds the upgraded connection. If [`unwrap`] knows the stream, it is taken out of hyper's
-/// wrapper, so that the pump writes to it directly and can reset it.
-fn connection<T: ServerRuntime, H: Hooks + ?Sized>(
+/// Builds the upgraded connection.
+fn connection<T: ServerRuntime, I: Io, H: Hooks + ?Sized>(
     crew: Option<Arc<Crew>>,
-    upgraded: Upgraded,
+    io: I,
+    early: BytesMut,
     mut accepted: Accepted<H>,
     agreed: Agreed,
 ) -> Stage {
-    let (io, early) = unwrap::<T>(upgraded);
     if let Some(taken) = accepted.taken::<RawStream>() {
         return Stage::last(taken.run(RawStream::new(io, early)));
     }
@@ -255,8 +351,9 @@ fn connection<T: ServerRuntime, H: Hooks + ?Sized>(
     Stage::last(pump_with(crew, false, io, early, accepted, agreed, runtime))
 }
 
-/// Returns the stream of a `Server` of this crate, or of a server that the runtime knows, with the
-/// bytes that were read ahead.
+/// Takes the stream of a `Server` of this crate, or of a server that the runtime knows, out of hyper's
+/// wrapper, with the bytes that were read ahead: the pump then writes to it directly and can reset
+/// it.
 fn unwrap<T: ServerRuntime>(upgraded: Upgraded) -> (Box<dyn Io>, BytesMut) {
     let upgraded = match upgraded.downcast::<HyperIo<Box<dyn Io>>>() {
         Ok(Parts { io, read_buf, .. }) => {

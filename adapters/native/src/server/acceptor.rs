@@ -9,6 +9,7 @@ use crate::driver::crew::Crew;
 use crate::runtime::ServerRuntime;
 use crate::runtime::io::Io;
 use crate::server::accept::{NotHandled, StreamInfo, not_found, serve_stream};
+use crate::server::background::{lend, lend_background};
 use crate::server::head::HeadLimits;
 use crate::server::shutdown::{delay, shut_down};
 use crate::server::tasks::Tasks;
@@ -107,7 +108,9 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     /// As [`new`](Acceptor::new), but keeps the resolver's type. Hooks are called without a box,
     /// but a field that holds the acceptor must name the type.
     pub fn typed(resolver: R, hub: Hub) -> Self {
-        Self::from_parts(Arc::new(resolver), hub, Tasks::default(), None)
+        let tasks = Tasks::default();
+        lend(&T::default(), &hub, &tasks);
+        Self::from_parts(Arc::new(resolver), hub, tasks, None)
     }
 
     /// Creates an acceptor for one of several routes that share a hub, for frameworks that have no
@@ -115,6 +118,7 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
     /// connections of all.
     pub fn sharing_hub(resolver: R, hub: Hub) -> Self {
         let tasks = Tasks::of(&hub);
+        lend_background::<T>(&hub);
         Self::from_parts(Arc::new(resolver), hub, tasks, None)
     }
 

@@ -12,6 +12,8 @@ use http::request::Parts;
 use http::{Method, Request, StatusCode, Uri, Version};
 
 use crate::driver::timer::within;
+#[cfg(feature = "http2")]
+use crate::http2::PREFACE;
 use crate::runtime::Runtime;
 use crate::runtime::io::Io;
 use crossws_proto::handshake::{BAD_TARGET, Handshake, asks, is_target};
@@ -35,6 +37,9 @@ pub struct HeadLimits {
     /// The most headers. More get a 431. Values above [`HeadLimits::MOST_HEADERS`] count as that.
     /// Default 100.
     pub max_headers: usize,
+    /// Whether a connection may begin with HTTP/2.
+    #[cfg(feature = "http2")]
+    pub(crate) http2: bool,
 }
 
 impl HeadLimits {
@@ -50,6 +55,8 @@ impl Default for HeadLimits {
             max_head: 16 << 10,
             max_line: 8 << 10,
             max_headers: 100,
+            #[cfg(feature = "http2")]
+            http2: false,
         }
     }
 }
@@ -135,6 +142,16 @@ fn take_head(
     scanned: &mut usize,
     limits: &HeadLimits,
 ) -> Result<Option<Head>, HeadError> {
+    #[cfg(feature = "http2")]
+    if limits.http2 && begins_http2(bytes) {
+        // Whole before it is passed on, within the same deadline as a head.
+        let is_whole = bytes.len() >= PREFACE.len();
+        return Ok(is_whole.then(|| Head {
+            ask: None,
+            bytes: std::mem::take(bytes).freeze(),
+            end: 0,
+        }));
+    }
     if !is_complete(bytes, scanned, limits)? {
         return Ok(None);
     }
@@ -149,6 +166,13 @@ fn take_head(
             Ok(None)
         }
     }
+}
+
+/// Returns whether the bytes are the beginning of HTTP/2's preface, or begin with all of it.
+#[cfg(feature = "http2")]
+fn begins_http2(bytes: &[u8]) -> bool {
+    let (first, _) = bytes.split_at(bytes.len().min(PREFACE.len()));
+    PREFACE.starts_with(first)
 }
 
 /// At most this many bytes of blank lines may precede a request.

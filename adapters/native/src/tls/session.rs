@@ -2,6 +2,7 @@ use std::cell::Cell;
 use std::io::IoSlice;
 
 use bytes::{Buf, BytesMut};
+use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{
     ConnectionState, EncodeError, EncryptError, InsufficientSizeError, UnbufferedStatus,
@@ -10,7 +11,6 @@ use rustls::unbuffered::{
 
 use super::scratch::Scratch;
 
-type Traffic<'c> = WriteTraffic<'c, ServerConnectionData>;
 type Said = Result<(), rustls::Error>;
 
 /// The longest plaintext of one TLS record (RFC 8446 section 5.1).
@@ -32,9 +32,49 @@ thread_local! {
     static GATHERED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// The server's side of a TLS connection, without its stream: bytes go in and come out.
-pub(super) struct Session {
-    connection: Box<UnbufferedServerConnection>,
+/// One side of a TLS connection. rustls has a type for each, with the same methods.
+pub trait Side: Send + 'static {
+    type Data;
+
+    fn process<'c, 'i>(&'c mut self, records: &'i mut [u8])
+    -> UnbufferedStatus<'c, 'i, Self::Data>;
+
+    fn wants_write(&self) -> bool;
+}
+
+impl Side for UnbufferedServerConnection {
+    type Data = ServerConnectionData;
+
+    fn process<'c, 'i>(
+        &'c mut self,
+        records: &'i mut [u8],
+    ) -> UnbufferedStatus<'c, 'i, Self::Data> {
+        self.process_tls_records(records)
+    }
+
+    fn wants_write(&self) -> bool {
+        (**self).wants_write()
+    }
+}
+
+impl Side for UnbufferedClientConnection {
+    type Data = ClientConnectionData;
+
+    fn process<'c, 'i>(
+        &'c mut self,
+        records: &'i mut [u8],
+    ) -> UnbufferedStatus<'c, 'i, Self::Data> {
+        self.process_tls_records(records)
+    }
+
+    fn wants_write(&self) -> bool {
+        (**self).wants_write()
+    }
+}
+
+/// One side of a TLS connection, without its stream: bytes go in and come out.
+pub(super) struct Session<S> {
+    connection: Box<S>,
     /// Received but not yet decrypted: the beginning of a record.
     partial: BytesMut,
     /// Decrypted but not yet read.
@@ -43,9 +83,9 @@ pub(super) struct Session {
     pub(super) outgoing: BytesMut,
     /// Whether the handshake is complete.
     pub(super) established: bool,
-    /// Whether the client has sent `close_notify`.
+    /// Whether the other side has sent `close_notify`.
     pub(super) ended: bool,
-    /// Whether the client has broken TLS. rustls must not be called again: it panics if it
+    /// Whether the other side has broken TLS. rustls must not be called again: it panics if it
     /// processes refused bytes a second time.
     failed: bool,
 }
@@ -68,16 +108,16 @@ impl Room<'_> {
     }
 }
 
-impl Session {
+impl<S: Side> Session<S> {
     /// Returns how many bytes of memory wait here, plus what rustls takes for the connection
     /// itself.
     pub(super) fn buffered(&self) -> usize {
         let buffers = [&self.partial, &self.plain, &self.outgoing];
         let waiting: usize = buffers.iter().map(|buffer| buffer.capacity()).sum();
-        size_of::<UnbufferedServerConnection>() + waiting
+        size_of::<S>() + waiting
     }
 
-    pub(super) fn new(connection: UnbufferedServerConnection) -> Self {
+    pub(super) fn new(connection: S) -> Self {
         Self {
             connection: Box::new(connection),
             partial: BytesMut::new(),
@@ -89,17 +129,25 @@ impl Session {
         }
     }
 
+    /// Queues what this side sends first: a client's hello. A server has nothing to send before that.
+    ///
+    /// # Errors
+    /// When rustls cannot encode it.
+    pub(super) fn begin(&mut self) -> Result<(), rustls::Error> {
+        self.speak(|_, _| Ok(()))
+    }
+
     /// Returns the beginning of a record. The next input must begin with it.
     pub(super) fn partial(&self) -> &[u8] {
         &self.partial
     }
 
     /// Takes in records, the partial one first. Plaintext goes to `buf`, and what does not fit to
-    /// `plain`. rustls's own messages for the client go to `outgoing`. Returns how much is in
+    /// `plain`. rustls's own messages for the other side go to `outgoing`. Returns how much is in
     /// `buf`, also when it fails.
     ///
     /// # Errors
-    /// When the client breaks TLS. The alert for the client is in `outgoing`.
+    /// When the other side breaks TLS. The alert for it is in `outgoing`.
     pub(super) fn take_in(
         &mut self,
         records: &mut [u8],
@@ -157,7 +205,10 @@ impl Session {
         })
     }
 
-    fn speak(&mut self, traffic: impl FnOnce(&mut Traffic<'_>, &mut BytesMut) -> Said) -> Said {
+    fn speak(
+        &mut self,
+        traffic: impl FnOnce(&mut WriteTraffic<'_, S::Data>, &mut BytesMut) -> Said,
+    ) -> Said {
         let mut partial = std::mem::take(&mut self.partial);
         let mut none = Room {
             buf: &mut [],
@@ -175,7 +226,7 @@ impl Session {
         &mut self,
         records: &mut [u8],
         room: &mut Room<'_>,
-        traffic: impl FnOnce(&mut Traffic<'_>, &mut BytesMut) -> Said,
+        traffic: impl FnOnce(&mut WriteTraffic<'_, S::Data>, &mut BytesMut) -> Said,
     ) -> Result<usize, rustls::Error> {
         if self.failed {
             return Err(rustls::Error::General("the connection has failed".into()));
@@ -183,7 +234,7 @@ impl Session {
         let mut done = 0;
         loop {
             let rest = records.get_mut(done..).unwrap_or_default();
-            let UnbufferedStatus { mut discard, state } = self.connection.process_tls_records(rest);
+            let UnbufferedStatus { mut discard, state } = self.connection.process(rest);
             let over = match state {
                 Ok(ConnectionState::ReadTraffic(mut read)) => {
                     while let Some(record) = read.next_record() {
@@ -227,10 +278,10 @@ impl Session {
         }
     }
 
-    /// Encodes rustls's alert for a client that broke TLS. rustls processes no record before that.
+    /// Encodes rustls's alert for the side that broke TLS. rustls processes no record before that.
     fn last_words(&mut self) {
         while self.connection.wants_write() {
-            let UnbufferedStatus { state, .. } = self.connection.process_tls_records(&mut []);
+            let UnbufferedStatus { state, .. } = self.connection.process(&mut []);
             let Ok(ConnectionState::EncodeTlsData(mut encode)) = state else {
                 return;
             };
@@ -259,7 +310,7 @@ impl Sealed {
         self.scratch.bytes.get(..self.len).unwrap_or_default()
     }
 
-    fn push(&mut self, traffic: &mut Traffic<'_>, plain: &[u8]) -> Said {
+    fn push<D>(&mut self, traffic: &mut WriteTraffic<'_, D>, plain: &[u8]) -> Said {
         loop {
             let room = self.scratch.bytes.get_mut(self.len..).unwrap_or_default();
             match traffic.encrypt(plain, room) {
@@ -279,8 +330,8 @@ impl Sealed {
 
 /// Encrypts from the slices. A long slice is encrypted as it is, short ones together, so that a
 /// header and its payload do not become two records.
-fn seal(
-    traffic: &mut Traffic<'_>,
+fn seal<D>(
+    traffic: &mut WriteTraffic<'_, D>,
     bufs: &[IoSlice<'_>],
     sealed: &mut Sealed,
 ) -> Result<usize, rustls::Error> {

@@ -7,7 +7,7 @@ use bytes::{Buf, BytesMut};
 use rustls::server::UnbufferedServerConnection;
 
 use super::scratch::Scratch;
-use super::session::{Sealed, Session};
+use super::session::{Sealed, Session, Side};
 use crate::runtime::io::Io;
 
 /// The number of bytes that one read takes from the inner stream.
@@ -17,18 +17,19 @@ thread_local! {
     static RECORDS: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// An encrypted stream over a plain one: the server's side of TLS. Created by
-/// [`Tls::stream`](crate::Tls::stream).
+/// An encrypted stream over a plain one: the server's side of TLS, created by
+/// [`Tls::stream`](crate::Tls::stream), or the client's, created by
+/// [`ClientTls::stream`](crate::ClientTls::stream).
 ///
 /// The handshake takes place in the first reads. Records are decrypted and encrypted in buffers of
 /// the thread: an idle connection owns no buffer.
 ///
 /// A write may leave encrypted bytes unsent, as every buffering stream's may. The next write, read
 /// or flush sends them.
-pub struct TlsStream<I> {
+pub struct TlsStream<I, S = UnbufferedServerConnection> {
     io: I,
-    session: Session,
-    /// The error, if the client broke TLS.
+    session: Session<S>,
+    /// The error, if the other side broke TLS.
     failed: Option<rustls::Error>,
     /// Whether the inner stream ended.
     cut: bool,
@@ -36,8 +37,8 @@ pub struct TlsStream<I> {
     closing: bool,
 }
 
-impl<I: Io> TlsStream<I> {
-    pub(super) fn new(io: I, connection: UnbufferedServerConnection) -> Self {
+impl<I: Io, S: Side> TlsStream<I, S> {
+    pub(super) fn new(io: I, connection: S) -> Self {
         Self {
             io,
             session: Session::new(connection),
@@ -70,6 +71,14 @@ impl<I: Io> TlsStream<I> {
             let _ = self.poll_drain(cx);
         }
         Poll::Ready(Ok(filled))
+    }
+
+    /// Queues what this side sends first.
+    ///
+    /// # Errors
+    /// When rustls cannot encode it.
+    pub(super) fn begin(&mut self) -> Result<(), rustls::Error> {
+        self.session.begin()
     }
 
     fn fail(&mut self, error: rustls::Error) {
@@ -146,7 +155,7 @@ impl<I: Io> TlsStream<I> {
     }
 }
 
-impl<I: Io> Io for TlsStream<I> {
+impl<I: Io, S: Side + Unpin> Io for TlsStream<I, S> {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         if buf.is_empty() {
             return Poll::Ready(Ok(0));
@@ -219,7 +228,7 @@ fn broken(error: rustls::Error) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, error)
 }
 
-impl<I> fmt::Debug for TlsStream<I> {
+impl<I, S> fmt::Debug for TlsStream<I, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsStream")
             .field("established", &self.session.established)

@@ -48,8 +48,14 @@ pub(crate) async fn run<H: Hooks + ?Sized>(joined: OpeningPeer<H>, link: &Link, 
     } else {
         joined.resume()
     };
+    let mut in_a_row = 0;
     loop {
-        match next(link, &mut session).await {
+        let next = next(link, &mut session, in_a_row >= MOST_IN_A_ROW).await;
+        in_a_row = match next {
+            Next::Notice(_) => in_a_row + 1,
+            Next::Event(_) => 0,
+        };
+        match next {
             Next::Event(Event::Message(message)) => session.message(message).await,
             Next::Event(Event::Failed(error)) => session.error(error).await,
             Next::Notice(notice) => {
@@ -68,6 +74,9 @@ pub(crate) async fn run<H: Hooks + ?Sized>(joined: OpeningPeer<H>, link: &Link, 
     }
 }
 
+/// After this many notices an event has its turn: what brings about itself must not keep events waiting.
+const MOST_IN_A_ROW: u32 = 64;
+
 enum Next {
     Event(Event),
     Notice(Notice),
@@ -82,10 +91,21 @@ async fn due<H: Hooks + ?Sized>(session: &mut Session<H>) -> Option<Notice> {
     .await
 }
 
-async fn next<H: Hooks + ?Sized>(link: &Link, session: &mut Session<H>) -> Next {
-    poll_fn(|cx| match link.poll_event(cx) {
-        Poll::Ready(event) => Poll::Ready(Next::Event(event)),
-        Poll::Pending => session.poll_notice(cx).map(Next::Notice),
+/// Returns what comes next: a notice before an event, because what messages bring about must not pile up
+/// behind them; or an event first.
+async fn next<H: Hooks + ?Sized>(link: &Link, session: &mut Session<H>, event_first: bool) -> Next {
+    poll_fn(|cx| {
+        session.poll_tasks(cx);
+        if !event_first && let Some(notice) = session.next_notice() {
+            return Poll::Ready(Next::Notice(notice));
+        }
+        match link.poll_event(cx) {
+            Poll::Ready(event) => Poll::Ready(Next::Event(event)),
+            Poll::Pending => match session.next_notice() {
+                Some(notice) => Poll::Ready(Next::Notice(notice)),
+                None => Poll::Pending,
+            },
+        }
     })
     .await
 }

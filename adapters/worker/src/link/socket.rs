@@ -19,6 +19,8 @@ pub(crate) struct Socket {
     ws: web_sys::WebSocket,
     /// The frame with which this side has closed, why, and until when the client may reply.
     closing: Mutex<Option<(CloseFrame, ClosedBy, Option<u64>)>>,
+    /// The messages that wait until the platform has accepted it: those that its topics retain.
+    waiting: Mutex<Option<Vec<Message>>>,
     /// Whether state is stored with it, which the object reads after a sleep.
     stores: bool,
     /// When the connection began, in milliseconds since the epoch.
@@ -51,6 +53,7 @@ impl Socket {
         Self {
             ws,
             closing: Mutex::new(None),
+            waiting: Mutex::new(None),
             stores: true,
             began,
             heard: Mutex::new(None),
@@ -85,6 +88,24 @@ impl Socket {
         }
     }
 
+    /// Creates the socket of a peer that the platform has not accepted yet: messages wait until
+    /// [`accepted`](Self::accepted).
+    pub(crate) fn admitted(ws: web_sys::WebSocket, began: u64) -> Self {
+        Self {
+            waiting: Mutex::new(Some(Vec::new())),
+            ..Self::new(ws, began)
+        }
+    }
+
+    /// Sends what has waited.
+    pub(crate) fn accepted(&self) {
+        let waiting = lock(&self.waiting).take();
+        for message in waiting.into_iter().flatten() {
+            // Fails if the client has gone: the platform tells of that, too.
+            let _ = self.send(&message);
+        }
+    }
+
     pub(crate) fn raw(&self) -> &web_sys::WebSocket {
         &self.ws
     }
@@ -102,6 +123,10 @@ impl Socket {
 
     /// Sends a value that is created once for all subscribers.
     pub(crate) fn publish(&self, publication: &Publication) -> Result<(), JsValue> {
+        if let Some(waiting) = &mut *lock(&self.waiting) {
+            waiting.push(publication.message().clone());
+            return Ok(());
+        }
         match publication.prepared(Prepared::new) {
             // The only binding of `send` that passes a value unchanged. The binding for text would
             // create a new value for each subscriber.

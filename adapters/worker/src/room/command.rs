@@ -22,6 +22,8 @@ pub(crate) enum Command {
         except: Vec<String>,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         volatile: bool,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        retained: bool,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key: Option<String>,
         text: bool,
@@ -33,6 +35,10 @@ pub(crate) enum Command {
         namespace: Option<String>,
     },
     Count {
+        namespace: Option<String>,
+        topic: String,
+    },
+    ClearRetained {
         namespace: Option<String>,
         topic: String,
     },
@@ -129,6 +135,7 @@ impl Command {
                 topics,
                 except,
                 volatile,
+                retained,
                 key,
                 text,
             } => {
@@ -140,6 +147,9 @@ impl Command {
                 };
                 if volatile {
                     to = to.volatile();
+                }
+                if retained {
+                    to = to.retained();
                 }
                 if let Some(key) = key {
                     to = to.key(key);
@@ -172,6 +182,9 @@ impl Command {
             }
             Self::Count { namespace, topic } => {
                 Value::from(scope(hub, namespace.as_deref()).count(topic))
+            }
+            Self::ClearRetained { namespace, topic } => {
+                Value::from(scope(hub, namespace.as_deref()).clear_retained(topic))
             }
             Self::CloseAll {
                 namespace,
@@ -292,6 +305,7 @@ mod tests {
             except: Vec::new(),
             volatile: false,
             key: None,
+            retained: false,
             text,
         };
         let told = run(
@@ -325,6 +339,7 @@ mod tests {
             except: names(&["muted"]),
             volatile: true,
             key: Some("at".to_owned()),
+            retained: false,
             text: true,
         };
         assert_eq!(run(&hub, &command, b"hi")["queued"], 1);

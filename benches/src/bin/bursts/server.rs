@@ -4,8 +4,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossws::{CloseCode, HookResult, Hooks, Hub, Message, Origin, Peer};
+use rustix::time::{ClockId, clock_gettime};
 
-/// `/echo` echoes, `/close` closes the room and reports how many microseconds that took. `/member`
+/// `/echo` echoes, `/close` closes the room and reports how many members lagged, and how many
+/// microseconds and microseconds of CPU time the call took. `/member`
 /// is in the room and publishes to it. `/outsider` publishes to it. `/send` sends to each member.
 /// `/hub` and `/hub-peer` start a task that publishes when they receive the text `COUNT SIZE`.
 struct Room {
@@ -48,11 +50,12 @@ impl Hooks for Room {
                 peer.send(message)?;
             }
             "/close" => {
-                let from = Instant::now();
-                peer.hub()
-                    .in_namespace("/room")
-                    .close_all(CloseCode::RESTART);
-                peer.send(from.elapsed().as_micros().to_string())?;
+                let room = peer.hub().in_namespace("/room");
+                let lagging = room.behind("room");
+                let (from, cpu) = (Instant::now(), thread_cpu());
+                room.close_all(CloseCode::RESTART);
+                let (took, cpu) = (from.elapsed().as_micros(), thread_cpu() - cpu);
+                peer.send(format!("{lagging} {took} {}", cpu.as_micros()))?;
             }
             "/hub" => peer.spawn(publish(peer.hub().clone(), message, false)),
             "/hub-peer" => peer.spawn(publish(peer.hub().clone(), message, true)),
@@ -62,6 +65,12 @@ impl Hooks for Room {
         }
         Ok(())
     }
+}
+
+/// Returns the time for which this thread has run.
+fn thread_cpu() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 /// Publishes as the docs of `yield_now` describe.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::several::{Place, hand_on, lock_order};
+use super::several::{self, Place, hand_on};
 use super::{Audience, Several, State, Told, Topic};
 use crate::adapter::Publication;
 use crate::peer::Peer;
@@ -44,7 +44,7 @@ impl Topic {
         publication: &Publication,
         told: &mut Told,
     ) {
-        patterns.sort_unstable_by_key(lock_order);
+        several::sort(&mut patterns);
         for pattern in &patterns {
             // Before the locks, because compressing would keep every other publisher out.
             loop {

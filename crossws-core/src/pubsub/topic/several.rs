@@ -9,6 +9,7 @@ use crate::adapter::Publication;
 use crate::peer::Peer;
 use crate::peer::subscriptions::Known;
 use crate::pubsub::filter::Filter;
+use crate::sort::sort_by;
 use crate::sync::MutexGuard;
 
 /// Several topics of one namespace.
@@ -17,10 +18,11 @@ pub(crate) type Several = SmallVec<[Arc<Topic>; 4]>;
 /// A topic and its state, while it is locked.
 pub(super) type Place<'a> = (&'a Arc<Topic>, &'a State);
 
-/// Returns the sort key of a topic. Topics that are locked together are locked in one order:
-/// patterns last, and otherwise by address.
-pub(super) fn lock_order(topic: &Arc<Topic>) -> (bool, *const Topic) {
-    (topic.is_pattern(), Arc::as_ptr(topic))
+/// Sorts topics that are locked together into the one order in which topics are locked: patterns last,
+/// and otherwise by address.
+pub(super) fn sort(topics: &mut [Arc<Topic>]) {
+    let order = |topic: &Arc<Topic>| (topic.is_pattern(), Arc::as_ptr(topic));
+    sort_by(topics, |one, other| order(one).cmp(&order(other)));
 }
 
 /// The members of any of these topics that are members of no excluded topic and that the filter
@@ -34,7 +36,7 @@ pub(crate) struct Audience<'a, 'f> {
 impl<'a, 'f> Audience<'a, 'f> {
     pub(crate) fn new(mut any: Several, mut none: Several, only: &'a Filter<'f>) -> Self {
         for topics in [&mut any, &mut none] {
-            topics.sort_unstable_by_key(lock_order);
+            sort(topics);
             topics.dedup_by(|one, other| Arc::ptr_eq(one, other));
         }
         Self { any, none, only }

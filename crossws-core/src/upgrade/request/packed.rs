@@ -45,7 +45,7 @@ const MOST_HEADERS: usize = 1024;
 /// The byte for the first of [`NAMES`]. Every length of a name is below it.
 const NAMED: u8 = 0x80;
 
-/// A `GET` by HTTP/1.1 of a path on this host, which nearly every upgrade is.
+/// A `GET` by HTTP/1.1 or HTTP/2 of a path on this host, which nearly every upgrade is.
 #[derive(Clone)]
 pub(super) struct Packed {
     /// One byte that says which kind of address follows, and whether the connection is encrypted;
@@ -67,7 +67,7 @@ impl Packed {
         let uri = &parts.uri;
         let target = uri.path_and_query()?.as_str();
         let fits = parts.method == Method::GET
-            && parts.version == Version::HTTP_11
+            && matches!(parts.version, Version::HTTP_11 | Version::HTTP_2)
             && uri.scheme().is_none()
             && uri.authority().is_none()
             && target.starts_with('/')
@@ -84,7 +84,8 @@ impl Packed {
             }
         }
         let mut packed = packing.finish(std::mem::take(&mut parts.extensions));
-        packed.set_forwarded(whole.forwarded);
+        packed.set(FORWARDED, whole.forwarded);
+        packed.set(HTTP_2, parts.version == Version::HTTP_2);
         Some(packed)
     }
 
@@ -122,12 +123,12 @@ impl Packed {
         }
         let (_, headers) = self.split();
         let lines = || Lines(Headers(headers));
-        let dropped = lines().map(|(name, line)| (name, line.len()));
-        let dropped = headers_to_drop(dropped, excess, kept);
+        let mut sizes = lines().map(|(name, line)| (name, line.len()));
+        let dropped = headers_to_drop(&mut sizes, excess, kept);
         let front = self.bytes.len() - headers.len();
         let mut bytes = self.bytes.get(..front).unwrap_or_default().to_vec();
         for (name, line) in lines() {
-            if !dropped.contains(name) {
+            if dropped.binary_search(&name).is_err() {
                 bytes.extend_from_slice(line);
             }
         }
@@ -144,23 +145,32 @@ impl Packed {
     pub(super) fn set_platform(&mut self, addr: Option<SocketAddr>, secure: bool) {
         let (was_secure, was_addr, rest) = self.platform();
         if (was_secure, was_addr) != (secure, addr) {
-            let forwarded = self.is_forwarded();
+            let (forwarded, http_2) = (self.is_forwarded(), self.is(HTTP_2));
             let mut platform = Vec::with_capacity(MOST_PLATFORM);
             put_platform(&mut platform, addr, secure);
             // In memory of its own size.
             self.bytes = [&platform[..], rest].concat().into();
             self.set_forwarded(forwarded);
+            self.set(HTTP_2, http_2);
         }
     }
 
     pub(super) fn set_forwarded(&mut self, forwarded: bool) {
-        if let Some(kind) = self.bytes.first_mut() {
-            *kind = *kind & !FORWARDED | if forwarded { FORWARDED } else { 0 };
-        }
+        self.set(FORWARDED, forwarded);
     }
 
     pub(super) fn is_forwarded(&self) -> bool {
-        self.bytes.first().is_some_and(|kind| kind & FORWARDED != 0)
+        self.is(FORWARDED)
+    }
+
+    fn set(&mut self, flag: u8, value: bool) {
+        if let Some(kind) = self.bytes.first_mut() {
+            *kind = *kind & !flag | if value { flag } else { 0 };
+        }
+    }
+
+    fn is(&self, flag: u8) -> bool {
+        self.bytes.first().is_some_and(|kind| kind & flag != 0)
     }
 
     /// Returns the form of `http`, created on the first call.
@@ -229,7 +239,7 @@ impl Packed {
         let Some((kind, rest)) = self.bytes.split_first() else {
             return (false, None, &[]);
         };
-        let (addr, rest) = match kind & !(SECURE | FORWARDED) {
+        let (addr, rest) = match kind & !(SECURE | FORWARDED | HTTP_2) {
             V4 => take_v4(rest),
             V6 => take_v6(rest),
             _ => None,
@@ -259,6 +269,9 @@ impl Packed {
             }
         }
         parts.extensions = self.extensions.clone();
+        if self.is(HTTP_2) {
+            parts.version = Version::HTTP_2;
+        }
         parts
     }
 }
@@ -267,6 +280,7 @@ const V4: u8 = 1;
 const V6: u8 = 2;
 const SECURE: u8 = 0x80;
 const FORWARDED: u8 = 0x40;
+const HTTP_2: u8 = 0x20;
 
 /// Most bytes of the platform's knowledge.
 const MOST_PLATFORM: usize = 1 + 16 + 2 + 4 + 4;

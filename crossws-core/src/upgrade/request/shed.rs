@@ -1,9 +1,11 @@
 //! Selects the headers of a request that a peer does not keep.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use http::header::{HOST, HeaderName, ORIGIN, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL};
+
+use crate::sort::sort_by;
 
 /// Headers that this crate reads itself, or that say what was agreed: small, and dropped last.
 const LAST: [HeaderName; 4] = [
@@ -17,22 +19,23 @@ const LAST: [HeaderName; 4] = [
 /// first, and those in `kept` or [`LAST`] after all others. All lines of a header count together
 /// and are dropped together: a hook must not take a part of a list for the whole.
 ///
-/// `headers` has a name and a size for each line.
+/// `headers` has a name and a size for each line. The result is sorted.
 #[cold]
 pub(super) fn headers_to_drop<'a>(
-    headers: impl Iterator<Item = (&'a str, usize)>,
+    headers: &mut dyn Iterator<Item = (&'a str, usize)>,
     excess: usize,
     kept: &[HeaderName],
-) -> BTreeSet<&'a str> {
+) -> Vec<&'a str> {
     let mut sizes = HashMap::<&str, usize>::new();
     for (name, size) in headers {
         *sizes.entry(name).or_default() += size;
     }
     let mut sizes: Vec<_> = sizes.into_iter().collect();
     let is_last = |name: &str| LAST.iter().chain(kept).any(|last| last == name);
-    sizes.sort_unstable_by_key(|(name, size)| (is_last(name), Reverse(*size), *name));
+    let order = |(name, size): &(&'a str, usize)| (is_last(name), Reverse(*size), *name);
+    sort_by(&mut sizes, |one, other| order(one).cmp(&order(other)));
     let mut gone = 0;
-    let dropped: BTreeSet<_> = sizes
+    let mut dropped: Vec<_> = sizes
         .into_iter()
         .take_while(|(_, size)| {
             let more = gone < excess;
@@ -41,6 +44,7 @@ pub(super) fn headers_to_drop<'a>(
         })
         .map(|(name, _)| name)
         .collect();
+    sort_by(&mut dropped, |one, other| one.cmp(other));
     tracing::debug!(
         ?dropped,
         "a request has more headers than its peer may keep"

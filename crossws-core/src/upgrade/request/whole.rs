@@ -30,15 +30,15 @@ impl Whole {
         let mut headers = HeaderMap::new();
         {
             let dropped = match excess {
-                0 => Default::default(),
+                0 => Vec::new(),
                 _ => {
                     let lines = parts.headers.iter();
-                    let lines = lines.map(|(name, value)| (name.as_str(), size(name, value)));
-                    headers_to_drop(lines, excess, kept)
+                    let mut lines = lines.map(|(name, value)| (name.as_str(), size(name, value)));
+                    headers_to_drop(&mut lines, excess, kept)
                 }
             };
             for (name, value) in &parts.headers {
-                if !dropped.contains(name.as_str())
+                if dropped.binary_search(&name.as_str()).is_err()
                     && let Ok(mut copy) = HeaderValue::from_bytes(value.as_bytes())
                 {
                     copy.set_sensitive(value.is_sensitive());

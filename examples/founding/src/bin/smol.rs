@@ -2,17 +2,21 @@
 
 use std::{env, io};
 
-use crossws::Hub;
 use crossws::smol::{Server, Shutdown, stop_signal};
+use crossws::{BoxError, Hub, SharedResolver};
 
-fn main() -> io::Result<()> {
+fn main() -> Result<(), BoxError> {
+    if founding::describes(env::args().skip(1))? {
+        return Ok(());
+    }
     tracing_subscriber::fmt().with_writer(io::stderr).init();
     smol::block_on(async {
         let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
         let hub = Hub::default();
-        let server = Server::builder(founding::app().merge(founding::native()))
+        let app = SharedResolver::new(founding::app().merge(founding::native()));
+        let server = Server::builder(app.clone())
             .hub(hub.clone())
-            .http(founding::http(hub))
+            .http(founding::http(app, hub))
             .bind(format!("127.0.0.1:{port}"))
             .await?;
         println!("http://{}", server.local_addr());

@@ -1,9 +1,9 @@
 //! `/mock/ws/chat?username=U`
 
-use crossws::Closed;
 use crossws::prelude::*;
-use serde::Deserialize;
-use serde_json::json;
+use crossws::{Closed, PeerId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 pub(super) const GENERAL: &str = "general";
 
@@ -17,10 +17,29 @@ fn guest() -> String {
     "Guest".to_owned()
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "kebab-case")]
-enum FromClient {
+pub(super) enum FromGuest {
     Chat { text: String },
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub(super) enum ToGuest<'a> {
+    Connected {
+        #[schemars(with = "String")]
+        id: PeerId,
+    },
+    UserJoined {
+        username: &'a str,
+    },
+    ChatMessage {
+        from: &'a str,
+        text: String,
+    },
+    UserLeft {
+        username: &'a str,
+    },
 }
 
 pub(super) struct Chat;
@@ -28,28 +47,22 @@ pub(super) struct Chat;
 impl Hooks for Chat {
     async fn open(&self, peer: &Peer) -> HookResult {
         let Query { username } = &*peer.attached()?;
-        peer.send(Json(json!({ "type": "connected", "id": peer.id() })))?;
-        peer.publish(
-            GENERAL,
-            Json(json!({ "type": "user-joined", "username": username })),
-        )?;
+        peer.send(Json(ToGuest::Connected { id: peer.id() }))?;
+        peer.publish(GENERAL, Json(ToGuest::UserJoined { username }))?;
         Ok(())
     }
 
     async fn message(&self, peer: &Peer, message: Message) -> HookResult {
-        let FromClient::Chat { text } = message.json()?;
+        let FromGuest::Chat { text } = message.json()?;
         let Query { username: from } = &*peer.attached()?;
-        let message = json!({ "type": "chat-message", "from": from, "text": text });
+        let message = ToGuest::ChatMessage { from, text };
         peer.to(GENERAL).including_self().send(Json(message))?;
         Ok(())
     }
 
     async fn close(&self, peer: &Peer, _: Closed) -> HookResult {
         let Query { username } = &*peer.attached()?;
-        peer.publish(
-            GENERAL,
-            Json(json!({ "type": "user-left", "username": username })),
-        )?;
+        peer.publish(GENERAL, Json(ToGuest::UserLeft { username }))?;
         Ok(())
     }
 }

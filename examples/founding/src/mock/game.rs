@@ -2,46 +2,70 @@
 
 use crossws::PeerId;
 use crossws::prelude::*;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 pub(super) const LOBBY: &str = "lobby";
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(
     tag = "type",
     rename_all = "kebab-case",
     rename_all_fields = "camelCase"
 )]
-enum FromClient {
+pub(super) enum FromPlayer {
     CreateGame,
     JoinGame { game_id: String },
     GameAction { action: Value },
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(
+    tag = "type",
+    rename_all = "kebab-case",
+    rename_all_fields = "camelCase"
+)]
+pub(super) enum ToPlayer {
+    JoinedLobby,
+    GameCreated {
+        game_id: String,
+    },
+    PlayerJoined {
+        #[schemars(with = "String")]
+        player_id: PeerId,
+    },
+    GameUpdate {
+        action: Value,
+        #[schemars(with = "String")]
+        player_id: PeerId,
+    },
 }
 
 pub(super) struct Game;
 
 impl Hooks for Game {
     async fn open(&self, peer: &Peer) -> HookResult {
-        peer.send(Json(json!({ "type": "joined-lobby" })))?;
+        peer.send(Json(ToPlayer::JoinedLobby))?;
         Ok(())
     }
 
     async fn message(&self, peer: &Peer, message: Message) -> HookResult {
         match message.json()? {
-            FromClient::CreateGame => {
-                let game = PeerId::random().to_string();
-                enter(peer, &game)?;
-                peer.send(Json(json!({ "type": "game-created", "gameId": game })))?;
-            }
-            FromClient::JoinGame { game_id } => {
+            FromPlayer::CreateGame => {
+                let game_id = PeerId::random().to_string();
                 enter(peer, &game_id)?;
-                let joined = json!({ "type": "player-joined", "playerId": peer.id() });
+                peer.send(Json(ToPlayer::GameCreated { game_id }))?;
+            }
+            FromPlayer::JoinGame { game_id } => {
+                enter(peer, &game_id)?;
+                let player_id = peer.id();
+                let joined = ToPlayer::PlayerJoined { player_id };
                 peer.publish(&game_id, Json(joined))?;
             }
-            FromClient::GameAction { action } => {
-                let player = peer.id();
-                let update = json!({ "type": "game-update", "action": action, "playerId": player });
+            FromPlayer::GameAction { action } => {
+                let player_id = peer.id();
+                let update = ToPlayer::GameUpdate { action, player_id };
                 for game in peer.topics().iter().filter(|room| ***room != *LOBBY) {
                     peer.to(game).including_self().send(Json(&update))?;
                 }

@@ -4,11 +4,13 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod client;
+mod describe;
 mod files;
 mod loops;
 mod mock;
 mod namespaces;
 mod notify;
+mod sse;
 mod time;
 mod toolkit;
 mod workers;
@@ -71,6 +73,10 @@ checks! {
     time: silence_of_data_ends_a_client a_client_that_sends_data_stays
         three_missed_pongs_end_a_client every_second_or_third_pong_is_enough
         the_hook_answers_pings compression_is_required;
+    sse: events_come_every_100_ms the_interval_stops_when_the_client_goes
+        events_have_fields_and_go_on_after_the_last lines_stay_lines_and_forge_nothing
+        the_chat_talks_over_a_stream_and_posts the_secret_alone_posts
+        without_a_stream_the_connection_ends;
     workers: without_a_user_there_is_no_upgrade hooks_see_the_layers_user;
     namespaces: the_chat_greets_and_tells rooms_do_not_hear_each_other
         a_channel_is_a_namespace a_token_is_a_context;

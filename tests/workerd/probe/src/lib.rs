@@ -4,7 +4,7 @@
 //! the namespace is the path, or `?namespace=`. Below `/shared` all namespaces share one object.
 //! Below `/one` there is one object for everything, and below `/by-request` the object that
 //! `?object=` names. `/forward` passes a client's request to an object unchanged, and `/id` returns
-//! the object's id, which no application should do. Below `/quick`, `/brief` and `/silent`, objects
+//! the object's id, which no application should do. Below `/quick`, `/brief`, `/looped` and `/silent`, objects
 //! have these classes.
 
 use std::collections::HashMap;
@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use crossws::worker::{Objects, Options, PeerInfo, Plain, Shard, Upgraded};
 use crossws::{
-    CloseCode, Closed, Error, HookResult, Hooks, Json, Limits, Message, OnError, Origin, Peer,
-    Rejection, Upgrade, UpgradeRequest,
+    CloseCode, Closed, Error, Handler, HookResult, Hooks, Json, Limits, Message, OnError, Origin,
+    Peer, Rejection, Upgrade, UpgradeRequest, handler,
 };
 use serde_json::{Value, json};
 use worker::send::SendFuture;
@@ -38,6 +38,17 @@ crossws::worker::durable_object! {
     /// Its connections last a second.
     pub struct Brief => Orders = |_env| Orders::default();
     options = |_env| options().limits(Limits::default().max_lifetime(Duration::from_secs(1)));
+}
+
+crossws::worker::durable_object! {
+    /// It cannot start, because no loop outlives a sleep.
+    pub struct Looped => Handler = |_env| handler(|peer, mut incoming| async move {
+        while let Some(message) = incoming.next().await {
+            peer.send(message)?;
+        }
+        Ok(())
+    });
+    options = |_env| options();
 }
 
 const _: () = {
@@ -218,6 +229,7 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
     let (binding, with) = match kind {
         "quick" => ("QUICK", options()),
         "brief" => ("BRIEF", options()),
+        "looped" => ("LOOPED", options()),
         "silent" => {
             let limits = Limits::default().upgrade_timeout(Duration::from_millis(500));
             ("SILENT", options().limits(limits))

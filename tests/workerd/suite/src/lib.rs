@@ -105,7 +105,16 @@ async fn apply(control: Control, stage: &Stage, env: &Env) -> Result<Reply> {
             namespace,
             topic,
             text,
-        } => json!(room(namespace)?.publish(topic, text).await?.queued),
+            retained,
+        } => {
+            let room = room(namespace)?;
+            let to = room.to([topic]);
+            let to = if retained { to.retained() } else { to };
+            json!(to.send(text).await?.queued)
+        }
+        Control::ClearRetained { namespace, topic } => {
+            json!(room(namespace)?.clear_retained(topic).await?)
+        }
         Control::Broadcast { namespace, text } => {
             json!(room(namespace)?.broadcast(text).await?.queued)
         }

@@ -42,6 +42,7 @@ impl Stage {
         Options::new()
             .limits(self.profile.limits())
             .origin(self.profile.origin())
+            .retained()
             .http(crate::http)
             // A case about a request's headers reads this one in a later hook.
             .keep_headers([HeaderName::from_static("x-test")])

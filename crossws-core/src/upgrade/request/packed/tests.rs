@@ -49,7 +49,15 @@ fn what_is_packed_looks_as_before() {
         for headers in [headers, &headers[..1], &[]] {
             for addr in ADDRS.map(|addr| addr.map(|addr| addr.parse().unwrap())) {
                 let secure = addr.is_some_and(|addr: SocketAddr| addr.port() == 443);
-                let request = request(target, headers);
+                let mut parts = request(target, headers).into_parts();
+                // Either version is packed.
+                let is_2 = headers.len() == 1;
+                parts.version = if is_2 {
+                    Version::HTTP_2
+                } else {
+                    Version::HTTP_11
+                };
+                let request = UpgradeRequest::new(parts);
                 let mut packed = request.with_remote_addr(addr).with_secure(secure);
                 let before = seen(&packed);
                 packed.pack();

@@ -1,0 +1,104 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use crossws_app::calls::WireForm;
+use crossws_core::{Deflate, Limits, MaybeSend, MaybeSync};
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, HeaderValue};
+
+use crate::ConnectError;
+use crate::client::ClientHandle;
+use crate::connect::TokenIn;
+use crate::connect::dial::{Dial, Target};
+use crate::provider::Provider;
+use crate::reconnect::Reconnect;
+
+/// The settings of a client's connections.
+pub(crate) struct Config {
+    pub(super) url: Box<dyn Provider>,
+    pub(super) token: Option<(Box<dyn Provider>, TokenIn)>,
+    pub(super) protocols: Vec<String>,
+    pub(super) headers: HeaderMap,
+    pub(crate) limits: Limits,
+    pub(crate) deflate: Option<Deflate>,
+    pub(crate) reconnect: Option<Reconnect>,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) form: WireForm,
+    pub(crate) on_open: Option<Box<dyn OnOpen>>,
+    #[cfg(all(
+        any(feature = "tokio", feature = "smol", feature = "async-std"),
+        not(target_family = "wasm")
+    ))]
+    pub(crate) wire: crate::wire::Options,
+}
+
+/// A function that runs when a connection opens, without its type.
+pub(crate) trait OnOpen: MaybeSend + MaybeSync {
+    fn opened(&self, handle: ClientHandle);
+}
+
+impl<F: Fn(ClientHandle) + MaybeSend + MaybeSync> OnOpen for F {
+    fn opened(&self, handle: ClientHandle) {
+        self(handle);
+    }
+}
+
+impl Config {
+    /// Asks the providers for what the next try needs.
+    pub(crate) async fn dial(self: Arc<Self>) -> Result<Dial, ConnectError> {
+        let failed = |what| move |source| ConnectError::Provider { what, source };
+        let url = self.url.provide().await.map_err(failed("URL"))?;
+        let url = url.ok_or(ConnectError::Url("the provider returned none"))?;
+        let mut dial = Dial {
+            target: Target::parse(&url)?,
+            protocols: self.protocols.clone(),
+            headers: self.headers.clone(),
+            config: Arc::clone(&self),
+        };
+        if let Some((token, place)) = &self.token
+            && let Some(token) = token.provide().await.map_err(failed("token"))?
+        {
+            place.put(&token, &mut dial)?;
+        }
+        Ok(dial)
+    }
+}
+
+impl TokenIn {
+    fn put(&self, token: &str, dial: &mut Dial) -> Result<(), ConnectError> {
+        match self {
+            Self::Authorization => {
+                let mut value = HeaderValue::try_from(format!("Bearer {token}"))
+                    .map_err(|_| ConnectError::Header("the token".to_owned()))?;
+                value.set_sensitive(true);
+                dial.headers.insert(AUTHORIZATION, value);
+            }
+            Self::Query(name) => dial.target.add_query(name, token),
+            Self::Protocol(marker) => {
+                if !is_token(marker) || !is_token(token) {
+                    return Err(ConnectError::Header(
+                        "the token as a subprotocol".to_owned(),
+                    ));
+                }
+                dial.protocols.extend([marker.clone(), token.to_owned()]);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns the value of a header for basic authentication (RFC 7617).
+pub(crate) fn basic(user: &str, password: &str) -> Option<HeaderValue> {
+    let pair = format!("{user}:{password}");
+    let encoded = base64::engine::general_purpose::STANDARD.encode(pair);
+    let mut value = HeaderValue::try_from(format!("Basic {encoded}")).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// Returns whether a subprotocol's name is a token (RFC 9110 section 5.6.2).
+pub(super) fn is_token(name: &str) -> bool {
+    let is_tchar = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !name.is_empty() && name.bytes().all(is_tchar)
+}

@@ -1,0 +1,95 @@
+//! Where clients run, and the settings that only some places have.
+
+#[cfg(any(
+    feature = "memory",
+    all(
+        any(feature = "tokio", feature = "smol", feature = "async-std"),
+        not(target_family = "wasm")
+    )
+))]
+use super::Connect;
+
+#[cfg(all(
+    any(feature = "tokio", feature = "smol", feature = "async-std"),
+    not(target_family = "wasm")
+))]
+impl Connect {
+    /// Runs on this runtime. By default, a client runs on the runtime that calls: on tokio inside a tokio
+    /// runtime, otherwise on smol or async-std, whichever feature is on.
+    ///
+    /// ```ignore
+    /// let room = crossws::client::connect("ws://localhost:3000").on(crossws::smol::Smol::default());
+    /// ```
+    pub fn on(self, runtime: impl crossws_native::ConnectRuntime) -> Self {
+        self.with_platform(std::sync::Arc::new(crate::platform::native::Native::new(
+            runtime,
+        )))
+    }
+
+    /// Connects through this HTTP proxy. The environment's variables are not read.
+    pub fn proxy(mut self, proxy: crate::HttpProxy) -> Self {
+        self.wire().proxy = Some(proxy);
+        self
+    }
+
+    /// Uses this configuration for `wss`. By default, a client trusts the certificates that the system
+    /// trusts.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: crossws_native::ClientTls) -> Self {
+        self.wire().tls = Some(tls);
+        self
+    }
+
+    /// Connects only to addresses for which this holds, after the name was resolved: the address that was
+    /// checked is the one that is connected to. For URLs from outside, which may name services of an
+    /// internal network.
+    ///
+    /// Unix-domain sockets are not checked; an HTTP proxy would resolve the name itself, and is refused.
+    pub fn allow_addresses(
+        mut self,
+        allow: impl Fn(std::net::SocketAddr) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.wire().allow = Some(std::sync::Arc::new(allow));
+        self
+    }
+}
+
+#[cfg(feature = "memory")]
+impl Connect {
+    /// Runs in the world of this server, in virtual time. The host of the URL is not looked up.
+    ///
+    /// ```
+    /// use crossws_client::connect;
+    /// use crossws_core::hooks;
+    /// use crossws_memory::TestServer;
+    ///
+    /// # futures_lite::future::block_on(async {
+    /// let server = TestServer::new(hooks().on_message(|peer, message| async move { peer.send(message) }));
+    /// let mut client = connect("wss://example.com/echo").in_memory(&server).await?;
+    /// client.send("hello")?;
+    /// assert_eq!(client.next().await.unwrap().text()?, "hello");
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    pub fn in_memory(self, server: &crossws_memory::TestServer) -> Self {
+        self.with_platform(std::sync::Arc::new(server.clone()))
+    }
+}
+
+#[cfg(feature = "memory")]
+impl<In: 'static, Out: 'static> crate::TypedConnect<In, Out> {
+    /// Runs in the world of this server: see [`Connect::in_memory`].
+    pub fn in_memory(self, server: &crossws_memory::TestServer) -> Self {
+        self.map(|connect| connect.in_memory(server))
+    }
+}
+
+#[cfg(all(
+    any(feature = "tokio", feature = "smol", feature = "async-std"),
+    not(target_family = "wasm")
+))]
+impl<In: 'static, Out: 'static> crate::TypedConnect<In, Out> {
+    /// Runs on this runtime: see [`Connect::on`].
+    pub fn on(self, runtime: impl crossws_native::ConnectRuntime) -> Self {
+        self.map(|connect| connect.on(runtime))
+    }
+}

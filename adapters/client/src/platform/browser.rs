@@ -1,0 +1,259 @@
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use crossws_core::{BoxFuture, CloseCode, CloseFrame, Message};
+use http::HeaderMap;
+use js_sys::{Array, ArrayBuffer, Function, Promise, Reflect, Uint8Array, global};
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{BinaryType, CloseEvent, MessageEvent, WebSocket};
+
+use crate::ConnectError;
+use crate::connect::dial::{Dial, Place};
+use crate::platform::{Event, Opened, Platform, Socket};
+use crate::shared::{Out, Shared};
+
+/// The most bytes of messages that wait for the app. A browser reads whether or not the app does.
+const MOST_WAITING: usize = 64 << 20;
+
+/// A browser, or another host with its `WebSocket` and `setTimeout`.
+pub(crate) struct Browser;
+
+impl Platform for Browser {
+    fn open(&self, dial: Dial) -> BoxFuture<'static, Result<Opened, ConnectError>> {
+        Box::pin(open(dial))
+    }
+
+    fn sleep(&self, time: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(sleep(time))
+    }
+
+    fn now(&self) -> Duration {
+        Duration::from_secs_f64(js_sys::Date::now().max(0.0) / 1000.0)
+    }
+
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        spawn_local(task);
+    }
+}
+
+/// Waits by the host's `setTimeout`, which both windows and workers have.
+async fn sleep(time: Duration) {
+    // The longest time that `setTimeout` knows, about 25 days.
+    let millis = time.as_millis().min(i32::MAX as u128) as i32;
+    let promise = Promise::new(&mut |resolve: Function, _| {
+        let set_timeout = Reflect::get(&global(), &JsValue::from_str("setTimeout"));
+        let set_timeout = set_timeout
+            .ok()
+            .and_then(|set| set.dyn_into::<Function>().ok());
+        if let Some(set_timeout) = set_timeout {
+            let _ = set_timeout.call2(&JsValue::UNDEFINED, &resolve, &JsValue::from(millis));
+        }
+    });
+    let _ = JsFuture::from(promise).await;
+}
+
+async fn open(dial: Dial) -> Result<Opened, ConnectError> {
+    if !dial.headers.is_empty() {
+        return Err(ConnectError::Unsupported(
+            "headers: put the token into the query or a subprotocol",
+        ));
+    }
+    if matches!(dial.target.place, Place::Unix(_)) {
+        return Err(ConnectError::Unsupported("Unix-domain sockets"));
+    }
+    let protocols: Array = dial
+        .protocols
+        .iter()
+        .map(|one| JsValue::from_str(one))
+        .collect();
+    let url = dial.target.url();
+    let socket = WebSocket::new_with_str_sequence(&url, &protocols)
+        .map_err(|_| ConnectError::Url("the browser refuses it"))?;
+    let mut socket = BrowserSocket::new(socket);
+    if !std::future::poll_fn(|cx| socket.poll_open(cx)).await {
+        return Err(ConnectError::Failed);
+    }
+    let protocol = socket.socket.protocol();
+    Ok(Opened {
+        socket: Box::new(socket),
+        protocol: Some(protocol).filter(|protocol| !protocol.is_empty()),
+        headers: HeaderMap::new(),
+    })
+}
+
+#[derive(Default)]
+struct State {
+    open: bool,
+    events: VecDeque<Event>,
+    waiting: usize,
+    over: bool,
+    waker: Option<Waker>,
+}
+
+impl State {
+    fn wake(state: &Rc<RefCell<Self>>) {
+        let waker = state.borrow_mut().waker.take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+struct BrowserSocket {
+    socket: WebSocket,
+    state: Rc<RefCell<State>>,
+    written: u64,
+    /// Kept as long as the socket calls them.
+    _listeners: (
+        Closure<dyn FnMut()>,
+        Closure<dyn FnMut(MessageEvent)>,
+        Closure<dyn FnMut(CloseEvent)>,
+    ),
+}
+
+impl BrowserSocket {
+    fn new(socket: WebSocket) -> Self {
+        socket.set_binary_type(BinaryType::Arraybuffer);
+        let state = Rc::<RefCell<State>>::default();
+        let shared = Rc::clone(&state);
+        let opened = Closure::<dyn FnMut()>::new(move || {
+            shared.borrow_mut().open = true;
+            State::wake(&shared);
+        });
+        let (shared, own) = (Rc::clone(&state), socket.clone());
+        let message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
+            let Some(message) = read(&event.data()) else {
+                return;
+            };
+            {
+                let mut state = shared.borrow_mut();
+                state.waiting += message.as_bytes().len();
+                if state.waiting > MOST_WAITING {
+                    let _ = own.close_with_code_and_reason(3008, "not read");
+                    return;
+                }
+                state.events.push_back(Event::Message(message));
+            }
+            State::wake(&shared);
+        });
+        let shared = Rc::clone(&state);
+        let closed = Closure::<dyn FnMut(CloseEvent)>::new(move |event: CloseEvent| {
+            {
+                let mut state = shared.borrow_mut();
+                if event.was_clean() {
+                    // 1005 is not a code, but the absence of one.
+                    let code = CloseCode::new(event.code());
+                    let frame = code.map(|code| CloseFrame::new(code, event.reason()));
+                    state.events.push_back(Event::Close(frame));
+                }
+                state.events.push_back(Event::End);
+                state.over = true;
+            }
+            State::wake(&shared);
+        });
+        socket.set_onopen(Some(opened.as_ref().unchecked_ref()));
+        socket.set_onmessage(Some(message.as_ref().unchecked_ref()));
+        socket.set_onclose(Some(closed.as_ref().unchecked_ref()));
+        Self {
+            socket,
+            state,
+            written: 0,
+            _listeners: (opened, message, closed),
+        }
+    }
+
+    /// Ready when the connection is open, or failed.
+    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let mut state = self.state.borrow_mut();
+        if state.open || state.over {
+            return Poll::Ready(state.open);
+        }
+        state.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    fn close(&self, frame: Option<CloseFrame>) {
+        let _ = match frame {
+            None => self.socket.close(),
+            Some(frame) => {
+                // The codes that a browser permits.
+                let code = match frame.code().get() {
+                    code @ (1000 | 3000..=4999) => code,
+                    _ => 1000,
+                };
+                self.socket.close_with_code_and_reason(code, frame.reason())
+            }
+        };
+    }
+}
+
+fn read(data: &JsValue) -> Option<Message> {
+    if let Some(text) = data.as_string() {
+        return Some(Message::from(text));
+    }
+    let buffer = data.dyn_ref::<ArrayBuffer>()?;
+    let bytes = Uint8Array::new(buffer).to_vec();
+    Some(Message::from(Bytes::from(bytes)))
+}
+
+impl Socket for BrowserSocket {
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        let mut state = self.state.borrow_mut();
+        match state.events.pop_front() {
+            Some(event) => {
+                if let Event::Message(message) = &event {
+                    state.waiting -= message.as_bytes().len();
+                }
+                Poll::Ready(event)
+            }
+            None if state.over => Poll::Ready(Event::End),
+            None => {
+                state.waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    fn poll_write(&mut self, _: &mut Context<'_>, shared: &Shared) -> Poll<io::Result<()>> {
+        while let Some(frame) = { shared.lock().pop() } {
+            self.written += 1;
+            // A connection that is over says so by its end.
+            let _ = match frame {
+                Out::Message(Message::Text(text)) => self.socket.send_with_str(&text),
+                Out::Message(Message::Binary(bytes)) => self.socket.send_with_u8_array(&bytes),
+                Out::Close(frame) => {
+                    self.close(frame);
+                    Ok(())
+                }
+                // The browser does both.
+                Out::Ping(_) | Out::Pong(_) => Ok(()),
+            };
+        }
+        shared.set_writing(0);
+        Poll::Ready(Ok(()))
+    }
+
+    fn written(&self) -> u64 {
+        self.written
+    }
+
+    fn can_ping(&self) -> bool {
+        false
+    }
+}
+
+impl Drop for BrowserSocket {
+    fn drop(&mut self) {
+        self.socket.set_onopen(None);
+        self.socket.set_onmessage(None);
+        self.socket.set_onclose(None);
+        let _ = self.socket.close();
+    }
+}

@@ -1,0 +1,41 @@
+use std::time::{Duration, Instant};
+
+use crossws_core::BoxFuture;
+use crossws_native::ConnectRuntime;
+
+use crate::ConnectError;
+use crate::connect::dial::Dial;
+use crate::platform::{Opened, Platform};
+
+/// A runtime with sockets.
+pub(crate) struct Native<R> {
+    runtime: R,
+    began: Instant,
+}
+
+impl<R: ConnectRuntime> Native<R> {
+    pub(crate) fn new(runtime: R) -> Self {
+        let began = runtime.now();
+        Self { runtime, began }
+    }
+}
+
+impl<R: ConnectRuntime> Platform for Native<R> {
+    fn open(&self, dial: Dial) -> BoxFuture<'static, Result<Opened, ConnectError>> {
+        Box::pin(crate::wire::open(self.runtime.clone(), dial))
+    }
+
+    fn sleep(&self, time: Duration) -> BoxFuture<'static, ()> {
+        let runtime = self.runtime.clone();
+        // Created at the first poll, which is inside the runtime.
+        Box::pin(async move { runtime.sleep(time).await })
+    }
+
+    fn now(&self) -> Duration {
+        self.runtime.now().saturating_duration_since(self.began)
+    }
+
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        self.runtime.spawn(task);
+    }
+}

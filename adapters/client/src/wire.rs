@@ -1,0 +1,17 @@
+//! Connections over sockets: names, addresses, TLS, the handshake, and frames.
+
+mod dial;
+mod head;
+mod options;
+mod proxy;
+mod socket;
+
+pub(crate) use dial::open;
+pub use options::MAX_HEAD;
+pub(crate) use options::Options;
+pub use proxy::{HttpProxy, ProxyError};
+
+/// Returns the error for a system without a random source.
+fn no_random(error: getrandom::Error) -> std::io::Error {
+    std::io::Error::other(error.to_string())
+}

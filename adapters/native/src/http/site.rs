@@ -1,0 +1,152 @@
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use crossws_core::adapter::{HttpApp, OriginalTarget};
+use crossws_core::{Body, BoxError, Hub, RejectReason, Rejection, Resolve, Responded};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{Either, Full};
+
+use crate::runtime::ServerRuntime;
+use crate::server::ServerHandle;
+use crate::server::accept::StreamInfo;
+use crate::server::acceptor::Acceptor;
+
+/// A server's application as one HTTP connection sees it: the hooks, then the service.
+pub(crate) struct Site<R, T, S> {
+    acceptor: Acceptor<R, T>,
+    info: StreamInfo,
+    service: S,
+}
+
+impl<R, T, S> Site<R, T, S>
+where
+    R: Resolve,
+    T: ServerRuntime,
+    S: HttpApp,
+{
+    pub(crate) fn new(
+        resolver: Arc<R>,
+        handle: &ServerHandle<T>,
+        info: StreamInfo,
+        service: S,
+    ) -> Self {
+        let acceptor = Acceptor::<R, T>::from_parts(
+            resolver,
+            handle.hub().clone(),
+            handle.tasks().clone(),
+            Some(Arc::clone(handle.crew())),
+        );
+        Self {
+            acceptor,
+            info,
+            service,
+        }
+    }
+
+    /// Stores in a request what the hooks and the service may ask about its connection.
+    pub(crate) fn note<B>(&self, request: &mut Request<B>) {
+        if let Some(addr) = self.info.remote_addr {
+            T::set_remote_addr(request.extensions_mut(), addr);
+        }
+        // For an upgrade that the service accepts: whether the connection is encrypted.
+        request.extensions_mut().insert(self.info);
+        request.extensions_mut().insert(self.acceptor.hub().clone());
+        // Routers may strip a prefix.
+        let target = OriginalTarget::of(request.uri());
+        request.extensions_mut().insert(target);
+    }
+
+    /// Passes a request to the hooks and, if they do not claim it, to the service.
+    pub(crate) async fn respond<B>(
+        self,
+        request: Request<B>,
+    ) -> Result<Response<Either<Full<Bytes>, S::Answer>>, Failed>
+    where
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        let claimed = self.acceptor.handle_upgrade_from(request, self.info).await;
+        match claimed {
+            Ok(response) => Ok(response.map(Either::Left)),
+            Err(request) => self.serve(request).await,
+        }
+    }
+
+    /// Passes a request that the hooks do not claim to the service.
+    pub(crate) async fn serve<B>(
+        mut self,
+        request: Request<B>,
+    ) -> Result<Response<Either<Full<Bytes>, S::Answer>>, Failed>
+    where
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        let told = Exchange::begin(self.acceptor.hub(), &request, T::default());
+        poll_fn(|cx| self.service.poll_ready(cx))
+            .await
+            .map_err(|error| Failed(error.into()))?;
+        let response = self.service.call(request.map(Body::new)).await;
+        let response = response.map_err(|error| Failed(error.into()))?;
+        if let Some(told) = told {
+            told.end(self.acceptor.hub(), response.status());
+        }
+        Ok(response.map(Either::Right))
+    }
+
+    /// Counts a request that broke a rule before the hooks saw it.
+    #[cfg(feature = "http2")]
+    pub(crate) fn tell_malformed(&self, rejection: &Rejection, path: &str) {
+        let (reason, addr) = (RejectReason::Malformed, self.info.remote_addr);
+        self.acceptor.hub().rejected(reason, rejection, path, addr);
+    }
+}
+
+impl<R, T, S: Clone> Clone for Site<R, T, S> {
+    fn clone(&self) -> Self {
+        Self {
+            acceptor: self.acceptor.clone(),
+            info: self.info,
+            service: self.service.clone(),
+        }
+    }
+}
+
+/// The service's error, on its way through the server. It has a type of its own, because the
+/// compiler cannot prove a future `Send` that converts a boxed error into itself.
+#[derive(Debug)]
+pub(crate) struct Failed(BoxError);
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Failed {}
+
+/// A request, as the hub's observers are told of it.
+struct Exchange<T> {
+    method: Method,
+    path: String,
+    since: Instant,
+    runtime: T,
+}
+
+impl<T: ServerRuntime> Exchange<T> {
+    /// Notes the request, if the hub has observers.
+    fn begin<B>(hub: &Hub, request: &Request<B>, runtime: T) -> Option<Self> {
+        hub.is_watched().then(|| Self {
+            method: request.method().clone(),
+            path: request.uri().path().to_owned(),
+            since: runtime.now(),
+            runtime,
+        })
+    }
+
+    fn end(self, hub: &Hub, status: StatusCode) {
+        let took = self.runtime.now().saturating_duration_since(self.since);
+        let method = self.method.as_str();
+        hub.responded(&Responded::new(method, &self.path, status, took));
+    }
+}

@@ -1,0 +1,247 @@
+//! One HTTP/2 connection: accepts its streams, and ends it when it is idle, drained or abused.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use atomic_waker::AtomicWaker;
+use bytes::Bytes;
+use crossws_core::Resolve;
+use crossws_core::adapter::{HttpApp, Unfinished};
+use h2::server::{Connection, SendResponse};
+use h2::{Reason, RecvStream};
+use http::Request;
+
+use super::exchange::exchange;
+use super::transport::Transport;
+use super::{Http2, MOST_CANCELLED};
+use crate::driver::stage::Stage;
+use crate::driver::timer::{Timer, later, within};
+use crate::http::site::Site;
+use crate::runtime::ServerRuntime;
+use crate::runtime::io::Io;
+use crate::server::accept::{CONNECTION_BYTES, overloaded};
+use crate::server::{Rest, ServerHandle};
+
+/// Streams that one poll accepts before other tasks run.
+const TURN: usize = 64;
+
+/// Serves a connection that has begun with the client's preface.
+pub(crate) async fn serve<R, T, S>(rest: Rest<R, T>, settings: &Http2, service: S)
+where
+    R: Resolve,
+    T: ServerRuntime,
+    S: HttpApp,
+{
+    let Rest {
+        unclaimed,
+        info,
+        resolver,
+        handle,
+    } = rest;
+    let limits = handle.head_limits().clone();
+    let runtime = T::default();
+    let mut unfinished = unclaimed.unfinished;
+    let base = CONNECTION_BYTES + limits.max_head;
+    if unfinished.hold(base).is_err() {
+        // Without a response: it would be one of HTTP/1.1.
+        overloaded(handle.hub(), info.remote_addr);
+        return;
+    }
+    let io = Transport::new(unclaimed.read, unclaimed.io);
+    let shaken = settings.builder(limits.max_head).handshake(io);
+    let shaken = async { shaken.await.map(Some) };
+    let h2 = match within(&runtime, limits.timeout, shaken, || Ok(None)).await {
+        Ok(Some(h2)) => h2,
+        Ok(None) => return,
+        Err(error) => return tracing::debug!(%error, "an HTTP/2 connection failed to begin"),
+    };
+    let watch = handle.watch();
+    let mut stop = pin!(watch.stopping());
+    let mut serving = Serving {
+        h2,
+        streams: Arc::default(),
+        site: Site::new(resolver, &handle, info, service),
+        ends: false,
+        idle_since: None,
+        timer: Timer::new(),
+        unfinished,
+        base,
+        handle: handle.clone(),
+        runtime,
+    };
+    let served = std::future::poll_fn(|cx| {
+        if !serving.ends && stop.as_mut().poll(cx).is_ready() {
+            serving.end();
+        }
+        serving.poll(cx)
+    });
+    if let Err(error) = served.await {
+        tracing::debug!(%error, "an HTTP/2 connection ended early");
+    }
+}
+
+struct Serving<R, T: ServerRuntime, S> {
+    h2: Connection<Transport<Box<dyn Io>>, Bytes>,
+    streams: Arc<Streams>,
+    site: Site<R, T, S>,
+    /// The client has been told to open no more streams.
+    ends: bool,
+    idle_since: Option<Instant>,
+    timer: Timer<T>,
+    /// A connection without a WebSocket counts as unfinished, as one of HTTP/1.1 does.
+    unfinished: Box<Unfinished>,
+    base: usize,
+    handle: ServerHandle<T>,
+    runtime: T,
+}
+
+impl<R, T, S> Serving<R, T, S>
+where
+    R: Resolve,
+    T: ServerRuntime,
+    S: HttpApp,
+{
+    /// Tells the client to open no more streams: `GOAWAY`. Those that it has end in their own time.
+    fn end(&mut self) {
+        self.ends = true;
+        self.h2.graceful_shutdown();
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
+        self.streams.task.register(cx.waker());
+        loop {
+            if self.poll_accept(cx)?.is_ready() {
+                return Poll::Ready(Ok(()));
+            }
+            if self.streams.is_abused() {
+                // Written as far as that is possible at once.
+                self.h2.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+                let _ = self.h2.poll_closed(cx);
+                return Poll::Ready(Ok(()));
+            }
+            ready!(self.poll_idle(cx));
+            if self.ends {
+                return Poll::Ready(Ok(()));
+            }
+            self.end();
+            self.idle_since = None;
+        }
+    }
+
+    /// Accepts the streams that have arrived. Ready when the connection has ended.
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
+        for _ in 0..TURN {
+            match ready!(self.h2.poll_accept(cx)?) {
+                Some((request, respond)) => self.accept(request, respond),
+                None => return Poll::Ready(Ok(())),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn accept(&self, request: Request<RecvStream>, respond: SendResponse<Bytes>) {
+        let live = Live::new(&self.streams);
+        let limits = self.handle.head_limits().clone();
+        let exchange = exchange(self.site.clone(), limits, request, respond, live);
+        let tasks = self.handle.tasks();
+        tasks.spawn(&self.runtime, Stage::new(exchange));
+    }
+
+    /// Ready when the connection has had no streams for too long.
+    fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let counted = match self.streams.sockets.load(Ordering::Relaxed) {
+            0 => self.base,
+            _ => 0,
+        };
+        if self.unfinished.hold(counted).is_err() {
+            // It has no WebSocket any more, and there is no room for what has none.
+            return Poll::Ready(());
+        }
+        let now = self.runtime.now();
+        let deadline = match self.streams.live.load(Ordering::Acquire) {
+            0 => {
+                let since = *self.idle_since.get_or_insert(now);
+                Some(later(
+                    since,
+                    match self.ends {
+                        true => self.handle.hub().limits().close_timeout,
+                        false => self.handle.head_limits().keep_alive,
+                    },
+                ))
+            }
+            _ => {
+                self.idle_since = None;
+                None
+            }
+        };
+        self.timer.poll(&self.runtime, now, deadline, cx)
+    }
+}
+
+/// The streams of a connection, counted.
+#[derive(Debug, Default)]
+pub(super) struct Streams {
+    live: AtomicUsize,
+    sockets: AtomicUsize,
+    answered: AtomicUsize,
+    cancelled: AtomicUsize,
+    task: AtomicWaker,
+}
+
+impl Streams {
+    fn is_abused(&self) -> bool {
+        let answered = self.answered.load(Ordering::Relaxed);
+        let cancelled = self.cancelled.load(Ordering::Relaxed);
+        cancelled > answered.saturating_add(MOST_CANCELLED)
+    }
+}
+
+/// A stream, until the application is done with it.
+#[derive(Debug)]
+pub(super) struct Live {
+    streams: Arc<Streams>,
+    is_socket: bool,
+}
+
+impl Live {
+    fn new(streams: &Arc<Streams>) -> Self {
+        streams.live.fetch_add(1, Ordering::Relaxed);
+        Self {
+            streams: Arc::clone(streams),
+            is_socket: false,
+        }
+    }
+
+    /// Counts a request that the server has responded to.
+    pub(super) fn answered(&self) {
+        self.streams.answered.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a request that the client has cancelled.
+    pub(super) fn cancelled(&self) {
+        self.streams.cancelled.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts the stream as a WebSocket from now on.
+    pub(super) fn into_socket(mut self) -> Self {
+        self.is_socket = true;
+        self.streams.sockets.fetch_add(1, Ordering::Relaxed);
+        self.streams.task.wake();
+        self
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        if self.is_socket {
+            self.streams.sockets.fetch_sub(1, Ordering::Relaxed);
+        }
+        // The last one begins the time for which the connection may be idle.
+        self.streams.live.fetch_sub(1, Ordering::Release);
+        self.streams.task.wake();
+    }
+}

@@ -1,0 +1,28 @@
+use bytes::{BufMut, BytesMut};
+
+/// Writes a text as lines with this field's name. CR LF, LF and CR each end a line, as they do for
+/// the client: an end of line that stayed in a value would let a text forge fields. An empty text
+/// is one empty line.
+pub(crate) fn put_lines(to: &mut BytesMut, field: &str, text: &str) {
+    let mut rest = text;
+    loop {
+        let end = rest.find(['\r', '\n']);
+        let (line, after) = rest.split_at(end.unwrap_or(rest.len()));
+        put_field(to, field, line);
+        if end.is_none() {
+            return;
+        }
+        let unpaired = after.strip_prefix("\r\n");
+        rest = unpaired.unwrap_or_else(|| after.get(1..).unwrap_or_default());
+    }
+}
+
+/// Writes a field. The value contains no end of a line.
+pub(crate) fn put_field(to: &mut BytesMut, field: &str, value: &str) {
+    to.reserve(field.len() + value.len() + 3);
+    to.put_slice(field.as_bytes());
+    // The client removes one space. A value may begin with another.
+    to.put_slice(b": ");
+    to.put_slice(value.as_bytes());
+    to.put_u8(b'\n');
+}

@@ -1,0 +1,52 @@
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use crossws_core::BoxFuture;
+use crossws_core::adapter::Background;
+
+/// An empty comment. Clients ignore it; proxies see that the connection lives.
+const COMMENT: Bytes = Bytes::from_static(b":\n\n");
+
+/// Decides when a silent stream needs a comment.
+pub(crate) struct KeepAlive {
+    background: Arc<dyn Background>,
+    every: Option<Duration>,
+    last: Duration,
+    /// Set once, for the earliest moment: writing only moves the comment away.
+    timer: Option<BoxFuture<'static, ()>>,
+}
+
+impl KeepAlive {
+    pub(crate) fn new(background: Arc<dyn Background>, every: Option<Duration>) -> Self {
+        Self {
+            last: background.now(),
+            background,
+            every,
+            timer: None,
+        }
+    }
+
+    /// Notes that something was written.
+    pub(crate) fn wrote(&mut self) {
+        self.last = self.background.now();
+    }
+
+    /// Ready when nothing was written for the time of the keep-alive.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
+        let Some(every) = self.every else {
+            return Poll::Pending;
+        };
+        loop {
+            let silent = self.background.now().saturating_sub(self.last);
+            if silent >= every {
+                return Poll::Ready(COMMENT);
+            }
+            let timer = &mut self.timer;
+            let timer = timer.get_or_insert_with(|| self.background.sleep(every - silent));
+            ready!(timer.as_mut().poll(cx));
+            self.timer = None;
+        }
+    }
+}

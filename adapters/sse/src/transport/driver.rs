@@ -1,0 +1,210 @@
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
+
+use crossws_core::adapter::{
+    Background, Liveness, LivenessEvent, Notice, OpeningPeer, PeerEvents, Session,
+};
+use crossws_core::{
+    BoxFuture, CloseCode, Closed, DropCause, Dropped, Hooks, Limits, Message, Peer,
+};
+
+use crate::transport::connection::Connection;
+
+/// Runs one connection's hooks, and keeps its time.
+pub(crate) struct Driver {
+    connection: Arc<Connection>,
+    background: Arc<dyn Background>,
+    peer: Peer,
+    lifeline: PeerEvents,
+    limits: Limits,
+    live: Liveness,
+    grace: Duration,
+    /// When this side began to close.
+    closing_since: Option<Duration>,
+    timer: Option<(Duration, BoxFuture<'static, ()>)>,
+    drain_due: bool,
+    closed: Option<Closed>,
+}
+
+enum Next {
+    Message(Message),
+    Drain,
+    Notice(Notice),
+    Closed(Closed),
+}
+
+/// Runs a connection from its `open` hook to the end of its `close` hook.
+pub(crate) async fn run<H: Hooks + ?Sized>(
+    joined: OpeningPeer<H>,
+    connection: Arc<Connection>,
+    background: Arc<dyn Background>,
+    grace: Duration,
+) {
+    let peer = joined.peer().clone();
+    let limits = peer.settings().limits.clone();
+    // A stream's comments are not answered, so that silence is no sign of a lost client.
+    let kept = limits.clone().ping_interval(None).idle_timeout(None);
+    let mut driver = Driver {
+        live: Liveness::new(&kept, peer.id(), background.now()),
+        lifeline: joined.lifeline(),
+        connection,
+        background,
+        peer,
+        limits,
+        grace,
+        closing_since: None,
+        timer: None,
+        drain_due: false,
+        closed: None,
+    };
+    let mut session = driver.alongside(joined.open()).await;
+    let closed = loop {
+        match poll_fn(|cx| driver.poll_next(&mut session, cx)).await {
+            Next::Message(message) => driver.alongside(session.message(message)).await,
+            Next::Drain => driver.alongside(session.drain()).await,
+            Next::Notice(notice) => driver.alongside(session.notice(notice)).await,
+            Next::Closed(closed) => break closed,
+        }
+    };
+    session.close(closed).await;
+}
+
+impl Driver {
+    /// Runs a hook to its end, and keeps the connection's time concurrently.
+    async fn alongside<F: Future>(&mut self, hook: F) -> F::Output {
+        let mut hook = pin!(hook);
+        poll_fn(|cx| {
+            self.turn(cx);
+            hook.as_mut().poll(cx)
+        })
+        .await
+    }
+
+    fn poll_next<H: Hooks + ?Sized>(
+        &mut self,
+        session: &mut Session<H>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Next> {
+        self.turn(cx);
+        if std::mem::take(&mut self.drain_due) && self.closed.is_none() {
+            return Poll::Ready(Next::Drain);
+        }
+        if let Some(closed) = &self.closed {
+            return Poll::Ready(Next::Closed(closed.clone()));
+        }
+        if let Poll::Ready(notice) = session.poll_notice(cx) {
+            return Poll::Ready(Next::Notice(notice));
+        }
+        match self.connection.next_message() {
+            Some(message) => {
+                self.live.active(self.background.now());
+                Poll::Ready(Next::Message(message))
+            }
+            None => Poll::Pending,
+        }
+    }
+
+    /// Looks at everything but the hooks.
+    fn turn(&mut self, cx: &mut Context<'_>) {
+        self.connection.watch(cx);
+        loop {
+            self.look();
+            let due = match &self.closed {
+                Some(_) => None,
+                None => self.next_due(),
+            };
+            let Some(due) = due else {
+                self.timer = None;
+                return;
+            };
+            let left = due.saturating_sub(self.background.now());
+            let (_, timer) = match &mut self.timer {
+                Some(timer) if timer.0 <= due => timer,
+                timer => timer.insert((due, self.background.sleep(left))),
+            };
+            if timer.as_mut().poll(cx).is_pending() {
+                return;
+            }
+            self.timer = None;
+        }
+    }
+
+    fn look(&mut self) {
+        if self.closed.is_some() {
+            return;
+        }
+        let outbox = &self.connection.outbox;
+        if outbox.has_lost() {
+            let lost = outbox.take_lost();
+            for (messages, cause) in [
+                (lost.overflow, DropCause::Overflow(self.limits.overflow)),
+                (lost.volatile, DropCause::Volatile),
+            ] {
+                if messages > 0 {
+                    self.lifeline.dropped(Dropped::new(messages.into(), cause));
+                }
+            }
+        }
+        self.lifeline.drained();
+        self.drain_due |= outbox.take_drained();
+        let now = self.background.now();
+        self.keep_time(now);
+        let closing =
+            self.lifeline.closed_here() || self.connection.outbox.unsent_close().is_some();
+        if closing && self.closing_since.is_none() {
+            self.closing_since = Some(now);
+        }
+        let late = self.close_due().is_some_and(|due| now >= due);
+        if late {
+            // The client does not even take the close.
+            self.connection.terminate();
+        }
+        self.closed = self.connection.ended(closing, now, self.grace);
+        if self.closed.is_some() {
+            self.lifeline.ended();
+            self.connection.end();
+        }
+    }
+
+    fn close_due(&self) -> Option<Duration> {
+        let since = self.closing_since?;
+        Some(since.saturating_add(self.limits.close_timeout))
+    }
+
+    /// Acts on the deadlines that have passed.
+    fn keep_time(&mut self, now: Duration) {
+        let expires_at = self.lifeline.expires_at();
+        self.live.credentials(expires_at, now, SystemTime::now);
+        while let Some(due) = self.live.poll(now) {
+            match due {
+                LivenessEvent::Expired => self.peer.close(CloseCode::RESTART, "connection expired"),
+                LivenessEvent::CredentialsExpired => {
+                    if let Some(at) = expires_at {
+                        self.lifeline.expired(at);
+                    }
+                }
+                LivenessEvent::Inactive => self.lifeline.inactive(),
+                // Pings, and the silence after them, are off.
+                _ => {}
+            }
+        }
+    }
+
+    fn next_due(&self) -> Option<Duration> {
+        let detached = self.connection.next_due(self.grace);
+        [self.live.next_due(), detached, self.close_due()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+}
+
+/// However the driver ends, its connection is over.
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.connection.end();
+    }
+}

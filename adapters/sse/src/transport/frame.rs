@@ -1,0 +1,102 @@
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::{Bytes, BytesMut};
+use crossws_core::adapter::{Encoding, Publication};
+use crossws_core::{CloseFrame, Message};
+use crossws_proto::frame::Opcode;
+use crossws_proto::outbox::Framing;
+use serde_json::json;
+
+use crate::format::lines::{put_field, put_lines};
+
+/// A message as an event: a text without a name, bytes as `binary` in base64, a close frame as
+/// `close`. Each ends with an empty line, and contains none.
+#[derive(Debug)]
+pub(crate) struct EventFrame;
+
+const END: &[u8] = b"\n\n";
+
+impl EventFrame {
+    pub(crate) fn encode(message: &Message) -> Bytes {
+        let mut event = BytesMut::with_capacity(message.len() + 16);
+        put_message(&mut event, message);
+        event.freeze()
+    }
+}
+
+fn put_message(to: &mut BytesMut, message: &Message) {
+    match message.text() {
+        Ok(text) if message.is_text() => put_lines(to, "data", text),
+        _ => {
+            put_field(to, "event", "binary");
+            put_field(to, "data", &BASE64_STANDARD.encode(message.as_bytes()));
+        }
+    }
+    to.extend_from_slice(b"\n");
+}
+
+impl Framing for EventFrame {
+    fn len_of_first(bytes: &[u8]) -> Option<usize> {
+        let end = bytes.windows(END.len()).position(|part| part == END)?;
+        Some(end + END.len())
+    }
+
+    /// There are no pings: the stream's comments are not answered.
+    fn put_control(_: &mut BytesMut, _: Opcode, _: &[u8]) -> bool {
+        false
+    }
+
+    fn put_close(to: &mut BytesMut, frame: Option<&CloseFrame>) -> bool {
+        put_field(to, "event", "close");
+        let close =
+            frame.map(|frame| json!({ "code": frame.status(), "reason": &**frame.reason() }));
+        let close = close.unwrap_or_else(|| json!({}));
+        put_field(to, "data", &close.to_string());
+        to.extend_from_slice(b"\n");
+        true
+    }
+}
+
+/// All event streams share the encoding of a publication. The ids, which differ, are added when it
+/// is written.
+impl Encoding for EventFrame {
+    fn append(_: u64, publication: &Publication, to: &mut Vec<u8>) {
+        to.extend_from_slice(&Self::encode(publication.message()));
+    }
+}
+
+/// Appends events with their ids: `key.first`, and so on. Returns how many there were.
+pub(crate) fn put_numbered(to: &mut BytesMut, events: &[u8], key: &str, first: u64) -> u64 {
+    let mut rest = events;
+    let mut count = 0;
+    while !rest.is_empty() {
+        let len = EventFrame::len_of_first(rest).unwrap_or(rest.len());
+        let (event, after) = rest.split_at(len);
+        put_field(to, "id", &format!("{key}.{}", first + count));
+        to.extend_from_slice(event);
+        count += 1;
+        rest = after;
+    }
+    count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_get_ids_one_by_one() {
+        let mut events = Vec::new();
+        for message in [Message::from("a\n\nb"), Message::from("")] {
+            events.extend_from_slice(&EventFrame::encode(&message));
+        }
+        events.extend_from_slice(&EventFrame::encode(&Message::from(vec![1_u8, 2])));
+        let mut to = BytesMut::new();
+        assert_eq!(put_numbered(&mut to, &events, "k", 7), 3);
+        assert_eq!(
+            to,
+            "id: k.7\ndata: a\ndata: \ndata: b\n\nid: k.8\ndata: \n\n\
+             id: k.9\nevent: binary\ndata: AQI=\n\n"
+        );
+    }
+}

@@ -1,0 +1,155 @@
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crossws_core::adapter::{
+    Allowance, Cursor, MeterCell, Publication, Receipt, Settled, Transport, Wire,
+};
+use crossws_core::{Capabilities, CloseFrame, Message, SendError, SendOptions, Sent};
+
+use crate::transport::connection::Connection;
+use crate::transport::frame::EventFrame;
+
+/// The capabilities of connections over event streams: no pings, because comments are not answered.
+pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
+    .with(Capabilities::BINARY)
+    .with(Capabilities::CLOSE_CODE)
+    .with(Capabilities::TERMINATE)
+    .with(Capabilities::DRAIN)
+    .with(Capabilities::REMOTE_ADDR)
+    .with(Capabilities::HANDLER)
+    .with(Capabilities::PANIC)
+    .with(Capabilities::SHUTDOWN)
+    .with(Capabilities::CONCURRENT_WRITE)
+    .with(Capabilities::EXPIRY)
+    .with(Capabilities::SHARED_HUB)
+    .with(Capabilities::ROUTES);
+
+/// [`Transport`] over a connection's outbox.
+pub(crate) struct EventTransport(pub(crate) Arc<Connection>);
+
+impl EventTransport {
+    fn enqueue(&self, message: &Message, options: &SendOptions) -> Receipt {
+        let outbox = &self.0.outbox;
+        if options.is_volatile()
+            && let Some(receipt) = outbox.discard_volatile()
+        {
+            return receipt;
+        }
+        if let Some(key) = options.replaces()
+            && let Some(receipt) = outbox.replace(key, || EventFrame::encode(message))
+        {
+            return receipt;
+        }
+        let event = EventFrame::encode(message);
+        outbox.enqueue(event.len(), |batch| batch.push_encoded(event, 1))
+    }
+}
+
+impl Transport for EventTransport {
+    fn capabilities(&self) -> Capabilities {
+        CAPABILITIES
+    }
+
+    fn send(&self, message: Message, options: &SendOptions) -> Result<Sent, SendError> {
+        let receipt = self.enqueue(&message, options);
+        self.0.outbox.note_sent();
+        if receipt.wake {
+            self.wake();
+        }
+        if receipt.settle && self.settle().closed {
+            return Err(SendError::Full(message));
+        }
+        match receipt {
+            Receipt { queued: true, .. } => Ok(Sent::Queued {
+                bytes: receipt.waiting,
+            }),
+            Receipt { dropped: 0, .. } => Err(SendError::Closed(message)),
+            _ if options.is_volatile() => Ok(Sent::Dropped),
+            _ => Err(SendError::Full(message)),
+        }
+    }
+
+    fn wire(&self) -> Option<Wire> {
+        let reads_logs = self.0.outbox.reads_logs();
+        reads_logs.then(|| Wire::new::<EventFrame>(0))
+    }
+
+    fn publish(&self, publication: &Publication) -> Receipt {
+        let options = publication.options();
+        if options.is_volatile() || options.replaces().is_some() || !self.0.outbox.reads_logs() {
+            return self.enqueue(publication.message(), options);
+        }
+        publication.with_encoded(Wire::new::<EventFrame>(0), |event| {
+            let outbox = &self.0.outbox;
+            outbox.enqueue(event.len(), |batch| batch.push_shared(event, 1))
+        })
+    }
+
+    fn offer(&self, publication: &Publication) -> Option<Receipt> {
+        if !self.0.outbox.is_asleep() {
+            return None;
+        }
+        let receipt = self.publish(publication);
+        receipt.queued.then_some(receipt)
+    }
+
+    fn news(&self, feed: Cursor) -> Result<Allowance, Cursor> {
+        self.0.outbox.announce(feed)
+    }
+
+    fn lags(&self) -> Allowance {
+        self.0.outbox.lags()
+    }
+
+    fn settle(&self) -> Settled {
+        // The server alone writes, when the client takes more.
+        let settled = self.0.outbox.settle(|_| Some(false));
+        if settled.closed {
+            self.wake();
+        }
+        settled
+    }
+
+    fn left(&self) -> Settled {
+        match self.0.outbox.left() {
+            true => self.settle(),
+            false => Settled::default(),
+        }
+    }
+
+    fn wake(&self) {
+        self.0.wake_stream();
+    }
+
+    fn is_behind(&self) -> bool {
+        self.0.outbox.is_behind()
+    }
+
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    fn close(&self, frame: CloseFrame) {
+        self.0.outbox.close_with(Some(frame));
+    }
+
+    fn terminate(&self) {
+        self.0.terminate();
+    }
+
+    fn buffered_amount(&self) -> usize {
+        self.0.outbox.buffered()
+    }
+
+    fn dropped(&self) -> u64 {
+        self.0.outbox.dropped()
+    }
+
+    fn has_room(&self, len: usize) -> bool {
+        self.0.outbox.has_room(len)
+    }
+
+    fn meter(&self) -> Option<&MeterCell> {
+        Some(self.0.outbox.meter())
+    }
+}

@@ -1,0 +1,111 @@
+//! The retained messages of an object, in its storage.
+
+use std::sync::Arc;
+
+use crossws_core::Message;
+use crossws_core::adapter::{RetainedBy, RetainedMessage, RetainedStore};
+use worker::State;
+use worker::js_sys::{Array, ArrayBuffer, JsString, Map, Object, Promise, Reflect, Uint8Array};
+use worker::wasm_bindgen::{JsCast, JsValue};
+use worker::wasm_bindgen_futures::{JsFuture, spawn_local};
+use worker::worker_sys::DurableObjectStorage;
+
+use crate::error::report;
+
+/// What the keys of retained messages begin with.
+const PREFIX: &str = "__crossws/retained/";
+
+/// The longest message that fits into a value of the storage, which may have 128 KiB, together with its
+/// names.
+const MAX_LEN: usize = 120 << 10;
+
+/// An object's storage.
+#[derive(Clone)]
+pub(crate) struct Retained(Arc<DurableObjectStorage>);
+
+impl Retained {
+    pub(crate) fn of(state: &State) -> Option<Self> {
+        let storage = state.as_raw().storage();
+        let storage = storage.map_err(|error| report("no storage", worker::Error::from(error)));
+        Some(Self(Arc::new(storage.ok()?)))
+    }
+
+    /// Returns what is stored.
+    pub(crate) async fn load(&self) -> Result<Vec<RetainedMessage>, worker::Error> {
+        let options = Object::new();
+        Reflect::set(&options, &"prefix".into(), &PREFIX.into())?;
+        let found = JsFuture::from(self.0.list_with_options(options)?).await?;
+        let found: Map = found.dyn_into()?;
+        let mut messages = Vec::new();
+        found.for_each(&mut |value, _| messages.extend(decode(&value)));
+        Ok(messages)
+    }
+}
+
+impl RetainedStore for Retained {
+    fn max_len(&self) -> usize {
+        MAX_LEN
+    }
+
+    fn put(&self, message: RetainedMessage) {
+        let key = key(&message.namespace, &message.topic);
+        log(self.0.put(&key, encode(message)));
+    }
+
+    fn remove(&self, namespace: &str, topic: &str) {
+        log(self.0.delete(&key(namespace, topic)));
+    }
+}
+
+/// Returns the key of a topic's message. The length separates the names, which may have any character.
+fn key(namespace: &str, topic: &str) -> String {
+    format!("{PREFIX}{}/{namespace}/{topic}", namespace.len())
+}
+
+fn encode(message: RetainedMessage) -> JsValue {
+    let data: JsValue = match &message.message {
+        Message::Text(text) => JsString::from(&**text).into(),
+        Message::Binary(bytes) => Uint8Array::from(&bytes[..]).buffer().into(),
+    };
+    let by_hub = message.by == RetainedBy::Hub;
+    Array::of4(
+        &message.namespace.into(),
+        &message.topic.into(),
+        &by_hub.into(),
+        &data,
+    )
+    .into()
+}
+
+fn decode(value: &JsValue) -> Option<RetainedMessage> {
+    let parts: &Array = value.dyn_ref()?;
+    let data = parts.get(3);
+    let message = match data.as_string() {
+        Some(text) => Message::from(text),
+        None => Message::from(Uint8Array::new(data.dyn_ref::<ArrayBuffer>()?).to_vec()),
+    };
+    let by = match parts.get(2).as_bool()? {
+        true => RetainedBy::Hub,
+        false => RetainedBy::Peer,
+    };
+    let (namespace, topic) = (parts.get(0).as_string()?, parts.get(1).as_string()?);
+    Some(RetainedMessage::new(namespace, topic, message, by))
+}
+
+/// Logs a change that fails. The platform holds messages to clients back until it has stored it.
+fn log(change: Result<Promise, JsValue>) {
+    let failed = |error| {
+        report(
+            "a retained message is not stored",
+            worker::Error::from(error),
+        )
+    };
+    match change {
+        Ok(promise) => spawn_local(async move {
+            if let Err(error) = JsFuture::from(promise).await {
+                failed(error);
+            }
+        }),
+        Err(error) => failed(error),
+    }
+}

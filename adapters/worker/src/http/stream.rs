@@ -1,0 +1,66 @@
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use crossws_core::{BoxError, Bytes};
+use futures_core::Stream;
+use http_body::Body;
+
+use crate::error::Error;
+use crate::http::response::append;
+
+/// Returns a response as the platform's, whose body arrives later: for event streams, and for
+/// handlers that are written for every platform. When the client goes, the platform drops the body.
+///
+/// ```
+/// # use crossws_core::{BoxError, Bytes, http::Response};
+/// # use http_body::Body;
+/// fn ticks<B: Body<Data = Bytes, Error = BoxError> + 'static>(
+///     response: Response<B>,
+/// ) -> worker::Result<worker::Response> {
+///     Ok(crossws_worker::respond(response)?)
+/// }
+/// ```
+///
+/// # Errors
+/// When the platform refuses the response, such as a status that is none of its own.
+pub fn respond<B>(response: http::Response<B>) -> Result<worker::Response, Error>
+where
+    B: Body<Data = Bytes> + 'static,
+    B::Error: Into<BoxError>,
+{
+    let (parts, body) = response.into_parts();
+    let headers = worker::Headers::new();
+    append(&headers, &parts.headers)?;
+    let stream = Frames(Box::pin(body));
+    let response = worker::Response::from_stream(stream)?;
+    Ok(response
+        .with_headers(headers)
+        .with_status(parts.status.as_u16()))
+}
+
+/// The data of a body. Trailers, which the platform does not have, are dropped.
+struct Frames<B>(Pin<Box<B>>);
+
+impl<B> Stream for Frames<B>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    type Item = Result<Vec<u8>, worker::Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            let Some(frame) = ready!(self.0.as_mut().poll_frame(cx)) else {
+                return Poll::Ready(None);
+            };
+            let data = match frame {
+                Ok(frame) => match frame.into_data() {
+                    Ok(data) => Ok(data.to_vec()),
+                    Err(_) => continue,
+                },
+                Err(error) => Err(worker::Error::RustError(error.into().to_string())),
+            };
+            return Poll::Ready(Some(data));
+        }
+    }
+}

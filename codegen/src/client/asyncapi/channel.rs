@@ -1,0 +1,328 @@
+//! Channels and operations from routes.
+
+use std::collections::BTreeSet;
+
+use crossws_app::calls::WireForm;
+use crossws_app::description::{
+    CallsDescription, Content, Description, MethodDescription, RouteDescription,
+};
+use serde_json::{Map, Value, json};
+
+use super::schema::Schemas;
+use crate::client::names::{self, unique};
+use crate::client::text::url;
+
+/// The parts of a document.
+pub(super) struct Channels<'d> {
+    description: &'d Description,
+    pub(super) channels: Map<String, Value>,
+    pub(super) operations: Map<String, Value>,
+    pub(super) schemas: Schemas<'d>,
+    taken: BTreeSet<String>,
+}
+
+/// A channel, and what its operations refer to.
+struct Channel {
+    id: String,
+    /// The id as a part of other ids.
+    name: String,
+    messages: Map<String, Value>,
+}
+
+impl Channel {
+    fn reference(&self) -> Value {
+        json!({ "$ref": format!("#/channels/{}", self.id) })
+    }
+
+    /// Adds a message and returns a reference to it.
+    fn add(&mut self, key: &str, message: Value) -> Value {
+        self.messages.insert(key.to_owned(), message);
+        json!({ "$ref": format!("#/channels/{}/messages/{key}", self.id) })
+    }
+}
+
+impl<'d> Channels<'d> {
+    pub(super) fn new(description: &'d Description) -> Self {
+        Self {
+            description,
+            channels: Map::new(),
+            operations: Map::new(),
+            schemas: Schemas::new(description),
+            taken: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn add_routes(&mut self) {
+        let names = names::of_routes(self.description);
+        for (route, name) in self.description.routes.iter().zip(names) {
+            self.add_route(route, &name);
+        }
+    }
+
+    fn add_route(&mut self, route: &RouteDescription, name: &str) {
+        let name = match ascii(name) {
+            name if name.is_empty() => "Index".to_owned(),
+            name => name,
+        };
+        let id = unique(lower(&name), &mut self.taken);
+        let mut channel = Channel {
+            name: pascal_of(&id),
+            id,
+            messages: Map::new(),
+        };
+        self.add_content(
+            &mut channel,
+            "receive",
+            "fromClient",
+            &route.receives,
+            false,
+        );
+        self.add_content(
+            &mut channel,
+            "send",
+            "fromServer",
+            &route.sends,
+            route.reports_errors,
+        );
+        if let Some(calls) = &route.calls {
+            self.add_calls(&mut channel, calls);
+        }
+        let (address, parameters) = address(route);
+        let mut described = json!({
+            "address": address,
+            "messages": channel.messages,
+            "bindings": { "ws": binding(route) },
+        });
+        if let Some(doc) = &route.doc {
+            described["description"] = doc.as_str().into();
+        }
+        if !parameters.is_empty() {
+            described["parameters"] = Value::Object(parameters);
+        }
+        self.channels.insert(channel.id, described);
+    }
+
+    fn add_content(
+        &mut self,
+        channel: &mut Channel,
+        action: &str,
+        key: &str,
+        content: &Content,
+        reports_errors: bool,
+    ) {
+        let message = match content {
+            Content::Json(schema) => {
+                let mut payload = self.schemas.convert(schema);
+                if reports_errors {
+                    payload = json!({ "anyOf": [payload, error_message()] });
+                }
+                json!({ "contentType": "application/json", "payload": payload })
+            }
+            _ => json!({ "description": "Text or binary data, whose type the app does not name." }),
+        };
+        let message = channel.add(key, message);
+        let operation = json!({
+            "action": action,
+            "channel": channel.reference(),
+            "messages": [message],
+        });
+        self.add_operation(&format!("{action}{}", channel.name), operation);
+    }
+
+    fn add_calls(&mut self, channel: &mut Channel, calls: &CallsDescription) {
+        let rpc = calls.form == WireForm::JsonRpc;
+        let sides = [
+            ("receive", &calls.events, &calls.methods),
+            ("send", &calls.client_events, &calls.client_methods),
+        ];
+        for (action, events, methods) in sides {
+            for (name, payload) in events {
+                let payload = self.known(payload.as_ref());
+                let message = wire(
+                    rpc,
+                    [("event", "method", json!({ "const": name }))],
+                    ("payload", "params", payload),
+                );
+                let (key, operation) = self.ids(channel, action, "event", name);
+                let message = channel.add(&key, message);
+                let operation_object = json!({
+                    "action": action,
+                    "channel": channel.reference(),
+                    "messages": [message],
+                });
+                self.add_operation(&operation, operation_object);
+            }
+            for (name, method) in methods {
+                self.add_method(channel, (rpc, action), name, method);
+            }
+        }
+    }
+
+    fn add_method(
+        &mut self,
+        channel: &mut Channel,
+        (rpc, action): (bool, &str),
+        name: &str,
+        method: &MethodDescription,
+    ) {
+        let (key, operation) = self.ids(channel, action, "call", name);
+        let id = json!({ "type": ["integer", "number", "string"] });
+        let args = self.known(method.args.as_ref());
+        let call = wire(
+            rpc,
+            [
+                ("call", "method", json!({ "const": name })),
+                ("id", "id", id.clone()),
+            ],
+            ("args", "params", args),
+        );
+        let result = self.known(method.result.as_ref());
+        let mut answer = json!({
+            "type": "object",
+            "properties": { "id": id, "result": result, "error": failure() },
+            "required": ["id"],
+            "oneOf": [{ "required": ["result"] }, { "required": ["error"] }],
+        });
+        if rpc {
+            answer["properties"]["jsonrpc"] = json!({ "const": "2.0" });
+        }
+        let answer = json!({ "contentType": "application/json", "payload": answer });
+        let call = channel.add(&key, call);
+        let answer = channel.add(&format!("{key}Answer"), answer);
+        let operation_object = json!({
+            "action": action,
+            "channel": channel.reference(),
+            "messages": [call],
+            "reply": { "channel": channel.reference(), "messages": [answer] },
+        });
+        self.add_operation(&operation, operation_object);
+    }
+
+    /// Returns the ids of a call's or an event's message and operation.
+    fn ids(&self, channel: &Channel, action: &str, kind: &str, name: &str) -> (String, String) {
+        let mut taken = channel.messages.keys().cloned().collect();
+        let name = ascii(&names::pascal(name));
+        let from = if action == "send" { "server" } else { "client" };
+        let key = unique(format!("{from}{}{name}", pascal_of(kind)), &mut taken);
+        let operation = format!("{action}{}{}{name}", channel.name, pascal_of(kind));
+        (key, operation)
+    }
+
+    fn add_operation(&mut self, id: &str, operation: Value) {
+        let mut taken = self.operations.keys().cloned().collect();
+        self.operations
+            .insert(unique(id.to_owned(), &mut taken), operation);
+    }
+
+    fn known(&self, schema: Option<&Value>) -> Value {
+        schema.map_or(json!(true), |schema| self.schemas.convert(schema))
+    }
+}
+
+/// Returns a message of a wire form: members with their names in the plain form and in JSON-RPC, and a
+/// payload that may be left out.
+fn wire<const N: usize>(
+    rpc: bool,
+    members: [(&str, &str, Value); N],
+    payload: (&str, &str, Value),
+) -> Value {
+    let mut properties = Map::new();
+    let mut required = Vec::new();
+    if rpc {
+        properties.insert("jsonrpc".to_owned(), json!({ "const": "2.0" }));
+        required.push("jsonrpc");
+    }
+    for (plain, in_rpc, schema) in members {
+        let key = if rpc { in_rpc } else { plain };
+        properties.insert(key.to_owned(), schema);
+        required.push(key);
+    }
+    let (plain, in_rpc, schema) = payload;
+    properties.insert(if rpc { in_rpc } else { plain }.to_owned(), schema);
+    let payload = json!({ "type": "object", "properties": properties, "required": required });
+    json!({ "contentType": "application/json", "payload": payload })
+}
+
+fn failure() -> Value {
+    json!({
+        "type": "object",
+        "properties": { "code": { "type": "integer" }, "message": { "type": "string" }, "data": true },
+        "required": ["code", "message"],
+    })
+}
+
+fn error_message() -> Value {
+    json!({
+        "type": "object",
+        "properties": { "type": { "const": "error" }, "message": { "type": "string" } },
+        "required": ["type", "message"],
+    })
+}
+
+/// Returns the address of a route, and its parameters. Their names are of ASCII in a document.
+fn address(route: &RouteDescription) -> (String, Map<String, Value>) {
+    let mut address = String::new();
+    let mut parameters = Map::new();
+    let mut taken = BTreeSet::new();
+    for segment in route.pattern.segments() {
+        address.push('/');
+        address.push_str(&url(segment.prefix));
+        if let Some(name) = segment.param {
+            let key = unique(ascii(name), &mut taken);
+            address.push_str(&format!("{{{key}}}"));
+            let mut parameter = Map::new();
+            if segment.is_catch_all {
+                let text = "The rest of the path, which may contain slashes.";
+                parameter.insert("description".to_owned(), text.into());
+            }
+            if key != name {
+                parameter.insert("x-name".to_owned(), name.into());
+            }
+            parameters.insert(key, Value::Object(parameter));
+        }
+        address.push_str(&url(segment.suffix));
+    }
+    if route.pattern.has_trailing_slash() || address.is_empty() {
+        address.push('/');
+    }
+    (address, parameters)
+}
+
+/// Returns how a channel is a WebSocket: <https://github.com/asyncapi/bindings/tree/master/websockets>.
+fn binding(route: &RouteDescription) -> Value {
+    let mut binding = json!({ "method": "GET", "bindingVersion": "0.1.0" });
+    if !route.protocols.is_empty() {
+        binding["headers"] = json!({
+            "type": "object",
+            "properties": {
+                "Sec-WebSocket-Protocol": { "type": "string", "examples": [route.protocols.join(", ")] },
+            },
+        });
+    }
+    binding
+}
+
+/// Returns a name that has only letters, digits, `_` and `-` of ASCII. No object of JavaScript, in which
+/// most tools are written, can have the key `__proto__`.
+pub(super) fn ascii(name: &str) -> String {
+    if name == "__proto__" {
+        return "proto".to_owned();
+    }
+    let chars = name.chars().map(|c| match c {
+        c if c.is_ascii_alphanumeric() || c == '_' || c == '-' => c,
+        _ => '_',
+    });
+    chars.collect()
+}
+
+fn lower(name: &str) -> String {
+    let mut chars = name.chars();
+    let first = chars.next().map(|c| c.to_ascii_lowercase());
+    first.into_iter().chain(chars).collect()
+}
+
+fn pascal_of(name: &str) -> String {
+    let mut chars = name.chars();
+    let first = chars.next().map(|c| c.to_ascii_uppercase());
+    first.into_iter().chain(chars).collect()
+}

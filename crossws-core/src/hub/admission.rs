@@ -1,0 +1,230 @@
+//! How requests, upgrades from elsewhere and restored peers come to the hub.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http::StatusCode;
+
+use crate::adapter::{Claim, RestoreError, RestoredPeer, Snapshot, Transport};
+use crate::error::{Error, HookKind, SubscribeError};
+use crate::hooks::catch::catch_panic;
+use crate::hub::Hub;
+use crate::hub::capabilities::Capabilities;
+use crate::hub::labels::check_labels;
+use crate::hub::limits::{Limit, Limits};
+use crate::observe::{RejectReason, watch};
+use crate::peer;
+use crate::peer::Peer;
+use crate::peer::context::ContextCell;
+use crate::peer::expiry::{ExpiryError, Moment, MomentCell};
+use crate::peer::life::Life;
+use crate::peer::membership::{Membership, Ongoing, SHUTTING_DOWN, TOO_MANY_TOPICS};
+use crate::peer::rare::RareCell;
+use crate::peer::sleep::Sleepers;
+use crate::peer::subscriptions::Subscriptions;
+use crate::peer::tasks::Inbox;
+use crate::peer::timers::Timers;
+use crate::pubsub::retained::RetainedMessage;
+use crate::pubsub::topic::TopicKind;
+use crate::session::claim::check_topics;
+use crate::upgrade::rejection::Rejection;
+use crate::upgrade::request::UpgradeRequest;
+use crate::upgrade::resolve::{Resolution, Resolve};
+
+impl Hub {
+    /// Asks the resolver for this request's hooks: the first step of an upgrade.
+    ///
+    /// # Errors
+    /// [`ClaimError::NotHandled`] returns the request if no hooks claim it.
+    /// [`ClaimError::Rejected`] refuses it, because the resolver does or panicked, and with 414 if
+    /// its target is longer than [`Limits::max_target`](field@Limits::max_target).
+    ///
+    /// # Cancel safety
+    /// Dropping the future has no effect on the hub.
+    pub async fn claim<R: Resolve + ?Sized>(
+        &self,
+        resolver: &Arc<R>,
+        mut request: UpgradeRequest,
+    ) -> Result<Claim<R::Hooks>, ClaimError> {
+        let len = request.target_len();
+        if !self.limits().max_target.allows(len) {
+            let most = self.limits().max_target.get();
+            let body = format!(
+                "the path and the query are too long: {len} bytes, at most {most} are allowed"
+            );
+            let rejection = Rejection::new(StatusCode::URI_TOO_LONG, body);
+            return Err(self.refuse(rejection, &request).into());
+        }
+        match catch_panic(async { resolver.resolve(&mut request).await }).await {
+            Ok(Resolution::Route(route)) => Ok(Claim::new(self.clone(), request, route)),
+            Ok(Resolution::Pass) => Err(ClaimError::NotHandled(Box::new(request))),
+            Ok(Resolution::Reject(rejection)) => Err(self.refuse(rejection, &request).into()),
+            Err(message) => {
+                let error = Error::panic(HookKind::Resolve, &message);
+                let rejection = Rejection::internal(error);
+                Err(self.refuse(rejection, &request).into())
+            }
+        }
+    }
+
+    /// Logs, counts and reports a refusal.
+    fn refuse(&self, rejection: Rejection, request: &UpgradeRequest) -> Rejection {
+        let reason = RejectReason::of(&rejection);
+        self.rejected(reason, &rejection, request.path(), request.remote_addr());
+        rejection
+    }
+
+    /// Logs, counts and reports a refusal of an adapter's own, of a request that never reached a
+    /// [claim](Self::claim). `path` has no query, and is empty if there is none.
+    pub fn rejected(
+        &self,
+        reason: RejectReason,
+        rejection: &Rejection,
+        path: &str,
+        remote_addr: Option<SocketAddr>,
+    ) {
+        self.0.counts.refused.count(reason);
+        watch::rejected(self, reason, rejection, (path, remote_addr));
+    }
+
+    /// Refuses a request with 503 whose claim or upgrade has taken longer than its
+    /// [deadline](Claim::deadline), which an adapter keeps.
+    pub fn upgrade_timed_out(&self) -> Rejection {
+        let rejection = Rejection::unavailable("the upgrade took too long")
+            .with_source("the upgrade took longer than `Limits::upgrade_timeout`");
+        self.rejected(RejectReason::Unavailable, &rejection, "", None);
+        rejection
+    }
+
+    /// Creates the peer of an upgrade that was accepted elsewhere: see [`Accepted::snapshot`].
+    ///
+    /// # Errors
+    /// The response to refuse with: 409 for an id in use, 503 when the hub is full or shuts down,
+    /// 500 if the transport cannot store the peer, or cannot keep the time of its credentials' end.
+    ///
+    /// [`Accepted::snapshot`]: crate::adapter::Accepted::snapshot
+    pub fn admit(
+        &self,
+        snapshot: &Snapshot,
+        transport: impl Transport,
+    ) -> Result<RestoredPeer, Rejection> {
+        let topics = snapshot.topics_shared();
+        check_topics(&topics, self.limits()).map_err(Rejection::internal)?;
+        let (identity, tags) = snapshot.labels();
+        check_labels(identity.as_ref(), tags.iter(), self.limits()).map_err(Rejection::internal)?;
+        if snapshot.expires.is_some() && !transport.capabilities().contains(Capabilities::EXPIRY) {
+            // A peer is never admitted for longer than asked.
+            return Err(Rejection::internal(ExpiryError::Unsupported));
+        }
+        let peer = self.peer_of(snapshot, transport);
+        let peer = peer.map_err(Rejection::internal)?;
+        self.registry()
+            .check(peer.id(), peer.namespace(), self.limits())
+            .map_err(|error| error.into_rejection(peer.id()))?;
+        // The check above has handled every reason except a shutdown.
+        let membership =
+            Membership::begin(peer, Ongoing::new(self), self.limits()).map_err(|frame| {
+                Rejection::unavailable(SHUTTING_DOWN).with_source(frame.reason().to_string())
+            })?;
+        for topic in &topics {
+            self.registry()
+                .subscribe(&membership.peer, TopicKind::Topic, topic, self.limits())
+                .map_err(|error| match error {
+                    SubscribeError::HubFull(_) => Rejection::unavailable(TOO_MANY_TOPICS),
+                    other => Rejection::internal(other),
+                })?;
+        }
+        membership
+            .peer
+            .label(identity, tags, self.limits())
+            .map_err(Rejection::internal)?;
+        membership.peer.persist().map_err(Rejection::internal)?;
+        watch::connected(&membership.peer);
+        Ok(RestoredPeer::new(membership))
+    }
+
+    /// Restores a peer that was open when its memory was lost. It is listed and subscribed again as
+    /// its transport has stored it. Limits are not checked again, nothing is stored, and no hook
+    /// runs.
+    ///
+    /// # Errors
+    /// If the snapshot's request is invalid, or its id is in use.
+    pub fn restore(
+        &self,
+        snapshot: &Snapshot,
+        transport: impl Transport,
+    ) -> Result<RestoredPeer, RestoreError> {
+        let limits = Limits::default()
+            .max_peers(Limit::Unlimited)
+            .max_namespaces(Limit::Unlimited)
+            .max_topics(Limit::Unlimited)
+            .max_hub_topics(Limit::Unlimited)
+            .max_tags(Limit::Unlimited)
+            .max_patterns(Limit::Unlimited)
+            .max_name_len(Limit::Unlimited);
+        let peer = self.peer_of(snapshot, transport)?;
+        let membership = Membership::begin(peer, Ongoing::new(self), &limits)
+            .map_err(|frame| RestoreError::new(frame.reason().to_string()))?;
+        for topic in snapshot.topics_shared() {
+            self.registry()
+                .resubscribe(&membership.peer, TopicKind::Topic, &topic, &limits)
+                .map_err(RestoreError::new)?;
+        }
+        for pattern in &snapshot.patterns {
+            self.registry()
+                .resubscribe(&membership.peer, TopicKind::Pattern, pattern, &limits)
+                .map_err(RestoreError::new)?;
+        }
+        let (identity, tags) = snapshot.labels();
+        membership
+            .peer
+            .label(identity, tags, &limits)
+            .map_err(RestoreError::new)?;
+        watch::restored(&membership.peer);
+        Ok(RestoredPeer::new(membership))
+    }
+
+    /// Returns a retained message to a hub whose memory was lost, from the platform's
+    /// [store](crate::adapter::RetainedStore). No subscriber gets it. What a peer has retained is
+    /// dropped if the namespace has no peers: restore them first.
+    pub fn restore_retained(&self, stored: RetainedMessage) {
+        self.registry().restore_retained(stored);
+    }
+
+    fn peer_of(
+        &self,
+        snapshot: &Snapshot,
+        transport: impl Transport,
+    ) -> Result<Peer, RestoreError> {
+        // The snapshot's limits hold at once. The route's further settings are known once the
+        // resolver has returned it.
+        let settings = snapshot.settings(self.settings());
+        Ok(Peer::new(peer::Inner {
+            id: snapshot.id,
+            namespace: Arc::from(snapshot.namespace()),
+            request: snapshot.request()?,
+            context: ContextCell::stored(snapshot.context.clone()),
+            expiry: MomentCell::new(Moment::from_millis(snapshot.expires)),
+            sleepers: Sleepers::restored(Timers::from_stored(&snapshot.timers)),
+            settings,
+            rare: RareCell::new(snapshot.protocol.clone()),
+            transport: Box::new(transport),
+            hub: self.clone(),
+            inbox: Inbox::default(),
+            subscriptions: Subscriptions::default(),
+            life: Life::default(),
+        }))
+    }
+}
+
+/// Why a request got no connection.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClaimError {
+    /// No hooks claim the request, which is returned unchanged.
+    #[error("no hooks claim `{}`", .0.path())]
+    NotHandled(Box<UpgradeRequest>),
+    /// The request is refused with this response.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+}

@@ -1,0 +1,158 @@
+//! Publications on their way to the registry, counted and reported to the observers.
+
+use crate::hub::Hub;
+use crate::hub::group::Rosters;
+use crate::observe::{Audience, Watch};
+use crate::peer::Peer;
+use crate::pubsub::filter::Filter;
+use crate::pubsub::publication::Publication;
+use crate::pubsub::published::Published;
+use crate::pubsub::registry;
+use crate::pubsub::retained::{RetainError, RetainedBy};
+use crate::pubsub::to::Topics;
+use crate::sync::atomic::Ordering;
+
+impl Hub {
+    #[inline(always)] // each publication comes here
+    pub(crate) fn deliver(
+        &self,
+        namespace: Option<&str>,
+        topic: Option<&str>,
+        except: Option<&Peer>,
+        publication: &Publication,
+    ) -> Published {
+        let watch = self.watch();
+        if watch.is_some_and(Watch::says_messages) {
+            return self.deliver_in_a_span(namespace, topic, except, publication);
+        }
+        let published = self
+            .registry()
+            .publish(namespace, topic, except, publication);
+        if let Some(watch) = watch {
+            let to = || Audience::of(namespace, topic);
+            watch.published(publication.message(), to, published);
+        }
+        self.count_published(published)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn deliver_in_a_span(
+        &self,
+        namespace: Option<&str>,
+        topic: Option<&str>,
+        except: Option<&Peer>,
+        publication: &Publication,
+    ) -> Published {
+        let registry = self.registry();
+        let publish = || registry.publish(namespace, topic, except, publication);
+        let Some(watch) = self.watch() else {
+            return self.count_published(publish());
+        };
+        let recipients = || without(except, registry.members(namespace, topic));
+        let (message, to) = (publication.message(), Audience::of(namespace, topic));
+        self.count_published(watch.publish(message, to, publish, &recipients))
+    }
+
+    pub(crate) fn deliver_to_rosters(
+        &self,
+        to: Audience<'_>,
+        rosters: &Rosters,
+        only: &Filter<'_>,
+        publication: &Publication,
+    ) -> Published {
+        let registry = self.registry();
+        let publish = || registry.publish_to_rosters(rosters, only, publication);
+        let Some(watch) = self.watch() else {
+            return self.count_published(publish());
+        };
+        let recipients = || {
+            let mut peers = Vec::new();
+            rosters
+                .iter()
+                .for_each(|roster| roster.peers_into(&mut peers));
+            peers.retain(|peer| only.admits(peer));
+            peers
+        };
+        self.count_published(watch.publish(publication.message(), to, publish, &recipients))
+    }
+
+    /// As [`deliver`](Self::deliver), to the named peers and without the excluded ones.
+    pub(crate) fn deliver_to_each(
+        &self,
+        namespace: Option<&str>,
+        to: (registry::To<'_, '_>, &Topics<'_>, &Filter<'_>),
+        except: Option<&Peer>,
+        publication: &Publication,
+    ) -> Published {
+        let registry = self.registry();
+        let publish = || registry.publish_to_each(namespace, to, except, publication);
+        let Some(watch) = self.watch() else {
+            return self.count_published(publish());
+        };
+        let recipients = || without(except, registry.members_of_each(namespace, to));
+        let to = Audience::Several(namespace);
+        self.count_published(watch.publish(publication.message(), to, publish, &recipients))
+    }
+
+    /// As [`deliver`](Self::deliver), to the subscribers of topics that retain the message.
+    pub(crate) fn deliver_retained(
+        &self,
+        namespace: &str,
+        topics: &Topics<'_>,
+        by: RetainedBy,
+        except: Option<&Peer>,
+        publication: &Publication,
+    ) -> Result<Published, RetainError> {
+        let registry = self.registry();
+        let retention = registry.retain(namespace, topics, by, publication, self.limits())?;
+        let publish = || retention.publish(topics, except, publication);
+        let Some(watch) = self.watch() else {
+            return Ok(self.count_published(publish()));
+        };
+        let mut names = topics.names();
+        let to = match (names.next(), names.next()) {
+            (topic, None) => Audience::of(Some(namespace), topic),
+            _ => Audience::Several(Some(namespace)),
+        };
+        let (none, all) = (Topics::default(), Filter::default());
+        let recipients = || {
+            let to = (registry::To::Topics(topics), &none, &all);
+            without(except, registry.members_of_each(Some(namespace), to))
+        };
+        let published = watch.publish(publication.message(), to, publish, &recipients);
+        Ok(self.count_published(published))
+    }
+
+    /// As [`deliver_to_each`](Self::deliver_to_each), with a message of its own for each.
+    pub(crate) fn deliver_each<E>(
+        &self,
+        namespace: Option<&str>,
+        to: (registry::To<'_, '_>, &Topics<'_>, &Filter<'_>),
+        except: Option<&Peer>,
+        make: impl FnMut(&Peer) -> Result<Option<Publication>, E>,
+    ) -> Result<Published, E> {
+        let watch = self.watch();
+        let registry = self.registry();
+        let publish = || registry.publish_each(namespace, to, except, make, watch.is_some());
+        let published = match watch {
+            None => publish().1,
+            Some(watch) => watch.publish_each(Audience::Several(namespace), publish),
+        };
+        published.map(|published| self.count_published(published))
+    }
+
+    fn count_published(&self, published: Published) -> Published {
+        let counts = &self.0.counts;
+        counts.published.fetch_add(1, Ordering::Relaxed);
+        counts
+            .queued
+            .fetch_add(published.queued as u64, Ordering::Relaxed);
+        published
+    }
+}
+
+fn without(except: Option<&Peer>, mut peers: Vec<Peer>) -> Vec<Peer> {
+    peers.retain(|peer| Some(peer) != except);
+    peers
+}

@@ -1,0 +1,26 @@
+use std::fmt;
+use std::sync::Weak;
+
+use crate::peer::{Inner, Peer};
+
+/// A handle to a peer that does not keep it alive: what a long-lived collection should hold.
+#[derive(Clone, Default)]
+pub struct WeakPeer(pub(super) Weak<Inner>);
+
+impl WeakPeer {
+    /// Returns whether a handle to the peer exists.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+
+    /// Returns the peer, if a handle to it still exists.
+    pub fn upgrade(&self) -> Option<Peer> {
+        self.0.upgrade().map(Peer)
+    }
+}
+
+impl fmt::Debug for WeakPeer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WeakPeer(..)")
+    }
+}

@@ -1,0 +1,296 @@
+//! Publications that are retained, and what becomes of a retained message.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::namespace::Namespace;
+use super::{Registry, To};
+use crate::adapter::Publication;
+use crate::hub::budget::Budget;
+use crate::hub::limits::{Limit, Limits};
+use crate::message::Message;
+use crate::message::send::SendOptions;
+use crate::peer::Peer;
+use crate::pubsub::filter::Filter;
+use crate::pubsub::published::Published;
+use crate::pubsub::retained::{Kept, RetainError, RetainedBy, RetainedMessage, RetainedStore};
+use crate::pubsub::to::Topics;
+use crate::pubsub::topic::Told;
+use crate::sync::atomic::{AtomicUsize, Ordering};
+
+/// What all namespaces of a hub have in common for their retained messages.
+#[derive(Default)]
+pub(crate) struct Retaining {
+    budget: Arc<Budget>,
+    pub(crate) store: Option<Arc<dyn RetainedStore>>,
+}
+
+/// The messages that the hub retains in a namespace, and the publications of one in progress. While
+/// there are any, the namespace exists without peers.
+#[derive(Default)]
+pub(super) struct Holds(AtomicUsize);
+
+impl Holds {
+    fn add(&self, by: RetainedBy) {
+        if by == RetainedBy::Hub {
+            self.0.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    fn end(&self, by: RetainedBy) {
+        if by == RetainedBy::Hub {
+            self.0.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+
+    pub(super) fn any(&self) -> bool {
+        self.0.load(Ordering::Acquire) > 0
+    }
+}
+
+/// A message and its topics, ready to be published and retained: there is room for it.
+pub(crate) struct Retention<'a> {
+    registry: &'a Registry,
+    name: &'a str,
+    /// `None` if a peer publishes to a namespace without peers, which retains nothing.
+    namespace: Option<Arc<Namespace>>,
+    by: RetainedBy,
+    kept: SmallVec<[(Arc<str>, Kept); 1]>,
+}
+
+impl Drop for Retention<'_> {
+    fn drop(&mut self) {
+        if let Some(namespace) = &self.namespace {
+            namespace.holds.end(self.by);
+            self.registry.forget_unused(self.name, namespace);
+        }
+    }
+}
+
+impl Retention<'_> {
+    /// Publishes the message to the subscribers of its topics, and retains it.
+    pub(crate) fn publish(
+        mut self,
+        topics: &Topics<'_>,
+        except: Option<&Peer>,
+        publication: &Publication,
+    ) -> Published {
+        let mut told = Told::default();
+        if let Some(namespace) = &self.namespace {
+            let mut retained = namespace.retained.lock();
+            for (topic, kept) in self.kept.drain(..) {
+                self.registry.store(self.name, &topic, &kept);
+                namespace.holds.add(self.by);
+                if let Some(old) = retained.insert(topic, kept) {
+                    namespace.holds.end(old.by());
+                }
+            }
+            let mut names = topics.names();
+            match (names.next(), names.next()) {
+                (Some(topic), None) if publication.options().treats_all_alike() => {
+                    namespace.publish(Some(topic), except, publication, &mut told);
+                }
+                _ => {
+                    let (none, all) = (Topics::default(), Filter::default());
+                    let audience = namespace.audience(To::Topics(topics), &none, &all);
+                    audience.publish(except, publication, &mut told);
+                }
+            }
+        }
+        self.registry.tell(told)
+    }
+}
+
+impl Registry {
+    pub(crate) fn with_store(store: Option<Arc<dyn RetainedStore>>) -> Self {
+        Self {
+            retaining: Retaining {
+                store,
+                ..Retaining::default()
+            },
+            ..Self::default()
+        }
+    }
+
+    /// Returns how many bytes the retained messages count for.
+    pub(crate) fn retained_bytes(&self) -> usize {
+        self.retaining.budget.used()
+    }
+
+    /// Makes room for a message that must be retained in these topics.
+    pub(crate) fn retain<'a>(
+        &'a self,
+        namespace: &'a str,
+        topics: &Topics<'_>,
+        by: RetainedBy,
+        publication: &Publication,
+        limits: &Limits,
+    ) -> Result<Retention<'a>, RetainError> {
+        let len = publication.message().len();
+        if let Some(store) = &self.retaining.store
+            && len > store.max_len()
+        {
+            let most = store.max_len();
+            return Err(RetainError::TooLong { len, most });
+        }
+        let budget = &self.retaining.budget;
+        let mut kept = SmallVec::new();
+        for topic in topics.names() {
+            if !limits.max_name_len.allows(topic.len()) {
+                return Err(RetainError::NameTooLong {
+                    len: topic.len(),
+                    most: limits.max_name_len.get(),
+                });
+            }
+            let most = limits.max_retained;
+            let message = Kept::new(topic, publication, by, budget, most)?;
+            kept.push((Arc::from(topic), message));
+        }
+        Ok(Retention {
+            registry: self,
+            name: namespace,
+            namespace: self.hold(namespace, by, limits)?,
+            by,
+            kept,
+        })
+    }
+
+    /// Returns a message that the hub retained before its memory was lost. Nothing is published, and a
+    /// message that is retained by now stays.
+    pub(crate) fn restore_retained(&self, stored: RetainedMessage) {
+        let publication = Publication::with(stored.message, SendOptions::new());
+        let (name, topic, by) = (&*stored.namespace, &*stored.topic, stored.by);
+        let budget = &self.retaining.budget;
+        let kept = Kept::new(topic, &publication, by, budget, Limit::Unlimited);
+        let unlimited = Limits::default().max_namespaces(Limit::Unlimited);
+        let (Ok(kept), Ok(namespace)) = (kept, self.hold(name, by, &unlimited)) else {
+            return;
+        };
+        let Some(namespace) = namespace else {
+            // The last peer left while the object slept.
+            return self.unstore(name, topic);
+        };
+        let mut retained = namespace.retained.lock();
+        if retained.get(topic).is_none() {
+            namespace.holds.add(by);
+            retained.insert(Arc::from(topic), kept);
+        }
+        drop(retained);
+        namespace.holds.end(by);
+    }
+
+    /// Forgets the retained message of a topic in one namespace or in all. Returns how many there
+    /// were.
+    pub(crate) fn clear_retained(&self, scope: Option<&str>, topic: &str) -> usize {
+        let mut count = 0;
+        self.visit_named(scope, |name, namespace| {
+            let mut retained = namespace.retained.lock();
+            if let Some(kept) = retained.remove(topic) {
+                count += 1;
+                self.unstore(name, topic);
+                namespace.holds.end(kept.by());
+                drop(retained);
+                self.forget_unused(name, namespace);
+            }
+        });
+        count
+    }
+
+    /// Returns the retained message of a topic, of the first namespace that has one.
+    pub(crate) fn retained(&self, scope: Option<&str>, topic: &str) -> Option<Message> {
+        let mut found = None;
+        self.visit(scope, |namespace| {
+            if found.is_none() {
+                let retained = namespace.retained.lock();
+                found = retained.get(topic).map(|kept| kept.message().clone());
+            }
+        });
+        found
+    }
+
+    /// Returns the topics that retain a message, sorted by name, each once.
+    pub(crate) fn retained_topics(&self, scope: Option<&str>) -> Vec<Arc<str>> {
+        let mut topics = Vec::new();
+        self.visit(scope, |namespace| {
+            topics.extend(namespace.retained.lock().names().cloned());
+        });
+        topics.sort_unstable();
+        topics.dedup();
+        topics
+    }
+
+    /// Forgets what the peers of a namespace retained, after the last of them has left. The caller
+    /// holds the hub's lock, so that no peer joins meanwhile.
+    pub(super) fn forget_peers_messages(&self, name: &str, namespace: &Namespace) {
+        let gone = namespace.retained.lock().take(RetainedBy::Peer);
+        for topic in gone.keys() {
+            self.unstore(name, topic);
+        }
+    }
+
+    /// Removes a namespace that neither peers nor retained messages need.
+    fn forget_unused(&self, name: &str, namespace: &Namespace) {
+        if namespace.everyone.is_empty() {
+            self.forget(name);
+        }
+    }
+
+    /// Returns the namespace, and keeps it until the [hold](Holds) ends. The hub's is created.
+    fn hold(
+        &self,
+        name: &str,
+        by: RetainedBy,
+        limits: &Limits,
+    ) -> Result<Option<Arc<Namespace>>, RetainError> {
+        let mut hub = self.hub.lock();
+        let found = hub.namespaces.get(name).cloned();
+        let namespace = match (found, by) {
+            (Some(namespace), RetainedBy::Peer) if namespace.everyone.is_empty() => {
+                return Ok(None);
+            }
+            (None, RetainedBy::Peer) => return Ok(None),
+            (Some(namespace), _) => namespace,
+            (None, RetainedBy::Hub) => {
+                let count = hub.namespaces.len();
+                if !limits.max_namespaces.allows(count + 1) {
+                    return Err(RetainError::Namespaces(count));
+                }
+                let namespace = Arc::<Namespace>::default();
+                hub.namespaces
+                    .insert(Arc::from(name), Arc::clone(&namespace));
+                namespace
+            }
+        };
+        namespace.holds.add(by);
+        Ok(Some(namespace))
+    }
+
+    fn store(&self, namespace: &str, topic: &str, kept: &Kept) {
+        if let Some(store) = &self.retaining.store {
+            let message = kept.message().clone();
+            store.put(RetainedMessage::new(namespace, topic, message, kept.by()));
+        }
+    }
+
+    fn unstore(&self, namespace: &str, topic: &str) {
+        if let Some(store) = &self.retaining.store {
+            store.remove(namespace, topic);
+        }
+    }
+
+    fn visit_named(&self, scope: Option<&str>, mut visit: impl FnMut(&str, &Namespace)) {
+        let all = match scope {
+            Some(name) => vec![Arc::from(name)],
+            None => {
+                let hub = self.hub.lock();
+                hub.namespaces.keys().cloned().collect::<Vec<Arc<str>>>()
+            }
+        };
+        for name in all {
+            if let Some(namespace) = self.namespace(&name) {
+                visit(&name, &namespace);
+            }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! How peers subscribe to topics and patterns.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::error::SubscribeError;
+use crate::hub::limits::Limits;
+use crate::peer::Peer;
+use crate::pubsub::pattern::check_pattern;
+use crate::pubsub::registry::Registry;
+use crate::pubsub::topic::{Told, Topic, TopicKind};
+
+impl Registry {
+    /// Subscribes a peer to a topic or a pattern, and sends it what is retained there.
+    pub(crate) fn subscribe(
+        &self,
+        peer: &Peer,
+        kind: TopicKind,
+        name: &str,
+        limits: &Limits,
+    ) -> Result<bool, SubscribeError> {
+        self.subscribe_after(peer, kind, name, limits, true)
+    }
+
+    /// As [`subscribe`](Self::subscribe), for a peer that was subscribed before a sleep.
+    pub(crate) fn resubscribe(
+        &self,
+        peer: &Peer,
+        kind: TopicKind,
+        name: &str,
+        limits: &Limits,
+    ) -> Result<bool, SubscribeError> {
+        self.subscribe_after(peer, kind, name, limits, false)
+    }
+
+    fn subscribe_after(
+        &self,
+        peer: &Peer,
+        kind: TopicKind,
+        name: &str,
+        limits: &Limits,
+        is_new: bool,
+    ) -> Result<bool, SubscribeError> {
+        limits.check_name(name)?;
+        if kind == TopicKind::Pattern {
+            check_pattern(name)?;
+        }
+        let Some(namespace) = self.namespace_of(peer) else {
+            return Err(SubscribeError::Closed);
+        };
+        // Held until the peer has joined: no message is published and retained meanwhile.
+        let retained = namespace.retained.lock();
+        let mut index = namespace.index.lock();
+        if !peer.subscriptions().admits(kind, name, limits)? {
+            return Ok(false);
+        }
+        let topic = match index.get(kind, name) {
+            Some(topic) => Arc::clone(topic),
+            None => {
+                if !self.topics.take(1, limits.max_hub_topics) {
+                    return Err(SubscribeError::HubFull(limits.max_hub_topics.get()));
+                }
+                let topic = Topic::new(kind, Arc::from(name), namespace.clock.clone());
+                index.insert(Arc::clone(&topic));
+                topic
+            }
+        };
+        let mut told = Told::default();
+        let first = match is_new {
+            true => retained.publications(kind, name),
+            false => Vec::new(),
+        };
+        // Under the topic's lock: whatever is published from here on follows what was retained.
+        let remember = |key| {
+            let joins = peer.subscriptions().insert(Arc::clone(&topic), key);
+            if joins {
+                for publication in &first {
+                    let receipt = peer.transport().publish(publication);
+                    told.count(peer, receipt);
+                }
+            }
+            joins
+        };
+        // Under the index's lock, so that no thread removes an empty topic meanwhile.
+        if topic.insert(peer, remember) {
+            drop(index);
+            drop(retained);
+            self.tell(told);
+            return Ok(true);
+        }
+        // The peer began to leave since the check.
+        let unused = index.take_if_empty(&topic, &self.topics);
+        drop(index);
+        drop(unused);
+        Err(SubscribeError::Closed)
+    }
+
+    /// Checks that all of these topics of a namespace exist or could be created now.
+    pub(crate) fn has_room_for(
+        &self,
+        namespace: &str,
+        topics: &[Arc<str>],
+        limits: &Limits,
+    ) -> bool {
+        if topics.is_empty() {
+            return true;
+        }
+        let room = limits.max_hub_topics.get();
+        let room = room.saturating_sub(self.topics.used());
+        if topics.len() <= room {
+            return true;
+        }
+        let mut new: HashSet<_> = topics.iter().collect();
+        self.visit(Some(namespace), |namespace| {
+            let index = namespace.index.lock();
+            new.retain(|topic| !index.topics.contains_key(*topic));
+        });
+        new.len() <= room
+    }
+
+    pub(crate) fn unsubscribe(&self, peer: &Peer, kind: TopicKind, name: &str) -> bool {
+        let Some(namespace) = self.namespace_of(peer) else {
+            return false;
+        };
+        let Some((topic, key)) = peer.subscriptions().get(kind, name) else {
+            return false;
+        };
+        let handle = namespace.remove_member(&topic, key, peer, &self.topics);
+        if handle.is_some() {
+            peer.subscriptions().remove(&topic, key);
+        }
+        handle.is_some()
+    }
+}

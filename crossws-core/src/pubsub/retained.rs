@@ -1,0 +1,161 @@
+//! The last message of each topic that retains one: what a new subscriber gets first.
+
+mod error;
+mod store;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use self::error::RetainError;
+pub use self::store::{RetainedBy, RetainedMessage, RetainedStore};
+use crate::adapter::Publication;
+use crate::hub::budget::Budget;
+use crate::hub::limits::Limit;
+use crate::message::Message;
+use crate::message::send::SendOptions;
+use crate::pubsub::pattern::TopicPattern;
+use crate::pubsub::topic::TopicKind;
+use crate::sync::{Mutex, MutexGuard};
+
+/// How many bytes a retained message counts for, in addition to its own and its topic's name.
+const OVERHEAD: usize = 256;
+
+/// The retained messages of a namespace.
+///
+/// The lock is taken before the namespace's index, and held while a retained message is published
+/// and while a peer subscribes. A new subscriber therefore gets a message as the retained one or as a
+/// publication, and never twice or not at all.
+#[derive(Default)]
+pub(crate) struct Retained(Mutex<Option<Box<Messages>>>);
+
+/// Retained messages by their topics' names.
+type Messages = BTreeMap<Arc<str>, Kept>;
+
+/// A retained message.
+pub(crate) struct Kept {
+    message: Message,
+    options: SendOptions,
+    by: RetainedBy,
+    _share: Share,
+}
+
+/// The bytes that a message takes of the hub's budget.
+struct Share {
+    budget: Arc<Budget>,
+    bytes: usize,
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.budget.give_back(self.bytes);
+    }
+}
+
+impl Kept {
+    /// Takes a message's bytes of the hub's budget.
+    pub(crate) fn new(
+        topic: &str,
+        publication: &Publication,
+        by: RetainedBy,
+        budget: &Arc<Budget>,
+        most: Limit,
+    ) -> Result<Self, RetainError> {
+        let message = publication.message().clone();
+        let bytes = message.len() + topic.len() + OVERHEAD;
+        if !budget.take(bytes, most) {
+            return Err(RetainError::Full { most: most.get() });
+        }
+        Ok(Self {
+            message,
+            options: publication.options().clone().not_volatile(),
+            by,
+            _share: Share {
+                budget: Arc::clone(budget),
+                bytes,
+            },
+        })
+    }
+
+    pub(crate) fn by(&self) -> RetainedBy {
+        self.by
+    }
+
+    pub(crate) fn message(&self) -> &Message {
+        &self.message
+    }
+
+    fn publication(&self) -> Publication {
+        Publication::with(self.message.clone(), self.options.clone())
+    }
+}
+
+impl Retained {
+    pub(crate) fn lock(&self) -> Locked<'_> {
+        Locked(self.0.lock())
+    }
+}
+
+/// The retained messages of a namespace, while they are locked.
+pub(crate) struct Locked<'a>(MutexGuard<'a, Option<Box<Messages>>>);
+
+impl Locked<'_> {
+    /// Retains a message in place of the earlier one, which it returns.
+    pub(crate) fn insert(&mut self, topic: Arc<str>, kept: Kept) -> Option<Kept> {
+        self.0.get_or_insert_default().insert(topic, kept)
+    }
+
+    pub(crate) fn remove(&mut self, topic: &str) -> Option<Kept> {
+        let messages = self.0.as_mut()?;
+        let removed = messages.remove(topic);
+        if messages.is_empty() {
+            *self.0 = None;
+        }
+        removed
+    }
+
+    /// Removes the messages that this side has retained. Returns them, by topic.
+    pub(crate) fn take(&mut self, by: RetainedBy) -> Messages {
+        let Some(messages) = self.0.take() else {
+            return Messages::new();
+        };
+        let (removed, stay): (Messages, Messages) =
+            messages.into_iter().partition(|(_, kept)| kept.by == by);
+        *self.0 = (!stay.is_empty()).then(|| Box::new(stay));
+        removed
+    }
+
+    pub(crate) fn get(&self, topic: &str) -> Option<&Kept> {
+        self.0.as_ref()?.get(topic)
+    }
+
+    /// Returns the topics that retain a message, sorted by name.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.0.iter().flat_map(|messages| messages.keys())
+    }
+
+    /// Returns what a new subscriber to a topic or a pattern gets first.
+    #[inline]
+    pub(crate) fn publications(&self, kind: TopicKind, name: &str) -> Vec<Publication> {
+        match &*self.0 {
+            None => Vec::new(),
+            Some(messages) => of(messages, kind, name),
+        }
+    }
+}
+
+// Out of line: most namespaces retain nothing.
+#[cold]
+fn of(messages: &Messages, kind: TopicKind, name: &str) -> Vec<Publication> {
+    if kind == TopicKind::Topic {
+        return messages
+            .get(name)
+            .map(Kept::publication)
+            .into_iter()
+            .collect();
+    }
+    let Ok(pattern) = TopicPattern::new(Arc::from(name)) else {
+        return Vec::new();
+    };
+    let matching = messages.iter().filter(|(topic, _)| pattern.matches(topic));
+    matching.map(|(_, kept)| kept.publication()).collect()
+}

@@ -1,0 +1,100 @@
+//! What waits in a topic's logs for its readers.
+
+use crate::pubsub::cursor::{LogSlice, QueueSize, Reader, Remains};
+use crate::pubsub::log::Slices;
+use crate::pubsub::topic::Topic;
+use crate::sync::atomic::Ordering;
+
+impl Topic {
+    /// See [`Backlog::take`](crate::adapter::Backlog::take). Returns the rest, if there is one.
+    pub(crate) fn take(
+        &self,
+        reader: Reader,
+        before: u64,
+        sorted: bool,
+        into: &mut Vec<LogSlice>,
+    ) -> Option<Remains> {
+        let mut state = self.state.lock();
+        let reading = state.reading(reader)?;
+        let slices = match sorted {
+            true => Slices::Consecutive,
+            false => Slices::Adjacent,
+        };
+        if let Some(rest) = &mut reading.rest
+            && rest.read(before, slices, into)
+        {
+            return Some(Remains::Ended(rest.lag()));
+        }
+        let (lane, member) = (reading.lane, reading.member);
+        if let Some(cursor) = reading.cursor.take()
+            && let Some(key) = member
+            && let Some(lane) = state.lanes.get_mut(usize::from(lane))
+            && let Some(left) = lane.log.read(cursor, key, before, slices, into)
+        {
+            let start = self.published().since(lane.log.lag(&left));
+            if let Some(reading) = state.reading(reader) {
+                reading.cursor = Some(left);
+                return Some(Remains::Since(start));
+            }
+        }
+        state.rest(reader);
+        None
+    }
+
+    /// Arranges for every reader to be asked at the next publication.
+    pub(crate) fn recheck(&self) {
+        self.recheck.store(true, Ordering::Release);
+    }
+
+    /// Removes a feed.
+    pub(crate) fn forget(&self, reader: Reader) {
+        let mut state = self.state.lock();
+        let Some(reading) = state.reading(reader) else {
+            return;
+        };
+        if let Some(cursor) = reading.cursor.take() {
+            let lane = usize::from(reading.lane);
+            if let Some(lane) = state.lanes.get_mut(lane) {
+                lane.log.release(&cursor);
+            }
+        }
+        state.rest(reader);
+    }
+
+    /// Returns how much waits for a reader.
+    pub(crate) fn lag(&self, reader: Reader) -> QueueSize {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        let Some(reading) = state.reading(reader) else {
+            return QueueSize::default();
+        };
+        if let Some(rest) = &reading.rest {
+            return rest.lag();
+        }
+        let lane = usize::from(reading.lane);
+        let reading = state.readers.get(reader.key as usize);
+        match (reading, state.lanes.get(lane)) {
+            (Some(reading), Some(lane)) => {
+                let cursor = reading.cursor.as_ref();
+                cursor.map_or(QueueSize::default(), |cursor| lane.log.lag(cursor))
+            }
+            _ => QueueSize::default(),
+        }
+    }
+
+    /// Returns how much waits for a reader that has left.
+    pub(crate) fn rest(&self, reader: Reader) -> Option<QueueSize> {
+        let mut state = self.state.lock();
+        let reading = state.reading(reader)?;
+        reading.rest.as_ref().map(|rest| rest.lag())
+    }
+
+    /// Returns how many bytes stay in memory because of a reader, if it has left: chunks of the log
+    /// are kept whole. 0 for a member, for which the log keeps them.
+    pub(crate) fn kept(&self, reader: Reader) -> usize {
+        let mut state = self.state.lock();
+        let reading = state.reading(reader);
+        let rest = reading.and_then(|reading| reading.rest.as_ref());
+        rest.map_or(0, |rest| rest.span())
+    }
+}

@@ -1,0 +1,18 @@
+use std::time::Duration;
+
+use crate::bounds::{BoxFuture, MaybeSend, MaybeSync};
+
+/// The time and the tasks of an adapter, lent to a hub for code that runs outside of a connection,
+/// such as an event stream. See [`Hub::background`](crate::Hub::background).
+pub trait Background: MaybeSend + MaybeSync + 'static {
+    /// Returns the time since a fixed moment. Monotonic; virtual in tests.
+    fn now(&self) -> Duration;
+
+    /// Returns a timer that ends after this time, and not before it has passed by
+    /// [`now`](Self::now).
+    fn sleep(&self, time: Duration) -> BoxFuture<'static, ()>;
+
+    /// Runs a future to its end, concurrently with the caller. A server that drops its connections
+    /// when its grace is over drops the future too, if it knows of it.
+    fn spawn(&self, future: BoxFuture<'static, ()>);
+}

@@ -1,0 +1,75 @@
+//! What an adapter tells a peer.
+
+use std::time::SystemTime;
+
+use crate::hooks::notice::{Dropped, Kind, Notice};
+use crate::observe::watch;
+use crate::peer::Peer;
+
+/// Reports an adapter's events to a peer while a hook may be running.
+#[derive(Clone, Debug)]
+pub struct PeerEvents(Peer);
+
+impl PeerEvents {
+    pub(crate) fn new(peer: Peer) -> Self {
+        Self(peer)
+    }
+
+    /// Reports that the connection is ending: the client closed or is gone. The peer leaves every
+    /// list and topic at once, and `Peer::closed` resolves. The `close` hook follows later.
+    pub fn ended(&self) {
+        self.0.ended();
+    }
+
+    /// Reports that the outbound queue has become shorter: the tasks in `Peer::drained` look again.
+    /// Cheap if no task waits.
+    pub fn drained(&self) {
+        self.0.notify_drained();
+    }
+
+    /// Returns whether the peer's next message must wait, because a peer in its namespace to which
+    /// it may write is behind ([`Transport::is_behind`](crate::adapter::Transport::is_behind)). A
+    /// peer that has published before may write; for a peer of which nothing is known yet,
+    /// `may_write` decides. Cheap while no peer is behind.
+    #[inline]
+    pub fn must_wait(&self, may_write: bool) -> bool {
+        let behind = self.0.hub().registry().behind_peers();
+        !behind.is_empty()
+            && (may_write || self.0.life().publishes())
+            && behind.any(self.0.namespace())
+    }
+
+    /// Returns when the peer's credentials, the first of its [sleeps](Peer::sleep) or of its
+    /// [timers](Peer::set_timer) end, by the wall clock. The adapter keeps that time, as with
+    /// [`Liveness::credentials`](crate::adapter::Liveness::credentials), and then calls
+    /// [`expired`](Self::expired).
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        self.0.due_at()
+    }
+
+    /// Reports that the time of [`expires_at`](Self::expires_at) has come. Ends the sleeps and
+    /// timers until then, or closes the peer with 4401 if its credentials end by then. Returns
+    /// whether a timer is due, whose hook [`Session::poll_notice`] yields.
+    pub fn expired(&self, at: SystemTime) -> bool {
+        self.0.is_due(at)
+    }
+
+    /// Reports that messages for the peer were discarded: its `dropped` hook will run.
+    pub fn dropped(&self, dropped: Dropped) {
+        watch::dropped(&self.0, dropped);
+        self.0.notify(Notice(Kind::Dropped(dropped)));
+    }
+
+    /// Closes a peer whose client has sent no message for longer than the peer's settings allow,
+    /// with
+    /// 3008. The adapter keeps that time with [`Liveness::active`](crate::adapter::Liveness::active).
+    pub fn inactive(&self) {
+        self.0.close_for_inactivity();
+    }
+
+    /// Returns whether this side closed, so that messages that still arrive must not reach a hook.
+    /// True from just before `Transport::close` or `Transport::terminate` is called, on any thread.
+    pub fn closed_here(&self) -> bool {
+        self.0.closed_here().is_some()
+    }
+}

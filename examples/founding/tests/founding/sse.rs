@@ -1,0 +1,211 @@
+//! Server-sent events.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use crossws::sse::{Parser, Received};
+use http::{HeaderMap, Request};
+use serde_json::{Value, json};
+
+use crate::World;
+use crate::client::{connect, get};
+use crate::world::Chunks;
+
+/// A client of an event stream. Dropping it is a client that goes.
+struct Source {
+    headers: HeaderMap,
+    chunks: Box<dyn Chunks>,
+    parser: Parser,
+    /// All that has arrived.
+    raw: Vec<u8>,
+}
+
+async fn open_after(world: &dyn World, path: &str, last: Option<&str>) -> Source {
+    let mut request = Request::get(path).header("accept", "text/event-stream");
+    if let Some(last) = last {
+        request = request.header("last-event-id", last);
+    }
+    let response = world.stream(request.body(Bytes::new()).unwrap()).await;
+    assert_eq!(response.status(), 200);
+    let (head, chunks) = response.into_parts();
+    Source {
+        headers: head.headers,
+        chunks,
+        parser: Parser::new(),
+        raw: Vec::new(),
+    }
+}
+
+async fn open(world: &dyn World, path: &str) -> Source {
+    open_after(world, path, None).await
+}
+
+impl Source {
+    /// Returns the next event. Time passes while it waits.
+    async fn next(&mut self, world: &dyn World) -> Received {
+        loop {
+            if let Some(event) = self.parser.next() {
+                return event;
+            }
+            let chunk = ::tokio::select! {
+                biased;
+                chunk = self.chunks.next() => chunk.expect("the stream goes on"),
+                () = world.sleep(Duration::from_secs(10)) => panic!("no event came"),
+            };
+            self.raw.extend_from_slice(&chunk);
+            self.parser.feed(&chunk).unwrap();
+        }
+    }
+}
+
+pub(crate) async fn events_come_every_100_ms(world: &dyn World) {
+    let mut source = open(world, "/sse").await;
+    assert_eq!(source.headers["content-type"], "text/event-stream");
+    let began = world.now();
+    for n in 0..4 {
+        let event = source.next(world).await;
+        assert_eq!(event.data, format!("Message @ {n}"));
+        assert_eq!(event.event, "message");
+    }
+    let took = world.now() - began;
+    assert!(took >= Duration::from_millis(250), "{took:?}");
+    assert!(took < Duration::from_secs(2), "{took:?}");
+}
+
+async fn open_streams(world: &dyn World) -> Value {
+    get(world, "/sse/open").await["open"].clone()
+}
+
+pub(crate) async fn the_interval_stops_when_the_client_goes(world: &dyn World) {
+    let mut sources = [open(world, "/sse").await, open(world, "/sse").await];
+    for source in &mut sources {
+        source.next(world).await;
+    }
+    assert_eq!(open_streams(world).await, 2);
+    for (left, source) in sources.into_iter().enumerate().rev() {
+        drop(source);
+        let until = world.now() + Duration::from_secs(5);
+        while open_streams(world).await != left {
+            assert!(world.now() < until, "a client's stream goes on after it");
+            world.sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+pub(crate) async fn events_have_fields_and_go_on_after_the_last(world: &dyn World) {
+    for (last, first) in [(None, 0), (Some("6"), 7), (Some("not a number"), 0)] {
+        let mut source = open_after(world, "/sse/structured", last).await;
+        for n in first..first + 2 {
+            let event = source.next(world).await;
+            assert_eq!(event.event, "update");
+            assert_eq!(event.last_event_id, n.to_string());
+            let data: Value = serde_json::from_str(&event.data).unwrap();
+            assert_eq!(data, json!({ "value": n }));
+            assert_eq!(source.parser.retry(), Some(Duration::from_secs(3)));
+        }
+    }
+}
+
+pub(crate) async fn lines_stay_lines_and_forge_nothing(world: &dyn World) {
+    let mut source = open(world, "/sse/lines").await;
+    let first = source.next(world).await;
+    assert_eq!(first.data, "a\nb\nc\nd");
+    let second = source.next(world).await;
+    assert_eq!(
+        (&*second.event, &*second.data),
+        ("message", "x\n\nevent: forged")
+    );
+    let raw = String::from_utf8(source.raw).unwrap();
+    let fields = raw.split("\n\n").next().unwrap();
+    assert_eq!(fields, "data: a\ndata: b\ndata: c\ndata: d");
+}
+
+/// The hooks of the chat over an event stream.
+struct Chat {
+    source: Source,
+    id: String,
+    secret: String,
+}
+
+async fn chat(world: &dyn World) -> Chat {
+    let mut source = open(world, "/ws/chat").await;
+    let open = source.next(world).await;
+    assert_eq!(open.event, "open");
+    let open: Value = serde_json::from_str(&open.data).unwrap();
+    assert_eq!(open["url"], "/ws/chat");
+    let text = |name: &str| open[name].as_str().unwrap().to_owned();
+    Chat {
+        id: text("id"),
+        secret: text("secret"),
+        source,
+    }
+}
+
+impl Chat {
+    async fn json(&mut self, world: &dyn World) -> Value {
+        let event = self.source.next(world).await;
+        assert_eq!(event.event, "message");
+        serde_json::from_str(&event.data).unwrap()
+    }
+}
+
+async fn post(world: &dyn World, secret: &str, text: &str) -> u16 {
+    let request = Request::post("/ws/chat").header("authorization", format!("Bearer {secret}"));
+    let request = request.body(Bytes::from(text.to_owned())).unwrap();
+    world.http(request).await.status().as_u16()
+}
+
+pub(crate) async fn the_chat_talks_over_a_stream_and_posts(world: &dyn World) {
+    let mut ann = chat(world).await;
+    let id = ann.id.clone();
+    let welcome = json!({ "user": "server", "message": format!("Welcome {id}!") });
+    assert_eq!(ann.json(world).await, welcome);
+    let mut bob = connect(world, "/ws/chat").await;
+    bob.json().await;
+    let joined = ann.json(world).await;
+    assert!(
+        joined["message"].as_str().unwrap().ends_with(" joined!"),
+        "{joined}"
+    );
+    assert_eq!(post(world, &ann.secret, "hello").await, 204);
+    let hello = json!({ "user": id, "message": "hello" });
+    assert_eq!(ann.json(world).await, hello);
+    bob.expect(&hello).await;
+    bob.send("ping").await;
+    bob.json().await;
+    bob.send("hi").await;
+    assert_eq!(ann.json(world).await["message"], "hi");
+}
+
+pub(crate) async fn the_secret_alone_posts(world: &dyn World) {
+    let (mut ann, mut bob) = (chat(world).await, chat(world).await);
+    assert_ne!(ann.secret, bob.secret);
+    assert!(!ann.id.contains(&ann.secret) && !"/ws/chat".contains(&ann.secret));
+    for secret in ["", &ann.id] {
+        assert_eq!(post(world, secret, "forged").await, 401);
+    }
+    let bare = Request::post("/ws/chat").body(Bytes::from("forged"));
+    assert_eq!(world.http(bare.unwrap()).await.status(), 401);
+    ann.json(world).await;
+    bob.json(world).await;
+    ann.json(world).await;
+    assert_eq!(post(world, &bob.secret, "mine").await, 204);
+    // It is the first that any hook has heard.
+    assert_eq!(
+        ann.json(world).await,
+        json!({ "user": bob.id, "message": "mine" })
+    );
+}
+
+pub(crate) async fn without_a_stream_the_connection_ends(world: &dyn World) {
+    let mut ann = chat(world).await;
+    ann.json(world).await;
+    let bob = chat(world).await;
+    ann.json(world).await;
+    let (id, secret) = (bob.id.clone(), bob.secret.clone());
+    drop(bob);
+    let left = ann.json(world).await;
+    let gone = json!({ "user": "server", "message": format!("{id} left!") });
+    assert_eq!(left, gone);
+    assert_eq!(post(world, &secret, "late").await, 401);
+}

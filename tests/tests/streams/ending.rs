@@ -1,0 +1,182 @@
+//! How a stream ends, and what that means for the others of its connection.
+
+use std::sync::Arc;
+
+use crossws_core::{ClosedBy, Limits};
+use crossws_tokio::Shutdown;
+use h2::Reason;
+use tokio::sync::mpsc;
+
+use super::*;
+
+/// Echoes, and tells who ended each connection.
+fn telling() -> (HooksBuilder, mpsc::UnboundedReceiver<(ClosedBy, bool)>) {
+    let (tell, told) = mpsc::unbounded_channel();
+    let hooks = echo().on_close(move |_, closed| {
+        let _ = tell.send((closed.by, closed.clean));
+        async {}
+    });
+    (hooks, told)
+}
+
+#[test]
+fn a_reset_is_the_end_of_its_own_websocket() {
+    run(async {
+        let (hooks, mut ends) = telling();
+        let server = start(Server::builder(hooks).http2(known())).await;
+        let connection = server.dial().await;
+        let mut one = open(&connection, "/").await;
+        let mut two = open(&connection, "/").await;
+        works(&mut one).await;
+        one.reset(Reason::CANCEL);
+        let end = soon("a close hook", ends.recv()).await;
+        assert_eq!(end, Some((ClosedBy::Network, false)));
+        works(&mut two).await;
+        drop(two);
+        assert_eq!(
+            soon("a close hook", ends.recv()).await,
+            Some((ClosedBy::Network, false))
+        );
+        works(&mut open(&connection, "/").await).await;
+    });
+}
+
+#[test]
+fn a_close_handshake_ends_both_sides_of_the_stream() {
+    run(async {
+        let (hooks, mut ends) = telling();
+        let server = start(Server::builder(hooks).http2(known())).await;
+        let connection = server.dial().await;
+        let mut tunnel = open(&connection, "/").await;
+        tunnel
+            .write_all(&frame(8, &1000_u16.to_be_bytes()))
+            .await
+            .unwrap();
+        let (opcode, payload) = hear(&mut tunnel).await.unwrap();
+        assert_eq!((opcode, &payload[..2]), (8, &1000_u16.to_be_bytes()[..]));
+        assert_eq!(hear(&mut tunnel).await, None, "END_STREAM, not a reset");
+        assert_eq!(ends.recv().await, Some((ClosedBy::Client, true)));
+    });
+}
+
+#[test]
+fn terminating_a_peer_resets_its_stream() {
+    run(async {
+        let hooks = hooks().on_message(|peer, _| async move {
+            peer.terminate();
+        });
+        let server = start(Server::builder(hooks).http2(known())).await;
+        let connection = server.dial().await;
+        let mut one = open(&connection, "/").await;
+        let _two = open(&connection, "/").await;
+        say(&mut one, "go").await;
+        assert_eq!(
+            soon("a reset", one.reset_reason()).await,
+            Some(Reason::CANCEL)
+        );
+        assert_eq!(server.handle.hub().stats().peers, 1);
+    });
+}
+
+#[test]
+fn a_client_that_does_not_read_one_stream_reads_the_others() {
+    run(async {
+        let (hooks, mut ends) = telling();
+        let limits = Limits::default().max_buffered(256 << 10);
+        let builder = Server::builder(hooks).limits(limits).http2(known());
+        let server = start(builder).await;
+        let connection = server.dial().await;
+        let slow = open(&connection, "/slow").await;
+        let mut quick = open(&connection, "/quick").await;
+        let hub = server.handle.hub().clone();
+        let peer = hub
+            .peers()
+            .into_iter()
+            .find(|peer| peer.request().path() == "/slow")
+            .unwrap();
+        // Its window and its buffer are full, and then its queue is.
+        while peer.send("x".repeat(16 << 10)).is_ok() {
+            tokio::task::yield_now().await;
+            works(&mut quick).await;
+        }
+        assert_eq!(
+            soon("a close hook", ends.recv()).await.unwrap().0,
+            ClosedBy::Server
+        );
+        works(&mut quick).await;
+        drop(slow);
+    });
+}
+
+#[test]
+fn slow_hooks_stop_their_own_stream() {
+    run(async {
+        let gate = Arc::new(tokio::sync::Semaphore::new(0));
+        let wait = Arc::clone(&gate);
+        let hooks = hooks().on_message(move |peer, message| {
+            let wait = Arc::clone(&wait);
+            async move {
+                if peer.request().path() == "/slow" {
+                    wait.acquire().await?.forget();
+                }
+                peer.send(message)?;
+                Ok::<_, crossws_core::BoxError>(())
+            }
+        });
+        let server = start(Server::builder(hooks).http2(known())).await;
+        let connection = server.dial().await;
+        let mut slow = open(&connection, "/slow").await;
+        let mut quick = open(&connection, "/quick").await;
+        let message = frame(2, &[0; 16 << 10]);
+        // More than the queue of messages and the stream's window take: the write waits.
+        let mut sent = 0;
+        let stalled = async {
+            loop {
+                slow.write_all(&message).await.unwrap();
+                sent += 1;
+                assert!(sent < 10_000, "the server reads on");
+            }
+        };
+        let stalled = tokio::time::timeout(Duration::from_millis(500), stalled);
+        assert!(stalled.await.is_err());
+        works(&mut quick).await;
+        gate.add_permits(10_000);
+        assert_eq!(hear(&mut slow).await.unwrap().1.len(), 16 << 10);
+    });
+}
+
+#[test]
+fn a_shutdown_closes_each_stream_and_then_the_connection() {
+    run(async {
+        let server = serve().await;
+        let connection = server.dial().await;
+        let mut one = open(&connection, "/").await;
+        let mut two = open(&connection, "/").await;
+        let handle = server.handle.clone();
+        let stopped = tokio::spawn(async move { handle.shutdown(Shutdown::default()).await });
+        for tunnel in [&mut one, &mut two] {
+            let (opcode, payload) = hear(tunnel).await.unwrap();
+            assert_eq!((opcode, &payload[..2]), (8, &1012_u16.to_be_bytes()[..]));
+            tunnel.write_all(&frame(8, &payload)).await.unwrap();
+            tunnel.shutdown().await.unwrap();
+            assert_eq!(hear(tunnel).await, None);
+        }
+        drop((one, two));
+        let report = soon("the shutdown", stopped).await.unwrap();
+        assert_eq!((report.flushed, report.forced), (2, 0));
+        let late = connection.open(get("/")).await;
+        assert!(late.is_err(), "GOAWAY");
+    });
+}
+
+#[test]
+fn an_idle_connection_does_not_delay_a_shutdown() {
+    run(async {
+        let server = serve().await;
+        let connection = server.dial().await;
+        assert!(connection.offers_connect());
+        let stopped = server.handle.shutdown(Shutdown::default());
+        let report = tokio::time::timeout(Duration::from_secs(4), stopped).await;
+        assert_eq!(report.unwrap().forced, 0);
+    });
+}
