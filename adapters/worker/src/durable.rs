@@ -80,7 +80,6 @@ impl<R: Resolve> Durable<R> {
             capabilities,
             hub,
         };
-        durable.begin();
         if let Some((ask, answer)) = &options.auto_response {
             durable.auto_response(ask, answer);
         }
@@ -91,29 +90,33 @@ impl<R: Resolve> Durable<R> {
                 worker::Error::from(error),
             ),
         }
-        if let Some(retained) = retained {
-            durable.load(retained);
-        }
+        durable.begin(retained);
         // Deadlines that passed while the object slept are due at once.
         durable.set_alarm();
         durable
     }
 
-    /// Runs the `start` hook. The peers' hooks and upgrades wait for its end.
-    fn begin(&self) {
+    /// Loads the retained messages, before which the platform delivers no event, and runs the `start`
+    /// hook. The peers' hooks and upgrades wait for its end.
+    fn begin(&self, retained: Option<Retained>) {
         let start = Arc::clone(&self.start);
         let (hub, resolver) = (self.hub.clone(), Arc::clone(&self.resolver));
+        let loaded = retained.map(|retained| self.load(retained));
         worker::wasm_bindgen_futures::spawn_local(async move {
+            if let Some(loaded) = loaded
+                && let Err(error) = loaded.await
+            {
+                report("the retained messages cannot be loaded", error);
+            }
             if let Err(error) = start.run(&resolver, &hub).await {
                 report("the object has not started", error);
             }
         });
     }
 
-    /// Loads the retained messages. The platform delivers no event before they are here.
-    fn load(&self, retained: Retained) {
+    fn load(&self, retained: Retained) -> impl Future<Output = worker::Result<()>> + use<R> {
         let hub = self.hub.clone();
-        let _loaded = self.state.block_concurrency_while(async move {
+        self.state.block_concurrency_while(async move {
             match retained.load().await {
                 Ok(messages) => messages
                     .into_iter()
@@ -121,7 +124,7 @@ impl<R: Resolve> Durable<R> {
                 Err(error) => report("the retained messages cannot be read", error),
             }
             Ok(())
-        });
+        })
     }
 
     /// Returns the hub of this object: publish, list and address its peers, as from a hook.

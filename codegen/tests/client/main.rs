@@ -10,6 +10,7 @@ use std::{env, fs};
 
 use crossws_app::{Description, Router};
 use crossws_codegen::{CheckError, asyncapi, javascript, typescript};
+use crossws_core::{BoxError, Peer};
 
 fn golden(app: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -147,4 +148,23 @@ fn a_document_names_what_is_known() {
     assert_eq!(payload["$ref"], "#/components/schemas/Said");
     assert_eq!(document["operations"]["receiveRooms"]["action"], "receive");
     assert_eq!(document["operations"]["sendRooms"]["action"], "send");
+}
+
+#[test]
+fn an_answer_takes_no_methods_place_in_a_document() {
+    let calls = crossws_app::calls::calls(crossws_core::hooks())
+        .described_method(
+            "AskAnswer",
+            |_: Peer, n: u8| async move { Ok::<_, BoxError>(n) },
+        )
+        .described_method("ask", |_: Peer, n: u16| async move { Ok::<_, BoxError>(n) });
+    let description = describe(Router::new().route("/", calls.described()));
+    let document = asyncapi(&description).document();
+    let messages = document["channels"]["index"]["messages"]
+        .as_object()
+        .unwrap();
+    let called = |key: &str| &messages[key]["payload"]["properties"]["call"]["const"];
+    assert_eq!(called("clientCallAskAnswer"), "AskAnswer");
+    assert_eq!(called("clientCallAsk"), "ask");
+    assert!(messages.contains_key("clientCallAskAnswer2"));
 }

@@ -1,11 +1,13 @@
 //! The places of all peers: by id and by namespace, and subscriptions by `(namespace, topic)`.
 //!
-//! Five kinds of locks, always taken in this order: the hub's map, a namespace's retained messages (by
+//! Six kinds of locks, always taken in this order: that of the store of retained messages, if the hub has
+//! one; the hub's map, a namespace's retained messages (by
 //! subscribers, and by publications that are retained), a namespace's index, a topic
 //! (the peers of a namespace are one; several at once only for a message to several, or to one that
 //! patterns match, in the order of their addresses, patterns last), a peer's list of its topics. A
 //! topic's lock is held while one publication is queued at each of its subscribers, which gives
-//! every subscriber the same order. No code wakes, awaits or calls back under any of these locks.
+//! every subscriber the same order. No code wakes, awaits or calls back under any of these locks; the
+//! store is called under its own.
 //! No work proportional to messages, members or topics happens under the hub's map and a namespace's
 //! index: a peer that leaves takes a topic's lock for each of its topics, and neither of these meanwhile.
 //! Only under the hub's map the messages of a namespace without peers are forgotten.
@@ -183,24 +185,6 @@ impl Registry {
         (found, hub.namespaces.get(peer.namespace()).cloned())
     }
 
-    /// Removes a namespace and what its peers retained, unless a peer has joined it. The namespace
-    /// stays while the hub retains messages in it.
-    fn forget(&self, name: &str) {
-        let mut hub = self.hub.lock();
-        // No peer can join meanwhile: joining takes this lock.
-        let is_empty = |namespace: &&Arc<Namespace>| namespace.everyone.is_empty();
-        let Some(namespace) = hub.namespaces.get(name).filter(is_empty) else {
-            return;
-        };
-        self.forget_peers_messages(name, namespace);
-        let forgotten = match namespace.holds.any() {
-            true => None,
-            false => hub.namespaces.remove(name),
-        };
-        drop(hub);
-        drop(forgotten);
-    }
-
     /// Queues a publication at every subscriber of `topic`, or at every peer if `topic` is `None`,
     /// and wakes their writers.
     pub(crate) fn publish(
@@ -217,7 +201,7 @@ impl Registry {
                     namespace.publish(topic, except, publication, &mut told);
                 }
             }
-            None => self.visit_all(&mut |namespace| {
+            None => self.visit_all(&mut |_, namespace| {
                 namespace.publish(topic, except, publication, &mut told);
             }),
         }
@@ -333,10 +317,16 @@ impl Registry {
     /// Visits one namespace, or [all](Self::visit_all). The hub's lock is not held during the visits.
     #[inline]
     fn visit(&self, scope: Option<&str>, mut visit: impl FnMut(&Namespace)) {
+        self.visit_named(scope, |_, namespace| visit(namespace));
+    }
+
+    /// As [`visit`](Self::visit), with the namespaces' names.
+    #[inline]
+    fn visit_named(&self, scope: Option<&str>, mut visit: impl FnMut(&str, &Namespace)) {
         match scope {
             Some(name) => {
                 if let Some(namespace) = self.namespace(name) {
-                    visit(&namespace);
+                    visit(name, &namespace);
                 }
             }
             None => self.visit_all(&mut visit),
@@ -347,25 +337,24 @@ impl Registry {
     /// so that no connection waits for a walk over many. A namespace that comes or goes meanwhile may be
     /// visited or not.
     #[inline(never)] // its frame is large
-    fn visit_all(&self, visit: &mut dyn FnMut(&Namespace)) {
+    fn visit_all(&self, visit: &mut dyn FnMut(&str, &Namespace)) {
         let mut last: Option<Arc<str>> = None;
         loop {
-            let mut step = SmallVec::<[Arc<Namespace>; STEP]>::new();
+            let mut step = SmallVec::<[(Arc<str>, Arc<Namespace>); STEP]>::new();
             {
                 let hub = self.hub.lock();
                 let from = last.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
                 let rest = hub.namespaces.range::<str, _>((from, Bound::Unbounded));
-                let mut name = None;
-                for (found, namespace) in rest.take(STEP) {
-                    step.push(Arc::clone(namespace));
-                    name = Some(found);
-                }
-                last = name.cloned();
+                let rest = rest.map(|(name, namespace)| (Arc::clone(name), Arc::clone(namespace)));
+                step.extend(rest.take(STEP));
             }
-            step.iter().for_each(|namespace| visit(namespace));
+            for (name, namespace) in &step {
+                visit(name, namespace);
+            }
             if step.len() < STEP {
                 return;
             }
+            last = step.pop().map(|(name, _)| name);
         }
     }
 }

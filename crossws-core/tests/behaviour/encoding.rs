@@ -84,6 +84,20 @@ fn a_slow_encoding_does_not_hold_the_topics_lock() {
 }
 
 #[test]
+fn the_first_message_of_a_subscriber_is_encoded_without_locks_of_publishers() {
+    let hub = Hub::default();
+    let to = hub.in_namespace("/").topic("t");
+    to.retained().send("a").unwrap();
+    let mut joined = None;
+    let seen = runs(&hub, || joined = Some(subscriber(&hub, SLOW)));
+    assert_eq!((seen.unlocked, seen.variants), (vec![true], vec![SLOW]));
+    let (session, wire) = joined.unwrap();
+    assert_eq!(wire.texts(), ["a"]);
+    let again = runs(&hub, || _ = session.peer().subscribe("t").unwrap());
+    assert!(again.variants.is_empty(), "it is a subscriber already");
+}
+
+#[test]
 fn what_does_not_is_done_under_the_lock() {
     let hub = Hub::default();
     let (_session, wire) = subscriber(&hub, 0);

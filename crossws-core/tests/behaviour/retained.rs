@@ -187,6 +187,68 @@ fn a_store_is_told_of_each_change_and_restores_without_sending() {
     assert_eq!(*store.0.lock().unwrap(), told);
 }
 
+/// A store that asks the hub, as one that counts or compares would.
+#[derive(Default, Clone)]
+struct Curious(Arc<Mutex<(Option<Hub>, Vec<String>)>>);
+
+impl Curious {
+    fn look(&self, call: &str) {
+        let mut state = self.0.lock().unwrap();
+        let (hub, seen) = &mut *state;
+        let Some(hub) = hub else {
+            return;
+        };
+        let namespace = hub.in_namespace("/");
+        let kept = namespace.retained("price").map(|it| it.to_string());
+        let kept = kept.unwrap_or_default();
+        seen.push(format!("{call} {kept:?} of {}", namespace.peer_count()));
+    }
+}
+
+impl RetainedStore for Curious {
+    fn put(&self, _: RetainedMessage) {
+        self.look("put");
+    }
+
+    fn remove(&self, _: &str, _: &str) {
+        self.look("remove");
+    }
+}
+
+#[test]
+fn a_store_is_called_under_no_lock_of_the_hub() {
+    let store = Curious::default();
+    let hub = Hub::builder().retained_store(store.clone()).build();
+    store.0.lock().unwrap().0 = Some(hub.clone());
+    let (ann, _) = open(&hub, &Arc::new(hooks()), "/");
+    ann.peer().to("price").retained().send("1").unwrap();
+    ann.peer().to("price").retained().send("2").unwrap();
+    hub.in_all_namespaces().clear_retained("price");
+    ann.peer().to("price").retained().send("3").unwrap();
+    drop(ann);
+    let (_, seen) = std::mem::take(&mut *store.0.lock().unwrap());
+    let expected = [
+        r#"put "" of 1"#,
+        r#"put "1" of 1"#,
+        r#"remove "" of 1"#,
+        r#"put "" of 1"#,
+        r#"remove "" of 0"#,
+    ];
+    assert_eq!(seen, expected);
+}
+
+#[test]
+fn a_message_is_cleared_in_each_of_many_namespaces() {
+    let hub = Hub::default();
+    for at in 0..200 {
+        let namespace = format!("/{at}");
+        let to = hub.in_namespace(&namespace).topic("price");
+        to.retained().send("1").unwrap();
+    }
+    assert_eq!(hub.in_all_namespaces().clear_retained("price"), 200);
+    assert_empty(&hub);
+}
+
 #[test]
 fn a_restored_peer_gets_no_retained_message_again() {
     let hub = Hub::default();

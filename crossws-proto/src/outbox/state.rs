@@ -1,10 +1,11 @@
+use crossws_core::Overflow;
 use crossws_core::adapter::MeterCell;
-use crossws_core::{CloseCode, CloseFrame, Overflow};
 
 use super::control::{ControlFrames, Controls};
 use super::lost::Lost;
 use super::queue::{Fetch, Queue};
 use super::{Batch, Clock, Framing};
+use crate::reasons;
 
 /// The part of an outbox that its lock guards.
 #[derive(Debug)]
@@ -134,8 +135,7 @@ impl<F: Framing> State<F> {
         self.closing = true;
         self.gives_up = true;
         self.slow = Slow::Unsaid;
-        let frame = CloseFrame::new(CloseCode::TRY_AGAIN, "slow consumer");
-        self.control.close_with(Some(frame));
+        self.control.close_with(Some(reasons::slow_consumer()));
         lost as u64
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crossws_core::Message;
 use crossws_core::adapter::{RetainedBy, RetainedMessage, RetainedStore};
 use worker::State;
-use worker::js_sys::{Array, ArrayBuffer, JsString, Map, Object, Promise, Reflect, Uint8Array};
+use worker::js_sys::{Array, ArrayBuffer, Map, Object, Promise, Reflect, Uint8Array};
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::wasm_bindgen_futures::{JsFuture, spawn_local};
 use worker::worker_sys::DurableObjectStorage;
@@ -63,26 +63,29 @@ fn key(namespace: &str, topic: &str) -> String {
 }
 
 fn encode(message: RetainedMessage) -> JsValue {
-    let data: JsValue = match &message.message {
-        Message::Text(text) => JsString::from(&**text).into(),
-        Message::Binary(bytes) => Uint8Array::from(&bytes[..]).buffer().into(),
+    // Text as its bytes, too: a string may take twice as many in the storage.
+    let (bytes, is_text) = match &message.message {
+        Message::Text(text) => (&text.as_bytes()[..], true),
+        Message::Binary(bytes) => (&bytes[..], false),
     };
     let by_hub = message.by == RetainedBy::Hub;
-    Array::of4(
+    Array::of5(
         &message.namespace.into(),
         &message.topic.into(),
         &by_hub.into(),
-        &data,
+        &is_text.into(),
+        &Uint8Array::from(bytes).buffer().into(),
     )
     .into()
 }
 
 fn decode(value: &JsValue) -> Option<RetainedMessage> {
     let parts: &Array = value.dyn_ref()?;
-    let data = parts.get(3);
-    let message = match data.as_string() {
-        Some(text) => Message::from(text),
-        None => Message::from(Uint8Array::new(data.dyn_ref::<ArrayBuffer>()?).to_vec()),
+    let data = parts.get(4);
+    let data = Uint8Array::new(data.dyn_ref::<ArrayBuffer>()?).to_vec();
+    let message = match parts.get(3).as_bool()? {
+        true => Message::from(String::from_utf8(data).ok()?),
+        false => Message::from(data),
     };
     let by = match parts.get(2).as_bool()? {
         true => RetainedBy::Hub,

@@ -34,6 +34,12 @@ impl Channel {
         json!({ "$ref": format!("#/channels/{}", self.id) })
     }
 
+    /// Returns this key, or one with a number if a message has it.
+    fn free(&self, key: String) -> String {
+        let mut taken = self.messages.keys().cloned().collect();
+        unique(key, &mut taken)
+    }
+
     /// Adds a message and returns a reference to it.
     fn add(&mut self, key: &str, message: Value) -> Value {
         self.messages.insert(key.to_owned(), message);
@@ -188,7 +194,9 @@ impl<'d> Channels<'d> {
         }
         let answer = json!({ "contentType": "application/json", "payload": answer });
         let call = channel.add(&key, call);
-        let answer = channel.add(&format!("{key}Answer"), answer);
+        // A method may be called `somethingAnswer`.
+        let key = channel.free(format!("{key}Answer"));
+        let answer = channel.add(&key, answer);
         let operation_object = json!({
             "action": action,
             "channel": channel.reference(),
@@ -200,10 +208,9 @@ impl<'d> Channels<'d> {
 
     /// Returns the ids of a call's or an event's message and operation.
     fn ids(&self, channel: &Channel, action: &str, kind: &str, name: &str) -> (String, String) {
-        let mut taken = channel.messages.keys().cloned().collect();
         let name = ascii(&names::pascal(name));
         let from = if action == "send" { "server" } else { "client" };
-        let key = unique(format!("{from}{}{name}", pascal_of(kind)), &mut taken);
+        let key = channel.free(format!("{from}{}{name}", pascal_of(kind)));
         let operation = format!("{action}{}{}{name}", channel.name, pascal_of(kind));
         (key, operation)
     }

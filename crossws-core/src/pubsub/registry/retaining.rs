@@ -18,12 +18,45 @@ use crate::pubsub::retained::{Kept, RetainError, RetainedBy, RetainedMessage, Re
 use crate::pubsub::to::Topics;
 use crate::pubsub::topic::Told;
 use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 
 /// What all namespaces of a hub have in common for their retained messages.
 #[derive(Default)]
 pub(crate) struct Retaining {
     budget: Arc<Budget>,
-    pub(crate) store: Option<Arc<dyn RetainedStore>>,
+    store: Option<Store>,
+}
+
+/// A store, and the order of its calls. This lock is taken before all others, and only for changes of
+/// what is retained: the store is called under no lock that another operation waits for.
+struct Store {
+    store: Arc<dyn RetainedStore>,
+    order: Mutex<()>,
+}
+
+/// The right to change what is retained, and to tell the store of it in the order of the changes.
+struct Turn<'a>(Option<(&'a dyn RetainedStore, MutexGuard<'a, ()>)>);
+
+impl Retaining {
+    fn turn(&self) -> Turn<'_> {
+        let store = self.store.as_ref();
+        Turn(store.map(|it| (&*it.store, it.order.lock())))
+    }
+}
+
+impl Turn<'_> {
+    fn put(&self, namespace: &str, topic: &str, kept: &Kept) {
+        if let Some((store, _)) = &self.0 {
+            let message = kept.message().clone();
+            store.put(RetainedMessage::new(namespace, topic, message, kept.by()));
+        }
+    }
+
+    fn remove(&self, namespace: &str, topic: &str) {
+        if let Some((store, _)) = &self.0 {
+            store.remove(namespace, topic);
+        }
+    }
 }
 
 /// The messages that the hub retains in a namespace, and the publications of one in progress. While
@@ -78,9 +111,13 @@ impl Retention<'_> {
     ) -> Published {
         let mut told = Told::default();
         if let Some(namespace) = &self.namespace {
+            let turn = self.registry.retaining.turn();
+            // First: a platform may hold messages to clients back until this one is stored.
+            for (topic, kept) in &self.kept {
+                turn.put(self.name, topic, kept);
+            }
             let mut retained = namespace.retained.lock();
             for (topic, kept) in self.kept.drain(..) {
-                self.registry.store(self.name, &topic, &kept);
                 namespace.holds.add(self.by);
                 if let Some(old) = retained.insert(topic, kept) {
                     namespace.holds.end(old.by());
@@ -106,7 +143,10 @@ impl Registry {
     pub(crate) fn with_store(store: Option<Arc<dyn RetainedStore>>) -> Self {
         Self {
             retaining: Retaining {
-                store,
+                store: store.map(|store| Store {
+                    store,
+                    order: Mutex::default(),
+                }),
                 ..Retaining::default()
             },
             ..Self::default()
@@ -128,7 +168,7 @@ impl Registry {
         limits: &Limits,
     ) -> Result<Retention<'a>, RetainError> {
         let len = publication.message().len();
-        if let Some(store) = &self.retaining.store
+        if let Some(Store { store, .. }) = &self.retaining.store
             && len > store.max_len()
         {
             let most = store.max_len();
@@ -169,7 +209,7 @@ impl Registry {
         };
         let Some(namespace) = namespace else {
             // The last peer left while the object slept.
-            return self.unstore(name, topic);
+            return self.retaining.turn().remove(name, topic);
         };
         let mut retained = namespace.retained.lock();
         if retained.get(topic).is_none() {
@@ -185,12 +225,13 @@ impl Registry {
     pub(crate) fn clear_retained(&self, scope: Option<&str>, topic: &str) -> usize {
         let mut count = 0;
         self.visit_named(scope, |name, namespace| {
-            let mut retained = namespace.retained.lock();
-            if let Some(kept) = retained.remove(topic) {
+            let turn = self.retaining.turn();
+            let removed = namespace.retained.lock().remove(topic);
+            if let Some(kept) = removed {
                 count += 1;
-                self.unstore(name, topic);
+                turn.remove(name, topic);
                 namespace.holds.end(kept.by());
-                drop(retained);
+                drop(turn);
                 self.forget_unused(name, namespace);
             }
         });
@@ -220,13 +261,26 @@ impl Registry {
         topics
     }
 
-    /// Forgets what the peers of a namespace retained, after the last of them has left. The caller
-    /// holds the hub's lock, so that no peer joins meanwhile.
-    pub(super) fn forget_peers_messages(&self, name: &str, namespace: &Namespace) {
+    /// Removes a namespace and what its peers retained, unless a peer has joined it. The namespace
+    /// stays while the hub retains messages in it.
+    pub(super) fn forget(&self, name: &str) {
+        let turn = self.retaining.turn();
+        let mut hub = self.hub.lock();
+        // No peer can join meanwhile: joining takes this lock.
+        let is_empty = |namespace: &&Arc<Namespace>| namespace.everyone.is_empty();
+        let Some(namespace) = hub.namespaces.get(name).filter(is_empty) else {
+            return;
+        };
         let gone = namespace.retained.lock().take(RetainedBy::Peer);
+        let forgotten = match namespace.holds.any() {
+            true => None,
+            false => hub.namespaces.remove(name),
+        };
+        drop(hub);
         for topic in gone.keys() {
-            self.unstore(name, topic);
+            turn.remove(name, topic);
         }
+        drop(forgotten);
     }
 
     /// Removes a namespace that neither peers nor retained messages need.
@@ -264,33 +318,5 @@ impl Registry {
         };
         namespace.holds.add(by);
         Ok(Some(namespace))
-    }
-
-    fn store(&self, namespace: &str, topic: &str, kept: &Kept) {
-        if let Some(store) = &self.retaining.store {
-            let message = kept.message().clone();
-            store.put(RetainedMessage::new(namespace, topic, message, kept.by()));
-        }
-    }
-
-    fn unstore(&self, namespace: &str, topic: &str) {
-        if let Some(store) = &self.retaining.store {
-            store.remove(namespace, topic);
-        }
-    }
-
-    fn visit_named(&self, scope: Option<&str>, mut visit: impl FnMut(&str, &Namespace)) {
-        let all = match scope {
-            Some(name) => vec![Arc::from(name)],
-            None => {
-                let hub = self.hub.lock();
-                hub.namespaces.keys().cloned().collect::<Vec<Arc<str>>>()
-            }
-        };
-        for name in all {
-            if let Some(namespace) = self.namespace(&name) {
-                visit(&name, &namespace);
-            }
-        }
     }
 }

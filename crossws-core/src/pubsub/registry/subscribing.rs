@@ -50,10 +50,19 @@ impl Registry {
         };
         // Held until the peer has joined: no message is published and retained meanwhile.
         let retained = namespace.retained.lock();
-        let mut index = namespace.index.lock();
         if !peer.subscriptions().admits(kind, name, limits)? {
             return Ok(false);
         }
+        let first = match is_new {
+            true => retained.publications(kind, name),
+            false => Vec::new(),
+        };
+        // Before the index is locked, for which every publisher waits.
+        if let Some(wire) = peer.transport().wire() {
+            let slow = first.iter().filter(|it| wire.takes_long(it));
+            slow.for_each(|it| _ = it.encoded(wire));
+        }
+        let mut index = namespace.index.lock();
         let topic = match index.get(kind, name) {
             Some(topic) => Arc::clone(topic),
             None => {
@@ -66,10 +75,6 @@ impl Registry {
             }
         };
         let mut told = Told::default();
-        let first = match is_new {
-            true => retained.publications(kind, name),
-            false => Vec::new(),
-        };
         // Under the topic's lock: whatever is published from here on follows what was retained.
         let remember = |key| {
             let joins = peer.subscriptions().insert(Arc::clone(&topic), key);

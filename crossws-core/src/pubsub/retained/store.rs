@@ -47,7 +47,8 @@ impl RetainedMessage {
 /// Keeps a hub's retained messages where they outlive its memory: for the adapter of a platform that
 /// sleeps. [`Hub::restore_retained`](crate::Hub::restore_retained) returns them to the hub.
 ///
-/// The calls for one topic come in the order of its messages. They must not call back into the hub.
+/// The calls come one after another, in the order in which what they tell of changes, and before a message
+/// is sent. They may read from the hub, but must neither retain or clear messages nor end connections.
 pub trait RetainedStore: MaybeSend + MaybeSync + 'static {
     /// Returns the length of the longest message that can be stored, in bytes. Longer ones are
     /// refused with [`RetainError::TooLong`](crate::RetainError::TooLong).
