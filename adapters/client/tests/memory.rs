@@ -455,7 +455,8 @@ fn a_heartbeat_finds_a_server_that_is_gone() {
         let Disconnected::Closed(closed) = &*client.closed().await else {
             panic!("it was open");
         };
-        assert_eq!((closed.code, closed.by), (1006, ClosedBy::Timeout));
+        assert_eq!((closed.code, closed.by), (3008, ClosedBy::Timeout));
+        assert_eq!(closed.reason, "silent for too long");
         // With one that answers, it stays.
         let server = TestServer::builder(echo()).limits(limits).build();
         let client = connect("ws://a/").heartbeat(Duration::from_secs(10));
