@@ -500,6 +500,30 @@ fn a_client_that_does_not_read_holds_a_bounded_number_of_messages() {
 }
 
 #[test]
+fn heartbeats_spare_a_server_whose_messages_no_code_reads() {
+    block_on(async {
+        let limits = Limits::default().ping_interval(None).idle_timeout(None);
+        let hooks = hooks().on_open(|peer| async move {
+            for n in 0..100 {
+                peer.send(n.to_string())?;
+            }
+            ok()
+        });
+        let server = TestServer::builder(hooks).limits(limits).build();
+        let limits = Limits::default().max_inbound(3_usize);
+        let connect = connect("ws://a/").limits(limits);
+        let client = connect.heartbeat(Duration::from_secs(10));
+        let mut client = client.in_memory(&server).await.unwrap();
+        // The pongs are after messages that wait.
+        server.advance(Duration::from_secs(600)).await;
+        assert_eq!(client.status(), Status::Open);
+        for n in 0..100 {
+            assert_eq!(text(&mut client).await, n.to_string());
+        }
+    });
+}
+
+#[test]
 fn a_try_that_takes_too_long_is_given_up() {
     block_on(async {
         let server = TestServer::new(
