@@ -219,6 +219,18 @@ impl<Q: Queue> Connection<Q> {
         matches!(self.phase, Phase::Over { .. })
     }
 
+    /// Returns whether [`next`](Self::next) would find nothing, and tell nothing: most wake-ups are for
+    /// writing.
+    #[inline]
+    pub fn is_idle(&self) -> bool {
+        !self.undecoded
+            && self.is_open()
+            && self.inbound.is_empty()
+            && !self.wrote
+            && !self.has_ended
+            && !self.outbox().has_piled_up()
+    }
+
     /// Returns the next short message before which nothing waits: the most frequent case of
     /// [`next`](Self::next).
     #[inline(always)]
@@ -238,6 +250,8 @@ impl<Q: Queue> Connection<Q> {
 
     /// Decodes from the front of `input` up to the next step, and returns it. `None` if there is none
     /// for now. While the client does not take its replies, its messages wait, and so may the input.
+    // Inlined, as are the others that a driver calls in one place: a step is not copied once more.
+    #[inline(always)]
     pub fn next(&mut self, input: &mut &mut [u8], now: impl Fn() -> Duration) -> Option<Step> {
         if self.phase.closed().is_none() && self.outbox().take_drained() {
             return Some(Step::Drain);

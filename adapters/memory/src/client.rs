@@ -9,6 +9,7 @@ use bytes::Bytes;
 use crossws_core::{
     CloseCode, CloseFrame, Closed, ControlError, IntoMessage, Message, PeerId, SendError, Utf8Bytes,
 };
+use crossws_proto::frame::Opcode;
 use futures_core::Stream;
 use http::Response;
 use http::header::SEC_WEBSOCKET_PROTOCOL;
@@ -104,7 +105,7 @@ impl Client {
     /// When this client has closed, when the connection is over, or when the data has more than 125
     /// bytes.
     pub fn ping(&mut self, data: impl Into<Bytes>) -> Result<(), ControlError> {
-        self.control(data.into(), Frame::Ping)
+        self.control(data.into(), Opcode::Ping)
     }
 
     /// Sends an unsolicited pong, or the reply to a ping when [`auto_pong`](Self::auto_pong) is
@@ -113,16 +114,38 @@ impl Client {
     /// # Errors
     /// As [`ping`](Self::ping).
     pub fn pong(&mut self, data: impl Into<Bytes>) -> Result<(), ControlError> {
-        self.control(data.into(), Frame::Pong)
+        self.control(data.into(), Opcode::Pong)
     }
 
-    fn control(&mut self, data: Bytes, frame: fn(Bytes) -> Frame) -> Result<(), ControlError> {
+    fn control(&mut self, data: Bytes, opcode: Opcode) -> Result<(), ControlError> {
         /// RFC 6455 section 5.5.
         const MAX_CONTROL: usize = 125;
         if data.len() > MAX_CONTROL {
             return Err(ControlError::TooLong(data.len()));
         }
-        self.link.client_controls(frame(data))
+        self.link.client_controls(opcode, &data)
+    }
+
+    /// Sends bytes as they are, valid frames or not. A client's frames are masked (RFC 6455 section
+    /// 5.3).
+    ///
+    /// ```
+    /// # use crossws_memory::TestServer;
+    /// # futures_lite::future::block_on(async {
+    /// let server = TestServer::new(crossws_core::hooks());
+    /// let mut client = server.connect("/").await?;
+    /// client.send_raw(b"\x81\x05hello")?; // not masked
+    /// assert_eq!(client.closed().await.code, 1002);
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// When this client has closed, or the connection is over.
+    pub fn send_raw(&mut self, bytes: impl AsRef<[u8]>) -> Result<(), ControlError> {
+        match self.link.client_writes(bytes.as_ref()) {
+            true => Ok(()),
+            false => Err(ControlError::Closed),
+        }
     }
 
     /// Sends a close frame, the first time. The server's reply ends the connection. Frames that the

@@ -11,9 +11,10 @@ use crossws_core::adapter::{
     UpgradeDoor,
 };
 use crossws_core::{
-    ApiRequest, BoxFuture, Bytes, Closed, Hooks, Hub, MaybeSend, MaybeSync, Rejection, Resolve,
-    Sockets, UpgradeRequest,
+    ApiRequest, BoxFuture, Bytes, Hooks, Hub, MaybeSend, MaybeSync, Rejection, Resolve, Sockets,
+    UpgradeRequest,
 };
+use crossws_proto::connection::Step;
 use http::header::{CONNECTION, HeaderValue, UPGRADE};
 use http::{Request, Response, StatusCode, Version};
 
@@ -22,8 +23,9 @@ use crate::chance::Chance;
 use crate::clock::{Alarm, Clock};
 use crate::hook;
 use crate::link::{Answer, Link};
-use crate::pump::{Event, Pump, part};
+use crate::pump::Pump;
 use crate::transport::MemoryTransport;
+use crate::wire::Wire;
 
 /// An app without its type, so that a hook can hold the server that runs it.
 pub(crate) trait App: MaybeSend + MaybeSync {
@@ -193,18 +195,20 @@ impl Driver {
 
     /// Sends the response to an accepted upgrade, and runs the connection.
     async fn connect<H: Hooks + ?Sized>(self, accepted: Accepted<H>, response: Response<()>) {
-        self.link.0.accept(&accepted.settings().limits);
+        let wire = Wire::new(&self.link.0, &accepted.settings().limits);
+        let mut pump = Pump::new(Arc::clone(&wire), &accepted, self.chance.clone());
         let answer = Answer {
             response,
             id: accepted.id(),
         };
-        let joined = accepted.join(MemoryTransport(Arc::clone(&self.link.0)));
+        let joined = accepted.join(MemoryTransport::new(wire));
         self.link.0.answer(Ok(answer));
         match joined {
-            Ok(joined) => self.run(joined).await,
+            Ok(joined) => run(pump, joined).await,
             Err(frame) => {
                 let _parting = Parting::begin(&self.partings);
-                part(&self.link.0, &self.clock, frame).await;
+                pump.refuse(frame);
+                pump.finish().await;
             }
         }
     }
@@ -236,27 +240,23 @@ impl Driver {
         })
         .await
     }
+}
 
-    async fn run<H: Hooks + ?Sized>(self, joined: OpeningPeer<H>) {
-        let mut pump = Pump::new(
-            Arc::clone(&self.link.0),
-            Arc::clone(&self.clock),
-            joined.peer().clone(),
-            joined.lifeline(),
-            self.chance.clone(),
-        );
-        let mut session = pump.alongside(joined.open()).await;
-        let closed = loop {
-            let next = poll_fn(|cx| next(&mut pump, &mut session, cx)).await;
-            match next {
-                Next::Event(event) => tell(&mut pump, &mut session, event).await,
-                Next::Notice(notice) => pump.alongside(session.notice(notice)).await,
-                Next::Closed(closed) => break closed,
-            }
-        };
-        pump.alongside(session.close(closed)).await;
-        pump.finish().await;
+/// Runs the hooks of a connection to its end.
+async fn run<H: Hooks + ?Sized>(mut pump: Pump, joined: OpeningPeer<H>) {
+    pump.attach(joined.lifeline());
+    let mut session = pump.alongside(joined.open()).await;
+    loop {
+        let next = poll_fn(|cx| next(&mut pump, &mut session, cx)).await;
+        match next {
+            Next::Step(Step::Closed) => break,
+            Next::Step(step) => tell(&mut pump, &mut session, step).await,
+            Next::Notice(notice) => pump.alongside(session.notice(notice)).await,
+        }
     }
+    let closed = pump.closed();
+    pump.alongside(session.close(closed)).await;
+    pump.finish().await;
 }
 
 /// Facts about a request that it does not contain, on its way through an HTTP service.
@@ -307,9 +307,8 @@ pub(crate) fn bind<R: Resolve>(sockets: &Sockets, hub: &Hub, resolver: Arc<R>) {
 }
 
 enum Next {
-    Event(Event),
+    Step(Step),
     Notice(Notice),
-    Closed(Closed),
 }
 
 /// Returns what happens next while no hook runs.
@@ -318,23 +317,22 @@ fn next<H: Hooks + ?Sized>(
     session: &mut Session<H>,
     cx: &mut Context<'_>,
 ) -> Poll<Next> {
-    match pump.poll_next(cx) {
-        Poll::Ready(Ok(event)) => return Poll::Ready(Next::Event(event)),
-        Poll::Ready(Err(closed)) => return Poll::Ready(Next::Closed(closed)),
-        Poll::Pending => {}
+    if let Poll::Ready(step) = pump.poll_next(cx) {
+        return Poll::Ready(Next::Step(step));
     }
     // A message of the peer's own futures wakes this again.
     let hub = pump.hub();
     hook::polled(&hub, || session.poll_notice(cx)).map(Next::Notice)
 }
 
-async fn tell<H: Hooks + ?Sized>(pump: &mut Pump, session: &mut Session<H>, event: Event) {
-    match event {
-        Event::Message(message) => pump.alongside(session.message(message)).await,
-        Event::Ping(data) => pump.alongside(session.ping(data)).await,
-        Event::Pong(data) => pump.alongside(session.pong(data)).await,
-        Event::Drain => pump.alongside(session.drain()).await,
-        Event::Failed(error) => pump.alongside(session.error(error)).await,
+async fn tell<H: Hooks + ?Sized>(pump: &mut Pump, session: &mut Session<H>, step: Step) {
+    match step {
+        Step::Message(message) => pump.alongside(session.message(message)).await,
+        Step::Ping(data) => pump.alongside(session.ping(data)).await,
+        Step::Pong(data) => pump.alongside(session.pong(data)).await,
+        Step::Drain => pump.alongside(session.drain()).await,
+        Step::Failed(error) => pump.alongside(session.error(error)).await,
+        Step::Closed => {}
     }
 }
 

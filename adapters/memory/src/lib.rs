@@ -45,7 +45,6 @@ mod frame;
 mod hear;
 mod hook;
 mod link;
-mod outbox;
 mod patience;
 mod pump;
 mod refusal;
@@ -57,11 +56,13 @@ mod stream;
 mod sync;
 mod transport;
 mod typed;
-mod violation;
+mod wire;
 
 pub use calls::{Asked, CallClient};
 pub use client::{Client, CloseEvent, Elapsed};
 pub use connect::Connect;
+/// The rule or limit that a client broke: the source of the `error` hook's error.
+pub use crossws_proto::engine::Violation;
 pub use frame::Frame;
 pub use hear::NotHeard;
 pub use refusal::ConnectError;
@@ -70,4 +71,3 @@ pub use seeds::seeds;
 pub use server::{TestServer, TestServerBuilder};
 pub use transport::CAPABILITIES;
 pub use typed::TypedClient;
-pub use violation::Violation;

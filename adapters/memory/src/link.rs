@@ -4,52 +4,38 @@ mod client;
 mod server;
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
-use std::time::Duration;
+use std::time::SystemTime;
 
-use crossws_core::adapter::MeterCell;
-use crossws_core::{CloseFrame, Closed, Limits, PeerId};
+use bytes::BytesMut;
+use crossws_core::{CloseFrame, Limit, Limits, PeerId};
+use crossws_proto::engine::{Decoder, Role};
 use http::Response;
 
 pub(crate) use client::Nothing;
 
 use crate::clock::Clock;
-use crate::outbox::Outbox;
 use crate::sync::lock;
 use crate::{ConnectError, Frame};
 
 pub(crate) struct Link {
     clock: Arc<Clock>,
-    /// Set once the upgrade is accepted.
-    limits: OnceLock<Limits>,
     state: Mutex<State>,
-    meter: Arc<MeterCell>,
 }
 
 struct State {
-    meter: Arc<MeterCell>,
     // ---- the server's end
-    outbox: Outbox,
-    /// Set if a write happened before the pump looked: whether many bytes had piled up.
-    relieved: Option<bool>,
-    /// Volatile messages that were discarded.
-    skipped: u64,
-    /// Our close frame, while the client's is awaited.
-    closing: Option<CloseFrame>,
-    /// Set as soon as it is known how the connection ended. The first value stays.
-    closed: Option<Closed>,
-    /// The deadline for the client's close frame, or for taking the last frame.
-    close_by: Option<Duration>,
     driver: Option<Waker>,
-    /// No frame passes any more, in either direction.
+    /// No byte passes any more, in either direction.
     over: bool,
 
     // ---- on its way to the server, and not yet read by it
-    network: VecDeque<Frame>,
+    network: BytesMut,
 
     // ---- the client's end
     answer: Option<Result<Answer, ConnectError>>,
+    decoder: Decoder,
     received: VecDeque<Frame>,
     reads: bool,
     auto_pong: bool,
@@ -68,22 +54,19 @@ pub(crate) struct Answer {
 
 impl Link {
     pub(crate) fn new(clock: Arc<Clock>) -> Self {
-        let meter = Arc::<MeterCell>::default();
+        // A client takes what the server sends.
+        let limits = Limits::default()
+            .max_message_size(Limit::Unlimited)
+            .max_frame_size(Limit::Unlimited)
+            .max_fragments(Limit::Unlimited);
         Self {
             clock,
-            limits: OnceLock::new(),
             state: Mutex::new(State {
-                meter: Arc::clone(&meter),
-                outbox: Outbox::new(Limits::default()),
-                relieved: None,
-                skipped: 0,
-                closing: None,
-                closed: None,
-                close_by: None,
                 driver: None,
                 over: false,
-                network: VecDeque::new(),
+                network: BytesMut::new(),
                 answer: None,
+                decoder: Decoder::new(Role::Client, &limits),
                 received: VecDeque::new(),
                 reads: true,
                 auto_pong: true,
@@ -93,25 +76,19 @@ impl Link {
                 vanished: false,
                 reader: None,
             }),
-            meter,
         }
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<Clock> {
+        &self.clock
+    }
+
+    pub(crate) fn wall(&self) -> SystemTime {
+        self.clock.wall()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
-    }
-
-    /// Marks the upgrade as accepted: these limits apply to the connection.
-    pub(crate) fn accept(&self, limits: &Limits) {
-        self.lock().outbox.set_limits(limits.clone());
-        let _ = self.limits.set(limits.clone());
-    }
-
-    /// Returns the deadline of a last write, or of a reply, that is awaited from now on.
-    fn close_deadline(&self) -> Duration {
-        let limits = self.limits.get();
-        let time = limits.map_or(Duration::ZERO, |limits| limits.close_timeout);
-        self.clock.now().saturating_add(time)
     }
 
     /// Changes the state and wakes the server's end.

@@ -316,8 +316,9 @@ async fn driven<T>(world: &World, mut call: BoxFuture<'static, T>) -> T {
     .await
 }
 
-/// A builder of a [`TestServer`]: see [`TestServer::builder`]. Times are virtual. There are no
-/// bytes in memory, so that `deflate` changes nothing but what hooks read in a peer's settings.
+/// A builder of a [`TestServer`]: see [`TestServer::builder`]. Times are virtual. The
+/// clients offer no compression, so that `deflate` changes nothing but what hooks read in a peer's
+/// settings.
 #[must_use = "a builder has no effect until `build`"]
 pub struct TestServerBuilder<R> {
     resolver: Arc<R>,

@@ -2,10 +2,15 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use crossws_core::adapter::{MeterCell, Publication, Receipt, Transport};
+use crossws_core::adapter::{MeterCell, Publication, Receipt, Settled, Transport};
 use crossws_core::{Capabilities, CloseFrame, ControlError, Message, SendError, SendOptions, Sent};
 
-use crate::link::Link;
+use crossws_proto::connection::Queue;
+use crossws_proto::frame::Opcode;
+use crossws_proto::handshake::Agreed;
+use crossws_proto::outbox::Encoder;
+
+use crate::wire::Wire;
 
 /// The capabilities of this adapter: everything but raw HTTP.
 pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
@@ -26,9 +31,26 @@ pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
     .with(Capabilities::ROUTES)
     .with(Capabilities::RETAINED);
 
-/// One connection's outbound half. `publish` queues and wakes no task: it runs under the topic's
-/// lock.
-pub(crate) struct MemoryTransport(pub(crate) Arc<Link>);
+/// One connection's outbound half.
+pub(crate) struct MemoryTransport {
+    wire: Arc<Wire>,
+    encoder: Encoder,
+}
+
+impl MemoryTransport {
+    pub(crate) fn new(wire: Arc<Wire>) -> Self {
+        Self {
+            encoder: Encoder::new(&Agreed::default(), wire.outbox()),
+            wire,
+        }
+    }
+
+    fn control(&self, opcode: Opcode, data: Bytes) -> Result<(), ControlError> {
+        self.wire.outbox().control(opcode, data)?;
+        self.wire.wake();
+        Ok(())
+    }
+}
 
 impl Transport for MemoryTransport {
     fn capabilities(&self) -> Capabilities {
@@ -36,51 +58,79 @@ impl Transport for MemoryTransport {
     }
 
     fn send(&self, message: Message, options: &SendOptions) -> Result<Sent, SendError> {
-        self.0.send(message, options)
+        let outbox = self.wire.outbox();
+        let receipt = self.encoder.send(outbox, &message, options);
+        if receipt.wake {
+            self.wire.wake();
+        }
+        let settled = match receipt.settle {
+            true => self.settle(),
+            false => Settled::default(),
+        };
+        match receipt {
+            _ if settled.closed => Err(SendError::Full(message)),
+            Receipt { queued: true, .. } => Ok(match outbox.buffered() {
+                0 => Sent::Written,
+                bytes => Sent::Queued { bytes },
+            }),
+            Receipt { dropped: 0, .. } => Err(SendError::Closed(message)),
+            _ if options.is_volatile() => Ok(Sent::Dropped),
+            _ => Err(SendError::Full(message)),
+        }
     }
 
     fn publish(&self, publication: &Publication) -> Receipt {
-        // Nothing to encode: a message in memory is its own wire format.
-        self.0.publish(publication.message(), publication.options())
+        self.encoder.publish(self.wire.outbox(), publication)
+    }
+
+    fn settle(&self) -> Settled {
+        let mut settled = self.wire.outbox().settle(|_| self.wire.flush());
+        if settled.wrote || settled.closed {
+            self.wire.wake();
+        }
+        // Time stands still: no publisher waits for a client.
+        settled.behind = false;
+        settled
     }
 
     fn wake(&self) {
-        self.0.wake_driver();
+        self.wire.wake();
     }
 
     fn now(&self) -> SystemTime {
-        self.0.wall()
+        self.wire.link().wall()
     }
 
     fn close(&self, frame: CloseFrame) {
-        self.0.close(frame);
+        self.wire.outbox().close_with(Some(frame));
     }
 
     fn terminate(&self) {
-        self.0.terminate();
+        self.wire.outbox().terminate();
+        self.wire.wake();
     }
 
     fn ping(&self, data: Bytes) -> Result<(), ControlError> {
-        self.0.ping(data)
+        self.control(Opcode::Ping, data)
     }
 
     fn pong(&self, data: Bytes) -> Result<(), ControlError> {
-        self.0.pong(data)
+        self.control(Opcode::Pong, data)
     }
 
     fn buffered_amount(&self) -> usize {
-        self.0.buffered()
+        self.wire.outbox().buffered()
     }
 
     fn dropped(&self) -> u64 {
-        self.0.dropped()
+        self.wire.outbox().dropped()
     }
 
     fn has_room(&self, len: usize) -> bool {
-        self.0.has_room(len)
+        self.wire.outbox().has_room(len)
     }
 
     fn meter(&self) -> Option<&MeterCell> {
-        Some(self.0.meter())
+        Some(self.wire.outbox().meter())
     }
 }

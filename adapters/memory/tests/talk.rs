@@ -262,3 +262,33 @@ fn a_vanished_client_is_detected_while_its_frames_wait() {
         assert_eq!(server.hub().stats().sessions, 0);
     });
 }
+
+#[test]
+fn each_ping_of_a_burst_is_answered_and_the_servers_own_pong_is_kept() {
+    block_on(async {
+        let server = TestServer::new(hooks());
+        let mut client = server.connect("/").await.unwrap();
+        let peer = server.hub().peer(client.id()).unwrap();
+        peer.pong("own").unwrap();
+        client.ping("first").unwrap();
+        client.ping("second").unwrap();
+        for data in ["own", "first", "second"] {
+            assert_eq!(client.next_frame().await, Some(Frame::Pong(data.into())));
+        }
+    });
+}
+
+#[test]
+fn bytes_that_are_no_frames_close_with_1002() {
+    block_on(async {
+        let server = TestServer::new(hooks());
+        // Reserved bits, and a frame that is not masked.
+        for bytes in [&b"\xf1\x80\0\0\0\0"[..], b"\x81\x05hello"] {
+            let mut client = server.connect("/").await.unwrap();
+            client.send("before").unwrap();
+            client.send_raw(bytes).unwrap();
+            assert_eq!(client.closed().await.code, 1002);
+            assert!(client.send_raw("after").is_err());
+        }
+    });
+}

@@ -92,7 +92,6 @@ impl<Q: Queue> Connection<Q> {
     }
 
     /// Decodes up to the next step for a hook. Returns `None` if there is no further one for now.
-    #[inline]
     pub(super) fn decode(
         &mut self,
         input: &mut &mut [u8],

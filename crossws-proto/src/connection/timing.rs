@@ -11,6 +11,7 @@ use crate::reasons;
 impl<Q: Queue> Connection<Q> {
     /// Returns the nearest deadline, which passes no earlier. `wall` reads the clock by which
     /// credentials expire.
+    #[inline(always)]
     pub fn poll_timeout(
         &mut self,
         now: Duration,

@@ -28,6 +28,7 @@ pub enum Transmit {
 
 impl<Q: Queue> Connection<Q> {
     /// Takes the queued frames into `batch`, if all of it is written, and returns what to do next.
+    #[inline(always)]
     pub fn poll_transmit(
         &mut self,
         batch: &mut Batch<Q::Framing>,
@@ -129,6 +130,14 @@ impl<Q: Queue> Connection<Q> {
         late.slow = true;
         if let Phase::Flushing { settled, .. } = &mut self.phase {
             *settled = false;
+        }
+    }
+
+    /// Notes that a queued heartbeat counts as written although the client takes nothing. For a stream
+    /// without a buffer: the systems on both sides of a socket take a ping for a client that does not.
+    pub fn ping_taken(&mut self, now: Duration) {
+        if std::mem::take(&mut self.ping_due) {
+            self.liveness.pinged(now);
         }
     }
 

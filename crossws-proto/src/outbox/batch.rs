@@ -232,6 +232,7 @@ impl<F: Framing> Batch<F> {
     }
 
     /// Fills in the first bytes, as many slices as fit. Returns the number of slices.
+    #[inline]
     pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let mut count = 0;
         for (slot, chunk) in slices.iter_mut().zip(self.chunks.iter()) {

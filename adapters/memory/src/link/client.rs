@@ -2,7 +2,10 @@
 
 use std::task::{Context, Waker};
 
+use bytes::Bytes;
 use crossws_core::{CloseFrame, ControlError, Message, SendError};
+use crossws_proto::engine::Event;
+use crossws_proto::frame::{Opcode, put_masked_close, put_masked_frame};
 
 use super::{Answer, Link, State};
 use crate::{ConnectError, Frame};
@@ -38,18 +41,30 @@ impl Link {
             if state.client_has_ended() {
                 return Err(SendError::Closed(message));
             }
-            state.network.push_back(Frame::Message(message));
-            Ok(())
+            match state.put(Opcode::from(&message), message.as_bytes()) {
+                true => Ok(()),
+                false => Err(SendError::Closed(message)),
+            }
         })
     }
 
-    pub(crate) fn client_controls(&self, frame: Frame) -> Result<(), ControlError> {
+    pub(crate) fn client_controls(&self, opcode: Opcode, data: &[u8]) -> Result<(), ControlError> {
         self.tell_driver(|state| {
-            if state.client_has_ended() {
-                return Err(ControlError::Closed);
+            if !state.client_has_ended() && state.put(opcode, data) {
+                return Ok(());
             }
-            state.network.push_back(frame);
-            Ok(())
+            Err(ControlError::Closed)
+        })
+    }
+
+    /// Sends bytes as they are. Returns whether the connection is open.
+    pub(crate) fn client_writes(&self, bytes: &[u8]) -> bool {
+        self.tell_driver(|state| {
+            let open = !state.client_has_ended();
+            if open {
+                state.network.extend_from_slice(bytes);
+            }
+            open
         })
     }
 
@@ -120,11 +135,29 @@ impl State {
         self.close_sent || self.over || self.vanished
     }
 
+    /// Encodes one frame into the network. Returns `false` if the system's random source fails.
+    fn put(&mut self, opcode: Opcode, payload: &[u8]) -> bool {
+        put_masked_frame(&mut self.network, opcode, payload).is_ok()
+    }
+
+    /// Delivers bytes to the client, which decodes them. Returns `false` if they are no frames.
+    pub(super) fn deliver(&mut self, bytes: &mut [u8]) -> bool {
+        let mut rest = bytes;
+        loop {
+            match self.decoder.decode(&mut rest) {
+                Ok(Some(event)) => self.frame(event.into()),
+                Ok(None) => return true,
+                Err(_) => return false,
+            }
+        }
+    }
+
     /// Delivers one frame to the client, which replies according to its settings.
-    pub(super) fn deliver(&mut self, frame: Frame) {
+    fn frame(&mut self, frame: Frame) {
         match &frame {
             Frame::Ping(data) if self.auto_pong && !self.close_sent => {
-                self.network.push_back(Frame::Pong(data.clone()));
+                let data = Bytes::clone(data);
+                self.put(Opcode::Pong, &data);
             }
             Frame::Close(close) => {
                 self.close_received = Some(close.clone());
@@ -140,7 +173,19 @@ impl State {
     fn client_closes(&mut self, frame: Option<CloseFrame>) {
         if !self.client_has_ended() {
             self.close_sent = true;
-            self.network.push_back(Frame::Close(frame));
+            // Without randomness the client is gone to the server, which waits for it in vain.
+            let _ = put_masked_close(&mut self.network, frame.as_ref());
+        }
+    }
+}
+
+impl From<Event> for Frame {
+    fn from(event: Event) -> Self {
+        match event {
+            Event::Message(message) => Self::Message(message),
+            Event::Ping(data) => Self::Ping(data),
+            Event::Pong(data) => Self::Pong(data),
+            Event::Close(frame) => Self::Close(frame),
         }
     }
 }

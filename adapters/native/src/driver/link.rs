@@ -166,6 +166,9 @@ impl<I: Io, R: Runtime> Link<I, R> {
 
     /// Returns the next step, if there is one.
     pub(crate) fn next(&mut self) -> Option<Step> {
+        if self.connection.is_idle() {
+            return None;
+        }
         let (runtime, start) = (&self.runtime, self.start);
         let mut rest = self.input.bytes();
         let step = self.connection.next(&mut rest, || since(runtime, start));

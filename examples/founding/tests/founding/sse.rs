@@ -49,7 +49,7 @@ impl Source {
             }
             let chunk = ::tokio::select! {
                 biased;
-                chunk = self.chunks.next() => chunk.expect("the stream goes on"),
+                chunk = self.chunks.next() => chunk.unwrap(),
                 () = world.sleep(Duration::from_secs(10)) => panic!("no event came"),
             };
             self.raw.extend_from_slice(&chunk);
