@@ -109,7 +109,7 @@ impl Pipe for MemoryPipe {
         let mut count = 0;
         for buf in bufs {
             // A connection that is over says so by its end.
-            let _ = self.client.send_raw(buf);
+            let _ = self.client.send_raw(&**buf);
             count += buf.len();
         }
         Poll::Ready(Ok(count))
