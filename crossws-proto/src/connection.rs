@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use crossws_core::adapter::{Accepted, ControlRate, Liveness, PeerEvents, Unfinished};
 use crossws_core::{
-    CloseFrame, Closed, ClosedBy, DropCause, Dropped, Hooks, Hub, Limits, Message, Settings,
+    CloseFrame, Closed, ClosedBy, DropCause, Dropped, Hooks, Hub, Limits, Message, PeerId, Settings,
 };
 
 use self::delays::Delays;
@@ -40,7 +40,7 @@ use self::phase::{Change, Phase};
 pub use self::step::Step;
 pub use self::transmitting::Transmit;
 use crate::deflate::Deflater;
-use crate::engine::Decoder;
+use crate::engine::{Decoder, Role};
 use crate::outbox::{Clock, Framing, Outbox};
 use crate::sync::Mutex;
 
@@ -65,7 +65,8 @@ impl<F: Framing, C: Clock> Queue for Outbox<F, C> {
     }
 }
 
-/// The server's side of one connection: see the [module](self).
+/// One side of a connection: see the [module](self). Its documentation speaks of a server's: of a client's,
+/// the roles are the other way around.
 pub struct Connection<Q: Queue> {
     queue: Arc<Q>,
     events: Option<PeerEvents>,
@@ -81,6 +82,7 @@ pub struct Connection<Q: Queue> {
     /// The context in which this connection compresses. It is freed when the connection goes idle.
     deflater: Option<Arc<Mutex<Deflater>>>,
     phase: Phase,
+    role: Role,
     /// There may be decodable bytes, here or in the driver's buffer.
     undecoded: bool,
     /// How much of this turn is used up by reads, and by bytes that reach no hook.
@@ -107,18 +109,39 @@ impl<Q: Queue> Connection<Q> {
     /// Creates the connection of an accepted upgrade, whose 101 is about to be written.
     pub fn new<H: Hooks + ?Sized>(queue: Arc<Q>, accepted: &Accepted<H>, decoder: Decoder) -> Self {
         let settings = Arc::clone(accepted.settings());
+        let hub = accepted.hub().clone();
+        Self::with(queue, hub, settings, accepted.id(), decoder, Role::Server)
+    }
+
+    /// Creates a client's connection, whose 101 was read. It has the limits of the hub, and no peer in it.
+    /// The decoder must be a client's.
+    pub fn client(queue: Arc<Q>, hub: Hub, decoder: Decoder) -> Self {
+        let settings = Arc::clone(hub.settings());
+        let id = PeerId::random();
+        Self::with(queue, hub, settings, id, decoder, Role::Client)
+    }
+
+    fn with(
+        queue: Arc<Q>,
+        hub: Hub,
+        settings: Arc<Settings>,
+        id: PeerId,
+        decoder: Decoder,
+        role: Role,
+    ) -> Self {
         let limits = &settings.limits;
         Self {
             queue,
             events: None,
-            unfinished: Unfinished::new(accepted.hub().clone()),
+            unfinished: Unfinished::new(hub),
             decoder,
             inbound: Inbound::default(),
             controls: ControlRate::new(limits.max_control_rate),
-            liveness: Liveness::new(limits, accepted.id(), Duration::ZERO),
+            liveness: Liveness::new(limits, id, Duration::ZERO),
             delays: Delays::default(),
             deflater: None,
             phase: Phase::Open,
+            role,
             undecoded: true,
             used: 0,
             heard: false,
@@ -168,7 +191,21 @@ impl<Q: Queue> Connection<Q> {
     /// Returns how the connection ended: as lost, if that is not known.
     pub fn closed(&self) -> Closed {
         let lost = || Closed::lost(ClosedBy::Network);
-        self.phase.closed().cloned().unwrap_or_else(lost)
+        let mut closed = self.phase.closed().cloned().unwrap_or_else(lost);
+        if self.role == Role::Client {
+            // Phases call this side the server.
+            closed.by = match closed.by {
+                ClosedBy::Server => ClosedBy::Client,
+                ClosedBy::Client => ClosedBy::Server,
+                by => by,
+            };
+        }
+        closed
+    }
+
+    /// Returns whether it is known how the connection ended. Its last frames may still be on their way.
+    pub fn has_closed(&self) -> bool {
+        self.phase.closed().is_some()
     }
 
     /// Returns whether neither side is ending the connection.

@@ -148,7 +148,7 @@ impl<D: Deliver + Unpin> Driver<D> {
             on_open.opened(handle.clone());
         }
         let now = handle.platform().now();
-        let live = Live::new(opened.socket, &self.config.limits, handle, now);
+        let live = Live::new(opened.socket, now);
         self.stage = Stage::Open {
             live: Box::new(live),
             since: now,

@@ -36,6 +36,14 @@ mod client;
 mod connect;
 mod driver;
 mod error;
+#[cfg(any(
+    feature = "memory",
+    all(
+        any(feature = "tokio", feature = "smol", feature = "async-std"),
+        not(target_family = "wasm")
+    )
+))]
+mod framed;
 mod platform;
 mod provider;
 mod reconnect;

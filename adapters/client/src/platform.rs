@@ -11,13 +11,11 @@ pub(crate) mod memory;
 pub(crate) mod native;
 
 use std::future::poll_fn;
-use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
-use crossws_core::{BoxFuture, CloseFrame, MaybeSend, MaybeSync, Message};
+use crossws_core::{BoxFuture, Closed, MaybeSend, MaybeSync, Message};
 use http::HeaderMap;
 
 use crate::ConnectError;
@@ -59,44 +57,28 @@ pub(crate) struct Opened {
     pub(crate) headers: HeaderMap,
 }
 
-/// A connection's two directions: frames, without any policy.
+/// A connection with its rules: limits, control frames, heartbeats and the closing handshake. Times are
+/// durations since it opened.
 pub(crate) trait Socket: MaybeSend {
-    /// Returns the next event. After [`Event::Close`] and [`Event::Violation`], only
-    /// [`Event::End`] follows.
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event>;
+    /// Returns the next message, if the client is `ready` for one. Otherwise what arrives waits.
+    fn poll_message(&mut self, cx: &mut Context<'_>, ready: bool, now: Duration) -> Poll<Message>;
 
-    /// Takes frames from the queue and writes them. Ready when nothing waits.
-    fn poll_write(&mut self, cx: &mut Context<'_>, shared: &Shared) -> Poll<io::Result<()>>;
+    /// Takes messages from the queue and writes them, and closes if a handle has asked for that. Ready when
+    /// nothing waits, and more can be taken.
+    fn poll_write(&mut self, cx: &mut Context<'_>, shared: &Shared, now: Duration) -> Poll<()>;
 
-    /// Returns a number that changes with each byte that was written.
-    fn written(&self) -> u64;
+    /// Returns how the connection ended, once it is over.
+    fn closed(&self) -> Option<Closed>;
 
-    /// Returns a number that changes with each byte that arrives, also inside a message.
-    fn received(&self) -> u64 {
-        0
-    }
+    /// Returns when [`handle_timeout`](Self::handle_timeout) must be called.
+    fn poll_timeout(&mut self, now: Duration) -> Option<Duration>;
 
-    /// Returns whether a message has begun and is not complete.
-    fn is_inside_message(&self) -> bool {
+    fn handle_timeout(&mut self, now: Duration);
+
+    /// Notes that other tasks are about to run. Returns whether there is more to read now.
+    fn end_turn(&mut self) -> bool {
         false
     }
-
-    /// Returns whether it can send pings.
-    fn can_ping(&self) -> bool {
-        true
-    }
-}
-
-/// What the server sent, or how it ended.
-pub(crate) enum Event {
-    Message(Message),
-    Ping(Bytes),
-    Pong,
-    Close(Option<CloseFrame>),
-    /// The server broke a rule: the frame to close with.
-    Violation(CloseFrame),
-    /// Nothing more arrives.
-    End,
 }
 
 /// Waits in the caller's task, and runs the platform meanwhile if it needs that.

@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
-use bytes::Bytes;
 use crossws_core::{CloseCode, CloseFrame, Limits, Message, SendError, Sent};
 use event_listener::{Event, EventListener};
 use http::HeaderMap;
@@ -32,9 +31,9 @@ pub(crate) struct State {
     pub(crate) was_open: bool,
     /// How often the status has changed.
     pub(crate) changes: u64,
-    /// Frames that no socket has taken yet.
-    pub(crate) out: VecDeque<Out>,
-    /// The bytes of its messages.
+    /// Messages that no socket has taken yet.
+    pub(crate) out: VecDeque<Message>,
+    /// Their bytes.
     out_bytes: usize,
     /// Bytes that a socket has taken and not yet written.
     pub(crate) writing: usize,
@@ -54,15 +53,6 @@ pub(crate) struct State {
     /// Whether the reader has made room since the driver last looked, perhaps before it parked.
     pub(crate) has_new_room: bool,
     reader: Option<Waker>,
-}
-
-/// A frame that waits to be sent.
-#[derive(Debug)]
-pub(crate) enum Out {
-    Message(Message),
-    Ping(Bytes),
-    Pong(Bytes),
-    Close(Option<CloseFrame>),
 }
 
 impl Shared {
@@ -133,7 +123,7 @@ impl Shared {
         if !fits {
             return Err(SendError::Full(message));
         }
-        state.push(Out::Message(message));
+        state.push(message);
         wake(state);
         Ok(Sent::Queued { bytes })
     }
@@ -229,18 +219,6 @@ impl Shared {
         }
     }
 
-    /// Adds a control frame. Of several pongs only the last is sent (RFC 6455 section 5.5.3).
-    pub(crate) fn push_control(&self, frame: Out) {
-        let mut state = self.lock();
-        if matches!(frame, Out::Pong(_)) {
-            state.out.retain(|one| !matches!(one, Out::Pong(_)));
-        }
-        match frame {
-            Out::Close(_) => state.push(frame),
-            control => state.out.push_front(control),
-        }
-    }
-
     /// Gives a message to the client's reader.
     pub(crate) fn deliver(&self, message: Message) {
         let reader = {
@@ -282,8 +260,10 @@ impl Shared {
 
     /// Reports how many bytes a socket has taken and not written.
     pub(crate) fn set_writing(&self, bytes: usize) {
-        self.lock().writing = bytes;
-        self.notify();
+        let before = std::mem::replace(&mut self.lock().writing, bytes);
+        if before != bytes {
+            self.notify();
+        }
     }
 }
 
@@ -292,29 +272,23 @@ impl State {
         self.out_bytes + self.writing
     }
 
-    fn push(&mut self, frame: Out) {
-        if let Out::Message(message) = &frame {
-            self.out_bytes += message.as_bytes().len();
-        }
-        self.out.push_back(frame);
+    fn push(&mut self, message: Message) {
+        self.out_bytes += message.as_bytes().len();
+        self.out.push_back(message);
     }
 
-    /// Takes the next frame.
-    pub(crate) fn pop(&mut self) -> Option<Out> {
-        let frame = self.out.pop_front()?;
-        if let Out::Message(message) = &frame {
-            self.out_bytes -= message.as_bytes().len();
-        }
-        Some(frame)
+    /// Takes the next message.
+    pub(crate) fn pop(&mut self) -> Option<Message> {
+        let message = self.out.pop_front()?;
+        self.out_bytes -= message.as_bytes().len();
+        Some(message)
     }
 
-    /// Drops the frames that belong to a connection that has ended, and puts the subscriptions of the
-    /// next one before the waiting messages.
+    /// Puts the subscriptions of a new connection before the waiting messages.
     pub(crate) fn begin_connection(&mut self, subscriptions: Vec<Message>) {
-        self.out.retain(|frame| matches!(frame, Out::Message(_)));
         for message in subscriptions.into_iter().rev() {
             self.out_bytes += message.as_bytes().len();
-            self.out.push_front(Out::Message(message));
+            self.out.push_front(message);
         }
     }
 }

@@ -4,7 +4,6 @@ mod dial;
 mod head;
 mod options;
 mod proxy;
-mod socket;
 
 pub(crate) use dial::open;
 pub use options::MAX_HEAD;

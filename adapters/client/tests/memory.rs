@@ -455,7 +455,8 @@ fn a_heartbeat_finds_a_server_that_is_gone() {
         let Disconnected::Closed(closed) = &*client.closed().await else {
             panic!("it was open");
         };
-        assert_eq!((closed.code, closed.by), (1006, ClosedBy::Timeout));
+        assert_eq!((closed.code, closed.by), (3008, ClosedBy::Timeout));
+        assert_eq!(closed.reason, "silent for too long");
         // With one that answers, it stays.
         let server = TestServer::builder(echo()).limits(limits).build();
         let client = connect("ws://a/").heartbeat(Duration::from_secs(10));
@@ -492,6 +493,30 @@ fn a_client_that_does_not_read_holds_a_bounded_number_of_messages() {
         let client = connect("ws://a/").limits(limits).in_memory(&server);
         let mut client = client.await.unwrap();
         server.settle().await;
+        for n in 0..100 {
+            assert_eq!(text(&mut client).await, n.to_string());
+        }
+    });
+}
+
+#[test]
+fn heartbeats_spare_a_server_whose_messages_no_code_reads() {
+    block_on(async {
+        let limits = Limits::default().ping_interval(None).idle_timeout(None);
+        let hooks = hooks().on_open(|peer| async move {
+            for n in 0..100 {
+                peer.send(n.to_string())?;
+            }
+            ok()
+        });
+        let server = TestServer::builder(hooks).limits(limits).build();
+        let limits = Limits::default().max_inbound(3_usize);
+        let connect = connect("ws://a/").limits(limits);
+        let client = connect.heartbeat(Duration::from_secs(10));
+        let mut client = client.in_memory(&server).await.unwrap();
+        // The pongs are after messages that wait.
+        server.advance(Duration::from_secs(600)).await;
+        assert_eq!(client.status(), Status::Open);
         for n in 0..100 {
             assert_eq!(text(&mut client).await, n.to_string());
         }

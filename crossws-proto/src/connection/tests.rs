@@ -3,6 +3,7 @@
 // Helpers here unwrap as the tests do.
 #![allow(clippy::unwrap_used)]
 
+use std::io::IoSlice;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -16,7 +17,9 @@ use futures_lite::future::block_on;
 use super::phase::{Change, Phase};
 use super::{Connection, Step, Transmit};
 use crate::engine::{Decoder, Event, Role, Violation};
-use crate::frame::{Opcode, ServerFrame, put_masked_close, put_masked_frame};
+use crate::frame::{
+    ClientFrame, Opcode, ServerFrame, put_close, put_masked_close, put_masked_frame,
+};
 use crate::outbox::{Batch, Clock, Outbox};
 
 struct Zero;
@@ -233,6 +236,42 @@ fn a_silent_client_is_pinged_then_dropped() {
     subject.pass();
     assert_eq!(subject.received_close(), Some(CloseCode::TIMEOUT));
     assert_eq!(subject.connection.closed().by, ClosedBy::Timeout);
+}
+
+#[test]
+fn a_clients_end_names_the_sides_from_its_own_place() {
+    let client = || {
+        let outbox = Arc::new(Outbox::<ClientFrame, Zero>::new(&Limits::default(), Zero));
+        let decoder = Decoder::new(Role::Client, &Limits::default());
+        Connection::client(outbox, Hub::default(), decoder)
+    };
+    let mut close = BytesMut::new();
+    put_close(&mut close, Some(&CloseCode::AWAY.into()));
+    let receive = |client: &mut Connection<_>| {
+        client.received();
+        let mut bytes = close.to_vec();
+        let step = client.next(&mut &mut bytes[..], || Duration::ZERO);
+        assert!(matches!(step, Some(Step::Closed)));
+        (client.closed().by, client.closed().clean)
+    };
+    // The server's close is answered, masked.
+    let mut answers = client();
+    assert_eq!(receive(&mut answers), (ClosedBy::Server, true));
+    let mut batch = Batch::default();
+    let next = answers.poll_transmit(&mut batch, || Duration::ZERO);
+    let mut slices = [IoSlice::new(&[])];
+    assert_eq!((next, batch.slices(&mut slices)), (Transmit::Write, 1));
+    let mut sent = slices[0].to_vec();
+    let mut server = Decoder::new(Role::Server, &Limits::default());
+    let Ok(Some(Event::Close(Some(answer)))) = server.decode(&mut &mut sent[..]) else {
+        panic!("{sent:?}");
+    };
+    assert_eq!(answer.code(), CloseCode::AWAY);
+    // And this side's own.
+    let mut begins = client();
+    begins.queue().close_with(Some(CloseCode::NORMAL.into()));
+    begins.poll_transmit(&mut Batch::default(), || Duration::ZERO);
+    assert_eq!(receive(&mut begins), (ClosedBy::Client, true));
 }
 
 #[test]

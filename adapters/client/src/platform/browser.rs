@@ -1,12 +1,11 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use crossws_core::{BoxFuture, CloseCode, CloseFrame, Message};
+use crossws_core::{BoxFuture, CloseCode, CloseFrame, Closed, ClosedBy, Message};
 use http::HeaderMap;
 use js_sys::{Array, ArrayBuffer, Function, Promise, Reflect, Uint8Array, global};
 use wasm_bindgen::closure::Closure;
@@ -16,8 +15,8 @@ use web_sys::{BinaryType, CloseEvent, MessageEvent, WebSocket};
 
 use crate::ConnectError;
 use crate::connect::dial::{Dial, Place};
-use crate::platform::{Event, Opened, Platform, Socket};
-use crate::shared::{Out, Shared};
+use crate::platform::{Opened, Platform, Socket};
+use crate::shared::Shared;
 
 /// The most bytes of messages that wait for the app. A browser reads whether or not the app does.
 const MOST_WAITING: usize = 64 << 20;
@@ -76,7 +75,7 @@ async fn open(dial: Dial) -> Result<Opened, ConnectError> {
     let url = dial.target.url();
     let socket = WebSocket::new_with_str_sequence(&url, &protocols)
         .map_err(|_| ConnectError::Url("the browser refuses it"))?;
-    let mut socket = BrowserSocket::new(socket);
+    let mut socket = BrowserSocket::new(socket, dial.config.limits.close_timeout);
     if !std::future::poll_fn(|cx| socket.poll_open(cx)).await {
         return Err(ConnectError::Failed);
     }
@@ -91,9 +90,10 @@ async fn open(dial: Dial) -> Result<Opened, ConnectError> {
 #[derive(Default)]
 struct State {
     open: bool,
-    events: VecDeque<Event>,
+    messages: VecDeque<Message>,
     waiting: usize,
-    over: bool,
+    /// The end: whether it was in order, and the server's frame.
+    end: Option<(bool, Option<CloseFrame>)>,
     waker: Option<Waker>,
 }
 
@@ -109,7 +109,9 @@ impl State {
 struct BrowserSocket {
     socket: WebSocket,
     state: Rc<RefCell<State>>,
-    written: u64,
+    /// The close frame that a handle asked for, and the time until which the server may answer.
+    closing: Option<(CloseFrame, Duration)>,
+    close_timeout: Duration,
     /// Kept as long as the socket calls them.
     _listeners: (
         Closure<dyn FnMut()>,
@@ -119,7 +121,7 @@ struct BrowserSocket {
 }
 
 impl BrowserSocket {
-    fn new(socket: WebSocket) -> Self {
+    fn new(socket: WebSocket, close_timeout: Duration) -> Self {
         socket.set_binary_type(BinaryType::Arraybuffer);
         let state = Rc::<RefCell<State>>::default();
         let shared = Rc::clone(&state);
@@ -139,7 +141,7 @@ impl BrowserSocket {
                     let _ = own.close_with_code_and_reason(3008, "not read");
                     return;
                 }
-                state.events.push_back(Event::Message(message));
+                state.messages.push_back(message);
             }
             State::wake(&shared);
         });
@@ -147,14 +149,10 @@ impl BrowserSocket {
         let closed = Closure::<dyn FnMut(CloseEvent)>::new(move |event: CloseEvent| {
             {
                 let mut state = shared.borrow_mut();
-                if event.was_clean() {
-                    // 1005 is not a code, but the absence of one.
-                    let code = CloseCode::new(event.code());
-                    let frame = code.map(|code| CloseFrame::new(code, event.reason()));
-                    state.events.push_back(Event::Close(frame));
-                }
-                state.events.push_back(Event::End);
-                state.over = true;
+                // 1005 is not a code, but the absence of one.
+                let code = CloseCode::new(event.code());
+                let frame = code.map(|code| CloseFrame::new(code, event.reason()));
+                state.end = Some((event.was_clean(), frame));
             }
             State::wake(&shared);
         });
@@ -164,7 +162,8 @@ impl BrowserSocket {
         Self {
             socket,
             state,
-            written: 0,
+            closing: None,
+            close_timeout,
             _listeners: (opened, message, closed),
         }
     }
@@ -172,17 +171,17 @@ impl BrowserSocket {
     /// Ready when the connection is open, or failed.
     fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         let mut state = self.state.borrow_mut();
-        if state.open || state.over {
+        if state.open || state.end.is_some() {
             return Poll::Ready(state.open);
         }
         state.waker = Some(cx.waker().clone());
         Poll::Pending
     }
 
-    fn close(&self, frame: Option<CloseFrame>) {
-        let _ = match frame {
-            None => self.socket.close(),
-            Some(frame) => {
+    fn close(&self, frame: &CloseFrame) {
+        let _ = match frame.has_code() {
+            false => self.socket.close(),
+            true => {
                 // The codes that a browser permits.
                 let code = match frame.code().get() {
                     code @ (1000 | 3000..=4999) => code,
@@ -203,49 +202,64 @@ fn read(data: &JsValue) -> Option<Message> {
     Some(Message::from(Bytes::from(bytes)))
 }
 
+/// The browser reads frames and answers them.
 impl Socket for BrowserSocket {
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+    fn poll_message(&mut self, cx: &mut Context<'_>, ready: bool, _: Duration) -> Poll<Message> {
         let mut state = self.state.borrow_mut();
-        match state.events.pop_front() {
-            Some(event) => {
-                if let Event::Message(message) = &event {
-                    state.waiting -= message.as_bytes().len();
-                }
-                Poll::Ready(event)
-            }
-            None if state.over => Poll::Ready(Event::End),
-            None => {
-                state.waker = Some(cx.waker().clone());
-                Poll::Pending
-            }
+        if self.closing.is_some() {
+            // No code reads on.
+            state.messages.clear();
         }
+        state.waker = Some(cx.waker().clone());
+        if ready && let Some(message) = state.messages.pop_front() {
+            state.waiting -= message.as_bytes().len();
+            return Poll::Ready(message);
+        }
+        Poll::Pending
     }
 
-    fn poll_write(&mut self, _: &mut Context<'_>, shared: &Shared) -> Poll<io::Result<()>> {
-        while let Some(frame) = { shared.lock().pop() } {
-            self.written += 1;
+    fn poll_write(&mut self, _: &mut Context<'_>, shared: &Shared, now: Duration) -> Poll<()> {
+        if self.closing.is_none() {
             // A connection that is over says so by its end.
-            let _ = match frame {
-                Out::Message(Message::Text(text)) => self.socket.send_with_str(&text),
-                Out::Message(Message::Binary(bytes)) => self.socket.send_with_u8_array(&bytes),
-                Out::Close(frame) => {
-                    self.close(frame);
-                    Ok(())
-                }
-                // The browser does both.
-                Out::Ping(_) | Out::Pong(_) => Ok(()),
-            };
+            while let Some(message) = { shared.lock().pop() } {
+                let _ = match message {
+                    Message::Text(text) => self.socket.send_with_str(&text),
+                    Message::Binary(bytes) => self.socket.send_with_u8_array(&bytes),
+                };
+            }
+            let asked = shared.lock().closing.clone();
+            if let Some(frame) = asked {
+                self.close(&frame);
+                self.closing = Some((frame, now.saturating_add(self.close_timeout)));
+            }
         }
-        shared.set_writing(0);
-        Poll::Ready(Ok(()))
+        Poll::Ready(())
     }
 
-    fn written(&self) -> u64 {
-        self.written
+    fn closed(&self) -> Option<Closed> {
+        let state = self.state.borrow();
+        let (clean, frame) = state.end.as_ref()?;
+        if self.closing.is_none() && !state.messages.is_empty() {
+            return None;
+        }
+        Some(match &self.closing {
+            Some((ours, _)) => Closed::by_us(ours, ClosedBy::Client, *clean),
+            None if *clean => {
+                let mut closed = Closed::by_client(frame.as_ref());
+                closed.by = ClosedBy::Server;
+                closed
+            }
+            None => Closed::lost(ClosedBy::Network),
+        })
     }
 
-    fn can_ping(&self) -> bool {
-        false
+    fn poll_timeout(&mut self, _: Duration) -> Option<Duration> {
+        self.closing.as_ref().map(|(_, until)| *until)
+    }
+
+    fn handle_timeout(&mut self, _: Duration) {
+        // The server has not answered.
+        self.state.borrow_mut().end.get_or_insert((false, None));
     }
 }
 

@@ -1,15 +1,18 @@
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::{Buf, BytesMut};
 use crossws_core::BoxFuture;
 use crossws_memory::{Frame, TestServer};
+use crossws_proto::engine::{Decoder, Role};
+use crossws_proto::frame::{Opcode, put_close, put_frame};
 
 use crate::ConnectError;
 use crate::connect::dial::Dial;
-use crate::platform::{Event, Opened, Platform, Socket};
-use crate::shared::{Out, Shared};
+use crate::framed::{Framed, Pipe};
+use crate::platform::{Opened, Platform};
 
 impl Platform for TestServer {
     fn open(&self, dial: Dial) -> BoxFuture<'static, Result<Opened, ConnectError>> {
@@ -21,17 +24,20 @@ impl Platform for TestServer {
             for (name, value) in &dial.headers {
                 connect = connect.header(name, value);
             }
-            let mut client = connect.await.map_err(|error| {
+            let client = connect.await.map_err(|error| {
                 let (parts, _) = error.into_response().into_parts();
                 ConnectError::Refused(Box::new(http::Response::from_parts(parts, ())))
             })?;
-            // The driver does both.
-            client.auto_pong(false);
-            client.auto_close(false);
             Ok(Opened {
                 protocol: client.protocol().map(str::to_owned),
                 headers: client.response().headers().clone(),
-                socket: Box::new(MemorySocket { client, written: 0 }),
+                socket: Box::new(Framed::new(
+                    MemoryPipe::new(client),
+                    Decoder::new(Role::Client, &dial.config.limits),
+                    None,
+                    &dial.config.limits,
+                    Vec::new(),
+                )),
             })
         })
     }
@@ -57,43 +63,63 @@ impl Platform for TestServer {
     }
 }
 
-/// A client of the toolkit as a socket.
-struct MemorySocket {
+/// A client of the toolkit as a stream.
+struct MemoryPipe {
     client: crossws_memory::Client,
-    written: u64,
+    /// Encoded frames from the server.
+    unread: BytesMut,
 }
 
-impl Socket for MemorySocket {
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
-        // Dropping the future loses no frame, and the link keeps the waker.
-        let frame = pin!(self.client.next_frame()).poll(cx);
-        frame.map(|frame| match frame {
-            Some(Frame::Message(message)) => Event::Message(message),
-            Some(Frame::Ping(data)) => Event::Ping(data),
-            Some(Frame::Close(frame)) => Event::Close(frame),
-            Some(_) => Event::Pong,
-            None => Event::End,
-        })
+impl MemoryPipe {
+    fn new(mut client: crossws_memory::Client) -> Self {
+        // The connection does both.
+        client.auto_pong(false);
+        client.auto_close(false);
+        Self {
+            client,
+            unread: BytesMut::new(),
+        }
     }
+}
 
-    fn poll_write(&mut self, _: &mut Context<'_>, shared: &Shared) -> Poll<io::Result<()>> {
-        while let Some(frame) = { shared.lock().pop() } {
-            self.written += 1;
-            let client = &mut self.client;
-            // A connection that is over says so by its end.
+impl Pipe for MemoryPipe {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        while self.unread.is_empty() {
+            // Dropping the future loses no frame, and the link keeps the waker.
+            let frame = ready!(pin!(self.client.next_frame()).poll(cx));
+            let to = &mut self.unread;
             match frame {
-                Out::Message(message) => drop(client.send(message)),
-                Out::Ping(data) => drop(client.ping(data)),
-                Out::Pong(data) => drop(client.pong(data)),
-                Out::Close(Some(frame)) => client.close(frame.code(), frame.reason().clone()),
-                Out::Close(None) => client.close_without_code(),
+                Some(Frame::Message(message)) => {
+                    put_frame(to, Opcode::from(&message), message.as_bytes());
+                }
+                Some(Frame::Ping(data)) => put_frame(to, Opcode::Ping, &data),
+                Some(Frame::Pong(data)) => put_frame(to, Opcode::Pong, &data),
+                Some(Frame::Close(frame)) => put_close(to, frame.as_ref()),
+                Some(_) => {}
+                None => return Poll::Ready(Ok(0)),
             }
         }
-        shared.set_writing(0);
+        let count = buf.len().min(self.unread.len());
+        self.unread
+            .copy_to_slice(buf.get_mut(..count).unwrap_or_default());
+        Poll::Ready(Ok(count))
+    }
+
+    fn poll_write(&mut self, _: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let mut count = 0;
+        for buf in bufs {
+            // A connection that is over says so by its end.
+            let _ = self.client.send_raw(&**buf);
+            count += buf.len();
+        }
+        Poll::Ready(Ok(count))
+    }
+
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
 
-    fn written(&self) -> u64 {
-        self.written
+    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 }

@@ -1,10 +1,13 @@
+use std::io::{self, IoSlice};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use crossws_core::BoxFuture;
-use crossws_native::ConnectRuntime;
+use crossws_native::{ConnectRuntime, Io};
 
 use crate::ConnectError;
 use crate::connect::dial::Dial;
+use crate::framed::Pipe;
 use crate::platform::{Opened, Platform};
 
 /// A runtime with sockets.
@@ -37,5 +40,27 @@ impl<R: ConnectRuntime> Platform for Native<R> {
 
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         self.runtime.spawn(task);
+    }
+}
+
+impl<I: Io> Pipe for I {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        Io::poll_read(self, cx, buf)
+    }
+
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, bufs)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Io::poll_flush(self, cx)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Io::poll_shutdown(self, cx)
     }
 }

@@ -7,6 +7,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crossws_native::{ConnectRuntime, Io, Runtime};
+use crossws_proto::deflate::Deflater;
+use crossws_proto::engine::Role;
 use crossws_proto::handshake::{AnswerError, ClientHandshake};
 use http::header::{HOST, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use http::response::Parts;
@@ -14,8 +16,8 @@ use http::{Response, StatusCode};
 
 use crate::ConnectError;
 use crate::connect::dial::{Dial, Place};
+use crate::framed::Framed;
 use crate::platform::Opened;
-use crate::wire::socket::WireSocket;
 use crate::wire::{head, no_random};
 
 /// How long an address may take before the next one is tried too (RFC 8305 section 5).
@@ -181,7 +183,9 @@ async fn handshake<I: Io>(mut io: I, dial: Dial) -> Result<Opened, ConnectError>
     }
     let agreed = handshake.check(&parts)?;
     let protocol = protocol(&parts)?;
-    let socket = WireSocket::new(io, agreed, &config.limits, early);
+    let deflater = agreed.deflate().map(Deflater::new);
+    let decoder = agreed.into_decoder(Role::Client, &config.limits);
+    let socket = Framed::new(io, decoder, deflater, &config.limits, early);
     Ok(Opened {
         socket: Box::new(socket),
         protocol,
