@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::Description;
 
 /// The generators of both directions. serde may read a type from other JSON than it writes.
+#[cfg_attr(not(feature = "schema"), derive(Default))]
 pub(crate) struct Schemas {
     /// What the client sends.
     #[cfg(feature = "schema")]
@@ -21,14 +22,12 @@ pub(crate) struct Schemas {
     written: SchemaGenerator,
 }
 
+#[cfg(feature = "schema")]
 impl Default for Schemas {
     fn default() -> Self {
-        #[cfg(feature = "schema")]
         let settings = SchemaSettings::draft2020_12;
         Self {
-            #[cfg(feature = "schema")]
             read: settings().for_deserialize().into_generator(),
-            #[cfg(feature = "schema")]
             written: settings().for_serialize().into_generator(),
         }
     }
