@@ -296,6 +296,11 @@ impl Stage {
         self.0.raw().await
     }
 
+    /// Opens a WebSocket for a target, to send bytes on it.
+    pub async fn frames(&self, target: String) -> Box<dyn Raw> {
+        self.0.frames(target).await
+    }
+
     /// Shuts down with the adapter's own frame.
     pub async fn shutdown(&self, deadline: Duration) -> Report {
         self.0

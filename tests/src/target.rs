@@ -65,6 +65,22 @@ pub trait Server {
         panic!("this target declares RAW_HTTP and has no raw connection")
     }
 
+    /// Opens a WebSocket for this target on which the case sends bytes. Only with
+    /// `Capabilities::RAW_FRAMES`.
+    fn frames(&self, target: String) -> Fut<'_, Box<dyn Raw>> {
+        Box::pin(async move {
+            let mut raw = self.raw().await;
+            let head = format!(
+                "GET {target} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
+                 Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+                 Sec-WebSocket-Version: 13\r\n\r\n"
+            );
+            raw.write(head.as_bytes()).await.unwrap();
+            assert_eq!(raw.response().await.unwrap().status(), 101);
+            raw
+        })
+    }
+
     /// Lets time pass: virtual time if the target has it, otherwise real time.
     fn advance(&self, time: Duration) -> Fut<'_, ()>;
 

@@ -29,7 +29,8 @@ pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
     .with(Capabilities::EXPIRY)
     .with(Capabilities::SHARED_HUB)
     .with(Capabilities::ROUTES)
-    .with(Capabilities::RETAINED);
+    .with(Capabilities::RETAINED)
+    .with(Capabilities::RAW_FRAMES);
 
 /// One connection's outbound half.
 pub(crate) struct MemoryTransport {

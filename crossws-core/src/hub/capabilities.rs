@@ -53,8 +53,7 @@ capabilities! {
     SHUTDOWN = 11, "shutdown";
     /// A message that is sent before an await is on the wire while the hook still waits.
     CONCURRENT_WRITE = 12, "concurrent-write";
-    /// Connections begin as HTTP/1.1 on a byte stream, so that a client can send malformed requests
-    /// and frames.
+    /// Connections begin as HTTP/1.1 on a byte stream, so that a client can send malformed requests.
     RAW_HTTP = 13, "raw-http";
     /// A peer outlives its memory: subscriptions and the context are stored as they change, and a
     /// sleeping server wakes with its peers.
@@ -75,6 +74,8 @@ capabilities! {
     RAW_STREAM = 19, "raw-stream";
     /// Topics retain messages for later subscribers: see [`To::retained`](crate::To::retained).
     RETAINED = 20, "retained";
+    /// Frames arrive as bytes, so that a client can send malformed ones.
+    RAW_FRAMES = 21, "raw-frames";
 }
 
 impl Capabilities {

@@ -4,44 +4,36 @@
 use crate::{Ask, Event, Profile, Raw, Scene, Stage};
 
 group! {
-    an_unmasked_frame_is_1002: [RAW_HTTP],
-    reserved_bits_are_1002: [RAW_HTTP],
-    reserved_opcodes_are_1002: [RAW_HTTP],
-    a_fragmented_control_frame_is_1002: [RAW_HTTP],
-    a_long_control_frame_is_1002: [RAW_HTTP],
-    a_continuation_of_nothing_is_1002: [RAW_HTTP],
-    a_new_message_inside_another_is_1002: [RAW_HTTP],
-    close_codes_that_must_not_be_sent_are_1002: [RAW_HTTP],
-    half_a_close_code_is_1002: [RAW_HTTP],
-    text_that_is_not_utf_8_is_1007: [RAW_HTTP],
-    a_close_reason_that_is_not_utf_8_is_1007: [RAW_HTTP],
-    utf_8_split_between_fragments_is_text: [RAW_HTTP],
-    pings_between_fragments_are_answered: [RAW_HTTP],
-    a_declared_length_over_the_limit_is_1009: [RAW_HTTP],
-    a_frame_over_its_own_limit_is_1009: [RAW_HTTP],
-    an_absurd_length_is_1009_or_1002: [RAW_HTTP],
-    fragments_over_the_limit_together_are_1009: [RAW_HTTP],
-    endless_empty_fragments_are_harmless: [RAW_HTTP],
-    frames_byte_by_byte_are_delivered: [RAW_HTTP],
-    a_half_open_socket_is_a_loss: [RAW_HTTP],
-    half_a_frame_and_gone_is_a_loss: [RAW_HTTP],
-    what_follows_a_close_frame_is_not_delivered: [RAW_HTTP],
-    the_close_frame_arrives_although_much_is_unread: [RAW_HTTP],
+    an_unmasked_frame_is_1002: [RAW_FRAMES],
+    reserved_bits_are_1002: [RAW_FRAMES],
+    reserved_opcodes_are_1002: [RAW_FRAMES],
+    a_fragmented_control_frame_is_1002: [RAW_FRAMES],
+    a_long_control_frame_is_1002: [RAW_FRAMES],
+    a_continuation_of_nothing_is_1002: [RAW_FRAMES],
+    a_new_message_inside_another_is_1002: [RAW_FRAMES],
+    close_codes_that_must_not_be_sent_are_1002: [RAW_FRAMES],
+    half_a_close_code_is_1002: [RAW_FRAMES],
+    text_that_is_not_utf_8_is_1007: [RAW_FRAMES],
+    a_close_reason_that_is_not_utf_8_is_1007: [RAW_FRAMES],
+    utf_8_split_between_fragments_is_text: [RAW_FRAMES],
+    pings_between_fragments_are_answered: [RAW_FRAMES],
+    a_declared_length_over_the_limit_is_1009: [RAW_FRAMES],
+    a_frame_over_its_own_limit_is_1009: [RAW_FRAMES],
+    an_absurd_length_is_1009_or_1002: [RAW_FRAMES],
+    fragments_over_the_limit_together_are_1009: [RAW_FRAMES],
+    endless_empty_fragments_are_harmless: [RAW_FRAMES],
+    frames_byte_by_byte_are_delivered: [RAW_FRAMES],
+    a_half_open_socket_is_a_loss: [RAW_FRAMES],
+    half_a_frame_and_gone_is_a_loss: [RAW_FRAMES],
+    what_follows_a_close_frame_is_not_delivered: [RAW_FRAMES],
+    the_close_frame_arrives_although_much_is_unread: [RAW_FRAMES],
 }
 
 use super::frame;
 
 /// Opens a connection of `a` with a completed handshake.
 async fn connected(stage: &Stage) -> Box<dyn Raw> {
-    let mut raw = stage.raw().await;
-    let head = format!(
-        "GET {} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
-        Ask::named("a").target("/raw"),
-    );
-    raw.write(head.as_bytes()).await.unwrap();
-    assert_eq!(raw.response().await.unwrap().status(), 101);
-    raw
+    stage.frames(Ask::named("a").target("/raw")).await
 }
 
 /// Asserts that the server closes with this code, that TCP then ends in order, and that no message

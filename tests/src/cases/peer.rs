@@ -24,6 +24,8 @@ group! {
     sending_after_closing_hands_the_message_back: [],
     a_ping_reaches_the_client_and_its_pong_the_hook: [PING],
     the_clients_ping_is_answered_and_reaches_the_hook: [PING],
+    each_ping_of_a_burst_is_answered: [PING],
+    a_pong_of_the_app_is_sent_beside_an_answer: [PING],
     the_ping_hook_may_answer_itself: [PING],
     a_ping_that_is_too_long_is_refused: [PING],
     it_is_found_by_its_id: [SHARED_HUB],
@@ -236,6 +238,29 @@ async fn the_clients_ping_is_answered_and_reaches_the_hook(scene: Scene<'_>) {
     peer.send(Frame::Ping(b"hello?".to_vec())).await;
     assert_eq!(peer.next().await, Event::Pong(b"hello?".to_vec()));
     assert_eq!(stage.wait("a", "ping").await, "hello?");
+}
+
+async fn each_ping_of_a_burst_is_answered(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut peer = stage.join("/", "a").await;
+    for n in 0..8_u8 {
+        peer.send(Frame::Ping(vec![n])).await;
+    }
+    for n in 0..8_u8 {
+        assert_eq!(peer.next().await, Event::Pong(vec![n]));
+    }
+}
+
+async fn a_pong_of_the_app_is_sent_beside_an_answer(scene: Scene<'_>) {
+    let stage = scene.stage().await;
+    let mut peer = stage.join("/", "a").await;
+    let data = "of the app".to_owned();
+    peer.perform(&[Do::Pong { data: data.clone() }]).await;
+    peer.send(Frame::Ping(b"hello?".to_vec())).await;
+    // In either order: a ping is answered while a hook waits for its turn.
+    let mut pongs = [peer.next().await, peer.next().await];
+    pongs.sort_by_key(|pong| *pong == Event::Pong(b"hello?".to_vec()));
+    assert_eq!(pongs, [Event::Pong(data.into()), Event::Pong(b"hello?".to_vec())]);
 }
 
 async fn the_ping_hook_may_answer_itself(scene: Scene<'_>) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use crossws_conformance::{
-    App, Client, Connected, Control, Event, Frame, Fut, Gone, Journal, Profile, Reply, Report,
+    App, Client, Connected, Control, Event, Frame, Fut, Gone, Journal, Profile, Raw, Reply, Report,
     Server, Shutdown, Target,
 };
 use crossws_core::{Body, BoxFuture, Capabilities, CloseCode, CloseFrame, Message};
@@ -82,6 +82,15 @@ impl Server for MemoryServer {
 
     fn http(&self, request: Request<Bytes>) -> Fut<'_, Response<Bytes>> {
         Box::pin(async move { App::http(&request) })
+    }
+
+    fn frames(&self, target: String) -> Fut<'_, Box<dyn Raw>> {
+        Box::pin(async move {
+            let mut client = self.server.connect(&target).await.unwrap();
+            client.auto_pong(false);
+            let closing = false;
+            Box::new(MemoryRaw { client, closing }) as Box<dyn Raw>
+        })
     }
 
     fn advance(&self, time: Duration) -> Fut<'_, ()> {
@@ -168,28 +177,65 @@ impl Client for MemoryClient {
     fn next(&mut self) -> Fut<'_, Event> {
         Box::pin(async move {
             self.0.resume();
-            let frame = self.0.next_frame().await;
+            let event = next(&mut self.0).await;
             self.0.pause();
-            match frame {
-                Some(crossws_memory::Frame::Message(Message::Text(text))) => {
-                    Event::Text(text.to_string())
-                }
-                Some(crossws_memory::Frame::Message(Message::Binary(bytes))) => {
-                    Event::Binary(bytes.to_vec())
-                }
-                Some(crossws_memory::Frame::Ping(data)) => Event::Ping(data.to_vec()),
-                Some(crossws_memory::Frame::Pong(data)) => Event::Pong(data.to_vec()),
-                Some(crossws_memory::Frame::Close(frame)) => Event::Close(
-                    frame.map(|frame| (frame.code().get(), frame.reason().to_string())),
-                ),
-                None if self.0.closed().await.clean => Event::End,
-                None => Event::Cut,
-                Some(other) => panic!("a new kind of frame: {other:?}"),
-            }
+            event
         })
     }
 
     fn vanish(mut self: Box<Self>) {
         self.0.vanish();
+    }
+}
+
+/// Returns the next frame, or how the connection ended.
+async fn next(client: &mut crossws_memory::Client) -> Event {
+    match client.next_frame().await {
+        Some(crossws_memory::Frame::Message(Message::Text(text))) => Event::Text(text.to_string()),
+        Some(crossws_memory::Frame::Message(Message::Binary(bytes))) => {
+            Event::Binary(bytes.to_vec())
+        }
+        Some(crossws_memory::Frame::Ping(data)) => Event::Ping(data.to_vec()),
+        Some(crossws_memory::Frame::Pong(data)) => Event::Pong(data.to_vec()),
+        Some(crossws_memory::Frame::Close(frame)) => {
+            Event::Close(frame.map(|frame| (frame.code().get(), frame.reason().to_string())))
+        }
+        None if client.closed().await.clean => Event::End,
+        None => Event::Cut,
+        Some(other) => panic!("a new kind of frame: {other:?}"),
+    }
+}
+
+/// A client that sends bytes. It answers a close frame, and nothing else.
+struct MemoryRaw {
+    client: crossws_memory::Client,
+    /// The server's close frame has arrived.
+    closing: bool,
+}
+
+impl Raw for MemoryRaw {
+    fn write<'a>(&'a mut self, bytes: &'a [u8]) -> Fut<'a, Result<(), Gone>> {
+        let sent = self.client.send_raw(bytes).map_err(|_| Gone);
+        Box::pin(std::future::ready(sent))
+    }
+
+    fn response(&mut self) -> Fut<'_, Option<Response<Bytes>>> {
+        Box::pin(std::future::ready(None))
+    }
+
+    fn frame(&mut self) -> Fut<'_, Event> {
+        Box::pin(async move {
+            let event = next(&mut self.client).await;
+            self.closing |= matches!(event, Event::Close(_));
+            event
+        })
+    }
+
+    fn finish(&mut self) -> Fut<'_, ()> {
+        // A link has no half: the client is gone.
+        if !self.closing {
+            self.client.vanish();
+        }
+        Box::pin(std::future::ready(()))
     }
 }

@@ -349,6 +349,8 @@ pub const MUTANTS: &[Mutant] = &[
             "life::a_peers_hooks_do_not_overlap",
             "life::a_ping_is_answered_while_a_hook_waits",
             "peer::the_clients_ping_is_answered_and_reaches_the_hook",
+            "peer::each_ping_of_a_burst_is_answered",
+            "peer::a_pong_of_the_app_is_sent_beside_an_answer",
         ]),
     Fault::LosesCloseReasons
         .put(Place::Brittle, &["closing"])

@@ -1,9 +1,9 @@
 //! How other threads reach a connection's task.
 
 use std::ops::Deref;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::Waker;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use atomic_waker::AtomicWaker;
 use crossws_core::Limits;
@@ -42,6 +42,9 @@ impl Clock for ProcessClock {
 
     #[cfg(not(all(test, crossws_shuttle)))]
     fn now(&self) -> Duration {
+        use std::sync::OnceLock;
+        use std::time::Instant;
+
         static START: OnceLock<Instant> = OnceLock::new();
         START.get_or_init(Instant::now).elapsed()
     }

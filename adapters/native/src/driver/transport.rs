@@ -41,7 +41,8 @@ pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
     .with(Capabilities::SHARED_HUB)
     .with(Capabilities::ROUTES)
     .with(Capabilities::RAW_STREAM)
-    .with(Capabilities::RETAINED);
+    .with(Capabilities::RETAINED)
+    .with(Capabilities::RAW_FRAMES);
 
 /// [`Transport`] over an outbox.
 pub(crate) struct NativeTransport {

@@ -5,7 +5,7 @@ use std::io::IoSlice;
 use std::task::Poll;
 
 use crossws_core::adapter::{OpeningPeer, Publication, Transport};
-use crossws_core::{HooksBuilder, Hub, Limit, Limits, Message, Overflow, SendOptions};
+use crossws_core::{CloseCode, HooksBuilder, Hub, Limit, Limits, Message, Overflow, SendOptions};
 use shuttle::future::block_on;
 use shuttle::sync::atomic::{AtomicUsize, Ordering};
 use shuttle::thread;
