@@ -100,9 +100,10 @@ async fn run(hub: Hub) {
     assert_eq!(bob.closed().await.code, 1000);
     ann.pause();
     let topic = || hub.in_namespace("all").topic("t");
-    for _ in 0..2 {
-        topic().send("x").unwrap();
-    }
+    topic().send("x").unwrap();
+    // It does not fit into the connection, and the next does not fit into the queue.
+    server.settle().await;
+    topic().send("x").unwrap();
     hub.rejected(
         RejectReason::Malformed,
         &Rejection::from(StatusCode::BAD_REQUEST),

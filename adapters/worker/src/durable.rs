@@ -15,8 +15,9 @@ use crossws_core::adapter::Start;
 use crossws_core::{
     Capabilities, CloseCode, CloseFrame, Closed, ClosedBy, Hub, Message, Rejection, Resolve,
 };
-use worker::js_sys::{Date, Function, Reflect};
+use worker::js_sys::{Date, Function, Promise, Reflect};
 use worker::wasm_bindgen::{JsCast, JsValue};
+use worker::wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
 use worker::{
     State, WebSocketIncomingMessage, WebSocketPair, WebSocketRequestResponsePair, web_sys,
 };
@@ -50,6 +51,8 @@ pub struct Durable<R: Resolve> {
     number: JsValue,
     alarm: Arc<Alarm>,
     start: Arc<Start>,
+    /// Kept once the retained messages are loaded.
+    loaded: Option<Promise>,
     capabilities: Capabilities,
 }
 
@@ -58,6 +61,34 @@ pub struct Durable<R: Resolve> {
 const NUMBER: &str = "__crossws";
 
 const NOT_HERE: &str = "an object is reached through `crossws::worker::Objects`";
+
+/// Loads the retained messages, before which the platform delivers no event to the object. Sockets were
+/// restored before: what their peers retain needs them.
+fn load(state: &State, hub: &Hub, retained: Retained) -> Promise {
+    let hub = hub.clone();
+    let loading = state.block_concurrency_while(async move {
+        match retained.load().await {
+            Ok(messages) => messages
+                .into_iter()
+                .for_each(|message| hub.restore_retained(message)),
+            Err(error) => report("the retained messages cannot be read", error),
+        }
+        Ok(())
+    });
+    future_to_promise(async move {
+        if let Err(error) = loading.await {
+            report("the retained messages cannot be loaded", error);
+        }
+        Ok(JsValue::UNDEFINED)
+    })
+}
+
+/// Waits until a promise that never fails is kept.
+async fn wait_for(promise: Option<Promise>) {
+    if let Some(promise) = promise {
+        let _ = JsFuture::from(promise).await;
+    }
+}
 
 impl<R: Resolve> Durable<R> {
     /// Creates the object, with every peer whose socket the platform still holds.
@@ -68,6 +99,7 @@ impl<R: Resolve> Durable<R> {
             None => DURABLE_CAPABILITIES,
         };
         let hub = options.hub(capabilities, retained.clone());
+        let loaded = retained.map(|retained| load(&state, &hub, retained));
         let durable = Self {
             mark: Mark::of(&state),
             alarm: Alarm::new(&state),
@@ -78,6 +110,7 @@ impl<R: Resolve> Durable<R> {
             number: NUMBER.into(),
             start: Arc::default(),
             capabilities,
+            loaded,
             hub,
         };
         if let Some((ask, answer)) = &options.auto_response {
@@ -90,41 +123,24 @@ impl<R: Resolve> Durable<R> {
                 worker::Error::from(error),
             ),
         }
-        durable.begin(retained);
+        durable.begin();
         // Deadlines that passed while the object slept are due at once.
         durable.set_alarm();
         durable
     }
 
-    /// Loads the retained messages, before which the platform delivers no event, and runs the `start`
-    /// hook. The peers' hooks and upgrades wait for its end.
-    fn begin(&self, retained: Option<Retained>) {
+    /// Runs the `start` hook once the retained messages are loaded. The peers' hooks and upgrades wait for
+    /// its end.
+    fn begin(&self) {
         let start = Arc::clone(&self.start);
         let (hub, resolver) = (self.hub.clone(), Arc::clone(&self.resolver));
-        let loaded = retained.map(|retained| self.load(retained));
-        worker::wasm_bindgen_futures::spawn_local(async move {
-            if let Some(loaded) = loaded
-                && let Err(error) = loaded.await
-            {
-                report("the retained messages cannot be loaded", error);
-            }
+        let loaded = self.loaded.clone();
+        spawn_local(async move {
+            wait_for(loaded).await;
             if let Err(error) = start.run(&resolver, &hub).await {
                 report("the object has not started", error);
             }
         });
-    }
-
-    fn load(&self, retained: Retained) -> impl Future<Output = worker::Result<()>> + use<R> {
-        let hub = self.hub.clone();
-        self.state.block_concurrency_while(async move {
-            match retained.load().await {
-                Ok(messages) => messages
-                    .into_iter()
-                    .for_each(|message| hub.restore_retained(message)),
-                Err(error) => report("the retained messages cannot be read", error),
-            }
-            Ok(())
-        })
     }
 
     /// Returns the hub of this object: publish, list and address its peers, as from a hook.
@@ -203,7 +219,7 @@ impl<R: Resolve> Durable<R> {
             let driver = driver::drive(Rc::clone(link), seat, start, resolver, alarm, fresh);
             link.begin(driver);
             let (link, links) = (Rc::clone(link), Rc::clone(&self.links));
-            worker::wasm_bindgen_futures::spawn_local(async move {
+            spawn_local(async move {
                 poll_fn(|cx| link.poll_driver(cx)).await;
                 links.borrow_mut().remove(&link.number);
             });
@@ -228,6 +244,9 @@ impl<R: Resolve> Durable<R> {
         }
         if let Some(command) = request.headers().get(COMMAND)? {
             let body = request.bytes().await?;
+            // The platform holds back the events of a new object. One that is created anew in an event,
+            // after a panic, would run the command before it knows what is retained.
+            wait_for(self.loaded.clone()).await;
             return Ok(self.command(&command, body)?);
         }
         worker::Response::error(NOT_HERE, 404)

@@ -148,7 +148,7 @@ impl Peer {
     /// Waits until at most `threshold` bytes are queued, or the connection is over.
     ///
     /// The writer wakes the future; it does not poll. On a transport without
-    /// [`Capabilities::DRAIN`] the amount is always 0 and the future is ready at once.
+    /// [`Capabilities::DRAIN`](crate::Capabilities::DRAIN) the amount is always 0 and the future is ready at once.
     ///
     /// ```
     /// # use crossws_core::*;

@@ -169,7 +169,7 @@ impl<H: Hooks + ?Sized> Accepted<H> {
 
     /// Returns the code that [takes](Upgrade::take) the connection, if the `upgrade` hook set one:
     /// [`Taken::run`] follows the 101, and no peer is created. `None` for an upgrade that becomes a
-    /// peer. An adapter that has called [`Claim::with_raw_streams`] must call it.
+    /// peer. An adapter that has called [`Claim::with_raw_streams`](crate::adapter::Claim::with_raw_streams) must call it.
     pub fn taken<C: 'static>(&mut self) -> Option<Taken<C>> {
         match self.0.take.take()?.for_connection() {
             Ok(run) => {

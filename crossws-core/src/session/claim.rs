@@ -69,7 +69,7 @@ impl<H: Hooks + ?Sized> Claim<H> {
         self
     }
 
-    /// Lets the `upgrade` hook [take](Upgrade::take) the connection, which is a `C` of the
+    /// Lets the `upgrade` hook [take](crate::Upgrade::take) the connection, which is a `C` of the
     /// adapter's. The adapter must then call [`Accepted::taken`]. Without this such an upgrade is
     /// refused with 500.
     pub fn with_raw_streams<C: 'static>(mut self) -> Self {
@@ -102,7 +102,7 @@ impl<H: Hooks + ?Sized> Claim<H> {
     /// result.
     ///
     /// # Errors
-    /// [`ClaimError::NotHandled`] returns the request if the hook [passes](Upgrade::pass) it on.
+    /// [`ClaimError::NotHandled`] returns the request if the hook [passes](crate::Upgrade::pass) it on.
     /// Otherwise the response to refuse with: the hook's own; 403 for a foreign origin; 503 in a
     /// shutdown or when the hub is full of peers, namespaces or topics; 409 for an id in use; 414
     /// for a namespace's name that is too long; 400 for a path that is not UTF-8 when it is

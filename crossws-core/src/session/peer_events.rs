@@ -49,7 +49,7 @@ impl PeerEvents {
 
     /// Reports that the time of [`expires_at`](Self::expires_at) has come. Ends the sleeps and
     /// timers until then, or closes the peer with 4401 if its credentials end by then. Returns
-    /// whether a timer is due, whose hook [`Session::poll_notice`] yields.
+    /// whether a timer is due, whose hook [`Session::poll_notice`](crate::adapter::Session::poll_notice) yields.
     pub fn expired(&self, at: SystemTime) -> bool {
         self.0.is_due(at)
     }

@@ -30,6 +30,10 @@ fn the_documents_table_says_what_the_code_does() {
         .filter_map(|line| {
             let mut cells = line.strip_prefix("| `")?.split('|').map(str::trim);
             let name = cells.next()?.strip_suffix('`')?;
+            // Other types' bounds are on the page, too.
+            if name.contains("::") {
+                return None;
+            }
             Some((name.to_owned(), cells.next()?.to_owned()))
         })
         .collect();

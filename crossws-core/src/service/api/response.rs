@@ -91,7 +91,7 @@ pub enum ApiError {
     /// The service failed, or its response's body did.
     #[error("the HTTP service failed: {0}")]
     Failed(#[source] BoxError),
-    /// The response's body is longer than [`ApiRequest::max_body`].
+    /// The response's body is longer than [`ApiRequest::max_body`](crate::ApiRequest::max_body).
     #[error("the response's body has more than {most} bytes")]
     TooLarge {
         /// The most that was allowed, in bytes.
