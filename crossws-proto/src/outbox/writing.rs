@@ -57,7 +57,7 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
     }
 
     /// Returns whether everything has been written after more than
-    /// [`DRAIN_MARK`] bytes had piled up. Returns `true` once.
+    /// [`DRAIN_MARK`](crossws_core::DRAIN_MARK) bytes had piled up. Returns `true` once.
     pub fn take_drained(&self) -> bool {
         self.has_piled_up()
             && self.state.lock().waiting() == (0, 0)
