@@ -1,4 +1,7 @@
-use std::sync::Arc;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use crossws_core::BoxFuture;
@@ -25,12 +28,46 @@ impl Background for Platform {
     }
 
     fn sleep(&self, time: Duration) -> BoxFuture<'static, ()> {
-        Box::pin(SendFuture::new(async move {
-            Delay::from(time).await;
-        }))
+        Box::pin(SendFuture::new(sleep(time)))
     }
 
     fn spawn(&self, future: BoxFuture<'static, ()>) {
         spawn_local(future);
+    }
+}
+
+/// Waits for this long. The platform's delay wakes the task that polls it first, but the body of a
+/// response is polled by another task for each chunk.
+async fn sleep(time: Duration) {
+    let latest = Arc::new(Latest::default());
+    let waker = Waker::from(Arc::clone(&latest));
+    let mut delay = pin!(Delay::from(time));
+    poll_fn(|cx| {
+        latest.set(cx.waker());
+        delay.as_mut().poll(&mut Context::from_waker(&waker))
+    })
+    .await;
+}
+
+/// The task that polled last.
+#[derive(Default)]
+struct Latest(Mutex<Option<Waker>>);
+
+impl Latest {
+    fn set(&self, waker: &Waker) {
+        let mut latest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *latest {
+            Some(latest) => latest.clone_from(waker),
+            None => *latest = Some(waker.clone()),
+        }
+    }
+}
+
+impl Wake for Latest {
+    fn wake(self: Arc<Self>) {
+        let latest = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(waker) = latest {
+            waker.wake();
+        }
     }
 }
