@@ -165,6 +165,9 @@ impl<P: Pipe> Framed<P> {
         }
         let mut state = shared.lock();
         let closing = state.closing.clone();
+        if state.out.is_empty() && closing.is_none() {
+            return;
+        }
         let most = match &closing {
             Some(_) => usize::MAX,
             None if self.writing.is_empty() => BATCH,
@@ -255,7 +258,15 @@ impl<P: Pipe> Framed<P> {
 }
 
 impl<P: Pipe> Socket for Framed<P> {
-    fn poll_message(&mut self, cx: &mut Context<'_>, ready: bool, now: Duration) -> Poll<Message> {
+    fn poll_message(
+        &mut self,
+        cx: &mut Context<'_>,
+        shared: &Shared,
+        ready: bool,
+        now: Duration,
+    ) -> Poll<Message> {
+        // A broken rule or a close frame may be next: nothing is queued after it.
+        self.load(shared);
         let (mut message, mut reads_on) = self.decode(ready, now);
         while message.is_none() && reads_on && self.connection.wants_read() {
             (message, reads_on) = ready!(self.poll_read(cx, ready, now));

@@ -60,8 +60,15 @@ pub(crate) struct Opened {
 /// A connection with its rules: limits, control frames, heartbeats and the closing handshake. Times are
 /// durations since it opened.
 pub(crate) trait Socket: MaybeSend {
-    /// Returns the next message, if the client is `ready` for one. Otherwise what arrives waits.
-    fn poll_message(&mut self, cx: &mut Context<'_>, ready: bool, now: Duration) -> Poll<Message>;
+    /// Returns the next message, if the client is `ready` for one. Otherwise what arrives waits. What the
+    /// client has sent leaves before what arrives next ends the connection.
+    fn poll_message(
+        &mut self,
+        cx: &mut Context<'_>,
+        shared: &Shared,
+        ready: bool,
+        now: Duration,
+    ) -> Poll<Message>;
 
     /// Takes messages from the queue and writes them, and closes if a handle has asked for that. Ready when
     /// nothing waits, and more can be taken.

@@ -48,7 +48,7 @@ impl Live {
         loop {
             let mut ready = deliver.as_mut().poll_ready(cx, handle).is_ready();
             while turn > 0
-                && let Poll::Ready(message) = self.socket.poll_message(cx, ready, now)
+                && let Poll::Ready(message) = self.socket.poll_message(cx, shared, ready, now)
             {
                 turn -= 1;
                 if let Some(message) = shared.calls.take(handle.form(), message) {

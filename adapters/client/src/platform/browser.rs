@@ -204,7 +204,13 @@ fn read(data: &JsValue) -> Option<Message> {
 
 /// The browser reads frames and answers them.
 impl Socket for BrowserSocket {
-    fn poll_message(&mut self, cx: &mut Context<'_>, ready: bool, _: Duration) -> Poll<Message> {
+    fn poll_message(
+        &mut self,
+        cx: &mut Context<'_>,
+        _: &Shared,
+        ready: bool,
+        _: Duration,
+    ) -> Poll<Message> {
         let mut state = self.state.borrow_mut();
         if self.closing.is_some() {
             // No code reads on.

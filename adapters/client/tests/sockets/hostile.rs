@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use crossws_client::{Connect, ConnectError, MAX_HEAD};
+use crossws_client::{Connect, ConnectError, MAX_HEAD, connect};
 use crossws_core::{CloseCode, ClosedBy, Deflate, Limits};
 use crossws_proto::handshake::AnswerError;
 
-use crate::script::{end, frames, opened, refused, server};
+use crate::script::{end, frames, opened, refused, server, serving};
 
 const UPGRADED: &str = "HTTP/1.1 101 x\r\nupgrade: websocket\r\nconnection: upgrade\r\n";
 
@@ -245,4 +245,21 @@ async fn a_lost_connection_is_not_clean() {
         (closed.code, closed.by, closed.clean),
         (1006, ClosedBy::Network, false)
     );
+}
+
+#[tokio::test]
+async fn a_broken_rule_overtakes_no_reply_to_what_came_before_it() {
+    // Each is a message, and in the same read what ends the connection.
+    for (last, code) in [(&b"\xc1\x00"[..], 1002), (&b"\x88\x02\x03\xe8"[..], 1000)] {
+        let frames_of_server = [b"\x81\x02hi", last].concat();
+        let (addr, server) = serving("", frames_of_server).await;
+        let echo = connect(format!("ws://{addr}/"));
+        echo.run(|client, message| async move { client.send(message) })
+            .await
+            .unwrap();
+        let sent = frames(&server.await.unwrap());
+        let close = u16::to_be_bytes(code);
+        assert_eq!(sent[0], (1, b"hi".to_vec()), "{code}: {sent:?}");
+        assert_eq!((sent[1].0, &sent[1].1[..2]), (8, &close[..]), "{sent:?}");
+    }
 }

@@ -62,14 +62,12 @@ pub(crate) async fn refused(
     setup(connect(format!("ws://{addr}/"))).await.unwrap_err()
 }
 
-/// Opens a connection on which the server sends these bytes after the 101. The task returns what the
-/// client then sends.
-pub(crate) async fn opened(
+/// Starts a server that sends these bytes after the 101. The task returns what the client then sends.
+pub(crate) async fn serving(
     extensions: &'static str,
     frames: Vec<u8>,
-    setup: fn(Connect) -> Connect,
-) -> (Client, JoinHandle<Vec<u8>>) {
-    let (addr, server) = server(move |mut stream| async move {
+) -> (SocketAddr, JoinHandle<Vec<u8>>) {
+    server(move |mut stream| async move {
         let head = head(&mut stream).await;
         let response = format!(
             "HTTP/1.1 101 x\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
@@ -82,7 +80,17 @@ pub(crate) async fn opened(
         let _ = stream.read_to_end(&mut sent).await;
         sent
     })
-    .await;
+    .await
+}
+
+/// Opens a connection on which the server sends these bytes after the 101. The task returns what the
+/// client then sends.
+pub(crate) async fn opened(
+    extensions: &'static str,
+    frames: Vec<u8>,
+    setup: fn(Connect) -> Connect,
+) -> (Client, JoinHandle<Vec<u8>>) {
+    let (addr, server) = serving(extensions, frames).await;
     let client = setup(connect(format!("ws://{addr}/"))).await.unwrap();
     (client, server)
 }
