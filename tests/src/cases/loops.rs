@@ -51,6 +51,8 @@ async fn a_loop_that_returns_closes_with_1000(scene: Scene<'_>) {
 async fn a_loop_may_return_and_keep_the_connection(scene: Scene<'_>) {
     let stage = scene.stage().await;
     let mut peer = stage.join("/handler", "a").await;
+    peer.say("the loop hears this").await;
+    peer.hears("the loop hears this").await;
     peer.say("keep").await;
     peer.say("nobody hears this").await;
     stage.broadcast(None, "still here").await;

@@ -737,6 +737,7 @@ pub const MUTANTS: &[Mutant] = &[
         .put(Place::Brittle, &["loops"])
         .fails(&[
             "loops::a_loop_that_returns_closes_with_1000",
+            "loops::a_loop_may_return_and_keep_the_connection",
             "loops::a_loop_that_fails_closes_with_1011",
             "loops::a_loop_that_panics_closes_with_1011",
             "loops::a_loop_ends_when_the_client_closes",
@@ -748,10 +749,7 @@ pub const MUTANTS: &[Mutant] = &[
             "loops::a_loop_over_json_skips_what_is_none",
             "loops::closures_are_hooks",
         ])
-        .may_fail(&[
-            "loops::a_loop_may_return_and_keep_the_connection",
-            "loops::a_loops_cleanup_is_told_how_its_connection_ended",
-        ]),
+        .may_fail(&["loops::a_loops_cleanup_is_told_how_its_connection_ended"]),
     Fault::IgnoresItsLimits
         .put(Place::Memory, &["refusal", "pubsub", "queue"])
         .fails(&[
