@@ -1,6 +1,6 @@
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use worker::send::SendFuture;
 use worker::wasm_bindgen_futures::spawn_local;
 
 use crate::link::deadline;
+use crate::sync::lock;
 
 /// Returns the platform's time and tasks, for responses such as event streams. Time stands still
 /// while code runs: the platform moves it at events.
@@ -38,36 +39,31 @@ impl Background for Platform {
 
 /// Waits for this long. The platform's delay wakes the task that polls it first, but the body of a
 /// response is polled by another task for each chunk.
-async fn sleep(time: Duration) {
+async fn sleep(mut time: Duration) {
     let latest = Arc::new(Latest::default());
     let waker = Waker::from(Arc::clone(&latest));
-    let mut delay = pin!(Delay::from(time));
-    poll_fn(|cx| {
-        latest.set(cx.waker());
-        delay.as_mut().poll(&mut Context::from_waker(&waker))
-    })
-    .await;
+    loop {
+        let part = time.min(Duration::from_millis(deadline::LONGEST));
+        let mut delay = pin!(Delay::from(part));
+        poll_fn(|cx| {
+            *lock(&latest.0) = Some(cx.waker().clone());
+            delay.as_mut().poll(&mut Context::from_waker(&waker))
+        })
+        .await;
+        time -= part;
+        if time.is_zero() {
+            return;
+        }
+    }
 }
 
 /// The task that polled last.
 #[derive(Default)]
 struct Latest(Mutex<Option<Waker>>);
 
-impl Latest {
-    fn set(&self, waker: &Waker) {
-        let mut latest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match &mut *latest {
-            Some(latest) => latest.clone_from(waker),
-            None => *latest = Some(waker.clone()),
-        }
-    }
-}
-
 impl Wake for Latest {
     fn wake(self: Arc<Self>) {
-        let latest = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(waker) = latest {
-            waker.wake();
-        }
+        let latest = lock(&self.0).take();
+        latest.into_iter().for_each(Waker::wake);
     }
 }
