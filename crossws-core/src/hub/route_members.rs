@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 use crate::hub::roster::Roster;
 use crate::hub::settings::Settings;
 use crate::observe::RouteSnapshot;
+use crate::sort::sort_by;
 use crate::sync::Mutex;
 
 /// The connections of one route on one hub, in all namespaces.
@@ -111,7 +112,9 @@ impl Routes {
             .collect();
         drop(state);
         // Each is listed by its pattern and by its name.
-        routes.sort_unstable_by_key(Arc::as_ptr);
+        sort_by(&mut routes, |one, other| {
+            Arc::as_ptr(one).cmp(&Arc::as_ptr(other))
+        });
         routes.dedup_by(|one, other| Arc::ptr_eq(one, other));
         let counted = routes.iter().map(|route| RouteSnapshot {
             pattern: route.pattern.clone(),
@@ -119,7 +122,7 @@ impl Routes {
             peers: route.roster().len(),
         });
         let mut counted: Vec<_> = counted.filter(|route| route.peers > 0).collect();
-        counted.sort_unstable();
+        sort_by(&mut counted, Ord::cmp);
         counted
     }
 }

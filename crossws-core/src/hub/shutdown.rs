@@ -5,6 +5,7 @@ use crate::hub::Hub;
 use crate::message::close::{CloseCode, CloseFrame};
 use crate::peer::Peer;
 use crate::peer::id::PeerId;
+use crate::sort::sort_by;
 
 /// How a server stops.
 ///
@@ -115,7 +116,7 @@ impl Closing {
             hub.close_for_shutdown(&frame);
         } else {
             left.extend(hub.peers().iter().map(Peer::id));
-            left.sort_unstable();
+            sort_by(&mut left, Ord::cmp);
         }
         Self {
             hub: hub.clone(),

@@ -17,6 +17,7 @@ use crate::pubsub::published::Published;
 use crate::pubsub::retained::{Kept, RetainError, RetainedBy, RetainedMessage, RetainedStore};
 use crate::pubsub::to::Topics;
 use crate::pubsub::topic::Told;
+use crate::sort::sort_by;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 
@@ -256,7 +257,7 @@ impl Registry {
         self.visit(scope, |namespace| {
             topics.extend(namespace.retained.lock().names().cloned());
         });
-        topics.sort_unstable();
+        sort_by(&mut topics, Ord::cmp);
         topics.dedup();
         topics
     }
