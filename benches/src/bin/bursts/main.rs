@@ -4,6 +4,7 @@
 //! ```sh
 //! cargo run --release -p crossws-bench --bin bursts              # all of it, ten runs each
 //! cargo run --release -p crossws-bench --bin bursts short        # one run of a few
+//! cargo run --release -p crossws-bench --bin bursts sample 200   # one run of 200, spread over all
 //! cargo run --release -p crossws-bench --bin bursts close 10000  # closes 10,000 members that lag
 //! cargo run --release -p crossws-bench --bin bursts tokio 1 member 20 1000 20000   # one of them
 //! ```
@@ -115,6 +116,15 @@ fn cases(short: bool) -> Vec<Case> {
     cases
 }
 
+/// This many of the cases, spread so that each two values of different dimensions meet soon.
+fn sample(cases: &[Case], count: usize) -> Vec<Case> {
+    // A prime, which shares no divisor with their number.
+    const STRIDE: usize = 7919;
+    (0..count.min(cases.len()))
+        .map(|index| cases[index * STRIDE % cases.len()])
+        .collect()
+}
+
 fn one(args: &[String]) -> Option<Case> {
     let [runtime, threads, publisher, room, size, count] = args else {
         return None;
@@ -131,7 +141,7 @@ fn one(args: &[String]) -> Option<Case> {
 }
 
 fn main() -> ExitCode {
-    let mut args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<String> = std::env::args().skip(1).collect();
     // A child process: this process is the server.
     if args.first().is_some_and(|arg| arg == "serve") {
         server::main(&args[1], args[2].parse().unwrap_or(1));
@@ -144,11 +154,20 @@ fn main() -> ExitCode {
             .unwrap_or(10_000);
         return closing::main(members);
     }
-    let short = args.iter().any(|arg| arg == "short");
-    args.retain(|arg| arg != "short");
-    let (cases, runs) = match one(&args) {
-        Some(case) => (vec![case], 10),
-        None => (cases(short), if short { 1 } else { 10 }),
+    let (cases, runs) = match args.first().map(String::as_str) {
+        None => (cases(false), 10),
+        Some("short") => (cases(true), 1),
+        Some("sample") => {
+            let count = args.get(1).and_then(|arg| arg.parse().ok());
+            (sample(&cases(false), count.unwrap_or(200)), 1)
+        }
+        Some(_) => match one(&args) {
+            Some(case) => (vec![case], 10),
+            None => {
+                eprintln!("bursts: what a run is is said at the top of its main.rs");
+                return ExitCode::from(2);
+            }
+        },
     };
     let mut failed = 0;
     for case in &cases {
