@@ -40,7 +40,7 @@ use self::phase::{Change, Phase};
 pub use self::step::Step;
 pub use self::transmitting::Transmit;
 use crate::deflate::Deflater;
-use crate::engine::{Decoder, Role};
+use crate::frame::{Decoder, Role};
 use crate::outbox::{Clock, Framing, Outbox};
 use crate::sync::Mutex;
 

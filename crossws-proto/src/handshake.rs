@@ -17,7 +17,7 @@ use http::{Method, Response, StatusCode, Uri, Version};
 use sha1_smol::Sha1;
 
 use crate::deflate::{self, Negotiated};
-use crate::engine::{Decoder, Role};
+use crate::frame::{Decoder, Role};
 
 pub use self::client::{AnswerError, ClientHandshake, is_token};
 

@@ -62,7 +62,7 @@ pub use calls::{Asked, CallClient};
 pub use client::{Client, CloseEvent, Elapsed};
 pub use connect::Connect;
 /// The rule or limit that a client broke: the source of the `error` hook's error.
-pub use crossws_proto::engine::Violation;
+pub use crossws_proto::frame::Violation;
 pub use frame::Frame;
 pub use hear::NotHeard;
 pub use refusal::ConnectError;

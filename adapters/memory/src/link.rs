@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use bytes::BytesMut;
 use crossws_core::{CloseFrame, Limit, Limits, PeerId};
-use crossws_proto::engine::{Decoder, Role};
+use crossws_proto::frame::{Decoder, Role};
 use http::Response;
 
 pub(crate) use client::Nothing;

@@ -9,7 +9,7 @@ use bytes::BytesMut;
 use crossws_core::adapter::{Accepted, PeerEvents};
 use crossws_core::{CloseFrame, Closed, Hooks, Hub};
 use crossws_proto::connection::{Connection, Queue, Step, Transmit};
-use crossws_proto::engine::{Decoder, Role};
+use crossws_proto::frame::{Decoder, Role};
 
 use crate::chance::Chance;
 use crate::clock::Alarm;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crossws_core::{CloseFrame, Closed, ClosedBy};
 
-use crate::engine::Violation;
+use crate::frame::Violation;
 
 /// The only record of how a connection ends. Deadlines are in the connection's time. Values that only
 /// an end needs are boxed: an open connection owns a pointer.

@@ -16,9 +16,9 @@ use futures_lite::future::block_on;
 
 use super::phase::{Change, Phase};
 use super::{Connection, Step, Transmit};
-use crate::engine::{Decoder, Event, Role, Violation};
 use crate::frame::{
-    ClientFrame, Opcode, ServerFrame, put_close, put_masked_close, put_masked_frame,
+    ClientFrame, Decoder, Event, Opcode, Role, ServerFrame, Violation, put_close, put_masked_close,
+    put_masked_frame,
 };
 use crate::outbox::{Batch, Clock, Outbox};
 

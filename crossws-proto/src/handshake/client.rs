@@ -52,7 +52,7 @@ pub enum AnswerError {
 }
 
 /// A client's opening handshake: its headers, and the check of the response. The connection then
-/// uses an [engine](crate::engine) in the client's role.
+/// uses a [`Decoder`](crate::frame::Decoder) in the client's role.
 ///
 /// ```
 /// use crossws_proto::handshake::{AnswerError, ClientHandshake};

@@ -4,8 +4,7 @@ use std::task::{Context, Waker};
 
 use bytes::Bytes;
 use crossws_core::{CloseFrame, ControlError, Message, SendError};
-use crossws_proto::engine::Event;
-use crossws_proto::frame::{Opcode, put_masked_close, put_masked_frame};
+use crossws_proto::frame::{Event, Opcode, put_masked_close, put_masked_frame};
 
 use super::{Answer, Link, State};
 use crate::{ConnectError, Frame};

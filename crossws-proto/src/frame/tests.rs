@@ -1,4 +1,4 @@
-//! The engines as their users see them: bytes in, events or a violation out.
+//! Decoders as their users see them: bytes in, events or a violation out.
 
 mod chunks;
 mod client;
@@ -55,7 +55,7 @@ impl Outcome {
     }
 }
 
-/// Decodes bytes that arrive in these pieces, by each method of the engine. Ignores what follows a
+/// Decodes bytes that arrive in these pieces, by each method of the decoder. Ignores what follows a
 /// close frame, as the pump does.
 fn decode<E: Engine>(role: Role, limits: &Limits, pieces: &[&[u8]]) -> Outcome {
     let outcome = decode_by::<E>(|_, _| None, role, limits, pieces);
@@ -70,17 +70,17 @@ fn decode_by<E: Engine>(
     limits: &Limits,
     pieces: &[&[u8]],
 ) -> Outcome {
-    let mut engine = E::new(role, limits);
+    let mut decoder = E::new(role, limits);
     let mut events = Vec::new();
     for piece in pieces {
         let mut piece = piece.to_vec();
         let mut input = &mut piece[..];
         loop {
-            if let Some(message) = short(&mut engine, &mut input) {
+            if let Some(message) = short(&mut decoder, &mut input) {
                 events.push(Event::Message(message));
                 continue;
             }
-            match engine.decode(&mut input) {
+            match decoder.decode(&mut input) {
                 Ok(Some(event)) => {
                     let over = matches!(event, Event::Close(_));
                     events.push(event);
@@ -109,7 +109,7 @@ fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     frame(Role::Server, first, payload)
 }
 
-/// Encodes one frame as an engine of this role requires it.
+/// Encodes one frame as the decoder of this role requires it.
 fn frame(role: Role, first: u8, payload: &[u8]) -> Vec<u8> {
     let mask = match role {
         Role::Server => 0x80,

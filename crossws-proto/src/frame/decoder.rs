@@ -3,15 +3,13 @@ use std::mem;
 use bytes::Bytes;
 use crossws_core::{CloseCode, Limit, Limits, Message};
 
+use super::begun::{Arriving, Begun};
 use super::buffer::append;
-use super::header::{Header, MAX_HEADER};
-use super::message::{Kind, Partial};
-use super::{Event, Role, Violation, close};
+use super::header::{FIN, Header, MASKED, MAX_MASKED_HEADER};
+use super::{Event, Kind, Opcode, Partial, Role, Violation, close, mask};
 use crate::deflate::Inflater;
-use crate::frame::Opcode;
-use crate::frame::mask;
 
-/// This crate's own engine. Between messages it owns no heap memory; within a message, only what
+/// Decodes what the other side sends. Between messages it owns no heap memory; within a message, only what
 /// has arrived.
 #[derive(Debug)]
 pub struct Decoder {
@@ -29,53 +27,13 @@ pub struct Decoder {
     inflates: bool,
 }
 
-#[derive(Debug, Default)]
-struct Begun {
-    /// The beginning of a header.
-    head: [u8; MAX_HEADER],
-    head_len: u8,
-    /// The frame whose payload is arriving.
-    frame: Option<Frame>,
-    /// The arrived part of a control frame's payload.
-    control: Vec<u8>,
-    /// The message whose frames, or pieces of a frame, are arriving.
-    message: Option<Partial>,
-    /// The number of its frames so far.
-    fragments: u32,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Frame {
-    opcode: Opcode,
-    fin: bool,
-    compressed: bool,
-    /// Bytes of the payload that have not arrived.
-    left: usize,
-    /// The masking key, rotated to the next byte of the payload.
-    key: [u8; 4],
-}
-
-impl Frame {
-    /// Returns how many bytes the message is known to need. After a frame that is not the last,
-    /// more frames may follow, and reserving for each alone would copy the message each time.
-    fn coming(&self) -> usize {
-        match self.fin {
-            true => self.left,
-            false => usize::MAX,
-        }
-    }
-}
-
 /// The largest message, whatever the limits. No allocation can be larger than `isize::MAX`, and
 /// buffers grow by doubling.
 const MOST: usize = isize::MAX as usize >> 1;
 
 /// The first byte of a final frame without extensions.
-const FIN_TEXT: u8 = 0x80 | Opcode::Text as u8;
-const FIN_BINARY: u8 = 0x80 | Opcode::Binary as u8;
-
-/// The bit of the second byte.
-const MASKED: u8 = 0x80;
+const FIN_TEXT: u8 = FIN | Opcode::Text as u8;
+const FIN_BINARY: u8 = FIN | Opcode::Binary as u8;
 
 /// Two bytes, and the masking key.
 const SHORT_HEADER: usize = 6;
@@ -192,7 +150,7 @@ impl Decoder {
 
     /// Reads a header and checks that its frame may come now.
     #[inline]
-    fn begin(&mut self, input: &mut &mut [u8]) -> Result<Option<Frame>, Violation> {
+    fn begin(&mut self, input: &mut &mut [u8]) -> Result<Option<Arriving>, Violation> {
         if input.is_empty() {
             return Ok(None);
         }
@@ -214,7 +172,7 @@ impl Decoder {
     fn resume(&mut self, input: &mut &mut [u8]) -> Result<Option<Header>, Violation> {
         let begun = self.begun.get_or_insert_default();
         let had = usize::from(begun.head_len);
-        let count = input.len().min(MAX_HEADER - had);
+        let count = input.len().min(MAX_MASKED_HEADER - had);
         let room = begun.head.iter_mut().skip(had);
         for (to, from) in room.zip(input.iter()) {
             *to = *from;
@@ -237,7 +195,7 @@ impl Decoder {
 
     /// Checks the limits, and the rules that depend on earlier frames, before anything is stored.
     #[inline]
-    fn admit(&mut self, header: &Header) -> Result<Frame, Violation> {
+    fn admit(&mut self, header: &Header) -> Result<Arriving, Violation> {
         if header.rsv1 {
             if !self.inflates {
                 return Err(Violation::protocol(
@@ -281,7 +239,7 @@ impl Decoder {
                 return Err(Violation::new(CloseCode::POLICY, "too many fragments"));
             }
         }
-        Ok(Frame {
+        Ok(Arriving {
             opcode: header.opcode,
             fin: header.fin,
             compressed: header.rsv1,
@@ -292,9 +250,9 @@ impl Decoder {
     }
 
     /// Stores a piece of an incomplete frame.
-    fn piece(&mut self, frame: Frame, piece: &[u8]) -> Result<(), Violation> {
+    fn piece(&mut self, frame: Arriving, piece: &[u8]) -> Result<(), Violation> {
         let begun = self.begun.get_or_insert_default();
-        begun.frame = Some(Frame {
+        begun.frame = Some(Arriving {
             left: frame.left - piece.len(),
             key: mask::advance(frame.key, piece.len()),
             // The message has begun, so its next frames are continuations.
@@ -315,7 +273,7 @@ impl Decoder {
 
     /// Completes a frame. Returns `None` if it is not the last of its message.
     #[inline]
-    fn end(&mut self, frame: Frame, payload: &[u8]) -> Result<Option<Event>, Violation> {
+    fn end(&mut self, frame: Arriving, payload: &[u8]) -> Result<Option<Event>, Violation> {
         let kind = match frame.opcode {
             Opcode::Text => Kind::Text,
             Opcode::Binary => Kind::Binary,
@@ -332,7 +290,7 @@ impl Decoder {
         self.end_piece(frame, payload)
     }
 
-    fn end_piece(&mut self, frame: Frame, payload: &[u8]) -> Result<Option<Event>, Violation> {
+    fn end_piece(&mut self, frame: Arriving, payload: &[u8]) -> Result<Option<Event>, Violation> {
         self.message(frame).push(payload, frame.coming())?;
         if !frame.fin {
             return Ok(None);
@@ -346,7 +304,7 @@ impl Decoder {
     }
 
     /// Returns the message that a data frame belongs to.
-    fn message(&mut self, frame: Frame) -> &mut Partial {
+    fn message(&mut self, frame: Arriving) -> &mut Partial {
         let begun = self.begun.get_or_insert_default();
         begun.message.get_or_insert_with(|| {
             begun.fragments = 1;
@@ -361,11 +319,7 @@ impl Decoder {
     /// Returns how many bytes of unfinished frames and messages it holds.
     #[inline]
     pub fn unfinished(&self) -> usize {
-        self.begun.as_ref().map_or(0, |begun| {
-            let message = begun.message.as_ref();
-            let kept = begun.control.capacity() + message.map_or(0, Partial::capacity);
-            size_of::<Begun>() + kept
-        })
+        self.begun.as_deref().map_or(0, Begun::owned)
     }
 
     /// Drops the unfinished frame and message.

@@ -24,7 +24,7 @@ fn pieces_mean_what_the_whole_means() {
 }
 
 #[test]
-fn the_engine_changes_only_consumed_bytes() {
+fn the_decoder_changes_only_consumed_bytes() {
     let one = masked(0x81, b"one");
     let mut bytes = [&one[..], &masked(0x81, b"two")].concat();
     let second = bytes[one.len()..].to_vec();

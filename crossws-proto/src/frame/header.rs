@@ -1,13 +1,26 @@
-use super::{Role, Violation};
-use crate::frame::Opcode;
+//! A frame's header, read and written (RFC 6455 section 5.2).
 
-/// The longest header: two bytes, eight of length, four of masking key.
-pub(super) const MAX_HEADER: usize = 14;
+use bytes::BufMut;
+
+use super::{Opcode, Role, Violation};
+
+/// The longest header of an unmasked frame: two bytes, and eight of length.
+pub const MAX_HEADER: usize = 10;
+
+/// The longest header of a masked frame: four bytes of masking key follow the length.
+pub(super) const MAX_MASKED_HEADER: usize = MAX_HEADER + 4;
+
+// Bits of the first byte.
+pub(super) const FIN: u8 = 0x80;
+pub(super) const RSV1: u8 = 0x40;
+
+/// A bit of the second byte.
+pub(super) const MASKED: u8 = 0x80;
 
 /// The longest payload of a control frame (RFC 6455 section 5.5).
 const MAX_CONTROL: u8 = 125;
 
-/// A frame's header (RFC 6455 section 5.2), after every check that needs no other state.
+/// A frame's header, after every check that needs no other state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) fin: bool,
@@ -30,7 +43,7 @@ impl Header {
         if first & 0x30 != 0 {
             return Err(Violation::protocol("a reserved bit is set"));
         }
-        let fin = first & 0x80 != 0;
+        let fin = first & FIN != 0;
         let opcode = match first & 0x0f {
             0x0 => Opcode::Continuation,
             0x1 => Opcode::Text,
@@ -40,7 +53,7 @@ impl Header {
             0xa => Opcode::Pong,
             _ => return Err(Violation::protocol("a reserved opcode")),
         };
-        let masked = second & 0x80 != 0;
+        let masked = second & MASKED != 0;
         match (role, masked) {
             (Role::Server, false) => {
                 return Err(Violation::protocol("a client's frame is unmasked"));
@@ -95,6 +108,51 @@ impl Header {
         header.key = *key;
         Ok(Some((header, 6 + form)))
     }
+}
+
+/// Appends the header of a frame whose payload has `len` bytes.
+#[inline]
+pub fn put_header(buf: &mut impl BufMut, opcode: Opcode, len: usize) {
+    put_first_and_len(buf, FIN | opcode as u8, 0, len);
+}
+
+/// Appends the header of a frame whose payload is masked with this key.
+pub(super) fn put_masked_header(buf: &mut impl BufMut, first: u8, len: usize, key: [u8; 4]) {
+    put_first_and_len(buf, first, MASKED, len);
+    buf.put_slice(&key);
+}
+
+/// Appends a header up to its length, which follows the first byte.
+#[inline]
+pub(super) fn put_first_and_len(buf: &mut impl BufMut, first: u8, masked: u8, len: usize) {
+    // The shortest of the three length forms, as section 5.2 demands.
+    match len {
+        0..=125 => buf.put_slice(&[first, masked | len as u8]),
+        126..=0xffff => {
+            let [a, b] = (len as u16).to_be_bytes();
+            buf.put_slice(&[first, masked | 126, a, b]);
+        }
+        _ => {
+            buf.put_slice(&[first, masked | 127]);
+            buf.put_u64(len as u64);
+        }
+    }
+}
+
+/// Returns the length, header included, of the frame at the start of `head`. Returns `None` if
+/// `head` does not hold the whole header.
+pub fn frame_len(head: &[u8]) -> Option<usize> {
+    let (header, payload): (usize, u64) = match head.get(1)? & 0x7f {
+        126 => (
+            4,
+            u16::from_be_bytes(head.get(2..4)?.try_into().ok()?).into(),
+        ),
+        127 => (10, u64::from_be_bytes(head.get(2..10)?.try_into().ok()?)),
+        len => (2, len.into()),
+    };
+    let key = if head.get(1)? & MASKED == 0 { 0 } else { 4 };
+    let header: usize = header + key;
+    header.checked_add(usize::try_from(payload).ok()?)
 }
 
 #[cfg(test)]

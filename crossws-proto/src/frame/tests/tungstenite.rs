@@ -7,8 +7,7 @@ use tungstenite::Error;
 use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 
 use super::Engine;
-use crate::engine::Role as Side;
-use crate::engine::{Event, Violation};
+use crate::frame::{Event, Role as Side, Violation};
 
 /// tungstenite, used without IO: its state machine reads from a slice. What it would write (pongs
 /// and close replies) is discarded, because only what it decodes is compared.

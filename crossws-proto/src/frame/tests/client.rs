@@ -1,4 +1,4 @@
-//! What a client sends, as a server's engine reads it.
+//! What a client sends, as a server's decoder reads it.
 
 use bytes::BytesMut;
 use crossws_core::{CloseFrame, Deflate};

@@ -1,4 +1,4 @@
-//! This crate's engine and tungstenite's on the same streams, cut at random.
+//! This crate's decoder and tungstenite's on the same streams, cut at random.
 //!
 //! `CROSSWS_STREAMS=5000000 cargo test --release -p crossws-proto differential` tries more.
 
