@@ -10,7 +10,8 @@ use http::header::{
 use http::response::Parts;
 use http::{StatusCode, Version};
 
-use super::{Agreed, accept, has_token, only};
+use super::lookup::{has_token, only};
+use super::{Agreed, accept};
 use crate::deflate::{Malformed, Offer};
 
 /// Why a server's response opens no WebSocket. The client must drop the connection and send nothing
