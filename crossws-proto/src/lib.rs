@@ -15,3 +15,6 @@ pub mod outbox;
 pub mod reasons;
 #[doc(hidden)]
 pub mod sync;
+#[cfg(all(any(test, feature = "testing"), not(crossws_shuttle)))]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
