@@ -12,7 +12,7 @@ use sha1_smol::Sha1;
 
 pub use self::client::{AnswerError, ClientHandshake, is_token};
 pub use self::lookup::Lookup;
-pub use self::server::{Handshake, asks, is_upgrade};
+pub use self::server::{Handshake, Offers, asks, is_upgrade};
 pub use self::target::{BAD_TARGET, check_target, is_target};
 use crate::deflate::{Agreement, Negotiated};
 use crate::frame::{Decoder, Role};

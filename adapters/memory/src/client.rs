@@ -148,6 +148,32 @@ impl Client {
         }
     }
 
+    /// Returns the next bytes of the server, as they are, or `None` when the connection has ended. Only
+    /// of a client that leaves its frames to the test: see [`Connect::raw`](crate::Connect::raw).
+    ///
+    /// ```
+    /// # use crossws_memory::TestServer;
+    /// # futures_lite::future::block_on(async {
+    /// let app = crossws_core::hooks().on_open(|peer| async move { peer.send("hello") });
+    /// let mut client = TestServer::new(app).connect("/").raw().await?;
+    /// assert_eq!(client.next_raw().await.unwrap(), b"\x81\x05hello"[..]);
+    /// # Ok::<_, crossws_memory::ConnectError>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses no byte.
+    pub async fn next_raw(&mut self) -> Option<Bytes> {
+        poll_fn(|cx| {
+            self.world.executor.drive(&self.waiter, cx);
+            match self.link.take_bytes(cx) {
+                Ok(bytes) => Poll::Ready(Some(bytes)),
+                Err(Nothing::Ever) => Poll::Ready(None),
+                Err(Nothing::Yet) => Poll::Pending,
+            }
+        })
+        .await
+    }
+
     /// Sends a close frame, the first time. The server's reply ends the connection. Frames that the
     /// server sends before its reply are still received.
     pub fn close(&mut self, code: CloseCode, reason: impl Into<Utf8Bytes>) {

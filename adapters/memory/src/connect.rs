@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
 
-use crossws_core::{BoxFuture, UpgradeRequest};
+use crossws_core::{BoxFuture, Deflate, UpgradeRequest};
+use crossws_proto::handshake::ClientHandshake;
 use http::header::{
-    CONNECTION, HOST, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
-    SEC_WEBSOCKET_VERSION, UPGRADE,
+    CONNECTION, HOST, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::uri::{Parts, PathAndQuery, Scheme};
 use http::{HeaderMap, Method, Request, Uri};
@@ -35,6 +36,8 @@ pub struct Connect {
     remote_addr: SocketAddr,
     secure: bool,
     attach: Vec<Attach>,
+    deflate: Option<Deflate>,
+    raw: bool,
 }
 
 /// Attaches a value to a request.
@@ -57,6 +60,8 @@ impl Connect {
             remote_addr,
             secure: false,
             attach: Vec::new(),
+            deflate: None,
+            raw: false,
         }
     }
 
@@ -142,17 +147,59 @@ impl Connect {
         self
     }
 
+    /// Offers permessage-deflate, as browsers do. By default the client offers no compression. If the
+    /// server agrees, both sides compress on the wire; what the test sends and takes is the same.
+    ///
+    /// ```
+    /// # use crossws_core::{Deflate, hooks};
+    /// # use crossws_memory::TestServer;
+    /// # futures_lite::future::block_on(async {
+    /// let echo = hooks().on_message(|peer, message| async move { peer.send(message) });
+    /// let server = TestServer::builder(echo).deflate(Deflate::default()).build();
+    /// let mut client = server.connect("/").deflate(Deflate::default()).await?;
+    /// let agreed = &client.response().headers()["sec-websocket-extensions"];
+    /// assert!(agreed.to_str()?.starts_with("permessage-deflate"));
+    /// client.send("long, and like itself; ".repeat(100))?;
+    /// client.expect("long, and like itself; ".repeat(100)).await;
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    pub fn deflate(mut self, config: impl Into<Option<Deflate>>) -> Self {
+        self.deflate = config.into();
+        self
+    }
+
+    /// Leaves all frames to the test, which sends bytes with [`Client::send_raw`] and takes them with
+    /// [`Client::next_raw`]. The client decodes nothing, and answers no ping and no close frame.
+    pub fn raw(mut self) -> Self {
+        self.raw = true;
+        self
+    }
+
     async fn run(self) -> Result<Client, ConnectError> {
-        let mut request = self
-            .request
-            .map_err(ConnectError::malformed)
-            .and_then(|request| complete(request, self.secure))?
-            .with_remote_addr(Some(self.remote_addr));
+        let offer = match &self.deflate {
+            Some(config) => {
+                Some(ClientHandshake::new(Some(config)).map_err(ConnectError::malformed)?)
+            }
+            None => None,
+        };
+        let mut request = self.request.map_err(ConnectError::malformed)?;
+        if let Some(value) = offer
+            .as_ref()
+            .and_then(|offer| offer.headers().remove(SEC_WEBSOCKET_EXTENSIONS))
+        {
+            request
+                .headers_mut()
+                .append(SEC_WEBSOCKET_EXTENSIONS, value);
+        }
+        let mut request = complete(request, self.secure)?.with_remote_addr(Some(self.remote_addr));
         for attach in self.attach {
             attach(&mut request);
         }
         let world = self.world;
-        let link = Arc::new(Link::new(Arc::clone(&world.clock)));
+        let link = Arc::new(Link::new(Arc::clone(&world.clock), offer));
+        if self.raw {
+            link.set_raw();
+        }
         let serve = world.app.serve(request, Arc::clone(&link));
         world.executor.spawn(serve);
         // From here on, dropping the future means that the client goes away.

@@ -15,7 +15,8 @@ use crossws_core::{
     UpgradeRequest,
 };
 use crossws_proto::connection::Step;
-use http::header::{CONNECTION, HeaderValue, UPGRADE};
+use crossws_proto::handshake::Offers;
+use http::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_EXTENSIONS, UPGRADE};
 use http::{Request, Response, StatusCode, Version};
 
 use crate::ConnectError;
@@ -120,6 +121,10 @@ impl Driver {
         resolver: Arc<R>,
         request: UpgradeRequest,
     ) {
+        let offers = match Offers::of(request.headers()) {
+            Ok(offers) => offers,
+            Err(rejection) => return self.reject(rejection),
+        };
         let limit = hub.limits().upgrade_timeout;
         let claim = async {
             start.ready().await.map_err(ConnectError::rejected)?;
@@ -127,7 +132,7 @@ impl Driver {
         };
         let claim = match self.in_time(&hub, claim, limit).await {
             Some(Ok(Ok(claim))) => claim,
-            Some(Ok(Err(refused))) => return self.refused(&hub, refused).await,
+            Some(Ok(Err(refused))) => return self.refused(&hub, refused, offers).await,
             Some(Err(refusal)) => return self.link.0.answer(Err(refusal)),
             None => return,
         };
@@ -139,16 +144,20 @@ impl Driver {
         let upgrade = async { Ok(claim.upgrade().await) };
         let accepted = match self.in_time(&hub, upgrade, limit).await {
             Some(Ok(Ok(accepted))) => accepted,
-            Some(Ok(Err(refused))) => return self.refused(&hub, refused).await,
+            Some(Ok(Err(refused))) => return self.refused(&hub, refused, offers).await,
             Some(Err(refusal)) => return self.link.0.answer(Err(refusal)),
             None => return,
         };
         let response = switching_protocols(&accepted);
-        self.connect(accepted, response).await;
+        self.connect(accepted, response, offers).await;
+    }
+
+    fn reject(&self, rejection: Rejection) {
+        self.link.0.answer(Err(ConnectError::rejected(rejection)));
     }
 
     /// Passes a request that no hooks claim to the HTTP service, which may upgrade it itself.
-    async fn refused(self, hub: &Hub, refused: ClaimError) {
+    async fn refused(self, hub: &Hub, refused: ClaimError, offers: Offers) {
         let (mut request, http) = match (refused, &self.http) {
             (ClaimError::NotHandled(request), Some(http)) => (request, Arc::clone(http)),
             (refused, _) => return self.link.0.answer(Err(refusal(refused))),
@@ -181,12 +190,9 @@ impl Driver {
         match self.in_time(hub, call, Duration::MAX).await {
             Some(Ok(response)) => match door.take() {
                 Some(accepted) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
-                    self.connect(accepted, response.map(drop)).await;
+                    self.connect(accepted, response.map(drop), offers).await;
                 }
-                _ => {
-                    let rejection = Rejection::from(response);
-                    self.link.0.answer(Err(ConnectError::rejected(rejection)));
-                }
+                _ => self.reject(Rejection::from(response)),
             },
             Some(Err(refusal)) => self.link.0.answer(Err(refusal)),
             None => {}
@@ -194,14 +200,31 @@ impl Driver {
     }
 
     /// Sends the response to an accepted upgrade, and runs the connection.
-    async fn connect<H: Hooks + ?Sized>(self, accepted: Accepted<H>, response: Response<()>) {
+    async fn connect<H: Hooks + ?Sized>(
+        self,
+        accepted: Accepted<H>,
+        mut response: Response<()>,
+        offers: Offers,
+    ) {
+        let agreed = match offers.agree(accepted.deflate()) {
+            Ok(agreed) => agreed,
+            Err(rejection) => return self.reject(rejection),
+        };
+        if let Ok(value) = HeaderValue::try_from(agreed.extensions())
+            && !value.is_empty()
+        {
+            let headers = response.headers_mut();
+            headers.insert(SEC_WEBSOCKET_EXTENSIONS, value);
+        }
         let wire = Wire::new(&self.link.0, &accepted.settings().limits);
-        let mut pump = Pump::new(Arc::clone(&wire), &accepted, self.chance.clone());
+        let transport = MemoryTransport::new(Arc::clone(&wire), &agreed);
+        let (deflater, chance) = (transport.deflater(), self.chance.clone());
+        let mut pump = Pump::new(wire, &accepted, agreed, deflater, chance);
         let answer = Answer {
             response,
             id: accepted.id(),
         };
-        let joined = accepted.join(MemoryTransport::new(wire));
+        let joined = accepted.join(transport);
         self.link.0.answer(Ok(answer));
         match joined {
             Ok(joined) => run(pump, joined).await,

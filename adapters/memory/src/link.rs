@@ -10,7 +10,9 @@ use std::time::SystemTime;
 
 use bytes::BytesMut;
 use crossws_core::{CloseFrame, Limit, Limits, PeerId};
+use crossws_proto::deflate::Deflater;
 use crossws_proto::frame::{Decoder, Role};
+use crossws_proto::handshake::ClientHandshake;
 use http::Response;
 
 pub(crate) use client::Nothing;
@@ -34,8 +36,14 @@ struct State {
     network: BytesMut,
 
     // ---- the client's end
+    /// What the client has offered, until the answer.
+    offer: Option<ClientHandshake>,
     answer: Option<Result<Answer, ConnectError>>,
     decoder: Decoder,
+    /// Compresses what the client sends, if that was agreed on.
+    deflater: Option<Deflater>,
+    /// The bytes that have arrived, if the test decodes them itself.
+    raw: Option<BytesMut>,
     received: VecDeque<Frame>,
     reads: bool,
     auto_pong: bool,
@@ -46,6 +54,14 @@ struct State {
     reader: Option<Waker>,
 }
 
+/// Returns a client's limits: it takes what the server sends.
+fn no_limits() -> Limits {
+    Limits::default()
+        .max_message_size(Limit::Unlimited)
+        .max_frame_size(Limit::Unlimited)
+        .max_fragments(Limit::Unlimited)
+}
+
 /// The 101, and the client's identity from then on.
 pub(crate) struct Answer {
     pub(crate) response: Response<()>,
@@ -53,20 +69,18 @@ pub(crate) struct Answer {
 }
 
 impl Link {
-    pub(crate) fn new(clock: Arc<Clock>) -> Self {
-        // A client takes what the server sends.
-        let limits = Limits::default()
-            .max_message_size(Limit::Unlimited)
-            .max_frame_size(Limit::Unlimited)
-            .max_fragments(Limit::Unlimited);
+    pub(crate) fn new(clock: Arc<Clock>, offer: Option<ClientHandshake>) -> Self {
         Self {
             clock,
             state: Mutex::new(State {
                 driver: None,
                 over: false,
                 network: BytesMut::new(),
+                offer,
                 answer: None,
-                decoder: Decoder::new(Role::Client, &limits),
+                decoder: Decoder::new(Role::Client, &no_limits()),
+                deflater: None,
+                raw: None,
                 received: VecDeque::new(),
                 reads: true,
                 auto_pong: true,

@@ -9,7 +9,10 @@ use bytes::BytesMut;
 use crossws_core::adapter::{Accepted, PeerEvents};
 use crossws_core::{CloseFrame, Closed, Hooks, Hub};
 use crossws_proto::connection::{Connection, Queue, Step, Transmit};
-use crossws_proto::frame::{Decoder, Role};
+use crossws_proto::deflate::Deflater;
+use crossws_proto::frame::Role;
+use crossws_proto::handshake::Agreed;
+use crossws_proto::sync::Mutex;
 
 use crate::chance::Chance;
 use crate::clock::Alarm;
@@ -28,16 +31,22 @@ pub(crate) struct Pump {
 }
 
 impl Pump {
+    /// Creates the pump of an accepted upgrade, with what its handshake has agreed on, and with the
+    /// connection's own compression context, if it may have one.
     pub(crate) fn new<H: Hooks + ?Sized>(
         wire: Arc<Wire>,
         accepted: &Accepted<H>,
+        agreed: Agreed,
+        deflater: Option<Arc<Mutex<Deflater>>>,
         chance: Chance,
     ) -> Self {
         let clock = wire.link().clock();
         let (start, alarm) = (clock.now(), Alarm::new(clock));
-        let decoder = Decoder::new(Role::Server, &accepted.settings().limits);
+        let decoder = agreed.into_decoder(Role::Server, &accepted.settings().limits);
+        let mut connection = Connection::new(wire, accepted, decoder);
+        connection.compress_in(deflater);
         Self {
-            connection: Connection::new(wire, accepted, decoder),
+            connection,
             input: BytesMut::new(),
             start,
             alarm,

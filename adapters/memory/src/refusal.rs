@@ -2,6 +2,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use crossws_core::{Rejection, UpgradeRequest};
+use crossws_proto::handshake::AnswerError;
 use http::{Response, StatusCode};
 
 /// A connection that the server refused: the HTTP response in place of a 101.
@@ -32,13 +33,19 @@ impl ConnectError {
         Self::rejected(Rejection::new(StatusCode::BAD_REQUEST, body))
     }
 
+    /// The client refused the server's answer.
+    pub(crate) fn unacceptable(error: AnswerError) -> Self {
+        Self::rejected(Rejection::new(StatusCode::BAD_REQUEST, error.to_string()))
+    }
+
     /// The connection's future was dropped: by a forced shutdown, or in a panic.
     pub(crate) fn dropped() -> Self {
         Self::rejected(Rejection::unavailable("the connection was dropped"))
     }
 
     /// Returns the response: the hook's own; 400 for an invalid request (a header or a path that
-    /// does not parse); 403 for a foreign origin; 404 when no hooks claim the request; 503 when the
+    /// does not parse), and where client and server cannot agree on compression that one of them
+    /// requires; 403 for a foreign origin; 404 when no hooks claim the request; 503 when the
     /// upgrade took longer than `Limits::upgrade_timeout`, or when the hub is full or shutting
     /// down.
     pub fn response(&self) -> &Response<Bytes> {

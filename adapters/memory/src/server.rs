@@ -316,9 +316,8 @@ async fn driven<T>(world: &World, mut call: BoxFuture<'static, T>) -> T {
     .await
 }
 
-/// A builder of a [`TestServer`]: see [`TestServer::builder`]. Times are virtual. The
-/// clients offer no compression, so that `deflate` changes nothing but what hooks read in a peer's
-/// settings.
+/// A builder of a [`TestServer`]: see [`TestServer::builder`]. Times are virtual.
+/// Clients offer compression if [`Connect::deflate`] says so.
 #[must_use = "a builder has no effect until `build`"]
 pub struct TestServerBuilder<R> {
     resolver: Arc<R>,

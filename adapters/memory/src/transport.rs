@@ -6,13 +6,15 @@ use crossws_core::adapter::{MeterCell, Publication, Receipt, Settled, Transport}
 use crossws_core::{Capabilities, CloseFrame, ControlError, Message, SendError, SendOptions, Sent};
 
 use crossws_proto::connection::Queue;
+use crossws_proto::deflate::Deflater;
 use crossws_proto::frame::Opcode;
 use crossws_proto::handshake::Agreed;
 use crossws_proto::outbox::Encoder;
+use crossws_proto::sync::Mutex;
 
 use crate::wire::Wire;
 
-/// The capabilities of this adapter: everything but raw HTTP.
+/// The capabilities of this adapter: everything but raw HTTP and raw streams.
 pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
     .with(Capabilities::BINARY)
     .with(Capabilities::CLOSE_CODE)
@@ -30,20 +32,29 @@ pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
     .with(Capabilities::SHARED_HUB)
     .with(Capabilities::ROUTES)
     .with(Capabilities::RETAINED)
-    .with(Capabilities::RAW_FRAMES);
+    .with(Capabilities::RAW_FRAMES)
+    .with(Capabilities::COMPRESSION);
 
 /// One connection's outbound half.
 pub(crate) struct MemoryTransport {
     wire: Arc<Wire>,
     encoder: Encoder,
+    /// The negotiated extensions, as in the response's header.
+    extensions: Box<str>,
 }
 
 impl MemoryTransport {
-    pub(crate) fn new(wire: Arc<Wire>) -> Self {
+    pub(crate) fn new(wire: Arc<Wire>, agreed: &Agreed) -> Self {
         Self {
-            encoder: Encoder::new(&Agreed::default(), wire.outbox()),
+            encoder: Encoder::new(agreed, wire.outbox()),
+            extensions: agreed.extensions().into(),
             wire,
         }
+    }
+
+    /// Returns the connection's own compression context, if it may have one.
+    pub(crate) fn deflater(&self) -> Option<Arc<Mutex<Deflater>>> {
+        self.encoder.deflater()
     }
 
     fn control(&self, opcode: Opcode, data: Bytes) -> Result<(), ControlError> {
@@ -56,6 +67,10 @@ impl MemoryTransport {
 impl Transport for MemoryTransport {
     fn capabilities(&self) -> Capabilities {
         CAPABILITIES
+    }
+
+    fn extensions(&self) -> &str {
+        &self.extensions
     }
 
     fn send(&self, message: Message, options: &SendOptions) -> Result<Sent, SendError> {

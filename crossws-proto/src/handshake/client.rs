@@ -161,6 +161,15 @@ impl ClientHandshake {
                 return Err(AnswerError::Protocol);
             }
         }
+        self.check_extensions(headers)
+    }
+
+    /// Checks only the extensions of a response, for a connection without a socket, whose other headers
+    /// prove nothing.
+    ///
+    /// # Errors
+    /// The first rule that they break.
+    pub fn check_extensions(self, headers: &HeaderMap) -> Result<Agreed, AnswerError> {
         let extensions = headers.get_all(SEC_WEBSOCKET_EXTENSIONS);
         let deflate = match self.offer {
             Some(offer) => offer.answered(extensions.iter().map(HeaderValue::as_bytes))?,

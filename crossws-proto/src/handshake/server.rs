@@ -34,8 +34,36 @@ pub fn asks<L: Lookup + ?Sized>(version_1_1: bool, headers: &L) -> bool {
 pub struct Handshake {
     /// `None` for an extended CONNECT, which has no key.
     accept: Option<[u8; ACCEPT]>,
-    /// The extensions that the client offers, line by line.
-    extensions: Vec<HeaderValue>,
+    offers: Offers,
+}
+
+/// The extensions that a client offers, line by line.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Offers(Vec<HeaderValue>);
+
+impl Offers {
+    /// Returns the offers of a request.
+    ///
+    /// # Errors
+    /// The response to a line that is not a header's value, which no parser lets through.
+    pub fn of<L: Lookup + ?Sized>(headers: &L) -> Result<Self, Rejection> {
+        let offers = headers.values(&SEC_WEBSOCKET_EXTENSIONS);
+        let offers: Result<_, _> = offers.map(HeaderValue::from_bytes).collect();
+        offers.map(Self).map_err(Rejection::internal)
+    }
+
+    /// Replies to the offers: see [`Handshake::agree`].
+    ///
+    /// # Errors
+    /// As [`Handshake::agree`].
+    pub fn agree(&self, deflate: Option<&Deflate>) -> Result<Agreed, Rejection> {
+        let offers = self.0.iter().map(HeaderValue::as_bytes);
+        let deflate = match deflate {
+            Some(config) => deflate::negotiate(config, offers)?,
+            None => None,
+        };
+        Ok(Agreed { deflate })
+    }
 }
 
 impl Handshake {
@@ -103,7 +131,7 @@ impl Handshake {
         }
         Ok(Self {
             accept: Some(accept(key)),
-            extensions: offers(headers)?,
+            offers: Offers::of(headers)?,
         })
     }
 
@@ -123,7 +151,7 @@ impl Handshake {
         }
         Ok(Self {
             accept: None,
-            extensions: offers(&parts.headers)?,
+            offers: Offers::of(&parts.headers)?,
         })
     }
 
@@ -134,12 +162,7 @@ impl Handshake {
     /// 400 when it is configured and the offers are malformed, or when it is configured strictly
     /// and no offer is acceptable.
     pub fn agree(&self, deflate: Option<&Deflate>) -> Result<Agreed, Rejection> {
-        let offers = self.extensions.iter().map(HeaderValue::as_bytes);
-        let deflate = match deflate {
-            Some(config) => deflate::negotiate(config, offers)?,
-            None => None,
-        };
-        Ok(Agreed { deflate })
+        self.offers.agree(deflate)
     }
 
     /// Returns the 101, or the 200 to an extended CONNECT, with the headers of the accepted
@@ -207,13 +230,6 @@ fn other_version(status: StatusCode) -> Rejection {
     let headers = rejection.response_mut().headers_mut();
     headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
     rejection
-}
-
-/// Returns the extensions that the client offers.
-fn offers<L: Lookup + ?Sized>(headers: &L) -> Result<Vec<HeaderValue>, Rejection> {
-    let offers = headers.values(&SEC_WEBSOCKET_EXTENSIONS);
-    let offers: Result<_, _> = offers.map(HeaderValue::from_bytes).collect();
-    offers.map_err(Rejection::internal)
 }
 
 fn bad(status: StatusCode, text: &'static str) -> Rejection {

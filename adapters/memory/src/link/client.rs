@@ -2,11 +2,12 @@
 
 use std::task::{Context, Waker};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use crossws_core::{CloseFrame, ControlError, Message, SendError};
-use crossws_proto::frame::{Event, Opcode, put_masked_close, put_masked_frame};
+use crossws_proto::deflate::Deflater;
+use crossws_proto::frame::{Event, Opcode, Role, put_masked_close, put_masked_frame};
 
-use super::{Answer, Link, State};
+use super::{Answer, Link, State, no_limits};
 use crate::{ConnectError, Frame};
 
 /// Why a client has no frame to take.
@@ -40,7 +41,7 @@ impl Link {
             if state.client_has_ended() {
                 return Err(SendError::Closed(message));
             }
-            match state.put(Opcode::from(&message), message.as_bytes()) {
+            match state.put_message(&message) {
                 true => Ok(()),
                 false => Err(SendError::Closed(message)),
             }
@@ -91,6 +92,25 @@ impl Link {
         self.lock().auto_close = on;
     }
 
+    /// Leaves all frames to the test.
+    pub(crate) fn set_raw(&self) {
+        self.lock().raw.get_or_insert_default();
+    }
+
+    /// Returns the bytes that have arrived. With a context, it is woken for the next.
+    pub(crate) fn take_bytes(&self, cx: &Context<'_>) -> Result<Bytes, Nothing> {
+        let old = {
+            let mut state = self.lock();
+            match state.raw.as_mut().map(BytesMut::split) {
+                Some(bytes) if !bytes.is_empty() => return Ok(bytes.freeze()),
+                _ if state.over || state.vanished => return Err(Nothing::Ever),
+                _ => state.watch(cx),
+            }
+        };
+        drop(old);
+        Err(Nothing::Yet)
+    }
+
     /// Returns the next frame that the client received. With a context, it is woken for the one
     /// after.
     pub(crate) fn take_frame(&self, cx: Option<&Context<'_>>) -> Result<Frame, Nothing> {
@@ -139,8 +159,38 @@ impl State {
         put_masked_frame(&mut self.network, opcode, payload).is_ok()
     }
 
+    /// Encodes a message into the network, compressed if that was agreed on. Returns as
+    /// [`put`](Self::put).
+    fn put_message(&mut self, message: &Message) -> bool {
+        let (opcode, payload) = (Opcode::from(message), message.as_bytes());
+        let deflater = self.deflater.as_mut();
+        let compressed = deflater.map_or(Ok(false), |deflater| {
+            deflater.put_masked_frame(opcode, payload, &mut self.network)
+        });
+        match compressed {
+            Ok(true) => true,
+            Ok(false) => self.put(opcode, payload),
+            Err(_) => false,
+        }
+    }
+
+    /// Takes the extensions that the server has agreed on.
+    pub(super) fn agree(&mut self, answer: Answer) -> Result<Answer, ConnectError> {
+        if let Some(offer) = self.offer.take() {
+            let agreed = offer.check_extensions(answer.response.headers());
+            let agreed = agreed.map_err(ConnectError::unacceptable)?;
+            self.deflater = agreed.deflate().map(Deflater::new);
+            self.decoder = agreed.into_decoder(Role::Client, &no_limits());
+        }
+        Ok(answer)
+    }
+
     /// Delivers bytes to the client, which decodes them. Returns `false` if they are no frames.
     pub(super) fn deliver(&mut self, bytes: &mut [u8]) -> bool {
+        if let Some(raw) = &mut self.raw {
+            raw.extend_from_slice(bytes);
+            return true;
+        }
         let mut rest = bytes;
         loop {
             match self.decoder.decode(&mut rest) {

@@ -19,7 +19,12 @@ impl Link {
     }
 
     pub(crate) fn answer(&self, answer: Result<Answer, ConnectError>) {
-        self.tell_reader(|state| state.answer = Some(answer));
+        self.tell_reader(|state| {
+            let agreed = answer.and_then(|answer| state.agree(answer));
+            // Without a connection, nothing follows the answer.
+            state.over |= agreed.is_err();
+            state.answer = Some(agreed);
+        });
     }
 
     /// Takes the bytes that have arrived.
