@@ -121,7 +121,12 @@ impl Driver {
         resolver: Arc<R>,
         request: UpgradeRequest,
     ) {
-        let offers = match Offers::of(request.headers()) {
+        // Offers in a request of the test's own are for hooks to read.
+        let offers = match self.link.0.may_compress() {
+            true => Offers::of(request.headers()),
+            false => Ok(Offers::default()),
+        };
+        let offers = match offers {
             Ok(offers) => offers,
             Err(rejection) => return self.reject(rejection),
         };

@@ -101,6 +101,12 @@ impl Link {
         self.clock.wall()
     }
 
+    /// Returns whether the client understands what it may have offered.
+    pub(crate) fn may_compress(&self) -> bool {
+        let state = self.lock();
+        state.offer.is_some() || state.raw.is_some()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }

@@ -98,7 +98,7 @@ impl Encoding for ServerFrame {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::frame_len;
+    use crate::frame::{frame_len, unmasked_len};
 
     #[test]
     fn the_shortest_length_form_is_used_and_read_back() {
@@ -114,6 +114,7 @@ mod tests {
             let publication = Publication::new(vec![7; len].into());
             ServerFrame::append(0, &publication, &mut frame);
             assert_eq!(frame.len(), header + len);
+            assert_eq!(frame.len(), unmasked_len(len));
             assert_eq!(frame[0], 0x82);
             assert_eq!(frame_len(&frame[..header]), Some(header + len));
         }

@@ -110,6 +110,17 @@ impl Header {
     }
 }
 
+/// Returns the length of a whole unmasked frame whose payload has `len` bytes.
+#[inline]
+pub(crate) fn unmasked_len(len: usize) -> usize {
+    let header = match len {
+        0..=125 => 2,
+        126..=0xffff => 4,
+        _ => MAX_HEADER,
+    };
+    len.saturating_add(header)
+}
+
 /// Appends the header of a frame whose payload has `len` bytes.
 #[inline]
 pub fn put_header(buf: &mut impl BufMut, opcode: Opcode, len: usize) {
