@@ -1,3 +1,14 @@
+//! Clients, and what tests do with them.
+
+pub(crate) mod calls;
+pub(crate) mod connect;
+pub(crate) mod frame;
+pub(crate) mod hear;
+pub(crate) mod patience;
+pub(crate) mod refusal;
+pub(crate) mod room;
+pub(crate) mod typed;
+
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -15,9 +26,9 @@ use http::Response;
 use http::header::SEC_WEBSOCKET_PROTOCOL;
 
 use crate::Frame;
-use crate::executor::Waiter;
-use crate::link::{Link, Nothing};
+use crate::connection::link::{Link, Nothing};
 use crate::server::World;
+use crate::time::executor::Waiter;
 
 /// A scripted client, connected without a socket.
 ///

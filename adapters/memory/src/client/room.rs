@@ -7,8 +7,8 @@ use std::task::Poll;
 
 use crossws_core::{IntoMessage, Message};
 
-use crate::chance::Chance;
-use crate::hear::fail;
+use crate::client::hear::fail;
+use crate::time::chance::Chance;
 use crate::{Client, ConnectError, TestServer};
 
 impl TestServer {

@@ -9,7 +9,7 @@ use crossws_core::{DecodeError, IntoMessage, Message};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::patience::Patience;
+use crate::client::patience::Patience;
 use crate::{Client, CloseEvent};
 
 /// A message that a test waited for, and did not get.

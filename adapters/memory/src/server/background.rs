@@ -6,8 +6,8 @@ use std::time::Duration;
 use crossws_core::BoxFuture;
 use crossws_core::adapter::Background;
 
-use crate::clock::{Alarm, Clock};
 use crate::server::World;
+use crate::time::clock::{Alarm, Clock};
 
 /// Virtual time, and tasks that run whenever the toolkit is awaited. They end with the server.
 pub(crate) struct Virtual {

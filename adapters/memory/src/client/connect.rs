@@ -13,7 +13,7 @@ use http::header::{
 use http::uri::{Parts, PathAndQuery, Scheme};
 use http::{HeaderMap, Method, Request, Uri};
 
-use crate::link::Link;
+use crate::connection::link::Link;
 use crate::server::World;
 use crate::{Client, ConnectError};
 
@@ -225,7 +225,7 @@ impl Pending {
         mut self,
         response: http::Response<()>,
         id: crossws_core::PeerId,
-        waiter: crate::executor::Waiter,
+        waiter: crate::time::executor::Waiter,
     ) -> Result<Client, ConnectError> {
         let (world, link) = self.0.take().ok_or_else(ConnectError::dropped)?;
         Ok(Client::new(world, link, waiter, response, id))

@@ -14,10 +14,10 @@ use crossws_proto::frame::Role;
 use crossws_proto::handshake::Agreed;
 use crossws_proto::sync::Mutex;
 
-use crate::chance::Chance;
-use crate::clock::Alarm;
-use crate::hook;
-use crate::wire::Wire;
+use crate::connection::hook;
+use crate::connection::wire::Wire;
+use crate::time::chance::Chance;
+use crate::time::clock::Alarm;
 
 /// Serves one connection while its hooks run: reads, writes, heartbeats, closes.
 pub(crate) struct Pump {

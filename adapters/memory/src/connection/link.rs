@@ -17,8 +17,8 @@ use http::Response;
 
 pub(crate) use client::Nothing;
 
-use crate::clock::Clock;
 use crate::sync::lock;
+use crate::time::clock::Clock;
 use crate::{ConnectError, Frame};
 
 pub(crate) struct Link {

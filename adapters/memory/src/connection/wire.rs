@@ -9,9 +9,9 @@ use crossws_proto::connection::Queue;
 use crossws_proto::frame::ServerFrame;
 use crossws_proto::outbox::{Clock, Outbox};
 
-use crate::clock;
-use crate::link::Link;
+use crate::connection::link::Link;
 use crate::sync::lock;
+use crate::time::clock;
 
 pub(crate) type Batch = crossws_proto::outbox::Batch<ServerFrame>;
 

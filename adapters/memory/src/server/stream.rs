@@ -8,9 +8,9 @@ use std::task::{Context, Poll, Waker, ready};
 use crossws_core::{Body, BoxError, Bytes};
 use http_body::{Body as HttpBody, Frame};
 
-use crate::executor::Waiter;
 use crate::server::World;
 use crate::sync::lock;
+use crate::time::executor::Waiter;
 
 /// The service is asked for no more of the body while this much waits for the test, as a socket's
 /// buffers would hold.

@@ -12,7 +12,7 @@ use crossws_proto::handshake::Agreed;
 use crossws_proto::outbox::Encoder;
 use crossws_proto::sync::Mutex;
 
-use crate::wire::Wire;
+use crate::connection::wire::Wire;
 
 /// The capabilities of this adapter: everything but raw HTTP and raw streams.
 pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB

@@ -20,13 +20,13 @@ use http::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_EXTENSIONS, UPGRADE};
 use http::{Request, Response, StatusCode, Version};
 
 use crate::ConnectError;
-use crate::chance::Chance;
-use crate::clock::{Alarm, Clock};
-use crate::hook;
-use crate::link::{Answer, Link};
-use crate::pump::Pump;
-use crate::transport::MemoryTransport;
-use crate::wire::Wire;
+use crate::connection::hook;
+use crate::connection::link::{Answer, Link};
+use crate::connection::pump::Pump;
+use crate::connection::transport::MemoryTransport;
+use crate::connection::wire::Wire;
+use crate::time::chance::Chance;
+use crate::time::clock::{Alarm, Clock};
 
 /// An app without its type, so that a hook can hold the server that runs it.
 pub(crate) trait App: MaybeSend + MaybeSync {

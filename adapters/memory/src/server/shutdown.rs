@@ -6,9 +6,9 @@ use std::time::Duration;
 use crossws_core::adapter::Closing;
 use crossws_core::{Report, Shutdown};
 
-use crate::clock::Alarm;
-use crate::hook;
+use crate::connection::hook;
 use crate::server::World;
+use crate::time::clock::Alarm;
 
 /// See [`TestServer::shutdown`](crate::TestServer::shutdown).
 pub(crate) async fn shut_down(world: &World, shutdown: Shutdown) -> Report {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::hear::decode;
+use crate::client::hear::decode;
 use crate::{Client, CloseEvent, NotHeard};
 
 impl Client {

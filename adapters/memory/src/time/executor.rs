@@ -13,8 +13,8 @@ use std::thread::{self, ThreadId};
 
 use crossws_core::BoxFuture;
 
-use crate::chance::Chance;
 use crate::sync::lock;
+use crate::time::chance::Chance;
 
 /// After this many polls the caller's own task gets a turn, because a hook that only yields must
 /// not keep it away indefinitely.

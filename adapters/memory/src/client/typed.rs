@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crossws_app::{Decode, DecodeLimits, Encode, JsonCodec};
 use crossws_core::{CloseCode, DecodeError, Message, PeerId, SendError, Utf8Bytes};
 
-use crate::hear::{decode, fail};
+use crate::client::hear::{decode, fail};
 use crate::{Client, CloseEvent, NotHeard};
 
 impl Client {
