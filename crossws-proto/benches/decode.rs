@@ -1,4 +1,4 @@
-//! Measures decoding: nanoseconds per frame from a full read buffer, for this crate's engine and
+//! Measures decoding: nanoseconds per frame from a full read buffer, for this crate's decoder and
 //! tungstenite's.
 //!
 //! `cargo bench -p crossws-proto --bench decode`
@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 use crossws_core::Limits;
-use crossws_proto::engine::{Decoder, Opcode, Role, put_masked_frame};
+use crossws_proto::frame::{Decoder, Opcode, Role, put_masked_frame};
 use tungstenite::protocol::{self, WebSocketConfig, WebSocketContext};
 
 /// The number of bytes that one read returns.

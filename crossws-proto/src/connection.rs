@@ -40,7 +40,7 @@ use self::phase::{Change, Phase};
 pub use self::step::Step;
 pub use self::transmitting::Transmit;
 use crate::deflate::Deflater;
-use crate::engine::{Decoder, Role};
+use crate::frame::{Decoder, Role};
 use crate::outbox::{Clock, Framing, Outbox};
 use crate::sync::Mutex;
 
@@ -98,7 +98,7 @@ pub struct Connection<Q: Queue> {
     /// To be told: bytes were written.
     wrote: bool,
     /// To be told: the connection is ending.
-    has_ended: bool,
+    is_ending: bool,
 }
 
 /// Most reads in one turn, before other tasks run. Where hooks run, their number bounds a turn.
@@ -149,7 +149,7 @@ impl<Q: Queue> Connection<Q> {
             ping_due: false,
             cut: false,
             wrote: false,
-            has_ended: false,
+            is_ending: false,
             settings,
         }
     }
@@ -227,7 +227,7 @@ impl<Q: Queue> Connection<Q> {
             && self.is_open()
             && self.inbound.is_empty()
             && !self.wrote
-            && !self.has_ended
+            && !self.is_ending
             && !self.outbox().has_piled_up()
     }
 
@@ -302,12 +302,12 @@ impl<Q: Queue> Connection<Q> {
     /// code.
     pub fn tell(&mut self) {
         let wrote = std::mem::take(&mut self.wrote);
-        let has_ended = std::mem::take(&mut self.has_ended);
+        let is_ending = std::mem::take(&mut self.is_ending);
         if let Some(events) = &self.events {
             if wrote {
                 events.drained();
             }
-            if has_ended {
+            if is_ending {
                 // The peer leaves every list, and the tasks that wait for its end are woken.
                 events.ended();
             }
@@ -345,7 +345,7 @@ impl<Q: Queue> Connection<Q> {
 
     /// The only way in which the phase changes.
     fn change(&mut self, change: Change) {
-        self.has_ended |= self.phase.transition(change);
+        self.is_ending |= self.phase.transition(change);
         if self.is_over() {
             // A hook may still run, and must not keep anything in memory by it.
             self.outbox().end();

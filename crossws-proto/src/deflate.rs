@@ -67,7 +67,7 @@ pub struct Negotiated {
 
 /// The parameters that the two sides have agreed on, with the state that one side needs for them.
 #[derive(Debug)]
-pub(crate) struct Agreed {
+pub(crate) struct Agreement {
     pub(crate) negotiated: Negotiated,
     /// The value of the response's header.
     pub(crate) answer: String,

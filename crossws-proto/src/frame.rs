@@ -1,19 +1,35 @@
-//! Outgoing frames (RFC 6455 section 5.2). Each message is one final frame. A client's frames are
-//! masked.
+//! Frames in both directions (RFC 6455 section 5), without IO, clock or runtime.
+//!
+//! [`Decoder`] decodes for both roles: a server's requires masked frames, a client's requires unmasked
+//! ones. The tests compare it with tungstenite. Every message is encoded as one final frame: a server's
+//! with [`put_frame`], a client's with [`put_masked_frame`], and compressed with
+//! [`Deflater`](crate::deflate::Deflater).
 
+mod begun;
+mod buffer;
+mod close;
+mod decoder;
+mod encode;
+mod header;
 pub(crate) mod mask;
+mod partial;
+#[cfg(test)]
+mod tests;
+mod utf8;
 
-use bytes::{BufMut, BytesMut};
-use crossws_core::adapter::{Encoding, Publication};
-use crossws_core::{CloseFrame, Message};
-use smallvec::SmallVec;
+use std::borrow::Cow;
 
-/// The longest header of an unmasked frame.
-pub const MAX_HEADER: usize = 10;
+use bytes::Bytes;
+use crossws_core::{CloseCode, CloseFrame, Message};
 
-const FIN: u8 = 0x80;
-const RSV1: u8 = 0x40;
-const MASKED: u8 = 0x80;
+pub use self::decoder::Decoder;
+pub use self::encode::{
+    ClientFrame, ServerFrame, put_close, put_compressed_frame, put_frame, put_masked_close,
+    put_masked_frame,
+};
+pub(crate) use self::header::unmasked_len;
+pub use self::header::{MAX_HEADER, frame_len, put_header};
+pub(crate) use self::partial::{Kind, Partial};
 
 /// The kind of a frame.
 // Exhaustive on purpose: every other number is reserved.
@@ -50,168 +66,75 @@ impl From<&Message> for Opcode {
     }
 }
 
-/// Appends the header of a frame whose payload has `len` bytes.
-#[inline]
-pub fn put_header(buf: &mut impl BufMut, opcode: Opcode, len: usize) {
-    put_bits_and_len(buf, FIN | opcode as u8, 0, len);
+/// The side of a connection that a [`Decoder`] decodes for.
+// Exhaustive on purpose: RFC 6455 knows these two.
+#[allow(clippy::exhaustive_enums)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// The server's side. Incoming frames are a client's, and masked.
+    Server,
+    /// The client's side. Incoming frames are a server's, and unmasked.
+    Client,
 }
 
-/// Appends the header of a frame whose payload is masked with this key.
-fn put_masked_header(buf: &mut impl BufMut, first: u8, len: usize, key: [u8; 4]) {
-    put_bits_and_len(buf, first, MASKED, len);
-    buf.put_slice(&key);
+/// Something that the other side sent.
+// Exhaustive on purpose: a driver must handle every kind of frame that RFC 6455 defines.
+#[allow(clippy::exhaustive_enums)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A whole message, its fragments joined.
+    Message(Message),
+    /// A ping; at most 125 bytes.
+    Ping(Bytes),
+    /// A pong; at most 125 bytes.
+    Pong(Bytes),
+    /// A close frame; `None` if it has no code. What follows it must not be decoded.
+    Close(Option<CloseFrame>),
 }
 
-#[inline]
-fn put_bits_and_len(buf: &mut impl BufMut, first: u8, masked: u8, len: usize) {
-    // The shortest of the three length forms, as section 5.2 demands.
-    match len {
-        0..=125 => buf.put_slice(&[first, masked | len as u8]),
-        126..=0xffff => {
-            let [a, b] = (len as u16).to_be_bytes();
-            buf.put_slice(&[first, masked | 126, a, b]);
-        }
-        _ => {
-            buf.put_slice(&[first, masked | 127]);
-            buf.put_u64(len as u64);
-        }
-    }
+/// A broken rule or limit, with its close code.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct Violation {
+    code: CloseCode,
+    text: Cow<'static, str>,
 }
 
-/// Appends a frame with a compressed message (RFC 7692 section 6.1). With a key, the payload is
-/// masked in place.
-pub fn put_compressed_frame(
-    buf: &mut impl BufMut,
-    opcode: Opcode,
-    payload: &mut [u8],
-    key: Option<[u8; 4]>,
-) {
-    let first = FIN | RSV1 | opcode as u8;
-    match key {
-        None => put_bits_and_len(buf, first, 0, payload.len()),
-        Some(key) => {
-            put_masked_header(buf, first, payload.len(), key);
-            mask::apply(payload, key);
-        }
-    }
-    buf.put_slice(payload);
-}
-
-/// Appends an unmasked frame.
-pub fn put_frame(buf: &mut impl BufMut, opcode: Opcode, payload: &[u8]) {
-    put_header(buf, opcode, payload.len());
-    buf.put_slice(payload);
-}
-
-/// Appends a frame as a client sends it: masked with a fresh key from the system's random source
-/// (RFC 6455 section 5.3).
-///
-/// # Errors
-/// When the system's random source fails. Then nothing is appended.
-pub fn put_masked_frame(
-    buf: &mut BytesMut,
-    opcode: Opcode,
-    payload: &[u8],
-) -> Result<(), getrandom::Error> {
-    let key = mask::fresh_key()?;
-    buf.reserve(MAX_HEADER + key.len() + payload.len());
-    put_masked_header(buf, FIN | opcode as u8, payload.len(), key);
-    let start = buf.len();
-    buf.put_slice(payload);
-    mask::apply(buf.get_mut(start..).unwrap_or_default(), key);
-    Ok(())
-}
-
-/// Appends a close frame. Its payload is empty for `None` and for a frame without a code.
-pub fn put_close(buf: &mut impl BufMut, frame: Option<&CloseFrame>) {
-    put_frame(buf, Opcode::Close, &close_payload(frame));
-}
-
-/// Appends a close frame as a client sends it: masked. `None` means an empty payload.
-///
-/// # Errors
-/// When the system's random source fails. Then nothing is appended.
-pub fn put_masked_close(
-    buf: &mut BytesMut,
-    frame: Option<&CloseFrame>,
-) -> Result<(), getrandom::Error> {
-    put_masked_frame(buf, Opcode::Close, &close_payload(frame))
-}
-
-/// Encodes the payload on the stack: a control frame has at most 125 bytes (RFC 6455 section 5.5).
-fn close_payload(frame: Option<&CloseFrame>) -> SmallVec<[u8; 128]> {
-    let mut payload = SmallVec::new();
-    if let Some(frame) = frame.filter(|frame| frame.has_code()) {
-        payload.extend_from_slice(&frame.code().get().to_be_bytes());
-        payload.extend_from_slice(frame.reason().as_bytes());
-    }
-    payload
-}
-
-/// Returns the length, header included, of the frame at the start of `head`. Returns `None` if
-/// `head` does not hold the whole header.
-pub fn frame_len(head: &[u8]) -> Option<usize> {
-    let (header, payload): (usize, u64) = match head.get(1)? & 0x7f {
-        126 => (
-            4,
-            u16::from_be_bytes(head.get(2..4)?.try_into().ok()?).into(),
-        ),
-        127 => (10, u64::from_be_bytes(head.get(2..10)?.try_into().ok()?)),
-        len => (2, len.into()),
-    };
-    let key = if head.get(1)? & MASKED == 0 { 0 } else { 4 };
-    let header: usize = header + key;
-    header.checked_add(usize::try_from(payload).ok()?)
-}
-
-/// The wire format of what a server publishes: whole frames. Only its name is used, as a type.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct ServerFrame;
-
-/// What a client sends: whole frames, masked. Only its name is used, as a type.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct ClientFrame;
-
-impl Encoding for ServerFrame {
-    fn append(_: u64, publication: &Publication, to: &mut Vec<u8>) {
-        let message = publication.message();
-        put_frame(to, message.into(), message.as_bytes());
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_shortest_length_form_is_used_and_read_back() {
-        for (len, header) in [
-            (0, 2),
-            (125, 2),
-            (126, 4),
-            (0xffff, 4),
-            (0x1_0000, 10),
-            (1 << 20, 10),
-        ] {
-            let mut frame = Vec::new();
-            let publication = Publication::new(vec![7; len].into());
-            ServerFrame::append(0, &publication, &mut frame);
-            assert_eq!(frame.len(), header + len);
-            assert_eq!(frame[0], 0x82);
-            assert_eq!(frame_len(&frame[..header]), Some(header + len));
+impl Violation {
+    /// Creates a violation from the close code and the text for the log.
+    pub fn new(code: CloseCode, text: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            code,
+            text: text.into(),
         }
     }
 
-    #[test]
-    fn a_close_frame_carries_code_and_reason_or_nothing() {
-        let mut buf = Vec::new();
-        put_close(&mut buf, None);
-        put_close(
-            &mut buf,
-            Some(&CloseFrame::new(crossws_core::CloseCode::NORMAL, "ok")),
-        );
-        assert_eq!(&buf[..], b"\x88\x00\x88\x04\x03\xe8ok");
+    /// Returns 1013: all connections together hold too many bytes of unfinished messages.
+    pub fn overloaded() -> Self {
+        Self::new(CloseCode::TRY_AGAIN, "server overloaded")
+    }
+
+    /// Returns 1002: a rule of the framing was broken.
+    pub fn protocol(text: &'static str) -> Self {
+        Self::new(CloseCode::PROTOCOL, text)
+    }
+
+    /// Returns the code to close the connection with.
+    pub fn code(&self) -> CloseCode {
+        self.code
+    }
+
+    /// Returns the close frame's reason. It is short and repeats nothing that was received.
+    pub fn reason(&self) -> &'static str {
+        match (self.code, &self.text) {
+            (CloseCode::TOO_BIG, _) => "message too big",
+            (
+                CloseCode::INVALID | CloseCode::POLICY | CloseCode::TRY_AGAIN,
+                Cow::Borrowed(text),
+            ) => text,
+            (CloseCode::INVALID, _) => "invalid payload",
+            (CloseCode::POLICY, _) => "policy violation",
+            _ => "protocol error",
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use crossws_core::{CloseCode, CloseFrame};
 
-use crate::engine::Violation;
+use crate::frame::Violation;
 
 /// The client takes less than it is sent: 1013.
 pub fn slow_consumer() -> CloseFrame {

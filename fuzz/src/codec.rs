@@ -2,7 +2,7 @@ use bytes::BytesMut;
 use crossws_core::{CloseCode, Deflate, Limits, Message};
 use crossws_proto::handshake::Handshake;
 use crossws_proto::deflate::{Deflater, Inflater, Negotiated};
-use crossws_proto::engine::{
+use crossws_proto::frame::{
     Decoder, Event, Opcode, Role, Violation, put_masked_frame,
 };
 use http::Request;

@@ -6,6 +6,7 @@ mod codec;
 mod connection;
 mod messages;
 mod negotiation;
+mod pair;
 mod request;
 mod routes;
 
@@ -15,5 +16,6 @@ pub use codec::{close, deflate, frames, utf8};
 pub use connection::connection;
 pub use messages::messages;
 pub use negotiation::negotiation;
+pub use pair::pair;
 pub use request::request;
 pub use routes::routes;

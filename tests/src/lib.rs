@@ -55,5 +55,5 @@ pub use peer::Peer;
 pub use scene::{Scene, Stage};
 #[cfg(feature = "suite")]
 pub use target::{
-    Client, Connected, Event, Frame, Fut, Gone, Raw, Report, Server, Shutdown, Target,
+    Client, Connected, Event, Frame, Framed, Fut, Gone, Raw, Report, Server, Shutdown, Target,
 };

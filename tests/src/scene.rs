@@ -7,7 +7,8 @@ use http::{Request, Response, StatusCode};
 use serde_json::Value;
 
 use crate::{
-    Ask, Connected, Control, Do, Entry, Peer, Profile, Raw, Reply, Report, Server, Shutdown, Target,
+    Ask, Connected, Control, Do, Entry, Framed, Peer, Profile, Raw, Reply, Report, Server,
+    Shutdown, Target,
 };
 
 /// The argument of a case: an adapter on which it starts servers.
@@ -296,9 +297,12 @@ impl Stage {
         self.0.raw().await
     }
 
-    /// Opens a WebSocket for a target, to send bytes on it.
-    pub async fn frames(&self, target: String) -> Box<dyn Raw> {
-        self.0.frames(target).await
+    /// Opens a WebSocket for a target, to send bytes on it, with offers of extensions if there are any.
+    ///
+    /// # Errors
+    /// Returns the status of a refusal.
+    pub async fn frames(&self, target: String, offers: &str) -> Result<Framed, u16> {
+        self.0.frames(target, offers.to_owned()).await
     }
 
     /// Shuts down with the adapter's own frame.

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use crossws_core::Capabilities;
+use http::header::{HeaderMap, SEC_WEBSOCKET_EXTENSIONS};
 use http::{Request, Response};
 
 use crate::{Control, Profile, Reply};
@@ -65,19 +66,29 @@ pub trait Server {
         panic!("this target declares RAW_HTTP and has no raw connection")
     }
 
-    /// Opens a WebSocket for this target on which the case sends bytes. Only with
-    /// `Capabilities::RAW_FRAMES`.
-    fn frames(&self, target: String) -> Fut<'_, Box<dyn Raw>> {
+    /// Opens a WebSocket for this target, with these offers of extensions if there are any, on which the
+    /// case sends bytes. Only with `Capabilities::RAW_FRAMES`.
+    ///
+    /// # Errors
+    /// Returns the status of a refusal.
+    fn frames(&self, target: String, offers: String) -> Fut<'_, Result<Framed, u16>> {
         Box::pin(async move {
             let mut raw = self.raw().await;
+            let offers = match offers.as_str() {
+                "" => String::new(),
+                offers => format!("Sec-WebSocket-Extensions: {offers}\r\n"),
+            };
             let head = format!(
                 "GET {target} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
                  Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-                 Sec-WebSocket-Version: 13\r\n\r\n"
+                 Sec-WebSocket-Version: 13\r\n{offers}\r\n"
             );
             raw.write(head.as_bytes()).await.unwrap();
-            assert_eq!(raw.response().await.unwrap().status(), 101);
-            raw
+            let response = raw.response().await.expect("an answer");
+            match response.status().as_u16() {
+                101 => Ok(Framed::new(raw, response.headers())),
+                status => Err(status),
+            }
         })
     }
 
@@ -115,6 +126,24 @@ pub struct Connected {
     pub response: Response<()>,
     /// The connection.
     pub client: Box<dyn Client>,
+}
+
+/// A connection on which a case sends frames as bytes.
+pub struct Framed {
+    /// The connection, after its handshake.
+    pub raw: Box<dyn Raw>,
+    /// The negotiated extensions; empty for none.
+    pub extensions: String,
+}
+
+impl Framed {
+    /// Creates one from the headers of its 101.
+    pub fn new(raw: Box<dyn Raw>, headers: &HeaderMap) -> Self {
+        let extensions = headers.get(SEC_WEBSOCKET_EXTENSIONS);
+        let extensions = extensions.map_or("", |value| value.to_str().unwrap());
+        let extensions = extensions.to_owned();
+        Self { raw, extensions }
+    }
 }
 
 /// The client's end of a WebSocket. It reads only when `next` is called. It replies to a close

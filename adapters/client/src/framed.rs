@@ -10,8 +10,7 @@ use bytes::BytesMut;
 use crossws_core::{Closed, ClosedBy, Hub, Limit, Limits, MaybeSend, Message, Overflow};
 use crossws_proto::connection::{Connection, Step, Transmit};
 use crossws_proto::deflate::Deflater;
-use crossws_proto::engine::Decoder;
-use crossws_proto::frame::{ClientFrame, Opcode, put_masked_frame};
+use crossws_proto::frame::{ClientFrame, Decoder, Opcode, put_masked_frame};
 use crossws_proto::outbox::{Batch, Clock, Outbox};
 use crossws_proto::sync::Mutex;
 

@@ -1,3 +1,14 @@
+//! Clients, and what tests do with them.
+
+pub(crate) mod calls;
+pub(crate) mod connect;
+pub(crate) mod frame;
+pub(crate) mod hear;
+pub(crate) mod patience;
+pub(crate) mod refusal;
+pub(crate) mod room;
+pub(crate) mod typed;
+
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -15,9 +26,9 @@ use http::Response;
 use http::header::SEC_WEBSOCKET_PROTOCOL;
 
 use crate::Frame;
-use crate::executor::Waiter;
-use crate::link::{Link, Nothing};
+use crate::connection::link::{Link, Nothing};
 use crate::server::World;
+use crate::time::executor::Waiter;
 
 /// A scripted client, connected without a socket.
 ///
@@ -146,6 +157,32 @@ impl Client {
             true => Ok(()),
             false => Err(ControlError::Closed),
         }
+    }
+
+    /// Returns the next bytes of the server, as they are, or `None` when the connection has ended. Only
+    /// of a client that leaves its frames to the test: see [`Connect::raw`](crate::Connect::raw).
+    ///
+    /// ```
+    /// # use crossws_memory::TestServer;
+    /// # futures_lite::future::block_on(async {
+    /// let app = crossws_core::hooks().on_open(|peer| async move { peer.send("hello") });
+    /// let mut client = TestServer::new(app).connect("/").raw().await?;
+    /// assert_eq!(client.next_raw().await.unwrap(), b"\x81\x05hello"[..]);
+    /// # Ok::<_, crossws_memory::ConnectError>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses no byte.
+    pub async fn next_raw(&mut self) -> Option<Bytes> {
+        poll_fn(|cx| {
+            self.world.executor.drive(&self.waiter, cx);
+            match self.link.take_bytes(cx) {
+                Ok(bytes) => Poll::Ready(Some(bytes)),
+                Err(Nothing::Ever) => Poll::Ready(None),
+                Err(Nothing::Yet) => Poll::Pending,
+            }
+        })
+        .await
     }
 
     /// Sends a close frame, the first time. The server's reply ends the connection. Frames that the

@@ -33,41 +33,23 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod background;
-mod calls;
-mod chance;
 mod client;
-mod clock;
-mod connect;
-mod driver;
-mod executor;
-mod frame;
-mod hear;
-mod hook;
-mod link;
-mod patience;
-mod pump;
-mod refusal;
-mod room;
-mod seeds;
+mod connection;
 mod server;
-mod shutdown;
-mod stream;
 mod sync;
-mod transport;
-mod typed;
-mod wire;
+mod time;
 
-pub use calls::{Asked, CallClient};
+pub use client::calls::{Asked, CallClient};
+pub use client::connect::Connect;
+pub use client::frame::Frame;
+pub use client::hear::NotHeard;
+pub use client::refusal::ConnectError;
+pub use client::room::Room;
+pub use client::typed::TypedClient;
 pub use client::{Client, CloseEvent, Elapsed};
-pub use connect::Connect;
+pub use connection::transport::CAPABILITIES;
 /// The rule or limit that a client broke: the source of the `error` hook's error.
-pub use crossws_proto::engine::Violation;
-pub use frame::Frame;
-pub use hear::NotHeard;
-pub use refusal::ConnectError;
-pub use room::Room;
-pub use seeds::seeds;
-pub use server::{TestServer, TestServerBuilder};
-pub use transport::CAPABILITIES;
-pub use typed::TypedClient;
+pub use crossws_proto::frame::Violation;
+pub use server::TestServer;
+pub use server::builder::TestServerBuilder;
+pub use time::seeds::seeds;

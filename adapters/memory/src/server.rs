@@ -1,3 +1,10 @@
+//! The server, as tests hold it.
+
+mod background;
+pub(crate) mod builder;
+mod shutdown;
+mod stream;
+
 use std::fmt;
 use std::future::poll_fn;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -8,24 +15,20 @@ use std::task::{Poll, ready};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use crossws_core::adapter::{HttpApp, HttpService, HubChoice, http_service};
+use crossws_core::adapter::HttpService;
 use crossws_core::{
-    Api, ApiError, ApiRequest, Body, BoxFuture, Hub, MaybeSend, Report, Resolve, Shutdown, Sockets,
-    Through, hub_setters,
+    Api, ApiError, ApiRequest, Body, BoxFuture, Hub, MaybeSend, Report, Resolve, Shutdown,
 };
 use http::{Method, Request, Response};
 
+use self::builder::TestServerBuilder;
+use self::shutdown::shut_down;
+use self::stream::pipe;
 use crate::Connect;
-use crate::background::Virtual;
-use crate::chance::Chance;
-use crate::clock::{Alarm, Clock};
-use crate::driver::{self, App, Resolved};
-use crate::executor::Executor;
-use crate::shutdown::shut_down;
-use crate::stream::pipe;
-
-/// The default patience of a server.
-const PATIENCE: Duration = Duration::from_secs(10);
+use crate::connection::driver::App;
+use crate::time::chance::Chance;
+use crate::time::clock::{Alarm, Clock};
+use crate::time::executor::Executor;
 
 /// A server without sockets, in virtual time. It is a cheap handle, which hooks may hold too (the
 /// server then lives as long as the test's process).
@@ -76,14 +79,7 @@ impl TestServer {
 
     /// Returns a builder for limits and the origin policy.
     pub fn builder<R: Resolve>(hooks: R) -> TestServerBuilder<R> {
-        TestServerBuilder {
-            resolver: Arc::new(hooks),
-            hub: HubChoice::default(),
-            http: None,
-            bind: None,
-            chance: Chance::default(),
-            patience: PATIENCE,
-        }
+        TestServerBuilder::new(hooks)
     }
 
     /// Returns a client for this target: a path such as `/rooms/1?as=ada`, or a whole URL, whose
@@ -273,9 +269,6 @@ impl fmt::Debug for TestServer {
     }
 }
 
-/// Called once the server exists.
-type BindSockets = Box<dyn FnOnce(&Hub) + Send + Sync>;
-
 /// The application's HTTP service. All connections run during its calls.
 struct Driven {
     world: Arc<World>,
@@ -314,117 +307,4 @@ async fn driven<T>(world: &World, mut call: BoxFuture<'static, T>) -> T {
         call.as_mut().poll(cx)
     })
     .await
-}
-
-/// A builder of a [`TestServer`]: see [`TestServer::builder`]. Times are virtual. The
-/// clients offer no compression, so that `deflate` changes nothing but what hooks read in a peer's
-/// settings.
-#[must_use = "a builder has no effect until `build`"]
-pub struct TestServerBuilder<R> {
-    resolver: Arc<R>,
-    hub: HubChoice,
-    http: Option<Arc<dyn HttpService>>,
-    /// Gives the sockets to the service.
-    bind: Option<BindSockets>,
-    chance: Chance,
-    patience: Duration,
-}
-
-impl<R> fmt::Debug for TestServerBuilder<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TestServerBuilder")
-            .field("hub", &self.hub)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<R: Resolve> TestServerBuilder<R> {
-    hub_setters!(given);
-
-    /// Sets a seed, which decides the order in which connections run, where the order is not promised:
-    /// which hook is next, and how long it waits for its turn. It decides the ids of peers too. The same
-    /// seed gives the same order. By default connections run in the order in which they become ready. See
-    /// [`seeds`](crate::seeds()).
-    ///
-    /// A seed does not decide the app's own random values, or a real clock.
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.chance = Chance::seeded(seed);
-        self
-    }
-
-    /// Sets how long a client waits, in real time, for a message that a test
-    /// [expects](crate::Client::expect), because a hook may wait for another thread. Default 10 s.
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
-        self
-    }
-
-    /// Serves every request that no hooks claim with this service, as a server's `http` does: an
-    /// `axum::Router`, or any other tower service. Hooks call it with
-    /// [`Peer::api`](crossws_core::Peer::api), the test with [`TestServer::request`].
-    pub fn http(mut self, service: impl HttpApp) -> Self {
-        self.http = Some(http_service(service, |_| {}));
-        self
-    }
-
-    /// As [`http`](Self::http), with sockets through HTTP, as a server's `http_through`: every
-    /// request goes to the service, whose middleware may refuse it, and upgrades end where the
-    /// service places `sockets`.
-    pub fn http_through<S: HttpApp>(
-        self,
-        service: impl FnOnce(Sockets) -> S,
-    ) -> TestServerBuilder<Through<R>> {
-        let sockets = Sockets::unbound();
-        let service = service(sockets.clone());
-        let resolver = Arc::clone(&self.resolver);
-        let builder = TestServerBuilder {
-            resolver: Arc::new(Through::new(self.resolver)),
-            hub: self.hub,
-            http: None,
-            bind: Some(Box::new(move |hub: &Hub| {
-                driver::bind(&sockets, hub, resolver)
-            })),
-            chance: self.chance,
-            patience: self.patience,
-        };
-        builder.http(service)
-    }
-
-    /// Builds the server.
-    pub fn build(self) -> TestServer {
-        let hub = self.hub.build();
-        if let Some(http) = &self.http {
-            hub.lend_http(http);
-        }
-        if let Some(bind) = self.bind {
-            bind(&hub);
-        }
-        let clock = Arc::new(Clock::default());
-        let app = Resolved {
-            hub: hub.clone(),
-            clock: Arc::clone(&clock),
-            resolver: self.resolver,
-            start: Arc::default(),
-            http: self.http.clone(),
-            chance: self.chance.clone(),
-            partings: Arc::default(),
-        };
-        let executor = Executor::new(self.chance.clone());
-        executor.spawn(app.start());
-        let world = Arc::new(World {
-            hub,
-            clock,
-            executor,
-            app: Box::new(app),
-            http: self.http,
-            patience: self.patience,
-            chance: self.chance,
-            clients: AtomicU16::new(0),
-        });
-        world.hub.lend_background(Arc::new(Virtual {
-            clock: Arc::clone(&world.clock),
-            world: Arc::downgrade(&world),
-        }));
-        TestServer { world }
-    }
 }

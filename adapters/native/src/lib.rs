@@ -7,7 +7,7 @@
 //! takes connections that other code has accepted. `docs/runtimes.md` writes a whole adapter. Below
 //! that, [`serve_stream`] serves one stream. Code that reads the request itself uses its parts:
 //! [`is_upgrade`], [`Handshake`] and [`pump`]. A client uses [`ClientHandshake`], and the
-//! [`engine`](crossws_proto::engine) in the client's role.
+//! [`Decoder`](crossws_proto::frame::Decoder) in the client's role.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -8,7 +8,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use crossws_core::adapter::ClaimError;
 use crossws_core::{CloseFrame, Hub, Limit, Limits, Resolve, UpgradeRequest};
 use crossws_native::{Agreed, Io, pump, run_claim, run_upgrade};
-use crossws_proto::engine::{Decoder, Event, Opcode, Role, put_masked_frame};
+use crossws_proto::frame::{Decoder, Event, Opcode, Role, put_masked_frame};
 use futures_util::{Sink, Stream};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;

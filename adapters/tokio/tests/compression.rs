@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use crossws_core::{Deflate, Hub, Limits, Message, Overflow, SendOptions, Upgrade, hooks};
 use crossws_proto::deflate::Inflater;
-use crossws_proto::engine::{Decoder, Event, Opcode, Role, put_masked_frame};
+use crossws_proto::frame::{Decoder, Event, Opcode, Role, put_masked_frame};
 use crossws_tokio::Server;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

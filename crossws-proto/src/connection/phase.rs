@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crossws_core::{CloseFrame, Closed, ClosedBy};
 
-use crate::engine::Violation;
+use crate::frame::Violation;
 
 /// The only record of how a connection ends. Deadlines are in the connection's time. Values that only
 /// an end needs are boxed: an open connection owns a pointer.
@@ -69,9 +69,9 @@ pub(super) enum Change {
 
 impl Phase {
     /// Applies a change. The first record of an end counts: later ones change only what is still to
-    /// be done. Returns whether the connection's end became known by it.
+    /// be done. Returns whether the peer must be told that its connection is ending: once.
     pub(super) fn transition(&mut self, change: Change) -> bool {
-        let known = self.closed().is_some();
+        let was_ending = self.is_ending();
         let old = std::mem::replace(self, Self::Open);
         *self = match (old, change) {
             (over @ Self::Over { .. }, _) => over,
@@ -116,7 +116,13 @@ impl Phase {
             (old, Change::Dropped(closed)) => old.over(closed, true),
             (old, _) => old,
         };
-        !known && self.closed().is_some()
+        !was_ending && self.is_ending()
+    }
+
+    /// Returns whether the peer is on its way out of every list. A client that broke a rule still gets
+    /// its replies first.
+    fn is_ending(&self) -> bool {
+        !matches!(self, Self::Open | Self::Violated { .. })
     }
 
     fn over(self, closed: Closed, abort: bool) -> Self {

@@ -6,7 +6,7 @@ use crossws_core::adapter::PeerEvents;
 use crossws_core::{CloseFrame, Closed, ClosedBy, Error};
 
 use super::{Change, Connection, MOST_READS, Phase, Queue, Step};
-use crate::engine::{Event, Violation};
+use crate::frame::{Event, Violation};
 use crate::reasons;
 
 /// Most bytes read and discarded after the close. Unread bytes would turn our FIN into a reset

@@ -73,7 +73,7 @@ impl<Q: Queue> Connection<Q> {
             }
             LivenessEvent::Expired => {
                 self.outbox().close_with(Some(reasons::expired()));
-                self.has_ended = true;
+                self.heed_urgent(now);
             }
             LivenessEvent::CredentialsExpired => {
                 if let Some(events) = &self.events

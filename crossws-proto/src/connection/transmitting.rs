@@ -148,7 +148,6 @@ impl<Q: Queue> Connection<Q> {
             return self.lost();
         }
         self.change(Change::WriteFailed);
-        self.has_ended = true;
         self.outbox().end();
     }
 

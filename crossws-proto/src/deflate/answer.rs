@@ -5,7 +5,7 @@ use crossws_core::Deflate;
 
 use super::extensions::parse;
 use super::terms::Terms;
-use super::{Agreed, Inflater, NAME, Negotiated, Outgoing, window_bits};
+use super::{Agreement, Inflater, NAME, Negotiated, Outgoing, window_bits};
 use crate::handshake::AnswerError;
 
 #[cfg(test)]
@@ -55,7 +55,7 @@ impl Offer {
     pub(crate) fn answered<'a>(
         self,
         headers: impl Iterator<Item = &'a [u8]>,
-    ) -> Result<Option<Agreed>, AnswerError> {
+    ) -> Result<Option<Agreement>, AnswerError> {
         let mut answer = None;
         for header in headers {
             for extension in parse(header)? {
@@ -74,13 +74,13 @@ impl Offer {
     }
 
     /// Returns the agreement that the response's parameters mean.
-    fn agree(self, terms: Terms) -> Agreed {
+    fn agree(self, terms: Terms) -> Agreement {
         let config = &self.config;
         let context = self.context.filter(|_| !terms.server_no_context_takeover);
         let own = window_bits(config.client_max_window_bits);
         let told = terms.client_max_window_bits.flatten();
         let takeover = !config.client_no_context_takeover && !terms.client_no_context_takeover;
-        Agreed {
+        Agreement {
             negotiated: Negotiated {
                 outgoing: Outgoing::new(config, told.map_or(own, |told| told.min(own)), takeover),
                 incoming_takeover: context.is_some(),

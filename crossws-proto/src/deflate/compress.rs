@@ -5,8 +5,7 @@ use flate2::{Compress, Compression, FlushCompress};
 
 use super::budget::{Reservation, compressor};
 use super::{Negotiated, Outgoing, TAIL};
-use crate::frame::mask;
-use crate::frame::{Opcode, put_compressed_frame};
+use crate::frame::{Opcode, mask, put_compressed_frame};
 
 /// At most this many compressors are kept by a thread. Clients choose among seven windows, 9 to 15
 /// bits.

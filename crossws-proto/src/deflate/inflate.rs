@@ -6,7 +6,7 @@ use flate2::{Decompress, FlushDecompress, Status};
 
 use super::budget::Reservation;
 use super::{TAIL, window_bits};
-use crate::engine::{Kind, Partial, Violation};
+use crate::frame::{Kind, Partial, Violation};
 
 #[cfg(test)]
 mod tests;

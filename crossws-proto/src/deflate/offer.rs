@@ -6,7 +6,7 @@ use http::StatusCode;
 
 use super::extensions::parse;
 use super::terms::Terms;
-use super::{Agreed, Inflater, NAME, Negotiated, Outgoing, window_bits};
+use super::{Agreement, Inflater, NAME, Negotiated, Outgoing, window_bits};
 
 #[cfg(test)]
 pub(super) mod tests;
@@ -19,7 +19,7 @@ pub(super) mod tests;
 pub(crate) fn negotiate<'a>(
     config: &Deflate,
     headers: impl Iterator<Item = &'a [u8]>,
-) -> Result<Option<Agreed>, Rejection> {
+) -> Result<Option<Agreement>, Rejection> {
     let mut offered = false;
     for header in headers {
         let offers = parse(header)
@@ -71,7 +71,7 @@ impl Terms {
     }
 
     /// Returns the agreement that these parameters mean as a response.
-    fn agree(mut self, config: &Deflate) -> Agreed {
+    fn agree(mut self, config: &Deflate) -> Agreement {
         let context = (!self.client_no_context_takeover)
             .then(|| {
                 let bits = self.client_max_window_bits.flatten().unwrap_or(15);
@@ -81,7 +81,7 @@ impl Terms {
         // There is no memory for the client's context, so the client must not use one.
         self.client_no_context_takeover = context.is_none();
         let bits = self.server_max_window_bits.unwrap_or(15);
-        Agreed {
+        Agreement {
             negotiated: Negotiated {
                 outgoing: Outgoing::new(config, bits, !self.server_no_context_takeover),
                 incoming_takeover: !self.client_no_context_takeover,

@@ -10,7 +10,8 @@ use http::header::{
 use http::response::Parts;
 use http::{StatusCode, Version};
 
-use super::{Agreed, accept, has_token, only};
+use super::lookup::{has_token, only};
+use super::{Agreed, accept};
 use crate::deflate::{Malformed, Offer};
 
 /// Why a server's response opens no WebSocket. The client must drop the connection and send nothing
@@ -52,7 +53,7 @@ pub enum AnswerError {
 }
 
 /// A client's opening handshake: its headers, and the check of the response. The connection then
-/// uses an [engine](crate::engine) in the client's role.
+/// uses a [`Decoder`](crate::frame::Decoder) in the client's role.
 ///
 /// ```
 /// use crossws_proto::handshake::{AnswerError, ClientHandshake};
@@ -160,6 +161,15 @@ impl ClientHandshake {
                 return Err(AnswerError::Protocol);
             }
         }
+        self.check_extensions(headers)
+    }
+
+    /// Checks only the extensions of a response, for a connection without a socket, whose other headers
+    /// prove nothing.
+    ///
+    /// # Errors
+    /// The first rule that they break.
+    pub fn check_extensions(self, headers: &HeaderMap) -> Result<Agreed, AnswerError> {
         let extensions = headers.get_all(SEC_WEBSOCKET_EXTENSIONS);
         let deflate = match self.offer {
             Some(offer) => offer.answered(extensions.iter().map(HeaderValue::as_bytes))?,

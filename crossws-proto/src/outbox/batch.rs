@@ -93,42 +93,45 @@ impl<F: Framing> Batch<F> {
         }
     }
 
-    /// Appends a frame that [`take_out`](Self::take_out) finds by this key, until it moves on.
+    /// Appends a frame that [`take_out`](Self::take_out) finds by this key, until it moves on. Its time
+    /// is 0.
     pub fn push_keyed(&mut self, key: Arc<str>, frame: Bytes) {
         self.bytes += frame.len();
         self.count(1);
-        let keyed = Keyed { key, frame };
+        let time = 0;
+        let keyed = Keyed { key, frame, time };
         self.chunks.push_back(Chunk::Keyed(Box::new(keyed)));
     }
 
-    /// Removes the frame with this key, if no part of it is written. Returns how many bytes are
-    /// before it, and its length.
-    pub fn take_out(&mut self, key: &str) -> Option<(usize, usize)> {
-        let (at, before, len) = self.find(key)?;
-        self.chunks.remove(at)?;
+    /// Sets the time of the last frame, if it has a key.
+    pub(super) fn date(&mut self, time: u64) {
+        if let Some(Chunk::Keyed(keyed)) = self.chunks.back_mut() {
+            keyed.time = time;
+        }
+    }
+
+    /// Removes the frame with this key, if no part of it is written. Returns its time and its length. It
+    /// takes the same time however many keys wait.
+    pub(super) fn take_out(&mut self, key: &str) -> Option<(u64, usize)> {
+        let keyed = self.keyed(key)?;
+        let (time, len) = (keyed.time, keyed.frame.len());
+        self.chunks.take_out(key)?;
         self.bytes -= len;
         self.uncount(1);
-        Some((before, len))
+        Some((time, len))
     }
 
     /// Returns the length of the frame that [`take_out`](Self::take_out) would remove.
-    pub fn len_of(&self, key: &str) -> Option<usize> {
-        self.find(key).map(|(_, _, len)| len)
+    pub(super) fn len_of(&self, key: &str) -> Option<usize> {
+        self.keyed(key).map(|keyed| keyed.frame.len())
     }
 
-    /// Returns the frame's chunk, how many bytes are before it, and its length.
-    fn find(&self, key: &str) -> Option<(usize, usize, usize)> {
-        let mut before = 0;
-        for (at, chunk) in self.chunks.iter().enumerate() {
-            let len = chunk.as_slice().len();
-            if matches!(chunk, Chunk::Keyed(keyed) if *keyed.key == *key)
-                && (at > 0 || self.first_left == 0)
-            {
-                return Some((at, before, len));
-            }
-            before += len;
-        }
-        None
+    fn keyed(&self, key: &str) -> Option<&Keyed> {
+        let keyed = self.chunks.keyed(key)?;
+        let first = self.chunks.front();
+        let begun =
+            self.first_left != 0 && matches!(first, Some(Chunk::Keyed(one)) if *one.key == *key);
+        (!begun).then_some(keyed)
     }
 
     /// As [`push_encoded`](Self::push_encoded), of frames whose memory has another owner, too.
@@ -165,7 +168,7 @@ impl<F: Framing> Batch<F> {
     fn push_chunk(&mut self, chunk: Chunk) {
         let len = chunk.as_slice().len();
         if len >= SHARE_FROM {
-            self.chunks.push_back(chunk);
+            self.chunks.push_back(chunk.without_key());
         } else if len > 0 {
             self.tail(len).extend_from_slice(chunk.as_slice());
         }

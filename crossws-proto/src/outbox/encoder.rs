@@ -8,7 +8,7 @@ use crossws_core::{Message, SendOptions};
 
 use super::{Clock, Outbox};
 use crate::deflate::{Deflater, Outgoing, deflate_frame};
-use crate::frame::{Opcode, ServerFrame, put_frame};
+use crate::frame::{Opcode, ServerFrame, put_frame, unmasked_len};
 use crate::handshake::Agreed;
 use crate::sync::Mutex;
 
@@ -111,7 +111,9 @@ impl Encoder {
     fn send_plain(outbox: &Outbox<ServerFrame, impl Clock>, message: &Message) -> Receipt {
         let payload = message.as_bytes();
         let opcode = Opcode::from(message);
-        outbox.enqueue(payload.len(), |batch| batch.push(opcode, payload))
+        outbox.enqueue(unmasked_len(payload.len()), |batch| {
+            batch.push(opcode, payload);
+        })
     }
 
     fn send_compressed(
@@ -126,7 +128,7 @@ impl Encoder {
                 let mut frame = Vec::new();
                 if deflate_frame(outgoing, opcode, payload, &mut frame) {
                     let frame = Bytes::from(frame);
-                    outbox.enqueue(payload.len(), |batch| batch.push_encoded(frame, 1))
+                    outbox.enqueue(frame.len(), |batch| batch.push_encoded(frame, 1))
                 } else {
                     Self::send_plain(outbox, message)
                 }
@@ -139,7 +141,7 @@ impl Encoder {
                     return Self::send_plain(outbox, message);
                 }
                 let frame = Bytes::from(frame);
-                let receipt = outbox.enqueue(payload.len(), |batch| batch.push_encoded(frame, 1));
+                let receipt = outbox.enqueue(frame.len(), |batch| batch.push_encoded(frame, 1));
                 if !receipt.queued {
                     deflater.interrupt();
                 }
@@ -163,7 +165,7 @@ impl Encoder {
         }
         match self.wire() {
             Some(wire) => publication.with_encoded(wire, |frame| {
-                outbox.enqueue(message.len(), |batch| batch.push_shared(frame, 1))
+                outbox.enqueue(frame.len(), |batch| batch.push_shared(frame, 1))
             }),
             None => self.encode(outbox, message, publication.may_compress()),
         }

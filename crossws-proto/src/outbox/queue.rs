@@ -30,6 +30,8 @@ struct Behind<F> {
     batch: Batch<F>,
     /// Ordered by time.
     parts: VecDeque<Part>,
+    /// How many of them are empty, because their frames were replaced: never more than half.
+    empty: usize,
 }
 
 /// A buffer that a burst is expected to fill is at most this large.
@@ -59,6 +61,7 @@ impl<F> Default for Behind<F> {
         Self {
             batch: Batch::default(),
             parts: VecDeque::new(),
+            empty: 0,
         }
     }
 }
@@ -74,7 +77,7 @@ impl<F: Framing> Queue<F> {
     #[cold]
     pub(super) fn push_behind(&mut self, push: impl FnOnce(&mut Batch<F>)) {
         let time = self.feeds.first().map(|feed| feed.clock().now());
-        let Behind { batch, parts } = &mut **self.behind.get_or_insert_default();
+        let Behind { batch, parts, .. } = &mut **self.behind.get_or_insert_default();
         let (bytes, frames) = (batch.bytes(), batch.frames());
         push(batch);
         let (bytes, frames) = (batch.bytes() - bytes, batch.frames() - frames);
@@ -89,6 +92,7 @@ impl<F: Framing> Queue<F> {
                 frames,
             }),
         }
+        batch.date(parts.back().map_or(0, |part| part.time));
     }
 
     pub(super) fn announce(&mut self, feed: Cursor) {
@@ -152,19 +156,20 @@ impl<F: Framing> Queue<F> {
         let Some(behind) = &mut self.behind else {
             return;
         };
-        let Some((mut before, len)) = behind.batch.take_out(key) else {
+        let Some((time, len)) = behind.batch.take_out(key) else {
             return;
         };
-        // The key is of the part that holds its place.
-        for part in &mut behind.parts {
-            if before < part.bytes {
-                part.bytes -= len;
-                part.frames -= 1;
-                break;
-            }
-            before -= part.bytes;
+        let at = behind.parts.partition_point(|part| part.time < time);
+        if let Some(part) = behind.parts.get_mut(at) {
+            part.bytes -= len;
+            part.frames -= 1;
+            behind.empty += usize::from(part.frames == 0);
         }
-        behind.parts.retain(|part| part.frames > 0);
+        // Not each time: that would take as long as there are parts.
+        if behind.empty > behind.parts.len() / 2 {
+            behind.parts.retain(|part| part.frames > 0);
+            behind.empty = 0;
+        }
         if behind.batch.is_empty() {
             self.behind = None;
         }
@@ -267,6 +272,7 @@ impl<F: Framing> Fetch<F> {
         let Behind {
             batch: mut sent,
             parts,
+            ..
         } = behind.unwrap_or_default();
         let sorted = self.feeds.len() > 1 || !parts.is_empty();
         let mut fetched = Fetched::new();

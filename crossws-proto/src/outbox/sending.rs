@@ -36,7 +36,7 @@ impl<C: Clock> Outbox<ServerFrame, C> {
 }
 
 impl<F: Framing, C: Clock> Outbox<F, C> {
-    /// Queues one message without waking the writer.
+    /// Queues one message without waking the writer. `len` is the length of its frame.
     #[inline]
     pub fn enqueue(&self, len: usize, push: impl FnOnce(&mut Batch<F>)) -> Receipt {
         self.enqueue_in(self.state.lock(), len, push)

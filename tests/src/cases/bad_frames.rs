@@ -33,7 +33,8 @@ use super::frame;
 
 /// Opens a connection of `a` with a completed handshake.
 async fn connected(stage: &Stage) -> Box<dyn Raw> {
-    stage.frames(Ask::named("a").target("/raw")).await
+    let target = Ask::named("a").target("/raw");
+    stage.frames(target, "").await.unwrap().raw
 }
 
 /// Asserts that the server closes with this code, that TCP then ends in order, and that no message

@@ -3,27 +3,27 @@
 
 use serde_json::Value;
 
-use crate::{Ask, Do, Event, Profile, Raw, Scene, Stage};
+use crate::{Ask, Do, Event, Framed, Profile, Raw, Scene, Stage};
 
 group! {
-    by_default_an_offer_is_not_answered: [RAW_HTTP],
-    by_default_a_compressed_message_is_1002: [RAW_HTTP],
-    an_offer_is_answered_where_it_is_wanted: [RAW_HTTP, COMPRESSION],
-    without_an_offer_nothing_is_answered: [RAW_HTTP, COMPRESSION],
-    a_blank_offer_is_none: [RAW_HTTP, COMPRESSION],
-    the_first_acceptable_offer_counts: [RAW_HTTP, COMPRESSION],
-    an_offer_in_vain_connects_without_unless_strict: [RAW_HTTP, COMPRESSION],
-    a_peer_knows_what_was_negotiated: [RAW_HTTP, COMPRESSION],
-    a_compressed_message_is_read: [RAW_HTTP, COMPRESSION],
-    a_compressed_message_in_fragments_is_read: [RAW_HTTP, COMPRESSION],
-    a_message_that_is_not_compressed_is_read_too: [RAW_HTTP, COMPRESSION],
-    a_long_answer_is_compressed: [RAW_HTTP, COMPRESSION],
-    what_is_published_is_compressed: [RAW_HTTP, COMPRESSION],
-    context_is_taken_over_if_agreed: [RAW_HTTP, COMPRESSION],
-    rsv1_in_the_wrong_place_is_1002: [RAW_HTTP, COMPRESSION],
-    what_does_not_decompress_is_1007: [RAW_HTTP, COMPRESSION],
-    compressed_text_that_is_not_utf_8_is_1007: [RAW_HTTP, COMPRESSION],
-    a_message_that_grows_over_the_limit_is_1009: [RAW_HTTP, COMPRESSION],
+    by_default_an_offer_is_not_answered: [RAW_FRAMES],
+    by_default_a_compressed_message_is_1002: [RAW_FRAMES],
+    an_offer_is_answered_where_it_is_wanted: [RAW_FRAMES, COMPRESSION],
+    without_an_offer_nothing_is_answered: [RAW_FRAMES, COMPRESSION],
+    a_blank_offer_is_none: [RAW_FRAMES, COMPRESSION],
+    the_first_acceptable_offer_counts: [RAW_FRAMES, COMPRESSION],
+    an_offer_in_vain_connects_without_unless_strict: [RAW_FRAMES, COMPRESSION],
+    a_peer_knows_what_was_negotiated: [RAW_FRAMES, COMPRESSION],
+    a_compressed_message_is_read: [RAW_FRAMES, COMPRESSION],
+    a_compressed_message_in_fragments_is_read: [RAW_FRAMES, COMPRESSION],
+    a_message_that_is_not_compressed_is_read_too: [RAW_FRAMES, COMPRESSION],
+    a_long_answer_is_compressed: [RAW_FRAMES, COMPRESSION],
+    what_is_published_is_compressed: [RAW_FRAMES, COMPRESSION],
+    context_is_taken_over_if_agreed: [RAW_FRAMES, COMPRESSION],
+    rsv1_in_the_wrong_place_is_1002: [RAW_FRAMES, COMPRESSION],
+    what_does_not_decompress_is_1007: [RAW_FRAMES, COMPRESSION],
+    compressed_text_that_is_not_utf_8_is_1007: [RAW_FRAMES, COMPRESSION],
+    a_message_that_grows_over_the_limit_is_1009: [RAW_FRAMES, COMPRESSION],
 }
 
 use super::bad_frames::closes;
@@ -44,24 +44,9 @@ fn wanted(how: &str) -> Profile {
 /// Returns the result of a handshake with this offer: a connection and its extensions, or a status
 /// other than 101.
 async fn offer(stage: &Stage, offer: &str) -> Result<(Box<dyn Raw>, String), u16> {
-    let mut raw = stage.raw().await;
-    let header = match offer {
-        "" => String::new(),
-        offer => format!("Sec-WebSocket-Extensions: {offer}\r\n"),
-    };
-    let head = format!(
-        "GET {} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{header}\r\n",
-        Ask::named("a").target("/raw"),
-    );
-    raw.write(head.as_bytes()).await.unwrap();
-    let response = raw.response().await.expect("an answer");
-    if response.status() != 101 {
-        return Err(response.status().as_u16());
-    }
-    let extensions = response.headers().get("sec-websocket-extensions");
-    let extensions = extensions.map_or("", |value| value.to_str().unwrap());
-    Ok((raw, extensions.to_owned()))
+    let target = Ask::named("a").target("/raw");
+    let Framed { raw, extensions } = stage.frames(target, offer).await?;
+    Ok((raw, extensions))
 }
 
 /// Opens a connection with permessage-deflate.

@@ -4,6 +4,7 @@ use crate::{Ask, Do, Peer, Profile, Scene, Stage};
 
 group! {
     what_is_queued_is_counted: [DRAIN],
+    each_byte_on_the_wire_counts_and_no_other: [DRAIN],
     drained_waits_for_the_client: [DRAIN],
     drained_ends_at_once_with_an_empty_queue: [DRAIN],
     drained_ends_early_when_the_peer_closes: [DRAIN],
@@ -62,6 +63,18 @@ async fn what_is_queued_is_counted(scene: Scene<'_>) {
     }
     peer.perform(&[Do::AwaitDrained { below: 0 }]).await;
     assert_eq!(stage.wait("a", "drained").await, 0);
+}
+
+/// One hook sends the messages, so that nothing is written before all of them are counted.
+async fn each_byte_on_the_wire_counts_and_no_other(scene: Scene<'_>) {
+    let stage = scene.stage_with(roomy()).await;
+    // RFC 6455 section 5.2: the length of a longer message needs two more bytes.
+    for (name, size, header) in [("a", 100, 2), ("b", 1000, 4)] {
+        let mut peer = stage.join("/", name).await;
+        peer.perform(&[Do::Flood { count: 3, size }]).await;
+        let did = stage.wait(name, "did").await;
+        assert_eq!(did["answer"]["most_buffered"], 3 * (size + header));
+    }
 }
 
 async fn drained_waits_for_the_client(scene: Scene<'_>) {

@@ -25,7 +25,7 @@ pub(super) fn closed(payload: &[u8]) -> Option<(u16, String)> {
 }
 
 /// Takes a frame that a server may send from the front of `bytes`.
-pub(super) fn take(bytes: &mut Vec<u8>) -> Option<Event> {
+pub fn take(bytes: &mut Vec<u8>) -> Option<Event> {
     let [first, second, ..] = bytes[..] else {
         return None;
     };

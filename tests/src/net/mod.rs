@@ -23,6 +23,7 @@ use tokio_rustls::rustls::ClientConfig;
 
 use crate::{Connected, Control, Fut, Journal, Raw, Reply, Report, Server, Shutdown};
 
+pub use frames::take as take_frame;
 pub use streamed::Streamed;
 
 use client::NetClient;

@@ -8,9 +8,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use crossws_conformance::net::take_frame;
 use crossws_conformance::{
-    App, Client, Connected, Control, Event, Frame, Fut, Gone, Journal, Profile, Raw, Reply, Report,
-    Server, Shutdown, Target,
+    App, Client, Connected, Control, Event, Frame, Framed, Fut, Gone, Journal, Profile, Raw, Reply,
+    Report, Server, Shutdown, Target,
 };
 use crossws_core::{Body, BoxFuture, Capabilities, CloseCode, CloseFrame, Message};
 use crossws_memory::TestServer;
@@ -84,12 +85,23 @@ impl Server for MemoryServer {
         Box::pin(async move { App::http(&request) })
     }
 
-    fn frames(&self, target: String) -> Fut<'_, Box<dyn Raw>> {
+    fn frames(&self, target: String, offers: String) -> Fut<'_, Result<Framed, u16>> {
         Box::pin(async move {
-            let mut client = self.server.connect(&target).await.unwrap();
-            client.auto_pong(false);
+            let connect = self.server.connect(&target).raw();
+            let connect = match offers.as_str() {
+                "" => connect,
+                offers => connect.header("sec-websocket-extensions", offers),
+            };
+            let client = connect.await.map_err(|refusal| refusal.status().as_u16())?;
+            let headers = client.response().headers().clone();
+            let read = Vec::new();
             let closing = false;
-            Box::new(MemoryRaw { client, closing }) as Box<dyn Raw>
+            let raw = Box::new(MemoryRaw {
+                client,
+                read,
+                closing,
+            });
+            Ok(Framed::new(raw, &headers))
         })
     }
 
@@ -206,9 +218,11 @@ async fn next(client: &mut crossws_memory::Client) -> Event {
     }
 }
 
-/// A client that sends bytes. It answers a close frame, and nothing else.
+/// A client that sends bytes.
 struct MemoryRaw {
     client: crossws_memory::Client,
+    /// Has arrived, and is no whole frame yet.
+    read: Vec<u8>,
     /// The server's close frame has arrived.
     closing: bool,
 }
@@ -225,9 +239,18 @@ impl Raw for MemoryRaw {
 
     fn frame(&mut self) -> Fut<'_, Event> {
         Box::pin(async move {
-            let event = next(&mut self.client).await;
-            self.closing |= matches!(event, Event::Close(_));
-            event
+            loop {
+                if let Some(event) = take_frame(&mut self.read) {
+                    assert!(!self.closing, "after its close frame: {event:?}");
+                    self.closing = matches!(event, Event::Close(_));
+                    return event;
+                }
+                match self.client.next_raw().await {
+                    Some(bytes) => self.read.extend(bytes),
+                    None if self.closing => return Event::End,
+                    None => return Event::Cut,
+                }
+            }
         })
     }
 

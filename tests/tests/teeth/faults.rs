@@ -26,6 +26,7 @@ pub enum Fault {
     CountsNothing,
     DeliversOutOfOrder,
     DeliversPublicationsTwice,
+    CountsNoHeaders,
     DoesNotCountWhatItDrops,
     DropsItsSessions,
     ForgetsSpawnedFutures,

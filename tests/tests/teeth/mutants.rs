@@ -332,6 +332,9 @@ pub const MUTANTS: &[Mutant] = &[
             "pubsub::a_message_to_a_peers_own_topics_reaches_each_subscriber_once",
             "pubsub::messages_to_several_topics_have_one_order",
         ]),
+    Fault::CountsNoHeaders
+        .put(Place::Brittle, &["queue"])
+        .fails(&["queue::each_byte_on_the_wire_counts_and_no_other"]),
     Fault::DoesNotCountWhatItDrops
         .put(Place::Brittle, &["queue"])
         .fails(&[

@@ -162,7 +162,7 @@ impl Pipe {
                 || self
                     .limits
                     .max_buffered
-                    .allows(state.buffered + message.len())
+                    .allows(state.buffered + framed(message.len()))
                     && (state.buffered < SOCKET
                         || self.limits.max_queued.allows(state.queue.len() + 1))
         };
@@ -190,7 +190,7 @@ impl Pipe {
             }
         }
         state.dropped += dropped;
-        state.buffered += message.len();
+        state.buffered += framed(message.len());
         state.waiting.get_or_insert_with(Instant::now);
         state.high |= state.buffered > DRAIN_MARK;
         let event = match message {
@@ -204,9 +204,18 @@ impl Pipe {
 
 fn size(event: &Event) -> usize {
     match event {
-        Event::Text(text) => text.len(),
-        Event::Binary(bytes) => bytes.len(),
+        Event::Text(text) => framed(text.len()),
+        Event::Binary(bytes) => framed(bytes.len()),
         _ => 0,
+    }
+}
+
+/// Returns the length of a server's frame with a payload of this length.
+fn framed(len: usize) -> usize {
+    len + match len {
+        0..=125 => 2,
+        126..=0xffff => 4,
+        _ => 10,
     }
 }
 
@@ -320,7 +329,11 @@ impl Transport for Wire {
     }
 
     fn buffered_amount(&self) -> usize {
-        self.0.state.lock().unwrap().buffered
+        let state = self.0.state.lock().unwrap();
+        match self.0.fault {
+            Some(Fault::CountsNoHeaders) => state.buffered.saturating_sub(2 * state.queue.len()),
+            _ => state.buffered,
+        }
     }
 
     fn dropped(&self) -> u64 {

@@ -6,8 +6,7 @@ use std::time::Duration;
 use bytes::{Buf, BytesMut};
 use crossws_core::BoxFuture;
 use crossws_memory::{Frame, TestServer};
-use crossws_proto::engine::{Decoder, Role};
-use crossws_proto::frame::{Opcode, put_close, put_frame};
+use crossws_proto::frame::{Decoder, Opcode, Role, put_close, put_frame};
 
 use crate::ConnectError;
 use crate::connect::dial::Dial;

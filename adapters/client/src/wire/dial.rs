@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crossws_native::{ConnectRuntime, Io, Runtime};
 use crossws_proto::deflate::Deflater;
-use crossws_proto::engine::Role;
+use crossws_proto::frame::Role;
 use crossws_proto::handshake::{AnswerError, ClientHandshake};
 use http::header::{HOST, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use http::response::Parts;

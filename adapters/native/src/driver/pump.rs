@@ -16,7 +16,7 @@ use crate::driver::transport::NativeTransport;
 use crate::runtime::Runtime;
 use crate::runtime::io::Io;
 use crossws_proto::connection::Step;
-use crossws_proto::engine::Role;
+use crossws_proto::frame::Role;
 use crossws_proto::handshake::Agreed;
 use crossws_proto::sync::Mutex;
 

@@ -168,7 +168,7 @@ impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {
             let claim = self.hub().claim(self.resolver(), request).await?;
             let handshake = handshake?;
             let accepted = claim.upgrade().await?;
-            // A connection in memory does not compress.
+            // The server in memory negotiates compression itself.
             let agreed = handshake.agree(None)?;
             let response = handshake.response(accepted.headers(), &agreed);
             Ok::<_, ClaimError>((accepted, response))

@@ -63,7 +63,7 @@ const TABLE: &[(&str, [&str; 4])] = &[
     ("pmd; snct=1; smwb=10", ["!", "!", "!", "!"]),
 ];
 
-fn answered(config: &Deflate, lines: &[&str]) -> Result<Option<Agreed>, AnswerError> {
+fn answered(config: &Deflate, lines: &[&str]) -> Result<Option<Agreement>, AnswerError> {
     Offer::new(config).answered(lines.iter().map(|line| line.as_bytes()))
 }
 
@@ -77,7 +77,7 @@ fn every_answer_has_its_meaning() {
                     "!".to_owned()
                 }
                 Ok(agreed) => {
-                    let Agreed {
+                    let Agreement {
                         negotiated,
                         inflater,
                         ..

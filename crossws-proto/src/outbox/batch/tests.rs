@@ -1,3 +1,6 @@
+use proptest::collection::vec;
+use proptest::prelude::*;
+
 use super::*;
 use crate::frame::{self, ServerFrame};
 
@@ -66,20 +69,21 @@ fn between_frames_nothing_is_kept() {
     assert_eq!(batch.frames(), 0);
 }
 
+fn text_frame(text: &[u8]) -> Bytes {
+    let mut frame = BytesMut::new();
+    frame::put_frame(&mut frame, Opcode::Text, text);
+    frame.freeze()
+}
+
 #[test]
 fn a_frame_is_taken_out_by_its_key() {
-    let (mut batch, lens) = batch();
+    let (mut batch, _) = batch();
     let all = contents(&batch);
-    let frame = |text: &'static [u8]| {
-        let mut frame = BytesMut::new();
-        frame::put_frame(&mut frame, Opcode::Text, text);
-        frame.freeze()
-    };
-    batch.push_keyed("a".into(), frame(b"first"));
+    batch.push_keyed("a".into(), text_frame(b"first"));
     batch.push(Opcode::Text, &Bytes::from_static(b"between"));
-    batch.push_keyed("b".into(), frame(b"other"));
+    batch.push_keyed("b".into(), text_frame(b"other"));
     assert_eq!(batch.take_out("c"), None);
-    assert_eq!(batch.take_out("a"), Some((lens.iter().sum(), 7)));
+    assert_eq!(batch.take_out("a"), Some((0, 7)));
     assert_eq!(batch.take_out("a"), None);
     let rest = [&all[..], b"\x81\x07between\x81\x05other"].concat();
     assert!(contents(&batch) == rest);
@@ -88,6 +92,94 @@ fn a_frame_is_taken_out_by_its_key() {
     batch.advance(rest.len() - 3);
     assert_eq!(batch.take_out("b"), None);
     assert_eq!(contents(&batch), b"her");
+}
+
+/// What happens to a batch, and to a list of frames with their keys.
+#[derive(Debug, Clone)]
+enum Change {
+    Push(u8),
+    Replace(u8, u8),
+    PopFirst,
+    PushFront(u8),
+    Move(usize),
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    prop_oneof![
+        1 => any::<u8>().prop_map(Change::Push),
+        4 => (0..12_u8, any::<u8>()).prop_map(|(key, text)| Change::Replace(key, text)),
+        1 => Just(Change::PopFirst),
+        1 => any::<u8>().prop_map(Change::PushFront),
+        1 => (0..4_usize).prop_map(Change::Move),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn keys_find_their_frames_whatever_else_happens(changes in vec(change(), 0..200)) {
+        let mut batch = Batch::<ServerFrame>::default();
+        let mut model: Vec<(Option<u8>, Bytes)> = Vec::new();
+        for change in changes {
+            match change {
+                Change::Push(text) => {
+                    batch.push(Opcode::Text, &vec![text].into());
+                    model.push((None, text_frame(&[text])));
+                }
+                Change::Replace(key, text) => {
+                    let (name, frame) = (format!("{key}"), text_frame(&[text; 3]));
+                    let old = model.iter().position(|(one, _)| *one == Some(key));
+                    let old = old.map(|at| model.remove(at).1.len());
+                    prop_assert_eq!(batch.len_of(&name), old);
+                    prop_assert_eq!(batch.take_out(&name).map(|(_, len)| len), old);
+                    batch.push_keyed(name.into(), frame.clone());
+                    model.push((Some(key), frame));
+                }
+                Change::PopFirst => {
+                    prop_assert_eq!(batch.drop_first(), !model.is_empty());
+                    model.drain(..1.min(model.len()));
+                }
+                Change::PushFront(text) => {
+                    let frame = text_frame(&[text; 2]);
+                    batch.push_front(BytesMut::from(&frame[..]), 1);
+                    model.insert(0, (None, frame));
+                }
+                Change::Move(count) => {
+                    let moved: Vec<_> = model.drain(..count.min(model.len())).collect();
+                    let bytes = moved.iter().map(|(_, frame)| frame.len()).sum();
+                    let mut front = Batch::default();
+                    batch.move_front(&mut front, bytes, moved.len());
+                    let frames: Vec<_> = moved.into_iter().map(|(_, frame)| frame).collect();
+                    prop_assert_eq!(whole(&mut front), frames.concat());
+                }
+            }
+            prop_assert_eq!(batch.frames(), model.len());
+        }
+        let frames: Vec<_> = model.into_iter().map(|(_, frame)| frame).collect();
+        prop_assert_eq!(whole(&mut batch), frames.concat());
+    }
+}
+
+/// Takes everything.
+fn whole(batch: &mut Batch<ServerFrame>) -> Vec<u8> {
+    let mut all = Vec::new();
+    while !batch.is_empty() {
+        let some = contents(batch);
+        batch.advance(some.len());
+        all.extend(some);
+    }
+    all
+}
+
+#[test]
+fn frames_that_are_replaced_again_and_again_keep_no_memory() {
+    let mut batch = Batch::<ServerFrame>::default();
+    for round in 0..2000 {
+        let key = format!("{}", round % 10);
+        batch.take_out(&key);
+        batch.push_keyed(key.into(), text_frame(b"price"));
+    }
+    assert_eq!((batch.frames(), batch.bytes()), (10, 70));
+    assert!(batch.chunks.places() <= 30, "{}", batch.chunks.places());
 }
 
 #[test]

@@ -22,7 +22,7 @@ use crate::driver::task_handle::Batch;
 use crate::driver::task_handle::TaskHandle;
 use crate::runtime::io::Io;
 use crate::tls::Tls;
-use crossws_proto::engine::Opcode;
+use crossws_proto::frame::Opcode;
 use crossws_proto::sync;
 
 /// Both directions of a connection in memory.

@@ -1,0 +1,67 @@
+//! The server's end of a link.
+
+use std::task::Context;
+
+use bytes::BytesMut;
+
+use super::{Answer, Link, State};
+use crate::ConnectError;
+
+impl Link {
+    /// Wakes the driver at the next change.
+    pub(crate) fn watch(&self, cx: &Context<'_>) {
+        let old = self.lock().driver.replace(cx.waker().clone());
+        drop(old);
+    }
+
+    pub(crate) fn wake_driver(&self) {
+        self.tell_driver(|_| ());
+    }
+
+    pub(crate) fn answer(&self, answer: Result<Answer, ConnectError>) {
+        self.tell_reader(|state| {
+            let agreed = answer.and_then(|answer| state.agree(answer));
+            // Without a connection, nothing follows the answer.
+            state.over |= agreed.is_err();
+            state.answer = Some(agreed);
+        });
+    }
+
+    /// Takes the bytes that have arrived.
+    pub(crate) fn receive(&self) -> BytesMut {
+        self.lock().network.split()
+    }
+
+    pub(crate) fn vanished(&self) -> bool {
+        self.lock().vanished
+    }
+
+    /// Returns whether the client reads, or would if there were anything.
+    pub(crate) fn takes(&self) -> bool {
+        let state = self.lock();
+        state.reads && !state.over && !state.vanished
+    }
+
+    /// Passes bytes to a client that [takes](Self::takes) them. Returns whether they are frames.
+    pub(crate) fn deliver(&self, mut bytes: Vec<u8>) -> bool {
+        let delivered = self.tell_reader(|state| state.deliver(&mut bytes));
+        if delivered {
+            // The client may have replied.
+            return true;
+        }
+        self.end();
+        false
+    }
+
+    /// Drops the connection: the client observes its end after the frames that it has received.
+    pub(crate) fn end(&self) {
+        self.tell_reader(State::end);
+    }
+}
+
+impl State {
+    fn end(&mut self) {
+        self.over = true;
+        self.network.clear();
+    }
+}

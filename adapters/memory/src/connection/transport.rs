@@ -1,0 +1,152 @@
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use crossws_core::adapter::{MeterCell, Publication, Receipt, Settled, Transport};
+use crossws_core::{Capabilities, CloseFrame, ControlError, Message, SendError, SendOptions, Sent};
+
+use crossws_proto::connection::Queue;
+use crossws_proto::deflate::Deflater;
+use crossws_proto::frame::Opcode;
+use crossws_proto::handshake::Agreed;
+use crossws_proto::outbox::Encoder;
+use crossws_proto::sync::Mutex;
+
+use crate::connection::wire::Wire;
+
+/// The capabilities of this adapter: everything but raw HTTP and raw streams.
+pub const CAPABILITIES: Capabilities = Capabilities::PUBSUB
+    .with(Capabilities::BINARY)
+    .with(Capabilities::CLOSE_CODE)
+    .with(Capabilities::TERMINATE)
+    .with(Capabilities::PING)
+    .with(Capabilities::HEARTBEAT)
+    .with(Capabilities::DRAIN)
+    .with(Capabilities::REMOTE_ADDR)
+    .with(Capabilities::SUBPROTOCOL)
+    .with(Capabilities::HANDLER)
+    .with(Capabilities::PANIC)
+    .with(Capabilities::SHUTDOWN)
+    .with(Capabilities::CONCURRENT_WRITE)
+    .with(Capabilities::EXPIRY)
+    .with(Capabilities::SHARED_HUB)
+    .with(Capabilities::ROUTES)
+    .with(Capabilities::RETAINED)
+    .with(Capabilities::RAW_FRAMES)
+    .with(Capabilities::COMPRESSION);
+
+/// One connection's outbound half.
+pub(crate) struct MemoryTransport {
+    wire: Arc<Wire>,
+    encoder: Encoder,
+    /// The negotiated extensions, as in the response's header.
+    extensions: Box<str>,
+}
+
+impl MemoryTransport {
+    pub(crate) fn new(wire: Arc<Wire>, agreed: &Agreed) -> Self {
+        Self {
+            encoder: Encoder::new(agreed, wire.outbox()),
+            extensions: agreed.extensions().into(),
+            wire,
+        }
+    }
+
+    /// Returns the connection's own compression context, if it may have one.
+    pub(crate) fn deflater(&self) -> Option<Arc<Mutex<Deflater>>> {
+        self.encoder.deflater()
+    }
+
+    fn control(&self, opcode: Opcode, data: Bytes) -> Result<(), ControlError> {
+        self.wire.outbox().control(opcode, data)?;
+        self.wire.wake();
+        Ok(())
+    }
+}
+
+impl Transport for MemoryTransport {
+    fn capabilities(&self) -> Capabilities {
+        CAPABILITIES
+    }
+
+    fn extensions(&self) -> &str {
+        &self.extensions
+    }
+
+    fn send(&self, message: Message, options: &SendOptions) -> Result<Sent, SendError> {
+        let outbox = self.wire.outbox();
+        let receipt = self.encoder.send(outbox, &message, options);
+        if receipt.wake {
+            self.wire.wake();
+        }
+        let settled = match receipt.settle {
+            true => self.settle(),
+            false => Settled::default(),
+        };
+        match receipt {
+            _ if settled.closed => Err(SendError::Full(message)),
+            Receipt { queued: true, .. } => Ok(match outbox.buffered() {
+                0 => Sent::Written,
+                bytes => Sent::Queued { bytes },
+            }),
+            Receipt { dropped: 0, .. } => Err(SendError::Closed(message)),
+            _ if options.is_volatile() => Ok(Sent::Dropped),
+            _ => Err(SendError::Full(message)),
+        }
+    }
+
+    fn publish(&self, publication: &Publication) -> Receipt {
+        self.encoder.publish(self.wire.outbox(), publication)
+    }
+
+    fn settle(&self) -> Settled {
+        let mut settled = self.wire.outbox().settle(|_| self.wire.flush());
+        if settled.wrote || settled.closed {
+            self.wire.wake();
+        }
+        // Time stands still: no publisher waits for a client.
+        settled.behind = false;
+        settled
+    }
+
+    fn wake(&self) {
+        self.wire.wake();
+    }
+
+    fn now(&self) -> SystemTime {
+        self.wire.link().wall()
+    }
+
+    fn close(&self, frame: CloseFrame) {
+        self.wire.outbox().close_with(Some(frame));
+    }
+
+    fn terminate(&self) {
+        self.wire.outbox().terminate();
+        self.wire.wake();
+    }
+
+    fn ping(&self, data: Bytes) -> Result<(), ControlError> {
+        self.control(Opcode::Ping, data)
+    }
+
+    fn pong(&self, data: Bytes) -> Result<(), ControlError> {
+        self.control(Opcode::Pong, data)
+    }
+
+    fn buffered_amount(&self) -> usize {
+        self.wire.outbox().buffered()
+    }
+
+    fn dropped(&self) -> u64 {
+        self.wire.outbox().dropped()
+    }
+
+    fn has_room(&self, len: usize) -> bool {
+        self.wire.outbox().has_room(len)
+    }
+
+    fn meter(&self) -> Option<&MeterCell> {
+        Some(self.wire.outbox().meter())
+    }
+}

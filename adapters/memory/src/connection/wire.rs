@@ -1,0 +1,105 @@
+//! Where an outbox is emptied into: a link, with the bytes on their way into it.
+
+use std::io::IoSlice;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use crossws_core::Limits;
+use crossws_proto::connection::Queue;
+use crossws_proto::frame::ServerFrame;
+use crossws_proto::outbox::{Clock, Outbox};
+
+use crate::connection::link::Link;
+use crate::sync::lock;
+use crate::time::clock;
+
+pub(crate) type Batch = crossws_proto::outbox::Batch<ServerFrame>;
+
+/// The outbound half of a connection, which the handles of its peer share with its pump.
+pub(crate) struct Wire {
+    outbox: Outbox<ServerFrame, VirtualTime>,
+    link: Arc<Link>,
+    /// Taken out of the outbox, and not yet delivered.
+    writing: Mutex<Batch>,
+}
+
+/// The time that the test moves.
+pub(crate) struct VirtualTime(Arc<clock::Clock>);
+
+impl Clock for VirtualTime {
+    fn now(&self) -> Duration {
+        self.0.now()
+    }
+}
+
+impl Queue for Wire {
+    type Framing = ServerFrame;
+    type Clock = VirtualTime;
+
+    fn outbox(&self) -> &Outbox<ServerFrame, VirtualTime> {
+        &self.outbox
+    }
+}
+
+impl Wire {
+    pub(crate) fn new(link: &Arc<Link>, limits: &Limits) -> Arc<Self> {
+        Arc::new(Self {
+            outbox: Outbox::new(limits, VirtualTime(Arc::clone(link.clock()))),
+            link: Arc::clone(link),
+            writing: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn link(&self) -> &Link {
+        &self.link
+    }
+
+    /// Wakes the pump.
+    pub(crate) fn wake(&self) {
+        self.link.wake_driver();
+    }
+
+    /// Locks the bytes that are on their way.
+    pub(crate) fn writing(&self) -> MutexGuard<'_, Batch> {
+        lock(&self.writing)
+    }
+
+    /// Delivers all taken frames. Returns `false` if the client takes nothing now.
+    pub(crate) fn deliver(&self, writing: &mut Batch) -> bool {
+        if !self.link.takes() {
+            self.outbox.must_wait();
+            return false;
+        }
+        let mut bytes = Vec::with_capacity(writing.bytes());
+        while !writing.is_empty() {
+            let mut slices = [IoSlice::new(&[]); 16];
+            let count = writing.slices(&mut slices);
+            let before = bytes.len();
+            slices
+                .iter()
+                .take(count)
+                .for_each(|slice| bytes.extend_from_slice(slice));
+            let taken = bytes.len() - before;
+            writing.advance(taken);
+        }
+        self.link.deliver(bytes);
+        self.outbox.written(writing);
+        true
+    }
+
+    /// Writes what the client takes, in the pump's place. Returns whether anything was written.
+    pub(crate) fn flush(&self) -> Option<bool> {
+        // Otherwise another thread writes it.
+        let mut writing = self.writing.try_lock().ok()?;
+        let mut wrote = false;
+        while !writing.is_empty()
+            || (self.outbox.take_messages(&mut writing) && !writing.is_empty())
+        {
+            if !self.deliver(&mut writing) {
+                break;
+            }
+            wrote = true;
+        }
+        Some(wrote)
+    }
+}

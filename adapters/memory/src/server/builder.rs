@@ -1,0 +1,142 @@
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU16;
+use std::time::Duration;
+
+use crossws_core::adapter::{HttpApp, HttpService, HubChoice, http_service};
+use crossws_core::{Hub, Resolve, Sockets, Through, hub_setters};
+
+use super::background::Virtual;
+use super::{TestServer, World};
+use crate::connection::driver::{self, App, Resolved};
+use crate::time::chance::Chance;
+use crate::time::clock::Clock;
+use crate::time::executor::Executor;
+
+/// The default patience of a server.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A builder of a [`TestServer`]: see [`TestServer::builder`]. Times are virtual. Clients offer compression if [`Connect::deflate`](crate::Connect::deflate) says so.
+#[must_use = "a builder has no effect until `build`"]
+pub struct TestServerBuilder<R> {
+    resolver: Arc<R>,
+    hub: HubChoice,
+    http: Option<Arc<dyn HttpService>>,
+    /// Gives the sockets to the service.
+    bind: Option<BindSockets>,
+    chance: Chance,
+    patience: Duration,
+}
+
+impl<R> fmt::Debug for TestServerBuilder<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestServerBuilder")
+            .field("hub", &self.hub)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<R: Resolve> TestServerBuilder<R> {
+    pub(super) fn new(resolver: R) -> Self {
+        Self {
+            resolver: Arc::new(resolver),
+            hub: HubChoice::default(),
+            http: None,
+            bind: None,
+            chance: Chance::default(),
+            patience: PATIENCE,
+        }
+    }
+
+    hub_setters!(given);
+
+    /// Sets a seed, which decides the order in which connections run, where the order is not promised:
+    /// which hook is next, and how long it waits for its turn. It decides the ids of peers too. The same
+    /// seed gives the same order. By default connections run in the order in which they become ready. See
+    /// [`seeds`](crate::seeds()).
+    ///
+    /// A seed does not decide the app's own random values, or a real clock.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.chance = Chance::seeded(seed);
+        self
+    }
+
+    /// Sets how long a client waits, in real time, for a message that a test
+    /// [expects](crate::Client::expect), because a hook may wait for another thread. Default 10 s.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Serves every request that no hooks claim with this service, as a server's `http` does: an
+    /// `axum::Router`, or any other tower service. Hooks call it with
+    /// [`Peer::api`](crossws_core::Peer::api), the test with [`TestServer::request`].
+    pub fn http(mut self, service: impl HttpApp) -> Self {
+        self.http = Some(http_service(service, |_| {}));
+        self
+    }
+
+    /// As [`http`](Self::http), with sockets through HTTP, as a server's `http_through`: every
+    /// request goes to the service, whose middleware may refuse it, and upgrades end where the
+    /// service places `sockets`.
+    pub fn http_through<S: HttpApp>(
+        self,
+        service: impl FnOnce(Sockets) -> S,
+    ) -> TestServerBuilder<Through<R>> {
+        let sockets = Sockets::unbound();
+        let service = service(sockets.clone());
+        let resolver = Arc::clone(&self.resolver);
+        let builder = TestServerBuilder {
+            resolver: Arc::new(Through::new(self.resolver)),
+            hub: self.hub,
+            http: None,
+            bind: Some(Box::new(move |hub: &Hub| {
+                driver::bind(&sockets, hub, resolver)
+            })),
+            chance: self.chance,
+            patience: self.patience,
+        };
+        builder.http(service)
+    }
+
+    /// Builds the server.
+    pub fn build(self) -> TestServer {
+        let hub = self.hub.build();
+        if let Some(http) = &self.http {
+            hub.lend_http(http);
+        }
+        if let Some(bind) = self.bind {
+            bind(&hub);
+        }
+        let clock = Arc::new(Clock::default());
+        let app = Resolved {
+            hub: hub.clone(),
+            clock: Arc::clone(&clock),
+            resolver: self.resolver,
+            start: Arc::default(),
+            http: self.http.clone(),
+            chance: self.chance.clone(),
+            partings: Arc::default(),
+        };
+        let executor = Executor::new(self.chance.clone());
+        executor.spawn(app.start());
+        let world = Arc::new(World {
+            hub,
+            clock,
+            executor,
+            app: Box::new(app),
+            http: self.http,
+            patience: self.patience,
+            chance: self.chance,
+            clients: AtomicU16::new(0),
+        });
+        world.hub.lend_background(Arc::new(Virtual {
+            clock: Arc::clone(&world.clock),
+            world: Arc::downgrade(&world),
+        }));
+        TestServer { world }
+    }
+}
+
+/// Called once the server exists.
+type BindSockets = Box<dyn FnOnce(&Hub) + Send + Sync>;
