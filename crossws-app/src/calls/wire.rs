@@ -2,7 +2,7 @@ use crossws_core::{EncodeError, Message};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::calls::Failure;
+use crate::calls::error::Failure;
 
 /// The wire format of events, calls and answers. All are JSON in text messages.
 ///

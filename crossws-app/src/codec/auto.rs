@@ -2,7 +2,9 @@ use crossws_core::{Bytes, DecodeError, EncodeError, Message, Utf8Bytes};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{Decode, DecodeLimits, Encode, JsonCodec, LimitExceeded};
+use crate::codec::json::JsonCodec;
+use crate::codec::limits::{DecodeLimits, LimitExceeded};
+use crate::codec::{Decode, Encode};
 
 /// A message in the most specific form that fits: what [`AutoCodec`] yields.
 // Exhaustive on purpose: a message is one of these three.

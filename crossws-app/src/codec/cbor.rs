@@ -4,8 +4,8 @@ use crossws_core::{Bytes, DecodeError, EncodeError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::DecodeLimits;
 use crate::codec::binary_codec;
+use crate::codec::limits::DecodeLimits;
 
 /// CBOR (RFC 8949) in binary messages.
 ///

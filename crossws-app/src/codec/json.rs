@@ -2,7 +2,8 @@ use crossws_core::{DecodeError, EncodeError, Message};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Decode, DecodeLimits, Encode};
+use crate::codec::limits::DecodeLimits;
+use crate::codec::{Decode, Encode};
 
 /// JSON (RFC 8259) in text messages; it reads binary ones too. The codec of
 /// [`typed`](crate::typed).

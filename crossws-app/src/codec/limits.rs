@@ -1,9 +1,4 @@
-use std::cell::Cell;
-
-use crossws_core::{BoxError, DecodeError};
-use serde::{Deserialize, Deserializer};
-
-use crate::codec::bounded::{Bounded, Budget};
+use crossws_core::DecodeError;
 
 /// Limits of a message's content, whatever its format: they bound the work and the memory that a
 /// decoder spends on a client's behalf. The connection's limit `max_message_size` bounds the length
@@ -49,30 +44,6 @@ impl DecodeLimits {
     pub const fn max_items(mut self, most: usize) -> Self {
         self.max_items = most;
         self
-    }
-
-    /// Deserializes a value within these limits: for codecs of serde's formats.
-    ///
-    /// # Errors
-    /// The format's error, or [`LimitExceeded`].
-    pub fn deserialize<'de, T, D>(&self, deserializer: D) -> Result<T, DecodeError>
-    where
-        T: Deserialize<'de>,
-        D: Deserializer<'de>,
-        D::Error: Into<BoxError>,
-    {
-        let budget = Budget {
-            limits: *self,
-            depth: Cell::new(self.max_depth),
-            items: Cell::new(self.max_items),
-            exceeded: Cell::new(None),
-        };
-        T::deserialize(Bounded::new(deserializer, &budget)).map_err(|error| {
-            match budget.exceeded.get() {
-                Some(exceeded) => DecodeError::new(exceeded),
-                None => DecodeError::new(error),
-            }
-        })
     }
 }
 

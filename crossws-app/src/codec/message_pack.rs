@@ -5,8 +5,8 @@ use rmp_serde::decode::Error;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::DecodeLimits;
 use crate::codec::binary_codec;
+use crate::codec::limits::DecodeLimits;
 
 /// MessagePack in binary messages. Structs are written as maps with the names of their fields, as
 /// libraries of other languages write them. Structs as arrays are read too.

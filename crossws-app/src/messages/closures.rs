@@ -5,7 +5,8 @@ use crossws_core::{
     OnError, Rejection, Subscription, Upgrade, UpgradeRequest,
 };
 
-use crate::{Typed, TypedPeer};
+use crate::messages::peer::TypedPeer;
+use crate::messages::typed::Typed;
 
 /// Builds a [`Typed`] application from closures, for small apps and tests. The closures' arguments
 /// name the message types.

@@ -1,6 +1,6 @@
 use crossws_core::{BoxError, CloseCode, DecodeError};
 
-use crate::fields::shown;
+use crate::request::fields::error::shown;
 
 /// A message that never reached the `message` hook, and why.
 #[derive(Debug, thiserror::Error)]

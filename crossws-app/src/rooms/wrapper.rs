@@ -8,7 +8,9 @@ use serde_json::Value;
 
 use super::grant::{Action, Allow, Authorize, Grant, Wish};
 use super::wire::{Failed, Published, Request, Verb, code};
-use crate::{Decode, DecodeLimits, JsonCodec};
+use crate::codec::Decode;
+use crate::codec::json::JsonCodec;
+use crate::codec::limits::DecodeLimits;
 
 /// Wraps hooks so that clients subscribe, unsubscribe and publish by themselves. Only what is
 /// allowed here is allowed.

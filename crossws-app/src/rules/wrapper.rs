@@ -3,10 +3,12 @@ use std::fmt;
 use crossws_core::{HookResult, Hooks, MaybeSend, MaybeSync, Message, Peer, Wrap};
 use serde_json::Value;
 
-use crate::rules::RuleSet;
+use crate::codec::Decode;
+use crate::codec::auto::{AutoCodec, Payload};
+use crate::codec::limits::DecodeLimits;
 use crate::rules::condition::Condition;
+use crate::rules::file::RuleSet;
 use crate::rules::response::{Respond, Response};
-use crate::{AutoCodec, Decode, DecodeLimits, Payload};
 
 /// Wraps hooks with rules: the first rule whose condition holds responds to a message. A message
 /// for which no rule's condition holds reaches the inner hooks.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use crossws_core::{MaybeSend, MaybeSync, Rejection, UpgradeRequest};
 
-use crate::Layer;
+use crate::layers::layer::Layer;
 
 /// See [`Router::identity`](crate::Router::identity).
 pub(crate) struct Identity<T, F> {

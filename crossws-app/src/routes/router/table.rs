@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use crossws_core::{BeforeUpgrade, Params, PathNotUtf8, Route, RouteSettings, SharedHooks};
 
-use super::RouterError;
-use crate::path::{decode, normalize};
-use crate::prepared::layered;
-use crate::{Pattern, RouteBuilder};
+use crate::request::path::{decode, normalize};
+use crate::routes::pattern::Pattern;
+use crate::routes::prepared::layered;
+use crate::routes::route::RouteBuilder;
+use crate::routes::router::error::RouterError;
 
 /// The name of the parameter that matches the rest of a fallback's path. A pattern cannot have it.
 const REST: &str = ".rest";

@@ -9,7 +9,7 @@ use crossws_core::{
     Closed, HookResult, Hooks, Peer, Rejection, SharedHooks, UpgradeRequest, Wrap, wrap,
 };
 
-use crate::Layer;
+use crate::layers::layer::Layer;
 
 /// Limits how many connections one address may have at once, and may begin in a time. Further ones
 /// are refused with 429 and a `Retry-After`.

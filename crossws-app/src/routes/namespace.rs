@@ -4,7 +4,7 @@ use crossws_core::{
     Hooks, MaybeSend, MaybeSync, Rejection, SharedHooks, Upgrade, UpgradeRequest, Wrap, wrap,
 };
 
-use crate::Layer;
+use crate::layers::layer::Layer;
 
 /// Names the namespace of a route's peers: see
 /// [`RouteBuilder::namespace`](crate::RouteBuilder::namespace).

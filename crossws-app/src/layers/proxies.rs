@@ -2,7 +2,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crossws_core::{Rejection, UpgradeRequest};
 
-use crate::Layer;
+use crate::layers::layer::Layer;
 
 /// Trusts what this many proxies before the server report about the client: its address
 /// (`X-Forwarded-For`) and whether it uses TLS (`X-Forwarded-Proto`).

@@ -9,15 +9,15 @@ use crossws_core::{
 };
 use serde::de::DeserializeOwned;
 
-use crate::authenticate::{Authenticate, AuthenticateFn};
+use crate::auth::authenticate::{Authenticate, AuthenticateFn};
+use crate::auth::identity::Identity;
 use crate::description::About;
 #[cfg(feature = "schema")]
 use crate::description::SchemaOf;
-use crate::identity::Identity;
-use crate::layer::{Adopt, Before, BeforeFn, Layer, SharedLayer, Wrap};
-use crate::namespace::Namespace;
-use crate::prepared::PreparedRoute;
-use crate::typed::{TypedPath, TypedQuery};
+use crate::layers::layer::{Adopt, Before, BeforeFn, Layer, SharedLayer, Wrap};
+use crate::layers::reply_errors::reply_errors;
+use crate::routes::namespace::Namespace;
+use crate::routes::typed::{TypedPath, TypedQuery};
 
 /// Creates a route with settings of its own, for [`Router::route`](crate::Router::route): hooks,
 /// and the settings of their connections that differ from the hub's.
@@ -292,7 +292,7 @@ impl RouteBuilder {
     /// Tells the client `{"type":"error","message":TEXT}` when a hook returns an error, and keeps the
     /// connection: see [`reply_errors`](crate::reply_errors()).
     pub fn reply_errors(self) -> Self {
-        self.wrap(crate::reply_errors)
+        self.wrap(reply_errors)
             .tell(|about| about.reports_errors = true)
     }
 
@@ -336,11 +336,6 @@ impl RouteBuilder {
     /// such as a session's user. Every hook reads it with `peer.attached::<T>()`.
     pub fn adopt<T: Clone + Send + Sync + 'static>(self) -> Self {
         self.layer(Adopt::<T>(PhantomData))
-    }
-
-    /// Returns the route for a framework that matches paths itself, such as axum.
-    pub fn prepare(self) -> PreparedRoute {
-        PreparedRoute::new(self)
     }
 
     /// Refuses requests whose path has other parameters than this type with a 400 that names the

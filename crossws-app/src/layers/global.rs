@@ -3,7 +3,7 @@ use crossws_core::{
     Subscription, Upgrade, UpgradeRequest, Wrap, wrap,
 };
 
-use crate::Layer;
+use crate::layers::layer::Layer;
 
 /// Hooks that run before those of each route: see [`Router::global`](crate::Router::global).
 pub(crate) struct Global(pub(crate) SharedHooks);

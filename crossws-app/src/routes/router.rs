@@ -1,22 +1,25 @@
+pub(crate) mod error;
+pub(crate) mod info;
+mod layering;
+mod resolving;
+pub(crate) mod switch;
 mod table;
+pub(crate) mod trailing_slash;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
-use crossws_core::http::StatusCode;
-use crossws_core::{
-    HookResult, Hooks, Hub, MaybeSend, MaybeSync, Rejection, Resolution, Resolve, RouteSettings,
-    SharedHooks, UpgradeRequest,
-};
+use crossws_core::{RouteSettings, SharedHooks};
 
-use self::table::Table;
-use crate::authenticate::{Authenticate, AuthenticateFn};
-use crate::calls::pending::Starting;
-use crate::global::Global;
-use crate::identity::Identity;
-use crate::layer::{Before, BeforeFn, Layer, SharedLayer, Wrap};
-use crate::{Description, IntoRoute, Pattern, PatternError, RouteBuilder};
+use crate::description::Description;
+use crate::layers::layer::SharedLayer;
+use crate::routes::pattern::Pattern;
+use crate::routes::route::{IntoRoute, RouteBuilder};
+use crate::routes::router::error::RouterError;
+use crate::routes::router::info::RouteInfo;
+use crate::routes::router::switch::Switch;
+use crate::routes::router::table::Table;
+use crate::routes::router::trailing_slash::TrailingSlash;
 
 /// A set of routes: it maps paths to hooks, and resolves a server's requests, as hooks alone do.
 ///
@@ -198,134 +201,6 @@ impl Router {
         })
     }
 
-    /// Adds a layer to all routes of this router, inside the layers that it has.
-    ///
-    /// ```
-    /// # use crossws_core::*;
-    /// # use crossws_app::*;
-    /// let app = Router::new().layer(behind_proxies(1)).route("/chat", hooks());
-    /// ```
-    pub fn layer(self, layer: impl Layer) -> Self {
-        self.change(|router| {
-            router.layers.push(SharedLayer::new(layer));
-            Ok(())
-        })
-    }
-
-    /// Runs a function before the `upgrade` hook of each route: an `async fn(&mut UpgradeRequest)
-    /// -> Result<(), E>`. An error refuses the request, with the response that it converts into.
-    /// Every hook can read a value that the function [attaches](UpgradeRequest::attach) to the
-    /// request.
-    pub fn before<F>(self, before: F) -> Self
-    where
-        F: for<'a> BeforeFn<'a> + MaybeSend + MaybeSync + 'static,
-    {
-        self.layer(Before(before))
-    }
-
-    /// Identifies the client with a function, before the `upgrade` hook of each route. `Some(user)`
-    /// admits the client, and every hook reads the user with `peer.attached::<User>()`; `true`
-    /// admits it without a user. With `false`, `None` or an error the request is refused with 401,
-    /// and the error is logged.
-    ///
-    /// ```
-    /// use crossws_app::{NoToken, RequestExt, Router};
-    /// use crossws_core::{UpgradeRequest, hooks};
-    ///
-    /// struct User(String);
-    ///
-    /// async fn user(request: &UpgradeRequest) -> Result<Option<User>, NoToken> {
-    ///     let token = request.query_token("token")?;
-    ///     Ok((token == "good").then(|| User("ann".to_owned())))
-    /// }
-    ///
-    /// let app = Router::new()
-    ///     .authenticate(user)
-    ///     .route("/private", hooks().on_open(|peer| async move {
-    ///         let user = peer.attached::<User>()?;
-    ///         peer.send(format!("welcome, {}", user.0))?;
-    ///         Ok::<_, crossws_core::BoxError>(())
-    ///     }));
-    /// ```
-    pub fn authenticate<F>(self, authenticate: F) -> Self
-    where
-        F: for<'a> AuthenticateFn<'a> + MaybeSend + MaybeSync + 'static,
-    {
-        self.layer(Authenticate(authenticate))
-    }
-
-    /// Sets the [identity](crossws_core::Upgrade::identity) of each peer to which an earlier layer
-    /// has attached such a value, as [`authenticate`](Self::authenticate) does. A request without
-    /// the value gets no identity.
-    ///
-    /// ```
-    /// use crossws_app::{NoToken, Router};
-    /// use crossws_core::{Hub, UpgradeRequest, hooks};
-    ///
-    /// struct User { name: String }
-    ///
-    /// async fn user(_: &UpgradeRequest) -> Result<Option<User>, NoToken> {
-    ///     Ok(Some(User { name: "ann".to_owned() }))
-    /// }
-    ///
-    /// let app = Router::new()
-    ///     .authenticate(user)
-    ///     .identity(|user: &User| user.name.clone())
-    ///     .route("/", hooks());
-    ///
-    /// fn notify(hub: &Hub) -> Result<usize, crossws_core::PublishError> {
-    ///     Ok(hub.identity("ann").send("for all of ann's connections")?.queued)
-    /// }
-    /// ```
-    pub fn identity<T, F, N>(self, name: F) -> Self
-    where
-        T: MaybeSend + MaybeSync + 'static,
-        F: Fn(&T) -> N + MaybeSend + MaybeSync + 'static,
-        N: Into<Arc<str>> + 'static,
-    {
-        self.layer(Identity::new(name))
-    }
-
-    /// Adds hooks that run before those of each route, for every event except `error`, which only
-    /// the route's hook handles.
-    ///
-    /// - `upgrade`: the first refusal decides. If both accept, headers, topics and tags add up, and
-    ///   the route's namespace, subprotocol, context, identity and id take precedence over the
-    ///   global ones.
-    /// - An error of a global hook goes to the route's `error` hook, and the route's hook for the
-    ///   event does not run. Only `close` always runs both.
-    /// - `start` of the global hooks runs once, before those of the routes.
-    pub fn global(self, hooks: impl Hooks) -> Self {
-        let hooks = SharedHooks::new(hooks);
-        self.change(|router| {
-            router.globals.push(hooks.clone());
-            router.layers.push(SharedLayer::new(Global(hooks)));
-            Ok(())
-        })
-    }
-
-    /// Wraps the hooks of each route in others, once, when the router is built.
-    pub fn wrap<F, H>(self, wrap: F) -> Self
-    where
-        F: Fn(SharedHooks) -> H + MaybeSend + MaybeSync + 'static,
-        H: Hooks,
-    {
-        self.layer(Wrap(wrap))
-    }
-
-    /// Tells the clients of each route `{"type":"error","message":TEXT}` when a hook returns an error,
-    /// and keeps their connections: see [`reply_errors`](crate::reply_errors()).
-    ///
-    /// ```
-    /// # use crossws_core::*;
-    /// # use crossws_app::*;
-    /// let app = Router::new().reply_errors().route("/chat", hooks());
-    /// ```
-    pub fn reply_errors(mut self) -> Self {
-        self.reports_errors = true;
-        self.wrap(crate::reply_errors)
-    }
-
     /// Sets the defaults of all routes. Topics add up. A pattern and a name in it are ignored.
     ///
     /// ```
@@ -451,40 +326,6 @@ impl Router {
     }
 }
 
-impl Resolve for Router {
-    type Hooks = SharedHooks;
-
-    async fn start(self: &Arc<Self>, hub: &Hub) -> HookResult {
-        let table = self.table().map_err(Clone::clone)?;
-        for hooks in &self.globals {
-            hooks.start(hub).await?;
-        }
-        for (pattern, hooks) in table.hooks() {
-            Starting::set(hub, Some(pattern));
-            hooks.start(hub).await?;
-        }
-        Starting::set(hub, None);
-        Ok(())
-    }
-
-    async fn resolve(self: &Arc<Self>, request: &mut UpgradeRequest) -> Resolution<SharedHooks> {
-        if !self.switch.is_on() {
-            return Resolution::Pass;
-        }
-        let table = match self.table() {
-            Ok(table) => table,
-            Err(error) => return Rejection::internal(error.clone()).into(),
-        };
-        match table.find(request.path()) {
-            Ok(Some(route)) => route.into(),
-            Ok(None) => Resolution::Pass,
-            Err(error) => Rejection::new(StatusCode::BAD_REQUEST, error.to_string())
-                .with_source(error)
-                .into(),
-        }
-    }
-}
-
 impl fmt::Debug for Router {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.routes()).finish()
@@ -500,87 +341,4 @@ fn inside(
     route.layers.splice(..0, layers.iter().cloned());
     route.settings = route.settings.inherit(settings);
     route
-}
-
-/// A route as its router knows it.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct RouteInfo<'r> {
-    /// The pattern of the whole path, below this router.
-    pub pattern: &'r Pattern,
-    /// The settings from this route and from the routers that contain it, with its name.
-    pub settings: RouteSettings,
-}
-
-impl RouteInfo<'_> {
-    /// Returns the name.
-    pub fn name(&self) -> Option<&Arc<str>> {
-        self.settings.route_name()
-    }
-}
-
-/// Whether a slash at the end of a path matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum TrailingSlash {
-    /// `/chat` and `/chat/` are different paths.
-    #[default]
-    Matters,
-    /// A route for one of them is for the other too, unless that has a route of its own.
-    Optional,
-}
-
-/// Turns the routes of a router off and on while the server runs. Clones share it.
-///
-/// While the switch is off, every request passes on to the HTTP service, as if there were no
-/// routes. Connected peers stay.
-#[derive(Debug, Clone)]
-pub struct Switch(Arc<AtomicBool>);
-
-impl Switch {
-    /// Turns the routes on or off.
-    pub fn set(&self, on: bool) {
-        self.0.store(on, Ordering::Release);
-    }
-
-    /// Returns whether the routes are on. They are on initially.
-    pub fn is_on(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
-}
-
-impl Default for Switch {
-    fn default() -> Self {
-        Self(Arc::new(AtomicBool::new(true)))
-    }
-}
-
-/// An error of the routes.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RouterError {
-    /// A pattern that cannot be parsed or nested.
-    #[error(transparent)]
-    Pattern(#[from] PatternError),
-    /// Two patterns that match the same paths, neither of which takes precedence.
-    #[error("the route `{pattern}` conflicts with the route `{existing}`")]
-    Conflict {
-        /// The pattern that was added later.
-        pattern: Pattern,
-        /// The pattern that it conflicts with.
-        existing: Pattern,
-    },
-    /// Two fallbacks for one path.
-    #[error("there are two fallbacks below `{0}`")]
-    TwoFallbacks(Pattern),
-    /// Two routes of one name.
-    #[error("the routes `{pattern}` and `{existing}` both have the name `{name}`")]
-    DuplicateName {
-        /// The name.
-        name: Arc<str>,
-        /// The pattern of the route that was added later.
-        pattern: Pattern,
-        /// The pattern of the other route.
-        existing: Pattern,
-    },
 }

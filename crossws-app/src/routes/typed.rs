@@ -5,7 +5,8 @@ use std::marker::PhantomData;
 use crossws_core::{MaybeSend, MaybeSync, Rejection, UpgradeRequest};
 use serde::de::DeserializeOwned;
 
-use crate::{Layer, RequestExt};
+use crate::layers::layer::Layer;
+use crate::request::RequestExt;
 
 macro_rules! typed {
     ($(#[doc = $doc:literal] $name:ident $read:ident;)+) => {$(

@@ -6,7 +6,33 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
-use super::{Field, FieldError, FieldErrorKind};
+use crate::request::fields::error::{FieldError, FieldErrorKind};
+
+/// A name with its values, at least one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Field<'de> {
+    pub(super) name: Cow<'de, str>,
+    pub(super) first: Cow<'de, str>,
+    pub(super) others: Vec<Cow<'de, str>>,
+}
+
+impl<'de> Field<'de> {
+    pub(crate) fn new(name: Cow<'de, str>, value: Cow<'de, str>) -> Self {
+        Self {
+            name,
+            first: value,
+            others: Vec::new(),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn push(&mut self, value: Cow<'de, str>) {
+        self.others.push(value);
+    }
+}
 
 /// The name of a field, as a map's key.
 pub(super) struct Name<'de>(pub(super) Cow<'de, str>);

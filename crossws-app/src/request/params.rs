@@ -6,7 +6,9 @@ use crossws_core::http::StatusCode;
 use crossws_core::{Params, Rejection};
 use serde::Deserialize;
 
-use crate::fields::{Field, FieldError, FieldErrorKind, Fields, Positions};
+use crate::request::fields::error::{FieldError, FieldErrorKind};
+use crate::request::fields::value::Field;
+use crate::request::fields::{Fields, Positions};
 
 /// Reads parameters as a struct or a map by their names, as a tuple by their positions, or as the
 /// type of the only one.

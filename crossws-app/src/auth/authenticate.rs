@@ -2,7 +2,9 @@ use std::fmt;
 
 use crossws_core::{BoxError, MaybeSend, MaybeSync, Rejection, UpgradeRequest};
 
-use crate::{Challenge, Layer, NoToken};
+use crate::auth::challenge::Challenge;
+use crate::auth::token::NoToken;
+use crate::layers::layer::Layer;
 
 /// A function that identifies the client: `async fn(&UpgradeRequest)`, or a closure `async
 /// |request: &UpgradeRequest| { … }`.

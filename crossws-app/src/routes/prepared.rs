@@ -6,8 +6,8 @@ use crossws_core::{
     SharedHooks, UpgradeRequest,
 };
 
-use crate::RouteBuilder;
-use crate::layer::SharedLayer;
+use crate::layers::layer::SharedLayer;
+use crate::routes::route::RouteBuilder;
 
 /// A route for a framework that matches paths itself: [`RouteBuilder::prepare`] returns it. Cheap to
 /// clone; clones are one route.
@@ -30,8 +30,15 @@ struct Inner {
     patterns: Mutex<Vec<Arc<RouteSettings>>>,
 }
 
+impl RouteBuilder {
+    /// Returns the route for a framework that matches paths itself, such as axum.
+    pub fn prepare(self) -> PreparedRoute {
+        PreparedRoute::new(self)
+    }
+}
+
 impl PreparedRoute {
-    pub(crate) fn new(route: RouteBuilder) -> Self {
+    fn new(route: RouteBuilder) -> Self {
         let (hooks, before, settings) = layered(route);
         Self(Arc::new(Inner {
             hooks: Arc::new(hooks),

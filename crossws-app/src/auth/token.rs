@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use crossws_core::http::header::AUTHORIZATION;
 use crossws_core::{Rejection, UpgradeRequest};
 
-use crate::{Challenge, RequestExt, query};
+use crate::auth::challenge::Challenge;
+use crate::request::{cookies, query};
 
 pub(crate) fn bearer(request: &UpgradeRequest) -> Result<&str, NoToken> {
     let missing = NoToken(Place::Authorization);
@@ -33,7 +34,7 @@ pub(crate) fn in_cookie<'r>(
     request: &'r UpgradeRequest,
     name: &'static str,
 ) -> Result<&'r str, NoToken> {
-    let value = request.cookie(name);
+    let value = cookies::first(request, name);
     value
         .filter(|token| !token.is_empty())
         .ok_or(NoToken(Place::Cookie(name)))

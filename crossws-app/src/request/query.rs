@@ -7,7 +7,9 @@ use crossws_core::http::StatusCode;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
-use crate::fields::{Field, FieldError, FieldErrorKind, Fields, Positions};
+use crate::request::fields::error::{FieldError, FieldErrorKind};
+use crate::request::fields::value::Field;
+use crate::request::fields::{Fields, Positions};
 
 /// Reads a query in the form in which it was sent, as a struct or a map.
 pub(crate) fn read<'de, T: Deserialize<'de>>(query: &'de str) -> Result<T, QueryError> {

@@ -1,0 +1,7 @@
+//! What runs around the hooks of routes, and before them.
+
+pub(crate) mod addresses;
+pub(crate) mod global;
+pub(crate) mod layer;
+pub(crate) mod proxies;
+pub(crate) mod reply_errors;

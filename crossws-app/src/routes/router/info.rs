@@ -1,0 +1,22 @@
+use std::sync::Arc;
+
+use crossws_core::RouteSettings;
+
+use crate::routes::pattern::Pattern;
+
+/// A route as its router knows it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct RouteInfo<'r> {
+    /// The pattern of the whole path, below this router.
+    pub pattern: &'r Pattern,
+    /// The settings from this route and from the routers that contain it, with its name.
+    pub settings: RouteSettings,
+}
+
+impl RouteInfo<'_> {
+    /// Returns the name.
+    pub fn name(&self) -> Option<&Arc<str>> {
+        self.settings.route_name()
+    }
+}
