@@ -37,6 +37,7 @@ pub use layers::reply_errors::{ReplyErrors, reply_errors};
 pub use messages::closures::{Messages, messages};
 pub use messages::hub::{HubExt, TypedHub};
 pub use messages::malformed::{Malformed, OnMalformed};
+pub use messages::message_loop::{MessageLoop, message_loop};
 pub use messages::peer::TypedPeer;
 pub use messages::to::TypedTo;
 pub use messages::transform::{Transformed, transform};

@@ -3,6 +3,7 @@
 pub(crate) mod closures;
 pub(crate) mod hub;
 pub(crate) mod malformed;
+pub(crate) mod message_loop;
 pub(crate) mod outgoing;
 pub(crate) mod peer;
 pub(crate) mod reader;

@@ -3,6 +3,7 @@ pub(crate) mod closures;
 pub(crate) mod dyn_hooks;
 pub(crate) mod handler;
 pub(crate) mod notice;
+pub(crate) mod setters;
 pub(crate) mod wrap;
 pub(crate) mod yielding;
 

@@ -2,8 +2,8 @@ use std::fmt;
 
 use crate::bounds::{BoxFuture, MaybeSend};
 use crate::hooks::HookResult;
-use crate::hooks::closures::boxed;
 use crate::hooks::handler::incoming::Over;
+use crate::hooks::setters::boxed;
 use crate::message::close::{CloseCode, CloseFrame, Closed};
 use crate::peer::Peer;
 use crate::peer::tasks::HookOutput;
@@ -95,7 +95,7 @@ where
 
 impl HandlerEnd {
     /// Closes the connection, or waits for its end.
-    pub(super) async fn apply(self, peer: &Peer, over: &Over) -> HookResult {
+    pub(super) async fn apply<M>(self, peer: &Peer, over: &Over<M>) -> HookResult {
         match self {
             Self::Close => peer.close(CloseCode::NORMAL, ""),
             Self::CloseWith(frame) => peer.close_frame(frame),
