@@ -18,6 +18,7 @@ use crate::calls::wire::{CallMessage, WireForm};
 use crate::codec::Decode;
 use crate::codec::json::JsonCodec;
 use crate::codec::limits::{DecodeLimits, LimitExceeded};
+use crate::codec::parsed::parse;
 use crate::description::AboutCalls;
 use crate::messages::malformed::{Malformed, OnMalformed};
 
@@ -70,21 +71,23 @@ impl<H: Hooks> Wrap for Inner<H> {
         self.hooks.close(peer, closed).await
     }
 
-    async fn message(&self, peer: &Peer, message: Message) -> HookResult {
+    async fn message(&self, peer: &Peer, mut message: Message) -> HookResult {
         self.connection(peer);
-        let is_text = message.is_text() || self.form == WireForm::JsonRpc;
-        let value = match is_text {
-            true => JsonCodec.decode(&message, &self.limits),
-            false => return self.hooks.message(peer, message).await,
-        };
-        match (value, self.form) {
-            (Ok(Value::Array(batch)), WireForm::JsonRpc) => self.batch(peer, batch).await,
-            (Ok(value), _) => {
-                self.incoming(peer, value, Some(message), &Answers::Single)
-                    .await
+        if self.form == WireForm::Plain && message.is_binary() {
+            return self.hooks.message(peer, message).await;
+        }
+        let value = parse(&mut message, &self.limits);
+        if self.form == WireForm::Plain && !value.as_ref().is_ok_and(|it| self.form.knows(it)) {
+            return self.hooks.message(peer, message).await;
+        }
+        // The last handle of the value, unless a layer outside has one.
+        drop(message);
+        match value.map(Arc::unwrap_or_clone) {
+            Ok(Value::Array(batch)) if self.form == WireForm::JsonRpc => {
+                self.batch(peer, batch).await
             }
-            (Err(_), WireForm::Plain) => self.hooks.message(peer, message).await,
-            (Err(error), WireForm::JsonRpc) => {
+            Ok(value) => self.incoming(peer, value, &Answers::Single).await,
+            Err(error) => {
                 let failure = match LimitExceeded::of(&error) {
                     Some(limit) => Failure::new(Failure::INVALID_REQUEST, limit.to_string()),
                     None => Failure::new(Failure::PARSE, "parse error"),
@@ -115,7 +118,7 @@ impl<H: Hooks> Inner<H> {
                 let mut result = Ok(());
                 for value in batch {
                     // A failed event does not prevent the answer to a call.
-                    result = result.and(self.incoming(peer, value, None, &answers).await);
+                    result = result.and(self.incoming(peer, value, &answers).await);
                 }
                 return result;
             }
@@ -124,13 +127,7 @@ impl<H: Hooks> Inner<H> {
         self.fail(peer, Value::Null, failure, &Answers::Single)
     }
 
-    async fn incoming(
-        &self,
-        peer: &Peer,
-        value: Value,
-        message: Option<Message>,
-        answers: &Answers,
-    ) -> HookResult {
+    async fn incoming(&self, peer: &Peer, value: Value, answers: &Answers) -> HookResult {
         match self.form.read(value) {
             CallMessage::Event { name, payload } => self.event(peer, name, payload).await,
             CallMessage::Call { id, method, args } => self.call(peer, id, &method, args, answers),
@@ -150,10 +147,8 @@ impl<H: Hooks> Inner<H> {
                 let failure = Failure::new(Failure::INVALID_REQUEST, "invalid request");
                 self.fail(peer, id, failure, answers)
             }
-            CallMessage::Other => match message {
-                Some(message) => self.hooks.message(peer, message).await,
-                None => Ok(()),
-            },
+            // Such a message has reached the hooks inside.
+            CallMessage::Other => Ok(()),
         }
     }
 

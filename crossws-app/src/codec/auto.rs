@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::codec::json::JsonCodec;
 use crate::codec::limits::{DecodeLimits, LimitExceeded};
+use crate::codec::parsed::is_no_json;
 use crate::codec::{Decode, Encode};
 
 /// A message in the most specific form that fits: what [`AutoCodec`] yields.
@@ -50,6 +51,9 @@ impl Decode<Payload> for AutoCodec {
             Message::Text(text) => text,
             Message::Binary(bytes) => return Ok(Payload::Binary(bytes.clone())),
         };
+        if is_no_json(message) {
+            return Ok(Payload::Text(text.clone()));
+        }
         match JsonCodec.decode(message, limits) {
             Ok(value) => Ok(Payload::Json(value)),
             Err(error) if LimitExceeded::of(&error).is_some() => Err(error),

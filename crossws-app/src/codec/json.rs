@@ -2,11 +2,16 @@ use crossws_core::{DecodeError, EncodeError, Message};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::codec::limits::DecodeLimits;
+use crate::codec::limits::{DecodeLimits, LimitExceeded};
+use crate::codec::parsed::parsed;
 use crate::codec::{Decode, Encode};
 
 /// JSON (RFC 8259) in text messages; it reads binary ones too. The codec of
 /// [`typed`](crate::typed).
+///
+/// Inside of [`rules`](crate::rules::rules()), [`calls`](crate::calls::calls()) and
+/// [`rooms`](crate::rooms::rooms()), which read the same messages, a text is parsed once. A type then
+/// reads what they have parsed: of a name that an object has twice, the last value.
 ///
 /// The parser's own depth limit is 128, so that a
 /// [`DecodeLimits::max_depth`](field@super::DecodeLimits::max_depth) above 127 has no effect.
@@ -16,6 +21,16 @@ pub struct JsonCodec;
 
 impl<T: DeserializeOwned> Decode<T> for JsonCodec {
     fn decode(&self, message: &Message, limits: &DecodeLimits) -> Result<T, DecodeError> {
+        if let Some(value) = parsed(message) {
+            match limits.deserialize(value) {
+                Err(error) if LimitExceeded::of(&error).is_none() => {
+                    // From the text the error has the place. Few types read it and no value.
+                }
+                outcome => return outcome,
+            }
+        }
+        #[cfg(test)]
+        super::parsed::tests::PARSED.set(super::parsed::tests::PARSED.get() + 1);
         match message {
             // The text is known to be UTF-8: strings need no second check.
             Message::Text(text) => read(serde_json::Deserializer::from_str(text), limits),
