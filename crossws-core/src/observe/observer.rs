@@ -18,6 +18,11 @@ use crate::pubsub::published::Published;
 /// that causes the event, so a method must return quickly and must not block. A panic in one is
 /// logged and goes no further. A hub without observers pays one look at a pointer for each call.
 ///
+/// A method may send and publish. Messages that [`emitted`](Self::emitted) and
+/// [`dropped`](Self::dropped) send to the same hub are delivered, counted and logged, but its
+/// observers are not told of them, nor of what is dropped for them: an observer that answers each
+/// message with another is called once.
+///
 /// ```
 /// use std::sync::atomic::{AtomicU64, Ordering};
 /// use crossws_core::{Hub, Message, Observer, Peer};
@@ -60,7 +65,7 @@ pub trait Observer: MaybeSend + MaybeSync + 'static {
     }
 
     /// A message was queued for one peer or for many. Of messages that [differ](crate::To::send_each) each
-    /// comes apart. What this method sends comes here, too.
+    /// comes apart.
     fn emitted(&self, emitted: &Emitted<'_>) {
         let _ = emitted;
     }
