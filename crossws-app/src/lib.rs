@@ -32,6 +32,7 @@ pub use codec::{Decode, Encode};
 pub use description::Description;
 pub use layers::addresses::PerAddress;
 pub use layers::layer::{BeforeFn, BeforeOutput, Layer};
+pub use layers::message_rate::{MessageRate, OnExcess};
 pub use layers::proxies::{BehindProxies, behind_proxies};
 pub use layers::reply_errors::{ReplyErrors, reply_errors};
 pub use messages::closures::{Messages, messages};

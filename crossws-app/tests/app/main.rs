@@ -9,6 +9,7 @@ mod global;
 mod hub_route;
 mod layers;
 mod matching;
+mod rates;
 mod recorder;
 mod reply_errors;
 mod settings;
