@@ -17,8 +17,8 @@ use crate::calls::running::{Refused, Run, Running};
 use crate::calls::wire::{CallMessage, WireForm};
 use crate::codec::Decode;
 use crate::codec::json::JsonCodec;
+use crate::codec::json::parse;
 use crate::codec::limits::{DecodeLimits, LimitExceeded};
-use crate::codec::parsed::parse;
 use crate::description::AboutCalls;
 use crate::messages::malformed::{Malformed, OnMalformed};
 

@@ -5,8 +5,6 @@ use std::sync::Arc;
 use crossws_core::{DecodeError, Message};
 use serde_json::Value;
 
-use crate::codec::Decode;
-use crate::codec::json::JsonCodec;
 use crate::codec::limits::{DecodeLimits, LimitExceeded};
 
 /// What a text message was parsed as. The message keeps it.
@@ -52,16 +50,23 @@ impl Parsed {
     }
 }
 
-/// Parses a message as JSON, unless a layer outside has done so. Keeps the outcome in the message.
-pub(crate) fn parse(
+/// Returns the outcome that a layer outside has had, if it is that within these limits too.
+pub(super) fn outcome(
+    message: &Message,
+    limits: &DecodeLimits,
+) -> Option<Result<Arc<Value>, DecodeError>> {
+    let known = message.decoded::<Parsed>();
+    let known = known.filter(|known| known.holds_within(limits))?;
+    Some(known.outcome())
+}
+
+/// Keeps an outcome in the message, and returns it.
+pub(super) fn keep(
     message: &mut Message,
     limits: &DecodeLimits,
+    json: Result<Value, DecodeError>,
 ) -> Result<Arc<Value>, DecodeError> {
-    let known = message.decoded::<Parsed>();
-    if let Some(known) = known.filter(|known| known.holds_within(limits)) {
-        return known.outcome();
-    }
-    let parsed = Parsed::new(*limits, JsonCodec.decode(message, limits));
+    let parsed = Parsed::new(*limits, json);
     let outcome = parsed.outcome();
     message.set_decoded(parsed);
     outcome
@@ -69,12 +74,12 @@ pub(crate) fn parse(
 
 /// Returns the JSON that a layer outside has parsed, if it is JSON.
 #[inline]
-pub(crate) fn parsed(message: &Message) -> Option<&Value> {
+pub(super) fn json(message: &Message) -> Option<&Value> {
     message.decoded::<Parsed>()?.json.as_deref().ok()
 }
 
 /// Returns whether a layer outside has found out that the message is not JSON.
-pub(crate) fn is_no_json(message: &Message) -> bool {
+pub(super) fn is_no_json(message: &Message) -> bool {
     let parsed = message.decoded::<Parsed>();
     parsed.is_some_and(|parsed| matches!(parsed.json, Err(NoJson::Malformed(_))))
 }
@@ -89,6 +94,8 @@ pub(super) mod tests {
 
     use super::*;
     use crate::calls::calls;
+    use crate::codec::Decode;
+    use crate::codec::json::{JsonCodec, parse};
     use crate::messages::closures::messages;
     use crate::messages::message_loop::message_loop;
     use crate::messages::peer::TypedPeer;
@@ -204,9 +211,9 @@ pub(super) mod tests {
     fn what_was_parsed_is_not_sent_along() {
         let mut message = Message::from("[1]");
         assert!(parse(&mut message, &DecodeLimits::new()).is_ok());
-        assert!(parsed(&message).is_some());
+        assert!(json(&message).is_some());
         let sent = message.into_message().unwrap();
-        assert!(parsed(&sent).is_none());
+        assert!(json(&sent).is_none());
     }
 
     #[test]

@@ -7,8 +7,8 @@ use crossws_core::{
 
 use super::grant::{Action, Allow, Authorize, Grant, Wish};
 use super::wire::{Failed, Published, Request, Verb, code};
+use crate::codec::json::parse;
 use crate::codec::limits::DecodeLimits;
-use crate::codec::parsed::parse;
 
 /// Wraps hooks so that clients subscribe, unsubscribe and publish by themselves. Only what is
 /// allowed here is allowed.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use crossws_core::{HookResult, Hooks, MaybeSend, MaybeSync, Message, Peer, Wrap};
 use serde_json::Value;
 
+use crate::codec::json::parse;
 use crate::codec::limits::{DecodeLimits, LimitExceeded};
-use crate::codec::parsed::parse;
 use crate::rules::condition::Condition;
 use crate::rules::file::RuleSet;
 use crate::rules::response::{Respond, Response};
