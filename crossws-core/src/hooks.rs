@@ -42,6 +42,21 @@ pub fn ok() -> HookResult {
 }
 
 /// What happens to a peer after its `error` hook.
+///
+/// ```
+/// # use crossws_core::*;
+/// struct Chat;
+///
+/// impl Hooks for Chat {
+///     async fn error(&self, peer: &Peer, error: Error) -> OnError {
+///         error.log(peer);
+///         match error.downcast_ref::<DecodeError>() {
+///             Some(_) => OnError::Keep,
+///             None => OnError::default(), // closes with 1011
+///         }
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnError {

@@ -256,6 +256,22 @@ pub struct Json<T>(
 
 /// The argument of `send`, `publish` and `broadcast`: text, bytes, a [`Message`], or a value in a
 /// codec, such as [`Json`].
+///
+/// ```
+/// # use crossws_core::*;
+/// /// A price in cents, as text.
+/// struct Price(u32);
+///
+/// impl IntoMessage for Price {
+///     fn into_message(self) -> Result<Message, EncodeError> {
+///         Ok(format!("{}.{:02}", self.0 / 100, self.0 % 100).into())
+///     }
+/// }
+///
+/// fn tell(peer: &Peer) -> Result<Sent, SendError> {
+///     peer.send(Price(1_999))
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a message",
     label = "text, bytes, or a value in a codec is expected",

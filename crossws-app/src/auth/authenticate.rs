@@ -31,6 +31,22 @@ where
 
 /// What a function that authenticates returns. `true` or `Some(user)` admits the request, and the
 /// user is attached to it. `false`, `None` and an error refuse it with 401.
+///
+/// ```
+/// # use crossws_core::*;
+/// # use crossws_app::*;
+/// /// What a session store says.
+/// enum Session {
+///     Fresh,
+///     Stale,
+/// }
+///
+/// impl Admission for Session {
+///     fn decide(self) -> Result<Admitted, Rejection> {
+///         matches!(self, Session::Fresh).decide()
+///     }
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say whether a request is let in",
     label = "expected `bool`, `Option<User>`, or a `Result` of one of them",

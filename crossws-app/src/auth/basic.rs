@@ -19,6 +19,14 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// A name and a password that a client has sent: see
 /// [`RequestExt::basic_credentials`](crate::RequestExt::basic_credentials). Its `Debug` shows
 /// neither.
+///
+/// ```
+/// # use crossws_core::*;
+/// # use crossws_app::*;
+/// fn user(credentials: &BasicCredentials) -> Option<&str> {
+///     credentials.password_is("open sesame").then(|| credentials.user())
+/// }
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct BasicCredentials {
     realm: &'static str,

@@ -16,6 +16,14 @@ use crate::codec::limits::DecodeLimits;
 pub struct CborCodec;
 
 /// A value to be sent as a CBOR message: `peer.send(Cbor(&state))`.
+///
+/// ```
+/// # use crossws_core::*;
+/// # use crossws_app::*;
+/// fn tell(peer: &Peer) -> Result<Sent, SendError> {
+///     peer.send(Cbor(("score", 2, 1)))
+/// }
+/// ```
 #[allow(clippy::exhaustive_structs)]
 #[derive(Debug, Clone, Copy)]
 pub struct Cbor<T>(

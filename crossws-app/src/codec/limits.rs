@@ -54,6 +54,15 @@ impl Default for DecodeLimits {
 }
 
 /// A limit of [`DecodeLimits`] that a message exceeded.
+///
+/// ```
+/// # use crossws_core::*;
+/// # use crossws_app::*;
+/// let limits = DecodeLimits::new().max_depth(1);
+/// let nested: Result<Vec<Vec<u8>>, _> = JsonCodec.decode(&"[[]]".into(), &limits);
+/// let error = nested.unwrap_err();
+/// assert_eq!(LimitExceeded::of(&error), Some(LimitExceeded::Depth(1)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LimitExceeded {

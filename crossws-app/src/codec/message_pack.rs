@@ -15,6 +15,14 @@ use crate::codec::limits::DecodeLimits;
 pub struct MessagePackCodec;
 
 /// A value to be sent as a MessagePack message: `peer.send(MessagePack(&state))`.
+///
+/// ```
+/// # use crossws_core::*;
+/// # use crossws_app::*;
+/// fn tell(peer: &Peer) -> Result<Sent, SendError> {
+///     peer.send(MessagePack(("score", 2, 1)))
+/// }
+/// ```
 #[allow(clippy::exhaustive_structs)]
 #[derive(Debug, Clone, Copy)]
 pub struct MessagePack<T>(

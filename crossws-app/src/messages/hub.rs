@@ -65,6 +65,15 @@ impl<T: Typed> TypedHooks<T> {
 }
 
 /// A [`Hub`] handle that publishes only `Out`: see [`HubExt::typed`]. Cheap to clone.
+///
+/// ```
+/// # use crossws_core::*;
+/// # use crossws_app::*;
+/// fn announce(scores: &TypedHub<(u8, u8)>) -> Result<Published, PublishError> {
+///     scores.publish("/match/7", "score", (2, 1))
+/// }
+/// # assert_eq!(announce(&Hub::default().typed()).unwrap().queued, 0);
+/// ```
 pub struct TypedHub<Out> {
     hub: Hub,
     outgoing: Arc<Outgoing<Out>>,

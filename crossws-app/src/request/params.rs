@@ -23,6 +23,14 @@ pub(crate) fn read<'de, T: Deserialize<'de>>(params: &'de Params) -> Result<T, P
 
 /// A path's parameters that do not convert to the requested type. As a rejection it is a 400 that
 /// names the parameter.
+///
+/// ```
+/// # use crossws_core::*;
+/// # use crossws_app::*;
+/// # let request = UpgradeRequest::new(http::Request::get("/").body(()).unwrap().into_parts().0);
+/// let id: Result<u64, PathError> = request.path_as();
+/// assert!(id.is_err(), "the route has no parameter");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the path's parameters: {0}")]
 pub struct PathError(FieldError);

@@ -53,6 +53,20 @@ fn decode(part: &str) -> Option<Cow<'_, str>> {
 
 /// A query that does not convert to the requested type. As a rejection it is a 400 that names the
 /// field.
+///
+/// ```
+/// # use crossws_core::*;
+/// # use crossws_app::*;
+/// #[derive(Debug, serde::Deserialize)]
+/// struct Search {
+///     page: u32,
+/// }
+///
+/// # let parts = http::Request::get("/?page=last").body(()).unwrap().into_parts().0;
+/// # let request = UpgradeRequest::new(parts);
+/// let search: Result<Search, QueryError> = request.query_as();
+/// assert_eq!(search.unwrap_err().field(), Some("page"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the query: {0}")]
 pub struct QueryError(FieldError);

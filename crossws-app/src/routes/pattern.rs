@@ -222,6 +222,15 @@ impl std::str::FromStr for Pattern {
 ///
 /// Its literals are in the [normal form](crossws_core::normal_path) of paths: percent-decoded, except
 /// for `%25` and `%2F`.
+///
+/// ```
+/// # use crossws_core::*;
+/// # use crossws_app::*;
+/// let pattern = Pattern::parse("/img/{id}.png")?;
+/// let PatternSegment { param, suffix, .. } = pattern.segments().last().unwrap();
+/// assert_eq!((param, suffix), (Some("id"), ".png"));
+/// # Ok::<_, PatternError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PatternSegment<'p> {

@@ -13,6 +13,15 @@ use crate::bounds::{AnyValue, MaybeSend, MaybeSync};
 /// Text that shares its storage: a reference-counted UTF-8 string.
 ///
 /// Cloning copies a pointer. It is the payload of a text message and the reason of a close frame.
+///
+/// ```
+/// # use crossws_core::*;
+/// let text = Utf8Bytes::from("hello");
+/// let same = text.clone(); // a pointer
+/// assert_eq!(&*same, "hello");
+/// assert_eq!(Message::from(text).text()?, "hello");
+/// # Ok::<_, std::str::Utf8Error>(())
+/// ```
 #[derive(Clone, Default)]
 pub struct Utf8Bytes {
     text: ByteString,

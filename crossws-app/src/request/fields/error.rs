@@ -11,6 +11,20 @@ pub(crate) struct FieldError {
 }
 
 /// What is wrong with a path's parameter or a query's value.
+///
+/// ```
+/// # use crossws_core::*;
+/// # use crossws_app::*;
+/// #[derive(Debug, serde::Deserialize)]
+/// struct Search {
+///     page: u32,
+/// }
+///
+/// # let parts = http::Request::get("/?size=7").body(()).unwrap().into_parts().0;
+/// # let request = UpgradeRequest::new(parts);
+/// let error = request.query_as::<Search>().unwrap_err();
+/// assert_eq!(error.kind(), &FieldErrorKind::Missing);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FieldErrorKind {

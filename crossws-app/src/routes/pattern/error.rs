@@ -26,6 +26,13 @@ impl PatternError {
 }
 
 /// What is wrong with a pattern.
+///
+/// ```
+/// # use crossws_core::*;
+/// # use crossws_app::*;
+/// let error = Pattern::parse("/a//b").unwrap_err();
+/// assert_eq!(error.kind(), &PatternErrorKind::EmptySegment);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PatternErrorKind {

@@ -5,6 +5,18 @@ use crossws_core::RouteSettings;
 use crate::routes::pattern::Pattern;
 
 /// A route as its router knows it.
+///
+/// ```
+/// # use crossws_core::*;
+/// # use crossws_app::*;
+/// fn shown(route: RouteInfo<'_>) -> String {
+///     let name = route.name().map_or("unnamed", |name| name);
+///     format!("{} {name}", route.pattern)
+/// }
+///
+/// let app = Router::new().route("/chat", route(hooks()).name("chat"));
+/// assert_eq!(app.routes().next().map(shown).as_deref(), Some("/chat chat"));
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct RouteInfo<'r> {

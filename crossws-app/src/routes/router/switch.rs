@@ -5,6 +5,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 ///
 /// While the switch is off, every request passes on to the HTTP service, as if there were no
 /// routes. Connected peers stay.
+///
+/// ```
+/// # use crossws_core::*;
+/// # use crossws_app::*;
+/// /// For a maintenance page.
+/// fn pause(sockets: &Switch) {
+///     sockets.set(false);
+/// }
+///
+/// let app = Router::new().route("/chat", hooks());
+/// pause(&app.switch());
+/// assert!(!app.switch().is_on());
+/// ```
 #[derive(Debug, Clone)]
 pub struct Switch(Arc<AtomicBool>);
 

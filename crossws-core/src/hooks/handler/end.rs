@@ -11,6 +11,17 @@ use crate::peer::tasks::HookOutput;
 /// What happens to a connection whose loop has returned: the return value of a
 /// [`handler`](crate::handler)'s function. `()`, a [`CloseCode`] and a [`CloseFrame`] convert into
 /// it.
+///
+/// ```
+/// # use crossws_core::*;
+/// # let _: Handler =
+/// handler(|_, mut incoming| async move {
+///     match incoming.next().await {
+///         Some(_) => Ok(HandlerEnd::KeepOpen),
+///         None => Ok(CloseCode::AWAY.into()),
+///     }
+/// });
+/// ```
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub enum HandlerEnd {
