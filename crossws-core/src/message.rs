@@ -10,7 +10,6 @@ use std::str::Utf8Error;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::bounds::{MaybeSend, MaybeSync};
 use crate::message::codec::{DecodeError, EncodeError};
 use crate::message::text::Utf8Bytes;
 
@@ -119,7 +118,7 @@ impl Message {
     ///     }
     /// }
     /// ```
-    pub fn set_decoded<T: MaybeSend + MaybeSync + 'static>(&mut self, value: T) {
+    pub fn set_decoded<T: Send + Sync + 'static>(&mut self, value: T) {
         if let Self::Text(text) = self {
             text.set_decoded(value);
         }

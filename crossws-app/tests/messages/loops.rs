@@ -352,6 +352,7 @@ fn a_typed_loop_fails_into_its_error_hook_and_has_timers() {
     let server = TestServer::new(typed(app));
     block_on(async {
         let mut client = server.connect("/").await.unwrap();
+        server.advance(Duration::from_secs(3)).await;
         assert_eq!(next_json(&mut client).await, "late");
         client.send("false").unwrap();
         let said = next_json(&mut client).await;

@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -7,8 +8,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use bytestring::ByteString;
-
-use crate::bounds::{AnyValue, MaybeSend, MaybeSync};
 
 /// Text that shares its storage: a reference-counted UTF-8 string.
 ///
@@ -30,7 +29,8 @@ pub struct Utf8Bytes {
     decoded: Option<Arc<Decoded>>,
 }
 
-struct Decoded(Box<AnyValue>);
+/// On every target it may cross threads, as texts do.
+struct Decoded(Box<dyn Any + Send + Sync>);
 
 impl Utf8Bytes {
     /// Creates a text from a static string; allocates nothing.
@@ -47,7 +47,7 @@ impl Utf8Bytes {
         self.decoded.as_ref()?.0.downcast_ref()
     }
 
-    pub(super) fn set_decoded<T: MaybeSend + MaybeSync + 'static>(&mut self, value: T) {
+    pub(super) fn set_decoded<T: Send + Sync + 'static>(&mut self, value: T) {
         self.decoded = Some(Arc::new(Decoded(Box::new(value))));
     }
 
