@@ -8,12 +8,12 @@
 pub use crossws_app::{
     Admission, Admitted, AuthenticateFn, AutoCodec, BasicCredentials, BeforeFn, BeforeOutput,
     BehindProxies, Challenge, Decode, DecodeLimits, Description, Encode, FieldErrorKind, HubExt,
-    IncomingExt, IntoRoute, JsonCodec, Layer, LimitExceeded, Malformed, Messages, NoToken,
-    OnMalformed, PathError, Pattern, PatternError, PatternErrorKind, PatternSegment, Payload,
-    PeerExt, PerAddress, PreparedRoute, QueryError, RawCodec, ReplyErrors, RequestExt,
-    RouteBuilder, RouteInfo, Router, RouterError, Switch, TrailingSlash, Transformed, Typed,
-    TypedHooks, TypedHub, TypedIncoming, TypedPeer, TypedTo, behind_proxies, messages,
-    reply_errors, route, transform, typed, typed_as,
+    IncomingExt, IntoRoute, JsonCodec, Layer, LimitExceeded, Malformed, MessageLoop, MessageRate,
+    Messages, NoToken, OnExcess, OnMalformed, PathError, Pattern, PatternError, PatternErrorKind,
+    PatternSegment, Payload, PeerExt, PerAddress, PreparedRoute, QueryError, RawCodec, ReplyErrors,
+    RequestExt, RouteBuilder, RouteInfo, Router, RouterError, Switch, TrailingSlash, Transformed,
+    Typed, TypedHooks, TypedHub, TypedIncoming, TypedPeer, TypedTo, behind_proxies, message_loop,
+    messages, reply_errors, route, transform, typed, typed_as,
 };
 #[cfg(feature = "cbor")]
 #[doc(inline)]

@@ -2,11 +2,12 @@
 
 mod batch;
 mod call;
+mod dispatch;
 mod error;
 mod handler;
 pub(crate) mod pending;
 mod running;
-mod wire;
+pub(crate) mod wire;
 mod wrapper;
 
 pub use call::{Call, PeerCalls};

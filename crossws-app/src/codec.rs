@@ -1,29 +1,23 @@
 //! How messages are encoded: JSON and other formats, within limits.
 
-mod auto;
+pub(crate) mod auto;
 mod bounded;
 #[cfg(feature = "cbor")]
-mod cbor;
-mod json;
-mod limits;
+pub(crate) mod cbor;
+pub(crate) mod json;
+pub(crate) mod limits;
 #[cfg(feature = "message-pack")]
-mod message_pack;
-mod raw;
-
-pub use auto::{AutoCodec, Payload};
-#[cfg(feature = "cbor")]
-pub use cbor::{Cbor, CborCodec};
-pub use json::JsonCodec;
-pub use limits::{DecodeLimits, LimitExceeded};
-#[cfg(feature = "message-pack")]
-pub use message_pack::{MessagePack, MessagePackCodec};
-pub use raw::RawCodec;
+pub(crate) mod message_pack;
+mod parsed;
+pub(crate) mod raw;
 
 use crossws_core::{DecodeError, EncodeError, MaybeSend, MaybeSync, Message};
 
+use crate::codec::limits::DecodeLimits;
+
 /// The half of a codec that reads messages: see [`typed`](crate::typed).
 ///
-/// [`JsonCodec`] reads every type that implements `serde::Deserialize`. For another format,
+/// [`JsonCodec`](crate::JsonCodec) reads every type that implements `serde::Deserialize`. For another format,
 /// implement this and [`Encode`].
 ///
 /// ```

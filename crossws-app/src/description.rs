@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::Pattern;
-use crate::calls::WireForm;
+use crate::calls::wire::WireForm;
+use crate::routes::pattern::Pattern;
 
 pub(crate) use about::{About, AboutCalls, AboutMethod};
 #[cfg(feature = "schema")]

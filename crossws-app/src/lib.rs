@@ -5,60 +5,56 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod addresses;
-mod authenticate;
-mod basic;
+mod auth;
 pub mod calls;
-mod challenge;
 mod codec;
-mod cookies;
 pub mod description;
-mod fields;
-mod global;
-mod identity;
-mod layer;
+mod layers;
 mod messages;
-mod namespace;
-mod params;
-mod path;
-mod pattern;
-mod prepared;
-mod proxies;
-mod query;
-mod reply_errors;
 mod request;
 pub mod rooms;
-mod route;
-mod router;
+mod routes;
 pub mod rules;
-mod token;
-mod typed;
 
-pub use addresses::PerAddress;
-pub use authenticate::{Admission, Admitted, AuthenticateFn};
-pub use basic::BasicCredentials;
-pub use challenge::Challenge;
-pub use codec::{
-    AutoCodec, Decode, DecodeLimits, Encode, JsonCodec, LimitExceeded, Payload, RawCodec,
-};
+pub use auth::authenticate::{Admission, Admitted, AuthenticateFn};
+pub use auth::basic::BasicCredentials;
+pub use auth::challenge::Challenge;
+pub use auth::token::NoToken;
+pub use codec::auto::{AutoCodec, Payload};
 #[cfg(feature = "cbor")]
-pub use codec::{Cbor, CborCodec};
+pub use codec::cbor::{Cbor, CborCodec};
+pub use codec::json::JsonCodec;
+pub use codec::limits::{DecodeLimits, LimitExceeded};
 #[cfg(feature = "message-pack")]
-pub use codec::{MessagePack, MessagePackCodec};
+pub use codec::message_pack::{MessagePack, MessagePackCodec};
+pub use codec::raw::RawCodec;
+pub use codec::{Decode, Encode};
 pub use description::Description;
-pub use fields::FieldErrorKind;
-pub use layer::{BeforeFn, BeforeOutput, Layer};
-pub use messages::{
-    HubExt, IncomingExt, Malformed, Messages, OnMalformed, Transformed, Typed, TypedHooks,
-    TypedHub, TypedIncoming, TypedPeer, TypedTo, messages, transform, typed, typed_as,
-};
-pub use params::PathError;
-pub use pattern::{Pattern, PatternError, PatternErrorKind, PatternSegment};
-pub use prepared::PreparedRoute;
-pub use proxies::{BehindProxies, behind_proxies};
-pub use query::QueryError;
-pub use reply_errors::{ReplyErrors, reply_errors};
+pub use layers::addresses::PerAddress;
+pub use layers::layer::{BeforeFn, BeforeOutput, Layer};
+pub use layers::message_rate::{MessageRate, OnExcess};
+pub use layers::proxies::{BehindProxies, behind_proxies};
+pub use layers::reply_errors::{ReplyErrors, reply_errors};
+pub use messages::closures::{Messages, messages};
+pub use messages::hub::{HubExt, TypedHub};
+pub use messages::malformed::{Malformed, OnMalformed};
+pub use messages::message_loop::{MessageLoop, message_loop};
+pub use messages::peer::TypedPeer;
+pub use messages::to::TypedTo;
+pub use messages::transform::{Transformed, transform};
+pub use messages::typed::Typed;
+pub use messages::typed_hooks::{TypedHooks, typed, typed_as};
+pub use messages::typed_incoming::{IncomingExt, TypedIncoming};
+pub use request::fields::error::FieldErrorKind;
+pub use request::params::PathError;
+pub use request::query::QueryError;
 pub use request::{PeerExt, RequestExt};
-pub use route::{IntoRoute, RouteBuilder, route};
-pub use router::{RouteInfo, Router, RouterError, Switch, TrailingSlash};
-pub use token::NoToken;
+pub use routes::pattern::error::{PatternError, PatternErrorKind};
+pub use routes::pattern::{Pattern, PatternSegment};
+pub use routes::prepared::PreparedRoute;
+pub use routes::route::{IntoRoute, RouteBuilder, route};
+pub use routes::router::Router;
+pub use routes::router::error::RouterError;
+pub use routes::router::info::RouteInfo;
+pub use routes::router::switch::Switch;
+pub use routes::router::trailing_slash::TrailingSlash;

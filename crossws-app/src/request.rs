@@ -1,11 +1,19 @@
+pub(crate) mod cookies;
+pub(crate) mod fields;
+pub(crate) mod params;
+pub(crate) mod path;
+pub(crate) mod query;
+
 use std::borrow::Cow;
 
-use crossws_core::http::header::COOKIE;
 use crossws_core::{Params, Peer, UpgradeRequest};
 use serde::Deserialize;
 
-use crate::cookies::cookies;
-use crate::{BasicCredentials, NoToken, PathError, QueryError, basic, params, query, token};
+use crate::auth::basic::BasicCredentials;
+use crate::auth::token::NoToken;
+use crate::auth::{basic, token};
+use crate::request::params::PathError;
+use crate::request::query::QueryError;
 
 /// Typed access to a request: the path's parameters and the query as types, cookies, and tokens.
 /// Each is a method of a [`Peer`] too: [`PeerExt`].
@@ -173,12 +181,11 @@ impl RequestExt for UpgradeRequest {
     }
 
     fn cookies(&self) -> impl Iterator<Item = (&str, &str)> {
-        cookies(self.values(&COOKIE))
+        cookies::of(self)
     }
 
     fn cookie(&self, name: &str) -> Option<&str> {
-        let found = self.cookies().find(|(known, _)| *known == name);
-        found.map(|(_, value)| value)
+        cookies::first(self, name)
     }
 
     fn bearer_token(&self) -> Result<&str, NoToken> {

@@ -6,7 +6,13 @@
 //! outbound half, reports events during a hook to the peer's [`PeerEvents`], and asks [`Liveness`]
 //! which deadlines have passed.
 
+#[doc(hidden)]
+pub use crate::bounds::Callback;
+#[doc(hidden)]
+pub use crate::hooks::handler::running::Loop;
 pub use crate::hooks::notice::Notice;
+#[doc(hidden)]
+pub use crate::hooks::setters::boxed;
 pub use crate::hub::admission::ClaimError;
 pub use crate::hub::setters::HubChoice;
 pub use crate::hub::shutdown::Closing;

@@ -81,7 +81,7 @@ pub(crate) fn shared<T: MaybeSend + MaybeSync + 'static>(value: Arc<AnyValue>) -
 
 /// A closure in the form that the hook builder stores.
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) type Callback<A, R> = Box<dyn Fn(A) -> BoxFuture<'static, R> + Send + Sync>;
+pub type Callback<A, R> = Box<dyn Fn(A) -> BoxFuture<'static, R> + Send + Sync>;
 /// A closure in the form that the hook builder stores.
 #[cfg(target_arch = "wasm32")]
-pub(crate) type Callback<A, R> = Box<dyn Fn(A) -> BoxFuture<'static, R>>;
+pub type Callback<A, R> = Box<dyn Fn(A) -> BoxFuture<'static, R>>;

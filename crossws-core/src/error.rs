@@ -16,6 +16,13 @@ use crate::pubsub::pattern::InvalidPattern;
 use crate::pubsub::retained::RetainError;
 
 /// A hook, by name: in errors, in logs and in tests.
+///
+/// ```
+/// # use crossws_core::*;
+/// fn is_upgrade(error: &Error) -> bool {
+///     matches!(error.kind(), ErrorKind::Hook(HookKind::Upgrade))
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HookKind {
@@ -231,6 +238,17 @@ impl SendError {
 }
 
 /// Why a ping or pong was not queued.
+///
+/// ```
+/// # use crossws_core::*;
+/// fn is_too_long(error: ControlError) -> bool {
+///     matches!(error, ControlError::TooLong(_))
+/// }
+///
+/// fn measure(peer: &Peer) -> Result<(), ControlError> {
+///     peer.ping("when?")
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ControlError {
@@ -304,6 +322,12 @@ pub enum PublishError {
 }
 
 /// A capability that a transport lacks, by name.
+///
+/// ```
+/// # use crossws_core::*;
+/// let error = Unsupported::new("pings");
+/// assert_eq!(error.to_string(), "this transport does not support pings");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this transport does not support {0}")]
 pub struct Unsupported(pub(crate) &'static str);

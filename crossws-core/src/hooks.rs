@@ -3,6 +3,7 @@ pub(crate) mod closures;
 pub(crate) mod dyn_hooks;
 pub(crate) mod handler;
 pub(crate) mod notice;
+pub(crate) mod setters;
 pub(crate) mod wrap;
 pub(crate) mod yielding;
 
@@ -41,6 +42,21 @@ pub fn ok() -> HookResult {
 }
 
 /// What happens to a peer after its `error` hook.
+///
+/// ```
+/// # use crossws_core::*;
+/// struct Chat;
+///
+/// impl Hooks for Chat {
+///     async fn error(&self, peer: &Peer, error: Error) -> OnError {
+///         error.log(peer);
+///         match error.downcast_ref::<DecodeError>() {
+///             Some(_) => OnError::Keep,
+///             None => OnError::default(), // closes with 1011
+///         }
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnError {

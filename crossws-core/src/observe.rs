@@ -5,6 +5,7 @@ mod counters;
 mod histogram;
 mod observer;
 mod per_thread;
+mod telling;
 pub(crate) mod trace;
 mod view;
 pub(crate) mod watch;

@@ -347,6 +347,12 @@ impl Upgrade {
 }
 
 /// A header that a hook must not, or cannot, add to the response.
+///
+/// ```
+/// # use crossws_core::*;
+/// let refused: Result<Upgrade, InvalidHeader> = Upgrade::new().header("sec-websocket-accept", "x");
+/// assert!(refused.unwrap_err().to_string().contains("sec-websocket-accept"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("header `{name}` cannot be added to the upgrade's answer: {why}")]
 pub struct InvalidHeader {

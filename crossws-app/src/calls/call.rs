@@ -12,9 +12,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::calls::error::CallError;
 use crate::calls::pending::{Connection, Place};
+use crate::calls::wire::WireForm;
 use crate::calls::wire::message;
-use crate::calls::{CallError, WireForm};
 
 /// Calls to the client and events for it, on routes with [`calls`](crate::calls::calls).
 pub trait PeerCalls {

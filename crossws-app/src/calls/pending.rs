@@ -7,7 +7,8 @@ use std::task::{Context, Poll, Waker};
 use crossws_core::{Hub, Peer};
 use serde_json::Value;
 
-use crate::calls::{CallError, Failure, WireForm};
+use crate::calls::error::{CallError, Failure};
+use crate::calls::wire::WireForm;
 
 type Answer = Result<Value, Failure>;
 

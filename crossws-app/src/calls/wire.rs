@@ -2,7 +2,7 @@ use crossws_core::{EncodeError, Message};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::calls::Failure;
+use crate::calls::error::Failure;
 
 /// The wire format of events, calls and answers. All are JSON in text messages.
 ///
@@ -69,6 +69,19 @@ impl WireForm {
             (Self::JsonRpc, Value::Object(members)) => json_rpc(members),
             (Self::JsonRpc, _) => CallMessage::Invalid { id: Value::Null },
         }
+    }
+
+    /// Returns whether a message is one of this form: whether [`read`](Self::read) does not return
+    /// [`CallMessage::Other`].
+    pub(super) fn knows(self, message: &Value) -> bool {
+        let Value::Object(members) = message else {
+            return self == Self::JsonRpc;
+        };
+        let has = |name: &&str| members.contains_key(*name);
+        self == Self::JsonRpc
+            || members.get("event").is_some_and(Value::is_string)
+            || members.get("cancel").is_some_and(is_id)
+            || (has(&"id") && ["call", "result", "error"].iter().any(has))
     }
 
     /// Builds an event.
@@ -220,4 +233,33 @@ fn known(id: Value) -> Value {
 /// Encodes a value as a message.
 pub(super) fn message(value: &(impl Serialize + ?Sized)) -> Result<Message, EncodeError> {
     Message::from_json(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_knows_what_it_reads() {
+        let values = [json!(null), json!(7), json!("x"), json!({})];
+        let names = [
+            "id", "event", "cancel", "call", "result", "error", "jsonrpc", "method",
+        ];
+        for form in [WireForm::Plain, WireForm::JsonRpc] {
+            for members in 0..1_usize << names.len() {
+                for value in &values {
+                    let chosen = names
+                        .iter()
+                        .enumerate()
+                        .filter(|(at, _)| members >> at & 1 == 1);
+                    let message: Value = chosen
+                        .map(|(_, name)| ((*name).to_owned(), value.clone()))
+                        .collect();
+                    let reads = !matches!(form.read(message.clone()), CallMessage::Other);
+                    assert_eq!(form.knows(&message), reads, "{message}");
+                }
+            }
+            assert_eq!(form.knows(&json!([])), form == WireForm::JsonRpc);
+        }
+    }
 }

@@ -2,7 +2,10 @@ use crossws_core::{Bytes, DecodeError, EncodeError, Message, Utf8Bytes};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{Decode, DecodeLimits, Encode, JsonCodec, LimitExceeded};
+use crate::codec::json::JsonCodec;
+use crate::codec::limits::{DecodeLimits, LimitExceeded};
+use crate::codec::parsed::is_no_json;
+use crate::codec::{Decode, Encode};
 
 /// A message in the most specific form that fits: what [`AutoCodec`] yields.
 // Exhaustive on purpose: a message is one of these three.
@@ -48,6 +51,9 @@ impl Decode<Payload> for AutoCodec {
             Message::Text(text) => text,
             Message::Binary(bytes) => return Ok(Payload::Binary(bytes.clone())),
         };
+        if is_no_json(message) {
+            return Ok(Payload::Text(text.clone()));
+        }
         match JsonCodec.decode(message, limits) {
             Ok(value) => Ok(Payload::Json(value)),
             Err(error) if LimitExceeded::of(&error).is_some() => Err(error),

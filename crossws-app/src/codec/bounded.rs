@@ -3,17 +3,44 @@
 use std::cell::Cell;
 use std::fmt;
 
-use serde::Deserializer;
+use crossws_core::{BoxError, DecodeError};
 use serde::de::{DeserializeSeed, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
-use crate::{DecodeLimits, LimitExceeded};
+use crate::codec::limits::{DecodeLimits, LimitExceeded};
+
+impl DecodeLimits {
+    /// Deserializes a value within these limits: for codecs of serde's formats.
+    ///
+    /// # Errors
+    /// The format's error, or [`LimitExceeded`].
+    pub fn deserialize<'de, T, D>(&self, deserializer: D) -> Result<T, DecodeError>
+    where
+        T: Deserialize<'de>,
+        D: Deserializer<'de>,
+        D::Error: Into<BoxError>,
+    {
+        let budget = Budget {
+            limits: *self,
+            depth: Cell::new(self.max_depth),
+            items: Cell::new(self.max_items),
+            exceeded: Cell::new(None),
+        };
+        T::deserialize(Bounded::new(deserializer, &budget)).map_err(|error| {
+            match budget.exceeded.get() {
+                Some(exceeded) => DecodeError::new(exceeded),
+                None => DecodeError::new(error),
+            }
+        })
+    }
+}
 
 /// The unused part of the limits.
-pub(super) struct Budget {
-    pub(super) limits: DecodeLimits,
-    pub(super) depth: Cell<usize>,
-    pub(super) items: Cell<usize>,
-    pub(super) exceeded: Cell<Option<LimitExceeded>>,
+struct Budget {
+    limits: DecodeLimits,
+    depth: Cell<usize>,
+    items: Cell<usize>,
+    exceeded: Cell<Option<LimitExceeded>>,
 }
 
 impl Budget {
@@ -57,14 +84,14 @@ impl Drop for Level<'_> {
 }
 
 /// Wraps any of serde's deserialization traits, within a budget.
-pub(super) struct Bounded<'b, T> {
+struct Bounded<'b, T> {
     inner: T,
     budget: &'b Budget,
 }
 
 impl<'b, T> Bounded<'b, T> {
     #[inline]
-    pub(super) fn new(inner: T, budget: &'b Budget) -> Self {
+    fn new(inner: T, budget: &'b Budget) -> Self {
         Self { inner, budget }
     }
 }

@@ -4,8 +4,8 @@ use crossws_core::{Bytes, DecodeError, EncodeError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::DecodeLimits;
 use crate::codec::binary_codec;
+use crate::codec::limits::DecodeLimits;
 
 /// CBOR (RFC 8949) in binary messages.
 ///
@@ -16,6 +16,14 @@ use crate::codec::binary_codec;
 pub struct CborCodec;
 
 /// A value to be sent as a CBOR message: `peer.send(Cbor(&state))`.
+///
+/// ```
+/// # use crossws_core::*;
+/// # use crossws_app::*;
+/// fn tell(peer: &Peer) -> Result<Sent, SendError> {
+///     peer.send(Cbor(("score", 2, 1)))
+/// }
+/// ```
 #[allow(clippy::exhaustive_structs)]
 #[derive(Debug, Clone, Copy)]
 pub struct Cbor<T>(

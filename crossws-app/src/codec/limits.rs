@@ -1,9 +1,4 @@
-use std::cell::Cell;
-
-use crossws_core::{BoxError, DecodeError};
-use serde::{Deserialize, Deserializer};
-
-use crate::codec::bounded::{Bounded, Budget};
+use crossws_core::DecodeError;
 
 /// Limits of a message's content, whatever its format: they bound the work and the memory that a
 /// decoder spends on a client's behalf. The connection's limit `max_message_size` bounds the length
@@ -50,30 +45,6 @@ impl DecodeLimits {
         self.max_items = most;
         self
     }
-
-    /// Deserializes a value within these limits: for codecs of serde's formats.
-    ///
-    /// # Errors
-    /// The format's error, or [`LimitExceeded`].
-    pub fn deserialize<'de, T, D>(&self, deserializer: D) -> Result<T, DecodeError>
-    where
-        T: Deserialize<'de>,
-        D: Deserializer<'de>,
-        D::Error: Into<BoxError>,
-    {
-        let budget = Budget {
-            limits: *self,
-            depth: Cell::new(self.max_depth),
-            items: Cell::new(self.max_items),
-            exceeded: Cell::new(None),
-        };
-        T::deserialize(Bounded::new(deserializer, &budget)).map_err(|error| {
-            match budget.exceeded.get() {
-                Some(exceeded) => DecodeError::new(exceeded),
-                None => DecodeError::new(error),
-            }
-        })
-    }
 }
 
 impl Default for DecodeLimits {
@@ -83,6 +54,15 @@ impl Default for DecodeLimits {
 }
 
 /// A limit of [`DecodeLimits`] that a message exceeded.
+///
+/// ```
+/// # use crossws_core::*;
+/// # use crossws_app::*;
+/// let limits = DecodeLimits::new().max_depth(1);
+/// let nested: Result<Vec<Vec<u8>>, _> = JsonCodec.decode(&"[[]]".into(), &limits);
+/// let error = nested.unwrap_err();
+/// assert_eq!(LimitExceeded::of(&error), Some(LimitExceeded::Depth(1)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LimitExceeded {

@@ -5,8 +5,8 @@ use rmp_serde::decode::Error;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::DecodeLimits;
 use crate::codec::binary_codec;
+use crate::codec::limits::DecodeLimits;
 
 /// MessagePack in binary messages. Structs are written as maps with the names of their fields, as
 /// libraries of other languages write them. Structs as arrays are read too.
@@ -15,6 +15,14 @@ use crate::codec::binary_codec;
 pub struct MessagePackCodec;
 
 /// A value to be sent as a MessagePack message: `peer.send(MessagePack(&state))`.
+///
+/// ```
+/// # use crossws_core::*;
+/// # use crossws_app::*;
+/// fn tell(peer: &Peer) -> Result<Sent, SendError> {
+///     peer.send(MessagePack(("score", 2, 1)))
+/// }
+/// ```
 #[allow(clippy::exhaustive_structs)]
 #[derive(Debug, Clone, Copy)]
 pub struct MessagePack<T>(

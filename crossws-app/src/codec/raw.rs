@@ -1,6 +1,7 @@
 use crossws_core::{DecodeError, EncodeError, Message};
 
-use crate::{Decode, DecodeLimits, Encode};
+use crate::codec::limits::DecodeLimits;
+use crate::codec::{Decode, Encode};
 
 /// Leaves messages as they are, for hooks without types that transform all messages: see
 /// [`incoming`](crate::TypedHooks::incoming) and [`outgoing`](crate::TypedHooks::outgoing).

@@ -8,8 +8,9 @@ use serde_json::Value;
 
 use super::schemas::{SchemaOf, Schemas};
 use super::{CallsDescription, Content, Description, MethodDescription, RouteDescription};
-use crate::calls::WireForm;
-use crate::{Pattern, RouteInfo};
+use crate::calls::wire::WireForm;
+use crate::routes::pattern::Pattern;
+use crate::routes::router::info::RouteInfo;
 
 /// The part of a route's settings that only its description reads.
 #[derive(Debug, Clone, Default)]

@@ -7,7 +7,12 @@ use serde_json::json;
 
 use super::{Content, Description};
 use crate::calls::calls;
-use crate::{OnMalformed, Router, TypedPeer, messages, route, typed};
+use crate::messages::closures::messages;
+use crate::messages::malformed::OnMalformed;
+use crate::messages::peer::TypedPeer;
+use crate::messages::typed_hooks::typed;
+use crate::routes::route::route;
+use crate::routes::router::Router;
 
 #[derive(Serialize, Deserialize, JsonSchema)]
 struct Point {

@@ -3,8 +3,13 @@ use std::sync::Arc;
 
 use crossws_core::{Hub, PublishError, Published, SendError, Topics};
 
+use crate::codec::Encode;
+use crate::codec::json::JsonCodec;
 use crate::messages::outgoing::Outgoing;
-use crate::{Encode, JsonCodec, Typed, TypedHooks, TypedPeer};
+use crate::messages::peer::TypedPeer;
+use crate::messages::to::add;
+use crate::messages::typed::Typed;
+use crate::messages::typed_hooks::TypedHooks;
 
 /// Typed messages from outside of the hooks, such as from an HTTP handler.
 pub trait HubExt {
@@ -60,6 +65,15 @@ impl<T: Typed> TypedHooks<T> {
 }
 
 /// A [`Hub`] handle that publishes only `Out`: see [`HubExt::typed`]. Cheap to clone.
+///
+/// ```
+/// # use crossws_core::*;
+/// # use crossws_app::*;
+/// fn announce(scores: &TypedHub<(u8, u8)>) -> Result<Published, PublishError> {
+///     scores.publish("/match/7", "score", (2, 1))
+/// }
+/// # assert_eq!(announce(&Hub::default().typed()).unwrap().queued, 0);
+/// ```
 pub struct TypedHub<Out> {
     hub: Hub,
     outgoing: Arc<Outgoing<Out>>,
@@ -145,13 +159,6 @@ impl<Out: 'static> TypedHub<Out> {
         }
         Ok(sum)
     }
-}
-
-/// Adds up the results of one message that was published in several formats.
-pub(super) fn add(sum: &mut Published, told: Published) {
-    sum.queued += told.queued;
-    sum.dropped += told.dropped;
-    sum.behind += told.behind;
 }
 
 impl<Out> Clone for TypedHub<Out> {

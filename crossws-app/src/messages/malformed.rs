@@ -1,8 +1,24 @@
 use crossws_core::{BoxError, CloseCode, DecodeError};
 
-use crate::fields::shown;
+use crate::request::fields::error::shown;
 
 /// A message that never reached the `message` hook, and why.
+///
+/// ```
+/// # use crossws_core::*;
+/// # use crossws_app::*;
+/// let app = typed(
+///     messages()
+///         .on_message(|peer: TypedPeer<u8>, number: u8| async move { peer.send(number) })
+///         .on_error(|_: TypedPeer<u8>, error| async move {
+///             match error.downcast_ref() {
+///                 Some(Malformed::Invalid(_)) => OnError::Keep,
+///                 _ => OnError::default(),
+///             }
+///         }),
+/// )
+/// .on_malformed(OnMalformed::Fail);
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Malformed {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use crossws_core::{EncodeError, Message};
 
-use crate::Encode;
+use crate::codec::Encode;
 use crate::messages::transform::Transform;
 
 /// Encodes a route's messages with the codec of each client's subprotocol.

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use crossws_core::{
     CloseCode, ContextError, EncodeError, Extensions, HookOutput, Hub, MaybeSend, MaybeSync,
     NotAttached, Peer, PeerContext, PeerId, PeerState, PublishError, Published, SendError,
-    SendOptions, Sent, SubscribeError, Topics, UpgradeRequest, Utf8Bytes,
+    SendOptions, Sent, SubscribeError, UpgradeRequest, Utf8Bytes,
 };
 use serde::de::DeserializeOwned;
 
 use crate::messages::outgoing::Outgoing;
-use crate::messages::to::Target;
-use crate::{PathError, PeerExt, QueryError, TypedTo};
+use crate::request::PeerExt;
+use crate::request::params::PathError;
+use crate::request::query::QueryError;
 
 /// A [`Peer`] handle that sends and publishes only `Out`, in the format of each client. Cheap to
 /// clone, as the peer is.
@@ -125,30 +126,6 @@ impl<Out: 'static> TypedPeer<Out> {
     /// As [`Peer::broadcast`].
     pub fn broadcast(&self, message: Out) -> Result<Published, PublishError> {
         self.to_all().send(message)
-    }
-
-    /// Addresses every subscriber of a topic, or of any of several, once each, except this peer
-    /// unless [`including_self`](TypedTo::including_self) is called: see [`Peer::to`].
-    ///
-    /// ```
-    /// # use crossws_core::*;
-    /// # use crossws_app::*;
-    /// # async fn example(peer: &TypedPeer<String>) -> Result<(), Box<dyn std::error::Error>> {
-    /// peer.to(["red", "blue"]).including_self().send("hello".to_owned())?;
-    /// # Ok(()) }
-    /// ```
-    pub fn to<'a>(&'a self, topics: impl Into<Topics<'a>>) -> TypedTo<'a, Out> {
-        TypedTo::new(self, Target::Topics(topics.into()))
-    }
-
-    /// Addresses every subscriber of any topic of this peer: see [`Peer::to_own_topics`].
-    pub fn to_own_topics(&self) -> TypedTo<'_, Out> {
-        TypedTo::new(self, Target::Own)
-    }
-
-    /// Addresses every peer of this namespace: see [`Peer::to_all`].
-    pub fn to_all(&self) -> TypedTo<'_, Out> {
-        TypedTo::new(self, Target::Everyone)
     }
 
     /// Returns the topic of this name for clients of this peer's format.

@@ -3,8 +3,10 @@ use std::sync::Arc;
 
 use crossws_core::{BoxError, EncodeError, HookResult, MaybeSend, MaybeSync, Message, Peer};
 
+use crate::codec::Decode;
+use crate::codec::limits::DecodeLimits;
+use crate::messages::malformed::{Malformed, OnMalformed};
 use crate::messages::transform::{Function, Transform};
-use crate::{Decode, DecodeLimits, Malformed, OnMalformed};
 
 /// Decodes a route's messages, and applies the policy for malformed ones.
 pub(super) struct Reader<In> {

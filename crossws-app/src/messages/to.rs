@@ -4,11 +4,36 @@ use crossws_core::{
     Filter, PublishError, Published, RetainError, SendError, SendOptions, To, Topics,
 };
 
-use crate::TypedPeer;
-use crate::messages::hub::add;
+use crate::messages::peer::TypedPeer;
+
+impl<Out: 'static> TypedPeer<Out> {
+    /// Addresses every subscriber of a topic, or of any of several, once each, except this peer
+    /// unless [`including_self`](TypedTo::including_self) is called: see [`Peer::to`].
+    ///
+    /// ```
+    /// # use crossws_core::*;
+    /// # use crossws_app::*;
+    /// # async fn example(peer: &TypedPeer<String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// peer.to(["red", "blue"]).including_self().send("hello".to_owned())?;
+    /// # Ok(()) }
+    /// ```
+    pub fn to<'a>(&'a self, topics: impl Into<Topics<'a>>) -> TypedTo<'a, Out> {
+        TypedTo::new(self, Target::Topics(topics.into()))
+    }
+
+    /// Addresses every subscriber of any topic of this peer: see [`Peer::to_own_topics`].
+    pub fn to_own_topics(&self) -> TypedTo<'_, Out> {
+        TypedTo::new(self, Target::Own)
+    }
+
+    /// Addresses every peer of this namespace: see [`Peer::to_all`].
+    pub fn to_all(&self) -> TypedTo<'_, Out> {
+        TypedTo::new(self, Target::Everyone)
+    }
+}
 
 /// The recipients of a message.
-pub(super) enum Target<'a> {
+enum Target<'a> {
     /// Every peer of the namespace.
     Everyone,
     /// The subscribers of any topic of the peer.
@@ -30,7 +55,7 @@ pub struct TypedTo<'a, Out> {
 }
 
 impl<'a, Out: 'static> TypedTo<'a, Out> {
-    pub(super) fn new(peer: &'a TypedPeer<Out>, target: Target<'a>) -> Self {
+    fn new(peer: &'a TypedPeer<Out>, target: Target<'a>) -> Self {
         Self {
             peer,
             target,
@@ -156,6 +181,13 @@ impl<'a, Out: 'static> TypedTo<'a, Out> {
             false => to,
         }
     }
+}
+
+/// Adds up the results of one message that was published in several formats.
+pub(super) fn add(sum: &mut Published, told: Published) {
+    sum.queued += told.queued;
+    sum.dropped += told.dropped;
+    sum.behind += told.behind;
 }
 
 impl<Out> fmt::Debug for TypedTo<'_, Out> {

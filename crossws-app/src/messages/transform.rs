@@ -6,7 +6,7 @@ use crossws_core::{
     BoxError, HookResult, Hooks, MaybeSend, MaybeSync, Message, Peer, Wrap, Wrapped, wrap,
 };
 
-use crate::{Malformed, OnMalformed};
+use crate::messages::malformed::{Malformed, OnMalformed};
 
 /// A function from messages to messages.
 pub(crate) trait Transform: MaybeSend + MaybeSync + 'static {

@@ -3,7 +3,7 @@ use crossws_core::{
     Subscription, Upgrade, UpgradeRequest,
 };
 
-use crate::TypedPeer;
+use crate::messages::peer::TypedPeer;
 
 /// The application as hooks over its own message types. A message that does not parse as
 /// [`In`](Self::In) never reaches [`message`](Self::message), and the peer sends and publishes only

@@ -7,10 +7,15 @@ use crossws_core::{
     OnError, Peer, Rejection, Subscription, Upgrade, UpgradeRequest,
 };
 
+use crate::codec::json::JsonCodec;
+use crate::codec::limits::DecodeLimits;
+use crate::codec::{Decode, Encode};
+use crate::messages::malformed::OnMalformed;
 use crate::messages::outgoing::Outgoing;
+use crate::messages::peer::TypedPeer;
 use crate::messages::reader::Reader;
 use crate::messages::transform::Function;
-use crate::{Decode, DecodeLimits, Encode, JsonCodec, OnMalformed, Typed, TypedPeer};
+use crate::messages::typed::Typed;
 
 /// Turns a [`Typed`] application whose messages are JSON into hooks.
 ///

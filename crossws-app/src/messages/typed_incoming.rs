@@ -7,8 +7,11 @@ use crossws_core::{BoxError, Closed, Incoming, MaybeSend, MaybeSync, Message, Pe
 use futures_core::Stream;
 use serde::de::DeserializeOwned;
 
+use crate::codec::Decode;
+use crate::codec::json::JsonCodec;
+use crate::codec::limits::DecodeLimits;
+use crate::messages::malformed::{Malformed, OnMalformed};
 use crate::messages::reader::Reader;
-use crate::{Decode, DecodeLimits, JsonCodec, Malformed, OnMalformed};
 
 /// Typed messages for a loop that owns its connection ([`handler`](crossws_core::handler)).
 ///

@@ -43,15 +43,14 @@ impl Verb {
 impl Request {
     /// Parses a request. Returns a message that is not a request: one that has none of the three
     /// verbs, several, or a member besides `data` and `id`.
-    pub(super) fn read(mut object: Map<String, Value>) -> Option<Result<Self, Failed>> {
+    pub(super) fn read(object: &Map<String, Value>) -> Option<Result<Self, Failed>> {
         let mut verbs = Verb::ALL.into_iter();
-        let verb = verbs.find(|verb| object.contains_key(verb.name()))?;
-        let topic = object.remove(verb.name())?;
-        let data = object.remove("data");
-        let id = object.remove("id");
-        if !object.is_empty() {
+        let (verb, topic) = verbs.find_map(|verb| Some((verb, object.get(verb.name())?)))?;
+        let (data, id) = (object.get("data"), object.get("id"));
+        if object.len() > 1 + usize::from(data.is_some()) + usize::from(id.is_some()) {
             return None;
         }
+        let (data, id) = (data.cloned(), id.cloned());
         let failed = |message| Failed {
             verb,
             topic: topic.clone(),
@@ -59,7 +58,7 @@ impl Request {
             code: "malformed",
             message: String::from(message),
         };
-        let Value::String(name) = &topic else {
+        let Value::String(name) = topic else {
             return Some(Err(failed("the topic must be a string")));
         };
         // Names with these are made by typed hooks for each format: patterns do not know them.

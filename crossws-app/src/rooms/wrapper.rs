@@ -4,11 +4,11 @@ use std::sync::Arc;
 use crossws_core::{
     BoxError, HookResult, Hooks, Hub, InvalidPattern, Json, Message, Peer, TopicPattern, Wrap,
 };
-use serde_json::Value;
 
 use super::grant::{Action, Allow, Authorize, Grant, Wish};
 use super::wire::{Failed, Published, Request, Verb, code};
-use crate::{Decode, DecodeLimits, JsonCodec};
+use crate::codec::json::parse;
+use crate::codec::limits::DecodeLimits;
 
 /// Wraps hooks so that clients subscribe, unsubscribe and publish by themselves. Only what is
 /// allowed here is allowed.
@@ -51,7 +51,7 @@ use crate::{Decode, DecodeLimits, JsonCodec};
 /// and its answer.
 ///
 /// Every other message reaches the inner hooks, which may publish to the same topics in any form.
-/// Each text is parsed once more for that; JSON is read within [`DecodeLimits`].
+/// JSON is read within [`DecodeLimits`], once for this layer and the layers and typed hooks inside.
 pub fn rooms<H: Hooks>(hooks: H) -> Rooms<H> {
     Rooms(Layer {
         hooks,
@@ -148,8 +148,8 @@ impl<H: Hooks> Wrap for Layer<H> {
         self.hooks.start(hub).await
     }
 
-    async fn message(&self, peer: &Peer, message: Message) -> HookResult {
-        match read(&message) {
+    async fn message(&self, peer: &Peer, mut message: Message) -> HookResult {
+        match read(&mut message) {
             None => self.hooks.message(peer, message).await,
             Some(Err(failed)) => Ok(peer.send(failed.into_message()?).map(drop)?),
             Some(Ok(request)) => {
@@ -160,15 +160,12 @@ impl<H: Hooks> Wrap for Layer<H> {
     }
 }
 
-fn read(message: &Message) -> Option<Result<Request, Failed>> {
-    let text = message.text().ok()?;
-    if !text.trim_start().starts_with('{') {
+fn read(message: &mut Message) -> Option<Result<Request, Failed>> {
+    if !message.text().ok()?.trim_start().starts_with('{') {
         return None;
     }
-    match JsonCodec.decode(message, &DecodeLimits::new()) {
-        Ok(Value::Object(object)) => Request::read(object),
-        _ => None,
-    }
+    let value = parse(message, &DecodeLimits::new()).ok()?;
+    Request::read(value.as_object()?)
 }
 
 impl<H: Hooks> Layer<H> {

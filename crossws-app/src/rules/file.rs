@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::rules::Rule;
+use crate::rules::rule::Rule;
 
 /// Rules as data: a JSON list of rules, tried in this order.
 ///

@@ -1,12 +1,14 @@
 use std::fmt;
+use std::sync::Arc;
 
 use crossws_core::{HookResult, Hooks, MaybeSend, MaybeSync, Message, Peer, Wrap};
 use serde_json::Value;
 
-use crate::rules::RuleSet;
+use crate::codec::json::parse;
+use crate::codec::limits::{DecodeLimits, LimitExceeded};
 use crate::rules::condition::Condition;
+use crate::rules::file::RuleSet;
 use crate::rules::response::{Respond, Response};
-use crate::{AutoCodec, Decode, DecodeLimits, Payload};
 
 /// Wraps hooks with rules: the first rule whose condition holds responds to a message. A message
 /// for which no rule's condition holds reaches the inner hooks.
@@ -26,7 +28,8 @@ use crate::{AutoCodec, Decode, DecodeLimits, Payload};
 /// # fn takes(_: impl crossws_core::Hooks) {} takes(app);
 /// ```
 ///
-/// Rules apply to text messages. A text within [`DecodeLimits`] is parsed once for all rules.
+/// Rules apply to text messages. A text within [`DecodeLimits`] is parsed once for all rules
+/// and the layers and typed hooks inside.
 pub fn rules<H: Hooks>(hooks: H) -> Rules<H> {
     Rules(Ruled {
         hooks,
@@ -74,8 +77,8 @@ impl<H: Hooks> Wrap for Ruled<H> {
         &self.hooks
     }
 
-    async fn message(&self, peer: &Peer, message: Message) -> HookResult {
-        match self.response(peer, &message) {
+    async fn message(&self, peer: &Peer, mut message: Message) -> HookResult {
+        match self.response(peer, &mut message) {
             Some(response) => response.say(peer),
             None => self.hooks.message(peer, message).await,
         }
@@ -83,11 +86,14 @@ impl<H: Hooks> Wrap for Ruled<H> {
 }
 
 impl<H> Ruled<H> {
-    fn response(&self, peer: &Peer, message: &Message) -> Option<Response> {
-        let value = match AutoCodec.decode(message, &DecodeLimits::new()).ok()? {
-            Payload::Json(value) => value,
-            Payload::Text(text) => Value::String((*text).to_owned()),
-            Payload::Binary(_) => return None,
+    fn response(&self, peer: &Peer, message: &mut Message) -> Option<Response> {
+        if message.is_binary() {
+            return None;
+        }
+        let value = match parse(message, &DecodeLimits::new()) {
+            Ok(value) => value,
+            Err(error) if LimitExceeded::of(&error).is_some() => return None,
+            Err(_) => Arc::new(Value::String(message.text().ok()?.to_owned())),
         };
         self.rules
             .iter()

@@ -5,9 +5,12 @@
 mod addresses;
 mod authentication;
 mod common;
+mod global;
 mod hub_route;
 mod layers;
 mod matching;
+mod rates;
+mod recorder;
 mod reply_errors;
 mod settings;
 mod typed;

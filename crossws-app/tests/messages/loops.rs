@@ -3,7 +3,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crossws_app::{DecodeLimits, IncomingExt, Malformed, OnMalformed, TypedIncoming};
+use crossws_app::{
+    DecodeLimits, IncomingExt, Malformed, MessageLoop, OnMalformed, TypedIncoming, TypedPeer,
+    message_loop, typed,
+};
 use crossws_core::{
     BoxError, CloseCode, Handler, Incoming, Json, OnError, Peer, handler, hooks, keep_open,
 };
@@ -258,5 +261,101 @@ fn a_loop_reads_the_format_of_the_negotiated_subprotocol() {
             json.send("7").unwrap();
             assert_eq!(json.next().await.unwrap().text().unwrap(), "8");
         }
+    });
+}
+
+/// Sends the sum of the numbers so far.
+fn sums() -> MessageLoop<u32, u32> {
+    message_loop(
+        |peer: TypedPeer<u32>, mut numbers: Incoming<u32>| async move {
+            let mut sum = 0;
+            while let Some(number) = numbers.next().await {
+                sum += number;
+                peer.send(sum)?;
+            }
+            Ok(CloseCode::AWAY)
+        },
+    )
+}
+
+#[test]
+fn a_typed_loop_gets_values_and_sends_its_own_type() {
+    let hooks = typed(sums()).validate(|number| match number {
+        0 => Err("0 is no number here"),
+        _ => Ok(()),
+    });
+    let server = TestServer::new(hooks.on_malformed(OnMalformed::Reply));
+    block_on(async {
+        let mut client = server.connect("/").await.unwrap();
+        for (text, sum) in [("3", 3), ("4", 7)] {
+            client.send(text).unwrap();
+            assert_eq!(next_json(&mut client).await, sum);
+        }
+        for text in ["\"x\"", "0"] {
+            client.send(text).unwrap();
+            assert_eq!(next_json(&mut client).await["type"], "error");
+        }
+        client.send("1").unwrap();
+        assert_eq!(next_json(&mut client).await, 8);
+    });
+}
+
+#[test]
+fn a_typed_loop_ends_with_its_connection_and_is_closed_by_its_return() {
+    let (log, ended) = (Arc::new(Mutex::new(Vec::new())), CloseCode::AWAY);
+    let told = Arc::clone(&log);
+    let app = message_loop(move |peer: TypedPeer<u32>, mut numbers: Incoming<u32>| {
+        let told = Arc::clone(&told);
+        async move {
+            while let Some(number) = numbers.next().await {
+                if number == 0 {
+                    return Ok(ended);
+                }
+            }
+            let code = numbers.closed().await.code;
+            told.lock().unwrap().push((peer.id(), code));
+            Ok(ended)
+        }
+    });
+    let server = TestServer::new(typed(app));
+    block_on(async {
+        let mut ann = server.connect("/").await.unwrap();
+        ann.send("0").unwrap();
+        assert_eq!(ann.closed().await.code, 1001);
+        let mut bob = server.connect("/").await.unwrap();
+        let id = server.hub().peers().remove(0).id();
+        bob.close(CloseCode::NORMAL, "");
+        bob.closed().await;
+        server.settle().await;
+        assert_eq!(*log.lock().unwrap(), [(id, 1000)]);
+    });
+}
+
+#[test]
+fn a_typed_loop_fails_into_its_error_hook_and_has_timers() {
+    let app = message_loop(
+        |peer: TypedPeer<String>, mut orders: Incoming<bool>| async move {
+            peer.untyped().set_timer("late", Duration::from_secs(3))?;
+            while let Some(order) = orders.next().await {
+                if !order {
+                    return Err(BoxError::from("refused"));
+                }
+            }
+            Ok(())
+        },
+    )
+    .on_timer(|peer: TypedPeer<String>, name| async move { peer.send(name) })
+    .on_error(|peer: TypedPeer<String>, error| async move {
+        let _ = peer.send(error.to_string());
+        OnError::Keep
+    });
+    let server = TestServer::new(typed(app));
+    block_on(async {
+        let mut client = server.connect("/").await.unwrap();
+        server.advance(Duration::from_secs(3)).await;
+        assert_eq!(next_json(&mut client).await, "late");
+        client.send("false").unwrap();
+        let said = next_json(&mut client).await;
+        assert!(said.as_str().unwrap().contains("refused"), "{said}");
     });
 }

@@ -59,6 +59,14 @@ pub trait DynHooks: MaybeSend + MaybeSync + 'static {
 /// Shared hooks with an erased type, as a named type. A router holds them, and wrappers around
 /// hooks are best built on them: inside generic futures the compiler can prove less about `dyn
 /// DynHooks` than about this type.
+///
+/// ```
+/// # use crossws_core::*;
+/// let chosen = match std::env::var_os("QUIET") {
+///     Some(_) => SharedHooks::new(hooks()),
+///     None => SharedHooks::new(hooks().on_open(|peer| async move { peer.send("welcome") })),
+/// };
+/// ```
 #[derive(Clone)]
 pub struct SharedHooks(Arc<dyn DynHooks>);
 

@@ -6,6 +6,20 @@ use crate::pubsub::topic::TopicKind;
 
 /// A change of a peer's subscriptions, the argument of the
 /// [`subscription`](crate::Hooks::subscription) hook.
+///
+/// ```
+/// # use crossws_core::*;
+/// struct Rooms;
+///
+/// impl Hooks for Rooms {
+///     async fn subscription(&self, peer: &Peer, event: Subscription) -> HookResult {
+///         let Subscription { topic, joined, subscribers, .. } = event;
+///         let what = if joined { "joined" } else { "left" };
+///         peer.publish(&topic, format!("one {what}, {subscribers} are here"))?;
+///         Ok(())
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Subscription {
@@ -21,6 +35,18 @@ pub struct Subscription {
 }
 
 /// Discarded messages, the argument of the [`dropped`](crate::Hooks::dropped) hook.
+///
+/// ```
+/// # use crossws_core::*;
+/// struct Prices;
+///
+/// impl Hooks for Prices {
+///     async fn dropped(&self, peer: &Peer, dropped: Dropped) -> HookResult {
+///         println!("{peer} has missed {} prices: {:?}", dropped.messages, dropped.cause);
+///         Ok(())
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Dropped {
@@ -38,6 +64,14 @@ impl Dropped {
 }
 
 /// Why messages were discarded.
+///
+/// ```
+/// # use crossws_core::*;
+/// fn is_slow(dropped: Dropped) -> bool {
+///     matches!(dropped.cause, DropCause::Overflow(_))
+/// }
+/// # assert!(is_slow(Dropped::new(1, DropCause::Overflow(Overflow::DropOldest))));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DropCause {

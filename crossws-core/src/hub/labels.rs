@@ -13,6 +13,16 @@ use crate::pubsub::members::Key;
 use crate::sync::{Mutex, MutexGuard};
 
 /// Why a peer did not get an identity or a tag.
+///
+/// ```
+/// # use crossws_core::*;
+/// fn beta(peer: &Peer) -> Result<(), LabelError> {
+///     match peer.tag("beta") {
+///         Err(LabelError::Closed) => Ok(()), // it needs none
+///         tagged => tagged.map(drop),
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LabelError {

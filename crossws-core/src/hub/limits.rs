@@ -40,6 +40,12 @@ impl From<usize> for Limit {
 ///
 /// Every message that a policy discards is counted: per peer in `Peer::dropped`, in total in
 /// `Hub::stats`.
+///
+/// ```
+/// # use crossws_core::*;
+/// // A client that reads too slowly misses old prices, and stays.
+/// let limits = Limits::default().max_queued(100).overflow(Overflow::DropOldest);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Overflow {

@@ -8,6 +8,14 @@ use crate::upgrade::rejection::Rejection;
 
 /// How many requests for a WebSocket a hub has refused, by reason: a part of
 /// [`Stats`](crate::Stats).
+///
+/// ```
+/// # use crossws_core::*;
+/// fn browsers_are_refused(refused: Refused) -> bool {
+///     refused.origin > refused.total() / 2
+/// }
+/// # assert!(!browsers_are_refused(Hub::default().stats().refused));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct Refused {

@@ -191,6 +191,14 @@ impl Drop for Closing {
 
 /// The result of a shutdown. Each of the [closed](field@Self::closed) connections was flushed,
 /// dropped or forced.
+///
+/// ```
+/// # use crossws_core::*;
+/// fn is_complete(report: Report) -> bool {
+///     report.flushed == report.closed
+/// }
+/// # assert!(is_complete(Report::new(7, 7, 0)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Report {

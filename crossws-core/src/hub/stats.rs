@@ -5,6 +5,13 @@ use crate::observe::{CloseCounters, Closes, HubTraffic};
 use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// Counters of a hub since its creation: see [`Hub::stats`](crate::Hub::stats).
+///
+/// ```
+/// # use crossws_core::*;
+/// let hub = Hub::default();
+/// let Stats { peers, slow, dropped, .. } = hub.stats();
+/// println!("{peers} peers; {slow} were slow, {dropped} messages are lost");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct Stats {

@@ -93,6 +93,12 @@ impl TryFrom<u16> for CloseCode {
 }
 
 /// A number that must not be sent as a close code.
+///
+/// ```
+/// # use crossws_core::*;
+/// let code: Result<CloseCode, InvalidCloseCode> = CloseCode::try_from(1006);
+/// assert!(code.is_err(), "1006 is never sent");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("close code {0} must not be sent: allowed are 1000-1003, 1007-1014 and 3000-4999")]
 pub struct InvalidCloseCode(u16);
@@ -211,6 +217,14 @@ impl From<CloseCode> for CloseFrame {
 }
 
 /// The side or event that ended a connection.
+///
+/// ```
+/// # use crossws_core::*;
+/// fn is_lost(closed: &Closed) -> bool {
+///     matches!(closed.by, ClosedBy::Network | ClosedBy::Timeout)
+/// }
+/// # assert!(is_lost(&Closed::lost(ClosedBy::Network)));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 #[non_exhaustive]
 pub enum ClosedBy {

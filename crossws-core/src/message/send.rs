@@ -1,6 +1,16 @@
 use std::sync::Arc;
 
 /// What happened to a message that was sent to one peer.
+///
+/// ```
+/// # use crossws_core::*;
+/// fn greet(peer: &Peer) -> Result<(), SendError> {
+///     if let Sent::Queued { bytes } = peer.send("welcome")? {
+///         println!("{bytes} bytes wait for {peer}");
+///     }
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Sent {

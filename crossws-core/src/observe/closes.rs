@@ -4,6 +4,14 @@ use crate::message::close::{Closed, ClosedBy};
 use crate::sync::Mutex;
 
 /// How many connections have ended, by the side that ended them: a part of [`Stats`](crate::Stats).
+///
+/// ```
+/// # use crossws_core::*;
+/// fn lost(closes: Closes) -> u64 {
+///     closes.network + closes.timeout
+/// }
+/// # assert_eq!(lost(Hub::default().stats().closed), 0);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct Closes {
@@ -37,6 +45,15 @@ impl Closes {
 }
 
 /// How many connections have ended with a code: see [`Hub::closes`](crate::Hub::closes).
+///
+/// ```
+/// # use crossws_core::*;
+/// fn slow_consumers(hub: &Hub) -> u64 {
+///     let slow = |count: &&CloseCount| count.code == CloseCode::TRY_AGAIN.get();
+///     hub.closes().iter().filter(slow).map(|count| count.count).sum()
+/// }
+/// # assert_eq!(slow_consumers(&Hub::default()), 0);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct CloseCount {

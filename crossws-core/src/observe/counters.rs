@@ -91,6 +91,14 @@ impl Observer for Counters {
 }
 
 /// The values of [`Counters`] at one moment.
+///
+/// ```
+/// # use crossws_core::*;
+/// fn median_size(counters: &CountersSnapshot) -> u64 {
+///     counters.received.quantile(0.5)
+/// }
+/// # assert_eq!(median_size(&CountersSnapshot::default()), 0);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct CountersSnapshot {
@@ -104,6 +112,13 @@ pub struct CountersSnapshot {
 }
 
 /// Messages and bytes in both directions: see [`Stats::traffic`](field@crate::Stats::traffic).
+///
+/// ```
+/// # use crossws_core::*;
+/// let hub = Hub::builder().counters().build();
+/// let HubTraffic { received, sent, .. } = hub.stats().traffic.unwrap_or_default();
+/// assert_eq!((received, sent), (0, 0));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct HubTraffic {

@@ -18,6 +18,11 @@ use crate::pubsub::published::Published;
 /// that causes the event, so a method must return quickly and must not block. A panic in one is
 /// logged and goes no further. A hub without observers pays one look at a pointer for each call.
 ///
+/// A method may send and publish. Messages that [`emitted`](Self::emitted) and
+/// [`dropped`](Self::dropped) send to the same hub are delivered, counted and logged, but its
+/// observers are not told of them, nor of what is dropped for them: an observer that answers each
+/// message with another is called once.
+///
 /// ```
 /// use std::sync::atomic::{AtomicU64, Ordering};
 /// use crossws_core::{Hub, Message, Observer, Peer};
@@ -60,7 +65,7 @@ pub trait Observer: MaybeSend + MaybeSync + 'static {
     }
 
     /// A message was queued for one peer or for many. Of messages that [differ](crate::To::send_each) each
-    /// comes apart. What this method sends comes here, too.
+    /// comes apart.
     fn emitted(&self, emitted: &Emitted<'_>) {
         let _ = emitted;
     }
@@ -101,6 +106,17 @@ pub trait Observer: MaybeSend + MaybeSync + 'static {
 }
 
 /// How a connection ended: see [`Observer::disconnected`].
+///
+/// ```
+/// # use crossws_core::*;
+/// struct Sessions;
+///
+/// impl Observer for Sessions {
+///     fn disconnected(&self, peer: &Peer, disconnected: &Disconnected) {
+///         println!("{peer}: {} after {:?}", disconnected.closed.code, disconnected.duration);
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Disconnected {
@@ -113,6 +129,17 @@ pub struct Disconnected {
 }
 
 /// A message that was queued: see [`Observer::emitted`].
+///
+/// ```
+/// # use crossws_core::*;
+/// struct Fanout;
+///
+/// impl Observer for Fanout {
+///     fn emitted(&self, emitted: &Emitted<'_>) {
+///         println!("{} bytes to {} clients", emitted.message.len(), emitted.queued);
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Emitted<'a> {
@@ -138,6 +165,14 @@ impl<'a> Emitted<'a> {
 }
 
 /// Whom a message was for.
+///
+/// ```
+/// # use crossws_core::*;
+/// fn label<'a>(to: &Audience<'a>) -> &'a str {
+///     to.topic().or(to.route()).unwrap_or("other")
+/// }
+/// # assert_eq!(label(&Audience::Route("chat")), "chat");
+/// ```
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Audience<'a> {
@@ -224,6 +259,18 @@ impl<'a> Audience<'a> {
 }
 
 /// A refused request: see [`Observer::rejected`].
+///
+/// ```
+/// # use crossws_core::*;
+/// struct Refusals;
+///
+/// impl Observer for Refusals {
+///     fn rejected(&self, rejected: &Rejected<'_>) {
+///         let Rejected { status, path, remote_addr, .. } = rejected;
+///         println!("{status} for {path}, asked by {remote_addr:?}: {}", rejected.reason.name());
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Rejected<'a> {
@@ -240,6 +287,11 @@ pub struct Rejected<'a> {
 }
 
 /// Why a request was refused: the field of [`Refused`](crate::Refused) that counts it.
+///
+/// ```
+/// # use crossws_core::*;
+/// assert_eq!(RejectReason::Origin.name(), "origin");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RejectReason {
@@ -269,6 +321,17 @@ impl RejectReason {
 }
 
 /// An HTTP request and its response: see [`Observer::responded`].
+///
+/// ```
+/// # use crossws_core::*;
+/// struct Access;
+///
+/// impl Observer for Access {
+///     fn responded(&self, it: &Responded<'_>) {
+///         println!("{} {} {} in {:?}", it.method, it.path, it.status, it.took);
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Responded<'a> {

@@ -14,6 +14,14 @@ use crate::peer::life::PeerState;
 
 /// The contents of a hub, as JSON for an admin page: see [`Hub::snapshot`]. It shows no query,
 /// header or message.
+///
+/// ```
+/// # use crossws_core::*;
+/// fn largest_room(hub: HubSnapshot) -> Option<NamespaceSnapshot> {
+///     hub.namespaces.into_iter().max_by_key(|namespace| namespace.peers)
+/// }
+/// # assert!(largest_room(Hub::default().snapshot()).is_none());
+/// ```
 #[derive(Debug, Clone, Default, Serialize)]
 #[non_exhaustive]
 pub struct HubSnapshot {
@@ -40,6 +48,14 @@ pub struct HubSnapshot {
 }
 
 /// A route of a [`HubSnapshot`].
+///
+/// ```
+/// # use crossws_core::*;
+/// fn shown(route: &RouteSnapshot) -> String {
+///     let name = route.name.as_ref().or(route.pattern.as_ref());
+///     format!("{}: {} peers", name.map_or("?", |name| name), route.peers)
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[non_exhaustive]
 pub struct RouteSnapshot {
@@ -66,6 +82,13 @@ pub struct NamespaceSnapshot {
 }
 
 /// A topic of a [`HubSnapshot`].
+///
+/// ```
+/// # use crossws_core::*;
+/// fn is_crowded(topic: &TopicSnapshot) -> bool {
+///     topic.subscribers > 1_000
+/// }
+/// ```
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct TopicSnapshot {
@@ -76,6 +99,13 @@ pub struct TopicSnapshot {
 }
 
 /// A peer of a [`HubSnapshot`].
+///
+/// ```
+/// # use crossws_core::*;
+/// fn is_slow(peer: &PeerSnapshot) -> bool {
+///     peer.behind || peer.dropped > 0
+/// }
+/// ```
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct PeerSnapshot {

@@ -13,6 +13,7 @@ use super::counters::{Counters, HubTraffic};
 use super::observer::{
     Audience, Disconnected, Emitted, Observer, RejectReason, Rejected, Responded,
 };
+use super::telling::Telling;
 use super::trace::{self, Trace, Watched};
 use crate::error::{Error, HookKind, SendError};
 use crate::hooks::catch::panic_text;
@@ -78,6 +79,15 @@ impl Watch {
     /// Calls every observer. A panic in one is logged and goes no further.
     fn tell(&self, tell: impl Fn(&dyn Observer)) {
         tell_each(&self.observers, tell);
+    }
+
+    /// As [`tell`](Self::tell), of a message. What an observer sends meanwhile goes unreported.
+    fn tell_of_message(&self, observers: &[Arc<dyn Observer>], tell: impl Fn(&dyn Observer)) {
+        if !observers.is_empty()
+            && let Some(_telling) = Telling::begin(self)
+        {
+            tell_each(observers, tell);
+        }
     }
 
     pub(super) fn trace(&self) -> Option<&Trace> {
@@ -177,7 +187,7 @@ impl Watch {
     #[cold]
     #[inline(never)]
     fn report(&self, emitted: &Emitted<'_>, trace: Option<&Trace>) {
-        tell_each(&self.listeners, |it| it.emitted(emitted));
+        self.tell_of_message(&self.listeners, |it| it.emitted(emitted));
         if let Some(trace) = trace {
             trace.emitted(emitted);
         }
@@ -443,7 +453,7 @@ pub(crate) fn dropped(peer: &Peer, dropped: Dropped) {
     let watch = hub.watch();
     trace::dropped(watch.and_then(Watch::trace), peer, dropped);
     if let Some(watch) = watch {
-        watch.tell(|it| it.dropped(peer, dropped));
+        watch.tell_of_message(&watch.observers, |it| it.dropped(peer, dropped));
     }
 }
 

@@ -6,6 +6,13 @@ use crate::peer::Peer;
 use crate::peer::tasks::HookOutput;
 
 /// Why work was not accepted for a connection's end.
+///
+/// ```
+/// # use crossws_core::*;
+/// fn count(peer: &Peer) -> Result<(), OnCloseError> {
+///     peer.on_close(async { println!("one less") })
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OnCloseError {

@@ -118,6 +118,15 @@ impl MomentCell {
 }
 
 /// Why a peer's credentials were not renewed. They still end at the earlier time.
+///
+/// ```
+/// # use crossws_core::*;
+/// use std::time::{Duration, SystemTime};
+///
+/// fn one_hour_more(peer: &Peer) -> Result<(), ExpiryError> {
+///     peer.set_expiry(SystemTime::now() + Duration::from_secs(3_600))
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExpiryError {

@@ -64,6 +64,12 @@ impl FromStr for PeerId {
 }
 
 /// A text that is not a UUID.
+///
+/// ```
+/// # use crossws_core::*;
+/// let id: Result<PeerId, InvalidPeerId> = "ann".parse();
+/// assert_eq!(id.unwrap_err().to_string(), "not a peer id");
+/// ```
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("not a peer id")]
 pub struct InvalidPeerId(#[source] uuid::Error);

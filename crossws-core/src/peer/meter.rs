@@ -42,6 +42,14 @@ pub struct PeerStats {
 }
 
 /// Messages in one direction.
+///
+/// ```
+/// # use crossws_core::*;
+/// fn mean_size(traffic: Traffic) -> Option<u64> {
+///     traffic.bytes.checked_div(traffic.messages)
+/// }
+/// # assert_eq!(mean_size(Traffic::default()), None);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Traffic {

@@ -283,6 +283,13 @@ impl fmt::Display for SnapshotPart {
 }
 
 /// Why a peer could not be stored. The stored state did not change.
+///
+/// ```
+/// # use crossws_core::*;
+/// fn is_too_large(error: &SubscribeError) -> bool {
+///     matches!(error, SubscribeError::Persist(PersistError::TooBig { .. }))
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PersistError {

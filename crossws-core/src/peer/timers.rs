@@ -206,6 +206,15 @@ fn millis(at: SystemTime) -> u64 {
 
 /// Why a timer was not set: see [`Peer::set_timer`](crate::Peer::set_timer). An existing timer of
 /// the name stays unchanged.
+///
+/// ```
+/// # use crossws_core::*;
+/// use std::time::Duration;
+///
+/// fn typing(peer: &Peer) -> Result<(), TimerError> {
+///     peer.set_timer("typing", Duration::from_secs(3))
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TimerError {

@@ -4,6 +4,19 @@ use std::sync::Weak;
 use crate::peer::{Inner, Peer};
 
 /// A handle to a peer that does not keep it alive: what a long-lived collection should hold.
+///
+/// ```
+/// # use crossws_core::*;
+/// struct Waiting(Vec<WeakPeer>);
+///
+/// impl Waiting {
+///     fn call_all(&self) {
+///         for peer in self.0.iter().filter_map(WeakPeer::upgrade) {
+///             let _ = peer.send("your turn");
+///         }
+///     }
+/// }
+/// ```
 #[derive(Clone, Default)]
 pub struct WeakPeer(pub(super) Weak<Inner>);
 

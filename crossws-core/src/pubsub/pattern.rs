@@ -13,6 +13,11 @@ const ONE: &str = "*";
 const REST: &str = "**";
 
 /// Why a pattern of topics is invalid.
+///
+/// ```
+/// # use crossws_core::*;
+/// assert_eq!(TopicPattern::new("room/a*").unwrap_err(), InvalidPattern::PartOfSegment);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidPattern {

@@ -1,4 +1,13 @@
 /// What happened to one publication on this node.
+///
+/// ```
+/// # use crossws_core::*;
+/// fn announce(peer: &Peer) -> Result<(), PublishError> {
+///     let Published { queued, dropped, .. } = peer.publish("news", "hello")?;
+///     println!("{queued} get it, {dropped} messages were discarded for it");
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Published {

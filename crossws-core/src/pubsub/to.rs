@@ -17,6 +17,14 @@ use crate::pubsub::registry;
 use crate::pubsub::retained::{RetainError, RetainedBy};
 
 /// Topics by their names: one, or several in an array, a slice or a `Vec`. See [`Peer::to`].
+///
+/// ```
+/// # use crossws_core::*;
+/// let topics = Topics::from(["red", "blue"]);
+/// assert!(topics.names().eq(["red", "blue"]));
+/// let name = String::from("red");
+/// assert_eq!(Topics::from(name.as_str()).names().count(), 1);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Topics<'a>(SmallVec<[Cow<'a, str>; 1]>);
 

@@ -26,6 +26,13 @@ use crate::upgrade::resolve::{Resolution, Resolve};
 /// It upgrades the requests that hooks claim, and responds 404 to all others, or [passes them
 /// on](Self::or): in a router it is the fallback, or the service of a path. Values that middleware
 /// has put into the request's extensions are in `peer.request().parts().extensions`.
+///
+/// ```
+/// # use crossws_core::*;
+/// // In a router it is the service of a path; `bind` connects it with the server.
+/// let sockets = Sockets::default();
+/// let fallback = sockets.clone();
+/// ```
 #[derive(Clone, Default)]
 pub struct Sockets(Arc<OnceLock<Upgrader>>);
 

@@ -123,6 +123,22 @@ impl<H: ?Sized> From<Rejection> for Resolution<H> {
 /// in the request. A panic is a 500.
 ///
 /// It runs again when the hooks are resolved again: see [`Resolve::resolve`].
+///
+/// ```
+/// # use crossws_core::*;
+/// struct AdminOnly;
+///
+/// impl BeforeUpgrade for AdminOnly {
+///     fn run<'a>(&'a self, request: &'a mut UpgradeRequest) -> BoxFuture<'a, Result<(), Rejection>> {
+///         Box::pin(async move {
+///             match request.header("x-admin") {
+///                 Some(_) => Ok(()),
+///                 None => Err(http::StatusCode::FORBIDDEN.into()),
+///             }
+///         })
+///     }
+/// }
+/// ```
 pub trait BeforeUpgrade: MaybeSend + MaybeSync + 'static {
     /// Inspects the request, and attaches values to it or refuses it.
     ///

@@ -24,6 +24,7 @@ mod meter;
 mod model;
 mod notices;
 mod observe;
+mod observer_sends;
 mod patterns;
 mod peer;
 mod promises;

@@ -11,6 +11,7 @@ fn numbers() -> impl Iterator<Item = usize> {
         .chain(67..=193)
         .chain([197])
         .chain(220..=225)
+        .chain([230])
         .chain(241..=252)
         .chain([254])
         .chain(268..=273)

@@ -2,8 +2,8 @@ use std::fmt;
 
 use crate::bounds::{BoxFuture, MaybeSend};
 use crate::hooks::HookResult;
-use crate::hooks::closures::boxed;
 use crate::hooks::handler::incoming::Over;
+use crate::hooks::setters::boxed;
 use crate::message::close::{CloseCode, CloseFrame, Closed};
 use crate::peer::Peer;
 use crate::peer::tasks::HookOutput;
@@ -11,6 +11,17 @@ use crate::peer::tasks::HookOutput;
 /// What happens to a connection whose loop has returned: the return value of a
 /// [`handler`](crate::handler)'s function. `()`, a [`CloseCode`] and a [`CloseFrame`] convert into
 /// it.
+///
+/// ```
+/// # use crossws_core::*;
+/// # let _: Handler =
+/// handler(|_, mut incoming| async move {
+///     match incoming.next().await {
+///         Some(_) => Ok(HandlerEnd::KeepOpen),
+///         None => Ok(CloseCode::AWAY.into()),
+///     }
+/// });
+/// ```
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub enum HandlerEnd {
@@ -95,7 +106,7 @@ where
 
 impl HandlerEnd {
     /// Closes the connection, or waits for its end.
-    pub(super) async fn apply(self, peer: &Peer, over: &Over) -> HookResult {
+    pub(super) async fn apply<M>(self, peer: &Peer, over: &Over<M>) -> HookResult {
         match self {
             Self::Close => peer.close(CloseCode::NORMAL, ""),
             Self::CloseWith(frame) => peer.close_frame(frame),

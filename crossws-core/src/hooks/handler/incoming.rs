@@ -11,18 +11,18 @@ use crate::message::close::Closed;
 use crate::peer::Peer;
 use crate::sync::{Event, Mutex};
 
-/// The messages of one connection, in order.
+/// The messages of one connection, in order. They are [`Message`]s, unless the loop is a typed one.
 ///
 /// It is also a [`Stream`].
 ///
 /// Dropping it does not close the connection; messages that arrive then are discarded.
-pub struct Incoming {
-    channel: Arc<Channel>,
+pub struct Incoming<M = Message> {
+    channel: Arc<Channel<M>>,
     peer: Peer,
 }
 
-impl Incoming {
-    pub(super) fn new(channel: Arc<Channel>, peer: Peer) -> Self {
+impl<M> Incoming<M> {
+    pub(super) fn new(channel: Arc<Channel<M>>, peer: Peer) -> Self {
         Self { channel, peer }
     }
 
@@ -31,11 +31,11 @@ impl Incoming {
     ///
     /// # Cancel safety
     /// Dropping the future loses no message, so that it can be used in a `select!`.
-    pub async fn next(&mut self) -> Option<Message> {
+    pub async fn next(&mut self) -> Option<M> {
         std::future::poll_fn(|cx| self.poll_next_message(cx)).await
     }
 
-    fn poll_next_message(&self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+    fn poll_next_message(&self, cx: &mut Context<'_>) -> Poll<Option<M>> {
         self.channel.poll_take(cx).map(Result::ok)
     }
 
@@ -70,21 +70,21 @@ impl Incoming {
     }
 }
 
-impl Stream for Incoming {
-    type Item = Message;
+impl<M> Stream for Incoming<M> {
+    type Item = M;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<M>> {
         self.poll_next_message(cx)
     }
 }
 
-impl Drop for Incoming {
+impl<M> Drop for Incoming<M> {
     fn drop(&mut self) {
         self.channel.forsake();
     }
 }
 
-impl fmt::Debug for Incoming {
+impl<M> fmt::Debug for Incoming<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Incoming(..)")
     }
@@ -92,15 +92,22 @@ impl fmt::Debug for Incoming {
 
 /// Between the `message` hook and the loop: holds one message at a time, so that the socket is read
 /// no faster than the loop takes messages.
-#[derive(Default)]
-pub(super) struct Channel {
-    state: Mutex<Channeled>,
+pub(super) struct Channel<M> {
+    state: Mutex<Channeled<M>>,
     changed: Event,
 }
 
-#[derive(Default)]
-struct Channeled {
-    waiting: VecDeque<Message>,
+impl<M> Default for Channel<M> {
+    fn default() -> Self {
+        Self {
+            state: Mutex::default(),
+            changed: Event::default(),
+        }
+    }
+}
+
+struct Channeled<M> {
+    waiting: VecDeque<M>,
     reader: Option<Waker>,
     /// How the connection ended. No more messages will come.
     ended: Option<Closed>,
@@ -110,9 +117,21 @@ struct Channeled {
     over: bool,
 }
 
-impl Channel {
+impl<M> Default for Channeled<M> {
+    fn default() -> Self {
+        Self {
+            waiting: VecDeque::new(),
+            reader: None,
+            ended: None,
+            forsaken: false,
+            over: false,
+        }
+    }
+}
+
+impl<M> Channel<M> {
     /// Passes a message and waits until the reader has taken it, or there is no reader left.
-    pub(super) async fn give(&self, message: Message) {
+    pub(super) async fn give(&self, message: M) {
         let reader = {
             let mut state = self.state.lock();
             if state.forsaken {
@@ -158,7 +177,7 @@ impl Channel {
     }
 
     /// Returns the next message, or how the connection ended.
-    fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Result<Message, Closed>> {
+    fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Result<M, Closed>> {
         let mut state = self.state.lock();
         if let Some(message) = state.waiting.pop_front() {
             drop(state);
@@ -174,7 +193,7 @@ impl Channel {
         Poll::Pending
     }
 
-    async fn wait<T>(&self, reached: impl Fn(&Channeled) -> Option<T>) -> T {
+    async fn wait<T>(&self, reached: impl Fn(&Channeled<M>) -> Option<T>) -> T {
         loop {
             let listener = self.changed.listen();
             if let Some(reached) = reached(&self.state.lock()) {
@@ -186,16 +205,16 @@ impl Channel {
 }
 
 /// Marks the loop as over when dropped, also after a panic.
-pub(super) struct Over(pub(super) Arc<Channel>);
+pub(super) struct Over<M>(pub(super) Arc<Channel<M>>);
 
-impl Over {
+impl<M> Over<M> {
     /// Waits for the connection's end.
     pub(super) async fn closed(&self) -> Closed {
         self.0.wait(|state| state.ended.clone()).await
     }
 }
 
-impl Drop for Over {
+impl<M> Drop for Over<M> {
     fn drop(&mut self) {
         let mut state = self.0.state.lock();
         state.over = true;

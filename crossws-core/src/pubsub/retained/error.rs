@@ -1,5 +1,15 @@
 /// Why a message cannot be [retained](crate::To::retained). It is not sent either, so that new
 /// subscribers and earlier ones have the same last message.
+///
+/// ```
+/// # use crossws_core::*;
+/// fn score(peer: &Peer, score: &str) -> Result<(), PublishError> {
+///     match peer.to("score").retained().send(score) {
+///         Err(PublishError::Retain(RetainError::Full { .. })) => peer.publish("score", score).map(drop),
+///         published => published.map(drop),
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RetainError {

@@ -107,6 +107,15 @@ struct IsAdmitted;
 struct Identity(Arc<str>);
 
 /// No value of the requested type is attached: no layer before the upgrade attached one.
+///
+/// ```
+/// # use crossws_core::*;
+/// struct User(String);
+///
+/// fn name(peer: &Peer) -> Result<String, NotAttached> {
+///     Ok(peer.attached::<User>()?.0.clone())
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no `{type_name}` is attached to this request: no layer before the upgrade attached one")]
 pub struct NotAttached {

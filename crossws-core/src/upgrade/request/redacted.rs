@@ -27,6 +27,13 @@ const SHOWN: [&str; 18] = [
 ];
 
 /// A request without what may be a secret, for a log: see [`UpgradeRequest::redacted`].
+///
+/// ```
+/// # use crossws_core::*;
+/// fn log(request: Redacted<'_>) {
+///     println!("refused {request}, with the headers {request:?}");
+/// }
+/// ```
 #[derive(Clone, Copy)]
 pub struct Redacted<'r>(pub(super) &'r UpgradeRequest);
 

@@ -71,6 +71,15 @@ impl Resolve for Arc<dyn DynResolve> {
 ///
 /// Inside generic futures the compiler can prove less about `Arc<dyn DynResolve>` than about this
 /// type, as with [`SharedHooks`] and `dyn DynHooks`.
+///
+/// ```
+/// # use crossws_core::*;
+/// struct AppState {
+///     sockets: SharedResolver,
+/// }
+///
+/// let state = AppState { sockets: SharedResolver::new(hooks()) };
+/// ```
 #[derive(Clone)]
 pub struct SharedResolver(Arc<dyn DynResolve>);
 

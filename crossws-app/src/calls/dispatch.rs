@@ -1,0 +1,274 @@
+//! What a message is to the hooks inside: an event, a call, an answer, or theirs.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crossws_core::{
+    BoxError, BoxFuture, Closed, DecodeError, HookResult, Hooks, Hub, Message, Peer, Subscription,
+    Wrap,
+};
+use serde_json::Value;
+
+use crate::calls::batch::Answers;
+use crate::calls::error::Failure;
+use crate::calls::handler::{AnyHandler, Event, EventHandler};
+use crate::calls::pending::{Connection, Settings, started};
+use crate::calls::running::{Refused, Run, Running};
+use crate::calls::wire::{CallMessage, WireForm};
+use crate::codec::Decode;
+use crate::codec::json::JsonCodec;
+use crate::codec::json::parse;
+use crate::codec::limits::{DecodeLimits, LimitExceeded};
+use crate::description::AboutCalls;
+use crate::messages::malformed::{Malformed, OnMalformed};
+
+type Method = Arc<dyn AnyHandler<Result<Value, BoxError>>>;
+
+pub(super) struct Inner<H> {
+    pub(super) hooks: H,
+    pub(super) methods: HashMap<String, Method>,
+    pub(super) events: HashMap<String, Box<dyn AnyHandler<HookResult>>>,
+    pub(super) any_event: Option<Box<dyn EventHandler<Event>>>,
+    pub(super) form: WireForm,
+    pub(super) unknown: OnMalformed,
+    pub(super) limits: DecodeLimits,
+    pub(super) max_running: usize,
+    pub(super) max_pending: usize,
+    pub(super) max_batch: usize,
+    pub(super) about: AboutCalls,
+}
+
+impl<H: Hooks> Wrap for Inner<H> {
+    type Inner = H;
+
+    fn inner(&self) -> &H {
+        &self.hooks
+    }
+
+    async fn start(&self, hub: &Hub) -> HookResult {
+        started(hub, self.settings());
+        self.hooks.start(hub).await
+    }
+
+    async fn open(&self, peer: &Peer) -> HookResult {
+        self.connection(peer);
+        self.hooks.open(peer).await
+    }
+
+    // A peer that has slept has no extensions until one of its hooks runs.
+    async fn timer(&self, peer: &Peer, name: &str) -> HookResult {
+        self.connection(peer);
+        self.hooks.timer(peer, name).await
+    }
+
+    async fn subscription(&self, peer: &Peer, event: Subscription) -> HookResult {
+        self.connection(peer);
+        self.hooks.subscription(peer, event).await
+    }
+
+    async fn close(&self, peer: &Peer, closed: Closed) -> HookResult {
+        self.connection(peer);
+        self.hooks.close(peer, closed).await
+    }
+
+    async fn message(&self, peer: &Peer, mut message: Message) -> HookResult {
+        self.connection(peer);
+        if self.form == WireForm::Plain && message.is_binary() {
+            return self.hooks.message(peer, message).await;
+        }
+        let value = parse(&mut message, &self.limits);
+        if self.form == WireForm::Plain && !value.as_ref().is_ok_and(|it| self.form.knows(it)) {
+            return self.hooks.message(peer, message).await;
+        }
+        // The last handle of the value, unless a layer outside has one.
+        drop(message);
+        match value.map(Arc::unwrap_or_clone) {
+            Ok(Value::Array(batch)) if self.form == WireForm::JsonRpc => {
+                self.batch(peer, batch).await
+            }
+            Ok(value) => self.incoming(peer, value, &Answers::Single).await,
+            Err(error) => {
+                let failure = match LimitExceeded::of(&error) {
+                    Some(limit) => Failure::new(Failure::INVALID_REQUEST, limit.to_string()),
+                    None => Failure::new(Failure::PARSE, "parse error"),
+                };
+                self.fail(peer, Value::Null, failure, &Answers::Single)
+            }
+        }
+    }
+}
+
+impl<H: Hooks> Inner<H> {
+    fn connection(&self, peer: &Peer) -> Arc<Connection> {
+        Connection::of(peer, self.settings())
+    }
+
+    fn settings(&self) -> Settings {
+        let (form, max_pending) = (self.form, self.max_pending);
+        Settings { form, max_pending }
+    }
+
+    /// Handles a batch (JSON-RPC 2.0, section 6).
+    async fn batch(&self, peer: &Peer, batch: Vec<Value>) -> HookResult {
+        let text = match batch.len() {
+            0 => "an empty batch".to_owned(),
+            count if count > self.max_batch => format!("more than {} in a batch", self.max_batch),
+            _ => {
+                let answers = Answers::batch(peer);
+                let mut result = Ok(());
+                for value in batch {
+                    // A failed event does not prevent the answer to a call.
+                    result = result.and(self.incoming(peer, value, &answers).await);
+                }
+                return result;
+            }
+        };
+        let failure = Failure::new(Failure::INVALID_REQUEST, text);
+        self.fail(peer, Value::Null, failure, &Answers::Single)
+    }
+
+    async fn incoming(&self, peer: &Peer, value: Value, answers: &Answers) -> HookResult {
+        match self.form.read(value) {
+            CallMessage::Event { name, payload } => self.event(peer, name, payload).await,
+            CallMessage::Call { id, method, args } => self.call(peer, id, &method, args, answers),
+            CallMessage::Answer { id, result } => {
+                if !self.connection(peer).answered(&id, result) {
+                    tracing::debug!(%peer, "an answer that no call waits for");
+                }
+                Ok(())
+            }
+            CallMessage::Cancel { id } => {
+                peer.extensions()
+                    .get_or_default::<Arc<Running>>()
+                    .cancel(&id);
+                Ok(())
+            }
+            CallMessage::Invalid { id } => {
+                let failure = Failure::new(Failure::INVALID_REQUEST, "invalid request");
+                self.fail(peer, id, failure, answers)
+            }
+            // Such a message has reached the hooks inside.
+            CallMessage::Other => Ok(()),
+        }
+    }
+
+    async fn event(&self, peer: &Peer, name: String, payload: Value) -> HookResult {
+        let malformed = match (self.events.get(&name), &self.any_event) {
+            (Some(hearer), _) => match hearer.handle(peer, payload) {
+                Ok(heard) => return heard.await,
+                Err(error) => error.into(),
+            },
+            (None, _) if self.form == WireForm::JsonRpc && self.methods.contains_key(&name) => {
+                match self.notified(peer, &name, payload) {
+                    Ok(()) => return Ok(()),
+                    Err(error) => error.into(),
+                }
+            }
+            (None, Some(any)) => {
+                let event = Event { name, payload };
+                return any.hear(peer.clone(), event).await;
+            }
+            (None, None) => Malformed::Unknown(name),
+        };
+        self.unknown.apply(peer, malformed, |text| {
+            // Notifications of JSON-RPC are never answered.
+            if self.form == WireForm::Plain {
+                peer.send(Decode::<()>::encode_error(&JsonCodec, text)?)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Runs a method for a notification of JSON-RPC, which is a request without an id and gets no
+    /// answer.
+    fn notified(&self, peer: &Peer, method: &str, args: Value) -> Result<(), DecodeError> {
+        let Some(handler) = self.methods.get(method) else {
+            return Ok(());
+        };
+        let running = peer.extensions().get_or_default::<Arc<Running>>();
+        let Ok(run) = running.begin(None, self.max_running) else {
+            tracing::warn!(%peer, method, "a notification is dropped: too many calls at a time");
+            return Ok(());
+        };
+        let future = handler.handle(peer, args)?;
+        let peer = peer.clone();
+        peer.clone().spawn(async move {
+            if let Some(Err(error)) = run.until_cancelled(future).await {
+                // A notification's failure is only logged: the client gets no answer.
+                let failure = failure_of(&peer, error);
+                tracing::debug!(%peer, %failure, "a notification failed");
+            }
+        });
+        Ok(())
+    }
+
+    fn call(
+        &self,
+        peer: &Peer,
+        id: Value,
+        method: &str,
+        args: Value,
+        answers: &Answers,
+    ) -> HookResult {
+        let failure = match self.begin(peer, &id, method, args) {
+            Ok((run, future)) => {
+                let (peer, answers, form) = (peer.clone(), answers.clone(), self.form);
+                peer.clone().spawn(async move {
+                    let result = match run.until_cancelled(future).await {
+                        Some(result) => result.map_err(|error| failure_of(&peer, error)),
+                        // Every request is answered.
+                        None if form == WireForm::JsonRpc => {
+                            Err(Failure::new(Failure::CANCELLED, "cancelled"))
+                        }
+                        None => return Ok(()),
+                    };
+                    // Before the answer, because its id may be used again from then on.
+                    drop(run);
+                    answers.give(&peer, form.answer(id, result))
+                });
+                return Ok(());
+            }
+            Err(failure) => failure,
+        };
+        self.fail(peer, id, failure, answers)
+    }
+
+    /// Returns the method's future, and the slot that it holds while it runs.
+    fn begin(
+        &self,
+        peer: &Peer,
+        id: &Value,
+        method: &str,
+        args: Value,
+    ) -> Result<(Run, BoxFuture<'static, Result<Value, BoxError>>), Failure> {
+        let Some(handler) = self.methods.get(method) else {
+            return Err(Failure::new(Failure::METHOD_NOT_FOUND, "method not found"));
+        };
+        let running = peer.extensions().get_or_default::<Arc<Running>>();
+        let run = running
+            .begin(Some(id), self.max_running)
+            .map_err(|refused| match refused {
+                Refused::TooMany => Failure::new(Failure::TOO_MANY, "too many calls at a time"),
+                Refused::Duplicate => {
+                    Failure::new(Failure::INVALID_REQUEST, "a call with this id runs")
+                }
+            })?;
+        let future = handler.handle(peer, args).map_err(|error| {
+            let data = error.to_string();
+            Failure::new(Failure::INVALID_PARAMS, "invalid params").data(data)
+        })?;
+        Ok((run, future))
+    }
+
+    fn fail(&self, peer: &Peer, id: Value, failure: Failure, answers: &Answers) -> HookResult {
+        answers.give(peer, self.form.answer(id, Err(failure)))
+    }
+}
+
+/// Returns the error that the client gets for a method's error.
+fn failure_of(peer: &Peer, error: BoxError) -> Failure {
+    Failure::of(error).unwrap_or_else(|error| {
+        tracing::error!(%peer, %error, "a method failed");
+        Failure::new(Failure::INTERNAL, "internal error")
+    })
+}

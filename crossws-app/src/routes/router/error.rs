@@ -1,0 +1,34 @@
+use std::sync::Arc;
+
+use crate::routes::pattern::Pattern;
+use crate::routes::pattern::error::PatternError;
+
+/// An error of the routes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RouterError {
+    /// A pattern that cannot be parsed or nested.
+    #[error(transparent)]
+    Pattern(#[from] PatternError),
+    /// Two patterns that match the same paths, neither of which takes precedence.
+    #[error("the route `{pattern}` conflicts with the route `{existing}`")]
+    Conflict {
+        /// The pattern that was added later.
+        pattern: Pattern,
+        /// The pattern that it conflicts with.
+        existing: Pattern,
+    },
+    /// Two fallbacks for one path.
+    #[error("there are two fallbacks below `{0}`")]
+    TwoFallbacks(Pattern),
+    /// Two routes of one name.
+    #[error("the routes `{pattern}` and `{existing}` both have the name `{name}`")]
+    DuplicateName {
+        /// The name.
+        name: Arc<str>,
+        /// The pattern of the route that was added later.
+        pattern: Pattern,
+        /// The pattern of the other route.
+        existing: Pattern,
+    },
+}

@@ -1,0 +1,194 @@
+//! The routes of a router in the form for matching.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crossws_core::{BeforeUpgrade, Params, PathNotUtf8, Route, RouteSettings, SharedHooks};
+
+use crate::request::path::{decode, normalize};
+use crate::routes::pattern::Pattern;
+use crate::routes::prepared::layered;
+use crate::routes::route::RouteBuilder;
+use crate::routes::router::error::RouterError;
+
+/// The name of the parameter that matches the rest of a fallback's path. A pattern cannot have it.
+const REST: &str = ".rest";
+
+#[derive(Default)]
+pub(super) struct Table {
+    routes: Vec<Found>,
+    matcher: matchit::Router<Target>,
+    fallbacks: Vec<Found>,
+    /// Separate, because a catch-all may be a route of its own.
+    fallback_matcher: matchit::Router<usize>,
+    /// By the names that `Hub::route` takes: a route's own, or its pattern.
+    names: HashMap<String, usize>,
+}
+
+/// The target of a pattern.
+#[derive(Clone, Copy)]
+struct Target {
+    index: usize,
+    /// The path has the other slash than the route's own pattern.
+    other_slash: bool,
+}
+
+impl Target {
+    fn of(index: usize) -> Self {
+        let other_slash = false;
+        Self { index, other_slash }
+    }
+}
+
+/// A route, ready for any number of connections.
+struct Found {
+    pattern: Pattern,
+    hooks: Arc<SharedHooks>,
+    settings: Arc<RouteSettings>,
+    before: Option<Arc<dyn BeforeUpgrade>>,
+}
+
+impl Table {
+    pub(super) fn insert(
+        &mut self,
+        pattern: &Pattern,
+        route: RouteBuilder,
+    ) -> Result<(), RouterError> {
+        let index = self.routes.len();
+        let target = Target::of(index);
+        if self.matcher.insert(pattern.to_matchit(), target).is_err() {
+            return Err(RouterError::Conflict {
+                pattern: pattern.clone(),
+                existing: self.conflicting(pattern).clone(),
+            });
+        }
+        let name = route.settings.route_name();
+        // The name in one spelling, if it is spelled like a pattern.
+        let spelled = name.and_then(|name| Pattern::parse(name).ok());
+        let key = match (&spelled, name) {
+            (None, Some(name)) => name.to_string(),
+            (Some(spelled), _) => spelled.to_string(),
+            (None, None) => pattern.to_string(),
+        };
+        if let Some(existing) = self.names.insert(key.clone(), index) {
+            return Err(RouterError::DuplicateName {
+                name: name.cloned().unwrap_or_else(|| Arc::from(&key[1..])),
+                pattern: pattern.clone(),
+                existing: self.routes[existing].pattern.clone(),
+            });
+        }
+        self.routes.push(Found::new(pattern.clone(), route));
+        Ok(())
+    }
+
+    /// Returns the route that a pattern conflicts with.
+    fn conflicting<'a>(&'a self, pattern: &'a Pattern) -> &'a Pattern {
+        let conflicts = |existing: &&Pattern| {
+            let mut two = matchit::Router::new();
+            let inserted = two.insert(existing.to_matchit(), ());
+            inserted.is_ok() && two.insert(pattern.to_matchit(), ()).is_err()
+        };
+        let mut existing = self.routes.iter().map(|route| &route.pattern);
+        // A pattern that conflicts with several together conflicts with one of them.
+        existing.find(conflicts).unwrap_or(pattern)
+    }
+
+    /// Adds a route's path with the other slash, unless another route takes it.
+    pub(super) fn insert_other_slash(&mut self, pattern: &Pattern) {
+        if let Some(other) = pattern.other_slash()
+            && let Some(index) = self
+                .routes
+                .iter()
+                .position(|route| route.pattern == *pattern)
+        {
+            let target = Target {
+                index,
+                other_slash: true,
+            };
+            // An error means that another route has it.
+            let _ = self.matcher.insert(other.to_matchit(), target);
+        }
+    }
+
+    pub(super) fn insert_fallback(
+        &mut self,
+        below: &Pattern,
+        route: RouteBuilder,
+    ) -> Result<(), RouterError> {
+        let index = self.fallbacks.len();
+        let path = below.to_matchit();
+        let path = path.trim_end_matches('/');
+        for pattern in [
+            path.to_owned(),
+            format!("{path}/"),
+            format!("{path}/{{*{REST}}}"),
+        ] {
+            if !pattern.is_empty() && self.fallback_matcher.insert(pattern, index).is_err() {
+                return Err(RouterError::TwoFallbacks(below.clone()));
+            }
+        }
+        self.fallbacks.push(Found::new(below.clone(), route));
+        Ok(())
+    }
+
+    /// Returns the hooks of each route and fallback, and the pattern by which their peers know the route.
+    pub(super) fn hooks(&self) -> impl Iterator<Item = (Arc<str>, &SharedHooks)> {
+        let all = self.routes.iter().chain(&self.fallbacks);
+        all.map(|route| (route.pattern.to_string().into(), &*route.hooks))
+    }
+
+    /// Returns the route of a path as it was sent.
+    pub(super) fn find(&self, path: &str) -> Result<Option<Route<SharedHooks>>, PathNotUtf8> {
+        let path = normalize(path)?;
+        let found = match self.matcher.at(&path) {
+            Ok(found) => {
+                let route = self.routes[found.value.index].route(&found.params);
+                if found.value.other_slash {
+                    // Both paths are one, and so is their namespace.
+                    return Ok(Some(route.namespace(other_slash(&path))));
+                }
+                route
+            }
+            Err(_) => match self.fallback_matcher.at(&path) {
+                Ok(found) => self.fallbacks[*found.value].route(&found.params),
+                Err(_) => return Ok(None),
+            },
+        };
+        Ok(Some(found.normal_path(path)))
+    }
+}
+
+/// Returns a path without the slash at its end, or with one.
+fn other_slash(path: &str) -> Arc<str> {
+    match path.strip_suffix('/') {
+        Some(path) => Arc::from(path),
+        None => Arc::from(format!("{path}/")),
+    }
+}
+
+impl Found {
+    fn new(pattern: Pattern, route: RouteBuilder) -> Self {
+        let (hooks, before, settings) = layered(route);
+        let settings = settings.route(pattern.to_string());
+        Self {
+            pattern,
+            hooks: Arc::new(hooks),
+            settings: Arc::new(settings),
+            before,
+        }
+    }
+
+    fn route(&self, matched: &matchit::Params<'_, '_>) -> Route<SharedHooks> {
+        let params: Params = matched
+            .iter()
+            .filter(|(name, _)| *name != REST)
+            .map(|(name, value)| (name, decode(value)))
+            .collect();
+        let route = Route::new(Arc::clone(&self.hooks));
+        let route = route.params(params).settings(&self.settings);
+        match &self.before {
+            Some(before) => route.before(Arc::clone(before)),
+            None => route,
+        }
+    }
+}
