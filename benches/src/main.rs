@@ -1,5 +1,6 @@
 //! Measures what messages, connections and silence cost crossws and other servers: see README.md.
 
+mod certificate;
 mod facts;
 mod load;
 mod peers;

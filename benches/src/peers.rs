@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::certificate;
 use crate::load::Framing;
 use crate::process::Launch;
 use crate::rows::Who;
@@ -35,26 +36,36 @@ enum Kind {
     Tcp,
     /// crossws on tokio, for the rows about threads.
     Threads,
+    /// An encrypted server.
+    Tls,
+    /// A server of WebSockets over HTTP/2.
+    Http2,
+    /// crossws on tokio, with all mechanisms or without one.
+    Without,
 }
 
 impl Peer {
     /// Returns whether the server supports the work of a row.
     pub(crate) fn takes_part(&self, who: Who) -> bool {
         match self.kind {
-            Kind::Ours => who != Who::Threads,
+            Kind::Ours => who.is_compared() || who.is_scale(),
             Kind::Server if who.is_scale() => {
                 who != Who::Topics && matches!(self.name, "bun" | "uws")
             }
-            Kind::Server => who != Who::Threads,
-            Kind::Floor => !matches!(who, Who::Scale | Who::Topics | Who::Threads),
+            Kind::Server => who.is_compared(),
+            Kind::Floor => who.is_compared() || who == Who::ScaleOfRoom,
             Kind::Tcp => who == Who::Echoes,
             Kind::Threads => who == Who::Threads,
+            Kind::Tls => who == Who::Tls,
+            Kind::Http2 => who == Who::Http2,
+            Kind::Without => who == Who::Without,
         }
     }
 
     /// Returns whether it is a program of this crate.
     pub(crate) fn is_of_this_crate(&self) -> bool {
-        self.kind != Kind::Server || self.name == "ours-smol"
+        let foreign = matches!(self.kind, Kind::Server | Kind::Tls | Kind::Http2);
+        !foreign || self.name.starts_with("ours")
     }
 
     /// Returns whether it is a WebSocket server and not a floor.
@@ -96,10 +107,11 @@ pub(crate) fn all() -> io::Result<Vec<Peer>> {
                 env: Vec::new(),
             },
             cores: &[SERVER_CORE],
-            framing: if kind == Kind::Tcp {
-                Framing::Bytes
-            } else {
-                Framing::WebSocket
+            framing: match kind {
+                Kind::Tcp => Framing::Bytes,
+                Kind::Tls => Framing::Tls,
+                Kind::Http2 => Framing::Http2,
+                _ => Framing::WebSocket,
             },
             kind,
         });
@@ -173,7 +185,42 @@ pub(crate) fn all() -> io::Result<Vec<Peer>> {
         own("ours-tokio"),
         &[],
     );
+    let without = |mechanism| (own("ours-without"), [PathBuf::from(mechanism)]);
+    let (tokio, axum, tungstenite) = (
+        own("ours-tokio"),
+        rust.join("axum"),
+        rust.join("tungstenite"),
+    );
+    add("ours-tls", "crossws", Kind::Tls, tokio.clone(), &[]);
+    let (program, args) = without("unbuffered-tls");
+    let label = "crossws, tokio-rustls";
+    add("ours-buffered-tls", label, Kind::Tls, program, &args);
+    add(
+        "axum-tls",
+        "axum, axum-server",
+        Kind::Tls,
+        axum.clone(),
+        &[],
+    );
+    let label = "tokio-tungstenite, tokio-rustls";
+    add("tungstenite-tls", label, Kind::Tls, tungstenite, &[]);
+    add("ours-http2", "crossws", Kind::Http2, tokio.clone(), &[]);
+    add("axum-http2", "axum", Kind::Http2, axum, &[]);
+    add("ours-whole", "crossws", Kind::Without, tokio, &[]);
+    for (name, label, mechanism) in [
+        ("ours-no-crew", "without the crew", "crew"),
+        ("ours-no-drop", "without drop in order", "drop-in-order"),
+    ] {
+        let (program, args) = without(mechanism);
+        add(name, label, Kind::Without, program, &args);
+    }
+    let certificate = certificate::create(ours.parent().unwrap_or(here))?;
     for peer in &mut list {
+        match peer.kind {
+            Kind::Tls => peer.launch.env.extend(certificate.clone()),
+            Kind::Http2 => peer.launch.env.push(("HTTP2", "1".to_owned())),
+            _ => {}
+        }
         if peer.kind == Kind::Threads {
             peer.cores = &[SERVER_CORE, LOAD_CORE];
         }

@@ -86,6 +86,16 @@ fn full(results: &Results, peers: &[Peer]) -> String {
     out.push_str(&scaling(results));
     out.push_str("\n### Two threads instead of one\n\n");
     out.push_str(&threads(results));
+    for (title, who) in [
+        ("Encrypted", Who::Tls),
+        ("Over HTTP/2", Who::Http2),
+        ("With and without a mechanism", Who::Without),
+    ] {
+        if measured(results).any(|(row, _)| row.who == who) {
+            let _ = writeln!(out, "\n### {title}\n");
+            out.push_str(&side_by_side(results, peers, who));
+        }
+    }
     out.push_str("\n### Where we lose\n\n");
     out.push_str(&losses(results, peers));
     out.push_str("\n### What it ran on\n\n");
@@ -199,6 +209,33 @@ fn threads(results: &Results) -> String {
     out
 }
 
+/// Returns the rows of some servers alone, with what the first is in multiples of each other.
+fn side_by_side(results: &Results, peers: &[Peer], who: Who) -> String {
+    let peers: Vec<_> = peers.iter().filter(|peer| peer.takes_part(who)).collect();
+    let mut out = "| work |".to_owned();
+    for peer in &peers {
+        let _ = write!(out, " {} |", peer.label);
+    }
+    for peer in &peers[1..] {
+        let _ = write!(out, " ÷ {} |", peer.label);
+    }
+    out.push_str("\n| --- |");
+    out.push_str(&" --- |".repeat(2 * peers.len() - 1));
+    out.push('\n');
+    for (row, result) in measured(results).filter(|(row, _)| row.who == who) {
+        let _ = write!(out, "| {} |", row.title);
+        let values: Vec<_> = peers.iter().map(|peer| value(result, peer.name)).collect();
+        for value in &values {
+            let _ = write!(out, " {} |", text(row.measure, *value));
+        }
+        for value in &values[1..] {
+            let _ = write!(out, " {} |", ratio(values[0], *value));
+        }
+        out.push('\n');
+    }
+    out
+}
+
 /// Returns how many cores a server kept busy.
 fn cores(result: &RowResult, name: &str) -> String {
     let used = result.peers.get(name).and_then(|peer| median(&peer.cores));
@@ -276,10 +313,9 @@ fn ratio(ours: Option<f64>, theirs: Option<f64>) -> String {
 
 /// Formats the bounds of a row, and whether each is kept.
 fn wanted(row: &Row, result: &RowResult, results: &Results) -> String {
-    let subject = if row.who == Who::Threads {
-        "ours-two"
-    } else {
-        "ours"
+    let subject = match row.who {
+        Who::Threads => "ours-two",
+        _ => "ours",
     };
     let ours = value(result, subject);
     let sign = if row.measure == Measure::Rate {

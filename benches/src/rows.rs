@@ -59,12 +59,18 @@ pub(crate) enum Who {
     Topics,
     /// crossws on tokio, on one thread and on two, which may use all cores.
     Threads,
+    /// The encrypted servers.
+    Tls,
+    /// The servers of WebSockets over HTTP/2.
+    Http2,
+    /// crossws on tokio, with all of its mechanisms and without one of them.
+    Without,
 }
 
 impl Who {
     /// Returns whether the row compares crossws with all other servers.
     pub(crate) fn is_compared(self) -> bool {
-        self != Self::Threads && !self.is_scale()
+        matches!(self, Self::Echoes | Self::Rooms | Self::Servers)
     }
 
     /// Returns whether the row shows how cost grows. Such rows have a table of their own.
@@ -109,6 +115,22 @@ const fn publish(subscribers: u32, size: usize) -> Work {
         binary: size > 1024,
     }
 }
+
+const fn echo_http2(connections: u32, depth: u32) -> Work {
+    Work::EchoHttp2 {
+        connections,
+        clients: 32,
+        depth,
+        size: 64,
+    }
+}
+
+const IDLE: Work = Work::Idle {
+    clients: 10_000,
+    said: 0,
+};
+
+const CONNECT: Work = Work::Connect { clients: 64 };
 
 const ON_TWO: &[Bound] = &[Peer("ours-one", 1.0)];
 
@@ -186,10 +208,7 @@ pub(crate) const ROWS: &[Row] = &[
         id: "idle",
         title: "idle connection, 10,000 of them, resident memory",
         measure: Measure::Memory,
-        work: Work::Idle {
-            clients: 10_000,
-            said: 0,
-        },
+        work: IDLE,
         who: Who::Rooms,
         bounds: &[Bytes(2048.0)],
     },
@@ -208,7 +227,7 @@ pub(crate) const ROWS: &[Row] = &[
         id: "connect",
         title: "connect + upgrade + close, per second of the server's CPU",
         measure: Measure::Rate,
-        work: Work::Connect { clients: 64 },
+        work: CONNECT,
         who: Who::Servers,
         bounds: &[Best(1.0)],
     },
@@ -315,5 +334,133 @@ pub(crate) const ROWS: &[Row] = &[
         work: publish(1000, 16 << 10),
         who: Who::Threads,
         bounds: ON_TWO,
+    },
+    Row {
+        id: "without-chat",
+        title: "chat, 640 pipelined",
+        measure: Measure::Cpu,
+        work: chat(640),
+        who: Who::Without,
+        bounds: &[],
+    },
+    Row {
+        id: "without-turns",
+        title: "chat, one message at a time",
+        measure: Measure::Cpu,
+        work: chat(1),
+        who: Who::Without,
+        bounds: &[],
+    },
+    Row {
+        id: "without-echo-1",
+        title: "echo, 64 B, one at a time",
+        measure: Measure::Cpu,
+        work: echo(1, 64),
+        who: Who::Without,
+        bounds: &[],
+    },
+    Row {
+        id: "without-publish-64",
+        title: "one publisher, 1,000 subscribers, 64 B",
+        measure: Measure::Cpu,
+        work: publish(1000, 64),
+        who: Who::Without,
+        bounds: &[],
+    },
+    Row {
+        id: "without-publish-16k",
+        title: "one publisher, 1,000 subscribers, 16 KiB",
+        measure: Measure::Cpu,
+        work: publish(1000, 16 << 10),
+        who: Who::Without,
+        bounds: &[],
+    },
+    Row {
+        id: "without-connect",
+        title: "connect + upgrade + close, per second of CPU",
+        measure: Measure::Rate,
+        work: CONNECT,
+        who: Who::Without,
+        bounds: &[],
+    },
+    Row {
+        id: "tls-echo-64",
+        title: "echo, 64 B, 64 pipelined",
+        measure: Measure::Cpu,
+        work: echo(64, 64),
+        who: Who::Tls,
+        bounds: &[],
+    },
+    Row {
+        id: "tls-echo-1",
+        title: "echo, 64 B, one at a time",
+        measure: Measure::Cpu,
+        work: echo(1, 64),
+        who: Who::Tls,
+        bounds: &[],
+    },
+    Row {
+        id: "tls-echo-16k",
+        title: "echo, 16 KiB",
+        measure: Measure::Cpu,
+        work: echo(1, 16 << 10),
+        who: Who::Tls,
+        bounds: &[],
+    },
+    Row {
+        id: "tls-publish-64",
+        title: "one publisher, 1,000 subscribers, 64 B",
+        measure: Measure::Cpu,
+        work: publish(1000, 64),
+        who: Who::Tls,
+        bounds: &[],
+    },
+    Row {
+        id: "tls-idle",
+        title: "idle connection, 10,000 of them, resident memory",
+        measure: Measure::Memory,
+        work: IDLE,
+        who: Who::Tls,
+        bounds: &[],
+    },
+    Row {
+        id: "tls-connect",
+        title: "connect + upgrade + close, per second of CPU",
+        measure: Measure::Rate,
+        work: CONNECT,
+        who: Who::Tls,
+        bounds: &[],
+    },
+    Row {
+        id: "http2-echo-64",
+        title: "echo, 64 B, 64 pipelined, a connection for each of 32 clients",
+        measure: Measure::Cpu,
+        work: echo_http2(32, 64),
+        who: Who::Http2,
+        bounds: &[],
+    },
+    Row {
+        id: "http2-echo-1",
+        title: "the same, one message at a time",
+        measure: Measure::Cpu,
+        work: echo_http2(32, 1),
+        who: Who::Http2,
+        bounds: &[],
+    },
+    Row {
+        id: "http2-shared-echo-64",
+        title: "echo, 64 B, 64 pipelined, 32 streams of one connection",
+        measure: Measure::Cpu,
+        work: echo_http2(1, 64),
+        who: Who::Http2,
+        bounds: &[],
+    },
+    Row {
+        id: "http2-shared-echo-1",
+        title: "the same, one message at a time",
+        measure: Measure::Cpu,
+        work: echo_http2(1, 1),
+        who: Who::Http2,
+        bounds: &[],
     },
 ];

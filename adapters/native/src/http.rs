@@ -26,9 +26,12 @@ use crate::http::site::{Failed, Site};
 #[cfg(feature = "http2")]
 use crate::http2::Http2;
 use crate::runtime::ServerRuntime;
-use crate::server::accept::{CONNECTION_BYTES, overloaded, refuse};
+use crate::server::accept::CONNECTION_BYTES;
+use crate::server::accept_loop::{Fallback, Rest};
 use crate::server::acceptor::Acceptor;
-use crate::server::{Fallback, Rest, ServerBuilder, ServerHandle};
+use crate::server::builder::ServerBuilder;
+use crate::server::handle::ServerHandle;
+use crate::server::response::{overloaded, refuse};
 
 impl<R: Resolve, T: ServerRuntime> ServerBuilder<R, T> {
     /// Serves every request that no hooks claim with this service, on the same port. The service is

@@ -3,6 +3,7 @@
 mod client;
 mod listen;
 mod scratch;
+mod sealed;
 mod session;
 mod stream;
 

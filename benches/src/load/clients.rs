@@ -7,10 +7,11 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::stream::Stream;
 use crate::process::Process;
 
 /// A server that sends nothing for this long has lost a message.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// The key of every frame. The server's work does not depend on its value.
 pub(crate) const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
@@ -19,6 +20,10 @@ pub(crate) const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 pub(crate) enum Framing {
     /// As WebSocket frames.
     WebSocket,
+    /// The same over TLS.
+    Tls,
+    /// As WebSocket frames in streams of HTTP/2.
+    Http2,
     /// As bytes, which the server echoes: no handshake, and the frames are sent in the form in
     /// which they must come back.
     Bytes,
@@ -35,13 +40,21 @@ pub(crate) struct Target {
 impl Target {
     /// Returns the key that masks the clients' frames, or `None` if they are unmasked.
     pub(crate) fn mask(&self) -> Option<[u8; 4]> {
-        (self.framing == Framing::WebSocket).then_some(MASK)
+        (self.framing != Framing::Bytes).then_some(MASK)
+    }
+
+    /// Wraps a client's socket.
+    pub(crate) fn stream(&self, socket: TcpStream) -> io::Result<Stream> {
+        match self.framing {
+            Framing::Tls => Stream::encrypted(socket),
+            _ => Ok(Stream::plain(socket)),
+        }
     }
 }
 
 /// One client.
 struct Client {
-    stream: TcpStream,
+    stream: Stream,
     /// The beginning of an incomplete frame.
     rest: Vec<u8>,
     /// Bytes to send, from `sent` on.
@@ -74,11 +87,10 @@ impl Clients {
         let poll = Poll::new()?;
         let mut clients = Vec::with_capacity(count as usize);
         for number in 0..count {
-            let (stream, rest) = open(target, number, &path(number))?;
-            let mut stream = TcpStream::from_std(stream);
+            let (mut stream, rest) = open(target, number, &path(number))?;
             let both = Interest::READABLE | Interest::WRITABLE;
             let token = Token(number as usize);
-            poll.registry().register(&mut stream, token, both)?;
+            poll.registry().register(&mut stream.socket, token, both)?;
             clients.push(Client {
                 stream,
                 rest,
@@ -185,26 +197,22 @@ impl Drop for Clients {
     /// Resets the connections. Otherwise their ports would stay occupied for a minute.
     fn drop(&mut self) {
         for client in &self.clients {
-            reset_on_drop(&client.stream);
+            client.stream.reset_on_drop();
         }
     }
 }
 
-/// Makes dropping the stream reset the connection.
-pub(crate) fn reset_on_drop(stream: &TcpStream) {
-    let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
-}
-
 /// Opens and upgrades a connection. Returns it with the bytes that followed the 101.
-fn open(target: &Target, number: u32, path: &str) -> io::Result<(std::net::TcpStream, Vec<u8>)> {
+fn open(target: &Target, number: u32, path: &str) -> io::Result<(Stream, Vec<u8>)> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
     bind(&socket, number)?;
     socket.connect(&target.address.into())?;
     socket.set_tcp_nodelay(true)?;
     socket.set_read_timeout(Some(PATIENCE))?;
-    let mut stream = std::net::TcpStream::from(socket);
+    // It blocks until the upgrade is complete.
+    let mut stream = target.stream(TcpStream::from_std(socket.into()))?;
     let mut head = Vec::new();
-    if target.framing == Framing::WebSocket {
+    if target.framing != Framing::Bytes {
         stream.write_all(wire::request(path, &target.address.to_string()).as_bytes())?;
         let mut buf = [0; 1024];
         let end = loop {
@@ -222,7 +230,7 @@ fn open(target: &Target, number: u32, path: &str) -> io::Result<(std::net::TcpSt
         }
         head.drain(..end);
     }
-    stream.set_nonblocking(true)?;
+    socket2::SockRef::from(&stream.socket).set_nonblocking(true)?;
     Ok((stream, head))
 }
 
@@ -257,7 +265,7 @@ where
         client.rest.extend_from_slice(&scratch[used..all]);
         flush(client)?;
         // A short read took everything; the next edge reports more.
-        if all < scratch.len() {
+        if all < scratch.len() && client.stream.reads_all() {
             return Ok(());
         }
     }
@@ -308,5 +316,5 @@ fn flush(client: &mut Client) -> io::Result<()> {
     }
     client.out.clear();
     client.sent = 0;
-    Ok(())
+    client.stream.flush()
 }

@@ -3,9 +3,11 @@
 mod burst;
 mod clients;
 mod deck;
+mod http2;
 mod idle;
 mod rounds;
 mod storm;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -53,6 +55,13 @@ pub(crate) enum Work {
         size: usize,
         binary: bool,
     },
+    /// The same over HTTP/2, on this many connections.
+    EchoHttp2 {
+        connections: u32,
+        clients: u32,
+        depth: u32,
+        size: usize,
+    },
     /// One client publishes, and again once every subscriber has received the message.
     Publish {
         subscribers: u32,
@@ -92,6 +101,12 @@ impl Work {
                 size,
                 binary,
             } => rounds::echo(target, time, clients, depth, size, binary),
+            Self::EchoHttp2 {
+                connections,
+                clients,
+                depth,
+                size,
+            } => http2::echo(target, time, connections, clients, depth, size),
             Self::Publish {
                 subscribers,
                 size,

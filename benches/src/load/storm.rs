@@ -9,11 +9,12 @@ use mio::{Events, Interest, Poll, Registry, Token};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::Sample;
-use super::clients::{MASK, Target, bind, reset_on_drop};
+use super::clients::{MASK, Target, bind};
+use super::stream::Stream;
 use super::window::Window;
 
 struct Visitor {
-    stream: TcpStream,
+    stream: Stream,
     step: Step,
     read: Vec<u8>,
 }
@@ -59,7 +60,7 @@ pub(crate) fn connect(target: &Target, time: Duration, count: u32) -> io::Result
     }
     let sample = window.end(visits);
     for visitor in &visitors {
-        reset_on_drop(&visitor.stream);
+        visitor.stream.reset_on_drop();
     }
     sample
 }
@@ -74,9 +75,9 @@ fn visit(target: &Target, registry: &Registry, at: u32, number: u32) -> io::Resu
             if error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {}
         other => other?,
     }
-    let mut stream = TcpStream::from_std(socket.into());
+    let mut stream = target.stream(TcpStream::from_std(socket.into()))?;
     let both = Interest::READABLE | Interest::WRITABLE;
-    registry.register(&mut stream, Token(at as usize), both)?;
+    registry.register(&mut stream.socket, Token(at as usize), both)?;
     Ok(Visitor {
         stream,
         step: Step::Connecting,
@@ -87,7 +88,7 @@ fn visit(target: &Target, registry: &Registry, at: u32, number: u32) -> io::Resu
 /// Advances a visit. Returns whether it is over.
 fn step(visitor: &mut Visitor, request: &[u8], close: &[u8]) -> io::Result<bool> {
     if visitor.step == Step::Connecting {
-        if let Some(error) = visitor.stream.take_error()? {
+        if let Some(error) = visitor.stream.socket.take_error()? {
             return Err(error);
         }
         match visitor.stream.write(request) {
@@ -110,8 +111,16 @@ fn step(visitor: &mut Visitor, request: &[u8], close: &[u8]) -> io::Result<bool>
             Ok(0) => ended = true,
             Ok(read) => visitor.read.extend_from_slice(&buf[..read]),
             Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-            // After both close frames, a reset also counts as the end.
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => ended = true,
+            // After both close frames, a reset also counts as the end, and so does TLS's without
+            // an alert.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof
+                ) =>
+            {
+                ended = true;
+            }
             Err(error) => return Err(error),
         }
     }

@@ -1,6 +1,7 @@
 //! One connection's task. It runs the hooks. Concurrently with any running hook it reads, answers
 //! control frames, writes the outbox, keeps time, and notices the client's end.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -82,10 +83,16 @@ where
     };
     async move {
         if let Some(opening) = opening {
-            let mut session = link.beside(opening).await;
-            run(&mut link, &mut session).await;
-            let closed = link.closed();
-            link.beside(Box::pin(session.close(closed))).await;
+            let session = link.beside(opening).await;
+            let mut pump = Pump {
+                link: &mut link,
+                session,
+                turn: Turn::default(),
+            };
+            pump.run().await;
+            let closed = pump.link.closed();
+            let closing = Box::pin(pump.session.close(closed));
+            link.beside(closing).await;
         }
         link.finish().await;
     }
@@ -102,143 +109,125 @@ enum Next {
 /// Hooks run in one poll before the pump looks at its socket again and lets other tasks run.
 const TURN: u32 = 64;
 
-/// Runs hooks until the connection is ending and every message that had arrived is delivered.
-async fn run<I, R, H>(link: &mut Link<I, R>, session: &mut Session<H>)
+/// How much of the task's turn is used up.
+#[derive(Default)]
+struct Turn(u32);
+
+impl Turn {
+    #[inline]
+    fn is_over(&self) -> bool {
+        self.0 >= TURN
+    }
+
+    #[inline]
+    fn count(&mut self, steps: u32) {
+        self.0 = self.0.saturating_add(steps);
+    }
+
+    fn end(&mut self) {
+        self.0 = TURN;
+    }
+}
+
+/// The hooks of an open connection, and its socket.
+struct Pump<'a, I, R: Runtime, H: Hooks + ?Sized> {
+    link: &'a mut Link<I, R>,
+    session: Session<H>,
+    turn: Turn,
+}
+
+impl<I, R, H> Pump<'_, I, R, H>
 where
     I: Io,
     R: Runtime,
     H: Hooks + ?Sized,
 {
-    let mut turn = 0_u32;
-    let mut over = false;
-    while !over {
-        let step = std::future::poll_fn(|cx| poll_step(link, session, &mut turn, cx)).await;
-        over = Box::pin(work(link, session, &mut turn, step)).await;
-        if !over {
+    /// Runs hooks until the connection is ending and every message that had arrived is delivered.
+    async fn run(&mut self) {
+        loop {
+            let next = poll_fn(|cx| self.poll_next(cx)).await;
+            // In a box: a waiting connection owns no room for it.
+            if Box::pin(self.work(next)).await {
+                return;
+            }
             // The work has arranged its wake-up.
             let mut slept = false;
-            std::future::poll_fn(|_| match std::mem::replace(&mut slept, true) {
+            poll_fn(|_| match std::mem::replace(&mut slept, true) {
                 true => Poll::Ready(()),
                 false => Poll::Pending,
             })
             .await;
         }
     }
-}
 
-/// Takes this step, and others until there is none for now. Returns whether it was the last step of
-/// all.
-async fn work<I, R, H>(
-    link: &mut Link<I, R>,
-    session: &mut Session<H>,
-    turn: &mut u32,
-    mut next: Next,
-) -> bool
-where
-    I: Io,
-    R: Runtime,
-    H: Hooks + ?Sized,
-{
-    loop {
-        let (is_message, weight) = match &next {
-            Next::Step(step) => (matches!(step, Step::Message(_)), step.weight()),
-            Next::Notice(_) => (false, 0),
-        };
-        *turn = turn.saturating_add(1 + weight);
-        if link.must_pace() || link.must_wait_for_others(is_message) {
-            Box::pin(link.pace()).await;
-        }
-        match next {
-            Next::Step(Step::Message(message)) => link.beside(session.message(message)).await,
-            Next::Step(Step::Ping(data)) => link.beside(session.ping(data)).await,
-            Next::Step(Step::Pong(data)) => link.beside(session.pong(data)).await,
-            Next::Step(Step::Drain) => link.beside(session.drain()).await,
-            Next::Step(Step::Failed(error)) => link.beside(session.error(error)).await,
-            Next::Step(Step::Closed) => return true,
-            Next::Notice(notice) => {
-                link.beside(session.notice(notice)).await;
-                // Others that were due with it come before the next message.
-                let polled =
-                    std::future::poll_fn(|cx| Poll::Ready(poll_step(link, session, turn, cx)));
-                match polled.await {
-                    Poll::Ready(then) => {
-                        next = then;
-                        continue;
+    /// Runs the hook of this step, and of others until there is none for now. Returns whether it was
+    /// the last step of all.
+    async fn work(&mut self, mut next: Next) -> bool {
+        loop {
+            let is_message = matches!(next, Next::Step(Step::Message(_)));
+            if self.link.must_pace() || self.link.must_wait_for_others(is_message) {
+                Box::pin(self.link.pace()).await;
+            }
+            match next {
+                Next::Step(step) => {
+                    self.turn.count(1 + step.weight());
+                    match step {
+                        Step::Message(message) => {
+                            self.link.beside(self.session.message(message)).await
+                        }
+                        Step::Ping(data) => self.link.beside(self.session.ping(data)).await,
+                        Step::Pong(data) => self.link.beside(self.session.pong(data)).await,
+                        Step::Drain => self.link.beside(self.session.drain()).await,
+                        Step::Failed(error) => self.link.beside(self.session.error(error)).await,
+                        Step::Closed => return true,
                     }
-                    Poll::Pending => return false,
+                    // The most frequent next step.
+                    while !self.turn.is_over()
+                        && !self.link.must_pace()
+                        && let Some(message) = self.link.next_message()
+                    {
+                        self.link.beside(self.session.message(message)).await;
+                        self.turn.count(1);
+                    }
+                }
+                // Other notices that were due with it come before the next message.
+                Next::Notice(notice) => {
+                    self.turn.count(1);
+                    self.link.beside(self.session.notice(notice)).await;
                 }
             }
-        }
-        // The most frequent next step.
-        while *turn < TURN
-            && !link.must_pace()
-            && let Some(message) = link.next_message()
-        {
-            link.beside(session.message(message)).await;
-            *turn += 1;
-        }
-        if link.must_pace() {
-            *turn = TURN;
-        }
-        let polled = std::future::poll_fn(|cx| Poll::Ready(poll_step(link, session, turn, cx)));
-        match polled.await {
-            Poll::Ready(then) => next = then,
-            Poll::Pending => return false,
+            if self.link.must_pace() {
+                self.turn.end();
+            }
+            let polled = poll_fn(|cx| Poll::Ready(self.poll_next(cx)));
+            match polled.await {
+                Poll::Ready(then) => next = then,
+                Poll::Pending => return false,
+            }
         }
     }
-}
 
-/// Returns the next step. If there is none for now, arranges a wake-up of the task for it.
-fn poll_step<I, R, H>(
-    link: &mut Link<I, R>,
-    session: &mut Session<H>,
-    turn: &mut u32,
-    cx: &mut Context<'_>,
-) -> Poll<Next>
-where
-    I: Io,
-    R: Runtime,
-    H: Hooks + ?Sized,
-{
-    let mut again = *turn >= TURN;
-    let is_over = again;
-    if !again {
-        // Before the next message: what messages bring about must not pile up behind them.
-        if let Some(notice) = session.next_notice() {
+    /// Returns what to do next. If there is nothing for now, arranges a wake-up of the task for it.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+        let is_over = self.turn.is_over();
+        if is_over {
+            self.link.turn_out(cx);
+        } else {
+            // Before the next message: what messages bring about must not pile up behind them.
+            if let Some(notice) = self.session.next_notice() {
+                return Poll::Ready(Next::Notice(notice));
+            }
+            if let Some(step) = self.link.turn(cx) {
+                return Poll::Ready(Next::Step(step));
+            }
+        }
+        self.link.end_turn(cx);
+        self.session.poll_tasks(cx);
+        // What brings about itself would never let others run.
+        if !is_over && let Some(notice) = self.session.next_notice() {
             return Poll::Ready(Next::Notice(notice));
         }
-        // Everything that can be read is answered before anything is written: a burst of requests
-        // leaves as one burst of answers.
-        if let Some(step) = link.next() {
-            return Poll::Ready(Next::Step(step));
-        }
-        link.attend(cx);
-        while link.poll_read() {
-            if let Some(step) = link.next() {
-                return Poll::Ready(Next::Step(step));
-            }
-        }
-        again = link.defers_rest();
-        if !again {
-            link.poll_rest(cx);
-            if let Some(step) = link.next() {
-                return Poll::Ready(Next::Step(step));
-            }
-        }
-    } else {
-        link.attend(cx);
-        link.poll_rest(cx);
+        self.turn = Turn::default();
+        Poll::Pending
     }
-    again |= link.end_turn();
-    if again {
-        // At once, after the other ready tasks.
-        cx.waker().wake_by_ref();
-    }
-    session.poll_tasks(cx);
-    // What brings about itself would never let others run.
-    if !is_over && let Some(notice) = session.next_notice() {
-        return Poll::Ready(Next::Notice(notice));
-    }
-    *turn = 0;
-    Poll::Pending
 }

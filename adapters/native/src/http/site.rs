@@ -10,9 +10,9 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::{Either, Full};
 
 use crate::runtime::ServerRuntime;
-use crate::server::ServerHandle;
-use crate::server::accept::StreamInfo;
 use crate::server::acceptor::Acceptor;
+use crate::server::handle::ServerHandle;
+use crate::server::stream_info::StreamInfo;
 
 /// A server's application as one HTTP connection sees it: the hooks, then the service.
 pub(crate) struct Site<R, T, S> {

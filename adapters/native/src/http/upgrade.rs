@@ -19,8 +19,10 @@ use crate::http::layer::WebSocketLayer;
 use crate::http::way::Way;
 use crate::runtime::ServerRuntime;
 use crate::runtime::io::Io;
-use crate::server::accept::{StreamInfo, close_after, run_claim, run_upgrade};
+use crate::server::accept::{run_claim, run_upgrade};
 use crate::server::acceptor::Acceptor;
+use crate::server::response::close_after;
+use crate::server::stream_info::StreamInfo;
 use crossws_proto::handshake::{self, Agreed, Handshake, check_target};
 
 impl<R: Resolve, T: ServerRuntime> Acceptor<R, T> {

@@ -22,8 +22,10 @@ use crate::driver::timer::{Timer, later, within};
 use crate::http::site::Site;
 use crate::runtime::ServerRuntime;
 use crate::runtime::io::Io;
-use crate::server::accept::{CONNECTION_BYTES, overloaded};
-use crate::server::{Rest, ServerHandle};
+use crate::server::accept::CONNECTION_BYTES;
+use crate::server::accept_loop::Rest;
+use crate::server::handle::ServerHandle;
+use crate::server::response::overloaded;
 
 /// Streams that one poll accepts before other tasks run.
 const TURN: usize = 64;

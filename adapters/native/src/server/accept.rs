@@ -1,20 +1,12 @@
 //! From a fresh stream to a running connection: head, hooks, response, pump.
 
 use std::fmt;
-use std::io::IoSlice;
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::Poll;
-use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use crossws_core::adapter::{Accepted, Claim, ClaimError, Unfinished};
 use crossws_core::{Hooks, Hub, RejectReason, Rejection, Resolve, UpgradeRequest};
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT,
-    SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
-};
-use http::{Response, StatusCode};
+use http::StatusCode;
 
 use crate::driver::crew::Crew;
 use crate::driver::pump::pump_with;
@@ -24,6 +16,8 @@ use crate::driver::timer::within;
 use crate::runtime::Runtime;
 use crate::runtime::io::Io;
 use crate::server::head::{Ask, Head, HeadError, HeadLimits, read_head};
+use crate::server::response::{begin_head, overloaded, put_header, refuse, turn_away, write_all};
+use crate::server::stream_info::StreamInfo;
 use crossws_proto::handshake::Agreed;
 
 /// A stream whose first request is not for the hooks. An HTTP server must read `read` first, then
@@ -52,64 +46,6 @@ impl<I> fmt::Debug for NotHandled<I> {
 /// The bytes that a connection counts for in [`Limits::max_unfinished`](field@crossws_core::Limits)
 /// before its upgrade, besides its buffers: its task, its socket, and the result of a single read.
 pub(crate) const CONNECTION_BYTES: usize = 4 << 10;
-
-/// Refuses a client that there is no room for, and counts it.
-pub(crate) fn overloaded(hub: &Hub, remote_addr: Option<SocketAddr>) -> Rejection {
-    let rejection = Rejection::unavailable("the server is overloaded");
-    hub.rejected(RejectReason::Unavailable, &rejection, "", remote_addr);
-    rejection
-}
-
-/// Facts about a stream besides its bytes.
-#[derive(Debug, Clone, Copy, Default)]
-#[non_exhaustive]
-pub struct StreamInfo {
-    /// The client's address.
-    pub remote_addr: Option<SocketAddr>,
-    /// Whether the stream is encrypted.
-    pub secure: bool,
-    /// Whether the stream arrived at a port that its client would have named in `Host`: see
-    /// [`UpgradeRequest::with_forwarded`].
-    pub forwarded: bool,
-    /// Whether a drop ends the stream in order: see
-    /// [`Listen::ends_on_drop`](crate::Listen::ends_on_drop).
-    pub ends_on_drop: bool,
-}
-
-impl StreamInfo {
-    /// Creates the facts about an unencrypted stream from this address.
-    pub fn new(remote_addr: Option<SocketAddr>) -> Self {
-        Self {
-            remote_addr,
-            secure: false,
-            forwarded: false,
-            ends_on_drop: false,
-        }
-    }
-
-    /// Sets whether the stream is encrypted, so that URLs have `https` and `wss`.
-    #[must_use]
-    pub fn with_secure(mut self, secure: bool) -> Self {
-        self.secure = secure;
-        self
-    }
-
-    /// Sets whether the stream arrived at a port that its client would have named in `Host`: any
-    /// port but 80 and 443. See [`UpgradeRequest::with_forwarded`].
-    #[must_use]
-    pub fn with_forwarded(mut self, forwarded: bool) -> Self {
-        self.forwarded = forwarded;
-        self
-    }
-
-    /// Sets whether a drop ends the stream in order. If so, the stream is dropped at once when both
-    /// sides have finished.
-    #[must_use]
-    pub fn with_ends_on_drop(mut self, ends_on_drop: bool) -> Self {
-        self.ends_on_drop = ends_on_drop;
-        self
-    }
-}
 
 /// Serves a stream whose first request is for the hooks, to the end of the connection: reads the
 /// head, runs the upgrade, sends the response, and pumps. Every refusal gets a response.
@@ -308,150 +244,4 @@ pub fn run_upgrade<R: Runtime, H: Hooks + ?Sized>(
     within(runtime, time, claim.upgrade(), move || {
         Err(hub.upgrade_timed_out().into())
     })
-}
-
-/// Responds to a stream with 404 and ends it: the response to an unclaimed request if there is no
-/// HTTP service.
-pub async fn not_found<I: Io, R: Runtime>(unclaimed: NotHandled<I>, runtime: &R) {
-    let rejection = Rejection::new(StatusCode::NOT_FOUND, "not found");
-    let _until_the_end = unclaimed.unfinished;
-    refuse(unclaimed.io, runtime, rejection).await;
-}
-
-/// Responds with 503 to a connection that there is no room for, as far as the stream takes that at
-/// once. Keeps nothing of it.
-async fn turn_away<I: Io>(io: &mut I, hub: &Hub, remote_addr: Option<SocketAddr>) {
-    let response = refusal(overloaded(hub, remote_addr));
-    std::future::poll_fn(|cx| {
-        let _ = io.poll_write_vectored(cx, &[IoSlice::new(&response)]);
-        let _ = io.poll_flush(cx);
-        Poll::Ready(())
-    })
-    .await;
-}
-
-/// Makes a refusal the last response of its connection: the next bytes of a client that asked for a
-/// WebSocket may be frames. If the refusal has an `Upgrade` header, `Connection` names it too, as
-/// RFC 9110 section 7.8 requires.
-pub(crate) fn close_after(headers: &mut HeaderMap) {
-    let last = match headers.contains_key(UPGRADE) {
-        true => "upgrade, close",
-        false => "close",
-    };
-    headers.insert(CONNECTION, HeaderValue::from_static(last));
-}
-
-/// How long a refused client may take to read the response.
-const LAST_WORDS: Duration = Duration::from_secs(5);
-
-/// Writes a refusal and ends the stream so that it arrives.
-pub(crate) fn refuse<I: Io, R: Runtime>(
-    mut io: I,
-    runtime: &R,
-    rejection: Rejection,
-) -> impl Future<Output = ()> + Send {
-    let response = refusal(rejection);
-    let refused = async move {
-        if write_all(&mut io, response).await {
-            linger(&mut io).await;
-        }
-    };
-    within(runtime, LAST_WORDS, refused, || ())
-}
-
-/// Encodes a refusal as HTTP/1.1.
-fn refusal(rejection: Rejection) -> BytesMut {
-    let mut response = rejection.into_response();
-    let len = HeaderValue::from(response.body().len());
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_LENGTH, len);
-    close_after(headers);
-    serialize(&response)
-}
-
-/// Ends the writing side and reads the rest, so that unread bytes do not reset the connection
-/// before the client has read the response.
-async fn linger<I: Io>(io: &mut I) {
-    const MOST: usize = 64 << 10;
-    if std::future::poll_fn(|cx| io.poll_shutdown(cx))
-        .await
-        .is_err()
-    {
-        return;
-    }
-    let mut read = 0;
-    std::future::poll_fn(|cx| {
-        let mut chunk = [0; 2048];
-        while read < MOST {
-            match io.poll_read(cx, &mut chunk) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(0) | Err(_)) => break,
-                Poll::Ready(Ok(count)) => read += count,
-            }
-        }
-        Poll::Ready(())
-    })
-    .await;
-}
-
-/// Writes all bytes. Returns whether all of them were written.
-fn write_all<I: Io>(io: &mut I, mut bytes: BytesMut) -> impl Future<Output = bool> + Send {
-    std::future::poll_fn(move |cx| {
-        while !bytes.is_empty() {
-            match io.poll_write_vectored(cx, &[IoSlice::new(&bytes)]) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => return Poll::Ready(false),
-                Poll::Ready(Ok(count)) => bytes.advance(count),
-            }
-        }
-        io.poll_flush(cx).map(|flushed| flushed.is_ok())
-    })
-}
-
-/// Encodes a response as HTTP/1.1.
-fn serialize(response: &Response<Bytes>) -> BytesMut {
-    let mut bytes = begin_head(response.status(), response.body().len());
-    for (name, value) in response.headers() {
-        put_header(&mut bytes, name, value.as_bytes());
-    }
-    bytes.extend_from_slice(b"\r\n");
-    bytes.extend_from_slice(response.body());
-    bytes
-}
-
-/// Returns the spelling of a header name that the server itself sends, as RFC 6455 and RFC 9112
-/// print it: some clients compare bytes. The app's own names stay as in the app's `HeaderName`, in
-/// lower case.
-fn spelled(name: &HeaderName) -> &str {
-    const SPELLED: [(&HeaderName, &str); 7] = [
-        (&CONNECTION, "Connection"),
-        (&UPGRADE, "Upgrade"),
-        (&SEC_WEBSOCKET_ACCEPT, "Sec-WebSocket-Accept"),
-        (&SEC_WEBSOCKET_PROTOCOL, "Sec-WebSocket-Protocol"),
-        (&SEC_WEBSOCKET_EXTENSIONS, "Sec-WebSocket-Extensions"),
-        (&SEC_WEBSOCKET_VERSION, "Sec-WebSocket-Version"),
-        (&CONTENT_LENGTH, "Content-Length"),
-    ];
-    let known = SPELLED.iter().find(|(known, _)| *known == name);
-    known.map_or(name.as_str(), |(_, spelled)| spelled)
-}
-
-/// Encodes a response's status line, with room for its headers and a body.
-fn begin_head(status: StatusCode, body: usize) -> BytesMut {
-    let mut bytes = BytesMut::with_capacity(256 + body);
-    bytes.extend_from_slice(b"HTTP/1.1 ");
-    bytes.extend_from_slice(status.as_str().as_bytes());
-    bytes.extend_from_slice(b" ");
-    bytes.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
-    bytes.extend_from_slice(b"\r\n");
-    bytes
-}
-
-/// Appends a header line. The value comes from a `HeaderValue` or is as safe: the types exclude
-/// line breaks.
-fn put_header(bytes: &mut BytesMut, name: &HeaderName, value: &[u8]) {
-    bytes.extend_from_slice(spelled(name).as_bytes());
-    bytes.extend_from_slice(b": ");
-    bytes.extend_from_slice(value);
-    bytes.extend_from_slice(b"\r\n");
 }

@@ -1,36 +1,19 @@
-use std::cell::Cell;
 use std::io::IoSlice;
 
 use bytes::{Buf, BytesMut};
 use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{
-    ConnectionState, EncodeError, EncryptError, InsufficientSizeError, UnbufferedStatus,
-    WriteTraffic,
+    ConnectionState, EncodeError, InsufficientSizeError, UnbufferedStatus, WriteTraffic,
 };
 
-use super::scratch::Scratch;
+use super::sealed::{Sealed, exhausted, seal};
 
 type Said = Result<(), rustls::Error>;
-
-/// The longest plaintext of one TLS record (RFC 8446 section 5.1).
-const RECORD: usize = 16 << 10;
-
-/// The most plaintext that one write encrypts: four whole records.
-const MOST_PLAIN: usize = 4 * RECORD;
-
-/// Room for that in encrypted form: each record has at most 256 bytes more, and a header.
-const MOST_SEALED: usize = MOST_PLAIN + 8 * (256 + 5);
 
 /// The most bytes that wait for the rest of a message: a handshake message of 64 KiB, rustls's
 /// bound, in records. Memory grows with the arrived bytes, not with an announced length.
 const MOST_PARTIAL: usize = 80 << 10;
-
-thread_local! {
-    static SEALED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-    /// Plaintext of several slices that becomes one record.
-    static GATHERED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
 
 /// One side of a TLS connection. rustls has a type for each, with the same methods.
 pub trait Side: Send + 'static {
@@ -292,87 +275,6 @@ impl<S: Side> Session<S> {
     }
 }
 
-/// Encrypted bytes, in a buffer of the thread.
-pub(super) struct Sealed {
-    scratch: Scratch,
-    len: usize,
-}
-
-impl Sealed {
-    pub(super) fn new() -> Self {
-        Self {
-            scratch: Scratch::lend(&SEALED, MOST_SEALED),
-            len: 0,
-        }
-    }
-
-    pub(super) fn bytes(&self) -> &[u8] {
-        self.scratch.bytes.get(..self.len).unwrap_or_default()
-    }
-
-    fn push<D>(&mut self, traffic: &mut WriteTraffic<'_, D>, plain: &[u8]) -> Said {
-        loop {
-            let room = self.scratch.bytes.get_mut(self.len..).unwrap_or_default();
-            match traffic.encrypt(plain, room) {
-                Ok(count) => {
-                    self.len += count;
-                    return Ok(());
-                }
-                // Tickets or a key update come first.
-                Err(EncryptError::InsufficientSize(InsufficientSizeError { required_size })) => {
-                    self.scratch.bytes.resize(self.len + required_size, 0);
-                }
-                Err(error) => return Err(exhausted(error)),
-            }
-        }
-    }
-}
-
-/// Encrypts from the slices. A long slice is encrypted as it is, short ones together, so that a
-/// header and its payload do not become two records.
-fn seal<D>(
-    traffic: &mut WriteTraffic<'_, D>,
-    bufs: &[IoSlice<'_>],
-    sealed: &mut Sealed,
-) -> Result<usize, rustls::Error> {
-    let mut slices = bufs
-        .iter()
-        .map(|buf| &buf[..])
-        .filter(|buf| !buf.is_empty());
-    let mut next = slices.next().unwrap_or_default();
-    let mut taken = 0;
-    while !next.is_empty() && taken < MOST_PLAIN {
-        if next.len() >= RECORD {
-            // Only whole records; the rest is joined with what follows.
-            let most = next.len().min(MOST_PLAIN - taken).max(RECORD);
-            let (now, later) = next.split_at(most - most % RECORD);
-            sealed.push(traffic, now)?;
-            taken += now.len();
-            next = later;
-            if next.is_empty() {
-                next = slices.next().unwrap_or_default();
-            }
-            continue;
-        }
-        let mut gathered = Scratch::lend(&GATHERED, RECORD);
-        let mut len = 0;
-        while !next.is_empty() && len < RECORD {
-            let (now, later) = next.split_at(next.len().min(RECORD - len));
-            if let Some(room) = gathered.bytes.get_mut(len..len + now.len()) {
-                room.copy_from_slice(now);
-            }
-            len += now.len();
-            next = later;
-            if next.is_empty() {
-                next = slices.next().unwrap_or_default();
-            }
-        }
-        sealed.push(traffic, gathered.bytes.get(..len).unwrap_or_default())?;
-        taken += len;
-    }
-    Ok(taken)
-}
-
 /// Lets `encode` append to `bytes`, with as much room as it asks for.
 fn append(
     bytes: &mut BytesMut,
@@ -398,8 +300,4 @@ fn append(
             }
         }
     }
-}
-
-fn exhausted(error: EncryptError) -> rustls::Error {
-    rustls::Error::General(error.to_string())
 }

@@ -7,7 +7,8 @@ use bytes::{Buf, BytesMut};
 use rustls::server::UnbufferedServerConnection;
 
 use super::scratch::Scratch;
-use super::session::{Sealed, Session, Side};
+use super::sealed::Sealed;
+use super::session::{Session, Side};
 use crate::runtime::io::Io;
 
 /// The number of bytes that one read takes from the inner stream.

@@ -90,3 +90,9 @@ pub fn address(version: &str) -> String {
     let port = std::env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
     format!("127.0.0.1:{port}")
 }
+
+/// Returns the files with the certificate and the key, in PEM, if connections must be encrypted.
+pub fn tls() -> Option<(String, String)> {
+    let file = |name| std::env::var(name).ok();
+    file("TLS_CERT").zip(file("TLS_KEY"))
+}

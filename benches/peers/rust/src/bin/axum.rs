@@ -1,6 +1,8 @@
-//! axum's WebSockets, with one flush for all queued messages.
+//! axum's WebSockets, with one flush for all queued messages. Over HTTP/2 too; encrypted by
+//! axum-server.
 
 use std::io;
+use std::net::TcpListener as StdListener;
 
 use axum::Router;
 use axum::extract::State;
@@ -8,18 +10,35 @@ use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::http::Uri;
 use axum::response::Response;
 use axum::serve::ListenerExt;
-use crossws_bench_peers::{App, Rooms, address, app};
+use axum_server::accept::NoDelayAcceptor;
+use axum_server::tls_rustls::{RustlsConfig, from_tcp_rustls};
+use crossws_bench_peers::{App, Rooms, address, app, tls};
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpListener;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> io::Result<()> {
-    let address = address("axum 0.8.9");
+    let tls = tls();
+    let address = address(match tls {
+        Some(_) => "axum 0.8.9, axum-server 0.9.2",
+        None => "axum 0.8.9",
+    });
+    let router = Router::new().fallback(upgrade).with_state(Rooms::default());
+    if let Some((chain, key)) = tls {
+        let config = RustlsConfig::from_pem_file(chain, key).await?;
+        let listener = StdListener::bind(&address)?;
+        listener.set_nonblocking(true)?;
+        let server = from_tcp_rustls(listener, config)?;
+        println!("https://{address}");
+        return server
+            .map(|acceptor| acceptor.acceptor(NoDelayAcceptor::new()))
+            .serve(router.into_make_service())
+            .await;
+    }
     let listener = TcpListener::bind(&address).await?.tap_io(|stream| {
         let _ = stream.set_nodelay(true);
     });
     println!("http://{address}");
-    let router = Router::new().fallback(upgrade).with_state(Rooms::default());
     axum::serve(listener, router).await
 }
 

@@ -1,0 +1,145 @@
+//! The listener of a server: each connection that it accepts becomes a task.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+#[cfg(feature = "http2")]
+use crossws_core::Sockets;
+use crossws_core::adapter::Start;
+use crossws_core::{BoxFuture, Resolve};
+
+use crate::driver::stage::Stage;
+#[cfg(feature = "http2")]
+use crate::http::serve;
+#[cfg(feature = "http2")]
+use crate::http2::{Http2, PREFACE};
+use crate::runtime::ServerRuntime;
+use crate::runtime::io::Io;
+use crate::runtime::listen::{Listen, accept};
+use crate::server::accept::{NotHandled, shake_hands};
+use crate::server::handle::ServerHandle;
+use crate::server::response::not_found;
+use crate::server::stream_info::StreamInfo;
+
+/// Runs the accept loop.
+pub(super) async fn run<R: Resolve, T: ServerRuntime, L: Listen<T>>(
+    mut listener: L,
+    resolver: Arc<R>,
+    fallback: Option<Fallback<R, T>>,
+    handle: ServerHandle<T>,
+) -> io::Result<()> {
+    let shared = &handle.0;
+    let watch = shared.stop.watch();
+    let started = Start::default().run(&resolver, &shared.hub).await;
+    started.map_err(io::Error::other)?;
+    shared.crew.hire(&shared.tasks, &shared.runtime);
+    let mut stopping = pin!(watch.stopping());
+    let info = StreamInfo::new(None)
+        .with_secure(listener.is_secure())
+        .with_forwarded(!has_default_port(&listener))
+        .with_ends_on_drop(listener.ends_on_drop());
+    loop {
+        let accepted = {
+            let mut accept = pin!(accept(&mut listener, &shared.runtime));
+            std::future::poll_fn(|cx| {
+                if stopping.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(None);
+                }
+                accept.as_mut().poll(cx).map(Some)
+            })
+            .await
+        };
+        let Some((io, addr)) = accepted else {
+            return Ok(());
+        };
+        let resolver = Arc::clone(&resolver);
+        let fallback = fallback.clone();
+        let info = StreamInfo {
+            remote_addr: addr,
+            ..info
+        };
+        let connection = connection(io, info, resolver, handle.clone(), fallback);
+        shared.tasks.spawn(&shared.runtime, Stage::new(connection));
+    }
+}
+
+/// Returns whether browsers leave this listener's port out of `Host`. They can reach a listener
+/// without a port, such as a Unix-domain socket, only through a proxy.
+fn has_default_port<T>(listener: &impl Listen<T>) -> bool {
+    let port = |addr: SocketAddr| matches!(addr.port(), 80 | 443);
+    listener.local_addr().ok().flatten().is_some_and(port)
+}
+
+/// Runs the beginning of a connection, up to its 101. Returns the next stage.
+async fn connection<I: Io, R: Resolve, T: ServerRuntime>(
+    io: I,
+    info: StreamInfo,
+    resolver: Arc<R>,
+    handle: ServerHandle<T>,
+    fallback: Option<Fallback<R, T>>,
+) -> Option<Stage> {
+    let shared = &handle.0;
+    let runtime = &shared.runtime;
+    let crew = Some(Arc::clone(&shared.crew));
+    match shake_hands(
+        crew,
+        io,
+        info,
+        &resolver,
+        &shared.hub,
+        runtime,
+        &shared.head,
+    )
+    .await
+    {
+        Ok(next) => next,
+        Err(unclaimed) => {
+            let rest = Rest {
+                unclaimed: NotHandled {
+                    io: Box::new(unclaimed.io) as Box<dyn Io>,
+                    read: unclaimed.read,
+                    unfinished: unclaimed.unfinished,
+                },
+                info,
+                resolver,
+                handle,
+            };
+            Some(match fallback {
+                Some(fallback) => Stage::last(fallback(rest)),
+                #[cfg(feature = "http2")]
+                None if rest.http2().is_some() => Stage::last(serve(rest, Sockets::unbound())),
+                None => Stage::last(async move {
+                    not_found(rest.unclaimed, &rest.handle.0.runtime).await;
+                }),
+            })
+        }
+    }
+}
+
+/// Serves a connection whose first request the hooks did not claim.
+pub(crate) type Fallback<R, T> = Arc<dyn Fn(Rest<R, T>) -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// A connection that the hooks did not claim, with the resolver of its later requests.
+#[cfg_attr(
+    not(feature = "http"),
+    expect(dead_code, reason = "read by the HTTP service")
+)]
+pub(crate) struct Rest<R, T> {
+    /// Boxed: listeners differ in their streams, and for a page the cost is acceptable.
+    pub(crate) unclaimed: NotHandled<Box<dyn Io>>,
+    pub(crate) info: StreamInfo,
+    pub(crate) resolver: Arc<R>,
+    pub(crate) handle: ServerHandle<T>,
+}
+
+#[cfg(feature = "http2")]
+impl<R, T> Rest<R, T> {
+    /// Returns the settings of HTTP/2, if the client speaks it.
+    pub(crate) fn http2(&self) -> Option<&Http2> {
+        let settings = self.handle.0.http2.as_ref();
+        settings.filter(|_| self.unclaimed.read.starts_with(PREFACE))
+    }
+}
