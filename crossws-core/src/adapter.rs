@@ -15,7 +15,6 @@ pub use crate::message::codec::excerpt;
 pub use crate::peer::meter::{Meter, MeterCell};
 pub use crate::peer::snapshot::{RestoreError, Snapshot, SnapshotPart};
 pub use crate::pubsub::cursor::{Allowance, Backlog, Cursor, Left, LogSlice, QueueSize, Sequence};
-pub use crate::pubsub::flusher::{Asleep, Flusher};
 pub use crate::pubsub::publication::Publication;
 pub use crate::pubsub::retained::{RetainedBy, RetainedMessage, RetainedStore};
 pub use crate::pubsub::wire::{Encoding, Wire};

@@ -1,8 +1,9 @@
+use std::any::Any;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 
-use crate::adapter::{Allowance, Cursor, Flusher, MeterCell, Publication, Snapshot, Wire};
+use crate::adapter::{Allowance, Cursor, MeterCell, PeerEvents, Publication, Snapshot, Wire};
 use crate::bounds::{MaybeSend, MaybeSync};
 use crate::error::{ControlError, SendError};
 use crate::hub::capabilities::Capabilities;
@@ -21,7 +22,7 @@ use crate::peer::snapshot::PersistError;
 /// for what needs no lock, and neither write nor close. Waking a task belongs into
 /// [`wake`](Self::wake); writing and judging belong into [`settle`](Self::settle). Both run after
 /// the lock is released.
-pub trait Transport: MaybeSend + MaybeSync + 'static {
+pub trait Transport: Any + MaybeSend + MaybeSync {
     /// Returns the transport's capabilities. Constant for its life.
     fn capabilities(&self) -> Capabilities;
 
@@ -103,18 +104,16 @@ pub trait Transport: MaybeSend + MaybeSync + 'static {
     /// `close` asked for. Called after the first two if they asked for it.
     fn wake(&self);
 
-    /// Returns the flusher that writes for this transport together with others, when many must be
-    /// woken at once. Constant. `None`, the default, for a transport that is woken by itself.
-    fn flusher(&self) -> Option<&dyn Flusher> {
-        None
-    }
-
-    /// As [`wake`](Self::wake), but writes at once what can be written without waiting, in the
-    /// caller's task, so that the connection's own task can sleep on. Returns whether anything was
-    /// written. Called outside all locks, for a [`flusher`](Self::flusher).
-    fn flush(&self) -> bool {
+    /// As [`wake`](Self::wake), where `others` must be woken too: their number shows whether it is
+    /// cheaper to write for many in one task than to wake each. `peer` is this transport's own.
+    /// Called once for each peer, outside all locks, except for those of `others` that an earlier
+    /// call has taken out of the list. Their writers must be woken, or written for, as `peer`'s,
+    /// and after a [`close`](Self::close) their sessions must be polled.
+    ///
+    /// By default wakes this transport alone.
+    fn wake_with(&self, peer: &PeerEvents, others: &mut Vec<PeerEvents>) {
+        let _ = (peer, others);
         self.wake();
-        false
     }
 
     /// Returns whether the client takes less than it is sent, so that publishers should wait: more

@@ -14,6 +14,7 @@ mod context;
 mod encoding;
 mod expiry;
 mod failures;
+mod fan_out;
 mod handler;
 mod hub;
 mod labels;

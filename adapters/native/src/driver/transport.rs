@@ -8,10 +8,12 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use crossws_core::adapter::{
-    Allowance, Cursor, Flusher, MeterCell, Publication, Receipt, Settled, Transport, Wire,
+    Allowance, Cursor, MeterCell, PeerEvents, Publication, Receipt, Settled, Transport, Wire,
 };
 use crossws_core::{Capabilities, CloseFrame, ControlError, Message, SendError, SendOptions, Sent};
 
+use crate::driver::crew::Crew;
+use crate::driver::fan_out;
 use crate::driver::outlet::Flush;
 use crate::driver::pace;
 use crate::driver::task_handle::TaskHandle;
@@ -118,17 +120,10 @@ impl Transport for NativeTransport {
         self.outbox.wake();
     }
 
-    fn flusher(&self) -> Option<&dyn Flusher> {
-        self.outbox.crew().map(|crew| crew as &dyn Flusher)
-    }
-
-    fn flush(&self) -> bool {
-        match self.outlet.as_ref().and_then(Weak::upgrade) {
-            Some(outlet) => outlet.flush(&self.outbox, false).unwrap_or_default(),
-            None => {
-                self.outbox.wake();
-                false
-            }
+    fn wake_with(&self, peer: &PeerEvents, others: &mut Vec<PeerEvents>) {
+        match self.crew() {
+            Some(crew) if others.len() >= fan_out::FEW => crew.write_for(peer, others),
+            _ => self.wake(),
         }
     }
 
@@ -186,6 +181,23 @@ impl NativeTransport {
             outbox,
             outlet: None,
             extensions: (!extensions.is_empty()).then(|| Box::new(extensions.to_owned())),
+        }
+    }
+
+    /// Returns the crew that writes in the connection's place, if it has one.
+    pub(crate) fn crew(&self) -> Option<&Crew> {
+        self.outbox.crew()
+    }
+
+    /// Writes what can be written without waiting, in the caller's task, so that the connection's
+    /// own task can sleep on. Returns whether anything was written. Called outside all locks.
+    pub(crate) fn flush(&self) -> bool {
+        match self.outlet.as_ref().and_then(Weak::upgrade) {
+            Some(outlet) => outlet.flush(&self.outbox, false).unwrap_or_default(),
+            None => {
+                self.outbox.wake();
+                false
+            }
         }
     }
 

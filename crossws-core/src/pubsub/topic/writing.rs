@@ -9,6 +9,7 @@ use crate::adapter::Publication;
 use crate::pubsub::cursor::{Cursor, QueueSize, Reader};
 use crate::pubsub::log::Mark;
 use crate::pubsub::members::{Key, Members};
+use crate::session::peer_events::PeerEvents;
 
 /// A publication on its way into one lane.
 pub(super) struct Writing<'a> {
@@ -127,7 +128,7 @@ impl Writing<'_> {
                 });
                 *place = Place::Reading(reader.key);
                 if room.wake {
-                    self.told.asleep.push(peer.clone());
+                    self.told.asleep.push(PeerEvents::new(peer.clone()));
                 }
                 if room.settle {
                     self.told.grown.push(peer.clone());
