@@ -55,11 +55,12 @@ pub trait Transport: Any + MaybeSend + MaybeSync {
     fn publish(&self, publication: &Publication) -> Receipt;
 
     /// Takes a published message at once, if nothing else waits here: then it is as cheap as a sent
-    /// message, and nothing has to be fetched. At most one call per publication, for a subscriber
-    /// that has read its topic's log to the end, with a [`wire`](Self::wire). Wakes no task. With
-    /// `None`, the message takes the path of [`news`](Self::news).
-    fn offer(&self, publication: &Publication) -> Option<Receipt> {
-        let _ = publication;
+    /// message, and nothing has to be fetched. `encoded` is the whole message in the
+    /// [`wire`](Self::wire) format, which all readers share. At most one call per publication, for a
+    /// subscriber that has read its topic's log to the end. Wakes no task. With `None`, the message
+    /// takes the path of [`news`](Self::news).
+    fn offer(&self, encoded: &Bytes) -> Option<Receipt> {
+        let _ = encoded;
         None
     }
 

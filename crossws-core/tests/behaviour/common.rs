@@ -234,9 +234,8 @@ impl Transport for TestTransport {
         self.0.format
     }
 
-    fn offer(&self, publication: &Publication) -> Option<Receipt> {
-        let bytes = publication.encoded(self.0.format?);
-        let text = String::from_utf8(bytes.to_vec()).unwrap();
+    fn offer(&self, encoded: &Bytes) -> Option<Receipt> {
+        let text = String::from_utf8(encoded.to_vec()).unwrap();
         self.0.state.lock().unwrap().out.push(Out::Published(text));
         Some(Receipt::queued(false))
     }

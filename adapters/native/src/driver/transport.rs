@@ -87,12 +87,8 @@ impl Transport for NativeTransport {
         self.encoder.publish(&self.outbox, publication)
     }
 
-    fn offer(&self, publication: &Publication) -> Option<Receipt> {
-        if !self.outbox.is_asleep() {
-            return None;
-        }
-        let receipt = self.publish(publication);
-        receipt.queued.then_some(receipt)
+    fn offer(&self, encoded: &Bytes) -> Option<Receipt> {
+        self.outbox.offer(encoded)
     }
 
     fn news(&self, feed: Cursor) -> Result<Allowance, Cursor> {

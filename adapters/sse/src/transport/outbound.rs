@@ -4,7 +4,7 @@ use std::time::SystemTime;
 use crossws_core::adapter::{
     Allowance, Cursor, MeterCell, Publication, Receipt, Settled, Transport, Wire,
 };
-use crossws_core::{Capabilities, CloseFrame, Message, SendError, SendOptions, Sent};
+use crossws_core::{Bytes, Capabilities, CloseFrame, Message, SendError, SendOptions, Sent};
 
 use crate::transport::connection::Connection;
 use crate::transport::frame::EventFrame;
@@ -85,12 +85,8 @@ impl Transport for EventTransport {
         })
     }
 
-    fn offer(&self, publication: &Publication) -> Option<Receipt> {
-        if !self.0.outbox.is_asleep() {
-            return None;
-        }
-        let receipt = self.publish(publication);
-        receipt.queued.then_some(receipt)
+    fn offer(&self, encoded: &Bytes) -> Option<Receipt> {
+        self.0.outbox.offer(encoded)
     }
 
     fn news(&self, feed: Cursor) -> Result<Allowance, Cursor> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use slab::Slab;
 
 use super::{Lane, LaneNumber, Place, Reading, Told, Topic};
@@ -43,7 +44,10 @@ impl Writing<'_> {
             return;
         }
         self.told.published.queued += others;
-        let late = self.offer(lane, publication);
+        let late = match lane.idle.len() > usize::from(self.author_reads == Some(None)) {
+            true => publication.with_encoded(lane.wire, |bytes| self.offer(lane, bytes)),
+            false => Vec::new(),
+        };
         // All members that are not idle, including those that join late.
         let readers = lane.members - lane.idle.len();
         let author_reads = self.author_reads.flatten();
@@ -80,7 +84,7 @@ impl Writing<'_> {
     /// Offers the message to the idle. Returns those that must read it; they are idle no
     /// more.
     #[inline(always)] // it has one caller
-    fn offer(&mut self, lane: &mut Lane, publication: &Publication) -> Vec<Key> {
+    fn offer(&mut self, lane: &mut Lane, encoded: &Bytes) -> Vec<Key> {
         let mut late = Vec::new();
         let mut at = 0;
         while let Some(key) = lane.idle.get(at).copied() {
@@ -88,7 +92,7 @@ impl Writing<'_> {
                 break;
             };
             if self.author != Some(key) {
-                let Some(receipt) = peer.transport().offer(publication) else {
+                let Some(receipt) = peer.transport().offer(encoded) else {
                     lane.idle.swap_remove(at);
                     late.push(key);
                     continue;

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use crossws_core::adapter::{
     Allowance, Cursor, OpeningPeer, Publication, Receipt, Settled, Transport, Wire,
 };
@@ -87,9 +88,8 @@ impl Transport for Queue {
         self.1.publish(&self.0, publication)
     }
 
-    fn offer(&self, publication: &Publication) -> Option<Receipt> {
-        let receipt = self.0.is_asleep().then(|| self.publish(publication))?;
-        receipt.queued.then_some(receipt)
+    fn offer(&self, encoded: &Bytes) -> Option<Receipt> {
+        self.0.offer(encoded)
     }
 
     fn news(&self, feed: Cursor) -> Result<Allowance, Cursor> {
