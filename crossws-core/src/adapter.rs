@@ -33,5 +33,5 @@ pub use crate::session::peer_events::PeerEvents;
 pub use crate::session::restored_peer::RestoredPeer;
 pub use crate::session::unfinished::{Overloaded, Unfinished};
 pub use crate::session::{OpeningPeer, Session};
-pub use crate::transport::{Receipt, Settled, Transport};
+pub use crate::transport::{Hibernation, LogReader, OutboundQueue, Receipt, Settled, Transport};
 pub use crate::upgrade::take::{FromConnection, Taken};

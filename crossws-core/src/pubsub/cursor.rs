@@ -1,4 +1,4 @@
-//! How a transport reads publications: see [`Transport::wire`](crate::adapter::Transport::wire).
+//! How a transport reads publications: see [`LogReader`](crate::adapter::LogReader).
 
 use std::fmt;
 use std::sync::Arc;
@@ -93,7 +93,7 @@ impl QueueSize {
 }
 
 /// How much more may be appended to one log before the topic asks the reading transport again, with
-/// [`Transport::lags`](crate::adapter::Transport::lags).
+/// [`LogReader::lags`](crate::adapter::LogReader::lags).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Allowance {
@@ -142,10 +142,10 @@ impl Allowance {
 
 /// A transport's position in a topic's log. Dropping it discards the unread part.
 ///
-/// Neither a call nor the drop may happen under a lock that [`Transport::news`] takes: they lock
+/// Neither a call nor the drop may happen under a lock that [`LogReader::news`] takes: they lock
 /// the topic, and `news` is called under that lock.
 ///
-/// [`Transport::news`]: crate::adapter::Transport::news
+/// [`LogReader::news`]: crate::adapter::LogReader::news
 pub struct Cursor {
     topic: Arc<Topic>,
     /// The size of all earlier publications to the topic.
@@ -228,7 +228,7 @@ impl Cursor {
         self.topic.published().since(self.before)
     }
 
-    /// Arranges for the topic to call [`Transport::lags`](crate::adapter::Transport::lags) of this
+    /// Arranges for the topic to call [`LogReader::lags`](crate::adapter::LogReader::lags) of this
     /// feed's transport at the next publication, whatever allowance it has. Takes no lock.
     pub fn recheck(&self) {
         self.topic.recheck();
@@ -258,7 +258,7 @@ impl fmt::Debug for Cursor {
 }
 
 /// The form in which a transport that no longer reads returns it: see
-/// [`Transport::news`](crate::adapter::Transport::news).
+/// [`LogReader::news`](crate::adapter::LogReader::news).
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the connection is closing: what is published is not read")

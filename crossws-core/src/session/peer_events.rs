@@ -45,7 +45,7 @@ impl PeerEvents {
     }
 
     /// Returns whether the peer's next message must wait, because a peer in its namespace to which
-    /// it may write is behind ([`Transport::is_behind`](crate::adapter::Transport::is_behind)). A
+    /// it may write is behind ([`Peer::is_behind`]). A
     /// peer that has published before may write; for a peer of which nothing is known yet,
     /// `may_write` decides. Cheap while no peer is behind.
     #[inline]

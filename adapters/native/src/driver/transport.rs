@@ -8,7 +8,8 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use crossws_core::adapter::{
-    Allowance, Cursor, MeterCell, PeerEvents, Publication, Receipt, Settled, Transport, Wire,
+    Allowance, Cursor, LogReader, MeterCell, OutboundQueue, PeerEvents, Publication, Receipt,
+    Settled, Transport, Wire,
 };
 use crossws_core::{Capabilities, CloseFrame, ControlError, Message, SendError, SendOptions, Sent};
 
@@ -76,40 +77,13 @@ impl Transport for NativeTransport {
         self.heed(message, options, receipt)
     }
 
-    /// A policy that discards messages must know each of them. Without one, the pump fetches them,
-    /// unless this connection's frames are like no other's.
-    fn wire(&self) -> Option<Wire> {
-        let reads_logs = self.outbox.reads_logs();
-        self.encoder.wire().filter(|_| reads_logs)
-    }
-
     fn publish(&self, publication: &Publication) -> Receipt {
         self.encoder.publish(&self.outbox, publication)
-    }
-
-    fn offer(&self, encoded: &Bytes) -> Option<Receipt> {
-        self.outbox.offer(encoded)
-    }
-
-    fn news(&self, feed: Cursor) -> Result<Allowance, Cursor> {
-        self.outbox.announce(feed)
-    }
-
-    fn lags(&self) -> Allowance {
-        pace::has_grown(&self.outbox);
-        self.outbox.lags()
     }
 
     fn settle(&self) -> Settled {
         pace::has_grown(&self.outbox);
         self.look_after()
-    }
-
-    fn left(&self) -> Settled {
-        match self.outbox.left() {
-            true => self.look_after(),
-            false => Settled::default(),
-        }
     }
 
     fn wake(&self) {
@@ -121,10 +95,6 @@ impl Transport for NativeTransport {
             Some(crew) if others.len() >= fan_out::FEW => crew.write_for(peer, others),
             _ => self.wake(),
         }
-    }
-
-    fn is_behind(&self) -> bool {
-        self.outbox.is_behind()
     }
 
     fn now(&self) -> SystemTime {
@@ -152,20 +122,45 @@ impl Transport for NativeTransport {
         self.extensions.as_ref().map_or("", |text| text)
     }
 
-    fn buffered_amount(&self) -> usize {
-        self.outbox.buffered()
+    fn queue(&self) -> Option<&dyn OutboundQueue> {
+        Some(&**self.outbox)
     }
 
-    fn dropped(&self) -> u64 {
-        self.outbox.dropped()
-    }
-
-    fn has_room(&self, len: usize) -> bool {
-        self.outbox.has_room(len)
+    fn log_reader(&self) -> Option<&dyn LogReader> {
+        Some(self)
     }
 
     fn meter(&self) -> Option<&MeterCell> {
         Some(self.outbox.meter())
+    }
+}
+
+impl LogReader for NativeTransport {
+    /// A policy that discards messages must know each of them. Without one, the pump fetches them,
+    /// unless this connection's frames are like no other's.
+    fn wire(&self) -> Option<Wire> {
+        let reads_logs = self.outbox.reads_logs();
+        self.encoder.wire().filter(|_| reads_logs)
+    }
+
+    fn offer(&self, encoded: &Bytes) -> Option<Receipt> {
+        self.outbox.offer(encoded)
+    }
+
+    fn news(&self, feed: Cursor) -> Result<Allowance, Cursor> {
+        self.outbox.announce(feed)
+    }
+
+    fn lags(&self) -> Allowance {
+        pace::has_grown(&self.outbox);
+        self.outbox.lags()
+    }
+
+    fn left(&self) -> Settled {
+        match self.outbox.left() {
+            true => self.look_after(),
+            false => Settled::default(),
+        }
     }
 }
 

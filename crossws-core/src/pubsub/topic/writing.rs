@@ -92,7 +92,8 @@ impl Writing<'_> {
                 break;
             };
             if self.author != Some(key) {
-                let Some(receipt) = peer.transport().offer(encoded) else {
+                let reader = peer.transport().log_reader();
+                let Some(receipt) = reader.and_then(|reader| reader.offer(encoded)) else {
                     lane.idle.swap_remove(at);
                     late.push(key);
                     continue;
@@ -118,7 +119,11 @@ impl Writing<'_> {
             number: seq,
         };
         let feed = Cursor::new(Arc::clone(self.topic), reader, self.before);
-        match peer.transport().news(feed) {
+        let told = match peer.transport().log_reader() {
+            Some(reader) => reader.news(feed),
+            None => Err(feed),
+        };
+        match told {
             Ok(room) => {
                 let until = lane.log.end().plus_all(room.lag());
                 lane.check = lane.check.min(until);
@@ -165,8 +170,9 @@ impl Writing<'_> {
             if (self.recheck || end.exceeds(reading.until))
                 && reading.number != seq
                 && let Some((peer, _)) = reading.member.and_then(|key| self.members.get(key))
+                && let Some(reader) = peer.transport().log_reader()
             {
-                let room = peer.transport().lags();
+                let room = reader.lags();
                 reading.until = end.plus_all(room.lag());
                 if room.settle {
                     self.told.grown.push(peer.clone());
