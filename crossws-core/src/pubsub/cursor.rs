@@ -289,16 +289,16 @@ pub struct Backlog {
 
 impl Backlog {
     /// Takes the publications before `before`, a time of the [`clock`](Cursor::clock), in slices as
-    /// long as possible. If the caller sorts them among those of other topics (`sorted`), the
-    /// numbers of a slice are consecutive. The caller must report the rest to the [`Cursor`]. Locks
-    /// the topic.
+    /// long as possible. If the caller sorts them among other messages, it passes `cuts`, times in
+    /// their order: then the numbers of a slice are consecutive, and all are before a cut or none
+    /// is. The caller must report the rest to the [`Cursor`]. Locks the topic.
     ///
     /// The transport must read the time before, or under, the lock under which it lists its feeds.
     /// Then every publication before that time is in one of them, and the order of publications
     /// over several topics is kept.
     #[must_use = "the feed counts what was taken until it is told what is left"]
-    pub fn take(&self, before: u64, sorted: bool, into: &mut Vec<LogSlice>) -> Left {
-        Left(self.topic.take(self.reader, before, sorted, into))
+    pub fn take(&self, before: u64, cuts: Option<&[u64]>, into: &mut Vec<LogSlice>) -> Left {
+        Left(self.topic.take(self.reader, before, cuts, into))
     }
 
     /// Returns how much there is to read now: nothing once the feed is dropped. Locks the topic.
