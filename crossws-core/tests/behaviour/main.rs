@@ -11,6 +11,7 @@ mod before;
 mod cleanup;
 mod common;
 mod context;
+mod crossings;
 mod encoding;
 mod expiry;
 mod failures;
