@@ -3,8 +3,9 @@
 //! A connection goes from [`Hub::claim`](crate::Hub::claim) through [`Claim`], [`Accepted`] and
 //! [`OpeningPeer`] to its [`Session`]. A connection that was upgraded elsewhere or has slept goes
 //! there from a [`Snapshot`] through [`RestoredPeer`]. An adapter implements [`Transport`] for its
-//! outbound half, reports events during a hook to the peer's [`PeerEvents`], and asks [`Liveness`]
-//! which deadlines have passed.
+//! outbound half, with those of [`OutboundQueue`], [`LogReader`] and [`Hibernation`] that it has,
+//! reports events during a hook to the peer's [`PeerEvents`], and asks [`Liveness`] which deadlines
+//! have passed.
 
 pub use crate::hooks::notice::Notice;
 pub use crate::hub::admission::ClaimError;
