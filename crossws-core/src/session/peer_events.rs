@@ -19,6 +19,7 @@ impl PeerEvents {
 
     /// Wakes the writers of peers. Calls `alone` before, for each that no other's transport wakes.
     /// Called outside all locks.
+    #[inline(never)] // most publications wake none
     pub(crate) fn wake_all(mut peers: Vec<Self>, alone: impl Fn(&Peer)) {
         while let Some(peer) = peers.pop() {
             alone(&peer.0);

@@ -45,7 +45,7 @@ impl Writing<'_> {
         }
         self.told.published.queued += others;
         let late = match lane.idle.len() > usize::from(self.author_reads == Some(None)) {
-            true => publication.with_encoded(lane.wire, |bytes| self.offer(lane, bytes)),
+            true => self.offer(lane, &publication.shared(lane.wire)),
             false => Vec::new(),
         };
         // All members that are not idle, including those that join late.
