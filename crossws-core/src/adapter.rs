@@ -3,8 +3,9 @@
 //! A connection goes from [`Hub::claim`](crate::Hub::claim) through [`Claim`], [`Accepted`] and
 //! [`OpeningPeer`] to its [`Session`]. A connection that was upgraded elsewhere or has slept goes
 //! there from a [`Snapshot`] through [`RestoredPeer`]. An adapter implements [`Transport`] for its
-//! outbound half, reports events during a hook to the peer's [`PeerEvents`], and asks [`Liveness`]
-//! which deadlines have passed.
+//! outbound half, with those of [`OutboundQueue`], [`LogReader`] and [`Hibernation`] that it has,
+//! reports events during a hook to the peer's [`PeerEvents`], and asks [`Liveness`] which deadlines
+//! have passed.
 
 #[doc(hidden)]
 pub use crate::bounds::Callback;
@@ -21,7 +22,6 @@ pub use crate::message::codec::excerpt;
 pub use crate::peer::meter::{Meter, MeterCell};
 pub use crate::peer::snapshot::{RestoreError, Snapshot, SnapshotPart};
 pub use crate::pubsub::cursor::{Allowance, Backlog, Cursor, Left, LogSlice, QueueSize, Sequence};
-pub use crate::pubsub::flusher::{Asleep, Flusher};
 pub use crate::pubsub::publication::Publication;
 pub use crate::pubsub::retained::{RetainedBy, RetainedMessage, RetainedStore};
 pub use crate::pubsub::wire::{Encoding, Wire};
@@ -40,5 +40,5 @@ pub use crate::session::peer_events::PeerEvents;
 pub use crate::session::restored_peer::RestoredPeer;
 pub use crate::session::unfinished::{Overloaded, Unfinished};
 pub use crate::session::{OpeningPeer, Session};
-pub use crate::transport::{Receipt, Settled, Transport};
+pub use crate::transport::{Hibernation, LogReader, OutboundQueue, Receipt, Settled, Transport};
 pub use crate::upgrade::take::{FromConnection, Taken};

@@ -48,6 +48,7 @@ use crate::peer::sleep::Sleepers;
 use crate::peer::subscriptions::Subscriptions;
 use crate::peer::tasks::{HookOutput, Inbox};
 use crate::peer::weak::WeakPeer;
+use crate::pubsub::wire::Wire;
 use crate::service::api::Api;
 use crate::transport::Transport;
 use crate::upgrade::request::UpgradeRequest;
@@ -116,6 +117,11 @@ impl Peer {
 
     pub(crate) fn transport(&self) -> &dyn Transport {
         &*self.0.transport
+    }
+
+    /// Returns the format of the logs that the transport reads, if it reads any.
+    pub(crate) fn wire(&self) -> Option<Wire> {
+        self.transport().log_reader()?.wire()
     }
 
     pub(crate) fn namespace_shared(&self) -> &Arc<str> {

@@ -2,7 +2,6 @@
 
 pub(crate) mod cursor;
 pub(crate) mod filter;
-pub(crate) mod flusher;
 pub(crate) mod log;
 pub(crate) mod members;
 pub(crate) mod pattern;

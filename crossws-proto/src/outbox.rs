@@ -30,9 +30,9 @@ use std::time::Duration;
 
 #[cfg(doc)]
 use crossws_core::DRAIN_MARK;
-use crossws_core::adapter::MeterCell;
 #[cfg(doc)]
 use crossws_core::adapter::Receipt;
+use crossws_core::adapter::{MeterCell, OutboundQueue};
 use crossws_core::{Limits, Overflow};
 
 pub use self::batch::Batch;
@@ -157,5 +157,23 @@ impl<F: Framing, C: Clock> Outbox<F, C> {
     /// Returns how many messages a policy discarded.
     pub fn dropped(&self) -> u64 {
         self.state.lock().dropped
+    }
+}
+
+impl<F: Framing, C: Clock> OutboundQueue for Outbox<F, C> {
+    fn buffered_amount(&self) -> usize {
+        self.buffered()
+    }
+
+    fn dropped(&self) -> u64 {
+        self.dropped()
+    }
+
+    fn has_room(&self, len: usize) -> bool {
+        self.has_room(len)
+    }
+
+    fn is_behind(&self) -> bool {
+        self.is_behind()
     }
 }

@@ -52,7 +52,7 @@ impl Roster {
         let mut peers = Vec::new();
         self.peers_into(&mut peers);
         for peer in peers.iter().filter(|peer| only.admits(peer)) {
-            if let Some(wire) = peer.transport().wire()
+            if let Some(wire) = peer.wire()
                 && wire.takes_long(publication)
             {
                 publication.encoded(wire);

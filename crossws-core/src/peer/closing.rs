@@ -5,7 +5,7 @@ use crate::message::close::{CloseCode, CloseFrame, ClosedBy};
 use crate::message::text::Utf8Bytes;
 use crate::peer::Peer;
 use crate::peer::life::{End, PeerState};
-use crate::pubsub::flusher::Asleep;
+use crate::session::peer_events::PeerEvents;
 
 impl Peer {
     /// Waits until the connection is ending: the client is gone, this side closed, or the server
@@ -66,20 +66,12 @@ impl Peer {
         first
     }
 
-    /// Closes peers of which there may be many. Their tasks are woken in groups, and others run in
-    /// between.
-    pub(crate) fn close_all(peers: Vec<Self>, frame: &CloseFrame, end: End) {
-        let close = |peer: &Self| {
-            let first = peer.begin_close(frame.clone(), end);
-            // With a flusher the session runs in the task that the group wakes.
-            if let Some(hooks) = first
-                && peer.0.transport.flusher().is_none()
-            {
-                peer.wake_for(hooks);
-            }
-            first.is_some()
-        };
-        Asleep::new(peers.into_iter().filter(close).collect()).hand_on();
+    /// Closes peers of which there may be many. A transport may wake their tasks in groups, and let
+    /// other tasks run in between.
+    pub(crate) fn close_all(mut peers: Vec<Self>, frame: &CloseFrame, end: End) {
+        peers.retain(|peer| peer.begin_close(frame.clone(), end).is_some());
+        let peers = peers.into_iter().map(PeerEvents::new).collect();
+        PeerEvents::wake_all(peers, |peer| peer.inbox().wake());
     }
 
     /// Drops the connection at once, without a close frame, also when a close is under way.

@@ -43,7 +43,7 @@ impl Peer {
             self.0.expiry.replace(old);
             return Err(error.into());
         }
-        self.0.transport.renewed(self.due_at());
+        self.keep_time(self.due_at());
         Ok(())
     }
 
@@ -85,6 +85,15 @@ impl Peer {
         }
     }
 
+    /// Has the adapter keep the time of the first deadline, which has changed; `None` for never.
+    pub(crate) fn keep_time(&self, until: Option<SystemTime>) {
+        match (self.0.transport.hibernation(), until) {
+            (None, _) => self.0.transport.wake(),
+            (Some(hibernation), Some(until)) => hibernation.wake_at(until),
+            (Some(_), None) => {}
+        }
+    }
+
     /// Handles a time that the adapter was told and that has come, whatever the wall clock says
     /// now. The deadline may have been moved or cancelled meanwhile. Returns whether a `timer` hook
     /// must run.
@@ -99,7 +108,7 @@ impl Peer {
         for name in timers {
             self.notify(Notice(Kind::Timer(name)));
         }
-        self.0.transport.renewed(self.due_at());
+        self.keep_time(self.due_at());
         any
     }
 

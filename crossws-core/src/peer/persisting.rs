@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::adapter::Snapshot;
-use crate::hub::capabilities::Capabilities;
 use crate::peer::Peer;
 use crate::peer::life::PeerState;
 use crate::peer::snapshot::PersistError;
@@ -11,12 +10,11 @@ use crate::peer::snapshot::PersistError;
 impl Peer {
     /// Stores what must outlive the memory, where the transport does that.
     pub(crate) fn persist(&self) -> Result<(), PersistError> {
-        if self.state() == PeerState::Open
-            && self.capabilities().contains(Capabilities::HIBERNATION)
-        {
-            self.0.transport.persist(self.snapshot()?)
-        } else {
-            Ok(())
+        match self.0.transport.hibernation() {
+            Some(hibernation) if self.state() == PeerState::Open => {
+                hibernation.persist(self.snapshot()?)
+            }
+            _ => Ok(()),
         }
     }
 

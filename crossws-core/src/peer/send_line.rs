@@ -121,7 +121,7 @@ impl Peer {
             if self.state() != PeerState::Open {
                 return Err(SendError::Closed(message));
             }
-            if self.transport().has_room(message.len()) {
+            if self.has_room(message.len()) {
                 match self.send(message) {
                     // Another task has been faster.
                     Err(SendError::Full(back)) if self.state() == PeerState::Open => message = back,

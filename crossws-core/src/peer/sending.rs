@@ -8,7 +8,7 @@ use crate::message::send::{SendOptions, Sent};
 use crate::observe::watch;
 use crate::peer::Peer;
 use crate::peer::life::PeerState;
-use crate::transport::Settled;
+use crate::transport::{OutboundQueue, Settled};
 
 impl Peer {
     /// Queues a message: text, bytes, or [`Json`](crate::Json). Never waits; the message is on the
@@ -109,9 +109,18 @@ impl Peer {
         send(data)
     }
 
+    fn queue(&self) -> Option<&dyn OutboundQueue> {
+        self.0.transport.queue()
+    }
+
+    /// See [`OutboundQueue::has_room`].
+    pub(super) fn has_room(&self, len: usize) -> bool {
+        self.queue().is_none_or(|queue| queue.has_room(len))
+    }
+
     /// Returns how many bytes are queued for this peer and not yet handed to the platform.
     pub fn buffered_amount(&self) -> usize {
-        self.0.transport.buffered_amount()
+        self.queue().map_or(0, OutboundQueue::buffered_amount)
     }
 
     /// Returns whether the client takes less than it is sent, so that a loop that sends to it
@@ -137,12 +146,12 @@ impl Peer {
     /// # Ok(()) }
     /// ```
     pub fn is_behind(&self) -> bool {
-        self.0.transport.is_behind()
+        self.queue().is_some_and(OutboundQueue::is_behind)
     }
 
     /// Returns how many messages for this peer its queue's policy discarded.
     pub fn dropped(&self) -> u64 {
-        self.0.transport.dropped()
+        self.queue().map_or(0, OutboundQueue::dropped)
     }
 
     /// Waits until at most `threshold` bytes are queued, or the connection is over.

@@ -130,7 +130,7 @@ impl Sleep {
         let first = peer.due_at();
         let key = peer.sleepers().add(at);
         if first.is_none_or(|first| at < first) {
-            peer.transport().renewed(Some(at));
+            peer.keep_time(Some(at));
         }
         let peer = peer.clone();
         Self { peer, key }

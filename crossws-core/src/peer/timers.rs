@@ -73,7 +73,7 @@ impl Peer {
             return Err(TimerError::Closed);
         }
         if first.is_none_or(|first| at < first) {
-            self.transport().renewed(Some(at));
+            self.keep_time(Some(at));
         }
         Ok(())
     }

@@ -45,8 +45,8 @@ impl Peer {
     pub(crate) fn unsubscribe_from(&self, kind: TopicKind, name: &str) -> bool {
         let left = self.0.subscriptions.get(kind, name);
         let was = self.0.hub.registry().unsubscribe(self, kind, name);
-        if was {
-            self.settled(self.0.transport.left());
+        if was && let Some(reader) = self.0.transport.log_reader() {
+            self.settled(reader.left());
         }
         if was && let Some((topic, _)) = left {
             self.notify(subscription(&topic, false));

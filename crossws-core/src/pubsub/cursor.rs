@@ -1,4 +1,4 @@
-//! How a transport reads publications: see [`Transport::wire`](crate::adapter::Transport::wire).
+//! How a transport reads publications: see [`LogReader`](crate::adapter::LogReader).
 
 use std::fmt;
 use std::sync::Arc;
@@ -93,7 +93,7 @@ impl QueueSize {
 }
 
 /// How much more may be appended to one log before the topic asks the reading transport again, with
-/// [`Transport::lags`](crate::adapter::Transport::lags).
+/// [`LogReader::lags`](crate::adapter::LogReader::lags).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Allowance {
@@ -142,10 +142,10 @@ impl Allowance {
 
 /// A transport's position in a topic's log. Dropping it discards the unread part.
 ///
-/// Neither a call nor the drop may happen under a lock that [`Transport::news`] takes: they lock
+/// Neither a call nor the drop may happen under a lock that [`LogReader::news`] takes: they lock
 /// the topic, and `news` is called under that lock.
 ///
-/// [`Transport::news`]: crate::adapter::Transport::news
+/// [`LogReader::news`]: crate::adapter::LogReader::news
 pub struct Cursor {
     topic: Arc<Topic>,
     /// The size of all earlier publications to the topic.
@@ -228,7 +228,7 @@ impl Cursor {
         self.topic.published().since(self.before)
     }
 
-    /// Arranges for the topic to call [`Transport::lags`](crate::adapter::Transport::lags) of this
+    /// Arranges for the topic to call [`LogReader::lags`](crate::adapter::LogReader::lags) of this
     /// feed's transport at the next publication, whatever allowance it has. Takes no lock.
     pub fn recheck(&self) {
         self.topic.recheck();
@@ -258,7 +258,7 @@ impl fmt::Debug for Cursor {
 }
 
 /// The form in which a transport that no longer reads returns it: see
-/// [`Transport::news`](crate::adapter::Transport::news).
+/// [`LogReader::news`](crate::adapter::LogReader::news).
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the connection is closing: what is published is not read")
@@ -289,16 +289,16 @@ pub struct Backlog {
 
 impl Backlog {
     /// Takes the publications before `before`, a time of the [`clock`](Cursor::clock), in slices as
-    /// long as possible. If the caller sorts them among those of other topics (`sorted`), the
-    /// numbers of a slice are consecutive. The caller must report the rest to the [`Cursor`]. Locks
-    /// the topic.
+    /// long as possible. If the caller sorts them among other messages, it passes `cuts`, times in
+    /// their order: then the numbers of a slice are consecutive, and all are before a cut or none
+    /// is. The caller must report the rest to the [`Cursor`]. Locks the topic.
     ///
     /// The transport must read the time before, or under, the lock under which it lists its feeds.
     /// Then every publication before that time is in one of them, and the order of publications
     /// over several topics is kept.
     #[must_use = "the feed counts what was taken until it is told what is left"]
-    pub fn take(&self, before: u64, sorted: bool, into: &mut Vec<LogSlice>) -> Left {
-        Left(self.topic.take(self.reader, before, sorted, into))
+    pub fn take(&self, before: u64, cuts: Option<&[u64]>, into: &mut Vec<LogSlice>) -> Left {
+        Left(self.topic.take(self.reader, before, cuts, into))
     }
 
     /// Returns how much there is to read now: nothing once the feed is dropped. Locks the topic.

@@ -88,14 +88,9 @@ pub(crate) struct Position {
     own: Total,
 }
 
-/// Which messages a slice may combine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Slices {
-    /// All adjacent messages.
-    Adjacent,
-    /// Messages of consecutive numbers, for sorting among those of other logs.
-    Consecutive,
-}
+/// Which messages a slice may combine: all adjacent ones, or, for sorting among other messages,
+/// those of consecutive numbers that lie between two of these numbers, which increase.
+pub(crate) type Cuts<'a> = Option<&'a [u64]>;
 
 impl Position {
     /// Skips a publication of the reader itself.
@@ -183,7 +178,7 @@ impl Log {
         cursor: Position,
         reader: Key,
         before: u64,
-        slices: Slices,
+        cuts: Cuts<'_>,
         into: &mut Vec<LogSlice>,
     ) -> Option<Position> {
         if self.left_of_tail(&cursor.mark) >= SHARE_FROM {
@@ -198,7 +193,7 @@ impl Log {
                 bytes,
                 reader,
                 before,
-                slices,
+                cuts,
             };
             let stop = index.take(mark.message, &take, into, &mut own);
             mark.at.bytes += (index.start_of(stop) - start) as u64;

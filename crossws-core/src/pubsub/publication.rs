@@ -1,4 +1,5 @@
 use std::any::Any;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::OnceLock;
 
@@ -63,17 +64,23 @@ impl Publication {
 
     /// Returns the message in a wire format. It is encoded once for each format, and shared.
     pub fn encoded(&self, wire: Wire) -> Bytes {
-        self.with_encoded(wire, Bytes::clone)
+        self.shared(wire).into_owned()
     }
 
     /// As [`encoded`](Self::encoded), for callers that only read the bytes, or copy a few.
     #[inline]
     pub fn with_encoded<R>(&self, wire: Wire, read: impl FnOnce(&Bytes) -> R) -> R {
+        read(&self.shared(wire))
+    }
+
+    /// As [`encoded`](Self::encoded). The first format is borrowed.
+    #[inline]
+    pub(crate) fn shared(&self, wire: Wire) -> Cow<'_, Bytes> {
         let (first, bytes) = self.encoded.get_or_init(|| (wire, self.encode(wire)));
-        if *first == wire {
-            return read(bytes);
+        match *first == wire {
+            true => Cow::Borrowed(bytes),
+            false => Cow::Owned(self.encoded_too(wire)),
         }
-        read(&self.encoded_too(wire))
     }
 
     fn encode(&self, wire: Wire) -> Bytes {

@@ -38,10 +38,10 @@ use crate::hub::route_members::Routes;
 use crate::peer::id::PeerId;
 use crate::peer::{Peer, subscriptions};
 use crate::pubsub::filter::Filter;
-use crate::pubsub::flusher::Asleep;
 use crate::pubsub::published::Published;
 use crate::pubsub::to::Topics;
 use crate::pubsub::topic::{Each, Told};
+use crate::session::peer_events::PeerEvents;
 use crate::sync::Mutex;
 
 /// How many namespaces one hold of the hub's lock looks up.
@@ -279,7 +279,7 @@ impl Registry {
     #[inline]
     fn tell(&self, mut told: Told) -> Published {
         if !told.asleep.is_empty() {
-            Asleep::new(told.asleep).hand_on();
+            PeerEvents::wake_all(told.asleep, |_| ());
         }
         if !told.grown.is_empty() {
             self.settle(told.grown, &mut told.published);

@@ -18,6 +18,7 @@ use crate::pubsub::cursor::{QueueSize, Reader, Sequence};
 use crate::pubsub::log::{Log, Position, Rest};
 use crate::pubsub::members::{Key, Members};
 use crate::pubsub::published::Published;
+use crate::session::peer_events::PeerEvents;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::transport::Receipt;
@@ -101,7 +102,7 @@ struct Reading {
 pub(crate) struct Told {
     pub(crate) published: Published,
     /// The peers that must be woken.
-    pub(crate) asleep: Vec<Peer>,
+    pub(crate) asleep: Vec<PeerEvents>,
     /// The peers that must be [settled](crate::adapter::Transport::settle).
     pub(crate) grown: Vec<Peer>,
 }
@@ -115,7 +116,7 @@ impl Told {
     pub(crate) fn count(&mut self, peer: &Peer, receipt: Receipt) {
         self.published.dropped += receipt.dropped;
         if receipt.wake {
-            self.asleep.push(peer.clone());
+            self.asleep.push(PeerEvents::new(peer.clone()));
         }
         if receipt.settle {
             self.grown.push(peer.clone());

@@ -1,18 +1,36 @@
 //! What an adapter tells a peer.
 
+use std::any::Any;
 use std::time::SystemTime;
 
 use crate::hooks::notice::{Dropped, Kind, Notice};
 use crate::observe::watch;
 use crate::peer::Peer;
+use crate::transport::Transport;
 
-/// Reports an adapter's events to a peer while a hook may be running.
+/// An adapter's handle to a peer: reports events to it while a hook may be running.
 #[derive(Clone, Debug)]
 pub struct PeerEvents(Peer);
 
 impl PeerEvents {
     pub(crate) fn new(peer: Peer) -> Self {
         Self(peer)
+    }
+
+    /// Wakes the writers of peers. Calls `alone` before, for each that no other's transport wakes.
+    /// Called outside all locks.
+    #[inline(never)] // most publications wake none
+    pub(crate) fn wake_all(mut peers: Vec<Self>, alone: impl Fn(&Peer)) {
+        while let Some(peer) = peers.pop() {
+            alone(&peer.0);
+            peer.0.transport().wake_with(&peer, &mut peers);
+        }
+    }
+
+    /// Returns the peer's transport, if it is of this type.
+    pub fn transport<T: Transport>(&self) -> Option<&T> {
+        let transport: &dyn Any = self.0.transport();
+        transport.downcast_ref()
     }
 
     /// Reports that the connection is ending: the client closed or is gone. The peer leaves every
@@ -28,7 +46,7 @@ impl PeerEvents {
     }
 
     /// Returns whether the peer's next message must wait, because a peer in its namespace to which
-    /// it may write is behind ([`Transport::is_behind`](crate::adapter::Transport::is_behind)). A
+    /// it may write is behind ([`Peer::is_behind`]). A
     /// peer that has published before may write; for a peer of which nothing is known yet,
     /// `may_write` decides. Cheap while no peer is behind.
     #[inline]

@@ -10,8 +10,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, SystemTime};
 
 use crossws_core::adapter::{
-    Accepted, ClaimError, MeterCell, Notice, OpeningPeer, PeerEvents, Publication, Receipt,
-    Session, Snapshot, Transport, Wire as Format,
+    Accepted, Allowance, ClaimError, Cursor, Hibernation, LogReader, MeterCell, Notice,
+    OpeningPeer, OutboundQueue, PeerEvents, Publication, Receipt, Session, Settled, Snapshot,
+    Transport, Wire as Format,
 };
 use crossws_core::http::Request;
 use crossws_core::{
@@ -205,10 +206,6 @@ impl Transport for TestTransport {
         })
     }
 
-    fn is_behind(&self) -> bool {
-        self.0.state.lock().unwrap().buffered > MUCH
-    }
-
     fn publish(&self, publication: &Publication) -> Receipt {
         let mut state = self.0.state.lock().unwrap();
         let receipt = match state.mode {
@@ -230,17 +227,6 @@ impl Transport for TestTransport {
         receipt
     }
 
-    fn wire(&self) -> Option<Format> {
-        self.0.format
-    }
-
-    fn offer(&self, publication: &Publication) -> Option<Receipt> {
-        let bytes = publication.encoded(self.0.format?);
-        let text = String::from_utf8(bytes.to_vec()).unwrap();
-        self.0.state.lock().unwrap().out.push(Out::Published(text));
-        Some(Receipt::queued(false))
-    }
-
     fn wake(&self) {
         self.0.state.lock().unwrap().wakes += 1;
     }
@@ -252,18 +238,6 @@ impl Transport for TestTransport {
     fn close(&self, frame: CloseFrame) {
         let out = Out::Close(frame.code().get(), frame.reason().to_string());
         self.0.state.lock().unwrap().out.push(out);
-    }
-
-    fn persist(&self, snapshot: Snapshot) -> Result<(), PersistError> {
-        let mut state = self.0.state.lock().unwrap();
-        let len = serde_json::to_vec(&snapshot).unwrap().len();
-        match state.room {
-            Some(most) if len > most => Err(PersistError::too_big(&snapshot, len, most)),
-            _ => {
-                state.stored = Some(snapshot);
-                Ok(())
-            }
-        }
     }
 
     fn terminate(&self) {
@@ -280,6 +254,29 @@ impl Transport for TestTransport {
         Ok(())
     }
 
+    fn queue(&self) -> Option<&dyn OutboundQueue> {
+        Some(self)
+    }
+
+    fn log_reader(&self) -> Option<&dyn LogReader> {
+        Some(self)
+    }
+
+    fn hibernation(&self) -> Option<&dyn Hibernation> {
+        let hibernates = self.0.capabilities.contains(Capabilities::HIBERNATION);
+        hibernates.then_some(self)
+    }
+
+    fn meter(&self) -> Option<&MeterCell> {
+        self.0.counts.then_some(&*self.0.meter)
+    }
+
+    fn extensions(&self) -> &str {
+        "permessage-test"
+    }
+}
+
+impl OutboundQueue for TestTransport {
     fn buffered_amount(&self) -> usize {
         self.0.state.lock().unwrap().buffered
     }
@@ -292,12 +289,51 @@ impl Transport for TestTransport {
         self.buffered_amount() <= 512 << 10
     }
 
-    fn meter(&self) -> Option<&MeterCell> {
-        self.0.counts.then_some(&*self.0.meter)
+    fn is_behind(&self) -> bool {
+        self.buffered_amount() > MUCH
+    }
+}
+
+/// Takes every publication at once.
+impl LogReader for TestTransport {
+    fn wire(&self) -> Option<Format> {
+        self.0.format
     }
 
-    fn extensions(&self) -> &str {
-        "permessage-test"
+    fn offer(&self, encoded: &Bytes) -> Option<Receipt> {
+        let text = String::from_utf8(encoded.to_vec()).unwrap();
+        self.0.state.lock().unwrap().out.push(Out::Published(text));
+        Some(Receipt::queued(false))
+    }
+
+    fn news(&self, feed: Cursor) -> Result<Allowance, Cursor> {
+        Err(feed)
+    }
+
+    fn lags(&self) -> Allowance {
+        Allowance::default()
+    }
+
+    fn left(&self) -> Settled {
+        Settled::default()
+    }
+}
+
+impl Hibernation for TestTransport {
+    fn persist(&self, snapshot: Snapshot) -> Result<(), PersistError> {
+        let mut state = self.0.state.lock().unwrap();
+        let len = serde_json::to_vec(&snapshot).unwrap().len();
+        match state.room {
+            Some(most) if len > most => Err(PersistError::too_big(&snapshot, len, most)),
+            _ => {
+                state.stored = Some(snapshot);
+                Ok(())
+            }
+        }
+    }
+
+    fn wake_at(&self, _: SystemTime) {
+        self.0.state.lock().unwrap().wakes += 1;
     }
 }
 

@@ -1,11 +1,23 @@
 //! The topics' logs that the connection reads.
 
-use crossws_core::adapter::{Allowance, Backlog, Cursor};
+use bytes::Bytes;
+use crossws_core::adapter::{Allowance, Backlog, Cursor, Receipt};
 use smallvec::SmallVec;
 
 use super::{Clock, Framing, Outbox};
 
 impl<F: Framing, C: Clock> Outbox<F, C> {
+    /// Queues an encoded publication if the writer sleeps, without waking it. Returns `None`, and
+    /// queues nothing, if something else may wait or the connection is closing.
+    #[inline]
+    pub fn offer(&self, encoded: &Bytes) -> Option<Receipt> {
+        if !self.is_asleep() {
+            return None;
+        }
+        let receipt = self.enqueue(encoded.len(), |batch| batch.push_shared(encoded, 1));
+        receipt.queued.then_some(receipt)
+    }
+
     /// Notes a feed with news. Returns how much more may be appended to it before this is called
     /// again.
     pub fn announce(&self, feed: Cursor) -> Result<Allowance, Cursor> {

@@ -275,21 +275,19 @@ impl<F: Framing> Fetch<F> {
             ..
         } = behind.unwrap_or_default();
         let sorted = self.feeds.len() > 1 || !parts.is_empty();
+        let cuts: SmallVec<[u64; 4]> = parts.iter().map(|part| part.time).collect();
         let mut fetched = Fetched::new();
         for feed in self.feeds {
-            let left = feed.take(self.before, sorted, &mut ranges);
+            let left = feed.take(self.before, sorted.then_some(&cuts), &mut ranges);
             fetched.push((feed, left));
         }
         if sorted {
             ranges.sort_unstable_by_key(|range| range.seq);
         }
         let mut parts = parts.into_iter().peekable();
-        for mut range in ranges.drain(..) {
-            while let Some(part) =
-                parts.next_if(|part| part.time < range.seq + range.messages as u64)
-            {
-                let earlier = split_before::<F>(&mut range, part.time);
-                batch.push_encoded(earlier.bytes, earlier.messages);
+        for range in ranges.drain(..) {
+            // The time of a part is a cut: it is in no range.
+            while let Some(part) = parts.next_if(|part| part.time <= range.seq) {
                 sent.move_front(batch, part.bytes, part.frames);
             }
             batch.push_encoded(range.bytes, range.messages);
@@ -300,29 +298,6 @@ impl<F: Framing> Fetch<F> {
         RANGES.set(ranges);
         fetched
     }
-}
-
-/// Splits off the publications of a slice before a time. Their numbers are consecutive.
-fn split_before<F: Framing>(slice: &mut LogSlice, time: u64) -> LogSlice {
-    let count = usize::try_from(time.saturating_sub(slice.seq)).unwrap_or(usize::MAX);
-    let count = count.min(slice.messages);
-    let mut earlier = slice.clone();
-    let bytes = len_of_many::<F>(&slice.bytes, count);
-    earlier.bytes = slice.bytes.split_to(bytes);
-    earlier.messages = count;
-    slice.seq += count as u64;
-    slice.messages -= count;
-    earlier
-}
-
-/// Returns the length of the first `count` messages.
-fn len_of_many<F: Framing>(bytes: &[u8], count: usize) -> usize {
-    let mut len = 0;
-    for _ in 0..count {
-        let first = bytes.get(len..).and_then(F::len_of_first);
-        len = first.map_or(bytes.len(), |first| len.saturating_add(first));
-    }
-    len.min(bytes.len())
 }
 
 /// As [`lag`], but counts what a topic that the peer has left keeps in memory because of it, if

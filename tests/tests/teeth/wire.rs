@@ -4,7 +4,9 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use crossws_conformance::{Client, Event, Frame, Fut, Gone};
-use crossws_core::adapter::{MeterCell, PeerEvents, Publication, Receipt, Transport};
+use crossws_core::adapter::{
+    MeterCell, OutboundQueue, PeerEvents, Publication, Receipt, Transport,
+};
 use crossws_core::{
     Capabilities, CloseCode, CloseFrame, ControlError, DRAIN_MARK, DropCause, Dropped, Limits,
     Message, Overflow, SendError, SendOptions, Sent,
@@ -315,19 +317,16 @@ impl Transport for Wire {
         Ok(())
     }
 
-    fn has_room(&self, len: usize) -> bool {
-        let state = self.0.state.lock().unwrap();
-        let (bytes, messages) = (state.buffered + len, state.queue.len() + 1);
-        let limits = &self.0.limits;
-        self.0.fault == Some(Fault::AlwaysHasRoom)
-            || state.queue.is_empty()
-            || (bytes <= limits.max_buffered.get() / 2 && messages <= limits.max_queued.get() / 2)
-    }
-
     fn meter(&self) -> Option<&MeterCell> {
         Some(&self.0.meter)
     }
 
+    fn queue(&self) -> Option<&dyn OutboundQueue> {
+        Some(self)
+    }
+}
+
+impl OutboundQueue for Wire {
     fn buffered_amount(&self) -> usize {
         let state = self.0.state.lock().unwrap();
         match self.0.fault {
@@ -341,6 +340,19 @@ impl Transport for Wire {
             return 0;
         }
         self.0.state.lock().unwrap().dropped
+    }
+
+    fn has_room(&self, len: usize) -> bool {
+        let state = self.0.state.lock().unwrap();
+        let (bytes, messages) = (state.buffered + len, state.queue.len() + 1);
+        let limits = &self.0.limits;
+        self.0.fault == Some(Fault::AlwaysHasRoom)
+            || state.queue.is_empty()
+            || (bytes <= limits.max_buffered.get() / 2 && messages <= limits.max_queued.get() / 2)
+    }
+
+    fn is_behind(&self) -> bool {
+        false
     }
 }
 

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use crossws_core::adapter::{MeterCell, Publication, Receipt, Settled, Transport};
+use crossws_core::adapter::{MeterCell, OutboundQueue, Publication, Receipt, Settled, Transport};
 use crossws_core::{Capabilities, CloseFrame, ControlError, Message, SendError, SendOptions, Sent};
 
 use crossws_proto::connection::Queue;
@@ -134,16 +134,8 @@ impl Transport for MemoryTransport {
         self.control(Opcode::Pong, data)
     }
 
-    fn buffered_amount(&self) -> usize {
-        self.wire.outbox().buffered()
-    }
-
-    fn dropped(&self) -> u64 {
-        self.wire.outbox().dropped()
-    }
-
-    fn has_room(&self, len: usize) -> bool {
-        self.wire.outbox().has_room(len)
+    fn queue(&self) -> Option<&dyn OutboundQueue> {
+        Some(self.wire.outbox())
     }
 
     fn meter(&self) -> Option<&MeterCell> {

@@ -11,8 +11,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread::available_parallelism;
 use std::time::Instant;
 
-use crossws_core::adapter::{Asleep, Flusher};
-
+use crate::driver::fan_out::Group;
 use crate::driver::stage::Stage;
 use crate::driver::timers::Timers;
 use crate::runtime::ServerRuntime;
@@ -35,7 +34,7 @@ struct Shared(Mutex<Work>);
 
 #[derive(Default)]
 struct Work {
-    groups: VecDeque<Asleep>,
+    groups: VecDeque<Group>,
     members: usize,
     /// The members that have nothing to do.
     resting: Vec<(usize, Waker)>,
@@ -87,15 +86,17 @@ impl Crew {
     }
 }
 
-impl Flusher for Crew {
-    fn flush(&self, asleep: Asleep) {
+impl Crew {
+    /// Ensures that a member writes for this group soon, outside this call. Publications until then
+    /// leave in the same writes.
+    pub(crate) fn add(&self, group: Group) {
         let mut work = self.shared.0.lock();
         if work.members == 0 || work.groups.len() == MOST_GROUPS {
             drop(work);
             // Its drop wakes them.
-            return drop(asleep);
+            return drop(group);
         }
-        work.groups.push_back(asleep);
+        work.groups.push_back(group);
         // Two, because one may be set to run next on this thread, where it waits for a hook that
         // goes on after it has published.
         let resting = [work.resting.pop(), work.resting.pop()];
@@ -149,7 +150,7 @@ impl Member {
 }
 
 enum Next {
-    Group(Asleep),
+    Group(Group),
     /// There is something to do after the tasks that are ready: they may publish to the same
     /// connections.
     Later,
@@ -165,7 +166,7 @@ impl Future for Member {
             Next::Group(group) => {
                 // The others of its group are woken, and so is the connection itself: if its stream
                 // panics again, that is its own task's end.
-                if catch_unwind(AssertUnwindSafe(|| group.flush())).is_err() {
+                if catch_unwind(AssertUnwindSafe(|| group.write())).is_err() {
                     tracing::error!("a stream panicked while the crew wrote to it");
                 }
             }

@@ -8,10 +8,13 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use crossws_core::adapter::{
-    Allowance, Cursor, Flusher, MeterCell, Publication, Receipt, Settled, Transport, Wire,
+    Allowance, Cursor, LogReader, MeterCell, OutboundQueue, PeerEvents, Publication, Receipt,
+    Settled, Transport, Wire,
 };
 use crossws_core::{Capabilities, CloseFrame, ControlError, Message, SendError, SendOptions, Sent};
 
+use crate::driver::crew::Crew;
+use crate::driver::fan_out;
 use crate::driver::outlet::Flush;
 use crate::driver::pace;
 use crate::driver::task_handle::TaskHandle;
@@ -74,32 +77,8 @@ impl Transport for NativeTransport {
         self.heed(message, options, receipt)
     }
 
-    /// A policy that discards messages must know each of them. Without one, the pump fetches them,
-    /// unless this connection's frames are like no other's.
-    fn wire(&self) -> Option<Wire> {
-        let reads_logs = self.outbox.reads_logs();
-        self.encoder.wire().filter(|_| reads_logs)
-    }
-
     fn publish(&self, publication: &Publication) -> Receipt {
         self.encoder.publish(&self.outbox, publication)
-    }
-
-    fn offer(&self, publication: &Publication) -> Option<Receipt> {
-        if !self.outbox.is_asleep() {
-            return None;
-        }
-        let receipt = self.publish(publication);
-        receipt.queued.then_some(receipt)
-    }
-
-    fn news(&self, feed: Cursor) -> Result<Allowance, Cursor> {
-        self.outbox.announce(feed)
-    }
-
-    fn lags(&self) -> Allowance {
-        pace::has_grown(&self.outbox);
-        self.outbox.lags()
     }
 
     fn settle(&self) -> Settled {
@@ -107,33 +86,15 @@ impl Transport for NativeTransport {
         self.look_after()
     }
 
-    fn left(&self) -> Settled {
-        match self.outbox.left() {
-            true => self.look_after(),
-            false => Settled::default(),
-        }
-    }
-
     fn wake(&self) {
         self.outbox.wake();
     }
 
-    fn flusher(&self) -> Option<&dyn Flusher> {
-        self.outbox.crew().map(|crew| crew as &dyn Flusher)
-    }
-
-    fn flush(&self) -> bool {
-        match self.outlet.as_ref().and_then(Weak::upgrade) {
-            Some(outlet) => outlet.flush(&self.outbox, false).unwrap_or_default(),
-            None => {
-                self.outbox.wake();
-                false
-            }
+    fn wake_with(&self, peer: &PeerEvents, others: &mut Vec<PeerEvents>) {
+        match self.crew() {
+            Some(crew) if others.len() >= fan_out::FEW => crew.write_for(peer, others),
+            _ => self.wake(),
         }
-    }
-
-    fn is_behind(&self) -> bool {
-        self.outbox.is_behind()
     }
 
     fn now(&self) -> SystemTime {
@@ -161,20 +122,45 @@ impl Transport for NativeTransport {
         self.extensions.as_ref().map_or("", |text| text)
     }
 
-    fn buffered_amount(&self) -> usize {
-        self.outbox.buffered()
+    fn queue(&self) -> Option<&dyn OutboundQueue> {
+        Some(&**self.outbox)
     }
 
-    fn dropped(&self) -> u64 {
-        self.outbox.dropped()
-    }
-
-    fn has_room(&self, len: usize) -> bool {
-        self.outbox.has_room(len)
+    fn log_reader(&self) -> Option<&dyn LogReader> {
+        Some(self)
     }
 
     fn meter(&self) -> Option<&MeterCell> {
         Some(self.outbox.meter())
+    }
+}
+
+impl LogReader for NativeTransport {
+    /// A policy that discards messages must know each of them. Without one, the pump fetches them,
+    /// unless this connection's frames are like no other's.
+    fn wire(&self) -> Option<Wire> {
+        let reads_logs = self.outbox.reads_logs();
+        self.encoder.wire().filter(|_| reads_logs)
+    }
+
+    fn offer(&self, encoded: &Bytes) -> Option<Receipt> {
+        self.outbox.offer(encoded)
+    }
+
+    fn news(&self, feed: Cursor) -> Result<Allowance, Cursor> {
+        self.outbox.announce(feed)
+    }
+
+    fn lags(&self) -> Allowance {
+        pace::has_grown(&self.outbox);
+        self.outbox.lags()
+    }
+
+    fn left(&self) -> Settled {
+        match self.outbox.left() {
+            true => self.look_after(),
+            false => Settled::default(),
+        }
     }
 }
 
@@ -186,6 +172,23 @@ impl NativeTransport {
             outbox,
             outlet: None,
             extensions: (!extensions.is_empty()).then(|| Box::new(extensions.to_owned())),
+        }
+    }
+
+    /// Returns the crew that writes in the connection's place, if it has one.
+    pub(crate) fn crew(&self) -> Option<&Crew> {
+        self.outbox.crew()
+    }
+
+    /// Writes what can be written without waiting, in the caller's task, so that the connection's
+    /// own task can sleep on. Returns whether anything was written. Called outside all locks.
+    pub(crate) fn flush(&self) -> bool {
+        match self.outlet.as_ref().and_then(Weak::upgrade) {
+            Some(outlet) => outlet.flush(&self.outbox, false).unwrap_or_default(),
+            None => {
+                self.outbox.wake();
+                false
+            }
         }
     }
 

@@ -2,9 +2,10 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crossws_core::adapter::{
-    Allowance, Cursor, MeterCell, Publication, Receipt, Settled, Transport, Wire,
+    Allowance, Cursor, LogReader, MeterCell, OutboundQueue, Publication, Receipt, Settled,
+    Transport, Wire,
 };
-use crossws_core::{Capabilities, CloseFrame, Message, SendError, SendOptions, Sent};
+use crossws_core::{Bytes, Capabilities, CloseFrame, Message, SendError, SendOptions, Sent};
 
 use crate::transport::connection::Connection;
 use crate::transport::frame::EventFrame;
@@ -69,11 +70,6 @@ impl Transport for EventTransport {
         }
     }
 
-    fn wire(&self) -> Option<Wire> {
-        let reads_logs = self.0.outbox.reads_logs();
-        reads_logs.then(|| Wire::new::<EventFrame>(0))
-    }
-
     fn publish(&self, publication: &Publication) -> Receipt {
         let options = publication.options();
         if options.is_volatile() || options.replaces().is_some() || !self.0.outbox.reads_logs() {
@@ -85,22 +81,6 @@ impl Transport for EventTransport {
         })
     }
 
-    fn offer(&self, publication: &Publication) -> Option<Receipt> {
-        if !self.0.outbox.is_asleep() {
-            return None;
-        }
-        let receipt = self.publish(publication);
-        receipt.queued.then_some(receipt)
-    }
-
-    fn news(&self, feed: Cursor) -> Result<Allowance, Cursor> {
-        self.0.outbox.announce(feed)
-    }
-
-    fn lags(&self) -> Allowance {
-        self.0.outbox.lags()
-    }
-
     fn settle(&self) -> Settled {
         // The server alone writes, when the client takes more.
         let settled = self.0.outbox.settle(|_| Some(false));
@@ -110,19 +90,8 @@ impl Transport for EventTransport {
         settled
     }
 
-    fn left(&self) -> Settled {
-        match self.0.outbox.left() {
-            true => self.settle(),
-            false => Settled::default(),
-        }
-    }
-
     fn wake(&self) {
         self.0.wake_stream();
-    }
-
-    fn is_behind(&self) -> bool {
-        self.0.outbox.is_behind()
     }
 
     fn now(&self) -> SystemTime {
@@ -137,19 +106,41 @@ impl Transport for EventTransport {
         self.0.terminate();
     }
 
-    fn buffered_amount(&self) -> usize {
-        self.0.outbox.buffered()
+    fn queue(&self) -> Option<&dyn OutboundQueue> {
+        Some(&self.0.outbox)
     }
 
-    fn dropped(&self) -> u64 {
-        self.0.outbox.dropped()
-    }
-
-    fn has_room(&self, len: usize) -> bool {
-        self.0.outbox.has_room(len)
+    fn log_reader(&self) -> Option<&dyn LogReader> {
+        Some(self)
     }
 
     fn meter(&self) -> Option<&MeterCell> {
         Some(self.0.outbox.meter())
+    }
+}
+
+impl LogReader for EventTransport {
+    fn wire(&self) -> Option<Wire> {
+        let reads_logs = self.0.outbox.reads_logs();
+        reads_logs.then(|| Wire::new::<EventFrame>(0))
+    }
+
+    fn offer(&self, encoded: &Bytes) -> Option<Receipt> {
+        self.0.outbox.offer(encoded)
+    }
+
+    fn news(&self, feed: Cursor) -> Result<Allowance, Cursor> {
+        self.0.outbox.announce(feed)
+    }
+
+    fn lags(&self) -> Allowance {
+        self.0.outbox.lags()
+    }
+
+    fn left(&self) -> Settled {
+        match self.0.outbox.left() {
+            true => self.settle(),
+            false => Settled::default(),
+        }
     }
 }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crossws_core::adapter::{MeterCell, Publication, Receipt, Snapshot, Transport};
+use crossws_core::adapter::{Hibernation, MeterCell, Publication, Receipt, Snapshot, Transport};
 use crossws_core::{
     Capabilities, CloseFrame, ClosedBy, Message, PersistError, SendError, SendOptions, Sent,
 };
@@ -89,16 +89,15 @@ impl Transport for WorkerTransport {
         }
     }
 
-    fn wake(&self) {}
+    /// The platform writes by itself: what waits are deadlines.
+    fn wake(&self) {
+        if let Clock::Timer(timer) = &self.clock {
+            timer.wake();
+        }
+    }
 
     fn now(&self) -> SystemTime {
         deadline::wall_clock()
-    }
-
-    fn renewed(&self, until: Option<SystemTime>) {
-        if let Some(until) = until {
-            self.clock.by(epoch_millis(until));
-        }
     }
 
     fn close(&self, frame: CloseFrame) {
@@ -115,7 +114,18 @@ impl Transport for WorkerTransport {
         Some(&self.meter)
     }
 
+    fn hibernation(&self) -> Option<&dyn Hibernation> {
+        let hibernates = self.capabilities.contains(Capabilities::HIBERNATION);
+        hibernates.then_some(self)
+    }
+}
+
+impl Hibernation for WorkerTransport {
     fn persist(&self, snapshot: Snapshot) -> Result<(), PersistError> {
         self.socket.persist(snapshot)
+    }
+
+    fn wake_at(&self, at: SystemTime) {
+        self.clock.by(epoch_millis(at));
     }
 }

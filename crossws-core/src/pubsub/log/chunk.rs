@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Slices, Total};
+use super::{Cuts, Total};
 use crate::pubsub::cursor::LogSlice;
 use crate::pubsub::members::Key;
 
@@ -33,7 +33,7 @@ pub(super) struct Take<'a> {
     pub(super) bytes: Written<'a>,
     pub(super) reader: Key,
     pub(super) before: u64,
-    pub(super) slices: Slices,
+    pub(super) cuts: Cuts<'a>,
 }
 
 /// The index of a chunk.
@@ -118,7 +118,7 @@ impl Index {
     ) -> usize {
         let mut slice = Slice::default();
         let first = self.runs.partition_point(|run| run.to <= message);
-        if take.slices == Slices::Adjacent
+        if take.cuts.is_none()
             && let Some(last) = self.runs.last()
             && last.seq + ((last.to - last.from) as u64) <= take.before
         {
@@ -138,10 +138,10 @@ impl Index {
                     own.messages = own.messages.saturating_sub((to - from) as u64);
                 } else {
                     let seq = run.seq + (from - run.from) as u64;
-                    if take.slices == Slices::Consecutive && slice.next_seq != seq {
-                        slice.flush(take.bytes, into);
+                    match take.cuts {
+                        None => slice.extend(seq, bytes, to - from),
+                        Some(cuts) => self.cut(&mut slice, seq, from..to, cuts, take.bytes, into),
                     }
-                    slice.extend(seq, bytes, to - from);
                 }
             }
             if to < run.to {
@@ -151,6 +151,32 @@ impl Index {
         }
         slice.flush(take.bytes, into);
         self.ends.len()
+    }
+
+    /// Adds messages of consecutive numbers to a slice, which ends at each cut.
+    fn cut(
+        &self,
+        slice: &mut Slice,
+        mut seq: u64,
+        mut messages: std::ops::Range<usize>,
+        cuts: &[u64],
+        chunk: Written<'_>,
+        into: &mut Vec<LogSlice>,
+    ) {
+        if slice.next_seq != seq {
+            slice.flush(chunk, into);
+        }
+        let first = cuts.partition_point(|cut| *cut < seq);
+        let end = seq + messages.len() as u64;
+        for cut in cuts.iter().skip(first).take_while(|cut| **cut < end) {
+            let at = messages.start + (cut - seq) as usize;
+            let bytes = self.start_of(messages.start)..self.start_of(at);
+            slice.extend(seq, bytes, at - messages.start);
+            slice.flush(chunk, into);
+            (seq, messages.start) = (*cut, at);
+        }
+        let bytes = self.start_of(messages.start)..self.start_of(messages.end);
+        slice.extend(seq, bytes, messages.len());
     }
 
     /// As [`take`](Self::take), for everything: only the reader's own messages separate slices.

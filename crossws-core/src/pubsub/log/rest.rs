@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::chunk::{Chunk, Take, Written};
-use super::{Slices, Total};
+use super::{Cuts, Total};
 use crate::pubsub::cursor::{LogSlice, QueueSize};
 use crate::pubsub::members::Key;
 
@@ -24,7 +24,7 @@ pub(crate) struct Rest {
 
 impl Rest {
     /// Takes the messages before the number `before`. Returns whether something is left.
-    pub(crate) fn read(&mut self, before: u64, slices: Slices, into: &mut Vec<LogSlice>) -> bool {
+    pub(crate) fn read(&mut self, before: u64, cuts: Cuts<'_>, into: &mut Vec<LogSlice>) -> bool {
         let taken = into.len();
         let mut more = false;
         while !more && let Some(chunk) = self.chunks.front() {
@@ -32,7 +32,7 @@ impl Rest {
                 bytes: Written::Closed(&chunk.bytes),
                 reader: self.reader,
                 before,
-                slices,
+                cuts,
             };
             let index = &chunk.index;
             self.message = index.take(self.message, &take, into, &mut self.own);

@@ -15,14 +15,14 @@ const READERS: Key = 4;
 enum Op {
     Append(Append),
     /// A reader takes the messages numbered below one of the messages, or everything.
-    Read(Key, Option<Pick>, Slices),
+    Read(Key, Option<Pick>, Option<Vec<u64>>),
     /// A reader is gone.
     Release(Key),
     /// A reader leaves, and keeps the messages that wait for it.
     Detach(Key),
     /// The first reader that left takes the messages numbered below one of the messages, or
     /// everything.
-    ReadRest(Option<Pick>, Slices),
+    ReadRest(Option<Pick>, Option<Vec<u64>>),
 }
 
 /// A message of this many bytes.
@@ -42,17 +42,24 @@ fn op() -> impl Strategy<Value = Op> {
     let len = prop_oneof![8 => 0_usize..40, 2 => 9_000_usize..30_000, 1 => 60_000_usize..80_000];
     let skipped = prop_oneof![3 => Just(0), 1 => 1_u64..4];
     let late = proptest::collection::vec((reader(), proptest::bool::weighted(0.2)), 0..3);
-    let slices = || prop_oneof![Just(Slices::Adjacent), Just(Slices::Consecutive)];
+    let cuts = || {
+        let cuts = proptest::collection::vec(0_u64..100, 0..8);
+        let sorted = |mut cuts: Vec<u64>| {
+            cuts.sort_unstable();
+            cuts
+        };
+        proptest::option::of(cuts.prop_map(sorted))
+    };
     prop_oneof![
         6 => (proptest::option::of(reader()), len, skipped, late).prop_map(
             |(author, len, skipped, late)| Op::Append(Append { author, len, skipped, late })
         ),
-        3 => (reader(), proptest::option::of(any::<Pick>()), slices())
-            .prop_map(|(reader, before, slices)| Op::Read(reader, before, slices)),
+        3 => (reader(), proptest::option::of(any::<Pick>()), cuts())
+            .prop_map(|(reader, before, cuts)| Op::Read(reader, before, cuts)),
         1 => reader().prop_map(Op::Release),
         1 => reader().prop_map(Op::Detach),
-        1 => (proptest::option::of(any::<Pick>()), slices())
-            .prop_map(|(before, slices)| Op::ReadRest(before, slices)),
+        1 => (proptest::option::of(any::<Pick>()), cuts())
+            .prop_map(|(before, cuts)| Op::ReadRest(before, cuts)),
     ]
 }
 
@@ -100,7 +107,7 @@ impl Model {
     fn apply(&mut self, op: &Op) {
         match op {
             Op::Append(append) => self.append(append),
-            Op::Read(key, before, slices) => self.read(*key, before.as_ref(), *slices),
+            Op::Read(key, before, cuts) => self.read(*key, before.as_ref(), cuts.as_deref()),
             Op::Release(key) => {
                 if let Some(reader) = self.readers.remove(key) {
                     self.log.release(&reader.cursor);
@@ -108,7 +115,7 @@ impl Model {
                 }
             }
             Op::Detach(key) => self.detach(*key),
-            Op::ReadRest(before, slices) => self.read_rest(before.as_ref(), *slices),
+            Op::ReadRest(before, cuts) => self.read_rest(before.as_ref(), cuts.as_deref()),
         }
     }
 
@@ -136,7 +143,7 @@ impl Model {
         self.free();
     }
 
-    fn read_rest(&mut self, before: Option<&Pick>, slices: Slices) {
+    fn read_rest(&mut self, before: Option<&Pick>, cuts: Cuts<'_>) {
         let Some(mut leaver) = self.leavers.pop_front() else {
             return;
         };
@@ -145,10 +152,10 @@ impl Model {
             None => u64::MAX,
         };
         let mut ranges = Vec::new();
-        let more = leaver.rest.read(before, slices, &mut ranges);
+        let more = leaver.rest.read(before, cuts, &mut ranges);
         let rest = self.entries[leaver.at..leaver.end].iter();
         let next = leaver.at + rest.take_while(|entry| entry.seq < before).count();
-        self.check_slices(leaver.key, &self.entries[leaver.at..next], slices, &ranges);
+        self.check_slices(leaver.key, &self.entries[leaver.at..next], cuts, &ranges);
         assert_eq!(more, next < leaver.end);
         if more {
             leaver.at = next;
@@ -208,7 +215,7 @@ impl Model {
         self.free();
     }
 
-    fn read(&mut self, key: Key, before: Option<&Pick>, slices: Slices) {
+    fn read(&mut self, key: Key, before: Option<&Pick>, cuts: Cuts<'_>) {
         let Some(Reader { cursor, at, chunk }) = self.readers.remove(&key) else {
             return;
         };
@@ -217,7 +224,7 @@ impl Model {
             None => u64::MAX,
         };
         let mut ranges = Vec::new();
-        let left = self.log.read(cursor, key, before, slices, &mut ranges);
+        let left = self.log.read(cursor, key, before, cuts, &mut ranges);
         let open = self.entries[at..]
             .iter()
             .filter(|one| one.chunk == self.chunk);
@@ -227,7 +234,7 @@ impl Model {
 
         let rest = self.entries[at..].iter();
         let taken = rest.take_while(|entry| entry.seq < before).count();
-        self.check_slices(key, &self.entries[at..at + taken], slices, &ranges);
+        self.check_slices(key, &self.entries[at..at + taken], cuts, &ranges);
         let next = at + taken;
         assert_eq!(left.is_some(), next < self.entries.len());
         if let Some(cursor) = left {
@@ -244,7 +251,7 @@ impl Model {
 
     /// Checks that the ranges are these entries without the reader's own, in as few slices as
     /// possible.
-    fn check_slices(&self, key: Key, entries: &[Entry], slices: Slices, ranges: &[LogSlice]) {
+    fn check_slices(&self, key: Key, entries: &[Entry], cuts: Cuts<'_>, ranges: &[LogSlice]) {
         let mut expected: Vec<Vec<&Entry>> = Vec::new();
         let mut apart = true;
         for entry in entries {
@@ -257,7 +264,9 @@ impl Model {
                     if !apart
                         && slice.last().is_some_and(|last| {
                             last.chunk == entry.chunk
-                                && (slices == Slices::Adjacent || last.seq + 1 == entry.seq)
+                                && cuts.is_none_or(|cuts| {
+                                    last.seq + 1 == entry.seq && !cuts.contains(&entry.seq)
+                                })
                         }) =>
                 {
                     slice.push(entry);
@@ -266,7 +275,7 @@ impl Model {
             }
             apart = false;
         }
-        assert_eq!(ranges.len(), expected.len(), "{slices:?}");
+        assert_eq!(ranges.len(), expected.len(), "{cuts:?}");
         for (range, expected) in ranges.iter().zip(expected) {
             let bytes: Vec<_> = expected.iter().map(|one| &one.bytes[..]).collect();
             let bytes = bytes.concat();
@@ -345,11 +354,11 @@ proptest! {
             model.check();
         }
         for key in 0..READERS {
-            model.apply(&Op::Read(key, None, Slices::Adjacent));
+            model.apply(&Op::Read(key, None, None));
             model.check();
         }
         while !model.leavers.is_empty() {
-            model.apply(&Op::ReadRest(None, Slices::Consecutive));
+            model.apply(&Op::ReadRest(None, Some(Vec::new())));
         }
     }
 }

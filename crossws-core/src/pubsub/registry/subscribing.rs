@@ -58,7 +58,7 @@ impl Registry {
             false => Vec::new(),
         };
         // Before the index is locked, for which every publisher waits.
-        if let Some(wire) = peer.transport().wire() {
+        if let Some(wire) = peer.wire() {
             let slow = first.iter().filter(|it| wire.takes_long(it));
             slow.for_each(|it| _ = it.encoded(wire));
         }

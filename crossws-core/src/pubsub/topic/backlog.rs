@@ -1,7 +1,7 @@
 //! What waits in a topic's logs for its readers.
 
 use crate::pubsub::cursor::{LogSlice, QueueSize, Reader, Remains};
-use crate::pubsub::log::Slices;
+use crate::pubsub::log::Cuts;
 use crate::pubsub::topic::Topic;
 use crate::sync::atomic::Ordering;
 
@@ -11,17 +11,13 @@ impl Topic {
         &self,
         reader: Reader,
         before: u64,
-        sorted: bool,
+        cuts: Cuts<'_>,
         into: &mut Vec<LogSlice>,
     ) -> Option<Remains> {
         let mut state = self.state.lock();
         let reading = state.reading(reader)?;
-        let slices = match sorted {
-            true => Slices::Consecutive,
-            false => Slices::Adjacent,
-        };
         if let Some(rest) = &mut reading.rest
-            && rest.read(before, slices, into)
+            && rest.read(before, cuts, into)
         {
             return Some(Remains::Ended(rest.lag()));
         }
@@ -29,7 +25,7 @@ impl Topic {
         if let Some(cursor) = reading.cursor.take()
             && let Some(key) = member
             && let Some(lane) = state.lanes.get_mut(usize::from(lane))
-            && let Some(left) = lane.log.read(cursor, key, before, slices, into)
+            && let Some(left) = lane.log.read(cursor, key, before, cuts, into)
         {
             let start = self.published().since(lane.log.lag(&left));
             if let Some(reading) = state.reading(reader) {

@@ -9,7 +9,7 @@ impl Topic {
     /// `false` if the peer is leaving and must not be added. It runs under the lock, so that no
     /// publication of the peer comes in between, whose author would be unknown.
     pub(crate) fn insert(&self, peer: &Peer, remember: impl FnOnce(Key) -> bool) -> bool {
-        let wire = peer.transport().wire();
+        let wire = peer.wire();
         let mut state = self.state.lock();
         let state = &mut *state;
         let key = state.members.insert(peer.clone(), Place::Deaf);

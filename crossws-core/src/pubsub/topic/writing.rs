@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use slab::Slab;
 
 use super::{Lane, LaneNumber, Place, Reading, Told, Topic};
@@ -9,6 +10,7 @@ use crate::adapter::Publication;
 use crate::pubsub::cursor::{Cursor, QueueSize, Reader};
 use crate::pubsub::log::Mark;
 use crate::pubsub::members::{Key, Members};
+use crate::session::peer_events::PeerEvents;
 
 /// A publication on its way into one lane.
 pub(super) struct Writing<'a> {
@@ -42,7 +44,10 @@ impl Writing<'_> {
             return;
         }
         self.told.published.queued += others;
-        let late = self.offer(lane, publication);
+        let late = match lane.idle.len() > usize::from(self.author_reads == Some(None)) {
+            true => self.offer(lane, &publication.shared(lane.wire)),
+            false => Vec::new(),
+        };
         // All members that are not idle, including those that join late.
         let readers = lane.members - lane.idle.len();
         let author_reads = self.author_reads.flatten();
@@ -79,7 +84,7 @@ impl Writing<'_> {
     /// Offers the message to the idle. Returns those that must read it; they are idle no
     /// more.
     #[inline(always)] // it has one caller
-    fn offer(&mut self, lane: &mut Lane, publication: &Publication) -> Vec<Key> {
+    fn offer(&mut self, lane: &mut Lane, encoded: &Bytes) -> Vec<Key> {
         let mut late = Vec::new();
         let mut at = 0;
         while let Some(key) = lane.idle.get(at).copied() {
@@ -87,7 +92,8 @@ impl Writing<'_> {
                 break;
             };
             if self.author != Some(key) {
-                let Some(receipt) = peer.transport().offer(publication) else {
+                let reader = peer.transport().log_reader();
+                let Some(receipt) = reader.and_then(|reader| reader.offer(encoded)) else {
                     lane.idle.swap_remove(at);
                     late.push(key);
                     continue;
@@ -113,7 +119,11 @@ impl Writing<'_> {
             number: seq,
         };
         let feed = Cursor::new(Arc::clone(self.topic), reader, self.before);
-        match peer.transport().news(feed) {
+        let told = match peer.transport().log_reader() {
+            Some(reader) => reader.news(feed),
+            None => Err(feed),
+        };
+        match told {
             Ok(room) => {
                 let until = lane.log.end().plus_all(room.lag());
                 lane.check = lane.check.min(until);
@@ -127,7 +137,7 @@ impl Writing<'_> {
                 });
                 *place = Place::Reading(reader.key);
                 if room.wake {
-                    self.told.asleep.push(peer.clone());
+                    self.told.asleep.push(PeerEvents::new(peer.clone()));
                 }
                 if room.settle {
                     self.told.grown.push(peer.clone());
@@ -160,8 +170,9 @@ impl Writing<'_> {
             if (self.recheck || end.exceeds(reading.until))
                 && reading.number != seq
                 && let Some((peer, _)) = reading.member.and_then(|key| self.members.get(key))
+                && let Some(reader) = peer.transport().log_reader()
             {
-                let room = peer.transport().lags();
+                let room = reader.lags();
                 reading.until = end.plus_all(room.lag());
                 if room.settle {
                     self.told.grown.push(peer.clone());

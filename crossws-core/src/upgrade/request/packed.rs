@@ -1,13 +1,18 @@
 //! A request's head in one allocation, for as long as its peer lives. The form of `http` takes a
 //! kilobyte for a small head.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+mod platform;
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Extensions, Method, Request, Uri, Version};
 use once_cell::race::OnceBox;
 
+use self::platform::{FORWARDED, HTTP_2};
 use super::shed::headers_to_drop;
 use super::whole::Whole;
 
@@ -146,10 +151,10 @@ impl Packed {
         let (was_secure, was_addr, rest) = self.platform();
         if (was_secure, was_addr) != (secure, addr) {
             let (forwarded, http_2) = (self.is_forwarded(), self.is(HTTP_2));
-            let mut platform = Vec::with_capacity(MOST_PLATFORM);
-            put_platform(&mut platform, addr, secure);
+            let mut bytes = Vec::with_capacity(platform::MOST);
+            platform::put(&mut bytes, addr, secure);
             // In memory of its own size.
-            self.bytes = [&platform[..], rest].concat().into();
+            self.bytes = [&bytes[..], rest].concat().into();
             self.set_forwarded(forwarded);
             self.set(HTTP_2, http_2);
         }
@@ -235,17 +240,7 @@ impl Packed {
 
     /// Returns the platform's knowledge, and the rest.
     fn platform(&self) -> (bool, Option<SocketAddr>, &[u8]) {
-        // The packed form is complete: nothing here is missing.
-        let Some((kind, rest)) = self.bytes.split_first() else {
-            return (false, None, &[]);
-        };
-        let (addr, rest) = match kind & !(SECURE | FORWARDED | HTTP_2) {
-            V4 => take_v4(rest),
-            V6 => take_v6(rest),
-            _ => None,
-        }
-        .map_or((None, rest), |(addr, rest)| (Some(addr), rest));
-        (kind & SECURE != 0, addr, rest)
+        platform::take(&self.bytes)
     }
 
     /// Returns the target, and the headers.
@@ -276,62 +271,13 @@ impl Packed {
     }
 }
 
-const V4: u8 = 1;
-const V6: u8 = 2;
-const SECURE: u8 = 0x80;
-const FORWARDED: u8 = 0x40;
-const HTTP_2: u8 = 0x20;
-
-/// Most bytes of the platform's knowledge.
-const MOST_PLATFORM: usize = 1 + 16 + 2 + 4 + 4;
-
-/// Writes the platform's knowledge of a request, before its head.
-fn put_platform(bytes: &mut Vec<u8>, addr: Option<SocketAddr>, secure: bool) {
-    let kind = match addr {
-        None => 0,
-        Some(SocketAddr::V4(_)) => V4,
-        Some(SocketAddr::V6(_)) => V6,
-    };
-    bytes.push(kind | if secure { SECURE } else { 0 });
-    match addr {
-        None => {}
-        Some(SocketAddr::V4(addr)) => {
-            bytes.extend(addr.ip().octets());
-            bytes.extend(addr.port().to_be_bytes());
-        }
-        Some(SocketAddr::V6(addr)) => {
-            bytes.extend(addr.ip().octets());
-            bytes.extend(addr.port().to_be_bytes());
-            bytes.extend(addr.flowinfo().to_be_bytes());
-            bytes.extend(addr.scope_id().to_be_bytes());
-        }
-    }
-}
-
-fn take_v4(bytes: &[u8]) -> Option<(SocketAddr, &[u8])> {
-    let (ip, rest) = bytes.split_first_chunk::<4>()?;
-    let (port, rest) = rest.split_first_chunk()?;
-    let addr = SocketAddrV4::new(Ipv4Addr::from(*ip), u16::from_be_bytes(*port));
-    Some((addr.into(), rest))
-}
-
-fn take_v6(bytes: &[u8]) -> Option<(SocketAddr, &[u8])> {
-    let (ip, rest) = bytes.split_first_chunk::<16>()?;
-    let (port, rest) = rest.split_first_chunk()?;
-    let (flow, rest) = rest.split_first_chunk()?;
-    let (scope, rest) = rest.split_first_chunk()?;
-    let (flow, scope) = (u32::from_be_bytes(*flow), u32::from_be_bytes(*scope));
-    let addr = SocketAddrV6::new(Ipv6Addr::from(*ip), u16::from_be_bytes(*port), flow, scope);
-    Some((addr.into(), rest))
-}
-
 /// A head that is being packed.
 struct Packing(Vec<u8>);
 
 impl Packing {
     fn new(addr: Option<SocketAddr>, secure: bool, target: &str) -> Option<Self> {
         let mut bytes = Vec::with_capacity(512);
-        put_platform(&mut bytes, addr, secure);
+        platform::put(&mut bytes, addr, secure);
         bytes.extend_from_slice(&u16::try_from(target.len()).ok()?.to_be_bytes());
         bytes.extend_from_slice(target.as_bytes());
         Some(Self(bytes))
@@ -429,6 +375,3 @@ pub(crate) fn text(value: &[u8]) -> Option<&str> {
     let text = value.iter().all(visible).then_some(value)?;
     str::from_utf8(text).ok()
 }
-
-#[cfg(test)]
-mod tests;

@@ -4,8 +4,10 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use crossws_core::adapter::{
-    Allowance, Cursor, OpeningPeer, Publication, Receipt, Settled, Transport, Wire,
+    Allowance, Cursor, LogReader, OpeningPeer, OutboundQueue, Publication, Receipt, Settled,
+    Transport, Wire,
 };
 use crossws_core::http::Request;
 use crossws_core::{
@@ -78,18 +80,46 @@ impl Transport for Queue {
         }
     }
 
+    fn publish(&self, publication: &Publication) -> Receipt {
+        self.1.publish(&self.0, publication)
+    }
+
+    fn settle(&self) -> Settled {
+        self.0.must_wait();
+        self.0.settle(|_| Some(false))
+    }
+
+    fn wake(&self) {}
+
+    fn close(&self, frame: CloseFrame) {
+        self.0.close_with(Some(frame));
+    }
+
+    fn terminate(&self) {
+        self.0.terminate();
+    }
+
+    fn queue(&self) -> Option<&dyn OutboundQueue> {
+        Some(&*self.0)
+    }
+
+    fn log_reader(&self) -> Option<&dyn LogReader> {
+        Some(self)
+    }
+
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH
+    }
+}
+
+impl LogReader for Queue {
     fn wire(&self) -> Option<Wire> {
         let reads_logs = self.0.reads_logs();
         self.1.wire().filter(|_| reads_logs)
     }
 
-    fn publish(&self, publication: &Publication) -> Receipt {
-        self.1.publish(&self.0, publication)
-    }
-
-    fn offer(&self, publication: &Publication) -> Option<Receipt> {
-        let receipt = self.0.is_asleep().then(|| self.publish(publication))?;
-        receipt.queued.then_some(receipt)
+    fn offer(&self, encoded: &Bytes) -> Option<Receipt> {
+        self.0.offer(encoded)
     }
 
     fn news(&self, feed: Cursor) -> Result<Allowance, Cursor> {
@@ -100,45 +130,10 @@ impl Transport for Queue {
         self.0.lags()
     }
 
-    fn settle(&self) -> Settled {
-        self.0.must_wait();
-        self.0.settle(|_| Some(false))
-    }
-
     fn left(&self) -> Settled {
         match self.0.left() {
             true => self.settle(),
             false => Settled::default(),
         }
-    }
-
-    fn wake(&self) {}
-
-    fn is_behind(&self) -> bool {
-        self.0.is_behind()
-    }
-
-    fn close(&self, frame: CloseFrame) {
-        self.0.close_with(Some(frame));
-    }
-
-    fn terminate(&self) {
-        self.0.terminate();
-    }
-
-    fn buffered_amount(&self) -> usize {
-        self.0.buffered()
-    }
-
-    fn dropped(&self) -> u64 {
-        self.0.dropped()
-    }
-
-    fn has_room(&self, len: usize) -> bool {
-        self.0.has_room(len)
-    }
-
-    fn now(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH
     }
 }
