@@ -278,7 +278,7 @@ impl Registry {
             false => hub.namespaces.remove(name),
         };
         drop(hub);
-        for topic in gone.keys() {
+        for (topic, _) in &gone {
             turn.remove(name, topic);
         }
         drop(forgotten);
