@@ -281,12 +281,9 @@ impl<R: Resolve> Durable<R> {
     }
 
     fn command(&self, command: &str, body: Vec<u8>) -> Result<worker::Response, Error> {
-        let command: Command = match serde_json::from_str(command) {
-            Ok(command) => command,
-            Err(error) => return Ok(worker::Response::error(error.to_string(), 400)?),
-        };
-        match command.run(&self.hub, body) {
-            Ok(answer) => Ok(worker::Response::from_json(&answer)?),
+        let ran = Command::decode(command).and_then(|command| command.run(&self.hub, body));
+        match ran {
+            Ok(answer) => Ok(worker::Response::ok(answer)?),
             Err(error) => Ok(worker::Response::error(error.to_string(), 400)?),
         }
     }
