@@ -22,7 +22,7 @@ use crate::link::watch::Watch;
 pub(crate) struct Link {
     pub(crate) socket: Arc<Socket>,
     pub(crate) peer: Peer,
-    pub(crate) number: u32,
+    pub(crate) number: usize,
     lifeline: PeerEvents,
     /// Present until the driver begins: a restored peer has no driver before its first event.
     seat: RefCell<Option<RestoredPeer>>,
@@ -100,7 +100,7 @@ impl Link {
     }
 
     /// Sets the number that its object knows it by.
-    pub(crate) fn numbered(mut self, number: u32) -> Self {
+    pub(crate) fn numbered(mut self, number: usize) -> Self {
         self.number = number;
         self
     }
