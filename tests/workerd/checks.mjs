@@ -14,7 +14,7 @@ const WebSocket = require('ws');
 // The output of workerd and the Worker is full of panics that the checks cause.
 let said = '';
 const listen = (...streams) => streams.forEach((stream) => stream.on('data', (part) => (said += part)));
-const server = await start(process.argv[2], { objects: { PROBE: 'Probe', QUICK: 'Quick', BRIEF: 'Brief', LOOPED: 'Looped', SILENT: 'Silent' }, evictable: true, listen });
+const server = await start(process.argv[2], { objects: { PROBE: 'Probe', QUICK: 'Quick', BRIEF: 'Brief', KEPT: 'Kept', LOOPED: 'Looped', SILENT: 'Silent' }, evictable: true, listen });
 const closed_door = 'an object is reached through `crossws::worker::Objects`';
 let asleep = false;
 let spaces = 0;
@@ -263,6 +263,38 @@ await check_both('topics that outgrow the attachment are refused by name, those 
   equal(await publish(room, topic(kept - 1), 'to the last'), 1);
   equal(await client.next(), 'to the last');
   equal(await publish(room, topic(kept), 'to none'), 0);
+  await client.close();
+});
+
+await check_both('a long retained text outlives a sleep, each character of it', async (room) => {
+  const [first, second] = [await Client.open(`/kept${room}`), await Client.open(`/kept${room}`)];
+  const text = '🦀é'.repeat(17_066); // 100 KiB as UTF-8
+  await first.tell(`retain news: ${text}`);
+  assert((await second.ask('subscribe news')) === text, 'the text comes first, unchanged');
+  equal(await second.next(), 'done');
+  const answer = await first.ask(`retain news: ${'x'.repeat(121 << 10)}`);
+  assert(/^refused: .*at most 122880 can be stored/.test(answer), answer);
+  await Promise.all([first.close(), second.close()]);
+});
+
+await check('a start hook may clear what was retained before the sleep', async (room) => {
+  const client = await Client.open(`/kept${room}`);
+  await client.tell('retain cleared at the start: old', 'retain news: new');
+  for (const sleep of [1, 2]) {
+    await server.evict();
+    await client.tell('subscribe cleared at the start');
+    equal([await client.ask('subscribe news'), await client.next()], ['new', 'done'], `sleep ${sleep}`);
+    equal([await client.ask('unsubscribe news'), await client.ask('unsubscribe cleared at the start')], ['true', 'true']);
+  }
+  await client.close();
+});
+
+await check_both('names too long for a key of the storage are refused, the namespace by its length', async (room) => {
+  const namespace = `/kept${room}/`.padEnd(2021, 'n');
+  const client = await Client.open(`/kept?${new URLSearchParams({ namespace })}`);
+  await client.tell('subscribe a', 'retain ab: fits');
+  const answer = await client.ask('retain abc: does not');
+  assert(/^refused: the names of the namespace \(2021 bytes\) and the topic \(3 bytes\)/.test(answer), answer);
   await client.close();
 });
 

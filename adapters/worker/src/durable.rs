@@ -1,10 +1,10 @@
 pub(crate) mod alarm;
 pub(crate) mod attachment;
 pub(crate) mod durable_object;
+mod links;
 pub(crate) mod retained;
+mod timing;
 
-use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
@@ -15,14 +15,15 @@ use crossws_core::adapter::Start;
 use crossws_core::{
     Capabilities, CloseCode, CloseFrame, Closed, ClosedBy, Hub, Message, Rejection, Resolve,
 };
-use worker::js_sys::{Date, Function, Promise, Reflect};
-use worker::wasm_bindgen::{JsCast, JsValue};
+use worker::js_sys::Promise;
+use worker::wasm_bindgen::JsValue;
 use worker::wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
 use worker::{
     State, WebSocketIncomingMessage, WebSocketPair, WebSocketRequestResponsePair, web_sys,
 };
 
 use crate::durable::alarm::Alarm;
+use crate::durable::links::Links;
 use crate::durable::retained::Retained;
 use crate::error::{Error, report};
 use crate::http::response;
@@ -45,20 +46,13 @@ pub struct Durable<R: Resolve> {
     state: State,
     hub: Hub,
     resolver: Arc<R>,
-    links: Rc<RefCell<HashMap<u32, Rc<Link>>>>,
-    next: Cell<u32>,
-    /// [`NUMBER`] as a JavaScript value.
-    number: JsValue,
+    links: Rc<Links>,
     alarm: Arc<Alarm>,
     start: Arc<Start>,
     /// Kept once the retained messages are loaded.
     loaded: Option<Promise>,
     capabilities: Capabilities,
 }
-
-/// The property in which a socket's JavaScript object stores its link's number while the object is
-/// awake.
-const NUMBER: &str = "__crossws";
 
 const NOT_HERE: &str = "an object is reached through `crossws::worker::Objects`";
 
@@ -106,8 +100,6 @@ impl<R: Resolve> Durable<R> {
             state,
             resolver: Arc::new(resolver),
             links: Rc::default(),
-            next: Cell::default(),
-            number: NUMBER.into(),
             start: Arc::default(),
             capabilities,
             loaded,
@@ -170,7 +162,7 @@ impl<R: Resolve> Durable<R> {
                     // This side closed before the sleep: only the client's reply may still arrive.
                     seat.lifeline().ended();
                 }
-                self.list(Link::new(socket, seat));
+                self.links.list(Link::new(socket, seat));
             }
             Err(error) => lose(&socket, error),
         }
@@ -185,31 +177,6 @@ impl<R: Resolve> Durable<R> {
         }
     }
 
-    fn list(&self, link: Link) -> Rc<Link> {
-        let number = self.next.get();
-        self.next.set(number.wrapping_add(1));
-        let link = Rc::new(link.numbered(number));
-        // Without the number, a look-up uses the attachment.
-        let _ = Reflect::set(link.socket.raw(), &self.number, &number.into());
-        self.links.borrow_mut().insert(number, Rc::clone(&link));
-        link
-    }
-
-    /// Returns the link of a socket that the platform names in an event.
-    fn find(&self, ws: &web_sys::WebSocket) -> Option<Rc<Link>> {
-        let links = self.links.borrow();
-        let number = Reflect::get(ws, &self.number).ok()?.as_f64();
-        // A value that is not a number of ours finds no link, or another peer's.
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let link = number.and_then(|number| links.get(&(number as u32)));
-        // The number may be from before a sleep.
-        if let Some(link) = link.filter(|link| link.socket.raw() == ws) {
-            return Some(Rc::clone(link));
-        }
-        let id = stored(ws).ok()??.snapshot.id();
-        links.values().find(|link| link.peer.id() == id).cloned()
-    }
-
     /// Ensures that the peer's hooks run.
     fn drive(&self, link: &Rc<Link>, fresh: bool) {
         if let Some(seat) = link.take_seat() {
@@ -221,7 +188,7 @@ impl<R: Resolve> Durable<R> {
             let (link, links) = (Rc::clone(link), Rc::clone(&self.links));
             spawn_local(async move {
                 poll_fn(|cx| link.poll_driver(cx)).await;
-                links.borrow_mut().remove(&link.number);
+                links.remove(&link);
             });
         }
     }
@@ -271,7 +238,7 @@ impl<R: Resolve> Durable<R> {
             socket.close(frame, ClosedBy::Timeout, None);
             socket.forget();
         } else {
-            let link = self.list(Link::new(socket, seat));
+            let link = self.links.list(Link::new(socket, seat));
             if let Some(at) = link.next_due() {
                 self.alarm.by(at);
             }
@@ -281,12 +248,9 @@ impl<R: Resolve> Durable<R> {
     }
 
     fn command(&self, command: &str, body: Vec<u8>) -> Result<worker::Response, Error> {
-        let command: Command = match serde_json::from_str(command) {
-            Ok(command) => command,
-            Err(error) => return Ok(worker::Response::error(error.to_string(), 400)?),
-        };
-        match command.run(&self.hub, body) {
-            Ok(answer) => Ok(worker::Response::from_json(&answer)?),
+        let ran = Command::decode(command).and_then(|command| command.run(&self.hub, body));
+        match ran {
+            Ok(answer) => Ok(worker::Response::ok(answer)?),
             Err(error) => Ok(worker::Response::error(error.to_string(), 400)?),
         }
     }
@@ -304,7 +268,7 @@ impl<R: Resolve> Durable<R> {
             WebSocketIncomingMessage::String(text) => Message::from(text),
             WebSocketIncomingMessage::Binary(bytes) => Message::from(bytes),
         };
-        if let Some(link) = self.find(ws.as_ref()) {
+        if let Some(link) = self.links.find(ws.as_ref()) {
             let now = deadline::now();
             link.spoke(now);
             self.catch_up(now);
@@ -326,7 +290,7 @@ impl<R: Resolve> Durable<R> {
         clean: bool,
     ) -> worker::Result<()> {
         let code = u16::try_from(code).unwrap_or(Closed::ABNORMAL);
-        let Some(link) = self.find(ws.as_ref()) else {
+        let Some(link) = self.links.find(ws.as_ref()) else {
             // The event belongs to a peer that has already ended.
             Socket::new(ws.as_ref().clone(), 0).answer(code, &reason);
             return Ok(());
@@ -347,7 +311,7 @@ impl<R: Resolve> Durable<R> {
         ws: worker::WebSocket,
         error: worker::Error,
     ) -> worker::Result<()> {
-        if let Some(link) = self.find(ws.as_ref()) {
+        if let Some(link) = self.links.find(ws.as_ref()) {
             link.broken(&error.to_string());
             // The platform calls no close handler after an error.
             self.closed(&link, Closed::lost(ClosedBy::Network));
@@ -377,59 +341,6 @@ impl<R: Resolve> Durable<R> {
         worker::Response::empty()
     }
 
-    /// Acts on passed deadlines before any other event, in case the alarm is late: no message
-    /// reaches a peer, or comes from it, after its time is over.
-    fn catch_up(&self, now: u64) {
-        if self.alarm.is_due(now) {
-            self.keep_time(now);
-        }
-    }
-
-    /// Acts on each peer's passed deadlines, and sets the alarm for the next one. Returns the peers
-    /// whose hooks run because of a deadline: `timer` and `close`.
-    fn keep_time(&self, now: u64) -> Vec<Rc<Link>> {
-        self.alarm.rang();
-        let mut told: Vec<_> = self.links.borrow().values().cloned().collect();
-        told.retain(|link| {
-            let given = link.given();
-            if let Some(at) = self.auto_responded(link) {
-                link.heard(at);
-            }
-            if let Some(closed) = link.keep_time(now) {
-                self.closed(link, closed);
-            }
-            link.given() > given
-        });
-        self.set_alarm();
-        for link in &told {
-            self.drive(link, false);
-        }
-        told
-    }
-
-    /// Returns when the platform last answered this client without waking the object.
-    fn auto_responded(&self, link: &Link) -> Option<u64> {
-        let state = self.state.as_raw();
-        let method = Reflect::get(state, &"getWebSocketAutoResponseTimestamp".into()).ok()?;
-        let date = method
-            .dyn_into::<Function>()
-            .ok()?
-            .call1(state, link.socket.raw())
-            .ok()?;
-        let time = date.dyn_into::<Date>().ok()?.get_time();
-        // A time since the epoch: positive, and far below the type's limit.
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        Some(time as u64)
-    }
-
-    /// Sets the alarm for the next deadline of any peer.
-    fn set_alarm(&self) {
-        let links = self.links.borrow();
-        if let Some(at) = links.values().filter_map(|link| link.next_due()).min() {
-            self.alarm.by(at);
-        }
-    }
-
     fn closed(&self, link: &Rc<Link>, closed: Closed) {
         link.socket.forget();
         link.closed(closed);
@@ -455,7 +366,7 @@ fn lose(socket: &Socket, error: impl std::fmt::Display) {
 /// place.
 impl<R: Resolve> Drop for Durable<R> {
     fn drop(&mut self) {
-        for link in self.links.take().into_values() {
+        for link in self.links.take() {
             link.abandon();
         }
     }

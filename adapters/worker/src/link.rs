@@ -13,7 +13,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use crossws_core::adapter::{LivenessEvent, PeerEvents, RestoredPeer};
-use crossws_core::{CloseCode, CloseFrame, Closed, ClosedBy, Error, Message, Peer, PeerState};
+use crossws_core::{CloseCode, Closed, ClosedBy, Error, Message, Peer, PeerState};
+use crossws_proto::engine::Violation;
+use crossws_proto::reasons;
 
 use crate::link::socket::Socket;
 use crate::link::watch::Watch;
@@ -22,7 +24,7 @@ use crate::link::watch::Watch;
 pub(crate) struct Link {
     pub(crate) socket: Arc<Socket>,
     pub(crate) peer: Peer,
-    pub(crate) number: u32,
+    pub(crate) number: usize,
     lifeline: PeerEvents,
     /// Present until the driver begins: a restored peer has no driver before its first event.
     seat: RefCell<Option<RestoredPeer>>,
@@ -50,14 +52,6 @@ pub(crate) enum Event {
     Closed(Closed),
     /// The object is no longer in memory: no hook runs any more.
     Abandoned,
-}
-
-/// A message above `Limits::max_message_size`.
-#[derive(Debug, thiserror::Error)]
-#[error("a message of {len} bytes, at most {most} are allowed")]
-struct TooBig {
-    len: usize,
-    most: usize,
 }
 
 /// Returns the deadlines of a peer's connection, by its settings.
@@ -100,7 +94,7 @@ impl Link {
     }
 
     /// Sets the number that its object knows it by.
-    pub(crate) fn numbered(mut self, number: u32) -> Self {
+    pub(crate) fn numbered(mut self, number: usize) -> Self {
         self.number = number;
         self
     }
@@ -154,7 +148,7 @@ impl Link {
             }
             let due = self.watch().poll(now);
             match due? {
-                LivenessEvent::Expired => self.peer.close(CloseCode::RESTART, "connection expired"),
+                LivenessEvent::Expired => self.peer.close_frame(reasons::expired()),
                 LivenessEvent::CredentialsExpired => self.expired(),
                 LivenessEvent::Inactive => self.inactive(),
                 LivenessEvent::Silent => self.silent(self.socket.close_deadline(now)),
@@ -172,8 +166,8 @@ impl Link {
     /// Closes a client that was silent for too long. Nothing more is read from it.
     fn silent(&self, until: u64) {
         self.lifeline.ended();
-        let frame = CloseFrame::new(CloseCode::TIMEOUT, "silent for too long");
-        self.socket.close(frame, ClosedBy::Timeout, Some(until));
+        let by = ClosedBy::Timeout;
+        self.socket.close(reasons::silent(), by, Some(until));
     }
 
     /// Acts on the end of the peer's credentials, of its hooks' sleeps, or of its timers.
@@ -207,25 +201,21 @@ impl Link {
         if most.allows(message.len()) {
             return self.give(Event::Message(message));
         }
-        let error = TooBig {
-            len: message.len(),
-            most: most.get(),
-        };
-        let frame = CloseFrame::new(CloseCode::TOO_BIG, "message too big");
-        self.failed(Error::protocol(error), frame);
+        let (len, most) = (message.len(), most.get());
+        let text = format!("a message of {len} bytes, at most {most} are allowed");
+        self.failed(Violation::new(CloseCode::TOO_BIG, text));
     }
 
     /// Closes a client that broke a rule: the close frame names it, and nothing more is read.
-    pub(crate) fn failed(&self, error: Error, frame: CloseFrame) {
-        self.peer.close(frame.code(), frame.reason().clone());
-        self.give(Event::Failed(error));
+    fn failed(&self, violation: Violation) {
+        self.peer.close(violation.code(), violation.reason());
+        self.give(Event::Failed(Error::protocol(violation)));
     }
 
     /// Handles the platform's report of a broken protocol rule or a lost connection.
     pub(crate) fn broken(&self, error: &str) {
         if !self.lifeline.closed_here() {
-            let frame = CloseFrame::new(CloseCode::PROTOCOL, "protocol error");
-            self.failed(Error::protocol(error.to_owned()), frame);
+            self.failed(Violation::new(CloseCode::PROTOCOL, error.to_owned()));
         }
     }
 

@@ -5,7 +5,8 @@ pub(crate) mod ticket;
 use crossws_core::adapter::{Accepted, ClaimError, Snapshot};
 use crossws_core::{Hooks, PersistError, Rejection, Resolve, UpgradeRequest};
 use http::StatusCode;
-use worker::{Env, Headers, Method, ObjectNamespace, Request, Response};
+use worker::worker_sys::ext::ResponseExt;
+use worker::{Env, ObjectNamespace, Request, Response, web_sys};
 
 use crate::durable::attachment::Attachment;
 use crate::error::Error;
@@ -127,13 +128,13 @@ impl Objects {
         }
         let name = self.shard.of(asked, snapshot.namespace());
         let answer = self.ask(&name, &snapshot).await?;
-        if answer.status_code() != StatusCode::SWITCHING_PROTOCOLS.as_u16() {
-            return Ok(answer);
+        if answer.status() != StatusCode::SWITCHING_PROTOCOLS.as_u16() {
+            return Ok(answer.into());
         }
         let Some(socket) = answer.websocket() else {
             return response::refusal(Rejection::internal("the object sent no socket"));
         };
-        let answer = Response::from_websocket(socket)?;
+        let answer = Response::from_websocket(socket.into())?;
         response::append(answer.headers(), accepted.headers())?;
         Ok(answer)
     }
@@ -151,12 +152,11 @@ impl Objects {
 
     /// Asks an object to admit a peer. The client's data is only in the ticket's strings, so that
     /// no client can forge a ticket.
-    async fn ask(&self, name: &str, snapshot: &Snapshot) -> Result<Response, Error> {
-        let headers = Headers::new();
-        headers.set("upgrade", "websocket")?;
-        headers.set(TICKET, &ticket::write(snapshot).map_err(unreadable)?)?;
+    async fn ask(&self, name: &str, snapshot: &Snapshot) -> Result<web_sys::Response, Error> {
+        let ticket = ticket::write(snapshot).map_err(unreadable)?;
         let object = Address::of(&self.namespace, name)?;
-        object.fetch(Method::Get, headers, None).await
+        let headers = [("upgrade", "websocket"), (TICKET, &*ticket)];
+        object.fetch("GET", &headers, None).await
     }
 
     /// Returns the peers and topics of one namespace, in the object where they live.

@@ -62,8 +62,9 @@ impl Options {
 
     /// Lets topics [retain](crossws_core::To::retained) messages, which the object's storage keeps during a
     /// sleep. The object reads them whenever it wakes, and delivers no event before. Messages to
-    /// clients wait until a retained one is stored. A message may have 120 KiB. Off by default: a
-    /// retained publication is then an error.
+    /// clients wait until a retained one is stored. A message may have 120 KiB, and the names of its
+    /// namespace and its topic some 2,000 bytes together. Off by default: a retained publication is
+    /// then an error.
     ///
     /// ```
     /// let options = crossws_worker::Options::new().retained();

@@ -8,13 +8,14 @@ use crossws_core::{
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use worker::js_sys::Uint8Array;
-use worker::{Headers, Method};
+use worker::js_sys::{ArrayBuffer, Uint8Array};
+use worker::wasm_bindgen::JsCast;
+use worker::wasm_bindgen_futures::JsFuture;
 
 use crate::error::Error;
 use crate::objects::internal::Address;
 use crate::objects::ticket::{COMMAND, ascii};
-use crate::room::command::{Command, GroupName, Told};
+use crate::room::command::{Action, Command, Delivery, Frame, Recipients, Told};
 
 /// The peers of one namespace, or of one whole object, as a Worker reaches them. Every call goes to
 /// the object, and wakes it if it sleeps.
@@ -22,7 +23,7 @@ use crate::room::command::{Command, GroupName, Told};
 #[must_use]
 pub struct Room {
     object: Address,
-    namespace: Option<String>,
+    all: Recipients,
 }
 
 /// A peer in an object, as a Worker sees it.
@@ -72,8 +73,10 @@ impl PeerInfo {
 }
 
 impl Room {
+    /// Returns the peers of a namespace, or of the whole object.
     pub(crate) fn new(object: Address, namespace: Option<String>) -> Self {
-        Self { object, namespace }
+        let all = namespace.map_or(Recipients::Everyone, Recipients::Namespace);
+        Self { object, all }
     }
 
     /// Sends a message to every subscriber of a topic, once each.
@@ -113,8 +116,7 @@ impl Room {
     /// # Errors
     /// When the object cannot be reached.
     pub async fn peers(&self) -> Result<Vec<PeerInfo>, Error> {
-        let namespace = self.namespace.clone();
-        self.ask(&Command::Peers { namespace }, None).await
+        self.ask(self.all.clone(), Action::Peers, None).await
     }
 
     /// Returns the topics with subscribers, sorted by name.
@@ -122,8 +124,7 @@ impl Room {
     /// # Errors
     /// When the object cannot be reached.
     pub async fn topics(&self) -> Result<Vec<String>, Error> {
-        let namespace = self.namespace.clone();
-        self.ask(&Command::Topics { namespace }, None).await
+        self.ask(self.all.clone(), Action::Topics, None).await
     }
 
     /// Returns how many peers are subscribed to a topic.
@@ -131,11 +132,8 @@ impl Room {
     /// # Errors
     /// When the object cannot be reached.
     pub async fn count(&self, topic: impl Into<String>) -> Result<usize, Error> {
-        let command = Command::Count {
-            namespace: self.namespace.clone(),
-            topic: topic.into(),
-        };
-        self.ask(&command, None).await
+        let count = Action::Count(Some(topic.into()));
+        self.ask(self.all.clone(), count, None).await
     }
 
     /// Forgets the message that a topic retains. Returns in how many namespaces there was one.
@@ -143,11 +141,8 @@ impl Room {
     /// # Errors
     /// When the object cannot be reached.
     pub async fn clear_retained(&self, topic: impl Into<String>) -> Result<usize, Error> {
-        let command = Command::ClearRetained {
-            namespace: self.namespace.clone(),
-            topic: topic.into(),
-        };
-        self.ask(&command, None).await
+        let clear = Action::ClearRetained(topic.into());
+        self.ask(self.all.clone(), clear, None).await
     }
 
     /// Closes every peer with this frame.
@@ -155,13 +150,8 @@ impl Room {
     /// # Errors
     /// When the object cannot be reached.
     pub async fn close_all(&self, frame: impl Into<CloseFrame>) -> Result<(), Error> {
-        let frame = frame.into();
-        let command = Command::CloseAll {
-            namespace: self.namespace.clone(),
-            code: frame.status(),
-            reason: frame.reason().to_string(),
-        };
-        self.ask(&command, None).await
+        let close = Action::Close(Frame::new(&frame.into()));
+        self.ask(self.all.clone(), close, None).await
     }
 
     /// Sends a message to one peer of the object. Returns whether the peer existed and took it.
@@ -170,8 +160,8 @@ impl Room {
     /// As [`publish`](Self::publish).
     pub async fn send(&self, id: PeerId, message: impl IntoMessage) -> Result<bool, Error> {
         let message = message.into_message().map_err(PublishError::from)?;
-        let text = message.is_text();
-        self.ask(&Command::Send { id, text }, Some(&message)).await
+        let send = Action::Send(Delivery::of(&message));
+        self.ask(Recipients::Peer(id), send, Some(&message)).await
     }
 
     /// Closes one peer of the object. Returns whether the peer existed.
@@ -179,55 +169,70 @@ impl Room {
     /// # Errors
     /// When the object cannot be reached.
     pub async fn close(&self, id: PeerId, frame: impl Into<CloseFrame>) -> Result<bool, Error> {
-        let frame = frame.into();
-        let command = Command::Close {
-            id,
-            code: frame.status(),
-            reason: frame.reason().to_string(),
-        };
-        self.ask(&command, None).await
+        let close = Action::Close(Frame::new(&frame.into()));
+        self.ask(Recipients::Peer(id), close, None).await
     }
 
     /// Returns the connections of a route in this object: see [`Hub::route`](crossws_core::Hub::route). The
     /// namespace of this room does not matter.
     pub fn route(self, route: impl Into<String>) -> RoomGroup {
-        self.group(GroupName::Route(route.into()))
+        self.group(Recipients::Route(route.into()))
     }
 
     /// Returns the connections of an identity in this object, as [`route`](Self::route).
     pub fn identity(self, identity: impl Into<String>) -> RoomGroup {
-        self.group(GroupName::Identity(identity.into()))
+        self.group(Recipients::Identity(identity.into()))
     }
 
     /// Returns the connections with a tag in this object, as [`route`](Self::route).
     pub fn tagged(self, tag: impl Into<String>) -> RoomGroup {
-        self.group(GroupName::Tag(tag.into()))
+        self.group(Recipients::Tag(tag.into()))
     }
 
-    fn group(self, group: GroupName) -> RoomGroup {
+    fn group(self, group: Recipients) -> RoomGroup {
         RoomGroup { room: self, group }
+    }
+
+    async fn deliver(
+        &self,
+        to: Recipients,
+        send: Delivery,
+        message: &Message,
+    ) -> Result<Published, Error> {
+        let told = self.ask(to, Action::Send(send), Some(message)).await?;
+        let Told { queued, dropped } = told;
+        Ok(Published::new(queued, dropped))
     }
 
     async fn ask<T: DeserializeOwned>(
         &self,
-        command: &Command,
+        to: Recipients,
+        act: Action,
         message: Option<&Message>,
     ) -> Result<T, Error> {
-        let headers = Headers::new();
-        headers.set(
-            COMMAND,
-            &ascii(&serde_json::to_string(command).map_err(unreadable)?),
-        )?;
-        let body = message.map(|message| Uint8Array::from(&message.as_bytes()[..]).into());
-        let mut answer = self.object.fetch(Method::Post, headers, body).await?;
-        let body = answer.bytes().await?;
-        match answer.status_code() {
+        let command = serde_json::to_string(&Command { to, act }).map_err(unreadable)?;
+        let message = message.map(|message| Uint8Array::from(&message.as_bytes()[..]));
+        let (status, body) = self.tell(&ascii(&command), message).await?;
+        match status {
             200 => serde_json::from_slice(&body).map_err(unreadable),
             status => Err(Error::Object {
                 status,
                 text: String::from_utf8_lossy(&body).into_owned(),
             }),
         }
+    }
+
+    /// Sends a command, and returns the object's response.
+    async fn tell(
+        &self,
+        command: &str,
+        message: Option<Uint8Array>,
+    ) -> Result<(u16, Vec<u8>), Error> {
+        let answer = (self.object)
+            .fetch("POST", &[(COMMAND, command)], message)
+            .await?;
+        let body: ArrayBuffer = JsFuture::from(answer.array_buffer()?).await?.dyn_into()?;
+        Ok((answer.status(), Uint8Array::new(&body).to_vec()))
     }
 }
 
@@ -237,7 +242,7 @@ impl Room {
 #[must_use]
 pub struct RoomGroup {
     room: Room,
-    group: GroupName,
+    group: Recipients,
 }
 
 impl RoomGroup {
@@ -247,12 +252,8 @@ impl RoomGroup {
     /// When the value cannot be encoded, or the object cannot be reached.
     pub async fn send(&self, message: impl IntoMessage) -> Result<Published, Error> {
         let message = message.into_message().map_err(PublishError::from)?;
-        let command = Command::GroupSend {
-            group: self.group.clone(),
-            text: message.is_text(),
-        };
-        let Told { queued, dropped } = self.room.ask(&command, Some(&message)).await?;
-        Ok(Published::new(queued, dropped))
+        let send = Delivery::of(&message);
+        self.room.deliver(self.group.clone(), send, &message).await
     }
 
     /// Returns the peers.
@@ -261,7 +262,7 @@ impl RoomGroup {
     /// When the object cannot be reached.
     pub async fn peers(&self) -> Result<Vec<PeerInfo>, Error> {
         let group = self.group.clone();
-        self.room.ask(&Command::GroupPeers { group }, None).await
+        self.room.ask(group, Action::Peers, None).await
     }
 
     /// Returns the number of connections.
@@ -270,7 +271,7 @@ impl RoomGroup {
     /// When the object cannot be reached.
     pub async fn peer_count(&self) -> Result<usize, Error> {
         let group = self.group.clone();
-        self.room.ask(&Command::GroupCount { group }, None).await
+        self.room.ask(group, Action::Count(None), None).await
     }
 
     /// Closes every connection with this frame.
@@ -278,13 +279,8 @@ impl RoomGroup {
     /// # Errors
     /// When the object cannot be reached.
     pub async fn close_all(&self, frame: impl Into<CloseFrame>) -> Result<(), Error> {
-        let frame = frame.into();
-        let command = Command::GroupClose {
-            group: self.group.clone(),
-            code: frame.status(),
-            reason: frame.reason().to_string(),
-        };
-        self.room.ask(&command, None).await
+        let close = Action::Close(Frame::new(&frame.into()));
+        self.room.ask(self.group.clone(), close, None).await
     }
 }
 
@@ -343,17 +339,17 @@ impl<'a> ToRoom<'a> {
     /// When the value cannot be encoded as JSON, or the object cannot be reached.
     pub async fn send(self, message: impl IntoMessage) -> Result<Published, Error> {
         let message = message.into_message().map_err(PublishError::from)?;
-        let command = Command::Publish {
-            namespace: self.room.namespace.clone(),
+        let send = Delivery {
             topics: self.topics,
             except: self.except,
             volatile: self.options.is_volatile(),
             retained: self.retained,
             key: self.options.replaces().map(|key| String::from(&**key)),
-            text: message.is_text(),
+            ..Delivery::of(&message)
         };
-        let Told { queued, dropped } = self.room.ask(&command, Some(&message)).await?;
-        Ok(Published::new(queued, dropped))
+        self.room
+            .deliver(self.room.all.clone(), send, &message)
+            .await
     }
 }
 

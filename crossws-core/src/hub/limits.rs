@@ -1,5 +1,6 @@
-use std::collections::BTreeMap;
 use std::time::Duration;
+
+use serde_json::{Map, Value};
 
 use crate::error::SubscribeError;
 use crate::hub::settings::RouteSettings;
@@ -59,8 +60,8 @@ pub enum Overflow {
     DropOldest,
 }
 
-/// Limits by their names, as numbers; `None` for no bound.
-pub(crate) type Stored = BTreeMap<String, Option<u64>>;
+/// Limits by their names, as numbers; `null` for no bound.
+pub(crate) type Stored = Map<String, Value>;
 
 /// A limit as a number: times in milliseconds.
 trait Number {
@@ -130,17 +131,6 @@ impl Number for Overflow {
     }
 }
 
-// Out of line, because each limit calls them.
-#[inline(never)]
-fn store(stored: &mut Stored, name: &str, number: Option<u64>) {
-    stored.insert(name.to_owned(), number);
-}
-
-#[inline(never)]
-fn find(stored: &Stored, name: &str) -> Option<Option<u64>> {
-    stored.get(name).copied()
-}
-
 macro_rules! limits {
     ($($(#[doc = $doc:literal])+ $name:ident: $kind:ty = $default:expr;)+) => {
         /// The limits of a server, with safe defaults; `docs/limits.md` gives the reasons.
@@ -171,6 +161,22 @@ macro_rules! limits {
                     self
                 }
             )+
+
+            const NAMES: &[&str] = &[$(stringify!($name)),+];
+
+            /// Returns the limits as numbers, in the order of their names.
+            #[inline(never)]
+            fn numbers(&self) -> impl Iterator<Item = Option<u64>> {
+                [$(self.$name.to_number()),+].into_iter()
+            }
+
+            /// Sets a limit by its name. An unknown name is ignored.
+            fn set_number(&mut self, name: &str, number: Option<u64>) {
+                match name {
+                    $(stringify!($name) => self.$name = Number::of(number),)+
+                    _ => {}
+                }
+            }
         }
 
         /// The limits that a route sets; the others are the hub's.
@@ -183,29 +189,6 @@ macro_rules! limits {
             /// Takes from `parent` what was not set here.
             pub(crate) fn inherit(&mut self, parent: &Self) {
                 $(self.$name = self.$name.or(parent.$name);)+
-            }
-
-            /// Returns the changes that turn the hub's limits into `limits`.
-            pub(crate) fn between(hub: &Limits, limits: &Limits) -> Self {
-                Self {
-                    $($name: (limits.$name != hub.$name).then_some(limits.$name),)+
-                }
-            }
-
-            /// Converts the limits for storage, by name.
-            pub(crate) fn to_stored(&self) -> Stored {
-                let mut stored = Stored::new();
-                $(if let Some(value) = self.$name {
-                    store(&mut stored, stringify!($name), value.to_number());
-                })+
-                stored
-            }
-
-            /// Restores stored limits; unknown names are ignored.
-            pub(crate) fn from_stored(stored: &Stored) -> Self {
-                Self {
-                    $($name: find(stored, stringify!($name)).map(Number::of),)+
-                }
             }
 
             /// Applies the changes.
@@ -326,7 +309,31 @@ limits! {
     max_lifetime: Option<Duration> = None;
 }
 
+// Loops over all limits, and no code for each: a Worker has it all.
 impl Limits {
+    /// Returns the limits that differ from these, for storage.
+    pub(crate) fn to_stored(&self, hub: &Self) -> Stored {
+        let mut stored = Stored::new();
+        let limits = self.numbers().zip(hub.numbers());
+        for (name, (own, hub)) in Self::NAMES.iter().zip(limits) {
+            if own != hub {
+                stored.insert((*name).to_owned(), own.into());
+            }
+        }
+        stored
+    }
+
+    /// Changes the limits that were stored. Values that no version has stored are ignored.
+    pub(crate) fn apply_stored(&mut self, stored: &Stored) {
+        for (name, value) in stored {
+            match value {
+                Value::Null => self.set_number(name, None),
+                value if value.is_u64() => self.set_number(name, value.as_u64()),
+                _ => {}
+            }
+        }
+    }
+
     /// Returns whether a topic's name is short enough.
     pub(crate) fn check_name(&self, name: &str) -> Result<(), SubscribeError> {
         if self.max_name_len.allows(name.len()) {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::bounds::BoxError;
-use crate::hub::limits::{LimitChanges, Stored};
+use crate::hub::limits::Stored;
 use crate::hub::settings::Settings;
 use crate::peer::id::PeerId;
 use crate::upgrade::request::{Params, UpgradeRequest};
@@ -127,7 +127,7 @@ impl Snapshot {
         let owned = |name: Option<&Arc<str>>| name.map(|name| String::from(&**name));
         self.route = owned(settings.route());
         self.route_name = owned(settings.route_name());
-        self.limits = LimitChanges::between(&hub.limits, &settings.limits).to_stored();
+        self.limits = settings.limits.to_stored(&hub.limits);
     }
 
     /// Returns what is known of the route's settings before its hooks are: its pattern, its name
@@ -138,7 +138,7 @@ impl Snapshot {
         }
         let shared = |name: &Option<String>| name.as_deref().map(Arc::from);
         let mut settings = hub.on_route(shared(&self.route), shared(&self.route_name));
-        LimitChanges::from_stored(&self.limits).apply(&mut settings.limits);
+        settings.limits.apply_stored(&self.limits);
         Arc::new(settings)
     }
 
@@ -230,11 +230,14 @@ impl Snapshot {
                 value.map_err(RestoreError::new)?,
             );
         }
-        let request = Request::builder()
-            .method(self.method.as_deref().unwrap_or("GET"))
-            .uri(&self.target)
-            .body(());
-        let mut parts = request.map_err(RestoreError::new)?.into_parts().0;
+        // Not with the builder, whose code for every kind of part a Worker would have.
+        let mut parts = Request::new(()).into_parts().0;
+        let method = self.method.as_deref().map(str::parse);
+        parts.method = method
+            .transpose()
+            .map_err(RestoreError::new)?
+            .unwrap_or(Method::GET);
+        parts.uri = self.target.parse().map_err(RestoreError::new)?;
         parts.headers = headers;
         let mut request = UpgradeRequest::new(parts)
             .with_remote_addr(self.remote_addr)

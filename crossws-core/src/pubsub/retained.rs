@@ -28,8 +28,9 @@ const OVERHEAD: usize = 256;
 #[derive(Default)]
 pub(crate) struct Retained(Mutex<Option<Box<Messages>>>);
 
-/// Retained messages by their topics' names.
-type Messages = BTreeMap<Arc<str>, Kept>;
+/// Retained messages by their topics' names. Boxed, so that the compiler has one code for the maps by name,
+/// whose other values are pointers too.
+type Messages = BTreeMap<Arc<str>, Box<Kept>>;
 
 /// A retained message.
 pub(crate) struct Kept {
@@ -100,11 +101,12 @@ pub(crate) struct Locked<'a>(MutexGuard<'a, Option<Box<Messages>>>);
 
 impl Locked<'_> {
     /// Retains a message in place of the earlier one, which it returns.
-    pub(crate) fn insert(&mut self, topic: Arc<str>, kept: Kept) -> Option<Kept> {
-        self.0.get_or_insert_default().insert(topic, kept)
+    pub(crate) fn insert(&mut self, topic: Arc<str>, kept: Kept) -> Option<Box<Kept>> {
+        let messages = self.0.get_or_insert_default();
+        messages.insert(topic, Box::new(kept))
     }
 
-    pub(crate) fn remove(&mut self, topic: &str) -> Option<Kept> {
+    pub(crate) fn remove(&mut self, topic: &str) -> Option<Box<Kept>> {
         let messages = self.0.as_mut()?;
         let removed = messages.remove(topic);
         if messages.is_empty() {
@@ -113,19 +115,20 @@ impl Locked<'_> {
         removed
     }
 
-    /// Removes the messages that this side has retained. Returns them, by topic.
-    pub(crate) fn take(&mut self, by: RetainedBy) -> Messages {
-        let Some(messages) = self.0.take() else {
-            return Messages::new();
+    /// Removes the messages that this side has retained. Returns them with their topics.
+    pub(crate) fn take(&mut self, by: RetainedBy) -> Vec<(Arc<str>, Box<Kept>)> {
+        let Some(messages) = self.0.as_mut() else {
+            return Vec::new();
         };
-        let (removed, stay): (Messages, Messages) =
-            messages.into_iter().partition(|(_, kept)| kept.by == by);
-        *self.0 = (!stay.is_empty()).then(|| Box::new(stay));
+        let removed = messages.extract_if(.., |_, kept| kept.by == by).collect();
+        if messages.is_empty() {
+            *self.0 = None;
+        }
         removed
     }
 
     pub(crate) fn get(&self, topic: &str) -> Option<&Kept> {
-        self.0.as_ref()?.get(topic)
+        self.0.as_ref()?.get(topic).map(|kept| &**kept)
     }
 
     /// Returns the topics that retain a message, sorted by name.
@@ -149,7 +152,7 @@ fn of(messages: &Messages, kind: TopicKind, name: &str) -> Vec<Publication> {
     if kind == TopicKind::Topic {
         return messages
             .get(name)
-            .map(Kept::publication)
+            .map(|kept| kept.publication())
             .into_iter()
             .collect();
     }

@@ -2,7 +2,6 @@
 
 use std::any::TypeId;
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +20,7 @@ use crate::peer::expiry::{Expiry, ExpiryError};
 use crate::peer::id::PeerId;
 use crate::peer::membership::{Ongoing, SHUTTING_DOWN, TOO_MANY_PEERS};
 use crate::session::accepted::Accepted;
+use crate::sort::sort_by;
 use crate::upgrade::origin::Origin;
 use crate::upgrade::path::normal_path;
 use crate::upgrade::rejection::Rejection;
@@ -205,7 +205,9 @@ pub(crate) fn check_topics(topics: &[Arc<str>], limits: &Limits) -> Result<(), S
     for topic in topics {
         limits.check_name(topic)?;
     }
-    let distinct: HashSet<_> = topics.iter().collect();
+    let mut distinct: Vec<_> = topics.iter().collect();
+    sort_by(&mut distinct, Ord::cmp);
+    distinct.dedup();
     if limits.max_topics.allows(distinct.len()) {
         Ok(())
     } else {

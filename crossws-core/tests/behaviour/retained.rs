@@ -136,6 +136,10 @@ impl RetainedStore for Store {
         10
     }
 
+    fn max_names_len(&self) -> usize {
+        10
+    }
+
     fn put(&self, message: RetainedMessage) {
         let RetainedMessage { topic, by, .. } = message;
         self.0.lock().unwrap().push(format!("put {topic} {by:?}"));
@@ -185,6 +189,25 @@ fn a_store_is_told_of_each_change_and_restores_without_sending() {
         "remove / price",
     ];
     assert_eq!(*store.0.lock().unwrap(), told);
+}
+
+#[test]
+fn names_that_a_store_has_no_room_for_are_refused_before_anything_is_sent() {
+    let store = Store::default();
+    let hub = Hub::builder().retained_store(store.clone()).build();
+    let (ann, wire) = open(&hub, &Arc::new(hooks()), "/a");
+    ann.peer().subscribe("12345678").unwrap();
+    ann.peer().subscribe("123456789").unwrap();
+    let retain = |topic| hub.in_namespace("/a").topic(topic).retained().send("1");
+    retain("12345678").unwrap();
+    let error = RetainError::NamesTooLong {
+        namespace: 2,
+        topic: 9,
+        most: 10,
+    };
+    assert_eq!(refused(retain("123456789")), error);
+    assert_eq!(wire.texts(), ["1"]);
+    assert_eq!(*store.0.lock().unwrap(), ["put 12345678 Hub"]);
 }
 
 /// A store that asks the hub, as one that counts or compares would.

@@ -19,6 +19,9 @@ const PREFIX: &str = "__crossws/retained/";
 /// names.
 const MAX_LEN: usize = 120 << 10;
 
+/// The longest names of a namespace and a topic together: a key of the storage may have 2 KiB.
+const MAX_NAMES_LEN: usize = 2048 - PREFIX.len() - "2048//".len();
+
 /// An object's storage.
 #[derive(Clone)]
 pub(crate) struct Retained(Arc<DurableObjectStorage>);
@@ -45,6 +48,10 @@ impl Retained {
 impl RetainedStore for Retained {
     fn max_len(&self) -> usize {
         MAX_LEN
+    }
+
+    fn max_names_len(&self) -> usize {
+        MAX_NAMES_LEN
     }
 
     fn put(&self, message: RetainedMessage) {
@@ -110,5 +117,29 @@ fn log(change: Result<Promise, JsValue>) {
             }
         }),
         Err(error) => failed(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_names_fit_into_a_key() {
+        for namespace in [0, 1, 9, 10, 999, 1000, MAX_NAMES_LEN] {
+            let names = "é".repeat(MAX_NAMES_LEN);
+            let (namespace, topic) = names.split_at(namespace / 2 * 2);
+            let topic = &topic[..(MAX_NAMES_LEN - namespace.len()) / 2 * 2];
+            let len = key(namespace, topic).len();
+            assert!((2040..=2048).contains(&len), "{len} bytes");
+        }
+    }
+
+    #[test]
+    fn names_with_slashes_have_keys_of_their_own() {
+        let keys = [key("/a", "b/c"), key("/a/b", "c"), key("", "/a/b/c")];
+        assert_ne!(keys[0], keys[1]);
+        assert_ne!(keys[1], keys[2]);
+        assert_ne!(keys[0], keys[2]);
     }
 }

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use crossws_core::UpgradeRequest;
@@ -41,25 +42,29 @@ fn parts(
         None => (rest, "/"),
     };
     let target = target.split('#').next().unwrap_or("/");
-    let mut request = http::Request::builder().method(method);
+    // Not with the builder, whose code for every kind of part a Worker would have.
+    let mut parts = http::Request::new(()).into_parts().0;
+    parts.method = method.parse().map_err(http::Error::from)?;
     // In origin form, as clients send it and every other adapter shows it.
-    request = request.uri(if target.starts_with('/') {
-        target.to_owned()
-    } else {
-        format!("/{target}")
-    });
+    let origin_form = match target.starts_with('/') {
+        true => Cow::Borrowed(target),
+        false => Cow::Owned(format!("/{target}")),
+    };
+    parts.uri = origin_form.parse().map_err(http::Error::from)?;
     for (name, value) in headers {
         // JavaScript's headers hold bytes as characters.
         let bytes: Vec<u8> = value
             .chars()
             .map(|c| u8::try_from(c).unwrap_or(b'?'))
             .collect();
-        request = request.header(
-            HeaderName::try_from(name).map_err(http::Error::from)?,
-            HeaderValue::from_bytes(&bytes).map_err(http::Error::from)?,
-        );
+        let value = HeaderValue::from_bytes(&bytes).map_err(http::Error::from)?;
+        let name: HeaderName = name.parse().map_err(http::Error::from)?;
+        // Fails with more headers than the map can hold.
+        parts
+            .headers
+            .try_append(name, value)
+            .map_err(http::Error::from)?;
     }
-    let mut parts = request.body(())?.into_parts().0;
     if !parts.headers.contains_key(http::header::HOST)
         && let Ok(host) = HeaderValue::from_str(host)
     {

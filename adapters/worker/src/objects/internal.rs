@@ -9,11 +9,11 @@
 
 use std::fmt;
 
-use worker::js_sys::{Object, Reflect};
-use worker::wasm_bindgen::JsValue;
-use worker::{
-    Headers, Method, ObjectNamespace, Request, RequestInit, Response, State, Stub, web_sys,
-};
+use worker::js_sys::{Object, Reflect, Uint8Array};
+use worker::wasm_bindgen::{JsCast, JsValue};
+use worker::wasm_bindgen_futures::JsFuture;
+use worker::worker_sys::Fetcher;
+use worker::{ObjectNamespace, Request, State, web_sys};
 
 use crate::error::{Error, report};
 
@@ -25,7 +25,7 @@ const URL: &str = "http://crossws.internal/";
 
 /// An object, as the Worker reaches it.
 pub(crate) struct Address {
-    stub: Stub,
+    object: Fetcher,
     mark: String,
 }
 
@@ -34,7 +34,7 @@ impl Address {
     pub(crate) fn of(namespace: &ObjectNamespace, name: &str) -> Result<Self, Error> {
         let id = namespace.id_from_name(name)?;
         Ok(Self {
-            stub: id.get_stub()?,
+            object: id.get_stub()?.into_rpc(),
             mark: id.to_string(),
         })
     }
@@ -43,28 +43,32 @@ impl Address {
     /// contains only what the caller puts into it.
     pub(crate) async fn fetch(
         &self,
-        method: Method,
-        headers: Headers,
-        body: Option<JsValue>,
-    ) -> Result<Response, Error> {
-        let mut init = RequestInit::new();
-        init.with_method(method)
-            .with_headers(headers)
-            .with_body(body);
-        let init = web_sys::RequestInit::from(&init);
-        // Not `CfProperties`, which has no property of this name.
+        method: &str,
+        headers: &[(&str, &str)],
+        body: Option<Uint8Array>,
+    ) -> Result<web_sys::Response, Error> {
+        // Not the wrappers of requests and responses, which link the conversions of all that they may hold.
+        let init = web_sys::RequestInit::new();
+        init.set_method(method);
+        let set = web_sys::Headers::new()?;
+        for (name, value) in headers {
+            set.set(name, value)?;
+        }
+        init.set_headers_headers(&set);
+        init.set_body_opt_u8_array(body.as_ref());
+        // The platform's own property.
         let cf = Object::new();
         Reflect::set(&cf, &MARK.into(), &self.mark.as_str().into())?;
         Reflect::set(&init, &"cf".into(), &cf)?;
-        let request = web_sys::Request::new_with_str_and_init(URL, &init)?;
-        Ok(self.stub.fetch_with_request(Request::from(request)).await?)
+        let answer = self.object.fetch_with_str_and_init(URL, &init)?;
+        Ok(JsFuture::from(answer).await?.dyn_into()?)
     }
 }
 
 /// Omits the mark, which is a secret.
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Address").field(&self.stub).finish()
+        f.debug_tuple("Address").field(&self.object).finish()
     }
 }
 

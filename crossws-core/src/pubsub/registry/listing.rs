@@ -1,6 +1,5 @@
 //! Who is where: the peers, the topics and their numbers, for those who ask.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::peer::Peer;
@@ -116,10 +115,13 @@ impl Registry {
             To::Topics(topics) => topics.names().flat_map(of).collect(),
             To::TopicsOf(peer) => peer.topics().iter().flat_map(|topic| of(topic)).collect(),
         };
-        sort_by(&mut peers, |one, other| one.id().cmp(&other.id()));
+        let by_id = |one: &Peer, other: &Peer| one.id().cmp(&other.id());
+        sort_by(&mut peers, by_id);
         peers.dedup();
-        let none: HashSet<_> = not_to.names().flat_map(of).map(|peer| peer.id()).collect();
-        peers.retain(|peer| only.admits(peer) && !none.contains(&peer.id()));
+        let mut none: Vec<Peer> = not_to.names().flat_map(of).collect();
+        sort_by(&mut none, by_id);
+        let is_left_out = |peer: &Peer| none.binary_search_by(|other| by_id(other, peer)).is_ok();
+        peers.retain(|peer| only.admits(peer) && !is_left_out(peer));
         peers
     }
 }

@@ -168,11 +168,12 @@ impl Registry {
         publication: &Publication,
         limits: &Limits,
     ) -> Result<Retention<'a>, RetainError> {
+        let store = self.retaining.store.as_ref().map(|it| &*it.store);
         let len = publication.message().len();
-        if let Some(Store { store, .. }) = &self.retaining.store
-            && len > store.max_len()
+        if let Some(most) = store
+            .map(|store| store.max_len())
+            .filter(|most| len > *most)
         {
-            let most = store.max_len();
             return Err(RetainError::TooLong { len, most });
         }
         let budget = &self.retaining.budget;
@@ -182,6 +183,15 @@ impl Registry {
                 return Err(RetainError::NameTooLong {
                     len: topic.len(),
                     most: limits.max_name_len.get(),
+                });
+            }
+            if let Some(most) = store.map(|store| store.max_names_len())
+                && namespace.len() + topic.len() > most
+            {
+                return Err(RetainError::NamesTooLong {
+                    namespace: namespace.len(),
+                    topic: topic.len(),
+                    most,
                 });
             }
             let most = limits.max_retained;
@@ -278,7 +288,7 @@ impl Registry {
             false => hub.namespaces.remove(name),
         };
         drop(hub);
-        for topic in gone.keys() {
+        for (topic, _) in &gone {
             turn.remove(name, topic);
         }
         drop(forgotten);

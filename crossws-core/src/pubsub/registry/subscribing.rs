@@ -1,6 +1,5 @@
 //! How peers subscribe to topics and patterns.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::error::SubscribeError;
@@ -9,6 +8,7 @@ use crate::peer::Peer;
 use crate::pubsub::pattern::check_pattern;
 use crate::pubsub::registry::Registry;
 use crate::pubsub::topic::{Told, Topic, TopicKind};
+use crate::sort::sort_by;
 
 impl Registry {
     /// Subscribes a peer to a topic or a pattern, and sends it what is retained there.
@@ -115,7 +115,9 @@ impl Registry {
         if topics.len() <= room {
             return true;
         }
-        let mut new: HashSet<_> = topics.iter().collect();
+        let mut new: Vec<_> = topics.iter().collect();
+        sort_by(&mut new, Ord::cmp);
+        new.dedup();
         self.visit(Some(namespace), |namespace| {
             let index = namespace.index.lock();
             new.retain(|topic| !index.topics.contains_key(*topic));

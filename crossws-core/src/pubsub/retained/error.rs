@@ -44,6 +44,20 @@ pub enum RetainError {
         /// The limit, in bytes.
         most: usize,
     },
+    /// The names of the namespace and the topic are together longer than a key of the platform's storage
+    /// may be.
+    #[error(
+        "the names of the namespace ({namespace} bytes) and the topic ({topic} bytes) are too long \
+         for the storage, which allows {most} bytes together"
+    )]
+    NamesTooLong {
+        /// The length of the namespace's name, in bytes.
+        namespace: usize,
+        /// The length of the topic's name, in bytes.
+        topic: usize,
+        /// The platform's limit, in bytes.
+        most: usize,
+    },
     /// The message is not addressed to topics of one namespace: it goes to every peer or to all
     /// namespaces, excludes recipients, or differs for each of them. A new subscriber would get what
     /// may not be meant for it.

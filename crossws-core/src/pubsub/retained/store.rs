@@ -56,6 +56,12 @@ pub trait RetainedStore: MaybeSend + MaybeSync + 'static {
         usize::MAX
     }
 
+    /// Returns how many bytes the names of a namespace and a topic may have together. Messages of longer
+    /// ones are refused with [`RetainError::NamesTooLong`](crate::RetainError::NamesTooLong).
+    fn max_names_len(&self) -> usize {
+        usize::MAX
+    }
+
     /// Stores a message in place of the topic's earlier one. A failure later on must be logged.
     fn put(&self, message: RetainedMessage);
 

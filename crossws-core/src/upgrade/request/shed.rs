@@ -1,7 +1,6 @@
 //! Selects the headers of a request that a peer does not keep.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
 
 use http::header::{HOST, HeaderName, ORIGIN, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL};
 
@@ -26,11 +25,13 @@ pub(super) fn headers_to_drop<'a>(
     excess: usize,
     kept: &[HeaderName],
 ) -> Vec<&'a str> {
-    let mut sizes = HashMap::<&str, usize>::new();
-    for (name, size) in headers {
-        *sizes.entry(name).or_default() += size;
-    }
-    let mut sizes: Vec<_> = sizes.into_iter().collect();
+    let mut sizes: Vec<_> = headers.collect();
+    sort_by(&mut sizes, |one, other| one.0.cmp(other.0));
+    sizes.dedup_by(|line, first| {
+        let is_same = line.0 == first.0;
+        first.1 += if is_same { line.1 } else { 0 };
+        is_same
+    });
     let is_last = |name: &str| LAST.iter().chain(kept).any(|last| last == name);
     let order = |(name, size): &(&'a str, usize)| (is_last(name), Reverse(*size), *name);
     sort_by(&mut sizes, |one, other| order(one).cmp(&order(other)));

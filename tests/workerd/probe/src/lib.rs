@@ -4,8 +4,8 @@
 //! the namespace is the path, or `?namespace=`. Below `/shared` all namespaces share one object.
 //! Below `/one` there is one object for everything, and below `/by-request` the object that
 //! `?object=` names. `/forward` passes a client's request to an object unchanged, and `/id` returns
-//! the object's id, which no application should do. Below `/quick`, `/brief`, `/looped` and `/silent`, objects
-//! have these classes.
+//! the object's id, which no application should do. Below `/quick`, `/brief`, `/kept`, `/looped` and `/silent`,
+//! objects have these classes.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use crossws::worker::{Objects, Options, PeerInfo, Plain, Shard, Upgraded};
 use crossws::{
-    CloseCode, Closed, Error, Handler, HookResult, Hooks, Json, Limits, Message, OnError, Origin,
-    Peer, Rejection, Upgrade, UpgradeRequest, handler,
+    CloseCode, Closed, Error, Handler, HookResult, Hooks, Hub, Json, Limits, Message, OnError,
+    Origin, Peer, Rejection, Upgrade, UpgradeRequest, handler,
 };
 use serde_json::{Value, json};
 use worker::send::SendFuture;
@@ -38,6 +38,12 @@ crossws::worker::durable_object! {
     /// Its connections last a second.
     pub struct Brief => Orders = |_env| Orders::default();
     options = |_env| options().limits(Limits::default().max_lifetime(Duration::from_secs(1)));
+}
+
+crossws::worker::durable_object! {
+    /// Its topics retain messages, and names may be longer than a key of its storage.
+    pub struct Kept => Orders = |_env| Orders::default();
+    options = |_env| kept();
 }
 
 crossws::worker::durable_object! {
@@ -78,6 +84,12 @@ fn options() -> Options {
         .auto_response("heartbeat", "alive")
 }
 
+fn kept() -> Options {
+    options()
+        .limits(Limits::default().max_name_len(4096))
+        .retained()
+}
+
 #[derive(Default)]
 struct Orders {
     /// The number of commands since the hooks were created: it is small after a sleep.
@@ -91,6 +103,12 @@ fn query(query: &str) -> Query {
 }
 
 impl Hooks for Orders {
+    async fn start(&self, hub: &Hub) -> HookResult {
+        hub.in_all_namespaces()
+            .clear_retained("cleared at the start");
+        Ok(())
+    }
+
     async fn upgrade(&self, request: &UpgradeRequest) -> std::result::Result<Upgrade, Rejection> {
         let query = query(request.query().unwrap_or_default());
         if query.contains_key("refuse") {
@@ -144,6 +162,10 @@ impl Hooks for Orders {
             "publish" => {
                 let (topic, text) = rest.split_once(' ').unwrap_or((rest, ""));
                 peer.send(said(peer.publish(topic, text)))?;
+            }
+            "retain" => {
+                let (topic, text) = rest.split_once(": ").unwrap_or((rest, ""));
+                peer.send(said(peer.to(topic).retained().send(text)))?;
             }
             "context" => {
                 peer.send(said(peer.set_context(json!(rest))))?;
@@ -229,6 +251,7 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
     let (binding, with) = match kind {
         "quick" => ("QUICK", options()),
         "brief" => ("BRIEF", options()),
+        "kept" => ("KEPT", kept()),
         "looped" => ("LOOPED", options()),
         "silent" => {
             let limits = Limits::default().upgrade_timeout(Duration::from_millis(500));
