@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use crossws_core::adapter::{Accepted, Claim, ClaimError, Unfinished};
-use crossws_core::{Hooks, Hub, RejectReason, Rejection, Resolve, UpgradeRequest};
+use crossws_core::{ConnectionInfo, Hooks, Hub, RejectReason, Rejection, Resolve, UpgradeRequest};
 use http::header::{
     CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT,
     SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
@@ -108,6 +108,23 @@ impl StreamInfo {
     pub fn with_ends_on_drop(mut self, ends_on_drop: bool) -> Self {
         self.ends_on_drop = ends_on_drop;
         self
+    }
+}
+
+/// Its client's end is unknown: `ends_on_drop` is not set.
+impl From<ConnectionInfo> for StreamInfo {
+    fn from(info: ConnectionInfo) -> Self {
+        Self::new(info.remote_addr)
+            .with_secure(info.secure)
+            .with_forwarded(info.forwarded)
+    }
+}
+
+impl From<StreamInfo> for ConnectionInfo {
+    fn from(info: StreamInfo) -> Self {
+        Self::new(info.remote_addr)
+            .with_secure(info.secure)
+            .with_forwarded(info.forwarded)
     }
 }
 
@@ -251,10 +268,7 @@ where
     S: Resolve + ?Sized,
 {
     let Ask { request, handshake } = ask;
-    let request = request
-        .with_remote_addr(info.remote_addr)
-        .with_secure(info.secure)
-        .with_forwarded(info.forwarded);
+    let request = request.with_connection(info.into());
     let malformed = |rejection, path: &str| {
         hub.rejected(RejectReason::Malformed, &rejection, path, info.remote_addr);
         ClaimError::Rejected(rejection)

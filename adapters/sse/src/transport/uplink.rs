@@ -2,6 +2,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 
 use bytes::{Bytes, BytesMut};
+use crossws_core::adapter::Unfinished;
 use crossws_core::{BoxError, Message};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use http::{HeaderValue, StatusCode};
@@ -21,8 +22,12 @@ pub(crate) fn secret(headers: &HeaderMap) -> Option<Key<32>> {
         .then(|| Key::parse(token.trim_start()))?
 }
 
-/// Reads a body of at most this many bytes.
-pub(crate) async fn read<B>(body: B, most: usize) -> Result<Bytes, StatusCode>
+/// Reads a body of at most this many bytes, which count as unfinished.
+pub(crate) async fn read<B>(
+    body: B,
+    most: usize,
+    unfinished: &mut Unfinished,
+) -> Result<Bytes, StatusCode>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<BoxError>,
@@ -34,9 +39,12 @@ where
         let Ok(data) = frame.into_data() else {
             continue;
         };
-        if whole.len().saturating_add(data.len()) > most {
+        let len = whole.len().saturating_add(data.len());
+        if len > most {
             return Err(StatusCode::PAYLOAD_TOO_LARGE);
         }
+        let held = unfinished.hold_briefly(len);
+        held.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
         whole.extend_from_slice(&data);
     }
     Ok(whole.freeze())

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 
 use crossws_core::adapter::OriginalTarget;
-use crossws_core::{Bytes, Origin, hooks};
+use crossws_core::{Bytes, ConnectionInfo, Origin, hooks};
 
 use super::*;
 
@@ -149,7 +149,7 @@ fn pages_of_an_admitted_origin_may_read_and_post() {
         assert_eq!(headers["access-control-allow-methods"], "GET, POST, DELETE");
         assert_eq!(
             headers["access-control-allow-headers"],
-            "authorization, content-type"
+            "authorization, content-type, last-event-id"
         );
         let response = asks("https://evil.example").await.unwrap();
         assert_eq!(response.status(), 403);
@@ -191,6 +191,91 @@ fn what_a_client_posts_is_bounded() {
         assert_eq!(told.iter().filter(|status| **status == 429).count(), 20);
         assert_eq!(world.seen(), ["wait"]);
     });
+}
+
+/// Adds what a server knows about the connection, as over TLS.
+#[derive(Clone)]
+struct Secured(EventSockets);
+
+impl Service<Request<Body>> for Secured {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = <EventSockets as Service<Request<Body>>>::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Service::<Request<Body>>::poll_ready(&mut self.0, cx)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let addr = "192.0.2.7:1234".parse().ok();
+        let info = ConnectionInfo::new(addr).with_secure(true);
+        info.store(request.extensions_mut());
+        self.0.call(request)
+    }
+}
+
+#[test]
+fn hooks_know_the_connection_of_a_stream() {
+    block_on(async {
+        let app = SharedResolver::new(hooks().on_open(|peer| async move {
+            let request = peer.request();
+            let addr = request.remote_addr().map(|addr| addr.to_string());
+            peer.send(format!("{} {addr:?}", request.is_secure()))
+        }));
+        let hub = Hub::default();
+        let http = Secured(EventSockets::new(app.clone(), &hub));
+        let server = TestServer::builder(app).hub(hub).http(http).build();
+        let request = server.get("/").header("accept", "text/event-stream");
+        // The same origin is one of `https`.
+        let request = request.header("origin", "https://localhost");
+        let mut ann = Source::new(request.stream().await.unwrap());
+        ann.next().await;
+        ann.expect(r#"true Some("192.0.2.7:1234")"#).await;
+    });
+}
+
+#[test]
+fn posts_that_are_read_count_as_unfinished() {
+    block_on(async {
+        let limits = Limits::default().max_unfinished(1000);
+        let mut shared = None;
+        let world = World::with(limits, |sockets| shared.insert(sockets).clone());
+        let mut shared = shared.unwrap();
+        let mut ann = world.open("/room").await;
+        let mut post = |len| {
+            let request = Request::post("/room");
+            let request = request.header("authorization", format!("Bearer {}", ann.secret));
+            shared.call(request.body(Begun(Some(len))).unwrap())
+        };
+        let mut first = post(900);
+        assert!(poll_once(&mut first).await.is_none());
+        assert_eq!(world.server.hub().stats().unfinished, 900);
+        let refused = post(101).await.unwrap();
+        assert_eq!(refused.status(), 503);
+        assert_eq!(refused.headers()["retry-after"], "1");
+        drop(first);
+        assert_eq!(world.server.hub().stats().unfinished, 0);
+        assert_eq!(world.post(&ann, "x".repeat(101)).await, 204);
+        ann.next().await;
+    });
+}
+
+/// A body of which only the first bytes arrive.
+struct Begun(Option<usize>);
+
+impl http_body::Body for Begun {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+        match self.0.take() {
+            Some(len) => Poll::Ready(Some(Ok(http_body::Frame::data(vec![b'x'; len].into())))),
+            None => Poll::Pending,
+        }
+    }
 }
 
 /// A body that never arrives.
